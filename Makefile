@@ -1,0 +1,127 @@
+# logikald. `make run` and `make test` do everything, `make help` lists the rest.
+# Two variants are built side by side: release in build/, sanitizers (ASan and UBSan) in build/asan/.
+
+CC        ?= gcc
+VARIANT   ?= release
+VERSION   := 0.1.0
+ROOT      := $(if $(filter release,$(VARIANT)),build,build/$(VARIANT))
+OBJ       := $(ROOT)/obj
+
+PKGS_LIGHT := libevent_core libconfig libcjson
+PKGS       := libevent_core libevent_extra libevent_openssl openssl hiredis libpq libcurl sqlite3 libsodium libjwt zlib \
+              libcjson libconfig
+
+WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2
+CPPFLAGS  += -D_GNU_SOURCE -I. -DLOGIKALD_VERSION='"$(VERSION)"' $(shell pkg-config --cflags-only-I $(PKGS) 2>/dev/null)
+CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+CFLAGS_coverage := -O0 -g --coverage
+LDFLAGS_release := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+LDFLAGS_asan    := -fsanitize=address,undefined -Wl,--as-needed
+LDFLAGS_coverage := --coverage
+CFLAGS    += -std=c11 $(WARN) $(CFLAGS_$(VARIANT)) -MMD -MP
+LDFLAGS   += $(LDFLAGS_$(VARIANT))
+
+LIBS_LIGHT := $(shell pkg-config --libs $(PKGS_LIGHT) 2>/dev/null)
+LIBS       := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
+LIBS_SIM   := $(shell pkg-config --libs libevent_core libevent_extra libcjson sqlite3 libpng zlib 2>/dev/null) -lm
+
+# The supervisor links little and stays tiny; what the roles need is in a second program beside it.
+SRC_CONF    := $(wildcard conf/*.c)
+SRC_IPC     := $(wildcard ipc/*.c)
+SRC_IPC_LIGHT := $(wildcard ipc/notify.c ipc/control*.c ipc/snapshot*.c ipc/task.c)
+SRC_SUP     := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c))
+SRC_SERVICES := $(filter-out services/main.c,$(wildcard services/*.c services/*/*.c))
+SRC_SIM     := $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))
+SRC_SUPPORT := $(wildcard tests/support/*.c)
+EMBEDDED    := lua migrations assets
+DIR_lua        := ipc/lua
+DIR_migrations := services/store/migrations
+DIR_assets     := services/web/assets
+
+objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
+OBJ_LIGHT    := $(call objs,$(SRC_CONF) $(SRC_IPC_LIGHT) $(SRC_SUP))
+OBJ_EMBEDDED := $(EMBEDDED:%=$(OBJ)/embedded_%.o)
+OBJ_ROLES    := $(call objs,$(SRC_CONF) $(SRC_IPC) $(SRC_SERVICES)) $(OBJ_EMBEDDED)
+
+TESTS_UNIT := $(patsubst tests/unit/%.c,$(ROOT)/tests/%,$(wildcard tests/unit/test_*.c))
+TESTS_INTEGRATION := $(patsubst tests/integration/%.c,$(ROOT)/tests/%,$(wildcard tests/integration/test_*.c))
+
+.DEFAULT_GOAL := all
+.PHONY: all programs run test setup clean clean-data format format-check lint check-arrows bench help tests
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+Q := $(if $(V),,@)
+
+all: programs                   ## build build/logikald, build/logikald-roles and build/logikald-sim
+
+programs: $(ROOT)/logikald $(ROOT)/logikald-roles $(ROOT)/logikald-sim
+
+$(ROOT)/logikald: $(OBJ_LIGHT) $(OBJ)/supervisor/main.o
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_LIGHT)
+
+$(ROOT)/logikald-roles: $(OBJ_ROLES) $(OBJ)/services/main.o
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(ROOT)/logikald-sim: $(call objs,$(SRC_SIM) tests/sim/main.c)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SIM)
+
+$(OBJ)/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+.SECONDEXPANSION:
+$(OBJ)/embedded_%.c: scripts/embed $$(shell find $$(DIR_$$*) -type f 2>/dev/null) $$(wildcard $$(DIR_$$*))
+	@mkdir -p $(@D)
+	$(Q)scripts/embed embedded_$* $(DIR_$*) > $@
+
+$(OBJ)/embedded_%.o: $(OBJ)/embedded_%.c
+	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 -fPIC -c -o $@ $<
+
+# Tests: each file is one program; unit and integration tests link everything but the mains.
+tests: $(TESTS_UNIT) $(TESTS_INTEGRATION)
+
+OBJ_TEST := $(sort $(OBJ_ROLES) $(OBJ_LIGHT) $(call objs,$(SRC_SUPPORT)))
+$(ROOT)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ_TEST)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+$(ROOT)/tests/%: $(OBJ)/tests/integration/%.o $(OBJ_TEST)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+setup:                          ## install the Debian packages that are missing
+	$(Q)scripts/setup
+
+run:                            ## install, build and run the whole system; nothing to configure
+	$(Q)scripts/setup run
+	$(Q)$(MAKE) -j$$(nproc) programs
+	$(Q)scripts/run
+
+test:                           ## install, build with sanitizers and run every test; T=name for one
+	$(Q)scripts/setup test
+	$(Q)$(MAKE) -j$$(nproc) programs
+	$(Q)$(MAKE) -j$$(nproc) VARIANT=asan programs tests
+	$(Q)VARIANT=asan tests/run $(T)
+
+format:                         ## rewrite the sources in the house format
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+
+format-check:
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+
+check-arrows:                   ## layers point one way: conf <- ipc <- services <- supervisor
+	$(Q)tests/check-arrows
+
+lint: format-check check-arrows ## format, layers, clang-tidy and cppcheck
+	$(Q)scripts/lint
+
+clean:                          ## remove what was built
+	$(Q)rm -rf build
+
+clean-data:                     ## remove the data of `make run`
+	$(Q)scripts/run --clean
+
+help:                           ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -1,0 +1,151 @@
+/* Byte buffer: see buf.h. */
+#include "conf/buf.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buf_init(struct buf *b, size_t limit_bytes)
+{
+    *b = (struct buf){.limit_bytes = limit_bytes};
+}
+
+void buf_free(struct buf *b)
+{
+    free(b->data);
+    *b = (struct buf){.limit_bytes = b->limit_bytes};
+}
+
+void buf_reset(struct buf *b)
+{
+    b->len = 0;
+    b->failed = false;
+    if (b->data) b->data[0] = 0;
+}
+
+bool buf_reserve(struct buf *b, size_t more)
+{
+    if (b->failed) return false;
+    if (more > SIZE_MAX - b->len - 1 || (b->limit_bytes && b->len + more > b->limit_bytes)) {
+        b->failed = true;
+        return false;
+    }
+    size_t need = b->len + more + 1;
+    if (need <= b->cap) return true;
+    size_t cap = b->cap ? b->cap : 256;
+    while (cap < need) cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+    char *data = realloc(b->data, cap);
+    if (!data) {
+        b->failed = true;
+        return false;
+    }
+    b->data = data;
+    b->cap = cap;
+    return true;
+}
+
+bool buf_add(struct buf *b, const void *bytes, size_t len)
+{
+    if (!buf_reserve(b, len)) return false;
+    if (len) memcpy(b->data + b->len, bytes, len);
+    b->len += len;
+    b->data[b->len] = 0;
+    return true;
+}
+
+bool buf_str(struct buf *b, const char *text)
+{
+    return buf_add(b, text, strlen(text));
+}
+
+bool buf_char(struct buf *b, char c)
+{
+    return buf_add(b, &c, 1);
+}
+
+bool buf_printf(struct buf *b, const char *fmt, ...)
+{
+    va_list ap, again;
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    bool ok = n >= 0 && buf_reserve(b, (size_t)n);
+    if (ok) {
+        vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
+        b->len += (size_t)n;
+    }
+    va_end(again);
+    return ok;
+}
+
+void buf_consume(struct buf *b, size_t len)
+{
+    if (len > b->len) len = b->len;
+    if (len == 0) return;
+    memmove(b->data, b->data + len, b->len - len);
+    b->len -= len;
+    b->data[b->len] = 0;
+}
+
+char *buf_steal(struct buf *b)
+{
+    if (b->failed || (!b->data && !buf_reserve(b, 0))) {
+        buf_free(b);
+        return NULL;
+    }
+    char *data = b->data;
+    data[b->len] = 0;
+    *b = (struct buf){.limit_bytes = b->limit_bytes};
+    return data;
+}
+
+/* Length of the valid UTF-8 sequence at p, or 0 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
+static size_t utf8_len(const unsigned char *p, size_t left)
+{
+    if (p[0] < 0x80) return 1;
+    size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || left < n) return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80) return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+        (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+static void json_escape(struct buf *b, unsigned char c)
+{
+    switch (c) {
+    case '"': buf_str(b, "\\\""); break;
+    case '\\': buf_str(b, "\\\\"); break;
+    case '\n': buf_str(b, "\\n"); break;
+    case '\r': buf_str(b, "\\r"); break;
+    case '\t': buf_str(b, "\\t"); break;
+    default: buf_printf(b, "\\u%04x", c);
+    }
+}
+
+bool buf_json_string(struct buf *b, const char *text, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)text, *end = p + len, *plain = p;
+    buf_char(b, '"');
+    while (p < end) {
+        size_t n = utf8_len(p, (size_t)(end - p));
+        bool is_plain = n > 0 && *p >= 0x20 && *p != '"' && *p != '\\' && *p != 0x7f;
+        if (is_plain) {
+            p += n;
+            continue;
+        }
+        buf_add(b, plain, (size_t)(p - plain));
+        if (n == 0)
+            buf_str(b, "\xef\xbf\xbd");
+        else
+            json_escape(b, *p);
+        plain = ++p;
+    }
+    buf_add(b, plain, (size_t)(p - plain));
+    return buf_char(b, '"');
+}

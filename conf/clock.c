@@ -1,0 +1,134 @@
+/* Clocks and ISO 8601: see clock.h. */
+#include "conf/clock.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t clock_us(clockid_t id)
+{
+    struct timespec ts;
+    clock_gettime(id, &ts);
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t mono_us(void)
+{
+    return clock_us(CLOCK_MONOTONIC);
+}
+
+int64_t mono_ms(void)
+{
+    return mono_us() / 1000;
+}
+
+int64_t wall_us(void)
+{
+    return clock_us(CLOCK_REALTIME);
+}
+
+int64_t wall_ms(void)
+{
+    return wall_us() / 1000;
+}
+
+static void clock_split(int64_t unix_s, struct tm *tm)
+{
+    time_t t = (time_t)unix_s;
+    if (!gmtime_r(&t, tm)) memset(tm, 0, sizeof *tm);
+}
+
+char *clock_iso_ms(int64_t unix_ms, char out[CLOCK_TEXT_SIZE])
+{
+    struct tm tm;
+    int64_t s = unix_ms / 1000, ms = unix_ms % 1000;
+    if (ms < 0) ms += 1000, s--;
+    clock_split(s, &tm);
+    size_t n = strftime(out, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(out + n, CLOCK_TEXT_SIZE - n, ".%03dZ", (int)ms);
+    return out;
+}
+
+char *clock_iso_us(int64_t unix_us, char out[CLOCK_TEXT_SIZE])
+{
+    struct tm tm;
+    int64_t s = unix_us / 1000000, us = unix_us % 1000000;
+    if (us < 0) us += 1000000, s--;
+    clock_split(s, &tm);
+    size_t n = strftime(out, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(out + n, CLOCK_TEXT_SIZE - n, ".%06d", (int)us);
+    return out;
+}
+
+/* Reads exactly n digits. */
+static bool digits(const char **p, int n, int *value)
+{
+    int v = 0;
+    for (int i = 0; i < n; i++, (*p)++) {
+        if (!isdigit((unsigned char)**p)) return false;
+        v = v * 10 + (**p - '0');
+    }
+    *value = v;
+    return true;
+}
+
+static bool literal(const char **p, char c)
+{
+    if (**p != c) return false;
+    (*p)++;
+    return true;
+}
+
+/* An optional fraction; false when malformed. */
+static bool fraction(const char **p, int64_t *us)
+{
+    *us = 0;
+    if (!literal(p, '.') && !literal(p, ',')) return true;
+    int64_t scale = 100000;
+    int n = 0;
+    for (; isdigit((unsigned char)**p); (*p)++, n++) {
+        *us += scale * (**p - '0');
+        scale /= 10;
+    }
+    return n >= 1 && n <= 9;
+}
+
+/* An optional offset; false when malformed. */
+static bool offset(const char **p, int *seconds)
+{
+    *seconds = 0;
+    if (literal(p, 'Z') || literal(p, 'z')) return true;
+    if (**p != '+' && **p != '-') return true;
+    int sign = *(*p)++ == '+' ? 1 : -1, h, m = 0;
+    if (!digits(p, 2, &h)) return false;
+    bool colon = literal(p, ':');
+    if ((colon || **p) && !digits(p, 2, &m)) return false;
+    if (h > 23 || m > 59) return false;
+    *seconds = sign * (h * 3600 + m * 60);
+    return true;
+}
+
+int clock_parse_iso(const char *text, int64_t *unix_us)
+{
+    struct tm tm = {0};
+    const char *p = text;
+    int64_t us;
+    int off, year;
+    if (!digits(&p, 4, &year) || !literal(&p, '-') || !digits(&p, 2, &tm.tm_mon) || !literal(&p, '-') ||
+        !digits(&p, 2, &tm.tm_mday) || !(literal(&p, 'T') || literal(&p, ' ')) || !digits(&p, 2, &tm.tm_hour) ||
+        !literal(&p, ':') || !digits(&p, 2, &tm.tm_min) || !literal(&p, ':') || !digits(&p, 2, &tm.tm_sec) ||
+        !fraction(&p, &us) || !offset(&p, &off) || *p)
+        return -1;
+    if (year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
+        tm.tm_min > 59 || tm.tm_sec > 60)
+        return -1;
+    tm.tm_year = year - 1900;
+    tm.tm_mon--;
+    struct tm check = tm;
+    time_t t = timegm(&check);
+    if (check.tm_mday != tm.tm_mday && tm.tm_sec < 60) return -1; /* 31 February */
+    *unix_us = ((int64_t)t - off) * 1000000 + us;
+    return 0;
+}

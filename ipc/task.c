@@ -1,0 +1,48 @@
+/* Running a task without a worker, and reading its arguments: see task.h. */
+#include "ipc/task.h"
+
+#include <inttypes.h>
+
+#include "conf/log.h"
+
+static void local_progress(void *self, int64_t current, int64_t total, const char *status)
+{
+    (void)self;
+    log_debug("progress %" PRId64 "/%" PRId64 " %s", current, total, status ? status : "");
+}
+
+static bool local_is_cancelled(void *self)
+{
+    const volatile int *stop = self;
+    return stop && *stop;
+}
+
+static int local_enqueue(void *self, const char *task, const cJSON *args, const cJSON *kwargs,
+                         const struct task_options *options, char *id_out, struct err *err)
+{
+    (void)self, (void)args, (void)kwargs, (void)options, (void)id_out;
+    return err_set(err, ERR_REDIS, "no queue here to send %s to", task);
+}
+
+static const struct task_ops local_ops = {
+    .progress = local_progress, .is_cancelled = local_is_cancelled, .enqueue = local_enqueue};
+
+void task_ctx_local(struct task_ctx *ctx, const struct conf *conf, const char *id, const char *name,
+                    const volatile int *stop)
+{
+    *ctx = (struct task_ctx){.id = id,
+                             .name = name,
+                             .queue = "",
+                             .root_id = id,
+                             .deliveries = 1,
+                             .conf = conf,
+                             .ops = &local_ops,
+                             .self = (void *)(uintptr_t)stop};
+}
+
+const cJSON *task_arg(const cJSON *args, const cJSON *kwargs, int index, const char *name)
+{
+    const cJSON *value = cJSON_IsObject(kwargs) ? cJSON_GetObjectItemCaseSensitive(kwargs, name) : NULL;
+    if (!value && index >= 0 && cJSON_IsArray(args)) value = cJSON_GetArrayItem(args, index);
+    return value;
+}

@@ -1,0 +1,21 @@
+/* The roles of build/logikald-roles. Each takes the loaded configuration (its own to free and to replace on HUP with
+ * conf_load(conf_paths_from_environment())) and the words after its name, runs to its end, and returns the exit status.
+ */
+#ifndef LOGIKALD_SERVICES_ROLE_H
+#define LOGIKALD_SERVICES_ROLE_H
+
+struct conf;
+
+int web_main(struct conf *conf, int argc, char **argv);     /* HTTP API and admin UI */
+int worker_main(struct conf *conf, int argc, char **argv);  /* consumer and runners */
+int beat_main(struct conf *conf, int argc, char **argv);    /* scheduler */
+int migrate_main(struct conf *conf, int argc, char **argv); /* database migrations, then exit */
+int queue_main(struct conf *conf, int argc, char **argv);   /* queue list|peek|dead|retry|purge */
+int task_main(struct conf *conf, int argc,
+              char **argv); /* runs one task here and now: task NAME [--args JSON] [--kwargs JSON] */
+int check_main(struct conf *conf, int argc, char **argv); /* pre-flight */
+
+/* Exit statuses of every role (sysexits.h numbers): 0 = stopped as asked, 78 = configuration, 69 = something it needs
+ * is unavailable, 70 = internal error, 64 = usage. */
+
+#endif
