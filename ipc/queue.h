@@ -1,0 +1,113 @@
+/* The queue as its users see it: send a task, read or await its result, look into the queues. Celery's clients do the
+ * same on the same keys; see docs/queue.md. Asynchronous on one struct redis; nothing here blocks.
+ *
+ * Every function that takes a callback returns 0 when it was accepted (the callback is called exactly once, later, from
+ * the loop), or a negative error with err filled (the callback is never called) - typically -ERR_REDIS: not connected.
+ * After queue_free no callback is called any more. */
+#ifndef LOGIKALD_IPC_QUEUE_H
+#define LOGIKALD_IPC_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cjson/cJSON.h>
+
+#include "conf/conf.h"
+#include "conf/err.h"
+#include "conf/random.h"
+#include "ipc/redis.h"
+#include "ipc/task.h"
+
+struct queue;
+
+/* On an open connection that outlives it (the queue opens one more of its own for result_wait, when first needed).
+ * Reads prefixes and queue names from conf, which need not outlive the call. */
+struct queue *queue_new(struct event_base *base, struct redis *redis, const struct conf *conf, struct err *err);
+void queue_free(struct queue *q); /* NULL is fine */
+
+/* err is NULL when it went well. */
+typedef void (*queue_done_fn)(void *arg, const struct err *err);
+
+/* Sends a task. args: array or NULL; kwargs: object or NULL; options may be NULL (then the queue is "celery": pass the
+ * task's own queue). The id goes to id_out (may be NULL) at once; fn (may be NULL) is told when Redis has it. */
+int queue_send(struct queue *q, const char *task, const cJSON *args, const cJSON *kwargs,
+               const struct task_options *options, char id_out[UUID_TEXT_SIZE], queue_done_fn fn, void *arg,
+               struct err *err);
+
+/* Broadcasts a revoke to every worker; with terminate a running task is stopped too. */
+int queue_revoke(struct queue *q, const char *const *ids, size_t count, bool terminate, queue_done_fn fn, void *arg,
+                 struct err *err);
+
+enum result_state {
+    RESULT_PENDING, /* nothing known: not started, or expired, or never sent */
+    RESULT_STARTED,
+    RESULT_PROGRESS,
+    RESULT_RETRY,
+    RESULT_SUCCESS,
+    RESULT_FAILURE,
+    RESULT_REVOKED,
+    RESULT_OTHER /* a custom state of a Python worker */
+};
+struct result {
+    enum result_state state;
+    const char *status;    /* Celery's word: "SUCCESS" ... */
+    const char *task_id;   /* as asked */
+    const cJSON *value;    /* "result": the value, the progress object, or {exc_type, exc_message, exc_module} */
+    const char *traceback; /* or NULL */
+    const char *date_done; /* ISO, UTC without offset, or NULL */
+    const char *error;     /* for FAILURE, REVOKED, RETRY: "ValueError: boom"; else NULL */
+    const char *json;      /* the whole object as stored; NULL when PENDING */
+};
+bool result_is_ready(enum result_state state); /* SUCCESS, FAILURE, REVOKED */
+
+/* result belongs to the queue and is gone after the call. Either err or result is NULL. */
+typedef void (*result_fn)(void *arg, const struct result *result, const struct err *err);
+int result_get(struct queue *q, const char *task_id, result_fn fn, void *arg, struct err *err);
+
+/* Waits until the task is ready or timeout_ms have passed (then err is ERR_TIMEOUT); survives reconnects. progress (may
+ * be NULL) is called for each state before. NULL with err when it was not accepted. The wait is over, and must not be
+ * cancelled any more, when fn is called. */
+struct result_wait;
+struct result_wait *result_wait(struct queue *q, const char *task_id, int64_t timeout_ms, result_fn progress,
+                                result_fn fn, void *arg, struct err *err);
+void result_wait_cancel(struct result_wait *w); /* fn will not be called; NULL is fine */
+
+/* ---- looking in ---- */
+#define QUEUE_NAMES_MAX 16
+struct queue_depth {
+    char name[128];
+    int64_t depth;         /* messages waiting, all priorities */
+    int64_t oldest_age_ms; /* of the message next in line; -1 = none, or its sender gave no time */
+};
+struct queue_stats {
+    size_t count;
+    struct queue_depth queues[QUEUE_NAMES_MAX];
+    int64_t unacked;   /* fetched and not acknowledged */
+    int64_t scheduled; /* waiting for their time (eta, retries) */
+    int64_t dead;      /* dead letters */
+    int64_t workers;   /* workers whose heartbeat is fresh */
+};
+typedef void (*queue_stats_fn)(void *arg, const struct queue_stats *stats, const struct err *err);
+int queue_stats(struct queue *q, queue_stats_fn fn, void *arg, struct err *err);
+
+/* Lists as JSON, offset from the next in line, limit at most 1000; the array belongs to the queue and is gone after the
+ * call. Entries (members that are not known are null):
+ *   QUEUE_WAITING  {"queue","id","task","args","kwargs","retries","eta","expires","priority","size_bytes"}
+ *   QUEUE_UNACKED  the same and {"tag","worker","deliveries","held_ms"}
+ *   QUEUE_SCHEDULED the same as waiting, and {"tag","due"}
+ *   QUEUE_DEAD     {"index","reason","queue","id","task","deliveries","at","size_bytes","message"}
+ *   QUEUE_WORKERS  {"id","node","pid","active","processed","concurrency","last_seen_ms"}
+ * name is the queue for QUEUE_WAITING, else NULL. */
+enum queue_view { QUEUE_WAITING, QUEUE_UNACKED, QUEUE_SCHEDULED, QUEUE_DEAD, QUEUE_WORKERS };
+typedef void (*queue_list_fn)(void *arg, const cJSON *entries, const struct err *err);
+int queue_list(struct queue *q, enum queue_view view, const char *name, int64_t offset, int64_t limit,
+               queue_list_fn fn, void *arg, struct err *err);
+
+/* Changes; fn gets how many messages were moved or removed. */
+typedef void (*queue_count_fn)(void *arg, int64_t count, const struct err *err);
+/* Dead letters with this task id (NULL = all) go back to their queues with a clean delivery count. */
+int queue_retry_dead(struct queue *q, const char *task_id, queue_count_fn fn, void *arg, struct err *err);
+int queue_purge(struct queue *q, const char *name, queue_count_fn fn, void *arg, struct err *err);
+int queue_purge_dead(struct queue *q, queue_count_fn fn, void *arg, struct err *err);
+
+#endif

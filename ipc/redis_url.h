@@ -1,0 +1,36 @@
+/* Where Redis is and how to get in: redis://, rediss:// (TLS), unix:// and redis+socket:// URLs as the Python clients
+ * write them, or the single settings. Pure; touches no network. */
+#ifndef LOGIKALD_IPC_REDIS_URL_H
+#define LOGIKALD_IPC_REDIS_URL_H
+
+#include <stdbool.h>
+
+#include "conf/conf.h"
+#include "conf/err.h"
+
+enum redis_transport { REDIS_TCP, REDIS_TLS, REDIS_UNIX };
+
+struct redis_url {
+    enum redis_transport transport;
+    char host[256]; /* name or address; empty for REDIS_UNIX */
+    int port;
+    char path[108]; /* socket path for REDIS_UNIX */
+    char user[256]; /* ACL user; empty = the default user */
+    char password[1025];
+    int db;
+    bool is_unverified; /* ssl_cert_reqs=none was asked for */
+    char ca_file[1025]; /* extra certificate authorities (PEM); empty = the system's only */
+};
+
+/* Reads text: [user[:password]@]host[:port][/db][?db=N&ssl_cert_reqs=none|optional|required&ssl_ca_certs=PATH], every
+ * part percent-decoded; IPv6 addresses in brackets. 0, or -ERR_CONFIG with what is wrong (never with the password). */
+int redis_url_parse(const char *text, struct redis_url *out, struct err *err);
+
+/* From REDIS_URL, else from host, port, db and password. -ERR_NOT_FOUND (a text that says what to set) when neither is
+ * there, -ERR_CONFIG when it is malformed. */
+int redis_url_from_conf(const struct conf *conf, struct redis_url *out, struct err *err);
+
+/* "rediss://host:port/db" without user and password, for people. Returns out. */
+const char *redis_url_shown(const struct redis_url *url, char *out, unsigned size);
+
+#endif
