@@ -262,7 +262,7 @@ END $$;
 INSERT INTO object_sync_configs (object_type, display_name, description, sync_interval_minutes, is_sync_enabled,
                                  staleness_threshold_minutes, priority, depends_on, cascade_sync, batch_size,
                                  max_retry_attempts, retry_delay_minutes)
-VALUES ('directory', 'Directories', 'Directory tree of the Logikal project center', 60, true, 120, 1, NULL, true, 100, 3, 5),
+VALUES ('directory', 'Directories', 'Directory tree of the Logikal project center', 60, true, 120, 1, NULL, false, 100, 3, 5),
        ('project', 'Projects', 'Projects of the directories', 30, true, 60, 2, 'directory', true, 100, 3, 5),
        ('phase', 'Phases', 'Phases of the projects', 15, true, 30, 3, 'project', false, 100, 3, 5),
        ('elevation', 'Elevations', 'Elevations of the phases, with thumbnails and parts lists', 15, true, 30, 3, 'phase', false, 100, 3, 5)

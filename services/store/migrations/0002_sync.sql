@@ -66,15 +66,18 @@ CREATE TABLE IF NOT EXISTS elevation_parts_lists (
 ALTER TABLE elevation_thumbnails ALTER COLUMN content SET STORAGE EXTERNAL; -- images are compressed already
 
 -- Where the sync of a project stands; written in the transaction of the rows it speaks of.
--- changed_date: the project's changedDate as of the stored phases and elevations. files_changed_date: the same once
--- their thumbnails and parts lists were complete too. checked_at: when the upstream was last asked about its inside.
+-- phases_date, elevations_date, files_date: the project's changedDate as of the stored phases, elevations, and thumbnails
+-- and parts lists (NULL = never complete). phases_at, elevations_at: when the upstream was last asked for them, by the
+-- upstream's clock; a changedDate as recent as that is not trusted. confirmed_at: when the project was last seen to be
+-- as stored (listed anew, or its changedDate had not moved).
 CREATE TABLE IF NOT EXISTS project_cursors (
     project_id integer PRIMARY KEY REFERENCES projects (id) ON DELETE CASCADE,
-    changed_date timestamptz,
-    files_changed_date timestamptz,
-    structure_at timestamptz,
-    files_at timestamptz,
-    checked_at timestamptz,
+    phases_date timestamptz,
+    phases_at timestamptz,
+    elevations_date timestamptz,
+    elevations_at timestamptz,
+    files_date timestamptz,
+    confirmed_at timestamptz,
     failed_at timestamptz,
     failures integer NOT NULL DEFAULT 0,
     last_error text

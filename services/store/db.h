@@ -1,0 +1,67 @@
+/* A blocking PostgreSQL connection for task runners and tools (the web process has its own, non-blocking pool).
+ *
+ * Parameters are always bound, results are libpq's. Every function that can fail fills err with ERR_DB (or ERR_TIMEOUT
+ * when the statement timeout struck) and PostgreSQL's own words; the password never appears. All of them block, for at
+ * most the connect timeout or the statement timeout. Not for use by several threads at once. */
+#ifndef LOGIKALD_SERVICES_STORE_DB_H
+#define LOGIKALD_SERVICES_STORE_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <libpq-fe.h>
+
+#include "conf/buf.h"
+#include "conf/err.h"
+
+struct db;
+struct conf;
+
+#define DB_CONNECT_TIMEOUT_S 10
+#define DB_NUMBER_SIZE       24
+
+/* A connection from a postgres:// or postgresql:// URL (or key=value words; sslmode and the like are honoured), with
+ * UTC as its time zone. timeout_ms is the statement timeout, 0 = none. application shows in pg_stat_activity. */
+struct db *db_open(const char *url, int64_t timeout_ms, const char *application, struct err *err);
+/* The same from the settings; long_writes grants the sync's own writes ten times the statement timeout. */
+struct db *db_open_conf(const struct conf *conf, bool long_writes, const char *application, struct err *err);
+void db_close(struct db *db); /* NULL is fine; an open transaction is rolled back by the server */
+bool db_is_alive(const struct db *db);
+
+/* Runs one statement. values[n] are text, NULL = SQL null. The result is the caller's to PQclear; NULL on an error. */
+PGresult *db_query(struct db *db, struct err *err, const char *sql, int n, const char *const *values);
+/* As db_query for statements without rows: how many rows were touched (0 when it does not say), or negative. */
+int64_t db_exec(struct db *db, struct err *err, const char *sql, int n, const char *const *values);
+/* Several statements at once, without parameters (migrations). */
+int db_script(struct db *db, struct err *err, const char *sql);
+/* As db_query with binary values where lengths[i] > 0 (bytea); lengths[i] 0 = text. */
+PGresult *db_query_binary(struct db *db, struct err *err, const char *sql, int n, const char *const *values,
+                          const int *lengths);
+
+int db_begin(struct db *db, struct err *err);
+int db_commit(struct db *db, struct err *err);
+void db_rollback(struct db *db); /* no error: what went wrong before is what matters; does nothing outside one */
+bool db_in_transaction(const struct db *db);
+
+/* COPY ... FROM STDIN in text format: begin, any number of chunks of whole or partial lines, end (rows, or negative).
+ */
+int db_copy_begin(struct db *db, struct err *err, const char *sql);
+int db_copy_data(struct db *db, struct err *err, const char *bytes, size_t len);
+int64_t db_copy_end(struct db *db, struct err *err);
+/* Adds a field in COPY's text format ("\N" for NULL) and the separator that follows it ('\t' or '\n'). */
+void db_copy_field(struct buf *out, const char *text, char separator);
+
+/* Array literals for unnest: '{' elements '}'. add quotes; NULL adds a null. */
+void db_array_begin(struct buf *out);
+void db_array_add(struct buf *out, const char *text);
+void db_array_end(struct buf *out);
+
+const char *db_number(char out[DB_NUMBER_SIZE], int64_t value); /* decimal text; returns out */
+
+/* Cells of a result: NULL stays NULL; a number of a null cell is 0. */
+const char *db_text(const PGresult *r, int row, int column);
+int64_t db_int(const PGresult *r, int row, int column);
+double db_double(const PGresult *r, int row, int column);
+bool db_bool(const PGresult *r, int row, int column);
+
+#endif
