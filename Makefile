@@ -53,9 +53,9 @@ TESTS_INTEGRATION := $(patsubst tests/integration/%.c,$(ROOT)/tests/%,$(wildcard
 MAKEFLAGS += --no-print-directory
 Q := $(if $(V),,@)
 
-all: programs                   ## build build/logikald, build/logikald-roles and build/logikald-sim
+all: programs                   ## build build/logikald, build/logikald-roles and build/logikal-sim
 
-programs: $(ROOT)/logikald $(ROOT)/logikald-roles $(ROOT)/logikald-sim
+programs: $(ROOT)/logikald $(ROOT)/logikald-roles $(ROOT)/logikal-sim
 
 $(ROOT)/logikald: $(OBJ_LIGHT) $(OBJ)/supervisor/main.o
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_LIGHT)
@@ -63,7 +63,7 @@ $(ROOT)/logikald: $(OBJ_LIGHT) $(OBJ)/supervisor/main.o
 $(ROOT)/logikald-roles: $(OBJ_ROLES) $(OBJ)/services/main.o
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(ROOT)/logikald-sim: $(call objs,$(SRC_SIM) tests/sim/main.c)
+$(ROOT)/logikal-sim: $(call objs,$(SRC_SIM) tests/sim/main.c)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SIM)
 
 $(OBJ)/%.o: %.c

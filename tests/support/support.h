@@ -27,7 +27,7 @@ bool support_late(int64_t deadline);
 void support_pause(void);
 
 const char *support_dir(void);              /* a fresh scratch directory of this test program, removed at exit */
-const char *support_program(const char *n); /* path of a built program of this variant: "logikald", "logikald-sim" */
+const char *support_program(const char *n); /* path of a built program of this variant: "logikald", "logikal-sim" */
 int support_free_port(void);
 
 /* A process. env is a NULL-terminated list of NAME=value added to a minimal environment (PATH, HOME, sanitizer
@@ -84,7 +84,7 @@ struct sim_server {
     char base_url[128]; /* for LOGIKAL_API_BASE_URL */
     char control[128];  /* http://127.0.0.1:PORT/_sim */
 };
-void sim_start(struct sim_server *sim, const char *const extra[]); /* extra: logikald-sim arguments or NULL */
+void sim_start(struct sim_server *sim, const char *const extra[]); /* extra: logikal-sim arguments or NULL */
 void sim_stop(struct sim_server *sim);
 void sim_post(struct sim_server *sim, const char *path, const char *json); /* fails the test unless it answers 200 */
 char *sim_get(struct sim_server *sim, const char *path);                   /* body; free() it */
