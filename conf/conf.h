@@ -52,8 +52,10 @@ int conf_diff(const struct conf *a, const struct conf *b, enum setting_id *out);
 int conf_program_count(const struct conf *conf);
 const struct program *conf_program(const struct conf *conf, int index);
 
-/* Rules that span settings (production needs long secrets and an admin password, REDIS_* consistency ...): 0, or an
- * error that names the setting. Checked by conf_load too. */
+/* Rules that span settings (URL schemes, limits in order): 0, or an error that names the setting. conf_load does it. */
 int conf_check(const struct conf *conf, struct err *err);
+/* What serving HTTP needs besides: in production, long random secrets and an administrator's password. For the
+ * supervisor, before it starts or reloads, and for web itself. */
+int conf_check_web(const struct conf *conf, struct err *err);
 
 #endif

@@ -29,6 +29,7 @@ struct program {
     char **command;     /* NULL-terminated, like all lists here; command[0] is looked up in PATH */
     char **environment; /* "NAME=value" */
     char **depends_on;  /* names of programs or roles */
+    char **unless_env;  /* environment names of settings */
     char *user;         /* NULL = as the supervisor; ignored (with a log line) when not root */
     char *directory;    /* NULL = as the supervisor */
     char *gate;         /* NULL or a flag: "background_sync" */

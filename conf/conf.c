@@ -1,0 +1,175 @@
+/* The configuration in force: loads its sources in order of precedence, and answers for each setting what it is and
+ * where it came from. The readers of the sources are conf_file.c and conf_env.c; rules across settings conf_check.c. */
+#include "conf/conf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf_internal.h"
+
+int conf_set(struct conf *conf, enum setting_id id, const char *text, enum conf_source source, struct err *err)
+{
+    char canonical[CONF_VALUE_SIZE];
+    int rc = setting_check(id, text, canonical, sizeof canonical, err);
+    if (rc != 0) return rc;
+    char *copy = strdup(canonical);
+    if (!copy) return err_set(err, ERR_NOMEM, "no memory for the configuration");
+    free(conf->value[id]);
+    conf->value[id] = copy;
+    conf->source[id] = source;
+    switch (settings[id].type) {
+    case SETTING_INT: conf->number[id] = strtoll(copy, NULL, 10); break;
+    case SETTING_BOOL: conf->number[id] = copy[0] == 't'; break;
+    default: conf->number[id] = 0;
+    }
+    return 0;
+}
+
+struct conf_paths conf_paths_from_environment(void)
+{
+    struct conf_paths paths = {getenv(CONF_FILE_VAR), getenv(CONF_ENV_FILE_VAR), getenv(CONF_OVERRIDES_VAR)};
+    if (paths.file && !paths.file[0]) paths.file = NULL;
+    if (paths.env_file && !paths.env_file[0]) paths.env_file = NULL;
+    if (paths.overrides && !paths.overrides[0]) paths.overrides = NULL;
+    return paths;
+}
+
+static int load_defaults(struct conf *conf, struct err *err)
+{
+    for (int i = 0; i < SET_COUNT; i++) {
+        int rc = conf_set(conf, (enum setting_id)i, settings[i].def, SOURCE_DEFAULT, err);
+        if (rc != 0) return rc;
+    }
+    return 0;
+}
+
+/* REDIS_URL and REDIS_HOST name the same thing in two ways: the one from the later source counts. */
+static int settle_redis(struct conf *conf, struct err *err)
+{
+    if (!conf_is_set(conf, SET_REDIS_HOST) || conf->source[SET_REDIS_HOST] <= conf->source[SET_REDIS_URL]) return 0;
+    return conf_set(conf, SET_REDIS_URL, "", conf->source[SET_REDIS_HOST], err);
+}
+
+/* A program that stands in for something real is not needed when the real one was named. */
+static void settle_programs(struct conf *conf)
+{
+    for (int i = 0; i < conf->program_count; i++) {
+        struct program *p = &conf->programs[i];
+        for (char **name = p->unless_env; name && *name; name++) {
+            int id = setting_by_env(*name);
+            if (id >= 0 && conf->source[id] > SOURCE_FILE && conf_is_set(conf, (enum setting_id)id))
+                p->is_skipped = true;
+        }
+    }
+}
+
+static int load(struct conf *conf, const struct conf_paths *paths, struct err *err)
+{
+    int rc = load_defaults(conf, err);
+    if (rc == 0 && paths->file) rc = conf_read_file(conf, paths->file, err);
+    if (rc == 0 && paths->env_file) rc = conf_read_env_file(conf, paths->env_file, err);
+    if (rc == 0) rc = conf_read_environment(conf, err);
+    if (rc == 0 && paths->overrides) rc = conf_read_overrides(conf, paths->overrides, err);
+    if (rc == 0) rc = settle_redis(conf, err);
+    if (rc != 0) return rc;
+    settle_programs(conf);
+    return conf_check(conf, err);
+}
+
+struct conf *conf_load(const struct conf_paths *paths, struct err *err)
+{
+    struct conf *conf = calloc(1, sizeof *conf);
+    if (!conf) return err_set(err, ERR_NOMEM, "no memory for the configuration"), NULL;
+    if (load(conf, paths, err) == 0) return conf;
+    conf_free(conf);
+    return NULL;
+}
+
+void conf_free(struct conf *conf)
+{
+    if (!conf) return;
+    for (int i = 0; i < SET_COUNT; i++) {
+        if (conf->value[i] && settings[i].is_secret) explicit_bzero(conf->value[i], strlen(conf->value[i]));
+        free(conf->value[i]);
+    }
+    for (int i = 0; i < conf->program_count; i++) program_free(&conf->programs[i]);
+    free(conf->programs);
+    free(conf);
+}
+
+const char *conf_str(const struct conf *conf, enum setting_id id)
+{
+    return conf->value[id];
+}
+
+int64_t conf_int(const struct conf *conf, enum setting_id id)
+{
+    return conf->number[id];
+}
+
+bool conf_bool(const struct conf *conf, enum setting_id id)
+{
+    return conf->number[id] != 0;
+}
+
+bool conf_is_set(const struct conf *conf, enum setting_id id)
+{
+    return conf->value[id][0] != 0;
+}
+
+enum conf_source conf_source(const struct conf *conf, enum setting_id id)
+{
+    return conf->source[id];
+}
+
+const char *conf_source_name(enum conf_source source)
+{
+    static const char *const names[] = {"default", "file", "env file", "environment", "runtime"};
+    return names[source];
+}
+
+/* "postgres://user:***@host/db" of a URL with a password; without one as it is, but for "password=..." in its query. */
+static void mask_url(const char *url, char *out, size_t size)
+{
+    const char *authority = strstr(url, "://") + 3;
+    const char *at = strrchr(authority, '@');
+    if (!at) {
+        const char *word = strstr(authority, "password=");
+        snprintf(out, size, "%.*s%s", word ? (int)(word - url) + 9 : (int)strlen(url), url, word ? "***" : "");
+        return;
+    }
+    size_t user_len = strcspn(authority, ":@");
+    snprintf(out, size, "%.*s:***@", (int)(authority - url) + (int)user_len, url);
+    size_t used = strlen(out);
+    const char *rest = at + 1, *word = strstr(rest, "password=");
+    snprintf(out + used, size - used, "%.*s%s", word ? (int)(word - rest) + 9 : (int)strlen(rest), rest,
+             word ? "***" : "");
+}
+
+const char *conf_shown(const struct conf *conf, enum setting_id id, char *out, size_t size)
+{
+    const char *value = conf->value[id];
+    if (strstr(value, "://"))
+        mask_url(value, out, size);
+    else
+        snprintf(out, size, "%s", settings[id].is_secret && value[0] ? "***" : value);
+    return out;
+}
+
+int conf_diff(const struct conf *a, const struct conf *b, enum setting_id *out)
+{
+    int n = 0;
+    for (int i = 0; i < SET_COUNT; i++)
+        if (strcmp(a->value[i], b->value[i]) != 0) out[n++] = (enum setting_id)i;
+    return n;
+}
+
+int conf_program_count(const struct conf *conf)
+{
+    return conf->program_count;
+}
+
+const struct program *conf_program(const struct conf *conf, int index)
+{
+    return &conf->programs[index];
+}

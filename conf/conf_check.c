@@ -1,0 +1,83 @@
+/* Rules that span settings or look inside a value. */
+#include <string.h>
+#include <strings.h>
+
+#include "conf/conf.h"
+
+static bool starts_with_one_of(const char *text, const char *const *prefixes)
+{
+    for (; *prefixes; prefixes++)
+        if (strncmp(text, *prefixes, strlen(*prefixes)) == 0) return true;
+    return false;
+}
+
+static int check_schemes(const struct conf *conf, struct err *err)
+{
+    static const char *const postgres[] = {"postgres://", "postgresql://", NULL};
+    static const char *const redis[] = {"redis://", "rediss://", "unix://", NULL};
+    static const char *const http[] = {"http://", "https://", NULL};
+    if (conf_is_set(conf, SET_DATABASE_URL) && !starts_with_one_of(conf_str(conf, SET_DATABASE_URL), postgres))
+        return err_set(err, ERR_CONFIG, "DATABASE_URL expects postgres://... or postgresql://...");
+    if (conf_is_set(conf, SET_REDIS_URL) && !starts_with_one_of(conf_str(conf, SET_REDIS_URL), redis))
+        return err_set(err, ERR_CONFIG, "REDIS_URL expects redis://..., rediss://... (TLS) or unix://...");
+    if (conf_is_set(conf, SET_LOGIKAL_URL) && !starts_with_one_of(conf_str(conf, SET_LOGIKAL_URL), http))
+        return err_set(err, ERR_CONFIG, "LOGIKAL_API_BASE_URL expects http://... or https://...");
+    return 0;
+}
+
+/* a must not be larger than b, unless b is 0 where that means "no limit". */
+static int check_order(const struct conf *conf, enum setting_id a, enum setting_id b, bool zero_is_none,
+                       struct err *err)
+{
+    if (zero_is_none && conf_int(conf, b) == 0) return 0;
+    if (conf_int(conf, a) <= conf_int(conf, b)) return 0;
+    return err_set(err, ERR_CONFIG, "%s (%s) must not be larger than %s (%s)", settings[a].key, conf_str(conf, a),
+                   settings[b].key, conf_str(conf, b));
+}
+
+int conf_check(const struct conf *conf, struct err *err)
+{
+    int rc = check_schemes(conf, err);
+    if (rc == 0) rc = check_order(conf, SET_TASK_SOFT_LIMIT, SET_TASK_HARD_LIMIT, true, err);
+    if (rc == 0) rc = check_order(conf, SET_BACKOFF_BASE, SET_BACKOFF_CAP, false, err);
+    if (rc == 0) rc = check_order(conf, SET_MEMORY_SOFT, SET_MEMORY_HARD, true, err);
+    return rc;
+}
+
+/* Words that stand in examples everywhere and protect nothing. */
+static bool is_well_known(const char *secret)
+{
+    static const char *const words[] = {"change",      "example",     "default",    "placeholder",
+                                        "your-secret", "your_secret", "secret-key", "secretkey",
+                                        "admin",       "password",    "123456",     NULL};
+    for (const char *const *w = words; *w; w++)
+        if (strcasestr(secret, *w)) return true;
+    for (const char *p = secret; *p; p++)
+        if (*p != secret[0]) return false;
+    return true; /* empty, or one character over and over */
+}
+
+static int check_secret(const struct conf *conf, enum setting_id id, size_t least, struct err *err)
+{
+    const char *secret = conf_str(conf, id);
+    if (strlen(secret) < least)
+        return err_set(err, ERR_CONFIG,
+                       "%s has %zu characters; ENVIRONMENT=production needs %zu or more: set a random one (openssl "
+                       "rand -hex 32)",
+                       settings[id].env, strlen(secret), least);
+    if (is_well_known(secret))
+        return err_set(err, ERR_CONFIG,
+                       "%s is an example value that anybody can guess; ENVIRONMENT=production needs a random one "
+                       "(openssl rand -hex 32)",
+                       settings[id].env);
+    return 0;
+}
+
+int conf_check_web(const struct conf *conf, struct err *err)
+{
+    if (strcmp(conf_str(conf, SET_ENVIRONMENT), "production") != 0) return 0;
+    int rc = check_secret(conf, SET_SECRET_KEY, 32, err);
+    if (rc == 0) rc = check_secret(conf, SET_JWT_SECRET_KEY, 32, err);
+    if (rc == 0) rc = check_secret(conf, SET_ADMIN_PASSWORD, 12, err);
+    return rc;
+}
