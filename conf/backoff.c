@@ -11,7 +11,7 @@ void backoff_init(struct backoff *b, int64_t base_ms, int64_t cap_ms)
 int64_t backoff_next_ms(struct backoff *b)
 {
     int64_t full = b->base_ms;
-    for (unsigned i = 0; i < b->attempt && full < b->cap_ms; i++) full *= 2;
+    for (unsigned i = 0; i < b->attempt && full < b->cap_ms; i++) full = full > b->cap_ms / 2 ? b->cap_ms : full * 2;
     if (full > b->cap_ms) full = b->cap_ms;
     if (b->attempt < 62) b->attempt++;
     int64_t half = full / 2;

@@ -1,0 +1,218 @@
+/* The small rooms of conf: buffers, time, backoff, random identifiers, log lines, errors. */
+#include <errno.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <cjson/cJSON.h>
+
+#include "conf/backoff.h"
+#include "conf/buf.h"
+#include "conf/clock.h"
+#include "conf/err.h"
+#include "conf/log.h"
+#include "conf/random.h"
+
+static void test_buffer_stops_at_its_limit_and_says_so(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b, 8);
+    assert_true(buf_str(&b, "12345678"));
+    assert_false(buf_char(&b, '9'));
+    assert_true(b.failed);
+    assert_string_equal(b.data, "12345678");
+    assert_null(buf_steal(&b));
+    buf_reset(&b);
+    assert_true(buf_printf(&b, "%d-%s", 12, "ab"));
+    buf_consume(&b, 3);
+    assert_string_equal(b.data, "ab");
+    char *own = buf_steal(&b);
+    assert_string_equal(own, "ab");
+    free(own);
+    buf_free(&b);
+}
+
+static void test_json_strings_are_valid_whatever_the_bytes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *expected;
+    } table[] = {
+        {"a\"b\\c\n", 6, "\"a\\\"b\\\\c\\n\""},
+        {"T\xc3\xbcr", 4, "\"T\xc3\xbcr\""},
+        {"\xff", 1, "\"\xef\xbf\xbd\""},
+        {"\xc0\xaf", 2, NULL},     /* overlong */
+        {"\xed\xa0\x80", 3, NULL}, /* a surrogate */
+        {"\xf0\x9f\x98\x80", 4, "\"\xf0\x9f\x98\x80\""},
+        {"\xf0\x9f", 2, NULL}, /* cut */
+        {"a\0b", 3, "\"a\\u0000b\""},
+        {"\x1f", 1, "\"\\u001f\""},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct buf b = {0};
+        assert_true(buf_json_string(&b, table[i].bytes, table[i].len));
+        if (table[i].expected)
+            assert_string_equal(b.data, table[i].expected);
+        else
+            assert_non_null(strstr(b.data, "\xef\xbf\xbd"));
+        cJSON *parsed = cJSON_Parse(b.data);
+        assert_non_null(parsed);
+        cJSON_Delete(parsed);
+        buf_free(&b);
+    }
+}
+
+static void test_times_are_read_and_written(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t unix_us; /* -1 = refused */
+    } table[] = {
+        {"2026-11-24T07:55:57.222443", 1795506957222443},
+        {"2026-11-24T07:55:57Z", 1795506957000000},
+        {"2026-11-24 09:55:57+02:00", 1795506957000000},
+        {"2026-11-24T02:25:57.5-0530", 1795506957500000},
+        {"2026-11-24T07:55:57.123456789", 1795506957123456},
+        {"1970-01-01T00:00:00", 0},
+        {"2024-02-29T00:00:00Z", 1709164800000000},
+        {"2023-02-29T00:00:00Z", -1},
+        {"2026-13-01T00:00:00", -1},
+        {"2026-11-24T24:00:01", -1},
+        {"2026-11-24", -1},
+        {"2026-11-24T07:55:57Zx", -1},
+        {"2026-11-24T07:55:57.", -1},
+        {"2026-11-24T07:55:57+2", -1},
+        {"", -1},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        int64_t us = -1;
+        int rc = clock_parse_iso(table[i].text, &us);
+        if ((table[i].unix_us < 0) != (rc != 0) || (rc == 0 && us != table[i].unix_us))
+            fail_msg("%s: %d, %lld", table[i].text, rc, (long long)us);
+    }
+    char out[CLOCK_TEXT_SIZE];
+    assert_string_equal(clock_iso_ms(1795506957222, out), "2026-11-24T07:55:57.222Z");
+    assert_string_equal(clock_iso_us(1795506957222443, out), "2026-11-24T07:55:57.222443");
+}
+
+static void test_backoff_grows_to_its_cap_with_jitter(void **state)
+{
+    (void)state;
+    struct backoff b;
+    backoff_init(&b, 100, 1000);
+    int64_t nominal = 100;
+    for (int i = 0; i < 200; i++) {
+        int64_t wait = backoff_next_ms(&b);
+        assert_in_range(wait, nominal / 2, nominal);
+        nominal = nominal * 2 > 1000 ? 1000 : nominal * 2;
+    }
+    backoff_reset(&b);
+    assert_in_range(backoff_next_ms(&b), 50, 100);
+    backoff_init(&b, INT64_MAX / 2, INT64_MAX);
+    for (int i = 0; i < 70; i++) assert_true(backoff_next_ms(&b) > 0);
+}
+
+static void test_identifiers_have_their_form_and_differ(void **state)
+{
+    (void)state;
+    char a[UUID_TEXT_SIZE], b[UUID_TEXT_SIZE], token[33];
+    random_uuid4(a);
+    random_uuid4(b);
+    assert_int_equal(strlen(a), 36);
+    assert_int_equal(a[14], '4');
+    assert_non_null(strchr("89ab", a[19]));
+    assert_string_not_equal(a, b);
+    random_token_hex(token, 16);
+    assert_int_equal(strspn(token, "0123456789abcdef"), 32);
+}
+
+static void test_errors_keep_their_first_reason_and_errno(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    errno = ENOENT;
+    assert_int_equal(err_errno(&err, "open %s", "x"), -ERR_SYSTEM);
+    err_prefix(&err, "load");
+    assert_string_equal(err.text, "load: open x: No such file or directory");
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(err_set(NULL, ERR_LIMIT, "ignored"), -ERR_LIMIT);
+    assert_string_equal(err_code_name(ERR_UPSTREAM), "upstream");
+}
+
+/* Frames with both formats through a pipe in place of standard error. */
+static char *logged(enum log_format format, const char *text)
+{
+    static char line[8192];
+    int ends[2], saved = dup(STDERR_FILENO);
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    log_open("test", LOG_INFO, format);
+    log_set_task("t-1");
+    log_debug("hidden");
+    log_warning("%s", text);
+    log_set_task(NULL);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(ends[1]);
+    ssize_t n = read(ends[0], line, sizeof line - 1);
+    close(ends[0]);
+    assert_true(n > 0);
+    line[n] = 0;
+    return line;
+}
+
+static void test_log_lines_are_one_line_and_name_level_role_and_task(void **state)
+{
+    (void)state;
+    const char *text = logged(LOG_TEXT, "first\nsecond");
+    assert_non_null(strstr(text, "warning  test["));
+    assert_non_null(strstr(text, "task=t-1: first second\n"));
+    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+
+    cJSON *json = cJSON_Parse(logged(LOG_JSON, "a\"b\n\xff"));
+    assert_string_equal(cJSON_GetObjectItem(json, "message")->valuestring, "a\"b\n\xef\xbf\xbd");
+    assert_string_equal(cJSON_GetObjectItem(json, "task_id")->valuestring, "t-1");
+    assert_string_equal(cJSON_GetObjectItem(json, "level")->valuestring, "warning");
+    assert_int_equal(cJSON_GetObjectItem(json, "pid")->valueint, getpid());
+    cJSON_Delete(json);
+}
+
+static void test_long_log_line_is_cut_and_stays_whole_json(void **state)
+{
+    (void)state;
+    char *text = malloc(20001);
+    assert_non_null(text);
+    memset(text, '"', 20000);
+    text[20000] = 0;
+    const char *line = logged(LOG_JSON, text);
+    assert_true(strlen(line) <= PIPE_BUF);
+    cJSON *json = cJSON_Parse(line);
+    assert_non_null(json);
+    cJSON_Delete(json);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_buffer_stops_at_its_limit_and_says_so),
+        cmocka_unit_test(test_json_strings_are_valid_whatever_the_bytes),
+        cmocka_unit_test(test_times_are_read_and_written),
+        cmocka_unit_test(test_backoff_grows_to_its_cap_with_jitter),
+        cmocka_unit_test(test_identifiers_have_their_form_and_differ),
+        cmocka_unit_test(test_errors_keep_their_first_reason_and_errno),
+        cmocka_unit_test(test_log_lines_are_one_line_and_name_level_role_and_task),
+        cmocka_unit_test(test_long_log_line_is_cut_and_stays_whole_json),
+    };
+    return cmocka_run_group_tests_name("conf basics", tests, NULL, NULL);
+}
