@@ -1,0 +1,226 @@
+/* The whole system, from the tick of beat to the rows in PostgreSQL and the result in Redis: what an operator sees when
+ * everything is there, when the master switch is off, when it is turned by a reload, and when the file is wrong. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "tests/support/system.h"
+
+static struct system sys;
+
+static int start_servers(void **state)
+{
+    (void)state;
+    static const char *const tree[] = {
+        "--directories",      "4",    "--depth", "2",  "--projects", "5", "--phases", "2", "--elevations", "50",
+        "--total-elevations", "2000", "--seed",  "11", NULL};
+    system_servers(&sys, tree);
+    return 0;
+}
+
+static int end_servers(void **state)
+{
+    (void)state;
+    system_end(&sys);
+    return 0;
+}
+
+static bool all_synced(void)
+{
+    return pg_int(&sys.pg, "SELECT count(*) FROM object_sync_configs WHERE object_type IN "
+                           "('directory','project','phase','elevation') AND last_sync IS NOT NULL") == 4;
+}
+
+static int count_of(const char *type)
+{
+    char *text = sim_get(&sys.sim, "dump");
+    cJSON *dump = cJSON_Parse(text);
+    assert_non_null(dump);
+    int n = cJSON_GetArraySize(cJSON_GetObjectItem(dump, type));
+    cJSON_Delete(dump);
+    free(text);
+    return n;
+}
+
+static void assert_database_equals_upstream(void)
+{
+    assert_int_equal(pg_int(&sys.pg, "SELECT count(*) FROM directories"), count_of("directories"));
+    assert_int_equal(pg_int(&sys.pg, "SELECT count(*) FROM projects"), count_of("projects"));
+    assert_int_equal(pg_int(&sys.pg, "SELECT count(*) FROM phases"), count_of("phases"));
+    assert_int_equal(pg_int(&sys.pg, "SELECT count(*) FROM elevations"), count_of("elevations"));
+}
+
+static void assert_result_is_stored_and_expires(void)
+{
+    char *key = redis_cli(&sys.redis, "--raw eval \"for _, k in ipairs(redis.call('keys', 'celery-task-meta-*')) do if "
+                                      "string.find(redis.call('get', k), 'elevation') then return k end end\" 0");
+    key[strcspn(key, "\n")] = 0;
+    assert_memory_equal(key, "celery-task-meta-", 17);
+    char command[256];
+    snprintf(command, sizeof command, "ttl %.100s", key);
+    char *ttl = redis_cli(&sys.redis, command);
+    assert_in_range(atoi(ttl), 1, 3600);
+    snprintf(command, sizeof command, "--raw get %.100s", key);
+    char *text = redis_cli(&sys.redis, command);
+    cJSON *result = cJSON_Parse(text);
+    assert_non_null(result);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(result, "status")), "SUCCESS");
+    assert_true(cJSON_IsTrue(cJSON_GetObjectItem(cJSON_GetObjectItem(result, "result"), "success")));
+    cJSON_Delete(result);
+    free(text);
+    free(ttl);
+    free(key);
+}
+
+static int calls_of_elevations(void)
+{
+    char *text = sim_get(&sys.sim, "stats");
+    cJSON *stats = cJSON_Parse(text);
+    assert_non_null(stats);
+    cJSON *calls = cJSON_GetObjectItem(stats, "calls");
+    int n = 0;
+    for (cJSON *c = calls ? calls->child : NULL; c; c = c->next)
+        if (strstr(c->string, "elevations")) n += c->valueint;
+    cJSON_Delete(stats);
+    free(text);
+    return n;
+}
+
+/* Waits for one more scheduler task to be done after this call. */
+static void wait_for_a_tick(void)
+{
+    int64_t seen = pg_int(&sys.pg, "SELECT 0");
+    char *before = redis_cli(&sys.redis, "--raw dbsize");
+    seen = atoll(before);
+    free(before);
+    for (int64_t deadline = support_deadline(20000);;) {
+        char *now = redis_cli(&sys.redis, "--raw dbsize");
+        bool is_more = atoll(now) >= seen + 2;
+        free(now);
+        if (is_more) return;
+        if (support_late(deadline)) fail_msg("no further result appeared in Redis");
+        support_pause();
+    }
+}
+
+static void test_scheduled_sync_flows_from_tick_to_rows_and_result(void **state)
+{
+    (void)state;
+    static const char *const on[] = {"BACKGROUND_SYNC_ENABLED=True", NULL};
+    system_run(&sys, "", on);
+
+    WAIT_UNTIL(system_health(&sys) == 200, 30000);
+    WAIT_UNTIL(all_synced(), 120000);
+
+    assert_int_equal(pg_int(&sys.pg, "SELECT count(*) FROM elevations"), 2000);
+    assert_database_equals_upstream();
+    assert_result_is_stored_and_expires();
+    assert_true(pg_int(&sys.pg, "SELECT count(*) FROM sync_logs WHERE status = 'completed'") >= 4);
+
+    int calls = calls_of_elevations();
+    wait_for_a_tick();
+    assert_int_equal(calls_of_elevations(), calls); /* nothing is due: nothing is fetched again */
+
+    system_stop(&sys);
+    char *unacked = redis_cli(&sys.redis, "--raw hlen unacked");
+    assert_int_equal(atoi(unacked), 0);
+    free(unacked);
+    char *leaked = sim_get(&sys.sim, "stats");
+    cJSON *stats = cJSON_Parse(leaked);
+    assert_int_equal(cJSON_GetObjectItem(stats, "open_sessions")->valueint, 0);
+    cJSON_Delete(stats);
+    free(leaked);
+}
+
+static void test_changed_elevations_are_fetched_again_when_due(void **state)
+{
+    (void)state;
+    static const char *const on[] = {"BACKGROUND_SYNC_ENABLED=1", NULL};
+    int64_t newest = pg_int(&sys.pg, "SELECT extract(epoch FROM max(api_changed_date))::bigint FROM elevations");
+    sim_post(&sys.sim, "change", "{\"type\":\"elevation\",\"count\":10}");
+    pg_exec(&sys.pg, "UPDATE object_sync_configs SET last_sync = now() - interval '1 day'");
+    system_run(&sys, "", on);
+
+    char changed[160];
+    snprintf(changed, sizeof changed,
+             "SELECT count(*) FROM elevations WHERE extract(epoch FROM api_changed_date)::bigint > %lld",
+             (long long)newest);
+    WAIT_UNTIL(pg_int(&sys.pg, changed) == 10, 60000);
+    WAIT_UNTIL(all_synced() && pg_int(&sys.pg, "SELECT count(*) FROM object_sync_configs WHERE object_type = "
+                                               "'elevation' AND last_sync > now() - interval '5 minutes'") == 1,
+               60000);
+    assert_database_equals_upstream();
+    system_stop(&sys);
+}
+
+static void test_flag_off_serves_without_worker_and_beat_and_reload_turns_it(void **state)
+{
+    (void)state;
+    system_run(&sys, "sync = { background_enabled = false; };\n", NULL);
+    WAIT_UNTIL(system_health(&sys) == 200, 30000);
+    WAIT_UNTIL(process_logged(&sys.logikald, "Background sync is disabled, skipping worker and beat"), 10000);
+    assert_int_equal(system_count(&sys, "worker"), 0);
+    assert_int_equal(system_count(&sys, "beat"), 0);
+    int web = system_child(&sys, "web");
+
+    system_write_config(&sys, "sync = { background_enabled = true; };\n");
+    process_signal(&sys.logikald, SIGHUP);
+    WAIT_UNTIL(system_child(&sys, "worker") && system_child(&sys, "beat"), 30000);
+
+    system_write_config(&sys, "sync = { background_enabled = maybe; };\n");
+    process_signal(&sys.logikald, SIGHUP);
+    WAIT_UNTIL(process_logged(&sys.logikald, ".cfg:1"), 10000);
+    assert_true(system_child(&sys, "worker") != 0);
+
+    system_write_config(&sys, "sync = { background_enabled = false; };\n");
+    process_signal(&sys.logikald, SIGHUP);
+    WAIT_UNTIL(system_count(&sys, "worker") == 0 && system_count(&sys, "beat") == 0, 30000);
+    assert_int_equal(system_child(&sys, "web"), web);
+    system_stop(&sys);
+}
+
+static void test_bad_configuration_is_refused_at_start(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *env, *file, *says;
+    } table[] = {
+        {"PORT=80o1", "", "environment PORT"},
+        {"BACKGROUND_SYNC_ENABLED=maybe", "", "expects true or false"},
+        {"REDIS_URL=${logikal-redis.REDIS_URL}", "", "placeholder"},
+        {"X=1", "http = {\n prot = 1;\n};\n", ".cfg:2: unknown setting http.prot"},
+        {"ENVIRONMENT=production", "", "is an example value"},
+    };
+    char path[300], says[400];
+    snprintf(path, sizeof path, "%.250s/bad.cfg", support_dir());
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        FILE *out = fopen(path, "w");
+        fputs(table[i].file, out);
+        fclose(out);
+        char run[300];
+        snprintf(run, sizeof run, "LOGIKALD_RUN_DIR=%.250s/bad", support_dir());
+        char *argv[] = {(char *)support_program("logikald"), "--config", path, NULL};
+        char *env[] = {run, "SECRET_KEY=change-me-change-me-change-me-change-me", "PORT=0", (char *)table[i].env, NULL};
+        char *output = NULL;
+        int status = process_run(argv, env, &output);
+        snprintf(says, sizeof says, "%s: exit status %d, says: %s", table[i].env, status, output);
+        if (status != 78 || !strstr(output, table[i].says)) fail_msg("%s", says);
+        free(output);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scheduled_sync_flows_from_tick_to_rows_and_result),
+        cmocka_unit_test(test_changed_elevations_are_fetched_again_when_due),
+        cmocka_unit_test(test_flag_off_serves_without_worker_and_beat_and_reload_turns_it),
+        cmocka_unit_test(test_bad_configuration_is_refused_at_start),
+    };
+    return cmocka_run_group_tests_name("system", tests, start_servers, end_servers);
+}
