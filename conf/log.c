@@ -20,6 +20,7 @@ static struct {
     bool is_supervised;
     char task[64];
     unsigned long lost;
+    log_sink_fn sink;
 } logger = {.role = "logikald", .level = LOG_INFO};
 
 static const char *const level_names[] = {"debug", "info", "warning", "error", "critical"};
@@ -46,6 +47,11 @@ void log_set_format(enum log_format format)
 void log_set_task(const char *task_id)
 {
     snprintf(logger.task, sizeof logger.task, "%s", task_id ? task_id : "");
+}
+
+void log_set_sink(log_sink_fn fn)
+{
+    logger.sink = fn;
 }
 
 bool log_is_on(enum log_level level)
@@ -124,6 +130,10 @@ static void emit(enum log_level level, const char *text, size_t len)
     char line[PIPE_BUF];
     line[0] = LOG_FRAMED_MARK;
     int n = frame(line + 1, sizeof line - 1, level, logger.role, (int)getpid(), logger.task, text, len);
+    if (logger.sink) {
+        logger.sink(line + 1, (unsigned)n);
+        return;
+    }
     const char *start = logger.is_supervised ? line : line + 1;
     size_t total = (size_t)n + (logger.is_supervised ? 1 : 0);
     ssize_t w;

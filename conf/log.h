@@ -24,6 +24,11 @@ enum log_level log_level_of(
 const char *log_level_name(enum log_level level);
 
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Finished lines (with their "\n") go to fn instead of standard error; NULL = standard error again. For a process whose
+ * log must not be written by itself, because it never blocks (the supervisor). */
+typedef void (*log_sink_fn)(const char *line, unsigned len);
+void log_set_sink(log_sink_fn fn);
+
 /* Frames a line on behalf of somebody else (the supervisor for its children): writes the finished line with "\n" to out
  * and returns its length, at most size - 1. text is len bytes without a line end. */
 int log_frame(char *out, unsigned size, enum log_level level, const char *role, int pid, const char *text,
