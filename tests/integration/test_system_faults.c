@@ -100,12 +100,12 @@ static void test_upstream_down_then_up(void **state)
 static void test_redis_down_then_up(void **state)
 {
     (void)state;
-    redis_kill(&sys.redis);
+    redis_server_kill(&sys.redis);
     WAIT_UNTIL(!process_running(&sys.redis.process), 10000);
     int web = system_child(&sys, "web");
     WAIT_UNTIL(system_health(&sys) != 0, 10000);
 
-    redis_restart(&sys.redis);
+    redis_server_restart(&sys.redis);
 
     wait_until_synced_anew();
     assert_int_equal(system_child(&sys, "web"), web);

@@ -54,10 +54,10 @@ struct redis_server {
     char url[128];
     char dir[256];
 };
-void redis_start(struct redis_server *r, const char *const extra[]); /* extra: redis-server arguments or NULL */
-void redis_kill(struct redis_server *r);                             /* -9 */
-void redis_restart(struct redis_server *r);                          /* start again on the same port and data */
-void redis_stop(struct redis_server *r);
+void redis_server_start(struct redis_server *r, const char *const extra[]); /* extra: redis-server arguments or NULL */
+void redis_server_kill(struct redis_server *r);                             /* -9 */
+void redis_server_restart(struct redis_server *r);                          /* start again on the same port and data */
+void redis_server_stop(struct redis_server *r);
 char *redis_cli(struct redis_server *r,
                 const char *command); /* redis-cli's output for a shell-quoted command; free() it */
 

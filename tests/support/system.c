@@ -13,7 +13,7 @@
 void system_servers(struct system *s, const char *const sim_args[])
 {
     memset(s, 0, sizeof *s);
-    redis_start(&s->redis, NULL);
+    redis_server_start(&s->redis, NULL);
     pg_start(&s->pg);
     sim_start(&s->sim, sim_args);
 }
@@ -85,7 +85,7 @@ void system_stop(struct system *s)
 void system_end(struct system *s)
 {
     sim_stop(&s->sim);
-    redis_stop(&s->redis);
+    redis_server_stop(&s->redis);
     pg_stop(&s->pg);
 }
 
