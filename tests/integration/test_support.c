@@ -14,16 +14,16 @@ static void test_redis_keeps_data_over_kill(void **state)
 {
     (void)state;
     struct redis_server redis;
-    redis_start(&redis, NULL);
+    redis_server_start(&redis, NULL);
     free(redis_cli(&redis, "set a 'one two'"));
 
-    redis_kill(&redis);
-    redis_restart(&redis);
+    redis_server_kill(&redis);
+    redis_server_restart(&redis);
 
     char *value = redis_cli(&redis, "get a");
     assert_string_equal(value, "one two");
     free(value);
-    redis_stop(&redis);
+    redis_server_stop(&redis);
 }
 
 static void test_postgres_keeps_data_over_kill(void **state)

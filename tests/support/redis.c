@@ -25,17 +25,17 @@ static void config_write(struct redis_server *r, const char *const extra[])
     assert_int_equal(fclose(f), 0);
 }
 
-void redis_start(struct redis_server *r, const char *const extra[])
+void redis_server_start(struct redis_server *r, const char *const extra[])
 {
     memset(r, 0, sizeof *r);
     r->port = support_free_port();
     support_make_dir(r->dir, sizeof r->dir, "redis");
     support_format(r->url, sizeof r->url, "redis://127.0.0.1:%d/0", r->port);
     config_write(r, extra);
-    redis_restart(r);
+    redis_server_restart(r);
 }
 
-void redis_restart(struct redis_server *r)
+void redis_server_restart(struct redis_server *r)
 {
     char path[300];
     support_format(path, sizeof path, "%s/redis.conf", r->dir);
@@ -49,13 +49,13 @@ void redis_restart(struct redis_server *r)
     fail_msg("redis-server did not start");
 }
 
-void redis_kill(struct redis_server *r)
+void redis_server_kill(struct redis_server *r)
 {
     process_signal(&r->process, SIGKILL);
     process_wait(&r->process, 10000);
 }
 
-void redis_stop(struct redis_server *r)
+void redis_server_stop(struct redis_server *r)
 {
     process_stop(&r->process);
 }
