@@ -48,7 +48,8 @@ TESTS_UNIT := $(patsubst tests/unit/%.c,$(ROOT)/tests/%,$(wildcard tests/unit/te
 TESTS_INTEGRATION := $(patsubst tests/integration/%.c,$(ROOT)/tests/%,$(wildcard tests/integration/test_*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: all programs run test setup clean clean-data format format-check lint check-arrows bench help tests
+.PHONY: all programs run test setup clean clean-data format format-check lint check-arrows bench bench-memory chaos \
+        help tests
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 Q := $(if $(V),,@)
@@ -88,6 +89,20 @@ $(ROOT)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ_TEST)
 $(ROOT)/tests/%: $(OBJ)/tests/integration/%.o $(OBJ_TEST)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+# The whole system under faults: make chaos CHAOS="--seconds 600 --seed 1".
+$(ROOT)/chaos: $(call objs,$(wildcard tests/chaos/*.c)) $(OBJ_TEST)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+chaos:                          ## ten minutes of random faults under load, then the invariants; CHAOS="--seed N"
+	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/chaos
+	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/chaos --seconds 600 $(CHAOS)
+
+$(ROOT)/bench-memory: $(OBJ)/tests/bench/memory.o $(OBJ_TEST)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+bench-memory: programs $(ROOT)/bench-memory ## memory beside the Python stack's, idle and in a large sync
+	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-memory $(ELEVATIONS)
 
 setup:                          ## install the Debian packages that are missing
 	$(Q)scripts/setup

@@ -1,0 +1,175 @@
+/* Memory of the whole product, idle and during a full sync, beside the Python stack's in the same run: proportional set
+ * size (PSS) of the supervisor and every process below it, against Celery (two prefork processes), its beat, and
+ * uvicorn with FastAPI. Prints a table in Markdown, and JSON to the file named by BENCH_JSON. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf/clock.h"
+#include "tests/support/system.h"
+
+#define PIDS_MAX 4096
+
+struct family {
+    int pid[PIDS_MAX], parent[PIDS_MAX];
+    int count;
+};
+
+static void family_read(struct family *f)
+{
+    f->count = 0;
+    DIR *proc = opendir("/proc");
+    for (struct dirent *e; proc && f->count < PIDS_MAX && (e = readdir(proc));) {
+        char path[300];
+        int pid = (int)strtol(e->d_name, NULL, 10), parent = 0;
+        if (pid <= 0) continue;
+        snprintf(path, sizeof path, "/proc/%d/stat", pid);
+        FILE *in = fopen(path, "re");
+        if (!in) continue;
+        if (fscanf(in, "%*d (%*[^)]) %*c %d", &parent) == 1) {
+            f->pid[f->count] = pid;
+            f->parent[f->count++] = parent;
+        }
+        fclose(in);
+    }
+    if (proc) closedir(proc);
+}
+
+static bool is_below(const struct family *f, int pid, int root)
+{
+    for (int depth = 0; depth < 16 && pid > 1; depth++) {
+        if (pid == root) return true;
+        int i = 0;
+        while (i < f->count && f->pid[i] != pid) i++;
+        if (i == f->count) return false;
+        pid = f->parent[i];
+    }
+    return false;
+}
+
+static double pss_mib(int pid)
+{
+    char path[64], line[128];
+    double kib = 0;
+    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
+    FILE *in = fopen(path, "re");
+    while (in && fgets(line, sizeof line, in))
+        if (strncmp(line, "Pss:", 4) == 0) kib = strtod(line + 4, NULL);
+    if (in) fclose(in);
+    return kib / 1024.0;
+}
+
+static double tree_pss_mib(int root, int *count)
+{
+    static struct family f;
+    double sum = 0;
+    family_read(&f);
+    *count = 0;
+    for (int i = 0; i < f.count; i++)
+        if (is_below(&f, f.pid[i], root)) {
+            sum += pss_mib(f.pid[i]);
+            (*count)++;
+        }
+    return sum;
+}
+
+static bool peer_is_up(int port)
+{
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/health", port);
+    struct http_reply reply = http_get(url);
+    http_reply_free(&reply);
+    return reply.status == 200;
+}
+
+/* 0 when a part of the peer is not installed. */
+static double peer_mib(struct system *sys)
+{
+    char redis[200], port_text[16], *output = NULL;
+    char *probe[] = {"python3", "-c", "import celery, fastapi, uvicorn", NULL};
+    if (process_run(probe, NULL, &output) != 0) return free(output), 0;
+    free(output);
+    int port = support_free_port(), count = 0;
+    snprintf(redis, sizeof redis, "REDIS_URL=%s", sys->redis.url);
+    snprintf(port_text, sizeof port_text, "%d", port);
+    char *env[] = {redis, "PYTHONPATH=tests/bench/memory_peer", "PYTHONDONTWRITEBYTECODE=1", NULL};
+    char *web[] = {"python3", "-m", "uvicorn", "app:app", "--port", port_text, NULL};
+    char *worker[] = {"python3", "-m", "celery", "-A", "tasks", "worker", "-c", "2", "-l", "info", NULL};
+    char schedule[300];
+    snprintf(schedule, sizeof schedule, "%.250s/beat-schedule", support_dir());
+    char *beat[] = {"python3", "-m", "celery", "-A", "tasks", "beat", "-s", schedule, "-l", "info", NULL};
+    struct process p[3];
+    process_start(&p[0], "peer-web", web, env);
+    process_start(&p[1], "peer-worker", worker, env);
+    process_start(&p[2], "peer-beat", beat, env);
+    WAIT_UNTIL(peer_is_up(port), 30000);
+    WAIT_UNTIL(process_logged(&p[1], " ready."), 30000);
+    WAIT_UNTIL(process_logged(&p[2], "Starting"), 30000);
+    double sum = 0;
+    for (int i = 0; i < 3; i++) sum += tree_pss_mib(p[i].pid, &count);
+    for (int i = 0; i < 3; i++) process_stop(&p[i]);
+    return sum;
+}
+
+static bool is_synced(struct system *sys)
+{
+    return pg_int(&sys->pg, "SELECT count(*) FROM object_sync_configs WHERE object_type IN "
+                            "('directory','project','phase','elevation') AND last_sync IS NOT NULL") == 4;
+}
+
+static double peak_during_sync(struct system *sys, double idle)
+{
+    double peak = idle;
+    int count;
+    for (int64_t deadline = mono_ms() + 900000; !is_synced(sys) && mono_ms() < deadline; usleep(100000)) {
+        double now = tree_pss_mib(sys->logikald.pid, &count);
+        if (now > peak) peak = now;
+    }
+    return peak;
+}
+
+static bool is_idle(struct system *sys)
+{
+    return system_child(sys, "web") && system_child(sys, "worker") && system_child(sys, "beat") &&
+           system_health(sys) == 200;
+}
+
+int main(int argc, char **argv)
+{
+    static struct system sys;
+    const char *elevations = argc > 1 ? argv[1] : "100000";
+    const char *tree[] = {"--directories",      "10",       "--depth", "1", "--projects", "20", "--phases", "5",
+                          "--total-elevations", elevations, NULL};
+    static const char *const first[] = {"BACKGROUND_SYNC_ENABLED=true", "SYNC_INTERVAL_SECONDS=86400", NULL};
+    system_servers(&sys, tree);
+    double peer = peer_mib(&sys);
+
+    system_run(&sys, "", first);
+    WAIT_UNTIL(is_idle(&sys), 60000);
+    double peak = peak_during_sync(&sys, 0);
+    system_stop(&sys);
+    system_run(&sys, "", first); /* what is due is done: idle */
+    WAIT_UNTIL(is_idle(&sys), 60000);
+    int count = 0;
+    double idle = tree_pss_mib(sys.logikald.pid, &count);
+    for (int64_t settle = mono_ms() + 3000; mono_ms() < settle; usleep(100000)) {
+        double now = tree_pss_mib(sys.logikald.pid, &count);
+        if (now < idle) idle = now;
+    }
+    system_stop(&sys);
+    system_end(&sys);
+
+    printf("| memory (PSS) | logikald | Python stack | ratio |\n|---|---|---|---|\n");
+    printf("| idle: supervisor, web, worker with 2 runners, beat (%d processes) | %.1f MiB | ", count, idle);
+    peer > 0 ? printf("%.0f MiB | 1/%.0f |\n", peer, peer / idle) : printf("not installed | |\n");
+    printf("| peak during a full sync of %s elevations | %.1f MiB | | |\n", elevations, peak);
+    FILE *json = getenv("BENCH_JSON") ? fopen(getenv("BENCH_JSON"), "we") : NULL;
+    if (json) {
+        fprintf(json, "{\"idle_mib\": %.2f, \"peer_idle_mib\": %.2f, \"sync_peak_mib\": %.2f, \"elevations\": %s}\n",
+                idle, peer, peak, elevations);
+        fclose(json);
+    }
+    return 0;
+}

@@ -1,0 +1,148 @@
+/* What must hold while faults strike, and what must hold when they are over. */
+#include "tests/chaos/chaos.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "conf/clock.h"
+
+#define SUPERVISOR_FDS_MOST 200
+
+static int open_descriptors(int pid)
+{
+    char path[64];
+    int n = 0;
+    snprintf(path, sizeof path, "/proc/%d/fd", pid);
+    DIR *dir = opendir(path);
+    while (dir && readdir(dir)) n++;
+    if (dir) closedir(dir);
+    return n;
+}
+
+void check_during(struct chaos *c)
+{
+    if (!process_running(&c->sys.logikald))
+        chaos_fail(c, "the supervisor is gone: wait status %#x", (unsigned)c->sys.logikald.status);
+    int fds = open_descriptors(c->sys.logikald.pid);
+    if (fds > SUPERVISOR_FDS_MOST) chaos_fail(c, "the supervisor holds %d descriptors", fds);
+}
+
+static int64_t redis_number(struct chaos *c, const char *command)
+{
+    char *text = redis_cli(&c->sys.redis, command);
+    int64_t n = text && (text[0] == '-' || (text[0] >= '0' && text[0] <= '9')) ? strtoll(text, NULL, 10) : -1;
+    free(text);
+    return n;
+}
+
+static void wait_for(struct chaos *c, const char *what, bool (*is_true)(struct chaos *c), int64_t ms)
+{
+    for (int64_t deadline = mono_ms() + ms; !is_true(c); support_pause())
+        if (mono_ms() > deadline)
+            chaos_fail(c, "not within %lld s after the last fault: %s", (long long)ms / 1000, what);
+}
+
+static bool is_healthy(struct chaos *c)
+{
+    return system_health(&c->sys) == 200 && system_child(&c->sys, "worker") && system_child(&c->sys, "beat");
+}
+
+static bool is_drained(struct chaos *c)
+{
+    return redis_number(c, "--raw llen sync") == 0 && redis_number(c, "--raw llen scheduler") <= 1 &&
+           redis_number(c, "--raw hlen unacked") <= 2;
+}
+
+static void check_effects(struct chaos *c)
+{
+    char id[80], command[160];
+    int64_t sent = 0, twice = 0, lost = 0;
+    FILE *ledger = fopen(c->ledger, "re");
+    if (!ledger) chaos_fail(c, "no ledger");
+    while (fscanf(ledger, "%79s", id) == 1) {
+        snprintf(command, sizeof command, "--raw get chaos-effect-%s", id);
+        int64_t n = redis_number(c, command);
+        sent++;
+        twice += n > 1;
+        lost += n < 1;
+        if (n < 1 && lost <= 5) chaos_say(c, "lost: %s", id);
+    }
+    fclose(ledger);
+    printf("tasks: %lld accepted, %lld lost, %lld done more than once, %d faults\n", (long long)sent, (long long)lost,
+           (long long)twice, c->faults);
+    if (sent == 0) chaos_fail(c, "no task was accepted at all");
+    if (lost) chaos_fail(c, "%lld of %lld accepted tasks had no effect", (long long)lost, (long long)sent);
+    if (twice > c->faults * 20) chaos_fail(c, "%lld tasks were done more than once", (long long)twice);
+}
+
+static void check_requests(struct chaos *c)
+{
+    char text[2000] = "";
+    FILE *log = fopen(c->http_log, "re");
+    if (!log) chaos_fail(c, "no record of the requests");
+    size_t n = fread(text, 1, sizeof text - 1, log);
+    fclose(log);
+    text[n] = 0;
+    if (n) chaos_fail(c, "clients saw what they must not:\n%s", text);
+}
+
+static bool is_synced_anew(struct chaos *c)
+{
+    return pg_int(&c->sys.pg,
+                  "SELECT count(*) FROM object_sync_configs WHERE object_type IN "
+                  "('directory','project','phase','elevation') AND last_sync > now() - interval '1 hour'") == 4;
+}
+
+/* Ids that are there, sorted, as one text: of the upstream's dump, or of the database. */
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void check_rows(struct chaos *c, const char *type, const char *sql)
+{
+    char *text = sim_get(&c->sys.sim, "dump");
+    cJSON *dump = cJSON_Parse(text), *list = cJSON_GetObjectItem(dump, type), *item;
+    size_t n = 0, count = (size_t)cJSON_GetArraySize(list), used = 0;
+    const char **ids = calloc(count + 1, sizeof *ids);
+    char *upstream = calloc(count + 1, 300);
+    if (!ids || !upstream) abort();
+    cJSON_ArrayForEach(item, list)
+    {
+        const char *id = cJSON_GetStringValue(cJSON_GetObjectItem(item, "id"));
+        ids[n++] = id ? id : "?";
+    }
+    qsort(ids, n, sizeof *ids, by_text);
+    for (size_t i = 0; i < n; i++) used += (size_t)snprintf(upstream + used, 300, "%.290s\n", ids[i]);
+    char *stored = pg_value(&c->sys.pg, sql);
+    if (strcmp(stored, upstream) != 0)
+        chaos_fail(c, "%s differ from the upstream's %zu: stored\n%.400s\nupstream\n%.400s", type, n, stored, upstream);
+    free(stored);
+    free(upstream);
+    free(ids);
+    cJSON_Delete(dump);
+    free(text);
+}
+
+void check_end(struct chaos *c)
+{
+    wait_for(c, "web healthy, worker and beat ready", is_healthy, 60000);
+    wait_for(c, "queues drained", is_drained, 120000);
+    check_effects(c);
+    check_requests(c);
+    pg_exec(&c->sys.pg, "UPDATE object_sync_configs SET last_sync = now() - interval '2 days', last_attempt = NULL");
+    wait_for(c, "one clean sync", is_synced_anew, 120000);
+    check_rows(c, "projects",
+               "SELECT coalesce(string_agg(logikal_id || E'\\n', '' ORDER BY logikal_id COLLATE \"C\"), '') "
+               "FROM projects WHERE deleted_at IS NULL");
+    check_rows(c, "elevations",
+               "SELECT coalesce(string_agg(logikal_id || E'\\n', '' ORDER BY logikal_id COLLATE \"C\"), "
+               "'') FROM elevations WHERE deleted_at IS NULL");
+    system_stop(&c->sys);
+    if (redis_number(c, "--raw hlen unacked") != 0) chaos_fail(c, "messages stay unacknowledged after a graceful stop");
+}

@@ -1,0 +1,146 @@
+/* The load: a process that enqueues tasks whose effect can be counted, and writes down each one that Redis accepted;
+ * and one that makes HTTP requests and writes down every answer that a client must not get. */
+#include "tests/chaos/chaos.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <event2/event.h>
+
+#include "conf/clock.h"
+#include "ipc/queue.h"
+
+struct sender {
+    struct event_base *base;
+    struct redis *redis;
+    struct queue *queue;
+    FILE *ledger;
+    const char *stop_file;
+};
+
+struct sent {
+    struct sender *sender;
+    char id[UUID_TEXT_SIZE];
+};
+
+static void on_sent(void *arg, const struct err *err)
+{
+    struct sent *sent = arg;
+    if (!err) {
+        fprintf(sent->sender->ledger, "%s\n", sent->id);
+        fflush(sent->sender->ledger);
+    }
+    free(sent);
+}
+
+static void send_one(struct sender *s)
+{
+    char key[80];
+    struct sent *sent = malloc(sizeof *sent);
+    if (!sent) abort();
+    sent->sender = s;
+    random_uuid4(sent->id);
+    snprintf(key, sizeof key, "chaos-effect-%s", sent->id);
+    cJSON *args = cJSON_CreateArray();
+    cJSON_AddItemToArray(args, cJSON_CreateString(key));
+    struct task_options options = {.queue = "sync", .task_id = sent->id};
+    if (queue_send(s->queue, "tasks.diagnostics.effect", args, NULL, &options, NULL, on_sent, sent, NULL) != 0)
+        free(sent);
+    cJSON_Delete(args);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct sender *s = arg;
+    if (access(s->stop_file, F_OK) == 0)
+        event_base_loopexit(s->base, &(struct timeval){.tv_sec = 1}); /* answers still on their way */
+    else if (redis_is_up(s->redis))
+        send_one(s);
+}
+
+static int send_tasks(struct chaos *c)
+{
+    struct err err = {0};
+    struct redis_url url;
+    setenv("REDIS_URL", c->sys.redis.url, 1);
+    struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
+    if (!conf || redis_url_from_conf(conf, &url, &err) != 0) return 2;
+    struct sender s = {.base = event_base_new(), .ledger = fopen(c->ledger, "we"), .stop_file = c->stop_file};
+    s.redis = redis_new(s.base, &url, "chaos", &err);
+    s.queue = queue_new(s.base, s.redis, conf, &err);
+    if (!s.ledger || !s.queue) return 2;
+    redis_start(s.redis);
+    struct event *tick = event_new(s.base, -1, EV_PERSIST, on_tick, &s);
+    event_add(tick, &(struct timeval){.tv_usec = 10000});
+    event_base_dispatch(s.base);
+    fclose(s.ledger);
+    return 0;
+}
+
+/* What a client may see: an answer; a 5xx with its reason; or a connection that broke while it was being served. */
+static void judge(FILE *log, const char *path, const struct http_reply *reply)
+{
+    if (reply->status >= 500 && (!reply->body || !strstr(reply->body, "detail")) && !strstr(path, "health"))
+        fprintf(log, "%s: %d without a reason: %.200s\n", path, reply->status, reply->body ? reply->body : "");
+    else if (reply->status >= 400 && reply->status < 500 && reply->status != 401)
+        fprintf(log, "%s: %d: %.200s\n", path, reply->status, reply->body ? reply->body : "");
+    fflush(log);
+}
+
+static int request_pages(struct chaos *c)
+{
+    static const char *const paths[] = {
+        "/health",          "/api/v1/health", "/api/v1/health/ready", "/metrics", "/api/v1/admin/sync-intervals/",
+        "/api/v1/projects/"};
+    FILE *log = fopen(c->http_log, "we");
+    if (!log) return 2;
+    for (unsigned i = 0; access(c->stop_file, F_OK) != 0; i++) {
+        char url[200];
+        const char *path = paths[i % (sizeof paths / sizeof *paths)];
+        snprintf(url, sizeof url, "%s%s", c->sys.url, path);
+        struct http_reply reply = http_get(url);
+        judge(log, path, &reply);
+        http_reply_free(&reply);
+        support_pause();
+    }
+    fclose(log);
+    return 0;
+}
+
+static pid_t run(struct chaos *c, int (*work)(struct chaos *c))
+{
+    pid_t pid = fork();
+    if (pid < 0) chaos_fail(c, "fork failed");
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        signal(SIGPIPE, SIG_IGN);
+        _exit(work(c));
+    }
+    return pid;
+}
+
+void load_start(struct chaos *c)
+{
+    snprintf(c->ledger, sizeof c->ledger, "%.250s/ledger", support_dir());
+    snprintf(c->http_log, sizeof c->http_log, "%.250s/http", support_dir());
+    snprintf(c->stop_file, sizeof c->stop_file, "%.250s/stop", support_dir());
+    c->load[0] = run(c, send_tasks);
+    c->load[1] = run(c, request_pages);
+}
+
+void load_stop(struct chaos *c)
+{
+    FILE *stop = fopen(c->stop_file, "we");
+    if (stop) fclose(stop);
+    for (int i = 0; i < 2; i++) {
+        int status = 0;
+        if (waitpid(c->load[i], &status, 0) != c->load[i] || status != 0)
+            chaos_fail(c, "load process %d ended with wait status %#x", i, (unsigned)status);
+    }
+}
