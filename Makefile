@@ -24,7 +24,7 @@ LDFLAGS   += $(LDFLAGS_$(VARIANT))
 
 LIBS_LIGHT := $(shell pkg-config --libs $(PKGS_LIGHT) 2>/dev/null)
 LIBS       := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
-LIBS_SIM   := $(shell pkg-config --libs libevent_core libevent_extra libcjson sqlite3 libpng zlib 2>/dev/null) -lm
+LIBS_SIM   := $(shell pkg-config --libs libevent_core libevent_extra libcjson sqlite3 libpng libcrypto zlib 2>/dev/null) -lm
 
 # The supervisor links little and stays tiny; what the roles need is in a second program beside it.
 SRC_CONF    := $(wildcard conf/*.c)
@@ -33,6 +33,7 @@ SRC_IPC_LIGHT := $(wildcard ipc/notify.c ipc/control*.c ipc/snapshot*.c ipc/task
 SRC_SUP     := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c))
 SRC_SERVICES := $(filter-out services/main.c,$(wildcard services/*.c services/*/*.c))
 SRC_SIM     := $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))
+SRC_SIM_CONF := conf/buf.c conf/clock.c conf/err.c conf/log.c conf/random.c ipc/notify.c
 SRC_SUPPORT := $(wildcard tests/support/*.c)
 EMBEDDED    := lua migrations assets
 DIR_lua        := ipc/lua
@@ -64,7 +65,7 @@ $(ROOT)/logikald: $(OBJ_LIGHT) $(OBJ)/supervisor/main.o
 $(ROOT)/logikald-roles: $(OBJ_ROLES) $(OBJ)/services/main.o
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(ROOT)/logikal-sim: $(call objs,$(SRC_SIM) tests/sim/main.c)
+$(ROOT)/logikal-sim: $(call objs,$(SRC_SIM) $(SRC_SIM_CONF) tests/sim/main.c)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SIM)
 
 $(OBJ)/%.o: %.c

@@ -1,0 +1,16 @@
+/* Handlers of the upstream's API; the table that names them is api_routes in api.c. */
+#ifndef LOGIKAL_SIM_API_H
+#define LOGIKAL_SIM_API_H
+
+#include "tests/sim/picture.h"
+#include "tests/sim/server.h"
+
+void api_thumbnail(struct call *call);
+void api_thumbnail_selected(struct call *call);
+void api_parts(struct call *call);
+void api_drawing(struct call *call);
+
+/* Reads the picture that a query string asks for. False when a parameter is missing or not valid. */
+bool picture_read(const struct evkeyvalq *query, struct picture *out);
+
+#endif

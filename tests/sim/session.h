@@ -1,0 +1,48 @@
+/* Sessions of the upstream: a token and the place in the tree where the session stands. A session goes one way down;
+ * what it may select from where it stands is decided here. */
+#ifndef LOGIKAL_SIM_SESSION_H
+#define LOGIKAL_SIM_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tests/sim/hash.h"
+#include "tests/sim/shape.h"
+
+/* The deepest thing selected; IN_ROOT is after the login. */
+enum place { IN_ROOT, IN_DIRECTORY, IN_PROJECT, IN_PHASE, IN_ELEVATION };
+
+struct session {
+    struct session *next; /* in its bucket */
+    char token[GUID_SIZE];
+    enum place place;
+    uint32_t at[KIND_COUNT]; /* what is selected of each kind, NO_INDEX beyond place */
+    int64_t expires_at_ms;   /* monotonic; 0 = never */
+    int64_t busy_until_ms;   /* calls of one session are served one after the other */
+    bool is_expired;         /* ended by us, and its owner does not know yet */
+};
+
+#define SESSION_BUCKETS 1024
+
+struct sessions {
+    struct session *buckets[SESSION_BUCKETS];
+    unsigned open, open_peak; /* neither logged out nor expired */
+    unsigned unnoticed;       /* expired, and nobody came back with the token since */
+};
+
+void sessions_free(struct sessions *s);
+struct session *session_open(struct sessions *s, int64_t expires_at_ms);
+/* The session with this token, or NULL. Finding out that it has expired ends it: then the owner knows. */
+struct session *session_find(struct sessions *s, const char *token, int64_t now_ms);
+void session_close(struct sessions *s, struct session *session); /* logged out */
+void session_expire(struct sessions *s, struct session *session);
+void session_expire_due(struct sessions *s, int64_t now_ms);
+
+/* Drops the sessions that expired unnoticed: they no longer count as leaked. */
+void sessions_forget_expired(struct sessions *s);
+
+void session_enter(struct session *session, enum kind kind, uint32_t index);
+/* Back to the directory that the project was in. */
+void session_leave_project(struct session *session);
+
+#endif
