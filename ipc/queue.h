@@ -100,8 +100,8 @@ int queue_stats(struct queue *q, queue_stats_fn fn, void *arg, struct err *err);
  * name is the queue for QUEUE_WAITING, else NULL. */
 enum queue_view { QUEUE_WAITING, QUEUE_UNACKED, QUEUE_SCHEDULED, QUEUE_DEAD, QUEUE_WORKERS };
 typedef void (*queue_list_fn)(void *arg, const cJSON *entries, const struct err *err);
-int queue_list(struct queue *q, enum queue_view view, const char *name, int64_t offset, int64_t limit,
-               queue_list_fn fn, void *arg, struct err *err);
+int queue_list(struct queue *q, enum queue_view view, const char *name, int64_t offset, int64_t limit, queue_list_fn fn,
+               void *arg, struct err *err);
 
 /* Changes; fn gets how many messages were moved or removed. */
 typedef void (*queue_count_fn)(void *arg, int64_t count, const struct err *err);

@@ -1,0 +1,49 @@
+/* Inside of the queue's client side: queue.c (send, revoke, life), queue_result.c, queue_view.c, queue_change.c. */
+#ifndef LOGIKALD_IPC_QUEUE_INTERNAL_H
+#define LOGIKALD_IPC_QUEUE_INTERNAL_H
+
+#include <sys/queue.h>
+
+#include "conf/buf.h"
+#include "ipc/queue.h"
+#include "ipc/queue_keys.h"
+
+/* One request on its way. When the queue is freed first, q becomes NULL and nobody is called. */
+struct queue_op {
+    LIST_ENTRY(queue_op) link;
+    struct queue *q;
+    union {
+        queue_done_fn done;
+        result_fn result;
+        queue_stats_fn stats;
+        queue_list_fn list;
+        queue_count_fn count;
+    } fn;
+    void *arg;
+    enum queue_view view;
+    struct result_wait *wait;
+    char text[256]; /* task id or queue, as the request needs it */
+};
+
+struct queue {
+    struct event_base *base;
+    struct redis *redis, *listener; /* the caller's; our own, for subscriptions */
+    struct queue_keys keys;
+    char names[QUEUE_NAMES_MAX][128]; /* served by workers */
+    int name_count;
+    int64_t lease_s;
+    char bound[QUEUE_NAMES_MAX][128]; /* bindings written since the queue was made */
+    int bound_count;
+    LIST_HEAD(, queue_op) ops;
+    LIST_HEAD(, result_wait) waits;
+    struct buf scratch, error;
+};
+
+struct queue_op *queue_op_new(struct queue *q, void *arg, struct err *err); /* NULL with err */
+void queue_op_free(struct queue_op *op);
+/* The fault of an answer as an error, or NULL when it is fine. */
+const struct err *queue_fault(const struct redis_answer *answer, struct err *err);
+/* Turns redis_command's verdict into an error; frees op when it was not accepted. */
+int queue_accepted(struct queue_op *op, int rc, struct err *err);
+
+#endif

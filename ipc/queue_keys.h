@@ -1,0 +1,47 @@
+/* The names of the queue's keys and channels in Redis: each is spelled here and nowhere else. Celery's own are listed
+ * in docs/queue.md; ours begin with "logikald.". */
+#ifndef LOGIKALD_IPC_QUEUE_KEYS_H
+#define LOGIKALD_IPC_QUEUE_KEYS_H
+
+#include "conf/conf.h"
+
+#define QUEUE_SEP      "\x06\x16"
+#define QUEUE_STEPS    4 /* priority lists of a queue */
+#define QUEUE_KEY_SIZE 512
+
+#define KEY_UNACKED            "unacked"                     /* hash: tag -> [message, exchange, routing key] */
+#define KEY_UNACKED_INDEX      "unacked_index"               /* zset: tag by time of delivery */
+#define KEY_HELD               "logikald.held."              /* + worker: hash: tag -> the list it came from */
+#define KEY_WORKERS            "logikald.workers"            /* zset: worker by time of its last renewal (s) */
+#define KEY_WORKER             "logikald.worker."            /* + worker: JSON about it, expires */
+#define KEY_SWEPT              "logikald.swept."             /* + worker: it was taken for dead, expires */
+#define KEY_DELIVERIES         "logikald.deliveries"         /* hash: tag -> deliveries that ended in a crash */
+#define KEY_SCHEDULED          "logikald.scheduled"          /* zset: tag by due time (ms) */
+#define KEY_SCHEDULED_MESSAGES "logikald.scheduled.messages" /* hash: tag -> list key, newline, message */
+#define KEY_SCHEDULED_IDS      "logikald.scheduled.ids"      /* hash: task id -> tag */
+#define KEY_DEAD               "logikald.dead"               /* list of dead letters, newest first */
+#define KEY_REVOKED            "logikald.revoked"            /* zset: task id by time of the revoke */
+#define KEY_CLOCK              "logikald.clock"              /* counter that tells a Redis that went back in time */
+#define KEY_BEAT               "logikald.beat"               /* hash: entry -> last run (ms) */
+#define KEY_BEAT_LOCK          "logikald.beat.lock"          /* string: leader, with expiry */
+#define KEY_BEAT_FENCE         "logikald.beat.fence"         /* counter of leaders */
+
+struct queue_keys {
+    char prefix[72], result_prefix[72];
+    int db;
+};
+
+struct redis_url;
+void queue_keys_init(struct queue_keys *keys, const struct conf *conf, const struct redis_url *url);
+
+/* Each writes to out (QUEUE_KEY_SIZE bytes) and returns it. */
+const char *queue_key(const struct queue_keys *keys, char *out, const char *name, const char *suffix);
+const char *queue_list_key(const struct queue_keys *keys, char *out, const char *queue, int priority);
+const char *queue_result_key(const struct queue_keys *keys, char *out, const char *task_id); /* and its channel */
+const char *queue_channel(const struct queue_keys *keys, char *out, const char *rest);       /* "/<db>." rest */
+const char *queue_binding(char *out, const char *queue); /* member of the binding set */
+
+/* Cuts "a, b,c" into names; returns how many (at most max). Names are of at most 127 bytes. */
+int queue_names(const char *list, char names[][128], int max);
+
+#endif

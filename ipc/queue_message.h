@@ -1,0 +1,82 @@
+/* Celery messages (protocol 2 and 1, JSON) on the wire: from bytes to fields and back. Pure: no Redis, no clock but for
+ * fresh ids. Every field may be missing, of another type, or hostile; see docs/queue.md for what is made of it. */
+#ifndef LOGIKALD_IPC_QUEUE_MESSAGE_H
+#define LOGIKALD_IPC_QUEUE_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cjson/cJSON.h>
+
+#include "conf/buf.h"
+#include "conf/err.h"
+
+#define MESSAGE_LIMIT_BYTES (32u << 20)
+#define MESSAGE_ID_LIMIT    255 /* longer ids are malformed */
+
+/* A message, as much of it as the worker's loop needs; the body stays text. Strings belong to the message. */
+struct message {
+    cJSON *envelope; /* as received (protocol 1: with the body's fields as headers) */
+    char *body;      /* text of [args, kwargs, embed], NUL-terminated */
+    size_t body_len;
+    const char *id, *task;                   /* set whenever readable, also when decoding failed */
+    const char *name;                        /* shadow or task: for people */
+    const char *root_id, *parent_id, *group; /* or NULL */
+    const char *args_repr, *kwargs_repr;     /* "" when absent */
+    const char *eta, *expires;               /* as text, or NULL */
+    int64_t eta_us, expires_us;              /* unix time, 0 = none */
+    int64_t soft_limit_ms, hard_limit_ms;    /* 0 = none given */
+    int retries, priority;
+    bool ignores_result;
+    bool has_exchange;        /* sent to a named exchange */
+    const char *delivery_tag; /* or NULL */
+};
+
+/* 0, or -ERR_INPUT with err saying what is wrong; out is to be freed in both cases. */
+int message_decode(const char *raw, size_t len, struct message *out, struct err *err);
+void message_free(struct message *m);
+
+/* The body's parts; all point into root, which is the owner. callbacks, errbacks, chain: arrays, or NULL for none. */
+struct message_body {
+    cJSON *root;
+    const cJSON *args, *kwargs;
+    const cJSON *callbacks, *errbacks, *chain, *chord;
+};
+int message_body_parse(const char *text, size_t len, struct message_body *out, struct err *err);
+void message_body_free(struct message_body *body);
+
+/* What message_encode writes. Zero = absent. Either body (finished text) or args and kwargs. */
+struct message_spec {
+    const char *task, *id, *queue;
+    const char *body;
+    const cJSON *args, *kwargs;                        /* NULL = empty */
+    const cJSON *callbacks, *errbacks, *chain, *chord; /* NULL = null */
+    const char *args_repr, *kwargs_repr;               /* NULL = made from args, kwargs */
+    const char *root_id, *parent_id, *group, *shadow;
+    int64_t eta_us, expires_us, expiration_ms;
+    int64_t soft_limit_ms, hard_limit_ms;
+    int retries, priority;
+    bool ignores_result;
+};
+/* Adds the envelope as JSON; out->failed tells of a lack of memory. */
+void message_encode(struct buf *out, const struct message_spec *spec);
+
+/* Wraps a body (control, events, replies) as kombu does. headers: JSON text of an object. */
+void message_wrap(struct buf *out, const char *body, size_t len, const char *headers, const char *exchange,
+                  const char *routing_key);
+
+/* A kombu envelope that is no task (control requests): its body, parsed; and "headers" within *envelope. NULL with err;
+ * the caller deletes both. */
+cJSON *message_unwrap(const char *raw, size_t len, cJSON **envelope, struct err *err);
+
+/* JSON from outside: depth-limited, whole text, UTF-8. Python's NaN and Infinity become null. NULL when malformed. */
+cJSON *json_parse(const char *text, size_t len);
+
+/* Base64 into a fresh NUL-terminated block (*len gets the length), or NULL when it is malformed. */
+char *base64_decode(const char *text, size_t text_len, size_t *len);
+bool base64_add(struct buf *out, const char *bytes, size_t len);
+
+/* Adds Python's repr() of a value; a list as a tuple when asked for. Cut with "..." after limit bytes. */
+void python_repr(struct buf *out, const cJSON *value, bool as_tuple, size_t limit);
+
+#endif

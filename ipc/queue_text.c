@@ -1,0 +1,199 @@
+/* Texts of the queue's messages: JSON from outside, base64, Python's repr. See queue_message.h. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/evp.h>
+
+#include "ipc/queue_message.h"
+
+static size_t utf8_step(const unsigned char *s, size_t left)
+{
+    static const unsigned lowest[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (s[0] < 0x80) return 1;
+    size_t n = s[0] >= 0xF0 && s[0] < 0xF5 ? 4 : s[0] >= 0xE0 ? 3 : s[0] >= 0xC2 ? 2 : 0;
+    if (n == 0 || n > left || s[0] >= 0xF5) return 0;
+    unsigned code = s[0] & (0xFFu >> (n + 1));
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xC0) != 0x80) return 0;
+        code = code << 6 | (s[i] & 0x3F);
+    }
+    return code < lowest[n] || (code >= 0xD800 && code < 0xE000) || code > 0x10FFFF ? 0 : n;
+}
+
+static bool is_utf8(const char *text, size_t len)
+{
+    for (size_t i = 0, n; i < len; i += n) {
+        n = utf8_step((const unsigned char *)text + i, len - i);
+        if (n == 0) return false;
+    }
+    return true;
+}
+
+#define MARK '\x01'
+/* Blanks NaN, Infinity and -Infinity outside of strings, with a mark in front; true when there was one. */
+static bool blank_constants(char *text, size_t len)
+{
+    static const char *const words[] = {"NaN", "-Infinity", "Infinity"};
+    bool found = false, in_string = false;
+    for (size_t i = 0; i < len; i++) {
+        if (in_string) {
+            if (text[i] == '\\')
+                i++;
+            else if (text[i] == '"')
+                in_string = false;
+        } else if (text[i] == '"') {
+            in_string = true;
+        } else if (text[i] == 'N' || text[i] == 'I' || text[i] == '-') {
+            for (int w = 0; w < 3; w++) {
+                size_t n = strlen(words[w]);
+                if (len - i < n || memcmp(text + i, words[w], n) != 0) continue;
+                memset(text + i, ' ', n);
+                text[i] = MARK; /* becomes null, which does not fit over NaN */
+                i += n - 1;
+                found = true;
+                break;
+            }
+        }
+    }
+    return found;
+}
+
+static cJSON *parse_whole(const char *text, size_t len)
+{
+    const char *end = NULL;
+    cJSON *json = cJSON_ParseWithLengthOpts(text, len, &end, false);
+    if (!json) return NULL;
+    while (end < text + len && (*end == ' ' || *end == '\t' || *end == '\n' || *end == '\r')) end++;
+    if (end == text + len) return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
+cJSON *json_parse(const char *text, size_t len)
+{
+    if (len == 0 || memchr(text, '\0', len) || !is_utf8(text, len)) return NULL;
+    cJSON *json = parse_whole(text, len);
+    if (json || !(memmem(text, len, "NaN", 3) || memmem(text, len, "Infinity", 8))) return json;
+    char *copy = malloc(len + 1);
+    if (!copy) return NULL;
+    memcpy(copy, text, len);
+    if (blank_constants(copy, len)) {
+        struct buf grown = {0};
+        for (size_t i = 0, from = 0; i <= len; i++)
+            if (i == len || copy[i] == MARK) {
+                buf_add(&grown, copy + from, i - from);
+                if (i < len) buf_str(&grown, "null");
+                from = i + 1;
+            }
+        if (!grown.failed && grown.len > 0) json = parse_whole(grown.data, grown.len);
+        buf_free(&grown);
+    }
+    free(copy);
+    return json;
+}
+
+char *base64_decode(const char *text, size_t text_len, size_t *len)
+{
+    while (text_len > 0 && strchr("\r\n ", text[text_len - 1])) text_len--;
+    if (text_len % 4 != 0 || text_len > INT32_MAX) return NULL;
+    size_t padding = 0;
+    while (padding < 2 && padding < text_len && text[text_len - 1 - padding] == '=') padding++;
+    char *out = malloc(text_len / 4 * 3 + 1);
+    if (!out) return NULL;
+    int n = text_len ? EVP_DecodeBlock((unsigned char *)out, (const unsigned char *)text, (int)text_len) : 0;
+    if (n < 0 || (size_t)n != text_len / 4 * 3) {
+        free(out);
+        return NULL;
+    }
+    *len = (size_t)n - padding;
+    out[*len] = '\0';
+    return out;
+}
+
+bool base64_add(struct buf *out, const char *bytes, size_t len)
+{
+    if (len > INT32_MAX / 2 || !buf_reserve(out, (len + 2) / 3 * 4 + 1)) return false;
+    out->len += (size_t)EVP_EncodeBlock((unsigned char *)out->data + out->len, (const unsigned char *)bytes, (int)len);
+    return true;
+}
+
+static void repr_string(struct buf *out, const char *text)
+{
+    char quote = strchr(text, '\'') && !strchr(text, '"') ? '"' : '\'';
+    buf_char(out, quote);
+    for (const char *c = text; *c; c++) {
+        if (*c == '\\' || *c == quote)
+            buf_printf(out, "\\%c", *c);
+        else if (*c == '\n')
+            buf_str(out, "\\n");
+        else if (*c == '\r')
+            buf_str(out, "\\r");
+        else if (*c == '\t')
+            buf_str(out, "\\t");
+        else if ((unsigned char)*c < 32 || *c == 127)
+            buf_printf(out, "\\x%02x", (unsigned char)*c);
+        else
+            buf_char(out, *c);
+    }
+    buf_char(out, quote);
+}
+
+static void repr_number(struct buf *out, const cJSON *value)
+{
+    char text[32] = "";
+    if (value->valuedouble == floor(value->valuedouble) && fabs(value->valuedouble) < 9.0e15) {
+        buf_printf(out, "%lld", (long long)value->valuedouble);
+    } else {
+        for (int digits = 15; digits <= 17; digits++) {
+            snprintf(text, sizeof text, "%.*g", digits, value->valuedouble);
+            if (strtod(text, NULL) == value->valuedouble) break;
+        }
+        buf_str(out, text);
+    }
+}
+
+static void repr(struct buf *out, const cJSON *value, bool as_tuple, size_t limit)
+{
+    const cJSON *item;
+    if (out->len > limit) return;
+    if (cJSON_IsString(value))
+        repr_string(out, value->valuestring);
+    else if (cJSON_IsNumber(value))
+        repr_number(out, value);
+    else if (cJSON_IsBool(value))
+        buf_str(out, cJSON_IsTrue(value) ? "True" : "False");
+    else if (cJSON_IsArray(value)) {
+        buf_char(out, as_tuple ? '(' : '[');
+        cJSON_ArrayForEach(item, value)
+        {
+            repr(out, item, false, limit);
+            if (item->next) buf_str(out, ", ");
+        }
+        if (as_tuple && value->child && !value->child->next) buf_char(out, ',');
+        buf_char(out, as_tuple ? ')' : ']');
+    } else if (cJSON_IsObject(value)) {
+        buf_char(out, '{');
+        cJSON_ArrayForEach(item, value)
+        {
+            repr_string(out, item->string);
+            buf_str(out, ": ");
+            repr(out, item, false, limit);
+            if (item->next) buf_str(out, ", ");
+        }
+        buf_char(out, '}');
+    } else {
+        buf_str(out, "None");
+    }
+}
+
+void python_repr(struct buf *out, const cJSON *value, bool as_tuple, size_t limit)
+{
+    size_t start = out->len;
+    repr(out, value, as_tuple, start + limit);
+    if (out->failed || out->len <= start + limit) return;
+    size_t end = start + limit;
+    while (end > start && ((unsigned char)out->data[end] & 0xC0) == 0x80) end--;
+    out->len = end;
+    out->data[end] = '\0';
+    buf_str(out, "...");
+}

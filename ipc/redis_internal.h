@@ -1,0 +1,112 @@
+/* Inside of the Redis client, shared by its files: redis.c (life, commands, timeouts), redis_connect.c (from nothing to
+ * a usable connection), redis_reply.c (bytes in, answers out), redis_script.c, redis_subscribe.c, redis_tls.c. */
+#ifndef LOGIKALD_IPC_REDIS_INTERNAL_H
+#define LOGIKALD_IPC_REDIS_INTERNAL_H
+
+#include <sys/queue.h>
+#include <event2/bufferevent.h>
+
+#include "conf/backoff.h"
+#include "conf/buf.h"
+#include "ipc/redis.h"
+
+#define REDIS_TIMEOUT_MS   5000
+#define REDIS_PING_MS      5000 /* of silence, before a PING */
+#define REDIS_STABLE_MS    5000 /* of being up, after which the backoff starts anew */
+#define REDIS_OUTPUT_LIMIT (32 << 20)
+#define REDIS_REPLY_LIMIT  (256u << 20)
+#define REDIS_TICK_MS      200 /* how often timeouts are looked at while something is in flight */
+
+struct script;
+struct evdns_base;
+struct ssl_ctx_st;
+
+/* A command that waits for its answer. */
+struct redis_call {
+    STAILQ_ENTRY(redis_call) link;
+    redis_fn fn;
+    void *arg;
+    int64_t deadline_ms;
+    struct script *script; /* to repeat it where the server does not know it */
+    char *tail;            /* the encoded words after the script, ours to free */
+    size_t tail_len;
+    int words;
+};
+
+struct redis_sub {
+    TAILQ_ENTRY(redis_sub) link;
+    struct redis *redis;
+    char *channel;
+    redis_sub_fn fn;
+    void *arg;
+    bool is_pattern, is_ready, is_dead;
+};
+
+enum redis_state { REDIS_IDLE, REDIS_WAITING, REDIS_CONNECTING, REDIS_HANDSHAKE, REDIS_UP, REDIS_FREED };
+
+struct redis {
+    struct event_base *base;
+    struct redis_url url;
+    char name[64];
+    struct ssl_ctx_st *tls;
+    struct evdns_base *dns;
+    struct bufferevent *bev;
+    redisReader *reader;
+    enum redis_state state;
+    struct event *timer;
+    struct backoff backoff;
+    STAILQ_HEAD(, redis_call) calls;
+    size_t call_count;
+    TAILQ_HEAD(, redis_sub) subs;
+    bool is_subscriber;
+    redis_state_fn on_state;
+    void *on_state_arg;
+    char why[256];
+    char handshake_fault[256];
+    int64_t timeout_ms, round_trips;
+    int64_t up_since_ms, heard_ms, deadline_ms; /* deadline of connecting and of the handshake */
+    struct buf scratch;
+    int depth; /* callbacks on the stack: memory is released at the last one's end */
+};
+
+/* redis.c */
+void redis_enter(struct redis *r);
+void redis_leave(struct redis *r); /* r may be gone afterwards */
+void redis_set_timer(struct redis *r, int64_t ms);
+void redis_went_up(struct redis *r);
+/* The connection is of no use: answers what is in flight, tells the owner, and tries again later. */
+void redis_drop(struct redis *r, enum redis_fault fault, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+struct redis_call *redis_push(struct redis *r, int64_t timeout_ms, redis_fn fn, void *arg);
+/* Writes encoded bytes; counts batches. */
+void redis_write(struct redis *r, const void *bytes, size_t len);
+void redis_answer_call(struct redis_call *call, const struct redis_answer *answer); /* frees the call */
+/* A command in whatever state the connection is (handshake, subscriptions). fn may be NULL. */
+void redis_send_now(struct redis *r, redis_fn fn, void *arg, int argc, const char *const *argv);
+
+/* redis_connect.c */
+void redis_connect(struct redis *r);
+void redis_disconnect(struct redis *r); /* closes what there is; no callbacks */
+
+/* redis_reply.c */
+void redis_read(struct redis *r);
+enum redis_fault redis_fault_of(const char *error);
+void resp_array(struct buf *out, int words);
+void resp_word(struct buf *out, const char *bytes, size_t len);
+
+/* redis_script.c: true when the call was sent again. */
+bool script_repeat(struct redis *r, struct redis_call *call, const redisReply *reply);
+
+/* redis_subscribe.c */
+bool sub_take(struct redis *r, const redisReply *reply); /* true when the reply was a subscription's */
+void subs_renew(struct redis *r);
+void subs_lost(struct redis *r);
+void subs_sweep(struct redis *r); /* releases what was unsubscribed from inside a callback */
+void subs_free(struct redis *r);
+
+/* redis_tls.c */
+struct ssl_ctx_st *tls_context(const struct redis_url *url, struct err *err);
+void tls_context_free(struct ssl_ctx_st *tls);
+struct bufferevent *tls_bufferevent(struct redis *r); /* NULL without memory */
+void tls_fault(struct bufferevent *bev, char *out, size_t size);
+
+#endif

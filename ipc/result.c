@@ -1,0 +1,97 @@
+/* Result objects: see result.h. */
+#include "ipc/result.h"
+
+#include <string.h>
+
+#include "conf/clock.h"
+#include "ipc/queue_message.h"
+
+static const struct {
+    const char *word;
+    enum result_state state;
+} states[] = {
+    {"PENDING", RESULT_PENDING}, {"STARTED", RESULT_STARTED}, {"PROGRESS", RESULT_PROGRESS}, {"RETRY", RESULT_RETRY},
+    {"SUCCESS", RESULT_SUCCESS}, {"FAILURE", RESULT_FAILURE}, {"REVOKED", RESULT_REVOKED},
+};
+
+static enum result_state state_of(const char *word)
+{
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (strcmp(states[i].word, word) == 0) return states[i].state;
+    return RESULT_OTHER;
+}
+
+bool result_is_ready(enum result_state state)
+{
+    return state == RESULT_SUCCESS || state == RESULT_FAILURE || state == RESULT_REVOKED;
+}
+
+void result_exception(struct buf *out, const char *exc_type, const char *message, const char *exc_module)
+{
+    buf_str(out, "{\"exc_type\": ");
+    buf_json_string(out, exc_type, strlen(exc_type));
+    buf_str(out, ", \"exc_message\": [");
+    if (message) buf_json_string(out, message, strlen(message));
+    buf_str(out, "], \"exc_module\": ");
+    buf_json_string(out, exc_module, strlen(exc_module));
+    buf_char(out, '}');
+}
+
+static void text_or_null(struct buf *out, const char *name, const char *value)
+{
+    buf_printf(out, ", \"%s\": ", name);
+    if (value)
+        buf_json_string(out, value, strlen(value));
+    else
+        buf_str(out, "null");
+}
+
+void result_encode(struct buf *out, const struct result_spec *spec)
+{
+    char now[CLOCK_TEXT_SIZE];
+    buf_printf(out, "{\"status\": \"%s\", \"result\": ", spec->status);
+    buf_str(out, spec->value ? spec->value : "null");
+    text_or_null(out, "traceback", spec->traceback);
+    buf_str(out, ", \"children\": ");
+    buf_str(out, spec->children ? spec->children : "[]");
+    text_or_null(out, "date_done", result_is_ready(state_of(spec->status)) ? clock_iso_us(wall_us(), now) : NULL);
+    if (spec->group) text_or_null(out, "group_id", spec->group);
+    if (spec->parent_id) text_or_null(out, "parent_id", spec->parent_id);
+    text_or_null(out, "task_id", spec->task_id);
+    buf_char(out, '}');
+}
+
+static const char *text_member(const cJSON *object, const char *name)
+{
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, name);
+    return cJSON_IsString(value) ? value->valuestring : NULL;
+}
+
+static void describe(const cJSON *value, struct buf *error)
+{
+    const char *type = cJSON_IsObject(value) ? text_member(value, "exc_type") : NULL;
+    const cJSON *message = cJSON_IsObject(value) ? cJSON_GetObjectItemCaseSensitive(value, "exc_message") : NULL;
+    const cJSON *first = cJSON_IsArray(message) ? message->child : message;
+    buf_str(error, type ? type : "Error");
+    if (cJSON_IsString(first)) buf_printf(error, ": %s", first->valuestring);
+}
+
+void result_decode(const char *json, size_t len, const char *task_id, struct result *out, cJSON **owner,
+                   struct buf *error)
+{
+    *out = (struct result){.state = RESULT_PENDING, .status = "PENDING", .task_id = task_id};
+    *owner = json ? json_parse(json, len) : NULL;
+    const char *status = cJSON_IsObject(*owner) ? text_member(*owner, "status") : NULL;
+    if (!status) return;
+    out->status = status;
+    out->state = state_of(status);
+    out->value = cJSON_GetObjectItemCaseSensitive(*owner, "result");
+    out->traceback = text_member(*owner, "traceback");
+    out->date_done = text_member(*owner, "date_done");
+    out->json = json;
+    if (out->state == RESULT_FAILURE || out->state == RESULT_REVOKED || out->state == RESULT_RETRY) {
+        buf_reset(error);
+        describe(out->value, error);
+        out->error = error->data;
+    }
+}
