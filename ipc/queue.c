@@ -103,7 +103,7 @@ int queue_send(struct queue *q, const char *task, const cJSON *args, const cJSON
 {
     static const struct task_options none;
     const struct task_options *o = options ? options : &none;
-    char id[MESSAGE_ID_LIMIT + 1], key[QUEUE_KEY_SIZE];
+    char id[MESSAGE_ID_LIMIT + 1] = "", key[QUEUE_KEY_SIZE];
     int64_t now_us = wall_us();
     if (o->task_id)
         snprintf(id, sizeof id, "%s", o->task_id);
@@ -133,7 +133,7 @@ int queue_send(struct queue *q, const char *task, const cJSON *args, const cJSON
     const char *words[] = {"LPUSH", queue_list_key(&q->keys, key, spec.queue, spec.priority), q->scratch.data};
     const size_t lens[] = {5, strlen(key), q->scratch.len};
     int rc = queue_accepted(op, redis_command(q->redis, on_done, op, 3, words, lens), err);
-    if (id_out) snprintf(id_out, UUID_TEXT_SIZE, "%s", id);
+    if (id_out) memcpy(id_out, id, UUID_TEXT_SIZE - 1), id_out[UUID_TEXT_SIZE - 1] = '\0';
     return rc;
 }
 

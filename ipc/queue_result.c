@@ -109,10 +109,11 @@ static void on_read(void *arg, const struct redis_answer *answer)
     queue_op_free(op);
     if (!w) return;
     w->is_reading = false;
+    const char *json = reply_text(answer, &len);
     if (answer->fault != REDIS_FINE)
         w->must_read = true; /* by the next tick */
     else
-        take_json(w, reply_text(answer, &len), len);
+        take_json(w, json, len);
 }
 
 static void on_clock(void *arg, const struct redis_answer *answer)
