@@ -128,14 +128,15 @@ static cJSON *unacked_entry(redisReply **e)
     return entry;
 }
 
-/* The entry of a scheduled message is its list, a newline, and the message. */
+/* The entry of a scheduled message is its list, its id and the message, each after a newline. */
 static cJSON *scheduled_entry(redisReply **e)
 {
     char due[CLOCK_TEXT_SIZE], queue[256] = "";
-    const char *text = e[2]->str, *line = e[2]->len > 0 ? memchr(text, '\n', (size_t)e[2]->len) : NULL;
-    size_t skip = line ? (size_t)(line - text) + 1 : 0;
+    const char *text = e[2]->str, *end = text + e[2]->len, *line = memchr(text, '\n', (size_t)e[2]->len);
     if (line) snprintf(queue, sizeof queue, "%.*s", (int)strcspn(text, QUEUE_SEP "\n"), text);
-    cJSON *entry = describe(text + skip, (size_t)e[2]->len - skip, queue);
+    line = line ? memchr(line + 1, '\n', (size_t)(end - line - 1)) : NULL;
+    const char *raw = line ? line + 1 : end;
+    cJSON *entry = describe(raw, (size_t)(end - raw), queue);
     add_text(entry, "tag", e[0]->str);
     add_text(entry, "due", clock_iso_ms((int64_t)strtod(e[1]->str, NULL), due));
     return entry;
