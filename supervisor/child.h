@@ -1,0 +1,74 @@
+/* A child: one process (or none) with its state machine, its log pipes, the socket on which it tells how it is, and
+ * its history. During a replacement two children have the same name. */
+#ifndef LOGIKALD_SUPERVISOR_CHILD_H
+#define LOGIKALD_SUPERVISOR_CHILD_H
+
+#include "supervisor/child_state.h"
+#include "supervisor/line_ring.h"
+#include "supervisor/log_stream.h"
+#include "supervisor/plan.h"
+#include "supervisor/supervisor.h"
+
+#define CHILD_REASONS 3 /* exit reasons that are remembered */
+
+struct probe;
+
+struct child {
+    TAILQ_ENTRY(child) link;
+    struct supervisor *sup;
+    struct child_spec spec;
+    struct child_machine machine;
+
+    pid_t pid;          /* of its process; 0 = none */
+    pid_t group;        /* its process group, kept until nobody is left in it; 0 = none */
+    pid_t previous_pid; /* of the process before, when that one crashed */
+    int64_t started_ms, started_wall_ms;
+
+    struct log_stream out, err;
+    struct line_ring lines; /* the last ones that it wrote */
+
+    int notify_fd; /* our end; -1 = none */
+    struct event *notified;
+    char status[160]; /* its STATUS= */
+    struct event *deadline, *silence;
+    int64_t pinged_ms; /* the last ping, or when it became ready */
+    struct probe *probe;
+
+    char reasons[CHILD_REASONS][160]; /* how it ended, the latest first */
+    int64_t exited_wall_ms;
+    int64_t oom_kills_before; /* of the cgroup when it was started */
+
+    bool is_held;      /* by `ctl stop` */
+    bool is_leaving;   /* stops and is then forgotten: no longer in the plan, or replaced */
+    bool is_successor; /* started while another of its name still serves */
+    bool is_outdated;  /* to be replaced by one of the present plan */
+};
+
+/* A child in CHILD_DOWN, at the end of the list. NULL without memory. */
+struct child *child_new(struct supervisor *s, const struct child_spec *spec);
+void child_free(struct child *c); /* must have no process */
+
+/* Feeds the state machine and does what it decides; asks for children_settle. */
+void child_event(struct child *c, enum child_event event);
+
+/* Between a process's end and its reaping (its number cannot be used anew yet): sees to the rest of its group. */
+void child_ended(struct child *c);
+/* After the reaping. */
+void child_reaped(struct child *c, int wait_status);
+/* True when nobody is left in its process group; then the group is forgotten. */
+bool child_group_gone(struct child *c);
+
+int child_signal(struct child *c, int sig); /* to its process: 0, or -1 when there is none */
+
+/* Internal to the child's own files, child_start.c and child_io.c. */
+struct environment;
+int child_start(struct child *c, struct err *err); /* makes the process */
+void child_environment(const struct child *c, const char *notify_path, struct environment *e);
+void child_line(struct child *c, const char *text, size_t len, bool is_cut, bool is_err);
+void child_on_out(void *arg, const char *text, size_t len, bool is_cut);
+void child_on_err(void *arg, const char *text, size_t len, bool is_cut);
+void child_told(evutil_socket_t fd, short what, void *arg); /* datagrams */
+void child_watch_silence(struct child *c);                  /* arms the watchdog */
+void child_io_close(struct child *c);
+
+#endif

@@ -1,0 +1,162 @@
+/* Starting a child's process: its words, its environment, its pipes. See child.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "conf/clock.h"
+#include "conf/log.h"
+#include "supervisor/child.h"
+#include "supervisor/environment.h"
+#include "supervisor/probe.h"
+#include "supervisor/spawn.h"
+
+extern char **environ;
+
+/* The descriptors of a start: ours and the child's. -1 = none. */
+struct pipes {
+    int out[2], err[2], notify[2];
+    char notify_path[108]; /* for NOTIFY_SOCKET, "" = none */
+};
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0) close(*fd);
+    *fd = -1;
+}
+
+static void pipes_close(struct pipes *p)
+{
+    for (int i = 0; i < 2; i++) {
+        close_fd(&p->out[i]);
+        close_fd(&p->err[i]);
+        close_fd(&p->notify[i]);
+    }
+}
+
+static int log_pipe(int fds[2])
+{
+    if (pipe2(fds, O_CLOEXEC) != 0) return -1;
+    return fcntl(fds[0], F_SETFL, O_NONBLOCK); /* our end only: the child writes as it is used to */
+}
+
+/* A foreign program is told a name to send to. The name cannot be guessed and is in the abstract namespace, so nothing
+ * is left behind; who sends is checked against the program's process group or user. */
+static int named_socket(struct pipes *p)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    char token[33];
+    int on = 1;
+    random_token_hex(token, 16);
+    snprintf(p->notify_path, sizeof p->notify_path, "@logikald/%s", token);
+    memcpy(addr.sun_path, p->notify_path, strlen(p->notify_path));
+    addr.sun_path[0] = 0;
+    p->notify[0] = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (p->notify[0] < 0) return -1;
+    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(p->notify_path));
+    if (bind(p->notify[0], (struct sockaddr *)&addr, len) != 0) return -1;
+    return setsockopt(p->notify[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+}
+
+static int pipes_open(struct pipes *p, enum child_readiness readiness, struct err *err)
+{
+    *p = (struct pipes){{-1, -1}, {-1, -1}, {-1, -1}, ""};
+    int rc = log_pipe(p->out);
+    if (rc == 0) rc = log_pipe(p->err);
+    if (rc == 0 && (readiness == READINESS_FD || readiness == READINESS_EXIT))
+        rc = socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, p->notify);
+    if (rc == 0 && readiness == READINESS_PATH) rc = named_socket(p);
+    if (rc == 0) return 0;
+    rc = err_errno(err, "no pipes for a child");
+    pipes_close(p);
+    return rc;
+}
+
+static void say_paths(struct environment *e, const struct conf_paths *paths)
+{
+    if (paths->file) environment_set(e, CONF_FILE_VAR, "%s", paths->file);
+    if (paths->env_file) environment_set(e, CONF_ENV_FILE_VAR, "%s", paths->env_file);
+    if (paths->overrides) environment_set(e, CONF_OVERRIDES_VAR, "%s", paths->overrides);
+}
+
+void child_environment(const struct child *c, const char *notify_path, struct environment *e)
+{
+    const struct supervisor *s = c->sup;
+    const struct program *p = c->spec.program;
+    environment_start(e, environ, c->spec.users);
+    environment_set(e, "LOGIKALD_SUPERVISOR_ID", "%s", s->id);
+    environment_set(e, "LOGIKALD_INSTANCE", "%s", c->spec.name);
+    if (p) {
+        if (notify_path && notify_path[0]) environment_set(e, "NOTIFY_SOCKET", "%s", notify_path);
+        for (char **entry = p->environment; entry && *entry; entry++) environment_put(e, *entry);
+        return;
+    }
+    environment_set(e, "LOGIKALD_SUPERVISED", "1");
+    environment_set(e, "LOGIKALD_NOTIFY_FD", "%d", SPAWN_NOTIFY_FD);
+    if (c->spec.has_listener) environment_set(e, "LISTEN_FDS", "1");
+    if (c->spec.watchdog_ms) environment_set(e, "WATCHDOG_USEC", "%" PRId64, c->spec.watchdog_ms * 1000);
+    if (c->previous_pid) environment_set(e, "LOGIKALD_PREVIOUS_PID", "%d", (int)c->previous_pid);
+    say_paths(e, &s->paths);
+}
+
+static int take_pipes(struct child *c, struct pipes *p, struct err *err)
+{
+    int rc = log_stream_open(&c->out, c->sup->base, p->out[0], child_on_out, c);
+    p->out[0] = -1;
+    if (rc == 0) {
+        rc = log_stream_open(&c->err, c->sup->base, p->err[0], child_on_err, c);
+        p->err[0] = -1;
+    }
+    if (rc == 0 && p->notify[0] >= 0) {
+        c->notify_fd = p->notify[0];
+        p->notify[0] = -1;
+        c->notified = event_new(c->sup->base, c->notify_fd, EV_READ | EV_PERSIST, child_told, c);
+        rc = c->notified ? event_add(c->notified, NULL) : -1;
+    }
+    return rc == 0 ? 0 : err_set(err, ERR_NOMEM, "no memory for a child's pipes");
+}
+
+int child_start(struct child *c, struct err *err)
+{
+    const struct program *p = c->spec.program;
+    char *role_argv[] = {"logikald", c->spec.role, NULL};
+    struct pipes pipes;
+    struct environment e = {0};
+    child_io_close(c);
+    int rc = pipes_open(&pipes, c->spec.readiness, err);
+    if (rc != 0) return rc;
+    child_environment(c, pipes.notify_path, &e);
+    struct spawn how = {
+        .path = p ? p->command[0] : c->sup->roles_path,
+        .argv = p ? p->command : role_argv,
+        .envp = e.list,
+        .out_fd = pipes.out[1],
+        .err_fd = pipes.err[1],
+        .listen_fd = c->spec.has_listener ? c->sup->listen_fd : -1,
+        .notify_fd = pipes.notify[1],
+        .program = p,
+    };
+    rc = e.failed ? err_set(err, ERR_NOMEM, "no memory for the environment of %s", c->spec.name)
+                  : take_pipes(c, &pipes, err);
+    if (rc != 0) goto out;
+    c->started_ms = mono_ms();
+    c->started_wall_ms = wall_ms();
+    pid_t pid = spawn(&how, err);
+    if (pid < 0) {
+        rc = -(int)ERR_SYSTEM;
+        goto out;
+    }
+    c->pid = c->group = pid;
+    log_info("%s[%d] started", c->spec.name, (int)pid);
+    if (c->spec.readiness == READINESS_PROBE) c->probe = probe_start(c);
+out:
+    environment_free(&e);
+    pipes_close(&pipes);
+    return rc;
+}

@@ -1,0 +1,196 @@
+/* logikald: the small program. Supervises, answers questions about itself, and hands every other role over to
+ * logikald-roles beside it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf/conf.h"
+#include "conf/log.h"
+#include "supervisor/ctl.h"
+#include "supervisor/self.h"
+#include "supervisor/supervisor.h"
+
+#define EXIT_USAGE       64
+#define EXIT_UNAVAILABLE 69
+#define EXIT_CONFIG      78
+
+static int run_supervise(int argc, char **argv);
+static int run_defaults(int argc, char **argv);
+static int run_config(int argc, char **argv);
+static int run_role(int argc, char **argv);
+static int run_help(int argc, char **argv);
+static int run_version(int argc, char **argv);
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *arguments, *help;
+} commands[] = {
+    {"supervise", run_supervise, "",
+     "run everything: web, and worker and beat when background sync is enabled (default)"},
+    {"ctl", ctl_main, "COMMAND ...", "talk to the running supervisor: status, start, stop, restart, reload, tail ..."},
+    {"web", run_role, "", "only the HTTP API and admin UI"},
+    {"worker", run_role, "", "only a worker: takes tasks from Redis and runs them"},
+    {"beat", run_role, "", "only the scheduler"},
+    {"migrate", run_role, "", "bring the database schema up to date, then exit"},
+    {"queue", run_role, "COMMAND ...", "look into the queues: list, peek, dead, retry, purge"},
+    {"task", run_role, "NAME ...", "run one task here and now"},
+    {"check", run_role, "", "test configuration, PostgreSQL, Redis and the Logikal login"},
+    {"defaults", run_defaults, "[--markdown]", "print a configuration file with every setting and its default"},
+    {"config", run_config, "", "print the settings in force and where each comes from, secrets masked"},
+    {"--help", run_help, "", "this text"},
+    {"--version", run_version, "", "the version"},
+};
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+static int run_help(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    puts("usage: logikald [--config FILE] [--env-file FILE] [COMMAND ...]\n\nCommands:");
+    for (size_t i = 0; i < COMMANDS; i++) {
+        char usage[64];
+        snprintf(usage, sizeof usage, "%s %s", commands[i].name, commands[i].arguments);
+        printf("  %-24s %s\n", usage, commands[i].help);
+    }
+    puts("\nOptions:\n"
+         "  --config FILE            configuration file (also LOGIKALD_CONFIG)\n"
+         "  --env-file FILE          NAME=value lines, re-read on HUP (also LOGIKALD_ENV_FILE)\n\n"
+         "Environment, with defaults (the file has the same settings; `logikald defaults` prints it):");
+    settings_print_help(stdout);
+    return 0;
+}
+
+static int run_version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    puts("logikald " LOGIKALD_VERSION);
+    return 0;
+}
+
+static int run_defaults(int argc, char **argv)
+{
+    if (argc > 2 || (argc == 2 && strcmp(argv[1], "--markdown") != 0)) {
+        fputs("usage: logikald defaults [--markdown]\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (argc == 2)
+        settings_print_markdown(stdout);
+    else
+        settings_print_cfg(stdout);
+    return 0;
+}
+
+static struct conf *load(void)
+{
+    struct err err = {0};
+    struct conf_paths paths = conf_paths_from_environment();
+    struct conf *conf = conf_load(&paths, &err);
+    if (!conf) log_critical("configuration refused: %s", err.text);
+    return conf;
+}
+
+static int run_config(int argc, char **argv)
+{
+    (void)argv;
+    if (argc > 1) {
+        fputs("usage: logikald config\n", stderr);
+        return EXIT_USAGE;
+    }
+    struct conf *conf = load();
+    if (!conf) return EXIT_CONFIG;
+    for (int i = 0; i < SET_COUNT; i++) {
+        char shown[4096];
+        enum setting_id id = (enum setting_id)i;
+        printf("%-34s %-40s # %s\n", settings[i].key, conf_shown(conf, id, shown, sizeof shown),
+               conf_source_name(conf_source(conf, id)));
+    }
+    for (int i = 0; i < conf_program_count(conf); i++)
+        printf("program %s%s\n", conf_program(conf, i)->name, conf_program(conf, i)->is_skipped ? " (not run)" : "");
+    conf_free(conf);
+    return 0;
+}
+
+static int run_supervise(int argc, char **argv)
+{
+    (void)argv;
+    if (argc > 1) {
+        fputs("usage: logikald supervise\n", stderr);
+        return EXIT_USAGE;
+    }
+    struct conf *conf = load();
+    if (!conf) return EXIT_CONFIG;
+    supervisor_log_settings(conf);
+    unsetenv(CONF_OVERRIDES_VAR); /* the supervisor's own are in its run directory */
+    struct conf_paths paths = conf_paths_from_environment();
+    return supervise(conf, &paths);
+}
+
+/* The roles need many libraries, which the supervisor is to be free of: another program, in this process. */
+static int run_role(int argc, char **argv)
+{
+    struct err err = {0};
+    char path[PATH_MAX];
+    char **words = calloc((size_t)argc + 2, sizeof *words);
+    if (!words) return EXIT_UNAVAILABLE;
+    words[0] = "logikald";
+    for (int i = 0; i < argc; i++) words[i + 1] = argv[i];
+    if (self_directory_file("logikald-roles", path, &err) == 0) {
+        execv(path, words);
+        err_errno(&err, "running %s", path);
+    }
+    log_critical("%s", err.text);
+    free(words);
+    return EXIT_UNAVAILABLE;
+}
+
+/* An option's file, absolute (children may have another working directory), into the environment. */
+static int set_path(const char *variable, const char *file)
+{
+    char path[PATH_MAX];
+    if (!realpath(file, path)) {
+        fprintf(stderr, "logikald: %s: ", file);
+        perror(NULL);
+        return EXIT_CONFIG;
+    }
+    setenv(variable, path, 1);
+    return 0;
+}
+
+/* Takes the options before the command; returns how many words they were, or a negative exit status. */
+static int take_options(int argc, char **argv)
+{
+    static const struct {
+        const char *name, *variable;
+    } options[] = {{"--config", CONF_FILE_VAR}, {"--env-file", CONF_ENV_FILE_VAR}};
+    int at = 1;
+    while (at < argc) {
+        size_t o = 0;
+        while (o < 2 && strcmp(argv[at], options[o].name) != 0) o++;
+        if (o == 2) break;
+        if (at + 1 == argc) {
+            fprintf(stderr, "logikald: %s needs a file\n", argv[at]);
+            return -EXIT_USAGE;
+        }
+        int rc = set_path(options[o].variable, argv[at + 1]);
+        if (rc != 0) return -rc;
+        at += 2;
+    }
+    return at;
+}
+
+int main(int argc, char **argv)
+{
+    log_open("logikald", LOG_INFO, LOG_TEXT);
+    int at = take_options(argc, argv);
+    if (at < 0) return -at;
+    const char *name = at < argc ? argv[at] : "supervise";
+    if (strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) name = "--help";
+    if (strcmp(name, "-V") == 0 || strcmp(name, "version") == 0) name = "--version";
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0) return commands[i].run(at < argc ? argc - at : 1, argv + at);
+    fprintf(stderr, "logikald: unknown command \"%s\" (logikald --help lists them)\n", name);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,108 @@
+/* Reload: see reload.h. */
+#include "supervisor/reload.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "conf/log.h"
+#include "supervisor/child.h"
+#include "supervisor/children.h"
+#include "supervisor/probe.h"
+
+static int check_probes(const struct plan *plan, struct err *err)
+{
+    for (int i = 0; i < plan->count; i++) {
+        const struct program *p = plan->specs[i].program;
+        struct probe_target target;
+        int rc = p ? probe_target_parse(p->ready, p->ready_target, &target, err) : 0;
+        if (p && rc == 0) probe_target_free(&target);
+        if (rc != 0) {
+            err_prefix(err, "program \"%s\" (line %d)", p->name, p->line);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static bool has_role(const struct plan *plan, const char *role)
+{
+    for (int i = 0; i < plan->count; i++)
+        if (strcmp(plan->specs[i].role, role) == 0) return true;
+    return false;
+}
+
+int reload_check(const struct plan *plan, const struct conf *conf, struct err *err)
+{
+    int rc = check_probes(plan, err);
+    return rc == 0 && has_role(plan, "web") ? conf_check_web(conf, err) : rc;
+}
+
+int reload_prepare(const struct supervisor *s, struct conf **conf, struct plan *plan, struct err *err)
+{
+    struct conf *fresh = conf_load(&s->paths, err);
+    if (!fresh) return -(int)ERR_CONFIG;
+    int rc = plan_make(plan, fresh, s->only, err);
+    if (rc == 0) rc = reload_check(plan, fresh, err);
+    if (rc != 0) {
+        conf_free(fresh);
+        return rc;
+    }
+    *conf = fresh;
+    return 0;
+}
+
+/* What each child that stays has to do: nothing, re-read, or be replaced. */
+static void mark_changes(struct supervisor *s, const struct plan *after, const enum setting_id *changed, int count)
+{
+    struct child *c;
+    TAILQ_FOREACH(c, &s->children, link)
+    {
+        const struct child_spec *spec = c->is_leaving ? NULL : plan_find(after, c->spec.name);
+        if (!spec) continue;
+        switch (spec_compare(&c->spec, spec, changed, count)) {
+        case SPEC_SAME: break;
+        case SPEC_SIGNAL:
+            log_info("%s applies the new settings in place", c->spec.name);
+            child_signal(c, SIGHUP);
+            break;
+        case SPEC_REPLACE: c->is_outdated = true; break;
+        }
+    }
+}
+
+static void tell_fixed(const struct conf *conf, const enum setting_id *changed, int count)
+{
+    for (int i = 0; i < count; i++) {
+        const struct setting *row = &settings[changed[i]];
+        char shown[256];
+        log_info("setting %s is now \"%s\"%s", row->key, conf_shown(conf, changed[i], shown, sizeof shown),
+                 row->reload == SETTING_RESTART ? ", from the next start of the supervisor on" : "");
+    }
+}
+
+int supervisor_reload(struct supervisor *s, struct err *err)
+{
+    struct plan *plan = &s->next_plan;
+    struct conf *conf;
+    enum setting_id changed[SET_COUNT];
+    int rc = reload_prepare(s, &conf, plan, err);
+    if (rc != 0) {
+        log_error("reload refused, nothing changes: %s", err->text);
+        return rc;
+    }
+    int count = conf_diff(s->conf, conf, changed);
+    struct err sink_err = {0};
+    if (log_sink_configure(s->sink, conf, &sink_err) != 0) log_error("%s", sink_err.text);
+    supervisor_log_settings(conf);
+    tell_fixed(conf, changed, count);
+    if (plan->is_gate_on != s->plan.is_gate_on || strcmp(plan->note, s->plan.note) != 0)
+        log_info("%s", plan->note[0] ? plan->note : "Background sync is enabled, starting worker and beat");
+    mark_changes(s, plan, changed, count);
+    struct conf *before = s->conf;
+    s->conf = conf;
+    s->plan = *plan;
+    children_follow_plan(s);
+    conf_free(before);
+    log_info("configuration reloaded: %d settings changed", count);
+    return 0;
+}

@@ -1,0 +1,21 @@
+/* The run directory: ours alone (mode 0700), locked by one supervisor at a time. The lock dies with its holder, so
+ * what a killed supervisor left behind never blocks a start. */
+#ifndef LOGIKALD_SUPERVISOR_RUN_DIR_H
+#define LOGIKALD_SUPERVISOR_RUN_DIR_H
+
+#include <limits.h>
+
+#include "conf/err.h"
+
+#define RUN_DIR_LOCK      "supervisor.lock"
+#define RUN_DIR_OVERRIDES "overrides"
+
+/* Makes the directory (and its parents) when it is missing, refuses one that is a link, not ours, or open to others,
+ * and takes the lock. The lock's descriptor (close-on-exec; it must stay open), or -1 with err, which names the pid
+ * that holds it. */
+int run_dir_lock(const char *path, struct err *err);
+
+/* path/name; returns out. */
+const char *run_dir_file(const char *path, const char *name, char out[PATH_MAX]);
+
+#endif

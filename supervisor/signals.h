@@ -1,0 +1,10 @@
+/* The supervisor's signals. They are blocked and read from a descriptor, so that none is lost, also across an exec. */
+#ifndef LOGIKALD_SUPERVISOR_SIGNALS_H
+#define LOGIKALD_SUPERVISOR_SIGNALS_H
+
+#include "supervisor/supervisor.h"
+
+int signals_open(struct supervisor *s, struct err *err);
+void signals_close(struct supervisor *s);
+
+#endif

@@ -1,0 +1,190 @@
+/* The supervisor's life: set up, run the loop, tear down. See supervisor.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "conf/clock.h"
+#include "conf/log.h"
+#include "supervisor/child.h"
+#include "supervisor/children.h"
+#include "supervisor/listener.h"
+#include "supervisor/reap.h"
+#include "supervisor/reload.h"
+#include "supervisor/run_dir.h"
+#include "supervisor/self.h"
+#include "supervisor/signals.h"
+#include "supervisor/status.h"
+#include "supervisor/supervisor.h"
+
+#define EXIT_UNAVAILABLE 69
+#define EXIT_INTERNAL    70
+#define EXIT_CONFIG      78
+
+#define ESCAPED_GRACE_MS 500
+#define FLUSH_MS         1000
+
+static struct log_sink *log_target;
+
+static void log_to_sink(const char *line, unsigned len)
+{
+    log_sink_line(log_target, line, len);
+}
+
+void supervisor_log_settings(const struct conf *conf)
+{
+    log_set_level(log_level_of(conf_str(conf, SET_LOG_LEVEL)));
+    log_set_format(strcmp(conf_str(conf, SET_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_TEXT);
+}
+
+static void on_settle(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    children_settle(arg);
+}
+
+void supervisor_stop(struct supervisor *s, int exit_status, const char *why)
+{
+    struct child *c;
+    if (!s->is_stopping) {
+        log_info("stopping (%s)", why);
+        s->is_stopping = true;
+        s->exit_status = exit_status;
+        TAILQ_FOREACH(c, &s->children, link) c->is_outdated = false;
+    } else if (!s->is_hurried) {
+        log_warning("stopping at once (%s again): what still runs is killed", why);
+        s->is_hurried = true;
+        TAILQ_FOREACH(c, &s->children, link)
+        {
+            child_event(c, EVENT_STOP);
+            child_event(c, EVENT_HURRY);
+        }
+    }
+    children_settle_soon(s);
+}
+
+/* A small set of epoll events, no thread support: the loop is one thread's. */
+static int make_loop(struct supervisor *s, struct err *err)
+{
+    struct event_config *config = event_config_new();
+    if (config) event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    s->base = config ? event_base_new_with_config(config) : NULL;
+    if (config) event_config_free(config);
+    s->settle_soon = s->base ? event_new(s->base, -1, 0, on_settle, s) : NULL;
+    s->sink = s->base ? log_sink_new(s->base) : NULL;
+    if (!s->settle_soon || !s->sink) return err_set(err, ERR_NOMEM, "no memory for the event loop");
+    log_target = s->sink;
+    log_set_sink(log_to_sink);
+    return log_sink_configure(s->sink, s->conf, err);
+}
+
+/* What must be ours before anything is started. */
+static int take_place(struct supervisor *s, struct err *err)
+{
+    snprintf(s->run_dir, sizeof s->run_dir, "%s", conf_str(s->conf, SET_RUN_DIR));
+    s->lock_fd = run_dir_lock(s->run_dir, err);
+    if (s->lock_fd < 0) return -(int)err->code;
+    run_dir_file(s->run_dir, RUN_DIR_OVERRIDES, s->overrides);
+    unlink(s->overrides); /* of a supervisor before us */
+    s->paths.overrides = s->overrides;
+    /* Orphans of our children come to us, also when we are not PID 1. */
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return err_errno(err, "becoming the reaper of orphans");
+    return 0;
+}
+
+static bool plan_has_roles(const struct plan *plan)
+{
+    for (int i = 0; i < plan->count; i++)
+        if (!plan->specs[i].program) return true;
+    return false;
+}
+
+static bool plan_listens(const struct plan *plan)
+{
+    for (int i = 0; i < plan->count; i++)
+        if (plan->specs[i].has_listener) return true;
+    return false;
+}
+
+static int set_up(struct supervisor *s, struct err *err)
+{
+    int rc = make_loop(s, err);
+    if (rc == 0) rc = take_place(s, err);
+    if (rc == 0) rc = plan_make(&s->plan, s->conf, s->only, err);
+    if (rc == 0 && self_directory_file("logikald-roles", s->roles_path, err) != 0 && plan_has_roles(&s->plan))
+        rc = -(int)err->code;
+    if (rc == 0) rc = reload_check(&s->plan, s->conf, err);
+    if (rc == 0) rc = signals_open(s, err);
+    if (rc != 0) return rc;
+    if (plan_listens(&s->plan)) {
+        s->listen_fd = listener_open(s->conf, err);
+        if (s->listen_fd < 0) return -(int)err->code;
+        listener_words(s->listen_fd, s->listening, sizeof s->listening);
+        log_info("listening on %s", s->listening);
+    }
+    return status_open(s, err);
+}
+
+static void tear_down(struct supervisor *s)
+{
+    struct child *c, *next;
+    if (s->base && s->lock_fd >= 0) reap_all(s, ESCAPED_GRACE_MS);
+    for (c = TAILQ_FIRST(&s->children); c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        child_free(c);
+    }
+    status_close(s);
+    signals_close(s);
+    if (s->listen_fd >= 0) close(s->listen_fd);
+    if (s->lock_fd >= 0) {
+        unlink(s->overrides);
+        close(s->lock_fd);
+    }
+    if (s->sink) log_sink_flush(s->sink, FLUSH_MS);
+    log_set_sink(NULL);
+    log_sink_free(s->sink);
+    if (s->settle_soon) event_free(s->settle_soon);
+    if (s->base) event_base_free(s->base);
+    conf_free(s->conf);
+}
+
+static int exit_status_of(const struct err *err)
+{
+    switch (err->code) {
+    case ERR_CONFIG:
+    case ERR_LIMIT: return EXIT_CONFIG;
+    case ERR_NOMEM: return EXIT_INTERNAL;
+    default: return EXIT_UNAVAILABLE;
+    }
+}
+
+int supervise(struct conf *conf, const struct conf_paths *paths)
+{
+    static struct supervisor supervisor;
+    struct supervisor *s = &supervisor;
+    struct err err = {0};
+    s->conf = conf;
+    s->paths = *paths;
+    s->only = getenv("LOGIKALD_ROLES");
+    s->lock_fd = s->listen_fd = s->signal_fd = -1;
+    s->started_ms = wall_ms();
+    random_uuid4(s->id);
+    TAILQ_INIT(&s->children);
+    LIST_INIT(&s->watched);
+    if (set_up(s, &err) == 0) {
+        log_info("logikald %s supervises %d children%s", LOGIKALD_VERSION, s->plan.count,
+                 getpid() == 1 ? " as PID 1" : "");
+        if (s->plan.note[0]) log_info("%s", s->plan.note);
+        children_follow_plan(s);
+        event_base_dispatch(s->base);
+        log_info("stopped, exit status %d", s->exit_status);
+    } else {
+        log_critical("%s", err.text);
+        s->exit_status = exit_status_of(&err);
+    }
+    tear_down(s);
+    return s->exit_status;
+}

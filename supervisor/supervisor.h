@@ -1,0 +1,60 @@
+/* What the rooms of the supervisor share: the loop, the configuration in force, the plan made from it, the children.
+ * One process, one thread, one event loop; nothing here blocks. */
+#ifndef LOGIKALD_SUPERVISOR_SUPERVISOR_H
+#define LOGIKALD_SUPERVISOR_SUPERVISOR_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+#include <event2/event.h>
+
+#include "conf/conf.h"
+#include "conf/random.h"
+#include "supervisor/log_sink.h"
+#include "supervisor/plan.h"
+
+struct child;
+struct watched;
+struct status;
+TAILQ_HEAD(child_list, child);
+LIST_HEAD(watched_list, watched);
+
+struct supervisor {
+    struct event_base *base;
+    struct event *settle_soon; /* children_settle at the end of this turn of the loop */
+    struct event *signals;
+    int signal_fd;
+    struct log_sink *sink;
+    struct status *status;
+
+    struct conf *conf;
+    struct conf_paths paths; /* as given; children get them in their environment */
+    const char *only;        /* LOGIKALD_ROLES: names of roles and programs to run; NULL = all */
+    char id[UUID_TEXT_SIZE]; /* of this supervisor, over re-execs */
+    char roles_path[PATH_MAX];
+    char run_dir[PATH_MAX], overrides[PATH_MAX];
+    int lock_fd, listen_fd;
+    char listening[96];
+
+    struct plan plan, next_plan; /* next: room for the one that a reload makes */
+    struct child_list children;
+    struct watched_list watched; /* processes that are no children of the plan: probes, hooks */
+
+    bool is_stopping, is_hurried;
+    int exit_status;
+    int64_t started_ms; /* wall */
+    int64_t orphans_reaped;
+};
+
+/* Sets up, runs the loop, tears down; returns the exit status. Takes conf; the strings of paths must stay. */
+int supervise(struct conf *conf, const struct conf_paths *paths);
+
+/* Asks for the end: everything is stopped in order, then the loop ends with this exit status. A second call hurries:
+ * what still runs is killed. */
+void supervisor_stop(struct supervisor *s, int exit_status, const char *why);
+
+void supervisor_log_settings(const struct conf *conf); /* level and format of our own lines */
+
+#endif
