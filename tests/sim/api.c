@@ -35,12 +35,12 @@ static void api_login(struct call *call)
                    "Authentication failed. The number of concurrent sessions is exhausted.");
     } else {
         int64_t expires_ms = o->token_ttl_s > 0 ? mono_ms() + (int64_t)(o->token_ttl_s * 1e3) : 0;
-        struct session *session = session_open(&sim->sessions, expires_ms);
+        call->session = session_open(&sim->sessions, expires_ms);
         sim->stats.logins++;
         call->status = 200;
         buf_str(&call->body, "{\"data\":{\"username\":");
         buf_json_string(&call->body, username, strlen(username));
-        buf_printf(&call->body, ",\"token\":\"%s\"},\"hints\":[],\"warnings\":[]}", session->token);
+        buf_printf(&call->body, ",\"token\":\"%s\"},\"hints\":[],\"warnings\":[]}", call->session->token);
     }
     cJSON_Delete(json);
 }
@@ -49,6 +49,7 @@ static void api_logout(struct call *call)
 {
     call->sim->stats.logouts++;
     session_close(&call->sim->sessions, call->session);
+    call->session = NULL;
     call_success(call);
 }
 

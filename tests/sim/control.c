@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/sim/dump.h"
+
 static int get_health(struct sim *sim, const cJSON *json, struct buf *body)
 {
     (void)json;
@@ -67,6 +69,38 @@ static int set_delays(struct sim *sim, const cJSON *json, struct buf *body)
     return 200;
 }
 
+static int get_faults(struct sim *sim, const cJSON *json, struct buf *body)
+{
+    (void)json;
+    faults_add_json(&sim->faults, body);
+    return 200;
+}
+
+static int set_faults(struct sim *sim, const cJSON *json, struct buf *body)
+{
+    struct err err = {0};
+    if (faults_read(&sim->faults, json, &err) < 0) return control_refuse(body, 400, "%s", err.text);
+    faults_add_json(&sim->faults, body);
+    return 200;
+}
+
+static int clear_faults(struct sim *sim, const cJSON *json, struct buf *body)
+{
+    (void)json;
+    faults_clear(&sim->faults);
+    buf_str(body, "{\"ok\":true}");
+    return 200;
+}
+
+/* Ends every session at once, as a restart of the upstream's service does; their owners get 401. */
+static int expire_sessions(struct sim *sim, const cJSON *json, struct buf *body)
+{
+    (void)json;
+    buf_printf(body, "{\"count\":%u}", sim->sessions.open);
+    session_expire_due(&sim->sessions, INT64_MAX);
+    return 200;
+}
+
 static int get_index(struct sim *sim, const cJSON *json, struct buf *body);
 
 static const struct {
@@ -84,6 +118,10 @@ static const struct {
     {EVHTTP_REQ_POST, "/restore", control_restore},
     {EVHTTP_REQ_POST, "/move", control_move},
     {EVHTTP_REQ_POST, "/mutate", control_mutate},
+    {EVHTTP_REQ_GET, "/faults", get_faults},
+    {EVHTTP_REQ_POST, "/faults", set_faults},
+    {EVHTTP_REQ_POST, "/faults/clear", clear_faults},
+    {EVHTTP_REQ_POST, "/sessions/expire", expire_sessions},
     {EVHTTP_REQ_POST, "/sideways", set_sideways},
     {EVHTTP_REQ_POST, "/delays", set_delays},
 };
@@ -96,7 +134,7 @@ static int get_index(struct sim *sim, const cJSON *json, struct buf *body)
     for (size_t i = 0; i < ROUTES; i++)
         buf_printf(body, "%s\"%s " CONTROL_PREFIX "%s\"", i ? "," : "",
                    routes[i].method == EVHTTP_REQ_GET ? "GET" : "POST", routes[i].path);
-    buf_str(body, "]}");
+    buf_str(body, ",\"GET " CONTROL_PREFIX "/dump\"]}");
     return 200;
 }
 
@@ -118,6 +156,10 @@ void control_handle(struct sim *sim, struct evhttp_request *req, const char *pat
 {
     struct buf body = {0};
     enum evhttp_cmd_type method = evhttp_request_get_command(req);
+    if (strcmp(path, "/dump") == 0 && method == EVHTTP_REQ_GET) {
+        dump_send(sim, req);
+        return;
+    }
     size_t i = 0;
     while (i < ROUTES && (strcmp(routes[i].path, path) != 0 || routes[i].method != method)) i++;
     int status;

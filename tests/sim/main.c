@@ -57,6 +57,16 @@ static void serve(struct sim *sim)
     event_free(term);
 }
 
+static int read_faults(struct sim *sim, struct err *err)
+{
+    if (!sim->options.faults) return 0;
+    cJSON *json = cJSON_Parse(sim->options.faults);
+    int rc = faults_read(&sim->faults, json, err);
+    cJSON_Delete(json);
+    if (rc < 0) err_prefix(err, "--faults");
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     struct sim sim = {0};
@@ -64,16 +74,17 @@ int main(int argc, char **argv)
     int early = options_read(&sim.options, argc, argv);
     if (early) return early - 1;
 
+    int status = 1;
     signal(SIGPIPE, SIG_IGN);
     log_open("sim", LOG_INFO, LOG_TEXT);
     sim.world = world_new(&sim.options.shape);
     stats_reset(&sim.stats, &sim.sessions);
-    if (server_open(&sim, &err) < 0) {
+    if (read_faults(&sim, &err) < 0 || server_open(&sim, &err) < 0) {
         fprintf(stderr, "logikal-sim: %s\n", err.text);
-        return 1;
+    } else if (announce(&sim) == 0) {
+        status = 0;
+        serve(&sim);
     }
-    int status = announce(&sim) < 0;
-    if (status == 0) serve(&sim);
     server_close(&sim);
     sessions_free(&sim.sessions);
     world_free(sim.world);

@@ -14,6 +14,8 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "tests/sim/control.h"
+#include "tests/sim/dump.h"
+#include "tests/sim/fault_answer.h"
 
 #define BODY_LIMIT_BYTES (1 << 20)
 
@@ -100,14 +102,27 @@ static void log_call(const struct call *call)
 static void call_carry_out(struct call *call)
 {
     struct sim *sim = call->sim;
-    if (!call->route->is_public) {
-        call->session = session_find(&sim->sessions, bearer(call->req), mono_ms());
-        if (!call->session) {
-            call_error(call, 401, "Invalid session authentication identifier.");
-            return;
-        }
+    if (!call->route->is_public) call->session = session_find(&sim->sessions, bearer(call->req), mono_ms());
+    if (call->fault && fault_before(call)) return;
+    if (!call->route->is_public && !call->session) {
+        call_error(call, 401, "Invalid session authentication identifier.");
+        return;
     }
     call->route->handle(call);
+    if (call->fault) fault_spoil(call);
+}
+
+static void call_answer(struct call *call)
+{
+    struct stats *stats = &call->sim->stats;
+    if (call->fault && fault_send(call)) return;
+    stats->statuses[call->status]++;
+    if (call->fault && call->fault->retry_after_s >= 0) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", call->fault->retry_after_s);
+        evhttp_add_header(evhttp_request_get_output_headers(call->req), "Retry-After", text);
+    }
+    server_reply(call->sim, call->req, call->status, call->content_type, &call->body);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -118,8 +133,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         evhttp_connection_set_closecb(evhttp_request_get_connection(call->req), NULL, NULL);
         call_carry_out(call);
         log_call(call);
-        call->sim->stats.statuses[call->status]++;
-        server_reply(call->sim, call->req, call->status, call->content_type, &call->body);
+        call_answer(call);
     }
     call_free(call);
 }
@@ -156,8 +170,14 @@ static void call_begin(struct sim *sim, struct evhttp_request *req, const struct
     LIST_INSERT_HEAD(&sim->calls, call, link);
     sim->stats.calls[route->endpoint]++;
     if (++sim->stats.in_flight > sim->stats.in_flight_peak) sim->stats.in_flight_peak = sim->stats.in_flight;
+    const struct fault_rule *fault = faults_pick(&sim->faults, route->endpoint);
+    if (fault) {
+        call->fault_copy = *fault;
+        call->fault = &call->fault_copy;
+        sim->stats.faults++;
+    }
     double ms = wait_ms(call);
-    if (ms < 0.5) {
+    if (ms < 0.5 && !fault) { /* a fault may close the connection, which must not be done from here */
         on_timer(-1, 0, call);
         return;
     }
@@ -228,6 +248,8 @@ void server_close(struct sim *sim)
         if (call->req) evhttp_connection_set_closecb(evhttp_request_get_connection(call->req), NULL, NULL);
         call_free(call);
     }
+    fault_answers_free(sim);
+    dumps_free(sim);
     if (sim->http) evhttp_free(sim->http);
     if (sim->base) event_base_free(sim->base);
 }

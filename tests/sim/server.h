@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 #include "conf/err.h"
+#include "tests/sim/faults.h"
 #include "tests/sim/options.h"
 #include "tests/sim/session.h"
 #include "tests/sim/stats.h"
@@ -26,6 +27,9 @@ struct sim {
     struct options options;
     int port;
     LIST_HEAD(, call) calls; /* on their way */
+    LIST_HEAD(, drip) drips; /* answers that take their time */
+    LIST_HEAD(, dump) dumps;
+    struct faults faults;
 };
 
 /* One call of the upstream's API on its way. */
@@ -34,8 +38,10 @@ struct call {
     struct sim *sim;
     struct evhttp_request *req; /* NULL once the client has gone */
     const struct route *route;
+    const struct fault_rule *fault; /* a copy of the rule that strikes it, or NULL */
+    struct fault_rule fault_copy;
     struct event *timer;
-    struct session *session; /* valid while the handler runs */
+    struct session *session; /* valid while the handler runs; after a login the new one */
     char id[GUID_SIZE + 1];  /* the variable part of the path */
     int status;
     const char *content_type;

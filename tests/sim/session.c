@@ -51,6 +51,7 @@ void session_expire(struct sessions *s, struct session *session)
     if (session->is_expired) return;
     session->is_expired = true;
     s->open--;
+    s->expired++;
     s->unnoticed++;
 }
 
@@ -58,7 +59,7 @@ void session_expire_due(struct sessions *s, int64_t now_ms)
 {
     for (int i = 0; i < SESSION_BUCKETS; i++)
         for (struct session *x = s->buckets[i]; x; x = x->next)
-            if (x->expires_at_ms && x->expires_at_ms <= now_ms) session_expire(s, x);
+            if (now_ms == INT64_MAX || (x->expires_at_ms && x->expires_at_ms <= now_ms)) session_expire(s, x);
 }
 
 void sessions_forget_expired(struct sessions *s)

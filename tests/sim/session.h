@@ -27,6 +27,7 @@ struct session {
 struct sessions {
     struct session *buckets[SESSION_BUCKETS];
     unsigned open, open_peak; /* neither logged out nor expired */
+    uint64_t expired;         /* ended by us, by their age or a fault */
     unsigned unnoticed;       /* expired, and nobody came back with the token since */
 };
 
@@ -36,7 +37,7 @@ struct session *session_open(struct sessions *s, int64_t expires_at_ms);
 struct session *session_find(struct sessions *s, const char *token, int64_t now_ms);
 void session_close(struct sessions *s, struct session *session); /* logged out */
 void session_expire(struct sessions *s, struct session *session);
-void session_expire_due(struct sessions *s, int64_t now_ms);
+void session_expire_due(struct sessions *s, int64_t now_ms); /* INT64_MAX: all of them */
 
 /* Drops the sessions that expired unnoticed: they no longer count as leaked. */
 void sessions_forget_expired(struct sessions *s);

@@ -20,6 +20,7 @@ void stats_reset(struct stats *s, struct sessions *sessions)
     unsigned in_flight = s->in_flight;
     *s = (struct stats){.in_flight = in_flight, .in_flight_peak = in_flight, .since_ms = wall_ms()};
     sessions->open_peak = sessions->open;
+    sessions->expired = 0;
     sessions_forget_expired(sessions);
 }
 
@@ -45,7 +46,7 @@ void stats_add_json(const struct stats *s, const struct sessions *sessions, stru
     for (int i = 400; i < 600; i++) errors[i] = s->statuses[i];
     buf_printf(out, "{\"total_calls\":%llu,\"logins\":%llu,\"logins_failed\":%llu,\"logouts\":%llu,\"expired\":%llu",
                (unsigned long long)total, (unsigned long long)s->logins, (unsigned long long)s->logins_failed,
-               (unsigned long long)s->logouts, (unsigned long long)s->expired);
+               (unsigned long long)s->logouts, (unsigned long long)sessions->expired);
     buf_printf(out, ",\"open_sessions\":%u,\"peak_sessions\":%u,\"leaked_sessions\":%u", sessions->open,
                sessions->open_peak, sessions->open + sessions->unnoticed);
     buf_printf(

@@ -33,7 +33,7 @@ enum endpoint {
 struct stats {
     uint64_t calls[EP_COUNT];
     uint64_t statuses[600];
-    uint64_t logins, logins_failed, logouts, expired, cut, faults, bytes_out;
+    uint64_t logins, logins_failed, logouts, cut, faults, bytes_out;
     unsigned in_flight, in_flight_peak;
     int64_t since_ms; /* wall time of the start or the last reset */
 };
