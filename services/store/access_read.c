@@ -1,0 +1,32 @@
+/* Statements that tell who somebody is: clients, admin sessions; and the version counters that keep cached answers
+ * true.
+ */
+#include "services/store/reads.h"
+
+const struct query query_table_versions = {
+    .name = "table_versions",
+    .sql = "SELECT name, sum(version)::bigint FROM table_versions GROUP BY name",
+};
+
+const struct query query_client_identity = {
+    .name = "client_identity",
+    .sql = "SELECT permissions, rate_limit_per_hour, token_version FROM clients WHERE client_id = $1 AND is_active",
+};
+
+const struct query query_session_identity = {
+    .name = "session_identity",
+    .sql = "SELECT username, to_json(expires_at)#>>'{}', extract(epoch FROM expires_at - now())::bigint"
+           " FROM admin_sessions WHERE id = $1 AND expires_at > now()",
+};
+
+const struct query query_session_add = {
+    .name = "session_add",
+    .sql = "WITH old AS (DELETE FROM admin_sessions WHERE expires_at <= now())"
+           " INSERT INTO admin_sessions (id, username, address, expires_at)"
+           " VALUES ($1, $2, $3, now() + make_interval(hours => $4::int)) RETURNING to_json(expires_at)#>>'{}'",
+};
+
+const struct query query_session_drop = {
+    .name = "session_drop",
+    .sql = "DELETE FROM admin_sessions WHERE id = $1",
+};

@@ -1,0 +1,79 @@
+/* What pool.c (which connection, who waits) and pool_conn.c (one connection) share. */
+#ifndef LOGIKALD_SERVICES_STORE_POOL_INTERNAL_H
+#define LOGIKALD_SERVICES_STORE_POOL_INTERNAL_H
+
+#include <sys/queue.h>
+
+#include "conf/backoff.h"
+#include "services/store/pool.h"
+
+#define POOL_MAX         64
+#define POOL_PIPELINE    64   /* statements in flight on one connection */
+#define POOL_WAITING_MAX 4096 /* calls that wait for a connection */
+#define POOL_QUERIES_MAX 512  /* different statements of the program */
+
+struct pool_call {
+    TAILQ_ENTRY(pool_call) link;
+    const struct query *query;
+    int query_id;
+    pool_fn fn;
+    void *arg;
+    int64_t asked_us;
+    PGresult *result;
+    bool is_preparing; /* its PREPARE is in the pipeline before it */
+    bool is_repeated;  /* sent once more after its prepared statement was gone */
+    int n;
+    const char *values[]; /* and the bytes they point to */
+};
+TAILQ_HEAD(pool_calls, pool_call);
+
+enum conn_state { CONN_CLOSED, CONN_RESOLVING, CONN_CONNECTING, CONN_READY };
+
+struct pool_conn {
+    struct pool *pool;
+    enum conn_state state;
+    PGconn *pg;
+    struct evdns_getaddrinfo_request *resolving;
+    struct event *read, *write;
+    struct pool_calls calls; /* in flight, in order */
+    int in_flight, slow_in_flight;
+    int64_t since_ms; /* of the state, or of the last thing that happened on it */
+    bool is_prepared[POOL_QUERIES_MAX];
+};
+
+struct pool {
+    struct event_base *base;
+    struct evdns_base *dns; /* made when a name has to be resolved */
+    PQconninfoOption *options;
+    char application[64];
+    int64_t timeout_ms;
+    int size;
+    bool is_up;
+    bool is_down;       /* the last attempt failed: queries fail at once (neither up nor down: the first attempt) */
+    bool is_unprepared; /* something between us and PostgreSQL loses prepared statements */
+    char why[256];
+    struct pool_conn *conns[POOL_MAX];
+    struct pool_calls waiting, failed; /* failed: told in the next turn of the loop */
+    int waiting_count;
+    struct event *tick, *retry, *turn;
+    struct backoff backoff;
+    pool_state_fn state_fn;
+    void *state_arg;
+    const struct query *queries[POOL_QUERIES_MAX];
+    int query_count;
+    struct pool_stats stats;
+};
+
+/* ---- pool_conn.c ---- */
+void conn_open(struct pool_conn *c);                        /* starts connecting */
+int conn_send(struct pool_conn *c, struct pool_call *call); /* 0: it is in flight; -1: the connection is broken */
+void conn_close(struct pool_conn *c);                       /* what is in flight stays in c->calls */
+const char *conn_option(const struct pool *pool, const char *keyword);
+
+/* ---- pool.c, told by a connection ---- */
+void pool_conn_ready(struct pool_conn *c);
+void pool_conn_lost(struct pool_conn *c, const char *why);
+void pool_conn_moved(struct pool_conn *c);                      /* there is room for what waits */
+void pool_call_done(struct pool *pool, struct pool_call *call); /* answers it and frees it */
+
+#endif

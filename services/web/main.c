@@ -1,0 +1,155 @@
+/* The web role: sets up its rooms, runs the loop, and leaves in order. SIGTERM and SIGINT stop accepting, let requests
+ * finish and end with 0; SIGHUP takes over the settings that can change in place. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <event2/event.h>
+#include <sodium.h>
+
+#include "conf/clock.h"
+#include "conf/log.h"
+#include "conf/random.h"
+#include "ipc/notify.h"
+#include "services/role.h"
+#include "services/store/pool.h"
+#include "services/web/identities.h"
+#include "services/web/limiter.h"
+#include "services/web/metrics.h"
+#include "services/web/queue_link.h"
+#include "services/web/server.h"
+#include "services/web/verdict.h"
+#include "services/web/versions.h"
+#include "services/web/web.h"
+
+#define GRACE_S 25 /* for requests under way; below the supervisor's default of 30 */
+
+static void end(struct web *web, const char *why)
+{
+    log_info("web stopped: %s", why);
+    event_base_loopbreak(web->base);
+}
+
+static void on_drained(void *arg)
+{
+    end(arg, "all requests answered");
+}
+
+static void on_grace_over(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    end(arg, "requests that took too long were cut");
+}
+
+static void on_stop(evutil_socket_t sig, short what, void *arg)
+{
+    (void)what;
+    struct web *web = arg;
+    if (web->is_stopping) return;
+    web->is_stopping = true;
+    log_info("signal %d: no new connections, finishing requests", (int)sig);
+    notify_stopping();
+    event_base_once(web->base, -1, EV_TIMEOUT, on_grace_over, web, &(struct timeval){.tv_sec = GRACE_S});
+    server_drain(web->server, on_drained, web);
+}
+
+static void on_reload(evutil_socket_t sig, short what, void *arg)
+{
+    (void)sig, (void)what;
+    struct web *web = arg;
+    struct err err = {0};
+    struct conf_paths paths = conf_paths_from_environment();
+    struct conf *conf = conf_load(&paths, &err);
+    if (!conf) {
+        log_error("configuration refused, the running one stays: %s", err.text);
+        return;
+    }
+    conf_free(web->conf);
+    web->conf = conf;
+    log_set_level(log_level_of(conf_str(conf, SET_LOG_LEVEL)));
+    log_set_format(strcmp(conf_str(conf, SET_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_TEXT);
+    log_info("configuration read again");
+}
+
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+    notify_watchdog();
+}
+
+static int take_secrets(struct web *web)
+{
+    const char *key = conf_str(web->conf, SET_JWT_SECRET_KEY);
+    if (sodium_init() < 0) return -1;
+    if (*key) {
+        snprintf(web->jwt_key, sizeof(web->jwt_key), "%.128s", key);
+    } else {
+        random_token_hex(web->jwt_key, 32);
+        log_warning("JWT_SECRET_KEY is not set: client tokens end with this process");
+    }
+    if (!conf_is_set(web->conf, SET_ADMIN_PASSWORD))
+        log_warning("ADMIN_PASSWORD is not set: nobody can log in as administrator");
+    return 0;
+}
+
+static int set_up(struct web *web)
+{
+    struct err err = {0};
+    struct event_config *config = event_config_new();
+    if (config) event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
+    web->base = config ? event_base_new_with_config(config) : NULL;
+    event_config_free(config);
+    if (!web->base || take_secrets(web) != 0) return 70;
+    web->started_ms = wall_ms();
+    web->pool = pool_new(web->base, web->conf, "logikald web", &err);
+    if (!web->pool) log_warning("running without PostgreSQL: %s", err.text);
+    queue_link_open(web);
+    web->versions = versions_new(web);
+    web->limiter = limiter_new(web);
+    web->metrics = metrics_new(web);
+    web->verdict = verdict_new(web);
+    if (!web->versions || !web->limiter || !web->metrics || !web->verdict) return 70;
+    web->server = server_new(web, &err);
+    if (web->server) return 0;
+    log_critical("%s", err.text);
+    return err.code == ERR_CONFIG ? 78 : 69;
+}
+
+static void tear_down(struct web *web)
+{
+    server_free(web->server);
+    queue_link_close(web);
+    verdict_free(web->verdict);
+    metrics_free(web->metrics);
+    limiter_free(web->limiter);
+    versions_free(web->versions);
+    pool_free(web->pool);
+    identities_free();
+    if (web->base) event_base_free(web->base);
+    conf_free(web->conf);
+}
+
+int web_main(struct conf *conf, int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    struct web web = {.conf = conf};
+    int status = set_up(&web);
+    if (status == 0) {
+        struct event *signals[] = {
+            evsignal_new(web.base, SIGTERM, on_stop, &web), evsignal_new(web.base, SIGINT, on_stop, &web),
+            evsignal_new(web.base, SIGHUP, on_reload, &web), event_new(web.base, -1, EV_PERSIST, on_watchdog, NULL)};
+        int64_t ping_ms = notify_watchdog_interval_ms();
+        for (int i = 0; i < 3; i++) event_add(signals[i], NULL);
+        if (ping_ms > 0)
+            event_add(signals[3], &(struct timeval){.tv_sec = ping_ms / 1000, .tv_usec = ping_ms % 1000 * 1000});
+        char text[64];
+        snprintf(text, sizeof(text), "serving on port %d", server_port(web.server));
+        log_info("%s", text);
+        notify_ready(text);
+        event_base_dispatch(web.base);
+        for (int i = 0; i < 4; i++) event_free(signals[i]);
+    }
+    tear_down(&web);
+    return status;
+}

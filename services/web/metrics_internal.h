@@ -1,0 +1,26 @@
+/* Counting (metrics.c) and printing (metrics_print.c). */
+#ifndef LOGIKALD_SERVICES_WEB_METRICS_INTERNAL_H
+#define LOGIKALD_SERVICES_WEB_METRICS_INTERNAL_H
+
+#include "services/web/metrics.h"
+
+#define METRICS_BUCKETS  10
+#define METRICS_STATUSES 12 /* different statuses of one route */
+
+struct route_metrics {
+    struct {
+        int status;
+        int64_t count;
+    } status[METRICS_STATUSES];
+    int64_t buckets[METRICS_BUCKETS], count;
+    double sum_s;
+};
+
+struct metrics {
+    struct web *web;
+    struct route_metrics **routes; /* by the route's index; the last one counts unknown paths; made when needed */
+};
+
+extern const double metrics_le_s[METRICS_BUCKETS];
+
+#endif

@@ -1,0 +1,332 @@
+/* Sending answers: see reply.h. evhttp writes them; when it is done, or the client went away, the request is logged,
+ * counted and freed here (reply_over). */
+#include "services/web/reply_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <event2/buffer.h>
+
+#include "conf/buf.h"
+#include "conf/clock.h"
+#include "services/web/access_log.h"
+#include "services/web/cors.h"
+#include "services/web/gzip.h"
+#include "services/web/server.h"
+
+#define CSP                                                                                                            \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "              \
+    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+static struct evkeyvalq *out_headers(struct req *r)
+{
+    return evhttp_request_get_output_headers(r->ev);
+}
+
+void reply_header(struct req *r, const char *name, const char *value)
+{
+    evhttp_add_header(out_headers(r), name, value);
+}
+
+static void reply_header_default(struct req *r, const char *name, const char *value)
+{
+    if (!evhttp_find_header(out_headers(r), name)) reply_header(r, name, value);
+}
+
+/* ---- the end ---- */
+
+void reply_over(struct req *r)
+{
+    server_request_ended(r->web->server, r);
+    access_log(r);
+    req_free(r);
+}
+
+static void on_complete(struct evhttp_request *ev, void *arg)
+{
+    (void)ev;
+    reply_over(arg);
+}
+
+void reply_client_gone(struct req *r)
+{
+    r->is_gone = true;
+    void (*more)(struct req *) = r->more;
+    r->more = NULL;
+    if (r->is_replied)
+        reply_over(r);
+    else if (more)
+        more(r);
+}
+
+/* ---- whole answers ---- */
+
+static void common_headers(struct req *r, int status, const char *type)
+{
+    r->status = status;
+    if (type) reply_header_default(r, "Content-Type", type);
+    reply_header(r, "X-Request-ID", r->id);
+    reply_header(r, "X-Content-Type-Options", "nosniff");
+    reply_header_default(r, "Cache-Control", "no-store");
+    if (type && strncmp(type, "text/html", 9) == 0) {
+        reply_header_default(r, "Content-Security-Policy", CSP);
+        reply_header(r, "X-Frame-Options", "DENY");
+        reply_header(r, "Referrer-Policy", "same-origin");
+    }
+    if (r->is_https) reply_header(r, "Strict-Transport-Security", "max-age=31536000");
+    if (server_is_draining(r->web->server) || server_is_full(r->web->server)) reply_header(r, "Connection", "close");
+    cors_headers(r);
+}
+
+static const char *reason(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } reasons[] = {{200, "OK"},
+                   {201, "Created"},
+                   {202, "Accepted"},
+                   {204, "No Content"},
+                   {303, "See Other"},
+                   {304, "Not Modified"},
+                   {307, "Temporary Redirect"},
+                   {400, "Bad Request"},
+                   {401, "Unauthorized"},
+                   {403, "Forbidden"},
+                   {404, "Not Found"},
+                   {405, "Method Not Allowed"},
+                   {409, "Conflict"},
+                   {410, "Gone"},
+                   {413, "Content Too Large"},
+                   {415, "Unsupported Media Type"},
+                   {422, "Unprocessable Entity"},
+                   {429, "Too Many Requests"},
+                   {431, "Request Header Fields Too Large"},
+                   {500, "Internal Server Error"},
+                   {502, "Bad Gateway"},
+                   {503, "Service Unavailable"},
+                   {504, "Gateway Timeout"}};
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+        if (reasons[i].status == status) return reasons[i].text;
+    return "Status";
+}
+
+/* Sends the body (owned here from now on). A client that is gone gets nothing, but all the same ends the request. */
+static void send_buffer(struct req *r, int status, const char *type, struct evbuffer *body)
+{
+    struct evhttp_request *ev = r->ev;
+    char length[24];
+    r->bytes = evbuffer_get_length(body);
+    common_headers(r, status, type);
+    if (r->is_head) {
+        snprintf(length, sizeof(length), "%zu", r->bytes);
+        reply_header(r, "Content-Length", length);
+    }
+    r->is_replied = true;
+    r->worked_ms = mono_ms() - r->started_us / 1000;
+    if (!evhttp_request_get_connection(ev) || r->is_gone) {
+        reply_over(r);
+        evhttp_send_reply(ev, status, reason(status), body); /* only frees it */
+    } else {
+        evhttp_request_set_on_complete_cb(ev, on_complete, r);
+        evhttp_send_reply(ev, status, reason(status), body);
+    }
+    evbuffer_free(body);
+}
+
+static bool is_compressible(const char *type)
+{
+    return strncmp(type, "text/", 5) == 0 || strstr(type, "json") || strstr(type, "javascript") || strstr(type, "svg");
+}
+
+bool reply_accepts_gzip(const struct req *r)
+{
+    const char *accept = req_header(r, "Accept-Encoding");
+    const char *gzip = accept ? strstr(accept, "gzip") : NULL;
+    return gzip && strncmp(gzip, "gzip;q=0", 8) != 0;
+}
+
+void reply_bytes(struct req *r, int status, const char *type, const void *bytes, size_t len)
+{
+    struct evbuffer *body = evbuffer_new();
+    if (len >= GZIP_LEAST && is_compressible(type)) {
+        reply_header(r, "Vary", "Accept-Encoding");
+        if (reply_accepts_gzip(r) && !r->is_head && gzip_add(body, bytes, len)) {
+            reply_header(r, "Content-Encoding", "gzip");
+            send_buffer(r, status, type, body);
+            return;
+        }
+    }
+    evbuffer_add(body, bytes, len);
+    send_buffer(r, status, type, body);
+}
+
+void reply_json(struct req *r, int status, const char *json)
+{
+    reply_bytes(r, status, TYPE_JSON, json, strlen(json));
+}
+
+void reply_cjson_take(struct req *r, int status, cJSON *json)
+{
+    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    cJSON_Delete(json);
+    if (text)
+        reply_json(r, status, text);
+    else
+        reply_detail(r, 500, "No memory");
+    cJSON_free(text);
+}
+
+void reply_empty(struct req *r, int status)
+{
+    send_buffer(r, status, NULL, evbuffer_new());
+}
+
+void reply_redirect(struct req *r, const char *where)
+{
+    reply_header(r, "Location", where);
+    reply_empty(r, 303);
+}
+
+void reply_shared(struct req *r, int status, const char *type, const void *bytes, size_t len,
+                  void (*free_fn)(const void *bytes, size_t len, void *arg), void *arg)
+{
+    struct evbuffer *body = evbuffer_new();
+    evbuffer_add_reference(body, bytes, len, free_fn, arg);
+    send_buffer(r, status, type, body);
+}
+
+/* ---- refusals ---- */
+
+void reply_detail(struct req *r, int status, const char *fmt, ...)
+{
+    char text[1024];
+    struct buf b = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    buf_str(&b, "{\"detail\":");
+    buf_json_string(&b, text, strlen(text));
+    buf_char(&b, '}');
+    reply_bytes(r, status, TYPE_JSON, b.data, b.len);
+    buf_free(&b);
+}
+
+void reply_fault(struct req *r, int status, const char *code, const char *fmt, ...)
+{
+    char text[1024];
+    struct buf b = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    buf_printf(&b, "{\"detail\":{\"code\":\"%s\",\"message\":", code);
+    buf_json_string(&b, text, strlen(text));
+    buf_str(&b, "}}");
+    reply_bytes(r, status, TYPE_JSON, b.data, b.len);
+    buf_free(&b);
+}
+
+void reply_unavailable(struct req *r, int retry_after_s, const char *fmt, ...)
+{
+    char text[1024], seconds[16];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    snprintf(seconds, sizeof(seconds), "%d", retry_after_s);
+    reply_header(r, "Retry-After", seconds);
+    reply_detail(r, 503, "%s", text);
+}
+
+void reply_err(struct req *r, const struct err *err)
+{
+    switch (err->code) {
+    case ERR_DB:
+    case ERR_REDIS: reply_unavailable(r, 5, "%s", err->text); return;
+    case ERR_TIMEOUT: reply_unavailable(r, 10, "%s", err->text); return;
+    case ERR_LIMIT: reply_unavailable(r, 1, "%s", err->text); return;
+    case ERR_UPSTREAM: reply_fault(r, 502, "UPSTREAM_ERROR", "%s", err->text); return;
+    case ERR_CONFLICT: reply_fault(r, 409, "CONFLICT", "%s", err->text); return;
+    case ERR_NOT_FOUND: reply_detail(r, 404, "%s", err->text); return;
+    case ERR_INPUT: reply_invalid(r, "body", "", "value_error", err->text); return;
+    case ERR_CONFIG: reply_unavailable(r, 60, "%s", err->text); return;
+    default: reply_detail(r, 500, "%s", err->text); return;
+    }
+}
+
+void reply_invalid(struct req *r, const char *where, const char *name, const char *type, const char *msg)
+{
+    struct buf b = {0};
+    buf_printf(&b, "{\"detail\":[{\"loc\":[\"%s\"", where);
+    for (const char *p = name; *p; p += strcspn(p, "."), p += *p == '.') {
+        size_t len = strcspn(p, ".");
+        buf_char(&b, ',');
+        if (strspn(p, "0123456789") == len)
+            buf_add(&b, p, len);
+        else
+            buf_json_string(&b, p, len);
+    }
+    buf_str(&b, "],\"msg\":");
+    buf_json_string(&b, msg, strlen(msg));
+    buf_printf(&b, ",\"type\":\"%s\"}]}", type);
+    reply_bytes(r, 422, TYPE_JSON, b.data, b.len);
+    buf_free(&b);
+}
+
+bool reply_unchanged(struct req *r, const char *etag)
+{
+    char quoted[80];
+    snprintf(quoted, sizeof(quoted), "\"%.70s\"", etag);
+    reply_header(r, "ETag", quoted);
+    reply_header_default(r, "Cache-Control", "private, no-cache");
+    const char *known = req_header(r, "If-None-Match");
+    if (!known || (!strstr(known, quoted) && strcmp(known, "*") != 0)) return false;
+    reply_empty(r, 304);
+    return true;
+}
+
+/* ---- piece by piece ---- */
+
+void reply_stream_begin(struct req *r, int status, const char *type)
+{
+    common_headers(r, status, type);
+    if (!evhttp_request_get_connection(r->ev)) r->is_gone = true;
+    evhttp_send_reply_start(r->ev, status, reason(status));
+}
+
+static void on_sent(struct evhttp_connection *connection, void *arg)
+{
+    (void)connection;
+    struct req *r = arg;
+    void (*more)(struct req *) = r->more;
+    r->more = NULL;
+    if (more) more(r);
+}
+
+bool reply_stream_chunk(struct req *r, const void *bytes, size_t len, void (*more)(struct req *r))
+{
+    if (r->is_gone || r->is_head || !evhttp_request_get_connection(r->ev)) return false;
+    struct evbuffer *body = evbuffer_new();
+    evbuffer_add(body, bytes, len);
+    r->bytes += len;
+    r->more = more;
+    evhttp_send_reply_chunk_with_cb(r->ev, body, more ? on_sent : NULL, r);
+    evbuffer_free(body);
+    return true;
+}
+
+void reply_stream_end(struct req *r)
+{
+    struct evhttp_request *ev = r->ev;
+    r->is_replied = true;
+    r->worked_ms = mono_ms() - r->started_us / 1000;
+    r->more = NULL;
+    if (!evhttp_request_get_connection(ev) || r->is_gone)
+        reply_over(r);
+    else
+        evhttp_request_set_on_complete_cb(ev, on_complete, r);
+    evhttp_send_reply_end(ev);
+}

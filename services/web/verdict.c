@@ -1,0 +1,94 @@
+/* See verdict.h. One ping at a time to each; a change of the connection's state counts at once. */
+#include "services/web/verdict.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/clock.h"
+#include "conf/log.h"
+#include "ipc/redis.h"
+#include "services/store/reads.h"
+
+#define REFRESH_S 5
+
+static void on_ping(void *arg, const PGresult *result, const struct err *err)
+{
+    struct verdict *v = arg;
+    (void)result;
+    v->call = NULL;
+    v->is_db_up = !err;
+    snprintf(v->db_why, sizeof(v->db_why), "%.250s", err ? err->text : "");
+    v->db_ms = (double)(mono_us() - v->asked_us) / 1000;
+    v->db_checked_ms = wall_ms();
+}
+
+static void take_field(const char *info, const char *name, char *out, size_t size)
+{
+    const char *at = strstr(info, name);
+    if (at) snprintf(out, size, "%.*s", (int)strcspn(at + strlen(name), "\r\n"), at + strlen(name));
+}
+
+static void on_info(void *arg, const struct redis_answer *answer)
+{
+    struct verdict *v = arg;
+    v->is_redis_asked = false;
+    v->is_redis_up = answer->fault == REDIS_FINE;
+    v->redis_ms = (double)(mono_us() - v->redis_asked_us) / 1000;
+    v->redis_checked_ms = wall_ms();
+    if (!v->is_redis_up || answer->reply->type != REDIS_REPLY_STRING) return;
+    char number[32] = "0";
+    take_field(answer->reply->str, "redis_version:", v->redis_version, sizeof(v->redis_version));
+    take_field(answer->reply->str, "used_memory_human:", v->redis_memory, sizeof(v->redis_memory));
+    take_field(answer->reply->str, "connected_clients:", number, sizeof(number));
+    v->redis_clients = strtoll(number, NULL, 10);
+    take_field(answer->reply->str, "uptime_in_seconds:", number, sizeof(number));
+    v->redis_uptime_s = strtoll(number, NULL, 10);
+}
+
+static void refresh(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct verdict *v = arg;
+    struct web *web = v->web;
+    if (web->pool && !v->call) {
+        v->asked_us = mono_us();
+        v->call = pool_query(web->pool, &query_ping, 0, NULL, on_ping, v);
+    }
+    v->is_redis_used = web->redis != NULL;
+    if (!web->redis || v->is_redis_asked) return;
+    v->redis_asked_us = mono_us();
+    v->is_redis_asked = redis_call(web->redis, on_info, v, "INFO", NULL) == 0;
+    if (!v->is_redis_asked) v->is_redis_up = false;
+}
+
+static void on_pool_state(void *arg, bool is_up, const char *why)
+{
+    struct verdict *v = arg;
+    if (is_up)
+        log_info("PostgreSQL is reachable");
+    else
+        log_error("PostgreSQL is unreachable: %s; what needs it answers 503 until it is back", why);
+    v->is_db_up = is_up;
+    snprintf(v->db_why, sizeof(v->db_why), "%.250s", why);
+}
+
+struct verdict *verdict_new(struct web *web)
+{
+    struct verdict *v = calloc(1, sizeof(*v));
+    if (!v) return NULL;
+    v->web = web;
+    snprintf(v->db_why, sizeof(v->db_why), "%s", web->pool ? "not connected yet" : "DATABASE_URL is not set");
+    v->timer = event_new(web->base, -1, EV_PERSIST, refresh, v);
+    if (v->timer) event_add(v->timer, &(struct timeval){.tv_sec = REFRESH_S});
+    if (web->pool) pool_on_state(web->pool, on_pool_state, v);
+    refresh(-1, 0, v);
+    return v;
+}
+
+void verdict_free(struct verdict *v)
+{
+    if (!v) return;
+    if (v->timer) event_free(v->timer);
+    free(v);
+}

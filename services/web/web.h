@@ -1,0 +1,44 @@
+/* The web process: what its rooms share. One event loop; nothing in it blocks. */
+#ifndef LOGIKALD_SERVICES_WEB_WEB_H
+#define LOGIKALD_SERVICES_WEB_WEB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <event2/event.h>
+
+#include "conf/conf.h"
+
+struct server;
+struct pool;
+struct redis;
+struct queue;
+struct verdict;
+struct versions;
+struct cache;
+struct limiter;
+struct metrics;
+struct hasher;
+struct actions;
+struct origins;
+
+struct web {
+    struct event_base *base;
+    struct conf *conf;
+    struct server *server;
+    struct pool *pool;   /* NULL without DATABASE_URL */
+    struct redis *redis; /* NULL without Redis settings */
+    struct queue *queue; /* NULL without Redis */
+    struct verdict *verdict;
+    struct versions *versions;
+    struct cache *cache;
+    struct limiter *limiter;
+    struct metrics *metrics;
+    struct hasher *hasher;
+    struct actions *actions;
+    char jwt_key[129]; /* JWT_SECRET_KEY, or a random one that lasts as long as the process */
+    int64_t started_ms;
+    bool is_stopping;
+    int exit_status;
+};
+
+#endif
