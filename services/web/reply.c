@@ -58,6 +58,8 @@ void reply_client_gone(struct req *r)
         reply_over(r);
     else if (more)
         more(r);
+    else if (r->gone)
+        r->gone(r);
 }
 
 /* ---- whole answers ---- */

@@ -53,6 +53,7 @@ struct req {
     void *state; /* the handler's own */
     void (*then)(struct req *r, const PGresult *result);
     void (*more)(struct req *r);    /* of a streamed answer: the last piece has left */
+    void (*gone)(struct req *r);    /* the client went away before the answer; it must still be answered */
     void (*cleanup)(struct req *r); /* told once, before the request is freed */
     struct req_memory *memory;
     struct conn *conn;        /* of the server */

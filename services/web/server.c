@@ -21,6 +21,7 @@
 #include "conf/log.h"
 #include "ipc/notify.h"
 #include "services/web/reply_internal.h"
+#include "services/web/sse.h"
 
 #define SWEEP_MS          500
 #define DRAIN_SWEEP_MS    50
@@ -291,6 +292,7 @@ void server_drain(struct server *s, void (*done)(void *arg), void *arg)
     s->drained_arg = arg;
     evconnlistener_disable(evhttp_bound_socket_get_listener(s->bound));
     event_add(s->sweep, &(struct timeval){.tv_usec = DRAIN_SWEEP_MS * 1000});
+    sse_end_all();
 }
 
 bool server_is_draining(const struct server *s)
