@@ -37,7 +37,7 @@ static bool is_behind(const struct req *r)
     return evbuffer_get_length(bufferevent_get_output(evhttp_connection_get_bufferevent(connection))) > BEHIND_MAX;
 }
 
-static bool send(struct req *r, const char *text, size_t len)
+static bool stream_send(struct req *r, const char *text, size_t len)
 {
     if (!is_behind(r) && reply_stream_chunk(r, text, len, NULL)) return true;
     stream_over(r);
@@ -47,7 +47,7 @@ static bool send(struct req *r, const char *text, size_t len)
 static void on_alive(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    send(arg, ": alive\n\n", 9);
+    stream_send(arg, ": alive\n\n", 9);
 }
 
 void sse_begin(struct req *r, void (*closed)(struct req *r))
@@ -63,7 +63,7 @@ void sse_begin(struct req *r, void (*closed)(struct req *r))
     event_add(s->alive, &(struct timeval){.tv_sec = SSE_ALIVE_S});
     reply_header(r, "X-Accel-Buffering", "no");
     reply_stream_begin(r, 200, "text/event-stream");
-    send(r, "retry: 2000\n\n", 13);
+    stream_send(r, "retry: 2000\n\n", 13);
 }
 
 bool sse_event(struct req *r, const char *event, const char *data)
@@ -79,7 +79,7 @@ bool sse_event(struct req *r, const char *event, const char *data)
         if (!*p) break;
     }
     buf_char(&b, '\n');
-    bool is_sent = !b.failed && send(r, b.data, b.len);
+    bool is_sent = !b.failed && stream_send(r, b.data, b.len);
     buf_free(&b);
     return is_sent;
 }
