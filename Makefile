@@ -103,6 +103,11 @@ chaos:                          ## ten minutes of random faults under load, then
 $(ROOT)/bench-memory: $(OBJ)/tests/bench/memory.o $(OBJ_TEST)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+bench:                          ## every bench, as one report in build/bench/; BENCH="queue http" for some
+	$(Q)scripts/setup test
+	$(Q)$(MAKE) -j$$(nproc) programs
+	$(Q)scripts/bench $(BENCH)
+
 bench-memory: programs $(ROOT)/bench-memory ## memory beside the Python stack's, idle and in a large sync
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-memory $(ELEVATIONS)
 
