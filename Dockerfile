@@ -1,0 +1,67 @@
+# syntax=docker/dockerfile:1
+# One image for every component: `logikald` (all in one), `logikald web`, `logikald worker`, `logikald beat`,
+# `logikald migrate`. Other targets: `simulator` (the upstream of compose.yaml), `debug` (the separate debug files).
+
+FROM debian:bookworm-slim AS build
+ENV DEBIAN_FRONTEND=noninteractive
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends gcc make pkg-config libc6-dev libevent-dev libhiredis-dev libcjson-dev \
+    libconfig-dev libsodium-dev libjwt-dev libcurl4-openssl-dev libsqlite3-dev libpq-dev zlib1g-dev libssl-dev libpng-dev \
+    npm ca-certificates
+WORKDIR /src
+COPY package*.json .npmrc* ./
+RUN if [ -f package-lock.json ]; then npm ci --omit=dev --no-audit --no-fund --loglevel=error; fi
+COPY Makefile ./
+COPY scripts/embed scripts/
+COPY conf conf
+COPY ipc ipc
+COPY supervisor supervisor
+COPY services services
+COPY tests/sim tests/sim
+# Paths and times of the build leave no trace in the programs: the same sources give the same bytes.
+ENV SOURCE_DATE_EPOCH=0 CFLAGS=-ffile-prefix-map=/src=.
+RUN make -j"$(nproc)" programs \
+ && mkdir -p /out/bin /out/debug \
+ && for p in logikald logikald-roles logikal-sim; do \
+        objcopy --only-keep-debug --compress-debug-sections "build/$p" "/out/debug/$p.debug" \
+     && strip -o "/out/bin/$p" "build/$p" \
+     && objcopy --add-gnu-debuglink="/out/debug/$p.debug" "/out/bin/$p" || exit 1; done
+
+FROM scratch AS debug
+COPY --from=build /out/debug/ /
+
+FROM debian:bookworm-slim AS runtime
+RUN apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates libevent-core-2.1-7 \
+    libevent-extra-2.1-7 libevent-openssl-2.1-7 libhiredis0.14 libcjson1 libconfig9 libsodium23 libjwt0 libcurl4 \
+    libsqlite3-0 libpq5 zlib1g libssl3 \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache /var/log/* \
+    /var/lib/dpkg/*-old \
+ && groupadd --gid 10001 logikald \
+ && useradd --uid 10001 --gid 10001 --home-dir / --no-create-home --shell /usr/sbin/nologin logikald \
+ && rm -f /etc/*- /var/log/*
+
+FROM runtime AS simulator
+RUN apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libpng16-16 \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt
+COPY --from=build /out/bin/logikal-sim /usr/local/bin/
+USER 10001:10001
+EXPOSE 8901
+CMD ["logikal-sim", "--host", "0.0.0.0", "--port", "8901", "--preset", "demo"]
+
+FROM runtime
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="logikald" \
+      org.opencontainers.image.description="Keeps a PostgreSQL copy of a Logikal system fresh and serves it" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /out/bin/logikald /out/bin/logikald-roles /usr/local/bin/
+# /dev/shm can be written to even where the root file system is read-only; nothing else is.
+ENV ENVIRONMENT=production HOST=0.0.0.0 PORT=8001 LOG_FORMAT=json LOGIKALD_RUN_DIR=/dev/shm/logikald
+USER 10001:10001
+EXPOSE 8001
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 CMD ["logikald", "check", "--live"]
+CMD ["logikald"]
