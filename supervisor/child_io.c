@@ -9,6 +9,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "supervisor/child.h"
+#include "supervisor/control.h"
 
 #define DATAGRAM_BYTES   4096
 #define DATAGRAMS_A_TURN 64
@@ -24,12 +25,14 @@ void child_line(struct child *c, const char *text, size_t len, bool is_cut, bool
         memcpy(out, text + 1, len - 1);
         out[len - 1] = '\n';
         line_ring_add(&c->lines, text + 1, len - 1);
+        control_line(c->sup, c, text + 1, len - 1);
         log_sink_line(c->sup->sink, out, len);
         return;
     }
     if (len > 0 && text[len - 1] == '\r') len--;
     if (len == 0) return;
     line_ring_add(&c->lines, text, len);
+    control_line(c->sup, c, text, len);
     if (is_cut) {
         memcpy(cut, text, len);
         memcpy(cut + len, CUT_MARK, sizeof CUT_MARK);

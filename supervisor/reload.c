@@ -2,12 +2,15 @@
 #include "supervisor/reload.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "conf/clock.h"
 #include "conf/log.h"
 #include "supervisor/child.h"
 #include "supervisor/children.h"
 #include "supervisor/probe.h"
+#include "supervisor/status.h"
 
 static int check_probes(const struct plan *plan, struct err *err)
 {
@@ -86,10 +89,15 @@ int supervisor_reload(struct supervisor *s, struct err *err)
     struct conf *conf;
     enum setting_id changed[SET_COUNT];
     int rc = reload_prepare(s, &conf, plan, err);
+    s->reloaded_ms = wall_ms();
+    snprintf(s->reload_error, sizeof s->reload_error, "%s", rc != 0 ? err->text : "");
+    status_changed(s);
     if (rc != 0) {
+        s->reloads_refused++;
         log_error("reload refused, nothing changes: %s", err->text);
         return rc;
     }
+    s->reloads++;
     int count = conf_diff(s->conf, conf, changed);
     struct err sink_err = {0};
     if (log_sink_configure(s->sink, conf, &sink_err) != 0) log_error("%s", sink_err.text);

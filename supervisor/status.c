@@ -105,6 +105,10 @@ void status_gather(struct supervisor *s, struct snapshot *out)
     out->pid = (int)getpid();
     out->background_sync = s->plan.is_gate_on;
     out->orphans_reaped = s->orphans_reaped;
+    out->reloads = s->reloads;
+    out->reloads_refused = s->reloads_refused;
+    out->reload_ms = s->reloaded_ms;
+    snprintf(out->reload_error, sizeof out->reload_error, "%s", s->reload_error);
     out->log_lines_dropped = log_sink_dropped(s->sink);
     snprintf(out->version, sizeof out->version, "%s", LOGIKALD_VERSION);
     snprintf(out->supervisor_id, sizeof out->supervisor_id, "%s", s->id);
@@ -113,6 +117,20 @@ void status_gather(struct supervisor *s, struct snapshot *out)
     snprintf(out->listening, sizeof out->listening, "%s", s->listening);
     TAILQ_FOREACH(c, &s->children, link)
     if (out->count < SNAPSHOT_CHILDREN_MAX) gather_child(c, &out->children[out->count++], now_ms, out->written_ms);
+}
+
+cJSON *status_json(struct supervisor *s)
+{
+    status_gather(s, &s->status->snapshot);
+    cJSON *json = snapshot_to_json(&s->status->snapshot);
+    cJSON *overrides = json ? cJSON_AddObjectToObject(json, "overrides") : NULL;
+    for (int i = 0; overrides && i < SET_COUNT; i++) {
+        char shown[256];
+        enum setting_id id = (enum setting_id)i;
+        if (conf_source(s->conf, id) == SOURCE_OVERRIDE)
+            cJSON_AddStringToObject(overrides, settings[i].key, conf_shown(s->conf, id, shown, sizeof shown));
+    }
+    return json;
 }
 
 void status_log(struct supervisor *s)

@@ -10,6 +10,7 @@
 #include "conf/log.h"
 #include "supervisor/child.h"
 #include "supervisor/children.h"
+#include "supervisor/control.h"
 #include "supervisor/listener.h"
 #include "supervisor/reap.h"
 #include "supervisor/reload.h"
@@ -125,7 +126,8 @@ static int set_up(struct supervisor *s, struct err *err)
         listener_words(s->listen_fd, s->listening, sizeof s->listening);
         log_info("listening on %s", s->listening);
     }
-    return status_open(s, err);
+    rc = control_serve(s, err);
+    return rc == 0 ? status_open(s, err) : rc;
 }
 
 static void tear_down(struct supervisor *s)
@@ -136,6 +138,7 @@ static void tear_down(struct supervisor *s)
         next = TAILQ_NEXT(c, link);
         child_free(c);
     }
+    control_stop(s);
     status_close(s);
     signals_close(s);
     if (s->listen_fd >= 0) close(s->listen_fd);

@@ -18,6 +18,7 @@
 struct child;
 struct watched;
 struct status;
+struct control;
 TAILQ_HEAD(child_list, child);
 LIST_HEAD(watched_list, watched);
 
@@ -28,6 +29,7 @@ struct supervisor {
     int signal_fd;
     struct log_sink *sink;
     struct status *status;
+    struct control *control;
 
     struct conf *conf;
     struct conf_paths paths; /* as given; children get them in their environment */
@@ -46,6 +48,8 @@ struct supervisor {
     int exit_status;
     int64_t started_ms; /* wall */
     int64_t orphans_reaped;
+    int64_t reloads, reloads_refused, reloaded_ms; /* wall; 0 = never */
+    char reload_error[512];                        /* of the last one; "" = it was applied */
 };
 
 /* Sets up, runs the loop, tears down; returns the exit status. Takes conf; the strings of paths must stay. */

@@ -1,0 +1,277 @@
+/* The control socket: see control.h. */
+#include "supervisor/control.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+
+#include "conf/buf.h"
+#include "conf/log.h"
+#include "ipc/control.h"
+#include "supervisor/child.h"
+
+#define PEERS_MAX          16
+#define PEER_IDLE_S        30
+#define PEER_PENDING_BYTES (256 * 1024) /* a follower that reads slower than this loses lines */
+#define ARGS_MAX           16
+
+struct control_peer {
+    LIST_ENTRY(control_peer) link;
+    struct supervisor *sup;
+    struct bufferevent *io;
+    bool is_following, is_closing;
+    char follows[CHILD_NAME_SIZE];
+    int64_t dropped;
+};
+
+struct control {
+    int fd;
+    struct event *incoming;
+    int count;
+    LIST_HEAD(, control_peer) peers;
+    char path[108];
+};
+
+static void peer_free(struct control_peer *p)
+{
+    p->sup->control->count--;
+    LIST_REMOVE(p, link);
+    bufferevent_free(p->io);
+    free(p);
+}
+
+struct supervisor *control_supervisor(struct control_peer *p)
+{
+    return p->sup;
+}
+
+static void write_json(struct control_peer *p, const cJSON *json)
+{
+    char *text = cJSON_PrintUnformatted(json);
+    if (text) bufferevent_write(p->io, text, strlen(text));
+    bufferevent_write(p->io, "\n", 1);
+    free(text);
+}
+
+void control_answer(struct control_peer *p, bool is_ok, cJSON *answer)
+{
+    cJSON *json = answer ? answer : cJSON_CreateObject();
+    if (json) cJSON_AddBoolToObject(json, "ok", is_ok);
+    if (json) write_json(p, json);
+    cJSON_Delete(json);
+}
+
+static void answer_words(struct control_peer *p, bool is_ok, const char *fmt, va_list ap)
+{
+    char text[1024];
+    vsnprintf(text, sizeof text, fmt, ap);
+    cJSON *json = cJSON_CreateObject();
+    if (json) cJSON_AddStringToObject(json, is_ok ? "text" : "error", text);
+    control_answer(p, is_ok, json);
+}
+
+void control_answer_text(struct control_peer *p, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    answer_words(p, true, fmt, ap);
+    va_end(ap);
+}
+
+void control_refuse(struct control_peer *p, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    answer_words(p, false, fmt, ap);
+    va_end(ap);
+}
+
+void control_say_line(struct control_peer *p, const char *text, size_t len)
+{
+    struct evbuffer *out = bufferevent_get_output(p->io);
+    if (evbuffer_get_length(out) > PEER_PENDING_BYTES) {
+        p->dropped++;
+        return;
+    }
+    struct buf b = {0};
+    if (p->dropped) {
+        buf_printf(&b, "{\"line\":\"(%lld lines dropped: they were read too slowly)\"}\n", (long long)p->dropped);
+        p->dropped = 0;
+    }
+    buf_str(&b, "{\"line\":");
+    buf_json_string(&b, text, len);
+    buf_str(&b, "}\n");
+    if (!b.failed) bufferevent_write(p->io, b.data, b.len);
+    buf_free(&b);
+}
+
+void control_follow(struct control_peer *p, const char *name)
+{
+    p->is_following = true;
+    snprintf(p->follows, sizeof p->follows, "%s", name);
+    bufferevent_set_timeouts(p->io, NULL, NULL);
+}
+
+void control_line(struct supervisor *s, const struct child *c, const char *text, size_t len)
+{
+    struct control_peer *p;
+    if (!s->control) return;
+    LIST_FOREACH(p, &s->control->peers, link)
+    {
+        if (!p->is_following) continue;
+        bool is_meant =
+            !p->follows[0] || strcmp(p->follows, c->spec.name) == 0 || strcmp(p->follows, c->spec.role) == 0;
+        if (is_meant) control_say_line(p, text, len);
+    }
+}
+
+static void execute(struct control_peer *p, const char *line, size_t len)
+{
+    char *argv[ARGS_MAX];
+    int argc = 0;
+    bool is_good = true;
+    cJSON *json = cJSON_ParseWithLength(line, len);
+    const cJSON *command = cJSON_GetObjectItemCaseSensitive(json, "command");
+    const cJSON *args = cJSON_GetObjectItemCaseSensitive(json, "args"), *arg;
+    cJSON_ArrayForEach(arg, args)
+    {
+        if (!cJSON_IsString(arg) || argc == ARGS_MAX) {
+            is_good = false;
+            break;
+        }
+        argv[argc++] = arg->valuestring;
+    }
+    if (cJSON_IsString(command) && is_good)
+        control_execute(p, command->valuestring, argc, argv);
+    else
+        control_refuse(p, "not a request: {\"command\":\"...\",\"args\":[\"...\"]} was expected");
+    cJSON_Delete(json);
+}
+
+static void on_read(struct bufferevent *io, void *arg)
+{
+    struct control_peer *p = arg;
+    struct evbuffer *in = bufferevent_get_input(io);
+    size_t len;
+    char *line;
+    while (!p->is_closing && (line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF))) {
+        execute(p, line, len);
+        free(line);
+    }
+    if (evbuffer_get_length(in) >= CONTROL_REQUEST_BYTES) {
+        control_refuse(p, "the request is longer than %d bytes", CONTROL_REQUEST_BYTES);
+        p->is_closing = true;
+        bufferevent_disable(io, EV_READ);
+    }
+}
+
+static void on_written(struct bufferevent *io, void *arg)
+{
+    struct control_peer *p = arg;
+    (void)io;
+    if (p->is_closing) peer_free(p);
+}
+
+static void on_event(struct bufferevent *io, short what, void *arg)
+{
+    (void)io;
+    (void)what; /* the end, an error, or nothing said for too long */
+    peer_free(arg);
+}
+
+static bool is_allowed(int fd)
+{
+    struct ucred who;
+    socklen_t len = sizeof who;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0) return false;
+    if (who.uid == geteuid() || who.uid == 0) return true;
+    log_warning("control: refused user %u (pid %d)", (unsigned)who.uid, (int)who.pid);
+    return false;
+}
+
+static void on_incoming(evutil_socket_t listener, short what, void *arg)
+{
+    struct supervisor *s = arg;
+    const struct timeval idle = {.tv_sec = PEER_IDLE_S};
+    (void)what;
+    int fd = accept4((int)listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) return;
+    struct control_peer *p = NULL;
+    if (s->control->count < PEERS_MAX && is_allowed(fd)) p = calloc(1, sizeof *p);
+    if (p) p->io = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    if (!p || !p->io) {
+        close(fd);
+        free(p);
+        return;
+    }
+    p->sup = s;
+    s->control->count++;
+    LIST_INSERT_HEAD(&s->control->peers, p, link);
+    bufferevent_setcb(p->io, on_read, on_written, on_event, p);
+    bufferevent_setwatermark(p->io, EV_READ, 0, CONTROL_REQUEST_BYTES);
+    bufferevent_set_timeouts(p->io, &idle, &idle);
+    bufferevent_enable(p->io, EV_READ | EV_WRITE);
+}
+
+int control_serve(struct supervisor *s, struct err *err)
+{
+    struct sockaddr_un addr;
+    int rc = control_address(s->run_dir, &addr, err);
+    if (rc != 0) return rc;
+    struct control *c = calloc(1, sizeof *c);
+    if (!c) return err_set(err, ERR_NOMEM, "no memory for the control socket");
+    s->control = c;
+    LIST_INIT(&c->peers);
+    snprintf(c->path, sizeof c->path, "%s", addr.sun_path);
+    unlink(c->path); /* we hold the lock: whoever made it is gone */
+    c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    mode_t before = umask(0177);
+    rc = c->fd < 0 ? -1 : bind(c->fd, (struct sockaddr *)&addr, sizeof addr);
+    umask(before);
+    if (rc != 0 || listen(c->fd, PEERS_MAX) != 0) return err_errno(err, "control socket %s", c->path);
+    c->incoming = event_new(s->base, c->fd, EV_READ | EV_PERSIST, on_incoming, s);
+    if (!c->incoming || event_add(c->incoming, NULL) != 0)
+        return err_set(err, ERR_NOMEM, "no memory for the control socket");
+    return 0;
+}
+
+/* A copy, because the buffers belong to libevent's own writing; nothing is written after this. */
+static void flush_peer(struct control_peer *p)
+{
+    struct evbuffer *out = bufferevent_get_output(p->io);
+    size_t len = evbuffer_get_length(out);
+    char *bytes = len > 0 ? malloc(len) : NULL;
+    if (!bytes) return;
+    ev_ssize_t n = evbuffer_copyout(out, bytes, len);
+    if (n > 0 && send(bufferevent_getfd(p->io), bytes, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < n)
+        log_debug("control: an answer was cut short");
+    free(bytes);
+}
+
+void control_flush(struct supervisor *s)
+{
+    struct control_peer *p;
+    if (!s->control) return;
+    LIST_FOREACH(p, &s->control->peers, link) flush_peer(p);
+}
+
+void control_stop(struct supervisor *s)
+{
+    struct control *c = s->control;
+    if (!c) return;
+    control_flush(s);
+    while (!LIST_EMPTY(&c->peers)) peer_free(LIST_FIRST(&c->peers));
+    if (c->incoming) event_free(c->incoming);
+    if (c->fd >= 0) {
+        close(c->fd);
+        unlink(c->path);
+    }
+    free(c);
+    s->control = NULL;
+}
