@@ -52,7 +52,7 @@ TESTS_INTEGRATION := $(patsubst tests/integration/%.c,$(ROOT)/tests/%,$(wildcard
 .PHONY: all programs run test setup clean clean-data format format-check lint check-arrows bench bench-memory chaos \
         help tests
 .DELETE_ON_ERROR:
-MAKEFLAGS += --no-print-directory
+MAKEFLAGS += --no-print-directory -r
 Q := $(if $(V),,@)
 
 all: programs                   ## build build/logikald, build/logikald-roles and build/logikal-sim

@@ -1,0 +1,170 @@
+// Keeps the page true. One stream of server-sent events tells which topics changed; a changed page is fetched again and
+// its parts marked data-live are brought up to date in place, so that the server alone decides what things look like.
+// Without a stream the page asks every few seconds. Progress of running syncs comes with the stream.
+(function () {
+  'use strict';
+  const ui = window.ui;
+  const POLL_MS = 5000, QUIET_MS = 30000, LEAST_MS = 900;
+  const topics = (document.body.dataset.topics || '').split(' ').filter(Boolean);
+  const state = document.getElementById('live-state');
+  let revisions = null, last = 0, timer = 0, poller = 0, heard = Date.now(), isBusy = false;
+
+  // ---- bringing one tree to the shape of another ----
+  const keyOf = (node) => node.nodeType === 1 && (node.id || node.dataset.key) || null;
+  function morph(old, fresh) {
+    if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) return old.replaceWith(fresh);
+    if (old.nodeType !== 1) {
+      if (old.nodeValue !== fresh.nodeValue && old.parentNode && !old.parentNode.matches('time,[data-ms],[data-bytes]'))
+        old.nodeValue = fresh.nodeValue;
+      return;
+    }
+    if (old.hasAttribute('data-keep') || old.matches('dialog[open]')) return;
+    for (const { name, value } of [...fresh.attributes])
+      if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    for (const { name } of [...old.attributes])
+      if (!fresh.hasAttribute(name) && !['open', 'title', 'style'].includes(name)) old.removeAttribute(name);
+    if (old.matches('time,[data-ms],[data-bytes]')) return ui.times(old.parentNode);
+    const known = new Map();
+    for (const child of old.childNodes) if (keyOf(child)) known.set(keyOf(child), child);
+    let at = old.firstChild;
+    for (const child of [...fresh.childNodes]) {
+      const match = keyOf(child) ? known.get(keyOf(child)) : at && !keyOf(at) ? at : null;
+      if (match) {
+        if (match !== at) old.insertBefore(match, at);
+        const after = match.nextSibling;
+        morph(match, child);
+        at = after;
+      } else old.insertBefore(child, at);
+    }
+    while (at) { const after = at.nextSibling; at.remove(); at = after; }
+  }
+
+  ui.refresh = async () => {
+    if (isBusy) { timer = timer || setTimeout(() => { timer = 0; ui.refresh(); }, LEAST_MS); return; }
+    isBusy = true;
+    last = Date.now();
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
+      if (answer.redirected && new URL(answer.url).pathname === '/ui/login') return location.assign(answer.url);
+      if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
+      const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
+      for (const part of document.querySelectorAll('[data-live]')) {
+        const other = fresh.getElementById(part.id);
+        if (other) ui.guard(`refresh ${part.id}`, () => morph(part, other));
+      }
+      ui.times();
+      document.dispatchEvent(new CustomEvent('refreshed'));
+      if (state) state.textContent = '';
+    } catch {
+      if (state) state.textContent = 'The server cannot be reached: what you see may be old.';
+    } finally { isBusy = false; }
+  };
+  const refreshSoon = () => {
+    if (document.hidden || timer) return;
+    timer = setTimeout(() => { timer = 0; ui.refresh(); }, Math.max(60, LEAST_MS - (Date.now() - last)));
+  };
+
+  // ---- the stream ----
+  function take(now) {
+    heard = Date.now();
+    const before = revisions;
+    revisions = now.revisions || {};
+    if (before && topics.some((topic) => before[topic] !== revisions[topic])) refreshSoon();
+    for (const run of now.runs || []) ui.guard('progress', () => show(run));
+  }
+  function poll(isOn) {
+    if (isOn && !poller) poller = setInterval(() => { if (!document.hidden) ui.refresh(); }, POLL_MS);
+    if (!isOn && poller) { clearInterval(poller); poller = 0; }
+  }
+  function listen() {
+    if (!topics.length) return;
+    if (!window.EventSource) return poll(true);
+    const stream = new EventSource('/ui/events');
+    const retry = () => { stream.close(); poll(true); setTimeout(listen, QUIET_MS); };
+    stream.addEventListener('open', () => { heard = Date.now(); poll(false); });
+    stream.addEventListener('state', (event) => ui.guard('live', () => take(JSON.parse(event.data))));
+    stream.addEventListener('alive', () => { heard = Date.now(); });
+    stream.addEventListener('error', () => {
+      if (stream.readyState === EventSource.CLOSED) retry(); // refused: ask instead, and try again later
+      else poll(true);                                      // broken: the browser connects again by itself
+    });
+    const watch = setInterval(() => {
+      if (stream.readyState === EventSource.CLOSED) return clearInterval(watch);
+      if (Date.now() - heard > QUIET_MS * 1.5) { clearInterval(watch); retry(); }
+    }, POLL_MS);
+  }
+
+  // ---- progress of a task ----
+  const followed = new Map();
+  const DONE = ['SUCCESS', 'FAILURE', 'REVOKED'];
+
+  ui.follow = (near, id) => {
+    const scope = near.closest('[data-key], tr, .card, dialog') || document;
+    const place = scope.querySelector('.live') || document.querySelector('.live');
+    if (!place || followed.has(id)) return;
+    place.innerHTML = '';
+    const bar = document.createElement('progress');
+    bar.max = 100;
+    bar.setAttribute('aria-label', 'Progress');
+    const line = document.createElement('p');
+    line.className = 'small soft';
+    line.textContent = 'Waiting for a worker';
+    const stop = document.createElement('button');
+    stop.type = 'button';
+    stop.textContent = 'Cancel';
+    stop.addEventListener('click', () => ui.guard('cancel', async () => {
+      stop.disabled = true;
+      await ui.send('DELETE', `/api/v1/scheduler/tasks/${encodeURIComponent(id)}`).catch((e) => ui.say(e.message, 'bad'));
+    }));
+    place.append(bar, line, stop);
+    place.hidden = false;
+    place.dataset.task = id;
+    followed.set(id, { place, bar, line, stop, isOver: false });
+    ask(id);
+  };
+
+  function show(run) {
+    const f = followed.get(run.task_id);
+    if (!f || f.isOver) return;
+    if (run.total > 0) f.bar.value = Math.min(99, 100 * run.current / run.total);
+    const count = run.total > 0 ? `${run.current} of ${run.total}` : '';
+    f.line.textContent = [run.text || 'Running', count].filter(Boolean).join(' · ');
+  }
+  function end(id, answer) {
+    const f = followed.get(id);
+    if (!f || f.isOver) return;
+    f.isOver = true;
+    followed.delete(id);
+    f.stop.remove();
+    const result = answer.result && typeof answer.result === 'object' ? answer.result : {};
+    const isGood = answer.status === 'SUCCESS' && result.success !== false;
+    if (isGood) f.bar.value = 100;
+    else if (!f.bar.hasAttribute('value')) f.bar.value = 0;
+    f.place.className = `live ${isGood ? 'ok' : 'bad'}`;
+    f.line.textContent = answer.status === 'REVOKED' ? 'Cancelled'
+      : isGood ? result.message || (result.skipped ? result.reason : '') || 'Done'
+      : answer.error || result.message || result.error || result.reason || 'Failed';
+    refreshSoon();
+  }
+  async function ask(id) {
+    for (let faults = 0; followed.has(id);) {
+      try {
+        const answer = await ui.send('GET', `/api/v1/scheduler/tasks/${encodeURIComponent(id)}`);
+        faults = 0;
+        if (DONE.includes(answer.status)) return end(id, answer);
+        if (answer.status !== 'PENDING')
+          show({ task_id: id, current: answer.current, total: answer.total, text: answer.message });
+      } catch (error) {
+        if (++faults > 20) return end(id, { status: 'FAILURE', error: error.message });
+      }
+      await new Promise((resolve) => setTimeout(resolve, 600));
+    }
+  }
+
+  ui.guard('live', () => {
+    listen();
+    document.addEventListener('visibilitychange', () => { if (!document.hidden && topics.length) ui.refresh(); });
+    for (const place of document.querySelectorAll('.live[data-follow]'))
+      if (place.dataset.follow) ui.follow(place, place.dataset.follow);
+  });
+})();
