@@ -28,7 +28,7 @@ const struct query ui_query_log_types = {
 /* A field of a CSV line: quoted, and what a spreadsheet would take for a formula is defused. */
 #define CSV(value)                                                                                                     \
     "'\"' || regexp_replace(replace(coalesce((" value ")::text, ''), '\"', '\"\"'), '^([=+@\\t\\r-])', '''\\1') || "   \
-                                                      "'\"'"
+    "'\"'"
 
 const struct query ui_query_logs_csv = {
     .name = "ui_logs_csv",

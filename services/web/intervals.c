@@ -1,7 +1,6 @@
 /* Sync intervals: what is synced how often (object_sync_configs), as an API and as a page. */
 #include "services/store/reads.h"
 #include "services/web/handlers.h"
-#include "services/web/page.h"
 #include "services/web/reply.h"
 
 void web_intervals_list(struct req *r)
@@ -12,9 +11,4 @@ void web_intervals_list(struct req *r)
 void web_intervals_get(struct req *r)
 {
     req_json(r, &query_intervals_get, 1, (const char *[]){req_param(r, 0)}, "No such object type");
-}
-
-void web_ui_sync_intervals(struct req *r)
-{
-    page_query(r, &query_intervals_list, 0, NULL, "sync-intervals", "Sync intervals");
 }

@@ -7,7 +7,7 @@
 #include "services/web/reply.h"
 #include "services/web/session.h"
 
-#define HOME "/ui/sync-intervals"
+#define HOME "/ui"
 
 /* Only paths of our own pages, so that a login leads nowhere else. */
 static const char *safe_next(const char *next)
@@ -70,11 +70,6 @@ static void then_logged_out_page(struct req *r)
 void web_ui_logout(struct req *r)
 {
     session_logout(r, then_logged_out_page);
-}
-
-void web_ui_home(struct req *r)
-{
-    reply_redirect(r, HOME);
 }
 
 /* ---- APIs ---- */
