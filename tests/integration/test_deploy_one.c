@@ -1,0 +1,75 @@
+/* Option 1, as app.yaml has it: the migration job, then one container with everything in it; first with scheduled sync
+ * off, then switched on. */
+#include <signal.h>
+#include <string.h>
+
+#include "tests/support/deploy.h"
+
+static struct deploy d;
+
+static int start(void **state)
+{
+    (void)state;
+    static const char *const tree[] = {"--preset", "field-case", NULL};
+    deploy_start(&d, "app.yaml", tree);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    deploy_stop(&d);
+    return 0;
+}
+
+static void test_migrate_job_runs_to_its_end_and_may_run_again(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct instance job;
+        deploy_run(&d, "migrate", &job, NULL);
+        assert_int_equal(process_wait(&job.process, 60000), 0);
+    }
+    assert_int_equal(pg_int(&d.pg, "SELECT count(*) FROM object_sync_configs WHERE object_type = 'elevation'"), 1);
+}
+
+static void test_service_as_in_the_file_serves_without_worker_and_beat(void **state)
+{
+    (void)state;
+    struct instance app;
+    deploy_run(&d, "logikald", &app, NULL);
+
+    WAIT_UNTIL(deploy_health(&d, "logikald", &app, "health_check") == 200, 30000);
+    assert_int_equal(deploy_health(&d, "logikald", &app, "liveness_health_check"), 200);
+    WAIT_UNTIL(process_logged(&app.process, "Background sync is disabled, skipping worker and beat"), 10000);
+    assert_false(process_logged(&app.process, "worker.0"));
+    assert_int_equal(pg_int(&d.pg, "SELECT count(*) FROM elevations"), 0);
+
+    deploy_end(&d, "logikald", &app);
+}
+
+static void test_switched_on_it_syncs_within_a_minute(void **state)
+{
+    (void)state;
+    struct instance app;
+    static const char *const on[] = {"BACKGROUND_SYNC_ENABLED=true", NULL};
+    deploy_run(&d, "logikald", &app, on);
+
+    WAIT_UNTIL(deploy_health(&d, "logikald", &app, "health_check") == 200, 30000);
+    WAIT_UNTIL(pg_int(&d.pg, "SELECT count(*) FROM elevations") == 17, 60000);
+    WAIT_UNTIL(pg_int(&d.pg, "SELECT count(*) FROM object_sync_configs WHERE last_sync IS NOT NULL AND object_type IN "
+                             "('directory', 'project', 'phase', 'elevation')") == 4,
+               30000);
+
+    deploy_end(&d, "logikald", &app);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_migrate_job_runs_to_its_end_and_may_run_again),
+        cmocka_unit_test(test_service_as_in_the_file_serves_without_worker_and_beat),
+        cmocka_unit_test(test_switched_on_it_syncs_within_a_minute),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}

@@ -1,0 +1,144 @@
+/* Deployment files brought to life: see deploy.h. */
+#include "tests/support/deploy.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "tests/support/support_internal.h"
+
+enum { MOST_ENV = 64, MOST_WORDS = 16 };
+
+void deploy_start(struct deploy *d, const char *file, const char *const sim_args[])
+{
+    memset(d, 0, sizeof *d);
+    char *output = NULL;
+    char *const argv[] = {"tests/deploy/spec.py", (char *)file, NULL};
+    int status = process_run(argv, NULL, &output);
+    d->spec = status == 0 ? cJSON_Parse(output) : NULL;
+    if (!d->spec) fail_msg("%s: %s", file, output);
+    free(output);
+    redis_server_start(&d->redis, NULL);
+    pg_start(&d->pg);
+    sim_start(&d->sim, sim_args);
+}
+
+void deploy_stop(struct deploy *d)
+{
+    sim_stop(&d->sim);
+    redis_server_stop(&d->redis);
+    pg_stop(&d->pg);
+    cJSON_Delete(d->spec);
+    d->spec = NULL;
+}
+
+cJSON *deploy_component(struct deploy *d, const char *name)
+{
+    static const char *const kinds[] = {"services", "workers", "jobs"};
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        cJSON *component;
+        cJSON_ArrayForEach(component, cJSON_GetObjectItem(d->spec, kinds[k]))
+        {
+            if (strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(component, "name")), name) == 0) return component;
+        }
+    }
+    fail_msg("the spec has no component %s", name);
+    return NULL;
+}
+
+/* What the platform would put in the place of a binding, or the operator into an empty secret. */
+static const char *bound(struct deploy *d, const char *key, const char *value)
+{
+    if (value && strstr(value, ".DATABASE_URL}")) return d->pg.url;
+    if (value && strstr(value, ".REDIS_URL}")) return d->redis.url;
+    if (value) return value;
+    if (strcmp(key, "LOGIKAL_API_BASE_URL") == 0) return d->sim.base_url;
+    if (strncmp(key, "LOGIKAL_AUTH_", 13) == 0) return "demo";
+    return "0f3c5f29a1b84d7e96c0d2e4f6a8b1c3d5e7f90112233445566778899aabbccd"; /* a secret of 64 characters */
+}
+
+struct list {
+    char *entries[MOST_ENV + 1];
+    int count;
+};
+
+static void list_put(struct list *l, const char *entry)
+{
+    size_t name = strcspn(entry, "=") + 1;
+    int at = 0;
+    while (at < l->count && strncmp(l->entries[at], entry, name) != 0) at++;
+    assert_true(at < MOST_ENV);
+    free(l->entries[at]);
+    l->entries[at] = strdup(entry);
+    if (at == l->count) l->count++;
+}
+
+static void list_envs(struct list *l, struct deploy *d, const cJSON *owner)
+{
+    const cJSON *env;
+    cJSON_ArrayForEach(env, cJSON_GetObjectItem(owner, "envs"))
+    {
+        char entry[1024];
+        const char *key = cJSON_GetStringValue(cJSON_GetObjectItem(env, "key"));
+        const char *value = cJSON_GetStringValue(cJSON_GetObjectItem(env, "value"));
+        support_format(entry, sizeof entry, "%s=%s", key, bound(d, key, value));
+        list_put(l, entry);
+    }
+}
+
+void deploy_run(struct deploy *d, const char *name, struct instance *i, const char *const changes[])
+{
+    static int count;
+    memset(i, 0, sizeof *i);
+    cJSON *component = deploy_component(d, name);
+    struct list env = {0};
+    list_envs(&env, d, d->spec);
+    list_envs(&env, d, component);
+
+    i->port = support_free_port();
+    support_format(i->run_dir, sizeof i->run_dir, "%s/i%d", support_dir(), ++count);
+    assert_int_equal(mkdir(i->run_dir, 0700), 0);
+    char entry[300];
+    support_format(entry, sizeof entry, "LOGIKALD_RUN_DIR=%s", i->run_dir);
+    list_put(&env, entry);
+    support_format(entry, sizeof entry, "PORT=%d", i->port);
+    list_put(&env, entry);
+    for (; changes && *changes; changes++) list_put(&env, *changes);
+
+    char command[256], *argv[MOST_WORDS + 1] = {0}, *rest = NULL;
+    support_format(command, sizeof command, "%s", cJSON_GetStringValue(cJSON_GetObjectItem(component, "run_command")));
+    int words = 0;
+    for (char *w = strtok_r(command, " ", &rest); w && words < MOST_WORDS; w = strtok_r(NULL, " ", &rest))
+        argv[words++] = w;
+    argv[0] = (char *)support_program(argv[0]);
+    process_start(&i->process, name, argv, env.entries);
+    for (int e = 0; e < env.count; e++) free(env.entries[e]);
+}
+
+void deploy_end(struct deploy *d, const char *name, struct instance *i)
+{
+    cJSON *termination = cJSON_GetObjectItem(deploy_component(d, name), "termination");
+    int grace_s = cJSON_GetObjectItem(termination, "grace_period_seconds")->valueint;
+    process_signal(&i->process, SIGTERM);
+    int status = process_wait(&i->process, grace_s * 1000);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
+    char *log = process_log(&i->process);
+    print_message("%s\n", log);
+    free(log);
+    fail_msg("%s ended with wait status %#x", name, (unsigned)status);
+}
+
+int deploy_health(struct deploy *d, const char *name, struct instance *i, const char *check)
+{
+    char url[256];
+    cJSON *health = cJSON_GetObjectItem(deploy_component(d, name), check);
+    support_format(url, sizeof url, "http://127.0.0.1:%d%s", i->port,
+                   cJSON_GetStringValue(cJSON_GetObjectItem(health, "http_path")));
+    struct http_reply reply = http_get(url);
+    int status = reply.status;
+    http_reply_free(&reply);
+    return status;
+}

@@ -1,0 +1,35 @@
+/* A deployment file (App Platform spec) brought to life: the commands and environments that it names, with the values
+ * that the platform would bind taken from servers of the test. */
+#ifndef LOGIKALD_TESTS_SUPPORT_DEPLOY_H
+#define LOGIKALD_TESTS_SUPPORT_DEPLOY_H
+
+#include <cjson/cJSON.h>
+
+#include "tests/support/support.h"
+
+struct deploy {
+    struct redis_server redis;
+    struct pg_server pg;
+    struct sim_server sim;
+    cJSON *spec;
+};
+
+/* One running instance of a component: a process tree with its own run directory. */
+struct instance {
+    struct process process;
+    int port; /* what it serves HTTP on, where it does */
+    char run_dir[256];
+};
+
+/* Reads and checks the file (tests/deploy/spec.py) and starts the servers. */
+void deploy_start(struct deploy *d, const char *file, const char *const sim_args[]);
+void deploy_stop(struct deploy *d);
+cJSON *deploy_component(struct deploy *d, const char *name); /* fails the test when it is not there */
+/* Starts an instance of the component; changes (may be NULL) are NAME=value entries that replace or add. */
+void deploy_run(struct deploy *d, const char *name, struct instance *i, const char *const changes[]);
+/* TERM, and the test fails unless it exits 0 within the component's grace period. */
+void deploy_end(struct deploy *d, const char *name, struct instance *i);
+/* Status of GET on the path of the component's health check ("health_check" or "liveness_health_check"). */
+int deploy_health(struct deploy *d, const char *name, struct instance *i, const char *check);
+
+#endif
