@@ -122,6 +122,7 @@ static void judge_queues(struct verdict_sum *v, const cJSON *queues, bool is_on)
 static void judge_freshness(struct verdict_sum *v, const cJSON *intervals, bool is_on)
 {
     const cJSON *i;
+    char never[256] = "";
     cJSON_ArrayForEach(i, intervals)
     {
         const char *tone = text_of(i, "tone"), *name = text_of(i, "display_name");
@@ -133,9 +134,11 @@ static void judge_freshness(struct verdict_sum *v, const cJSON *intervals, bool 
             add(v, TONE_BAD,
                 is_on ? "Sync it now, or see why the worker does not." : "Scheduled sync is off; sync it by hand.",
                 "%s are older than their threshold of %.0f minutes", name, number_of(i, "staleness_threshold_minutes"));
-        else if (strcmp(tone, "never") == 0)
-            add(v, TONE_WARN, "Sync it now, or wait for the scheduler.", "%s were never synced", name);
+        else if (strcmp(tone, "never") == 0 && strlen(never) + strlen(name) + 3 < sizeof(never))
+            snprintf(never + strlen(never), sizeof(never) - strlen(never), "%s%s", *never ? ", " : "", name);
     }
+    if (*never)
+        add(v, TONE_WARN, is_on ? "The scheduler does it." : "Sync them by hand.", "Never synced yet: %s", never);
 }
 
 cJSON *ui_verdict(const cJSON *data)
