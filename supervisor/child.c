@@ -14,9 +14,12 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "supervisor/children.h"
+#include "supervisor/events.h"
 #include "supervisor/exit_words.h"
+#include "supervisor/guardian.h"
 #include "supervisor/probe.h"
 #include "supervisor/status.h"
+#include "supervisor/watch.h"
 
 #define SHOWN_LINES 5
 
@@ -29,6 +32,7 @@ struct child *child_new(struct supervisor *s, const struct child_spec *spec)
     if (!c) return NULL;
     c->sup = s;
     c->spec = *spec;
+    c->unready_ms = mono_ms();
     c->notify_fd = c->out.fd = c->err.fd = -1;
     child_machine_init(&c->machine);
     c->deadline = event_new(s->base, -1, 0, on_deadline, c);
@@ -81,7 +85,9 @@ static void tell_failure(const struct child *c, unsigned actions)
     if (m->state == CHILD_BACKOFF || m->state == CHILD_CRASH_LOOP)
         snprintf(next, sizeof next, "next try in %" PRId64 " ms", m->deadline_ms - mono_ms());
     log_warning("%s failed: %s; %s", c->spec.name, c->reasons[0], next);
+    events_emit(c->sup, "exit", c->spec.name, (int)c->previous_pid, "%s; %s", c->reasons[0], next);
     if (!(actions & ACTION_LOOPING)) return;
+    events_emit(c->sup, "crash-loop", c->spec.name, (int)c->previous_pid, "%s", c->reasons[0]);
     char lines[1024];
     lines_in_one(c, lines, sizeof lines);
     log_error("%s is in a crash loop: %d failures within %" PRId64
@@ -129,6 +135,7 @@ static void entered(struct child *c, enum child_state before)
         probe_free(c->probe);
         c->probe = NULL;
     }
+    if (before == CHILD_READY) c->unready_ms = mono_ms();
     if (state == CHILD_READY) {
         c->pinged_ms = mono_ms();
         child_watch_silence(c);
@@ -153,6 +160,7 @@ static void start(struct child *c)
 void child_event(struct child *c, enum child_event event)
 {
     enum child_state before = c->machine.state;
+    bool was_looping = c->machine.is_crash_loop;
     unsigned actions = child_step(&c->machine, &c->spec.policy, event, mono_ms());
     if (actions & ACTION_STOP_SIGNAL) {
         child_signal(c, c->spec.stop_signal);
@@ -162,7 +170,10 @@ void child_event(struct child *c, enum child_event event)
     if ((actions & ACTION_KILL) && c->group) kill(-c->group, SIGKILL);
     if (c->machine.state != before) entered(c, before);
     if (actions & ACTION_FAILED) tell_failure(c, actions);
-    if (actions & ACTION_STABLE) log_debug("%s has been stable", c->spec.name);
+    if ((actions & ACTION_STABLE) && was_looping) {
+        log_info("%s[%d] has been stable: its crash loop is over", c->spec.name, (int)c->pid);
+        events_emit(c->sup, "recovered", c->spec.name, (int)c->pid, "stable again");
+    }
     arm_deadline(c);
     children_settle_soon(c->sup);
     status_changed(c->sup);
@@ -209,6 +220,12 @@ void child_ended(struct child *c)
     if (is_polite) kill(-c->group, SIGCONT);
 }
 
+static void forget_group(struct child *c)
+{
+    guardian_tell(c->sup, c->group, false);
+    c->group = 0;
+}
+
 void child_reaped(struct child *c, int wait_status)
 {
     struct exit_facts facts = {
@@ -216,6 +233,7 @@ void child_reaped(struct child *c, int wait_status)
         .state = c->machine.state,
         .why = c->machine.why,
         .silent_ms = mono_ms() - c->pinged_ms,
+        .is_oom = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL && watch_oom_happened(c->sup),
     };
     char words[160];
     bool is_clean = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
@@ -229,13 +247,13 @@ void child_reaped(struct child *c, int wait_status)
     c->status[0] = 0;
     child_event(c, is_clean ? EVENT_EXITED_CLEAN : EVENT_EXITED_DIRTY);
     if (c->machine.state != CHILD_LINGERING)
-        c->group = c->pid; /* killed above; a process of its own may have been started already */
+        forget_group(c); /* it was killed above */
     else if (child_group_gone(c))
         child_event(c, EVENT_GROUP_GONE);
 }
 
 bool child_group_gone(struct child *c)
 {
-    if (c->group && kill(-c->group, 0) != 0 && errno == ESRCH) c->group = 0;
+    if (c->group && kill(-c->group, 0) != 0 && errno == ESRCH) forget_group(c);
     return c->group == 0;
 }

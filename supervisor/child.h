@@ -36,7 +36,12 @@ struct child {
 
     char reasons[CHILD_REASONS][160]; /* how it ended, the latest first */
     int64_t exited_wall_ms;
-    int64_t oom_kills_before; /* of the cgroup when it was started */
+    int64_t unready_ms; /* since when it is not ready */
+
+    struct usage usage; /* of its process and descendants */
+    int cpu_permille;
+    bool is_large;       /* above its soft limit */
+    int64_t outgrown_ms; /* when it was last replaced for its size */
 
     bool is_held;      /* by `ctl stop` */
     bool is_leaving;   /* stops and is then forgotten: no longer in the plan, or replaced */

@@ -14,6 +14,7 @@
 #include "conf/log.h"
 #include "supervisor/child.h"
 #include "supervisor/environment.h"
+#include "supervisor/guardian.h"
 #include "supervisor/probe.h"
 #include "supervisor/spawn.h"
 
@@ -153,6 +154,7 @@ int child_start(struct child *c, struct err *err)
         goto out;
     }
     c->pid = c->group = pid;
+    guardian_tell(c->sup, pid, true);
     log_info("%s[%d] started", c->spec.name, (int)pid);
     if (c->spec.readiness == READINESS_PROBE) c->probe = probe_start(c);
 out:

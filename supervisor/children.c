@@ -5,6 +5,7 @@
 
 #include "conf/log.h"
 #include "supervisor/child.h"
+#include "supervisor/watch.h"
 
 #define DRAINING_MAX 4 /* of one name, before the next replacement waits */
 
@@ -190,7 +191,10 @@ void children_settle(struct supervisor *s)
         if (c->machine.state == CHILD_WAITING && may_start(c)) child_event(c, EVENT_DEPENDS_READY);
         if (c->machine.state == CHILD_READY && c->is_successor) hand_over(c);
     }
-    if (s->is_stopping) stop_in_order(s);
+    if (s->is_stopping)
+        stop_in_order(s);
+    else
+        watch_essential(s);
 }
 
 void children_settle_soon(struct supervisor *s)

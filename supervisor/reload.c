@@ -9,6 +9,7 @@
 #include "conf/log.h"
 #include "supervisor/child.h"
 #include "supervisor/children.h"
+#include "supervisor/events.h"
 #include "supervisor/probe.h"
 #include "supervisor/status.h"
 
@@ -95,6 +96,7 @@ int supervisor_reload(struct supervisor *s, struct err *err)
     if (rc != 0) {
         s->reloads_refused++;
         log_error("reload refused, nothing changes: %s", err->text);
+        events_emit(s, "reload-refused", NULL, 0, "%s", err->text);
         return rc;
     }
     s->reloads++;
@@ -103,6 +105,8 @@ int supervisor_reload(struct supervisor *s, struct err *err)
     if (log_sink_configure(s->sink, conf, &sink_err) != 0) log_error("%s", sink_err.text);
     supervisor_log_settings(conf);
     tell_fixed(conf, changed, count);
+    if (plan->is_gate_on != s->plan.is_gate_on)
+        events_emit(s, "gate", NULL, 0, "background_sync %s", plan->is_gate_on ? "on" : "off");
     if (plan->is_gate_on != s->plan.is_gate_on || strcmp(plan->note, s->plan.note) != 0)
         log_info("%s", plan->note[0] ? plan->note : "Background sync is enabled, starting worker and beat");
     mark_changes(s, plan, changed, count);
@@ -111,6 +115,7 @@ int supervisor_reload(struct supervisor *s, struct err *err)
     s->plan = *plan;
     children_follow_plan(s);
     conf_free(before);
+    events_emit(s, "reload", NULL, 0, "%d settings changed", count);
     log_info("configuration reloaded: %d settings changed", count);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "supervisor/child.h"
+#include "supervisor/events.h"
 #include "supervisor/run_dir.h"
 
 #define WRITE_AFTER_MS 100
@@ -77,6 +78,10 @@ static void gather_child(const struct child *c, struct snapshot_child *out, int6
         .started_ms = c->pid ? c->started_wall_ms : 0,
         .uptime_s = c->pid ? (now_ms - c->started_ms) / 1000 : 0,
         .restarts = m->starts > 0 ? m->starts - 1 : 0,
+        .rss_bytes = c->usage.rss_bytes,
+        .pss_bytes = c->usage.pss_bytes,
+        .cpu_ms = c->usage.cpu_ms,
+        .cpu_permille = c->cpu_permille,
         .last_exit_ms = c->exited_wall_ms,
         .watchdog_age_ms = m->state == CHILD_READY && c->spec.watchdog_ms ? now_ms - c->pinged_ms : -1,
         .is_program = c->spec.users == 0,
@@ -104,6 +109,12 @@ void status_gather(struct supervisor *s, struct snapshot *out)
     out->started_ms = s->started_ms;
     out->pid = (int)getpid();
     out->background_sync = s->plan.is_gate_on;
+    out->memory_limit_bytes = s->memory.limit_bytes;
+    out->memory_used_bytes = s->memory.used_bytes;
+    out->oom_kills = s->memory.oom_kills;
+    out->rss_bytes = s->usage.rss_bytes;
+    out->pss_bytes = s->usage.pss_bytes;
+    out->events_dropped = events_dropped(s);
     out->orphans_reaped = s->orphans_reaped;
     out->reloads = s->reloads;
     out->reloads_refused = s->reloads_refused;

@@ -11,6 +11,8 @@
 #include "supervisor/child.h"
 #include "supervisor/children.h"
 #include "supervisor/control.h"
+#include "supervisor/events.h"
+#include "supervisor/guardian.h"
 #include "supervisor/listener.h"
 #include "supervisor/reap.h"
 #include "supervisor/reload.h"
@@ -19,6 +21,7 @@
 #include "supervisor/signals.h"
 #include "supervisor/status.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/watch.h"
 
 #define EXIT_UNAVAILABLE 69
 #define EXIT_INTERNAL    70
@@ -114,6 +117,7 @@ static int set_up(struct supervisor *s, struct err *err)
 {
     int rc = make_loop(s, err);
     if (rc == 0) rc = take_place(s, err);
+    if (rc == 0) rc = guardian_start(s, err);
     if (rc == 0) rc = plan_make(&s->plan, s->conf, s->only, err);
     if (rc == 0 && self_directory_file("logikald-roles", s->roles_path, err) != 0 && plan_has_roles(&s->plan))
         rc = -(int)err->code;
@@ -127,19 +131,26 @@ static int set_up(struct supervisor *s, struct err *err)
         log_info("listening on %s", s->listening);
     }
     rc = control_serve(s, err);
+    if (rc == 0) rc = events_open(s, err);
+    if (rc == 0) rc = watch_open(s, err);
     return rc == 0 ? status_open(s, err) : rc;
 }
 
 static void tear_down(struct supervisor *s)
 {
     struct child *c, *next;
+    s->is_torn_down = true;
+    events_close(s);
+    guardian_dismiss(s);
     if (s->base && s->lock_fd >= 0) reap_all(s, ESCAPED_GRACE_MS);
+    if (s->guardian_fd >= 0) close(s->guardian_fd);
     for (c = TAILQ_FIRST(&s->children); c; c = next) {
         next = TAILQ_NEXT(c, link);
         child_free(c);
     }
     control_stop(s);
     status_close(s);
+    watch_close(s);
     signals_close(s);
     if (s->listen_fd >= 0) close(s->listen_fd);
     if (s->lock_fd >= 0) {
@@ -172,7 +183,7 @@ int supervise(struct conf *conf, const struct conf_paths *paths)
     s->conf = conf;
     s->paths = *paths;
     s->only = getenv("LOGIKALD_ROLES");
-    s->lock_fd = s->listen_fd = s->signal_fd = -1;
+    s->lock_fd = s->listen_fd = s->signal_fd = s->guardian_fd = -1;
     s->started_ms = wall_ms();
     random_uuid4(s->id);
     TAILQ_INIT(&s->children);

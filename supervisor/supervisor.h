@@ -14,11 +14,14 @@
 #include "conf/random.h"
 #include "supervisor/log_sink.h"
 #include "supervisor/plan.h"
+#include "supervisor/usage.h"
 
 struct child;
 struct watched;
 struct status;
 struct control;
+struct watch;
+struct events;
 TAILQ_HEAD(child_list, child);
 LIST_HEAD(watched_list, watched);
 
@@ -30,6 +33,8 @@ struct supervisor {
     struct log_sink *sink;
     struct status *status;
     struct control *control;
+    struct watch *watch;
+    struct events *events;
 
     struct conf *conf;
     struct conf_paths paths; /* as given; children get them in their environment */
@@ -44,10 +49,15 @@ struct supervisor {
     struct child_list children;
     struct watched_list watched; /* processes that are no children of the plan: probes, hooks */
 
-    bool is_stopping, is_hurried;
+    bool is_stopping, is_hurried, is_torn_down;
     int exit_status;
     int64_t started_ms; /* wall */
     int64_t orphans_reaped;
+    pid_t guardian_pid;
+    int guardian_fd;
+    struct usage usage; /* our own */
+    struct cgroup_memory memory;
+    int64_t watched_ms;                            /* when usage was read */
     int64_t reloads, reloads_refused, reloaded_ms; /* wall; 0 = never */
     char reload_error[512];                        /* of the last one; "" = it was applied */
 };

@@ -1,0 +1,17 @@
+/* The events hook: a command of the operator's, run on changes of state with the event in its environment. One at a
+ * time, from a bounded queue, at a bounded rate; what is too much is dropped and counted. */
+#ifndef LOGIKALD_SUPERVISOR_EVENTS_H
+#define LOGIKALD_SUPERVISOR_EVENTS_H
+
+#include "supervisor/supervisor.h"
+
+int events_open(struct supervisor *s, struct err *err);
+void events_close(struct supervisor *s);
+
+/* event: "exit", "crash-loop", "recovered", "gate", "reload", "reload-refused", "memory". child: a name or NULL.
+ * Does nothing when no command is configured. */
+void events_emit(struct supervisor *s, const char *event, const char *child, int pid, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+int64_t events_dropped(const struct supervisor *s);
+
+#endif

@@ -1,0 +1,176 @@
+/* Looking after memory and essential children: see watch.h. */
+#include "supervisor/watch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf/clock.h"
+#include "conf/log.h"
+#include "supervisor/child.h"
+#include "supervisor/children.h"
+#include "supervisor/events.h"
+#include "supervisor/status.h"
+
+#define EXIT_GAVE_UP         70
+#define REPLACE_INTERVAL_MS  60000 /* a child that grows at once is not replaced all the time */
+#define NEARLY_FULL_PERMILLE 900
+
+struct watch {
+    struct event *tick, *essential;
+    char cgroup[PATH_MAX]; /* "" = none */
+    int64_t oom_seen, oom_at_start;
+    bool is_nearly_full;
+};
+
+static void guard_child(struct supervisor *s, struct child *c)
+{
+    const struct child_spec *spec = &c->spec;
+    int64_t used = c->usage.pss_bytes ? c->usage.pss_bytes : c->usage.rss_bytes, now = mono_ms();
+    switch (guard_decide(used, spec->memory_soft_bytes, spec->memory_hard_bytes, s->memory.limit_bytes)) {
+    case GUARD_FINE: c->is_large = false; break;
+    case GUARD_WARN:
+        if (!c->is_large)
+            log_warning("%s[%d] uses %" PRId64 " MB of memory: more than the soft limit of %" PRId64 " MB", spec->name,
+                        (int)c->pid, used >> 20, spec->memory_soft_bytes >> 20);
+        c->is_large = true;
+        break;
+    case GUARD_REPLACE:
+        if (c->outgrown_ms && now - c->outgrown_ms < REPLACE_INTERVAL_MS) break;
+        c->outgrown_ms = now;
+        log_error("%s[%d] uses %" PRId64 " MB of memory: more than its limit; it is replaced", spec->name, (int)c->pid,
+                  used >> 20);
+        events_emit(s, "memory", spec->name, (int)c->pid, "replaced at %" PRId64 " MB", used >> 20);
+        c->is_outdated = true;
+        children_settle_soon(s);
+        break;
+    }
+}
+
+static void look_at_child(struct supervisor *s, struct child *c, int64_t passed_ms)
+{
+    int64_t cpu_before = c->usage.cpu_ms;
+    if (!c->pid) {
+        memset(&c->usage, 0, sizeof c->usage);
+        c->cpu_permille = 0;
+        return;
+    }
+    usage_read_tree(c->pid, &c->usage);
+    int64_t used = c->usage.cpu_ms - cpu_before;
+    c->cpu_permille = used > 0 && passed_ms > 0 ? (int)(used * 1000 / passed_ms) : 0;
+    bool is_role = c->spec.users != 0;
+    if (is_role && c->machine.state == CHILD_READY && !c->is_leaving) guard_child(s, c);
+}
+
+static void look_at_container(struct supervisor *s)
+{
+    cgroup_read(s->watch->cgroup, &s->memory);
+    s->memory.oom_kills -= s->watch->oom_at_start;
+    bool is_nearly_full = s->memory.limit_bytes > 0 &&
+                          s->memory.used_bytes / 1000 > s->memory.limit_bytes / 1000 * NEARLY_FULL_PERMILLE / 1000;
+    if (is_nearly_full && !s->watch->is_nearly_full)
+        log_warning("the container's memory is nearly full: %" PRId64 " of %" PRId64 " MB", s->memory.used_bytes >> 20,
+                    s->memory.limit_bytes >> 20);
+    s->watch->is_nearly_full = is_nearly_full;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct supervisor *s = arg;
+    struct child *c;
+    int64_t now = mono_ms(), passed = now - s->watched_ms;
+    (void)fd;
+    (void)what;
+    s->watched_ms = now;
+    look_at_container(s);
+    usage_read_one(getpid(), &s->usage);
+    TAILQ_FOREACH(c, &s->children, link) look_at_child(s, c, passed);
+    status_changed(s);
+}
+
+static void on_essential(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    watch_essential(arg);
+}
+
+int watch_open(struct supervisor *s, struct err *err)
+{
+    struct timeval every = {.tv_sec = WATCH_INTERVAL_MS / 1000}, first = {.tv_usec = 300000};
+    struct watch *w = calloc(1, sizeof *w);
+    if (!w) return err_set(err, ERR_NOMEM, "no memory for the resource watch");
+    s->watch = w;
+    if (!cgroup_find("", w->cgroup, sizeof w->cgroup)) w->cgroup[0] = 0;
+    cgroup_read(w->cgroup, &s->memory);
+    w->oom_seen = w->oom_at_start = s->memory.oom_kills;
+    s->memory.oom_kills = 0;
+    if (s->memory.limit_bytes)
+        log_info("the container's memory limit is %" PRId64 " MB: a child may use at most three quarters of it",
+                 s->memory.limit_bytes >> 20);
+    s->watched_ms = mono_ms();
+    w->tick = event_new(s->base, -1, EV_PERSIST, on_tick, s);
+    w->essential = event_new(s->base, -1, 0, on_essential, s);
+    if (!w->tick || !w->essential || event_add(w->tick, &every) != 0 ||
+        event_base_once(s->base, -1, EV_TIMEOUT, on_tick, s, &first) != 0)
+        return err_set(err, ERR_NOMEM, "no memory for the resource watch");
+    return 0;
+}
+
+void watch_close(struct supervisor *s)
+{
+    if (!s->watch) return;
+    if (s->watch->tick) event_free(s->watch->tick);
+    if (s->watch->essential) event_free(s->watch->essential);
+    free(s->watch);
+    s->watch = NULL;
+}
+
+bool watch_oom_happened(struct supervisor *s)
+{
+    struct cgroup_memory memory;
+    if (!s->watch || !s->watch->cgroup[0]) return false;
+    cgroup_read(s->watch->cgroup, &memory);
+    bool has_risen = memory.oom_kills > s->watch->oom_seen;
+    s->watch->oom_seen = memory.oom_kills;
+    s->memory.oom_kills = memory.oom_kills - s->watch->oom_at_start;
+    return has_risen;
+}
+
+/* Since when nobody of this name is ready; 0 = somebody is, or nobody has to be. */
+static int64_t missing_since(const struct supervisor *s, const struct child *essential)
+{
+    const struct child *c;
+    if (essential->is_held || (essential->machine.state == CHILD_DONE && essential->machine.is_success)) return 0;
+    TAILQ_FOREACH(c, &s->children, link)
+    if (c->machine.state == CHILD_READY && strcmp(c->spec.name, essential->spec.name) == 0) return 0;
+    return essential->unready_ms;
+}
+
+void watch_essential(struct supervisor *s)
+{
+    const struct child *c;
+    int64_t timeout = conf_int(s->conf, SET_ESSENTIAL_TIMEOUT) * 1000, now = mono_ms(), next = 0;
+    if (s->is_stopping || timeout <= 0) return;
+    TAILQ_FOREACH(c, &s->children, link)
+    {
+        int64_t since = c->spec.is_essential && !c->is_leaving && !c->is_successor ? missing_since(s, c) : 0;
+        if (!since) continue;
+        if (now - since >= timeout) {
+            log_critical("%s is essential and could not be kept up for %" PRId64 " s (last exit: %s): giving up, exit "
+                         "status %d",
+                         c->spec.name, (now - since) / 1000, c->reasons[0][0] ? c->reasons[0] : "none", EXIT_GAVE_UP);
+            supervisor_stop(s, EXIT_GAVE_UP, "an essential child is missing");
+            return;
+        }
+        if (!next || since + timeout < next) next = since + timeout;
+    }
+    if (!next) {
+        event_del(s->watch->essential);
+        return;
+    }
+    struct timeval tv = {.tv_sec = (next - now) / 1000, .tv_usec = (next - now) % 1000 * 1000};
+    event_add(s->watch->essential, &tv);
+}
