@@ -5,6 +5,7 @@
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,6 +238,9 @@ int server_open(struct sim *sim, struct err *err)
     if (!socket)
         return err_errno(err, "cannot listen on %s:%d (is the port free? --port 0 takes any free one)", o->host,
                          o->port);
+    /* Accepted sockets inherit it; without it the tail of a large answer waits for the client's delayed ACK. */
+    int on = 1;
+    setsockopt(evhttp_bound_socket_get_fd(socket), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     sim->port = bound_port(socket);
     return 0;
 }
