@@ -2,10 +2,12 @@
  * phases that share the null GUID, the same data from the same seed. Faults and changes are in test_sim_control.c. */
 #include "tests/integration/test_sim.h"
 
+#include <netinet/in.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define THUMBNAIL "/thumbnail?width=64&height=48&format=PNG&view=Exterior&withdimensions=true&withdescription=false"
 
@@ -113,6 +115,28 @@ static void test_token_expires_and_is_no_leak_once_noticed(void **state)
     assert_int_equal(sim_stat(&sim, "expired"), 1);
     assert_int_equal(sim_stat(&sim, "peak_sessions"), 1);
     client_login(&second);
+    sim_stop(&sim);
+}
+
+static void test_login_of_a_client_that_hung_up_opens_no_session(void **state)
+{
+    (void)state;
+    const char *const extra[] = {"--delay", "auth=200", NULL};
+    struct sim_server sim;
+    sim_start(&sim, extra);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)sim.port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    assert_true(dprintf(fd, "POST /MbioeService.svc/api/v3/auth HTTP/1.1\r\nContent-Length: %zu\r\n\r\n" LOGIN,
+                        strlen(LOGIN)) > 0);
+    WAIT_UNTIL(sim_stat(&sim, "in_flight") == 1, 5000);
+
+    close(fd);
+
+    WAIT_UNTIL(sim_stat(&sim, "in_flight") == 0, 5000);
+    assert_int_equal(sim_stat(&sim, "logins"), 0);
+    assert_int_equal(sim_stat(&sim, "open_sessions"), 0);
     sim_stop(&sim);
 }
 
@@ -293,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_calls_in_the_wrong_state_are_refused),
         cmocka_unit_test(test_sideways_is_refused_until_allowed),
         cmocka_unit_test(test_token_expires_and_is_no_leak_once_noticed),
+        cmocka_unit_test(test_login_of_a_client_that_hung_up_opens_no_session),
         cmocka_unit_test(test_every_project_has_a_null_guid_phase),
         cmocka_unit_test(test_field_case_has_13_and_4_elevations),
         cmocka_unit_test(test_thumbnail_is_a_png_of_the_asked_size),

@@ -2,6 +2,7 @@
 #include "tests/sim/server.h"
 
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 #include <arpa/inet.h>
@@ -126,12 +127,22 @@ static void call_answer(struct call *call)
     server_reply(call->sim, call->req, call->status, call->content_type, &call->body);
 }
 
+/* evhttp reads nothing while an answer is due, so it does not notice a client that hangs up: the socket tells. */
+static bool has_hung_up(struct evhttp_request *req)
+{
+    char byte;
+    struct bufferevent *bev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(req));
+    return recv(bufferevent_getfd(bev), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct call *call = arg;
-    if (call->req) {
-        evhttp_connection_set_closecb(evhttp_request_get_connection(call->req), NULL, NULL);
+    if (call->req) evhttp_connection_set_closecb(evhttp_request_get_connection(call->req), NULL, NULL);
+    if (call->req && call->timer && has_hung_up(call->req)) {
+        evhttp_connection_free(evhttp_request_get_connection(call->req));
+    } else if (call->req) {
         call_carry_out(call);
         log_call(call);
         call_answer(call);
