@@ -6,18 +6,13 @@ FROM debian:bookworm-slim AS build
 ENV DEBIAN_FRONTEND=noninteractive
 RUN apt-get update \
  && apt-get install -y --no-install-recommends gcc make pkg-config libc6-dev libevent-dev libhiredis-dev libcjson-dev \
-    libconfig-dev libsodium-dev libjwt-dev libcurl4-openssl-dev libsqlite3-dev libpq-dev zlib1g-dev libssl-dev libpng-dev \
-    npm ca-certificates
+    libconfig-dev libsodium-dev libjwt-dev libcurl4-openssl-dev libsqlite3-dev libpq-dev zlib1g-dev libssl-dev libpng-dev
 WORKDIR /src
-COPY package*.json .npmrc* ./
-RUN if [ -f package-lock.json ]; then npm ci --omit=dev --no-audit --no-fund --loglevel=error; fi
-COPY Makefile ./
-COPY scripts/embed scripts/
-COPY conf conf
-COPY ipc ipc
-COPY supervisor supervisor
-COPY services services
-COPY tests/sim tests/sim
+COPY . .
+# The interactive API page: from the context where `make setup` has put it, else fetched as the lock file says.
+RUN [ ! -f package-lock.json ] || [ -d node_modules/swagger-ui-dist ] \
+ || { apt-get install -y --no-install-recommends npm ca-certificates && npm ci --omit=dev --loglevel=error; } \
+ || echo "WARNING: Swagger UI could not be fetched; the image is built without it" >&2
 # Paths and times of the build leave no trace in the programs: the same sources give the same bytes.
 ENV SOURCE_DATE_EPOCH=0 CFLAGS=-ffile-prefix-map=/src=.
 RUN make -j"$(nproc)" programs \
