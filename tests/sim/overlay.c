@@ -21,7 +21,7 @@ static void grow(struct overlay *o)
     struct change **old = o->buckets;
     size_t old_count = o->bucket_count;
     o->bucket_count = old_count ? old_count * 4 : 64;
-    o->buckets = must(calloc(o->bucket_count, sizeof *o->buckets));
+    o->buckets = must(calloc(o->bucket_count, sizeof(void *)));
     for (size_t i = 0; i < old_count; i++) {
         for (struct change *c = old[i], *next; c; c = next) {
             next = c->next;

@@ -26,9 +26,9 @@ struct sim {
     struct stats stats;
     struct options options;
     int port;
-    LIST_HEAD(, call) calls; /* on their way */
-    LIST_HEAD(, drip) drips; /* answers that take their time */
-    LIST_HEAD(, dump) dumps;
+    LIST_HEAD(call_list, call) calls; /* on their way */
+    LIST_HEAD(drip_list, drip) drips; /* answers that take their time */
+    LIST_HEAD(dump_list, dump) dumps;
     struct faults faults;
 };
 

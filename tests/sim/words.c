@@ -62,7 +62,7 @@ static const struct profile_system systems[] = {
 
 #define LIST(a)                                                                                                        \
     {                                                                                                                  \
-        a, sizeof a / sizeof a[0]                                                                                      \
+        (a), sizeof(a) / sizeof((a)[0])                                                                                \
     }
 static const struct {
     const char *const *items;
