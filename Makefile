@@ -23,7 +23,7 @@ CFLAGS    += -std=c11 $(WARN) $(CFLAGS_$(VARIANT)) -MMD -MP
 LDFLAGS   += $(LDFLAGS_$(VARIANT))
 
 LIBS_LIGHT := $(shell pkg-config --libs $(PKGS_LIGHT) 2>/dev/null)
-LIBS       := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
+LIBS       := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcrypt -lm
 LIBS_SIM   := $(shell pkg-config --libs libevent_core libevent_extra libcjson sqlite3 libpng libcrypto zlib 2>/dev/null) -lm
 
 # The supervisor links little and stays tiny; what the roles need is in a second program beside it.

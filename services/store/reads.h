@@ -13,6 +13,45 @@ extern const struct query query_session_identity; /* (id) -> username, expires_a
 extern const struct query query_session_add;      /* (id, username, address, hours) -> expires_at */
 extern const struct query query_session_drop;     /* (id) */
 
+/* ---- clients_read.c ---- */
+extern const struct query query_client_secret;   /* (client_id) -> hash, name, permissions, rate_limit, token_version */
+extern const struct query query_client_used;     /* (client_id) */
+extern const struct query query_client_rehashed; /* (client_id, hash) */
+extern const struct query query_client_me;       /* (client_id) JSON */
+extern const struct query query_client_add;      /* (client_id, hash, name, description, permissions, rate) JSON */
+extern const struct query query_client_new_secret; /* (client_id, hash) -> client_id */
+extern const struct query query_client_change;     /* (client_id, name, description, permissions, rate, active) JSON */
+extern const struct query query_client_list;       /* () JSON */
+extern const struct query query_client_page;       /* (offset, limit, active only) JSON */
+extern const struct query query_client_get;        /* (client_id) JSON */
+extern const struct query query_client_delete;     /* (client_id) JSON */
+
+/* ---- directories_read.c: pages as list_sql.h tells ---- */
+extern const struct query query_directories_page;
+extern const struct query query_directories_syncable;
+extern const struct query query_directory_get;       /* (logikal_id, path or id) JSON */
+extern const struct query query_directory_exclude;   /* (id, boolean) JSON */
+extern const struct query query_directories_exclude; /* (JSON list of ids, boolean) JSON */
+
+/* ---- objects_read.c ---- */
+extern const struct query query_projects_page, query_projects_of_directory;
+extern const struct query query_project_get; /* (logikal_id or id) JSON */
+extern const struct query query_phases_page, query_phases_of_project;
+extern const struct query query_elevations_page, query_elevations_of_phase;
+extern const struct query query_elevation_get;        /* (id) JSON */
+extern const struct query query_elevation_enrichment; /* (id) JSON */
+extern const struct query query_enrichment_status;    /* () JSON */
+extern const struct query query_elevation_image;      /* (logikal_id or id) -> bytes, type, hash; binary */
+
+/* ---- odoo_read.c ---- */
+extern const struct query query_odoo_projects;   /* (client_id) JSON */
+extern const struct query query_odoo_project;    /* (project) JSON */
+extern const struct query query_odoo_complete;   /* (project) JSON */
+extern const struct query query_odoo_phases;     /* (project) JSON */
+extern const struct query query_odoo_elevations; /* (project, phase) JSON */
+extern const struct query query_odoo_search;     /* (text, pattern) JSON */
+extern const struct query query_odoo_stats;      /* () JSON */
+
 /* ---- intervals_read.c ---- */
 extern const struct query query_intervals_list; /* () JSON list */
 extern const struct query query_intervals_get;  /* (object_type) JSON */

@@ -14,6 +14,8 @@
 #include "ipc/notify.h"
 #include "services/role.h"
 #include "services/store/pool.h"
+#include "services/web/cache.h"
+#include "services/web/hasher.h"
 #include "services/web/identities.h"
 #include "services/web/limiter.h"
 #include "services/web/metrics.h"
@@ -108,8 +110,10 @@ static int set_up(struct web *web)
     web->versions = versions_new(web);
     web->limiter = limiter_new(web);
     web->metrics = metrics_new(web);
+    web->hasher = hasher_new(web);
+    web->cache = cache_new(web);
     web->verdict = verdict_new(web);
-    if (!web->versions || !web->limiter || !web->metrics || !web->verdict) return 70;
+    if (!web->versions || !web->limiter || !web->metrics || !web->verdict || !web->hasher || !web->cache) return 70;
     web->server = server_new(web, &err);
     if (web->server) return 0;
     log_critical("%s", err.text);
@@ -119,6 +123,8 @@ static int set_up(struct web *web)
 static void tear_down(struct web *web)
 {
     server_free(web->server);
+    hasher_free(web->hasher);
+    cache_free(web->cache);
     queue_link_close(web);
     verdict_free(web->verdict);
     metrics_free(web->metrics);

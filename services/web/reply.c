@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 
 #include "conf/buf.h"
 #include "conf/clock.h"
@@ -114,11 +116,26 @@ static const char *reason(int status)
     return "Status";
 }
 
+/* Something failed in the middle of a stream: the client must not take what it has for the whole, so the connection is
+ * cut without the last chunk. */
+static void stream_abort(struct req *r, int status)
+{
+    struct evhttp_connection *connection = r->is_gone ? NULL : evhttp_request_get_connection(r->ev);
+    r->status = status;
+    if (connection) shutdown(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), SHUT_RDWR);
+    reply_stream_end(r);
+}
+
 /* Sends the body (owned here from now on). A client that is gone gets nothing, but all the same ends the request. */
 static void send_buffer(struct req *r, int status, const char *type, struct evbuffer *body)
 {
     struct evhttp_request *ev = r->ev;
     char length[24];
+    if (r->is_streaming) {
+        evbuffer_free(body);
+        stream_abort(r, status);
+        return;
+    }
     r->bytes = evbuffer_get_length(body);
     common_headers(r, status, type);
     if (r->is_head) {
@@ -295,6 +312,7 @@ bool reply_unchanged(struct req *r, const char *etag)
 void reply_stream_begin(struct req *r, int status, const char *type)
 {
     common_headers(r, status, type);
+    r->is_streaming = true;
     if (!evhttp_request_get_connection(r->ev)) r->is_gone = true;
     evhttp_send_reply_start(r->ev, status, reason(status));
 }

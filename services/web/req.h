@@ -33,6 +33,7 @@ struct who {
 
 struct conn;
 struct req_memory;
+struct wait;
 struct route;
 
 struct req {
@@ -45,12 +46,13 @@ struct req {
     cJSON *body;                  /* validated against the route's schema; NULL when it has none */
     struct who who;
     char id[REQ_ID_SIZE];
-    char address[48];                            /* the client's, as far as trusted proxies tell */
-    bool is_https, is_head, is_replied, is_gone; /* gone: the client is */
+    char address[48];                                          /* the client's, as far as trusted proxies tell */
+    bool is_https, is_head, is_replied, is_streaming, is_gone; /* gone: the client is */
     int64_t started_us;
     int status;
     size_t bytes;
-    void *state; /* the handler's own */
+    struct wait *cache; /* its place at the cache */
+    void *state;        /* the handler's own */
     void (*then)(struct req *r, const PGresult *result);
     void (*more)(struct req *r);    /* of a streamed answer: the last piece has left */
     void (*gone)(struct req *r);    /* the client went away before the answer; it must still be answered */

@@ -11,12 +11,16 @@
 #include "services/web/cors.h"
 #include "services/web/handlers.h"
 #include "services/web/limiter.h"
+#include "services/web/list.h"
 #include "services/web/reply.h"
 #include "services/web/req_internal.h"
 #include "services/web/schema.h"
 #include "services/web/server.h"
 
 #define JSON_DEPTH_MAX 32
+
+/* What clients of the replaced system send to reach the upstream; only the token matters here (upstream.h). */
+#define UPSTREAM_QUERY "token?:string(..255), base_url?:string(..1024)"
 
 const struct route routes[] = {
 #define R(method, path, access, limits, handler, query, body, response, summary)                                       \
@@ -140,7 +144,7 @@ static bool check_body(struct req *r)
     schema += is_optional;
     if (is_optional && strspn(text, " \r\n\t") == len) return true;
     const char *end = NULL;
-    if (req_body_is_form(r) && *schema == '{')
+    if (req_body_is_form(r) && !strchr("{[", text[strspn(text, " \r\n\t")]))
         r->body = parse_form(text);
     else if (strlen(text) == len && !is_too_deep(text))
         r->body = cJSON_ParseWithOpts(text, &end, 1);

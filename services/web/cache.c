@@ -1,0 +1,284 @@
+/* See cache.h. */
+#include "services/web/cache.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sodium.h>
+
+#include "conf/clock.h"
+#include "conf/buf.h"
+#include "services/web/gzip.h"
+#include "services/web/reply.h"
+
+struct wait;
+
+/* Counted: the table holds one reference, and each answer that is being sent. */
+struct entry {
+    TAILQ_ENTRY(entry) link; /* most recently used first */
+    char *key;
+    struct table_versions versions;
+    int64_t made_ms;
+    char *bytes, *packed;
+    size_t len, packed_len;
+    char etag[33];
+    int references;
+};
+TAILQ_HEAD(entries, entry);
+
+/* A request at the cache. The one that loads stands in `loading`, and those who want the same queue behind it. */
+struct wait {
+    struct req *req;
+    const char *key;
+    unsigned tables;
+    void (*load)(struct req *r);
+    struct table_versions versions;
+    struct wait *next;      /* in loading */
+    struct wait *followers; /* linked by next */
+};
+
+struct cache {
+    struct web *web;
+    struct entries entries;
+    struct wait *loading;
+    struct cache_stats stats;
+};
+
+/* ---- entries ---- */
+
+static void entry_release(struct entry *e)
+{
+    if (--e->references > 0) return;
+    free(e->key);
+    free(e->bytes);
+    free(e->packed);
+    free(e);
+}
+
+static void entry_drop(struct cache *c, struct entry *e)
+{
+    TAILQ_REMOVE(&c->entries, e, link);
+    c->stats.bytes -= e->len + e->packed_len;
+    c->stats.entries--;
+    entry_release(e);
+}
+
+static bool is_current(const struct entry *e, const struct wait *w)
+{
+    for (int i = 0; i < VERSION_COUNT; i++)
+        if ((w->tables >> i & 1) && e->versions.of[i] != w->versions.of[i]) return false;
+    return mono_ms() - e->made_ms < CACHE_AGE_MS;
+}
+
+static struct entry *entry_find(struct cache *c, const struct wait *w)
+{
+    struct entry *e;
+    TAILQ_FOREACH(e, &c->entries, link)
+    if (strcmp(e->key, w->key) == 0) break;
+    if (e && !is_current(e, w)) {
+        entry_drop(c, e);
+        return NULL;
+    }
+    if (e && e != TAILQ_FIRST(&c->entries)) {
+        TAILQ_REMOVE(&c->entries, e, link);
+        TAILQ_INSERT_HEAD(&c->entries, e, link);
+    }
+    return e;
+}
+
+static void trim(struct cache *c)
+{
+    while (c->stats.bytes > CACHE_BYTES && !TAILQ_EMPTY(&c->entries)) entry_drop(c, TAILQ_LAST(&c->entries, entries));
+}
+
+static void on_sent(const void *bytes, size_t len, void *arg)
+{
+    (void)bytes, (void)len;
+    entry_release(arg);
+}
+
+static void entry_reply(struct cache *c, struct req *r, struct entry *e)
+{
+    reply_header(r, "Vary", "Accept-Encoding");
+    if (reply_unchanged(r, e->etag)) return;
+    bool is_packed = e->len >= GZIP_LEAST && reply_accepts_gzip(r);
+    if (is_packed && !e->packed) {
+        e->packed = gzip_bytes(e->bytes, e->len, &e->packed_len);
+        c->stats.bytes += e->packed_len;
+    }
+    is_packed = is_packed && e->packed;
+    if (is_packed) reply_header(r, "Content-Encoding", "gzip");
+    e->references++;
+    reply_shared(r, 200, TYPE_JSON, is_packed ? e->packed : e->bytes, is_packed ? e->packed_len : e->len, on_sent, e);
+}
+
+/* ---- asking ---- */
+
+static void stop_leading(struct cache *c, struct wait *w)
+{
+    struct wait **at = &c->loading;
+    while (*at && *at != w) at = &(*at)->next;
+    if (*at) *at = w->next;
+}
+
+void cache_decline(struct req *r)
+{
+    struct wait *w = r->cache;
+    stop_leading(r->web->cache, w);
+    struct wait *followers = w->followers;
+    w->followers = NULL;
+    for (struct wait *f; (f = followers) != NULL;) {
+        followers = f->next;
+        f->load(f->req);
+    }
+}
+
+static void lead(struct cache *c, struct wait *w)
+{
+    c->stats.misses++;
+    w->next = c->loading;
+    c->loading = w;
+    w->req->cleanup = cache_decline; /* when it ends without an answer for the others */
+    w->load(w->req);
+}
+
+static void on_versions(void *arg, const struct table_versions *versions, const struct err *err)
+{
+    struct req *r = arg;
+    struct cache *c = r->web->cache;
+    struct wait *w = r->cache;
+    if (err) {
+        reply_err(r, err);
+        return;
+    }
+    w->versions = *versions;
+    struct entry *e = entry_find(c, w);
+    if (e) {
+        c->stats.hits++;
+        entry_reply(c, r, e);
+        return;
+    }
+    for (struct wait *other = c->loading; other; other = other->next) {
+        if (strcmp(other->key, w->key) != 0 || memcmp(&other->versions, versions, sizeof(*versions)) != 0) continue;
+        w->next = other->followers;
+        other->followers = w;
+        return;
+    }
+    lead(c, w);
+}
+
+void cache_answer(struct req *r, const char *key, unsigned tables, void (*load)(struct req *r))
+{
+    struct wait *w = req_alloc(r, sizeof(*w));
+    *w = (struct wait){.req = r, .key = key, .tables = tables, .load = load};
+    r->cache = w;
+    if (r->web->pool)
+        versions_get(r->web->versions, on_versions, r);
+    else
+        reply_unavailable(r, 30, "PostgreSQL is not configured: set DATABASE_URL");
+}
+
+void cache_keep(struct req *r, char *bytes, size_t len)
+{
+    struct cache *c = r->web->cache;
+    struct wait *w = r->cache;
+    struct entry *e = calloc(1, sizeof(*e));
+    unsigned char hash[16];
+    if (!e || !bytes || !(e->key = strdup(w->key))) {
+        free(e);
+        free(bytes);
+        reply_detail(r, 500, "No memory");
+        return;
+    }
+    crypto_generichash(hash, sizeof(hash), (const unsigned char *)bytes, len, NULL, 0);
+    sodium_bin2hex(e->etag, sizeof(e->etag), hash, sizeof(hash));
+    e->versions = w->versions;
+    e->made_ms = mono_ms();
+    e->bytes = bytes;
+    e->len = len;
+    e->references = 1;
+    TAILQ_INSERT_HEAD(&c->entries, e, link);
+    c->stats.entries++;
+    c->stats.bytes += len;
+    stop_leading(c, w);
+    struct wait *followers = w->followers;
+    w->followers = NULL;
+    entry_reply(c, r, e);
+    for (struct wait *f; (f = followers) != NULL;) {
+        followers = f->next;
+        entry_reply(c, f->req, e);
+    }
+    if (e->len > CACHE_ENTRY_MAX)
+        entry_drop(c, e);
+    else
+        trim(c);
+}
+
+/* ---- one statement ---- */
+
+struct document {
+    const struct query *query;
+    int n;
+    const char *const *values;
+    const char *not_found;
+};
+
+static void then_document(struct req *r, const PGresult *result)
+{
+    struct document *d = r->state;
+    if (PQntuples(result) == 0 || PQgetisnull(result, 0, 0)) {
+        reply_fault(r, 404, "NOT_FOUND", "%s", d->not_found ? d->not_found : "Not found");
+        return;
+    }
+    size_t len = (size_t)PQgetlength(result, 0, 0);
+    char *bytes = malloc(len + 1);
+    if (bytes) memcpy(bytes, PQgetvalue(result, 0, 0), len + 1);
+    cache_keep(r, bytes, len);
+}
+
+static void load_document(struct req *r)
+{
+    struct document *d = r->state;
+    req_query(r, d->query, d->n, d->values, then_document);
+}
+
+void cache_json(struct req *r, const struct query *q, int n, const char *const *values, unsigned tables,
+                const char *not_found)
+{
+    struct document *d = req_alloc(r, sizeof(*d));
+    const char **kept = req_alloc(r, (size_t)n * sizeof(*kept) + 1);
+    struct buf key = {0};
+    buf_str(&key, q->name);
+    for (int i = 0; i < n; i++) {
+        kept[i] = values[i];
+        buf_printf(&key, "\x1f%s", values[i] ? values[i] : "\x1e");
+    }
+    *d = (struct document){q, n, kept, not_found};
+    r->state = d;
+    cache_answer(r, req_strdup(r, key.data ? key.data : ""), tables, load_document);
+    buf_free(&key);
+}
+
+/* ---- life ---- */
+
+struct cache *cache_new(struct web *web)
+{
+    struct cache *c = calloc(1, sizeof(*c));
+    if (!c) return NULL;
+    c->web = web;
+    TAILQ_INIT(&c->entries);
+    return c;
+}
+
+void cache_free(struct cache *c)
+{
+    if (!c) return;
+    while (!TAILQ_EMPTY(&c->entries)) entry_drop(c, TAILQ_FIRST(&c->entries));
+    free(c);
+}
+
+void cache_stats(const struct cache *c, struct cache_stats *out)
+{
+    *out = c->stats;
+}

@@ -1,0 +1,42 @@
+/* Answers of GET kept in memory, and used as long as the version counters of their tables stand (and at most
+ * CACHE_AGE_MS, because some say how old things are). A miss is loaded once, however many ask at the same time. Bounded
+ * in bytes; the least recently used go first. Answers carry an ETag of their bytes; the compressed form is kept too. */
+#ifndef LOGIKALD_SERVICES_WEB_CACHE_H
+#define LOGIKALD_SERVICES_WEB_CACHE_H
+
+#include "services/web/req.h"
+#include "services/web/versions.h"
+
+#define CACHE_AGE_MS    20000
+#define CACHE_BYTES     (12u << 20)
+#define CACHE_ENTRY_MAX (4u << 20) /* larger answers are not kept */
+
+/* Tables, as bits. */
+#define TABLE(name)  (1u << VERSION_##name)
+#define TABLES_TREE  (TABLE(DIRECTORIES) | TABLE(PROJECTS) | TABLE(PHASES) | TABLE(ELEVATIONS))
+#define TABLES_PARTS (TABLES_TREE | TABLE(GLASS))
+
+struct cache *cache_new(struct web *web); /* NULL without memory */
+void cache_free(struct cache *c);         /* no request may be waiting any more */
+
+/* Answers r from the cache under its key, or calls load(r), which ends with cache_keep, or answers by itself (an error,
+ * a stream): whoever waited for the same then loads for itself. */
+void cache_answer(struct req *r, const char *key, unsigned tables, void (*load)(struct req *r));
+/* From load: this is the answer. bytes (malloc'ed) are taken. */
+void cache_keep(struct req *r, char *bytes, size_t len);
+
+/* From load: there will be no entry (a stream); those who wait load for themselves at once. */
+void cache_decline(struct req *r);
+
+/* The usual case: one statement that answers the JSON document. Path and arguments make the key. values must live as
+ * long as the request. */
+void cache_json(struct req *r, const struct query *q, int n, const char *const *values, unsigned tables,
+                const char *not_found);
+
+struct cache_stats {
+    int64_t hits, misses;
+    size_t bytes, entries;
+};
+void cache_stats(const struct cache *c, struct cache_stats *out);
+
+#endif
