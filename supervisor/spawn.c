@@ -41,6 +41,7 @@ static void place_descriptors(const struct spawn *s)
         if (from[to] >= 0 && dup2(from[to], to) < 0) _exit(EXIT_PREPARE);
         if (from[to] < 0) close(to);
     }
+    close_range((unsigned)count, ~0U, CLOSE_RANGE_CLOEXEC); /* also what the supervisor was started with */
 }
 
 static void limit(int resource, const char *name, int64_t value)

@@ -1,0 +1,508 @@
+/* The supervisor's rooms that touch no process: environments, words for exits, last lines, reading logs, the log file
+ * and its rotation, memory limits, probe targets. */
+#include "tests/support/support.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "conf/conf.h"
+#include "supervisor/environment.h"
+#include "supervisor/exit_words.h"
+#include "supervisor/line_ring.h"
+#include "supervisor/log_sink.h"
+#include "supervisor/log_stream.h"
+#include "supervisor/probe.h"
+#include "supervisor/run_dir.h"
+#include "supervisor/usage.h"
+
+static void test_environment_passes_only_the_secrets_that_a_child_uses(void **state)
+{
+    char *from[] = {"PATH=/bin",           "DATABASE_URL=postgres://u:p@h/d",
+                    "SECRET_KEY=s",        "LOGIKAL_AUTH_PASSWORD=l",
+                    "REDIS_URL=redis://x", "NOTIFY_SOCKET=/run/x",
+                    "LISTEN_FDS=1",        "WATCHDOG_USEC=1",
+                    "LOG_LEVEL=debug",     "ODD",
+                    "ADMIN_PASSWORD=a",    NULL};
+    struct environment e;
+    (void)state;
+
+    environment_start(&e, from, USER_BEAT);
+    assert_null(environment_get(&e, "DATABASE_URL"));
+    assert_null(environment_get(&e, "SECRET_KEY"));
+    assert_null(environment_get(&e, "ADMIN_PASSWORD"));
+    assert_null(environment_get(&e, "LOGIKAL_AUTH_PASSWORD"));
+    assert_string_equal(environment_get(&e, "REDIS_URL"), "redis://x");
+    assert_string_equal(environment_get(&e, "LOG_LEVEL"), "debug");
+    assert_null(environment_get(&e, "NOTIFY_SOCKET"));
+    assert_null(environment_get(&e, "LISTEN_FDS"));
+    assert_null(environment_get(&e, "WATCHDOG_USEC"));
+    environment_free(&e);
+
+    environment_start(&e, from, 0); /* a program */
+    assert_null(environment_get(&e, "REDIS_URL"));
+    assert_null(environment_get(&e, "DATABASE_URL"));
+    assert_string_equal(environment_get(&e, "PATH"), "/bin");
+    environment_put(&e, "DATABASE_URL=mine");
+    environment_set(&e, "PATH", "/usr/%s", "bin");
+    assert_string_equal(environment_get(&e, "DATABASE_URL"), "mine");
+    assert_string_equal(environment_get(&e, "PATH"), "/usr/bin");
+    assert_false(e.failed);
+    environment_free(&e);
+}
+
+static void test_every_secret_is_kept_from_programs(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SET_COUNT; i++) {
+        char entry[128];
+        char *from[] = {entry, NULL};
+        struct environment e;
+        if (!settings[i].is_secret) continue;
+        assert_true(settings[i].env[0]);
+        snprintf(entry, sizeof entry, "%s=value", settings[i].env);
+        environment_start(&e, from, 0);
+        assert_int_equal(e.count, 0);
+        environment_free(&e);
+    }
+}
+
+static void test_exits_are_told_in_words(void **state)
+{
+    static const struct {
+        struct exit_facts facts;
+        const char *words;
+    } rows[] = {
+        {{.wait_status = 0, .state = CHILD_READY}, "exit status 0"},
+        {{.wait_status = 1 << 8, .state = CHILD_READY}, "exit status 1"},
+        {{.wait_status = 78 << 8, .state = CHILD_STARTING}, "exit status 78 (configuration refused)"},
+        {{.wait_status = 127 << 8, .state = CHILD_STARTING}, "exit status 127 (could not be executed)"},
+        {{.wait_status = SIGSEGV, .state = CHILD_READY}, "killed by SIGSEGV"},
+        {{.wait_status = SIGSEGV | 0x80, .state = CHILD_READY}, "killed by SIGSEGV, core dumped"},
+        {{.wait_status = SIGKILL, .state = CHILD_READY}, "killed by SIGKILL"},
+        {{.wait_status = SIGKILL, .state = CHILD_READY, .is_oom = true}, "killed by SIGKILL (out of memory)"},
+        {{.wait_status = 0, .state = CHILD_STOPPING}, "stopped as asked, exit status 0"},
+        {{.wait_status = SIGKILL, .state = CHILD_KILLING}, "did not stop in time, killed by SIGKILL"},
+        {{.wait_status = SIGABRT, .state = CHILD_DUMPING, .why = WHY_HUNG, .silent_ms = 15040},
+         "hung: no ping for 15.0 s, killed by SIGABRT"},
+        {{.wait_status = SIGKILL, .state = CHILD_KILLING, .why = WHY_HUNG, .silent_ms = 18000},
+         "hung: no ping for 18.0 s, killed by SIGKILL"},
+        {{.wait_status = SIGTERM, .state = CHILD_STOPPING, .why = WHY_NOT_READY},
+         "not ready in time, killed by SIGTERM"},
+    };
+    char out[160];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(exit_words(&rows[i].facts, out, sizeof out), rows[i].words);
+    assert_int_equal(signal_number("TERM"), SIGTERM);
+    assert_int_equal(signal_number("sigusr1"), SIGUSR1);
+    assert_int_equal(signal_number("9"), SIGKILL);
+    assert_int_equal(signal_number("0"), -1);
+    assert_int_equal(signal_number("999"), -1);
+    assert_int_equal(signal_number(""), -1);
+    assert_int_equal(signal_number("NOPE"), -1);
+}
+
+static void test_last_lines_are_bounded_and_whole(void **state)
+{
+    struct line_ring r = {0};
+    size_t len;
+    char line[64];
+    (void)state;
+    line_ring_last(&r, 5, &len);
+    assert_int_equal(len, 0);
+    for (int i = 0; i < 5000; i++) {
+        int n = snprintf(line, sizeof line, "line %d", i);
+        line_ring_add(&r, line, (size_t)n);
+        assert_true(r.len <= LINE_RING_BYTES);
+    }
+    const char *last = line_ring_last(&r, 2, &len);
+    assert_int_equal(len, strlen("line 4998\nline 4999\n"));
+    assert_memory_equal(last, "line 4998\nline 4999\n", len);
+    const char *all = line_ring_last(&r, 1000000, &len);
+    assert_memory_equal(all, "line ", 5);
+    assert_int_equal(len, r.len);
+
+    char *huge = malloc(100000);
+    memset(huge, 'x', 100000);
+    for (int i = 0; i < 50; i++) line_ring_add(&r, huge, 100000);
+    assert_true(r.len <= LINE_RING_BYTES);
+    line_ring_add(&r, "", 0);
+    last = line_ring_last(&r, 1, &len);
+    assert_int_equal(len, 1);
+    assert_int_equal(*last, '\n');
+    free(huge);
+    line_ring_free(&r);
+}
+
+/* ---- reading logs ---- */
+
+struct heard {
+    int count, cut;
+    size_t bytes, longest;
+    char last[64];
+};
+
+static void hear(void *arg, const char *text, size_t len, bool is_cut)
+{
+    struct heard *h = arg;
+    h->count++;
+    h->cut += is_cut;
+    h->bytes += len;
+    if (len > h->longest) h->longest = len;
+    snprintf(h->last, sizeof h->last, "%.*s", (int)(len < 63 ? len : 63), len ? text : "");
+}
+
+static void test_bytes_become_lines_however_they_are_split(void **state)
+{
+    static const char text[] = "one\ntwo\n\nthree";
+    (void)state;
+    for (size_t chunk = 1; chunk < sizeof text; chunk++) {
+        struct heard h = {0};
+        struct log_stream s;
+        int fds[2];
+        struct event_base *base = event_base_new();
+        assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+        assert_int_equal(log_stream_open(&s, base, fds[0], hear, &h), 0);
+        for (size_t at = 0; at < sizeof text - 1; at += chunk) {
+            size_t n = sizeof text - 1 - at < chunk ? sizeof text - 1 - at : chunk;
+            assert_int_equal(write(fds[1], text + at, n), n);
+            log_stream_drain(&s);
+        }
+        assert_int_equal(h.count, 3);
+        close(fds[1]);
+        log_stream_drain(&s); /* the end gives out what was begun */
+        assert_int_equal(h.count, 4);
+        assert_string_equal(h.last, "three");
+        assert_int_equal(s.fd, -1);
+        event_base_free(base);
+    }
+}
+
+static void test_long_lines_are_split_and_marked_and_nothing_is_lost(void **state)
+{
+    struct heard h = {0};
+    struct log_stream s;
+    int fds[2];
+    char block[1000];
+    struct event_base *base = event_base_new();
+    (void)state;
+    memset(block, 'y', sizeof block);
+    assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+    assert_int_equal(log_stream_open(&s, base, fds[0], hear, &h), 0);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(write(fds[1], block, sizeof block), sizeof block);
+        log_stream_drain(&s);
+    }
+    assert_int_equal(write(fds[1], "\n", 1), 1);
+    log_stream_drain(&s);
+    assert_int_equal(h.bytes, 100000);
+    assert_int_equal(h.longest, LOG_STREAM_LINE_BYTES);
+    assert_int_equal(h.count, 100000 / LOG_STREAM_LINE_BYTES + 1);
+    assert_int_equal(h.cut, h.count - 1);
+    close(fds[1]);
+    log_stream_close(&s);
+    event_base_free(base);
+}
+
+/* ---- the log file ---- */
+
+static char *slurp_file(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char *text = calloc(1, 1 << 20);
+    if (f) {
+        size_t n = fread(text, 1, (1 << 20) - 1, f);
+        text[n] = 0;
+        fclose(f);
+    }
+    return text;
+}
+
+static struct conf *conf_with(const char *file, const char *rotate, const char *keep)
+{
+    struct err err = {0};
+    struct conf_paths none = {0};
+    setenv("LOG_FILE", file, 1);
+    setenv("LOG_ROTATE_BYTES", rotate, 1);
+    setenv("LOG_KEEP", keep, 1);
+    struct conf *conf = conf_load(&none, &err);
+    if (!conf) fail_msg("%s", err.text);
+    unsetenv("LOG_FILE");
+    unsetenv("LOG_ROTATE_BYTES");
+    unsetenv("LOG_KEEP");
+    return conf;
+}
+
+static void test_log_file_rotates_by_size_and_reopens(void **state)
+{
+    char path[512], other[1024];
+    struct err err = {0};
+    struct stat st;
+    struct event_base *base = event_base_new();
+    struct log_sink *sink = log_sink_new(base);
+    (void)state;
+    snprintf(path, sizeof path, "%s/rotate.log", support_dir());
+    struct conf *conf = conf_with(path, "1000", "2");
+    assert_int_equal(log_sink_configure(sink, conf, &err), 0);
+
+    for (int i = 0; i < 100; i++) {
+        char line[64];
+        int n = snprintf(line, sizeof line, "this is line number %03d of the test\n", i);
+        log_sink_line(sink, line, (size_t)n);
+        if (i % 7 == 0) log_sink_flush(sink, 100);
+    }
+    log_sink_flush(sink, 100);
+    for (int i = 0; i <= 2; i++) {
+        snprintf(other, sizeof other, i ? "%s.%d" : "%s", path, i);
+        assert_int_equal(stat(other, &st), 0);
+        assert_true(st.st_size > 0 && st.st_size <= 1000);
+        char *text = slurp_file(other);
+        assert_memory_equal(text, "this is line", 12); /* whole lines only */
+        assert_int_equal(text[st.st_size - 1], '\n');
+        free(text);
+    }
+    snprintf(other, sizeof other, "%s.3", path);
+    assert_int_not_equal(stat(other, &st), 0);
+
+    snprintf(other, sizeof other, "%s.moved", path);
+    assert_int_equal(rename(path, other), 0);
+    assert_int_equal(log_sink_reopen(sink, &err), 0);
+    log_sink_line(sink, "after\n", 6);
+    log_sink_flush(sink, 100);
+    char *text = slurp_file(path);
+    assert_string_equal(text, "after\n");
+    free(text);
+    assert_int_equal(log_sink_dropped(sink), 0);
+
+    struct conf *bad = conf_with("/nonexistent/dir/x.log", "0", "0");
+    assert_int_not_equal(log_sink_configure(sink, bad, &err), 0);
+    log_sink_line(sink, "still\n", 6); /* what was open stays */
+    log_sink_flush(sink, 100);
+    text = slurp_file(path);
+    assert_string_equal(text, "after\nstill\n");
+    free(text);
+    conf_free(bad);
+    conf_free(conf);
+    log_sink_free(sink);
+    event_base_free(base);
+}
+
+static void test_full_reader_drops_lines_counts_them_and_says_so(void **state)
+{
+    char path[512], line[512];
+    struct err err = {0};
+    struct event_base *base = event_base_new();
+    struct log_sink *sink = log_sink_new(base);
+    (void)state;
+    snprintf(path, sizeof path, "%s/fifo", support_dir());
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct conf *conf = conf_with(path, "0", "0");
+    assert_int_equal(log_sink_configure(sink, conf, &err), 0);
+    memset(line, 'z', sizeof line);
+    line[sizeof line - 1] = '\n';
+
+    for (int i = 0; i < 2000; i++) { /* 1 MB into a pipe that nobody reads */
+        log_sink_line(sink, line, sizeof line);
+        if (i % 50 == 0) event_base_loop(base, EVLOOP_NONBLOCK);
+    }
+    int64_t dropped = log_sink_dropped(sink);
+    assert_true(dropped > 1000 && dropped < 2000);
+
+    char *all = calloc(1, 2 << 20);
+    size_t len = 0;
+    log_sink_line(sink, "the last\n", 9);
+    for (int i = 0; i < 10000 && !strstr(all, "dropped"); i++) {
+        ssize_t n = read(reader, all + len, (2 << 20) - 1 - len);
+        if (n > 0) len += (size_t)n;
+        event_base_loop(base, EVLOOP_NONBLOCK);
+        if (i == 5000) log_sink_line(sink, "another\n", 8);
+        if (n <= 0 && i < 4999) i = 4999;
+    }
+    assert_non_null(strstr(all, "log lines were dropped"));
+    free(all);
+    close(reader);
+    conf_free(conf);
+    log_sink_free(sink);
+    event_base_free(base);
+}
+
+/* ---- memory ---- */
+
+static void put(const char *root, const char *name, const char *text)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    for (char *p = strchr(path + strlen(root) + 1, '/'); p; p = strchr(p + 1, '/')) {
+        *p = 0;
+        mkdir(path, 0755);
+        *p = '/';
+    }
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void test_cgroup_limits_and_kills_are_read(void **state)
+{
+    char root[512], dir[1024];
+    struct cgroup_memory m;
+    (void)state;
+    snprintf(root, sizeof root, "%s/root", support_dir());
+    mkdir(root, 0755);
+    assert_false(cgroup_find(root, dir, sizeof dir));
+    put(root, "proc/self/cgroup", "5:cpu:/old\n0::/pod/one\n");
+    assert_false(cgroup_find(root, dir, sizeof dir)); /* no memory controller there */
+    put(root, "sys/fs/cgroup/pod/one/memory.events", "low 0\nhigh 0\nmax 3\noom 2\noom_kill 2\n");
+    put(root, "sys/fs/cgroup/pod/one/memory.max", "536870912\n");
+    put(root, "sys/fs/cgroup/pod/one/memory.current", "1048576\n");
+    assert_true(cgroup_find(root, dir, sizeof dir));
+    cgroup_read(dir, &m);
+    assert_int_equal(m.limit_bytes, 536870912);
+    assert_int_equal(m.used_bytes, 1048576);
+    assert_int_equal(m.oom_kills, 2);
+    put(root, "sys/fs/cgroup/pod/one/memory.max", "max\n");
+    cgroup_read(dir, &m);
+    assert_int_equal(m.limit_bytes, 0);
+}
+
+static void test_guard_decides_by_limits_and_container(void **state)
+{
+    static const struct {
+        int64_t used, soft, hard, limit;
+        enum guard guard;
+    } rows[] = {
+        {100, 0, 0, 0, GUARD_FINE},        {100, 200, 300, 0, GUARD_FINE},     {250, 200, 300, 0, GUARD_WARN},
+        {301, 200, 300, 0, GUARD_REPLACE}, {301, 0, 300, 0, GUARD_REPLACE},    {301, 0, 0, 400, GUARD_REPLACE},
+        {299, 0, 0, 400, GUARD_FINE},      {301, 0, 5000, 400, GUARD_REPLACE},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(guard_decide(rows[i].used, rows[i].soft, rows[i].hard, rows[i].limit), rows[i].guard);
+}
+
+static void test_usage_counts_a_process_with_its_descendants(void **state)
+{
+    struct usage one, tree, gone;
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    usage_read_one(getpid(), &one);
+    usage_read_tree(getpid(), &tree);
+    assert_true(one.rss_bytes > 0 && one.pss_bytes > 0 && one.pss_bytes <= one.rss_bytes);
+    assert_int_equal(one.processes, 1);
+    assert_int_equal(tree.processes, 2);
+    assert_true(tree.rss_bytes > one.rss_bytes);
+    kill(pid, SIGKILL);
+    usage_read_one(0x3ffffff, &gone);
+    assert_int_equal(gone.processes, 0);
+}
+
+static void test_probe_targets_good_and_bad(void **state)
+{
+    static const struct {
+        enum program_ready kind;
+        const char *text;
+        bool is_good;
+    } rows[] = {
+        {READY_TCP, "127.0.0.1:80", true},
+        {READY_TCP, "localhost:6379", true},
+        {READY_TCP, "[::1]:80", true},
+        {READY_TCP, "127.0.0.1", false},
+        {READY_TCP, "127.0.0.1:0", false},
+        {READY_TCP, "127.0.0.1:70000", false},
+        {READY_TCP, "db.example:5432", false},
+        {READY_TCP, ":80", false},
+        {READY_TCP, "127.0.0.1:80/x", false},
+        {READY_TCP, NULL, false},
+        {READY_HTTP, "127.0.0.1:80/health", true},
+        {READY_HTTP, "127.0.0.1:80", true},
+        {READY_UNIX, "/run/x.sock", true},
+        {READY_UNIX, "", false},
+        {READY_COMMAND, "true", true},
+        {READY_COMMAND, "   ", false},
+        {READY_NOTIFY, NULL, true},
+    };
+    struct probe_target t;
+    char longest[300];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct err err = {0};
+        int rc = probe_target_parse(rows[i].kind, rows[i].text, &t, &err);
+        if ((rc == 0) != rows[i].is_good) fail_msg("\"%s\": %s", rows[i].text ? rows[i].text : "", err.text);
+        if (rc == 0) probe_target_free(&t);
+        if (rc != 0) assert_true(err.text[0]);
+    }
+    memset(longest, 'a', sizeof longest - 1);
+    longest[sizeof longest - 1] = 0;
+    assert_int_not_equal(probe_target_parse(READY_UNIX, longest, &t, NULL), 0);
+    assert_int_equal(probe_target_parse(READY_COMMAND, "pg_isready -h '/a b' \"c d\"e", &t, NULL), 0);
+    assert_string_equal(t.command[0], "pg_isready");
+    assert_string_equal(t.command[2], "/a b");
+    assert_string_equal(t.command[3], "c de");
+    assert_null(t.command[4]);
+    probe_target_free(&t);
+}
+
+static void test_run_dir_is_ours_alone_and_locked_once(void **state)
+{
+    char path[512], link[600];
+    struct err err = {0};
+    struct stat st;
+    (void)state;
+    snprintf(path, sizeof path, "%s/deep/er/run", support_dir());
+    int fd = run_dir_lock(path, &err);
+    assert_true(fd >= 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    pid_t pid = fork();
+    if (pid == 0) { /* another process: refused, and told who holds it */
+        char holder[32];
+        snprintf(holder, sizeof holder, "pid %d holds", (int)getppid());
+        _exit(run_dir_lock(path, &err) == -1 && strstr(err.text, holder) ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(fd);
+    chmod(path, 0755);
+    fd = run_dir_lock(path, &err); /* what was left behind does not block, and is closed to others */
+    assert_true(fd >= 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    close(fd);
+    snprintf(link, sizeof link, "%s/link", support_dir());
+    assert_int_equal(symlink(path, link), 0);
+    assert_int_equal(run_dir_lock(link, &err), -1);
+    assert_non_null(strstr(err.text, "not a directory"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_environment_passes_only_the_secrets_that_a_child_uses),
+        cmocka_unit_test(test_every_secret_is_kept_from_programs),
+        cmocka_unit_test(test_exits_are_told_in_words),
+        cmocka_unit_test(test_last_lines_are_bounded_and_whole),
+        cmocka_unit_test(test_bytes_become_lines_however_they_are_split),
+        cmocka_unit_test(test_long_lines_are_split_and_marked_and_nothing_is_lost),
+        cmocka_unit_test(test_log_file_rotates_by_size_and_reopens),
+        cmocka_unit_test(test_full_reader_drops_lines_counts_them_and_says_so),
+        cmocka_unit_test(test_cgroup_limits_and_kills_are_read),
+        cmocka_unit_test(test_guard_decides_by_limits_and_container),
+        cmocka_unit_test(test_usage_counts_a_process_with_its_descendants),
+        cmocka_unit_test(test_probe_targets_good_and_bad),
+        cmocka_unit_test(test_run_dir_is_ours_alone_and_locked_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
