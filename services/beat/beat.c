@@ -1,0 +1,324 @@
+/* The beat role: one timer, one leader. Every beat asks beat.lua for the lead; the one that has it renews the lock and
+ * fires what is due, with the same call. State (last runs) is in Redis only: any beat can go on where another one
+ * stopped. A beat without Redis waits for it. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <event2/event.h>
+
+#include "conf/clock.h"
+#include "conf/log.h"
+#include "conf/random.h"
+#include "ipc/notify.h"
+#include "ipc/queue_keys.h"
+#include "ipc/queue_message.h"
+#include "ipc/redis.h"
+#include "services/beat/schedule.h"
+#include "services/role.h"
+
+#define EXIT_CONFIG   78
+#define EXIT_INTERNAL 70
+#define LEAVE_MS      1000
+#define WORDS_MAX     (3 + 4 + 7 * SCHEDULE_MAX)
+
+struct beat {
+    struct event_base *base;
+    struct conf *conf;
+    struct redis_url url;
+    struct queue_keys keys;
+    struct redis *redis;
+    struct schedule schedule;
+    struct event *timer, *signals[3], *watchdog, *leave_timer;
+    char id[200], predecessor[200];
+    int64_t token; /* 0 = not the leader */
+    bool is_asking, is_told_down, is_ready_told, is_leaving, knows_runs;
+};
+
+static void ask(struct beat *b);
+
+static void look_in(struct beat *b, int64_t ms)
+{
+    if (ms < 1) ms = 1;
+    struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    evtimer_add(b->timer, &tv);
+}
+
+static int64_t lock_ms(const struct beat *b)
+{
+    return conf_int(b->conf, SET_BEAT_LOCK) * 1000;
+}
+
+/* ---- what Redis says ---- */
+static void take_runs(struct beat *b, const redisReply *reply)
+{
+    for (int i = 0; i < b->schedule.count; i++) b->schedule.entries[i].last_ms = 0;
+    for (size_t k = 3; k + 1 < reply->elements; k += 2)
+        for (int i = 0; i < b->schedule.count; i++)
+            if (reply->element[k]->str && strcmp(reply->element[k]->str, b->schedule.entries[i].name) == 0)
+                b->schedule.entries[i].last_ms = strtoll(reply->element[k + 1]->str, NULL, 10);
+    b->knows_runs = true;
+}
+
+static void set_leading(struct beat *b, int64_t token)
+{
+    if (token != 0 && b->token != token) log_info("leading the schedule (token %lld)", (long long)token);
+    if (token == 0 && b->token != 0) log_warning("another beat leads the schedule now");
+    if (token != b->token) notify_status(token ? "leading" : "standing by");
+    b->token = token;
+    if (token == 0) b->knows_runs = false;
+}
+
+static int64_t next_look_ms(const struct beat *b, int64_t now_ms)
+{
+    int64_t wait = lock_ms(b) / 3;
+    for (int i = 0; i < b->schedule.count; i++) {
+        struct verdict v = schedule_judge(&b->schedule.entries[i], now_ms);
+        int64_t until = v.due == DUE_NOT ? v.next_ms - now_ms : 0;
+        if (until < wait) wait = until;
+    }
+    return wait;
+}
+
+static void on_answer(void *arg, const struct redis_answer *answer)
+{
+    struct beat *b = arg;
+    const redisReply *reply = answer->reply;
+    b->is_asking = false;
+    if (b->is_leaving) return;
+    if (answer->fault != REDIS_FINE || reply->type != REDIS_REPLY_ARRAY || reply->elements < 3) {
+        if (answer->fault != REDIS_LOST && answer->fault != REDIS_CLOSED)
+            log_warning("the schedule cannot be kept in Redis, will be tried again: %s", answer->text);
+        b->knows_runs = false;
+        look_in(b, 1000);
+        return;
+    }
+    int64_t token = reply->element[0]->integer, left = reply->element[1]->integer, fired = reply->element[2]->integer;
+    set_leading(b, token);
+    if (fired > 0) log_debug("%lld ticks sent", (long long)fired);
+    if (token == 0) { /* as soon as the leader's lock can have run out, and often enough to see that it has left */
+        look_in(b, left >= 0 && left + 20 < lock_ms(b) / 5 ? left + 20 : lock_ms(b) / 5);
+        return;
+    }
+    take_runs(b, reply);
+    look_in(b, next_look_ms(b, wall_ms()));
+}
+
+/* ---- what we ask ---- */
+struct request {
+    char keys[3][QUEUE_KEY_SIZE], ttl[24], token[24];
+    char last[SCHEDULE_MAX][24], run[SCHEDULE_MAX][24];
+    char binding_set[SCHEDULE_MAX][QUEUE_KEY_SIZE], binding[SCHEDULE_MAX][QUEUE_KEY_SIZE],
+        list[SCHEDULE_MAX][QUEUE_KEY_SIZE];
+    char *messages[SCHEDULE_MAX];
+    const char *argv[WORDS_MAX];
+    int argc;
+};
+
+static char *tick_message(const struct entry *e)
+{
+    char id[UUID_TEXT_SIZE];
+    struct buf message = {0};
+    struct message_spec spec = {.task = e->task,
+                                .id = random_uuid4(id),
+                                .queue = e->queue,
+                                .expires_us = wall_us() + e->expires_ms * 1000,
+                                .expiration_ms = e->expires_ms};
+    message_encode(&message, &spec);
+    log_info("tick %s: %s[%s]", e->name, e->task, id);
+    return buf_steal(&message);
+}
+
+static void add_due(struct beat *b, struct request *q, int i, int64_t now_ms)
+{
+    const struct entry *e = &b->schedule.entries[i];
+    struct verdict v = schedule_judge(e, now_ms);
+    if (v.due == DUE_NOT) return;
+    if (v.due == DUE_FIRE && !(q->messages[i] = tick_message(e))) return;
+    snprintf(q->last[i], sizeof q->last[i], "%lld", (long long)e->last_ms);
+    snprintf(q->run[i], sizeof q->run[i], "%lld", (long long)v.run_ms);
+    q->argv[q->argc++] = e->name;
+    q->argv[q->argc++] = e->last_ms ? q->last[i] : "";
+    q->argv[q->argc++] = q->run[i];
+    q->argv[q->argc++] = queue_key(&b->keys, q->binding_set[i], "_kombu.binding.", e->queue);
+    q->argv[q->argc++] = queue_binding(q->binding[i], e->queue);
+    q->argv[q->argc++] = queue_list_key(&b->keys, q->list[i], e->queue, 0);
+    q->argv[q->argc++] = q->messages[i] ? q->messages[i] : "";
+}
+
+static void ask(struct beat *b)
+{
+    struct request q = {0};
+    if (b->is_asking || b->is_leaving || !redis_is_up(b->redis)) return;
+    snprintf(q.ttl, sizeof q.ttl, "%lld", (long long)lock_ms(b));
+    snprintf(q.token, sizeof q.token, "%lld", (long long)b->token);
+    q.argv[q.argc++] = queue_key(&b->keys, q.keys[0], KEY_BEAT_LOCK, "");
+    q.argv[q.argc++] = queue_key(&b->keys, q.keys[1], KEY_BEAT_FENCE, "");
+    q.argv[q.argc++] = queue_key(&b->keys, q.keys[2], KEY_BEAT, "");
+    q.argv[q.argc++] = b->id;
+    q.argv[q.argc++] = q.ttl;
+    q.argv[q.argc++] = q.token;
+    q.argv[q.argc++] = b->predecessor;
+    if (b->token != 0 && b->knows_runs)
+        for (int i = 0; i < b->schedule.count; i++) add_due(b, &q, i, wall_ms());
+    b->is_asking = redis_script(b->redis, "beat", on_answer, b, 3, q.argc, q.argv, NULL) == 0;
+    for (int i = 0; i < SCHEDULE_MAX; i++) free(q.messages[i]);
+    if (!b->is_asking) look_in(b, 1000);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    ask(arg);
+}
+
+static void on_redis(void *arg, bool is_up, const char *why)
+{
+    struct beat *b = arg;
+    char where[600];
+    redis_url_shown(&b->url, where, sizeof where);
+    b->is_asking = b->knows_runs = false;
+    if (is_up) {
+        log_info("connected to %s", where);
+        b->is_told_down = false;
+        notify_ready(b->token ? "leading" : "standing by");
+        ask(b);
+    } else {
+        if (!b->is_told_down) log_warning("%s is not usable, trying on: %s", where, why);
+        b->is_told_down = true;
+        notify_status("waiting for Redis");
+        if (!b->is_ready_told) notify_ready("waiting for Redis");
+        if (b->is_leaving) event_base_loopbreak(b->base);
+    }
+    b->is_ready_told = true;
+}
+
+/* ---- stopping, reloading ---- */
+static void on_left(void *arg, const struct redis_answer *answer)
+{
+    struct beat *b = arg;
+    (void)answer;
+    event_base_loopbreak(b->base);
+}
+
+static void on_leave_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    event_base_loopbreak(((struct beat *)arg)->base);
+}
+
+static void on_stop(evutil_socket_t sig, short what, void *arg)
+{
+    (void)sig, (void)what;
+    struct beat *b = arg;
+    char key[QUEUE_KEY_SIZE], value[240];
+    struct timeval tv = {.tv_sec = LEAVE_MS / 1000};
+    if (b->is_leaving) return;
+    b->is_leaving = true;
+    log_info("stopping");
+    notify_stopping();
+    snprintf(value, sizeof value, "%s %lld", b->id, (long long)b->token);
+    const char *argv[] = {queue_key(&b->keys, key, KEY_BEAT_LOCK, ""), value};
+    evtimer_add(b->leave_timer, &tv);
+    if (redis_script(b->redis, "beat_leave", on_left, b, 1, 2, argv, NULL) != 0) event_base_loopbreak(b->base);
+}
+
+static void on_reload(evutil_socket_t sig, short what, void *arg)
+{
+    (void)sig, (void)what;
+    struct beat *b = arg;
+    struct err err;
+    struct conf_paths paths = conf_paths_from_environment();
+    struct conf *conf = conf_load(&paths, &err);
+    struct schedule schedule = {0};
+    if (!conf || schedule_from_conf(conf, &schedule, &err) != 0) {
+        log_error("configuration refused, the running one stays: %s", err.text);
+        conf_free(conf);
+        return;
+    }
+    conf_free(b->conf);
+    b->conf = conf;
+    b->schedule = schedule;
+    b->knows_runs = false; /* read anew */
+    log_set_level(log_level_of(conf_str(conf, SET_LOG_LEVEL)));
+    log_set_format(strcmp(conf_str(conf, SET_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_TEXT);
+    log_info("configuration reloaded");
+    ask(b);
+}
+
+static void on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+    notify_watchdog();
+}
+
+/* ---- set-up ---- */
+static void make_ids(struct beat *b)
+{
+    const char *supervisor = getenv("LOGIKALD_SUPERVISOR_ID"), *previous = getenv("LOGIKALD_PREVIOUS_PID");
+    char host[256] = "", own[24];
+    gethostname(host, sizeof host - 1);
+    random_token_hex(own, 8);
+    if (!supervisor || !supervisor[0]) previous = NULL;
+    snprintf(b->id, sizeof b->id, "%.60s/%.40s/%d", host, supervisor && supervisor[0] ? supervisor : own,
+             (int)getpid());
+    if (previous && atoi(previous) > 0)
+        snprintf(b->predecessor, sizeof b->predecessor, "%.60s/%.40s/%d", host, supervisor, atoi(previous));
+}
+
+static int beat_open(struct beat *b, struct err *err)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    int rc = redis_url_from_conf(b->conf, &b->url, err);
+    if (!rc) rc = schedule_from_conf(b->conf, &b->schedule, err);
+    if (rc) return rc;
+    make_ids(b);
+    queue_keys_init(&b->keys, b->conf, &b->url);
+    b->base = event_base_new();
+    if (!b->base) return err_set(err, ERR_SYSTEM, "no event loop");
+    b->timer = evtimer_new(b->base, on_timer, b);
+    b->leave_timer = evtimer_new(b->base, on_leave_timer, b);
+    for (int i = 0; i < 3; i++) {
+        b->signals[i] = evsignal_new(b->base, numbers[i], numbers[i] == SIGHUP ? on_reload : on_stop, b);
+        if (!b->signals[i] || evsignal_add(b->signals[i], NULL) != 0) return err_set(err, ERR_NOMEM, "no memory");
+    }
+    int64_t every = notify_watchdog_interval_ms();
+    if (every > 0) {
+        struct timeval tv = {.tv_sec = every / 1000, .tv_usec = every % 1000 * 1000};
+        b->watchdog = event_new(b->base, -1, EV_PERSIST, on_watchdog, b);
+        if (b->watchdog) event_add(b->watchdog, &tv);
+    }
+    b->redis = redis_new(b->base, &b->url, "logikald-beat", err);
+    if (!b->redis) return -ERR_CONFIG;
+    redis_on_state(b->redis, on_redis, b);
+    return 0;
+}
+
+static void beat_close(struct beat *b)
+{
+    redis_free(b->redis);
+    struct event *events[] = {b->timer, b->leave_timer, b->watchdog, b->signals[0], b->signals[1], b->signals[2]};
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        if (events[i]) event_free(events[i]);
+    if (b->base) event_base_free(b->base);
+    conf_free(b->conf);
+}
+
+int beat_main(struct conf *conf, int argc, char **argv)
+{
+    struct beat beat = {.conf = conf};
+    struct err err = {0};
+    int status = 0, rc = beat_open(&beat, &err);
+    (void)argc, (void)argv;
+    if (rc == 0) {
+        for (int i = 0; i < beat.schedule.count; i++) log_info("schedule: %s", beat.schedule.entries[i].name);
+        redis_start(beat.redis);
+        event_base_dispatch(beat.base);
+        log_info("stopped");
+    } else {
+        log_critical("beat cannot start: %s", err.text);
+        status = rc == -ERR_NOT_FOUND || rc == -ERR_CONFIG ? EXIT_CONFIG : EXIT_INTERNAL;
+    }
+    beat_close(&beat);
+    return status;
+}

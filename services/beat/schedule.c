@@ -1,0 +1,64 @@
+/* The schedule: see schedule.h. Adding a scheduled task means adding a row here. */
+#include "services/beat/schedule.h"
+
+#define CLOCK_SLACK_MS 2000
+#define HOUR_MS        3600000
+
+static void add_interval(struct schedule *s, const char *name, const char *task, const char *queue, int64_t every_ms)
+{
+    if (every_ms <= 0) return;
+    int64_t expires_ms = every_ms * 9 / 10;
+    s->entries[s->count++] = (struct entry){.name = name,
+                                            .task = task,
+                                            .queue = queue,
+                                            .every_ms = every_ms,
+                                            .expires_ms = expires_ms < 1000 ? 1000 : expires_ms};
+}
+
+static int add_crontab(struct schedule *s, const char *name, const char *task, const char *queue, const char *when,
+                       struct err *err)
+{
+    struct entry e = {.name = name, .task = task, .queue = queue, .expires_ms = HOUR_MS};
+    if (!when[0]) return 0;
+    int rc = crontab_parse(when, &e.crontab, err);
+    if (rc == 0) s->entries[s->count++] = e;
+    return rc;
+}
+
+int schedule_from_conf(const struct conf *conf, struct schedule *out, struct err *err)
+{
+    out->count = 0;
+    add_interval(out, "smart-sync-scheduler", "tasks.scheduler_tasks.smart_sync_scheduler", "scheduler",
+                 conf_int(conf, SET_SYNC_INTERVAL) * 1000);
+    add_interval(out, "system-health-monitor", "tasks.scheduler_tasks.system_health_monitor", "scheduler",
+                 conf_int(conf, SET_BEAT_HEALTH) * 1000);
+    int rc = add_crontab(out, "cleanup-old-tasks", "tasks.scheduler_tasks.cleanup_old_tasks", "scheduler",
+                         conf_str(conf, SET_BEAT_CLEANUP), err);
+    if (rc) err_prefix(err, "BEAT_CLEANUP_CRONTAB");
+    return rc;
+}
+
+static struct verdict judge_interval(const struct entry *e, int64_t now_ms)
+{
+    int64_t due_ms = e->last_ms + e->every_ms;
+    if (e->last_ms == 0 || e->last_ms > now_ms + CLOCK_SLACK_MS)
+        return (struct verdict){.due = DUE_FIRE, .run_ms = now_ms};
+    if (now_ms < due_ms) return (struct verdict){.due = DUE_NOT, .next_ms = due_ms};
+    /* On time: keep the rhythm. Late by more than a run: start anew from now. */
+    return (struct verdict){.due = DUE_FIRE, .run_ms = now_ms - due_ms < e->every_ms ? due_ms : now_ms};
+}
+
+static struct verdict judge_crontab(const struct entry *e, int64_t now_ms)
+{
+    if (e->last_ms == 0 || e->last_ms > now_ms + CLOCK_SLACK_MS)
+        return (struct verdict){.due = DUE_NOTE, .run_ms = now_ms};
+    int64_t next_s = crontab_next(&e->crontab, e->last_ms / 1000);
+    if (next_s < 0) return (struct verdict){.due = DUE_NOT, .next_ms = now_ms + HOUR_MS};
+    if (now_ms < next_s * 1000) return (struct verdict){.due = DUE_NOT, .next_ms = next_s * 1000};
+    return (struct verdict){.due = DUE_FIRE, .run_ms = now_ms};
+}
+
+struct verdict schedule_judge(const struct entry *e, int64_t now_ms)
+{
+    return e->every_ms > 0 ? judge_interval(e, now_ms) : judge_crontab(e, now_ms);
+}

@@ -1,0 +1,317 @@
+/* Remote control that only looks: what `celery inspect` and Flower ask. Shapes as in docs/queue.md. Tasks that wait for
+ * their time are in Redis and belong to all workers: `scheduled` lists those this worker has seen last. */
+#include "services/worker/worker_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "conf/clock.h"
+#include "services/task_table.h"
+
+#define LISTED_MAX 1000
+
+static void add_null(cJSON *object, const char *name)
+{
+    cJSON_AddNullToObject(object, name);
+}
+
+static cJSON *task_object(struct worker *w, const struct held *h)
+{
+    cJSON *task = cJSON_CreateObject(), *delivery = cJSON_CreateObject();
+    struct message_body body = {0};
+    bool is_fine = message_body_parse(h->m.body, h->m.body_len, &body, NULL) == 0;
+    cJSON_AddStringToObject(task, "id", h->m.id);
+    cJSON_AddStringToObject(task, "name", h->m.name);
+    cJSON_AddItemToObject(task, "args", is_fine && body.args ? cJSON_Duplicate(body.args, true) : cJSON_CreateArray());
+    cJSON_AddItemToObject(task, "kwargs",
+                          is_fine && body.kwargs ? cJSON_Duplicate(body.kwargs, true) : cJSON_CreateObject());
+    cJSON_AddStringToObject(task, "type", h->m.task);
+    cJSON_AddStringToObject(task, "hostname", w->node);
+    if (h->started_wall_us)
+        cJSON_AddNumberToObject(task, "time_start", (double)h->started_wall_us / 1e6);
+    else
+        add_null(task, "time_start");
+    cJSON_AddBoolToObject(task, "acknowledged", false);
+    cJSON_AddStringToObject(delivery, "exchange", "");
+    cJSON_AddStringToObject(delivery, "routing_key", h->queue);
+    cJSON_AddNumberToObject(delivery, "priority", h->m.priority);
+    if (h->deliveries > 1)
+        cJSON_AddBoolToObject(delivery, "redelivered", true);
+    else
+        add_null(delivery, "redelivered");
+    cJSON_AddItemToObject(task, "delivery_info", delivery);
+    if (held_is_running(h))
+        cJSON_AddNumberToObject(task, "worker_pid", h->runner->pid);
+    else
+        add_null(task, "worker_pid");
+    message_body_free(&body);
+    return task;
+}
+
+/* running: those that run; else those that are here and do not. */
+static cJSON *task_list(struct worker *w, bool running)
+{
+    cJSON *list = cJSON_CreateArray();
+    struct held *h;
+    int count = 0;
+    for (int i = 0; i < RUNNERS_MAX; i++) {
+        if (!w->pool.runners[i].pid) continue;
+        TAILQ_FOREACH(h, &w->pool.runners[i].sent, link)
+        if (held_is_running(h) == running && count++ < LISTED_MAX) cJSON_AddItemToArray(list, task_object(w, h));
+    }
+    if (!running) {
+        TAILQ_FOREACH(h, &w->ready, link)
+        if (count++ < LISTED_MAX) cJSON_AddItemToArray(list, task_object(w, h));
+    }
+    return list;
+}
+
+static cJSON *ping(struct worker *w, const cJSON *arguments)
+{
+    (void)w, (void)arguments;
+    cJSON *answer = cJSON_CreateObject();
+    cJSON_AddStringToObject(answer, "ok", "pong");
+    return answer;
+}
+
+static cJSON *active(struct worker *w, const cJSON *arguments)
+{
+    (void)arguments;
+    return task_list(w, true);
+}
+
+static cJSON *reserved(struct worker *w, const cJSON *arguments)
+{
+    (void)arguments;
+    return task_list(w, false);
+}
+
+static cJSON *registered(struct worker *w, const cJSON *arguments)
+{
+    (void)arguments;
+    size_t count;
+    const struct task_def *table = task_table(&count);
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; i < count; i++)
+        if (task_find(table[i].name, conf_bool(w->conf, SET_DIAGNOSTIC_TASKS)))
+            cJSON_AddItemToArray(list, cJSON_CreateString(table[i].name));
+    return list;
+}
+
+static cJSON *queue_object(const char *name)
+{
+    static const char *const nulls[] = {"queue_arguments",  "binding_arguments", "consumer_arguments", "alias",
+                                        "no_declare",       "expires",           "message_ttl",        "max_length",
+                                        "max_length_bytes", "max_priority"};
+    cJSON *queue = cJSON_CreateObject(), *exchange = cJSON_CreateObject();
+    cJSON_AddStringToObject(queue, "name", name);
+    cJSON_AddStringToObject(exchange, "name", name);
+    cJSON_AddStringToObject(exchange, "type", "direct");
+    add_null(exchange, "arguments");
+    cJSON_AddBoolToObject(exchange, "durable", true);
+    cJSON_AddBoolToObject(exchange, "passive", false);
+    cJSON_AddBoolToObject(exchange, "auto_delete", false);
+    add_null(exchange, "delivery_mode");
+    cJSON_AddBoolToObject(exchange, "no_declare", false);
+    cJSON_AddItemToObject(queue, "exchange", exchange);
+    cJSON_AddStringToObject(queue, "routing_key", name);
+    cJSON_AddBoolToObject(queue, "durable", true);
+    cJSON_AddBoolToObject(queue, "exclusive", false);
+    cJSON_AddBoolToObject(queue, "auto_delete", false);
+    cJSON_AddBoolToObject(queue, "no_ack", false);
+    cJSON_AddArrayToObject(queue, "bindings");
+    for (size_t i = 0; i < sizeof nulls / sizeof *nulls; i++) add_null(queue, nulls[i]);
+    return queue;
+}
+
+static cJSON *active_queues(struct worker *w, const cJSON *arguments)
+{
+    (void)arguments;
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 0; i < w->queue_count; i++) cJSON_AddItemToArray(list, queue_object(w->waiters[i].queue));
+    return list;
+}
+
+static void add_usage(cJSON *stats)
+{
+    struct rusage u = {0};
+    getrusage(RUSAGE_SELF, &u);
+    cJSON *usage = cJSON_AddObjectToObject(stats, "rusage");
+    cJSON_AddNumberToObject(usage, "utime", (double)u.ru_utime.tv_sec + (double)u.ru_utime.tv_usec / 1e6);
+    cJSON_AddNumberToObject(usage, "stime", (double)u.ru_stime.tv_sec + (double)u.ru_stime.tv_usec / 1e6);
+    const struct {
+        const char *name;
+        long value;
+    } counts[] = {{"maxrss", u.ru_maxrss}, {"ixrss", u.ru_ixrss},     {"idrss", u.ru_idrss},
+                  {"isrss", u.ru_isrss},   {"minflt", u.ru_minflt},   {"majflt", u.ru_majflt},
+                  {"nswap", u.ru_nswap},   {"inblock", u.ru_inblock}, {"oublock", u.ru_oublock},
+                  {"msgsnd", u.ru_msgsnd}, {"msgrcv", u.ru_msgrcv},   {"nsignals", u.ru_nsignals},
+                  {"nvcsw", u.ru_nvcsw},   {"nivcsw", u.ru_nivcsw}};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        cJSON_AddNumberToObject(usage, counts[i].name, (double)counts[i].value);
+}
+
+static void add_pool(struct worker *w, cJSON *stats)
+{
+    cJSON *pool = cJSON_AddObjectToObject(stats, "pool");
+    cJSON_AddNumberToObject(pool, "max-concurrency", w->pool.size);
+    cJSON *pids = cJSON_AddArrayToObject(pool, "processes"), *timeouts;
+    for (int i = 0; i < RUNNERS_MAX; i++)
+        if (w->pool.runners[i].pid) cJSON_AddItemToArray(pids, cJSON_CreateNumber(w->pool.runners[i].pid));
+    cJSON_AddNumberToObject(pool, "max-tasks-per-child", (double)conf_int(w->conf, SET_RUNNER_MAX_TASKS));
+    cJSON_AddBoolToObject(pool, "put-guarded-by-semaphore", false);
+    timeouts = cJSON_AddArrayToObject(pool, "timeouts");
+    cJSON_AddItemToArray(timeouts, cJSON_CreateNumber((double)conf_int(w->conf, SET_TASK_SOFT_LIMIT)));
+    cJSON_AddItemToArray(timeouts, cJSON_CreateNumber((double)conf_int(w->conf, SET_TASK_HARD_LIMIT)));
+}
+
+static void add_broker(struct worker *w, cJSON *stats)
+{
+    cJSON *broker = cJSON_AddObjectToObject(stats, "broker");
+    char db[16];
+    snprintf(db, sizeof db, "%d", w->url.db);
+    cJSON_AddStringToObject(broker, "hostname", w->url.transport == REDIS_UNIX ? w->url.path : w->url.host);
+    add_null(broker, "userid");
+    cJSON_AddStringToObject(broker, "virtual_host", db);
+    cJSON_AddNumberToObject(broker, "port", w->url.port);
+    cJSON_AddBoolToObject(broker, "insist", false);
+    cJSON_AddBoolToObject(broker, "ssl", w->url.transport == REDIS_TLS);
+    cJSON_AddStringToObject(broker, "transport", "redis");
+    cJSON_AddNumberToObject(broker, "connect_timeout", 5);
+    cJSON_AddObjectToObject(broker, "transport_options");
+    add_null(broker, "login_method");
+    add_null(broker, "uri_prefix");
+    cJSON_AddNumberToObject(broker, "heartbeat", 0);
+    cJSON_AddStringToObject(broker, "failover_strategy", "round-robin");
+    cJSON_AddArrayToObject(broker, "alternates");
+}
+
+static cJSON *stats(struct worker *w, const cJSON *arguments)
+{
+    (void)arguments;
+    size_t count;
+    const struct task_def *table = task_table(&count);
+    cJSON *answer = cJSON_CreateObject(), *total = cJSON_AddObjectToObject(answer, "total");
+    char clock[24];
+    for (size_t i = 0; i < count && i < 64; i++)
+        if (w->total_per_name[i] > 0) cJSON_AddNumberToObject(total, table[i].name, (double)w->total_per_name[i]);
+    snprintf(clock, sizeof clock, "%lld", (long long)w->clock);
+    cJSON_AddNumberToObject(answer, "pid", getpid());
+    cJSON_AddStringToObject(answer, "clock", clock);
+    cJSON_AddNumberToObject(answer, "uptime", (double)((mono_ms() - w->started_ms) / 1000));
+    add_pool(w, answer);
+    add_broker(w, answer);
+    cJSON_AddNumberToObject(answer, "prefetch_count", pool_want(w));
+    add_usage(answer);
+    cJSON *trips = cJSON_AddObjectToObject(answer, "redis");
+    cJSON_AddNumberToObject(trips, "round_trips", (double)redis_round_trips(w->redis));
+    cJSON_AddNumberToObject(trips, "processed", (double)w->pool.processed);
+    return answer;
+}
+
+static cJSON *revoked(struct worker *w, const cJSON *arguments)
+{
+    (void)arguments;
+    cJSON *list = cJSON_CreateArray();
+    revoked_list(w, list);
+    return list;
+}
+
+static cJSON *conf_answer(struct worker *w, const cJSON *arguments)
+{
+    (void)arguments;
+    cJSON *answer = cJSON_CreateObject();
+    char text[2200];
+    for (int id = 0; id < SET_COUNT; id++)
+        if (settings[id].users & USER_WORKER)
+            cJSON_AddStringToObject(answer, settings[id].key,
+                                    conf_shown(w->conf, (enum setting_id)id, text, sizeof text));
+    return answer;
+}
+
+static cJSON *clock_answer(struct worker *w, const cJSON *arguments)
+{
+    (void)arguments;
+    cJSON *answer = cJSON_CreateObject();
+    cJSON_AddNumberToObject(answer, "clock", (double)w->clock);
+    return answer;
+}
+
+static cJSON *hello(struct worker *w, const cJSON *arguments)
+{
+    const cJSON *from = cJSON_IsObject(arguments) ? cJSON_GetObjectItemCaseSensitive(arguments, "from_node") : NULL;
+    if (cJSON_IsString(from) && strcmp(from->valuestring, w->node) == 0) return cJSON_CreateNull();
+    cJSON *answer = clock_answer(w, arguments);
+    cJSON_AddObjectToObject(answer, "revoked");
+    return answer;
+}
+
+static cJSON *report(struct worker *w, const cJSON *arguments)
+{
+    (void)arguments;
+    char text[200];
+    cJSON *answer = cJSON_CreateObject();
+    snprintf(text, sizeof text, "logikald %s, %d runners, %lld tasks processed", LOGIKALD_VERSION, w->pool.size,
+             (long long)w->pool.processed);
+    cJSON_AddStringToObject(answer, "ok", text);
+    return answer;
+}
+
+static void add_if_asked(struct worker *w, const cJSON *ids, const struct held *h, const char *state, cJSON *out)
+{
+    const cJSON *id;
+    cJSON_ArrayForEach(id, ids)
+    {
+        if (!cJSON_IsString(id) || strcmp(id->valuestring, h->m.id) != 0) continue;
+        cJSON *pair = cJSON_CreateArray();
+        cJSON_AddItemToArray(pair, cJSON_CreateString(state));
+        cJSON_AddItemToArray(pair, task_object(w, h));
+        cJSON_AddItemToObject(out, h->m.id, pair);
+        return;
+    }
+}
+
+static cJSON *query_task(struct worker *w, const cJSON *arguments)
+{
+    const cJSON *ids = cJSON_IsObject(arguments) ? cJSON_GetObjectItemCaseSensitive(arguments, "ids") : NULL;
+    cJSON *answer = cJSON_CreateObject();
+    struct held *h;
+    for (int i = 0; i < RUNNERS_MAX; i++) {
+        if (!w->pool.runners[i].pid) continue;
+        TAILQ_FOREACH(h, &w->pool.runners[i].sent, link)
+        add_if_asked(w, ids, h, held_is_running(h) ? "active" : "reserved", answer);
+    }
+    TAILQ_FOREACH(h, &w->ready, link) add_if_asked(w, ids, h, "reserved", answer);
+    return answer;
+}
+
+cJSON *inspect_answer(struct worker *w, const char *method, const cJSON *arguments)
+{
+    static const struct {
+        const char *method;
+        cJSON *(*run)(struct worker *w, const cJSON *arguments);
+    } table[] = {
+        {"ping", ping},
+        {"active", active},
+        {"reserved", reserved},
+        {"registered", registered},
+        {"stats", stats},
+        {"revoked", revoked},
+        {"conf", conf_answer},
+        {"active_queues", active_queues},
+        {"clock", clock_answer},
+        {"hello", hello},
+        {"report", report},
+        {"query_task", query_task},
+        {"dump_tasks", registered},
+        {"dump_conf", conf_answer},
+        {"dump_active", active},
+        {"dump_reserved", reserved},
+        {"dump_revoked", revoked},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i].method, method) == 0) return table[i].run(w, arguments);
+    return NULL;
+}
