@@ -31,7 +31,7 @@ static void on_waiter(void *arg, const struct redis_answer *answer)
 
 static bool has_room(struct worker *w)
 {
-    return pool_want(w) > w->ready_count + w->sent_count;
+    return runners_want(w) > w->ready_count + w->sent_count;
 }
 
 static void arm_waiters(struct worker *w)
@@ -123,13 +123,13 @@ static void on_fetched(void *arg, const struct redis_answer *answer)
     }
     if (!is_page(reply)) {
         w->is_registered = false;
-        lease_check(w);
+        standing_check(w);
         return;
     }
     for (size_t i = 1; i + 4 < reply->elements; i += 5) take(w, reply->element + i);
     if (reply->elements > 1) {
         rotate(w, reply->element[reply->elements - 3]->str);
-        pool_feed(w);
+        runners_feed(w);
         w->must_fetch = true; /* there may be more */
     }
     int64_t due = reply->element[0]->integer;
@@ -175,7 +175,7 @@ void consumer_wake(struct worker *w)
         w->must_fetch = true;
         return;
     }
-    int want = pool_want(w), have = w->ready_count + w->sent_count, room = want - have;
+    int want = runners_want(w), have = w->ready_count + w->sent_count, room = want - have;
     /* Many short tasks: wait until half of them are done, then fetch that half at once. */
     if (room <= 0 || (have > 0 && want >= 16 && room < want / 2)) return;
     fetch(w, room < BATCH_MAX ? room : BATCH_MAX);
@@ -185,7 +185,7 @@ static void on_poll(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct worker *w = arg;
-    pool_feed(w); /* rate limits may have passed */
+    runners_feed(w); /* rate limits may have passed */
     consumer_wake(w);
     if (!w->is_fetching && !w->is_stopping) poll_in(w, POLL_MS);
 }

@@ -138,7 +138,7 @@ static void item_answered(struct worker *w, struct held *h, bool is_done)
     } else {
         h->is_doubtful = true; /* lost to another worker, or forgotten by Redis: the lease tells */
         held_move(w, h, HELD_OVER);
-        lease_check(w);
+        standing_check(w);
     }
 }
 

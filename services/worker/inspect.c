@@ -203,7 +203,7 @@ static cJSON *stats(struct worker *w, const cJSON *arguments)
     cJSON_AddNumberToObject(answer, "uptime", (double)((mono_ms() - w->started_ms) / 1000));
     add_pool(w, answer);
     add_broker(w, answer);
-    cJSON_AddNumberToObject(answer, "prefetch_count", pool_want(w));
+    cJSON_AddNumberToObject(answer, "prefetch_count", runners_want(w));
     add_usage(answer);
     cJSON *trips = cJSON_AddObjectToObject(answer, "redis");
     cJSON_AddNumberToObject(trips, "round_trips", (double)redis_round_trips(w->redis));

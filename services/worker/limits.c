@@ -46,16 +46,16 @@ static void unload(struct worker *w, struct runner *r, int64_t elapsed_us)
     struct held *give[BATCH_MAX], *h;
     size_t count = 0;
     if (w->typical_us < elapsed_us) w->typical_us = elapsed_us;
-    h = pool_running(r);
+    h = runners_running(r);
     int row = h ? worker_row(h) : -1;
     if (row >= 0 && w->typical_per_row[row] < elapsed_us) w->typical_per_row[row] = elapsed_us;
-    if (r->sent_count > 1) pool_take_back(w, r);
-    pool_feed(w);
+    if (r->sent_count > 1) runners_take_back(w, r);
+    runners_feed(w);
     if (w->ready_count == 0) return;
     /* The first ones stay nearest to their turn: give the last ones away first. */
     TAILQ_FOREACH_REVERSE(h, &w->ready, held_list, link)
     if (count < BATCH_MAX) give[count++] = h;
-    lease_hand_back(w, give, count, false);
+    standing_hand_back(w, give, count, false);
 }
 
 static void enforce(struct worker *w, struct runner *r, struct held *h, int64_t elapsed_us)
@@ -65,15 +65,15 @@ static void enforce(struct worker *w, struct runner *r, struct held *h, int64_t 
         if (r->killed == CANCEL_NONE)
             log_error("task %s[%s] ran into its time limit (%lld ms): runner %d is killed", h->m.task, h->m.id,
                       (long long)hard, (int)r->pid);
-        pool_kill(r, CANCEL_HARD_LIMIT);
+        runners_kill(r, CANCEL_HARD_LIMIT);
     } else if (h->cancel != CANCEL_NONE && h->cancel != CANCEL_SOFT_LIMIT && mono_ms() - h->cancelled_ms >= OBEY_MS) {
         if (r->killed == CANCEL_NONE)
             log_warning("task %s[%s] does not stop: runner %d is killed", h->m.task, h->m.id, (int)r->pid);
-        pool_kill(r, h->cancel);
+        runners_kill(r, h->cancel);
     } else if (soft > 0 && elapsed >= soft && h->cancel == CANCEL_NONE) {
         log_warning("task %s[%s] ran into its soft time limit (%lld ms): it is asked to stop", h->m.task, h->m.id,
                     (long long)soft);
-        pool_cancel(w, h, CANCEL_SOFT_LIMIT);
+        runners_cancel(w, h, CANCEL_SOFT_LIMIT);
     }
 }
 
@@ -84,7 +84,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     int64_t now = mono_us(), next_ms = 0;
     for (int i = 0; i < RUNNERS_MAX; i++) {
         struct runner *r = &w->pool.runners[i];
-        struct held *h = r->pid ? pool_running(r) : NULL;
+        struct held *h = r->pid ? runners_running(r) : NULL;
         if (r->pid && r->sent_count > 0) next_ms = next_ms == SOON_MS ? SOON_MS : LATER_MS;
         if (!h) continue;
         int64_t elapsed = now - atomic_load(&r->shared->started_us);

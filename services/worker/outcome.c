@@ -147,7 +147,7 @@ void outcome_later(struct worker *w, struct held *h, int64_t delay_ms)
 {
     char *raw = strdup(h->raw);
     if (!raw) {
-        lease_hand_back(w, &h, 1, false);
+        standing_hand_back(w, &h, 1, false);
         return;
     }
     set_later(h, raw, delay_ms);
@@ -208,7 +208,7 @@ static void cancelled(struct worker *w, struct held *h, const struct wire *frame
     case CANCEL_HARD_LIMIT:
         outcome_failed(w, h, "TimeLimitExceeded", "the task ran into its time limit", "billiard.exceptions");
         break;
-    case CANCEL_STOPPING: lease_hand_back(w, &h, 1, false); break;
+    case CANCEL_STOPPING: standing_hand_back(w, &h, 1, false); break;
     case CANCEL_LOST: held_free(w, h); break;
     case CANCEL_NONE:
         log_warning("task %s[%s] stopped by itself: %s", h->m.task, h->m.id, frame ? frame->text[DONE_ERROR] : "");
@@ -245,7 +245,7 @@ void outcome_done(struct worker *w, struct held *h, const struct wire *frame)
         events_task(w, EVENT_RETRIED, h, frame->text[DONE_REPR], frame->text[DONE_TRACEBACK], 0);
         char *raw = retry_message(h, frame->number);
         if (!raw) {
-            lease_hand_back(w, &h, 1, false);
+            standing_hand_back(w, &h, 1, false);
             return;
         }
         set_later(h, raw, frame->number);

@@ -125,8 +125,8 @@ static void note_in_redis(struct worker *w, const char *const *ids, size_t count
 
 static void stop_running(struct worker *w, struct held *h, int signal)
 {
-    pool_cancel(w, h, CANCEL_REVOKED);
-    if (signal == 9) pool_kill(h->runner, CANCEL_REVOKED);
+    runners_cancel(w, h, CANCEL_REVOKED);
+    if (signal == 9) runners_kill(h->runner, CANCEL_REVOKED);
     limits_watch(w);
 }
 
@@ -142,7 +142,7 @@ void revoked_apply(struct worker *w, const char *const *ids, size_t count, bool 
         TAILQ_FOREACH(h, &r->sent, link)
         if (is_named(h, ids, count)) break;
         if (!h) continue;
-        pool_take_back(w, r); /* what has not started is in ready now */
+        runners_take_back(w, r); /* what has not started is in ready now */
         if (h->state == HELD_SENT && terminate) {
             stop_running(w, h, signal);
             (*running)++;
@@ -152,5 +152,5 @@ void revoked_apply(struct worker *w, const char *const *ids, size_t count, bool 
         next = TAILQ_NEXT(h, link);
         if (is_named(h, ids, count)) outcome_revoked(w, h, "revoked");
     }
-    pool_feed(w);
+    runners_feed(w);
 }

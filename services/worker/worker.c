@@ -37,7 +37,7 @@ static void leave(struct worker *w)
 {
     if (w->is_leaving) return;
     if (redis_is_up(w->redis))
-        lease_leave(w);
+        standing_leave(w);
     else
         event_base_loopbreak(w->base); /* the lease runs out, or the successor takes over */
 }
@@ -61,7 +61,7 @@ static void give_back_ready(struct worker *w)
         count = 0;
         TAILQ_FOREACH(h, &w->ready, link)
         if (count < BATCH_MAX) list[count++] = h;
-        if (count > 0) lease_hand_back(w, list, count, false);
+        if (count > 0) standing_hand_back(w, list, count, false);
     } while (count > 0);
 }
 
@@ -74,13 +74,14 @@ static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
     case STOP_GRACE:
         log_warning("the grace time is over: %d running tasks are asked to stop", w->sent_count);
         for (int i = 0; i < RUNNERS_MAX; i++)
-            if (w->pool.runners[i].pid && (h = pool_running(&w->pool.runners[i]))) pool_cancel(w, h, CANCEL_STOPPING);
+            if (w->pool.runners[i].pid && (h = runners_running(&w->pool.runners[i])))
+                runners_cancel(w, h, CANCEL_STOPPING);
         stop_in(w, OBEY_MS);
         break;
     case STOP_ASKED:
         for (int i = 0; i < RUNNERS_MAX; i++)
             if (w->pool.runners[i].pid && w->pool.runners[i].sent_count > 0)
-                pool_kill(&w->pool.runners[i], CANCEL_STOPPING);
+                runners_kill(&w->pool.runners[i], CANCEL_STOPPING);
         stop_in(w, FLUSH_MS);
         break;
     default: leave(w); break;
@@ -95,7 +96,7 @@ void worker_stop(struct worker *w, const char *why)
     notify_stopping();
     consumer_stop(w);
     for (int i = 0; i < RUNNERS_MAX; i++)
-        if (w->pool.runners[i].pid) pool_take_back(w, &w->pool.runners[i]);
+        if (w->pool.runners[i].pid) runners_take_back(w, &w->pool.runners[i]);
     give_back_ready(w);
     stop_in(w, conf_int(w->conf, SET_WORKER_GRACE) * 1000);
     worker_told_idle(w);
@@ -123,7 +124,7 @@ static void on_reload(evutil_socket_t sig, short what, void *arg)
     w->conf = conf;
     log_set_level(log_level_of(conf_str(conf, SET_LOG_LEVEL)));
     log_set_format(strcmp(conf_str(conf, SET_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_TEXT);
-    pool_recycle(w); /* new runners see the new settings */
+    runners_recycle(w); /* new runners see the new settings */
     log_info("configuration reloaded");
 }
 
@@ -144,7 +145,7 @@ static void on_redis(void *arg, bool is_up, const char *why)
     if (is_up) {
         log_info("connected to %s", where);
         w->is_told_down = false;
-        lease_up(w);
+        standing_up(w);
         notify_ready("consuming");
     } else {
         if (!w->is_told_down) log_warning("%s is not usable, trying on: %s", where, why);
@@ -202,14 +203,14 @@ static int worker_open(struct worker *w, struct err *err)
     w->started_ms = mono_ms();
     queue_keys_init(&w->keys, w->conf, &w->url);
     finish_open(w);
-    if (!rc) rc = lease_open(w, err);
+    if (!rc) rc = standing_open(w, err);
     if (!rc) rc = limits_open(w, err);
     if (!rc) rc = events_open(w, err);
     if (!rc) rc = open_signals(w, err);
-    if (!rc) rc = pool_open(w, concurrency(w->conf), err);
+    if (!rc) rc = runners_open(w, concurrency(w->conf), err);
     if (!rc) rc = open_redis(w, err);
     if (!rc) rc = consumer_open(w, err);
-    if (!rc) rc = control_open(w, err);
+    if (!rc) rc = pidbox_open(w, err);
     return rc;
 }
 
@@ -218,15 +219,15 @@ static void worker_close(struct worker *w)
     if (!w->base) return;
     w->is_stopping = w->is_leaving = true;
     consumer_close(w);
-    control_close(w);
+    pidbox_close(w);
     redis_free(w->listener);
     redis_free(w->redis);
-    pool_close(w);
+    runners_close(w);
     struct held *h;
     while ((h = TAILQ_FIRST(&w->ready))) held_free(w, h);
     while ((h = TAILQ_FIRST(&w->over))) held_free(w, h);
     finish_close(w);
-    lease_close(w);
+    standing_close(w);
     limits_close(w);
     events_close(w);
     revoked_close(w);

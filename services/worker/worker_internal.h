@@ -1,11 +1,11 @@
 /* Inside of the worker role. One event loop owns everything here; tasks run in runner processes.
  *
- *   consumer.c   messages in: fetch, wait, what to do with each        pool.c     runner processes: start, feed,
+ *   consumer.c   messages in: fetch, wait, what to do with each        runners.c     runner processes: start, feed,
  * replace held.c       a message in our hands, from fetch to acknowledgement  runner.c   the child's side: runs tasks
  *   outcome.c    what became of a message, as finish.lua is told        wire.c     frames between the two
- *   finish.c     outcomes to Redis, in batches                          lease.c    registration, renewal, dead workers
- *   events.c     what monitors hear                                     limits.c   time limits, started, stalled
- * windows control.c    remote control (pidbox); inspect.c its answers         revoked.c  ids that must not run */
+ *   finish.c     outcomes to Redis, in batches                          standing.c    registration, renewal, dead
+ * workers events.c     what monitors hear                                     limits.c   time limits, started, stalled
+ * windows pidbox.c    remote control (pidbox); inspect.c its answers         revoked.c  ids that must not run */
 #ifndef LOGIKALD_SERVICES_WORKER_INTERNAL_H
 #define LOGIKALD_SERVICES_WORKER_INTERNAL_H
 
@@ -128,16 +128,16 @@ struct pool {
     bool is_closing;
 };
 
-int pool_open(struct worker *w, int size, struct err *err);
-void pool_close(struct worker *w); /* kills what is left */
-void pool_resize(struct worker *w, int size);
-void pool_feed(struct worker *w);                        /* ready messages to runners */
-void pool_take_back(struct worker *w, struct runner *r); /* what waits behind the running task, to ready */
-void pool_cancel(struct worker *w, struct held *h, enum cancel_reason why); /* asks the running task to stop */
-void pool_kill(struct runner *r, enum cancel_reason why);
-void pool_recycle(struct worker *w);               /* each runner is replaced when it is idle (new configuration) */
-int pool_want(struct worker *w);                   /* how many messages we may have in hand */
-struct held *pool_running(const struct runner *r); /* what it runs now, or NULL */
+int runners_open(struct worker *w, int size, struct err *err);
+void runners_close(struct worker *w); /* kills what is left */
+void runners_resize(struct worker *w, int size);
+void runners_feed(struct worker *w);                        /* ready messages to runners */
+void runners_take_back(struct worker *w, struct runner *r); /* what waits behind the running task, to ready */
+void runners_cancel(struct worker *w, struct held *h, enum cancel_reason why); /* asks the running task to stop */
+void runners_kill(struct runner *r, enum cancel_reason why);
+void runners_recycle(struct worker *w);               /* each runner is replaced when it is idle (new configuration) */
+int runners_want(struct worker *w);                   /* how many messages we may have in hand */
+struct held *runners_running(const struct runner *r); /* what it runs now, or NULL */
 
 /* runner.c: the child; never returns. */
 void runner_main(const struct conf *conf, struct runner_shared *shared, int fd, const struct queue_keys *keys,
@@ -195,14 +195,14 @@ void outcome_failed(struct worker *w, struct held *h, const char *exc_type, cons
 void outcome_later(struct worker *w, struct held *h, int64_t delay_ms); /* its eta has not come */
 void outcome_free(struct outcome *o);
 
-/* ---- lease.c ---- */
-int lease_open(struct worker *w, struct err *err);
-void lease_close(struct worker *w);
-void lease_up(struct worker *w);    /* connected (again) */
-void lease_check(struct worker *w); /* Redis does not know what we thought we held */
+/* ---- standing.c ---- */
+int standing_open(struct worker *w, struct err *err);
+void standing_close(struct worker *w);
+void standing_up(struct worker *w);    /* connected (again) */
+void standing_check(struct worker *w); /* Redis does not know what we thought we held */
 /* Gives messages back to their lists; counted = the delivery counts (its runner crashed). They are freed. */
-void lease_hand_back(struct worker *w, struct held **list, size_t count, bool counted);
-void lease_leave(struct worker *w); /* stops being a worker in Redis; everything held goes back */
+void standing_hand_back(struct worker *w, struct held **list, size_t count, bool counted);
+void standing_leave(struct worker *w); /* stops being a worker in Redis; everything held goes back */
 
 /* ---- limits.c ---- */
 int limits_open(struct worker *w, struct err *err);
@@ -219,9 +219,9 @@ void events_worker(struct worker *w, const char *type); /* worker-online ... */
 int64_t events_clock(struct worker *w);                 /* Lamport: the next value */
 void events_heard(struct worker *w, int64_t clock);
 
-/* ---- control.c, inspect.c ---- */
-int control_open(struct worker *w, struct err *err);
-void control_close(struct worker *w);
+/* ---- pidbox.c, inspect.c ---- */
+int pidbox_open(struct worker *w, struct err *err);
+void pidbox_close(struct worker *w);
 cJSON *inspect_answer(struct worker *w, const char *method, const cJSON *arguments); /* NULL = no such method */
 
 /* ---- revoked.c ---- */

@@ -107,7 +107,7 @@ static cJSON *do_pool_grow(struct worker *w, const cJSON *arguments)
     int n = (int)number_member(arguments, "n", 1);
     if (n < 1 || w->pool.size + n > RUNNERS_MAX)
         return answer_text("error", "ValueError('the pool may have from 1 to %d runners')", RUNNERS_MAX);
-    pool_resize(w, w->pool.size + n);
+    runners_resize(w, w->pool.size + n);
     return answer_text("ok", "pool will grow");
 }
 
@@ -116,7 +116,7 @@ static cJSON *do_pool_shrink(struct worker *w, const cJSON *arguments)
     int n = (int)number_member(arguments, "n", 1);
     if (n < 1 || w->pool.size - n < 1)
         return answer_text("error", "ValueError('the pool may have from 1 to %d runners')", RUNNERS_MAX);
-    pool_resize(w, w->pool.size - n);
+    runners_resize(w, w->pool.size - n);
     return answer_text("ok", "pool will shrink");
 }
 
@@ -165,7 +165,7 @@ static cJSON *do_cancel_consumer(struct worker *w, const cJSON *arguments)
 static cJSON *do_pool_restart(struct worker *w, const cJSON *arguments)
 {
     (void)arguments;
-    pool_recycle(w);
+    runners_recycle(w);
     return answer_text("ok", "reload started");
 }
 
@@ -320,14 +320,14 @@ static void on_message(void *arg, enum redis_sub_event event, const char *channe
     cJSON_Delete(envelope);
 }
 
-int control_open(struct worker *w, struct err *err)
+int pidbox_open(struct worker *w, struct err *err)
 {
     char channel[QUEUE_KEY_SIZE];
     w->pidbox = redis_psubscribe(w->listener, queue_channel(&w->keys, channel, "celery.pidbox"), on_message, w);
     return w->pidbox ? 0 : err_set(err, ERR_NOMEM, "no memory for the control channel");
 }
 
-void control_close(struct worker *w)
+void pidbox_close(struct worker *w)
 {
     redis_unsubscribe(w->pidbox);
 }

@@ -72,7 +72,7 @@ static void on_handed_back(void *arg, const struct redis_answer *answer)
     consumer_wake(w);
 }
 
-void lease_hand_back(struct worker *w, struct held **list, size_t count, bool counted)
+void standing_hand_back(struct worker *w, struct held **list, size_t count, bool counted)
 {
     struct handback b;
     handback_begin(w, &b, w->id, "", 0);
@@ -103,11 +103,11 @@ static void drop_all(struct worker *w)
     for (int i = 0; i < RUNNERS_MAX; i++) {
         struct runner *r = &w->pool.runners[i];
         if (!r->pid) continue;
-        pool_take_back(w, r);
+        runners_take_back(w, r);
         for (h = TAILQ_FIRST(&r->sent); h; h = next) {
             next = TAILQ_NEXT(h, link);
             h->cancel = CANCEL_NONE;
-            pool_cancel(w, h, CANCEL_LOST);
+            runners_cancel(w, h, CANCEL_LOST);
         }
     }
     while ((h = TAILQ_FIRST(&w->ready))) held_free(w, h);
@@ -217,7 +217,7 @@ static void on_registered(void *arg, const struct redis_answer *answer)
         events_worker(w, "worker-online");
     }
     finish_wake(w);
-    pool_feed(w);
+    runners_feed(w);
     consumer_wake(w);
 }
 
@@ -262,7 +262,7 @@ static void register_now(struct worker *w)
     send_lease(w, on_registered);
 }
 
-void lease_check(struct worker *w)
+void standing_check(struct worker *w)
 {
     if (redis_is_up(w->redis) && !w->is_leaving) register_now(w);
 }
@@ -276,7 +276,7 @@ static void on_taken_over(void *arg, const struct redis_answer *answer)
     w->has_taken_over = integer(answer->reply, 2) == 0;
 }
 
-void lease_up(struct worker *w)
+void standing_up(struct worker *w)
 {
     w->up_since_ms = mono_ms();
     w->is_leasing = false;
@@ -349,7 +349,7 @@ static void make_ids(struct worker *w)
         snprintf(w->node, sizeof w->node, "worker-%d@%.250s", (int)getpid(), w->host);
 }
 
-int lease_open(struct worker *w, struct err *err)
+int standing_open(struct worker *w, struct err *err)
 {
     int64_t every = lease_ms(w) / 3;
     struct timeval tv = {.tv_sec = every / 1000, .tv_usec = every % 1000 * 1000};
@@ -367,7 +367,7 @@ static void on_left(void *arg, const struct redis_answer *answer)
     event_base_loopbreak(w->base);
 }
 
-void lease_leave(struct worker *w)
+void standing_leave(struct worker *w)
 {
     struct handback b;
     char key[QUEUE_KEY_SIZE], member[QUEUE_KEY_SIZE];
@@ -380,7 +380,7 @@ void lease_leave(struct worker *w)
     if (handback_run(w, &b, on_left, w) != 0) event_base_loopbreak(w->base);
 }
 
-void lease_close(struct worker *w)
+void standing_close(struct worker *w)
 {
     if (w->lease_timer) event_free(w->lease_timer);
 }

@@ -85,11 +85,11 @@ static void on_respawn(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     struct worker *w = arg;
     fill(w);
-    pool_feed(w);
+    runners_feed(w);
     consumer_wake(w);
 }
 
-int pool_open(struct worker *w, int size, struct err *err)
+int runners_open(struct worker *w, int size, struct err *err)
 {
     struct pool *p = &w->pool;
     size_t bytes = RUNNERS_MAX * sizeof *p->shared;
@@ -112,7 +112,7 @@ static void retire(struct runner *r)
     if (r->sent_count == 0 && r->bev) shutdown(bufferevent_getfd(r->bev), SHUT_WR);
 }
 
-void pool_resize(struct worker *w, int size)
+void runners_resize(struct worker *w, int size)
 {
     w->pool.size = size < 1 ? 1 : size > RUNNERS_MAX ? RUNNERS_MAX : size;
     for (int i = w->pool.size; i < RUNNERS_MAX; i++)
@@ -121,13 +121,13 @@ void pool_resize(struct worker *w, int size)
     consumer_wake(w);
 }
 
-void pool_recycle(struct worker *w)
+void runners_recycle(struct worker *w)
 {
     for (int i = 0; i < RUNNERS_MAX; i++)
         if (w->pool.runners[i].pid) retire(&w->pool.runners[i]);
 }
 
-void pool_close(struct worker *w)
+void runners_close(struct worker *w)
 {
     struct held *h;
     w->pool.is_closing = true;
@@ -144,7 +144,7 @@ void pool_close(struct worker *w)
     if (w->pool.shared) munmap(w->pool.shared, RUNNERS_MAX * sizeof *w->pool.shared);
 }
 
-void pool_kill(struct runner *r, enum cancel_reason why)
+void runners_kill(struct runner *r, enum cancel_reason why)
 {
     if (!r->pid || r->killed != CANCEL_NONE) return;
     r->killed = why;
@@ -152,7 +152,7 @@ void pool_kill(struct runner *r, enum cancel_reason why)
     kill(r->pid, SIGKILL);
 }
 
-struct held *pool_running(const struct runner *r)
+struct held *runners_running(const struct runner *r)
 {
     struct held *h;
     uint32_t started = (uint32_t)atomic_load(&r->shared->word);
@@ -161,7 +161,7 @@ struct held *pool_running(const struct runner *r)
     return NULL;
 }
 
-void pool_cancel(struct worker *w, struct held *h, enum cancel_reason why)
+void runners_cancel(struct worker *w, struct held *h, enum cancel_reason why)
 {
     (void)w;
     if (h->state != HELD_SENT || h->cancel != CANCEL_NONE) return;
@@ -170,7 +170,7 @@ void pool_cancel(struct worker *w, struct held *h, enum cancel_reason why)
     atomic_store(&h->runner->shared->cancelled, h->seq);
 }
 
-void pool_take_back(struct worker *w, struct runner *r)
+void runners_take_back(struct worker *w, struct runner *r)
 {
     uint64_t word = atomic_load(&r->shared->word);
     struct held *h, *before;
@@ -244,7 +244,7 @@ static bool is_held_up(struct worker *w, const struct held *h, int64_t now_us)
     return false;
 }
 
-void pool_feed(struct worker *w)
+void runners_feed(struct worker *w)
 {
     struct held *h, *next;
     bool given = false;
@@ -261,7 +261,7 @@ void pool_feed(struct worker *w)
     if (given) limits_watch(w);
 }
 
-int pool_want(struct worker *w)
+int runners_want(struct worker *w)
 {
     int alive = 0;
     for (int i = 0; i < w->pool.size; i++) {
@@ -300,7 +300,7 @@ static void take_done(struct runner *r, const struct wire *frame)
             log_debug("runner %d retires after %lld tasks, %d MiB", (int)r->pid, (long long)r->tasks_done,
                       frame->flags);
         r->is_retiring = true;
-        pool_take_back(w, r);
+        runners_take_back(w, r);
     }
     if (r->is_retiring && r->sent_count == 0) retire(r);
 }
@@ -342,7 +342,7 @@ static void on_frame(struct bufferevent *bev, void *arg)
         take_frame(r, &frame);
         evbuffer_drain(in, (size_t)size);
     }
-    pool_feed(w);
+    runners_feed(w);
     consumer_wake(w);
 }
 
@@ -358,7 +358,7 @@ static void judge_crash(struct worker *w, struct runner *r, struct held *h, int 
         outcome_failed(w, h, "TimeLimitExceeded", "the task ran into its time limit", "billiard.exceptions");
         return;
     case CANCEL_REVOKED: outcome_revoked(w, h, "terminated"); return;
-    case CANCEL_STOPPING: lease_hand_back(w, &h, 1, false); return;
+    case CANCEL_STOPPING: standing_hand_back(w, &h, 1, false); return;
     case CANCEL_LOST: held_free(w, h); return;
     case CANCEL_NONE: break;
     }
@@ -370,7 +370,7 @@ static void judge_crash(struct worker *w, struct runner *r, struct held *h, int 
         log_error("runner %d left with status %d in task %s[%s]: delivery %d of at most %d", (int)r->pid,
                   WEXITSTATUS(status), h->m.task, h->m.id, h->deliveries,
                   (int)conf_int(w->conf, SET_TASK_MAX_DELIVERIES));
-    lease_hand_back(w, &h, 1, true);
+    standing_hand_back(w, &h, 1, true);
 }
 
 static void on_end(struct bufferevent *bev, short what, void *arg)
@@ -382,7 +382,7 @@ static void on_end(struct bufferevent *bev, short what, void *arg)
     on_frame(bev, r); /* what it said last */
     kill(r->pid, SIGKILL);
     while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR) continue;
-    struct held *running = pool_running(r), *h, *before;
+    struct held *running = runners_running(r), *h, *before;
     for (h = TAILQ_LAST(&r->sent, held_list); h; h = before) {
         before = TAILQ_PREV(h, held_list, link);
         if (h == running) continue;
@@ -401,7 +401,7 @@ static void on_end(struct bufferevent *bev, short what, void *arg)
     } else {
         fill(w);
     }
-    pool_feed(w);
+    runners_feed(w);
     consumer_wake(w);
     worker_told_idle(w);
 }
