@@ -102,7 +102,7 @@ static int add(const struct runner_self *self, const cJSON *signature, const cJS
     queue_list_key(self->keys, list, spec.queue, spec.priority);
     struct wire frame = {.type = WIRE_SEND, .text = {list, message.data}, .len = {0, (uint32_t)message.len}};
     if (message.failed || !wire_put(sends, &frame)) sends->failed = true;
-    if (children->len > 0) buf_str(children, ", ");
+    if (children->len > 1) buf_str(children, ", "); /* behind the opening bracket */
     buf_str(children, "[[");
     buf_json_string(children, id, strlen(id));
     buf_str(children, ", null], null]");
