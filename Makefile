@@ -49,7 +49,7 @@ TESTS_UNIT := $(patsubst tests/unit/%.c,$(ROOT)/tests/%,$(wildcard tests/unit/te
 TESTS_INTEGRATION := $(patsubst tests/integration/%.c,$(ROOT)/tests/%,$(wildcard tests/integration/test_*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: all programs run test setup clean clean-data format format-check lint check-arrows bench bench-memory chaos \
+.PHONY: container-test all programs run test setup clean clean-data format format-check lint check-arrows bench bench-memory chaos \
         help tests
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory -r
@@ -124,6 +124,10 @@ test:                           ## install, build with sanitizers and run every 
 	$(Q)$(MAKE) -j$$(nproc) programs
 	$(Q)$(MAKE) -j$$(nproc) VARIANT=asan programs tests
 	$(Q)VARIANT=asan tests/run $(T)
+
+container-test:                 ## build the image with docker or podman and run it under a platform's limits
+	$(Q)scripts/setup run
+	$(Q)scripts/container-test
 
 format:                         ## rewrite the sources in the house format
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
