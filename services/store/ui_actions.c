@@ -13,15 +13,15 @@ const struct query ui_query_clients = {
 
 const struct query ui_query_action_add = {
     .name = "ui_action_add",
-    .sql = "INSERT INTO admin_actions (actor, address, method, path, status, request_id)"
-           " VALUES (left($1, 255), $2, $3, left($4, 1000), $5::int, $6)",
+    .sql = "INSERT INTO admin_actions (actor, address, method, path, status, request_id, detail)"
+           " VALUES (left($1, 255), $2, $3, left($4, 1000), $5::int, $6, left($7, 1000))",
 };
 
 const struct query ui_query_actions = {
     .name = "ui_actions",
     .sql =
         "SELECT coalesce(json_agg(json_build_object('id', a.id, 'at', a.at, 'actor', a.actor, 'address', a.address,"
-        " 'method', a.method, 'path', a.path, 'status', a.status, 'is_refused', a.status >= 400) ORDER BY a.id DESC),"
+        " 'method', a.method, 'path', a.path, 'detail', a.detail, 'status', a.status, 'is_refused', a.status >= 400) ORDER BY a.id DESC),"
         " '[]') FROM (SELECT * FROM admin_actions WHERE (coalesce($1, '') = '' OR id < $1::bigint)"
         " ORDER BY id DESC LIMIT $2::int) a",
 };

@@ -36,7 +36,7 @@ extern const struct query ui_query_parts;     /* (id) binary: the parts list, a 
 
 /* ---- ui_actions.c: who changed what ---- */
 extern const struct query ui_query_clients;    /* () list */
-extern const struct query ui_query_action_add; /* (actor, address, method, path, status, request id) nothing */
+extern const struct query ui_query_action_add; /* (actor, address, method, path, status, request id, detail) nothing */
 extern const struct query ui_query_actions;    /* (before id, limit) list */
 
 #endif

@@ -7,6 +7,7 @@ CREATE TABLE IF NOT EXISTS admin_actions (
     address text,
     method text NOT NULL,
     path text NOT NULL,
+    detail text, -- what was sent, without secrets
     status integer NOT NULL,
     request_id text
 );
