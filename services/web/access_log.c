@@ -7,6 +7,7 @@
 #include "conf/log.h"
 #include "services/web/metrics.h"
 #include "services/web/route.h"
+#include "services/web/ui.h"
 
 static const char *method_name(const struct req *r)
 {
@@ -25,6 +26,7 @@ static const char *method_name(const struct req *r)
 void access_log(const struct req *r)
 {
     int64_t us = mono_us() - r->started_us;
+    ui_action_record(r);
     metrics_request(r->web->metrics, r->route, r->status, us);
     enum log_level level = r->status >= 500 ? LOG_WARNING : r->route && r->route->limits == FREE ? LOG_DEBUG : LOG_INFO;
     if (!log_is_on(level)) return;

@@ -21,6 +21,7 @@
 #include "services/web/metrics.h"
 #include "services/web/queue_link.h"
 #include "services/web/server.h"
+#include "services/web/ui.h"
 #include "services/web/verdict.h"
 #include "services/web/versions.h"
 #include "services/web/web.h"
@@ -113,7 +114,9 @@ static int set_up(struct web *web)
     web->hasher = hasher_new(web);
     web->cache = cache_new(web);
     web->verdict = verdict_new(web);
-    if (!web->versions || !web->limiter || !web->metrics || !web->verdict || !web->hasher || !web->cache) return 70;
+    web->ui = ui_new(web);
+    if (!web->versions || !web->limiter || !web->metrics || !web->verdict || !web->hasher || !web->cache || !web->ui)
+        return 70;
     web->server = server_new(web, &err);
     if (web->server) return 0;
     log_critical("%s", err.text);
@@ -131,6 +134,7 @@ static void tear_down(struct web *web)
     limiter_free(web->limiter);
     versions_free(web->versions);
     pool_free(web->pool);
+    ui_free(web->ui);
     identities_free();
     if (web->base) event_base_free(web->base);
     conf_free(web->conf);

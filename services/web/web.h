@@ -20,6 +20,7 @@ struct metrics;
 struct hasher;
 struct actions;
 struct origins;
+struct ui;
 
 struct web {
     struct event_base *base;
@@ -35,6 +36,7 @@ struct web {
     struct metrics *metrics;
     struct hasher *hasher;
     struct actions *actions;
+    struct ui *ui;
     char jwt_key[129]; /* JWT_SECRET_KEY, or a random one that lasts as long as the process */
     int64_t started_ms;
     bool is_stopping;
