@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <event2/buffer.h>
@@ -59,9 +60,9 @@ struct server {
 
 static bool conn_is_over(const struct conn *c)
 {
-    bufferevent_data_cb on_read = NULL;
-    bufferevent_getcb(c->bev, &on_read, NULL, NULL, NULL);
-    return !on_read;
+    bufferevent_event_cb on_event = NULL;
+    bufferevent_getcb(c->bev, NULL, NULL, &on_event, NULL);
+    return !on_event && !c->req;
 }
 
 static void conn_cut(struct server *s, struct conn *c)
@@ -137,8 +138,10 @@ static struct conn *conn_of(struct server *s, struct evhttp_connection *connecti
         s->by_fd_size = size;
     }
     struct conn *c = s->by_fd[fd];
-    if (!c || c->bev != bev)
-        for (c = s->conns; c && c->bev != bev;) c = c->next;
+    if (c && c->bev == bev) return c;
+    int yes = 1; /* its first request: an answer must not wait for the peer's acknowledgement of another one */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+    for (c = s->conns; c && c->bev != bev;) c = c->next;
     return s->by_fd[fd] = c;
 }
 
