@@ -19,9 +19,9 @@ const struct query ui_query_action_add = {
 
 const struct query ui_query_actions = {
     .name = "ui_actions",
-    .sql =
-        "SELECT coalesce(json_agg(json_build_object('id', a.id, 'at', a.at, 'actor', a.actor, 'address', a.address,"
-        " 'method', a.method, 'path', a.path, 'detail', a.detail, 'status', a.status, 'is_refused', a.status >= 400) ORDER BY a.id DESC),"
-        " '[]') FROM (SELECT * FROM admin_actions WHERE (coalesce($1, '') = '' OR id < $1::bigint)"
-        " ORDER BY id DESC LIMIT $2::int) a",
+    .sql = "SELECT coalesce(json_agg(json_build_object('id', a.id, 'at', a.at, 'actor', a.actor, 'address', a.address,"
+           " 'method', a.method, 'path', a.path, 'detail', a.detail, 'status', a.status, 'is_refused', a.status >= "
+           "400) ORDER BY a.id DESC),"
+           " '[]') FROM (SELECT * FROM admin_actions WHERE (coalesce($1, '') = '' OR id < $1::bigint)"
+           " ORDER BY id DESC LIMIT $2::int) a",
 };

@@ -6,7 +6,10 @@ const struct query ui_query_live = {
     .name = "ui_live",
     .sql = "SELECT json_build_object('revisions', json_build_object("
            "  'intervals', (SELECT md5(string_agg(c::text, '|' ORDER BY c.id)) FROM object_sync_configs c),"
-           "  'logs', (SELECT max(id) FROM sync_logs),"
+           "  'logs', (SELECT md5(string_agg(concat_ws(' ', l.id, l.status, l.completed_at), '|'))"
+           "    FROM (SELECT * FROM sync_logs ORDER BY id DESC LIMIT 50) l),"
+           "  'objects', (SELECT sum(version) FROM table_versions"
+           "    WHERE name IN ('directories', 'projects', 'phases', 'elevations', 'elevation_glass')),"
            "  'runs', (SELECT max(id) || ' ' || max(updated_at) FROM sync_runs WHERE started_at > now() - interval '1 "
            "day')),"
            " 'runs', (SELECT coalesce(json_agg(json_build_object('task_id', r.task_id, 'scope', r.scope,"

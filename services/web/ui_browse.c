@@ -10,7 +10,7 @@
 
 void web_ui_browse(struct req *r)
 {
-    static const struct ui_look look = {"browse", "browse", "Browse", "logs"};
+    static const struct ui_look look = {"browse", "browse", "Browse", "objects"};
     const char *directory = req_arg(r, "directory"), *text = req_arg(r, "q");
     if (directory && (strspn(directory, "0123456789") != strlen(directory) || strlen(directory) > 9)) {
         reply_invalid(r, "query", "directory", "int_parsing", "A number expected");
@@ -39,7 +39,7 @@ static void name_project(struct ui_page *p)
 
 void web_ui_project(struct req *r)
 {
-    static const struct ui_look look = {"project", "browse", "Project", "logs runs"};
+    static const struct ui_look look = {"project", "browse", "Project", "objects"};
     struct ui_page *p = ui_page_new(r, &look);
     ui_page_sql(p, "project", &ui_query_project, 1, (const char *[]){req_param(r, 0)});
     ui_page_need(p, "project", "There is no such project.");
@@ -57,7 +57,7 @@ static void name_elevation(struct ui_page *p)
 /* The parts list comes first, since it is bytes and no JSON; without it the page is shown all the same. */
 static void show_elevation(struct req *r, cJSON *parts_take)
 {
-    static const struct ui_look look = {"elevation", "browse", "Elevation", "logs"};
+    static const struct ui_look look = {"elevation", "browse", "Elevation", "objects"};
     struct ui_page *p = ui_page_new(r, &look);
     if (parts_take) cJSON_AddItemToObject(ui_page_data(p), "parts", parts_take);
     ui_page_sql(p, "elevation", &ui_query_elevation, 1, (const char *[]){req_param(r, 0)});

@@ -6,7 +6,8 @@
 #include "services/web/req.h"
 
 /* Event "state": {"revisions": {topic: text}, "runs": [{task_id, scope, current, total, text, state}]}. A revision that
- * differs from the one before says that the topic changed. Topics: intervals logs runs queues children stores.
+ * differs from the one before says that the topic changed. Topics: intervals logs runs objects queues children
+ * stores.
  * Event "alive" comes when there is nothing else to say. */
 struct ui_live;
 struct ui_live *ui_live_new(struct web *web); /* NULL without memory */
