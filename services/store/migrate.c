@@ -94,7 +94,7 @@ int migrate_main(struct conf *conf, int argc, char **argv)
 {
     (void)argv;
     struct err err = {0};
-    if (argc > 1) return log_error("migrate takes no arguments"), conf_free(conf), 64;
+    if (argc > 0) return log_error("migrate takes no arguments"), conf_free(conf), 64;
     struct db *db = db_open_conf(conf, true, "logikald migrate", &err);
     int applied = db ? migrate_run(db, &err) : -1;
     if (applied < 0)

@@ -1,0 +1,93 @@
+/* The upstream's client: a bounded pool of Logikal sessions that work off jobs. A job says where it must be done (a
+ * place) and what is asked there; the client logs in, descends, asks, retries, goes sideways where the server lets it,
+ * and logs out of everything at the end. Which session takes which job is chosen so that few logins and few selects are
+ * spent.
+ *
+ * Single-threaded; logikal_run blocks, everything else does not. Jobs may be submitted from the callbacks. */
+#ifndef LOGIKALD_SERVICES_LOGIKAL_CLIENT_H
+#define LOGIKALD_SERVICES_LOGIKAL_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conf/buf.h"
+#include "conf/conf.h"
+#include "conf/err.h"
+#include "services/logikal/place.h"
+
+enum job_kind {
+    JOB_VISIT,       /* only be there */
+    JOB_DIRECTORIES, /* list the children of the place */
+    JOB_PROJECTS,
+    JOB_PHASES,
+    JOB_ELEVATIONS,
+    JOB_THUMBNAIL, /* of elevation `object` in the selected phase: bytes of an image */
+    JOB_PARTS,     /* of the selected elevation: bytes of a SQLite file */
+    JOB_KIND_COUNT
+};
+
+struct logikal_outcome {
+    enum err_code code; /* ERR_NONE: done. ERR_NOT_FOUND: the place or object is gone. ERR_INPUT: the answer cannot be
+                           read. ERR_AUTH: refused for good (403). ERR_CANCELLED. ERR_UPSTREAM, ERR_LIMIT: gave up */
+    const char *text;   /* what went wrong; "" */
+    struct buf *body;   /* of files; may be stolen */
+    const char *type;   /* Content-Type of files */
+    int64_t asked_at_s; /* by the upstream's clock, when the answer was made; ours when it does not tell */
+};
+
+struct logikal_job {
+    enum job_kind kind;
+    struct place place;
+    char object[LOGIKAL_ID_SIZE];
+    int64_t weight; /* among equally near ones the heavier goes first */
+    /* Lists: an element's JSON text; false stops reading and fails the job with ERR_INPUT. restart: a try failed in the
+     * middle, forget its elements. */
+    bool (*element)(struct logikal_job *job, const char *text, size_t len);
+    void (*restart)(struct logikal_job *job);
+    /* The job is the submitter's again (to place_clear and free). */
+    void (*done)(struct logikal_job *job, struct logikal_outcome *outcome);
+    void *arg;
+    struct logikal_job *next; /* the client's */
+};
+
+struct logikal_hooks {
+    bool (*is_cancelled)(void *arg);                      /* asked several times a second */
+    int (*tick)(void *arg, struct err *err);              /* likewise; negative stops the run with err */
+    void (*session_opened)(void *arg, const char *token); /* so that somebody can log out what we leave behind */
+    void (*session_closed)(void *arg, const char *token);
+    void (*learned)(void *arg, enum logikal_level level, enum sideways what);
+    void *arg;
+};
+
+struct logikal_stats {
+    int64_t calls, logins, logouts, retries, failures;
+    int peak_sessions;
+};
+
+struct logikal;
+
+/* Reads the LOGIKAL_* settings; NULL and err when one is missing. sideways: what is known of the server (LEVEL_COUNT
+ * entries), used when the setting says auto. */
+struct logikal *logikal_new(const struct conf *conf, const struct logikal_hooks *hooks,
+                            const enum sideways sideways[LEVEL_COUNT], struct err *err);
+/* Cancels what is not done (their done is called), logs out of every session (10 s at most), releases all. */
+void logikal_free(struct logikal *l);
+
+void logikal_submit(struct logikal *l, struct logikal_job *job);
+/* Cancels the jobs that no session has begun. */
+void logikal_drop_pending(struct logikal *l);
+/* Keeps count sessions at hand, as deep as place, in the hope of jobs there. */
+void logikal_warm(struct logikal *l, const struct place *place, int count);
+
+/* Works until there is no job left: 0. Negative when the run must end: -ERR_CANCELLED, -ERR_AUTH (login refused),
+ * -ERR_UPSTREAM (unreachable beyond the budget, or no progress for stall_timeout_s), or tick's. All jobs are then done,
+ * with that code. */
+int logikal_run(struct logikal *l, struct err *err);
+
+bool logikal_is_over(const struct logikal *l);   /* the run is ending, jobs that come now will only be cancelled */
+size_t logikal_pending(const struct logikal *l); /* jobs not done */
+const struct logikal_stats *logikal_stats(const struct logikal *l);
+int logikal_max_sessions(const struct logikal *l);
+
+#endif

@@ -1,0 +1,181 @@
+/* Which session does which job. A session takes the nearest job that it can reach; what no open session will reach gets
+ * a session of its own, because where siblings cannot be selected every branch of the tree costs one login anyway, and
+ * logins are better spent side by side. */
+#include <stdlib.h>
+
+#include "conf/clock.h"
+#include "services/logikal/client_internal.h"
+
+#define LOOK_AHEAD 256 /* pending jobs that are looked at for opening sessions */
+
+static struct logikal_job *take(struct logikal *l, struct logikal_job **link)
+{
+    struct logikal_job *job = *link;
+    *link = job->next;
+    if (l->pending_end == &job->next) l->pending_end = link;
+    job->next = NULL;
+    l->pending_count--;
+    return job;
+}
+
+/* The link of the job that is best for a session at a place, or NULL when it can reach none. */
+static struct logikal_job **nearest(struct logikal *l, const struct place *at)
+{
+    struct logikal_job **best = NULL;
+    int best_distance = 0;
+    for (struct logikal_job **link = &l->pending; *link; link = &(*link)->next) {
+        int distance = place_distance(at, &(*link)->place, l->sideways);
+        if (distance < 0) continue;
+        if (best && (distance > best_distance || (distance == best_distance && (*link)->weight <= (*best)->weight)))
+            continue;
+        best = link;
+        best_distance = distance;
+    }
+    return best;
+}
+
+static void give_reachable_jobs(struct logikal *l)
+{
+    for (int i = 0; i < l->max_sessions; i++) {
+        struct session *s = &l->sessions[i];
+        if (s->state == SESSION_IDLE && s->must_renew) session_step(s);
+        if (s->state != SESSION_IDLE) continue;
+        struct logikal_job **link = nearest(l, &s->at);
+        if (link) session_begin(s, take(l, link));
+    }
+}
+
+/* Where a session will be when it is idle next. */
+static const struct place *future_place(const struct session *s)
+{
+    return s->job ? &s->job->place : &s->at;
+}
+
+/* Marks a pending job that this session can do next, on its way down or beside it; one branch for each session. */
+static void absorb(const struct logikal *l, const struct session *s, struct logikal_job *const jobs[], bool covered[],
+                   int n, int64_t *work_ms)
+{
+    bool has_branch = false;
+    for (int i = 0; i < n; i++) {
+        if (covered[i]) continue;
+        struct step step = place_next_step(future_place(s), &jobs[i]->place, l->sideways);
+        if (step.kind == STEP_NEW_SESSION) continue;
+        bool is_cheap = step.kind == STEP_HERE || l->sideways[step.level] == SIDEWAYS_ALLOWED;
+        if (!is_cheap && (has_branch || (step.is_sideways && l->sideways[step.level] == SIDEWAYS_UNKNOWN))) continue;
+        if (!is_cheap) has_branch = true;
+        covered[i] = true;
+        *work_ms += l->cost_ms[jobs[i]->kind] + (step.kind == STEP_HERE ? 0 : l->select_cost_ms[step.level]);
+    }
+}
+
+/* Jobs that another one passes on its way down are no branches of their own. */
+static int count_branches(const struct logikal *l, struct logikal_job *const jobs[], bool covered[], int n)
+{
+    static const enum sideways straight[LEVEL_COUNT] = {SIDEWAYS_REFUSED, SIDEWAYS_REFUSED, SIDEWAYS_REFUSED,
+                                                        SIDEWAYS_REFUSED, SIDEWAYS_REFUSED};
+    int branches = 0;
+    for (int i = 0; i < n && branches < l->max_sessions; i++) {
+        if (covered[i]) continue;
+        bool is_passed = false;
+        for (int k = 0; k < n && !is_passed; k++) {
+            if (k == i || covered[k]) continue;
+            int distance = place_distance(&jobs[i]->place, &jobs[k]->place, straight);
+            is_passed = distance > 0 || (distance == 0 && k > i);
+        }
+        branches += !is_passed;
+    }
+    return branches;
+}
+
+/* How many more sessions the pending jobs are worth. */
+static int sessions_wanted(struct logikal *l, int open, bool is_starting)
+{
+    struct logikal_job *jobs[LOOK_AHEAD];
+    bool covered[LOOK_AHEAD] = {false};
+    int n = 0;
+    int64_t work_ms = 0;
+    for (struct logikal_job *job = l->pending; job && n < LOOK_AHEAD; job = job->next) jobs[n++] = job;
+    if (open == 0) return count_branches(l, jobs, covered, n);
+    for (int i = 0; i < l->max_sessions; i++) {
+        const struct session *s = &l->sessions[i];
+        if (s->state != SESSION_CLOSED) absorb(l, s, jobs, covered, n, &work_ms);
+    }
+    int branches = count_branches(l, jobs, covered, n);
+    if (branches) return branches;
+    int64_t open_ms = l->login_cost_ms + l->select_cost_ms[LEVEL_PROJECT] + l->select_cost_ms[LEVEL_PHASE];
+    return work_ms / open > (is_starting ? open_ms / 10 : open_ms);
+}
+
+/* The job for a new session: the nearest to the root, since the others pass it on their way; else the heaviest. */
+static struct logikal_job **first_job(struct logikal *l)
+{
+    struct place root = {0};
+    return nearest(l, &root);
+}
+
+static void renew_idle_sessions(struct logikal *l, int *wanted)
+{
+    for (int i = 0; i < l->max_sessions && l->pending && *wanted > 0; i++) {
+        struct session *s = &l->sessions[i];
+        if (s->state != SESSION_IDLE) continue;
+        session_begin(s, take(l, first_job(l)));
+        --*wanted;
+    }
+}
+
+static void open_sessions(struct logikal *l, int wanted)
+{
+    for (int i = 0; i < l->max_sessions && l->pending && wanted > 0; i++) {
+        struct session *s = &l->sessions[i];
+        if (s->state != SESSION_CLOSED) continue;
+        session_begin(s, take(l, first_job(l)));
+        wanted--;
+    }
+}
+
+static void visit_done(struct logikal_job *job, struct logikal_outcome *outcome)
+{
+    (void)outcome;
+    place_clear(&job->place);
+    free(job);
+}
+
+/* Sessions kept at hand: a visit for each one that is missing. */
+static void warm_sessions(struct logikal *l, int open)
+{
+    for (int i = 0; i < l->max_sessions && open < l->warm_count; i++) {
+        struct session *s = &l->sessions[i];
+        if (s->state != SESSION_CLOSED) continue;
+        struct logikal_job *job = calloc(1, sizeof(*job));
+        if (!job || place_copy(&job->place, &l->warm_place) < 0) {
+            free(job);
+            return;
+        }
+        job->kind = JOB_VISIT;
+        job->done = visit_done;
+        session_begin(s, job);
+        open++;
+    }
+}
+
+void dispatch(struct logikal *l)
+{
+    int open = 0;
+    bool is_starting = true;
+    if (l->is_closing || l->fatal.code || l->pause_until_ms > mono_ms()) return;
+    give_reachable_jobs(l);
+    for (int i = 0; i < l->max_sessions; i++) {
+        open += l->sessions[i].state != SESSION_CLOSED;
+        if (l->sessions[i].token[0]) is_starting = false;
+    }
+    if (l->pending) {
+        int wanted = sessions_wanted(l, open, is_starting);
+        renew_idle_sessions(l, &wanted);
+        open_sessions(l, wanted < l->session_limit - open ? wanted : l->session_limit - open);
+    }
+    if (l->warm_count > l->session_limit) l->warm_count = l->session_limit;
+    if (l->warm_count > 0 && (l->pending || l->running_count)) warm_sessions(l, open);
+    open = 0;
+    for (int i = 0; i < l->max_sessions; i++) open += l->sessions[i].state != SESSION_CLOSED;
+    if (open > l->stats.peak_sessions) l->stats.peak_sessions = open;
+}

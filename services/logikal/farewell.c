@@ -1,0 +1,37 @@
+/* A single logout: see farewell.h. */
+#include "services/logikal/farewell.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/clock.h"
+#include "conf/conf.h"
+#include "conf/log.h"
+#include "services/logikal/http.h"
+
+#define TIMEOUT_MS 5000
+
+static void on_done(void *arg, const struct http_answer *answer)
+{
+    *(int *)arg = answer->status ? answer->status : -1;
+}
+
+void logikal_farewell(const struct conf *conf, const char *token)
+{
+    const char *base = conf_str(conf, SET_LOGIKAL_URL);
+    int len = (int)strlen(base), status = 0;
+    char url[1200];
+    while (len > 0 && base[len - 1] == '/') len--;
+    snprintf(url, sizeof(url), "%.*s/auth", len, base);
+    struct http *http = http_new(NULL);
+    struct http_call *call = http ? http_call_new(http, on_done, &status) : NULL;
+    const struct http_request request = {
+        .method = "DELETE", .url = url, .token = token, .timeout_ms = TIMEOUT_MS, .limit_bytes = 65536};
+    int64_t deadline_ms = mono_ms() + TIMEOUT_MS;
+    if (call && http_call_start(call, &request, NULL) == 0)
+        while (!status && mono_ms() < deadline_ms) http_poll(http, 50);
+    log_info("a Logikal session that was left open was logged out (%d)", status);
+    http_call_free(call);
+    http_free(http);
+}

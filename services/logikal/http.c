@@ -1,0 +1,243 @@
+/* HTTP over libcurl's multi interface: see http.h. */
+#include "services/logikal/http.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <curl/curl.h>
+
+#include "conf/clock.h"
+
+#define ERROR_BODY_LIMIT   65536
+#define CONNECT_TIMEOUT_MS 10000L
+#define CONNECTIONS_KEPT   40L
+
+struct http {
+    CURLM *multi;
+};
+
+struct http_call {
+    struct http *http;
+    CURL *easy;
+    struct curl_slist *headers;
+    http_done_fn done;
+    void *arg;
+    struct http_request request;
+    struct buf body;
+    size_t received;
+    int64_t started_ms;
+    int64_t server_time_s;
+    enum http_fault stopped_by; /* why we cut the transfer ourselves */
+    bool is_running;
+    char why[CURL_ERROR_SIZE];
+};
+
+struct http *http_new(struct err *err)
+{
+    static bool is_initialised;
+    if (!is_initialised && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return err_set(err, ERR_SYSTEM, "libcurl does not start"), NULL;
+    is_initialised = true;
+    struct http *h = calloc(1, sizeof(*h));
+    if (h) h->multi = curl_multi_init();
+    if (!h || !h->multi) return err_set(err, ERR_NOMEM, "no memory"), free(h), NULL;
+    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
+    curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    return h;
+}
+
+void http_free(struct http *h)
+{
+    if (!h) return;
+    curl_multi_cleanup(h->multi);
+    free(h);
+}
+
+struct http_call *http_call_new(struct http *h, http_done_fn done, void *arg)
+{
+    struct http_call *c = calloc(1, sizeof(*c));
+    if (!c) return NULL;
+    *c = (struct http_call){.http = h, .easy = curl_easy_init(), .done = done, .arg = arg};
+    if (c->easy) return c;
+    free(c);
+    return NULL;
+}
+
+void http_call_free(struct http_call *c)
+{
+    if (!c) return;
+    http_call_stop(c);
+    curl_easy_cleanup(c->easy);
+    curl_slist_free_all(c->headers);
+    buf_free(&c->body);
+    free(c);
+}
+
+static size_t stop_with(struct http_call *c, enum http_fault fault)
+{
+    c->stopped_by = fault;
+    return 0;
+}
+
+static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct http_call *c = arg;
+    size_t len = size * count;
+    long status = 0;
+    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status != 200) {
+        size_t room = ERROR_BODY_LIMIT - (c->body.len < ERROR_BODY_LIMIT ? c->body.len : ERROR_BODY_LIMIT);
+        buf_add(&c->body, bytes, len < room ? len : room);
+        return len;
+    }
+    if (len > c->request.limit_bytes - c->received) return stop_with(c, HTTP_FAULT_TOO_LARGE);
+    c->received += len;
+    if (c->request.sink) return c->request.sink(c->arg, bytes, len) ? len : stop_with(c, HTTP_FAULT_SINK);
+    return buf_add(&c->body, bytes, len) ? len : stop_with(c, HTTP_FAULT_TOO_LARGE);
+}
+
+static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct http_call *c = arg;
+    size_t len = size * count;
+    char value[64];
+    if (len > 5 && len < sizeof(value) && strncasecmp(bytes, "date:", 5) == 0) {
+        snprintf(value, sizeof(value), "%.*s", (int)(len - 5), bytes + 5);
+        time_t t = curl_getdate(value, NULL);
+        c->server_time_s = t > 0 ? (int64_t)t : 0;
+    }
+    return len;
+}
+
+static int set_headers(struct http_call *c, const struct http_request *request)
+{
+    char authorization[1100];
+    curl_slist_free_all(c->headers);
+    c->headers = curl_slist_append(NULL, "Accept: application/json, image/*");
+    if (request->json) c->headers = curl_slist_append(c->headers, "Content-Type: application/json");
+    c->headers = curl_slist_append(c->headers, "Expect:");
+    if (request->token) {
+        snprintf(authorization, sizeof(authorization), "Authorization: Bearer %s", request->token);
+        c->headers = curl_slist_append(c->headers, authorization);
+    }
+    curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
+    return c->headers ? 0 : -1;
+}
+
+static void set_options(struct http_call *c, const struct http_request *request)
+{
+    CURL *easy = c->easy;
+    curl_easy_setopt(easy, CURLOPT_URL, request->url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "logikald/" LOGIKALD_VERSION);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, c);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, c);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->why);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, c);
+    if (request->json) curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->json);
+    if (strcmp(request->method, "GET") != 0) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+int http_call_start(struct http_call *c, const struct http_request *request, struct err *err)
+{
+    curl_easy_reset(c->easy);
+    c->request = *request;
+    c->request.url = c->request.token = c->request.json = NULL; /* libcurl has its own copies */
+    c->received = 0;
+    c->server_time_s = 0;
+    c->stopped_by = HTTP_FAULT_NONE;
+    c->why[0] = '\0';
+    buf_free(&c->body);
+    buf_init(&c->body, request->limit_bytes > ERROR_BODY_LIMIT ? request->limit_bytes : ERROR_BODY_LIMIT);
+    set_options(c, request);
+    if (set_headers(c, request) < 0 || curl_multi_add_handle(c->http->multi, c->easy) != CURLM_OK)
+        return err_set(err, ERR_NOMEM, "no memory for a call to Logikal");
+    c->started_ms = mono_ms();
+    c->is_running = true;
+    return 0;
+}
+
+void http_call_stop(struct http_call *c)
+{
+    if (!c->is_running) return;
+    curl_multi_remove_handle(c->http->multi, c->easy);
+    c->is_running = false;
+}
+
+bool http_call_is_running(const struct http_call *c)
+{
+    return c->is_running;
+}
+
+static enum http_fault fault_of(const struct http_call *c, CURLcode code)
+{
+    if (c->stopped_by) return c->stopped_by;
+    switch (code) {
+    case CURLE_OK: return HTTP_FAULT_NONE;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_COULDNT_CONNECT: return HTTP_FAULT_CONNECT;
+    case CURLE_OPERATION_TIMEDOUT: return HTTP_FAULT_TIMEOUT;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CONNECT_ERROR: return HTTP_FAULT_TLS;
+    default: return HTTP_FAULT_CUT;
+    }
+}
+
+static void finish(struct http_call *c, CURLcode code)
+{
+    long status = 0;
+    char *type = NULL;
+    curl_off_t retry_after_s = 0;
+    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(c->easy, CURLINFO_CONTENT_TYPE, &type);
+    curl_easy_getinfo(c->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+    curl_multi_remove_handle(c->http->multi, c->easy);
+    c->is_running = false;
+
+    struct buf body = c->body;
+    c->body = (struct buf){0};
+    char type_copy[128];
+    snprintf(type_copy, sizeof(type_copy), "%s", type ? type : "");
+    struct http_answer answer = {.fault = fault_of(c, code),
+                                 .why = c->why[0] ? c->why : curl_easy_strerror(code),
+                                 .body = &body,
+                                 .type = type_copy,
+                                 .retry_after_ms = retry_after_s > 0 ? (int64_t)retry_after_s * 1000 : -1,
+                                 .server_time_s = c->server_time_s,
+                                 .took_ms = mono_ms() - c->started_ms};
+    answer.status = answer.fault ? 0 : (int)status;
+    c->done(c->arg, &answer);
+    buf_free(&body);
+}
+
+void http_poll(struct http *h, int timeout_ms)
+{
+    int running = 0, left = 0;
+    curl_multi_perform(h->multi, &running);
+    CURLMsg *message = curl_multi_info_read(h->multi, &left);
+    if (!message) {
+        curl_multi_poll(h->multi, NULL, 0, timeout_ms, NULL);
+        curl_multi_perform(h->multi, &running);
+        message = curl_multi_info_read(h->multi, &left);
+    }
+    for (; message; message = curl_multi_info_read(h->multi, &left)) {
+        if (message->msg != CURLMSG_DONE) continue;
+        char *call = NULL;
+        CURLcode code = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+        finish((struct http_call *)(void *)call, code);
+    }
+}

@@ -1,0 +1,188 @@
+/* Reading the upstream's objects: see objects.h. */
+#include "services/logikal/objects.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/logikal/place.h"
+
+/* Length of the UTF-8 sequence at p (n bytes are left), or 0 when it is not one. */
+static size_t sequence_length(const unsigned char *p, size_t n)
+{
+    size_t len = *p < 0x80                 ? 1
+                 : *p >= 0xc2 && *p < 0xe0 ? 2
+                 : *p >= 0xe0 && *p < 0xf0 ? 3
+                 : *p >= 0xf0 && *p < 0xf5 ? 4
+                                           : 0;
+    if (len == 0 || len > n) return 0;
+    for (size_t i = 1; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80) return 0;
+    if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f)) return 0;
+    if ((*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f)) return 0;
+    return len;
+}
+
+static bool is_utf8(const char *text, size_t len)
+{
+    for (size_t i = 0, step; i < len; i += step)
+        if ((step = sequence_length((const unsigned char *)text + i, len - i)) == 0) return false;
+    return true;
+}
+
+static cJSON *parse(const char *text, size_t len)
+{
+    if (is_utf8(text, len)) return cJSON_ParseWithLength(text, len);
+    char *copy = malloc(len + 1);
+    if (!copy) return NULL;
+    for (size_t i = 0, step; i < len; i += step ? step : 1) {
+        step = sequence_length((const unsigned char *)text + i, len - i);
+        if (step)
+            memcpy(copy + i, text + i, step);
+        else
+            copy[i] = '?';
+    }
+    cJSON *json = cJSON_ParseWithLength(copy, len);
+    free(copy);
+    return json;
+}
+
+/* One object at hand, and the first thing that is wrong with it. */
+struct reader {
+    const cJSON *json;
+    const char *wrong_member, *expected;
+};
+
+static const cJSON *member(struct reader *r, const char *name)
+{
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(r->json, name);
+    return cJSON_IsNull(value) ? NULL : value;
+}
+
+static void wrong(struct reader *r, const char *name, const char *expected)
+{
+    if (r->wrong_member) return;
+    r->wrong_member = name;
+    r->expected = expected;
+}
+
+static const char *text_of(struct reader *r, const char *name)
+{
+    const cJSON *value = member(r, name);
+    if (value && !cJSON_IsString(value)) wrong(r, name, "a text");
+    return cJSON_GetStringValue(value);
+}
+
+static const char *id_of(struct reader *r, const char *name, size_t limit)
+{
+    const char *text = text_of(r, name);
+    if (!text || !*text || strlen(text) >= limit || strchr(text, CHAIN_SEPARATOR)) wrong(r, name, "an identifier");
+    return text;
+}
+
+static int64_t time_of(struct reader *r, const char *name)
+{
+    const cJSON *value = member(r, name);
+    if (!value) return 0;
+    double seconds = cJSON_IsNumber(value) ? value->valuedouble : -1;
+    if (!(seconds >= 0 && seconds <= 253402300799.0)) { /* the year 9999 */
+        wrong(r, name, "unix seconds");
+        return 0;
+    }
+    return (int64_t)seconds;
+}
+
+static bool bool_of(struct reader *r, const char *name)
+{
+    const cJSON *value = member(r, name);
+    if (value && !cJSON_IsBool(value)) wrong(r, name, "true or false");
+    return cJSON_IsTrue(value);
+}
+
+static bool number_of(struct reader *r, const char *name, double *out)
+{
+    const cJSON *value = member(r, name);
+    if (!value) return false;
+    if (!cJSON_IsNumber(value) || !isfinite(value->valuedouble)) {
+        wrong(r, name, "a number");
+        return false;
+    }
+    *out = value->valuedouble;
+    return true;
+}
+
+static cJSON *open_object(struct reader *r, const char *text, size_t len)
+{
+    cJSON *json = parse(text, len);
+    *r = (struct reader){.json = json};
+    if (!json || !cJSON_IsObject(json)) wrong(r, "object", "a JSON object");
+    return json;
+}
+
+static int close_object(struct reader *r, cJSON **json, const char *what, const char *id, struct err *err)
+{
+    if (!r->wrong_member) return 0;
+    int rc = err_set(err, ERR_INPUT, "%s %.80s: %s is not %s", what, id ? id : "without identifier", r->wrong_member,
+                     r->expected);
+    cJSON_Delete(*json);
+    *json = NULL;
+    return rc;
+}
+
+int logikal_directory_read(const char *text, size_t len, struct logikal_directory *out, struct err *err)
+{
+    struct reader r;
+    *out = (struct logikal_directory){.json = open_object(&r, text, len)};
+    out->path = id_of(&r, "path", 4096);
+    out->name = text_of(&r, "name");
+    return close_object(&r, &out->json, "directory", out->path, err);
+}
+
+int logikal_project_read(const char *text, size_t len, struct logikal_project *out, struct err *err)
+{
+    struct reader r;
+    *out = (struct logikal_project){.json = open_object(&r, text, len)};
+    out->id = id_of(&r, "id", LOGIKAL_ID_SIZE);
+    out->name = text_of(&r, "name");
+    out->job_number = text_of(&r, "jobNumber");
+    out->offer_number = text_of(&r, "offerNumber");
+    out->person_in_charge = text_of(&r, "personInCharge");
+    out->created_s = time_of(&r, "createdDate");
+    out->changed_s = time_of(&r, "changedDate");
+    out->is_deleted = bool_of(&r, "isDeleted");
+    out->is_estimated = bool_of(&r, "estimated");
+    return close_object(&r, &out->json, "project", out->id, err);
+}
+
+int logikal_phase_read(const char *text, size_t len, struct logikal_phase *out, struct err *err)
+{
+    struct reader r;
+    *out = (struct logikal_phase){.json = open_object(&r, text, len)};
+    out->id = id_of(&r, "id", LOGIKAL_ID_SIZE);
+    out->name = text_of(&r, "name");
+    out->description = text_of(&r, "description");
+    return close_object(&r, &out->json, "phase", out->id, err);
+}
+
+int logikal_elevation_read(const char *text, size_t len, struct logikal_elevation *out, struct err *err)
+{
+    struct reader r;
+    *out = (struct logikal_elevation){.json = open_object(&r, text, len)};
+    out->id = id_of(&r, "id", LOGIKAL_ID_SIZE);
+    out->version_id = text_of(&r, "versionId");
+    out->name = text_of(&r, "name");
+    out->type = text_of(&r, "type");
+    out->state = text_of(&r, "state");
+    out->automatic_description = text_of(&r, "automaticDescription");
+    out->system_description = text_of(&r, "systemDescription");
+    out->model_description = text_of(&r, "modelDescription");
+    out->user_description = text_of(&r, "userDescription");
+    out->created_s = time_of(&r, "createdDate");
+    out->changed_s = time_of(&r, "changedDate");
+    out->has_amount = number_of(&r, "amount", &out->amount);
+    out->has_width = number_of(&r, "width", &out->width);
+    out->has_height = number_of(&r, "height", &out->height);
+    out->is_recycled = bool_of(&r, "isInRecycleBin");
+    return close_object(&r, &out->json, "elevation", out->id, err);
+}

@@ -1,0 +1,192 @@
+/* Requests and answers of the Logikal API: see request.h. */
+#include "services/logikal/request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cjson/cJSON.h>
+#include <openssl/evp.h>
+
+#include "services/logikal/client_internal.h"
+
+#define SMALL_ANSWER_BYTES (1024 * 1024)
+#define LOGOUT_TIMEOUT_MS  10000
+
+static const char *const select_paths[LEVEL_COUNT] = {"", "/directories/select", "/projects/select", "/phases/select",
+                                                      "/elevations/select"};
+static const char *const ask_paths[JOB_KIND_COUNT] = {
+    "", "/directories", "/projects", "/phases", "/elevations", "", "/elevations/selected/parts-list"};
+/* As large as the pages show it; the exterior is what the ERP prints. */
+#define THUMBNAIL_QUERY                                                                                                \
+    "/thumbnail?width=300&height=300&format=PNG&view=Exterior&withdimensions=true&withdescription=false"
+
+static bool is_list(enum job_kind kind)
+{
+    return kind == JOB_DIRECTORIES || kind == JOB_PROJECTS || kind == JOB_PHASES || kind == JOB_ELEVATIONS;
+}
+
+static bool on_element(void *arg, const char *text, size_t len)
+{
+    struct session *s = arg;
+    return s->job->element(s->job, text, len);
+}
+
+bool session_on_bytes(void *arg, const char *bytes, size_t len)
+{
+    struct session *s = arg;
+    return json_list_feed(&s->list, bytes, len);
+}
+
+static void url_encode(struct buf *out, const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("-_.~", *p))
+            buf_char(out, (char)*p);
+        else
+            buf_printf(out, "%%%02X", *p);
+    }
+}
+
+static void ask_url(struct session *s, struct buf *url)
+{
+    if (s->job->kind == JOB_THUMBNAIL) {
+        buf_str(url, "/elevations/");
+        url_encode(url, s->job->object);
+        buf_str(url, THUMBNAIL_QUERY);
+    } else {
+        buf_str(url, ask_paths[s->job->kind]);
+    }
+}
+
+static void select_json(const struct step *step, struct buf *json)
+{
+    buf_str(json, "{\"identifier\":");
+    buf_json_string(json, step->identifier, step->length);
+    buf_char(json, '}');
+}
+
+int request_start(struct session *s, struct err *err)
+{
+    struct logikal *l = s->client;
+    struct buf url = {0}, json = {0};
+    struct http_request request = {
+        .method = "GET", .timeout_ms = l->call_timeout_ms, .limit_bytes = SMALL_ANSWER_BYTES};
+    buf_str(&url, l->base_url);
+    switch (s->calling) {
+    case CALL_LOGIN:
+        request.method = "POST";
+        request.json = l->login_json;
+        buf_str(&url, "/auth");
+        break;
+    case CALL_LOGOUT:
+        request.method = "DELETE";
+        if (request.timeout_ms > LOGOUT_TIMEOUT_MS) request.timeout_ms = LOGOUT_TIMEOUT_MS;
+        buf_str(&url, "/auth");
+        break;
+    case CALL_SELECT:
+        request.method = "POST";
+        buf_str(&url, select_paths[s->step.level]);
+        select_json(&s->step, &json);
+        request.json = json.data;
+        break;
+    case CALL_ASK:
+        request.limit_bytes = l->max_answer_bytes;
+        ask_url(s, &url);
+        if (is_list(s->job->kind)) {
+            json_list_init(&s->list, on_element, s);
+            request.sink = session_on_bytes;
+        }
+        break;
+    }
+    request.url = url.data;
+    request.token = s->calling == CALL_LOGIN ? NULL : s->token;
+    int rc = url.failed || json.failed ? err_set(err, ERR_NOMEM, "no memory for a call to Logikal")
+                                       : http_call_start(s->call, &request, err);
+    buf_free(&url);
+    buf_free(&json);
+    return rc;
+}
+
+const char *request_name(const struct session *s)
+{
+    static const char *const selects[LEVEL_COUNT] = {"", "POST /directories/select", "POST /projects/select",
+                                                     "POST /phases/select", "POST /elevations/select"};
+    static const char *const asks[JOB_KIND_COUNT] = {"",
+                                                     "GET /directories",
+                                                     "GET /projects",
+                                                     "GET /phases",
+                                                     "GET /elevations",
+                                                     "GET /elevations/{id}/thumbnail",
+                                                     "GET /elevations/selected/parts-list"};
+    switch (s->calling) {
+    case CALL_LOGIN: return "POST /auth";
+    case CALL_LOGOUT: return "DELETE /auth";
+    case CALL_SELECT: return selects[s->step.level];
+    case CALL_ASK: break;
+    }
+    return s->job ? asks[s->job->kind] : "";
+}
+
+int request_read_token(const struct buf *body, char *token)
+{
+    cJSON *json = body->len ? cJSON_ParseWithLength(body->data, body->len) : NULL;
+    const cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(data, "token"));
+    int rc = -1;
+    if (text && *text && strlen(text) < TOKEN_SIZE && strspn(text, "\r\n") == 0) {
+        strcpy(token, text);
+        rc = 0;
+    }
+    cJSON_Delete(json);
+    return rc;
+}
+
+/* Base64 text into bytes, in place of out's content. */
+static const char *decode_base64(const char *text, struct buf *out)
+{
+    size_t len = strlen(text);
+    struct buf bytes = {0};
+    EVP_ENCODE_CTX *ctx = EVP_ENCODE_CTX_new();
+    int n = 0, tail = 0;
+    const char *why = "no memory";
+    if (ctx && len < INT32_MAX && buf_reserve(&bytes, len + 64)) {
+        EVP_DecodeInit(ctx);
+        bool is_ok =
+            EVP_DecodeUpdate(ctx, (unsigned char *)bytes.data, &n, (const unsigned char *)text, (int)len) >= 0 &&
+            EVP_DecodeFinal(ctx, (unsigned char *)bytes.data + n, &tail) == 1;
+        why = is_ok && n + tail > 0 ? NULL : "the parts list is not base64";
+    }
+    EVP_ENCODE_CTX_free(ctx);
+    if (why) {
+        buf_free(&bytes);
+        return why;
+    }
+    bytes.len = (size_t)(n + tail);
+    buf_free(out);
+    *out = bytes;
+    return NULL;
+}
+
+static const char *read_parts(struct buf *body)
+{
+    cJSON *json = body->len ? cJSON_ParseWithLength(body->data, body->len) : NULL;
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "data"));
+    const char *why = text ? decode_base64(text, body) : "no parts list in it";
+    cJSON_Delete(json);
+    return why;
+}
+
+static const char *check_image(const struct buf *body)
+{
+    static const unsigned char png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, jpeg[] = {0xff, 0xd8, 0xff};
+    if (body->len > sizeof(png) && memcmp(body->data, png, sizeof(png)) == 0) return NULL;
+    if (body->len > sizeof(jpeg) && memcmp(body->data, jpeg, sizeof(jpeg)) == 0) return NULL;
+    return "not an image";
+}
+
+const char *request_read_answer(struct session *s, const struct http_answer *answer)
+{
+    if (is_list(s->job->kind)) return json_list_finish(&s->list) ? NULL : "not the JSON that was expected";
+    if (s->job->kind == JOB_PARTS) return read_parts(answer->body);
+    return check_image(answer->body);
+}

@@ -1,0 +1,109 @@
+/* Opening a SQLite file that is not trusted: see image.h. */
+#include "services/parts/image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/clock.h"
+
+#define STEPS_BETWEEN_LOOKS 10000 /* virtual machine steps between two looks at the clock */
+
+static const char magic[16] = "SQLite format 3";
+
+static int authorize(void *arg, int action, const char *what, const char *detail, const char *database,
+                     const char *trigger)
+{
+    (void)arg, (void)database, (void)trigger;
+    switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ: return SQLITE_OK;
+    case SQLITE_FUNCTION: return detail && strcmp(detail, "count") == 0 ? SQLITE_OK : SQLITE_DENY;
+    case SQLITE_PRAGMA: return what && strcmp(what, "quick_check") == 0 ? SQLITE_OK : SQLITE_DENY;
+    default: return SQLITE_DENY;
+    }
+}
+
+static int is_late(void *arg)
+{
+    const struct image *image = arg;
+    return mono_ms() > image->deadline_ms;
+}
+
+static void restrict_it(struct image *image)
+{
+    sqlite3 *db = image->db;
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+    sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
+    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 1024 * 1024);
+    sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, 64 * 1024);
+    sqlite3_limit(db, SQLITE_LIMIT_COLUMN, 2000);
+    sqlite3_limit(db, SQLITE_LIMIT_EXPR_DEPTH, 50);
+    sqlite3_limit(db, SQLITE_LIMIT_COMPOUND_SELECT, 5);
+    sqlite3_limit(db, SQLITE_LIMIT_VDBE_OP, 25000);
+    sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
+    sqlite3_set_authorizer(db, authorize, NULL);
+    sqlite3_progress_handler(db, STEPS_BETWEEN_LOOKS, is_late, image);
+}
+
+/* A file in WAL mode has no WAL here; in memory it is opened as one with a rollback journal. */
+static unsigned char *without_wal(const unsigned char *bytes, size_t len)
+{
+    unsigned char *copy = malloc(len);
+    if (!copy) return NULL;
+    memcpy(copy, bytes, len);
+    copy[18] = copy[19] = 1;
+    return copy;
+}
+
+int image_open(struct image *image, const void *bytes, size_t len, struct err *err)
+{
+    *image = (struct image){.deadline_ms = mono_ms() + PARTS_TIME_MS};
+    if (len > PARTS_BYTES_MAX)
+        return err_set(err, ERR_LIMIT, "the parts list is larger than %d bytes", PARTS_BYTES_MAX);
+    if (len < 100 || memcmp(bytes, magic, sizeof(magic)) != 0) return err_set(err, ERR_INPUT, "not a SQLite file");
+    const unsigned char *b = bytes;
+    if ((b[18] == 2 || b[19] == 2) && !(image->copy = without_wal(bytes, len)))
+        return err_set(err, ERR_NOMEM, "no memory");
+    if (sqlite3_open_v2(":memory:", &image->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK) {
+        image_close(image);
+        return err_set(err, ERR_NOMEM, "SQLite does not start");
+    }
+    unsigned char *content = image->copy ? image->copy : (unsigned char *)(uintptr_t)bytes; /* read-only below */
+    if (sqlite3_deserialize(image->db, "main", content, (sqlite3_int64)len, (sqlite3_int64)len,
+                            SQLITE_DESERIALIZE_READONLY) != SQLITE_OK) {
+        image_close(image);
+        return err_set(err, ERR_INPUT, "SQLite cannot open it");
+    }
+    restrict_it(image);
+    return 0;
+}
+
+void image_close(struct image *image)
+{
+    sqlite3_close(image->db);
+    free(image->copy);
+    *image = (struct image){0};
+}
+
+sqlite3_stmt *image_prepare(struct image *image, const char *sql, struct err *err)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(image->db, sql, -1, &statement, NULL) == SQLITE_OK) return statement;
+    err_set(err, ERR_INPUT, "%.300s", sqlite3_errmsg(image->db));
+    return NULL;
+}
+
+int image_step(struct image *image, sqlite3_stmt *statement, struct err *err)
+{
+    int rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW) return 1;
+    if (rc == SQLITE_DONE) return 0;
+    if (rc == SQLITE_INTERRUPT)
+        return err_set(err, ERR_TIMEOUT, "reading it takes longer than %d s", PARTS_TIME_MS / 1000);
+    return err_set(err, ERR_INPUT, "%.300s", sqlite3_errmsg(image->db));
+}

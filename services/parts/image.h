@@ -1,0 +1,31 @@
+/* A SQLite file in memory that a stranger wrote: opened read-only from its bytes, with everything switched off that it
+ * does not need (no disk, no attach, no extensions, no views, no triggers, no functions of its schema), with limits on
+ * sizes, and with a deadline after which every statement is interrupted. */
+#ifndef LOGIKALD_SERVICES_PARTS_IMAGE_H
+#define LOGIKALD_SERVICES_PARTS_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sqlite3.h>
+
+#include "conf/err.h"
+
+#define PARTS_BYTES_MAX (24 * 1024 * 1024)
+#define PARTS_TIME_MS   5000
+
+struct image {
+    sqlite3 *db;
+    unsigned char *copy; /* of bytes, when they had to be changed; else NULL */
+    int64_t deadline_ms;
+};
+
+/* The bytes must outlive the image. 0; -ERR_LIMIT when it is too large; -ERR_INPUT when it is no SQLite file. */
+int image_open(struct image *image, const void *bytes, size_t len, struct err *err);
+void image_close(struct image *image); /* zero or closed is fine */
+
+/* A prepared statement, or NULL: -ERR_INPUT's text in err. The caller finalizes it. */
+sqlite3_stmt *image_prepare(struct image *image, const char *sql, struct err *err);
+/* 1 = a row, 0 = no more, or -ERR_INPUT, -ERR_TIMEOUT. */
+int image_step(struct image *image, sqlite3_stmt *statement, struct err *err);
+
+#endif

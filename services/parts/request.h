@@ -1,0 +1,22 @@
+/* Having stored parts lists read: over the queue where there is one, else here and now. */
+#ifndef LOGIKALD_SERVICES_PARTS_REQUEST_H
+#define LOGIKALD_SERVICES_PARTS_REQUEST_H
+
+#include <stdint.h>
+
+#include "conf/err.h"
+#include "ipc/task.h"
+
+struct db;
+
+enum parts_waiting { PARTS_NEW, PARTS_FAILED, PARTS_PARTIAL }; /* pending; failed and may be retried; read in part */
+
+struct parts_requested {
+    int64_t sent, batches; /* elevations sent to the queue, in how many tasks */
+    int64_t read, failed;  /* read here */
+};
+/* Of one project, or of all (0). batch = elevations for each task. A cancelled task stops early. 0 or -ERR_DB. */
+int parts_request(struct task_ctx *ctx, struct db *db, enum parts_waiting which, int64_t project_id, int batch,
+                  struct parts_requested *out, struct err *err);
+
+#endif

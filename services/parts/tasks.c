@@ -1,0 +1,141 @@
+/* The parser's tasks: see tasks.h. */
+#include "services/parts/tasks.h"
+
+#include <math.h>
+
+#include "conf/clock.h"
+#include "conf/log.h"
+#include "services/parts/parse.h"
+#include "services/parts/request.h"
+#include "services/store/db.h"
+
+#define TRIGGER_BATCH 100
+
+static int value_error(struct task_ctx *ctx, struct err *err, const char *text)
+{
+    ctx->exc_type = "ValueError";
+    return err_set(err, ERR_INPUT, "%s", text);
+}
+
+static bool is_id(const cJSON *value)
+{
+    return cJSON_IsNumber(value) && value->valuedouble == floor(value->valuedouble) && value->valuedouble > 0 &&
+           value->valuedouble <= INT32_MAX;
+}
+
+static bool is_fine(enum parse_outcome outcome)
+{
+    return outcome == PARSE_SUCCESS || outcome == PARSE_PARTIAL || outcome == PARSE_CURRENT || outcome == PARSE_BUSY;
+}
+
+/* One result object; negative on a database error. */
+static int parse_one(struct db *db, int64_t id, bool force, cJSON **out, struct err *err)
+{
+    struct err why = {0};
+    int outcome = parts_parse(db, id, force, &why, err);
+    if (outcome < 0) return outcome;
+    *out = cJSON_CreateObject();
+    cJSON_AddBoolToObject(*out, "success", is_fine(outcome));
+    cJSON_AddNumberToObject(*out, "elevation_id", (double)id);
+    cJSON_AddStringToObject(*out, "parse_status", parse_outcome_name(outcome));
+    cJSON_AddBoolToObject(*out, "skipped", outcome == PARSE_CURRENT || outcome == PARSE_BUSY);
+    if (why.text[0]) cJSON_AddStringToObject(*out, "error", why.text);
+    if (outcome == PARSE_FAILED) log_warning("parts list of elevation %lld: %s", (long long)id, why.text);
+    return outcome;
+}
+
+int task_parse_elevation_sqlite(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,
+                                struct err *err)
+{
+    const cJSON *id = task_arg(args, kwargs, 0, "elevation_id");
+    if (!is_id(id)) return value_error(ctx, err, "elevation_id is missing or is not a row id");
+    bool force = cJSON_IsTrue(task_arg(args, kwargs, 1, "force"));
+    struct db *db = db_open_conf(ctx->conf, false, "logikald parser", err);
+    int rc = db ? parse_one(db, (int64_t)id->valuedouble, force, result, err) : -(int)err->code;
+    db_close(db);
+    return rc < 0 ? rc : 0;
+}
+
+static int parse_all(struct task_ctx *ctx, struct db *db, const cJSON *ids, bool force, int64_t counts[2],
+                     cJSON *errors, struct err *err)
+{
+    int64_t total = cJSON_GetArraySize(ids), done = 0;
+    const cJSON *id;
+    cJSON_ArrayForEach(id, ids)
+    {
+        cJSON *one = NULL;
+        if (ctx->ops->is_cancelled(ctx->self)) return err_set(err, ERR_CANCELLED, "the task was cancelled");
+        int outcome = is_id(id) ? parse_one(db, (int64_t)id->valuedouble, force, &one, err) : PARSE_UNKNOWN;
+        if (outcome < 0) return outcome;
+        bool ok = is_fine(outcome);
+        counts[ok ? 0 : 1]++;
+        if (!ok && one && cJSON_GetArraySize(errors) < 100)
+            cJSON_AddItemToArray(errors, one);
+        else
+            cJSON_Delete(one);
+        ctx->ops->progress(ctx->self, ++done, total, "parts lists");
+    }
+    return 0;
+}
+
+int task_batch_parse_elevations(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,
+                                struct err *err)
+{
+    const cJSON *ids = task_arg(args, kwargs, 0, "elevation_ids");
+    if (!cJSON_IsArray(ids)) return value_error(ctx, err, "elevation_ids is missing or is not a list");
+    bool force = cJSON_IsTrue(task_arg(args, kwargs, 1, "force"));
+    int64_t started_ms = mono_ms(), counts[2] = {0};
+    cJSON *errors = cJSON_CreateArray();
+    struct db *db = db_open_conf(ctx->conf, false, "logikald parser", err);
+    int rc = db ? parse_all(ctx, db, ids, force, counts, errors, err) : -(int)err->code;
+    db_close(db);
+    if (rc < 0) {
+        cJSON_Delete(errors);
+        return rc;
+    }
+    *result = cJSON_CreateObject();
+    cJSON_AddTrueToObject(*result, "success");
+    cJSON_AddNumberToObject(*result, "total", cJSON_GetArraySize(ids));
+    cJSON_AddNumberToObject(*result, "successful", (double)counts[0]);
+    cJSON_AddNumberToObject(*result, "failed", (double)counts[1]);
+    cJSON_AddItemToObject(*result, "errors", errors);
+    cJSON_AddNumberToObject(*result, "duration_seconds", (double)(mono_ms() - started_ms) / 1000.0);
+    return 0;
+}
+
+static int batch_size(struct db *db, struct err *err)
+{
+    PGresult *r =
+        db_query(db, err, "SELECT batch_size FROM object_sync_configs WHERE object_type = 'sqlite_parser'", 0, NULL);
+    if (!r) return -ERR_DB;
+    int size = PQntuples(r) ? (int)db_int(r, 0, 0) : TRIGGER_BATCH;
+    PQclear(r);
+    return size;
+}
+
+int task_trigger_parsing_for_new_files(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,
+                                       struct err *err)
+{
+    (void)args, (void)kwargs;
+    if (!conf_bool(ctx->conf, SET_BACKGROUND_SYNC)) {
+        *result = cJSON_CreateObject();
+        cJSON_AddTrueToObject(*result, "success");
+        cJSON_AddTrueToObject(*result, "skipped");
+        cJSON_AddStringToObject(*result, "reason", "Background sync is disabled");
+        cJSON_AddStringToObject(*result, "task_id", ctx->id);
+        return 0;
+    }
+    struct parts_requested n = {0};
+    struct db *db = db_open_conf(ctx->conf, false, "logikald parser", err);
+    int batch = db ? batch_size(db, err) : -(int)err->code;
+    int rc = batch < 0 ? batch : parts_request(ctx, db, PARTS_NEW, 0, batch, &n, err);
+    db_close(db);
+    if (rc < 0) return rc;
+    *result = cJSON_CreateObject();
+    cJSON_AddTrueToObject(*result, "success");
+    cJSON_AddNumberToObject(*result, "triggered", (double)(n.sent + n.read + n.failed));
+    cJSON_AddNumberToObject(*result, "batches", (double)n.batches);
+    cJSON_AddNumberToObject(*result, "parsed", (double)n.read);
+    cJSON_AddNumberToObject(*result, "failed", (double)n.failed);
+    return 0;
+}

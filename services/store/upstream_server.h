@@ -1,0 +1,25 @@
+/* What is remembered about an upstream server: where it lets a session go sideways, and which sessions are open there,
+ * so that those of a process that died are logged out by the next one. Tokens are kept only while they are open. */
+#ifndef LOGIKALD_SERVICES_STORE_UPSTREAM_SERVER_H
+#define LOGIKALD_SERVICES_STORE_UPSTREAM_SERVER_H
+
+#include <libpq-fe.h>
+
+#include "conf/err.h"
+
+struct db;
+struct lease;
+
+#define UPSTREAM_LEVELS 4
+
+/* levels: one letter for directory, project, phase, elevation: 'u' unknown, 'a' allowed, 'r' refused. */
+int upstream_recall(struct db *db, const char *base_url, char levels[UPSTREAM_LEVELS + 1], struct err *err);
+int upstream_remember(struct db *db, const char *base_url, const char levels[UPSTREAM_LEVELS + 1], struct err *err);
+
+int upstream_session_opened(struct db *db, const char *base_url, const char *username, const char *token,
+                            const struct lease *holder, struct err *err);
+int upstream_session_closed(struct db *db, const char *token, struct err *err);
+/* Takes over (and forgets) the sessions at a server whose holders are gone: rows of token; at most limit. */
+PGresult *upstream_sessions_left(struct db *db, const char *base_url, int limit, struct err *err);
+
+#endif

@@ -1,0 +1,179 @@
+/* The forced syncs of directories: the projects of one, and the tree of all of them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/parts/request.h"
+#include "services/store/sync_log.h"
+#include "services/store/sync_project.h"
+#include "services/sync/full.h"
+#include "services/sync/join.h"
+#include "services/sync/result.h"
+#include "services/sync/tasks.h"
+#include "services/sync/tree.h"
+#include "services/sync/works.h"
+
+#define PARSE_BATCH 100
+
+struct directory {
+    char identifier[1024];
+    char *chain;
+};
+
+static int find_directory(struct db *db, const char *wanted, struct directory *d, struct err *err)
+{
+    PGresult *r = directory_find(db, wanted, err);
+    if (!r) return -ERR_DB;
+    int found = PQntuples(r);
+    if (found) {
+        snprintf(d->identifier, sizeof(d->identifier), "%s", db_text(r, 0, 1));
+        if (db_text(r, 0, 2)) d->chain = strdup(db_text(r, 0, 2));
+    }
+    PQclear(r);
+    return found;
+}
+
+/* The directory from the database; when it is not known there, the tree is walked once. */
+static int locate(struct sync_run *run, const char *wanted, struct directory *d, struct err *err)
+{
+    const struct tree_types directories_only = {.directories = true};
+    int found = find_directory(run->db, wanted, d, err);
+    if (found < 0 || d->chain) return found < 0 ? found : 0;
+    int rc = sync_tree(run, &directories_only, err);
+    if (rc < 0) return rc;
+    found = find_directory(run->db, wanted, d, err);
+    if (found < 0 || d->chain) return found < 0 ? found : 0;
+    return err_set(err, ERR_NOT_FOUND, "there is no directory %.100s in Logikal", wanted);
+}
+
+static int sync_projects(struct sync_run *run, const struct directory *d, struct err *err)
+{
+    struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS};
+    const struct tree_wants wants = {.phases_due = true, .elevations_due = true, .is_forced = true};
+    struct apply_counts n;
+    int64_t planned = 0, skipped = 0;
+    if (walk_directory_begin(&w, d->chain, err) < 0) return -(int)err->code;
+    int rc = walk_finish(&w, run_jobs(run, err), err);
+    if (rc == 0) rc = tree_apply_projects(run->db, &run->lease, false, &n, err);
+    if (rc < 0) return rc;
+    run->counts.projects = n.seen;
+    if (tree_plan(run->db, &wants, &planned, &skipped, err) < 0) return -(int)err->code;
+    return planned ? works_run(run, planned, true, "projects of the directory", err) : 0;
+}
+
+static cJSON *make_result(const struct sync_run *run, const char *directory, int rc, const struct err *err)
+{
+    const struct sync_counts *c = &run->counts;
+    char message[400];
+    bool is_success = rc == 0 && c->failed_projects + c->failed_phases + c->failed_directories == 0;
+    if (rc < 0)
+        snprintf(message, sizeof(message), "%.390s", err->text);
+    else if (!is_success)
+        snprintf(message, sizeof(message), "synced in part: %lld errors", (long long)run->error_count);
+    else
+        snprintf(message, sizeof(message), "synced %lld directories, %lld projects and %lld elevations",
+                 (long long)c->directories, (long long)c->projects, (long long)c->elevations);
+    cJSON *result = result_new(run, is_success, message);
+    cJSON_AddNullToObject(result, "project_id");
+    if (directory)
+        cJSON_AddStringToObject(result, "directory_id", directory);
+    else
+        cJSON_AddNullToObject(result, "directory_id");
+    cJSON_AddNumberToObject(result, "directories_synced", (double)c->directories);
+    cJSON_AddNumberToObject(result, "projects_synced", (double)c->projects);
+    cJSON_AddNumberToObject(result, "projects_busy", (double)c->projects_busy);
+    result_add_counts(result, c);
+    if (run->client) result_add_upstream(result, logikal_stats(run->client));
+    result_add_errors(result, run);
+    return result;
+}
+
+static int note_log(struct sync_run *run, int64_t log, const cJSON *result, int rc, struct err *err)
+{
+    const struct sync_counts *c = &run->counts;
+    bool is_success = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(result, "success"));
+    const struct log_end end = {.status = rc == -ERR_CANCELLED ? "cancelled"
+                                          : is_success         ? "completed"
+                                                               : "failed",
+                                .message = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "message")),
+                                .error = run->errors.data,
+                                .processed = c->directories + c->projects + c->phases + c->elevations,
+                                .successful = c->directories + c->projects + c->phases + c->elevations,
+                                .failed =
+                                    c->failed_directories + c->failed_projects + c->failed_phases + c->parts_failed,
+                                .duration_ms = run_duration_ms(run)};
+    if (sync_counter_add(run->db, "directory", "synced", c->directories, err) < 0 ||
+        sync_counter_add(run->db, "project", "synced", c->projects, err) < 0 ||
+        sync_counter_add(run->db, "elevation", "synced", c->elevations, err) < 0)
+        return -ERR_DB;
+    return sync_log_end(run->db, log, &end, err);
+}
+
+static int work(struct sync_run *run, const char *wanted, cJSON **result, struct err *err)
+{
+    const struct tree_types directories_only = {.directories = true};
+    struct directory d = {{0}, NULL};
+    struct parts_requested parsed;
+    struct err why = {0};
+    int64_t log =
+        sync_log_begin(run->db, wanted ? "directory_projects_forced" : "directories_forced", run->ctx->id, 0, err);
+    if (log < 0) return -ERR_DB;
+    int rc = run_connect(run, &why);
+    if (rc == 0 && wanted) {
+        rc = locate(run, wanted, &d, &why);
+        if (rc == 0) rc = sync_projects(run, &d, &why);
+    } else if (rc == 0) {
+        rc = sync_tree(run, &directories_only, &why);
+    }
+    free(d.chain);
+    if (rc == -ERR_DB || rc == -ERR_CONFLICT || rc == -ERR_NOMEM) return err_set(err, why.code, "%s", why.text);
+    *result = make_result(run, wanted ? (d.identifier[0] ? d.identifier : wanted) : NULL, rc, &why);
+    if (note_log(run, log, *result, rc, err) < 0) return -ERR_DB;
+    if (rc == -ERR_CANCELLED) return err_set(err, ERR_CANCELLED, "%s", why.text);
+    if (run->counts.parts_lists && parts_request(run->ctx, run->db, PARTS_NEW, 0, PARSE_BATCH, &parsed, err) < 0)
+        return -(int)err->code;
+    return 0;
+}
+
+static int forced(struct task_ctx *ctx, const char *wanted, cJSON **result, struct err *err)
+{
+    struct sync_run run;
+    char scope[LEASE_NAME_SIZE];
+    if (wanted)
+        snprintf(scope, sizeof(scope), "directory:%.250s", wanted);
+    else
+        snprintf(scope, sizeof(scope), TREE_SCOPE);
+    int rc = run_open(&run, ctx, scope, true, err);
+    while (rc == -ERR_CONFLICT) {
+        int joined = join_run(&run, scope, result, err);
+        run_close(&run, NULL, NULL);
+        if (joined <= 0) return joined;
+        rc = run_open(&run, ctx, scope, true, err);
+    }
+    if (rc == 0) rc = work(&run, wanted, result, err);
+    bool is_success = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(*result, "success"));
+    run_close(&run, rc == -ERR_CANCELLED ? "cancelled" : rc == 0 && is_success ? "completed" : "failed", *result);
+    if (rc == 0) return 0;
+    cJSON_Delete(*result);
+    *result = NULL;
+    return rc;
+}
+
+int task_force_sync_directory(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,
+                              struct err *err)
+{
+    char *directory = argument_text(args, kwargs, 0, "directory_id", err);
+    *result = NULL;
+    if (!directory) return ctx->exc_type = "ValueError", -ERR_INPUT;
+    int rc = forced(ctx, directory, result, err);
+    free(directory);
+    return rc;
+}
+
+int task_force_sync_directories(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,
+                                struct err *err)
+{
+    (void)args, (void)kwargs;
+    *result = NULL;
+    return forced(ctx, NULL, result, err);
+}

@@ -1,0 +1,70 @@
+/* A sync of the tree: see full.h. */
+#include "services/sync/full.h"
+
+#include "services/sync/tree.h"
+#include "services/sync/works.h"
+
+static bool wants_rows(const struct tree_wants *w)
+{
+    return w->phases_due || w->elevations_due || w->phases_follow || w->elevations_follow;
+}
+
+/* The walk that the types ask for; *lists_projects tells whether it saw the projects of all directories. */
+static int walk(struct sync_run *run, const struct tree_types *types, struct walk *w, struct err *err)
+{
+    bool all_projects = types->projects || types->wants.phases_due || types->wants.elevations_due;
+    *w = (struct walk){.run = run};
+    w->projects = all_projects ? WALK_ALL_PROJECTS : types->projects_follow ? WALK_PROJECTS_OF_NEW : WALK_NO_PROJECTS;
+    if (types->directories) return walk_tree(w, err);
+    if (all_projects) return walk_known_directories(w, err);
+    w->is_whole = true;
+    return 0;
+}
+
+static int store_tree(struct sync_run *run, const struct tree_types *types, const struct walk *w, struct err *err)
+{
+    struct apply_counts n;
+    if (types->directories) {
+        if (tree_apply_directories(run->db, &run->lease, w->is_whole, &n, err) < 0) return -(int)err->code;
+        run->counts.directories += n.seen;
+        run->counts.directories_written += n.written;
+        run->counts.vanished += n.vanished;
+    }
+    bool is_new_only = w->projects == WALK_PROJECTS_OF_NEW;
+    if (types->projects || is_new_only) {
+        bool is_whole = w->is_whole && types->projects;
+        if (tree_apply_projects(run->db, &run->lease, is_whole, &n, err) < 0) return -(int)err->code;
+        run->counts.projects += n.seen;
+        run->counts.projects_written += n.written;
+        run->counts.vanished += n.vanished;
+    }
+    return 0;
+}
+
+static int sync_rows(struct sync_run *run, const struct tree_types *types, struct err *err)
+{
+    int64_t planned = 0, skipped = 0;
+    if (!wants_rows(&types->wants)) return 0;
+    if (tree_plan(run->db, &types->wants, &planned, &skipped, err) < 0) return -(int)err->code;
+    run->counts.projects_skipped = skipped;
+    return planned ? works_run(run, planned, false, "projects", err) : 0;
+}
+
+static int sync_files(struct sync_run *run, struct err *err)
+{
+    int64_t planned = 0;
+    if (!run->with_thumbnails && !run->with_parts) return 0;
+    if (tree_plan_files(run->db, run->with_thumbnails, run->with_parts, &planned, err) < 0) return -(int)err->code;
+    return planned ? works_run(run, planned, true, "thumbnails and parts lists of projects", err) : 0;
+}
+
+int sync_tree(struct sync_run *run, const struct tree_types *types, struct err *err)
+{
+    struct walk w;
+    int rc = walk(run, types, &w, err);
+    if (rc == 0) rc = store_tree(run, types, &w, err);
+    if (rc == 0) rc = sync_rows(run, types, err);
+    run->has_rows = rc == 0;
+    if (rc == 0 && types->files) rc = sync_files(run, err);
+    return rc;
+}

@@ -1,0 +1,42 @@
+/* Joining: see join.h. The other one is seen through its lease and its row in sync_runs. */
+#include "services/sync/join.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "services/store/sync_log.h"
+
+#define LOOK_MS 100
+
+static void pause_ms(long ms)
+{
+    struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    nanosleep(&ts, NULL);
+}
+
+static cJSON *take_result(const char *text)
+{
+    cJSON *json = text ? cJSON_Parse(text) : NULL;
+    if (json) cJSON_AddTrueToObject(json, "joined");
+    return json;
+}
+
+int join_run(struct sync_run *run, const char *scope, cJSON **result, struct err *err)
+{
+    struct task_ctx *ctx = run->ctx;
+    int64_t other = sync_run_current(run->db, scope, err);
+    if (other < 0) return -ERR_DB;
+    for (;;) {
+        char state[16] = "running", *text = NULL;
+        int held = lease_holder(run->db, scope, NULL, err);
+        if (held < 0 || (other && sync_run_look(run->db, other, state, &text, err) < 0)) return -ERR_DB;
+        *result = strcmp(state, "completed") == 0 ? take_result(text) : NULL;
+        free(text);
+        if (*result) return 0;
+        if (!held || strcmp(state, "running") != 0) return 1;
+        if (ctx->ops->is_cancelled(ctx->self)) return err_set(err, ERR_CANCELLED, "the task was cancelled");
+        ctx->ops->progress(ctx->self, 0, 0, "waiting for a sync that is running already");
+        pause_ms(LOOK_MS);
+    }
+}

@@ -1,0 +1,77 @@
+/* Lists on their way into the stage: see listing.h. */
+#include "services/sync/listing.h"
+
+#include <stdlib.h>
+
+static enum stage_table table_of(enum job_kind kind)
+{
+    switch (kind) {
+    case JOB_DIRECTORIES: return STAGE_DIRECTORIES;
+    case JOB_PROJECTS: return STAGE_PROJECTS;
+    case JOB_PHASES: return STAGE_PHASES;
+    default: return STAGE_ELEVATIONS;
+    }
+}
+
+static bool on_element(struct logikal_job *job, const char *text, size_t len)
+{
+    struct listing *l = job->arg;
+    struct err err = {0};
+    if (l->run->fatal.code) return false;
+    int rc = l->read(l, text, len, &err);
+    if (rc == -ERR_INPUT) {
+        l->refused++;
+        l->run->counts.objects_refused++;
+        run_note_error(l->run, "Logikal's %s", err.text);
+        return true;
+    }
+    if (rc == 0) l->staged++;
+    return run_check(l->run, rc, &err);
+}
+
+static void on_restart(struct logikal_job *job)
+{
+    struct listing *l = job->arg;
+    struct err err = {0};
+    l->run->counts.objects_refused -= l->refused;
+    l->refused = 0;
+    if (l->forget) l->forget(l);
+    if (l->staged == 0 || l->run->fatal.code) return;
+    l->staged = 0;
+    run_check(l->run, stage_forget(&l->run->stage, table_of(job->kind), l->number, &err), &err);
+}
+
+static void on_done(struct logikal_job *job, struct logikal_outcome *outcome)
+{
+    struct listing *l = job->arg;
+    if (outcome->code) on_restart(job);
+    l->done(l, outcome);
+    place_clear(&job->place);
+    free(l);
+}
+
+struct listing *listing_new(struct sync_run *run, enum job_kind kind, const char *chain, const char *project,
+                            const char *phase)
+{
+    struct listing *l = calloc(1, sizeof(*l));
+    if (!l || place_set(&l->job.place, chain, project, phase, NULL) < 0) {
+        struct err err = {0};
+        run_check(run, err_set(&err, ERR_NOMEM, "no memory, or an identifier that is too long"), &err);
+        if (l) place_clear(&l->job.place);
+        free(l);
+        return NULL;
+    }
+    l->job.kind = kind;
+    l->job.element = on_element;
+    l->job.restart = on_restart;
+    l->job.done = on_done;
+    l->job.arg = l;
+    l->run = run;
+    l->number = run->next_listing++;
+    return l;
+}
+
+void listing_submit(struct listing *l)
+{
+    logikal_submit(l->run->client, &l->job);
+}

@@ -1,0 +1,196 @@
+/* One project: see one.h. When the database knows the place, everything is asked for at once on several sessions; when
+ * the project turns out to be elsewhere, or is new, the tree is searched for it. */
+#include "services/sync/one.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/store/sync_tree.h"
+#include "services/sync/project.h"
+#include "services/sync/tree.h"
+
+static void on_done(struct project_work *w)
+{
+    *(bool *)w->owner = true;
+}
+
+/* Reads the project's row, if there is one, into one; the chain is the caller's to free, NULL when it is not known. */
+static int look_up(struct db *db, struct one_project *one, const char *name, char **chain, struct err *err)
+{
+    *chain = NULL;
+    PGresult *r = project_find(db, name, err);
+    if (!r) return -ERR_DB;
+    int found = PQntuples(r);
+    if (found) {
+        one->project_id = db_int(r, 0, 0);
+        one->directory_id = db_int(r, 0, 5);
+        snprintf(one->guid, sizeof(one->guid), "%s", db_text(r, 0, 1));
+        snprintf(one->directory_identifier, sizeof(one->directory_identifier), "%s",
+                 db_text(r, 0, 3) ? db_text(r, 0, 3) : "");
+        if (db_text(r, 0, 2)) *chain = strdup(db_text(r, 0, 2));
+    }
+    PQclear(r);
+    return found;
+}
+
+int one_project_guid(struct db *db, struct one_project *one, struct err *err)
+{
+    char *chain;
+    snprintf(one->guid, sizeof(one->guid), "%s", one->wanted);
+    int found = look_up(db, one, one->wanted, &chain, err);
+    free(chain);
+    return found;
+}
+
+static struct project_work *start_work(struct sync_run *run, const struct one_project *one, const char *chain,
+                                       const int64_t *changed, bool *is_done, struct err *err)
+{
+    struct project_work *w = project_work_new(run, one->project_id, one->guid, chain);
+    if (!w) return err_set(err, ERR_NOMEM, "no memory"), NULL;
+    w->needs_phases = w->needs_elevations = true;
+    w->needs_files = run->with_thumbnails || run->with_parts;
+    w->changed_from = changed;
+    w->done = on_done;
+    w->owner = is_done;
+    if (project_work_start(w, err) == 0) return w;
+    project_work_free(w);
+    return NULL;
+}
+
+static int apply_project(struct sync_run *run, struct err *err)
+{
+    struct apply_counts n;
+    int rc = tree_apply_directories(run->db, &run->lease, false, &n, err);
+    if (rc == 0) rc = tree_apply_projects(run->db, &run->lease, false, &n, err);
+    run->counts.projects += rc == 0;
+    return rc;
+}
+
+/* Sessions at hand from the start, since a project that is read for the first time will need them all. */
+static void warm(struct sync_run *run, const char *chain, const char *guid)
+{
+    struct place place = {0};
+    if (place_set(&place, chain, guid, NULL, NULL) == 0)
+        logikal_warm(run->client, &place, logikal_max_sessions(run->client));
+    place_clear(&place);
+}
+
+static int is_first_time(struct db *db, int64_t project_id, struct err *err)
+{
+    char id[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, project_id)};
+    PGresult *r = db_query(
+        db, err,
+        "SELECT NOT EXISTS (SELECT FROM project_cursors WHERE project_id = $1 AND elevations_date IS NOT NULL)", 1,
+        values);
+    if (!r) return -ERR_DB;
+    int is_first = db_bool(r, 0, 0);
+    PQclear(r);
+    return is_first;
+}
+
+/* Its rows and files; 1 = it is there, 0 = it is not any more, or negative. */
+static int work_on(struct sync_run *run, const struct one_project *one, const char *chain, const int64_t *changed,
+                   struct walk *beside, struct err *err)
+{
+    bool is_done = false;
+    struct project_work *work = start_work(run, one, chain, changed, &is_done, err);
+    int rc = work ? run_jobs(run, err) : -(int)err->code;
+    if (beside) rc = walk_finish(beside, rc, err);
+    bool is_gone = work && work->is_gone;
+    project_work_free(work);
+    return rc < 0 ? rc : !is_gone;
+}
+
+/* With the listing of its directory beside its own lists. */
+static int sync_known(struct sync_run *run, struct one_project *one, const char *chain, struct err *err)
+{
+    struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = one->guid};
+    int is_first = is_first_time(run->db, one->project_id, err);
+    if (is_first < 0 || walk_directory_begin(&w, chain, err) < 0) return -(int)err->code;
+    if (is_first) warm(run, chain, one->guid);
+    int rc = work_on(run, one, chain, &w.found_changed_s, &w, err);
+    if (rc < 0) return rc;
+    if (!w.is_found) return 0;
+    int applied = apply_project(run, err);
+    return applied < 0 ? applied : rc;
+}
+
+/* Only when it moved: its directory is listed first. */
+static int sync_if_moved(struct sync_run *run, struct one_project *one, const char *chain, struct err *err)
+{
+    struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = one->guid};
+    const struct tree_wants wants = {.phases_due = true, .elevations_due = true};
+    int64_t planned = 0, skipped = 0;
+    if (walk_directory_begin(&w, chain, err) < 0) return -(int)err->code;
+    int rc = walk_finish(&w, run_jobs(run, err), err);
+    if (rc < 0 || !w.is_found) return rc;
+    if ((rc = apply_project(run, err)) < 0) return rc;
+    if (tree_plan(run->db, &wants, &planned, &skipped, err) < 0) return -(int)err->code;
+    if (planned == 0 && tree_plan_files(run->db, run->with_thumbnails, run->with_parts, &planned, err) < 0)
+        return -(int)err->code;
+    one->was_current = planned == 0;
+    return one->was_current ? 1 : work_on(run, one, chain, &w.found_changed_s, NULL, err);
+}
+
+/* The project was seen by a walk: its row is stored, and it is worked on. */
+static int sync_found(struct sync_run *run, struct one_project *one, const struct walk *w, struct err *err)
+{
+    char *chain = NULL;
+    int rc = apply_project(run, err);
+    if (rc == 0 && look_up(run->db, one, w->found_guid, &chain, err) < 0) rc = -ERR_DB;
+    if (rc == 0 && chain) rc = work_on(run, one, chain, &w->found_changed_s, NULL, err);
+    free(chain);
+    return rc;
+}
+
+/* In the directory that was named, if the database knows it: 1 = synced, 0 = it is not there. */
+static int search_directory(struct sync_run *run, struct one_project *one, const char *name, struct err *err)
+{
+    struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = name};
+    PGresult *r = directory_find(run->db, one->directory, err);
+    if (!r) return -ERR_DB;
+    char *chain = PQntuples(r) && db_text(r, 0, 2) ? strdup(db_text(r, 0, 2)) : NULL;
+    PQclear(r);
+    int rc = 0;
+    if (chain) {
+        warm(run, chain, NULL);
+        rc = walk_directory_begin(&w, chain, err);
+        if (rc == 0) rc = walk_finish(&w, run_jobs(run, err), err);
+        if (rc == 0 && w.is_found) rc = sync_found(run, one, &w, err);
+    }
+    free(chain);
+    return rc;
+}
+
+/* Through the whole tree; the directories on the way are stored. */
+static int search(struct sync_run *run, struct one_project *one, const char *name, struct err *err)
+{
+    struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = name};
+    warm(run, NULL, NULL);
+    int rc = walk_tree(&w, err);
+    if (rc < 0) return rc;
+    if (w.is_found) return sync_found(run, one, &w, err);
+    if (w.run->counts.failed_directories)
+        return err_set(err, ERR_UPSTREAM, "project %.100s was not found, but not every directory could be listed",
+                       name);
+    return err_set(err, ERR_NOT_FOUND, "there is no project %.100s in Logikal", name);
+}
+
+int one_project_sync(struct sync_run *run, struct one_project *one, struct err *err)
+{
+    char *chain = NULL;
+    int found = look_up(run->db, one, one->wanted, &chain, err), rc = 0;
+    if (found < 0) return found;
+    const char *name = found ? one->guid : one->wanted;
+    if (found && chain) {
+        rc = one->is_forced ? sync_known(run, one, chain, err) : sync_if_moved(run, one, chain, err);
+    } else if (one->directory) {
+        rc = search_directory(run, one, name, err);
+    }
+    if (rc == 0) rc = search(run, one, name, err);
+    free(chain);
+    if (rc == 0) rc = err_set(err, ERR_NOT_FOUND, "project %.100s vanished while it was synced", one->wanted);
+    return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,289 @@
+/* A project in work: see project.h. The lists of phases that the database knows are asked for beside the list of phases
+ * itself, so that several sessions can begin at once; a phase that turns out to be gone is simply not used. */
+#include "services/sync/project.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/logikal/objects.h"
+#include "services/store/sync_log.h"
+#include "services/sync/listing.h"
+
+#define ROWS_BEFORE_TRUNCATE 2000
+
+struct project_work *project_work_new(struct sync_run *run, int64_t project_id, const char *guid, const char *chain)
+{
+    struct project_work *w = calloc(1, sizeof(*w));
+    if (!w || !(w->chain = strdup(chain))) {
+        free(w);
+        return NULL;
+    }
+    w->run = run;
+    w->project_id = project_id;
+    snprintf(w->guid, sizeof(w->guid), "%s", guid);
+    return w;
+}
+
+void project_work_free(struct project_work *w)
+{
+    if (!w) return;
+    if (w->is_held) run_let_project(w->run, &w->lease);
+    for (size_t i = 0; i < w->phase_count; i++) free(w->phases[i].id);
+    free(w->phases);
+    free(w->chain);
+    free(w);
+}
+
+static struct phase_state *phase_of(struct project_work *w, const char *id)
+{
+    for (size_t i = 0; i < w->phase_count; i++)
+        if (strcmp(w->phases[i].id, id) == 0) return &w->phases[i];
+    if (w->phase_count == w->phase_cap) {
+        size_t cap = w->phase_cap ? w->phase_cap * 2 : 8;
+        struct phase_state *phases = realloc(w->phases, cap * sizeof(*phases));
+        if (!phases) return NULL;
+        w->phases = phases;
+        w->phase_cap = cap;
+    }
+    char *copy = strdup(id);
+    if (!copy) return NULL;
+    w->phases[w->phase_count] = (struct phase_state){.id = copy};
+    return &w->phases[w->phase_count++];
+}
+
+static void note(struct project_work *w, const char *what, const char *text)
+{
+    w->failed++;
+    if (!w->error[0]) snprintf(w->error, sizeof(w->error), "%s: %.200s", what, text);
+    run_note_error(w->run, "project %s: %s: %s", w->guid, what, text);
+}
+
+static int read_elevation(struct listing *l, const char *text, size_t len, struct err *err)
+{
+    struct project_work *w = l->owner;
+    struct logikal_elevation e;
+    int rc = logikal_elevation_read(text, len, &e, err);
+    if (rc < 0) return rc;
+    const char *description = e.user_description && *e.user_description ? e.user_description : e.automatic_description;
+    const struct stage_elevation row = {.phase = l->job.place.phase,
+                                        .id = e.id,
+                                        .version_id = e.version_id,
+                                        .name = e.name,
+                                        .description = description,
+                                        .type = e.type,
+                                        .state = e.state,
+                                        .automatic_description = e.automatic_description,
+                                        .system_description = e.system_description,
+                                        .model_description = e.model_description,
+                                        .user_description = e.user_description,
+                                        .created_s = e.created_s,
+                                        .changed_s = e.changed_s,
+                                        .amount = e.has_amount ? &e.amount : NULL,
+                                        .width = e.has_width ? &e.width : NULL,
+                                        .height = e.has_height ? &e.height : NULL,
+                                        .is_recycled = e.is_recycled};
+    rc = stage_add_elevation(&w->run->stage, l->number, &row, err);
+    cJSON_Delete(e.json);
+    return rc;
+}
+
+static void on_elevations(struct listing *l, const struct logikal_outcome *outcome)
+{
+    struct project_work *w = l->owner;
+    struct phase_state *phase = &w->phases[l->tag];
+    if (outcome->code == ERR_NONE) {
+        phase->is_done = l->refused == 0;
+        phase->listing = l->number;
+        w->refused += l->refused;
+        if (!w->elevations_at_s || outcome->asked_at_s < w->elevations_at_s) w->elevations_at_s = outcome->asked_at_s;
+    } else if (outcome->code == ERR_CANCELLED) {
+        w->is_cancelled = true;
+    } else if (phase->is_current || outcome->code != ERR_NOT_FOUND) {
+        w->run->counts.failed_phases++;
+        note(w, "elevations could not be listed", outcome->text);
+    }
+    project_work_job_done(w);
+}
+
+static void list_elevations(struct project_work *w, size_t index)
+{
+    struct listing *l = listing_new(w->run, JOB_ELEVATIONS, w->chain, w->guid, w->phases[index].id);
+    if (!l) return;
+    w->phases[index].is_started = true;
+    l->read = read_elevation;
+    l->done = on_elevations;
+    l->owner = w;
+    l->tag = (int64_t)index;
+    w->open_jobs++;
+    listing_submit(l);
+}
+
+static int read_phase(struct listing *l, const char *text, size_t len, struct err *err)
+{
+    struct project_work *w = l->owner;
+    struct logikal_phase p;
+    int rc = logikal_phase_read(text, len, &p, err);
+    if (rc < 0) return rc;
+    const struct stage_phase row = {.id = p.id, .name = p.name, .description = p.description};
+    struct phase_state *phase = phase_of(w, p.id);
+    if (phase) phase->is_current = true;
+    rc = phase ? stage_add_phase(&w->run->stage, l->number, &row, err) : err_set(err, ERR_NOMEM, "no memory");
+    cJSON_Delete(p.json);
+    return rc;
+}
+
+static void forget_phases(struct listing *l)
+{
+    struct project_work *w = l->owner;
+    for (size_t i = 0; i < w->phase_count; i++) w->phases[i].is_current = false;
+}
+
+static void on_phases(struct listing *l, const struct logikal_outcome *outcome)
+{
+    struct project_work *w = l->owner;
+    if (outcome->code == ERR_NONE) {
+        w->phases_listing = l->number;
+        w->phases_at_s = outcome->asked_at_s;
+        w->has_phases = l->refused == 0;
+        w->refused += l->refused;
+        for (size_t i = 0; i < w->phase_count && w->needs_elevations; i++)
+            if (w->phases[i].is_current && !w->phases[i].is_started) list_elevations(w, i);
+    } else if (outcome->code == ERR_NOT_FOUND) {
+        w->is_gone = true;
+    } else if (outcome->code == ERR_CANCELLED) {
+        w->is_cancelled = true;
+    } else {
+        note(w, "phases could not be listed", outcome->text);
+    }
+    project_work_job_done(w);
+}
+
+static void list_phases(struct project_work *w)
+{
+    struct listing *l = listing_new(w->run, JOB_PHASES, w->chain, w->guid, NULL);
+    if (!l) return;
+    l->read = read_phase;
+    l->forget = forget_phases;
+    l->done = on_phases;
+    l->owner = w;
+    w->open_jobs++;
+    listing_submit(l);
+}
+
+/* The elevation listings that went well, of phases that are there, as an array literal; how many are missing. */
+static size_t collect_listings(const struct project_work *w, struct buf *out)
+{
+    size_t missing = 0;
+    char number[DB_NUMBER_SIZE];
+    db_array_begin(out);
+    for (size_t i = 0; i < w->phase_count; i++) {
+        const struct phase_state *p = &w->phases[i];
+        bool is_used = p->is_current || (w->needs_phases && !w->phases_listing);
+        if (is_used && p->listing) db_array_add(out, db_number(number, p->listing));
+        missing += is_used && !p->is_done;
+    }
+    db_array_end(out);
+    return missing;
+}
+
+static void add_counts(struct project_work *w)
+{
+    struct sync_counts *c = &w->run->counts;
+    c->phases += w->counts.phases;
+    c->elevations += w->counts.elevations;
+    c->phases_written += w->counts.phases_written;
+    c->elevations_written += w->counts.elevations_written;
+    c->vanished += w->counts.phases_vanished + w->counts.elevations_vanished;
+}
+
+static int forget_listings(struct project_work *w, struct err *err)
+{
+    struct sync_run *run = w->run;
+    if (logikal_pending(run->client) == 0 && run->stage.sent[STAGE_ELEVATIONS] > ROWS_BEFORE_TRUNCATE)
+        return stage_clear(&run->stage, err);
+    if (w->phases_listing && stage_forget(&run->stage, STAGE_PHASES, w->phases_listing, err) < 0) return -ERR_DB;
+    for (size_t i = 0; i < w->phase_count; i++)
+        if (w->phases[i].listing && stage_forget(&run->stage, STAGE_ELEVATIONS, w->phases[i].listing, err) < 0)
+            return -ERR_DB;
+    return 0;
+}
+
+static int apply_rows(struct project_work *w, struct err *err)
+{
+    struct stage *stage = &w->run->stage;
+    struct buf listings = {0};
+    size_t missing = collect_listings(w, &listings);
+    const struct project_apply apply = {.project_id = w->project_id,
+                                        .changed_s = w->changed_s,
+                                        .phases_listing = w->phases_listing,
+                                        .phases_at_s = w->phases_at_s,
+                                        .listings = listings.data,
+                                        .elevations_at_s = w->elevations_at_s ? w->elevations_at_s : w->phases_at_s,
+                                        .phases_are_whole = w->has_phases,
+                                        .elevations_are_whole =
+                                            w->needs_elevations && missing == 0 && (w->has_phases || !w->needs_phases),
+                                        .error = w->error[0] ? w->error : NULL};
+    int rc = listings.failed ? err_set(err, ERR_NOMEM, "no memory") : 0;
+    if (rc == 0) rc = stage_flush(stage, STAGE_PHASES, err);
+    if (rc == 0) rc = stage_flush(stage, STAGE_ELEVATIONS, err);
+    if (rc == 0) rc = project_apply(w->run->db, &w->lease, &apply, &w->counts, err);
+    if (rc == 0) add_counts(w);
+    buf_free(&listings);
+    return rc < 0 ? rc : forget_listings(w, err);
+}
+
+/* Every list is there, or has failed. */
+static void finish_rows(struct project_work *w)
+{
+    struct err err = {0};
+    w->is_listed = true;
+    if (w->changed_from) w->changed_s = *w->changed_from;
+    if (w->run->fatal.code || w->is_cancelled || logikal_is_over(w->run->client)) return;
+    if (w->is_gone) {
+        run_check(w->run, project_note_failure(w->run->db, w->project_id, "not in its directory any more", &err), &err);
+        return;
+    }
+    if (w->error[0]) w->run->counts.failed_projects++;
+    if (w->refused && !w->error[0]) snprintf(w->error, sizeof(w->error), "some of its objects could not be read");
+    run_check(w->run, apply_rows(w, &err), &err);
+}
+
+void project_work_job_done(struct project_work *w)
+{
+    w->open_jobs--;
+    if (!w->is_listed && w->open_jobs == 0) finish_rows(w);
+    bool may_go_on = !w->is_gone && !w->is_cancelled && !w->run->fatal.code && !logikal_is_over(w->run->client);
+    if (w->is_listed && w->needs_files && may_go_on && project_files_go_on(w)) return;
+    if (w->open_jobs == 0) w->done(w);
+}
+
+static int load_phases(struct project_work *w, struct err *err)
+{
+    PGresult *r = project_phases(w->run->db, w->project_id, err);
+    if (!r) return -ERR_DB;
+    int rc = 0;
+    for (int i = 0; i < PQntuples(r) && rc == 0; i++) {
+        struct phase_state *phase = phase_of(w, db_text(r, i, 0));
+        if (!phase)
+            rc = err_set(err, ERR_NOMEM, "no memory");
+        else
+            phase->is_current = !w->needs_phases;
+    }
+    PQclear(r);
+    return rc;
+}
+
+int project_work_start(struct project_work *w, struct err *err)
+{
+    int rc = run_hold_project(w->run, w->guid, &w->lease, err);
+    if (rc < 0) return rc;
+    w->is_held = true;
+    if (w->needs_elevations && (rc = load_phases(w, err)) < 0) return rc;
+    w->open_jobs = 1; /* this function's own */
+    if (w->needs_phases) list_phases(w);
+    for (size_t i = 0; i < w->phase_count; i++) list_elevations(w, i);
+    w->is_listed = !w->needs_phases && !w->needs_elevations;
+    project_work_job_done(w);
+    return 0;
+}

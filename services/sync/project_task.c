@@ -1,0 +1,210 @@
+/* The tasks for single projects, by hand or forced by the ERP, and for batches of them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/parts/request.h"
+#include "services/store/sync_config.h"
+#include "services/store/sync_log.h"
+#include "services/sync/join.h"
+#include "services/sync/one.h"
+#include "services/sync/result.h"
+#include "services/sync/tasks.h"
+
+#define PARSE_BATCH 100
+
+static void add_names(cJSON *result, const struct one_project *one)
+{
+    cJSON_AddStringToObject(result, "project_id", one->guid);
+    if (one->directory_identifier[0])
+        cJSON_AddStringToObject(result, "directory_id", one->directory_identifier);
+    else
+        cJSON_AddNullToObject(result, "directory_id");
+}
+
+static cJSON *make_result(const struct sync_run *run, const struct one_project *one, int rc, const struct err *err)
+{
+    const struct sync_counts *c = &run->counts;
+    char message[400];
+    bool is_success = rc == 0 && c->failed_projects == 0 && c->failed_phases == 0;
+    if (rc < 0)
+        snprintf(message, sizeof(message), "%.390s", err->text);
+    else if (!is_success)
+        snprintf(message, sizeof(message), "synced in part: %lld errors", (long long)run->error_count);
+    else if (one->was_current)
+        snprintf(message, sizeof(message), "nothing has changed since the last sync");
+    else
+        snprintf(message, sizeof(message), "synced %lld phases, %lld elevations and %lld parts lists",
+                 (long long)c->phases, (long long)c->elevations, (long long)c->parts_lists);
+    cJSON *result = result_new(run, is_success, message);
+    add_names(result, one);
+    result_add_counts(result, c);
+    if (run->client) result_add_upstream(result, logikal_stats(run->client));
+    result_add_errors(result, run);
+    return result;
+}
+
+static int note_log(struct sync_run *run, int64_t log, const cJSON *result, int rc, struct err *err)
+{
+    const struct sync_counts *c = &run->counts;
+    bool is_success = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(result, "success"));
+    const struct log_end end = {.status = rc == -ERR_CANCELLED ? "cancelled"
+                                          : is_success         ? "completed"
+                                                               : "failed",
+                                .message = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "message")),
+                                .error = run->errors.data,
+                                .processed = c->phases + c->elevations + c->failed_phases,
+                                .successful = c->phases + c->elevations,
+                                .failed = c->failed_phases + c->failed_projects + c->parts_failed,
+                                .duration_ms = run_duration_ms(run)};
+    return sync_log_end(run->db, log, &end, err);
+}
+
+static int count_all(struct sync_run *run, struct err *err)
+{
+    const struct sync_counts *c = &run->counts;
+    if (sync_counter_add(run->db, "project", "synced", c->projects, err) < 0 ||
+        sync_counter_add(run->db, "phase", "synced", c->phases, err) < 0 ||
+        sync_counter_add(run->db, "elevation", "synced", c->elevations, err) < 0 ||
+        sync_counter_add(run->db, "thumbnail", "synced", c->thumbnails, err) < 0 ||
+        sync_counter_add(run->db, "parts_list", "synced", c->parts_lists, err) < 0 ||
+        sync_counter_add(run->db, "parts_list", "failed", c->parts_failed, err) < 0)
+        return -ERR_DB;
+    return sync_duration_add(run->db, "project", run_duration_ms(run), err);
+}
+
+static int work(struct sync_run *run, struct one_project *one, cJSON **result, struct err *err)
+{
+    struct parts_requested parsed;
+    struct err why = {0};
+    int64_t log =
+        sync_log_begin(run->db, one->is_forced ? "project_forced" : "project", run->ctx->id, one->project_id, err);
+    if (log < 0) return -ERR_DB;
+    int rc = run_connect(run, &why);
+    if (rc == 0) rc = one_project_sync(run, one, &why);
+    if (rc == -ERR_DB || rc == -ERR_CONFLICT || rc == -ERR_NOMEM) return err_set(err, why.code, "%s", why.text);
+    *result = make_result(run, one, rc, &why);
+    if (note_log(run, log, *result, rc, err) < 0 || count_all(run, err) < 0) return -ERR_DB;
+    if (rc == -ERR_CANCELLED) return err_set(err, ERR_CANCELLED, "%s", why.text);
+    if (run->counts.parts_lists &&
+        parts_request(run->ctx, run->db, PARTS_NEW, one->project_id, PARSE_BATCH, &parsed, err) < 0)
+        return -(int)err->code;
+    return 0;
+}
+
+static int find_scope(struct task_ctx *ctx, struct one_project *one, char scope[LEASE_NAME_SIZE], struct err *err)
+{
+    struct db *db = db_open_conf(ctx->conf, false, "logikald sync", err);
+    int rc = db ? one_project_guid(db, one, err) : -ERR_DB;
+    db_close(db);
+    run_project_scope(scope, one->guid);
+    return rc < 0 ? -ERR_DB : 0;
+}
+
+/* 0 and the result, or negative. */
+static int sync_one(struct task_ctx *ctx, struct one_project *one, cJSON **result, struct err *err)
+{
+    struct sync_run run;
+    char scope[LEASE_NAME_SIZE];
+    *result = NULL;
+    if (find_scope(ctx, one, scope, err) < 0) return -(int)err->code;
+    int rc = run_open(&run, ctx, scope, one->is_forced, err);
+    while (rc == -ERR_CONFLICT) {
+        int joined = join_run(&run, scope, result, err);
+        run_close(&run, NULL, NULL);
+        if (joined <= 0) return joined;
+        rc = run_open(&run, ctx, scope, one->is_forced, err);
+    }
+    if (rc == 0) rc = work(&run, one, result, err);
+    bool is_success = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(*result, "success"));
+    run_close(&run, rc == -ERR_CANCELLED ? "cancelled" : rc == 0 && is_success ? "completed" : "failed", *result);
+    if (rc == 0) return 0;
+    cJSON_Delete(*result);
+    *result = NULL;
+    return rc;
+}
+
+static int refuse(struct task_ctx *ctx)
+{
+    ctx->exc_type = "ValueError";
+    return -ERR_INPUT;
+}
+
+int task_sync_project(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
+{
+    char *project = argument_text(args, kwargs, 0, "project_id", err);
+    if (!project) return refuse(ctx);
+    struct one_project one = {.wanted = project, .is_forced = argument_bool(args, kwargs, 1, "force_sync")};
+    int rc = sync_one(ctx, &one, result, err);
+    if (rc == 0 && *result) cJSON_AddBoolToObject(*result, "force_sync", one.is_forced);
+    free(project);
+    return rc;
+}
+
+int task_force_sync_project(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,
+                            struct err *err)
+{
+    char *project = argument_text(args, kwargs, 0, "project_id", err);
+    if (!project) return refuse(ctx);
+    const cJSON *given = task_arg(args, kwargs, 1, "directory_id");
+    char *directory = given && !cJSON_IsNull(given) ? argument_text(args, kwargs, 1, "directory_id", err) : NULL;
+    struct one_project one = {.wanted = project, .directory = directory, .is_forced = true};
+    int rc = sync_one(ctx, &one, result, err);
+    free(directory);
+    free(project);
+    return rc;
+}
+
+/* One after the other, each with its own result; a failure does not stop the rest. */
+static int sync_each(struct task_ctx *ctx, const cJSON *ids, bool is_forced, cJSON *results, int *failed,
+                     struct err *err)
+{
+    int done = 0, total = cJSON_GetArraySize(ids), rc = 0;
+    const cJSON *id;
+    cJSON_ArrayForEach(id, ids)
+    {
+        cJSON *one_result = NULL;
+        struct err why = {0};
+        cJSON *wrapped = cJSON_CreateArray();
+        cJSON_AddItemToArray(wrapped, cJSON_Duplicate(id, true));
+        char *text = argument_text(wrapped, NULL, 0, "project_id", &why);
+        struct one_project one = {.wanted = text, .is_forced = is_forced};
+        rc = text ? sync_one(ctx, &one, &one_result, &why) : -ERR_INPUT;
+        if (!one_result) {
+            one_result = cJSON_CreateObject();
+            cJSON_AddFalseToObject(one_result, "success");
+            cJSON_AddStringToObject(one_result, "message", why.text);
+            cJSON_AddItemToObject(one_result, "project_id", cJSON_Duplicate(id, true));
+        }
+        *failed += !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(one_result, "success"));
+        cJSON_AddItemToArray(results, one_result);
+        cJSON_Delete(wrapped);
+        free(text);
+        if (rc == -ERR_CANCELLED || rc == -ERR_DB) return err_set(err, why.code, "%s", why.text);
+        ctx->ops->progress(ctx->self, ++done, total, "projects");
+    }
+    return 0;
+}
+
+int task_batch_sync_projects(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,
+                             struct err *err)
+{
+    const cJSON *ids = task_arg(args, kwargs, 0, "project_ids");
+    if (!cJSON_IsArray(ids)) return err_set(err, ERR_INPUT, "project_ids is missing or is not a list"), refuse(ctx);
+    int failed = 0, total = cJSON_GetArraySize(ids);
+    char message[100];
+    cJSON *head = cJSON_CreateObject(), *results = cJSON_CreateArray();
+    int rc = sync_each(ctx, ids, argument_bool(args, kwargs, 1, "force_sync"), results, &failed, err);
+    snprintf(message, sizeof(message), "%d of %d projects synced", total - failed, total);
+    cJSON_AddBoolToObject(head, "success", failed == 0);
+    cJSON_AddStringToObject(head, "message", message);
+    cJSON_AddNumberToObject(head, "total", total);
+    cJSON_AddNumberToObject(head, "successful", total - failed);
+    cJSON_AddNumberToObject(head, "failed", failed);
+    cJSON_AddItemToObject(head, "results", results);
+    if (rc < 0)
+        cJSON_Delete(head);
+    else
+        *result = head;
+    return rc;
+}

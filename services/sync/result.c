@@ -1,0 +1,108 @@
+/* Results: see result.h. */
+#include "services/sync/result.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/clock.h"
+
+static void add_head(cJSON *result, const struct task_ctx *ctx, const char *when)
+{
+    char text[CLOCK_TEXT_SIZE];
+    cJSON_AddStringToObject(result, "task_id", ctx->id ? ctx->id : "");
+    cJSON_AddStringToObject(result, when, clock_iso_us(wall_us(), text));
+}
+
+cJSON *result_skipped(const struct task_ctx *ctx, const char *reason)
+{
+    cJSON *result = cJSON_CreateObject();
+    cJSON_AddTrueToObject(result, "success");
+    cJSON_AddTrueToObject(result, "skipped");
+    cJSON_AddStringToObject(result, "reason", reason);
+    add_head(result, ctx, "checked_at");
+    return result;
+}
+
+bool result_is_switched_off(const struct task_ctx *ctx, cJSON **result)
+{
+    if (conf_bool(ctx->conf, SET_BACKGROUND_SYNC)) return false;
+    *result = result_skipped(ctx, "Background sync is disabled");
+    return true;
+}
+
+void result_add_duration(cJSON *result, int64_t ms)
+{
+    cJSON_DeleteItemFromObject(result, "duration_seconds");
+    cJSON_AddNumberToObject(result, "duration_seconds", (double)ms / 1000.0);
+}
+
+cJSON *result_new(const struct sync_run *run, bool is_success, const char *message)
+{
+    cJSON *result = cJSON_CreateObject();
+    cJSON_AddBoolToObject(result, "success", is_success);
+    cJSON_AddStringToObject(result, "message", message);
+    add_head(result, run->ctx, "completed_at");
+    result_add_duration(result, run_duration_ms(run));
+    return result;
+}
+
+void result_add_upstream(cJSON *result, const struct logikal_stats *stats)
+{
+    cJSON *o = cJSON_AddObjectToObject(result, "upstream");
+    cJSON_AddNumberToObject(o, "calls", (double)stats->calls);
+    cJSON_AddNumberToObject(o, "logins", (double)stats->logins);
+    cJSON_AddNumberToObject(o, "logouts", (double)stats->logouts);
+    cJSON_AddNumberToObject(o, "retries", (double)stats->retries);
+    cJSON_AddNumberToObject(o, "peak_sessions", stats->peak_sessions);
+}
+
+void result_add_errors(cJSON *result, const struct sync_run *run)
+{
+    cJSON *errors = cJSON_AddArrayToObject(result, "errors");
+    for (const char *p = run->errors.data; p && *p;) {
+        size_t len = strcspn(p, "\n");
+        char line[401];
+        snprintf(line, sizeof(line), "%.*s", (int)(len < 400 ? len : 400), p);
+        cJSON_AddItemToArray(errors, cJSON_CreateString(line));
+        p += len + (p[len] == '\n');
+    }
+    cJSON_AddNumberToObject(result, "error_count", (double)run->error_count);
+}
+
+void result_add_counts(cJSON *result, const struct sync_counts *c)
+{
+    const struct {
+        const char *name;
+        int64_t value;
+    } rows[] = {{"phases_synced", c->phases},
+                {"elevations_synced", c->elevations},
+                {"elevations_changed", c->elevations_written},
+                {"thumbnails_synced", c->thumbnails},
+                {"thumbnails_failed", c->thumbnails_failed},
+                {"parts_lists_synced", c->parts_lists},
+                {"parts_lists_failed", c->parts_failed},
+                {"vanished", c->vanished}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        cJSON_AddNumberToObject(result, rows[i].name, (double)rows[i].value);
+}
+
+char *argument_text(const cJSON *args, const cJSON *kwargs, int index, const char *name, struct err *err)
+{
+    const cJSON *value = task_arg(args, kwargs, index, name);
+    char number[32];
+    if (cJSON_IsString(value) && *value->valuestring && strlen(value->valuestring) < 2048)
+        return strdup(value->valuestring);
+    if (cJSON_IsNumber(value) && value->valuedouble == floor(value->valuedouble) && fabs(value->valuedouble) < 1e15) {
+        snprintf(number, sizeof(number), "%.0f", value->valuedouble);
+        return strdup(number);
+    }
+    err_set(err, ERR_INPUT, "%s is missing or is not a text", name);
+    return NULL;
+}
+
+bool argument_bool(const cJSON *args, const cJSON *kwargs, int index, const char *name)
+{
+    return cJSON_IsTrue(task_arg(args, kwargs, index, name));
+}

@@ -1,0 +1,28 @@
+/* Results of the sync's tasks as JSON, and the answers that several tasks share. */
+#ifndef LOGIKALD_SERVICES_SYNC_RESULT_H
+#define LOGIKALD_SERVICES_SYNC_RESULT_H
+
+#include <stdbool.h>
+#include <cjson/cJSON.h>
+
+#include "services/sync/run.h"
+
+/* {"success":true,"skipped":true,"reason":...,"task_id","checked_at"} */
+cJSON *result_skipped(const struct task_ctx *ctx, const char *reason);
+/* True when the master switch is off: *result is the answer. For scheduled tasks. */
+bool result_is_switched_off(const struct task_ctx *ctx, cJSON **result);
+
+/* A result with success, message, task_id, started_at, duration_seconds. */
+cJSON *result_new(const struct sync_run *run, bool is_success, const char *message);
+void result_add_duration(cJSON *result, int64_t ms);
+/* What the upstream's client did: calls, logins, retries ... */
+void result_add_upstream(cJSON *result, const struct logikal_stats *stats);
+void result_add_errors(cJSON *result, const struct sync_run *run);
+/* phases_synced, elevations_synced, parts_lists_synced, parts_lists_failed, thumbnails_synced ... */
+void result_add_counts(cJSON *result, const struct sync_counts *counts);
+
+/* Text of a required argument (a text or a whole number) as malloc'ed text, or NULL and -ERR_INPUT's text in err. */
+char *argument_text(const cJSON *args, const cJSON *kwargs, int index, const char *name, struct err *err);
+bool argument_bool(const cJSON *args, const cJSON *kwargs, int index, const char *name);
+
+#endif

@@ -1,0 +1,212 @@
+/* A run of the sync: see run.h. */
+#include "services/sync/run.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cjson/cJSON.h>
+
+#include "conf/clock.h"
+#include "conf/log.h"
+#include "services/logikal/farewell.h"
+#include "services/store/sync_log.h"
+
+#define ERRORS_KEPT 20
+#define SHOW_MS     500
+
+static const char level_letters[] = "uar";
+
+static bool on_is_cancelled(void *arg)
+{
+    struct sync_run *run = arg;
+    return run->ctx->ops->is_cancelled(run->ctx->self);
+}
+
+static int show_progress(struct sync_run *run, struct err *err)
+{
+    run->ctx->ops->progress(run->ctx->self, run->current, run->total, run->doing);
+    if (!run->id || mono_ms() - run->shown_ms < SHOW_MS) return 0;
+    run->shown_ms = mono_ms();
+    return sync_run_progress(run->db, run->id, run->current, run->total, run->doing, err);
+}
+
+static int on_tick(void *arg, struct err *err)
+{
+    struct sync_run *run = arg;
+    if (run->fatal.code) return err_set(err, run->fatal.code, "%s", run->fatal.text);
+    int rc = lease_renew(run->db, &run->lease, err);
+    for (int i = 0; i < HELD_MAX && rc == 0; i++)
+        if (run->held[i]) rc = lease_renew(run->db, run->held[i], err);
+    return rc < 0 ? rc : show_progress(run, err);
+}
+
+static void on_session_opened(void *arg, const char *token)
+{
+    struct sync_run *run = arg;
+    struct err err = {0};
+    const struct conf *conf = run->ctx->conf;
+    int rc = upstream_session_opened(run->db, conf_str(conf, SET_LOGIKAL_URL), conf_str(conf, SET_LOGIKAL_USER), token,
+                                     &run->lease, &err);
+    run_check(run, rc, &err);
+}
+
+static void on_session_closed(void *arg, const char *token)
+{
+    struct sync_run *run = arg;
+    struct err err = {0};
+    if (!db_is_alive(run->db)) return;
+    run_check(run, upstream_session_closed(run->db, token, &err), &err);
+}
+
+static void on_learned(void *arg, enum logikal_level level, enum sideways what)
+{
+    struct sync_run *run = arg;
+    struct err err = {0};
+    run->levels[level - 1] = level_letters[what];
+    run_check(run, upstream_remember(run->db, conf_str(run->ctx->conf, SET_LOGIKAL_URL), run->levels, &err), &err);
+}
+
+static void owner_text(const struct task_ctx *ctx, char out[LEASE_OWNER_SIZE])
+{
+    char host[64] = "";
+    gethostname(host, sizeof(host) - 1);
+    snprintf(out, LEASE_OWNER_SIZE, "%.40s pid %d task %.40s", host, (int)getpid(), ctx->id);
+}
+
+int run_open(struct sync_run *run, struct task_ctx *ctx, const char *scope, bool is_forced, struct err *err)
+{
+    char owner[LEASE_OWNER_SIZE];
+    *run = (struct sync_run){.ctx = ctx, .is_forced = is_forced, .started_ms = mono_ms(), .next_listing = 1};
+    run->with_thumbnails = conf_bool(ctx->conf, SET_SYNC_THUMBNAILS);
+    run->with_parts = conf_bool(ctx->conf, SET_SYNC_PARTS);
+    owner_text(ctx, owner);
+    run->db = db_open_conf(ctx->conf, true, "logikald sync", err);
+    if (!run->db) return -(int)err->code;
+    /* What is lost with the server's crash is fetched again; the end of the run waits for the disk. */
+    if (db_script(run->db, err, "SET synchronous_commit = off") < 0) return -ERR_DB;
+    int rc = lease_acquire(run->db, &run->lease, scope, owner, LEASE_TTL_MS, err);
+    if (rc < 0) return rc;
+    if (sync_run_abandon(run->db, scope, err) < 0) return -ERR_DB;
+    run->id = sync_run_begin(run->db, scope, ctx, is_forced, err);
+    if (run->id < 0) return run->id = 0, -ERR_DB;
+    return stage_open(&run->stage, run->db, conf_int(ctx->conf, SET_SYNC_BATCH), err);
+}
+
+int run_connect(struct sync_run *run, struct err *err)
+{
+    const struct conf *conf = run->ctx->conf;
+    enum sideways sideways[LEVEL_COUNT] = {SIDEWAYS_UNKNOWN};
+    const struct logikal_hooks hooks = {.is_cancelled = on_is_cancelled,
+                                        .tick = on_tick,
+                                        .session_opened = on_session_opened,
+                                        .session_closed = on_session_closed,
+                                        .learned = on_learned,
+                                        .arg = run};
+    if (upstream_recall(run->db, conf_str(conf, SET_LOGIKAL_URL), run->levels, err) < 0) return -ERR_DB;
+    for (int i = 1; i < LEVEL_COUNT; i++) {
+        const char *letter = strchr(level_letters, run->levels[i - 1]);
+        sideways[i] = letter ? (enum sideways)(letter - level_letters) : SIDEWAYS_UNKNOWN;
+    }
+    run->client = logikal_new(conf, &hooks, sideways, err);
+    if (!run->client) return -(int)err->code;
+    PGresult *left = upstream_sessions_left(run->db, conf_str(conf, SET_LOGIKAL_URL), 64, err);
+    if (!left) return -ERR_DB;
+    for (int i = 0; i < PQntuples(left); i++) logikal_farewell(conf, db_text(left, i, 0));
+    PQclear(left);
+    return 0;
+}
+
+void run_close(struct sync_run *run, const char *state, const cJSON *result)
+{
+    logikal_free(run->client);
+    run->client = NULL;
+    if (db_is_alive(run->db)) {
+        char *text = result ? cJSON_PrintUnformatted(result) : NULL;
+        db_rollback(run->db);
+        for (int i = 0; i < HELD_MAX; i++)
+            if (run->held[i]) run_let_project(run, run->held[i]);
+        db_script(run->db, NULL, "SET synchronous_commit = on");
+        if (run->id) sync_run_end(run->db, run->id, state, text, NULL);
+        lease_release(run->db, &run->lease);
+        free(text);
+    }
+    run->id = 0;
+    stage_close(&run->stage);
+    buf_free(&run->errors);
+    db_close(run->db);
+    run->db = NULL;
+}
+
+int run_jobs(struct sync_run *run, struct err *err)
+{
+    int rc = logikal_run(run->client, err);
+    if (run->fatal.code) return err_set(err, run->fatal.code, "%s", run->fatal.text);
+    return rc;
+}
+
+bool run_check(struct sync_run *run, int rc, const struct err *err)
+{
+    if (rc < 0 && !run->fatal.code) {
+        run->fatal = *err;
+        if (!run->fatal.code) err_set(&run->fatal, (enum err_code) - rc, "the sync failed");
+    }
+    return rc >= 0;
+}
+
+void run_note_error(struct sync_run *run, const char *fmt, ...)
+{
+    char text[400];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    if (run->error_count++ >= ERRORS_KEPT) return;
+    if (run->errors.len) buf_char(&run->errors, '\n');
+    buf_str(&run->errors, text);
+    log_warning("%s", text);
+}
+
+void run_progress(struct sync_run *run, int64_t current, int64_t total, const char *doing)
+{
+    run->current = current;
+    run->total = total;
+    snprintf(run->doing, sizeof(run->doing), "%s", doing);
+}
+
+void run_project_scope(char out[LEASE_NAME_SIZE], const char *guid)
+{
+    snprintf(out, LEASE_NAME_SIZE, "project:%s", guid);
+}
+
+int run_hold_project(struct sync_run *run, const char *guid, struct lease *lease, struct err *err)
+{
+    char scope[LEASE_NAME_SIZE];
+    run_project_scope(scope, guid);
+    if (strcmp(scope, run->lease.name) == 0) {
+        *lease = run->lease;
+        return 0;
+    }
+    for (int i = 0; i < HELD_MAX; i++) {
+        if (run->held[i]) continue;
+        int rc = lease_acquire(run->db, lease, scope, run->lease.owner, LEASE_TTL_MS, err);
+        if (rc == 0) run->held[i] = lease;
+        return rc;
+    }
+    return err_set(err, ERR_LIMIT, "too many projects at once");
+}
+
+void run_let_project(struct sync_run *run, struct lease *lease)
+{
+    for (int i = 0; i < HELD_MAX; i++) {
+        if (run->held[i] != lease) continue;
+        run->held[i] = NULL;
+        lease_release(run->db, lease);
+    }
+}
+
+int64_t run_duration_ms(const struct sync_run *run)
+{
+    return mono_ms() - run->started_ms;
+}

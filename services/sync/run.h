@@ -1,0 +1,82 @@
+/* One run of the sync, whatever its scope: its database connection, its lease, its upstream client, its stage, its
+ * counts, and how it tells of its progress. The rooms tree, project and files do their work with it; the tasks open it
+ * and make a result of what it counted. */
+#ifndef LOGIKALD_SERVICES_SYNC_RUN_H
+#define LOGIKALD_SERVICES_SYNC_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/buf.h"
+#include "conf/err.h"
+#include "ipc/task.h"
+#include "services/logikal/client.h"
+#include "services/store/db.h"
+#include "services/store/lease.h"
+#include "services/store/sync_stage.h"
+#include "services/store/upstream_server.h"
+
+#define TREE_SCOPE   "tree"
+#define LEASE_TTL_MS 60000
+#define HELD_MAX     64 /* leases of projects at once */
+
+struct sync_counts {
+    int64_t directories, projects, phases, elevations;                                 /* seen and stored */
+    int64_t directories_written, projects_written, phases_written, elevations_written; /* new or changed */
+    int64_t projects_skipped;                                                          /* nothing had moved */
+    int64_t projects_busy; /* left to somebody else who syncs them now */
+    int64_t thumbnails, thumbnails_failed;
+    int64_t parts_lists, parts_failed, parts_invalid;
+    int64_t vanished;
+    int64_t objects_refused; /* upstream objects that could not be read */
+    int64_t failed_directories, failed_projects, failed_phases;
+};
+
+struct sync_run {
+    struct task_ctx *ctx;
+    struct db *db;
+    struct stage stage;
+    struct logikal *client;
+    struct lease lease; /* of the scope */
+    struct lease *held[HELD_MAX];
+    int64_t id; /* in sync_runs; 0 = none */
+    bool is_forced;
+    bool with_thumbnails, with_parts;
+    int64_t started_ms;
+    int64_t next_listing;
+    char levels[UPSTREAM_LEVELS + 1];
+    struct sync_counts counts;
+    bool has_rows;     /* directories, projects, phases and elevations are through; what follows are files */
+    struct buf errors; /* what went wrong, one line each; the first ones only */
+    int64_t error_count;
+    struct err fatal; /* what ends the run: the database, a lost lease */
+    int64_t current, total, shown_ms;
+    char doing[160];
+    int64_t since_last_clear; /* staged rows */
+};
+
+/* Opens the database, takes the lease of the scope and begins a run: 0; -ERR_CONFLICT when somebody else has the scope
+ * (the database stays open in run->db, to wait and look); else negative. The client comes with run_connect. */
+int run_open(struct sync_run *run, struct task_ctx *ctx, const char *scope, bool is_forced, struct err *err);
+/* Makes the client, and logs out what a process that died has left at the server. */
+int run_connect(struct sync_run *run, struct err *err);
+/* Logs out, ends the run in sync_runs with its result (NULL = none), releases the lease, closes everything. Any state
+ * is fine; may be called twice. */
+void run_close(struct sync_run *run, const char *state, const cJSON *result);
+
+/* Works until the client has no job left: 0, or what ended it. */
+int run_jobs(struct sync_run *run, struct err *err);
+/* From callbacks: keeps the first error and makes run_jobs end with it. Returns whether all is well (rc >= 0). */
+bool run_check(struct sync_run *run, int rc, const struct err *err);
+void run_note_error(struct sync_run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void run_progress(struct sync_run *run, int64_t current, int64_t total, const char *doing);
+
+/* The lease of a project while it is worked on: 0, -ERR_CONFLICT when another one has it, -ERR_DB. For the scope of
+ * that project itself nothing is taken. */
+int run_hold_project(struct sync_run *run, const char *guid, struct lease *lease, struct err *err);
+void run_let_project(struct sync_run *run, struct lease *lease);
+void run_project_scope(char out[LEASE_NAME_SIZE], const char *guid);
+
+int64_t run_duration_ms(const struct sync_run *run);
+
+#endif

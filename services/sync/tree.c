@@ -1,0 +1,280 @@
+/* Walking the directories: see tree.h. A directory's children are visited once its list is whole. */
+#include "services/sync/tree.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "services/logikal/objects.h"
+#include "services/store/sync_tree.h"
+#include "services/sync/listing.h"
+
+/* The children that a directory's list has shown so far. */
+struct children {
+    struct walk *walk;
+    char *identifier; /* of the directory; NULL = the root */
+    char *chain;
+    char **items;
+    size_t count, cap;
+};
+
+static void children_clear(struct children *c)
+{
+    for (size_t i = 0; i < c->count; i++) free(c->items[i]);
+    c->count = 0;
+}
+
+static void children_free(struct children *c)
+{
+    children_clear(c);
+    free(c->items);
+    free(c->identifier);
+    free(c->chain);
+    free(c);
+}
+
+static bool children_add(struct children *c, const char *identifier)
+{
+    if (c->count == c->cap) {
+        size_t cap = c->cap ? c->cap * 2 : 16;
+        char **items = realloc(c->items, cap * sizeof(*items));
+        if (!items) return false;
+        c->items = items;
+        c->cap = cap;
+    }
+    return (c->items[c->count] = strdup(identifier)) != NULL && ++c->count;
+}
+
+static int chain_level(const char *chain)
+{
+    int level = 1;
+    for (const char *p = chain; *p; p++) level += *p == CHAIN_SEPARATOR;
+    return level;
+}
+
+static bool is_excluded(const struct walk *w, const char *identifier)
+{
+    for (int i = 0; i < w->excluded_count; i++)
+        if (strcmp(w->excluded[i], identifier) == 0) return true;
+    return false;
+}
+
+static void show(struct walk *w)
+{
+    run_progress(w->run, w->listed, w->submitted, "listing directories and projects");
+}
+
+static int read_project(struct listing *l, const char *text, size_t len, struct err *err)
+{
+    struct walk *w = l->owner;
+    struct logikal_project p;
+    int rc = logikal_project_read(text, len, &p, err);
+    if (rc < 0) return rc;
+    bool is_match = !w->find || strcasecmp(p.id, w->find) == 0 || (p.name && strcmp(p.name, w->find) == 0);
+    if (is_match) {
+        const char *chain = l->job.place.chain, *last = strrchr(chain, CHAIN_SEPARATOR);
+        const struct stage_project row = {.directory = last ? last + 1 : chain,
+                                          .id = p.id,
+                                          .name = p.name,
+                                          .job_number = p.job_number,
+                                          .offer_number = p.offer_number,
+                                          .person_in_charge = p.person_in_charge,
+                                          .created_s = p.created_s,
+                                          .changed_s = p.changed_s,
+                                          .is_deleted = p.is_deleted,
+                                          .is_estimated = p.is_estimated};
+        rc = stage_add_project(&w->run->stage, l->number, &row, err);
+        if (w->find) {
+            w->is_found = true;
+            w->found_changed_s = p.changed_s;
+            snprintf(w->found_guid, sizeof(w->found_guid), "%s", p.id);
+        }
+    }
+    cJSON_Delete(p.json);
+    return rc;
+}
+
+static void on_projects(struct listing *l, const struct logikal_outcome *outcome)
+{
+    struct walk *w = l->owner;
+    struct err err = {0};
+    const char *chain = l->job.place.chain, *last = strrchr(chain, CHAIN_SEPARATOR);
+    w->listed++;
+    show(w);
+    if (outcome->code == ERR_CANCELLED) return;
+    if (outcome->code) {
+        w->is_whole = false;
+        w->run->counts.failed_directories++;
+        run_note_error(w->run, "projects of a directory could not be listed: %s", outcome->text);
+        return;
+    }
+    if (l->refused) w->is_whole = false;
+    if (w->is_found) logikal_drop_pending(w->run->client);
+    run_check(w->run, tree_mark_listed(w->run->db, 'p', last ? last + 1 : chain, &err), &err);
+}
+
+static void list_projects(struct walk *w, const char *chain)
+{
+    struct listing *l = listing_new(w->run, JOB_PROJECTS, chain, NULL, NULL);
+    if (!l) return;
+    l->read = read_project;
+    l->done = on_projects;
+    l->owner = w;
+    w->submitted++;
+    listing_submit(l);
+}
+
+static int read_directory(struct listing *l, const char *text, size_t len, struct err *err)
+{
+    struct children *c = l->owner;
+    struct logikal_directory d;
+    int rc = logikal_directory_read(text, len, &d, err);
+    if (rc < 0) return rc;
+    char *chain = chain_append(c->chain, d.path);
+    if (!chain || !children_add(c, d.path)) {
+        rc = err_set(err, ERR_NOMEM, "no memory");
+    } else {
+        const struct stage_directory row = {
+            .identifier = d.path, .name = d.name, .chain = chain, .parent = c->identifier, .level = chain_level(chain)};
+        rc = stage_add_directory(&c->walk->run->stage, l->number, &row, err);
+    }
+    free(chain);
+    cJSON_Delete(d.json);
+    return rc;
+}
+
+static void forget_children(struct listing *l)
+{
+    children_clear(l->owner);
+}
+
+static bool is_known(struct walk *w, const char *identifier)
+{
+    struct err err = {0};
+    const char *values[] = {identifier};
+    PGresult *r = db_query(
+        w->run->db, &err,
+        "SELECT FROM directories WHERE logikal_id = logikald_directory_key($1) AND deleted_at IS NULL", 1, values);
+    if (!run_check(w->run, r ? 0 : -ERR_DB, &err)) return true;
+    bool known = PQntuples(r) > 0;
+    PQclear(r);
+    return known;
+}
+
+static void list_directories(struct walk *w, const char *identifier, const char *parent_chain);
+
+static void visit_child(struct walk *w, const struct children *c, const char *identifier)
+{
+    char *chain = chain_append(c->chain, identifier);
+    if (!chain || is_excluded(w, identifier) || w->is_found) {
+        free(chain);
+        return;
+    }
+    bool has_projects =
+        w->projects == WALK_ALL_PROJECTS || (w->projects == WALK_PROJECTS_OF_NEW && !is_known(w, identifier));
+    if (has_projects) list_projects(w, chain);
+    list_directories(w, identifier, c->chain);
+    free(chain);
+}
+
+static void on_directories(struct listing *l, const struct logikal_outcome *outcome)
+{
+    struct children *c = l->owner;
+    struct walk *w = c->walk;
+    struct err err = {0};
+    w->listed++;
+    show(w);
+    if (outcome->code) {
+        w->is_whole = false;
+        if (outcome->code != ERR_CANCELLED) {
+            w->run->counts.failed_directories++;
+            run_note_error(w->run, "a directory could not be listed: %s", outcome->text);
+        }
+    } else {
+        if (l->refused) w->is_whole = false;
+        run_check(w->run, tree_mark_listed(w->run->db, 'd', c->identifier, &err), &err);
+        for (size_t i = 0; i < c->count; i++) visit_child(w, c, c->items[i]);
+    }
+    children_free(c);
+}
+
+static void list_directories(struct walk *w, const char *identifier, const char *parent_chain)
+{
+    struct children *c = calloc(1, sizeof(*c));
+    struct listing *l = NULL;
+    struct err err = {0};
+    if (c) {
+        c->walk = w;
+        c->identifier = identifier ? strdup(identifier) : NULL;
+        c->chain = identifier ? chain_append(parent_chain, identifier) : NULL;
+        l = listing_new(w->run, JOB_DIRECTORIES, c->chain, NULL, NULL);
+    }
+    if (!l || (identifier && (!c->identifier || !c->chain))) {
+        run_check(w->run, err_set(&err, ERR_NOMEM, "no memory"), &err);
+        if (c) children_free(c);
+        free(l);
+        return;
+    }
+    l->read = read_directory;
+    l->forget = forget_children;
+    l->done = on_directories;
+    l->owner = c;
+    w->submitted++;
+    listing_submit(l);
+}
+
+static int load_excluded(struct walk *w, struct err *err)
+{
+    PGresult *r =
+        db_query(w->run->db, err, "SELECT coalesce(upstream_path, logikal_id) FROM directories WHERE exclude_from_sync",
+                 0, NULL);
+    if (!r) return -ERR_DB;
+    w->excluded = calloc((size_t)PQntuples(r) + 1, sizeof(*w->excluded));
+    for (int i = 0; w->excluded && i < PQntuples(r); i++)
+        if ((w->excluded[w->excluded_count] = strdup(db_text(r, i, 0)))) w->excluded_count++;
+    PQclear(r);
+    return w->excluded ? 0 : err_set(err, ERR_NOMEM, "no memory");
+}
+
+int walk_finish(struct walk *w, int rc, struct err *err)
+{
+    for (int i = 0; i < w->excluded_count; i++) free(w->excluded[i]);
+    free(w->excluded);
+    w->excluded = NULL;
+    w->excluded_count = 0;
+    if (rc == 0) rc = stage_flush(&w->run->stage, STAGE_DIRECTORIES, err);
+    if (rc == 0) rc = stage_flush(&w->run->stage, STAGE_PROJECTS, err);
+    return rc;
+}
+
+static int start(struct walk *w, struct err *err)
+{
+    w->is_whole = true;
+    if (tree_forget_listed(w->run->db, err) < 0) return -ERR_DB;
+    return load_excluded(w, err);
+}
+
+int walk_tree(struct walk *w, struct err *err)
+{
+    if (start(w, err) < 0) return -(int)err->code;
+    list_directories(w, NULL, NULL);
+    return walk_finish(w, run_jobs(w->run, err), err);
+}
+
+int walk_known_directories(struct walk *w, struct err *err)
+{
+    if (start(w, err) < 0) return -(int)err->code;
+    PGresult *r = tree_directories(w->run->db, err);
+    if (!r) return walk_finish(w, -ERR_DB, NULL);
+    for (int i = 0; i < PQntuples(r); i++) list_projects(w, db_text(r, i, 1));
+    PQclear(r);
+    return walk_finish(w, run_jobs(w->run, err), err);
+}
+
+int walk_directory_begin(struct walk *w, const char *chain, struct err *err)
+{
+    if (start(w, err) < 0) return -(int)err->code;
+    list_projects(w, chain);
+    return 0;
+}
