@@ -71,6 +71,14 @@ void lease_release(struct db *db, struct lease *lease)
     lease->token = 0;
 }
 
+int lease_break(struct db *db, const char *name, const char *owner, struct err *err)
+{
+    const char *values[] = {name, owner};
+    int64_t rows =
+        db_exec(db, err, "UPDATE leases SET expires_at = '-infinity' WHERE name = $1 AND owner = $2", 2, values);
+    return rows < 0 ? -ERR_DB : rows > 0;
+}
+
 int lease_holder(struct db *db, const char *name, char out[LEASE_OWNER_SIZE], struct err *err)
 {
     const char *values[] = {name};

@@ -33,6 +33,9 @@ int lease_renew(struct db *db, struct lease *lease, struct err *err);
 int lease_check(struct db *db, const struct lease *lease, struct err *err);
 void lease_release(struct db *db, struct lease *lease); /* does nothing when it is not held */
 
+/* Ends the lease of an owner that is known to be dead: 1 when it was, 0 when it has changed hands, -ERR_DB. */
+int lease_break(struct db *db, const char *name, const char *owner, struct err *err);
+
 /* Who holds the name now: 1 and the owner (if out is not NULL), 0 when nobody does, or -ERR_DB. */
 int lease_holder(struct db *db, const char *name, char out[LEASE_OWNER_SIZE], struct err *err);
 

@@ -11,9 +11,11 @@ int sync_config_load(struct db *db, struct object_config out[OBJECT_TYPES_MAX], 
         db, err,
         "SELECT object_type, coalesce(depends_on, ''), sync_interval_minutes, staleness_threshold_minutes, priority,"
         "  batch_size, max_retry_attempts, retry_delay_minutes, is_sync_enabled, cascade_sync,"
-        "  coalesce(greatest(extract(epoch FROM now() - last_sync), 0)::bigint, -1),"
-        "  coalesce(greatest(extract(epoch FROM now() - last_attempt), 0)::bigint, -1),"
-        "  coalesce(greatest(ceil(extract(epoch FROM next_retry_at - now())), 0)::bigint, -1), retry_count,"
+        "  CASE WHEN last_sync IS NULL THEN -1 ELSE greatest(extract(epoch FROM now() - last_sync), 0)::bigint END,"
+        "  CASE WHEN last_attempt IS NULL THEN -1 ELSE greatest(extract(epoch FROM now() - last_attempt), 0)::bigint "
+        "END,"
+        "  CASE WHEN next_retry_at IS NULL THEN -1 ELSE greatest(ceil(extract(epoch FROM next_retry_at - now())), "
+        "0)::bigint END, retry_count,"
         "  coalesce(last_status = 'running', false)"
         " FROM object_sync_configs ORDER BY priority, id LIMIT 32",
         0, NULL);

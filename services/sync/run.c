@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <cjson/cJSON.h>
 
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "services/logikal/farewell.h"
 #include "services/store/sync_log.h"
+#include "services/sync/owner.h"
 
 #define ERRORS_KEPT 20
 #define SHOW_MS     500
@@ -68,11 +68,15 @@ static void on_learned(void *arg, enum logikal_level level, enum sideways what)
     run_check(run, upstream_remember(run->db, conf_str(run->ctx->conf, SET_LOGIKAL_URL), run->levels, &err), &err);
 }
 
-static void owner_text(const struct task_ctx *ctx, char out[LEASE_OWNER_SIZE])
+/* Takes a lease, at once also from a holder that is dead. */
+static int take_lease(struct sync_run *run, struct lease *lease, const char *scope, const char *owner, struct err *err)
 {
-    char host[64] = "";
-    gethostname(host, sizeof(host) - 1);
-    snprintf(out, LEASE_OWNER_SIZE, "%.40s pid %d task %.40s", host, (int)getpid(), ctx->id);
+    char holder[LEASE_OWNER_SIZE];
+    int rc = lease_acquire(run->db, lease, scope, owner, LEASE_TTL_MS, err);
+    if (rc != -ERR_CONFLICT || lease_holder(run->db, scope, holder, NULL) != 1 || !owner_is_dead(holder)) return rc;
+    log_info("%s was held by a process that died; taking over", scope);
+    if (lease_break(run->db, scope, holder, err) < 0) return -ERR_DB;
+    return lease_acquire(run->db, lease, scope, owner, LEASE_TTL_MS, err);
 }
 
 int run_open(struct sync_run *run, struct task_ctx *ctx, const char *scope, bool is_forced, struct err *err)
@@ -81,12 +85,12 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const char *scope, bool
     *run = (struct sync_run){.ctx = ctx, .is_forced = is_forced, .started_ms = mono_ms(), .next_listing = 1};
     run->with_thumbnails = conf_bool(ctx->conf, SET_SYNC_THUMBNAILS);
     run->with_parts = conf_bool(ctx->conf, SET_SYNC_PARTS);
-    owner_text(ctx, owner);
+    owner_self(owner, ctx->id);
     run->db = db_open_conf(ctx->conf, true, "logikald sync", err);
     if (!run->db) return -(int)err->code;
     /* What is lost with the server's crash is fetched again; the end of the run waits for the disk. */
     if (db_script(run->db, err, "SET synchronous_commit = off") < 0) return -ERR_DB;
-    int rc = lease_acquire(run->db, &run->lease, scope, owner, LEASE_TTL_MS, err);
+    int rc = take_lease(run, &run->lease, scope, owner, err);
     if (rc < 0) return rc;
     if (sync_run_abandon(run->db, scope, err) < 0) return -ERR_DB;
     run->id = sync_run_begin(run->db, scope, ctx, is_forced, err);
@@ -190,7 +194,7 @@ int run_hold_project(struct sync_run *run, const char *guid, struct lease *lease
     }
     for (int i = 0; i < HELD_MAX; i++) {
         if (run->held[i]) continue;
-        int rc = lease_acquire(run->db, lease, scope, run->lease.owner, LEASE_TTL_MS, err);
+        int rc = take_lease(run, lease, scope, run->lease.owner, err);
         if (rc == 0) run->held[i] = lease;
         return rc;
     }

@@ -17,7 +17,7 @@
 #include "services/store/upstream_server.h"
 
 #define TREE_SCOPE   "tree"
-#define LEASE_TTL_MS 60000
+#define LEASE_TTL_MS 30000
 #define HELD_MAX     64 /* leases of projects at once */
 
 struct sync_counts {
