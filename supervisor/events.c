@@ -126,7 +126,7 @@ static void run_next(struct supervisor *s)
     }
 }
 
-int events_open(struct supervisor *s, struct err *err)
+int events_command_open(struct supervisor *s, struct err *err)
 {
     s->events = calloc(1, sizeof *s->events);
     if (!s->events) return err_set(err, ERR_NOMEM, "no memory for events");
@@ -136,7 +136,7 @@ int events_open(struct supervisor *s, struct err *err)
     return s->events->timer ? 0 : err_set(err, ERR_NOMEM, "no memory for events");
 }
 
-void events_close(struct supervisor *s)
+void events_command_close(struct supervisor *s)
 {
     if (!s->events) return;
     if (s->events->pid) reap_abandon(s, s->events->pid);

@@ -5,8 +5,8 @@
 
 #include "supervisor/supervisor.h"
 
-int events_open(struct supervisor *s, struct err *err);
-void events_close(struct supervisor *s);
+int events_command_open(struct supervisor *s, struct err *err);
+void events_command_close(struct supervisor *s);
 
 /* event: "exit", "crash-loop", "recovered", "gate", "reload", "reload-refused", "memory". child: a name or NULL.
  * Does nothing when no command is configured. */

@@ -131,7 +131,7 @@ static int set_up(struct supervisor *s, struct err *err)
         log_info("listening on %s", s->listening);
     }
     rc = control_serve(s, err);
-    if (rc == 0) rc = events_open(s, err);
+    if (rc == 0) rc = events_command_open(s, err);
     if (rc == 0) rc = watch_open(s, err);
     return rc == 0 ? status_open(s, err) : rc;
 }
@@ -140,7 +140,7 @@ static void tear_down(struct supervisor *s)
 {
     struct child *c, *next;
     s->is_torn_down = true;
-    events_close(s);
+    events_command_close(s);
     guardian_dismiss(s);
     if (s->base && s->lock_fd >= 0) reap_all(s, ESCAPED_GRACE_MS);
     if (s->guardian_fd >= 0) close(s->guardian_fd);
