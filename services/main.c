@@ -24,7 +24,7 @@ static const struct role {
 static const struct role *role_find(const char *name)
 {
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
-        if (strcmp(roles[i].name, name) == 0 && roles[i].main) return &roles[i];
+        if (strcmp(roles[i].name, name) == 0) return &roles[i];
     return NULL;
 }
 

@@ -6,14 +6,14 @@
 
 struct conf;
 
-int web_main(struct conf *conf, int argc, char **argv) __attribute__((weak));     /* HTTP API and admin UI */
-int worker_main(struct conf *conf, int argc, char **argv) __attribute__((weak));  /* consumer and runners */
-int beat_main(struct conf *conf, int argc, char **argv) __attribute__((weak));    /* scheduler */
-int migrate_main(struct conf *conf, int argc, char **argv) __attribute__((weak)); /* database migrations, then exit */
-int queue_main(struct conf *conf, int argc, char **argv) __attribute__((weak));   /* queue list|peek|dead|retry|purge */
+int web_main(struct conf *conf, int argc, char **argv);     /* HTTP API and admin UI */
+int worker_main(struct conf *conf, int argc, char **argv);  /* consumer and runners */
+int beat_main(struct conf *conf, int argc, char **argv);    /* scheduler */
+int migrate_main(struct conf *conf, int argc, char **argv); /* database migrations, then exit */
+int queue_main(struct conf *conf, int argc, char **argv);   /* queue list|peek|dead|retry|purge */
 int task_main(struct conf *conf, int argc,
-              char **argv) __attribute__((weak)); /* runs one task here and now: task NAME [--args JSON] [--kwargs JSON] */
-int check_main(struct conf *conf, int argc, char **argv) __attribute__((weak)); /* pre-flight */
+              char **argv); /* runs one task here and now: task NAME [--args JSON] [--kwargs JSON] */
+int check_main(struct conf *conf, int argc, char **argv); /* pre-flight */
 
 /* Exit statuses of every role (sysexits.h numbers): 0 = stopped as asked, 78 = configuration, 69 = something it needs
  * is unavailable, 70 = internal error, 64 = usage. */

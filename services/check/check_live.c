@@ -1,0 +1,37 @@
+/* Whether the web process of this machine lives: GET /health on its port, with the second that a platform gives. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "services/check/check_internal.h"
+
+#define LIVE_TIMEOUT_S 3
+#define EXIT_DEAD      1
+
+int check_live(const struct conf *conf)
+{
+    static const char request[] = "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    const char *host = conf_str(conf, SET_HTTP_HOST);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)conf_int(conf, SET_HTTP_PORT))};
+    if (inet_pton(AF_INET, host, &address.sin_addr) != 1 || address.sin_addr.s_addr == htonl(INADDR_ANY))
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct timeval timeout = {.tv_sec = LIVE_TIMEOUT_S};
+    char answer[64] = "";
+    ssize_t n = -1;
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) == 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) == 0 &&
+        connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+        send(fd, request, sizeof request - 1, MSG_NOSIGNAL) == (ssize_t)sizeof request - 1)
+        n = recv(fd, answer, sizeof answer - 1, MSG_WAITALL);
+    if (fd >= 0) close(fd);
+    bool is_alive = n >= 12 && memcmp(answer, "HTTP/1.", 7) == 0 && memcmp(answer + 9, "200", 3) == 0;
+    printf("%s: port %lld %s\n", is_alive ? "ok" : "failed", (long long)conf_int(conf, SET_HTTP_PORT),
+           is_alive ? "answers"
+           : n > 0  ? "answers, but not 200"
+                    : "does not answer");
+    return is_alive ? 0 : EXIT_DEAD;
+}

@@ -1,0 +1,115 @@
+/* Redis as the pre-flight sees it: reachable, encrypted, new enough, and not set to throw tasks away. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <event2/event.h>
+
+#include "conf/clock.h"
+#include "ipc/redis.h"
+#include "services/check/check_internal.h"
+
+struct probe {
+    struct event_base *base;
+    struct redis *redis;
+    const struct redis_url *url;
+    struct check_line *line;
+    int64_t start_ms;
+    char why[256];
+};
+
+/* The value of "name:" in INFO's text, cut to size; "" when it is not there. */
+static void info_field(const char *info, const char *name, char *out, size_t size)
+{
+    char key[64];
+    out[0] = 0;
+    snprintf(key, sizeof key, "\n%s:", name);
+    const char *at = strstr(info, key);
+    if (!at) return;
+    at += strlen(key);
+    snprintf(out, size, "%.*s", (int)strcspn(at, "\r\n"), at);
+}
+
+static void say_info(struct probe *p, const char *info)
+{
+    char valkey[32], version[32], policy[48], maxmemory[32], role[16];
+    info_field(info, "valkey_version", valkey, sizeof valkey);
+    info_field(info, "redis_version", version, sizeof version);
+    info_field(info, "maxmemory_policy", policy, sizeof policy);
+    info_field(info, "maxmemory", maxmemory, sizeof maxmemory);
+    info_field(info, "role", role, sizeof role);
+    const char *kind = valkey[0] ? "Valkey" : "Redis", *number = valkey[0] ? valkey : version;
+    long long took = (long long)(mono_ms() - p->start_ms);
+    const char *tls = p->url->transport == REDIS_TLS    ? "TLS"
+                      : p->url->transport == REDIS_UNIX ? "unix socket"
+                                                        : "no TLS";
+    if (strcmp(role, "slave") == 0)
+        check_say(p->line, CHECK_FAILED, "%s %s is a read-only replica: REDIS_URL must name the primary", kind, number);
+    else if (version[0] && strtol(version, NULL, 10) < 6)
+        check_say(p->line, CHECK_FAILED, "%s %s is too old: 6.2 or later is needed", kind, number);
+    else if (policy[0] && strcmp(policy, "noeviction") != 0 && strcmp(maxmemory, "0") != 0)
+        check_say(p->line, CHECK_WARNING,
+                  "%s %s, %s: maxmemory-policy %s may throw queued tasks away when memory runs out: set noeviction",
+                  kind, number, tls, policy);
+    else
+        check_say(p->line, CHECK_OK, "%s %s, %s, eviction %s, answered in %lld ms", kind, number, tls,
+                  policy[0] ? policy : "unknown", took);
+}
+
+static void on_info(void *arg, const struct redis_answer *answer)
+{
+    struct probe *p = arg;
+    if (answer->fault == REDIS_FINE && answer->reply && answer->reply->str)
+        say_info(p, answer->reply->str);
+    else
+        check_say(p->line, CHECK_FAILED, "INFO was refused: %s", answer->text);
+    event_base_loopbreak(p->base);
+}
+
+static void on_state(void *arg, bool is_up, const char *why)
+{
+    struct probe *p = arg;
+    if (!is_up) {
+        snprintf(p->why, sizeof p->why, "%s", why);
+        event_base_loopbreak(p->base);
+    } else if (redis_call(p->redis, on_info, p, "INFO", NULL) != 0) {
+        event_base_loopbreak(p->base);
+    }
+}
+
+static void probe_run(struct probe *p)
+{
+    struct err err = {0};
+    char where[300];
+    check_say(p->line, CHECK_FAILED, "%s did not answer within %d s", redis_url_shown(p->url, where, sizeof where),
+              CHECK_TIMEOUT_S);
+    p->redis = redis_new(p->base, p->url, "logikald-check", &err);
+    if (!p->redis) {
+        check_say(p->line, CHECK_FAILED, "%s", err.text);
+        return;
+    }
+    redis_on_state(p->redis, on_state, p);
+    redis_start(p->redis);
+    event_base_loopexit(p->base, &(struct timeval){.tv_sec = CHECK_TIMEOUT_S});
+    event_base_dispatch(p->base);
+    if (p->why[0]) check_say(p->line, CHECK_FAILED, "%s: %s", where, p->why);
+    redis_on_state(p->redis, NULL, NULL);
+    redis_free(p->redis);
+    event_base_loop(p->base, EVLOOP_NONBLOCK);
+}
+
+void check_redis(const struct conf *conf, struct check_line *line)
+{
+    struct err err = {0};
+    struct redis_url url;
+    int rc = redis_url_from_conf(conf, &url, &err);
+    if (rc == -ERR_NOT_FOUND) {
+        check_say(line, CHECK_SKIPPED, "not configured: web serves, and manual syncs run without it");
+        return;
+    }
+    struct probe probe = {.url = &url, .line = line, .start_ms = mono_ms(), .base = rc == 0 ? event_base_new() : NULL};
+    if (probe.base)
+        probe_run(&probe);
+    else
+        check_say(line, CHECK_FAILED, "%s", rc == 0 ? "no event loop" : err.text);
+    if (probe.base) event_base_free(probe.base);
+}
