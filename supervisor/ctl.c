@@ -68,7 +68,7 @@ static cJSON *ask_well(const char *run_dir, const char *command, int argc, char 
 int ctl_status(const char *run_dir, struct snapshot *out, cJSON **json, struct err *err)
 {
     cJSON *answer = ctl_ask(run_dir, "status", 0, NULL, err);
-    if (!answer) return -(int)err->code;
+    if (!answer) return -(int)ERR_SYSTEM;
     int rc = snapshot_from_json(cJSON_GetObjectItemCaseSensitive(answer, "status"), out, err);
     if (json)
         *json = answer;

@@ -1,0 +1,297 @@
+/* The end of processes: every orphan is reaped, no stop leaves anybody behind, whatever state a child is in and however
+ * the supervisor itself goes. */
+#include "tests/support/supervised.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "conf/clock.h"
+
+static struct supervised s;
+
+/* One program that plays a part, beside web when roles says so. */
+static void start(const char *part, const char *more, char *const env[])
+{
+    char config[1200];
+    snprintf(config, sizeof config, "programs = ({ name = \"p\"; command = [\"%s\", \"--play\", %s]; %s });",
+             supervised_program(), part, more);
+    supervised_prepare(&s, config);
+    supervised_start(&s, env);
+    WAIT_UNTIL(supervised_is(&s, "p", "ready") && process_logged(&s.process, "plays"), 10000);
+}
+
+static int zombies_of(pid_t parent)
+{
+    char command[200], *output;
+    snprintf(command, sizeof command, "ps -o stat= --ppid %d | grep -c Z || true", (int)parent);
+    char *argv[] = {"sh", "-c", command, NULL};
+    process_run(argv, NULL, &output);
+    int count = atoi(output);
+    free(output);
+    return count;
+}
+
+static void test_ten_thousand_orphans_are_reaped_and_own_statuses_are_kept(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=p,web", NULL};
+    (void)state;
+    char config[700];
+    snprintf(config, sizeof config,
+             "programs = ({ name = \"p\"; command = [\"%s\", \"--play\", \"orphans\", \"10000\"]; });",
+             supervised_program());
+    supervised_prepare(&s, config);
+    supervised_start(&s, env);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 10000);
+    int64_t deadline = support_deadline(40000);
+    for (int restarts = 0; !process_logged(&s.process, "made 10000 orphans");) { /* own children end meanwhile, too */
+        if (support_late(deadline)) fail_msg("the orphans take too long");
+        int pid = supervised_pid(&s, "web.0");
+        if (pid) kill(pid, SIGKILL);
+        WAIT_UNTIL(supervised_pid(&s, "web.0") != pid, 5000);
+        const struct snapshot_child *web = supervised_child(&s, "web.0");
+        assert_non_null(web);
+        if (pid && web->restarts > restarts) assert_string_equal(web->last_exit, "killed by SIGKILL");
+        restarts = (int)web->restarts;
+        poll(NULL, 0, 200);
+    }
+    WAIT_UNTIL(supervised_child(&s, "p") && s.status.orphans_reaped >= 10000, 10000);
+    assert_int_equal(s.status.orphans_reaped, 10000);
+    assert_int_equal(zombies_of(s.process.pid), 0);
+    supervised_stop(&s);
+}
+
+static void test_stop_ends_grandchildren_that_ignore_term_and_escapees(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=p", NULL};
+    (void)state;
+    start("\"escape\"", "", env);
+    WAIT_UNTIL(supervised_left(&s) >= 4, 5000);
+    int64_t begin = mono_ms();
+    supervised_stop(&s); /* nothing is left: checked there */
+    assert_true(mono_ms() - begin < 9000);
+}
+
+static void test_ctl_stop_ends_the_whole_group_before_it_says_down(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=web", NULL};
+    (void)state;
+    supervised_prepare(&s, " ");
+    supervised_let(&s, "web", "child");
+    supervised_start(&s, env);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
+    WAIT_UNTIL(supervised_left(&s) == 3, 5000); /* web, what it left, and the guardian */
+    assert_int_equal(supervised_ctl(&s, NULL, "stop", "web", NULL), 0);
+    assert_true(supervised_is(&s, "web.0", "down"));
+    WAIT_UNTIL(supervised_left(&s) == 1, 2000);
+    supervised_stop(&s);
+}
+
+static void test_crash_takes_the_rest_of_the_group_along(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=web", NULL};
+    (void)state;
+    supervised_prepare(&s, " ");
+    supervised_let(&s, "web", "child");
+    supervised_start(&s, env);
+    WAIT_UNTIL(supervised_left(&s) == 3, 5000);
+    supervised_let(&s, "web", "ready");
+    kill(supervised_pid(&s, "web.0"), SIGSEGV);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && supervised_left(&s) == 2, 5000);
+    supervised_stop(&s);
+}
+
+static void test_kill_9_of_the_supervisor_leaves_nothing(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=p,web", NULL};
+    (void)state;
+    start("\"escape\"", "", env);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && supervised_left(&s) >= 6, 5000);
+    process_signal(&s.process, SIGKILL);
+    process_wait(&s.process, 2000);
+    WAIT_UNTIL(supervised_left(&s) == 0, 3000);
+
+    supervised_start(&s, env); /* and what it left in the run directory does not block the next one */
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
+    supervised_stop(&s);
+}
+
+static void test_killed_guardian_is_made_anew_and_still_guards(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=p", NULL}, command[128], *output;
+    (void)state;
+    start("\"escape\"", "", env);
+    snprintf(command, sizeof command, "pgrep -P %d logikald-guard", (int)s.process.pid);
+    char *argv[] = {"sh", "-c", command, NULL};
+    assert_int_equal(process_run(argv, NULL, &output), 0);
+    kill(atoi(output), SIGKILL);
+    free(output);
+    WAIT_UNTIL(process_logged(&s.process, "the guardian has ended"), 3000);
+    process_signal(&s.process, SIGKILL);
+    process_wait(&s.process, 2000);
+    WAIT_UNTIL(supervised_left(&s) == 0, 3000);
+}
+
+static void test_second_supervisor_is_refused_with_the_first_ones_pid(void **state)
+{
+    char program[300], run[320], *output, expected[64];
+    (void)state;
+    start("\"rest\"", "", (char *[]){"LOGIKALD_ROLES=p", NULL});
+    snprintf(program, sizeof program, "%s/bin/logikald", s.dir);
+    snprintf(run, sizeof run, "LOGIKALD_RUN_DIR=%s", s.run_dir);
+    char *argv[] = {program, NULL}, *env[] = {run, "PORT=0", NULL};
+    int status = process_run(argv, env, &output);
+    snprintf(expected, sizeof expected, "pid %d holds it", (int)s.process.pid);
+    if (status != 69 || !strstr(output, expected)) fail_msg("%d: %s", status, output);
+    free(output);
+    assert_true(supervised_is(&s, "p", "ready"));
+    supervised_stop(&s);
+}
+
+static void test_run_directory_of_another_is_refused(void **state)
+{
+    char program[300], run[320], dir[300], *output;
+    char *env[] = {run, "PORT=0", NULL};
+    (void)state;
+    supervised_prepare(&s, " ");
+    snprintf(dir, sizeof dir, "%s/foreign", s.dir);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    bool is_root = geteuid() == 0;
+    if (is_root) assert_int_equal(chown(dir, 65534, 65534), 0);
+    snprintf(run, sizeof run, "LOGIKALD_RUN_DIR=%s", is_root ? dir : "/etc");
+    snprintf(program, sizeof program, "%s/bin/logikald", s.dir);
+    char *argv[] = {program, NULL};
+    int status = process_run(argv, env, &output);
+    if (status != 78 || !strstr(output, "belongs to user")) fail_msg("%d: %s", status, output);
+    free(output);
+}
+
+static void test_child_that_ignores_term_is_killed_at_its_deadline(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=p", "STOP_TIMEOUT_SECONDS=1", NULL};
+    (void)state;
+    start("\"deaf\"", "", env);
+    int64_t begin = mono_ms();
+    supervised_stop(&s);
+    assert_in_range(mono_ms() - begin, 900, 4000);
+    assert_true(process_logged(&s.process, "did not stop in time, killed by SIGKILL"));
+}
+
+static void test_second_term_hurries(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=p", "STOP_TIMEOUT_SECONDS=60", NULL};
+    (void)state;
+    start("\"deaf\"", "", env);
+    int64_t begin = mono_ms();
+    process_signal(&s.process, SIGTERM);
+    WAIT_UNTIL(process_logged(&s.process, "stopping (SIGTERM)"), 2000);
+    process_signal(&s.process, SIGINT);
+    assert_int_equal(process_wait(&s.process, 5000), 0);
+    assert_true(mono_ms() - begin < 5000);
+    assert_int_equal(supervised_left(&s), 0);
+}
+
+/* Brings a child into a state, then TERM: the supervisor ends with status 0 in time, and nothing is left. */
+static void test_term_in_every_state(void **state)
+{
+    static const struct {
+        const char *act, *state;
+        const char *env;
+    } rows[] = {
+        {"silent", "starting", "LOG_LEVEL=info"},
+        {"ready", "ready", "LOG_LEVEL=info"},
+        {"exit 1", "backoff", "RESTART_BACKOFF_BASE_MS=30000"},
+        {"exit 1", "crash-loop", "CRASH_LOOP_COUNT=2"},
+        {"hang", "dumping", "WATCHDOG_SECONDS=1"},
+        {"deaf", "stopping", "STOP_TIMEOUT_SECONDS=2"},
+        {"deaf", "killing", "STOP_TIMEOUT_SECONDS=1"},
+        {"child", "lingering", "LOG_LEVEL=info"},
+        {"ready", "down", "LOG_LEVEL=info"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *env[] = {"LOGIKALD_ROLES=web", "RESTART_BACKOFF_CAP_MS=30000", (char *)rows[i].env, NULL};
+        const char *want = rows[i].state;
+        supervised_prepare(&s, " ");
+        supervised_let(&s, "web", rows[i].act);
+        supervised_start(&s, env);
+        bool is_stop = strcmp(want, "stopping") == 0 || strcmp(want, "killing") == 0 ||
+                       strcmp(want, "lingering") == 0 || strcmp(want, "down") == 0;
+        if (is_stop) {
+            WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
+            supervised_ctl(&s, NULL, "stop", "--no-wait", "web", NULL);
+        }
+        if (strcmp(want, "killing") == 0 || strcmp(want, "dumping") == 0)
+            poll(NULL, 0, 900); /* these pass quickly: TERM comes about when they begin */
+        else
+            WAIT_UNTIL(supervised_is(&s, "web.0", want), 5000);
+        int64_t begin = mono_ms();
+        supervised_stop(&s);
+        if (mono_ms() - begin > 7500) fail_msg("TERM in state %s took %lld ms", want, (long long)(mono_ms() - begin));
+    }
+}
+
+static void test_a_thousand_crashes_leave_memory_flat(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=p,web", "RESTART_BACKOFF_BASE_MS=1", "RESTART_BACKOFF_CAP_MS=1",
+                   "LOG_LEVEL=error",      "CRASH_LOOP_COUNT=100",      NULL};
+    (void)state;
+    char config[600];
+    snprintf(config, sizeof config,
+             "programs = ({ name = \"p\"; command = [\"true\"]; }, { name = \"q\"; command = [\"false\"]; });");
+    supervised_prepare(&s, config);
+    env[0] = "LOGIKALD_ROLES=p,q";
+    supervised_start(&s, env);
+    WAIT_UNTIL(supervised_child(&s, "p") && supervised_child(&s, "p")->restarts > 100, 60000);
+    char path[64], text[4096];
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)s.process.pid);
+    long size[2], resident[2];
+    for (int round = 0; round < 2; round++) {
+        FILE *f = fopen(path, "r");
+        assert_non_null(f);
+        assert_non_null(fgets(text, sizeof text, f));
+        assert_int_equal(sscanf(text, "%ld %ld", &size[round], &resident[round]), 2);
+        fclose(f);
+        if (round == 0)
+            WAIT_UNTIL(supervised_child(&s, "p")->restarts + supervised_child(&s, "q")->restarts >= 1000, 100000);
+    }
+    long grown_kb = (resident[1] - resident[0]) * (sysconf(_SC_PAGESIZE) / 1024);
+    bool is_asan = strstr(support_program("logikald"), "asan") != NULL; /* its quarantine keeps what was freed */
+    if (grown_kb > (is_asan ? 60000 : 300)) fail_msg("the crashes cost %ld kB", grown_kb);
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)s.process.pid);
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    char command[128], *output;
+    snprintf(command, sizeof command, "ls %s | wc -l", path);
+    char *argv[] = {"sh", "-c", command, NULL};
+    process_run(argv, NULL, &output);
+    assert_true(atoi(output) < 40); /* no descriptor is kept of those that ended */
+    free(output);
+    supervised_stop(&s);
+}
+
+int main(int argc, char **argv)
+{
+    supervised_act(argc, argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ten_thousand_orphans_are_reaped_and_own_statuses_are_kept),
+        cmocka_unit_test(test_stop_ends_grandchildren_that_ignore_term_and_escapees),
+        cmocka_unit_test(test_ctl_stop_ends_the_whole_group_before_it_says_down),
+        cmocka_unit_test(test_crash_takes_the_rest_of_the_group_along),
+        cmocka_unit_test(test_kill_9_of_the_supervisor_leaves_nothing),
+        cmocka_unit_test(test_killed_guardian_is_made_anew_and_still_guards),
+        cmocka_unit_test(test_second_supervisor_is_refused_with_the_first_ones_pid),
+        cmocka_unit_test(test_run_directory_of_another_is_refused),
+        cmocka_unit_test(test_child_that_ignores_term_is_killed_at_its_deadline),
+        cmocka_unit_test(test_second_term_hurries),
+        cmocka_unit_test(test_term_in_every_state),
+        cmocka_unit_test(test_a_thousand_crashes_leave_memory_flat),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

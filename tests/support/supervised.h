@@ -1,0 +1,44 @@
+/* A supervisor under test with roles of the test's own: logikald is linked into a scratch directory beside a
+ * logikald-roles that is the test program itself, which then plays web, worker, beat or migrate as a file tells it to
+ * (supervised_act). The supervisor cannot tell the difference. */
+#ifndef LOGIKALD_TESTS_SUPPORT_SUPERVISED_H
+#define LOGIKALD_TESTS_SUPPORT_SUPERVISED_H
+
+#include "ipc/snapshot.h"
+#include "tests/support/support.h"
+
+struct supervised {
+    struct process process;
+    char dir[256];     /* bin/, run/, act.ROLE */
+    char run_dir[280]; /* of its control socket */
+    char config[280];  /* its configuration file */
+    int port;          /* on which web listens */
+    struct snapshot status;
+};
+
+/* config: the file's text. env: NAME=value entries besides the usual ones for a test (short times); may be NULL. */
+void supervised_prepare(struct supervised *s, const char *config);
+void supervised_start(struct supervised *s, char *const env[]);
+void supervised_config(struct supervised *s, const char *config); /* writes the file anew */
+/* TERM; fails the test unless it ends with status 0 and leaves nothing behind. */
+void supervised_stop(struct supervised *s);
+
+/* How a role behaves from its next start on: "ready" (default), "silent" (never ready), "hang" (stops pinging), "deaf"
+ * (ignores TERM), "exit N", "crash" (SIGSEGV), "grow MB", "slow MS" (ready late), "child" (leaves a grandchild that
+ * ignores TERM). */
+void supervised_let(struct supervised *s, const char *role, const char *act);
+/* For main(): plays a role, or a program's part ("--play PART ..."), and never returns when it has to. */
+void supervised_act(int argc, char **argv);
+
+/* The child of this name that is not draining, from a fresh status; NULL when there is none. */
+const struct snapshot_child *supervised_child(struct supervised *s, const char *name);
+bool supervised_is(struct supervised *s, const char *name, const char *state);
+int supervised_pid(struct supervised *s, const char *name);   /* 0 = none */
+int supervised_count(struct supervised *s, const char *name); /* children of this name, draining ones too */
+int supervised_ctl(struct supervised *s, char **output, const char *command, ...) __attribute__((sentinel));
+int supervised_left(struct supervised *s); /* live processes that carry the supervisor's id or stand in its directory */
+
+/* libconfig text of a program that plays a part: word is "silent", "orphans 100" ... */
+const char *supervised_program(void); /* path of the test program, for command = [...] */
+
+#endif
