@@ -3,6 +3,9 @@
 
 CC        ?= gcc
 VARIANT   ?= release
+ifeq ($(VARIANT),fuzz)
+CC        := clang
+endif
 VERSION   := 0.1.0
 ROOT      := $(if $(filter release,$(VARIANT)),build,build/$(VARIANT))
 OBJ       := $(ROOT)/obj
@@ -15,9 +18,11 @@ WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-protot
 CPPFLAGS  += -D_GNU_SOURCE -I. -DLOGIKALD_VERSION='"$(VERSION)"' $(shell pkg-config --cflags-only-I $(PKGS) 2>/dev/null)
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+CFLAGS_fuzz     := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 CFLAGS_coverage := -O0 -g --coverage
 LDFLAGS_release := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 LDFLAGS_asan    := -fsanitize=address,undefined -Wl,--as-needed
+LDFLAGS_fuzz    := -fsanitize=fuzzer,address,undefined -Wl,-z,muldefs -Wl,--as-needed
 LDFLAGS_coverage := --coverage
 CFLAGS    += -std=c11 $(WARN) $(CFLAGS_$(VARIANT)) -MMD -MP
 LDFLAGS   += $(LDFLAGS_$(VARIANT))
@@ -50,6 +55,7 @@ TESTS_INTEGRATION := $(patsubst tests/integration/%.c,$(ROOT)/tests/%,$(wildcard
 
 .DEFAULT_GOAL := all
 .PHONY: container-test all programs run test setup clean clean-data format format-check lint check-arrows bench bench-memory chaos \
+        fuzz fuzz-short fuzz-programs \
         help tests
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory -r
@@ -91,6 +97,27 @@ $(ROOT)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ_TEST)
 $(ROOT)/tests/%: $(OBJ)/tests/integration/%.o $(OBJ_TEST)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+# Fuzz targets (VARIANT=fuzz only) link what they need from one archive; their own functions come before those of the
+# same name in it.
+FUZZ := $(patsubst tests/fuzz/%.c,$(ROOT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(ROOT)/product.a: $(sort $(OBJ_ROLES) $(OBJ_LIGHT))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(ROOT)/fuzz/%: $(OBJ)/tests/fuzz/%.o $(ROOT)/product.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+fuzz-programs: $(FUZZ)
+
+fuzz:                           ## fuzz every parser for a while; FUZZ_SECONDS=600, FUZZ_NAMES="conf jwt"
+	$(Q)scripts/setup test
+	$(Q)$(MAKE) -j$$(nproc) VARIANT=fuzz fuzz-programs
+	$(Q)tests/fuzz/run long $${FUZZ_SECONDS:-600} $(FUZZ_NAMES)
+
+fuzz-short:                     ## a short run of the fuzz targets, the same every time
+	$(Q)scripts/setup test
+	$(Q)$(MAKE) -j$$(nproc) VARIANT=fuzz fuzz-programs
+	$(Q)tests/fuzz/run short $(FUZZ_NAMES)
 
 # The whole system under faults: make chaos CHAOS="--seconds 600 --seed 1".
 $(ROOT)/chaos: $(call objs,$(wildcard tests/chaos/*.c)) $(OBJ_TEST)

@@ -132,16 +132,14 @@ const char *conf_source_name(enum conf_source source)
 static void mask_url(const char *url, char *out, size_t size)
 {
     const char *authority = strstr(url, "://") + 3;
-    const char *at = strrchr(authority, '@');
-    if (!at) {
-        const char *word = strstr(authority, "password=");
-        snprintf(out, size, "%.*s%s", word ? (int)(word - url) + 9 : (int)strlen(url), url, word ? "***" : "");
-        return;
+    const char *at = strrchr(authority, '@'), *rest = url, *word = strstr(authority, "password=");
+    size_t user_len = strcspn(authority, ":@"), used = 0;
+    if (at && (!word || word > authority + user_len)) { /* else the @ belongs to the password in the query */
+        snprintf(out, size, "%.*s:***@", (int)(authority - url) + (int)user_len, url);
+        used = strlen(out);
+        rest = at + 1;
+        word = strstr(rest, "password=");
     }
-    size_t user_len = strcspn(authority, ":@");
-    snprintf(out, size, "%.*s:***@", (int)(authority - url) + (int)user_len, url);
-    size_t used = strlen(out);
-    const char *rest = at + 1, *word = strstr(rest, "password=");
     snprintf(out + used, size - used, "%.*s%s", word ? (int)(word - rest) + 9 : (int)strlen(rest), rest,
              word ? "***" : "");
 }
@@ -149,7 +147,8 @@ static void mask_url(const char *url, char *out, size_t size)
 const char *conf_shown(const struct conf *conf, enum setting_id id, char *out, size_t size)
 {
     const char *value = conf->value[id];
-    if (strstr(value, "://"))
+    bool may_be_url = !settings[id].is_secret || id == SET_DATABASE_URL || id == SET_REDIS_URL;
+    if (may_be_url && strstr(value, "://"))
         mask_url(value, out, size);
     else
         snprintf(out, size, "%s", settings[id].is_secret && value[0] ? "***" : value);

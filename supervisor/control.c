@@ -67,7 +67,8 @@ void control_answer(struct control_peer *p, bool is_ok, cJSON *answer)
     cJSON_Delete(json);
 }
 
-static void answer_words(struct control_peer *p, bool is_ok, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void answer_words(struct control_peer *p, bool is_ok, const char *fmt,
+                                                               va_list ap)
 {
     char text[1024];
     vsnprintf(text, sizeof text, fmt, ap);

@@ -167,12 +167,14 @@ static void test_secrets_are_masked_when_shown(void **state)
         {"postgresql://h/d?user=u&password=hunter2", "postgresql://h/d?user=u&password=***"},
         {"postgresql://h/d", "postgresql://h/d"},
         {"postgresql://:hunter2@h/d", "postgresql://:***@h/d"},
+        {"postgresql://h/d?password=hunt@er2", "postgresql://h/d?password=***"},
+        {"postgresql://u:password=x@h/d?password=hunter2", "postgresql://u:***@h/d?password=***"},
     };
     char out[256];
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct err err = {0};
         setenv("DATABASE_URL", table[i].value, 1);
-        setenv("SECRET_KEY", "hunter2", 1);
+        setenv("SECRET_KEY", i % 2 ? "hunter2" : "like://a.url", 1);
         struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
         assert_non_null(conf);
         assert_string_equal(conf_shown(conf, SET_DATABASE_URL, out, sizeof out), table[i].shown);
