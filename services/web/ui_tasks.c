@@ -8,6 +8,7 @@
 #include "services/web/ui_page.h"
 
 #define SHOWN       200
+#define DEAD_SHOWN  50
 #define QUEUES_MAX  8
 #define RUNNING_MAX 40
 
@@ -62,6 +63,9 @@ static void prepare(struct ui_page *p)
         cJSON_Delete(part);
     }
     cJSON_AddItemToObject(data, "waiting", waiting);
+    const cJSON *dead = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(data, "queues"), "dead");
+    cJSON_AddBoolToObject(data, "more_dead", cJSON_IsNumber(dead) && dead->valuedouble > DEAD_SHOWN);
+    cJSON_AddNumberToObject(data, "dead_shown", DEAD_SHOWN);
     for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
         cJSON *list = cJSON_GetObjectItemCaseSensitive(data, lists[i]);
         if (!list) continue;
@@ -80,7 +84,7 @@ void web_ui_tasks(struct req *r)
     ui_page_stats(p, "queues");
     ui_page_list(p, "running", QUEUE_UNACKED, NULL, RUNNING_MAX);
     ui_page_list(p, "scheduled", QUEUE_SCHEDULED, NULL, SHOWN);
-    ui_page_list(p, "dead", QUEUE_DEAD, NULL, SHOWN);
+    ui_page_list(p, "dead", QUEUE_DEAD, NULL, DEAD_SHOWN);
     char *names = req_strdup(r, conf_str(r->web->conf, SET_WORKER_QUEUES)), *rest = NULL;
     int n = 0;
     for (char *name = strtok_r(names, ", ", &rest); name && n < QUEUES_MAX; name = strtok_r(NULL, ", ", &rest))

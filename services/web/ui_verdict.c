@@ -115,8 +115,8 @@ static void judge_queues(struct verdict_sum *v, const cJSON *queues, bool is_on)
             "Start one: on the System page, or as a component of its own (logikald worker).",
             is_on ? "No worker is there: nothing is synced" : "%.0f tasks wait and no worker is there", waiting);
     if (number_of(queues, "dead") > 0)
-        add(v, TONE_WARN, "The Tasks page shows why, and can try them again.", "%.0f dead letters",
-            number_of(queues, "dead"));
+        add(v, TONE_WARN, "The Tasks page shows why, and can try them again.", "%.0f dead letter%s",
+            number_of(queues, "dead"), number_of(queues, "dead") == 1 ? "" : "s");
 }
 
 static void judge_freshness(struct verdict_sum *v, const cJSON *intervals, bool is_on)
@@ -152,11 +152,12 @@ cJSON *ui_verdict(const cJSON *data)
     judge_queues(&v, get(data, "queues"), is_on);
     judge_freshness(&v, get(data, "intervals"), is_on);
     if (number_of(counts, "projects_failing") > 0)
-        add(&v, TONE_WARN, "Their pages say why.", "%.0f projects could not be synced completely",
-            number_of(counts, "projects_failing"));
+        add(&v, TONE_WARN, "Their pages say why.", "%.0f project%s could not be synced completely",
+            number_of(counts, "projects_failing"), number_of(counts, "projects_failing") == 1 ? "" : "s");
     if (number_of(counts, "unparsed") > 0)
         add(&v, TONE_WARN, "Their pages say why; parsing can be started again there.",
-            "%.0f parts lists could not be read", number_of(counts, "unparsed"));
+            "%.0f parts list%s could not be read", number_of(counts, "unparsed"),
+            number_of(counts, "unparsed") == 1 ? "" : "s");
     cJSON_AddStringToObject(out, "tone", tone_names[v.worst]);
     cJSON_AddStringToObject(out, "text",
                             v.worst == TONE_OK     ? "All is well"

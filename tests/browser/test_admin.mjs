@@ -1,0 +1,78 @@
+// Logs, clients, system.
+import { test, check, equal, until, sql } from './checks.mjs';
+import { url } from './browser.mjs';
+
+test('logs: are filtered and exported', async ({ page: open, pages }) => {
+  await until('syncs were logged', async () => Number(await sql('SELECT count(*) FROM sync_logs')) > 2, 30000);
+  await sql(`INSERT INTO sync_logs (sync_type, status, message, error_details, started_at)
+             VALUES ('browser_test', 'failed', '=1+1', 'a "quoted" <error>', now())`);
+  const page = await open(pages, '/ui/sync-logs');
+  await page.getByLabel('Type').selectOption('browser_test');
+  await page.waitForURL(/type=browser_test/);
+  equal(await page.locator('#logs tbody tr').count(), 1, 'lines of the filter');
+  await page.locator('#logs summary').click();
+  await page.getByText('a "quoted" <error>').waitFor();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'CSV' }).click()]);
+  equal(download.suggestedFilename(), 'sync-logs.csv', 'the file');
+  const { readFile } = await import('node:fs/promises');
+  const csv = await readFile(await download.path(), 'utf8');
+  const lines = csv.trim().split('\r\n');
+  equal(lines.length, 2, 'lines of the export');
+  check(lines[1].includes('"\'=1+1"'), `a formula is not defused: ${lines[1]}`);
+  check(lines[1].includes('"a ""quoted"" <error>"'), `quotes are not doubled: ${lines[1]}`);
+  const json = await page.request.get('/ui/sync-logs/export?format=json&type=browser_test');
+  equal((await json.json())[0].message, '=1+1', 'the message in JSON');
+  await sql("DELETE FROM sync_logs WHERE sync_type = 'browser_test'");
+});
+
+test('clients: a secret is shown once and opens the API; deactivating closes it', async ({ page: open, pages }) => {
+  const page = await open(pages, '/ui/clients');
+  await page.getByRole('button', { name: 'Add a client' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Add a client' });
+  await dialog.getByLabel('Name').fill('Browser test');
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+  const shown = page.getByRole('dialog', { name: 'The secret, shown this once' });
+  await shown.waitFor();
+  const client_id = await shown.locator('#secret-id').innerText();
+  const client_secret = await shown.locator('#secret-text').innerText();
+  await shown.getByRole('button', { name: 'I have it' }).click();
+  check(!(await page.content()).includes(client_secret), 'the secret is still in the page');
+  const login = () => fetch(`${url}/api/v1/client-auth/login`, { method: 'POST', headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ client_id, client_secret }) });
+  equal((await login()).status, 200, 'a login with the secret');
+  const card = page.locator(`[data-key="${client_id}"]`);
+  await card.getByRole('button', { name: 'Deactivate' }).click();
+  await page.getByRole('dialog', { name: 'Are you sure?' }).getByRole('button', { name: 'Deactivate' }).click();
+  await card.getByText('deactivated').waitFor();
+  equal((await login()).status, 401, 'a login after deactivating');
+});
+
+test('system: configuration is shown with its source, secrets are not', async ({ page: open, pages }) => {
+  const page = await open(pages, '/ui/system');
+  const text = await page.locator('#settings').innerText();
+  check(text.includes('sync.interval_s') && text.includes('environment'), 'settings are missing');
+  for (const secret of [process.env.ADMIN_PASSWORD, '5f0c1c1be38647b8', '9b1de3c25f0c4a6e'])
+    check(!(await page.content()).includes(secret), 'a secret is in the page');
+  await page.getByLabel('Show only').fill('redis.url');
+  equal(await page.locator('#settings tbody tr:visible').count(), 1, 'settings that match');
+});
+
+test('system: the log of a child is shown, and it is restarted on a click', async ({ page: open, pages }) => {
+  const page = await open(pages, '/ui/system?log=beat');
+  check((await page.locator('#lines').innerText()).length > 10, 'beat\'s log is empty');
+  const key = () => page.locator('[data-key^="act-beat"]').first().getAttribute('data-key');
+  const before = await key();
+  await page.locator('[data-key^="act-beat"]').first().getByRole('button', { name: 'Restart' }).click();
+  await page.getByRole('dialog', { name: 'Are you sure?' }).getByRole('button', { name: 'Restart' }).click();
+  await until('beat has another process', async () => await key() !== before && await key(), 20000);
+  await until('it is ready', async () =>
+    await page.locator('[data-key^="child-beat"] .badge').first().innerText() === 'ready', 20000);
+  await page.locator('#actions').getByText('/api/v1/admin/processes/beat/restart').first().waitFor();
+});
+
+test('system: changes need the token of the session', async ({ page: open, pages }) => {
+  const page = await open(pages, '/ui/system');
+  page.expects(/403/);
+  const status = await page.evaluate(async () => (await fetch('/api/v1/admin/reload', { method: 'POST' })).status);
+  equal(status, 403, 'a change without the token');
+});

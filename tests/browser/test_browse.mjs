@@ -1,0 +1,79 @@
+// Browse: from the directories down to a parts list, and directories that are left out of the sync.
+import { test, check, equal, until, sql, sim } from './checks.mjs';
+
+const synced = () => until('elevations with parts lists are stored', async () => Number(await sql(
+  'SELECT count(*) FROM elevation_parts_lists p JOIN elevation_thumbnails t USING (elevation_id) WHERE p.size_bytes > 0 AND t.size_bytes > 0')) > 0, 60000);
+
+test('browse: from a directory to an elevation with its picture and parts', async ({ page: open, pages }) => {
+  await synced();
+  const row = (await sql(`SELECT e.id || '|' || e.name || '|' || p.id || '|' || p.name || '|' || d.id || '|' || d.name
+    FROM elevations e JOIN projects p ON p.id = e.project_id JOIN directories d ON d.id = p.directory_id
+    JOIN elevation_parts_lists l ON l.elevation_id = e.id JOIN elevation_thumbnails t ON t.elevation_id = e.id
+    WHERE l.size_bytes > 0 AND t.size_bytes > 0 AND d.deleted_at IS NULL ORDER BY e.id LIMIT 1`)).split('|');
+  const [, elevation, project, projectName, directory] = row;
+  const page = await open(pages, `/ui/browse?directory=${directory}`);
+  await page.locator(`[data-key="project-${project}"] a`).click();
+  await page.getByRole('heading', { level: 1, name: projectName, exact: true }).waitFor();
+  await page.locator('#phases a', { hasText: elevation }).first().click();
+  await page.getByRole('heading', { level: 1, name: elevation, exact: true }).waitFor();
+  const width = await until('the picture is loaded', () => page.locator('img.thumb').evaluate((img) => img.complete && img.naturalWidth));
+  check(width > 8, `the picture is ${width} wide`);
+  await page.getByRole('region', { name: 'Table Elevations' }).waitFor();
+  check(await page.locator('table tbody td').count() > 3, 'the parts table is empty');
+});
+
+test('browse: a search finds across all kinds', async ({ page: open, pages }) => {
+  await synced();
+  const name = await sql("SELECT name FROM projects WHERE deleted_at IS NULL ORDER BY id LIMIT 1");
+  const page = await open(pages, '/ui/browse');
+  await page.getByLabel('Search everything').fill(name);
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByRole('link', { name, exact: true }).first().waitFor();
+});
+
+test('browse: a forced sync of a project shows its progress', async ({ page: open, pages }) => {
+  await synced();
+  const id = await sql('SELECT project_id FROM phases WHERE deleted_at IS NULL ORDER BY project_id LIMIT 1');
+  const page = await open(pages, `/ui/browse/projects/${id}`);
+  await page.getByRole('button', { name: 'Force a sync' }).click();
+  const bar = page.locator('.live progress');
+  await bar.waitFor();
+  await until('the bar is full', async () => await bar.evaluate((each) => each.value) === 100, 30000);
+  equal(await sql(`SELECT count(*) FROM project_cursors WHERE project_id = ${id} AND failures = 0`), '1', 'cursor');
+});
+
+test('browse: a parts list is read again', async ({ page: open, pages }) => {
+  await synced();
+  const id = await sql('SELECT elevation_id FROM elevation_parts_lists WHERE size_bytes > 0 ORDER BY 1 LIMIT 1');
+  await sql(`UPDATE elevations SET parse_status = 'failed', parse_error = 'of the test', data_parsed_at = NULL WHERE id = ${id}`);
+  const page = await open(pages, `/ui/browse/elevations/${id}`);
+  await page.getByText('of the test').waitFor();
+  await page.getByRole('button', { name: 'Read it again' }).click();
+  await until('it is read', async () => await sql(`SELECT parse_status FROM elevations WHERE id = ${id}`) === 'success', 20000);
+  await page.locator('#parsing .badge', { hasText: 'success' }).waitFor();
+});
+
+test('browse: an excluded directory is left out of the sync', async ({ page: open, pages }) => {
+  await synced();
+  const [directory, name] = (await sql(`SELECT d.id || '|' || d.name FROM directories d JOIN projects p ON p.directory_id = d.id
+    WHERE d.deleted_at IS NULL AND NOT d.exclude_from_sync AND p.deleted_at IS NULL
+    AND NOT EXISTS (SELECT FROM directories c WHERE c.parent_id = d.id) ORDER BY d.id DESC LIMIT 1`)).split('|');
+  await until('no sync runs', async () => await sql("SELECT count(*) FROM sync_runs WHERE state = 'running'") === '0', 30000);
+  const page = await open(pages, `/ui/browse?directory=${directory}`);
+  const row = page.locator(`[data-key="dir-${directory}"]`);
+  await row.getByRole('button', { name: `Exclude ${name}`, exact: true }).click();
+  await row.getByText('excluded', { exact: true }).waitFor();
+  equal(await sql(`SELECT exclude_from_sync FROM directories WHERE id = ${directory}`), 't', 'stored');
+  const inside = `SELECT coalesce(max(c.confirmed_at)::text, '') FROM project_cursors c JOIN projects p ON p.id = c.project_id WHERE p.directory_id`;
+  const before = [await sql(`${inside} = ${directory}`), await sql(`${inside} <> ${directory}`)];
+  await page.goto('/ui');
+  await page.getByRole('button', { name: 'Sync everything now' }).click();
+  await page.getByRole('dialog', { name: 'Are you sure?' }).getByRole('button', { name: 'Sync everything' }).click();
+  const bar = page.locator('.live progress');
+  await until('the sync is over', async () => await bar.evaluate((each) => each.value) === 100, 40000);
+  check(await sql(`${inside} <> ${directory}`) > before[1], 'the other projects were not synced');
+  equal(await sql(`${inside} = ${directory}`), before[0], 'the excluded projects were last confirmed');
+  await page.goto(`/ui/browse?directory=${directory}`);
+  await row.getByRole('button', { name: `Include ${name}`, exact: true }).click();
+  await row.getByText('excluded', { exact: true }).waitFor({ state: 'detached' });
+});

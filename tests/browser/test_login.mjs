@@ -1,0 +1,48 @@
+// Logging in and out.
+import { password } from './browser.mjs';
+import { test, check, equal } from './checks.mjs';
+
+test('login: a page asks for it and leads back', async ({ visitor, pages }) => {
+  const page = await visitor(pages);
+  await page.goto('/ui/sync-logs');
+  check(new URL(page.url()).pathname === '/ui/login', `not at the login page: ${page.url()}`);
+  await page.getByLabel('Name').fill('admin');
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.waitForURL('**/ui/sync-logs');
+  await page.getByRole('heading', { level: 1, name: 'Sync logs' }).waitFor();
+});
+
+test('login: a wrong password is refused with a reason', async ({ visitor, pages }) => {
+  const page = await visitor(pages);
+  page.expects(/401/);
+  await page.goto('/ui/login');
+  await page.getByLabel('Name').fill('admin');
+  await page.getByLabel('Password').fill('not the password');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByRole('alert').waitFor();
+  check(/wrong name or password/i.test(await page.getByRole('alert').innerText()), 'no reason is given');
+  await page.goto('/ui');
+  equal(new URL(page.url()).pathname, '/ui/login', 'after a refused login');
+});
+
+test('login: leads only to pages of this site', async ({ visitor, pages }) => {
+  const page = await visitor(pages);
+  await page.goto('/ui/login?next=//example.org/ui');
+  await page.getByLabel('Name').fill('admin');
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.waitForURL(/\/ui\/?$/);
+});
+
+test('logout: ends the session', async ({ visitor, pages }) => {
+  const page = await visitor(pages);
+  await page.goto('/ui/login');
+  await page.getByLabel('Name').fill('admin');
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.waitForURL('**/ui/login');
+  await page.goto('/ui');
+  equal(new URL(page.url()).pathname, '/ui/login', 'after logging out');
+});

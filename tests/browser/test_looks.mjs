@@ -1,0 +1,77 @@
+// Every page at the width of a phone, dark and light, by the rules of accessibility, and with strange names.
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { test, check, equal, sql } from './checks.mjs';
+
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const pages_ = ['/ui', '/ui/sync-intervals', '/ui/tasks', '/ui/sync-logs', '/ui/browse', '/ui/clients', '/ui/system?log=web.0'];
+const more = async () => {
+  const ids = [['/ui/browse/projects/', 'SELECT max(project_id) FROM phases'], ['/ui/browse/elevations/', 'SELECT max(elevation_id) FROM elevation_parts_lists']];
+  const found = [];
+  for (const [path, statement] of ids) { const id = await sql(statement); if (id) found.push(path + id); }
+  return [...pages_, ...found];
+};
+
+// The content security policy keeps scripts of others out, so it is evaluated by the debugger.
+async function serious(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  return violations.filter((each) => ['serious', 'critical'].includes(each.impact))
+    .map((each) => `${each.id}: ${each.nodes.slice(0, 3).map((node) => node.html.slice(0, 120)).join(' | ')}`);
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`looks: ${colorScheme}, a phone's width, and no serious finding of axe`, async ({ page: open, pages }) => {
+    const page = await open(pages, null, { colorScheme, viewport: { width: 390, height: 844 } });
+    for (const where of await more()) {
+      await page.goto(where);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      check(wide <= 0, `${where} is ${wide} px wider than the phone`);
+      const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number));
+      check((background[0] < 100) === (colorScheme === 'dark'), `${where} has the background ${background}`);
+      const found = await serious(page);
+      check(!found.length, `${where}: ${found.join('\n')}`);
+    }
+  });
+}
+
+test('looks: the theme is switched by hand and stays', async ({ page: open, pages }) => {
+  const page = await open(pages, '/ui', { colorScheme: 'light' });
+  await page.getByRole('button', { name: 'Switch between light and dark' }).click();
+  await page.goto('/ui/sync-logs');
+  equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark', 'theme of the next page');
+});
+
+test('looks: dialogs are accessible and close with Escape', async ({ page: open, pages }) => {
+  const page = await open(pages, '/ui/sync-intervals');
+  await page.getByRole('button', { name: 'Add a type' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Add a type' });
+  const found = await serious(page);
+  check(!found.length, found.join('\n'));
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'hidden' });
+});
+
+test('looks: a name that is markup is shown as text', async ({ page: open, pages }) => {
+  const name = '<img src=x onerror=alert(1)>"\'&amp;';
+  const id = await sql(`INSERT INTO directories (logikal_id, name, full_path) VALUES ('browser-test', $n$${name}$n$, $n$${name}$n$) RETURNING id`);
+  const page = await open(pages, `/ui/browse?directory=${id}`);
+  equal(await page.locator(`[data-key="dir-${id}"] a`).innerText(), name, 'the name');
+  equal(await page.locator('img').count(), 0, 'pictures in the page');
+  await sql("DELETE FROM directories WHERE logikal_id = 'browser-test'");
+});
+
+test('looks: times are in the viewer\'s zone, with UTC on hover', async ({ page: open, pages }) => {
+  const page = await open(pages, '/ui');
+  const title = await page.locator('#children time').first().getAttribute('title');
+  check(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ UTC/.test(title), `the title is ${title}`);
+});
+
+test('looks: pages are small', async ({ page: open, pages }) => {
+  const page = await open(pages, null);
+  let bytes = 0;
+  page.on('response', async (response) => { bytes += (await response.body().catch(() => Buffer.alloc(0))).length; });
+  await page.goto('/ui/sync-intervals');
+  await page.waitForLoadState('load');
+  check(bytes > 1000 && bytes < 100000, `the page weighs ${bytes} bytes`);
+});

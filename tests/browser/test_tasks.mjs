@@ -1,0 +1,58 @@
+// Tasks: cancelling what runs, and what to do with dead letters.
+import { randomUUID } from 'node:crypto';
+import { test, check, equal, until, sql, sim, redis, message } from './checks.mjs';
+
+test('tasks: a running sync is cancelled and says so', async ({ page: open, pages }) => {
+  await sim('/delays', { list: 1500, directory: 1500, project: 1500 });
+  try {
+    const page = await open(pages, '/ui');
+    await page.getByRole('button', { name: 'Sync everything now' }).click();
+    await page.getByRole('dialog', { name: 'Are you sure?' }).getByRole('button', { name: 'Sync everything' }).click();
+    const live = page.locator('.live').filter({ has: page.getByRole('button', { name: 'Cancel' }) });
+    const id = await until('the task is followed', () => live.getAttribute('data-task'));
+    await until('it runs', async () => await sql(`SELECT count(*) FROM sync_runs WHERE task_id = '${id}'`) !== '0');
+    await live.getByRole('button', { name: 'Cancel' }).click();
+    await page.locator(`.live[data-task="${id}"]`).getByText('Cancelled').waitFor({ timeout: 20000 });
+    await until('its run is over', async () => await sql(`SELECT count(*) FROM sync_runs WHERE state = 'running' AND task_id = '${id}'`) === '0');
+    await page.goto(`/ui/tasks/${id}`);
+    await page.locator('.badge', { hasText: 'REVOKED' }).waitFor();
+  } finally {
+    await sim('/delays', { list: 5, directory: 5, project: 5 });
+  }
+});
+
+test('tasks: a dead letter is shown with its reason and sent again', async ({ page: open, pages }) => {
+  const id = randomUUID();
+  await redis('LPUSH', 'sync', message(id, 'tasks.of.nobody', 'sync'));
+  const page = await open(pages, '/ui/tasks');
+  const letter = page.locator(`[data-key^="dead-${id}"]`);
+  await letter.waitFor();
+  check((await letter.innerText()).includes('tasks.of.nobody'), 'the task is not named');
+  const reason = await letter.locator('.notice').innerText();
+  check(reason.length > 5, `no reason: ${reason}`);
+  // Without a worker it stays in its queue when it is sent again.
+  await page.goto('/ui/system');
+  await page.locator('[data-key^="act-worker.0"]').getByRole('button', { name: 'Stop' }).click();
+  await page.getByRole('dialog', { name: 'Are you sure?' }).getByRole('button', { name: 'Stop' }).click();
+  await until('the worker is stopped', async () =>
+    await page.locator('[data-key^="child-worker.0"] .badge').first().innerText() === 'stopped', 30000);
+  await page.goto(`/ui/tasks?q=${id}`);
+  await letter.getByRole('button', { name: 'Retry' }).click();
+  await letter.waitFor({ state: 'detached' });
+  await page.locator(`#waiting [data-key="${id}"]`).waitFor();
+  await page.goto('/ui/system');
+  await page.locator('[data-key^="act-worker.0"]').getByRole('button', { name: 'Start' }).click();
+  await until('the worker is back', async () =>
+    await page.locator('[data-key^="child-worker.0"] .badge').first().innerText() === 'ready', 30000);
+  await page.goto('/ui/tasks');
+  await letter.waitFor();
+  await page.getByRole('button', { name: 'Delete all' }).click();
+  await page.getByRole('dialog', { name: 'Are you sure?' }).getByRole('button', { name: 'Delete all' }).click();
+  await letter.waitFor({ state: 'detached' });
+});
+
+test('tasks: each has a page with its history', async ({ page: open, pages }) => {
+  const id = await until('a sync has been', () => sql("SELECT task_id FROM sync_runs WHERE state = 'completed' AND task_id IS NOT NULL ORDER BY id DESC LIMIT 1"));
+  const page = await open(pages, `/ui/tasks/${id}`);
+  await page.locator('#history .badge', { hasText: 'completed' }).first().waitFor();
+});
