@@ -87,16 +87,25 @@ $(OBJ)/embedded_%.c: scripts/embed $$(shell find $$(DIR_$$*) -type f 2>/dev/null
 $(OBJ)/embedded_%.o: $(OBJ)/embedded_%.c
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 -fPIC -c -o $@ $<
 
-# Tests: each file is one program; unit and integration tests link everything but the mains.
+# Tests: each file is one program. It links everything but the mains: the roles' rooms, or, for test_supervisor_*, the
+# supervisor's (they are different programs, and a name may stand in both).
 tests: $(TESTS_UNIT) $(TESTS_INTEGRATION)
 
-OBJ_TEST := $(sort $(OBJ_ROLES) $(OBJ_LIGHT) $(call objs,$(SRC_SUPPORT)))
+OBJ_SUPPORT := $(call objs,$(SRC_SUPPORT))
+OBJ_TEST    := $(sort $(OBJ_ROLES) $(filter-out $(OBJ)/tests/support/supervised.o,$(OBJ_SUPPORT)))
+OBJ_TEST_SUPERVISOR := $(sort $(OBJ_LIGHT) $(OBJ_SUPPORT))
+define link-test
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+endef
+$(ROOT)/tests/test_supervisor_%: $(OBJ)/tests/unit/test_supervisor_%.o $(OBJ_TEST_SUPERVISOR)
+	$(link-test)
+$(ROOT)/tests/test_supervisor_%: $(OBJ)/tests/integration/test_supervisor_%.o $(OBJ_TEST_SUPERVISOR)
+	$(link-test)
 $(ROOT)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ_TEST)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(link-test)
 $(ROOT)/tests/%: $(OBJ)/tests/integration/%.o $(OBJ_TEST)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(link-test)
 
 # Fuzz targets (VARIANT=fuzz only) link what they need from one archive; their own functions come before those of the
 # same name in it.
