@@ -16,7 +16,7 @@ int sync_config_load(struct db *db, struct object_config out[OBJECT_TYPES_MAX], 
         "END,"
         "  CASE WHEN next_retry_at IS NULL THEN -1 ELSE greatest(ceil(extract(epoch FROM next_retry_at - now())), "
         "0)::bigint END, retry_count,"
-        "  coalesce(last_status = 'running', false)"
+        "  coalesce(last_status = 'failed', false)"
         " FROM object_sync_configs ORDER BY priority, id LIMIT 32",
         0, NULL);
     if (!r) return -ERR_DB;
@@ -35,7 +35,7 @@ int sync_config_load(struct db *db, struct object_config out[OBJECT_TYPES_MAX], 
                                     .since_attempt_s = db_int(r, i, 11),
                                     .retry_in_s = db_int(r, i, 12),
                                     .retry_count = (int)db_int(r, i, 13),
-                                    .was_interrupted = db_bool(r, i, 14)};
+                                    .has_failed = db_bool(r, i, 14)};
         snprintf(c->type, sizeof(c->type), "%s", db_text(r, i, 0));
         snprintf(c->depends_on, sizeof(c->depends_on), "%s", db_text(r, i, 1));
     }

@@ -17,7 +17,7 @@ struct object_config {
     char depends_on[202]; /* names, comma separated; "" = none */
     int interval_min, stale_min, priority, batch_size, max_retries, retry_delay_min;
     bool is_enabled, cascades;
-    bool was_interrupted; /* the last attempt began and never ended: its process died or was stopped */
+    bool has_failed; /* the last attempt did; one that began and never ended does not count */
     /* ages in seconds, by the database's clock; -1 = never */
     int64_t since_sync_s, since_attempt_s;
     int64_t retry_in_s; /* until next_retry_at; 0 = it has passed, -1 = none is set */

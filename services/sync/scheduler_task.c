@@ -11,7 +11,7 @@
 #include "services/store/sync_log.h"
 #include "services/sync/full.h"
 #include "services/sync/join.h"
-#include "services/sync/plan.h"
+#include "services/sync/due.h"
 #include "services/sync/result.h"
 #include "services/sync/tasks.h"
 
@@ -20,7 +20,7 @@ struct round {
     struct sync_run run;
     struct object_config configs[OBJECT_TYPES_MAX];
     int config_count;
-    struct plan_entry plan[OBJECT_TYPES_MAX];
+    struct due_entry plan[OBJECT_TYPES_MAX];
     int plan_count;
     const char *only; /* one type; NULL = those that are due */
     bool is_everything;
@@ -52,7 +52,7 @@ static bool follows(const struct round *r, const char *type, const char *parent)
 {
     const struct object_config *child = config_of(r, type), *from = config_of(r, parent);
     return child && from && child->is_enabled && from->cascades &&
-           plan_depends(r->configs, r->config_count, type, parent);
+           due_depends(r->configs, r->config_count, type, parent);
 }
 
 static void set_types(struct round *r)
@@ -87,9 +87,9 @@ static int begin_types(struct round *r, struct err *err)
 {
     r->config_count = sync_config_load(r->run.db, r->configs, err);
     if (r->config_count < 0) return -ERR_DB;
-    r->plan_count = plan_make(r->configs, r->config_count, r->is_everything || r->only, r->plan);
+    r->plan_count = due_plan(r->configs, r->config_count, r->is_everything || r->only, r->plan);
     for (int i = 0; i < r->plan_count; i++) {
-        struct plan_entry *e = &r->plan[i];
+        struct due_entry *e = &r->plan[i];
         const char *type = r->configs[e->config].type;
         if (r->only && strcmp(type, r->only) != 0 && due_is_yes(e->due)) e->due = DUE_NOT;
         if (r->only && strcmp(type, r->only) == 0 && (e->due == DUE_DISABLED || e->due == DUE_BLOCKED))
@@ -199,7 +199,7 @@ static const char *failed_dependency(const struct round *r, int entry, const boo
     const char *type = r->configs[r->plan[entry].config].type;
     for (int i = 0; i < entry; i++) {
         const char *other = r->configs[r->plan[i].config].type;
-        if (has_failed[i] && plan_depends(r->configs, r->config_count, type, other)) return other;
+        if (has_failed[i] && due_depends(r->configs, r->config_count, type, other)) return other;
     }
     return NULL;
 }

@@ -110,7 +110,7 @@ static void on_projects(struct listing *l, const struct logikal_outcome *outcome
         return;
     }
     if (l->refused) w->is_whole = false;
-    if (w->is_found) logikal_drop_pending(w->run->client);
+    if (w->is_found && w->is_search) logikal_drop_pending(w->run->client);
     run_check(w->run, tree_mark_listed(w->run->db, 'p', last ? last + 1 : chain, &err), &err);
 }
 
@@ -258,6 +258,7 @@ static int start(struct walk *w, struct err *err)
 int walk_tree(struct walk *w, struct err *err)
 {
     if (start(w, err) < 0) return -(int)err->code;
+    w->is_search = w->find != NULL;
     list_directories(w, NULL, NULL);
     return walk_finish(w, run_jobs(w->run, err), err);
 }

@@ -123,12 +123,10 @@ int control_change(struct sim *sim, const cJSON *json, struct buf *body)
     struct index_list list = targets(sim->world, kind, json, body);
     if (!list.count) return 404;
     for (size_t i = 0; i < list.count; i++) {
+        sim->world->is_silent = cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(json, "propagate"));
         world_change(sim->world, kind, list.items[i], fields);
-        uint32_t above = list.items[i];
-        if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "propagate"))) continue;
-        for (enum kind k = kind; k > KIND_PROJECT; k--) above = world_parent(sim->world, k, above);
-        if (kind > KIND_PROJECT) world_change(sim->world, KIND_PROJECT, above, NULL);
     }
+    sim->world->is_silent = false;
     return answer(sim->world, kind, &list, body);
 }
 

@@ -19,6 +19,7 @@ struct world {
     uint32_t *directory_child;  /* first derived child of each; the last entry is the root's */
     uint32_t *directory_next;   /* next derived child of the same parent */
     struct overlay overlay;
+    bool is_silent; /* changes of phases and elevations do not move their project's date */
 };
 
 /* A list of indices; the caller frees items. */

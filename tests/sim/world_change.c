@@ -5,8 +5,18 @@
 
 #include "tests/sim/object.h"
 
+/* What changes below a project moves the project's date, as the upstream does it; nothing else of it. */
+static void stamp_project(struct world *w, enum kind kind, uint32_t index)
+{
+    if (w->is_silent || kind <= KIND_PROJECT) return;
+    for (; kind > KIND_PROJECT; kind--) index = world_parent(w, kind, index);
+    uint64_t now_s = (uint64_t)time(NULL), last_s = object_changed_s(w, KIND_PROJECT, index);
+    overlay_touch(&w->overlay, KIND_PROJECT, index)->changed_s = now_s > last_s ? now_s : last_s + 1;
+}
+
 static struct change *touch(struct world *w, enum kind kind, uint32_t index)
 {
+    stamp_project(w, kind, index);
     uint64_t now_s = (uint64_t)time(NULL), last_s = object_changed_s(w, kind, index);
     struct change *c = overlay_touch(&w->overlay, kind, index);
     c->changed_s = now_s > last_s ? now_s : last_s + 1;
@@ -32,6 +42,7 @@ uint32_t world_add(struct world *w, enum kind kind, uint32_t parent)
     struct change *c = overlay_touch(&w->overlay, kind, index);
     c->created_s = c->changed_s = (uint64_t)time(NULL);
     overlay_set_parent(&w->overlay, c, parent);
+    stamp_project(w, kind, index);
     return index;
 }
 
@@ -55,5 +66,6 @@ bool world_move(struct world *w, enum kind kind, uint32_t index, uint32_t parent
     for (uint32_t up = parent; kind == KIND_DIRECTORY && up != NO_INDEX; up = world_parent(w, kind, up))
         if (up == index) return false;
     overlay_set_parent(&w->overlay, touch(w, kind, index), parent);
+    stamp_project(w, kind, index);
     return true;
 }

@@ -1,5 +1,5 @@
-/* Planning: see plan.h. */
-#include "services/sync/plan.h"
+/* Planning: see due.h. */
+#include "services/sync/due.h"
 
 #include <string.h>
 
@@ -27,18 +27,16 @@ static bool has_passed(int64_t age_s, int minutes)
     return age_s < 0 || age_s >= (int64_t)minutes * 60;
 }
 
-enum due plan_due(const struct object_config *c)
+enum due due_of(const struct object_config *c)
 {
     if (!c->is_enabled) return DUE_DISABLED;
     if (c->retry_count > 0) {
         if (c->retry_in_s == 0) return DUE_RETRY;
         if (c->retry_in_s > 0) return DUE_WAITS;
     }
-    /* With the retries used up the interval counts from the last attempt. An attempt that never ended does not count.
-     */
-    bool has_failed_last =
-        !c->was_interrupted && c->since_attempt_s >= 0 && (c->since_sync_s < 0 || c->since_attempt_s < c->since_sync_s);
-    if (has_failed_last) return has_passed(c->since_attempt_s, c->interval_min) ? DUE_INTERVAL : DUE_WAITS;
+    /* With the retries used up the interval counts from the last attempt. */
+    if (c->has_failed && c->since_attempt_s >= 0)
+        return has_passed(c->since_attempt_s, c->interval_min) ? DUE_INTERVAL : DUE_WAITS;
     if (c->since_sync_s < 0) return DUE_NEVER_SYNCED;
     if (has_passed(c->since_sync_s, c->interval_min)) return DUE_INTERVAL;
     if (c->stale_min > 0 && has_passed(c->since_sync_s, c->stale_min)) return DUE_STALE;
@@ -58,7 +56,7 @@ static bool list_has(const char *list, const char *name)
     return false;
 }
 
-bool plan_depends(const struct object_config *configs, int n, const char *type, const char *on)
+bool due_depends(const struct object_config *configs, int n, const char *type, const char *on)
 {
     const struct object_config *seen[OBJECT_TYPES_MAX];
     int count = 0, at = 0;
@@ -90,7 +88,7 @@ static bool goes_before(const struct object_config *a, const struct object_confi
 
 /* What it depends on has never been synced, and is not synced in this run. */
 static bool is_blocked(const struct object_config *configs, int n, const struct object_config *c,
-                       const struct plan_entry *entries, int count)
+                       const struct due_entry *entries, int count)
 {
     for (int i = 0; i < n; i++) {
         if (!list_has(c->depends_on, configs[i].type) || configs[i].since_sync_s >= 0) continue;
@@ -101,7 +99,7 @@ static bool is_blocked(const struct object_config *configs, int n, const struct 
     return false;
 }
 
-int plan_make(const struct object_config *configs, int n, bool is_everything, struct plan_entry out[OBJECT_TYPES_MAX])
+int due_plan(const struct object_config *configs, int n, bool is_everything, struct due_entry out[OBJECT_TYPES_MAX])
 {
     bool placed[OBJECT_TYPES_MAX] = {false};
     int count = 0;
@@ -112,13 +110,13 @@ int plan_make(const struct object_config *configs, int n, bool is_everything, st
                 (next < 0 || goes_before(&configs[i], &configs[next])))
                 next = i;
         if (next < 0) break;
-        enum due due = plan_due(&configs[next]);
+        enum due due = due_of(&configs[next]);
         if (is_everything && due != DUE_DISABLED && !due_is_yes(due)) due = DUE_INTERVAL;
         if (due_is_yes(due) && is_blocked(configs, n, &configs[next], out, count)) due = DUE_BLOCKED;
         placed[next] = true;
-        out[count++] = (struct plan_entry){.config = next, .due = due};
+        out[count++] = (struct due_entry){.config = next, .due = due};
     }
     for (int i = 0; i < n; i++)
-        if (!placed[i]) out[count++] = (struct plan_entry){.config = i, .due = DUE_CYCLE};
+        if (!placed[i]) out[count++] = (struct due_entry){.config = i, .due = DUE_CYCLE};
     return count;
 }

@@ -1,6 +1,6 @@
 /* Which object types are due, and in which order: pure functions of the settings and of ages that the database gave. */
-#ifndef LOGIKALD_SERVICES_SYNC_PLAN_H
-#define LOGIKALD_SERVICES_SYNC_PLAN_H
+#ifndef LOGIKALD_SERVICES_SYNC_DUE_H
+#define LOGIKALD_SERVICES_SYNC_DUE_H
 
 #include <stdbool.h>
 
@@ -22,17 +22,17 @@ bool due_is_yes(enum due due);
 const char *due_reason(enum due due); /* for people and results; never NULL */
 
 /* Whether one type is due by its own row, without a look at what it depends on. */
-enum due plan_due(const struct object_config *config);
+enum due due_of(const struct object_config *config);
 
-struct plan_entry {
+struct due_entry {
     int config; /* index into the configs */
     enum due due;
 };
 /* All types in the order in which they are to be synced: what is depended on first, then by priority; types in a cycle
  * are DUE_CYCLE and come last. is_everything: intervals do not matter (a sync asked for by hand). Returns n. */
-int plan_make(const struct object_config *configs, int n, bool is_everything, struct plan_entry out[OBJECT_TYPES_MAX]);
+int due_plan(const struct object_config *configs, int n, bool is_everything, struct due_entry out[OBJECT_TYPES_MAX]);
 
 /* Does `type` depend on `on`, directly or over others? */
-bool plan_depends(const struct object_config *configs, int n, const char *type, const char *on);
+bool due_depends(const struct object_config *configs, int n, const char *type, const char *on);
 
 #endif
