@@ -56,6 +56,24 @@ extern const struct query query_odoo_stats;      /* () JSON */
 extern const struct query query_intervals_list; /* () JSON list */
 extern const struct query query_intervals_get;  /* (object_type) JSON */
 
+/* ---- intervals_write.c; the twelve values are those of the API, in its order, after the object type ---- */
+extern const struct query
+    query_interval_problem;                   /* (object_type, JSON list) -> what is wrong with depends_on, or NULL */
+extern const struct query query_interval_add; /* (object_type, ...) JSON */
+extern const struct query query_interval_change;   /* (object_type, ...) JSON */
+extern const struct query query_interval_delete;   /* (object_type) JSON */
+extern const struct query query_interval_toggle;   /* (object_type) JSON */
+extern const struct query query_intervals_order;   /* () JSON list */
+extern const struct query query_intervals_summary; /* () JSON */
+extern const struct query query_intervals_reset;   /* () JSON */
+
+/* ---- sync_state_read.c ---- */
+extern const struct query query_sync_state;           /* () JSON */
+extern const struct query query_project_sync_status;  /* (project) JSON */
+extern const struct query query_sync_summary;         /* () JSON */
+extern const struct query query_project_mark_updated; /* (project, time or NULL) JSON */
+extern const struct query query_task_run; /* (task_id) -> state, current, total, status, result, finished_at */
+
 /* ---- health_read.c ---- */
 extern const struct query query_ping; /* () -> 1 */
 

@@ -14,6 +14,7 @@
 #include "ipc/notify.h"
 #include "services/role.h"
 #include "services/store/pool.h"
+#include "services/web/actions.h"
 #include "services/web/cache.h"
 #include "services/web/hasher.h"
 #include "services/web/identities.h"
@@ -55,6 +56,7 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
     notify_stopping();
     event_base_once(web->base, -1, EV_TIMEOUT, on_grace_over, web, &(struct timeval){.tv_sec = GRACE_S});
     server_drain(web->server, on_drained, web);
+    actions_drain(web->actions);
 }
 
 static void on_reload(evutil_socket_t sig, short what, void *arg)
@@ -113,6 +115,7 @@ static int set_up(struct web *web)
     web->metrics = metrics_new(web);
     web->hasher = hasher_new(web);
     web->cache = cache_new(web);
+    web->actions = actions_new(web);
     web->verdict = verdict_new(web);
     web->ui = ui_new(web);
     if (!web->versions || !web->limiter || !web->metrics || !web->verdict || !web->hasher || !web->cache || !web->ui)
@@ -126,6 +129,7 @@ static int set_up(struct web *web)
 static void tear_down(struct web *web)
 {
     server_free(web->server);
+    actions_free(web->actions);
     hasher_free(web->hasher);
     cache_free(web->cache);
     queue_link_close(web);
