@@ -1,10 +1,9 @@
-/* Sync intervals: what is synced how often (object_sync_configs), as an API and as a page. Changes take effect with the
+/* Sync intervals: what is synced how often (object_sync_configs). Changes take effect with the
  * scheduler's next tick. */
 #include <string.h>
 
 #include "services/store/reads.h"
 #include "services/web/handlers.h"
-#include "services/web/page.h"
 #include "services/web/reply.h"
 
 #define NO_SUCH_TYPE "No such object type"
@@ -102,9 +101,4 @@ void web_interval_add(struct req *r)
         reply_invalid(r, "body", "object_type", "value_error", "Only a-z, 0-9 and _");
     else
         req_query(r, &query_interval_problem, 2, (const char *[]){type, depends ? depends : "[]"}, then_add);
-}
-
-void web_ui_sync_intervals(struct req *r)
-{
-    page_query(r, &query_intervals_list, 0, NULL, "sync-intervals", "Sync intervals");
 }
