@@ -54,7 +54,7 @@ TESTS_UNIT := $(patsubst tests/unit/%.c,$(ROOT)/tests/%,$(wildcard tests/unit/te
 TESTS_INTEGRATION := $(patsubst tests/integration/%.c,$(ROOT)/tests/%,$(wildcard tests/integration/test_*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: container-test all programs run test setup clean clean-data format format-check lint check-arrows bench bench-memory chaos \
+.PHONY: container-test proof all programs run test setup clean clean-data format format-check lint check-arrows bench bench-memory chaos \
         fuzz fuzz-short fuzz-programs \
         help tests
 .DELETE_ON_ERROR:
@@ -160,6 +160,9 @@ test:                           ## install, build with sanitizers and run every 
 	$(Q)$(MAKE) -j$$(nproc) programs
 	$(Q)$(MAKE) -j$$(nproc) VARIANT=asan programs tests
 	$(Q)VARIANT=asan tests/run $(T)
+
+proof: programs $(ROOT)/tests/test_option_one_fits ## 512 MB is enough: 100 000 elevations in a control group
+	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) PROOF_ELEVATIONS=$(or $(ELEVATIONS),100000) $(ROOT)/tests/test_option_one_fits
 
 container-test:                 ## build the image with docker or podman and run it under a platform's limits
 	$(Q)scripts/setup run

@@ -50,6 +50,8 @@ cJSON *deploy_component(struct deploy *d, const char *name)
 }
 
 /* What the platform would put in the place of a binding, or the operator into an empty secret. */
+#define SECRET "0f3c5f29a1b84d7e96c0d2e4f6a8b1c3d5e7f90112233445566778899aabbccd"
+
 static const char *bound(struct deploy *d, const char *key, const char *value)
 {
     if (value && strstr(value, ".DATABASE_URL}")) return d->pg.url;
@@ -57,7 +59,7 @@ static const char *bound(struct deploy *d, const char *key, const char *value)
     if (value) return value;
     if (strcmp(key, "LOGIKAL_API_BASE_URL") == 0) return d->sim.base_url;
     if (strncmp(key, "LOGIKAL_AUTH_", 13) == 0) return "demo";
-    return "0f3c5f29a1b84d7e96c0d2e4f6a8b1c3d5e7f90112233445566778899aabbccd"; /* a secret of 64 characters */
+    return SECRET;
 }
 
 struct list {
@@ -114,7 +116,11 @@ void deploy_run(struct deploy *d, const char *name, struct instance *i, const ch
     for (char *w = strtok_r(command, " ", &rest); w && words < MOST_WORDS; w = strtok_r(NULL, " ", &rest))
         argv[words++] = w;
     argv[0] = (char *)support_program(argv[0]);
-    process_start(&i->process, name, argv, env.entries);
+    char shell[700];
+    support_format(shell, sizeof shell, "%sexec \"$0\" \"$@\"", d->before ? d->before : "");
+    char *through[MOST_WORDS + 4] = {"sh", "-c", shell};
+    for (int w = 0; w < words; w++) through[3 + w] = argv[w];
+    process_start(&i->process, name, through, env.entries);
     for (int e = 0; e < env.count; e++) free(env.entries[e]);
 }
 
@@ -141,4 +147,39 @@ int deploy_health(struct deploy *d, const char *name, struct instance *i, const 
     int status = reply.status;
     http_reply_free(&reply);
     return status;
+}
+
+/* POSTs JSON and returns a text of the answer; fails the test unless it is there. */
+static char *post(struct instance *i, const char *path, const char *bearer, const char *body, const char *field)
+{
+    char url[200], authorization[2200];
+    support_format(url, sizeof url, "http://127.0.0.1:%d%s", i->port, path);
+    support_format(authorization, sizeof authorization, "Authorization: Bearer %s", bearer);
+    const char *const headers[] = {"Content-Type: application/json", bearer[0] ? authorization : NULL, NULL};
+    struct http_reply reply = http_request("POST", url, headers, body);
+    cJSON *json = reply.body ? cJSON_Parse(reply.body) : NULL;
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(json, field));
+    if (!text) fail_msg("POST %s answered %d: %s", path, reply.status, reply.body ? reply.body : "");
+    char *copy = text ? strdup(text) : NULL;
+    cJSON_Delete(json);
+    http_reply_free(&reply);
+    return copy;
+}
+
+char *deploy_token(struct instance *i)
+{
+    static int count;
+    char body[400];
+    char *admin =
+        post(i, "/api/v1/admin/login", "", "{\"username\":\"admin\",\"password\":\"" SECRET "\"}", "access_token");
+    support_format(body, sizeof body,
+                   "{\"client_id\":\"reader-%d\",\"name\":\"reader\",\"rate_limit_per_hour\":10000000,"
+                   "\"permissions\":[\"projects:read\",\"elevations:read\"]}",
+                   ++count);
+    char *secret = post(i, "/api/v1/client-auth/register", admin, body, "client_secret");
+    support_format(body, sizeof body, "{\"client_id\":\"reader-%d\",\"client_secret\":\"%s\"}", count, secret);
+    char *token = post(i, "/api/v1/client-auth/login", "", body, "access_token");
+    free(admin);
+    free(secret);
+    return token;
 }

@@ -12,6 +12,7 @@ struct deploy {
     struct pg_server pg;
     struct sim_server sim;
     cJSON *spec;
+    const char *before; /* shell text run before the program in the same process ("... && "); NULL = none */
 };
 
 /* One running instance of a component: a process tree with its own run directory. */
@@ -31,5 +32,9 @@ void deploy_run(struct deploy *d, const char *name, struct instance *i, const ch
 void deploy_end(struct deploy *d, const char *name, struct instance *i);
 /* Status of GET on the path of the component's health check ("health_check" or "liveness_health_check"). */
 int deploy_health(struct deploy *d, const char *name, struct instance *i, const char *check);
+
+/* A client's token from the running web: log in as administrator, register a client that may read everything, log it
+ * in. The caller frees it. */
+char *deploy_token(struct instance *i);
 
 #endif
