@@ -43,7 +43,7 @@ SRC_SUPPORT := $(wildcard tests/support/*.c)
 EMBEDDED    := lua migrations assets
 DIR_lua        := ipc/lua
 DIR_migrations := services/store/migrations
-DIR_assets     := services/web/assets
+DIR_assets     := $(OBJ)/assets
 
 objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
 OBJ_LIGHT    := $(call objs,$(SRC_CONF) $(SRC_IPC_LIGHT) $(SRC_SUP))
@@ -83,6 +83,12 @@ $(OBJ)/%.o: %.c
 $(OBJ)/embedded_%.c: scripts/embed $$(shell find $$(DIR_$$*) -type f 2>/dev/null) $$(wildcard $$(DIR_$$*))
 	@mkdir -p $(@D)
 	$(Q)scripts/embed embedded_$* $(DIR_$*) > $@
+
+# Static files: our own and Swagger UI from node_modules (npm ci in scripts/setup), put together by scripts/assets.
+$(OBJ)/assets.made: scripts/assets $(shell find services/web/assets -type f) $(wildcard node_modules/swagger-ui-dist/package.json)
+	@mkdir -p $(@D)
+	$(Q)scripts/assets $(OBJ)/assets && touch $@
+$(OBJ)/embedded_assets.c: $(OBJ)/assets.made
 
 $(OBJ)/embedded_%.o: $(OBJ)/embedded_%.c
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu11 -fPIC -c -o $@ $<
