@@ -54,6 +54,7 @@ struct logikal {
     int64_t pause_until_ms;   /* the server asked everybody to wait */
     int64_t last_progress_ms; /* mono time of the last call that went well */
     int64_t last_tick_ms;
+    int denials;         /* logins refused so far */
     int failures_in_row; /* jobs given up since the last success */
     struct err fatal;
     bool is_closing;

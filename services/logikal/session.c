@@ -11,6 +11,7 @@
 #include "services/logikal/request.h"
 
 #define RENEWALS_MAX 30 /* new sessions that one job may cost */
+#define DENIALS_MAX  3  /* refused logins before the first that works */
 #define GARBLED_MAX  5  /* unreadable answers in a row before an object is given up */
 
 /* What a sideways move looks like to this session: where it is finding out, it goes straight. */
@@ -321,7 +322,8 @@ void session_on_answer(void *arg, const struct http_answer *answer)
             on_logged_out(s);
         break;
     case VERDICT_DENIED:
-        if (l->stats.logins > 0) { /* the password is right, so there are too many sessions */
+        /* With a password that was right before, or may be, it can mean that there are too many sessions. */
+        if (l->stats.logins > 0 || (s->job && ++l->denials < DENIALS_MAX)) {
             on_session_limit(s, answer);
             break;
         }

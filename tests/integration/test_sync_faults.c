@@ -1,0 +1,282 @@
+/* Every fault that the upstream can have: what the database holds afterwards, and that nothing is lost or leaked. */
+#include "tests/support/sync_truth.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/buf.h"
+
+static struct sync_world world;
+
+static const char *const endpoints[] = {
+    "auth",        "directories_list", "directories_select", "projects_list",     "projects_select",
+    "phases_list", "phases_select",    "elevations_list",    "elevations_select", "thumbnail",
+    "parts"};
+
+static void set_fault(const char *endpoint, const char *kind, const char *more)
+{
+    char json[400];
+    snprintf(json, sizeof(json), "{\"rules\":[{\"endpoint\":\"%s\",\"kind\":\"%s\"%s}],\"seed\":5}", endpoint, kind,
+             more);
+    sim_post(&world.sim, "/faults", json);
+}
+
+static void clear_faults(void)
+{
+    sim_post(&world.sim, "/faults/clear", "{}");
+}
+
+/* A fault that strikes each kind of call a few times and goes away is not seen in the result. */
+static void passing_fault(const char *kind, const char *more)
+{
+    struct buf json = {0};
+    size_t count = sizeof(endpoints) / sizeof(endpoints[0]);
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&json, "%s{\"endpoint\":\"%s\",\"kind\":\"%s\"%s}", i ? "," : "{\"rules\":[", endpoints[i], kind,
+                   more);
+    buf_str(&json, "],\"seed\":5}");
+    sync_world_clear(&world);
+    sim_post(&world.sim, "/faults", json.data);
+    buf_free(&json);
+    int64_t faults_before = sim_number(&world, "faults");
+
+    sync_all(&world, false);
+
+    assert_true(sim_number(&world, "faults") - faults_before >= (int64_t)count);
+    clear_faults();
+    assert_truth(&world, true);
+    assert_nothing_leaked(&world);
+}
+
+static void test_passing_error_statuses(void **state)
+{
+    (void)state;
+    passing_fault("status", ",\"status\":503,\"count\":2");
+}
+
+static void test_passing_cut_connections(void **state)
+{
+    (void)state;
+    passing_fault("cut", ",\"count\":2");
+}
+
+static void test_passing_garbage(void **state)
+{
+    (void)state;
+    passing_fault("garbage", ",\"count\":2");
+}
+
+static void test_passing_truncated_answers(void **state)
+{
+    (void)state;
+    passing_fault("truncate", ",\"count\":2");
+}
+
+static void test_passing_locks(void **state)
+{
+    (void)state;
+    passing_fault("locked", ",\"count\":2");
+}
+
+static void test_expired_tokens(void **state)
+{
+    (void)state;
+    passing_fault("expire", ",\"count\":2");
+}
+
+static void test_rate_limit_pauses_and_goes_on(void **state)
+{
+    (void)state;
+    passing_fault("status", ",\"status\":429,\"retry_after\":1,\"count\":1");
+}
+
+static void test_slow_answers_are_waited_for(void **state)
+{
+    (void)state;
+    passing_fault("slow", ",\"duration_ms\":300,\"count\":1");
+}
+
+static void test_hanging_calls_time_out_and_are_repeated(void **state)
+{
+    (void)state;
+    world.extra_env[1] = "LOGIKAL_CALL_TIMEOUT_MS=700";
+    passing_fault("hang", ",\"count\":1");
+    world.extra_env[1] = NULL;
+}
+
+static cJSON *full_sync(int *status)
+{
+    return sync_task(&world, "tasks.sync_tasks.full_sync_task", NULL, "{\"force_sync\":true}", status);
+}
+
+static void test_dead_parts_lists_leave_rows_and_come_later(void **state)
+{
+    (void)state;
+    world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=0";
+    sync_world_clear(&world);
+    set_fault("parts", "status", ",\"status\":500,\"probability\":0.5");
+
+    cJSON *result = full_sync(NULL);
+
+    assert_true(result_number(result, "parts_lists_failed") > 0);
+    assert_true(result_number(result, "parts_lists_synced") > 0);
+    assert_truth(&world, false);
+    assert_nothing_leaked(&world);
+    clear_faults();
+    world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=20";
+    sync_all(&world, false);
+    assert_truth(&world, true);
+    cJSON_Delete(result);
+}
+
+static void test_refused_thumbnails_are_not_asked_for_again(void **state)
+{
+    (void)state;
+    sync_world_clear(&world);
+    set_fault("thumbnail", "status", ",\"status\":400");
+    sync_all(&world, false);
+    clear_faults();
+    sim_post(&world.sim, "/stats/reset", "{}");
+
+    sync_all(&world, false);
+
+    assert_int_equal(sim_number(&world, "calls.thumbnail"), 0);
+    assert_int_equal(
+        pg_int(&world.pg, "SELECT count(*) FROM elevation_thumbnails WHERE content IS NULL AND error IS NOT NULL"),
+        pg_int(&world.pg, "SELECT count(*) FROM elevations"));
+    sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":100}");
+    sync_all(&world, false);
+    assert_truth(&world, true);
+}
+
+static void test_objects_of_wrong_types_are_refused_alone(void **state)
+{
+    (void)state;
+    sync_world_clear(&world);
+    sync_all(&world, false);
+    int64_t before = pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NULL");
+    set_fault("elevations_list", "wrong_type", "");
+
+    cJSON *result = full_sync(NULL);
+
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NULL"), before);
+    assert_true(result_number(result, "error_count") > 0);
+    clear_faults();
+    cJSON_Delete(result);
+    sync_all(&world, false);
+    assert_truth(&world, true);
+}
+
+static void test_endless_answer_is_cut(void **state)
+{
+    (void)state;
+    world.extra_env[1] = "LOGIKAL_MAX_ANSWER_BYTES=65536";
+    set_fault("elevations_list", "huge", ",\"count\":1");
+
+    cJSON *result = full_sync(NULL);
+
+    assert_true(result_number(result, "error_count") > 0);
+    clear_faults();
+    world.extra_env[1] = NULL;
+    cJSON_Delete(result);
+    sync_all(&world, false);
+    assert_truth(&world, true);
+}
+
+static void test_upstream_that_is_down_loses_nothing(void **state)
+{
+    (void)state;
+    int status;
+    int64_t before = pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NULL");
+    world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=1";
+    world.extra_env[1] = "LOGIKAL_API_BASE_URL=http://127.0.0.1:1/api";
+
+    cJSON *result = full_sync(&status);
+
+    assert_int_not_equal(status, 0);
+    assert_false(result_true(result, "success"));
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NULL"), before);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM object_sync_configs WHERE last_status = 'failed'"
+                                       " AND retry_count = 1 AND next_retry_at > now()"),
+                     7);
+    world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=20";
+    world.extra_env[1] = NULL;
+    cJSON_Delete(result);
+    sync_all(&world, true);
+    assert_truth(&world, true);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM object_sync_configs WHERE retry_count > 0"), 0);
+}
+
+static void test_wrong_password_is_said_at_once(void **state)
+{
+    (void)state;
+    int status;
+    world.extra_env[1] = "LOGIKAL_AUTH_PASSWORD=wrong";
+
+    cJSON *result = full_sync(&status);
+
+    assert_int_not_equal(status, 0);
+    assert_non_null(strstr(result_text(result, "message"), "LOGIKAL_AUTH_PASSWORD"));
+    assert_true(result_number(result, "duration_seconds") < 10);
+    world.extra_env[1] = NULL;
+    cJSON_Delete(result);
+}
+
+static void test_session_limit_of_server_is_respected(void **state)
+{
+    (void)state;
+    struct sim_server normal = world.sim;
+    const char *const arguments[] = {"--directories",  "2", "--projects", "2", "--elevations", "3",
+                                     "--max-sessions", "2", NULL};
+    sim_start(&world.sim, arguments);
+    sync_world_clear(&world);
+
+    sync_all(&world, false);
+
+    assert_truth(&world, true);
+    assert_nothing_leaked(&world);
+    assert_true(sim_number(&world, "peak_sessions") <= 2);
+    sim_stop(&world.sim);
+    world.sim = normal;
+}
+
+static int start(void **state)
+{
+    (void)state;
+    const char *const arguments[] = {"--directories", "2", "--depth",      "2", "--projects", "1",
+                                     "--phases",      "2", "--elevations", "3", NULL};
+    sync_world_start(&world, arguments);
+    world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=20";
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    sync_world_stop(&world);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_passing_error_statuses),
+        cmocka_unit_test(test_passing_cut_connections),
+        cmocka_unit_test(test_passing_garbage),
+        cmocka_unit_test(test_passing_truncated_answers),
+        cmocka_unit_test(test_passing_locks),
+        cmocka_unit_test(test_expired_tokens),
+        cmocka_unit_test(test_rate_limit_pauses_and_goes_on),
+        cmocka_unit_test(test_slow_answers_are_waited_for),
+        cmocka_unit_test(test_hanging_calls_time_out_and_are_repeated),
+        cmocka_unit_test(test_dead_parts_lists_leave_rows_and_come_later),
+        cmocka_unit_test(test_refused_thumbnails_are_not_asked_for_again),
+        cmocka_unit_test(test_objects_of_wrong_types_are_refused_alone),
+        cmocka_unit_test(test_endless_answer_is_cut),
+        cmocka_unit_test(test_upstream_that_is_down_loses_nothing),
+        cmocka_unit_test(test_wrong_password_is_said_at_once),
+        cmocka_unit_test(test_session_limit_of_server_is_respected),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
