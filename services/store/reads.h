@@ -74,6 +74,39 @@ extern const struct query query_sync_summary;         /* () JSON */
 extern const struct query query_project_mark_updated; /* (project, time or NULL) JSON */
 extern const struct query query_task_run; /* (task_id) -> state, current, total, status, result, finished_at */
 
+/* ---- checks_read.c ---- */
+extern const struct query query_check_project;     /* (project) JSON */
+extern const struct query query_partial_failures;  /* (project) JSON */
+extern const struct query query_repair_project;    /* (project) JSON; changes rows */
+extern const struct query query_integrity_report;  /* (project or NULL) JSON */
+extern const struct query query_stale_objects;     /* (object_type) JSON */
+extern const struct query query_phase_constraints; /* () JSON */
+
+/* ---- reports_read.c ---- */
+extern const struct query query_performance;       /* (hours) JSON */
+extern const struct query query_project_metrics;   /* (hours, project) JSON */
+extern const struct query query_efficiency;        /* () JSON */
+extern const struct query query_advanced_status;   /* () JSON */
+extern const struct query query_alerts;            /* (severity or NULL) JSON list */
+extern const struct query query_alert_history;     /* (hours, severity or NULL) JSON */
+extern const struct query query_alert_create;      /* (id, type, severity, message, details, requires_action) JSON */
+extern const struct query query_alert_acknowledge; /* (id, by, notes) JSON */
+extern const struct query query_alert_get;         /* (id) -> message, severity */
+
+/* ---- explorer_read.c ---- */
+extern const struct query query_elevation_detail;     /* (id) JSON */
+extern const struct query query_elevation_tree;       /* (text or NULL, pattern) JSON */
+extern const struct query query_elevation_search;     /* (pattern, text, limit) JSON */
+extern const struct query query_projects_of_objects;  /* (object_type, JSON list of ids) JSON list */
+extern const struct query query_parsing_wanted;       /* () JSON list */
+extern const struct query query_parsing_completed;    /* () JSON */
+extern const struct query query_parsing_clear;        /* () JSON */
+extern const struct query query_parsing_counts;       /* () JSON */
+extern const struct query query_phase_constraint_fix; /* () */
+extern const struct query query_upstream_token_add;   /* (hash, username, base_url, minutes) -> expires_at */
+extern const struct query query_upstream_token_get;   /* (hash) -> username, expires_at */
+extern const struct query query_upstream_token_drop;  /* (hash) JSON */
+
 /* ---- health_read.c ---- */
 extern const struct query query_ping; /* () -> 1 */
 

@@ -15,6 +15,7 @@
 #include "services/web/reply.h"
 #include "services/web/route.h"
 #include "services/web/session.h"
+#include "services/web/upstream.h"
 #include "services/web/versions.h"
 
 struct lookup {
@@ -111,6 +112,7 @@ void auth_identify(struct req *r, void (*next)(struct req *r))
     } else if (!header && req_cookie(r, AUTH_COOKIE, token, sizeof(token))) {
         r->who.is_by_cookie = true;
     }
+    if (!*token && upstream_identify(r, next)) return;
     struct lookup *l = req_alloc(r, sizeof(*l));
     l->next = next;
     l->is_client = !r->who.is_by_cookie && strchr(token, '.');

@@ -1,10 +1,8 @@
 /* What the ERP reads: projects with their phases and elevations. Answers come from the cache while nothing changed. */
-#include <string.h>
-
-#include "conf/buf.h"
 #include "services/store/reads.h"
 #include "services/web/cache.h"
 #include "services/web/handlers.h"
+#include "services/web/like.h"
 #include "services/web/reply.h"
 
 void web_odoo_projects(struct req *r)
@@ -26,21 +24,6 @@ void web_odoo_elevations(struct req *r)
 {
     const char *values[] = {req_param(r, 0), req_param(r, 1)};
     cache_json(r, &query_odoo_elevations, 2, values, TABLES_PARTS, "Phase not found");
-}
-
-/* The text as a pattern that is found anywhere, with its own wildcards taken literally. */
-static const char *like_pattern(struct req *r, const char *text)
-{
-    struct buf b = {0};
-    buf_char(&b, '%');
-    for (; *text; text++) {
-        if (strchr("%_\\", *text)) buf_char(&b, '\\');
-        buf_char(&b, *text);
-    }
-    buf_char(&b, '%');
-    const char *out = req_strdup(r, b.data ? b.data : "");
-    buf_free(&b);
-    return out;
 }
 
 void web_odoo_search(struct req *r)
