@@ -180,6 +180,19 @@ void child_event(struct child *c, enum child_event event)
     if (actions & ACTION_SPAWN) start(c);
 }
 
+int child_resume(struct child *c)
+{
+    int out_fd = c->out.fd, err_fd = c->err.fd;
+    c->out.fd = c->err.fd = -1;
+    int rc = child_listen(c, out_fd, err_fd, c->notify_fd, NULL);
+    if (c->machine.state == CHILD_READY) child_watch_silence(c);
+    if (c->machine.state == CHILD_STARTING && c->spec.readiness == READINESS_PROBE && c->spec.program)
+        c->probe = probe_start(c);
+    arm_deadline(c);
+    children_settle_soon(c->sup);
+    return rc;
+}
+
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
     struct child *c = arg;

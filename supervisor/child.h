@@ -56,6 +56,9 @@ void child_free(struct child *c); /* must have no process */
 /* Feeds the state machine and does what it decides; asks for children_settle. */
 void child_event(struct child *c, enum child_event event);
 
+/* Goes on with a process that was started before an exec of the supervisor: state, pid and descriptors are set. */
+int child_resume(struct child *c);
+
 /* Between a process's end and its reaping (its number cannot be used anew yet): sees to the rest of its group. */
 void child_ended(struct child *c);
 /* After the reaping. */
@@ -67,7 +70,8 @@ int child_signal(struct child *c, int sig); /* to its process: 0, or -1 when the
 
 /* Internal to the child's own files, child_start.c and child_io.c. */
 struct environment;
-int child_start(struct child *c, struct err *err); /* makes the process */
+int child_start(struct child *c, struct err *err);                                         /* makes the process */
+int child_listen(struct child *c, int out_fd, int err_fd, int notify_fd, struct err *err); /* takes our ends */
 void child_environment(const struct child *c, const char *notify_path, struct environment *e);
 void child_line(struct child *c, const char *text, size_t len, bool is_cut, bool is_err);
 void child_on_out(void *arg, const char *text, size_t len, bool is_cut);

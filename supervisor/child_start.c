@@ -106,19 +106,15 @@ void child_environment(const struct child *c, const char *notify_path, struct en
     say_paths(e, &s->paths);
 }
 
-static int take_pipes(struct child *c, struct pipes *p, struct err *err)
+int child_listen(struct child *c, int out_fd, int err_fd, int notify_fd, struct err *err)
 {
-    int rc = log_stream_open(&c->out, c->sup->base, p->out[0], child_on_out, c);
-    p->out[0] = -1;
-    if (rc == 0) {
-        rc = log_stream_open(&c->err, c->sup->base, p->err[0], child_on_err, c);
-        p->err[0] = -1;
-    }
-    if (rc == 0 && p->notify[0] >= 0) {
-        c->notify_fd = p->notify[0];
-        p->notify[0] = -1;
+    int rc = 0;
+    c->notify_fd = notify_fd;
+    if (out_fd >= 0) rc |= log_stream_open(&c->out, c->sup->base, out_fd, child_on_out, c);
+    if (err_fd >= 0) rc |= log_stream_open(&c->err, c->sup->base, err_fd, child_on_err, c);
+    if (notify_fd >= 0) {
         c->notified = event_new(c->sup->base, c->notify_fd, EV_READ | EV_PERSIST, child_told, c);
-        rc = c->notified ? event_add(c->notified, NULL) : -1;
+        rc |= c->notified ? event_add(c->notified, NULL) : -1;
     }
     return rc == 0 ? 0 : err_set(err, ERR_NOMEM, "no memory for a child's pipes");
 }
@@ -143,8 +139,9 @@ int child_start(struct child *c, struct err *err)
         .notify_fd = pipes.notify[1],
         .program = p,
     };
-    rc = e.failed ? err_set(err, ERR_NOMEM, "no memory for the environment of %s", c->spec.name)
-                  : take_pipes(c, &pipes, err);
+    rc = e.failed ? err_set(err, ERR_NOMEM, "no memory for the environment of %s", c->spec.name) : 0;
+    if (rc == 0) rc = child_listen(c, pipes.out[0], pipes.err[0], pipes.notify[0], err);
+    pipes.out[0] = pipes.err[0] = pipes.notify[0] = -1;
     if (rc != 0) goto out;
     c->started_ms = mono_ms();
     c->started_wall_ms = wall_ms();

@@ -31,7 +31,6 @@ struct control_peer {
 };
 
 struct control {
-    int fd;
     struct event *incoming;
     int count;
     LIST_HEAD(, control_peer) peers;
@@ -220,6 +219,17 @@ static void on_incoming(evutil_socket_t listener, short what, void *arg)
     bufferevent_enable(p->io, EV_READ | EV_WRITE);
 }
 
+static int bind_socket(struct supervisor *s, const struct sockaddr_un *addr, struct err *err)
+{
+    unlink(addr->sun_path); /* we hold the lock: whoever made it is gone */
+    s->control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    mode_t before = umask(0177);
+    int rc = s->control_fd < 0 ? -1 : bind(s->control_fd, (const struct sockaddr *)addr, sizeof *addr);
+    umask(before);
+    if (rc == 0) rc = listen(s->control_fd, PEERS_MAX);
+    return rc == 0 ? 0 : err_errno(err, "control socket %s", addr->sun_path);
+}
+
 int control_serve(struct supervisor *s, struct err *err)
 {
     struct sockaddr_un addr;
@@ -230,13 +240,9 @@ int control_serve(struct supervisor *s, struct err *err)
     s->control = c;
     LIST_INIT(&c->peers);
     snprintf(c->path, sizeof c->path, "%s", addr.sun_path);
-    unlink(c->path); /* we hold the lock: whoever made it is gone */
-    c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mode_t before = umask(0177);
-    rc = c->fd < 0 ? -1 : bind(c->fd, (struct sockaddr *)&addr, sizeof addr);
-    umask(before);
-    if (rc != 0 || listen(c->fd, PEERS_MAX) != 0) return err_errno(err, "control socket %s", c->path);
-    c->incoming = event_new(s->base, c->fd, EV_READ | EV_PERSIST, on_incoming, s);
+    if (s->control_fd < 0) rc = bind_socket(s, &addr, err); /* otherwise it came through an exec */
+    if (rc != 0) return rc;
+    c->incoming = event_new(s->base, s->control_fd, EV_READ | EV_PERSIST, on_incoming, s);
     if (!c->incoming || event_add(c->incoming, NULL) != 0)
         return err_set(err, ERR_NOMEM, "no memory for the control socket");
     return 0;
@@ -269,10 +275,11 @@ void control_stop(struct supervisor *s)
     control_flush(s);
     while (!LIST_EMPTY(&c->peers)) peer_free(LIST_FIRST(&c->peers));
     if (c->incoming) event_free(c->incoming);
-    if (c->fd >= 0) {
-        close(c->fd);
+    if (s->control_fd >= 0) {
+        close(s->control_fd);
         unlink(c->path);
     }
+    s->control_fd = -1;
     free(c);
     s->control = NULL;
 }

@@ -10,6 +10,7 @@
 #include "supervisor/control.h"
 #include "supervisor/exit_words.h"
 #include "supervisor/overrides.h"
+#include "supervisor/reexec.h"
 #include "supervisor/reload.h"
 #include "supervisor/status.h"
 
@@ -110,12 +111,17 @@ static void do_reload(struct control_peer *p, int argc, char **argv)
 {
     struct err err = {0};
     struct supervisor *s = control_supervisor(p);
-    (void)argc;
-    (void)argv;
-    if (s->is_stopping)
+    bool is_exec = argc > 0 && strcmp(argv[0], "--exec") == 0;
+    if (argc > 0 && !is_exec)
+        control_refuse(p, "reload takes --exec or nothing");
+    else if (s->is_stopping)
         control_refuse(p, "the supervisor is stopping");
     else if (supervisor_reload(s, &err) != 0)
         control_refuse(p, "%s; nothing was changed", err.text);
+    else if (is_exec && reexec_begin(s, &err) != 0)
+        control_refuse(p, "%s", err.text);
+    else if (is_exec)
+        control_answer_text(p, "the configuration is reloaded; the program is tried and then executed anew");
     else
         control_answer_text(p, "the configuration is reloaded");
 }
@@ -218,7 +224,7 @@ static const struct {
     int min_args, max_args;
 } rows[] = {
     {"status", do_status, 0, 0},    {"start", do_start, 1, 16},      {"stop", do_stop, 1, 16},
-    {"restart", do_restart, 1, 16}, {"reload", do_reload, 0, 0},     {"signal", do_signal, 2, 2},
+    {"restart", do_restart, 1, 16}, {"reload", do_reload, 0, 1},     {"signal", do_signal, 2, 2},
     {"tail", do_tail, 1, 3},        {"set", do_set, 1, 2},           {"flags", do_flags, 0, 0},
     {"version", do_version, 0, 0},  {"shutdown", do_shutdown, 0, 0},
 };

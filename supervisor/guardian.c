@@ -137,6 +137,12 @@ int guardian_start(struct supervisor *s, struct err *err)
     return 0;
 }
 
+int guardian_resume(struct supervisor *s, struct err *err)
+{
+    if (s->guardian_pid <= 0) return guardian_start(s, err);
+    return reap_watch(s, s->guardian_pid, on_end, s) == 0 ? 0 : err_set(err, ERR_NOMEM, "no memory for the guardian");
+}
+
 void guardian_tell(struct supervisor *s, pid_t group, bool is_there)
 {
     send_message(s, group, is_there ? '+' : '-');

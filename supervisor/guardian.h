@@ -9,6 +9,7 @@
 
 /* Forks it; does nothing as PID 1. One that dies is made anew. */
 int guardian_start(struct supervisor *s, struct err *err);
+int guardian_resume(struct supervisor *s, struct err *err); /* after an exec: it is still there */
 void guardian_tell(struct supervisor *s, pid_t group, bool is_there);
 void guardian_dismiss(struct supervisor *s); /* it ends without doing anything */
 

@@ -8,6 +8,7 @@
 #include "conf/conf.h"
 #include "conf/log.h"
 #include "supervisor/ctl.h"
+#include "supervisor/reexec.h"
 #include "supervisor/self.h"
 #include "supervisor/supervisor.h"
 
@@ -113,6 +114,8 @@ static int run_config(int argc, char **argv)
     return 0;
 }
 
+static char **all_words; /* of the program */
+
 static int run_supervise(int argc, char **argv)
 {
     (void)argv;
@@ -123,9 +126,9 @@ static int run_supervise(int argc, char **argv)
     struct conf *conf = load();
     if (!conf) return EXIT_CONFIG;
     supervisor_log_settings(conf);
-    unsetenv(CONF_OVERRIDES_VAR); /* the supervisor's own are in its run directory */
+    if (!getenv(REEXEC_STATE_VAR)) unsetenv(CONF_OVERRIDES_VAR); /* the supervisor's own are in its run directory */
     struct conf_paths paths = conf_paths_from_environment();
-    return supervise(conf, &paths);
+    return supervise(conf, &paths, all_words);
 }
 
 /* The roles need many libraries, which the supervisor is to be free of: another program, in this process. */
@@ -183,6 +186,7 @@ static int take_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    all_words = argv;
     log_open("logikald", LOG_INFO, LOG_TEXT);
     int at = take_options(argc, argv);
     if (at < 0) return -at;

@@ -180,7 +180,7 @@ static int check_depends(const struct plan *plan, const struct conf *conf, struc
     return 0;
 }
 
-int plan_make(struct plan *plan, const struct conf *conf, const char *only, struct err *err)
+int plan_from_conf(struct plan *plan, const struct conf *conf, const char *only, struct err *err)
 {
     memset(plan, 0, sizeof *plan);
     plan->is_gate_on = conf_bool(conf, SET_BACKGROUND_SYNC);

@@ -50,7 +50,7 @@ struct plan {
 
 /* only: comma separated names of roles and programs to keep, or NULL for all. 0, or an error that names the program
  * (unknown or circular depends_on, too many children, a name used twice). */
-int plan_make(struct plan *plan, const struct conf *conf, const char *only, struct err *err);
+int plan_from_conf(struct plan *plan, const struct conf *conf, const char *only, struct err *err);
 
 const struct child_spec *plan_find(const struct plan *plan, const char *name);
 

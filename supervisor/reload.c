@@ -10,6 +10,7 @@
 #include "supervisor/child.h"
 #include "supervisor/children.h"
 #include "supervisor/events.h"
+#include "supervisor/freeze.h"
 #include "supervisor/probe.h"
 #include "supervisor/status.h"
 
@@ -41,11 +42,19 @@ int reload_check(const struct plan *plan, const struct conf *conf, struct err *e
     return rc == 0 && has_role(plan, "web") ? conf_check_web(conf, err) : rc;
 }
 
-int reload_prepare(const struct supervisor *s, struct conf **conf, struct plan *plan, struct err *err)
+/* Loads and checks a configuration and the plan that follows from it: *conf is the caller's. */
+static int prepare(struct supervisor *s, struct conf **conf, struct plan *plan, struct err *err)
 {
-    struct conf *fresh = conf_load(&s->paths, err);
+    struct conf_paths named = s->source, candidate;
+    named.overrides = s->overrides;
+    int rc = freeze_copy(s, &candidate, err);
+    if (rc != 0) return rc;
+    struct conf *fresh = conf_load(&named, err); /* for errors that name the file as the operator knows it */
     if (!fresh) return -(int)ERR_CONFIG;
-    int rc = plan_make(plan, fresh, s->only, err);
+    conf_free(fresh);
+    fresh = conf_load(&candidate, err);
+    if (!fresh) return -(int)ERR_CONFIG;
+    rc = plan_from_conf(plan, fresh, s->only, err);
     if (rc == 0) rc = reload_check(plan, fresh, err);
     if (rc != 0) {
         conf_free(fresh);
@@ -89,7 +98,8 @@ int supervisor_reload(struct supervisor *s, struct err *err)
     struct plan *plan = &s->next_plan;
     struct conf *conf;
     enum setting_id changed[SET_COUNT];
-    int rc = reload_prepare(s, &conf, plan, err);
+    int rc = prepare(s, &conf, plan, err);
+    if (rc == 0 && (rc = freeze_accept(s, err)) != 0) conf_free(conf);
     s->reloaded_ms = wall_ms();
     snprintf(s->reload_error, sizeof s->reload_error, "%s", rc != 0 ? err->text : "");
     status_changed(s);

@@ -12,9 +12,11 @@
 #include "supervisor/children.h"
 #include "supervisor/control.h"
 #include "supervisor/events.h"
+#include "supervisor/freeze.h"
 #include "supervisor/guardian.h"
 #include "supervisor/listener.h"
 #include "supervisor/reap.h"
+#include "supervisor/reexec.h"
 #include "supervisor/reload.h"
 #include "supervisor/run_dir.h"
 #include "supervisor/self.h"
@@ -89,11 +91,15 @@ static int make_loop(struct supervisor *s, struct err *err)
 static int take_place(struct supervisor *s, struct err *err)
 {
     snprintf(s->run_dir, sizeof s->run_dir, "%s", conf_str(s->conf, SET_RUN_DIR));
-    s->lock_fd = run_dir_lock(s->run_dir, err);
+    s->is_resumed = s->lock_fd >= 0;
+    if (!s->is_resumed) s->lock_fd = run_dir_lock(s->run_dir, err);
     if (s->lock_fd < 0) return -(int)err->code;
     run_dir_file(s->run_dir, RUN_DIR_OVERRIDES, s->overrides);
-    unlink(s->overrides); /* of a supervisor before us */
-    s->paths.overrides = s->overrides;
+    if (!s->is_resumed) unlink(s->overrides); /* of a supervisor before us */
+    struct conf_paths candidate;
+    int rc = freeze_copy(s, &candidate, err);
+    if (rc == 0) rc = freeze_accept(s, err);
+    if (rc != 0) return rc;
     /* Orphans of our children come to us, also when we are not PID 1. */
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return err_errno(err, "becoming the reaper of orphans");
     return 0;
@@ -117,15 +123,15 @@ static int set_up(struct supervisor *s, struct err *err)
 {
     int rc = make_loop(s, err);
     if (rc == 0) rc = take_place(s, err);
-    if (rc == 0) rc = guardian_start(s, err);
-    if (rc == 0) rc = plan_make(&s->plan, s->conf, s->only, err);
+    if (rc == 0 && !s->is_resumed) rc = guardian_start(s, err);
+    if (rc == 0) rc = plan_from_conf(&s->plan, s->conf, s->only, err);
     if (rc == 0 && self_directory_file("logikald-roles", s->roles_path, err) != 0 && plan_has_roles(&s->plan))
         rc = -(int)err->code;
     if (rc == 0) rc = reload_check(&s->plan, s->conf, err);
     if (rc == 0) rc = signals_open(s, err);
     if (rc != 0) return rc;
     if (plan_listens(&s->plan)) {
-        s->listen_fd = listener_open(s->conf, err);
+        if (s->listen_fd < 0) s->listen_fd = listener_open(s->conf, err);
         if (s->listen_fd < 0) return -(int)err->code;
         listener_words(s->listen_fd, s->listening, sizeof s->listening);
         log_info("listening on %s", s->listening);
@@ -155,6 +161,7 @@ static void tear_down(struct supervisor *s)
     if (s->listen_fd >= 0) close(s->listen_fd);
     if (s->lock_fd >= 0) {
         unlink(s->overrides);
+        freeze_remove(s);
         close(s->lock_fd);
     }
     if (s->sink) log_sink_flush(s->sink, FLUSH_MS);
@@ -175,22 +182,28 @@ static int exit_status_of(const struct err *err)
     }
 }
 
-int supervise(struct conf *conf, const struct conf_paths *paths)
+int supervise(struct conf *conf, const struct conf_paths *paths, char **argv)
 {
     static struct supervisor supervisor;
     struct supervisor *s = &supervisor;
     struct err err = {0};
     s->conf = conf;
-    s->paths = *paths;
+    s->source = s->paths = *paths;
     s->only = getenv("LOGIKALD_ROLES");
-    s->lock_fd = s->listen_fd = s->signal_fd = s->guardian_fd = -1;
+    s->argv = argv;
+    s->lock_fd = s->listen_fd = s->control_fd = s->signal_fd = s->guardian_fd = -1;
     s->started_ms = wall_ms();
     random_uuid4(s->id);
     TAILQ_INIT(&s->children);
     LIST_INIT(&s->watched);
-    if (set_up(s, &err) == 0) {
-        log_info("logikald %s supervises %d children%s", LOGIKALD_VERSION, s->plan.count,
-                 getpid() == 1 ? " as PID 1" : "");
+    cJSON *before = reexec_state(&err);
+    int rc = before ? reexec_adopt_self(s, before, &err) : -(int)err.code;
+    if (rc == 0) rc = set_up(s, &err);
+    if (rc == 0 && before) rc = reexec_adopt_children(s, before, &err);
+    cJSON_Delete(before);
+    if (rc == 0) {
+        log_info("logikald %s supervises %d children%s%s", LOGIKALD_VERSION, s->plan.count,
+                 getpid() == 1 ? " as PID 1" : "", s->is_resumed ? ", having been executed anew" : "");
         if (s->plan.note[0]) log_info("%s", s->plan.note);
         children_follow_plan(s);
         event_base_dispatch(s->base);

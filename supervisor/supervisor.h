@@ -25,6 +25,12 @@ struct events;
 TAILQ_HEAD(child_list, child);
 LIST_HEAD(watched_list, watched);
 
+#define FROZEN_FILES 2 /* configuration file, env file */
+struct frozen {
+    char accepted[PATH_MAX], candidate[PATH_MAX + 8];
+    bool is_copy;
+};
+
 struct supervisor {
     struct event_base *base;
     struct event *settle_soon; /* children_settle at the end of this turn of the loop */
@@ -37,12 +43,14 @@ struct supervisor {
     struct events *events;
 
     struct conf *conf;
-    struct conf_paths paths; /* as given; children get them in their environment */
+    struct conf_paths source; /* the files as given */
+    struct conf_paths paths;  /* the accepted copies; children get them in their environment */
+    struct frozen frozen[FROZEN_FILES];
     const char *only;        /* LOGIKALD_ROLES: names of roles and programs to run; NULL = all */
     char id[UUID_TEXT_SIZE]; /* of this supervisor, over re-execs */
     char roles_path[PATH_MAX];
     char run_dir[PATH_MAX], overrides[PATH_MAX];
-    int lock_fd, listen_fd;
+    int lock_fd, listen_fd, control_fd;
     char listening[96];
 
     struct plan plan, next_plan; /* next: room for the one that a reload makes */
@@ -50,6 +58,9 @@ struct supervisor {
     struct watched_list watched; /* processes that are no children of the plan: probes, hooks */
 
     bool is_stopping, is_hurried, is_torn_down;
+    bool is_resumed; /* after an exec of itself */
+    bool is_trying;  /* the program file, before an exec */
+    char **argv;
     int exit_status;
     int64_t started_ms; /* wall */
     int64_t orphans_reaped;
@@ -62,8 +73,9 @@ struct supervisor {
     char reload_error[512];                        /* of the last one; "" = it was applied */
 };
 
-/* Sets up, runs the loop, tears down; returns the exit status. Takes conf; the strings of paths must stay. */
-int supervise(struct conf *conf, const struct conf_paths *paths);
+/* Sets up, runs the loop, tears down; returns the exit status. Takes conf; the strings of paths must stay. argv: of the
+ * program, for an exec of itself. */
+int supervise(struct conf *conf, const struct conf_paths *paths, char **argv);
 
 /* Asks for the end: everything is stopped in order, then the loop ends with this exit status. A second call hurries:
  * what still runs is killed. */
