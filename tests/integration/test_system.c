@@ -111,7 +111,7 @@ static void wait_for_a_tick(void)
 static void test_scheduled_sync_flows_from_tick_to_rows_and_result(void **state)
 {
     (void)state;
-    static const char *const on[] = {"BACKGROUND_SYNC_ENABLED=True", NULL};
+    static const char *const on[] = {"BACKGROUND_SYNC_ENABLED=True", "SYNC_PARTS_LISTS=false", NULL};
     system_run(&sys, "", on);
 
     WAIT_UNTIL(system_health(&sys) == 200, 30000);
@@ -140,7 +140,7 @@ static void test_scheduled_sync_flows_from_tick_to_rows_and_result(void **state)
 static void test_changed_elevations_are_fetched_again_when_due(void **state)
 {
     (void)state;
-    static const char *const on[] = {"BACKGROUND_SYNC_ENABLED=1", NULL};
+    static const char *const on[] = {"BACKGROUND_SYNC_ENABLED=1", "SYNC_PARTS_LISTS=false", NULL};
     int64_t newest = pg_int(&sys.pg, "SELECT extract(epoch FROM max(api_changed_date))::bigint FROM elevations");
     sim_post(&sys.sim, "change", "{\"type\":\"elevation\",\"count\":10}");
     pg_exec(&sys.pg, "UPDATE object_sync_configs SET last_sync = now() - interval '1 day'");
