@@ -127,13 +127,21 @@ const char *request_name(const struct session *s)
     return s->job ? asks[s->job->kind] : "";
 }
 
+/* It becomes part of a header: visible ASCII and nothing else. */
+static bool is_token(const char *text)
+{
+    size_t len = 0;
+    while (text[len] > ' ' && text[len] < 0x7f) len++;
+    return len > 0 && len < TOKEN_SIZE && text[len] == '\0';
+}
+
 int request_read_token(const struct buf *body, char *token)
 {
     cJSON *json = body->len ? cJSON_ParseWithLength(body->data, body->len) : NULL;
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(data, "token"));
     int rc = -1;
-    if (text && *text && strlen(text) < TOKEN_SIZE && strspn(text, "\r\n") == 0) {
+    if (text && is_token(text)) {
         strcpy(token, text);
         rc = 0;
     }
