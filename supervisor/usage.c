@@ -88,7 +88,7 @@ void usage_read_tree(pid_t pid, struct usage *out)
     }
 }
 
-bool cgroup_find(const char *root, char *out, size_t size)
+bool usage_find_cgroup(const char *root, char *out, size_t size)
 {
     char path[PATH_MAX], text[4096];
     snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
@@ -103,7 +103,7 @@ bool cgroup_find(const char *root, char *out, size_t size)
     return access(path, R_OK) == 0;
 }
 
-void cgroup_read(const char *dir, struct cgroup_memory *out)
+void usage_read_cgroup(const char *dir, struct cgroup_memory *out)
 {
     char path[PATH_MAX], text[1024];
     *out = (struct cgroup_memory){0};

@@ -25,8 +25,8 @@ struct cgroup_memory {
 
 /* The directory of our cgroup (version 2) into out; false when there is none with a memory controller. root: "" or a
  * directory that stands for "/" (tests). */
-bool cgroup_find(const char *root, char *out, size_t size);
-void cgroup_read(const char *dir, struct cgroup_memory *out);
+bool usage_find_cgroup(const char *root, char *out, size_t size);
+void usage_read_cgroup(const char *dir, struct cgroup_memory *out);
 
 /* What to do about a child's memory. limit_bytes: the container's, 0 = none; a child may have at most three quarters of
  * it. Pure. */

@@ -66,7 +66,7 @@ static void look_at_child(struct supervisor *s, struct child *c, int64_t passed_
 
 static void look_at_container(struct supervisor *s)
 {
-    cgroup_read(s->watch->cgroup, &s->memory);
+    usage_read_cgroup(s->watch->cgroup, &s->memory);
     s->memory.oom_kills -= s->watch->oom_at_start;
     bool is_nearly_full = s->memory.limit_bytes > 0 &&
                           s->memory.used_bytes / 1000 > s->memory.limit_bytes / 1000 * NEARLY_FULL_PERMILLE / 1000;
@@ -103,8 +103,8 @@ int watch_open(struct supervisor *s, struct err *err)
     struct watch *w = calloc(1, sizeof *w);
     if (!w) return err_set(err, ERR_NOMEM, "no memory for the resource watch");
     s->watch = w;
-    if (!cgroup_find("", w->cgroup, sizeof w->cgroup)) w->cgroup[0] = 0;
-    cgroup_read(w->cgroup, &s->memory);
+    if (!usage_find_cgroup("", w->cgroup, sizeof w->cgroup)) w->cgroup[0] = 0;
+    usage_read_cgroup(w->cgroup, &s->memory);
     w->oom_seen = w->oom_at_start = s->memory.oom_kills;
     s->memory.oom_kills = 0;
     if (s->memory.limit_bytes)
@@ -132,7 +132,7 @@ bool watch_oom_happened(struct supervisor *s)
 {
     struct cgroup_memory memory;
     if (!s->watch || !s->watch->cgroup[0]) return false;
-    cgroup_read(s->watch->cgroup, &memory);
+    usage_read_cgroup(s->watch->cgroup, &memory);
     bool has_risen = memory.oom_kills > s->watch->oom_seen;
     s->watch->oom_seen = memory.oom_kills;
     s->memory.oom_kills = memory.oom_kills - s->watch->oom_at_start;

@@ -53,7 +53,7 @@ int64_t events_dropped(const struct supervisor *s)
 }
 
 static void remove_run_dir(void);
-static struct supervisor sup = {.guardian_fd = -1, .listen_fd = -1, .lock_fd = -1};
+static struct supervisor sup = {.guardian_fd = -1, .listen_fd = -1, .lock_fd = -1, .control_fd = -1};
 static struct child child = {.sup = &sup, .notify_fd = -1};
 static struct sockaddr_un address;
 

@@ -357,19 +357,19 @@ static void test_cgroup_limits_and_kills_are_read(void **state)
     (void)state;
     snprintf(root, sizeof root, "%s/root", support_dir());
     mkdir(root, 0755);
-    assert_false(cgroup_find(root, dir, sizeof dir));
+    assert_false(usage_find_cgroup(root, dir, sizeof dir));
     put(root, "proc/self/cgroup", "5:cpu:/old\n0::/pod/one\n");
-    assert_false(cgroup_find(root, dir, sizeof dir)); /* no memory controller there */
+    assert_false(usage_find_cgroup(root, dir, sizeof dir)); /* no memory controller there */
     put(root, "sys/fs/cgroup/pod/one/memory.events", "low 0\nhigh 0\nmax 3\noom 2\noom_kill 2\n");
     put(root, "sys/fs/cgroup/pod/one/memory.max", "536870912\n");
     put(root, "sys/fs/cgroup/pod/one/memory.current", "1048576\n");
-    assert_true(cgroup_find(root, dir, sizeof dir));
-    cgroup_read(dir, &m);
+    assert_true(usage_find_cgroup(root, dir, sizeof dir));
+    usage_read_cgroup(dir, &m);
     assert_int_equal(m.limit_bytes, 536870912);
     assert_int_equal(m.used_bytes, 1048576);
     assert_int_equal(m.oom_kills, 2);
     put(root, "sys/fs/cgroup/pod/one/memory.max", "max\n");
-    cgroup_read(dir, &m);
+    usage_read_cgroup(dir, &m);
     assert_int_equal(m.limit_bytes, 0);
 }
 

@@ -1,0 +1,39 @@
+# Bash completion for logikald: source this file, or install it as
+# /usr/share/bash-completion/completions/logikald.
+
+_logikald_names() {
+    "$1" ctl status --json 2>/dev/null | sed -n 's/^[[:space:]]*"\(name\|role\)":[[:space:]]*"\([^"]*\)".*/\2/p' | sort -u
+}
+
+_logikald() {
+    local program=${COMP_WORDS[0]} word=${COMP_WORDS[COMP_CWORD]} at=1 words=
+    COMPREPLY=()
+    while ((at < COMP_CWORD)) && [[ ${COMP_WORDS[at]} == --config || ${COMP_WORDS[at]} == --env-file ]]; do ((at += 2)); done
+    if [[ ${COMP_WORDS[COMP_CWORD - 1]} == --config || ${COMP_WORDS[COMP_CWORD - 1]} == --env-file ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
+    fi
+    if ((COMP_CWORD == at)); then
+        words="supervise ctl web worker beat migrate queue task check defaults config --help --version --config --env-file"
+    elif [[ ${COMP_WORDS[at]} == ctl ]]; then
+        if ((COMP_CWORD == at + 1)); then
+            words="status start stop restart reload signal tail set flags version shutdown --help"
+        else
+            case ${COMP_WORDS[at + 1]} in
+            status) words=--json ;;
+            reload) words=--exec ;;
+            start | stop | restart) words="--no-wait $(_logikald_names "$program")" ;;
+            tail) words="-f -n $(_logikald_names "$program")" ;;
+            signal)
+                if ((COMP_CWORD == at + 2)); then words=$(_logikald_names "$program")
+                else words="TERM INT HUP USR1 USR2 KILL ABRT STOP CONT"; fi ;;
+            set) ((COMP_CWORD == at + 2)) && words=$("$program" config 2>/dev/null | sed -n 's/^\([a-z][a-z_.]*\) .*/\1/p') ;;
+            esac
+        fi
+    elif [[ ${COMP_WORDS[at]} == defaults ]]; then
+        words=--markdown
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}
+
+complete -F _logikald logikald

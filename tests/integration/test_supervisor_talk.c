@@ -1,0 +1,445 @@
+/* What the supervisor says and what it can be told: logs, status, the control socket, signals, events, limits. */
+#include "tests/support/supervised.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cjson/cJSON.h>
+
+#include "conf/clock.h"
+#include "ipc/control.h"
+
+static struct supervised s;
+
+static void start_program(const char *part, char *const env[])
+{
+    char config[1000];
+    snprintf(config, sizeof config, "programs = ({ name = \"p\"; command = [\"%s\", \"--play\", %s]; });",
+             supervised_program(), part);
+    supervised_prepare(&s, config);
+    supervised_start(&s, env);
+}
+
+static char *read_file(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    if (!f) return strdup("");
+    char *text = calloc(1, 4 << 20);
+    size_t n = fread(text, 1, (4 << 20) - 1, f);
+    text[n] = 0;
+    fclose(f);
+    return text;
+}
+
+static bool file_has(const char *path, const char *word)
+{
+    char *text = read_file(path);
+    bool is_there = strstr(text, word) != NULL;
+    free(text);
+    return is_there;
+}
+
+/* ---- logs ---- */
+
+static void test_lines_are_whole_prefixed_split_and_clean(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=p,web", NULL}, mark[64];
+    (void)state;
+    start_program("\"odd-lines\"", env);
+    WAIT_UNTIL(process_logged(&s.process, "plays odd-lines"), 5000);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
+    char *log = process_log(&s.process);
+    snprintf(mark, sizeof mark, "p[%d]: ", supervised_pid(&s, "p"));
+    int cuts = 0;
+    for (char *line = log, *next; *line; line = next) {
+        next = strchr(line, '\n');
+        assert_non_null(next);
+        *next++ = 0;
+        if (!isdigit((unsigned char)line[0])) fail_msg("a line without a time: %.80s", line);
+        for (char *c = line; *c; c++)
+            if ((unsigned char)*c < 0x20 && *c != '\t') fail_msg("a control byte in: %.80s", line);
+        if (strstr(line, "LLLL")) {
+            assert_non_null(strstr(line, mark));
+            assert_true(strlen(line) < 4400);
+            cuts += strstr(line, " [cut]") != NULL;
+        }
+    }
+    assert_int_equal(cuts, 2); /* 9 999 bytes are three pieces */
+    free(log);
+    supervised_stop(&s);
+}
+
+static void test_json_logs_are_json_whatever_children_write(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=p,web", "LOG_FORMAT=json", NULL};
+    (void)state;
+    start_program("\"odd-lines\"", env);
+    WAIT_UNTIL(process_logged(&s.process, "plays odd-lines") && process_logged(&s.process, "bytes"), 5000);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
+    char *log = process_log(&s.process);
+    int lines = 0;
+    for (char *line = log, *next; *line; line = next, lines++) {
+        next = strchr(line, '\n');
+        assert_non_null(next);
+        *next++ = 0;
+        cJSON *json = cJSON_Parse(line);
+        if (!cJSON_IsObject(json)) fail_msg("not JSON: %.200s", line);
+        assert_true(cJSON_IsString(cJSON_GetObjectItem(json, "role")));
+        assert_true(cJSON_IsNumber(cJSON_GetObjectItem(json, "pid")));
+        assert_true(cJSON_IsString(cJSON_GetObjectItem(json, "time")));
+        cJSON_Delete(json);
+    }
+    assert_true(lines > 5);
+    free(log);
+    supervised_stop(&s);
+}
+
+static void test_log_file_rotates_and_usr1_reopens_it(void **state)
+{
+    char file[300], moved[320], rotated[320], entry[320];
+    char *env[] = {"LOGIKALD_ROLES=p", entry, "LOG_ROTATE_BYTES=100000", "LOG_KEEP=2", NULL};
+    struct stat st;
+    (void)state;
+    snprintf(file, sizeof file, "%s/talk.log", support_dir());
+    snprintf(moved, sizeof moved, "%s.moved", file);
+    snprintf(rotated, sizeof rotated, "%s.2", file);
+    snprintf(entry, sizeof entry, "LOG_FILE=%s", file);
+    start_program("\"flood\", \"1000\"", env);
+    WAIT_UNTIL(file_has(file, "plays flood") || file_has(rotated, "plays flood"), 10000);
+    assert_int_equal(stat(rotated, &st), 0);
+    assert_in_range(st.st_size, 90000, 100000);
+
+    assert_int_equal(rename(file, moved), 0);
+    process_signal(&s.process, SIGUSR1);
+    WAIT_UNTIL(file_has(file, "log reopened"), 5000);
+    supervised_stop(&s);
+    assert_true(file_has(file, "stopped, exit status 0"));
+}
+
+static void test_flood_and_a_reader_that_stalls_never_block_supervision(void **state)
+{
+    char fifo[300], entry[320];
+    char *env[] = {"LOGIKALD_ROLES=p,web", entry, "WATCHDOG_SECONDS=5", NULL};
+    (void)state;
+    snprintf(fifo, sizeof fifo, "%s/stalled", support_dir());
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    int reader = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    snprintf(entry, sizeof entry, "LOG_FILE=%s", fifo);
+    start_program("\"flood\", \"20000\"", env); /* 5 MB, and nobody reads */
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 10000);
+    WAIT_UNTIL(supervised_child(&s, "p") && s.status.log_lines_dropped > 10000, 20000);
+    int web = supervised_pid(&s, "web.0");
+    kill(web, SIGKILL);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && supervised_pid(&s, "web.0") != web, 10000);
+
+    char *all = calloc(1, 8 << 20);
+    size_t len = 0;
+    int64_t deadline = support_deadline(10000);
+    while (!strstr(all + (len > 300000 ? len - 300000 : 0), "log lines were dropped") && !support_late(deadline)) {
+        ssize_t n = read(reader, all + len, (8 << 20) - 1 - len);
+        if (n > 0) len += (size_t)n;
+        if (n <= 0) { /* something new has to be said for the count to be told */
+            kill(supervised_pid(&s, "web.0"), SIGHUP);
+            support_pause();
+        }
+    }
+    assert_non_null(strstr(all, "log lines were dropped"));
+    free(all);
+    process_signal(&s.process, SIGTERM);
+    int64_t begin = mono_ms();
+    while (process_running(&s.process) && mono_ms() - begin < 10000) {
+        char sink[4096];
+        if (read(reader, sink, sizeof sink) <= 0) support_pause();
+    }
+    assert_int_equal(process_wait(&s.process, 1000), 0);
+    close(reader);
+}
+
+/* ---- control ---- */
+
+static void test_status_for_people_and_for_programs(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=p,web", NULL}, *output;
+    (void)state;
+    start_program("\"rest\"", env);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
+    WAIT_UNTIL(supervised_child(&s, "p") && supervised_child(&s, "p")->pss_bytes > 0, 8000);
+    assert_int_equal(supervised_ctl(&s, &output, "status", NULL), 0);
+    assert_non_null(strstr(output, "web.0          ready"));
+    assert_non_null(strstr(output, "background sync off"));
+    assert_non_null(strstr(output, "LAST EXIT"));
+    assert_null(strstr(output, "\033")); /* no colours in a file */
+    free(output);
+
+    assert_int_equal(supervised_ctl(&s, &output, "status", "--json", NULL), 0);
+    cJSON *json = cJSON_Parse(output);
+    assert_true(cJSON_IsArray(cJSON_GetObjectItem(json, "children")));
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "children")), 2);
+    cJSON_Delete(json);
+    free(output);
+
+    struct snapshot snap;
+    struct err err = {0};
+    WAIT_UNTIL(snapshot_read(s.run_dir, &snap, &err) == 0 && snap.count == 2, 3000); /* the file that web reads */
+    assert_int_equal(snap.pid, s.process.pid);
+    assert_false(snapshot_is_stale(&snap, wall_ms()));
+    assert_true(snapshot_is_stale(&snap, wall_ms() + 60000));
+    assert_true(snap.pss_bytes > 0);
+    supervised_stop(&s);
+    assert_int_equal(snapshot_read(s.run_dir, &snap, &err), -(int)ERR_NOT_FOUND);
+}
+
+static void test_start_stop_restart_signal_tail_and_mistakes(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=p,web", NULL}, *output;
+    (void)state;
+    start_program("\"rest\"", env);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && process_logged(&s.process, "plays rest"), 5000);
+    int p = supervised_pid(&s, "p"), web = supervised_pid(&s, "web.0");
+    assert_int_equal(supervised_ctl(&s, NULL, "restart", "p", "web", NULL), 0);
+    assert_int_not_equal(supervised_pid(&s, "p"), p);
+    assert_int_not_equal(supervised_pid(&s, "web.0"), web);
+
+    assert_int_equal(supervised_ctl(&s, NULL, "stop", "p", NULL), 0);
+    assert_true(supervised_is(&s, "p", "down") && supervised_child(&s, "p")->is_held);
+    process_signal(&s.process, SIGHUP); /* a reload does not start it */
+    WAIT_UNTIL(process_logged(&s.process, "configuration reloaded"), 5000);
+    assert_true(supervised_is(&s, "p", "down"));
+    assert_int_equal(supervised_ctl(&s, NULL, "start", "p", NULL), 0);
+    assert_true(supervised_is(&s, "p", "ready"));
+
+    assert_int_equal(supervised_ctl(&s, NULL, "signal", "web.0", "HUP", NULL), 0);
+    WAIT_UNTIL(process_logged(&s.process, "web heard HUP"), 3000);
+    assert_int_equal(supervised_ctl(&s, &output, "tail", "web.0", "-n", "1", NULL), 0);
+    assert_non_null(strstr(output, "web heard HUP"));
+    free(output);
+    assert_int_equal(supervised_ctl(&s, &output, "version", NULL), 0);
+    assert_non_null(strstr(output, "0.1.0"));
+    free(output);
+
+    assert_int_equal(supervised_ctl(&s, &output, "stop", "nobody", NULL), 1);
+    assert_non_null(strstr(output, "no child \"nobody\""));
+    free(output);
+    assert_int_equal(supervised_ctl(&s, NULL, "signal", "p", "NOPE", NULL), 1);
+    assert_int_equal(supervised_ctl(&s, NULL, "signal", "p", NULL), 64);
+    assert_int_equal(supervised_ctl(&s, NULL, "frobnicate", NULL), 64);
+    assert_int_equal(supervised_ctl(&s, NULL, "shutdown", NULL), 0);
+    assert_int_equal(process_wait(&s.process, 10000), 0);
+    assert_int_equal(supervised_ctl(&s, &output, "status", NULL), 69);
+    assert_non_null(strstr(output, "no supervisor runs on"));
+    free(output);
+}
+
+static void test_restart_that_fails_is_told(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=web", "RESTART_BACKOFF_BASE_MS=3000", "RESTART_BACKOFF_CAP_MS=5000", NULL}, *output;
+    (void)state;
+    supervised_prepare(&s, " ");
+    supervised_start(&s, env);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
+    supervised_let(&s, "web", "exit 5");
+    assert_int_equal(supervised_ctl(&s, &output, "restart", "web", NULL), 1);
+    assert_non_null(strstr(output, "exit status 5"));
+    free(output);
+    supervised_stop(&s);
+}
+
+static void test_tail_follows(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=p", NULL};
+    struct control_client client;
+    struct err err = {0};
+    char *words[] = {"p", "0", "follow"};
+    (void)state;
+    supervised_prepare(
+        &s, "programs = ({ name = \"p\"; command = [\"sh\", \"-c\", \"while :; do echo tick; sleep 0.1; done\"]; });");
+    supervised_start(&s, env);
+    assert_int_equal(control_open(&client, s.run_dir, &err), 0);
+    assert_int_equal(control_send(&client, "tail", 3, words, &err), 0);
+    for (int i = 0; i < 5; i++) {
+        cJSON *line = control_read(&client, 5000, &err);
+        if (!line) fail_msg("%s", err.text);
+        assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(line, "line")), "tick");
+        cJSON_Delete(line);
+    }
+    control_close(&client);
+    supervised_stop(&s);
+}
+
+static void test_control_socket_bears_nonsense_and_is_closed_to_others(void **state)
+{
+    static const char *const nonsense[] = {"\n",
+                                           "{}\n",
+                                           "[1,2]\n",
+                                           "{\"command\":5}\n",
+                                           "{\"command\":\"stop\",\"args\":[{}]}\n",
+                                           "{\"command\":\"tail\",\"args\":[\"p\",\"-99999999999\"]}\n",
+                                           "\xff\xfe\n",
+                                           "{\"command\":\"status\"}{\"command\":\"status\"}\n"};
+    char *env[] = {"LOGIKALD_ROLES=p", NULL};
+    struct sockaddr_un addr;
+    struct stat st;
+    (void)state;
+    start_program("\"rest\"", env);
+    assert_int_equal(control_address(s.run_dir, &addr, NULL), 0);
+    assert_int_equal(stat(addr.sun_path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
+        struct control_client client;
+        struct err err = {0};
+        assert_int_equal(control_open(&client, s.run_dir, &err), 0);
+        assert_int_equal(send(client.fd, nonsense[i], strlen(nonsense[i]), MSG_NOSIGNAL), strlen(nonsense[i]));
+        cJSON *answer = control_read(&client, 5000, &err);
+        assert_non_null(answer);
+        cJSON_Delete(answer);
+        control_close(&client);
+    }
+    int fds[40]; /* more connections than are served: the others are closed, nothing hangs */
+    for (int i = 0; i < 40; i++) {
+        fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (connect(fds[i], (struct sockaddr *)&addr, sizeof addr) != 0) support_pause();
+        char junk[20000]; /* and a request without an end */
+        memset(junk, '{', sizeof junk);
+        if (send(fds[i], junk, sizeof junk, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) continue;
+    }
+    for (int i = 0; i < 40; i++) close(fds[i]);
+    WAIT_UNTIL(supervised_is(&s, "p", "ready"), 5000);
+    if (geteuid() == 0) { /* another user gets nowhere even where the permissions let him in */
+        chmod(s.dir, 0755);
+        chmod(support_dir(), 0755);
+        chmod(s.run_dir, 0755);
+        chmod(addr.sun_path, 0666);
+        pid_t pid = fork();
+        if (pid == 0) {
+            struct control_client client;
+            if (setgid(65534) != 0 || setuid(65534) != 0) _exit(9);
+            if (control_open(&client, s.run_dir, NULL) != 0) _exit(8);
+            control_send(&client, "shutdown", 0, NULL, NULL);
+            _exit(control_read(&client, 3000, NULL) ? 7 : 0);
+        }
+        int status;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        assert_true(process_logged(&s.process, "control: refused user 65534"));
+    }
+    supervised_stop(&s);
+}
+
+static void test_usr2_logs_the_status(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=p", NULL};
+    (void)state;
+    start_program("\"rest\"", env);
+    WAIT_UNTIL(supervised_is(&s, "p", "ready"), 5000);
+    process_signal(&s.process, SIGUSR2);
+    WAIT_UNTIL(process_logged(&s.process, "status: p ready, pid "), 3000);
+    supervised_stop(&s);
+}
+
+/* ---- events and limits ---- */
+
+static void test_events_reach_the_hook_and_its_rate_is_bounded(void **state)
+{
+    char file[300], command[700];
+    char *env[] = {"LOGIKALD_ROLES=web",
+                   command,
+                   "SECRET_KEY=not-for-the-hook-0123456789abcdef",
+                   "RESTART_BACKOFF_BASE_MS=1",
+                   "RESTART_BACKOFF_CAP_MS=2",
+                   "CRASH_LOOP_COUNT=5",
+                   NULL};
+    (void)state;
+    snprintf(file, sizeof file, "%s/events", support_dir());
+    snprintf(command, sizeof command,
+             "EVENTS_COMMAND=echo \"$LOGIKALD_EVENT/$LOGIKALD_EVENT_CHILD/$LOGIKALD_EVENT_TEXT/$SECRET_KEY\" >> %s",
+             file);
+    supervised_prepare(&s, " ");
+    supervised_start(&s, env);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
+    process_signal(&s.process, SIGHUP);
+    WAIT_UNTIL(file_has(file, "reload//0 settings changed/\n"), 5000);
+    kill(supervised_pid(&s, "web.0"), SIGKILL);
+    WAIT_UNTIL(file_has(file, "exit/web.0/killed by SIGKILL; restarting now/\n"), 5000);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
+
+    supervised_config(&s, "sync = { background_enabled = true; };");
+    process_signal(&s.process, SIGHUP);
+    WAIT_UNTIL(file_has(file, "gate//background_sync on/\n"), 5000);
+
+    supervised_let(&s, "web", "exit 1");
+    kill(supervised_pid(&s, "web.0"), SIGKILL);
+    WAIT_UNTIL(file_has(file, "crash-loop/web.0/"), 20000);
+    int64_t deadline = support_deadline(20000);
+    while (supervised_count(&s, "web.0") < 0 || s.status.events_dropped == 0) { /* each HUP is an event */
+        if (support_late(deadline)) fail_msg("no event was dropped");
+        process_signal(&s.process, SIGHUP);
+        poll(NULL, 0, 2);
+    }
+    assert_false(file_has(file, "not-for-the-hook"));
+    supervised_stop(&s);
+}
+
+static void test_child_that_outgrows_its_limit_is_replaced_gracefully(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=web", "MEMORY_HARD_BYTES=170000000", "MEMORY_SOFT_BYTES=160000000", NULL};
+    (void)state;
+    supervised_prepare(&s, " ");
+    supervised_let(&s, "web", "grow 200");
+    supervised_start(&s, env);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 10000);
+    int web = supervised_pid(&s, "web.0");
+    supervised_let(&s, "web", "ready");
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && supervised_pid(&s, "web.0") != web, 15000);
+    assert_true(process_logged(&s.process, "more than its limit; it is replaced"));
+    WAIT_UNTIL(process_logged(&s.process, "has taken over from"), 5000);
+    supervised_stop(&s);
+}
+
+static void test_completion_knows_commands_and_children(void **state)
+{
+    char script[1200], *output;
+    char *env[] = {"LOGIKALD_ROLES=p", NULL};
+    (void)state;
+    start_program("\"rest\"", env);
+    WAIT_UNTIL(supervised_is(&s, "p", "ready"), 5000);
+    snprintf(script, sizeof script,
+             "source supervisor/completion.bash; export LOGIKALD_RUN_DIR=%s; L=%s/bin/logikald;"
+             "try() { COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _logikald; echo \"[${COMPREPLY[*]}]\"; };"
+             "try $L ct; try $L ctl sta; try $L ctl restart p; try $L ctl set log.lev; try $L ctl reload ''",
+             s.run_dir, s.dir);
+    char *argv[] = {"bash", "-c", script, NULL};
+    assert_int_equal(process_run(argv, NULL, &output), 0);
+    assert_string_equal(output, "[ctl]\n[status start]\n[p]\n[log.level]\n[--exec]\n");
+    free(output);
+    supervised_stop(&s);
+}
+
+int main(int argc, char **argv)
+{
+    supervised_act(argc, argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lines_are_whole_prefixed_split_and_clean),
+        cmocka_unit_test(test_json_logs_are_json_whatever_children_write),
+        cmocka_unit_test(test_log_file_rotates_and_usr1_reopens_it),
+        cmocka_unit_test(test_flood_and_a_reader_that_stalls_never_block_supervision),
+        cmocka_unit_test(test_status_for_people_and_for_programs),
+        cmocka_unit_test(test_start_stop_restart_signal_tail_and_mistakes),
+        cmocka_unit_test(test_restart_that_fails_is_told),
+        cmocka_unit_test(test_tail_follows),
+        cmocka_unit_test(test_control_socket_bears_nonsense_and_is_closed_to_others),
+        cmocka_unit_test(test_usr2_logs_the_status),
+        cmocka_unit_test(test_events_reach_the_hook_and_its_rate_is_bounded),
+        cmocka_unit_test(test_child_that_outgrows_its_limit_is_replaced_gracefully),
+        cmocka_unit_test(test_completion_knows_commands_and_children),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
