@@ -63,11 +63,13 @@ const struct query ui_query_logs_json = {
     " 'ms', round(extract(epoch FROM coalesce(r.finished_at, r.updated_at) - r.started_at) * 1000),"                   \
     " 'result', jsonb_pretty(r.result))"
 
+/* Without a text, runs in which nothing was due are left out: the scheduler makes one at each tick. */
 const struct query ui_query_runs = {
     .name = "ui_runs",
     .sql = "SELECT coalesce(json_agg(" RUN_JSON " ORDER BY r.id DESC), '[]') FROM (SELECT * FROM sync_runs r"
-           " WHERE (coalesce($1, '') = '' OR r.state = $1) AND (coalesce($2, '') = '' OR"
-           "  strpos(lower(concat_ws(' ', r.task_id, r.task_name, r.scope)), lower($2)) > 0)"
+           " WHERE (coalesce($1, '') = '' OR r.state = $1) AND (CASE WHEN coalesce($2, '') = ''"
+           "  THEN r.state <> 'completed' OR r.total > 0 OR r.is_forced"
+           "  ELSE strpos(lower(concat_ws(' ', r.task_id, r.task_name, r.scope)), lower($2)) > 0 END)"
            " ORDER BY r.id DESC LIMIT $3::int) r",
 };
 
