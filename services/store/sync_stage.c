@@ -7,7 +7,8 @@
 
 #include "services/store/db.h"
 
-#define BATCH_BYTES (1024 * 1024) /* a batch is sent when it is this large, whatever its rows */
+#define DEAD_ROWS_MAX 5000
+#define BATCH_BYTES   (1024 * 1024) /* a batch is sent when it is this large, whatever its rows */
 
 static const char *const copy_sql[STAGE_TABLE_COUNT] = {
     "COPY stage_directories FROM STDIN", "COPY stage_projects FROM STDIN", "COPY stage_phases FROM STDIN",
@@ -15,6 +16,9 @@ static const char *const copy_sql[STAGE_TABLE_COUNT] = {
 static const char *const forget_sql[STAGE_TABLE_COUNT] = {
     "DELETE FROM stage_directories WHERE listing = $1", "DELETE FROM stage_projects WHERE listing = $1",
     "DELETE FROM stage_phases WHERE listing = $1", "DELETE FROM stage_elevations WHERE listing = $1"};
+
+static const char *const vacuum_sql[STAGE_TABLE_COUNT] = {"VACUUM stage_directories", "VACUUM stage_projects",
+                                                          "VACUUM stage_phases", "VACUUM stage_elevations"};
 
 int stage_open(struct stage *s, struct db *db, int64_t batch_rows, struct err *err)
 {
@@ -157,13 +161,18 @@ int stage_forget(struct stage *s, enum stage_table table, int64_t listing, struc
     char text[DB_NUMBER_SIZE];
     const char *values[] = {db_number(text, listing)};
     if (stage_flush(s, table, err) < 0) return -ERR_DB;
-    return db_exec(s->db, err, forget_sql[table], 1, values) < 0 ? -ERR_DB : 0;
+    int64_t rows = db_exec(s->db, err, forget_sql[table], 1, values);
+    if (rows < 0) return -ERR_DB;
+    s->dead[table] += rows;
+    if (s->dead[table] < DEAD_ROWS_MAX || db_in_transaction(s->db)) return 0;
+    s->dead[table] = 0; /* nobody else cleans a temporary table */
+    return db_script(s->db, err, vacuum_sql[table]);
 }
 
 int stage_clear(struct stage *s, struct err *err)
 {
     for (int i = 0; i < STAGE_TABLE_COUNT; i++) {
-        s->sent[i] = s->count[i] = 0;
+        s->sent[i] = s->count[i] = s->dead[i] = 0;
         buf_reset(&s->rows[i]);
     }
     return db_script(s->db, err, "TRUNCATE stage_directories, stage_projects, stage_phases, stage_elevations");

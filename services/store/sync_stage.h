@@ -20,6 +20,7 @@ struct stage {
     struct buf rows[STAGE_TABLE_COUNT]; /* in COPY's text format, not sent yet */
     int64_t count[STAGE_TABLE_COUNT];
     int64_t sent[STAGE_TABLE_COUNT]; /* since the table was emptied */
+    int64_t dead[STAGE_TABLE_COUNT]; /* forgotten, but still in the way */
 };
 
 struct stage_directory {
