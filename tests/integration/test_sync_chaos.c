@@ -1,0 +1,179 @@
+/* The sync while the world moves: an upstream that changes meanwhile, processes killed in every stage, random mutations
+ * and faults. After one clean sync the database is what the upstream has. */
+#include "tests/support/sync_truth.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define FULL "tasks.sync_tasks.full_sync_task"
+
+static struct sync_world world;
+
+/* Kills a full sync once the condition (a query that gives 1) is true; false when it ended before. */
+static bool kill_when(const char *condition)
+{
+    struct process p;
+    sync_task_start(&world, &p, FULL, NULL, NULL);
+    int64_t deadline = support_deadline(60000);
+    while (process_running(&p) && pg_int(&world.pg, condition) != 1 && !support_late(deadline)) continue;
+    bool is_running = process_running(&p);
+    process_signal(&p, SIGKILL);
+    process_wait(&p, 10000);
+    return is_running;
+}
+
+static void test_killed_in_every_stage_and_resumed(void **state)
+{
+    (void)state;
+    static const char *const stages[] = {
+        "SELECT (count(*) > 0)::int FROM sync_runs WHERE state = 'running'",
+        "SELECT (count(*) > 0)::int FROM sessions",
+        "SELECT (count(*) > 0)::int FROM projects",
+        "SELECT (count(*) > 10)::int FROM elevations",
+        "SELECT (count(*) > 3)::int FROM elevation_thumbnails",
+        "SELECT (count(*) > 3)::int FROM elevation_parts_lists",
+        "SELECT (count(*) > 30)::int FROM elevation_parts_lists",
+    };
+    sim_post(&world.sim, "/delays", "{\"auth\":30,\"list\":5,\"thumbnail\":5,\"parts\":5,\"project\":5}");
+    sync_world_clear(&world);
+
+    int killed = 0;
+    for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) killed += kill_when(stages[i]);
+
+    assert_true(killed >= 5);
+    int64_t parts = pg_int(&world.pg, "SELECT count(*) FROM elevation_parts_lists");
+    assert_true(parts > 30);
+    sim_post(&world.sim, "/delays", "{\"auth\":0,\"list\":0,\"thumbnail\":0,\"parts\":0,\"project\":0}");
+    sim_post(&world.sim, "/stats/reset", "{}");
+    sync_all(&world, false);
+    assert_truth(&world, true);
+    /* A token that came in the moment of the kill is known to nobody; every other session was logged out. */
+    assert_true(sim_number(&world, "leaked_sessions") <= killed);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sessions"), 0);
+    assert_true(sim_number(&world, "calls.parts") <= pg_int(&world.pg, "SELECT count(*) FROM elevations") - parts);
+}
+
+static void forget_sessions(void)
+{
+    sim_post(&world.sim, "/sessions/expire", "{}");
+    sim_post(&world.sim, "/stats/reset", "{}");
+}
+
+static void test_interrupted_sync_is_due_again_at_once(void **state)
+{
+    (void)state;
+    sync_world_clear(&world);
+    sim_post(&world.sim, "/delays", "{\"list\":20}");
+    assert_true(kill_when("SELECT (count(*) > 0)::int FROM projects"));
+    sim_post(&world.sim, "/delays", "{\"list\":0}");
+
+    cJSON *result = sync_task(&world, "tasks.scheduler_tasks.smart_sync_scheduler", NULL, NULL, NULL);
+
+    assert_true(result_true(result, "success"));
+    assert_truth(&world, true);
+    cJSON_Delete(result);
+    forget_sessions();
+}
+
+static void test_terminated_sync_logs_out(void **state)
+{
+    (void)state;
+    struct process p;
+    sync_world_clear(&world);
+    sim_post(&world.sim, "/delays", "{\"auth\":50,\"list\":20,\"parts\":30}");
+    sync_task_start(&world, &p, FULL, NULL, NULL);
+    WAIT_UNTIL(pg_int(&world.pg, "SELECT count(*) FROM elevations") > 0, 20000);
+
+    process_signal(&p, SIGTERM);
+
+    process_wait(&p, 15000);
+    sim_post(&world.sim, "/delays", "{\"auth\":0,\"list\":0,\"parts\":0}");
+    assert_nothing_leaked(&world);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sync_runs WHERE state = 'cancelled'"), 1);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM leases WHERE expires_at > now()"), 0);
+    sync_all(&world, false);
+    assert_truth(&world, true);
+}
+
+static void test_upstream_changes_during_sync(void **state)
+{
+    (void)state;
+    struct process p;
+    char json[100];
+    sync_world_clear(&world);
+    sim_post(&world.sim, "/delays", "{\"list\":10,\"parts\":3}");
+    sync_task_start(&world, &p, FULL, NULL, NULL);
+    for (int i = 0; i < 20 && process_running(&p); i++) {
+        snprintf(json, sizeof(json), "{\"seed\":%d,\"count\":3}", 100 + i);
+        sim_post(&world.sim, "/mutate", json);
+        usleep(50000);
+    }
+    process_wait(&p, 60000);
+    sim_post(&world.sim, "/delays", "{\"list\":0,\"parts\":0}");
+
+    sync_all(&world, false);
+
+    assert_truth(&world, true);
+    assert_nothing_leaked(&world);
+}
+
+/* Mutations and faults at random, syncs in between that may fail, then a clean one. */
+static void test_random_mutations_and_faults_converge(void **state)
+{
+    (void)state;
+    const char *rounds = getenv("SYNC_PROPERTY_ROUNDS");
+    int count = rounds ? (int)strtol(rounds, NULL, 10) : 6;
+    static const char *const kinds[] = {"status", "cut", "garbage", "truncate", "expire", "locked", "wrong_type"};
+    char json[300];
+    sync_world_clear(&world);
+    world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=1";
+    for (int i = 0; i < count; i++) {
+        snprintf(json, sizeof(json), "{\"seed\":%d,\"count\":15}", 1000 + i);
+        sim_post(&world.sim, "/mutate", json);
+        snprintf(json, sizeof(json),
+                 "{\"rules\":[{\"endpoint\":\"*\",\"kind\":\"%s\",\"probability\":0.03}],\"seed\":%d}", kinds[i % 7],
+                 i + 1);
+        sim_post(&world.sim, "/faults", json);
+        cJSON_Delete(sync_task(&world, FULL, NULL, NULL, NULL));
+        sim_post(&world.sim, "/faults/clear", "{}");
+        if (i % 3 != 2) continue;
+        sync_all(&world, false);
+        assert_truth(&world, true);
+    }
+    world.extra_env[0] = NULL;
+
+    sync_all(&world, false);
+
+    assert_truth(&world, true);
+    assert_nothing_leaked(&world);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    const char *const arguments[] = {"--directories",      "4",  "--depth",  "3", "--projects", "1", "--phases", "2",
+                                     "--total-elevations", "60", "--uneven", NULL};
+    sync_world_start(&world, arguments);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    sync_world_stop(&world);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_killed_in_every_stage_and_resumed),
+        cmocka_unit_test(test_interrupted_sync_is_due_again_at_once),
+        cmocka_unit_test(test_terminated_sync_logs_out),
+        cmocka_unit_test(test_upstream_changes_during_sync),
+        cmocka_unit_test(test_random_mutations_and_faults_converge),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
