@@ -102,7 +102,7 @@ static void test_crash_takes_the_rest_of_the_group_along(void **state)
     supervised_start(&s, env);
     WAIT_UNTIL(supervised_left(&s) == 3, 5000);
     supervised_let(&s, "web", "ready");
-    kill(supervised_pid(&s, "web.0"), SIGSEGV);
+    supervised_kill(&s, "web.0", SIGSEGV);
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && supervised_left(&s) == 2, 5000);
     supervised_stop(&s);
 }
@@ -130,6 +130,7 @@ static void test_killed_guardian_is_made_anew_and_still_guards(void **state)
     snprintf(command, sizeof command, "pgrep -P %d logikald-guard", (int)s.process.pid);
     char *argv[] = {"sh", "-c", command, NULL};
     assert_int_equal(process_run(argv, NULL, &output), 0);
+    assert_true(atoi(output) > 1);
     kill(atoi(output), SIGKILL);
     free(output);
     WAIT_UNTIL(process_logged(&s.process, "the guardian has ended"), 3000);

@@ -220,7 +220,7 @@ static void test_web_is_replaced_and_crashes_without_a_failed_request(void **sta
     load_end();
 
     /* A crash loses at most what was being served: whoever connects meanwhile waits and is answered. */
-    kill(supervised_pid(&s, "web.0"), SIGKILL);
+    supervised_kill(&s, "web.0", SIGKILL);
     for (int i = 0; i < 3; i++) assert_int_equal(ask(s.port), 0);
     supervised_stop(&s);
 }
@@ -298,7 +298,7 @@ static void test_exec_of_itself_keeps_children_sockets_and_what_is_known(void **
     start("programs = ({ name = \"p\"; command = [\"sh\", \"-c\", \"while :; do echo tick; sleep 0.1; done\"]; });",
           env);
     WAIT_UNTIL(supervised_is(&s, "worker.0", "ready") && supervised_is(&s, "beat", "ready"), 10000);
-    kill(supervised_pid(&s, "beat"), SIGKILL);
+    supervised_kill(&s, "beat", SIGKILL);
     WAIT_UNTIL(supervised_is(&s, "beat", "ready") && supervised_child(&s, "beat")->restarts == 1, 10000);
     assert_int_equal(supervised_ctl(&s, NULL, "set", "log.level", "debug", NULL), 0);
     int web = supervised_pid(&s, "web.0"), worker = supervised_pid(&s, "worker.0"), p = supervised_pid(&s, "p");

@@ -148,7 +148,7 @@ static void test_flood_and_a_reader_that_stalls_never_block_supervision(void **s
         ssize_t n = read(reader, all + len, (8 << 20) - 1 - len);
         if (n > 0) len += (size_t)n;
         if (n <= 0) { /* something new has to be said for the count to be told */
-            kill(supervised_pid(&s, "web.0"), SIGHUP);
+            if (supervised_is(&s, "web.0", "ready")) supervised_kill(&s, "web.0", SIGHUP);
             support_pause();
         }
     }
@@ -367,7 +367,7 @@ static void test_events_reach_the_hook_and_its_rate_is_bounded(void **state)
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
     process_signal(&s.process, SIGHUP);
     WAIT_UNTIL(file_has(file, "reload//0 settings changed/\n"), 5000);
-    kill(supervised_pid(&s, "web.0"), SIGKILL);
+    supervised_kill(&s, "web.0", SIGKILL);
     WAIT_UNTIL(file_has(file, "exit/web.0/killed by SIGKILL; restarting now/\n"), 5000);
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
 
@@ -376,7 +376,7 @@ static void test_events_reach_the_hook_and_its_rate_is_bounded(void **state)
     WAIT_UNTIL(file_has(file, "gate//background_sync on/\n"), 5000);
 
     supervised_let(&s, "web", "exit 1");
-    kill(supervised_pid(&s, "web.0"), SIGKILL);
+    supervised_kill(&s, "web.0", SIGKILL);
     WAIT_UNTIL(file_has(file, "crash-loop/web.0/"), 20000);
     int64_t deadline = support_deadline(20000);
     while (supervised_count(&s, "web.0") < 0 || s.status.events_dropped == 0) { /* each HUP is an event */

@@ -135,6 +135,13 @@ int supervised_pid(struct supervised *s, const char *name)
     return c ? c->pid : 0;
 }
 
+void supervised_kill(struct supervised *s, const char *name, int sig)
+{
+    int pid = supervised_pid(s, name);
+    if (pid <= 0) fail_msg("%s has no process", name);
+    kill(pid, sig);
+}
+
 int supervised_count(struct supervised *s, const char *name)
 {
     int count = 0;

@@ -33,7 +33,8 @@ void supervised_act(int argc, char **argv);
 /* The child of this name that is not draining, from a fresh status; NULL when there is none. */
 const struct snapshot_child *supervised_child(struct supervised *s, const char *name);
 bool supervised_is(struct supervised *s, const char *name, const char *state);
-int supervised_pid(struct supervised *s, const char *name);   /* 0 = none */
+int supervised_pid(struct supervised *s, const char *name); /* 0 = none */
+void supervised_kill(struct supervised *s, const char *name, int sig); /* fails the test when it has no process */
 int supervised_count(struct supervised *s, const char *name); /* children of this name, draining ones too */
 int supervised_ctl(struct supervised *s, char **output, const char *command, ...) __attribute__((sentinel));
 int supervised_left(struct supervised *s); /* live processes that carry the supervisor's id or stand in its directory */
