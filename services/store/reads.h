@@ -107,6 +107,9 @@ extern const struct query query_upstream_token_add;   /* (hash, username, base_u
 extern const struct query query_upstream_token_get;   /* (hash) -> username, expires_at */
 extern const struct query query_upstream_token_drop;  /* (hash) JSON */
 
+/* ---- metrics_read.c ---- */
+extern const struct query query_metrics; /* () -> rows metric, label 1, label 2, value */
+
 /* ---- health_read.c ---- */
 extern const struct query query_ping; /* () -> 1 */
 

@@ -113,6 +113,14 @@ void auth_identify(struct req *r, void (*next)(struct req *r))
         r->who.is_by_cookie = true;
     }
     if (!*token && upstream_identify(r, next)) return;
+    if (conf_is_set(r->web->conf, SET_METRICS_TOKEN) &&
+        session_equal(token, conf_str(r->web->conf, SET_METRICS_TOKEN))) {
+        r->who.kind = WHO_CLIENT;
+        r->who.permissions = PERM_METRICS;
+        snprintf(r->who.name, sizeof(r->who.name), "metrics");
+        next(r);
+        return;
+    }
     struct lookup *l = req_alloc(r, sizeof(*l));
     l->next = next;
     l->is_client = !r->who.is_by_cookie && strchr(token, '.');
@@ -167,12 +175,16 @@ static bool csrf_is_right(struct req *r)
 
 bool auth_permits(struct req *r)
 {
-    static const unsigned needed[] = {
-        [PROJECTS] = PERM_PROJECTS, [ELEVATIONS] = PERM_ELEVATIONS, [SYNC] = PERM_SYNC, [ADMIN_READ] = PERM_ADMIN_READ};
+    static const unsigned needed[] = {[PROJECTS] = PERM_PROJECTS,
+                                      [ELEVATIONS] = PERM_ELEVATIONS,
+                                      [SYNC] = PERM_SYNC,
+                                      [ADMIN_READ] = PERM_ADMIN_READ,
+                                      [METRICS] = PERM_ADMIN_READ | PERM_METRICS};
     static const char *const words[] = {[PROJECTS] = "projects:read",
                                         [ELEVATIONS] = "elevations:read",
                                         [SYNC] = "sync:write",
-                                        [ADMIN_READ] = "admin:read"};
+                                        [ADMIN_READ] = "admin:read",
+                                        [METRICS] = "admin:read"};
     enum access access = r->route->access;
     if (access == OPEN) return true;
     if (r->who.kind == WHO_NOBODY) return refuse_nobody(r);

@@ -5,10 +5,18 @@
 #include "ipc/queue.h"
 #include "ipc/redis.h"
 
+static long reconnects;
+
+long queue_link_reconnects(void)
+{
+    return reconnects;
+}
+
 static void on_state(void *arg, bool is_up, const char *why)
 {
     bool *was_down = arg;
     if (is_up) log_info("Redis is reachable");
+    reconnects += is_up;
     if (!is_up && !*was_down)
         log_warning("Redis is unreachable: %s; tasks run in a child of this process instead", why);
     *was_down = !is_up;

@@ -6,5 +6,6 @@
 
 void queue_link_open(struct web *web); /* connects in the background; faults are logged */
 void queue_link_close(struct web *web);
+long queue_link_reconnects(void); /* connections made so far */
 
 #endif

@@ -15,6 +15,7 @@ enum access {
     ELEVATIONS, /* clients with elevations:read */
     SYNC,       /* clients with sync:write */
     ADMIN_READ, /* clients with admin:read */
+    METRICS,    /* the same, and whoever has METRICS_TOKEN */
     ADMIN,      /* an admin session, and with a cookie a CSRF token for changes */
     PAGE        /* an admin session; without one the answer leads to the login page */
 };
