@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
 #include "conf/clock.h"
+#include "tests/support/sync_truth.h"
 
 #define SUPERVISOR_FDS_MOST 200
 
@@ -98,35 +97,12 @@ static bool is_synced_anew(struct chaos *c)
                   "('directory','project','phase','elevation') AND last_sync > now() - interval '1 hour'") == 4;
 }
 
-/* Ids that are there, sorted, as one text: of the upstream's dump, or of the database. */
-static int by_text(const void *a, const void *b)
+static void check_rows(struct chaos *c)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static void check_rows(struct chaos *c, const char *type, const char *sql)
-{
-    char *text = sim_get(&c->sys.sim, "dump");
-    cJSON *dump = cJSON_Parse(text), *list = cJSON_GetObjectItem(dump, type), *item;
-    size_t n = 0, count = (size_t)cJSON_GetArraySize(list), used = 0;
-    const char **ids = calloc(count + 1, sizeof *ids);
-    char *upstream = calloc(count + 1, 300);
-    if (!ids || !upstream) abort();
-    cJSON_ArrayForEach(item, list)
-    {
-        const char *id = cJSON_GetStringValue(cJSON_GetObjectItem(item, "id"));
-        ids[n++] = id ? id : "?";
-    }
-    qsort(ids, n, sizeof *ids, by_text);
-    for (size_t i = 0; i < n; i++) used += (size_t)snprintf(upstream + used, 300, "%.290s\n", ids[i]);
-    char *stored = pg_value(&c->sys.pg, sql);
-    if (strcmp(stored, upstream) != 0)
-        chaos_fail(c, "%s differ from the upstream's %zu: stored\n%.400s\nupstream\n%.400s", type, n, stored, upstream);
-    free(stored);
-    free(upstream);
-    free(ids);
-    cJSON_Delete(dump);
-    free(text);
+    struct sync_world world = {.pg = c->sys.pg, .sim = c->sys.sim};
+    char *differences = truth_differences(&world, false);
+    if (differences[0]) chaos_fail(c, "the database differs from the upstream:\n%.800s", differences);
+    free(differences);
 }
 
 void check_end(struct chaos *c)
@@ -137,12 +113,7 @@ void check_end(struct chaos *c)
     check_requests(c);
     pg_exec(&c->sys.pg, "UPDATE object_sync_configs SET last_sync = now() - interval '2 days', last_attempt = NULL");
     wait_for(c, "one clean sync", is_synced_anew, 120000);
-    check_rows(c, "projects",
-               "SELECT coalesce(string_agg(logikal_id || E'\\n', '' ORDER BY logikal_id COLLATE \"C\"), '') "
-               "FROM projects WHERE deleted_at IS NULL");
-    check_rows(c, "elevations",
-               "SELECT coalesce(string_agg(logikal_id || E'\\n', '' ORDER BY logikal_id COLLATE \"C\"), "
-               "'') FROM elevations WHERE deleted_at IS NULL");
+    check_rows(c);
     system_stop(&c->sys);
     if (redis_number(c, "--raw hlen unacked") != 0) chaos_fail(c, "messages stay unacknowledged after a graceful stop");
 }

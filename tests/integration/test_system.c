@@ -9,6 +9,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "tests/support/sync_truth.h"
 #include "tests/support/system.h"
 
 static struct system sys;
@@ -36,23 +37,10 @@ static bool all_synced(void)
                            "('directory','project','phase','elevation') AND last_sync IS NOT NULL") == 4;
 }
 
-static int count_of(const char *type)
-{
-    char *text = sim_get(&sys.sim, "dump");
-    cJSON *dump = cJSON_Parse(text);
-    assert_non_null(dump);
-    int n = cJSON_GetArraySize(cJSON_GetObjectItem(dump, type));
-    cJSON_Delete(dump);
-    free(text);
-    return n;
-}
-
 static void assert_database_equals_upstream(void)
 {
-    assert_int_equal(pg_int(&sys.pg, "SELECT count(*) FROM directories"), count_of("directories"));
-    assert_int_equal(pg_int(&sys.pg, "SELECT count(*) FROM projects"), count_of("projects"));
-    assert_int_equal(pg_int(&sys.pg, "SELECT count(*) FROM phases"), count_of("phases"));
-    assert_int_equal(pg_int(&sys.pg, "SELECT count(*) FROM elevations"), count_of("elevations"));
+    struct sync_world world = {.pg = sys.pg, .sim = sys.sim};
+    assert_truth(&world, false);
 }
 
 static void assert_result_is_stored_and_expires(void)
