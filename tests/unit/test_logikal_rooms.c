@@ -1,0 +1,259 @@
+/* The pure rooms of the Logikal client: places and steps, lists as streams, objects, what an answer means. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "services/logikal/client_internal.h"
+#include "services/logikal/json_list.h"
+#include "services/logikal/objects.h"
+#include "services/logikal/place.h"
+
+static const enum sideways refused[LEVEL_COUNT] = {SIDEWAYS_REFUSED, SIDEWAYS_REFUSED, SIDEWAYS_REFUSED,
+                                                   SIDEWAYS_REFUSED, SIDEWAYS_REFUSED};
+static const enum sideways unknown[LEVEL_COUNT] = {SIDEWAYS_UNKNOWN};
+
+static void test_steps_by_table(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *at[4], *to[4];
+        bool may_go_sideways;
+        const char *expected;
+    } rows[] = {
+        {{"", "", "", ""}, {"A", "", "", ""}, false, "select 1 A"},
+        {{"", "", "", ""},
+         {"A\x1f"
+          "A/B",
+          "p", "", ""},
+         false,
+         "select 1 A"},
+        {{"A", "", "", ""},
+         {"A\x1f"
+          "A/B",
+          "p", "", ""},
+         false,
+         "select 1 A/B"},
+        {{"A", "", "", ""}, {"A", "p", "", ""}, false, "select 2 p"},
+        {{"A", "p", "", ""}, {"A", "p", "f", "e"}, false, "select 3 f"},
+        {{"A", "p", "f", ""}, {"A", "p", "f", "e"}, false, "select 4 e"},
+        {{"A", "p", "f", "e"}, {"A", "p", "f", "e"}, false, "here"},
+        {{"A", "p", "f", "e"}, {"A", "p", "f", ""}, true, "new"},
+        {{"A", "p", "f", "e"}, {"A", "p", "f", "x"}, false, "new"},
+        {{"A", "p", "f", "e"}, {"A", "p", "f", "x"}, true, "sideways 4 x"},
+        {{"A", "p", "f", "e"}, {"A", "p", "g", "x"}, true, "new"},
+        {{"A", "p", "f", ""}, {"A", "p", "g", "x"}, true, "sideways 3 g"},
+        {{"A", "p", "f", ""}, {"A", "p", "g", "x"}, false, "new"},
+        {{"A", "p", "", ""}, {"A", "q", "g", "x"}, true, "sideways 2 q"},
+        {{"A", "p", "", ""}, {"B", "q", "g", "x"}, true, "new"},
+        {{"A", "", "", ""}, {"B", "q", "", ""}, true, "sideways 1 B"},
+        {{"A", "", "", ""}, {"AB", "q", "", ""}, false, "new"},
+        {{"A\x1f"
+          "A/B",
+          "", "", ""},
+         {"A", "", "", ""},
+         true,
+         "new"},
+        {{"A", "", "", ""}, {"", "", "", ""}, true, "new"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct place at = {0}, to = {0};
+        char text[64];
+        place_set(&at, rows[i].at[0], rows[i].at[1], rows[i].at[2], rows[i].at[3]);
+        place_set(&to, rows[i].to[0], rows[i].to[1], rows[i].to[2], rows[i].to[3]);
+        struct step step = place_next_step(&at, &to, rows[i].may_go_sideways ? unknown : refused);
+        if (step.kind == STEP_SELECT)
+            snprintf(text, sizeof(text), "%s %d %.*s", step.is_sideways ? "sideways" : "select", (int)step.level,
+                     (int)step.length, step.identifier);
+        else
+            snprintf(text, sizeof(text), "%s", step.kind == STEP_HERE ? "here" : "new");
+        if (strcmp(text, rows[i].expected) != 0) fail_msg("row %zu: %s instead of %s", i, text, rows[i].expected);
+        place_clear(&at);
+        place_clear(&to);
+    }
+}
+
+static void test_taking_every_step_arrives(void **state)
+{
+    (void)state;
+    struct place at = {0}, to = {0};
+    place_set(&to,
+              "A\x1f"
+              "A/B\x1f"
+              "A/B/C",
+              "p", "f", "e");
+    int steps = 0;
+
+    assert_int_equal(place_distance(&at, &to, refused), 6);
+    for (struct step s; (s = place_next_step(&at, &to, refused)).kind == STEP_SELECT; steps++) place_take_step(&at, &s);
+
+    assert_int_equal(steps, 6);
+    assert_true(place_equal(&at, &to));
+    place_clear(&at);
+    place_clear(&to);
+}
+
+struct seen {
+    int count;
+    char text[256];
+};
+
+static bool on_element(void *arg, const char *text, size_t len)
+{
+    struct seen *seen = arg;
+    size_t at = strlen(seen->text);
+    snprintf(seen->text + at, sizeof(seen->text) - at, "[%.*s]", (int)len, text);
+    seen->count++;
+    return true;
+}
+
+/* Fed whole, and byte by byte. */
+static bool read_list(const char *json, struct seen *seen, size_t piece)
+{
+    struct json_list l = {0};
+    *seen = (struct seen){0};
+    json_list_init(&l, on_element, seen);
+    bool fed = true;
+    for (size_t i = 0, len = strlen(json); i < len && fed; i += piece)
+        fed = json_list_feed(&l, json + i, len - i < piece ? len - i : piece);
+    bool whole = fed && json_list_finish(&l);
+    json_list_free(&l);
+    return whole;
+}
+
+static void test_lists_by_table(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *elements;
+        bool is_whole;
+    } rows[] = {
+        {"{\"data\":[]}", "", true},
+        {"{\"data\":null,\"hints\":[]}", "", true},
+        {" { \"data\" : [ 1 , {\"a\":[2,{}]} , \"x,]\" ] , \"hints\":[\"data\"] } ", "[1][{\"a\":[2,{}]}][\"x,]\"]",
+         true},
+        {"{\"hints\":{\"data\":[9]},\"data\":[{\"b\":\"\\\"}\"}]}", "[{\"b\":\"\\\"}\"}]", true},
+        {"{\"data\":[1,2]", "[1][2]", false},
+        {"{\"data\":[1,]}", "[1]", false},
+        {"{\"data\":[,1]}", "", false},
+        {"{\"data\":[1}", "", false},
+        {"{\"data\":{}}", "", false},
+        {"{\"data\":\"x\"}", "", false},
+        {"{\"data\":12}", "", false},
+        {"{\"other\":[1]}", "", false},
+        {"[1,2]", "", false},
+        {"", "", false},
+        {"<html>", "", false},
+        {"{\"data\":[1]} x", "[1]", false},
+        {"{\"data\":[\"a\nb\"]}", "", false},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (size_t piece = 1; piece < 200; piece = piece == 1 ? 3 : 200) {
+            struct seen seen;
+            bool is_whole = read_list(rows[i].json, &seen, piece);
+            if (is_whole != rows[i].is_whole || strcmp(seen.text, rows[i].elements) != 0)
+                fail_msg("row %zu: %d %s", i, is_whole, seen.text);
+        }
+    }
+}
+
+static void test_objects_are_read_strictly_and_tolerantly(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *error; /* NULL = fine */
+    } rows[] = {
+        {"{\"id\":\"1\"}", NULL},
+        {"{\"id\":\"1\",\"name\":null,\"width\":null}", NULL},
+        {"{\"id\":\"1\",\"width\":1.5,\"changedDate\":1700000000,\"isInRecycleBin\":true}", NULL},
+        {"{\"id\":\"1\",\"name\":5}", "elevation 1: name is not a text"},
+        {"{\"id\":\"1\",\"width\":\"5\"}", "elevation 1: width is not a number"},
+        {"{\"id\":\"1\",\"changedDate\":-1}", "elevation 1: changedDate is not unix seconds"},
+        {"{\"id\":\"1\",\"changedDate\":1e300}", "elevation 1: changedDate is not unix seconds"},
+        {"{\"id\":\"1\",\"isInRecycleBin\":\"yes\"}", "elevation 1: isInRecycleBin is not true or false"},
+        {"{\"name\":\"x\"}", "elevation without identifier: id is not an identifier"},
+        {"{\"id\":\"\"}", "elevation : id is not an identifier"},
+        {"{\"id\":12}", "elevation without identifier: id is not a text"},
+        {"[1]", "elevation without identifier: object is not a JSON object"},
+        {"{\"id\":", "elevation without identifier: object is not a JSON object"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct logikal_elevation e;
+        struct err err = {0};
+        int rc = logikal_elevation_read(rows[i].json, strlen(rows[i].json), &e, &err);
+        if (rows[i].error ? rc != -ERR_INPUT || strcmp(err.text, rows[i].error) != 0 : rc != 0)
+            fail_msg("row %zu: %d %s", i, rc, err.text);
+        if (rc == 0) cJSON_Delete(e.json);
+    }
+}
+
+static void test_bytes_that_are_no_utf8_are_replaced(void **state)
+{
+    (void)state;
+    const char json[] = "{\"id\":\"1\",\"name\":\"a\xff\xc3(\xe2\x82\xac\"}";
+    struct logikal_phase p;
+
+    assert_int_equal(logikal_phase_read(json, sizeof(json) - 1, &p, NULL), 0);
+
+    assert_string_equal(p.name, "a?"
+                                "?(\xe2\x82\xac");
+    cJSON_Delete(p.json);
+}
+
+static void test_verdicts_by_table(void **state)
+{
+    (void)state;
+    static const struct {
+        enum session_call call;
+        bool is_sideways;
+        int status;
+        enum http_fault fault;
+        enum verdict expected;
+    } rows[] = {
+        {CALL_ASK, false, 200, 0, VERDICT_OK},
+        {CALL_LOGIN, false, 401, 0, VERDICT_DENIED},
+        {CALL_ASK, false, 401, 0, VERDICT_EXPIRED},
+        {CALL_SELECT, false, 401, 0, VERDICT_EXPIRED},
+        {CALL_SELECT, false, 404, 0, VERDICT_GONE},
+        {CALL_SELECT, true, 404, 0, VERDICT_RENEW},
+        {CALL_SELECT, true, 409, 0, VERDICT_RENEW},
+        {CALL_SELECT, false, 409, 0, VERDICT_RETRY},
+        {CALL_SELECT, false, 405, 0, VERDICT_RENEW},
+        {CALL_ASK, false, 405, 0, VERDICT_RENEW},
+        {CALL_ASK, false, 400, 0, VERDICT_REFUSED},
+        {CALL_ASK, false, 403, 0, VERDICT_REFUSED},
+        {CALL_ASK, false, 429, 0, VERDICT_RETRY},
+        {CALL_ASK, false, 500, 0, VERDICT_RETRY},
+        {CALL_ASK, false, 302, 0, VERDICT_REFUSED},
+        {CALL_ASK, false, 0, HTTP_FAULT_CUT, VERDICT_RETRY},
+        {CALL_SELECT, false, 0, HTTP_FAULT_CUT, VERDICT_RENEW},
+        {CALL_SELECT, false, 0, HTTP_FAULT_CONNECT, VERDICT_RETRY},
+        {CALL_SELECT, false, 0, HTTP_FAULT_TIMEOUT, VERDICT_RENEW},
+        {CALL_ASK, false, 0, HTTP_FAULT_TOO_LARGE, VERDICT_TOO_LARGE},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct http_answer answer = {.status = rows[i].status, .fault = rows[i].fault};
+        if (answer_verdict(rows[i].call, rows[i].is_sideways, &answer) != rows[i].expected)
+            fail_msg("row %zu: %d", i, (int)answer_verdict(rows[i].call, rows[i].is_sideways, &answer));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_steps_by_table),
+        cmocka_unit_test(test_taking_every_step_arrives),
+        cmocka_unit_test(test_lists_by_table),
+        cmocka_unit_test(test_objects_are_read_strictly_and_tolerantly),
+        cmocka_unit_test(test_bytes_that_are_no_utf8_are_replaced),
+        cmocka_unit_test(test_verdicts_by_table),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
