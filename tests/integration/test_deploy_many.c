@@ -41,7 +41,7 @@ static int ticks(int i)
 static int start(void **state)
 {
     (void)state;
-    static const char *const tree[] = {"--projects", "4", "--elevations", "20", NULL};
+    static const char *const tree[] = {"--directories", "2", "--projects", "2", "--elevations", "5", NULL};
     struct instance job;
     deploy_start(&d, "deploy/app-multi.yaml", tree);
     deploy_run(&d, "migrate", &job, NULL);
@@ -170,6 +170,36 @@ static void test_killed_worker_loses_no_task(void **state)
     assert_true(effects_are("survivor", 16));
 }
 
+static struct http_reply get(const char *token, int64_t elevation, const char *what)
+{
+    char url[160], authorization[2200];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/api/v1/elevations/%lld/%s", web.port, (long long)elevation, what);
+    snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", token);
+    const char *const headers[] = {authorization, NULL};
+    return http_request("GET", url, headers, NULL);
+}
+
+/* Thumbnails and what was read of the parts lists, which a worker's container fetched and PostgreSQL keeps. */
+static void assert_every_file_is_served(void)
+{
+    WAIT_UNTIL(pg_int(&d.pg, "SELECT count(*) FROM elevations WHERE parse_status = 'success'") > 0 &&
+                   pg_int(&d.pg, "SELECT count(*) FROM elevation_thumbnails") > 0,
+               60000);
+    char *token = deploy_token(&web);
+    int64_t pictured = pg_int(&d.pg, "SELECT min(elevation_id) FROM elevation_thumbnails");
+    int64_t read = pg_int(&d.pg, "SELECT min(id) FROM elevations WHERE parse_status = 'success'");
+    struct http_reply image = get(token, pictured, "thumbnail"), parts = get(token, read, "enrichment");
+    assert_int_equal(image.status, 200);
+    assert_memory_equal(image.body + 1, "PNG", 3);
+    assert_int_equal(parts.status, 200);
+    cJSON *json = cJSON_Parse(parts.body);
+    assert_true(cJSON_IsTrue(cJSON_GetObjectItem(json, "has_enriched_data")));
+    cJSON_Delete(json);
+    http_reply_free(&image);
+    http_reply_free(&parts);
+    free(token);
+}
+
 static void test_killed_web_serves_again_what_others_stored(void **state)
 {
     (void)state;
@@ -178,6 +208,7 @@ static void test_killed_web_serves_again_what_others_stored(void **state)
     deploy_run(&d, "web", &web, quick);
 
     WAIT_UNTIL(deploy_health(&d, "web", &web, "health_check") == 200, 30000);
+    assert_every_file_is_served();
 }
 
 int main(void)
