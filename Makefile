@@ -55,7 +55,7 @@ TESTS_INTEGRATION := $(patsubst tests/integration/%.c,$(ROOT)/tests/%,$(wildcard
 
 .DEFAULT_GOAL := all
 .PHONY: container-test proof all programs run test setup clean clean-data format format-check lint check-arrows bench bench-memory chaos \
-        fuzz fuzz-short fuzz-programs \
+        coverage fuzz fuzz-short fuzz-programs \
         help tests
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory -r
@@ -133,6 +133,11 @@ fuzz-short:                     ## a short run of the fuzz targets, the same eve
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) -j$$(nproc) VARIANT=fuzz fuzz-programs
 	$(Q)tests/fuzz/run short $(FUZZ_NAMES)
+
+coverage:                       ## run the tests on a build that counts lines, and list what never ran; T=name for some
+	$(Q)scripts/setup test
+	$(Q)$(MAKE) -j$$(nproc) VARIANT=coverage programs tests
+	$(Q)tests/coverage $(T)
 
 # The whole system under faults: make chaos CHAOS="--seconds 600 --seed 1".
 $(ROOT)/chaos: $(call objs,$(wildcard tests/chaos/*.c)) $(OBJ_TEST)
