@@ -8,23 +8,6 @@
 #include "services/parts/tasks.h"
 #include "services/sync/tasks.h"
 
-/* Rows whose function is not linked in are not served. */
-#pragma weak task_smart_sync_scheduler
-#pragma weak task_hourly_smart_sync
-#pragma weak task_cleanup_old_tasks
-#pragma weak task_system_health_monitor
-#pragma weak task_sync_project
-#pragma weak task_batch_sync_projects
-#pragma weak task_full_sync
-#pragma weak task_health_check
-#pragma weak task_sync_object_type
-#pragma weak task_force_sync_project
-#pragma weak task_force_sync_directory
-#pragma weak task_force_sync_directories
-#pragma weak task_parse_elevation_sqlite
-#pragma weak task_batch_parse_elevations
-#pragma weak task_trigger_parsing_for_new_files
-
 #define SCHEDULER "tasks.scheduler_tasks."
 #define SYNC      "tasks.sync_tasks."
 #define PARSER    "tasks.sqlite_parser_tasks."
@@ -70,7 +53,6 @@ const struct task_def *task_table(size_t *count)
 const struct task_def *task_find(const char *name, bool with_diagnostics)
 {
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (strcmp(table[i].name, name) == 0)
-            return table[i].run && (!table[i].is_diagnostic || with_diagnostics) ? &table[i] : NULL;
+        if (strcmp(table[i].name, name) == 0) return !table[i].is_diagnostic || with_diagnostics ? &table[i] : NULL;
     return NULL;
 }

@@ -1,5 +1,5 @@
 /* Remote control that only looks: what `celery inspect` and Flower ask. Shapes as in docs/queue.md. Tasks that wait for
- * their time are in Redis and belong to all workers: `scheduled` lists those this worker has seen last. */
+ * their time are in Redis and belong to all workers: each answers `scheduled` with all of them (see pidbox.c). */
 #include "services/worker/worker_internal.h"
 
 #include <stdlib.h>
@@ -88,16 +88,21 @@ static cJSON *reserved(struct worker *w, const cJSON *arguments)
     return task_list(w, false);
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static cJSON *registered(struct worker *w, const cJSON *arguments)
 {
     (void)arguments;
-    size_t count;
+    size_t count, known = 0;
     const struct task_def *table = task_table(&count);
-    cJSON *list = cJSON_CreateArray();
-    for (size_t i = 0; i < count; i++)
-        if (task_find(table[i].name, conf_bool(w->conf, SET_DIAGNOSTIC_TASKS)))
-            cJSON_AddItemToArray(list, cJSON_CreateString(table[i].name));
-    return list;
+    const char *names[64];
+    for (size_t i = 0; i < count && known < 64; i++)
+        if (task_find(table[i].name, conf_bool(w->conf, SET_DIAGNOSTIC_TASKS))) names[known++] = table[i].name;
+    qsort(names, known, sizeof *names, by_text);
+    return cJSON_CreateStringArray(names, (int)known);
 }
 
 static cJSON *queue_object(const char *name)
@@ -285,6 +290,31 @@ static cJSON *query_task(struct worker *w, const cJSON *arguments)
     }
     TAILQ_FOREACH(h, &w->ready, link) add_if_asked(w, ids, h, "reserved", answer);
     return answer;
+}
+
+cJSON *inspect_scheduled(struct worker *w, const redisReply *reply)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; reply && reply->type == REDIS_REPLY_ARRAY && i + 2 < reply->elements; i += 3) {
+        const redisReply *due = reply->element[i + 1], *entry = reply->element[i + 2];
+        const char *raw = entry->str, *end = raw + entry->len;
+        char queue[128], eta[CLOCK_TEXT_SIZE], text[CLOCK_TEXT_SIZE + 8];
+        snprintf(queue, sizeof queue, "%.*s", (int)strcspn(raw, QUEUE_SEP "\n"), raw);
+        for (int line = 0; line < 2 && raw; line++)
+            if ((raw = memchr(raw, '\n', (size_t)(end - raw)))) raw++;
+        struct held h = {.state = HELD_READY, .deliveries = 1};
+        if (raw && message_decode(raw, (size_t)(end - raw), &h.m, NULL) == 0) {
+            cJSON *item = cJSON_CreateObject();
+            memcpy(h.queue, queue, sizeof h.queue);
+            snprintf(text, sizeof text, "%s+00:00", clock_iso_us((int64_t)strtod(due->str, NULL) * 1000, eta));
+            cJSON_AddStringToObject(item, "eta", text);
+            cJSON_AddNumberToObject(item, "priority", 6);
+            cJSON_AddItemToObject(item, "request", task_object(w, &h));
+            cJSON_AddItemToArray(list, item);
+        }
+        message_free(&h.m);
+    }
+    return list;
 }
 
 cJSON *inspect_answer(struct worker *w, const char *method, const cJSON *arguments)

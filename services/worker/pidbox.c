@@ -15,6 +15,7 @@
 
 #define REPLY_EXPIRES "60"
 #define IDS_MAX       10000
+#define SCHEDULED_MAX "1000"
 
 static const char *text_member(const cJSON *object, const char *name)
 {
@@ -265,6 +266,42 @@ static void send_reply(struct worker *w, const cJSON *request, cJSON *value)
     free(body);
 }
 
+/* `scheduled` has to ask Redis before it can answer. */
+struct question {
+    struct worker *worker;
+    cJSON *request;
+};
+
+static void on_scheduled(void *arg, const struct redis_answer *answer)
+{
+    struct question *q = arg;
+    if (answer->fault == REDIS_FINE) {
+        cJSON *value = inspect_scheduled(q->worker, answer->reply);
+        send_reply(q->worker, q->request, value);
+        cJSON_Delete(value);
+    }
+    cJSON_Delete(q->request);
+    free(q);
+}
+
+static void ask_scheduled(struct worker *w, const cJSON *request)
+{
+    char keys[2][QUEUE_KEY_SIZE];
+    struct question *q = calloc(1, sizeof *q);
+    if (!q) return;
+    q->worker = w;
+    q->request = cJSON_Duplicate(request, true);
+    const char *argv[] = {queue_key(&w->keys, keys[0], KEY_SCHEDULED, ""),
+                          queue_key(&w->keys, keys[1], KEY_SCHEDULED_MESSAGES, ""),
+                          "scheduled",
+                          "0",
+                          SCHEDULED_MAX,
+                          ""};
+    if (redis_script(w->redis, "view", on_scheduled, q, 2, 6, argv, NULL) == 0) return;
+    cJSON_Delete(q->request);
+    free(q);
+}
+
 static bool is_for_us(struct worker *w, const cJSON *request)
 {
     const cJSON *destination = cJSON_GetObjectItemCaseSensitive(request, "destination"), *item;
@@ -287,6 +324,10 @@ static void handle(struct worker *w, const cJSON *request)
         return;
     }
     if (!is_for_us(w, request)) return;
+    if (strcmp(method, "scheduled") == 0 || strcmp(method, "dump_schedule") == 0) {
+        ask_scheduled(w, request);
+        return;
+    }
     cJSON *value = NULL;
     bool is_known = false;
     for (size_t i = 0; i < sizeof commands / sizeof *commands && !is_known; i++)

@@ -224,6 +224,8 @@ int pidbox_open(struct worker *w, struct err *err);
 void pidbox_close(struct worker *w);
 cJSON *inspect_answer(struct worker *w, const char *method, const cJSON *arguments); /* NULL = no such method */
 
+cJSON *inspect_scheduled(struct worker *w, const redisReply *reply); /* of view.lua */
+
 /* ---- revoked.c ---- */
 void revoked_add(struct worker *w, const char *id);
 bool revoked_has(struct worker *w, const char *id);

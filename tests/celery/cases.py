@@ -1,0 +1,266 @@
+"""What a genuine Celery client and its monitors see of our worker: cases.py REDIS-URL CASE. Ends with status 0 when the
+case holds; otherwise the traceback tells. The worker serves queue sync with two runners and diagnostic tasks."""
+import json
+import sys
+import threading
+import time
+
+import redis
+from celery import Celery
+from celery.exceptions import TaskRevokedError, TimeoutError
+
+URL = sys.argv[1]
+TASK = "tasks.diagnostics."
+app = Celery("client", broker=URL, backend=URL)
+app.conf.update(task_default_queue="sync", task_serializer="json", result_serializer="json", accept_content=["json"],
+                result_expires=3600, task_send_sent_event=True)
+raw = redis.Redis.from_url(URL)
+
+
+def send(name, *args, **options):
+    return app.send_task(TASK + name, args=args, **options)
+
+
+def wait(condition, seconds=15):
+    end = time.time() + seconds
+    while not condition():
+        assert time.time() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def fails(result, kind, text=None):
+    try:
+        value = result.get(timeout=20)
+    except TimeoutError:
+        raise
+    except Exception as e:
+        assert type(e).__name__ == kind, (type(e), e)
+        assert text is None or text in str(e), e
+        return
+    raise AssertionError("it did not fail but returned %r" % (value,))
+
+
+def results():
+    assert send("add", 1, 2).get(timeout=20) == 3
+    kwargs = {"ü": "日本\U0001f600", "nested": [1, {"x": None, "y": [[], {}]}], "f": 0.1}
+    assert send("echo", kwargs=kwargs).get(timeout=20) == kwargs
+    assert send("noop").get(timeout=20) is None
+    r = send("fail", "boom")
+    fails(r, "ValueError", "boom")
+    assert r.state == "FAILURE" and "ValueError: boom" in r.traceback
+    key = "celery-task-meta-" + r.id
+    assert 3000 < raw.ttl(key) <= 3600
+    assert json.loads(raw.get(key))["date_done"]
+    r = send("ignored")
+    assert send("add", 1, 1).get(timeout=20) == 2
+    assert raw.get("celery-task-meta-" + r.id) is None
+    r = send("add", 2, 2, ignore_result=True)
+    wait(lambda: raw.hlen("unacked") == 0 and raw.llen("sync") == 0)
+    assert raw.get("celery-task-meta-" + r.id) is None
+
+
+def progress():
+    seen = []
+    r = send("sleep", 1.5)
+    r.get(timeout=20, on_message=lambda m: seen.append(m["status"]))
+    assert "STARTED" in seen and "PROGRESS" in seen and seen[-1] == "SUCCESS", seen
+    assert r.info == 1.5
+
+
+def unknown():
+    r = app.send_task("no.such.task")
+    fails(r, "NotRegistered", "no.such.task")
+    wait(lambda: raw.llen("logikald.dead") == 1)
+
+
+def eta_and_expiry():
+    begin = time.time()
+    r = send("add", 5, 6, countdown=2)
+    late = send("add", 1, 1, countdown=3, expires=1)
+    wait(lambda: raw.zcard("logikald.scheduled") == 2)
+    assert raw.hlen("unacked") == 0, "a task that waits for its time is nobody's"
+    assert r.get(timeout=20) == 11
+    assert 2.0 <= time.time() - begin < 4.5, time.time() - begin
+    fails(late, "TaskRevokedError", "expired")
+
+
+def revoke():
+    waiting = send("add", 1, 1, countdown=60)
+    wait(lambda: raw.zcard("logikald.scheduled") == 1)
+    app.control.revoke(waiting.id)
+    begin = time.time()
+    fails(waiting, "TaskRevokedError", "revoked")
+    assert time.time() - begin < 3, "it must not wait for its time"
+    running = send("sleep", 60)
+    wait(lambda: running.state in ("STARTED", "PROGRESS"))
+    app.control.revoke(running.id, terminate=True)
+    fails(running, "TaskRevokedError", "terminated")
+    blockers = [send("sleep", 1.5), send("sleep", 1.5)]
+    queued = send("add", 1, 1)
+    app.control.revoke(queued.id)
+    fails(queued, "TaskRevokedError", "revoked")
+    for b in blockers:
+        b.get(timeout=20)
+
+
+def retries():
+    r = send("fail", "again", 2)
+    wait(lambda: r.state == "RETRY")
+    fails(r, "ValueError", "again")
+    stored = json.loads(raw.get("celery-task-meta-" + r.id))
+    assert stored["status"] == "FAILURE" and stored["parent_id"] == r.id
+
+
+def chains_and_links():
+    from celery import chain, chord
+    s = app.signature
+    c = chain(s(TASK + "add", (1, 2)), s(TASK + "add", (10,)), s(TASK + "add", (100,)))()
+    assert c.get(timeout=20) == 113
+    assert c.parent.get(timeout=20) == 13 and c.parent.parent.get(timeout=20) == 3
+    r = send("add", 1, 2, link=s(TASK + "add", (5,)))
+    assert r.get(timeout=20) == 3 and [x.get(timeout=20) for x in r.children] == [8]
+    bad = send("fail", "x", link_error=s(TASK + "echo", kwargs={"key": "seen"}, task_id="errback-1"))
+    fails(bad, "ValueError")
+    assert app.AsyncResult("errback-1").get(timeout=20) == {"key": "seen"}
+    body = [[1, 1], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": {"task": TASK + "add"}}]
+    push(body_text=json.dumps(body), id="chord-1")
+    fails(app.AsyncResult("chord-1"), "NotImplementedError", "chord")
+
+
+def time_limits():
+    fails(send("sleep", 30, time_limit=1), "TimeLimitExceeded")
+    fails(send("sleep", 30, soft_time_limit=1), "SoftTimeLimitExceeded")
+
+
+def crash():
+    r = send("crash", 9)
+    fails(r, "WorkerLostError")
+    wait(lambda: raw.llen("logikald.dead") == 1)
+    dead = json.loads(raw.lindex("logikald.dead", 0))
+    assert dead["id"] == r.id and dead["deliveries"] == 5 and json.loads(dead["message"])["headers"]["id"] == r.id
+    assert send("add", 1, 2).get(timeout=20) == 3
+
+
+def priorities():
+    blockers = [send("sleep", 1), send("sleep", 1)]
+    wait(lambda: all(b.state != "PENDING" for b in blockers))
+    low = [send("echo", kwargs={"n": n}, priority=9) for n in range(3)]
+    high = [send("echo", kwargs={"n": n}, priority=0) for n in range(3)]
+    done = lambda r: json.loads(raw.get("celery-task-meta-" + r.id))["date_done"]
+    for r in low + high:
+        r.get(timeout=20)
+    assert max(map(done, high)) <= min(map(done, low))
+
+
+def push(text=None, body_text="[[], {}, {}]", id="m-1", task=TASK + "noop", headers=None, **envelope):
+    import base64
+    message = {"body": base64.b64encode(body_text.encode()).decode(), "content-encoding": "utf-8",
+               "content-type": "application/json", "headers": headers or {"task": task, "id": id, "lang": "py"},
+               "properties": {"correlation_id": id, "delivery_mode": 2, "priority": 0, "body_encoding": "base64",
+                              "delivery_info": {"exchange": "", "routing_key": "sync"}, "delivery_tag": "tag-" + id}}
+    message.update(envelope)
+    raw.lpush("sync", text if text is not None else json.dumps(message))
+
+
+def malformed():
+    silent = ["", "not json", "[1, 2]", "\"x\"", "{}", "null", "\xff\xfe", "[" * 100000, "{" * 5000, "{\"a\":" * 3000]
+    for text in silent:
+        push(text=text.encode("latin-1"))
+    push(id="no-props", properties={})
+    push(id="no-tag", properties={"body_encoding": "base64", "correlation_id": "no-tag"})
+    answered = {"bad-base64": dict(body="@@@"), "pickle": {"content-type": "application/x-python-serialize"},
+                "yaml": {"content-type": "application/x-yaml"}, "body-object": dict(body_text="{}x"),
+                "two": dict(body_text="[[], {}]"), "kwargs-list": dict(body_text="[[], [], {}]"),
+                "deep": dict(body_text="[" * 3000 + "]" * 3000),
+                "bad-eta": dict(headers={"task": TASK + "noop", "id": "bad-eta", "eta": "tomorrow"}),
+                "gzip": dict(headers={"task": TASK + "noop", "id": "gzip", "compression": "application/x-gzip"})}
+    for id, change in answered.items():
+        push(id=id, **change)
+    for id in answered:
+        fails(app.AsyncResult(id), "DecodeError")
+    big = "x" * (10 << 20)
+    assert send("echo", kwargs={"big": big}).get(timeout=60) == {"big": big}
+    old = {"task": TASK + "add", "id": "protocol-1", "args": [4, 5], "kwargs": {}, "retries": 0, "eta": None}
+    push(id="protocol-1", headers={"x": 1}, body_text=json.dumps(old))
+    assert app.AsyncResult("protocol-1").get(timeout=20) == 9
+    assert app.AsyncResult("no-tag").state in ("PENDING", "FAILURE")
+    for text in ("junk", "[]", "{\"body\": 1}", "{}", "[[[["):
+        raw.publish("/0.celery.pidbox", text)
+    assert send("add", 1, 2).get(timeout=20) == 3
+    wait(lambda: raw.hlen("unacked") == 0)
+    assert raw.llen("logikald.dead") >= len(silent) + len(answered), raw.llen("logikald.dead")
+    entry = json.loads(raw.lindex("logikald.dead", -1))
+    assert entry["reason"] and "message" in entry
+
+
+def monitors():
+    ask = app.control.inspect(timeout=3)
+    node = list(ask.ping())[0]
+    assert ask.ping()[node] == {"ok": "pong"}
+    running = send("sleep", 4)
+    later = send("add", 1, 2, countdown=60)
+    wait(lambda: running.state in ("STARTED", "PROGRESS"))
+    assert [t["id"] for t in ask.active()[node]] == [running.id]
+    assert ask.reserved()[node] == []
+    wait(lambda: len(ask.scheduled()[node]) == 1)
+    scheduled = ask.scheduled()[node][0]
+    assert scheduled["request"]["id"] == later.id and scheduled["eta"]
+    assert ask.stats()[node]["pool"]["max-concurrency"] == 2
+    names = ask.registered()[node]
+    assert TASK + "noop" in names and names == sorted(names)
+    assert [q["name"] for q in ask.active_queues()[node]] == ["sync"]
+    assert "redis.url" in ask.conf()[node]
+    assert ask.query_task(running.id)[node][running.id][0] == "active"
+    app.control.revoke(later.id)
+    wait(lambda: later.id in ask.revoked()[node])
+    control = lambda name, **a: app.control.broadcast(name, arguments=a, reply=True, timeout=3)[0][node]
+    assert "ok" in control("pool_grow", n=1)
+    wait(lambda: ask.stats()[node]["pool"]["max-concurrency"] == 3)
+    assert "ok" in control("pool_shrink", n=1)
+    assert "ok" in control("rate_limit", task_name=TASK + "noop", rate_limit="100/m")
+    assert "error" in control("rate_limit", task_name="no.such", rate_limit="1/s")
+    assert "ok" in control("rate_limit", task_name=TASK + "noop", rate_limit="0")
+    assert "KeyError" in control("frobnicate")["error"]
+    assert 0 < max(raw.ttl(k) for k in raw.keys("*.reply.celery.pidbox")) <= 60 if raw.keys("*.reply.celery.pidbox") else True
+    assert running.get(timeout=20) == 4
+
+
+def events():
+    seen = []
+    ready = threading.Event()
+
+    def listen():
+        with app.connection() as connection:
+            receiver = app.events.Receiver(connection, handlers={"*": seen.append})
+            ready.set()
+            try:
+                receiver.capture(limit=None, timeout=12, wakeup=True)
+            except Exception:
+                pass
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    ready.wait(10)
+    types = lambda: {e["type"] for e in seen}
+    wait(lambda: "worker-heartbeat" in types())
+    ok = send("add", 1, 2)
+    bad = send("fail", "boom")
+    gone = send("add", 1, 1, countdown=1, expires=0.5)
+    ok.get(timeout=20)
+    fails(bad, "ValueError")
+    fails(gone, "TaskRevokedError")
+    wait(lambda: {"task-sent", "task-received", "task-started", "task-succeeded", "task-failed", "task-revoked"} <= types())
+    mine = [e["type"] for e in seen if e.get("uuid") == ok.id]
+    assert mine == ["task-sent", "task-received", "task-started", "task-succeeded"], mine
+    done = [e for e in seen if e["type"] == "task-succeeded"][0]
+    assert done["result"] == "3" and done["runtime"] >= 0
+    clocks = [e["clock"] for e in seen if e.get("hostname", "").startswith("worker")]
+    assert clocks == sorted(clocks)
+
+
+def shutdown():
+    app.control.shutdown()
+    wait(lambda: raw.zcard("logikald.workers") == 0)
+
+
+globals()[sys.argv[2]]()

@@ -1,0 +1,103 @@
+/* Our worker under a genuine Celery client and Celery's monitors: each test starts a redis-server and a worker, and
+ * runs one case of tests/celery/cases.py. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/support.h"
+
+static struct redis_server server;
+static struct process worker;
+
+static void start_worker(struct process *p, const char *name)
+{
+    char url[160];
+    snprintf(url, sizeof url, "REDIS_URL=%s", server.url);
+    char *argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), "worker", NULL};
+    char *env[] = {url, "DIAGNOSTIC_TASKS=true", "WORKER_CONCURRENCY=2", "WORKER_QUEUES=sync", "WORKER_LEASE_SECONDS=5",
+                   NULL};
+    process_start(p, name, argv, env);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    redis_server_start(&server, NULL);
+    start_worker(&worker, "worker");
+    WAIT_UNTIL(process_logged(&worker, "connected to"), 20000);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    char *log;
+    process_stop(&worker);
+    log = process_log(&worker);
+    if (strstr(log, "Sanitizer") || strstr(log, "runtime error")) fail_msg("%s", log);
+    free(log);
+    redis_server_stop(&server);
+    return 0;
+}
+
+static void run_case(const char *name)
+{
+    char *output = NULL;
+    char *argv[] = {"/usr/bin/python3", "tests/celery/cases.py", server.url, (char *)(uintptr_t)name, NULL};
+    char *env[] = {NULL};
+    int status = process_run(argv, env, &output);
+    if (status != 0) {
+        char *log = process_log(&worker);
+        fail_msg("%s ended with %d:\n%s\nthe worker:\n%s", name, status, output, log);
+    }
+    free(output);
+}
+
+#define CASE(name)                                                                                                     \
+    static void test_##name(void **state)                                                                              \
+    {                                                                                                                  \
+        (void)state;                                                                                                   \
+        run_case(#name);                                                                                               \
+    }
+CASE(results)
+CASE(progress)
+CASE(unknown)
+CASE(eta_and_expiry)
+CASE(revoke)
+CASE(retries)
+CASE(chains_and_links)
+CASE(time_limits)
+CASE(crash)
+CASE(priorities)
+CASE(malformed)
+CASE(monitors)
+CASE(events)
+
+static void test_shutdown_by_remote_control(void **state)
+{
+    (void)state;
+    run_case("shutdown");
+    assert_int_equal(process_wait(&worker, 15000), 0);
+}
+
+int main(void)
+{
+#define ROW(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        ROW(results),
+        ROW(progress),
+        ROW(unknown),
+        ROW(eta_and_expiry),
+        ROW(revoke),
+        ROW(retries),
+        ROW(chains_and_links),
+        ROW(time_limits),
+        ROW(crash),
+        ROW(priorities),
+        ROW(malformed),
+        ROW(monitors),
+        ROW(events),
+        ROW(shutdown_by_remote_control),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
