@@ -187,7 +187,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
             redis_set_timer(r, r->deadline_ms - now);
     } else if (r->state == REDIS_UP) {
         struct redis_call *head = STAILQ_FIRST(&r->calls);
-        if (head && now >= head->deadline_ms) {
+        /* A large answer that is still coming in is not late. */
+        if (head && now >= head->deadline_ms && now - r->heard_ms >= REDIS_TICK_MS * 10) {
             redis_drop(r, REDIS_LATE, "no answer in time: the connection is taken for dead");
         } else {
             const char *ping[] = {"PING"};

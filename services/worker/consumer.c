@@ -185,9 +185,10 @@ static void on_poll(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct worker *w = arg;
+    if (w->is_stopping) return;
+    poll_in(w, POLL_MS);
     runners_feed(w); /* rate limits may have passed */
     consumer_wake(w);
-    if (!w->is_fetching && !w->is_stopping) poll_in(w, POLL_MS);
 }
 
 int consumer_add_queue(struct worker *w, const char *name, struct err *err)
@@ -231,6 +232,8 @@ int consumer_open(struct worker *w, struct err *err)
     char names[QUEUE_NAMES_MAX][128];
     int count = queue_names(conf_str(w->conf, SET_WORKER_QUEUES), names, QUEUE_NAMES_MAX), rc = 0;
     w->poll = evtimer_new(w->base, on_poll, w);
+    if (!w->poll) return err_set(err, ERR_NOMEM, "no memory for a timer");
+    poll_in(w, POLL_MS);
     for (int i = 0; i < count && rc == 0; i++) rc = consumer_add_queue(w, names[i], err);
     if (rc == 0 && count == 0) rc = err_set(err, ERR_CONFIG, "WORKER_QUEUES names no queue");
     return rc;

@@ -57,6 +57,7 @@ static void on_progress(void *arg, int64_t current, int64_t total, const char *s
                                .value = value.data};
     result_encode(&json, &spec);
     struct wire frame = {.type = WIRE_PROGRESS, .seq = self->seq, .text = {json.data}};
+    self->has_spoken = true;
     if (!json.failed && wire_put(&self->out, &frame)) runner_flush(self);
     buf_free(&value);
     buf_free(&json);
@@ -101,6 +102,7 @@ static int on_enqueue(void *arg, const char *task, const cJSON *args, const cJSO
     struct wire frame = {
         .type = WIRE_SEND, .seq = self->seq, .text = {list, message.data}, .len = {0, (uint32_t)message.len}};
     bool is_fine = !message.failed && wire_put(&self->out, &frame);
+    self->has_spoken = true;
     if (is_fine) runner_flush(self);
     buf_free(&message);
     if (id_out) memccpy(id_out, id, '\0', UUID_TEXT_SIZE);
@@ -112,12 +114,12 @@ static const struct task_ops ops = {.progress = on_progress, .is_cancelled = on_
 /* Claims the number: false when the worker has taken the task back. */
 static bool claim(struct runner_self *self, uint32_t seq)
 {
+    atomic_store(&self->shared->started_us, mono_us()); /* before the claim: the worker measures from it */
     for (;;) {
         uint64_t word = atomic_load(&self->shared->word);
         if (seq <= atomic_load(&self->shared->dead) || seq > word >> 32) return false;
         if (atomic_compare_exchange_strong(&self->shared->word, &word, (word & ~(uint64_t)UINT32_MAX) | seq)) break;
     }
-    atomic_store(&self->shared->started_us, mono_us());
     self->seq = seq;
     return true;
 }
@@ -226,6 +228,7 @@ static void run_task(struct runner_self *self, const struct wire *frame)
                               .self = self}};
     self->frame = frame;
     self->told_ms = 0;
+    self->has_spoken = false;
     log_set_task(run.ctx.id);
     if (message_body_parse(frame->text[RUN_BODY], frame->len[RUN_BODY], &run.body, &run.err) != 0 || !def) {
         status = RAN_MALFORMED;
@@ -260,6 +263,18 @@ static void run_task(struct runner_self *self, const struct wire *frame)
     cJSON_Delete(run.result);
     struct buf *bufs[] = {&run.json, &run.repr, &run.traceback, &run.value, &run.sends, &run.children};
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) buf_free(bufs[i]);
+}
+
+/* The finished task's frame is in out: by the ring where it can, and a word by the socket unless one is on its way. */
+static void tell_done(struct runner_self *self)
+{
+    struct wire word = {.type = WIRE_RING};
+    if (!self->has_spoken && ring_put(self->shared, self->out.data, self->out.len)) {
+        buf_reset(&self->out);
+        if (atomic_exchange(&self->shared->is_rung, true)) return;
+        wire_put(&self->out, &word);
+    }
+    runner_flush(self);
 }
 
 static void read_some(struct runner_self *self)
@@ -304,7 +319,7 @@ void runner_main(const struct conf *conf, struct runner_shared *shared, int fd, 
         while ((size = wire_take(self.in.data + at, self.in.len - at, &frame)) > 0) {
             if (frame.type == WIRE_RUN && claim(&self, frame.seq)) {
                 run_task(&self, &frame);
-                runner_flush(&self);
+                tell_done(&self);
             }
             at += (size_t)size;
         }

@@ -214,6 +214,7 @@ static void on_registered(void *arg, const struct redis_answer *answer)
         redis_call(w->redis, NULL, NULL, "SADD", queue_key(&w->keys, key, "_kombu.binding.celery.pidbox", ""), member,
                    NULL);
         revoked_load(w);
+        surroundings_up(w);
         events_worker(w, "worker-online");
     }
     finish_wake(w);

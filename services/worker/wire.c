@@ -1,5 +1,8 @@
 /* Frames between the worker and its runners: a fixed head, then the texts, each with a NUL behind it. Both ends are the
- * same program on the same machine; sizes are checked anyway, for a runner may have been scribbled over by its task. */
+ * same program on the same machine; sizes are checked anyway, for a runner may have been scribbled over by its task.
+ *
+ * What runners have finished comes through a ring in shared memory, with one small frame on the socket to say so: while
+ * the worker is busy many tasks end at the price of no system call. */
 #include "services/worker/worker_internal.h"
 
 #include <string.h>
@@ -69,4 +72,45 @@ int64_t wire_take(const char *bytes, size_t len, struct wire *out)
         at += (size_t)head.len[i] + 1;
     }
     return at == (size_t)size ? size : -1;
+}
+
+static void copy_in(struct runner_shared *s, uint32_t at, const char *bytes, size_t len)
+{
+    size_t offset = at % RING_BYTES, first = RING_BYTES - offset < len ? RING_BYTES - offset : len;
+    memcpy(s->ring + offset, bytes, first);
+    memcpy(s->ring, bytes + first, len - first);
+}
+
+static void copy_out(struct runner_shared *s, uint32_t at, char *bytes, size_t len)
+{
+    size_t offset = at % RING_BYTES, first = RING_BYTES - offset < len ? RING_BYTES - offset : len;
+    memcpy(bytes, s->ring + offset, first);
+    memcpy(bytes + first, s->ring, len - first);
+}
+
+bool ring_put(struct runner_shared *s, const char *frame, size_t size)
+{
+    uint32_t written = atomic_load(&s->ring_written), used = written - atomic_load(&s->ring_read);
+    if (used > RING_BYTES || size > RING_BYTES - used) return false;
+    copy_in(s, written, frame, size);
+    atomic_store(&s->ring_written, written + (uint32_t)size);
+    return true;
+}
+
+bool ring_take(struct runner_shared *s, struct buf *out)
+{
+    uint32_t read = atomic_load(&s->ring_read), used = atomic_load(&s->ring_written) - read, size;
+    if (used == 0) return false;
+    bool is_fine = used <= RING_BYTES && used >= sizeof size;
+    if (is_fine) copy_out(s, read, (char *)&size, sizeof size);
+    buf_reset(out);
+    is_fine = is_fine && size >= sizeof(struct head) && size <= used && buf_reserve(out, size);
+    if (!is_fine) {
+        atomic_store(&s->ring_read, read + used);
+        return false;
+    }
+    copy_out(s, read, out->data, size);
+    out->len = size;
+    atomic_store(&s->ring_read, read + size);
+    return true;
 }

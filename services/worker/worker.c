@@ -206,6 +206,7 @@ static int worker_open(struct worker *w, struct err *err)
     if (!rc) rc = standing_open(w, err);
     if (!rc) rc = limits_open(w, err);
     if (!rc) rc = events_open(w, err);
+    if (!rc) rc = surroundings_open(w, err);
     if (!rc) rc = open_signals(w, err);
     if (!rc) rc = runners_open(w, concurrency(w->conf), err);
     if (!rc) rc = open_redis(w, err);
@@ -230,6 +231,7 @@ static void worker_close(struct worker *w)
     standing_close(w);
     limits_close(w);
     events_close(w);
+    surroundings_close(w);
     revoked_close(w);
     for (int i = 0; i < 3; i++)
         if (w->signals[i]) event_free(w->signals[i]);

@@ -1,11 +1,19 @@
 /* Inside of the worker role. One event loop owns everything here; tasks run in runner processes.
  *
- *   consumer.c   messages in: fetch, wait, what to do with each        runners.c     runner processes: start, feed,
- * replace held.c       a message in our hands, from fetch to acknowledgement  runner.c   the child's side: runs tasks
- *   outcome.c    what became of a message, as finish.lua is told        wire.c     frames between the two
- *   finish.c     outcomes to Redis, in batches                          standing.c    registration, renewal, dead
- * workers events.c     what monitors hear                                     limits.c   time limits, started, stalled
- * windows pidbox.c    remote control (pidbox); inspect.c its answers         revoked.c  ids that must not run */
+ *   consumer.c      messages in: fetch, wait, judge each
+ *   held.c          a message in our hands, from fetch to acknowledgement
+ *   runners.c       runner processes: start, end, crash
+ *   feed.c          tasks to runners, and what comes back
+ *   runner.c        the child's side: runs tasks; followup.c: what they send when they are done
+ *   wire.c          frames between the two
+ *   outcome.c       what became of a message, as finish.lua is told
+ *   finish.c        outcomes to Redis, in batches
+ *   standing.c      registration, lease renewal, dead workers
+ *   limits.c        time limits, STARTED, work that waits behind a long task
+ *   events.c        what monitors hear
+ *   pidbox.c        remote control; inspect.c: its answers
+ *   revoked.c       ids that must not run
+ *   surroundings.c  orphans of Python workers, dangerous settings of the server */
 #ifndef LOGIKALD_SERVICES_WORKER_INTERNAL_H
 #define LOGIKALD_SERVICES_WORKER_INTERNAL_H
 
@@ -23,9 +31,10 @@
 #include "ipc/task.h"
 
 #define RUNNERS_MAX      64
-#define WINDOW_MAX       64   /* tasks given to a runner ahead, when they are short */
-#define WINDOW_US        3000 /* as much expected work as is given ahead */
-#define BATCH_MAX        128  /* messages of one fetch or finish */
+#define WINDOW_MAX       64    /* tasks given to a runner ahead, when they are short */
+#define WINDOW_US        3000  /* as much expected work as is given ahead */
+#define RING_BYTES       16384 /* a power of two */
+#define BATCH_MAX        128   /* messages of one fetch or finish */
 #define DEAD_LETTERS_MAX 10000
 #define REVOKED_MAX      50000
 
@@ -102,7 +111,12 @@ struct runner_shared {
     _Atomic uint32_t cancelled; /* this number is asked to stop */
     _Atomic int64_t started_us; /* monotonic, of the last one started */
     _Atomic bool has_listeners; /* somebody listens to events: make their texts */
-} __attribute__((aligned(64)));
+    /* Finished tasks, as frames one behind the other: written by the runner, read by the worker. Positions only grow.
+     */
+    _Atomic uint32_t ring_written, ring_read;
+    _Atomic bool is_rung; /* the worker has been told by a RING frame and has not looked yet */
+    char ring[RING_BYTES];
+} __attribute__((aligned(4096)));
 
 struct runner {
     struct worker *worker;
@@ -139,12 +153,16 @@ void runners_recycle(struct worker *w);               /* each runner is replaced
 int runners_want(struct worker *w);                   /* how many messages we may have in hand */
 struct held *runners_running(const struct runner *r); /* what it runs now, or NULL */
 
+void runners_read(struct runner *r); /* feed.c: frames that have come by the socket */
+void runners_read_ring(struct runner *r);
+void runners_retire(struct runner *r); /* ends when idle */
+
 /* runner.c: the child; never returns. */
 void runner_main(const struct conf *conf, struct runner_shared *shared, int fd, const struct queue_keys *keys,
                  pid_t worker_pid) __attribute__((noreturn));
 
 /* ---- frames between worker and runner: wire.c ---- */
-enum wire_type { WIRE_RUN = 1, WIRE_DONE, WIRE_PROGRESS, WIRE_SEND };
+enum wire_type { WIRE_RUN = 1, WIRE_DONE, WIRE_PROGRESS, WIRE_SEND, WIRE_RING };
 enum wire_status { RAN_OK, RAN_FAILED, RAN_RETRY, RAN_CANCELLED, RAN_MALFORMED };
 #define WIRE_TEXTS 8
 #define WIRE_LIMIT (128u << 20)
@@ -159,6 +177,11 @@ bool wire_put(struct buf *out, const struct wire *frame); /* len of 0 with a tex
 /* A whole frame at the front of bytes: its size, 0 = not there yet, -1 = malformed. Texts point into bytes. */
 int64_t wire_take(const char *bytes, size_t len, struct wire *out);
 int64_t wire_size(const char *bytes, size_t len); /* of the frame that begins here; 0 = not known yet, -1 = malformed */
+
+/* Puts a finished frame into the ring; false when it does not fit (then it goes by the socket). */
+bool ring_put(struct runner_shared *shared, const char *frame, size_t size);
+/* The next frame's bytes into out; false when there is none (or the ring was scribbled over: then it is emptied). */
+bool ring_take(struct runner_shared *shared, struct buf *out);
 
 /* Texts of a RUN frame */
 enum { RUN_ID, RUN_NAME, RUN_QUEUE, RUN_ROOT, RUN_BODY, RUN_GROUP, RUN_PARENT };
@@ -203,6 +226,11 @@ void standing_check(struct worker *w); /* Redis does not know what we thought we
 /* Gives messages back to their lists; counted = the delivery counts (its runner crashed). They are freed. */
 void standing_hand_back(struct worker *w, struct held **list, size_t count, bool counted);
 void standing_leave(struct worker *w); /* stops being a worker in Redis; everything held goes back */
+
+/* ---- surroundings.c ---- */
+int surroundings_open(struct worker *w, struct err *err);
+void surroundings_close(struct worker *w);
+void surroundings_up(struct worker *w); /* registered after connecting */
 
 /* ---- limits.c ---- */
 int limits_open(struct worker *w, struct err *err);
@@ -287,6 +315,9 @@ struct worker {
     int64_t rate_per_name[64]; /* microseconds between two starts, by row of the task table; 0 = no limit */
     int64_t next_start_us[64];
     int64_t total_per_name[64];
+
+    struct event *surroundings_timer;
+    bool has_looked_around;
 
     struct event *signals[4], *stop_timer, *watchdog;
     struct buf scratch;

@@ -142,7 +142,7 @@ def crash():
 
 
 def priorities():
-    blockers = [send("sleep", 1), send("sleep", 1)]
+    blockers = [send("sleep", 4), send("sleep", 4)]
     wait(lambda: all(b.state != "PENDING" for b in blockers))
     low = [send("echo", kwargs={"n": n}, priority=9) for n in range(3)]
     high = [send("echo", kwargs={"n": n}, priority=0) for n in range(3)]
