@@ -2,6 +2,7 @@
  * inherited by children, and it survives an exec. */
 #include "supervisor/run_dir.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,6 +29,19 @@ static int make_parents(const char *path, struct err *err)
     return 0;
 }
 
+/* Empty, or a supervisor's: a directory that others work in (/tmp, /proc) is not to be closed to them. */
+static bool is_for_us(const char *path)
+{
+    char file[PATH_MAX];
+    if (access(run_dir_file(path, RUN_DIR_LOCK, file), F_OK) == 0) return true;
+    DIR *dir = opendir(path);
+    bool is_empty = dir != NULL;
+    for (struct dirent *e; is_empty && (e = readdir(dir));)
+        is_empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+    if (dir) closedir(dir);
+    return is_empty;
+}
+
 static int check(const char *path, struct err *err)
 {
     struct stat st;
@@ -39,6 +53,9 @@ static int check(const char *path, struct err *err)
     if (st.st_uid != geteuid())
         return err_set(err, ERR_CONFIG, "run directory %s belongs to user %u, not to us (%u): set LOGIKALD_RUN_DIR",
                        path, (unsigned)st.st_uid, (unsigned)geteuid());
+    if ((st.st_mode & 077) && !is_for_us(path))
+        return err_set(err, ERR_CONFIG,
+                       "run directory %s is shared with others: set LOGIKALD_RUN_DIR to one of its own", path);
     if ((st.st_mode & 077) && chmod(path, 0700) != 0) return err_errno(err, "run directory %s", path);
     return 0;
 }

@@ -481,6 +481,11 @@ static void test_run_dir_is_ours_alone_and_locked_once(void **state)
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
     close(fd);
+    assert_int_equal(chmod(support_dir(), 0711), 0);
+    assert_int_equal(run_dir_lock(support_dir(), &err), -1); /* others work there: refused and left as it is */
+    assert_non_null(strstr(err.text, "shared with others"));
+    assert_int_equal(stat(support_dir(), &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0711);
     snprintf(link, sizeof link, "%s/link", support_dir());
     assert_int_equal(symlink(path, link), 0);
     assert_int_equal(run_dir_lock(link, &err), -1);
