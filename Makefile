@@ -55,7 +55,7 @@ TESTS_INTEGRATION := $(patsubst tests/integration/%.c,$(ROOT)/tests/%,$(wildcard
 
 .DEFAULT_GOAL := all
 .PHONY: container-test proof all programs run test setup clean clean-data format format-check lint check-arrows bench bench-memory chaos \
-        coverage fuzz fuzz-short fuzz-programs \
+        coverage screenshots fuzz fuzz-short fuzz-programs \
         help tests
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory -r
@@ -190,6 +190,9 @@ check-arrows:                   ## layers point one way: conf <- ipc <- services
 
 lint: format-check check-arrows ## format, layers, clang-tidy and cppcheck
 	$(Q)scripts/lint
+
+screenshots: programs           ## make docs/images/*.png from a demonstration system
+	$(Q)scripts/screenshots
 
 clean:                          ## remove what was built
 	$(Q)rm -rf build
