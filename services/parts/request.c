@@ -73,9 +73,9 @@ int parts_request(struct task_ctx *ctx, struct db *db, enum parts_waiting which,
         rows = PQntuples(ids);
         if (rows) after = db_int(ids, rows - 1, 0);
         if (rows && has_queue) has_queue = send(ctx, ids, NULL) == 0;
+        out->batches += rows > 0;
         if (rows && has_queue) {
             out->sent += rows;
-            out->batches++;
         } else if (rows) {
             rc = read_here(ctx, db, ids, out, err);
         }

@@ -12,8 +12,9 @@ struct db;
 enum parts_waiting { PARTS_NEW, PARTS_FAILED, PARTS_PARTIAL }; /* pending; failed and may be retried; read in part */
 
 struct parts_requested {
-    int64_t sent, batches; /* elevations sent to the queue, in how many tasks */
-    int64_t read, failed;  /* read here */
+    int64_t sent;         /* elevations sent to the queue */
+    int64_t batches;      /* in how many tasks, or lots */
+    int64_t read, failed; /* read here */
 };
 /* Of one project, or of all (0). batch = elevations for each task. A cancelled task stops early. 0 or -ERR_DB. */
 int parts_request(struct task_ctx *ctx, struct db *db, enum parts_waiting which, int64_t project_id, int batch,

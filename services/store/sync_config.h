@@ -29,6 +29,7 @@ int sync_config_load(struct db *db, struct object_config out[OBJECT_TYPES_MAX], 
 
 struct object_outcome {
     int64_t processed, successful, failed, skipped;
+    int64_t batches; /* in how many lots they were written or sent */
     int64_t duration_ms;
     bool is_success;
     const char *error; /* NULL = none */

@@ -15,6 +15,8 @@
 #include "services/sync/result.h"
 #include "services/sync/tasks.h"
 
+static const char *const staged_types[STAGE_TABLE_COUNT] = {"directory", "project", "phase", "elevation"};
+
 /* What one execution has at hand. */
 struct round {
     struct sync_run run;
@@ -75,9 +77,8 @@ static void set_types(struct round *r)
 
 static void set_batches(struct round *r)
 {
-    static const char *const types[STAGE_TABLE_COUNT] = {"directory", "project", "phase", "elevation"};
     for (int i = 0; i < STAGE_TABLE_COUNT; i++) {
-        const struct object_config *c = config_of(r, types[i]);
+        const struct object_config *c = config_of(r, staged_types[i]);
         if (c && c->batch_size > 0 && c->batch_size < r->run.stage.batch_rows[i])
             r->run.stage.batch_rows[i] = c->batch_size;
     }
@@ -107,8 +108,9 @@ static int begin_types(struct round *r, struct err *err)
 
 static bool is_tree_type(const char *type)
 {
-    return strcmp(type, "directory") == 0 || strcmp(type, "project") == 0 || strcmp(type, "phase") == 0 ||
-           strcmp(type, "elevation") == 0;
+    for (int i = 0; i < STAGE_TABLE_COUNT; i++)
+        if (strcmp(type, staged_types[i]) == 0) return true;
+    return false;
 }
 
 /* What the tree's sync means for one type. */
@@ -130,6 +132,8 @@ static struct object_outcome tree_outcome(const struct round *r, const char *typ
         o.successful = c->elevations;
         o.failed = c->failed_phases + c->objects_refused;
     }
+    for (int i = 0; i < STAGE_TABLE_COUNT; i++)
+        if (strcmp(type, staged_types[i]) == 0) o.batches = r->run.stage.batches[i];
     o.processed = o.successful + o.failed;
     o.is_success = (r->rc == 0 || r->run.has_rows) && (o.failed == 0 || o.successful > 0 || o.skipped > 0);
     o.error = r->rc < 0 ? r->err.text : o.failed ? r->run.errors.data : NULL;
@@ -147,6 +151,7 @@ static int parse_type(struct round *r, const struct object_config *c, struct obj
     *o = (struct object_outcome){.processed = n.sent + n.read + n.failed,
                                  .successful = n.sent + n.read,
                                  .failed = n.failed,
+                                 .batches = n.batches,
                                  .is_success = rc == 0,
                                  .error = rc < 0 ? err->text : NULL,
                                  .duration_ms = mono_ms() - started_ms};
@@ -161,6 +166,7 @@ static void add_detail(struct round *r, const char *type, const struct object_ou
     cJSON_AddNumberToObject(detail, "successful", (double)o->successful);
     cJSON_AddNumberToObject(detail, "failed", (double)o->failed);
     cJSON_AddNumberToObject(detail, "skipped", (double)o->skipped);
+    cJSON_AddNumberToObject(detail, "batches", (double)o->batches);
     if (o->error) cJSON_AddStringToObject(detail, "error", o->error);
     cJSON_AddNumberToObject(r->counts, type, (double)o->successful);
 }

@@ -1,0 +1,257 @@
+/* Every setting of an object type changes what is done, and these tests show how. */
+#include "tests/support/sync_truth.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SCHEDULER "tasks.scheduler_tasks.smart_sync_scheduler"
+
+static struct sync_world world;
+
+static void sql(const char *text)
+{
+    pg_exec(&world.pg, text);
+}
+
+static void reset_stats(void)
+{
+    sim_post(&world.sim, "/stats/reset", "{}");
+}
+
+static cJSON *schedule(void)
+{
+    return sync_task(&world, SCHEDULER, NULL, NULL, NULL);
+}
+
+static void schedule_quietly(void)
+{
+    cJSON_Delete(schedule());
+}
+
+static bool was_synced(const cJSON *result, const char *type)
+{
+    const cJSON *detail = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(result, "details"), type);
+    return detail != NULL;
+}
+
+/* A synced tree, with settings that let nothing be due. */
+static int settle(void **state)
+{
+    (void)state;
+    sim_post(&world.sim, "/faults/clear", "{}");
+    sync_world_clear(&world);
+    sync_all(&world, false);
+    sql("UPDATE object_sync_configs SET sync_interval_minutes = 600, staleness_threshold_minutes = 10000");
+    reset_stats();
+    return 0;
+}
+
+static void test_interval_decides_when(void **state)
+{
+    (void)state;
+    sql("UPDATE object_sync_configs SET last_sync = now() - interval '10 minutes', sync_interval_minutes = 9"
+        " WHERE object_type = 'project'");
+
+    cJSON *result = schedule();
+
+    assert_true(was_synced(result, "project"));
+    assert_false(was_synced(result, "directory"));
+    assert_false(was_synced(result, "elevation"));
+    cJSON_Delete(result);
+}
+
+static void test_disabled_type_is_left_alone(void **state)
+{
+    (void)state;
+    sql("UPDATE object_sync_configs SET sync_interval_minutes = 1, last_sync = now() - interval '1 hour'");
+    sql("UPDATE object_sync_configs SET is_sync_enabled = false WHERE object_type IN ('elevation', 'phase')");
+    sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":3}");
+
+    cJSON *result = schedule();
+
+    assert_true(was_synced(result, "project"));
+    assert_false(was_synced(result, "elevation"));
+    assert_int_equal(sim_number(&world, "calls.elevations"), 0);
+    cJSON_Delete(result);
+}
+
+static void test_staleness_makes_unchanged_projects_be_listed_again(void **state)
+{
+    (void)state;
+    sql("UPDATE object_sync_configs SET sync_interval_minutes = 1, last_sync = now() - interval '1 hour'");
+    sql("UPDATE project_cursors SET phases_at = now() - interval '1 hour', elevations_at = now() - interval '1 hour'");
+    sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":3,\"propagate\":false}");
+
+    schedule_quietly();
+    assert_int_equal(sim_number(&world, "calls.elevations"), 0);
+    sql("UPDATE object_sync_configs SET last_sync = now() - interval '1 hour'");
+    sql("UPDATE object_sync_configs SET staleness_threshold_minutes = 30 WHERE object_type = 'elevation'");
+    cJSON *result = schedule();
+
+    assert_true(sim_number(&world, "calls.elevations") > 0);
+    assert_int_equal(sim_number(&world, "calls.phases"), 0);
+    assert_int_equal(result_number(result, "elevations_changed"), 3);
+    assert_truth(&world, true);
+    cJSON_Delete(result);
+}
+
+static void test_staleness_shorter_than_interval_makes_due(void **state)
+{
+    (void)state;
+    sql("UPDATE object_sync_configs SET last_sync = now() - interval '20 minutes'");
+    sql("UPDATE object_sync_configs SET staleness_threshold_minutes = 15 WHERE object_type = 'directory'");
+
+    cJSON *result = schedule();
+
+    assert_true(was_synced(result, "directory"));
+    assert_false(was_synced(result, "project"));
+    cJSON_Delete(result);
+}
+
+static void test_cascade_brings_dependents_along(void **state)
+{
+    (void)state;
+    sql("UPDATE object_sync_configs SET sync_interval_minutes = 1, last_sync = now() - interval '1 hour',"
+        " cascade_sync = false WHERE object_type = 'project'");
+    sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":2}");
+    schedule_quietly();
+    assert_int_equal(sim_number(&world, "calls.elevations"), 0);
+    sql("UPDATE object_sync_configs SET last_sync = now() - interval '1 hour', cascade_sync = true"
+        " WHERE object_type = 'project'");
+
+    cJSON *result = schedule();
+
+    assert_int_equal(result_number(result, "elevations_changed"), 2);
+    assert_false(was_synced(result, "elevation"));
+    assert_truth(&world, true);
+    cJSON_Delete(result);
+}
+
+static void test_depends_on_orders_and_blocks(void **state)
+{
+    (void)state;
+    sql("UPDATE object_sync_configs SET last_sync = NULL");
+    sql("UPDATE object_sync_configs SET is_sync_enabled = false WHERE object_type = 'directory'");
+    cJSON *result = schedule();
+    assert_false(was_synced(result, "project"));
+    cJSON_Delete(result);
+    sql("UPDATE object_sync_configs SET depends_on = NULL WHERE object_type = 'project'");
+
+    result = schedule();
+
+    assert_true(was_synced(result, "project"));
+    cJSON_Delete(result);
+}
+
+static void test_cycle_is_refused_and_said(void **state)
+{
+    (void)state;
+    sql("UPDATE object_sync_configs SET last_sync = NULL");
+    sql("UPDATE object_sync_configs SET depends_on = 'elevation' WHERE object_type = 'phase'");
+
+    cJSON *result = schedule();
+
+    assert_true(was_synced(result, "directory") && was_synced(result, "project"));
+    assert_false(was_synced(result, "phase") || was_synced(result, "elevation"));
+    char *text = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(result, "errors"));
+    assert_non_null(strstr(text, "cycle"));
+    free(text);
+    cJSON_Delete(result);
+}
+
+static void test_retries_after_delay_then_waits_for_interval(void **state)
+{
+    (void)state;
+    sql("UPDATE object_sync_configs SET last_sync = now() - interval '1 day', max_retry_attempts = 1,"
+        " retry_delay_minutes = 7 WHERE object_type = 'directory'");
+    sim_post(&world.sim, "/faults",
+             "{\"rules\":[{\"endpoint\":\"directories_list\",\"kind\":\"status\",\"status\":500}]}");
+    cJSON *result = schedule();
+    assert_false(result_true(result, "success"));
+    cJSON_Delete(result);
+    assert_int_equal(pg_int(&world.pg, "SELECT round(extract(epoch FROM next_retry_at - last_attempt) / 60) FROM"
+                                       " object_sync_configs WHERE object_type = 'directory'"),
+                     7);
+
+    result = schedule();
+    assert_string_equal(result_text(result, "message"), "nothing is due");
+    cJSON_Delete(result);
+    sql("UPDATE object_sync_configs SET next_retry_at = now() WHERE object_type = 'directory'");
+    schedule_quietly();
+
+    assert_int_equal(pg_int(&world.pg, "SELECT retry_count FROM object_sync_configs WHERE object_type = 'directory'"),
+                     0);
+    result = schedule();
+    assert_string_equal(result_text(result, "message"), "nothing is due");
+    cJSON_Delete(result);
+}
+
+static void test_batch_size_splits_parser_tasks_and_writes(void **state)
+{
+    (void)state;
+    sql("UPDATE object_sync_configs SET batch_size = 3 WHERE object_type = 'sqlite_parser'");
+    sql("UPDATE elevations SET parse_status = 'pending'");
+    sql("UPDATE object_sync_configs SET last_sync = NULL WHERE object_type = 'sqlite_parser'");
+
+    cJSON *result = schedule();
+
+    const cJSON *detail =
+        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(result, "details"), "sqlite_parser");
+    assert_int_equal(result_number(detail, "successful"), 24);
+    assert_int_equal(result_number(detail, "batches"), 8);
+    cJSON_Delete(result);
+}
+
+static void test_excluded_directory_covers_its_subtree(void **state)
+{
+    (void)state;
+    sql("UPDATE directories SET exclude_from_sync = true WHERE parent_id IS NULL AND id IN (SELECT parent_id FROM "
+        "directories)");
+    int64_t before = pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NULL");
+    sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":100}");
+
+    sync_all(&world, true);
+
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NULL"), before);
+    char *differences = truth_differences(&world, false);
+    assert_true(*differences != '\0');
+    free(differences);
+    sql("UPDATE directories SET exclude_from_sync = false");
+    sync_all(&world, false);
+    assert_truth(&world, true);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    const char *const arguments[] = {"--directories", "4", "--depth",      "3", "--projects", "1",
+                                     "--phases",      "2", "--elevations", "3", NULL};
+    sync_world_start(&world, arguments);
+    world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=1";
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    sync_world_stop(&world);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_staleness_makes_unchanged_projects_be_listed_again, settle),
+        cmocka_unit_test_setup(test_interval_decides_when, settle),
+        cmocka_unit_test_setup(test_disabled_type_is_left_alone, settle),
+        cmocka_unit_test_setup(test_staleness_shorter_than_interval_makes_due, settle),
+        cmocka_unit_test_setup(test_cascade_brings_dependents_along, settle),
+        cmocka_unit_test_setup(test_depends_on_orders_and_blocks, settle),
+        cmocka_unit_test_setup(test_cycle_is_refused_and_said, settle),
+        cmocka_unit_test_setup(test_retries_after_delay_then_waits_for_interval, settle),
+        cmocka_unit_test_setup(test_batch_size_splits_parser_tasks_and_writes, settle),
+        cmocka_unit_test_setup(test_excluded_directory_covers_its_subtree, settle),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
