@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "conf/conf.h"
 #include "conf/log.h"
@@ -36,6 +37,7 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* whatever takes a role over cannot rise by a setuid program */
     log_open(role->name, LOG_INFO, LOG_TEXT);
     struct conf_paths paths = conf_paths_from_environment();
     struct err err = {0};
