@@ -1,0 +1,272 @@
+/* Forced syncs as the ERP asks for them, requests that join a running one, and what a lost lease forbids. */
+#include "tests/support/sync_truth.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/store/db.h"
+#include "services/store/lease.h"
+#include "services/store/sync_project.h"
+
+#define FORCE "tasks.sync_tasks.force_sync_project_task"
+
+static struct sync_world world;
+
+static const cJSON *need(const cJSON *result, const char *name)
+{
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(result, name);
+    if (!value) fail_msg("the result has no %s", name);
+    return value;
+}
+
+/* A member of the n-th project of the dump. */
+static char *project_text(int n, const char *member)
+{
+    char *dump = sim_get(&world.sim, "/dump"), *rest = NULL, *text = NULL;
+    for (char *line = strtok_r(dump, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        cJSON *json = cJSON_Parse(line);
+        const char *type = cJSON_GetStringValue(cJSON_GetObjectItem(json, "type"));
+        if (type && strcmp(type, "project") == 0 && n-- == 0) {
+            const cJSON *from = strcmp(member, "name") == 0 ? cJSON_GetObjectItem(json, "object") : json;
+            text = strdup(cJSON_GetStringValue(cJSON_GetObjectItem(from, member)));
+        }
+        cJSON_Delete(json);
+        if (text) break;
+    }
+    free(dump);
+    return text;
+}
+
+static cJSON *force(const char *project, const char *directory, int *status)
+{
+    cJSON *args = cJSON_CreateArray();
+    cJSON_AddItemToArray(args, cJSON_CreateString(project));
+    if (directory) cJSON_AddItemToArray(args, cJSON_CreateString(directory));
+    char *text = cJSON_PrintUnformatted(args);
+    cJSON *result = sync_task(&world, FORCE, text, NULL, status);
+    cJSON_Delete(args);
+    free(text);
+    return result;
+}
+
+static void check_counts(const cJSON *result, int phases, int elevations, int parts)
+{
+    assert_true(result_true(result, "success"));
+    assert_int_equal(need(result, "phases_synced")->valuedouble, phases);
+    assert_int_equal(need(result, "elevations_synced")->valuedouble, elevations);
+    assert_int_equal(need(result, "parts_lists_synced")->valuedouble, parts);
+    assert_int_equal(need(result, "parts_lists_failed")->valuedouble, 0);
+    assert_true(need(result, "duration_seconds")->valuedouble > 0);
+    need(result, "message");
+    need(result, "directory_id");
+}
+
+static void test_unknown_project_is_found_in_tree(void **state)
+{
+    (void)state;
+    char *guid = project_text(2, "id"), *directory = project_text(2, "parent");
+    sync_world_clear(&world);
+
+    cJSON *result = force(guid, NULL, NULL);
+
+    check_counts(result, 2, 6, 6);
+    assert_string_equal(result_text(result, "project_id"), guid);
+    assert_string_equal(result_text(result, "directory_id"), directory);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE parse_status = 'success'"), 6);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM projects"), 1);
+    assert_nothing_leaked(&world);
+    cJSON_Delete(result);
+    free(guid);
+    free(directory);
+}
+
+static void test_forced_again_fetches_no_file_twice(void **state)
+{
+    (void)state;
+    char *guid = project_text(2, "id");
+    sim_post(&world.sim, "/stats/reset", "{}");
+
+    cJSON *result = force(guid, NULL, NULL);
+
+    check_counts(result, 2, 6, 0);
+    assert_int_equal(sim_number(&world, "calls.parts"), 0);
+    assert_int_equal(sim_number(&world, "calls.elevations"), 2);
+    cJSON_Delete(result);
+    free(guid);
+}
+
+static void test_by_name_and_with_directory(void **state)
+{
+    (void)state;
+    char *name = project_text(3, "name"), *guid = project_text(3, "id"), *directory = project_text(3, "parent");
+
+    cJSON *result = force(name, directory, NULL);
+
+    check_counts(result, 2, 6, 6);
+    assert_string_equal(result_text(result, "project_id"), guid);
+    cJSON_Delete(result);
+    free(name);
+    free(guid);
+    free(directory);
+}
+
+static void test_moved_project_is_followed(void **state)
+{
+    (void)state;
+    char json[600];
+    char *guid = project_text(2, "id"), *other = project_text(0, "parent");
+    snprintf(json, sizeof(json), "{\"type\":\"project\",\"id\":\"%s\",\"to\":\"%s\"}", guid, other);
+    sim_post(&world.sim, "/move", json);
+
+    cJSON *result = force(guid, NULL, NULL);
+
+    assert_true(result_true(result, "success"));
+    assert_string_equal(result_text(result, "directory_id"), other);
+    cJSON_Delete(result);
+    free(guid);
+    free(other);
+}
+
+static void test_project_that_is_nowhere_is_said(void **state)
+{
+    (void)state;
+    int status;
+
+    cJSON *result = force("11111111-2222-3333-4444-555555555555", NULL, &status);
+
+    assert_int_not_equal(status, 0);
+    assert_false(result_true(result, "success"));
+    assert_non_null(strstr(result_text(result, "message"), "no project"));
+    cJSON_Delete(result);
+}
+
+static void test_projects_of_directory_and_all_directories(void **state)
+{
+    (void)state;
+    sync_world_clear(&world);
+    char *directory = project_text(0, "parent");
+    cJSON *args = cJSON_CreateArray();
+    cJSON_AddItemToArray(args, cJSON_CreateString(directory));
+    char *text = cJSON_PrintUnformatted(args);
+
+    cJSON *all = sync_task(&world, "tasks.sync_tasks.force_sync_directories_task", NULL, NULL, NULL);
+    cJSON *one = sync_task(&world, "tasks.sync_tasks.force_sync_directory_task", text, NULL, NULL);
+
+    assert_true(result_true(all, "success"));
+    assert_int_equal(result_number(all, "directories_synced"), 3);
+    assert_true(result_true(one, "success"));
+    assert_true(result_number(one, "projects_synced") >= 2);
+    assert_true(result_number(one, "elevations_synced") >= 12);
+    assert_string_equal(result_text(one, "directory_id"), directory);
+    cJSON_Delete(all);
+    cJSON_Delete(one);
+    cJSON_Delete(args);
+    free(text);
+    free(directory);
+}
+
+static void test_manual_sync_skips_what_did_not_move(void **state)
+{
+    (void)state;
+    char *guid = project_text(0, "id");
+    char args[100];
+    snprintf(args, sizeof(args), "[\"%s\"]", guid);
+    sync_all(&world, false);
+    sim_post(&world.sim, "/stats/reset", "{}");
+
+    cJSON *result = sync_task(&world, "tasks.sync_tasks.sync_project_task", args, NULL, NULL);
+
+    assert_true(result_true(result, "success"));
+    assert_int_equal(sim_number(&world, "calls.elevations"), 0);
+    cJSON_Delete(result);
+    snprintf(args, sizeof(args), "[[\"%s\",\"nowhere\"],true]", guid);
+    result = sync_task(&world, "tasks.sync_tasks.batch_sync_projects_task", args, NULL, NULL);
+    assert_int_equal(result_number(result, "successful"), 1);
+    assert_int_equal(result_number(result, "failed"), 1);
+    assert_int_equal(sim_number(&world, "calls.elevations"), 2);
+    cJSON_Delete(result);
+    free(guid);
+}
+
+static void test_request_joins_running_sync(void **state)
+{
+    (void)state;
+    struct process first, second;
+    char args[100];
+    char *guid = project_text(0, "id");
+    snprintf(args, sizeof(args), "[\"%s\"]", guid);
+    sync_world_clear(&world);
+    sync_all(&world, false);
+    sim_post(&world.sim, "/delays", "{\"auth\":600}");
+    sim_post(&world.sim, "/stats/reset", "{}");
+    sync_task_start(&world, &first, FORCE, args, NULL);
+    WAIT_UNTIL(pg_int(&world.pg, "SELECT count(*) FROM sync_runs WHERE state = 'running'") == 1, 10000);
+
+    sync_task_start(&world, &second, FORCE, args, NULL);
+
+    assert_int_equal(process_wait(&first, 30000), 0);
+    assert_int_equal(process_wait(&second, 30000), 0);
+    sim_post(&world.sim, "/delays", "{\"auth\":0}");
+    cJSON *result = sync_task_result(&second);
+    assert_true(result_true(result, "joined"));
+    assert_true(result_true(result, "success"));
+    assert_int_equal(sim_number(&world, "calls.phases"), 1);
+    cJSON_Delete(result);
+    free(guid);
+}
+
+static void test_lost_lease_cannot_write(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct lease old, young;
+    struct project_counts counts;
+    struct db *db = db_open(world.pg.url, 10000, "test", &err);
+    assert_int_equal(lease_acquire(db, &old, "project:x", "a", 1, &err), 0);
+    WAIT_UNTIL(lease_acquire(db, &young, "project:x", "b", 60000, &err) == 0, 5000);
+    const struct project_apply apply = {.project_id = pg_int(&world.pg, "SELECT min(id) FROM projects"),
+                                        .error = "from the past"};
+    assert_int_equal(db_script(db, &err, "CREATE TEMP TABLE stage_elevations (listing bigint, id text)"), 0);
+
+    assert_int_equal(project_apply(db, &old, &apply, &counts, &err), -ERR_CONFLICT);
+
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM project_cursors WHERE last_error = 'from the past'"), 0);
+    assert_int_equal(lease_renew(db, &young, &err), 0);
+    assert_int_equal(lease_check(db, &young, &err), 0);
+    lease_release(db, &young);
+    db_close(db);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    const char *const arguments[] = {"--directories", "3", "--depth",      "2", "--projects", "2",
+                                     "--phases",      "2", "--elevations", "3", NULL};
+    sync_world_start(&world, arguments);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    sync_world_stop(&world);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_unknown_project_is_found_in_tree),
+        cmocka_unit_test(test_forced_again_fetches_no_file_twice),
+        cmocka_unit_test(test_by_name_and_with_directory),
+        cmocka_unit_test(test_moved_project_is_followed),
+        cmocka_unit_test(test_project_that_is_nowhere_is_said),
+        cmocka_unit_test(test_projects_of_directory_and_all_directories),
+        cmocka_unit_test(test_manual_sync_skips_what_did_not_move),
+        cmocka_unit_test(test_request_joins_running_sync),
+        cmocka_unit_test(test_lost_lease_cannot_write),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
