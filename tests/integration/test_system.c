@@ -154,6 +154,7 @@ static void test_flag_off_serves_without_worker_and_beat_and_reload_turns_it(voi
     WAIT_UNTIL(process_logged(&sys.logikald, "Background sync is disabled, skipping worker and beat"), 10000);
     assert_int_equal(system_count(&sys, "worker"), 0);
     assert_int_equal(system_count(&sys, "beat"), 0);
+    WAIT_UNTIL(system_child(&sys, "web") != 0, 10000); /* told in the snapshot, a moment later */
     int web = system_child(&sys, "web");
 
     system_write_config(&sys, "sync = { background_enabled = true; };\n");
