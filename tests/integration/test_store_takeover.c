@@ -1,0 +1,186 @@
+/* A database of the replaced system is taken over in place: nothing is lost, its statements still work, and the first
+ * sync finds its rows again instead of making new ones. */
+#include "tests/support/sync_truth.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct sync_world world;
+
+static char *read_file(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    if (!file) fail_msg("cannot open %s", path);
+    struct {
+        char *data;
+        size_t len, cap;
+    } b = {NULL, 0, 0};
+    for (;;) {
+        if (b.cap - b.len < 4096 && !(b.data = realloc(b.data, b.cap += 65536))) abort();
+        size_t n = fread(b.data + b.len, 1, b.cap - b.len - 1, file);
+        b.len += n;
+        if (n == 0) break;
+    }
+    b.data[b.len] = '\0';
+    fclose(file);
+    return b.data;
+}
+
+/* psql's own commands (a backslash first) are not SQL. */
+static void run_sql_file(const char *path)
+{
+    char *text = read_file(path);
+    for (char *line = text; line; line = strchr(line, '\n')) {
+        if (*line == '\n') line++;
+        bool is_command = *line == '\\';
+        for (char *p = line; is_command && *p && *p != '\n'; p++) *p = ' ';
+    }
+    pg_exec(&world.pg, text);
+    free(text);
+}
+
+static char *first_of(const char *type, const char *member)
+{
+    char *dump = sim_get(&world.sim, "/dump"), *rest = NULL, *text = NULL;
+    for (char *line = strtok_r(dump, "\n", &rest); line && !text; line = strtok_r(NULL, "\n", &rest)) {
+        cJSON *json = cJSON_Parse(line);
+        const char *is = cJSON_GetStringValue(cJSON_GetObjectItem(json, "type"));
+        if (is && strcmp(is, type) == 0) text = strdup(cJSON_GetStringValue(cJSON_GetObjectItem(json, member)));
+        cJSON_Delete(json);
+    }
+    free(dump);
+    return text;
+}
+
+static void fill_old_rows(void)
+{
+    char sql[4000];
+    char *directory = first_of("directory", "id"), *project = first_of("project", "id"),
+         *elevation = first_of("elevation", "id");
+    snprintf(
+        sql, sizeof(sql),
+        "INSERT INTO directories (id, logikal_id, name, level, exclude_from_sync) VALUES (70, '%s', 'old name', 0, "
+        "false);"
+        "INSERT INTO projects (id, logikal_id, name, directory_id, status) VALUES (71, '%s', 'old', 70, 'open');"
+        "INSERT INTO phases (id, logikal_id, name, project_id, sync_status) VALUES"
+        " (72, '00000000-0000-0000-0000-000000000000', 'old default', 71, 'synced'), (73, NULL, 'no identifier', 71, "
+        "'x');"
+        "INSERT INTO elevations (id, logikal_id, name, project_id, phase_id, sync_status, has_parts_data, parse_status,"
+        " parse_retry_count, parts_db_path, thumbnail_data) VALUES"
+        " (74, '%s', 'old', 71, 72, 'synced', true, 'success', 0, '/app/parts/74.db', 'data:image/png;base64,AAAA'),"
+        " (75, 'gone-from-upstream', 'old', 71, 72, 'synced', false, 'pending', 0, NULL, NULL);"
+        "INSERT INTO elevation_glass (elevation_id, glass_id, name) VALUES (74, 'G', 'Glass');"
+        "INSERT INTO parsing_error_logs (elevation_id, error_type, error_message, retry_count) VALUES (75, 'x', 'y', "
+        "1);"
+        "INSERT INTO clients (client_id, client_secret_hash, name, permissions, rate_limit_per_hour, is_active,"
+        " created_at, updated_at) VALUES ('erp', '$2b$x', 'ERP', '[\"projects:read\"]', 1000, true, now(), now());"
+        "INSERT INTO object_sync_configs (object_type, display_name, sync_interval_minutes, is_sync_enabled,"
+        " staleness_threshold_minutes, priority, cascade_sync, batch_size, max_retry_attempts, retry_delay_minutes)"
+        " VALUES ('project', 'Mine', 7, true, 9, 2, false, 10, 1, 1);"
+        "INSERT INTO sync_logs (sync_type, status) VALUES ('full', 'completed');"
+        "SELECT setval('directories_id_seq', 100), setval('projects_id_seq', 100), setval('phases_id_seq', 100),"
+        " setval('elevations_id_seq', 100)",
+        directory, project, elevation);
+    pg_exec(&world.pg, sql);
+    free(directory);
+    free(project);
+    free(elevation);
+}
+
+static void migrate(void)
+{
+    char url[400], *output = NULL;
+    snprintf(url, sizeof(url), "DATABASE_URL=%s", world.pg.url);
+    char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"migrate", NULL};
+    char *const env[] = {url, NULL};
+    if (process_run(argv, env, &output) != 0) fail_msg("migrate: %s", output);
+    free(output);
+}
+
+static void take_over(const char *layout)
+{
+    pg_exec(&world.pg, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    run_sql_file(layout);
+    pg_exec(&world.pg, "SET search_path TO public");
+    fill_old_rows();
+
+    migrate();
+    migrate(); /* a second time does nothing */
+
+    assert_int_equal(
+        pg_int(&world.pg, "SELECT sync_interval_minutes FROM object_sync_configs WHERE object_type = 'project'"), 7);
+    assert_int_equal(
+        pg_int(&world.pg,
+               "SELECT count(*) FROM object_sync_configs WHERE object_type IN ('directory', 'phase', 'elevation')"),
+        3);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM clients") +
+                         pg_int(&world.pg, "SELECT count(*) FROM elevation_glass"),
+                     2);
+    pg_exec(&world.pg, "UPDATE object_sync_configs SET cascade_sync = true");
+    sync_all(&world, false);
+    assert_truth(&world, true);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM directories WHERE id = 70 AND name <> 'old name'"), 1);
+    assert_int_equal(
+        pg_int(&world.pg, "SELECT count(*) FROM projects WHERE id = 71 AND name <> 'old' AND status = 'open'"), 1);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM phases WHERE id = 72 AND name <> 'old default'"), 1);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE id = 74 AND parse_status = 'success'"
+                                       " AND thumbnail_data IS NOT NULL AND name <> 'old'"),
+                     1);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE id = 75 AND deleted_at IS NOT NULL"), 1);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM parsing_error_logs"), 1);
+    /* Statements of the replaced system are still accepted. */
+    pg_exec(&world.pg,
+            "INSERT INTO elevations (logikal_id, name, project_id, sync_status, has_parts_data, parse_status,"
+            " parse_retry_count) VALUES ('new-by-old', 'x', 71, 'pending', false, 'pending', 0)");
+}
+
+/* The layout of the fixture, and of a file of your own where REPLACED_SYSTEM_SCHEMA names one. */
+static void test_existing_database_is_taken_over(void **state)
+{
+    (void)state;
+    const char *path = getenv("REPLACED_SYSTEM_SCHEMA");
+    take_over("tests/fixtures/replaced_system.sql");
+    if (path && *path) take_over(path);
+}
+
+static void test_several_migrate_at_once(void **state)
+{
+    (void)state;
+    struct process p[4];
+    char url[400];
+    snprintf(url, sizeof(url), "DATABASE_URL=%s", world.pg.url);
+    char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"migrate", NULL};
+    char *const env[] = {url, NULL};
+    pg_exec(&world.pg, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+
+    for (int i = 0; i < 4; i++) process_start(&p[i], "migrate", argv, env);
+
+    for (int i = 0; i < 4; i++) assert_int_equal(process_wait(&p[i], 60000), 0);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM object_sync_configs"), 7);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    const char *const arguments[] = {"--directories", "2", "--projects", "2", "--phases", "2",
+                                     "--elevations",  "2", NULL};
+    sync_world_start(&world, arguments);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    sync_world_stop(&world);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_existing_database_is_taken_over),
+        cmocka_unit_test(test_several_migrate_at_once),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}

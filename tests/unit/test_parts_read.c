@@ -1,0 +1,220 @@
+/* Parts lists from strangers: what is accepted, what is read from it, and what cannot hurt. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "conf/clock.h"
+#include "services/parts/image.h"
+#include "services/parts/read.h"
+#include "services/parts/verify.h"
+
+#define ELEVATIONS                                                                                                     \
+    "CREATE TABLE Elevations (AutoDescription, AutoDescriptionShort, Width_Output, Width_Unit, Height_Output,"         \
+    " Height_Unit, Weight_Output, Weight_Unit, Area_Output, Area_Unit, SystemCode, SystemName, SystemLongName,"        \
+    " ColorBase_Long);"
+#define GLASS "CREATE TABLE Glass (GlassID, Name);"
+#define ROW                                                                                                            \
+    "INSERT INTO Elevations VALUES ('a long text', 'short', 1200.5, 'mm', '2400,25', 'mm', NULL, 'kg', 2, 'm2',"       \
+    " 'S1', 'System', 'The System', 'RAL 9010');"
+
+struct file {
+    unsigned char *bytes;
+    size_t len;
+};
+
+static struct file make(const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_int64 len = 0;
+    char *why = NULL;
+    assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK) fail_msg("%s", why);
+    struct file file = {.bytes = sqlite3_serialize(db, "main", &len, 0)};
+    file.len = (size_t)len;
+    sqlite3_close(db);
+    return file;
+}
+
+static void file_free(struct file *file)
+{
+    sqlite3_free(file->bytes);
+}
+
+static void test_good_file_is_read(void **state)
+{
+    (void)state;
+    struct file file =
+        make(ELEVATIONS GLASS ROW "INSERT INTO Glass VALUES ('G1', 'Float \xe2\x82\xac'), (2, NULL);"
+                                  "CREATE TABLE Profiles (x); INSERT INTO Profiles VALUES (1), (2), (3);");
+    struct parts_data data;
+    struct err err = {0};
+
+    assert_int_equal(parts_verify(file.bytes, file.len, &err), 0);
+    assert_int_equal(parts_read(file.bytes, file.len, &data, &err), 0);
+
+    assert_string_equal(data.problem, "");
+    assert_string_equal(data.texts[0], "a long text");
+    assert_string_equal(data.texts[9], "RAL 9010");
+    assert_true(data.numbers[0].is_set && data.numbers[0].value == 1200.5);
+    assert_true(data.numbers[1].is_set && data.numbers[1].value == 2400.25);
+    assert_false(data.numbers[2].is_set);
+    assert_int_equal(data.glass_count, 2);
+    assert_string_equal(data.glass[1].id, "2");
+    assert_null(data.glass[1].name);
+    assert_int_equal(data.parts_count, 5);
+    parts_data_free(&data);
+    file_free(&file);
+}
+
+static void test_partly_readable_file_says_so(void **state)
+{
+    (void)state;
+    struct file file = make(ELEVATIONS GLASS "INSERT INTO Elevations (Width_Output) VALUES ('wide');"
+                                             "INSERT INTO Glass VALUES (NULL, 'x'), ('G2', 'y');");
+    struct parts_data data;
+
+    assert_int_equal(parts_read(file.bytes, file.len, &data, NULL), 0);
+
+    assert_string_equal(data.problem, "a dimension is not a number");
+    assert_int_equal(data.glass_count, 1);
+    parts_data_free(&data);
+    file_free(&file);
+}
+
+static void test_refused_files_by_table(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql, *why;
+    } rows[] = {
+        {GLASS, "no such table: Elevations"},
+        {ELEVATIONS, "no such table: Glass"},
+        {ELEVATIONS "CREATE TABLE Glass (GlassID);", "no such column: Name"},
+        {"CREATE TABLE Elevations (AutoDescription);" GLASS, "no such column: AutoDescriptionShort"},
+        {GLASS "CREATE VIEW Elevations AS WITH RECURSIVE r (AutoDescription) AS (SELECT 1 UNION ALL SELECT 1 FROM r)"
+               " SELECT AutoDescription FROM r;",
+         ""},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct file file = make(rows[i].sql);
+        struct err err = {0};
+        assert_int_equal(parts_verify(file.bytes, file.len, &err), -ERR_INPUT);
+        if (!strstr(err.text, rows[i].why)) fail_msg("row %zu: %s", i, err.text);
+        file_free(&file);
+    }
+}
+
+static void test_bytes_that_are_no_database(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    char junk[4096];
+    memset(junk, 'x', sizeof(junk));
+
+    assert_int_equal(parts_verify("", 0, &err), -ERR_INPUT);
+    assert_int_equal(parts_verify(junk, sizeof(junk), &err), -ERR_INPUT);
+    assert_int_equal(parts_verify(junk, PARTS_BYTES_MAX + 1, &err), -ERR_LIMIT);
+    memcpy(junk, "SQLite format 3", 16);
+    assert_int_equal(parts_verify(junk, sizeof(junk), &err), -ERR_INPUT);
+}
+
+/* Any byte changed, any length cut: an error or data, never a crash, never long. */
+static void test_damaged_files_never_hurt(void **state)
+{
+    (void)state;
+    struct file file =
+        make(ELEVATIONS GLASS ROW "WITH RECURSIVE r (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r WHERE x < 300)"
+                                  " INSERT INTO Glass SELECT x, 'glass ' || x FROM r;"
+                                  "CREATE INDEX i ON Glass (Name);");
+    unsigned seed = 7;
+    int64_t started_ms = mono_ms();
+
+    for (int i = 0; i < 1500; i++) {
+        unsigned char *copy = malloc(file.len);
+        struct parts_data data;
+        size_t len = i % 3 ? file.len : (size_t)rand_r(&seed) % file.len;
+        memcpy(copy, file.bytes, file.len);
+        for (int k = 0; k < 1 + i % 5; k++)
+            copy[(size_t)rand_r(&seed) % (i % 2 ? 200 : file.len)] = (unsigned char)rand_r(&seed);
+        if (parts_verify(copy, len, NULL) == 0) {
+            parts_read(copy, len, &data, NULL);
+            parts_data_free(&data);
+        }
+        free(copy);
+    }
+
+    assert_true(mono_ms() - started_ms < 60000);
+    file_free(&file);
+}
+
+static void test_wal_mode_file_is_read(void **state)
+{
+    (void)state;
+    struct file file = make(ELEVATIONS GLASS ROW);
+    file.bytes[18] = file.bytes[19] = 2;
+
+    assert_int_equal(parts_verify(file.bytes, file.len, NULL), 0);
+
+    file_free(&file);
+}
+
+static void test_statements_beyond_reading_are_denied(void **state)
+{
+    (void)state;
+    static const char *const denied[] = {
+        "ATTACH '/etc/passwd' AS x", "SELECT load_extension('x')",     "SELECT randomblob(1000000000)",
+        "PRAGMA journal_mode",       "INSERT INTO Glass VALUES (1,2)", "CREATE TABLE x (y)",
+        "DROP TABLE Glass",          "VACUUM INTO '/tmp/x'",           "SELECT writefile('/tmp/x', 'y')"};
+    struct file file = make(ELEVATIONS GLASS ROW);
+    struct image image;
+    assert_int_equal(image_open(&image, file.bytes, file.len, NULL), 0);
+
+    for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++) {
+        sqlite3_stmt *statement = image_prepare(&image, denied[i], NULL);
+        if (statement && image_step(&image, statement, NULL) >= 0) fail_msg("not denied: %s", denied[i]);
+        sqlite3_finalize(statement);
+    }
+
+    image_close(&image);
+    file_free(&file);
+}
+
+static void test_endless_reading_is_interrupted(void **state)
+{
+    (void)state;
+    struct file file =
+        make(ELEVATIONS GLASS "WITH RECURSIVE r (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r WHERE x < 3000)"
+                              " INSERT INTO Glass SELECT x, x FROM r;");
+    struct image image;
+    struct err err = {0};
+    assert_int_equal(image_open(&image, file.bytes, file.len, NULL), 0);
+    image.deadline_ms = mono_ms() + 200;
+    sqlite3_stmt *statement = image_prepare(&image, "SELECT count(*) FROM Glass a, Glass b, Glass c", &err);
+
+    assert_int_equal(image_step(&image, statement, &err), -ERR_TIMEOUT);
+
+    sqlite3_finalize(statement);
+    image_close(&image);
+    file_free(&file);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good_file_is_read),
+        cmocka_unit_test(test_partly_readable_file_says_so),
+        cmocka_unit_test(test_refused_files_by_table),
+        cmocka_unit_test(test_bytes_that_are_no_database),
+        cmocka_unit_test(test_damaged_files_never_hurt),
+        cmocka_unit_test(test_wal_mode_file_is_read),
+        cmocka_unit_test(test_statements_beyond_reading_are_denied),
+        cmocka_unit_test(test_endless_reading_is_interrupted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
