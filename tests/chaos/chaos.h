@@ -11,7 +11,8 @@ struct chaos {
     struct system sys;
     uint64_t seed, random;
     int64_t start_ms, end_ms;
-    int faults; /* that struck */
+    bool is_verbose; /* CHAOS_VERBOSE: the timeline as it grows, on standard error */
+    int faults;      /* that struck */
     int supervisor_kills;
     char ledger[280]; /* ids of tasks that Redis has accepted, a line each */
     char http_log[280];

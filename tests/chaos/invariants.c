@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/buf.h"
 #include "conf/clock.h"
 #include "tests/support/sync_truth.h"
 
@@ -41,6 +42,7 @@ static int64_t redis_number(struct chaos *c, const char *command)
 
 static void wait_for(struct chaos *c, const char *what, bool (*is_true)(struct chaos *c), int64_t ms)
 {
+    chaos_say(c, "waiting for: %s", what);
     for (int64_t deadline = mono_ms() + ms; !is_true(c); support_pause())
         if (mono_ms() > deadline)
             chaos_fail(c, "not within %lld s after the last fault: %s", (long long)ms / 1000, what);
@@ -57,26 +59,53 @@ static bool is_drained(struct chaos *c)
            redis_number(c, "--raw hlen unacked") <= 2;
 }
 
+struct effects {
+    int64_t sent, twice, lost;
+};
+
+/* Counts what came of the tasks whose keys command asks for (MGET, a line each). */
+static void count_effects(struct chaos *c, const char *command, struct effects *effects)
+{
+    char *text = redis_cli(&c->sys.redis, command);
+    for (char *line = text, *next; line && *line; line = next) {
+        next = strchr(line, '\n');
+        if (next) *next++ = 0;
+        int64_t n = strtoll(line, NULL, 10); /* a missing key is an empty line */
+        effects->sent++;
+        effects->twice += n > 1;
+        effects->lost += n < 1;
+    }
+    free(text);
+}
+
 static void check_effects(struct chaos *c)
 {
-    char id[80], command[160];
-    int64_t sent = 0, twice = 0, lost = 0;
+    char id[80];
+    struct effects e = {0};
+    struct buf command = {0};
+    int64_t accepted = 0;
     FILE *ledger = fopen(c->ledger, "re");
     if (!ledger) chaos_fail(c, "no ledger");
-    while (fscanf(ledger, "%79s", id) == 1) {
-        snprintf(command, sizeof command, "--raw get chaos-effect-%s", id);
-        int64_t n = redis_number(c, command);
-        sent++;
-        twice += n > 1;
-        lost += n < 1;
-        if (n < 1 && lost <= 5) chaos_say(c, "lost: %s", id);
+    for (bool is_more = true; is_more;) {
+        buf_reset(&command);
+        buf_str(&command, "--raw mget");
+        int batch = 0;
+        while (batch < 200 && (is_more = fscanf(ledger, "%79s", id) == 1)) {
+            buf_printf(&command, " chaos-effect-%s", id);
+            batch++;
+        }
+        if (batch) count_effects(c, command.data, &e);
+        accepted += batch;
     }
     fclose(ledger);
-    printf("tasks: %lld accepted, %lld lost, %lld done more than once, %d faults\n", (long long)sent, (long long)lost,
-           (long long)twice, c->faults);
-    if (sent == 0) chaos_fail(c, "no task was accepted at all");
-    if (lost) chaos_fail(c, "%lld of %lld accepted tasks had no effect", (long long)lost, (long long)sent);
-    if (twice > c->faults * 20) chaos_fail(c, "%lld tasks were done more than once", (long long)twice);
+    buf_free(&command);
+    printf("tasks: %lld accepted, %lld lost, %lld done more than once, %d faults\n", (long long)accepted,
+           (long long)e.lost, (long long)e.twice, c->faults);
+    if (accepted == 0) chaos_fail(c, "no task was accepted at all");
+    if (e.sent != accepted)
+        chaos_fail(c, "Redis answered for %lld tasks of %lld", (long long)e.sent, (long long)accepted);
+    if (e.lost) chaos_fail(c, "%lld of %lld accepted tasks had no effect", (long long)e.lost, (long long)accepted);
+    if (e.twice > c->faults * 20) chaos_fail(c, "%lld tasks were done more than once", (long long)e.twice);
 }
 
 static void check_requests(struct chaos *c)

@@ -30,6 +30,7 @@ void chaos_say(struct chaos *c, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     buf_printf(&timeline, "%8.3f s  %s\n", (double)(mono_ms() - c->start_ms) / 1000.0, text);
+    if (c->is_verbose) fprintf(stderr, "%8.3f s  %s\n", (double)(mono_ms() - c->start_ms) / 1000.0, text);
 }
 
 void chaos_fail(struct chaos *c, const char *fmt, ...)
@@ -69,6 +70,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[i], "--seed") == 0) c.seed = strtoull(argv[i + 1], NULL, 10);
     }
     c.random = c.seed;
+    c.is_verbose = getenv("CHAOS_VERBOSE") != NULL;
     printf("chaos: seed %" PRIu64 ", %lld s\n", c.seed, (long long)seconds);
     fflush(stdout);
     static const char *const tree[] = {"--directories", "3", "--depth", "1", "--projects", "3", "--phases", "2",
