@@ -79,5 +79,6 @@ int conf_check_web(const struct conf *conf, struct err *err)
     int rc = check_secret(conf, SET_SECRET_KEY, 32, err);
     if (rc == 0) rc = check_secret(conf, SET_JWT_SECRET_KEY, 32, err);
     if (rc == 0) rc = check_secret(conf, SET_ADMIN_PASSWORD, 12, err);
+    if (rc == 0 && conf_is_set(conf, SET_VIEWER_PASSWORD)) rc = check_secret(conf, SET_VIEWER_PASSWORD, 12, err);
     return rc;
 }

@@ -53,6 +53,7 @@ static void identified(struct req *r, const struct identity *found)
         r->who.rate_limit_per_hour = found->rate_limit_per_hour;
         snprintf(r->who.name, sizeof(r->who.name), "%s", found->name);
         snprintf(r->who.expires_at, sizeof(r->who.expires_at), "%s", found->expires_at);
+        r->who.is_viewer = !l->is_client && strcmp(found->name, conf_str(r->web->conf, SET_ADMIN_USERNAME)) != 0;
     }
     l->next(r);
 }
@@ -158,10 +159,16 @@ static bool refuse_nobody(struct req *r)
     return false;
 }
 
-static bool csrf_is_right(struct req *r)
+/* Of an admin session: reading is free; changes need the session's token, and are not for viewers (who may log out). */
+static bool change_is_right(struct req *r)
 {
     enum evhttp_cmd_type method = evhttp_request_get_command(r->ev);
-    if (!r->who.is_by_cookie || method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD) return true;
+    if (method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD) return true;
+    if (r->who.is_viewer && !strstr(r->route->path, "/logout")) {
+        reply_detail(r, 403, "You may look, but not change anything: log in as administrator for that");
+        return false;
+    }
+    if (!r->who.is_by_cookie) return true;
     const char *token = req_header(r, "X-CSRF-Token");
     char field[80] = "";
     if (!token && req_body_is_form(r)) {
@@ -188,7 +195,7 @@ bool auth_permits(struct req *r)
     enum access access = r->route->access;
     if (access == OPEN) return true;
     if (r->who.kind == WHO_NOBODY) return refuse_nobody(r);
-    if (r->who.kind == WHO_ADMIN) return csrf_is_right(r);
+    if (r->who.kind == WHO_ADMIN) return change_is_right(r);
     if (access == ANY || (access < ADMIN && (r->who.permissions & needed[access]))) return true;
     if (access >= ADMIN)
         reply_detail(r, 403, "An administrator's session is needed");

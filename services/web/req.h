@@ -26,6 +26,7 @@ struct who {
     unsigned permissions;    /* of a client */
     int rate_limit_per_hour; /* of a client; 0 = the general one */
     bool is_by_cookie;       /* then changes need a CSRF token */
+    bool is_viewer;          /* an admin session that may change nothing */
     char csrf[65];           /* the token, for pages and for the comparison */
     char session[65];        /* hash of the admin session's token; the key of its row */
     char expires_at[40];     /* of the session or token, as ISO 8601 */

@@ -70,22 +70,33 @@ void session_set_cookie(struct req *r, const char *token)
 
 struct login {
     char token[SESSION_TOKEN_SIZE];
+    const char *username;
     void (*then)(struct req *r, const char *token, const char *expires_at);
 };
 
-static bool is_administrator(const struct web *web, const char *username, const char *password)
+static bool is_user(const struct web *web, enum setting_id name_id, enum setting_id word_id, const char *username,
+                    const char *password)
 {
-    const char *wanted = conf_str(web->conf, SET_ADMIN_PASSWORD);
-    bool name = session_equal(username, conf_str(web->conf, SET_ADMIN_USERNAME));
+    const char *wanted = conf_str(web->conf, word_id);
+    bool name = session_equal(username, conf_str(web->conf, name_id));
     bool word = session_equal(password, wanted); /* both, always: the time tells nothing */
     return (name & word) && *wanted;
+}
+
+/* The administrator, or the viewer - who is told apart by the name, so it must be another one. */
+static bool is_known(const struct web *web, const char *username, const char *password)
+{
+    bool is_admin = is_user(web, SET_ADMIN_USERNAME, SET_ADMIN_PASSWORD, username, password);
+    bool is_viewer = is_user(web, SET_VIEWER_USERNAME, SET_VIEWER_PASSWORD, username, password) &&
+                     !session_equal(username, conf_str(web->conf, SET_ADMIN_USERNAME));
+    return is_admin | is_viewer;
 }
 
 static void then_added(struct req *r, const PGresult *result)
 {
     struct login *l = r->state;
     limiter_login_succeeded(r->web->limiter, r->address);
-    log_info("administrator logged in from %s", r->address);
+    log_info("%s logged in to the admin pages from %s", l->username, r->address);
     char *expires_at = req_strdup(r, PQgetvalue(result, 0, 0));
     l->then(r, l->token, expires_at);
 }
@@ -99,7 +110,7 @@ void session_login(struct req *r, const char *username, const char *password,
         reply_detail(r, 429, "Too many failed logins; try again in %d seconds", wait_s);
         return;
     }
-    if (!is_administrator(r->web, username ? username : "", password ? password : "")) {
+    if (!is_known(r->web, username ? username : "", password ? password : "")) {
         limiter_login_failed(r->web->limiter, r->address);
         log_warning("a login as administrator failed, from %s", r->address);
         then(r, NULL, NULL);
@@ -109,6 +120,7 @@ void session_login(struct req *r, const char *username, const char *password,
     char id[65], hours[16];
     random_token_hex(l->token, 32);
     l->then = then;
+    l->username = req_strdup(r, username);
     r->state = l;
     session_id_of(l->token, id);
     snprintf(hours, sizeof(hours), "%lld", (long long)conf_int(r->web->conf, SET_ADMIN_SESSION_HOURS));

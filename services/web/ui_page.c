@@ -63,6 +63,7 @@ struct ui_page *ui_page_new(struct req *r, const struct ui_look *look)
     cJSON_AddStringToObject(data, "topics", look->topics);
     cJSON_AddStringToObject(data, "user", r->who.name);
     cJSON_AddStringToObject(data, "csrf", r->who.csrf);
+    cJSON_AddBoolToObject(data, "is_viewer", r->who.is_viewer);
     cJSON_AddStringToObject(data, "version", LOGIKALD_VERSION);
     r->state = p;
     r->cleanup = on_cleanup;

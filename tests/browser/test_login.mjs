@@ -46,3 +46,24 @@ test('logout: ends the session', async ({ visitor, pages }) => {
   await page.goto('/ui');
   equal(new URL(page.url()).pathname, '/ui/login', 'after logging out');
 });
+
+test('login: a viewer sees everything and changes nothing', async ({ visitor, pages }) => {
+  const page = await visitor(pages);
+  page.expects(/403/);
+  await page.goto('/ui/login');
+  await page.getByLabel('Name').fill('viewer');
+  await page.getByLabel('Password').fill('browser-test-viewer');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.goto('/ui/sync-intervals');
+  await page.locator('[data-key="phase"]').waitFor();
+  equal(await page.getByRole('button', { name: 'Sync now' }).count(), 0, 'buttons that change something');
+  const answer = await page.evaluate(async () => {
+    const csrf = document.querySelector('meta[name=csrf]').content;
+    const sent = await fetch('/api/v1/admin/sync-intervals/phase/toggle', { method: 'POST', headers: { 'X-CSRF-Token': csrf } });
+    return [sent.status, (await sent.json()).detail];
+  });
+  equal(answer[0], 403, 'a change');
+  check(answer[1].includes('administrator'), `the reason: ${answer[1]}`);
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.waitForURL('**/ui/login');
+});
