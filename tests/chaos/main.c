@@ -57,6 +57,8 @@ void chaos_boot(struct chaos *c)
         "TASK_MAX_DELIVERIES=50",       "RESTART_STABLE_SECONDS=2", "RATE_LIMIT_PER_MINUTE=0",
         "RATE_LIMIT_PER_HOUR=0",        "STOP_TIMEOUT_SECONDS=20",  NULL};
     system_run(&c->sys, "", env);
+    for (int64_t deadline = mono_ms() + 30000; system_health(&c->sys) != 200; support_pause())
+        if (mono_ms() > deadline) chaos_fail(c, "nothing is served within 30 s of a start");
 }
 
 int main(int argc, char **argv)
