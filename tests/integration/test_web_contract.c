@@ -1,0 +1,301 @@
+/* Every operation of /openapi.json, called as an administrator, as a client with the permission it names, as a client
+ * with none, and as nobody. Answers are validated against their own schemas. Upstream is a real simulator; without
+ * Redis the tasks run in children of the web process. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cjson/cJSON.h>
+
+#include "tests/support/json_schema.h"
+#include "tests/support/web.h"
+
+static struct web_server web;
+static struct sim_server sim;
+static cJSON *api;
+static char *project, *phase, *stranger;
+
+/* What an operation is called with, where the defaults do not do. {project} and {phase} are replaced. */
+static const struct call {
+    const char *operation; /* operationId */
+    const char *path;      /* NULL = the pattern with its parameters filled in */
+    const char *body;
+    int status; /* expected of an administrator; 0 = 200 */
+} calls[] = {
+    {"admin_login", NULL, "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\"}", 0},
+    {"admin_form_login", NULL, "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\"}", 0},
+    {"ui_login_send", NULL, "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\"}", 303},
+    {"client_register", NULL, "{\"client_id\":\"contract\",\"name\":\"Contract\"}", 0},
+    {"client_login", NULL, "{\"client_id\":\"contract\",\"client_secret\":\"wrong\"}", 401},
+    {"client_me", NULL, NULL, 403}, /* an administrator is no client */
+    {"client_change", "/api/v1/client-auth/clients/contract", "{\"rate_limit_per_hour\":5000}", 0},
+    {"admin_client_create", NULL, "{\"name\":\"Contract two\"}", 0},
+    {"admin_client_get", "/api/v1/admin/clients/contract", NULL, 0},
+    {"admin_client_change", "/api/v1/admin/clients/contract", "{\"description\":\"changed\"}", 0},
+    {"admin_client_regenerate", "/api/v1/admin/clients/contract/regenerate-secret", NULL, 0},
+    {"admin_client_delete", "/api/v1/admin/clients/contract", NULL, 0},
+    {"interval_add", NULL, "{\"object_type\":\"contract_type\",\"display_name\":\"C\",\"depends_on\":[\"phase\"]}", 0},
+    {"interval_change", "/api/v1/admin/sync-intervals/phase", "{\"priority\":4}", 0},
+    {"interval_delete", "/api/v1/admin/sync-intervals/contract_type", NULL, 0},
+    {"intervals_get", "/api/v1/admin/sync-intervals/phase", NULL, 0},
+    {"interval_toggle", "/api/v1/admin/sync-intervals/phase/toggle", NULL, 0},
+    {"interval_sync", "/api/v1/admin/sync-intervals/directory/sync", NULL, 0},
+    {"directories_exclude", NULL, "{\"directory_ids\":[1,99999],\"exclude\":false}", 0},
+    {"directory_exclude", NULL, "{\"exclude\":false}", 0},
+    {"odoo_elevations", "/api/v1/odoo/projects/{project}/phases/{phase}/elevations", NULL, 0},
+    {"odoo_search", "/api/v1/odoo/search?q=a", NULL, 0},
+    {"explorer_search", "/admin/elevations/search?q=a", NULL, 0},
+    {"scheduler_sync_batch", NULL, "[\"{project}\"]", 0},
+    {"scheduler_cancel", "/api/v1/scheduler/tasks/none", NULL, 404},
+    {"advanced_stale", "/api/v1/advanced-sync/stale-objects/phase", NULL, 0},
+    {"advanced_selective", "/api/v1/advanced-sync/selective-sync?object_type=project", "[\"{project}\"]", 0},
+    {"advanced_dependency", "/api/v1/advanced-sync/dependency-sync/project/{project}", NULL, 0},
+    {"alert_create", NULL, "{\"alert_type\":\"test\",\"severity\":\"info\",\"message\":\"hello\"}", 0},
+    {"alert_acknowledge", NULL, "{\"alert_id\":\"none\",\"acknowledged_by\":\"me\"}", 404},
+    {"alert_notify", NULL, "{\"alert_id\":\"none\",\"recipients\":[\"a@b.c\"]}", 404},
+    {"upstream_login", NULL, "{\"base_url\":\"http://x\",\"username\":\"u\",\"password\":\"p\"}", 401},
+    {"upstream_test", "/api/v1/auth/test?base_url=http://x&username=u&password=p", NULL, 401},
+    {"upstream_reset", "/api/v1/auth/reset-navigation?base_url=http://x&username=u&password=p", NULL, 401},
+    {"upstream_logout", "/api/v1/auth/logout?token=none", NULL, 404},
+    {"concurrency_test", NULL, NULL, 410},
+    {"asset", "/assets/ui/ui.css", NULL, 0},
+};
+
+static const struct call *call_of(const char *operation)
+{
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        if (strcmp(calls[i].operation, operation) == 0) return &calls[i];
+    return NULL;
+}
+
+/* ---- the fixture ---- */
+
+static int set_up(void **state)
+{
+    (void)state;
+    static char base_url[200];
+    static const char *const small[] = {"--preset", "field-case", "--seed", "5", NULL};
+    web_servers(&web);
+    sim_start(&sim, small);
+    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
+    const char *const env[] = {base_url,
+                               "LOGIKAL_AUTH_USERNAME=user",
+                               "LOGIKAL_AUTH_PASSWORD=password",
+                               "RATE_LIMIT_PER_MINUTE=0",
+                               "RATE_LIMIT_PER_HOUR=0",
+                               "LOG_LEVEL=warning",
+                               NULL};
+    web_run(&web, env, true);
+    web_log_in(&web);
+    struct http_reply reply = web_call(&web, "POST", "/api/v1/sync/full", web.admin, NULL);
+    if (reply.status != 200) fail_msg("the first sync: %d %s", reply.status, reply.body);
+    http_reply_free(&reply);
+    project = pg_value(&web.pg, "SELECT logikal_id FROM projects ORDER BY id LIMIT 1");
+    phase = pg_value(&web.pg, "SELECT h.logikal_id FROM phases h JOIN elevations e ON e.phase_id = h.id LIMIT 1");
+    stranger = web_client(&web, "stranger", "[]");
+    reply = web_call(&web, "GET", "/openapi.json", NULL, NULL);
+    api = cJSON_Parse(reply.body);
+    http_reply_free(&reply);
+    assert_non_null(api);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    cJSON_Delete(api);
+    free(project);
+    free(phase);
+    free(stranger);
+    web_end(&web);
+    sim_stop(&sim);
+    return 0;
+}
+
+static void replace(char *text, size_t size, const char *what, const char *with)
+{
+    char *at = strstr(text, what);
+    if (!at) return;
+    char *rest = strdup(at + strlen(what));
+    snprintf(at, size - (size_t)(at - text), "%s%s", with, rest);
+    free(rest);
+}
+
+/* Path and body of a call: parameters get values that exist. */
+static void fill(const char *pattern, const struct call *c, char *path, char *body, size_t size)
+{
+    snprintf(path, size, "%s", c && c->path ? c->path : pattern);
+    snprintf(body, size, "%s", c && c->body ? c->body : "");
+    replace(path, size, "{project_id}", project);
+    replace(path, size, "{project}", project);
+    replace(body, size, "{project}", project);
+    replace(path, size, "{phase}", phase);
+    for (char *open; (open = strchr(path, '{')) != NULL;) {
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)(strchr(open, '}') - open + 1), open);
+        replace(path, size, name, "1");
+    }
+}
+
+typedef void (*each_fn)(const char *method, const char *path, const char *body, const cJSON *operation);
+
+static void for_each(each_fn fn)
+{
+    const cJSON *paths = cJSON_GetObjectItem(api, "paths");
+    int count = 0;
+    for (const cJSON *item = paths->child; item; item = item->next)
+        for (const cJSON *o = item->child; o; o = o->next, count++) {
+            char path[512], body[512], method[8];
+            const char *id = cJSON_GetObjectItem(o, "operationId")->valuestring;
+            const cJSON *ok = cJSON_GetObjectItem(cJSON_GetObjectItem(o, "responses"), "200");
+            if (cJSON_GetObjectItem(cJSON_GetObjectItem(ok, "content"), "text/event-stream")) continue; /* never ends */
+            snprintf(method, sizeof method, "%s", o->string);
+            for (char *p = method; *p; p++) *p -= 32;
+            fill(item->string, call_of(id), path, body, sizeof path);
+            fn(method, path, *body ? body : NULL, o);
+        }
+    assert_true(count > 130);
+}
+
+/* ---- as an administrator ---- */
+
+static void validate(const char *what, int status, const char *body, const cJSON *operation)
+{
+    char code[8], why[300];
+    snprintf(code, sizeof code, "%d", status);
+    const cJSON *response = cJSON_GetObjectItem(cJSON_GetObjectItem(operation, "responses"), code);
+    const cJSON *content = cJSON_GetObjectItem(cJSON_GetObjectItem(response, "content"), "application/json");
+    const cJSON *schema = cJSON_GetObjectItem(content, "schema");
+    if (!schema) return;
+    cJSON *json = cJSON_Parse(body);
+    if (!json) fail_msg("%s: %d is not JSON: %.200s", what, status, body);
+    if (!json_schema_valid(api, schema, json, why, sizeof why))
+        fail_msg("%s: %d: %s in %.600s", what, status, why, body);
+    cJSON_Delete(json);
+}
+
+static void call_as_admin(const char *method, const char *path, const char *body, const cJSON *operation)
+{
+    const char *id = cJSON_GetObjectItem(operation, "operationId")->valuestring;
+    const struct call *c = call_of(id);
+    char what[700];
+    if (strstr(id, "logout")) return; /* tested with the sessions */
+    snprintf(what, sizeof what, "%s %s", method, path);
+    struct http_reply reply = web_call(&web, method, path, web.admin, body);
+    int expected = c && c->status ? c->status : 200;
+    bool is_moved =
+        reply.status == 303 &&
+        cJSON_GetObjectItem(
+            cJSON_GetObjectItem(cJSON_GetObjectItem(cJSON_GetObjectItem(operation, "responses"), "200"), "content"),
+            "text/html");
+    bool is_empty = reply.status == 404 && strncmp(path, "/ui/", 4) == 0; /* pages of things that are not there */
+    if (reply.status != expected && !is_moved && !is_empty)
+        fail_msg("%s: %d instead of %d: %.300s", what, reply.status, expected, reply.body ? reply.body : "");
+    validate(what, reply.status, reply.body, operation);
+    http_reply_free(&reply);
+}
+
+static void test_every_operation_answers_an_administrator_as_described(void **state)
+{
+    (void)state;
+    for_each(call_as_admin);
+}
+
+/* ---- as nobody, and as a client without permissions ---- */
+
+static bool is_open(const cJSON *operation)
+{
+    return cJSON_GetArraySize(cJSON_GetObjectItem(operation, "security")) == 0;
+}
+
+static void call_as_nobody(const char *method, const char *path, const char *body, const cJSON *operation)
+{
+    if (is_open(operation)) return;
+    struct http_reply reply = web_call(&web, method, path, NULL, body);
+    bool is_sent_to_login = reply.status == 303 && reply.headers && strstr(reply.headers, "/ui/login");
+    if (reply.status != 401 && !is_sent_to_login) fail_msg("%s %s as nobody: %d", method, path, reply.status);
+    http_reply_free(&reply);
+    if (web_status(&web, method, path, "not.a.token", body) != 401 && !is_sent_to_login)
+        fail_msg("%s %s with a bad token is not refused", method, path);
+}
+
+static void test_nobody_gets_nothing_but_what_is_open(void **state)
+{
+    (void)state;
+    for_each(call_as_nobody);
+}
+
+static void call_as_stranger(const char *method, const char *path, const char *body, const cJSON *operation)
+{
+    if (is_open(operation) || !cJSON_GetObjectItem(operation, "x-permission")) return;
+    int status = web_status(&web, method, path, stranger, body);
+    if (status != 403) fail_msg("%s %s as a client without permissions: %d", method, path, status);
+}
+
+static void test_a_client_without_the_permission_is_refused(void **state)
+{
+    (void)state;
+    for_each(call_as_stranger);
+}
+
+/* ---- as the right client ---- */
+
+static char *right[4];
+static const char *const words[] = {"projects:read", "elevations:read", "sync:write", "admin:read"};
+
+static void call_as_right(const char *method, const char *path, const char *body, const cJSON *operation)
+{
+    const char *needed = cJSON_GetStringValue(cJSON_GetObjectItem(operation, "x-permission"));
+    if (strcmp(method, "GET") != 0 || !needed) return;
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(needed, words[i]) != 0) continue;
+        int status = web_status(&web, method, path, right[i], body);
+        if (status != 200) fail_msg("%s %s as a client with %s: %d", method, path, needed, status);
+    }
+}
+
+static void test_a_client_with_the_permission_is_served(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        char id[32], list[64];
+        snprintf(id, sizeof id, "right-%d", i);
+        snprintf(list, sizeof list, "[\"%s\"]", words[i]);
+        right[i] = web_client(&web, id, list);
+    }
+    for_each(call_as_right);
+    for (int i = 0; i < 4; i++) free(right[i]);
+}
+
+/* ---- what clients of the replaced system call ---- */
+
+static void test_clients_can_log_in_with_the_upstream_credentials(void **state)
+{
+    (void)state;
+    char body[512], path[512];
+    snprintf(body, sizeof body, "{\"base_url\":\"%s\",\"username\":\"user\",\"password\":\"password\"}", sim.base_url);
+
+    struct http_reply reply = web_call(&web, "POST", "/api/v1/auth/login", NULL, body);
+    assert_int_equal(reply.status, 200);
+    char *token = web_member(reply.body, "token");
+    http_reply_free(&reply);
+    snprintf(path, sizeof path, "/api/v1/projects/?token=%s&base_url=%s&use_cache=true", token, sim.base_url);
+    assert_int_equal(web_status(&web, "GET", path, NULL, NULL), 200);
+    snprintf(path, sizeof path, "/api/v1/auth/logout?token=%s", token);
+    assert_int_equal(web_status(&web, "POST", path, NULL, NULL), 200);
+    snprintf(path, sizeof path, "/api/v1/projects/?token=%s&base_url=%s", token, sim.base_url);
+
+    assert_int_equal(web_status(&web, "GET", path, NULL, NULL), 401);
+    free(token);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_operation_answers_an_administrator_as_described),
+        cmocka_unit_test(test_nobody_gets_nothing_but_what_is_open),
+        cmocka_unit_test(test_a_client_without_the_permission_is_refused),
+        cmocka_unit_test(test_a_client_with_the_permission_is_served),
+        cmocka_unit_test(test_clients_can_log_in_with_the_upstream_credentials),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,35 @@
+/* The web role alone, on a PostgreSQL of the test's own (migrated), with an administrator and clients to call it as. */
+#ifndef LOGIKALD_TESTS_SUPPORT_WEB_H
+#define LOGIKALD_TESTS_SUPPORT_WEB_H
+
+#include "tests/support/support.h"
+
+#define WEB_ADMIN_PASSWORD "correct horse battery"
+
+struct web_server {
+    struct pg_server pg;
+    struct process process;
+    int port;
+    char url[64];
+    char admin[80]; /* token of an administrator's session; made by web_log_in */
+};
+
+void web_servers(struct web_server *w); /* starts PostgreSQL and migrates */
+/* Starts the role with these settings (NAME=value, may be NULL) and waits until it answers; with_database false:
+ * without DATABASE_URL. */
+void web_run(struct web_server *w, const char *const extra[], bool with_database);
+void web_stop(struct web_server *w); /* TERM; fails the test unless it exits 0 */
+void web_log_in(struct web_server *w);
+void web_end(struct web_server *w);
+
+/* A request; token, body (JSON) may be NULL. */
+struct http_reply web_call(struct web_server *w, const char *method, const char *path, const char *token,
+                           const char *body);
+/* The same, of which only the status matters. */
+int web_status(struct web_server *w, const char *method, const char *path, const char *token, const char *body);
+/* Registers a client with these permissions (a JSON list) and logs it in: its token, to be freed. */
+char *web_client(struct web_server *w, const char *client_id, const char *permissions);
+/* Member of a JSON text as text; to be freed; fails the test when it is not there. */
+char *web_member(const char *json, const char *name);
+
+#endif
