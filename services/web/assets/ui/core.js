@@ -1,0 +1,191 @@
+// What every page uses: a guard around each widget, requests with the CSRF token, messages, questions, times, and the
+// buttons and forms that say in their attributes what they do:
+//
+//   <button data-do="POST /path" data-body='{"a":1}' data-ask="Sure?" data-said="Done." data-then="/ui/x" data-task>
+//   <form data-do="PUT /path">   fields become members by name; numbers, checkboxes and lists keep their type
+//
+// data-task: the answer names a task, whose progress is shown in the nearest .live (live.js).
+(function () {
+  'use strict';
+  const ui = window.ui = {};
+  const byId = (id) => document.getElementById(id);
+
+  // A widget that fails says so and leaves the rest of the page alone.
+  ui.guard = (name, work) => {
+    const report = (error) => {
+      console.error(`${name}: ${error && error.stack || error}`);
+      ui.say(`A part of this page failed (${name}). The rest works; reload to try again.`, 'bad');
+    };
+    try {
+      const result = work();
+      if (result && result.catch) return result.catch(report);
+      return result;
+    } catch (error) { report(error); }
+  };
+  ui.onReady = (name, work) => ui.guard(name, work); // scripts are deferred: the document is there
+  ui.on = (type, selector, name, work) => document.addEventListener(type, (event) => {
+    const target = event.target.closest && event.target.closest(selector);
+    if (target) ui.guard(name, () => work(target, event));
+  });
+
+  ui.say = (text, tone = 'ok', seconds = tone === 'bad' ? 12 : 5) => {
+    const box = byId('toasts');
+    if (!box) return;
+    const line = document.createElement('p');
+    line.className = `notice ${tone}`;
+    line.textContent = text;
+    box.append(line);
+    setTimeout(() => line.remove(), seconds * 1000);
+  };
+
+  ui.ask = (text, yes = 'Yes') => new Promise((resolve) => {
+    const box = byId('confirm');
+    byId('confirm-text').textContent = text;
+    byId('confirm-yes').textContent = yes;
+    box.addEventListener('close', () => resolve(box.returnValue === 'yes'), { once: true });
+    box.returnValue = 'no';
+    box.showModal();
+  });
+
+  // What a refusal says, and for which fields: detail is a text, {message}, or a list of faults with their place.
+  function fault(status, body) {
+    const error = new Error(`The server answered ${status}.`);
+    error.status = status;
+    error.fields = {};
+    const detail = body && body.detail;
+    if (typeof detail === 'string') error.message = detail;
+    else if (Array.isArray(detail)) {
+      for (const each of detail) error.fields[(each.loc || []).slice(1).join('.')] = each.msg;
+      error.message = detail.map((each) => `${(each.loc || []).slice(1).join('.') || 'request'}: ${each.msg}`).join('; ');
+    } else if (detail && detail.message) {
+      error.message = detail.message;
+      if (detail.field) error.fields[detail.field] = detail.message;
+    }
+    return error;
+  }
+
+  ui.send = async (method, path, body) => {
+    const headers = { Accept: 'application/json' };
+    const csrf = document.querySelector('meta[name=csrf]');
+    if (method !== 'GET' && csrf) headers['X-CSRF-Token'] = csrf.content;
+    if (body !== undefined) headers['Content-Type'] = 'application/json';
+    let answer;
+    try {
+      answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    } catch {
+      throw new Error('The server cannot be reached.');
+    }
+    const json = await answer.json().catch(() => null);
+    if (answer.status === 401) {
+      location.assign(`/ui/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+      throw new Error('Your session is over: log in again.');
+    }
+    if (!answer.ok) throw fault(answer.status, json);
+    return json;
+  };
+
+  // Times: relative words, and the exact ones on hover (UTC) - kept fresh by a timer.
+  const words = [[60, 1, 's'], [3600, 60, 'min'], [86400, 3600, 'h'], [Infinity, 86400, 'd']];
+  ui.ago = (seconds) => {
+    const far = Math.abs(seconds);
+    if (far < 1) return 'now';
+    const [, unit, word] = words.find(([limit]) => far < limit);
+    const text = `${Math.floor(far / unit)} ${word}`;
+    return seconds > 0 ? `${text} ago` : `in ${text}`;
+  };
+  ui.duration = (ms) => ms < 1000 ? `${Math.round(ms)} ms` : ms < 60000 ? `${(ms / 1000).toFixed(1)} s`
+    : ms < 3600000 ? `${Math.floor(ms / 60000)} min ${Math.round(ms % 60000 / 1000)} s`
+    : `${Math.floor(ms / 3600000)} h ${Math.round(ms % 3600000 / 60000)} min`;
+  ui.bytes = (n) => n < 1024 ? `${n} B` : n < 1048576 ? `${(n / 1024).toFixed(0)} KiB` : `${(n / 1048576).toFixed(1)} MiB`;
+  const local = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+  ui.times = (root = document) => {
+    for (const each of root.querySelectorAll('time[datetime]')) {
+      const at = new Date(each.getAttribute('datetime'));
+      if (isNaN(at)) continue;
+      const text = each.hasAttribute('data-at') ? local.format(at) : ui.ago((Date.now() - at) / 1000);
+      if (each.textContent !== text) each.textContent = text;
+      const title = `${at.toISOString().replace('T', ' ').replace('Z', '')} UTC · ${local.format(at)}`;
+      if (each.title !== title) each.title = title;
+    }
+    for (const each of root.querySelectorAll('[data-ms]')) each.textContent = ui.duration(Number(each.dataset.ms));
+    for (const each of root.querySelectorAll('[data-bytes]')) each.textContent = ui.bytes(Number(each.dataset.bytes));
+  };
+
+  // A form's fields as JSON.
+  ui.fields = (form) => {
+    const out = {};
+    for (const field of form.elements) {
+      if (!field.name || field.disabled) continue;
+      if (field.type === 'checkbox' && field.dataset.list !== undefined) {
+        out[field.name] = out[field.name] || [];
+        if (field.checked) out[field.name].push(field.value);
+      } else if (field.type === 'checkbox') out[field.name] = field.checked;
+      else if (field.multiple) out[field.name] = [...field.selectedOptions].map((option) => option.value);
+      else if (field.type === 'number') out[field.name] = field.value === '' ? undefined : Number(field.value);
+      else out[field.name] = field.value;
+    }
+    return out;
+  };
+
+  function showFieldFaults(form, fields) {
+    for (const field of form.elements) {
+      if (!field.name) continue;
+      const place = form.querySelector(`[data-fault="${field.name}"]`);
+      const text = fields[field.name] || (field.willValidate && !field.validity.valid ? field.validationMessage : '');
+      if (place) place.textContent = text;
+      if (place || text) field.setAttribute('aria-invalid', text ? 'true' : 'false');
+    }
+  }
+  ui.on('input', 'form[data-do] *', 'validation', (field) => showFieldFaults(field.form, {}));
+
+  async function act(element, body) {
+    const [method, path] = element.dataset.do.split(' ');
+    const rest = element.querySelector ? element.querySelector('[data-form-fault]') : null;
+    if (element.dataset.ask && !await ui.ask(element.dataset.ask, element.dataset.yes)) return;
+    const button = element.matches('form') ? element.querySelector('button.primary') : element;
+    if (button) button.disabled = true;
+    if (rest) rest.textContent = '';
+    try {
+      const answer = await ui.send(method, path, body);
+      const box = element.closest('dialog');
+      if (box && box.open && !element.hasAttribute('data-stay')) box.close();
+      if (element.dataset.said) ui.say(element.dataset.said);
+      if ('task' in element.dataset && answer && answer.task_id) ui.follow(element, answer.task_id);
+      element.dispatchEvent(new CustomEvent('done', { bubbles: true, detail: answer }));
+      if (element.dataset.then) return location.assign(element.dataset.then);
+      ui.refresh && ui.refresh();
+    } catch (error) {
+      if (element.matches('form') && error.fields) showFieldFaults(element, error.fields);
+      if (rest) rest.textContent = error.message;
+      else ui.say(error.message, 'bad');
+    } finally {
+      if (button) button.disabled = false;
+    }
+  }
+  ui.on('click', 'button[data-do]', 'button', (button) =>
+    act(button, button.dataset.body ? JSON.parse(button.dataset.body) : undefined));
+  ui.on('submit', 'form[data-do]', 'form', (form, event) => {
+    event.preventDefault();
+    return act(form, ui.fields(form));
+  });
+  ui.on('click', '[data-open]', 'dialog', (button) => {
+    const box = byId(button.dataset.open);
+    const form = box.querySelector('form[data-do]');
+    if (form) { form.reset(); showFieldFaults(form, {}); }
+    box.showModal();
+  });
+  ui.on('click', '[data-close]', 'dialog', (button) => button.closest('dialog').close());
+  ui.on('click', '[data-theme-switch]', 'theme', () => {
+    const root = document.documentElement;
+    const isDark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+    root.dataset.theme = isDark ? 'light' : 'dark';
+    try { localStorage.setItem('theme', root.dataset.theme); } catch { /* only for this page then */ }
+  });
+  // Filters apply as soon as a choice is made.
+  ui.on('change', 'form.filters select', 'filter', (select) => select.form.requestSubmit());
+
+  ui.guard('times', () => {
+    ui.times();
+    setInterval(() => ui.guard('times', () => ui.times()), 1000);
+  });
+})();
