@@ -32,7 +32,7 @@ static const struct call {
     {"admin_client_get", "/api/v1/admin/clients/contract", NULL, 0},
     {"admin_client_change", "/api/v1/admin/clients/contract", "{\"description\":\"changed\"}", 0},
     {"admin_client_regenerate", "/api/v1/admin/clients/contract/regenerate-secret", NULL, 0},
-    {"admin_client_delete", "/api/v1/admin/clients/contract", NULL, 0},
+    {"admin_client_delete", "/api/v1/admin/clients/doomed", NULL, 0},
     {"interval_add", NULL, "{\"object_type\":\"contract_type\",\"display_name\":\"C\",\"depends_on\":[\"phase\"]}", 0},
     {"interval_change", "/api/v1/admin/sync-intervals/phase", "{\"priority\":4}", 0},
     {"interval_delete", "/api/v1/admin/sync-intervals/contract_type", NULL, 0},
@@ -78,8 +78,8 @@ static int set_up(void **state)
     sim_start(&sim, small);
     snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
     const char *const env[] = {base_url,
-                               "LOGIKAL_AUTH_USERNAME=user",
-                               "LOGIKAL_AUTH_PASSWORD=password",
+                               "LOGIKAL_AUTH_USERNAME=demo",
+                               "LOGIKAL_AUTH_PASSWORD=demo",
                                "RATE_LIMIT_PER_MINUTE=0",
                                "RATE_LIMIT_PER_HOUR=0",
                                "LOG_LEVEL=warning",
@@ -92,6 +92,7 @@ static int set_up(void **state)
     project = pg_value(&web.pg, "SELECT logikal_id FROM projects ORDER BY id LIMIT 1");
     phase = pg_value(&web.pg, "SELECT h.logikal_id FROM phases h JOIN elevations e ON e.phase_id = h.id LIMIT 1");
     stranger = web_client(&web, "stranger", "[]");
+    free(web_client(&web, "doomed", "[]"));
     reply = web_call(&web, "GET", "/openapi.json", NULL, NULL);
     api = cJSON_Parse(reply.body);
     http_reply_free(&reply);
@@ -272,7 +273,7 @@ static void test_clients_can_log_in_with_the_upstream_credentials(void **state)
 {
     (void)state;
     char body[512], path[512];
-    snprintf(body, sizeof body, "{\"base_url\":\"%s\",\"username\":\"user\",\"password\":\"password\"}", sim.base_url);
+    snprintf(body, sizeof body, "{\"base_url\":\"%s\",\"username\":\"demo\",\"password\":\"demo\"}", sim.base_url);
 
     struct http_reply reply = web_call(&web, "POST", "/api/v1/auth/login", NULL, body);
     assert_int_equal(reply.status, 200);

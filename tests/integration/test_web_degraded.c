@@ -1,0 +1,179 @@
+/* With something missing: no database, a database that goes and comes back, no Redis, Redis that goes, a task without a
+ * worker; and the orderly end while requests are under way. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/web.h"
+
+static struct web_server web;
+
+static int set_up(void **state)
+{
+    (void)state;
+    web_servers(&web);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    web_end(&web);
+    return 0;
+}
+
+static const char *const quiet[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=error", NULL};
+
+static void test_without_a_database_it_serves_what_needs_none(void **state)
+{
+    (void)state;
+    web_run(&web, quiet, false);
+
+    struct http_reply login = web_call(&web, "POST", "/api/v1/admin/login", NULL,
+                                       "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\"}");
+
+    assert_int_equal(web_status(&web, "GET", "/health", NULL, NULL), 200);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/health/live", NULL, NULL), 200);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/health/ready", NULL, NULL), 503);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/health/detailed", NULL, NULL), 503);
+    assert_int_equal(web_status(&web, "GET", "/ui/login", NULL, NULL), 200);
+    assert_int_equal(web_status(&web, "GET", "/openapi.json", NULL, NULL), 200);
+    assert_int_equal(login.status, 503);
+    assert_non_null(strstr(login.body, "DATABASE_URL"));
+    http_reply_free(&login);
+    web_stop(&web);
+}
+
+static void test_a_database_that_goes_is_named_and_is_used_again_when_it_is_back(void **state)
+{
+    (void)state;
+    web_run(&web, quiet, true);
+    web_log_in(&web);
+    char *client = web_client(&web, "patient", "[\"projects:read\"]");
+    assert_int_equal(web_status(&web, "GET", "/api/v1/projects/cached", client, NULL), 200);
+
+    pg_kill(&web.pg);
+    WAIT_UNTIL(web_status(&web, "GET", "/api/v1/health/ready", NULL, NULL) == 503, 10000);
+    struct http_reply reply = web_call(&web, "GET", "/api/v1/projects/cached", client, NULL);
+
+    assert_int_equal(reply.status, 503);
+    assert_non_null(strstr(reply.body, "PostgreSQL"));
+    assert_non_null(strstr(reply.headers, "Retry-After"));
+    assert_int_equal(web_status(&web, "GET", "/health", NULL, NULL), 200);
+    http_reply_free(&reply);
+
+    pg_restart(&web.pg);
+    WAIT_UNTIL(web_status(&web, "GET", "/api/v1/projects/cached", client, NULL) == 200, 20000);
+    free(client);
+    web_stop(&web);
+}
+
+static void test_without_redis_a_manual_sync_runs_in_a_child(void **state)
+{
+    (void)state;
+    struct sim_server sim;
+    static char base_url[200];
+    static const char *const small[] = {"--preset", "field-case", NULL};
+    sim_start(&sim, small);
+    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
+    const char *const settings[] = {base_url,
+                                    "LOGIKAL_AUTH_USERNAME=demo",
+                                    "LOGIKAL_AUTH_PASSWORD=demo",
+                                    "BACKGROUND_SYNC_ENABLED=false",
+                                    "LOG_LEVEL=error",
+                                    NULL};
+    web_run(&web, settings, true);
+    web_log_in(&web);
+
+    struct http_reply held = web_call(&web, "POST", "/api/v1/sync/full", web.admin, NULL);
+    struct http_reply loose = web_call(&web, "POST", "/api/v1/sync/force/directories?wait=false", web.admin, NULL);
+    char *id = web_member(loose.body, "task_id"), path[200];
+    snprintf(path, sizeof path, "/api/v1/scheduler/tasks/%s", id);
+
+    assert_int_equal(held.status, 200);
+    assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM elevations"), 17);
+    assert_int_equal(loose.status, 202);
+    bool is_done = false;
+    for (int64_t deadline = support_deadline(20000); !is_done && !support_late(deadline); support_pause()) {
+        struct http_reply task = web_call(&web, "GET", path, web.admin, NULL);
+        is_done = task.body && strstr(task.body, "\"SUCCESS\"");
+        http_reply_free(&task);
+    }
+    assert_true(is_done);
+    http_reply_free(&held);
+    http_reply_free(&loose);
+    free(id);
+    web_stop(&web);
+    sim_stop(&sim);
+}
+
+static void test_redis_that_is_gone_stops_only_what_looks_into_it(void **state)
+{
+    (void)state;
+    struct redis_server redis;
+    static char url[160];
+    redis_server_start(&redis, NULL);
+    snprintf(url, sizeof url, "REDIS_URL=%s", redis.url);
+    const char *const settings[] = {url, "LOG_LEVEL=error", NULL};
+    web_run(&web, settings, true);
+    web_log_in(&web);
+    WAIT_UNTIL(web_status(&web, "GET", "/api/v1/scheduler/workers", web.admin, NULL) == 200, 10000);
+
+    redis_server_kill(&redis);
+    WAIT_UNTIL(web_status(&web, "GET", "/api/v1/scheduler/workers", web.admin, NULL) == 503, 10000);
+
+    assert_int_equal(web_status(&web, "GET", "/api/v1/projects/cached", web.admin, NULL), 200);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/health/ready", NULL, NULL), 200);
+    assert_int_equal(web_status(&web, "GET", "/metrics", web.admin, NULL), 200);
+    redis_server_restart(&redis);
+    WAIT_UNTIL(web_status(&web, "GET", "/api/v1/scheduler/workers", web.admin, NULL) == 200, 20000);
+    web_stop(&web);
+    redis_server_stop(&redis);
+}
+
+/* ---- the end ---- */
+
+static volatile int slow_status;
+
+static void *ask_slowly(void *arg)
+{
+    (void)arg;
+    slow_status = web_status(&web, "GET", "/api/v1/projects/cached", web.admin, NULL);
+    return NULL;
+}
+
+static void test_a_request_under_way_is_answered_before_the_end(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    web_run(&web, quiet, true);
+    web_log_in(&web);
+    PGconn *pg = pg_connect(&web.pg);
+    PQclear(PQexec(pg, "BEGIN"));
+    PQclear(PQexec(pg, "LOCK TABLE projects IN ACCESS EXCLUSIVE MODE"));
+    pthread_create(&thread, NULL, ask_slowly, NULL);
+    WAIT_UNTIL(pg_int(&web.pg, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 1, 10000);
+
+    process_signal(&web.process, SIGTERM);
+    WAIT_UNTIL(process_logged(&web.process, "") && process_running(&web.process), 1000);
+    PQclear(PQexec(pg, "ROLLBACK"));
+    PQfinish(pg);
+    pthread_join(thread, NULL);
+
+    assert_int_equal(slow_status, 200);
+    assert_int_equal(process_wait(&web.process, 20000), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_without_a_database_it_serves_what_needs_none),
+        cmocka_unit_test(test_a_database_that_goes_is_named_and_is_used_again_when_it_is_back),
+        cmocka_unit_test(test_without_redis_a_manual_sync_runs_in_a_child),
+        cmocka_unit_test(test_redis_that_is_gone_stops_only_what_looks_into_it),
+        cmocka_unit_test(test_a_request_under_way_is_answered_before_the_end),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,284 @@
+/* Limits and manners of the server: sizes, slow clients, too many connections and requests, methods, CORS, parameters.
+ */
+#include <netinet/in.h>
+#include <arpa/inet.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/support/web.h"
+
+static struct web_server web;
+static char *token;
+
+static int set_up(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0",
+                                           "RATE_LIMIT_PER_HOUR=0",
+                                           "HTTP_MAX_BODY_BYTES=4096",
+                                           "HTTP_MAX_HEADER_BYTES=2048",
+                                           "HTTP_TIMEOUT_SECONDS=2",
+                                           "HTTP_MAX_CONNECTIONS=12",
+                                           "CORS_ORIGINS=https://a.example, https://b.example",
+                                           "LOG_LEVEL=warning",
+                                           NULL};
+    signal(SIGPIPE, SIG_IGN);
+    web_servers(&web);
+    web_run(&web, settings, true);
+    web_log_in(&web);
+    token = web_client(&web, "reader", "[\"projects:read\",\"elevations:read\"]");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    free(token);
+    web_end(&web);
+    return 0;
+}
+
+static int connect_to_web(void)
+{
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((unsigned short)web.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    return fd;
+}
+
+/* True when the other side closes within ms; what comes before is dropped. */
+static bool is_closed_within(int fd, int ms)
+{
+    char bytes[4096];
+    for (int64_t deadline = support_deadline(ms); !support_late(deadline);) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        if (poll(&p, 1, 100) == 1 && read(fd, bytes, sizeof bytes) <= 0) return true;
+    }
+    return false;
+}
+
+static void test_a_body_beyond_the_limit_is_refused(void **state)
+{
+    (void)state;
+    char body[8192];
+    memset(body, ' ', sizeof body);
+    body[sizeof body - 1] = 0;
+
+    assert_int_equal(web_status(&web, "POST", "/api/v1/admin/login", NULL, body), 413);
+}
+
+static void test_headers_beyond_the_limit_are_refused(void **state)
+{
+    (void)state;
+    char url[200], header[4000];
+    snprintf(url, sizeof url, "%s/health", web.url);
+    memset(header, 'x', sizeof header);
+    memcpy(header, "X-Long: ", 8);
+    header[sizeof header - 1] = 0;
+    const char *headers[] = {header, NULL};
+
+    struct http_reply reply = http_request("GET", url, headers, NULL);
+
+    assert_int_equal(reply.status, 431);
+    assert_non_null(strstr(reply.body, "detail"));
+    http_reply_free(&reply);
+}
+
+static void test_json_nested_too_deeply_is_refused(void **state)
+{
+    (void)state;
+    char body[256] = "{\"username\":";
+    for (int i = 0; i < 60; i++) strcat(body, "[");
+
+    assert_int_equal(web_status(&web, "POST", "/api/v1/admin/login", NULL, body), 422);
+}
+
+static void test_a_request_that_arrives_too_slowly_is_cut(void **state)
+{
+    (void)state;
+    static const char text[] = "GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ";
+    int fd = connect_to_web();
+    assert_true(write(fd, text, sizeof text - 1) > 0);
+
+    bool is_cut = false; /* a byte now and then, which would keep an idle timeout from striking */
+    for (int64_t deadline = support_deadline(8000); !is_cut && !support_late(deadline);)
+        is_cut = write(fd, "x", 1) < 0 || is_closed_within(fd, 300);
+
+    assert_true(is_cut);
+    close(fd);
+}
+
+static void test_an_idle_connection_is_closed(void **state)
+{
+    (void)state;
+    int fd = connect_to_web();
+    assert_true(is_closed_within(fd, 8000));
+    close(fd);
+}
+
+static void test_connections_beyond_the_cap_are_answered_503(void **state)
+{
+    (void)state;
+    int fds[12];
+    for (int i = 0; i < 12; i++) fds[i] = connect_to_web();
+
+    struct http_reply reply = web_call(&web, "GET", "/health", NULL, NULL);
+    for (int i = 0; i < 12; i++) close(fds[i]);
+
+    assert_int_equal(reply.status, 503);
+    assert_non_null(strstr(reply.headers, "Retry-After"));
+    http_reply_free(&reply);
+    WAIT_UNTIL(web_status(&web, "GET", "/health", NULL, NULL) == 200, 5000);
+}
+
+static void test_head_answers_like_get_without_a_body(void **state)
+{
+    (void)state;
+    struct http_reply get = web_call(&web, "GET", "/api/v1/projects/cached", token, NULL);
+    struct http_reply head = web_call(&web, "HEAD", "/api/v1/projects/cached", token, NULL);
+    char length[64];
+    snprintf(length, sizeof length, "Content-Length: %zu", strlen(get.body));
+
+    assert_int_equal(head.status, 200);
+    assert_non_null(strcasestr(head.headers, length));
+    http_reply_free(&get);
+    http_reply_free(&head);
+}
+
+static void test_methods_that_are_not_there_are_told_apart_from_paths_that_are_not(void **state)
+{
+    (void)state;
+    struct http_reply reply = web_call(&web, "DELETE", "/api/v1/projects/cached", token, NULL);
+    assert_int_equal(reply.status, 405);
+    assert_non_null(strstr(reply.headers, "GET"));
+    http_reply_free(&reply);
+
+    assert_int_equal(web_status(&web, "GET", "/api/v1/nothing", token, NULL), 404);
+    assert_int_equal(web_status(&web, "OPTIONS", "/api/v1/projects/cached", NULL, NULL), 204);
+}
+
+static void test_only_listed_origins_may_read_across_sites(void **state)
+{
+    (void)state;
+    char url[200];
+    snprintf(url, sizeof url, "%s/health", web.url);
+    const char *listed[] = {"Origin: https://b.example", NULL}, *other[] = {"Origin: https://b.example.evil", NULL};
+
+    struct http_reply yes = http_request("GET", url, listed, NULL), no = http_request("GET", url, other, NULL);
+
+    assert_non_null(strstr(yes.headers, "Access-Control-Allow-Origin: https://b.example"));
+    assert_null(strstr(no.headers, "Access-Control-Allow-Origin"));
+    http_reply_free(&yes);
+    http_reply_free(&no);
+}
+
+static void test_parameters_are_taken_literally_or_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        int status;
+    } rows[] = {{"/api/v1/projects/cached?directory_id=1", 200},
+                {"/api/v1/projects/cached?directory_id=1x", 422},
+                {"/api/v1/projects/cached?directory_id=", 422},
+                {"/api/v1/projects/cached?directory_id=-1", 422},
+                {"/api/v1/projects/cached?directory_id=99999999999999999999", 422},
+                {"/api/v1/projects/cached?limit=0", 422},
+                {"/api/v1/odoo/search", 422},
+                {"/api/v1/odoo/search?q=%25_%27%3B--", 200},
+                {"/api/v1/odoo/search?q=%ff%fe", 400},
+                {"/api/v1/odoo/search?q=a%00b", 400},
+                {"/api/v1/odoo/projects/%2e%2e%2f%2e%2e", 404},
+                {"/api/v1/elevations/12x", 404}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int status = web_status(&web, "GET", rows[i].path, token, NULL);
+        if (status != rows[i].status && !(rows[i].status == 400 && status == 422))
+            fail_msg("%s: %d instead of %d", rows[i].path, status, rows[i].status);
+    }
+}
+
+static void test_the_request_id_is_returned_when_it_is_harmless(void **state)
+{
+    (void)state;
+    char url[200];
+    snprintf(url, sizeof url, "%s/health", web.url);
+    const char *good[] = {"X-Request-ID: abc-123", NULL}, *bad[] = {"X-Request-ID: a\"b c", NULL};
+
+    struct http_reply kept = http_request("GET", url, good, NULL), replaced = http_request("GET", url, bad, NULL);
+
+    assert_non_null(strstr(kept.headers, "X-Request-ID: abc-123"));
+    assert_null(strstr(replaced.headers, "a\"b"));
+    http_reply_free(&kept);
+    http_reply_free(&replaced);
+}
+
+/* ---- with other settings ---- */
+
+static void restart_with(const char *const settings[])
+{
+    web_stop(&web);
+    web_run(&web, settings, true);
+}
+
+static void test_requests_beyond_the_rate_limit_are_told_when_to_come_back(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=5", "LOG_LEVEL=warning",
+                                           NULL};
+    restart_with(settings);
+    struct http_reply reply = {0};
+    for (int i = 0; i < 6; i++) {
+        http_reply_free(&reply);
+        reply = web_call(&web, "GET", "/openapi.json", NULL, NULL);
+    }
+
+    assert_int_equal(reply.status, 429);
+    assert_non_null(strstr(reply.headers, "Retry-After"));
+    assert_non_null(strstr(reply.headers, "X-RateLimit-Remaining: 0"));
+    assert_int_equal(web_status(&web, "GET", "/health", NULL, NULL), 200);                  /* never counted */
+    assert_int_equal(web_status(&web, "GET", "/api/v1/projects/cached", token, NULL), 200); /* somebody else */
+    http_reply_free(&reply);
+}
+
+static void test_only_a_trusted_proxy_names_the_client(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"RATE_LIMIT_PER_HOUR=3", "TRUSTED_PROXIES=127.0.0.0/8", "LOG_LEVEL=warning",
+                                           NULL};
+    char url[200], header[64];
+    restart_with(settings);
+    snprintf(url, sizeof url, "%s/openapi.json", web.url);
+    for (int i = 0; i < 8; i++) { /* each is another client, so none is limited */
+        snprintf(header, sizeof header, "X-Forwarded-For: 10.0.0.%d", i);
+        const char *headers[] = {header, NULL};
+        struct http_reply reply = http_request("GET", url, headers, NULL);
+        assert_int_equal(reply.status, 200);
+        http_reply_free(&reply);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_body_beyond_the_limit_is_refused),
+        cmocka_unit_test(test_headers_beyond_the_limit_are_refused),
+        cmocka_unit_test(test_json_nested_too_deeply_is_refused),
+        cmocka_unit_test(test_a_request_that_arrives_too_slowly_is_cut),
+        cmocka_unit_test(test_an_idle_connection_is_closed),
+        cmocka_unit_test(test_connections_beyond_the_cap_are_answered_503),
+        cmocka_unit_test(test_head_answers_like_get_without_a_body),
+        cmocka_unit_test(test_methods_that_are_not_there_are_told_apart_from_paths_that_are_not),
+        cmocka_unit_test(test_only_listed_origins_may_read_across_sites),
+        cmocka_unit_test(test_parameters_are_taken_literally_or_refused),
+        cmocka_unit_test(test_the_request_id_is_returned_when_it_is_harmless),
+        cmocka_unit_test(test_requests_beyond_the_rate_limit_are_told_when_to_come_back),
+        cmocka_unit_test(test_only_a_trusted_proxy_names_the_client),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
