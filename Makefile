@@ -170,6 +170,7 @@ test:                           ## install, build with sanitizers and run every 
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) -j$$(nproc) programs
 	$(Q)$(MAKE) -j$$(nproc) VARIANT=asan programs tests
+	$(Q)$(if $(T),,$(MAKE) -j$$(nproc) VARIANT=fuzz fuzz-programs)
 	$(Q)VARIANT=asan tests/run $(T)
 
 proof: programs $(ROOT)/tests/test_option_one_fits ## 512 MB is enough: 100 000 elevations in a control group
