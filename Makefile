@@ -155,6 +155,10 @@ bench:                          ## every bench, as one report in build/bench/; B
 	$(Q)$(MAKE) -j$$(nproc) programs
 	$(Q)scripts/bench $(BENCH)
 
+.PHONY: bench-supervisor
+bench-supervisor: programs      ## the supervisor's memory and restart time beside supervisord, s6 and runit
+	$(Q)tests/bench/supervisor
+
 bench-memory: programs $(ROOT)/bench-memory ## memory beside the Python stack's, idle and in a large sync
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-memory $(ELEVATIONS)
 
