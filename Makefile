@@ -54,7 +54,7 @@ TESTS_UNIT := $(patsubst tests/unit/%.c,$(ROOT)/tests/%,$(wildcard tests/unit/te
 TESTS_INTEGRATION := $(patsubst tests/integration/%.c,$(ROOT)/tests/%,$(wildcard tests/integration/test_*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: container-test proof all programs run test setup clean clean-data format format-check lint check-arrows bench bench-memory chaos \
+.PHONY: container-test proof all programs run test setup clean clean-data format format-check lint check-arrows bench bench-memory bench-sync chaos \
         coverage screenshots fuzz fuzz-short fuzz-programs \
         help tests
 .DELETE_ON_ERROR:
@@ -161,6 +161,12 @@ bench-supervisor: programs      ## the supervisor's memory and restart time besi
 
 bench-memory: programs $(ROOT)/bench-memory ## memory beside the Python stack's, idle and in a large sync
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-memory $(ELEVATIONS)
+
+$(ROOT)/bench-sync: $(call objs,$(wildcard tests/bench/sync*.c)) $(OBJ_TEST)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+bench-sync: programs $(ROOT)/bench-sync ## field case beside its critical path, rows beside COPY, parts lists beside Python; SCALE=1
+	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-sync
 
 setup:                          ## install the Debian packages that are missing
 	$(Q)scripts/setup

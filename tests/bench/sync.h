@@ -1,0 +1,11 @@
+/* The benches of the sync: each prints a Markdown table and adds to the JSON report. */
+#ifndef LOGIKALD_TESTS_BENCH_SYNC_H
+#define LOGIKALD_TESTS_BENCH_SYNC_H
+
+#include <cjson/cJSON.h>
+
+void bench_field_case(double scale, cJSON *report); /* scale of the field's delays: 0.1 = a tenth */
+void bench_rows(int rows, cJSON *report);           /* stage and apply beside COPY */
+void bench_parts(int files, cJSON *report);         /* reading parts lists beside Python */
+
+#endif

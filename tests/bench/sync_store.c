@@ -1,0 +1,184 @@
+/* Rows and parts lists without an upstream: how fast they are stored and read, and how fast the peer is. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/clock.h"
+#include "services/parts/parse.h"
+#include "services/parts/read.h"
+#include "services/store/db.h"
+#include "services/store/lease.h"
+#include "services/store/sync_project.h"
+#include "services/store/sync_stage.h"
+#include "tests/bench/sync.h"
+#include "tests/support/sync_truth.h"
+
+#define NEED(call)                                                                                                     \
+    do {                                                                                                               \
+        if ((call) < 0) fail_msg("%s: %s", #call, err.text);                                                           \
+    } while (0)
+
+static void make_place(struct pg_server *pg)
+{
+    pg_exec(pg, "TRUNCATE directories, projects, phases, elevations RESTART IDENTITY CASCADE");
+    pg_exec(pg, "INSERT INTO projects (id, logikal_id, name) VALUES (1, 'p', 'p');"
+                "INSERT INTO phases (id, logikal_id, name, project_id) VALUES (1, 'f', 'f', 1)");
+}
+
+static double store_rows(struct pg_server *pg, struct db *db, int rows)
+{
+    struct err err = {0};
+    struct stage stage;
+    struct lease lease;
+    struct project_counts counts;
+    const double size = 1234.5;
+    char id[40], name[60];
+    make_place(pg);
+    NEED(stage_open(&stage, db, 500, &err));
+    NEED(lease_acquire(db, &lease, "project:p", "bench", 600000, &err));
+    int64_t started_us = mono_us();
+    const struct stage_phase phase = {.id = "f", .name = "f"};
+    NEED(stage_add_phase(&stage, 1, &phase, &err));
+    for (int i = 0; i < rows; i++) {
+        snprintf(id, sizeof(id), "%08x-0000-4000-8000-000000000000", (unsigned)i * 2654435761U);
+        snprintf(name, sizeof(name), "Pos. %d", i);
+        const struct stage_elevation e = {.phase = "f",
+                                          .id = id,
+                                          .version_id = id,
+                                          .name = name,
+                                          .description = "an elevation of the bench, with a description",
+                                          .type = "Window",
+                                          .state = "open",
+                                          .created_s = 1700000000,
+                                          .changed_s = 1700000000 + i,
+                                          .amount = &size,
+                                          .width = &size,
+                                          .height = &size};
+        NEED(stage_add_elevation(&stage, 2, &e, &err));
+    }
+    NEED(stage_flush(&stage, STAGE_PHASES, &err));
+    NEED(stage_flush(&stage, STAGE_ELEVATIONS, &err));
+    const struct project_apply apply = {.project_id = 1,
+                                        .changed_s = 1700000000,
+                                        .phases_listing = 1,
+                                        .phases_at_s = 1700000000,
+                                        .listings = "{2}",
+                                        .elevations_at_s = 1700000000,
+                                        .phases_are_whole = true,
+                                        .elevations_are_whole = true};
+    NEED(project_apply(db, &lease, &apply, &counts, &err));
+    double seconds = (double)(mono_us() - started_us) / 1e6;
+    if (counts.elevations_written != rows) fail_msg("%ld rows written", (long)counts.elevations_written);
+    lease_release(db, &lease);
+    stage_close(&stage);
+    return seconds;
+}
+
+/* The rows that the sync has stored, through psql into the same, empty tables. */
+static double copy_rows(struct pg_server *pg)
+{
+    char sql[400], *output = NULL, path[300];
+    snprintf(path, sizeof(path), "%s/rows.copy", support_dir());
+    snprintf(sql, sizeof(sql), "\\copy elevations to '%s'", path);
+    char *const out[] = {(char *)"psql", (char *)"-qd", pg->url, (char *)"-c", sql, NULL};
+    if (process_run(out, NULL, &output) != 0) fail_msg("psql: %s", output);
+    free(output);
+    make_place(pg);
+    snprintf(sql, sizeof(sql), "\\copy elevations from '%s'", path);
+    char *const in[] = {(char *)"psql", (char *)"-qd", pg->url, (char *)"-c", sql, NULL};
+    int64_t started_us = mono_us();
+    if (process_run(in, NULL, &output) != 0) fail_msg("psql: %s", output);
+    free(output);
+    return (double)(mono_us() - started_us) / 1e6;
+}
+
+void bench_rows(int rows, cJSON *report)
+{
+    struct sync_world w;
+    struct err err = {0};
+    const char *const arguments[] = {NULL};
+    double best = 1e9, copy = 1e9;
+    sync_world_start(&w, arguments);
+    struct db *db = db_open(w.pg.url, 600000, "bench", &err);
+    if (!db) fail_msg("%s", err.text);
+    for (int i = 0; i < 3; i++) {
+        double s = store_rows(&w.pg, db, rows), c = copy_rows(&w.pg);
+        if (s < best) best = s;
+        if (c < copy) copy = c;
+    }
+    printf("Elevations stored, %d in one project, best of 3 (stage, upsert, tombstones, cursor, commit):\n\n", rows);
+    puts("| what | rows/s | to COPY |\n|---|---:|---:|");
+    printf("| sync | %.0f | %.2f |\n", rows / best, copy / best);
+    printf("| psql \\copy into the same tables | %.0f | 1.00 |\n\n", rows / copy);
+    cJSON_AddNumberToObject(report, "rows_per_second", rows / best);
+    cJSON_AddNumberToObject(report, "copy_rows_per_second", rows / copy);
+    db_close(db);
+    sync_world_stop(&w);
+}
+
+/* Every stored parts list as a file, for the peer; and read from memory by us. */
+static double read_files(PGresult *r, const char *dir)
+{
+    double seconds = 0;
+    for (int i = 0; i < PQntuples(r); i++) {
+        char path[400];
+        snprintf(path, sizeof(path), "%s/%d.db", dir, i);
+        FILE *file = fopen(path, "we");
+        if (!file) fail_msg("cannot write %s", path);
+        fwrite(PQgetvalue(r, i, 1), 1, (size_t)PQgetlength(r, i, 1), file);
+        fclose(file);
+        struct parts_data data;
+        int64_t started_us = mono_us();
+        if (parts_read(PQgetvalue(r, i, 1), (size_t)PQgetlength(r, i, 1), &data, NULL) != 0) fail_msg("not read");
+        seconds += (double)(mono_us() - started_us) / 1e6;
+        parts_data_free(&data);
+    }
+    return seconds;
+}
+
+static double parse_all(struct pg_server *pg, struct db *db)
+{
+    struct err err = {0}, why = {0};
+    pg_exec(pg, "UPDATE elevations SET parse_status = 'pending'");
+    PGresult *ids = db_query(db, &err, "SELECT id FROM elevations", 0, NULL);
+    int64_t started_us = mono_us();
+    for (int i = 0; i < PQntuples(ids); i++) NEED(parts_parse(db, db_int(ids, i, 0), true, &why, &err));
+    double seconds = (double)(mono_us() - started_us) / 1e6;
+    PQclear(ids);
+    return seconds;
+}
+
+void bench_parts(int files, cJSON *report)
+{
+    struct sync_world w;
+    struct err err = {0};
+    char count[16], *output = NULL;
+    snprintf(count, sizeof(count), "%d", files);
+    const char *const arguments[] = {"--directories", "1",   "--projects",       "1", "--phases", "1",
+                                     "--elevations",  count, "--sideways=allow", NULL};
+    sync_world_start(&w, arguments);
+    w.extra_env[0] = "SYNC_THUMBNAILS=false";
+    sync_all(&w, false);
+    struct db *db = db_open(w.pg.url, 60000, "bench", &err);
+    PGconn *conn = pg_connect(&w.pg);
+    PGresult *r =
+        PQexecParams(conn, "SELECT elevation_id, content FROM elevation_parts_lists", 0, NULL, NULL, NULL, NULL, 1);
+    double ours = read_files(r, support_dir()), stored = parse_all(&w.pg, db);
+    char *const peer[] = {(char *)"python3", (char *)"tests/bench/sync_peer.py", (char *)(uintptr_t)support_dir(),
+                          NULL};
+    if (process_run(peer, NULL, &output) != 0) fail_msg("the peer: %s", output);
+    double peers = strtod(output, NULL);
+    printf("Parts lists read, %d of them:\n\n", files);
+    puts("| what | per second | to Python |\n|---|---:|---:|");
+    printf("| read from memory | %.0f | %.1f |\n", files / ours, peers / ours);
+    printf("| taken from the database, read, stored | %.0f | %.1f |\n", files / stored, peers / stored);
+    printf("| Python's sqlite3, from files, nothing stored | %.0f | 1.0 |\n\n", files / peers);
+    cJSON_AddNumberToObject(report, "parts_read_per_second", files / ours);
+    cJSON_AddNumberToObject(report, "parts_parsed_per_second", files / stored);
+    cJSON_AddNumberToObject(report, "python_parts_per_second", files / peers);
+    free(output);
+    PQclear(r);
+    PQfinish(conn);
+    db_close(db);
+    sync_world_stop(&w);
+}
