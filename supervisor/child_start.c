@@ -18,8 +18,6 @@
 #include "supervisor/probe.h"
 #include "supervisor/spawn.h"
 
-extern char **environ;
-
 /* The descriptors of a start: ours and the child's. -1 = none. */
 struct pipes {
     int out[2], err[2], notify[2];

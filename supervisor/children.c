@@ -12,7 +12,7 @@
 struct child *children_by_pid(struct supervisor *s, pid_t pid)
 {
     struct child *c;
-    TAILQ_FOREACH(c, &s->children, link) if (c->pid == pid) return c;
+    CHILDREN_FOREACH(c, s) if (c->pid == pid) return c;
     return NULL;
 }
 
@@ -28,7 +28,7 @@ struct child *children_match(struct supervisor *s, const char *name, struct chil
 static struct child *current(struct supervisor *s, const char *name)
 {
     struct child *c;
-    TAILQ_FOREACH(c, &s->children, link)
+    CHILDREN_FOREACH(c, s)
     if (!c->is_leaving && !c->is_successor && strcmp(c->spec.name, name) == 0) return c;
     return NULL;
 }
@@ -36,7 +36,7 @@ static struct child *current(struct supervisor *s, const char *name)
 static struct child *successor_of(const struct child *c)
 {
     struct child *d;
-    TAILQ_FOREACH(d, &c->sup->children, link)
+    CHILDREN_FOREACH(d, c->sup)
     if (d->is_successor && !d->is_leaving && strcmp(d->spec.name, c->spec.name) == 0) return d;
     return NULL;
 }
@@ -85,7 +85,7 @@ static bool may_start(const struct child *c)
 {
     const struct child *d;
     if (c->sup->is_stopping) return false;
-    TAILQ_FOREACH(d, &c->sup->children, link)
+    CHILDREN_FOREACH(d, c->sup)
     {
         if (d == c) continue;
         bool is_same = strcmp(d->spec.name, c->spec.name) == 0;
@@ -100,7 +100,7 @@ static int draining(const struct child *c)
 {
     const struct child *d;
     int count = 0;
-    TAILQ_FOREACH(d, &c->sup->children, link)
+    CHILDREN_FOREACH(d, c->sup)
     if (d->is_leaving && strcmp(d->spec.name, c->spec.name) == 0) count++;
     return count;
 }
@@ -150,7 +150,7 @@ static bool is_ending(const struct child *c)
 static bool has_to_wait(const struct child *c)
 {
     const struct child *d;
-    TAILQ_FOREACH(d, &c->sup->children, link)
+    CHILDREN_FOREACH(d, c->sup)
     if (d != c && d->machine.state != CHILD_DOWN && spec_stops_before(&d->spec, &c->spec)) return true;
     return false;
 }
@@ -160,7 +160,7 @@ static void stop_in_order(struct supervisor *s)
 {
     struct child *c;
     bool is_over = true, is_moving = false;
-    TAILQ_FOREACH(c, &s->children, link)
+    CHILDREN_FOREACH(c, s)
     {
         if (c->machine.state == CHILD_DOWN) continue;
         is_over = false;
@@ -172,7 +172,7 @@ static void stop_in_order(struct supervisor *s)
         return;
     }
     if (is_moving) return;
-    TAILQ_FOREACH(c, &s->children, link) /* they wait for each other: all at once, then */
+    CHILDREN_FOREACH(c, s) /* they wait for each other: all at once, then */
     if (c->machine.state != CHILD_DOWN) child_event(c, EVENT_STOP);
 }
 

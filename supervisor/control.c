@@ -33,7 +33,7 @@ struct control_peer {
 struct control {
     struct event *incoming;
     int count;
-    LIST_HEAD(, control_peer) peers;
+    LIST_HEAD(control_peers, control_peer) peers;
     char path[108];
 };
 
@@ -273,7 +273,10 @@ void control_stop(struct supervisor *s)
     struct control *c = s->control;
     if (!c) return;
     control_flush(s);
-    while (!LIST_EMPTY(&c->peers)) peer_free(LIST_FIRST(&c->peers));
+    for (struct control_peer *p = LIST_FIRST(&c->peers), *next; p; p = next) {
+        next = LIST_NEXT(p, link);
+        peer_free(p);
+    }
     if (c->incoming) event_free(c->incoming);
     if (s->control_fd >= 0) {
         close(s->control_fd);

@@ -14,7 +14,8 @@
 #include "supervisor/reload.h"
 #include "supervisor/status.h"
 
-#define TAIL_LINES 20
+#define TAIL_LINES     20
+#define TAIL_LINES_MAX 100000 /* more than are kept */
 
 static void do_status(struct control_peer *p, int argc, char **argv)
 {
@@ -149,7 +150,8 @@ static void do_signal(struct control_peer *p, int argc, char **argv)
 static void do_tail(struct control_peer *p, int argc, char **argv)
 {
     struct supervisor *s = control_supervisor(p);
-    int lines = argc > 1 ? atoi(argv[1]) : TAIL_LINES;
+    long asked = argc > 1 ? strtol(argv[1], NULL, 10) : TAIL_LINES;
+    int lines = asked < 0 ? 0 : asked > TAIL_LINES_MAX ? TAIL_LINES_MAX : (int)asked;
     struct child *c = children_match(s, argv[0], NULL);
     if (!c) {
         control_refuse(p, "there is no child \"%s\" (`logikald ctl status` lists them)", argv[0]);

@@ -19,8 +19,6 @@
 #define BURST     20    /* commands at once ... */
 #define REFILL_MS 1000  /* ... and one more in each of these */
 
-extern char **environ;
-
 struct happened {
     char event[24], child[CHILD_NAME_SIZE], text[256];
     int pid;

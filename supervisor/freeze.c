@@ -55,13 +55,13 @@ static int write_whole(const char *path, const char *text, size_t len, struct er
 static int copy_one(struct supervisor *s, int i, const char *from, const char **candidate, struct err *err)
 {
     struct frozen *f = &s->frozen[i];
-    char *text;
+    char *text = NULL;
     size_t len = 0;
     *candidate = from;
     f->is_copy = false;
     if (!from) return 0;
     int rc = read_whole(from, &text, &len, err);
-    if (rc != 0) return rc;
+    if (rc != 0 || !text) return rc;
     run_dir_file(s->run_dir, names[i], f->accepted);
     snprintf(f->candidate, sizeof f->candidate, "%s/%s.new", s->run_dir, names[i]);
     bool is_alone = i != 0 || !strstr(text, "@include"); /* relative to where it stands */

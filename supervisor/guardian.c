@@ -133,7 +133,7 @@ int guardian_start(struct supervisor *s, struct err *err)
     }
     s->guardian_pid = pid;
     s->guardian_fd = fds[1];
-    TAILQ_FOREACH(c, &s->children, link) if (c->group) guardian_tell(s, c->group, true);
+    CHILDREN_FOREACH(c, s) if (c->group) guardian_tell(s, c->group, true);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "supervisor/reap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -89,17 +90,19 @@ bool reap_some(struct supervisor *s)
 /* Signals every process whose parent we are; returns how many there are. As PID 1 that is everybody in time. */
 static int signal_offspring(int sig)
 {
-    char path[64];
-    int count = 0, pid;
+    static char text[16384]; /* the rest is met the next time */
+    char path[64], *at = text, *end;
+    int count = 0;
     snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
-    FILE *f = fopen(path, "re");
-    if (!f) return 0;
-    while (fscanf(f, "%d", &pid) == 1) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    if (fd >= 0) close(fd);
+    text[n > 0 ? n : 0] = 0;
+    for (long pid; (pid = strtol(at, &end, 10)) > 0 && *end; at = end) { /* each number is followed by a blank */
         count++;
-        kill(pid, sig);
-        if (sig == SIGTERM) kill(pid, SIGCONT);
+        kill((pid_t)pid, sig);
+        if (sig == SIGTERM) kill((pid_t)pid, SIGCONT);
     }
-    fclose(f);
     return count;
 }
 

@@ -20,8 +20,6 @@
 #define FLUSH_MS    500
 #define STATE_BYTES (4 * 1024 * 1024)
 
-extern char **environ;
-
 /* The state in a memory file that survives the exec; -1 with err. */
 static int write_state(const struct supervisor *s, struct err *err)
 {

@@ -124,7 +124,7 @@ cJSON *reexec_save(const struct supervisor *s)
     if (!children) return state;
     cJSON_AddNumberToObject(state, "format", STATE_FORMAT);
     save(state, self_fields, s);
-    TAILQ_FOREACH(c, &s->children, link)
+    CHILDREN_FOREACH(c, s)
     {
         cJSON *child = cJSON_CreateObject();
         if (!child) continue;
@@ -146,7 +146,7 @@ void reexec_keep_descriptors(const struct supervisor *s, bool is_kept)
 {
     const struct child *c;
     mark(self_fields, s, is_kept);
-    TAILQ_FOREACH(c, &s->children, link) mark(child_fields, c, is_kept);
+    CHILDREN_FOREACH(c, s) mark(child_fields, c, is_kept);
 }
 
 int reexec_adopt_self(struct supervisor *s, const cJSON *state, struct err *err)

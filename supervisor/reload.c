@@ -68,7 +68,7 @@ static int prepare(struct supervisor *s, struct conf **conf, struct plan *plan, 
 static void mark_changes(struct supervisor *s, const struct plan *after, const enum setting_id *changed, int count)
 {
     struct child *c;
-    TAILQ_FOREACH(c, &s->children, link)
+    CHILDREN_FOREACH(c, s)
     {
         const struct child_spec *spec = c->is_leaving ? NULL : plan_find(after, c->spec.name);
         if (!spec) continue;

@@ -126,7 +126,7 @@ void status_gather(struct supervisor *s, struct snapshot *out)
     snprintf(out->state, sizeof out->state, "%s", s->is_stopping ? "stopping" : "running");
     snprintf(out->background_note, sizeof out->background_note, "%s", s->plan.is_gate_on ? s->plan.note : "");
     snprintf(out->listening, sizeof out->listening, "%s", s->listening);
-    TAILQ_FOREACH(c, &s->children, link)
+    CHILDREN_FOREACH(c, s)
     if (out->count < SNAPSHOT_CHILDREN_MAX) gather_child(c, &out->children[out->count++], now_ms, out->written_ms);
 }
 

@@ -59,11 +59,11 @@ void supervisor_stop(struct supervisor *s, int exit_status, const char *why)
         log_info("stopping (%s)", why);
         s->is_stopping = true;
         s->exit_status = exit_status;
-        TAILQ_FOREACH(c, &s->children, link) c->is_outdated = false;
+        CHILDREN_FOREACH(c, s) c->is_outdated = false;
     } else if (!s->is_hurried) {
         log_warning("stopping at once (%s again): what still runs is killed", why);
         s->is_hurried = true;
-        TAILQ_FOREACH(c, &s->children, link)
+        CHILDREN_FOREACH(c, s)
         {
             child_event(c, EVENT_STOP);
             child_event(c, EVENT_HURRY);

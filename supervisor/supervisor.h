@@ -73,6 +73,8 @@ struct supervisor {
     char reload_error[512];                        /* of the last one; "" = it was applied */
 };
 
+#define CHILDREN_FOREACH(c, s) for ((c) = TAILQ_FIRST(&(s)->children); (c); (c) = TAILQ_NEXT((c), link))
+
 /* Sets up, runs the loop, tears down; returns the exit status. Takes conf; the strings of paths must stay. argv: of the
  * program, for an exec of itself. */
 int supervise(struct conf *conf, const struct conf_paths *paths, char **argv);

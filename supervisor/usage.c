@@ -38,14 +38,16 @@ static int64_t cpu_ms_of(pid_t pid)
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     if (!slurp(path, text, sizeof text)) return 0;
-    const char *p = strrchr(text, ')'); /* the name before it may hold anything */
-    unsigned long long utime = 0, stime = 0;
-    long long cutime = 0, cstime = 0;
-    if (!p || sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %lld %lld", &utime, &stime, &cutime,
-                     &cstime) != 4)
-        return 0;
+    char *p = strrchr(text, ')'); /* the name before it may hold anything */
+    unsigned long long sum = 0;   /* utime, stime, cutime, cstime: the 14th to 17th field; the state is the 3rd */
+    int field = 3;
+    for (p = p ? p + 1 : text + strlen(text); *p && field <= 17; field++) {
+        while (*p == ' ') p++;
+        if (field >= 14) sum += strtoull(p, NULL, 10);
+        p += strcspn(p, " ");
+    }
     long ticks = sysconf(_SC_CLK_TCK);
-    return (int64_t)((utime + stime + (unsigned long long)(cutime + cstime)) * 1000 / (unsigned long long)ticks);
+    return (int64_t)(sum * 1000 / (unsigned long long)ticks);
 }
 
 void usage_read_one(pid_t pid, struct usage *out)

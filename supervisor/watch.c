@@ -86,7 +86,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     s->watched_ms = now;
     look_at_container(s);
     usage_read_one(getpid(), &s->usage);
-    TAILQ_FOREACH(c, &s->children, link) look_at_child(s, c, passed);
+    CHILDREN_FOREACH(c, s) look_at_child(s, c, passed);
     status_changed(s);
 }
 
@@ -144,7 +144,7 @@ static int64_t missing_since(const struct supervisor *s, const struct child *ess
 {
     const struct child *c;
     if (essential->is_held || (essential->machine.state == CHILD_DONE && essential->machine.is_success)) return 0;
-    TAILQ_FOREACH(c, &s->children, link)
+    CHILDREN_FOREACH(c, s)
     if (c->machine.state == CHILD_READY && strcmp(c->spec.name, essential->spec.name) == 0) return 0;
     return essential->unready_ms;
 }
@@ -154,7 +154,7 @@ void watch_essential(struct supervisor *s)
     const struct child *c;
     int64_t timeout = conf_int(s->conf, SET_ESSENTIAL_TIMEOUT) * 1000, now = mono_ms(), next = 0;
     if (s->is_stopping || timeout <= 0) return;
-    TAILQ_FOREACH(c, &s->children, link)
+    CHILDREN_FOREACH(c, s)
     {
         int64_t since = c->spec.is_essential && !c->is_leaving && !c->is_successor ? missing_since(s, c) : 0;
         if (!since) continue;
