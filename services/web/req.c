@@ -190,7 +190,7 @@ bool req_decode(struct req *r, const char *encoded, size_t len, char **out)
 static bool take_query(struct req *r, const char *query)
 {
     if (!query || !*query) return true;
-    if (evhttp_parse_query_str(query, &r->query) != 0) return false;
+    if (strstr(query, "%00") || evhttp_parse_query_str(query, &r->query) != 0) return false;
     for (struct evkeyval *kv = r->query.tqh_first; kv; kv = kv->next.tqe_next)
         if (!is_utf8(kv->key) || !is_utf8(kv->value)) return false;
     return true;

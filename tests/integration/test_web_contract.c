@@ -137,6 +137,22 @@ static void fill(const char *pattern, const struct call *c, char *path, char *bo
     }
 }
 
+/* Required query parameters, unless the call's path has them already. */
+static void add_query(const cJSON *operation, char *path, size_t size)
+{
+    const cJSON *p;
+    if (strchr(path, '?')) return;
+    cJSON_ArrayForEach(p, cJSON_GetObjectItem(operation, "parameters"))
+    {
+        const cJSON *schema = cJSON_GetObjectItem(p, "schema"), *word = cJSON_GetObjectItem(schema, "enum");
+        if (strcmp(cJSON_GetObjectItem(p, "in")->valuestring, "query") != 0) continue;
+        if (!cJSON_IsTrue(cJSON_GetObjectItem(p, "required"))) continue;
+        size_t used = strlen(path);
+        snprintf(path + used, size - used, "%c%s=%s", strchr(path, '?') ? '&' : '?',
+                 cJSON_GetObjectItem(p, "name")->valuestring, word ? word->child->valuestring : "1");
+    }
+}
+
 typedef void (*each_fn)(const char *method, const char *path, const char *body, const cJSON *operation);
 
 static void for_each(each_fn fn)
@@ -152,6 +168,7 @@ static void for_each(each_fn fn)
             snprintf(method, sizeof method, "%s", o->string);
             for (char *p = method; *p; p++) *p -= 32;
             fill(item->string, call_of(id), path, body, sizeof path);
+            add_query(o, path, sizeof path);
             fn(method, path, *body ? body : NULL, o);
         }
     assert_true(count > 130);
