@@ -18,9 +18,16 @@ export async function open(browser, options = {}) {
   const context = await browser.newContext({ baseURL: url, locale: 'en-GB', timezoneId: 'Europe/Berlin', ...options });
   context.setDefaultTimeout(15000);
   const page = await context.newPage();
-  const expected = [];
+  let expected = [];
   page.faults = [];
   page.expects = (pattern) => expected.push(pattern);
+  // For the next test.
+  page.anew = async () => {
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+    await page.goto('about:blank');
+    page.faults = [];
+    expected = [];
+  };
   const note = (text) => { if (!expected.some((pattern) => pattern.test(text))) page.faults.push(text); };
   page.on('console', (message) => { if (message.type() === 'error') note(`console: ${message.text()}`); });
   page.on('pageerror', (error) => note(`exception: ${error.stack || error}`));

@@ -73,7 +73,6 @@ export async function runAll(context) {
           await page.screenshot({ path: `${process.env.SCRATCH}/${name.replace(/\W+/g, '-')}.png`, fullPage: true }).catch(() => {});
       }
     }
-    for (const page of pages) await page.context().close().catch(() => {});
   }
   return { passed, failed };
 }

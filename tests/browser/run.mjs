@@ -10,25 +10,30 @@ import './test_looks.mjs';
 import './test_live.mjs';
 
 const browser = await launch();
-// One login serves most tests: logging in itself is tested once.
-const first = await open(browser);
-await login(first);
-const storageState = await first.context().storageState();
-await first.context().close();
+// One page that is logged in serves all tests, and one that is not: a new one each would cost most of the time. Logging
+// in itself is tested by the latter.
+const member = await open(browser);
+await login(member);
+const stranger = await open(browser);
+const desk = { width: 1280, height: 720 };
 
 const context = {
-  browser,
-  // A page that is logged in (visitor: one that is not); its faults are looked at when the test ends.
-  async page(pages, where, options = {}) {
-    const page = await open(browser, { storageState, ...options });
+  // The page, at a place; its faults are looked at when the test ends. With scripts: false it is one of its own.
+  async page(pages, where, { colorScheme = 'light', viewport = desk, scripts = true } = {}) {
+    let page = member;
+    if (scripts) await page.anew();
+    else page = await open(browser, { javaScriptEnabled: false, storageState: await member.context().storageState() });
     pages.push(page);
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize(viewport);
     if (where) await page.goto(where);
     return page;
   },
   async visitor(pages) {
-    const page = await open(browser);
-    pages.push(page);
-    return page;
+    await stranger.anew();
+    await stranger.context().clearCookies();
+    pages.push(stranger);
+    return stranger;
   },
 };
 const { passed, failed } = await runAll(context);

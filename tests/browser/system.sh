@@ -1,5 +1,5 @@
 # Sourced: the whole system in a scratch directory of its own, on free ports, with everything that `make run` starts.
-# system_start [NAME=value ...] sets URL, RUN_DIR, SIM and LOG, and waits until it is ready; system_stop ends it.
+# system_start [NAME=value ...] sets URL, RUN_DIR, SIM and LOG, and waits until it is ready; system_stop ends it, system_end removes its files too.
 # BUILD is where the programs are (build/asan by default).
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -53,6 +53,10 @@ system_stop() {
     while kill -0 "$SYSTEM_PID" 2>/dev/null && [ $SECONDS -lt $end ]; do sleep 0.1; done
     kill -KILL -- "-$SYSTEM_PID" 2>/dev/null || true
     wait "$SYSTEM_PID" 2>/dev/null || true
-    [ -n "${KEEP:-}" ] || rm -rf "$SCRATCH"
     SYSTEM_PID=
+}
+
+system_end() {
+    system_stop
+    [ -n "${KEEP:-}" ] || rm -rf "${SCRATCH:?}"
 }

@@ -1,5 +1,5 @@
 // Browse: from the directories down to a parts list, and directories that are left out of the sync.
-import { test, check, equal, until, sql, sim } from './checks.mjs';
+import { test, check, equal, until, sql } from './checks.mjs';
 
 const synced = () => until('elevations with parts lists are stored', async () => Number(await sql(
   'SELECT count(*) FROM elevation_parts_lists p JOIN elevation_thumbnails t USING (elevation_id) WHERE p.size_bytes > 0 AND t.size_bytes > 0')) > 0, 60000);

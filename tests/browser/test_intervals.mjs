@@ -1,5 +1,5 @@
 // Sync intervals: what is changed there is what the scheduler does.
-import { test, check, equal, until, sql, sim } from './checks.mjs';
+import { test, check, equal, until, sql } from './checks.mjs';
 
 const type = (page, name) => page.locator(`[data-key="${name}"]`);
 const lastSync = (name) => sql(`SELECT extract(epoch FROM last_sync)::bigint FROM object_sync_configs WHERE object_type = '${name}'`);

@@ -47,7 +47,7 @@ test('live: a script that fails takes nothing else down', async ({ page: open, p
 });
 
 test('live: the page reads without scripts', async ({ page: open, pages }) => {
-  const page = await open(pages, '/ui', { javaScriptEnabled: false });
+  const page = await open(pages, '/ui', { scripts: false });
   check((await page.locator('#freshness').innerText()).includes('Elevations'), 'the first content is not from the server');
   check(await page.locator('#hours svg').count() >= 1, 'the chart needs a script');
 });
