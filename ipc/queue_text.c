@@ -98,6 +98,7 @@ char *base64_decode(const char *text, size_t text_len, size_t *len)
     if (text_len % 4 != 0 || text_len > INT32_MAX) return NULL;
     size_t padding = 0;
     while (padding < 2 && padding < text_len && text[text_len - 1 - padding] == '=') padding++;
+    if (text_len > 0 && memchr(text, '=', text_len - padding)) return NULL; /* OpenSSL would take it for an A */
     char *out = malloc(text_len / 4 * 3 + 1);
     if (!out) return NULL;
     int n = text_len ? EVP_DecodeBlock((unsigned char *)out, (const unsigned char *)text, (int)text_len) : 0;

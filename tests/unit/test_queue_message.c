@@ -100,7 +100,7 @@ static void test_malformed_messages(void **state)
         {"[]", "not a JSON object", NULL},
         {"{}", "content type", NULL},
         {"\xff\xfe", "not JSON", NULL},
-        {"{" HEAD "," BODY "," PROPS "}", "names a task", NULL},
+        {"{" HEAD "," BODY "," PROPS "}", "name a task", NULL},
         {"{" HEAD "," PROPS ",\"headers\":{\"id\":\"i\",\"task\":\"t\"}}", "no body", "i"},
         {"{" HEAD ",\"body\":\"@@@\"," PROPS ",\"headers\":{\"id\":\"i\",\"task\":\"t\"}}", "base64", "i"},
         {"{" HEAD "," BODY "," PROPS ",\"headers\":{\"task\":\"t\"}}", "no task id", NULL},
@@ -150,7 +150,8 @@ static void test_malformed_bodies(void **state)
 static void test_json_from_outside(void **state)
 {
     (void)state;
-    cJSON *json = json_parse("[NaN, Infinity, -Infinity, \"NaN\", 1]", 35);
+    static const char text[] = "[NaN, Infinity, -Infinity, \"NaN\", 1]";
+    cJSON *json = json_parse(text, strlen(text));
     assert_non_null(json);
     assert_true(cJSON_IsNull(cJSON_GetArrayItem(json, 0)) && cJSON_IsNull(cJSON_GetArrayItem(json, 2)));
     assert_string_equal(cJSON_GetArrayItem(json, 3)->valuestring, "NaN");
@@ -175,8 +176,7 @@ static void test_base64(void **state)
     free(text);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         text = base64_decode(bad[i], strlen(bad[i]), &len);
-        if (text && i != 4) fail_msg("accepted: %s", bad[i]);
-        free(text);
+        if (text) fail_msg("accepted: %s", bad[i]);
     }
 }
 

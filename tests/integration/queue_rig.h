@@ -1,0 +1,143 @@
+/* A redis-server, workers and beats for the queue's tests, and a blocking connection to look and to send with.
+ * Everything is static: each test program has its own. */
+#ifndef LOGIKALD_TESTS_QUEUE_RIG_H
+#define LOGIKALD_TESTS_QUEUE_RIG_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <hiredis/hiredis.h>
+
+#include "ipc/queue_message.h"
+#include "tests/support/support.h"
+
+#define UNUSED __attribute__((unused))
+
+struct rig {
+    struct redis_server server;
+    redisContext *redis;
+};
+
+/* After the server was restarted. */
+UNUSED static void rig_reconnect(struct rig *rig)
+{
+    int64_t deadline = support_deadline(20000);
+    for (;;) {
+        if (rig->redis) redisFree(rig->redis);
+        rig->redis = redisConnect("127.0.0.1", rig->server.port);
+        redisReply *reply = rig->redis && !rig->redis->err ? redisCommand(rig->redis, "PING") : NULL;
+        bool is_fine = reply && reply->type == REDIS_REPLY_STATUS;
+        if (reply) freeReplyObject(reply);
+        if (is_fine) return;
+        if (support_late(deadline)) fail_msg("no connection to the test's redis-server");
+        support_pause();
+    }
+}
+
+/* extra: redis-server arguments or NULL */
+UNUSED static void rig_open(struct rig *rig, const char *const extra[])
+{
+    memset(rig, 0, sizeof *rig);
+    redis_server_start(&rig->server, extra);
+    rig_reconnect(rig);
+}
+
+UNUSED static void rig_close(struct rig *rig)
+{
+    if (rig->redis) redisFree(rig->redis);
+    rig->redis = NULL;
+    redis_server_stop(&rig->server);
+}
+
+/* A role of logikald-roles with the rig's Redis and diagnostic tasks; env: more NAME=value, NULL-terminated, or NULL.
+ */
+UNUSED static void rig_role(struct rig *rig, struct process *p, const char *name, const char *role,
+                            const char *const env[])
+{
+    char url[160], *all[24];
+    int n = 0;
+    snprintf(url, sizeof url, "REDIS_URL=%s", rig->server.url);
+    all[n++] = url;
+    all[n++] = "DIAGNOSTIC_TASKS=true";
+    all[n++] = "WORKER_CONCURRENCY=2";
+    all[n++] = "BACKGROUND_SYNC_ENABLED=true";
+    for (; env && *env && n < 23; env++) all[n++] = (char *)(uintptr_t)*env;
+    all[n] = NULL;
+    char *argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)(uintptr_t)role, NULL};
+    process_start(p, name, argv, all);
+}
+
+/* Fails the test when the process reported a sanitizer's finding. */
+UNUSED static void rig_check(struct process *p)
+{
+    char *log = process_log(p);
+    if (log && (strstr(log, "Sanitizer") || strstr(log, "runtime error"))) fail_msg("%s", log);
+    free(log);
+}
+
+static redisReply *rig_ask(struct rig *rig, const char *fmt, va_list ap)
+{
+    char command[1024], *words[64], *rest = command;
+    int n = 0;
+    vsnprintf(command, sizeof command, fmt, ap);
+    while (n < 64 && (words[n] = strtok_r(n == 0 ? rest : NULL, " ", &rest))) n++;
+    redisReply *reply = redisCommandArgv(rig->redis, n, (const char **)words, NULL);
+    if (!reply) rig_reconnect(rig);
+    return reply;
+}
+
+/* A number from Redis: an integer answer, a string read as one, -1 for anything else. The command as printf. */
+UNUSED static int64_t rig_int(struct rig *rig, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+UNUSED static int64_t rig_int(struct rig *rig, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    redisReply *reply = rig_ask(rig, fmt, ap);
+    va_end(ap);
+    int64_t value = -1;
+    if (reply && reply->type == REDIS_REPLY_INTEGER) value = reply->integer;
+    if (reply && reply->type == REDIS_REPLY_STRING) value = strtoll(reply->str, NULL, 10);
+    if (reply) freeReplyObject(reply);
+    return value;
+}
+
+/* The text of a string answer ("" for anything else) in a buffer that the next call overwrites. */
+UNUSED static const char *rig_text(struct rig *rig, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+UNUSED static const char *rig_text(struct rig *rig, const char *fmt, ...)
+{
+    static char text[65536];
+    va_list ap;
+    va_start(ap, fmt);
+    redisReply *reply = rig_ask(rig, fmt, ap);
+    va_end(ap);
+    bool has_text = reply && (reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS);
+    snprintf(text, sizeof text, "%s", has_text ? reply->str : "");
+    if (reply) freeReplyObject(reply);
+    return text;
+}
+
+/* LPUSHes tasks.diagnostics.<task> onto the queue; args is JSON. */
+UNUSED static void rig_send(struct rig *rig, const char *queue, const char *task, const char *id, const char *args)
+{
+    char name[128];
+    struct buf message = {0};
+    cJSON *list = cJSON_Parse(args);
+    snprintf(name, sizeof name, "tasks.diagnostics.%s", task);
+    struct message_spec spec = {.task = name, .id = id, .queue = queue, .args = list};
+    message_encode(&message, &spec);
+    redisReply *reply = redisCommand(rig->redis, "LPUSH %s %b", queue, message.data, message.len);
+    if (!reply || reply->type != REDIS_REPLY_INTEGER)
+        fail_msg("cannot send: %s", reply ? reply->str : rig->redis->errstr);
+    freeReplyObject(reply);
+    buf_free(&message);
+    cJSON_Delete(list);
+}
+
+UNUSED static bool rig_has_state(struct rig *rig, const char *id, const char *status)
+{
+    char start[64];
+    snprintf(start, sizeof start, "{\"status\": \"%s\"", status);
+    return strncmp(rig_text(rig, "GET celery-task-meta-%s", id), start, strlen(start)) == 0;
+}
+
+#endif
