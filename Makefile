@@ -54,7 +54,7 @@ TESTS_UNIT := $(patsubst tests/unit/%.c,$(ROOT)/tests/%,$(wildcard tests/unit/te
 TESTS_INTEGRATION := $(patsubst tests/integration/%.c,$(ROOT)/tests/%,$(wildcard tests/integration/test_*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: container-test proof all programs run test setup clean clean-data format format-check lint check-arrows bench bench-http bench-memory bench-sync chaos \
+.PHONY: container-test proof all programs run test setup clean clean-data format format-check lint check-arrows bench bench-http bench-queue bench-memory bench-sync chaos \
         coverage screenshots fuzz fuzz-short fuzz-programs \
         help tests
 .DELETE_ON_ERROR:
@@ -161,6 +161,9 @@ bench-supervisor: programs      ## the supervisor's memory and restart time besi
 
 bench-http: programs            ## cached lists and /health beside FastAPI + uvicorn
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) tests/bench/http/run
+
+bench-queue: programs           ## tasks a second and latency beside Celery's, on the same Redis
+	$(Q)/usr/bin/python3 tests/bench/queue/bench.py
 
 bench-memory: programs $(ROOT)/bench-memory ## memory beside the Python stack's, idle and in a large sync
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-memory $(ELEVATIONS)

@@ -161,7 +161,7 @@ static void test_users_databases_and_unix_sockets(void **state)
     (void)state;
     struct rig rig;
     struct probe p;
-    char url[300], path[300];
+    char url[400], path[300];
     snprintf(path, sizeof path, "%s/r.sock", support_dir());
     const char *const extra[] = {"--unixsocket", path, NULL};
     rig_open(&rig, extra);
