@@ -135,7 +135,7 @@ static int set_up(void **state)
     static const char *const extra[] = {"--appendfsync", "no",
                                         NULL}; /* written at once, and not held back for an fsync */
     const char *count = getenv("QUEUE_CHAOS_TASKS"), *given = getenv("QUEUE_CHAOS_SEED");
-    tasks = count ? atoi(count) : 3000;
+    tasks = count ? atoi(count) : 1500;
     seed = given ? (unsigned)atoi(given) : (unsigned)time(NULL);
     print_message("seed %u\n", seed);
     rig_open(&rig, extra);
