@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 
 #include "conf/clock.h"
+#include "ipc/redis.h"
 #include "ipc/snapshot.h"
 #include "services/store/pool.h"
 #include "services/web/reply.h"
@@ -92,11 +93,12 @@ static cJSON *database(const struct web *web)
     return out;
 }
 
-static cJSON *redis(const struct web *web)
+static cJSON *redis_component(const struct web *web)
 {
     const struct verdict *v = web->verdict;
     if (!v->is_redis_used) return component("not configured", 0);
-    cJSON *out = component(v->is_redis_up ? "healthy" : "unhealthy", v->redis_checked_ms);
+    bool is_up = web->redis && redis_is_up(web->redis);
+    cJSON *out = component(is_up ? "healthy" : "unhealthy", v->redis_checked_ms);
     cJSON_AddNumberToObject(out, "response_time_ms", v->redis_ms);
     cJSON_AddStringToObject(out, "redis_version", v->redis_version);
     cJSON_AddStringToObject(out, "used_memory_human", v->redis_memory);
@@ -167,7 +169,7 @@ cJSON *health_report(const struct web *web)
 {
     cJSON *parts = cJSON_CreateObject(), *bad = cJSON_CreateArray();
     add_component(parts, bad, "database", database(web));
-    add_component(parts, bad, "redis", redis(web));
+    add_component(parts, bad, "redis", redis_component(web));
     add_component(parts, bad, "celery", workers(web));
     add_component(parts, bad, "system", machine());
     cJSON *out = stamped(cJSON_GetArraySize(bad) ? "unhealthy" : "healthy");

@@ -9,6 +9,7 @@
 #include "conf/buf.h"
 #include "conf/clock.h"
 #include "ipc/queue.h"
+#include "ipc/redis.h"
 #include "ipc/snapshot.h"
 #include "services/store/reads.h"
 #include "services/web/cache.h"
@@ -122,7 +123,7 @@ static void add_up(struct buf *out, const struct web *web)
     head(out, "up", "gauge", "1 when the component can be reached");
     buf_printf(out, "logikald_up{component=\"database\"} %d\n", web->verdict->is_db_up);
     if (!web->redis) return;
-    buf_printf(out, "logikald_up{component=\"redis\"} %d\n", web->verdict->is_redis_up);
+    buf_printf(out, "logikald_up{component=\"redis\"} %d\n", redis_is_up(web->redis));
     one(out, "redis_reconnects_total", "counter", "Connections made to Redis", (double)queue_link_reconnects());
 }
 
