@@ -139,6 +139,8 @@ static void entered(struct child *c, enum child_state before)
     if (state == CHILD_READY) {
         c->pinged_ms = mono_ms();
         child_watch_silence(c);
+        if (c->owes_hup) child_signal(c, SIGHUP);
+        c->owes_hup = false;
     } else {
         event_del(c->silence);
     }

@@ -46,6 +46,7 @@ struct child {
     bool is_held;      /* by `ctl stop` */
     bool is_leaving;   /* stops and is then forgotten: no longer in the plan, or replaced */
     bool is_successor; /* started while another of its name still serves */
+    bool owes_hup;     /* settings changed while it started: it re-reads them as soon as it is ready */
     bool is_outdated;  /* to be replaced by one of the present plan */
 };
 

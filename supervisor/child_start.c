@@ -141,6 +141,7 @@ int child_start(struct child *c, struct err *err)
     if (rc == 0) rc = child_listen(c, pipes.out[0], pipes.err[0], pipes.notify[0], err);
     pipes.out[0] = pipes.err[0] = pipes.notify[0] = -1;
     if (rc != 0) goto out;
+    c->owes_hup = false;
     c->started_ms = mono_ms();
     c->started_wall_ms = wall_ms();
     pid_t pid = spawn(&how, err);
@@ -151,6 +152,8 @@ int child_start(struct child *c, struct err *err)
     c->pid = c->group = pid;
     guardian_tell(c->sup, pid, true);
     log_info("%s[%d] started", c->spec.name, (int)pid);
+    if (p && p->user && geteuid() != 0 && c->machine.starts == 1)
+        log_warning("%s runs as we do, not as user %s: only root can change that", c->spec.name, p->user);
     if (c->spec.readiness == READINESS_PROBE) c->probe = probe_start(c);
 out:
     environment_free(&e);

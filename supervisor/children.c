@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conf/log.h"
+#include "ipc/notify.h"
 #include "supervisor/child.h"
 #include "supervisor/watch.h"
 
@@ -176,6 +177,19 @@ static void stop_in_order(struct supervisor *s)
     if (c->machine.state != CHILD_DOWN) child_event(c, EVENT_STOP);
 }
 
+/* Tells an outer supervisor (systemd's Type=notify) once that everything is up. */
+static void announce(struct supervisor *s)
+{
+    const struct child *c;
+    CHILDREN_FOREACH(c, s)
+    {
+        enum child_state state = c->machine.state;
+        if (state != CHILD_READY && state != CHILD_DONE && !c->is_held) return;
+    }
+    s->is_announced = true;
+    notify_ready("everything is ready");
+}
+
 void children_settle(struct supervisor *s)
 {
     struct child *c, *next;
@@ -195,6 +209,7 @@ void children_settle(struct supervisor *s)
         stop_in_order(s);
     else
         watch_essential(s);
+    if (!s->is_announced && !s->is_stopping) announce(s);
 }
 
 void children_settle_soon(struct supervisor *s)

@@ -72,6 +72,7 @@ static const struct field child_fields[] = {
     FIELD(child, is_leaving, KIND_BOOL),
     FIELD(child, is_successor, KIND_BOOL),
     FIELD(child, is_outdated, KIND_BOOL),
+    FIELD(child, owes_hup, KIND_BOOL),
     FIELD(child, reasons[0], KIND_TEXT),
     FIELD(child, reasons[1], KIND_TEXT),
     FIELD(child, reasons[2], KIND_TEXT),

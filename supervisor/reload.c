@@ -76,7 +76,10 @@ static void mark_changes(struct supervisor *s, const struct plan *after, const e
         case SPEC_SAME: break;
         case SPEC_SIGNAL:
             log_info("%s applies the new settings in place", c->spec.name);
-            child_signal(c, SIGHUP);
+            if (c->machine.state == CHILD_READY)
+                child_signal(c, SIGHUP);
+            else if (c->machine.state == CHILD_STARTING)
+                c->owes_hup = true; /* it may not listen to signals yet */
             break;
         case SPEC_REPLACE: c->is_outdated = true; break;
         }

@@ -8,6 +8,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "ipc/notify.h"
 #include "supervisor/child.h"
 #include "supervisor/children.h"
 #include "supervisor/control.h"
@@ -57,6 +58,7 @@ void supervisor_stop(struct supervisor *s, int exit_status, const char *why)
     struct child *c;
     if (!s->is_stopping) {
         log_info("stopping (%s)", why);
+        notify_stopping();
         s->is_stopping = true;
         s->exit_status = exit_status;
         CHILDREN_FOREACH(c, s) c->is_outdated = false;

@@ -58,8 +58,9 @@ struct supervisor {
     struct watched_list watched; /* processes that are no children of the plan: probes, hooks */
 
     bool is_stopping, is_hurried, is_torn_down;
-    bool is_resumed; /* after an exec of itself */
-    bool is_trying;  /* the program file, before an exec */
+    bool is_announced; /* to whoever started us, that everything is ready */
+    bool is_resumed;   /* after an exec of itself */
+    bool is_trying;    /* the program file, before an exec */
     char **argv;
     int exit_status;
     int64_t started_ms; /* wall */

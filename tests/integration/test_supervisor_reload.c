@@ -243,12 +243,10 @@ static void test_successor_that_fails_leaves_the_old_one_serving(void **state)
 }
 
 /* Every HUP comes with another value of a setting that replaces web. */
-static void test_storm_of_hups_under_load_fails_no_request(void **state)
+static void storm_of_hups(int ms)
 {
-    (void)state;
-    start("http = { max_connections = 100; };", NULL);
     load_begin();
-    int64_t until = mono_ms() + 6000;
+    int64_t until = mono_ms() + ms;
     for (int i = 0; mono_ms() < until; i++) {
         char config[100];
         snprintf(config, sizeof config, "http = { max_connections = %d; };", 101 + i % 2);
@@ -261,6 +259,24 @@ static void test_storm_of_hups_under_load_fails_no_request(void **state)
     const struct snapshot_child *web = supervised_child(&s, "web.0");
     if (!web || web->restarts < 2) fail_msg("web was hardly replaced");
     supervised_stop(&s);
+}
+
+static void test_storm_of_hups_under_load_fails_no_request(void **state)
+{
+    (void)state;
+    start("http = { max_connections = 100; };", NULL);
+    storm_of_hups(6000);
+}
+
+static void test_storm_of_hups_on_the_real_web_fails_no_request(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=web", "RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", NULL};
+    (void)state;
+    supervised_prepare(&s, "http = { max_connections = 100; };");
+    supervised_real_roles(&s);
+    supervised_start(&s, env);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 20000);
+    storm_of_hups(8000);
 }
 
 static void test_runtime_settings_are_shown_applied_and_gone_with_the_supervisor(void **state)
@@ -379,6 +395,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_web_is_replaced_and_crashes_without_a_failed_request),
         cmocka_unit_test(test_successor_that_fails_leaves_the_old_one_serving),
         cmocka_unit_test(test_storm_of_hups_under_load_fails_no_request),
+        cmocka_unit_test(test_storm_of_hups_on_the_real_web_fails_no_request),
         cmocka_unit_test(test_runtime_settings_are_shown_applied_and_gone_with_the_supervisor),
         cmocka_unit_test(test_exec_of_itself_keeps_children_sockets_and_what_is_known),
         cmocka_unit_test(test_exec_of_a_broken_program_file_is_refused),

@@ -60,6 +60,13 @@ void supervised_prepare(struct supervised *s, const char *config)
     supervised_config(s, config);
 }
 
+void supervised_real_roles(struct supervised *s)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/bin/logikald-roles", s->dir);
+    install(support_program("logikald-roles"), path);
+}
+
 void supervised_config(struct supervised *s, const char *config)
 {
     write_text(s->config, config);

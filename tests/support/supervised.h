@@ -18,6 +18,7 @@ struct supervised {
 
 /* config: the file's text. env: NAME=value entries besides the usual ones for a test (short times); may be NULL. */
 void supervised_prepare(struct supervised *s, const char *config);
+void supervised_real_roles(struct supervised *s); /* before the start: the product's own logikald-roles */
 void supervised_start(struct supervised *s, char *const env[]);
 void supervised_config(struct supervised *s, const char *config); /* writes the file anew */
 /* TERM; fails the test unless it ends with status 0 and leaves nothing behind. */
@@ -33,9 +34,9 @@ void supervised_act(int argc, char **argv);
 /* The child of this name that is not draining, from a fresh status; NULL when there is none. */
 const struct snapshot_child *supervised_child(struct supervised *s, const char *name);
 bool supervised_is(struct supervised *s, const char *name, const char *state);
-int supervised_pid(struct supervised *s, const char *name); /* 0 = none */
+int supervised_pid(struct supervised *s, const char *name);            /* 0 = none */
 void supervised_kill(struct supervised *s, const char *name, int sig); /* fails the test when it has no process */
-int supervised_count(struct supervised *s, const char *name); /* children of this name, draining ones too */
+int supervised_count(struct supervised *s, const char *name);          /* children of this name, draining ones too */
 int supervised_ctl(struct supervised *s, char **output, const char *command, ...) __attribute__((sentinel));
 int supervised_left(struct supervised *s); /* live processes that carry the supervisor's id or stand in its directory */
 
