@@ -105,19 +105,19 @@ static cJSON *do_heartbeat(struct worker *w, const cJSON *arguments)
 
 static cJSON *do_pool_grow(struct worker *w, const cJSON *arguments)
 {
-    int n = (int)number_member(arguments, "n", 1);
+    double n = number_member(arguments, "n", 1);
     if (n < 1 || w->pool.size + n > RUNNERS_MAX)
         return answer_text("error", "ValueError('the pool may have from 1 to %d runners')", RUNNERS_MAX);
-    runners_resize(w, w->pool.size + n);
+    runners_resize(w, w->pool.size + (int)n);
     return answer_text("ok", "pool will grow");
 }
 
 static cJSON *do_pool_shrink(struct worker *w, const cJSON *arguments)
 {
-    int n = (int)number_member(arguments, "n", 1);
+    double n = number_member(arguments, "n", 1);
     if (n < 1 || w->pool.size - n < 1)
         return answer_text("error", "ValueError('the pool may have from 1 to %d runners')", RUNNERS_MAX);
-    runners_resize(w, w->pool.size - n);
+    runners_resize(w, w->pool.size - (int)n);
     return answer_text("ok", "pool will shrink");
 }
 
@@ -142,7 +142,7 @@ static cJSON *do_rate_limit(struct worker *w, const cJSON *arguments)
     if (rate < 0 || rate > 1e6) return answer_text("error", "Invalid rate limit string");
     if (!def) return answer_text("error", "unknown task");
     size_t row = (size_t)(def - task_table(NULL));
-    w->rate_per_name[row] = rate > 0 ? (int64_t)(1e6 / rate) : 0;
+    w->rate_per_name[row] = rate > 0 ? (int64_t)fmin(1e6 / rate, 1e15) : 0;
     w->next_start_us[row] = 0;
     return answer_text("ok", rate > 0 ? "new rate limit set successfully" : "rate limit disabled successfully");
 }

@@ -1,5 +1,5 @@
 /* What a child says to the supervisor: datagrams of its state (notify), and bytes of its log. The first byte chooses; a
- * zero byte in the input ends a datagram. */
+ * zero byte in the input ends a datagram. short run: 8000 */
 #include <sys/socket.h>
 
 #include "conf/log.h"

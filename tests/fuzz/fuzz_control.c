@@ -1,5 +1,6 @@
 /* The supervisor's control socket: the bytes go through a real connection to the real commands, on a supervisor with
- * one child that has no process. What would reach beyond it (reload, settings, the end) is replaced. */
+ * one child that has no process. What would reach beyond it (reload, settings, the end) is replaced.
+ * short run: 6000 */
 #include <sys/socket.h>
 #include <sys/stat.h>
 
