@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "services/web/reply.h"
+#include "services/web/route.h"
 #include "services/web/ui_template.h"
 
 #define PAGE_MAX (4u << 20)
@@ -52,4 +53,20 @@ void page_query(struct req *r, const struct query *q, int n, const char *const *
     *p = (struct page){template, title};
     r->state = p;
     req_query(r, q, n, values, then_page);
+}
+
+bool page_refuse(struct req *r, int status, const char *text)
+{
+    const char *accepts = req_header(r, "Accept");
+    if (!r->route || strcmp(r->route->response, "html") != 0 || !accepts || !strstr(accepts, "text/html")) return false;
+    cJSON *values = cJSON_CreateObject();
+    cJSON_AddStringToObject(values, "title", status == 503 ? "Not available now" : "Refused");
+    cJSON_AddStringToObject(values, "text", text);
+    cJSON_AddBoolToObject(values, "is_passing", status == 503);
+    struct buf out = {0};
+    int rc = ui_template_render(&out, "refused", values, NULL);
+    cJSON_Delete(values);
+    if (rc == 0) reply_bytes(r, status, TYPE_HTML, out.data, out.len);
+    buf_free(&out);
+    return rc == 0;
 }

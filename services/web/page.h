@@ -23,4 +23,8 @@ void page_reply(struct req *r, int status, const char *template, const char *tit
 void page_query(struct req *r, const struct query *q, int n, const char *const *values, const char *template,
                 const char *title);
 
+/* For a refusal on the way to a page, when a browser asks: answers with a page that says why, and is true. A 503 page
+ * asks again by itself. Otherwise false, and nothing is answered. */
+bool page_refuse(struct req *r, int status, const char *text);
+
 #endif

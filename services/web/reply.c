@@ -15,6 +15,7 @@
 #include "services/web/access_log.h"
 #include "services/web/cors.h"
 #include "services/web/gzip.h"
+#include "services/web/page.h"
 #include "services/web/server.h"
 
 #define CSP                                                                                                            \
@@ -226,6 +227,7 @@ void reply_detail(struct req *r, int status, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
+    if (page_refuse(r, status, text)) return;
     buf_str(&b, "{\"detail\":");
     buf_json_string(&b, text, strlen(text));
     buf_char(&b, '}');

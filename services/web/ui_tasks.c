@@ -66,6 +66,7 @@ static void prepare(struct ui_page *p)
     const cJSON *dead = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(data, "queues"), "dead");
     cJSON_AddBoolToObject(data, "more_dead", cJSON_IsNumber(dead) && dead->valuedouble > DEAD_SHOWN);
     cJSON_AddNumberToObject(data, "dead_shown", DEAD_SHOWN);
+    cJSON_AddBoolToObject(data, "dead_any", cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(data, "dead")) > 0);
     for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
         cJSON *list = cJSON_GetObjectItemCaseSensitive(data, lists[i]);
         if (!list) continue;

@@ -8,6 +8,7 @@ import './test_browse.mjs';
 import './test_admin.mjs';
 import './test_looks.mjs';
 import './test_live.mjs';
+import './test_outage.mjs';
 
 const browser = await launch();
 // One page that is logged in serves all tests, and one that is not: a new one each would cost most of the time. Logging

@@ -37,7 +37,8 @@ test('tasks: a dead letter is shown with its reason and sent again', async ({ pa
   await until('the worker is stopped', async () =>
     await page.locator('[data-key^="child-worker.0"] .badge').first().innerText() === 'stopped', 30000);
   await page.goto(`/ui/tasks?q=${id}`);
-  await letter.getByRole('button', { name: 'Retry' }).click();
+  await letter.getByRole('checkbox').check();
+  await page.getByRole('button', { name: 'Retry the chosen' }).click();
   await letter.waitFor({ state: 'detached' });
   await page.locator(`#waiting [data-key="${id}"]`).waitFor();
   await page.goto('/ui/system');

@@ -55,8 +55,8 @@
       ui.times();
       document.dispatchEvent(new CustomEvent('refreshed'));
       if (state) state.textContent = '';
-    } catch {
-      if (state) state.textContent = 'The server cannot be reached: what you see may be old.';
+    } catch (error) {
+      if (state) state.textContent = `What you see may be old. ${error.message === 'Failed to fetch' ? 'The server cannot be reached.' : error.message}`;
     } finally { isBusy = false; }
   };
   const refreshSoon = () => {

@@ -59,7 +59,7 @@
   drawAll();
   document.addEventListener('refreshed', drawAll);
 
-  // Tables with choices: a box at the head for all, and buttons that act on what is chosen.
+  // Lists with choices (an element data-choices): a box at the head for all, and buttons that act on what is chosen.
   const chosen = (table) => [...table.querySelectorAll('input[data-choose]:checked')].map((box) => box.value);
   const count = (table) => {
     for (const button of document.querySelectorAll(`[data-bulk="${table.id}"]`)) {
@@ -67,13 +67,13 @@
     }
   };
   ui.on('change', 'input[data-choose-all]', 'choose all', (all) => {
-    const table = all.closest('table');
+    const table = all.closest('[data-choices]');
     for (const box of table.querySelectorAll('input[data-choose]')) box.checked = all.checked;
     count(table);
   });
-  ui.on('change', 'input[data-choose]', 'choose', (box) => count(box.closest('table')));
+  ui.on('change', 'input[data-choose]', 'choose', (box) => count(box.closest('[data-choices]')));
   document.addEventListener('refreshed', () => {
-    for (const table of document.querySelectorAll('table[id]')) ui.guard('choices', () => count(table));
+    for (const table of document.querySelectorAll('[data-choices]')) ui.guard('choices', () => count(table));
   });
   ui.on('click', '[data-bulk]', 'bulk action', async (button) => {
     const table = document.getElementById(button.dataset.bulk);
@@ -83,8 +83,11 @@
     let done = 0, failed = '';
     button.disabled = true;
     for (const id of ids) {
-      try { await ui.send(method, path.replace('{id}', encodeURIComponent(id))); done++; }
-      catch (error) { failed = error.message; }
+      try {
+        const body = button.dataset.bulkBody;
+        await ui.send(method, path.replace('{id}', encodeURIComponent(id)), body && { [body]: id });
+        done++;
+      } catch (error) { failed = error.message; }
     }
     ui.say(failed ? `${done} of ${ids.length} done. ${failed}` : `${done} done.`, failed ? 'bad' : 'ok');
     for (const box of table.querySelectorAll('input:checked')) box.checked = false;

@@ -1,0 +1,40 @@
+// Stores that go away: pages say so in words, keep what they can, and are well again by themselves.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { test, check, until } from './checks.mjs';
+const run = promisify(execFile);
+
+const ctl = (...words) => run(`${process.env.BUILD}/logikald`, ['ctl', ...words],
+  { env: { ...process.env, LOGIKALD_RUN_DIR: process.env.RUN_DIR } });
+
+test('outage: without Redis the dashboard says so and works, and is well again', async ({ page: open, pages }) => {
+  const page = await open(pages, '/ui');
+  page.expects(/503/);
+  await ctl('stop', 'redis');
+  try {
+    await page.locator('#verdict').getByText('Redis: unreachable').waitFor({ timeout: 30000 });
+    check((await page.locator('#freshness').innerText()).includes('Elevations'), 'the freshness is missing');
+    await page.goto('/ui/tasks');
+    await page.locator('#faults').getByText(/Redis/i).first().waitFor();
+  } finally {
+    await ctl('start', 'redis');
+  }
+  await page.goto('/ui');
+  await page.locator('#verdict').getByText('Redis: unreachable').waitFor({ state: 'detached', timeout: 30000 });
+});
+
+test('outage: without PostgreSQL a page says why, and comes back by itself', async ({ page: open, pages }) => {
+  const page = await open(pages, '/ui');
+  page.expects(/503/);
+  await ctl('stop', 'postgres');
+  try {
+    await until('the page says it', async () => {
+      await page.goto('/ui').catch(() => {}); // the page before may just be trying again
+      return await page.getByRole('heading', { name: 'Not available now' }).count() === 1;
+    }, 30000);
+    check(/PostgreSQL/.test(await page.getByRole('alert').innerText()), 'it does not name PostgreSQL');
+  } finally {
+    await ctl('start', 'postgres');
+  }
+  await page.getByRole('heading', { level: 1, name: 'Dashboard' }).waitFor({ timeout: 40000 });
+});
