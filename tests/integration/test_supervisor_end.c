@@ -249,7 +249,7 @@ static void test_a_thousand_crashes_leave_memory_flat(void **state)
     supervised_prepare(&s, config);
     env[0] = "LOGIKALD_ROLES=p,q";
     supervised_start(&s, env);
-    WAIT_UNTIL(supervised_child(&s, "p") && supervised_child(&s, "p")->restarts > 100, 60000);
+    WAIT_UNTIL(supervised_child(&s, "p") && supervised_child(&s, "p")->restarts > 100, 100000);
     char path[64], text[4096];
     snprintf(path, sizeof path, "/proc/%d/statm", (int)s.process.pid);
     long size[2], resident[2];
@@ -260,7 +260,7 @@ static void test_a_thousand_crashes_leave_memory_flat(void **state)
         assert_int_equal(sscanf(text, "%ld %ld", &size[round], &resident[round]), 2);
         fclose(f);
         if (round == 0)
-            WAIT_UNTIL(supervised_child(&s, "p")->restarts + supervised_child(&s, "q")->restarts >= 1000, 100000);
+            WAIT_UNTIL(supervised_child(&s, "p")->restarts + supervised_child(&s, "q")->restarts >= 1000, 200000);
     }
     long grown_kb = (resident[1] - resident[0]) * (sysconf(_SC_PAGESIZE) / 1024);
     bool is_asan = strstr(support_program("logikald"), "asan") != NULL; /* its quarantine keeps what was freed */
