@@ -19,8 +19,9 @@ int place_set(struct place *p, const char *chain, const char *project, const cha
     char *to[] = {p->project, p->phase, p->elevation};
     for (int i = 0; i < 3; i++) {
         if (!from[i]) continue;
-        if (strlen(from[i]) >= LOGIKAL_ID_SIZE) return -1;
-        strcpy(to[i], from[i]);
+        size_t len = strlen(from[i]);
+        if (len >= LOGIKAL_ID_SIZE) return -1;
+        memcpy(to[i], from[i], len + 1);
     }
     return 0;
 }

@@ -169,7 +169,7 @@ static const char *decode_base64(const char *text, struct buf *out)
         buf_free(&bytes);
         return why;
     }
-    bytes.len = (size_t)(n + tail);
+    bytes.len = (size_t)n + (size_t)tail;
     buf_free(out);
     *out = bytes;
     return NULL;

@@ -1,13 +1,15 @@
-/* Reading a stored parts list: see parse.h. */
+/* Reading stored parts lists: see parse.h. All are taken at once, read in groups of limited size, and stored at once.
+ */
 #include "services/parts/parse.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/parts/image.h"
 #include "services/parts/read.h"
 #include "services/store/db.h"
 #include "services/store/parts_store.h"
+
+#define GROUP_BYTES (4 * 1024 * 1024) /* contents in memory at once, unless one alone is larger */
 
 const char *parse_outcome_name(enum parse_outcome outcome)
 {
@@ -16,58 +18,104 @@ const char *parse_outcome_name(enum parse_outcome outcome)
     return names[outcome];
 }
 
-static enum parse_outcome not_taken(int taken)
+static enum parse_outcome not_taken(enum parts_taken taken)
 {
-    return taken == PARTS_CURRENT ? PARSE_CURRENT
-           : taken == PARTS_NONE  ? PARSE_NONE
-           : taken == PARTS_BUSY  ? PARSE_BUSY
-                                  : PARSE_UNKNOWN;
-}
-
-static int hex_digit(char c)
-{
-    return c <= '9' ? c - '0' : c - 'a' + 10;
-}
-
-/* The bytes of a bytea as hex; the caller's to free. */
-static unsigned char *decode_hex(const char *text, size_t *len)
-{
-    *len = strlen(text) / 2;
-    unsigned char *bytes = malloc(*len + 1);
-    for (size_t i = 0; bytes && i < *len; i++)
-        bytes[i] = (unsigned char)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
-    return bytes;
+    switch (taken) {
+    case PARTS_CURRENT: return PARSE_CURRENT;
+    case PARTS_NONE: return PARSE_NONE;
+    case PARTS_BUSY: return PARSE_BUSY;
+    default: return PARSE_UNKNOWN;
+    }
 }
 
 static int store_failure(struct db *db, int64_t elevation_id, const struct err *why, struct err *err)
 {
-    bool is_invalid = why->code == ERR_INPUT || why->code == ERR_LIMIT;
-    const char *type = why->code == ERR_TIMEOUT ? "timeout" : is_invalid ? "parse" : "system";
-    int rc = parts_store_failure(db, elevation_id, "failed", type, why->text, err);
-    return rc < 0 ? rc : PARSE_FAILED;
+    bool is_content = why->code == ERR_INPUT || why->code == ERR_LIMIT;
+    const char *type = why->code == ERR_TIMEOUT ? "timeout" : is_content ? "parse" : "system";
+    return parts_store_failure(db, elevation_id, "failed", type, why->text, err);
 }
 
-int parts_parse(struct db *db, int64_t elevation_id, bool force, struct err *why, struct err *err)
+/* Reads the contents of one group. */
+static int read_group(struct db *db, struct parts_item *items, int n, enum parse_outcome *outcomes, struct err *whys,
+                      struct err *err)
 {
-    PGresult *taken = NULL;
-    struct parts_data data = {0};
-    size_t len;
-    int rc = parts_take(db, elevation_id, force, &taken, err);
-    if (rc != PARTS_TAKEN) return rc < 0 ? rc : (int)not_taken(rc);
-    unsigned char *bytes = decode_hex(db_text(taken, 0, 0), &len);
-    rc = bytes ? parts_read(bytes, len, &data, why) : err_set(why, ERR_NOMEM, "no memory");
-    if (rc < 0) {
-        rc = store_failure(db, elevation_id, why, err);
-    } else {
-        rc = parts_store_read(db, elevation_id, db_text(taken, 0, 1), &data, err);
-        if (rc == 1)
-            rc = PARSE_BUSY; /* a newer one came meanwhile; it waits to be read */
-        else if (rc == 0)
-            rc = data.problem[0] ? PARSE_PARTIAL : PARSE_SUCCESS;
-        if (rc == PARSE_PARTIAL) err_set(why, ERR_INPUT, "%s", data.problem);
+    PGresult *contents = parts_contents(db, items, n, err);
+    int rc = contents ? 0 : -ERR_DB;
+    for (int row = 0; contents && row < PQntuples(contents) && rc == 0; row++) {
+        int i = 0;
+        while (i < n && (items[i].taken != PARTS_TAKEN || items[i].elevation_id != db_int(contents, row, 0))) i++;
+        if (i == n) continue;
+        items[i].is_read = parts_read(PQgetvalue(contents, row, 1), (size_t)PQgetlength(contents, row, 1),
+                                      &items[i].data, &whys[i]) == 0;
+        if (items[i].is_read) continue;
+        outcomes[i] = PARSE_FAILED;
+        rc = store_failure(db, items[i].elevation_id, &whys[i], err);
     }
-    parts_data_free(&data);
-    free(bytes);
-    PQclear(taken);
+    PQclear(contents);
+    return rc;
+}
+
+static int read_all(struct db *db, struct parts_item *items, int n, enum parse_outcome *outcomes, struct err *whys,
+                    struct err *err)
+{
+    for (int first = 0, end; first < n; first = end) {
+        int64_t bytes = items[first].size_bytes;
+        for (end = first + 1; end < n && bytes + items[end].size_bytes <= GROUP_BYTES; end++)
+            bytes += items[end].size_bytes;
+        int rc = read_group(db, items + first, end - first, outcomes + first, whys + first, err);
+        if (rc < 0) return rc;
+    }
+    return parts_store_read(db, items, n, err);
+}
+
+static int finish(struct db *db, const struct parts_item *items, int n, enum parse_outcome *outcomes, struct err *whys,
+                  struct err *err)
+{
+    int rc = 0;
+    for (int i = 0; i < n; i++) {
+        const struct parts_item *item = &items[i];
+        if (item->taken != PARTS_TAKEN) {
+            outcomes[i] = not_taken(item->taken);
+        } else if (item->is_stored) {
+            outcomes[i] = item->data.problem[0] ? PARSE_PARTIAL : PARSE_SUCCESS;
+            if (item->data.problem[0]) err_set(&whys[i], ERR_INPUT, "%s", item->data.problem);
+        } else if (outcomes[i] != PARSE_FAILED && rc == 0) {
+            outcomes[i] = PARSE_BUSY; /* a newer one came meanwhile */
+            rc = parts_give_back(db, item->elevation_id, err);
+        }
+    }
+    return rc;
+}
+
+/* Of an elevation that is named twice only the first one counts. */
+static void forget_doubles(struct parts_item *items, int n)
+{
+    for (int i = 1; i < n; i++)
+        for (int k = 0; k < i; k++)
+            if (items[k].elevation_id == items[i].elevation_id) items[i].elevation_id = -1;
+}
+
+int parts_parse_many(struct db *db, const int64_t *ids, int n, bool force, enum parse_outcome *outcomes,
+                     struct err *whys, struct err *err)
+{
+    struct parts_item *items = calloc((size_t)n + 1, sizeof(*items));
+    if (!items) return err_set(err, ERR_NOMEM, "no memory");
+    for (int i = 0; i < n; i++) {
+        items[i].elevation_id = ids[i];
+        outcomes[i] = PARSE_BUSY;
+        whys[i] = (struct err){0};
+    }
+    forget_doubles(items, n);
+    int rc = parts_take(db, items, n, force, err);
+    if (rc == 0) rc = read_all(db, items, n, outcomes, whys, err);
+    if (rc == 0) {
+        rc = finish(db, items, n, outcomes, whys, err);
+    } else if (db_is_alive(db)) {
+        for (int i = 0; i < n; i++)
+            if (items[i].taken == PARTS_TAKEN && outcomes[i] != PARSE_FAILED)
+                parts_give_back(db, items[i].elevation_id, NULL);
+    }
+    for (int i = 0; i < n; i++) parts_data_free(&items[i].data);
+    free(items);
     return rc;
 }

@@ -1,4 +1,4 @@
-/* One stored parts list, from the database and back into it. */
+/* Stored parts lists, from the database and back into it, many at a time. */
 #ifndef LOGIKALD_SERVICES_PARTS_PARSE_H
 #define LOGIKALD_SERVICES_PARTS_PARSE_H
 
@@ -21,8 +21,11 @@ enum parse_outcome {
 };
 const char *parse_outcome_name(enum parse_outcome outcome); /* parse_status's word where there is one */
 
-/* Reads the elevation's parts list: an enum parse_outcome (why has the text of PARTIAL, FAILED, INVALID), or -ERR_DB.
- */
-int parts_parse(struct db *db, int64_t elevation_id, bool force, struct err *why, struct err *err);
+#define PARSE_MANY 64
+
+/* Reads the parts lists of up to PARSE_MANY elevations: outcomes[i], with the text of PARTIAL and FAILED in whys[i]. 0,
+ * or -ERR_DB (what was not stored waits to be read again). */
+int parts_parse_many(struct db *db, const int64_t *ids, int n, bool force, enum parse_outcome *outcomes,
+                     struct err *whys, struct err *err);
 
 #endif

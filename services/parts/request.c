@@ -45,14 +45,18 @@ static int send(struct task_ctx *ctx, const PGresult *ids, struct err *err)
 static int read_here(struct task_ctx *ctx, struct db *db, const PGresult *ids, struct parts_requested *out,
                      struct err *err)
 {
-    for (int i = 0; i < PQntuples(ids) && !ctx->ops->is_cancelled(ctx->self); i++) {
-        struct err why = {0};
-        int outcome = parts_parse(db, db_int(ids, i, 0), false, &why, err);
-        if (outcome < 0) return outcome;
-        if (outcome == PARSE_FAILED || outcome == PARSE_INVALID)
-            out->failed++;
-        else
-            out->read++;
+    int64_t some[PARSE_MANY];
+    enum parse_outcome outcomes[PARSE_MANY];
+    struct err whys[PARSE_MANY];
+    for (int first = 0, n; first < PQntuples(ids) && !ctx->ops->is_cancelled(ctx->self); first += n) {
+        for (n = 0; n < PARSE_MANY && first + n < PQntuples(ids); n++) some[n] = db_int(ids, first + n, 0);
+        int rc = parts_parse_many(db, some, n, false, outcomes, whys, err);
+        if (rc < 0) return rc;
+        for (int i = 0; i < n; i++) {
+            bool has_failed = outcomes[i] == PARSE_FAILED || outcomes[i] == PARSE_INVALID;
+            out->failed += has_failed;
+            out->read += !has_failed;
+        }
     }
     return 0;
 }

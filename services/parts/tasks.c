@@ -10,6 +10,7 @@
 #include "services/store/db.h"
 
 #define TRIGGER_BATCH 100
+#define ERRORS_SHOWN  100
 
 static int value_error(struct task_ctx *ctx, struct err *err, const char *text)
 {
@@ -28,20 +29,25 @@ static bool is_fine(enum parse_outcome outcome)
     return outcome == PARSE_SUCCESS || outcome == PARSE_PARTIAL || outcome == PARSE_CURRENT || outcome == PARSE_BUSY;
 }
 
-/* One result object; negative on a database error. */
+static cJSON *result_of(int64_t id, enum parse_outcome outcome, const struct err *why)
+{
+    cJSON *result = cJSON_CreateObject();
+    cJSON_AddBoolToObject(result, "success", is_fine(outcome));
+    cJSON_AddNumberToObject(result, "elevation_id", (double)id);
+    cJSON_AddStringToObject(result, "parse_status", parse_outcome_name(outcome));
+    cJSON_AddBoolToObject(result, "skipped", outcome == PARSE_CURRENT || outcome == PARSE_BUSY);
+    if (why->text[0]) cJSON_AddStringToObject(result, "error", why->text);
+    if (outcome == PARSE_FAILED) log_warning("parts list of elevation %lld: %s", (long long)id, why->text);
+    return result;
+}
+
 static int parse_one(struct db *db, int64_t id, bool force, cJSON **out, struct err *err)
 {
-    struct err why = {0};
-    int outcome = parts_parse(db, id, force, &why, err);
-    if (outcome < 0) return outcome;
-    *out = cJSON_CreateObject();
-    cJSON_AddBoolToObject(*out, "success", is_fine(outcome));
-    cJSON_AddNumberToObject(*out, "elevation_id", (double)id);
-    cJSON_AddStringToObject(*out, "parse_status", parse_outcome_name(outcome));
-    cJSON_AddBoolToObject(*out, "skipped", outcome == PARSE_CURRENT || outcome == PARSE_BUSY);
-    if (why.text[0]) cJSON_AddStringToObject(*out, "error", why.text);
-    if (outcome == PARSE_FAILED) log_warning("parts list of elevation %lld: %s", (long long)id, why.text);
-    return outcome;
+    enum parse_outcome outcome;
+    struct err why;
+    int rc = parts_parse_many(db, &id, 1, force, &outcome, &why, err);
+    if (rc == 0) *out = result_of(id, outcome, &why);
+    return rc;
 }
 
 int task_parse_elevation_sqlite(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,
@@ -56,24 +62,29 @@ int task_parse_elevation_sqlite(struct task_ctx *ctx, const cJSON *args, const c
     return rc < 0 ? rc : 0;
 }
 
+static void count_outcome(int64_t id, enum parse_outcome outcome, const struct err *why, int64_t counts[2],
+                          cJSON *errors)
+{
+    counts[is_fine(outcome) ? 0 : 1]++;
+    if (!is_fine(outcome) && cJSON_GetArraySize(errors) < ERRORS_SHOWN)
+        cJSON_AddItemToArray(errors, result_of(id, outcome, why));
+}
+
 static int parse_all(struct task_ctx *ctx, struct db *db, const cJSON *ids, bool force, int64_t counts[2],
                      cJSON *errors, struct err *err)
 {
-    int64_t total = cJSON_GetArraySize(ids), done = 0;
-    const cJSON *id;
-    cJSON_ArrayForEach(id, ids)
-    {
-        cJSON *one = NULL;
+    int64_t some[PARSE_MANY], total = cJSON_GetArraySize(ids), done = 0;
+    enum parse_outcome outcomes[PARSE_MANY];
+    struct err whys[PARSE_MANY];
+    for (const cJSON *id = ids->child; id;) {
+        int n = 0;
         if (ctx->ops->is_cancelled(ctx->self)) return err_set(err, ERR_CANCELLED, "the task was cancelled");
-        int outcome = is_id(id) ? parse_one(db, (int64_t)id->valuedouble, force, &one, err) : PARSE_UNKNOWN;
-        if (outcome < 0) return outcome;
-        bool ok = is_fine(outcome);
-        counts[ok ? 0 : 1]++;
-        if (!ok && one && cJSON_GetArraySize(errors) < 100)
-            cJSON_AddItemToArray(errors, one);
-        else
-            cJSON_Delete(one);
-        ctx->ops->progress(ctx->self, ++done, total, "parts lists");
+        for (; id && n < PARSE_MANY; id = id->next) some[n++] = is_id(id) ? (int64_t)id->valuedouble : 0;
+        int rc = parts_parse_many(db, some, n, force, outcomes, whys, err);
+        if (rc < 0) return rc;
+        for (int i = 0; i < n; i++) count_outcome(some[i], outcomes[i], &whys[i], counts, errors);
+        done += n;
+        ctx->ops->progress(ctx->self, done, total, "parts lists");
     }
     return 0;
 }

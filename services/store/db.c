@@ -123,6 +123,11 @@ PGresult *db_query_binary(struct db *db, struct err *err, const char *sql, int n
     return checked(db, PQexecParams(db->conn, sql, n, NULL, values, lengths, formats, 0), err);
 }
 
+PGresult *db_query_bytes(struct db *db, struct err *err, const char *sql, int n, const char *const *values)
+{
+    return checked(db, PQexecParams(db->conn, sql, n, NULL, values, NULL, NULL, 1), err);
+}
+
 int64_t db_exec(struct db *db, struct err *err, const char *sql, int n, const char *const *values)
 {
     PGresult *result = db_query(db, err, sql, n, values);

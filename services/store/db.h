@@ -38,6 +38,9 @@ int db_script(struct db *db, struct err *err, const char *sql);
 PGresult *db_query_binary(struct db *db, struct err *err, const char *sql, int n, const char *const *values,
                           const int *lengths);
 
+/* As db_query, but every cell of the result comes in PostgreSQL's binary form: bytea as its bytes, text as it is. */
+PGresult *db_query_bytes(struct db *db, struct err *err, const char *sql, int n, const char *const *values);
+
 int db_begin(struct db *db, struct err *err);
 int db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db); /* no error: what went wrong before is what matters; does nothing outside one */

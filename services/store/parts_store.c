@@ -19,102 +19,194 @@ void parts_data_free(struct parts_data *data)
     *data = (struct parts_data){0};
 }
 
-static int why_not(struct db *db, const char *id, struct err *err)
+/* The ids of items as an array literal; wanted = those with this state of taken, or (-1) all. */
+static char *ids_of(const struct parts_item *items, int n, int wanted)
 {
-    const char *values[] = {id};
-    PGresult *r = db_query(db, err,
-                           "SELECT l.content IS NULL, e.parse_status = 'in_progress' FROM elevations e"
-                           " LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id WHERE e.id = $1",
-                           1, values);
-    if (!r) return -ERR_DB;
-    int answer = PQntuples(r) == 0  ? PARTS_UNKNOWN
-                 : db_bool(r, 0, 0) ? PARTS_NONE
-                 : db_bool(r, 0, 1) ? PARTS_BUSY
-                                    : PARTS_CURRENT;
-    PQclear(r);
-    return answer;
+    struct buf ids = {0};
+    char number[DB_NUMBER_SIZE];
+    db_array_begin(&ids);
+    for (int i = 0; i < n; i++)
+        if (wanted < 0 || (int)items[i].taken == wanted) db_array_add(&ids, db_number(number, items[i].elevation_id));
+    db_array_end(&ids);
+    return buf_steal(&ids);
 }
 
-int parts_take(struct db *db, int64_t elevation_id, bool force, PGresult **out, struct err *err)
+static struct parts_item *item_of(struct parts_item *items, int n, int64_t elevation_id)
 {
-    char id[DB_NUMBER_SIZE];
-    const char *values[] = {db_number(id, elevation_id), force ? "t" : "f"};
-    *out = db_query(
+    for (int i = 0; i < n; i++)
+        if (items[i].elevation_id == elevation_id) return &items[i];
+    return NULL;
+}
+
+static void set_taken(struct parts_item *items, int n, const PGresult *r)
+{
+    for (int i = 0; i < PQntuples(r); i++) {
+        struct parts_item *item = item_of(items, n, db_int(r, i, 0));
+        if (!item) continue;
+        item->taken = PARTS_TAKEN;
+        item->size_bytes = db_int(r, i, 2);
+        snprintf(item->sha256, sizeof(item->sha256), "%s", db_text(r, i, 1));
+    }
+}
+
+static void set_why_not(struct parts_item *items, int n, const PGresult *r)
+{
+    for (int i = 0; i < PQntuples(r); i++) {
+        struct parts_item *item = item_of(items, n, db_int(r, i, 0));
+        if (!item || item->taken == PARTS_TAKEN) continue;
+        item->taken = db_bool(r, i, 1) ? PARTS_NONE : db_bool(r, i, 2) ? PARTS_BUSY : PARTS_CURRENT;
+    }
+}
+
+int parts_take(struct db *db, struct parts_item *items, int n, bool force, struct err *err)
+{
+    char *ids = ids_of(items, n, -1);
+    const char *values[] = {ids, force ? "t" : "f"};
+    if (!ids) return err_set(err, ERR_NOMEM, "no memory");
+    for (int i = 0; i < n; i++) items[i].taken = PARTS_UNKNOWN;
+    PGresult *r = db_query(
         db, err,
         "UPDATE elevations e SET parse_status = 'in_progress', parse_started_at = now() FROM elevation_parts_lists l"
-        " WHERE e.id = $1 AND l.elevation_id = e.id AND l.content IS NOT NULL"
+        " WHERE e.id = ANY ($1::integer[]) AND l.elevation_id = e.id AND l.content IS NOT NULL"
         "  AND (e.parse_status <> 'in_progress' OR e.parse_started_at IS NULL OR e.parse_started_at < now() "
         "- " ABANDONED ") AND ($2::bool OR e.parse_status <> 'success' OR e.parts_file_hash IS DISTINCT FROM l.sha256)"
-        " RETURNING encode(l.content, 'hex'), l.sha256, e.parse_retry_count",
+        " RETURNING e.id, l.sha256, l.size_bytes",
         2, values);
-    if (!*out) return -ERR_DB;
-    if (PQntuples(*out) == 1) return PARTS_TAKEN;
-    PQclear(*out);
-    *out = NULL;
-    return why_not(db, id, err);
+    int taken = r ? PQntuples(r) : 0;
+    if (r) set_taken(items, n, r);
+    bool is_well = r != NULL;
+    PQclear(r);
+    if (is_well && taken < n) {
+        r = db_query(db, err,
+                     "SELECT e.id, l.content IS NULL, e.parse_status = 'in_progress' FROM elevations e"
+                     " LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id WHERE e.id = ANY ($1::integer[])",
+                     1, values);
+        if (r) set_why_not(items, n, r);
+        is_well = r != NULL;
+        PQclear(r);
+    }
+    free(ids);
+    return is_well ? 0 : -ERR_DB;
 }
 
-static int store_columns(struct db *db, const char *id, const char *sha256, const struct parts_data *data,
-                         struct err *err)
+PGresult *parts_contents(struct db *db, const struct parts_item *items, int n, struct err *err)
 {
-    char numbers[PARTS_NUMBERS][40], count[DB_NUMBER_SIZE];
-    const char *values[18] = {id, sha256};
-    for (int i = 0; i < PARTS_TEXTS; i++) values[2 + i] = data->texts[i];
+    char *ids = ids_of(items, n, PARTS_TAKEN);
+    const char *values[] = {ids};
+    PGresult *r = !ids ? NULL
+                       : db_query_bytes(db, err,
+                                        "SELECT elevation_id::text, content FROM elevation_parts_lists"
+                                        " WHERE elevation_id = ANY ($1::integer[])",
+                                        1, values);
+    if (!ids) err_set(err, ERR_NOMEM, "no memory");
+    free(ids);
+    return r;
+}
+
+enum { COLUMNS = 2 + PARTS_TEXTS + PARTS_NUMBERS + 2 };
+
+static void add_columns(struct buf columns[COLUMNS], const struct parts_item *item)
+{
+    char number[40];
+    const struct parts_data *d = &item->data;
+    db_array_add(&columns[0], db_number(number, item->elevation_id));
+    db_array_add(&columns[1], item->sha256);
+    for (int i = 0; i < PARTS_TEXTS; i++) db_array_add(&columns[2 + i], d->texts[i]);
     for (int i = 0; i < PARTS_NUMBERS; i++) {
-        snprintf(numbers[i], sizeof(numbers[i]), "%.17g", data->numbers[i].value);
-        values[12 + i] = data->numbers[i].is_set ? numbers[i] : NULL;
+        snprintf(number, sizeof(number), "%.17g", d->numbers[i].value);
+        db_array_add(&columns[2 + PARTS_TEXTS + i], d->numbers[i].is_set ? number : NULL);
     }
-    values[16] = db_number(count, data->parts_count);
-    values[17] = data->problem[0] ? data->problem : NULL;
-    int64_t rows = db_exec(
-        db, err,
-        "UPDATE elevations e SET parts_file_hash = $2, auto_description = $3, auto_description_short = left($4, 255),"
-        "  width_unit = left($5, 50), height_unit = left($6, 50), weight_unit = left($7, 50), area_unit = left($8, 50),"
-        "  system_code = left($9, 100), system_name = left($10, 255), system_long_name = left($11, 500),"
-        "  color_base_long = left($12, 255), width_out = $13, height_out = $14, weight_out = $15, area_output = $16,"
-        "  parts_count = $17, parse_error = $18::text, data_parsed_at = now(), parse_retry_count = 0,"
-        "  parse_started_at = NULL, updated_at = now(),"
-        "  parse_status = CASE WHEN $18::text IS NULL THEN 'success' ELSE 'partial' END"
-        " FROM elevation_parts_lists l WHERE e.id = $1 AND l.elevation_id = e.id AND l.sha256 = $2",
-        18, values);
-    return rows < 0 ? -ERR_DB : (int)rows;
+    db_array_add(&columns[COLUMNS - 2], db_number(number, d->parts_count));
+    db_array_add(&columns[COLUMNS - 1], d->problem[0] ? d->problem : NULL);
 }
 
-static int store_glass(struct db *db, const char *id, const struct parts_data *data, struct err *err)
+static PGresult *store_columns(struct db *db, const struct parts_item *items, int n, struct err *err)
 {
-    struct buf ids = {0}, names = {0};
-    db_array_begin(&ids);
-    db_array_begin(&names);
-    for (size_t i = 0; i < data->glass_count; i++) {
-        db_array_add(&ids, data->glass[i].id);
-        db_array_add(&names, data->glass[i].name);
+    struct buf columns[COLUMNS] = {{0}};
+    const char *values[COLUMNS];
+    bool has_failed = false;
+    for (int i = 0; i < COLUMNS; i++) db_array_begin(&columns[i]);
+    for (int i = 0; i < n; i++)
+        if (items[i].is_read) add_columns(columns, &items[i]);
+    for (int i = 0; i < COLUMNS; i++) {
+        db_array_end(&columns[i]);
+        has_failed = has_failed || columns[i].failed;
+        values[i] = columns[i].data;
     }
-    db_array_end(&ids);
-    db_array_end(&names);
-    const char *values[] = {id, ids.data, names.data};
-    int64_t rc = ids.failed || names.failed ? err_set(err, ERR_NOMEM, "no memory") : 0;
-    if (rc == 0) rc = db_exec(db, err, "DELETE FROM elevation_glass WHERE elevation_id = $1", 1, values);
-    if (rc >= 0 && data->glass_count)
+    PGresult *r = NULL;
+    if (has_failed)
+        err_set(err, ERR_NOMEM, "no memory");
+    else
+        r = db_query(
+            db, err,
+            "UPDATE elevations e SET parts_file_hash = d.sha, auto_description = d.a, auto_description_short = "
+            "left(d.b, 255),"
+            "  width_unit = left(d.c, 50), height_unit = left(d.d, 50), weight_unit = left(d.e, 50),"
+            "  area_unit = left(d.f, 50), system_code = left(d.g, 100), system_name = left(d.h, 255),"
+            "  system_long_name = left(d.i, 500), color_base_long = left(d.j, 255), width_out = d.w, height_out = d.x,"
+            "  weight_out = d.y, area_output = d.z, parts_count = d.parts, parse_error = d.problem,"
+            "  data_parsed_at = now(), parse_retry_count = 0, parse_started_at = NULL, updated_at = now(),"
+            "  parse_status = CASE WHEN d.problem IS NULL THEN 'success' ELSE 'partial' END"
+            " FROM elevation_parts_lists l, unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[],"
+            "   $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::float8[],"
+            "   $14::float8[], $15::float8[], $16::float8[], $17::bigint[], $18::text[])"
+            "  AS d (id, sha, a, b, c, d, e, f, g, h, i, j, w, x, y, z, parts, problem)"
+            " WHERE e.id = d.id AND l.elevation_id = d.id AND l.sha256 = d.sha RETURNING e.id",
+            COLUMNS, values);
+    for (int i = 0; i < COLUMNS; i++) buf_free(&columns[i]);
+    return r;
+}
+
+static void add_glass(struct buf columns[3], const struct parts_item *item)
+{
+    char number[DB_NUMBER_SIZE];
+    db_number(number, item->elevation_id);
+    for (size_t i = 0; i < item->data.glass_count; i++) {
+        db_array_add(&columns[0], number);
+        db_array_add(&columns[1], item->data.glass[i].id);
+        db_array_add(&columns[2], item->data.glass[i].name);
+    }
+}
+
+static int store_glass(struct db *db, const struct parts_item *items, int n, struct err *err)
+{
+    struct buf columns[3] = {{0}}, stored = {0};
+    char number[DB_NUMBER_SIZE];
+    db_array_begin(&stored);
+    for (int i = 0; i < 3; i++) db_array_begin(&columns[i]);
+    for (int i = 0; i < n; i++) {
+        if (!items[i].is_stored) continue;
+        db_array_add(&stored, db_number(number, items[i].elevation_id));
+        add_glass(columns, &items[i]);
+    }
+    db_array_end(&stored);
+    for (int i = 0; i < 3; i++) db_array_end(&columns[i]);
+    const char *old[] = {stored.data}, *values[] = {columns[0].data, columns[1].data, columns[2].data};
+    bool has_failed = stored.failed || columns[0].failed || columns[1].failed || columns[2].failed;
+    int64_t rc = has_failed ? err_set(err, ERR_NOMEM, "no memory") : 0;
+    if (rc == 0) rc = db_exec(db, err, "DELETE FROM elevation_glass WHERE elevation_id = ANY ($1::integer[])", 1, old);
+    if (rc >= 0)
         rc = db_exec(db, err,
-                     "INSERT INTO elevation_glass (elevation_id, glass_id, name)"
-                     " SELECT $1::integer, left(i, 100), left(n, 255) FROM unnest($2::text[], $3::text[]) AS g (i, n)",
+                     "INSERT INTO elevation_glass (elevation_id, glass_id, name) SELECT e, left(i, 100), left(n, 255)"
+                     " FROM unnest($1::integer[], $2::text[], $3::text[]) AS g (e, i, n)",
                      3, values);
-    buf_free(&ids);
-    buf_free(&names);
+    for (int i = 0; i < 3; i++) buf_free(&columns[i]);
+    buf_free(&stored);
     return rc < 0 ? (int)rc : 0;
 }
 
-int parts_store_read(struct db *db, int64_t elevation_id, const char *sha256, const struct parts_data *data,
-                     struct err *err)
+int parts_store_read(struct db *db, struct parts_item *items, int n, struct err *err)
 {
-    char id[DB_NUMBER_SIZE];
-    db_number(id, elevation_id);
     if (db_begin(db, err) < 0) return -ERR_DB;
-    int rows = store_columns(db, id, sha256, data, err);
-    int rc = rows < 0 ? rows : rows == 0 ? 1 : store_glass(db, id, data, err);
+    PGresult *r = store_columns(db, items, n, err);
+    for (int i = 0; r && i < PQntuples(r); i++) {
+        struct parts_item *item = item_of(items, n, db_int(r, i, 0));
+        if (item) item->is_stored = true;
+    }
+    int rc = r ? store_glass(db, items, n, err) : -ERR_DB;
+    PQclear(r);
     if (rc == 0) rc = db_commit(db, err);
-    if (rc != 0) db_rollback(db);
-    if (rc == 1) return parts_give_back(db, elevation_id, err) < 0 ? -ERR_DB : 1;
+    if (rc < 0) db_rollback(db);
     return rc;
 }
 

@@ -33,19 +33,28 @@ struct parts_data {
 void parts_data_free(struct parts_data *data);
 
 enum parts_taken {
-    PARTS_TAKEN,   /* its content is in the result */
+    PARTS_UNKNOWN, /* there is no such elevation */
+    PARTS_TAKEN,   /* it is this one's to read */
     PARTS_CURRENT, /* read already, from the same content */
     PARTS_NONE,    /* the elevation has no parts list */
-    PARTS_BUSY,    /* another one reads it now */
-    PARTS_UNKNOWN  /* there is no such elevation */
+    PARTS_BUSY     /* another one reads it now */
 };
-/* Marks the elevation in_progress and gets its parts list: one row of content (hex), sha256, retry count. force reads
- * it again. The result is the caller's to clear when PARTS_TAKEN. Negative on an error. */
-int parts_take(struct db *db, int64_t elevation_id, bool force, PGresult **out, struct err *err);
+struct parts_item {
+    int64_t elevation_id;
+    enum parts_taken taken;
+    char sha256[65]; /* of the content that was taken */
+    int64_t size_bytes;
+    struct parts_data data;
+    bool is_read;   /* data is to be stored */
+    bool is_stored; /* it was; else the content has changed meanwhile, and waits to be read again */
+};
 
-/* Stores what was read and the glass in one transaction; nothing when the content has changed meanwhile (1). */
-int parts_store_read(struct db *db, int64_t elevation_id, const char *sha256, const struct parts_data *data,
-                     struct err *err);
+/* Marks the items' elevations in_progress, as far as they are to be read (force: again), and sets taken. */
+int parts_take(struct db *db, struct parts_item *items, int n, bool force, struct err *err);
+/* The contents of taken items: rows of elevation id (text) and bytes, all cells binary. NULL on an error. */
+PGresult *parts_contents(struct db *db, const struct parts_item *items, int n, struct err *err);
+/* Stores all items with is_read and their glass in one transaction, and sets is_stored. */
+int parts_store_read(struct db *db, struct parts_item *items, int n, struct err *err);
 /* Counts a failed try, with a row in parsing_error_logs. error_type: "validation", "timeout", "parse". */
 int parts_store_failure(struct db *db, int64_t elevation_id, const char *status, const char *error_type,
                         const char *text, struct err *err);

@@ -50,7 +50,7 @@ static int sync_projects(struct sync_run *run, const struct directory *d, struct
 {
     struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS};
     const struct tree_wants wants = {.phases_due = true, .elevations_due = true, .is_forced = true};
-    struct apply_counts n;
+    struct apply_counts n = {0};
     int64_t planned = 0, skipped = 0;
     if (walk_directory_begin(&w, d->chain, err) < 0) return -(int)err->code;
     int rc = walk_finish(&w, run_jobs(run, err), err);

@@ -60,7 +60,7 @@ static struct project_work *start_work(struct sync_run *run, const struct one_pr
 
 static int apply_project(struct sync_run *run, struct err *err)
 {
-    struct apply_counts n;
+    struct apply_counts n = {0};
     int rc = tree_apply_directories(run->db, &run->lease, false, &n, err);
     if (rc == 0) rc = tree_apply_projects(run->db, &run->lease, false, &n, err);
     run->counts.projects += rc == 0;
@@ -182,7 +182,7 @@ int one_project_sync(struct sync_run *run, struct one_project *one, struct err *
 {
     char *chain = NULL;
     int found = look_up(run->db, one, one->wanted, &chain, err), rc = 0;
-    if (found < 0) return found;
+    if (found < 0) return free(chain), found;
     const char *name = found ? one->guid : one->wanted;
     if (found && chain) {
         rc = one->is_forced ? sync_known(run, one, chain, err) : sync_if_moved(run, one, chain, err);

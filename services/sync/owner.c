@@ -2,30 +2,29 @@
 #include "services/sync/owner.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* When a process began, in clock ticks since the boot; 0 = there is no such process. */
-static unsigned long long start_of(int pid)
+static unsigned long long start_of(long pid)
 {
     char path[64], line[1024];
-    unsigned long long start = 0;
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
     FILE *file = fopen(path, "re");
     if (!file) return 0;
-    char *text = fgets(line, sizeof(line), file);
-    char *p = text ? strrchr(text, ')') : NULL; /* the name before it may hold anything */
-    if (!p ||
-        sscanf(p, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &start) != 1)
-        start = 0;
+    char *p = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL; /* the name before it may hold anything */
     fclose(file);
-    return start;
+    for (int field = 2; p && field < 22; field++) {
+        p = strchr(p + 1, ' ');
+    }
+    return p ? strtoull(p + 1, NULL, 10) : 0;
 }
 
 static void host_name(char out[64])
 {
     memset(out, 0, 64);
-    if (gethostname(out, 40) != 0 || !*out) strcpy(out, "localhost");
+    if (gethostname(out, 40) != 0 || !*out) memcpy(out, "localhost", sizeof("localhost"));
     for (char *c = out; *c; c++)
         if (*c == '/' || *c == ' ') *c = '-';
 }
@@ -39,10 +38,13 @@ void owner_self(char out[LEASE_OWNER_SIZE], const char *task_id)
 
 bool owner_is_dead(const char *owner)
 {
-    char host[64], theirs[64];
-    int pid = 0;
-    unsigned long long start = 0;
+    char host[64];
     host_name(host);
-    if (sscanf(owner, "%63[^/]/%d/%llu task", theirs, &pid, &start) != 3 || pid <= 0 || start == 0) return false;
-    return strcmp(host, theirs) == 0 && start_of(pid) != start;
+    size_t len = strlen(host);
+    if (strncmp(owner, host, len) != 0 || owner[len] != '/') return false;
+    char *end = NULL;
+    long pid = strtol(owner + len + 1, &end, 10);
+    if (pid <= 0 || *end != '/') return false;
+    unsigned long long start = strtoull(end + 1, NULL, 10);
+    return start != 0 && start_of(pid) != start;
 }

@@ -138,11 +138,16 @@ static double read_files(PGresult *r, const char *dir)
 
 static double parse_all(struct pg_server *pg, struct db *db)
 {
-    struct err err = {0}, why = {0};
+    struct err err = {0};
     pg_exec(pg, "UPDATE elevations SET parse_status = 'pending'");
     PGresult *ids = db_query(db, &err, "SELECT id FROM elevations", 0, NULL);
-    int64_t started_us = mono_us();
-    for (int i = 0; i < PQntuples(ids); i++) NEED(parts_parse(db, db_int(ids, i, 0), true, &why, &err));
+    int64_t started_us = mono_us(), some[PARSE_MANY];
+    enum parse_outcome outcomes[PARSE_MANY];
+    struct err whys[PARSE_MANY];
+    for (int first = 0, n; first < PQntuples(ids); first += n) {
+        for (n = 0; n < PARSE_MANY && first + n < PQntuples(ids); n++) some[n] = db_int(ids, first + n, 0);
+        NEED(parts_parse_many(db, some, n, true, outcomes, whys, &err));
+    }
     double seconds = (double)(mono_us() - started_us) / 1e6;
     PQclear(ids);
     return seconds;
