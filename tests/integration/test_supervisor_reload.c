@@ -265,7 +265,7 @@ static void test_storm_of_hups_under_load_fails_no_request(void **state)
 {
     (void)state;
     start("http = { max_connections = 100; };", NULL);
-    storm_of_hups(6000);
+    storm_of_hups(4000);
 }
 
 static void test_storm_of_hups_on_the_real_web_fails_no_request(void **state)
@@ -276,7 +276,7 @@ static void test_storm_of_hups_on_the_real_web_fails_no_request(void **state)
     supervised_real_roles(&s);
     supervised_start(&s, env);
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 20000);
-    storm_of_hups(8000);
+    storm_of_hups(6000);
 }
 
 static void test_runtime_settings_are_shown_applied_and_gone_with_the_supervisor(void **state)

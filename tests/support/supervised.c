@@ -120,9 +120,20 @@ void supervised_let(struct supervised *s, const char *role, const char *act)
     write_text(path, act);
 }
 
+/* On a busy machine an answer may be late; one that runs gives it in the end. */
+static bool refresh(struct supervised *s)
+{
+    int64_t deadline = support_deadline(20000);
+    while (ctl_status(s->run_dir, &s->status, NULL, NULL) != 0) {
+        if (!process_running(&s->process) || support_late(deadline)) return false;
+        support_pause();
+    }
+    return true;
+}
+
 const struct snapshot_child *supervised_child(struct supervised *s, const char *name)
 {
-    if (ctl_status(s->run_dir, &s->status, NULL, NULL) != 0) return NULL;
+    if (!refresh(s)) return NULL;
     for (int i = s->status.count - 1; i >= 0; i--) { /* a successor comes after the one before */
         const struct snapshot_child *c = &s->status.children[i];
         if (!c->is_draining && strcmp(c->name, name) == 0) return c;
@@ -152,7 +163,7 @@ void supervised_kill(struct supervised *s, const char *name, int sig)
 int supervised_count(struct supervised *s, const char *name)
 {
     int count = 0;
-    if (ctl_status(s->run_dir, &s->status, NULL, NULL) != 0) return -1;
+    if (!refresh(s)) return -1;
     for (int i = 0; i < s->status.count; i++) count += strcmp(s->status.children[i].name, name) == 0;
     return count;
 }
