@@ -9,6 +9,7 @@
 #include "services/store/db.h"
 #include "services/store/parts_store.h"
 
+#define DOUBLE      (-1)              /* in place of an elevation's id */
 #define GROUP_BYTES (4 * 1024 * 1024) /* contents in memory at once, unless one alone is larger */
 
 const char *parse_outcome_name(enum parse_outcome outcome)
@@ -75,7 +76,7 @@ static int finish(struct db *db, const struct parts_item *items, int n, enum par
     for (int i = 0; i < n; i++) {
         const struct parts_item *item = &items[i];
         if (item->taken != PARTS_TAKEN) {
-            outcomes[i] = not_taken(item->taken);
+            outcomes[i] = item->elevation_id == DOUBLE ? PARSE_BUSY : not_taken(item->taken);
         } else if (item->is_stored) {
             outcomes[i] = item->data.problem[0] ? PARSE_PARTIAL : PARSE_SUCCESS;
             if (item->data.problem[0]) err_set(&whys[i], ERR_INPUT, "%s", item->data.problem);
@@ -87,12 +88,13 @@ static int finish(struct db *db, const struct parts_item *items, int n, enum par
     return rc;
 }
 
-/* Of an elevation that is named twice only the first one counts. */
+/* An elevation that is named twice is read once. */
 static void forget_doubles(struct parts_item *items, int n)
 {
     for (int i = 1; i < n; i++)
         for (int k = 0; k < i; k++)
-            if (items[k].elevation_id == items[i].elevation_id) items[i].elevation_id = -1;
+            if (items[i].elevation_id > 0 && items[k].elevation_id == items[i].elevation_id)
+                items[i].elevation_id = DOUBLE;
 }
 
 int parts_parse_many(struct db *db, const int64_t *ids, int n, bool force, enum parse_outcome *outcomes,

@@ -1,0 +1,176 @@
+/* Parts lists in the database: statuses, retries, error logs, and that the same content is read once. */
+#include "tests/support/sync_truth.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PARSE   "tasks.sqlite_parser_tasks.parse_elevation_sqlite"
+#define BATCH   "tasks.sqlite_parser_tasks.batch_parse_elevations"
+#define TRIGGER "tasks.sqlite_parser_tasks.trigger_parsing_for_new_files"
+
+static struct sync_world world;
+
+static int64_t number(const char *sql)
+{
+    return pg_int(&world.pg, sql);
+}
+
+static void sql(const char *text)
+{
+    pg_exec(&world.pg, text);
+}
+
+static void expect_status(const char *task, const char *args, const char *status)
+{
+    cJSON *result = sync_task(&world, task, args, NULL, NULL);
+    assert_string_equal(result_text(result, "parse_status"), status);
+    cJSON_Delete(result);
+}
+
+/* The first elevation gets other bytes for a parts list, as if they had come from the upstream. */
+static void replace_parts(const char *content)
+{
+    char text[400];
+    snprintf(
+        text, sizeof(text),
+        "UPDATE elevation_parts_lists SET content = %s, sha256 = 'replaced', size_bytes = 1 WHERE elevation_id = 1;"
+        "UPDATE elevations SET parse_status = 'pending', parse_retry_count = 0 WHERE id = 1",
+        content);
+    sql(text);
+}
+
+static void test_enrichment_is_what_the_file_says(void **state)
+{
+    (void)state;
+
+    assert_int_equal(number("SELECT count(*) FROM elevations WHERE parse_status = 'success' AND auto_description <> ''"
+                            " AND width_out > 0 AND width_unit = 'mm' AND system_code <> '' AND parts_count > 0"
+                            " AND parts_file_hash IS NOT NULL AND data_parsed_at IS NOT NULL"),
+                     12);
+    assert_true(number("SELECT count(*) FROM elevation_glass WHERE glass_id LIKE 'G-%' AND name <> ''") > 0);
+    assert_int_equal(number("SELECT count(*) FROM elevations e JOIN elevation_parts_lists l ON l.elevation_id = e.id"
+                            " WHERE e.parts_file_hash = encode(sha256(l.content), 'hex')"),
+                     12);
+}
+
+static void test_same_content_is_read_once(void **state)
+{
+    (void)state;
+    int64_t glass = number("SELECT max(id) FROM elevation_glass");
+
+    expect_status(PARSE, "[1]", "current");
+    assert_int_equal(number("SELECT max(id) FROM elevation_glass"), glass);
+    expect_status(PARSE, "[1,true]", "success");
+    assert_true(number("SELECT max(id) FROM elevation_glass") > glass);
+    assert_int_equal(number("SELECT count(*) - count(DISTINCT (elevation_id, glass_id, id)) FROM elevation_glass"), 0);
+}
+
+static void test_unreadable_file_fails_is_logged_and_retried(void **state)
+{
+    (void)state;
+    sql("UPDATE object_sync_configs SET max_retry_attempts = 1, retry_delay_minutes = 5 WHERE object_type = "
+        "'sqlite_parser'");
+    replace_parts("'nonsense'");
+
+    expect_status(PARSE, "[1]", "failed");
+    assert_int_equal(number("SELECT count(*) FROM parsing_error_logs WHERE elevation_id = 1 AND error_type = 'parse'"
+                            " AND error_message = 'not a SQLite file' AND retry_count = 1"),
+                     1);
+    assert_int_equal(number("SELECT parse_retry_count FROM elevations WHERE id = 1"), 1);
+
+    const char *const only = "{\"object_type\":\"parsing_errors\"}";
+    cJSON_Delete(sync_task(&world, "tasks.sync_tasks.sync_object_type_task", NULL, only, NULL));
+    assert_int_equal(number("SELECT count(*) FROM parsing_error_logs"), 1); /* not before the delay */
+    sql("UPDATE elevations SET parse_started_at = now() - interval '6 minutes' WHERE id = 1");
+    cJSON_Delete(sync_task(&world, "tasks.sync_tasks.sync_object_type_task", NULL, only, NULL));
+    assert_int_equal(number("SELECT count(*) FROM parsing_error_logs"), 2);
+    sql("UPDATE elevations SET parse_started_at = now() - interval '6 minutes' WHERE id = 1");
+    cJSON_Delete(sync_task(&world, "tasks.sync_tasks.sync_object_type_task", NULL, only, NULL));
+    assert_int_equal(number("SELECT count(*) FROM parsing_error_logs"), 2); /* retries are used up */
+}
+
+static void test_new_version_heals(void **state)
+{
+    (void)state;
+    sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":100}");
+
+    sync_all(&world, false);
+
+    assert_truth(&world, true);
+    assert_int_equal(number("SELECT max(parse_retry_count) FROM elevations"), 0);
+}
+
+static void test_batch_with_all_sorts_of_ids(void **state)
+{
+    (void)state;
+    int status;
+    sql("UPDATE elevation_parts_lists SET content = NULL, sha256 = NULL WHERE elevation_id = 2");
+
+    cJSON *result = sync_task(&world, BATCH, "[[1,1,3,4,2,999999,\"x\",-5],true]", NULL, &status);
+
+    assert_int_equal(status, 0);
+    assert_int_equal(result_number(result, "total"), 8);
+    assert_int_equal(result_number(result, "successful"), 4);
+    assert_int_equal(result_number(result, "failed"), 4);
+    cJSON_Delete(result);
+    result = sync_task(&world, PARSE, "[\"x\"]", NULL, &status);
+    assert_int_not_equal(status, 0);
+    cJSON_Delete(result);
+    sql("DELETE FROM elevation_parts_lists WHERE elevation_id = 2");
+    sync_all(&world, false);
+    assert_truth(&world, true);
+}
+
+static void test_trigger_reads_everything_that_waits(void **state)
+{
+    (void)state;
+    sql("UPDATE elevations SET parse_status = 'pending', auto_description = NULL");
+
+    cJSON *result = sync_task(&world, TRIGGER, NULL, NULL, NULL);
+
+    assert_int_equal(result_number(result, "parsed"), 12);
+    assert_truth(&world, true);
+    cJSON_Delete(result);
+}
+
+static void test_parser_that_died_is_replaced(void **state)
+{
+    (void)state;
+    sql("UPDATE elevations SET parse_status = 'in_progress', parse_started_at = now() WHERE id = 1");
+    expect_status(PARSE, "[1,true]", "busy");
+    sql("UPDATE elevations SET parse_started_at = now() - interval '1 hour' WHERE id = 1");
+
+    expect_status(PARSE, "[1]", "success");
+}
+
+static int start(void **state)
+{
+    (void)state;
+    const char *const arguments[] = {"--directories", "1", "--projects", "2", "--phases", "2",
+                                     "--elevations",  "3", NULL};
+    sync_world_start(&world, arguments);
+    sync_all(&world, false);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    sync_world_stop(&world);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_enrichment_is_what_the_file_says),
+        cmocka_unit_test(test_same_content_is_read_once),
+        cmocka_unit_test(test_unreadable_file_fails_is_logged_and_retried),
+        cmocka_unit_test(test_new_version_heals),
+        cmocka_unit_test(test_batch_with_all_sorts_of_ids),
+        cmocka_unit_test(test_trigger_reads_everything_that_waits),
+        cmocka_unit_test(test_parser_that_died_is_replaced),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
