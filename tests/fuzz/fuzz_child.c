@@ -5,13 +5,10 @@
 #include "conf/log.h"
 #include "supervisor/child.h"
 #include "supervisor/children.h"
+#include "supervisor/control.h"
 #include "tests/fuzz/fuzz.h"
 
 /* In place of the real ones: what is decided stays here. */
-void child_event(struct child *c, enum child_event event);
-void control_line(struct supervisor *s, const struct child *c, const char *text, size_t len);
-void log_sink_line(struct log_sink *sink, const char *line, size_t len);
-
 void child_event(struct child *c, enum child_event event)
 {
     if (event == EVENT_READY) c->machine.state = CHILD_READY;
