@@ -108,7 +108,7 @@ static int read_ready(struct program *p, config_setting_t *s, struct err *err)
         [READY_UNIX] = "unix:", [READY_HTTP] = "http:",    [READY_COMMAND] = "command:"};
     char *text = NULL;
     int rc = read_str(&text, s, err);
-    if (rc != 0) return rc;
+    if (rc != 0 || !text) return rc;
     rc = expected(s, "none, notify, tcp:HOST:PORT, unix:PATH, http:HOST:PORT/PATH or command:WORDS", err);
     for (int i = READY_NONE; i <= READY_COMMAND; i++) {
         size_t len = strlen(words[i]);

@@ -84,7 +84,9 @@ static int64_t limit_ms(const cJSON *value)
 
 static int clamp(const cJSON *value, int low, int high)
 {
-    double number = cJSON_IsNumber(value) ? value->valuedouble : cJSON_IsString(value) ? atof(value->valuestring) : 0;
+    double number = cJSON_IsNumber(value)   ? value->valuedouble
+                    : cJSON_IsString(value) ? strtod(value->valuestring, NULL)
+                                            : 0;
     if (!(number > low)) return low;
     return number < high ? (int)number : high;
 }

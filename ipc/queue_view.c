@@ -192,7 +192,7 @@ static void on_list(void *arg, const struct redis_answer *answer)
     size_t width = (size_t)row_width[op->view], n = fault ? 0 : answer->reply->elements;
     bool is_text = true;
     for (size_t i = 0; i < n; i++) is_text = is_text && answer->reply->element[i]->type == REDIS_REPLY_STRING;
-    for (size_t i = 0; op->q && is_text && i + width <= n; i += width)
+    for (size_t i = 0; op->q && is_text && width > 0 && i + width <= n; i += width)
         cJSON_AddItemToArray(entries, row(op, answer->reply->element + i, (int64_t)(i / width)));
     if (op->q) op->fn.list(op->arg, fault ? NULL : entries, fault);
     cJSON_Delete(entries);
