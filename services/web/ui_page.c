@@ -109,7 +109,12 @@ static void page_free(struct ui_page *p)
 
 void ui_pages_free(void)
 {
-    while (pages) page_free(pages);
+    for (struct ui_page *p = pages, *next; p; p = next) {
+        next = p->next;
+        cJSON_Delete(p->data);
+        free(p);
+    }
+    pages = NULL;
 }
 
 static void send_rendered(struct req *r, int status, const char *template, const cJSON *data)

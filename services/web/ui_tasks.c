@@ -41,9 +41,8 @@ static void dress(cJSON *list)
         static const char *const members[] = {"args", "kwargs", "message"};
         for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
             cJSON *value = cJSON_GetObjectItemCaseSensitive(each, members[i]);
-            bool is_plain = !value || cJSON_IsNull(value) || cJSON_IsString(value);
+            if (!value || cJSON_IsNull(value) || cJSON_IsString(value)) continue;
             bool is_empty = (cJSON_IsArray(value) || cJSON_IsObject(value)) && !value->child;
-            if (is_plain) continue;
             char *text = is_empty ? NULL : cJSON_PrintUnformatted(value);
             cJSON_ReplaceItemInObjectCaseSensitive(each, members[i], cJSON_CreateString(text ? text : ""));
             cJSON_free(text);

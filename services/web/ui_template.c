@@ -210,7 +210,7 @@ static int section_end(struct view *v, const struct tag *open, const char *end, 
 
 static int render(struct view *v, const char *text, const char *end)
 {
-    struct tag tag, close;
+    struct tag tag = {0}, close = {0};
     for (;;) {
         int rc = tag_next(v, text, end, &tag);
         if (rc < 0) return rc;

@@ -16,7 +16,7 @@ export async function launch() {
 // options: of browser.newContext. page.faults collects; page.expects(pattern) names what a test provokes on purpose.
 export async function open(browser, options = {}) {
   const context = await browser.newContext({ baseURL: url, locale: 'en-GB', timezoneId: 'Europe/Berlin', ...options });
-  context.setDefaultTimeout(15000);
+  context.setDefaultTimeout(30000);
   const page = await context.newPage();
   let expected = [];
   page.faults = [];

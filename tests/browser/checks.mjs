@@ -11,7 +11,7 @@ export function equal(got, expected, what) {
 }
 
 // Asks again until the answer is true; then gives it back.
-export async function until(what, question, ms = 15000) {
+export async function until(what, question, ms = 30000) {
   const end = Date.now() + ms;
   let last;
   for (;;) {

@@ -76,22 +76,33 @@
     if (isOn && !poller) poller = setInterval(() => { if (!document.hidden) ui.refresh(); }, POLL_MS);
     if (!isOn && poller) { clearInterval(poller); poller = 0; }
   }
+  // A hidden page listens to nothing: browsers allow few connections to a server, and other tabs need them.
+  let stream = null, again = 0;
+  function silence() {
+    if (stream) stream.close();
+    stream = null;
+    clearTimeout(again);
+    poll(false);
+  }
+  function retry() { // refused, or silent: ask instead, and try again later
+    silence();
+    poll(true);
+    again = setTimeout(listen, QUIET_MS);
+  }
   function listen() {
-    if (!topics.length) return;
+    silence();
+    if (!topics.length || document.hidden) return;
     if (!window.EventSource) return poll(true);
-    const stream = new EventSource('/ui/events');
-    const retry = () => { stream.close(); poll(true); setTimeout(listen, QUIET_MS); };
-    stream.addEventListener('open', () => { heard = Date.now(); poll(false); });
-    stream.addEventListener('state', (event) => ui.guard('live', () => take(JSON.parse(event.data))));
-    stream.addEventListener('alive', () => { heard = Date.now(); });
-    stream.addEventListener('error', () => {
-      if (stream.readyState === EventSource.CLOSED) retry(); // refused: ask instead, and try again later
-      else poll(true);                                      // broken: the browser connects again by itself
+    const own = stream = new EventSource('/ui/events');
+    heard = Date.now();
+    own.addEventListener('open', () => { heard = Date.now(); poll(false); });
+    own.addEventListener('state', (event) => ui.guard('live', () => take(JSON.parse(event.data))));
+    own.addEventListener('alive', () => { heard = Date.now(); });
+    own.addEventListener('error', () => {
+      if (own !== stream) return;
+      if (own.readyState === EventSource.CLOSED) retry();
+      else poll(true); // broken: the browser connects again by itself
     });
-    const watch = setInterval(() => {
-      if (stream.readyState === EventSource.CLOSED) return clearInterval(watch);
-      if (Date.now() - heard > QUIET_MS * 1.5) { clearInterval(watch); retry(); }
-    }, POLL_MS);
   }
 
   // ---- progress of a task ----
@@ -163,7 +174,11 @@
 
   ui.guard('live', () => {
     listen();
-    document.addEventListener('visibilitychange', () => { if (!document.hidden && topics.length) ui.refresh(); });
+    setInterval(() => { if (stream && Date.now() - heard > QUIET_MS * 1.5) retry(); }, POLL_MS);
+    document.addEventListener('visibilitychange', () => {
+      listen();
+      if (!document.hidden && topics.length) ui.refresh();
+    });
     for (const place of document.querySelectorAll('.live[data-follow]'))
       if (place.dataset.follow) ui.follow(place, place.dataset.follow);
   });
