@@ -8,6 +8,9 @@
 
 #define LOOK_AHEAD 256 /* pending jobs that are looked at for opening sessions */
 
+static const enum sideways straight[LEVEL_COUNT] = {SIDEWAYS_REFUSED, SIDEWAYS_REFUSED, SIDEWAYS_REFUSED,
+                                                    SIDEWAYS_REFUSED, SIDEWAYS_REFUSED};
+
 static struct logikal_job *take(struct logikal *l, struct logikal_job **link)
 {
     struct logikal_job *job = *link;
@@ -71,8 +74,6 @@ static void absorb(const struct logikal *l, const struct session *s, struct logi
 /* Jobs that another one passes on its way down are no branches of their own. */
 static int count_branches(const struct logikal *l, struct logikal_job *const jobs[], bool covered[], int n)
 {
-    static const enum sideways straight[LEVEL_COUNT] = {SIDEWAYS_REFUSED, SIDEWAYS_REFUSED, SIDEWAYS_REFUSED,
-                                                        SIDEWAYS_REFUSED, SIDEWAYS_REFUSED};
     int branches = 0;
     for (int i = 0; i < n && branches < l->max_sessions; i++) {
         if (covered[i]) continue;
@@ -140,21 +141,26 @@ static void visit_done(struct logikal_job *job, struct logikal_outcome *outcome)
     free(job);
 }
 
-/* Sessions kept at hand: a visit for each one that is missing. */
+static bool visit(struct logikal *l, struct session *s)
+{
+    struct logikal_job *job = calloc(1, sizeof(*job));
+    if (!job || place_copy(&job->place, &l->warm_place) < 0) {
+        free(job);
+        return false;
+    }
+    job->kind = JOB_VISIT;
+    job->done = visit_done;
+    session_begin(s, job);
+    return true;
+}
+
+/* Sessions kept at hand: a visit for each one that is missing, or idle on the way to the place. */
 static void warm_sessions(struct logikal *l, int open)
 {
-    for (int i = 0; i < l->max_sessions && open < l->warm_count; i++) {
+    for (int i = 0; i < l->max_sessions; i++) {
         struct session *s = &l->sessions[i];
-        if (s->state != SESSION_CLOSED) continue;
-        struct logikal_job *job = calloc(1, sizeof(*job));
-        if (!job || place_copy(&job->place, &l->warm_place) < 0) {
-            free(job);
-            return;
-        }
-        job->kind = JOB_VISIT;
-        job->done = visit_done;
-        session_begin(s, job);
-        open++;
+        if (s->state == SESSION_IDLE && place_distance(&s->at, &l->warm_place, straight) > 0) visit(l, s);
+        if (s->state == SESSION_CLOSED && open < l->warm_count && visit(l, s)) open++;
     }
 }
 

@@ -140,7 +140,10 @@ static int sync_found(struct sync_run *run, struct one_project *one, const struc
     char *chain = NULL;
     int rc = apply_project(run, err);
     if (rc == 0 && look_up(run->db, one, w->found_guid, &chain, err) < 0) rc = -ERR_DB;
-    if (rc == 0 && chain) rc = work_on(run, one, chain, &w->found_changed_s, NULL, err);
+    if (rc == 0 && chain) {
+        warm(run, chain, one->guid);
+        rc = work_on(run, one, chain, &w->found_changed_s, NULL, err);
+    }
     free(chain);
     return rc;
 }
