@@ -53,6 +53,9 @@ static void on_settle(evutil_socket_t fd, short what, void *arg)
     children_settle(arg);
 }
 
+/* One request often arrives twice: to the process and to its group, by a terminal, make or timeout. */
+#define SAME_REQUEST_MS 500
+
 void supervisor_stop(struct supervisor *s, int exit_status, const char *why)
 {
     struct child *c;
@@ -60,9 +63,10 @@ void supervisor_stop(struct supervisor *s, int exit_status, const char *why)
         log_info("stopping (%s)", why);
         notify_stopping();
         s->is_stopping = true;
+        s->stopping_since_ms = mono_ms();
         s->exit_status = exit_status;
         CHILDREN_FOREACH(c, s) c->is_outdated = false;
-    } else if (!s->is_hurried) {
+    } else if (!s->is_hurried && mono_ms() - s->stopping_since_ms >= SAME_REQUEST_MS) {
         log_warning("stopping at once (%s again): what still runs is killed", why);
         s->is_hurried = true;
         CHILDREN_FOREACH(c, s)

@@ -58,6 +58,7 @@ struct supervisor {
     struct watched_list watched; /* processes that are no children of the plan: probes, hooks */
 
     bool is_stopping, is_hurried, is_torn_down;
+    int64_t stopping_since_ms; /* mono_ms of the first request to stop */
     bool is_announced; /* to whoever started us, that everything is ready */
     bool is_resumed;   /* after an exec of itself */
     bool is_trying;    /* the program file, before an exec */

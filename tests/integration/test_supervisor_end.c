@@ -152,6 +152,9 @@ static void test_second_term_hurries(void **state)
     int64_t begin = mono_ms();
     process_signal(&s.process, SIGTERM);
     WAIT_UNTIL(process_logged(&s.process, "stopping (SIGTERM)"), 2000);
+    process_signal(&s.process, SIGTERM); /* the same request once more: to the group, say */
+    WAIT_UNTIL(mono_ms() - begin > 1000, 3000);
+    assert_true(process_running(&s.process));
     process_signal(&s.process, SIGINT);
     assert_int_equal(process_wait(&s.process, 5000), 0);
     assert_true(mono_ms() - begin < 5000);
