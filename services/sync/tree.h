@@ -13,7 +13,7 @@ struct walk {
     struct sync_run *run;
     enum walk_projects projects; /* of which directories the projects are listed */
     const char *find;            /* a project's GUID or name: only it is staged, and the walk ends when it was found */
-    bool is_search; /* nothing but the walk is going on, which can end when it has found it */
+    bool is_search;              /* nothing but the walk is going on, which can end when it has found it */
     bool is_found;
     char found_guid[LOGIKAL_ID_SIZE];
     int64_t found_changed_s;

@@ -88,7 +88,14 @@ static void test_expired_tokens(void **state)
 static void test_rate_limit_pauses_and_goes_on(void **state)
 {
     (void)state;
-    passing_fault("status", ",\"status\":429,\"retry_after\":1,\"count\":1");
+    sync_world_clear(&world);
+    set_fault("*", "status", ",\"status\":429,\"retry_after\":1,\"after\":10,\"count\":3");
+
+    sync_all(&world, false);
+
+    clear_faults();
+    assert_truth(&world, true);
+    assert_nothing_leaked(&world);
 }
 
 static void test_slow_answers_are_waited_for(void **state)
