@@ -28,7 +28,8 @@ CFLAGS    += -std=c11 $(WARN) $(CFLAGS_$(VARIANT)) -MMD -MP
 LDFLAGS   += $(LDFLAGS_$(VARIANT))
 
 LIBS_LIGHT := $(shell pkg-config --libs $(PKGS_LIGHT) 2>/dev/null)
-LIBS       := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcrypt -lm
+# libcrypt is linked in any case: the sanitizers wrap crypt_r, and would hide that it is needed.
+LIBS       := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -Wl,--push-state,--no-as-needed -lcrypt -Wl,--pop-state -lm
 LIBS_SIM   := $(shell pkg-config --libs libevent_core libevent_extra libcjson sqlite3 libpng libcrypto zlib 2>/dev/null) -lm
 
 # The supervisor links little and stays tiny; what the roles need is in a second program beside it.

@@ -157,7 +157,9 @@ static int fill_error(const struct pool_call *call, struct err *err)
 static bool repeat_unprepared(struct pool *p, struct pool_call *call)
 {
     const char *state = PQresultErrorField(call->result, PG_DIAG_SQLSTATE);
-    if (!state || call->is_repeated || (strcmp(state, "26000") != 0 && strcmp(state, "42P05") != 0 && strcmp(state, "0A000") != 0)) return false;
+    if (!state || call->is_repeated ||
+        (strcmp(state, "26000") != 0 && strcmp(state, "42P05") != 0 && strcmp(state, "0A000") != 0))
+        return false;
     if (!p->is_unprepared) log_warning("prepared statements get lost on the way to PostgreSQL: doing without them");
     p->is_unprepared = call->is_repeated = true;
     PQclear(call->result);

@@ -16,8 +16,6 @@
 
 #define OUTPUT_MAX (4u << 20)
 
-extern char **environ;
-
 struct child {
     pid_t pid;
     int output_fd, pid_fd;

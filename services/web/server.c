@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <event2/buffer.h>
@@ -29,6 +30,7 @@
 #define DRAIN_IDLE_MS     500   /* an idle keep-alive connection gets this long for a last request */
 #define SLOWEST_BYTES_S   16384 /* a reader must take an answer at least this fast */
 #define HEADER_SLACK      8192  /* evhttp's own limit lies this far above ours, which answers properly */
+#define FILES_SPARE       128   /* descriptors for everything but connections */
 #define CONNECTIONS_SLACK 64    /* connections beyond the cap that are accepted to be told 503 */
 
 struct conn {
@@ -230,6 +232,21 @@ static int port_of(int fd)
     return (int)strtol(service, NULL, 10);
 }
 
+/* Makes room for as many descriptors as wanted connections need; returns how many connections there is room for. */
+static int raise_files(int wanted)
+{
+    struct rlimit limit;
+    rlim_t needed = (rlim_t)wanted + CONNECTIONS_SLACK + FILES_SPARE;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) return wanted;
+    limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur >= needed) return wanted;
+    int room = (int)limit.rlim_cur - CONNECTIONS_SLACK - FILES_SPARE;
+    if (room < 8) room = 8;
+    log_warning("http.max_connections is %d, but descriptors (RLIMIT_NOFILE) suffice for %d", wanted, room);
+    return room;
+}
+
 struct server *server_new(struct web *web, struct err *err)
 {
     const struct conf *conf = web->conf;
@@ -244,7 +261,7 @@ struct server *server_new(struct web *web, struct err *err)
     }
     s->web = web;
     s->timeout_ms = conf_int(conf, SET_HTTP_TIMEOUT) * 1000;
-    s->max_connections = (int)conf_int(conf, SET_HTTP_MAX_CONNECTIONS);
+    s->max_connections = raise_files((int)conf_int(conf, SET_HTTP_MAX_CONNECTIONS));
     evhttp_set_max_headers_size(s->http, conf_int(conf, SET_HTTP_MAX_HEADERS) + HEADER_SLACK);
     evhttp_set_max_body_size(s->http, conf_int(conf, SET_HTTP_MAX_BODY));
     evhttp_set_timeout(s->http, (int)conf_int(conf, SET_HTTP_TIMEOUT));
