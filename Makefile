@@ -57,7 +57,7 @@ TESTS_INTEGRATION := $(patsubst tests/integration/%.c,$(ROOT)/tests/%,$(wildcard
 .DEFAULT_GOAL := all
 .PHONY: container-test proof all programs run test setup clean clean-data format format-check lint check-arrows bench bench-http bench-queue bench-memory bench-sync chaos \
         coverage screenshots fuzz fuzz-short fuzz-programs \
-        help tests
+        help tests analyze
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory -r
 Q := $(if $(V),,@)
@@ -208,6 +208,9 @@ check-arrows:                   ## layers point one way: conf <- ipc <- services
 
 lint: format-check check-arrows ## format, layers, clang-tidy and cppcheck
 	$(Q)scripts/lint
+
+analyze:                        ## clang's static analyzer over everything (many minutes)
+	$(Q)scripts/lint deep
 
 screenshots: programs           ## make docs/images/*.png from a demonstration system
 	$(Q)scripts/screenshots
