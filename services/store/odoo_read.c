@@ -59,7 +59,13 @@
 #define PROJECT_WHOLE                                                                                                  \
     "json_build_object(" PROJECT_HEAD                                                                                  \
     ", 'phases', " PHASES_OF_P(PHASE(ELEVATIONS_OF_H)) ", 'created_at', " TIME("p.created_at") ")"
-#define THE_PROJECT " FROM projects p WHERE p.deleted_at IS NULL AND p.logikal_id = $1"
+/* A document of more elevations than this is not built: it would have to be held in memory whole. */
+#define TOO_LARGE                                                                                                      \
+    "(SELECT count(*) > 10000 FROM (SELECT FROM elevations e JOIN phases h ON h.id = e.phase_id WHERE h.project_id = " \
+    "p.id"                                                                                                             \
+    " AND e.deleted_at IS NULL LIMIT 10001) t)"
+#define UNLESS_TOO_LARGE(json) "CASE WHEN " TOO_LARGE " THEN NULL ELSE " json " END"
+#define THE_PROJECT            " FROM projects p WHERE p.deleted_at IS NULL AND p.logikal_id = $1"
 
 const struct query query_odoo_projects = {
     .name = "odoo_projects",
@@ -68,14 +74,16 @@ const struct query query_odoo_projects = {
         " 'summary', json_build_object('total_projects', count(*), 'client_id', $1::text))"
         " FROM projects p WHERE p.deleted_at IS NULL",
 };
-const struct query query_odoo_project = {.name = "odoo_project", .sql = "SELECT " PROJECT_WHOLE THE_PROJECT};
+const struct query query_odoo_project = {.name = "odoo_project",
+                                         .sql = "SELECT " UNLESS_TOO_LARGE(PROJECT_WHOLE) THE_PROJECT};
 const struct query query_odoo_complete = {
     .name = "odoo_complete",
-    .sql = "SELECT json_build_object('project', " PROJECT_WHOLE ", 'phases_with_elevations', " PHASES_OF_P(
-        "json_build_object('phase', json_build_object('id', h.logikal_id, 'name', h.name, 'description',"
-        " h.description, 'status', h.status), 'elevations', " ELEVATIONS_OF_H ", 'elevations_count', " COUNT_OF_H
-        ")") ", 'summary', json_build_object(" COUNTS_OF_P
-             ", 'project_name', p.name, 'project_id', p.logikal_id))" THE_PROJECT,
+    .sql = "SELECT CASE WHEN " TOO_LARGE " THEN NULL ELSE json_build_object('project', " PROJECT_WHOLE
+           ", 'phases_with_elevations', " PHASES_OF_P(
+               "json_build_object('phase', json_build_object('id', h.logikal_id, 'name', h.name, 'description',"
+               " h.description, 'status', h.status), 'elevations', " ELEVATIONS_OF_H ", 'elevations_count', " COUNT_OF_H
+               ")") ", 'summary', json_build_object(" COUNTS_OF_P
+                    ", 'project_name', p.name, 'project_id', p.logikal_id)) END" THE_PROJECT,
 };
 const struct query query_odoo_phases = {
     .name = "odoo_phases",
@@ -84,8 +92,9 @@ const struct query query_odoo_phases = {
 /* The default phase has the same id in every project, so both ids are needed. */
 const struct query query_odoo_elevations = {
     .name = "odoo_elevations",
-    .sql = "SELECT " ELEVATIONS_OF_H " FROM phases h JOIN projects p ON p.id = h.project_id WHERE p.logikal_id = $1"
-           " AND h.logikal_id = $2 AND p.deleted_at IS NULL AND h.deleted_at IS NULL",
+    .sql = "SELECT " UNLESS_TOO_LARGE(
+        ELEVATIONS_OF_H) " FROM phases h JOIN projects p ON p.id = h.project_id WHERE p.logikal_id = $1"
+                         " AND h.logikal_id = $2 AND p.deleted_at IS NULL AND h.deleted_at IS NULL",
 };
 const struct query query_odoo_search = {
     .name = "odoo_search",

@@ -37,6 +37,7 @@ static cJSON *make_result(const struct sync_run *run, const struct one_project *
         snprintf(message, sizeof(message), "synced %lld phases, %lld elevations and %lld parts lists",
                  (long long)c->phases, (long long)c->elevations, (long long)c->parts_lists);
     cJSON *result = result_new(run, is_success, message);
+    if (rc < 0) cJSON_AddStringToObject(result, "error_type", err_code_name(err->code));
     add_names(result, one);
     result_add_counts(result, c);
     if (run->client) result_add_upstream(result, logikal_stats(run->client));

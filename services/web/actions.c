@@ -92,7 +92,7 @@ static void on_child_end(void *arg, const char *output, int status)
     if (!w->shown.result)
         err_set(&err, ERR_SYSTEM, "the task ended without a result (%s %d)", status < 0 ? "signal" : "exit status",
                 abs(status));
-    else if (error)
+    else if (error && cJSON_GetObjectItemCaseSensitive(w->shown.result, "error"))
         err_set(&err, code_of(w->shown.result), "%s",
                 cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(w->shown.result, "error")));
     finish(w, err.code ? NULL : w->shown.result, err.code ? &err : NULL);

@@ -227,8 +227,13 @@ struct document {
 static void then_document(struct req *r, const PGresult *result)
 {
     struct document *d = r->state;
-    if (PQntuples(result) == 0 || PQgetisnull(result, 0, 0)) {
+    if (PQntuples(result) == 0) {
         reply_fault(r, 404, "NOT_FOUND", "%s", d->not_found ? d->not_found : "Not found");
+        return;
+    }
+    if (PQgetisnull(result, 0, 0)) {
+        reply_fault(r, 413, "TOO_LARGE",
+                    "Too many elevations for one answer: read /api/v1/elevations/cached?phase_id=");
         return;
     }
     size_t len = (size_t)PQgetlength(result, 0, 0);

@@ -28,8 +28,8 @@ void cache_keep(struct req *r, char *bytes, size_t len);
 /* From load: there will be no entry (a stream); those who wait load for themselves at once. */
 void cache_decline(struct req *r);
 
-/* The usual case: one statement that answers the JSON document. Path and arguments make the key. values must live as
- * long as the request. */
+/* The usual case: one statement that answers the JSON document. Its values make the key; they must live as long as the
+ * request. No row: 404 with not_found; NULL: the document is too large to be built, 413. */
 void cache_json(struct req *r, const struct query *q, int n, const char *const *values, unsigned tables,
                 const char *not_found);
 

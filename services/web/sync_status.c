@@ -4,6 +4,7 @@
 #include "conf/clock.h"
 #include "services/store/reads.h"
 #include "services/web/actions.h"
+#include "services/web/cache.h"
 #include "services/web/handlers.h"
 #include "services/web/reply.h"
 #include "services/web/sync_api.h"
@@ -96,7 +97,7 @@ void web_sync_status_sync(struct req *r)
 
 static void complete(struct req *r)
 {
-    req_json(r, &query_odoo_complete, 1, (const char *[]){req_param(r, 0)}, "Project not found");
+    cache_json(r, &query_odoo_complete, 1, (const char *[]){req_param(r, 0)}, TABLES_PARTS, "Project not found");
 }
 
 /* Whatever the sync said: what is stored is what can be answered. */
