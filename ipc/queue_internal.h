@@ -34,8 +34,8 @@ struct queue {
     int64_t lease_s;
     char bound[QUEUE_NAMES_MAX][128]; /* bindings written since the queue was made */
     int bound_count;
-    LIST_HEAD(, queue_op) ops;
-    LIST_HEAD(, result_wait) waits;
+    LIST_HEAD(queue_ops, queue_op) ops;
+    LIST_HEAD(result_waits, result_wait) waits;
     struct buf scratch, error;
 };
 

@@ -188,12 +188,14 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     } else if (r->state == REDIS_UP) {
         struct redis_call *head = STAILQ_FIRST(&r->calls);
         /* A large answer that is still coming in is not late. */
-        if (head && now >= head->deadline_ms && now - r->heard_ms >= REDIS_TICK_MS * 10) {
+        if (head && now >= head->deadline_ms && now - r->heard_ms >= REDIS_QUIET_MS) {
             redis_drop(r, REDIS_LATE, "no answer in time: the connection is taken for dead");
         } else {
             const char *ping[] = {"PING"};
             if (!head && now - r->heard_ms >= REDIS_PING_MS - 100) redis_send_now(r, ping_answered, r, 1, ping);
-            redis_set_timer(r, STAILQ_EMPTY(&r->calls) ? REDIS_PING_MS : REDIS_TICK_MS);
+            head = STAILQ_FIRST(&r->calls);
+            int64_t left = head ? head->deadline_ms - now : REDIS_PING_MS;
+            redis_set_timer(r, left > REDIS_PING_MS ? REDIS_PING_MS : left < REDIS_TICK_MS ? REDIS_TICK_MS : left);
         }
     }
     redis_leave(r);
@@ -206,7 +208,8 @@ struct redis_call *redis_push(struct redis *r, int64_t timeout_ms, redis_fn fn, 
     call->fn = fn;
     call->arg = arg;
     call->deadline_ms = mono_ms() + timeout_ms;
-    if (STAILQ_EMPTY(&r->calls) && r->state == REDIS_UP) redis_set_timer(r, REDIS_TICK_MS);
+    if (STAILQ_EMPTY(&r->calls) && r->state == REDIS_UP)
+        redis_set_timer(r, timeout_ms < REDIS_PING_MS ? timeout_ms : REDIS_PING_MS);
     STAILQ_INSERT_TAIL(&r->calls, call, link);
     r->call_count++;
     return call;

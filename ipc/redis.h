@@ -72,7 +72,8 @@ int64_t redis_round_trips(const struct redis *r);            /* batches of comma
  * NULL) will be called. -ERR_REDIS when there is no connection, -ERR_LIMIT when too much waits to be sent (32 MiB): fn
  * will not be called. The words are copied. */
 int redis_command(struct redis *r, redis_fn fn, void *arg, int argc, const char *const *argv, const size_t *lens);
-/* The same for words given one by one, up to a NULL: redis_call(r, fn, arg, "GET", key, NULL). */
+/* The same for words given one by one: redis_call(r, fn, arg, "GET", key, REDIS_END). */
+#define REDIS_END ((const char *)0)
 int redis_call(struct redis *r, redis_fn fn, void *arg, ...) __attribute__((sentinel));
 /* For a command that blocks in the server: its own timeout. */
 int redis_command_within(struct redis *r, int64_t timeout_ms, redis_fn fn, void *arg, int argc, const char *const *argv,

@@ -15,7 +15,8 @@
 #define REDIS_STABLE_MS    5000 /* of being up, after which the backoff starts anew */
 #define REDIS_OUTPUT_LIMIT (32 << 20)
 #define REDIS_REPLY_LIMIT  (256u << 20)
-#define REDIS_TICK_MS      200 /* how often timeouts are looked at while something is in flight */
+#define REDIS_QUIET_MS     1000 /* an answer that is late may still be coming in */
+#define REDIS_TICK_MS      200  /* between two looks at a late answer */
 
 struct script;
 struct evdns_base;
@@ -55,9 +56,9 @@ struct redis {
     enum redis_state state;
     struct event *timer;
     struct backoff backoff;
-    STAILQ_HEAD(, redis_call) calls;
+    STAILQ_HEAD(redis_calls, redis_call) calls;
     size_t call_count;
-    TAILQ_HEAD(, redis_sub) subs;
+    TAILQ_HEAD(redis_subs, redis_sub) subs;
     bool is_subscriber;
     redis_state_fn on_state;
     void *on_state_arg;

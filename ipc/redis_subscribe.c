@@ -90,9 +90,7 @@ static bool is_kind(const redisReply *reply, const char *kind)
 static void deliver(struct redis *r, bool is_pattern, const char *subscribed, const char *channel,
                     const redisReply *payload)
 {
-    struct redis_sub *sub;
-    TAILQ_FOREACH(sub, &r->subs, link)
-    {
+    for (struct redis_sub *sub = TAILQ_FIRST(&r->subs); sub; sub = TAILQ_NEXT(sub, link)) {
         if (sub->is_dead || sub->is_pattern != is_pattern || strcmp(sub->channel, subscribed) != 0) continue;
         if (payload) {
             sub->fn(sub->arg, REDIS_SUB_MESSAGE, channel, payload->str, (size_t)payload->len);

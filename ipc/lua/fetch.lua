@@ -12,6 +12,11 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local out = {-1}
 
+-- Nothing may fail once a message is popped: keys of a wrong type show themselves here.
+redis.call('HLEN', KEYS[1])
+redis.call('ZCARD', KEYS[2])
+redis.call('HLEN', KEYS[3])
+
 -- What is due goes back to the front of its list.
 local due = redis.call('ZRANGE', KEYS[6], 0, 99, 'WITHSCORES')
 for i = 1, #due, 2 do
@@ -21,13 +26,13 @@ for i = 1, #due, 2 do
     break
   end
   local tag, entry = due[i], redis.call('HGET', KEYS[7], due[i])
-  redis.call('ZREM', KEYS[6], tag)
-  redis.call('HDEL', KEYS[7], tag)
   if entry then
     local list, id, raw = string.match(entry, '^([^\n]*)\n([^\n]*)\n(.*)$')
-    redis.call('HDEL', KEYS[8], id)
     redis.call('RPUSH', list, raw)
+    redis.call('HDEL', KEYS[8], id)
   end
+  redis.call('ZREM', KEYS[6], tag)
+  redis.call('HDEL', KEYS[7], tag)
 end
 
 local known = redis.call('HLEN', KEYS[4]) > 0
@@ -53,8 +58,8 @@ local function take(list, queue, raw)
 end
 
 local function pop(list, queue, count)
-  local popped = count > 0 and bytes_left > 0 and redis.call('RPOP', list, bytes_left < 8388608 and 1 or count)
-  if not popped then return 0 end
+  local popped = count > 0 and bytes_left > 0 and redis.pcall('RPOP', list, bytes_left < 8388608 and 1 or count)
+  if not popped or popped.err then return 0 end
   for _, raw in ipairs(popped) do take(list, queue, raw) end
   return #popped
 end

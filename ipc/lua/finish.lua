@@ -49,7 +49,7 @@ for i, item in ipairs(items) do
   if mine then
     if item.json then store(item.key, item.json) end
     if has(item.flags, 'm') and owned[i] then redis.call('HSET', KEYS[3], item.tag, '1' .. string.sub(owned[i], 2)) end
-    for _, send in ipairs(item.sends or {}) do redis.call('LPUSH', send[1], send[2]) end
+    for _, send in ipairs(item.sends or {}) do redis.pcall('LPUSH', send[1], send[2]) end
     if item.later then
       local due = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(item.later[1])
       redis.call('ZADD', KEYS[6], string.format('%.0f', due), item.later[2])

@@ -124,7 +124,7 @@ static void on_state(void *arg, bool is_up, const char *why)
     if (!is_up) {
         snprintf(e->why, sizeof e->why, "%s", why);
     } else if (!e->is_sent) { /* once: a repetition could count twice */
-        e->is_sent = redis_call(e->redis, on_incremented, e, "INCR", e->key, NULL) == 0;
+        e->is_sent = redis_call(e->redis, on_incremented, e, "INCR", e->key, REDIS_END) == 0;
     }
 }
 

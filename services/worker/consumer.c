@@ -4,6 +4,7 @@
  * judged here: malformed, unknown, revoked, expired, too early - or ready to run. */
 #include "services/worker/worker_internal.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -187,6 +188,8 @@ static void on_poll(evutil_socket_t fd, short what, void *arg)
     struct worker *w = arg;
     if (w->is_stopping) return;
     poll_in(w, POLL_MS);
+    if (w->must_trim) malloc_trim(0); /* a large message has gone */
+    w->must_trim = false;
     runners_feed(w); /* rate limits may have passed */
     consumer_wake(w);
 }

@@ -107,12 +107,17 @@ static void smooth(int64_t *typical, int64_t took_us)
     *typical = *typical == 0 || took_us > *typical * 16 ? took_us : (*typical * 7 + took_us) / 8;
 }
 
+static struct held *sent_by_seq(struct runner *r, uint32_t seq)
+{
+    for (struct held *h = TAILQ_FIRST(&r->sent); h; h = TAILQ_NEXT(h, link))
+        if (h->seq == seq) return h;
+    return NULL;
+}
+
 static void take_done(struct runner *r, const struct wire *frame)
 {
     struct worker *w = r->worker;
-    struct held *h;
-    TAILQ_FOREACH(h, &r->sent, link)
-    if (h->seq == frame->seq) break;
+    struct held *h = sent_by_seq(r, frame->seq);
     if (!h) return;
     int row = worker_row(h);
     int64_t took_us = frame->status == RAN_RETRY ? 1000 : frame->number;
@@ -152,8 +157,7 @@ static void take_frame(struct runner *r, const struct wire *frame)
             runners_read_ring(r);
         return;
     }
-    TAILQ_FOREACH(h, &r->sent, link)
-    if (h->seq == frame->seq) break;
+    h = sent_by_seq(r, frame->seq);
     if (!h || h->cancel == CANCEL_LOST) return;
     if (frame->type == WIRE_PROGRESS && frame->text[0])
         finish_state(r->worker, h, frame->text[0], false);

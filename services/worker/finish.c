@@ -179,7 +179,7 @@ static bool write_batch(struct worker *w)
 {
     struct batch *b = calloc(1, sizeof *b);
     struct numbers *numbers = calloc(BATCH_MAX, sizeof *numbers);
-    struct preamble preamble;
+    struct preamble preamble = {0};
     struct words v = {0};
     struct held *h;
     size_t bytes = 0;
@@ -231,7 +231,7 @@ static void on_state(void *arg, const struct redis_answer *answer)
 
 void finish_state(struct worker *w, struct held *h, const char *json, bool is_start)
 {
-    struct preamble preamble;
+    struct preamble preamble = {0};
     struct words v = {0};
     bool is_kept = !h->m.ignores_result && !(h->def && h->def->ignores_result);
     if (!redis_is_up(w->redis) || !w->is_registered || (!is_kept && !is_start)) return;

@@ -81,6 +81,7 @@ void held_free(struct worker *w, struct held *h)
 {
     held_unlink(w, h);
     finish_forget(w, h);
+    if (h->raw_len > LARGE_BYTES) w->must_trim = true;
     message_free(&h->m);
     outcome_free(&h->outcome);
     free(h->raw);

@@ -211,8 +211,8 @@ struct reply {
 
 static void push_reply(struct worker *w, const char *list, const char *envelope)
 {
-    redis_call(w->redis, NULL, NULL, "LPUSH", list, envelope, NULL);
-    redis_call(w->redis, NULL, NULL, "EXPIRE", list, REPLY_EXPIRES, NULL);
+    redis_call(w->redis, NULL, NULL, "LPUSH", list, envelope, REDIS_END);
+    redis_call(w->redis, NULL, NULL, "EXPIRE", list, REPLY_EXPIRES, REDIS_END);
 }
 
 /* Members of the binding set are "<oid> SEP SEP <list>": the reply goes to each list bound to our routing key. */
@@ -257,7 +257,7 @@ static void send_reply(struct worker *w, const cJSON *request, cJSON *value)
     }
     if (!r || !r->envelope ||
         redis_call(w->redis, on_bindings, r, "SMEMBERS",
-                   queue_key(&w->keys, key, "_kombu.binding.reply.celery.pidbox", ""), NULL) != 0) {
+                   queue_key(&w->keys, key, "_kombu.binding.reply.celery.pidbox", ""), REDIS_END) != 0) {
         if (r) free(r->envelope);
         free(r);
     }

@@ -86,7 +86,8 @@ void revoked_load(struct worker *w)
 {
     char key[QUEUE_KEY_SIZE], from[24];
     snprintf(from, sizeof from, "%lld", (long long)(wall_ms() / 1000 - 10800));
-    redis_call(w->redis, on_loaded, w, "ZRANGEBYSCORE", queue_key(&w->keys, key, KEY_REVOKED, ""), from, "+inf", NULL);
+    redis_call(w->redis, on_loaded, w, "ZRANGEBYSCORE", queue_key(&w->keys, key, KEY_REVOKED, ""), from, "+inf",
+               REDIS_END);
 }
 
 /* ---- carrying it out ---- */

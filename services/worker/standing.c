@@ -209,10 +209,10 @@ static void on_registered(void *arg, const struct redis_answer *answer)
         char key[QUEUE_KEY_SIZE], member[QUEUE_KEY_SIZE];
         for (int i = 0; i < w->queue_count; i++)
             redis_call(w->redis, NULL, NULL, "SADD", queue_key(&w->keys, key, "_kombu.binding.", w->waiters[i].queue),
-                       queue_binding(member, w->waiters[i].queue), NULL);
+                       queue_binding(member, w->waiters[i].queue), REDIS_END);
         snprintf(member, sizeof member, QUEUE_SEP QUEUE_SEP "%s.celery.pidbox", w->node);
         redis_call(w->redis, NULL, NULL, "SADD", queue_key(&w->keys, key, "_kombu.binding.celery.pidbox", ""), member,
-                   NULL);
+                   REDIS_END);
         revoked_load(w);
         surroundings_up(w);
         events_worker(w, "worker-online");
@@ -324,7 +324,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     send_lease(w, on_renewed);
     /* After an outage everybody gets the time to renew before anybody is taken for dead. */
     if (mono_ms() - w->up_since_ms < lease_ms(w)) return;
-    redis_call(w->redis, on_oldest, w, "ZRANGE", queue_key(&w->keys, key, KEY_WORKERS, ""), "0", "0", NULL);
+    redis_call(w->redis, on_oldest, w, "ZRANGE", queue_key(&w->keys, key, KEY_WORKERS, ""), "0", "0", REDIS_END);
 }
 
 /* host / supervisor / instance / pid: a successor can tell its predecessor's name from its own. */
@@ -376,7 +376,7 @@ void standing_leave(struct worker *w)
     snprintf(member, sizeof member, QUEUE_SEP QUEUE_SEP "%s.celery.pidbox", w->node);
     events_worker(w, "worker-offline");
     redis_call(w->redis, NULL, NULL, "SREM", queue_key(&w->keys, key, "_kombu.binding.celery.pidbox", ""), member,
-               NULL);
+               REDIS_END);
     handback_begin(w, &b, w->id, w->id, 0);
     if (handback_run(w, &b, on_left, w) != 0) event_base_loopbreak(w->base);
 }

@@ -60,7 +60,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 void surroundings_up(struct worker *w)
 {
-    if (!w->has_looked_around) redis_call(w->redis, on_info, w, "INFO", "memory", NULL);
+    if (!w->has_looked_around) redis_call(w->redis, on_info, w, "INFO", "memory", REDIS_END);
     w->has_looked_around = true;
     restore_orphans(w);
 }

@@ -99,7 +99,7 @@ bool ring_put(struct runner_shared *s, const char *frame, size_t size)
 
 bool ring_take(struct runner_shared *s, struct buf *out)
 {
-    uint32_t read = atomic_load(&s->ring_read), used = atomic_load(&s->ring_written) - read, size;
+    uint32_t read = atomic_load(&s->ring_read), used = atomic_load(&s->ring_written) - read, size = 0;
     if (used == 0) return false;
     bool is_fine = used <= RING_BYTES && used >= sizeof size;
     if (is_fine) copy_out(s, read, (char *)&size, sizeof size);

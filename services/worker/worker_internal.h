@@ -31,10 +31,11 @@
 #include "ipc/task.h"
 
 #define RUNNERS_MAX      64
-#define WINDOW_MAX       64    /* tasks given to a runner ahead, when they are short */
-#define WINDOW_US        3000  /* as much expected work as is given ahead */
-#define RING_BYTES       16384 /* a power of two */
-#define BATCH_MAX        128   /* messages of one fetch or finish */
+#define WINDOW_MAX       64        /* tasks given to a runner ahead, when they are short */
+#define WINDOW_US        3000      /* as much expected work as is given ahead */
+#define RING_BYTES       16384     /* a power of two */
+#define BATCH_MAX        128       /* messages of one fetch or finish */
+#define LARGE_BYTES      (1 << 20) /* of a message: memory is given back after it */
 #define DEAD_LETTERS_MAX 10000
 #define REVOKED_MAX      50000
 
@@ -292,7 +293,7 @@ struct worker {
     int ending_count; /* in finish batches under way */
     struct event *finish_event, *finish_retry;
     int finish_batches;
-    TAILQ_HEAD(, send) sends; /* follow-ups that Redis has not confirmed */
+    TAILQ_HEAD(send_list, send) sends; /* follow-ups that Redis has not confirmed */
 
     struct pool pool;
     int64_t typical_us;          /* run time of recent tasks, smoothed; 0 = unknown */
@@ -317,7 +318,7 @@ struct worker {
     int64_t total_per_name[64];
 
     struct event *surroundings_timer;
-    bool has_looked_around;
+    bool has_looked_around, must_trim;
 
     struct event *signals[4], *stop_timer, *watchdog;
     struct buf scratch;

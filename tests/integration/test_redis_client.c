@@ -81,7 +81,7 @@ static void probe_close(struct probe *p)
 static void probe_ask(struct probe *p, const char *a, const char *b, const char *c)
 {
     int before = p->answers;
-    assert_int_equal(redis_call(p->redis, on_answer, p, a, b, c, NULL), 0);
+    assert_int_equal(redis_call(p->redis, on_answer, p, a, b, c, REDIS_END), 0);
     TURN_UNTIL(p, p->answers > before, 10000);
 }
 
@@ -229,7 +229,7 @@ static void test_lost_connections_are_made_again(void **state)
     kill(rig.server.process.pid, SIGSTOP); /* a half-open connection looks like this */
     int before = p.answers;
     redis_set_timeout(p.redis, 1000);
-    assert_int_equal(redis_call(p.redis, on_answer, &p, "PING", NULL), 0);
+    assert_int_equal(redis_call(p.redis, on_answer, &p, "PING", REDIS_END), 0);
     TURN_UNTIL(&p, p.answers > before, 10000);
     assert_int_equal(p.fault, REDIS_LATE);
     kill(rig.server.process.pid, SIGCONT);
