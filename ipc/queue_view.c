@@ -189,7 +189,7 @@ static void on_list(void *arg, const struct redis_answer *answer)
     struct err err;
     const struct err *fault = queue_fault(answer, &err);
     cJSON *entries = cJSON_CreateArray();
-    size_t width = (size_t)row_width[op->view], n = fault ? 0 : answer->reply->elements;
+    size_t width = row_width[op->view] > 0 ? (size_t)row_width[op->view] : 1, n = fault ? 0 : answer->reply->elements;
     bool is_text = true;
     for (size_t i = 0; i < n; i++) is_text = is_text && answer->reply->element[i]->type == REDIS_REPLY_STRING;
     for (size_t i = 0; op->q && is_text && width > 0 && i + width <= n; i += width)

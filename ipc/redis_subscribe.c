@@ -124,17 +124,13 @@ bool sub_take(struct redis *r, const redisReply *reply)
 
 void subs_renew(struct redis *r)
 {
-    struct redis_sub *sub;
-    subs_sweep(r);
-    TAILQ_FOREACH(sub, &r->subs, link)
-    if (!sub->is_dead) ask(r, sub, true);
+    for (struct redis_sub *sub = TAILQ_FIRST(&r->subs); sub; sub = TAILQ_NEXT(sub, link))
+        if (!sub->is_dead) ask(r, sub, true);
 }
 
 void subs_lost(struct redis *r)
 {
-    struct redis_sub *sub;
-    TAILQ_FOREACH(sub, &r->subs, link)
-    {
+    for (struct redis_sub *sub = TAILQ_FIRST(&r->subs); sub; sub = TAILQ_NEXT(sub, link)) {
         bool was_ready = sub->is_ready;
         sub->is_ready = false;
         if (was_ready && !sub->is_dead) sub->fn(sub->arg, REDIS_SUB_LOST, sub->channel, "", 0);
@@ -144,6 +140,10 @@ void subs_lost(struct redis *r)
 
 void subs_free(struct redis *r)
 {
-    struct redis_sub *sub;
-    while ((sub = TAILQ_FIRST(&r->subs))) sub_release(sub);
+    for (struct redis_sub *sub = TAILQ_FIRST(&r->subs), *next; sub; sub = next) {
+        next = TAILQ_NEXT(sub, link);
+        free(sub->channel);
+        free(sub);
+    }
+    TAILQ_INIT(&r->subs);
 }

@@ -71,9 +71,9 @@ static void describe(const cJSON *value, struct buf *error)
 {
     const char *type = cJSON_IsObject(value) ? text_member(value, "exc_type") : NULL;
     const cJSON *message = cJSON_IsObject(value) ? cJSON_GetObjectItemCaseSensitive(value, "exc_message") : NULL;
-    const cJSON *first = cJSON_IsArray(message) ? message->child : message;
+    const cJSON *first = message && cJSON_IsArray(message) ? message->child : message;
     buf_str(error, type ? type : "Error");
-    if (cJSON_IsString(first)) buf_printf(error, ": %s", first->valuestring);
+    if (first && cJSON_IsString(first)) buf_printf(error, ": %s", first->valuestring);
 }
 
 void result_decode(const char *json, size_t len, const char *task_id, struct result *out, cJSON **owner,

@@ -262,8 +262,8 @@ static void make_ids(struct beat *b)
     if (!supervisor || !supervisor[0]) previous = NULL;
     snprintf(b->id, sizeof b->id, "%.60s/%.40s/%d", host, supervisor && supervisor[0] ? supervisor : own,
              (int)getpid());
-    if (previous && atoi(previous) > 0)
-        snprintf(b->predecessor, sizeof b->predecessor, "%.60s/%.40s/%d", host, supervisor, atoi(previous));
+    long pid = previous ? strtol(previous, NULL, 10) : 0;
+    if (pid > 0) snprintf(b->predecessor, sizeof b->predecessor, "%.60s/%.40s/%ld", host, supervisor, pid);
 }
 
 static int beat_open(struct beat *b, struct err *err)
@@ -298,7 +298,7 @@ static void beat_close(struct beat *b)
 {
     redis_free(b->redis);
     struct event *events[] = {b->timer, b->leave_timer, b->watchdog, b->signals[0], b->signals[1], b->signals[2]};
-    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+    for (int i = 0; i < 6; i++)
         if (events[i]) event_free(events[i]);
     if (b->base) event_base_free(b->base);
     conf_free(b->conf);

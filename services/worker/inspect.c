@@ -2,6 +2,7 @@
  * their time are in Redis and belong to all workers: each answers `scheduled` with all of them (see pidbox.c). */
 #include "services/worker/worker_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -205,7 +206,7 @@ static cJSON *stats(struct worker *w, const cJSON *arguments)
     snprintf(clock, sizeof clock, "%lld", (long long)w->clock);
     cJSON_AddNumberToObject(answer, "pid", getpid());
     cJSON_AddStringToObject(answer, "clock", clock);
-    cJSON_AddNumberToObject(answer, "uptime", (double)((mono_ms() - w->started_ms) / 1000));
+    cJSON_AddNumberToObject(answer, "uptime", floor((double)(mono_ms() - w->started_ms) / 1000));
     add_pool(w, answer);
     add_broker(w, answer);
     cJSON_AddNumberToObject(answer, "prefetch_count", runners_want(w));
@@ -247,7 +248,7 @@ static cJSON *clock_answer(struct worker *w, const cJSON *arguments)
 static cJSON *hello(struct worker *w, const cJSON *arguments)
 {
     const cJSON *from = cJSON_IsObject(arguments) ? cJSON_GetObjectItemCaseSensitive(arguments, "from_node") : NULL;
-    if (cJSON_IsString(from) && strcmp(from->valuestring, w->node) == 0) return cJSON_CreateNull();
+    if (from && cJSON_IsString(from) && strcmp(from->valuestring, w->node) == 0) return cJSON_CreateNull();
     cJSON *answer = clock_answer(w, arguments);
     cJSON_AddObjectToObject(answer, "revoked");
     return answer;

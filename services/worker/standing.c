@@ -249,7 +249,7 @@ static void send_lease(struct worker *w, redis_fn fn)
     snprintf(about, sizeof about,
              "{\"node\": \"%s\", \"pid\": %d, \"active\": %d, \"processed\": %lld, \"concurrency\": %d}", w->node,
              (int)getpid(), w->sent_count, (long long)w->pool.processed, w->pool.size);
-    snprintf(expiry, sizeof expiry, "%lld", (long long)(lease_ms(w) / 1000 * 4));
+    snprintf(expiry, sizeof expiry, "%lld", (long long)lease_ms(w) / 250);
     if (w->is_leasing) {
         w->must_lease = true;
         return;
@@ -341,9 +341,9 @@ static void make_ids(struct worker *w)
     }
     if (!instance || !instance[0]) instance = "worker";
     snprintf(w->id, sizeof w->id, "%.40s/%.40s/%.20s/%d", w->host, supervisor, instance, (int)getpid());
-    if (previous && atoi(previous) > 0)
-        snprintf(w->predecessor, sizeof w->predecessor, "%.40s/%.40s/%.20s/%d", w->host, supervisor, instance,
-                 atoi(previous));
+    long pid = previous ? strtol(previous, NULL, 10) : 0;
+    if (pid > 0)
+        snprintf(w->predecessor, sizeof w->predecessor, "%.40s/%.40s/%.20s/%ld", w->host, supervisor, instance, pid);
     if (getenv("LOGIKALD_INSTANCE"))
         snprintf(w->node, sizeof w->node, "%.20s@%.250s", instance, w->host);
     else

@@ -70,6 +70,7 @@ CASE(time_limits)
 CASE(crash)
 CASE(priorities)
 CASE(malformed)
+CASE(large)
 CASE(monitors)
 CASE(events)
 
@@ -84,20 +85,11 @@ int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        ROW(results),
-        ROW(progress),
-        ROW(unknown),
-        ROW(eta_and_expiry),
-        ROW(revoke),
-        ROW(retries),
-        ROW(chains_and_links),
-        ROW(time_limits),
-        ROW(crash),
-        ROW(priorities),
-        ROW(malformed),
-        ROW(monitors),
-        ROW(events),
-        ROW(shutdown_by_remote_control),
+        ROW(results),          ROW(progress),    ROW(unknown),
+        ROW(eta_and_expiry),   ROW(revoke),      ROW(retries),
+        ROW(chains_and_links), ROW(time_limits), ROW(crash),
+        ROW(priorities),       ROW(malformed),   ROW(large),
+        ROW(monitors),         ROW(events),      ROW(shutdown_by_remote_control),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
