@@ -20,13 +20,13 @@
 static const char *text_member(const cJSON *object, const char *name)
 {
     const cJSON *value = cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
-    return cJSON_IsString(value) ? value->valuestring : NULL;
+    return value && cJSON_IsString(value) ? value->valuestring : NULL;
 }
 
 static double number_member(const cJSON *object, const char *name, double absent)
 {
     const cJSON *value = cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
-    return cJSON_IsNumber(value) ? value->valuedouble : absent;
+    return value && cJSON_IsNumber(value) ? value->valuedouble : absent;
 }
 
 static cJSON *answer_text(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -40,8 +40,8 @@ bool revoked_has(struct worker *w, const char *id)
 static void drop(struct revoked *set, struct revoked_id *old)
 {
     struct revoked_id **at = &set->buckets[bucket(old->id)];
-    while (*at != old) at = &(*at)->next;
-    *at = old->next;
+    while (*at && *at != old) at = &(*at)->next;
+    if (*at) *at = old->next;
     free(old);
 }
 

@@ -262,7 +262,7 @@ static void run_task(struct runner_self *self, const struct wire *frame)
     message_body_free(&run.body);
     cJSON_Delete(run.result);
     struct buf *bufs[] = {&run.json, &run.repr, &run.traceback, &run.value, &run.sends, &run.children};
-    for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) buf_free(bufs[i]);
+    for (int i = 0; i < 6; i++) buf_free(bufs[i]);
 }
 
 /* The finished task's frame is in out: by the ring where it can, and a word by the socket unless one is on its way. */
