@@ -59,9 +59,9 @@ struct supervisor {
 
     bool is_stopping, is_hurried, is_torn_down;
     int64_t stopping_since_ms; /* mono_ms of the first request to stop */
-    bool is_announced; /* to whoever started us, that everything is ready */
-    bool is_resumed;   /* after an exec of itself */
-    bool is_trying;    /* the program file, before an exec */
+    bool is_announced;         /* to whoever started us, that everything is ready */
+    bool is_resumed;           /* after an exec of itself */
+    bool is_trying;            /* the program file, before an exec */
     char **argv;
     int exit_status;
     int64_t started_ms; /* wall */
