@@ -65,13 +65,13 @@ static void serve(int listener)
     char request[2048], answer[256], body[32];
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0) return;
-    ssize_t n = recv(fd, request, sizeof request, 0);
+    ssize_t n = TEMP_FAILURE_RETRY(recv(fd, request, sizeof request, 0)); /* what was accepted is answered */
     int len = snprintf(body, sizeof body, "%d\n", (int)getpid());
     int total = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
                          len, body);
     if (n > 0) send(fd, answer, (size_t)total, MSG_NOSIGNAL);
     shutdown(fd, SHUT_WR);
-    while (recv(fd, request, sizeof request, 0) > 0) continue;
+    while (TEMP_FAILURE_RETRY(recv(fd, request, sizeof request, 0)) > 0) continue;
     close(fd);
 }
 
