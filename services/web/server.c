@@ -133,9 +133,9 @@ static struct conn *conn_of(struct server *s, struct evhttp_connection *connecti
     if (fd < 0) return NULL;
     if (fd >= s->by_fd_size) {
         int size = fd + 64;
-        struct conn **grown = realloc(s->by_fd, (size_t)size * sizeof(*grown));
+        struct conn **grown = realloc(s->by_fd, (size_t)size * sizeof(struct conn *));
         if (!grown) return NULL;
-        memset(grown + s->by_fd_size, 0, (size_t)(size - s->by_fd_size) * sizeof(*grown));
+        memset(grown + s->by_fd_size, 0, (size_t)(size - s->by_fd_size) * sizeof(struct conn *));
         s->by_fd = grown;
         s->by_fd_size = size;
     }
