@@ -84,7 +84,7 @@ static bool peer_is_up(int port)
     return reply.status == 200;
 }
 
-/* 0 when a part of the peer is not installed. */
+/* 0 when a part of the peer cannot be loaded by the first python3 of PATH. */
 static double peer_mib(struct system *sys)
 {
     char redis[200], port_text[16], *output = NULL;
@@ -163,7 +163,7 @@ int main(int argc, char **argv)
 
     printf("| memory (PSS) | logikald | Python stack | ratio |\n|---|---|---|---|\n");
     printf("| idle: supervisor, web, worker with 2 runners, beat (%d processes) | %.1f MiB | ", count, idle);
-    peer > 0 ? printf("%.0f MiB | 1/%.0f |\n", peer, peer / idle) : printf("not installed | |\n");
+    peer > 0 ? printf("%.0f MiB | 1/%.0f |\n", peer, peer / idle) : printf("not measured: its modules do not load | |\n");
     printf("| peak during a full sync of %s elevations | %.1f MiB | | |\n", elevations, peak);
     FILE *json = getenv("BENCH_JSON") ? fopen(getenv("BENCH_JSON"), "we") : NULL;
     if (json) {
