@@ -163,7 +163,8 @@ int main(int argc, char **argv)
 
     printf("| memory (PSS) | logikald | Python stack | ratio |\n|---|---|---|---|\n");
     printf("| idle: supervisor, web, worker with 2 runners, beat (%d processes) | %.1f MiB | ", count, idle);
-    peer > 0 ? printf("%.0f MiB | 1/%.0f |\n", peer, peer / idle) : printf("not measured: its modules do not load | |\n");
+    peer > 0 ? printf("%.0f MiB | 1/%.0f |\n", peer, peer / idle)
+             : printf("not measured: its modules do not load | |\n");
     printf("| peak during a full sync of %s elevations | %.1f MiB | | |\n", elevations, peak);
     FILE *json = getenv("BENCH_JSON") ? fopen(getenv("BENCH_JSON"), "we") : NULL;
     if (json) {
