@@ -48,7 +48,10 @@ static void run_case(const char *name)
     int status = process_run(argv, env, &output);
     if (status != 0) {
         char *log = process_log(&worker);
-        fail_msg("%s ended with %d:\n%s\nthe worker:\n%s", name, status, output, log);
+        print_error("%s ended with %d:\n%s\nthe worker:\n%s", name, status, output, log);
+        free(log);
+        free(output);
+        fail();
     }
     free(output);
 }
