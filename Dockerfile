@@ -10,9 +10,9 @@ RUN apt-get update \
 WORKDIR /src
 COPY . .
 # The interactive API page: from the context where `make setup` has put it, else fetched as the lock file says.
-RUN [ ! -f package-lock.json ] || [ -d node_modules/swagger-ui-dist ] \
+RUN [ -d node_modules/swagger-ui-dist ] \
  || { apt-get install -y --no-install-recommends npm ca-certificates && npm ci --omit=dev --loglevel=error; } \
- || echo "WARNING: Swagger UI could not be fetched; the image is built without it" >&2
+ || { echo "Swagger UI could not be fetched from here: run 'make setup' beside the Dockerfile first, then build again" >&2; exit 1; }
 # Paths and times of the build leave no trace in the programs: the same sources give the same bytes.
 ENV SOURCE_DATE_EPOCH=0 CFLAGS=-ffile-prefix-map=/src=.
 RUN make -j"$(nproc)" programs \
