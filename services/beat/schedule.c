@@ -34,7 +34,10 @@ int schedule_from_conf(const struct conf *conf, struct schedule *out, struct err
                  conf_int(conf, SET_BEAT_HEALTH) * 1000);
     int rc = add_crontab(out, "cleanup-old-tasks", "tasks.scheduler_tasks.cleanup_old_tasks", "scheduler",
                          conf_str(conf, SET_BEAT_CLEANUP), err);
-    if (rc) err_prefix(err, "BEAT_CLEANUP_CRONTAB");
+    if (rc) return err_prefix(err, "BEAT_CLEANUP_CRONTAB"), rc;
+    rc = add_crontab(out, "hourly-smart-sync", "tasks.scheduler_tasks.hourly_smart_sync", "scheduler",
+                     conf_str(conf, SET_BEAT_HOURLY), err);
+    if (rc) err_prefix(err, "BEAT_HOURLY_CRONTAB");
     return rc;
 }
 

@@ -2,6 +2,7 @@
 #include "services/store/sync_config.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "services/store/db.h"
 
@@ -35,12 +36,37 @@ int sync_config_load(struct db *db, struct object_config out[OBJECT_TYPES_MAX], 
                                     .since_attempt_s = db_int(r, i, 11),
                                     .retry_in_s = db_int(r, i, 12),
                                     .retry_count = (int)db_int(r, i, 13),
+                                    .oldest_s = -1,
                                     .has_failed = db_bool(r, i, 14)};
         snprintf(c->type, sizeof(c->type), "%s", db_text(r, i, 0));
         snprintf(c->depends_on, sizeof(c->depends_on), "%s", db_text(r, i, 1));
     }
     PQclear(r);
     return n;
+}
+
+/* A project that was never completed is as old as its row; what is excluded or gone does not count. */
+static const char oldest_rows[] =
+    "WITH RECURSIVE excluded AS (SELECT id FROM directories WHERE exclude_from_sync"
+    "  UNION SELECT c.id FROM directories c JOIN excluded e ON c.parent_id = e.id),"
+    " oldest AS (SELECT min(coalesce(c.confirmed_at, p.created_at)) AS project,"
+    "   min(coalesce(c.phases_at, p.created_at)) AS phase, min(coalesce(c.elevations_at, p.created_at)) AS elevation"
+    "  FROM projects p JOIN directories d ON d.id = p.directory_id LEFT JOIN project_cursors c ON c.project_id = p.id"
+    "  WHERE p.deleted_at IS NULL AND d.deleted_at IS NULL AND d.upstream_chain IS NOT NULL"
+    "   AND d.id NOT IN (SELECT id FROM excluded)) "
+    "SELECT t.type, greatest(extract(epoch FROM now() - t.at), 0)::bigint FROM oldest,"
+    " LATERAL (VALUES ('project', project), ('phase', phase), ('elevation', elevation)) t (type, at)"
+    " WHERE t.at IS NOT NULL";
+
+int sync_config_look_at_rows(struct db *db, struct object_config *configs, int n, struct err *err)
+{
+    PGresult *r = db_query(db, err, oldest_rows, 0, NULL);
+    if (!r) return -ERR_DB;
+    for (int row = 0; row < PQntuples(r); row++)
+        for (int i = 0; i < n; i++)
+            if (strcmp(configs[i].type, db_text(r, row, 0)) == 0) configs[i].oldest_s = db_int(r, row, 1);
+    PQclear(r);
+    return 0;
 }
 
 int sync_config_note_attempt(struct db *db, const char *type, struct err *err)

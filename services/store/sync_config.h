@@ -22,10 +22,14 @@ struct object_config {
     int64_t since_sync_s, since_attempt_s;
     int64_t retry_in_s; /* until next_retry_at; 0 = it has passed, -1 = none is set */
     int retry_count;
+    int64_t oldest_s; /* how long ago the oldest of its rows was confirmed; -1 = not looked at, or there is none */
 };
 
 /* All rows in the order of their priority, at most OBJECT_TYPES_MAX: how many, or -ERR_DB. */
 int sync_config_load(struct db *db, struct object_config out[OBJECT_TYPES_MAX], struct err *err);
+
+/* Looks at what is stored and sets oldest_s of the types that the upstream's lists confirm. 0 or -ERR_DB. */
+int sync_config_look_at_rows(struct db *db, struct object_config *configs, int n, struct err *err);
 
 struct object_outcome {
     int64_t processed, successful, failed, skipped;

@@ -18,6 +18,7 @@ const char *due_reason(enum due due)
                                           "never synced before",
                                           "its interval has passed",
                                           "older than its staleness threshold",
+                                          "some of what is stored is older than its staleness threshold",
                                           "tried again after a failure"};
     return reasons[due];
 }
@@ -99,7 +100,17 @@ static bool is_blocked(const struct object_config *configs, int n, const struct 
     return false;
 }
 
-int due_plan(const struct object_config *configs, int n, bool is_everything, struct due_entry out[OBJECT_TYPES_MAX])
+/* By its own row, and by what the mode adds to it. A pending retry keeps its delay. */
+static enum due due_in(const struct object_config *c, enum due_mode mode)
+{
+    enum due due = due_of(c);
+    if (due == DUE_DISABLED || due_is_yes(due)) return due;
+    if (mode == DUE_EVERYTHING) return DUE_INTERVAL;
+    bool is_old = c->stale_min > 0 && c->oldest_s >= (int64_t)c->stale_min * 60;
+    return mode == DUE_SAFETY_NET && is_old && c->retry_count == 0 ? DUE_OLD_ROWS : due;
+}
+
+int due_plan(const struct object_config *configs, int n, enum due_mode mode, struct due_entry out[OBJECT_TYPES_MAX])
 {
     bool placed[OBJECT_TYPES_MAX] = {false};
     int count = 0;
@@ -110,8 +121,7 @@ int due_plan(const struct object_config *configs, int n, bool is_everything, str
                 (next < 0 || goes_before(&configs[i], &configs[next])))
                 next = i;
         if (next < 0) break;
-        enum due due = due_of(&configs[next]);
-        if (is_everything && due != DUE_DISABLED && !due_is_yes(due)) due = DUE_INTERVAL;
+        enum due due = due_in(&configs[next], mode);
         if (due_is_yes(due) && is_blocked(configs, n, &configs[next], out, count)) due = DUE_BLOCKED;
         placed[next] = true;
         out[count++] = (struct due_entry){.config = next, .due = due};

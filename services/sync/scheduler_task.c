@@ -12,6 +12,7 @@
 #include "services/sync/full.h"
 #include "services/sync/join.h"
 #include "services/sync/due.h"
+#include "services/sync/idle.h"
 #include "services/sync/result.h"
 #include "services/sync/tasks.h"
 
@@ -25,7 +26,7 @@ struct round {
     struct due_entry plan[OBJECT_TYPES_MAX];
     int plan_count;
     const char *only; /* one type; NULL = those that are due */
-    bool is_everything;
+    enum due_mode mode;
     struct tree_types types;
     int64_t logs[OBJECT_TYPES_MAX]; /* of the entries of the plan */
     int due_count;
@@ -88,7 +89,9 @@ static int begin_types(struct round *r, struct err *err)
 {
     r->config_count = sync_config_load(r->run.db, r->configs, err);
     if (r->config_count < 0) return -ERR_DB;
-    r->plan_count = due_plan(r->configs, r->config_count, r->is_everything || r->only, r->plan);
+    if (r->mode == DUE_SAFETY_NET && sync_config_look_at_rows(r->run.db, r->configs, r->config_count, err) < 0)
+        return -ERR_DB;
+    r->plan_count = due_plan(r->configs, r->config_count, r->mode, r->plan);
     for (int i = 0; i < r->plan_count; i++) {
         struct due_entry *e = &r->plan[i];
         const char *type = r->configs[e->config].type;
@@ -287,7 +290,7 @@ static int work(struct round *r, struct err *err)
         if (r->rc == -ERR_DB || r->rc == -ERR_CONFLICT) return err_set(err, r->err.code, "%s", r->err.text);
     }
     if (end_types(r, err) < 0 || parse_new(r, err) < 0) return -(int)err->code;
-    if (r->due_count && sync_config_note_run(r->run.db, r->is_everything, err) < 0) return -ERR_DB;
+    if (r->due_count && sync_config_note_run(r->run.db, r->mode == DUE_EVERYTHING, err) < 0) return -ERR_DB;
     make_result(r);
     return 0;
 }
@@ -320,11 +323,15 @@ static int round_run(struct round *r, struct task_ctx *ctx, bool is_forced, bool
     return rc;
 }
 
-static int scheduled(struct task_ctx *ctx, cJSON **result, struct err *err)
+/* A tick: most find nothing to do, and leave no trace then. Never waits for a sync that is running. */
+static int scheduled(struct task_ctx *ctx, enum due_mode mode, cJSON **result, struct err *err)
 {
     if (result_is_switched_off(ctx, result)) return 0;
+    int idle = idle_look(ctx, mode, result, err);
+    if (idle != 0) return idle < 0 ? idle : 0;
     struct round *r = calloc(1, sizeof(*r));
     if (!r) return err_set(err, ERR_NOMEM, "no memory");
+    r->mode = mode;
     int rc = round_run(r, ctx, false, false, result, err);
     free(r);
     return rc;
@@ -334,21 +341,21 @@ int task_smart_sync_scheduler(struct task_ctx *ctx, const cJSON *args, const cJS
                               struct err *err)
 {
     (void)args, (void)kwargs;
-    return scheduled(ctx, result, err);
+    return scheduled(ctx, DUE_BY_INTERVAL, result, err);
 }
 
 int task_hourly_smart_sync(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,
                            struct err *err)
 {
     (void)args, (void)kwargs;
-    return scheduled(ctx, result, err);
+    return scheduled(ctx, DUE_SAFETY_NET, result, err);
 }
 
 int task_full_sync(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
 {
     struct round *r = calloc(1, sizeof(*r));
     if (!r) return err_set(err, ERR_NOMEM, "no memory");
-    r->is_everything = true;
+    r->mode = DUE_EVERYTHING;
     int rc = round_run(r, ctx, argument_bool(args, kwargs, 0, "force_sync"), true, result, err);
     free(r);
     return rc;
@@ -365,6 +372,7 @@ int task_sync_object_type(struct task_ctx *ctx, const cJSON *args, const cJSON *
         return type ? err_set(err, ERR_NOMEM, "no memory") : -ERR_INPUT;
     }
     r->only = type;
+    r->mode = DUE_EVERYTHING;
     int rc = round_run(r, ctx, false, true, result, err);
     free(r);
     free(type);

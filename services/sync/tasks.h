@@ -13,7 +13,7 @@
 /* tasks.scheduler_tasks.smart_sync_scheduler(): syncs the object types that are due. */
 int task_smart_sync_scheduler(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,
                               struct err *err);
-/* tasks.scheduler_tasks.hourly_smart_sync(): the same, and types that are only stale as well. */
+/* tasks.scheduler_tasks.hourly_smart_sync(): the same, and types of which some rows are stale as well. */
 int task_hourly_smart_sync(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,
                            struct err *err);
 /* tasks.scheduler_tasks.cleanup_old_tasks(days=30): removes old logs, runs and leases. */

@@ -187,6 +187,8 @@ static void then_status_active(struct req *r, const cJSON *entries)
                      (double)conf_int(conf, SET_BEAT_HEALTH));
     if (conf_is_set(conf, SET_BEAT_CLEANUP))
         add_schedule(schedule, "cleanup-old-tasks", TASK_SCHEDULER "cleanup_old_tasks", 86400);
+    if (conf_is_set(conf, SET_BEAT_HOURLY))
+        add_schedule(schedule, "hourly-smart-sync", TASK_SCHEDULER "hourly_smart_sync", 3600);
     cJSON_AddItemToObject(out, "worker_stats", v->workers);
     cJSON_AddItemToObject(out, "active_tasks", active_tasks(r->web, entries));
     cJSON_AddBoolToObject(out, "background_sync_enabled", is_on);

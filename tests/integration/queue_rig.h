@@ -61,6 +61,7 @@ UNUSED static void rig_role(struct rig *rig, struct process *p, const char *name
     all[n++] = "DIAGNOSTIC_TASKS=true";
     all[n++] = "WORKER_CONCURRENCY=2";
     all[n++] = "BACKGROUND_SYNC_ENABLED=true";
+    all[n++] = "BEAT_HOURLY_CRONTAB=0 0 29 2 *"; /* ticks are counted: none by the hour */
     for (; env && *env && n < 23; env++) all[n++] = (char *)(uintptr_t)*env;
     all[n] = NULL;
     char *argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)(uintptr_t)role, NULL};

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEDULER "tasks.scheduler_tasks.smart_sync_scheduler"
+#define SCHEDULER  "tasks.scheduler_tasks.smart_sync_scheduler"
+#define SAFETY_NET "tasks.scheduler_tasks.hourly_smart_sync"
 
 static struct sync_world world;
 
@@ -106,6 +107,78 @@ static void test_staleness_shorter_than_interval_makes_due(void **state)
 
     assert_true(was_synced(result, "directory"));
     assert_false(was_synced(result, "project"));
+    cJSON_Delete(result);
+}
+
+static void test_idle_tick_leaves_no_trace(void **state)
+{
+    (void)state;
+    static const char traces[] =
+        "SELECT hashtextextended((SELECT string_agg(x::text, ',' ORDER BY x::text) FROM (SELECT r::text || r.ctid FROM"
+        " sync_runs r UNION ALL SELECT l::text || l.ctid FROM sync_logs l UNION ALL SELECT c::text || c.ctid FROM"
+        " object_sync_configs c UNION ALL SELECT s::text || s.ctid FROM leases s UNION ALL SELECT k::text || k.ctid"
+        " FROM sync_counters k UNION ALL SELECT g::text || g.ctid FROM sync_config g) t (x)), 0)";
+    int64_t before = pg_int(&world.pg, traces);
+
+    for (int i = 0; i < 3; i++) {
+        cJSON *result = i < 2 ? schedule() : sync_task(&world, SAFETY_NET, NULL, NULL, NULL);
+        assert_true(result_true(result, "success"));
+        assert_string_equal(result_text(result, "message"), "nothing is due");
+        cJSON_Delete(result);
+    }
+
+    assert_true(pg_int(&world.pg, traces) == before);
+    assert_int_equal(sim_number(&world, "calls.auth"), 0);
+    sql("UPDATE object_sync_configs SET last_sync = NULL WHERE object_type = 'directory'");
+    schedule_quietly();
+    assert_true(pg_int(&world.pg, traces) != before);
+}
+
+/* One project was not confirmed for an hour although the types were synced a moment ago. */
+static void age_a_project(void)
+{
+    sql("UPDATE object_sync_configs SET staleness_threshold_minutes = 30");
+    sql("UPDATE project_cursors SET phases_at = now() - interval '1 hour', elevations_at = now() - interval '1 hour',"
+        " confirmed_at = now() - interval '1 hour' WHERE project_id = (SELECT min(id) FROM projects)");
+}
+
+static void test_hourly_sync_reads_again_what_is_stale(void **state)
+{
+    (void)state;
+    age_a_project();
+    sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":1000,\"propagate\":false}");
+    int64_t in_project = pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NULL AND project_id ="
+                                           " (SELECT min(id) FROM projects)");
+
+    cJSON *result = schedule();
+    assert_string_equal(result_text(result, "message"), "nothing is due");
+    cJSON_Delete(result);
+    result = sync_task(&world, SAFETY_NET, NULL, NULL, NULL);
+
+    assert_true(was_synced(result, "project") && was_synced(result, "phase") && was_synced(result, "elevation"));
+    assert_false(was_synced(result, "directory"));
+    assert_int_equal(result_number(result, "elevations_changed"), in_project);
+    assert_int_equal(sim_number(&world, "calls.phases"), 1);
+    cJSON_Delete(result);
+    result = sync_task(&world, SAFETY_NET, NULL, NULL, NULL);
+    assert_string_equal(result_text(result, "message"), "nothing is due");
+    cJSON_Delete(result);
+}
+
+static void test_hourly_sync_leaves_a_running_one_alone(void **state)
+{
+    (void)state;
+    age_a_project();
+    sql("UPDATE leases SET owner = 'elsewhere/1/1 task x', token = token + 1, expires_at = now() + interval '1 hour'"
+        " WHERE name = 'tree'");
+    int64_t token = pg_int(&world.pg, "SELECT token FROM leases WHERE name = 'tree'");
+
+    cJSON *result = sync_task(&world, SAFETY_NET, NULL, NULL, NULL);
+
+    assert_true(result_true(result, "skipped"));
+    assert_int_equal(pg_int(&world.pg, "SELECT token FROM leases WHERE name = 'tree' AND owner LIKE 'elsewhere%'"),
+                     token);
+    assert_int_equal(sim_number(&world, "calls.auth"), 0);
     cJSON_Delete(result);
 }
 
@@ -246,6 +319,9 @@ int main(void)
         cmocka_unit_test_setup(test_interval_decides_when, settle),
         cmocka_unit_test_setup(test_disabled_type_is_left_alone, settle),
         cmocka_unit_test_setup(test_staleness_shorter_than_interval_makes_due, settle),
+        cmocka_unit_test_setup(test_idle_tick_leaves_no_trace, settle),
+        cmocka_unit_test_setup(test_hourly_sync_reads_again_what_is_stale, settle),
+        cmocka_unit_test_setup(test_hourly_sync_leaves_a_running_one_alone, settle),
         cmocka_unit_test_setup(test_cascade_brings_dependents_along, settle),
         cmocka_unit_test_setup(test_depends_on_orders_and_blocks, settle),
         cmocka_unit_test_setup(test_cycle_is_refused_and_said, settle),

@@ -64,10 +64,44 @@ static void test_due_by_table(void **state)
     }
 }
 
+static void test_safety_net_looks_at_the_rows(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t since_sync_s, oldest_s;
+        int retry_count, stale_min;
+        bool is_enabled;
+        enum due by_interval, safety_net;
+    } rows[] = {
+        {100, 3599, 0, 60, true, DUE_NOT, DUE_NOT},
+        {100, 3600, 0, 60, true, DUE_NOT, DUE_OLD_ROWS},
+        {100, -1, 0, 60, true, DUE_NOT, DUE_NOT},
+        {100, 9999, 0, 0, true, DUE_NOT, DUE_NOT}, /* no threshold */
+        {100, 9999, 0, 60, false, DUE_DISABLED, DUE_DISABLED},
+        {1800, 9999, 0, 60, true, DUE_INTERVAL, DUE_INTERVAL},
+        {100, 9999, 1, 60, true, DUE_WAITS, DUE_WAITS}, /* a retry has its time */
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct object_config c = config("elevation", "", 1);
+        struct due_entry plan[OBJECT_TYPES_MAX];
+        c.since_sync_s = c.since_attempt_s = rows[i].since_sync_s;
+        c.oldest_s = rows[i].oldest_s;
+        c.retry_count = rows[i].retry_count;
+        if (c.retry_count) c.retry_in_s = 50;
+        c.stale_min = rows[i].stale_min;
+        c.is_enabled = rows[i].is_enabled;
+        due_plan(&c, 1, DUE_BY_INTERVAL, plan);
+        if (plan[0].due != rows[i].by_interval) fail_msg("row %zu by interval: %s", i, due_reason(plan[0].due));
+        due_plan(&c, 1, DUE_SAFETY_NET, plan);
+        if (plan[0].due != rows[i].safety_net) fail_msg("row %zu safety net: %s", i, due_reason(plan[0].due));
+    }
+}
+
 static const char *order_of(const struct object_config *configs, int n, char *out, size_t size)
 {
     struct due_entry plan[OBJECT_TYPES_MAX];
-    int count = due_plan(configs, n, false, plan);
+    int count = due_plan(configs, n, DUE_BY_INTERVAL, plan);
     out[0] = '\0';
     for (int i = 0; i < count; i++) {
         size_t len = strlen(out);
@@ -142,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_due_by_table),
+        cmocka_unit_test(test_safety_net_looks_at_the_rows),
         cmocka_unit_test(test_order_is_dependencies_then_priority),
         cmocka_unit_test(test_cycles_are_refused_and_others_go_on),
         cmocka_unit_test(test_unknown_dependency_is_none),
