@@ -52,9 +52,13 @@ struct logikal_job {
 };
 
 struct logikal_hooks {
-    bool (*is_cancelled)(void *arg);                      /* asked several times a second */
-    int (*tick)(void *arg, struct err *err);              /* likewise; negative stops the run with err */
-    void (*session_opened)(void *arg, const char *token); /* so that somebody can log out what we leave behind */
+    bool (*is_cancelled)(void *arg);         /* asked several times a second */
+    int (*tick)(void *arg, struct err *err); /* likewise; negative stops the run with err */
+    /* So that somebody can log out what we leave behind, and knows of logins that were on their way: login_begins comes
+     * before the call of a slot (0 to the most sessions less one), then session_opened, or login_failed. */
+    void (*login_begins)(void *arg, int slot);
+    void (*login_failed)(void *arg, int slot);
+    void (*session_opened)(void *arg, int slot, const char *token);
     void (*session_closed)(void *arg, const char *token);
     void (*learned)(void *arg, enum logikal_level level, enum sideways what);
     void *arg;
@@ -62,6 +66,7 @@ struct logikal_hooks {
 
 struct logikal_stats {
     int64_t calls, logins, logouts, retries, failures;
+    int64_t sessions_unknown; /* logins without an answer: the server may have made a session that nobody can end */
     int peak_sessions;
 };
 

@@ -28,9 +28,24 @@ static void fail_run(struct logikal *l, enum err_code code, const char *text)
     if (!l->fatal.code) err_set(&l->fatal, code, "%s", text);
 }
 
+static int slot_of(const struct session *s)
+{
+    return (int)(s - s->client->sessions);
+}
+
+/* A login that gave no token: refused, or without an answer that could be read. */
+static void note_failed_login(struct session *s, const struct http_answer *answer)
+{
+    struct logikal *l = s->client;
+    bool is_unknown = answer->status == 200 || answer->fault == HTTP_FAULT_TIMEOUT || answer->fault == HTTP_FAULT_CUT;
+    l->stats.sessions_unknown += is_unknown;
+    if (l->hooks.login_failed) l->hooks.login_failed(l->hooks.arg, slot_of(s));
+}
+
 static void start_call(struct session *s, enum session_call calling)
 {
     struct logikal *l = s->client;
+    if (calling == CALL_LOGIN && l->hooks.login_begins) l->hooks.login_begins(l->hooks.arg, slot_of(s));
     s->calling = calling;
     s->state = SESSION_CALLING;
     struct err err = {0};
@@ -211,6 +226,7 @@ static void on_unreadable(struct session *s, const struct http_answer *answer, c
 {
     struct http_answer garbled = *answer;
     char text[300];
+    if (s->calling == CALL_LOGIN) note_failed_login(s, answer);
     snprintf(text, sizeof(text), "an answer that cannot be read (%s)", why);
     garbled.fault = HTTP_FAULT_CUT;
     garbled.why = text;
@@ -244,7 +260,7 @@ static void on_ok(struct session *s, const struct http_answer *answer)
         l->stats.logins++;
         s->must_renew = false;
         place_clear(&s->at);
-        if (l->hooks.session_opened) l->hooks.session_opened(l->hooks.arg, s->token);
+        if (l->hooks.session_opened) l->hooks.session_opened(l->hooks.arg, slot_of(s), s->token);
         session_step(s);
         break;
     case CALL_LOGOUT: on_logged_out(s); break;
@@ -292,6 +308,7 @@ void session_on_answer(void *arg, const struct http_answer *answer)
         return;
     }
     if (s->calling == CALL_LOGOUT && verdict != VERDICT_OK && verdict != VERDICT_RETRY) verdict = VERDICT_OK;
+    if (s->calling == CALL_LOGIN && verdict != VERDICT_OK) note_failed_login(s, answer);
     switch (verdict) {
     case VERDICT_OK: on_ok(s, answer); break;
     case VERDICT_RETRY: try_later(s, answer, false); break;

@@ -32,16 +32,53 @@ int upstream_remember(struct db *db, const char *base_url, const char levels[UPS
                : 0;
 }
 
-int upstream_session_opened(struct db *db, const char *base_url, const char *username, const char *token,
-                            const struct lease *holder, struct err *err)
+/* In place of a token until there is one. $1 slot, $2 holder, $3 its token */
+#define LOGIN "('login:' || md5($2::text) || ':' || $3::text || ':' || $1::text)"
+
+struct login_values {
+    char slot[DB_NUMBER_SIZE], token[DB_NUMBER_SIZE];
+    const char *values[5];
+};
+
+static const char *const *bind(struct login_values *v, int slot, const struct lease *holder, const char *more,
+                               const char *last)
 {
-    char holder_token[DB_NUMBER_SIZE];
-    const char *values[] = {token, username, base_url, holder->name, db_number(holder_token, holder->token)};
+    v->values[0] = db_number(v->slot, slot);
+    v->values[1] = holder->name;
+    v->values[2] = db_number(v->token, holder->token);
+    v->values[3] = more;
+    v->values[4] = last;
+    return v->values;
+}
+
+int upstream_login_begins(struct db *db, const char *base_url, const char *username, int slot,
+                          const struct lease *holder, struct err *err)
+{
+    struct login_values v;
     return db_exec(db, err,
                    "INSERT INTO sessions (token, username, base_url, expires_at, is_active, holder, holder_token)"
-                   " VALUES (left($1, 255), left($2, 255), left($3, 255), now() + interval '1 day', true, $4, $5)"
-                   " ON CONFLICT (token) DO NOTHING",
-                   5, values) < 0
+                   " VALUES (" LOGIN ", left($4, 255), left($5, 255), now() + interval '1 day', false, $2,"
+                   "  $3::bigint) ON CONFLICT (token) DO NOTHING",
+                   5, bind(&v, slot, holder, username, base_url)) < 0
+               ? -ERR_DB
+               : 0;
+}
+
+int upstream_login_failed(struct db *db, int slot, const struct lease *holder, struct err *err)
+{
+    struct login_values v;
+    return db_exec(db, err, "DELETE FROM sessions WHERE token = " LOGIN, 3, bind(&v, slot, holder, NULL, NULL)) < 0
+               ? -ERR_DB
+               : 0;
+}
+
+int upstream_session_opened(struct db *db, int slot, const char *token, const struct lease *holder, struct err *err)
+{
+    struct login_values v;
+    return db_exec(
+               db, err,
+               "UPDATE sessions SET token = left($4, 255), is_active = true, updated_at = now() WHERE token = " LOGIN,
+               4, bind(&v, slot, holder, token, NULL)) < 0
                ? -ERR_DB
                : 0;
 }
@@ -60,6 +97,7 @@ PGresult *upstream_sessions_left(struct db *db, const char *base_url, int limit,
                     "DELETE FROM sessions WHERE id IN (SELECT s.id FROM sessions s LEFT JOIN leases l"
                     "  ON l.name = s.holder AND l.token = s.holder_token AND l.expires_at > clock_timestamp()"
                     "  WHERE s.base_url = left($1, 255) AND s.holder IS NOT NULL AND l.name IS NULL"
-                    "  ORDER BY s.id LIMIT $2 FOR UPDATE OF s SKIP LOCKED) RETURNING token",
+                    "  ORDER BY s.id LIMIT $2 FOR UPDATE OF s SKIP LOCKED)"
+                    " RETURNING CASE WHEN is_active THEN token END",
                     2, values);
 }

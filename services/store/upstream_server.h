@@ -1,5 +1,6 @@
 /* What is remembered about an upstream server: where it lets a session go sideways, and which sessions are open there,
- * so that those of a process that died are logged out by the next one. Tokens are kept only while they are open. */
+ * so that those of a process that died are logged out by the next one. Tokens are kept only while they are open, and a
+ * login is noted before it is asked for. */
 #ifndef LOGIKALD_SERVICES_STORE_UPSTREAM_SERVER_H
 #define LOGIKALD_SERVICES_STORE_UPSTREAM_SERVER_H
 
@@ -16,10 +17,14 @@ struct lease;
 int upstream_recall(struct db *db, const char *base_url, char levels[UPSTREAM_LEVELS + 1], struct err *err);
 int upstream_remember(struct db *db, const char *base_url, const char levels[UPSTREAM_LEVELS + 1], struct err *err);
 
-int upstream_session_opened(struct db *db, const char *base_url, const char *username, const char *token,
-                            const struct lease *holder, struct err *err);
+/* A login is about to be asked for, in one of the holder's slots; it failed; it gave a token. */
+int upstream_login_begins(struct db *db, const char *base_url, const char *username, int slot,
+                          const struct lease *holder, struct err *err);
+int upstream_login_failed(struct db *db, int slot, const struct lease *holder, struct err *err);
+int upstream_session_opened(struct db *db, int slot, const char *token, const struct lease *holder, struct err *err);
 int upstream_session_closed(struct db *db, const char *token, struct err *err);
-/* Takes over (and forgets) the sessions at a server whose holders are gone: rows of token; at most limit. */
+/* Takes over (and forgets) the sessions at a server whose holders are gone: rows of token (NULL = a login was on its
+ * way, so there may be a session that nobody can end); at most limit. */
 PGresult *upstream_sessions_left(struct db *db, const char *base_url, int limit, struct err *err);
 
 #endif

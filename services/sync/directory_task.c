@@ -83,7 +83,7 @@ static cJSON *make_result(const struct sync_run *run, const char *directory, int
     cJSON_AddNumberToObject(result, "projects_synced", (double)c->projects);
     cJSON_AddNumberToObject(result, "projects_busy", (double)c->projects_busy);
     result_add_counts(result, c);
-    if (run->client) result_add_upstream(result, logikal_stats(run->client));
+    result_add_upstream(result, run);
     result_add_errors(result, run);
     return result;
 }

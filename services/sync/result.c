@@ -48,14 +48,17 @@ cJSON *result_new(const struct sync_run *run, bool is_success, const char *messa
     return result;
 }
 
-void result_add_upstream(cJSON *result, const struct logikal_stats *stats)
+void result_add_upstream(cJSON *result, const struct sync_run *run)
 {
+    if (!run->client) return;
+    const struct logikal_stats *stats = logikal_stats(run->client);
     cJSON *o = cJSON_AddObjectToObject(result, "upstream");
     cJSON_AddNumberToObject(o, "calls", (double)stats->calls);
     cJSON_AddNumberToObject(o, "logins", (double)stats->logins);
     cJSON_AddNumberToObject(o, "logouts", (double)stats->logouts);
     cJSON_AddNumberToObject(o, "retries", (double)stats->retries);
     cJSON_AddNumberToObject(o, "peak_sessions", stats->peak_sessions);
+    cJSON_AddNumberToObject(o, "sessions_unknown", (double)stats->sessions_unknown + run->sessions_unknown);
 }
 
 void result_add_errors(cJSON *result, const struct sync_run *run)

@@ -42,14 +42,29 @@ static int on_tick(void *arg, struct err *err)
     return rc < 0 ? rc : show_progress(run, err);
 }
 
-static void on_session_opened(void *arg, const char *token)
+static void on_login_begins(void *arg, int slot)
 {
     struct sync_run *run = arg;
     struct err err = {0};
     const struct conf *conf = run->ctx->conf;
-    int rc = upstream_session_opened(run->db, conf_str(conf, SET_LOGIKAL_URL), conf_str(conf, SET_LOGIKAL_USER), token,
-                                     &run->lease, &err);
+    int rc = upstream_login_begins(run->db, conf_str(conf, SET_LOGIKAL_URL), conf_str(conf, SET_LOGIKAL_USER), slot,
+                                   &run->lease, &err);
     run_check(run, rc, &err);
+}
+
+static void on_login_failed(void *arg, int slot)
+{
+    struct sync_run *run = arg;
+    struct err err = {0};
+    if (!db_is_alive(run->db)) return;
+    run_check(run, upstream_login_failed(run->db, slot, &run->lease, &err), &err);
+}
+
+static void on_session_opened(void *arg, int slot, const char *token)
+{
+    struct sync_run *run = arg;
+    struct err err = {0};
+    run_check(run, upstream_session_opened(run->db, slot, token, &run->lease, &err), &err);
 }
 
 static void on_session_closed(void *arg, const char *token)
@@ -98,12 +113,31 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const char *scope, bool
     return stage_open(&run->stage, run->db, conf_int(ctx->conf, SET_SYNC_BATCH), err);
 }
 
+/* Logs out of what processes that died have left open. A login that was on its way then has no token to do it with. */
+static int log_out_left(struct sync_run *run, struct err *err)
+{
+    PGresult *left = upstream_sessions_left(run->db, conf_str(run->ctx->conf, SET_LOGIKAL_URL), 64, err);
+    if (!left) return -ERR_DB;
+    for (int i = 0; i < PQntuples(left); i++) {
+        const char *token = db_text(left, i, 0);
+        if (token) logikal_farewell(run->ctx->conf, token);
+        run->sessions_unknown += token == NULL;
+    }
+    PQclear(left);
+    if (run->sessions_unknown)
+        log_warning("a process died while it logged in: %d Logikal sessions may stay open until the server ends them",
+                    run->sessions_unknown);
+    return sync_counter_add(run->db, "session", "unknown", run->sessions_unknown, err);
+}
+
 int run_connect(struct sync_run *run, struct err *err)
 {
     const struct conf *conf = run->ctx->conf;
     enum sideways sideways[LEVEL_COUNT] = {SIDEWAYS_UNKNOWN};
     const struct logikal_hooks hooks = {.is_cancelled = on_is_cancelled,
                                         .tick = on_tick,
+                                        .login_begins = on_login_begins,
+                                        .login_failed = on_login_failed,
                                         .session_opened = on_session_opened,
                                         .session_closed = on_session_closed,
                                         .learned = on_learned,
@@ -115,11 +149,7 @@ int run_connect(struct sync_run *run, struct err *err)
     }
     run->client = logikal_new(conf, &hooks, sideways, err);
     if (!run->client) return -(int)err->code;
-    PGresult *left = upstream_sessions_left(run->db, conf_str(conf, SET_LOGIKAL_URL), 64, err);
-    if (!left) return -ERR_DB;
-    for (int i = 0; i < PQntuples(left); i++) logikal_farewell(conf, db_text(left, i, 0));
-    PQclear(left);
-    return 0;
+    return log_out_left(run, err);
 }
 
 /* One line for a run that asked the upstream for something. */

@@ -46,8 +46,9 @@ struct sync_run {
     int64_t next_listing;
     char levels[UPSTREAM_LEVELS + 1];
     struct sync_counts counts;
-    bool has_rows;     /* directories, projects, phases and elevations are through; what follows are files */
-    struct buf errors; /* what went wrong, one line each; the first ones only */
+    int sessions_unknown; /* logins that died with their process */
+    bool has_rows;        /* directories, projects, phases and elevations are through; what follows are files */
+    struct buf errors;    /* what went wrong, one line each; the first ones only */
     int64_t error_count;
     struct err fatal; /* what ends the run: the database, a lost lease */
     int64_t current, total, shown_ms;

@@ -274,7 +274,7 @@ static void make_result(struct round *r)
     r->counts = r->details = NULL;
     result_add_counts(head, &r->run.counts);
     cJSON_AddNumberToObject(head, "projects_skipped", (double)r->run.counts.projects_skipped);
-    if (r->run.client) result_add_upstream(head, logikal_stats(r->run.client));
+    result_add_upstream(head, &r->run);
     result_add_errors(head, &r->run);
     r->result = head;
 }
