@@ -78,6 +78,9 @@ struct queue_depth {
     char name[128];
     int64_t depth;         /* messages waiting, all priorities */
     int64_t oldest_age_ms; /* of the message next in line; -1 = none, or its sender gave no time */
+    bool is_paused;        /* no worker takes from it */
+    int64_t paused_ms;     /* since when (unix) */
+    char paused_by[128];
 };
 struct queue_stats {
     size_t count;
@@ -108,6 +111,11 @@ typedef void (*queue_count_fn)(void *arg, int64_t count, const struct err *err);
 /* Dead letters with this task id (NULL = all) go back to their queues with a clean delivery count. */
 int queue_retry_dead(struct queue *q, const char *task_id, queue_count_fn fn, void *arg, struct err *err);
 int queue_purge(struct queue *q, const char *name, queue_count_fn fn, void *arg, struct err *err);
+/* Pauses a queue for all workers until it is resumed; what they hold already they finish. by: who did it. The name must
+ * be one of WORKER_QUEUES (else -ERR_NOT_FOUND); resuming takes any. Count 0: it was so already, and nothing changed.
+ */
+int queue_pause(struct queue *q, const char *name, const char *by, queue_count_fn fn, void *arg, struct err *err);
+int queue_resume(struct queue *q, const char *name, queue_count_fn fn, void *arg, struct err *err);
 int queue_purge_dead(struct queue *q, queue_count_fn fn, void *arg, struct err *err);
 
 #endif

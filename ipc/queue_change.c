@@ -1,7 +1,9 @@
-/* Changing what lies in the queues: dead letters back to work, purging. See queue.h. */
+/* Changing what lies in the queues: dead letters back to work, purging, pausing. See queue.h. */
 #include "ipc/queue_internal.h"
 
 #include <string.h>
+
+#include "conf/clock.h"
 
 #define RETRY_LIMIT "10000"
 
@@ -45,4 +47,32 @@ int queue_purge_dead(struct queue *q, queue_count_fn fn, void *arg, struct err *
     char dead[QUEUE_KEY_SIZE];
     const char *argv[] = {queue_key(&q->keys, dead, KEY_DEAD, "")};
     return run(q, "purge", 1, 1, argv, fn, arg, err);
+}
+
+int queue_pause(struct queue *q, const char *name, const char *by, queue_count_fn fn, void *arg, struct err *err)
+{
+    char key[QUEUE_KEY_SIZE], note[160], known[512] = "";
+    bool is_known = false;
+    for (int i = 0; i < q->name_count; i++) {
+        size_t used = strlen(known);
+        is_known = is_known || strcmp(q->names[i], name) == 0;
+        snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "", q->names[i]);
+    }
+    if (!is_known) return err_set(err, ERR_NOT_FOUND, "no queue \"%.128s\": there are %s", name, known);
+    struct queue_op *op = queue_op_new(q, arg, err);
+    if (!op) return -ERR_NOMEM;
+    op->fn.count = fn;
+    snprintf(note, sizeof note, "%lld %.120s", (long long)wall_ms(), by);
+    return queue_accepted(
+        op,
+        redis_call(q->redis, on_count, op, "HSETNX", queue_key(&q->keys, key, KEY_PAUSED, ""), name, note, REDIS_END),
+        err);
+}
+
+int queue_resume(struct queue *q, const char *name, queue_count_fn fn, void *arg, struct err *err)
+{
+    char key[QUEUE_KEY_SIZE], channel[QUEUE_KEY_SIZE];
+    const char *argv[] = {queue_key(&q->keys, key, KEY_PAUSED, ""), name,
+                          queue_channel(&q->keys, channel, CHANNEL_RESUMED)};
+    return run(q, "resume", 1, 3, argv, fn, arg, err);
 }

@@ -21,10 +21,12 @@
 #define KEY_SCHEDULED_IDS      "logikald.scheduled.ids"      /* hash: task id -> tag */
 #define KEY_DEAD               "logikald.dead"               /* list of dead letters, newest first */
 #define KEY_REVOKED            "logikald.revoked"            /* zset: task id by time of the revoke */
+#define KEY_PAUSED             "logikald.paused"             /* hash: queue -> since (ms), blank, by whom */
 #define KEY_CLOCK              "logikald.clock"              /* counter that tells a Redis that went back in time */
 #define KEY_BEAT               "logikald.beat"               /* hash: entry -> last run (ms) */
 #define KEY_BEAT_LOCK          "logikald.beat.lock"          /* string: leader, with expiry */
 #define KEY_BEAT_FENCE         "logikald.beat.fence"         /* counter of leaders */
+#define CHANNEL_RESUMED        "logikald.resumed"            /* a queue is served again; its name */
 
 struct queue_keys {
     char prefix[72], result_prefix[72];

@@ -13,6 +13,18 @@ static int64_t number(const redisReply *reply)
     return reply->type == REDIS_REPLY_STRING ? (int64_t)strtod(reply->str, NULL) : 0;
 }
 
+/* paused: flat list of names and "since by". */
+static void note_pause(struct queue_depth *d, const redisReply *paused)
+{
+    for (size_t i = 0; paused->type == REDIS_REPLY_ARRAY && i + 1 < paused->elements; i += 2) {
+        if (strcmp(paused->element[i]->str, d->name) != 0) continue;
+        char *by = NULL;
+        d->is_paused = true;
+        d->paused_ms = strtoll(paused->element[i + 1]->str, &by, 10);
+        snprintf(d->paused_by, sizeof d->paused_by, "%s", by + (*by == ' '));
+    }
+}
+
 static void on_stats(void *arg, const struct redis_answer *answer)
 {
     struct queue_op *op = arg;
@@ -20,7 +32,7 @@ static void on_stats(void *arg, const struct redis_answer *answer)
     struct queue_stats stats = {0};
     struct err err;
     const struct err *fault = queue_fault(answer, &err);
-    if (q && !fault && answer->reply->elements >= 4 + 2 * (size_t)q->name_count) {
+    if (q && !fault && answer->reply->elements >= 5 + 2 * (size_t)q->name_count) {
         redisReply **e = answer->reply->element;
         stats.unacked = number(e[0]);
         stats.scheduled = number(e[1]);
@@ -29,10 +41,11 @@ static void on_stats(void *arg, const struct redis_answer *answer)
         stats.count = (size_t)q->name_count;
         for (int i = 0; i < q->name_count; i++) {
             struct queue_depth *d = &stats.queues[i];
-            int64_t sent = number(e[5 + 2 * i]), age = wall_ms() - sent;
+            int64_t sent = number(e[6 + 2 * i]), age = wall_ms() - sent;
             memcpy(d->name, q->names[i], sizeof d->name);
-            d->depth = number(e[4 + 2 * i]);
+            d->depth = number(e[5 + 2 * i]);
             d->oldest_age_ms = sent <= 0 ? -1 : age > 0 ? age : 0;
+            note_pause(d, e[4]);
         }
     }
     if (q) op->fn.stats(op->arg, fault ? NULL : &stats, fault);
@@ -41,11 +54,11 @@ static void on_stats(void *arg, const struct redis_answer *answer)
 
 int queue_stats(struct queue *q, queue_stats_fn fn, void *arg, struct err *err)
 {
-    static const char *const fixed[] = {KEY_UNACKED, KEY_SCHEDULED, KEY_DEAD, KEY_WORKERS};
-    char keys[4 + QUEUE_NAMES_MAX * QUEUE_STEPS][QUEUE_KEY_SIZE], lease[24];
-    const char *argv[4 + QUEUE_NAMES_MAX * QUEUE_STEPS + 1];
+    static const char *const fixed[] = {KEY_UNACKED, KEY_SCHEDULED, KEY_DEAD, KEY_WORKERS, KEY_PAUSED};
+    char keys[5 + QUEUE_NAMES_MAX * QUEUE_STEPS][QUEUE_KEY_SIZE], lease[24];
+    const char *argv[5 + QUEUE_NAMES_MAX * QUEUE_STEPS + 1];
     int n = 0;
-    for (int i = 0; i < 4; i++, n++) argv[n] = queue_key(&q->keys, keys[n], fixed[i], "");
+    for (int i = 0; i < 5; i++, n++) argv[n] = queue_key(&q->keys, keys[n], fixed[i], "");
     for (int i = 0; i < q->name_count * QUEUE_STEPS; i++, n++)
         argv[n] = queue_list_key(&q->keys, keys[n], q->names[i / QUEUE_STEPS], i % QUEUE_STEPS * 3);
     snprintf(lease, sizeof lease, "%lld", (long long)q->lease_s);

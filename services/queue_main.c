@@ -3,13 +3,17 @@
  *   peek QUEUE|--unacked|--scheduled|--workers [--limit N] [--offset N] [--json]
  *   dead [--limit N] [--json]        dead letters with their reasons
  *   retry ID|--all [--json]          dead letters back to their queues
- *   purge QUEUE|--dead [--json]      removes every waiting message, or every dead letter */
+ *   purge QUEUE|--dead [--json]      removes every waiting message, or every dead letter
+ *   pause QUEUE, resume QUEUE        no worker takes from it, until it is resumed */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <pwd.h>
+#include <unistd.h>
 #include <event2/event.h>
 
+#include "conf/clock.h"
 #include "conf/log.h"
 #include "ipc/queue.h"
 #include "services/role.h"
@@ -24,7 +28,8 @@ static const char usage[] =
     "       logikald queue peek QUEUE|--unacked|--scheduled|--workers [--limit N] [--offset N] [--json]\n"
     "       logikald queue dead [--limit N] [--offset N] [--json]\n"
     "       logikald queue retry TASK-ID|--all [--json]\n"
-    "       logikald queue purge QUEUE|--dead [--json]\n";
+    "       logikald queue purge QUEUE|--dead [--json]\n"
+    "       logikald queue pause|resume QUEUE [--json]\n";
 
 struct tool {
     struct event_base *base;
@@ -65,6 +70,15 @@ static void print_json(cJSON *value)
 }
 
 /* ---- list ---- */
+static void add_pause(cJSON *out, const struct queue_depth *queue)
+{
+    char since[CLOCK_TEXT_SIZE];
+    cJSON_AddBoolToObject(out, "paused", queue->is_paused);
+    if (!queue->is_paused) return;
+    cJSON_AddStringToObject(out, "paused_by", queue->paused_by);
+    cJSON_AddStringToObject(out, "paused_since", clock_iso_ms(queue->paused_ms, since));
+}
+
 static void on_stats(void *arg, const struct queue_stats *stats, const struct err *err)
 {
     struct tool *t = arg;
@@ -75,6 +89,7 @@ static void on_stats(void *arg, const struct queue_stats *stats, const struct er
             cJSON_AddStringToObject(q, "name", stats->queues[i].name);
             cJSON_AddNumberToObject(q, "depth", (double)stats->queues[i].depth);
             cJSON_AddNumberToObject(q, "oldest_age_ms", (double)stats->queues[i].oldest_age_ms);
+            add_pause(q, &stats->queues[i]);
             cJSON_AddItemToArray(queues, q);
         }
         cJSON_AddNumberToObject(out, "unacked", (double)stats->unacked);
@@ -85,10 +100,14 @@ static void on_stats(void *arg, const struct queue_stats *stats, const struct er
     } else if (!err) {
         printf("%-24s %10s %12s\n", "QUEUE", "WAITING", "OLDEST (S)");
         for (size_t i = 0; i < stats->count; i++) {
-            char age[24] = "-";
+            char age[24] = "-", since[CLOCK_TEXT_SIZE];
             if (stats->queues[i].oldest_age_ms >= 0)
                 snprintf(age, sizeof age, "%.1f", (double)stats->queues[i].oldest_age_ms / 1000);
-            printf("%-24s %10" PRId64 " %12s\n", stats->queues[i].name, stats->queues[i].depth, age);
+            printf("%-24s %10" PRId64 " %12s", stats->queues[i].name, stats->queues[i].depth, age);
+            if (stats->queues[i].is_paused)
+                printf("  paused by %s since %s", stats->queues[i].paused_by,
+                       clock_iso_ms(stats->queues[i].paused_ms, since));
+            putchar('\n');
         }
         printf("in workers' hands %" PRId64 ", scheduled %" PRId64 ", dead letters %" PRId64 ", workers %" PRId64 "\n",
                stats->unacked, stats->scheduled, stats->dead, stats->workers);
@@ -176,10 +195,40 @@ static int ask_purge(struct tool *t, struct err *err)
                      : queue_purge(t->queue, t->target, on_count, t, err);
 }
 
+/* ---- pause, resume ---- */
+static void on_turned(void *arg, int64_t count, const struct err *err)
+{
+    struct tool *t = arg;
+    bool is_pause = strcmp(t->verb->name, "pause") == 0;
+    if (!err && t->is_json)
+        printf("{\"changed\": %s}\n", count > 0 ? "true" : "false");
+    else if (!err)
+        printf("%s %s\n", t->target,
+               count > 0  ? (is_pause ? "is paused: what workers hold already they finish" : "is served again")
+               : is_pause ? "was paused already"
+                          : "was not paused");
+    finish(t, err);
+}
+
+static int ask_pause(struct tool *t, struct err *err)
+{
+    char host[64] = "", by[128];
+    const struct passwd *user = getpwuid(getuid());
+    gethostname(host, sizeof host - 1);
+    snprintf(by, sizeof by, "%.40s on %.60s", user ? user->pw_name : "somebody", host);
+    return queue_pause(t->queue, t->target, by, on_turned, t, err);
+}
+
+static int ask_resume(struct tool *t, struct err *err)
+{
+    return queue_resume(t->queue, t->target, on_turned, t, err);
+}
+
 static const struct verb verbs[] = {
     {"list", ask_list, false, ""},      {"peek", ask_peek, true, "unacked scheduled workers"},
     {"dead", ask_dead, false, ""},      {"retry", ask_retry, true, "all"},
-    {"purge", ask_purge, true, "dead"},
+    {"purge", ask_purge, true, "dead"}, {"pause", ask_pause, true, ""},
+    {"resume", ask_resume, true, ""},
 };
 
 /* ---- words ---- */

@@ -1,21 +1,31 @@
 -- Takes messages from the queues into kombu's unacked bookkeeping, with their owner beside it, in one step: no moment
 -- exists in which a message is only in a process's memory.
 -- KEYS: unacked, unacked_index, held (of this worker), deliveries, workers, scheduled, scheduled messages,
---       scheduled ids, then the lists in the order to be served (all queues of one priority, then the next priority).
+--       scheduled ids, paused, then the lists in the order to be served (all queues of one priority, then the next).
 -- ARGV: worker, limit, bytes limit, number of queues, name of each queue in the lists' order.
 -- Returns: -1 when the worker is not registered (it was taken for dead, or Redis forgot it: register first), else
--- {ms until the next scheduled message is due or -1, then for each message: tag, list, queue, deliveries before, message}.
+-- {ms until the next scheduled message is due or -1, the paused queues as bits in the order of their names, then for each
+-- message: tag, list, queue, deliveries before, message}. Nothing is taken from a paused queue.
 -- The tag is the message's own delivery tag; a message without one, or with one that is in use, gets another.
 if not redis.call('ZSCORE', KEYS[5], ARGV[1]) then return -1 end
 local limit, bytes_left, queues = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local out = {-1}
+local out = {-1, 0}
 
 -- Nothing may fail once a message is popped: keys of a wrong type show themselves here.
 redis.call('HLEN', KEYS[1])
 redis.call('ZCARD', KEYS[2])
 redis.call('HLEN', KEYS[3])
+local paused = {}
+if redis.call('HLEN', KEYS[9]) > 0 then
+  for q = 0, queues - 1 do
+    if redis.call('HEXISTS', KEYS[9], ARGV[5 + q]) == 1 then
+      paused[q] = true
+      out[2] = out[2] + 2 ^ q
+    end
+  end
+end
 
 -- What is due goes back to the front of its list.
 local due = redis.call('ZRANGE', KEYS[6], 0, 99, 'WITHSCORES')
@@ -64,12 +74,12 @@ local function pop(list, queue, count)
   return #popped
 end
 
-for first = 9, #KEYS, queues do
+for first = 10, #KEYS, queues do
   -- Each queue gets an equal share; what some leave, the others may have.
   local more = {}
   for q = 0, queues - 1 do
     local share = math.ceil((limit - taken) / (queues - q))
-    if pop(KEYS[first + q], ARGV[5 + q], share) == share then more[#more + 1] = q end
+    if not paused[q] and pop(KEYS[first + q], ARGV[5 + q], share) == share then more[#more + 1] = q end
   end
   for _, q in ipairs(more) do pop(KEYS[first + q], ARGV[5 + q], limit - taken) end
   if taken >= limit or bytes_left <= 0 then break end

@@ -250,6 +250,10 @@ static void on_queues(void *arg, const struct queue_stats *stats, const struct e
         for (size_t i = 0; i < stats->count; i++)
             buf_printf(out, "logikald_queue_oldest_age_seconds{queue=\"%s\"} %.3f\n", stats->queues[i].name,
                        stats->queues[i].oldest_age_ms < 0 ? -1 : (double)stats->queues[i].oldest_age_ms / 1000);
+        head(out, "queue_paused", "gauge", "1 = no worker takes from the queue until it is resumed");
+        for (size_t i = 0; i < stats->count; i++)
+            buf_printf(out, "logikald_queue_paused{queue=\"%s\"} %d\n", stats->queues[i].name,
+                       stats->queues[i].is_paused);
         one(out, "queue_unacked", "gauge", "Messages fetched and not acknowledged", (double)stats->unacked);
         one(out, "queue_scheduled", "gauge", "Messages that wait for their time", (double)stats->scheduled);
         one(out, "queue_dead", "gauge", "Dead letters", (double)stats->dead);

@@ -115,7 +115,8 @@ static void on_queues(void *arg, const struct queue_stats *stats, const struct e
     } else {
         buf_printf(&text, "%lld %lld %lld %lld", (long long)stats->unacked, (long long)stats->scheduled,
                    (long long)stats->dead, (long long)stats->workers);
-        for (size_t i = 0; i < stats->count; i++) buf_printf(&text, " %lld", (long long)stats->queues[i].depth);
+        for (size_t i = 0; i < stats->count; i++)
+            buf_printf(&text, " %lld %d", (long long)stats->queues[i].depth, stats->queues[i].is_paused);
     }
     cJSON_AddStringToObject(cJSON_GetObjectItemCaseSensitive(live->next, "revisions"), "queues",
                             text.data ? text.data : "");

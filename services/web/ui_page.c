@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conf/buf.h"
+#include "conf/clock.h"
 #include "conf/log.h"
 #include "services/web/reply.h"
 #include "services/web/ui_template.h"
@@ -231,6 +232,12 @@ static void on_stats(void *arg, const struct queue_stats *stats, const struct er
         cJSON_AddNumberToObject(each, "depth", (double)stats->queues[i].depth);
         if (stats->queues[i].oldest_age_ms >= 0)
             cJSON_AddNumberToObject(each, "oldest_ms", (double)stats->queues[i].oldest_age_ms);
+        cJSON_AddBoolToObject(each, "is_paused", stats->queues[i].is_paused);
+        if (stats->queues[i].is_paused) {
+            char since[CLOCK_TEXT_SIZE];
+            cJSON_AddStringToObject(each, "paused_by", stats->queues[i].paused_by);
+            cJSON_AddStringToObject(each, "paused_since", clock_iso_ms(stats->queues[i].paused_ms, since));
+        }
         cJSON_AddItemToArray(queues, each);
     }
     cJSON_AddNumberToObject(out, "unacked", (double)stats->unacked);

@@ -1,10 +1,9 @@
-/* Tasks: what waits, runs, is scheduled or dead, each task's own page, and what may be done to them. */
+/* Tasks: what waits, runs, is scheduled or dead, and each task's own page. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "services/store/ui_queries.h"
 #include "services/web/handlers.h"
-#include "services/web/reply.h"
 #include "services/web/ui_page.h"
 
 #define SHOWN       200
@@ -104,42 +103,4 @@ void web_ui_task(struct req *r)
     ui_page_sql(p, "history", &ui_query_run, 1, (const char *[]){id});
     ui_page_result(p, "result", id);
     ui_page_go(p);
-}
-
-/* ---- changes ---- */
-
-static void on_changed(void *arg, int64_t count, const struct err *err)
-{
-    struct req *r = arg;
-    if (err)
-        reply_err(r, err);
-    else
-        reply_json(r, 200, req_printf(r, "{\"count\":%lld}", (long long)count));
-}
-
-static bool has_queue(struct req *r)
-{
-    if (!r->web->queue) reply_unavailable(r, 60, "Redis is not configured: there are no queues");
-    return r->web->queue != NULL;
-}
-
-void web_dead_letters_retry(struct req *r)
-{
-    struct err err = {0};
-    if (!has_queue(r)) return;
-    if (queue_retry_dead(r->web->queue, req_body_str(r, "task_id"), on_changed, r, &err) < 0) reply_err(r, &err);
-}
-
-void web_dead_letters_purge(struct req *r)
-{
-    struct err err = {0};
-    if (!has_queue(r)) return;
-    if (queue_purge_dead(r->web->queue, on_changed, r, &err) < 0) reply_err(r, &err);
-}
-
-void web_queue_messages_purge(struct req *r)
-{
-    struct err err = {0};
-    if (!has_queue(r)) return;
-    if (queue_purge(r->web->queue, req_param(r, 0), on_changed, r, &err) < 0) reply_err(r, &err);
 }

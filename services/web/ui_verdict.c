@@ -15,6 +15,7 @@ static const char *const tone_names[] = {"ok", "warn", "bad"};
 struct verdict_sum {
     enum tone worst;
     cJSON *reasons;
+    int last; /* where the last one was put */
 };
 
 static const cJSON *get(const cJSON *object, const char *key)
@@ -56,6 +57,7 @@ static void add(struct verdict_sum *v, enum tone tone, const char *advice, const
         at++;
     }
     cJSON_InsertItemInArray(v->reasons, at, reason);
+    v->last = at;
     if (tone > v->worst) v->worst = tone;
 }
 
@@ -95,6 +97,17 @@ static void judge_children(struct verdict_sum *v, const cJSON *supervisor)
     }
 }
 
+static void judge_pause(struct verdict_sum *v, const cJSON *queue)
+{
+    double depth = number_of(queue, "depth");
+    add(v, TONE_WARN, "Nothing of it is run until it is resumed: here, or with logikald queue resume.",
+        "Queue %s was paused by %s; %.0f task%s in it", text_of(queue, "name"), text_of(queue, "paused_by"), depth,
+        depth == 1 ? " waits" : "s wait");
+    cJSON *reason = cJSON_GetArrayItem(v->reasons, v->last);
+    cJSON_AddStringToObject(reason, "since", text_of(queue, "paused_since"));
+    cJSON_AddStringToObject(reason, "queue", text_of(queue, "name"));
+}
+
 static void judge_queues(struct verdict_sum *v, const cJSON *queues, bool is_on)
 {
     const cJSON *q;
@@ -103,7 +116,9 @@ static void judge_queues(struct verdict_sum *v, const cJSON *queues, bool is_on)
     cJSON_ArrayForEach(q, get(queues, "queues"))
     {
         waiting += number_of(q, "depth");
-        if (number_of(q, "oldest_ms") > OLDEST_LATE_S * 1000.0)
+        if (cJSON_IsTrue(get(q, "is_paused")))
+            judge_pause(v, q);
+        else if (number_of(q, "oldest_ms") > OLDEST_LATE_S * 1000.0)
             add(v, TONE_WARN, "More runners (WORKER_CONCURRENCY) or a longer interval would help.",
                 "The next task of queue %s has waited for %.0f minutes", text_of(q, "name"),
                 number_of(q, "oldest_ms") / 60000);

@@ -15,6 +15,7 @@
 #define WAIT_S        "4"
 #define WAIT_LIMIT_MS 12000
 #define FETCH_BYTES   "16777216"
+#define FETCH_KEYS    9    /* before the lists */
 #define EARLY_US      2000 /* an eta this near runs now */
 
 static void arm_waiters(struct worker *w);
@@ -41,7 +42,7 @@ static void arm_waiters(struct worker *w)
     if (w->is_stopping || !w->is_registered || !has_room(w)) return;
     for (int i = 0; i < w->queue_count; i++) {
         struct waiter *t = &w->waiters[i];
-        if (t->is_armed || !redis_is_up(t->redis)) continue;
+        if (t->is_armed || t->is_paused || !redis_is_up(t->redis)) continue;
         queue_list_key(&w->keys, key, t->queue, 0);
         const char *argv[] = {"BLMOVE", key, key, "RIGHT", "RIGHT", WAIT_S};
         t->is_armed = redis_command_within(t->redis, WAIT_LIMIT_MS, on_waiter, t, 6, argv, NULL) == 0;
@@ -92,10 +93,10 @@ static void take(struct worker *w, redisReply *const *e)
 
 static bool is_page(const redisReply *reply)
 {
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 || reply->elements % 5 != 1) return false;
-    for (size_t i = 1; i < reply->elements; i++)
-        if (reply->element[i]->type != REDIS_REPLY_STRING) return false;
-    return reply->element[0]->type == REDIS_REPLY_INTEGER;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements % 5 != 2) return false;
+    for (size_t i = 0; i < reply->elements; i++)
+        if (reply->element[i]->type != (i < 2 ? REDIS_REPLY_INTEGER : REDIS_REPLY_STRING)) return false;
+    return true;
 }
 
 static void poll_in(struct worker *w, int64_t ms)
@@ -109,6 +110,17 @@ static void rotate(struct worker *w, const char *queue)
 {
     for (int i = 0; i < w->queue_count; i++)
         if (strcmp(w->waiters[i].queue, queue) == 0) w->first_queue = (i + 1) % w->queue_count;
+}
+
+/* One who waits for a paused queue would find its messages at once, again and again; the poll sees when it goes on. */
+static void note_paused(struct worker *w, long long bits)
+{
+    for (int i = 0; i < w->queue_count; i++) {
+        struct waiter *t = &w->waiters[(w->fetched_first + i) % w->queue_count];
+        bool is_paused = bits >> i & 1;
+        if (t->is_paused != is_paused) log_info("queue %s is %s", t->queue, is_paused ? "paused" : "served again");
+        t->is_paused = is_paused;
+    }
 }
 
 static void on_fetched(void *arg, const struct redis_answer *answer)
@@ -127,8 +139,9 @@ static void on_fetched(void *arg, const struct redis_answer *answer)
         standing_check(w);
         return;
     }
-    for (size_t i = 1; i + 4 < reply->elements; i += 5) take(w, reply->element + i);
-    if (reply->elements > 1) {
+    note_paused(w, reply->element[1]->integer);
+    for (size_t i = 2; i + 4 < reply->elements; i += 5) take(w, reply->element + i);
+    if (reply->elements > 2) {
         rotate(w, reply->element[reply->elements - 3]->str);
         runners_feed(w);
         w->must_fetch = true; /* there may be more */
@@ -145,18 +158,19 @@ static void on_fetched(void *arg, const struct redis_answer *answer)
 static void fetch(struct worker *w, int limit)
 {
     static const char *const names[] = {
-        KEY_UNACKED,   KEY_UNACKED_INDEX,      KEY_HELD,         KEY_DELIVERIES, KEY_WORKERS,
-        KEY_SCHEDULED, KEY_SCHEDULED_MESSAGES, KEY_SCHEDULED_IDS};
-    static char keys[8 + QUEUE_NAMES_MAX * QUEUE_STEPS][QUEUE_KEY_SIZE];
-    const char *argv[8 + QUEUE_NAMES_MAX * QUEUE_STEPS + 4 + QUEUE_NAMES_MAX];
+        KEY_UNACKED,   KEY_UNACKED_INDEX,      KEY_HELD,          KEY_DELIVERIES, KEY_WORKERS,
+        KEY_SCHEDULED, KEY_SCHEDULED_MESSAGES, KEY_SCHEDULED_IDS, KEY_PAUSED};
+    static char keys[FETCH_KEYS + QUEUE_NAMES_MAX * QUEUE_STEPS][QUEUE_KEY_SIZE];
+    const char *argv[FETCH_KEYS + QUEUE_NAMES_MAX * QUEUE_STEPS + 4 + QUEUE_NAMES_MAX];
     char count[16], queues[16];
     int n = 0, nkeys;
-    for (; n < 8; n++) argv[n] = queue_key(&w->keys, keys[n], names[n], n == 2 ? w->id : "");
+    for (; n < FETCH_KEYS; n++) argv[n] = queue_key(&w->keys, keys[n], names[n], n == 2 ? w->id : "");
     for (int step = 0; step < QUEUE_STEPS; step++)
         for (int i = 0; i < w->queue_count; i++, n++)
             argv[n] =
                 queue_list_key(&w->keys, keys[n], w->waiters[(w->first_queue + i) % w->queue_count].queue, step * 3);
     nkeys = n;
+    w->fetched_first = w->first_queue;
     snprintf(count, sizeof count, "%d", limit);
     snprintf(queues, sizeof queues, "%d", w->queue_count);
     argv[n++] = w->id;
@@ -230,13 +244,21 @@ int consumer_drop_queue(struct worker *w, const char *name)
     return -ERR_NOT_FOUND;
 }
 
+static void on_resumed(void *arg, enum redis_sub_event event, const char *channel, const char *payload, size_t len)
+{
+    (void)channel, (void)payload, (void)len;
+    if (event == REDIS_SUB_MESSAGE) consumer_wake(arg);
+}
+
 int consumer_open(struct worker *w, struct err *err)
 {
-    char names[QUEUE_NAMES_MAX][128];
+    char names[QUEUE_NAMES_MAX][128], channel[QUEUE_KEY_SIZE];
     int count = queue_names(conf_str(w->conf, SET_WORKER_QUEUES), names, QUEUE_NAMES_MAX), rc = 0;
     w->poll = evtimer_new(w->base, on_poll, w);
     if (!w->poll) return err_set(err, ERR_NOMEM, "no memory for a timer");
     poll_in(w, POLL_MS);
+    w->resumed = redis_subscribe(w->listener, queue_channel(&w->keys, channel, CHANNEL_RESUMED), on_resumed, w);
+    if (!w->resumed) return err_set(err, ERR_NOMEM, "no memory for a subscription");
     for (int i = 0; i < count && rc == 0; i++) rc = consumer_add_queue(w, names[i], err);
     if (rc == 0 && count == 0) rc = err_set(err, ERR_CONFIG, "WORKER_QUEUES names no queue");
     return rc;
@@ -253,4 +275,5 @@ void consumer_close(struct worker *w)
 {
     consumer_stop(w);
     if (w->poll) event_free(w->poll);
+    redis_unsubscribe(w->resumed);
 }

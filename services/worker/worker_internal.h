@@ -268,7 +268,7 @@ struct waiter {
     struct worker *worker;
     struct redis *redis;
     char queue[128];
-    bool is_armed;
+    bool is_armed, is_paused;
 };
 
 struct worker {
@@ -283,8 +283,9 @@ struct worker {
     int stop_stage;
 
     struct waiter waiters[QUEUE_NAMES_MAX];
-    int queue_count, first_queue;
+    int queue_count, first_queue, fetched_first;
     struct event *poll, *wake;
+    struct redis_sub *resumed;
     bool is_fetching, must_fetch, is_told_down;
     int64_t fetched_ms;
 

@@ -64,6 +64,9 @@ test('login: a viewer sees everything and changes nothing', async ({ visitor, pa
   });
   equal(answer[0], 403, 'a change');
   check(answer[1].includes('administrator'), `the reason: ${answer[1]}`);
+  const paused = await page.evaluate(async () => (await fetch('/api/v1/admin/queues/sync/pause', { method: 'POST',
+    headers: { 'X-CSRF-Token': document.querySelector('meta[name=csrf]').content } })).status);
+  equal(paused, 403, 'pausing a queue');
   await page.getByRole('button', { name: 'Log out' }).click();
   await page.waitForURL('**/ui/login');
 });

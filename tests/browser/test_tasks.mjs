@@ -57,3 +57,30 @@ test('tasks: each has a page with its history', async ({ page: open, pages }) =>
   const page = await open(pages, `/ui/tasks/${id}`);
   await page.locator('#history .badge', { hasText: 'completed' }).first().waitFor();
 });
+
+test('tasks: a queue is paused and resumed, and everybody is told', async ({ page: open, pages }) => {
+  const id = randomUUID();
+  const page = await open(pages, '/ui/tasks');
+  page.expects(/403/);
+  const refused = await page.request.post('/api/v1/admin/queues/sync/pause');
+  equal(refused.status(), 403, 'without the CSRF token');
+  await page.getByRole('button', { name: 'Pause sync' }).click();
+  await page.getByRole('dialog', { name: 'Are you sure?' }).getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Resume sync' }).waitFor();
+  check(/^\d+ admin$/.test(await redis('HGET', 'logikald.paused', 'sync')), 'who paused it is not kept');
+  await redis('LPUSH', 'sync', message(id, 'tasks.of.nobody', 'sync'));
+  await page.locator(`#waiting [data-key="${id}"]`).waitFor();
+  const metrics = await (await page.request.get('/metrics')).text();
+  check(metrics.includes('logikald_queue_paused{queue="sync"} 1'), 'no metric tells of it');
+  await page.goto('/ui');
+  const reason = page.locator('.reason', { hasText: 'Queue sync was paused by admin' });
+  await reason.waitFor();
+  check(/since .* ago|since now/.test(await reason.innerText()), `since when: ${await reason.innerText()}`);
+  equal(await redis('LLEN', 'sync') >= 1, true, 'the task stays');
+  await reason.getByRole('button', { name: 'Resume sync' }).click();
+  await reason.waitFor({ state: 'detached' });
+  await until('the task is taken', async () => (await redis('LRANGE', 'logikald.dead', '0', '-1')).includes(id));
+  equal(await sql("SELECT string_agg(status::text, ' ' ORDER BY id) FROM admin_actions WHERE path LIKE '%/queues/sync/%'"),
+    '403 200 200', 'the log of actions');
+  await redis('DEL', 'logikald.dead');
+});

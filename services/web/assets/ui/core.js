@@ -150,6 +150,7 @@
       const box = element.closest('dialog');
       if (box && box.open && !element.hasAttribute('data-stay')) box.close();
       if (element.dataset.said) ui.say(element.dataset.said);
+      else if (answer && answer.message && !('task' in element.dataset)) ui.say(answer.message);
       if ('task' in element.dataset && answer && answer.task_id) ui.follow(element, answer.task_id);
       element.dispatchEvent(new CustomEvent('done', { bubbles: true, detail: answer }));
       if (element.dataset.then) return location.assign(element.dataset.then);
