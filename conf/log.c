@@ -71,43 +71,96 @@ const char *log_level_name(enum log_level level)
     return level <= LOG_CRITICAL ? level_names[level] : "unknown";
 }
 
-static void frame_json(struct buf *b, enum log_level level, const char *role, int pid, const char *task,
-                       const char *text, size_t len)
+/* What a line is made of. */
+struct event {
+    enum log_level level;
+    const char *role, *task, *text;
+    int pid;
+    size_t len;
+    const struct log_field *fields;
+    unsigned count;
+    size_t field_bytes; /* texts of fields are cut here */
+};
+
+/* Length of a text cut at most bytes, not inside a UTF-8 sequence. */
+static size_t cut_len(const char *text, size_t most)
+{
+    size_t len = strnlen(text, most + 1);
+    if (len <= most) return len;
+    for (len = most; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80;) len--;
+    return len;
+}
+
+static void add_number(struct buf *b, const struct log_field *f)
+{
+    if (f->kind == LOG_FIELD_INT)
+        buf_printf(b, "%lld", f->integer);
+    else
+        buf_printf(b, "%.3f", f->real);
+}
+
+static void frame_json(struct buf *b, const struct event *e)
 {
     char time[CLOCK_TEXT_SIZE];
-    buf_printf(b, "{\"time\":\"%s\",\"level\":\"%s\",\"role\":", clock_iso_ms(wall_ms(), time), log_level_name(level));
-    buf_json_string(b, role, strlen(role));
-    buf_printf(b, ",\"pid\":%d", pid);
-    if (task[0]) {
+    buf_printf(b, "{\"time\":\"%s\",\"level\":\"%s\",\"role\":", clock_iso_ms(wall_ms(), time),
+               log_level_name(e->level));
+    buf_json_string(b, e->role, strlen(e->role));
+    buf_printf(b, ",\"pid\":%d", e->pid);
+    if (e->task[0]) {
         buf_str(b, ",\"task_id\":");
-        buf_json_string(b, task, strlen(task));
+        buf_json_string(b, e->task, strlen(e->task));
     }
     buf_str(b, ",\"message\":");
-    buf_json_string(b, text, len);
+    buf_json_string(b, e->text, e->len);
+    for (const struct log_field *f = e->fields; f < e->fields + e->count; f++) {
+        if (f->kind == LOG_FIELD_TEXT && !f->text) continue;
+        buf_printf(b, ",\"%s\":", f->name);
+        if (f->kind == LOG_FIELD_TEXT)
+            buf_json_string(b, f->text, cut_len(f->text, e->field_bytes));
+        else
+            add_number(b, f);
+    }
     buf_str(b, "}\n");
 }
 
-static void frame_text(struct buf *b, enum log_level level, const char *role, int pid, const char *task,
-                       const char *text, size_t len)
+/* A text that could be taken for something else stands in quotes. */
+static void add_text_value(struct buf *b, const char *text, size_t len)
+{
+    bool is_plain = len > 0;
+    for (size_t i = 0; i < len; i++) is_plain = is_plain && text[i] > ' ' && !strchr("\"=\\\x7f", text[i]);
+    if (is_plain)
+        buf_add(b, text, len);
+    else
+        buf_json_string(b, text, len);
+}
+
+static void frame_text(struct buf *b, const struct event *e)
 {
     char time[CLOCK_TEXT_SIZE];
-    buf_printf(b, "%s %-8s %s[%d]", clock_iso_ms(wall_ms(), time), log_level_name(level), role, pid);
-    if (task[0]) buf_printf(b, " task=%s", task);
+    buf_printf(b, "%s %-8s %s[%d]", clock_iso_ms(wall_ms(), time), log_level_name(e->level), e->role, e->pid);
+    if (e->task[0]) buf_printf(b, " task=%s", e->task);
     buf_str(b, ": ");
     size_t start = b->len;
-    buf_add(b, text, len);
+    buf_add(b, e->text, e->len);
     for (size_t i = start; i < b->len; i++) /* one event is one line, whatever the text holds */
         if ((unsigned char)b->data[i] < 0x20 && b->data[i] != '\t') b->data[i] = ' ';
+    for (const struct log_field *f = e->fields; f < e->fields + e->count; f++) {
+        if (f->kind == LOG_FIELD_TEXT && !f->text) continue;
+        buf_printf(b, " %s=", f->name);
+        if (f->kind == LOG_FIELD_TEXT)
+            add_text_value(b, f->text, cut_len(f->text, e->field_bytes));
+        else
+            add_number(b, f);
+    }
     buf_char(b, '\n');
 }
 
-/* A finished line of at most size - 1 bytes; text is shortened until it fits. */
-static int frame(char *out, unsigned size, enum log_level level, const char *role, int pid, const char *task,
-                 const char *text, size_t len)
+/* A finished line of at most size - 1 bytes; texts are shortened until it fits. */
+static int frame(char *out, unsigned size, struct event e)
 {
     for (;;) {
         struct buf b = {.limit_bytes = size - 1};
-        (logger.format == LOG_JSON ? frame_json : frame_text)(&b, level, role, pid, task, text, len);
+        (logger.format == LOG_JSON ? frame_json : frame_text)(&b, &e);
         if (!b.failed) {
             int n = (int)b.len;
             memcpy(out, b.data, b.len + 1);
@@ -115,21 +168,27 @@ static int frame(char *out, unsigned size, enum log_level level, const char *rol
             return n;
         }
         buf_free(&b);
-        if (len < 16) return 0;
-        len = len * 3 / 4;
+        if (e.len < 16 && (e.count == 0 || e.field_bytes < 4)) return 0;
+        if (e.len >= 16) e.len = e.len * 3 / 4;
+        e.field_bytes = e.field_bytes * 3 / 4;
     }
 }
 
 int log_frame(char *out, unsigned size, enum log_level level, const char *role, int pid, const char *text, unsigned len)
 {
-    return frame(out, size, level, role, pid, "", text, len);
+    return frame(out, size,
+                 (struct event){.level = level, .role = role, .pid = pid, .task = "", .text = text, .len = len});
 }
 
-static void emit(enum log_level level, const char *text, size_t len)
+static void emit(struct event e)
 {
     char line[PIPE_BUF];
     line[0] = LOG_FRAMED_MARK;
-    int n = frame(line + 1, sizeof line - 1, level, logger.role, (int)getpid(), logger.task, text, len);
+    e.role = logger.role;
+    e.task = logger.task;
+    e.pid = (int)getpid();
+    e.field_bytes = LOG_FIELD_BYTES;
+    int n = frame(line + 1, sizeof line - 1, e);
     if (logger.sink) {
         logger.sink(line + 1, (unsigned)n);
         return;
@@ -143,17 +202,21 @@ static void emit(enum log_level level, const char *text, size_t len)
     if (w < 0) logger.lost++;
 }
 
+static void tell_lost(void)
+{
+    char text[96];
+    if (!logger.lost) return;
+    int n = snprintf(text, sizeof text, "%lu log lines lost: the log could not be written", logger.lost);
+    logger.lost = 0;
+    emit((struct event){.level = LOG_WARNING, .text = text, .len = (size_t)n});
+}
+
 void log_write(enum log_level level, const char *fmt, ...)
 {
     if (!log_is_on(level)) return;
     int saved = errno;
     char text[3072];
-    if (logger.lost) {
-        unsigned long lost = logger.lost;
-        logger.lost = 0;
-        int k = snprintf(text, sizeof text, "%lu log lines lost: the log could not be written", lost);
-        emit(LOG_WARNING, text, (size_t)k);
-    }
+    tell_lost();
     va_list ap;
     va_start(ap, fmt);
     int n = vsnprintf(text, sizeof text, fmt, ap);
@@ -162,6 +225,16 @@ void log_write(enum log_level level, const char *fmt, ...)
         n = (int)sizeof text - 1;
         memcpy(text + n - 6, " [cut]", 6);
     }
-    if (n >= 0) emit(level, text, (size_t)n);
+    if (n >= 0) emit((struct event){.level = level, .text = text, .len = (size_t)n});
+    errno = saved;
+}
+
+void log_event(enum log_level level, const char *message, const struct log_field *fields, unsigned count)
+{
+    if (!log_is_on(level)) return;
+    int saved = errno;
+    tell_lost();
+    emit((struct event){
+        .level = level, .text = message, .len = cut_len(message, LOG_FIELD_BYTES), .fields = fields, .count = count});
     errno = saved;
 }

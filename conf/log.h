@@ -24,6 +24,23 @@ enum log_level log_level_of(
 const char *log_level_name(enum log_level level);
 
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* An event with named values: as JSON they are members of the line's object beside "message", as text they follow it as
+ * name=value (in JSON quotes where they hold more than plain words). Names are literals of [a-z_], other than time,
+ * level, role, pid, task_id and message. Texts are cut at LOG_FIELD_BYTES, and shorter when the line gets too long, so
+ * that it always is one whole object. A text that is NULL leaves its field out. */
+#define LOG_FIELD_BYTES 512
+enum log_field_kind { LOG_FIELD_TEXT, LOG_FIELD_INT, LOG_FIELD_REAL };
+struct log_field {
+    const char *name;
+    enum log_field_kind kind;
+    union {
+        const char *text;
+        long long integer;
+        double real; /* three decimals; finite */
+    };
+};
+void log_event(enum log_level level, const char *message, const struct log_field *fields, unsigned count);
 /* Finished lines (with their "\n") go to fn instead of standard error; NULL = standard error again. For a process whose
  * log must not be written by itself, because it never blocks (the supervisor). */
 typedef void (*log_sink_fn)(const char *line, unsigned len);

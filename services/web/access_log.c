@@ -1,8 +1,6 @@
 /* See access_log.h. */
 #include "services/web/access_log.h"
 
-#include <inttypes.h>
-
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "services/web/metrics.h"
@@ -23,6 +21,16 @@ static const char *method_name(const struct req *r)
     }
 }
 
+static struct log_field text(const char *name, const char *value)
+{
+    return (struct log_field){.name = name, .kind = LOG_FIELD_TEXT, .text = value};
+}
+
+static struct log_field integer(const char *name, long long value)
+{
+    return (struct log_field){.name = name, .kind = LOG_FIELD_INT, .integer = value};
+}
+
 void access_log(const struct req *r)
 {
     int64_t us = mono_us() - r->started_us;
@@ -30,7 +38,24 @@ void access_log(const struct req *r)
     metrics_request(r->web->metrics, r->route, r->status, us);
     enum log_level level = r->status >= 500 ? LOG_WARNING : r->route && r->route->limits == FREE ? LOG_DEBUG : LOG_INFO;
     if (!log_is_on(level)) return;
-    log_write(level, "%s %.512s %d bytes=%zu ms=%.3f route=%s from=%s client=%s request_id=%s%s", method_name(r),
-              r->path, r->status, r->bytes, (double)us / 1000, r->route ? r->route->path : "-", r->address,
-              *r->who.name ? r->who.name : "-", r->id, r->is_gone ? " (client gone)" : "");
+    const struct log_field fields[] = {text("request_id", r->id),
+                                       text("method", method_name(r)),
+                                       text("route", r->route ? r->route->path : NULL),
+                                       text("path", r->path),
+                                       integer("status", r->status),
+                                       integer("bytes", (long long)r->bytes),
+                                       {"duration_ms", LOG_FIELD_REAL, .real = (double)us / 1000},
+                                       text("client_id", *r->who.name ? r->who.name : NULL),
+                                       text("address", r->address),
+                                       text("end", r->is_gone ? "client gone" : NULL)};
+    log_event(level, "request", fields, sizeof(fields) / sizeof(*fields));
+}
+
+void access_log_refused(const struct web *web, const struct refused *refused)
+{
+    metrics_request(web->metrics, NULL, refused->status, 0);
+    const struct log_field fields[] = {text("request_id", refused->id), integer("status", refused->status),
+                                       integer("bytes", (long long)refused->bytes), text("address", refused->address),
+                                       text("end", "unreadable request")};
+    log_event(LOG_INFO, "request", fields, sizeof(fields) / sizeof(*fields));
 }

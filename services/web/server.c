@@ -22,6 +22,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "ipc/notify.h"
+#include "services/web/refusal.h"
 #include "services/web/reply_internal.h"
 #include "services/web/sse.h"
 
@@ -35,17 +36,19 @@
 
 struct conn {
     struct conn *next;
+    struct server *server;
     struct bufferevent *bev;
     struct req *req;    /* the one under way */
     int64_t waiting_ms; /* since when it waits for a request */
     bool is_cut;
+    bool is_refused; /* evhttp answers by itself */
 };
 
 struct server {
     struct web *web;
     struct evhttp *http;
     struct evhttp_bound_socket *bound;
-    struct event *sweep;
+    struct event *sweep, *refuse;
     struct conn *conns;
     struct conn **by_fd;
     int by_fd_size;
@@ -75,6 +78,36 @@ static void conn_cut(struct server *s, struct conn *c)
     shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
 }
 
+static void on_refuse(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct server *s = arg;
+    for (struct conn *c = s->conns; c; c = c->next) {
+        if (!c->is_refused) continue;
+        c->is_refused = false;
+        refusal_replace(s->web, c->bev);
+    }
+}
+
+/* Bytes that leave while no request of ours is under way are evhttp's own. They are looked at when all are there, and
+ * before the loop sends them. */
+static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *change, void *arg)
+{
+    (void)output;
+    struct conn *c = arg;
+    if (change->n_added == 0 || c->req || c->is_refused) return;
+    c->is_refused = true;
+    event_active(c->server->refuse, EV_TIMEOUT, 0);
+}
+
+/* The connection is over, or will not be watched any more. */
+static void conn_free(struct conn *c)
+{
+    evbuffer_remove_cb(bufferevent_get_output(c->bev), on_output, c);
+    bufferevent_decref(c->bev);
+    free(c);
+}
+
 /* True when the connection has used up its time. */
 static bool conn_is_late(const struct server *s, const struct conn *c, int64_t now)
 {
@@ -96,8 +129,7 @@ static void conns_sweep(struct server *s)
         *at = c->next;
         for (int fd = 0; fd < s->by_fd_size; fd++)
             if (s->by_fd[fd] == c) s->by_fd[fd] = NULL;
-        bufferevent_decref(c->bev);
-        free(c);
+        conn_free(c);
         s->stats.connections--;
     }
     struct evconnlistener *listener = s->bound ? evhttp_bound_socket_get_listener(s->bound) : NULL;
@@ -116,7 +148,8 @@ static struct bufferevent *on_accept(struct event_base *base, void *arg)
     if (!c || !bev) return free(c), bev; /* without memory it goes unwatched */
     if (s->stats.connections >= s->max_connections) conns_sweep(s);
     bufferevent_incref(bev);
-    *c = (struct conn){.next = s->conns, .bev = bev, .waiting_ms = mono_ms()};
+    *c = (struct conn){.next = s->conns, .server = s, .bev = bev, .waiting_ms = mono_ms()};
+    evbuffer_add_cb(bufferevent_get_output(bev), on_output, c);
     s->conns = c;
     s->stats.connections++;
     if (s->stats.connections > s->max_connections + CONNECTIONS_SLACK && s->bound) {
@@ -254,7 +287,8 @@ struct server *server_new(struct web *web, struct err *err)
     if (fd < 0) fd = listen_on(conf_str(conf, SET_HTTP_HOST), conf_int(conf, SET_HTTP_PORT), err);
     if (fd < 0) return NULL;
     struct server *s = calloc(1, sizeof(*s));
-    if (!s || !(s->http = evhttp_new(web->base)) || !(s->sweep = event_new(web->base, -1, EV_PERSIST, on_sweep, s))) {
+    if (!s || !(s->http = evhttp_new(web->base)) || !(s->sweep = event_new(web->base, -1, EV_PERSIST, on_sweep, s)) ||
+        !(s->refuse = event_new(web->base, -1, 0, on_refuse, s))) {
         server_free(s);
         close(fd);
         return err_set(err, ERR_NOMEM, "no memory"), NULL;
@@ -296,10 +330,10 @@ void server_free(struct server *s)
     if (s->http) evhttp_free(s->http);
     for (struct conn *c; (c = s->conns) != NULL;) {
         s->conns = c->next;
-        bufferevent_decref(c->bev);
-        free(c);
+        conn_free(c);
     }
     if (s->sweep) event_free(s->sweep);
+    if (s->refuse) event_free(s->refuse);
     free(s->by_fd);
     free(s);
 }

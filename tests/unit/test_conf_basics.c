@@ -149,6 +149,9 @@ static void test_errors_keep_their_first_reason_and_errno(void **state)
     assert_string_equal(err_code_name(ERR_UPSTREAM), "upstream");
 }
 
+static const struct log_field *fields; /* of the line, when it is an event */
+static unsigned fields_count;
+
 /* Frames with both formats through a pipe in place of standard error. */
 static char *logged(enum log_format format, const char *text)
 {
@@ -159,7 +162,10 @@ static char *logged(enum log_format format, const char *text)
     log_open("test", LOG_INFO, format);
     log_set_task("t-1");
     log_debug("hidden");
-    log_warning("%s", text);
+    if (fields)
+        log_event(LOG_WARNING, text, fields, fields_count);
+    else
+        log_warning("%s", text);
     log_set_task(NULL);
     dup2(saved, STDERR_FILENO);
     close(saved);
@@ -202,6 +208,49 @@ static void test_long_log_line_is_cut_and_stays_whole_json(void **state)
     free(text);
 }
 
+static void test_an_event_has_its_fields_in_both_formats(void **state)
+{
+    (void)state;
+    static const struct log_field some[] = {{"path", LOG_FIELD_TEXT, .text = "/a b\"\n"},
+                                            {"route", LOG_FIELD_TEXT, .text = "/plain"},
+                                            {"client_id", LOG_FIELD_TEXT, .text = NULL},
+                                            {"status", LOG_FIELD_INT, .integer = 200},
+                                            {"duration_ms", LOG_FIELD_REAL, .real = 1.5}};
+    fields = some;
+    fields_count = sizeof some / sizeof *some;
+    const char *text = logged(LOG_TEXT, "request");
+    assert_non_null(strstr(text, ": request path=\"/a b\\\"\\n\" route=/plain status=200 duration_ms=1.500\n"));
+
+    cJSON *json = cJSON_Parse(logged(LOG_JSON, "request"));
+    assert_string_equal(cJSON_GetObjectItem(json, "message")->valuestring, "request");
+    assert_string_equal(cJSON_GetObjectItem(json, "path")->valuestring, "/a b\"\n");
+    assert_int_equal(cJSON_GetObjectItem(json, "status")->valueint, 200);
+    assert_true(cJSON_GetObjectItem(json, "duration_ms")->valuedouble == 1.5);
+    assert_null(cJSON_GetObjectItem(json, "client_id"));
+    cJSON_Delete(json);
+    fields = NULL;
+}
+
+static void test_an_event_of_long_texts_stays_one_whole_object(void **state)
+{
+    (void)state;
+    static char text[3000];
+    for (size_t i = 0; i + 1 < sizeof text; i++) text[i] = i % 3 ? '\x01' : '"';
+    struct log_field many[9];
+    for (int i = 0; i < 9; i++) many[i] = (struct log_field){"path", LOG_FIELD_TEXT, .text = text};
+    fields = many;
+    fields_count = 9;
+    for (int format = LOG_TEXT; format <= LOG_JSON; format++) {
+        const char *line = logged((enum log_format)format, "request");
+        assert_true(strlen(line) < PIPE_BUF);
+        assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+        cJSON *json = format == LOG_JSON ? cJSON_Parse(line) : NULL;
+        assert_true(format != LOG_JSON || cJSON_GetArraySize(json) == 5 + 1 + 9);
+        cJSON_Delete(json);
+    }
+    fields = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +262,8 @@ int main(void)
         cmocka_unit_test(test_errors_keep_their_first_reason_and_errno),
         cmocka_unit_test(test_log_lines_are_one_line_and_name_level_role_and_task),
         cmocka_unit_test(test_long_log_line_is_cut_and_stays_whole_json),
+        cmocka_unit_test(test_an_event_has_its_fields_in_both_formats),
+        cmocka_unit_test(test_an_event_of_long_texts_stays_one_whole_object),
     };
     return cmocka_run_group_tests_name("conf basics", tests, NULL, NULL);
 }
