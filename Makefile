@@ -172,7 +172,7 @@ bench-memory: programs $(ROOT)/bench-memory ## memory beside the Python stack's,
 $(ROOT)/bench-sync: $(call objs,$(wildcard tests/bench/sync*.c)) $(OBJ_TEST)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
-bench-sync: programs $(ROOT)/bench-sync ## field case beside its critical path, rows beside COPY, parts lists beside Python; SCALE=1
+bench-sync: programs $(ROOT)/bench-sync ## field case beside its critical path, rows beside COPY, parts lists beside Python; SCALE=1, ONLY=field|rows|parts
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-sync
 
 setup:                          ## install the Debian packages that are missing

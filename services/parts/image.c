@@ -59,6 +59,26 @@ static unsigned char *without_wal(const unsigned char *bytes, size_t len)
     return copy;
 }
 
+/* A connection costs more than reading a small file, so one is kept from file to file. It is used again only after a
+ * file with which nothing went wrong: a hostile one gets a connection of its own, and takes it with it. */
+static sqlite3 *spare;
+
+static sqlite3 *connection(void)
+{
+    sqlite3 *db = spare;
+    spare = NULL;
+    if (db) {
+        sqlite3_set_authorizer(db, NULL, NULL); /* for the next content */
+        return db;
+    }
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* without an effect after the first; its counters cost a lock each */
+    if (sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX, NULL) ==
+        SQLITE_OK)
+        return db;
+    sqlite3_close(db);
+    return NULL;
+}
+
 int image_open(struct image *image, const void *bytes, size_t len, struct err *err)
 {
     *image = (struct image){.deadline_ms = mono_ms() + PARTS_TIME_MS};
@@ -68,14 +88,15 @@ int image_open(struct image *image, const void *bytes, size_t len, struct err *e
     const unsigned char *b = bytes;
     if ((b[18] == 2 || b[19] == 2) && !(image->copy = without_wal(bytes, len)))
         return err_set(err, ERR_NOMEM, "no memory");
-    if (sqlite3_open_v2(":memory:", &image->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX,
-                        NULL) != SQLITE_OK) {
+    image->db = connection();
+    if (!image->db) {
         image_close(image);
         return err_set(err, ERR_NOMEM, "SQLite does not start");
     }
     unsigned char *content = image->copy ? image->copy : (unsigned char *)(uintptr_t)bytes; /* read-only below */
     if (sqlite3_deserialize(image->db, "main", content, (sqlite3_int64)len, (sqlite3_int64)len,
                             SQLITE_DESERIALIZE_READONLY) != SQLITE_OK) {
+        image->has_failed = true;
         image_close(image);
         return err_set(err, ERR_INPUT, "SQLite cannot open it");
     }
@@ -85,15 +106,32 @@ int image_open(struct image *image, const void *bytes, size_t len, struct err *e
 
 void image_close(struct image *image)
 {
-    sqlite3_close(image->db);
+    /* The content is let go with the database that it is: the bytes are the caller's. */
+    bool is_kept = image->db && !image->has_failed && !spare;
+    if (is_kept) {
+        sqlite3_set_authorizer(image->db, NULL, NULL);
+        sqlite3_progress_handler(image->db, 0, NULL, NULL);
+        is_kept = sqlite3_deserialize(image->db, "main", NULL, 0, 0, 0) == SQLITE_OK;
+    }
+    if (is_kept)
+        spare = image->db;
+    else
+        sqlite3_close(image->db);
     free(image->copy);
     *image = (struct image){0};
+}
+
+void image_forget(void)
+{
+    sqlite3_close(spare);
+    spare = NULL;
 }
 
 sqlite3_stmt *image_prepare(struct image *image, const char *sql, struct err *err)
 {
     sqlite3_stmt *statement = NULL;
     if (sqlite3_prepare_v2(image->db, sql, -1, &statement, NULL) == SQLITE_OK) return statement;
+    image->has_failed = true;
     err_set(err, ERR_INPUT, "%.300s", sqlite3_errmsg(image->db));
     return NULL;
 }
@@ -103,6 +141,7 @@ int image_step(struct image *image, sqlite3_stmt *statement, struct err *err)
     int rc = sqlite3_step(statement);
     if (rc == SQLITE_ROW) return 1;
     if (rc == SQLITE_DONE) return 0;
+    image->has_failed = true;
     if (rc == SQLITE_INTERRUPT)
         return err_set(err, ERR_TIMEOUT, "reading it takes longer than %d s", PARTS_TIME_MS / 1000);
     return err_set(err, ERR_INPUT, "%.300s", sqlite3_errmsg(image->db));

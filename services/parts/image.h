@@ -4,6 +4,7 @@
 #ifndef LOGIKALD_SERVICES_PARTS_IMAGE_H
 #define LOGIKALD_SERVICES_PARTS_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sqlite3.h>
@@ -17,11 +18,13 @@ struct image {
     sqlite3 *db;
     unsigned char *copy; /* of bytes, when they had to be changed; else NULL */
     int64_t deadline_ms;
+    bool has_failed; /* a statement did: the connection is not used again */
 };
 
 /* The bytes must outlive the image. 0; -ERR_LIMIT when it is too large; -ERR_INPUT when it is no SQLite file. */
 int image_open(struct image *image, const void *bytes, size_t len, struct err *err);
 void image_close(struct image *image); /* zero or closed is fine */
+void image_forget(void);               /* closes the connection that is kept for the next file */
 
 /* A prepared statement, or NULL: -ERR_INPUT's text in err. The caller finalizes it. */
 sqlite3_stmt *image_prepare(struct image *image, const char *sql, struct err *err);

@@ -21,7 +21,7 @@ enum parse_outcome {
 };
 const char *parse_outcome_name(enum parse_outcome outcome); /* parse_status's word where there is one */
 
-#define PARSE_MANY 64
+#define PARSE_MANY 256
 
 /* Reads the parts lists of up to PARSE_MANY elevations: outcomes[i], with the text of PARTIAL and FAILED in whys[i]. 0,
  * or -ERR_DB (what was not stored waits to be read again). */

@@ -29,6 +29,15 @@ static bool is_fine(enum parse_outcome outcome)
     return outcome == PARSE_SUCCESS || outcome == PARSE_PARTIAL || outcome == PARSE_CURRENT || outcome == PARSE_BUSY;
 }
 
+/* What is lost with the server's crash is read again, so no commit waits for the disk. */
+static struct db *open_db(struct task_ctx *ctx, struct err *err)
+{
+    struct db *db = db_open_conf(ctx->conf, false, "logikald parser", err);
+    if (!db || db_script(db, err, "SET synchronous_commit = off") == 0) return db;
+    db_close(db);
+    return NULL;
+}
+
 static cJSON *result_of(int64_t id, enum parse_outcome outcome, const struct err *why)
 {
     cJSON *result = cJSON_CreateObject();
@@ -56,7 +65,7 @@ int task_parse_elevation_sqlite(struct task_ctx *ctx, const cJSON *args, const c
     const cJSON *id = task_arg(args, kwargs, 0, "elevation_id");
     if (!is_id(id)) return value_error(ctx, err, "elevation_id is missing or is not a row id");
     bool force = cJSON_IsTrue(task_arg(args, kwargs, 1, "force"));
-    struct db *db = db_open_conf(ctx->conf, false, "logikald parser", err);
+    struct db *db = open_db(ctx, err);
     int rc = db ? parse_one(db, (int64_t)id->valuedouble, force, result, err) : -(int)err->code;
     db_close(db);
     return rc < 0 ? rc : 0;
@@ -97,7 +106,7 @@ int task_batch_parse_elevations(struct task_ctx *ctx, const cJSON *args, const c
     bool force = cJSON_IsTrue(task_arg(args, kwargs, 1, "force"));
     int64_t started_ms = mono_ms(), counts[2] = {0};
     cJSON *errors = cJSON_CreateArray();
-    struct db *db = db_open_conf(ctx->conf, false, "logikald parser", err);
+    struct db *db = open_db(ctx, err);
     int rc = db ? parse_all(ctx, db, ids, force, counts, errors, err) : -(int)err->code;
     db_close(db);
     if (rc < 0) {
@@ -137,7 +146,7 @@ int task_trigger_parsing_for_new_files(struct task_ctx *ctx, const cJSON *args, 
         return 0;
     }
     struct parts_requested n = {0};
-    struct db *db = db_open_conf(ctx->conf, false, "logikald parser", err);
+    struct db *db = open_db(ctx, err);
     int batch = db ? batch_size(db, err) : -(int)err->code;
     int rc = batch < 0 ? batch : parts_request(ctx, db, PARTS_NEW, 0, batch, &n, err);
     db_close(db);

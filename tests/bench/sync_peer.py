@@ -1,5 +1,7 @@
-"""The peer of the parts list bench: reads every *.db of a directory as a Python service does it, prints the seconds."""
+"""The peer of the parts list bench: reads every *.db of a directory as a Python service does it, prints the seconds.
+With a second argument (a PostgreSQL URL) it stores what it has read as well: a transaction for each file."""
 import glob
+import os
 import sqlite3
 import sys
 import time
@@ -21,7 +23,29 @@ def read(path):
     return elevation
 
 
+def store(conn, elevation_id, e):
+    with conn.cursor() as cursor:
+        cursor.execute("UPDATE elevations SET parse_status = 'in_progress' WHERE id = %s", (elevation_id,))
+        conn.commit()
+        cursor.execute(
+            "UPDATE elevations SET auto_description = %s, auto_description_short = %s, width_out = %s, width_unit = %s,"
+            " height_out = %s, height_unit = %s, weight_out = %s, weight_unit = %s, area_output = %s, area_unit = %s,"
+            " system_code = %s, system_name = %s, system_long_name = %s, color_base_long = %s, parse_status = 'success',"
+            " data_parsed_at = now() WHERE id = %s", [*list(e.values())[:14], elevation_id])
+        cursor.execute("DELETE FROM elevation_glass WHERE elevation_id = %s", (elevation_id,))
+        for glass in e["glass"]:
+            cursor.execute("INSERT INTO elevation_glass (elevation_id, glass_id, name) VALUES (%s, %s, %s)",
+                           (elevation_id, glass["GlassID"], glass["Name"]))
+    conn.commit()
+
+
+connection = None
+if len(sys.argv) > 2:
+    import psycopg2
+    connection = psycopg2.connect(sys.argv[2])
 started = time.perf_counter()
 for name in glob.glob(sys.argv[1] + "/*.db"):
-    read(name)
+    found = read(name)
+    if connection:
+        store(connection, int(os.path.basename(name)[:-3]), found)
 print(time.perf_counter() - started)
