@@ -24,6 +24,7 @@ static const struct task_def table[] = {
     {.name = SYNC "full_sync_task", .queue = "sync", .run = task_full_sync},
     {.name = SYNC "health_check_task", .queue = "sync", .run = task_health_check},
     {.name = SYNC "sync_object_type_task", .queue = "sync", .run = task_sync_object_type},
+    {.name = SYNC "help_sync_task", .queue = "sync", .run = task_help_sync},
     {.name = SYNC "force_sync_project_task", .queue = "sync", .run = task_force_sync_project},
     {.name = SYNC "force_sync_directory_task", .queue = "sync", .run = task_force_sync_directory},
     {.name = SYNC "force_sync_directories_task", .queue = "sync", .run = task_force_sync_directories},

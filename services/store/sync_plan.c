@@ -74,13 +74,3 @@ int tree_plan_files(struct db *db, bool thumbnails, bool parts_lists, int64_t *p
                 2, values);
     return *planned < 0 ? -ERR_DB : 0;
 }
-
-PGresult *tree_plan_page(struct db *db, int64_t after, int limit, struct err *err)
-{
-    char after_text[DB_NUMBER_SIZE], limit_text[DB_NUMBER_SIZE];
-    const char *values[] = {db_number(after_text, after), db_number(limit_text, limit)};
-    return db_query(db, err,
-                    "SELECT seq, project_id, guid, chain, changed, needs_phases, needs_elevations FROM stage_plan"
-                    " WHERE seq > $1 ORDER BY seq LIMIT $2",
-                    2, values);
-}

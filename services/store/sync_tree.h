@@ -45,8 +45,5 @@ struct tree_wants {
 int tree_plan(struct db *db, const struct tree_wants *wants, int64_t *planned, int64_t *skipped, struct err *err);
 /* The same plan, but of the projects that lack files. */
 int tree_plan_files(struct db *db, bool thumbnails, bool parts_lists, int64_t *planned, struct err *err);
-/* Rows of the plan after position: seq, project row id, GUID, chain, changed (epoch or null), needs_phases,
- * needs_elevations. */
-PGresult *tree_plan_page(struct db *db, int64_t after, int limit, struct err *err);
 
 #endif

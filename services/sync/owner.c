@@ -36,6 +36,13 @@ void owner_self(char out[LEASE_OWNER_SIZE], const char *task_id)
     snprintf(out, LEASE_OWNER_SIZE, "%s/%d/%llu task %.40s", host, (int)getpid(), start_of(getpid()), task_id);
 }
 
+void owner_worker(char out[OWNER_WORKER_SIZE])
+{
+    char host[64];
+    host_name(host);
+    snprintf(out, OWNER_WORKER_SIZE, "%s/%d/%llu", host, (int)getppid(), start_of(getppid()));
+}
+
 bool owner_is_dead(const char *owner)
 {
     char host[64];

@@ -7,8 +7,12 @@
 
 #include "services/store/lease.h"
 
+#define OWNER_WORKER_SIZE 128
+
 /* This process, working on a task. */
 void owner_self(char out[LEASE_OWNER_SIZE], const char *task_id);
+/* The worker whose runner this process is. */
+void owner_worker(char out[OWNER_WORKER_SIZE]);
 /* True only when it is certain: it was a process of this host, and is no more. */
 bool owner_is_dead(const char *owner);
 

@@ -44,6 +44,7 @@ struct project_work {
     char error[300];
     void (*done)(struct project_work *work); /* over; the owner frees it with project_work_free */
     void *owner;
+    int64_t tag; /* the owner's */
 };
 
 /* Fills a new work; what it needs is set by the caller before project_work_start. NULL without memory. */

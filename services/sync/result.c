@@ -50,6 +50,7 @@ cJSON *result_new(const struct sync_run *run, bool is_success, const char *messa
 
 void result_add_upstream(cJSON *result, const struct sync_run *run)
 {
+    cJSON_AddNumberToObject(result, "projects_helped", (double)run->projects_helped);
     if (!run->client) return;
     const struct logikal_stats *stats = logikal_stats(run->client);
     cJSON *o = cJSON_AddObjectToObject(result, "upstream");

@@ -15,7 +15,8 @@ bool result_is_switched_off(const struct task_ctx *ctx, cJSON **result);
 /* A result with success, message, task_id, started_at, duration_seconds. */
 cJSON *result_new(const struct sync_run *run, bool is_success, const char *message);
 void result_add_duration(cJSON *result, int64_t ms);
-/* What the upstream's client did: calls, logins, retries ... Nothing without a client. */
+/* What the upstream's client did: calls, logins, retries ... And how much other workers
+ * helped. */
 void result_add_upstream(cJSON *result, const struct sync_run *run);
 void result_add_errors(cJSON *result, const struct sync_run *run);
 /* phases_synced, elevations_synced, parts_lists_synced, parts_lists_failed, thumbnails_synced ... */

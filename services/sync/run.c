@@ -11,6 +11,7 @@
 #include "conf/log.h"
 #include "services/logikal/farewell.h"
 #include "services/store/sync_log.h"
+#include "services/store/sync_share.h"
 #include "services/sync/owner.h"
 
 #define ERRORS_KEPT 20
@@ -32,6 +33,15 @@ static int show_progress(struct sync_run *run, struct err *err)
     return sync_run_progress(run->db, run->id, run->current, run->total, run->doing, err);
 }
 
+/* A helper's work ends with the run that it helps. */
+static int look_at_helped(struct sync_run *run, struct err *err)
+{
+    if (!run->helps || mono_ms() - run->helps_seen_ms < SHOW_MS) return 0;
+    int lives = shares_run_lives(run->db, run->helps, err);
+    run->helps_seen_ms = mono_ms();
+    return lives == 0 ? err_set(err, ERR_CANCELLED, "the sync that was helped has ended") : lives < 0 ? lives : 0;
+}
+
 static int on_tick(void *arg, struct err *err)
 {
     struct sync_run *run = arg;
@@ -39,7 +49,14 @@ static int on_tick(void *arg, struct err *err)
     int rc = lease_renew(run->db, &run->lease, err);
     for (int i = 0; i < HELD_MAX && rc == 0; i++)
         if (run->held[i]) rc = lease_renew(run->db, run->held[i], err);
+    if (rc == 0) rc = look_at_helped(run, err);
     return rc < 0 ? rc : show_progress(run, err);
+}
+
+int run_tick(struct sync_run *run, struct err *err)
+{
+    if (on_is_cancelled(run)) return err_set(err, ERR_CANCELLED, "the sync was cancelled");
+    return on_tick(run, err);
 }
 
 static void on_login_begins(void *arg, int slot)
@@ -215,6 +232,15 @@ void run_note_error(struct sync_run *run, const char *fmt, ...)
     if (run->errors.len) buf_char(&run->errors, '\n');
     buf_str(&run->errors, text);
     log_warning("%s", text);
+}
+
+void run_note_errors(struct sync_run *run, const char *lines)
+{
+    for (const char *p = lines; p && *p;) {
+        size_t len = strcspn(p, "\n");
+        run_note_error(run, "%.*s", (int)len, p);
+        p += len + (p[len] == '\n');
+    }
 }
 
 void run_progress(struct sync_run *run, int64_t current, int64_t total, const char *doing)

@@ -46,9 +46,12 @@ struct sync_run {
     int64_t next_listing;
     char levels[UPSTREAM_LEVELS + 1];
     struct sync_counts counts;
-    int sessions_unknown; /* logins that died with their process */
-    bool has_rows;        /* directories, projects, phases and elevations are through; what follows are files */
-    struct buf errors;    /* what went wrong, one line each; the first ones only */
+    int64_t helps;           /* the run that this one takes part in; 0 = it is one of its own */
+    int64_t helps_seen_ms;   /* when that one was last seen alive */
+    int64_t projects_helped; /* by other workers */
+    int sessions_unknown;    /* logins that died with their process */
+    bool has_rows;           /* directories, projects, phases and elevations are through; what follows are files */
+    struct buf errors;       /* what went wrong, one line each; the first ones only */
     int64_t error_count;
     struct err fatal; /* what ends the run: the database, a lost lease */
     int64_t current, total, shown_ms;
@@ -70,6 +73,11 @@ int run_jobs(struct sync_run *run, struct err *err);
 /* From callbacks: keeps the first error and makes run_jobs end with it. Returns whether all is well (rc >= 0). */
 bool run_check(struct sync_run *run, int rc, const struct err *err);
 void run_note_error(struct sync_run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* What a helper has noted: one line each. NULL is fine. */
+void run_note_errors(struct sync_run *run, const char *lines);
+/* For waiting outside of run_jobs: renews the leases, shows the progress, looks whether to stop. 0, -ERR_CANCELLED ...
+ */
+int run_tick(struct sync_run *run, struct err *err);
 void run_progress(struct sync_run *run, int64_t current, int64_t total, const char *doing);
 
 /* The lease of a project while it is worked on: 0, -ERR_CONFLICT when another one has it, -ERR_DB. For the scope of

@@ -37,6 +37,10 @@ int task_health_check(struct task_ctx *ctx, const cJSON *args, const cJSON *kwar
 int task_sync_object_type(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,
                           struct err *err);
 
+/* tasks.sync_tasks.help_sync_task(run_id, worker): sent by a sync that has many projects before it; a runner of another
+ * worker takes part in it. Not for people. */
+int task_help_sync(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err);
+
 /* ---- queue sync; forced, as the ERP asks for them ---- */
 /* tasks.sync_tasks.force_sync_project_task(project_id, directory_id=None): GUID or name; the directory by path or id.
  * Result: success, message, project_id, directory_id, phases_synced, elevations_synced, parts_lists_synced,

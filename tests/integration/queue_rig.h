@@ -117,13 +117,13 @@ UNUSED static const char *rig_text(struct rig *rig, const char *fmt, ...)
     return text;
 }
 
-/* LPUSHes tasks.diagnostics.<task> onto the queue; args is JSON. */
+/* LPUSHes a task onto the queue (without a dot it is one of tasks.diagnostics); args is JSON. */
 UNUSED static void rig_send(struct rig *rig, const char *queue, const char *task, const char *id, const char *args)
 {
     char name[128];
     struct buf message = {0};
     cJSON *list = cJSON_Parse(args);
-    snprintf(name, sizeof name, "tasks.diagnostics.%s", task);
+    snprintf(name, sizeof name, "%s%s", strchr(task, '.') ? "" : "tasks.diagnostics.", task);
     struct message_spec spec = {.task = name, .id = id, .queue = queue, .args = list};
     message_encode(&message, &spec);
     redisReply *reply = redisCommand(rig->redis, "LPUSH %s %b", queue, message.data, message.len);
