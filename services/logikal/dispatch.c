@@ -2,6 +2,7 @@
  * a session of its own, because where siblings cannot be selected every branch of the tree costs one login anyway, and
  * logins are better spent side by side. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "conf/clock.h"
 #include "services/logikal/client_internal.h"
@@ -37,6 +38,59 @@ static struct logikal_job **nearest(struct logikal *l, const struct place *at)
     return best;
 }
 
+/* ---- which phase a session enters for good ---- */
+
+#define PHASES_COMPARED 32
+
+/* What is left to do inside the elevations of a phase, and who is there for it. */
+struct phase_load {
+    const struct place *place; /* of one of its jobs */
+    struct logikal_job **heaviest;
+    int jobs, sessions;
+};
+
+static bool is_same_phase(const struct place *a, const struct place *b)
+{
+    return strcmp(a->phase, b->phase) == 0 && strcmp(a->project, b->project) == 0;
+}
+
+static struct phase_load *load_of(struct phase_load loads[], int *n, const struct place *place)
+{
+    for (int i = 0; i < *n; i++)
+        if (is_same_phase(loads[i].place, place)) return &loads[i];
+    if (*n == PHASES_COMPARED) return NULL;
+    loads[*n] = (struct phase_load){.place = place};
+    return &loads[(*n)++];
+}
+
+/* A session that selects an elevation stays in its phase: upwards it cannot go. So where phases can be selected side by
+ * side, the last step before that is taken to the phase with the most left to do for each session that is in it, near
+ * or not; else two small phases would get as many sessions as two large ones, and log in anew when they are through. */
+static struct logikal_job **balanced(struct logikal *l, const struct place *at, struct logikal_job **near)
+{
+    struct phase_load loads[PHASES_COMPARED], *best = NULL;
+    int n = 0;
+    bool is_entering = at->project[0] && !at->elevation[0] && (*near)->place.elevation[0];
+    if (!is_entering || l->sideways[LEVEL_PHASE] != SIDEWAYS_ALLOWED) return near;
+    for (struct logikal_job **link = &l->pending; *link; link = &(*link)->next) {
+        const struct place *place = &(*link)->place;
+        if (!place->elevation[0] || place_distance(at, place, l->sideways) < 0) continue;
+        struct phase_load *load = load_of(loads, &n, place);
+        if (!load) continue;
+        load->jobs++;
+        if (!load->heaviest || (*link)->weight > (*load->heaviest)->weight) load->heaviest = link;
+    }
+    for (int i = 0; i < l->max_sessions; i++) {
+        const struct session *s = &l->sessions[i];
+        const struct place *place = s->job ? &s->job->place : &s->at;
+        for (int k = 0; k < n && s->state != SESSION_CLOSED; k++)
+            loads[k].sessions += place->elevation[0] && is_same_phase(loads[k].place, place);
+    }
+    for (int i = 0; i < n; i++)
+        if (!best || loads[i].jobs * (best->sessions + 1) > best->jobs * (loads[i].sessions + 1)) best = &loads[i];
+    return best ? best->heaviest : near;
+}
+
 static void give_reachable_jobs(struct logikal *l)
 {
     for (int i = 0; i < l->max_sessions; i++) {
@@ -44,7 +98,7 @@ static void give_reachable_jobs(struct logikal *l)
         if (s->state == SESSION_IDLE && s->must_renew) session_step(s);
         if (s->state != SESSION_IDLE) continue;
         struct logikal_job **link = nearest(l, &s->at);
-        if (link) session_begin(s, take(l, link));
+        if (link) session_begin(s, take(l, balanced(l, &s->at, link)));
     }
 }
 

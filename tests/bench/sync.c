@@ -27,7 +27,9 @@ static double critical_path_ms(int sessions, bool sideways)
         free_at[i] = found + PHASE + LIST; /* in a phase whose elevations are known */
         first[i] = again;
     }
-    if (sessions == 1) free_at[0] = found + PHASE + LIST + (sideways ? PHASE + LIST : descend + LIST);
+    /* One session lists the second phase beside the first, or in a second descent; and it comes to the elevations of
+     * the second only by one, since no sibling select leads out of an elevation. */
+    if (sessions == 1) free_at[0] = found + PHASE + LIST + (sideways ? PHASE + LIST + descend : descend + LIST);
     double end = 0;
     while (left-- > 0) {
         int next = 0;
