@@ -191,6 +191,40 @@ static void test_endless_answer_is_cut(void **state)
     assert_truth(&world, true);
 }
 
+static void test_too_large_list_fails_its_project_alone(void **state)
+{
+    (void)state;
+    char *phase = pg_value(&world.pg, "SELECT logikal_id FROM phases WHERE deleted_at IS NULL AND logikal_id NOT LIKE"
+                                      " '00000000-%' ORDER BY id LIMIT 1");
+    char json[200];
+    snprintf(json, sizeof(json), "{\"type\":\"elevation\",\"count\":250,\"parent\":\"%s\"}", phase);
+    sim_post(&world.sim, "/add", json);
+    sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":1000}");
+    int64_t projects = pg_int(&world.pg, "SELECT count(*) FROM projects WHERE deleted_at IS NULL");
+    int64_t elevations = pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NULL");
+    world.extra_env[1] = "LOGIKAL_MAX_ANSWER_BYTES=65536";
+
+    cJSON *result = full_sync(NULL);
+
+    char *errors = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(result, "errors"));
+    assert_non_null(strstr(errors, "LOGIKAL_MAX_ANSWER_BYTES"));
+    assert_int_equal(result_number(result, "error_count"), 1);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM project_cursors WHERE last_error LIKE"
+                                       " '%elevations could not be listed%LOGIKAL_MAX_ANSWER_BYTES%'"),
+                     1);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM project_cursors c JOIN projects p ON p.id = c.project_id"
+                                       " WHERE p.deleted_at IS NULL AND c.failures = 0 AND c.elevations_date ="
+                                       " p.api_changed_date"),
+                     projects - 1);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NULL"), elevations);
+    world.extra_env[1] = NULL;
+    cJSON_Delete(result);
+    free(errors);
+    free(phase);
+    sync_all(&world, false);
+    assert_truth(&world, true);
+}
+
 static void test_upstream_that_is_down_loses_nothing(void **state)
 {
     (void)state;
@@ -283,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_endless_answer_is_cut),
         cmocka_unit_test(test_upstream_that_is_down_loses_nothing),
         cmocka_unit_test(test_wrong_password_is_said_at_once),
+        cmocka_unit_test(test_too_large_list_fails_its_project_alone),
         cmocka_unit_test(test_session_limit_of_server_is_respected),
     };
     return cmocka_run_group_tests(tests, start, stop);
