@@ -29,7 +29,8 @@ void ui_page_fault(struct ui_page *p, const char *fmt, ...) __attribute__((forma
 /* ---- sources; key is a literal ---- */
 /* The first column of the first row is the JSON. */
 void ui_page_sql(struct ui_page *p, const char *key, const struct query *q, int n, const char *const *values);
-/* {queues:[{name, depth, oldest_ms, is_paused, paused_by, paused_since}], unacked, scheduled, dead, workers}; without Redis: only is_queue_off is set. */
+/* {queues:[{name, depth, oldest_ms, is_paused, paused_by, paused_since}], unacked, scheduled, dead, workers}; without
+ * Redis: only is_queue_off is set. */
 void ui_page_stats(struct ui_page *p, const char *key);
 void ui_page_list(struct ui_page *p, const char *key, enum queue_view view, const char *queue, int64_t limit);
 /* {status, current, total, text, error, result, traceback, date_done}; result as text. */
