@@ -116,12 +116,12 @@ static void add_value(struct buf *out, const cJSON *item)
         buf_str(out, cJSON_IsTrue(item) ? "true" : "false");
 }
 
-/* '<' never appears as itself, so the element around cannot be ended early. */
+/* '<' and the apostrophe never appear as themselves: neither an element nor an attribute in '...' is ended early. */
 static void add_json(struct buf *out, const cJSON *item)
 {
     char *text = item ? cJSON_PrintUnformatted(item) : NULL;
     for (const char *p = text ? text : "null"; *p; p++) {
-        if (*p == '<' || *p == '>' || *p == '&')
+        if (*p == '<' || *p == '>' || *p == '&' || *p == '\'')
             buf_printf(out, "\\u%04x", (unsigned)*p);
         else
             buf_char(out, *p);

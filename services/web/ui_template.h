@@ -8,7 +8,8 @@
  * word)
  *   {{> file}}                   another template of the folder
  *   {{asset path}}               URL of a file of services/web/assets, with its content hash
- *   {{json name}}                as JSON, safe inside an element <script type="application/json">
+ *   {{json name}}                as JSON, safe inside an element <script type="application/json"> and in an attribute
+ *                                in apostrophes
  */
 #ifndef LOGIKALD_SERVICES_WEB_UI_TEMPLATE_H
 #define LOGIKALD_SERVICES_WEB_UI_TEMPLATE_H

@@ -50,6 +50,7 @@ static void test_inserted_text_is_escaped(void **state)
     check("[{{gone}}{{null}}]", "{\"null\":null}", "[]");
     check("{{ a.b.c }}", "{\"a\":{\"b\":{\"c\":\"d\"}}}", "d");
     check("{{json x}}", "{\"x\":[\"</script>&\"]}", "[\"\\u003c/script\\u003e\\u0026\"]");
+    check("<b a='{{json x}}'>", "{\"x\":\"a' onclick='b\"}", "<b a='\"a\\u0027 onclick=\\u0027b\"'>");
 }
 
 static void test_sections(void **state)
