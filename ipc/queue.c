@@ -19,6 +19,7 @@ struct queue *queue_new(struct event_base *base, struct redis *redis, const stru
     queue_keys_init(&q->keys, conf, redis_where(redis));
     q->name_count = queue_names(conf_str(conf, SET_WORKER_QUEUES), q->names, QUEUE_NAMES_MAX);
     q->lease_s = conf_int(conf, SET_WORKER_LEASE);
+    q->result_expires_s = conf_int(conf, SET_RESULT_EXPIRES);
     LIST_INIT(&q->ops);
     LIST_INIT(&q->waits);
     return q;

@@ -98,13 +98,28 @@ int queue_stats(struct queue *q, queue_stats_fn fn, void *arg, struct err *err);
  *   QUEUE_WAITING  {"queue","id","task","args","kwargs","retries","eta","expires","priority","size_bytes"}
  *   QUEUE_UNACKED  the same and {"tag","worker","deliveries","held_ms"}
  *   QUEUE_SCHEDULED the same as waiting, and {"tag","due"}
- *   QUEUE_DEAD     {"index","reason","queue","id","task","deliveries","at","size_bytes","message"}
+ *   QUEUE_DEAD {"index","letter","reason","queue","id","task","deliveries","at","size_bytes","message","args","kwargs"}
  *   QUEUE_WORKERS  {"id","node","pid","active","processed","concurrency","last_seen_ms"}
  * name is the queue for QUEUE_WAITING, else NULL. */
 enum queue_view { QUEUE_WAITING, QUEUE_UNACKED, QUEUE_SCHEDULED, QUEUE_DEAD, QUEUE_WORKERS };
 typedef void (*queue_list_fn)(void *arg, const cJSON *entries, const struct err *err);
 int queue_list(struct queue *q, enum queue_view view, const char *name, int64_t offset, int64_t limit, queue_list_fn fn,
                void *arg, struct err *err);
+
+/* All that waits, is scheduled or dead and matches: text (any case; in id, task, queue or reason; NULL = everything),
+ * queue (NULL = all served), letter (of a dead letter as listed; NULL = any). SWEEP_LOOK gives the first `wanted`
+ * entries and how many match, and looks at `most` at most (0 = at all; then is_whole is false when there were more).
+ * The others change all of it, in short steps: what waits or is scheduled can be cancelled (its result is REVOKED),
+ * dead letters retried or deleted. On an error count says how many were changed before it. */
+struct queue_sweep {
+    enum queue_view view;
+    const char *queue, *text, *letter;
+    int64_t wanted, most;
+};
+enum queue_sweep_action { SWEEP_LOOK, SWEEP_CANCEL, SWEEP_RETRY, SWEEP_DELETE };
+typedef void (*queue_sweep_fn)(void *arg, int64_t count, bool is_whole, const cJSON *entries, const struct err *err);
+int queue_sweep(struct queue *q, const struct queue_sweep *what, enum queue_sweep_action action, queue_sweep_fn fn,
+                void *arg, struct err *err);
 
 /* Changes; fn gets how many messages were moved or removed. */
 typedef void (*queue_count_fn)(void *arg, int64_t count, const struct err *err);

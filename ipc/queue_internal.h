@@ -22,7 +22,8 @@ struct queue_op {
     void *arg;
     enum queue_view view;
     struct result_wait *wait;
-    char text[256]; /* task id or queue, as the request needs it */
+    struct sweep *sweep; /* of queue_sweep.c */
+    char text[256];      /* task id or queue, as the request needs it */
 };
 
 struct queue {
@@ -31,7 +32,7 @@ struct queue {
     struct queue_keys keys;
     char names[QUEUE_NAMES_MAX][128]; /* served by workers */
     int name_count;
-    int64_t lease_s;
+    int64_t lease_s, result_expires_s;
     char bound[QUEUE_NAMES_MAX][128]; /* bindings written since the queue was made */
     int bound_count;
     LIST_HEAD(queue_ops, queue_op) ops;
@@ -41,6 +42,9 @@ struct queue {
 
 struct queue_op *queue_op_new(struct queue *q, void *arg, struct err *err); /* NULL with err */
 void queue_op_free(struct queue_op *op);
+/* What is known of an entry as view.lua and sweep.lua give them: so many words each. */
+size_t queue_row_width(enum queue_view view);
+cJSON *queue_row(enum queue_view view, redisReply **e, int64_t index, const char *queue);
 /* The fault of an answer as an error, or NULL when it is fine. */
 const struct err *queue_fault(const struct redis_answer *answer, struct err *err);
 /* Turns redis_command's verdict into an error; frees op when it was not accepted. */

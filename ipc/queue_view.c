@@ -163,7 +163,14 @@ static cJSON *dead_entry(redisReply **e, int64_t index)
         entry = cJSON_CreateObject();
         add_text(entry, "reason", "malformed dead letter");
     }
+    const char *raw = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "message"));
+    struct message m;
+    message_decode(raw ? raw : "", raw ? strlen(raw) : 0, &m, NULL);
+    add_arguments(entry, &m);
+    message_free(&m);
     cJSON_AddNumberToObject(entry, "index", (double)index);
+    cJSON_DeleteItemFromObjectCaseSensitive(entry, "letter");
+    add_text(entry, "letter", e[1]->str);
     return entry;
 }
 
@@ -182,12 +189,17 @@ static cJSON *worker_entry(redisReply **e)
 }
 
 static const int row_width[] = {
-    [QUEUE_WAITING] = 2, [QUEUE_UNACKED] = 5, [QUEUE_SCHEDULED] = 3, [QUEUE_DEAD] = 1, [QUEUE_WORKERS] = 3};
+    [QUEUE_WAITING] = 2, [QUEUE_UNACKED] = 5, [QUEUE_SCHEDULED] = 3, [QUEUE_DEAD] = 2, [QUEUE_WORKERS] = 3};
 
-static cJSON *row(const struct queue_op *op, redisReply **e, int64_t index)
+size_t queue_row_width(enum queue_view view)
 {
-    switch (op->view) {
-    case QUEUE_WAITING: return describe(e[1]->str, (size_t)e[1]->len, op->text);
+    return row_width[view] > 0 ? (size_t)row_width[view] : 1;
+}
+
+cJSON *queue_row(enum queue_view view, redisReply **e, int64_t index, const char *queue)
+{
+    switch (view) {
+    case QUEUE_WAITING: return describe(e[1]->str, (size_t)e[1]->len, queue);
     case QUEUE_UNACKED: return unacked_entry(e);
     case QUEUE_SCHEDULED: return scheduled_entry(e);
     case QUEUE_DEAD: return dead_entry(e, index);
@@ -202,11 +214,11 @@ static void on_list(void *arg, const struct redis_answer *answer)
     struct err err;
     const struct err *fault = queue_fault(answer, &err);
     cJSON *entries = cJSON_CreateArray();
-    size_t width = row_width[op->view] > 0 ? (size_t)row_width[op->view] : 1, n = fault ? 0 : answer->reply->elements;
+    size_t width = queue_row_width(op->view), n = fault ? 0 : answer->reply->elements;
     bool is_text = true;
     for (size_t i = 0; i < n; i++) is_text = is_text && answer->reply->element[i]->type == REDIS_REPLY_STRING;
     for (size_t i = 0; op->q && is_text && width > 0 && i + width <= n; i += width)
-        cJSON_AddItemToArray(entries, row(op, answer->reply->element + i, (int64_t)(i / width)));
+        cJSON_AddItemToArray(entries, queue_row(op->view, answer->reply->element + i, (int64_t)(i / width), op->text));
     if (op->q) op->fn.list(op->arg, fault ? NULL : entries, fault);
     cJSON_Delete(entries);
     queue_op_free(op);

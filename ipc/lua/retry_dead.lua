@@ -9,7 +9,7 @@ for i = #entries, 1, -1 do
   if ok and type(dead) == 'table' and type(dead.message) == 'string' and type(dead.queue) == 'string' and
      dead.queue ~= '' and (ARGV[1] == '' or dead.id == ARGV[1]) then
     redis.call('LREM', KEYS[1], -1, entries[i])
-    redis.call('LPUSH', ARGV[2] .. (type(dead.list) == 'string' and dead.list or dead.queue), dead.message)
+    redis.call('LPUSH', type(dead.list) == 'string' and dead.list or ARGV[2] .. dead.queue, dead.message)
     if type(dead.tag) == 'string' then redis.call('HDEL', KEYS[2], dead.tag) end
     moved = moved + 1
   end

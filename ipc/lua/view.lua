@@ -3,7 +3,7 @@
 --       scheduled: zset, messages. dead: the list. workers: the zset.
 -- ARGV: view, offset, limit, prefix of per-worker keys ("held" hashes for unacked, descriptions for workers).
 -- Returns a flat list; each entry is: waiting: priority, message. unacked: tag, time, entry, worker, deliveries.
--- scheduled: tag, due, entry. dead: entry. workers: id, time, description.
+-- scheduled: tag, due, entry. dead: entry, its SHA-1. workers: id, time, description.
 local view, offset, limit, prefix = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local out = {}
 local function add(...)
@@ -34,7 +34,7 @@ elseif view == 'scheduled' then
   local page = redis.call('ZRANGE', KEYS[1], offset, offset + limit - 1, 'WITHSCORES')
   for i = 1, #page, 2 do add(page[i], page[i + 1], redis.call('HGET', KEYS[2], page[i])) end
 elseif view == 'dead' then
-  for _, entry in ipairs(redis.call('LRANGE', KEYS[1], offset, offset + limit - 1)) do add(entry) end
+  for _, entry in ipairs(redis.call('LRANGE', KEYS[1], offset, offset + limit - 1)) do add(entry, redis.sha1hex(entry)) end
 elseif view == 'workers' then
   local page = redis.call('ZREVRANGE', KEYS[1], offset, offset + limit - 1, 'WITHSCORES')
   for i = 1, #page, 2 do add(page[i], page[i + 1], redis.call('GET', prefix .. page[i])) end

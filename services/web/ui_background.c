@@ -14,6 +14,7 @@
 #include "services/store/ui_queries.h"
 #include "services/web/route.h"
 #include "services/web/ui_live.h"
+#include "services/web/ui_mask.h"
 #include "services/web/ui_page.h"
 
 #define SAMPLE_S 60
@@ -75,23 +76,12 @@ static void on_sample(evutil_socket_t fd, short what, void *arg)
 
 /* ---- actions ---- */
 
-static bool is_secret(const char *name)
-{
-    static const char *const words[] = {"password", "secret", "token"};
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-        if (strcasestr(name, words[i])) return true;
-    return false;
-}
-
 /* What was sent, without secrets; the caller's to cJSON_free, or NULL. */
 static char *detail_of(const struct req *r)
 {
     if (!r->body) return NULL;
     cJSON *copy = cJSON_Duplicate(r->body, 1);
-    for (cJSON *each = cJSON_IsObject(copy) ? copy->child : NULL, *next; each; each = next) {
-        next = each->next;
-        if (is_secret(each->string)) cJSON_Delete(cJSON_DetachItemViaPointer(copy, each));
-    }
+    ui_mask(copy);
     char *text = cJSON_PrintUnformatted(copy);
     cJSON_Delete(copy);
     return text;

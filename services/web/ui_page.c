@@ -15,6 +15,7 @@
 
 #define PAGE_LIMIT_BYTES (8 * 1024 * 1024)
 #define SOURCES_MAX      80
+#define SEARCH_MOST      50000 /* messages that a search looks at, each list */
 
 struct source {
     struct ui_page *page;
@@ -268,6 +269,31 @@ void ui_page_list(struct ui_page *p, const char *key, enum queue_view view, cons
     struct err err = {0};
     struct source *s = queue_is_there(p) ? source_new(p, key) : NULL;
     if (!s || queue_list(p->req->web->queue, view, queue, 0, limit, on_list, s, &err) == 0) return;
+    ui_page_fault(p, "%s", err.text);
+    source_done(s, NULL);
+}
+
+static void on_search(void *arg, int64_t count, bool is_whole, const cJSON *entries, const struct err *err)
+{
+    struct source *s = arg;
+    if (err) {
+        ui_page_fault(s->page, "%s", err->text);
+        source_done(s, NULL);
+        return;
+    }
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddNumberToObject(out, "count", (double)count);
+    cJSON_AddBoolToObject(out, "is_whole", is_whole);
+    cJSON_AddItemToObject(out, "entries", cJSON_Duplicate(entries, 1));
+    source_done(s, out);
+}
+
+void ui_page_search(struct ui_page *p, const char *key, enum queue_view view, const char *text, int64_t wanted)
+{
+    struct err err = {0};
+    struct queue_sweep what = {.view = view, .text = text, .wanted = wanted, .most = SEARCH_MOST};
+    struct source *s = queue_is_there(p) ? source_new(p, key) : NULL;
+    if (!s || queue_sweep(p->req->web->queue, &what, SWEEP_LOOK, on_search, s, &err) == 0) return;
     ui_page_fault(p, "%s", err.text);
     source_done(s, NULL);
 }

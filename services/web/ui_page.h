@@ -33,6 +33,8 @@ void ui_page_sql(struct ui_page *p, const char *key, const struct query *q, int 
  * Redis: only is_queue_off is set. */
 void ui_page_stats(struct ui_page *p, const char *key);
 void ui_page_list(struct ui_page *p, const char *key, enum queue_view view, const char *queue, int64_t limit);
+/* {count, is_whole, entries}: what matches text, the first `wanted` of it, and how many it are. */
+void ui_page_search(struct ui_page *p, const char *key, enum queue_view view, const char *text, int64_t wanted);
 /* {status, current, total, text, error, result, traceback, date_done}; result as text. */
 void ui_page_result(struct ui_page *p, const char *key, const char *task_id);
 

@@ -4,90 +4,132 @@
 
 #include "services/store/ui_queries.h"
 #include "services/web/handlers.h"
+#include "services/web/ui_bulk.h"
+#include "services/web/ui_mask.h"
 #include "services/web/ui_page.h"
 
-#define SHOWN       200
-#define DEAD_SHOWN  50
-#define QUEUES_MAX  8
-#define RUNNING_MAX 40
+#define SHOWN         100 /* of a list, without a search of each queue */
+#define DEAD_SHOWN    50
+#define RAW_SHOWN     2000 /* bytes of a message that cannot be read */
+#define RUNNING_READ  1000
+#define RUNNING_SHOWN 100
+#define QUEUES_MAX    8
+
+static const char *const queue_keys[QUEUES_MAX] = {"w0", "w1", "w2", "w3", "w4", "w5", "w6", "w7"};
 
 /* ---- the list ---- */
-
-static bool mentions(const cJSON *entry, const char *text)
-{
-    static const char *const members[] = {"id", "task", "reason", "queue", "worker"};
-    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
-        const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, members[i]));
-        if (value && strcasestr(value, text)) return true;
-    }
-    return false;
-}
 
 static void keep_matching(cJSON *list, const char *text)
 {
     for (cJSON *each = list ? list->child : NULL, *next; each; each = next) {
         next = each->next;
-        if (!mentions(each, text)) cJSON_Delete(cJSON_DetachItemViaPointer(list, each));
+        if (!ui_bulk_matches(each, text)) cJSON_Delete(cJSON_DetachItemViaPointer(list, each));
     }
 }
 
-/* Times of day from milliseconds, arguments as text: what templates can show. */
+/* Arguments as text, without what is secret in them: what templates can show. */
 static void dress(cJSON *list)
 {
     cJSON *each;
     cJSON_ArrayForEach(each, list)
     {
-        static const char *const members[] = {"args", "kwargs", "message"};
+        static const char *const members[] = {"args", "kwargs"};
         for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
             cJSON *value = cJSON_GetObjectItemCaseSensitive(each, members[i]);
             if (!value || cJSON_IsNull(value) || cJSON_IsString(value)) continue;
-            bool is_empty = (cJSON_IsArray(value) || cJSON_IsObject(value)) && !value->child;
-            char *text = is_empty ? NULL : cJSON_PrintUnformatted(value);
+            ui_mask(value);
+            char *text = value->child ? cJSON_PrintUnformatted(value) : NULL;
             cJSON_ReplaceItemInObjectCaseSensitive(each, members[i], cJSON_CreateString(text ? text : ""));
             cJSON_free(text);
         }
+        /* The bare message only when it could not be read: otherwise it is told by its parts. */
+        cJSON *raw = cJSON_GetObjectItemCaseSensitive(each, "message");
+        const cJSON *args = cJSON_GetObjectItemCaseSensitive(each, "args");
+        if (cJSON_IsString(raw) && cJSON_IsString(args))
+            cJSON_DeleteItemFromObjectCaseSensitive(each, "message");
+        else if (cJSON_IsString(raw) && strlen(raw->valuestring) > RAW_SHOWN)
+            raw->valuestring[RAW_SHOWN] = '\0';
     }
+}
+
+static const cJSON *member(const cJSON *object, const char *name)
+{
+    return cJSON_GetObjectItemCaseSensitive(object, name);
+}
+
+/* What was searched comes as {count, is_whole, entries}; without a search the counts are known of the queues. */
+static void settle_list(cJSON *data, const char *list, const char *count_key, double count)
+{
+    const cJSON *found = member(data, list);
+    bool is_whole = true;
+    if (cJSON_IsObject(found)) {
+        cJSON *whole = cJSON_DetachItemFromObjectCaseSensitive(data, list);
+        count = member(whole, "count")->valuedouble;
+        is_whole = cJSON_IsTrue(member(whole, "is_whole"));
+        cJSON_AddItemToObject(data, list, cJSON_DetachItemFromObjectCaseSensitive(whole, "entries"));
+        cJSON_Delete(whole);
+    }
+    cJSON *counts = cJSON_AddObjectToObject(data, count_key);
+    cJSON_AddNumberToObject(counts, "count", count);
+    cJSON_AddBoolToObject(counts, "is_one", count == 1);
+    cJSON_AddBoolToObject(counts, "is_part", !is_whole);
+    int shown = cJSON_GetArraySize(member(data, list));
+    cJSON_AddBoolToObject(counts, "is_more", count > shown);
+    cJSON_AddNumberToObject(counts, "shown", shown);
+    dress(cJSON_GetObjectItemCaseSensitive(data, list));
+}
+
+static double number(const cJSON *stats, const char *name)
+{
+    return cJSON_IsNumber(member(stats, name)) ? member(stats, name)->valuedouble : 0;
 }
 
 static void prepare(struct ui_page *p)
 {
-    static const char *const lists[] = {"running", "waiting", "scheduled", "dead"};
     cJSON *data = ui_page_data(p), *waiting = cJSON_CreateArray();
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(data, "q"));
+    const cJSON *stats = member(data, "queues"), *queue;
+    const char *text = cJSON_GetStringValue(member(data, "q"));
+    double depth = 0;
+    cJSON_ArrayForEach(queue, member(stats, "queues")) depth += number(queue, "depth");
     for (int i = 0; i < QUEUES_MAX; i++) {
-        static const char *const keys[QUEUES_MAX] = {"w0", "w1", "w2", "w3", "w4", "w5", "w6", "w7"};
-        cJSON *part = cJSON_DetachItemFromObjectCaseSensitive(data, keys[i]);
+        cJSON *part = cJSON_DetachItemFromObjectCaseSensitive(data, queue_keys[i]);
         while (part && part->child) cJSON_AddItemToArray(waiting, cJSON_DetachItemViaPointer(part, part->child));
         cJSON_Delete(part);
     }
-    cJSON_AddItemToObject(data, "waiting", waiting);
-    const cJSON *dead = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(data, "queues"), "dead");
-    cJSON_AddBoolToObject(data, "more_dead", cJSON_IsNumber(dead) && dead->valuedouble > DEAD_SHOWN);
-    cJSON_AddNumberToObject(data, "dead_shown", DEAD_SHOWN);
-    cJSON_AddBoolToObject(data, "dead_any", cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(data, "dead")) > 0);
-    for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
-        cJSON *list = cJSON_GetObjectItemCaseSensitive(data, lists[i]);
-        if (!list) continue;
-        if (text && *text) keep_matching(list, text);
-        dress(list);
-    }
+    if (member(data, "waiting"))
+        cJSON_Delete(waiting);
+    else
+        cJSON_AddItemToObject(data, "waiting", waiting);
+    cJSON *running = cJSON_GetObjectItemCaseSensitive(data, "running");
+    bool is_searched = text && *text;
+    if (is_searched) keep_matching(running, text);
+    while (cJSON_GetArraySize(running) > RUNNING_SHOWN) cJSON_DeleteItemFromArray(running, RUNNING_SHOWN);
+    settle_list(data, "running", "running_count", is_searched ? cJSON_GetArraySize(running) : number(stats, "unacked"));
+    settle_list(data, "waiting", "waiting_count", depth);
+    settle_list(data, "scheduled", "scheduled_count", number(stats, "scheduled"));
+    settle_list(data, "dead", "dead_count", number(stats, "dead"));
 }
 
 void web_ui_tasks(struct req *r)
 {
     static const struct ui_look look = {"tasks", "tasks", "Tasks", "queues runs"};
-    static const char *const keys[QUEUES_MAX] = {"w0", "w1", "w2", "w3", "w4", "w5", "w6", "w7"};
     struct ui_page *p = ui_page_new(r, &look);
     const char *text = req_arg(r, "q");
     cJSON_AddStringToObject(ui_page_data(p), "q", text ? text : "");
     ui_page_stats(p, "queues");
-    ui_page_list(p, "running", QUEUE_UNACKED, NULL, RUNNING_MAX);
-    ui_page_list(p, "scheduled", QUEUE_SCHEDULED, NULL, SHOWN);
-    ui_page_list(p, "dead", QUEUE_DEAD, NULL, DEAD_SHOWN);
-    char *names = req_strdup(r, conf_str(r->web->conf, SET_WORKER_QUEUES)), *rest = NULL;
-    int n = 0;
-    for (char *name = strtok_r(names, ", ", &rest); name && n < QUEUES_MAX; name = strtok_r(NULL, ", ", &rest))
-        ui_page_list(p, keys[n++], QUEUE_WAITING, name, SHOWN);
+    ui_page_list(p, "running", QUEUE_UNACKED, NULL, RUNNING_READ);
+    if (text && *text) {
+        ui_page_search(p, "waiting", QUEUE_WAITING, text, SHOWN);
+        ui_page_search(p, "scheduled", QUEUE_SCHEDULED, text, SHOWN);
+        ui_page_search(p, "dead", QUEUE_DEAD, text, DEAD_SHOWN);
+    } else {
+        char *names = req_strdup(r, conf_str(r->web->conf, SET_WORKER_QUEUES)), *rest = NULL;
+        int n = 0;
+        ui_page_list(p, "scheduled", QUEUE_SCHEDULED, NULL, SHOWN);
+        ui_page_list(p, "dead", QUEUE_DEAD, NULL, DEAD_SHOWN);
+        for (char *name = strtok_r(names, ", ", &rest); name && n < QUEUES_MAX; name = strtok_r(NULL, ", ", &rest))
+            ui_page_list(p, queue_keys[n++], QUEUE_WAITING, name, SHOWN);
+    }
     ui_page_sql(p, "runs", &ui_query_runs, 3, (const char *[]){"", text, "30"});
     ui_page_before(p, prepare);
     ui_page_go(p);

@@ -37,8 +37,8 @@ export async function sim(path, body) {
 }
 
 // A task message as Celery's clients send it.
-export function message(id, task, queue, args = []) {
-  const body = Buffer.from(JSON.stringify([args, {}, { callbacks: null, errbacks: null, chain: null, chord: null }]));
+export function message(id, task, queue, args = [], kwargs = {}) {
+  const body = Buffer.from(JSON.stringify([args, kwargs, { callbacks: null, errbacks: null, chain: null, chord: null }]));
   return JSON.stringify({
     body: body.toString('base64'), 'content-encoding': 'utf-8', 'content-type': 'application/json',
     headers: { lang: 'py', task, id, root_id: id, parent_id: null, group: null, retries: 0, eta: null, expires: null,

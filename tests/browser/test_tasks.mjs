@@ -84,3 +84,40 @@ test('tasks: a queue is paused and resumed, and everybody is told', async ({ pag
     '403 200 200', 'the log of actions');
   await redis('DEL', 'logikald.dead');
 });
+
+test('tasks: all that a search matches is cancelled, retried and deleted, also what no page shows', async ({ page: open, pages }) => {
+  const many = async (count, task, kwargs = {}) => redis('LPUSH', 'sync', ...Array.from({ length: count }, () =>
+    message(randomUUID(), task, 'sync', [], kwargs)));
+  const press = async (page, name) => {
+    await page.getByRole('button', { name }).click();
+    await page.getByRole('dialog', { name: 'Are you sure?' }).locator('#confirm-yes').click();
+  };
+  await redis('HSET', 'logikald.paused', 'sync', `${Date.now()} the test`);
+  await many(150, 'tasks.bulk.first');
+  await many(80, 'tasks.bulk.second', { password: 'hunter2', depth: { api_token: 'hunter2' }, speed: 9 });
+  const page = await open(pages, '/ui/tasks?q=BULK.first');
+  await page.getByText('The next 100 of 150').waitFor();
+  await press(page, 'Cancel all 150');
+  await page.getByText('150 tasks were cancelled.').waitFor();
+  equal(Number(await redis('LLEN', 'sync')), 80, 'what is left');
+  await redis('HDEL', 'logikald.paused', 'sync');
+  await page.goto('/ui/tasks?q=bulk.second');
+  await page.getByText('The newest 50 of 80').waitFor();
+  const letter = page.locator('#dead article').first();
+  await letter.getByText('Message,').click();
+  check((await letter.innerText()).includes('"speed":9'), 'the arguments are not shown');
+  check(!(await page.content()).includes('hunter2'), 'a secret is shown');
+  await letter.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('dialog', { name: 'Are you sure?' }).getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('Deleted.').waitFor();
+  equal(Number(await redis('LLEN', 'logikald.dead')), 79, 'dead letters without the deleted one');
+  await redis('HSET', 'logikald.paused', 'sync', `${Date.now()} the test`);
+  await press(page, 'Retry all 79');
+  await page.getByText('79 dead letters were sent again.').waitFor();
+  equal(Number(await redis('LLEN', 'sync')), 79, 'what waits again');
+  await redis('HDEL', 'logikald.paused', 'sync');
+  await press(page, 'Delete all 79');
+  await page.getByText('79 dead letters were deleted.').waitFor();
+  const log = await sql("SELECT string_agg(detail::text, ' ' ORDER BY id) FROM admin_actions WHERE path LIKE '%/tasks/bulk'");
+  check(/BULK\.first.*150.*bulk\.second.*79/.test(log), `the log of actions: ${log}`);
+});

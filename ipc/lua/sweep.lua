@@ -1,0 +1,142 @@
+-- Goes over a part of what waits, is scheduled or dead, and shows or changes what matches. The caller goes on with what is
+-- answered until nothing is left, so no call takes long however much there is.
+-- KEYS: waiting: one list. scheduled: zset, messages, ids. dead: the list, deliveries.
+-- ARGV: view, action ("look", "cancel", "retry", "delete"), text in lower case ("" = all), offset, how many are left to look at
+--       ("" at first), how many now, how many entries are wanted back, queue (of a waiting list), prefix of keys, result
+--       prefix, seconds results are kept, time (ISO without offset), letter ("" = any: else the SHA-1 of a dead letter).
+-- Looking begins with the next in line (the newest dead letter). Changing begins where nothing is taken away meanwhile, so
+-- that it passes over nothing: at the far end; dead letters: at the oldest, and no more of them than there were at first,
+-- for what is retried may be dead again at once.
+-- Returns {offset, left, matched, then the entries as in view.lua}. Text is looked for in id, task, queue and reason.
+local view, action, text, offset = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local count, wanted, queue = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
+local is_look = action == 'look'
+local out, matched, gone = {0, 0, 0}, 0, 0
+local is_plain = string.match(text, '^[%w._-]+$') ~= nil
+
+local function has(value)
+  return type(value) == 'string' and string.find(string.lower(value), text, 1, true) ~= nil
+end
+local function decode(raw)
+  local ok, value = pcall(cjson.decode, raw)
+  return ok and type(value) == 'table' and value or {}
+end
+local function table_of(value) return type(value) == 'table' and value or {} end
+-- Id and task; of a message in Celery's old form only the id is at hand.
+local function head(raw)
+  local message = decode(raw)
+  local headers = table_of(message.headers)
+  return headers.id or table_of(message.properties).correlation_id, headers.task, headers.ignore_result == true
+end
+local function matches_message(raw, its_queue)
+  if text == '' or has(its_queue) then return true end
+  if is_plain and not has(raw) then return false end
+  local id, task = head(raw)
+  return has(id) or has(task)
+end
+local function revoke(raw)
+  local id, _, is_ignored = head(raw)
+  if type(id) ~= 'string' or is_ignored then return id end
+  local json = '{"status": "REVOKED", "result": {"exc_type": "TaskRevokedError", "exc_message": ["revoked"], ' ..
+    '"exc_module": "celery.exceptions"}, "traceback": null, "children": [], "date_done": ' .. cjson.encode(ARGV[12]) ..
+    ', "task_id": ' .. cjson.encode(id) .. '}'
+  local key = ARGV[10] .. 'celery-task-meta-' .. id
+  if tonumber(ARGV[11]) > 0 then redis.call('SET', key, json, 'EX', ARGV[11]) else redis.call('SET', key, json) end
+  redis.call('PUBLISH', key, json)
+  return id
+end
+local function show(...)
+  matched = matched + 1
+  if matched > wanted then return end
+  for i = 1, select('#', ...) do out[#out + 1] = select(i, ...) or '' end
+end
+
+-- A list's entries are marked where they are, and taken out together.
+local gone_mark = '\0gone ' .. redis.sha1hex(ARGV[12])
+local function sweep_list(first, page, handle)
+  for i = 1, #page do
+    if handle(page[i]) then
+      redis.call('LSET', KEYS[1], first + i - 1, gone_mark)
+      gone = gone + 1
+    end
+  end
+end
+
+if view == 'waiting' then
+  local n = redis.call('LLEN', KEYS[1])
+  if is_look then
+    local page = redis.call('LRANGE', KEYS[1], math.max(0, n - offset - count), n - offset - 1)
+    for i = #page, 1, -1 do
+      if matches_message(page[i], queue) then show('0', page[i]) end
+    end
+    out[1] = offset + #page
+  elseif n > 0 then
+    local page = redis.call('LRANGE', KEYS[1], offset, offset + count - 1)
+    sweep_list(offset, page, function(raw)
+      if not matches_message(raw, queue) then return false end
+      matched = matched + 1
+      revoke(raw)
+      return true
+    end)
+    out[1] = offset + #page - gone
+    if gone > 0 then redis.call('LREM', KEYS[1], gone, gone_mark) end
+  end
+  out[2] = out[1] < n - gone and 1 or 0
+elseif view == 'scheduled' then
+  local page = redis.call(is_look and 'ZRANGE' or 'ZREVRANGE', KEYS[1], offset, offset + count - 1, 'WITHSCORES')
+  for i = 1, #page, 2 do
+    local entry = redis.call('HGET', KEYS[2], page[i])
+    local list, id, raw = string.match(entry or '', '^([^\n]*)\n([^\n]*)\n(.*)$')
+    if raw and matches_message(raw, string.match(list, '^([^\6]*)')) then
+      show(page[i], page[i + 1], entry)
+      if not is_look then
+        revoke(raw)
+        redis.call('ZREM', KEYS[1], page[i])
+        redis.call('HDEL', KEYS[2], page[i])
+        redis.call('HDEL', KEYS[3], id)
+        gone = gone + 1
+      end
+    end
+  end
+  out[1] = offset + #page / 2 - gone
+  out[2] = out[1] < redis.call('ZCARD', KEYS[1]) and 1 or 0
+else
+  local n = redis.call('LLEN', KEYS[1])
+  local left = ARGV[5] == '' and n or tonumber(ARGV[5])
+  count = math.min(count, left)
+  local first = is_look and offset or math.max(0, n - offset - count)
+  local page = count > 0 and redis.call('LRANGE', KEYS[1], first, is_look and first + count - 1 or n - offset - 1) or {}
+  local function matches(entry)
+    if ARGV[13] ~= '' then return redis.sha1hex(entry) == ARGV[13] end
+    if text == '' then return true end
+    if is_plain and not has(entry) then return false end
+    local dead = decode(entry)
+    return has(dead.id) or has(dead.task) or has(dead.queue) or has(dead.reason)
+  end
+  local function handle(entry)
+    if not matches(entry) then return false end
+    local dead = decode(entry)
+    if action == 'retry' then
+      local list = type(dead.list) == 'string' and dead.list or type(dead.queue) == 'string' and ARGV[9] .. dead.queue
+      if type(dead.message) ~= 'string' or not list or list == ARGV[9] then return false end
+      redis.call('LPUSH', list, dead.message)
+    end
+    if type(dead.tag) == 'string' then redis.call('HDEL', KEYS[2], dead.tag) end
+    matched = matched + 1
+    return true
+  end
+  if is_look then
+    for _, entry in ipairs(page) do
+      if matches(entry) then show(entry, redis.sha1hex(entry)) end
+    end
+    out[1] = offset + #page
+  else
+    -- The oldest first: it was first in its queue.
+    for i = #page, 1, -1 do sweep_list(first + i - 1, {page[i]}, handle) end
+    out[1] = offset + #page - gone
+    if gone > 0 then redis.call('LREM', KEYS[1], -gone, gone_mark) end
+  end
+  out[2] = #page > 0 and left - #page or 0
+end
+out[3] = matched
+return out
