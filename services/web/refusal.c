@@ -40,15 +40,18 @@ static void add_detail(const struct web *web, int status, char *out, size_t size
 {
     switch (status) {
     case 413:
-        snprintf(out, size,
-                 "The request is too large (its body may have %lld bytes, its request line and headers %lld), or its "
-                 "chunks are malformed",
-                 (long long)conf_int(web->conf, SET_HTTP_MAX_BODY),
-                 (long long)conf_int(web->conf, SET_HTTP_MAX_HEADERS));
+        snprintf(out, size, "The body is larger than %lld bytes, or its chunks are malformed",
+                 (long long)conf_int(web->conf, SET_HTTP_MAX_BODY));
         break;
     case 417: snprintf(out, size, "Only Expect: 100-continue is understood"); break;
     case 501: snprintf(out, size, "This method is not known"); break;
-    default: snprintf(out, size, "The request is malformed: it is not HTTP/1.1 as RFC 9112 has it"); break;
+    default:
+        snprintf(
+            out, size,
+            "The request is malformed (it is not HTTP/1.1 as RFC 9112 has it), or its request line and headers are "
+            "larger than %lld bytes",
+            (long long)conf_int(web->conf, SET_HTTP_MAX_HEADERS));
+        break;
     }
 }
 
