@@ -63,7 +63,7 @@ const struct query ui_query_logs_json = {
     " 'ms', round(extract(epoch FROM coalesce(r.finished_at, r.updated_at) - r.started_at) * 1000),"                   \
     " 'result', jsonb_pretty(r.result))"
 
-/* Without a text, runs in which nothing was due are left out: the scheduler makes one at each tick. */
+/* Without a text, runs in which nothing was due are left out: a task sent by hand makes one. */
 const struct query ui_query_runs = {
     .name = "ui_runs",
     .sql = "SELECT coalesce(json_agg(" RUN_JSON " ORDER BY r.id DESC), '[]') FROM (SELECT * FROM sync_runs r"

@@ -150,7 +150,9 @@ void auth_identify(struct req *r, void (*next)(struct req *r))
 static bool refuse_nobody(struct req *r)
 {
     if (r->route->access == PAGE) {
-        reply_redirect(r, req_printf(r, "/ui/login?next=%s", r->path));
+        char *wanted = evhttp_uriencode(req_with_query(r, r->path), -1, 0);
+        reply_redirect(r, req_printf(r, "/ui/login?next=%s", wanted ? wanted : ""));
+        free(wanted);
         return false;
     }
     reply_header(r, "WWW-Authenticate", "Bearer");

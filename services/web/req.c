@@ -76,6 +76,12 @@ const char *req_header(const struct req *r, const char *name)
     return evhttp_find_header(evhttp_request_get_input_headers(r->ev), name);
 }
 
+char *req_with_query(struct req *r, const char *path)
+{
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(r->ev));
+    return query && *query ? req_printf(r, "%s?%s", path, query) : req_strdup(r, path);
+}
+
 bool req_cookie(const struct req *r, const char *name, char *out, size_t size)
 {
     const char *p = req_header(r, "Cookie");

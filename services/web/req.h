@@ -73,6 +73,7 @@ char *req_strdup(struct req *r, const char *text);
 char *req_printf(struct req *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 const char *req_header(const struct req *r, const char *name); /* NULL when absent */
+char *req_with_query(struct req *r, const char *path);         /* path and the query as it came */
 bool req_cookie(const struct req *r, const char *name, char *out, size_t size);
 const char *req_param(const struct req *r, int index);      /* path parameter */
 const char *req_arg(const struct req *r, const char *name); /* query parameter, or its default; NULL when absent */

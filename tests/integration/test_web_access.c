@@ -93,6 +93,35 @@ static void test_a_logout_ends_the_session(void **state)
     web_log_in(&web);
 }
 
+/* The addresses of the replaced system, and those of pages that need a login first. */
+static void test_old_and_closed_pages_lead_on_with_their_query(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"/admin", "/ui"},
+        {"/admin/", "/ui"},
+        {"/admin/login", "/ui/login"},
+        {"/admin/elevations", "/ui/browse"},
+        {"/admin/elevations?elevation_id=7", "/ui/browse/elevations/7"},
+        {"/admin/stats", "/ui/system"},
+        {"/admin/sync-intervals", "/ui/sync-intervals"},
+        {"/admin/sync-logs?type=phase&status=failed", "/ui/sync-logs?type=phase&status=failed"},
+        {"/admin/parsing-queue", "/ui/tasks"},
+        {"/admin/parsing-status", "/ui/browse"},
+        {"/admin/clients", "/ui/clients"},
+        {"/ui/sync-logs?type=phase", "/ui/login?next=%2Fui%2Fsync-logs%3Ftype%3Dphase"},
+    };
+    static const char *const methods[] = {"GET", "HEAD"};
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof *rows; i++) {
+        char expected[200];
+        snprintf(expected, sizeof expected, "Location: %s\r\n", rows[i / 2][1]);
+        struct http_reply reply = web_call(&web, methods[i % 2], rows[i / 2][0], NULL, NULL);
+        if (reply.status != 303 || !strstr(reply.headers, expected))
+            fail_msg("%s %s: %d %s", methods[i % 2], rows[i / 2][0], reply.status, reply.headers);
+        http_reply_free(&reply);
+    }
+}
+
 static void test_an_expired_session_is_refused(void **state)
 {
     (void)state;
@@ -192,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_the_session_cookie_is_closed_to_scripts_and_other_sites),
         cmocka_unit_test(test_a_restart_logs_nobody_out),
         cmocka_unit_test(test_a_logout_ends_the_session),
+        cmocka_unit_test(test_old_and_closed_pages_lead_on_with_their_query),
         cmocka_unit_test(test_an_expired_session_is_refused),
         cmocka_unit_test(test_a_new_secret_voids_the_old_tokens_at_once),
         cmocka_unit_test(test_a_deactivated_client_is_out_at_once_and_stays_out),
