@@ -96,7 +96,7 @@ $(OBJ)/embedded_%.o: $(OBJ)/embedded_%.c
 
 # Tests: each file is one program. It links everything but the mains: the roles' rooms, or, for test_supervisor_*, the
 # supervisor's (they are different programs, and a name may stand in both).
-tests: $(TESTS_UNIT) $(TESTS_INTEGRATION)
+tests: $(TESTS_UNIT) $(TESTS_INTEGRATION) $(ROOT)/chaos $(ROOT)/shim.so
 
 OBJ_SUPPORT := $(call objs,$(SRC_SUPPORT))
 OBJ_TEST    := $(sort $(OBJ_ROLES) $(filter-out $(OBJ)/tests/support/supervised.o,$(OBJ_SUPPORT)))
@@ -113,6 +113,11 @@ $(ROOT)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ_TEST)
 	$(link-test)
 $(ROOT)/tests/%: $(OBJ)/tests/integration/%.o $(OBJ_TEST)
 	$(link-test)
+
+# Preloaded into processes under test (tests/shim); no sanitizer of its own, since it comes before theirs.
+$(ROOT)/shim.so: tests/shim/shim.c tests/shim/shim.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O2 -g -fPIC -shared -o $@ $<
 
 # Fuzz targets (VARIANT=fuzz only) link what they need from one archive; their own functions come before those of the
 # same name in it.
@@ -145,7 +150,7 @@ $(ROOT)/chaos: $(call objs,$(wildcard tests/chaos/*.c)) $(OBJ_TEST)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 chaos:                          ## ten minutes of random faults under load, then the invariants; CHAOS="--seed N"
-	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/chaos
+	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/chaos $(ROOT)/shim.so
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/chaos --seconds 600 $(CHAOS)
 
 $(ROOT)/bench-memory: $(OBJ)/tests/bench/memory.o $(OBJ_TEST)

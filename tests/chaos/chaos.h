@@ -3,37 +3,84 @@
 #ifndef LOGIKALD_TESTS_CHAOS_H
 #define LOGIKALD_TESTS_CHAOS_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
+#include "tests/support/shimmed.h"
 #include "tests/support/system.h"
+
+/* What the load's processes share with the faults. */
+struct chaos_shared {
+    _Atomic int port;     /* of the HTTP server; a new one for each supervisor */
+    _Atomic int requests; /* answered */
+    _Atomic int broken;   /* requests without an answer while a supervisor was there */
+    _Atomic int served;   /* requests that a client with a token had answered with 200 */
+};
+
+struct chaos_usage {
+    int supervisor_fds, role_fds[3]; /* of web, worker, beat */
+};
 
 struct chaos {
     struct system sys;
+    struct shimmed shim;
+    struct chaos_shared *shared;
     uint64_t seed, random;
     int64_t start_ms, end_ms;
     bool is_verbose; /* CHAOS_VERBOSE: the timeline as it grows, on standard error */
+    bool is_over;    /* all was well: nothing to tell at exit */
     int faults;      /* that struck */
-    int supervisor_kills;
-    char ledger[280]; /* ids of tasks that Redis has accepted, a line each */
+    int supervisor_kills, deploys;
+    int64_t pss_peak_kib;
+    struct chaos_usage at_first;
+    char token[1000];         /* of a client that may read */
+    char built[400];          /* where the programs were built */
+    char bin[280];            /* the programs under test: copies, so that a deploy can replace them */
+    char log[280];            /* the supervisor's */
+    char sanitizer_logs[300]; /* prefix of the files that sanitizers write */
+    char ledger[280];         /* ids of tasks that Redis has accepted, a line each */
     char http_log[280];
     char stop_file[280]; /* the load ends when it exists */
     pid_t load[2];
 };
 
+extern const char *const chaos_roles[3]; /* web, worker, beat */
+
 uint64_t chaos_random(struct chaos *c, uint64_t below);                                      /* 0 <= n < below */
 void chaos_say(struct chaos *c, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* into the timeline */
 void chaos_fail(struct chaos *c, const char *fmt, ...) __attribute__((format(printf, 2, 3), noreturn));
-void chaos_boot(struct chaos *c); /* starts the supervisor */
+void chaos_boot(struct chaos *c);    /* starts the supervisor */
+void chaos_install(struct chaos *c); /* copies the built programs over those in bin, each by one rename */
+void chaos_pass(struct chaos *c, int64_t least_ms, int64_t most_ms); /* waits a random while */
+void chaos_sql(struct chaos *c, const char *sql);                    /* tried until PostgreSQL takes it */
 
-/* faults.c: one random fault, undone before it returns (but for what the system itself must mend). */
+/* faults.c: one random fault, undone before it returns (but for what the system itself must mend). Each kind strikes
+ * once before any strikes again. */
 void chaos_strike(struct chaos *c);
+bool chaos_struck_all(void);      /* each kind did */
 void chaos_calm(struct chaos *c); /* nothing is stopped, slow, read-only or faulty any more */
+
+/* faults_machine.c: faults of the machine and of those who operate it. */
+void clock_steps(struct chaos *c);
+void log_disk_is_full(struct chaos *c);
+void disk_is_full(struct chaos *c);
+void no_processes(struct chaos *c);
+void no_descriptors(struct chaos *c);
+void reload_storm(struct chaos *c);
+void log_level_turns(struct chaos *c);
+void deploy(struct chaos *c);
 
 /* load.c: two processes, one that enqueues tasks with an effect, one that makes HTTP requests. */
 void load_start(struct chaos *c);
 void load_stop(struct chaos *c);
 
+/* usage.c: the processes of the system and what they hold. */
+int usage_processes(struct chaos *c, int64_t *pss_kib); /* those alive, of all supervisors so far */
+int usage_descriptors(int pid);
+void usage_read(struct chaos *c, struct chaos_usage *out);
+
 /* invariants.c: each fails with what was seen. */
+void check_start(struct chaos *c); /* and remembers what the system holds when all is well */
 void check_during(struct chaos *c);
 void check_end(struct chaos *c);
 

@@ -2,6 +2,7 @@
 #include "tests/chaos/chaos.h"
 
 #include <dirent.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,27 +10,43 @@
 
 #include "conf/buf.h"
 #include "conf/clock.h"
+#include "tests/support/support_internal.h"
 #include "tests/support/sync_truth.h"
 
 #define SUPERVISOR_FDS_MOST 200
+#define FDS_MORE            24 /* than when all was well at the beginning: pools that are as large as they may be */
+#define PROCESSES           7  /* supervisor, guardian, web, worker, two runners, beat */
+#define WAIT_MS             180000
+#ifdef __SANITIZE_ADDRESS__
+#define PSS_MOST_KIB (1024 * 1024)
+#else
+#define PSS_MOST_KIB (96 * 1024)
+#endif
 
-static int open_descriptors(int pid)
+/* A report of a sanitizer is a failure, also when the process that made it was replaced at once. */
+static void check_sanitizers(struct chaos *c)
 {
-    char path[64];
-    int n = 0;
-    snprintf(path, sizeof path, "/proc/%d/fd", pid);
-    DIR *dir = opendir(path);
-    while (dir && readdir(dir)) n++;
-    if (dir) closedir(dir);
-    return n;
+    glob_t found;
+    char pattern[320];
+    snprintf(pattern, sizeof pattern, "%s.*", c->sanitizer_logs);
+    if (glob(pattern, 0, NULL, &found) == 0) {
+        char *text = support_read_file(found.gl_pathv[0]);
+        chaos_fail(c, "a sanitizer has reported: %.1800s", text);
+    }
+    globfree(&found);
 }
 
 void check_during(struct chaos *c)
 {
+    int64_t pss = 0;
     if (!process_running(&c->sys.logikald))
         chaos_fail(c, "the supervisor is gone: wait status %#x", (unsigned)c->sys.logikald.status);
-    int fds = open_descriptors(c->sys.logikald.pid);
+    int fds = usage_descriptors(c->sys.logikald.pid), processes = usage_processes(c, &pss);
     if (fds > SUPERVISOR_FDS_MOST) chaos_fail(c, "the supervisor holds %d descriptors", fds);
+    if (processes > 3 * PROCESSES) chaos_fail(c, "there are %d processes", processes);
+    if (pss > PSS_MOST_KIB) chaos_fail(c, "the processes use %lld KiB", (long long)pss);
+    if (pss > c->pss_peak_kib) c->pss_peak_kib = pss;
+    check_sanitizers(c);
 }
 
 static int64_t redis_number(struct chaos *c, const char *command)
@@ -104,7 +121,7 @@ static bool is_every_task_done(struct chaos *c)
 
 static void check_effects(struct chaos *c)
 {
-    wait_for(c, "the effect of every accepted task", is_every_task_done, 120000);
+    wait_for(c, "the effect of every accepted task", is_every_task_done, WAIT_MS);
     struct effects e = read_effects(c);
     printf("tasks: %lld accepted, none lost, %lld done more than once, %d faults\n", (long long)e.accepted,
            (long long)e.twice, c->faults);
@@ -138,14 +155,98 @@ static void check_rows(struct chaos *c)
     free(differences);
 }
 
+static bool has_its_processes(struct chaos *c)
+{
+    return usage_processes(c, NULL) == PROCESSES;
+}
+
+void check_start(struct chaos *c)
+{
+    wait_for(c, "web healthy, worker and beat ready", is_healthy, WAIT_MS);
+    wait_for(c, "the first sync", is_synced_anew, WAIT_MS);
+    wait_for(c, "the usual number of processes", has_its_processes, WAIT_MS);
+    usage_read(c, &c->at_first);
+}
+
+static bool holds_what_it_did(struct chaos *c)
+{
+    struct chaos_usage now;
+    usage_read(c, &now);
+    bool is_so = now.supervisor_fds <= c->at_first.supervisor_fds + FDS_MORE;
+    for (int i = 0; i < 3; i++) is_so = is_so && now.role_fds[i] <= c->at_first.role_fds[i] + FDS_MORE;
+    return is_so;
+}
+
+/* Requests that were cut off are those that a killed process had taken. */
+static void check_answers(struct chaos *c)
+{
+    int requests = atomic_load(&c->shared->requests), served = atomic_load(&c->shared->served),
+        broken = atomic_load(&c->shared->broken);
+    printf("requests: %d answered, %d of a client served, %d cut off; %d deploys, %d kills of the supervisor; "
+           "at most %.1f MiB\n",
+           requests, served, broken, c->deploys, c->supervisor_kills, (double)c->pss_peak_kib / 1024);
+    if (served == 0) chaos_fail(c, "no request of a client was served");
+    if (broken > c->faults) chaos_fail(c, "%d requests were cut off by %d faults", broken, c->faults);
+}
+
+/* Keys without an expiry, but for the effects, are few and known. */
+static void check_redis_keys(struct chaos *c)
+{
+    static const char *const known[] = {"chaos-effect-", "_kombu.binding.", "logikald.clock", "logikald.beat",
+                                        "logikald.beat.fence"};
+    char *text =
+        redis_cli(&c->sys.redis, "--raw eval \"local out = {} for _, k in ipairs(redis.call('KEYS', '*')) do "
+                                 "if redis.call('PTTL', k) == -1 then out[#out + 1] = k end end return out\" 0");
+    for (char *line = text, *next; line && *line; line = next) {
+        bool is_known = false;
+        next = strchr(line, '\n');
+        if (next) *next++ = 0;
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            is_known = is_known || strncmp(line, known[i], strlen(known[i])) == 0;
+        if (!is_known) chaos_fail(c, "a key is left in Redis: %s", line);
+    }
+    free(text);
+}
+
+/* After a graceful stop nothing of it is left anywhere. */
+static void check_leaks(struct chaos *c)
+{
+    glob_t found;
+    char *stats = sim_get(&c->sys.sim, "stats");
+    const char *open = strstr(stats, "\"open_sessions\":");
+    if (!open || strtol(open + strlen("\"open_sessions\":"), NULL, 10) != 0)
+        chaos_fail(c, "upstream sessions are left: %.600s", stats);
+    free(stats);
+    if (redis_number(c, "--raw hlen unacked") != 0) chaos_fail(c, "messages stay unacknowledged after a graceful stop");
+    check_redis_keys(c);
+    int64_t backends = pg_int(&c->sys.pg, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' "
+                                          "AND application_name LIKE 'logikald%'");
+    if (backends != 0) chaos_fail(c, "%lld connections to PostgreSQL are left", (long long)backends);
+    if (usage_processes(c, NULL) != 0) chaos_fail(c, "processes are left after a graceful stop");
+    if (glob("/dev/shm/*logikal*", 0, NULL, &found) == 0) chaos_fail(c, "shared memory is left: %s", found.gl_pathv[0]);
+    globfree(&found);
+}
+
+/* Those that were killed are taken for dead when their lease is over; their entries go then. */
+static bool only_the_living_are_workers(struct chaos *c)
+{
+    return redis_number(c, "zcard logikald.workers") == 1;
+}
+
 void check_end(struct chaos *c)
 {
-    wait_for(c, "web healthy, worker and beat ready", is_healthy, 60000);
+    wait_for(c, "web healthy, worker and beat ready", is_healthy, WAIT_MS);
     check_effects(c);
     check_requests(c);
-    pg_exec(&c->sys.pg, "UPDATE object_sync_configs SET last_sync = now() - interval '2 days', last_attempt = NULL");
-    wait_for(c, "one clean sync", is_synced_anew, 120000);
+    check_answers(c);
+    sim_post(&c->sys.sim, "sessions/expire", "{}"); /* those of processes that were killed with all who knew them */
+    chaos_sql(c, "UPDATE object_sync_configs SET last_sync = now() - interval '2 days', last_attempt = NULL");
+    wait_for(c, "one clean sync", is_synced_anew, WAIT_MS);
     check_rows(c);
+    wait_for(c, "the usual number of processes", has_its_processes, WAIT_MS);
+    wait_for(c, "the usual number of descriptors", holds_what_it_did, WAIT_MS);
+    wait_for(c, "dead workers to be forgotten", only_the_living_are_workers, WAIT_MS);
     system_stop(&c->sys);
-    if (redis_number(c, "--raw hlen unacked") != 0) chaos_fail(c, "messages stay unacknowledged after a graceful stop");
+    check_leaks(c);
+    check_sanitizers(c);
 }

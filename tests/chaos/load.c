@@ -13,6 +13,7 @@
 
 #include "conf/clock.h"
 #include "ipc/queue.h"
+#include "tests/support/web.h"
 
 struct sender {
     struct event_base *base;
@@ -88,7 +89,7 @@ static void judge(FILE *log, const char *path, const struct http_reply *reply)
 {
     if (reply->status >= 500 && (!reply->body || !strstr(reply->body, "detail")) && !strstr(path, "health"))
         fprintf(log, "%s: %d without a reason: %.200s\n", path, reply->status, reply->body ? reply->body : "");
-    else if (reply->status >= 400 && reply->status < 500 && reply->status != 401)
+    else if (reply->status >= 400 && reply->status < 500 && reply->status != 401 && reply->status != 403)
         fprintf(log, "%s: %d: %.200s\n", path, reply->status, reply->body ? reply->body : "");
     fflush(log);
 }
@@ -98,19 +99,46 @@ static int request_pages(struct chaos *c)
     static const char *const paths[] = {
         "/health",          "/api/v1/health", "/api/v1/health/ready", "/metrics", "/api/v1/admin/sync-intervals/",
         "/api/v1/projects/"};
+    char bearer[1100];
     FILE *log = fopen(c->http_log, "we");
     if (!log) return 2;
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", c->token);
     for (unsigned i = 0; access(c->stop_file, F_OK) != 0; i++) {
         char url[200];
+        int port = atomic_load(&c->shared->port);
         const char *path = paths[i % (sizeof paths / sizeof *paths)];
-        snprintf(url, sizeof url, "%s%s", c->sys.url, path);
-        struct http_reply reply = http_get(url);
-        judge(log, path, &reply);
-        http_reply_free(&reply);
+        bool is_client = i / 6 % 2;
+        if (port) {
+            snprintf(url, sizeof url, "http://127.0.0.1:%d%s", port, path);
+            struct http_reply reply =
+                http_request("GET", url, (const char *const[]){is_client ? bearer : NULL, NULL}, NULL);
+            judge(log, path, &reply);
+            atomic_fetch_add(&c->shared->requests, reply.status != 0);
+            atomic_fetch_add(&c->shared->served, is_client && reply.status == 200 && strstr(path, "projects"));
+            atomic_fetch_add(&c->shared->broken, reply.status == 0 && port == atomic_load(&c->shared->port));
+            http_reply_free(&reply);
+        }
         support_pause();
     }
     fclose(log);
     return 0;
+}
+
+/* A client that may read, for the requests. */
+static void register_client(struct chaos *c)
+{
+    struct web_server web = {.port = c->sys.port};
+    char body[] = "{\"username\":\"admin\",\"password\":\"test-admin-password\"}";
+    snprintf(web.url, sizeof web.url, "%s", c->sys.url);
+    struct http_reply reply = web_call(&web, "POST", "/api/v1/admin/login", NULL, body);
+    char *token = reply.status == 200 ? web_member(reply.body, "access_token") : NULL;
+    if (!token) chaos_fail(c, "the administrator cannot log in: %d", reply.status);
+    snprintf(web.admin, sizeof web.admin, "%s", token);
+    http_reply_free(&reply);
+    free(token);
+    token = web_client(&web, "chaos", "[\"projects:read\"]");
+    snprintf(c->token, sizeof c->token, "%s", token);
+    free(token);
 }
 
 static pid_t run(struct chaos *c, int (*work)(struct chaos *c))
@@ -130,6 +158,7 @@ void load_start(struct chaos *c)
     snprintf(c->ledger, sizeof c->ledger, "%.250s/ledger", support_dir());
     snprintf(c->http_log, sizeof c->http_log, "%.250s/http", support_dir());
     snprintf(c->stop_file, sizeof c->stop_file, "%.250s/stop", support_dir());
+    register_client(c);
     c->load[0] = run(c, send_tasks);
     c->load[1] = run(c, request_pages);
 }

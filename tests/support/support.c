@@ -86,16 +86,23 @@ void support_make_dir(char *out, size_t size, const char *name)
     if (mkdir(out, 0700) != 0) fail_msg("mkdir %s: %s", out, strerror(errno));
 }
 
+static char build_dir[PATH_MAX];
+
+void support_take_build_dir(void)
+{
+    build_dir[0] = 0;
+}
+
 const char *support_build_dir(void)
 {
-    static char dir[PATH_MAX];
+    char *dir = build_dir;
     if (dir[0]) return dir;
     const char *given = getenv("LOGIKALD_BUILD_DIR");
     if (given) {
-        support_format(dir, sizeof dir, "%s", given);
+        support_format(dir, sizeof build_dir, "%s", given);
         return dir;
     }
-    ssize_t n = readlink("/proc/self/exe", dir, sizeof dir - 1); /* BUILD/tests/test_x */
+    ssize_t n = readlink("/proc/self/exe", dir, sizeof build_dir - 1); /* BUILD/tests/test_x */
     if (n > 0) dir[n] = 0;
     for (int i = 0; i < 2; i++) {
         char *slash = strrchr(dir, '/');
