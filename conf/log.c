@@ -112,7 +112,8 @@ static void frame_json(struct buf *b, const struct event *e)
     }
     buf_str(b, ",\"message\":");
     buf_json_string(b, e->text, e->len);
-    for (const struct log_field *f = e->fields; f < e->fields + e->count; f++) {
+    for (unsigned i = 0; i < e->count; i++) {
+        const struct log_field *f = &e->fields[i];
         if (f->kind == LOG_FIELD_TEXT && !f->text) continue;
         buf_printf(b, ",\"%s\":", f->name);
         if (f->kind == LOG_FIELD_TEXT)
@@ -144,7 +145,8 @@ static void frame_text(struct buf *b, const struct event *e)
     buf_add(b, e->text, e->len);
     for (size_t i = start; i < b->len; i++) /* one event is one line, whatever the text holds */
         if ((unsigned char)b->data[i] < 0x20 && b->data[i] != '\t') b->data[i] = ' ';
-    for (const struct log_field *f = e->fields; f < e->fields + e->count; f++) {
+    for (unsigned i = 0; i < e->count; i++) {
+        const struct log_field *f = &e->fields[i];
         if (f->kind == LOG_FIELD_TEXT && !f->text) continue;
         buf_printf(b, " %s=", f->name);
         if (f->kind == LOG_FIELD_TEXT)
