@@ -80,31 +80,33 @@ static bool peer_is_up(int port)
     char url[64];
     snprintf(url, sizeof url, "http://127.0.0.1:%d/health", port);
     struct http_reply reply = http_get(url);
+    int status = reply.status;
     http_reply_free(&reply);
-    return reply.status == 200;
+    return status == 200;
 }
 
-/* 0 when a part of the peer cannot be loaded by the first python3 of PATH. */
+/* 0 when a part of the peer cannot be loaded by Debian's python3 (one that comes first in PATH may have other modules).
+ */
 static double peer_mib(struct system *sys)
 {
     char redis[200], port_text[16], *output = NULL;
-    char *probe[] = {"python3", "-c", "import celery, fastapi, uvicorn", NULL};
+    char *probe[] = {"/usr/bin/python3", "-c", "import celery, fastapi, uvicorn", NULL};
     if (process_run(probe, NULL, &output) != 0) return free(output), 0;
     free(output);
     int port = support_free_port(), count = 0;
     snprintf(redis, sizeof redis, "REDIS_URL=%s", sys->redis.url);
     snprintf(port_text, sizeof port_text, "%d", port);
     char *env[] = {redis, "PYTHONPATH=tests/bench/memory_peer", "PYTHONDONTWRITEBYTECODE=1", NULL};
-    char *web[] = {"python3", "-m", "uvicorn", "app:app", "--port", port_text, NULL};
-    char *worker[] = {"python3", "-m", "celery", "-A", "tasks", "worker", "-c", "2", "-l", "info", NULL};
+    char *web[] = {"/usr/bin/python3", "-m", "uvicorn", "app:app", "--port", port_text, NULL};
+    char *worker[] = {"/usr/bin/python3", "-m", "celery", "-A", "tasks", "worker", "-c", "2", "-l", "info", NULL};
     char schedule[300];
     snprintf(schedule, sizeof schedule, "%.250s/beat-schedule", support_dir());
-    char *beat[] = {"python3", "-m", "celery", "-A", "tasks", "beat", "-s", schedule, "-l", "info", NULL};
+    char *beat[] = {"/usr/bin/python3", "-m", "celery", "-A", "tasks", "beat", "-s", schedule, "-l", "info", NULL};
     struct process p[3];
     process_start(&p[0], "peer-web", web, env);
     process_start(&p[1], "peer-worker", worker, env);
     process_start(&p[2], "peer-beat", beat, env);
-    WAIT_UNTIL(peer_is_up(port), 30000);
+    WAIT_UNTIL(peer_is_up(port), 60000);
     WAIT_UNTIL(process_logged(&p[1], " ready."), 30000);
     WAIT_UNTIL(process_logged(&p[2], "Starting"), 30000);
     double sum = 0;
