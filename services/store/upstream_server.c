@@ -75,10 +75,12 @@ int upstream_login_failed(struct db *db, int slot, const struct lease *holder, s
 int upstream_session_opened(struct db *db, int slot, const char *token, const struct lease *holder, struct err *err)
 {
     struct login_values v;
-    return db_exec(
-               db, err,
-               "UPDATE sessions SET token = left($4, 255), is_active = true, updated_at = now() WHERE token = " LOGIN,
-               4, bind(&v, slot, holder, token, NULL)) < 0
+    return db_exec(db, err,
+                   "WITH login AS (DELETE FROM sessions WHERE token = " LOGIN " RETURNING *)"
+                   " INSERT INTO sessions (token, username, base_url, expires_at, is_active, holder, holder_token)"
+                   " SELECT left($4, 255), username, base_url, expires_at, true, holder, holder_token FROM login"
+                   " ON CONFLICT (token) DO NOTHING", /* a server may give the same token twice */
+                   4, bind(&v, slot, holder, token, NULL)) < 0
                ? -ERR_DB
                : 0;
 }

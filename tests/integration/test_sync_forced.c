@@ -9,6 +9,7 @@
 #include "services/store/db.h"
 #include "services/store/lease.h"
 #include "services/store/sync_project.h"
+#include "services/store/upstream_server.h"
 
 #define FORCE "tasks.sync_tasks.force_sync_project_task"
 
@@ -239,6 +240,25 @@ static void test_lost_lease_cannot_write(void **state)
     db_close(db);
 }
 
+static void test_token_that_a_server_gives_twice_is_kept_once(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    const struct lease holder = {.name = "twice", .token = 1};
+    struct db *db = db_open(world.pg.url, 10000, "test", &err);
+
+    for (int slot = 0; slot < 2; slot++) {
+        assert_int_equal(upstream_login_begins(db, "http://twice", "u", slot, &holder, &err), 0);
+        assert_int_equal(upstream_session_opened(db, slot, "the same", &holder, &err), 0);
+    }
+
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sessions WHERE holder = 'twice'"), 1);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sessions WHERE token = 'the same' AND is_active"), 1);
+    assert_int_equal(upstream_session_closed(db, "the same", &err), 0);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sessions WHERE holder = 'twice'"), 0);
+    db_close(db);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -267,6 +287,7 @@ int main(void)
         cmocka_unit_test(test_manual_sync_skips_what_did_not_move),
         cmocka_unit_test(test_request_joins_running_sync),
         cmocka_unit_test(test_lost_lease_cannot_write),
+        cmocka_unit_test(test_token_that_a_server_gives_twice_is_kept_once),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
