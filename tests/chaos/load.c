@@ -84,21 +84,38 @@ static int send_tasks(struct chaos *c)
     return 0;
 }
 
-/* What a client may see: an answer; a 5xx with its reason; or a connection that broke while it was being served. */
-static void judge(FILE *log, const char *path, const struct http_reply *reply)
+static const struct page {
+    const char *path;
+    enum { OPEN, FOR_CLIENTS, FOR_ADMINS } access;
+} pages[] = {{"/health", OPEN},
+             {"/api/v1/health", OPEN},
+             {"/api/v1/health/ready", OPEN},
+             {"/metrics", FOR_ADMINS},
+             {"/api/v1/admin/sync-intervals/", FOR_ADMINS},
+             {"/api/v1/projects/", FOR_CLIENTS}};
+enum { PAGES = sizeof pages / sizeof *pages };
+
+/* What may be seen: an answer, by those who may have it; 401 without a token, or with one that the clock has outrun;
+ * 403 for a client at what is the administrator's; a 5xx with its reason; or a connection that broke while it was being
+ * served. */
+static void judge(FILE *log, const struct page *page, bool is_client, const struct http_reply *reply)
 {
-    if (reply->status >= 500 && (!reply->body || !strstr(reply->body, "detail")) && !strstr(path, "health"))
-        fprintf(log, "%s: %d without a reason: %.200s\n", path, reply->status, reply->body ? reply->body : "");
-    else if (reply->status >= 400 && reply->status < 500 && reply->status != 401 && reply->status != 403)
-        fprintf(log, "%s: %d: %.200s\n", path, reply->status, reply->body ? reply->body : "");
+    int status = reply->status;
+    bool may_have = page->access == OPEN || (page->access == FOR_CLIENTS && is_client);
+    bool is_refused_rightly =
+        page->access != OPEN && (status == 401 || (status == 403 && is_client && page->access == FOR_ADMINS));
+    const char *body = reply->body ? reply->body : "", *who = is_client ? "a client" : "a stranger";
+    if (status >= 500 && !strstr(body, "detail") && !strstr(page->path, "health"))
+        fprintf(log, "%s: %d without a reason: %.200s\n", page->path, status, body);
+    else if (status >= 400 && status < 500 && !is_refused_rightly)
+        fprintf(log, "%s for %s: %d: %.200s\n", page->path, who, status, body);
+    else if (status >= 200 && status < 300 && !may_have)
+        fprintf(log, "%s was served to %s\n", page->path, who);
     fflush(log);
 }
 
 static int request_pages(struct chaos *c)
 {
-    static const char *const paths[] = {
-        "/health",          "/api/v1/health", "/api/v1/health/ready", "/metrics", "/api/v1/admin/sync-intervals/",
-        "/api/v1/projects/"};
     char bearer[1100];
     FILE *log = fopen(c->http_log, "we");
     if (!log) return 2;
@@ -106,15 +123,15 @@ static int request_pages(struct chaos *c)
     for (unsigned i = 0; access(c->stop_file, F_OK) != 0; i++) {
         char url[200];
         int port = atomic_load(&c->shared->port);
-        const char *path = paths[i % (sizeof paths / sizeof *paths)];
-        bool is_client = i / 6 % 2;
+        const struct page *page = &pages[i % PAGES];
+        bool is_client = i / PAGES % 2;
         if (port) {
-            snprintf(url, sizeof url, "http://127.0.0.1:%d%s", port, path);
+            snprintf(url, sizeof url, "http://127.0.0.1:%d%s", port, page->path);
             struct http_reply reply =
                 http_request("GET", url, (const char *const[]){is_client ? bearer : NULL, NULL}, NULL);
-            judge(log, path, &reply);
+            judge(log, page, is_client, &reply);
             atomic_fetch_add(&c->shared->requests, reply.status != 0);
-            atomic_fetch_add(&c->shared->served, is_client && reply.status == 200 && strstr(path, "projects"));
+            atomic_fetch_add(&c->shared->served, is_client && reply.status == 200 && page->access == FOR_CLIENTS);
             atomic_fetch_add(&c->shared->broken, reply.status == 0 && port == atomic_load(&c->shared->port));
             http_reply_free(&reply);
         }
