@@ -251,7 +251,7 @@ void log_sink_line(struct log_sink *s, const char *line, size_t len)
     bool was_empty = s->pending.len == 0;
     if (s->dropped > s->told) {
         char text[128], told[512];
-        int n = snprintf(text, sizeof text, "%lld log lines were dropped: the log is read too slowly",
+        int n = snprintf(text, sizeof text, "%lld log lines were dropped: the log took them too slowly, or not at all",
                          (long long)(s->dropped - s->told));
         int m = log_frame(told, sizeof told, LOG_WARNING, "logikald", (int)getpid(), text, (unsigned)n);
         if (append(s, told, (size_t)m)) s->told = s->dropped;
