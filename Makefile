@@ -211,7 +211,7 @@ format-check:
 check-arrows:                   ## layers point one way: conf <- ipc <- services <- supervisor
 	$(Q)tests/check-arrows
 
-lint: format-check check-arrows ## format, layers, clang-tidy and cppcheck
+lint: format-check check-arrows ## format, layers, clang's warnings, clang-tidy and cppcheck
 	$(Q)scripts/lint
 
 analyze:                        ## clang's static analyzer over everything (many minutes)

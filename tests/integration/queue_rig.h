@@ -76,6 +76,7 @@ UNUSED static void rig_check(struct process *p)
     free(log);
 }
 
+static redisReply *rig_ask(struct rig *rig, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 static redisReply *rig_ask(struct rig *rig, const char *fmt, va_list ap)
 {
     char command[1024], *words[64], *rest = command;
