@@ -26,6 +26,13 @@ const struct query query_session_add = {
            " VALUES ($1, $2, $3, now() + make_interval(hours => $4::int)) RETURNING to_json(expires_at)#>>'{}'",
 };
 
+/* Makes it, or reads the one that is there; of two at once both get the same. */
+const struct query query_web_key = {
+    .name = "web_key",
+    .sql = "INSERT INTO web_keys AS k (name, key) VALUES ('client tokens', $1)"
+           " ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING k.key",
+};
+
 const struct query query_session_drop = {
     .name = "session_drop",
     .sql = "DELETE FROM admin_sessions WHERE id = $1",

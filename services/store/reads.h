@@ -12,6 +12,7 @@ extern const struct query query_client_identity;  /* (client_id) -> permissions,
 extern const struct query query_session_identity; /* (id) -> username, expires_at, seconds left */
 extern const struct query query_session_add;      /* (id, username, address, hours) -> expires_at */
 extern const struct query query_session_drop;     /* (id) */
+extern const struct query query_web_key;          /* (a fresh key) -> the key of the client tokens */
 
 /* ---- clients_read.c ---- */
 extern const struct query query_client_secret;   /* (client_id) -> hash, name, permissions, rate_limit, token_version */
@@ -111,6 +112,8 @@ extern const struct query query_upstream_token_drop;  /* (hash) JSON */
 extern const struct query query_metrics; /* () -> rows metric, label 1, label 2, value */
 
 /* ---- health_read.c ---- */
-extern const struct query query_ping; /* () -> 1 */
+extern const struct query query_ping;           /* () -> 1 */
+extern const struct query query_has_migrations; /* () -> whether there is a table of them */
+extern const struct query query_migrations; /* (our names) -> how many are missing, how many newer, the first missing */
 
 #endif

@@ -15,6 +15,7 @@
 #include "services/web/reply.h"
 #include "services/web/route.h"
 #include "services/web/session.h"
+#include "services/web/signing_key.h"
 #include "services/web/upstream.h"
 #include "services/web/versions.h"
 
@@ -125,6 +126,7 @@ void auth_identify(struct req *r, void (*next)(struct req *r))
     struct lookup *l = req_alloc(r, sizeof(*l));
     l->next = next;
     l->is_client = !r->who.is_by_cookie && strchr(token, '.');
+    if (l->is_client && !signing_key_present(r)) return;
     if (!*token || (l->is_client && !jwt_read(r->web, token, &l->claims)) ||
         (!l->is_client && !session_id_of(token, r->who.session))) {
         next(r);

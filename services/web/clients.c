@@ -13,6 +13,7 @@
 #include "services/web/jwt.h"
 #include "services/web/limiter.h"
 #include "services/web/reply.h"
+#include "services/web/signing_key.h"
 
 /* Of no secret: so that an unknown client takes as long as a wrong secret. */
 #define NOBODYS_HASH "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$3q0vVZ6m0mRcV3XbRzjYv1rF0oTzV0oW5Ff7c4cJp6U"
@@ -100,6 +101,7 @@ void web_client_login(struct req *r)
         reply_detail(r, 429, "Too many failed logins; try again in %d seconds", wait_s);
         return;
     }
+    if (!signing_key_present(r)) return;
     l->client_id = req_body_str(r, "client_id");
     l->secret = req_body_str(r, "client_secret");
     r->state = l;

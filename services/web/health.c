@@ -13,7 +13,6 @@
 #include "ipc/snapshot.h"
 #include "services/store/pool.h"
 #include "services/web/reply.h"
-#include "services/web/server.h"
 #include "services/web/verdict.h"
 
 static cJSON *stamped(const char *status)
@@ -57,11 +56,11 @@ void web_health_live(struct req *r)
 
 void web_health_ready(struct req *r)
 {
-    if (r->web->verdict->is_db_up && !server_is_draining(r->web->server))
-        reply_json(r, 200, "{\"status\":\"ready\"}");
+    const char *why = verdict_why_not_ready(r->web->verdict);
+    if (why)
+        reply_unavailable(r, 2, "not ready: %s", why);
     else
-        reply_unavailable(r, 2, "not ready: %s",
-                          server_is_draining(r->web->server) ? "stopping" : "PostgreSQL is unreachable");
+        reply_json(r, 200, "{\"status\":\"ready\"}");
 }
 
 /* ---- in detail ---- */
@@ -78,10 +77,15 @@ static cJSON *component(const char *status, int64_t checked_ms)
 static cJSON *database(const struct web *web)
 {
     const struct verdict *v = web->verdict;
-    cJSON *out = component(v->is_db_up ? "healthy" : "unhealthy", v->db_checked_ms);
+    const struct migrations *m = &v->migrations;
+    bool is_good = v->is_db_up && m->state != MIGRATIONS_MISSING;
+    cJSON *out = component(is_good ? "healthy" : "unhealthy", v->db_checked_ms);
     cJSON_AddNumberToObject(out, "response_time_ms", v->db_ms);
     if (!v->is_db_up) cJSON_AddStringToObject(out, "error", web->pool ? "PostgreSQL is unreachable" : v->db_why);
     if (!web->pool) return out;
+    if (v->is_db_up && !is_good) cJSON_AddStringToObject(out, "error", "the database is not migrated");
+    cJSON_AddNumberToObject(out, "migrations_missing", m->missing);
+    cJSON_AddNumberToObject(out, "migrations_newer", m->newer);
     struct pool_stats s;
     pool_stats(web->pool, &s);
     cJSON *pool = cJSON_AddObjectToObject(out, "connection_pool");

@@ -19,7 +19,7 @@ bool jwt_read(const struct web *web, const char *token, struct jwt_claims *out)
     jwt_t *jwt = NULL;
     int len;
     const unsigned char *key = key_of(web, &len);
-    if (jwt_decode(&jwt, token, key, len) != 0) return false;
+    if (len == 0 || jwt_decode(&jwt, token, key, len) != 0) return false;
     const char *client = jwt_get_grant(jwt, "sub");
     out->expires_s = jwt_get_grant_int(jwt, "exp");
     out->version = jwt_get_grant_int(jwt, "ver");
@@ -42,7 +42,7 @@ char *jwt_write(const struct web *web, const char *client_id, const char *permis
     int64_t now = wall_ms() / 1000;
     const unsigned char *key = key_of(web, &len);
     char *claims = NULL, *token = NULL, *out = NULL;
-    if (jwt_new(&jwt) != 0) return NULL;
+    if (len == 0 || jwt_new(&jwt) != 0) return NULL;
     if (asprintf(&claims, "{\"type\":\"client\",\"permissions\":%s}", permissions) < 0) claims = NULL;
     if (claims && jwt_add_grants_json(jwt, claims) == 0 && jwt_add_grant(jwt, "sub", client_id) == 0 &&
         jwt_add_grant(jwt, "client_id", client_id) == 0 && jwt_add_grant_int(jwt, "iat", now) == 0 &&

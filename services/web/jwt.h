@@ -1,4 +1,4 @@
-/* Tokens of clients: JWT, HS256, signed with JWT_SECRET_KEY. */
+/* Tokens of clients: JWT, HS256, signed with web->jwt_key; without one no token is right. */
 #ifndef LOGIKALD_SERVICES_WEB_JWT_H
 #define LOGIKALD_SERVICES_WEB_JWT_H
 

@@ -10,7 +10,6 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "conf/random.h"
 #include "ipc/notify.h"
 #include "services/role.h"
 #include "services/store/pool.h"
@@ -85,14 +84,8 @@ static void on_watchdog(evutil_socket_t fd, short what, void *arg)
 
 static int take_secrets(struct web *web)
 {
-    const char *key = conf_str(web->conf, SET_JWT_SECRET_KEY);
     if (sodium_init() < 0) return -1;
-    if (*key) {
-        snprintf(web->jwt_key, sizeof(web->jwt_key), "%.128s", key);
-    } else {
-        random_token_hex(web->jwt_key, 32);
-        log_warning("JWT_SECRET_KEY is not set: client tokens end with this process");
-    }
+    snprintf(web->jwt_key, sizeof(web->jwt_key), "%.128s", conf_str(web->conf, SET_JWT_SECRET_KEY));
     if (!conf_is_set(web->conf, SET_ADMIN_PASSWORD))
         log_warning("ADMIN_PASSWORD is not set: nobody can log in as administrator");
     return 0;

@@ -133,12 +133,17 @@ cJSON *ui_state_stores(const struct web *web)
     const struct verdict *v = web->verdict;
     char text[400];
     cJSON *out = cJSON_CreateArray();
-    if (v->is_db_up)
-        snprintf(text, sizeof(text), "answers in %.1f ms", v->db_ms);
-    else
+    bool is_migrated = v->migrations.state != MIGRATIONS_MISSING;
+    if (!v->is_db_up)
         snprintf(text, sizeof(text), "%.300s", v->db_why);
-    cJSON_AddItemToArray(out, store("PostgreSQL", v->is_db_up ? "ok" : "bad", text,
-                                    v->is_db_up ? "" : "Check DATABASE_URL and that the server runs."));
+    else if (!is_migrated)
+        snprintf(text, sizeof(text), "%d migrations are missing", v->migrations.missing);
+    else
+        snprintf(text, sizeof(text), "answers in %.1f ms", v->db_ms);
+    cJSON_AddItemToArray(out, store("PostgreSQL", v->is_db_up && is_migrated ? "ok" : "bad", text,
+                                    !v->is_db_up   ? "Check DATABASE_URL and that the server runs."
+                                    : !is_migrated ? "Run `logikald migrate`."
+                                                   : ""));
     if (!v->is_redis_used)
         snprintf(text, sizeof(text), "not configured: syncs run in children of the web process");
     else if (v->is_redis_up)

@@ -9,8 +9,11 @@
 #include "conf/log.h"
 #include "ipc/redis.h"
 #include "services/store/reads.h"
+#include "services/web/server.h"
+#include "services/web/signing_key.h"
 
 #define REFRESH_S 5
+#define HURRY_S   1 /* while something is missing */
 
 static void on_ping(void *arg, const PGresult *result, const struct err *err)
 {
@@ -46,15 +49,22 @@ static void on_info(void *arg, const struct redis_answer *answer)
     v->redis_uptime_s = strtoll(number, NULL, 10);
 }
 
+static bool is_complete(const struct verdict *v)
+{
+    return v->is_db_up && v->migrations.state == MIGRATIONS_DONE && *v->web->jwt_key;
+}
+
 static void refresh(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct verdict *v = arg;
     struct web *web = v->web;
+    if (v->timer) event_add(v->timer, &(struct timeval){.tv_sec = is_complete(v) ? REFRESH_S : HURRY_S});
     if (web->pool && !v->call) {
         v->asked_us = mono_us();
         v->call = pool_query(web->pool, &query_ping, 0, NULL, on_ping, v);
     }
+    migrations_ask(&v->migrations);
     v->is_redis_used = web->redis != NULL;
     if (!web->redis || v->is_redis_asked) return;
     v->redis_asked_us = mono_us();
@@ -71,6 +81,23 @@ static void on_pool_state(void *arg, bool is_up, const char *why)
         log_error("PostgreSQL is unreachable: %s; what needs it answers 503 until it is back", why);
     v->is_db_up = is_up;
     snprintf(v->db_why, sizeof(v->db_why), "%.250s", why);
+    if (is_up) migrations_ask(&v->migrations);
+}
+
+const char *verdict_why_not_ready(const struct verdict *v)
+{
+    static char text[160];
+    const struct migrations *m = &v->migrations;
+    if (server_is_draining(v->web->server)) return "stopping";
+    if (!v->is_db_up) return "PostgreSQL is unreachable";
+    if (m->state == MIGRATIONS_UNKNOWN) return "PostgreSQL has not told yet whether it is migrated";
+    if (m->state == MIGRATIONS_MISSING) {
+        snprintf(text, sizeof(text),
+                 "the database lacks %d migrations of this version (first: %s): run `logikald migrate`", m->missing,
+                 m->first_missing);
+        return text;
+    }
+    return *v->web->jwt_key ? NULL : "the key of the client tokens has not been read yet";
 }
 
 struct verdict *verdict_new(struct web *web)
@@ -78,9 +105,9 @@ struct verdict *verdict_new(struct web *web)
     struct verdict *v = calloc(1, sizeof(*v));
     if (!v) return NULL;
     v->web = web;
+    v->migrations = (struct migrations){.web = web, .done = signing_key_ask};
     snprintf(v->db_why, sizeof(v->db_why), "%s", web->pool ? "not connected yet" : "DATABASE_URL is not set");
     v->timer = event_new(web->base, -1, EV_PERSIST, refresh, v);
-    if (v->timer) event_add(v->timer, &(struct timeval){.tv_sec = REFRESH_S});
     if (web->pool) pool_on_state(web->pool, on_pool_state, v);
     refresh(-1, 0, v);
     return v;

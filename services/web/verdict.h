@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "services/web/migrations.h"
 #include "services/web/web.h"
 
 struct verdict {
@@ -17,6 +18,7 @@ struct verdict {
     char db_why[256];
     double db_ms;
     int64_t db_checked_ms; /* unix time; 0 = never */
+    struct migrations migrations;
     bool is_redis_used, is_redis_up;
     double redis_ms;
     int64_t redis_checked_ms, redis_asked_us;
@@ -27,5 +29,8 @@ struct verdict {
 
 struct verdict *verdict_new(struct web *web); /* NULL without memory */
 void verdict_free(struct verdict *v);
+/* What keeps requests from being answered as they should be, in words; NULL when all is there. The text lasts until the
+ * next call. */
+const char *verdict_why_not_ready(const struct verdict *v);
 
 #endif

@@ -37,7 +37,7 @@ struct web {
     struct hasher *hasher;
     struct actions *actions;
     struct ui *ui;
-    char jwt_key[129]; /* JWT_SECRET_KEY, or a random one that lasts as long as the process */
+    char jwt_key[129]; /* JWT_SECRET_KEY, or the one kept in PostgreSQL (signing_key.h); empty until that is there */
     int64_t started_ms;
     bool is_stopping;
     int exit_status;

@@ -32,7 +32,7 @@ static bool is_ready(struct web_server *w)
     return web_status(w, "GET", "/api/v1/health/ready", NULL, NULL) == 200;
 }
 
-void web_run(struct web_server *w, const char *const extra[], bool with_database)
+static void run(struct web_server *w, const char *const extra[], bool with_database)
 {
     static char database[300], port[32], run_dir[300];
     char *env[48] = {port,
@@ -52,7 +52,17 @@ void web_run(struct web_server *w, const char *const extra[], bool with_database
     char *argv[] = {(char *)support_program("logikald-roles"), "web", NULL};
     process_start(&w->process, "web", argv, env);
     WAIT_UNTIL(answers(w), 15000);
+}
+
+void web_run(struct web_server *w, const char *const extra[], bool with_database)
+{
+    run(w, extra, with_database);
     if (with_database) WAIT_UNTIL(is_ready(w), 15000);
+}
+
+void web_run_unready(struct web_server *w, const char *const extra[])
+{
+    run(w, extra, true);
 }
 
 void web_stop(struct web_server *w)

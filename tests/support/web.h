@@ -18,6 +18,8 @@ void web_servers(struct web_server *w); /* starts PostgreSQL and migrates */
 /* Starts the role with these settings (NAME=value, may be NULL) and waits until it answers; with_database false:
  * without DATABASE_URL. */
 void web_run(struct web_server *w, const char *const extra[], bool with_database);
+/* The same with its database, of which nothing is waited for. */
+void web_run_unready(struct web_server *w, const char *const extra[]);
 void web_stop(struct web_server *w); /* TERM; fails the test unless it exits 0 */
 void web_log_in(struct web_server *w);
 void web_end(struct web_server *w);
