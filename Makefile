@@ -57,7 +57,7 @@ TESTS_INTEGRATION := $(patsubst tests/integration/%.c,$(ROOT)/tests/%,$(wildcard
 .DEFAULT_GOAL := all
 .PHONY: container-test proof all programs run test setup clean clean-data format format-check lint check-arrows bench bench-http bench-queue bench-memory bench-sync chaos \
         coverage screenshots fuzz fuzz-short fuzz-programs \
-        help tests analyze
+        help tests unit-tests analyze
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory -r
 Q := $(if $(V),,@)
@@ -97,6 +97,7 @@ $(OBJ)/embedded_%.o: $(OBJ)/embedded_%.c
 # Tests: each file is one program. It links everything but the mains: the roles' rooms, or, for test_supervisor_*, the
 # supervisor's (they are different programs, and a name may stand in both).
 tests: $(TESTS_UNIT) $(TESTS_INTEGRATION) $(ROOT)/chaos $(ROOT)/shim.so
+unit-tests: $(TESTS_UNIT)
 
 OBJ_SUPPORT := $(call objs,$(SRC_SUPPORT))
 OBJ_TEST    := $(sort $(OBJ_ROLES) $(filter-out $(OBJ)/tests/support/supervised.o,$(OBJ_SUPPORT)))

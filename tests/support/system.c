@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define ENV_MAX 48
+enum { ENV_MAX = 48, COMMAND_MAX = 24 };
 
 void system_servers(struct system *s, const char *const sim_args[])
 {
@@ -66,7 +66,14 @@ void system_run(struct system *s, const char *config, const char *const extra[])
         assert_true(n < ENV_MAX - 1);
         env[n++] = (char *)extra[i];
     }
-    char *argv[] = {(char *)support_program("logikald"), "--config", s->config, NULL};
+    char *argv[COMMAND_MAX + 3] = {(char *)support_program("logikald")};
+    int words = s->command ? 0 : 1;
+    for (; s->command && s->command[words]; words++) {
+        assert_true(words < COMMAND_MAX);
+        argv[words] = (char *)s->command[words];
+    }
+    argv[words++] = "--config";
+    argv[words] = s->config;
     process_start(&s->logikald, "logikald", argv, env);
 }
 

@@ -13,7 +13,8 @@ struct system {
     int port;
     char url[64]; /* http://127.0.0.1:PORT */
     char run_dir[256];
-    char config[280]; /* the configuration file it was started with; rewrite it and send HUP */
+    const char *const *command; /* what system_run starts before "--config", NULL-terminated; NULL: logikald */
+    char config[280];           /* the configuration file it was started with; rewrite it and send HUP */
 };
 
 /* Starts the servers; sim_args as sim_start. The supervisor is started by system_run. */

@@ -1,0 +1,136 @@
+/* The whole system under valgrind's memcheck (the release programs, not those with sanitizers): supervisor, web, worker
+ * with its runners, and beat serve, sync, read parts lists and end without an invalid or uninitialised access or a lost
+ * block. Runners end by SIGKILL, before valgrind can look for lost blocks: so the tasks run once more by themselves. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/support/system.h"
+#include "tests/support/web.h"
+
+#define PROCESSES 8 /* supervisor, guardian, migration, web, worker, two runners, beat */
+
+static struct system sys;
+static char log_option[400], programs[2][PATH_MAX];
+/* Quiet: the log of a process without findings is empty. */
+static const char *const memcheck[] = {
+    "valgrind", "-q", "--trace-children=yes", "--leak-check=full", "--num-callers=30", log_option, NULL};
+enum { MEMCHECK_WORDS = sizeof memcheck / sizeof *memcheck - 1 };
+
+static int start_servers(void **state)
+{
+    static const char *const tree[] = {"--directories", "2", "--projects",         "2",  "--phases", "2",
+                                       "--elevations",  "3", "--total-elevations", "12", NULL};
+    char here[PATH_MAX];
+    (void)state;
+    assert_non_null(getcwd(here, sizeof here));
+    snprintf(programs[0], sizeof programs[0], "%.4000s/build/logikald", here);
+    snprintf(programs[1], sizeof programs[1], "%.4000s/build/logikald-roles", here);
+    snprintf(log_option, sizeof log_option, "--log-file=%.250s/memcheck.%%p", support_dir());
+    system_servers(&sys, tree);
+    return 0;
+}
+
+static int end_servers(void **state)
+{
+    (void)state;
+    system_end(&sys);
+    return 0;
+}
+
+/* Fails the test with what valgrind found in any process, and when fewer than `least` ran under it. */
+static void assert_clean(int least)
+{
+    char command[400], *text = NULL;
+    snprintf(command, sizeof command, "cd %.250s && ls memcheck.* | wc -l && cat memcheck.* && rm memcheck.*",
+             support_dir());
+    char *argv[] = {"sh", "-c", command, NULL};
+    assert_int_equal(process_run(argv, NULL, &text), 0);
+    char *found = strchr(text, '\n');
+    if (!found || found[1]) fail_msg("%s", text);
+    if (atoi(text) < least) fail_msg("only %d processes ran under valgrind", atoi(text));
+    free(text);
+}
+
+static bool all_synced(void)
+{
+    return pg_int(&sys.pg, "SELECT count(*) FROM object_sync_configs WHERE object_type IN "
+                           "('directory','project','phase','elevation') AND last_sync IS NOT NULL") == 4;
+}
+
+/* Pages, refusals, an administrator's login and change, a client's login, lists and an image. */
+static void use_web(void)
+{
+    struct web_server web = {.port = sys.port};
+    snprintf(web.url, sizeof web.url, "%s", sys.url);
+    static const char *const open[] = {"/api/v1/health/ready", "/openapi.json", "/ui/login", "/docs"};
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++)
+        assert_int_equal(web_status(&web, "GET", open[i], NULL, NULL), 200);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/projects/", NULL, NULL), 401);
+    assert_int_equal(web_status(&web, "POST", "/api/v1/admin/login", NULL, "{\"username\":"), 422);
+    assert_int_equal(
+        web_status(&web, "POST", "/api/v1/admin/login", NULL, "{\"username\":\"admin\",\"password\":\"wrong\"}"), 401);
+    web_log_in(&web);
+    static const char *const admin[] = {"/metrics", "/api/v1/health/detailed"};
+    for (size_t i = 0; i < sizeof admin / sizeof *admin; i++)
+        assert_int_equal(web_status(&web, "GET", admin[i], web.admin, NULL), 200);
+    char *token = web_client(&web, "reader", "[\"projects:read\",\"elevations:read\"]");
+    static const char *const lists[] = {"/api/v1/projects/cached", "/api/v1/elevations/cached",
+                                        "/api/v1/elevations/1/image"};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        assert_int_equal(web_status(&web, "GET", lists[i], token, NULL), 200);
+    free(token);
+}
+
+static void test_system_serves_and_syncs_clean_under_memcheck(void **state)
+{
+    (void)state;
+    static const char *const on[] = {"BACKGROUND_SYNC_ENABLED=True", "ADMIN_PASSWORD=" WEB_ADMIN_PASSWORD, NULL};
+    const char *command[MEMCHECK_WORDS + 2] = {NULL};
+    memcpy(command, memcheck, sizeof memcheck);
+    command[MEMCHECK_WORDS] = programs[0];
+    sys.command = command;
+
+    system_run(&sys, "", on);
+    WAIT_UNTIL(system_health(&sys) == 200, 120000);
+    WAIT_UNTIL(all_synced() && pg_int(&sys.pg, "SELECT count(*) FROM elevation_glass") > 0, 200000);
+    use_web();
+    system_stop(&sys);
+
+    assert_clean(PROCESSES);
+}
+
+static void test_tasks_lose_no_memory(void **state)
+{
+    (void)state;
+    char database[300], upstream[200];
+    snprintf(database, sizeof database, "DATABASE_URL=%s", sys.pg.url);
+    snprintf(upstream, sizeof upstream, "LOGIKAL_API_BASE_URL=%s", sys.sim.base_url);
+    char *env[] = {
+        database, upstream, "LOGIKAL_AUTH_USERNAME=demo", "LOGIKAL_AUTH_PASSWORD=demo", "BACKGROUND_SYNC_ENABLED=true",
+        NULL};
+    const char *const tasks[] = {"tasks.sync_tasks.full_sync_task",
+                                 "tasks.sqlite_parser_tasks.trigger_parsing_for_new_files"};
+    sim_post(&sys.sim, "change", "{\"type\":\"elevation\",\"count\":4}");
+
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+        const char *argv[MEMCHECK_WORDS + 6] = {NULL};
+        memcpy(argv, memcheck, sizeof memcheck);
+        const char *const words[] = {programs[1], "task", tasks[i], "--kwargs",
+                                     i == 0 ? "{\"force_sync\":true}" : "{}"};
+        memcpy(argv + MEMCHECK_WORDS, words, sizeof words);
+        char *output = NULL;
+        if (process_run((char *const *)(uintptr_t)argv, env, &output) != 0) fail_msg("%s: %s", tasks[i], output);
+        free(output);
+        assert_clean(1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_system_serves_and_syncs_clean_under_memcheck),
+                                       cmocka_unit_test(test_tasks_lose_no_memory)};
+    return cmocka_run_group_tests(tests, start_servers, end_servers);
+}
