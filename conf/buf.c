@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/utf8.h"
+
 void buf_init(struct buf *b, size_t limit_bytes)
 {
     *b = (struct buf){.limit_bytes = limit_bytes};
@@ -102,20 +104,6 @@ char *buf_steal(struct buf *b)
     return data;
 }
 
-/* Length of the valid UTF-8 sequence at p, or 0 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF). */
-static size_t utf8_len(const unsigned char *p, size_t left)
-{
-    if (p[0] < 0x80) return 1;
-    size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || left < n) return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80) return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-        (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 static void json_escape(struct buf *b, unsigned char c)
 {
     switch (c) {
@@ -133,7 +121,7 @@ bool buf_json_string(struct buf *b, const char *text, size_t len)
     const unsigned char *p = (const unsigned char *)text, *end = p + len, *plain = p;
     buf_char(b, '"');
     while (p < end) {
-        size_t n = utf8_len(p, (size_t)(end - p));
+        size_t n = utf8_step((const char *)p, (size_t)(end - p));
         bool is_plain = n > 0 && *p >= 0x20 && *p != '"' && *p != '\\' && *p != 0x7f;
         if (is_plain) {
             p += n;

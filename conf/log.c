@@ -12,6 +12,7 @@
 
 #include "conf/buf.h"
 #include "conf/clock.h"
+#include "conf/utf8.h"
 
 static struct {
     const char *role;
@@ -82,15 +83,6 @@ struct event {
     size_t field_bytes; /* texts of fields are cut here */
 };
 
-/* Length of a text cut at most bytes, not inside a UTF-8 sequence. */
-static size_t cut_len(const char *text, size_t most)
-{
-    size_t len = strnlen(text, most + 1);
-    if (len <= most) return len;
-    for (len = most; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80;) len--;
-    return len;
-}
-
 static void add_number(struct buf *b, const struct log_field *f)
 {
     if (f->kind == LOG_FIELD_INT)
@@ -117,7 +109,7 @@ static void frame_json(struct buf *b, const struct event *e)
         if (f->kind == LOG_FIELD_TEXT && !f->text) continue;
         buf_printf(b, ",\"%s\":", f->name);
         if (f->kind == LOG_FIELD_TEXT)
-            buf_json_string(b, f->text, cut_len(f->text, e->field_bytes));
+            buf_json_string(b, f->text, utf8_cut(f->text, e->field_bytes));
         else
             add_number(b, f);
     }
@@ -150,7 +142,7 @@ static void frame_text(struct buf *b, const struct event *e)
         if (f->kind == LOG_FIELD_TEXT && !f->text) continue;
         buf_printf(b, " %s=", f->name);
         if (f->kind == LOG_FIELD_TEXT)
-            add_text_value(b, f->text, cut_len(f->text, e->field_bytes));
+            add_text_value(b, f->text, utf8_cut(f->text, e->field_bytes));
         else
             add_number(b, f);
     }
@@ -237,6 +229,6 @@ void log_event(enum log_level level, const char *message, const struct log_field
     int saved = errno;
     tell_lost();
     emit((struct event){
-        .level = level, .text = message, .len = cut_len(message, LOG_FIELD_BYTES), .fields = fields, .count = count});
+        .level = level, .text = message, .len = utf8_cut(message, LOG_FIELD_BYTES), .fields = fields, .count = count});
     errno = saved;
 }

@@ -4,30 +4,8 @@
 #include <string.h>
 #include <openssl/evp.h>
 
+#include "conf/utf8.h"
 #include "ipc/queue_message.h"
-
-static size_t utf8_step(const unsigned char *s, size_t left)
-{
-    static const unsigned lowest[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (s[0] < 0x80) return 1;
-    size_t n = s[0] >= 0xF0 && s[0] < 0xF5 ? 4 : s[0] >= 0xE0 ? 3 : s[0] >= 0xC2 ? 2 : 0;
-    if (n == 0 || n > left || s[0] >= 0xF5) return 0;
-    unsigned code = s[0] & (0xFFu >> (n + 1));
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xC0) != 0x80) return 0;
-        code = code << 6 | (s[i] & 0x3F);
-    }
-    return code < lowest[n] || (code >= 0xD800 && code < 0xE000) || code > 0x10FFFF ? 0 : n;
-}
-
-static bool is_utf8(const char *text, size_t len)
-{
-    for (size_t i = 0, n; i < len; i += n) {
-        n = utf8_step((const unsigned char *)text + i, len - i);
-        if (n == 0) return false;
-    }
-    return true;
-}
 
 #define MARK '\x01'
 /* Blanks NaN, Infinity and -Infinity outside of strings, with a mark in front; true when there was one. */
@@ -71,7 +49,7 @@ static cJSON *parse_whole(const char *text, size_t len)
 
 cJSON *json_parse(const char *text, size_t len)
 {
-    if (len == 0 || memchr(text, '\0', len) || !is_utf8(text, len)) return NULL;
+    if (len == 0 || memchr(text, '\0', len) || !utf8_is_valid(text, len)) return NULL;
     cJSON *json = parse_whole(text, len);
     if (json || !(memmem(text, len, "NaN", 3) || memmem(text, len, "Infinity", 8))) return json;
     char *copy = malloc(len + 1);

@@ -6,43 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/utf8.h"
 #include "services/logikal/place.h"
-
-/* Length of the UTF-8 sequence at p (n bytes are left), or 0 when it is not one. */
-static size_t sequence_length(const unsigned char *p, size_t n)
-{
-    size_t len = *p < 0x80                 ? 1
-                 : *p >= 0xc2 && *p < 0xe0 ? 2
-                 : *p >= 0xe0 && *p < 0xf0 ? 3
-                 : *p >= 0xf0 && *p < 0xf5 ? 4
-                                           : 0;
-    if (len == 0 || len > n) return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80) return 0;
-    if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f)) return 0;
-    if ((*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f)) return 0;
-    return len;
-}
-
-static bool is_utf8(const char *text, size_t len)
-{
-    for (size_t i = 0, step; i < len; i += step)
-        if ((step = sequence_length((const unsigned char *)text + i, len - i)) == 0) return false;
-    return true;
-}
 
 static cJSON *parse(const char *text, size_t len)
 {
-    if (is_utf8(text, len)) return cJSON_ParseWithLength(text, len);
-    char *copy = malloc(len + 1);
+    if (utf8_is_valid(text, len)) return cJSON_ParseWithLength(text, len);
+    char *copy = malloc(len);
     if (!copy) return NULL;
-    for (size_t i = 0, step; i < len; i += step ? step : 1) {
-        step = sequence_length((const unsigned char *)text + i, len - i);
-        if (step)
-            memcpy(copy + i, text + i, step);
-        else
-            copy[i] = '?';
-    }
+    memcpy(copy, text, len);
+    utf8_repair(copy, len);
     cJSON *json = cJSON_ParseWithLength(copy, len);
     free(copy);
     return json;

@@ -12,6 +12,7 @@
 
 #include "conf/buf.h"
 #include "conf/clock.h"
+#include "conf/utf8.h"
 #include "services/web/access_log.h"
 #include "services/web/cors.h"
 #include "services/web/gzip.h"
@@ -191,10 +192,12 @@ void reply_cjson_take(struct req *r, int status, cJSON *json)
 {
     char *text = json ? cJSON_PrintUnformatted(json) : NULL;
     cJSON_Delete(json);
-    if (text)
+    if (text) {
+        utf8_repair(text, strlen(text)); /* names of queues and workers are any bytes */
         reply_json(r, status, text);
-    else
+    } else {
         reply_detail(r, 500, "No memory");
+    }
     cJSON_free(text);
 }
 

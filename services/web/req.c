@@ -13,6 +13,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "conf/random.h"
+#include "conf/utf8.h"
 #include "services/web/proxy.h"
 #include "services/web/reply.h"
 #include "services/web/route.h"
@@ -163,30 +164,12 @@ static void take_id(struct req *r)
         random_token_hex(r->id, 8);
 }
 
-static bool is_utf8(const char *text)
-{
-    for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        int more = *p < 0x80                 ? 0
-                   : *p >= 0xc2 && *p < 0xe0 ? 1
-                   : (*p & 0xf0) == 0xe0     ? 2
-                   : *p >= 0xf0 && *p < 0xf5 ? 3
-                                             : -1;
-        if (more < 0) return false;
-        if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) ||
-            (*p == 0xf4 && p[1] > 0x8f))
-            return false;
-        for (p++; more > 0; more--, p++)
-            if ((*p & 0xc0) != 0x80) return false;
-    }
-    return true;
-}
-
 bool req_decode(struct req *r, const char *encoded, size_t len, char **out)
 {
     char *copy = strndup(encoded, len);
     size_t n = 0;
     char *text = copy ? evhttp_uridecode(copy, 0, &n) : NULL;
-    bool is_good = text && strlen(text) == n && is_utf8(text);
+    bool is_good = text && strlen(text) == n && utf8_is_valid(text, n);
     if (is_good) *out = req_strdup(r, text);
     free(copy);
     free(text);
@@ -198,7 +181,7 @@ static bool take_query(struct req *r, const char *query)
     if (!query || !*query) return true;
     if (strstr(query, "%00") || evhttp_parse_query_str(query, &r->query) != 0) return false;
     for (struct evkeyval *kv = r->query.tqh_first; kv; kv = kv->next.tqe_next)
-        if (!is_utf8(kv->key) || !is_utf8(kv->value)) return false;
+        if (!utf8_is_valid(kv->key, strlen(kv->key)) || !utf8_is_valid(kv->value, strlen(kv->value))) return false;
     return true;
 }
 

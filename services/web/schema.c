@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
+#include "conf/utf8.h"
 
 static const struct {
     const char *name, *schema;
@@ -141,13 +142,6 @@ static int check_range(const struct schema_type *t, double v, const char *where,
     if (t->has_max && v > t->max)
         return refuse(f, where, "less_than_equal", "Input should be less than or equal to %.15g", t->max);
     return 0;
-}
-
-static size_t utf8_length(const char *text)
-{
-    size_t n = 0;
-    for (; *text; text++) n += ((unsigned char)*text & 0xc0) != 0x80;
-    return n;
 }
 
 static int check_string(const struct schema_type *t, const char *text, const char *where, struct schema_fault *f)

@@ -7,6 +7,7 @@
 
 #include "conf/buf.h"
 #include "conf/clock.h"
+#include "conf/utf8.h"
 #include "ipc/queue.h"
 #include "ipc/snapshot.h"
 #include "services/store/pool.h"
@@ -75,6 +76,7 @@ static void look_over(struct ui_live *live)
     char *text = cJSON_PrintUnformatted(live->next);
     cJSON_Delete(live->next);
     live->next = NULL;
+    if (text) utf8_repair(text, strlen(text));
     if (text && (!live->last || strcmp(text, live->last) != 0)) {
         free(live->last);
         live->last = text;

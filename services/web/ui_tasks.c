@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/utf8.h"
 #include "services/store/ui_queries.h"
 #include "services/web/handlers.h"
 #include "services/web/ui_bulk.h"
@@ -47,8 +48,8 @@ static void dress(cJSON *list)
         const cJSON *args = cJSON_GetObjectItemCaseSensitive(each, "args");
         if (cJSON_IsString(raw) && cJSON_IsString(args))
             cJSON_DeleteItemFromObjectCaseSensitive(each, "message");
-        else if (cJSON_IsString(raw) && strlen(raw->valuestring) > RAW_SHOWN)
-            raw->valuestring[RAW_SHOWN] = '\0';
+        else if (cJSON_IsString(raw))
+            raw->valuestring[utf8_cut(raw->valuestring, RAW_SHOWN)] = '\0';
     }
 }
 

@@ -83,6 +83,21 @@ static void test_operator_looks_and_repairs(void **state)
     assert_int_equal(rig_int(&rig, "LLEN sync"), 0);
 }
 
+static void test_a_dead_letter_of_any_bytes_tells_why_it_is_dead(void **state)
+{
+    (void)state;
+    const char *const env[] = {"WORKER_QUEUES=sync", NULL};
+    rig_int(&rig, "LPUSH sync \xff\xfe_no_message");
+    rig_role(&rig, &worker, "worker", "worker", env);
+    WAIT_UNTIL(rig_int(&rig, "LLEN logikald.dead") == 1, 20000);
+    process_stop(&worker);
+    cJSON *json = tool("dead", NULL);
+    assert_string_equal(cJSON_GetObjectItem(json->child, "message")->valuestring,
+                        "\xef\xbf\xbd\xef\xbf\xbd_no_message");
+    assert_null(strstr(cJSON_GetObjectItem(json->child, "reason")->valuestring, "malformed dead letter"));
+    cJSON_Delete(json);
+}
+
 /* ---- awaiting ---- */
 struct waiter {
     struct event_base *base;
@@ -189,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_operator_looks_and_repairs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_dead_letter_of_any_bytes_tells_why_it_is_dead, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_results_are_awaited, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

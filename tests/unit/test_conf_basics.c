@@ -18,6 +18,7 @@
 #include "conf/err.h"
 #include "conf/log.h"
 #include "conf/random.h"
+#include "conf/utf8.h"
 
 static void test_buffer_stops_at_its_limit_and_says_so(void **state)
 {
@@ -69,6 +70,36 @@ static void test_json_strings_are_valid_whatever_the_bytes(void **state)
         cJSON_Delete(parsed);
         buf_free(&b);
     }
+}
+
+static void test_text_that_is_not_utf8_is_found_cut_and_repaired(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes, *repaired;
+    } table[] = {
+        {"T\xc3\xbcr", "T\xc3\xbcr"},
+        {"\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"},
+        {"a\xff"
+         "b",
+         "a?b"},
+        {"\xc0\xaf", "??"}, /* overlong */
+        {"\xed\xa0\x80", "???"},
+        {"\xf4\x90\x80\x80", "????"}, /* a surrogate; above U+10FFFF */
+        {"\xe2\x82", "??"},
+        {"\xe2\x82\xac\xe2", "\xe2\x82\xac?"}, /* cut */
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%s", table[i].bytes);
+        assert_int_equal(utf8_is_valid(text, strlen(text)), strcmp(table[i].bytes, table[i].repaired) == 0);
+        utf8_repair(text, strlen(text));
+        assert_string_equal(text, table[i].repaired);
+    }
+    assert_int_equal(utf8_cut("ab\xc3\xbc", 3), 2);
+    assert_int_equal(utf8_cut("ab\xc3\xbc", 4), 4);
+    assert_int_equal(utf8_cut("ab", 4), 2);
+    assert_int_equal(utf8_length("ab\xc3\xbc"), 3);
 }
 
 static void test_times_are_read_and_written(void **state)
@@ -256,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_buffer_stops_at_its_limit_and_says_so),
         cmocka_unit_test(test_json_strings_are_valid_whatever_the_bytes),
+        cmocka_unit_test(test_text_that_is_not_utf8_is_found_cut_and_repaired),
         cmocka_unit_test(test_times_are_read_and_written),
         cmocka_unit_test(test_backoff_grows_to_its_cap_with_jitter),
         cmocka_unit_test(test_identifiers_have_their_form_and_differ),
