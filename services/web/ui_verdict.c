@@ -9,13 +9,13 @@
 #define DEPTH_MANY    1000
 #define OLDEST_LATE_S 900
 
-enum tone { TONE_OK, TONE_WARN, TONE_BAD };
+enum tone { TONE_OK, TONE_WARN, TONE_BAD, TONES };
 static const char *const tone_names[] = {"ok", "warn", "bad"};
 
+/* A list for each tone; they are joined in the end, the worst first. (Debian 12's cJSON_InsertItemInArray refuses to
+ * insert anywhere but at the ends.) */
 struct verdict_sum {
-    enum tone worst;
-    cJSON *reasons;
-    int last; /* where the last one was put */
+    cJSON *reasons[TONES];
 };
 
 static const cJSON *get(const cJSON *object, const char *key)
@@ -35,9 +35,10 @@ static double number_of(const cJSON *object, const char *key)
     return cJSON_IsNumber(item) ? item->valuedouble : 0;
 }
 
-static void add(struct verdict_sum *v, enum tone tone, const char *advice, const char *fmt, ...)
+/* The reason belongs to v. */
+static cJSON *add(struct verdict_sum *v, enum tone tone, const char *advice, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-static void add(struct verdict_sum *v, enum tone tone, const char *advice, const char *fmt, ...)
+static cJSON *add(struct verdict_sum *v, enum tone tone, const char *advice, const char *fmt, ...)
 {
     char text[512];
     va_list ap;
@@ -48,17 +49,8 @@ static void add(struct verdict_sum *v, enum tone tone, const char *advice, const
     cJSON_AddStringToObject(reason, "tone", tone_names[tone]);
     cJSON_AddStringToObject(reason, "text", text);
     if (*advice) cJSON_AddStringToObject(reason, "advice", advice);
-    /* Worst first, otherwise in the order of finding. */
-    int at = 0;
-    const cJSON *each;
-    cJSON_ArrayForEach(each, v->reasons)
-    {
-        if (tone == TONE_BAD && strcmp(text_of(each, "tone"), "bad") != 0) break;
-        at++;
-    }
-    cJSON_InsertItemInArray(v->reasons, at, reason);
-    v->last = at;
-    if (tone > v->worst) v->worst = tone;
+    cJSON_AddItemToArray(v->reasons[tone], reason);
+    return reason;
 }
 
 static void judge_stores(struct verdict_sum *v, const cJSON *stores)
@@ -100,10 +92,9 @@ static void judge_children(struct verdict_sum *v, const cJSON *supervisor)
 static void judge_pause(struct verdict_sum *v, const cJSON *queue)
 {
     double depth = number_of(queue, "depth");
-    add(v, TONE_WARN, "Nothing of it is run until it is resumed: here, or with logikald queue resume.",
-        "Queue %s was paused by %s; %.0f task%s in it", text_of(queue, "name"), text_of(queue, "paused_by"), depth,
-        depth == 1 ? " waits" : "s wait");
-    cJSON *reason = cJSON_GetArrayItem(v->reasons, v->last);
+    cJSON *reason = add(v, TONE_WARN, "Nothing of it is run until it is resumed: here, or with logikald queue resume.",
+                        "Queue %s was paused by %s; %.0f task%s in it", text_of(queue, "name"),
+                        text_of(queue, "paused_by"), depth, depth == 1 ? " waits" : "s wait");
     cJSON_AddStringToObject(reason, "since", text_of(queue, "paused_since"));
     cJSON_AddStringToObject(reason, "queue", text_of(queue, "name"));
 }
@@ -156,10 +147,25 @@ static void judge_freshness(struct verdict_sum *v, const cJSON *intervals, bool 
         add(v, TONE_WARN, is_on ? "The scheduler does it." : "Sync them by hand.", "Never synced yet: %s", never);
 }
 
+/* All reasons, the worst first, otherwise in the order of finding; *worst says of what tone the first one is. */
+static cJSON *join(struct verdict_sum *v, enum tone *worst)
+{
+    cJSON *all = cJSON_CreateArray();
+    *worst = TONE_OK;
+    for (int tone = TONE_BAD; tone >= TONE_OK; tone--) {
+        cJSON *each;
+        if (v->reasons[tone]->child && *worst == TONE_OK) *worst = (enum tone)tone;
+        while ((each = cJSON_DetachItemFromArray(v->reasons[tone], 0))) cJSON_AddItemToArray(all, each);
+        cJSON_Delete(v->reasons[tone]);
+    }
+    return all;
+}
+
 cJSON *ui_verdict(const cJSON *data)
 {
     cJSON *out = cJSON_CreateObject();
-    struct verdict_sum v = {.worst = TONE_OK, .reasons = cJSON_CreateArray()};
+    struct verdict_sum v = {{cJSON_CreateArray(), cJSON_CreateArray(), cJSON_CreateArray()}};
+    enum tone worst;
     const cJSON *gate = get(data, "switch"), *counts = get(data, "counts");
     bool is_on = cJSON_IsTrue(get(gate, "is_on"));
     judge_stores(&v, get(data, "stores"));
@@ -173,11 +179,12 @@ cJSON *ui_verdict(const cJSON *data)
         add(&v, TONE_WARN, "Their pages say why; parsing can be started again there.",
             "%.0f parts list%s could not be read", number_of(counts, "unparsed"),
             number_of(counts, "unparsed") == 1 ? "" : "s");
-    cJSON_AddStringToObject(out, "tone", tone_names[v.worst]);
+    cJSON *reasons = join(&v, &worst);
+    cJSON_AddStringToObject(out, "tone", tone_names[worst]);
     cJSON_AddStringToObject(out, "text",
-                            v.worst == TONE_OK     ? "All is well"
-                            : v.worst == TONE_WARN ? "Working, with something to look at"
-                                                   : "Something is wrong");
-    cJSON_AddItemToObject(out, "reasons", v.reasons);
+                            worst == TONE_OK     ? "All is well"
+                            : worst == TONE_WARN ? "Working, with something to look at"
+                                                 : "Something is wrong");
+    cJSON_AddItemToObject(out, "reasons", reasons);
     return out;
 }

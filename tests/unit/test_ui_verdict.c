@@ -74,8 +74,33 @@ static void test_verdict_is_the_worst_of_its_parts(void **state)
     }
 }
 
+static void test_all_reasons_are_there_worst_first(void **state)
+{
+    (void)state;
+    static const char *const expected[] = {"Redis: unreachable", "Phases are older", "Projects are older",
+                                           "was stopped by hand", "2 dead letters"};
+    cJSON *data = cJSON_Parse(
+        "{\"stores\":[{\"name\":\"Redis\",\"tone\":\"bad\",\"text\":\"unreachable\"}],"
+        "\"supervisor\":{\"is_known\":true,\"children\":[{\"name\":\"beat\",\"state\":\"stopped\",\"tone\":\"off\"}]}"
+        "," QUEUES("0", "0", "2", "1") ",\"intervals\":[{\"display_name\":\"Phases\",\"tone\":\"stale\"},"
+                                       "{\"display_name\":\"Projects\",\"tone\":\"stale\"}]}");
+    assert_non_null(data);
+
+    cJSON *verdict = ui_verdict(data);
+
+    const cJSON *reasons = cJSON_GetObjectItem(verdict, "reasons");
+    assert_int_equal(cJSON_GetArraySize(reasons), sizeof(expected) / sizeof(*expected));
+    for (int i = 0; i < cJSON_GetArraySize(reasons); i++) {
+        const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetArrayItem(reasons, i), "text"));
+        if (!strstr(text, expected[i])) fail_msg("reason %d is \"%s\", not \"%s\"", i, text, expected[i]);
+    }
+    cJSON_Delete(verdict);
+    cJSON_Delete(data);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdict_is_the_worst_of_its_parts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdict_is_the_worst_of_its_parts),
+                                       cmocka_unit_test(test_all_reasons_are_there_worst_first)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
