@@ -55,7 +55,7 @@ TESTS_UNIT := $(patsubst tests/unit/%.c,$(ROOT)/tests/%,$(wildcard tests/unit/te
 TESTS_INTEGRATION := $(patsubst tests/integration/%.c,$(ROOT)/tests/%,$(wildcard tests/integration/test_*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: container-test proof all programs run test setup clean clean-data format format-check lint check-arrows bench bench-http bench-queue bench-memory bench-sync chaos \
+.PHONY: container-test proof all programs run test setup clean clean-data format format-check lint check-arrows bench bench-http bench-queue bench-memory bench-sync chaos soak \
         coverage screenshots fuzz fuzz-short fuzz-programs \
         help tests unit-tests analyze
 .DELETE_ON_ERROR:
@@ -147,12 +147,21 @@ coverage:                       ## run the tests on a build that counts lines, a
 	$(Q)tests/coverage $(T)
 
 # The whole system under faults: make chaos CHAOS="--seconds 600 --seed 1".
-$(ROOT)/chaos: $(call objs,$(wildcard tests/chaos/*.c)) $(OBJ_TEST)
+OBJ_LOAD := $(call objs,$(wildcard tests/load/*.c))
+$(ROOT)/chaos: $(call objs,$(wildcard tests/chaos/*.c)) $(OBJ_LOAD) $(OBJ_TEST)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 chaos:                          ## ten minutes of random faults under load, then the invariants; CHAOS="--seed N"
 	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/chaos $(ROOT)/shim.so
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/chaos --seconds 600 $(CHAOS)
+
+$(ROOT)/soak: $(call objs,$(wildcard tests/soak/*.c)) $(OBJ_LOAD) $(OBJ_TEST)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+soak:                           ## an hour of steady load; memory, descriptors, latency must be flat; SOAK_MINUTES=60
+	$(Q)scripts/setup test
+	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/soak
+	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/soak --minutes $(or $(SOAK_MINUTES),60) --report build/soak
 
 $(ROOT)/bench-memory: $(OBJ)/tests/bench/memory.o $(OBJ_TEST)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "conf/clock.h"
+#include "tests/support/proc.h"
 #include "tests/support/system.h"
 
 #define PIDS_MAX 4096
@@ -22,17 +23,10 @@ static void family_read(struct family *f)
     f->count = 0;
     DIR *proc = opendir("/proc");
     for (struct dirent *e; proc && f->count < PIDS_MAX && (e = readdir(proc));) {
-        char path[300];
-        int pid = (int)strtol(e->d_name, NULL, 10), parent = 0;
-        if (pid <= 0) continue;
-        snprintf(path, sizeof path, "/proc/%d/stat", pid);
-        FILE *in = fopen(path, "re");
-        if (!in) continue;
-        if (fscanf(in, "%*d (%*[^)]) %*c %d", &parent) == 1) {
-            f->pid[f->count] = pid;
-            f->parent[f->count++] = parent;
-        }
-        fclose(in);
+        int pid = (int)strtol(e->d_name, NULL, 10), parent = pid > 0 ? proc_parent(pid) : 0;
+        if (parent <= 0) continue;
+        f->pid[f->count] = pid;
+        f->parent[f->count++] = parent;
     }
     if (proc) closedir(proc);
 }
@@ -49,18 +43,6 @@ static bool is_below(const struct family *f, int pid, int root)
     return false;
 }
 
-static double pss_mib(int pid)
-{
-    char path[64], line[128];
-    double kib = 0;
-    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", pid);
-    FILE *in = fopen(path, "re");
-    while (in && fgets(line, sizeof line, in))
-        if (strncmp(line, "Pss:", 4) == 0) kib = strtod(line + 4, NULL);
-    if (in) fclose(in);
-    return kib / 1024.0;
-}
-
 static double tree_pss_mib(int root, int *count)
 {
     static struct family f;
@@ -69,7 +51,7 @@ static double tree_pss_mib(int root, int *count)
     *count = 0;
     for (int i = 0; i < f.count; i++)
         if (is_below(&f, f.pid[i], root)) {
-            sum += pss_mib(f.pid[i]);
+            sum += (double)proc_pss_kib(f.pid[i]) / 1024;
             (*count)++;
         }
     return sum;

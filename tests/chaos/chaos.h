@@ -3,19 +3,10 @@
 #ifndef LOGIKALD_TESTS_CHAOS_H
 #define LOGIKALD_TESTS_CHAOS_H
 
-#include <stdatomic.h>
 #include <stdint.h>
 
+#include "tests/load/load.h"
 #include "tests/support/shimmed.h"
-#include "tests/support/system.h"
-
-/* What the load's processes share with the faults. */
-struct chaos_shared {
-    _Atomic int port;     /* of the HTTP server; a new one for each supervisor */
-    _Atomic int requests; /* answered */
-    _Atomic int broken;   /* requests without an answer while a supervisor was there */
-    _Atomic int served;   /* requests that a client with a token had answered with 200 */
-};
 
 struct chaos_usage {
     int supervisor_fds, role_fds[3]; /* of web, worker, beat */
@@ -24,24 +15,21 @@ struct chaos_usage {
 struct chaos {
     struct system sys;
     struct shimmed shim;
-    struct chaos_shared *shared;
+    struct load load;
     uint64_t seed, random;
     int64_t start_ms, end_ms;
     bool is_verbose; /* CHAOS_VERBOSE: the timeline as it grows, on standard error */
     bool is_over;    /* all was well: nothing to tell at exit */
     int faults;      /* that struck */
     int supervisor_kills, deploys;
+    int web_deaths;     /* of web processes that faults have killed or stopped */
+    int server_crashes; /* of PostgreSQL */
     int64_t pss_peak_kib;
     struct chaos_usage at_first;
-    char token[1000];         /* of a client that may read */
     char built[400];          /* where the programs were built */
     char bin[280];            /* the programs under test: copies, so that a deploy can replace them */
     char log[280];            /* the supervisor's */
     char sanitizer_logs[300]; /* prefix of the files that sanitizers write */
-    char ledger[280];         /* ids of tasks that Redis has accepted, a line each */
-    char http_log[280];
-    char stop_file[280]; /* the load ends when it exists */
-    pid_t load[2];
 };
 
 extern const char *const chaos_roles[3]; /* web, worker, beat */
@@ -70,13 +58,8 @@ void reload_storm(struct chaos *c);
 void log_level_turns(struct chaos *c);
 void deploy(struct chaos *c);
 
-/* load.c: two processes, one that enqueues tasks with an effect, one that makes HTTP requests. */
-void load_start(struct chaos *c);
-void load_stop(struct chaos *c);
-
 /* usage.c: the processes of the system and what they hold. */
-int usage_processes(struct chaos *c, int64_t *pss_kib); /* those alive, of all supervisors so far */
-int usage_descriptors(int pid);
+int usage_processes(int64_t *pss_kib); /* those alive, of all supervisors so far; pss_kib may be NULL */
 void usage_read(struct chaos *c, struct chaos_usage *out);
 
 /* invariants.c: each fails with what was seen. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "conf/clock.h"
+#include "tests/support/proc.h"
 
 static const char *any_role(struct chaos *c)
 {
@@ -20,6 +21,7 @@ static void kill_role(struct chaos *c)
     const char *role = any_role(c);
     int pid = system_child(&c->sys, role);
     chaos_say(c, "kill -9 %s (%d)", role, pid);
+    c->web_deaths += strcmp(role, "web") == 0;
     if (pid > 0) kill(pid, SIGKILL);
 }
 
@@ -28,18 +30,8 @@ static void hang_role(struct chaos *c)
     const char *role = any_role(c);
     int pid = system_child(&c->sys, role);
     chaos_say(c, "SIGSTOP %s (%d)", role, pid);
+    c->web_deaths += strcmp(role, "web") == 0;
     if (pid > 0) kill(pid, SIGSTOP);
-}
-
-static int parent_of(int pid)
-{
-    char path[64];
-    int parent = 0;
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *in = fopen(path, "re");
-    if (in && fscanf(in, "%*d (%*[^)]) %*c %d", &parent) != 1) parent = 0;
-    if (in) fclose(in);
-    return parent;
 }
 
 /* A process whose parent is the worker. */
@@ -49,7 +41,7 @@ static int runner_pid(struct chaos *c)
     DIR *proc = opendir("/proc");
     for (struct dirent *e; worker > 0 && proc && (e = readdir(proc));) {
         int pid = (int)strtol(e->d_name, NULL, 10);
-        if (pid > 0 && parent_of(pid) == worker) found = pid;
+        if (pid > 0 && proc_parent(pid) == worker) found = pid;
     }
     if (proc) closedir(proc);
     return found;
@@ -64,7 +56,7 @@ static void kill_runner(struct chaos *c)
 
 static void kill_supervisor(struct chaos *c)
 {
-    atomic_store(&c->shared->port, 0);
+    load_take_down(&c->load);
     pid_t group = c->sys.logikald.pid;
     chaos_say(c, "kill -9 the supervisor (%d)", (int)group);
     int web = system_child(&c->sys, "web"), worker = system_child(&c->sys, "worker");
@@ -127,6 +119,7 @@ static void redis_drops_clients(struct chaos *c)
 static void postgres_restarts(struct chaos *c)
 {
     chaos_say(c, "postgres: crash");
+    c->server_crashes++;
     pg_kill(&c->sys.pg);
     chaos_pass(c, 0, 1500);
     pg_restart(&c->sys.pg);
@@ -140,7 +133,7 @@ static void signal_postgres(struct chaos *c, int sig)
     if (sig == SIGSTOP) kill(server, sig);
     for (struct dirent *e; proc && (e = readdir(proc));) {
         int pid = (int)strtol(e->d_name, NULL, 10);
-        if (pid > 0 && parent_of(pid) == server) kill(pid, sig);
+        if (pid > 0 && proc_parent(pid) == server) kill(pid, sig);
     }
     if (sig != SIGSTOP) kill(server, sig);
     if (proc) closedir(proc);

@@ -64,6 +64,7 @@ static void shortage(struct chaos *c, const char *what, int32_t *left)
     int pid = system_child(&c->sys, role);
     int32_t times = 1 + (int32_t)chaos_random(c, 4);
     chaos_say(c, "%s: none for %d times, and kill -9 %s (%d)", what, (int)times, role, pid);
+    c->web_deaths += strcmp(role, "web") == 0;
     __atomic_store_n(left, times, __ATOMIC_RELAXED);
     if (pid > 0) kill(pid, SIGKILL);
     chaos_pass(c, 500, 2500);

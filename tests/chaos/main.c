@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -121,8 +120,6 @@ static void prepare(struct chaos *c)
     if (mkdir(c->bin, 0700) != 0 || symlink(from, to) != 0) chaos_fail(c, "%s cannot be made", to);
     chaos_install(c);
     shimmed_open(&c->shim);
-    c->shared = mmap(NULL, sizeof *c->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (c->shared == MAP_FAILED) chaos_fail(c, "no shared memory");
 }
 
 void chaos_boot(struct chaos *c)
@@ -139,6 +136,7 @@ void chaos_boot(struct chaos *c)
                          "RATE_LIMIT_PER_MINUTE=0",
                          "RATE_LIMIT_PER_HOUR=0",
                          "STOP_TIMEOUT_SECONDS=20",
+                         "FORCED_SYNC_TIMEOUT_SECONDS=20",
                          c->shim.preload,
                          c->shim.file,
                          asan,
@@ -151,7 +149,7 @@ void chaos_boot(struct chaos *c)
     system_run(&c->sys, "", env);
     for (int64_t deadline = mono_ms() + WAIT_MS; system_health(&c->sys) != 200; support_pause())
         if (mono_ms() > deadline) chaos_fail(c, "nothing is served within %d s of a start", WAIT_MS / 1000);
-    atomic_store(&c->shared->port, c->sys.port);
+    if (c->load.shared) load_take_up(&c->load);
 }
 
 static void read_arguments(struct chaos *c, int argc, char **argv, int64_t *seconds)
@@ -173,8 +171,24 @@ int main(int argc, char **argv)
     read_arguments(&c, argc, argv, &seconds);
     printf("chaos: seed %" PRIu64 ", %lld s\n", c.seed, (long long)seconds);
     fflush(stdout);
-    static const char *const tree[] = {"--directories", "3", "--depth", "1", "--projects", "3", "--phases", "2",
-                                       "--elevations",  "8", "--seed",  "7", NULL};
+    static const char *const tree[] = {"--directories",
+                                       "3",
+                                       "--depth",
+                                       "1",
+                                       "--projects",
+                                       "3",
+                                       "--phases",
+                                       "2",
+                                       "--elevations",
+                                       "8",
+                                       "--seed",
+                                       "7",
+                                       "--delay",
+                                       "auth=150,list=10,project=10,parts=15,thumbnail=5",
+                                       NULL};
+    static const struct load_plan plan[] = {
+        {LOAD_EFFECTS, 15}, {LOAD_ADDER, 50},   {LOAD_READER, 10},  {LOAD_READER, 15},  {LOAD_READER, 20},
+        {LOAD_WRITER, 200}, {LOAD_WATCHER, 50}, {LOAD_WATCHER, 90}, {LOAD_SYNCER, 700}, {0, 0}};
     c.start_ms = mono_ms();
     told = &c;
     owner = getpid();
@@ -185,14 +199,15 @@ int main(int argc, char **argv)
     system_servers(&c.sys, tree);
     chaos_boot(&c);
     check_start(&c);
-    load_start(&c);
+    load_open(&c.load, &c.sys);
+    load_start(&c.load, plan);
     c.end_ms = mono_ms() + seconds * 1000;
     while (mono_ms() < c.end_ms || !chaos_struck_all()) {
         chaos_strike(&c);
         check_during(&c);
     }
     chaos_calm(&c);
-    load_stop(&c);
+    if (!load_stop(&c.load)) chaos_fail(&c, "a client of the load ended with an error");
     check_end(&c);
     system_end(&c.sys);
     c.is_over = true;

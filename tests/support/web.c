@@ -127,7 +127,7 @@ char *web_client(struct web_server *w, const char *client_id, const char *permis
 {
     char body[1024];
     snprintf(body, sizeof body,
-             "{\"client_id\":\"%s\",\"name\":\"%s\",\"permissions\":%s,\"rate_limit_per_hour\":100000}", client_id,
+             "{\"client_id\":\"%s\",\"name\":\"%s\",\"permissions\":%s,\"rate_limit_per_hour\":10000000}", client_id,
              client_id, permissions);
     struct http_reply reply = web_call(w, "POST", "/api/v1/client-auth/register", w->admin, body);
     if (reply.status != 200) fail_msg("register %s: %d %s", client_id, reply.status, reply.body);
