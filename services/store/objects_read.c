@@ -3,63 +3,70 @@
 #include "services/store/list_sql.h"
 #include "services/store/reads.h"
 
+/* A page's rows are chosen first, so that nothing is joined for the others, whatever the planner knows. */
+#define PAGE(table, more)                                                                                              \
+    "(SELECT * FROM " table " WHERE id > $1::int AND deleted_at IS NULL AND " more " ORDER BY id LIMIT $2::int)"
+#define UNFILTERED "$3::text IS NULL"
+
 /* ---- projects ---- */
-#define PROJECT                                                                                                        \
+#define PROJECT(source)                                                                                                \
     "SELECT p.logikal_id, p.name, p.description, p.directory_id, p.status, p.id, p.created_at, p.updated_at,"          \
-    " p.last_sync_date, p.last_update_date, d.name AS directory_name, " STALE_SQL(                                     \
-        "p", "k.confirmed_at",                                                                                         \
-        "project") " AS is_stale FROM projects p LEFT JOIN directories d ON d.id = p.directory_id"                     \
-                   " LEFT JOIN project_cursors k ON k.project_id = p.id"
+    " p.last_sync_date, p.last_update_date, d.name AS directory_name,"                                                 \
+    " " STALE_SQL("p", "k.confirmed_at", "project") " AS is_stale FROM " source " p"                                   \
+                                                    " LEFT JOIN directories d ON d.id = p.directory_id LEFT JOIN "     \
+                                                    "project_cursors k ON k.project_id = p.id"
 
 const struct query query_projects_page = {
     .name = "projects_page",
-    .sql = LIST_PAGE_SQL(PROJECT " WHERE p.id > $1::int AND p.deleted_at IS NULL AND $3::text IS NULL"),
+    .sql = LIST_PAGE_SQL(PROJECT(PAGE("projects", UNFILTERED))),
 };
 const struct query query_projects_of_directory = {
     .name = "projects_of_directory",
-    .sql = LIST_PAGE_SQL(PROJECT " WHERE p.id > $1::int AND p.deleted_at IS NULL AND p.directory_id = $3::int"),
+    .sql = LIST_PAGE_SQL(PROJECT(PAGE("projects", "directory_id = $3::int"))),
 };
 const struct query query_project_get = {
     .name = "project_get",
-    .sql =
-        "SELECT row_to_json(t) FROM (" PROJECT " WHERE p.deleted_at IS NULL AND (p.logikal_id = $1 OR p.id::text = $1)"
-        " ORDER BY p.logikal_id = $1 DESC LIMIT 1) t",
+    .sql = "SELECT row_to_json(t) FROM (" PROJECT(
+        "projects") " WHERE p.deleted_at IS NULL"
+                    " AND (p.logikal_id = $1 OR p.id::text = $1) ORDER BY p.logikal_id = $1 DESC LIMIT 1) t",
 };
 
 /* ---- phases ---- */
-#define PHASE                                                                                                          \
+#define PHASE(source)                                                                                                  \
     "SELECT h.logikal_id, h.name, h.description, h.project_id, h.status, h.id, h.created_at, h.updated_at,"            \
-    " h.last_sync_date, h.last_update_date, h.synced_at, h.sync_status, p.name AS project_name, " STALE_SQL(           \
-        "h", "k.confirmed_at", "phase") " AS is_stale FROM phases h LEFT JOIN projects p ON p.id = h.project_id"       \
-                                        " LEFT JOIN project_cursors k ON k.project_id = h.project_id"
+    " h.last_sync_date, h.last_update_date, h.synced_at, h.sync_status, p.name AS project_name,"                       \
+    " " STALE_SQL("h", "k.confirmed_at", "phase") " AS is_stale FROM " source " h"                                     \
+                                                  " LEFT JOIN projects p ON p.id = h.project_id LEFT JOIN "            \
+                                                  "project_cursors k ON k.project_id = h.project_id"
 
 const struct query query_phases_page = {
     .name = "phases_page",
-    .sql = LIST_PAGE_SQL(PHASE " WHERE h.id > $1::int AND h.deleted_at IS NULL AND $3::text IS NULL"),
+    .sql = LIST_PAGE_SQL(PHASE(PAGE("phases", UNFILTERED))),
 };
 const struct query query_phases_of_project = {
     .name = "phases_of_project",
-    .sql = LIST_PAGE_SQL(PHASE " WHERE h.id > $1::int AND h.deleted_at IS NULL AND h.project_id = $3::int"),
+    .sql = LIST_PAGE_SQL(PHASE(PAGE("phases", "project_id = $3::int"))),
 };
 
 /* ---- elevations ---- */
-#define ELEVATION                                                                                                      \
+#define ELEVATION(source)                                                                                              \
     "SELECT e.id, e.logikal_id, e.name, e.description, e.phase_id, e.status, e.created_at, e.updated_at,"              \
     " e.last_sync_date, e.last_update_date, e.synced_at, e.sync_status, e.image_path, e.parse_status, e.parse_error,"  \
     " e.data_parsed_at, e.has_parts_data, h.name AS phase_name, p.name AS project_name, d.name AS directory_name,"     \
-    " d.id AS directory_id, " STALE_SQL(                                                                               \
-        "e", "k.confirmed_at", "elevation") " AS is_stale FROM elevations e LEFT JOIN phases h ON h.id = e.phase_id"   \
-                                            " LEFT JOIN projects p ON p.id = coalesce(e.project_id, h.project_id)"     \
-                                            " LEFT JOIN directories d ON d.id = p.directory_id LEFT JOIN "             \
-                                            "project_cursors k ON k.project_id = p.id"
+    " d.id AS directory_id, " STALE_SQL("e", "k.confirmed_at",                                                         \
+                                        "elevation") " AS is_stale FROM " source " e"                                  \
+                                                     " LEFT JOIN phases h ON h.id = e.phase_id LEFT JOIN projects p "  \
+                                                     "ON p.id = coalesce(e.project_id, h.project_id)"                  \
+                                                     " LEFT JOIN directories d ON d.id = p.directory_id LEFT JOIN "    \
+                                                     "project_cursors k ON k.project_id = p.id"
 
 const struct query query_elevations_page = {
     .name = "elevations_page",
-    .sql = LIST_PAGE_SQL(ELEVATION " WHERE e.id > $1::int AND e.deleted_at IS NULL AND $3::text IS NULL"),
+    .sql = LIST_PAGE_SQL(ELEVATION(PAGE("elevations", UNFILTERED))),
 };
 const struct query query_elevations_of_phase = {
     .name = "elevations_of_phase",
-    .sql = LIST_PAGE_SQL(ELEVATION " WHERE e.id > $1::int AND e.deleted_at IS NULL AND e.phase_id = $3::int"),
+    .sql = LIST_PAGE_SQL(ELEVATION(PAGE("elevations", "phase_id = $3::int"))),
 };
 
 #define GLASS                                                                                                          \

@@ -53,6 +53,13 @@ extern const struct query query_odoo_elevations; /* (project, phase) JSON */
 extern const struct query query_odoo_search;     /* (text, pattern) JSON */
 extern const struct query query_odoo_stats;      /* () JSON */
 
+/* ---- odoo_stream_read.c ---- */
+extern const struct query query_odoo_stream_project; /* (project) -> id, project, {created_at}, {project_name, _id} */
+extern const struct query query_odoo_stream_phase; /* (id, after phase, limit) -> id, phase, {created_at}, short phase,
+                                                      and a piece: count, last id, rows */
+extern const struct query query_odoo_stream_elevations; /* (phase id, after, limit) -> a piece */
+extern const struct query query_odoo_stream_place;      /* (project, phase) -> phase id */
+
 /* ---- intervals_read.c ---- */
 extern const struct query query_intervals_list; /* () JSON list */
 extern const struct query query_intervals_get;  /* (object_type) JSON */

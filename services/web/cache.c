@@ -100,7 +100,7 @@ static void on_sent(const void *bytes, size_t len, void *arg)
 static void entry_reply(struct cache *c, struct req *r, struct entry *e)
 {
     reply_header(r, "Vary", "Accept-Encoding");
-    if (reply_unchanged(r, e->etag)) return;
+    if (reply_unchanged_weak(r, e->etag)) return;
     bool is_packed = e->len >= GZIP_LEAST && reply_accepts_gzip(r);
     if (is_packed && !e->packed) {
         e->packed = gzip_bytes(e->bytes, e->len, &e->packed_len);
@@ -121,7 +121,7 @@ static void stop_leading(struct cache *c, struct wait *w)
     if (*at) *at = w->next;
 }
 
-void cache_decline(struct req *r)
+void cache_decline(struct req *r, void (*instead)(struct req *r))
 {
     struct wait *w = r->cache;
     stop_leading(r->web->cache, w);
@@ -129,8 +129,13 @@ void cache_decline(struct req *r)
     w->followers = NULL;
     for (struct wait *f; (f = followers) != NULL;) {
         followers = f->next;
-        f->load(f->req);
+        (instead ? instead : f->load)(f->req);
     }
+}
+
+static void leave(struct req *r)
+{
+    cache_decline(r, NULL);
 }
 
 static void lead(struct cache *c, struct wait *w)
@@ -138,7 +143,7 @@ static void lead(struct cache *c, struct wait *w)
     c->stats.misses++;
     w->next = c->loading;
     c->loading = w;
-    w->req->cleanup = cache_decline; /* when it ends without an answer for the others */
+    w->req->cleanup = leave; /* when it ends without an answer for the others */
     w->load(w->req);
 }
 
@@ -176,6 +181,26 @@ void cache_answer(struct req *r, const char *key, unsigned tables, void (*load)(
         versions_get(r->web->versions, on_versions, r);
     else
         reply_unavailable(r, 30, "PostgreSQL is not configured: set DATABASE_URL");
+}
+
+bool cache_unchanged(struct req *r, int64_t age_ms)
+{
+    const struct wait *w = r->cache;
+    crypto_generichash_state state;
+    unsigned char hash[16];
+    char etag[33];
+    int64_t facts[VERSION_COUNT + 1] = {0};
+    for (int i = 0; i < VERSION_COUNT; i++)
+        if (w->tables >> i & 1) facts[i] = w->versions.of[i];
+    if (age_ms) facts[VERSION_COUNT] = wall_ms() / age_ms;
+    crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+    crypto_generichash_update(&state, (const unsigned char *)LOGIKALD_VERSION, strlen(LOGIKALD_VERSION));
+    crypto_generichash_update(&state, (const unsigned char *)w->key, strlen(w->key) + 1);
+    crypto_generichash_update(&state, (const unsigned char *)facts, sizeof(facts));
+    crypto_generichash_final(&state, hash, sizeof(hash));
+    sodium_bin2hex(etag, sizeof(etag), hash, sizeof(hash));
+    reply_header(r, "Vary", "Accept-Encoding");
+    return reply_unchanged_weak(r, etag);
 }
 
 void cache_keep(struct req *r, char *bytes, size_t len)
@@ -221,6 +246,7 @@ struct document {
     int n;
     const char *const *values;
     const char *not_found;
+    void (*large)(struct req *r);
 };
 
 static void then_document(struct req *r, const PGresult *result)
@@ -230,9 +256,9 @@ static void then_document(struct req *r, const PGresult *result)
         reply_fault(r, 404, "NOT_FOUND", "%s", d->not_found ? d->not_found : "Not found");
         return;
     }
-    if (PQgetisnull(result, 0, 0)) {
-        reply_fault(r, 413, "TOO_LARGE",
-                    "Too many elevations for one answer: read /api/v1/elevations/cached?phase_id=");
+    if (d->large && PQgetisnull(result, 0, 0)) {
+        cache_decline(r, d->large);
+        d->large(r);
         return;
     }
     size_t len = (size_t)PQgetlength(result, 0, 0);
@@ -247,8 +273,8 @@ static void load_document(struct req *r)
     req_query(r, d->query, d->n, d->values, then_document);
 }
 
-void cache_json(struct req *r, const struct query *q, int n, const char *const *values, unsigned tables,
-                const char *not_found)
+void cache_json_or(struct req *r, const struct query *q, int n, const char *const *values, unsigned tables,
+                   const char *not_found, void (*large)(struct req *r))
 {
     struct document *d = req_alloc(r, sizeof(*d));
     const char **kept = req_alloc(r, (size_t)n * sizeof(*kept) + 1);
@@ -258,10 +284,16 @@ void cache_json(struct req *r, const struct query *q, int n, const char *const *
         kept[i] = values[i];
         buf_printf(&key, "\x1f%s", values[i] ? values[i] : "\x1e");
     }
-    *d = (struct document){q, n, kept, not_found};
+    *d = (struct document){q, n, kept, not_found, large};
     r->state = d;
     cache_answer(r, req_strdup(r, key.data ? key.data : ""), tables, load_document);
     buf_free(&key);
+}
+
+void cache_json(struct req *r, const struct query *q, int n, const char *const *values, unsigned tables,
+                const char *not_found)
+{
+    cache_json_or(r, q, n, values, tables, not_found, NULL);
 }
 
 /* ---- life ---- */

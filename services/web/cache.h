@@ -25,13 +25,20 @@ void cache_answer(struct req *r, const char *key, unsigned tables, void (*load)(
 /* From load: this is the answer. bytes (malloc'ed) are taken. */
 void cache_keep(struct req *r, char *bytes, size_t len);
 
-/* From load: there will be no entry (a stream); those who wait load for themselves at once. */
-void cache_decline(struct req *r);
+/* From load: there will be no entry, because the answer is streamed. Those who wait are given to `instead` at once. */
+void cache_decline(struct req *r, void (*instead)(struct req *r));
+
+/* For a stream, before it begins: its ETag is made from the version counters. True: the client has it already, and was
+ * answered 304. age_ms: how long it may be taken for current though nothing changed; 0 = for ever. */
+bool cache_unchanged(struct req *r, int64_t age_ms);
 
 /* The usual case: one statement that answers the JSON document. Its values make the key; they must live as long as the
- * request. No row: 404 with not_found; NULL: the document is too large to be built, 413. */
+ * request. No row: 404 with not_found. */
 void cache_json(struct req *r, const struct query *q, int n, const char *const *values, unsigned tables,
                 const char *not_found);
+/* The same; a statement that answers NULL says that the document is too large to be built: large streams it. */
+void cache_json_or(struct req *r, const struct query *q, int n, const char *const *values, unsigned tables,
+                   const char *not_found, void (*large)(struct req *r));
 
 struct cache_stats {
     int64_t hits, misses;

@@ -9,6 +9,7 @@
 #include "conf/buf.h"
 #include "services/web/cache.h"
 #include "services/web/reply.h"
+#include "services/web/streams.h"
 
 struct list {
     const struct query *query;
@@ -63,22 +64,25 @@ static void then_piece(struct req *r, const PGresult *result)
 {
     struct list *l = r->state;
     struct buf out = {0};
+    bool is_first = l->count == 0;
     int64_t rows = list_take(l, result);
-    if (rows > 0) {
+    if (is_first) {
+        reply_stream_begin_gzip(r, 200, TYPE_JSON);
+        buf_str(&out, "{\"success\":true,\"data\":[");
+    } else if (rows > 0) {
         buf_char(&out, ',');
-        buf_str(&out, PQgetvalue(result, 0, 2));
     }
+    buf_str(&out, PQgetvalue(result, 0, 2));
     bool is_last = rows < l->limit;
     if (is_last) add_tail(l, &out, NULL);
-    if (!reply_stream_chunk(r, out.data ? out.data : "", out.len, is_last ? NULL : stream_more) || is_last)
-        reply_stream_end(r);
+    if (!reply_stream_chunk(r, out.data, out.len, is_last ? NULL : stream_more) || is_last) reply_stream_end(r);
     buf_free(&out);
 }
 
 static void stream_more(struct req *r)
 {
     struct list *l = r->state;
-    if (r->is_gone) {
+    if (r->is_streaming && r->is_gone) {
         reply_stream_end(r);
         return;
     }
@@ -86,15 +90,9 @@ static void stream_more(struct req *r)
     list_ask(r, then_piece);
 }
 
-static void stream(struct req *r, const PGresult *first)
+static void stream(struct req *r)
 {
-    struct buf out = {0};
-    buf_str(&out, "{\"success\":true,\"data\":[");
-    buf_str(&out, PQgetvalue(first, 0, 2));
-    cache_decline(r);
-    reply_stream_begin(r, 200, TYPE_JSON);
-    if (!reply_stream_chunk(r, out.data, out.len, stream_more)) reply_stream_end(r);
-    buf_free(&out);
+    if (!cache_unchanged(r, CACHE_AGE_MS)) streams_admit(r, stream_more);
 }
 
 /* ---- whole ---- */
@@ -102,11 +100,13 @@ static void stream(struct req *r, const PGresult *first)
 static void then_first(struct req *r, const PGresult *result)
 {
     struct list *l = r->state;
-    int64_t rows = list_take(l, result);
-    if (!l->is_paged && rows == l->limit) {
-        stream(r, result);
+    bool is_whole = l->is_paged || strtoll(PQgetvalue(result, 0, 0), NULL, 10) < l->limit;
+    if (!is_whole) {
+        cache_decline(r, stream);
+        stream(r);
         return;
     }
+    int64_t rows = list_take(l, result);
     struct buf out = {0};
     buf_reserve(&out, (size_t)PQgetlength(result, 0, 2) + 256);
     buf_str(&out, "{\"success\":true,\"data\":[");

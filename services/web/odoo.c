@@ -3,6 +3,7 @@
 #include "services/web/cache.h"
 #include "services/web/handlers.h"
 #include "services/web/like.h"
+#include "services/web/odoo_stream.h"
 #include "services/web/reply.h"
 
 void web_odoo_projects(struct req *r)
@@ -12,7 +13,8 @@ void web_odoo_projects(struct req *r)
 
 void web_odoo_project(struct req *r)
 {
-    cache_json(r, &query_odoo_project, 1, (const char *[]){req_param(r, 0)}, TABLES_PARTS, "Project not found");
+    cache_json_or(r, &query_odoo_project, 1, (const char *[]){req_param(r, 0)}, TABLES_PARTS, "Project not found",
+                  odoo_stream_project);
 }
 
 void web_odoo_phases(struct req *r)
@@ -23,7 +25,7 @@ void web_odoo_phases(struct req *r)
 void web_odoo_elevations(struct req *r)
 {
     const char *values[] = {req_param(r, 0), req_param(r, 1)};
-    cache_json(r, &query_odoo_elevations, 2, values, TABLES_PARTS, "Phase not found");
+    cache_json_or(r, &query_odoo_elevations, 2, values, TABLES_PARTS, "Phase not found", odoo_stream_elevations);
 }
 
 void web_odoo_search(struct req *r)

@@ -33,7 +33,7 @@ void reply_header(struct req *r, const char *name, const char *value)
     evhttp_add_header(out_headers(r), name, value);
 }
 
-static void reply_header_default(struct req *r, const char *name, const char *value)
+void reply_header_default(struct req *r, const char *name, const char *value)
 {
     if (!evhttp_find_header(out_headers(r), name)) reply_header(r, name, value);
 }
@@ -47,7 +47,7 @@ void reply_over(struct req *r)
     req_free(r);
 }
 
-static void on_complete(struct evhttp_request *ev, void *arg)
+void reply_on_complete(struct evhttp_request *ev, void *arg)
 {
     (void)ev;
     reply_over(arg);
@@ -68,7 +68,7 @@ void reply_client_gone(struct req *r)
 
 /* ---- whole answers ---- */
 
-static void common_headers(struct req *r, int status, const char *type)
+void reply_common_headers(struct req *r, int status, const char *type)
 {
     r->status = status;
     if (type) reply_header_default(r, "Content-Type", type);
@@ -85,7 +85,7 @@ static void common_headers(struct req *r, int status, const char *type)
     cors_headers(r);
 }
 
-static const char *reason(int status)
+const char *reply_reason(int status)
 {
     static const struct {
         int status;
@@ -118,16 +118,6 @@ static const char *reason(int status)
     return "Status";
 }
 
-/* Something failed in the middle of a stream: the client must not take what it has for the whole, so the connection is
- * cut without the last chunk. */
-static void stream_abort(struct req *r, int status)
-{
-    struct evhttp_connection *connection = r->is_gone ? NULL : evhttp_request_get_connection(r->ev);
-    r->status = status;
-    if (connection) shutdown(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), SHUT_RDWR);
-    reply_stream_end(r);
-}
-
 /* Sends the body (owned here from now on). A client that is gone gets nothing, but all the same ends the request. */
 static void send_buffer(struct req *r, int status, const char *type, struct evbuffer *body)
 {
@@ -135,11 +125,11 @@ static void send_buffer(struct req *r, int status, const char *type, struct evbu
     char length[24];
     if (r->is_streaming) {
         evbuffer_free(body);
-        stream_abort(r, status);
+        reply_stream_abort(r, status);
         return;
     }
     r->bytes = evbuffer_get_length(body);
-    common_headers(r, status, type);
+    reply_common_headers(r, status, type);
     if (r->is_head) {
         snprintf(length, sizeof(length), "%zu", r->bytes);
         reply_header(r, "Content-Length", length);
@@ -148,10 +138,10 @@ static void send_buffer(struct req *r, int status, const char *type, struct evbu
     r->worked_ms = mono_ms() - r->started_us / 1000;
     if (!evhttp_request_get_connection(ev) || r->is_gone) {
         reply_over(r);
-        evhttp_send_reply(ev, status, reason(status), body); /* only frees it */
+        evhttp_send_reply(ev, status, reply_reason(status), body); /* only frees it */
     } else {
-        evhttp_request_set_on_complete_cb(ev, on_complete, r);
-        evhttp_send_reply(ev, status, reason(status), body);
+        evhttp_request_set_on_complete_cb(ev, reply_on_complete, r);
+        evhttp_send_reply(ev, status, reply_reason(status), body);
     }
     evbuffer_free(body);
 }
@@ -300,58 +290,25 @@ void reply_invalid(struct req *r, const char *where, const char *name, const cha
     buf_free(&b);
 }
 
-bool reply_unchanged(struct req *r, const char *etag)
+/* If-None-Match compares weakly (RFC 9110, 13.1.2): a W/ before the quotes does not matter. */
+static bool unchanged(struct req *r, const char *weak, const char *etag)
 {
-    char quoted[80];
-    snprintf(quoted, sizeof(quoted), "\"%.70s\"", etag);
-    reply_header(r, "ETag", quoted);
+    char text[80];
+    const char *quoted = text + strlen(weak), *known = req_header(r, "If-None-Match");
+    snprintf(text, sizeof(text), "%s\"%.70s\"", weak, etag);
+    reply_header(r, "ETag", text);
     reply_header_default(r, "Cache-Control", "private, no-cache");
-    const char *known = req_header(r, "If-None-Match");
     if (!known || (!strstr(known, quoted) && strcmp(known, "*") != 0)) return false;
     reply_empty(r, 304);
     return true;
 }
 
-/* ---- piece by piece ---- */
-
-void reply_stream_begin(struct req *r, int status, const char *type)
+bool reply_unchanged(struct req *r, const char *etag)
 {
-    common_headers(r, status, type);
-    r->is_streaming = true;
-    if (!evhttp_request_get_connection(r->ev)) r->is_gone = true;
-    evhttp_send_reply_start(r->ev, status, reason(status));
+    return unchanged(r, "", etag);
 }
 
-static void on_sent(struct evhttp_connection *connection, void *arg)
+bool reply_unchanged_weak(struct req *r, const char *etag)
 {
-    (void)connection;
-    struct req *r = arg;
-    void (*more)(struct req *) = r->more;
-    r->more = NULL;
-    if (more) more(r);
-}
-
-bool reply_stream_chunk(struct req *r, const void *bytes, size_t len, void (*more)(struct req *r))
-{
-    if (r->is_gone || r->is_head || !evhttp_request_get_connection(r->ev)) return false;
-    struct evbuffer *body = evbuffer_new();
-    evbuffer_add(body, bytes, len);
-    r->bytes += len;
-    r->more = more;
-    evhttp_send_reply_chunk_with_cb(r->ev, body, more ? on_sent : NULL, r);
-    evbuffer_free(body);
-    return true;
-}
-
-void reply_stream_end(struct req *r)
-{
-    struct evhttp_request *ev = r->ev;
-    r->is_replied = true;
-    r->worked_ms = mono_ms() - r->started_us / 1000;
-    r->more = NULL;
-    if (!evhttp_request_get_connection(ev) || r->is_gone)
-        reply_over(r);
-    else
-        evhttp_request_set_on_complete_cb(ev, on_complete, r);
-    evhttp_send_reply_end(ev);
+    return unchanged(r, "W/", etag);
 }

@@ -1,4 +1,4 @@
-/* Between reply.c and server.c. */
+/* Between reply.c, reply_stream.c and server.c. */
 #ifndef LOGIKALD_SERVICES_WEB_REPLY_INTERNAL_H
 #define LOGIKALD_SERVICES_WEB_REPLY_INTERNAL_H
 
@@ -8,5 +8,13 @@
  * when it answers, or at its next chunk. */
 void reply_client_gone(struct req *r);
 void reply_over(struct req *r); /* logs, counts and frees it */
+
+void reply_common_headers(struct req *r, int status, const char *type);
+const char *reply_reason(int status);
+void reply_on_complete(struct evhttp_request *ev, void *arg); /* evhttp has sent it all */
+
+/* Something failed in the middle of a stream: the client must not take what it has for the whole, so the connection is
+ * reset. The status is for the log. */
+void reply_stream_abort(struct req *r, int status);
 
 #endif

@@ -14,11 +14,13 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "conf/utf8.h"
+#include "services/web/gzip.h"
 #include "services/web/proxy.h"
 #include "services/web/reply.h"
 #include "services/web/route.h"
 #include "services/web/schema.h"
 #include "services/web/server.h"
+#include "services/web/streams.h"
 
 /* ---- memory ---- */
 
@@ -59,6 +61,8 @@ char *req_printf(struct req *r, const char *fmt, ...)
 void req_free(struct req *r)
 {
     if (r->cleanup) r->cleanup(r);
+    gzip_stream_free(r->packer);
+    streams_leave(r);
     *r->link = r->next;
     if (r->next) r->next->link = r->link;
     for (struct req_memory *m; (m = r->memory) != NULL;) {

@@ -33,6 +33,8 @@ struct who {
 };
 
 struct conn;
+struct gzip_stream;
+struct stream_place;
 struct req_memory;
 struct wait;
 struct route;
@@ -49,13 +51,18 @@ struct req {
     char id[REQ_ID_SIZE];
     char address[48];                                          /* the client's, as far as trusted proxies tell */
     bool is_https, is_head, is_replied, is_streaming, is_gone; /* gone: the client is */
+    bool is_broken;                                            /* a stream that cannot go on */
     int64_t started_us;
     int status;
     size_t bytes;
-    struct wait *cache; /* its place at the cache */
-    void *state;        /* the handler's own */
+    struct wait *cache;         /* its place at the cache */
+    struct stream_place *place; /* among the large answers */
+    void *state;                /* the handler's own */
     void (*then)(struct req *r, const PGresult *result);
-    void (*more)(struct req *r);    /* of a streamed answer: the last piece has left */
+    void (*more)(struct req *r); /* of a streamed answer: the last piece has left */
+    int64_t piece_ms;            /* when its last piece was handed over */
+    size_t piece_bytes;
+    struct gzip_stream *packer;     /* when it is compressed */
     void (*gone)(struct req *r);    /* the client went away before the answer; it must still be answered */
     void (*cleanup)(struct req *r); /* told once, before the request is freed */
     struct req_memory *memory;

@@ -112,9 +112,11 @@ static void conn_free(struct conn *c)
 static bool conn_is_late(const struct server *s, const struct conn *c, int64_t now)
 {
     if (!c->req) return now - c->waiting_ms > (s->is_draining ? DRAIN_IDLE_MS : s->timeout_ms);
-    if (!c->req->is_replied) return false;
-    int64_t allowed = s->timeout_ms + (int64_t)c->req->bytes * 1000 / SLOWEST_BYTES_S;
-    return now - c->req->started_us / 1000 > allowed + c->req->worked_ms;
+    const struct req *r = c->req;
+    if (!r->is_replied && !r->more) return false;
+    if (!r->is_replied) return now - r->piece_ms > s->timeout_ms + (int64_t)r->piece_bytes * 1000 / SLOWEST_BYTES_S;
+    int64_t allowed = s->timeout_ms + (int64_t)r->bytes * 1000 / SLOWEST_BYTES_S;
+    return now - r->started_us / 1000 > allowed + r->worked_ms;
 }
 
 static void conns_sweep(struct server *s)

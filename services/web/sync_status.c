@@ -6,6 +6,7 @@
 #include "services/web/actions.h"
 #include "services/web/cache.h"
 #include "services/web/handlers.h"
+#include "services/web/odoo_stream.h"
 #include "services/web/reply.h"
 #include "services/web/sync_api.h"
 
@@ -97,7 +98,8 @@ void web_sync_status_sync(struct req *r)
 
 static void complete(struct req *r)
 {
-    cache_json(r, &query_odoo_complete, 1, (const char *[]){req_param(r, 0)}, TABLES_PARTS, "Project not found");
+    cache_json_or(r, &query_odoo_complete, 1, (const char *[]){req_param(r, 0)}, TABLES_PARTS, "Project not found",
+                  odoo_stream_complete);
 }
 
 /* Whatever the sync said: what is stored is what can be answered. */
