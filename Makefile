@@ -115,6 +115,15 @@ $(ROOT)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ_TEST)
 $(ROOT)/tests/%: $(OBJ)/tests/integration/%.o $(OBJ_TEST)
 	$(link-test)
 
+# Programs named test_fault_* have their own calls of these counted, and made to fail (tests/fault).
+FAULT_CALLS := malloc calloc realloc strdup strndup asprintf vasprintf open fopen memfd_create socket write read fstat \
+               rename mkdir chmod pipe2 socketpair fork
+$(ROOT)/tests/test_fault_%: LDFLAGS += $(FAULT_CALLS:%=-Wl,--wrap=%)
+$(ROOT)/tests/test_fault_supervisor_%: $(OBJ)/tests/unit/test_fault_supervisor_%.o $(OBJ)/tests/fault/fault.o $(OBJ_TEST_SUPERVISOR)
+	$(link-test)
+$(ROOT)/tests/test_fault_%: $(OBJ)/tests/unit/test_fault_%.o $(OBJ)/tests/fault/fault.o $(OBJ_TEST)
+	$(link-test)
+
 # Preloaded into processes under test (tests/shim); no sanitizer of its own, since it comes before theirs.
 $(ROOT)/shim.so: tests/shim/shim.c tests/shim/shim.h
 	@mkdir -p $(@D)

@@ -56,6 +56,7 @@ static int read_lines(struct conf *conf, const char *path, FILE *in, line_fn tak
             rc = take_line(conf, line, take, err);
         if (rc != 0) err_prefix(err, "%s:%d", path, number);
     }
+    if (rc == 0 && !feof(in)) rc = err_set(err, ERR_CONFIG, "cannot read %s: %s", path, strerror(errno));
     if (line) explicit_bzero(line, size);
     free(line);
     return rc;

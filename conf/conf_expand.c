@@ -49,7 +49,7 @@ char *conf_expand(const char *text, struct err *err)
         p = end + 1;
     }
     if (!out.failed) return buf_steal(&out);
-    err_set(err, ERR_LIMIT, "a value grows past 64 kB when its ${...} are filled in");
+    err_set(err, ERR_LIMIT, "a value grows past 64 kB when its ${...} are filled in, or there is no memory for it");
     buf_free(&out);
     return NULL;
 }

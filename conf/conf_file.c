@@ -6,14 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/buf.h"
 #include "conf/conf_internal.h"
 
-#define PROGRAMS_MAX 64
+#define PROGRAMS_MAX     64
+#define FILE_LIMIT_BYTES (1024 * 1024)
 
 static int at_line(struct err *err, const char *path, int line)
 {
     err_prefix(err, "%s:%d", path, line);
-    return err ? -(int)err->code : -ERR_CONFIG;
+    return -ERR_CONFIG;
+}
+
+static char *copy_text(const char *text, struct err *err)
+{
+    char *copy = strdup(text);
+    if (!copy) err_set(err, ERR_NOMEM, "no memory for the configuration");
+    return copy;
 }
 
 /* The value of a scalar as text; a string has its ${...} filled in. The caller frees it; NULL with err. */
@@ -26,10 +35,10 @@ static char *value_text(config_setting_t *s, enum setting_id id, struct err *err
     case CONFIG_TYPE_INT64:
         if (settings[id].type != SETTING_INT) break;
         snprintf(text, sizeof text, "%lld", config_setting_get_int64(s));
-        return strdup(text);
+        return copy_text(text, err);
     case CONFIG_TYPE_BOOL:
         if (settings[id].type != SETTING_BOOL) break;
-        return strdup(config_setting_get_bool(s) ? "true" : "false");
+        return copy_text(config_setting_get_bool(s) ? "true" : "false", err);
     default: break;
     }
     static const char *const expected[] = {"text in quotes", "a whole number", "true or false", "text in quotes"};
@@ -103,25 +112,44 @@ static int read_root(struct conf *conf, const char *path, config_setting_t *root
     return 0;
 }
 
-int conf_read_file(struct conf *conf, const char *path, struct err *err)
+/* The whole file, read here: libconfig's scanner ends the process when a read fails. */
+static int read_text(const char *path, struct buf *text, struct err *err)
 {
     FILE *in = fopen(path, "re");
-    if (!in) {
-        err_errno(err, "cannot read the configuration file %s", path);
-        return err_set(err, ERR_CONFIG, "%s", err ? err->text : "");
+    bool is_read = in != NULL;
+    size_t n = 1;
+    while (is_read && n > 0 && buf_reserve(text, 4096)) {
+        n = fread(text->data + text->len, 1, 4096, in);
+        text->len += n;
+        text->data[text->len] = 0;
+        is_read = !ferror(in);
     }
+    int rc = 0;
+    if (!is_read)
+        rc = err_set(err, ERR_CONFIG, "cannot read the configuration file %s: %s", path, strerror(errno));
+    else if (text->failed)
+        rc = err_set(err, ERR_LIMIT, "%s: larger than %d bytes, or no memory for it", path, FILE_LIMIT_BYTES);
+    else if (strlen(text->data) < text->len)
+        rc = err_set(err, ERR_CONFIG, "%s: holds a NUL byte: expected text", path);
+    if (in) fclose(in);
+    return rc;
+}
+
+int conf_read_file(struct conf *conf, const char *path, struct err *err)
+{
+    struct buf text = {.limit_bytes = FILE_LIMIT_BYTES};
     config_t config;
     config_init(&config);
-    int rc;
-    if (config_read(&config, in) == CONFIG_TRUE) {
+    int rc = read_text(path, &text, err);
+    if (rc == 0 && config_read_string(&config, text.data) == CONFIG_TRUE) {
         rc = read_root(conf, path, config_root_setting(&config), err);
-    } else {
+    } else if (rc == 0) {
         const char *file = config_error_file(&config);
         rc =
             err_set(err, ERR_CONFIG, "%s:%d: %s: expected name = value;", file ? file : path,
                     config_error_line(&config), config_error_text(&config) ? config_error_text(&config) : "unreadable");
     }
     config_destroy(&config);
-    fclose(in);
+    buf_free(&text);
     return rc;
 }

@@ -117,7 +117,7 @@ static int read_ready(struct program *p, config_setting_t *s, struct err *err)
         p->ready = (enum program_ready)i;
         free(p->ready_target);
         p->ready_target = has_target ? strdup(text + len) : NULL;
-        rc = 0;
+        rc = has_target && !p->ready_target ? err_set(err, ERR_NOMEM, "no memory for the configuration") : 0;
         break;
     }
     free(text);
