@@ -53,6 +53,7 @@ static void add_repr(struct buf *out, const char *name, const char *given, const
         python_repr(&text, value, is_args, 1024);
     else
         buf_str(&text, is_args ? "()" : "{}");
+    if (text.failed) out->failed = true;
     add_text(out, name, text.data);
     buf_free(&text);
 }

@@ -2,6 +2,7 @@
  * then the fields, so that the id is known as early as possible: whoever waits for the result is told. */
 #include "ipc/queue_message.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,13 @@ static bool is_null(const cJSON *value)
     return !value || cJSON_IsNull(value);
 }
 
+/* After json_parse or base64_decode gave nothing: what is wrong, unless it is our lack of memory. */
+static int not_read(struct err *err, const char *what)
+{
+    if (errno == ENOMEM) return err_set(err, ERR_NOMEM, "no memory for a message");
+    return err_set(err, ERR_INPUT, "%s", what);
+}
+
 /* The body as text, into m->body. */
 static int take_body(struct message *m, const cJSON *properties, struct err *err)
 {
@@ -39,7 +47,7 @@ static int take_body(struct message *m, const cJSON *properties, struct err *err
     if (strcmp(encoding, "base64") != 0)
         return err_set(err, ERR_INPUT, "body_encoding \"%.40s\" is not supported: expected base64", encoding);
     m->body = base64_decode(body->valuestring, strlen(body->valuestring), &m->body_len);
-    return m->body ? 0 : err_set(err, ERR_INPUT, "the body is not valid base64");
+    return m->body ? 0 : not_read(err, "the body is not valid base64");
 }
 
 static int check_content(const struct message *m, const cJSON *headers, struct err *err)
@@ -127,8 +135,13 @@ static const cJSON *headers_of_protocol_1(struct message *m)
         cJSON_Delete(body);
         return NULL;
     }
+    errno = 0;
     cJSON *group = cJSON_DetachItemFromObjectCaseSensitive(body, "taskset");
-    if (group && !cJSON_AddItemToObject(body, "group", group)) cJSON_Delete(group);
+    if (group && !cJSON_AddItemToObject(body, "group", group)) {
+        cJSON_Delete(group);
+        cJSON_Delete(body);
+        return NULL;
+    }
     cJSON_DeleteItemFromObjectCaseSensitive(m->envelope, "headers");
     if (!cJSON_AddItemToObject(m->envelope, "headers", body)) {
         cJSON_Delete(body);
@@ -143,7 +156,7 @@ int message_decode(const char *raw, size_t len, struct message *m, struct err *e
     if (len > MESSAGE_LIMIT_BYTES)
         return err_set(err, ERR_LIMIT, "the message is larger than %u bytes", MESSAGE_LIMIT_BYTES);
     m->envelope = json_parse(raw, len);
-    if (!m->envelope) return err_set(err, ERR_INPUT, "the message is not JSON");
+    if (!m->envelope) return not_read(err, "the message is not JSON");
     if (!cJSON_IsObject(m->envelope)) return err_set(err, ERR_INPUT, "the message is not a JSON object");
     const cJSON *headers = member(m->envelope, "headers"), *properties = member(m->envelope, "properties");
     const cJSON *delivery = member(properties, "delivery_info");
@@ -161,7 +174,7 @@ int message_decode(const char *raw, size_t len, struct message *m, struct err *e
     if (rc) return rc;
     if (!m->task) {
         headers = headers_of_protocol_1(m);
-        if (!headers) return err_set(err, ERR_INPUT, "the message has no headers that name a task");
+        if (!headers) return not_read(err, "the message has no headers that name a task");
         m->id = text_member(headers, "id");
         m->task = text_member(headers, "task");
     }
@@ -200,7 +213,7 @@ int message_body_parse(const char *text, size_t len, struct message_body *out, s
 {
     *out = (struct message_body){.root = json_parse(text, len)};
     const cJSON *embed = NULL;
-    if (!out->root) return err_set(err, ERR_INPUT, "the body is not JSON");
+    if (!out->root) return not_read(err, "the body is not JSON");
     if (cJSON_IsObject(out->root)) { /* protocol 1 */
         out->args = member(out->root, "args");
         out->kwargs = member(out->root, "kwargs");
@@ -228,15 +241,16 @@ void message_body_free(struct message_body *body)
 cJSON *message_unwrap(const char *raw, size_t len, cJSON **envelope, struct err *err)
 {
     *envelope = NULL;
+    errno = 0;
     if (len > MESSAGE_LIMIT_BYTES || !(*envelope = json_parse(raw, len))) {
-        err_set(err, ERR_INPUT, "not JSON");
+        not_read(err, "not JSON");
         return NULL;
     }
     struct message m = {.envelope = *envelope};
     cJSON *body = NULL;
     if (take_body(&m, member(*envelope, "properties"), err) == 0) {
         body = json_parse(m.body, m.body_len);
-        if (!body) err_set(err, ERR_INPUT, "the body is not JSON");
+        if (!body) not_read(err, "the body is not JSON");
     }
     free(m.body);
     if (!body) {

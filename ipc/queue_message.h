@@ -32,7 +32,8 @@ struct message {
     const char *delivery_tag; /* or NULL */
 };
 
-/* 0, or -ERR_INPUT with err saying what is wrong; out is to be freed in both cases. */
+/* 0; -ERR_INPUT or -ERR_LIMIT with err saying what is wrong with it; -ERR_NOMEM when nothing is wrong but our memory.
+ * out is to be freed in all cases. */
 int message_decode(const char *raw, size_t len, struct message *out, struct err *err);
 void message_free(struct message *m);
 
@@ -69,10 +70,12 @@ void message_wrap(struct buf *out, const char *body, size_t len, const char *hea
  * the caller deletes both. */
 cJSON *message_unwrap(const char *raw, size_t len, cJSON **envelope, struct err *err);
 
-/* JSON from outside: depth-limited, whole text, UTF-8. Python's NaN and Infinity become null. NULL when malformed. */
+/* JSON from outside: depth-limited, whole text, UTF-8. Python's NaN and Infinity become null. NULL when malformed, or,
+ * with errno ENOMEM, without memory. */
 cJSON *json_parse(const char *text, size_t len);
 
-/* Base64 into a fresh NUL-terminated block (*len gets the length), or NULL when it is malformed. */
+/* Base64 into a fresh NUL-terminated block (*len gets the length), or NULL when it is malformed, or, with errno
+ * ENOMEM, without memory. */
 char *base64_decode(const char *text, size_t text_len, size_t *len);
 bool base64_add(struct buf *out, const char *bytes, size_t len);
 

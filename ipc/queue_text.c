@@ -1,4 +1,5 @@
 /* Texts of the queue's messages: JSON from outside, base64, Python's repr. See queue_message.h. */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,7 @@ static cJSON *parse_whole(const char *text, size_t len)
 
 cJSON *json_parse(const char *text, size_t len)
 {
+    errno = 0;
     if (len == 0 || memchr(text, '\0', len) || !utf8_is_valid(text, len)) return NULL;
     cJSON *json = parse_whole(text, len);
     if (json || !(memmem(text, len, "NaN", 3) || memmem(text, len, "Infinity", 8))) return json;
@@ -72,6 +74,7 @@ cJSON *json_parse(const char *text, size_t len)
 
 char *base64_decode(const char *text, size_t text_len, size_t *len)
 {
+    errno = 0;
     while (text_len > 0 && strchr("\r\n ", text[text_len - 1])) text_len--;
     if (text_len % 4 != 0 || text_len > INT32_MAX) return NULL;
     size_t padding = 0;

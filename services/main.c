@@ -2,8 +2,10 @@
  * executed by logikald (the small program beside it), which passes the configuration's paths in the environment. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <cjson/cJSON.h>
 
 #include "conf/conf.h"
 #include "conf/log.h"
@@ -29,6 +31,16 @@ static const struct role *role_find(const char *name)
     return NULL;
 }
 
+/* JSON that is built without looking at each step is whole or not there: a role without memory ends, the supervisor
+ * replaces it, and what it held in Redis goes to its successor. */
+static void *json_memory(size_t size)
+{
+    void *memory = malloc(size);
+    if (memory || size == 0) return memory;
+    log_critical("no memory for %zu bytes of JSON", size);
+    abort();
+}
+
 int main(int argc, char **argv)
 {
     const struct role *role = argc > 1 ? role_find(argv[1]) : NULL;
@@ -39,6 +51,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* whatever takes a role over cannot rise by a setuid program */
     log_open(role->name, LOG_INFO, LOG_TEXT);
+    cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = json_memory, .free_fn = free});
     struct conf_paths paths = conf_paths_from_environment();
     struct err err = {0};
     struct conf *conf = conf_load(&paths, &err);

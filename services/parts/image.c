@@ -98,7 +98,7 @@ int image_open(struct image *image, const void *bytes, size_t len, struct err *e
                             SQLITE_DESERIALIZE_READONLY) != SQLITE_OK) {
         image->has_failed = true;
         image_close(image);
-        return err_set(err, ERR_INPUT, "SQLite cannot open it");
+        return err_set(err, ERR_NOMEM, "no memory to open it"); /* the content was not looked at yet */
     }
     restrict_it(image);
     return 0;
@@ -127,12 +127,21 @@ void image_forget(void)
     spare = NULL;
 }
 
+static int failed(struct image *image, struct err *err)
+{
+    image->has_failed = true;
+    int code = sqlite3_errcode(image->db);
+    if (code == SQLITE_NOMEM) image->has_no_memory = true;
+    if (code == SQLITE_INTERRUPT)
+        return err_set(err, ERR_TIMEOUT, "reading it takes longer than %d s", PARTS_TIME_MS / 1000);
+    return err_set(err, code == SQLITE_NOMEM ? ERR_NOMEM : ERR_INPUT, "%.300s", sqlite3_errmsg(image->db));
+}
+
 sqlite3_stmt *image_prepare(struct image *image, const char *sql, struct err *err)
 {
     sqlite3_stmt *statement = NULL;
     if (sqlite3_prepare_v2(image->db, sql, -1, &statement, NULL) == SQLITE_OK) return statement;
-    image->has_failed = true;
-    err_set(err, ERR_INPUT, "%.300s", sqlite3_errmsg(image->db));
+    failed(image, err);
     return NULL;
 }
 
@@ -140,9 +149,5 @@ int image_step(struct image *image, sqlite3_stmt *statement, struct err *err)
 {
     int rc = sqlite3_step(statement);
     if (rc == SQLITE_ROW) return 1;
-    if (rc == SQLITE_DONE) return 0;
-    image->has_failed = true;
-    if (rc == SQLITE_INTERRUPT)
-        return err_set(err, ERR_TIMEOUT, "reading it takes longer than %d s", PARTS_TIME_MS / 1000);
-    return err_set(err, ERR_INPUT, "%.300s", sqlite3_errmsg(image->db));
+    return rc == SQLITE_DONE ? 0 : failed(image, err);
 }

@@ -18,17 +18,19 @@ struct image {
     sqlite3 *db;
     unsigned char *copy; /* of bytes, when they had to be changed; else NULL */
     int64_t deadline_ms;
-    bool has_failed; /* a statement did: the connection is not used again */
+    bool has_failed;    /* a statement did: the connection is not used again */
+    bool has_no_memory; /* something could not be read for lack of memory, which says nothing about the file */
 };
 
-/* The bytes must outlive the image. 0; -ERR_LIMIT when it is too large; -ERR_INPUT when it is no SQLite file. */
+/* The bytes must outlive the image. 0; -ERR_LIMIT when it is too large; -ERR_INPUT when it is no SQLite file;
+ * -ERR_NOMEM. */
 int image_open(struct image *image, const void *bytes, size_t len, struct err *err);
 void image_close(struct image *image); /* zero or closed is fine */
 void image_forget(void);               /* closes the connection that is kept for the next file */
 
-/* A prepared statement, or NULL: -ERR_INPUT's text in err. The caller finalizes it. */
+/* A prepared statement, or NULL with err. The caller finalizes it. */
 sqlite3_stmt *image_prepare(struct image *image, const char *sql, struct err *err);
-/* 1 = a row, 0 = no more, or -ERR_INPUT, -ERR_TIMEOUT. */
+/* 1 = a row, 0 = no more, or -ERR_INPUT, -ERR_TIMEOUT, -ERR_NOMEM. */
 int image_step(struct image *image, sqlite3_stmt *statement, struct err *err);
 
 #endif

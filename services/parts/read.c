@@ -16,20 +16,33 @@ static void problem(struct parts_data *data, const char *what)
     if (!data->problem[0]) snprintf(data->problem, sizeof(data->problem), "%s", what);
 }
 
-static char *text_of(sqlite3_stmt *row, int column)
+/* The column as text of the statement, NULL where it is NULL, or without memory, which the image then knows. */
+static const char *borrowed(struct image *image, sqlite3_stmt *row, int column)
 {
+    int type = sqlite3_column_type(row, column);
     const char *text = (const char *)sqlite3_column_text(row, column);
-    return text ? strdup(text) : NULL;
+    if (!text && type != SQLITE_NULL && sqlite3_errcode(image->db) == SQLITE_NOMEM) image->has_no_memory = true;
+    return text;
+}
+
+static char *text_of(struct image *image, sqlite3_stmt *row, int column)
+{
+    const char *text = borrowed(image, row, column);
+    char *copy = text ? strdup(text) : NULL;
+    if (text && !copy) image->has_no_memory = true;
+    return copy;
 }
 
 /* A number, or a text that is one; anything else is left out. */
-static void number_of(struct parts_data *data, sqlite3_stmt *row, int column, struct parts_number *out)
+static void number_of(struct image *image, struct parts_data *data, sqlite3_stmt *row, int column,
+                      struct parts_number *out)
 {
     int type = sqlite3_column_type(row, column);
     if (type == SQLITE_NULL) return;
     if (type == SQLITE_TEXT) {
         char copy[64], *end;
-        snprintf(copy, sizeof(copy), "%s", (const char *)sqlite3_column_text(row, column));
+        const char *text = borrowed(image, row, column);
+        snprintf(copy, sizeof(copy), "%s", text ? text : "");
         char *comma = strchr(copy, ',');
         if (comma && !strchr(copy, '.')) *comma = '.';
         out->value = strtod(copy, &end);
@@ -56,8 +69,8 @@ static int read_elevation(struct image *image, struct parts_data *data, struct e
     if (!row) return -ERR_INPUT;
     int rc = image_step(image, row, err);
     if (rc == 1) {
-        for (int i = 0; i < PARTS_TEXTS; i++) data->texts[i] = text_of(row, i);
-        for (int i = 0; i < PARTS_NUMBERS; i++) number_of(data, row, PARTS_TEXTS + i, &data->numbers[i]);
+        for (int i = 0; i < PARTS_TEXTS; i++) data->texts[i] = text_of(image, row, i);
+        for (int i = 0; i < PARTS_NUMBERS; i++) number_of(image, data, row, PARTS_TEXTS + i, &data->numbers[i]);
         rc = 0;
     } else if (rc == 0) {
         rc = err_set(err, ERR_INPUT, "there is no elevation in it");
@@ -72,7 +85,7 @@ static int read_glass(struct image *image, struct parts_data *data, struct err *
     if (!row) return -ERR_INPUT;
     int rc;
     while ((rc = image_step(image, row, err)) == 1) {
-        char *id = text_of(row, 0);
+        char *id = text_of(image, row, 0);
         if (!id || !*id) {
             problem(data, "a glass has no identifier");
             free(id);
@@ -94,7 +107,7 @@ static int read_glass(struct image *image, struct parts_data *data, struct err *
             data->glass = glass;
             data->glass_cap = cap;
         }
-        data->glass[data->glass_count++] = (struct parts_glass){.id = id, .name = text_of(row, 1)};
+        data->glass[data->glass_count++] = (struct parts_glass){.id = id, .name = text_of(image, row, 1)};
     }
     sqlite3_finalize(row);
     return rc < 0 ? rc : 0;
@@ -103,6 +116,7 @@ static int read_glass(struct image *image, struct parts_data *data, struct err *
 static int64_t count_rows(struct image *image, const char *table)
 {
     char *sql = sqlite3_mprintf("SELECT count(*) FROM \"%w\"", table);
+    if (!sql) image->has_no_memory = true;
     sqlite3_stmt *row = sql ? image_prepare(image, sql, NULL) : NULL;
     int64_t count = row && image_step(image, row, NULL) == 1 ? sqlite3_column_int64(row, 0) : 0;
     sqlite3_finalize(row);
@@ -117,7 +131,7 @@ static int64_t count_parts(struct image *image)
         image, "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'Elevations' LIMIT 64", NULL);
     int64_t count = 0;
     while (tables && image_step(image, tables, NULL) == 1) {
-        const char *name = (const char *)sqlite3_column_text(tables, 0);
+        const char *name = borrowed(image, tables, 0);
         if (name && strncmp(name, "sqlite_", 7) != 0) count += count_rows(image, name);
     }
     sqlite3_finalize(tables);
@@ -141,6 +155,7 @@ int parts_read(const void *bytes, size_t len, struct parts_data *data, struct er
         }
     }
     if (rc == 0) data->parts_count = count_parts(&image);
+    if (image.has_no_memory) rc = err_set(err, ERR_NOMEM, "no memory to read the parts list");
     image_close(&image);
     return rc;
 }

@@ -30,6 +30,7 @@ static int check_integrity(struct image *image, struct err *err)
     int rc = image_step(image, check, err);
     if (rc == 1) {
         const char *text = (const char *)sqlite3_column_text(check, 0);
+        image->has_no_memory |= !text;
         rc = text && strcmp(text, "ok") == 0 ? 0 : err_set(err, ERR_INPUT, "damaged: %.200s", text ? text : "");
     } else if (rc == 0) {
         rc = err_set(err, ERR_INPUT, "damaged");
@@ -54,6 +55,7 @@ int parts_verify(const void *bytes, size_t len, struct err *err)
     int rc = image_open(&image, bytes, len, err);
     if (rc == 0) rc = check_integrity(&image, err);
     if (rc == 0) rc = check_columns(&image, err);
+    if (image.has_no_memory) rc = err_set(err, ERR_NOMEM, "no memory to verify the parts list");
     image_close(&image);
     return rc;
 }

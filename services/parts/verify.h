@@ -7,7 +7,8 @@
 
 #include "conf/err.h"
 
-/* 0, or -ERR_LIMIT (too large), -ERR_INPUT (no SQLite file, damaged, a table or column is missing: err says which). */
+/* 0, or -ERR_LIMIT (too large), -ERR_INPUT (no SQLite file, damaged, a table or column is missing: err says which),
+ * -ERR_NOMEM. */
 int parts_verify(const void *bytes, size_t len, struct err *err);
 
 #endif

@@ -74,12 +74,13 @@ int sync_run_look(struct db *db, int64_t run, char state[16], char **result, str
     snprintf(state, 16, "failed");
     PGresult *r = db_query(db, err, "SELECT state, result FROM sync_runs WHERE id = $1", 1, values);
     if (!r) return -ERR_DB;
+    int rc = 0;
     if (PQntuples(r)) {
         snprintf(state, 16, "%s", db_text(r, 0, 0));
-        if (db_text(r, 0, 1)) *result = strdup(db_text(r, 0, 1));
+        if (db_text(r, 0, 1) && !(*result = strdup(db_text(r, 0, 1)))) rc = err_set(err, ERR_NOMEM, "no memory");
     }
     PQclear(r);
-    return 0;
+    return rc;
 }
 
 int64_t sync_log_begin(struct db *db, const char *sync_type, const char *task_id, int64_t project_id, struct err *err)

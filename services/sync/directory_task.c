@@ -27,7 +27,7 @@ static int find_directory(struct db *db, const char *wanted, struct directory *d
     int found = PQntuples(r);
     if (found) {
         snprintf(d->identifier, sizeof(d->identifier), "%s", db_text(r, 0, 1));
-        if (db_text(r, 0, 2)) d->chain = strdup(db_text(r, 0, 2));
+        if (db_text(r, 0, 2) && !(d->chain = strdup(db_text(r, 0, 2)))) found = err_set(err, ERR_NOMEM, "no memory");
     }
     PQclear(r);
     return found;

@@ -28,7 +28,7 @@ static int look_up(struct db *db, struct one_project *one, const char *name, cha
         snprintf(one->guid, sizeof(one->guid), "%s", db_text(r, 0, 1));
         snprintf(one->directory_identifier, sizeof(one->directory_identifier), "%s",
                  db_text(r, 0, 3) ? db_text(r, 0, 3) : "");
-        if (db_text(r, 0, 2)) *chain = strdup(db_text(r, 0, 2));
+        if (db_text(r, 0, 2) && !(*chain = strdup(db_text(r, 0, 2)))) found = err_set(err, ERR_NOMEM, "no memory");
     }
     PQclear(r);
     return found;
@@ -154,9 +154,10 @@ static int search_directory(struct sync_run *run, struct one_project *one, const
     struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = name};
     PGresult *r = directory_find(run->db, one->directory, err);
     if (!r) return -ERR_DB;
-    char *chain = PQntuples(r) && db_text(r, 0, 2) ? strdup(db_text(r, 0, 2)) : NULL;
+    const char *known = PQntuples(r) ? db_text(r, 0, 2) : NULL;
+    char *chain = known ? strdup(known) : NULL;
+    int rc = known && !chain ? err_set(err, ERR_NOMEM, "no memory") : 0;
     PQclear(r);
-    int rc = 0;
     if (chain) {
         warm(run, chain, NULL);
         rc = walk_directory_begin(&w, chain, err);

@@ -96,14 +96,16 @@ char *argument_text(const cJSON *args, const cJSON *kwargs, int index, const cha
 {
     const cJSON *value = task_arg(args, kwargs, index, name);
     char number[32];
-    if (cJSON_IsString(value) && *value->valuestring && strlen(value->valuestring) < 2048)
-        return strdup(value->valuestring);
+    const char *text = NULL;
+    if (cJSON_IsString(value) && *value->valuestring && strlen(value->valuestring) < 2048) text = value->valuestring;
     if (cJSON_IsNumber(value) && value->valuedouble == floor(value->valuedouble) && fabs(value->valuedouble) < 1e15) {
         snprintf(number, sizeof(number), "%.0f", value->valuedouble);
-        return strdup(number);
+        text = number;
     }
-    err_set(err, ERR_INPUT, "%s is missing or is not a text", name);
-    return NULL;
+    char *copy = text ? strdup(text) : NULL;
+    if (!text) err_set(err, ERR_INPUT, "%s is missing or is not a text", name);
+    if (text && !copy) err_set(err, ERR_NOMEM, "no memory");
+    return copy;
 }
 
 bool argument_bool(const cJSON *args, const cJSON *kwargs, int index, const char *name)

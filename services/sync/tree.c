@@ -167,6 +167,7 @@ static void list_directories(struct walk *w, const char *identifier, const char 
 static void visit_child(struct walk *w, const struct children *c, const char *identifier)
 {
     char *chain = chain_append(c->chain, identifier);
+    if (!chain) run_check(w->run, -ERR_NOMEM, &(struct err){.code = ERR_NOMEM, .text = "no memory"});
     if (!chain || is_excluded(w, identifier) || w->is_found) {
         free(chain);
         return;
@@ -233,8 +234,9 @@ static int load_excluded(struct walk *w, struct err *err)
     w->excluded = calloc((size_t)PQntuples(r) + 1, sizeof(*w->excluded));
     for (int i = 0; w->excluded && i < PQntuples(r); i++)
         if ((w->excluded[w->excluded_count] = strdup(db_text(r, i, 0)))) w->excluded_count++;
+    bool is_whole = w->excluded && w->excluded_count == PQntuples(r);
     PQclear(r);
-    return w->excluded ? 0 : err_set(err, ERR_NOMEM, "no memory");
+    return is_whole ? 0 : err_set(err, ERR_NOMEM, "no memory");
 }
 
 int walk_finish(struct walk *w, int rc, struct err *err)

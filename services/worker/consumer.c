@@ -81,7 +81,7 @@ static void take(struct worker *w, redisReply *const *e)
     struct err err = {0};
     struct held *h = held_new(w, e[0]->str, e[1]->str, e[2]->str, (int)strtol(e[3]->str, NULL, 10) + 1, e[4]->str,
                               (size_t)e[4]->len, &err);
-    if (!h) {
+    if (!h || err.code == ERR_NOMEM) {
         log_critical("%s", err.text);
         abort(); /* it is in Redis with our name on it: the successor takes it */
     }

@@ -44,6 +44,21 @@ static void hand_on(struct worker *w, struct held *h)
     finish_add(w, h);
 }
 
+/* An outcome that is not whole would cost the task: the supervisor replaces us, and the successor takes what we hold.
+ */
+static _Noreturn void no_memory(void)
+{
+    log_critical("no memory for the outcome of a task");
+    abort();
+}
+
+static char *steal_whole(struct buf *b)
+{
+    char *text = buf_steal(b);
+    if (!text) no_memory();
+    return text;
+}
+
 static void set_result(struct held *h, const char *status, const char *value, const char *traceback)
 {
     struct buf json = {0};
@@ -55,15 +70,16 @@ static void set_result(struct held *h, const char *status, const char *value, co
                                .traceback = traceback};
     if (!keeps_result(h)) return;
     result_encode(&json, &spec);
-    h->outcome.json = buf_steal(&json);
+    h->outcome.json = steal_whole(&json);
 }
 
 static void set_exception(struct held *h, const char *status, const char *type, const char *message, const char *module)
 {
     struct buf value = {0};
     result_exception(&value, type, message, module);
-    set_result(h, status, value.data, NULL);
-    buf_free(&value);
+    char *text = steal_whole(&value);
+    set_result(h, status, text, NULL);
+    free(text);
 }
 
 static void set_dead(struct held *h, const char *reason)
@@ -90,7 +106,7 @@ static void set_dead(struct held *h, const char *reason)
                clock_iso_ms(wall_ms(), now), h->raw_len);
     buf_json_string(&dead, h->raw, h->raw_len);
     buf_char(&dead, '}');
-    h->outcome.dead = buf_steal(&dead);
+    h->outcome.dead = steal_whole(&dead);
 }
 
 void outcome_malformed(struct worker *w, struct held *h, const char *reason)
@@ -178,18 +194,16 @@ static char *retry_message(const struct held *h, int64_t delay_ms)
     return raw;
 }
 
+/* Follow-ups leave with the outcome, all of them or none. */
 static void take_sends(struct outcome *o, const char *block, size_t len)
 {
     struct wire send;
     int64_t size;
-    while (len > 0 && (size = wire_take(block, len, &send)) > 0) {
+    while (len > 0 && (size = wire_take(block, len, &send)) > 0 && send.text[SEND_LIST] && send.text[SEND_MESSAGE]) {
         struct push *grown = realloc(o->pushes, (o->push_count + 1) * sizeof *grown);
-        char *raw = send.text[SEND_MESSAGE] ? strdup(send.text[SEND_MESSAGE]) : NULL;
+        char *raw = strdup(send.text[SEND_MESSAGE]);
         if (grown) o->pushes = grown;
-        if (!grown || !raw || !send.text[SEND_LIST]) {
-            free(raw);
-            return;
-        }
+        if (!grown || !raw) no_memory();
         struct push *push = &o->pushes[o->push_count++];
         snprintf(push->list, sizeof push->list, "%s", send.text[SEND_LIST]);
         push->raw = raw;
@@ -234,7 +248,7 @@ void outcome_done(struct worker *w, struct held *h, const struct wire *frame)
         cancelled(w, h, frame);
         return;
     }
-    if (keeps_result(h) && frame->text[DONE_JSON]) h->outcome.json = strdup(frame->text[DONE_JSON]);
+    if (keeps_result(h) && frame->text[DONE_JSON] && !(h->outcome.json = strdup(frame->text[DONE_JSON]))) no_memory();
     if (frame->text[DONE_SENDS]) take_sends(&h->outcome, frame->text[DONE_SENDS], frame->len[DONE_SENDS]);
     if (status == RAN_OK) {
         log_debug("task %s[%s] succeeded in %.3f ms", h->m.task, h->m.id, (double)frame->number / 1000);

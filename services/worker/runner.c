@@ -58,7 +58,7 @@ static void on_progress(void *arg, int64_t current, int64_t total, const char *s
     result_encode(&json, &spec);
     struct wire frame = {.type = WIRE_PROGRESS, .seq = self->seq, .text = {json.data}};
     self->has_spoken = true;
-    if (!json.failed && wire_put(&self->out, &frame)) runner_flush(self);
+    if (!value.failed && !json.failed && wire_put(&self->out, &frame)) runner_flush(self);
     buf_free(&value);
     buf_free(&json);
 }
@@ -176,6 +176,7 @@ static enum wire_status tell_success(struct runner_self *self, struct run *run)
     buf_char(&run->children, ']');
     spec.children = run->children.data;
     result_encode(&run->json, &spec);
+    if (run->result && !value) run->json.failed = true;
     free(value);
     if (atomic_load(&self->shared->has_listeners)) python_repr(&run->repr, run->result, false, REPR_LIMIT);
     return RAN_OK;
@@ -258,10 +259,12 @@ static void run_task(struct runner_self *self, const struct wire *frame)
         done.text[DONE_SENDS] = run.sends.data;
         done.len[DONE_SENDS] = (uint32_t)run.sends.len;
     }
-    if (run.json.failed || !wire_put(&self->out, &done)) abort(); /* no memory: as good as a crash */
+    struct buf *bufs[] = {&run.json, &run.repr, &run.traceback, &run.value, &run.sends, &run.children};
+    bool is_whole = run.err.code != ERR_NOMEM || status != RAN_MALFORMED;
+    for (int i = 0; i < 6; i++) is_whole &= !bufs[i]->failed;
+    if (!is_whole || !wire_put(&self->out, &done)) abort(); /* no memory: as good as a crash */
     message_body_free(&run.body);
     cJSON_Delete(run.result);
-    struct buf *bufs[] = {&run.json, &run.repr, &run.traceback, &run.value, &run.sends, &run.children};
     for (int i = 0; i < 6; i++) buf_free(bufs[i]);
 }
 
