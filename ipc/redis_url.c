@@ -109,7 +109,9 @@ static int read_host(struct slice text, struct redis_url *out, struct err *err)
     if (out->host[0] == '\0') memcpy(out->host, "localhost", sizeof "localhost");
     for (const char *c = out->host; *c; c++)
         if ((unsigned char)*c <= ' ' || strchr("${}<>\"\\", *c))
-            return err_set(err, ERR_CONFIG, "Redis URL: \"%s\" is not a host name", out->host);
+            return err_set(err, ERR_CONFIG, /* it may be a part of the password, so it is not quoted */
+                           "Redis URL: the host holds a character that no host name has (percent-encode what is "
+                           "special in a password)");
     out->port = 6379;
     if (text.len == 0) return 0;
     if (text.at[0] != ':') return err_set(err, ERR_CONFIG, "Redis URL: expected :port after the host");
