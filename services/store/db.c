@@ -9,6 +9,7 @@
 
 #include "conf/conf.h"
 #include "conf/log.h"
+#include "services/store/database_url.h"
 
 struct db {
     PGconn *conn;
@@ -20,16 +21,6 @@ static void ignore_notice(void *arg, const char *message)
     log_debug("postgresql: %.*s", (int)strcspn(message, "\n"), message);
 }
 
-static bool url_parses(const char *url)
-{
-    char *why = NULL;
-    PQconninfoOption *options = PQconninfoParse(url, &why);
-    if (why) PQfreemem(why); /* may quote a piece of the password */
-    if (!options) return false;
-    PQconninfoFree(options);
-    return true;
-}
-
 /* The server's or libpq's message, first line only, without "ERROR:  " in front. */
 static void message_line(const char *message, char *out, size_t size)
 {
@@ -39,11 +30,9 @@ static void message_line(const char *message, char *out, size_t size)
 
 struct db *db_open(const char *url, int64_t timeout_ms, const char *application, struct err *err)
 {
-    if (!url || !*url) return err_set(err, ERR_CONFIG, "DATABASE_URL is not set"), NULL;
-    if (!url_parses(url)) {
-        err_set(err, ERR_CONFIG, "DATABASE_URL is malformed: expected postgresql://user:password@host:port/database");
-        return NULL;
-    }
+    PQconninfoOption *parsed = database_url_parse(url ? url : "", err);
+    if (!parsed) return NULL;
+    PQconninfoFree(parsed);
     char options[128], connect_timeout[16], text[400];
     snprintf(options, sizeof(options), "-c statement_timeout=%" PRId64 " -c timezone=UTC -c lock_timeout=%" PRId64,
              timeout_ms, timeout_ms);

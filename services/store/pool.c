@@ -8,6 +8,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "services/store/database_url.h"
 
 #define CONNECT_TIMEOUT_MS 10000
 #define IDLE_MS            60000
@@ -23,15 +24,8 @@ static void pool_serve(struct pool *p);
 
 struct pool *pool_new(struct event_base *base, const struct conf *conf, const char *application, struct err *err)
 {
-    const char *url = conf_str(conf, SET_DATABASE_URL);
-    char *why = NULL;
-    if (!*url) return err_set(err, ERR_CONFIG, "DATABASE_URL is not set"), NULL;
-    PQconninfoOption *options = PQconninfoParse(url, &why);
-    PQfreemem(why); /* may quote a piece of the password */
-    if (!options) {
-        err_set(err, ERR_CONFIG, "DATABASE_URL is malformed: expected postgresql://user:password@host:port/database");
-        return NULL;
-    }
+    PQconninfoOption *options = database_url_parse(conf_str(conf, SET_DATABASE_URL), err);
+    if (!options) return NULL;
     struct pool *p = calloc(1, sizeof(*p));
     if (!p) return PQconninfoFree(options), err_set(err, ERR_NOMEM, "no memory"), NULL;
     p->base = base;
