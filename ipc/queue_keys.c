@@ -10,7 +10,7 @@ void queue_keys_init(struct queue_keys *keys, const struct conf *conf, const str
 {
     snprintf(keys->prefix, sizeof keys->prefix, "%s", conf_str(conf, SET_REDIS_PREFIX));
     snprintf(keys->result_prefix, sizeof keys->result_prefix, "%s", conf_str(conf, SET_REDIS_RESULT_PREFIX));
-    keys->db = url->db;
+    keys->db = url ? url->db : 0;
 }
 
 const char *queue_key(const struct queue_keys *keys, char *out, const char *name, const char *suffix)

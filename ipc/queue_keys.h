@@ -26,6 +26,8 @@
 #define KEY_BEAT               "logikald.beat"               /* hash: entry -> last run (ms) */
 #define KEY_BEAT_LOCK          "logikald.beat.lock"          /* string: leader, with expiry */
 #define KEY_BEAT_FENCE         "logikald.beat.fence"         /* counter of leaders */
+#define KEY_COUNTS             "logikald.counts"             /* hash: what became of tasks (task_counts.c) */
+#define KEY_COUNTED            "logikald.counted."           /* + process: what it has added to that, expires */
 #define CHANNEL_RESUMED        "logikald.resumed"            /* a queue is served again; its name */
 
 struct queue_keys {
@@ -34,6 +36,7 @@ struct queue_keys {
 };
 
 struct redis_url;
+/* url may be NULL where no channel is asked for. */
 void queue_keys_init(struct queue_keys *keys, const struct conf *conf, const struct redis_url *url);
 
 /* Each writes to out (QUEUE_KEY_SIZE bytes) and returns it. */

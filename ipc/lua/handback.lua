@@ -7,7 +7,8 @@
 --       be), then pairs of tag, 1 or 0 (1 = this delivery counts: the task's runner crashed).
 -- A dead worker's messages count when they were marked as started. A message that was delivered too often becomes a
 -- dead letter, and its result FAILURE.
--- Returns {messages given back, messages dead-lettered, messages left}, or {-1, 0, 0}: the worker is not dead.
+-- Returns {messages given back, messages dead-lettered, messages left, then for each dead letter its task ("" = unknown)}, or
+-- {-1, 0, 0}: the worker is not dead.
 local max, worker, silence = tonumber(ARGV[1]), ARGV[6], ARGV[7]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
@@ -33,6 +34,7 @@ table.sort(tags, function(a, b)
   return age[a] > age[b]
 end)
 
+local buried = {}
 local function bury(tag, list, raw, deliveries)
   local ok, message = pcall(cjson.decode, raw)
   local headers = ok and type(message) == 'table' and type(message.headers) == 'table' and message.headers or {}
@@ -42,6 +44,7 @@ local function bury(tag, list, raw, deliveries)
   local bare = string.match(list, '^([^\6]*)')
   redis.call('LPUSH', KEYS[5], cjson.encode({reason = reason, queue = bare, list = list, id = id, task = task,
     deliveries = deliveries, at = ARGV[4], size_bytes = #raw, message = raw, tag = tag}))
+  buried[#buried + 1] = task or ''
   if not id then return end
   local json = '{"status": "FAILURE", "result": {"exc_type": "WorkerLostError", "exc_message": [' .. cjson.encode(reason) ..
     '], "exc_module": "billiard.exceptions"}, "traceback": null, "children": [], "date_done": ' ..
@@ -79,4 +82,4 @@ for i, tag in ipairs(tags) do
 end
 if back > 0 then redis.call('EXPIRE', KEYS[4], 604800) end
 if left > 0 and worker ~= '' then redis.call('ZADD', KEYS[6], 1, worker) end
-return {back, dead, left}
+return {back, dead, left, unpack(buried)}

@@ -9,6 +9,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "ipc/queue.h"
+#include "ipc/task_counts.h"
 #include "services/web/child.h"
 
 /* What action.h shows, and what is needed to run it. */
@@ -21,6 +22,7 @@ struct work {
     void *arg;
     struct result_wait *wait;
     struct child *child;
+    int64_t child_since_us;
     struct event *deadline;
 };
 
@@ -82,6 +84,15 @@ static enum err_code code_of(const cJSON *result)
     return ERR_SYSTEM;
 }
 
+/* For /metrics; what a worker runs, the worker counts. */
+static void count(const struct work *w, enum err_code code, int status)
+{
+    struct web *web = w->actions->web;
+    enum task_end end = code == ERR_CANCELLED ? TASK_REVOKED : code || status ? TASK_FAILURE : TASK_SUCCESS;
+    task_counts_add(web->task_counts, w->shown.task, end, end == TASK_REVOKED ? -1 : mono_us() - w->child_since_us);
+    task_counts_tell(web->task_counts, web->redis);
+}
+
 static void on_child_end(void *arg, const char *output, int status)
 {
     struct work *w = arg;
@@ -95,6 +106,7 @@ static void on_child_end(void *arg, const char *output, int status)
     else if (error && cJSON_GetObjectItemCaseSensitive(w->shown.result, "error"))
         err_set(&err, code_of(w->shown.result), "%s",
                 cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(w->shown.result, "error")));
+    count(w, err.code, status);
     finish(w, err.code ? NULL : w->shown.result, err.code ? &err : NULL);
     trim(w->actions);
 }
@@ -116,6 +128,7 @@ static void run_local(struct work *w)
     else if (kwargs)
         w->child = child_start(w->actions->web->base, w->shown.task, w->shown.id, kwargs, on_child_end, w, &err);
     cJSON_free(kwargs);
+    w->child_since_us = mono_us();
     w->shown.state = ACTION_RUNNING;
     if (!w->child) finish(w, NULL, &err);
 }

@@ -11,6 +11,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "ipc/notify.h"
+#include "ipc/task_counts.h"
 #include "services/role.h"
 #include "services/store/pool.h"
 #include "services/web/actions.h"
@@ -102,6 +103,8 @@ static int set_up(struct web *web)
     web->started_ms = wall_ms();
     web->pool = pool_new(web->base, web->conf, "logikald web", &err);
     if (!web->pool) log_warning("running without PostgreSQL: %s", err.text);
+    web->task_counts = task_counts_new(web->conf);
+    if (!web->task_counts) return 70;
     queue_link_open(web);
     web->versions = versions_new(web);
     web->limiter = limiter_new(web);
@@ -126,6 +129,7 @@ static void tear_down(struct web *web)
     hasher_free(web->hasher);
     cache_free(web->cache);
     queue_link_close(web);
+    task_counts_free(web->task_counts);
     verdict_free(web->verdict);
     metrics_free(web->metrics);
     limiter_free(web->limiter);

@@ -23,18 +23,18 @@
 
 #define TYPE_PROMETHEUS "text/plain; version=0.0.4; charset=utf-8"
 
-static void head(struct buf *out, const char *name, const char *type, const char *help)
+void metrics_head(struct buf *out, const char *name, const char *type, const char *help)
 {
     buf_printf(out, "# HELP logikald_%s %s\n# TYPE logikald_%s %s\n", name, help, name, type);
 }
 
 static void one(struct buf *out, const char *name, const char *type, const char *help, double value)
 {
-    head(out, name, type, help);
+    metrics_head(out, name, type, help);
     buf_printf(out, "logikald_%s %.15g\n", name, value);
 }
 
-static void add_label(struct buf *out, const char *name, const char *value)
+void metrics_label(struct buf *out, const char *name, const char *value)
 {
     buf_printf(out, "%s=\"", name);
     for (const char *p = value; *p; p++) {
@@ -60,14 +60,14 @@ static const char *method_of(const struct route *t)
 
 static void add_route(struct buf *out, int index)
 {
-    add_label(out, "route", index < routes_count ? routes[index].path : "unknown");
+    metrics_label(out, "route", index < routes_count ? routes[index].path : "unknown");
     buf_char(out, ',');
-    add_label(out, "method", index < routes_count ? method_of(&routes[index]) : "any");
+    metrics_label(out, "method", index < routes_count ? method_of(&routes[index]) : "any");
 }
 
 static void add_requests(struct buf *out, const struct metrics *m)
 {
-    head(out, "http_requests_total", "counter", "Requests answered, by route, method and status");
+    metrics_head(out, "http_requests_total", "counter", "Requests answered, by route, method and status");
     for (int i = 0; i <= routes_count; i++)
         for (int k = 0; m->routes[i] && k < METRICS_STATUSES && m->routes[i]->status[k].status; k++) {
             buf_str(out, "logikald_http_requests_total{");
@@ -75,7 +75,8 @@ static void add_requests(struct buf *out, const struct metrics *m)
             buf_printf(out, ",status=\"%d\"} %" PRId64 "\n", m->routes[i]->status[k].status,
                        m->routes[i]->status[k].count);
         }
-    head(out, "http_request_duration_seconds", "histogram", "Time from the request to the last byte of its answer");
+    metrics_head(out, "http_request_duration_seconds", "histogram",
+                 "Time from the request to the last byte of its answer");
     for (int i = 0; i <= routes_count; i++) {
         const struct route_metrics *c = m->routes[i];
         for (int k = 0; c && k <= METRICS_BUCKETS; k++) {
@@ -120,7 +121,7 @@ static void add_process(struct buf *out, const struct web *web)
 
 static void add_up(struct buf *out, const struct web *web)
 {
-    head(out, "up", "gauge", "1 when the component can be reached");
+    metrics_head(out, "up", "gauge", "1 when the component can be reached");
     buf_printf(out, "logikald_up{component=\"database\"} %d\n", web->verdict->is_db_up);
     if (!web->redis) return;
     buf_printf(out, "logikald_up{component=\"redis\"} %d\n", redis_is_up(web->redis));
@@ -132,10 +133,10 @@ static void add_up(struct buf *out, const struct web *web)
 static void child_gauge(struct buf *out, const struct snapshot *s, const char *name, const char *type, const char *help,
                         double (*value)(const struct snapshot_child *c))
 {
-    head(out, name, type, help);
+    metrics_head(out, name, type, help);
     for (int i = 0; i < s->count; i++) {
         buf_printf(out, "logikald_%s{", name);
-        add_label(out, "child", s->children[i].name);
+        metrics_label(out, "child", s->children[i].name);
         buf_printf(out, "} %.15g\n", value(&s->children[i]));
     }
 }
@@ -189,24 +190,22 @@ static const struct {
     {"bucket", "sync_duration_seconds_bucket", NULL, NULL, "type", "le"},
     {"sum", "sync_duration_seconds_sum", NULL, NULL, "type", NULL},
     {"count", "sync_duration_seconds_count", NULL, NULL, "type", NULL},
-    {"runs", "task_runs", "gauge", "Recorded runs of sync tasks, by state", "task", "state"},
-    {"run_seconds", "task_run_seconds", "gauge", "Time that the recorded runs took", "task", "state"},
     {"rows", "stored_objects", "gauge", "Rows of a table, as PostgreSQL estimates them", "table", NULL},
     {"parse", "parts_lists_unread", "gauge", "Parts lists that are not read, by their state", "status", NULL},
 };
 
 static void add_family(struct buf *out, const PGresult *result, size_t f)
 {
-    if (families[f].type) head(out, families[f].name, families[f].type, families[f].help);
+    if (families[f].type) metrics_head(out, families[f].name, families[f].type, families[f].help);
     if (strcmp(families[f].key, "bucket") == 0)
-        head(out, "sync_duration_seconds", "histogram", "Duration of syncs by type");
+        metrics_head(out, "sync_duration_seconds", "histogram", "Duration of syncs by type");
     for (int row = 0; row < PQntuples(result); row++) {
         if (strcmp(PQgetvalue(result, row, 0), families[f].key) != 0) continue;
         buf_printf(out, "logikald_%s{", families[f].name);
-        add_label(out, families[f].label1, PQgetvalue(result, row, 1));
+        metrics_label(out, families[f].label1, PQgetvalue(result, row, 1));
         if (families[f].label2) {
             buf_char(out, ',');
-            add_label(out, families[f].label2, PQgetvalue(result, row, 2));
+            metrics_label(out, families[f].label2, PQgetvalue(result, row, 2));
         }
         buf_printf(out, "} %s\n", PQgetvalue(result, row, 3));
     }
@@ -237,20 +236,38 @@ static void ask_database(struct req *r)
     if (!r->web->pool || !pool_query(r->web->pool, &query_metrics, 0, NULL, on_rows, r)) send_metrics(r);
 }
 
+/* ---- the queue ---- */
+
+static void on_tasks(void *arg, const struct task_count_list *list, const struct err *err)
+{
+    struct req *r = arg;
+    if (!err) metrics_tasks(r->state, list);
+    ask_database(r);
+}
+
+/* Where there is no Redis, this process counts alone what its children do. */
+static void ask_tasks(struct req *r)
+{
+    struct web *web = r->web;
+    if (!web->redis) metrics_tasks(r->state, task_counts_own(web->task_counts));
+    task_counts_tell(web->task_counts, web->redis);
+    if (!web->redis || task_counts_read(web->task_counts, web->redis, on_tasks, r) != 0) ask_database(r);
+}
+
 static void on_queues(void *arg, const struct queue_stats *stats, const struct err *err)
 {
     struct req *r = arg;
     struct buf *out = r->state;
     if (!err) {
-        head(out, "queue_depth", "gauge", "Messages that wait in the queue");
+        metrics_head(out, "queue_depth", "gauge", "Messages that wait in the queue");
         for (size_t i = 0; i < stats->count; i++)
             buf_printf(out, "logikald_queue_depth{queue=\"%s\"} %" PRId64 "\n", stats->queues[i].name,
                        stats->queues[i].depth);
-        head(out, "queue_oldest_age_seconds", "gauge", "Age of the message next in line; -1 = none");
+        metrics_head(out, "queue_oldest_age_seconds", "gauge", "Age of the message next in line; -1 = none");
         for (size_t i = 0; i < stats->count; i++)
             buf_printf(out, "logikald_queue_oldest_age_seconds{queue=\"%s\"} %.3f\n", stats->queues[i].name,
                        stats->queues[i].oldest_age_ms < 0 ? -1 : (double)stats->queues[i].oldest_age_ms / 1000);
-        head(out, "queue_paused", "gauge", "1 = no worker takes from the queue until it is resumed");
+        metrics_head(out, "queue_paused", "gauge", "1 = no worker takes from the queue until it is resumed");
         for (size_t i = 0; i < stats->count; i++)
             buf_printf(out, "logikald_queue_paused{queue=\"%s\"} %d\n", stats->queues[i].name,
                        stats->queues[i].is_paused);
@@ -259,7 +276,7 @@ static void on_queues(void *arg, const struct queue_stats *stats, const struct e
         one(out, "queue_dead", "gauge", "Dead letters", (double)stats->dead);
         one(out, "workers", "gauge", "Workers with a fresh heartbeat", (double)stats->workers);
     }
-    ask_database(r);
+    ask_tasks(r);
 }
 
 void web_metrics(struct req *r)
@@ -271,11 +288,11 @@ void web_metrics(struct req *r)
     struct buf *out = req_alloc(r, sizeof(*out));
     r->state = out;
     r->cleanup = forget_metrics;
-    head(out, "build_info", "gauge", "Version");
+    metrics_head(out, "build_info", "gauge", "Version");
     buf_printf(out, "logikald_build_info{version=\"" LOGIKALD_VERSION "\",pid=\"%d\"} 1\n", (int)getpid());
     add_up(out, r->web);
     add_process(out, r->web);
     add_requests(out, r->web->metrics);
     add_children(out, r->web);
-    if (!r->web->queue || queue_stats(r->web->queue, on_queues, r, NULL) != 0) ask_database(r);
+    if (!r->web->queue || queue_stats(r->web->queue, on_queues, r, NULL) != 0) ask_tasks(r);
 }

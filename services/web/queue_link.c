@@ -4,6 +4,7 @@
 #include "conf/log.h"
 #include "ipc/queue.h"
 #include "ipc/redis.h"
+#include "ipc/task_counts.h"
 
 static long reconnects;
 
@@ -14,17 +15,20 @@ long queue_link_reconnects(void)
 
 static void on_state(void *arg, bool is_up, const char *why)
 {
-    bool *was_down = arg;
-    if (is_up) log_info("Redis is reachable");
+    static bool was_down;
+    struct web *web = arg;
+    if (is_up) {
+        log_info("Redis is reachable");
+        task_counts_doubt(web->task_counts);
+        task_counts_tell(web->task_counts, web->redis);
+    }
     reconnects += is_up;
-    if (!is_up && !*was_down)
-        log_warning("Redis is unreachable: %s; tasks run in a child of this process instead", why);
-    *was_down = !is_up;
+    if (!is_up && !was_down) log_warning("Redis is unreachable: %s; tasks run in a child of this process instead", why);
+    was_down = !is_up;
 }
 
 void queue_link_open(struct web *web)
 {
-    static bool was_down;
     struct err err = {0};
     struct redis_url url;
     if (redis_url_from_conf(web->conf, &url, &err) != 0) {
@@ -38,7 +42,7 @@ void queue_link_open(struct web *web)
         queue_link_close(web);
         return;
     }
-    redis_on_state(web->redis, on_state, &was_down);
+    redis_on_state(web->redis, on_state, web);
     redis_start(web->redis);
 }
 

@@ -19,6 +19,7 @@ struct limiter;
 struct metrics;
 struct hasher;
 struct actions;
+struct task_counts;
 struct origins;
 struct ui;
 
@@ -36,6 +37,7 @@ struct web {
     struct metrics *metrics;
     struct hasher *hasher;
     struct actions *actions;
+    struct task_counts *task_counts; /* of those that ran in children of this process */
     struct ui *ui;
     char jwt_key[129]; /* JWT_SECRET_KEY, or the one kept in PostgreSQL (signing_key.h); empty until that is there */
     int64_t started_ms;

@@ -162,7 +162,9 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct worker *w = arg;
-    if (w->is_registered && !w->is_leaving) events_worker(w, "worker-heartbeat");
+    if (!w->is_registered || w->is_leaving) return;
+    events_worker(w, "worker-heartbeat");
+    task_counts_tell(w->counts, w->redis); /* in the same round trip */
 }
 
 int events_open(struct worker *w, struct err *err)

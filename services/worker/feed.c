@@ -120,7 +120,7 @@ static void take_done(struct runner *r, const struct wire *frame)
     struct held *h = sent_by_seq(r, frame->seq);
     if (!h) return;
     int row = worker_row(h);
-    int64_t took_us = frame->status == RAN_RETRY ? 1000 : frame->number;
+    int64_t took_us = frame->status == RAN_RETRY ? 1000 : frame->run_us;
     int64_t max_tasks = conf_int(w->conf, SET_RUNNER_MAX_TASKS), max_bytes = conf_int(w->conf, SET_RUNNER_MAX_BYTES);
     smooth(&w->typical_us, took_us);
     if (row >= 0) smooth(&w->typical_per_row[row], took_us);

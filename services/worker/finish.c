@@ -134,6 +134,7 @@ static void item_answered(struct worker *w, struct held *h, bool is_done)
 {
     if (is_done || h->is_forgotten) {
         w->pool.processed++;
+        if (h->end != TASK_ENDS) task_counts_add(w->counts, h->def ? h->def->name : NULL, h->end, h->run_us);
         held_free(w, h);
     } else {
         h->is_doubtful = true; /* lost to another worker, or forgotten by Redis: the lease tells */

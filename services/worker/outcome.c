@@ -37,8 +37,11 @@ static void set_flags(struct outcome *o)
     *f = '\0';
 }
 
-static void hand_on(struct worker *w, struct held *h)
+/* end and run_us as in struct held. */
+static void hand_on(struct worker *w, struct held *h, enum task_end end, int64_t run_us)
 {
+    h->end = end;
+    h->run_us = run_us;
     if (h->outcome.json) queue_result_key(&w->keys, h->outcome.key, h->m.id);
     set_flags(&h->outcome);
     finish_add(w, h);
@@ -118,7 +121,7 @@ void outcome_malformed(struct worker *w, struct held *h, const char *reason)
         set_exception(h, "FAILURE", "DecodeError", reason, "kombu.exceptions");
         events_task(w, EVENT_FAILED, h, reason, NULL, 0);
     }
-    hand_on(w, h);
+    hand_on(w, h, TASK_DEAD, -1);
 }
 
 void outcome_unknown(struct worker *w, struct held *h)
@@ -129,7 +132,7 @@ void outcome_unknown(struct worker *w, struct held *h)
     set_dead(h, reason);
     set_exception(h, "FAILURE", "NotRegistered", h->m.task, "celery.exceptions");
     events_task(w, EVENT_FAILED, h, reason, NULL, 0);
-    hand_on(w, h);
+    hand_on(w, h, TASK_DEAD, -1);
 }
 
 void outcome_revoked(struct worker *w, struct held *h, const char *word)
@@ -137,7 +140,7 @@ void outcome_revoked(struct worker *w, struct held *h, const char *word)
     log_info("task %s[%s] %s", h->m.task, h->m.id, word);
     set_exception(h, "REVOKED", "TaskRevokedError", word, "celery.exceptions");
     events_task(w, EVENT_REVOKED, h, word, NULL, 0);
-    hand_on(w, h);
+    hand_on(w, h, TASK_REVOKED, -1);
 }
 
 void outcome_failed(struct worker *w, struct held *h, const char *exc_type, const char *message, const char *module)
@@ -148,7 +151,8 @@ void outcome_failed(struct worker *w, struct held *h, const char *exc_type, cons
     buf_printf(&text, "%s('%s')", exc_type, message);
     events_task(w, EVENT_FAILED, h, text.data, NULL, 0);
     buf_free(&text);
-    hand_on(w, h);
+    int64_t run_us = h->started_wall_us > 0 ? wall_us() - h->started_wall_us : 0;
+    hand_on(w, h, TASK_FAILURE, run_us > 0 ? run_us : 0);
 }
 
 static void set_later(struct held *h, char *raw, int64_t delay_ms)
@@ -167,7 +171,7 @@ void outcome_later(struct worker *w, struct held *h, int64_t delay_ms)
         return;
     }
     set_later(h, raw, delay_ms);
-    hand_on(w, h);
+    hand_on(w, h, TASK_ENDS, -1);
 }
 
 /* The message again with one more try, not before its time, and a tag of its own; all else as it came. */
@@ -250,22 +254,23 @@ void outcome_done(struct worker *w, struct held *h, const struct wire *frame)
     }
     if (keeps_result(h) && frame->text[DONE_JSON] && !(h->outcome.json = strdup(frame->text[DONE_JSON]))) no_memory();
     if (frame->text[DONE_SENDS]) take_sends(&h->outcome, frame->text[DONE_SENDS], frame->len[DONE_SENDS]);
-    if (status == RAN_OK) {
-        log_debug("task %s[%s] succeeded in %.3f ms", h->m.task, h->m.id, (double)frame->number / 1000);
-        events_task(w, EVENT_SUCCEEDED, h, frame->text[DONE_REPR], NULL, frame->number);
+    enum task_end end = status == RAN_OK ? TASK_SUCCESS : status == RAN_RETRY ? TASK_RETRY : TASK_FAILURE;
+    if (status == RAN_OK || status == RAN_UNSUCCESSFUL) {
+        log_debug("task %s[%s] succeeded in %.3f ms", h->m.task, h->m.id, (double)frame->run_us / 1000);
+        events_task(w, EVENT_SUCCEEDED, h, frame->text[DONE_REPR], NULL, frame->run_us);
     } else if (status == RAN_RETRY) {
         log_warning("task %s[%s] failed, try %d in %.1f s: %s", h->m.task, h->m.id, h->m.retries + 2,
-                    (double)frame->number / 1000, error);
+                    (double)frame->delay_ms / 1000, error);
         events_task(w, EVENT_RETRIED, h, frame->text[DONE_REPR], frame->text[DONE_TRACEBACK], 0);
-        char *raw = retry_message(h, frame->number);
+        char *raw = retry_message(h, frame->delay_ms);
         if (!raw) {
             standing_hand_back(w, &h, 1, false);
             return;
         }
-        set_later(h, raw, frame->number);
+        set_later(h, raw, frame->delay_ms);
     } else {
         log_error("task %s[%s] failed: %s", h->m.task, h->m.id, error);
         events_task(w, EVENT_FAILED, h, frame->text[DONE_REPR], frame->text[DONE_TRACEBACK], 0);
     }
-    hand_on(w, h);
+    hand_on(w, h, end, frame->run_us);
 }

@@ -179,7 +179,8 @@ static enum wire_status tell_success(struct runner_self *self, struct run *run)
     if (run->result && !value) run->json.failed = true;
     free(value);
     if (atomic_load(&self->shared->has_listeners)) python_repr(&run->repr, run->result, false, REPR_LIMIT);
-    return RAN_OK;
+    bool is_unsuccessful = cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(run->result, "success"));
+    return is_unsuccessful ? RAN_UNSUCCESSFUL : RAN_OK;
 }
 
 static int64_t retry_delay_ms(const struct task_ctx *ctx)
@@ -190,7 +191,7 @@ static int64_t retry_delay_ms(const struct task_ctx *ctx)
     return delay - (int64_t)(random_u64() % (uint64_t)(delay / 4 + 1)); /* jitter: three quarters to all of it */
 }
 
-static enum wire_status judge(struct runner_self *self, struct run *run, int rc, int64_t *number)
+static enum wire_status judge(struct runner_self *self, struct run *run, int rc, int64_t *delay_ms)
 {
     int max = run->ctx.max_retries > 0 ? run->ctx.max_retries : RETRIES;
     if (rc == 0) rc = followups_of_success(self, &run->body, run->result, &run->sends, &run->children, &run->err);
@@ -198,7 +199,7 @@ static enum wire_status judge(struct runner_self *self, struct run *run, int rc,
     if (run->err.code == ERR_CANCELLED) return RAN_CANCELLED;
     const char *type = run->ctx.exc_type ? run->ctx.exc_type : "RuntimeError";
     if (run->ctx.retry_after_ms > 0 && run->ctx.retries < max) {
-        *number = retry_delay_ms(&run->ctx);
+        *delay_ms = retry_delay_ms(&run->ctx);
         buf_printf(&run->children, "[[\"%s\", null], null]", run->ctx.id);
         tell_failure(self, run, type, "RETRY");
         return RAN_RETRY;
@@ -215,7 +216,7 @@ static enum wire_status judge(struct runner_self *self, struct run *run, int rc,
 
 static void run_task(struct runner_self *self, const struct wire *frame)
 {
-    int64_t began = mono_us(), number = 0;
+    int64_t began = mono_us(), delay_ms = 0;
     const struct task_def *def = task_find(frame->text[RUN_NAME], true);
     enum wire_status status;
     struct run run = {.ctx = {.id = frame->text[RUN_ID],
@@ -240,13 +241,13 @@ static void run_task(struct runner_self *self, const struct wire *frame)
                                 : def->run(&run.ctx, run.body.args, run.body.kwargs, &run.result, &run.err);
         if (run.body.chord) run.ctx.exc_type = "NotImplementedError";
         buf_char(&run.children, '[');
-        status = judge(self, &run, rc, &number);
+        status = judge(self, &run, rc, &delay_ms);
     }
     log_set_task(NULL);
     int64_t took = mono_us() - began;
     static int since_rss;
     struct wire done = {
-        .type = WIRE_DONE, .seq = self->seq, .status = (int32_t)status, .number = status == RAN_RETRY ? number : took};
+        .type = WIRE_DONE, .seq = self->seq, .status = (int32_t)status, .run_us = took, .delay_ms = delay_ms};
     if (took > RSS_AFTER_US || ++since_rss >= RSS_EVERY) {
         done.flags = rss_mib();
         since_rss = 0;

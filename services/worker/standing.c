@@ -12,7 +12,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "ipc/notify.h"
+#include "services/task_table.h"
 
 #define ORPHANS_MS   60000
 #define HANDBACK_MAX "2000"
@@ -63,9 +63,19 @@ static int64_t integer(const redisReply *reply, size_t i)
     return reply && reply->type == REDIS_REPLY_ARRAY && i < reply->elements ? reply->element[i]->integer : 0;
 }
 
+/* The answer's names, of those that became dead letters. */
+static void count_dead(struct worker *w, const redisReply *reply)
+{
+    for (size_t i = 3; reply && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
+        const struct task_def *def = task_find(reply->element[i]->str, conf_bool(w->conf, SET_DIAGNOSTIC_TASKS));
+        task_counts_add(w->counts, def ? def->name : NULL, TASK_DEAD, -1);
+    }
+}
+
 static void on_handed_back(void *arg, const struct redis_answer *answer)
 {
     struct worker *w = arg;
+    count_dead(w, answer->reply);
     if (integer(answer->reply, 1) > 0)
         log_error("%lld messages were delivered too often: they are dead letters now",
                   (long long)integer(answer->reply, 1));
@@ -272,6 +282,7 @@ static void on_taken_over(void *arg, const struct redis_answer *answer)
 {
     struct worker *w = arg;
     if (answer->fault != REDIS_FINE) return; /* at the next connection */
+    count_dead(w, answer->reply);
     if (integer(answer->reply, 0) > 0)
         log_info("took over %lld messages from this worker's predecessor", (long long)integer(answer->reply, 0));
     w->has_taken_over = integer(answer->reply, 2) == 0;
@@ -281,6 +292,7 @@ void standing_up(struct worker *w)
 {
     w->up_since_ms = mono_ms();
     w->is_leasing = false;
+    task_counts_doubt(w->counts);
     if (w->predecessor[0] && !w->has_taken_over) {
         struct handback b;
         handback_begin(w, &b, w->predecessor, w->predecessor, 0);
@@ -294,6 +306,7 @@ static void on_swept(void *arg, const struct redis_answer *answer)
 {
     struct worker *w = arg;
     if (answer->fault != REDIS_FINE || integer(answer->reply, 0) < 0) return;
+    count_dead(w, answer->reply);
     log_warning("a worker is dead (no sign for %lld s): %lld of its messages go back to their queues",
                 (long long)(lease_ms(w) / 1000), (long long)integer(answer->reply, 0));
     consumer_wake(w);
@@ -375,6 +388,7 @@ void standing_leave(struct worker *w)
     w->is_leaving = true;
     snprintf(member, sizeof member, QUEUE_SEP QUEUE_SEP "%s.celery.pidbox", w->node);
     events_worker(w, "worker-offline");
+    task_counts_tell(w->counts, w->redis);
     redis_call(w->redis, NULL, NULL, "SREM", queue_key(&w->keys, key, "_kombu.binding.celery.pidbox", ""), member,
                REDIS_END);
     handback_begin(w, &b, w->id, w->id, 0);

@@ -10,7 +10,7 @@
 struct head {
     uint32_t size, type, seq;
     int32_t status, retries, deliveries, flags;
-    int64_t number;
+    int64_t run_us, delay_ms;
     uint32_t len[WIRE_TEXTS]; /* UINT32_MAX = absent */
 };
 
@@ -22,7 +22,8 @@ bool wire_put(struct buf *out, const struct wire *frame)
                         .retries = frame->retries,
                         .deliveries = frame->deliveries,
                         .flags = frame->flags,
-                        .number = frame->number};
+                        .run_us = frame->run_us,
+                        .delay_ms = frame->delay_ms};
     uint64_t size = sizeof head;
     for (int i = 0; i < WIRE_TEXTS; i++) {
         const char *text = frame->text[i];
@@ -62,7 +63,8 @@ int64_t wire_take(const char *bytes, size_t len, struct wire *out)
                          .retries = head.retries,
                          .deliveries = head.deliveries,
                          .flags = head.flags,
-                         .number = head.number};
+                         .run_us = head.run_us,
+                         .delay_ms = head.delay_ms};
     size_t at = sizeof head;
     for (int i = 0; i < WIRE_TEXTS; i++) {
         if (head.len[i] == UINT32_MAX) continue;

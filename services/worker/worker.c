@@ -202,6 +202,8 @@ static int worker_open(struct worker *w, struct err *err)
     TAILQ_INIT(&w->over);
     w->started_ms = mono_ms();
     queue_keys_init(&w->keys, w->conf, &w->url);
+    w->counts = task_counts_new(w->conf);
+    if (!w->counts) return err_set(err, ERR_NOMEM, "no memory");
     finish_open(w);
     if (!rc) rc = standing_open(w, err);
     if (!rc) rc = limits_open(w, err);
@@ -237,6 +239,7 @@ static void worker_close(struct worker *w)
         if (w->signals[i]) event_free(w->signals[i]);
     if (w->stop_timer) event_free(w->stop_timer);
     if (w->watchdog) event_free(w->watchdog);
+    task_counts_free(w->counts);
     buf_free(&w->scratch);
     event_base_free(w->base);
 }

@@ -29,6 +29,7 @@
 #include "ipc/queue_message.h"
 #include "ipc/redis.h"
 #include "ipc/task.h"
+#include "ipc/task_counts.h"
 
 #define RUNNERS_MAX      64
 #define WINDOW_MAX       64        /* tasks given to a runner ahead, when they are short */
@@ -92,6 +93,8 @@ struct held {
     int unsent;                            /* follow-ups on their way to Redis */
     bool is_over;                          /* the runner is done, the outcome waits for unsent */
     struct outcome outcome;
+    enum task_end end; /* with the outcome, for the counts; TASK_ENDS = none, it goes on */
+    int64_t run_us;    /* negative = it did not come to its end */
 };
 TAILQ_HEAD(held_list, held);
 
@@ -164,13 +167,20 @@ void runner_main(const struct conf *conf, struct runner_shared *shared, int fd, 
 
 /* ---- frames between worker and runner: wire.c ---- */
 enum wire_type { WIRE_RUN = 1, WIRE_DONE, WIRE_PROGRESS, WIRE_SEND, WIRE_RING };
-enum wire_status { RAN_OK, RAN_FAILED, RAN_RETRY, RAN_CANCELLED, RAN_MALFORMED };
+enum wire_status {
+    RAN_OK,
+    RAN_UNSUCCESSFUL, /* came to its end, and its result says success: false */
+    RAN_FAILED,
+    RAN_RETRY,
+    RAN_CANCELLED,
+    RAN_MALFORMED
+};
 #define WIRE_TEXTS 8
 #define WIRE_LIMIT (128u << 20)
 struct wire {
     uint32_t type, seq;
     int32_t status, retries, deliveries, flags;
-    int64_t number;               /* run time (us), or retry delay (ms) */
+    int64_t run_us, delay_ms;     /* run time; before the next try */
     const char *text[WIRE_TEXTS]; /* NUL-terminated; NULL = absent */
     uint32_t len[WIRE_TEXTS];
 };
@@ -305,6 +315,8 @@ struct worker {
     int64_t up_since_ms;
     bool is_leasing, must_lease, has_taken_over, is_leaving;
     char predecessor[256];
+
+    struct task_counts *counts;
 
     struct event *beat_timer, *event_flush;
     struct buf event_batch;

@@ -196,8 +196,8 @@ static void check_answers(struct chaos *c)
 /* Keys without an expiry, but for the effects, are few and known. */
 static void check_redis_keys(struct chaos *c)
 {
-    static const char *const known[] = {"load-effect-", "_kombu.binding.", "logikald.clock", "logikald.beat",
-                                        "logikald.beat.fence"};
+    static const char *const known[] = {"load-effect-",  "_kombu.binding.",     "logikald.clock",
+                                        "logikald.beat", "logikald.beat.fence", "logikald.counts"};
     char *text =
         redis_cli(&c->sys.redis, "--raw eval \"local out = {} for _, k in ipairs(redis.call('KEYS', '*')) do "
                                  "if redis.call('PTTL', k) == -1 then out[#out + 1] = k end end return out\" 0");

@@ -229,11 +229,11 @@ static void test_result_is_read_back(void **state)
 static void test_frames(void **state)
 {
     (void)state;
-    struct wire in = {.type = WIRE_DONE, .seq = 9, .status = RAN_FAILED, .number = -5, .text = {"a", NULL, ""}}, out;
+    struct wire in = {.type = WIRE_DONE, .seq = 9, .status = RAN_FAILED, .run_us = -5, .text = {"a", NULL, ""}}, out;
     struct buf bytes = {0};
     assert_true(wire_put(&bytes, &in));
     assert_int_equal(wire_take(bytes.data, bytes.len, &out), bytes.len);
-    assert_true(out.seq == 9 && out.number == -5 && out.text[1] == NULL);
+    assert_true(out.seq == 9 && out.run_us == -5 && out.text[1] == NULL);
     assert_string_equal(out.text[0], "a");
     assert_string_equal(out.text[2], "");
     for (size_t n = 0; n < bytes.len; n++) assert_int_equal(wire_take(bytes.data, n, &out), 0);
