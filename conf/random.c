@@ -39,9 +39,10 @@ char *random_uuid4(char out[UUID_TEXT_SIZE])
 void random_token_hex(char *out, size_t bytes)
 {
     static const char hex[] = "0123456789abcdef";
+    unsigned char *drawn = (unsigned char *)out + bytes; /* the second half: overwritten as the digits come */
+    random_bytes(drawn, bytes);
     for (size_t i = 0; i < bytes; i++) {
-        unsigned char b;
-        random_bytes(&b, 1);
+        unsigned char b = drawn[i];
         out[2 * i] = hex[b >> 4];
         out[2 * i + 1] = hex[b & 15];
     }

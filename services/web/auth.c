@@ -46,6 +46,8 @@ static void identified(struct req *r, const struct identity *found)
 {
     struct lookup *l = r->state;
     r->state = NULL;
+    r->versions = l->versions;
+    r->has_versions = true;
     bool is_current = found && found->exists && found->expires_ms > wall_ms() &&
                       (!l->is_client || found->token_version == l->claims.version);
     if (is_current) {

@@ -177,7 +177,9 @@ void cache_answer(struct req *r, const char *key, unsigned tables, void (*load)(
     struct wait *w = req_alloc(r, sizeof(*w));
     *w = (struct wait){.req = r, .key = key, .tables = tables, .load = load};
     r->cache = w;
-    if (r->web->pool)
+    if (r->has_versions)
+        on_versions(r, &r->versions, NULL);
+    else if (r->web->pool)
         versions_get(r->web->versions, on_versions, r);
     else
         reply_unavailable(r, 30, "PostgreSQL is not configured: set DATABASE_URL");

@@ -95,10 +95,7 @@ static int take_secrets(struct web *web)
 static int set_up(struct web *web)
 {
     struct err err = {0};
-    struct event_config *config = event_config_new();
-    if (config) event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER);
-    web->base = config ? event_base_new_with_config(config) : NULL;
-    event_config_free(config);
+    web->base = event_base_new();
     if (!web->base || take_secrets(web) != 0) return 70;
     web->started_ms = wall_ms();
     web->pool = pool_new(web->base, web->conf, "logikald web", &err);

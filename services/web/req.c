@@ -234,6 +234,7 @@ void req_query(struct req *r, const struct query *q, int n, const char *const *v
         return;
     }
     r->then = then;
+    r->has_versions = false;
     if (!pool_query(r->web->pool, q, n, values, on_result, r)) reply_unavailable(r, 1, "No memory");
 }
 

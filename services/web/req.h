@@ -12,6 +12,7 @@
 #include <libpq-fe.h>
 
 #include "services/store/pool.h"
+#include "services/web/versions.h"
 #include "services/web/web.h"
 
 #define REQ_PARAMS_MAX 4
@@ -55,6 +56,8 @@ struct req {
     int64_t started_us;
     int status;
     size_t bytes;
+    struct table_versions versions; /* asked since it came, unless a statement has run since then */
+    bool has_versions;
     struct wait *cache;         /* its place at the cache */
     struct stream_place *place; /* among the large answers */
     void *state;                /* the handler's own */

@@ -28,11 +28,12 @@
 
 #define SWEEP_MS          500
 #define DRAIN_SWEEP_MS    50
-#define DRAIN_IDLE_MS     500   /* an idle keep-alive connection gets this long for a last request */
-#define SLOWEST_BYTES_S   16384 /* a reader must take an answer at least this fast */
-#define HEADER_SLACK      8192  /* evhttp's own limit lies this far above ours, which answers properly */
-#define FILES_SPARE       128   /* descriptors for everything but connections */
-#define CONNECTIONS_SLACK 64    /* connections beyond the cap that are accepted to be told 503 */
+#define DRAIN_IDLE_MS     500          /* an idle keep-alive connection gets this long for a last request */
+#define SLOWEST_BYTES_S   16384        /* a reader must take an answer at least this fast */
+#define HEADER_SLACK      8192         /* evhttp's own limit lies this far above ours, which answers properly */
+#define FILES_SPARE       128          /* descriptors for everything but connections */
+#define WRITE_BYTES       (512u << 10) /* at once; libevent's 16 KiB make 60 turns of the loop of a large list */
+#define CONNECTIONS_SLACK 64           /* connections beyond the cap that are accepted to be told 503 */
 
 struct conn {
     struct conn *next;
@@ -149,6 +150,7 @@ static struct bufferevent *on_accept(struct event_base *base, void *arg)
     s->stats.accepted++;
     if (!c || !bev) return free(c), bev; /* without memory it goes unwatched */
     if (s->stats.connections >= s->max_connections) conns_sweep(s);
+    bufferevent_set_max_single_write(bev, WRITE_BYTES);
     bufferevent_incref(bev);
     *c = (struct conn){.next = s->conns, .server = s, .bev = bev, .waiting_ms = mono_ms()};
     evbuffer_add_cb(bufferevent_get_output(bev), on_output, c);

@@ -108,6 +108,7 @@ static void on_refreshed(void *arg, const cJSON *result, const struct err *err)
     struct req *r = arg;
     bool is_good = !err && !cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(result, "success"));
     reply_header(r, "X-Sync", is_good ? "done" : "failed");
+    r->has_versions = false; /* they are older than the sync */
     complete(r);
 }
 
