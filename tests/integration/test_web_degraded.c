@@ -109,6 +109,46 @@ static void test_without_redis_a_manual_sync_runs_in_a_child(void **state)
     sim_stop(&sim);
 }
 
+/* What was cached a moment before is not what is answered after the sync. */
+static void test_a_stale_project_is_synced_before_it_is_answered(void **state)
+{
+    (void)state;
+    struct sim_server sim;
+    static char base_url[200];
+    static const char *const small[] = {"--preset", "field-case", NULL};
+    sim_start(&sim, small);
+    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
+    const char *const settings[] = {base_url,
+                                    "LOGIKAL_AUTH_USERNAME=demo",
+                                    "LOGIKAL_AUTH_PASSWORD=demo",
+                                    "BACKGROUND_SYNC_ENABLED=false",
+                                    "LOG_LEVEL=error",
+                                    NULL};
+    web_run(&web, settings, true);
+    web_log_in(&web);
+    assert_int_equal(web_status(&web, "POST", "/api/v1/sync/full", web.admin, NULL), 200);
+    char *project = pg_value(&web.pg, "SELECT logikal_id FROM projects LIMIT 1"), stored[200], synced[200];
+    snprintf(stored, sizeof stored, "/api/v1/odoo/projects/%s/complete?auto_sync=false", project);
+    snprintf(synced, sizeof synced, "/api/v1/odoo/projects/%s/complete", project);
+    pg_exec(&web.pg, "UPDATE projects SET last_sync_date = '2000-01-01'");
+    sim_post(&sim, "/change", "{\"type\":\"elevation\",\"count\":5,\"seed\":3}");
+
+    struct http_reply before = web_call(&web, "GET", stored, web.admin, NULL);
+    struct http_reply after = web_call(&web, "GET", synced, web.admin, NULL);
+    struct http_reply again = web_call(&web, "GET", stored, web.admin, NULL);
+
+    assert_int_equal(after.status, 200);
+    assert_non_null(strstr(after.headers, "X-Sync: done"));
+    assert_string_not_equal(before.body, after.body);
+    assert_string_equal(after.body, again.body);
+    http_reply_free(&before);
+    http_reply_free(&after);
+    http_reply_free(&again);
+    free(project);
+    web_stop(&web);
+    sim_stop(&sim);
+}
+
 static void test_redis_that_is_gone_stops_only_what_looks_into_it(void **state)
 {
     (void)state;
@@ -172,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_without_a_database_it_serves_what_needs_none),
         cmocka_unit_test(test_a_database_that_goes_is_named_and_is_used_again_when_it_is_back),
         cmocka_unit_test(test_without_redis_a_manual_sync_runs_in_a_child),
+        cmocka_unit_test(test_a_stale_project_is_synced_before_it_is_answered),
         cmocka_unit_test(test_redis_that_is_gone_stops_only_what_looks_into_it),
         cmocka_unit_test(test_a_request_under_way_is_answered_before_the_end),
     };
