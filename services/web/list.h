@@ -7,7 +7,7 @@
 #include "services/web/req.h"
 
 #define LIST_WHOLE 2500
-#define LIST_PAGE  500 /* rows of a piece of a stream */
+#define LIST_PAGE  250 /* rows of a piece of a stream: what is compressed in one turn of the loop */
 
 /* The schema of the query parameters that every list has. */
 #define LIST_QUERY "limit?:integer(1..2500), cursor?:integer(0..2147483647)"

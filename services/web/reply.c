@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -153,9 +154,19 @@ static bool is_compressible(const char *type)
 
 bool reply_accepts_gzip(const struct req *r)
 {
-    const char *accept = req_header(r, "Accept-Encoding");
-    const char *gzip = accept ? strstr(accept, "gzip") : NULL;
-    return gzip && strncmp(gzip, "gzip;q=0", 8) != 0;
+    const char *p = req_header(r, "Accept-Encoding");
+    double named = -1, any = 0; /* weights; what is not named has that of the star */
+    for (; p && *p; p += strcspn(p, ","), p += *p == ',') {
+        p += strspn(p, " \t");
+        size_t len = strcspn(p, " \t,;"), all = strcspn(p, ",");
+        const char *q = memchr(p, ';', all);
+        if (q) q += 1 + strspn(q + 1, " \t");
+        double weight = q && strncasecmp(q, "q=", 2) == 0 ? strtod(q + 2, NULL) : 1;
+        if ((len == 4 && strncasecmp(p, "gzip", 4) == 0) || (len == 6 && strncasecmp(p, "x-gzip", 6) == 0))
+            named = weight;
+        if (len == 1 && *p == '*') any = weight;
+    }
+    return (named >= 0 ? named : any) > 0;
 }
 
 void reply_bytes(struct req *r, int status, const char *type, const void *bytes, size_t len)

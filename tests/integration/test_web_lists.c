@@ -163,6 +163,34 @@ static void test_large_answers_are_compressed_for_those_who_ask(void **state)
     http_reply_free(&packed);
 }
 
+static void test_compression_is_negotiated_as_the_standard_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header;
+        bool is_packed;
+    } table[] = {{"Accept-Encoding: gzip;q=0.5", true},
+                 {"Accept-Encoding: gzip; q=0", false},
+                 {"Accept-Encoding: br, GZIP ; q=0.1", true},
+                 {"Accept-Encoding: gzip;q=0.000, *", false},
+                 {"Accept-Encoding: *", true},
+                 {"Accept-Encoding: *;q=0", false},
+                 {"Accept-Encoding: gzippy", false},
+                 {"Accept-Encoding: identity, x-gzip", true},
+                 {"Accept-Encoding: br;q=1.0, deflate", false}};
+    char url[200], bearer[2200];
+    snprintf(url, sizeof url, "%s/api/v1/projects/cached", web.url);
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const char *headers[] = {bearer, table[i].header, NULL};
+        struct http_reply reply = http_request("GET", url, headers, NULL);
+        bool is_packed = strcasestr(reply.headers, "Content-Encoding: gzip") != NULL;
+        if (is_packed != table[i].is_packed) fail_msg("%s: %s", table[i].header, reply.headers);
+        assert_non_null(strcasestr(reply.headers, "Vary: Accept-Encoding"));
+        http_reply_free(&reply);
+    }
+}
+
 static void test_the_erp_reads_dates_without_a_time_zone(void **state)
 {
     (void)state;
@@ -184,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_a_change_is_seen_by_the_next_request),
         cmocka_unit_test(test_an_unchanged_list_is_not_sent_again),
         cmocka_unit_test(test_large_answers_are_compressed_for_those_who_ask),
+        cmocka_unit_test(test_compression_is_negotiated_as_the_standard_says),
         cmocka_unit_test(test_the_erp_reads_dates_without_a_time_zone),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
