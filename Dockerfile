@@ -6,7 +6,8 @@ FROM debian:bookworm-slim AS build
 ENV DEBIAN_FRONTEND=noninteractive
 RUN apt-get update \
  && apt-get install -y --no-install-recommends gcc make pkg-config libc6-dev libevent-dev libhiredis-dev libcjson-dev \
-    libconfig-dev libsodium-dev libjwt-dev libcurl4-openssl-dev libsqlite3-dev libpq-dev zlib1g-dev libssl-dev libpng-dev
+    libconfig-dev libsodium-dev libjwt-dev libcurl4-openssl-dev libsqlite3-dev libpq-dev zlib1g-dev libssl-dev libpng-dev \
+    libseccomp-dev
 WORKDIR /src
 COPY . .
 # The interactive API page: from the context where `make setup` has put it, else fetched as the lock file says.
@@ -29,7 +30,7 @@ FROM debian:bookworm-slim AS runtime
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates libevent-core-2.1-7 \
     libevent-extra-2.1-7 libevent-openssl-2.1-7 libhiredis0.14 libcjson1 libconfig9 libsodium23 libjwt0 libcurl4 \
-    libsqlite3-0 libpq5 zlib1g libssl3 \
+    libsqlite3-0 libpq5 zlib1g libssl3 libseccomp2 \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache /var/log/* \
     /var/lib/dpkg/*-old \
  && groupadd --gid 10001 logikald \

@@ -12,7 +12,7 @@ OBJ       := $(ROOT)/obj
 
 PKGS_LIGHT := libevent_core libconfig libcjson
 PKGS       := libevent_core libevent_extra libevent_openssl openssl hiredis libpq libcurl sqlite3 libsodium libjwt zlib \
-              libcjson libconfig
+              libcjson libconfig libseccomp
 
 WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2
 CPPFLAGS  += -D_GNU_SOURCE -I. -DLOGIKALD_VERSION='"$(VERSION)"' $(shell pkg-config --cflags-only-I $(PKGS) 2>/dev/null)
@@ -233,7 +233,7 @@ check-arrows:                   ## layers point one way: conf <- ipc <- services
 lint: format-check check-arrows ## format, layers, clang's warnings, clang-tidy and cppcheck
 	$(Q)scripts/lint
 
-analyze:                        ## clang's static analyzer over everything (many minutes)
+analyze:                        ## clang's static analyzer over everything (some minutes)
 	$(Q)scripts/lint deep
 
 screenshots: programs           ## make docs/images/*.png from a demonstration system

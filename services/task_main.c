@@ -10,6 +10,7 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "ipc/task.h"
+#include "services/confine.h"
 #include "services/role.h"
 #include "services/task_table.h"
 
@@ -118,6 +119,8 @@ int task_main(struct conf *conf, int argc, char **argv)
     struct request request = {0};
     catch_signals();
     int status = read_request(conf, argc, argv, &request);
+    confine_prepare();
+    confine_enter();
     if (status == 0) status = run(conf, &request);
     cJSON_Delete(request.args);
     cJSON_Delete(request.kwargs);

@@ -16,6 +16,7 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "ipc/result.h"
+#include "services/confine.h"
 #include "services/task_table.h"
 
 #define PROGRESS_MS  200
@@ -314,6 +315,7 @@ void runner_main(const struct conf *conf, struct runner_shared *shared, int fd, 
                  pid_t worker_pid)
 {
     become_runner(fd, worker_pid);
+    confine_enter();
     struct runner_self self = {.conf = conf, .shared = shared, .keys = keys, .fd = 3};
     for (;;) {
         read_some(&self);

@@ -12,6 +12,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "ipc/notify.h"
+#include "services/confine.h"
 #include "services/role.h"
 #include "services/task_table.h"
 
@@ -210,6 +211,7 @@ static int worker_open(struct worker *w, struct err *err)
     if (!rc) rc = events_open(w, err);
     if (!rc) rc = surroundings_open(w, err);
     if (!rc) rc = open_signals(w, err);
+    confine_prepare();
     if (!rc) rc = runners_open(w, concurrency(w->conf), err);
     if (!rc) rc = open_redis(w, err);
     if (!rc) rc = consumer_open(w, err);

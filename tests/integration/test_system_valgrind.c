@@ -44,8 +44,9 @@ static int end_servers(void **state)
 static void assert_clean(int least)
 {
     char command[400], *text = NULL;
-    snprintf(command, sizeof command, "cd %.250s && ls memcheck.* | wc -l && cat memcheck.* && rm memcheck.*",
-             support_dir());
+    /* lines that begin with "--" are about valgrind itself (a system call that it does not know) */
+    snprintf(command, sizeof command,
+             "cd %.250s && ls memcheck.* | wc -l && cat memcheck.* | sed '/^--/d' && rm memcheck.*", support_dir());
     char *argv[] = {"sh", "-c", command, NULL};
     assert_int_equal(process_run(argv, NULL, &text), 0);
     char *found = strchr(text, '\n');
