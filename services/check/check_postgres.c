@@ -17,7 +17,8 @@ static void say_facts(struct db *db, struct check_line *line, int64_t took_ms)
 {
     struct err err = {0};
     PGresult *r = db_query(db, &err, facts_sql, 0, NULL);
-    int pending = r ? migrate_pending(db, &err) : -1;
+    bool may_look = r && db_bool(r, 0, 2) && !db_bool(r, 0, 3); /* else there may be no right to read, either */
+    int pending = may_look ? migrate_pending(db, &err) : 0;
     const char *version = r ? db_text(r, 0, 1) : "";
     const char *tls = r && db_bool(r, 0, 4) ? "TLS" : "no TLS";
     if (!r || pending < 0)
