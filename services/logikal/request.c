@@ -142,7 +142,7 @@ int request_read_token(const struct buf *body, char *token)
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(data, "token"));
     int rc = -1;
     if (text && is_token(text)) {
-        strcpy(token, text);
+        memcpy(token, text, strlen(text) + 1);
         rc = 0;
     }
     cJSON_Delete(json);

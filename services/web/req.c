@@ -43,7 +43,8 @@ void *req_alloc(struct req *r, size_t size)
 
 char *req_strdup(struct req *r, const char *text)
 {
-    return strcpy(req_alloc(r, strlen(text) + 1), text);
+    size_t size = strlen(text) + 1;
+    return memcpy(req_alloc(r, size), text, size);
 }
 
 char *req_printf(struct req *r, const char *fmt, ...)

@@ -93,9 +93,10 @@ static void on_result(void *arg, const struct result *result, const struct err *
         client_served(c, mono_us() - sent->begin_us);
     } else {
         client_complain(c, "the result of an accepted task (%s, %d + %d) is %.300s", sent->id, sent->a, sent->b,
-                        err            ? err->text
-                        : result->json ? result->json
-                                       : result->status);
+                        err                      ? err->text
+                        : result && result->json ? result->json
+                        : result                 ? result->status
+                                                 : "nothing");
     }
     sent_over(sent);
 }

@@ -143,7 +143,7 @@ static double replaced_number(const struct world *w, uint32_t elevation, const c
 {
     const struct change *c = overlay_find(&w->overlay, KIND_ELEVATION, elevation);
     const cJSON *field = c && c->fields ? cJSON_GetObjectItemCaseSensitive(c->fields, name) : NULL;
-    return cJSON_IsNumber(field) ? field->valuedouble : derived;
+    return field && cJSON_IsNumber(field) ? field->valuedouble : derived;
 }
 
 double elevation_width_mm(const struct world *w, uint32_t elevation)

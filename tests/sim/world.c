@@ -34,7 +34,7 @@ struct world *world_new(const struct shape *shape)
     w->directory_parent = index_array(n);
     w->directory_child = index_array(n + 1);
     w->directory_next = index_array(n);
-    uint8_t *level = calloc(n + 1, 1);
+    uint8_t *level = calloc((size_t)n + 1, 1);
     if (!level) abort();
     for (uint32_t d = 0; d < n; d++) {
         w->directory_parent[d] = derive_directory_parent(w, d, level);
@@ -135,7 +135,7 @@ void world_directory_name(const struct world *w, uint32_t directory, struct buf 
 {
     const struct change *c = overlay_find(&w->overlay, KIND_DIRECTORY, directory);
     const cJSON *name = c ? cJSON_GetObjectItemCaseSensitive(c->fields, "name") : NULL;
-    if (cJSON_IsString(name)) {
+    if (name && cJSON_IsString(name)) {
         buf_str(out, name->valuestring);
         return;
     }

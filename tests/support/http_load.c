@@ -58,6 +58,7 @@ static void *run(void *arg)
     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, 30000L);
     int urls = 0;
     while (job->urls[urls]) urls++;
+    if (urls == 0) abort();
     for (int i = job->first;; i++) {
         long status = 0;
         double seconds = 0;

@@ -107,7 +107,7 @@ char *web_member(const char *json, const char *name)
     cJSON *object = cJSON_Parse(json ? json : "");
     const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
     if (!member) fail_msg("no member %s in: %.300s", name, json ? json : "(nothing)");
-    char *out = cJSON_IsString(member) ? strdup(member->valuestring) : cJSON_PrintUnformatted(member);
+    char *out = member && cJSON_IsString(member) ? strdup(member->valuestring) : cJSON_PrintUnformatted(member);
     cJSON_Delete(object);
     return out;
 }
