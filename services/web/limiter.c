@@ -87,10 +87,10 @@ void limiter_check(struct req *r, void (*next)(struct req *r))
     entry_turn(e, now);
     int64_t minute = ++e->in_minute + e->shared_minute, hour = ++e->in_hour + e->shared_hour;
     limiter_shared_counted(l);
-    if (per_minute > 0 && minute > per_minute) {
-        refuse(r, per_minute, 60 - now / 1000 % 60, "minute");
-    } else if (per_hour > 0 && hour > per_hour) {
+    if (per_hour > 0 && hour > per_hour) { /* the longer wait first: after the other one it would be refused again */
         refuse(r, per_hour, 3600 - now / 1000 % 3600, "hour");
+    } else if (per_minute > 0 && minute > per_minute) {
+        refuse(r, per_minute, 60 - now / 1000 % 60, "minute");
     } else {
         bool is_minute = per_minute > 0 && (per_hour == 0 || per_minute - minute < per_hour - hour);
         int64_t limit = is_minute ? per_minute : per_hour, left = limit - (is_minute ? minute : hour);

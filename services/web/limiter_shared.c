@@ -19,15 +19,21 @@ struct told {
     bool is_hour;
 };
 
+/* A Redis that lost its data knows less than we told it: that takes nothing off what we counted. */
+static int64_t others(int64_t total, int64_t told)
+{
+    return total > told ? total - told : 0;
+}
+
 static void on_total(void *arg, const struct redis_answer *answer)
 {
     struct told *t = arg;
     if (answer->fault == REDIS_FINE && answer->reply->type == REDIS_REPLY_INTEGER) {
         struct limit_entry *e = limiter_entry(t->limiter, t->key);
         if (e && t->is_hour && e->hour == t->window)
-            e->shared_hour = answer->reply->integer - e->told_hour;
+            e->shared_hour = others(answer->reply->integer, e->told_hour);
         else if (e && !t->is_hour && e->minute == t->window)
-            e->shared_minute = answer->reply->integer - e->told_minute;
+            e->shared_minute = others(answer->reply->integer, e->told_minute);
     }
     free(t);
 }
@@ -36,12 +42,13 @@ static void tell(struct limiter *l, struct limit_entry *e, bool is_hour)
 {
     int64_t window = is_hour ? e->hour : e->minute;
     int64_t more = is_hour ? e->in_hour - e->told_hour : e->in_minute - e->told_minute;
-    char key[192], count[24];
+    char key[256], count[24];
     struct told *t = malloc(sizeof(*t));
     if (!t) return;
     *t = (struct told){.limiter = l, .window = window, .is_hour = is_hour};
     memcpy(t->key, e->key, sizeof(t->key));
-    snprintf(key, sizeof(key), "logikald:rate:%s:%s:%lld", is_hour ? "h" : "m", e->key, (long long)window);
+    snprintf(key, sizeof(key), "%slogikald.rate.%s:%s:%lld", conf_str(l->web->conf, SET_REDIS_PREFIX),
+             is_hour ? "h" : "m", e->key, (long long)window);
     snprintf(count, sizeof(count), "%lld", (long long)more);
     if (redis_call(l->web->redis, on_total, t, "INCRBY", key, count, REDIS_END) != 0) {
         free(t);
