@@ -11,8 +11,8 @@
 #include "conf/random.h"
 #include "services/web/access_log.h"
 
-#define HEAD_BYTES    512 /* evhttp's own answers are shorter than this */
-#define DISCARD_TURNS 64
+#define HEAD_BYTES 512  /* evhttp's own answers are shorter than this */
+#define READ_BYTES 4096 /* at once, by evbuffer_read */
 
 /* The status of evhttp's own answer; 0 when the output is something else. */
 static int status_of(struct evbuffer *output)
@@ -45,40 +45,40 @@ static void add_detail(const struct web *web, int status, char *out, size_t size
         break;
     case 417: snprintf(out, size, "Only Expect: 100-continue is understood"); break;
     case 501: snprintf(out, size, "This method is not known"); break;
-    default:
-        snprintf(
-            out, size,
-            "The request is malformed (it is not HTTP/1.1 as RFC 9112 has it), or its request line and headers are "
-            "larger than %lld bytes",
-            (long long)conf_int(web->conf, SET_HTTP_MAX_HEADERS));
+    case 431:
+        snprintf(out, size, "The request line and headers are larger than %lld bytes",
+                 (long long)conf_int(web->conf, SET_HTTP_MAX_HEADERS));
         break;
+    default: snprintf(out, size, "The request is malformed (it is not HTTP/1.1 as RFC 9112 has it)"); break;
     }
 }
 
 static const char *reason(int status)
 {
     return status == 413   ? "Content Too Large"
+           : status == 431 ? "Request Header Fields Too Large"
            : status == 417 ? "Expectation Failed"
            : status == 501 ? "Not Implemented"
            : status == 400 ? "Bad Request"
                            : "Refused";
 }
 
-/* Closing a socket with bytes unread resets the connection, and the client may lose the answer: take what is there. */
-static void discard_input(int fd)
+/* evhttp reads 4 KiB at a time, and refuses malformed headers as soon as it sees them: so when more than the limit and
+ * a read has come, they are too large. */
+static bool is_too_large(const struct web *web, int status, size_t received)
 {
-    char bytes[16384];
-    for (int i = 0; i < DISCARD_TURNS && recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0;) i++;
+    return status == 400 && received > (size_t)conf_int(web->conf, SET_HTTP_MAX_HEADERS) + READ_BYTES;
 }
 
-void refusal_replace(const struct web *web, struct bufferevent *bev)
+bool refusal_replace(const struct web *web, struct bufferevent *bev, size_t received)
 {
     struct evbuffer *output = bufferevent_get_output(bev);
     evbuffer_unfreeze(output, 1); /* a socket's bufferevent lets nobody else look at the front, or take from it */
     int status = status_of(output);
     if (status) evbuffer_drain(output, evbuffer_get_length(output));
     evbuffer_freeze(output, 1);
-    if (!status) return;
+    if (!status) return false;
+    if (is_too_large(web, status, received)) status = 431;
     char id[17], address[64], detail[256], body[300];
     random_token_hex(id, 8);
     peer_of(bev, address, sizeof(address));
@@ -88,6 +88,6 @@ void refusal_replace(const struct web *web, struct bufferevent *bev)
                         "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nX-Request-ID: %s\r\n"
                         "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n%s",
                         status, reason(status), len, id, body);
-    discard_input(bufferevent_getfd(bev));
     access_log_refused(web, &(struct refused){id, address, status, (size_t)len});
+    return true;
 }

@@ -9,7 +9,8 @@
 
 #include "services/web/web.h"
 
-/* bev's output begins with an answer of evhttp's own, whole. One of ours, or "100 Continue", is left as it is. */
-void refusal_replace(const struct web *web, struct bufferevent *bev);
+/* bev's output begins with an answer of evhttp's own, whole: true. One of ours, or "100 Continue", is left as it is.
+ * received: bytes of the request so far; evhttp says 400 also of headers that are too large, and those are 431. */
+bool refusal_replace(const struct web *web, struct bufferevent *bev, size_t received);
 
 #endif

@@ -22,6 +22,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "ipc/notify.h"
+#include "services/web/linger.h"
 #include "services/web/refusal.h"
 #include "services/web/reply_internal.h"
 #include "services/web/sse.h"
@@ -41,6 +42,7 @@ struct conn {
     struct bufferevent *bev;
     struct req *req;    /* the one under way */
     int64_t waiting_ms; /* since when it waits for a request */
+    size_t received;    /* bytes of the request under way, or of the next one */
     bool is_cut;
     bool is_refused; /* evhttp answers by itself */
 };
@@ -50,6 +52,7 @@ struct server {
     struct evhttp *http;
     struct evhttp_bound_socket *bound;
     struct event *sweep, *refuse;
+    struct lingers *lingers;
     struct conn *conns;
     struct conn **by_fd;
     int by_fd_size;
@@ -86,7 +89,7 @@ static void on_refuse(evutil_socket_t fd, short what, void *arg)
     for (struct conn *c = s->conns; c; c = c->next) {
         if (!c->is_refused) continue;
         c->is_refused = false;
-        refusal_replace(s->web, c->bev);
+        if (refusal_replace(s->web, c->bev, c->received)) linger(s->lingers, bufferevent_getfd(c->bev));
     }
 }
 
@@ -101,10 +104,18 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *ch
     event_active(c->server->refuse, EV_TIMEOUT, 0);
 }
 
+static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *change, void *arg)
+{
+    (void)input;
+    struct conn *c = arg;
+    c->received += change->n_added;
+}
+
 /* The connection is over, or will not be watched any more. */
 static void conn_free(struct conn *c)
 {
     evbuffer_remove_cb(bufferevent_get_output(c->bev), on_output, c);
+    evbuffer_remove_cb(bufferevent_get_input(c->bev), on_input, c);
     bufferevent_decref(c->bev);
     free(c);
 }
@@ -154,6 +165,7 @@ static struct bufferevent *on_accept(struct event_base *base, void *arg)
     bufferevent_incref(bev);
     *c = (struct conn){.next = s->conns, .server = s, .bev = bev, .waiting_ms = mono_ms()};
     evbuffer_add_cb(bufferevent_get_output(bev), on_output, c);
+    evbuffer_add_cb(bufferevent_get_input(bev), on_input, c);
     s->conns = c;
     s->stats.connections++;
     if (s->stats.connections > s->max_connections + CONNECTIONS_SLACK && s->bound) {
@@ -220,6 +232,7 @@ void server_request_ended(struct server *s, struct req *r)
     if (r->conn && r->conn->req == r) {
         r->conn->req = NULL;
         r->conn->waiting_ms = mono_ms();
+        r->conn->received = evbuffer_get_length(bufferevent_get_input(r->conn->bev));
     }
     if (connection) evhttp_connection_set_closecb(connection, NULL, NULL);
 }
@@ -292,7 +305,7 @@ struct server *server_new(struct web *web, struct err *err)
     if (fd < 0) return NULL;
     struct server *s = calloc(1, sizeof(*s));
     if (!s || !(s->http = evhttp_new(web->base)) || !(s->sweep = event_new(web->base, -1, EV_PERSIST, on_sweep, s)) ||
-        !(s->refuse = event_new(web->base, -1, 0, on_refuse, s))) {
+        !(s->refuse = event_new(web->base, -1, 0, on_refuse, s)) || !(s->lingers = lingers_new(web->base))) {
         server_free(s);
         close(fd);
         return err_set(err, ERR_NOMEM, "no memory"), NULL;
@@ -338,6 +351,7 @@ void server_free(struct server *s)
     }
     if (s->sweep) event_free(s->sweep);
     if (s->refuse) event_free(s->refuse);
+    lingers_free(s->lingers);
     free(s->by_fd);
     free(s);
 }

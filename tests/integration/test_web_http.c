@@ -39,14 +39,20 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Sends these bytes and returns all that comes until the other side closes. */
-static char *talk(const char *bytes, size_t len)
+static int connect_to_web(void)
 {
-    static char got[65536];
     struct sockaddr_in a = {
         .sin_family = AF_INET, .sin_port = htons((unsigned short)web.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    return fd;
+}
+
+/* Sends these bytes and returns all that comes until the other side closes. */
+static char *talk(const char *bytes, size_t len)
+{
+    static char got[65536];
+    int fd = connect_to_web();
     assert_int_equal(send(fd, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
     size_t n = 0;
     for (int64_t deadline = support_deadline(10000); !support_late(deadline);) {
@@ -124,12 +130,68 @@ static void test_a_request_that_cannot_be_read_is_answered_like_all_others(void 
     http_reply_free(&reply);
 }
 
-static void test_a_large_body_is_answered_before_it_is_read(void **state)
+/* Sends head and then filler (again and again) until size bytes are on their way, and expects the status and nothing
+ * but it: the connection must not be reset while the client still sends. */
+static void expect_refusal(const char *head, const char *filler, size_t size, int status)
+{
+    char *text = malloc(size), first[40];
+    size_t head_len = strlen(head), filler_len = strlen(filler);
+    memcpy(text, head, head_len);
+    for (size_t at = head_len; at < size; at++) text[at] = filler[(at - head_len) % filler_len];
+    snprintf(first, sizeof first, "HTTP/1.1 %d ", status);
+    for (int i = 0; i < 10; i++) {
+        const char *got = talk(text, size);
+        if (strncmp(got, first, strlen(first)) != 0 || !strstr(got, "{\"detail\":"))
+            fail_msg("%zu bytes of %.30s...%.10s: %.300s", size, head, filler, *got ? got : "(no answer)");
+    }
+    free(text);
+}
+
+static void test_what_is_too_large_is_told_so_however_much_comes(void **state)
 {
     (void)state;
-    static char text[200000] = "POST /api/v1/admin/login HTTP/1.1\r\nHost: x\r\nContent-Length: 199000\r\n\r\n";
-    memset(text + strlen(text), ' ', sizeof text - strlen(text));
-    assert_int_equal(strncmp(talk(text, sizeof text), "HTTP/1.1 413 ", 13), 0);
+    static const char get[] = "GET /health HTTP/1.1\r\nHost: x\r\n", one[] = "GET /health HTTP/1.1\r\nX-Long: ";
+    static const char post[] = "POST /api/v1/admin/login HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n";
+    static const size_t sizes[] = {20000, 200000, 3000000};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        expect_refusal(get, "X-Some: header\r\n", sizes[i], 431);
+        expect_refusal(one, "x", sizes[i], 431);
+        expect_refusal("GET /health?q=", "x", sizes[i], 431);
+        expect_refusal(post, " ", sizes[i], 413);
+    }
+}
+
+/* A client that looks for an answer only when it has sent everything: what it sends after the answer must not be met by
+ * a reset, which would take the answer away. */
+static void test_a_client_that_goes_on_sending_gets_its_answer(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {"GET /health HTTP/1.1\r\nX-Long: ", "GET /health?q=",
+                                        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n"};
+    static char piece[20000], got[4096];
+    memset(piece, 'x', sizeof piece);
+    for (int i = 0; i < 3; i++) {
+        int fd = connect_to_web();
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        assert_true(send(fd, heads[i], strlen(heads[i]), MSG_NOSIGNAL) > 0);
+        assert_true(send(fd, piece, sizeof piece, MSG_NOSIGNAL) == (ssize_t)sizeof piece);
+        WAIT_UNTIL(poll(&p, 1, 100) == 1, 10000);
+
+        for (int k = 0; k < 20; k++) { /* the answer has come */
+            if (send(fd, piece, sizeof piece, MSG_NOSIGNAL) != (ssize_t)sizeof piece) fail_msg("%s: reset", heads[i]);
+            support_pause();
+        }
+        shutdown(fd, SHUT_WR);
+
+        size_t n = 0;
+        ssize_t k;
+        while ((k = read(fd, got + n, sizeof got - 1 - n)) > 0) n += (size_t)k;
+        got[n] = 0;
+        assert_int_equal(k, 0); /* the end, and no reset */
+        assert_int_equal(strncmp(got, i < 2 ? "HTTP/1.1 431 " : "HTTP/1.1 413 ", 13), 0);
+        assert_non_null(strstr(got, "{\"detail\":"));
+        close(fd);
+    }
 }
 
 static void test_what_can_be_read_is_left_alone(void **state)
@@ -216,7 +278,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_request_that_cannot_be_read_is_answered_like_all_others),
-        cmocka_unit_test(test_a_large_body_is_answered_before_it_is_read),
+        cmocka_unit_test(test_what_is_too_large_is_told_so_however_much_comes),
+        cmocka_unit_test(test_a_client_that_goes_on_sending_gets_its_answer),
         cmocka_unit_test(test_what_can_be_read_is_left_alone),
         cmocka_unit_test(test_the_access_log_has_named_fields),
         cmocka_unit_test(test_the_access_log_stays_whole_under_the_supervisor),
