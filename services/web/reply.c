@@ -48,7 +48,7 @@ void reply_over(struct req *r)
     req_free(r);
 }
 
-void reply_on_complete(struct evhttp_request *ev, void *arg)
+static void on_complete(struct evhttp_request *ev, void *arg)
 {
     (void)ev;
     reply_over(arg);
@@ -141,7 +141,7 @@ static void send_buffer(struct req *r, int status, const char *type, struct evbu
         reply_over(r);
         evhttp_send_reply(ev, status, reply_reason(status), body); /* only frees it */
     } else {
-        evhttp_request_set_on_complete_cb(ev, reply_on_complete, r);
+        evhttp_request_set_on_complete_cb(ev, on_complete, r);
         evhttp_send_reply(ev, status, reply_reason(status), body);
     }
     evbuffer_free(body);

@@ -11,7 +11,6 @@ void reply_over(struct req *r); /* logs, counts and frees it */
 
 void reply_common_headers(struct req *r, int status, const char *type);
 const char *reply_reason(int status);
-void reply_on_complete(struct evhttp_request *ev, void *arg); /* evhttp has sent it all */
 
 /* Something failed in the middle of a stream: the client must not take what it has for the whole, so the connection is
  * reset. The status is for the log. */

@@ -10,12 +10,25 @@
 #include "conf/log.h"
 #include "services/web/gzip.h"
 
+/* To a client of HTTP/1.0 the end of the connection is the end of the answer. Until ours is whole, every other end (a
+ * deadline, or that of this process) has to be a reset. */
+static void end_by_reset(struct req *r, bool is_wanted)
+{
+    const struct linger linger = {.l_onoff = is_wanted, .l_linger = 0};
+    struct evhttp_connection *connection = r->is_gone ? NULL : evhttp_request_get_connection(r->ev);
+    bool is_chunked = evhttp_find_header(evhttp_request_get_output_headers(r->ev), "Transfer-Encoding") != NULL;
+    if (!connection || is_chunked) return;
+    int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 void reply_stream_begin(struct req *r, int status, const char *type)
 {
     reply_common_headers(r, status, type);
     r->is_streaming = true;
     if (!evhttp_request_get_connection(r->ev)) r->is_gone = true;
     evhttp_send_reply_start(r->ev, status, reply_reason(status));
+    end_by_reset(r, true);
 }
 
 void reply_stream_begin_gzip(struct req *r, int status, const char *type)
@@ -67,6 +80,13 @@ static bool send_trailer(struct req *r)
     return is_good;
 }
 
+static void on_complete(struct evhttp_request *ev, void *arg)
+{
+    (void)ev;
+    end_by_reset(arg, false);
+    reply_over(arg);
+}
+
 static void finish(struct req *r)
 {
     struct evhttp_request *ev = r->ev;
@@ -76,20 +96,20 @@ static void finish(struct req *r)
     if (!evhttp_request_get_connection(ev) || r->is_gone)
         reply_over(r);
     else
-        evhttp_request_set_on_complete_cb(ev, reply_on_complete, r);
+        evhttp_request_set_on_complete_cb(ev, on_complete, r);
     evhttp_send_reply_end(ev);
 }
 
 void reply_stream_end(struct req *r)
 {
-    if (r->is_broken || !send_trailer(r))
+    if (r->is_broken || !send_trailer(r)) {
         reply_stream_abort(r, 500);
-    else
-        finish(r);
+        return;
+    }
+    finish(r);
 }
 
-/* Disconnecting a TCP socket this way sends a reset: an end in order would look like the end of the answer to a client
- * of HTTP/1.0, which knows no last chunk. */
+/* Disconnecting a TCP socket this way sends a reset at once. */
 void reply_stream_abort(struct req *r, int status)
 {
     struct evhttp_connection *connection = r->is_gone ? NULL : evhttp_request_get_connection(r->ev);

@@ -1,5 +1,6 @@
 /* Streamed answers at their edges: one that breaks in the middle never looks whole, headers are those of other answers,
  * an unchanged one is not sent again, and only so many are sent at a time. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,21 @@ static void test_an_answer_that_breaks_never_looks_whole(void **state)
     assert_true(process_logged(&web.process, "the answer was cut after"));
 }
 
+static void test_clients_of_every_age_get_it_whole(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct download d;
+        prepare(&d, LIST);
+        d.is_http_1_0 = i & 1;
+        d.is_gzip = i & 2;
+        download_run(&d);
+        assert_int_equal(d.failure, 0);
+        assert_true(json_walk_is_whole(&d.walk));
+        assert_true((strcasestr(d.headers, "Transfer-Encoding: chunked") != NULL) == !d.is_http_1_0);
+    }
+}
+
 static void test_headers_of_a_stream_are_those_of_its_encoding(void **state)
 {
     (void)state;
@@ -188,14 +204,37 @@ static void test_large_answers_wait_for_their_turn(void **state)
     assert_true(next.bytes > 10u << 20);
 }
 
+/* The last one: it kills the web process. */
+static void test_an_answer_that_a_crash_cuts_never_looks_whole(void **state)
+{
+    (void)state;
+    static struct download d[2];
+    for (int i = 0; i < 2; i++) {
+        prepare(&d[i], LIST);
+        d[i].is_http_1_0 = i == 1;
+        d[i].stops = true;
+        download_start(&d[i]);
+    }
+    for (int i = 0; i < 2; i++) WAIT_UNTIL(atomic_load(&d[i].has_begun), 30000);
+
+    process_signal(&web.process, SIGKILL);
+    process_wait(&web.process, 10000);
+    for (int i = 0; i < 2; i++) download_go_on(&d[i]);
+    for (int i = 0; i < 2; i++) download_join(&d[i]);
+
+    for (int i = 0; i < 2; i++) assert_int_not_equal(d[i].failure, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_answer_that_breaks_never_looks_whole),
+        cmocka_unit_test(test_clients_of_every_age_get_it_whole),
         cmocka_unit_test(test_headers_of_a_stream_are_those_of_its_encoding),
         cmocka_unit_test(test_a_connection_goes_on_after_the_head_of_a_stream),
         cmocka_unit_test(test_an_unchanged_tree_is_not_sent_again),
         cmocka_unit_test(test_large_answers_wait_for_their_turn),
+        cmocka_unit_test(test_an_answer_that_a_crash_cuts_never_looks_whole),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
