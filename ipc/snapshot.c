@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conf/file.h"
+
 #define FILE_LIMIT_BYTES (1024 * 1024)
 
 enum field_type { FIELD_TEXT, FIELD_INT, FIELD_INT64, FIELD_BOOL };
@@ -208,7 +210,7 @@ int snapshot_write(const char *run_dir, const struct snapshot *s, struct err *er
     }
     size_t len = strlen(text);
     fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0 || write(fd, text, len) != (ssize_t)len || rename(fresh, path) != 0)
+    if (fd < 0 || file_write_all(fd, text, len) != 0 || rename(fresh, path) != 0)
         rc = err_errno(err, "writing %s", path);
 out:
     if (fd >= 0) close(fd);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/file.h"
 #include "supervisor/run_dir.h"
 
 #define FILE_BYTES (1024 * 1024)
@@ -46,8 +47,7 @@ static int write_whole(const char *path, const char *text, size_t len, struct er
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) return err_errno(err, "%s", path);
-    bool is_written = len == 0 || write(fd, text, len) == (ssize_t)len;
-    int rc = is_written ? 0 : err_errno(err, "%s", path);
+    int rc = file_write_all(fd, text, len) == 0 ? 0 : err_errno(err, "%s", path);
     close(fd);
     return rc;
 }

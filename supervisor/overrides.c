@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "conf/buf.h"
+#include "conf/file.h"
 #include "supervisor/reload.h"
 
 #define FILE_BYTES 65536
@@ -31,7 +32,7 @@ static int write_file(const char *path, const struct buf *text, struct err *err)
     snprintf(fresh, sizeof fresh, "%s.new", path);
     int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) return err_errno(err, "%s", fresh);
-    bool is_written = text->len == 0 || write(fd, text->data, text->len) == (ssize_t)text->len;
+    bool is_written = file_write_all(fd, text->data, text->len) == 0;
     close(fd);
     return is_written && rename(fresh, path) == 0 ? 0 : err_errno(err, "%s", path);
 }

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "conf/file.h"
 #include "conf/log.h"
 #include "supervisor/control.h"
 #include "supervisor/environment.h"
@@ -27,7 +28,7 @@ static int write_state(const struct supervisor *s, struct err *err)
     char *text = state ? cJSON_PrintUnformatted(state) : NULL;
     int fd = text ? memfd_create("logikald-state", 0) : -1;
     size_t len = text ? strlen(text) : 0;
-    bool is_written = fd >= 0 && write(fd, text, len) == (ssize_t)len && lseek(fd, 0, SEEK_SET) == 0;
+    bool is_written = fd >= 0 && file_write_all(fd, text, len) == 0 && lseek(fd, 0, SEEK_SET) == 0;
     if (!is_written) {
         err_errno(err, "the state cannot be handed over");
         if (fd >= 0) close(fd);

@@ -44,6 +44,9 @@ static int settle(void **state)
     sync_world_clear(&world);
     sync_all(&world, false);
     sql("UPDATE object_sync_configs SET sync_interval_minutes = 600, staleness_threshold_minutes = 10000");
+    /* the test before may have changed projects within the 3 s in which a date is not trusted */
+    sql("UPDATE project_cursors SET phases_at = phases_at + interval '5 s',"
+        " elevations_at = elevations_at + interval '5 s'");
     reset_stats();
     return 0;
 }

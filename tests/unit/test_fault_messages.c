@@ -160,11 +160,12 @@ static void test_the_status_file_is_replaced_whole_or_not_at_all(void **state)
 {
     (void)state;
     char dir[] = "/tmp/test-fault-XXXXXX", path[64];
-    static const int kinds[] = {FAULT_ALLOC, FAULT_OPEN, FAULT_WRITE, FAULT_SHORT, FAULT_MOVE};
+    static const int kinds[] = {FAULT_ALLOC, FAULT_OPEN, FAULT_WRITE, FAULT_MOVE};
     struct err err = {0};
     assert_non_null(mkdtemp(dir));
-    fault_each("snapshot", FAULT_ALLOC | FAULT_OPEN | FAULT_WRITE | FAULT_SHORT | FAULT_MOVE | FAULT_READ, FAULT_TEXT,
-               write_and_read, dir);
+    fault_each("snapshot", FAULT_ALLOC | FAULT_OPEN | FAULT_WRITE | FAULT_MOVE | FAULT_READ, FAULT_TEXT, write_and_read,
+               dir);
+    fault_each("snapshot in pieces", FAULT_SHORT, FAULT_SILENT, write_and_read, dir);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         for (int n = 1;; n++) {
             assert_int_equal(write_and_read(dir, &err), 0);

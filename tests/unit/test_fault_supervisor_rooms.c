@@ -1,0 +1,243 @@
+/* The supervisor's rooms without memory, descriptors, processes or a disk: each says so and takes nothing half. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "conf/conf.h"
+#include "supervisor/environment.h"
+#include "supervisor/freeze.h"
+#include "supervisor/listener.h"
+#include "supervisor/log_sink.h"
+#include "supervisor/probe.h"
+#include "supervisor/run_dir.h"
+#include "supervisor/spawn.h"
+#include "tests/fault/fault.h"
+
+static char dir[] = "/tmp/test-fault-XXXXXX";
+
+static const char *in_dir(const char *name)
+{
+    static char path[PATH_MAX];
+    return run_dir_file(dir, name, path);
+}
+
+static int make_dir(void **state)
+{
+    (void)state;
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+    char command[80];
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    return system(command); /* NOLINT(cert-env33-c) */
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    fputs(text, out);
+    fclose(out);
+}
+
+static void assert_text(const char *path, const char *wanted)
+{
+    char text[256] = "";
+    FILE *in = fopen(path, "r");
+    assert_non_null(in);
+    text[fread(text, 1, sizeof text - 1, in)] = 0;
+    fclose(in);
+    assert_string_equal(text, wanted);
+}
+
+static int make_environment(void *arg, struct err *err)
+{
+    char *from[] = {(char *)(uintptr_t) "PATH=/bin", (char *)(uintptr_t) "A=b", NULL};
+    struct environment e;
+    (void)arg, (void)err;
+    environment_start(&e, from, 0);
+    for (int i = 0; i < 40; i++) environment_set(&e, "N", "%d", i);
+    environment_put(&e, "A=c");
+    int rc = e.failed ? -1 : 0;
+    if (rc == 0) assert_string_equal(environment_get(&e, "A"), "c");
+    environment_free(&e);
+    return rc;
+}
+
+static int parse_probe(void *arg, struct err *err)
+{
+    struct probe_target t;
+    int rc = probe_target_parse(READY_COMMAND, arg, &t, err);
+    if (rc == 0) assert_string_equal(t.command[1], "a b");
+    probe_target_free(&t);
+    return rc;
+}
+
+static void test_environments_and_probes_without_memory(void **state)
+{
+    (void)state;
+    fault_each("environment", FAULT_ALLOC, FAULT_RESULT, make_environment, NULL);
+    fault_each("probe_target_parse", FAULT_ALLOC, FAULT_TEXT, parse_probe, (char *)(uintptr_t) "test 'a b' c");
+}
+
+static int lock_run_dir(void *arg, struct err *err)
+{
+    int fd = run_dir_lock(arg, err);
+    if (fd < 0) return -1;
+    close(fd);
+    return 0;
+}
+
+static void test_run_dir_that_cannot_be_made_or_locked(void **state)
+{
+    char path[PATH_MAX];
+    (void)state;
+    /* made by the first run; from then on mkdir finds it, so that only a failure of another kind counts */
+    snprintf(path, sizeof path, "%s", in_dir("a/b"));
+    fault_begin(FAULT_MOVE, 1, false);
+    struct err err = {0};
+    assert_int_equal(run_dir_lock(path, &err), -1);
+    assert_true(fault_end());
+    assert_non_null(strstr(err.text, "Permission denied"));
+    fault_each("run_dir_lock", FAULT_OPEN, FAULT_TEXT, lock_run_dir, path);
+}
+
+static struct supervisor *sup;
+
+static int freeze(void *arg, struct err *err)
+{
+    struct conf_paths candidate = {0};
+    (void)arg;
+    int rc = freeze_copy(sup, &candidate, err);
+    if (rc == 0) rc = freeze_accept(sup, err);
+    return rc;
+}
+
+/* What was accepted before stays, whole, whatever fails while its successor is copied. */
+static int freeze_another(void *arg, struct err *err)
+{
+    int rc = freeze(arg, err);
+    bool failed = fault_end();
+    assert_int_equal(rc != 0, failed);
+    assert_text(sup->paths.file, failed ? "old = 1;\n" : "new = 1;\n");
+    if (rc != 0 && strstr(err->text, "Success")) fail_msg("%s", err->text);
+    return rc;
+}
+
+static void test_accepted_configuration_is_replaced_whole_or_not_at_all(void **state)
+{
+    char file[PATH_MAX], env_file[PATH_MAX];
+    static const int kinds[] = {FAULT_ALLOC, FAULT_OPEN, FAULT_READ, FAULT_WRITE, FAULT_MOVE};
+    (void)state;
+    sup = calloc(1, sizeof *sup);
+    snprintf(sup->run_dir, sizeof sup->run_dir, "%s", dir);
+    snprintf(file, sizeof file, "%s", in_dir("a.cfg"));
+    snprintf(env_file, sizeof env_file, "%s", in_dir("a.env"));
+    sup->source = (struct conf_paths){.file = file, .env_file = env_file};
+    write_text(env_file, "PORT=1\n");
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        for (int n = 1;; n++) {
+            struct err err = {0};
+            if (kinds[i] == FAULT_MOVE && n > 1) break; /* between the two files there is no undoing */
+            write_text(file, "old = 1;\n");
+            assert_int_equal(freeze(NULL, &err), 0);
+            write_text(file, "new = 1;\n");
+            fault_begin(kinds[i], n, true);
+            if (freeze_another(NULL, &err) == 0) break;
+        }
+    struct err err = {0};
+    write_text(file, "in pieces = 1;\n");
+    fault_begin(FAULT_SHORT, 1, true); /* the disk takes one byte at a time */
+    assert_int_equal(freeze(NULL, &err), 0);
+    assert_true(fault_end());
+    assert_text(sup->paths.file, "in pieces = 1;\n");
+    freeze_remove(sup);
+    free(sup);
+}
+
+static int open_listener(void *arg, struct err *err)
+{
+    int fd = listener_open(arg, err);
+    if (fd < 0) return -1;
+    close(fd);
+    return 0;
+}
+
+static int open_sink(void *arg, struct err *err)
+{
+    struct event_base *base = event_base_new();
+    struct log_sink *s = log_sink_new(base);
+    int rc = s ? log_sink_configure(s, arg, err) : err_set(err, ERR_NOMEM, "no sink");
+    if (rc == 0) {
+        log_sink_line(s, "a line\n", 7);
+        log_sink_flush(s, 1000);
+        if (log_sink_dropped(s) > 0) rc = err_set(err, ERR_NOMEM, "a line was dropped, and counted");
+    }
+    log_sink_free(s);
+    event_base_free(base);
+    return rc;
+}
+
+static void test_listening_and_logging_without_descriptors(void **state)
+{
+    struct conf_paths none = {0};
+    struct err err = {0};
+    (void)state;
+    clearenv();
+    setenv("HOST", "127.0.0.1", 1);
+    setenv("PORT", "0", 1);
+    setenv("LOG_FILE", in_dir("log"), 1);
+    struct conf *conf = conf_load(&none, &err);
+    assert_non_null(conf);
+    fault_each("listener_open", FAULT_OPEN, FAULT_TEXT, open_listener, conf);
+    fault_each("log_sink", FAULT_ALLOC, FAULT_TEXT, open_sink, conf);
+    fault_begin(FAULT_OPEN, 2, true); /* standard output is there, the file is not */
+    assert_int_not_equal(open_sink(conf, &err), 0);
+    assert_true(fault_end());
+    assert_non_null(strstr(err.text, "log.file"));
+    conf_free(conf);
+}
+
+static int spawn_true(void *arg, struct err *err)
+{
+    char *words[] = {(char *)(uintptr_t) "true", NULL}, *none[] = {NULL};
+    struct spawn how = {
+        .path = "/bin/true", .argv = words, .envp = none, .out_fd = -1, .err_fd = -1, .listen_fd = -1, .notify_fd = -1};
+    (void)arg;
+    pid_t pid = spawn(&how, err);
+    if (pid < 0) return -1;
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static void test_no_process_can_be_made(void **state)
+{
+    (void)state;
+    fault_each("spawn", FAULT_FORK, FAULT_TEXT, spawn_true, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_environments_and_probes_without_memory),
+        cmocka_unit_test(test_run_dir_that_cannot_be_made_or_locked),
+        cmocka_unit_test(test_accepted_configuration_is_replaced_whole_or_not_at_all),
+        cmocka_unit_test(test_listening_and_logging_without_descriptors),
+        cmocka_unit_test(test_no_process_can_be_made),
+    };
+    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
