@@ -41,10 +41,12 @@ const struct query query_project_get = {
 
 const struct query query_phases_page = {
     .name = "phases_page",
+    .is_slow = true,
     .sql = LIST_PAGE_SQL(PHASE(PAGE("phases", UNFILTERED))),
 };
 const struct query query_phases_of_project = {
     .name = "phases_of_project",
+    .is_slow = true,
     .sql = LIST_PAGE_SQL(PHASE(PAGE("phases", "project_id = $3::int"))),
 };
 
@@ -62,10 +64,12 @@ const struct query query_phases_of_project = {
 
 const struct query query_elevations_page = {
     .name = "elevations_page",
+    .is_slow = true,
     .sql = LIST_PAGE_SQL(ELEVATION(PAGE("elevations", UNFILTERED))),
 };
 const struct query query_elevations_of_phase = {
     .name = "elevations_of_phase",
+    .is_slow = true,
     .sql = LIST_PAGE_SQL(ELEVATION(PAGE("elevations", "phase_id = $3::int"))),
 };
 

@@ -35,15 +35,19 @@
 
 const struct query query_odoo_projects = {
     .name = "odoo_projects",
+    .is_slow = true,
     .sql =
         "SELECT json_build_object('projects', coalesce(json_agg(" PROJECT " ORDER BY p.id), '[]'), 'count', count(*),"
         " 'summary', json_build_object('total_projects', count(*), 'client_id', $1::text))"
         " FROM projects p WHERE p.deleted_at IS NULL",
 };
-const struct query query_odoo_project = {
-    .name = "odoo_project", .sql = "SELECT CASE WHEN " TOO_LARGE " THEN NULL ELSE " PROJECT_WHOLE " END" THE_PROJECT};
+const struct query query_odoo_project = {.name = "odoo_project",
+                                         .is_slow = true,
+                                         .sql = "SELECT CASE WHEN " TOO_LARGE " THEN NULL ELSE " PROJECT_WHOLE
+                                                " END" THE_PROJECT};
 const struct query query_odoo_complete = {
     .name = "odoo_complete",
+    .is_slow = true,
     .sql = "SELECT CASE WHEN " TOO_LARGE " THEN NULL ELSE json_build_object('project', " PROJECT_WHOLE
            ", 'phases_with_elevations', " PHASES_OF_P(
                "json_build_object('phase', json_build_object('id', h.logikal_id, 'name', h.name, 'description',"
@@ -53,17 +57,20 @@ const struct query query_odoo_complete = {
 };
 const struct query query_odoo_phases = {
     .name = "odoo_phases",
+    .is_slow = true,
     .sql = "SELECT " PHASES_OF_P(PHASE("'[]'::json")) THE_PROJECT,
 };
 /* The default phase has the same id in every project, so both ids are needed. */
 const struct query query_odoo_elevations = {
     .name = "odoo_elevations",
+    .is_slow = true,
     .sql = "SELECT CASE WHEN " PHASE_TOO_LARGE " THEN NULL ELSE " ELEVATIONS_OF_H " END"
            " FROM phases h JOIN projects p ON p.id = h.project_id WHERE p.logikal_id = $1"
            " AND h.logikal_id = $2 AND p.deleted_at IS NULL AND h.deleted_at IS NULL",
 };
 const struct query query_odoo_search = {
     .name = "odoo_search",
+    .is_slow = true,
     .sql = "SELECT json_build_object('results', coalesce(json_agg(" PROJECT " ORDER BY p.name, p.id), '[]'), 'query',"
            " $1::text, 'count', count(*)) FROM (SELECT * FROM projects WHERE deleted_at IS NULL AND (name ILIKE $2 OR"
            " description ILIKE $2 OR job_number ILIKE $2 OR offer_number ILIKE $2 OR logikal_id = $1)"
@@ -71,6 +78,7 @@ const struct query query_odoo_search = {
 };
 const struct query query_odoo_stats = {
     .name = "odoo_stats",
+    .is_slow = true,
     .sql =
         "SELECT json_build_object('total_projects', (SELECT count(*) FROM projects WHERE deleted_at IS NULL),"
         " 'total_phases', (SELECT count(*) FROM phases WHERE deleted_at IS NULL),"

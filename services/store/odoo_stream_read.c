@@ -20,6 +20,7 @@ const struct query query_odoo_stream_project = {
 };
 const struct query query_odoo_stream_phase = {
     .name = "odoo_stream_phase",
+    .is_slow = true,
     .sql =
         "SELECT h.id, json_build_object('id', h.logikal_id, 'name', h.name, 'description', h.description,"
         " 'project_id', p.logikal_id, 'status', h.status),"
@@ -34,6 +35,7 @@ const struct query query_odoo_stream_phase = {
 };
 const struct query query_odoo_stream_elevations = {
     .name = "odoo_stream_elevations",
+    .is_slow = true,
     .sql = "SELECT piece.n, piece.last, piece.rows FROM phases h, " PIECE("$2::int", "$3::int") " WHERE h.id = $1::int",
 };
 const struct query query_odoo_stream_place = {

@@ -12,6 +12,7 @@
 
 #define CONNECT_TIMEOUT_MS 10000
 #define IDLE_MS            60000
+#define REFUSED_MS         5000 /* so long no more connections are tried after one was refused */
 #define TICK_S             2
 #define SLACK_MS           5000 /* beyond the statement timeout a silent connection is taken for dead */
 
@@ -199,6 +200,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
         TAILQ_REMOVE(&now, call, link);
         pool_call_done(p, call);
     }
+    if (!p->is_down) pool_serve(p);
 }
 
 /* ---- connections ---- */
@@ -219,11 +221,18 @@ static struct pool_conn *conn_add(struct pool *p)
     return NULL;
 }
 
-/* The ready connection with the least to do; slow statements, and room behind them, only when nothing else is left. */
-static struct pool_conn *conn_choose(struct pool *p, bool *is_opening)
+static bool is_short_of_connections(const struct pool *p)
+{
+    return p->refused_ms && mono_ms() - p->refused_ms < REFUSED_MS;
+}
+
+/* The ready connection with the least to do; room behind slow statements only when nothing else is left. The first
+ * connection takes none of these, so that a quick one never waits for them all - unless no other can be had. */
+static struct pool_conn *conn_choose(struct pool *p, bool is_slow, bool *is_opening)
 {
     struct pool_conn *best = NULL;
-    for (int i = 0; i < p->size; i++) {
+    bool is_first_spared = is_slow && p->size > 1 && !is_short_of_connections(p);
+    for (int i = is_first_spared; i < p->size; i++) {
         struct pool_conn *c = p->conns[i];
         if (!c || c->state == CONN_CLOSED) continue;
         if (c->state != CONN_READY) *is_opening = true;
@@ -237,16 +246,21 @@ static struct pool_conn *conn_choose(struct pool *p, bool *is_opening)
 
 static void pool_serve(struct pool *p)
 {
-    for (struct pool_call *call; (call = TAILQ_FIRST(&p->waiting)) != NULL;) {
+    for (struct pool_call *call = TAILQ_FIRST(&p->waiting), *next; call; call = next) {
         bool is_opening = false;
-        struct pool_conn *c = conn_choose(p, &is_opening);
-        if ((!c || c->in_flight >= 8 || c->slow_in_flight > 0 || (call->query->is_slow && c->in_flight > 0)) &&
-            !is_opening && !p->is_down)
-            conn_add(p);
-        if (!c) return;
+        bool is_slow = call->query->is_slow;
+        struct pool_conn *c = conn_choose(p, is_slow, &is_opening);
+        next = TAILQ_NEXT(call, link);
+        if ((!c || c->in_flight >= 8 || c->slow_in_flight > 0 || (is_slow && c->in_flight > 0)) && !is_opening &&
+            !p->is_down && !is_short_of_connections(p))
+            is_opening = conn_add(p) != NULL;
+        if (!c && (!is_slow || p->is_down)) return;
+        if (!c || (is_slow && c->slow_in_flight > 0 && is_opening)) continue; /* rather than behind another slow one */
         TAILQ_REMOVE(&p->waiting, call, link);
         p->waiting_count--;
-        if (conn_send(c, call) != 0) pool_conn_lost(c, PQerrorMessage(c->pg));
+        if (conn_send(c, call) == 0) continue;
+        pool_conn_lost(c, PQerrorMessage(c->pg));
+        next = TAILQ_FIRST(&p->waiting); /* the others may have failed with it */
     }
 }
 
@@ -263,6 +277,7 @@ void pool_conn_ready(struct pool_conn *c)
     p->why[0] = 0;
     p->stats.reconnects++;
     if (!p->is_up) {
+        p->refused_ms = 0;
         p->is_up = true;
         if (p->state_fn) p->state_fn(p->state_arg, true, "");
     }
@@ -280,11 +295,13 @@ void pool_conn_lost(struct pool_conn *c, const char *why)
 {
     struct pool *p = c->pool;
     char text[sizeof(p->why)];
+    bool is_refused = c->state != CONN_READY;
     snprintf(text, sizeof(text), "%.*s", (int)strcspn(why, "\n"), why);
     conn_close(c);
     TAILQ_CONCAT(&p->failed, &c->calls, link);
     c->in_flight = c->slow_in_flight = 0;
     event_active(p->turn, EV_TIMEOUT, 1);
+    if (is_refused) p->refused_ms = mono_ms();
     if (any_ready(p)) return;
     snprintf(p->why, sizeof(p->why), "%s", text);
     p->is_down = true;
@@ -304,7 +321,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     struct pool *p = arg;
     bool is_opening = false;
-    if (!conn_choose(p, &is_opening) && !is_opening && !conn_add(p))
+    if (!conn_choose(p, false, &is_opening) && !is_opening && !conn_add(p))
         event_add(p->retry, &(struct timeval){.tv_sec = 1});
 }
 

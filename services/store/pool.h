@@ -19,7 +19,7 @@
 struct query {
     const char *name; /* for logs and metrics */
     const char *sql;
-    bool is_slow;   /* reports: no other statement should wait behind it */
+    bool is_slow;   /* reports, large lists: no other statement should wait behind it */
     bool is_binary; /* results come in binary form (bytea) */
 };
 

@@ -52,6 +52,7 @@ struct pool {
     bool is_down;       /* the last attempt failed: queries fail at once (neither up nor down: the first attempt) */
     bool is_unprepared; /* something between us and PostgreSQL loses prepared statements */
     char why[256];
+    int64_t refused_ms; /* when a connection could not be made; 0 = never */
     struct pool_conn *conns[POOL_MAX];
     struct pool_calls waiting, failed; /* failed: told in the next turn of the loop */
     int waiting_count;

@@ -173,6 +173,68 @@ static void test_redis_that_is_gone_stops_only_what_looks_into_it(void **state)
     redis_server_stop(&redis);
 }
 
+/* ---- busy connections ---- */
+
+struct asked {
+    pthread_t thread;
+    char path[100];
+    int status;
+};
+
+static void *ask(void *arg)
+{
+    struct asked *a = arg;
+    a->status = web_status(&web, "GET", a->path, web.admin, NULL);
+    return NULL;
+}
+
+static void test_a_quick_statement_does_not_wait_for_slow_ones(void **state)
+{
+    (void)state;
+    static struct asked slow[12];
+    enum { N = sizeof slow / sizeof *slow };
+    web_run(&web, quiet, true);
+    web_log_in(&web);
+    PGconn *pg = pg_connect(&web.pg);
+    PQclear(PQexec(pg, "BEGIN"));
+    PQclear(PQexec(pg, "LOCK TABLE elevations IN ACCESS EXCLUSIVE MODE"));
+    for (int i = 0; i < N; i++) {
+        snprintf(slow[i].path, sizeof slow[i].path, "/api/v1/elevations/cached?phase_id=%d", i + 1);
+        pthread_create(&slow[i].thread, NULL, ask, &slow[i]);
+    }
+    WAIT_UNTIL(pg_int(&web.pg, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 3, 10000);
+
+    int quick = web_status(&web, "GET", "/api/v1/projects/cached", web.admin, NULL);
+
+    PQclear(PQexec(pg, "ROLLBACK"));
+    PQfinish(pg);
+    for (int i = 0; i < N; i++) pthread_join(slow[i].thread, NULL);
+    assert_int_equal(quick, 200);
+    for (int i = 0; i < N; i++) assert_int_equal(slow[i].status, 200);
+    web_stop(&web);
+}
+
+static void test_one_connection_is_enough(void **state)
+{
+    (void)state;
+    static char url[400];
+    pg_exec(&web.pg, "CREATE ROLE poor LOGIN CONNECTION LIMIT 1");
+    pg_exec(&web.pg, "GRANT ALL ON ALL TABLES IN SCHEMA public TO poor");
+    snprintf(url, sizeof url, "DATABASE_URL=postgresql://poor@127.0.0.1:%d/logikald?sslmode=disable", web.pg.port);
+    const char *const settings[] = {url, "LOG_LEVEL=error", NULL};
+    web_run(&web, settings, true);
+    web_log_in(&web);
+
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(web_status(&web, "GET", "/api/v1/elevations/cached", web.admin, NULL), 200);
+        assert_int_equal(web_status(&web, "GET", "/api/v1/odoo/stats", web.admin, NULL), 200);
+        pg_exec(&web.pg, "UPDATE elevations SET name = name");
+    }
+    web_stop(&web);
+    pg_exec(&web.pg, "DROP OWNED BY poor");
+    pg_exec(&web.pg, "DROP ROLE poor");
+}
+
 /* ---- the end ---- */
 
 static volatile int slow_status;
@@ -214,6 +276,8 @@ int main(void)
         cmocka_unit_test(test_without_redis_a_manual_sync_runs_in_a_child),
         cmocka_unit_test(test_a_stale_project_is_synced_before_it_is_answered),
         cmocka_unit_test(test_redis_that_is_gone_stops_only_what_looks_into_it),
+        cmocka_unit_test(test_a_quick_statement_does_not_wait_for_slow_ones),
+        cmocka_unit_test(test_one_connection_is_enough),
         cmocka_unit_test(test_a_request_under_way_is_answered_before_the_end),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
