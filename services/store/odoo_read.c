@@ -26,11 +26,11 @@
 /* A document of more elevations than this is not built: it would have to be held in memory whole (odoo_stream_read.c).
  */
 #define TOO_LARGE                                                                                                      \
-    "(SELECT count(*) > 2500 FROM (SELECT FROM elevations e JOIN phases h ON h.id = e.phase_id"                        \
-    " WHERE h.project_id = p.id AND e.deleted_at IS NULL LIMIT 2501) t)"
+    "(SELECT count(*) > 1000 FROM (SELECT FROM elevations e JOIN phases h ON h.id = e.phase_id"                        \
+    " WHERE h.project_id = p.id AND e.deleted_at IS NULL LIMIT 1001) t)"
 #define PHASE_TOO_LARGE                                                                                                \
-    "(SELECT count(*) > 2500 FROM (SELECT FROM elevations e WHERE e.phase_id = h.id AND e.deleted_at IS NULL"          \
-    " LIMIT 2501) t)"
+    "(SELECT count(*) > 1000 FROM (SELECT FROM elevations e WHERE e.phase_id = h.id AND e.deleted_at IS NULL"          \
+    " LIMIT 1001) t)"
 #define THE_PROJECT " FROM projects p WHERE p.deleted_at IS NULL AND p.logikal_id = $1"
 
 const struct query query_odoo_projects = {

@@ -204,7 +204,7 @@ static void test_large_answers_wait_for_their_turn(void **state)
     assert_true(next.bytes > 10u << 20);
 }
 
-/* The last one: it kills the web process. */
+/* It kills the web process; the next one starts another. */
 static void test_an_answer_that_a_crash_cuts_never_looks_whole(void **state)
 {
     (void)state;
@@ -225,6 +225,34 @@ static void test_an_answer_that_a_crash_cuts_never_looks_whole(void **state)
     for (int i = 0; i < 2; i++) assert_int_not_equal(d[i].failure, 0);
 }
 
+static void test_readers_that_are_too_slow_are_cut(void **state)
+{
+    (void)state;
+    static const char *const environment[] = {"LOG_LEVEL=info", "HTTP_TIMEOUT_SECONDS=2", NULL};
+    static struct download stopped, slow;
+    web_run(&web, environment, true);
+    prepare(&stopped, LIST);
+    stopped.stops = true;
+    prepare(&slow, TREE);
+    slow.pause_ms = 2000; /* 8 KiB a second, half of the least */
+    download_start(&stopped);
+    download_start(&slow);
+    WAIT_UNTIL(atomic_load(&stopped.has_begun) && atomic_load(&slow.has_begun), 30000);
+
+    WAIT_UNTIL(process_logged(&web.process, "route=" LIST " "), 60000);
+    download_go_on(&stopped);
+    download_join(&stopped);
+    WAIT_UNTIL(process_logged(&web.process, "/complete "), 60000);
+    slow.pause_ms = 0;
+    download_join(&slow);
+
+    assert_int_not_equal(stopped.failure, 0);
+    assert_int_not_equal(slow.failure, 0);
+    char *log = process_log(&web.process);
+    assert_non_null(strstr(log, "client gone"));
+    free(log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_an_unchanged_tree_is_not_sent_again),
         cmocka_unit_test(test_large_answers_wait_for_their_turn),
         cmocka_unit_test(test_an_answer_that_a_crash_cuts_never_looks_whole),
+        cmocka_unit_test(test_readers_that_are_too_slow_are_cut),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum { RECEIVE_BYTES = 16384 };
 
@@ -22,6 +23,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
     struct download *d = arg;
     d->bytes += size * count;
     if (!json_walk_feed(&d->walk, bytes, size * count)) return 0;
+    if (d->pause_ms) usleep((useconds_t)d->pause_ms * 1000);
     if (!atomic_exchange(&d->has_begun, true) && d->stops) {
         pthread_mutex_lock(&d->mutex);
         while (!d->may_go_on) pthread_cond_wait(&d->moved, &d->mutex);
@@ -36,7 +38,8 @@ static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 {
     int bytes = RECEIVE_BYTES;
     (void)purpose;
-    if (((struct download *)arg)->stops) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    const struct download *d = arg;
+    if (d->stops || d->pause_ms) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
     return CURL_SOCKOPT_OK;
 }
 

@@ -15,6 +15,7 @@ struct download {
     bool is_gzip, is_http_1_0;   /* asks for gzip, and unpacks it */
     bool stops;                  /* after its first bytes, until download_go_on */
     bool gives_up;               /* then, instead of reading on */
+    atomic_int pause_ms;         /* a slow reader: after each 16 KiB at most */
     long timeout_ms;             /* 0 = two minutes */
     struct json_walk walk;       /* scalar and arg may be set */
 
