@@ -83,8 +83,9 @@ static void add_times(cJSON *out, const cJSON *result)
     cJSON_AddStringToObject(out, "completed_at", clock_iso_us(now, text));
 }
 
-static cJSON *shape_cascade(const cJSON *result)
+static cJSON *shape_cascade(const struct req *r, const cJSON *result)
 {
+    (void)r;
     cJSON *out = cJSON_CreateObject();
     const cJSON *errors = cJSON_GetObjectItemCaseSensitive(result, "errors");
     copy(out, "project_id", result, "project_id");
@@ -105,10 +106,11 @@ void web_advanced_cascade(struct req *r)
     sync_run(r, TASK_SYNC "sync_project_task", "sync", kwargs, shape_cascade);
 }
 
-static cJSON *shape_selective(const cJSON *result)
+static cJSON *shape_selective(const struct req *r, const cJSON *result)
 {
     cJSON *out = cJSON_CreateObject();
     const cJSON *results = cJSON_GetObjectItemCaseSensitive(result, "results");
+    cJSON_AddStringToObject(out, "object_type", req_arg(r, "object_type"));
     copy(out, "requested_count", result, "total");
     copy(out, "synced_count", result, "successful");
     cJSON_AddNumberToObject(out, "skipped_count", 0);
@@ -120,7 +122,7 @@ static cJSON *shape_selective(const cJSON *result)
 }
 
 /* Objects are synced with the project that they lie in: Logikal is read project by project. */
-static void run_batch(struct req *r, const PGresult *found, cJSON *(*shape)(const cJSON *))
+static void run_batch(struct req *r, const PGresult *found, sync_shape shape)
 {
     cJSON *ids = cJSON_Parse(PQgetvalue(found, 0, 0)), *kwargs = cJSON_CreateObject();
     if (cJSON_GetArraySize(ids) == 0) {
@@ -147,11 +149,13 @@ void web_advanced_selective(struct req *r)
     req_query(r, &query_projects_of_objects, 2, values, then_selective);
 }
 
-static cJSON *shape_dependency(const cJSON *result)
+static cJSON *shape_dependency(const struct req *r, const cJSON *result)
 {
     static const char *const chain[] = {"directory", "project", "phase", "elevation"};
     cJSON *out = cJSON_CreateObject();
     const cJSON *results = cJSON_GetObjectItemCaseSensitive(result, "results");
+    cJSON_AddStringToObject(out, "object_type", req_param(r, 0));
+    cJSON_AddStringToObject(out, "object_id", req_param(r, 1));
     cJSON_AddItemToObject(out, "dependencies", cJSON_CreateStringArray(chain, 4));
     cJSON_AddItemToObject(out, "synced_objects", results ? cJSON_Duplicate(results, true) : cJSON_CreateArray());
     cJSON_AddItemToObject(out, "errors", cJSON_CreateArray());

@@ -10,6 +10,7 @@
 #include "conf/clock.h"
 #include "conf/buf.h"
 #include "services/web/gzip.h"
+#include "services/web/json_times.h"
 #include "services/web/reply.h"
 
 struct wait;
@@ -265,10 +266,11 @@ static void then_document(struct req *r, const PGresult *result)
         d->large(r);
         return;
     }
-    size_t len = (size_t)PQgetlength(result, 0, 0);
-    char *bytes = malloc(len + 1);
-    if (bytes) memcpy(bytes, PQgetvalue(result, 0, 0), len + 1);
-    cache_keep(r, bytes, len);
+    struct buf out = {0};
+    buf_reserve(&out, (size_t)PQgetlength(result, 0, 0) + 1);
+    json_times_add(&out, PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0));
+    size_t len = out.len;
+    cache_keep(r, buf_steal(&out), len);
 }
 
 static void load_document(struct req *r)

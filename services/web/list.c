@@ -8,6 +8,7 @@
 
 #include "conf/buf.h"
 #include "services/web/cache.h"
+#include "services/web/json_times.h"
 #include "services/web/reply.h"
 #include "services/web/streams.h"
 
@@ -43,9 +44,10 @@ static int64_t list_take(struct list *l, const PGresult *result)
 static void add_tail(const struct list *l, struct buf *out, const char *next_cursor)
 {
     buf_printf(out, "],\"count\":%" PRId64 ",\"last_updated\":", l->count);
-    if (*l->updated)
-        buf_printf(out, "\"%s\"", l->updated);
-    else
+    if (*l->updated) {
+        char quoted[sizeof(l->updated) + 2];
+        json_times_add(out, quoted, (size_t)snprintf(quoted, sizeof(quoted), "\"%s\"", l->updated));
+    } else
         buf_str(out, "null");
     buf_printf(out, ",\"sync_status\":\"%s\",\"stale_count\":%" PRId64,
                l->count == 0  ? "empty"
@@ -72,7 +74,7 @@ static void then_piece(struct req *r, const PGresult *result)
     } else if (rows > 0) {
         buf_char(&out, ',');
     }
-    buf_str(&out, PQgetvalue(result, 0, 2));
+    json_times_add(&out, PQgetvalue(result, 0, 2), (size_t)PQgetlength(result, 0, 2));
     bool is_last = rows < l->limit;
     if (is_last) add_tail(l, &out, NULL);
     if (!reply_stream_chunk(r, out.data, out.len, is_last ? NULL : stream_more) || is_last) reply_stream_end(r);
@@ -110,7 +112,7 @@ static void then_first(struct req *r, const PGresult *result)
     struct buf out = {0};
     buf_reserve(&out, (size_t)PQgetlength(result, 0, 2) + 256);
     buf_str(&out, "{\"success\":true,\"data\":[");
-    buf_str(&out, PQgetvalue(result, 0, 2));
+    json_times_add(&out, PQgetvalue(result, 0, 2), (size_t)PQgetlength(result, 0, 2));
     add_tail(l, &out, !l->is_paged ? NULL : rows == l->limit ? l->after : "");
     size_t len = out.len;
     cache_keep(r, buf_steal(&out), len);

@@ -92,6 +92,21 @@ void web_enrichment_status(struct req *r)
     cache_json(r, &query_enrichment_status, 0, NULL, TABLES_PARTS, NULL);
 }
 
+/* What the bytes themselves say, for an upstream that does not; never markup from outside. */
+static const char *image_type(const char *bytes, size_t len, const char *declared)
+{
+    static const struct {
+        const char *type, *start;
+        size_t len;
+    } known[] = {{"image/png", "\x89PNG\r\n\x1a\n", 8},
+                 {"image/jpeg", "\xff\xd8\xff", 3},
+                 {"image/gif", "GIF8", 4},
+                 {"image/bmp", "BM", 2}};
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (len >= known[i].len && memcmp(bytes, known[i].start, known[i].len) == 0) return known[i].type;
+    return strncmp(declared, "image/", 6) == 0 && !strstr(declared, "svg") ? declared : "application/octet-stream";
+}
+
 static void then_image(struct req *r, const PGresult *result)
 {
     if (PQntuples(result) == 0) {
@@ -101,9 +116,8 @@ static void then_image(struct req *r, const PGresult *result)
     const char *type = PQgetvalue(result, 0, 1), *etag = PQgetvalue(result, 0, 2);
     reply_header(r, "Cache-Control", "private, max-age=300");
     if (*etag && reply_unchanged(r, etag)) return;
-    bool is_image = strncmp(type, "image/", 6) == 0 && !strstr(type, "svg"); /* never markup from outside */
-    reply_bytes(r, 200, is_image ? type : "application/octet-stream", PQgetvalue(result, 0, 0),
-                (size_t)PQgetlength(result, 0, 0));
+    size_t len = (size_t)PQgetlength(result, 0, 0);
+    reply_bytes(r, 200, image_type(PQgetvalue(result, 0, 0), len, type), PQgetvalue(result, 0, 0), len);
 }
 
 void web_elevation_image(struct req *r)

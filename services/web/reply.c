@@ -17,6 +17,7 @@
 #include "services/web/access_log.h"
 #include "services/web/cors.h"
 #include "services/web/gzip.h"
+#include "services/web/json_times.h"
 #include "services/web/page.h"
 #include "services/web/server.h"
 
@@ -186,7 +187,12 @@ void reply_bytes(struct req *r, int status, const char *type, const void *bytes,
 
 void reply_json(struct req *r, int status, const char *json)
 {
-    reply_bytes(r, status, TYPE_JSON, json, strlen(json));
+    struct buf b = {0};
+    if (json_times_add(&b, json, strlen(json)))
+        reply_bytes(r, status, TYPE_JSON, b.data ? b.data : "", b.len);
+    else
+        reply_detail(r, 500, "No memory");
+    buf_free(&b);
 }
 
 void reply_cjson_take(struct req *r, int status, cJSON *json)

@@ -244,7 +244,7 @@ static void then_json(struct req *r, const PGresult *result)
     if (PQntuples(result) == 0 || PQgetisnull(result, 0, 0))
         reply_detail(r, 404, "%s", r->state ? (const char *)r->state : "Not found");
     else
-        reply_bytes(r, 200, TYPE_JSON, PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0));
+        reply_json(r, 200, PQgetvalue(result, 0, 0));
 }
 
 void req_json(struct req *r, const struct query *q, int n, const char *const *values, const char *not_found)

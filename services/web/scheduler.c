@@ -241,6 +241,9 @@ static void started(struct req *r, cJSON *out, const char *id, const struct err 
     if (id) cJSON_AddStringToObject(out, "task_id", id);
     if (!id) cJSON_AddStringToObject(out, "error", err->text);
     add_now(out, "started_at");
+    static const char *const names[] = {"task_id", "project_id", "project_ids", "project_count", "sync_type", "error"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) /* clients know every member */
+        if (!cJSON_GetObjectItemCaseSensitive(out, names[i])) cJSON_AddNullToObject(out, names[i]);
     reply_cjson_take(r, id ? 200 : 503, out);
 }
 
@@ -281,7 +284,9 @@ void web_scheduler_sync_full(struct req *r)
 {
     struct err err = {0};
     cJSON *kwargs = cJSON_CreateObject(), *out = cJSON_CreateObject();
-    cJSON_AddBoolToObject(kwargs, "force_sync", req_arg_bool(r, "force_sync"));
+    bool is_forced = req_arg_bool(r, "force_sync");
+    cJSON_AddBoolToObject(kwargs, "force_sync", is_forced);
+    cJSON_AddBoolToObject(out, "force_sync", is_forced);
     cJSON_AddStringToObject(out, "sync_type", "full");
     started(r, out, start(r, TASK_SYNC "full_sync_task", kwargs, &err), &err);
 }

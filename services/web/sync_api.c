@@ -13,7 +13,7 @@
 
 struct held {
     const char *id;
-    cJSON *(*shape)(const cJSON *result);
+    sync_shape shape;
 };
 
 static void accepted(struct req *r, const char *id)
@@ -49,10 +49,10 @@ static void on_done(void *arg, const cJSON *result, const struct err *err)
     else if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(result, "success")))
         failed(r, result);
     else
-        reply_cjson_take(r, 200, h->shape ? h->shape(result) : cJSON_Duplicate(result, true));
+        reply_cjson_take(r, 200, h->shape ? h->shape(r, result) : cJSON_Duplicate(result, true));
 }
 
-void sync_run(struct req *r, const char *task, const char *queue, cJSON *kwargs, cJSON *(*shape)(const cJSON *result))
+void sync_run(struct req *r, const char *task, const char *queue, cJSON *kwargs, sync_shape shape)
 {
     struct held *h = req_alloc(r, sizeof(*h));
     struct err err = {0};
@@ -148,8 +148,9 @@ static double count_of(const cJSON *result, const char *type)
     return cJSON_IsNumber(n) ? n->valuedouble : 0;
 }
 
-static cJSON *shape_full(const cJSON *result)
+static cJSON *shape_full(const struct req *r, const cJSON *result)
 {
+    (void)r;
     static const char *const types[][2] = {{"directory", "directories_processed"},
                                            {"project", "projects_processed"},
                                            {"phase", "phases_processed"},

@@ -12,6 +12,7 @@
 
 /* Answers with the task's result, put into the form that clients know by shape (NULL = as it is; the new object is the
  * answer's), or 202, or why it failed. kwargs is taken. */
-void sync_run(struct req *r, const char *task, const char *queue, cJSON *kwargs, cJSON *(*shape)(const cJSON *result));
+typedef cJSON *(*sync_shape)(const struct req *r, const cJSON *result);
+void sync_run(struct req *r, const char *task, const char *queue, cJSON *kwargs, sync_shape shape);
 
 #endif

@@ -52,9 +52,12 @@ static void on_synced(void *arg, const cJSON *result, const struct err *err)
     cJSON_AddBoolToObject(out, "synced", is_good);
     cJSON_AddStringToObject(out, "project_id", req_param(r, 0));
     cJSON_AddItemToObject(out, "reason", cJSON_Duplicate(cJSON_GetObjectItem(n->status, "reason"), true));
-    if (!is_good) cJSON_AddStringToObject(out, "error", err ? err->text : message ? message : "The sync failed");
+    if (is_good)
+        cJSON_AddNullToObject(out, "error");
+    else
+        cJSON_AddStringToObject(out, "error", err ? err->text : message ? message : "The sync failed");
     cJSON_AddItemToObject(out, "sync_status", cJSON_Duplicate(n->status, true));
-    if (result) cJSON_AddItemToObject(out, "sync_result", cJSON_Duplicate(result, true));
+    cJSON_AddItemToObject(out, "sync_result", result ? cJSON_Duplicate(result, true) : cJSON_CreateNull());
     reply_cjson_take(r, is_late ? 202 : err && err->code == ERR_DB ? 503 : 200, out);
 }
 

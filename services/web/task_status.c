@@ -10,6 +10,15 @@
 #include "services/web/handlers.h"
 #include "services/web/reply.h"
 
+/* Clients know every member, with null where there is nothing to say. */
+static void reply_task(struct req *r, cJSON *out)
+{
+    static const char *const names[] = {"current", "total", "result", "error", "meta", "completed_at", "failed_at"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (!cJSON_GetObjectItemCaseSensitive(out, names[i])) cJSON_AddNullToObject(out, names[i]);
+    reply_cjson_take(r, 200, out);
+}
+
 static cJSON *task_new(const struct req *r, const char *status, const char *message)
 {
     cJSON *out = cJSON_CreateObject();
@@ -24,7 +33,7 @@ static cJSON *task_new(const struct req *r, const char *status, const char *mess
 static void then_run(struct req *r, const PGresult *result)
 {
     if (PQntuples(result) == 0) {
-        reply_cjson_take(r, 200, task_new(r, "PENDING", "The task waits, or its result has expired"));
+        reply_task(r, task_new(r, "PENDING", "The task waits, or its result has expired"));
         return;
     }
     const char *state = PQgetvalue(result, 0, 0);
@@ -37,7 +46,7 @@ static void then_run(struct req *r, const PGresult *result)
     if (!is_running && !is_done) cJSON_AddStringToObject(out, "error", why ? why : state);
     if (stored) cJSON_AddItemToObject(out, "result", stored);
     if (!is_running) cJSON_AddStringToObject(out, is_done ? "completed_at" : "failed_at", PQgetvalue(result, 0, 5));
-    reply_cjson_take(r, 200, out);
+    reply_task(r, out);
 }
 
 static void look_in_database(struct req *r)
@@ -82,7 +91,7 @@ static void on_result(void *arg, const struct result *result, const struct err *
     } else if (cJSON_IsObject(result->value)) {
         add_progress(out, result->value);
     }
-    reply_cjson_take(r, 200, out);
+    reply_task(r, out);
 }
 
 /* ---- here ---- */
@@ -97,7 +106,7 @@ static void show_local(struct req *r, const struct action *a)
     if (is_failed) cJSON_AddStringToObject(out, "error", why ? why : "The task ended without a result");
     if (a->result) cJSON_AddItemToObject(out, "result", cJSON_Duplicate(a->result, true));
     cJSON_AddStringToObject(out, is_failed ? "failed_at" : "completed_at", clock_iso_ms(a->ended_ms, text));
-    reply_cjson_take(r, 200, out);
+    reply_task(r, out);
 }
 
 void web_scheduler_task(struct req *r)
@@ -119,6 +128,7 @@ static void cancelled(struct req *r)
     cJSON_AddBoolToObject(out, "success", true);
     cJSON_AddStringToObject(out, "task_id", req_param(r, 0));
     cJSON_AddStringToObject(out, "cancelled_at", clock_iso_us(wall_us(), text));
+    cJSON_AddNullToObject(out, "error");
     reply_cjson_take(r, 200, out);
 }
 

@@ -101,8 +101,9 @@ void web_upstream_logout(struct req *r)
 
 /* ---- can Logikal be reached ---- */
 
-static cJSON *shape_test(const cJSON *result)
+static cJSON *shape_test(const struct req *r, const cJSON *result)
 {
+    (void)r;
     char text[CLOCK_TEXT_SIZE];
     cJSON *out = cJSON_CreateObject();
     const char *logikal = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "logikal"));
