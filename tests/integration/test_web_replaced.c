@@ -1,0 +1,354 @@
+/* What clients of the replaced system rely on (tests/fixtures/replaced_api.txt: method, path, ?query parameters, and
+ * members of the answer) is described by /openapi.json, and is in the answers of a system with data. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cjson/cJSON.h>
+
+#include "tests/support/web.h"
+
+#define FIXTURE "tests/fixtures/replaced_api.txt"
+
+static struct web_server web;
+static struct sim_server sim;
+static struct redis_server redis;
+static cJSON *api;
+static char *project, *phase, *elevation, *directory;
+
+static int set_up(void **state)
+{
+    (void)state;
+    static char base_url[200], redis_url[160];
+    static const char *const small[] = {"--preset", "field-case", "--seed", "5", NULL};
+    web_servers(&web);
+    redis_server_start(&redis, NULL);
+    snprintf(redis_url, sizeof redis_url, "REDIS_URL=%s", redis.url);
+    sim_start(&sim, small);
+    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
+    const char *const env[] = {base_url,
+                               redis_url,
+                               "LOGIKAL_AUTH_USERNAME=demo",
+                               "LOGIKAL_AUTH_PASSWORD=demo",
+                               "RATE_LIMIT_PER_MINUTE=0",
+                               "RATE_LIMIT_PER_HOUR=0",
+                               "LOG_LEVEL=warning",
+                               NULL};
+    web_run(&web, env, true);
+    web_log_in(&web);
+    struct http_reply reply = web_call(&web, "POST", "/api/v1/sync/full", web.admin, NULL);
+    if (reply.status != 200) fail_msg("the first sync: %d %s", reply.status, reply.body);
+    http_reply_free(&reply);
+    reply = web_call(&web, "GET", "/openapi.json", NULL, NULL);
+    api = cJSON_Parse(reply.body);
+    http_reply_free(&reply);
+    elevation = pg_value(&web.pg, "SELECT id FROM elevations WHERE phase_id IS NOT NULL ORDER BY id LIMIT 1");
+    phase = pg_value(&web.pg, "SELECT h.logikal_id FROM phases h JOIN elevations e ON e.phase_id = h.id ORDER BY e.id "
+                              "LIMIT 1");
+    project = pg_value(&web.pg, "SELECT p.logikal_id FROM projects p JOIN phases h ON h.project_id = p.id JOIN "
+                                "elevations e ON e.phase_id = h.id ORDER BY e.id LIMIT 1");
+    directory = pg_value(&web.pg, "SELECT id FROM directories ORDER BY id LIMIT 1");
+    free(web_client(&web, "reader", "[\"projects:read\"]"));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    cJSON_Delete(api);
+    free(project);
+    free(phase);
+    free(elevation);
+    free(directory);
+    web_end(&web);
+    sim_stop(&sim);
+    redis_server_stop(&redis);
+    return 0;
+}
+
+/* ---- the fixture ---- */
+
+typedef void (*each_fn)(const char *method, const char *path, char **words, int count);
+
+static void for_each(each_fn fn)
+{
+    static char line[8192];
+    char *words[200];
+    int operations = 0;
+    FILE *in = fopen(FIXTURE, "r");
+    if (!in) fail_msg(FIXTURE " is not there (tests run in the root of the project)");
+    for (; fgets(line, sizeof line, in); operations++) {
+        int n = 0;
+        char *rest = line, *word;
+        while ((word = strsep(&rest, " \n")) != NULL)
+            if (*word && n < 200) words[n++] = word;
+        assert_true(n >= 2 && n < 200);
+        fn(words[0], words[1], words + 2, n - 2);
+    }
+    fclose(in);
+    assert_int_equal(operations, 127);
+}
+
+/* ---- what is described ---- */
+
+/* True when both are the same, whatever the parameters are called. */
+static bool is_same_path(const char *a, const char *b)
+{
+    for (; *a && *b; a++, b++) {
+        if (*a != *b) return false;
+        if (*a != '{') continue;
+        a = strchr(a, '}');
+        b = strchr(b, '}');
+    }
+    return !*a && !*b;
+}
+
+static const cJSON *described(const char *method, const char *path)
+{
+    char lower[8];
+    snprintf(lower, sizeof lower, "%s", method);
+    for (char *p = lower; *p; p++) *p += 32;
+    for (const cJSON *item = cJSON_GetObjectItem(api, "paths")->child; item; item = item->next)
+        if (is_same_path(item->string, path)) {
+            const cJSON *operation = cJSON_GetObjectItemCaseSensitive(item, lower);
+            if (operation) return operation;
+        }
+    return NULL;
+}
+
+static bool takes(const cJSON *operation, const char *parameter)
+{
+    const cJSON *p;
+    cJSON_ArrayForEach(
+        p, cJSON_GetObjectItem(operation,
+                               "parameters")) if (strcmp(cJSON_GetObjectItem(p, "in")->valuestring, "query") == 0 &&
+                                                  strcmp(cJSON_GetObjectItem(p, "name")->valuestring, parameter) ==
+                                                      0) return true;
+    return false;
+}
+
+/* A required parameter that clients do not know. */
+static const char *unknown_need(const cJSON *operation, char **words, int count)
+{
+    const cJSON *p;
+    cJSON_ArrayForEach(p, cJSON_GetObjectItem(operation, "parameters"))
+    {
+        const char *name = cJSON_GetObjectItem(p, "name")->valuestring;
+        bool is_known = !cJSON_IsTrue(cJSON_GetObjectItem(p, "required")) ||
+                        strcmp(cJSON_GetObjectItem(p, "in")->valuestring, "query") != 0;
+        for (int i = 0; i < count; i++) is_known = is_known || (*words[i] == '?' && strcmp(words[i] + 1, name) == 0);
+        if (!is_known) return name;
+    }
+    return NULL;
+}
+
+static const cJSON *resolve(const cJSON *schema)
+{
+    const char *ref = cJSON_GetStringValue(cJSON_GetObjectItem(schema, "$ref"));
+    const cJSON *any = cJSON_GetObjectItem(schema, "anyOf"), *one;
+    if (ref)
+        return resolve(cJSON_GetObjectItemCaseSensitive(
+            cJSON_GetObjectItem(cJSON_GetObjectItem(api, "components"), "schemas"), strrchr(ref, '/') + 1));
+    cJSON_ArrayForEach(one, any)
+    {
+        const char *type = cJSON_GetStringValue(cJSON_GetObjectItem(one, "type"));
+        if (!type || strcmp(type, "null") != 0) return resolve(one);
+    }
+    return schema;
+}
+
+/* The next step of a member's path (".name" or "[]") into out; where the path goes on. */
+static const char *step(const char *path, char *out, size_t size)
+{
+    size_t len = path[0] == '[' ? 2 : 1 + strcspn(path + 1, ".[");
+    snprintf(out, size, "%.*s", (int)len, path);
+    return path + len;
+}
+
+static bool schema_has(const cJSON *schema, const char *path)
+{
+    char name[80];
+    while (*path) {
+        schema = resolve(schema);
+        path = step(path, name, sizeof name);
+        const cJSON *properties = cJSON_GetObjectItem(schema, "properties");
+        if (name[0] == '[')
+            schema = cJSON_GetObjectItem(schema, "items");
+        else if (!properties)
+            return schema != NULL; /* any object */
+        else
+            schema = cJSON_GetObjectItemCaseSensitive(properties, name + 1);
+        if (!schema) return false;
+    }
+    return true;
+}
+
+static int faults; /* told one by one, so that one run shows them all */
+
+static void check_description(const char *method, const char *path, char **words, int count)
+{
+    const cJSON *operation = described(method, path);
+    if (!operation) {
+        print_error("%s %s is not there\n", method, path);
+        faults++;
+        return;
+    }
+    const cJSON *ok = cJSON_GetObjectItem(cJSON_GetObjectItem(operation, "responses"), "200");
+    const cJSON *content = cJSON_GetObjectItem(cJSON_GetObjectItem(ok, "content"), "application/json");
+    const char *need = unknown_need(operation, words, count);
+    if (need) print_error("%s %s needs %s, which clients do not know\n", method, path, need);
+    faults += need != NULL;
+    for (int i = 0; i < count; i++) {
+        bool is_fine = *words[i] == '?' ? takes(operation, words[i] + 1)
+                                        : schema_has(cJSON_GetObjectItem(content, "schema"), words[i]);
+        if (!is_fine) print_error("%s %s: %s is not described\n", method, path, words[i]);
+        faults += !is_fine;
+    }
+}
+
+static void test_everything_that_clients_know_is_described(void **state)
+{
+    (void)state;
+    faults = 0;
+    for_each(check_description);
+    assert_int_equal(faults, 0);
+    cJSON *empty = cJSON_Parse("{\"type\":\"object\",\"properties\":{}}");
+    assert_false(schema_has(empty, ".nothing")); /* it can fail */
+    cJSON_Delete(empty);
+}
+
+/* ---- what is answered ---- */
+
+static int seen; /* members that were there */
+
+static bool answer_has(const cJSON *value, const char *path)
+{
+    char name[80];
+    while (*path) {
+        path = step(path, name, sizeof name);
+        if (cJSON_IsNull(value)) return true; /* nothing of this kind is here */
+        if (name[0] == '[') {
+            if (!cJSON_IsArray(value)) return false;
+            if (!value->child) return true; /* no element to look into */
+            value = value->child;
+        } else {
+            value = cJSON_GetObjectItemCaseSensitive(value, name + 1);
+        }
+        if (!value) return false;
+    }
+    seen++;
+    return true;
+}
+
+static void fill(const char *pattern, char *path, size_t size)
+{
+    const struct {
+        const char *name, *value;
+    } values[] = {{"{project_id}", project},     {"{phase_id}", phase},        {"{elevation_id}", elevation},
+                  {"{directory_id}", directory}, {"{object_type}", "project"}, {"{object_id}", project},
+                  {"{client_id}", "reader"},     {"{task_id}", "none"}};
+    size_t used = 0;
+    for (const char *p = pattern; *p;) {
+        const char *value = NULL;
+        for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+            if (strncmp(p, values[i].name, strlen(values[i].name)) == 0) value = values[i].value;
+        if (!value && *p == '{') fail_msg("%s: which value?", pattern);
+        used += (size_t)snprintf(path + used, size - used, "%.*s", value ? 255 : 1, value ? value : p);
+        p = value ? strchr(p, '}') + 1 : p + 1;
+    }
+}
+
+/* As they were used: with the parameters that pointed to the upstream, which are here for old times' sake. */
+static void add_query(char *path, size_t size, char **words, int count)
+{
+    for (int i = 0; i < count; i++) {
+        size_t used = strlen(path);
+        const char *value = strcmp(words[i], "?token") == 0 || strcmp(words[i], "?auth_token") == 0 ? "any"
+                            : strcmp(words[i], "?base_url") == 0                                    ? "http://x"
+                            : strcmp(words[i], "?q") == 0                                           ? "a"
+                                                                                                    : NULL;
+        if (value) snprintf(path + used, size - used, "%c%s=%s", strchr(path, '?') ? '&' : '?', words[i] + 1, value);
+    }
+}
+
+static void check_answer(const char *method, const char *pattern, char **words, int count)
+{
+    char path[1024];
+    bool is_asked = strcmp(method, "GET") == 0 && strcmp(pattern, "/api/v1/auth/test") != 0 &&
+                    strcmp(pattern, "/api/v1/client-auth/me") != 0; /* not an administrator's */
+    bool has_members = false;
+    for (int i = 0; i < count; i++) has_members = has_members || *words[i] != '?';
+    if (!is_asked || !has_members) return;
+    fill(pattern, path, sizeof path);
+    add_query(path, sizeof path, words, count);
+    struct http_reply reply = web_call(&web, "GET", path, web.admin, NULL);
+    cJSON *json = cJSON_Parse(reply.body);
+    if (reply.status != 200 || !json) {
+        print_error("GET %s: %d %.300s\n", path, reply.status, reply.body ? reply.body : "");
+        faults++;
+    }
+    for (int i = 0; json && i < count; i++)
+        if (*words[i] != '?' && !answer_has(json, words[i])) {
+            print_error("GET %s: %s is not there\n", path, words[i]);
+            faults++;
+        }
+    cJSON_Delete(json);
+    http_reply_free(&reply);
+}
+
+static void test_everything_that_clients_know_is_answered(void **state)
+{
+    (void)state;
+    faults = seen = 0;
+    for_each(check_answer);
+    assert_int_equal(faults, 0);
+    assert_true(seen > 500);
+}
+
+/* The replaced system led from one to the other. */
+static void test_a_slash_at_the_end_makes_no_difference(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/api/v1/health",
+                                        "/api/v1/projects",
+                                        "/api/v1/directories",
+                                        "/api/v1/directories/syncable",
+                                        "/api/v1/admin/clients",
+                                        "/api/v1/admin/sync-intervals",
+                                        "/api/v1/odoo/projects",
+                                        "/api/v1/projects/cached",
+                                        "/api/v1/health/ready",
+                                        "/api/v1/sync-status/summary",
+                                        "/api/v1/client-auth/clients"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        char slash[100];
+        snprintf(slash, sizeof slash, "%s/", paths[i]);
+        assert_int_equal(web_status(&web, "GET", paths[i], web.admin, NULL), 200);
+        assert_int_equal(web_status(&web, "GET", slash, web.admin, NULL), 200);
+    }
+    assert_int_equal(web_status(&web, "GET", "/api/v1/nothing/", web.admin, NULL), 404);
+}
+
+static void test_an_image_says_what_it_is(void **state)
+{
+    (void)state;
+    char path[100];
+    snprintf(path, sizeof path, "/api/v1/elevations/%s/image", elevation);
+
+    struct http_reply reply = web_call(&web, "GET", path, web.admin, NULL);
+
+    assert_int_equal(reply.status, 200);
+    assert_memory_equal(reply.body, "\x89PNG", 4);
+    assert_non_null(strcasestr(reply.headers, "Content-Type: image/png\r\n"));
+    http_reply_free(&reply);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_everything_that_clients_know_is_described),
+        cmocka_unit_test(test_everything_that_clients_know_is_answered),
+        cmocka_unit_test(test_a_slash_at_the_end_makes_no_difference),
+        cmocka_unit_test(test_an_image_says_what_it_is),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
