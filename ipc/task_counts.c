@@ -58,7 +58,7 @@ struct task_count *task_count_of(struct task_count_list *list, const char *task)
 struct task_counts *task_counts_new(const struct conf *conf)
 {
     struct task_counts *c = calloc(1, sizeof *c);
-    struct queue_keys keys;
+    struct queue_keys keys = {0};
     char id[UUID_TEXT_SIZE];
     if (!c) return NULL;
     queue_keys_init(&keys, conf, NULL);

@@ -1,6 +1,7 @@
 /* Reading the upstream's objects: see objects.h. */
 #include "services/logikal/objects.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +10,10 @@
 #include "conf/utf8.h"
 #include "services/logikal/place.h"
 
+/* NULL when it is no JSON, or, with errno ENOMEM, without memory. */
 static cJSON *parse(const char *text, size_t len)
 {
+    errno = 0;
     if (utf8_is_valid(text, len)) return cJSON_ParseWithLength(text, len);
     char *copy = malloc(len);
     if (!copy) return NULL;
@@ -25,6 +28,7 @@ static cJSON *parse(const char *text, size_t len)
 struct reader {
     const cJSON *json;
     const char *wrong_member, *expected;
+    bool has_no_memory;
 };
 
 static const cJSON *member(struct reader *r, const char *name)
@@ -89,6 +93,7 @@ static cJSON *open_object(struct reader *r, const char *text, size_t len)
 {
     cJSON *json = parse(text, len);
     *r = (struct reader){.json = json};
+    if (!json && errno == ENOMEM) r->has_no_memory = true;
     if (!json || !cJSON_IsObject(json)) wrong(r, "object", "a JSON object");
     return json;
 }
@@ -96,6 +101,7 @@ static cJSON *open_object(struct reader *r, const char *text, size_t len)
 static int close_object(struct reader *r, cJSON **json, const char *what, const char *id, struct err *err)
 {
     if (!r->wrong_member) return 0;
+    if (r->has_no_memory) return err_set(err, ERR_NOMEM, "no memory to read %s", what);
     int rc = err_set(err, ERR_INPUT, "%s %.80s: %s is not %s", what, id ? id : "without identifier", r->wrong_member,
                      r->expected);
     cJSON_Delete(*json);

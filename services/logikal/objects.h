@@ -36,8 +36,8 @@ struct logikal_elevation {
     bool has_amount, has_width, has_height, is_recycled;
 };
 
-/* Each reads one element's text: 0 (then cJSON_Delete(out->json)), or -ERR_INPUT with what is wrong with it. Bytes that
- * are not UTF-8 are replaced. */
+/* Each reads one element's text: 0 (then cJSON_Delete(out->json)), -ERR_INPUT with what is wrong with it, or
+ * -ERR_NOMEM. Bytes that are not UTF-8 are replaced. */
 int logikal_directory_read(const char *text, size_t len, struct logikal_directory *out, struct err *err);
 int logikal_project_read(const char *text, size_t len, struct logikal_project *out, struct err *err);
 int logikal_phase_read(const char *text, size_t len, struct logikal_phase *out, struct err *err);

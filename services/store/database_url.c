@@ -23,7 +23,7 @@ static bool is_misread(const char *url)
     if (!authority) return true;
     authority += 3;
     size_t to_slash = strcspn(authority, "/"), to_at = strcspn(authority, "@");
-    bool has_credentials = authority[to_at] && to_at < to_slash;
+    bool has_credentials = to_at < to_slash;
     const char *hosts = authority + (has_credentials ? to_at + 1 : 0);
     size_t len = strcspn(hosts, "/?"), to_query = strcspn(hosts, "?");
     for (size_t i = 0; i < len; i++)

@@ -119,10 +119,11 @@ char *__wrap_strndup(const char *text, size_t n)
     return is_due(FAULT_ALLOC, ENOMEM) ? NULL : __real_strndup(text, n);
 }
 
+int __real_vasprintf(char **out, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 int __wrap_vasprintf(char **out, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 int __wrap_vasprintf(char **out, const char *format, va_list args)
 {
-    if (!is_due(FAULT_ALLOC, ENOMEM)) return vasprintf(out, format, args);
+    if (!is_due(FAULT_ALLOC, ENOMEM)) return __real_vasprintf(out, format, args);
     *out = (char *)(uintptr_t)0xdeadULL; /* undefined after a failure */
     return -1;
 }

@@ -1,0 +1,146 @@
+/* What Logikal sends, places in its tree, tokens and chains of directories without memory: no object is refused for it
+ * (one that is refused does not count as seen), no list looks whole that is not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "services/logikal/json_list.h"
+#include "services/logikal/objects.h"
+#include "services/logikal/place.h"
+#include "services/web/jwt.h"
+#include "tests/fault/fault.h"
+
+static int read_elevation(void *arg, struct err *err)
+{
+    struct logikal_elevation e;
+    int rc = logikal_elevation_read(arg, strlen(arg), &e, err);
+    if (rc == 0) {
+        assert_string_equal(e.id, "e1");
+        assert_true(e.has_width && e.width == 1200.5);
+    } else {
+        assert_int_equal(err->code, ERR_NOMEM);
+    }
+    cJSON_Delete(e.json);
+    return rc;
+}
+
+static int read_project(void *arg, struct err *err)
+{
+    struct logikal_project p;
+    int rc = logikal_project_read(arg, strlen(arg), &p, err);
+    if (rc != 0) assert_int_equal(err->code, ERR_NOMEM);
+    cJSON_Delete(p.json);
+    return rc;
+}
+
+static void test_objects_are_not_refused_for_lack_of_memory(void **state)
+{
+    (void)state;
+    fault_each("elevation", FAULT_ALLOC, FAULT_TEXT, read_elevation,
+               (char *)(uintptr_t) "{\"id\":\"e1\",\"name\":\"\xff\",\"width\":1200.5,\"createdDate\":1}");
+    fault_each("project", FAULT_ALLOC, FAULT_TEXT, read_project,
+               (char *)(uintptr_t) "{\"id\":\"p1\",\"name\":\"n\",\"jobNumber\":null,\"changedDate\":2}");
+}
+
+static bool count_element(void *arg, const char *text, size_t len)
+{
+    (void)text, (void)len;
+    (*(int *)arg)++;
+    return true;
+}
+
+static int read_list(void *arg, struct err *err)
+{
+    const char *text = arg;
+    struct json_list list = {0};
+    int count = 0;
+    (void)err;
+    json_list_init(&list, count_element, &count);
+    for (const char *p = text; *p; p++)
+        if (!json_list_feed(&list, p, 1)) break;
+    int rc = json_list_finish(&list) ? 0 : -1;
+    if (rc == 0) assert_int_equal(count, 3);
+    json_list_free(&list);
+    return rc;
+}
+
+static void test_lists_are_whole_or_say_so(void **state)
+{
+    char text[900] = "{\"hints\":[],\"data\":[1,{\"a\":\"", *end = text + strlen(text);
+    (void)state;
+    memset(end, 'x', 600); /* longer than what a buffer begins with */
+    memcpy(end + 600, "\"},3]}", 7);
+    fault_each("json_list", FAULT_ALLOC, FAULT_RESULT, read_list, text);
+}
+
+static int go(void *arg, struct err *err)
+{
+    static const enum sideways unknown[LEVEL_COUNT];
+    struct place at = {0}, target = {0}, copy = {0};
+    (void)arg, (void)err;
+    int rc = place_set(&target,
+                       "A\x1f"
+                       "A/B",
+                       "p", "f", "e");
+    for (int steps = 0; rc == 0 && !place_equal(&at, &target); steps++) {
+        assert_true(steps < 10);
+        struct step step = place_next_step(&at, &target, unknown);
+        rc = place_take_step(&at, &step);
+    }
+    if (rc == 0) rc = place_copy(&copy, &at);
+    if (rc == 0) assert_true(place_equal(&copy, &target));
+    place_clear(&at);
+    place_clear(&target);
+    place_clear(&copy);
+    return rc;
+}
+
+static int append(void *arg, struct err *err)
+{
+    char *chain = chain_append(arg, "B");
+    (void)err;
+    int rc = chain ? 0 : -1;
+    free(chain);
+    return rc;
+}
+
+static void test_places(void **state)
+{
+    (void)state;
+    fault_each("place", FAULT_ALLOC, FAULT_RESULT, go, NULL);
+    fault_each("chain_append", FAULT_ALLOC, FAULT_RESULT, append, (char *)(uintptr_t) "A");
+    fault_each("chain_append at the root", FAULT_ALLOC, FAULT_RESULT, append, NULL);
+}
+
+static int sign(void *arg, struct err *err)
+{
+    struct jwt_claims claims;
+    (void)err;
+    char *token = jwt_write(arg, "client", "[\"projects:read\"]", 3, 3600);
+    int rc = token ? 0 : -1;
+    if (token) assert_true(jwt_read(arg, token, &claims) && claims.version == 3);
+    free(token);
+    return rc;
+}
+
+static void test_tokens(void **state)
+{
+    static struct web web = {.jwt_key = "a key of the test that is known to nobody"};
+    (void)state;
+    fault_each("jwt_write", FAULT_ALLOC, FAULT_RESULT, sign, &web);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_objects_are_not_refused_for_lack_of_memory),
+        cmocka_unit_test(test_lists_are_whole_or_say_so),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_tokens),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
