@@ -333,7 +333,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     int64_t now = mono_ms();
     int ready = 0;
     for (int i = 0; i < p->size; i++) ready += p->conns[i] && p->conns[i]->state == CONN_READY;
-    for (int i = 0; i < p->size; i++) {
+    for (int i = p->size - 1; i >= 0; i--) { /* so that the first one stays */
         struct pool_conn *c = p->conns[i];
         if (!c || c->state == CONN_CLOSED) continue;
         int64_t age = now - c->since_ms;

@@ -14,12 +14,14 @@
 
 #define REFRESH_S 5
 #define HURRY_S   1 /* while something is missing */
+#define SILENT_US 4500000
 
 static void on_ping(void *arg, const PGresult *result, const struct err *err)
 {
     struct verdict *v = arg;
     (void)result;
     v->call = NULL;
+    if (!err && !v->is_db_up) log_info("PostgreSQL answers");
     v->is_db_up = !err;
     snprintf(v->db_why, sizeof(v->db_why), "%.250s", err ? err->text : "");
     v->db_ms = (double)(mono_us() - v->asked_us) / 1000;
@@ -49,6 +51,15 @@ static void on_info(void *arg, const struct redis_answer *answer)
     v->redis_uptime_s = strtoll(number, NULL, 10);
 }
 
+/* A server that hangs is found out before the connection's own deadline. */
+static void judge_silence(struct verdict *v)
+{
+    if (!v->call || !v->is_db_up || mono_us() - v->asked_us < SILENT_US) return;
+    log_error("PostgreSQL has not answered for %d seconds", SILENT_US / 1000000);
+    v->is_db_up = false;
+    snprintf(v->db_why, sizeof(v->db_why), "it does not answer");
+}
+
 static bool is_complete(const struct verdict *v)
 {
     return v->is_db_up && v->migrations.state == MIGRATIONS_DONE && *v->web->jwt_key;
@@ -59,6 +70,7 @@ static void refresh(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     struct verdict *v = arg;
     struct web *web = v->web;
+    judge_silence(v);
     if (v->timer) event_add(v->timer, &(struct timeval){.tv_sec = is_complete(v) ? REFRESH_S : HURRY_S});
     if (web->pool && !v->call) {
         v->asked_us = mono_us();

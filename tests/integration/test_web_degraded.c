@@ -70,6 +70,30 @@ static void test_a_database_that_goes_is_named_and_is_used_again_when_it_is_back
     web_stop(&web);
 }
 
+static void signal_backends(const char *pids, int sig)
+{
+    for (const char *p = pids; *p; p += strcspn(p, ","), p += *p == ',') kill((pid_t)strtol(p, NULL, 10), sig);
+}
+
+static void test_a_database_that_hangs_is_noticed(void **state)
+{
+    (void)state;
+    web_run(&web, quiet, true);
+    char *pids = pg_value(&web.pg, "SELECT string_agg(pid::text, ',') FROM pg_stat_activity WHERE application_name ="
+                                   " 'logikald web'");
+    assert_true(*pids);
+
+    signal_backends(pids, SIGSTOP);
+    WAIT_UNTIL(web_status(&web, "GET", "/api/v1/health/ready", NULL, NULL) == 503, 20000);
+    assert_int_equal(web_status(&web, "GET", "/health", NULL, NULL), 200);
+    assert_int_equal(web_status(&web, "GET", "/ui/login", NULL, NULL), 200);
+    signal_backends(pids, SIGCONT);
+    WAIT_UNTIL(web_status(&web, "GET", "/api/v1/health/ready", NULL, NULL) == 200, 20000);
+
+    free(pids);
+    web_stop(&web);
+}
+
 static void test_without_redis_a_manual_sync_runs_in_a_child(void **state)
 {
     (void)state;
@@ -273,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_without_a_database_it_serves_what_needs_none),
         cmocka_unit_test(test_a_database_that_goes_is_named_and_is_used_again_when_it_is_back),
+        cmocka_unit_test(test_a_database_that_hangs_is_noticed),
         cmocka_unit_test(test_without_redis_a_manual_sync_runs_in_a_child),
         cmocka_unit_test(test_a_stale_project_is_synced_before_it_is_answered),
         cmocka_unit_test(test_redis_that_is_gone_stops_only_what_looks_into_it),
