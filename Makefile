@@ -177,7 +177,7 @@ $(ROOT)/bench-memory: $(OBJ)/tests/bench/memory.o $(OBJ_TEST)
 
 bench:                          ## every bench, as one report in build/bench/; BENCH="queue http" for some
 	$(Q)scripts/setup test
-	$(Q)$(MAKE) -j$$(nproc) programs
+	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/bench-memory $(ROOT)/bench-sync
 	$(Q)scripts/bench $(BENCH)
 
 .PHONY: bench-supervisor
@@ -196,7 +196,7 @@ bench-memory: programs $(ROOT)/bench-memory ## memory beside the Python stack's,
 $(ROOT)/bench-sync: $(call objs,$(wildcard tests/bench/sync*.c)) $(OBJ_TEST)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
-bench-sync: programs $(ROOT)/bench-sync ## field case beside its critical path, rows beside COPY, parts lists beside Python; SCALE=1, ONLY=field|rows|parts
+bench-sync: programs $(ROOT)/bench-sync ## field case beside its critical path, rows beside COPY, parts lists beside Python; SCALE=1, ONLY=field|stores|rows|parts
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-sync
 
 setup:                          ## install the Debian packages that are missing

@@ -117,8 +117,9 @@ int main(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
     const char *only = getenv("ONLY");
     if (!only || strcmp(only, "field") == 0) bench_field_case(number_from("SCALE", 0.1), report);
-    if (!only || strcmp(only, "rows") == 0) bench_rows((int)number_from("ROWS", 20000), report);
-    if (!only || strcmp(only, "parts") == 0) bench_parts((int)number_from("FILES", 2000), report);
+    bool are_stores = only && strcmp(only, "stores") == 0;
+    if (!only || are_stores || strcmp(only, "rows") == 0) bench_rows((int)number_from("ROWS", 20000), report);
+    if (!only || are_stores || strcmp(only, "parts") == 0) bench_parts((int)number_from("FILES", 2000), report);
     FILE *out = path && *path ? fopen(path, "we") : NULL;
     char *text = cJSON_Print(report);
     if (out) {

@@ -46,6 +46,7 @@ void chaos_sql(struct chaos *c, const char *sql);                    /* tried un
  * once before any strikes again. */
 void chaos_strike(struct chaos *c);
 bool chaos_struck_all(void);      /* each kind did */
+void chaos_print_faults(void);    /* how often each kind did, to the output */
 void chaos_calm(struct chaos *c); /* nothing is stopped, slow, read-only or faulty any more */
 
 /* faults_machine.c: faults of the machine and of those who operate it. */

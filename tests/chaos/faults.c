@@ -194,23 +194,41 @@ static void upstream_changes(struct chaos *c)
 
 static const struct fault {
     void (*strike)(struct chaos *c);
+    const char *name;
     unsigned weight;
 } faults[] = {
-    {kill_role, 8},           {kill_runner, 6},         {hang_role, 2},        {kill_supervisor, 1},
-    {redis_restarts, 3},      {redis_pauses, 3},        {redis_full, 2},       {redis_read_only, 2},
-    {redis_drops_clients, 3}, {postgres_restarts, 2},   {postgres_pauses, 2},  {postgres_drops_clients, 3},
-    {postgres_is_crowded, 1}, {upstream_misbehaves, 4}, {upstream_changes, 4}, {reload_storm, 2},
-    {log_level_turns, 2},     {clock_steps, 3},         {log_disk_is_full, 2}, {disk_is_full, 2},
-    {no_processes, 2},        {no_descriptors, 2},      {deploy, 2},
+    {kill_role, "kill -9 of a role", 8},
+    {kill_runner, "kill -9 of a runner", 6},
+    {hang_role, "SIGSTOP of a role", 2},
+    {kill_supervisor, "kill -9 of the supervisor", 1},
+    {redis_restarts, "Redis killed", 3},
+    {redis_pauses, "Redis paused", 3},
+    {redis_full, "Redis full", 2},
+    {redis_read_only, "Redis read-only", 2},
+    {redis_drops_clients, "Redis drops clients", 3},
+    {postgres_restarts, "PostgreSQL crashed", 2},
+    {postgres_pauses, "PostgreSQL paused", 2},
+    {postgres_drops_clients, "PostgreSQL drops clients", 3},
+    {postgres_is_crowded, "PostgreSQL out of connections", 1},
+    {upstream_misbehaves, "upstream faults", 4},
+    {upstream_changes, "upstream changes", 4},
+    {reload_storm, "HUP storm", 2},
+    {log_level_turns, "settings turned", 2},
+    {clock_steps, "clock stepped", 3},
+    {log_disk_is_full, "log full", 2},
+    {disk_is_full, "disk full", 2},
+    {no_processes, "no processes", 2},
+    {no_descriptors, "no pipes", 2},
+    {deploy, "deploy", 2},
 };
 enum { KINDS = sizeof faults / sizeof *faults };
 
-static bool has_struck[KINDS];
+static int struck[KINDS];
 
 bool chaos_struck_all(void)
 {
     for (int i = 0; i < KINDS; i++)
-        if (!has_struck[i]) return false;
+        if (!struck[i]) return false;
     return true;
 }
 
@@ -219,10 +237,10 @@ static int choose(struct chaos *c)
 {
     unsigned total = 0;
     bool is_first = !chaos_struck_all();
-    for (int i = 0; i < KINDS; i++) total += is_first && has_struck[i] ? 0 : faults[i].weight;
+    for (int i = 0; i < KINDS; i++) total += is_first && struck[i] ? 0 : faults[i].weight;
     unsigned at = (unsigned)chaos_random(c, total);
     for (int i = 0; i < KINDS; i++) {
-        unsigned weight = is_first && has_struck[i] ? 0 : faults[i].weight;
+        unsigned weight = is_first && struck[i] ? 0 : faults[i].weight;
         if (at < weight) return i;
         at -= weight;
     }
@@ -232,10 +250,17 @@ static int choose(struct chaos *c)
 void chaos_strike(struct chaos *c)
 {
     int i = choose(c);
-    has_struck[i] = true;
+    struck[i]++;
     faults[i].strike(c);
     c->faults++;
     chaos_pass(c, 50, 1000);
+}
+
+void chaos_print_faults(void)
+{
+    printf("faults:");
+    for (int i = 0; i < KINDS; i++) printf("%s %s %d", i ? "," : "", faults[i].name, struck[i]);
+    printf("\n");
 }
 
 void chaos_calm(struct chaos *c)

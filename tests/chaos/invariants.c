@@ -267,6 +267,7 @@ void check_end(struct chaos *c)
     check_effects(c);
     check_complaints(c);
     check_answers(c);
+    chaos_print_faults();
     chaos_sql(c, "UPDATE directories SET exclude_from_sync = false"); /* what a client was about to include again */
     make_all_due(c);
     wait_for(c, "one clean sync", is_synced_anew, WAIT_MS);

@@ -10,6 +10,8 @@ static void print_number(FILE *out, double n)
 {
     if (isnan(n))
         fputs(" - |", out);
+    else if (fabs(n) < 0.005)
+        fputs(" 0 |", out);
     else
         fprintf(out, fabs(n) < 100 && n != floor(n) ? " %.2f |" : " %.0f |", n);
 }

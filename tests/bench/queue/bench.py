@@ -1,12 +1,15 @@
 #!/usr/bin/python3
-"""Tasks a second and enqueue-to-result latency: logikald's worker beside Celery's (prefork and solo) on the same
-redis-server in the same run. Prints Markdown; writes JSON to the file that BENCH_JSON names.
+"""Tasks a second and enqueue-to-result latency: logikald's worker beside Celery's and beside what redis-benchmark gets
+out of the same redis-server in the same run. Prints Markdown; writes JSON to the file that BENCH_JSON names.
 
 Throughput: that many no-op messages lie in the queue; the clock runs from the moment they become visible until all are
-acknowledged and their results stored. Latency: one task at a time, from LPUSH to the result's PUBLISH."""
+acknowledged and their results stored, or WINDOW_S have passed. Latency: one task at a time, from LPUSH to the result's
+PUBLISH. Celery runs with its own defaults (prefork, solo) and as the system that logikald replaces had it
+(acks_late, prefetch multiplier 1, STARTED stored)."""
 import base64
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,8 +22,14 @@ import redis
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
 BODY = base64.b64encode(b'[[], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]').decode()
-COUNT = {"logikald": int(os.environ.get("QUEUE_BENCH_TASKS", "100000")), "prefork": 5000, "solo": 5000}
-SAMPLES = 1000
+TASKS = int(os.environ.get("QUEUE_BENCH_TASKS", "100000"))
+SAMPLES = int(os.environ.get("QUEUE_BENCH_SAMPLES", "1000"))
+WINDOW_S = 10
+# key: (name, tasks, Celery's pool, Celery's settings are those of the replaced system)
+WORKERS = {"logikald": ("logikald, 2 runners", TASKS, None, False),
+           "prefork": ("Celery prefork, 2 processes", TASKS // 10, "prefork", False),
+           "solo": ("Celery solo", TASKS // 10, "solo", False),
+           "replaced": ("Celery prefork, acks_late, prefetch 1", TASKS // 10, "prefork", True)}
 
 
 def message(task_id):
@@ -68,12 +77,13 @@ def children(pid):
 
 
 def start(kind, url, log):
+    _, _, pool, is_replaced = WORKERS[kind]
     env = dict(os.environ, REDIS_URL=url, DIAGNOSTIC_TASKS="true", WORKER_CONCURRENCY="2", WORKER_QUEUES="sync",
-               LOG_LEVEL="warning", PYTHONPATH=HERE)
+               LOG_LEVEL="warning", PYTHONPATH=HERE, PEER_AS_REPLACED="1" if is_replaced else "")
     if kind == "logikald":
         argv = [os.path.join(ROOT, "build", "logikald-roles"), "worker"]
     else:
-        argv = ["/usr/bin/python3", "-m", "celery", "-A", "peer", "worker", "-P", kind, "-c", "2", "-Q", "sync", "-l", "ERROR",
+        argv = ["/usr/bin/python3", "-m", "celery", "-A", "peer", "worker", "-P", pool, "-c", "2", "-Q", "sync", "-l", "ERROR",
                 "--without-gossip", "--without-mingle"]
     return subprocess.Popen(argv, env=env, stdout=log, stderr=log, cwd=HERE, start_new_session=True)
 
@@ -97,6 +107,22 @@ def one_task(r):
             return took
 
 
+def is_done(r):
+    return r.llen("sync") == 0 and r.hlen("unacked") == 0
+
+
+def throughput(r, count):
+    """(tasks done, seconds): all of them, or as many as were done in the window."""
+    for i in range(0, count, 500):
+        r.lpush("held", *(message(str(uuid.uuid4())) for _ in range(min(500, count - i))))
+    begin = time.perf_counter()
+    r.rename("held", "sync")
+    while not is_done(r) and time.perf_counter() - begin < WINDOW_S:
+        time.sleep(0.005)
+    seconds = time.perf_counter() - begin
+    return count - r.llen("sync") - r.hlen("unacked"), seconds
+
+
 def measure(kind, r, url, log, redis_pid):
     r.flushall()
     worker = start(kind, url, log)
@@ -104,22 +130,18 @@ def measure(kind, r, url, log, redis_pid):
         for _ in range(20):
             one_task(r)
         latency = sorted(one_task(r) for _ in range(SAMPLES))
-        texts = [message(str(uuid.uuid4())) for _ in range(COUNT[kind])]
-        for i in range(0, len(texts), 500):
-            r.lpush("held", *texts[i:i + 500])
         before = r.info("commandstats")
         cpu = cpu_seconds([worker.pid] + children(worker.pid)), cpu_seconds([redis_pid])
-        begin = time.perf_counter()
-        r.rename("held", "sync")
-        wait(lambda: r.llen("sync") == 0 and r.hlen("unacked") == 0, 300, kind)
-        seconds = time.perf_counter() - begin
+        done, seconds = throughput(r, WORKERS[kind][1])
         used = cpu_seconds([worker.pid] + children(worker.pid)) - cpu[0], cpu_seconds([redis_pid]) - cpu[1]
         after = r.info("commandstats")
+        if not done:
+            sys.exit("%s has done nothing in %d s" % (kind, WINDOW_S))
         calls = sum(v["calls"] - before.get(k, {"calls": 0})["calls"] for k, v in after.items()
-                    if k in ("cmdstat_evalsha", "cmdstat_eval", "cmdstat_exec", "cmdstat_brpop", "cmdstat_blmove", "cmdstat_lpush"))
-        return {"tasks": COUNT[kind], "per_second": COUNT[kind] / seconds, "p50_ms": latency[len(latency) // 2],
-                "p99_ms": latency[len(latency) * 99 // 100], "round_trips_per_task": calls / COUNT[kind],
-                "worker_cpu_us": used[0] / COUNT[kind] * 1e6, "redis_cpu_us": used[1] / COUNT[kind] * 1e6}
+                    if k in ("cmdstat_evalsha", "cmdstat_eval", "cmdstat_exec", "cmdstat_brpop", "cmdstat_blmove"))
+        return {"tasks": done, "per_second": done / seconds, "p50_ms": latency[len(latency) // 2],
+                "p99_ms": latency[len(latency) * 99 // 100], "round_trips_per_task": calls / done,
+                "worker_cpu_us": used[0] / done * 1e6, "redis_cpu_us": used[1] / done * 1e6}
     finally:
         os.killpg(worker.pid, signal.SIGTERM)
         try:
@@ -127,6 +149,22 @@ def measure(kind, r, url, log, redis_pid):
         except subprocess.TimeoutExpired:
             os.killpg(worker.pid, signal.SIGKILL)
             worker.wait()
+
+
+def redis_benchmark(path):
+    """LPUSH of 100 bytes: by one client, whose latency is a round trip, and by 50 at once. None without it."""
+    def row(*args):
+        command = ["redis-benchmark", "-s", path, "--csv", "-t", "lpush", "-d", "100", *args]
+        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return dict(zip(*(line.replace('"', "").split(",") for line in out.strip().split("\n")[-2:])))
+    if not shutil.which("redis-benchmark"):
+        return None
+    one, many = row("-c", "1", "-n", "20000"), row("-c", "50", "-n", "100000")
+    return {"p50_ms": float(one["p50_latency_ms"]), "p99_ms": float(one["p99_latency_ms"]), "per_second": float(many["rps"])}
+
+
+def has_celery():
+    return subprocess.run(["/usr/bin/python3", "-c", "import celery"], capture_output=True).returncode == 0
 
 
 def main():
@@ -137,27 +175,39 @@ def main():
             r = redis.Redis(unix_socket_path=path)
             wait(lambda: is_up(r), 10, "redis-server")
             results = {}
-            for kind, url in (("logikald", "unix://" + path), ("prefork", "redis+socket://" + path), ("solo", "redis+socket://" + path)):
+            for kind, (_, _, pool, _) in WORKERS.items():
+                if pool and not has_celery():
+                    continue
                 try:
-                    results[kind] = measure(kind, r, url, log, server.pid)
+                    results[kind] = measure(kind, r, ("redis+socket" if pool else "unix") + "://" + path, log, server.pid)
                 except SystemExit:
                     log.seek(0)
                     sys.stderr.write(log.read())
                     raise
+            r.flushall()
+            floor = redis_benchmark(path)
         finally:
             server.terminate()
             server.wait()
-    print("| worker | tasks/s | p50 ms | p99 ms | Redis round trips a task | CPU us a task (worker) | (Redis) |")
-    print("|---|---|---|---|---|---|---|")
-    names = {"logikald": "logikald, 2 runners", "prefork": "Celery prefork, 2 processes", "solo": "Celery solo"}
-    for kind, m in results.items():
-        print("| %s | %.0f | %.2f | %.2f | %.2f | %.0f | %.0f |" % (names[kind], m["per_second"], m["p50_ms"], m["p99_ms"],
-                                                               m["round_trips_per_task"], m["worker_cpu_us"], m["redis_cpu_us"]))
-    ours = results["logikald"]["per_second"]
-    print("\n%.1f times prefork, %.1f times solo." % (ours / results["prefork"]["per_second"], ours / results["solo"]["per_second"]))
+    show(results, floor)
     if os.environ.get("BENCH_JSON"):
         with open(os.environ["BENCH_JSON"], "w") as f:
-            json.dump(results, f, indent=1)
+            json.dump(dict(results, redis_benchmark=floor), f, indent=1)
+
+
+def show(results, floor):
+    print("| worker | tasks/s | p50 ms | p99 ms | Redis round trips a task | CPU us a task (worker) | (Redis) |")
+    print("|---|---|---|---|---|---|---|")
+    for kind, m in results.items():
+        print("| %s | %.0f | %.2f | %.2f | %.2f | %.0f | %.0f |" % (WORKERS[kind][0], m["per_second"], m["p50_ms"], m["p99_ms"],
+                                                               m["round_trips_per_task"], m["worker_cpu_us"], m["redis_cpu_us"]))
+    if len(results) == 1:
+        print("\nCelery is not installed: skipped")
+    if floor:
+        print("\nredis-benchmark on the same server: LPUSH by one client, p50 %.3f ms, p99 %.3f ms; by 50 clients %.0f a second."
+              % (floor["p50_ms"], floor["p99_ms"], floor["per_second"]))
+    else:
+        print("\nredis-benchmark is not installed: skipped")
 
 
 main()

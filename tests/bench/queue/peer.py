@@ -1,11 +1,14 @@
-"""The same no-op task for Celery, with the settings of the system that logikald replaces."""
+"""The same no-op task for Celery: with Celery's own settings, or, with PEER_AS_REPLACED, those of the system that logikald
+replaces."""
 import os
 
 from celery import Celery
 
 app = Celery("peer", broker=os.environ["REDIS_URL"], backend=os.environ["REDIS_URL"])
 app.conf.update(task_default_queue="sync", task_serializer="json", result_serializer="json", accept_content=["json"],
-                result_expires=3600, task_track_started=True, task_acks_late=True, worker_prefetch_multiplier=1)
+                result_expires=3600)
+if os.environ.get("PEER_AS_REPLACED"):
+    app.conf.update(task_track_started=True, task_acks_late=True, worker_prefetch_multiplier=1)
 
 
 @app.task(name="tasks.diagnostics.noop")
