@@ -11,9 +11,11 @@
 
 static void on_key(void *arg, const PGresult *result, const struct err *err)
 {
+    static bool is_told; /* it is asked again every second */
     struct web *web = arg;
     if (err) {
-        log_error("the key of the client tokens cannot be read: %s", err->text);
+        if (!is_told) log_error("the key of the client tokens cannot be read: %s", err->text);
+        is_told = true;
         return;
     }
     snprintf(web->jwt_key, sizeof(web->jwt_key), "%.128s", PQgetvalue(result, 0, 0));

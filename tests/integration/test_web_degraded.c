@@ -24,7 +24,8 @@ static int tear_down(void **state)
     return 0;
 }
 
-static const char *const quiet[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=error", NULL};
+static const char *const quiet[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=error",
+                                    "DATABASE_STATEMENT_TIMEOUT_MS=120000", NULL};
 
 static void test_without_a_database_it_serves_what_needs_none(void **state)
 {
