@@ -1,0 +1,130 @@
+/* The ERP's documents are the same whether they are built by PostgreSQL or streamed: a project at the limit is read
+ * streamed, then, with one elevation less, whole. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cjson/cJSON.h>
+
+#include "tests/support/web.h"
+
+static struct web_server web;
+
+static int set_up(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
+                                           NULL};
+    web_servers(&web);
+    pg_exec(&web.pg, "INSERT INTO projects (logikal_id, name, description, status) VALUES"
+                     " ('edge', 'Projekt \"Ü\"', E'two\\nlines', 'active'), ('small', 'Small', NULL, NULL)");
+    pg_exec(&web.pg,
+            "INSERT INTO phases (logikal_id, name, description, status, project_id) VALUES"
+            " ('00000000-0000-0000-0000-000000000000', 'Default', NULL, NULL, 1), ('none', 'Empty', 'x', 'y', 1),"
+            " ('other', 'Other', NULL, 'active', 1), ('00000000-0000-0000-0000-000000000000', 'Default', NULL,"
+            " NULL, 2)");
+    pg_exec(&web.pg,
+            "INSERT INTO elevations (logikal_id, name, phase_id, project_id, width, has_parts_data,"
+            " auto_description, created_at) SELECT 'e' || i, 'Fenster ' || i, CASE WHEN i % 100 = 0 THEN 3 ELSE 1"
+            " END, CASE WHEN i % 2 = 0 THEN 1 END, i / 3.0, i % 3 = 0, 'läuft', now()"
+            " FROM generate_series(1, 1001) i");
+    pg_exec(&web.pg, "INSERT INTO elevation_glass (elevation_id, glass_id, name) SELECT id, 'g' || n, 'Glas ' || n"
+                     " FROM elevations, generate_series(1, 2) n WHERE id % 7 = 0");
+    web_run(&web, settings, true);
+    web_log_in(&web);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    web_end(&web);
+    return 0;
+}
+
+static cJSON *get(const char *path, bool is_streamed)
+{
+    struct http_reply reply = web_call(&web, "GET", path, web.admin, NULL);
+    assert_int_equal(reply.status, 200);
+    if ((strcasestr(reply.headers, "Transfer-Encoding: chunked") != NULL) != is_streamed)
+        fail_msg("%s, expected %s: %s", path, is_streamed ? "streamed" : "whole", reply.headers);
+    cJSON *json = cJSON_Parse(reply.body);
+    if (!json) fail_msg("%s: no JSON: %.300s", path, reply.body);
+    http_reply_free(&reply);
+    return json;
+}
+
+static void lessen(cJSON *object, const char *name)
+{
+    cJSON *count = cJSON_GetObjectItemCaseSensitive(object, name);
+    if (count) cJSON_SetNumberHelper(count, count->valuedouble - 1);
+}
+
+/* Takes the elevation out, wherever it stands, and out of the counts that count it. */
+static bool take_out(cJSON *value, const char *id)
+{
+    cJSON *item = value->child, *next;
+    bool is_found = false;
+    for (; item; item = next) {
+        next = item->next;
+        const char *of = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "id"));
+        if (cJSON_IsArray(value) && of && strcmp(of, id) == 0) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(value, item));
+            is_found = true;
+        } else if (take_out(item, id)) {
+            is_found = true;
+        }
+    }
+    if (is_found && cJSON_GetObjectItemCaseSensitive(value, "elevations")) lessen(value, "elevations_count");
+    lessen(value, "total_elevations");
+    return is_found;
+}
+
+static void test_streamed_and_built_documents_are_the_same(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/api/v1/odoo/projects/edge",
+                                        "/api/v1/odoo/projects/edge/complete?auto_sync=false"};
+    cJSON *streamed[2], *whole[2];
+    for (int i = 0; i < 2; i++) streamed[i] = get(paths[i], true);
+
+    pg_exec(&web.pg, "UPDATE elevations SET deleted_at = now() WHERE logikal_id = 'e1001'");
+    for (int i = 0; i < 2; i++) whole[i] = get(paths[i], false);
+
+    for (int i = 0; i < 2; i++) {
+        assert_true(take_out(streamed[i], "e1001"));
+        if (!cJSON_Compare(streamed[i], whole[i], true)) {
+            char *a = cJSON_PrintUnformatted(streamed[i]), *b = cJSON_PrintUnformatted(whole[i]);
+            fail_msg("%s differs:\n%.1500s\n%.1500s", paths[i], a, b);
+        }
+        cJSON_Delete(streamed[i]);
+        cJSON_Delete(whole[i]);
+    }
+    pg_exec(&web.pg, "UPDATE elevations SET deleted_at = NULL");
+}
+
+/* The default phase has the same id in every project. */
+static void test_the_elevations_of_a_phase_are_its_own(void **state)
+{
+    (void)state;
+    static const char phase[] = "/api/v1/odoo/projects/%s/phases/00000000-0000-0000-0000-000000000000/elevations";
+    char path[200];
+    pg_exec(&web.pg, "UPDATE elevations SET phase_id = 1 WHERE phase_id = 3");
+    snprintf(path, sizeof path, phase, "edge");
+    cJSON *large = get(path, true);
+    snprintf(path, sizeof path, phase, "small");
+    cJSON *none = get(path, false);
+
+    assert_int_equal(cJSON_GetArraySize(large), 1001);
+    assert_int_equal(cJSON_GetArraySize(none), 0);
+    cJSON_Delete(large);
+    cJSON_Delete(none);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_streamed_and_built_documents_are_the_same),
+        cmocka_unit_test(test_the_elevations_of_a_phase_are_its_own),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
