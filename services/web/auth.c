@@ -88,12 +88,21 @@ static void then_session(struct req *r, const PGresult *result)
     identified(r, &found);
 }
 
+/* Who is open to everybody does not need to know who asks: without PostgreSQL everybody is nobody there. */
+static bool goes_on_as_nobody(struct req *r, void (*next)(struct req *r))
+{
+    if (r->route->access != OPEN) return false;
+    r->state = NULL;
+    next(r);
+    return true;
+}
+
 static void on_versions(void *arg, const struct table_versions *versions, const struct err *err)
 {
     struct req *r = arg;
     struct lookup *l = r->state;
     if (err) {
-        reply_err(r, err);
+        if (!goes_on_as_nobody(r, l->next)) reply_err(r, err);
         return;
     }
     l->versions = *versions;
@@ -128,6 +137,7 @@ void auth_identify(struct req *r, void (*next)(struct req *r))
     struct lookup *l = req_alloc(r, sizeof(*l));
     l->next = next;
     l->is_client = !r->who.is_by_cookie && strchr(token, '.');
+    if ((!r->web->pool || (l->is_client && !*r->web->jwt_key)) && goes_on_as_nobody(r, next)) return;
     if (l->is_client && !signing_key_present(r)) return;
     if (!*token || (l->is_client && !jwt_read(r->web, token, &l->claims)) ||
         (!l->is_client && !session_id_of(token, r->who.session))) {
