@@ -268,6 +268,54 @@ static void test_without_redis_a_web_process_counts_its_own_children(void **stat
     web_end(&web);
 }
 
+static void test_a_manual_sync_runs_in_a_worker_although_the_switch_is_off(void **state)
+{
+    (void)state;
+    static const char *const small[] = {"--preset", "field-case", NULL};
+    static char redis_url[160], database[300], base_url[200];
+    const char *task = "tasks.sync_tasks.full_sync_task";
+    struct sim_server sim;
+    memset(&first, 0, sizeof first);
+    rig_open(&rig, NULL);
+    web_servers(&web);
+    sim_start(&sim, small);
+    snprintf(redis_url, sizeof redis_url, "REDIS_URL=%s", rig.server.url);
+    snprintf(database, sizeof database, "DATABASE_URL=%s", web.pg.url);
+    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
+    char *env[] = {redis_url,
+                   database,
+                   base_url,
+                   "LOGIKAL_AUTH_USERNAME=demo",
+                   "LOGIKAL_AUTH_PASSWORD=demo",
+                   "BACKGROUND_SYNC_ENABLED=false",
+                   "WORKER_CONCURRENCY=2",
+                   NULL};
+    const char *const for_web[] = {redis_url,
+                                   base_url,
+                                   "LOGIKAL_AUTH_USERNAME=demo",
+                                   "LOGIKAL_AUTH_PASSWORD=demo",
+                                   "BACKGROUND_SYNC_ENABLED=false",
+                                   "METRICS_TOKEN=only-for-metrics",
+                                   NULL};
+    char *argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), "worker", NULL};
+    process_start(&first, "first", argv, env);
+    WAIT_UNTIL(rig_int(&rig, "ZCARD logikald.workers") == 1, 20000);
+    web_run(&web, for_web, true);
+    web_log_in(&web);
+    WAIT_UNTIL(web_status(&web, "GET", "/api/v1/scheduler/workers", web.admin, NULL) == 200, 20000);
+
+    assert_int_equal(web_status(&web, "POST", "/api/v1/sync/full", web.admin, NULL), 200);
+
+    assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM elevations"), 17);
+    assert_false(process_logged(&web.process, "runs as process"));
+    WAIT_UNTIL(ends(task, "success") == 1, 20000);
+    web_end(&web);
+    process_stop(&first);
+    rig_check(&first);
+    sim_stop(&sim);
+    rig_close(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_workers_add_up_and_a_restart_takes_nothing_away, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_redis_that_was_away_or_forgot_has_the_counts_again, set_up, tear_down),
         cmocka_unit_test(test_without_redis_a_web_process_counts_its_own_children),
+        cmocka_unit_test(test_a_manual_sync_runs_in_a_worker_although_the_switch_is_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
