@@ -108,7 +108,7 @@ static int read_host(struct slice text, struct redis_url *out, struct err *err)
         return err_set(err, ERR_CONFIG, "Redis URL: the host is malformed or longer than 255 bytes");
     if (out->host[0] == '\0') memcpy(out->host, "localhost", sizeof "localhost");
     for (const char *c = out->host; *c; c++)
-        if ((unsigned char)*c <= ' ' || strchr("${}<>\"\\", *c))
+        if ((unsigned char)*c <= ' ' || strchr("${}<>[]@/?#%\"\\", *c))
             return err_set(err, ERR_CONFIG, /* it may be a part of the password, so it is not quoted */
                            "Redis URL: the host holds a character that no host name has (percent-encode what is "
                            "special in a password)");

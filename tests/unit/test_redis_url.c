@@ -62,6 +62,8 @@ static void test_bad_urls_are_refused_without_the_password(void **state)
         "redis://u:hunter2@${REDIS_HOST}",
         "rediss://u:hunter2@h?ssl_cert_reqs=maybe",
         "unix://relative",
+        "redis://@[[]",
+        "redis://a%2Fb",
         "redis://hunter2<x/y@h", /* the host ends at the slash: it is the password's beginning */
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
