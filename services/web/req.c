@@ -156,6 +156,15 @@ bool req_body_is_form(const struct req *r)
     return type && strncasecmp(type, "application/x-www-form-urlencoded", 33) == 0;
 }
 
+bool req_body_is_json(const struct req *r)
+{
+    const char *type = req_header(r, "Content-Type");
+    size_t len = type ? strcspn(type, "; \t") : 0;
+    bool has_suffix = len > 17 && strncasecmp(type + len - 5, "+json", 5) == 0;
+    return len == 0 || (len == 16 && strncasecmp(type, "application/json", 16) == 0) ||
+           (has_suffix && strncasecmp(type, "application/", 12) == 0);
+}
+
 /* ---- beginning ---- */
 
 static void take_id(struct req *r)

@@ -90,6 +90,7 @@ const char *req_arg(const struct req *r, const char *name); /* query parameter, 
 int64_t req_arg_int(const struct req *r, const char *name); /* checked by the route already */
 bool req_arg_bool(const struct req *r, const char *name);
 bool req_body_is_form(const struct req *r);
+bool req_body_is_json(const struct req *r); /* says so, or says nothing */
 
 /* Members of the body; NULL when absent or null. Numbers come as text, lists and objects as JSON, ready for SQL. */
 const char *req_body_str(struct req *r, const char *name);

@@ -143,6 +143,10 @@ static bool check_body(struct req *r)
     bool is_optional = *schema == '?';
     schema += is_optional;
     if (is_optional && strspn(text, " \r\n\t") == len) return true;
+    if (!req_body_is_form(r) && !req_body_is_json(r)) {
+        reply_detail(r, 415, "The body must be application/json");
+        return false;
+    }
     const char *end = NULL;
     if (req_body_is_form(r) && !strchr("{[", text[strspn(text, " \r\n\t")]))
         r->body = parse_form(text);
