@@ -5,7 +5,20 @@
 
 const struct query query_table_versions = {
     .name = "table_versions",
-    .sql = "SELECT name, sum(version)::bigint FROM table_versions GROUP BY name",
+    .sql = "SELECT name, sum(version)::bigint, count(*) FROM table_versions GROUP BY name",
+};
+
+/* Slots of server processes that have ended, into one; the sums stay. */
+const struct query query_versions_gather = {
+    .name = "versions_gather",
+    .is_slow = true,
+    .sql =
+        "WITH old AS (SELECT name, slot FROM table_versions WHERE slot >= 0 AND slot NOT IN (SELECT pid % 1024"
+        "  FROM pg_stat_activity) FOR UPDATE SKIP LOCKED),"
+        " gone AS (DELETE FROM table_versions t USING old WHERE t.name = old.name AND t.slot = old.slot"
+        "  RETURNING t.name, t.version)"
+        " INSERT INTO table_versions AS t (name, slot, version) SELECT name, -1, sum(version) FROM gone GROUP BY name"
+        " ON CONFLICT (name, slot) DO UPDATE SET version = t.version + excluded.version",
 };
 
 const struct query query_client_identity = {

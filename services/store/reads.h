@@ -7,7 +7,8 @@
 #include "services/store/pool.h"
 
 /* ---- access_read.c ---- */
-extern const struct query query_table_versions;   /* () -> rows name, version */
+extern const struct query query_table_versions;   /* () -> rows name, version, number of slots */
+extern const struct query query_versions_gather;  /* () */
 extern const struct query query_client_identity;  /* (client_id) -> permissions, rate_limit_per_hour, token_version */
 extern const struct query query_session_identity; /* (id) -> username, expires_at, seconds left */
 extern const struct query query_session_add;      /* (id, username, address, hours) -> expires_at */

@@ -4,7 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/clock.h"
 #include "services/store/reads.h"
+
+#define SLOTS_MANY 128   /* each costs a row of the statement that every request waits for */
+#define GATHER_MS  60000 /* between two attempts */
 
 struct waiter {
     versions_fn fn;
@@ -19,6 +23,7 @@ struct versions {
     struct web *web;
     struct waiters asked, next; /* of the statement under way, and those who came after it left */
     bool is_asking;
+    int64_t gathered_ms; /* when slots were last gathered; 0 = never */
 };
 
 static const char *const names[VERSION_COUNT] = {"directories", "projects",        "phases",
@@ -55,10 +60,26 @@ static void ask(struct versions *v)
     on_versions(v, NULL, &err);
 }
 
+static void ignore(void *arg, const PGresult *result, const struct err *err)
+{
+    (void)arg, (void)result, (void)err;
+}
+
+/* Writers leave a slot each; those of the dead are put together before they are many. */
+static void gather(struct versions *v, const PGresult *result)
+{
+    int64_t slots = 0, now = mono_ms();
+    for (int row = 0; row < PQntuples(result); row++) slots += strtoll(PQgetvalue(result, row, 2), NULL, 10);
+    if (slots < SLOTS_MANY || (v->gathered_ms && now - v->gathered_ms < GATHER_MS)) return;
+    v->gathered_ms = now;
+    pool_query(v->web->pool, &query_versions_gather, 0, NULL, ignore, NULL);
+}
+
 static void on_versions(void *arg, const PGresult *result, const struct err *err)
 {
     struct versions *v = arg;
     struct table_versions found = {0};
+    if (result) gather(v, result);
     for (int row = 0; result && row < PQntuples(result); row++)
         for (int i = 0; i < VERSION_COUNT; i++)
             if (strcmp(PQgetvalue(result, row, 0), names[i]) == 0)
