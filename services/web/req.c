@@ -14,6 +14,7 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "conf/utf8.h"
+#include "services/web/framing.h"
 #include "services/web/gzip.h"
 #include "services/web/proxy.h"
 #include "services/web/reply.h"
@@ -217,6 +218,11 @@ void req_begin(struct web *web, struct evhttp_request *ev)
     proxy_read(r);
     const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
     r->path = req_strdup(r, path && *path ? path : "/");
+    if (!framing_is_sound(evhttp_request_get_input_headers(ev), ev->major == 1 && ev->minor >= 1)) {
+        reply_header(r, "Connection", "close");
+        reply_detail(r, 400, "The request's Host, Content-Length or Transfer-Encoding can be read in two ways");
+        return;
+    }
     if (!uri || !take_query(r, evhttp_uri_get_query(uri))) {
         reply_detail(r, 400, "The query string is malformed: percent-encode it, in UTF-8");
         return;

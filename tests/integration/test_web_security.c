@@ -2,7 +2,6 @@
  * tokens, limits and the contract have tests of their own. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +37,22 @@ static struct http_reply request(const char *method, const char *path, const cha
     char url[1400];
     snprintf(url, sizeof url, "%s%s", web.url, path);
     return http_request(method, url, headers, body);
+}
+
+/* Sends these bytes and returns all that comes until the other side closes. */
+static const char *talk(const char *bytes)
+{
+    static char got[8192];
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((unsigned short)web.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    size_t n = 0;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(send(fd, bytes, strlen(bytes), MSG_NOSIGNAL), strlen(bytes));
+    for (ssize_t k; n < sizeof got - 1 && (k = recv(fd, got + n, sizeof got - 1 - n, 0)) > 0;) n += (size_t)k;
+    close(fd);
+    got[n] = 0;
+    return got;
 }
 
 static bool has_header(const struct http_reply *reply, const char *line)
@@ -297,18 +312,35 @@ static void test_files_outside_are_out_of_reach(void **state)
         "GET /static/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct sockaddr_in a = {.sin_family = AF_INET,
-                                .sin_port = htons((unsigned short)web.port),
-                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        char got[8192] = "";
-        size_t n = 0;
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
-        assert_int_equal(send(fd, rows[i], strlen(rows[i]), MSG_NOSIGNAL), strlen(rows[i]));
-        for (ssize_t k; n < sizeof got - 1 && (k = recv(fd, got + n, sizeof got - 1 - n, 0)) > 0;) n += (size_t)k;
-        close(fd);
+        const char *got = talk(rows[i]);
         if (strncmp(got, "HTTP/1.1 4", 10) != 0 || strstr(got, "root:")) fail_msg("%s: %s", rows[i], got);
     }
+}
+
+static void test_no_request_hides_in_another_ones_body(void **state)
+{
+    (void)state;
+#define POST     "POST /api/v1/client-auth/login HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+#define SMUGGLED "GET /health HTTP/1.1\r\nHost: h\r\n\r\n"
+    static const char *const rows[] = {
+        POST "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" SMUGGLED,
+        POST "Content-Length: 2\r\nContent-Length: 35\r\n\r\n{}" SMUGGLED,
+        POST "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}" SMUGGLED,
+        POST "Content-Length: +2\r\n\r\n{}" SMUGGLED,
+        POST "Content-Length: 2, 2\r\n\r\n{}" SMUGGLED,
+        POST "Content-Length : 2\r\n\r\n{}" SMUGGLED,
+        POST "Transfer-Encoding: xchunked\r\nContent-Length: 2\r\n\r\n{}" SMUGGLED,
+        POST "Transfer-Encoding : chunked\r\nContent-Length: 2\r\n\r\n{}" SMUGGLED,
+        POST "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" SMUGGLED,
+        "GET /health HTTP/1.1\r\n\r\n" SMUGGLED,
+        "GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n" SMUGGLED,
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *got = talk(rows[i]);
+        if (strncmp(got, "HTTP/1.1 400 ", 13) != 0 || strstr(got, "HTTP/1.1 200")) fail_msg("%s\n-> %s", rows[i], got);
+    }
+    const char *got = talk("GET /health HTTP/1.0\r\n\r\n");
+    if (!strstr(got, " 200 OK")) fail_msg("%s", got);
 }
 
 static void test_methods_that_show_or_tunnel_are_refused(void **state)
@@ -364,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_every_kind_of_answer_has_its_headers),
         cmocka_unit_test(test_scripts_of_pages_are_files),
         cmocka_unit_test(test_files_outside_are_out_of_reach),
+        cmocka_unit_test(test_no_request_hides_in_another_ones_body),
         cmocka_unit_test(test_methods_that_show_or_tunnel_are_refused),
         cmocka_unit_test(test_bodies_of_another_type_are_not_taken),
     };
