@@ -61,11 +61,19 @@ static void tell(struct limiter *l, struct limit_entry *e, bool is_hour)
     redis_call(l->web->redis, NULL, NULL, "EXPIRE", key, is_hour ? "3700" : "70", REDIS_END);
 }
 
+static void tell_soon(struct limiter *l)
+{
+    event_add(l->timer, &(struct timeval){.tv_sec = TELL_MS / 1000, .tv_usec = TELL_MS % 1000 * 1000});
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct limiter *l = arg;
-    if (!l->web->redis || !redis_is_up(l->web->redis)) return;
+    if (!redis_is_up(l->web->redis)) {
+        tell_soon(l); /* what came together meanwhile is told when it is back */
+        return;
+    }
     for (struct limit_entry *e = l->entries; e < l->entries + LIMITER_ROWS * LIMITER_WAYS; e++) {
         if (e->in_minute > e->told_minute) tell(l, e, false);
         if (e->in_hour > e->told_hour) tell(l, e, true);
@@ -76,8 +84,7 @@ void limiter_shared_counted(struct limiter *l)
 {
     if (!l->web->redis) return;
     if (!l->timer) l->timer = evtimer_new(l->web->base, on_timer, l);
-    if (l->timer && !evtimer_pending(l->timer, NULL))
-        event_add(l->timer, &(struct timeval){.tv_sec = TELL_MS / 1000, .tv_usec = TELL_MS % 1000 * 1000});
+    if (l->timer && !evtimer_pending(l->timer, NULL)) tell_soon(l);
 }
 
 void limiter_shared_stop(struct limiter *l)
