@@ -234,6 +234,7 @@ void logikal_free(struct logikal *l)
     cancel_jobs(l, ERR_CANCELLED, "the sync has ended");
     while (!is_all_closed(l) && mono_ms() < deadline_ms) http_poll(l->http, POLL_MS);
     for (int i = 0; i < l->max_sessions; i++)
-        if (l->sessions[i].token[0]) log_warning("a Logikal session could not be logged out; it will expire");
+        if (l->sessions[i].token[0])
+            log_warning("a Logikal session could not be logged out; the next sync tries again");
     release(l);
 }

@@ -1,7 +1,6 @@
 /* A single logout: see farewell.h. */
 #include "services/logikal/farewell.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +16,7 @@ static void on_done(void *arg, const struct http_answer *answer)
     *(int *)arg = answer->status ? answer->status : -1;
 }
 
-void logikal_farewell(const struct conf *conf, const char *token)
+bool logikal_farewell(const struct conf *conf, const char *token)
 {
     const char *base = conf_str(conf, SET_LOGIKAL_URL);
     int len = (int)strlen(base), status = 0;
@@ -31,7 +30,13 @@ void logikal_farewell(const struct conf *conf, const char *token)
     int64_t deadline_ms = mono_ms() + TIMEOUT_MS;
     if (call && http_call_start(call, &request, NULL) == 0)
         while (!status && mono_ms() < deadline_ms) http_poll(http, 50);
-    log_info("a Logikal session that was left open was logged out (%d)", status);
+    bool is_over = (status >= 200 && status < 300) || status == 401 || status == 404;
+    if (is_over)
+        log_info("a Logikal session that was left open was logged out (%d)", status);
+    else
+        log_warning("a Logikal session that was left open could not be logged out (%d); the next sync tries again",
+                    status);
     http_call_free(call);
     http_free(http);
+    return is_over;
 }

@@ -2,9 +2,12 @@
 #ifndef LOGIKALD_SERVICES_LOGIKAL_FAREWELL_H
 #define LOGIKALD_SERVICES_LOGIKAL_FAREWELL_H
 
+#include <stdbool.h>
+
 struct conf;
 
-/* Blocks for at most five seconds; whether it worked does not matter, since the session will expire anyway. */
-void logikal_farewell(const struct conf *conf, const char *token);
+/* Blocks for at most five seconds. True: the session is over, by this or before; false: nobody knows, try again later.
+ */
+bool logikal_farewell(const struct conf *conf, const char *token);
 
 #endif

@@ -115,12 +115,18 @@ void session_finish_job(struct session *s, struct logikal_outcome *outcome)
     job->done(job, outcome);
 }
 
-void session_forget(struct session *s)
+/* The session may still be open, and stays noted; this one goes on without it. */
+static void session_leave(struct session *s)
 {
-    if (s->token[0] && s->client->hooks.session_closed) s->client->hooks.session_closed(s->client->hooks.arg, s->token);
     s->token[0] = '\0';
     s->must_renew = false;
     place_clear(&s->at);
+}
+
+void session_forget(struct session *s)
+{
+    if (s->token[0] && s->client->hooks.session_closed) s->client->hooks.session_closed(s->client->hooks.arg, s->token);
+    session_leave(s);
 }
 
 void session_close(struct session *s)
@@ -148,11 +154,11 @@ static void try_later(struct session *s, const struct http_answer *answer, bool 
     if (s->job && s->job->restart && s->calling == CALL_ASK) s->job->restart(s->job);
     if (!s->failing_since_ms) s->failing_since_ms = now_ms;
     if (is_renewal) s->must_renew = true;
-    if (!s->job || s->calling == CALL_LOGOUT) { /* tried a few times, then left to expire */
+    if (!s->job || s->calling == CALL_LOGOUT) { /* tried a few times, then left to the next run, which finds it noted */
         if (s->token[0] && s->backoff.attempt <= 3) {
             wait_ms(s, l->is_closing ? 0 : pause_ms);
         } else {
-            session_forget(s);
+            session_leave(s);
             session_step(s);
         }
         return;

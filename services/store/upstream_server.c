@@ -91,15 +91,34 @@ int upstream_session_closed(struct db *db, const char *token, struct err *err)
     return db_exec(db, err, "DELETE FROM sessions WHERE token = left($1, 255)", 1, values) < 0 ? -ERR_DB : 0;
 }
 
+/* Of a holder whose lease is over. $1 the server */
+#define LEFT                                                                                                           \
+    "SELECT s.id FROM sessions s LEFT JOIN leases l ON l.name = s.holder AND l.token = s.holder_token"                 \
+    " AND l.expires_at > clock_timestamp()"                                                                            \
+    " WHERE s.base_url = left($1, 255) AND s.holder IS NOT NULL AND l.name IS NULL"
+
 PGresult *upstream_sessions_left(struct db *db, const char *base_url, int limit, struct err *err)
 {
     char limit_text[DB_NUMBER_SIZE];
     const char *values[] = {base_url, db_number(limit_text, limit)};
-    return db_query(db, err,
-                    "DELETE FROM sessions WHERE id IN (SELECT s.id FROM sessions s LEFT JOIN leases l"
-                    "  ON l.name = s.holder AND l.token = s.holder_token AND l.expires_at > clock_timestamp()"
-                    "  WHERE s.base_url = left($1, 255) AND s.holder IS NOT NULL AND l.name IS NULL"
-                    "  ORDER BY s.id LIMIT $2 FOR UPDATE OF s SKIP LOCKED)"
-                    " RETURNING CASE WHEN is_active THEN token END",
-                    2, values);
+    if (db_exec(db, err, "DELETE FROM sessions WHERE expires_at < now() AND id IN (" LEFT ")", 1, values) < 0)
+        return NULL;
+    return db_query(db, err, "SELECT token FROM sessions WHERE is_active AND id IN (" LEFT ") ORDER BY id LIMIT $2", 2,
+                    values);
+}
+
+int64_t upstream_logins_left(struct db *db, const char *base_url, struct err *err)
+{
+    const char *values[] = {base_url};
+    PGresult *r = db_query(db, err,
+                           "WITH gone AS (DELETE FROM sessions WHERE NOT is_active AND id IN (" LEFT
+                           "  FOR UPDATE OF s SKIP LOCKED) RETURNING 1),"
+                           " counted AS (INSERT INTO sync_counters AS c (object_type, outcome, value)"
+                           "  SELECT 'session', 'unknown', count(*) FROM gone HAVING count(*) > 0"
+                           "  ON CONFLICT (object_type, outcome) DO UPDATE SET value = c.value + excluded.value)"
+                           " SELECT count(*) FROM gone",
+                           1, values);
+    int64_t count = r ? db_int(r, 0, 0) : -ERR_DB;
+    PQclear(r);
+    return count;
 }

@@ -6,6 +6,8 @@
 
 #include <libpq-fe.h>
 
+#include <stdint.h>
+
 #include "conf/err.h"
 
 struct db;
@@ -23,8 +25,11 @@ int upstream_login_begins(struct db *db, const char *base_url, const char *usern
 int upstream_login_failed(struct db *db, int slot, const struct lease *holder, struct err *err);
 int upstream_session_opened(struct db *db, int slot, const char *token, const struct lease *holder, struct err *err);
 int upstream_session_closed(struct db *db, const char *token, struct err *err);
-/* Takes over (and forgets) the sessions at a server whose holders are gone: rows of token (NULL = a login was on its
- * way, so there may be a session that nobody can end); at most limit. */
+/* The sessions at a server whose holders are gone: rows of token, at most limit, oldest first. Each stays noted until
+ * upstream_session_closed, or its day is over. */
 PGresult *upstream_sessions_left(struct db *db, const char *base_url, int limit, struct err *err);
+/* Forgets logins that were on their way when their holder died, so that there may be sessions that nobody can end, and
+ * counts them in sync_counters. How many, or negative. */
+int64_t upstream_logins_left(struct db *db, const char *base_url, struct err *err);
 
 #endif

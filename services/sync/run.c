@@ -14,8 +14,9 @@
 #include "services/store/sync_share.h"
 #include "services/sync/owner.h"
 
-#define ERRORS_KEPT 20
-#define SHOW_MS     500
+#define ERRORS_KEPT  20
+#define SHOW_MS      500
+#define LEFT_AT_ONCE 64
 
 static const char level_letters[] = "uar";
 
@@ -130,21 +131,29 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const char *scope, bool
     return stage_open(&run->stage, run->db, conf_int(ctx->conf, SET_SYNC_BATCH), err);
 }
 
-/* Logs out of what processes that died have left open. A login that was on its way then has no token to do it with. */
+/* Logs out of what was left open: by processes that died, or because the upstream refused. Stops where it refuses
+ * again. A login that was on its way in the moment of a kill has no token to do it with. */
 static int log_out_left(struct sync_run *run, struct err *err)
 {
-    PGresult *left = upstream_sessions_left(run->db, conf_str(run->ctx->conf, SET_LOGIKAL_URL), 64, err);
-    if (!left) return -ERR_DB;
-    for (int i = 0; i < PQntuples(left); i++) {
-        const char *token = db_text(left, i, 0);
-        if (token) logikal_farewell(run->ctx->conf, token);
-        run->sessions_unknown += token == NULL;
-    }
-    PQclear(left);
-    if (run->sessions_unknown)
+    const char *base_url = conf_str(run->ctx->conf, SET_LOGIKAL_URL);
+    int64_t unknown = upstream_logins_left(run->db, base_url, err);
+    if (unknown < 0) return -ERR_DB;
+    run->sessions_unknown = (int)unknown;
+    if (unknown)
         log_warning("a process died while it logged in: %d Logikal sessions may stay open until the server ends them",
                     run->sessions_unknown);
-    return sync_counter_add(run->db, "session", "unknown", run->sessions_unknown, err);
+    int count = LEFT_AT_ONCE, rc = 0;
+    for (bool is_over = true; is_over && count == LEFT_AT_ONCE && rc == 0;) {
+        PGresult *left = upstream_sessions_left(run->db, base_url, LEFT_AT_ONCE, err);
+        if (!left) return -ERR_DB;
+        count = PQntuples(left);
+        for (int i = 0; i < count && is_over && rc == 0; i++) {
+            is_over = logikal_farewell(run->ctx->conf, db_text(left, i, 0));
+            if (is_over) rc = upstream_session_closed(run->db, db_text(left, i, 0), err);
+        }
+        PQclear(left);
+    }
+    return rc;
 }
 
 int run_connect(struct sync_run *run, struct err *err)

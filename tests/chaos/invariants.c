@@ -213,7 +213,7 @@ static void check_redis_keys(struct chaos *c)
 }
 
 /* Sessions that nobody can end are those of logins that were on their way when their process was killed: the product
- * has counted them, and knows of no other. */
+ * has counted them, and nobody has ever used them. */
 static void check_sessions(struct chaos *c)
 {
     struct sync_world world = {.pg = c->sys.pg, .sim = c->sys.sim};
@@ -222,6 +222,8 @@ static void check_sessions(struct chaos *c)
                                          "'session' AND outcome = 'unknown'");
     printf("sessions of the upstream: %lld opened, %lld left open, %lld counted as unknown\n",
            (long long)sim_number(&world, "logins"), (long long)open, (long long)unknown);
+    int64_t used = sim_number(&world, "used_sessions");
+    if (used != 0) chaos_fail(c, "%lld sessions that were used are left open", (long long)used);
     if (open > unknown) chaos_fail(c, "%lld sessions are left, %lld are counted", (long long)open, (long long)unknown);
 }
 

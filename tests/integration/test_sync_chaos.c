@@ -94,6 +94,24 @@ static void test_killed_while_logging_in(void **state)
     cJSON_Delete(result);
 }
 
+static void test_failed_logouts_are_made_up_for(void **state)
+{
+    (void)state;
+    sync_world_clear(&world);
+    sim_post(&world.sim, "/faults", "{\"rules\":[{\"endpoint\":\"logout\",\"kind\":\"status\",\"status\":503}]}");
+    sync_all(&world, false);
+    int64_t left = sim_number(&world, "leaked_sessions");
+    assert_true(left > 0);
+
+    sync_all(&world, true); /* in vain */
+
+    assert_true(sim_number(&world, "leaked_sessions") > left);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sessions"), sim_number(&world, "leaked_sessions"));
+    sim_post(&world.sim, "/faults/clear", "{}");
+    sync_all(&world, true);
+    assert_nothing_leaked(&world);
+}
+
 static void test_interrupted_sync_is_due_again_at_once(void **state)
 {
     (void)state;
@@ -204,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_in_every_stage_and_resumed),
         cmocka_unit_test(test_killed_while_logging_in),
+        cmocka_unit_test(test_failed_logouts_are_made_up_for),
         cmocka_unit_test(test_interrupted_sync_is_due_again_at_once),
         cmocka_unit_test(test_terminated_sync_logs_out),
         cmocka_unit_test(test_upstream_changes_during_sync),

@@ -78,10 +78,19 @@ struct session *session_find(struct sessions *s, const char *token, int64_t now_
     while (session && strcasecmp(session->token, token) != 0) session = session->next;
     if (!session) return NULL;
     if (session->expires_at_ms && session->expires_at_ms <= now_ms) session_expire(s, session);
+    session->is_used = true;
     if (!session->is_expired) return session;
     s->unnoticed--;
     drop(s, session);
     return NULL;
+}
+
+unsigned sessions_used(const struct sessions *s)
+{
+    unsigned count = 0;
+    for (int i = 0; i < SESSION_BUCKETS; i++)
+        for (const struct session *x = s->buckets[i]; x; x = x->next) count += x->is_used && !x->is_expired;
+    return count;
 }
 
 void session_close(struct sessions *s, struct session *session)

@@ -20,6 +20,7 @@ struct session {
     int64_t expires_at_ms;   /* monotonic; 0 = never */
     int64_t busy_until_ms;   /* calls of one session are served one after the other */
     bool is_expired;         /* ended by us, and its owner does not know yet */
+    bool is_used;            /* its owner has come back with the token */
 };
 
 #define SESSION_BUCKETS 1024
@@ -33,6 +34,7 @@ struct sessions {
 
 void sessions_free(struct sessions *s);
 struct session *session_open(struct sessions *s, int64_t expires_at_ms);
+unsigned sessions_used(const struct sessions *s); /* open ones whose owner has come back with the token */
 /* The session with this token, or NULL. Finding out that it has expired ends it: then the owner knows. */
 struct session *session_find(struct sessions *s, const char *token, int64_t now_ms);
 void session_close(struct sessions *s, struct session *session); /* logged out */

@@ -47,8 +47,8 @@ void stats_add_json(const struct stats *s, const struct sessions *sessions, stru
     buf_printf(out, "{\"total_calls\":%llu,\"logins\":%llu,\"logins_failed\":%llu,\"logouts\":%llu,\"expired\":%llu",
                (unsigned long long)total, (unsigned long long)s->logins, (unsigned long long)s->logins_failed,
                (unsigned long long)s->logouts, (unsigned long long)sessions->expired);
-    buf_printf(out, ",\"open_sessions\":%u,\"peak_sessions\":%u,\"leaked_sessions\":%u", sessions->open,
-               sessions->open_peak, sessions->open + sessions->unnoticed);
+    buf_printf(out, ",\"open_sessions\":%u,\"peak_sessions\":%u,\"leaked_sessions\":%u,\"used_sessions\":%u",
+               sessions->open, sessions->open_peak, sessions->open + sessions->unnoticed, sessions_used(sessions));
     buf_printf(
         out,
         ",\"in_flight\":%u,\"peak_in_flight\":%u,\"cut\":%llu,\"faults\":%llu,\"bytes_out\":%llu,\"since_ms\":%lld",
