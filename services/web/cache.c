@@ -15,10 +15,13 @@
 
 struct wait;
 
-/* Counted: the table holds one reference, and each answer that is being sent. */
+/* Counted: the table holds one reference, and each answer that is being sent. Without bytes it only remembers that the
+ * answer is streamed, and by what. */
 struct entry {
     TAILQ_ENTRY(entry) link; /* most recently used first */
     char *key;
+    uint64_t hash; /* of the key, so that looking for one compares numbers */
+    void (*instead)(struct req *r);
     struct table_versions versions;
     int64_t made_ms;
     char *bytes, *packed;
@@ -32,6 +35,7 @@ TAILQ_HEAD(entries, entry);
 struct wait {
     struct req *req;
     const char *key;
+    uint64_t hash;
     unsigned tables;
     void (*load)(struct req *r);
     struct table_versions versions;
@@ -69,13 +73,20 @@ static bool is_current(const struct entry *e, const struct wait *w)
 {
     for (int i = 0; i < VERSION_COUNT; i++)
         if ((w->tables >> i & 1) && e->versions.of[i] != w->versions.of[i]) return false;
-    return mono_ms() - e->made_ms < CACHE_AGE_MS;
+    return e->instead || mono_ms() - e->made_ms < CACHE_AGE_MS;
+}
+
+static uint64_t hash_of(const char *key)
+{
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (const char *p = key; *p; p++) hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+    return hash;
 }
 
 static struct entry *entry_find(struct cache *c, const struct wait *w)
 {
     struct entry *e = TAILQ_FIRST(&c->entries);
-    while (e && strcmp(e->key, w->key) != 0) e = TAILQ_NEXT(e, link);
+    while (e && (e->hash != w->hash || strcmp(e->key, w->key) != 0)) e = TAILQ_NEXT(e, link);
     if (e && !is_current(e, w)) {
         entry_drop(c, e);
         return NULL;
@@ -90,8 +101,22 @@ static struct entry *entry_find(struct cache *c, const struct wait *w)
 static void trim(struct cache *c)
 {
     /* dropping takes an entry off the list */
-    while (c->stats.bytes > CACHE_BYTES && !TAILQ_EMPTY(&c->entries))
+    while ((c->stats.bytes > CACHE_BYTES || c->stats.entries > CACHE_ENTRIES) && !TAILQ_EMPTY(&c->entries))
         entry_drop(c, TAILQ_LAST(&c->entries, entries)); /* NOLINT(clang-analyzer-unix.Malloc) */
+}
+
+/* An entry of what w asked for, in the table; NULL without memory. */
+static struct entry *entry_add(struct cache *c, const struct wait *w)
+{
+    struct entry *e = calloc(1, sizeof(*e));
+    if (!e || !(e->key = strdup(w->key))) return free(e), NULL;
+    e->hash = w->hash;
+    e->versions = w->versions;
+    e->made_ms = mono_ms();
+    e->references = 1;
+    TAILQ_INSERT_HEAD(&c->entries, e, link);
+    c->stats.entries++;
+    return e;
 }
 
 static void on_sent(const void *bytes, size_t len, void *arg)
@@ -126,10 +151,14 @@ static void stop_leading(struct cache *c, struct wait *w)
 
 void cache_decline(struct req *r, void (*instead)(struct req *r))
 {
+    struct cache *c = r->web->cache;
     struct wait *w = r->cache;
-    stop_leading(r->web->cache, w);
+    stop_leading(c, w);
     struct wait *followers = w->followers;
     w->followers = NULL;
+    struct entry *e = instead ? entry_add(c, w) : NULL;
+    if (e) e->instead = instead;
+    trim(c);
     for (struct wait *f; (f = followers) != NULL;) {
         followers = f->next;
         (instead ? instead : f->load)(f->req);
@@ -163,11 +192,16 @@ static void on_versions(void *arg, const struct table_versions *versions, const 
     struct entry *e = entry_find(c, w);
     if (e) {
         c->stats.hits++;
-        entry_reply(c, r, e);
+        if (e->instead)
+            e->instead(r);
+        else
+            entry_reply(c, r, e);
         return;
     }
     for (struct wait *other = c->loading; other; other = other->next) {
-        if (strcmp(other->key, w->key) != 0 || memcmp(&other->versions, versions, sizeof(*versions)) != 0) continue;
+        if (other->hash != w->hash || strcmp(other->key, w->key) != 0 ||
+            memcmp(&other->versions, versions, sizeof(*versions)) != 0)
+            continue;
         w->next = other->followers;
         other->followers = w;
         return;
@@ -178,7 +212,7 @@ static void on_versions(void *arg, const struct table_versions *versions, const 
 void cache_answer(struct req *r, const char *key, unsigned tables, void (*load)(struct req *r))
 {
     struct wait *w = req_alloc(r, sizeof(*w));
-    *w = (struct wait){.req = r, .key = key, .tables = tables, .load = load};
+    *w = (struct wait){.req = r, .key = key, .hash = hash_of(key), .tables = tables, .load = load};
     r->cache = w;
     if (r->has_versions)
         on_versions(r, &r->versions, NULL);
@@ -212,23 +246,17 @@ void cache_keep(struct req *r, char *bytes, size_t len)
 {
     struct cache *c = r->web->cache;
     struct wait *w = r->cache;
-    struct entry *e = calloc(1, sizeof(*e));
     unsigned char hash[16];
-    if (!e || !bytes || !(e->key = strdup(w->key))) {
-        free(e);
+    struct entry *e = bytes ? entry_add(c, w) : NULL;
+    if (!e) {
         free(bytes);
         reply_detail(r, 500, "No memory");
         return;
     }
     crypto_generichash(hash, sizeof(hash), (const unsigned char *)bytes, len, NULL, 0);
     sodium_bin2hex(e->etag, sizeof(e->etag), hash, sizeof(hash));
-    e->versions = w->versions;
-    e->made_ms = mono_ms();
     e->bytes = bytes;
     e->len = len;
-    e->references = 1;
-    TAILQ_INSERT_HEAD(&c->entries, e, link);
-    c->stats.entries++;
     c->stats.bytes += len;
     stop_leading(c, w);
     struct wait *followers = w->followers;

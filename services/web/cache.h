@@ -1,6 +1,7 @@
 /* Answers of GET kept in memory, and used as long as the version counters of their tables stand (and at most
  * CACHE_AGE_MS, because some say how old things are). A miss is loaded once, however many ask at the same time. Bounded
- * in bytes; the least recently used go first. Answers carry an ETag of their bytes; the compressed form is kept too. */
+ * in bytes and number; the least recently used go first. Answers carry an ETag of their bytes; the compressed form is
+ * kept too. */
 #ifndef LOGIKALD_SERVICES_WEB_CACHE_H
 #define LOGIKALD_SERVICES_WEB_CACHE_H
 
@@ -9,6 +10,7 @@
 
 #define CACHE_AGE_MS    20000
 #define CACHE_BYTES     (12u << 20)
+#define CACHE_ENTRIES   512
 #define CACHE_ENTRY_MAX (4u << 20) /* larger answers are not kept */
 
 /* Tables, as bits. */
@@ -25,7 +27,8 @@ void cache_answer(struct req *r, const char *key, unsigned tables, void (*load)(
 /* From load: this is the answer. bytes (malloc'ed) are taken. */
 void cache_keep(struct req *r, char *bytes, size_t len);
 
-/* From load: there will be no entry, because the answer is streamed. Those who wait are given to `instead` at once. */
+/* From load: the answer is too large to be kept. Those who wait, and those who ask while the counters stand, are given
+ * to `instead` at once. */
 void cache_decline(struct req *r, void (*instead)(struct req *r));
 
 /* For a stream, before it begins: its ETag is made from the version counters. True: the client has it already, and was

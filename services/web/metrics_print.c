@@ -107,6 +107,7 @@ static void add_process(struct buf *out, const struct web *web)
     one(out, "http_cache_hits_total", "counter", "Answers from memory", (double)c.hits);
     one(out, "http_cache_misses_total", "counter", "Answers that had to be loaded", (double)c.misses);
     one(out, "http_cache_bytes", "gauge", "Bytes of answers kept in memory", (double)c.bytes);
+    one(out, "http_cache_entries", "gauge", "Answers kept in memory", (double)c.entries);
     if (!web->pool) return;
     struct pool_stats p;
     pool_stats(web->pool, &p);

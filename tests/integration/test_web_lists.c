@@ -135,6 +135,22 @@ static void test_counters_of_writers_that_are_gone_are_put_together(void **state
     cJSON_Delete(list);
 }
 
+static void test_the_number_of_cached_answers_is_bounded(void **state)
+{
+    (void)state;
+    char path[100];
+    for (int i = 0; i < 600; i++) {
+        snprintf(path, sizeof path, "/api/v1/elevations/cached?limit=1&cursor=%d", i);
+        assert_int_equal(web_status(&web, "GET", path, token, NULL), 200);
+    }
+
+    struct http_reply metrics = web_call(&web, "GET", "/metrics", web.admin, NULL);
+    const char *entries = strstr(metrics.body, "\nlogikald_http_cache_entries ");
+    assert_non_null(entries);
+    assert_true(strtol(strchr(entries, ' '), NULL, 10) <= 512);
+    http_reply_free(&metrics);
+}
+
 static char *header_of(const struct http_reply *reply, const char *name)
 {
     const char *at = strcasestr(reply->headers, name);
@@ -232,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_a_filter_selects),
         cmocka_unit_test(test_a_change_is_seen_by_the_next_request),
         cmocka_unit_test(test_counters_of_writers_that_are_gone_are_put_together),
+        cmocka_unit_test(test_the_number_of_cached_answers_is_bounded),
         cmocka_unit_test(test_an_unchanged_list_is_not_sent_again),
         cmocka_unit_test(test_large_answers_are_compressed_for_those_who_ask),
         cmocka_unit_test(test_compression_is_negotiated_as_the_standard_says),
