@@ -10,6 +10,7 @@
 
 struct probe {
     struct logikal_job job;
+    struct logikal *client;
     struct check_line *line;
     int64_t start_ms;
     int directories;
@@ -42,6 +43,9 @@ static void on_done(struct logikal_job *job, struct logikal_outcome *outcome)
     int64_t took = mono_ms() - p->start_ms;
     if (outcome->code == ERR_NONE)
         check_say(p->line, CHECK_OK, "logged in, and %d directories listed, in %" PRId64 " ms", p->directories, took);
+    else if (outcome->code == ERR_CANCELLED && logikal_stats(p->client)->last_fault[0])
+        check_say(p->line, CHECK_FAILED, "given up after %d s: %s", LOGIKAL_TIMEOUT_MS / 1000,
+                  logikal_stats(p->client)->last_fault);
     else if (outcome->code == ERR_CANCELLED)
         check_say(p->line, CHECK_FAILED,
                   "no answer within %d s: is LOGIKAL_API_BASE_URL right and reachable from here?",
@@ -67,6 +71,7 @@ void check_logikal(const struct conf *conf, struct check_line *line)
     }
     probe.job = (struct logikal_job){
         .kind = JOB_DIRECTORIES, .element = on_directory, .restart = on_restart, .done = on_done, .arg = &probe};
+    probe.client = client;
     logikal_submit(client, &probe.job);
     if (logikal_run(client, &err) != 0 && line->verdict == CHECK_OK) check_say(line, CHECK_FAILED, "%s", err.text);
     logikal_free(client);

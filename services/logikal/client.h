@@ -68,6 +68,7 @@ struct logikal_stats {
     int64_t calls, logins, logouts, retries, failures;
     int64_t sessions_unknown; /* logins without an answer: the server may have made a session that nobody can end */
     int peak_sessions;
+    char last_fault[256]; /* of the last call that was tried again, "" = none */
 };
 
 struct logikal;

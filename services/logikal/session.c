@@ -168,6 +168,7 @@ static void try_later(struct session *s, const struct http_answer *answer, bool 
         return;
     }
     l->stats.retries++;
+    snprintf(l->stats.last_fault, sizeof(l->stats.last_fault), "%.255s", text);
     log_debug("%s; again in %d ms", text, (int)pause_ms);
     if (answer->status == 429 || answer->status == 503) l->pause_until_ms = now_ms + pause_ms;
     wait_ms(s, pause_ms);
