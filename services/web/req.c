@@ -114,8 +114,8 @@ const char *req_arg(const struct req *r, const char *name)
 {
     const char *text = evhttp_find_header(&r->query, name);
     struct schema_member m;
-    if (text) return text;
-    for (const char *at = NULL; r->route && schema_next(r->route->query, &at, &m);)
+    if (text || !r->route || !strchr(r->route->query, '=')) return text; /* most have no defaults */
+    for (const char *at = NULL; schema_next(r->route->query, &at, &m);)
         if (strcmp(m.name, name) == 0 && m.fallback[0]) {
             evhttp_add_header(&((struct req *)r)->query, name, m.fallback);
             return evhttp_find_header(&r->query, name);
