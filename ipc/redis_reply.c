@@ -79,17 +79,19 @@ static void dispatch(struct redis *r, const redisReply *reply)
     if (fault == REDIS_LOADING && r->state == REDIS_UP) redis_drop(r, REDIS_LOST, "the server loads its data");
 }
 
-/* Moves what the socket has brought into the reader. */
-static bool feed(struct redis *r)
+/* Moves what the socket has brought into the reader: NULL, or why that is not possible. */
+static const char *feed(struct redis *r)
 {
     struct evbuffer *input = bufferevent_get_input(r->bev);
     struct evbuffer_iovec part;
     while (evbuffer_peek(input, -1, NULL, &part, 1) > 0 && part.iov_len > 0) {
-        if (redisReaderFeed(r->reader, part.iov_base, part.iov_len) != REDIS_OK) return false;
+        if (redisReaderFeed(r->reader, part.iov_base, part.iov_len) != REDIS_OK)
+            return r->reader->err == REDIS_ERR_OOM ? "no memory for the server's answer"
+                                                   : "the server's answer is malformed";
         evbuffer_drain(input, part.iov_len);
-        if (r->reader->len > REDIS_REPLY_LIMIT) return false;
+        if (r->reader->len > REDIS_REPLY_LIMIT) return "the server's answer is too large";
     }
-    return true;
+    return NULL;
 }
 
 void redis_read(struct redis *r)
@@ -97,7 +99,8 @@ void redis_read(struct redis *r)
     redis_enter(r);
     r->heard_ms = mono_ms();
     redisReader *reader = r->reader;
-    if (!feed(r)) redis_drop(r, REDIS_LOST, "the server's answer is too large or malformed");
+    const char *why = feed(r);
+    if (why) redis_drop(r, REDIS_LOST, "%s", why);
     /* A callback may drop the connection: then the reader is another one. */
     while (r->reader == reader && reader) {
         void *reply = NULL;
