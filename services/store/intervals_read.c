@@ -11,3 +11,9 @@ const struct query query_intervals_get = {
     .name = "intervals_get",
     .sql = "SELECT " INTERVAL_JSON " FROM object_sync_configs c WHERE c.object_type = $1",
 };
+
+const struct query query_retry_limits = {
+    .name = "retry_limits",
+    .sql = "SELECT coalesce(max(max_retry_attempts), 0), coalesce(max(retry_delay_minutes), 0) * 60"
+           " FROM object_sync_configs WHERE is_sync_enabled",
+};

@@ -63,6 +63,7 @@ extern const struct query query_odoo_stream_place;      /* (project, phase) -> p
 
 /* ---- intervals_read.c ---- */
 extern const struct query query_intervals_list; /* () JSON list */
+extern const struct query query_retry_limits;   /* () most tries, longest delay (s) of the enabled types */
 extern const struct query query_intervals_get;  /* (object_type) JSON */
 
 /* ---- intervals_write.c; the twelve values are those of the API, in its order, after the object type ---- */

@@ -1,10 +1,12 @@
 /* Background tasks: what runs, what waits, who works, starting and cancelling. Looks into Redis; without settings for
  * Redis only what runs in children of this process is there to be seen. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "conf/clock.h"
 #include "ipc/queue.h"
+#include "services/store/reads.h"
 #include "services/web/actions.h"
 #include "services/web/handlers.h"
 #include "services/web/reply.h"
@@ -218,7 +220,8 @@ void web_scheduler_status(struct req *r)
     look(r, QUEUE_WORKERS, then_status_workers);
 }
 
-void web_scheduler_config(struct req *r)
+/* Tries and delays are set for each type; told are the largest. */
+static void then_config(struct req *r, const PGresult *result)
 {
     const struct conf *conf = r->web->conf;
     cJSON *out = cJSON_CreateObject();
@@ -226,11 +229,16 @@ void web_scheduler_config(struct req *r)
     cJSON_AddNumberToObject(out, "sync_interval_seconds", (double)conf_int(conf, SET_SYNC_INTERVAL));
     cJSON_AddNumberToObject(out, "max_concurrent_tasks", (double)conf_int(conf, SET_WORKER_CONCURRENCY));
     cJSON_AddNumberToObject(out, "task_timeout_seconds", (double)conf_int(conf, SET_TASK_HARD_LIMIT));
-    cJSON_AddNumberToObject(out, "retry_attempts", 3);
-    cJSON_AddNumberToObject(out, "retry_delay_seconds", 60);
+    cJSON_AddNumberToObject(out, "retry_attempts", strtod(PQgetvalue(result, 0, 0), NULL));
+    cJSON_AddNumberToObject(out, "retry_delay_seconds", strtod(PQgetvalue(result, 0, 1), NULL));
     cJSON_AddBoolToObject(out, "cleanup_enabled", conf_is_set(conf, SET_BEAT_CLEANUP));
     cJSON_AddNumberToObject(out, "cleanup_interval_days", 1);
     reply_cjson_take(r, 200, out);
+}
+
+void web_scheduler_config(struct req *r)
+{
+    req_query(r, &query_retry_limits, 0, NULL, then_config);
 }
 
 /* ---- starting ---- */

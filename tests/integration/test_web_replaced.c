@@ -328,6 +328,23 @@ static void test_a_slash_at_the_end_makes_no_difference(void **state)
     assert_int_equal(web_status(&web, "GET", "/api/v1/nothing/", web.admin, NULL), 404);
 }
 
+static void test_the_configuration_is_the_one_in_force(void **state)
+{
+    (void)state;
+    assert_int_equal(web_status(&web, "PUT", "/api/v1/admin/sync-intervals/project", web.admin,
+                                "{\"max_retry_attempts\":7,\"retry_delay_minutes\":21}"),
+                     200);
+
+    struct http_reply reply = web_call(&web, "GET", "/api/v1/scheduler/config", web.admin, NULL);
+
+    char *attempts = web_member(reply.body, "retry_attempts"), *delay = web_member(reply.body, "retry_delay_seconds");
+    assert_string_equal(attempts, "7");
+    assert_string_equal(delay, "1260");
+    free(attempts);
+    free(delay);
+    http_reply_free(&reply);
+}
+
 static void test_an_image_says_what_it_is(void **state)
 {
     (void)state;
@@ -348,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_everything_that_clients_know_is_described),
         cmocka_unit_test(test_everything_that_clients_know_is_answered),
         cmocka_unit_test(test_a_slash_at_the_end_makes_no_difference),
+        cmocka_unit_test(test_the_configuration_is_the_one_in_force),
         cmocka_unit_test(test_an_image_says_what_it_is),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
