@@ -116,8 +116,8 @@ $(ROOT)/tests/%: $(OBJ)/tests/integration/%.o $(OBJ_TEST)
 	$(link-test)
 
 # Programs named test_fault_* have their own calls of these counted, and made to fail (tests/fault).
-FAULT_CALLS := malloc calloc realloc strdup strndup asprintf vasprintf open fopen memfd_create socket write read fstat \
-               rename mkdir chmod pipe2 socketpair fork
+FAULT_CALLS := malloc calloc realloc strdup strndup asprintf vasprintf __asprintf_chk __vasprintf_chk open fopen \
+               memfd_create socket write read fstat rename mkdir chmod pipe2 socketpair fork
 $(ROOT)/tests/test_fault_%: LDFLAGS += $(FAULT_CALLS:%=-Wl,--wrap=%)
 $(ROOT)/tests/test_fault_supervisor_%: $(OBJ)/tests/unit/test_fault_supervisor_%.o $(OBJ)/tests/fault/fault.o $(OBJ_TEST_SUPERVISOR)
 	$(link-test)

@@ -138,6 +138,25 @@ int __wrap_asprintf(char **out, const char *format, ...)
     return n;
 }
 
+/* What FORTIFY_SOURCE makes of the two. */
+int __wrap___vasprintf_chk(char **out, int flag, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+int __wrap___vasprintf_chk(char **out, int flag, const char *format, va_list args)
+{
+    (void)flag;
+    return __wrap_vasprintf(out, format, args);
+}
+
+int __wrap___asprintf_chk(char **out, int flag, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int __wrap___asprintf_chk(char **out, int flag, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = __wrap___vasprintf_chk(out, flag, format, args);
+    va_end(args);
+    return n;
+}
+
 __attribute__((constructor)) static void hook_cjson(void)
 {
     cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = __wrap_malloc, .free_fn = free});
