@@ -97,6 +97,7 @@ static int work_on(struct sync_run *run, const struct one_project *one, const ch
     bool is_done = false;
     struct project_work *work = start_work(run, one, chain, changed, &is_done, err);
     int rc = work ? run_jobs(run, err) : -(int)err->code;
+    if (!work) logikal_drop_pending(run->client); /* the listing beside it must not outlive its owner */
     if (beside) rc = walk_finish(beside, rc, err);
     bool is_gone = work && work->is_gone;
     project_work_free(work);

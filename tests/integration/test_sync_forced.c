@@ -218,6 +218,28 @@ static void test_request_joins_running_sync(void **state)
     free(guid);
 }
 
+/* The listing of the project's directory has been submitted, but nothing has run, when the database fails. */
+static void test_failure_before_the_first_call_ends_the_sync(void **state)
+{
+    (void)state;
+    struct process p;
+    char args[100], *guid = pg_value(&world.pg, "SELECT logikal_id FROM projects WHERE deleted_at IS NULL LIMIT 1");
+    snprintf(args, sizeof(args), "[\"%s\"]", guid);
+    pg_exec(&world.pg, "ALTER TABLE phases RENAME TO phases_away");
+
+    sync_task_start(&world, &p, "tasks.sync_tasks.force_sync_project_task", args, NULL);
+    int status = process_wait(&p, 60000);
+
+    pg_exec(&world.pg, "ALTER TABLE phases_away RENAME TO phases");
+    char *log = process_log(&p);
+    if (strstr(log, "Sanitizer")) fail_msg("%s", log);
+    assert_true(WIFEXITED(status));
+    assert_int_not_equal(status, 0);
+    assert_non_null(strstr(log, "phases"));
+    free(log);
+    free(guid);
+}
+
 static void test_lost_lease_cannot_write(void **state)
 {
     (void)state;
@@ -286,6 +308,7 @@ int main(void)
         cmocka_unit_test(test_projects_of_directory_and_all_directories),
         cmocka_unit_test(test_manual_sync_skips_what_did_not_move),
         cmocka_unit_test(test_request_joins_running_sync),
+        cmocka_unit_test(test_failure_before_the_first_call_ends_the_sync),
         cmocka_unit_test(test_lost_lease_cannot_write),
         cmocka_unit_test(test_token_that_a_server_gives_twice_is_kept_once),
     };
