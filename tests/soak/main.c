@@ -125,6 +125,8 @@ int main(int argc, char **argv)
     check_after(&s, &failures);
     buf_str(&failures, "");
     bool is_right = report_write(&s, report, failures.data);
+    record_free(&s.record);
+    free(s.before);
     system_end(&s.sys);
     printf("%s/report.md: %s\n", report, is_right ? "all holds" : "not all holds");
     return is_right ? 0 : 1;

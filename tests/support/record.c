@@ -1,9 +1,12 @@
-/* Rows of named figures, and what they say: see soak.h. */
-#include "tests/soak/soak.h"
+/* See record.h. */
+#include "tests/support/record.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/support.h"
 
 static void make_room(struct record *r)
 {
@@ -81,4 +84,11 @@ bool record_holds(const struct record *r, const struct series *s)
     if (s->bound == FLAT_COUNT) return growth <= fmax(middle * 0.05, 10);
     if (s->bound == FLAT_TIME) return last <= 2 * middle + 2;
     return growth <= 2;
+}
+
+void record_free(struct record *r)
+{
+    for (int i = 0; i < r->count; i++) free(r->series[i].values);
+    free(r->at_s);
+    *r = (struct record){0};
 }
