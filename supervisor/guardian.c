@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+#include <event2/event.h>
 
 #include "conf/log.h"
 #include "supervisor/child.h"
@@ -105,17 +106,35 @@ static void send_message(struct supervisor *s, pid_t group, char what)
         log_warning("the guardian does not listen");
 }
 
+static void start_again(struct supervisor *s);
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+    struct supervisor *s = arg;
+    (void)fd, (void)what;
+    if (s->guardian_pid <= 0 && !s->is_stopping && !s->is_torn_down) start_again(s);
+}
+
+/* There may be no process or descriptor for it at the moment. */
+static void start_again(struct supervisor *s)
+{
+    struct err err = {0};
+    if (guardian_start(s, &err) == 0) return;
+    log_error("%s; tried again in a second", err.text);
+    if (event_base_once(s->base, -1, EV_TIMEOUT, on_retry, s, &(struct timeval){.tv_sec = 1}) != 0)
+        log_error("no memory to try again: there is no guardian");
+}
+
 static void on_end(void *arg, int status)
 {
     struct supervisor *s = arg;
-    struct err err = {0};
     (void)status;
     s->guardian_pid = 0;
     close(s->guardian_fd);
     s->guardian_fd = -1;
     if (s->is_stopping || s->is_torn_down) return;
     log_warning("the guardian has ended: another one is made");
-    if (guardian_start(s, &err) != 0) log_error("%s", err.text);
+    start_again(s);
 }
 
 int guardian_start(struct supervisor *s, struct err *err)
@@ -139,7 +158,7 @@ int guardian_start(struct supervisor *s, struct err *err)
 
 int guardian_resume(struct supervisor *s, struct err *err)
 {
-    if (s->guardian_pid <= 0) return guardian_start(s, err);
+    if (s->guardian_pid <= 0) return start_again(s), 0;
     return reap_watch(s, s->guardian_pid, on_end, s) == 0 ? 0 : err_set(err, ERR_NOMEM, "no memory for the guardian");
 }
 

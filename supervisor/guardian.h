@@ -7,7 +7,7 @@
 
 #include "supervisor/supervisor.h"
 
-/* Forks it; does nothing as PID 1. One that dies is made anew. */
+/* Forks it; does nothing as PID 1. One that dies is made anew, as soon as there is a process for it. */
 int guardian_start(struct supervisor *s, struct err *err);
 int guardian_resume(struct supervisor *s, struct err *err); /* after an exec: it is still there */
 void guardian_tell(struct supervisor *s, pid_t group, bool is_there);

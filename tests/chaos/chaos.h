@@ -61,6 +61,7 @@ void deploy(struct chaos *c);
 
 /* usage.c: the processes of the system and what they hold. */
 int usage_processes(int64_t *pss_kib); /* those alive, of all supervisors so far; pss_kib may be NULL */
+int usage_guardian(struct chaos *c);   /* the supervisor's; 0 = there is none now */
 void usage_read(struct chaos *c, struct chaos_usage *out);
 
 /* invariants.c: each fails with what was seen. */

@@ -25,6 +25,13 @@ static void kill_role(struct chaos *c)
     if (pid > 0) kill(pid, SIGKILL);
 }
 
+static void kill_guardian(struct chaos *c)
+{
+    int pid = usage_guardian(c);
+    chaos_say(c, "kill -9 the guardian (%d)", pid);
+    if (pid > 0) kill(pid, SIGKILL);
+}
+
 static void hang_role(struct chaos *c)
 {
     const char *role = any_role(c);
@@ -199,6 +206,7 @@ static const struct fault {
 } faults[] = {
     {kill_role, "kill -9 of a role", 8},
     {kill_runner, "kill -9 of a runner", 6},
+    {kill_guardian, "kill -9 of the guardian", 2},
     {hang_role, "SIGSTOP of a role", 2},
     {kill_supervisor, "kill -9 of the supervisor", 1},
     {redis_restarts, "Redis killed", 3},

@@ -60,8 +60,9 @@ void disk_is_full(struct chaos *c)
 /* The next calls fail, and then a process that must be replaced is killed. */
 static void shortage(struct chaos *c, const char *what, int32_t *left)
 {
-    const char *role = chaos_roles[chaos_random(c, 3)];
-    int pid = system_child(&c->sys, role);
+    const char *const roles[] = {"web", "worker", "beat", "guardian"};
+    const char *role = roles[chaos_random(c, 4)];
+    int pid = strcmp(role, "guardian") == 0 ? usage_guardian(c) : system_child(&c->sys, role);
     int32_t times = 1 + (int32_t)chaos_random(c, 4);
     chaos_say(c, "%s: none for %d times, and kill -9 %s (%d)", what, (int)times, role, pid);
     c->web_deaths += strcmp(role, "web") == 0;

@@ -2,6 +2,7 @@
 #include "tests/chaos/chaos.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/support/proc.h"
 
@@ -17,6 +18,19 @@ int usage_processes(int64_t *pss_kib)
     int count = proc_with(entry, pids, PIDS_MOST);
     for (int i = 0; pss_kib && i < count; i++) *pss_kib += proc_pss_kib(pids[i]);
     return count;
+}
+
+int usage_guardian(struct chaos *c)
+{
+    char entry[300], name[32];
+    int pids[PIDS_MOST];
+    snprintf(entry, sizeof entry, "LOGIKALD_RUN_DIR=%s", c->sys.run_dir);
+    int count = proc_with(entry, pids, PIDS_MOST);
+    for (int i = 0; i < count; i++) {
+        proc_name(pids[i], name, sizeof name);
+        if (strcmp(name, "logikald-guard") == 0 && proc_parent(pids[i]) == c->sys.logikald.pid) return pids[i];
+    }
+    return 0;
 }
 
 void usage_read(struct chaos *c, struct chaos_usage *out)

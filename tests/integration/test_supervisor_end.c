@@ -1,5 +1,6 @@
 /* The end of processes: no stop leaves anybody behind, whatever state a child is in and however the supervisor itself
  * goes. */
+#include "tests/support/shimmed.h"
 #include "tests/support/supervised.h"
 
 #include <errno.h>
@@ -82,17 +83,41 @@ static void test_kill_9_of_the_supervisor_leaves_nothing(void **state)
     supervised_stop(&s);
 }
 
-static void test_killed_guardian_is_made_anew_and_still_guards(void **state)
+static int guardian_pid(void) /* 0 = there is none */
 {
-    char *env[] = {"LOGIKALD_ROLES=p", NULL}, command[128], *output;
-    (void)state;
-    start("\"escape\"", "", env);
+    char command[128], *output;
     snprintf(command, sizeof command, "pgrep -P %d logikald-guard", (int)s.process.pid);
     char *argv[] = {"sh", "-c", command, NULL};
-    assert_int_equal(process_run(argv, NULL, &output), 0);
-    assert_true(atoi(output) > 1);
-    kill(atoi(output), SIGKILL);
+    int pid = process_run(argv, NULL, &output) == 0 ? atoi(output) : 0;
     free(output);
+    return pid;
+}
+
+static void test_guardian_is_made_when_there_is_a_process_for_it_again(void **state)
+{
+    struct shimmed shim;
+    (void)state;
+    shimmed_open(&shim);
+    start("\"rest\"", "", (char *[]){"LOGIKALD_ROLES=p", shim.preload, shim.file, shim.sanitizer, NULL});
+    int pid = guardian_pid();
+    assert_true(pid > 1);
+    __atomic_store_n(&shim.shim->fork_fails, 1, __ATOMIC_RELAXED);
+
+    kill(pid, SIGKILL);
+
+    WAIT_UNTIL(process_logged(&s.process, "no process for the guardian"), 5000);
+    WAIT_UNTIL(guardian_pid() > 1, 10000);
+    supervised_stop(&s);
+}
+
+static void test_killed_guardian_is_made_anew_and_still_guards(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=p", NULL};
+    (void)state;
+    start("\"escape\"", "", env);
+    int pid = guardian_pid();
+    assert_true(pid > 1);
+    kill(pid, SIGKILL);
     WAIT_UNTIL(process_logged(&s.process, "the guardian has ended"), 3000);
     process_signal(&s.process, SIGKILL);
     process_wait(&s.process, 2000);
@@ -210,6 +235,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_crash_takes_the_rest_of_the_group_along),
         cmocka_unit_test(test_kill_9_of_the_supervisor_leaves_nothing),
         cmocka_unit_test(test_killed_guardian_is_made_anew_and_still_guards),
+        cmocka_unit_test(test_guardian_is_made_when_there_is_a_process_for_it_again),
         cmocka_unit_test(test_second_supervisor_is_refused_with_the_first_ones_pid),
         cmocka_unit_test(test_run_directory_of_another_is_refused),
         cmocka_unit_test(test_child_that_ignores_term_is_killed_at_its_deadline),
