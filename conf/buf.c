@@ -16,7 +16,7 @@ void buf_init(struct buf *b, size_t limit_bytes)
 
 void buf_free(struct buf *b)
 {
-    free(b->data);
+    if (!b->is_fixed) free(b->data);
     *b = (struct buf){.limit_bytes = b->limit_bytes};
 }
 
@@ -36,6 +36,10 @@ bool buf_reserve(struct buf *b, size_t more)
     }
     size_t need = b->len + more + 1;
     if (need <= b->cap) return true;
+    if (b->is_fixed) {
+        b->failed = true;
+        return false;
+    }
     size_t cap = b->cap ? b->cap : 256;
     while (cap < need) cap = cap > SIZE_MAX / 2 ? need : cap * 2;
     char *data = realloc(b->data, cap);

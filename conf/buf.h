@@ -12,6 +12,7 @@ struct buf {
     size_t len, cap;
     size_t limit_bytes; /* 0 = none */
     bool failed;
+    bool is_fixed; /* data is cap bytes of the caller's: it does not grow, and is neither freed nor stolen */
 };
 
 void buf_init(struct buf *b, size_t limit_bytes);

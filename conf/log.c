@@ -153,15 +153,9 @@ static void frame_text(struct buf *b, const struct event *e)
 static int frame(char *out, unsigned size, struct event e)
 {
     for (;;) {
-        struct buf b = {.limit_bytes = size - 1};
+        struct buf b = {.data = out, .cap = size, .is_fixed = true}; /* "no memory" is logged as well */
         (logger.format == LOG_JSON ? frame_json : frame_text)(&b, &e);
-        if (!b.failed) {
-            int n = (int)b.len;
-            memcpy(out, b.data, b.len + 1);
-            buf_free(&b);
-            return n;
-        }
-        buf_free(&b);
+        if (!b.failed) return (int)b.len;
         if (e.len < 16 && (e.count == 0 || e.field_bytes < 4)) return 0;
         if (e.len >= 16) e.len = e.len * 3 / 4;
         e.field_bytes = e.field_bytes * 3 / 4;

@@ -13,6 +13,7 @@
 
 #include "conf/buf.h"
 #include "conf/conf.h"
+#include "conf/log.h"
 #include "tests/fault/fault.h"
 
 static const char file_text[] =
@@ -104,6 +105,29 @@ static void test_a_buffer_without_memory_gives_nothing(void **state)
     fault_each("buf", FAULT_ALLOC, FAULT_RESULT, fill, NULL);
 }
 
+static char logged[1000];
+
+static void keep(const char *line, unsigned len)
+{
+    snprintf(logged, sizeof logged, "%.*s", (int)len, line);
+}
+
+/* Else nobody would learn why a process ended. */
+static void test_a_line_is_logged_without_memory(void **state)
+{
+    (void)state;
+    for (int format = LOG_TEXT; format <= LOG_JSON; format++) {
+        log_open("worker", LOG_INFO, (enum log_format)format);
+        log_set_sink(keep);
+        logged[0] = 0;
+        fault_begin(FAULT_ALLOC, 1, true);
+        log_critical("no memory for %d \"things\"", 7);
+        bool asked = fault_end();
+        log_set_sink(NULL);
+        if (asked || !strstr(logged, "no memory for 7")) fail_msg("%d, %s", asked, logged);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +135,7 @@ int main(void)
         cmocka_unit_test(test_every_file_of_a_load_may_be_unreadable),
         cmocka_unit_test(test_a_file_that_cannot_be_read_is_not_an_empty_one),
         cmocka_unit_test(test_a_buffer_without_memory_gives_nothing),
+        cmocka_unit_test(test_a_line_is_logged_without_memory),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
