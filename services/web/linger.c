@@ -50,6 +50,7 @@ static void lingering_free(struct lingering *g)
 void lingers_free(struct lingers *l)
 {
     if (!l) return;
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freeing it takes it off the list */
     while (!LIST_EMPTY(&l->list)) lingering_free(LIST_FIRST(&l->list));
     free(l);
 }
