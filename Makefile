@@ -164,13 +164,13 @@ chaos:                          ## ten minutes of random faults under load, then
 	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/chaos $(ROOT)/shim.so
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/chaos --seconds 600 $(CHAOS)
 
-$(ROOT)/soak: $(call objs,$(wildcard tests/soak/*.c)) $(OBJ_LOAD) $(OBJ_TEST)
+$(ROOT)/soak-run: $(call objs,$(wildcard tests/soak/*.c)) $(OBJ_LOAD) $(OBJ_TEST)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 soak:                           ## an hour of steady load; memory, descriptors, latency must be flat; SOAK_MINUTES=60
 	$(Q)scripts/setup test
-	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/soak
-	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/soak --minutes $(or $(SOAK_MINUTES),60) --report build/soak
+	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/soak-run
+	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/soak-run --minutes $(or $(SOAK_MINUTES),60) --report build/soak
 
 $(ROOT)/bench-memory: $(OBJ)/tests/bench/memory.o $(OBJ_TEST)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka

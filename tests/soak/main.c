@@ -1,4 +1,5 @@
 /* soak [--minutes N] [--report DIR]: see soak.h. Exit status 0 when everything holds. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -103,7 +104,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[i], "--minutes") == 0) minutes = strtod(argv[i + 1], NULL);
         if (strcmp(argv[i], "--report") == 0) report = argv[i + 1];
     }
-    mkdir(report, 0755);
+    if (mkdir(report, 0755) != 0 && errno != EEXIST) fail_msg("%s cannot be made", report);
     system_servers(&s.sys, tree);
     boot(&s);
     load_open(&s.load, &s.sys);

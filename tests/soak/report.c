@@ -62,10 +62,10 @@ bool report_write(const struct soak *s, const char *dir, const char *failures)
     char path[400];
     const struct record *r = &s->record;
     bool is_right = !*failures;
-    write_samples(r, dir);
     snprintf(path, sizeof path, "%s/report.md", dir);
     FILE *out = fopen(path, "we");
     if (!out) fail_msg("%s cannot be written", path);
+    write_samples(r, dir);
     for (int i = 0; i < r->count; i++) is_right = is_right && record_holds(r, &r->series[i]);
     fprintf(out,
             "# Soak\n\n%.1f minutes, %d rows, %ld CPUs. Medians of each third of the run; slope by least squares over "

@@ -20,7 +20,7 @@ static void put(struct soak *s, const char *what, const char *of, enum bound bou
 
 /* ---- processes ---- */
 
-static void put_process(struct soak *s, const char *name, int pid, double *pss_sum)
+static void put_process(struct soak *s, const char *name, int pid, struct proc_use *sum)
 {
     struct proc_use use;
     char pid_name[60];
@@ -30,7 +30,8 @@ static void put_process(struct soak *s, const char *name, int pid, double *pss_s
     put(s, "PSS KiB", name, ANY, (double)use.pss_kib);
     put(s, "descriptors", name, EQUAL, use.descriptors);
     put(s, "threads", name, EQUAL, use.threads);
-    *pss_sum += (double)use.pss_kib;
+    sum->pss_kib += use.pss_kib;
+    sum->anonymous_kib += use.anonymous_kib;
     snprintf(pid_name, sizeof pid_name, "%.40s pid", name);
     record_put(&s->record, pid_name, ANY, pid);
     for (int i = 0; i < s->record.count; i++) {
@@ -50,13 +51,13 @@ static void put_processes(struct soak *s)
 {
     char entry[300], name[40];
     int pids[PIDS_MOST], runners = 0, others = 0;
-    double pss = 0;
+    struct proc_use sum = {0};
     int supervisor = s->sys.logikald.pid, worker = system_child(&s->sys, "worker");
     int web = system_child(&s->sys, "web"), beat = system_child(&s->sys, "beat");
-    put_process(s, "supervisor", supervisor, &pss);
-    put_process(s, "web", web, &pss);
-    put_process(s, "worker", worker, &pss);
-    put_process(s, "beat", beat, &pss);
+    put_process(s, "supervisor", supervisor, &sum);
+    put_process(s, "web", web, &sum);
+    put_process(s, "worker", worker, &sum);
+    put_process(s, "beat", beat, &sum);
     snprintf(entry, sizeof entry, "LOGIKALD_RUN_DIR=%s", s->sys.run_dir);
     int count = proc_with(entry, pids, PIDS_MOST);
     qsort(pids, (size_t)count, sizeof *pids, by_number);
@@ -68,10 +69,11 @@ static void put_processes(struct soak *s)
             snprintf(name, sizeof name, "guardian");
         else
             snprintf(name, sizeof name, "other %d", others);
-        put_process(s, name, pids[i], &pss);
+        put_process(s, name, pids[i], &sum);
     }
     record_put(&s->record, "processes", EQUAL, count);
-    record_put(&s->record, "all processes PSS KiB", FLAT_MEMORY, pss);
+    record_put(&s->record, "all processes anonymous KiB", FLAT_MEMORY, (double)sum.anonymous_kib);
+    record_put(&s->record, "all processes PSS KiB", ANY, (double)sum.pss_kib); /* others share our libraries, or not */
 }
 
 /* ---- servers ---- */
