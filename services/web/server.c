@@ -157,7 +157,9 @@ static struct bufferevent *on_accept(struct event_base *base, void *arg)
 {
     struct server *s = arg;
     struct conn *c = calloc(1, sizeof(*c));
-    struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
+    /* Our reference outlives evhttp's, and with it the events of the descriptor: closed before them, its number would
+     * be the next connection's, whose bytes they would read away. */
+    struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     s->stats.accepted++;
     if (!c || !bev) return free(c), bev; /* without memory it goes unwatched */
     if (s->stats.connections >= s->max_connections) conns_sweep(s);

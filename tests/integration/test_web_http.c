@@ -48,12 +48,10 @@ static int connect_to_web(void)
     return fd;
 }
 
-/* Sends these bytes and returns all that comes until the other side closes. */
-static char *talk(const char *bytes, size_t len)
+/* All that comes until the other side closes. */
+static char *hear(int fd)
 {
     static char got[65536];
-    int fd = connect_to_web();
-    assert_int_equal(send(fd, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
     size_t n = 0;
     for (int64_t deadline = support_deadline(10000); !support_late(deadline);) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -65,6 +63,14 @@ static char *talk(const char *bytes, size_t len)
     close(fd);
     got[n] = 0;
     return got;
+}
+
+/* Sends these bytes and returns all that comes until the other side closes. */
+static char *talk(const char *bytes, size_t len)
+{
+    int fd = connect_to_web();
+    assert_int_equal(send(fd, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
+    return hear(fd);
 }
 
 /* The logged request with this id, as JSON; NULL while there is none. */
@@ -211,6 +217,23 @@ static void test_what_can_be_read_is_left_alone(void **state)
     }
 }
 
+/* A client that connects anew for each request gets the descriptor of the one before, and sends head and body apart. */
+static void test_a_connection_gets_all_its_bytes(void **state)
+{
+    (void)state;
+    static const char head[] =
+        "POST /api/v1/admin/login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n"
+        "Content-Type: application/json\r\n\r\n";
+    for (int i = 0; i < 500; i++) {
+        int fd = connect_to_web();
+        assert_int_equal(send(fd, head, sizeof head - 1, MSG_NOSIGNAL), (ssize_t)sizeof head - 1);
+        usleep((unsigned)i % 64 * 10); /* so that the body comes in each phase of the reading of the head */
+        assert_int_equal(send(fd, "{}", 2, MSG_NOSIGNAL), 2);
+        const char *got = hear(fd);
+        if (!strstr(got, "HTTP/1.1 422 ")) fail_msg("connection %d: \"%s\"", i, got);
+    }
+}
+
 static void test_the_access_log_has_named_fields(void **state)
 {
     (void)state;
@@ -281,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_what_is_too_large_is_told_so_however_much_comes),
         cmocka_unit_test(test_a_client_that_goes_on_sending_gets_its_answer),
         cmocka_unit_test(test_what_can_be_read_is_left_alone),
+        cmocka_unit_test(test_a_connection_gets_all_its_bytes),
         cmocka_unit_test(test_the_access_log_has_named_fields),
         cmocka_unit_test(test_the_access_log_stays_whole_under_the_supervisor),
     };

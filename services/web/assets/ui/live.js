@@ -39,8 +39,13 @@
     while (at) { const after = at.nextSibling; at.remove(); at = after; }
   }
 
+  // A page that is hidden by then catches up when it is seen again.
+  function later(ms) {
+    timer = timer || setTimeout(() => { timer = 0; if (!document.hidden) ui.refresh(); }, ms);
+  }
+
   ui.refresh = async () => {
-    if (isBusy) { timer = timer || setTimeout(() => { timer = 0; ui.refresh(); }, LEAST_MS); return; }
+    if (isBusy) { later(LEAST_MS); return; }
     isBusy = true;
     last = Date.now();
     try {
@@ -59,10 +64,7 @@
       if (state) state.textContent = `What you see may be old. ${error.message === 'Failed to fetch' ? 'The server cannot be reached.' : error.message}`;
     } finally { isBusy = false; }
   };
-  const refreshSoon = () => {
-    if (document.hidden || timer) return;
-    timer = setTimeout(() => { timer = 0; ui.refresh(); }, Math.max(60, LEAST_MS - (Date.now() - last)));
-  };
+  const refreshSoon = () => { if (!document.hidden) later(Math.max(60, LEAST_MS - (Date.now() - last))); };
 
   // ---- the stream ----
   function take(now) {
