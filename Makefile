@@ -37,7 +37,7 @@ SRC_CONF    := $(wildcard conf/*.c)
 SRC_IPC     := $(wildcard ipc/*.c)
 SRC_IPC_LIGHT := $(wildcard ipc/notify.c ipc/control*.c ipc/snapshot*.c ipc/task.c)
 SRC_SUP     := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c))
-SRC_SERVICES := $(filter-out services/main.c,$(wildcard services/*.c services/*/*.c))
+SRC_SERVICES := $(filter-out services/main.c,$(wildcard services/*.c services/*/*.c services/*/*/*.c))
 SRC_SIM     := $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))
 SRC_SIM_CONF := conf/buf.c conf/clock.c conf/err.c conf/log.c conf/random.c conf/utf8.c ipc/notify.c
 SRC_SUPPORT := $(wildcard tests/support/*.c)
@@ -86,7 +86,7 @@ $(OBJ)/embedded_%.c: scripts/embed $$(shell find $$(DIR_$$*) -type f 2>/dev/null
 	$(Q)scripts/embed embedded_$* $(DIR_$*) > $@
 
 # Static files: our own and Swagger UI from node_modules (npm ci in scripts/setup), put together by scripts/assets.
-$(OBJ)/assets.made: scripts/assets $(shell find services/web/assets -type f) $(wildcard node_modules/swagger-ui-dist/package.json)
+$(OBJ)/assets.made: scripts/assets $(shell find services/web/ui/assets -type f) $(wildcard node_modules/swagger-ui-dist/package.json)
 	@mkdir -p $(@D)
 	$(Q)scripts/assets $(OBJ)/assets && touch $@
 $(OBJ)/embedded_assets.c: $(OBJ)/assets.made

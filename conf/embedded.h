@@ -14,7 +14,7 @@ struct embedded {
 
 extern const struct embedded embedded_lua[];        /* ipc/lua */
 extern const struct embedded embedded_migrations[]; /* services/store/migrations, sorted by name */
-extern const struct embedded embedded_assets[];     /* services/web/assets */
+extern const struct embedded embedded_assets[];     /* services/web/ui/assets */
 
 const struct embedded *embedded_find(const struct embedded *table, const char *path); /* NULL when absent */
 

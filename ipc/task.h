@@ -57,7 +57,7 @@ struct task_ctx {
  * RETRY when retry_after_ms was set, or REVOKED when the code is ERR_CANCELLED. */
 typedef int (*task_fn)(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err);
 
-/* A row of the task table (services/task_table.c). */
+/* A row of the task table (services/tasks/task_table.c). */
 struct task_def {
     const char *name;
     const char *queue;

@@ -7,7 +7,7 @@
 
 #include "services/parts/read.h"
 #include "services/store/db.h"
-#include "services/store/parts_store.h"
+#include "services/store/sync/parts_store.h"
 
 #define DOUBLE      (-1)              /* in place of an elevation's id */
 #define GROUP_BYTES (4 * 1024 * 1024) /* contents in memory at once, unless one alone is larger */

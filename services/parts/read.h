@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "conf/err.h"
-#include "services/store/parts_store.h"
+#include "services/store/sync/parts_store.h"
 
 /* Reads the file into data (parts_data_free it, also after an error). 0; -ERR_INPUT (no row in Elevations, or damaged),
  * -ERR_TIMEOUT, -ERR_LIMIT, -ERR_NOMEM. data->problem tells, when it is not empty, what was left out: then it was

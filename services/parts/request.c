@@ -5,7 +5,7 @@
 
 #include "services/parts/parse.h"
 #include "services/store/db.h"
-#include "services/store/parts_store.h"
+#include "services/store/sync/parts_store.h"
 
 #define BATCH_MAX  1000
 #define BATCH_TASK "tasks.sqlite_parser_tasks.batch_parse_elevations"

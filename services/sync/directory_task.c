@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "services/parts/request.h"
-#include "services/store/sync_log.h"
-#include "services/store/sync_project.h"
+#include "services/store/sync/sync_log.h"
+#include "services/store/sync/sync_project.h"
 #include "services/sync/full.h"
 #include "services/sync/join.h"
 #include "services/sync/result.h"

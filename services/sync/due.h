@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "services/store/sync_config.h"
+#include "services/store/sync/sync_config.h"
 
 enum due {
     DUE_NOT,      /* synced less than an interval ago */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "services/parts/verify.h"
-#include "services/store/sync_files.h"
+#include "services/store/sync/sync_files.h"
 #include "services/sync/project.h"
 
 #define PAGE_ROWS 128

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "services/store/sync_share.h"
+#include "services/store/sync/sync_share.h"
 #include "services/sync/help.h"
 #include "services/sync/owner.h"
 #include "services/sync/result.h"

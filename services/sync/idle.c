@@ -2,7 +2,7 @@
 #include "services/sync/idle.h"
 
 #include "conf/clock.h"
-#include "services/store/sync_config.h"
+#include "services/store/sync/sync_config.h"
 #include "services/sync/result.h"
 
 static cJSON *make_result(struct sync_run *run)

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "services/store/sync_log.h"
+#include "services/store/sync/sync_log.h"
 
 #define LOOK_MS 100
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/store/sync_tree.h"
+#include "services/store/sync/sync_tree.h"
 #include "services/sync/project.h"
 #include "services/sync/tree.h"
 

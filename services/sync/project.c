@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "services/logikal/objects.h"
-#include "services/store/sync_log.h"
+#include "services/store/sync/sync_log.h"
 #include "services/sync/listing.h"
 
 #define ROWS_BEFORE_TRUNCATE 2000

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "services/store/sync_project.h"
+#include "services/store/sync/sync_project.h"
 #include "services/sync/run.h"
 
 struct phase_state {

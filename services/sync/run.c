@@ -10,8 +10,8 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "services/logikal/farewell.h"
-#include "services/store/sync_log.h"
-#include "services/store/sync_share.h"
+#include "services/store/sync/sync_log.h"
+#include "services/store/sync/sync_share.h"
 #include "services/sync/owner.h"
 
 #define ERRORS_KEPT  20

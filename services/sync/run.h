@@ -13,8 +13,8 @@
 #include "services/logikal/client.h"
 #include "services/store/db.h"
 #include "services/store/lease.h"
-#include "services/store/sync_stage.h"
-#include "services/store/upstream_server.h"
+#include "services/store/sync/sync_stage.h"
+#include "services/store/sync/upstream_server.h"
 
 #define TREE_SCOPE   "tree"
 #define LEASE_TTL_MS 30000

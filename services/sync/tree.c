@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "services/logikal/objects.h"
-#include "services/store/sync_tree.h"
+#include "services/store/sync/sync_tree.h"
 #include "services/sync/listing.h"
 
 /* The children that a directory's list has shown so far. */

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "conf/clock.h"
-#include "services/store/sync_share.h"
+#include "services/store/sync/sync_share.h"
 #include "services/sync/help.h"
 #include "services/sync/project.h"
 

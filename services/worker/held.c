@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/task_table.h"
+#include "services/tasks/task_table.h"
 
 struct held *held_new(struct worker *w, const char *tag, const char *list, const char *queue, int deliveries,
                       const char *raw, size_t len, struct err *err)

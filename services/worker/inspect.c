@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "conf/clock.h"
-#include "services/task_table.h"
+#include "services/tasks/task_table.h"
 
 #define LISTED_MAX 1000
 

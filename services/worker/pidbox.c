@@ -11,7 +11,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "services/task_table.h"
+#include "services/tasks/task_table.h"
 
 #define REPLY_EXPIRES "60"
 #define IDS_MAX       10000

@@ -18,6 +18,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "services/runner/runner.h"
 
 #define RESPAWN_MS 500 /* for a runner that dies without having done anything */
 

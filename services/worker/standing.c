@@ -12,7 +12,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "services/task_table.h"
+#include "services/tasks/task_table.h"
 
 #define ORPHANS_MS   60000
 #define HANDBACK_MAX "2000"

@@ -12,9 +12,9 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "ipc/notify.h"
-#include "services/confine.h"
+#include "services/runner/confine.h"
 #include "services/role.h"
-#include "services/task_table.h"
+#include "services/tasks/task_table.h"
 
 #define EXIT_CONFIG   78
 #define EXIT_INTERNAL 70

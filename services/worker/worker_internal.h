@@ -4,8 +4,6 @@
  *   held.c          a message in our hands, from fetch to acknowledgement
  *   runners.c       runner processes: start, end, crash
  *   feed.c          tasks to runners, and what comes back
- *   runner.c        the child's side: runs tasks; followup.c: what they send when they are done
- *   wire.c          frames between the two
  *   outcome.c       what became of a message, as finish.lua is told
  *   finish.c        outcomes to Redis, in batches
  *   standing.c      registration, lease renewal, dead workers
@@ -30,11 +28,11 @@
 #include "ipc/redis.h"
 #include "ipc/task.h"
 #include "ipc/task_counts.h"
+#include "services/runner/wire.h"
 
 #define RUNNERS_MAX      64
 #define WINDOW_MAX       64        /* tasks given to a runner ahead, when they are short */
 #define WINDOW_US        3000      /* as much expected work as is given ahead */
-#define RING_BYTES       16384     /* a power of two */
 #define BATCH_MAX        128       /* messages of one fetch or finish */
 #define LARGE_BYTES      (1 << 20) /* of a message: memory is given back after it */
 #define DEAD_LETTERS_MAX 10000
@@ -107,21 +105,6 @@ bool held_is_running(const struct held *h);
 struct held *held_by_tag(struct worker *w, const char *tag);
 
 /* ---- runners ---- */
-/* Shared with the runner process. word: the highest sequence number that may start, and the last one started. Work that
- * waits in a runner is taken back by lowering the former; what was taken back is skipped (numbers up to dead). */
-struct runner_shared {
-    _Atomic uint64_t word;
-    _Atomic uint32_t dead;
-    _Atomic uint32_t cancelled; /* this number is asked to stop */
-    _Atomic int64_t started_us; /* monotonic, of the last one started */
-    _Atomic bool has_listeners; /* somebody listens to events: make their texts */
-    /* Finished tasks, as frames one behind the other: written by the runner, read by the worker. Positions only grow.
-     */
-    _Atomic uint32_t ring_written, ring_read;
-    _Atomic bool is_rung; /* the worker has been told by a RING frame and has not looked yet */
-    char ring[RING_BYTES];
-} __attribute__((aligned(4096)));
-
 struct runner {
     struct worker *worker;
     int index;
@@ -160,46 +143,6 @@ struct held *runners_running(const struct runner *r); /* what it runs now, or NU
 void runners_read(struct runner *r); /* feed.c: frames that have come by the socket */
 void runners_read_ring(struct runner *r);
 void runners_retire(struct runner *r); /* ends when idle */
-
-/* runner.c: the child; never returns. */
-void runner_main(const struct conf *conf, struct runner_shared *shared, int fd, const struct queue_keys *keys,
-                 pid_t worker_pid) __attribute__((noreturn));
-
-/* ---- frames between worker and runner: wire.c ---- */
-enum wire_type { WIRE_RUN = 1, WIRE_DONE, WIRE_PROGRESS, WIRE_SEND, WIRE_RING };
-enum wire_status {
-    RAN_OK,
-    RAN_UNSUCCESSFUL, /* came to its end, and its result says success: false */
-    RAN_FAILED,
-    RAN_RETRY,
-    RAN_CANCELLED,
-    RAN_MALFORMED
-};
-#define WIRE_TEXTS 8
-#define WIRE_LIMIT (128u << 20)
-struct wire {
-    uint32_t type, seq;
-    int32_t status, retries, deliveries, flags;
-    int64_t run_us, delay_ms;     /* run time; before the next try */
-    const char *text[WIRE_TEXTS]; /* NUL-terminated; NULL = absent */
-    uint32_t len[WIRE_TEXTS];
-};
-bool wire_put(struct buf *out, const struct wire *frame); /* len of 0 with a text means strlen */
-/* A whole frame at the front of bytes: its size, 0 = not there yet, -1 = malformed. Texts point into bytes. */
-int64_t wire_take(const char *bytes, size_t len, struct wire *out);
-int64_t wire_size(const char *bytes, size_t len); /* of the frame that begins here; 0 = not known yet, -1 = malformed */
-
-/* Puts a finished frame into the ring; false when it does not fit (then it goes by the socket). */
-bool ring_put(struct runner_shared *shared, const char *frame, size_t size);
-/* The next frame's bytes into out; false when there is none (or the ring was scribbled over: then it is emptied). */
-bool ring_take(struct runner_shared *shared, struct buf *out);
-
-/* Texts of a RUN frame */
-enum { RUN_ID, RUN_NAME, RUN_QUEUE, RUN_ROOT, RUN_BODY, RUN_GROUP, RUN_PARENT };
-/* Texts of a DONE frame: the result object as stored; for monitors the repr of the value or exception; traceback; error
- * text; then follow-ups as a block of frames of type SEND (text 0: list, text 1: message) */
-enum { DONE_JSON, DONE_REPR, DONE_TRACEBACK, DONE_ERROR, DONE_SENDS };
-enum { SEND_LIST, SEND_MESSAGE };
 
 /* ---- consumer.c ---- */
 int consumer_open(struct worker *w, struct err *err);

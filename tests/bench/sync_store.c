@@ -8,8 +8,8 @@
 #include "services/parts/read.h"
 #include "services/store/db.h"
 #include "services/store/lease.h"
-#include "services/store/sync_project.h"
-#include "services/store/sync_stage.h"
+#include "services/store/sync/sync_project.h"
+#include "services/store/sync/sync_stage.h"
 #include "tests/bench/sync.h"
 #include "tests/support/sync_truth.h"
 

@@ -24,7 +24,7 @@ def settings():
 
 
 def routes():
-    with open(os.path.join(ROOT, "services/web/routes.def"), encoding="utf-8") as f:
+    with open(os.path.join(ROOT, "services/web/gate/routes.def"), encoding="utf-8") as f:
         return set(re.findall(r'"(/[^"]*)"', f.read()))
 
 

@@ -1,6 +1,6 @@
 /* What a finished task sends: signatures inside a message (callbacks, errbacks, chains) become messages that decode, on
  * a queue that has a name. short run: 8000 */
-#include "services/worker/runner_internal.h"
+#include "services/runner/runner_internal.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_sends(const struct buf *sends)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/web/streams.h"
+#include "services/web/http/streams.h"
 #include "tests/support/download.h"
 #include "tests/support/web.h"
 

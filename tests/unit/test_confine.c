@@ -21,7 +21,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "services/confine.h"
+#include "services/runner/confine.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define IS_SANITIZED true /* LeakSanitizer needs processes and ptrace: they are left to it */

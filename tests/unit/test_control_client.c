@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "ipc/control.h"
-#include "services/web/ui_control.h"
+#include "services/web/ui/control.h"
 
 enum behaviour { GOOD, CLOSES, NONSENSE, ENDLESS, IN_PIECES, SILENT };
 

@@ -11,7 +11,7 @@
 #include "services/logikal/json_list.h"
 #include "services/logikal/objects.h"
 #include "services/logikal/place.h"
-#include "services/web/jwt.h"
+#include "services/web/gate/jwt.h"
 #include "tests/fault/fault.h"
 
 static int read_elevation(void *arg, struct err *err)

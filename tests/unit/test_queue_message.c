@@ -6,7 +6,7 @@
 
 #include "ipc/queue_message.h"
 #include "ipc/result.h"
-#include "services/worker/worker_internal.h"
+#include "services/runner/wire.h"
 #include "tests/support/support.h"
 
 #define HEAD  "\"content-encoding\":\"utf-8\",\"content-type\":\"application/json\""

@@ -9,7 +9,7 @@
 #include <sqlite3.h>
 
 #include "conf/clock.h"
-#include "services/web/ui_parts.h"
+#include "services/web/ui/parts.h"
 
 /* A database made by these statements, as bytes that sqlite3_free frees. */
 static unsigned char *made(const char *sql, sqlite3_int64 *len)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "services/web/ui_template.h"
+#include "services/web/http/template.h"
 
 #define FILE_OF(path, text)                                                                                            \
     {                                                                                                                  \

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "services/web/ui_verdict.h"
+#include "services/web/ui/verdict.h"
 
 #define WELL                                                                                                           \
     "\"switch\":{\"is_on\":true},\"stores\":[{\"name\":\"PostgreSQL\",\"tone\":\"ok\",\"text\":\"answers\"}],"         \

@@ -1,0 +1,129 @@
+/* logikald task NAME [--args JSON] [--kwargs JSON]: runs one task here and now, without a queue, and prints its result
+ * as one line of JSON on standard output. TERM and INT ask the task to stop, after which it still logs out of Logikal.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/conf.h"
+#include "conf/log.h"
+#include "conf/random.h"
+#include "ipc/task.h"
+#include "services/runner/confine.h"
+#include "services/role.h"
+#include "services/tasks/task_table.h"
+
+#define EXIT_USAGE       64
+#define EXIT_UNAVAILABLE 69
+#define EXIT_FAILED      1
+#define EXIT_CONFIG      78
+
+static volatile int is_stopping;
+
+static void on_stop(int sig)
+{
+    (void)sig;
+    is_stopping = 1;
+}
+
+struct request {
+    const struct task_def *task;
+    const char *id; /* NULL = a fresh one */
+    cJSON *args, *kwargs;
+};
+
+static int usage(const char *why, const char *what)
+{
+    fprintf(stderr, "task: %s%s\nusage: logikald task NAME [--id ID] [--args '[...]'] [--kwargs '{...}']\n", why, what);
+    return EXIT_USAGE;
+}
+
+static int read_request(const struct conf *conf, int argc, char **argv, struct request *out)
+{
+    if (argc < 1) return usage("which one?", "");
+    out->task = task_find(argv[0], conf_bool(conf, SET_DIAGNOSTIC_TASKS));
+    if (!out->task) return usage("there is no task ", argv[0]);
+    for (int i = 1; i < argc; i += 2) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (!value) return usage("a value is missing after ", argv[i]);
+        if (strcmp(argv[i], "--id") == 0) {
+            out->id = value;
+        } else if (strcmp(argv[i], "--args") == 0 && !out->args) {
+            out->args = cJSON_Parse(value);
+            if (!cJSON_IsArray(out->args)) return usage("--args is not a JSON list", "");
+        } else if (strcmp(argv[i], "--kwargs") == 0 && !out->kwargs) {
+            out->kwargs = cJSON_Parse(value);
+            if (!cJSON_IsObject(out->kwargs)) return usage("--kwargs is not a JSON object", "");
+        } else {
+            return usage("unknown option ", argv[i]);
+        }
+    }
+    return 0;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_stop};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+}
+
+static void print_result(const cJSON *result)
+{
+    char *text = result ? cJSON_PrintUnformatted(result) : NULL;
+    puts(text ? text : "null");
+    free(text);
+}
+
+/* A result that says success: false is a failure, too. */
+static bool is_failure(const cJSON *result)
+{
+    return cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(result, "success"));
+}
+
+static int exit_status(int rc, const cJSON *result)
+{
+    if (rc == 0) return is_failure(result) ? EXIT_FAILED : 0;
+    if (rc == -ERR_CONFIG) return EXIT_CONFIG;
+    return rc == -ERR_DB || rc == -ERR_REDIS || rc == -ERR_UPSTREAM ? EXIT_UNAVAILABLE : EXIT_FAILED;
+}
+
+static int run(const struct conf *conf, const struct request *request)
+{
+    char id[UUID_TEXT_SIZE];
+    struct task_ctx ctx;
+    struct err err = {0};
+    cJSON *result = NULL;
+    random_uuid4(id);
+    task_ctx_local(&ctx, conf, request->id ? request->id : id, request->task->name, &is_stopping);
+    log_set_task(ctx.id);
+    int rc = request->task->run(&ctx, request->args, request->kwargs, &result, &err);
+    if (rc < 0) {
+        log_error("%s failed: %s", request->task->name, err.text);
+        cJSON_Delete(result);
+        result = cJSON_CreateObject();
+        cJSON_AddFalseToObject(result, "success");
+        cJSON_AddStringToObject(result, "error", err.text);
+        cJSON_AddStringToObject(result, "message", err.text);
+        cJSON_AddStringToObject(result, "error_type", err_code_name(err.code));
+    }
+    print_result(result);
+    int status = exit_status(rc, result);
+    cJSON_Delete(result);
+    return status;
+}
+
+int task_main(struct conf *conf, int argc, char **argv)
+{
+    struct request request = {0};
+    catch_signals();
+    int status = read_request(conf, argc, argv, &request);
+    confine_prepare();
+    confine_enter();
+    if (status == 0) status = run(conf, &request);
+    cJSON_Delete(request.args);
+    cJSON_Delete(request.kwargs);
+    conf_free(conf);
+    return status;
+}

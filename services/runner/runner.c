@@ -1,0 +1,336 @@
+/* A runner: the process in which tasks run, one after the other, as plain synchronous functions. It reads RUN frames,
+ * answers each with a DONE frame, and makes everything that is text there (results, follow-ups), so that the worker's
+ * loop only passes bytes on. It never speaks to Redis. It dies with its worker. */
+#include "services/runner/runner_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "conf/clock.h"
+#include "conf/log.h"
+#include "conf/random.h"
+#include "ipc/result.h"
+#include "services/runner/confine.h"
+#include "services/tasks/task_table.h"
+
+#define PROGRESS_MS  200
+#define RETRY_CAP_MS 600000
+#define RETRIES      3
+#define REPR_LIMIT   512
+#define RSS_EVERY    256 /* tasks; after long ones always */
+#define RSS_AFTER_US 20000
+
+void runner_flush(struct runner_self *self)
+{
+    size_t at = 0;
+    while (at < self->out.len) {
+        ssize_t n = write(self->fd, self->out.data + at, self->out.len - at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) _exit(0);
+        at += (size_t)n;
+    }
+    if (self->out.cap > (1 << 20))
+        buf_free(&self->out);
+    else
+        buf_reset(&self->out);
+}
+
+static void on_progress(void *arg, int64_t current, int64_t total, const char *status)
+{
+    struct runner_self *self = arg;
+    int64_t now = mono_ms();
+    if (now - self->told_ms < PROGRESS_MS && current != total) return;
+    self->told_ms = now;
+    struct buf value = {0}, json = {0};
+    buf_printf(&value, "{\"current\": %lld, \"total\": %lld, \"status\": ", (long long)current, (long long)total);
+    buf_json_string(&value, status ? status : "", status ? strlen(status) : 0);
+    buf_char(&value, '}');
+    struct result_spec spec = {.task_id = self->frame->text[RUN_ID],
+                               .group = self->frame->text[RUN_GROUP],
+                               .parent_id = self->frame->text[RUN_PARENT],
+                               .status = "PROGRESS",
+                               .value = value.data};
+    result_encode(&json, &spec);
+    struct wire frame = {.type = WIRE_PROGRESS, .seq = self->seq, .text = {json.data}};
+    self->has_spoken = true;
+    if (!value.failed && !json.failed && wire_put(&self->out, &frame)) runner_flush(self);
+    buf_free(&value);
+    buf_free(&json);
+}
+
+static bool on_is_cancelled(void *arg)
+{
+    const struct runner_self *self = arg;
+    return atomic_load(&self->shared->cancelled) == self->seq;
+}
+
+static int on_enqueue(void *arg, const char *task, const cJSON *args, const cJSON *kwargs,
+                      const struct task_options *options, char *id_out, struct err *err)
+{
+    static const struct task_options none;
+    struct runner_self *self = arg;
+    const struct task_options *o = options ? options : &none;
+    const struct task_def *def = task_find(task, true);
+    char id[MESSAGE_ID_LIMIT + 1], list[QUEUE_KEY_SIZE];
+    int64_t now_us = wall_us();
+    if (o->task_id)
+        snprintf(id, sizeof id, "%s", o->task_id);
+    else
+        random_uuid4(id);
+    struct message_spec spec = {.task = task,
+                                .id = id,
+                                .queue = o->queue ? o->queue
+                                         : def    ? def->queue
+                                                  : self->frame->text[RUN_QUEUE],
+                                .args = args,
+                                .kwargs = kwargs,
+                                .root_id = o->root_id ? o->root_id : self->frame->text[RUN_ROOT],
+                                .parent_id = o->parent_id ? o->parent_id : self->frame->text[RUN_ID],
+                                .eta_us = o->countdown_ms > 0 ? now_us + o->countdown_ms * 1000 : 0,
+                                .expires_us = o->expires_ms > 0 ? now_us + o->expires_ms * 1000 : 0,
+                                .expiration_ms = o->expires_ms,
+                                .retries = o->retries,
+                                .priority = o->priority};
+    struct buf message = {0};
+    message_encode(&message, &spec);
+    queue_list_key(self->keys, list, spec.queue, spec.priority);
+    struct wire frame = {
+        .type = WIRE_SEND, .seq = self->seq, .text = {list, message.data}, .len = {0, (uint32_t)message.len}};
+    bool is_fine = !message.failed && wire_put(&self->out, &frame);
+    self->has_spoken = true;
+    if (is_fine) runner_flush(self);
+    buf_free(&message);
+    if (id_out) memccpy(id_out, id, '\0', UUID_TEXT_SIZE);
+    return is_fine ? 0 : err_set(err, ERR_NOMEM, "no memory to send %s", task);
+}
+
+static const struct task_ops ops = {.progress = on_progress, .is_cancelled = on_is_cancelled, .enqueue = on_enqueue};
+
+/* Claims the number: false when the worker has taken the task back. */
+static bool claim(struct runner_self *self, uint32_t seq)
+{
+    atomic_store(&self->shared->started_us, mono_us()); /* before the claim: the worker measures from it */
+    for (;;) {
+        uint64_t word = atomic_load(&self->shared->word);
+        if (seq <= atomic_load(&self->shared->dead) || seq > word >> 32) return false;
+        if (atomic_compare_exchange_strong(&self->shared->word, &word, (word & ~(uint64_t)UINT32_MAX) | seq)) break;
+    }
+    self->seq = seq;
+    return true;
+}
+
+static int rss_mib(void)
+{
+    char text[64] = "";
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    char *second = n > 0 ? strchr(text, ' ') : NULL;
+    return second ? (int)(strtoll(second, NULL, 10) * sysconf(_SC_PAGESIZE) >> 20) : 0;
+}
+
+/* What one run left behind, on its way into a DONE frame. */
+struct run {
+    struct task_ctx ctx;
+    struct message_body body;
+    cJSON *result;
+    struct err err;
+    struct buf json, repr, traceback, value, sends, children;
+};
+
+static void tell_failure(struct runner_self *self, struct run *run, const char *type, const char *status)
+{
+    struct result_spec spec = {.task_id = run->ctx.id,
+                               .group = self->frame->text[RUN_GROUP],
+                               .parent_id = self->frame->text[RUN_PARENT],
+                               .status = status};
+    buf_printf(&run->traceback, "Traceback (most recent call last):\n  File \"logikald\", in %s\n%s: %s\n",
+               run->ctx.name, type, run->err.text);
+    result_exception(&run->value, type, run->err.text, "builtins");
+    cJSON *message = cJSON_CreateString(run->err.text);
+    buf_printf(&run->repr, "%s(", type);
+    python_repr(&run->repr, message, false, REPR_LIMIT);
+    buf_char(&run->repr, ')');
+    cJSON_Delete(message);
+    buf_char(&run->children, ']');
+    spec.value = run->value.data;
+    spec.traceback = run->traceback.data;
+    spec.children = run->children.data;
+    result_encode(&run->json, &spec);
+}
+
+static enum wire_status tell_success(struct runner_self *self, struct run *run)
+{
+    char *value = run->result ? cJSON_PrintUnformatted(run->result) : NULL;
+    struct result_spec spec = {.task_id = run->ctx.id,
+                               .group = self->frame->text[RUN_GROUP],
+                               .parent_id = self->frame->text[RUN_PARENT],
+                               .status = "SUCCESS",
+                               .value = value};
+    buf_char(&run->children, ']');
+    spec.children = run->children.data;
+    result_encode(&run->json, &spec);
+    if (run->result && !value) run->json.failed = true;
+    free(value);
+    if (atomic_load(&self->shared->has_listeners)) python_repr(&run->repr, run->result, false, REPR_LIMIT);
+    bool is_unsuccessful = cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(run->result, "success"));
+    return is_unsuccessful ? RAN_UNSUCCESSFUL : RAN_OK;
+}
+
+static int64_t retry_delay_ms(const struct task_ctx *ctx)
+{
+    int64_t delay = ctx->retry_after_ms;
+    for (int i = 0; i < ctx->retries && delay < RETRY_CAP_MS; i++) delay *= 2;
+    if (delay > RETRY_CAP_MS) delay = RETRY_CAP_MS;
+    return delay - (int64_t)(random_u64() % (uint64_t)(delay / 4 + 1)); /* jitter: three quarters to all of it */
+}
+
+static enum wire_status judge(struct runner_self *self, struct run *run, int rc, int64_t *delay_ms)
+{
+    int max = run->ctx.max_retries > 0 ? run->ctx.max_retries : RETRIES;
+    if (rc == 0) rc = followups_of_success(self, &run->body, run->result, &run->sends, &run->children, &run->err);
+    if (rc == 0 && !run->sends.failed) return tell_success(self, run);
+    if (run->err.code == ERR_CANCELLED) return RAN_CANCELLED;
+    const char *type = run->ctx.exc_type ? run->ctx.exc_type : "RuntimeError";
+    if (run->ctx.retry_after_ms > 0 && run->ctx.retries < max) {
+        *delay_ms = retry_delay_ms(&run->ctx);
+        buf_printf(&run->children, "[[\"%s\", null], null]", run->ctx.id);
+        tell_failure(self, run, type, "RETRY");
+        return RAN_RETRY;
+    }
+    buf_reset(&run->sends);
+    buf_reset(&run->children);
+    buf_char(&run->children, '[');
+    struct buf children = {0};
+    if (followups_of_failure(self, &run->body, &run->sends, &children, NULL) != 0) buf_reset(&run->sends);
+    buf_free(&children);
+    tell_failure(self, run, type, "FAILURE");
+    return RAN_FAILED;
+}
+
+static void run_task(struct runner_self *self, const struct wire *frame)
+{
+    int64_t began = mono_us(), delay_ms = 0;
+    const struct task_def *def = task_find(frame->text[RUN_NAME], true);
+    enum wire_status status;
+    struct run run = {.ctx = {.id = frame->text[RUN_ID],
+                              .name = frame->text[RUN_NAME],
+                              .queue = frame->text[RUN_QUEUE],
+                              .root_id = frame->text[RUN_ROOT],
+                              .retries = frame->retries,
+                              .deliveries = frame->deliveries,
+                              .conf = self->conf,
+                              .ops = &ops,
+                              .self = self}};
+    self->frame = frame;
+    self->told_ms = 0;
+    self->has_spoken = false;
+    log_set_task(run.ctx.id);
+    if (message_body_parse(frame->text[RUN_BODY], frame->len[RUN_BODY], &run.body, &run.err) != 0 || !def) {
+        status = RAN_MALFORMED;
+    } else {
+        int rc = run.body.chord ? err_set(&run.err, ERR_INPUT,
+                                          "chords are not supported here: use a chain, or start the "
+                                          "body from the last task")
+                                : def->run(&run.ctx, run.body.args, run.body.kwargs, &run.result, &run.err);
+        if (run.body.chord) run.ctx.exc_type = "NotImplementedError";
+        buf_char(&run.children, '[');
+        status = judge(self, &run, rc, &delay_ms);
+    }
+    log_set_task(NULL);
+    int64_t took = mono_us() - began;
+    static int since_rss;
+    struct wire done = {
+        .type = WIRE_DONE, .seq = self->seq, .status = (int32_t)status, .run_us = took, .delay_ms = delay_ms};
+    if (took > RSS_AFTER_US || ++since_rss >= RSS_EVERY) {
+        done.flags = rss_mib();
+        since_rss = 0;
+    }
+    done.text[DONE_JSON] = run.json.data;
+    done.text[DONE_REPR] = run.repr.data;
+    done.text[DONE_TRACEBACK] = run.traceback.data;
+    done.text[DONE_ERROR] = run.err.text;
+    if (run.sends.len > 0) {
+        done.text[DONE_SENDS] = run.sends.data;
+        done.len[DONE_SENDS] = (uint32_t)run.sends.len;
+    }
+    struct buf *bufs[] = {&run.json, &run.repr, &run.traceback, &run.value, &run.sends, &run.children};
+    bool is_whole = run.err.code != ERR_NOMEM || status != RAN_MALFORMED;
+    for (int i = 0; i < 6; i++) is_whole &= !bufs[i]->failed;
+    if (!is_whole || !wire_put(&self->out, &done)) abort(); /* no memory: as good as a crash */
+    message_body_free(&run.body);
+    cJSON_Delete(run.result);
+    for (int i = 0; i < 6; i++) buf_free(bufs[i]);
+}
+
+/* The finished task's frame is in out: by the ring where it can, and a word by the socket unless one is on its way. */
+static void tell_done(struct runner_self *self)
+{
+    struct wire word = {.type = WIRE_RING};
+    if (!self->has_spoken && ring_put(self->shared, self->out.data, self->out.len)) {
+        buf_reset(&self->out);
+        if (atomic_exchange(&self->shared->is_rung, true)) return;
+        wire_put(&self->out, &word);
+    }
+    runner_flush(self);
+}
+
+static void read_some(struct runner_self *self)
+{
+    if (!buf_reserve(&self->in, 65536)) abort();
+    ssize_t n = read(self->fd, self->in.data + self->in.len, 65536);
+    if (n < 0 && errno == EINTR) return;
+    if (n <= 0) _exit(0); /* the worker is gone, or wants us gone */
+    self->in.len += (size_t)n;
+}
+
+static void become_runner(int fd, pid_t worker_pid)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != worker_pid) _exit(0);
+    for (int sig = 1; sig < NSIG; sig++)
+        if (sig != SIGKILL && sig != SIGSTOP) signal(sig, SIG_DFL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, SIG_IGN); /* the worker decides when we stop */
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (fd != 3) dup2(fd, 3);
+    close_range(4, ~0u, 0);
+    fcntl(3, F_SETFD, FD_CLOEXEC);
+    unsetenv("LOGIKALD_NOTIFY_FD");
+    unsetenv("NOTIFY_SOCKET");
+}
+
+void runner_main(const struct conf *conf, struct runner_shared *shared, int fd, const struct queue_keys *keys,
+                 pid_t worker_pid)
+{
+    become_runner(fd, worker_pid);
+    confine_enter();
+    struct runner_self self = {.conf = conf, .shared = shared, .keys = keys, .fd = 3};
+    for (;;) {
+        read_some(&self);
+        size_t at = 0;
+        struct wire frame;
+        int64_t size;
+        while ((size = wire_take(self.in.data + at, self.in.len - at, &frame)) > 0) {
+            if (frame.type == WIRE_RUN && claim(&self, frame.seq)) {
+                run_task(&self, &frame);
+                tell_done(&self);
+            }
+            at += (size_t)size;
+        }
+        if (size < 0) abort();
+        buf_consume(&self.in, at);
+        if (self.in.len == 0 && self.in.cap > (1 << 20)) buf_free(&self.in);
+    }
+}

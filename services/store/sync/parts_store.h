@@ -1,0 +1,69 @@
+/* The parser's side of the database: taking a parts list to read, storing what was read, and what went wrong. */
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_PARTS_STORE_H
+#define LOGIKALD_SERVICES_STORE_SYNC_PARTS_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <libpq-fe.h>
+
+#include "conf/err.h"
+
+struct db;
+
+enum { PARTS_TEXTS = 10, PARTS_NUMBERS = 4 };
+
+struct parts_number {
+    double value;
+    bool is_set;
+};
+struct parts_glass {
+    char *id, *name;
+};
+struct parts_data {
+    /* auto_description, auto_description_short, width_unit, height_unit, weight_unit, area_unit, system_code,
+     * system_name, system_long_name, color_base_long */
+    char *texts[PARTS_TEXTS];
+    struct parts_number numbers[PARTS_NUMBERS]; /* width, height, weight, area */
+    struct parts_glass *glass;
+    size_t glass_count, glass_cap;
+    int64_t parts_count;
+    char problem[200]; /* "" = everything was read */
+};
+void parts_data_free(struct parts_data *data);
+
+enum parts_taken {
+    PARTS_UNKNOWN, /* there is no such elevation */
+    PARTS_TAKEN,   /* it is this one's to read */
+    PARTS_CURRENT, /* read already, from the same content */
+    PARTS_NONE,    /* the elevation has no parts list */
+    PARTS_BUSY     /* another one reads it now */
+};
+struct parts_item {
+    int64_t elevation_id;
+    enum parts_taken taken;
+    char sha256[65]; /* of the content that was taken */
+    int64_t size_bytes;
+    struct parts_data data;
+    bool is_read;   /* data is to be stored */
+    bool is_stored; /* it was; else the content has changed meanwhile, and waits to be read again */
+};
+
+/* Marks the items' elevations in_progress, as far as they are to be read (force: again), and sets taken. */
+int parts_take(struct db *db, struct parts_item *items, int n, bool force, struct err *err);
+/* The contents of taken items: rows of elevation id (text) and bytes, all cells binary. NULL on an error. */
+PGresult *parts_contents(struct db *db, const struct parts_item *items, int n, struct err *err);
+/* Stores all items with is_read and their glass in one transaction, and sets is_stored. */
+int parts_store_read(struct db *db, struct parts_item *items, int n, struct err *err);
+/* Counts a failed try, with a row in parsing_error_logs. error_type: "validation", "timeout", "parse". */
+int parts_store_failure(struct db *db, int64_t elevation_id, const char *status, const char *error_type,
+                        const char *text, struct err *err);
+/* It was not this try's fault (cancelled, the database): pending again. */
+int parts_give_back(struct db *db, int64_t elevation_id, struct err *err);
+
+/* Elevation ids that wait, after an id: statuses is an array literal; retries below max_retries, the last try longer
+ * ago than delay_min. project_id 0 = all. NULL on an error. */
+PGresult *parts_waiting_ids(struct db *db, const char *statuses, int64_t project_id, int64_t after, int limit,
+                            int max_retries, int delay_min, struct err *err);
+
+#endif

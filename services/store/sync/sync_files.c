@@ -1,0 +1,133 @@
+/* Files of elevations: see sync_files.h. Each store is one statement, which writes nothing when the lease was lost. */
+#include "services/store/sync/sync_files.h"
+
+#include <stdio.h>
+#include <openssl/evp.h>
+
+#include "services/store/db.h"
+#include "services/store/lease.h"
+
+PGresult *files_wanted(struct db *db, int64_t project_id, int64_t after_phase, int64_t after_id, bool thumbnails,
+                       bool parts_lists, int limit, struct err *err)
+{
+    char project[DB_NUMBER_SIZE], phase[DB_NUMBER_SIZE], id[DB_NUMBER_SIZE], limit_text[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(project, project_id), db_number(phase, after_phase),
+                            db_number(id, after_id),        thumbnails ? "t" : "f",
+                            parts_lists ? "t" : "f",        db_number(limit_text, limit)};
+    return db_query(db, err,
+                    "SELECT * FROM (SELECT e.phase_id, e.id, e.logikal_id, p.logikal_id, e.version_id,"
+                    "   extract(epoch FROM e.api_changed_date)::bigint,"
+                    "   $4::bool AND (t.elevation_id IS NULL OR (t.version_id, t.changed_date) IS DISTINCT FROM"
+                    "    (e.version_id, e.api_changed_date)) AS wants_thumbnail,"
+                    "   $5::bool AND (l.elevation_id IS NULL OR (l.version_id, l.changed_date) IS DISTINCT FROM"
+                    "    (e.version_id, e.api_changed_date)) AS wants_parts,"
+                    "   coalesce(l.size_bytes, 0)"
+                    "  FROM elevations e JOIN phases p ON p.id = e.phase_id"
+                    "  LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
+                    "  LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
+                    "  WHERE e.project_id = $1 AND e.deleted_at IS NULL AND p.deleted_at IS NULL"
+                    "   AND (e.phase_id, e.id) > ($2::integer, $3::integer)) w"
+                    " WHERE wants_thumbnail OR wants_parts ORDER BY phase_id, id LIMIT $6",
+                    6, values);
+}
+
+static const char *sha256_hex(const void *bytes, size_t len, char out[65])
+{
+    unsigned char digest[32];
+    if (EVP_Digest(bytes, len, digest, NULL, EVP_sha256(), NULL) != 1) return NULL;
+    for (int i = 0; i < 32; i++) snprintf(out + 2 * i, 3, "%02x", digest[i]);
+    return out;
+}
+
+#define HELD "WITH held AS (SELECT FROM leases WHERE name = $1 AND token = $2::bigint FOR SHARE)"
+
+struct file_values {
+    char token[DB_NUMBER_SIZE], id[DB_NUMBER_SIZE], size[DB_NUMBER_SIZE], changed[DB_NUMBER_SIZE], sha[65];
+    const char *values[11];
+    int lengths[11];
+};
+
+static void bind(struct file_values *v, const struct lease *lease, const struct file_row *file)
+{
+    const char *sha = file->bytes ? sha256_hex(file->bytes, file->len, v->sha) : NULL;
+    const char *values[11] = {lease->name,
+                              db_number(v->token, lease->token),
+                              db_number(v->id, file->elevation_id),
+                              file->bytes,
+                              file->type,
+                              sha,
+                              file->bytes ? db_number(v->size, (int64_t)file->len) : NULL,
+                              file->version_id,
+                              file->changed_s ? db_number(v->changed, file->changed_s) : NULL,
+                              file->error,
+                              NULL};
+    for (int i = 0; i < 11; i++) {
+        v->values[i] = values[i];
+        v->lengths[i] = 0;
+    }
+    v->lengths[3] = file->bytes ? (int)file->len : 0;
+}
+
+/* Runs a store; its single row says whether the content is the one of before. */
+static int run(struct db *db, const char *sql, int n, const struct file_values *v, struct err *err)
+{
+    PGresult *r = db_query_binary(db, err, sql, n, v->values, v->lengths);
+    if (!r) return -ERR_DB;
+    int rows = PQntuples(r);
+    int is_same = rows && db_bool(r, 0, 0);
+    PQclear(r);
+    if (rows == 0) return err_set(err, ERR_CONFLICT, "the lease %s was lost: nothing was written", v->values[0]);
+    return is_same;
+}
+
+int file_store_thumbnail(struct db *db, const struct lease *lease, const struct file_row *file, struct err *err)
+{
+    struct file_values v;
+    bind(&v, lease, file);
+    return run(db,
+               HELD ", former AS (SELECT sha256 FROM elevation_thumbnails WHERE elevation_id = $3::integer),"
+                    " stored AS (INSERT INTO elevation_thumbnails AS t (elevation_id, content, content_type, sha256,"
+                    "  size_bytes, version_id, changed_date, error, fetched_at)"
+                    " SELECT $3::integer, $4::bytea, $5::text, $6::text, $7::integer, $8::text,"
+                    "  to_timestamp($9::bigint), $10::text, now() FROM held"
+                    " ON CONFLICT (elevation_id) DO UPDATE SET content = excluded.content,"
+                    "  content_type = excluded.content_type, sha256 = excluded.sha256,"
+                    "  size_bytes = excluded.size_bytes, version_id = excluded.version_id,"
+                    "  changed_date = excluded.changed_date, error = excluded.error, fetched_at = now()"
+                    " RETURNING elevation_id, sha256),"
+                    " shown AS (UPDATE elevations e SET thumbnail_url = CASE WHEN $4::bytea IS NULL THEN NULL ELSE"
+                    "   '/api/v1/elevations/' || e.id || '/thumbnail' END FROM stored"
+                    "  WHERE e.id = stored.elevation_id AND (e.thumbnail_url IS NULL) = ($4::bytea IS NOT NULL))"
+                    " SELECT coalesce(stored.sha256 = (SELECT sha256 FROM former), false) FROM stored",
+               10, &v, err);
+}
+
+int file_store_parts(struct db *db, const struct lease *lease, const struct file_row *file, const char *invalid,
+                     struct err *err)
+{
+    struct file_values v;
+    bind(&v, lease, file);
+    v.values[10] = invalid;
+    return run(
+        db,
+        HELD
+        ", former AS (SELECT sha256 FROM elevation_parts_lists WHERE elevation_id = $3::integer),"
+        " stored AS (INSERT INTO elevation_parts_lists AS l (elevation_id, content, sha256, size_bytes, version_id,"
+        "  changed_date, error, fetched_at)"
+        " SELECT $3::integer, $4::bytea, $6::text, $7::integer, $8::text, to_timestamp($9::bigint),"
+        "  coalesce($10::text, $11::text), now() FROM held WHERE $5::text IS NULL OR true"
+        " ON CONFLICT (elevation_id) DO UPDATE SET content = excluded.content, sha256 = excluded.sha256,"
+        "  size_bytes = excluded.size_bytes, version_id = excluded.version_id,"
+        "  changed_date = excluded.changed_date, error = excluded.error, fetched_at = now()"
+        " RETURNING elevation_id, sha256),"
+        " same AS (SELECT coalesce(stored.sha256 = (SELECT sha256 FROM former), false) AS is_same FROM stored),"
+        " shown AS (UPDATE elevations e SET has_parts_data = $4::bytea IS NOT NULL, parts_synced_at = now(),"
+        "   parse_status = CASE WHEN $11::text IS NOT NULL THEN 'validation_failed'"
+        "    WHEN is_same AND parse_status <> 'validation_failed' THEN parse_status"
+        "    WHEN $4::bytea IS NULL THEN parse_status ELSE 'pending' END,"
+        "   parse_error = CASE WHEN $11::text IS NOT NULL THEN $11::text WHEN is_same THEN parse_error END,"
+        "   parse_retry_count = CASE WHEN is_same THEN parse_retry_count ELSE 0 END"
+        "  FROM same WHERE e.id = $3::integer)"
+        " SELECT is_same FROM same",
+        11, &v, err);
+}

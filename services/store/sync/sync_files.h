@@ -1,0 +1,38 @@
+/* Thumbnails and parts lists: which ones are missing or belong to an older version, and storing them. A file that the
+ * upstream refuses is noted with the version it was asked for, so that it is asked again only when that moves. */
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_FILES_H
+#define LOGIKALD_SERVICES_STORE_SYNC_SYNC_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <libpq-fe.h>
+
+#include "conf/err.h"
+
+struct db;
+struct lease;
+
+/* The elevations of a project that want a file, after a position (phase_id, id; 0, 0 = from the start): phase_id, id,
+ * logikal_id, phase's logikal_id, version_id, changed (epoch), wants a thumbnail, wants a parts list, size of the
+ * former parts list. NULL on an error. */
+PGresult *files_wanted(struct db *db, int64_t project_id, int64_t after_phase, int64_t after_id, bool thumbnails,
+                       bool parts_lists, int limit, struct err *err);
+
+struct file_row {
+    int64_t elevation_id;
+    const char *version_id; /* of the elevation when it was asked for; NULL = none */
+    int64_t changed_s;      /* 0 = none */
+    const void *bytes;      /* NULL: there is none, see error */
+    size_t len;
+    const char *type;  /* Content-Type */
+    const char *error; /* why there is none */
+};
+/* 0; 1 when the content is what was stored before; -ERR_CONFLICT when the lease was lost; -ERR_DB. */
+int file_store_thumbnail(struct db *db, const struct lease *lease, const struct file_row *file, struct err *err);
+/* The same; a new content sets the elevation's parse_status to pending. invalid: it was verified and refused, then
+ * parse_status is validation_failed and the text is kept as parse_error. */
+int file_store_parts(struct db *db, const struct lease *lease, const struct file_row *file, const char *invalid,
+                     struct err *err);
+
+#endif

@@ -1,0 +1,192 @@
+/* One project's rows: see sync_project.h. Rows that did not change are not written again. */
+#include "services/store/sync/sync_project.h"
+
+#include <stddef.h>
+
+#include "services/store/db.h"
+#include "services/store/lease.h"
+
+static const char apply_phases[] =
+    "INSERT INTO phases AS p (logikal_id, name, description, project_id, status, last_sync_date, synced_at, "
+    "sync_status)"
+    " SELECT DISTINCT ON (id) id, left(coalesce(nullif(name, ''), id), 255), description, $2::integer, 'active', now(),"
+    "  now(), 'synced' FROM stage_phases WHERE listing = $1::bigint ORDER BY id"
+    " ON CONFLICT (logikal_id, project_id) DO UPDATE SET name = excluded.name, description = excluded.description,"
+    "  status = coalesce(p.status, excluded.status), last_sync_date = now(), synced_at = now(), sync_status = 'synced',"
+    "  deleted_at = NULL, updated_at = now()"
+    " WHERE (p.name, p.description, p.deleted_at, p.sync_status) IS DISTINCT FROM"
+    "  (excluded.name, excluded.description, NULL, excluded.sync_status)";
+
+static const char mark_phases[] =
+    "UPDATE phases p SET deleted_at = now(), sync_status = 'deleted', updated_at = now()"
+    " WHERE p.project_id = $2::integer AND p.deleted_at IS NULL"
+    "  AND NOT EXISTS (SELECT FROM stage_phases s WHERE s.listing = $1::bigint AND s.id = p.logikal_id)";
+
+/* $1 listings, $2 project row */
+static const char apply_elevations[] =
+    "INSERT INTO elevations AS e (logikal_id, name, description, status, project_id, phase_id, width, height,"
+    "  last_sync_date, last_update_date, synced_at, sync_status, has_parts_data, parse_status, parse_retry_count,"
+    "  deleted_at, version_id, api_created_date, api_changed_date, amount, elevation_type, system_description,"
+    "  model_description, user_description)"
+    " SELECT DISTINCT ON (s.id) s.id, left(coalesce(nullif(s.name, ''), s.id), 255), s.description, left(s.state, 50),"
+    "  $2::integer, p.id, s.width, s.height, now(), to_timestamp(s.changed), now(),"
+    "  CASE WHEN s.is_recycled THEN 'deleted' ELSE 'synced' END, false, 'pending', 0,"
+    "  CASE WHEN s.is_recycled THEN now() END, s.version_id, to_timestamp(s.created), to_timestamp(s.changed), "
+    "s.amount,"
+    "  s.type, s.system_description, s.model_description, s.user_description"
+    " FROM stage_elevations s JOIN phases p ON p.project_id = $2::integer AND p.logikal_id = s.phase"
+    " WHERE s.listing = ANY ($1::bigint[]) ORDER BY s.id, s.is_recycled, s.listing"
+    " ON CONFLICT (logikal_id) DO UPDATE SET name = excluded.name, description = excluded.description,"
+    "  status = excluded.status, project_id = excluded.project_id, phase_id = excluded.phase_id,"
+    "  width = excluded.width, height = excluded.height, last_sync_date = now(),"
+    "  last_update_date = coalesce(excluded.last_update_date, e.last_update_date), synced_at = now(),"
+    "  sync_status = excluded.sync_status, updated_at = now(),"
+    "  deleted_at = CASE WHEN excluded.deleted_at IS NULL THEN NULL ELSE coalesce(e.deleted_at, now()) END,"
+    "  version_id = excluded.version_id, api_created_date = excluded.api_created_date,"
+    "  api_changed_date = excluded.api_changed_date, amount = excluded.amount,"
+    "  elevation_type = excluded.elevation_type, system_description = excluded.system_description,"
+    "  model_description = excluded.model_description, user_description = excluded.user_description"
+    " WHERE (e.name, e.description, e.status, e.project_id, e.phase_id, e.width, e.height, e.deleted_at IS NULL,"
+    "   e.version_id, e.api_created_date, e.api_changed_date, e.amount, e.elevation_type, e.system_description,"
+    "   e.model_description, e.user_description, e.sync_status) IS DISTINCT FROM"
+    "  (excluded.name, excluded.description, excluded.status, excluded.project_id, excluded.phase_id, excluded.width,"
+    "   excluded.height, excluded.deleted_at IS NULL, excluded.version_id, excluded.api_created_date,"
+    "   excluded.api_changed_date, excluded.amount, excluded.elevation_type, excluded.system_description,"
+    "   excluded.model_description, excluded.user_description, excluded.sync_status)";
+
+/* $1 listings, $2 project row: gone are those whose phase was listed without them, or is gone itself. */
+static const char mark_elevations[] =
+    "UPDATE elevations e SET deleted_at = now(), sync_status = 'deleted', updated_at = now() FROM phases p"
+    " WHERE e.project_id = $2::integer AND e.deleted_at IS NULL AND p.id = e.phase_id"
+    "  AND (p.deleted_at IS NOT NULL OR ($3::bool AND NOT EXISTS (SELECT FROM stage_elevations s"
+    "       WHERE s.listing = ANY ($1::bigint[]) AND s.id = e.logikal_id)))";
+
+static const char move_cursor[] =
+    "INSERT INTO project_cursors AS c (project_id, phases_date, phases_at, elevations_date, elevations_at, "
+    "confirmed_at,"
+    "  failed_at, failures, last_error)"
+    " VALUES ($1::integer, to_timestamp($2::bigint), to_timestamp($3::bigint), to_timestamp($4::bigint),"
+    "  to_timestamp($5::bigint), CASE WHEN $6::text IS NULL THEN now() END,"
+    "  CASE WHEN $6::text IS NOT NULL THEN now() END, CASE WHEN $6::text IS NULL THEN 0 ELSE 1 END, $6::text)"
+    " ON CONFLICT (project_id) DO UPDATE SET phases_date = coalesce(excluded.phases_date, c.phases_date),"
+    "  phases_at = coalesce(excluded.phases_at, c.phases_at),"
+    "  elevations_date = coalesce(excluded.elevations_date, c.elevations_date),"
+    "  elevations_at = coalesce(excluded.elevations_at, c.elevations_at),"
+    "  confirmed_at = coalesce(excluded.confirmed_at, c.confirmed_at), failed_at = coalesce(excluded.failed_at, "
+    "c.failed_at),"
+    "  failures = CASE WHEN $6::text IS NULL THEN 0 ELSE c.failures + 1 END, last_error = excluded.last_error";
+
+static int64_t one_count(struct db *db, const char *sql, const char *value, struct err *err)
+{
+    const char *values[] = {value};
+    PGresult *r = db_query(db, err, sql, 1, values);
+    if (!r) return -ERR_DB;
+    int64_t count = db_int(r, 0, 0);
+    PQclear(r);
+    return count;
+}
+
+static int write_phases(struct db *db, const struct project_apply *a, const char *project, struct project_counts *n,
+                        struct err *err)
+{
+    char listing[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(listing, a->phases_listing), project};
+    if (!a->phases_listing) return 0;
+    n->phases = one_count(db, "SELECT count(DISTINCT id) FROM stage_phases WHERE listing = $1", listing, err);
+    if (n->phases < 0 || (n->phases_written = db_exec(db, err, apply_phases, 2, values)) < 0) return -ERR_DB;
+    if (!a->phases_are_whole) return 0;
+    return (n->phases_vanished = db_exec(db, err, mark_phases, 2, values)) < 0 ? -ERR_DB : 0;
+}
+
+static int write_elevations(struct db *db, const struct project_apply *a, const char *project, struct project_counts *n,
+                            struct err *err)
+{
+    const char *listings = a->listings ? a->listings : "{}";
+    const char *values[] = {listings, project, a->elevations_are_whole ? "t" : "f"};
+    n->elevations = one_count(db, "SELECT count(DISTINCT id) FROM stage_elevations WHERE listing = ANY ($1::bigint[])",
+                              listings, err);
+    if (n->elevations < 0) return -ERR_DB;
+    if (n->elevations > 0 && (n->elevations_written = db_exec(db, err, apply_elevations, 2, values)) < 0)
+        return -ERR_DB;
+    return (n->elevations_vanished = db_exec(db, err, mark_elevations, 3, values)) < 0 ? -ERR_DB : 0;
+}
+
+static int write_cursor(struct db *db, const struct project_apply *a, const char *project, struct err *err)
+{
+    char date[DB_NUMBER_SIZE], phases_at[DB_NUMBER_SIZE], elevations_at[DB_NUMBER_SIZE];
+    bool has_phases = a->phases_listing && a->phases_are_whole && a->phases_at_s;
+    bool has_elevations = a->elevations_are_whole && a->elevations_at_s;
+    const char *changed = a->changed_s ? db_number(date, a->changed_s) : NULL;
+    const char *values[] = {project,
+                            has_phases ? changed : NULL,
+                            has_phases ? db_number(phases_at, a->phases_at_s) : NULL,
+                            has_elevations ? changed : NULL,
+                            has_elevations ? db_number(elevations_at, a->elevations_at_s) : NULL,
+                            a->error};
+    return db_exec(db, err, move_cursor, 6, values) < 0 ? -ERR_DB : 0;
+}
+
+int project_apply(struct db *db, const struct lease *lease, const struct project_apply *apply,
+                  struct project_counts *counts, struct err *err)
+{
+    char project[DB_NUMBER_SIZE];
+    db_number(project, apply->project_id);
+    *counts = (struct project_counts){0};
+    if (db_begin(db, err) < 0) return -ERR_DB;
+    int rc = lease_check(db, lease, err);
+    if (rc == 0) rc = write_phases(db, apply, project, counts, err);
+    if (rc == 0) rc = write_elevations(db, apply, project, counts, err);
+    if (rc == 0) rc = write_cursor(db, apply, project, err);
+    if (rc == 0) rc = db_commit(db, err);
+    if (rc < 0) db_rollback(db);
+    return rc;
+}
+
+int project_note_failure(struct db *db, int64_t project_id, const char *text, struct err *err)
+{
+    char project[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(project, project_id), text};
+    return db_exec(db, err,
+                   "INSERT INTO project_cursors AS c (project_id, failed_at, failures, last_error)"
+                   " VALUES ($1, now(), 1, $2) ON CONFLICT (project_id) DO UPDATE SET failed_at = now(),"
+                   "  failures = c.failures + 1, last_error = excluded.last_error",
+                   2, values) < 0
+               ? -ERR_DB
+               : 0;
+}
+
+PGresult *project_phases(struct db *db, int64_t project_id, struct err *err)
+{
+    char project[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(project, project_id)};
+    return db_query(
+        db, err,
+        "SELECT logikal_id FROM phases WHERE project_id = $1 AND deleted_at IS NULL AND logikal_id IS NOT NULL"
+        " ORDER BY id",
+        1, values);
+}
+
+PGresult *project_find(struct db *db, const char *name_or_id, struct err *err)
+{
+    const char *values[] = {name_or_id};
+    return db_query(db, err,
+                    "SELECT p.id, p.logikal_id, d.upstream_chain, coalesce(d.upstream_path, d.logikal_id),"
+                    "  coalesce(c.elevations_date IS NOT NULL, false), d.id"
+                    " FROM projects p LEFT JOIN directories d ON d.id = p.directory_id"
+                    " LEFT JOIN project_cursors c ON c.project_id = p.id"
+                    " WHERE p.logikal_id = $1 OR lower(p.logikal_id) = lower($1) OR p.id::text = $1 OR p.name = $1"
+                    " ORDER BY lower(p.logikal_id) = lower($1) DESC, p.id::text = $1 DESC, p.deleted_at IS NULL DESC,"
+                    "  p.id DESC LIMIT 1",
+                    1, values);
+}
+
+PGresult *directory_find(struct db *db, const char *name_or_id, struct err *err)
+{
+    const char *values[] = {name_or_id};
+    return db_query(db, err,
+                    "SELECT id, coalesce(upstream_path, logikal_id), upstream_chain FROM directories"
+                    " WHERE logikal_id = logikald_directory_key($1) OR upstream_path = $1 OR id::text = $1 OR name = $1"
+                    " ORDER BY logikal_id = logikald_directory_key($1) DESC, id::text = $1 DESC,"
+                    "  deleted_at IS NULL DESC, id LIMIT 1",
+                    1, values);
+}

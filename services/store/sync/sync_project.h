@@ -1,0 +1,44 @@
+/* Applying one project from the stage: its phases, its elevations and its cursor in one transaction, so that a reader
+ * sees the project as it was or as it is. Guarded by the lease of whoever syncs it. */
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_PROJECT_H
+#define LOGIKALD_SERVICES_STORE_SYNC_SYNC_PROJECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <libpq-fe.h>
+
+#include "conf/err.h"
+
+struct db;
+struct lease;
+
+struct project_apply {
+    int64_t project_id;
+    int64_t changed_s;         /* the project's changedDate as of the listing that led here; 0 = unknown */
+    int64_t phases_listing;    /* 0 = phases were not listed */
+    int64_t phases_at_s;       /* when, by the upstream's clock */
+    const char *listings;      /* array literal of the numbers of the elevation listings that went well; NULL = none */
+    int64_t elevations_at_s;   /* when the first of them was asked */
+    bool phases_are_whole;     /* every phase could be read: what was not seen is gone */
+    bool elevations_are_whole; /* every phase of the project was listed and read */
+    const char *error;         /* what went wrong, NULL = nothing */
+};
+struct project_counts {
+    int64_t phases, phases_written, phases_vanished;
+    int64_t elevations, elevations_written, elevations_vanished;
+};
+
+int project_apply(struct db *db, const struct lease *lease, const struct project_apply *apply,
+                  struct project_counts *counts, struct err *err);
+/* Notes a failure that left nothing to apply. */
+int project_note_failure(struct db *db, int64_t project_id, const char *text, struct err *err);
+
+/* The identifiers of a project's phases as they are stored. NULL on an error. */
+PGresult *project_phases(struct db *db, int64_t project_id, struct err *err);
+/* Looks a project up by GUID, by row id, or by name (the one not deleted, else the newest): one row of id, logikal_id,
+ * chain, directory identifier, whether its cursor is complete, directory id; no row when there is none. */
+PGresult *project_find(struct db *db, const char *name_or_id, struct err *err);
+/* A directory by identifier, row id or name: id, identifier, chain. */
+PGresult *directory_find(struct db *db, const char *name_or_id, struct err *err);
+
+#endif

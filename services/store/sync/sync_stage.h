@@ -1,0 +1,63 @@
+/* Where the upstream's objects wait until a whole can be applied: temporary tables of the connection, filled by COPY in
+ * batches as the lists stream in. Each row carries the number of the listing that it came from; a listing that failed
+ * is forgotten by its number. Nobody else sees any of it. */
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_STAGE_H
+#define LOGIKALD_SERVICES_STORE_SYNC_SYNC_STAGE_H
+
+#include <stdint.h>
+
+#include "conf/buf.h"
+#include "conf/err.h"
+
+struct db;
+
+enum stage_table { STAGE_DIRECTORIES, STAGE_PROJECTS, STAGE_PHASES, STAGE_ELEVATIONS, STAGE_TABLE_COUNT };
+
+struct stage {
+    struct db *db;
+    int64_t batch_rows[STAGE_TABLE_COUNT];
+    int64_t batches[STAGE_TABLE_COUNT]; /* sent so far */
+    struct buf rows[STAGE_TABLE_COUNT]; /* in COPY's text format, not sent yet */
+    int64_t count[STAGE_TABLE_COUNT];
+    int64_t sent[STAGE_TABLE_COUNT]; /* since the table was emptied */
+    int64_t dead[STAGE_TABLE_COUNT]; /* forgotten, but still in the way */
+};
+
+struct stage_directory {
+    const char *identifier, *name, *chain, *parent; /* parent's identifier; NULL = a child of the root */
+    int level;
+};
+struct stage_project {
+    const char *directory; /* identifier */
+    const char *id, *name, *job_number, *offer_number, *person_in_charge;
+    int64_t created_s, changed_s; /* 0 = NULL */
+    bool is_deleted, is_estimated;
+};
+struct stage_phase {
+    const char *id, *name, *description;
+};
+struct stage_elevation {
+    const char *phase; /* its identifier */
+    const char *id, *version_id, *name, *description, *type, *state;
+    const char *automatic_description, *system_description, *model_description, *user_description;
+    int64_t created_s, changed_s;
+    const double *amount, *width, *height; /* NULL = absent */
+    bool is_recycled;
+};
+
+int stage_open(struct stage *s, struct db *db, int64_t batch_rows, struct err *err);
+void stage_close(struct stage *s); /* memory only; the tables go with the connection */
+
+/* All return 0 or -ERR_DB (the batch could not be sent), -ERR_NOMEM. */
+int stage_add_directory(struct stage *s, int64_t listing, const struct stage_directory *d, struct err *err);
+int stage_add_project(struct stage *s, int64_t listing, const struct stage_project *p, struct err *err);
+int stage_add_phase(struct stage *s, int64_t listing, const struct stage_phase *p, struct err *err);
+int stage_add_elevation(struct stage *s, int64_t listing, const struct stage_elevation *e, struct err *err);
+int stage_flush(struct stage *s, enum stage_table table, struct err *err);
+
+/* Forgets the rows of a listing. */
+int stage_forget(struct stage *s, enum stage_table table, int64_t listing, struct err *err);
+/* Empties all tables; only when nothing is waiting. */
+int stage_clear(struct stage *s, struct err *err);
+
+#endif

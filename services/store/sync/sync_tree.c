@@ -1,0 +1,180 @@
+/* Directories and projects: see sync_tree.h. */
+#include "services/store/sync/sync_tree.h"
+
+#include <stddef.h>
+
+#include "services/store/db.h"
+#include "services/store/lease.h"
+
+#define SEEN_DIRECTORIES                                                                                               \
+    "WITH RECURSIVE seen AS (SELECT DISTINCT ON (logikald_directory_key(identifier))"                                  \
+    "  logikald_directory_key(identifier) AS key, logikald_directory_key(parent) AS parent_key, *"                     \
+    "  FROM stage_directories ORDER BY logikald_directory_key(identifier), listing DESC) "
+
+static const char insert_directories[] = SEEN_DIRECTORIES
+    "INSERT INTO directories AS d (logikal_id, name, full_path, level, exclude_from_sync, synced_at, last_api_sync,"
+    "  sync_status, upstream_path, upstream_chain)"
+    " SELECT key, left(coalesce(nullif(name, ''), identifier), 255), left(identifier, 500), level, false, now(), now(),"
+    "  'synced', identifier, chain FROM seen"
+    " ON CONFLICT (logikal_id) DO UPDATE SET name = excluded.name, full_path = excluded.full_path,"
+    "  level = excluded.level, synced_at = now(), last_api_sync = now(), sync_status = 'synced', deleted_at = NULL,"
+    "  upstream_path = excluded.upstream_path, upstream_chain = excluded.upstream_chain,"
+    "  updated_at = CASE WHEN (d.name, d.level, d.deleted_at) IS DISTINCT FROM (excluded.name, excluded.level, NULL)"
+    "                    THEN now() ELSE d.updated_at END";
+
+static const char link_directories[] = SEEN_DIRECTORIES
+    "UPDATE directories c SET parent_id = p.id FROM seen LEFT JOIN directories p ON p.logikal_id = seen.parent_key"
+    " WHERE c.logikal_id = seen.key AND c.parent_id IS DISTINCT FROM p.id";
+
+static const char mark_directories[] =
+    SEEN_DIRECTORIES ", gone AS (SELECT d.id FROM directories d LEFT JOIN directories p ON p.id = d.parent_id"
+                     "  WHERE d.deleted_at IS NULL AND NOT EXISTS (SELECT FROM seen WHERE key = d.logikal_id)"
+                     "   AND EXISTS (SELECT FROM stage_listed l WHERE l.kind = 'd'"
+                     "                AND l.identifier IS NOT DISTINCT FROM coalesce(p.upstream_path, p.logikal_id))"
+                     "  UNION SELECT c.id FROM directories c JOIN gone ON c.parent_id = gone.id"
+                     "   WHERE c.deleted_at IS NULL AND NOT EXISTS (SELECT FROM seen WHERE key = c.logikal_id)) "
+                     "UPDATE directories SET deleted_at = now(), sync_status = 'deleted', updated_at = now()"
+                     " WHERE id IN (SELECT id FROM gone)";
+
+#define SEEN_PROJECTS                                                                                                  \
+    "WITH seen AS (SELECT DISTINCT ON (id) * FROM stage_projects ORDER BY id, is_deleted, listing DESC) "
+
+static const char insert_projects[] = SEEN_PROJECTS
+    "INSERT INTO projects AS p (logikal_id, name, directory_id, status, last_sync_date, last_update_date, deleted_at,"
+    "  api_created_date, api_changed_date, job_number, offer_number, person_in_charge, is_estimated, synced_at,"
+    "  sync_status)"
+    " SELECT s.id, left(coalesce(nullif(s.name, ''), s.id), 255), d.id,"
+    "  CASE WHEN s.is_deleted THEN 'deleted' ELSE 'active' END, now(), to_timestamp(s.changed),"
+    "  CASE WHEN s.is_deleted THEN now() END, to_timestamp(s.created), to_timestamp(s.changed), s.job_number,"
+    "  s.offer_number, s.person_in_charge, s.is_estimated, now(), CASE WHEN s.is_deleted THEN 'deleted' ELSE 'synced' "
+    "END"
+    " FROM seen s JOIN directories d ON d.logikal_id = logikald_directory_key(s.directory)"
+    " ON CONFLICT (logikal_id) DO UPDATE SET name = excluded.name, directory_id = excluded.directory_id,"
+    "  status = CASE WHEN excluded.deleted_at IS NOT NULL OR p.status = 'deleted' OR p.status IS NULL"
+    "           THEN excluded.status ELSE p.status END,"
+    "  last_sync_date = now(), last_update_date = coalesce(excluded.last_update_date, p.last_update_date),"
+    "  deleted_at = CASE WHEN excluded.deleted_at IS NULL THEN NULL ELSE coalesce(p.deleted_at, now()) END,"
+    "  api_created_date = excluded.api_created_date, api_changed_date = excluded.api_changed_date,"
+    "  job_number = excluded.job_number, offer_number = excluded.offer_number,"
+    "  person_in_charge = excluded.person_in_charge, is_estimated = excluded.is_estimated, synced_at = now(),"
+    "  sync_status = excluded.sync_status,"
+    "  updated_at = CASE WHEN (p.name, p.directory_id, p.deleted_at IS NULL, p.api_changed_date) IS DISTINCT FROM"
+    "   (excluded.name, excluded.directory_id, excluded.deleted_at IS NULL, excluded.api_changed_date)"
+    "   THEN now() ELSE p.updated_at END";
+
+static const char mark_projects[] = SEEN_PROJECTS
+    "UPDATE projects p SET deleted_at = now(), sync_status = 'deleted', status = 'deleted', updated_at = now()"
+    " FROM directories d WHERE d.id = p.directory_id AND p.deleted_at IS NULL"
+    "  AND NOT EXISTS (SELECT FROM seen WHERE seen.id = p.logikal_id)"
+    "  AND (d.deleted_at IS NOT NULL OR EXISTS (SELECT FROM stage_listed l WHERE l.kind = 'p'"
+    "       AND l.identifier = coalesce(d.upstream_path, d.logikal_id)))";
+
+/* What belongs to a project that is gone is gone with it; its cursor starts anew should it come back. */
+static const char mark_phases[] =
+    "UPDATE phases x SET deleted_at = now(), sync_status = 'deleted', updated_at = now() FROM projects p"
+    " WHERE x.project_id = p.id AND p.deleted_at IS NOT NULL AND x.deleted_at IS NULL";
+static const char mark_elevations[] =
+    "UPDATE elevations x SET deleted_at = now(), sync_status = 'deleted', updated_at = now() FROM projects p"
+    " WHERE x.project_id = p.id AND p.deleted_at IS NOT NULL AND x.deleted_at IS NULL";
+static const char reset_cursors[] =
+    "UPDATE project_cursors c SET phases_date = NULL, elevations_date = NULL, files_date = NULL FROM projects p"
+    " WHERE c.project_id = p.id AND p.deleted_at IS NOT NULL"
+    "  AND (c.phases_date IS NOT NULL OR c.elevations_date IS NOT NULL OR c.files_date IS NOT NULL)";
+
+int tree_mark_listed(struct db *db, char kind, const char *identifier, struct err *err)
+{
+    const char kind_text[] = {kind, '\0'};
+    const char *values[] = {kind_text, identifier};
+    return db_exec(db, err, "INSERT INTO stage_listed VALUES ($1, $2)", 2, values) < 0 ? -ERR_DB : 0;
+}
+
+int tree_forget_listed(struct db *db, struct err *err)
+{
+    return db_script(db, err,
+                     "CREATE TEMP TABLE IF NOT EXISTS stage_listed (kind text, identifier text);"
+                     "CREATE TEMP TABLE IF NOT EXISTS stage_plan (seq bigserial PRIMARY KEY, project_id integer,"
+                     " guid text, chain text, changed bigint, needs_phases boolean, needs_elevations boolean);"
+                     "TRUNCATE stage_listed, stage_plan");
+}
+
+static int64_t count_of(struct db *db, const char *sql, struct err *err)
+{
+    PGresult *r = db_query(db, err, sql, 0, NULL);
+    if (!r) return -ERR_DB;
+    int64_t count = db_int(r, 0, 0);
+    PQclear(r);
+    return count;
+}
+
+static int apply_directories(struct db *db, const struct lease *lease, bool is_whole, struct apply_counts *counts,
+                             struct err *err)
+{
+    if (lease_check(db, lease, err) < 0) return -(int)err->code;
+    if ((counts->written = db_exec(db, err, insert_directories, 0, NULL)) < 0) return -ERR_DB;
+    if (db_exec(db, err, link_directories, 0, NULL) < 0) return -ERR_DB;
+    if (is_whole && (counts->vanished = db_exec(db, err, mark_directories, 0, NULL)) < 0) return -ERR_DB;
+    return db_commit(db, err);
+}
+
+int tree_apply_directories(struct db *db, const struct lease *lease, bool is_whole, struct apply_counts *counts,
+                           struct err *err)
+{
+    *counts = (struct apply_counts){0};
+    if (db_script(db, err, "ANALYZE stage_directories, stage_listed") < 0 || db_begin(db, err) < 0) return -ERR_DB;
+    int rc = apply_directories(db, lease, is_whole, counts, err);
+    if (rc < 0) db_rollback(db);
+    counts->seen = counts->written;
+    return rc;
+}
+
+static int apply_projects(struct db *db, const struct lease *lease, bool is_whole, struct apply_counts *counts,
+                          struct err *err)
+{
+    if (lease_check(db, lease, err) < 0) return -(int)err->code;
+    if ((counts->written = db_exec(db, err, insert_projects, 0, NULL)) < 0) return -ERR_DB;
+    if (is_whole && (counts->vanished = db_exec(db, err, mark_projects, 0, NULL)) < 0) return -ERR_DB;
+    if (db_exec(db, err, mark_phases, 0, NULL) < 0 || db_exec(db, err, mark_elevations, 0, NULL) < 0) return -ERR_DB;
+    if (db_exec(db, err, reset_cursors, 0, NULL) < 0) return -ERR_DB;
+    return db_commit(db, err);
+}
+
+int tree_apply_projects(struct db *db, const struct lease *lease, bool is_whole, struct apply_counts *counts,
+                        struct err *err)
+{
+    *counts = (struct apply_counts){0};
+    if (db_script(db, err, "ANALYZE stage_projects, stage_listed") < 0) return -ERR_DB;
+    if ((counts->seen = count_of(db, "SELECT count(*) FROM stage_projects", err)) < 0) return -ERR_DB;
+    if (db_begin(db, err) < 0) return -ERR_DB;
+    int rc = apply_projects(db, lease, is_whole, counts, err);
+    if (rc < 0) db_rollback(db);
+    return rc;
+}
+
+#define EXCLUDED                                                                                                       \
+    "WITH RECURSIVE excluded AS (SELECT id FROM directories WHERE exclude_from_sync"                                   \
+    "  UNION SELECT c.id FROM directories c JOIN excluded e ON c.parent_id = e.id) "
+
+PGresult *tree_directories(struct db *db, struct err *err)
+{
+    return db_query(db, err,
+                    EXCLUDED "SELECT upstream_path, upstream_chain FROM directories WHERE deleted_at IS NULL"
+                             " AND upstream_chain IS NOT NULL AND id NOT IN (SELECT id FROM excluded)"
+                             " ORDER BY upstream_chain",
+                    0, NULL);
+}
+
+int tree_is_excluded(struct db *db, const char *identifier, struct err *err)
+{
+    const char *values[] = {identifier};
+    PGresult *r =
+        db_query(db, err,
+                 "WITH RECURSIVE up AS (SELECT id, parent_id, exclude_from_sync FROM directories"
+                 "   WHERE logikal_id = logikald_directory_key($1)"
+                 "  UNION SELECT p.id, p.parent_id, p.exclude_from_sync FROM directories p"
+                 "   JOIN up ON p.id = up.parent_id) SELECT coalesce(bool_or(exclude_from_sync), false) FROM up",
+                 1, values);
+    if (!r) return -ERR_DB;
+    int is_excluded = db_bool(r, 0, 0);
+    PQclear(r);
+    return is_excluded;
+}

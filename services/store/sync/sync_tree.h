@@ -1,0 +1,49 @@
+/* Applying the upper part of the upstream's tree, directories and projects, from the stage; and planning from it which
+ * projects are to be visited. Set-based; each apply is one transaction, guarded by the lease of the run. */
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_TREE_H
+#define LOGIKALD_SERVICES_STORE_SYNC_SYNC_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <libpq-fe.h>
+
+#include "conf/err.h"
+
+struct db;
+struct lease;
+
+struct apply_counts {
+    int64_t seen, written, vanished;
+};
+
+/* Remembers that a directory's children ('d') or projects ('p') were listed completely; identifier NULL = the root. */
+int tree_mark_listed(struct db *db, char kind, const char *identifier, struct err *err);
+int tree_forget_listed(struct db *db, struct err *err);
+
+/* Directories of the stage are inserted, changed, un-marked; those whose parent was listed and that were not seen are
+ * marked as deleted, with all beneath. is_whole = every listing of the run went well, else nothing is marked. */
+int tree_apply_directories(struct db *db, const struct lease *lease, bool is_whole, struct apply_counts *counts,
+                           struct err *err);
+/* The same for projects; a project that is marked takes its phases and elevations with it. */
+int tree_apply_projects(struct db *db, const struct lease *lease, bool is_whole, struct apply_counts *counts,
+                        struct err *err);
+
+/* Which directories have their projects listed, from the database (for a run that does not walk the tree): rows of
+ * identifier, chain; without excluded subtrees. The caller clears the result; NULL on an error. */
+PGresult *tree_directories(struct db *db, struct err *err);
+/* Is the directory with this identifier excluded, itself or by an ancestor? 1, 0, or negative. */
+int tree_is_excluded(struct db *db, const char *identifier, struct err *err);
+
+/* What is wanted of the projects of the stage. due: the type's turn has come; follows: a project's change brings it
+ * along. stale_s: listed longer ago than this = listed again (0 = no limit). */
+struct tree_wants {
+    bool phases_due, phases_follow, elevations_due, elevations_follow, is_forced;
+    int64_t phases_stale_s, elevations_stale_s;
+};
+/* Fills the plan (a temporary table) from the staged projects, and tells how many projects are in it and how many are
+ * left out because nothing moved; those are noted as confirmed. */
+int tree_plan(struct db *db, const struct tree_wants *wants, int64_t *planned, int64_t *skipped, struct err *err);
+/* The same plan, but of the projects that lack files. */
+int tree_plan_files(struct db *db, bool thumbnails, bool parts_lists, int64_t *planned, struct err *err);
+
+#endif

@@ -1,0 +1,105 @@
+/* What is stored, for looking around: the tree of directories with what lies in the open one, a search over everything,
+ * a project with its phases and elevations, an elevation with all that is known of it. */
+#include "services/store/ui/ui_queries.h"
+
+/* The directories from the roots down, children in order of name; those on the way to the open one are marked. A
+ * directory counts as excluded by its parent when any directory above it is excluded. */
+const struct query ui_query_tree = {
+    .name = "ui_tree",
+    .sql =
+        "WITH RECURSIVE up AS (SELECT id, parent_id, 1 AS n FROM directories WHERE id = nullif($1, '')::int"
+        "  UNION ALL SELECT d.id, d.parent_id, n + 1 FROM directories d JOIN up ON d.id = up.parent_id WHERE n < 50),"
+        " down AS (SELECT d.*, 0 AS depth, false AS under, ARRAY[lower(d.name), d.id::text] AS way FROM directories d"
+        "   WHERE d.parent_id IS NULL AND d.deleted_at IS NULL"
+        "  UNION ALL SELECT d.*, down.depth + 1, down.under OR down.exclude_from_sync, down.way || "
+        "ARRAY[lower(d.name), d.id::text]"
+        "   FROM directories d JOIN down ON d.parent_id = down.id WHERE d.deleted_at IS NULL AND down.depth < 30"
+        "   AND d.parent_id IN (SELECT id FROM up))"
+        " SELECT json_build_object("
+        "  'directories', (SELECT coalesce(json_agg(json_build_object('id', t.id, 'name', t.name, 'depth', t.depth,"
+        "     'indent', repeat('· ', t.depth), 'excluded', t.exclude_from_sync, 'under', t.under,"
+        "     'open', t.id IN (SELECT id FROM up), 'here', t.id = nullif($1, '')::int,"
+        "     'projects', (SELECT count(*) FROM projects p WHERE p.directory_id = t.id AND p.deleted_at IS NULL),"
+        "     'children', (SELECT count(*) FROM directories x WHERE x.parent_id = t.id AND x.deleted_at IS NULL),"
+        "     'synced_at', t.synced_at) ORDER BY t.way), '[]') FROM (SELECT * FROM down ORDER BY way LIMIT 2000) t),"
+        "  'here', (SELECT json_build_object('id', d.id, 'name', d.name, 'path', coalesce(d.full_path, d.name),"
+        "     'excluded', d.exclude_from_sync, 'logikal_id', d.logikal_id, 'synced_at', d.synced_at)"
+        "     FROM directories d WHERE d.id = nullif($1, '')::int),"
+        "  'projects', (SELECT coalesce(json_agg(json_build_object('id', p.id, 'name', p.name, 'job', p.job_number,"
+        "     'description', p.description, 'last_sync', p.last_sync_date, 'logikal_id', p.logikal_id,"
+        "     'failures', c.failures, 'error', c.last_error) ORDER BY lower(p.name), p.id), '[]')"
+        "     FROM (SELECT * FROM projects WHERE directory_id IS NOT DISTINCT FROM nullif($1, '')::int"
+        "       AND deleted_at IS NULL ORDER BY lower(name), id LIMIT 500) p"
+        "     LEFT JOIN project_cursors c ON c.project_id = p.id))",
+};
+
+const struct query ui_query_search = {
+    .name = "ui_search",
+    .sql = "WITH w AS (SELECT '%' || replace(replace(replace($1, '\\', '\\\\'), '%', '\\%'), '_', '\\_') || '%' AS w)"
+           " SELECT coalesce(json_agg(x), '[]') FROM ("
+           " (SELECT 'directory' AS kind, d.id, d.name, coalesce(d.full_path, '') AS place, '/ui/browse?directory=' || "
+           "d.id AS url"
+           "  FROM directories d, w WHERE d.name ILIKE w.w AND d.deleted_at IS NULL LIMIT $2::int)"
+           " UNION ALL (SELECT 'project', p.id, p.name, coalesce(p.job_number, p.description, ''), "
+           "'/ui/browse/projects/' || p.id"
+           "  FROM projects p, w WHERE (p.name ILIKE w.w OR p.job_number ILIKE w.w OR p.logikal_id = $1)"
+           "  AND p.deleted_at IS NULL LIMIT $2::int)"
+           " UNION ALL (SELECT 'phase', f.id, f.name, p.name, '/ui/browse/projects/' || p.id FROM phases f"
+           "  JOIN projects p ON p.id = f.project_id, w WHERE f.name ILIKE w.w AND f.deleted_at IS NULL LIMIT $2::int)"
+           " UNION ALL (SELECT 'elevation', e.id, e.name, coalesce(e.auto_description_short, e.description, ''),"
+           "  '/ui/browse/elevations/' || e.id FROM elevations e, w WHERE (e.name ILIKE w.w OR e.logikal_id = $1)"
+           "  AND e.deleted_at IS NULL LIMIT $2::int)) x",
+    .is_slow = true,
+};
+
+const struct query ui_query_project = {
+    .name = "ui_project",
+    .sql =
+        "SELECT json_build_object('id', p.id, 'name', p.name, 'logikal_id', p.logikal_id, 'description', p.description,"
+        " 'job', p.job_number, 'offer', p.offer_number, 'person', p.person_in_charge, 'status', p.status,"
+        " 'last_sync', p.last_sync_date, 'changed', p.api_changed_date, 'is_gone', p.deleted_at IS NOT NULL,"
+        " 'directory_id', p.directory_id, 'directory', (SELECT name FROM directories d WHERE d.id = p.directory_id),"
+        " 'failures', c.failures, 'error', c.last_error, 'failed_at', c.failed_at,"
+        " 'elevations_total', (SELECT count(*) FROM elevations e WHERE e.project_id = p.id AND e.deleted_at IS NULL),"
+        " 'phases', (SELECT coalesce(json_agg(json_build_object('id', f.id, 'name', f.name, 'last_sync', "
+        "f.last_sync_date,"
+        "   'elevations', (SELECT json_agg(json_build_object('id', e.id, 'name', e.name, 'amount', e.amount,"
+        "     'width', e.width, 'height', e.height, 'system', coalesce(e.system_name, e.system_description),"
+        "     'parse_status', e.parse_status, 'has_parts', e.has_parts_data) ORDER BY lower(e.name), e.id)"
+        "     FROM (SELECT * FROM elevations WHERE phase_id = f.id AND deleted_at IS NULL ORDER BY lower(name), id"
+        "           LIMIT 500) e)) ORDER BY lower(f.name), f.id), '[]')"
+        "   FROM phases f WHERE f.project_id = p.id AND f.deleted_at IS NULL))"
+        " FROM projects p LEFT JOIN project_cursors c ON c.project_id = p.id WHERE p.id = $1::int",
+};
+
+const struct query ui_query_elevation = {
+    .name = "ui_elevation",
+    .sql =
+        "SELECT json_build_object('id', e.id, 'name', e.name, 'logikal_id', e.logikal_id, 'description', e.description,"
+        " 'status', e.status, 'width', e.width, 'height', e.height, 'amount', e.amount, 'last_sync', e.last_sync_date,"
+        " 'changed', e.api_changed_date, 'is_gone', e.deleted_at IS NOT NULL, 'project_id', e.project_id,"
+        " 'project', (SELECT name FROM projects p WHERE p.id = e.project_id),"
+        " 'phase', (SELECT name FROM phases f WHERE f.id = e.phase_id),"
+        " 'auto_description', e.auto_description, 'auto_description_short', e.auto_description_short,"
+        " 'system_code', e.system_code, 'system_name', e.system_name, 'system_long_name', e.system_long_name,"
+        " 'color', e.color_base_long, 'width_out', e.width_out, 'width_unit', e.width_unit, 'height_out', e.height_out,"
+        " 'height_unit', e.height_unit, 'weight_out', e.weight_out, 'weight_unit', e.weight_unit,"
+        " 'area_out', e.area_output, 'area_unit', e.area_unit, 'parts_count', e.parts_count,"
+        " 'parse_status', e.parse_status, 'parse_error', e.parse_error, 'parse_retries', e.parse_retry_count,"
+        " 'parsed_at', e.data_parsed_at, 'has_thumbnail', coalesce(t.size_bytes, 0) > 0, 'thumbnail_error', t.error,"
+        " 'parts_bytes', p.size_bytes, 'parts_at', p.fetched_at, 'parts_error', p.error,"
+        " 'glass', (SELECT json_agg(json_build_object('glass_id', g.glass_id, 'name', g.name) ORDER BY g.id)"
+        "   FROM elevation_glass g WHERE g.elevation_id = e.id),"
+        " 'errors', (SELECT json_agg(json_build_object('type', x.error_type, 'message', x.error_message, 'at', "
+        "x.created_at)"
+        "   ORDER BY x.id DESC) FROM (SELECT * FROM parsing_error_logs WHERE elevation_id = e.id ORDER BY id DESC "
+        "LIMIT 10) x))"
+        " FROM elevations e LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
+        " LEFT JOIN elevation_parts_lists p ON p.elevation_id = e.id WHERE e.id = $1::int",
+};
+
+const struct query ui_query_parts = {
+    .name = "ui_parts",
+    .sql = "SELECT content FROM elevation_parts_lists WHERE elevation_id = $1::int AND size_bytes <= 16777216",
+    .is_binary = true,
+};

@@ -1,0 +1,65 @@
+/* The dashboard: row counts, the syncs of the last 24 hours, and memory over the same time. The charts come with their
+ * geometry (720 by 120 units), so that the page needs no script to draw them. */
+#include "services/store/ui/ui_queries.h"
+
+const struct query ui_query_counts = {
+    .name = "ui_counts",
+    .sql = "SELECT json_build_object("
+           " 'directories', (SELECT count(*) FROM directories WHERE deleted_at IS NULL),"
+           " 'excluded', (SELECT count(*) FROM directories WHERE deleted_at IS NULL AND exclude_from_sync),"
+           " 'projects', (SELECT count(*) FROM projects WHERE deleted_at IS NULL),"
+           " 'phases', (SELECT count(*) FROM phases WHERE deleted_at IS NULL),"
+           " 'elevations', (SELECT count(*) FROM elevations WHERE deleted_at IS NULL),"
+           " 'unparsed', (SELECT count(*) FROM elevations WHERE parse_status IN ('failed', 'error')),"
+           " 'projects_failing', (SELECT count(*) FROM project_cursors WHERE failures > 0))",
+    .is_slow = true,
+};
+
+/* One bar an hour: its height is the number of syncs, the part at its foot those that failed. */
+const struct query ui_query_hours = {
+    .name = "ui_hours",
+    .sql =
+        "WITH h AS (SELECT generate_series(date_trunc('hour', now()) - interval '23 hours', date_trunc('hour', now()),"
+        "                                  interval '1 hour') AS at),"
+        " c AS (SELECT h.at, count(l.id) AS syncs, count(l.id) FILTER (WHERE l.status = 'failed') AS failed,"
+        "       coalesce(sum(l.items_processed), 0) AS objects,"
+        "       coalesce(round(avg(coalesce(l.duration_ms, l.duration_seconds * 1000))), 0) AS ms"
+        "       FROM h LEFT JOIN sync_logs l ON l.started_at >= h.at AND l.started_at < h.at + interval '1 hour'"
+        "       GROUP BY h.at),"
+        " m AS (SELECT greatest(max(syncs), 1) AS most FROM c)"
+        " SELECT json_build_object('total', (SELECT sum(syncs) FROM c), 'failed', (SELECT sum(failed) FROM c),"
+        "  'objects', (SELECT sum(objects) FROM c), 'most', m.most,"
+        "  'bars', json_agg(json_build_object('at', c.at, 'hour', to_char(c.at AT TIME ZONE 'utc', 'HH24:MI'),"
+        "    'syncs', c.syncs, 'failed', c.failed, 'objects', c.objects, 'ms', c.ms,"
+        "    'label', CASE WHEN extract(hour FROM c.at AT TIME ZONE 'utc')::int % 3 = 0 THEN to_char(c.at AT TIME ZONE "
+        "'utc', 'HH24') ELSE '' END, 'x', 30 * (extract(epoch FROM c.at - date_trunc('hour', now()) + interval '23 "
+        "hours') / 3600)::int + 3,"
+        "    'height', round(100.0 * c.syncs / m.most), 'y', 110 - round(100.0 * c.syncs / m.most),"
+        "    'bad_height', round(100.0 * c.failed / m.most), 'bad_y', 110 - round(100.0 * c.failed / m.most))"
+        "    ORDER BY c.at))"
+        " FROM c, m GROUP BY m.most",
+};
+
+const struct query ui_query_memory = {
+    .name = "ui_memory",
+    .sql = "WITH s AS (SELECT at, memory_bytes FROM admin_samples WHERE at > now() - interval '24 hours'"
+           "           AND memory_bytes > 0),"
+           " m AS (SELECT max(memory_bytes) AS most, min(memory_bytes) AS least, count(*) AS n FROM s)"
+           " SELECT json_build_object('most', m.most, 'least', m.least,"
+           "  'last', (SELECT memory_bytes FROM s ORDER BY at DESC LIMIT 1),"
+           "  'points', (SELECT string_agg(round(720 - 720 * extract(epoch FROM now() - s.at) / 86400, 1) || ',' ||"
+           "    round(110 - 100.0 * s.memory_bytes / m.most, 1), ' ' ORDER BY s.at) FROM s))"
+           " FROM m WHERE m.n > 1",
+};
+
+const struct query ui_query_sample_add = {
+    .name = "ui_sample_add",
+    .sql = "INSERT INTO admin_samples (at, memory_bytes, children)"
+           " VALUES (date_trunc('minute', now()), $1::bigint, $2::jsonb) ON CONFLICT (at) DO NOTHING",
+};
+
+const struct query ui_query_samples_trim = {
+    .name = "ui_samples_trim",
+    .sql = "WITH s AS (DELETE FROM admin_samples WHERE at < now() - interval '7 days'),"
+           " a AS (DELETE FROM admin_actions WHERE at < now() - interval '180 days') SELECT 1",
+};

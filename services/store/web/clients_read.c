@@ -1,0 +1,77 @@
+/* Statements on the clients of the API. Times are stored without a time zone, in UTC. */
+#include "services/store/web/reads.h"
+
+#define PERMISSIONS "CASE json_typeof(c.permissions) WHEN 'array' THEN c.permissions ELSE '[]' END"
+#define CLIENT_JSON                                                                                                    \
+    "json_build_object('id', c.id, 'client_id', c.client_id, 'name', c.name, 'description', c.description,"            \
+    " 'permissions', " PERMISSIONS ", 'rate_limit_per_hour', c.rate_limit_per_hour, 'is_active', c.is_active,"         \
+    " 'created_at', c.created_at, 'updated_at', c.updated_at, 'last_used_at', c.last_used_at)"
+
+const struct query query_client_secret = {
+    .name = "client_secret",
+    .sql = "SELECT c.client_secret_hash, c.name, " PERMISSIONS ", c.rate_limit_per_hour, c.token_version"
+           " FROM clients c WHERE c.client_id = $1 AND c.is_active",
+};
+
+const struct query query_client_used = {
+    .name = "client_used",
+    .sql = "UPDATE clients SET last_used_at = now() AT TIME ZONE 'utc' WHERE client_id = $1",
+};
+
+const struct query query_client_rehashed = {
+    .name = "client_rehashed",
+    .sql = "UPDATE clients SET last_used_at = now() AT TIME ZONE 'utc', client_secret_hash = $2 WHERE client_id = $1",
+};
+
+const struct query query_client_me = {
+    .name = "client_me",
+    .sql = "SELECT json_build_object('client_id', c.client_id, 'name', c.name, 'permissions', " PERMISSIONS ","
+           " 'rate_limit_per_hour', c.rate_limit_per_hour) FROM clients c WHERE c.client_id = $1",
+};
+
+const struct query query_client_add = {
+    .name = "client_add",
+    .sql = "INSERT INTO clients AS c (client_id, client_secret_hash, name, description, permissions,"
+           " rate_limit_per_hour, is_active, created_at, updated_at)"
+           " VALUES ($1, $2, $3, $4, $5::json, $6::int, true, now() AT TIME ZONE 'utc', now() AT TIME ZONE 'utc')"
+           " ON CONFLICT (client_id) DO NOTHING RETURNING " CLIENT_JSON,
+};
+
+const struct query query_client_new_secret = {
+    .name = "client_new_secret",
+    .sql = "UPDATE clients SET client_secret_hash = $2, token_version = token_version + 1,"
+           " updated_at = now() AT TIME ZONE 'utc' WHERE client_id = $1 RETURNING client_id",
+};
+
+const struct query query_client_change = {
+    .name = "client_change",
+    .sql = "UPDATE clients AS c SET name = coalesce($2, c.name), description = coalesce($3, c.description),"
+           " permissions = coalesce($4::json, c.permissions),"
+           " rate_limit_per_hour = coalesce($5::int, c.rate_limit_per_hour),"
+           " is_active = coalesce($6::boolean, c.is_active),"
+           " token_version = c.token_version + (NOT coalesce($6::boolean, true))::int,"
+           " updated_at = now() AT TIME ZONE 'utc' WHERE c.client_id = $1 RETURNING " CLIENT_JSON,
+};
+
+const struct query query_client_list = {
+    .name = "client_list",
+    .sql = "SELECT json_build_object('clients', coalesce(json_agg(" CLIENT_JSON " ORDER BY c.id), '[]'),"
+           " 'count', count(*)) FROM clients c",
+};
+
+const struct query query_client_page = {
+    .name = "client_page",
+    .sql = "SELECT coalesce(json_agg(" CLIENT_JSON " ORDER BY c.id), '[]') FROM (SELECT * FROM clients"
+           " WHERE is_active OR NOT $3::boolean ORDER BY id OFFSET $1::int LIMIT $2::int) c",
+};
+
+const struct query query_client_get = {
+    .name = "client_get",
+    .sql = "SELECT " CLIENT_JSON " FROM clients c WHERE c.client_id = $1",
+};
+
+const struct query query_client_delete = {
+    .name = "client_delete",
+    .sql = "DELETE FROM clients WHERE client_id = $1 RETURNING json_build_object('message', 'Client deleted',"
+           " 'client_id', client_id, 'success', true)",
+};

@@ -1,0 +1,20 @@
+/* How lists are read page by page: ($1 = after this id, $2 = at most so many, $3 = filter) answer one row: count, last
+ * id, the rows as JSON split by commas, how many are stale, when the newest was synced. Objects that are gone upstream
+ * are not listed. An object is stale when it was never synced, changed upstream since, or was last confirmed longer ago
+ * than its type's threshold. */
+#ifndef LOGIKALD_SERVICES_STORE_WEB_LIST_SQL_H
+#define LOGIKALD_SERVICES_STORE_WEB_LIST_SQL_H
+
+#define LIST_PAGE_SQL(rows)                                                                                            \
+    "SELECT count(*), max(id), coalesce(string_agg(row_to_json(t)::text, ',' ORDER BY id), ''),"                       \
+    " count(*) FILTER (WHERE is_stale), to_json(max(last_sync_date))#>>'{}' FROM (" rows                               \
+    " ORDER BY id LIMIT $2::int) t"
+
+/* x: the row with last_sync_date and last_update_date; seen: when it was last confirmed (may be NULL). */
+#define STALE_SQL(x, seen, type)                                                                                       \
+    "(" x ".last_sync_date IS NULL OR coalesce(" x ".last_update_date > " x ".last_sync_date, false)"                  \
+    " OR greatest(" x ".last_sync_date, " seen                                                                         \
+    ") < now() - (SELECT make_interval(mins => staleness_threshold_minutes)"                                           \
+    " FROM object_sync_configs WHERE object_type = '" type "'))"
+
+#endif

@@ -1,0 +1,161 @@
+/* Diagnostic tasks: see tasks.h. `effect` opens a Redis connection of its own in the runner, on a private event loop,
+ * since tasks are synchronous and see nothing of the worker's. */
+#include "services/tasks/diagnostics.h"
+
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <event2/event.h>
+
+#include "conf/clock.h"
+#include "ipc/redis.h"
+
+#define SLEEP_STEPS   10
+#define SLEEP_MAX_S   86400
+#define EFFECT_WAIT_S 20
+
+int task_noop(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
+{
+    (void)ctx, (void)args, (void)kwargs, (void)result, (void)err;
+    return 0;
+}
+
+int task_ignored(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
+{
+    return task_noop(ctx, args, kwargs, result, err);
+}
+
+int task_add(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
+{
+    const cJSON *a = task_arg(args, kwargs, 0, "a"), *b = task_arg(args, kwargs, 1, "b");
+    if (!cJSON_IsNumber(a) || !cJSON_IsNumber(b)) {
+        ctx->exc_type = "TypeError";
+        return err_set(err, ERR_INPUT, "add() takes two numbers, a and b");
+    }
+    *result = cJSON_CreateNumber(a->valuedouble + b->valuedouble);
+    return 0;
+}
+
+int task_echo(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
+{
+    (void)ctx, (void)args, (void)err;
+    *result = kwargs ? cJSON_Duplicate(kwargs, true) : cJSON_CreateObject();
+    return 0;
+}
+
+/* Sleeps until the monotonic time, in short pieces; false when the task is cancelled. */
+static bool sleep_until(struct task_ctx *ctx, int64_t until_ms)
+{
+    for (int64_t left; (left = until_ms - mono_ms()) > 0;) {
+        if (left > 50) left = 50;
+        struct timespec ts = {.tv_nsec = (long)left * 1000000};
+        nanosleep(&ts, NULL);
+        if (ctx->ops->is_cancelled(ctx->self)) return false;
+    }
+    return true;
+}
+
+int task_sleep(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
+{
+    const cJSON *seconds = task_arg(args, kwargs, 0, "seconds");
+    if (!cJSON_IsNumber(seconds) || !(seconds->valuedouble >= 0) || seconds->valuedouble > SLEEP_MAX_S) {
+        ctx->exc_type = "ValueError";
+        return err_set(err, ERR_INPUT, "sleep() takes seconds from 0 to %d", SLEEP_MAX_S);
+    }
+    int64_t began = mono_ms();
+    for (int step = 1; step <= SLEEP_STEPS; step++) {
+        if (!sleep_until(ctx, began + (int64_t)(seconds->valuedouble * 1000 * step / SLEEP_STEPS)))
+            return err_set(err, ERR_CANCELLED, "asked to stop");
+        ctx->ops->progress(ctx->self, step, SLEEP_STEPS, "sleeping");
+    }
+    *result = cJSON_CreateNumber(seconds->valuedouble);
+    return 0;
+}
+
+int task_fail(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
+{
+    const cJSON *message = task_arg(args, kwargs, 0, "message"), *retries = task_arg(args, kwargs, 1, "retries");
+    (void)result;
+    ctx->exc_type = "ValueError";
+    if (cJSON_IsNumber(retries) && retries->valuedouble >= 1) {
+        ctx->retry_after_ms = 1000;
+        ctx->max_retries = retries->valueint;
+    }
+    return err_set(err, ERR_INPUT, "%.400s", cJSON_IsString(message) ? message->valuestring : "failed as asked");
+}
+
+int task_crash(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
+{
+    const cJSON *number = task_arg(args, kwargs, 0, "signal");
+    int sig = cJSON_IsNumber(number) && number->valueint > 0 && number->valueint < NSIG ? number->valueint : SIGSEGV;
+    (void)ctx, (void)result;
+    signal(sig, SIG_DFL);
+    raise(sig);
+    return err_set(err, ERR_INPUT, "signal %d does not end a process", sig);
+}
+
+/* ---- effect ---- */
+struct effect {
+    struct event_base *base;
+    struct redis *redis;
+    const char *key;
+    int64_t value;
+    bool is_done, is_sent;
+    char why[200];
+};
+
+static void on_incremented(void *arg, const struct redis_answer *answer)
+{
+    struct effect *e = arg;
+    if (answer->fault == REDIS_CLOSED) return;
+    if (answer->fault == REDIS_FINE && answer->reply->type == REDIS_REPLY_INTEGER) {
+        e->value = answer->reply->integer;
+        e->is_done = true;
+    } else {
+        snprintf(e->why, sizeof e->why, "%s", answer->text);
+    }
+    event_base_loopbreak(e->base);
+}
+
+static void on_state(void *arg, bool is_up, const char *why)
+{
+    struct effect *e = arg;
+    if (!is_up) {
+        snprintf(e->why, sizeof e->why, "%s", why);
+    } else if (!e->is_sent) { /* once: a repetition could count twice */
+        e->is_sent = redis_call(e->redis, on_incremented, e, "INCR", e->key, REDIS_END) == 0;
+    }
+}
+
+int task_effect(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
+{
+    const cJSON *key = task_arg(args, kwargs, 0, "key"), *delay = task_arg(args, kwargs, 1, "delay_ms");
+    struct timeval limit = {.tv_sec = EFFECT_WAIT_S};
+    struct redis_url url;
+    struct effect e = {0};
+    if (!cJSON_IsString(key) || strlen(key->valuestring) > 500)
+        return err_set(err, ERR_INPUT, "effect() takes the name of a key");
+    if (cJSON_IsNumber(delay) && !sleep_until(ctx, mono_ms() + (int64_t)fmin(delay->valuedouble, 60000)))
+        return err_set(err, ERR_CANCELLED, "asked to stop");
+    int rc = redis_url_from_conf(ctx->conf, &url, err);
+    if (rc) return rc;
+    e.key = key->valuestring;
+    e.base = event_base_new();
+    e.redis = e.base ? redis_new(e.base, &url, "logikald-effect", err) : NULL;
+    if (e.redis) {
+        redis_on_state(e.redis, on_state, &e);
+        redis_start(e.redis);
+        event_base_loopexit(e.base, &limit);
+        event_base_dispatch(e.base);
+    }
+    redis_free(e.redis);
+    if (e.base) event_base_free(e.base);
+    if (e.is_done) {
+        *result = cJSON_CreateNumber((double)e.value);
+        return 0;
+    }
+    ctx->retry_after_ms = 500;
+    ctx->max_retries = 100;
+    return err_set(err, ERR_REDIS, "the effect could not be made: %s", e.why[0] ? e.why : "no answer in time");
+}

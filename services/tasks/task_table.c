@@ -1,0 +1,59 @@
+/* The one list of tasks: see task_table.h. Names are those that clients of the replaced system know; a row here is all
+ * that is needed for a task to be served, listed and limited. */
+#include "services/tasks/task_table.h"
+
+#include <string.h>
+
+#include "services/tasks/diagnostics.h"
+#include "services/parts/tasks.h"
+#include "services/sync/tasks.h"
+
+#define SCHEDULER "tasks.scheduler_tasks."
+#define SYNC      "tasks.sync_tasks."
+#define PARSER    "tasks.sqlite_parser_tasks."
+#define DIAGNOSE  "tasks.diagnostics."
+
+static const struct task_def table[] = {
+    {.name = SCHEDULER "smart_sync_scheduler", .queue = "scheduler", .run = task_smart_sync_scheduler},
+    {.name = SCHEDULER "hourly_smart_sync", .queue = "scheduler", .run = task_hourly_smart_sync},
+    {.name = SCHEDULER "cleanup_old_tasks", .queue = "scheduler", .run = task_cleanup_old_tasks},
+    {.name = SCHEDULER "system_health_monitor", .queue = "scheduler", .run = task_system_health_monitor},
+
+    {.name = SYNC "sync_project_task", .queue = "sync", .run = task_sync_project},
+    {.name = SYNC "batch_sync_projects_task", .queue = "sync", .run = task_batch_sync_projects},
+    {.name = SYNC "full_sync_task", .queue = "sync", .run = task_full_sync},
+    {.name = SYNC "health_check_task", .queue = "sync", .run = task_health_check},
+    {.name = SYNC "sync_object_type_task", .queue = "sync", .run = task_sync_object_type},
+    {.name = SYNC "help_sync_task", .queue = "sync", .run = task_help_sync},
+    {.name = SYNC "force_sync_project_task", .queue = "sync", .run = task_force_sync_project},
+    {.name = SYNC "force_sync_directory_task", .queue = "sync", .run = task_force_sync_directory},
+    {.name = SYNC "force_sync_directories_task", .queue = "sync", .run = task_force_sync_directories},
+
+    {.name = PARSER "parse_elevation_sqlite", .queue = "sqlite_parser", .run = task_parse_elevation_sqlite},
+    {.name = PARSER "batch_parse_elevations", .queue = "sqlite_parser", .run = task_batch_parse_elevations},
+    {.name = PARSER "trigger_parsing_for_new_files",
+     .queue = "sqlite_parser",
+     .run = task_trigger_parsing_for_new_files},
+
+    {.name = DIAGNOSE "noop", .queue = "sync", .run = task_noop, .is_diagnostic = true},
+    {.name = DIAGNOSE "add", .queue = "sync", .run = task_add, .is_diagnostic = true},
+    {.name = DIAGNOSE "echo", .queue = "sync", .run = task_echo, .is_diagnostic = true},
+    {.name = DIAGNOSE "sleep", .queue = "sync", .run = task_sleep, .is_diagnostic = true},
+    {.name = DIAGNOSE "fail", .queue = "sync", .run = task_fail, .is_diagnostic = true},
+    {.name = DIAGNOSE "crash", .queue = "sync", .run = task_crash, .is_diagnostic = true},
+    {.name = DIAGNOSE "effect", .queue = "sync", .run = task_effect, .is_diagnostic = true},
+    {.name = DIAGNOSE "ignored", .queue = "sync", .run = task_ignored, .is_diagnostic = true, .ignores_result = true},
+};
+
+const struct task_def *task_table(size_t *count)
+{
+    if (count) *count = sizeof table / sizeof *table;
+    return table;
+}
+
+const struct task_def *task_find(const char *name, bool with_diagnostics)
+{
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i].name, name) == 0) return !table[i].is_diagnostic || with_diagnostics ? &table[i] : NULL;
+    return NULL;
+}

@@ -1,0 +1,288 @@
+/* Clients of the API: their login, and their registration, change and removal by an administrator. A secret is shown
+ * once, when it is made; PostgreSQL has its argon2id hash. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/log.h"
+#include "conf/random.h"
+#include "services/store/web/reads.h"
+#include "services/web/gate/handlers.h"
+#include "services/web/gate/hasher.h"
+#include "services/web/gate/jwt.h"
+#include "services/web/gate/limiter.h"
+#include "services/web/http/reply.h"
+#include "services/web/gate/signing_key.h"
+
+/* Of no secret: so that an unknown client takes as long as a wrong secret. */
+#define NOBODYS_HASH "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$3q0vVZ6m0mRcV3XbRzjYv1rF0oTzV0oW5Ff7c4cJp6U"
+
+/* ---- login ---- */
+
+struct client_login {
+    const char *client_id, *secret;
+    bool exists;
+    char *name, *permissions, *rate_limit;
+    int64_t version;
+};
+
+static void then_used(struct req *r, const PGresult *result)
+{
+    (void)result;
+    struct client_login *l = r->state;
+    int64_t lifetime_s = conf_int(r->web->conf, SET_JWT_EXPIRE) * 60;
+    char *token = jwt_write(r->web, l->client_id, l->permissions, l->version, lifetime_s);
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddStringToObject(out, "access_token", token ? token : "");
+    cJSON_AddStringToObject(out, "token_type", "bearer");
+    cJSON_AddNumberToObject(out, "expires_in", (double)lifetime_s);
+    cJSON *info = cJSON_AddObjectToObject(out, "client_info");
+    cJSON_AddStringToObject(info, "client_id", l->client_id);
+    cJSON_AddStringToObject(info, "name", l->name);
+    cJSON_AddItemToObject(info, "permissions", cJSON_Parse(l->permissions));
+    cJSON_AddRawToObject(info, "rate_limit_per_hour", l->rate_limit);
+    if (token) {
+        reply_cjson_take(r, 200, out);
+    } else {
+        cJSON_Delete(out);
+        reply_detail(r, 500, "No token could be made");
+    }
+    free(token);
+}
+
+static void on_rehashed(void *arg, const char *hash)
+{
+    struct req *r = arg;
+    struct client_login *l = r->state;
+    if (hash)
+        req_query(r, &query_client_rehashed, 2, (const char *[]){l->client_id, hash}, then_used);
+    else
+        req_query(r, &query_client_used, 1, (const char *[]){l->client_id}, then_used);
+}
+
+static void on_verified(void *arg, bool is_right, bool is_outdated)
+{
+    struct req *r = arg;
+    struct client_login *l = r->state;
+    if (!is_right || !l->exists) {
+        limiter_login_failed(r->web->limiter, r->address);
+        log_warning("a login as client %.100s failed, from %s", l->client_id, r->address);
+        reply_header(r, "WWW-Authenticate", "Bearer");
+        reply_detail(r, 401, "Invalid client credentials");
+        return;
+    }
+    limiter_login_succeeded(r->web->limiter, r->address);
+    if (!is_outdated || !hasher_hash(r->web->hasher, l->secret, on_rehashed, r)) on_rehashed(r, NULL);
+}
+
+static void then_login(struct req *r, const PGresult *result)
+{
+    struct client_login *l = r->state;
+    const char *hash = NOBODYS_HASH;
+    l->exists = PQntuples(result) > 0;
+    if (l->exists) {
+        hash = PQgetvalue(result, 0, 0);
+        l->name = req_strdup(r, PQgetvalue(result, 0, 1));
+        l->permissions = req_strdup(r, PQgetvalue(result, 0, 2));
+        l->rate_limit = req_strdup(r, PQgetvalue(result, 0, 3));
+        l->version = strtoll(PQgetvalue(result, 0, 4), NULL, 10);
+    }
+    if (!hasher_verify(r->web->hasher, l->secret, hash, on_verified, r))
+        reply_unavailable(r, 2, "Too many logins at once");
+}
+
+void web_client_login(struct req *r)
+{
+    struct client_login *l = req_alloc(r, sizeof(*l));
+    int wait_s = limiter_login_wait_s(r->web->limiter, r->address);
+    if (wait_s > 0) {
+        reply_header(r, "Retry-After", req_printf(r, "%d", wait_s));
+        reply_detail(r, 429, "Too many failed logins; try again in %d seconds", wait_s);
+        return;
+    }
+    if (!signing_key_present(r)) return;
+    l->client_id = req_body_str(r, "client_id");
+    l->secret = req_body_str(r, "client_secret");
+    r->state = l;
+    req_query(r, &query_client_secret, 1, (const char *[]){l->client_id}, then_login);
+}
+
+void web_client_me(struct req *r)
+{
+    if (r->who.kind == WHO_CLIENT)
+        req_json(r, &query_client_me, 1, (const char *[]){r->who.name}, "Client not found");
+    else
+        reply_detail(r, 403, "Only clients have this; you are an administrator");
+}
+
+/* ---- registration and new secrets ---- */
+
+struct new_secret {
+    char secret[65], client_id[256];
+    void (*store)(struct req *r, const char *hash);
+};
+
+static void on_hashed(void *arg, const char *hash)
+{
+    struct req *r = arg;
+    struct new_secret *n = r->state;
+    if (hash)
+        n->store(r, hash);
+    else
+        reply_unavailable(r, 5, "No memory for hashing");
+}
+
+static void make_secret(struct req *r, const char *client_id, void (*store)(struct req *r, const char *hash))
+{
+    struct new_secret *n = req_alloc(r, sizeof(*n));
+    random_token_hex(n->secret, 32);
+    snprintf(n->client_id, sizeof(n->client_id), "%s", client_id);
+    n->store = store;
+    r->state = n;
+    if (!hasher_hash(r->web->hasher, n->secret, on_hashed, r)) reply_unavailable(r, 2, "Too many logins at once");
+}
+
+static void add_client(struct req *r, const char *hash, void (*then)(struct req *r, const PGresult *result))
+{
+    struct new_secret *n = r->state;
+    const char *permissions = req_body_text(r, "permissions"), *rate = req_body_text(r, "rate_limit_per_hour");
+    const char *values[] = {n->client_id,
+                            hash,
+                            req_body_str(r, "name"),
+                            req_body_str(r, "description"),
+                            permissions ? permissions : "[\"projects:read\",\"elevations:read\"]",
+                            rate ? rate : "1000"};
+    req_query(r, &query_client_add, 6, values, then);
+}
+
+static void then_registered(struct req *r, const PGresult *result)
+{
+    struct new_secret *n = r->state;
+    cJSON *out = PQntuples(result) ? cJSON_Parse(PQgetvalue(result, 0, 0)) : NULL;
+    if (!out) {
+        reply_fault(r, 409, "CLIENT_EXISTS", "A client with this client_id is registered already");
+        return;
+    }
+    log_info("client %.100s registered by %.100s", n->client_id, r->who.name);
+    cJSON_AddStringToObject(out, "client_secret", n->secret);
+    cJSON_AddStringToObject(out, "message", "Client created successfully. Store the client_secret securely.");
+    reply_cjson_take(r, 200, out);
+}
+
+static void store_registered(struct req *r, const char *hash)
+{
+    add_client(r, hash, then_registered);
+}
+
+void web_client_register(struct req *r)
+{
+    make_secret(r, req_body_str(r, "client_id"), store_registered);
+}
+
+static void then_created(struct req *r, const PGresult *result)
+{
+    struct new_secret *n = r->state;
+    cJSON *client = PQntuples(result) ? cJSON_Parse(PQgetvalue(result, 0, 0)) : NULL;
+    if (!client) {
+        reply_fault(r, 409, "CLIENT_EXISTS", "A client with this client_id is registered already");
+        return;
+    }
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddItemToObject(out, "client", client);
+    cJSON_AddStringToObject(out, "client_secret", n->secret);
+    cJSON_AddStringToObject(out, "message", "Client created. Store the secret: it is shown only once.");
+    log_info("client %.100s created by %.100s", n->client_id, r->who.name);
+    reply_cjson_take(r, 200, out);
+}
+
+static void store_created(struct req *r, const char *hash)
+{
+    add_client(r, hash, then_created);
+}
+
+/* "Odoo Production" -> "odoo_production_1a2b3c4d" */
+void web_admin_client_create(struct req *r)
+{
+    char id[64], suffix[9];
+    size_t len = 0;
+    for (const char *p = req_body_str(r, "name"); *p && len < 40; p++)
+        if (isalnum((unsigned char)*p))
+            id[len++] = (char)tolower((unsigned char)*p);
+        else if (len > 0 && id[len - 1] != '_')
+            id[len++] = '_';
+    random_token_hex(suffix, 4);
+    snprintf(id + len, sizeof(id) - len, "%s%s", len > 0 && id[len - 1] != '_' ? "_" : "", suffix);
+    make_secret(r, id, store_created);
+}
+
+static void then_regenerated(struct req *r, const PGresult *result)
+{
+    struct new_secret *n = r->state;
+    if (PQntuples(result) == 0) {
+        reply_detail(r, 404, "Client not found");
+        return;
+    }
+    log_info("client %.100s got a new secret from %.100s", n->client_id, r->who.name);
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddStringToObject(out, "client_id", n->client_id);
+    cJSON_AddStringToObject(out, "client_secret", n->secret);
+    cJSON_AddStringToObject(out, "message", "New secret made; tokens of the old one are void.");
+    reply_cjson_take(r, 200, out);
+}
+
+static void store_regenerated(struct req *r, const char *hash)
+{
+    struct new_secret *n = r->state;
+    req_query(r, &query_client_new_secret, 2, (const char *[]){n->client_id, hash}, then_regenerated);
+}
+
+void web_admin_client_regenerate(struct req *r)
+{
+    make_secret(r, req_param(r, 0), store_regenerated);
+}
+
+/* ---- looking and changing ---- */
+
+void web_client_list(struct req *r)
+{
+    req_json(r, &query_client_list, 0, NULL, NULL);
+}
+
+void web_client_change(struct req *r)
+{
+    const char *values[] = {req_param(r, 0),
+                            NULL,
+                            NULL,
+                            req_body_text(r, "permissions"),
+                            req_body_text(r, "rate_limit_per_hour"),
+                            req_body_text(r, "is_active")};
+    req_json(r, &query_client_change, 6, values, "Client not found");
+}
+
+void web_admin_client_list(struct req *r)
+{
+    const char *values[] = {req_arg(r, "skip"), req_arg(r, "limit"), req_arg(r, "active_only")};
+    req_json(r, &query_client_page, 3, values, NULL);
+}
+
+void web_admin_client_get(struct req *r)
+{
+    req_json(r, &query_client_get, 1, (const char *[]){req_param(r, 0)}, "Client not found");
+}
+
+void web_admin_client_change(struct req *r)
+{
+    const char *values[] = {req_param(r, 0),
+                            req_body_str(r, "name"),
+                            req_body_str(r, "description"),
+                            req_body_text(r, "permissions"),
+                            req_body_text(r, "rate_limit_per_hour"),
+                            req_body_text(r, "is_active")};
+    req_json(r, &query_client_change, 6, values, "Client not found");
+}
+
+void web_admin_client_delete(struct req *r)
+{
+    req_json(r, &query_client_delete, 1, (const char *[]){req_param(r, 0)}, "Client not found");
+}

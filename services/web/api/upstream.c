@@ -1,0 +1,159 @@
+/* See upstream.h. Tokens are kept as hashes in the table sessions. */
+#include "services/web/api/upstream.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/clock.h"
+#include "conf/log.h"
+#include "conf/random.h"
+#include "services/store/web/reads.h"
+#include "services/web/gate/handlers.h"
+#include "services/web/gate/limiter.h"
+#include "services/web/http/reply.h"
+#include "services/web/gate/route.h"
+#include "services/web/gate/session.h"
+#include "services/web/api/sync_api.h"
+
+#define LIFETIME_MIN "60"
+
+/* ---- who it is ---- */
+
+static void then_identified(struct req *r, const PGresult *result)
+{
+    void (**next)(struct req *) = r->state;
+    r->state = NULL;
+    if (PQntuples(result) > 0) {
+        r->who.kind = WHO_CLIENT;
+        r->who.permissions = PERM_PROJECTS | PERM_ELEVATIONS | PERM_SYNC;
+        snprintf(r->who.name, sizeof(r->who.name), "logikal:%.200s", PQgetvalue(result, 0, 0));
+        snprintf(r->who.expires_at, sizeof(r->who.expires_at), "%s", PQgetvalue(result, 0, 1));
+    }
+    (*next)(r);
+}
+
+bool upstream_identify(struct req *r, void (*next)(struct req *r))
+{
+    const char *token = evhttp_find_header(&r->query, "token");
+    char id[65];
+    if (!token || !strstr(r->route->query, "token?:") || !session_id_of(token, id)) return false;
+    void (**kept)(struct req *) = req_alloc(r, sizeof(*kept));
+    *kept = next;
+    r->state = kept;
+    req_query(r, &query_upstream_token_get, 1, (const char *[]){id}, then_identified);
+    return true;
+}
+
+/* ---- logging in ---- */
+
+/* Compares with the settings, every part always; answers the refusal. */
+static bool are_credentials_right(struct req *r, const char *base_url, const char *username, const char *password)
+{
+    const struct conf *conf = r->web->conf;
+    int wait_s = limiter_login_wait_s(r->web->limiter, r->address);
+    if (wait_s > 0) {
+        reply_header(r, "Retry-After", req_printf(r, "%d", wait_s));
+        reply_detail(r, 429, "Too many failed logins; try again in %d seconds", wait_s);
+        return false;
+    }
+    bool url = session_equal(base_url, conf_str(conf, SET_LOGIKAL_URL));
+    bool name = session_equal(username, conf_str(conf, SET_LOGIKAL_USER));
+    bool word = session_equal(password, conf_str(conf, SET_LOGIKAL_PASSWORD));
+    if ((url & name & word) && conf_is_set(conf, SET_LOGIKAL_PASSWORD)) {
+        limiter_login_succeeded(r->web->limiter, r->address);
+        return true;
+    }
+    limiter_login_failed(r->web->limiter, r->address);
+    log_warning("a login with Logikal's credentials failed, from %s", r->address);
+    reply_fault(r, 401, "AUTHENTICATION_FAILED",
+                "These are not the server, user and password that this system syncs from");
+    return false;
+}
+
+static void then_token(struct req *r, const PGresult *result)
+{
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddBoolToObject(out, "success", true);
+    cJSON_AddStringToObject(out, "token", r->state);
+    cJSON_AddStringToObject(out, "expires_at", PQgetvalue(result, 0, 0));
+    cJSON_AddStringToObject(out, "message", "Authentication successful");
+    reply_cjson_take(r, 200, out);
+}
+
+void web_upstream_login(struct req *r)
+{
+    const char *base_url = req_body_str(r, "base_url"), *username = req_body_str(r, "username");
+    char id[65], *token = req_alloc(r, SESSION_TOKEN_SIZE);
+    if (!are_credentials_right(r, base_url, username, req_body_str(r, "password"))) return;
+    random_token_hex(token, 32);
+    session_id_of(token, id);
+    r->state = token;
+    const char *url = req_printf(r, "%.255s", base_url);
+    req_query(r, &query_upstream_token_add, 4, (const char *[]){id, username, url, LIFETIME_MIN}, then_token);
+}
+
+void web_upstream_logout(struct req *r)
+{
+    char id[65] = "";
+    session_id_of(req_arg(r, "token"), id);
+    req_json(r, &query_upstream_token_drop, 1, (const char *[]){id}, "No such token");
+}
+
+/* ---- can Logikal be reached ---- */
+
+static cJSON *shape_test(const struct req *r, const cJSON *result)
+{
+    (void)r;
+    char text[CLOCK_TEXT_SIZE];
+    cJSON *out = cJSON_CreateObject();
+    const char *logikal = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "logikal"));
+    bool is_good = logikal && strcmp(logikal, "ok") == 0;
+    cJSON_AddBoolToObject(out, "success", is_good);
+    cJSON_AddStringToObject(out, "message", is_good ? "Connection successful" : logikal ? logikal : "not tested");
+    cJSON_AddStringToObject(out, "timestamp", clock_iso_us(wall_us(), text));
+    return out;
+}
+
+void web_upstream_test(struct req *r)
+{
+    if (are_credentials_right(r, req_arg(r, "base_url"), req_arg(r, "username"), req_arg(r, "password")))
+        sync_run(r, TASK_SYNC "health_check_task", "sync", cJSON_CreateObject(), shape_test);
+}
+
+/* ---- navigation, which belongs to the sync ---- */
+
+void web_upstream_reset(struct req *r)
+{
+    if (are_credentials_right(r, req_arg(r, "base_url"), req_arg(r, "username"), req_arg(r, "password")))
+        reply_json(r, 200,
+                   "{\"success\":true,\"message\":\"There is nothing to reset: each sync uses sessions of its own\"}");
+}
+
+static void then_selected(struct req *r, const PGresult *result)
+{
+    if (PQntuples(result) == 0) {
+        reply_fault(r, 404, "NOT_FOUND", "Not found");
+        return;
+    }
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddBoolToObject(out, "success", true);
+    cJSON_AddStringToObject(out, "message", "Known; what lies below it is in the cached lists");
+    cJSON_AddItemToObject(out, "data", cJSON_Parse(PQgetvalue(result, 0, 0)));
+    reply_cjson_take(r, 200, out);
+}
+
+void web_directory_select(struct req *r)
+{
+    req_query(r, &query_directory_get, 1, (const char *[]){req_param(r, 0)}, then_selected);
+}
+
+void web_project_select(struct req *r)
+{
+    req_query(r, &query_project_get, 1, (const char *[]){req_param(r, 0)}, then_selected);
+}
+
+void web_concurrency_test(struct req *r)
+{
+    reply_fault(r, 410, "GONE",
+                "Logikal's limits are not probed: LOGIKAL_MAX_SESSIONS tells how many sessions a sync uses");
+}

@@ -1,0 +1,355 @@
+/* See cache.h. */
+#include "services/web/cache/cache.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sodium.h>
+
+#include "conf/clock.h"
+#include "conf/buf.h"
+#include "services/web/http/gzip.h"
+#include "services/web/http/json_times.h"
+#include "services/web/http/reply.h"
+
+struct wait;
+
+/* Counted: the table holds one reference, and each answer that is being sent. Without bytes it only remembers that the
+ * answer is streamed, and by what. */
+struct entry {
+    TAILQ_ENTRY(entry) link; /* most recently used first */
+    char *key;
+    uint64_t hash; /* of the key, so that looking for one compares numbers */
+    void (*instead)(struct req *r);
+    struct table_versions versions;
+    int64_t made_ms;
+    char *bytes, *packed;
+    size_t len, packed_len;
+    char etag[33];
+    int references;
+};
+TAILQ_HEAD(entries, entry);
+
+/* A request at the cache. The one that loads stands in `loading`, and those who want the same queue behind it. */
+struct wait {
+    struct req *req;
+    const char *key;
+    uint64_t hash;
+    unsigned tables;
+    void (*load)(struct req *r);
+    struct table_versions versions;
+    struct wait *next;      /* in loading */
+    struct wait *followers; /* linked by next */
+};
+
+struct cache {
+    struct web *web;
+    struct entries entries;
+    struct wait *loading;
+    struct cache_stats stats;
+};
+
+/* ---- entries ---- */
+
+static void entry_release(struct entry *e)
+{
+    if (--e->references > 0) return;
+    free(e->key);
+    free(e->bytes);
+    free(e->packed);
+    free(e);
+}
+
+static void entry_drop(struct cache *c, struct entry *e)
+{
+    TAILQ_REMOVE(&c->entries, e, link);
+    c->stats.bytes -= e->len + e->packed_len;
+    c->stats.entries--;
+    entry_release(e);
+}
+
+static bool is_current(const struct entry *e, const struct wait *w)
+{
+    for (int i = 0; i < VERSION_COUNT; i++)
+        if ((w->tables >> i & 1) && e->versions.of[i] != w->versions.of[i]) return false;
+    return e->instead || mono_ms() - e->made_ms < CACHE_AGE_MS;
+}
+
+static uint64_t hash_of(const char *key)
+{
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (const char *p = key; *p; p++) hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+    return hash;
+}
+
+static struct entry *entry_find(struct cache *c, const struct wait *w)
+{
+    struct entry *e = TAILQ_FIRST(&c->entries);
+    while (e && (e->hash != w->hash || strcmp(e->key, w->key) != 0)) e = TAILQ_NEXT(e, link);
+    if (e && !is_current(e, w)) {
+        entry_drop(c, e);
+        return NULL;
+    }
+    if (e && e != TAILQ_FIRST(&c->entries)) {
+        TAILQ_REMOVE(&c->entries, e, link);
+        TAILQ_INSERT_HEAD(&c->entries, e, link);
+    }
+    return e;
+}
+
+static void trim(struct cache *c)
+{
+    /* dropping takes an entry off the list */
+    while ((c->stats.bytes > CACHE_BYTES || c->stats.entries > CACHE_ENTRIES) && !TAILQ_EMPTY(&c->entries))
+        entry_drop(c, TAILQ_LAST(&c->entries, entries)); /* NOLINT(clang-analyzer-unix.Malloc) */
+}
+
+/* An entry of what w asked for, in the table; NULL without memory. */
+static struct entry *entry_add(struct cache *c, const struct wait *w)
+{
+    struct entry *e = calloc(1, sizeof(*e));
+    if (!e || !(e->key = strdup(w->key))) return free(e), NULL;
+    e->hash = w->hash;
+    e->versions = w->versions;
+    e->made_ms = mono_ms();
+    e->references = 1;
+    TAILQ_INSERT_HEAD(&c->entries, e, link);
+    c->stats.entries++;
+    return e;
+}
+
+static void on_sent(const void *bytes, size_t len, void *arg)
+{
+    (void)bytes, (void)len;
+    entry_release(arg);
+}
+
+static void entry_reply(struct cache *c, struct req *r, struct entry *e)
+{
+    reply_header(r, "Vary", "Accept-Encoding");
+    if (reply_unchanged_weak(r, e->etag)) return;
+    bool is_packed = e->len >= GZIP_LEAST && reply_accepts_gzip(r);
+    if (is_packed && !e->packed) {
+        e->packed = gzip_bytes(e->bytes, e->len, &e->packed_len);
+        c->stats.bytes += e->packed_len;
+    }
+    is_packed = is_packed && e->packed;
+    if (is_packed) reply_header(r, "Content-Encoding", "gzip");
+    e->references++;
+    reply_shared(r, 200, TYPE_JSON, is_packed ? e->packed : e->bytes, is_packed ? e->packed_len : e->len, on_sent, e);
+}
+
+/* ---- asking ---- */
+
+static void stop_leading(struct cache *c, struct wait *w)
+{
+    struct wait **at = &c->loading;
+    while (*at && *at != w) at = &(*at)->next;
+    if (*at) *at = w->next;
+}
+
+void cache_decline(struct req *r, void (*instead)(struct req *r))
+{
+    struct cache *c = r->web->cache;
+    struct wait *w = r->cache;
+    stop_leading(c, w);
+    struct wait *followers = w->followers;
+    w->followers = NULL;
+    struct entry *e = instead ? entry_add(c, w) : NULL;
+    if (e) e->instead = instead;
+    trim(c);
+    for (struct wait *f; (f = followers) != NULL;) {
+        followers = f->next;
+        (instead ? instead : f->load)(f->req);
+    }
+}
+
+static void leave(struct req *r)
+{
+    cache_decline(r, NULL);
+}
+
+static void lead(struct cache *c, struct wait *w)
+{
+    c->stats.misses++;
+    w->next = c->loading;
+    c->loading = w;
+    w->req->cleanup = leave; /* when it ends without an answer for the others */
+    w->load(w->req);
+}
+
+static void on_versions(void *arg, const struct table_versions *versions, const struct err *err)
+{
+    struct req *r = arg;
+    struct cache *c = r->web->cache;
+    struct wait *w = r->cache;
+    if (err) {
+        reply_err(r, err);
+        return;
+    }
+    w->versions = *versions;
+    struct entry *e = entry_find(c, w);
+    if (e) {
+        c->stats.hits++;
+        if (e->instead)
+            e->instead(r);
+        else
+            entry_reply(c, r, e);
+        return;
+    }
+    for (struct wait *other = c->loading; other; other = other->next) {
+        if (other->hash != w->hash || strcmp(other->key, w->key) != 0 ||
+            memcmp(&other->versions, versions, sizeof(*versions)) != 0)
+            continue;
+        w->next = other->followers;
+        other->followers = w;
+        return;
+    }
+    lead(c, w);
+}
+
+void cache_answer(struct req *r, const char *key, unsigned tables, void (*load)(struct req *r))
+{
+    struct wait *w = req_alloc(r, sizeof(*w));
+    *w = (struct wait){.req = r, .key = key, .hash = hash_of(key), .tables = tables, .load = load};
+    r->cache = w;
+    if (r->has_versions)
+        on_versions(r, &r->versions, NULL);
+    else if (r->web->pool)
+        versions_get(r->web->versions, on_versions, r);
+    else
+        reply_unavailable(r, 30, "PostgreSQL is not configured: set DATABASE_URL");
+}
+
+bool cache_unchanged(struct req *r, int64_t age_ms)
+{
+    const struct wait *w = r->cache;
+    crypto_generichash_state state;
+    unsigned char hash[16];
+    char etag[33];
+    int64_t facts[VERSION_COUNT + 1] = {0};
+    for (int i = 0; i < VERSION_COUNT; i++)
+        if (w->tables >> i & 1) facts[i] = w->versions.of[i];
+    if (age_ms) facts[VERSION_COUNT] = wall_ms() / age_ms;
+    crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+    crypto_generichash_update(&state, (const unsigned char *)LOGIKALD_VERSION, strlen(LOGIKALD_VERSION));
+    crypto_generichash_update(&state, (const unsigned char *)w->key, strlen(w->key) + 1);
+    crypto_generichash_update(&state, (const unsigned char *)facts, sizeof(facts));
+    crypto_generichash_final(&state, hash, sizeof(hash));
+    sodium_bin2hex(etag, sizeof(etag), hash, sizeof(hash));
+    reply_header(r, "Vary", "Accept-Encoding");
+    return reply_unchanged_weak(r, etag);
+}
+
+void cache_keep(struct req *r, char *bytes, size_t len)
+{
+    struct cache *c = r->web->cache;
+    struct wait *w = r->cache;
+    unsigned char hash[16];
+    struct entry *e = bytes ? entry_add(c, w) : NULL;
+    if (!e) {
+        free(bytes);
+        reply_detail(r, 500, "No memory");
+        return;
+    }
+    crypto_generichash(hash, sizeof(hash), (const unsigned char *)bytes, len, NULL, 0);
+    sodium_bin2hex(e->etag, sizeof(e->etag), hash, sizeof(hash));
+    e->bytes = bytes;
+    e->len = len;
+    c->stats.bytes += len;
+    stop_leading(c, w);
+    struct wait *followers = w->followers;
+    w->followers = NULL;
+    entry_reply(c, r, e);
+    for (struct wait *f; (f = followers) != NULL;) {
+        followers = f->next;
+        entry_reply(c, f->req, e);
+    }
+    if (e->len > CACHE_ENTRY_MAX)
+        entry_drop(c, e);
+    else
+        trim(c);
+}
+
+/* ---- one statement ---- */
+
+struct document {
+    const struct query *query;
+    int n;
+    const char *const *values;
+    const char *not_found;
+    void (*large)(struct req *r);
+};
+
+static void then_document(struct req *r, const PGresult *result)
+{
+    struct document *d = r->state;
+    if (PQntuples(result) == 0) {
+        reply_fault(r, 404, "NOT_FOUND", "%s", d->not_found ? d->not_found : "Not found");
+        return;
+    }
+    if (d->large && PQgetisnull(result, 0, 0)) {
+        cache_decline(r, d->large);
+        d->large(r);
+        return;
+    }
+    struct buf out = {0};
+    buf_reserve(&out, (size_t)PQgetlength(result, 0, 0) + 1);
+    json_times_add(&out, PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0));
+    size_t len = out.len;
+    cache_keep(r, buf_steal(&out), len);
+}
+
+static void load_document(struct req *r)
+{
+    struct document *d = r->state;
+    req_query(r, d->query, d->n, d->values, then_document);
+}
+
+void cache_json_or(struct req *r, const struct query *q, int n, const char *const *values, unsigned tables,
+                   const char *not_found, void (*large)(struct req *r))
+{
+    struct document *d = req_alloc(r, sizeof(*d));
+    const char **kept = req_alloc(r, (size_t)n * sizeof(*kept) + 1);
+    struct buf key = {0};
+    buf_str(&key, q->name);
+    for (int i = 0; i < n; i++) {
+        kept[i] = values[i];
+        buf_printf(&key, "\x1f%s", values[i] ? values[i] : "\x1e");
+    }
+    *d = (struct document){q, n, kept, not_found, large};
+    r->state = d;
+    cache_answer(r, req_strdup(r, key.data ? key.data : ""), tables, load_document);
+    buf_free(&key);
+}
+
+void cache_json(struct req *r, const struct query *q, int n, const char *const *values, unsigned tables,
+                const char *not_found)
+{
+    cache_json_or(r, q, n, values, tables, not_found, NULL);
+}
+
+/* ---- life ---- */
+
+struct cache *cache_new(struct web *web)
+{
+    struct cache *c = calloc(1, sizeof(*c));
+    if (!c) return NULL;
+    c->web = web;
+    TAILQ_INIT(&c->entries);
+    return c;
+}
+
+void cache_free(struct cache *c)
+{
+    if (!c) return;
+    while (!TAILQ_EMPTY(&c->entries))
+        entry_drop(c, TAILQ_FIRST(&c->entries)); /* NOLINT(clang-analyzer-unix.Malloc): it takes it off the list */
+    free(c);
+}
+
+void cache_stats(const struct cache *c, struct cache_stats *out)
+{
+    *out = c->stats;
+}

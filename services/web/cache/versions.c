@@ -1,0 +1,105 @@
+/* See versions.h. */
+#include "services/web/cache/versions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/clock.h"
+#include "services/store/web/reads.h"
+
+#define SLOTS_MANY 128   /* each costs a row of the statement that every request waits for */
+#define GATHER_MS  60000 /* between two attempts */
+
+struct waiter {
+    versions_fn fn;
+    void *arg;
+};
+struct waiters {
+    struct waiter *list;
+    int count, size;
+};
+
+struct versions {
+    struct web *web;
+    struct waiters asked, next; /* of the statement under way, and those who came after it left */
+    bool is_asking;
+    int64_t gathered_ms; /* when slots were last gathered; 0 = never */
+};
+
+static const char *const names[VERSION_COUNT] = {"directories", "projects",        "phases",
+                                                 "elevations",  "elevation_glass", "object_sync_configs",
+                                                 "clients",     "admin_sessions"};
+
+struct versions *versions_new(struct web *web)
+{
+    struct versions *v = calloc(1, sizeof(*v));
+    if (v) v->web = web;
+    return v;
+}
+
+void versions_free(struct versions *v)
+{
+    if (!v) return;
+    free(v->asked.list);
+    free(v->next.list);
+    free(v);
+}
+
+static void on_versions(void *arg, const PGresult *result, const struct err *err);
+
+static void ask(struct versions *v)
+{
+    struct waiters swap = v->asked;
+    v->asked = v->next;
+    v->next = swap;
+    v->next.count = 0;
+    v->is_asking = true;
+    if (pool_query(v->web->pool, &query_table_versions, 0, NULL, on_versions, v)) return;
+    struct err err = {0};
+    err_set(&err, ERR_LIMIT, "no memory");
+    on_versions(v, NULL, &err);
+}
+
+static void ignore(void *arg, const PGresult *result, const struct err *err)
+{
+    (void)arg, (void)result, (void)err;
+}
+
+/* Writers leave a slot each; those of the dead are put together before they are many. */
+static void gather(struct versions *v, const PGresult *result)
+{
+    int64_t slots = 0, now = mono_ms();
+    for (int row = 0; row < PQntuples(result); row++) slots += strtoll(PQgetvalue(result, row, 2), NULL, 10);
+    if (slots < SLOTS_MANY || (v->gathered_ms && now - v->gathered_ms < GATHER_MS)) return;
+    v->gathered_ms = now;
+    pool_query(v->web->pool, &query_versions_gather, 0, NULL, ignore, NULL);
+}
+
+static void on_versions(void *arg, const PGresult *result, const struct err *err)
+{
+    struct versions *v = arg;
+    struct table_versions found = {0};
+    if (result) gather(v, result);
+    for (int row = 0; result && row < PQntuples(result); row++)
+        for (int i = 0; i < VERSION_COUNT; i++)
+            if (strcmp(PQgetvalue(result, row, 0), names[i]) == 0)
+                found.of[i] = strtoll(PQgetvalue(result, row, 1), NULL, 10);
+    for (int i = 0; i < v->asked.count; i++) v->asked.list[i].fn(v->asked.list[i].arg, err ? NULL : &found, err);
+    v->asked.count = 0;
+    v->is_asking = false;
+    if (v->next.count > 0) ask(v);
+}
+
+void versions_get(struct versions *v, versions_fn fn, void *arg)
+{
+    struct waiters *w = &v->next;
+    if (w->count == w->size) {
+        int size = w->size ? w->size * 2 : 16;
+        struct waiter *grown = realloc(w->list, (size_t)size * sizeof(*grown));
+        if (!grown) abort();
+        w->list = grown;
+        w->size = size;
+    }
+    w->list[w->count++] = (struct waiter){fn, arg};
+    if (!v->is_asking) ask(v);
+}

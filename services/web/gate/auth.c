@@ -1,0 +1,221 @@
+/* Finding out who asks: see auth.h. What was looked up is remembered while the version counters of the clients and the
+ * sessions stand, so the usual request costs no statement of its own. */
+#include "services/web/gate/auth.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <event2/http.h>
+
+#include "conf/clock.h"
+#include "services/store/web/reads.h"
+#include "services/web/gate/identities.h"
+#include "services/web/gate/jwt.h"
+#include "services/web/http/reply.h"
+#include "services/web/gate/route.h"
+#include "services/web/gate/session.h"
+#include "services/web/gate/signing_key.h"
+#include "services/web/api/upstream.h"
+#include "services/web/cache/versions.h"
+
+struct lookup {
+    void (*next)(struct req *r);
+    struct table_versions versions;
+    struct jwt_claims claims; /* of a client's token */
+    bool is_client;
+    char key[320]; /* in the identities: "client NAME" or "session HASH" */
+};
+
+unsigned auth_permissions(const char *json)
+{
+    static const struct {
+        const char *word;
+        unsigned bit;
+    } words[] = {{"\"projects:read\"", PERM_PROJECTS},
+                 {"\"elevations:read\"", PERM_ELEVATIONS},
+                 {"\"sync:write\"", PERM_SYNC},
+                 {"\"admin:read\"", PERM_ADMIN_READ}};
+    unsigned out = 0;
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        if (strstr(json, words[i].word)) out |= words[i].bit;
+    return out;
+}
+
+static void identified(struct req *r, const struct identity *found)
+{
+    struct lookup *l = r->state;
+    r->state = NULL;
+    r->versions = l->versions;
+    r->has_versions = true;
+    bool is_current = found && found->exists && found->expires_ms > wall_ms() &&
+                      (!l->is_client || found->token_version == l->claims.version);
+    if (is_current) {
+        r->who.kind = l->is_client ? WHO_CLIENT : WHO_ADMIN;
+        r->who.permissions = found->permissions;
+        r->who.rate_limit_per_hour = found->rate_limit_per_hour;
+        snprintf(r->who.name, sizeof(r->who.name), "%s", found->name);
+        snprintf(r->who.expires_at, sizeof(r->who.expires_at), "%s", found->expires_at);
+        r->who.is_viewer = !l->is_client && strcmp(found->name, conf_str(r->web->conf, SET_ADMIN_USERNAME)) != 0;
+    }
+    l->next(r);
+}
+
+static void then_client(struct req *r, const PGresult *result)
+{
+    struct lookup *l = r->state;
+    struct identity found = {.exists = PQntuples(result) > 0, .expires_ms = INT64_MAX};
+    if (found.exists) {
+        snprintf(found.name, sizeof(found.name), "%s", l->claims.client_id);
+        found.permissions = auth_permissions(PQgetvalue(result, 0, 0));
+        found.rate_limit_per_hour = (int)strtol(PQgetvalue(result, 0, 1), NULL, 10);
+        found.token_version = strtoll(PQgetvalue(result, 0, 2), NULL, 10);
+    }
+    identity_remember(l->key, l->versions.of[VERSION_CLIENTS], &found);
+    identified(r, &found);
+}
+
+static void then_session(struct req *r, const PGresult *result)
+{
+    struct lookup *l = r->state;
+    struct identity found = {.exists = PQntuples(result) > 0};
+    if (found.exists) {
+        snprintf(found.name, sizeof(found.name), "%s", PQgetvalue(result, 0, 0));
+        snprintf(found.expires_at, sizeof(found.expires_at), "%s", PQgetvalue(result, 0, 1));
+        found.expires_ms = wall_ms() + strtoll(PQgetvalue(result, 0, 2), NULL, 10) * 1000;
+    }
+    identity_remember(l->key, l->versions.of[VERSION_SESSIONS], &found);
+    identified(r, &found);
+}
+
+/* Who is open to everybody does not need to know who asks: without PostgreSQL everybody is nobody there. */
+static bool goes_on_as_nobody(struct req *r, void (*next)(struct req *r))
+{
+    if (r->route->access != OPEN) return false;
+    r->state = NULL;
+    next(r);
+    return true;
+}
+
+static void on_versions(void *arg, const struct table_versions *versions, const struct err *err)
+{
+    struct req *r = arg;
+    struct lookup *l = r->state;
+    if (err) {
+        if (!goes_on_as_nobody(r, l->next)) reply_err(r, err);
+        return;
+    }
+    l->versions = *versions;
+    const struct identity *known =
+        identity_recall(l->key, versions->of[l->is_client ? VERSION_CLIENTS : VERSION_SESSIONS]);
+    if (known)
+        identified(r, known);
+    else if (l->is_client)
+        req_query(r, &query_client_identity, 1, (const char *[]){l->claims.client_id}, then_client);
+    else
+        req_query(r, &query_session_identity, 1, (const char *[]){r->who.session}, then_session);
+}
+
+void auth_identify(struct req *r, void (*next)(struct req *r))
+{
+    const char *header = req_header(r, "Authorization");
+    char token[2048] = "";
+    if (header && strncasecmp(header, "Bearer ", 7) == 0) {
+        snprintf(token, sizeof(token), "%s", header + 7 + strspn(header + 7, " "));
+    } else if (!header && req_cookie(r, AUTH_COOKIE, token, sizeof(token))) {
+        r->who.is_by_cookie = true;
+    }
+    if (!*token && upstream_identify(r, next)) return;
+    if (conf_is_set(r->web->conf, SET_METRICS_TOKEN) &&
+        session_equal(token, conf_str(r->web->conf, SET_METRICS_TOKEN))) {
+        r->who.kind = WHO_CLIENT;
+        r->who.permissions = PERM_METRICS;
+        snprintf(r->who.name, sizeof(r->who.name), "metrics");
+        next(r);
+        return;
+    }
+    struct lookup *l = req_alloc(r, sizeof(*l));
+    l->next = next;
+    l->is_client = !r->who.is_by_cookie && strchr(token, '.');
+    if ((!r->web->pool || (l->is_client && !*r->web->jwt_key)) && goes_on_as_nobody(r, next)) return;
+    if (l->is_client && !signing_key_present(r)) return;
+    if (!*token || (l->is_client && !jwt_read(r->web, token, &l->claims)) ||
+        (!l->is_client && !session_id_of(token, r->who.session))) {
+        next(r);
+        return;
+    }
+    if (!r->web->pool) {
+        reply_unavailable(r, 30, "PostgreSQL is not configured: set DATABASE_URL");
+        return;
+    }
+    if (l->is_client) {
+        snprintf(l->key, sizeof(l->key), "client %s", l->claims.client_id);
+        snprintf(r->who.expires_at, sizeof(r->who.expires_at), "%s", l->claims.expires_at);
+    } else {
+        snprintf(l->key, sizeof(l->key), "session %s", r->who.session);
+        session_csrf_of(r->web, token, r->who.csrf);
+    }
+    r->state = l;
+    versions_get(r->web->versions, on_versions, r);
+}
+
+/* ---- permitting ---- */
+
+static bool refuse_nobody(struct req *r)
+{
+    if (r->route->access == PAGE) {
+        char *wanted = evhttp_uriencode(req_with_query(r, r->path), -1, 0);
+        reply_redirect(r, req_printf(r, "/ui/login?next=%s", wanted ? wanted : ""));
+        free(wanted);
+        return false;
+    }
+    reply_header(r, "WWW-Authenticate", "Bearer");
+    bool is_given = req_header(r, "Authorization") != NULL;
+    reply_detail(r, 401, is_given ? "Could not validate credentials" : "Not authenticated");
+    return false;
+}
+
+/* Of an admin session: reading is free; changes need the session's token, and are not for viewers (who may log out). */
+static bool change_is_right(struct req *r)
+{
+    enum evhttp_cmd_type method = evhttp_request_get_command(r->ev);
+    if (method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD) return true;
+    if (r->who.is_viewer && !strstr(r->route->path, "/logout")) {
+        reply_detail(r, 403, "You may look, but not change anything: log in as administrator for that");
+        return false;
+    }
+    if (!r->who.is_by_cookie) return true;
+    const char *token = req_header(r, "X-CSRF-Token");
+    char field[80] = "";
+    if (!token && req_body_is_form(r)) {
+        session_csrf_field(r, field, sizeof(field));
+        token = field;
+    }
+    if (token && session_equal(token, r->who.csrf)) return true;
+    reply_detail(r, 403, "CSRF token missing or wrong: reload the page and try again");
+    return false;
+}
+
+bool auth_permits(struct req *r)
+{
+    static const unsigned needed[] = {[PROJECTS] = PERM_PROJECTS,
+                                      [ELEVATIONS] = PERM_ELEVATIONS,
+                                      [SYNC] = PERM_SYNC,
+                                      [ADMIN_READ] = PERM_ADMIN_READ,
+                                      [METRICS] = PERM_ADMIN_READ | PERM_METRICS};
+    static const char *const words[] = {[PROJECTS] = "projects:read",
+                                        [ELEVATIONS] = "elevations:read",
+                                        [SYNC] = "sync:write",
+                                        [ADMIN_READ] = "admin:read",
+                                        [METRICS] = "admin:read"};
+    enum access access = r->route->access;
+    if (access == OPEN) return true;
+    if (r->who.kind == WHO_NOBODY) return refuse_nobody(r);
+    if (r->who.kind == WHO_ADMIN) return change_is_right(r);
+    if (access == ANY || (access < ADMIN && (r->who.permissions & needed[access]))) return true;
+    if (access >= ADMIN)
+        reply_detail(r, 403, "An administrator's session is needed");
+    else
+        reply_detail(r, 403, "Permission denied: %s is needed", words[access]);
+    return false;
+}

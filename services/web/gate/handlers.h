@@ -1,0 +1,11 @@
+/* The handlers of the route table, one for each row of routes.def: void web_NAME(struct req *r). */
+#ifndef LOGIKALD_SERVICES_WEB_GATE_HANDLERS_H
+#define LOGIKALD_SERVICES_WEB_GATE_HANDLERS_H
+
+#include "services/web/http/req.h"
+
+#define R(method, path, access, limits, handler, query, body, response, summary) void web_##handler(struct req *r);
+#include "services/web/gate/routes.def"
+#undef R
+
+#endif

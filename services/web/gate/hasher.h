@@ -1,0 +1,24 @@
+/* Passwords and client secrets: argon2id, computed beside the loop, one at a time, so that neither the loop nor a small
+ * machine's memory feels it (19 MiB while it runs). Hashes of the replaced system (bcrypt) are verified as well. */
+#ifndef LOGIKALD_SERVICES_WEB_GATE_HASHER_H
+#define LOGIKALD_SERVICES_WEB_GATE_HASHER_H
+
+#include <stdbool.h>
+
+#include "services/web/web.h"
+
+#define HASH_SIZE 129
+
+struct hasher *hasher_new(struct web *web); /* NULL without memory; starts nothing yet */
+void hasher_free(struct hasher *h);         /* waits for the one that is running; nobody is called any more */
+
+/* hash is NULL when there was no memory. */
+typedef void (*hash_fn)(void *arg, const char *hash);
+/* is_outdated: right, but hashed in a way that should be replaced. */
+typedef void (*hash_verify_fn)(void *arg, bool is_right, bool is_outdated);
+
+/* False when too many wait already: then fn is not called. */
+bool hasher_hash(struct hasher *h, const char *secret, hash_fn fn, void *arg);
+bool hasher_verify(struct hasher *h, const char *secret, const char *hash, hash_verify_fn fn, void *arg);
+
+#endif

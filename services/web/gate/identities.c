@@ -1,0 +1,52 @@
+/* See identities.h. A small hash table; a newer entry takes the place of an older one with the same hash. */
+#include "services/web/gate/identities.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS 256
+
+struct known {
+    char *key;
+    int64_t version;
+    struct identity identity;
+};
+static struct known *slots[SLOTS];
+
+static struct known **slot_of(const char *key)
+{
+    uint32_t hash = 2166136261u;
+    for (const char *p = key; *p; p++) hash = (hash ^ (unsigned char)*p) * 16777619u;
+    return &slots[hash % SLOTS];
+}
+
+static void slot_clear(struct known **slot)
+{
+    if (*slot) free((*slot)->key);
+    free(*slot);
+    *slot = NULL;
+}
+
+const struct identity *identity_recall(const char *key, int64_t version)
+{
+    struct known *k = *slot_of(key);
+    return k && k->version == version && strcmp(k->key, key) == 0 ? &k->identity : NULL;
+}
+
+void identity_remember(const char *key, int64_t version, const struct identity *found)
+{
+    struct known **slot = slot_of(key);
+    slot_clear(slot);
+    if (!found->exists) return; /* what does not exist costs a statement each time, but no memory */
+    *slot = calloc(1, sizeof(**slot));
+    if (!*slot) return;
+    (*slot)->key = strdup(key);
+    (*slot)->version = version;
+    (*slot)->identity = *found;
+    if (!(*slot)->key) slot_clear(slot);
+}
+
+void identities_free(void)
+{
+    for (int i = 0; i < SLOTS; i++) slot_clear(&slots[i]);
+}

@@ -1,0 +1,22 @@
+/* Who was looked up lately, valid as long as the table's version counter stands. A few hundred at most. */
+#ifndef LOGIKALD_SERVICES_WEB_GATE_IDENTITIES_H
+#define LOGIKALD_SERVICES_WEB_GATE_IDENTITIES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct identity {
+    bool exists;
+    char name[256];
+    unsigned permissions;
+    int rate_limit_per_hour;
+    int64_t token_version;
+    int64_t expires_ms; /* unix time */
+    char expires_at[40];
+};
+
+const struct identity *identity_recall(const char *key, int64_t version); /* NULL: not known, or outdated */
+void identity_remember(const char *key, int64_t version, const struct identity *found);
+void identities_free(void);
+
+#endif

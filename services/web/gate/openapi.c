@@ -1,0 +1,187 @@
+/* /openapi.json (3.1), printed from the route table, and the page at /docs that shows it. The document is made when it
+ * is asked for and kept only as long as the answer takes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/embedded.h"
+#include "services/web/gate/handlers.h"
+#include "services/web/gate/page.h"
+#include "services/web/http/reply.h"
+#include "services/web/gate/route.h"
+#include "services/web/http/schema.h"
+
+static const char *method_name(enum evhttp_cmd_type method)
+{
+    return method == EVHTTP_REQ_GET      ? "get"
+           : method == EVHTTP_REQ_POST   ? "post"
+           : method == EVHTTP_REQ_PUT    ? "put"
+           : method == EVHTTP_REQ_DELETE ? "delete"
+                                         : "patch";
+}
+
+/* "/a/{id:int}" -> "/a/{id}" */
+static void plain_path(const char *pattern, char *out, size_t size)
+{
+    size_t n = 0;
+    for (const char *p = pattern; *p && n + 1 < size; p++) {
+        if (*p == ':') p += strcspn(p, "}");
+        out[n++] = *p;
+    }
+    out[n] = 0;
+}
+
+/* The first word of the path after /api/v1. */
+static void tag_of(const char *path, char *out, size_t size)
+{
+    const char *p = strncmp(path, "/api/v1/", 8) == 0 ? path + 8 : path + 1;
+    snprintf(out, size, "%.*s", (int)strcspn(p, "/{"), p);
+    if (!*out) snprintf(out, size, "health");
+}
+
+static void add_parameter(cJSON *list, const char *name, const char *in, bool is_required, cJSON *schema)
+{
+    cJSON *p = cJSON_CreateObject();
+    cJSON_AddStringToObject(p, "name", name);
+    cJSON_AddStringToObject(p, "in", in);
+    cJSON_AddBoolToObject(p, "required", is_required);
+    cJSON_AddItemToObject(p, "schema", schema);
+    cJSON_AddItemToArray(list, p);
+}
+
+static void add_parameters(cJSON *operation, const struct route *t)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (const char *p = t->path; (p = strchr(p, '{')) != NULL; p++) {
+        char name[64];
+        bool is_number = p[strcspn(p, ":}")] == ':' && strncmp(p + strcspn(p, ":"), ":int", 4) == 0;
+        snprintf(name, sizeof(name), "%.*s", (int)strcspn(p + 1, ":}"), p + 1);
+        add_parameter(list, name, "path", true, schema_type_to_json(is_number ? "integer(0..999999999)" : "string"));
+    }
+    struct schema_member m;
+    for (const char *at = NULL; schema_next(t->query, &at, &m);) {
+        cJSON *schema = schema_type_to_json(m.type);
+        if (m.fallback[0]) cJSON_AddItemToObject(schema, "default", schema_fallback(&m));
+        add_parameter(list, m.name, "query", !m.is_optional, schema);
+    }
+    if (cJSON_GetArraySize(list))
+        cJSON_AddItemToObject(operation, "parameters", list);
+    else
+        cJSON_Delete(list);
+}
+
+static void add_body(cJSON *operation, const struct route *t)
+{
+    if (!*t->body) return;
+    cJSON *body = cJSON_AddObjectToObject(operation, "requestBody");
+    cJSON_AddBoolToObject(body, "required", *t->body != '?');
+    cJSON *json = cJSON_AddObjectToObject(cJSON_AddObjectToObject(body, "content"), TYPE_JSON);
+    cJSON_AddItemToObject(json, "schema", schema_type_to_json(t->body + (*t->body == '?')));
+}
+
+static void add_response(cJSON *list, const char *status, const char *description, const char *type, const char *schema)
+{
+    cJSON *r = cJSON_AddObjectToObject(list, status);
+    cJSON_AddStringToObject(r, "description", description);
+    if (!type) return;
+    cJSON *content = cJSON_AddObjectToObject(cJSON_AddObjectToObject(r, "content"), type);
+    cJSON_AddItemToObject(content, "schema", schema_type_to_json(schema));
+}
+
+static void add_responses(cJSON *operation, const struct route *t)
+{
+    static const struct {
+        const char *word, *type;
+    } others[] = {{"html", "text/html"},
+                  {"text", "text/plain"},
+                  {"image", "image/*"},
+                  {"file", "*/*"},
+                  {"events", "text/event-stream"}};
+    cJSON *list = cJSON_AddObjectToObject(operation, "responses");
+    const char *type = TYPE_JSON, *schema = t->response;
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+        if (strcmp(t->response, others[i].word) == 0) type = others[i].type, schema = "string";
+    add_response(list, "200", t->summary, *schema ? type : NULL, *schema ? schema : "any");
+    if (strstr(t->query, "wait?:")) add_response(list, "202", "The task goes on", TYPE_JSON, "Accepted");
+    if (t->access != OPEN) add_response(list, "401", "Not authenticated", TYPE_JSON, "Error");
+    if (t->access != OPEN && t->access != ANY) add_response(list, "403", "Not permitted", TYPE_JSON, "Error");
+    if (strchr(t->path, '{')) add_response(list, "404", "Not found", TYPE_JSON, "Error");
+    if (*t->query || *t->body) add_response(list, "422", "Invalid parameters", TYPE_JSON, "Invalid");
+    if (t->limits != FREE) add_response(list, "429", "Too many requests", TYPE_JSON, "Error");
+    add_response(list, "503", "Something that is needed is unreachable", TYPE_JSON, "Error");
+}
+
+static void add_security(cJSON *operation, const struct route *t)
+{
+    static const char *const permissions[] = {
+        [PROJECTS] = "projects:read", [ELEVATIONS] = "elevations:read", [SYNC] = "sync:write",
+        [ADMIN_READ] = "admin:read",  [METRICS] = "admin:read",         [ADMIN] = "administrator",
+        [PAGE] = "administrator"};
+    cJSON *list = cJSON_AddArrayToObject(operation, "security");
+    if (t->access == OPEN) return;
+    for (int i = 0; i < 2; i++) {
+        cJSON *way = cJSON_CreateObject();
+        cJSON_AddArrayToObject(way, i == 0 ? "bearer" : "session");
+        cJSON_AddItemToArray(list, way);
+    }
+    if (t->access != ANY) cJSON_AddStringToObject(operation, "x-permission", permissions[t->access]);
+}
+
+static void add_operation(cJSON *paths, const struct route *t)
+{
+    char path[256], tag[64];
+    plain_path(t->path, path, sizeof(path));
+    tag_of(path, tag, sizeof(tag));
+    cJSON *item = cJSON_GetObjectItemCaseSensitive(paths, path);
+    if (!item) item = cJSON_AddObjectToObject(paths, path);
+    cJSON *operation = cJSON_AddObjectToObject(item, method_name(t->method));
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(operation, "tags"), cJSON_CreateString(tag));
+    cJSON_AddStringToObject(operation, "summary", t->summary);
+    cJSON_AddStringToObject(operation, "operationId", t->name);
+    add_parameters(operation, t);
+    add_body(operation, t);
+    add_responses(operation, t);
+    add_security(operation, t);
+}
+
+static cJSON *document(void)
+{
+    cJSON *doc = cJSON_CreateObject();
+    cJSON_AddStringToObject(doc, "openapi", "3.1.0");
+    cJSON *info = cJSON_AddObjectToObject(doc, "info");
+    cJSON_AddStringToObject(info, "title", "logikald");
+    cJSON_AddStringToObject(info, "version", LOGIKALD_VERSION);
+    cJSON_AddStringToObject(
+        info, "description",
+        "Projects, phases and elevations of a Logikal system, kept fresh in PostgreSQL. Clients log "
+        "in at /api/v1/client-auth/login; x-permission tells what an operation asks of them.");
+    cJSON *paths = cJSON_AddObjectToObject(doc, "paths");
+    for (int i = 0; i < routes_count; i++) add_operation(paths, &routes[i]);
+    cJSON *components = cJSON_AddObjectToObject(doc, "components"),
+          *schemas = cJSON_AddObjectToObject(components, "schemas");
+    const char *const *names;
+    int count = schema_names(&names);
+    for (int i = 0; i < count; i++) cJSON_AddItemToObject(schemas, names[i], schema_to_json(schema_named(names[i])));
+    cJSON *security = cJSON_AddObjectToObject(components, "securitySchemes");
+    cJSON *bearer = cJSON_AddObjectToObject(security, "bearer"),
+          *session = cJSON_AddObjectToObject(security, "session");
+    cJSON_AddStringToObject(bearer, "type", "http");
+    cJSON_AddStringToObject(bearer, "scheme", "bearer");
+    cJSON_AddStringToObject(session, "type", "apiKey");
+    cJSON_AddStringToObject(session, "in", "cookie");
+    cJSON_AddStringToObject(session, "name", "logikald_session");
+    return doc;
+}
+
+void web_openapi(struct req *r)
+{
+    reply_header(r, "Cache-Control", "no-cache");
+    reply_cjson_take(r, 200, document());
+}
+
+void web_docs(struct req *r)
+{
+    if (embedded_find(embedded_assets, "swagger/swagger-ui.css.gz"))
+        page_reply(r, 200, "docs", "API", NULL);
+    else
+        reply_detail(r, 404, "This program was built without Swagger UI (npm ci, then make); /openapi.json is there");
+}

@@ -1,0 +1,72 @@
+/* See page.h. */
+#include "services/web/gate/page.h"
+
+#include <string.h>
+
+#include "services/web/http/reply.h"
+#include "services/web/gate/route.h"
+#include "services/web/http/template.h"
+
+#define PAGE_MAX (4u << 20)
+
+void page_reply(struct req *r, int status, const char *template, const char *title, cJSON *values)
+{
+    struct buf out = {0};
+    buf_init(&out, PAGE_MAX);
+    if (!values) values = cJSON_CreateObject();
+    cJSON_AddStringToObject(values, "title", title);
+    cJSON_AddStringToObject(values, "path", r->path);
+    cJSON_AddStringToObject(values, "user", r->who.name);
+    cJSON_AddStringToObject(values, "csrf", r->who.csrf);
+    cJSON_AddStringToObject(values, "version", LOGIKALD_VERSION);
+    cJSON_AddBoolToObject(values, "is_admin", r->who.kind == WHO_ADMIN);
+    struct err err = {0};
+    int rc = ui_template_render(&out, template, values, &err);
+    cJSON_Delete(values);
+    if (rc != 0 || out.failed)
+        reply_detail(r, 500, "%s", rc != 0 ? err.text : "The page is too large");
+    else
+        reply_bytes(r, status, TYPE_HTML, out.data, out.len);
+    buf_free(&out);
+}
+
+struct page {
+    const char *template, *title;
+};
+
+static void then_page(struct req *r, const PGresult *result)
+{
+    struct page *p = r->state;
+    if (PQntuples(result) == 0 || PQgetisnull(result, 0, 0)) {
+        reply_detail(r, 404, "Not Found");
+        return;
+    }
+    cJSON *values = cJSON_CreateObject();
+    cJSON_AddItemToObject(values, "data", cJSON_Parse(PQgetvalue(result, 0, 0)));
+    page_reply(r, 200, p->template, p->title, values);
+}
+
+void page_query(struct req *r, const struct query *q, int n, const char *const *values, const char *template,
+                const char *title)
+{
+    struct page *p = req_alloc(r, sizeof(*p));
+    *p = (struct page){template, title};
+    r->state = p;
+    req_query(r, q, n, values, then_page);
+}
+
+bool page_refuse(struct req *r, int status, const char *text)
+{
+    const char *accepts = req_header(r, "Accept");
+    if (!r->route || strcmp(r->route->response, "html") != 0 || !accepts || !strstr(accepts, "text/html")) return false;
+    cJSON *values = cJSON_CreateObject();
+    cJSON_AddStringToObject(values, "title", status == 503 ? "Not available now" : "Refused");
+    cJSON_AddStringToObject(values, "text", text);
+    cJSON_AddBoolToObject(values, "is_passing", status == 503);
+    struct buf out = {0};
+    int rc = ui_template_render(&out, "refused", values, NULL);
+    cJSON_Delete(values);
+    if (rc == 0) reply_bytes(r, status, TYPE_HTML, out.data, out.len);
+    buf_free(&out);
+    return rc == 0;
+}

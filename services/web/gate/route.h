@@ -1,0 +1,49 @@
+/* The one table of operations (routes.def): it routes requests, says who may, checks parameters and bodies, and is
+ * printed as /openapi.json. Adding an operation means adding a row and its handler. */
+#ifndef LOGIKALD_SERVICES_WEB_GATE_ROUTE_H
+#define LOGIKALD_SERVICES_WEB_GATE_ROUTE_H
+
+#include <event2/http.h>
+
+#include "services/web/http/req.h"
+
+/* Who may. An admin session may everything; a client what its permissions say. */
+enum access {
+    OPEN,       /* everybody */
+    ANY,        /* any client, any admin */
+    PROJECTS,   /* clients with projects:read */
+    ELEVATIONS, /* clients with elevations:read */
+    SYNC,       /* clients with sync:write */
+    ADMIN_READ, /* clients with admin:read */
+    METRICS,    /* the same, and whoever has METRICS_TOKEN */
+    ADMIN,      /* an admin session, and with a cookie a CSRF token for changes */
+    PAGE        /* an admin session; without one the answer leads to the login page */
+};
+
+/* Limits. */
+enum limits {
+    FREE,  /* never counted: health, files */
+    PACED, /* the client's rate limits */
+    LOGIN  /* and the throttle of logins */
+};
+
+struct route {
+    enum evhttp_cmd_type method;
+    const char *path; /* "/api/v1/odoo/projects/{project_id}"; {name:int} takes only digits */
+    enum access access;
+    enum limits limits;
+    void (*handler)(struct req *r);
+    const char *query, *body, *response; /* schemas (schema.h); "" = none; a response of "html", "text" is no JSON */
+    const char *name;                    /* of the handler: the operation's id */
+    const char *summary;
+};
+
+extern const struct route routes[];
+extern const int routes_count;
+
+/* Finds the route, fills r->route and r->params. 0, 404, or 405 with the allowed methods in allow. */
+int route_find(struct req *r, char *allow, size_t size);
+/* The whole way of a request: route, who, limits, parameters, body, handler. */
+void route_request(struct req *r);
+
+#endif

@@ -1,0 +1,269 @@
+/* A request: taken over from evhttp, its parts read and checked for form, kept until it is answered. See req.h. */
+#include "services/web/http/req.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <event2/buffer.h>
+#include <event2/http_struct.h>
+
+#include "conf/clock.h"
+#include "conf/log.h"
+#include "conf/random.h"
+#include "conf/utf8.h"
+#include "services/web/http/framing.h"
+#include "services/web/http/gzip.h"
+#include "services/web/http/proxy.h"
+#include "services/web/http/reply.h"
+#include "services/web/gate/route.h"
+#include "services/web/http/schema.h"
+#include "services/web/http/server.h"
+#include "services/web/http/streams.h"
+
+/* ---- memory ---- */
+
+struct req_memory {
+    struct req_memory *next;
+    max_align_t bytes[];
+};
+
+void *req_alloc(struct req *r, size_t size)
+{
+    struct req_memory *m = calloc(1, sizeof(*m) + size);
+    if (!m) {
+        log_critical("no memory for a request");
+        abort();
+    }
+    m->next = r->memory;
+    r->memory = m;
+    return m->bytes;
+}
+
+char *req_strdup(struct req *r, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(req_alloc(r, size), text, size);
+}
+
+char *req_printf(struct req *r, const char *fmt, ...)
+{
+    char *text = NULL;
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vasprintf(&text, fmt, ap);
+    va_end(ap);
+    char *out = req_strdup(r, n < 0 ? "" : text);
+    if (n >= 0) free(text);
+    return out;
+}
+
+void req_free(struct req *r)
+{
+    if (r->cleanup) r->cleanup(r);
+    gzip_stream_free(r->packer);
+    streams_leave(r);
+    *r->link = r->next;
+    if (r->next) r->next->link = r->link;
+    for (struct req_memory *m; (m = r->memory) != NULL;) {
+        r->memory = m->next;
+        free(m);
+    }
+    evhttp_clear_headers(&r->query);
+    cJSON_Delete(r->body);
+    free(r);
+}
+
+/* ---- parts ---- */
+
+const char *req_header(const struct req *r, const char *name)
+{
+    return evhttp_find_header(evhttp_request_get_input_headers(r->ev), name);
+}
+
+char *req_with_query(struct req *r, const char *path)
+{
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(r->ev));
+    return query && *query ? req_printf(r, "%s?%s", path, query) : req_strdup(r, path);
+}
+
+bool req_cookie(const struct req *r, const char *name, char *out, size_t size)
+{
+    const char *p = req_header(r, "Cookie");
+    size_t len = strlen(name);
+    for (; p && *p; p += strcspn(p, ";"), p += *p == ';') {
+        p += strspn(p, " ");
+        if (strncmp(p, name, len) != 0 || p[len] != '=') continue;
+        size_t n = strcspn(p + len + 1, "; ");
+        if (n >= size) return false;
+        memcpy(out, p + len + 1, n);
+        out[n] = 0;
+        return true;
+    }
+    return false;
+}
+
+const char *req_param(const struct req *r, int index)
+{
+    return r->params[index];
+}
+
+const char *req_arg(const struct req *r, const char *name)
+{
+    const char *text = evhttp_find_header(&r->query, name);
+    struct schema_member m;
+    if (text || !r->route || !strchr(r->route->query, '=')) return text; /* most have no defaults */
+    for (const char *at = NULL; schema_next(r->route->query, &at, &m);)
+        if (strcmp(m.name, name) == 0 && m.fallback[0]) {
+            evhttp_add_header(&((struct req *)r)->query, name, m.fallback);
+            return evhttp_find_header(&r->query, name);
+        }
+    return NULL;
+}
+
+int64_t req_arg_int(const struct req *r, const char *name)
+{
+    const char *text = req_arg(r, name);
+    return text ? strtoll(text, NULL, 10) : 0;
+}
+
+bool req_arg_bool(const struct req *r, const char *name)
+{
+    const char *text = req_arg(r, name);
+    return text && schema_boolean(text) == 1;
+}
+
+const char *req_body_str(struct req *r, const char *name)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(r->body, name));
+}
+
+const char *req_body_text(struct req *r, const char *name)
+{
+    cJSON *item = cJSON_GetObjectItemCaseSensitive(r->body, name);
+    if (!item || cJSON_IsNull(item)) return NULL;
+    if (cJSON_IsString(item)) return item->valuestring;
+    char *text = cJSON_PrintUnformatted(item);
+    const char *out = text ? req_strdup(r, text) : NULL;
+    cJSON_free(text);
+    return out;
+}
+
+bool req_body_is_form(const struct req *r)
+{
+    const char *type = req_header(r, "Content-Type");
+    return type && strncasecmp(type, "application/x-www-form-urlencoded", 33) == 0;
+}
+
+bool req_body_is_json(const struct req *r)
+{
+    const char *type = req_header(r, "Content-Type");
+    size_t len = type ? strcspn(type, "; \t") : 0;
+    bool has_suffix = len > 17 && strncasecmp(type + len - 5, "+json", 5) == 0;
+    return len == 0 || (len == 16 && strncasecmp(type, "application/json", 16) == 0) ||
+           (has_suffix && strncasecmp(type, "application/", 12) == 0);
+}
+
+/* ---- beginning ---- */
+
+static void take_id(struct req *r)
+{
+    const char *given = req_header(r, "X-Request-ID");
+    size_t n = 0;
+    while (given && given[n] && n < REQ_ID_SIZE && (isalnum((unsigned char)given[n]) || strchr("._-", given[n]))) n++;
+    if (given && n > 0 && n < REQ_ID_SIZE && !given[n])
+        memcpy(r->id, given, n + 1);
+    else
+        random_token_hex(r->id, 8);
+}
+
+bool req_decode(struct req *r, const char *encoded, size_t len, char **out)
+{
+    char *copy = strndup(encoded, len);
+    size_t n = 0;
+    char *text = copy ? evhttp_uridecode(copy, 0, &n) : NULL;
+    bool is_good = text && strlen(text) == n && utf8_is_valid(text, n);
+    if (is_good) *out = req_strdup(r, text);
+    free(copy);
+    free(text);
+    return is_good;
+}
+
+static bool take_query(struct req *r, const char *query)
+{
+    if (!query || !*query) return true;
+    if (strstr(query, "%00") || evhttp_parse_query_str(query, &r->query) != 0) return false;
+    for (struct evkeyval *kv = r->query.tqh_first; kv; kv = kv->next.tqe_next)
+        if (!utf8_is_valid(kv->key, strlen(kv->key)) || !utf8_is_valid(kv->value, strlen(kv->value))) return false;
+    return true;
+}
+
+void req_begin(struct web *web, struct evhttp_request *ev)
+{
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(ev);
+    struct req *r = calloc(1, sizeof(*r));
+    if (!r) {
+        evhttp_send_error(ev, 503, NULL);
+        return;
+    }
+    r->web = web;
+    r->ev = ev;
+    r->started_us = mono_us();
+    r->is_head = evhttp_request_get_command(ev) == EVHTTP_REQ_HEAD;
+    TAILQ_INIT(&r->query);
+    take_id(r);
+    server_request_began(web->server, r);
+    proxy_read(r);
+    const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
+    r->path = req_strdup(r, path && *path ? path : "/");
+    if (!framing_is_sound(evhttp_request_get_input_headers(ev), ev->major == 1 && ev->minor >= 1)) {
+        reply_header(r, "Connection", "close");
+        reply_detail(r, 400, "The request's Host, Content-Length or Transfer-Encoding can be read in two ways");
+        return;
+    }
+    if (!uri || !take_query(r, evhttp_uri_get_query(uri))) {
+        reply_detail(r, 400, "The query string is malformed: percent-encode it, in UTF-8");
+        return;
+    }
+    route_request(r);
+}
+
+/* ---- statements ---- */
+
+static void on_result(void *arg, const PGresult *result, const struct err *err)
+{
+    struct req *r = arg;
+    if (err) {
+        reply_err(r, err);
+        return;
+    }
+    r->then(r, result);
+}
+
+void req_query(struct req *r, const struct query *q, int n, const char *const *values,
+               void (*then)(struct req *r, const PGresult *result))
+{
+    if (!r->web->pool) {
+        reply_unavailable(r, 30, "PostgreSQL is not configured: set DATABASE_URL");
+        return;
+    }
+    r->then = then;
+    r->has_versions = false;
+    if (!pool_query(r->web->pool, q, n, values, on_result, r)) reply_unavailable(r, 1, "No memory");
+}
+
+static void then_json(struct req *r, const PGresult *result)
+{
+    if (PQntuples(result) == 0 || PQgetisnull(result, 0, 0))
+        reply_detail(r, 404, "%s", r->state ? (const char *)r->state : "Not found");
+    else
+        reply_json(r, 200, PQgetvalue(result, 0, 0));
+}
+
+void req_json(struct req *r, const struct query *q, int n, const char *const *values, const char *not_found)
+{
+    r->state = (void *)(not_found ? not_found : "Not found");
+    req_query(r, q, n, values, then_json);
+}

@@ -1,0 +1,108 @@
+/* A request in our hands, from its last byte read to its last byte written. Handlers get it, look at it, and answer it
+ * exactly once by a function of reply.h, now or later from the loop. Memory from req_alloc lives as long as it. */
+#ifndef LOGIKALD_SERVICES_WEB_HTTP_REQ_H
+#define LOGIKALD_SERVICES_WEB_HTTP_REQ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cjson/cJSON.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <libpq-fe.h>
+
+#include "services/store/pool.h"
+#include "services/web/cache/versions.h"
+#include "services/web/web.h"
+
+#define REQ_PARAMS_MAX 4
+#define REQ_ID_SIZE    65
+
+enum who_kind { WHO_NOBODY, WHO_CLIENT, WHO_ADMIN };
+enum permission { PERM_PROJECTS = 1, PERM_ELEVATIONS = 2, PERM_SYNC = 4, PERM_ADMIN_READ = 8, PERM_METRICS = 16 };
+
+struct who {
+    enum who_kind kind;
+    char name[256];          /* client_id or the administrator's name */
+    unsigned permissions;    /* of a client */
+    int rate_limit_per_hour; /* of a client; 0 = the general one */
+    bool is_by_cookie;       /* then changes need a CSRF token */
+    bool is_viewer;          /* an admin session that may change nothing */
+    char csrf[65];           /* the token, for pages and for the comparison */
+    char session[65];        /* hash of the admin session's token; the key of its row */
+    char expires_at[40];     /* of the session or token, as ISO 8601 */
+};
+
+struct conn;
+struct gzip_stream;
+struct stream_place;
+struct req_memory;
+struct wait;
+struct route;
+
+struct req {
+    struct web *web;
+    struct evhttp_request *ev;
+    const struct route *route;    /* NULL: no such path */
+    char *path;                   /* still percent-encoded, without the query */
+    char *params[REQ_PARAMS_MAX]; /* what {name}s of the pattern matched, decoded */
+    struct evkeyvalq query;       /* decoded */
+    cJSON *body;                  /* validated against the route's schema; NULL when it has none */
+    struct who who;
+    char id[REQ_ID_SIZE];
+    char address[48];                                          /* the client's, as far as trusted proxies tell */
+    bool is_https, is_head, is_replied, is_streaming, is_gone; /* gone: the client is */
+    bool is_broken;                                            /* a stream that cannot go on */
+    int64_t started_us;
+    int status;
+    size_t bytes;
+    struct table_versions versions; /* asked since it came, unless a statement has run since then */
+    bool has_versions;
+    struct wait *cache;         /* its place at the cache */
+    struct stream_place *place; /* among the large answers */
+    void *state;                /* the handler's own */
+    void (*then)(struct req *r, const PGresult *result);
+    void (*more)(struct req *r); /* of a streamed answer: the last piece has left */
+    int64_t piece_ms;            /* when its last piece was handed over */
+    size_t piece_bytes;
+    struct gzip_stream *packer;     /* when it is compressed */
+    void (*gone)(struct req *r);    /* the client went away before the answer; it must still be answered */
+    void (*cleanup)(struct req *r); /* told once, before the request is freed */
+    struct req_memory *memory;
+    struct conn *conn;        /* of the server */
+    int64_t worked_ms;        /* from its arrival to its answer */
+    struct req *next, **link; /* all requests of the server */
+};
+
+/* From the server. Answers what it refuses itself. */
+void req_begin(struct web *web, struct evhttp_request *ev);
+void req_free(struct req *r);
+
+void *req_alloc(struct req *r, size_t size); /* zeroed; never NULL (ends the process without memory) */
+char *req_strdup(struct req *r, const char *text);
+char *req_printf(struct req *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+const char *req_header(const struct req *r, const char *name); /* NULL when absent */
+char *req_with_query(struct req *r, const char *path);         /* path and the query as it came */
+bool req_cookie(const struct req *r, const char *name, char *out, size_t size);
+const char *req_param(const struct req *r, int index);      /* path parameter */
+const char *req_arg(const struct req *r, const char *name); /* query parameter, or its default; NULL when absent */
+int64_t req_arg_int(const struct req *r, const char *name); /* checked by the route already */
+bool req_arg_bool(const struct req *r, const char *name);
+bool req_body_is_form(const struct req *r);
+bool req_body_is_json(const struct req *r); /* says so, or says nothing */
+
+/* Members of the body; NULL when absent or null. Numbers come as text, lists and objects as JSON, ready for SQL. */
+const char *req_body_str(struct req *r, const char *name);
+const char *req_body_text(struct req *r, const char *name);
+
+/* Runs a statement and calls then with its result. Errors are answered here (503, 409, 422 ...). Without `then` the
+ * first column of the first row is the JSON answer, and no row (or NULL) is a 404 that says not_found. */
+void req_query(struct req *r, const struct query *q, int n, const char *const *values,
+               void (*then)(struct req *r, const PGresult *result));
+void req_json(struct req *r, const struct query *q, int n, const char *const *values, const char *not_found);
+
+/* Percent-decodes len bytes into memory of r; false when the result is not UTF-8 or holds a NUL. */
+bool req_decode(struct req *r, const char *encoded, size_t len, char **out);
+
+#endif

@@ -1,0 +1,27 @@
+/* Sockets: listening, connections and their deadlines, and the requests that are under way. */
+#ifndef LOGIKALD_SERVICES_WEB_HTTP_SERVER_H
+#define LOGIKALD_SERVICES_WEB_HTTP_SERVER_H
+
+#include "conf/err.h"
+#include "services/web/http/req.h"
+
+/* Listens on the inherited socket, or on HOST:PORT. NULL with err. */
+struct server *server_new(struct web *web, struct err *err);
+void server_free(struct server *s); /* cuts what is still open; NULL is fine */
+
+/* No new connections, idle ones are closed, answers say "Connection: close"; done is called when all is sent. */
+void server_drain(struct server *s, void (*done)(void *arg), void *arg);
+int server_port(const struct server *s);
+
+void server_request_began(struct server *s, struct req *r);
+void server_request_ended(struct server *s, struct req *r); /* r is about to be freed */
+bool server_is_draining(const struct server *s);
+bool server_is_full(const struct server *s); /* more connections than allowed */
+
+struct server_stats {
+    int connections, requests;
+    int64_t accepted, refused, cut; /* cut: too slow */
+};
+void server_stats(const struct server *s, struct server_stats *out);
+
+#endif

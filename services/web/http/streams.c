@@ -1,0 +1,90 @@
+/* See streams.h. A place that is given back is handed on in the next turn of the loop. */
+#include "services/web/http/streams.h"
+
+#include <stdlib.h>
+#include <sys/queue.h>
+
+#include "services/web/http/reply.h"
+
+struct stream_place {
+    TAILQ_ENTRY(stream_place) link; /* in the line */
+    struct event *late;
+    struct req *req;
+    void (*go)(struct req *r);
+    bool is_waiting;
+};
+TAILQ_HEAD(line, stream_place);
+
+static struct line line = TAILQ_HEAD_INITIALIZER(line);
+static int taken;
+
+static void step_out(struct stream_place *p)
+{
+    TAILQ_REMOVE(&line, p, link);
+    if (p->late) event_free(p->late);
+    p->late = NULL;
+    p->is_waiting = false;
+    p->req->gone = NULL;
+}
+
+static void turn_away(struct req *r)
+{
+    struct stream_place *p = r->place;
+    r->place = NULL;
+    step_out(p);
+    reply_unavailable(r, 5, "Too many large answers are being sent");
+}
+
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    turn_away(arg);
+}
+
+static void on_free(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+    for (struct stream_place *p; taken < STREAMS_MAX && (p = TAILQ_FIRST(&line)) != NULL;) {
+        step_out(p);
+        taken++;
+        p->go(p->req);
+    }
+}
+
+bool streams_enter(struct req *r)
+{
+    if (taken >= STREAMS_MAX || !TAILQ_EMPTY(&line)) return false;
+    r->place = req_alloc(r, sizeof(*r->place));
+    r->place->req = r;
+    taken++;
+    return true;
+}
+
+void streams_admit(struct req *r, void (*go)(struct req *r))
+{
+    if (streams_enter(r)) {
+        go(r);
+        return;
+    }
+    struct stream_place *p = r->place = req_alloc(r, sizeof(*p));
+    *p = (struct stream_place){.req = r, .go = go, .is_waiting = true, .late = evtimer_new(r->web->base, on_late, r)};
+    TAILQ_INSERT_TAIL(&line, p, link);
+    r->gone = turn_away;
+    if (p->late)
+        event_add(p->late, &(struct timeval){.tv_sec = STREAM_WAIT_S});
+    else
+        turn_away(r);
+}
+
+void streams_leave(struct req *r)
+{
+    struct stream_place *p = r->place;
+    r->place = NULL;
+    if (!p) return;
+    if (p->is_waiting) {
+        step_out(p);
+        return;
+    }
+    taken--;
+    if (!TAILQ_EMPTY(&line)) event_base_once(r->web->base, -1, EV_TIMEOUT, on_free, NULL, &(struct timeval){0});
+}

@@ -1,0 +1,55 @@
+/* See queue_link.h. */
+#include "services/web/jobs/queue_link.h"
+
+#include "conf/log.h"
+#include "ipc/queue.h"
+#include "ipc/redis.h"
+#include "ipc/task_counts.h"
+
+static long reconnects;
+
+long queue_link_reconnects(void)
+{
+    return reconnects;
+}
+
+static void on_state(void *arg, bool is_up, const char *why)
+{
+    static bool was_down;
+    struct web *web = arg;
+    if (is_up) {
+        log_info("Redis is reachable");
+        task_counts_doubt(web->task_counts);
+        task_counts_tell(web->task_counts, web->redis);
+    }
+    reconnects += is_up;
+    if (!is_up && !was_down) log_warning("Redis is unreachable: %s; tasks run in a child of this process instead", why);
+    was_down = !is_up;
+}
+
+void queue_link_open(struct web *web)
+{
+    struct err err = {0};
+    struct redis_url url;
+    if (redis_url_from_conf(web->conf, &url, &err) != 0) {
+        if (err.code != ERR_NOT_FOUND) log_error("Redis is not used: %s", err.text);
+        return;
+    }
+    web->redis = redis_new(web->base, &url, "logikald-web", &err);
+    if (web->redis) web->queue = queue_new(web->base, web->redis, web->conf, &err);
+    if (!web->queue) {
+        log_error("Redis is not used: %s", err.text);
+        queue_link_close(web);
+        return;
+    }
+    redis_on_state(web->redis, on_state, web);
+    redis_start(web->redis);
+}
+
+void queue_link_close(struct web *web)
+{
+    queue_free(web->queue);
+    redis_free(web->redis);
+    web->queue = NULL;
+    web->redis = NULL;
+}

@@ -1,0 +1,83 @@
+/* Looking around in what is stored: directories and their projects, a search, projects, elevations. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/store/ui/ui_queries.h"
+#include "services/web/gate/handlers.h"
+#include "services/web/ui/page.h"
+#include "services/web/http/reply.h"
+#include "services/web/ui/parts.h"
+
+void web_ui_browse(struct req *r)
+{
+    static const struct ui_look look = {"browse", "browse", "Browse", "objects"};
+    const char *directory = req_arg(r, "directory"), *text = req_arg(r, "q");
+    if (directory && (strspn(directory, "0123456789") != strlen(directory) || strlen(directory) > 9)) {
+        reply_invalid(r, "query", "directory", "int_parsing", "A number expected");
+        return;
+    }
+    struct ui_page *p = ui_page_new(r, &look);
+    cJSON_AddStringToObject(ui_page_data(p), "q", text ? text : "");
+    if (text && *text)
+        ui_page_sql(p, "found", &ui_query_search, 2, (const char *[]){text, "50"});
+    else
+        ui_page_sql(p, "tree", &ui_query_tree, 1, (const char *[]){directory});
+    ui_page_go(p);
+}
+
+static void name_it(struct ui_page *p, const char *key)
+{
+    const cJSON *object = cJSON_GetObjectItemCaseSensitive(ui_page_data(p), key);
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "name"));
+    if (name) ui_page_title(p, name);
+}
+
+static void name_project(struct ui_page *p)
+{
+    name_it(p, "project");
+}
+
+void web_ui_project(struct req *r)
+{
+    static const struct ui_look look = {"project", "browse", "Project", "objects"};
+    struct ui_page *p = ui_page_new(r, &look);
+    ui_page_sql(p, "project", &ui_query_project, 1, (const char *[]){req_param(r, 0)});
+    ui_page_need(p, "project", "There is no such project.");
+    ui_page_before(p, name_project);
+    ui_page_go(p);
+}
+
+/* ---- elevation ---- */
+
+static void name_elevation(struct ui_page *p)
+{
+    name_it(p, "elevation");
+}
+
+/* The parts list comes first, since it is bytes and no JSON; without it the page is shown all the same. */
+static void show_elevation(struct req *r, cJSON *parts_take)
+{
+    static const struct ui_look look = {"elevation", "browse", "Elevation", "objects"};
+    struct ui_page *p = ui_page_new(r, &look);
+    if (parts_take) cJSON_AddItemToObject(ui_page_data(p), "parts", parts_take);
+    ui_page_sql(p, "elevation", &ui_query_elevation, 1, (const char *[]){req_param(r, 0)});
+    ui_page_need(p, "elevation", "There is no such elevation.");
+    ui_page_before(p, name_elevation);
+    ui_page_go(p);
+}
+
+static void then_parts(struct req *r, const PGresult *result)
+{
+    cJSON *parts = NULL;
+    if (PQntuples(result) > 0 && !PQgetisnull(result, 0, 0))
+        parts = ui_parts_read(PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0));
+    show_elevation(r, parts);
+}
+
+void web_ui_elevation(struct req *r)
+{
+    if (r->web->pool)
+        req_query(r, &ui_query_parts, 1, (const char *[]){req_param(r, 0)}, then_parts);
+    else
+        show_elevation(r, NULL);
+}

@@ -1,0 +1,28 @@
+/* See ui_mask.h. */
+#include "services/web/ui/mask.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static bool is_secret(const char *name)
+{
+    static const char *const words[] = {"password", "passwd", "secret",        "token",
+                                        "api_key",  "apikey", "authorization", "credential"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        if (strcasestr(name, words[i])) return true;
+    return false;
+}
+
+void ui_mask(cJSON *value)
+{
+    if (!cJSON_IsArray(value) && !cJSON_IsObject(value)) return;
+    for (cJSON *each = value->child, *next; each; each = next) {
+        next = each->next;
+        if (each->string && is_secret(each->string) && !cJSON_IsNull(each)) {
+            cJSON *masked = cJSON_CreateString("***");
+            if (masked) cJSON_ReplaceItemInObjectCaseSensitive(value, each->string, masked);
+        } else {
+            ui_mask(each);
+        }
+    }
+}

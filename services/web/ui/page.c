@@ -1,0 +1,345 @@
+/* See ui_page.h. A page outlives its request when that is torn down while a source has not answered yet (the server
+ * stops): then the answers are taken and dropped. */
+#include "services/web/ui/page.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/buf.h"
+#include "conf/clock.h"
+#include "conf/log.h"
+#include "services/web/http/reply.h"
+#include "services/web/http/template.h"
+
+#define PAGE_LIMIT_BYTES (8 * 1024 * 1024)
+#define SOURCES_MAX      80
+#define SEARCH_MOST      50000 /* messages that a search looks at, each list */
+
+struct source {
+    struct ui_page *page;
+    const char *key;
+    struct pool_call *call;
+};
+
+struct ui_page {
+    struct req *req; /* NULL: torn down */
+    const char *template;
+    cJSON *data, *faults;
+    struct source sources[SOURCES_MAX];
+    int count, waiting;
+    const char *need, *missing;
+    void (*before)(struct ui_page *p);
+    struct ui_page *next, **link; /* all of them, for the end of the process */
+};
+
+static struct ui_page *pages;
+
+static void on_cleanup(struct req *r)
+{
+    struct ui_page *p = r->state;
+    r->state = NULL;
+    if (p) p->req = NULL;
+}
+
+struct ui_page *ui_page_new(struct req *r, const struct ui_look *look)
+{
+    struct ui_page *p = calloc(1, sizeof(*p));
+    cJSON *data = cJSON_CreateObject();
+    if (!p || !data) {
+        log_critical("no memory for a page");
+        abort();
+    }
+    p->next = pages;
+    p->link = &pages;
+    if (pages) pages->link = &p->next;
+    pages = p;
+    p->req = r;
+    p->template = look->template;
+    p->data = data;
+    p->faults = cJSON_AddArrayToObject(data, "faults");
+    p->waiting = 1; /* ui_page_go */
+    cJSON_AddStringToObject(data, "page", look->page);
+    cJSON_AddStringToObject(data, "title", look->title);
+    cJSON_AddStringToObject(data, "topics", look->topics);
+    cJSON_AddStringToObject(data, "user", r->who.name);
+    cJSON_AddStringToObject(data, "csrf", r->who.csrf);
+    cJSON_AddBoolToObject(data, "is_viewer", r->who.is_viewer);
+    cJSON_AddStringToObject(data, "version", LOGIKALD_VERSION);
+    r->state = p;
+    r->cleanup = on_cleanup;
+    return p;
+}
+
+struct req *ui_page_req(struct ui_page *p)
+{
+    return p->req;
+}
+
+cJSON *ui_page_data(struct ui_page *p)
+{
+    return p->data;
+}
+
+void ui_page_title(struct ui_page *p, const char *title)
+{
+    cJSON_ReplaceItemInObjectCaseSensitive(p->data, "title", cJSON_CreateString(title));
+}
+
+void ui_page_fault(struct ui_page *p, const char *fmt, ...)
+{
+    char text[600];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    const cJSON *known;
+    cJSON_ArrayForEach(known, p->faults) if (strcmp(known->valuestring, text) == 0) return;
+    cJSON_AddItemToArray(p->faults, cJSON_CreateString(text));
+}
+
+/* ---- the end ---- */
+
+static void page_free(struct ui_page *p)
+{
+    *p->link = p->next;
+    if (p->next) p->next->link = p->link;
+    cJSON_Delete(p->data);
+    free(p);
+}
+
+void ui_pages_free(void)
+{
+    for (struct ui_page *p = pages, *next; p; p = next) {
+        next = p->next;
+        cJSON_Delete(p->data);
+        free(p);
+    }
+    pages = NULL;
+}
+
+static void send_rendered(struct req *r, int status, const char *template, const cJSON *data)
+{
+    struct buf out;
+    struct err err = {0};
+    buf_init(&out, PAGE_LIMIT_BYTES);
+    if (ui_template_render(&out, template, data, &err) < 0) {
+        log_error("%s", err.text);
+        reply_detail(r, 500, "The page cannot be shown: %s", err.text);
+    } else {
+        reply_bytes(r, status, TYPE_HTML, out.data, out.len);
+    }
+    buf_free(&out);
+}
+
+static void settle(struct ui_page *p)
+{
+    if (--p->waiting > 0) return;
+    struct req *r = p->req;
+    if (r) {
+        r->state = NULL;
+        r->cleanup = NULL;
+        bool is_missing = p->need && !cJSON_GetObjectItemCaseSensitive(p->data, p->need);
+        if (is_missing && !p->faults->child) {
+            ui_page_title(p, "Not found");
+            ui_page_fault(p, "%s", p->missing);
+            send_rendered(r, 404, "missing", p->data);
+        } else {
+            if (p->before) p->before(p);
+            send_rendered(r, 200, p->template, p->data);
+        }
+    }
+    page_free(p);
+}
+
+void ui_page_need(struct ui_page *p, const char *key, const char *missing)
+{
+    p->need = key;
+    p->missing = missing;
+}
+
+void ui_page_before(struct ui_page *p, void (*fn)(struct ui_page *p))
+{
+    p->before = fn;
+}
+
+void ui_page_go(struct ui_page *p)
+{
+    settle(p);
+}
+
+/* ---- sources ---- */
+
+static struct source *source_new(struct ui_page *p, const char *key)
+{
+    if (p->count == SOURCES_MAX) return NULL;
+    struct source *s = &p->sources[p->count++];
+    s->page = p;
+    s->key = key;
+    p->waiting++;
+    return s;
+}
+
+/* What it found, owned by the page from now on; NULL = nothing. */
+static void source_done(struct source *s, cJSON *found)
+{
+    struct ui_page *p = s->page;
+    if (found && !cJSON_AddItemToObject(p->data, s->key, found)) cJSON_Delete(found);
+    settle(p);
+}
+
+static void on_rows(void *arg, const PGresult *result, const struct err *err)
+{
+    struct source *s = arg;
+    cJSON *found = NULL;
+    if (err)
+        ui_page_fault(s->page, "%s", err->text);
+    else if (PQntuples(result) > 0 && !PQgetisnull(result, 0, 0))
+        found = cJSON_Parse(PQgetvalue(result, 0, 0));
+    source_done(s, found);
+}
+
+void ui_page_sql(struct ui_page *p, const char *key, const struct query *q, int n, const char *const *values)
+{
+    if (!p->req->web->pool) {
+        ui_page_fault(p, "PostgreSQL is not configured: set DATABASE_URL.");
+        return;
+    }
+    struct source *s = source_new(p, key);
+    if (s && !pool_query(p->req->web->pool, q, n, values, on_rows, s)) source_done(s, NULL);
+}
+
+static bool queue_is_there(struct ui_page *p)
+{
+    if (p->req->web->queue) return true;
+    if (!cJSON_HasObjectItem(p->data, "is_queue_off")) cJSON_AddTrueToObject(p->data, "is_queue_off");
+    return false;
+}
+
+static void on_stats(void *arg, const struct queue_stats *stats, const struct err *err)
+{
+    struct source *s = arg;
+    if (err) {
+        ui_page_fault(s->page, "%s", err->text);
+        source_done(s, NULL);
+        return;
+    }
+    cJSON *out = cJSON_CreateObject();
+    cJSON *queues = cJSON_AddArrayToObject(out, "queues");
+    for (size_t i = 0; i < stats->count; i++) {
+        cJSON *each = cJSON_CreateObject();
+        cJSON_AddStringToObject(each, "name", stats->queues[i].name);
+        cJSON_AddNumberToObject(each, "depth", (double)stats->queues[i].depth);
+        if (stats->queues[i].oldest_age_ms >= 0)
+            cJSON_AddNumberToObject(each, "oldest_ms", (double)stats->queues[i].oldest_age_ms);
+        cJSON_AddBoolToObject(each, "is_paused", stats->queues[i].is_paused);
+        if (stats->queues[i].is_paused) {
+            char since[CLOCK_TEXT_SIZE];
+            cJSON_AddStringToObject(each, "paused_by", stats->queues[i].paused_by);
+            cJSON_AddStringToObject(each, "paused_since", clock_iso_ms(stats->queues[i].paused_ms, since));
+        }
+        cJSON_AddItemToArray(queues, each);
+    }
+    cJSON_AddNumberToObject(out, "unacked", (double)stats->unacked);
+    cJSON_AddNumberToObject(out, "scheduled", (double)stats->scheduled);
+    cJSON_AddNumberToObject(out, "dead", (double)stats->dead);
+    cJSON_AddNumberToObject(out, "workers", (double)stats->workers);
+    source_done(s, out);
+}
+
+void ui_page_stats(struct ui_page *p, const char *key)
+{
+    struct err err = {0};
+    struct source *s = queue_is_there(p) ? source_new(p, key) : NULL;
+    if (!s || queue_stats(p->req->web->queue, on_stats, s, &err) == 0) return;
+    ui_page_fault(p, "%s", err.text);
+    source_done(s, NULL);
+}
+
+static void on_list(void *arg, const cJSON *entries, const struct err *err)
+{
+    struct source *s = arg;
+    if (err) ui_page_fault(s->page, "%s", err->text);
+    source_done(s, err ? NULL : cJSON_Duplicate(entries, 1));
+}
+
+void ui_page_list(struct ui_page *p, const char *key, enum queue_view view, const char *queue, int64_t limit)
+{
+    struct err err = {0};
+    struct source *s = queue_is_there(p) ? source_new(p, key) : NULL;
+    if (!s || queue_list(p->req->web->queue, view, queue, 0, limit, on_list, s, &err) == 0) return;
+    ui_page_fault(p, "%s", err.text);
+    source_done(s, NULL);
+}
+
+static void on_search(void *arg, int64_t count, bool is_whole, const cJSON *entries, const struct err *err)
+{
+    struct source *s = arg;
+    if (err) {
+        ui_page_fault(s->page, "%s", err->text);
+        source_done(s, NULL);
+        return;
+    }
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddNumberToObject(out, "count", (double)count);
+    cJSON_AddBoolToObject(out, "is_whole", is_whole);
+    cJSON_AddItemToObject(out, "entries", cJSON_Duplicate(entries, 1));
+    source_done(s, out);
+}
+
+void ui_page_search(struct ui_page *p, const char *key, enum queue_view view, const char *text, int64_t wanted)
+{
+    struct err err = {0};
+    struct queue_sweep what = {.view = view, .text = text, .wanted = wanted, .most = SEARCH_MOST};
+    struct source *s = queue_is_there(p) ? source_new(p, key) : NULL;
+    if (!s || queue_sweep(p->req->web->queue, &what, SWEEP_LOOK, on_search, s, &err) == 0) return;
+    ui_page_fault(p, "%s", err.text);
+    source_done(s, NULL);
+}
+
+static void on_task_result(void *arg, const struct result *result, const struct err *err)
+{
+    struct source *s = arg;
+    if (err || result->state == RESULT_PENDING) {
+        source_done(s, NULL);
+        return;
+    }
+    cJSON *out = cJSON_CreateObject();
+    const cJSON *value = result->value;
+    cJSON_AddStringToObject(out, "status", result->status ? result->status : "");
+    if (result->error) cJSON_AddStringToObject(out, "error", result->error);
+    if (result->traceback) cJSON_AddStringToObject(out, "traceback", result->traceback);
+    if (result->date_done) {
+        char at[48];
+        snprintf(at, sizeof(at), "%.40sZ", result->date_done);
+        cJSON_AddStringToObject(out, "date_done", at);
+    }
+    if (result->state == RESULT_PROGRESS && cJSON_IsObject(value)) {
+        static const char *const members[] = {"current", "total", "status"};
+        for (int i = 0; i < 3; i++) {
+            const cJSON *item = cJSON_GetObjectItemCaseSensitive(value, members[i]);
+            if (item) cJSON_AddItemToObject(out, i == 2 ? "text" : members[i], cJSON_Duplicate(item, 1));
+        }
+    } else if (value && !result->error) {
+        char *text = cJSON_Print(value);
+        cJSON_AddStringToObject(out, "result", text ? text : "");
+        cJSON_free(text);
+    }
+    source_done(s, out);
+}
+
+void ui_page_result(struct ui_page *p, const char *key, const char *task_id)
+{
+    struct err err = {0};
+    struct source *s = queue_is_there(p) ? source_new(p, key) : NULL;
+    if (s && result_get(p->req->web->queue, task_id, on_task_result, s, &err) < 0) source_done(s, NULL);
+}
+
+/* ---- pages without sources ---- */
+
+void ui_page_plain(struct req *r, const char *template, cJSON *data_take)
+{
+    send_rendered(r, 200, template, data_take);
+    cJSON_Delete(data_take);
+}

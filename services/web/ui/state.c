@@ -1,0 +1,166 @@
+/* See ui_state.h. */
+#include "services/web/ui/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/clock.h"
+#include "ipc/snapshot.h"
+#include "services/store/pool.h"
+#include "services/web/watch/verdict.h"
+
+cJSON *ui_state_switch(const struct web *web)
+{
+    static const char *const places[] = {[SOURCE_DEFAULT] = "which is the default",
+                                         [SOURCE_FILE] = "set in the configuration file",
+                                         [SOURCE_ENV_FILE] = "set in the env file",
+                                         [SOURCE_ENVIRONMENT] = "set in the environment",
+                                         [SOURCE_OVERRIDE] = "set at run time, until the supervisor ends"};
+    bool is_on = conf_bool(web->conf, SET_BACKGROUND_SYNC);
+    char text[256];
+    snprintf(text, sizeof(text), "Scheduled sync is %s: BACKGROUND_SYNC_ENABLED=%s, %s.%s", is_on ? "on" : "off",
+             is_on ? "true" : "false", places[conf_source(web->conf, SET_BACKGROUND_SYNC)],
+             is_on ? "" : " Syncs that you start here still run.");
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddBoolToObject(out, "is_on", is_on);
+    cJSON_AddStringToObject(out, "text", text);
+    cJSON_AddNumberToObject(out, "tick_s", (double)conf_int(web->conf, SET_SYNC_INTERVAL));
+    return out;
+}
+
+/* ---- children ---- */
+
+static void add_time(cJSON *to, const char *key, int64_t ms)
+{
+    char text[CLOCK_TEXT_SIZE];
+    if (ms > 0) cJSON_AddStringToObject(to, key, clock_iso_ms(ms, text));
+}
+
+static const char *tone_of(const struct snapshot_child *c)
+{
+    if (c->is_crash_loop) return "bad";
+    if (c->is_ready || strcmp(c->state, "done") == 0) return "ok";
+    if (c->is_held) return "off";
+    if (strcmp(c->state, "down") == 0) return "bad";
+    return "warn";
+}
+
+static cJSON *child_json(const struct snapshot_child *c)
+{
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddStringToObject(out, "name", c->name);
+    cJSON_AddStringToObject(out, "role", c->role);
+    cJSON_AddStringToObject(out, "state",
+                            c->is_crash_loop && strcmp(c->state, "crash-loop") != 0 ? "crash-loop"
+                            : c->is_held                                            ? "stopped"
+                                                                                    : c->state);
+    cJSON_AddStringToObject(out, "tone", tone_of(c));
+    cJSON_AddStringToObject(out, "status", c->status);
+    cJSON_AddStringToObject(out, "last_exit", c->last_exit);
+    cJSON_AddNumberToObject(out, "pid", c->pid);
+    cJSON_AddNumberToObject(out, "restarts", (double)c->restarts);
+    cJSON_AddNumberToObject(out, "bytes", (double)(c->pss_bytes > 0 ? c->pss_bytes : c->rss_bytes));
+    cJSON_AddNumberToObject(out, "cpu_percent", c->cpu_permille / 10.0);
+    cJSON_AddBoolToObject(out, "is_held", c->is_held);
+    cJSON_AddBoolToObject(out, "is_draining", c->is_draining);
+    cJSON_AddBoolToObject(out, "is_web", strcmp(c->role, "web") == 0);
+    add_time(out, "since", c->started_ms);
+    add_time(out, "exit_at", c->last_exit_ms);
+    add_time(out, "next_start", c->next_start_ms);
+    return out;
+}
+
+static void add_snapshot(cJSON *out, const struct snapshot *s)
+{
+    int64_t total = s->pss_bytes > 0 ? s->pss_bytes : s->rss_bytes;
+    cJSON_AddTrueToObject(out, "is_known");
+    if (snapshot_is_stale(s, wall_ms())) {
+        cJSON_AddTrueToObject(out, "is_stale");
+        cJSON_AddStringToObject(out, "note", "The supervisor has not reported for a while: it is gone, or it hangs.");
+    } else if (*s->background_note) {
+        cJSON_AddStringToObject(out, "note", s->background_note);
+    }
+    cJSON_AddStringToObject(out, "version", s->version);
+    cJSON_AddStringToObject(out, "state", s->state);
+    cJSON_AddStringToObject(out, "listening", s->listening);
+    cJSON_AddNumberToObject(out, "pid", s->pid);
+    cJSON_AddNumberToObject(out, "reloads", (double)s->reloads);
+    cJSON_AddNumberToObject(out, "reloads_refused", (double)s->reloads_refused);
+    cJSON_AddStringToObject(out, "reload_error", s->reload_error);
+    cJSON_AddNumberToObject(out, "oom_kills", (double)s->oom_kills);
+    cJSON_AddNumberToObject(out, "memory_limit_bytes", (double)s->memory_limit_bytes);
+    add_time(out, "since", s->started_ms);
+    add_time(out, "reload_at", s->reload_ms);
+    cJSON *children = cJSON_AddArrayToObject(out, "children");
+    for (int i = 0; i < s->count && i < SNAPSHOT_CHILDREN_MAX; i++) {
+        const struct snapshot_child *c = &s->children[i];
+        cJSON_AddItemToArray(children, child_json(c));
+        if (!c->is_program) total += c->pss_bytes > 0 ? c->pss_bytes : c->rss_bytes;
+    }
+    cJSON_AddNumberToObject(out, "memory_bytes", (double)total);
+}
+
+cJSON *ui_state_children(const struct web *web)
+{
+    struct err err = {0};
+    struct snapshot *s = calloc(1, sizeof(*s));
+    cJSON *out = cJSON_CreateObject();
+    int rc = s ? snapshot_read(conf_str(web->conf, SET_RUN_DIR), s, &err) : -ERR_NOMEM;
+    if (rc == 0)
+        add_snapshot(out, s);
+    else
+        cJSON_AddStringToObject(out, "note",
+                                rc == -ERR_NOT_FOUND ? "This web process runs without a supervisor." : err.text);
+    free(s);
+    return out;
+}
+
+/* ---- stores ---- */
+
+static cJSON *store(const char *name, const char *tone, const char *text, const char *advice)
+{
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddStringToObject(out, "name", name);
+    cJSON_AddStringToObject(out, "tone", tone);
+    cJSON_AddStringToObject(out, "text", text);
+    if (*advice) cJSON_AddStringToObject(out, "advice", advice);
+    return out;
+}
+
+cJSON *ui_state_stores(const struct web *web)
+{
+    const struct verdict *v = web->verdict;
+    char text[400];
+    cJSON *out = cJSON_CreateArray();
+    bool is_migrated = v->migrations.state != MIGRATIONS_MISSING;
+    if (!v->is_db_up)
+        snprintf(text, sizeof(text), "%.300s", v->db_why);
+    else if (!is_migrated)
+        snprintf(text, sizeof(text), "%d migrations are missing", v->migrations.missing);
+    else
+        snprintf(text, sizeof(text), "answers in %.1f ms", v->db_ms);
+    cJSON_AddItemToArray(out, store("PostgreSQL", v->is_db_up && is_migrated ? "ok" : "bad", text,
+                                    !v->is_db_up   ? "Check DATABASE_URL and that the server runs."
+                                    : !is_migrated ? "Run `logikald migrate`."
+                                                   : ""));
+    if (!v->is_redis_used)
+        snprintf(text, sizeof(text), "not configured: syncs run in children of the web process");
+    else if (v->is_redis_up)
+        snprintf(text, sizeof(text), "answers in %.1f ms, version %s", v->redis_ms, v->redis_version);
+    else
+        snprintf(text, sizeof(text), "unreachable");
+    cJSON_AddItemToArray(out, store("Redis",
+                                    !v->is_redis_used ? "off"
+                                    : v->is_redis_up  ? "ok"
+                                                      : "bad",
+                                    text,
+                                    v->is_redis_used && !v->is_redis_up
+                                        ? "Check REDIS_URL and that the server runs; nothing has to be restarted."
+                                        : ""));
+    bool is_set = conf_is_set(web->conf, SET_LOGIKAL_URL);
+    cJSON_AddItemToArray(
+        out, store("Logikal", is_set ? "off" : "warn", is_set ? conf_str(web->conf, SET_LOGIKAL_URL) : "not configured",
+                   is_set ? "" : "Set LOGIKAL_API_BASE_URL, LOGIKAL_AUTH_USERNAME and LOGIKAL_AUTH_PASSWORD."));
+    return out;
+}

@@ -1,0 +1,299 @@
+/* /metrics in Prometheus' text format. What is in memory is printed at once; the queue and the database are asked for
+ * the rest, and what cannot be reached is left out, with logikald_up telling so. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf/buf.h"
+#include "conf/clock.h"
+#include "ipc/queue.h"
+#include "ipc/redis.h"
+#include "ipc/snapshot.h"
+#include "services/store/web/reads.h"
+#include "services/web/cache/cache.h"
+#include "services/web/gate/handlers.h"
+#include "services/web/watch/metrics_internal.h"
+#include "services/web/jobs/queue_link.h"
+#include "services/web/http/reply.h"
+#include "services/web/gate/route.h"
+#include "services/web/http/server.h"
+#include "services/web/watch/verdict.h"
+
+#define TYPE_PROMETHEUS "text/plain; version=0.0.4; charset=utf-8"
+
+void metrics_head(struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_printf(out, "# HELP logikald_%s %s\n# TYPE logikald_%s %s\n", name, help, name, type);
+}
+
+static void one(struct buf *out, const char *name, const char *type, const char *help, double value)
+{
+    metrics_head(out, name, type, help);
+    buf_printf(out, "logikald_%s %.15g\n", name, value);
+}
+
+void metrics_label(struct buf *out, const char *name, const char *value)
+{
+    buf_printf(out, "%s=\"", name);
+    for (const char *p = value; *p; p++) {
+        if (*p == '\\' || *p == '"') buf_char(out, '\\');
+        if (*p == '\n')
+            buf_str(out, "\\n");
+        else
+            buf_char(out, *p);
+    }
+    buf_char(out, '"');
+}
+
+/* ---- this process ---- */
+
+static const char *method_of(const struct route *t)
+{
+    return t->method == EVHTTP_REQ_GET      ? "GET"
+           : t->method == EVHTTP_REQ_POST   ? "POST"
+           : t->method == EVHTTP_REQ_PUT    ? "PUT"
+           : t->method == EVHTTP_REQ_DELETE ? "DELETE"
+                                            : "PATCH";
+}
+
+static void add_route(struct buf *out, int index)
+{
+    metrics_label(out, "route", index < routes_count ? routes[index].path : "unknown");
+    buf_char(out, ',');
+    metrics_label(out, "method", index < routes_count ? method_of(&routes[index]) : "any");
+}
+
+static void add_requests(struct buf *out, const struct metrics *m)
+{
+    metrics_head(out, "http_requests_total", "counter", "Requests answered, by route, method and status");
+    for (int i = 0; i <= routes_count; i++)
+        for (int k = 0; m->routes[i] && k < METRICS_STATUSES && m->routes[i]->status[k].status; k++) {
+            buf_str(out, "logikald_http_requests_total{");
+            add_route(out, i);
+            buf_printf(out, ",status=\"%d\"} %" PRId64 "\n", m->routes[i]->status[k].status,
+                       m->routes[i]->status[k].count);
+        }
+    metrics_head(out, "http_request_duration_seconds", "histogram",
+                 "Time from the request to the last byte of its answer");
+    for (int i = 0; i <= routes_count; i++) {
+        const struct route_metrics *c = m->routes[i];
+        for (int k = 0; c && k <= METRICS_BUCKETS; k++) {
+            buf_str(out, "logikald_http_request_duration_seconds_bucket{");
+            add_route(out, i);
+            if (k < METRICS_BUCKETS)
+                buf_printf(out, ",le=\"%g\"} %" PRId64 "\n", metrics_le_s[k], c->buckets[k]);
+            else
+                buf_printf(out, ",le=\"+Inf\"} %" PRId64 "\n", c->count);
+        }
+        if (!c) continue;
+        buf_str(out, "logikald_http_request_duration_seconds_sum{");
+        add_route(out, i);
+        buf_printf(out, "} %.6f\nlogikald_http_request_duration_seconds_count{", c->sum_s);
+        add_route(out, i);
+        buf_printf(out, "} %" PRId64 "\n", c->count);
+    }
+}
+
+static void add_process(struct buf *out, const struct web *web)
+{
+    struct server_stats s;
+    struct cache_stats c;
+    server_stats(web->server, &s);
+    cache_stats(web->cache, &c);
+    one(out, "http_connections", "gauge", "Open client connections", s.connections);
+    one(out, "http_connections_cut_total", "counter", "Connections cut because they were too slow", (double)s.cut);
+    one(out, "http_cache_hits_total", "counter", "Answers from memory", (double)c.hits);
+    one(out, "http_cache_misses_total", "counter", "Answers that had to be loaded", (double)c.misses);
+    one(out, "http_cache_bytes", "gauge", "Bytes of answers kept in memory", (double)c.bytes);
+    one(out, "http_cache_entries", "gauge", "Answers kept in memory", (double)c.entries);
+    if (!web->pool) return;
+    struct pool_stats p;
+    pool_stats(web->pool, &p);
+    one(out, "db_pool_connections", "gauge", "Open connections to PostgreSQL", p.open);
+    one(out, "db_pool_busy", "gauge", "Connections with a statement under way", p.busy);
+    one(out, "db_pool_waiting", "gauge", "Statements that wait for a connection", p.waiting);
+    one(out, "db_queries_total", "counter", "Statements answered", (double)p.queries);
+    one(out, "db_query_errors_total", "counter", "Statements that failed", (double)p.errors);
+    one(out, "db_query_seconds_total", "counter", "Time that statements took", (double)p.busy_us / 1e6);
+    one(out, "db_connects_total", "counter", "Connections made to PostgreSQL", (double)p.reconnects);
+}
+
+static void add_up(struct buf *out, const struct web *web)
+{
+    metrics_head(out, "up", "gauge", "1 when the component can be reached");
+    buf_printf(out, "logikald_up{component=\"database\"} %d\n", web->verdict->is_db_up);
+    if (!web->redis) return;
+    buf_printf(out, "logikald_up{component=\"redis\"} %d\n", redis_is_up(web->redis));
+    one(out, "redis_reconnects_total", "counter", "Connections made to Redis", (double)queue_link_reconnects());
+}
+
+/* ---- the supervisor's children ---- */
+
+static void child_gauge(struct buf *out, const struct snapshot *s, const char *name, const char *type, const char *help,
+                        double (*value)(const struct snapshot_child *c))
+{
+    metrics_head(out, name, type, help);
+    for (int i = 0; i < s->count; i++) {
+        buf_printf(out, "logikald_%s{", name);
+        metrics_label(out, "child", s->children[i].name);
+        buf_printf(out, "} %.15g\n", value(&s->children[i]));
+    }
+}
+
+static double child_ready(const struct snapshot_child *c)
+{
+    return c->is_ready;
+}
+static double child_restarts(const struct snapshot_child *c)
+{
+    return (double)c->restarts;
+}
+static double child_memory(const struct snapshot_child *c)
+{
+    return (double)(c->pss_bytes ? c->pss_bytes : c->rss_bytes);
+}
+static double child_cpu(const struct snapshot_child *c)
+{
+    return (double)c->cpu_ms / 1000;
+}
+static double child_loop(const struct snapshot_child *c)
+{
+    return c->is_crash_loop;
+}
+
+static void add_children(struct buf *out, const struct web *web)
+{
+    struct snapshot *s = calloc(1, sizeof(*s));
+    if (s && snapshot_read(conf_str(web->conf, SET_RUN_DIR), s, NULL) == 0 && !snapshot_is_stale(s, wall_ms())) {
+        child_gauge(out, s, "child_ready", "gauge", "1 when the child is ready", child_ready);
+        child_gauge(out, s, "child_restarts_total", "counter", "Restarts of the child", child_restarts);
+        child_gauge(out, s, "child_memory_bytes", "gauge", "Memory of the child and its descendants", child_memory);
+        child_gauge(out, s, "child_cpu_seconds_total", "counter", "Processor time of the child", child_cpu);
+        child_gauge(out, s, "child_crash_loop", "gauge", "1 while the child keeps crashing", child_loop);
+        one(out, "supervisor_memory_bytes", "gauge", "Memory of the supervisor", (double)s->pss_bytes);
+        one(out, "supervisor_reloads_total", "counter", "Reloads of the configuration", (double)s->reloads);
+    }
+    free(s);
+}
+
+/* ---- the database ---- */
+
+static const struct {
+    const char *key, *name, *type, *help, *label1, *label2;
+} families[] = {
+    {"age", "sync_age_seconds", "gauge", "Seconds since the last sync of the type; -1 = never", "type", NULL},
+    {"interval", "sync_interval_seconds", "gauge", "Interval of the type", "type", NULL},
+    {"enabled", "sync_enabled", "gauge", "1 when the type is synced on schedule", "type", NULL},
+    {"failed", "sync_last_failed", "gauge", "1 when the last sync of the type failed", "type", NULL},
+    {"synced", "sync_objects_total", "counter", "Objects by type and outcome", "type", "outcome"},
+    {"bucket", "sync_duration_seconds_bucket", NULL, NULL, "type", "le"},
+    {"sum", "sync_duration_seconds_sum", NULL, NULL, "type", NULL},
+    {"count", "sync_duration_seconds_count", NULL, NULL, "type", NULL},
+    {"rows", "stored_objects", "gauge", "Rows of a table, as PostgreSQL estimates them", "table", NULL},
+    {"parse", "parts_lists_unread", "gauge", "Parts lists that are not read, by their state", "status", NULL},
+};
+
+static void add_family(struct buf *out, const PGresult *result, size_t f)
+{
+    if (families[f].type) metrics_head(out, families[f].name, families[f].type, families[f].help);
+    if (strcmp(families[f].key, "bucket") == 0)
+        metrics_head(out, "sync_duration_seconds", "histogram", "Duration of syncs by type");
+    for (int row = 0; row < PQntuples(result); row++) {
+        if (strcmp(PQgetvalue(result, row, 0), families[f].key) != 0) continue;
+        buf_printf(out, "logikald_%s{", families[f].name);
+        metrics_label(out, families[f].label1, PQgetvalue(result, row, 1));
+        if (families[f].label2) {
+            buf_char(out, ',');
+            metrics_label(out, families[f].label2, PQgetvalue(result, row, 2));
+        }
+        buf_printf(out, "} %s\n", PQgetvalue(result, row, 3));
+    }
+}
+
+/* ---- putting it together ---- */
+
+static void send_metrics(struct req *r)
+{
+    struct buf *out = r->state;
+    reply_bytes(r, 200, TYPE_PROMETHEUS, out->data ? out->data : "", out->len);
+}
+
+static void forget_metrics(struct req *r)
+{
+    buf_free(r->state);
+}
+
+static void on_rows(void *arg, const PGresult *result, const struct err *err)
+{
+    struct req *r = arg;
+    for (size_t f = 0; !err && f < sizeof(families) / sizeof(*families); f++) add_family(r->state, result, f);
+    send_metrics(r);
+}
+
+static void ask_database(struct req *r)
+{
+    if (!r->web->pool || !pool_query(r->web->pool, &query_metrics, 0, NULL, on_rows, r)) send_metrics(r);
+}
+
+/* ---- the queue ---- */
+
+static void on_tasks(void *arg, const struct task_count_list *list, const struct err *err)
+{
+    struct req *r = arg;
+    if (!err) metrics_tasks(r->state, list);
+    ask_database(r);
+}
+
+/* Where there is no Redis, this process counts alone what its children do. */
+static void ask_tasks(struct req *r)
+{
+    struct web *web = r->web;
+    if (!web->redis) metrics_tasks(r->state, task_counts_own(web->task_counts));
+    task_counts_tell(web->task_counts, web->redis);
+    if (!web->redis || task_counts_read(web->task_counts, web->redis, on_tasks, r) != 0) ask_database(r);
+}
+
+static void on_queues(void *arg, const struct queue_stats *stats, const struct err *err)
+{
+    struct req *r = arg;
+    struct buf *out = r->state;
+    if (!err) {
+        metrics_head(out, "queue_depth", "gauge", "Messages that wait in the queue");
+        for (size_t i = 0; i < stats->count; i++)
+            buf_printf(out, "logikald_queue_depth{queue=\"%s\"} %" PRId64 "\n", stats->queues[i].name,
+                       stats->queues[i].depth);
+        metrics_head(out, "queue_oldest_age_seconds", "gauge", "Age of the message next in line; -1 = none");
+        for (size_t i = 0; i < stats->count; i++)
+            buf_printf(out, "logikald_queue_oldest_age_seconds{queue=\"%s\"} %.3f\n", stats->queues[i].name,
+                       stats->queues[i].oldest_age_ms < 0 ? -1 : (double)stats->queues[i].oldest_age_ms / 1000);
+        metrics_head(out, "queue_paused", "gauge", "1 = no worker takes from the queue until it is resumed");
+        for (size_t i = 0; i < stats->count; i++)
+            buf_printf(out, "logikald_queue_paused{queue=\"%s\"} %d\n", stats->queues[i].name,
+                       stats->queues[i].is_paused);
+        one(out, "queue_unacked", "gauge", "Messages fetched and not acknowledged", (double)stats->unacked);
+        one(out, "queue_scheduled", "gauge", "Messages that wait for their time", (double)stats->scheduled);
+        one(out, "queue_dead", "gauge", "Dead letters", (double)stats->dead);
+        one(out, "workers", "gauge", "Workers with a fresh heartbeat", (double)stats->workers);
+    }
+    ask_tasks(r);
+}
+
+void web_metrics(struct req *r)
+{
+    if (!conf_bool(r->web->conf, SET_METRICS_ENABLED)) {
+        reply_detail(r, 404, "Metrics are switched off (PROMETHEUS_ENABLED)");
+        return;
+    }
+    struct buf *out = req_alloc(r, sizeof(*out));
+    r->state = out;
+    r->cleanup = forget_metrics;
+    metrics_head(out, "build_info", "gauge", "Version");
+    buf_printf(out, "logikald_build_info{version=\"" LOGIKALD_VERSION "\",pid=\"%d\"} 1\n", (int)getpid());
+    add_up(out, r->web);
+    add_process(out, r->web);
+    add_requests(out, r->web->metrics);
+    add_children(out, r->web);
+    if (!r->web->queue || queue_stats(r->web->queue, on_queues, r, NULL) != 0) ask_tasks(r);
+}

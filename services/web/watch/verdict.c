@@ -1,0 +1,133 @@
+/* See verdict.h. One ping at a time to each; a change of the connection's state counts at once. */
+#include "services/web/watch/verdict.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/clock.h"
+#include "conf/log.h"
+#include "ipc/redis.h"
+#include "services/store/web/reads.h"
+#include "services/web/http/server.h"
+#include "services/web/gate/signing_key.h"
+
+#define REFRESH_S 5
+#define HURRY_S   1 /* while something is missing */
+#define SILENT_US 4500000
+
+static void on_ping(void *arg, const PGresult *result, const struct err *err)
+{
+    struct verdict *v = arg;
+    (void)result;
+    v->call = NULL;
+    if (!err && !v->is_db_up) log_info("PostgreSQL answers");
+    v->is_db_up = !err;
+    snprintf(v->db_why, sizeof(v->db_why), "%.250s", err ? err->text : "");
+    v->db_ms = (double)(mono_us() - v->asked_us) / 1000;
+    v->db_checked_ms = wall_ms();
+}
+
+static void take_field(const char *info, const char *name, char *out, size_t size)
+{
+    const char *at = strstr(info, name);
+    if (at) snprintf(out, size, "%.*s", (int)strcspn(at + strlen(name), "\r\n"), at + strlen(name));
+}
+
+static void on_info(void *arg, const struct redis_answer *answer)
+{
+    struct verdict *v = arg;
+    v->is_redis_asked = false;
+    v->is_redis_up = answer->fault == REDIS_FINE;
+    v->redis_ms = (double)(mono_us() - v->redis_asked_us) / 1000;
+    v->redis_checked_ms = wall_ms();
+    if (!v->is_redis_up || answer->reply->type != REDIS_REPLY_STRING) return;
+    char number[32] = "0";
+    take_field(answer->reply->str, "redis_version:", v->redis_version, sizeof(v->redis_version));
+    take_field(answer->reply->str, "used_memory_human:", v->redis_memory, sizeof(v->redis_memory));
+    take_field(answer->reply->str, "connected_clients:", number, sizeof(number));
+    v->redis_clients = strtoll(number, NULL, 10);
+    take_field(answer->reply->str, "uptime_in_seconds:", number, sizeof(number));
+    v->redis_uptime_s = strtoll(number, NULL, 10);
+}
+
+/* A server that hangs is found out before the connection's own deadline. */
+static void judge_silence(struct verdict *v)
+{
+    if (!v->call || !v->is_db_up || mono_us() - v->asked_us < SILENT_US) return;
+    log_error("PostgreSQL has not answered for %d seconds", SILENT_US / 1000000);
+    v->is_db_up = false;
+    snprintf(v->db_why, sizeof(v->db_why), "it does not answer");
+}
+
+static bool is_complete(const struct verdict *v)
+{
+    return v->is_db_up && v->migrations.state == MIGRATIONS_DONE && *v->web->jwt_key;
+}
+
+static void refresh(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct verdict *v = arg;
+    struct web *web = v->web;
+    judge_silence(v);
+    if (v->timer) event_add(v->timer, &(struct timeval){.tv_sec = is_complete(v) ? REFRESH_S : HURRY_S});
+    if (web->pool && !v->call) {
+        v->asked_us = mono_us();
+        v->call = pool_query(web->pool, &query_ping, 0, NULL, on_ping, v);
+    }
+    migrations_ask(&v->migrations);
+    v->is_redis_used = web->redis != NULL;
+    if (!web->redis || v->is_redis_asked) return;
+    v->redis_asked_us = mono_us();
+    v->is_redis_asked = redis_call(web->redis, on_info, v, "INFO", REDIS_END) == 0;
+    if (!v->is_redis_asked) v->is_redis_up = false;
+}
+
+static void on_pool_state(void *arg, bool is_up, const char *why)
+{
+    struct verdict *v = arg;
+    if (is_up)
+        log_info("PostgreSQL is reachable");
+    else
+        log_error("PostgreSQL is unreachable: %s; what needs it answers 503 until it is back", why);
+    v->is_db_up = is_up;
+    snprintf(v->db_why, sizeof(v->db_why), "%.250s", why);
+    if (is_up) migrations_ask(&v->migrations);
+}
+
+const char *verdict_why_not_ready(const struct verdict *v)
+{
+    static char text[160];
+    const struct migrations *m = &v->migrations;
+    if (server_is_draining(v->web->server)) return "stopping";
+    if (!v->is_db_up) return "PostgreSQL is unreachable";
+    if (m->state == MIGRATIONS_UNKNOWN) return "PostgreSQL has not told yet whether it is migrated";
+    if (m->state == MIGRATIONS_MISSING) {
+        snprintf(text, sizeof(text),
+                 "the database lacks %d migrations of this version (first: %s): run `logikald migrate`", m->missing,
+                 m->first_missing);
+        return text;
+    }
+    return *v->web->jwt_key ? NULL : "the key of the client tokens has not been read yet";
+}
+
+struct verdict *verdict_new(struct web *web)
+{
+    struct verdict *v = calloc(1, sizeof(*v));
+    if (!v) return NULL;
+    v->web = web;
+    v->migrations = (struct migrations){.web = web, .done = signing_key_ask};
+    snprintf(v->db_why, sizeof(v->db_why), "%s", web->pool ? "not connected yet" : "DATABASE_URL is not set");
+    v->timer = event_new(web->base, -1, EV_PERSIST, refresh, v);
+    if (web->pool) pool_on_state(web->pool, on_pool_state, v);
+    refresh(-1, 0, v);
+    return v;
+}
+
+void verdict_free(struct verdict *v)
+{
+    if (!v) return;
+    if (v->timer) event_free(v->timer);
+    free(v);
+}

@@ -1,0 +1,36 @@
+/* How the process and what it leans on are doing, refreshed in the background, so that health is answered at once
+ * whatever the database does. */
+#ifndef LOGIKALD_SERVICES_WEB_WATCH_VERDICT_H
+#define LOGIKALD_SERVICES_WEB_WATCH_VERDICT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "services/web/watch/migrations.h"
+#include "services/web/web.h"
+
+struct verdict {
+    struct web *web;
+    struct event *timer;
+    struct pool_call *call;
+    int64_t asked_us;
+    bool is_db_up;
+    char db_why[256];
+    double db_ms;
+    int64_t db_checked_ms; /* unix time; 0 = never */
+    struct migrations migrations;
+    bool is_redis_used, is_redis_up;
+    double redis_ms;
+    int64_t redis_checked_ms, redis_asked_us;
+    bool is_redis_asked;
+    char redis_version[32], redis_memory[32];
+    int64_t redis_clients, redis_uptime_s;
+};
+
+struct verdict *verdict_new(struct web *web); /* NULL without memory */
+void verdict_free(struct verdict *v);
+/* What keeps requests from being answered as they should be, in words; NULL when all is there. The text lasts until the
+ * next call. */
+const char *verdict_why_not_ready(const struct verdict *v);
+
+#endif
