@@ -10,8 +10,8 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "ipc/task.h"
-#include "services/runner/confine.h"
 #include "services/role.h"
+#include "services/runner/confine.h"
 #include "services/tasks/task_table.h"
 
 #define EXIT_USAGE       64

@@ -9,10 +9,10 @@
 #include "services/parts/request.h"
 #include "services/store/sync/sync_config.h"
 #include "services/store/sync/sync_log.h"
-#include "services/sync/full.h"
-#include "services/sync/join.h"
 #include "services/sync/due.h"
+#include "services/sync/full.h"
 #include "services/sync/idle.h"
+#include "services/sync/join.h"
 #include "services/sync/result.h"
 #include "services/sync/tasks.h"
 

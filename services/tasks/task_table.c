@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#include "services/tasks/diagnostics.h"
 #include "services/parts/tasks.h"
 #include "services/sync/tasks.h"
+#include "services/tasks/diagnostics.h"
 
 #define SCHEDULER "tasks.scheduler_tasks."
 #define SYNC      "tasks.sync_tasks."

@@ -14,17 +14,21 @@
 #include "ipc/task_counts.h"
 #include "services/role.h"
 #include "services/store/pool.h"
-#include "services/web/jobs/actions.h"
 #include "services/web/cache/cache.h"
+#include "services/web/cache/versions.h"
+#include "services/web/gate/cors.h"
 #include "services/web/gate/hasher.h"
 #include "services/web/gate/identities.h"
 #include "services/web/gate/limiter.h"
-#include "services/web/watch/metrics.h"
-#include "services/web/jobs/queue_link.h"
+#include "services/web/gate/page.h"
+#include "services/web/gate/route.h"
 #include "services/web/http/server.h"
+#include "services/web/jobs/actions.h"
+#include "services/web/jobs/queue_link.h"
 #include "services/web/ui/ui.h"
+#include "services/web/watch/access_log.h"
+#include "services/web/watch/metrics.h"
 #include "services/web/watch/verdict.h"
-#include "services/web/cache/versions.h"
 #include "services/web/web.h"
 
 #define GRACE_S 25 /* for requests under way; below the supervisor's default of 30 */
@@ -92,6 +96,14 @@ static int take_secrets(struct web *web)
     return 0;
 }
 
+/* The wings above the server, each at its place in a request's life. */
+static void (*const listeners[])(const struct req *r) = {ui_action_record, access_log, NULL};
+static const struct http_hooks hooks = {.route = route_request,
+                                        .headers = cors_headers,
+                                        .refuse = page_refuse,
+                                        .over = listeners,
+                                        .unreadable = access_log_refused};
+
 static int set_up(struct web *web)
 {
     struct err err = {0};
@@ -111,9 +123,10 @@ static int set_up(struct web *web)
     web->actions = actions_new(web);
     web->verdict = verdict_new(web);
     web->ui = ui_new(web);
-    if (!web->versions || !web->limiter || !web->metrics || !web->verdict || !web->hasher || !web->cache || !web->ui)
+    if (!web->versions || !web->limiter || !web->metrics || !web->verdict || !web->hasher || !web->cache ||
+        !web->actions || !web->ui)
         return 70;
-    web->server = server_new(web, &err);
+    web->server = server_new(web, &hooks, &err);
     if (web->server) return 0;
     log_critical("%s", err.text);
     return err.code == ERR_CONFIG ? 78 : 69;

@@ -12,8 +12,8 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "ipc/notify.h"
-#include "services/runner/confine.h"
 #include "services/role.h"
+#include "services/runner/confine.h"
 #include "services/tasks/task_table.h"
 
 #define EXIT_CONFIG   78

@@ -5,9 +5,9 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "services/store/web/reads.h"
+#include "services/web/api/sync_api.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
-#include "services/web/api/sync_api.h"
 
 #define NO_PROJECT "Project not found"
 

@@ -12,8 +12,8 @@
 #include "services/web/gate/hasher.h"
 #include "services/web/gate/jwt.h"
 #include "services/web/gate/limiter.h"
-#include "services/web/http/reply.h"
 #include "services/web/gate/signing_key.h"
+#include "services/web/http/reply.h"
 
 /* Of no secret: so that an unknown client takes as long as a wrong secret. */
 #define NOBODYS_HASH "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$3q0vVZ6m0mRcV3XbRzjYv1rF0oTzV0oW5Ff7c4cJp6U"

@@ -5,11 +5,11 @@
 #include "conf/clock.h"
 #include "ipc/queue.h"
 #include "services/store/web/reads.h"
-#include "services/web/gate/handlers.h"
-#include "services/web/cache/like.h"
-#include "services/web/http/reply.h"
-#include "services/web/gate/route.h"
 #include "services/web/api/sync_api.h"
+#include "services/web/cache/like.h"
+#include "services/web/gate/handlers.h"
+#include "services/web/gate/route.h"
+#include "services/web/http/reply.h"
 
 void web_explorer_detail(struct req *r)
 {

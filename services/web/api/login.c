@@ -4,8 +4,8 @@
 
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/page.h"
-#include "services/web/http/reply.h"
 #include "services/web/gate/session.h"
+#include "services/web/http/reply.h"
 
 #define HOME "/ui"
 

@@ -3,8 +3,8 @@
 
 #include "services/store/web/reads.h"
 #include "services/web/cache/cache.h"
-#include "services/web/gate/handlers.h"
 #include "services/web/cache/list.h"
+#include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 
 #define TABLES_LISTS (TABLES_TREE | TABLE(INTERVALS))

@@ -1,9 +1,9 @@
 /* What the ERP reads: projects with their phases and elevations. Answers come from the cache while nothing changed. */
 #include "services/store/web/reads.h"
-#include "services/web/cache/cache.h"
-#include "services/web/gate/handlers.h"
-#include "services/web/cache/like.h"
 #include "services/web/api/odoo_stream.h"
+#include "services/web/cache/cache.h"
+#include "services/web/cache/like.h"
+#include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 
 void web_odoo_projects(struct req *r)

@@ -7,10 +7,10 @@
 #include "conf/clock.h"
 #include "ipc/queue.h"
 #include "services/store/web/reads.h"
-#include "services/web/jobs/actions.h"
+#include "services/web/api/sync_api.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
-#include "services/web/api/sync_api.h"
+#include "services/web/jobs/actions.h"
 
 static void add_now(cJSON *out, const char *name)
 {

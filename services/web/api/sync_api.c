@@ -7,9 +7,9 @@
 
 #include "conf/clock.h"
 #include "services/store/web/reads.h"
-#include "services/web/jobs/actions.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
+#include "services/web/jobs/actions.h"
 
 struct held {
     const char *id;

@@ -3,12 +3,12 @@
 
 #include "conf/clock.h"
 #include "services/store/web/reads.h"
-#include "services/web/jobs/actions.h"
+#include "services/web/api/odoo_stream.h"
+#include "services/web/api/sync_api.h"
 #include "services/web/cache/cache.h"
 #include "services/web/gate/handlers.h"
-#include "services/web/api/odoo_stream.h"
 #include "services/web/http/reply.h"
-#include "services/web/api/sync_api.h"
+#include "services/web/jobs/actions.h"
 
 void web_sync_status_project(struct req *r)
 {
@@ -111,7 +111,7 @@ static void on_refreshed(void *arg, const cJSON *result, const struct err *err)
     struct req *r = arg;
     bool is_good = !err && !cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(result, "success"));
     reply_header(r, "X-Sync", is_good ? "done" : "failed");
-    r->has_versions = false; /* they are older than the sync */
+    r->versions = NULL; /* they are older than the sync */
     complete(r);
 }
 

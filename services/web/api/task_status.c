@@ -6,9 +6,9 @@
 #include "conf/clock.h"
 #include "ipc/queue.h"
 #include "services/store/web/reads.h"
-#include "services/web/jobs/actions.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
+#include "services/web/jobs/actions.h"
 
 /* Clients know every member, with null where there is nothing to say. */
 static void reply_task(struct req *r, cJSON *out)

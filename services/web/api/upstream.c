@@ -1,5 +1,5 @@
-/* See upstream.h. Tokens are kept as hashes in the table sessions. */
-#include "services/web/api/upstream.h"
+/* Operations of clients that log in with Logikal's own credentials (gate/upstream_token.h looks their tokens up). */
+#include "services/web/gate/upstream_token.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,41 +8,14 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "services/store/web/reads.h"
+#include "services/web/api/sync_api.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/limiter.h"
-#include "services/web/http/reply.h"
 #include "services/web/gate/route.h"
 #include "services/web/gate/session.h"
-#include "services/web/api/sync_api.h"
+#include "services/web/http/reply.h"
 
 #define LIFETIME_MIN "60"
-
-/* ---- who it is ---- */
-
-static void then_identified(struct req *r, const PGresult *result)
-{
-    void (**next)(struct req *) = r->state;
-    r->state = NULL;
-    if (PQntuples(result) > 0) {
-        r->who.kind = WHO_CLIENT;
-        r->who.permissions = PERM_PROJECTS | PERM_ELEVATIONS | PERM_SYNC;
-        snprintf(r->who.name, sizeof(r->who.name), "logikal:%.200s", PQgetvalue(result, 0, 0));
-        snprintf(r->who.expires_at, sizeof(r->who.expires_at), "%s", PQgetvalue(result, 0, 1));
-    }
-    (*next)(r);
-}
-
-bool upstream_identify(struct req *r, void (*next)(struct req *r))
-{
-    const char *token = evhttp_find_header(&r->query, "token");
-    char id[65];
-    if (!token || !strstr(r->route->query, "token?:") || !session_id_of(token, id)) return false;
-    void (**kept)(struct req *) = req_alloc(r, sizeof(*kept));
-    *kept = next;
-    r->state = kept;
-    req_query(r, &query_upstream_token_get, 1, (const char *[]){id}, then_identified);
-    return true;
-}
 
 /* ---- logging in ---- */
 

@@ -7,8 +7,8 @@
 #include <sys/queue.h>
 #include <sodium.h>
 
-#include "conf/clock.h"
 #include "conf/buf.h"
+#include "conf/clock.h"
 #include "services/web/http/gzip.h"
 #include "services/web/http/json_times.h"
 #include "services/web/http/reply.h"
@@ -214,8 +214,8 @@ void cache_answer(struct req *r, const char *key, unsigned tables, void (*load)(
     struct wait *w = req_alloc(r, sizeof(*w));
     *w = (struct wait){.req = r, .key = key, .hash = hash_of(key), .tables = tables, .load = load};
     r->cache = w;
-    if (r->has_versions)
-        on_versions(r, &r->versions, NULL);
+    if (r->versions)
+        on_versions(r, r->versions, NULL);
     else if (r->web->pool)
         versions_get(r->web->versions, on_versions, r);
     else

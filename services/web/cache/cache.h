@@ -5,8 +5,8 @@
 #ifndef LOGIKALD_SERVICES_WEB_CACHE_CACHE_H
 #define LOGIKALD_SERVICES_WEB_CACHE_CACHE_H
 
-#include "services/web/http/req.h"
 #include "services/web/cache/versions.h"
+#include "services/web/http/req.h"
 
 #define CACHE_AGE_MS    20000
 #define CACHE_BYTES     (12u << 20)

@@ -10,14 +10,14 @@
 
 #include "conf/clock.h"
 #include "services/store/web/reads.h"
+#include "services/web/cache/versions.h"
 #include "services/web/gate/identities.h"
 #include "services/web/gate/jwt.h"
-#include "services/web/http/reply.h"
 #include "services/web/gate/route.h"
 #include "services/web/gate/session.h"
 #include "services/web/gate/signing_key.h"
-#include "services/web/api/upstream.h"
-#include "services/web/cache/versions.h"
+#include "services/web/gate/upstream_token.h"
+#include "services/web/http/reply.h"
 
 struct lookup {
     void (*next)(struct req *r);
@@ -46,8 +46,7 @@ static void identified(struct req *r, const struct identity *found)
 {
     struct lookup *l = r->state;
     r->state = NULL;
-    r->versions = l->versions;
-    r->has_versions = true;
+    r->versions = &l->versions;
     bool is_current = found && found->exists && found->expires_ms > wall_ms() &&
                       (!l->is_client || found->token_version == l->claims.version);
     if (is_current) {
@@ -125,7 +124,7 @@ void auth_identify(struct req *r, void (*next)(struct req *r))
     } else if (!header && req_cookie(r, AUTH_COOKIE, token, sizeof(token))) {
         r->who.is_by_cookie = true;
     }
-    if (!*token && upstream_identify(r, next)) return;
+    if (!*token && upstream_token_identify(r, next)) return;
     if (conf_is_set(r->web->conf, SET_METRICS_TOKEN) &&
         session_equal(token, conf_str(r->web->conf, SET_METRICS_TOKEN))) {
         r->who.kind = WHO_CLIENT;

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "services/web/http/reply.h"
 #include "services/web/gate/route.h"
+#include "services/web/http/reply.h"
 
 #define LOGIN_FREE     5   /* failures before the first wait */
 #define LOGIN_FREE_ALL 100 /* the same over all addresses, in an hour */

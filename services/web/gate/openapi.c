@@ -6,8 +6,8 @@
 #include "conf/embedded.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/page.h"
-#include "services/web/http/reply.h"
 #include "services/web/gate/route.h"
+#include "services/web/http/reply.h"
 #include "services/web/http/schema.h"
 
 static const char *method_name(enum evhttp_cmd_type method)

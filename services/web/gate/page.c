@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "services/web/http/reply.h"
 #include "services/web/gate/route.h"
+#include "services/web/http/reply.h"
 #include "services/web/http/template.h"
 
 #define PAGE_MAX (4u << 20)

@@ -7,11 +7,11 @@
 #include <event2/buffer.h>
 #include <event2/keyvalq_struct.h>
 
+#include "services/web/cache/list.h"
 #include "services/web/gate/auth.h"
 #include "services/web/gate/cors.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/limiter.h"
-#include "services/web/cache/list.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/req.h"
 #include "services/web/http/schema.h"
@@ -75,6 +75,7 @@ int route_find(struct req *r, char *allow, size_t size)
         if (strncmp(t->path, r->path, fixed > 1 ? fixed - 1 : fixed) != 0 || !matches(r, t->path, r->path)) continue;
         if (t->method == method) {
             r->route = t;
+            r->query_schema = t->query;
             return 0;
         }
         status = 405;

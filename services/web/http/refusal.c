@@ -9,7 +9,7 @@
 #include <event2/buffer.h>
 
 #include "conf/random.h"
-#include "services/web/watch/access_log.h"
+#include "services/web/http/server.h"
 
 #define HEAD_BYTES 512  /* evhttp's own answers are shorter than this */
 #define READ_BYTES 4096 /* at once, by evbuffer_read */
@@ -88,6 +88,6 @@ bool refusal_replace(const struct web *web, struct bufferevent *bev, size_t rece
                         "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nX-Request-ID: %s\r\n"
                         "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n%s",
                         status, reason(status), len, id, body);
-    access_log_refused(web, &(struct refused){id, address, status, (size_t)len});
+    server_hooks(web->server)->unreadable(web, &(struct refused){id, address, status, (size_t)len});
     return true;
 }

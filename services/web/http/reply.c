@@ -14,11 +14,8 @@
 #include "conf/buf.h"
 #include "conf/clock.h"
 #include "conf/utf8.h"
-#include "services/web/watch/access_log.h"
-#include "services/web/gate/cors.h"
 #include "services/web/http/gzip.h"
 #include "services/web/http/json_times.h"
-#include "services/web/gate/page.h"
 #include "services/web/http/server.h"
 
 #define CSP                                                                                                            \
@@ -45,7 +42,7 @@ void reply_header_default(struct req *r, const char *name, const char *value)
 void reply_over(struct req *r)
 {
     server_request_ended(r->web->server, r);
-    access_log(r);
+    for (void (*const *over)(const struct req *) = server_hooks(r->web->server)->over; *over; over++) (*over)(r);
     req_free(r);
 }
 
@@ -84,7 +81,7 @@ void reply_common_headers(struct req *r, int status, const char *type)
     }
     if (r->is_https) reply_header(r, "Strict-Transport-Security", "max-age=31536000");
     if (server_is_draining(r->web->server) || server_is_full(r->web->server)) reply_header(r, "Connection", "close");
-    cors_headers(r);
+    server_hooks(r->web->server)->headers(r);
 }
 
 const char *reply_reason(int status)
@@ -237,7 +234,7 @@ void reply_detail(struct req *r, int status, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    if (page_refuse(r, status, text)) return;
+    if (server_hooks(r->web->server)->refuse(r, status, text)) return;
     buf_str(&b, "{\"detail\":");
     buf_json_string(&b, text, strlen(text));
     buf_char(&b, '}');

@@ -18,7 +18,6 @@
 #include "services/web/http/gzip.h"
 #include "services/web/http/proxy.h"
 #include "services/web/http/reply.h"
-#include "services/web/gate/route.h"
 #include "services/web/http/schema.h"
 #include "services/web/http/server.h"
 #include "services/web/http/streams.h"
@@ -114,8 +113,8 @@ const char *req_arg(const struct req *r, const char *name)
 {
     const char *text = evhttp_find_header(&r->query, name);
     struct schema_member m;
-    if (text || !r->route || !strchr(r->route->query, '=')) return text; /* most have no defaults */
-    for (const char *at = NULL; schema_next(r->route->query, &at, &m);)
+    if (text || !r->query_schema || !strchr(r->query_schema, '=')) return text; /* most have no defaults */
+    for (const char *at = NULL; schema_next(r->query_schema, &at, &m);)
         if (strcmp(m.name, name) == 0 && m.fallback[0]) {
             evhttp_add_header(&((struct req *)r)->query, name, m.fallback);
             return evhttp_find_header(&r->query, name);
@@ -227,7 +226,7 @@ void req_begin(struct web *web, struct evhttp_request *ev)
         reply_detail(r, 400, "The query string is malformed: percent-encode it, in UTF-8");
         return;
     }
-    route_request(r);
+    server_hooks(web->server)->route(r);
 }
 
 /* ---- statements ---- */
@@ -250,7 +249,7 @@ void req_query(struct req *r, const struct query *q, int n, const char *const *v
         return;
     }
     r->then = then;
-    r->has_versions = false;
+    r->versions = NULL;
     if (!pool_query(r->web->pool, q, n, values, on_result, r)) reply_unavailable(r, 1, "No memory");
 }
 

@@ -12,7 +12,6 @@
 #include <libpq-fe.h>
 
 #include "services/store/pool.h"
-#include "services/web/cache/versions.h"
 #include "services/web/web.h"
 
 #define REQ_PARAMS_MAX 4
@@ -39,11 +38,13 @@ struct stream_place;
 struct req_memory;
 struct wait;
 struct route;
+struct table_versions;
 
 struct req {
     struct web *web;
     struct evhttp_request *ev;
     const struct route *route;    /* NULL: no such path */
+    const char *query_schema;     /* of the route; NULL without one */
     char *path;                   /* still percent-encoded, without the query */
     char *params[REQ_PARAMS_MAX]; /* what {name}s of the pattern matched, decoded */
     struct evkeyvalq query;       /* decoded */
@@ -56,11 +57,10 @@ struct req {
     int64_t started_us;
     int status;
     size_t bytes;
-    struct table_versions versions; /* asked since it came, unless a statement has run since then */
-    bool has_versions;
-    struct wait *cache;         /* its place at the cache */
-    struct stream_place *place; /* among the large answers */
-    void *state;                /* the handler's own */
+    const struct table_versions *versions; /* asked since it came; NULL: not, or a statement has run since then */
+    struct wait *cache;                    /* its place at the cache */
+    struct stream_place *place;            /* among the large answers */
+    void *state;                           /* the handler's own */
     void (*then)(struct req *r, const PGresult *result);
     void (*more)(struct req *r); /* of a streamed answer: the last piece has left */
     int64_t piece_ms;            /* when its last piece was handed over */

@@ -49,6 +49,7 @@ struct conn {
 
 struct server {
     struct web *web;
+    const struct http_hooks *hooks;
     struct evhttp *http;
     struct evhttp_bound_socket *bound;
     struct event *sweep, *refuse;
@@ -299,7 +300,7 @@ static int raise_files(int wanted)
     return room;
 }
 
-struct server *server_new(struct web *web, struct err *err)
+struct server *server_new(struct web *web, const struct http_hooks *hooks, struct err *err)
 {
     const struct conf *conf = web->conf;
     int fd = notify_listen_fd();
@@ -313,6 +314,7 @@ struct server *server_new(struct web *web, struct err *err)
         return err_set(err, ERR_NOMEM, "no memory"), NULL;
     }
     s->web = web;
+    s->hooks = hooks;
     s->timeout_ms = conf_int(conf, SET_HTTP_TIMEOUT) * 1000;
     s->max_connections = raise_files((int)conf_int(conf, SET_HTTP_MAX_CONNECTIONS));
     evhttp_set_max_headers_size(s->http, conf_int(conf, SET_HTTP_MAX_HEADERS) + HEADER_SLACK);
@@ -367,6 +369,11 @@ void server_drain(struct server *s, void (*done)(void *arg), void *arg)
     evconnlistener_disable(evhttp_bound_socket_get_listener(s->bound));
     event_add(s->sweep, &(struct timeval){.tv_usec = DRAIN_SWEEP_MS * 1000});
     sse_end_all();
+}
+
+const struct http_hooks *server_hooks(const struct server *s)
+{
+    return s->hooks;
 }
 
 bool server_is_draining(const struct server *s)

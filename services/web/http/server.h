@@ -3,10 +3,11 @@
 #define LOGIKALD_SERVICES_WEB_HTTP_SERVER_H
 
 #include "conf/err.h"
+#include "services/web/http/hooks.h"
 #include "services/web/http/req.h"
 
-/* Listens on the inherited socket, or on HOST:PORT. NULL with err. */
-struct server *server_new(struct web *web, struct err *err);
+/* Listens on the inherited socket, or on HOST:PORT. hooks must outlive the server. NULL with err. */
+struct server *server_new(struct web *web, const struct http_hooks *hooks, struct err *err);
 void server_free(struct server *s); /* cuts what is still open; NULL is fine */
 
 /* No new connections, idle ones are closed, answers say "Connection: close"; done is called when all is sent. */
@@ -15,6 +16,7 @@ int server_port(const struct server *s);
 
 void server_request_began(struct server *s, struct req *r);
 void server_request_ended(struct server *s, struct req *r); /* r is about to be freed */
+const struct http_hooks *server_hooks(const struct server *s);
 bool server_is_draining(const struct server *s);
 bool server_is_full(const struct server *s); /* more connections than allowed */
 

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "conf/clock.h"
 #include "conf/log.h"
 #include "ipc/snapshot.h"
-#include "conf/clock.h"
 #include "services/store/pool.h"
 #include "services/store/ui/ui_queries.h"
 #include "services/web/gate/route.h"

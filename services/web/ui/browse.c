@@ -4,8 +4,8 @@
 
 #include "services/store/ui/ui_queries.h"
 #include "services/web/gate/handlers.h"
-#include "services/web/ui/page.h"
 #include "services/web/http/reply.h"
+#include "services/web/ui/page.h"
 #include "services/web/ui/parts.h"
 
 void web_ui_browse(struct req *r)

@@ -3,9 +3,8 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "services/web/watch/metrics.h"
 #include "services/web/gate/route.h"
-#include "services/web/ui/ui.h"
+#include "services/web/watch/metrics.h"
 
 static const char *method_name(const struct req *r)
 {
@@ -34,7 +33,6 @@ static struct log_field integer(const char *name, long long value)
 void access_log(const struct req *r)
 {
     int64_t us = mono_us() - r->started_us;
-    ui_action_record(r);
     metrics_request(r->web->metrics, r->route, r->status, us);
     enum log_level level = r->status >= 500 ? LOG_WARNING : r->route && r->route->limits == FREE ? LOG_DEBUG : LOG_INFO;
     if (!log_is_on(level)) return;

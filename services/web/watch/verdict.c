@@ -9,8 +9,8 @@
 #include "conf/log.h"
 #include "ipc/redis.h"
 #include "services/store/web/reads.h"
-#include "services/web/http/server.h"
 #include "services/web/gate/signing_key.h"
+#include "services/web/http/server.h"
 
 #define REFRESH_S 5
 #define HURRY_S   1 /* while something is missing */

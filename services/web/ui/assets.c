@@ -1,5 +1,6 @@
-/* See assets.h. */
-#include "services/web/http/assets.h"
+/* Static files, embedded at build time: every file under services/web/ui/assets but the templates (html/) is served at
+ * /assets/HASH/PATH for ever (the hash is of its content; templates write {{asset PATH}}), and at /assets/PATH with an
+ * ETag. A file whose name ends with .gz is sent as what it holds, compressed. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <zlib.h>
 
 #include "conf/embedded.h"
+#include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 
 #define PLAIN_MAX (16u << 20)
