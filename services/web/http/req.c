@@ -217,7 +217,8 @@ void req_begin(struct web *web, struct evhttp_request *ev)
     proxy_read(r);
     const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
     r->path = req_strdup(r, path && *path ? path : "/");
-    if (!framing_is_sound(evhttp_request_get_input_headers(ev), ev->major == 1 && ev->minor >= 1)) {
+    if (!framing_is_sound(evhttp_request_get_command(ev), evhttp_request_get_input_headers(ev),
+                          ev->major == 1 && ev->minor >= 1)) {
         reply_header(r, "Connection", "close");
         reply_detail(r, 400, "The request's Host, Content-Length or Transfer-Encoding can be read in two ways");
         return;

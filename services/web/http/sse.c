@@ -26,6 +26,7 @@ static void stream_over(struct req *r)
     if (s->next) s->next->link = s->link;
     event_free(s->alive);
     r->gone = NULL;
+    r->state = NULL;
     if (s->closed) s->closed(r);
     reply_stream_end(r);
 }
@@ -50,7 +51,7 @@ static void on_alive(evutil_socket_t fd, short what, void *arg)
     stream_send(arg, ": alive\n\n", 9);
 }
 
-void sse_begin(struct req *r, void (*closed)(struct req *r))
+bool sse_begin(struct req *r, void (*closed)(struct req *r))
 {
     struct stream *s = req_alloc(r, sizeof(*s));
     *s = (struct stream){.req = r, .next = streams, .link = &streams, .closed = closed};
@@ -63,7 +64,7 @@ void sse_begin(struct req *r, void (*closed)(struct req *r))
     event_add(s->alive, &(struct timeval){.tv_sec = SSE_ALIVE_S});
     reply_header(r, "X-Accel-Buffering", "no");
     reply_stream_begin(r, 200, "text/event-stream");
-    stream_send(r, "retry: 2000\n\n", 13);
+    return stream_send(r, "retry: 2000\n\n", 13);
 }
 
 bool sse_event(struct req *r, const char *event, const char *data)

@@ -8,8 +8,9 @@
 #define SSE_ALIVE_S 15
 
 /* Turns the request into a stream. closed (may be NULL) is called once, when the stream is over for whatever reason:
- * let go of the request then, it is freed right after. */
-void sse_begin(struct req *r, void (*closed)(struct req *r));
+ * let go of the request then, it is freed right after. False: it is over already (HEAD, whose answer has no body; a
+ * client that is gone), closed has been called, and nothing may be sent. */
+bool sse_begin(struct req *r, void (*closed)(struct req *r));
 /* Sends an event. data may have several lines. False when the client is gone or takes too little: then the stream is
  * over, and closed has been called. */
 bool sse_event(struct req *r, const char *event, const char *data);

@@ -166,7 +166,7 @@ void web_ui_events(struct req *r)
     l->next = live->listeners;
     live->listeners = l;
     live->count++;
-    sse_begin(r, on_closed);
+    if (!sse_begin(r, on_closed)) return;
     if (live->last)
         sse_event(r, "state", live->last);
     else
