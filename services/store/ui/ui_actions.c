@@ -1,5 +1,5 @@
 /* API clients as the page shows them, and the log of what administrators did. */
-#include "services/store/ui/ui_queries.h"
+#include "services/store/ui/ui_actions.h"
 
 const struct query ui_query_clients = {
     .name = "ui_clients",

@@ -1,6 +1,6 @@
 /* What is stored, for looking around: the tree of directories with what lies in the open one, a search over everything,
  * a project with its phases and elevations, an elevation with all that is known of it. */
-#include "services/store/ui/ui_queries.h"
+#include "services/store/ui/ui_browse.h"
 
 /* The directories from the roots down, children in order of name; those on the way to the open one are marked. A
  * directory counts as excluded by its parent when any directory above it is excluded. */

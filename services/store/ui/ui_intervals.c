@@ -1,5 +1,5 @@
 /* Object types as the pages show them: what clients know of them, and how fresh they are in words and in percent. */
-#include "services/store/ui/ui_queries.h"
+#include "services/store/ui/ui_intervals.h"
 #include "services/store/web/intervals_json.h"
 
 /* tone: what colour and word; percent: age in the staleness threshold, at most 100. */

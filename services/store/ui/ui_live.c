@@ -1,6 +1,6 @@
 /* What the stream of a page looks at once a second: a revision for each topic (any text that differs when there is
  * something new), and the syncs that run or ended just now. Cheap: index lookups and a few rows. */
-#include "services/store/ui/ui_queries.h"
+#include "services/store/ui/ui_live.h"
 
 const struct query ui_query_live = {
     .name = "ui_live",

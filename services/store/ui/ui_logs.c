@@ -1,5 +1,5 @@
 /* Sync logs and sync runs: lists by filter, newest first, and exports. A filter that is NULL or empty selects all. */
-#include "services/store/ui/ui_queries.h"
+#include "services/store/ui/ui_logs.h"
 
 #define FILTER                                                                                                         \
     "(coalesce($1, '') = '' OR l.sync_type = $1) AND (coalesce($2, '') = '' OR l.status = $2)"                         \

@@ -1,6 +1,6 @@
 /* The dashboard: row counts, the syncs of the last 24 hours, and memory over the same time. The charts come with their
  * geometry (720 by 120 units), so that the page needs no script to draw them. */
-#include "services/store/ui/ui_queries.h"
+#include "services/store/ui/ui_overview.h"
 
 const struct query ui_query_counts = {
     .name = "ui_counts",

@@ -1,7 +1,7 @@
 /* Statements that tell who somebody is: clients, admin sessions; and the version counters that keep cached answers
  * true.
  */
-#include "services/store/web/reads.h"
+#include "services/store/web/access_read.h"
 
 const struct query query_table_versions = {
     .name = "table_versions",

@@ -1,5 +1,5 @@
 /* Statements on consistency: the view project_checks in the words that clients know. */
-#include "services/store/web/reads.h"
+#include "services/store/web/checks_read.h"
 
 /* A list of the texts whose condition holds. */
 #define LIST(...)                                                                                                      \

@@ -1,5 +1,5 @@
 /* Statements on the clients of the API. Times are stored without a time zone, in UTC. */
-#include "services/store/web/reads.h"
+#include "services/store/web/clients_read.h"
 
 #define PERMISSIONS "CASE json_typeof(c.permissions) WHEN 'array' THEN c.permissions ELSE '[]' END"
 #define CLIENT_JSON                                                                                                    \

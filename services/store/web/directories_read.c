@@ -1,6 +1,6 @@
 /* Statements on directories. One is left out of the sync when it, or any directory above it, is excluded. */
+#include "services/store/web/directories_read.h"
 #include "services/store/web/list_sql.h"
-#include "services/store/web/reads.h"
 
 /* The tree with what is inherited from above. */
 #define TREE                                                                                                           \

@@ -1,5 +1,5 @@
 /* Statements for looking around in the stored elevations, and at their parts lists waiting to be read. */
-#include "services/store/web/reads.h"
+#include "services/store/web/explorer_read.h"
 
 #define NAMED(x) "CASE WHEN " x ".id IS NOT NULL THEN json_build_object('id', " x ".id, 'name', " x ".name) END"
 #define NEIGHBOUR(order, compare)                                                                                      \

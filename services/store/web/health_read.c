@@ -1,5 +1,5 @@
 /* Statements that ask how the database is. */
-#include "services/store/web/reads.h"
+#include "services/store/web/health_read.h"
 
 const struct query query_ping = {.name = "ping", .sql = "SELECT 1"};
 

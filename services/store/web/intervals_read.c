@@ -1,6 +1,6 @@
 /* Statements on the sync intervals (object_sync_configs): what is due when, per object type. */
+#include "services/store/web/intervals_read.h"
 #include "services/store/web/intervals_json.h"
-#include "services/store/web/reads.h"
 
 const struct query query_intervals_list = {
     .name = "intervals_list",

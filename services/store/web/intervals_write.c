@@ -1,6 +1,6 @@
 /* Statements that change the sync intervals. */
+#include "services/store/web/intervals_write.h"
 #include "services/store/web/intervals_json.h"
-#include "services/store/web/reads.h"
 
 /* A JSON list of words as stored: split by commas, NULL when empty. */
 #define DEPENDS(list) "(SELECT nullif(string_agg(value, ','), '') FROM json_array_elements_text(" list "::json))"

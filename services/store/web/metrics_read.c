@@ -1,5 +1,5 @@
 /* The one statement behind /metrics: rows (metric, label 1, label 2, value), in the order in which they are printed. */
-#include "services/store/web/reads.h"
+#include "services/store/web/metrics_read.h"
 
 const struct query query_metrics = {
     .name = "metrics",

@@ -1,7 +1,7 @@
 /* Statements on projects, phases and elevations as cached lists and single objects. Each list comes in two forms, with
  * and without its filter, so that each gets the plan that suits it. */
+#include "services/store/web/objects_read.h"
 #include "services/store/web/list_sql.h"
-#include "services/store/web/reads.h"
 
 /* A page's rows are chosen first, so that nothing is joined for the others, whatever the planner knows. */
 #define PAGE(table, more)                                                                                              \

@@ -1,6 +1,6 @@
 /* Statements for the ERP: projects with phases and elevations as Odoo's module reads them, as whole documents. */
+#include "services/store/web/odoo_read.h"
 #include "services/store/web/odoo_sql.h"
-#include "services/store/web/reads.h"
 
 #define ELEVATIONS_OF_H                                                                                                \
     "(SELECT coalesce(json_agg(" ODOO_ELEVATION " ORDER BY e.id), '[]') FROM elevations e" ODOO_ELEVATION_JOINS        \

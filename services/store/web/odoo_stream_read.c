@@ -1,8 +1,8 @@
 /* Statements for the ERP's large projects, which are read piece by piece: the project, then phase after phase in the
  * order of their ids, each with its first elevations, then the rest of them. Objects come as JSON text; the elevations
  * of a piece as their number, the last id, and JSON split by commas. */
+#include "services/store/web/odoo_stream_read.h"
 #include "services/store/web/odoo_sql.h"
-#include "services/store/web/reads.h"
 
 /* of the elevations of h */
 #define PIECE(after, limit)                                                                                            \

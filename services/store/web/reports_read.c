@@ -1,5 +1,5 @@
 /* Statements for the reports on how the sync performs, from its logs and from the stored rows, and for the alerts. */
-#include "services/store/web/reads.h"
+#include "services/store/web/reports_read.h"
 
 #define ROUND(x)    "coalesce(round((" x ")::numeric, 2), 0)"
 #define ITEMS(type) "coalesce(sum(items_successful) FILTER (WHERE sync_type = '" type "'), 0)"

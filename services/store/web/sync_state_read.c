@@ -1,6 +1,6 @@
 /* Statements on how fresh the stored objects are, and what the last syncs did. */
+#include "services/store/web/sync_state_read.h"
 #include "services/store/web/list_sql.h"
-#include "services/store/web/reads.h"
 
 #define LOG_JSON                                                                                                       \
     "json_build_object('id', l.id, 'sync_type', l.sync_type, 'status', l.status, 'message', coalesce(l.message, ''),"  \

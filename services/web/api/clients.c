@@ -7,7 +7,7 @@
 
 #include "conf/log.h"
 #include "conf/random.h"
-#include "services/store/web/reads.h"
+#include "services/store/web/clients_read.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/hasher.h"
 #include "services/web/gate/jwt.h"

@@ -4,7 +4,8 @@
 
 #include "conf/clock.h"
 #include "ipc/queue.h"
-#include "services/store/web/reads.h"
+#include "services/store/web/checks_read.h"
+#include "services/store/web/explorer_read.h"
 #include "services/web/api/sync_api.h"
 #include "services/web/cache/like.h"
 #include "services/web/gate/handlers.h"

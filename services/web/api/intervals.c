@@ -2,7 +2,8 @@
  * scheduler's next tick. */
 #include <string.h>
 
-#include "services/store/web/reads.h"
+#include "services/store/web/intervals_read.h"
+#include "services/store/web/intervals_write.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 

@@ -1,7 +1,8 @@
 /* Directories, projects, phases and elevations: cached lists, single objects, exclusions from the sync, images. */
 #include <string.h>
 
-#include "services/store/web/reads.h"
+#include "services/store/web/directories_read.h"
+#include "services/store/web/objects_read.h"
 #include "services/web/cache/cache.h"
 #include "services/web/cache/list.h"
 #include "services/web/gate/handlers.h"

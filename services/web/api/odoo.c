@@ -1,5 +1,5 @@
 /* What the ERP reads: projects with their phases and elevations. Answers come from the cache while nothing changed. */
-#include "services/store/web/reads.h"
+#include "services/store/web/odoo_read.h"
 #include "services/web/api/odoo_stream.h"
 #include "services/web/cache/cache.h"
 #include "services/web/cache/like.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "conf/buf.h"
-#include "services/store/web/reads.h"
+#include "services/store/web/odoo_stream_read.h"
 #include "services/web/cache/cache.h"
 #include "services/web/cache/list.h"
 #include "services/web/http/reply.h"

@@ -6,7 +6,7 @@
 
 #include "conf/clock.h"
 #include "ipc/queue.h"
-#include "services/store/web/reads.h"
+#include "services/store/web/intervals_read.h"
 #include "services/web/api/sync_api.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "services/store/web/reads.h"
+#include "services/store/web/objects_read.h"
+#include "services/store/web/sync_state_read.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/jobs/actions.h"

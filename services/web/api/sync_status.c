@@ -2,7 +2,8 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "services/store/web/reads.h"
+#include "services/store/web/odoo_read.h"
+#include "services/store/web/sync_state_read.h"
 #include "services/web/api/odoo_stream.h"
 #include "services/web/api/sync_api.h"
 #include "services/web/cache/cache.h"

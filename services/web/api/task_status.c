@@ -5,7 +5,7 @@
 
 #include "conf/clock.h"
 #include "ipc/queue.h"
-#include "services/store/web/reads.h"
+#include "services/store/web/sync_state_read.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/jobs/actions.h"

@@ -30,31 +30,6 @@ void page_reply(struct req *r, int status, const char *template, const char *tit
     buf_free(&out);
 }
 
-struct page {
-    const char *template, *title;
-};
-
-static void then_page(struct req *r, const PGresult *result)
-{
-    struct page *p = r->state;
-    if (PQntuples(result) == 0 || PQgetisnull(result, 0, 0)) {
-        reply_detail(r, 404, "Not Found");
-        return;
-    }
-    cJSON *values = cJSON_CreateObject();
-    cJSON_AddItemToObject(values, "data", cJSON_Parse(PQgetvalue(result, 0, 0)));
-    page_reply(r, 200, p->template, p->title, values);
-}
-
-void page_query(struct req *r, const struct query *q, int n, const char *const *values, const char *template,
-                const char *title)
-{
-    struct page *p = req_alloc(r, sizeof(*p));
-    *p = (struct page){template, title};
-    r->state = p;
-    req_query(r, q, n, values, then_page);
-}
-
 bool page_refuse(struct req *r, int status, const char *text)
 {
     const char *accepts = req_header(r, "Accept");

@@ -10,7 +10,7 @@
 
 #include "conf/log.h"
 #include "conf/random.h"
-#include "services/store/web/reads.h"
+#include "services/store/web/access_read.h"
 #include "services/web/gate/auth.h"
 #include "services/web/gate/limiter.h"
 #include "services/web/http/reply.h"

@@ -6,7 +6,7 @@
 
 #include "conf/log.h"
 #include "conf/random.h"
-#include "services/store/web/reads.h"
+#include "services/store/web/access_read.h"
 #include "services/web/http/reply.h"
 
 static void on_key(void *arg, const PGresult *result, const struct err *err)

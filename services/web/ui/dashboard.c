@@ -1,5 +1,7 @@
 /* The first page, and the sync intervals: is the data fresh, and if not, why. */
-#include "services/store/ui/ui_queries.h"
+#include "services/store/ui/ui_intervals.h"
+#include "services/store/ui/ui_logs.h"
+#include "services/store/ui/ui_overview.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/ui/page.h"
 #include "services/web/ui/state.h"

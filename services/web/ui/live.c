@@ -11,7 +11,7 @@
 #include "ipc/queue.h"
 #include "ipc/snapshot.h"
 #include "services/store/pool.h"
-#include "services/store/ui/ui_queries.h"
+#include "services/store/ui/ui_live.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/sse.h"

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "services/store/ui/ui_queries.h"
+#include "services/store/ui/ui_logs.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/ui/page.h"

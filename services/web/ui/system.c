@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/store/ui/ui_queries.h"
+#include "services/store/ui/ui_actions.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/ui/control.h"

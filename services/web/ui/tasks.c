@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "conf/utf8.h"
-#include "services/store/ui/ui_queries.h"
+#include "services/store/ui/ui_logs.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/ui/bulk.h"
 #include "services/web/ui/mask.h"

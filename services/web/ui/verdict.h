@@ -5,7 +5,7 @@
 
 #include <cjson/cJSON.h>
 
-/* data has switch, supervisor, stores, intervals, queues, counts (ui_state.h, ui_page.h, ui_queries.h); any may be
+/* data has switch, supervisor, stores, intervals, queues, counts (state.h, page.h); any may be
  * missing. {tone: ok|warn|bad, text, reasons: [{tone, text, advice}]}, worst first. The caller's. */
 cJSON *ui_verdict(const cJSON *data);
 

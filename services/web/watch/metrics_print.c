@@ -11,7 +11,7 @@
 #include "ipc/queue.h"
 #include "ipc/redis.h"
 #include "ipc/snapshot.h"
-#include "services/store/web/reads.h"
+#include "services/store/web/metrics_read.h"
 #include "services/web/cache/cache.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/route.h"

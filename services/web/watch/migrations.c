@@ -8,7 +8,7 @@
 #include "conf/buf.h"
 #include "conf/embedded.h"
 #include "conf/log.h"
-#include "services/store/web/reads.h"
+#include "services/store/web/health_read.h"
 
 static void set_state(struct migrations *m, enum migrations_state state)
 {

@@ -8,7 +8,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "ipc/redis.h"
-#include "services/store/web/reads.h"
+#include "services/store/web/health_read.h"
 #include "services/web/gate/signing_key.h"
 #include "services/web/http/server.h"
 

@@ -1,0 +1,15 @@
+/* Sync logs and runs, for pages. Statements for pool_query; each answers one row with one column, the JSON that a
+ * template sees. All parameters are text, NULL or "" = absent. Sync logs and runs. */
+#ifndef LOGIKALD_SERVICES_STORE_UI_UI_LOGS_H
+#define LOGIKALD_SERVICES_STORE_UI_UI_LOGS_H
+
+#include "services/store/pool.h"
+
+extern const struct query ui_query_logs;      /* (type, status, since, until, before id, limit) list */
+extern const struct query ui_query_log_types; /* () list of words */
+extern const struct query ui_query_logs_csv;  /* (type, status, since, until) text of at most 10 000 lines */
+extern const struct query ui_query_logs_json; /* (type, status, since, until) list, as many */
+extern const struct query ui_query_runs;      /* (state, text, limit) list of sync runs */
+extern const struct query ui_query_run;       /* (task id) its runs and log lines */
+
+#endif

@@ -1,0 +1,12 @@
+/* Is PostgreSQL there, and are the migrations. Statements for pool_query; all parameters are text, NULL = absent. Those
+ * marked JSON answer one row with one column, the document ready to be sent (NULL or no row: not found). */
+#ifndef LOGIKALD_SERVICES_STORE_WEB_HEALTH_READ_H
+#define LOGIKALD_SERVICES_STORE_WEB_HEALTH_READ_H
+
+#include "services/store/pool.h"
+
+extern const struct query query_ping;           /* () -> 1 */
+extern const struct query query_has_migrations; /* () -> whether there is a table of them */
+extern const struct query query_migrations; /* (our names) -> how many are missing, how many newer, the first missing */
+
+#endif

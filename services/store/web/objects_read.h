@@ -1,0 +1,18 @@
+/* Projects, phases and elevations, page by page and one by one. Statements for pool_query; all parameters are text,
+ * NULL = absent. Those marked JSON answer one row with one column, the document ready to be sent (NULL or no row: not
+ * found). */
+#ifndef LOGIKALD_SERVICES_STORE_WEB_OBJECTS_READ_H
+#define LOGIKALD_SERVICES_STORE_WEB_OBJECTS_READ_H
+
+#include "services/store/pool.h"
+
+extern const struct query query_projects_page, query_projects_of_directory;
+extern const struct query query_project_get; /* (logikal_id or id) JSON */
+extern const struct query query_phases_page, query_phases_of_project;
+extern const struct query query_elevations_page, query_elevations_of_phase;
+extern const struct query query_elevation_get;        /* (id) JSON */
+extern const struct query query_elevation_enrichment; /* (id) JSON */
+extern const struct query query_enrichment_status;    /* () JSON */
+extern const struct query query_elevation_image;      /* (logikal_id or id) -> bytes, type, hash; binary */
+
+#endif
