@@ -2,6 +2,7 @@
 #include "services/store/maintenance.h"
 
 #include "services/store/db.h"
+#include "services/store/sync/sync_stage.h"
 
 int maintenance_cleanup(struct db *db, int days, struct cleanup_counts *c, struct err *err)
 {
@@ -23,7 +24,7 @@ int maintenance_cleanup(struct db *db, int days, struct cleanup_counts *c, struc
     };
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
         if ((*steps[i].count = db_exec(db, err, steps[i].sql, 1, values)) < 0) return -ERR_DB;
-    return 0;
+    return stage_sweep(db, err);
 }
 
 PGresult *maintenance_freshness(struct db *db, struct err *err)

@@ -14,11 +14,14 @@
 #define ADVISORY_LOCK "7236150423918" /* any constant that nobody else uses */
 #define LOCK_WAIT_MS  120000
 
-static int make_table(struct db *db, struct err *err)
+/* Is the table there? 1, 0 or negative. A role that may only write rows never comes to make it. */
+static int has_table(struct db *db, struct err *err)
 {
-    return db_script(db, err,
-                     "CREATE TABLE IF NOT EXISTS logikald_migrations (name text PRIMARY KEY, hash text NOT NULL,"
-                     " applied_at timestamptz NOT NULL DEFAULT now())");
+    PGresult *r = db_query(db, err, "SELECT to_regclass('logikald_migrations') IS NOT NULL", 0, NULL);
+    if (!r) return -ERR_DB;
+    int has = db_bool(r, 0, 0);
+    PQclear(r);
+    return has;
 }
 
 /* 1 = applied with this hash, 2 = applied with another one, 0 = not applied, negative = error */
@@ -32,10 +35,40 @@ static int state_of(struct db *db, const struct embedded *file, struct err *err)
     return state;
 }
 
+/* Begins a transaction in which nobody else migrates; the lock ends with it, whichever session it was given. */
+static int begin_alone(struct db *db, struct err *err)
+{
+    char wait_ms[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(wait_ms, LOCK_WAIT_MS)};
+    if (db_begin(db, err) < 0) return -ERR_DB;
+    if (db_exec(db, err, "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $1, true)", 1,
+                values) < 0)
+        return -ERR_DB;
+    return db_exec(db, err, "SELECT pg_advisory_xact_lock(" ADVISORY_LOCK ")", 0, NULL) < 0 ? -ERR_DB : 0;
+}
+
+static int make_table(struct db *db, struct err *err)
+{
+    int has = has_table(db, err);
+    if (has != 0) return has < 0 ? has : 0;
+    if (begin_alone(db, err) < 0 ||
+        db_script(db, err,
+                  "CREATE TABLE IF NOT EXISTS logikald_migrations (name text PRIMARY KEY, hash text NOT NULL,"
+                  " applied_at timestamptz NOT NULL DEFAULT now())") < 0 ||
+        db_commit(db, err) < 0) {
+        db_rollback(db);
+        return -ERR_DB;
+    }
+    return 0;
+}
+
+/* 1 = applied, 0 = somebody else was faster, or negative. */
 static int apply(struct db *db, const struct embedded *file, struct err *err)
 {
     const char *values[] = {file->path, file->hash};
-    if (db_begin(db, err) < 0 || db_script(db, err, (const char *)file->data) < 0 ||
+    int state = begin_alone(db, err) < 0 ? -ERR_DB : state_of(db, file, err);
+    if (state != 0) return db_rollback(db), state < 0 ? state : 0;
+    if (db_script(db, err, (const char *)file->data) < 0 ||
         db_exec(db, err, "INSERT INTO logikald_migrations (name, hash) VALUES ($1, $2)", 2, values) < 0 ||
         db_commit(db, err) < 0) {
         db_rollback(db);
@@ -43,10 +76,10 @@ static int apply(struct db *db, const struct embedded *file, struct err *err)
         return -ERR_DB;
     }
     log_info("migration %s applied", file->path);
-    return 0;
+    return 1;
 }
 
-static int apply_missing(struct db *db, struct err *err)
+int migrate_run(struct db *db, struct err *err)
 {
     int applied = 0;
     if (make_table(db, err) < 0) return -ERR_DB;
@@ -54,36 +87,19 @@ static int apply_missing(struct db *db, struct err *err)
         int state = state_of(db, file, err);
         if (state < 0) return state;
         if (state == 2) log_warning("migration %s was applied in another form; it is left alone", file->path);
-        if (state != 0) continue;
-        if (apply(db, file, err) < 0) return -ERR_DB;
-        applied++;
+        int rc = state == 0 ? apply(db, file, err) : 0;
+        if (rc < 0) return rc;
+        applied += rc;
     }
-    return applied;
-}
-
-int migrate_run(struct db *db, struct err *err)
-{
-    char wait_ms[DB_NUMBER_SIZE];
-    const char *values[] = {db_number(wait_ms, LOCK_WAIT_MS)};
-    PGresult *r = db_query(
-        db, err, "SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false)", 1, values);
-    if (!r) return -ERR_DB;
-    PQclear(r);
-    if (db_script(db, err, "SELECT pg_advisory_lock(" ADVISORY_LOCK ")") < 0) return -ERR_DB;
-    int applied = apply_missing(db, err);
-    if (db_is_alive(db)) db_script(db, NULL, "SELECT pg_advisory_unlock(" ADVISORY_LOCK ")");
     return applied;
 }
 
 int migrate_pending(struct db *db, struct err *err)
 {
-    PGresult *r = db_query(db, err, "SELECT to_regclass('logikald_migrations') IS NOT NULL", 0, NULL);
-    if (!r) return -ERR_DB;
-    bool has_table = db_bool(r, 0, 0);
-    PQclear(r);
-    int pending = 0;
+    int has = has_table(db, err), pending = 0;
+    if (has < 0) return has;
     for (const struct embedded *file = embedded_migrations; file->path; file++) {
-        int state = has_table ? state_of(db, file, err) : 0;
+        int state = has ? state_of(db, file, err) : 0;
         if (state < 0) return state;
         pending += state == 0;
     }

@@ -1,6 +1,7 @@
 /* Bringing the database's schema up to date: the numbered files of services/store/migrations, in order, each once, each
  * in its own transaction, recorded in the table logikald_migrations. Safe when several start at once (an advisory lock
- * makes them take turns) and on an existing database of the replaced system (everything is additive). */
+ * in each transaction makes them take turns) and on an existing database of the replaced system (everything is
+ * additive). */
 #ifndef LOGIKALD_SERVICES_STORE_MIGRATE_H
 #define LOGIKALD_SERVICES_STORE_MIGRATE_H
 
@@ -9,7 +10,7 @@
 struct db;
 
 /* Applies what is missing: how many files were applied, or negative with err (earlier files stay applied). Blocks;
- * waits up to two minutes for another one that migrates. */
+ * waits up to two minutes for another one that migrates. Writes nothing when nothing is missing. */
 int migrate_run(struct db *db, struct err *err);
 
 /* How many files of this program the database has not seen (a database without the table: all), or negative. */

@@ -54,10 +54,10 @@ static int sync_projects(struct sync_run *run, const struct directory *d, struct
     int64_t planned = 0, skipped = 0;
     if (walk_directory_begin(&w, d->chain, err) < 0) return -(int)err->code;
     int rc = walk_finish(&w, run_jobs(run, err), err);
-    if (rc == 0) rc = tree_apply_projects(run->db, &run->lease, false, &n, err);
+    if (rc == 0) rc = tree_apply_projects(&run->stage, &run->lease, false, &n, err);
     if (rc < 0) return rc;
     run->counts.projects = n.seen;
-    if (tree_plan(run->db, &wants, &planned, &skipped, err) < 0) return -(int)err->code;
+    if (tree_plan(&run->stage, &wants, &planned, &skipped, err) < 0) return -(int)err->code;
     return planned ? works_run(run, planned, true, "projects of the directory", err) : 0;
 }
 

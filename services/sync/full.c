@@ -25,7 +25,7 @@ static int store_tree(struct sync_run *run, const struct tree_types *types, cons
 {
     struct apply_counts n;
     if (types->directories) {
-        if (tree_apply_directories(run->db, &run->lease, w->is_whole, &n, err) < 0) return -(int)err->code;
+        if (tree_apply_directories(&run->stage, &run->lease, w->is_whole, &n, err) < 0) return -(int)err->code;
         run->counts.directories += n.seen;
         run->counts.directories_written += n.written;
         run->counts.vanished += n.vanished;
@@ -33,7 +33,7 @@ static int store_tree(struct sync_run *run, const struct tree_types *types, cons
     bool is_new_only = w->projects == WALK_PROJECTS_OF_NEW;
     if (types->projects || is_new_only) {
         bool is_whole = w->is_whole && types->projects;
-        if (tree_apply_projects(run->db, &run->lease, is_whole, &n, err) < 0) return -(int)err->code;
+        if (tree_apply_projects(&run->stage, &run->lease, is_whole, &n, err) < 0) return -(int)err->code;
         run->counts.projects += n.seen;
         run->counts.projects_written += n.written;
         run->counts.vanished += n.vanished;
@@ -45,7 +45,7 @@ static int sync_rows(struct sync_run *run, const struct tree_types *types, struc
 {
     int64_t planned = 0, skipped = 0;
     if (!wants_rows(&types->wants)) return 0;
-    if (tree_plan(run->db, &types->wants, &planned, &skipped, err) < 0) return -(int)err->code;
+    if (tree_plan(&run->stage, &types->wants, &planned, &skipped, err) < 0) return -(int)err->code;
     run->counts.projects_skipped = skipped;
     return planned ? works_run(run, planned, false, "projects", err) : 0;
 }
@@ -54,7 +54,7 @@ static int sync_files(struct sync_run *run, struct err *err)
 {
     int64_t planned = 0;
     if (!run->with_thumbnails && !run->with_parts) return 0;
-    if (tree_plan_files(run->db, run->with_thumbnails, run->with_parts, &planned, err) < 0) return -(int)err->code;
+    if (tree_plan_files(&run->stage, run->with_thumbnails, run->with_parts, &planned, err) < 0) return -(int)err->code;
     return planned ? works_run(run, planned, true, "thumbnails and parts lists of projects", err) : 0;
 }
 

@@ -61,8 +61,8 @@ static struct project_work *start_work(struct sync_run *run, const struct one_pr
 static int apply_project(struct sync_run *run, struct err *err)
 {
     struct apply_counts n = {0};
-    int rc = tree_apply_directories(run->db, &run->lease, false, &n, err);
-    if (rc == 0) rc = tree_apply_projects(run->db, &run->lease, false, &n, err);
+    int rc = tree_apply_directories(&run->stage, &run->lease, false, &n, err);
+    if (rc == 0) rc = tree_apply_projects(&run->stage, &run->lease, false, &n, err);
     run->counts.projects += rc == 0;
     return rc;
 }
@@ -128,8 +128,8 @@ static int sync_if_moved(struct sync_run *run, struct one_project *one, const ch
     int rc = walk_finish(&w, run_jobs(run, err), err);
     if (rc < 0 || !w.is_found) return rc;
     if ((rc = apply_project(run, err)) < 0) return rc;
-    if (tree_plan(run->db, &wants, &planned, &skipped, err) < 0) return -(int)err->code;
-    if (planned == 0 && tree_plan_files(run->db, run->with_thumbnails, run->with_parts, &planned, err) < 0)
+    if (tree_plan(&run->stage, &wants, &planned, &skipped, err) < 0) return -(int)err->code;
+    if (planned == 0 && tree_plan_files(&run->stage, run->with_thumbnails, run->with_parts, &planned, err) < 0)
         return -(int)err->code;
     one->was_current = planned == 0;
     return one->was_current ? 1 : work_on(run, one, chain, &w.found_changed_s, NULL, err);

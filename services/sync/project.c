@@ -10,7 +10,7 @@
 #include "services/store/sync/sync_log.h"
 #include "services/sync/listing.h"
 
-#define ROWS_BEFORE_TRUNCATE 2000
+#define ROWS_BEFORE_CLEAR 2000
 
 struct project_work *project_work_new(struct sync_run *run, int64_t project_id, const char *guid, const char *chain)
 {
@@ -200,7 +200,7 @@ static void add_counts(struct project_work *w)
 static int forget_listings(struct project_work *w, struct err *err)
 {
     struct sync_run *run = w->run;
-    if (logikal_pending(run->client) == 0 && run->stage.sent[STAGE_ELEVATIONS] > ROWS_BEFORE_TRUNCATE)
+    if (logikal_pending(run->client) == 0 && run->stage.sent[STAGE_ELEVATIONS] > ROWS_BEFORE_CLEAR)
         return stage_clear(&run->stage, err);
     if (w->phases_listing && stage_forget(&run->stage, STAGE_PHASES, w->phases_listing, err) < 0) return -ERR_DB;
     for (size_t i = 0; i < w->phase_count; i++)
@@ -214,7 +214,8 @@ static int apply_rows(struct project_work *w, struct err *err)
     struct stage *stage = &w->run->stage;
     struct buf listings = {0};
     size_t missing = collect_listings(w, &listings);
-    const struct project_apply apply = {.project_id = w->project_id,
+    const struct project_apply apply = {.stage = stage,
+                                        .project_id = w->project_id,
                                         .changed_s = w->changed_s,
                                         .phases_listing = w->phases_listing,
                                         .phases_at_s = w->phases_at_s,

@@ -128,7 +128,7 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const char *scope, bool
     if (sync_run_abandon(run->db, scope, err) < 0) return -ERR_DB;
     run->id = sync_run_begin(run->db, scope, ctx, is_forced, err);
     if (run->id < 0) return run->id = 0, -ERR_DB;
-    return stage_open(&run->stage, run->db, conf_int(ctx->conf, SET_SYNC_BATCH), err);
+    return stage_open(&run->stage, run->db, &run->lease, conf_int(ctx->conf, SET_SYNC_BATCH), err);
 }
 
 /* Logs out of what was left open: by processes that died, or because the upstream refused. Stops where it refuses
@@ -203,6 +203,7 @@ void run_close(struct sync_run *run, const char *state, const cJSON *result)
         for (int i = 0; i < HELD_MAX; i++)
             if (run->held[i]) run_let_project(run, run->held[i]);
         db_script(run->db, NULL, "SET synchronous_commit = on");
+        stage_close(&run->stage);
         if (run->id) sync_run_end(run->db, run->id, state, text, NULL);
         lease_release(run->db, &run->lease);
         free(text);

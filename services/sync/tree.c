@@ -111,7 +111,7 @@ static void on_projects(struct listing *l, const struct logikal_outcome *outcome
     }
     if (l->refused) w->is_whole = false;
     if (w->is_found && w->is_search) logikal_drop_pending(w->run->client);
-    run_check(w->run, tree_mark_listed(w->run->db, 'p', last ? last + 1 : chain, &err), &err);
+    run_check(w->run, tree_mark_listed(&w->run->stage, 'p', last ? last + 1 : chain, &err), &err);
 }
 
 static void list_projects(struct walk *w, const char *chain)
@@ -194,7 +194,7 @@ static void on_directories(struct listing *l, const struct logikal_outcome *outc
         }
     } else {
         if (l->refused) w->is_whole = false;
-        run_check(w->run, tree_mark_listed(w->run->db, 'd', c->identifier, &err), &err);
+        run_check(w->run, tree_mark_listed(&w->run->stage, 'd', c->identifier, &err), &err);
         for (size_t i = 0; i < c->count; i++) visit_child(w, c, c->items[i]);
     }
     children_free(c);
@@ -253,7 +253,7 @@ int walk_finish(struct walk *w, int rc, struct err *err)
 static int start(struct walk *w, struct err *err)
 {
     w->is_whole = true;
-    if (tree_forget_listed(w->run->db, err) < 0) return -ERR_DB;
+    if (tree_forget_listed(&w->run->stage, err) < 0) return -ERR_DB;
     return load_excluded(w, err);
 }
 

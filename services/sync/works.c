@@ -179,7 +179,7 @@ int works_run(struct sync_run *run, int64_t total, bool with_files, const char *
 {
     struct works ws = new_works(run, run->id, doing);
     ws.total = total;
-    if (shares_publish(run->db, run->id, with_files, err) < 0) return -ERR_DB;
+    if (shares_publish(&run->stage, run->id, with_files, err) < 0) return -ERR_DB;
     run_progress(run, 0, total, doing);
     int rc;
     do {
@@ -189,6 +189,7 @@ int works_run(struct sync_run *run, int64_t total, bool with_files, const char *
         if (rc == 0) rc = wait_for_others(&ws, err);
     } while (rc == 1);
     if (db_is_alive(run->db) && add_helped(&ws, rc == 0 ? err : NULL) < 0 && rc == 0) rc = -ERR_DB;
+    if (rc == 0) rc = stage_check(&run->stage, err); /* an empty list is a finished one only when nothing was lost */
     shares_drop(run->db, run->id);
     return rc;
 }

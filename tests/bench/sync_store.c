@@ -34,8 +34,8 @@ static double store_rows(struct pg_server *pg, struct db *db, int rows)
     const double size = 1234.5;
     char id[40], name[60];
     make_place(pg);
-    NEED(stage_open(&stage, db, 500, &err));
     NEED(lease_acquire(db, &lease, "project:p", "bench", 600000, &err));
+    NEED(stage_open(&stage, db, &lease, 500, &err));
     int64_t started_us = mono_us();
     const struct stage_phase phase = {.id = "f", .name = "f"};
     NEED(stage_add_phase(&stage, 1, &phase, &err));
@@ -58,7 +58,8 @@ static double store_rows(struct pg_server *pg, struct db *db, int rows)
     }
     NEED(stage_flush(&stage, STAGE_PHASES, &err));
     NEED(stage_flush(&stage, STAGE_ELEVATIONS, &err));
-    const struct project_apply apply = {.project_id = 1,
+    const struct project_apply apply = {.stage = &stage,
+                                        .project_id = 1,
                                         .changed_s = 1700000000,
                                         .phases_listing = 1,
                                         .phases_at_s = 1700000000,
@@ -69,8 +70,8 @@ static double store_rows(struct pg_server *pg, struct db *db, int rows)
     NEED(project_apply(db, &lease, &apply, &counts, &err));
     double seconds = (double)(mono_us() - started_us) / 1e6;
     if (counts.elevations_written != rows) fail_msg("%ld rows written", (long)counts.elevations_written);
-    lease_release(db, &lease);
     stage_close(&stage);
+    lease_release(db, &lease);
     return seconds;
 }
 

@@ -9,6 +9,7 @@
 #include "services/store/db.h"
 #include "services/store/lease.h"
 #include "services/store/sync/sync_project.h"
+#include "services/store/sync/sync_stage.h"
 #include "services/store/sync/upstream_server.h"
 
 #define FORCE "tasks.sync_tasks.force_sync_project_task"
@@ -249,9 +250,9 @@ static void test_lost_lease_cannot_write(void **state)
     struct db *db = db_open(world.pg.url, 10000, "test", &err);
     assert_int_equal(lease_acquire(db, &old, "project:x", "a", 1, &err), 0);
     WAIT_UNTIL(lease_acquire(db, &young, "project:x", "b", 60000, &err) == 0, 5000);
-    const struct project_apply apply = {.project_id = pg_int(&world.pg, "SELECT min(id) FROM projects"),
-                                        .error = "from the past"};
-    assert_int_equal(db_script(db, &err, "CREATE TEMP TABLE stage_elevations (listing bigint, id text)"), 0);
+    const struct stage stage = {.db = db};
+    const struct project_apply apply = {
+        .stage = &stage, .project_id = pg_int(&world.pg, "SELECT min(id) FROM projects"), .error = "from the past"};
 
     assert_int_equal(project_apply(db, &old, &apply, &counts, &err), -ERR_CONFLICT);
 

@@ -4,13 +4,14 @@
 #include <stddef.h>
 
 #include "services/store/db.h"
+#include "services/store/sync/sync_stage.h"
 #include "services/store/sync/sync_tree.h"
 
 #define OVERLAP "interval '3 s'"
 
 static const char fill_plan[] =
-    "WITH seen AS (SELECT DISTINCT ON (id) id, to_timestamp(changed) AS changed, is_deleted FROM stage_projects"
-    "  ORDER BY id, is_deleted, listing DESC),"
+    "WITH seen AS (SELECT DISTINCT ON (id) id, to_timestamp(changed) AS changed, is_deleted FROM sync_stage_projects"
+    "  WHERE stage = $8::bigint ORDER BY id, is_deleted, listing DESC),"
     " state AS (SELECT p.id, p.logikal_id, d.upstream_chain, s.changed,"
     "   coalesce(s.changed IS DISTINCT FROM c.phases_date OR c.phases_date >= c.phases_at - " OVERLAP ", true)"
     "     AS phases_moved,"
@@ -25,41 +26,57 @@ static const char fill_plan[] =
     "     AS needs_phases,"
     "   ($3::bool AND ($5::bool OR elevations_moved OR elevations_stale)) OR ($4::bool AND elevations_moved)"
     "     AS needs_elevations FROM state) "
-    "INSERT INTO stage_plan (project_id, guid, chain, changed, needs_phases, needs_elevations)"
-    " SELECT id, logikal_id, upstream_chain, extract(epoch FROM changed)::bigint, needs_phases, needs_elevations"
-    " FROM needs WHERE needs_phases OR needs_elevations ORDER BY upstream_chain, id";
+    "INSERT INTO sync_stage_plan (stage, seq, project_id, guid, chain, changed, needs_phases, needs_elevations)"
+    " SELECT $8::bigint, row_number() OVER (ORDER BY upstream_chain, id), id, logikal_id, upstream_chain, "
+    "extract(epoch FROM changed)::bigint, needs_phases, needs_elevations"
+    " FROM needs WHERE needs_phases OR needs_elevations";
 
 /* Seen again as it is stored: fresh. */
 static const char confirm_rest[] =
-    "UPDATE project_cursors c SET confirmed_at = now() FROM projects p JOIN stage_projects s ON s.id = p.logikal_id"
-    " WHERE c.project_id = p.id AND NOT s.is_deleted AND c.elevations_date = to_timestamp(s.changed)"
-    "  AND p.id NOT IN (SELECT project_id FROM stage_plan)";
+    "UPDATE project_cursors c SET confirmed_at = now() FROM projects p JOIN sync_stage_projects s ON s.id = "
+    "p.logikal_id"
+    " WHERE s.stage = $1 AND c.project_id = p.id AND NOT s.is_deleted AND c.elevations_date = to_timestamp(s.changed)"
+    "  AND p.id NOT IN (SELECT project_id FROM sync_stage_plan WHERE stage = $1)";
 
-int tree_plan(struct db *db, const struct tree_wants *wants, int64_t *planned, int64_t *skipped, struct err *err)
+static int forget_plan(const struct stage *stage, const char *const *id, struct err *err)
 {
-    char phases_stale[DB_NUMBER_SIZE], elevations_stale[DB_NUMBER_SIZE];
+    return db_exec(stage->db, err, "DELETE FROM sync_stage_plan WHERE stage = $1", 1, id) < 0 ? -ERR_DB : 0;
+}
+
+int tree_plan(const struct stage *stage, const struct tree_wants *wants, int64_t *planned, int64_t *skipped,
+              struct err *err)
+{
+    struct db *db = stage->db;
+    char phases_stale[DB_NUMBER_SIZE], elevations_stale[DB_NUMBER_SIZE], id[DB_NUMBER_SIZE];
+    const char *stage_id[] = {db_number(id, stage->id)};
     const char *values[] = {wants->phases_due ? "t" : "f",
                             wants->phases_follow ? "t" : "f",
                             wants->elevations_due ? "t" : "f",
                             wants->elevations_follow ? "t" : "f",
                             wants->is_forced ? "t" : "f",
                             db_number(phases_stale, wants->phases_stale_s),
-                            db_number(elevations_stale, wants->elevations_stale_s)};
-    if (db_script(db, err, "TRUNCATE stage_plan; ANALYZE stage_projects") < 0) return -ERR_DB;
-    if ((*planned = db_exec(db, err, fill_plan, 7, values)) < 0) return -ERR_DB;
-    return (*skipped = db_exec(db, err, confirm_rest, 0, NULL)) < 0 ? -ERR_DB : 0;
+                            db_number(elevations_stale, wants->elevations_stale_s),
+                            id};
+    if (forget_plan(stage, stage_id, err) < 0 || db_script(db, err, "ANALYZE (SKIP_LOCKED) sync_stage_projects") < 0)
+        return -ERR_DB;
+    if ((*planned = db_exec(db, err, fill_plan, 8, values)) < 0) return -ERR_DB;
+    return (*skipped = db_exec(db, err, confirm_rest, 1, stage_id)) < 0 ? -ERR_DB : 0;
 }
 
-int tree_plan_files(struct db *db, bool thumbnails, bool parts_lists, int64_t *planned, struct err *err)
+int tree_plan_files(const struct stage *stage, bool thumbnails, bool parts_lists, int64_t *planned, struct err *err)
 {
-    const char *values[] = {thumbnails ? "t" : "f", parts_lists ? "t" : "f"};
-    if (db_script(db, err, "TRUNCATE stage_plan") < 0) return -ERR_DB;
+    struct db *db = stage->db;
+    char id[DB_NUMBER_SIZE];
+    const char *stage_id[] = {db_number(id, stage->id)};
+    const char *values[] = {thumbnails ? "t" : "f", parts_lists ? "t" : "f", id};
+    if (forget_plan(stage, stage_id, err) < 0) return -ERR_DB;
     *planned =
         db_exec(db, err,
                 "WITH RECURSIVE excluded AS (SELECT id FROM directories WHERE exclude_from_sync"
                 "  UNION SELECT c.id FROM directories c JOIN excluded e ON c.parent_id = e.id) "
-                "INSERT INTO stage_plan (project_id, guid, chain, needs_phases, needs_elevations)"
-                " SELECT p.id, p.logikal_id, d.upstream_chain, false, false FROM projects p JOIN directories d"
+                "INSERT INTO sync_stage_plan (stage, seq, project_id, guid, chain, needs_phases, needs_elevations)"
+                " SELECT $3::bigint, row_number() OVER (ORDER BY d.upstream_chain, p.id), p.id, p.logikal_id, "
+                "d.upstream_chain, false, false FROM projects p JOIN directories d"
                 "  ON d.id = p.directory_id"
                 " WHERE p.deleted_at IS NULL AND d.deleted_at IS NULL AND d.upstream_chain IS NOT NULL"
                 "  AND d.id NOT IN (SELECT id FROM excluded)"
@@ -69,8 +86,7 @@ int tree_plan_files(struct db *db, bool thumbnails, bool parts_lists, int64_t *p
                 "    AND (($1::bool AND (t.elevation_id IS NULL OR (t.version_id, t.changed_date) IS DISTINCT FROM"
                 "          (e.version_id, e.api_changed_date)))"
                 "      OR ($2::bool AND (l.elevation_id IS NULL OR (l.version_id, l.changed_date) IS DISTINCT FROM"
-                "          (e.version_id, e.api_changed_date)))))"
-                " ORDER BY d.upstream_chain, p.id",
-                2, values);
+                "          (e.version_id, e.api_changed_date)))))",
+                3, values);
     return *planned < 0 ? -ERR_DB : 0;
 }

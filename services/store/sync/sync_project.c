@@ -5,24 +5,25 @@
 
 #include "services/store/db.h"
 #include "services/store/lease.h"
+#include "services/store/sync/sync_stage.h"
 
 static const char apply_phases[] =
     "INSERT INTO phases AS p (logikal_id, name, description, project_id, status, last_sync_date, synced_at, "
     "sync_status)"
     " SELECT DISTINCT ON (id) id, left(coalesce(nullif(name, ''), id), 255), description, $2::integer, 'active', now(),"
-    "  now(), 'synced' FROM stage_phases WHERE listing = $1::bigint ORDER BY id"
+    "  now(), 'synced' FROM sync_stage_phases WHERE stage = $3::bigint AND listing = $1::bigint ORDER BY id"
     " ON CONFLICT (logikal_id, project_id) DO UPDATE SET name = excluded.name, description = excluded.description,"
     "  status = coalesce(p.status, excluded.status), last_sync_date = now(), synced_at = now(), sync_status = 'synced',"
     "  deleted_at = NULL, updated_at = now()"
     " WHERE (p.name, p.description, p.deleted_at, p.sync_status) IS DISTINCT FROM"
     "  (excluded.name, excluded.description, NULL, excluded.sync_status)";
 
-static const char mark_phases[] =
-    "UPDATE phases p SET deleted_at = now(), sync_status = 'deleted', updated_at = now()"
-    " WHERE p.project_id = $2::integer AND p.deleted_at IS NULL"
-    "  AND NOT EXISTS (SELECT FROM stage_phases s WHERE s.listing = $1::bigint AND s.id = p.logikal_id)";
+static const char mark_phases[] = "UPDATE phases p SET deleted_at = now(), sync_status = 'deleted', updated_at = now()"
+                                  " WHERE p.project_id = $2::integer AND p.deleted_at IS NULL"
+                                  "  AND NOT EXISTS (SELECT FROM sync_stage_phases s WHERE s.stage = $3::bigint"
+                                  "       AND s.listing = $1::bigint AND s.id = p.logikal_id)";
 
-/* $1 listings, $2 project row */
+/* $1 listings, $2 project row, $3 stage */
 static const char apply_elevations[] =
     "INSERT INTO elevations AS e (logikal_id, name, description, status, project_id, phase_id, width, height,"
     "  last_sync_date, last_update_date, synced_at, sync_status, has_parts_data, parse_status, parse_retry_count,"
@@ -34,8 +35,8 @@ static const char apply_elevations[] =
     "  CASE WHEN s.is_recycled THEN now() END, s.version_id, to_timestamp(s.created), to_timestamp(s.changed), "
     "s.amount,"
     "  s.type, s.system_description, s.model_description, s.user_description"
-    " FROM stage_elevations s JOIN phases p ON p.project_id = $2::integer AND p.logikal_id = s.phase"
-    " WHERE s.listing = ANY ($1::bigint[]) ORDER BY s.id, s.is_recycled, s.listing"
+    " FROM sync_stage_elevations s JOIN phases p ON p.project_id = $2::integer AND p.logikal_id = s.phase"
+    " WHERE s.stage = $3::bigint AND s.listing = ANY ($1::bigint[]) ORDER BY s.id, s.is_recycled, s.listing"
     " ON CONFLICT (logikal_id) DO UPDATE SET name = excluded.name, description = excluded.description,"
     "  status = excluded.status, project_id = excluded.project_id, phase_id = excluded.phase_id,"
     "  width = excluded.width, height = excluded.height, last_sync_date = now(),"
@@ -54,12 +55,12 @@ static const char apply_elevations[] =
     "   excluded.api_changed_date, excluded.amount, excluded.elevation_type, excluded.system_description,"
     "   excluded.model_description, excluded.user_description, excluded.sync_status)";
 
-/* $1 listings, $2 project row: gone are those whose phase was listed without them, or is gone itself. */
+/* $1 listings, $2 project row, $3 stage; gone are those whose phase was listed without them, or is gone itself. */
 static const char mark_elevations[] =
     "UPDATE elevations e SET deleted_at = now(), sync_status = 'deleted', updated_at = now() FROM phases p"
     " WHERE e.project_id = $2::integer AND e.deleted_at IS NULL AND p.id = e.phase_id"
-    "  AND (p.deleted_at IS NOT NULL OR ($3::bool AND NOT EXISTS (SELECT FROM stage_elevations s"
-    "       WHERE s.listing = ANY ($1::bigint[]) AND s.id = e.logikal_id)))";
+    "  AND (p.deleted_at IS NOT NULL OR ($4::bool AND NOT EXISTS (SELECT FROM sync_stage_elevations s"
+    "       WHERE s.stage = $3::bigint AND s.listing = ANY ($1::bigint[]) AND s.id = e.logikal_id)))";
 
 static const char move_cursor[] =
     "INSERT INTO project_cursors AS c (project_id, phases_date, phases_at, elevations_date, elevations_at, "
@@ -76,10 +77,10 @@ static const char move_cursor[] =
     "c.failed_at),"
     "  failures = CASE WHEN $6::text IS NULL THEN 0 ELSE c.failures + 1 END, last_error = excluded.last_error";
 
-static int64_t one_count(struct db *db, const char *sql, const char *value, struct err *err)
+static int64_t one_count(struct db *db, const char *sql, const char *listings, const char *stage, struct err *err)
 {
-    const char *values[] = {value};
-    PGresult *r = db_query(db, err, sql, 1, values);
+    const char *values[] = {listings, stage};
+    PGresult *r = db_query(db, err, sql, 2, values);
     if (!r) return -ERR_DB;
     int64_t count = db_int(r, 0, 0);
     PQclear(r);
@@ -89,26 +90,29 @@ static int64_t one_count(struct db *db, const char *sql, const char *value, stru
 static int write_phases(struct db *db, const struct project_apply *a, const char *project, struct project_counts *n,
                         struct err *err)
 {
-    char listing[DB_NUMBER_SIZE];
-    const char *values[] = {db_number(listing, a->phases_listing), project};
+    char listing[DB_NUMBER_SIZE], stage[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(listing, a->phases_listing), project, db_number(stage, a->stage->id)};
     if (!a->phases_listing) return 0;
-    n->phases = one_count(db, "SELECT count(DISTINCT id) FROM stage_phases WHERE listing = $1", listing, err);
-    if (n->phases < 0 || (n->phases_written = db_exec(db, err, apply_phases, 2, values)) < 0) return -ERR_DB;
+    n->phases = one_count(db, "SELECT count(DISTINCT id) FROM sync_stage_phases WHERE listing = $1 AND stage = $2",
+                          listing, stage, err);
+    if (n->phases < 0 || (n->phases_written = db_exec(db, err, apply_phases, 3, values)) < 0) return -ERR_DB;
     if (!a->phases_are_whole) return 0;
-    return (n->phases_vanished = db_exec(db, err, mark_phases, 2, values)) < 0 ? -ERR_DB : 0;
+    return (n->phases_vanished = db_exec(db, err, mark_phases, 3, values)) < 0 ? -ERR_DB : 0;
 }
 
 static int write_elevations(struct db *db, const struct project_apply *a, const char *project, struct project_counts *n,
                             struct err *err)
 {
     const char *listings = a->listings ? a->listings : "{}";
-    const char *values[] = {listings, project, a->elevations_are_whole ? "t" : "f"};
-    n->elevations = one_count(db, "SELECT count(DISTINCT id) FROM stage_elevations WHERE listing = ANY ($1::bigint[])",
-                              listings, err);
+    char stage[DB_NUMBER_SIZE];
+    const char *values[] = {listings, project, db_number(stage, a->stage->id), a->elevations_are_whole ? "t" : "f"};
+    n->elevations = one_count(
+        db, "SELECT count(DISTINCT id) FROM sync_stage_elevations WHERE listing = ANY ($1::bigint[]) AND stage = $2",
+        listings, stage, err);
     if (n->elevations < 0) return -ERR_DB;
-    if (n->elevations > 0 && (n->elevations_written = db_exec(db, err, apply_elevations, 2, values)) < 0)
+    if (n->elevations > 0 && (n->elevations_written = db_exec(db, err, apply_elevations, 3, values)) < 0)
         return -ERR_DB;
-    return (n->elevations_vanished = db_exec(db, err, mark_elevations, 3, values)) < 0 ? -ERR_DB : 0;
+    return (n->elevations_vanished = db_exec(db, err, mark_elevations, 4, values)) < 0 ? -ERR_DB : 0;
 }
 
 static int write_cursor(struct db *db, const struct project_apply *a, const char *project, struct err *err)
@@ -134,6 +138,7 @@ int project_apply(struct db *db, const struct lease *lease, const struct project
     *counts = (struct project_counts){0};
     if (db_begin(db, err) < 0) return -ERR_DB;
     int rc = lease_check(db, lease, err);
+    if (rc == 0) rc = stage_check(apply->stage, err);
     if (rc == 0) rc = write_phases(db, apply, project, counts, err);
     if (rc == 0) rc = write_elevations(db, apply, project, counts, err);
     if (rc == 0) rc = write_cursor(db, apply, project, err);

@@ -11,8 +11,10 @@
 
 struct db;
 struct lease;
+struct stage;
 
 struct project_apply {
+    const struct stage *stage;
     int64_t project_id;
     int64_t changed_s;         /* the project's changedDate as of the listing that led here; 0 = unknown */
     int64_t phases_listing;    /* 0 = phases were not listed */

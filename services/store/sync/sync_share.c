@@ -3,16 +3,18 @@
 
 #include "services/store/db.h"
 #include "services/store/lease.h"
+#include "services/store/sync/sync_stage.h"
 
 static int done(int64_t rows)
 {
     return rows < 0 ? -ERR_DB : 0;
 }
 
-int64_t shares_publish(struct db *db, int64_t run, bool with_files, struct err *err)
+int64_t shares_publish(const struct stage *stage, int64_t run, bool with_files, struct err *err)
 {
-    char id[DB_NUMBER_SIZE];
-    const char *values[] = {db_number(id, run), with_files ? "t" : "f"};
+    struct db *db = stage->db;
+    char id[DB_NUMBER_SIZE], stage_id[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, run), with_files ? "t" : "f", db_number(stage_id, stage->id)};
     if (db_exec(db, err,
                 "DELETE FROM sync_shares s WHERE s.run_id = $1::bigint"
                 " OR NOT EXISTS (SELECT FROM sync_runs r WHERE r.id = s.run_id AND r.state = 'running')",
@@ -22,8 +24,8 @@ int64_t shares_publish(struct db *db, int64_t run, bool with_files, struct err *
                    "INSERT INTO sync_shares (run_id, seq, project_id, guid, chain, changed, needs_phases,"
                    "  needs_elevations, with_files)"
                    " SELECT $1::bigint, seq, project_id, guid, chain, changed, needs_phases, needs_elevations, $2::bool"
-                   " FROM stage_plan ORDER BY seq",
-                   2, values);
+                   " FROM sync_stage_plan WHERE stage = $3::bigint",
+                   3, values);
 }
 
 void shares_drop(struct db *db, int64_t run)

@@ -12,9 +12,10 @@
 
 struct db;
 struct lease;
+struct stage;
 
 /* Makes the list of a run from its plan (sync_tree.h): how many rows, or -ERR_DB. */
-int64_t shares_publish(struct db *db, int64_t run, bool with_files, struct err *err);
+int64_t shares_publish(const struct stage *stage, int64_t run, bool with_files, struct err *err);
 void shares_drop(struct db *db, int64_t run);
 
 /* Takes up to limit free rows, in order: seq, project row id, GUID, chain, changed (epoch or null), needs_phases,

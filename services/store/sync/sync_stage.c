@@ -6,43 +6,91 @@
 #include <string.h>
 
 #include "services/store/db.h"
+#include "services/store/lease.h"
 
-#define DEAD_ROWS_MAX 5000
-#define BATCH_BYTES   (1024 * 1024) /* a batch is sent when it is this large, whatever its rows */
+#define BATCH_BYTES (1024 * 1024) /* a batch is sent when it is this large, whatever its rows */
 
 static const char *const copy_sql[STAGE_TABLE_COUNT] = {
-    "COPY stage_directories FROM STDIN", "COPY stage_projects FROM STDIN", "COPY stage_phases FROM STDIN",
-    "COPY stage_elevations FROM STDIN"};
+    "COPY sync_stage_directories FROM STDIN", "COPY sync_stage_projects FROM STDIN",
+    "COPY sync_stage_phases FROM STDIN", "COPY sync_stage_elevations FROM STDIN"};
 static const char *const forget_sql[STAGE_TABLE_COUNT] = {
-    "DELETE FROM stage_directories WHERE listing = $1", "DELETE FROM stage_projects WHERE listing = $1",
-    "DELETE FROM stage_phases WHERE listing = $1", "DELETE FROM stage_elevations WHERE listing = $1"};
+    "DELETE FROM sync_stage_directories WHERE stage = $1 AND listing = $2",
+    "DELETE FROM sync_stage_projects WHERE stage = $1 AND listing = $2",
+    "DELETE FROM sync_stage_phases WHERE stage = $1 AND listing = $2",
+    "DELETE FROM sync_stage_elevations WHERE stage = $1 AND listing = $2"};
 
-static const char *const vacuum_sql[STAGE_TABLE_COUNT] = {"VACUUM stage_directories", "VACUUM stage_projects",
-                                                          "VACUUM stage_phases", "VACUUM stage_elevations"};
+/* The rows of the stages that "dead" has. */
+#define DELETE_ROWS                                                                                                    \
+    " d AS (DELETE FROM sync_stage_directories USING dead WHERE stage = dead.id),"                                     \
+    " p AS (DELETE FROM sync_stage_projects USING dead WHERE stage = dead.id),"                                        \
+    " f AS (DELETE FROM sync_stage_phases USING dead WHERE stage = dead.id),"                                          \
+    " e AS (DELETE FROM sync_stage_elevations USING dead WHERE stage = dead.id)"
+#define DELETE_PLAN                                                                                                    \
+    ", l AS (DELETE FROM sync_stage_listed USING dead WHERE stage = dead.id),"                                         \
+    " n AS (DELETE FROM sync_stage_plan USING dead WHERE stage = dead.id)"
 
-int stage_open(struct stage *s, struct db *db, int64_t batch_rows, struct err *err)
+/* What runs have left that are over, whatever ended them: their lease has another holder, or nobody for long. */
+static const char sweep_sql[] =
+    "WITH dead AS (DELETE FROM sync_stages s WHERE NOT EXISTS (SELECT FROM leases l WHERE l.name = s.holder"
+    "  AND l.token = s.holder_token AND l.expires_at > clock_timestamp() - interval '10 minutes') RETURNING "
+    "s.id)," DELETE_ROWS DELETE_PLAN " SELECT count(*) FROM dead";
+
+int stage_open(struct stage *s, struct db *db, const struct lease *holder, int64_t batch_rows, struct err *err)
 {
+    char token[DB_NUMBER_SIZE];
+    const char *values[] = {holder->name, db_number(token, holder->token)};
     *s = (struct stage){.db = db};
     for (int i = 0; i < STAGE_TABLE_COUNT; i++) s->batch_rows[i] = batch_rows;
-    return db_script(
-        db, err,
-        "CREATE TEMP TABLE IF NOT EXISTS stage_directories (listing bigint, identifier text, name text, chain text,"
-        " parent text, level integer);"
-        "CREATE TEMP TABLE IF NOT EXISTS stage_projects (listing bigint, directory text, id text, name text,"
-        " job_number text, offer_number text, person_in_charge text, created bigint, changed bigint,"
-        " is_deleted boolean, is_estimated boolean);"
-        "CREATE TEMP TABLE IF NOT EXISTS stage_phases (listing bigint, id text, name text, description text);"
-        "CREATE TEMP TABLE IF NOT EXISTS stage_elevations (listing bigint, phase text, id text, version_id text,"
-        " name text, description text, type text, state text, automatic_description text, system_description text,"
-        " model_description text, user_description text, created bigint, changed bigint, amount double precision,"
-        " width double precision, height double precision, is_recycled boolean);"
-        "CREATE INDEX IF NOT EXISTS stage_phases_listing ON stage_phases (listing);"
-        "CREATE INDEX IF NOT EXISTS stage_elevations_listing ON stage_elevations (listing)");
+    if (db_exec(db, err, sweep_sql, 0, NULL) < 0) return -ERR_DB;
+    PGresult *r = db_query(db, err,
+                           "INSERT INTO sync_stages (id, holder, holder_token)"
+                           " VALUES (nextval('sync_stage_ids'), $1, $2) RETURNING id",
+                           2, values);
+    if (!r) return -ERR_DB;
+    s->id = db_int(r, 0, 0);
+    PQclear(r);
+    return 0;
 }
 
 void stage_close(struct stage *s)
 {
+    char id[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, s->id)};
     for (int i = 0; i < STAGE_TABLE_COUNT; i++) buf_free(&s->rows[i]);
+    if (s->id && db_is_alive(s->db))
+        db_exec(s->db, NULL,
+                "WITH dead AS (DELETE FROM sync_stages WHERE id = $1 RETURNING id)," DELETE_ROWS DELETE_PLAN
+                " SELECT count(*) FROM dead",
+                1, values);
+    s->id = 0;
+}
+
+int stage_sweep(struct db *db, struct err *err)
+{
+    static const char *const sweep[] = {
+        "DELETE FROM sync_stage_directories x WHERE NOT EXISTS (SELECT FROM sync_stages s WHERE s.id = x.stage)",
+        "DELETE FROM sync_stage_projects x WHERE NOT EXISTS (SELECT FROM sync_stages s WHERE s.id = x.stage)",
+        "DELETE FROM sync_stage_phases x WHERE NOT EXISTS (SELECT FROM sync_stages s WHERE s.id = x.stage)",
+        "DELETE FROM sync_stage_elevations x WHERE NOT EXISTS (SELECT FROM sync_stages s WHERE s.id = x.stage)",
+        "DELETE FROM sync_stage_listed x WHERE NOT EXISTS (SELECT FROM sync_stages s WHERE s.id = x.stage)",
+        "DELETE FROM sync_stage_plan x WHERE NOT EXISTS (SELECT FROM sync_stages s WHERE s.id = x.stage)"};
+    for (size_t i = 0; i < sizeof(sweep) / sizeof(sweep[0]); i++)
+        if (db_exec(db, err, sweep[i], 0, NULL) < 0) return -ERR_DB;
+    return 0;
+}
+
+int stage_check(const struct stage *s, struct err *err)
+{
+    char id[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, s->id)};
+    PGresult *r = db_query(s->db, err, "SELECT FROM sync_stages WHERE id = $1 FOR KEY SHARE", 1, values);
+    if (!r) return -ERR_DB;
+    int rows = PQntuples(r);
+    PQclear(r);
+    if (rows == 1) return 0;
+    return err_set(err, ERR_CONFLICT,
+                   "what this sync had staged is gone (PostgreSQL was restarted, or the sync stood still for long): "
+                   "nothing was written");
 }
 
 int stage_flush(struct stage *s, enum stage_table table, struct err *err)
@@ -95,6 +143,7 @@ static int end_row(struct stage *s, enum stage_table table, struct err *err)
 int stage_add_directory(struct stage *s, int64_t listing, const struct stage_directory *d, struct err *err)
 {
     struct buf *out = &s->rows[STAGE_DIRECTORIES];
+    number(out, s->id, '\t');
     number(out, listing, '\t');
     db_copy_field(out, d->identifier, '\t');
     db_copy_field(out, d->name, '\t');
@@ -107,6 +156,7 @@ int stage_add_directory(struct stage *s, int64_t listing, const struct stage_dir
 int stage_add_project(struct stage *s, int64_t listing, const struct stage_project *p, struct err *err)
 {
     struct buf *out = &s->rows[STAGE_PROJECTS];
+    number(out, s->id, '\t');
     number(out, listing, '\t');
     db_copy_field(out, p->directory, '\t');
     db_copy_field(out, p->id, '\t');
@@ -124,6 +174,7 @@ int stage_add_project(struct stage *s, int64_t listing, const struct stage_proje
 int stage_add_phase(struct stage *s, int64_t listing, const struct stage_phase *p, struct err *err)
 {
     struct buf *out = &s->rows[STAGE_PHASES];
+    number(out, s->id, '\t');
     number(out, listing, '\t');
     db_copy_field(out, p->id, '\t');
     db_copy_field(out, p->name, '\t');
@@ -145,6 +196,7 @@ int stage_add_elevation(struct stage *s, int64_t listing, const struct stage_ele
                            e->system_description,
                            e->model_description,
                            e->user_description};
+    number(out, s->id, '\t');
     number(out, listing, '\t');
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) db_copy_field(out, texts[i], '\t');
     seconds(out, e->created_s, '\t');
@@ -158,22 +210,22 @@ int stage_add_elevation(struct stage *s, int64_t listing, const struct stage_ele
 
 int stage_forget(struct stage *s, enum stage_table table, int64_t listing, struct err *err)
 {
-    char text[DB_NUMBER_SIZE];
-    const char *values[] = {db_number(text, listing)};
+    char id[DB_NUMBER_SIZE], text[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, s->id), db_number(text, listing)};
     if (stage_flush(s, table, err) < 0) return -ERR_DB;
-    int64_t rows = db_exec(s->db, err, forget_sql[table], 1, values);
-    if (rows < 0) return -ERR_DB;
-    s->dead[table] += rows;
-    if (s->dead[table] < DEAD_ROWS_MAX || db_in_transaction(s->db)) return 0;
-    s->dead[table] = 0; /* nobody else cleans a temporary table */
-    return db_script(s->db, err, vacuum_sql[table]);
+    return db_exec(s->db, err, forget_sql[table], 2, values) < 0 ? -ERR_DB : 0;
 }
 
 int stage_clear(struct stage *s, struct err *err)
 {
+    char id[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, s->id)};
     for (int i = 0; i < STAGE_TABLE_COUNT; i++) {
-        s->sent[i] = s->count[i] = s->dead[i] = 0;
+        s->sent[i] = s->count[i] = 0;
         buf_reset(&s->rows[i]);
     }
-    return db_script(s->db, err, "TRUNCATE stage_directories, stage_projects, stage_phases, stage_elevations");
+    return db_exec(s->db, err, "WITH dead AS (SELECT $1::bigint AS id)," DELETE_ROWS " SELECT count(*) FROM dead", 1,
+                   values) < 0
+               ? -ERR_DB
+               : 0;
 }

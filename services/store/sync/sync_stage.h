@@ -1,6 +1,7 @@
-/* Where the upstream's objects wait until a whole can be applied: temporary tables of the connection, filled by COPY in
- * batches as the lists stream in. Each row carries the number of the listing that it came from; a listing that failed
- * is forgotten by its number. Nobody else sees any of it. */
+/* Where the upstream's objects wait until a whole can be applied: tables that COPY fills in batches as the lists stream
+ * in. Each row carries the number of its stage, which nobody else has, and of the listing that it came from; a listing
+ * that failed is forgotten by its number. Nothing of it hangs on the session: each statement may go to PostgreSQL by
+ * another one. What a killed run leaves is removed by the next. */
 #ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_STAGE_H
 #define LOGIKALD_SERVICES_STORE_SYNC_SYNC_STAGE_H
 
@@ -10,17 +11,18 @@
 #include "conf/err.h"
 
 struct db;
+struct lease;
 
 enum stage_table { STAGE_DIRECTORIES, STAGE_PROJECTS, STAGE_PHASES, STAGE_ELEVATIONS, STAGE_TABLE_COUNT };
 
 struct stage {
     struct db *db;
+    int64_t id; /* 0 = not open */
     int64_t batch_rows[STAGE_TABLE_COUNT];
     int64_t batches[STAGE_TABLE_COUNT]; /* sent so far */
     struct buf rows[STAGE_TABLE_COUNT]; /* in COPY's text format, not sent yet */
     int64_t count[STAGE_TABLE_COUNT];
     int64_t sent[STAGE_TABLE_COUNT]; /* since the table was emptied */
-    int64_t dead[STAGE_TABLE_COUNT]; /* forgotten, but still in the way */
 };
 
 struct stage_directory {
@@ -45,8 +47,14 @@ struct stage_elevation {
     bool is_recycled;
 };
 
-int stage_open(struct stage *s, struct db *db, int64_t batch_rows, struct err *err);
-void stage_close(struct stage *s); /* memory only; the tables go with the connection */
+/* holder: the lease of the run, by which others know that the stage is in use. */
+int stage_open(struct stage *s, struct db *db, const struct lease *holder, int64_t batch_rows, struct err *err);
+void stage_close(struct stage *s); /* its rows too, if the connection lives; may be called twice */
+/* Removes rows whose stage is closed: a process that stood still may have added them afterwards. */
+int stage_sweep(struct db *db, struct err *err);
+/* Inside the transaction that applies: 0 = all that was staged is there until the commit; -ERR_CONFLICT = it is not,
+ * and nothing may be concluded from what is missing. */
+int stage_check(const struct stage *s, struct err *err);
 
 /* All return 0 or -ERR_DB (the batch could not be sent), -ERR_NOMEM. */
 int stage_add_directory(struct stage *s, int64_t listing, const struct stage_directory *d, struct err *err);
@@ -57,7 +65,7 @@ int stage_flush(struct stage *s, enum stage_table table, struct err *err);
 
 /* Forgets the rows of a listing. */
 int stage_forget(struct stage *s, enum stage_table table, int64_t listing, struct err *err);
-/* Empties all tables; only when nothing is waiting. */
+/* Forgets the rows of all listings; only when nothing is waiting. */
 int stage_clear(struct stage *s, struct err *err);
 
 #endif

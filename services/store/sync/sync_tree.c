@@ -5,11 +5,12 @@
 
 #include "services/store/db.h"
 #include "services/store/lease.h"
+#include "services/store/sync/sync_stage.h"
 
 #define SEEN_DIRECTORIES                                                                                               \
     "WITH RECURSIVE seen AS (SELECT DISTINCT ON (logikald_directory_key(identifier))"                                  \
     "  logikald_directory_key(identifier) AS key, logikald_directory_key(parent) AS parent_key, *"                     \
-    "  FROM stage_directories ORDER BY logikald_directory_key(identifier), listing DESC) "
+    "  FROM sync_stage_directories WHERE stage = $1 ORDER BY logikald_directory_key(identifier), listing DESC) "
 
 static const char insert_directories[] = SEEN_DIRECTORIES
     "INSERT INTO directories AS d (logikal_id, name, full_path, level, exclude_from_sync, synced_at, last_api_sync,"
@@ -29,7 +30,7 @@ static const char link_directories[] = SEEN_DIRECTORIES
 static const char mark_directories[] =
     SEEN_DIRECTORIES ", gone AS (SELECT d.id FROM directories d LEFT JOIN directories p ON p.id = d.parent_id"
                      "  WHERE d.deleted_at IS NULL AND NOT EXISTS (SELECT FROM seen WHERE key = d.logikal_id)"
-                     "   AND EXISTS (SELECT FROM stage_listed l WHERE l.kind = 'd'"
+                     "   AND EXISTS (SELECT FROM sync_stage_listed l WHERE l.stage = $1 AND l.kind = 'd'"
                      "                AND l.identifier IS NOT DISTINCT FROM coalesce(p.upstream_path, p.logikal_id))"
                      "  UNION SELECT c.id FROM directories c JOIN gone ON c.parent_id = gone.id"
                      "   WHERE c.deleted_at IS NULL AND NOT EXISTS (SELECT FROM seen WHERE key = c.logikal_id)) "
@@ -37,7 +38,8 @@ static const char mark_directories[] =
                      " WHERE id IN (SELECT id FROM gone)";
 
 #define SEEN_PROJECTS                                                                                                  \
-    "WITH seen AS (SELECT DISTINCT ON (id) * FROM stage_projects ORDER BY id, is_deleted, listing DESC) "
+    "WITH seen AS (SELECT DISTINCT ON (id) * FROM sync_stage_projects WHERE stage = $1 ORDER BY id, is_deleted, "      \
+    "listing DESC) "
 
 static const char insert_projects[] = SEEN_PROJECTS
     "INSERT INTO projects AS p (logikal_id, name, directory_id, status, last_sync_date, last_update_date, deleted_at,"
@@ -66,7 +68,7 @@ static const char mark_projects[] = SEEN_PROJECTS
     "UPDATE projects p SET deleted_at = now(), sync_status = 'deleted', status = 'deleted', updated_at = now()"
     " FROM directories d WHERE d.id = p.directory_id AND p.deleted_at IS NULL"
     "  AND NOT EXISTS (SELECT FROM seen WHERE seen.id = p.logikal_id)"
-    "  AND (d.deleted_at IS NOT NULL OR EXISTS (SELECT FROM stage_listed l WHERE l.kind = 'p'"
+    "  AND (d.deleted_at IS NOT NULL OR EXISTS (SELECT FROM sync_stage_listed l WHERE l.stage = $1 AND l.kind = 'p'"
     "       AND l.identifier = coalesce(d.upstream_path, d.logikal_id)))";
 
 /* What belongs to a project that is gone is gone with it; its cursor starts anew should it come back. */
@@ -81,72 +83,92 @@ static const char reset_cursors[] =
     " WHERE c.project_id = p.id AND p.deleted_at IS NOT NULL"
     "  AND (c.phases_date IS NOT NULL OR c.elevations_date IS NOT NULL OR c.files_date IS NOT NULL)";
 
-int tree_mark_listed(struct db *db, char kind, const char *identifier, struct err *err)
+int tree_mark_listed(const struct stage *stage, char kind, const char *identifier, struct err *err)
 {
     const char kind_text[] = {kind, '\0'};
-    const char *values[] = {kind_text, identifier};
-    return db_exec(db, err, "INSERT INTO stage_listed VALUES ($1, $2)", 2, values) < 0 ? -ERR_DB : 0;
+    char id[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, stage->id), kind_text, identifier};
+    return db_exec(stage->db, err, "INSERT INTO sync_stage_listed VALUES ($1, $2, $3)", 3, values) < 0 ? -ERR_DB : 0;
 }
 
-int tree_forget_listed(struct db *db, struct err *err)
+int tree_forget_listed(const struct stage *stage, struct err *err)
 {
-    return db_script(db, err,
-                     "CREATE TEMP TABLE IF NOT EXISTS stage_listed (kind text, identifier text);"
-                     "CREATE TEMP TABLE IF NOT EXISTS stage_plan (seq bigserial PRIMARY KEY, project_id integer,"
-                     " guid text, chain text, changed bigint, needs_phases boolean, needs_elevations boolean);"
-                     "TRUNCATE stage_listed, stage_plan");
+    char id[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, stage->id)};
+    return db_exec(stage->db, err,
+                   "WITH listed AS (DELETE FROM sync_stage_listed WHERE stage = $1)"
+                   " DELETE FROM sync_stage_plan WHERE stage = $1",
+                   1, values) < 0
+               ? -ERR_DB
+               : 0;
 }
 
-static int64_t count_of(struct db *db, const char *sql, struct err *err)
+static int64_t count_projects(const struct stage *stage, const char *const *stage_id, struct err *err)
 {
-    PGresult *r = db_query(db, err, sql, 0, NULL);
+    PGresult *r = db_query(stage->db, err, "SELECT count(*) FROM sync_stage_projects WHERE stage = $1", 1, stage_id);
     if (!r) return -ERR_DB;
     int64_t count = db_int(r, 0, 0);
     PQclear(r);
     return count;
 }
 
-static int apply_directories(struct db *db, const struct lease *lease, bool is_whole, struct apply_counts *counts,
-                             struct err *err)
+/* The transaction of an apply begins: it is ours to write, and all is there to write it from. */
+static int begin_apply(const struct stage *stage, const struct lease *lease, struct err *err)
 {
-    if (lease_check(db, lease, err) < 0) return -(int)err->code;
-    if ((counts->written = db_exec(db, err, insert_directories, 0, NULL)) < 0) return -ERR_DB;
-    if (db_exec(db, err, link_directories, 0, NULL) < 0) return -ERR_DB;
-    if (is_whole && (counts->vanished = db_exec(db, err, mark_directories, 0, NULL)) < 0) return -ERR_DB;
+    if (db_begin(stage->db, err) < 0) return -ERR_DB;
+    if (lease_check(stage->db, lease, err) < 0 || stage_check(stage, err) < 0) return -(int)err->code;
+    return 0;
+}
+
+static int apply_directories(const struct stage *stage, const struct lease *lease, bool is_whole,
+                             struct apply_counts *counts, struct err *err)
+{
+    struct db *db = stage->db;
+    char id[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, stage->id)};
+    int rc = begin_apply(stage, lease, err);
+    if (rc < 0) return rc;
+    if ((counts->written = db_exec(db, err, insert_directories, 1, values)) < 0) return -ERR_DB;
+    if (db_exec(db, err, link_directories, 1, values) < 0) return -ERR_DB;
+    if (is_whole && (counts->vanished = db_exec(db, err, mark_directories, 1, values)) < 0) return -ERR_DB;
     return db_commit(db, err);
 }
 
-int tree_apply_directories(struct db *db, const struct lease *lease, bool is_whole, struct apply_counts *counts,
-                           struct err *err)
+int tree_apply_directories(const struct stage *stage, const struct lease *lease, bool is_whole,
+                           struct apply_counts *counts, struct err *err)
 {
     *counts = (struct apply_counts){0};
-    if (db_script(db, err, "ANALYZE stage_directories, stage_listed") < 0 || db_begin(db, err) < 0) return -ERR_DB;
-    int rc = apply_directories(db, lease, is_whole, counts, err);
-    if (rc < 0) db_rollback(db);
+    if (db_script(stage->db, err, "ANALYZE (SKIP_LOCKED) sync_stage_directories, sync_stage_listed") < 0)
+        return -ERR_DB;
+    int rc = apply_directories(stage, lease, is_whole, counts, err);
+    if (rc < 0) db_rollback(stage->db);
     counts->seen = counts->written;
     return rc;
 }
 
-static int apply_projects(struct db *db, const struct lease *lease, bool is_whole, struct apply_counts *counts,
-                          struct err *err)
+static int apply_projects(const struct stage *stage, const struct lease *lease, bool is_whole,
+                          struct apply_counts *counts, struct err *err)
 {
-    if (lease_check(db, lease, err) < 0) return -(int)err->code;
-    if ((counts->written = db_exec(db, err, insert_projects, 0, NULL)) < 0) return -ERR_DB;
-    if (is_whole && (counts->vanished = db_exec(db, err, mark_projects, 0, NULL)) < 0) return -ERR_DB;
+    struct db *db = stage->db;
+    char id[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, stage->id)};
+    int rc = begin_apply(stage, lease, err);
+    if (rc < 0) return rc;
+    if ((counts->seen = count_projects(stage, values, err)) < 0) return -ERR_DB;
+    if ((counts->written = db_exec(db, err, insert_projects, 1, values)) < 0) return -ERR_DB;
+    if (is_whole && (counts->vanished = db_exec(db, err, mark_projects, 1, values)) < 0) return -ERR_DB;
     if (db_exec(db, err, mark_phases, 0, NULL) < 0 || db_exec(db, err, mark_elevations, 0, NULL) < 0) return -ERR_DB;
     if (db_exec(db, err, reset_cursors, 0, NULL) < 0) return -ERR_DB;
     return db_commit(db, err);
 }
 
-int tree_apply_projects(struct db *db, const struct lease *lease, bool is_whole, struct apply_counts *counts,
-                        struct err *err)
+int tree_apply_projects(const struct stage *stage, const struct lease *lease, bool is_whole,
+                        struct apply_counts *counts, struct err *err)
 {
     *counts = (struct apply_counts){0};
-    if (db_script(db, err, "ANALYZE stage_projects, stage_listed") < 0) return -ERR_DB;
-    if ((counts->seen = count_of(db, "SELECT count(*) FROM stage_projects", err)) < 0) return -ERR_DB;
-    if (db_begin(db, err) < 0) return -ERR_DB;
-    int rc = apply_projects(db, lease, is_whole, counts, err);
-    if (rc < 0) db_rollback(db);
+    if (db_script(stage->db, err, "ANALYZE (SKIP_LOCKED) sync_stage_projects, sync_stage_listed") < 0) return -ERR_DB;
+    int rc = apply_projects(stage, lease, is_whole, counts, err);
+    if (rc < 0) db_rollback(stage->db);
     return rc;
 }
 

@@ -11,22 +11,23 @@
 
 struct db;
 struct lease;
+struct stage;
 
 struct apply_counts {
     int64_t seen, written, vanished;
 };
 
 /* Remembers that a directory's children ('d') or projects ('p') were listed completely; identifier NULL = the root. */
-int tree_mark_listed(struct db *db, char kind, const char *identifier, struct err *err);
-int tree_forget_listed(struct db *db, struct err *err);
+int tree_mark_listed(const struct stage *stage, char kind, const char *identifier, struct err *err);
+int tree_forget_listed(const struct stage *stage, struct err *err);
 
 /* Directories of the stage are inserted, changed, un-marked; those whose parent was listed and that were not seen are
  * marked as deleted, with all beneath. is_whole = every listing of the run went well, else nothing is marked. */
-int tree_apply_directories(struct db *db, const struct lease *lease, bool is_whole, struct apply_counts *counts,
-                           struct err *err);
+int tree_apply_directories(const struct stage *stage, const struct lease *lease, bool is_whole,
+                           struct apply_counts *counts, struct err *err);
 /* The same for projects; a project that is marked takes its phases and elevations with it. */
-int tree_apply_projects(struct db *db, const struct lease *lease, bool is_whole, struct apply_counts *counts,
-                        struct err *err);
+int tree_apply_projects(const struct stage *stage, const struct lease *lease, bool is_whole,
+                        struct apply_counts *counts, struct err *err);
 
 /* Which directories have their projects listed, from the database (for a run that does not walk the tree): rows of
  * identifier, chain; without excluded subtrees. The caller clears the result; NULL on an error. */
@@ -40,10 +41,11 @@ struct tree_wants {
     bool phases_due, phases_follow, elevations_due, elevations_follow, is_forced;
     int64_t phases_stale_s, elevations_stale_s;
 };
-/* Fills the plan (a temporary table) from the staged projects, and tells how many projects are in it and how many are
+/* Fills the plan of the stage from the staged projects, and tells how many projects are in it and how many are
  * left out because nothing moved; those are noted as confirmed. */
-int tree_plan(struct db *db, const struct tree_wants *wants, int64_t *planned, int64_t *skipped, struct err *err);
+int tree_plan(const struct stage *stage, const struct tree_wants *wants, int64_t *planned, int64_t *skipped,
+              struct err *err);
 /* The same plan, but of the projects that lack files. */
-int tree_plan_files(struct db *db, bool thumbnails, bool parts_lists, int64_t *planned, struct err *err);
+int tree_plan_files(const struct stage *stage, bool thumbnails, bool parts_lists, int64_t *planned, struct err *err);
 
 #endif
