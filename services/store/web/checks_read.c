@@ -146,12 +146,3 @@ const struct query query_stale_objects = {
                                                           "'total_count', (SELECT count(*) FROM stale),"
                                                           " 'checked_at', now())",
 };
-
-const struct query query_phase_constraints = {
-    .name = "phase_constraints",
-    .sql =
-        "SELECT json_build_object('success', true, 'constraints', (SELECT coalesce(json_agg(json_build_object('name',"
-        " conname, 'type', contype) ORDER BY conname), '[]') FROM pg_constraint WHERE conrelid = 'phases'::regclass),"
-        " 'indexes', (SELECT coalesce(json_agg(json_build_object('name', indexname, 'definition', indexdef) ORDER BY"
-        " indexname), '[]') FROM pg_indexes WHERE tablename = 'phases' AND schemaname = current_schema()))",
-};

@@ -5,11 +5,10 @@
 
 #include "services/store/pool.h"
 
-extern const struct query query_check_project;     /* (project) JSON */
-extern const struct query query_partial_failures;  /* (project) JSON */
-extern const struct query query_repair_project;    /* (project) JSON; changes rows */
-extern const struct query query_integrity_report;  /* (project or NULL) JSON */
-extern const struct query query_stale_objects;     /* (object_type) JSON */
-extern const struct query query_phase_constraints; /* () JSON */
+extern const struct query query_check_project;    /* (project) JSON */
+extern const struct query query_partial_failures; /* (project) JSON */
+extern const struct query query_repair_project;   /* (project) JSON; changes rows */
+extern const struct query query_integrity_report; /* (project or NULL) JSON */
+extern const struct query query_stale_objects;    /* (object_type) JSON */
 
 #endif

@@ -5,7 +5,7 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "services/store/web/checks_read.h"
-#include "services/store/web/explorer_read.h"
+#include "services/store/web/elevation_tree_read.h"
 #include "services/store/web/reports_read.h"
 #include "services/web/api/sync_api.h"
 #include "services/web/gate/handlers.h"

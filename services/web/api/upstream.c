@@ -8,7 +8,7 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "services/store/web/directories_read.h"
-#include "services/store/web/explorer_read.h"
+#include "services/store/web/upstream_tokens.h"
 #include "services/store/web/objects_read.h"
 #include "services/web/api/sync_api.h"
 #include "services/web/gate/handlers.h"

@@ -1,5 +1,5 @@
-/* Statements for looking around in the stored elevations, and at their parts lists waiting to be read. */
-#include "services/store/web/explorer_read.h"
+/* Elevations with all that a page shows of them, as a tree, and by words. */
+#include "services/store/web/elevation_tree_read.h"
 
 #define NAMED(x) "CASE WHEN " x ".id IS NOT NULL THEN json_build_object('id', " x ".id, 'name', " x ".name) END"
 #define NEIGHBOUR(order, compare)                                                                                      \
@@ -307,61 +307,4 @@ const struct query query_projects_of_objects = {
            " 'elevation') SELECT coalesce(json_agg(p.logikal_id ORDER BY p.id), '[]') FROM projects p JOIN found USING "
            "(id)"
            " WHERE p.deleted_at IS NULL",
-};
-
-/* ---- parts lists ---- */
-const struct query query_parsing_wanted = {
-    .name = "parsing_wanted",
-    .sql =
-        "SELECT coalesce(json_agg(id ORDER BY id), '[]') FROM (SELECT id FROM elevations WHERE deleted_at IS NULL AND"
-        " has_parts_data AND parse_status IN ('pending', 'failed', 'partial') ORDER BY id LIMIT 1000) e",
-};
-
-const struct query query_parsing_completed = {
-    .name = "parsing_completed",
-    .sql = "SELECT json_build_object('success', true, 'data', coalesce(json_object_agg(id, "
-           "json_build_object('elevation_id',"
-           " id, 'name', name, 'status', parse_status, 'error', parse_error, 'completed_at', data_parsed_at)), '{}'),"
-           " 'count', count(*)) FROM (SELECT id, name, parse_status, parse_error, data_parsed_at FROM elevations WHERE"
-           " data_parsed_at > coalesce((SELECT at FROM web_marks WHERE name = 'parsing_cleared'), now() -"
-           " interval '1 day') ORDER BY data_parsed_at DESC LIMIT 500) e",
-};
-
-const struct query query_parsing_clear = {
-    .name = "parsing_clear",
-    .sql =
-        "INSERT INTO web_marks (name, at) VALUES ('parsing_cleared', now()) ON CONFLICT (name) DO UPDATE SET at = now()"
-        " RETURNING json_build_object('success', true, 'message', 'Finished tasks are no longer shown')",
-};
-
-const struct query query_parsing_counts = {
-    .name = "parsing_counts",
-    .sql = "SELECT coalesce(json_object_agg(parse_status, n), '{}') FROM (SELECT parse_status, count(*) AS n FROM"
-           " elevations WHERE deleted_at IS NULL AND has_parts_data GROUP BY 1) t",
-};
-
-const struct query query_phase_constraint_fix = {
-    .name = "phase_constraint_fix",
-    .sql =
-        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'uq_phase_logikal_project' AND conrelid ="
-        " 'phases'::regclass) THEN ALTER TABLE phases ADD CONSTRAINT uq_phase_logikal_project UNIQUE (logikal_id,"
-        " project_id); END IF; END $$",
-};
-
-/* ---- tokens of clients that log in with Logikal's credentials ---- */
-const struct query query_upstream_token_add = {
-    .name = "upstream_token_add",
-    .sql = "WITH old AS (DELETE FROM sessions WHERE expires_at < now() - interval '1 day')"
-           " INSERT INTO sessions (token, username, base_url, expires_at, is_active) VALUES ($1, $2, $3,"
-           " now() + make_interval(mins => $4::int), true) RETURNING to_json(expires_at)#>>'{}'",
-};
-const struct query query_upstream_token_get = {
-    .name = "upstream_token_get",
-    .sql = "SELECT username, to_json(expires_at)#>>'{}' FROM sessions WHERE token = $1 AND is_active AND expires_at > "
-           "now()",
-};
-const struct query query_upstream_token_drop = {
-    .name = "upstream_token_drop",
-    .sql = "UPDATE sessions SET is_active = false, updated_at = now() WHERE token = $1 AND is_active RETURNING"
-           " json_build_object('success', true, 'message', 'Logged out')",
 };

@@ -1,62 +1,12 @@
-/* The old admin pages' data: elevations as a tree, their parts lists, the parser's queue; and the old pages' addresses,
- * which lead to the pages of today. */
+/* The queue of parts lists that are read: what waits, runs and ended, and sending more. */
 #include <string.h>
 
 #include "conf/clock.h"
 #include "ipc/queue.h"
-#include "services/store/web/checks_read.h"
-#include "services/store/web/explorer_read.h"
+#include "services/store/web/parsing_queue_read.h"
 #include "services/web/api/sync_api.h"
-#include "services/web/cache/like.h"
 #include "services/web/gate/handlers.h"
-#include "services/web/gate/route.h"
 #include "services/web/http/reply.h"
-
-void web_explorer_detail(struct req *r)
-{
-    req_json(r, &query_elevation_detail, 1, (const char *[]){req_param(r, 0)}, "Elevation not found");
-}
-
-void web_explorer_tree(struct req *r)
-{
-    const char *search = req_arg(r, "search");
-    if (search && !*search) search = NULL;
-    req_json(r, &query_elevation_tree, 2, (const char *[]){search, search ? like_pattern(r, search) : NULL}, NULL);
-}
-
-void web_explorer_search(struct req *r)
-{
-    const char *q = req_arg(r, "q");
-    req_json(r, &query_elevation_search, 3, (const char *[]){like_pattern(r, q), q, req_arg(r, "limit")}, NULL);
-}
-
-/* An elevation is read anew with the project that it lies in. */
-static void then_refresh(struct req *r, const PGresult *result)
-{
-    cJSON *ids = cJSON_Parse(PQgetvalue(result, 0, 0)), *kwargs = cJSON_CreateObject();
-    const char *id = cJSON_GetStringValue(cJSON_GetArrayItem(ids, 0));
-    if (id) {
-        cJSON_AddStringToObject(kwargs, "project_id", id);
-        sync_run(r, TASK_SYNC "force_sync_project_task", "sync", kwargs, NULL);
-    } else {
-        cJSON_Delete(kwargs);
-        reply_detail(r, 404, "Elevation not found");
-    }
-    cJSON_Delete(ids);
-}
-
-void web_explorer_refresh(struct req *r)
-{
-    const char *values[] = {"elevation", req_printf(r, "[\"%s\"]", req_param(r, 0))};
-    req_query(r, &query_projects_of_objects, 2, values, then_refresh);
-}
-
-void web_explorer_parse(struct req *r)
-{
-    web_enrichment_trigger(r);
-}
-
-/* ---- the parser's queue ---- */
 
 void web_parsing_completed(struct req *r)
 {
@@ -156,37 +106,4 @@ static void then_counts(struct req *r, const PGresult *result)
 void web_parsing_state(struct req *r)
 {
     req_query(r, &query_parsing_counts, 0, NULL, then_counts);
-}
-
-/* ---- keys and constraints ---- */
-
-void web_phase_constraints(struct req *r)
-{
-    req_json(r, &query_phase_constraints, 0, NULL, NULL);
-}
-
-static void then_fixed(struct req *r, const PGresult *result)
-{
-    (void)result;
-    reply_json(r, 200, "{\"success\":true,\"message\":\"Phases are unique by logikal_id and project_id\"}");
-}
-
-void web_phase_constraint_fix(struct req *r)
-{
-    req_query(r, &query_phase_constraint_fix, 0, NULL, then_fixed);
-}
-
-/* ---- old addresses of pages ---- */
-
-void web_old_page(struct req *r)
-{
-    static const char *const moved[][2] = {
-        {"/admin/login", "/ui/login"},           {"/admin/elevations", "/ui/browse"},
-        {"/admin/sync-logs", "/ui/sync-logs"},   {"/admin/sync-intervals", "/ui/sync-intervals"},
-        {"/admin/parsing-queue", "/ui/tasks"},   {"/admin/clients", "/ui/clients"},
-        {"/admin/parsing-status", "/ui/browse"}, {"/admin/stats", "/ui/system"}};
-    const char *to = "/ui", *elevation = req_arg(r, "elevation_id");
-    for (size_t i = 0; i < sizeof(moved) / sizeof(*moved); i++)
-        if (strcmp(r->route->path, moved[i][0]) == 0) to = moved[i][1];
-    reply_redirect(r, elevation ? req_printf(r, "/ui/browse/elevations/%s", elevation) : req_with_query(r, to));
 }
