@@ -38,7 +38,7 @@ static void restrict_it(struct image *image)
     sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
     sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
-    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 1024 * 1024);
+    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 2 * PARTS_BYTES_MAX); /* a UTF-16 text grows on its way to UTF-8 */
     sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, 64 * 1024);
     sqlite3_limit(db, SQLITE_LIMIT_COLUMN, 2000);
     sqlite3_limit(db, SQLITE_LIMIT_EXPR_DEPTH, 50);
@@ -63,11 +63,18 @@ static unsigned char *without_wal(const unsigned char *bytes, size_t len)
  * file with which nothing went wrong: a hostile one gets a connection of its own, and takes it with it. */
 static sqlite3 *spare;
 
-static sqlite3 *connection(void)
+/* Are a file's texts UTF-8, as its header says? A connection keeps the encoding of its first file for good, and one of
+ * UTF-16 does not even open a second file of its own kind: only those of UTF-8 are kept. */
+static bool is_utf8(const unsigned char *header)
 {
-    sqlite3 *db = spare;
-    spare = NULL;
+    return header[56] == 0 && header[57] == 0 && header[58] == 0 && header[59] <= SQLITE_UTF8;
+}
+
+static sqlite3 *connection(bool may_be_spare)
+{
+    sqlite3 *db = may_be_spare ? spare : NULL;
     if (db) {
+        spare = NULL;
         sqlite3_set_authorizer(db, NULL, NULL); /* for the next content */
         return db;
     }
@@ -88,7 +95,8 @@ int image_open(struct image *image, const void *bytes, size_t len, struct err *e
     const unsigned char *b = bytes;
     if ((b[18] == 2 || b[19] == 2) && !(image->copy = without_wal(bytes, len)))
         return err_set(err, ERR_NOMEM, "no memory");
-    image->db = connection();
+    image->is_utf8 = is_utf8(b);
+    image->db = connection(image->is_utf8);
     if (!image->db) {
         image_close(image);
         return err_set(err, ERR_NOMEM, "SQLite does not start");
@@ -107,7 +115,7 @@ int image_open(struct image *image, const void *bytes, size_t len, struct err *e
 void image_close(struct image *image)
 {
     /* The content is let go with the database that it is: the bytes are the caller's. */
-    bool is_kept = image->db && !image->has_failed && !spare;
+    bool is_kept = image->db && image->is_utf8 && !image->has_failed && !spare;
     if (is_kept) {
         sqlite3_set_authorizer(image->db, NULL, NULL);
         sqlite3_progress_handler(image->db, 0, NULL, NULL);
@@ -135,6 +143,13 @@ static int failed(struct image *image, struct err *err)
     if (code == SQLITE_INTERRUPT)
         return err_set(err, ERR_TIMEOUT, "reading it takes longer than %d s", PARTS_TIME_MS / 1000);
     return err_set(err, code == SQLITE_NOMEM ? ERR_NOMEM : ERR_INPUT, "%.300s", sqlite3_errmsg(image->db));
+}
+
+bool image_has_column(struct image *image, const char *table, const char *column)
+{
+    int rc = sqlite3_table_column_metadata(image->db, "main", table, column, NULL, NULL, NULL, NULL, NULL);
+    if (rc == SQLITE_NOMEM) image->has_no_memory = true;
+    return rc == SQLITE_OK;
 }
 
 sqlite3_stmt *image_prepare(struct image *image, const char *sql, struct err *err)

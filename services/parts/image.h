@@ -18,6 +18,7 @@ struct image {
     sqlite3 *db;
     unsigned char *copy; /* of bytes, when they had to be changed; else NULL */
     int64_t deadline_ms;
+    bool is_utf8;       /* its texts, as the file says */
     bool has_failed;    /* a statement did: the connection is not used again */
     bool has_no_memory; /* something could not be read for lack of memory, which says nothing about the file */
 };
@@ -27,6 +28,8 @@ struct image {
 int image_open(struct image *image, const void *bytes, size_t len, struct err *err);
 void image_close(struct image *image); /* zero or closed is fine */
 void image_forget(void);               /* closes the connection that is kept for the next file */
+
+bool image_has_column(struct image *image, const char *table, const char *column);
 
 /* A prepared statement, or NULL with err. The caller finalizes it. */
 sqlite3_stmt *image_prepare(struct image *image, const char *sql, struct err *err);

@@ -33,7 +33,25 @@ static int store_failure(struct db *db, int64_t elevation_id, const struct err *
 {
     bool is_content = why->code == ERR_INPUT || why->code == ERR_LIMIT;
     const char *type = why->code == ERR_TIMEOUT ? "timeout" : is_content ? "parse" : "system";
-    return parts_store_failure(db, elevation_id, "failed", type, why->text, err);
+    return parts_store_failure(db, elevation_id, "failed", type, why->text, PARTS_READER, err);
+}
+
+/* Stores what was read. A value that the database refuses is told with its elevation, and keeps none of the others out.
+ */
+static int store_all(struct db *db, struct parts_item *items, int n, enum parse_outcome *outcomes, struct err *whys,
+                     struct err *err)
+{
+    int rc = parts_store_read(db, items, n, PARTS_READER, err);
+    if (rc == 0 || !db_is_alive(db) || err->code == ERR_NOMEM) return rc;
+    rc = 0;
+    for (int i = 0; i < n && rc == 0; i++) {
+        if (!items[i].is_read || parts_store_read(db, &items[i], 1, PARTS_READER, &whys[i]) == 0) continue;
+        if (!db_is_alive(db)) return err_set(err, whys[i].code, "%s", whys[i].text);
+        items[i].is_stored = false;
+        outcomes[i] = PARSE_FAILED;
+        rc = parts_store_failure(db, items[i].elevation_id, "failed", "storage", whys[i].text, PARTS_READER, err);
+    }
+    return rc;
 }
 
 /* Reads the contents of one group. */
@@ -46,8 +64,9 @@ static int read_group(struct db *db, struct parts_item *items, int n, enum parse
         int i = 0;
         while (i < n && (items[i].taken != PARTS_TAKEN || items[i].elevation_id != db_int(contents, row, 0))) i++;
         if (i == n) continue;
-        items[i].is_read = parts_read(PQgetvalue(contents, row, 1), (size_t)PQgetlength(contents, row, 1),
-                                      &items[i].data, &whys[i]) == 0;
+        items[i].is_read =
+            parts_read(PQgetvalue(contents, row, 1), (size_t)PQgetlength(contents, row, 1), db_text(contents, row, 2),
+                       db_text(contents, row, 3), &items[i].data, &whys[i]) == 0;
         if (items[i].is_read) continue;
         outcomes[i] = PARSE_FAILED;
         rc = store_failure(db, items[i].elevation_id, &whys[i], err);
@@ -66,7 +85,7 @@ static int read_all(struct db *db, struct parts_item *items, int n, enum parse_o
         int rc = read_group(db, items + first, end - first, outcomes + first, whys + first, err);
         if (rc < 0) return rc;
     }
-    return parts_store_read(db, items, n, err);
+    return store_all(db, items, n, outcomes, whys, err);
 }
 
 static int finish(struct db *db, const struct parts_item *items, int n, enum parse_outcome *outcomes, struct err *whys,
@@ -108,7 +127,7 @@ int parts_parse_many(struct db *db, const int64_t *ids, int n, bool force, enum 
         whys[i] = (struct err){0};
     }
     forget_doubles(items, n);
-    int rc = parts_take(db, items, n, force, err);
+    int rc = parts_take(db, items, n, force, PARTS_READER, err);
     if (rc == 0) rc = read_all(db, items, n, outcomes, whys, err);
     if (rc == 0) {
         rc = finish(db, items, n, outcomes, whys, err);

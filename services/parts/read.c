@@ -1,76 +1,81 @@
-/* Reading a parts list: see read.h. */
+/* Reading a parts list: see read.h. The rows of Elevations are looked at twice, in the same order: to choose the one
+ * that is asked for, and to read it. */
 #include "services/parts/read.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/utf8.h"
+#include "services/parts/cell.h"
+#include "services/parts/choose.h"
 #include "services/parts/image.h"
 
-#define GLASS_MAX  10000
-#define TABLES_MAX 64
+#define GLASS_MAX 10000
 
-static void problem(struct parts_data *data, const char *what)
-{
-    if (!data->problem[0]) snprintf(data->problem, sizeof(data->problem), "%s", what);
-}
+/* Characters that fit into the columns of elevations, in the order of parts_data; 0 = any number. */
+static const size_t text_limits[PARTS_TEXTS] = {0, 255, 50, 50, 50, 50, 100, 255, 500, 255};
 
-/* The column as text of the statement, NULL where it is NULL, or without memory, which the image then knows. */
-static const char *borrowed(struct image *image, sqlite3_stmt *row, int column)
-{
-    int type = sqlite3_column_type(row, column);
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    if (!text && type != SQLITE_NULL && sqlite3_errcode(image->db) == SQLITE_NOMEM) image->has_no_memory = true;
-    return text;
-}
+/* The elevation's row: its number (-1 = not known which), and its identifier in the file (NULL = it has none). */
+struct chosen {
+    int64_t rows, row;
+    sqlite3_value *id;
+};
 
-static char *text_of(struct image *image, sqlite3_stmt *row, int column)
+static int look_at_rows(struct image *image, sqlite3_stmt *row, struct choose *choose, struct err *err)
 {
-    const char *text = borrowed(image, row, column);
-    char *copy = text ? strdup(text) : NULL;
-    if (text && !copy) image->has_no_memory = true;
-    return copy;
-}
-
-/* A number, or a text that is one; anything else is left out. */
-static void number_of(struct image *image, struct parts_data *data, sqlite3_stmt *row, int column,
-                      struct parts_number *out)
-{
-    int type = sqlite3_column_type(row, column);
-    if (type == SQLITE_NULL) return;
-    if (type == SQLITE_TEXT) {
-        char copy[64], *end;
-        const char *text = borrowed(image, row, column);
-        snprintf(copy, sizeof(copy), "%s", text ? text : "");
-        char *comma = strchr(copy, ',');
-        if (comma && !strchr(copy, '.')) *comma = '.';
-        out->value = strtod(copy, &end);
-        out->is_set = end != copy && end[strspn(end, " ")] == '\0' && isfinite(out->value);
-        if (!out->is_set && copy[strspn(copy, " ")]) problem(data, "a dimension is not a number");
-        return;
+    int rc;
+    while ((rc = image_step(image, row, err)) == 1) {
+        const char *name = (const char *)sqlite3_column_text(row, 0);
+        size_t len = name ? (size_t)sqlite3_column_bytes(row, 0) : 0;
+        choose_add(choose, name, len, (const char *)sqlite3_column_text(row, 1));
     }
-    if (type == SQLITE_BLOB) {
-        problem(data, "a dimension is not a number");
-        return;
-    }
-    out->value = sqlite3_column_double(row, column);
-    out->is_set = isfinite(out->value);
+    return rc;
 }
 
-static int read_elevation(struct image *image, struct parts_data *data, struct err *err)
+static int choose_elevation(struct image *image, const char *name, const char *id, struct chosen *chosen,
+                            struct err *err)
 {
-    sqlite3_stmt *row = image_prepare(
-        image,
-        "SELECT AutoDescription, AutoDescriptionShort, Width_Unit, Height_Unit, Weight_Unit, Area_Unit, SystemCode,"
-        " SystemName, SystemLongName, ColorBase_Long, Width_Output, Height_Output, Weight_Output, Area_Output"
-        " FROM Elevations LIMIT 1",
-        err);
+    static const char *const selects[] = {
+        "SELECT NULL, NULL FROM Elevations NOT INDEXED", "SELECT Name, NULL FROM Elevations NOT INDEXED",
+        "SELECT NULL, ElevationID FROM Elevations NOT INDEXED", "SELECT Name, ElevationID FROM Elevations NOT INDEXED"};
+    struct choose choose = {.name = name, .id = id};
+    int has_name = image_has_column(image, "Elevations", "Name");
+    int has_id = image_has_column(image, "Elevations", "ElevationID");
+    sqlite3_stmt *row = image_prepare(image, selects[has_name + 2 * has_id], err);
+    int rc = row ? look_at_rows(image, row, &choose, err) : -ERR_INPUT;
+    sqlite3_finalize(row);
+    if (rc == 0 && choose.rows == 0) rc = err_set(err, ERR_INPUT, "there is no elevation in it");
+    chosen->rows = choose.rows;
+    chosen->row = choose_row(&choose);
+    return rc;
+}
+
+/* Remembers the identifier, with which other tables speak of the row. */
+static void keep_id(struct image *image, sqlite3_stmt *row, struct chosen *chosen)
+{
+    if (sqlite3_column_count(row) <= PARTS_TEXTS + PARTS_NUMBERS) return;
+    chosen->id = sqlite3_value_dup(sqlite3_column_value(row, PARTS_TEXTS + PARTS_NUMBERS));
+    if (!chosen->id) image->has_no_memory = true;
+}
+
+#define ELEVATION_COLUMNS                                                                                              \
+    "AutoDescription, AutoDescriptionShort, Width_Unit, Height_Unit, Weight_Unit, Area_Unit, SystemCode, SystemName,"  \
+    " SystemLongName, ColorBase_Long, Width_Output, Height_Output, Weight_Output, Area_Output"
+
+static int read_elevation(struct image *image, struct parts_data *data, struct chosen *chosen, struct err *err)
+{
+    bool has_id = image_has_column(image, "Elevations", "ElevationID");
+    sqlite3_stmt *row = image_prepare(image,
+                                      has_id ? "SELECT " ELEVATION_COLUMNS ", ElevationID FROM Elevations NOT INDEXED"
+                                             : "SELECT " ELEVATION_COLUMNS " FROM Elevations NOT INDEXED",
+                                      err);
     if (!row) return -ERR_INPUT;
-    int rc = image_step(image, row, err);
+    int rc = 1;
+    for (int64_t i = 0; i <= chosen->row && rc == 1; i++) rc = image_step(image, row, err);
     if (rc == 1) {
-        for (int i = 0; i < PARTS_TEXTS; i++) data->texts[i] = text_of(image, row, i);
-        for (int i = 0; i < PARTS_NUMBERS; i++) number_of(image, data, row, PARTS_TEXTS + i, &data->numbers[i]);
+        for (int i = 0; i < PARTS_TEXTS; i++) data->texts[i] = cell_text(image, data, row, i, text_limits[i]);
+        for (int i = 0; i < PARTS_NUMBERS; i++) cell_number(image, data, row, PARTS_TEXTS + i, &data->numbers[i]);
+        keep_id(image, row, chosen);
         rc = 0;
     } else if (rc == 0) {
         rc = err_set(err, ERR_INPUT, "there is no elevation in it");
@@ -79,35 +84,54 @@ static int read_elevation(struct image *image, struct parts_data *data, struct e
     return rc;
 }
 
-static int read_glass(struct image *image, struct parts_data *data, struct err *err)
+/* Where glass belongs to an insertion and that to an elevation, what belongs to another elevation is not taken. */
+static const char own_glass[] =
+    "SELECT GlassID AS \"Glass.GlassID\", Name AS \"Glass.Name\" FROM Glass WHERE NOT EXISTS (SELECT 1 FROM Insertions "
+    "i,"
+    " Elevations e WHERE i.InsertionID = Glass.InsertionID AND e.ElevationID = i.ElevationID AND i.ElevationID <> ?1)"
+    " OR EXISTS (SELECT 1 FROM Insertions i WHERE i.InsertionID = Glass.InsertionID AND i.ElevationID = ?1)";
+static const char all_glass[] = "SELECT GlassID AS \"Glass.GlassID\", Name AS \"Glass.Name\" FROM Glass";
+
+static sqlite3_stmt *select_glass(struct image *image, const struct chosen *chosen, struct err *err)
 {
-    sqlite3_stmt *row = image_prepare(image, "SELECT GlassID, Name FROM Glass", err);
+    bool is_linked = chosen->rows > 1 && chosen->id && image_has_column(image, "Glass", "InsertionID") &&
+                     image_has_column(image, "Insertions", "InsertionID") &&
+                     image_has_column(image, "Insertions", "ElevationID");
+    sqlite3_stmt *row = image_prepare(image, is_linked ? own_glass : all_glass, err);
+    if (row && is_linked && sqlite3_bind_value(row, 1, chosen->id) != SQLITE_OK) image->has_no_memory = true;
+    return row;
+}
+
+static int add_glass(struct image *image, struct parts_data *data, sqlite3_stmt *row, struct err *err)
+{
+    if (data->glass_count == data->glass_cap) {
+        size_t cap = data->glass_cap ? data->glass_cap * 2 : 16;
+        struct parts_glass *glass = realloc(data->glass, cap * sizeof(*glass));
+        if (!glass) return err_set(err, ERR_NOMEM, "no memory");
+        data->glass = glass;
+        data->glass_cap = cap;
+    }
+    char *id = cell_text(image, data, row, 0, 100);
+    if (!id || !*id) {
+        cell_problem(data, "a glass has no identifier");
+        free(id);
+        return 0;
+    }
+    data->glass[data->glass_count++] = (struct parts_glass){.id = id, .name = cell_text(image, data, row, 1, 255)};
+    return 0;
+}
+
+static int read_glass(struct image *image, struct parts_data *data, const struct chosen *chosen, struct err *err)
+{
+    sqlite3_stmt *row = select_glass(image, chosen, err);
     if (!row) return -ERR_INPUT;
     int rc;
     while ((rc = image_step(image, row, err)) == 1) {
-        char *id = text_of(image, row, 0);
-        if (!id || !*id) {
-            problem(data, "a glass has no identifier");
-            free(id);
-            continue;
-        }
         if (data->glass_count == GLASS_MAX) {
-            problem(data, "there are too many glasses");
-            free(id);
+            cell_problem(data, "there are more than %d glasses", GLASS_MAX);
             break;
         }
-        if (data->glass_count == data->glass_cap) {
-            size_t cap = data->glass_cap ? data->glass_cap * 2 : 16;
-            struct parts_glass *glass = realloc(data->glass, cap * sizeof(*glass));
-            if (!glass) {
-                free(id);
-                rc = err_set(err, ERR_NOMEM, "no memory");
-                break;
-            }
-            data->glass = glass;
-            data->glass_cap = cap;
-        }
-        data->glass[data->glass_count++] = (struct parts_glass){.id = id, .name = text_of(image, row, 1)};
+        if ((rc = add_glass(image, data, row, err)) < 0) break;
     }
     sqlite3_finalize(row);
     return rc < 0 ? rc : 0;
@@ -118,44 +142,65 @@ static int64_t count_rows(struct image *image, const char *table)
     char *sql = sqlite3_mprintf("SELECT count(*) FROM \"%w\"", table);
     if (!sql) image->has_no_memory = true;
     sqlite3_stmt *row = sql ? image_prepare(image, sql, NULL) : NULL;
-    int64_t count = row && image_step(image, row, NULL) == 1 ? sqlite3_column_int64(row, 0) : 0;
+    int64_t count = row && image_step(image, row, NULL) == 1 ? sqlite3_column_int64(row, 0) : -1;
     sqlite3_finalize(row);
     sqlite3_free(sql);
     return count;
 }
 
-/* Rows of all tables but Elevations: how many parts the list has. */
-static int64_t count_parts(struct image *image)
+/* Rows of all tables but Elevations: how many parts the list has. Tables without rows of their own are none of it. */
+static int64_t count_parts(struct image *image, struct parts_data *data)
 {
-    sqlite3_stmt *tables = image_prepare(
-        image, "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'Elevations' LIMIT 64", NULL);
+    sqlite3_stmt *tables =
+        image_prepare(image, "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage <> 0", NULL);
     int64_t count = 0;
-    while (tables && image_step(image, tables, NULL) == 1) {
-        const char *name = borrowed(image, tables, 0);
-        if (name && strncmp(name, "sqlite_", 7) != 0) count += count_rows(image, name);
+    int rc = -1;
+    while (tables && (rc = image_step(image, tables, NULL)) == 1) {
+        char *name = cell_text(image, NULL, tables, 0, 0);
+        bool is_part = name && sqlite3_strnicmp(name, "sqlite_", 7) != 0 && sqlite3_stricmp(name, "Elevations") != 0;
+        int64_t rows = is_part ? count_rows(image, name) : 0;
+        if (rows < 0) cell_problem(data, "the rows of %.80s could not be counted", name);
+        count += rows > 0 ? rows : 0;
+        free(name);
     }
+    if (rc < 0) cell_problem(data, "not all tables could be counted");
     sqlite3_finalize(tables);
     return count;
 }
 
-int parts_read(const void *bytes, size_t len, struct parts_data *data, struct err *err)
+/* The elevation and its glass, or only the reason why not. */
+static int read_contents(struct image *image, const char *name, struct parts_data *data, struct chosen *chosen,
+                         struct err *err)
+{
+    struct err glass_err = {0};
+    if (chosen->row < 0) {
+        cell_problem(data, "it has %lld elevations, and not exactly one of them is %.*s", (long long)chosen->rows,
+                     name ? (int)utf8_cut(name, 200) : 99, name ? name : "the one that is asked for");
+        return 0;
+    }
+    int rc = read_elevation(image, data, chosen, err);
+    if (rc == 0) rc = read_glass(image, data, chosen, &glass_err);
+    if (rc == -ERR_INPUT && glass_err.code) {
+        cell_problem(data, "glass: %s", glass_err.text);
+        rc = 0;
+    } else if (rc < 0 && glass_err.code) {
+        err_set(err, glass_err.code, "%s", glass_err.text);
+    }
+    return rc;
+}
+
+int parts_read(const void *bytes, size_t len, const char *name, const char *id, struct parts_data *data,
+               struct err *err)
 {
     struct image image;
-    struct err glass_err = {0};
+    struct chosen chosen = {.row = -1};
     *data = (struct parts_data){0};
     int rc = image_open(&image, bytes, len, err);
-    if (rc == 0) rc = read_elevation(&image, data, err);
-    if (rc == 0) {
-        rc = read_glass(&image, data, &glass_err);
-        if (rc == -ERR_INPUT) {
-            snprintf(data->problem, sizeof(data->problem), "glass: %.150s", glass_err.text);
-            rc = 0;
-        } else if (rc < 0) {
-            err_set(err, glass_err.code, "%s", glass_err.text);
-        }
-    }
-    if (rc == 0) data->parts_count = count_parts(&image);
+    if (rc == 0) rc = choose_elevation(&image, name, id, &chosen, err);
+    if (rc == 0) rc = read_contents(&image, name, data, &chosen, err);
+    if (rc == 0) data->parts_count = count_parts(&image, data);
     if (image.has_no_memory) rc = err_set(err, ERR_NOMEM, "no memory to read the parts list");
+    sqlite3_value_free(chosen.id);
     image_close(&image);
     return rc;
 }

@@ -9,9 +9,14 @@
 #include "conf/err.h"
 #include "services/store/sync/parts_store.h"
 
-/* Reads the file into data (parts_data_free it, also after an error). 0; -ERR_INPUT (no row in Elevations, or damaged),
- * -ERR_TIMEOUT, -ERR_LIMIT, -ERR_NOMEM. data->problem tells, when it is not empty, what was left out: then it was
- * read in part. */
-int parts_read(const void *bytes, size_t len, struct parts_data *data, struct err *err);
+/* Grows whenever a list would be read differently than before: what an older reader has read is read again. */
+#define PARTS_READER 2
+
+/* Reads the file into data (parts_data_free it, also after an error). name and id are those of the elevation that it
+ * belongs to, which tell its row when there are several (NULL = not known). 0; -ERR_INPUT (no row in Elevations, or
+ * damaged), -ERR_TIMEOUT, -ERR_LIMIT, -ERR_NOMEM. data->problem tells, when it is not empty, what was left out or had
+ * to be changed: then it was read in part. */
+int parts_read(const void *bytes, size_t len, const char *name, const char *id, struct parts_data *data,
+               struct err *err);
 
 #endif

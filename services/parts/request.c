@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "services/parts/parse.h"
+#include "services/parts/read.h"
 #include "services/store/db.h"
 #include "services/store/sync/parts_store.h"
 
@@ -71,8 +72,9 @@ int parts_request(struct task_ctx *ctx, struct db *db, enum parts_waiting which,
     *out = (struct parts_requested){0};
     if (load_limits(db, &limits, err) < 0) return -ERR_DB;
     do {
-        PGresult *ids = parts_waiting_ids(db, statuses[which], project_id, after, limit, limits.max_retries,
-                                          which == PARTS_NEW ? 0 : limits.delay_min, err);
+        PGresult *ids =
+            parts_waiting_ids(db, statuses[which], project_id, after, limit, limits.max_retries,
+                              which == PARTS_NEW ? 0 : limits.delay_min, which == PARTS_NEW ? PARTS_READER : 0, err);
         if (!ids) return -ERR_DB;
         rows = PQntuples(ids);
         if (rows) after = db_int(ids, rows - 1, 0);

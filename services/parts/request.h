@@ -9,7 +9,8 @@
 
 struct db;
 
-enum parts_waiting { PARTS_NEW, PARTS_FAILED, PARTS_PARTIAL }; /* pending; failed and may be retried; read in part */
+/* Pending, or read by an older reader; failed and may be retried; read in part. */
+enum parts_waiting { PARTS_NEW, PARTS_FAILED, PARTS_PARTIAL };
 
 struct parts_requested {
     int64_t sent;         /* elevations sent to the queue */

@@ -131,7 +131,8 @@ static double read_files(PGresult *r, const char *dir)
         fclose(file);
         struct parts_data data;
         int64_t started_us = mono_us();
-        if (parts_read(PQgetvalue(r, i, 1), (size_t)PQgetlength(r, i, 1), &data, NULL) != 0) fail_msg("not read");
+        if (parts_read(PQgetvalue(r, i, 1), (size_t)PQgetlength(r, i, 1), NULL, NULL, &data, NULL) != 0)
+            fail_msg("not read");
         seconds += (double)(mono_us() - started_us) / 1e6;
         parts_data_free(&data);
     }

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct parts_data parts;
     int rc = parts_verify(data, size, &err);
     PROMISE(rc <= 0 && (rc == 0 || err.text[0]));
-    rc = parts_read(data, size, &parts, &err);
+    rc = parts_read(data, size, "P01", "{15782E4D-A69C-4CE5-9C17-D3060A039B2D}", &parts, &err);
     PROMISE(rc <= 0 && (rc == 0 || err.text[0]));
     if (rc == 0) {
         for (int i = 0; i < PARTS_NUMBERS; i++) PROMISE(!parts.numbers[i].is_set || isfinite(parts.numbers[i].value));

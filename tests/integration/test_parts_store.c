@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sqlite3.h>
+
+#include "conf/buf.h"
 
 #define PARSE   "tasks.sqlite_parser_tasks.parse_elevation_sqlite"
 #define BATCH   "tasks.sqlite_parser_tasks.batch_parse_elevations"
@@ -144,6 +147,101 @@ static void test_parser_that_died_is_replaced(void **state)
     expect_status(PARSE, "[1]", "success");
 }
 
+/* A parts list of these statements in place of an elevation's own, as if it had come from the upstream. */
+static void replace_by_list(int64_t elevation, const char *statements)
+{
+    static const char tables[] =
+        "CREATE TABLE Elevations (Name, AutoDescription, AutoDescriptionShort, Width_Output, Width_Unit, Height_Output,"
+        " Height_Unit, Weight_Output, Weight_Unit, Area_Output, Area_Unit, SystemCode, SystemName, SystemLongName,"
+        " ColorBase_Long); CREATE TABLE Glass (GlassID, Name);";
+    struct buf text = {0};
+    sqlite3 *db = NULL;
+    sqlite3_int64 len = 0;
+    char *why = NULL;
+    assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, tables, NULL, NULL, NULL), SQLITE_OK);
+    if (sqlite3_exec(db, statements, NULL, NULL, &why) != SQLITE_OK) fail_msg("%s", why);
+    unsigned char *bytes = sqlite3_serialize(db, "main", &len, 0);
+    buf_str(&text, "UPDATE elevation_parts_lists SET sha256 = 'replaced', content = '\\x");
+    for (sqlite3_int64 i = 0; i < len; i++) buf_printf(&text, "%02x", bytes[i]);
+    buf_printf(&text, "' WHERE elevation_id = %d; UPDATE elevations SET parse_status = 'pending' WHERE id = %d",
+               (int)elevation, (int)elevation);
+    sql(text.data);
+    buf_free(&text);
+    sqlite3_free(bytes);
+    sqlite3_close(db);
+}
+
+/* The lists as the upstream has them again. */
+static void heal(void)
+{
+    sql("DELETE FROM elevation_parts_lists");
+    sync_all(&world, false);
+    assert_truth(&world, true);
+}
+
+static void test_row_of_the_elevation_is_found_by_its_name(void **state)
+{
+    (void)state;
+    sql("UPDATE elevations SET name = 'P01' WHERE id = 1");
+    replace_by_list(
+        1, "INSERT INTO Elevations (Name, SystemCode) VALUES ('unrelated', 'X'), ('P01', 'S1'), ('P010', 'Y')");
+
+    expect_status(PARSE, "[1]", "success");
+    assert_int_equal(number("SELECT count(*) FROM elevations WHERE id = 1 AND system_code = 'S1'"), 1);
+    sql("UPDATE elevations SET name = 'P02', parse_version = 0 WHERE id = 1");
+    expect_status(PARSE, "[1]", "partial");
+    assert_int_equal(number("SELECT count(*) FROM elevations WHERE id = 1 AND system_code IS NULL AND parse_error ="
+                            " 'it has 3 elevations, and not exactly one of them is P02'"),
+                     1);
+}
+
+static void test_what_an_older_reader_has_read_is_read_again(void **state)
+{
+    (void)state;
+    heal();
+    sql("UPDATE elevations SET parse_version = 1, system_code = 'X', auto_description = 'of another window';"
+        "UPDATE elevations SET parse_status = 'failed', parse_retry_count = 9, parse_error = 'x' WHERE id = 2");
+
+    cJSON *result = sync_task(&world, TRIGGER, NULL, NULL, NULL);
+
+    assert_int_equal(result_number(result, "parsed"), 12);
+    cJSON_Delete(result);
+    assert_truth(&world, true);
+    result = sync_task(&world, TRIGGER, NULL, NULL, NULL);
+    assert_int_equal(result_number(result, "triggered"), 0);
+    cJSON_Delete(result);
+}
+
+/* Bytes of another encoding, and a value that the database refuses, among healthy lists. */
+static void test_one_bad_list_keeps_no_other_out(void **state)
+{
+    (void)state;
+    heal();
+    sql("ALTER TABLE elevation_glass ADD CONSTRAINT refuses CHECK (name <> 'refused')");
+    sql("UPDATE elevations SET parse_status = 'pending', auto_description = NULL");
+    replace_by_list(1, "INSERT INTO Elevations (Name) VALUES ('x');"
+                       "INSERT INTO Glass VALUES ('G1', cast(x'476c6173e4' as text))");
+    replace_by_list(2, "INSERT INTO Elevations (Name) VALUES ('x'); INSERT INTO Glass VALUES ('G1', 'refused')");
+
+    cJSON *result = sync_task(&world, TRIGGER, NULL, NULL, NULL);
+
+    assert_int_equal(result_number(result, "parsed"), 11);
+    assert_int_equal(result_number(result, "failed"), 1);
+    cJSON_Delete(result);
+    assert_int_equal(number("SELECT count(*) FROM elevations WHERE parse_status = 'success'"), 10);
+    assert_int_equal(number("SELECT count(*) FROM elevations e JOIN elevation_glass g ON g.elevation_id = e.id"
+                            " WHERE e.id = 1 AND parse_status = 'partial' AND g.name = 'Glas?' AND parse_error ="
+                            " 'Glass.Name: bytes that are not UTF-8 were replaced'"),
+                     1);
+    assert_int_equal(number("SELECT count(*) FROM elevations e JOIN parsing_error_logs l ON l.elevation_id = e.id"
+                            " WHERE e.id = 2 AND parse_status = 'failed' AND l.error_type = 'storage'"
+                            " AND l.error_message LIKE '%refuses%' AND e.parse_error LIKE '%refuses%'"),
+                     1);
+    sql("ALTER TABLE elevation_glass DROP CONSTRAINT refuses");
+    heal();
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -171,6 +269,9 @@ int main(void)
         cmocka_unit_test(test_batch_with_all_sorts_of_ids),
         cmocka_unit_test(test_trigger_reads_everything_that_waits),
         cmocka_unit_test(test_parser_that_died_is_replaced),
+        cmocka_unit_test(test_row_of_the_elevation_is_found_by_its_name),
+        cmocka_unit_test(test_what_an_older_reader_has_read_is_read_again),
+        cmocka_unit_test(test_one_bad_list_keeps_no_other_out),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

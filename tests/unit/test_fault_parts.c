@@ -92,7 +92,7 @@ static int read_it(void *arg, struct err *err)
 {
     const struct file *file = arg;
     struct parts_data data;
-    int rc = parts_read(file->bytes, file->len, &data, err);
+    int rc = parts_read(file->bytes, file->len, "P01", NULL, &data, err);
     if (rc == 0) {
         assert_string_equal(data.problem, "");
         assert_string_equal(data.texts[0], "long");

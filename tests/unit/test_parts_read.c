@@ -55,7 +55,7 @@ static void test_good_file_is_read(void **state)
     struct err err = {0};
 
     assert_int_equal(parts_verify(file.bytes, file.len, &err), 0);
-    assert_int_equal(parts_read(file.bytes, file.len, &data, &err), 0);
+    assert_int_equal(parts_read(file.bytes, file.len, NULL, NULL, &data, &err), 0);
 
     assert_string_equal(data.problem, "");
     assert_string_equal(data.texts[0], "a long text");
@@ -78,9 +78,9 @@ static void test_partly_readable_file_says_so(void **state)
                                              "INSERT INTO Glass VALUES (NULL, 'x'), ('G2', 'y');");
     struct parts_data data;
 
-    assert_int_equal(parts_read(file.bytes, file.len, &data, NULL), 0);
+    assert_int_equal(parts_read(file.bytes, file.len, NULL, NULL, &data, NULL), 0);
 
-    assert_string_equal(data.problem, "a dimension is not a number");
+    assert_string_equal(data.problem, "Width_Output is not a number; a glass has no identifier");
     assert_int_equal(data.glass_count, 1);
     parts_data_free(&data);
     file_free(&file);
@@ -143,7 +143,7 @@ static void test_damaged_files_never_hurt(void **state)
         for (int k = 0; k < 1 + i % 5; k++)
             copy[(size_t)rand_r(&seed) % (i % 2 ? 200 : file.len)] = (unsigned char)rand_r(&seed);
         if (parts_verify(copy, len, NULL) == 0) {
-            parts_read(copy, len, &data, NULL);
+            parts_read(copy, len, "P01", NULL, &data, NULL);
             parts_data_free(&data);
         }
         free(copy);

@@ -58,10 +58,10 @@ static void set_why_not(struct parts_item *items, int n, const PGresult *r)
     }
 }
 
-int parts_take(struct db *db, struct parts_item *items, int n, bool force, struct err *err)
+int parts_take(struct db *db, struct parts_item *items, int n, bool force, int reader, struct err *err)
 {
-    char *ids = ids_of(items, n, -1);
-    const char *values[] = {ids, force ? "t" : "f"};
+    char *ids = ids_of(items, n, -1), version[DB_NUMBER_SIZE];
+    const char *values[] = {ids, force ? "t" : "f", db_number(version, reader)};
     if (!ids) return err_set(err, ERR_NOMEM, "no memory");
     for (int i = 0; i < n; i++) items[i].taken = PARTS_UNKNOWN;
     PGresult *r = db_query(
@@ -69,9 +69,10 @@ int parts_take(struct db *db, struct parts_item *items, int n, bool force, struc
         "UPDATE elevations e SET parse_status = 'in_progress', parse_started_at = now() FROM elevation_parts_lists l"
         " WHERE e.id = ANY ($1::integer[]) AND l.elevation_id = e.id AND l.content IS NOT NULL"
         "  AND (e.parse_status <> 'in_progress' OR e.parse_started_at IS NULL OR e.parse_started_at < now() "
-        "- " ABANDONED ") AND ($2::bool OR e.parse_status <> 'success' OR e.parts_file_hash IS DISTINCT FROM l.sha256)"
+        "- " ABANDONED ") AND ($2::bool OR e.parse_status <> 'success' OR e.parts_file_hash IS DISTINCT FROM l.sha256"
+        "   OR e.parse_version < $3::integer)"
         " RETURNING e.id, l.sha256, l.size_bytes",
-        2, values);
+        3, values);
     int taken = r ? PQntuples(r) : 0;
     if (r) set_taken(items, n, r);
     bool is_well = r != NULL;
@@ -95,17 +96,19 @@ PGresult *parts_contents(struct db *db, const struct parts_item *items, int n, s
     const char *values[] = {ids};
     PGresult *r = !ids ? NULL
                        : db_query_bytes(db, err,
-                                        "SELECT elevation_id::text, content FROM elevation_parts_lists"
-                                        " WHERE elevation_id = ANY ($1::integer[])",
+                                        "SELECT l.elevation_id::text, l.content, e.name, e.logikal_id"
+                                        " FROM elevation_parts_lists l JOIN elevations e ON e.id = l.elevation_id"
+                                        " WHERE l.elevation_id = ANY ($1::integer[])",
                                         1, values);
     if (!ids) err_set(err, ERR_NOMEM, "no memory");
     free(ids);
     return r;
 }
 
-enum { COLUMNS = 2 + PARTS_TEXTS + PARTS_NUMBERS + 2 };
+/* Per item its id, its content, the values, the count of parts, the problem and the reader. */
+enum { COLUMNS = 2 + PARTS_TEXTS + PARTS_NUMBERS + 3 };
 
-static void add_columns(struct buf columns[COLUMNS], const struct parts_item *item)
+static void add_columns(struct buf columns[COLUMNS], const struct parts_item *item, int reader)
 {
     char number[40];
     const struct parts_data *d = &item->data;
@@ -116,18 +119,19 @@ static void add_columns(struct buf columns[COLUMNS], const struct parts_item *it
         snprintf(number, sizeof(number), "%.17g", d->numbers[i].value);
         db_array_add(&columns[2 + PARTS_TEXTS + i], d->numbers[i].is_set ? number : NULL);
     }
-    db_array_add(&columns[COLUMNS - 2], db_number(number, d->parts_count));
-    db_array_add(&columns[COLUMNS - 1], d->problem[0] ? d->problem : NULL);
+    db_array_add(&columns[COLUMNS - 3], db_number(number, d->parts_count));
+    db_array_add(&columns[COLUMNS - 2], d->problem[0] ? d->problem : NULL);
+    db_array_add(&columns[COLUMNS - 1], db_number(number, reader));
 }
 
-static PGresult *store_columns(struct db *db, const struct parts_item *items, int n, struct err *err)
+static PGresult *store_columns(struct db *db, const struct parts_item *items, int n, int reader, struct err *err)
 {
     struct buf columns[COLUMNS] = {{0}};
     const char *values[COLUMNS];
     bool has_failed = false;
     for (int i = 0; i < COLUMNS; i++) db_array_begin(&columns[i]);
     for (int i = 0; i < n; i++)
-        if (items[i].is_read) add_columns(columns, &items[i]);
+        if (items[i].is_read) add_columns(columns, &items[i], reader);
     for (int i = 0; i < COLUMNS; i++) {
         db_array_end(&columns[i]);
         has_failed = has_failed || columns[i].failed;
@@ -146,11 +150,11 @@ static PGresult *store_columns(struct db *db, const struct parts_item *items, in
             "  system_long_name = left(d.i, 500), color_base_long = left(d.j, 255), width_out = d.w, height_out = d.x,"
             "  weight_out = d.y, area_output = d.z, parts_count = d.parts, parse_error = d.problem,"
             "  data_parsed_at = now(), parse_retry_count = 0, parse_started_at = NULL, updated_at = now(),"
-            "  parse_status = CASE WHEN d.problem IS NULL THEN 'success' ELSE 'partial' END"
+            "  parse_status = CASE WHEN d.problem IS NULL THEN 'success' ELSE 'partial' END, parse_version = d.reader"
             " FROM elevation_parts_lists l, unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::text[],"
             "   $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::float8[],"
-            "   $14::float8[], $15::float8[], $16::float8[], $17::bigint[], $18::text[])"
-            "  AS d (id, sha, a, b, c, d, e, f, g, h, i, j, w, x, y, z, parts, problem)"
+            "   $14::float8[], $15::float8[], $16::float8[], $17::bigint[], $18::text[], $19::integer[])"
+            "  AS d (id, sha, a, b, c, d, e, f, g, h, i, j, w, x, y, z, parts, problem, reader)"
             " WHERE e.id = d.id AND l.elevation_id = d.id AND l.sha256 = d.sha RETURNING e.id",
             COLUMNS, values);
     for (int i = 0; i < COLUMNS; i++) buf_free(&columns[i]);
@@ -195,10 +199,10 @@ static int store_glass(struct db *db, const struct parts_item *items, int n, str
     return rc < 0 ? (int)rc : 0;
 }
 
-int parts_store_read(struct db *db, struct parts_item *items, int n, struct err *err)
+int parts_store_read(struct db *db, struct parts_item *items, int n, int reader, struct err *err)
 {
     if (db_begin(db, err) < 0) return -ERR_DB;
-    PGresult *r = store_columns(db, items, n, err);
+    PGresult *r = store_columns(db, items, n, reader, err);
     for (int i = 0; r && i < PQntuples(r); i++) {
         struct parts_item *item = item_of(items, n, db_int(r, i, 0));
         if (item) item->is_stored = true;
@@ -211,20 +215,21 @@ int parts_store_read(struct db *db, struct parts_item *items, int n, struct err 
 }
 
 int parts_store_failure(struct db *db, int64_t elevation_id, const char *status, const char *error_type,
-                        const char *text, struct err *err)
+                        const char *text, int reader, struct err *err)
 {
-    char id[DB_NUMBER_SIZE];
-    const char *values[] = {db_number(id, elevation_id), status, error_type, text};
+    char id[DB_NUMBER_SIZE], version[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, elevation_id), status, error_type, text, db_number(version, reader)};
     int64_t rows =
         db_exec(db, err,
                 "WITH tried AS (UPDATE elevations e SET parse_status = $2, parse_error = $4, data_parsed_at = now(),"
-                "   parse_retry_count = parse_retry_count + 1, parse_started_at = now(), parts_file_hash = l.sha256"
+                "   parse_retry_count = parse_retry_count + 1, parse_started_at = now(), parts_file_hash = l.sha256,"
+                "   parse_version = $5::integer"
                 "  FROM elevation_parts_lists l WHERE e.id = $1 AND l.elevation_id = e.id RETURNING e.id, "
                 "parse_retry_count, l.sha256, l.size_bytes)"
                 " INSERT INTO parsing_error_logs (elevation_id, error_type, error_message, error_details, retry_count)"
                 " SELECT id, $3, $4, json_build_object('sha256', sha256, 'size_bytes', size_bytes), parse_retry_count "
                 "FROM tried",
-                4, values);
+                5, values);
     return rows < 0 ? -ERR_DB : 0;
 }
 
@@ -241,19 +246,20 @@ int parts_give_back(struct db *db, int64_t elevation_id, struct err *err)
 }
 
 PGresult *parts_waiting_ids(struct db *db, const char *statuses, int64_t project_id, int64_t after, int limit,
-                            int max_retries, int delay_min, struct err *err)
+                            int max_retries, int delay_min, int reader, struct err *err)
 {
     char project[DB_NUMBER_SIZE], after_text[DB_NUMBER_SIZE], limit_text[DB_NUMBER_SIZE], retries[DB_NUMBER_SIZE],
-        delay[DB_NUMBER_SIZE];
+        delay[DB_NUMBER_SIZE], version[DB_NUMBER_SIZE];
     const char *values[] = {statuses,
                             db_number(project, project_id),
                             db_number(after_text, after),
                             db_number(limit_text, limit),
                             db_number(retries, max_retries),
-                            db_number(delay, delay_min)};
+                            db_number(delay, delay_min),
+                            db_number(version, reader)};
     return db_query(
         db, err,
-        "SELECT e.id FROM elevations e JOIN elevation_parts_lists l ON l.elevation_id = e.id"
+        "SELECT id FROM (SELECT e.id FROM elevations e JOIN elevation_parts_lists l ON l.elevation_id = e.id"
         " WHERE l.content IS NOT NULL AND e.deleted_at IS NULL AND e.parse_status <> 'success' AND e.id > $3"
         "  AND ($2::integer = 0 OR e.project_id = $2::integer)"
         "  AND (e.parse_status = ANY ($1::text[])"
@@ -261,6 +267,9 @@ PGresult *parts_waiting_ids(struct db *db, const char *statuses, int64_t project
         "  AND (e.parse_retry_count = 0 OR (e.parse_retry_count <= $5::integer"
         "       AND coalesce(e.parse_started_at, e.data_parsed_at, '-infinity') <= now() - $6::integer * interval '1 "
         "minute'))"
-        " ORDER BY e.id LIMIT $4",
-        6, values);
+        " UNION SELECT e.id FROM elevations e JOIN elevation_parts_lists l ON l.elevation_id = e.id"
+        " WHERE l.content IS NOT NULL AND e.has_parts_data AND e.deleted_at IS NULL AND e.parse_version < $7::integer"
+        "  AND e.id > $3 AND e.parse_status <> 'in_progress' AND ($2::integer = 0 OR e.project_id = $2::integer)) w"
+        " ORDER BY id LIMIT $4",
+        7, values);
 }

@@ -28,7 +28,7 @@ struct parts_data {
     struct parts_glass *glass;
     size_t glass_count, glass_cap;
     int64_t parts_count;
-    char problem[200]; /* "" = everything was read */
+    char problem[400]; /* "" = everything was read, as it is */
 };
 void parts_data_free(struct parts_data *data);
 
@@ -49,21 +49,24 @@ struct parts_item {
     bool is_stored; /* it was; else the content has changed meanwhile, and waits to be read again */
 };
 
-/* Marks the items' elevations in_progress, as far as they are to be read (force: again), and sets taken. */
-int parts_take(struct db *db, struct parts_item *items, int n, bool force, struct err *err);
-/* The contents of taken items: rows of elevation id (text) and bytes, all cells binary. NULL on an error. */
+/* Marks the items' elevations in_progress, as far as they are to be read (force: again; reader: what a reader older
+ * than this has read, too), and sets taken. */
+int parts_take(struct db *db, struct parts_item *items, int n, bool force, int reader, struct err *err);
+/* The contents of taken items: rows of elevation id (text), bytes, and the elevation's name and identifier, all cells
+ * binary. NULL on an error. */
 PGresult *parts_contents(struct db *db, const struct parts_item *items, int n, struct err *err);
 /* Stores all items with is_read and their glass in one transaction, and sets is_stored. */
-int parts_store_read(struct db *db, struct parts_item *items, int n, struct err *err);
-/* Counts a failed try, with a row in parsing_error_logs. error_type: "validation", "timeout", "parse". */
+int parts_store_read(struct db *db, struct parts_item *items, int n, int reader, struct err *err);
+/* Counts a failed try, with a row in parsing_error_logs. error_type: "validation", "timeout", "parse", "storage". */
 int parts_store_failure(struct db *db, int64_t elevation_id, const char *status, const char *error_type,
-                        const char *text, struct err *err);
+                        const char *text, int reader, struct err *err);
 /* It was not this try's fault (cancelled, the database): pending again. */
 int parts_give_back(struct db *db, int64_t elevation_id, struct err *err);
 
 /* Elevation ids that wait, after an id: statuses is an array literal; retries below max_retries, the last try longer
- * ago than delay_min. project_id 0 = all. NULL on an error. */
+ * ago than delay_min; and, whatever their status and tries, those that a reader older than this one has read.
+ * project_id 0 = all. NULL on an error. */
 PGresult *parts_waiting_ids(struct db *db, const char *statuses, int64_t project_id, int64_t after, int limit,
-                            int max_retries, int delay_min, struct err *err);
+                            int max_retries, int delay_min, int reader, struct err *err);
 
 #endif

@@ -46,7 +46,8 @@ static const char apply_elevations[] =
     "  version_id = excluded.version_id, api_created_date = excluded.api_created_date,"
     "  api_changed_date = excluded.api_changed_date, amount = excluded.amount,"
     "  elevation_type = excluded.elevation_type, system_description = excluded.system_description,"
-    "  model_description = excluded.model_description, user_description = excluded.user_description"
+    "  model_description = excluded.model_description, user_description = excluded.user_description,"
+    "  parse_version = CASE WHEN e.name = excluded.name THEN e.parse_version ELSE 0 END" /* read by its name */
     " WHERE (e.name, e.description, e.status, e.project_id, e.phase_id, e.width, e.height, e.deleted_at IS NULL,"
     "   e.version_id, e.api_created_date, e.api_changed_date, e.amount, e.elevation_type, e.system_description,"
     "   e.model_description, e.user_description, e.sync_status) IS DISTINCT FROM"

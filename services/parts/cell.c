@@ -1,0 +1,103 @@
+/* Values of rows: see cell.h. */
+#include "services/parts/cell.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/utf8.h"
+
+void cell_problem(struct parts_data *data, const char *fmt, ...)
+{
+    char text[sizeof(data->problem)];
+    size_t len = strlen(data->problem);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    text[utf8_cut(text, sizeof(text) - 5)] = '\0'; /* vsnprintf may have cut inside a character */
+    size_t more = strlen(text), gap = len ? 2 : 0;
+    if (strstr(data->problem, text) || len + gap + more >= sizeof(data->problem)) return;
+    memcpy(data->problem + len, "; ", gap);
+    memcpy(data->problem + len + gap, text, more + 1);
+}
+
+/* Bytes of the first most characters of a valid text. */
+static size_t characters(const char *text, size_t len, size_t most)
+{
+    size_t i = 0;
+    for (size_t n = 0; i < len && n < most; n++) i += utf8_step(text + i, len - i);
+    return i;
+}
+
+/* What SQLite hands out is as the file has it: in a file that says UTF-8, any bytes. */
+static void tidy(struct parts_data *data, const char *column, char *text, size_t len, size_t most)
+{
+    if (!utf8_is_valid(text, len)) {
+        utf8_repair(text, len);
+        if (data) cell_problem(data, "%s: bytes that are not UTF-8 were replaced", column);
+    }
+    if (memchr(text, '\0', len)) {
+        for (char *p = text; (p = memchr(p, '\0', len - (size_t)(p - text)));) *p = '?';
+        if (data) cell_problem(data, "%s: U+0000 was replaced", column);
+    }
+    if (!most || len <= most) return;
+    size_t cut = characters(text, len, most);
+    if (cut < len && data) cell_problem(data, "%s is longer than %zu characters and was cut", column, most);
+    text[cut] = '\0';
+}
+
+/* The column as text of the statement, with its length; NULL where it is NULL, or without memory. */
+static const char *borrowed(struct image *image, sqlite3_stmt *row, int column, size_t *len)
+{
+    int type = sqlite3_column_type(row, column);
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    if (!text && type != SQLITE_NULL && sqlite3_errcode(image->db) == SQLITE_NOMEM) image->has_no_memory = true;
+    *len = text ? (size_t)sqlite3_column_bytes(row, column) : 0;
+    return text;
+}
+
+char *cell_text(struct image *image, struct parts_data *data, sqlite3_stmt *row, int column, size_t most)
+{
+    size_t len;
+    const char *text = borrowed(image, row, column, &len);
+    char *copy = text ? malloc(len + 1) : NULL;
+    if (text && !copy) image->has_no_memory = true;
+    if (!copy) return NULL;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    tidy(data, sqlite3_column_name(row, column), copy, len, most);
+    return copy;
+}
+
+/* A decimal number and nothing else; the comma may be the decimal point. */
+static bool is_number(const char *text, size_t len, double *out)
+{
+    char copy[64], *end;
+    if (len >= sizeof(copy)) return false;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    if (strlen(copy) != len || copy[strspn(copy, "0123456789+-.,eE ")]) return false;
+    char *comma = strchr(copy, ',');
+    if (comma && !strchr(copy, '.')) *comma = '.';
+    *out = strtod(copy, &end);
+    return end != copy && end[strspn(end, " ")] == '\0' && isfinite(*out);
+}
+
+void cell_number(struct image *image, struct parts_data *data, sqlite3_stmt *row, int column, struct parts_number *out)
+{
+    int type = sqlite3_column_type(row, column);
+    if (type == SQLITE_NULL) return;
+    if (type == SQLITE_TEXT) {
+        size_t len;
+        const char *text = borrowed(image, row, column, &len);
+        if (!text || strspn(text, " ") == len) return;
+        out->is_set = is_number(text, len, &out->value);
+    } else if (type != SQLITE_BLOB) {
+        out->value = sqlite3_column_double(row, column);
+        out->is_set = isfinite(out->value);
+    }
+    if (!out->is_set) cell_problem(data, "%s is not a number", sqlite3_column_name(row, column));
+}

@@ -1,0 +1,21 @@
+/* Values of a parts list's rows: texts that are valid UTF-8, without U+0000 and no longer than their column in the
+ * database, and numbers that are numbers. What had to be changed or left out is told in the data's problem. */
+#ifndef LOGIKALD_SERVICES_PARTS_CELL_H
+#define LOGIKALD_SERVICES_PARTS_CELL_H
+
+#include <stddef.h>
+
+#include "services/parts/image.h"
+#include "services/store/parts_store.h"
+
+/* Adds a text to data->problem, once, as long as there is room. */
+void cell_problem(struct parts_data *data, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The column as a text, malloc'ed: at most `most` characters (0 = any number). NULL where it is NULL, or without
+ * memory, which the image then knows. data NULL = nobody is told. */
+char *cell_text(struct image *image, struct parts_data *data, sqlite3_stmt *row, int column, size_t most);
+
+/* A number, or a text that is one; anything else is left out. */
+void cell_number(struct image *image, struct parts_data *data, sqlite3_stmt *row, int column, struct parts_number *out);
+
+#endif
