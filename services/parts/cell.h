@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "services/parts/image.h"
-#include "services/store/parts_store.h"
+#include "services/store/sync/parts_store.h"
 
 /* Adds a text to data->problem, once, as long as there is room. */
 void cell_problem(struct parts_data *data, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
