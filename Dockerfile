@@ -15,8 +15,10 @@ RUN [ -d node_modules/swagger-ui-dist ] \
  || { apt-get install -y --no-install-recommends npm ca-certificates && npm ci --omit=dev --loglevel=error; } \
  || { echo "Swagger UI could not be fetched from here: run 'make setup' beside the Dockerfile first, then build again" >&2; exit 1; }
 # Paths and times of the build leave no trace in the programs: the same sources give the same bytes.
+ARG REVISION
 ENV SOURCE_DATE_EPOCH=0 CFLAGS=-ffile-prefix-map=/src=.
-RUN make -j"$(nproc)" programs \
+RUN [ -n "$REVISION" ] || unset REVISION \
+ && make -j"$(nproc)" programs \
  && mkdir -p /out/bin /out/debug \
  && for p in logikald logikald-roles logikal-sim; do \
         objcopy --only-keep-debug --compress-debug-sections "build/$p" "/out/debug/$p.debug" \
@@ -47,7 +49,7 @@ EXPOSE 8901
 CMD ["logikal-sim", "--host", "0.0.0.0", "--port", "8901", "--preset", "demo"]
 
 FROM runtime
-ARG VERSION=0.1.0
+ARG VERSION
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="logikald" \
       org.opencontainers.image.description="Keeps a PostgreSQL copy of a Logikal system fresh and serves it" \

@@ -6,7 +6,12 @@ VARIANT   ?= release
 ifeq ($(VARIANT),fuzz)
 CC        := clang
 endif
-VERSION   := 0.1.0
+VERSION   := $(shell cat VERSION)
+# What the programs call themselves: the version, and the commit or, without git, a hash of the sources. Builds for tests
+# have one name, so that a commit does not link them anew.
+REVISION  ?= $(shell git describe --always --dirty=-changed --abbrev=7 --exclude '*' 2>/dev/null || \
+               find conf ipc services supervisor -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-7)
+BUILD     := $(VERSION)+$(if $(filter release,$(VARIANT)),$(REVISION),dev)
 ROOT      := $(if $(filter release,$(VARIANT)),build,build/$(VARIANT))
 OBJ       := $(ROOT)/obj
 
@@ -15,7 +20,7 @@ PKGS       := libevent_core libevent_extra libevent_openssl openssl hiredis libp
               libcjson libconfig libseccomp
 
 WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2
-CPPFLAGS  += -D_GNU_SOURCE -I. -DLOGIKALD_VERSION='"$(VERSION)"' $(shell pkg-config --cflags-only-I $(PKGS) 2>/dev/null)
+CPPFLAGS  += -D_GNU_SOURCE -I. $(shell pkg-config --cflags-only-I $(PKGS) 2>/dev/null)
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CFLAGS_fuzz     := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
@@ -47,15 +52,15 @@ DIR_migrations := services/store/migrations
 DIR_assets     := $(OBJ)/assets
 
 objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
-OBJ_LIGHT    := $(call objs,$(SRC_CONF) $(SRC_IPC_LIGHT) $(SRC_SUP))
+OBJ_LIGHT    := $(OBJ)/version.o $(call objs,$(SRC_CONF) $(SRC_IPC_LIGHT) $(SRC_SUP))
 OBJ_EMBEDDED := $(EMBEDDED:%=$(OBJ)/embedded_%.o)
-OBJ_ROLES    := $(call objs,$(SRC_CONF) $(SRC_IPC) $(SRC_SERVICES)) $(OBJ_EMBEDDED)
+OBJ_ROLES    := $(OBJ)/version.o $(call objs,$(SRC_CONF) $(SRC_IPC) $(SRC_SERVICES)) $(OBJ_EMBEDDED)
 
 TESTS_UNIT := $(patsubst tests/unit/%.c,$(ROOT)/tests/%,$(wildcard tests/unit/test_*.c))
 TESTS_INTEGRATION := $(patsubst tests/integration/%.c,$(ROOT)/tests/%,$(wildcard tests/integration/test_*.c))
 
 .DEFAULT_GOAL := all
-.PHONY: container-test proof all programs run test setup clean clean-data format format-check lint check-arrows bench bench-http bench-queue bench-memory bench-sync chaos soak \
+.PHONY: FORCE container-test proof all programs run test setup clean clean-data format format-check lint check-arrows bench bench-http bench-queue bench-memory bench-sync chaos soak \
         coverage screenshots fuzz fuzz-short fuzz-programs \
         help tests unit-tests analyze
 .DELETE_ON_ERROR:
@@ -78,6 +83,15 @@ $(ROOT)/logikal-sim: $(call objs,$(SRC_SIM) $(SRC_SIM_CONF) tests/sim/main.c)
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+# Made anew only when its text changes.
+VERSION_C := \#include "conf/version.h"\nconst char version_text[] = "$(BUILD)";\n
+$(OBJ)/version.c: FORCE
+	@mkdir -p $(@D)
+	@printf '$(VERSION_C)' | cmp -s - $@ || printf '$(VERSION_C)' >$@
+$(OBJ)/version.o: $(OBJ)/version.c
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+FORCE:
 
 .SECONDARY:
 .SECONDEXPANSION:

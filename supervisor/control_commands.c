@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conf/log.h"
+#include "conf/version.h"
 #include "supervisor/child.h"
 #include "supervisor/children.h"
 #include "supervisor/control.h"
@@ -208,7 +209,7 @@ static void do_version(struct control_peer *p, int argc, char **argv)
     cJSON *answer = cJSON_CreateObject();
     (void)argc;
     (void)argv;
-    if (answer) cJSON_AddStringToObject(answer, "version", LOGIKALD_VERSION);
+    if (answer) cJSON_AddStringToObject(answer, "version", version_text);
     control_answer(p, true, answer);
 }
 

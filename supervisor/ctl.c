@@ -9,6 +9,7 @@
 
 #include "conf/clock.h"
 #include "conf/conf.h"
+#include "conf/version.h"
 #include "ipc/control.h"
 #include "supervisor/ctl_internal.h"
 
@@ -271,7 +272,7 @@ static int run_version(const char *run_dir, int argc, char **argv)
 {
     int status;
     cJSON *answer = ask_well(run_dir, "version", argc, argv, &status);
-    if (answer) printf("supervisor %s, this program %s\n", text_of(answer, "version"), LOGIKALD_VERSION);
+    if (answer) printf("supervisor %s, this program %s\n", text_of(answer, "version"), version_text);
     cJSON_Delete(answer);
     return status;
 }

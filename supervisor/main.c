@@ -7,6 +7,7 @@
 
 #include "conf/conf.h"
 #include "conf/log.h"
+#include "conf/version.h"
 #include "supervisor/ctl.h"
 #include "supervisor/reexec.h"
 #include "supervisor/self.h"
@@ -67,7 +68,7 @@ static int run_version(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    puts("logikald " LOGIKALD_VERSION);
+    printf("logikald %s\n", version_text);
     return 0;
 }
 

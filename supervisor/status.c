@@ -9,6 +9,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "conf/version.h"
 #include "supervisor/child.h"
 #include "supervisor/events.h"
 #include "supervisor/run_dir.h"
@@ -121,7 +122,7 @@ void status_gather(struct supervisor *s, struct snapshot *out)
     out->reload_ms = s->reloaded_ms;
     snprintf(out->reload_error, sizeof out->reload_error, "%s", s->reload_error);
     out->log_lines_dropped = log_sink_dropped(s->sink);
-    snprintf(out->version, sizeof out->version, "%s", LOGIKALD_VERSION);
+    snprintf(out->version, sizeof out->version, "%s", version_text);
     snprintf(out->supervisor_id, sizeof out->supervisor_id, "%s", s->id);
     snprintf(out->state, sizeof out->state, "%s", s->is_stopping ? "stopping" : "running");
     snprintf(out->background_note, sizeof out->background_note, "%s", s->plan.is_gate_on ? s->plan.note : "");

@@ -8,6 +8,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "conf/version.h"
 #include "ipc/notify.h"
 #include "supervisor/child.h"
 #include "supervisor/children.h"
@@ -208,7 +209,7 @@ int supervise(struct conf *conf, const struct conf_paths *paths, char **argv)
     if (rc == 0 && before) rc = reexec_adopt_children(s, before, &err);
     cJSON_Delete(before);
     if (rc == 0) {
-        log_info("logikald %s supervises %d children%s%s", LOGIKALD_VERSION, s->plan.count,
+        log_info("logikald %s supervises %d children%s%s", version_text, s->plan.count,
                  getpid() == 1 ? " as PID 1" : "", s->is_resumed ? ", having been executed anew" : "");
         if (s->plan.note[0]) log_info("%s", s->plan.note);
         children_follow_plan(s);

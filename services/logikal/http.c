@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 
 #include "conf/clock.h"
+#include "conf/version.h"
 
 #define ERROR_BODY_LIMIT   65536
 #define CONNECT_TIMEOUT_MS 10000L
@@ -124,6 +125,13 @@ static int set_headers(struct http_call *c, const struct http_request *request)
     return c->headers ? 0 : -1;
 }
 
+static const char *user_agent(void)
+{
+    static char text[64];
+    if (!*text) snprintf(text, sizeof(text), "logikald/%s", version_text);
+    return text;
+}
+
 static void set_options(struct http_call *c, const struct http_request *request)
 {
     CURL *easy = c->easy;
@@ -136,7 +144,7 @@ static void set_options(struct http_call *c, const struct http_request *request)
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "logikald/" LOGIKALD_VERSION);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent());
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, c);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);

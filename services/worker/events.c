@@ -10,6 +10,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "conf/version.h"
 
 #define HEARTBEAT_S 2
 #define BATCH_COUNT 64
@@ -74,7 +75,7 @@ void events_worker(struct worker *w, const char *type)
     buf_printf(&body,
                ", \"freq\": %d.0, \"active\": %d, \"processed\": %lld, \"loadavg\": [%.2f, %.2f, %.2f], "
                "\"sw_ident\": \"logikald\", \"sw_ver\": \"%s\", \"sw_sys\": \"Linux\"}",
-               HEARTBEAT_S, w->sent_count, (long long)w->pool.processed, load[0], load[1], load[2], LOGIKALD_VERSION);
+               HEARTBEAT_S, w->sent_count, (long long)w->pool.processed, load[0], load[1], load[2], version_text);
     snprintf(routing_key, sizeof routing_key, "%s", type);
     for (char *c = routing_key; *c; c++)
         if (*c == '-') *c = '.';

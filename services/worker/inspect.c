@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "conf/clock.h"
+#include "conf/version.h"
 #include "services/tasks/task_table.h"
 
 #define LISTED_MAX 1000
@@ -259,7 +260,7 @@ static cJSON *report(struct worker *w, const cJSON *arguments)
     (void)arguments;
     char text[200];
     cJSON *answer = cJSON_CreateObject();
-    snprintf(text, sizeof text, "logikald %s, %d runners, %lld tasks processed", LOGIKALD_VERSION, w->pool.size,
+    snprintf(text, sizeof text, "logikald %s, %d runners, %lld tasks processed", version_text, w->pool.size,
              (long long)w->pool.processed);
     cJSON_AddStringToObject(answer, "ok", text);
     return answer;

@@ -9,6 +9,7 @@
 
 #include "conf/buf.h"
 #include "conf/clock.h"
+#include "conf/version.h"
 #include "services/web/http/gzip.h"
 #include "services/web/http/json_times.h"
 #include "services/web/http/reply.h"
@@ -233,7 +234,7 @@ bool cache_unchanged(struct req *r, int64_t age_ms)
         if (w->tables >> i & 1) facts[i] = w->versions.of[i];
     if (age_ms) facts[VERSION_COUNT] = wall_ms() / age_ms;
     crypto_generichash_init(&state, NULL, 0, sizeof(hash));
-    crypto_generichash_update(&state, (const unsigned char *)LOGIKALD_VERSION, strlen(LOGIKALD_VERSION));
+    crypto_generichash_update(&state, (const unsigned char *)version_text, strlen(version_text));
     crypto_generichash_update(&state, (const unsigned char *)w->key, strlen(w->key) + 1);
     crypto_generichash_update(&state, (const unsigned char *)facts, sizeof(facts));
     crypto_generichash_final(&state, hash, sizeof(hash));

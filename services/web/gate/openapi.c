@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conf/embedded.h"
+#include "conf/version.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/page.h"
 #include "services/web/gate/route.h"
@@ -149,7 +150,7 @@ static cJSON *document(void)
     cJSON_AddStringToObject(doc, "openapi", "3.1.0");
     cJSON *info = cJSON_AddObjectToObject(doc, "info");
     cJSON_AddStringToObject(info, "title", "logikald");
-    cJSON_AddStringToObject(info, "version", LOGIKALD_VERSION);
+    cJSON_AddStringToObject(info, "version", version_text);
     cJSON_AddStringToObject(
         info, "description",
         "Projects, phases and elevations of a Logikal system, kept fresh in PostgreSQL. Clients log "

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "conf/version.h"
 #include "services/web/gate/route.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/template.h"
@@ -18,7 +19,7 @@ void page_reply(struct req *r, int status, const char *template, const char *tit
     cJSON_AddStringToObject(values, "path", r->path);
     cJSON_AddStringToObject(values, "user", r->who.name);
     cJSON_AddStringToObject(values, "csrf", r->who.csrf);
-    cJSON_AddStringToObject(values, "version", LOGIKALD_VERSION);
+    cJSON_AddStringToObject(values, "version", version_text);
     cJSON_AddBoolToObject(values, "is_admin", r->who.kind == WHO_ADMIN);
     struct err err = {0};
     int rc = ui_template_render(&out, template, values, &err);

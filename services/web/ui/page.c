@@ -10,6 +10,7 @@
 #include "conf/buf.h"
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "conf/version.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/template.h"
 
@@ -66,7 +67,7 @@ struct ui_page *ui_page_new(struct req *r, const struct ui_look *look)
     cJSON_AddStringToObject(data, "user", r->who.name);
     cJSON_AddStringToObject(data, "csrf", r->who.csrf);
     cJSON_AddBoolToObject(data, "is_viewer", r->who.is_viewer);
-    cJSON_AddStringToObject(data, "version", LOGIKALD_VERSION);
+    cJSON_AddStringToObject(data, "version", version_text);
     r->state = p;
     r->cleanup = on_cleanup;
     return p;

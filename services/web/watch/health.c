@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 
 #include "conf/clock.h"
+#include "conf/version.h"
 #include "ipc/redis.h"
 #include "ipc/snapshot.h"
 #include "services/store/pool.h"
@@ -26,20 +27,21 @@ static cJSON *stamped(const char *status)
 
 static void add_build(const struct web *web, cJSON *out)
 {
-    cJSON_AddStringToObject(out, "version", LOGIKALD_VERSION);
+    cJSON_AddStringToObject(out, "version", version_text);
     cJSON_AddStringToObject(out, "environment", conf_str(web->conf, SET_ENVIRONMENT));
 }
 
 void web_root(struct req *r)
 {
-    reply_json(r, 200, "{\"message\":\"logikald\",\"version\":\"" LOGIKALD_VERSION "\"}");
+    reply_json(r, 200, req_printf(r, "{\"message\":\"logikald\",\"version\":\"%s\"}", version_text));
 }
 
 void web_health(struct req *r)
 {
-    reply_json(r, 200,
-               r->web->verdict->is_db_up ? "{\"status\":\"healthy\",\"version\":\"" LOGIKALD_VERSION "\"}"
-                                         : "{\"status\":\"degraded\",\"version\":\"" LOGIKALD_VERSION "\"}");
+    char json[128];
+    snprintf(json, sizeof(json), "{\"status\":\"%s\",\"version\":\"%s\"}",
+             r->web->verdict->is_db_up ? "healthy" : "degraded", version_text);
+    reply_json(r, 200, json);
 }
 
 void web_health_basic(struct req *r)

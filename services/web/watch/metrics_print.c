@@ -8,6 +8,7 @@
 
 #include "conf/buf.h"
 #include "conf/clock.h"
+#include "conf/version.h"
 #include "ipc/queue.h"
 #include "ipc/redis.h"
 #include "ipc/snapshot.h"
@@ -290,7 +291,7 @@ void web_metrics(struct req *r)
     r->state = out;
     r->cleanup = forget_metrics;
     metrics_head(out, "build_info", "gauge", "Version");
-    buf_printf(out, "logikald_build_info{version=\"" LOGIKALD_VERSION "\",pid=\"%d\"} 1\n", (int)getpid());
+    buf_printf(out, "logikald_build_info{version=\"%s\",pid=\"%d\"} 1\n", version_text, (int)getpid());
     add_up(out, r->web);
     add_process(out, r->web);
     add_requests(out, r->web->metrics);
