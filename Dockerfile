@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # One image for every component: `logikald` (all in one), `logikald web`, `logikald worker`, `logikald beat`,
 # `logikald migrate`. Other targets: `simulator` (the upstream of compose.yaml), `debug` (the separate debug files).
 
@@ -10,10 +9,6 @@ RUN apt-get update \
     libseccomp-dev
 WORKDIR /src
 COPY . .
-# The interactive API page: from the context where `make setup` has put it, else fetched as the lock file says.
-RUN [ -d node_modules/swagger-ui-dist ] \
- || { apt-get install -y --no-install-recommends npm ca-certificates && npm ci --omit=dev --loglevel=error; } \
- || { echo "Swagger UI could not be fetched from here: run 'make setup' beside the Dockerfile first, then build again" >&2; exit 1; }
 # Paths and times of the build leave no trace in the programs: the same sources give the same bytes.
 ARG REVISION
 ENV SOURCE_DATE_EPOCH=0 CFLAGS=-ffile-prefix-map=/src=.

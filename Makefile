@@ -99,8 +99,8 @@ $(OBJ)/embedded_%.c: scripts/embed $$(shell find $$(DIR_$$*) -type f 2>/dev/null
 	@mkdir -p $(@D)
 	$(Q)scripts/embed embedded_$* $(DIR_$*) > $@
 
-# Static files: our own and Swagger UI from node_modules (npm ci in scripts/setup), put together by scripts/assets.
-$(OBJ)/assets.made: scripts/assets $(shell find services/web/ui/assets -type f) $(wildcard node_modules/swagger-ui-dist/package.json)
+# Static files, put together by scripts/assets.
+$(OBJ)/assets.made: scripts/assets $(shell find services/web/ui/assets -type f)
 	@mkdir -p $(@D)
 	$(Q)scripts/assets $(OBJ)/assets && touch $@
 $(OBJ)/embedded_assets.c: $(OBJ)/assets.made

@@ -39,5 +39,6 @@ const context = {
 };
 const { passed, failed } = await runAll(context);
 await browser.close();
+if (passed + failed === 0) console.log('no check has that name');
 console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+process.exit(failed || passed === 0 ? 1 : 0);

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 
+from as_root import become_root
+
 PREFIX = "lk"
 
 
@@ -105,8 +107,7 @@ class Network:
     """All hosts; the test itself is the .1 of the network. Everything ends with the test."""
 
     def __init__(self, names):
-        if os.geteuid() != 0:
-            sys.exit("this test makes network namespaces and must run as root")
+        become_root("making network namespaces")
         remove_leftovers()
         self.pid, self.programs, self.hosts = os.getpid(), [], {}
         self.net = f"10.{200 + self.pid % 50}.{self.pid // 50 % 250}"
