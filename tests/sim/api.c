@@ -101,6 +101,11 @@ static void list_in(struct call *call, enum kind above)
 
 static void api_projects(struct call *call)
 {
+    if (call->session->place == IN_DIRECTORY && call->session->below) {
+        call->status = 200;
+        buf_str(&call->body, "{\"data\":[],\"hints\":[],\"warnings\":[]}");
+        return;
+    }
     list_in(call, KIND_DIRECTORY);
 }
 
@@ -160,19 +165,44 @@ static void select_found(struct call *call, enum kind kind, uint32_t index)
     call_success(call);
 }
 
+/* How many invented directories a path ends in, which a lie about depth has told; they are taken away. */
+static unsigned strip_invented(const struct lies *lies, char *path)
+{
+    static const char tail[] = "/tief";
+    unsigned count = 0;
+    if (!lies_has(lies, "deep")) return 0;
+    for (size_t len; (len = strlen(path)) >= sizeof tail && strcmp(path + len - sizeof tail + 1, tail) == 0; count++)
+        path[len - sizeof tail + 1] = 0;
+    return count;
+}
+
+uint32_t call_find(struct call *call, enum kind kind, const char *identifier, uint32_t parent)
+{
+    const struct world *w = call->sim->world;
+    char guid[IDENTIFIER_SIZE];
+    if (kind == KIND_DIRECTORY) return world_find(w, kind, identifier, parent);
+    uint32_t index = world_find(w, kind, identifier_read(identifier, guid), parent);
+    if (index != NO_INDEX || !lies_has(&call->sim->lies, "tenant")) return index;
+    tenant_translate(guid);
+    return world_find(w, kind, guid, parent);
+}
+
 static void api_select(struct call *call, enum kind kind)
 {
     const struct world *w = call->sim->world;
+    char guid[IDENTIFIER_SIZE];
     if (!may_select(call, kind)) return;
-    cJSON *json = request_json(call->req);
-    const char *identifier = text_member(json, "identifier");
-    if (!identifier || !*identifier || (kind != KIND_DIRECTORY && !guid_is_valid(identifier))) {
+    cJSON *json = request_json(call->req), *member = cJSON_GetObjectItemCaseSensitive(json, "identifier");
+    char *identifier = cJSON_GetStringValue(member);
+    if (!identifier || !*identifier || (kind != KIND_DIRECTORY && !guid_is_valid(identifier_read(identifier, guid)))) {
         call_error(call, 400, "The request is in an invalid format or is missing required properties.");
     } else {
         uint32_t parent = kind == KIND_DIRECTORY ? NO_INDEX : call->session->at[kind - 1];
-        uint32_t index = world_find(w, kind, identifier, parent);
+        unsigned below = kind == KIND_DIRECTORY ? strip_invented(&call->sim->lies, identifier) : 0;
+        uint32_t index = call_find(call, kind, identifier, parent);
         if (index != NO_INDEX && kind != KIND_DIRECTORY && world_parent(w, kind, index) != parent) index = NO_INDEX;
         select_found(call, kind, index);
+        if (call->status == 200) call->session->below = below;
     }
     cJSON_Delete(json);
 }

@@ -5,6 +5,9 @@
 #include "tests/sim/picture.h"
 #include "tests/sim/server.h"
 
+/* The object that an identifier means in any spelling, under a lie about them too; NO_INDEX when there is none. */
+uint32_t call_find(struct call *call, enum kind kind, const char *identifier, uint32_t parent);
+
 void api_thumbnail(struct call *call);
 void api_thumbnail_selected(struct call *call);
 void api_parts(struct call *call);

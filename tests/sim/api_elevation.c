@@ -71,7 +71,7 @@ void api_thumbnail(struct call *call)
         call_error(call, 405, "This operation expects the session to be in a phase.");
         return;
     }
-    uint32_t elevation = world_find(w, KIND_ELEVATION, call->id, NO_INDEX);
+    uint32_t elevation = call_find(call, KIND_ELEVATION, call->id, NO_INDEX);
     if (elevation != NO_INDEX && world_parent(w, KIND_ELEVATION, elevation) != call->session->at[KIND_PHASE])
         elevation = NO_INDEX;
     send_picture(call, elevation);

@@ -92,6 +92,29 @@ static int clear_faults(struct sim *sim, const cJSON *json, struct buf *body)
     return 200;
 }
 
+static int get_lies(struct sim *sim, const cJSON *json, struct buf *body)
+{
+    (void)json;
+    lies_add_json(&sim->lies, sim->world, body);
+    return 200;
+}
+
+static int set_lies(struct sim *sim, const cJSON *json, struct buf *body)
+{
+    struct err err = {0};
+    if (lies_read(&sim->lies, json, &err) < 0) return control_refuse(body, 400, "%s", err.text);
+    buf_str(body, "{\"ok\":true}");
+    return 200;
+}
+
+static int clear_lies(struct sim *sim, const cJSON *json, struct buf *body)
+{
+    (void)json;
+    lies_clear(&sim->lies);
+    buf_str(body, "{\"ok\":true}");
+    return 200;
+}
+
 /* Ends every session at once, as a restart of the upstream's service does; their owners get 401. */
 static int expire_sessions(struct sim *sim, const cJSON *json, struct buf *body)
 {
@@ -121,6 +144,9 @@ static const struct {
     {EVHTTP_REQ_GET, "/faults", get_faults},
     {EVHTTP_REQ_POST, "/faults", set_faults},
     {EVHTTP_REQ_POST, "/faults/clear", clear_faults},
+    {EVHTTP_REQ_GET, "/lies", get_lies},
+    {EVHTTP_REQ_POST, "/lies", set_lies},
+    {EVHTTP_REQ_POST, "/lies/clear", clear_lies},
     {EVHTTP_REQ_POST, "/sessions/expire", expire_sessions},
     {EVHTTP_REQ_POST, "/sideways", set_sideways},
     {EVHTTP_REQ_POST, "/delays", set_delays},

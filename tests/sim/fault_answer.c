@@ -105,7 +105,8 @@ void fault_spoil(struct call *call)
         spoil_types(call);
     }
     /* Nobody can log out of a session whose token never arrived. */
-    bool is_lost = kind == FAULT_GARBAGE || kind == FAULT_WRONG_TYPE || kind == FAULT_TRUNCATE || kind == FAULT_HUGE;
+    bool is_lost = kind == FAULT_GARBAGE || kind == FAULT_WRONG_TYPE || kind == FAULT_TRUNCATE || kind == FAULT_HUGE ||
+                   kind == FAULT_LOST;
     if (is_lost && call->route->endpoint == EP_AUTH && call->session) {
         session_close(&call->sim->sessions, call->session);
         call->sim->stats.logins--;
@@ -220,7 +221,8 @@ static void send_head(struct call *call, struct drip *drip, size_t length)
 bool fault_send(struct call *call)
 {
     enum fault_kind kind = call->fault->kind;
-    if (kind != FAULT_CUT && kind != FAULT_HANG && kind != FAULT_SLOW && kind != FAULT_TRUNCATE && kind != FAULT_HUGE)
+    if (kind != FAULT_CUT && kind != FAULT_HANG && kind != FAULT_SLOW && kind != FAULT_TRUNCATE && kind != FAULT_HUGE &&
+        kind != FAULT_LOST)
         return false;
     struct drip *drip = drip_new(call);
     size_t length = drip->body.len;

@@ -5,8 +5,8 @@
 
 #include "tests/sim/hash.h"
 
-static const char *const kinds[FAULT_KINDS] = {"status", "cut",    "garbage",    "slow", "truncate",
-                                               "expire", "locked", "wrong_type", "hang", "huge"};
+static const char *const kinds[FAULT_KINDS] = {"status", "cut",        "garbage", "slow", "truncate", "expire",
+                                               "locked", "wrong_type", "hang",    "huge", "lost"};
 
 /* "elevations" means the list and the select, "elevations_list" only the list, "elevations_select" only the select;
  * "*" means every call. False when it means none. */
@@ -50,7 +50,7 @@ static int read_rule(struct fault_rule *rule, const cJSON *json, struct err *err
     if (k == FAULT_KINDS)
         return err_set(err, ERR_INPUT,
                        "\"kind\" has to be status, cut, garbage, slow, truncate, expire, locked, "
-                       "wrong_type, hang or huge");
+                       "wrong_type, hang, huge or lost");
     double status = 503, probability = 1, count = -1, after = 0, retry_after = -1;
     double duration_ms = k == FAULT_HANG ? 600e3 : 5e3, size_bytes = 64 << 20;
     if (!read_number(json, "status", 200, 599, &status, err) ||

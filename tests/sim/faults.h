@@ -21,6 +21,7 @@ enum fault_kind {
     FAULT_WRONG_TYPE, /* valid JSON with members missing or of other types */
     FAULT_HANG,       /* no answer for a long time, then the connection is closed */
     FAULT_HUGE,       /* an answer without end, or nearly */
+    FAULT_LOST,       /* carried out, then the connection is closed without an answer */
     FAULT_KINDS
 };
 

@@ -67,6 +67,18 @@ static int read_faults(struct sim *sim, struct err *err)
     return rc;
 }
 
+static int arm_lies(struct sim *sim, struct err *err)
+{
+    lies_clear(&sim->lies);
+    for (int i = 0; i < sim->options.lie_count; i++) {
+        if (lies_arm(&sim->lies, sim->options.lies[i], err) < 0) {
+            err_prefix(err, "--lie");
+            return -ERR_INPUT;
+        }
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct sim sim = {0};
@@ -79,7 +91,7 @@ int main(int argc, char **argv)
     log_open("sim", LOG_INFO, LOG_TEXT);
     sim.world = world_new(&sim.options.shape);
     stats_reset(&sim.stats, &sim.sessions);
-    if (read_faults(&sim, &err) < 0 || server_open(&sim, &err) < 0) {
+    if (read_faults(&sim, &err) < 0 || arm_lies(&sim, &err) < 0 || server_open(&sim, &err) < 0) {
         fprintf(stderr, "logikal-sim: %s\n", err.text);
     } else if (announce(&sim) == 0) {
         status = 0;

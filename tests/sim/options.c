@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/sim/lies.h"
+
 static const char help[] =
     "logikal-sim: a simulated Logikal MBIOE service (REST API v3) for tests and demonstrations\n"
     "\n"
@@ -41,6 +43,10 @@ static const char help[] =
     "  --session-limit-status N   status of that refusal (401)\n"
     "  --token-ttl SECONDS    a token expires after this time (0 = never)\n"
     "  --faults JSON          rules as POST /_sim/faults takes them\n"
+    "  --lie NAME[:WHERE]     tell this lie, at directory, project, phase, elevation, login, thumbnail or parts; may "
+    "be\n"
+    "                         repeated; GET /_sim/lies lists them\n"
+    "  --catalogue=FORM       print the catalogue of lies, as markdown or json, and end\n"
     "  --verbose              one line on stderr for each call\n"
     "\n"
     "Control while it runs: /_sim/ (GET /_sim/ lists the calls). See docs/simulator.md.\n";
@@ -156,6 +162,8 @@ enum {
     LIMIT_STATUS,
     TTL,
     FAULTS,
+    LIE,
+    CATALOGUE,
     VERBOSE,
     HELP
 };
@@ -183,6 +191,8 @@ static const struct option long_options[] = {
     {"session-limit-status", 1, 0, LIMIT_STATUS},
     {"token-ttl", 1, 0, TTL},
     {"faults", 1, 0, FAULTS},
+    {"lie", 1, 0, LIE},
+    {"catalogue", 1, 0, CATALOGUE},
     {"verbose", 0, 0, VERBOSE},
     {"help", 0, 0, HELP},
     {0, 0, 0, 0},
@@ -233,10 +243,30 @@ static bool read_option(int option, const char *value, struct options *o, struct
         break;
     case TTL: return read_number(value, 0, 1e9, &o->token_ttl_s);
     case FAULTS: o->faults = value; break;
+    case LIE:
+        ok = o->lie_count < OPTIONS_LIES;
+        if (ok) o->lies[o->lie_count++] = value;
+        break;
+    case CATALOGUE: return false;
     case VERBOSE: o->is_verbose = true; break;
     default: return read_count(option, value, c);
     }
     return ok;
+}
+
+static bool print_catalogue(const char *form)
+{
+    struct buf text = {0};
+    bool is_markdown = strcmp(form, "markdown") == 0;
+    if (!is_markdown && strcmp(form, "json") != 0) return false;
+    if (is_markdown)
+        lies_add_markdown(&text);
+    else
+        lies_add_catalogue(&text);
+    fwrite(text.data, 1, text.len, stdout);
+    if (!is_markdown) putchar('\n');
+    buf_free(&text);
+    return true;
 }
 
 int options_read(struct options *o, int argc, char **argv)
@@ -256,6 +286,7 @@ int options_read(struct options *o, int argc, char **argv)
             return 1;
         }
         if (option == '?') return 3;
+        if (option == CATALOGUE && print_catalogue(optarg)) return 1;
         if (!read_option(option, optarg, o, &counts)) {
             fprintf(stderr, "logikal-sim: --%s: \"%s\" is not valid; see --help\n", long_options[at].name, optarg);
             return 3;

@@ -21,6 +21,8 @@ enum delay {
     DELAY_COUNT
 };
 
+#define OPTIONS_LIES 32
+
 struct options {
     const char *host, *port_file, *username, *password, *faults;
     int port;
@@ -30,7 +32,9 @@ struct options {
     bool is_jump_allowed;     /* a directory may be selected from any directory above it, not only from its parent */
     unsigned max_sessions;    /* 0 = no limit */
     int session_limit_status;
-    double token_ttl_s; /* 0 = tokens live for ever */
+    double token_ttl_s;             /* 0 = tokens live for ever */
+    const char *lies[OPTIONS_LIES]; /* NAME or NAME:WHERE */
+    int lie_count;
     bool is_verbose;
 };
 

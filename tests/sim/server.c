@@ -84,7 +84,7 @@ static const struct route *route_find(enum evhttp_cmd_type method, const char *p
         size_t len = variable ? strcspn(path + (strlen(path) < head ? strlen(path) : head), "/") : 0;
         if (strncmp(path, r->path, head) != 0) continue;
         if (strcmp(path + head + len, variable ? variable + 4 : "") != 0) continue;
-        if (variable && (len == 0 || len > GUID_SIZE || strncmp(path + head, "selected", len) == 0)) continue;
+        if (variable && (len == 0 || len >= IDENTIFIER_SIZE || strncmp(path + head, "selected", len) == 0)) continue;
         *status = 405;
         if (r->method != method) continue;
         memcpy(id, path + head, len);
@@ -101,16 +101,27 @@ static void log_call(const struct call *call)
              call->id, call->body.len);
 }
 
+static void choose_lie(struct call *call)
+{
+    call->lie = lies_pick(call);
+    if (!call->lie || !call->lie->has_fault) return;
+    call->fault_copy = call->lie->fault;
+    call->fault = &call->fault_copy;
+}
+
 static void call_carry_out(struct call *call)
 {
     struct sim *sim = call->sim;
     if (!call->route->is_public) call->session = session_find(&sim->sessions, bearer(call->req), mono_ms());
+    if (!call->fault && sim->lies.armed_count && (call->route->is_public || call->session)) choose_lie(call);
     if (call->fault && fault_before(call)) return;
+    if (call->lie && lie_before(call, call->lie)) return;
     if (!call->route->is_public && !call->session) {
         call_error(call, 401, "Invalid session authentication identifier.");
         return;
     }
     call->route->handle(call);
+    if (call->lie) lie_spoil(call, call->lie);
     if (call->fault) fault_spoil(call);
 }
 
@@ -189,7 +200,8 @@ static void call_begin(struct sim *sim, struct evhttp_request *req, const struct
         sim->stats.faults++;
     }
     double ms = wait_ms(call);
-    if (ms < 0.5 && !fault) { /* a fault may close the connection, which must not be done from here */
+    if (ms < 0.5 && !fault &&
+        !sim->lies.armed_count) { /* a fault may close the connection, which must not be done from here */
         on_timer(-1, 0, call);
         return;
     }
@@ -204,7 +216,7 @@ static void on_request(struct evhttp_request *req, void *arg)
 {
     struct sim *sim = arg;
     const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(req));
-    char id[GUID_SIZE + 1] = "";
+    char id[IDENTIFIER_SIZE] = "";
     int status = 404;
 
     if (!path) path = "";

@@ -10,6 +10,8 @@
 
 #include "conf/err.h"
 #include "tests/sim/faults.h"
+#include "tests/sim/identifier.h"
+#include "tests/sim/lies.h"
 #include "tests/sim/options.h"
 #include "tests/sim/session.h"
 #include "tests/sim/stats.h"
@@ -30,6 +32,7 @@ struct sim {
     LIST_HEAD(drip_list, drip) drips; /* answers that take their time */
     LIST_HEAD(dump_list, dump) dumps;
     struct faults faults;
+    struct lies lies;
 };
 
 /* One call of the upstream's API on its way. */
@@ -40,9 +43,10 @@ struct call {
     const struct route *route;
     const struct fault_rule *fault; /* a copy of the rule that strikes it, or NULL */
     struct fault_rule fault_copy;
+    const struct lie *lie; /* that strikes it, or NULL */
     struct event *timer;
-    struct session *session; /* valid while the handler runs; after a login the new one */
-    char id[GUID_SIZE + 1];  /* the variable part of the path */
+    struct session *session;  /* valid while the handler runs; after a login the new one */
+    char id[IDENTIFIER_SIZE]; /* the variable part of the path */
     int status;
     const char *content_type;
     struct buf body;

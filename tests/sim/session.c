@@ -10,7 +10,7 @@
 static struct session **bucket_of(struct sessions *s, const char *token)
 {
     uint64_t h = 5381;
-    for (const char *p = token; *p; p++) h = h * 33 + (unsigned char)(*p | 0x20);
+    for (const char *p = token; *p && *p != '.'; p++) h = h * 33 + (unsigned char)(*p | 0x20);
     return &s->buckets[h % SESSION_BUCKETS];
 }
 
@@ -72,10 +72,17 @@ void sessions_forget_expired(struct sessions *s)
     s->unnoticed = 0;
 }
 
+/* What follows a point is only there to make a token long. */
+static bool is_token_of(const struct session *session, const char *token)
+{
+    size_t len = strcspn(token, ".");
+    return len == strlen(session->token) && strncasecmp(session->token, token, len) == 0;
+}
+
 struct session *session_find(struct sessions *s, const char *token, int64_t now_ms)
 {
     struct session *session = *bucket_of(s, token);
-    while (session && strcasecmp(session->token, token) != 0) session = session->next;
+    while (session && !is_token_of(session, token)) session = session->next;
     if (!session) return NULL;
     if (session->expires_at_ms && session->expires_at_ms <= now_ms) session_expire(s, session);
     session->is_used = true;
@@ -104,6 +111,7 @@ void session_enter(struct session *session, enum kind kind, uint32_t index)
     session->at[kind] = index;
     for (int below = kind + 1; below < KIND_COUNT; below++) session->at[below] = NO_INDEX;
     session->place = (enum place)(kind + 1);
+    session->below = 0;
 }
 
 void session_leave_project(struct session *session)

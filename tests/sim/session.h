@@ -21,6 +21,8 @@ struct session {
     int64_t busy_until_ms;   /* calls of one session are served one after the other */
     bool is_expired;         /* ended by us, and its owner does not know yet */
     bool is_used;            /* its owner has come back with the token */
+    unsigned calls;          /* counted by a lie about tokens */
+    unsigned below;          /* so many invented directories below the one selected, by a lie about depth */
 };
 
 #define SESSION_BUCKETS 1024
