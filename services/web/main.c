@@ -16,6 +16,7 @@
 #include "services/store/pool.h"
 #include "services/web/cache/cache.h"
 #include "services/web/cache/versions.h"
+#include "services/web/gate/attempts.h"
 #include "services/web/gate/cors.h"
 #include "services/web/gate/hasher.h"
 #include "services/web/gate/identities.h"
@@ -102,6 +103,7 @@ static const struct http_hooks hooks = {.route = route_request,
                                         .headers = cors_headers,
                                         .refuse = page_refuse,
                                         .over = listeners,
+                                        .freed = attempt_leave,
                                         .unreadable = access_log_refused};
 
 static int set_up(struct web *web)
@@ -117,14 +119,15 @@ static int set_up(struct web *web)
     queue_link_open(web);
     web->versions = versions_new(web);
     web->limiter = limiter_new(web);
+    web->attempts = attempts_new(web);
     web->metrics = metrics_new(web);
     web->hasher = hasher_new(web);
     web->cache = cache_new(web);
     web->actions = actions_new(web);
     web->verdict = verdict_new(web);
     web->ui = ui_new(web);
-    if (!web->versions || !web->limiter || !web->metrics || !web->verdict || !web->hasher || !web->cache ||
-        !web->actions || !web->ui)
+    if (!web->versions || !web->limiter || !web->attempts || !web->metrics || !web->verdict || !web->hasher ||
+        !web->cache || !web->actions || !web->ui)
         return 70;
     web->server = server_new(web, &hooks, &err);
     if (web->server) return 0;
@@ -143,6 +146,7 @@ static void tear_down(struct web *web)
     verdict_free(web->verdict);
     metrics_free(web->metrics);
     limiter_free(web->limiter);
+    attempts_free(web->attempts);
     versions_free(web->versions);
     pool_free(web->pool);
     ui_free(web->ui);

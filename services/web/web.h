@@ -16,6 +16,7 @@ struct verdict;
 struct versions;
 struct cache;
 struct limiter;
+struct attempts;
 struct metrics;
 struct hasher;
 struct actions;
@@ -34,6 +35,7 @@ struct web {
     struct versions *versions;
     struct cache *cache;
     struct limiter *limiter;
+    struct attempts *attempts;
     struct metrics *metrics;
     struct hasher *hasher;
     struct actions *actions;

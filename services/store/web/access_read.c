@@ -28,15 +28,17 @@ const struct query query_client_identity = {
 
 const struct query query_session_identity = {
     .name = "session_identity",
-    .sql = "SELECT username, to_json(expires_at)#>>'{}', extract(epoch FROM expires_at - now())::bigint"
+    .sql = "SELECT username, to_json(expires_at)#>>'{}', extract(epoch FROM expires_at - now())::bigint, is_viewer,"
+           " proof"
            " FROM admin_sessions WHERE id = $1 AND expires_at > now()",
 };
 
 const struct query query_session_add = {
     .name = "session_add",
     .sql = "WITH old AS (DELETE FROM admin_sessions WHERE expires_at <= now())"
-           " INSERT INTO admin_sessions (id, username, address, expires_at)"
-           " VALUES ($1, $2, $3, now() + make_interval(hours => $4::int)) RETURNING to_json(expires_at)#>>'{}'",
+           " INSERT INTO admin_sessions (id, username, address, expires_at, is_viewer, proof)"
+           " VALUES ($1, $2, $3, now() + make_interval(hours => $4::int), $5::boolean, $6)"
+           " RETURNING to_json(expires_at)#>>'{}'",
 };
 
 /* Makes it, or reads the one that is there; of two at once both get the same. */
@@ -44,6 +46,12 @@ const struct query query_web_key = {
     .name = "web_key",
     .sql = "INSERT INTO web_keys AS k (name, key) VALUES ('client tokens', $1)"
            " ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING k.key",
+};
+
+const struct query query_sessions_there = {
+    .name = "sessions_there",
+    .sql = "SELECT id, proof FROM admin_sessions WHERE expires_at > now()"
+           " AND id IN (SELECT json_array_elements_text($1::json))",
 };
 
 const struct query query_session_drop = {

@@ -8,9 +8,10 @@
 extern const struct query query_table_versions;   /* () -> rows name, version, number of slots */
 extern const struct query query_versions_gather;  /* () */
 extern const struct query query_client_identity;  /* (client_id) -> permissions, rate_limit_per_hour, token_version */
-extern const struct query query_session_identity; /* (id) -> username, expires_at, seconds left */
-extern const struct query query_session_add;      /* (id, username, address, hours) -> expires_at */
+extern const struct query query_session_identity; /* (id) -> username, expires_at, seconds left, is_viewer, proof */
+extern const struct query query_session_add;      /* (id, username, address, hours, is_viewer, proof) -> expires_at */
 extern const struct query query_session_drop;     /* (id) */
+extern const struct query query_sessions_there;   /* (JSON list of ids) -> rows id, proof, those that have not ended */
 extern const struct query query_web_key;          /* (a fresh key) -> the key of the client tokens */
 
 #endif

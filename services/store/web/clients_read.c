@@ -7,10 +7,13 @@
     " 'permissions', " PERMISSIONS ", 'rate_limit_per_hour', c.rate_limit_per_hour, 'is_active', c.is_active,"         \
     " 'created_at', c.created_at, 'updated_at', c.updated_at, 'last_used_at', c.last_used_at)"
 
+/* One row, also for an unknown client: the last column is log2 of the rounds of the dearest bcrypt hash. */
 const struct query query_client_secret = {
     .name = "client_secret",
-    .sql = "SELECT c.client_secret_hash, c.name, " PERMISSIONS ", c.rate_limit_per_hour, c.token_version"
-           " FROM clients c WHERE c.client_id = $1 AND c.is_active",
+    .sql = "SELECT c.client_secret_hash, c.name, " PERMISSIONS ", c.rate_limit_per_hour, c.token_version,"
+           " (SELECT coalesce(max(substr(o.client_secret_hash, 5, 2)::int), 0) FROM clients o WHERE o.is_active"
+           "  AND o.client_secret_hash ~ '^\\$2[a-y]\\$[0-3][0-9]\\$')"
+           " FROM (SELECT 1) one LEFT JOIN clients c ON c.client_id = $1 AND c.is_active",
 };
 
 const struct query query_client_used = {

@@ -8,15 +8,12 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "services/store/web/clients_read.h"
+#include "services/web/gate/attempts.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/hasher.h"
 #include "services/web/gate/jwt.h"
-#include "services/web/gate/limiter.h"
 #include "services/web/gate/signing_key.h"
 #include "services/web/http/reply.h"
-
-/* Of no secret: so that an unknown client takes as long as a wrong secret. */
-#define NOBODYS_HASH "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$3q0vVZ6m0mRcV3XbRzjYv1rF0oTzV0oW5Ff7c4cJp6U"
 
 /* ---- login ---- */
 
@@ -66,46 +63,46 @@ static void on_verified(void *arg, bool is_right, bool is_outdated)
     struct req *r = arg;
     struct client_login *l = r->state;
     if (!is_right || !l->exists) {
-        limiter_login_failed(r->web->limiter, r->address);
+        attempt_failed(r);
         log_warning("a login as client %.100s failed, from %s", l->client_id, r->address);
         reply_header(r, "WWW-Authenticate", "Bearer");
         reply_detail(r, 401, "Invalid client credentials");
         return;
     }
-    limiter_login_succeeded(r->web->limiter, r->address);
+    attempt_succeeded(r);
     if (!is_outdated || !hasher_hash(r->web->hasher, l->secret, on_rehashed, r)) on_rehashed(r, NULL);
 }
 
 static void then_login(struct req *r, const PGresult *result)
 {
     struct client_login *l = r->state;
-    const char *hash = NOBODYS_HASH;
-    l->exists = PQntuples(result) > 0;
+    struct hash_check check = {.secret = l->secret, .rank = attempt_rank(r)};
+    check.dearest = (int)strtol(PQgetvalue(result, 0, 5), NULL, 10);
+    l->exists = !PQgetisnull(result, 0, 0);
     if (l->exists) {
-        hash = PQgetvalue(result, 0, 0);
+        check.hash = PQgetvalue(result, 0, 0);
         l->name = req_strdup(r, PQgetvalue(result, 0, 1));
         l->permissions = req_strdup(r, PQgetvalue(result, 0, 2));
         l->rate_limit = req_strdup(r, PQgetvalue(result, 0, 3));
         l->version = strtoll(PQgetvalue(result, 0, 4), NULL, 10);
     }
-    if (!hasher_verify(r->web->hasher, l->secret, hash, on_verified, r))
-        reply_unavailable(r, 2, "Too many logins at once");
+    if (!hasher_verify(r->web->hasher, &check, on_verified, r)) reply_unavailable(r, 2, "Too many logins at once");
+}
+
+static void try_login(struct req *r)
+{
+    struct client_login *l = r->state;
+    req_query(r, &query_client_secret, 1, (const char *[]){l->client_id}, then_login);
 }
 
 void web_client_login(struct req *r)
 {
     struct client_login *l = req_alloc(r, sizeof(*l));
-    int wait_s = limiter_login_wait_s(r->web->limiter, r->address);
-    if (wait_s > 0) {
-        reply_header(r, "Retry-After", req_printf(r, "%d", wait_s));
-        reply_detail(r, 429, "Too many failed logins; try again in %d seconds", wait_s);
-        return;
-    }
     if (!signing_key_present(r)) return;
     l->client_id = req_body_str(r, "client_id");
     l->secret = req_body_str(r, "client_secret");
     r->state = l;
-    req_query(r, &query_client_secret, 1, (const char *[]){l->client_id}, then_login);
+    attempt_begin(r, ATTEMPT_CLIENT, l->client_id, try_login);
 }
 
 void web_client_me(struct req *r)

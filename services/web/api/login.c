@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "services/web/gate/handlers.h"
+#include "services/web/gate/origin.h"
 #include "services/web/gate/page.h"
 #include "services/web/gate/session.h"
 #include "services/web/http/reply.h"
@@ -45,21 +46,18 @@ static void then_form(struct req *r, const char *token, const char *expires_at)
     reply_redirect(r, safe_next(req_body_str(r, "next")));
 }
 
-/* A form on somebody else's page must not log people in. */
-static bool is_from_here(struct req *r)
+/* A page of another site must not log people in. */
+static void log_in_from_here(struct req *r, void (*then)(struct req *r, const char *token, const char *expires_at))
 {
-    const char *origin = req_header(r, "Origin"), *host = req_header(r, "Host");
-    if (!origin) return true;
-    const char *name = strstr(origin, "://");
-    return name && host && strcasecmp(name + 3, host) == 0;
+    if (!origin_is_own(r))
+        reply_detail(r, 403, "The form was sent from another site");
+    else
+        session_login(r, req_body_str(r, "username"), req_body_str(r, "password"), then);
 }
 
 void web_ui_login_send(struct req *r)
 {
-    if (!is_from_here(r))
-        reply_detail(r, 403, "The form was sent from another site");
-    else
-        session_login(r, req_body_str(r, "username"), req_body_str(r, "password"), then_form);
+    log_in_from_here(r, then_form);
 }
 
 static void then_logged_out_page(struct req *r)
@@ -81,7 +79,7 @@ static void then_token(struct req *r, const char *token, const char *expires_at)
         reply_detail(r, 401, "Invalid username or password");
         return;
     }
-    session_set_cookie(r, token); /* for the login page, which uses this API */
+    if (origin_is_own(r)) session_set_cookie(r, token);
     cJSON *out = cJSON_CreateObject();
     cJSON_AddStringToObject(out, "access_token", token);
     cJSON_AddStringToObject(out, "token_type", "bearer");
@@ -111,10 +109,7 @@ static void then_cookie(struct req *r, const char *token, const char *expires_at
 
 void web_admin_form_login(struct req *r)
 {
-    if (!is_from_here(r))
-        reply_detail(r, 403, "The form was sent from another site");
-    else
-        session_login(r, req_body_str(r, "username"), req_body_str(r, "password"), then_cookie);
+    log_in_from_here(r, then_cookie);
 }
 
 static void then_logged_out(struct req *r)

@@ -7,6 +7,7 @@
 #include "services/web/api/odoo_stream.h"
 #include "services/web/api/sync_api.h"
 #include "services/web/cache/cache.h"
+#include "services/web/gate/auth.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/jobs/actions.h"
@@ -135,8 +136,7 @@ static void then_freshness(struct req *r, const PGresult *result)
 
 void web_odoo_complete(struct req *r)
 {
-    bool may_sync = r->who.kind == WHO_ADMIN || (r->who.permissions & PERM_SYNC);
-    if (req_arg_bool(r, "auto_sync") && may_sync)
+    if (req_arg_bool(r, "auto_sync") && !r->is_head && auth_may_start(r))
         req_query(r, &query_project_sync_status, 1, (const char *[]){req_param(r, 0)}, then_freshness);
     else
         complete(r);

@@ -11,8 +11,8 @@
 #include "services/store/web/upstream_tokens.h"
 #include "services/store/web/objects_read.h"
 #include "services/web/api/sync_api.h"
+#include "services/web/gate/attempts.h"
 #include "services/web/gate/handlers.h"
-#include "services/web/gate/limiter.h"
 #include "services/web/gate/route.h"
 #include "services/web/gate/session.h"
 #include "services/web/http/reply.h"
@@ -25,20 +25,14 @@
 static bool are_credentials_right(struct req *r, const char *base_url, const char *username, const char *password)
 {
     const struct conf *conf = r->web->conf;
-    int wait_s = limiter_login_wait_s(r->web->limiter, r->address);
-    if (wait_s > 0) {
-        reply_header(r, "Retry-After", req_printf(r, "%d", wait_s));
-        reply_detail(r, 429, "Too many failed logins; try again in %d seconds", wait_s);
-        return false;
-    }
     bool url = session_equal(base_url, conf_str(conf, SET_LOGIKAL_URL));
     bool name = session_equal(username, conf_str(conf, SET_LOGIKAL_USER));
     bool word = session_equal(password, conf_str(conf, SET_LOGIKAL_PASSWORD));
     if ((url & name & word) && conf_is_set(conf, SET_LOGIKAL_PASSWORD)) {
-        limiter_login_succeeded(r->web->limiter, r->address);
+        attempt_succeeded(r);
         return true;
     }
-    limiter_login_failed(r->web->limiter, r->address);
+    attempt_failed(r);
     log_warning("a login with Logikal's credentials failed, from %s", r->address);
     reply_fault(r, 401, "AUTHENTICATION_FAILED",
                 "These are not the server, user and password that this system syncs from");
@@ -55,7 +49,7 @@ static void then_token(struct req *r, const PGresult *result)
     reply_cjson_take(r, 200, out);
 }
 
-void web_upstream_login(struct req *r)
+static void try_login(struct req *r)
 {
     const char *base_url = req_body_str(r, "base_url"), *username = req_body_str(r, "username");
     char id[65], *token = req_alloc(r, SESSION_TOKEN_SIZE);
@@ -65,6 +59,11 @@ void web_upstream_login(struct req *r)
     r->state = token;
     const char *url = req_printf(r, "%.255s", base_url);
     req_query(r, &query_upstream_token_add, 4, (const char *[]){id, username, url, LIFETIME_MIN}, then_token);
+}
+
+void web_upstream_login(struct req *r)
+{
+    attempt_begin(r, ATTEMPT_UPSTREAM, "", try_login);
 }
 
 void web_upstream_logout(struct req *r)
@@ -89,19 +88,33 @@ static cJSON *shape_test(const struct req *r, const cJSON *result)
     return out;
 }
 
+static bool are_arguments_right(struct req *r)
+{
+    return are_credentials_right(r, req_arg(r, "base_url"), req_arg(r, "username"), req_arg(r, "password"));
+}
+
+static void try_test(struct req *r)
+{
+    if (are_arguments_right(r)) sync_run(r, TASK_SYNC "health_check_task", "sync", cJSON_CreateObject(), shape_test);
+}
+
 void web_upstream_test(struct req *r)
 {
-    if (are_credentials_right(r, req_arg(r, "base_url"), req_arg(r, "username"), req_arg(r, "password")))
-        sync_run(r, TASK_SYNC "health_check_task", "sync", cJSON_CreateObject(), shape_test);
+    attempt_begin(r, ATTEMPT_UPSTREAM, "", try_test);
 }
 
 /* ---- navigation, which belongs to the sync ---- */
 
-void web_upstream_reset(struct req *r)
+static void try_reset(struct req *r)
 {
-    if (are_credentials_right(r, req_arg(r, "base_url"), req_arg(r, "username"), req_arg(r, "password")))
+    if (are_arguments_right(r))
         reply_json(r, 200,
                    "{\"success\":true,\"message\":\"There is nothing to reset: each sync uses sessions of its own\"}");
+}
+
+void web_upstream_reset(struct req *r)
+{
+    attempt_begin(r, ATTEMPT_UPSTREAM, "", try_reset);
 }
 
 static void then_selected(struct req *r, const PGresult *result)

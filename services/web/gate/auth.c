@@ -42,6 +42,40 @@ unsigned auth_permissions(const char *json)
     return out;
 }
 
+static void token_of(struct req *r, char *out, size_t size)
+{
+    const char *header = req_header(r, "Authorization");
+    *out = 0;
+    r->who.is_by_cookie = false;
+    if (header && strncasecmp(header, "Bearer ", 7) == 0)
+        snprintf(out, size, "%s", header + 7 + strspn(header + 7, " "));
+    else if (!header)
+        r->who.is_by_cookie = req_cookie(r, AUTH_COOKIE, out, size);
+}
+
+bool auth_session_holds(struct req *r)
+{
+    char token[SESSION_TOKEN_SIZE];
+    token_of(r, token, sizeof(token));
+    return r->who.kind == WHO_ADMIN && r->who.expires_ms > wall_ms() &&
+           session_stands(r->web, token, r->who.is_viewer, r->who.proof);
+}
+
+bool auth_may_start(const struct req *r)
+{
+    if (r->who.kind == WHO_ADMIN) return !r->who.is_viewer;
+    return r->who.kind == WHO_CLIENT && (r->who.permissions & PERM_SYNC);
+}
+
+static void take_session(struct req *r, const struct identity *found)
+{
+    r->who.is_viewer = found->is_viewer;
+    r->who.expires_ms = found->expires_ms;
+    snprintf(r->who.proof, sizeof(r->who.proof), "%s", found->proof);
+    r->who.kind = WHO_ADMIN;
+    if (!auth_session_holds(r)) r->who.kind = WHO_NOBODY;
+}
+
 static void identified(struct req *r, const struct identity *found)
 {
     struct lookup *l = r->state;
@@ -50,12 +84,16 @@ static void identified(struct req *r, const struct identity *found)
     bool is_current = found && found->exists && found->expires_ms > wall_ms() &&
                       (!l->is_client || found->token_version == l->claims.version);
     if (is_current) {
-        r->who.kind = l->is_client ? WHO_CLIENT : WHO_ADMIN;
+        if (l->is_client)
+            r->who.kind = WHO_CLIENT;
+        else
+            take_session(r, found);
+    }
+    if (r->who.kind != WHO_NOBODY) {
         r->who.permissions = found->permissions;
         r->who.rate_limit_per_hour = found->rate_limit_per_hour;
         snprintf(r->who.name, sizeof(r->who.name), "%s", found->name);
         snprintf(r->who.expires_at, sizeof(r->who.expires_at), "%s", found->expires_at);
-        r->who.is_viewer = !l->is_client && strcmp(found->name, conf_str(r->web->conf, SET_ADMIN_USERNAME)) != 0;
     }
     l->next(r);
 }
@@ -82,6 +120,8 @@ static void then_session(struct req *r, const PGresult *result)
         snprintf(found.name, sizeof(found.name), "%s", PQgetvalue(result, 0, 0));
         snprintf(found.expires_at, sizeof(found.expires_at), "%s", PQgetvalue(result, 0, 1));
         found.expires_ms = wall_ms() + strtoll(PQgetvalue(result, 0, 2), NULL, 10) * 1000;
+        found.is_viewer = *PQgetvalue(result, 0, 3) == 't';
+        snprintf(found.proof, sizeof(found.proof), "%s", PQgetvalue(result, 0, 4));
     }
     identity_remember(l->key, l->versions.of[VERSION_SESSIONS], &found);
     identified(r, &found);
@@ -117,13 +157,8 @@ static void on_versions(void *arg, const struct table_versions *versions, const 
 
 void auth_identify(struct req *r, void (*next)(struct req *r))
 {
-    const char *header = req_header(r, "Authorization");
-    char token[2048] = "";
-    if (header && strncasecmp(header, "Bearer ", 7) == 0) {
-        snprintf(token, sizeof(token), "%s", header + 7 + strspn(header + 7, " "));
-    } else if (!header && req_cookie(r, AUTH_COOKIE, token, sizeof(token))) {
-        r->who.is_by_cookie = true;
-    }
+    char token[2048];
+    token_of(r, token, sizeof(token));
     if (!*token && upstream_token_identify(r, next)) return;
     if (conf_is_set(r->web->conf, SET_METRICS_TOKEN) &&
         session_equal(token, conf_str(r->web->conf, SET_METRICS_TOKEN))) {
@@ -186,7 +221,7 @@ static bool change_is_right(struct req *r)
     if (!r->who.is_by_cookie) return true;
     const char *token = req_header(r, "X-CSRF-Token");
     char field[80] = "";
-    if (!token && req_body_is_form(r)) {
+    if (!token && req_body_is_form(r) && route_takes_forms(r->route)) {
         session_csrf_field(r, field, sizeof(field));
         token = field;
     }

@@ -15,6 +15,12 @@ void auth_identify(struct req *r, void (*next)(struct req *r));
 /* True when r->who may what r->route asks for; else it has answered (401, 403, or the way to the login page). */
 bool auth_permits(struct req *r);
 
+/* Whether r may have anything done, whatever its method: a viewer may not, nor may a client without sync:write. */
+bool auth_may_start(const struct req *r);
+/* Of a request that goes on for long: false when its admin session has run out, or no longer stands (session.h). That
+ * its row is there still is for the caller to ask. */
+bool auth_session_holds(struct req *r);
+
 unsigned auth_permissions(const char *json); /* the bits of a JSON list of words; unknown words count nothing */
 
 #endif

@@ -13,6 +13,8 @@ struct identity {
     int64_t token_version;
     int64_t expires_ms; /* unix time */
     char expires_at[40];
+    bool is_viewer; /* of a session, as is its proof (session.h) */
+    char proof[65];
 };
 
 const struct identity *identity_recall(const char *key, int64_t version); /* NULL: not known, or outdated */

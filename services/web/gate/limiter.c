@@ -11,10 +11,6 @@
 #include "services/web/gate/route.h"
 #include "services/web/http/reply.h"
 
-#define LOGIN_FREE     5   /* failures before the first wait */
-#define LOGIN_FREE_ALL 100 /* the same over all addresses, in an hour */
-#define LOGIN_MAX_S    900
-
 struct limiter *limiter_new(struct web *web)
 {
     struct limiter *l = calloc(1, sizeof(*l));
@@ -51,7 +47,7 @@ static void entry_turn(struct limit_entry *e, int64_t now_ms)
 {
     int64_t minute = now_ms / 60000, hour = now_ms / 3600000;
     if (e->minute != minute) e->minute = minute, e->in_minute = e->shared_minute = e->told_minute = 0;
-    if (e->hour != hour) e->hour = hour, e->in_hour = e->shared_hour = e->told_hour = e->failures = 0;
+    if (e->hour != hour) e->hour = hour, e->in_hour = e->shared_hour = e->told_hour = 0;
     e->used_ms = now_ms;
 }
 
@@ -98,45 +94,4 @@ void limiter_check(struct req *r, void (*next)(struct req *r))
         reply_header(r, "X-RateLimit-Remaining", req_printf(r, "%lld", (long long)left));
         next(r);
     }
-}
-
-/* ---- logins ---- */
-
-static struct limit_entry *login_entry(struct limiter *l, const char *address)
-{
-    char key[64];
-    snprintf(key, sizeof(key), "l:%s", address);
-    struct limit_entry *e = limiter_entry(l, key);
-    if (e) entry_turn(e, wall_ms());
-    return e;
-}
-
-int limiter_login_wait_s(struct limiter *l, const char *address)
-{
-    struct limit_entry *one = login_entry(l, address), *all = login_entry(l, "*");
-    int64_t now = wall_ms();
-    int64_t until = one ? one->locked_until_ms : 0;
-    if (all && all->locked_until_ms > until) until = all->locked_until_ms;
-    return until > now ? (int)((until - now + 999) / 1000) : 0;
-}
-
-static void count_failure(struct limit_entry *e, int free_tries, int64_t most_s)
-{
-    if (!e || ++e->failures < free_tries) return;
-    int over = e->failures - free_tries;
-    int64_t wait_s = over > 10 ? most_s : (int64_t)2 << over;
-    if (wait_s > most_s) wait_s = most_s;
-    e->locked_until_ms = wall_ms() + wait_s * 1000;
-}
-
-void limiter_login_failed(struct limiter *l, const char *address)
-{
-    count_failure(login_entry(l, address), LOGIN_FREE, LOGIN_MAX_S);
-    count_failure(login_entry(l, "*"), LOGIN_FREE_ALL, 10);
-}
-
-void limiter_login_succeeded(struct limiter *l, const char *address)
-{
-    struct limit_entry *e = login_entry(l, address);
-    if (e) e->failures = 0, e->locked_until_ms = 0;
 }

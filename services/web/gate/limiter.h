@@ -10,9 +10,4 @@ void limiter_free(struct limiter *l);         /* NULL is fine */
 /* Counts the request; goes on with next, or answers 429 with Retry-After. */
 void limiter_check(struct req *r, void (*next)(struct req *r));
 
-/* Logins: failures per address and in all slow further tries down. Seconds to wait, 0 = go ahead. */
-int limiter_login_wait_s(struct limiter *l, const char *address);
-void limiter_login_failed(struct limiter *l, const char *address);
-void limiter_login_succeeded(struct limiter *l, const char *address);
-
 #endif

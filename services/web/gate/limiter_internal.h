@@ -14,8 +14,6 @@ struct limit_entry {
     int64_t in_minute, in_hour;         /* counted here */
     int64_t told_minute, told_hour;     /* of those, told to Redis */
     int64_t shared_minute, shared_hour; /* counted elsewhere */
-    int failures;                       /* of logins, in this hour */
-    int64_t locked_until_ms;
 };
 
 struct limiter {

@@ -133,6 +133,11 @@ static bool is_too_deep(const char *text)
     return false;
 }
 
+bool route_takes_forms(const struct route *t)
+{
+    return t->method == EVHTTP_REQ_POST && strcmp(t->response, "html") == 0;
+}
+
 static bool check_body(struct req *r)
 {
     struct evbuffer *input = evhttp_request_get_input_buffer(r->ev);
@@ -144,12 +149,13 @@ static bool check_body(struct req *r)
     bool is_optional = *schema == '?';
     schema += is_optional;
     if (is_optional && strspn(text, " \r\n\t") == len) return true;
-    if (!req_body_is_form(r) && !req_body_is_json(r)) {
+    bool is_form = req_body_is_form(r) && route_takes_forms(r->route);
+    if (!is_form && !req_body_is_json(r)) {
         reply_detail(r, 415, "The body must be application/json");
         return false;
     }
     const char *end = NULL;
-    if (req_body_is_form(r) && !strchr("{[", text[strspn(text, " \r\n\t")]))
+    if (is_form)
         r->body = parse_form(text);
     else if (strlen(text) == len && !is_too_deep(text))
         r->body = cJSON_ParseWithOpts(text, &end, 1);

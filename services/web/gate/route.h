@@ -41,6 +41,9 @@ struct route {
 extern const struct route routes[];
 extern const int routes_count;
 
+/* A body of the type of a HTML form is taken only where one of our pages has such a form. */
+bool route_takes_forms(const struct route *t);
+
 /* Finds the route, fills r->route and r->params. 0, 404, or 405 with the allowed methods in allow. */
 int route_find(struct req *r, char *allow, size_t size);
 /* The whole way of a request: route, who, limits, parameters, body, handler. */

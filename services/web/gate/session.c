@@ -11,8 +11,8 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "services/store/web/access_read.h"
+#include "services/web/gate/attempts.h"
 #include "services/web/gate/auth.h"
-#include "services/web/gate/limiter.h"
 #include "services/web/http/reply.h"
 
 bool session_id_of(const char *token, char out[65])
@@ -66,65 +66,109 @@ void session_set_cookie(struct req *r, const char *token)
                             seconds, r->is_https ? "; Secure" : ""));
 }
 
+/* ---- what a session stands on ---- */
+
+static void add_part(crypto_auth_hmacsha256_state *state, const char *text)
+{
+    crypto_auth_hmacsha256_update(state, (const unsigned char *)text, strlen(text) + 1);
+}
+
+/* Under the token, which PostgreSQL does not have: who reads the row learns nothing about the password. */
+static void proof_of(const struct web *web, const char *token, bool is_viewer, char out[SESSION_PROOF_SIZE])
+{
+    unsigned char mac[crypto_auth_hmacsha256_BYTES];
+    crypto_auth_hmacsha256_state state;
+    crypto_auth_hmacsha256_init(&state, (const unsigned char *)token, strlen(token));
+    add_part(&state, is_viewer ? "viewer" : "administrator");
+    add_part(&state, conf_str(web->conf, is_viewer ? SET_VIEWER_USERNAME : SET_ADMIN_USERNAME));
+    add_part(&state, conf_str(web->conf, is_viewer ? SET_VIEWER_PASSWORD : SET_ADMIN_PASSWORD));
+    add_part(&state, conf_str(web->conf, SET_SECRET_KEY));
+    crypto_auth_hmacsha256_final(&state, mac);
+    sodium_bin2hex(out, SESSION_PROOF_SIZE, mac, sizeof(mac));
+}
+
+/* The viewer is told apart by the name, so it must be another one. */
+static bool is_there(const struct web *web, bool is_viewer)
+{
+    const char *admin = conf_str(web->conf, SET_ADMIN_USERNAME);
+    if (!is_viewer) return conf_is_set(web->conf, SET_ADMIN_PASSWORD);
+    return conf_is_set(web->conf, SET_VIEWER_PASSWORD) && strcmp(conf_str(web->conf, SET_VIEWER_USERNAME), admin) != 0;
+}
+
+bool session_stands(const struct web *web, const char *token, bool is_viewer, const char *proof)
+{
+    char wanted[SESSION_PROOF_SIZE];
+    proof_of(web, token, is_viewer, wanted);
+    return is_there(web, is_viewer) && session_equal(wanted, proof);
+}
+
 /* ---- logging in ---- */
 
 struct login {
     char token[SESSION_TOKEN_SIZE];
-    const char *username;
+    const char *username, *password;
     void (*then)(struct req *r, const char *token, const char *expires_at);
 };
 
-static bool is_user(const struct web *web, enum setting_id name_id, enum setting_id word_id, const char *username,
-                    const char *password)
+static bool is_user(const struct web *web, bool is_viewer, const char *username, const char *password)
 {
-    const char *wanted = conf_str(web->conf, word_id);
-    bool name = session_equal(username, conf_str(web->conf, name_id));
-    bool word = session_equal(password, wanted); /* both, always: the time tells nothing */
-    return (name & word) && *wanted;
-}
-
-/* The administrator, or the viewer - who is told apart by the name, so it must be another one. */
-static bool is_known(const struct web *web, const char *username, const char *password)
-{
-    bool is_admin = is_user(web, SET_ADMIN_USERNAME, SET_ADMIN_PASSWORD, username, password);
-    bool is_viewer = is_user(web, SET_VIEWER_USERNAME, SET_VIEWER_PASSWORD, username, password) &&
-                     !session_equal(username, conf_str(web->conf, SET_ADMIN_USERNAME));
-    return is_admin | is_viewer;
+    bool name = session_equal(username, conf_str(web->conf, is_viewer ? SET_VIEWER_USERNAME : SET_ADMIN_USERNAME));
+    bool word = session_equal(password, conf_str(web->conf, is_viewer ? SET_VIEWER_PASSWORD : SET_ADMIN_PASSWORD));
+    return (name & word) && is_there(web, is_viewer); /* both, always: the time tells nothing */
 }
 
 static void then_added(struct req *r, const PGresult *result)
 {
     struct login *l = r->state;
-    limiter_login_succeeded(r->web->limiter, r->address);
+    attempt_succeeded(r);
     log_info("%s logged in to the admin pages from %s", l->username, r->address);
     char *expires_at = req_strdup(r, PQgetvalue(result, 0, 0));
     l->then(r, l->token, expires_at);
 }
 
+static void add_session(struct req *r, bool is_viewer)
+{
+    struct login *l = r->state;
+    char id[65], hours[16], proof[SESSION_PROOF_SIZE];
+    random_token_hex(l->token, 32);
+    session_id_of(l->token, id);
+    proof_of(r->web, l->token, is_viewer, proof);
+    snprintf(hours, sizeof(hours), "%lld", (long long)conf_int(r->web->conf, SET_ADMIN_SESSION_HOURS));
+    const char *values[] = {id, l->username, r->address, hours, is_viewer ? "true" : "false", proof};
+    req_query(r, &query_session_add, 6, values, then_added);
+}
+
+static void try_login(struct req *r)
+{
+    struct login *l = r->state;
+    bool is_admin = is_user(r->web, false, l->username, l->password);
+    bool is_viewer = is_user(r->web, true, l->username, l->password);
+    if (is_admin | is_viewer) {
+        add_session(r, !is_admin);
+        return;
+    }
+    attempt_failed(r);
+    log_warning("a login as administrator failed, from %s", r->address);
+    l->then(r, NULL, NULL);
+}
+
+/* Names that nobody has are counted as one. */
+static const char *account_of(const struct web *web, const char *username)
+{
+    bool is_somebody = strcmp(username, conf_str(web->conf, SET_ADMIN_USERNAME)) == 0 ||
+                       strcmp(username, conf_str(web->conf, SET_VIEWER_USERNAME)) == 0;
+    return is_somebody ? username : "";
+}
+
 void session_login(struct req *r, const char *username, const char *password,
                    void (*then)(struct req *r, const char *token, const char *expires_at))
 {
-    int wait_s = limiter_login_wait_s(r->web->limiter, r->address);
-    if (wait_s > 0) {
-        reply_header(r, "Retry-After", req_printf(r, "%d", wait_s));
-        reply_detail(r, 429, "Too many failed logins; try again in %d seconds", wait_s);
-        return;
-    }
-    if (!is_known(r->web, username ? username : "", password ? password : "")) {
-        limiter_login_failed(r->web->limiter, r->address);
-        log_warning("a login as administrator failed, from %s", r->address);
-        then(r, NULL, NULL);
-        return;
-    }
     struct login *l = req_alloc(r, sizeof(*l));
-    char id[65], hours[16];
-    random_token_hex(l->token, 32);
     l->then = then;
-    l->username = req_strdup(r, username);
+    l->username = username ? username : "";
+    l->password = password ? password : "";
     r->state = l;
-    session_id_of(l->token, id);
-    snprintf(hours, sizeof(hours), "%lld", (long long)conf_int(r->web->conf, SET_ADMIN_SESSION_HOURS));
-    req_query(r, &query_session_add, 4, (const char *[]){id, username, r->address, hours}, then_added);
+    attempt_begin(r, ATTEMPT_ADMIN, account_of(r->web, l->username), try_login);
 }
 
 static void then_dropped(struct req *r, const PGresult *result)

@@ -5,6 +5,7 @@
 #include "services/web/http/req.h"
 
 #define SESSION_TOKEN_SIZE 65
+#define SESSION_PROOF_SIZE 65
 
 /* The key of the token's row; false when it cannot be a session's token. */
 bool session_id_of(const char *token, char out[65]);
@@ -12,8 +13,12 @@ void session_csrf_of(const struct web *web, const char *token, char out[65]);
 void session_csrf_field(struct req *r, char *out, size_t size); /* csrf_token of a form; "" when absent */
 bool session_equal(const char *a, const char *b);               /* in constant time */
 
+/* A session is bound to the role, name and password that it was made with, and to SECRET_KEY: with a change of one of
+ * them, and when there is no viewer any more, it has ended. proof is of its row. */
+bool session_stands(const struct web *web, const char *token, bool is_viewer, const char *proof);
+
 /* Compares the credentials with ADMIN_USERNAME and ADMIN_PASSWORD, makes a session, and calls then with its token, or
- * with NULL when the credentials are wrong; or answers 429 and 503 itself. */
+ * with NULL when the credentials are wrong; or answers 429 and 503 itself. Both texts live as long as r. */
 void session_login(struct req *r, const char *username, const char *password,
                    void (*then)(struct req *r, const char *token, const char *expires_at));
 void session_logout(struct req *r, void (*then)(struct req *r));

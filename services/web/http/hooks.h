@@ -21,6 +21,7 @@ struct http_hooks {
     /* A refusal with a text for people: true when the hook has answered it in a form of its own (a page). */
     bool (*refuse)(struct req *r, int status, const char *text);
     void (*const *over)(const struct req *r); /* each is told of every request at its end; NULL-terminated */
+    void (*freed)(struct req *r);             /* r goes, answered or not: what is held of it goes too */
     void (*unreadable)(const struct web *web, const struct refused *refused);
 };
 

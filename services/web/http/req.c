@@ -64,6 +64,7 @@ void req_free(struct req *r)
     if (r->cleanup) r->cleanup(r);
     gzip_stream_free(r->packer);
     streams_leave(r);
+    server_hooks(r->web->server)->freed(r);
     *r->link = r->next;
     if (r->next) r->next->link = r->link;
     for (struct req_memory *m; (m = r->memory) != NULL;) {

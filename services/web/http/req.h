@@ -27,6 +27,8 @@ struct who {
     int rate_limit_per_hour; /* of a client; 0 = the general one */
     bool is_by_cookie;       /* then changes need a CSRF token */
     bool is_viewer;          /* an admin session that may change nothing */
+    int64_t expires_ms;      /* of the session, unix time */
+    char proof[65];          /* of its row (session.h) */
     char csrf[65];           /* the token, for pages and for the comparison */
     char session[65];        /* hash of the admin session's token; the key of its row */
     char expires_at[40];     /* of the session or token, as ISO 8601 */
@@ -35,6 +37,7 @@ struct who {
 struct conn;
 struct gzip_stream;
 struct stream_place;
+struct attempt;
 struct req_memory;
 struct wait;
 struct route;
@@ -60,6 +63,7 @@ struct req {
     const struct table_versions *versions; /* asked since it came; NULL: not, or a statement has run since then */
     struct wait *cache;                    /* its place at the cache */
     struct stream_place *place;            /* among the large answers */
+    struct attempt *attempt;               /* to log in */
     void *state;                           /* the handler's own */
     void (*then)(struct req *r, const PGresult *result);
     void (*more)(struct req *r); /* of a streamed answer: the last piece has left */

@@ -12,6 +12,8 @@
 #include "ipc/snapshot.h"
 #include "services/store/pool.h"
 #include "services/store/ui/ui_live.h"
+#include "services/store/web/access_read.h"
+#include "services/web/gate/auth.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/sse.h"
@@ -24,6 +26,7 @@
 struct listener {
     struct req *req;
     struct listener *next;
+    bool is_asked; /* the statement under way names its session */
 };
 
 struct ui_live {
@@ -31,7 +34,7 @@ struct ui_live {
     struct event *timer;
     struct listener *listeners;
     int count;
-    struct pool_call *call;
+    struct pool_call *call, *sessions; /* under way */
     bool is_queue_asked;
     cJSON *next; /* being put together */
     char *last;  /* the event as sent */
@@ -87,6 +90,48 @@ static void look_over(struct ui_live *live)
     if (mono_ms() - live->sent_ms > ALIVE_MS) tell(live, "alive", "{}");
 }
 
+/* ---- a stream ends with its session ---- */
+
+static bool is_among(const PGresult *result, const struct who *who)
+{
+    for (int row = 0; row < PQntuples(result); row++)
+        if (strcmp(PQgetvalue(result, row, 0), who->session) == 0)
+            return strcmp(PQgetvalue(result, row, 1), who->proof) == 0;
+    return false;
+}
+
+static void on_sessions(void *arg, const PGresult *result, const struct err *err)
+{
+    struct ui_live *live = arg;
+    live->sessions = NULL;
+    for (struct listener *l = live->listeners, *next; l; l = next) {
+        next = l->next;
+        bool is_over = l->is_asked && !err && !is_among(result, &l->req->who);
+        l->is_asked = false;
+        if (is_over) sse_end(l->req);
+    }
+}
+
+/* What this process knows by itself is looked at first, so that a session also ends while PostgreSQL is away. */
+static void check_sessions(struct ui_live *live)
+{
+    struct buf ids = {0};
+    for (struct listener *l = live->listeners, *next; l; l = next) {
+        next = l->next;
+        if (!auth_session_holds(l->req)) sse_end(l->req);
+    }
+    if (live->sessions || !live->listeners || !live->web->pool) return;
+    for (struct listener *l = live->listeners; l; l = l->next) {
+        buf_printf(&ids, "%s\"%s\"", ids.len ? "," : "[", l->req->who.session);
+        l->is_asked = true;
+    }
+    buf_char(&ids, ']');
+    if (!ids.failed)
+        live->sessions =
+            pool_query(live->web->pool, &query_sessions_there, 1, (const char *[]){ids.data}, on_sessions, live);
+    buf_free(&ids);
+}
+
 /* ---- looking ---- */
 
 static void on_database(void *arg, const PGresult *result, const struct err *err)
@@ -131,6 +176,7 @@ static void look(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     struct ui_live *live = arg;
     struct web *web = live->web;
+    check_sessions(live);
     if (!live->listeners || live->next) return; /* nobody listens, or the last look is not over */
     live->next = cJSON_CreateObject();
     if (!live->next || !cJSON_AddObjectToObject(live->next, "revisions")) return;

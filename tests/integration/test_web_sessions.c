@@ -1,0 +1,233 @@
+/* How long an admin session lasts, and the stream of changes with it: to its logout, its end, and until the name, the
+ * password or the key that it was made with is another one. What a viewer's session may do: look. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "conf/clock.h"
+#include "tests/support/web.h"
+
+#define VERIFY "/api/v1/admin/verify"
+#define ADMIN  "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\"}"
+#define VIEWER "{\"username\":\"viewer\",\"password\":\"only looking here\"}"
+
+static struct web_server web;
+
+#define COMMON      "RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning"
+#define WITH_VIEWER COMMON, "VIEWER_USERNAME=viewer", "VIEWER_PASSWORD=only looking here"
+static const char *const usual[] = {WITH_VIEWER, NULL};
+
+static int set_up(void **state)
+{
+    (void)state;
+    web_servers(&web);
+    web_run(&web, usual, true);
+    web_log_in(&web);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    web_end(&web);
+    return 0;
+}
+
+static char *log_in_as(const char *body)
+{
+    struct http_reply reply = web_call(&web, "POST", "/api/v1/admin/login", NULL, body);
+    if (reply.status != 200) fail_msg("login: %d %s", reply.status, reply.body);
+    char *token = web_member(reply.body, "access_token");
+    http_reply_free(&reply);
+    return token;
+}
+
+/* ---- other settings ---- */
+
+/* Sessions of both, and then the role runs with other settings (the last of two equal names counts). */
+static void test_a_session_stands_on_what_it_was_made_with(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what;
+        const char *settings[8];
+        int admin, viewer;
+    } rows[] = {
+        {"nothing changed", {WITH_VIEWER}, 200, 200},
+        {"another password", {WITH_VIEWER, "ADMIN_PASSWORD=another horse battery"}, 401, 200},
+        {"another name", {WITH_VIEWER, "ADMIN_USERNAME=root"}, 401, 200},
+        {"another key", {WITH_VIEWER, "SECRET_KEY=00000000000000000000000000000000"}, 401, 401},
+        {"the viewer's password", {COMMON, "VIEWER_USERNAME=viewer", "VIEWER_PASSWORD=looking at nothing"}, 200, 401},
+        {"the viewer's name", {COMMON, "VIEWER_USERNAME=guest", "VIEWER_PASSWORD=only looking here"}, 200, 401},
+        {"no viewer", {COMMON}, 200, 401},
+        {"the viewer's name is the administrator's", {WITH_VIEWER, "ADMIN_USERNAME=viewer"}, 401, 401},
+        {"both exchanged",
+         {COMMON, "VIEWER_USERNAME=admin", "VIEWER_PASSWORD=" WEB_ADMIN_PASSWORD, "ADMIN_USERNAME=viewer",
+          "ADMIN_PASSWORD=only looking here"},
+         401,
+         401},
+    };
+    char *admin = log_in_as(ADMIN), *viewer = log_in_as(VIEWER);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        web_stop(&web);
+        web_run(&web, rows[i].settings, true);
+        int as_admin = web_status(&web, "GET", VERIFY, admin, NULL);
+        int as_viewer = web_status(&web, "GET", VERIFY, viewer, NULL);
+        if (as_admin != rows[i].admin || as_viewer != rows[i].viewer)
+            fail_msg("%s: the administrator %d, the viewer %d", rows[i].what, as_admin, as_viewer);
+        assert_int_equal(web_status(&web, "GET", "/ui/", as_viewer == 200 ? NULL : viewer, NULL), 303);
+    }
+    web_stop(&web);
+    web_run(&web, usual, true);
+    free(admin);
+    free(viewer);
+}
+
+/* Rows that a program of before made, or that somebody wrote by hand, open nothing. */
+static void test_a_session_without_proof_is_none(void **state)
+{
+    (void)state;
+    char *token = log_in_as(ADMIN);
+    static const char *const changes[] = {
+        "UPDATE admin_sessions SET proof = ''",
+        "UPDATE admin_sessions SET proof = repeat('0', 64)",
+        "UPDATE admin_sessions SET is_viewer = NOT is_viewer",
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        free(token);
+        token = log_in_as(ADMIN);
+        assert_int_equal(web_status(&web, "GET", VERIFY, token, NULL), 200);
+        pg_exec(&web.pg, changes[i]);
+        if (web_status(&web, "GET", VERIFY, token, NULL) != 401) fail_msg("%s", changes[i]);
+    }
+    free(token);
+    web_log_in(&web);
+}
+
+/* ---- streams ---- */
+
+static int listen_as(const char *token)
+{
+    char text[300];
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((unsigned short)web.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    int len =
+        snprintf(text, sizeof text, "GET /ui/events HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n\r\n", token);
+    assert_int_equal(send(fd, text, (size_t)len, MSG_NOSIGNAL), len);
+    ssize_t n = recv(fd, text, sizeof text - 1, 0);
+    text[n > 0 ? n : 0] = 0;
+    if (!strstr(text, " 200 OK")) fail_msg("no stream: %s", text);
+    return fd;
+}
+
+/* Reads on; true when the stream has ended within ms: the last chunk has come, or the connection is closed. */
+static bool ends_within(int fd, int64_t ms)
+{
+    char bytes[4096];
+    int64_t deadline = mono_ms() + ms;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    while (mono_ms() < deadline) {
+        if (poll(&p, 1, 50) <= 0) continue;
+        ssize_t n = recv(fd, bytes, sizeof bytes - 1, 0);
+        bytes[n > 0 ? n : 0] = 0;
+        if (n <= 0 || strncmp(bytes, "0\r\n\r\n", 5) == 0 || strstr(bytes, "\r\n0\r\n\r\n")) return true;
+    }
+    return false;
+}
+
+static void test_the_stream_of_changes_ends_with_its_session(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {
+        NULL, /* logging out */
+        "DELETE FROM admin_sessions",
+        "UPDATE admin_sessions SET expires_at = now() - interval '1 second'",
+        "UPDATE admin_sessions SET expires_at = now() + interval '2 seconds'",
+        "UPDATE admin_sessions SET proof = ''",
+    };
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        char *token = log_in_as(i % 2 ? VIEWER : ADMIN);
+        int fd = listen_as(token);
+        assert_false(ends_within(fd, 1500));
+        if (ends[i])
+            pg_exec(&web.pg, ends[i]);
+        else
+            assert_int_equal(web_status(&web, "POST", "/api/v1/admin/logout", token, NULL), 200);
+        if (!ends_within(fd, 15000)) fail_msg("the stream goes on after: %s", ends[i] ? ends[i] : "a logout");
+        close(fd);
+        free(token);
+    }
+    web_log_in(&web);
+}
+
+static void test_other_streams_go_on(void **state)
+{
+    (void)state;
+    char *one = log_in_as(ADMIN), *other = log_in_as(VIEWER);
+    int first = listen_as(one), second = listen_as(other);
+
+    assert_int_equal(web_status(&web, "POST", "/api/v1/admin/logout", one, NULL), 200);
+
+    assert_true(ends_within(first, 15000));
+    assert_false(ends_within(second, 2500));
+    close(first);
+    close(second);
+    free(one);
+    free(other);
+}
+
+/* ---- a viewer starts nothing ---- */
+
+static void test_a_viewer_starts_no_sync_by_any_method(void **state)
+{
+    (void)state;
+    pg_exec(&web.pg, "INSERT INTO directories (logikal_id, name, upstream_path, level, upstream_chain) VALUES"
+                     " ('d', 'd', 'd', 0, 'd')");
+    pg_exec(&web.pg, "INSERT INTO projects (logikal_id, name, directory_id, last_sync_date) SELECT 'stale', 'stale',"
+                     " id, now() - interval '90 days' FROM directories WHERE logikal_id = 'd'");
+    char *viewer = log_in_as(VIEWER), *reader = web_client(&web, "reader", "[\"projects:read\",\"elevations:read\"]");
+    char *writer = web_client(&web, "writer", "[\"projects:read\",\"elevations:read\",\"sync:write\"]");
+    static const char *const paths[] = {
+        "/api/v1/odoo/projects/stale/complete",  "/api/v1/odoo/projects/stale/complete?auto_sync=true",
+        "/api/v1/odoo/projects/stale/complete/", "/api/v1/sync-status/project/stale/sync",
+        "/api/v1/sync/force/project/stale",      "/api/v1/scheduler/sync/project/stale",
+    };
+    static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        for (size_t k = 0; k < sizeof methods / sizeof *methods; k++) {
+            struct http_reply reply = web_call(&web, methods[k], paths[i], viewer, NULL);
+            if (reply.headers && strstr(reply.headers, "X-Sync")) fail_msg("%s %s syncs", methods[k], paths[i]);
+            http_reply_free(&reply);
+        }
+    struct http_reply reply = web_call(&web, "GET", paths[0], reader, NULL);
+    assert_int_equal(reply.status, 200);
+    assert_null(strstr(reply.headers, "X-Sync"));
+    http_reply_free(&reply);
+    assert_false(process_logged(&web.process, "runs as process"));
+
+    reply = web_call(&web, "GET", paths[0], writer, NULL); /* so that the above can fail */
+    assert_non_null(strstr(reply.headers, "X-Sync"));
+    http_reply_free(&reply);
+    free(viewer);
+    free(reader);
+    free(writer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_stream_of_changes_ends_with_its_session),
+        cmocka_unit_test(test_other_streams_go_on),
+        cmocka_unit_test(test_a_session_without_proof_is_none),
+        cmocka_unit_test(test_a_viewer_starts_no_sync_by_any_method),
+        cmocka_unit_test(test_a_session_stands_on_what_it_was_made_with),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
