@@ -152,6 +152,12 @@ void logikal_drop_pending(struct logikal *l)
     drop_pending(l, ERR_CANCELLED, "not needed any more");
 }
 
+void logikal_renew(struct logikal *l)
+{
+    for (int i = 0; i < l->max_sessions; i++)
+        if (l->sessions[i].token[0]) l->sessions[i].must_renew = true;
+}
+
 /* Every job is told that the run has ended. Logins on their way are left alone: their token is needed to log out. */
 static void cancel_jobs(struct logikal *l, enum err_code code, const char *text)
 {

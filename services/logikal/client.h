@@ -81,6 +81,8 @@ struct logikal *logikal_new(const struct conf *conf, const struct logikal_hooks 
 void logikal_free(struct logikal *l);
 
 void logikal_submit(struct logikal *l, struct logikal_job *job);
+/* What is asked from now on is asked by new sessions: those that are open are logged out of when they are idle next. */
+void logikal_renew(struct logikal *l);
 /* Cancels the jobs that no session has begun. */
 void logikal_drop_pending(struct logikal *l);
 /* Keeps count sessions at hand, as deep as place, in the hope of jobs there. */

@@ -88,10 +88,8 @@ static bool outer_byte(struct json_list *l, char c)
     } else if (c == ',' && l->depth == 1) {
         buf_reset(&l->text);
         if (l->after_data) return malformed(l);
-    } else if (l->after_data && !is_space(c)) { /* null: an empty list; any other plain value is not one */
-        if (!strchr("nul", c)) return malformed(l);
-        l->has_data = true;
-        if (c == 'l') l->after_data = false;
+    } else if (l->after_data && !is_space(c)) {
+        return malformed(l); /* null is no list either: who has nothing says [] */
     }
     return true;
 }

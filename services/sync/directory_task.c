@@ -11,6 +11,7 @@
 #include "services/sync/result.h"
 #include "services/sync/tasks.h"
 #include "services/sync/tree.h"
+#include "services/sync/vanish.h"
 #include "services/sync/works.h"
 
 #define PARSE_BATCH 100
@@ -54,11 +55,12 @@ static int sync_projects(struct sync_run *run, const struct directory *d, struct
     int64_t planned = 0, skipped = 0;
     if (walk_directory_begin(&w, d->chain, err) < 0) return -(int)err->code;
     int rc = walk_finish(&w, run_jobs(run, err), err);
-    if (rc == 0) rc = tree_apply_projects(&run->stage, &run->lease, false, &n, err);
+    if (rc == 0) rc = tree_apply_projects(&run->stage, &run->lease, run->id, true, &n, err);
     if (rc < 0) return rc;
     run->counts.projects = n.seen;
     if (tree_plan(&run->stage, &wants, &planned, &skipped, err) < 0) return -(int)err->code;
-    return planned ? works_run(run, planned, true, "projects of the directory", err) : 0;
+    rc = planned ? works_run(run, planned, true, "projects of the directory", err) : 0;
+    return rc == 0 ? vanish_judge(run, false, err) : rc;
 }
 
 static cJSON *make_result(const struct sync_run *run, const char *directory, int rc, const struct err *err)
@@ -83,6 +85,7 @@ static cJSON *make_result(const struct sync_run *run, const char *directory, int
     cJSON_AddNumberToObject(result, "projects_synced", (double)c->projects);
     cJSON_AddNumberToObject(result, "projects_busy", (double)c->projects_busy);
     result_add_counts(result, c);
+    if (is_success) result_add_held(result, run);
     result_add_upstream(result, run);
     result_add_errors(result, run);
     return result;
@@ -91,10 +94,7 @@ static cJSON *make_result(const struct sync_run *run, const char *directory, int
 static int note_log(struct sync_run *run, int64_t log, const cJSON *result, int rc, struct err *err)
 {
     const struct sync_counts *c = &run->counts;
-    bool is_success = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(result, "success"));
-    const struct log_end end = {.status = rc == -ERR_CANCELLED ? "cancelled"
-                                          : is_success         ? "completed"
-                                                               : "failed",
+    const struct log_end end = {.status = result_state(result, rc),
                                 .message = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "message")),
                                 .error = run->errors.data,
                                 .processed = c->directories + c->projects + c->phases + c->elevations,
@@ -151,8 +151,7 @@ static int forced(struct task_ctx *ctx, const char *wanted, cJSON **result, stru
         rc = run_open(&run, ctx, scope, true, err);
     }
     if (rc == 0) rc = work(&run, wanted, result, err);
-    bool is_success = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(*result, "success"));
-    run_close(&run, rc == -ERR_CANCELLED ? "cancelled" : rc == 0 && is_success ? "completed" : "failed", *result);
+    run_close(&run, result_state(*result, rc), *result);
     if (rc == 0) return 0;
     cJSON_Delete(*result);
     *result = NULL;

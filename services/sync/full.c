@@ -2,6 +2,7 @@
 #include "services/sync/full.h"
 
 #include "services/sync/tree.h"
+#include "services/sync/vanish.h"
 #include "services/sync/works.h"
 
 static bool wants_rows(const struct tree_wants *w)
@@ -17,7 +18,6 @@ static int walk(struct sync_run *run, const struct tree_types *types, struct wal
     w->projects = all_projects ? WALK_ALL_PROJECTS : types->projects_follow ? WALK_PROJECTS_OF_NEW : WALK_NO_PROJECTS;
     if (types->directories) return walk_tree(w, err);
     if (all_projects) return walk_known_directories(w, err);
-    w->is_whole = true;
     return 0;
 }
 
@@ -25,18 +25,16 @@ static int store_tree(struct sync_run *run, const struct tree_types *types, cons
 {
     struct apply_counts n;
     if (types->directories) {
-        if (tree_apply_directories(&run->stage, &run->lease, w->is_whole, &n, err) < 0) return -(int)err->code;
+        if (tree_apply_directories(&run->stage, &run->lease, run->id, &n, err) < 0) return -(int)err->code;
         run->counts.directories += n.seen;
         run->counts.directories_written += n.written;
-        run->counts.vanished += n.vanished;
     }
     bool is_new_only = w->projects == WALK_PROJECTS_OF_NEW;
     if (types->projects || is_new_only) {
-        bool is_whole = w->is_whole && types->projects;
-        if (tree_apply_projects(&run->stage, &run->lease, is_whole, &n, err) < 0) return -(int)err->code;
+        if (tree_apply_projects(&run->stage, &run->lease, run->id, types->projects, &n, err) < 0)
+            return -(int)err->code;
         run->counts.projects += n.seen;
         run->counts.projects_written += n.written;
-        run->counts.vanished += n.vanished;
     }
     return 0;
 }
@@ -64,6 +62,7 @@ int sync_tree(struct sync_run *run, const struct tree_types *types, struct err *
     int rc = walk(run, types, &w, err);
     if (rc == 0) rc = store_tree(run, types, &w, err);
     if (rc == 0) rc = sync_rows(run, types, err);
+    if (rc == 0) rc = vanish_judge(run, true, err);
     run->has_rows = rc == 0;
     if (rc == 0 && types->files) rc = sync_files(run, err);
     return rc;

@@ -31,7 +31,7 @@ int join_run(struct sync_run *run, const char *scope, cJSON **result, struct err
         char state[16] = "running", *text = NULL;
         int held = lease_holder(run->db, scope, NULL, err);
         if (held < 0 || (other && sync_run_look(run->db, other, state, &text, err) < 0)) return -ERR_DB;
-        *result = strcmp(state, "completed") == 0 ? take_result(text) : NULL;
+        *result = strcmp(state, "completed") == 0 || strcmp(state, "held") == 0 ? take_result(text) : NULL;
         free(text);
         if (*result) return 0;
         if (!held || strcmp(state, "running") != 0) return 1;

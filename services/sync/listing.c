@@ -71,6 +71,12 @@ struct listing *listing_new(struct sync_run *run, enum job_kind kind, const char
     return l;
 }
 
+void listing_drop(struct listing *l)
+{
+    place_clear(&l->job.place);
+    free(l);
+}
+
 void listing_submit(struct listing *l)
 {
     logikal_submit(l->run->client, &l->job);

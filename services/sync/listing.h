@@ -27,5 +27,6 @@ struct listing {
 struct listing *listing_new(struct sync_run *run, enum job_kind kind, const char *chain, const char *project,
                             const char *phase);
 void listing_submit(struct listing *l);
+void listing_drop(struct listing *l); /* instead of submitting it */
 
 #endif

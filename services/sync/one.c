@@ -9,6 +9,7 @@
 #include "services/store/sync/sync_tree.h"
 #include "services/sync/project.h"
 #include "services/sync/tree.h"
+#include "services/sync/vanish.h"
 
 static void on_done(struct project_work *w)
 {
@@ -61,8 +62,8 @@ static struct project_work *start_work(struct sync_run *run, const struct one_pr
 static int apply_project(struct sync_run *run, struct err *err)
 {
     struct apply_counts n = {0};
-    int rc = tree_apply_directories(&run->stage, &run->lease, false, &n, err);
-    if (rc == 0) rc = tree_apply_projects(&run->stage, &run->lease, false, &n, err);
+    int rc = tree_apply_directories(&run->stage, &run->lease, run->id, &n, err);
+    if (rc == 0) rc = tree_apply_projects(&run->stage, &run->lease, run->id, false, &n, err);
     run->counts.projects += rc == 0;
     return rc;
 }
@@ -196,6 +197,7 @@ int one_project_sync(struct sync_run *run, struct one_project *one, struct err *
     }
     if (rc == 0) rc = search(run, one, name, err);
     free(chain);
+    if (rc > 0 && vanish_judge(run, false, err) < 0) rc = -(int)err->code;
     if (rc == 0) rc = err_set(err, ERR_NOT_FOUND, "project %.100s vanished while it was synced", one->wanted);
     return rc < 0 ? rc : 0;
 }

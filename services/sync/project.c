@@ -101,7 +101,7 @@ static void on_elevations(struct listing *l, const struct logikal_outcome *outco
         w->is_cancelled = true;
     } else if (phase->is_current || outcome->code != ERR_NOT_FOUND) {
         w->run->counts.failed_phases++;
-        note(w, "elevations could not be listed", outcome->text);
+        note(w, "elevations could not be listed, deletions are not checked there", outcome->text);
     }
     project_work_job_done(w);
 }
@@ -154,7 +154,7 @@ static void on_phases(struct listing *l, const struct logikal_outcome *outcome)
     } else if (outcome->code == ERR_CANCELLED) {
         w->is_cancelled = true;
     } else {
-        note(w, "phases could not be listed", outcome->text);
+        note(w, "phases could not be listed, deletions are not checked there", outcome->text);
     }
     project_work_job_done(w);
 }
@@ -171,19 +171,23 @@ static void list_phases(struct project_work *w)
     listing_submit(l);
 }
 
-/* The elevation listings that went well, of phases that are there, as an array literal; how many are missing. */
-static size_t collect_listings(const struct project_work *w, struct buf *out)
+/* The elevation listings that went well, of phases that are there, and the phases among these that were read whole, as
+ * array literals; how many are missing. */
+static size_t collect_listings(const struct project_work *w, struct buf *out, struct buf *whole)
 {
     size_t missing = 0;
     char number[DB_NUMBER_SIZE];
     db_array_begin(out);
+    db_array_begin(whole);
     for (size_t i = 0; i < w->phase_count; i++) {
         const struct phase_state *p = &w->phases[i];
         bool is_used = p->is_current || (w->needs_phases && !w->phases_listing);
         if (is_used && p->listing) db_array_add(out, db_number(number, p->listing));
+        if (is_used && p->listing && p->is_done) db_array_add(whole, p->id);
         missing += is_used && !p->is_done;
     }
     db_array_end(out);
+    db_array_end(whole);
     return missing;
 }
 
@@ -194,7 +198,6 @@ static void add_counts(struct project_work *w)
     c->elevations += w->counts.elevations;
     c->phases_written += w->counts.phases_written;
     c->elevations_written += w->counts.elevations_written;
-    c->vanished += w->counts.phases_vanished + w->counts.elevations_vanished;
 }
 
 static int forget_listings(struct project_work *w, struct err *err)
@@ -212,25 +215,28 @@ static int forget_listings(struct project_work *w, struct err *err)
 static int apply_rows(struct project_work *w, struct err *err)
 {
     struct stage *stage = &w->run->stage;
-    struct buf listings = {0};
-    size_t missing = collect_listings(w, &listings);
-    const struct project_apply apply = {.stage = stage,
-                                        .project_id = w->project_id,
+    struct buf listings = {0}, whole = {0};
+    size_t missing = collect_listings(w, &listings, &whole);
+    const struct project_apply apply = {.project_id = w->project_id,
+                                        .stage = stage,
+                                        .run = w->run->helps ? w->run->helps : w->run->id,
                                         .changed_s = w->changed_s,
                                         .phases_listing = w->phases_listing,
                                         .phases_at_s = w->phases_at_s,
                                         .listings = listings.data,
+                                        .phases_listed = whole.data,
                                         .elevations_at_s = w->elevations_at_s ? w->elevations_at_s : w->phases_at_s,
                                         .phases_are_whole = w->has_phases,
                                         .elevations_are_whole =
                                             w->needs_elevations && missing == 0 && (w->has_phases || !w->needs_phases),
                                         .error = w->error[0] ? w->error : NULL};
-    int rc = listings.failed ? err_set(err, ERR_NOMEM, "no memory") : 0;
+    int rc = listings.failed || whole.failed ? err_set(err, ERR_NOMEM, "no memory") : 0;
     if (rc == 0) rc = stage_flush(stage, STAGE_PHASES, err);
     if (rc == 0) rc = stage_flush(stage, STAGE_ELEVATIONS, err);
     if (rc == 0) rc = project_apply(w->run->db, &w->lease, &apply, &w->counts, err);
     if (rc == 0) add_counts(w);
     buf_free(&listings);
+    buf_free(&whole);
     return rc < 0 ? rc : forget_listings(w, err);
 }
 

@@ -40,6 +40,7 @@ static cJSON *make_result(const struct sync_run *run, const struct one_project *
     if (rc < 0) cJSON_AddStringToObject(result, "error_type", err_code_name(err->code));
     add_names(result, one);
     result_add_counts(result, c);
+    if (is_success) result_add_held(result, run);
     result_add_upstream(result, run);
     result_add_errors(result, run);
     return result;
@@ -48,10 +49,7 @@ static cJSON *make_result(const struct sync_run *run, const struct one_project *
 static int note_log(struct sync_run *run, int64_t log, const cJSON *result, int rc, struct err *err)
 {
     const struct sync_counts *c = &run->counts;
-    bool is_success = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(result, "success"));
-    const struct log_end end = {.status = rc == -ERR_CANCELLED ? "cancelled"
-                                          : is_success         ? "completed"
-                                                               : "failed",
+    const struct log_end end = {.status = result_state(result, rc),
                                 .message = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "message")),
                                 .error = run->errors.data,
                                 .processed = c->phases + c->elevations + c->failed_phases,
@@ -117,8 +115,7 @@ static int sync_one(struct task_ctx *ctx, struct one_project *one, cJSON **resul
         rc = run_open(&run, ctx, scope, one->is_forced, err);
     }
     if (rc == 0) rc = work(&run, one, result, err);
-    bool is_success = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(*result, "success"));
-    run_close(&run, rc == -ERR_CANCELLED ? "cancelled" : rc == 0 && is_success ? "completed" : "failed", *result);
+    run_close(&run, result_state(*result, rc), *result);
     if (rc == 0) return 0;
     cJSON_Delete(*result);
     *result = NULL;

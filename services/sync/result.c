@@ -87,9 +87,51 @@ void result_add_counts(cJSON *result, const struct sync_counts *c)
                 {"thumbnails_failed", c->thumbnails_failed},
                 {"parts_lists_synced", c->parts_lists},
                 {"parts_lists_failed", c->parts_failed},
+                {"places_unchecked", c->places_unchecked},
                 {"vanished", c->vanished}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         cJSON_AddNumberToObject(result, rows[i].name, (double)rows[i].value);
+}
+
+/* In the words of the message: "2 directories, 6 projects ...". */
+static const char *held_text(const struct hold_state *held, char *out, size_t size)
+{
+    static const char *const names[MISSING_TYPES][2] = {
+        {"directory", "directories"}, {"project", "projects"}, {"phase", "phases"}, {"elevation", "elevations"}};
+    size_t len = 0;
+    *out = '\0';
+    for (int i = 0; i < MISSING_TYPES && len < size; i++) {
+        if (!held->rows[i]) continue;
+        len += (size_t)snprintf(out + len, size - len, "%s%lld %s", len ? ", " : "", (long long)held->rows[i],
+                                names[i][held->rows[i] != 1]);
+    }
+    return out;
+}
+
+void result_add_held(cJSON *result, const struct sync_run *run)
+{
+    char rows[120], message[300];
+    if (!run->hold.id) return;
+    snprintf(
+        message, sizeof(message),
+        "held: missing in Logikal (%s) are %s; they are served as before until they return, or hold %lld is applied "
+        "or refused",
+        run->hold.reason, held_text(&run->hold, rows, sizeof(rows)), (long long)run->hold.id);
+    cJSON_ReplaceItemInObjectCaseSensitive(result, "success", cJSON_CreateFalse());
+    cJSON_ReplaceItemInObjectCaseSensitive(result, "message", cJSON_CreateString(message));
+    cJSON_AddStringToObject(result, "status", "held");
+    cJSON *held = cJSON_AddObjectToObject(result, "held");
+    cJSON_AddNumberToObject(held, "hold", (double)run->hold.id);
+    cJSON_AddStringToObject(held, "reason", run->hold.reason);
+    for (int i = 0; i < MISSING_TYPES; i++) cJSON_AddNumberToObject(held, missing_types[i], (double)run->hold.rows[i]);
+}
+
+const char *result_state(const cJSON *result, int rc)
+{
+    const char *status = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "status"));
+    if (rc == -ERR_CANCELLED) return "cancelled";
+    if (rc == 0 && status && strcmp(status, "held") == 0) return "held";
+    return rc == 0 && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(result, "success")) ? "completed" : "failed";
 }
 
 char *argument_text(const cJSON *args, const cJSON *kwargs, int index, const char *name, struct err *err)

@@ -13,6 +13,7 @@
 #include "services/logikal/client.h"
 #include "services/store/db.h"
 #include "services/store/lease.h"
+#include "services/store/sync/sync_missing.h"
 #include "services/store/sync/sync_stage.h"
 #include "services/store/sync/upstream_server.h"
 
@@ -27,8 +28,9 @@ struct sync_counts {
     int64_t projects_busy; /* left to somebody else who syncs them now */
     int64_t thumbnails, thumbnails_failed;
     int64_t parts_lists, parts_failed, parts_invalid;
-    int64_t vanished;
-    int64_t objects_refused; /* upstream objects that could not be read */
+    int64_t vanished, vanished_of[MISSING_TYPES]; /* marked as gone */
+    int64_t objects_refused;                      /* upstream objects that could not be read */
+    int64_t places_unchecked;                     /* not listed whole: what is missing there is not known */
     int64_t failed_directories, failed_projects, failed_phases;
 };
 
@@ -53,7 +55,8 @@ struct sync_run {
     bool has_rows;           /* directories, projects, phases and elevations are through; what follows are files */
     struct buf errors;       /* what went wrong, one line each; the first ones only */
     int64_t error_count;
-    struct err fatal; /* what ends the run: the database, a lost lease */
+    struct hold_state hold; /* what is not believed, id 0 = nothing */
+    struct err fatal;       /* what ends the run: the database, a lost lease */
     int64_t current, total, shown_ms;
     char doing[160];
     int64_t since_last_clear; /* staged rows */

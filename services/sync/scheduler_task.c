@@ -137,6 +137,8 @@ static struct object_outcome tree_outcome(const struct round *r, const char *typ
     }
     for (int i = 0; i < STAGE_TABLE_COUNT; i++)
         if (strcmp(type, staged_types[i]) == 0) o.batches = r->run.stage.batches[i];
+    for (int i = 0; i < MISSING_TYPES; i++)
+        if (strcmp(type, missing_types[i]) == 0) o.is_held = r->run.hold.id && r->run.hold.rows[i] > 0;
     o.processed = o.successful + o.failed;
     o.is_success = (r->rc == 0 || r->run.has_rows) && (o.failed == 0 || o.successful > 0 || o.skipped > 0);
     o.error = r->rc < 0 ? r->err.text : o.failed ? r->run.errors.data : NULL;
@@ -179,7 +181,10 @@ static int note_type(struct round *r, int entry, const struct object_outcome *o,
     struct db *db = r->run.db;
     const char *type = r->configs[r->plan[entry].config].type;
     bool is_cancelled = r->rc == -ERR_CANCELLED && !o->is_success;
-    const char *status = is_cancelled ? "cancelled" : o->is_success ? "completed" : "failed";
+    const char *status = is_cancelled                  ? "cancelled"
+                         : o->is_success && o->is_held ? "held"
+                         : o->is_success               ? "completed"
+                                                       : "failed";
     char message[160];
     snprintf(message, sizeof(message), "%s: %lld of %lld, %s", type, (long long)o->successful, (long long)o->processed,
              due_reason(r->plan[entry].due));
@@ -237,8 +242,7 @@ static int end_types(struct round *r, struct err *err)
     }
     return sync_counter_add(r->run.db, "thumbnail", "synced", r->run.counts.thumbnails, err) < 0 ||
                    sync_counter_add(r->run.db, "parts_list", "synced", r->run.counts.parts_lists, err) < 0 ||
-                   sync_counter_add(r->run.db, "parts_list", "failed", r->run.counts.parts_failed, err) < 0 ||
-                   sync_counter_add(r->run.db, "elevation", "vanished", r->run.counts.vanished, err) < 0
+                   sync_counter_add(r->run.db, "parts_list", "failed", r->run.counts.parts_failed, err) < 0
                ? -ERR_DB
                : 0;
 }
@@ -274,6 +278,7 @@ static void make_result(struct round *r)
     r->counts = r->details = NULL;
     result_add_counts(head, &r->run.counts);
     cJSON_AddNumberToObject(head, "projects_skipped", (double)r->run.counts.projects_skipped);
+    if (!r->is_failed) result_add_held(head, &r->run);
     result_add_upstream(head, &r->run);
     result_add_errors(head, &r->run);
     r->result = head;
@@ -312,7 +317,12 @@ static int round_run(struct round *r, struct task_ctx *ctx, bool is_forced, bool
     }
     if (rc == 0) rc = work(r, err);
     bool is_cancelled = r->rc == -ERR_CANCELLED || rc == -ERR_CANCELLED;
-    run_close(&r->run, is_cancelled ? "cancelled" : rc < 0 || r->is_failed ? "failed" : "completed", r->result);
+    run_close(&r->run,
+              is_cancelled             ? "cancelled"
+              : rc < 0 || r->is_failed ? "failed"
+              : r->run.hold.id         ? "held"
+                                       : "completed",
+              r->result);
     cJSON_Delete(r->counts);
     cJSON_Delete(r->details);
     if (rc == 0 && is_cancelled && r->is_failed) rc = err_set(err, ERR_CANCELLED, "%s", r->err.text);

@@ -95,6 +95,14 @@ static int read_project(struct listing *l, const char *text, size_t len, struct 
     return rc;
 }
 
+/* What could not be read whole is not judged, and everything else is. */
+static void note_unchecked(struct walk *w, const char *what, const char *directory, const char *why)
+{
+    w->run->counts.places_unchecked++;
+    run_note_error(w->run, "%s of directory %s could not be listed: %s; deletions are not checked there", what,
+                   directory ? directory : "(the root)", why);
+}
+
 static void on_projects(struct listing *l, const struct logikal_outcome *outcome)
 {
     struct walk *w = l->owner;
@@ -104,14 +112,15 @@ static void on_projects(struct listing *l, const struct logikal_outcome *outcome
     show(w);
     if (outcome->code == ERR_CANCELLED) return;
     if (outcome->code) {
-        w->is_whole = false;
         w->run->counts.failed_directories++;
-        run_note_error(w->run, "projects of a directory could not be listed: %s", outcome->text);
+        note_unchecked(w, "projects", last ? last + 1 : chain, outcome->text);
         return;
     }
-    if (l->refused) w->is_whole = false;
     if (w->is_found && w->is_search) logikal_drop_pending(w->run->client);
-    run_check(w->run, tree_mark_listed(&w->run->stage, 'p', last ? last + 1 : chain, &err), &err);
+    if (l->refused)
+        note_unchecked(w, "projects", last ? last + 1 : chain, "some of them could not be read");
+    else
+        run_check(w->run, tree_mark_listed(&w->run->stage, 'p', last ? last + 1 : chain, &err), &err);
 }
 
 static void list_projects(struct walk *w, const char *chain)
@@ -187,14 +196,15 @@ static void on_directories(struct listing *l, const struct logikal_outcome *outc
     w->listed++;
     show(w);
     if (outcome->code) {
-        w->is_whole = false;
         if (outcome->code != ERR_CANCELLED) {
             w->run->counts.failed_directories++;
-            run_note_error(w->run, "a directory could not be listed: %s", outcome->text);
+            note_unchecked(w, "directories", c->identifier, outcome->text);
         }
     } else {
-        if (l->refused) w->is_whole = false;
-        run_check(w->run, tree_mark_listed(&w->run->stage, 'd', c->identifier, &err), &err);
+        if (l->refused)
+            note_unchecked(w, "directories", c->identifier, "some of them could not be read");
+        else
+            run_check(w->run, tree_mark_listed(&w->run->stage, 'd', c->identifier, &err), &err);
         for (size_t i = 0; i < c->count; i++) visit_child(w, c, c->items[i]);
     }
     children_free(c);
@@ -252,7 +262,6 @@ int walk_finish(struct walk *w, int rc, struct err *err)
 
 static int start(struct walk *w, struct err *err)
 {
-    w->is_whole = true;
     if (tree_forget_listed(&w->run->stage, err) < 0) return -ERR_DB;
     return load_excluded(w, err);
 }

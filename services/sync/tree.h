@@ -17,7 +17,6 @@ struct walk {
     bool is_found;
     char found_guid[LOGIKAL_ID_SIZE];
     int64_t found_changed_s;
-    bool is_whole; /* every listing went well, and every object in them */
     char **excluded;
     int excluded_count;
     int64_t listed, submitted;

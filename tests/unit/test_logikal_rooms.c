@@ -133,7 +133,11 @@ static void test_lists_by_table(void **state)
         bool is_whole;
     } rows[] = {
         {"{\"data\":[]}", "", true},
-        {"{\"data\":null,\"hints\":[]}", "", true},
+        {"{\"data\":null,\"hints\":[]}", "", false},
+        {"{\"data\" : null}", "", false},
+        {"{\"data\":nul}", "", false},
+        {"{\"data\":true}", "", false},
+        {"{\"data\":null,\"data\":[1]}", "", false},
         {" { \"data\" : [ 1 , {\"a\":[2,{}]} , \"x,]\" ] , \"hints\":[\"data\"] } ", "[1][{\"a\":[2,{}]}][\"x,]\"]",
          true},
         {"{\"hints\":{\"data\":[9]},\"data\":[{\"b\":\"\\\"}\"}]}", "[{\"b\":\"\\\"}\"}]", true},

@@ -83,9 +83,10 @@ int sync_config_note_outcome(struct db *db, const char *type, const struct objec
     char duration[DB_NUMBER_SIZE], count[DB_NUMBER_SIZE];
     const char *values[] = {type,
                             outcome->is_success ? "t" : "f",
-                            outcome->is_success && outcome->failed ? "partial"
-                            : outcome->is_success                  ? "success"
-                                                                   : "failed",
+                            outcome->is_success && outcome->is_held  ? "held"
+                            : outcome->is_success && outcome->failed ? "partial"
+                            : outcome->is_success                    ? "success"
+                                                                     : "failed",
                             outcome->error,
                             db_number(duration, outcome->duration_ms),
                             db_number(count, outcome->processed)};

@@ -36,6 +36,7 @@ struct object_outcome {
     int64_t batches; /* in how many lots they were written or sent */
     int64_t duration_ms;
     bool is_success;
+    bool is_held;      /* a part of it is missing in the upstream, and that is not believed */
     const char *error; /* NULL = none */
 };
 int sync_config_note_attempt(struct db *db, const char *type, struct err *err);

@@ -80,6 +80,7 @@ int tree_plan_files(const struct stage *stage, bool thumbnails, bool parts_lists
                 "  ON d.id = p.directory_id"
                 " WHERE p.deleted_at IS NULL AND d.deleted_at IS NULL AND d.upstream_chain IS NOT NULL"
                 "  AND d.id NOT IN (SELECT id FROM excluded)"
+                "  AND p.id NOT IN (SELECT object_id FROM sync_missing_below WHERE object_type = 'project')"
                 "  AND EXISTS (SELECT FROM elevations e LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
                 "   LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
                 "   WHERE e.project_id = p.id AND e.deleted_at IS NULL"

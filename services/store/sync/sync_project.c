@@ -18,10 +18,17 @@ static const char apply_phases[] =
     " WHERE (p.name, p.description, p.deleted_at, p.sync_status) IS DISTINCT FROM"
     "  (excluded.name, excluded.description, NULL, excluded.sync_status)";
 
-static const char mark_phases[] = "UPDATE phases p SET deleted_at = now(), sync_status = 'deleted', updated_at = now()"
-                                  " WHERE p.project_id = $2::integer AND p.deleted_at IS NULL"
-                                  "  AND NOT EXISTS (SELECT FROM sync_stage_phases s WHERE s.stage = $3::bigint"
-                                  "       AND s.listing = $1::bigint AND s.id = p.logikal_id)";
+/* $1 listing, $2 project row, $3 stage, $4 run */
+static const char miss_phases[] =
+    "INSERT INTO sync_missing AS m (object_type, object_id, run_id)"
+    " SELECT 'phase', p.id, $4::bigint FROM phases p WHERE p.project_id = $2::integer AND p.deleted_at IS NULL"
+    "  AND NOT EXISTS (SELECT FROM sync_stage_phases s WHERE s.stage = $3::bigint AND s.listing = $1::bigint"
+    "       AND s.id = p.logikal_id)"
+    " ON CONFLICT (object_type, object_id) DO UPDATE SET run_id = excluded.run_id";
+static const char found_phases[] =
+    "DELETE FROM sync_missing m USING phases p, sync_stage_phases s WHERE m.object_type = 'phase' AND p.id = "
+    "m.object_id"
+    " AND p.project_id = $2::integer AND s.stage = $3::bigint AND s.listing = $1::bigint AND s.id = p.logikal_id";
 
 /* $1 listings, $2 project row, $3 stage */
 static const char apply_elevations[] =
@@ -36,7 +43,9 @@ static const char apply_elevations[] =
     "s.amount,"
     "  s.type, s.system_description, s.model_description, s.user_description"
     " FROM sync_stage_elevations s JOIN phases p ON p.project_id = $2::integer AND p.logikal_id = s.phase"
-    " WHERE s.stage = $3::bigint AND s.listing = ANY ($1::bigint[]) ORDER BY s.id, s.is_recycled, s.listing"
+    " WHERE s.stage = $3::bigint AND s.listing = ANY ($1::bigint[]) AND NOT (s.is_recycled AND EXISTS"
+    "   (SELECT FROM elevations o WHERE o.logikal_id = s.id AND o.deleted_at IS NULL))"
+    " ORDER BY s.id, s.is_recycled, s.listing"
     " ON CONFLICT (logikal_id) DO UPDATE SET name = excluded.name, description = excluded.description,"
     "  status = excluded.status, project_id = excluded.project_id, phase_id = excluded.phase_id,"
     "  width = excluded.width, height = excluded.height, last_sync_date = now(),"
@@ -56,12 +65,20 @@ static const char apply_elevations[] =
     "   excluded.api_changed_date, excluded.amount, excluded.elevation_type, excluded.system_description,"
     "   excluded.model_description, excluded.user_description, excluded.sync_status)";
 
-/* $1 listings, $2 project row, $3 stage; gone are those whose phase was listed without them, or is gone itself. */
-static const char mark_elevations[] =
-    "UPDATE elevations e SET deleted_at = now(), sync_status = 'deleted', updated_at = now() FROM phases p"
-    " WHERE e.project_id = $2::integer AND e.deleted_at IS NULL AND p.id = e.phase_id"
-    "  AND (p.deleted_at IS NOT NULL OR ($4::bool AND NOT EXISTS (SELECT FROM sync_stage_elevations s"
-    "       WHERE s.stage = $3::bigint AND s.listing = ANY ($1::bigint[]) AND s.id = e.logikal_id)))";
+/* $1 listings, $2 project row, $3 stage, $4 run, $5 phases that were listed whole: missing are those of these phases
+ * that none of the listings shows, or shows in the recycle bin; and what is left in a phase that is gone itself. */
+static const char miss_elevations[] =
+    "INSERT INTO sync_missing AS m (object_type, object_id, run_id)"
+    " SELECT 'elevation', e.id, $4::bigint FROM elevations e JOIN phases p ON p.id = e.phase_id"
+    " WHERE e.project_id = $2::integer AND e.deleted_at IS NULL"
+    "  AND (p.deleted_at IS NOT NULL OR p.logikal_id = ANY ($5::text[]))"
+    "  AND NOT EXISTS (SELECT FROM sync_stage_elevations s WHERE s.stage = $3::bigint"
+    "       AND s.listing = ANY ($1::bigint[]) AND s.id = e.logikal_id AND NOT s.is_recycled)"
+    " ON CONFLICT (object_type, object_id) DO UPDATE SET run_id = excluded.run_id";
+static const char found_elevations[] =
+    "DELETE FROM sync_missing m USING elevations e, sync_stage_elevations s WHERE m.object_type = 'elevation'"
+    " AND e.id = m.object_id AND s.stage = $2::bigint AND s.listing = ANY ($1::bigint[]) AND s.id = e.logikal_id"
+    " AND NOT s.is_recycled";
 
 static const char move_cursor[] =
     "INSERT INTO project_cursors AS c (project_id, phases_date, phases_at, elevations_date, elevations_at, "
@@ -91,29 +108,33 @@ static int64_t one_count(struct db *db, const char *sql, const char *listings, c
 static int write_phases(struct db *db, const struct project_apply *a, const char *project, struct project_counts *n,
                         struct err *err)
 {
-    char listing[DB_NUMBER_SIZE], stage[DB_NUMBER_SIZE];
-    const char *values[] = {db_number(listing, a->phases_listing), project, db_number(stage, a->stage->id)};
+    char listing[DB_NUMBER_SIZE], stage[DB_NUMBER_SIZE], run[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(listing, a->phases_listing), project, db_number(stage, a->stage->id),
+                            db_number(run, a->run)};
     if (!a->phases_listing) return 0;
     n->phases = one_count(db, "SELECT count(DISTINCT id) FROM sync_stage_phases WHERE listing = $1 AND stage = $2",
                           listing, stage, err);
     if (n->phases < 0 || (n->phases_written = db_exec(db, err, apply_phases, 3, values)) < 0) return -ERR_DB;
-    if (!a->phases_are_whole) return 0;
-    return (n->phases_vanished = db_exec(db, err, mark_phases, 3, values)) < 0 ? -ERR_DB : 0;
+    if (db_exec(db, err, found_phases, 3, values) < 0) return -ERR_DB;
+    return a->phases_are_whole && db_exec(db, err, miss_phases, 4, values) < 0 ? -ERR_DB : 0;
 }
 
 static int write_elevations(struct db *db, const struct project_apply *a, const char *project, struct project_counts *n,
                             struct err *err)
 {
+    char stage[DB_NUMBER_SIZE], run[DB_NUMBER_SIZE];
     const char *listings = a->listings ? a->listings : "{}";
-    char stage[DB_NUMBER_SIZE];
-    const char *values[] = {listings, project, db_number(stage, a->stage->id), a->elevations_are_whole ? "t" : "f"};
+    const char *values[] = {listings, project, db_number(stage, a->stage->id), db_number(run, a->run),
+                            a->phases_listed ? a->phases_listed : "{}"};
+    const char *found[] = {listings, stage};
     n->elevations = one_count(
         db, "SELECT count(DISTINCT id) FROM sync_stage_elevations WHERE listing = ANY ($1::bigint[]) AND stage = $2",
         listings, stage, err);
     if (n->elevations < 0) return -ERR_DB;
     if (n->elevations > 0 && (n->elevations_written = db_exec(db, err, apply_elevations, 3, values)) < 0)
         return -ERR_DB;
-    return (n->elevations_vanished = db_exec(db, err, mark_elevations, 4, values)) < 0 ? -ERR_DB : 0;
+    if (n->elevations > 0 && db_exec(db, err, found_elevations, 2, found) < 0) return -ERR_DB;
+    return db_exec(db, err, miss_elevations, 5, values) < 0 ? -ERR_DB : 0;
 }
 
 static int write_cursor(struct db *db, const struct project_apply *a, const char *project, struct err *err)

@@ -16,18 +16,21 @@ struct stage;
 struct project_apply {
     const struct stage *stage;
     int64_t project_id;
+    int64_t run;               /* that it belongs to, for what is missing */
     int64_t changed_s;         /* the project's changedDate as of the listing that led here; 0 = unknown */
     int64_t phases_listing;    /* 0 = phases were not listed */
     int64_t phases_at_s;       /* when, by the upstream's clock */
     const char *listings;      /* array literal of the numbers of the elevation listings that went well; NULL = none */
+    const char *phases_listed; /* array literal of the phases whose elevations could all be read: what is not among the
+                                  listings is missing; NULL = none */
     int64_t elevations_at_s;   /* when the first of them was asked */
-    bool phases_are_whole;     /* every phase could be read: what was not seen is gone */
+    bool phases_are_whole;     /* every phase could be read: what was not seen is missing */
     bool elevations_are_whole; /* every phase of the project was listed and read */
     const char *error;         /* what went wrong, NULL = nothing */
 };
 struct project_counts {
-    int64_t phases, phases_written, phases_vanished;
-    int64_t elevations, elevations_written, elevations_vanished;
+    int64_t phases, phases_written;
+    int64_t elevations, elevations_written;
 };
 
 int project_apply(struct db *db, const struct lease *lease, const struct project_apply *apply,

@@ -27,15 +27,18 @@ static const char link_directories[] = SEEN_DIRECTORIES
     "UPDATE directories c SET parent_id = p.id FROM seen LEFT JOIN directories p ON p.logikal_id = seen.parent_key"
     " WHERE c.logikal_id = seen.key AND c.parent_id IS DISTINCT FROM p.id";
 
-static const char mark_directories[] =
-    SEEN_DIRECTORIES ", gone AS (SELECT d.id FROM directories d LEFT JOIN directories p ON p.id = d.parent_id"
+/* $1 stage, $2 run: rows whose parent was listed whole, without them. What is below goes with them, when they go. */
+static const char miss_directories[] =
+    SEEN_DIRECTORIES "INSERT INTO sync_missing AS m (object_type, object_id, run_id)"
+                     " SELECT 'directory', d.id, $2::bigint FROM directories d"
+                     "  LEFT JOIN directories p ON p.id = d.parent_id"
                      "  WHERE d.deleted_at IS NULL AND NOT EXISTS (SELECT FROM seen WHERE key = d.logikal_id)"
                      "   AND EXISTS (SELECT FROM sync_stage_listed l WHERE l.stage = $1 AND l.kind = 'd'"
                      "                AND l.identifier IS NOT DISTINCT FROM coalesce(p.upstream_path, p.logikal_id))"
-                     "  UNION SELECT c.id FROM directories c JOIN gone ON c.parent_id = gone.id"
-                     "   WHERE c.deleted_at IS NULL AND NOT EXISTS (SELECT FROM seen WHERE key = c.logikal_id)) "
-                     "UPDATE directories SET deleted_at = now(), sync_status = 'deleted', updated_at = now()"
-                     " WHERE id IN (SELECT id FROM gone)";
+                     " ON CONFLICT (object_type, object_id) DO UPDATE SET run_id = excluded.run_id";
+static const char found_directories[] =
+    SEEN_DIRECTORIES "DELETE FROM sync_missing m USING directories d, seen WHERE m.object_type = 'directory'"
+                     " AND d.id = m.object_id AND seen.key = d.logikal_id";
 
 #define SEEN_PROJECTS                                                                                                  \
     "WITH seen AS (SELECT DISTINCT ON (id) * FROM sync_stage_projects WHERE stage = $1 ORDER BY id, is_deleted, "      \
@@ -51,6 +54,7 @@ static const char insert_projects[] = SEEN_PROJECTS
     "  s.offer_number, s.person_in_charge, s.is_estimated, now(), CASE WHEN s.is_deleted THEN 'deleted' ELSE 'synced' "
     "END"
     " FROM seen s JOIN directories d ON d.logikal_id = logikald_directory_key(s.directory)"
+    " WHERE NOT (s.is_deleted AND EXISTS (SELECT FROM projects o WHERE o.logikal_id = s.id AND o.deleted_at IS NULL))"
     " ON CONFLICT (logikal_id) DO UPDATE SET name = excluded.name, directory_id = excluded.directory_id,"
     "  status = CASE WHEN excluded.deleted_at IS NOT NULL OR p.status = 'deleted' OR p.status IS NULL"
     "           THEN excluded.status ELSE p.status END,"
@@ -64,24 +68,27 @@ static const char insert_projects[] = SEEN_PROJECTS
     "   (excluded.name, excluded.directory_id, excluded.deleted_at IS NULL, excluded.api_changed_date)"
     "   THEN now() ELSE p.updated_at END";
 
-static const char mark_projects[] = SEEN_PROJECTS
-    "UPDATE projects p SET deleted_at = now(), sync_status = 'deleted', status = 'deleted', updated_at = now()"
-    " FROM directories d WHERE d.id = p.directory_id AND p.deleted_at IS NULL"
-    "  AND NOT EXISTS (SELECT FROM seen WHERE seen.id = p.logikal_id)"
-    "  AND (d.deleted_at IS NOT NULL OR EXISTS (SELECT FROM sync_stage_listed l WHERE l.stage = $1 AND l.kind = 'p'"
-    "       AND l.identifier = coalesce(d.upstream_path, d.logikal_id)))";
+/* $1 stage, $2 run. Where projects were that are seen elsewhere now: such a directory was renamed or emptied, not lost.
+ */
+static const char note_moves[] =
+    SEEN_PROJECTS "INSERT INTO sync_moved SELECT DISTINCT $2::bigint, p.directory_id FROM seen s JOIN projects p ON "
+                  "p.logikal_id = s.id"
+                  " JOIN directories d ON d.logikal_id = logikald_directory_key(s.directory)"
+                  " WHERE p.directory_id <> d.id AND p.deleted_at IS NULL AND NOT s.is_deleted";
 
-/* What belongs to a project that is gone is gone with it; its cursor starts anew should it come back. */
-static const char mark_phases[] =
-    "UPDATE phases x SET deleted_at = now(), sync_status = 'deleted', updated_at = now() FROM projects p"
-    " WHERE x.project_id = p.id AND p.deleted_at IS NOT NULL AND x.deleted_at IS NULL";
-static const char mark_elevations[] =
-    "UPDATE elevations x SET deleted_at = now(), sync_status = 'deleted', updated_at = now() FROM projects p"
-    " WHERE x.project_id = p.id AND p.deleted_at IS NOT NULL AND x.deleted_at IS NULL";
-static const char reset_cursors[] =
-    "UPDATE project_cursors c SET phases_date = NULL, elevations_date = NULL, files_date = NULL FROM projects p"
-    " WHERE c.project_id = p.id AND p.deleted_at IS NOT NULL"
-    "  AND (c.phases_date IS NOT NULL OR c.elevations_date IS NOT NULL OR c.files_date IS NOT NULL)";
+/* $1 stage, $2 run, $3 all were listed. In the recycle bin is missing, too: who says so of all of them is not believed
+ * at once either. */
+static const char miss_projects[] = SEEN_PROJECTS
+    "INSERT INTO sync_missing AS m (object_type, object_id, run_id)"
+    " SELECT 'project', p.id, $2::bigint FROM projects p JOIN directories d ON d.id = p.directory_id"
+    " WHERE p.deleted_at IS NULL AND NOT EXISTS (SELECT FROM seen WHERE seen.id = p.logikal_id AND NOT seen.is_deleted)"
+    "  AND (EXISTS (SELECT FROM seen WHERE seen.id = p.logikal_id)"
+    "       OR ($3::bool AND (d.deleted_at IS NOT NULL OR EXISTS (SELECT FROM sync_stage_listed l WHERE l.stage = $1"
+    "           AND l.kind = 'p' AND l.identifier = coalesce(d.upstream_path, d.logikal_id)))))"
+    " ON CONFLICT (object_type, object_id) DO UPDATE SET run_id = excluded.run_id";
+static const char found_projects[] = SEEN_PROJECTS
+    "DELETE FROM sync_missing m USING projects p, seen WHERE m.object_type = 'project' AND p.id = m.object_id"
+    " AND seen.id = p.logikal_id AND NOT seen.is_deleted";
 
 int tree_mark_listed(const struct stage *stage, char kind, const char *identifier, struct err *err)
 {
@@ -120,54 +127,55 @@ static int begin_apply(const struct stage *stage, const struct lease *lease, str
     return 0;
 }
 
-static int apply_directories(const struct stage *stage, const struct lease *lease, bool is_whole,
+static int apply_directories(const struct stage *stage, const struct lease *lease, int64_t run,
                              struct apply_counts *counts, struct err *err)
 {
     struct db *db = stage->db;
-    char id[DB_NUMBER_SIZE];
-    const char *values[] = {db_number(id, stage->id)};
+    char id[DB_NUMBER_SIZE], run_text[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, stage->id), db_number(run_text, run)};
     int rc = begin_apply(stage, lease, err);
     if (rc < 0) return rc;
     if ((counts->written = db_exec(db, err, insert_directories, 1, values)) < 0) return -ERR_DB;
     if (db_exec(db, err, link_directories, 1, values) < 0) return -ERR_DB;
-    if (is_whole && (counts->vanished = db_exec(db, err, mark_directories, 1, values)) < 0) return -ERR_DB;
+    if (db_exec(db, err, found_directories, 1, values) < 0) return -ERR_DB;
+    if ((counts->missing = db_exec(db, err, miss_directories, 2, values)) < 0) return -ERR_DB;
     return db_commit(db, err);
 }
 
-int tree_apply_directories(const struct stage *stage, const struct lease *lease, bool is_whole,
+int tree_apply_directories(const struct stage *stage, const struct lease *lease, int64_t run,
                            struct apply_counts *counts, struct err *err)
 {
     *counts = (struct apply_counts){0};
     if (db_script(stage->db, err, "ANALYZE (SKIP_LOCKED) sync_stage_directories, sync_stage_listed") < 0)
         return -ERR_DB;
-    int rc = apply_directories(stage, lease, is_whole, counts, err);
+    int rc = apply_directories(stage, lease, run, counts, err);
     if (rc < 0) db_rollback(stage->db);
     counts->seen = counts->written;
     return rc;
 }
 
-static int apply_projects(const struct stage *stage, const struct lease *lease, bool is_whole,
+static int apply_projects(const struct stage *stage, const struct lease *lease, int64_t run, bool are_all,
                           struct apply_counts *counts, struct err *err)
 {
     struct db *db = stage->db;
-    char id[DB_NUMBER_SIZE];
-    const char *values[] = {db_number(id, stage->id)};
+    char id[DB_NUMBER_SIZE], run_text[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, stage->id), db_number(run_text, run), are_all ? "t" : "f"};
     int rc = begin_apply(stage, lease, err);
     if (rc < 0) return rc;
     if ((counts->seen = count_projects(stage, values, err)) < 0) return -ERR_DB;
+    if (db_exec(db, err, note_moves, 2, values) < 0) return -ERR_DB;
     if ((counts->written = db_exec(db, err, insert_projects, 1, values)) < 0) return -ERR_DB;
-    if (is_whole && (counts->vanished = db_exec(db, err, mark_projects, 1, values)) < 0) return -ERR_DB;
-    if (db_exec(db, err, mark_phases, 0, NULL) < 0 || db_exec(db, err, mark_elevations, 0, NULL) < 0) return -ERR_DB;
-    if (db_exec(db, err, reset_cursors, 0, NULL) < 0) return -ERR_DB;
+    if (db_exec(db, err, found_projects, 1, values) < 0) return -ERR_DB;
+    if ((counts->missing = db_exec(db, err, miss_projects, 3, values)) < 0) return -ERR_DB;
     return db_commit(db, err);
 }
 
-int tree_apply_projects(const struct stage *stage, const struct lease *lease, bool is_whole,
+int tree_apply_projects(const struct stage *stage, const struct lease *lease, int64_t run, bool are_all,
                         struct apply_counts *counts, struct err *err)
 {
     *counts = (struct apply_counts){0};
     if (db_script(stage->db, err, "ANALYZE (SKIP_LOCKED) sync_stage_projects, sync_stage_listed") < 0) return -ERR_DB;
-    int rc = apply_projects(stage, lease, is_whole, counts, err);
+    int rc = apply_projects(stage, lease, run, are_all, counts, err);
     if (rc < 0) db_rollback(stage->db);
     return rc;
 }
@@ -181,6 +189,7 @@ PGresult *tree_directories(struct db *db, struct err *err)
     return db_query(db, err,
                     EXCLUDED "SELECT upstream_path, upstream_chain FROM directories WHERE deleted_at IS NULL"
                              " AND upstream_chain IS NOT NULL AND id NOT IN (SELECT id FROM excluded)"
+                             " AND id NOT IN (SELECT object_id FROM sync_missing_below WHERE object_type = 'directory')"
                              " ORDER BY upstream_chain",
                     0, NULL);
 }

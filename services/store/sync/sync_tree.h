@@ -14,19 +14,21 @@ struct lease;
 struct stage;
 
 struct apply_counts {
-    int64_t seen, written, vanished;
+    int64_t seen, written;
+    int64_t missing; /* living rows that a whole listing did not show: noted in sync_missing */
 };
 
 /* Remembers that a directory's children ('d') or projects ('p') were listed completely; identifier NULL = the root. */
 int tree_mark_listed(const struct stage *stage, char kind, const char *identifier, struct err *err);
 int tree_forget_listed(const struct stage *stage, struct err *err);
 
-/* Directories of the stage are inserted, changed, un-marked; those whose parent was listed and that were not seen are
- * marked as deleted, with all beneath. is_whole = every listing of the run went well, else nothing is marked. */
-int tree_apply_directories(const struct stage *stage, const struct lease *lease, bool is_whole,
+/* Directories of the stage are inserted, changed, un-marked; those whose parent was listed whole and that were not seen
+ * are noted as missing, for sync_missing.h to judge. run: its id. */
+int tree_apply_directories(const struct stage *stage, const struct lease *lease, int64_t run,
                            struct apply_counts *counts, struct err *err);
-/* The same for projects; a project that is marked takes its phases and elevations with it. */
-int tree_apply_projects(const struct stage *stage, const struct lease *lease, bool is_whole,
+/* The same for projects. are_all: the stage holds all projects of the directories that were listed, and what is not in
+ * it is missing; else only some were wanted, and nothing is said of the others. */
+int tree_apply_projects(const struct stage *stage, const struct lease *lease, int64_t run, bool are_all,
                         struct apply_counts *counts, struct err *err);
 
 /* Which directories have their projects listed, from the database (for a run that does not walk the tree): rows of
