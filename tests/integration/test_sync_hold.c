@@ -198,8 +198,9 @@ static void test_little_is_believed_at_once_and_emptied_place_at_second_look(voi
     int64_t lists = sim_number(&world, "calls.elevations");
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NOT NULL"), 1);
 
-    char *phase = pg_value(&world.pg, "SELECT string_agg(e.logikal_id, ' ') FROM elevations e WHERE e.phase_id = (SELECT"
-                                     " min(phase_id) FROM elevations WHERE deleted_at IS NULL) AND deleted_at IS NULL");
+    char *phase =
+        pg_value(&world.pg, "SELECT string_agg(e.logikal_id, ' ') FROM elevations e WHERE e.phase_id = (SELECT"
+                            " min(phase_id) FROM elevations WHERE deleted_at IS NULL) AND deleted_at IS NULL");
     for (char *id = strtok(phase, " "); id; id = strtok(NULL, " ")) {
         snprintf(json, sizeof(json), "{\"type\":\"elevation\",\"id\":\"%s\"}", id);
         sim_post(&world.sim, "/delete", json);
@@ -264,8 +265,9 @@ static void test_deletions_are_found_beside_a_closed_directory(void **state)
 {
     (void)state;
     begin_clean();
-    char *project = pg_value(&world.pg, "SELECT p.logikal_id FROM projects p JOIN directories d ON d.id = p.directory_id"
-                                       " ORDER BY d.upstream_chain DESC LIMIT 1");
+    char *project =
+        pg_value(&world.pg, "SELECT p.logikal_id FROM projects p JOIN directories d ON d.id = p.directory_id"
+                            " ORDER BY d.upstream_chain DESC LIMIT 1");
     char json[200];
     snprintf(json, sizeof(json), "{\"type\":\"project\",\"id\":\"%s\"}", project);
     sim_post(&world.sim, "/delete", json);
