@@ -1,5 +1,4 @@
-/* A blocking PostgreSQL connection: see db.h. Session settings are made on connecting, so a statement that runs away or
- * a dead peer ends by itself. */
+/* A blocking PostgreSQL connection: see db.h. What it must be set to is session.c's, how long it waits db_wire.c's. */
 #include "services/store/db.h"
 
 #include <inttypes.h>
@@ -7,12 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/buf.h"
+#include "conf/clock.h"
 #include "conf/conf.h"
 #include "conf/log.h"
 #include "services/store/database_url.h"
+#include "services/store/db_wire.h"
+#include "services/store/session.h"
+
+#define SLACK_MS  5000 /* beyond the statement timeout, by which the server answers itself */
+#define LOOK_MS   10000
+#define LITTLE_MS 2000 /* for what nobody waits for */
 
 struct db {
     PGconn *conn;
+    PQconninfoOption *url;
+    struct session_want want;
+    char application[64], schema[64];
+    struct session session;
+    char *sql; /* makes the settings in each transaction; NULL = the session has them */
+    const char *given_up;
 };
 
 static void ignore_notice(void *arg, const char *message)
@@ -28,44 +41,108 @@ static void message_line(const char *message, char *out, size_t size)
     snprintf(out, size, "%.*s", (int)strcspn(message, "\n"), message);
 }
 
-struct db *db_open(const char *url, int64_t timeout_ms, const char *application, struct err *err)
+/* ---- life ---- */
+
+static PGconn *connect_to(const struct db *db, bool with_options)
+{
+    struct session_words words;
+    char timeout[16];
+    snprintf(timeout, sizeof(timeout), "%d", DB_CONNECT_TIMEOUT_S);
+    session_words(&words, db->url, &db->want, session_word(db->url, "host"), session_word(db->url, "hostaddr"),
+                  session_word(db->url, "port"), with_options);
+    int n = 0;
+    while (words.keys[n]) n++;
+    words.keys[n] = "connect_timeout", words.values[n++] = timeout;
+    words.keys[n] = words.values[n] = NULL;
+    return PQconnectdbParams(words.keys, words.values, 0);
+}
+
+static int connect_db(struct db *db, struct err *err)
+{
+    char text[400];
+    db->conn = connect_to(db, true);
+    if (PQstatus(db->conn) != CONNECTION_OK && db->conn && session_refused_options(PQerrorMessage(db->conn))) {
+        PQfinish(db->conn);
+        db->conn = connect_to(db, false);
+    }
+    if (PQstatus(db->conn) == CONNECTION_OK && PQsetnonblocking(db->conn, 1) == 0) {
+        PQsetNoticeProcessor(db->conn, ignore_notice, NULL);
+        return 0;
+    }
+    message_line(db->conn ? PQerrorMessage(db->conn) : "no memory", text, sizeof(text));
+    return err_set(err, ERR_DB, "PostgreSQL is unreachable: %s", text);
+}
+
+/* A pooler in statement mode has none. */
+static int try_transaction(struct db *db, struct err *err)
+{
+    char text[300];
+    PGresult *r = wire_script(db->conn, "BEGIN", mono_ms() + LOOK_MS);
+    bool is_good = PQresultStatus(r) == PGRES_COMMAND_OK;
+    message_line(r ? PQresultErrorMessage(r) : "no answer", text, sizeof(text));
+    PQclear(r);
+    db_rollback(db);
+    if (is_good && db_is_alive(db)) return 0;
+    return err_set(err, ERR_CONFIG,
+                   "the connection pooler of DATABASE_URL gives no transactions (%s): it must be in transaction or "
+                   "session mode, not in statement mode",
+                   text);
+}
+
+static int learn(struct db *db, struct err *err)
+{
+    int64_t wait_ms = db->want.timeout_ms && db->want.timeout_ms < LOOK_MS ? db->want.timeout_ms + SLACK_MS : LOOK_MS;
+    PGresult *r = wire_script(db->conn, session_look, mono_ms() + wait_ms);
+    char text[400];
+    if (PQresultStatus(r) != PGRES_TUPLES_OK) {
+        message_line(r ? PQresultErrorMessage(r) : "no answer", text, sizeof(text));
+        PQclear(r);
+        return err_set(err, ERR_DB, "PostgreSQL is unreachable: %s", text);
+    }
+    session_learn(&db->session, db->conn, r);
+    PQclear(r);
+    if (!db->session.is_pooled) return 0;
+    if (!(db->sql = session_sql(db->conn, db->url, &db->want, err))) return -(int)err->code;
+    return try_transaction(db, err);
+}
+
+static struct db *open_db(const char *url, const char *schema, int64_t timeout_ms, const char *application,
+                          struct err *err)
 {
     PQconninfoOption *parsed = database_url_parse(url ? url : "", err);
     if (!parsed) return NULL;
-    PQconninfoFree(parsed);
-    char options[128], connect_timeout[16], text[400];
-    snprintf(options, sizeof(options), "-c statement_timeout=%" PRId64 " -c timezone=UTC -c lock_timeout=%" PRId64,
-             timeout_ms, timeout_ms);
-    snprintf(connect_timeout, sizeof(connect_timeout), "%d", DB_CONNECT_TIMEOUT_S);
-    const char *keys[] = {
-        "dbname",     "options",         "connect_timeout",     "application_name", "client_encoding",
-        "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-        NULL};
-    const char *values[] = {url, options, connect_timeout, application, "UTF8", "1", "30", "10", "3", "60000", NULL};
-
     struct db *db = calloc(1, sizeof(*db));
-    if (!db) return err_set(err, ERR_NOMEM, "no memory"), NULL;
-    db->conn = PQconnectdbParams(keys, values, 1);
-    if (PQstatus(db->conn) == CONNECTION_OK) {
-        PQsetNoticeProcessor(db->conn, ignore_notice, NULL);
-        return db;
-    }
-    message_line(db->conn ? PQerrorMessage(db->conn) : "no memory", text, sizeof(text));
-    err_set(err, ERR_DB, "PostgreSQL is unreachable: %s", text);
+    if (!db) return PQconninfoFree(parsed), err_set(err, ERR_NOMEM, "no memory"), NULL;
+    db->url = parsed;
+    snprintf(db->application, sizeof(db->application), "%s", application);
+    snprintf(db->schema, sizeof(db->schema), "%s", schema ? schema : "");
+    db->want = (struct session_want){.application = db->application, .schema = db->schema, .timeout_ms = timeout_ms};
+    if (connect_db(db, err) == 0 && learn(db, err) == 0) return db;
     db_close(db);
     return NULL;
 }
 
+struct db *db_open(const char *url, int64_t timeout_ms, const char *application, struct err *err)
+{
+    return open_db(url, NULL, timeout_ms, application, err);
+}
+
+struct db *db_open_for(const struct conf *conf, int64_t timeout_ms, const char *application, struct err *err)
+{
+    return open_db(conf_str(conf, SET_DATABASE_URL), conf_str(conf, SET_DATABASE_SCHEMA), timeout_ms, application, err);
+}
+
 struct db *db_open_conf(const struct conf *conf, bool long_writes, const char *application, struct err *err)
 {
-    int64_t timeout_ms = conf_int(conf, SET_DATABASE_TIMEOUT) * (long_writes ? 10 : 1);
-    return db_open(conf_str(conf, SET_DATABASE_URL), timeout_ms, application, err);
+    return db_open_for(conf, conf_int(conf, SET_DATABASE_TIMEOUT) * (long_writes ? 10 : 1), application, err);
 }
 
 void db_close(struct db *db)
 {
     if (!db) return;
     PQfinish(db->conn);
+    PQconninfoFree(db->url);
+    free(db->sql);
     free(db);
 }
 
@@ -74,20 +151,68 @@ bool db_is_alive(const struct db *db)
     return db && PQstatus(db->conn) == CONNECTION_OK;
 }
 
+const struct session *db_session(const struct db *db)
+{
+    return &db->session;
+}
+
+/* A session of our own is set; where each transaction may get another one, the settings of each are made anew. */
+static int change(struct db *db, const char *set, struct err *err)
+{
+    if (!db->session.is_pooled) return db_script(db, err, set);
+    char *sql = session_sql(db->conn, db->url, &db->want, err);
+    if (!sql) return -(int)err->code;
+    free(db->sql);
+    db->sql = sql;
+    return 0;
+}
+
+int db_relax(struct db *db, bool is_relaxed, struct err *err)
+{
+    db->want.is_relaxed = is_relaxed;
+    return change(db, is_relaxed ? "SET synchronous_commit = off" : "SET synchronous_commit = on", err);
+}
+
+int db_set_timeout(struct db *db, int64_t timeout_ms, struct err *err)
+{
+    char set[100];
+    snprintf(set, sizeof(set), "SET statement_timeout = %" PRId64 "; SET lock_timeout = %" PRId64, timeout_ms,
+             timeout_ms);
+    db->want.timeout_ms = timeout_ms;
+    return change(db, set, err);
+}
+
+/* ---- statements ---- */
+
 static int fail(struct db *db, const PGresult *result, struct err *err)
 {
     const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     const char *message = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
     const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
-    char text[400];
+    const char *advice = session_advice(state);
+    char text[300];
+    if (db->given_up) return err_set(err, ERR_DB, "connection to PostgreSQL lost: %s", db->given_up);
     if (PQstatus(db->conn) != CONNECTION_OK) {
-        message_line(PQerrorMessage(db->conn), text, sizeof(text));
+        message_line(message ? message : PQerrorMessage(db->conn), text, sizeof(text));
         return err_set(err, ERR_DB, "connection to PostgreSQL lost: %s", text);
     }
     message_line(message ? message : PQerrorMessage(db->conn), text, sizeof(text));
     if (state && (strcmp(state, "57014") == 0 || strcmp(state, "55P03") == 0))
         return err_set(err, ERR_TIMEOUT, "PostgreSQL: %s", text);
+    if (advice) return err_set(err, ERR_DB, "PostgreSQL: %s (%s)", text, advice);
     return err_set(err, ERR_DB, "PostgreSQL: %s%s%.100s", text, detail ? ": " : "", detail ? detail : "");
+}
+
+static int64_t deadline(const struct db *db)
+{
+    return db->want.timeout_ms ? mono_ms() + db->want.timeout_ms + SLACK_MS : 0;
+}
+
+/* Nothing came until the deadline. */
+static void note_silence(struct db *db, const PGresult *result, int64_t deadline_ms)
+{
+    if (!result && deadline_ms && mono_ms() >= deadline_ms && !db_is_alive(db))
+        db->given_up = "no answer in time, neither a result nor the end of the statement";
 }
 
 static PGresult *checked(struct db *db, PGresult *result, struct err *err)
@@ -99,9 +224,24 @@ static PGresult *checked(struct db *db, PGresult *result, struct err *err)
     return NULL;
 }
 
+/* What makes the settings of a statement that is a transaction of its own. */
+static const char *settings_of(const struct db *db)
+{
+    return db->sql && !db_in_transaction(db) ? db->sql : NULL;
+}
+
+static PGresult *run(struct db *db, struct err *err, struct wire_query query)
+{
+    int64_t until_ms = deadline(db);
+    query.before = settings_of(db);
+    PGresult *result = wire_query(db->conn, &query, until_ms);
+    note_silence(db, result, until_ms);
+    return checked(db, result, err);
+}
+
 PGresult *db_query(struct db *db, struct err *err, const char *sql, int n, const char *const *values)
 {
-    return checked(db, PQexecParams(db->conn, sql, n, NULL, values, NULL, NULL, 0), err);
+    return run(db, err, (struct wire_query){.sql = sql, .n = n, .values = values});
 }
 
 PGresult *db_query_binary(struct db *db, struct err *err, const char *sql, int n, const char *const *values,
@@ -109,12 +249,13 @@ PGresult *db_query_binary(struct db *db, struct err *err, const char *sql, int n
 {
     int formats[16] = {0};
     for (int i = 0; i < n && i < 16; i++) formats[i] = lengths[i] > 0;
-    return checked(db, PQexecParams(db->conn, sql, n, NULL, values, lengths, formats, 0), err);
+    return run(db, err,
+               (struct wire_query){.sql = sql, .n = n, .values = values, .lengths = lengths, .formats = formats});
 }
 
 PGresult *db_query_bytes(struct db *db, struct err *err, const char *sql, int n, const char *const *values)
 {
-    return checked(db, PQexecParams(db->conn, sql, n, NULL, values, NULL, NULL, 1), err);
+    return run(db, err, (struct wire_query){.sql = sql, .n = n, .values = values, .result_format = 1});
 }
 
 int64_t db_exec(struct db *db, struct err *err, const char *sql, int n, const char *const *values)
@@ -126,9 +267,24 @@ int64_t db_exec(struct db *db, struct err *err, const char *sql, int n, const ch
     return rows;
 }
 
+/* Several statements in one message are one transaction, unless they say otherwise themselves. */
+static PGresult *run_script(struct db *db, const char *before, const char *sql, const char *after)
+{
+    struct buf text = {0};
+    int64_t until_ms = deadline(db);
+    bool is_plain = !before && !after;
+    if (!is_plain)
+        buf_printf(&text, "%s%s%s%s%s", before ? before : "", before ? ";" : "", sql, after ? ";" : "",
+                   after ? after : "");
+    PGresult *result = is_plain || !text.failed ? wire_script(db->conn, is_plain ? sql : text.data, until_ms) : NULL;
+    note_silence(db, result, until_ms);
+    buf_free(&text);
+    return result;
+}
+
 int db_script(struct db *db, struct err *err, const char *sql)
 {
-    PGresult *result = checked(db, PQexec(db->conn, sql), err);
+    PGresult *result = checked(db, run_script(db, settings_of(db), sql, NULL), err);
     if (!result) return -ERR_DB;
     PQclear(result);
     return 0;
@@ -136,13 +292,16 @@ int db_script(struct db *db, struct err *err, const char *sql)
 
 int db_begin(struct db *db, struct err *err)
 {
-    return db_script(db, err, "BEGIN");
+    PGresult *result = checked(db, run_script(db, NULL, "BEGIN", settings_of(db)), err);
+    if (!result) return -ERR_DB;
+    PQclear(result);
+    return 0;
 }
 
 int db_commit(struct db *db, struct err *err)
 {
     /* COMMIT of a failed transaction answers ROLLBACK without an error. */
-    PGresult *result = checked(db, PQexec(db->conn, "COMMIT"), err);
+    PGresult *result = checked(db, run_script(db, NULL, "COMMIT", NULL), err);
     if (!result) return -ERR_DB;
     bool is_committed = strcmp(PQcmdStatus(result), "COMMIT") == 0;
     PQclear(result);
@@ -157,12 +316,12 @@ bool db_in_transaction(const struct db *db)
 
 void db_rollback(struct db *db)
 {
-    if (db_in_transaction(db)) PQclear(PQexec(db->conn, "ROLLBACK"));
+    if (db_in_transaction(db)) PQclear(wire_script(db->conn, "ROLLBACK", mono_ms() + LITTLE_MS));
 }
 
 int db_copy_begin(struct db *db, struct err *err, const char *sql)
 {
-    PGresult *result = PQexec(db->conn, sql);
+    PGresult *result = run_script(db, settings_of(db), sql, NULL);
     bool is_ok = PQresultStatus(result) == PGRES_COPY_IN;
     int rc = is_ok ? 0 : fail(db, result, err);
     PQclear(result);
@@ -171,91 +330,21 @@ int db_copy_begin(struct db *db, struct err *err, const char *sql)
 
 int db_copy_data(struct db *db, struct err *err, const char *bytes, size_t len)
 {
+    int64_t until_ms = deadline(db);
     if (len > INT32_MAX) return err_set(err, ERR_LIMIT, "too much for one chunk of a COPY");
-    if (PQputCopyData(db->conn, bytes, (int)len) == 1) return 0;
+    if (wire_copy_data(db->conn, bytes, (int)len, until_ms) == 0) return 0;
+    note_silence(db, NULL, until_ms);
     return fail(db, NULL, err);
 }
 
 int64_t db_copy_end(struct db *db, struct err *err)
 {
-    if (PQputCopyEnd(db->conn, NULL) != 1) return fail(db, NULL, err);
-    int64_t rows = -1;
-    for (PGresult *result; (result = PQgetResult(db->conn)) != NULL;) {
-        if (PQresultStatus(result) == PGRES_COMMAND_OK)
-            rows = strtoll(PQcmdTuples(result), NULL, 10);
-        else
-            fail(db, result, err);
-        PQclear(result);
-    }
-    return rows < 0 ? -ERR_DB : rows;
-}
-
-void db_copy_field(struct buf *out, const char *text, char separator)
-{
-    if (!text) buf_add(out, "\\N", 2);
-    for (const char *p = text; p && *p;) {
-        size_t plain = strcspn(p, "\\\n\r\t");
-        buf_add(out, p, plain);
-        p += plain;
-        if (!*p) break;
-        buf_char(out, '\\');
-        buf_char(out, *p == '\n' ? 'n' : *p == '\r' ? 'r' : *p == '\t' ? 't' : '\\');
-        p++;
-    }
-    buf_char(out, separator);
-}
-
-void db_array_begin(struct buf *out)
-{
-    buf_char(out, '{');
-}
-
-void db_array_add(struct buf *out, const char *text)
-{
-    if (out->len > 1) buf_char(out, ',');
-    if (!text) {
-        buf_add(out, "NULL", 4);
-        return;
-    }
-    buf_char(out, '"');
-    for (const char *p = text; *p;) {
-        size_t plain = strcspn(p, "\\\"");
-        buf_add(out, p, plain);
-        p += plain;
-        if (!*p) break;
-        buf_char(out, '\\');
-        buf_char(out, *p++);
-    }
-    buf_char(out, '"');
-}
-
-void db_array_end(struct buf *out)
-{
-    buf_char(out, '}');
-}
-
-const char *db_number(char out[DB_NUMBER_SIZE], int64_t value)
-{
-    snprintf(out, DB_NUMBER_SIZE, "%" PRId64, value);
-    return out;
-}
-
-const char *db_text(const PGresult *r, int row, int column)
-{
-    return PQgetisnull(r, row, column) ? NULL : PQgetvalue(r, row, column);
-}
-
-int64_t db_int(const PGresult *r, int row, int column)
-{
-    return strtoll(PQgetvalue(r, row, column), NULL, 10);
-}
-
-double db_double(const PGresult *r, int row, int column)
-{
-    return strtod(PQgetvalue(r, row, column), NULL);
-}
-
-bool db_bool(const PGresult *r, int row, int column)
-{
-    return PQgetvalue(r, row, column)[0] == 't';
+    int64_t until_ms = deadline(db);
+    PGresult *result = wire_copy_end(db->conn, until_ms);
+    note_silence(db, result, until_ms);
+    result = checked(db, result, err);
+    if (!result) return -ERR_DB;
+    int64_t rows = strtoll(PQcmdTuples(result), NULL, 10);
+    PQclear(result);
+    return rows;
 }

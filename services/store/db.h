@@ -2,7 +2,9 @@
  *
  * Parameters are always bound, results are libpq's. Every function that can fail fills err with ERR_DB (or ERR_TIMEOUT
  * when the statement timeout struck) and PostgreSQL's own words; the password never appears. All of them block, for at
- * most the connect timeout or the statement timeout. Not for use by several threads at once. */
+ * most the connect timeout, or the statement timeout and five seconds: by then the server has ended the statement, and
+ * a connection that still says nothing is given up. Behind a connection pooler each transaction may get another session
+ * of the server: nothing here rests on one, and no caller may. Not for use by several threads at once. */
 #ifndef LOGIKALD_SERVICES_STORE_DB_H
 #define LOGIKALD_SERVICES_STORE_DB_H
 
@@ -16,17 +18,25 @@
 
 struct db;
 struct conf;
+struct session;
 
 #define DB_CONNECT_TIMEOUT_S 10
 #define DB_NUMBER_SIZE       24
 
 /* A connection from a postgres:// or postgresql:// URL (or key=value words; sslmode and the like are honoured), with
- * UTC as its time zone. timeout_ms is the statement timeout, 0 = none. application shows in pg_stat_activity. */
+ * UTC as its time zone. timeout_ms is the statement timeout, 0 = none (and no deadline). application shows in
+ * pg_stat_activity. */
 struct db *db_open(const char *url, int64_t timeout_ms, const char *application, struct err *err);
 /* The same from the settings; long_writes grants the sync's own writes ten times the statement timeout. */
 struct db *db_open_conf(const struct conf *conf, bool long_writes, const char *application, struct err *err);
+struct db *db_open_for(const struct conf *conf, int64_t timeout_ms, const char *application, struct err *err);
 void db_close(struct db *db); /* NULL is fine; an open transaction is rolled back by the server */
 bool db_is_alive(const struct db *db);
+const struct session *db_session(const struct db *db); /* what is known of it: session.h */
+
+/* From the next transaction on: does a commit wait for the disk? How long may a statement take? 0 or negative. */
+int db_relax(struct db *db, bool is_relaxed, struct err *err);
+int db_set_timeout(struct db *db, int64_t timeout_ms, struct err *err);
 
 /* Runs one statement. values[n] are text, NULL = SQL null. The result is the caller's to PQclear; NULL on an error. */
 PGresult *db_query(struct db *db, struct err *err, const char *sql, int n, const char *const *values);

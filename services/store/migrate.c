@@ -38,12 +38,7 @@ static int state_of(struct db *db, const struct embedded *file, struct err *err)
 /* Begins a transaction in which nobody else migrates; the lock ends with it, whichever session it was given. */
 static int begin_alone(struct db *db, struct err *err)
 {
-    char wait_ms[DB_NUMBER_SIZE];
-    const char *values[] = {db_number(wait_ms, LOCK_WAIT_MS)};
     if (db_begin(db, err) < 0) return -ERR_DB;
-    if (db_exec(db, err, "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $1, true)", 1,
-                values) < 0)
-        return -ERR_DB;
     return db_exec(db, err, "SELECT pg_advisory_xact_lock(" ADVISORY_LOCK ")", 0, NULL) < 0 ? -ERR_DB : 0;
 }
 
@@ -82,6 +77,7 @@ static int apply(struct db *db, const struct embedded *file, struct err *err)
 int migrate_run(struct db *db, struct err *err)
 {
     int applied = 0;
+    if (db_set_timeout(db, LOCK_WAIT_MS, err) < 0) return -(int)err->code;
     if (make_table(db, err) < 0) return -ERR_DB;
     for (const struct embedded *file = embedded_migrations; file->path; file++) {
         int state = state_of(db, file, err);

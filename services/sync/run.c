@@ -122,7 +122,7 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const char *scope, bool
     run->db = db_open_conf(ctx->conf, true, "logikald sync", err);
     if (!run->db) return -(int)err->code;
     /* What is lost with the server's crash is fetched again; the end of the run waits for the disk. */
-    if (db_script(run->db, err, "SET synchronous_commit = off") < 0) return -ERR_DB;
+    if (db_relax(run->db, true, err) < 0) return -(int)err->code;
     int rc = take_lease(run, &run->lease, scope, owner, err);
     if (rc < 0) return rc;
     if (sync_run_abandon(run->db, scope, err) < 0) return -ERR_DB;
@@ -202,7 +202,7 @@ void run_close(struct sync_run *run, const char *state, const cJSON *result)
         db_rollback(run->db);
         for (int i = 0; i < HELD_MAX; i++)
             if (run->held[i]) run_let_project(run, run->held[i]);
-        db_script(run->db, NULL, "SET synchronous_commit = on");
+        db_relax(run->db, false, NULL);
         stage_close(&run->stage);
         if (run->id) sync_run_end(run->db, run->id, state, text, NULL);
         lease_release(run->db, &run->lease);

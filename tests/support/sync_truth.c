@@ -27,7 +27,7 @@ static char **environment(struct sync_world *w)
     static char texts[5][512];
     static char *env[32];
     int n = 0;
-    snprintf(texts[0], sizeof(texts[0]), "DATABASE_URL=%s", w->pg.url);
+    snprintf(texts[0], sizeof(texts[0]), "DATABASE_URL=%s", w->database_url ? w->database_url : w->pg.url);
     snprintf(texts[1], sizeof(texts[1]), "LOGIKAL_API_BASE_URL=%s", w->sim.base_url);
     snprintf(texts[2], sizeof(texts[2]), "LOGIKAL_AUTH_USERNAME=demo");
     snprintf(texts[3], sizeof(texts[3]), "LOGIKAL_AUTH_PASSWORD=demo");

@@ -9,6 +9,7 @@
 struct sync_world {
     struct pg_server pg;
     struct sim_server sim;
+    const char *database_url;  /* that the tasks use, through something in between; NULL = the server's own */
     const char *extra_env[16]; /* NAME=value for the tasks, NULL-terminated */
 };
 void sync_world_start(struct sync_world *w, const char *const sim_arguments[]);

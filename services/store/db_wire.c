@@ -1,0 +1,141 @@
+/* Statements on the wire. The server ends what takes too long by itself (statement_timeout); this room ends what the
+ * server, or somebody on the way to it, does not answer any more: a hung pooler acknowledges every byte, so that
+ * neither keepalives nor tcp_user_timeout notice. The connection is non-blocking, and every wait is a poll with a
+ * deadline. */
+#include "services/store/db_wire.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "conf/clock.h"
+
+/* What is sent or read from now on fails at once, also the farewell. */
+static int give_up(PGconn *conn)
+{
+    if (PQsocket(conn) >= 0) shutdown(PQsocket(conn), SHUT_RDWR);
+    PQconsumeInput(conn);
+    return -1;
+}
+
+static int wait_for(PGconn *conn, short events, int64_t deadline_ms)
+{
+    struct pollfd fd = {.fd = PQsocket(conn), .events = events};
+    for (;;) {
+        int64_t left_ms = deadline_ms ? deadline_ms - mono_ms() : INT_MAX;
+        if (fd.fd < 0 || left_ms <= 0) return give_up(conn);
+        int rc = poll(&fd, 1, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
+        if (rc > 0) return 0;
+        if (rc < 0 && errno != EINTR) return give_up(conn);
+    }
+}
+
+/* Everything is sent; what comes meanwhile is read, so that neither side waits for the other. */
+static int flush(PGconn *conn, int64_t deadline_ms)
+{
+    for (int rc; (rc = PQflush(conn)) != 0;) {
+        if (rc < 0 || wait_for(conn, POLLIN | POLLOUT, deadline_ms) < 0) return -1;
+        struct pollfd fd = {.fd = PQsocket(conn), .events = POLLIN};
+        if (poll(&fd, 1, 0) > 0 && PQconsumeInput(conn) != 1) return -1;
+    }
+    return 0;
+}
+
+/* The next result, NULL at the end of a statement's results. */
+static int next_result(PGconn *conn, PGresult **result, int64_t deadline_ms)
+{
+    *result = NULL;
+    while (PQisBusy(conn)) {
+        if (wait_for(conn, POLLIN, deadline_ms) < 0 || PQconsumeInput(conn) != 1) return -1;
+    }
+    *result = PQgetResult(conn);
+    return 0;
+}
+
+static bool is_error(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE;
+}
+
+/* Keeps the first error, else the last result. */
+static void keep(PGresult **kept, PGresult *result)
+{
+    if (*kept && (is_error(*kept) || PQresultStatus(result) == PGRES_PIPELINE_ABORTED)) {
+        PQclear(result);
+        return;
+    }
+    PQclear(*kept);
+    *kept = result;
+}
+
+static PGresult *collect(PGconn *conn, int64_t deadline_ms)
+{
+    PGresult *kept = NULL, *result;
+    if (flush(conn, deadline_ms) < 0) return NULL;
+    for (;;) {
+        if (next_result(conn, &result, deadline_ms) < 0) break;
+        if (!result) return kept;
+        keep(&kept, result);
+        if (PQresultStatus(kept) == PGRES_COPY_IN) return kept;
+    }
+    PQclear(kept);
+    return NULL;
+}
+
+/* Up to the end of the pipeline: each statement's results end with a NULL. */
+static PGresult *collect_pipeline(PGconn *conn, int64_t deadline_ms)
+{
+    PGresult *kept = NULL, *result;
+    int rc = flush(conn, deadline_ms);
+    while (rc == 0 && (rc = next_result(conn, &result, deadline_ms)) == 0) {
+        if (!result) continue;
+        if (PQresultStatus(result) != PGRES_PIPELINE_SYNC) {
+            keep(&kept, result);
+            if (PQstatus(conn) != CONNECTION_OK) break;
+            continue;
+        }
+        PQclear(result);
+        if (PQexitPipelineMode(conn) != 1) give_up(conn);
+        return kept;
+    }
+    PQclear(kept);
+    return NULL;
+}
+
+static int send_one(PGconn *conn, const struct wire_query *q)
+{
+    return PQsendQueryParams(conn, q->sql, q->n, NULL, q->values, q->lengths, q->formats, q->result_format);
+}
+
+PGresult *wire_query(PGconn *conn, const struct wire_query *q, int64_t deadline_ms)
+{
+    if (!q->before) return send_one(conn, q) == 1 ? collect(conn, deadline_ms) : NULL;
+    if (PQenterPipelineMode(conn) != 1) return NULL;
+    const struct wire_query before = {.sql = q->before};
+    if (send_one(conn, &before) == 1 && send_one(conn, q) == 1 && PQpipelineSync(conn) == 1)
+        return collect_pipeline(conn, deadline_ms);
+    give_up(conn); /* half a pipeline is on its way */
+    return NULL;
+}
+
+PGresult *wire_script(PGconn *conn, const char *sql, int64_t deadline_ms)
+{
+    return PQsendQuery(conn, sql) == 1 ? collect(conn, deadline_ms) : NULL;
+}
+
+int wire_copy_data(PGconn *conn, const char *bytes, int len, int64_t deadline_ms)
+{
+    for (int rc; (rc = PQputCopyData(conn, bytes, len)) != 1;)
+        if (rc < 0 || wait_for(conn, POLLOUT, deadline_ms) < 0) return -1;
+    return flush(conn, deadline_ms);
+}
+
+PGresult *wire_copy_end(PGconn *conn, int64_t deadline_ms)
+{
+    for (int rc; (rc = PQputCopyEnd(conn, NULL)) != 1;)
+        if (rc < 0 || wait_for(conn, POLLOUT, deadline_ms) < 0) return NULL;
+    return collect(conn, deadline_ms);
+}

@@ -1,0 +1,207 @@
+/* Connection poolers between us and PostgreSQL: what a sync writes is what the upstream has, whichever server session
+ * each transaction gets; what cannot work is refused by name. */
+#include "tests/support/sync_truth.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/store/db.h"
+#include "services/store/session.h"
+#include "services/store/sync/sync_stage.h"
+#include "services/store/sync/sync_tree.h"
+#include "services/store/lease.h"
+#include "tests/support/pooler.h"
+
+#define OTHERS 2
+
+static struct sync_world world;
+
+static const char all_dropped[] = "ignore_startup_parameters = extra_float_digits,options\n";
+
+/* Clients that keep the pool's server connections moving between owners. */
+static void start_others(struct process *others, const char *url)
+{
+    char command[600];
+    snprintf(command, sizeof(command),
+             "while :; do psql -qAt '%s' -c 'SELECT count(*) FROM elevations' -c 'SELECT pg_sleep(0.01)' -c 'SELECT "
+             "count(*) FROM projects'; done >/dev/null",
+             url);
+    char *const argv[] = {(char *)"sh", (char *)"-c", command, NULL};
+    for (int i = 0; i < OTHERS; i++) process_start(&others[i], "others", argv, NULL);
+}
+
+static void stop_others(struct process *others)
+{
+    for (int i = 0; i < OTHERS; i++) process_signal(&others[i], 9);
+    for (int i = 0; i < OTHERS; i++) process_wait(&others[i], 20000);
+}
+
+static void sync_through(const char *mode, const char *more, int syncs)
+{
+    struct pooler pooler;
+    struct process others[OTHERS];
+    pooler_start(&pooler, &world.pg, mode, more);
+    world.database_url = pooler.url;
+    sync_world_clear(&world); /* migrates through it, too */
+    start_others(others, pooler.url);
+
+    for (int i = 0; i < syncs; i++) sync_all(&world, true);
+
+    stop_others(others);
+    world.database_url = NULL;
+    assert_truth(&world, true);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NOT NULL"), 0);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM phases WHERE deleted_at IS NOT NULL"), 0);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sync_stages"), 0);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sync_stage_elevations"), 0);
+    pooler_stop(&pooler);
+}
+
+static void test_transaction_pool_as_delivered(void **state)
+{
+    (void)state;
+    sync_through("transaction", "default_pool_size = 5\n", 1);
+}
+
+static void test_transaction_pool_dealt_in_turn(void **state)
+{
+    (void)state;
+    char more[200];
+    snprintf(more, sizeof(more), "default_pool_size = 5\nserver_round_robin = 1\n%s", all_dropped);
+    sync_through("transaction", more, 3);
+}
+
+static void test_transaction_pool_of_one(void **state)
+{
+    (void)state;
+    sync_through("transaction", "default_pool_size = 1\n", 1);
+}
+
+static void test_session_pool(void **state)
+{
+    (void)state;
+    char more[200];
+    snprintf(more, sizeof(more), "default_pool_size = 12\n%s", all_dropped);
+    sync_through("session", more, 1);
+}
+
+static void test_statement_pool_is_refused_by_name(void **state)
+{
+    (void)state;
+    struct pooler pooler;
+    char *output = NULL, url[300];
+    pooler_start(&pooler, &world.pg, "statement", "");
+    snprintf(url, sizeof(url), "DATABASE_URL=%s", pooler.url);
+    char *const env[] = {url, NULL};
+    char *const check[] = {(char *)(uintptr_t)support_program("logikald"), (char *)"check", NULL};
+
+    assert_int_not_equal(process_run(check, env, &output), 0);
+
+    if (!strstr(output, "statement mode")) fail_msg("%s", output);
+    free(output);
+    pooler_stop(&pooler);
+}
+
+static void test_settings_hold_in_every_transaction(void **state)
+{
+    (void)state;
+    struct pooler pooler;
+    struct err err = {0};
+    char url[400];
+    pooler_start(&pooler, &world.pg, "transaction", "default_pool_size = 3\nserver_round_robin = 1\n");
+    pg_exec(&world.pg, "CREATE SCHEMA IF NOT EXISTS \"their own\"");
+    snprintf(url, sizeof(url), "%s&options=-c%%20search_path%%3D%%22their%%5C%%20own%%22%%20--work-mem%%3D3MB",
+             pooler.url);
+    struct db *db = db_open(url, 7000, "test", &err), *other = db_open(pooler.url, 9000, "test", &err);
+    if (!db || !other) fail_msg("%s", err.text);
+    assert_true(db_session(db)->is_pooled);
+
+    for (int i = 0; i < 12; i++) {
+        PGresult *r = db_query(i % 2 ? db : other, &err,
+                               "SELECT current_setting('statement_timeout'), current_setting('timezone'),"
+                               " current_setting('work_mem'), current_schema()",
+                               0, NULL);
+        if (!r) fail_msg("%s", err.text);
+        assert_string_equal(db_text(r, 0, 0), i % 2 ? "7s" : "9s");
+        assert_string_equal(db_text(r, 0, 1), "UTC");
+        assert_string_equal(db_text(r, 0, 2), i % 2 ? "3MB" : "4MB");
+        assert_string_equal(db_text(r, 0, 3), i % 2 ? "their own" : "public");
+        PQclear(r);
+    }
+    assert_int_equal(db_script(db, &err, "CREATE TABLE mine (x integer)"), 0);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM \"their own\".mine"), 0);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(to_regclass('public.mine'))"), 0);
+    db_close(db);
+    db_close(other);
+    pooler_stop(&pooler);
+}
+
+/* A pooler keeps our connection while the server behind it crashes, which empties what is staged. */
+static void test_stage_that_a_crash_emptied_deletes_nothing(void **state)
+{
+    (void)state;
+    struct pooler pooler;
+    struct err err = {0};
+    struct stage stage;
+    struct lease lease;
+    struct apply_counts counts;
+    pooler_start(&pooler, &world.pg, "transaction", "default_pool_size = 2\n");
+    world.database_url = pooler.url;
+    sync_world_clear(&world);
+    sync_all(&world, true);
+    world.database_url = NULL;
+    struct db *db = db_open(pooler.url, 10000, "test", &err);
+    assert_int_equal(lease_acquire(db, &lease, "tree", "test", 600000, &err), 0);
+    assert_int_equal(stage_open(&stage, db, &lease, 100, &err), 0);
+    assert_int_equal(tree_mark_listed(&stage, 'd', NULL, &err), 0);
+
+    pg_kill(&world.pg);
+    pg_restart(&world.pg);
+    PGresult *r = NULL;
+    WAIT_UNTIL((r = db_query(db, &err, "SELECT 1", 0, NULL)) != NULL || !db_is_alive(db), 20000);
+    PQclear(r);
+
+    assert_true(db_is_alive(db)); /* else this test shows nothing */
+    assert_int_equal(tree_apply_directories(&stage, &lease, true, &counts, &err), -ERR_CONFLICT);
+    assert_non_null(strstr(err.text, "staged is gone"));
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM directories WHERE deleted_at IS NOT NULL"), 0);
+    stage_close(&stage);
+    lease_release(db, &lease);
+    db_close(db);
+    pooler_stop(&pooler);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    const char *const arguments[] = {"--directories", "3", "--depth",      "2", "--projects", "4",
+                                     "--phases",      "3", "--elevations", "7", NULL};
+    sync_world_start(&world, arguments);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    sync_world_stop(&world);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_transaction_pool_as_delivered),
+        cmocka_unit_test(test_transaction_pool_dealt_in_turn),
+        cmocka_unit_test(test_transaction_pool_of_one),
+        cmocka_unit_test(test_session_pool),
+        cmocka_unit_test(test_statement_pool_is_refused_by_name),
+        cmocka_unit_test(test_settings_hold_in_every_transaction),
+        cmocka_unit_test(test_stage_that_a_crash_emptied_deletes_nothing),
+    };
+    if (!pooler_is_installed()) {
+        print_message("skipped: pgbouncer is not installed\n[ RUN      ] none\n[       OK ] none\n");
+        return 0;
+    }
+    return cmocka_run_group_tests(tests, start, stop);
+}
