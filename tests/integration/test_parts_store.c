@@ -51,7 +51,7 @@ static void test_enrichment_is_what_the_file_says(void **state)
                             " AND width_out > 0 AND width_unit = 'mm' AND system_code <> '' AND parts_count > 0"
                             " AND parts_file_hash IS NOT NULL AND data_parsed_at IS NOT NULL"),
                      12);
-    assert_true(number("SELECT count(*) FROM elevation_glass WHERE glass_id LIKE 'G-%' AND name <> ''") > 0);
+    assert_true(number("SELECT count(*) FROM elevation_glass WHERE glass_id LIKE '{%' AND name <> ''") > 0);
     assert_int_equal(number("SELECT count(*) FROM elevations e JOIN elevation_parts_lists l ON l.elevation_id = e.id"
                             " WHERE e.parts_file_hash = encode(sha256(l.content), 'hex')"),
                      12);

@@ -62,6 +62,8 @@ static void add_sums(struct dump *d, uint32_t elevation)
     parts_add_database(d->sim->world, elevation, &bytes);
     buf_printf(&d->piece, ",\"parts_sha256\":\"%s\",\"parts_bytes\":%zu", sha256_hex(bytes.data, bytes.len, sum),
                bytes.len);
+    buf_str(&d->piece, ",\"parts\":");
+    parts_add_truth(d->sim->world, elevation, &d->piece);
     buf_reset(&bytes);
     picture_add_png(d->sim->world, elevation, &d->picture, &bytes);
     buf_printf(&d->piece, ",\"thumbnail_sha256\":\"%s\"", sha256_hex(bytes.data, bytes.len, sum));

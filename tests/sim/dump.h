@@ -2,7 +2,8 @@
  * before children, streamed so that neither side needs memory for all of it.
  *
  *   {"type":"elevation","id":...,"parent":...,"project":...,"object":{as the upstream shows it},
- *    "parts_sha256":...,"parts_bytes":...,"thumbnail_sha256":...}      (the last three with ?parts=1) */
+ *    "parts_sha256":...,"parts_bytes":...,"parts":{what is in it},"thumbnail_sha256":...}   (the last four with
+ * ?parts=1) */
 #ifndef LOGIKAL_SIM_DUMP_H
 #define LOGIKAL_SIM_DUMP_H
 

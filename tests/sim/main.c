@@ -6,6 +6,7 @@
 
 #include "conf/log.h"
 #include "ipc/notify.h"
+#include "tests/sim/parts.h"
 #include "tests/sim/server.h"
 
 static void on_stop(evutil_socket_t signal_number, short what, void *base)
@@ -89,6 +90,7 @@ int main(int argc, char **argv)
     int status = 1;
     signal(SIGPIPE, SIG_IGN);
     log_open("sim", LOG_INFO, LOG_TEXT);
+    parts_set_size(sim.options.is_tiny ? PARTS_TINY : PARTS_REAL);
     sim.world = world_new(&sim.options.shape);
     stats_reset(&sim.stats, &sim.sessions);
     if (read_faults(&sim, &err) < 0 || arm_lies(&sim, &err) < 0 || server_open(&sim, &err) < 0) {
@@ -100,5 +102,6 @@ int main(int argc, char **argv)
     server_close(&sim);
     sessions_free(&sim.sessions);
     world_free(sim.world);
+    parts_forget();
     return status;
 }

@@ -179,17 +179,27 @@ static void put_surface(struct writer *wr, const char *name, uint64_t h)
     buf_char(wr->out, '}');
 }
 
+void elevation_add_name(const struct world *w, uint32_t elevation, struct buf *out)
+{
+    const struct change *c = overlay_find(&w->overlay, KIND_ELEVATION, elevation);
+    const cJSON *field = c && c->fields ? cJSON_GetObjectItemCaseSensitive(c->fields, "name") : NULL;
+    if (cJSON_IsString(field)) {
+        buf_str(out, field->valuestring);
+        return;
+    }
+    uint32_t phase = world_parent(w, KIND_ELEVATION, elevation);
+    struct range r = shape_children(&w->shape, KIND_ELEVATION, phase);
+    uint32_t number = elevation >= r.first && elevation < r.end ? elevation - r.first + 1 : elevation + 1;
+    buf_printf(out, "Pos. %03u %s", number, word(WORDS_ROOM, derive(w, KIND_ELEVATION, elevation, NAME)));
+}
+
 static void put_elevation_head(const struct world *w, uint32_t index, struct writer *wr, struct buf *text)
 {
     char guid[GUID_SIZE];
     uint64_t version = world_version(w, KIND_ELEVATION, index);
-    uint64_t h = derive(w, KIND_ELEVATION, index, NAME);
     put_text(wr, "id", guid_make(w->shape.seed, KIND_ELEVATION, index, guid));
     put_text(wr, "versionId", guid_make(w->shape.seed, DOMAIN_VERSION, (uint64_t)index << 24 | version, guid));
-    uint32_t phase = world_parent(w, KIND_ELEVATION, index);
-    struct range r = shape_children(&w->shape, KIND_ELEVATION, phase);
-    uint32_t number = index >= r.first && index < r.end ? index - r.first + 1 : index + 1;
-    buf_printf(text, "Pos. %03u %s", number, word(WORDS_ROOM, h));
+    elevation_add_name(w, index, text);
     put_buf(wr, "name", text);
     buf_reset(text);
     put_number(wr, "amount", 1 + (double)(derive(w, KIND_ELEVATION, index, AMOUNT) % 12));

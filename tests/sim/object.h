@@ -14,6 +14,7 @@ void object_add_json(const struct world *w, enum kind kind, uint32_t index, stru
 /* Millimetres; also what the thumbnail and the parts list are drawn from. */
 double elevation_width_mm(const struct world *w, uint32_t elevation);
 double elevation_height_mm(const struct world *w, uint32_t elevation);
+void elevation_add_name(const struct world *w, uint32_t elevation, struct buf *out);
 void elevation_add_description(const struct world *w, uint32_t elevation, struct buf *out);
 /* A number for everything about an elevation that a change of it changes. */
 uint64_t elevation_hash(const struct world *w, uint32_t elevation, unsigned purpose);

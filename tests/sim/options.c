@@ -29,6 +29,7 @@ static const char help[] =
     "  --phases N             phases for each project, the default phase included (2)\n"
     "  --elevations N         elevations for each phase (10)\n"
     "  --total-elevations N   elevations in all, spread over the phases\n"
+    "  --parts=real|tiny      parts lists of 0.7 to 1.7 MB with 71 tables, or of a few kB (real)\n"
     "  --uneven               vary the number of projects and elevations from parent to parent\n"
     "\n"
     "How it behaves:\n"
@@ -154,6 +155,7 @@ enum {
     ELEVATIONS,
     TOTAL,
     UNEVEN,
+    PARTS,
     DELAY,
     SCALE,
     SIDEWAYS,
@@ -183,6 +185,7 @@ static const struct option long_options[] = {
     {"elevations", 1, 0, ELEVATIONS},
     {"total-elevations", 1, 0, TOTAL},
     {"uneven", 0, 0, UNEVEN},
+    {"parts", 1, 0, PARTS},
     {"delay", 1, 0, DELAY},
     {"delay-scale", 1, 0, SCALE},
     {"sideways", 1, 0, SIDEWAYS},
@@ -229,6 +232,7 @@ static bool read_option(int option, const char *value, struct options *o, struct
         o->shape.seed = (uint64_t)n;
         break;
     case UNEVEN: o->shape.is_uneven = true; break;
+    case PARTS: o->is_tiny = strcmp(value, "tiny") == 0; return o->is_tiny || strcmp(value, "real") == 0;
     case DELAY: return delays_read(value, o->delay_ms);
     case SCALE: return read_number(value, 0, 1000, &o->delay_scale);
     case SIDEWAYS: return read_allow(value, &o->is_sideways_allowed);

@@ -35,6 +35,7 @@ struct options {
     double token_ttl_s;             /* 0 = tokens live for ever */
     const char *lies[OPTIONS_LIES]; /* NAME or NAME:WHERE */
     int lie_count;
+    bool is_tiny; /* parts lists of a few kB */
     bool is_verbose;
 };
 

@@ -13,6 +13,9 @@ void sim_start(struct sim_server *sim, const char *const extra[])
     support_format(port_file, sizeof port_file, "%s/port", dir);
     char *argv[64] = {(char *)support_program("logikal-sim"), "--port", "0", "--port-file", port_file};
     size_t n = 5;
+    bool has_parts = false;
+    for (const char *const *e = extra; e && *e; e++) has_parts |= strncmp(*e, "--parts", 7) == 0;
+    if (!has_parts) argv[n++] = (char *)"--parts=tiny"; /* most tests are about something else */
     for (; extra && *extra && n < 63; extra++) argv[n++] = (char *)*extra;
     process_start(&sim->process, "sim", argv, NULL);
     int64_t deadline = support_deadline(20000);

@@ -84,7 +84,8 @@ struct sim_server {
     char base_url[128]; /* for LOGIKAL_API_BASE_URL */
     char control[128];  /* http://127.0.0.1:PORT/_sim */
 };
-void sim_start(struct sim_server *sim, const char *const extra[]); /* extra: logikal-sim arguments or NULL */
+/* extra: logikal-sim arguments or NULL. Parts lists are tiny unless they say --parts=real. */
+void sim_start(struct sim_server *sim, const char *const extra[]);
 void sim_stop(struct sim_server *sim);
 void sim_post(struct sim_server *sim, const char *path, const char *json); /* fails the test unless it answers 200 */
 char *sim_get(struct sim_server *sim, const char *path);                   /* body; free() it */

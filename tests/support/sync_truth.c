@@ -125,15 +125,14 @@ const char *result_text(const cJSON *result, const char *name)
 
 /* Each pair selects the same columns from the dump and from the database; rows of one that the other has not are the
  * differences. A project in the recycle bin takes what is below with it. */
-static const struct {
-    const char *what, *upstream, *stored;
-} pairs[] = {
+const struct truth_kind truth_kinds[TRUTH_KINDS] = {
     {"directory",
      "SELECT doc->>'id', doc->'object'->>'name', coalesce(doc->>'parent', '') FROM truth WHERE doc->>'type' = "
      "'directory'",
      "SELECT d.upstream_path, d.name, coalesce(p.upstream_path, '') FROM directories d LEFT JOIN directories p ON p.id "
      "="
-     " d.parent_id WHERE d.deleted_at IS NULL"},
+     " d.parent_id WHERE d.deleted_at IS NULL",
+     3, 1},
     {"project",
      "SELECT doc->>'id', doc->'object'->>'name', doc->>'parent', (doc->'object'->>'createdDate')::float8,"
      " (doc->'object'->>'changedDate')::float8, doc->'object'->>'jobNumber', doc->'object'->>'offerNumber',"
@@ -142,12 +141,14 @@ static const struct {
      " AND doc->'object'->>'isDeleted' = 'false'",
      "SELECT p.logikal_id, p.name, d.upstream_path, extract(epoch FROM p.api_created_date)::float8,"
      " extract(epoch FROM p.api_changed_date)::float8, p.job_number, p.offer_number, p.person_in_charge, p.is_estimated"
-     " FROM projects p JOIN directories d ON d.id = p.directory_id WHERE p.deleted_at IS NULL"},
+     " FROM projects p JOIN directories d ON d.id = p.directory_id WHERE p.deleted_at IS NULL",
+     9, 1},
     {"phase",
      "SELECT doc->>'parent', doc->>'id', doc->'object'->>'name', doc->'object'->>'description' FROM truth"
      " WHERE doc->>'type' = 'phase' AND doc->>'parent' IN (SELECT id FROM live_projects)",
      "SELECT p.logikal_id, x.logikal_id, x.name, x.description FROM phases x JOIN projects p ON p.id = x.project_id"
-     " WHERE x.deleted_at IS NULL"},
+     " WHERE x.deleted_at IS NULL",
+     4, 2},
     {"elevation",
      "SELECT doc->>'id', doc->>'parent', doc->>'project', o->>'name', o->>'versionId', (o->>'width')::float8,"
      " (o->>'height')::float8, (o->>'amount')::float8, o->>'type', o->>'state', o->>'systemDescription',"
@@ -158,17 +159,28 @@ static const struct {
      " e.elevation_type, e.status, e.system_description, e.model_description, e.user_description,"
      " extract(epoch FROM e.api_created_date)::float8, extract(epoch FROM e.api_changed_date)::float8"
      " FROM elevations e JOIN phases x ON x.id = e.phase_id JOIN projects p ON p.id = e.project_id"
-     " WHERE e.deleted_at IS NULL AND x.project_id = p.id"},
+     " WHERE e.deleted_at IS NULL AND x.project_id = p.id",
+     15, 1},
     {"file",
      "SELECT doc->>'id', doc->>'parts_sha256', doc->>'thumbnail_sha256', 'success' FROM truth"
      " WHERE doc->>'type' = 'elevation' AND doc->'object'->>'isInRecycleBin' = 'false'"
      " AND doc->>'project' IN (SELECT id FROM live_projects)",
      "SELECT e.logikal_id, encode(sha256(l.content), 'hex'), encode(sha256(t.content), 'hex'), e.parse_status"
      " FROM elevations e LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
-     " LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id WHERE e.deleted_at IS NULL"},
+     " LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id WHERE e.deleted_at IS NULL",
+     4, 1},
+    {"read",
+     "SELECT doc->>'id', p->>'auto_description', p->>'system_code', p->>'system_name', (p->>'width_out')::float8,"
+     " (p->>'height_out')::float8, (p->>'weight_out')::float8, (p->>'panes')::int8 FROM truth, LATERAL (SELECT"
+     " doc->'parts' AS p) x WHERE doc->>'type' = 'elevation' AND doc->'object'->>'isInRecycleBin' = 'false'"
+     " AND doc->>'project' IN (SELECT id FROM live_projects)",
+     "SELECT e.logikal_id, e.auto_description, e.system_code, e.system_name, e.width_out, e.height_out, e.weight_out,"
+     " (SELECT count(*) FROM elevation_glass g WHERE g.elevation_id = e.id) FROM elevations e WHERE e.deleted_at IS"
+     " NULL",
+     8, 1},
 };
 
-static void load_dump(struct sync_world *w, PGconn *conn, bool with_files)
+void truth_load(struct sync_world *w, PGconn *conn, bool with_files)
 {
     char *dump = sim_get(&w->sim, with_files ? "/dump?parts=1&width=300&height=300&format=PNG&view=Exterior&"
                                                "withdimensions=true&withdescription=false"
@@ -197,9 +209,9 @@ static void compare(PGconn *conn, size_t pair, const char *label, const char *a,
     struct buf sql = {0};
     buf_printf(&sql, "(%s) EXCEPT (%s) LIMIT 3", a, b);
     PGresult *r = PQexec(conn, sql.data);
-    if (PQresultStatus(r) != PGRES_TUPLES_OK) fail_msg("%s: %s", pairs[pair].what, PQerrorMessage(conn));
+    if (PQresultStatus(r) != PGRES_TUPLES_OK) fail_msg("%s: %s", truth_kinds[pair].what, PQerrorMessage(conn));
     for (int i = 0; i < PQntuples(r); i++) {
-        buf_printf(out, "%s only %s:", pairs[pair].what, label);
+        buf_printf(out, "%s only %s:", truth_kinds[pair].what, label);
         for (int k = 0; k < PQnfields(r); k++)
             buf_printf(out, " | %s", PQgetisnull(r, i, k) ? "NULL" : PQgetvalue(r, i, k));
         buf_char(out, '\n');
@@ -212,12 +224,12 @@ char *truth_differences(struct sync_world *w, bool with_files)
 {
     struct buf out = {0};
     PGconn *conn = pg_connect(&w->pg);
-    load_dump(w, conn, with_files);
+    truth_load(w, conn, with_files);
     buf_str(&out, "");
-    size_t count = sizeof(pairs) / sizeof(pairs[0]) - !with_files;
+    size_t count = with_files ? TRUTH_KINDS : TRUTH_FILE;
     for (size_t i = 0; i < count; i++) {
-        compare(conn, i, "upstream", pairs[i].upstream, pairs[i].stored, &out);
-        compare(conn, i, "stored", pairs[i].stored, pairs[i].upstream, &out);
+        compare(conn, i, "upstream", truth_kinds[i].upstream, truth_kinds[i].stored, &out);
+        compare(conn, i, "stored", truth_kinds[i].stored, truth_kinds[i].upstream, &out);
     }
     PQfinish(conn);
     return buf_steal(&out);

@@ -35,6 +35,17 @@ void assert_truth(struct sync_world *w, bool with_files);
 /* The same as a text ("" = no difference), free() it. */
 char *truth_differences(struct sync_world *w, bool with_files);
 
+/* The comparison itself, for who judges by parts of it: the kinds that are compared, directories first, each with the
+ * query of what the upstream has (on the table that truth_load makes) and the one of what is stored. The first `keys`
+ * of the `columns` say which object it is. */
+struct truth_kind {
+    const char *what, *upstream, *stored;
+    int columns, keys;
+};
+enum { TRUTH_DIRECTORY, TRUTH_PROJECT, TRUTH_PHASE, TRUTH_ELEVATION, TRUTH_FILE, TRUTH_READ, TRUTH_KINDS };
+extern const struct truth_kind truth_kinds[TRUTH_KINDS];
+void truth_load(struct sync_world *w, PGconn *conn, bool with_files);
+
 /* A number of the simulator's statistics, by its name at the top level, or "calls.NAME". */
 int64_t sim_number(struct sync_world *w, const char *name);
 /* All sessions were logged out. */
