@@ -8,7 +8,9 @@
 
 #include "tests/support/web.h"
 
-static const char *const keyless[] = {"JWT_SECRET_KEY=", "SECRET_KEY=", "LOG_LEVEL=warning", NULL};
+#define MONITOR "0123456789abcdefghijk-monitor"
+static const char *const keyless[] = {"JWT_SECRET_KEY=", "SECRET_KEY=", "LOG_LEVEL=warning", "METRICS_TOKEN=" MONITOR,
+                                      NULL};
 
 static bool ready_says(struct web_server *w, const char *text)
 {
@@ -35,7 +37,7 @@ static void test_it_is_not_ready_before_the_database_is_migrated(void **state)
     web_run_unready(&web, keyless);
 
     WAIT_UNTIL(ready_says(&web, "0001_baseline.sql"), 15000);
-    struct http_reply detail = web_call(&web, "GET", "/api/v1/health/detailed", NULL, NULL);
+    struct http_reply detail = web_call(&web, "GET", "/api/v1/health/detailed", MONITOR, NULL);
     assert_int_equal(detail.status, 503);
     assert_non_null(strstr(detail.body, "not migrated"));
     http_reply_free(&detail);
@@ -60,7 +62,7 @@ static void test_a_database_of_a_newer_version_is_served(void **state)
     pg_exec(&web.pg, "INSERT INTO logikald_migrations (name, hash) VALUES ('9999_future.sql', 'x')");
     web_run(&web, keyless, true);
 
-    struct http_reply detail = web_call(&web, "GET", "/api/v1/health/detailed", NULL, NULL);
+    struct http_reply detail = web_call(&web, "GET", "/api/v1/health/detailed", MONITOR, NULL);
     assert_non_null(strstr(detail.body, "\"migrations_newer\":1"));
     http_reply_free(&detail);
     web_end(&web);

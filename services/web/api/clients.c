@@ -107,16 +107,17 @@ void web_client_login(struct req *r)
 
 void web_client_me(struct req *r)
 {
-    if (r->who.kind == WHO_CLIENT)
+    if (r->who.kind == WHO_CLIENT && !(r->who.permissions & PERM_METRICS))
         req_json(r, &query_client_me, 1, (const char *[]){r->who.name}, "Client not found");
     else
-        reply_detail(r, 403, "Only clients have this; you are an administrator");
+        reply_detail(r, 403, "Only clients have this");
 }
 
 /* ---- registration and new secrets ---- */
 
 struct new_secret {
-    char secret[65], client_id[256];
+    char secret[65];
+    const char *client_id;
     void (*store)(struct req *r, const char *hash);
 };
 
@@ -134,7 +135,7 @@ static void make_secret(struct req *r, const char *client_id, void (*store)(stru
 {
     struct new_secret *n = req_alloc(r, sizeof(*n));
     random_token_hex(n->secret, 32);
-    snprintf(n->client_id, sizeof(n->client_id), "%s", client_id);
+    n->client_id = req_strdup(r, client_id);
     n->store = store;
     r->state = n;
     if (!hasher_hash(r->web->hasher, n->secret, on_hashed, r)) reply_unavailable(r, 2, "Too many logins at once");
@@ -172,8 +173,21 @@ static void store_registered(struct req *r, const char *hash)
     add_client(r, hash, then_registered);
 }
 
+/* A name that can be shown, and that METRICS_TOKEN does not have. */
+static bool is_name_fit(const char *client_id)
+{
+    for (const unsigned char *p = (const unsigned char *)client_id; *p; p++)
+        if (*p < 0x20 || *p == 0x7f) return false;
+    return strcmp(client_id, "metrics") != 0;
+}
+
 void web_client_register(struct req *r)
 {
+    if (!is_name_fit(req_body_str(r, "client_id"))) {
+        reply_invalid(r, "body", "client_id", "value_error",
+                      "Another name is needed: without control characters, and not \"metrics\"");
+        return;
+    }
     make_secret(r, req_body_str(r, "client_id"), store_registered);
 }
 

@@ -186,7 +186,7 @@ static void on_versions(void *arg, const struct table_versions *versions, const 
     struct cache *c = r->web->cache;
     struct wait *w = r->cache;
     if (err) {
-        reply_err(r, err);
+        reply_statement_err(r, err);
         return;
     }
     w->versions = *versions;

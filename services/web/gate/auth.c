@@ -141,7 +141,7 @@ static void on_versions(void *arg, const struct table_versions *versions, const 
     struct req *r = arg;
     struct lookup *l = r->state;
     if (err) {
-        if (!goes_on_as_nobody(r, l->next)) reply_err(r, err);
+        if (!goes_on_as_nobody(r, l->next)) reply_statement_err(r, err);
         return;
     }
     l->versions = *versions;

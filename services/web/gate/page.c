@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "conf/log.h"
 #include "conf/version.h"
 #include "services/web/gate/route.h"
 #include "services/web/http/reply.h"
@@ -24,8 +25,9 @@ void page_reply(struct req *r, int status, const char *template, const char *tit
     struct err err = {0};
     int rc = ui_template_render(&out, template, values, &err);
     cJSON_Delete(values);
+    if (rc != 0) log_error("template %s: %s", template, err.text);
     if (rc != 0 || out.failed)
-        reply_detail(r, 500, "%s", rc != 0 ? err.text : "The page is too large");
+        reply_fault(r, 500, "INTERNAL_ERROR", "The page cannot be shown (request %s)", r->id);
     else
         reply_bytes(r, status, TYPE_HTML, out.data, out.len);
     buf_free(&out);

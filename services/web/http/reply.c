@@ -269,22 +269,6 @@ void reply_unavailable(struct req *r, int retry_after_s, const char *fmt, ...)
     reply_detail(r, 503, "%s", text);
 }
 
-void reply_err(struct req *r, const struct err *err)
-{
-    switch (err->code) {
-    case ERR_DB:
-    case ERR_REDIS: reply_unavailable(r, 5, "%s", err->text); return;
-    case ERR_TIMEOUT: reply_unavailable(r, 10, "%s", err->text); return;
-    case ERR_LIMIT: reply_unavailable(r, 1, "%s", err->text); return;
-    case ERR_UPSTREAM: reply_fault(r, 502, "UPSTREAM_ERROR", "%s", err->text); return;
-    case ERR_CONFLICT: reply_fault(r, 409, "CONFLICT", "%s", err->text); return;
-    case ERR_NOT_FOUND: reply_detail(r, 404, "%s", err->text); return;
-    case ERR_INPUT: reply_invalid(r, "body", "", "value_error", err->text); return;
-    case ERR_CONFIG: reply_unavailable(r, 60, "%s", err->text); return;
-    default: reply_detail(r, 500, "%s", err->text); return;
-    }
-}
-
 void reply_invalid(struct req *r, const char *where, const char *name, const char *type, const char *msg)
 {
     struct buf b = {0};

@@ -33,7 +33,9 @@ void reply_fault(struct req *r, int status, const char *code, const char *fmt, .
     __attribute__((format(printf, 4, 5)));
 /* 503 with Retry-After; text names what is missing. */
 void reply_unavailable(struct req *r, int retry_after_s, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void reply_err(struct req *r, const struct err *err); /* by its code */
+/* By its code, with a sentence for the outside (fault.h); the second one for errors of statements. */
+void reply_err(struct req *r, const struct err *err);
+void reply_statement_err(struct req *r, const struct err *err);
 /* 422 with one entry of the list: where "query", "path" or "body". */
 void reply_invalid(struct req *r, const char *where, const char *name, const char *type, const char *msg);
 

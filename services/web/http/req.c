@@ -237,7 +237,7 @@ static void on_result(void *arg, const PGresult *result, const struct err *err)
 {
     struct req *r = arg;
     if (err) {
-        reply_err(r, err);
+        reply_statement_err(r, err);
         return;
     }
     r->then(r, result);

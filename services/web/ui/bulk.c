@@ -6,6 +6,7 @@
 
 #include "ipc/queue.h"
 #include "services/web/gate/handlers.h"
+#include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
 
 #define PAGE 1000 /* of running tasks */
@@ -33,7 +34,8 @@ static void done(struct req *r, int64_t count, const struct err *err)
         if (strcmp(words[i].action, action) == 0) said = count == 1 ? words[i].one : words[i].many;
     cJSON_AddNumberToObject(r->body, "count", (double)count); /* for the log of actions */
     if (err) {
-        reply_unavailable(r, 5, "%lld %s; then: %s. Do it again for the rest.", (long long)count, said, err->text);
+        reply_unavailable(r, 5, "%lld %s; then: %s. Do it again for the rest.", (long long)count, said,
+                          fault_told(r, err));
         return;
     }
     cJSON *out = cJSON_CreateObject();

@@ -11,6 +11,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "conf/version.h"
+#include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/template.h"
 
@@ -127,7 +128,7 @@ static void send_rendered(struct req *r, int status, const char *template, const
     buf_init(&out, PAGE_LIMIT_BYTES);
     if (ui_template_render(&out, template, data, &err) < 0) {
         log_error("%s", err.text);
-        reply_detail(r, 500, "The page cannot be shown: %s", err.text);
+        reply_fault(r, 500, "INTERNAL_ERROR", "The page cannot be shown (request %s)", r->id);
     } else {
         reply_bytes(r, status, TYPE_HTML, out.data, out.len);
     }
@@ -195,7 +196,7 @@ static void on_rows(void *arg, const PGresult *result, const struct err *err)
     struct source *s = arg;
     cJSON *found = NULL;
     if (err)
-        ui_page_fault(s->page, "%s", err->text);
+        ui_page_fault(s->page, "%s", fault_told_of_statement(s->page->req, err));
     else if (PQntuples(result) > 0 && !PQgetisnull(result, 0, 0))
         found = cJSON_Parse(PQgetvalue(result, 0, 0));
     source_done(s, found);
@@ -222,7 +223,7 @@ static void on_stats(void *arg, const struct queue_stats *stats, const struct er
 {
     struct source *s = arg;
     if (err) {
-        ui_page_fault(s->page, "%s", err->text);
+        ui_page_fault(s->page, "%s", fault_told(s->page->req, err));
         source_done(s, NULL);
         return;
     }
@@ -254,14 +255,14 @@ void ui_page_stats(struct ui_page *p, const char *key)
     struct err err = {0};
     struct source *s = queue_is_there(p) ? source_new(p, key) : NULL;
     if (!s || queue_stats(p->req->web->queue, on_stats, s, &err) == 0) return;
-    ui_page_fault(p, "%s", err.text);
+    ui_page_fault(p, "%s", fault_told(p->req, &err));
     source_done(s, NULL);
 }
 
 static void on_list(void *arg, const cJSON *entries, const struct err *err)
 {
     struct source *s = arg;
-    if (err) ui_page_fault(s->page, "%s", err->text);
+    if (err) ui_page_fault(s->page, "%s", fault_told(s->page->req, err));
     source_done(s, err ? NULL : cJSON_Duplicate(entries, 1));
 }
 
@@ -270,7 +271,7 @@ void ui_page_list(struct ui_page *p, const char *key, enum queue_view view, cons
     struct err err = {0};
     struct source *s = queue_is_there(p) ? source_new(p, key) : NULL;
     if (!s || queue_list(p->req->web->queue, view, queue, 0, limit, on_list, s, &err) == 0) return;
-    ui_page_fault(p, "%s", err.text);
+    ui_page_fault(p, "%s", fault_told(p->req, &err));
     source_done(s, NULL);
 }
 
@@ -278,7 +279,7 @@ static void on_search(void *arg, int64_t count, bool is_whole, const cJSON *entr
 {
     struct source *s = arg;
     if (err) {
-        ui_page_fault(s->page, "%s", err->text);
+        ui_page_fault(s->page, "%s", fault_told(s->page->req, err));
         source_done(s, NULL);
         return;
     }
@@ -295,7 +296,7 @@ void ui_page_search(struct ui_page *p, const char *key, enum queue_view view, co
     struct queue_sweep what = {.view = view, .text = text, .wanted = wanted, .most = SEARCH_MOST};
     struct source *s = queue_is_there(p) ? source_new(p, key) : NULL;
     if (!s || queue_sweep(p->req->web->queue, &what, SWEEP_LOOK, on_search, s, &err) == 0) return;
-    ui_page_fault(p, "%s", err.text);
+    ui_page_fault(p, "%s", fault_told(p->req, &err));
     source_done(s, NULL);
 }
 

@@ -4,6 +4,7 @@
 
 #include "services/store/ui/ui_actions.h"
 #include "services/web/gate/handlers.h"
+#include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
 #include "services/web/ui/control.h"
 #include "services/web/ui/page.h"
@@ -64,7 +65,7 @@ static void on_log(void *arg, const cJSON *answer, const cJSON *lines, const str
     struct req *r = arg;
     const char *refused = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "error"));
     if (err)
-        show_system(r, NULL, err->text);
+        show_system(r, NULL, fault_told(r, err));
     else if (refused)
         show_system(r, NULL, refused);
     else
@@ -79,7 +80,7 @@ void web_ui_system(struct req *r)
     if (!log || !*log)
         show_system(r, NULL, "");
     else if (ui_control_ask(r->web->base, conf_str(r->web->conf, SET_RUN_DIR), "tail", 2, argv, on_log, r, &err) < 0)
-        show_system(r, NULL, err.text);
+        show_system(r, NULL, fault_told(r, &err));
 }
 
 /* ---- commands ---- */
@@ -91,7 +92,7 @@ static void on_command(void *arg, const cJSON *answer, const cJSON *lines, const
     const char *refused = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "error"));
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "text"));
     if (err) {
-        reply_unavailable(r, 5, "%s", err->text);
+        reply_unavailable(r, 5, "%s", fault_told(r, err));
     } else if (refused) {
         reply_fault(r, 409, "REFUSED", "%s", refused);
     } else {
@@ -106,7 +107,7 @@ static void command(struct req *r, const char *word, int argc, char *const *argv
 {
     struct err err = {0};
     if (ui_control_ask(r->web->base, conf_str(r->web->conf, SET_RUN_DIR), word, argc, argv, on_command, r, &err) < 0)
-        reply_unavailable(r, 60, "%s", err.text);
+        reply_unavailable(r, 60, "%s", fault_told(r, &err));
 }
 
 void web_process_command(struct req *r)

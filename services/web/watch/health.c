@@ -185,9 +185,26 @@ cJSON *health_report(const struct web *web)
     return out;
 }
 
+/* Strangers learn of each part whether it is well, and no more. */
+static void keep_states(cJSON *report)
+{
+    cJSON_DeleteItemFromObject(report, "environment");
+    for (cJSON *part = cJSON_GetObjectItem(report, "components")->child; part; part = part->next)
+        for (cJSON *each = part->child, *next; each; each = next) {
+            next = each->next;
+            if (strcmp(each->string, "status") != 0) cJSON_Delete(cJSON_DetachItemViaPointer(part, each));
+        }
+}
+
+static bool may_see_details(const struct req *r)
+{
+    return r->who.kind == WHO_ADMIN || (r->who.permissions & (PERM_ADMIN_READ | PERM_METRICS));
+}
+
 void web_health_detailed(struct req *r)
 {
     cJSON *report = health_report(r->web);
+    if (!may_see_details(r)) keep_states(report);
     if (cJSON_GetArraySize(cJSON_GetObjectItem(report, "unhealthy_components")) == 0) {
         reply_cjson_take(r, 200, report);
         return;
