@@ -45,6 +45,11 @@ void log_set_format(enum log_format format)
     logger.format = format;
 }
 
+enum log_format log_format(void)
+{
+    return logger.format;
+}
+
 void log_set_task(const char *task_id)
 {
     snprintf(logger.task, sizeof logger.task, "%s", task_id ? task_id : "");
@@ -136,7 +141,7 @@ static void frame_text(struct buf *b, const struct event *e)
     size_t start = b->len;
     buf_add(b, e->text, e->len);
     for (size_t i = start; i < b->len; i++) /* one event is one line, whatever the text holds */
-        if ((unsigned char)b->data[i] < 0x20 && b->data[i] != '\t') b->data[i] = ' ';
+        if (((unsigned char)b->data[i] < 0x20 && b->data[i] != '\t') || b->data[i] == 0x7f) b->data[i] = ' ';
     for (unsigned i = 0; i < e->count; i++) {
         const struct log_field *f = &e->fields[i];
         if (f->kind == LOG_FIELD_TEXT && !f->text) continue;

@@ -17,6 +17,7 @@ enum log_format { LOG_TEXT, LOG_JSON };
 void log_open(const char *role, enum log_level level, enum log_format format); /* role is kept, not copied */
 void log_set_level(enum log_level level);
 void log_set_format(enum log_format format);
+enum log_format log_format(void);
 void log_set_task(const char *task_id); /* copied (cut at 63 bytes); NULL = none */
 bool log_is_on(enum log_level level);
 enum log_level log_level_of(

@@ -10,7 +10,7 @@
 
 #include "conf/conf_internal.h"
 
-enum key_kind { KEY_STR, KEY_LIST, KEY_INT, KEY_I64, KEY_BOOL, KEY_UMASK, KEY_SIGNAL, KEY_READY, KEY_RESTART };
+enum key_kind { KEY_STR, KEY_LIST, KEY_INT, KEY_I64, KEY_BOOL, KEY_NOT, KEY_UMASK, KEY_SIGNAL, KEY_READY, KEY_RESTART };
 
 struct key {
     const char *name;
@@ -27,11 +27,17 @@ static const struct key keys[] = {
     {"depends_on", KEY_LIST, MEMBER(depends_on), 0, 0},
     {"unless_env", KEY_LIST, MEMBER(unless_env), 0, 0},
     {"user", KEY_STR, MEMBER(user), 0, 0},
+    {"group", KEY_STR, MEMBER(group), 0, 0},
     {"directory", KEY_STR, MEMBER(directory), 0, 0},
     {"gate", KEY_STR, MEMBER(gate), 0, 0},
     {"umask", KEY_UMASK, MEMBER(umask), 0, 0},
     {"readiness", KEY_READY, MEMBER(ready), 0, 0},
     {"readiness_interval_ms", KEY_INT, MEMBER(ready_interval_ms), 10, 60000},
+    {"liveness", KEY_READY, MEMBER(live), 0, 0},
+    {"liveness_interval_s", KEY_INT, MEMBER(live_interval_s), 1, 3600},
+    {"liveness_failures", KEY_INT, MEMBER(live_failures), 1, 100},
+    {"watchdog_s", KEY_INT, MEMBER(watchdog_s), 1, 3600},
+    {"autostart", KEY_NOT, MEMBER(is_not_autostart), 0, 0},
     {"start_timeout_s", KEY_INT, MEMBER(start_timeout_s), 1, 3600},
     {"stop_signal", KEY_SIGNAL, MEMBER(stop_signal), 0, 0},
     {"stop_timeout_s", KEY_INT, MEMBER(stop_timeout_s), 1, 3600},
@@ -101,35 +107,41 @@ static int read_signal(int *out, config_setting_t *s, struct err *err)
     return expected(s, "the name of a signal, as \"TERM\"", err);
 }
 
-static int read_ready(struct program *p, config_setting_t *s, struct err *err)
+static const char *const ready_words[] = {
+    [READY_UNSAID] = NULL, [READY_NONE] = "none",  [READY_EXIT] = "exit",  [READY_NOTIFY] = "notify",
+    [READY_TCP] = "tcp:",  [READY_UNIX] = "unix:", [READY_HTTP] = "http:", [READY_COMMAND] = "command:"};
+
+static int read_ready(enum program_ready *out, char **target, bool is_probe_only, config_setting_t *s, struct err *err)
 {
-    static const char *const words[] = {
-        [READY_NONE] = "none",  [READY_NOTIFY] = "notify", [READY_TCP] = "tcp:",
-        [READY_UNIX] = "unix:", [READY_HTTP] = "http:",    [READY_COMMAND] = "command:"};
     char *text = NULL;
     int rc = read_str(&text, s, err);
     if (rc != 0 || !text) return rc;
-    rc = expected(s, "none, notify, tcp:HOST:PORT, unix:PATH, http:HOST:PORT/PATH or command:WORDS", err);
-    for (int i = READY_NONE; i <= READY_COMMAND; i++) {
-        size_t len = strlen(words[i]);
-        bool has_target = words[i][len - 1] == ':';
-        if (has_target ? strncmp(text, words[i], len) != 0 || !text[len] : strcmp(text, words[i]) != 0) continue;
-        p->ready = (enum program_ready)i;
-        free(p->ready_target);
-        p->ready_target = has_target ? strdup(text + len) : NULL;
-        rc = has_target && !p->ready_target ? err_set(err, ERR_NOMEM, "no memory for the configuration") : 0;
+    rc = expected(s,
+                  is_probe_only ? "tcp:HOST:PORT, unix:PATH, http:HOST:PORT/PATH or command:WORDS"
+                                : "none, exit, notify, tcp:HOST:PORT, unix:PATH, http:HOST:PORT/PATH or command:WORDS",
+                  err);
+    for (int i = is_probe_only ? READY_TCP : READY_NONE; i <= READY_COMMAND; i++) {
+        size_t len = strlen(ready_words[i]);
+        bool has_target = ready_words[i][len - 1] == ':';
+        if (has_target ? strncmp(text, ready_words[i], len) != 0 || !text[len] : strcmp(text, ready_words[i]) != 0)
+            continue;
+        *out = (enum program_ready)i;
+        free(*target);
+        *target = has_target ? strdup(text + len) : NULL;
+        rc = has_target && !*target ? err_set(err, ERR_NOMEM, "no memory for the configuration") : 0;
         break;
     }
     free(text);
     return rc;
 }
 
+static const char *const restart_words[] = {"always", "on-failure", "never"};
+
 static int read_restart(enum program_restart *out, config_setting_t *s, struct err *err)
 {
-    static const char *const words[] = {"always", "on-failure", "never"};
     const char *text = config_setting_get_string(s);
     for (int i = 0; text && i < 3; i++)
-        if (strcmp(text, words[i]) == 0) return *out = (enum program_restart)i, 0;
+        if (strcmp(text, restart_words[i]) == 0) return *out = (enum program_restart)i, 0;
     return expected(s, "\"always\", \"on-failure\" or \"never\"", err);
 }
 
@@ -143,23 +155,26 @@ static int read_key(struct program *p, const struct key *key, config_setting_t *
     case KEY_LIST: return read_list(member, s, err);
     case KEY_UMASK: return read_umask(member, s, err);
     case KEY_SIGNAL: return read_signal(member, s, err);
-    case KEY_READY: return read_ready(p, s, err);
+    case KEY_READY:
+        return member == &p->live ? read_ready(&p->live, &p->live_target, true, s, err)
+                                  : read_ready(&p->ready, &p->ready_target, false, s, err);
     case KEY_RESTART: return read_restart(member, s, err);
     case KEY_I64: return read_number(member, key, s, err);
     case KEY_INT:
         rc = read_number(&number, key, s, err);
         if (rc == 0) *(int *)member = (int)number;
         return rc;
-    case KEY_BOOL: break;
+    case KEY_BOOL:
+    case KEY_NOT: break;
     }
     if (config_setting_type(s) != CONFIG_TYPE_BOOL) return expected(s, "true or false", err);
-    *(bool *)member = config_setting_get_bool(s) != 0;
+    *(bool *)member = (config_setting_get_bool(s) != 0) == (key->kind == KEY_BOOL);
     return 0;
 }
 
 static bool is_name(const char *name)
 {
-    static const char *const reserved[] = {"web", "worker", "beat", "migrate", "supervisor", "logikald", NULL};
+    static const char *const reserved[] = {"web", "worker", "beat", "migrate", "supervisor", "logikald", "all", NULL};
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
     for (const char *const *r = reserved; *r; r++)
         if (strcmp(name, *r) == 0) return false;
@@ -181,6 +196,13 @@ static int check_whole(const struct program *p, struct err *err)
         if (setting_by_env(*u) < 0)
             return err_set(err, ERR_CONFIG, "unless_env of program %s: %s is not the environment name of a setting",
                            p->name, *u);
+    if (p->watchdog_s && p->ready != READY_NOTIFY)
+        return err_set(err, ERR_CONFIG, "watchdog_s of program %s needs readiness = \"notify\": pings come that way",
+                       p->name);
+    if (p->ready == READY_EXIT && p->restart == RESTART_ALWAYS)
+        return err_set(err, ERR_CONFIG,
+                       "program %s is ready when it has exited: it needs restart = \"on-failure\" or \"never\"",
+                       p->name);
     if (p->gate && strcmp(p->gate, "background_sync") != 0)
         return err_set(err, ERR_CONFIG, "gate of program %s expects \"background_sync\"", p->name);
     return 0;
@@ -191,6 +213,8 @@ int program_read(struct program *p, config_setting_t *group, struct err *err)
     *p = (struct program){.umask = -1,
                           .stop_signal = SIGTERM,
                           .ready_interval_ms = 50,
+                          .live_interval_s = 10,
+                          .live_failures = 3,
                           .rlimit_nofile = -1,
                           .rlimit_core_bytes = -1,
                           .rlimit_as_bytes = -1,
@@ -207,6 +231,7 @@ int program_read(struct program *p, config_setting_t *group, struct err *err)
         if (rc != 0) return rc;
     }
     p->line = (int)config_setting_source_line(group);
+    if (p->ready == READY_UNSAID) p->ready = p->restart == RESTART_ALWAYS ? READY_NONE : READY_EXIT;
     return check_whole(p, err);
 }
 
@@ -224,6 +249,7 @@ void program_free(struct program *p)
         if (keys[i].kind == KEY_LIST) list_free(*(char ***)member);
     }
     free(p->ready_target);
+    free(p->live_target);
     *p = (struct program){0};
 }
 
@@ -247,7 +273,8 @@ static bool key_equal(const struct key *key, const struct program *a, const stru
     case KEY_STR: return str_equal(*(char *const *)x, *(char *const *)y);
     case KEY_LIST: return list_equal(*(char **const *)x, *(char **const *)y);
     case KEY_I64: return memcmp(x, y, sizeof(int64_t)) == 0;
-    case KEY_BOOL: return memcmp(x, y, sizeof(bool)) == 0;
+    case KEY_BOOL:
+    case KEY_NOT: return memcmp(x, y, sizeof(bool)) == 0;
     default: return memcmp(x, y, sizeof(int)) == 0;
     }
 }
@@ -256,5 +283,6 @@ bool program_equal(const struct program *a, const struct program *b)
 {
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (!key_equal(&keys[i], a, b)) return false;
-    return str_equal(a->ready_target, b->ready_target) && a->is_skipped == b->is_skipped;
+    return str_equal(a->ready_target, b->ready_target) && str_equal(a->live_target, b->live_target) &&
+           a->is_skipped == b->is_skipped;
 }

@@ -2,16 +2,18 @@
  *
  *   programs = ( {
  *     name = "redis"; command = [ "redis-server", "--port", "0" ];
- *     environment = [ "A=b" ]; user = "redis"; directory = "/var/lib/x"; umask = "027"; depends_on = [ "other" ];
- *     unless_env = [ "REDIS_URL" ];      # not run when one of these settings comes from outside this file
- *     gate = "background_sync";          # run only while this flag is on
- *     readiness = "notify" | "none" | "tcp:HOST:PORT" | "unix:PATH" | "http:HOST:PORT/PATH" | "command:WORDS";
- *     readiness_interval_ms = 50; start_timeout_s = 60; stop_signal = "INT"; stop_timeout_s = 30;
- *     restart = "always" | "on-failure" | "never"; essential = false; rlimit_nofile = 1024; ...
- *   } );
+ *     environment = [ "A=b" ]; user = "redis"; group = "redis"; directory = "/var/lib/x"; umask = "027"; depends_on = [
+ * "other" ]; unless_env = [ "REDIS_URL" ];      # not run when one of these settings comes from outside this file gate
+ * = "background_sync";          # run only while this flag is on readiness = "notify" | "none" | "exit" |
+ * "tcp:HOST:PORT" | "unix:PATH" | "http:HOST:PORT/PATH" | "command:WORDS"; readiness_interval_ms = 50; start_timeout_s
+ * = 60; stop_signal = "INT"; stop_timeout_s = 30; liveness = "tcp:..." | ...; liveness_interval_s = 10;
+ * liveness_failures = 3; watchdog_s = 30; autostart = true; restart = "always" | "on-failure" | "never"; essential =
+ * false; rlimit_nofile = 1024; ... } );
  *
  * A word of the form ${NAME} in command, environment, directory, user and readiness is replaced from the environment
- * when the file is loaded; an unknown NAME is an error, ${NAME:-text} gives a default. */
+ * when the file is loaded; an unknown NAME is an error, ${NAME:-text} gives a default, $${ stands for ${ itself.
+ * A program with restart = "on-failure" or "never" and without readiness is a one-shot: ready when it has exited with
+ * status 0 (readiness = "exit"). */
 #ifndef LOGIKALD_CONF_PROGRAM_H
 #define LOGIKALD_CONF_PROGRAM_H
 
@@ -22,7 +24,16 @@
 #include "conf/err.h"
 
 enum program_restart { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
-enum program_ready { READY_NONE, READY_NOTIFY, READY_TCP, READY_UNIX, READY_HTTP, READY_COMMAND };
+enum program_ready {
+    READY_UNSAID,
+    READY_NONE,
+    READY_EXIT,
+    READY_NOTIFY,
+    READY_TCP,
+    READY_UNIX,
+    READY_HTTP,
+    READY_COMMAND
+};
 
 struct program {
     char *name;
@@ -30,11 +41,14 @@ struct program {
     char **environment; /* "NAME=value" */
     char **depends_on;  /* names of programs or roles */
     char **unless_env;  /* environment names of settings */
-    char *user;         /* NULL = as the supervisor; ignored (with a log line) when not root */
+    char *user;         /* name or number; NULL = as the supervisor; ignored (with a log line) when not root */
+    char *group;        /* name or number; NULL = the user's */
     char *directory;    /* NULL = as the supervisor */
     char *gate;         /* NULL or a flag: "background_sync" */
     char *ready_target; /* what follows the colon of readiness */
+    char *live_target;  /* and of liveness */
     enum program_ready ready;
+    enum program_ready live; /* READY_UNSAID = it is not asked again once it is ready */
     enum program_restart restart;
     bool is_essential;
     bool is_skipped; /* an unless_env setting comes from outside the file */
@@ -42,6 +56,9 @@ struct program {
     int stop_signal;
     int stop_timeout_s, start_timeout_s; /* 0 = the supervisor's setting */
     int ready_interval_ms;
+    int live_interval_s, live_failures;
+    int watchdog_s;                                            /* of pings to NOTIFY_SOCKET; 0 = none */
+    bool is_not_autostart;                                     /* held from the start, until `ctl start` */
     int64_t rlimit_nofile, rlimit_core_bytes, rlimit_as_bytes; /* -1 = inherit */
     int line;                                                  /* in the file, for messages */
 };

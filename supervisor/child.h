@@ -23,10 +23,18 @@ struct child {
     pid_t group;        /* its process group, kept until nobody is left in it; 0 = none */
     pid_t previous_pid; /* of the process before, when that one crashed */
     int64_t started_ms, started_wall_ms;
+    int64_t born; /* the number of its start, which its descendants carry (kin.h) */
+    /* How its process is to be stopped: as it was started, whatever a reload has changed since. */
+    int running_stop_signal;
+    int64_t running_stop_timeout_ms;
+    pid_t kin_told[8]; /* asked to end, outside its group */
 
     struct log_stream out, err;
     struct line_ring lines; /* the last ones that it wrote */
 
+    int exec_fd; /* ends when its program runs, or tells why it does not; -1 = it is known */
+    struct event *executed;
+    char exec_error[160];
     int notify_fd; /* our end; -1 = none */
     struct event *notified;
     char status[160]; /* its STATUS= */
@@ -36,7 +44,7 @@ struct child {
 
     char reasons[CHILD_REASONS][160]; /* how it ended, the latest first */
     int64_t exited_wall_ms;
-    int64_t unready_ms; /* since when it is not ready */
+    int64_t missing_ms; /* since when it is wanted and not up for good; for watch_essential */
 
     struct usage usage; /* of its process and descendants */
     int cpu_permille;
@@ -54,6 +62,9 @@ struct child {
 struct child *child_new(struct supervisor *s, const struct child_spec *spec);
 void child_free(struct child *c); /* must have no process */
 
+/* The plan has changed. A process that is to be replaced is still stopped by the rules that it was started with. */
+void child_take_spec(struct child *c, const struct child_spec *spec);
+
 /* Feeds the state machine and does what it decides; asks for children_settle. */
 void child_event(struct child *c, enum child_event event);
 
@@ -64,15 +75,22 @@ int child_resume(struct child *c);
 void child_ended(struct child *c);
 /* After the reaping. */
 void child_reaped(struct child *c, int wait_status);
-/* True when nobody is left in its process group; then the group is forgotten. */
-bool child_group_gone(struct child *c);
+/* True when nobody is left of it but, maybe, its leader's zombie; then the group is forgotten. */
+bool child_kin_gone(struct child *c);
+
+/* We have slept: what it did not do meanwhile is not held against it. */
+void child_sleep_over(struct child *c, int64_t slept_ms, int64_t now_ms);
 
 int child_signal(struct child *c, int sig); /* to its process: 0, or -1 when there is none */
 
 /* Internal to the child's own files, child_start.c and child_io.c. */
 struct environment;
-int child_start(struct child *c, struct err *err);                                         /* makes the process */
-int child_listen(struct child *c, int out_fd, int err_fd, int notify_fd, struct err *err); /* takes our ends */
+int child_start(struct child *c, struct err *err); /* makes the process */
+struct child_ends {
+    int out_fd, err_fd, notify_fd, exec_fd; /* ours; -1 = none */
+};
+int child_listen(struct child *c, const struct child_ends *ends, struct err *err); /* takes them */
+void child_executed(evutil_socket_t fd, short what, void *arg); /* its program runs, or cannot be run */
 void child_environment(const struct child *c, const char *notify_path, struct environment *e);
 void child_line(struct child *c, const char *text, size_t len, bool is_cut, bool is_err);
 void child_on_out(void *arg, const char *text, size_t len, bool is_cut);

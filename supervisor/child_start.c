@@ -12,15 +12,17 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "supervisor/account.h"
 #include "supervisor/child.h"
 #include "supervisor/environment.h"
 #include "supervisor/guardian.h"
+#include "supervisor/kin.h"
 #include "supervisor/probe.h"
 #include "supervisor/spawn.h"
 
 /* The descriptors of a start: ours and the child's. -1 = none. */
 struct pipes {
-    int out[2], err[2], notify[2];
+    int out[2], err[2], notify[2], status[2];
     char notify_path[108]; /* for NOTIFY_SOCKET, "" = none */
 };
 
@@ -36,6 +38,7 @@ static void pipes_close(struct pipes *p)
         close_fd(&p->out[i]);
         close_fd(&p->err[i]);
         close_fd(&p->notify[i]);
+        close_fd(&p->status[i]);
     }
 }
 
@@ -63,14 +66,15 @@ static int named_socket(struct pipes *p)
     return setsockopt(p->notify[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
 }
 
-static int pipes_open(struct pipes *p, enum child_readiness readiness, struct err *err)
+static int pipes_open(struct pipes *p, const struct child_spec *spec, struct err *err)
 {
-    *p = (struct pipes){{-1, -1}, {-1, -1}, {-1, -1}, ""};
+    bool is_told_by_fd = !spec->program;
+    *p = (struct pipes){{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}, ""};
     int rc = log_pipe(p->out);
     if (rc == 0) rc = log_pipe(p->err);
-    if (rc == 0 && (readiness == READINESS_FD || readiness == READINESS_EXIT))
-        rc = socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, p->notify);
-    if (rc == 0 && readiness == READINESS_PATH) rc = named_socket(p);
+    if (rc == 0) rc = log_pipe(p->status);
+    if (rc == 0 && is_told_by_fd) rc = socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, p->notify);
+    if (rc == 0 && spec->readiness == READINESS_PATH) rc = named_socket(p);
     if (rc == 0) return 0;
     rc = err_errno(err, "no pipes for a child");
     pipes_close(p);
@@ -91,8 +95,10 @@ void child_environment(const struct child *c, const char *notify_path, struct en
     environment_start(e, environ, c->spec.users);
     environment_set(e, "LOGIKALD_SUPERVISOR_ID", "%s", s->id);
     environment_set(e, "LOGIKALD_INSTANCE", "%s", c->spec.name);
+    environment_set(e, KIN_VARIABLE, "%s/%" PRId64, s->id, c->born);
     if (p) {
         if (notify_path && notify_path[0]) environment_set(e, "NOTIFY_SOCKET", "%s", notify_path);
+        if (c->spec.watchdog_ms) environment_set(e, "WATCHDOG_USEC", "%" PRId64, c->spec.watchdog_ms * 1000);
         for (char **entry = p->environment; entry && *entry; entry++) environment_put(e, *entry);
         return;
     }
@@ -104,17 +110,43 @@ void child_environment(const struct child *c, const char *notify_path, struct en
     say_paths(e, &s->paths);
 }
 
-int child_listen(struct child *c, int out_fd, int err_fd, int notify_fd, struct err *err)
+static int listen_on(struct supervisor *s, int fd, event_callback_fn fn, void *arg, struct event **event)
+{
+    if (fd < 0) return 0;
+    *event = event_new(s->base, fd, EV_READ | EV_PERSIST, fn, arg);
+    return *event ? event_add(*event, NULL) : -1;
+}
+
+int child_listen(struct child *c, const struct child_ends *ends, struct err *err)
 {
     int rc = 0;
-    c->notify_fd = notify_fd;
-    if (out_fd >= 0) rc |= log_stream_open(&c->out, c->sup->base, out_fd, child_on_out, c);
-    if (err_fd >= 0) rc |= log_stream_open(&c->err, c->sup->base, err_fd, child_on_err, c);
-    if (notify_fd >= 0) {
-        c->notified = event_new(c->sup->base, c->notify_fd, EV_READ | EV_PERSIST, child_told, c);
-        rc |= c->notified ? event_add(c->notified, NULL) : -1;
-    }
+    c->notify_fd = ends->notify_fd;
+    c->exec_fd = ends->exec_fd;
+    if (ends->out_fd >= 0) rc |= log_stream_open(&c->out, c->sup->base, ends->out_fd, child_on_out, c);
+    if (ends->err_fd >= 0) rc |= log_stream_open(&c->err, c->sup->base, ends->err_fd, child_on_err, c);
+    rc |= listen_on(c->sup, c->notify_fd, child_told, c, &c->notified);
+    rc |= listen_on(c->sup, c->exec_fd, child_executed, c, &c->executed);
     return rc == 0 ? 0 : err_set(err, ERR_NOMEM, "no memory for a child's pipes");
+}
+
+/* Notes the start of a process: its number, and by which rules it is to be stopped. */
+static void begin(struct child *c)
+{
+    c->born = ++c->sup->births;
+    memset(c->kin_told, 0, sizeof c->kin_told);
+    c->running_stop_signal = c->spec.stop_signal;
+    c->running_stop_timeout_ms = c->spec.policy.stop_timeout_ms;
+    c->exec_error[0] = 0;
+    c->owes_hup = false;
+}
+
+static void tell_start(const struct child *c)
+{
+    const struct program *p = c->spec.program;
+    log_info("%s[%d] started", c->spec.name, (int)c->pid);
+    bool is_other = p && p->user && account_uid(p->user) != geteuid();
+    if (is_other && geteuid() != 0 && c->machine.starts == 1)
+        log_warning("%s runs as we do, not as user %s: only root can change that", c->spec.name, p->user);
 }
 
 int child_start(struct child *c, struct err *err)
@@ -124,8 +156,9 @@ int child_start(struct child *c, struct err *err)
     struct pipes pipes;
     struct environment e = {0};
     child_io_close(c);
-    int rc = pipes_open(&pipes, c->spec.readiness, err);
+    int rc = pipes_open(&pipes, &c->spec, err);
     if (rc != 0) return rc;
+    begin(c);
     child_environment(c, pipes.notify_path, &e);
     struct spawn how = {
         .path = p ? p->command[0] : c->sup->roles_path,
@@ -135,13 +168,14 @@ int child_start(struct child *c, struct err *err)
         .err_fd = pipes.err[1],
         .listen_fd = c->spec.has_listener ? c->sup->listen_fd : -1,
         .notify_fd = pipes.notify[1],
+        .status_fd = pipes.status[1],
         .program = p,
     };
     rc = e.failed ? err_set(err, ERR_NOMEM, "no memory for the environment of %s", c->spec.name) : 0;
-    if (rc == 0) rc = child_listen(c, pipes.out[0], pipes.err[0], pipes.notify[0], err);
-    pipes.out[0] = pipes.err[0] = pipes.notify[0] = -1;
+    struct child_ends ends = {pipes.out[0], pipes.err[0], pipes.notify[0], pipes.status[0]};
+    if (rc == 0) rc = child_listen(c, &ends, err);
+    pipes.out[0] = pipes.err[0] = pipes.notify[0] = pipes.status[0] = -1;
     if (rc != 0) goto out;
-    c->owes_hup = false;
     c->started_ms = mono_ms();
     c->started_wall_ms = wall_ms();
     pid_t pid = spawn(&how, err);
@@ -151,9 +185,7 @@ int child_start(struct child *c, struct err *err)
     }
     c->pid = c->group = pid;
     guardian_tell(c->sup, pid, true);
-    log_info("%s[%d] started", c->spec.name, (int)pid);
-    if (p && p->user && geteuid() != 0 && c->machine.starts == 1)
-        log_warning("%s runs as we do, not as user %s: only root can change that", c->spec.name, p->user);
+    tell_start(c);
     if (c->spec.readiness == READINESS_PROBE) c->probe = probe_start(c);
 out:
     environment_free(&e);

@@ -40,6 +40,7 @@ static const char *const event_names[CHILD_EVENT_COUNT] = {
     [EVENT_SPAWN_FAILED] = "no process",
     [EVENT_READY] = "ready",
     [EVENT_HUNG] = "hung",
+    [EVENT_SICK] = "sick",
     [EVENT_EXITED_CLEAN] = "exited clean",
     [EVENT_EXITED_DIRTY] = "exited dirty",
     [EVENT_GROUP_GONE] = "group gone",
@@ -152,17 +153,42 @@ static unsigned settled(struct child_machine *m, const struct child_policy *p, i
 static unsigned ask_to_end(struct child_machine *m, const struct child_policy *p, enum child_why why, int64_t now_ms)
 {
     m->why = why;
+    m->asked_ms = now_ms;
     go(m, CHILD_STOPPING, now_ms + p->stop_timeout_ms);
     return ACTION_STOP_SIGNAL;
 }
 
-static unsigned kill_now(struct child_machine *m, int64_t now_ms)
+static void linger(struct child_machine *m, int64_t until_ms)
 {
-    if (m->state == CHILD_KILLING)
+    m->kills = 0;
+    go(m, CHILD_LINGERING, until_ms);
+}
+
+/* Kills what is left; gives it up when that was in vain too often (a process that the kernel does not let go). */
+static unsigned kill_now(struct child_machine *m, const struct child_policy *p, int64_t now_ms)
+{
+    bool is_leader_left = m->state != CHILD_LINGERING;
+    if (m->state == CHILD_STOPPING || m->state == CHILD_DUMPING) {
+        m->kills = 0;
+        go(m, CHILD_KILLING, 0);
+    }
+    if (m->kills < CHILD_KILL_ROUNDS) {
+        m->kills++;
         m->deadline_ms = now_ms + CHILD_KILL_ANEW_MS;
-    else
-        go(m, CHILD_KILLING, now_ms + CHILD_KILL_ANEW_MS);
-    return ACTION_KILL;
+        return ACTION_KILL;
+    }
+    if (!is_leader_left) return ACTION_ABANDON | settled(m, p, now_ms);
+    linger(m, now_ms);
+    return ACTION_ABANDON;
+}
+
+/* Who was asked only just now keeps a moment to end by itself. */
+static unsigned hurry(struct child_machine *m, const struct child_policy *p, int64_t now_ms)
+{
+    int64_t least_ms = m->asked_ms + CHILD_HURRY_MS;
+    if (m->state != CHILD_STOPPING || now_ms >= least_ms) return kill_now(m, p, now_ms);
+    if (m->deadline_ms > least_ms) m->deadline_ms = least_ms;
+    return 0;
 }
 
 static unsigned step_without_process(struct child_machine *m, enum child_event event, int64_t now_ms,
@@ -212,6 +238,7 @@ static unsigned step_running(struct child_machine *m, const struct child_policy 
         m->why = WHY_HUNG;
         go(m, CHILD_DUMPING, now_ms + CHILD_DUMP_MS);
         return ACTION_ABORT;
+    case EVENT_SICK: return m->state == CHILD_READY ? ask_to_end(m, p, WHY_SICK, now_ms) : 0;
     case EVENT_DEADLINE:
         if (m->state == CHILD_STARTING) return ask_to_end(m, p, WHY_NOT_READY, now_ms);
         m->deadline_ms = 0;
@@ -225,19 +252,12 @@ static unsigned step_ending(struct child_machine *m, const struct child_policy *
                             int64_t now_ms)
 {
     switch (event) {
-    case EVENT_DEADLINE:
-    case EVENT_HURRY:
-        if (m->state != CHILD_LINGERING) return kill_now(m, now_ms);
-        m->deadline_ms = now_ms + CHILD_KILL_ANEW_MS;
-        return ACTION_KILL;
+    case EVENT_DEADLINE: return kill_now(m, p, now_ms);
+    case EVENT_HURRY: return hurry(m, p, now_ms);
     case EVENT_EXITED_CLEAN:
-    case EVENT_EXITED_DIRTY: {
-        int64_t linger_ms = m->state == CHILD_STOPPING ? CHILD_LINGER_MS : 0;
-        int64_t until = now_ms + linger_ms;
-        if (m->state == CHILD_STOPPING && m->deadline_ms < until) until = m->deadline_ms;
-        if (m->state != CHILD_LINGERING) go(m, CHILD_LINGERING, until);
+    case EVENT_EXITED_DIRTY: /* the rest of the group has as long as the leader would have had */
+        if (m->state != CHILD_LINGERING) linger(m, m->state == CHILD_STOPPING ? m->deadline_ms : now_ms);
         return 0;
-    }
     case EVENT_GROUP_GONE: return m->state == CHILD_LINGERING ? settled(m, p, now_ms) : 0;
     default: return 0;
     }
@@ -256,4 +276,12 @@ unsigned child_step(struct child_machine *m, const struct child_policy *p, enum 
     case CHILD_LINGERING: return step_ending(m, p, event, now_ms);
     default: return step_without_process(m, event, now_ms, p);
     }
+}
+
+void child_sleep(struct child_machine *m, int64_t slept_ms)
+{
+    bool is_waiting = m->state == CHILD_BACKOFF || m->state == CHILD_CRASH_LOOP;
+    if (m->deadline_ms && !is_waiting) m->deadline_ms += slept_ms;
+    if (m->ready_ms) m->ready_ms += slept_ms;
+    if (m->asked_ms) m->asked_ms += slept_ms;
 }

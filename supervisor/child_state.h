@@ -40,6 +40,7 @@ enum child_event {
     EVENT_SPAWN_FAILED,  /* no process could be made */
     EVENT_READY,         /* it said so, or its probe succeeded */
     EVENT_HUNG,          /* it has not pinged for too long */
+    EVENT_SICK,          /* it does not answer its liveness probe */
     EVENT_EXITED_CLEAN,  /* its process ended with status 0 */
     EVENT_EXITED_DIRTY,  /* its process ended in another way */
     EVENT_GROUP_GONE,    /* nobody is left in its process group */
@@ -56,10 +57,11 @@ enum child_action {
     ACTION_FAILED = 16,     /* an exit that counts as a failure: tell the exit reason and the last lines */
     ACTION_LOOPING = 32,    /* it has become a crash loop */
     ACTION_STABLE = 64,     /* it has been ready for the stable time; a crash loop is over */
+    ACTION_ABANDON = 128,   /* what does not end although it was killed is left to the system: nobody waits for it */
 };
 
 /* Why a process was asked to end. */
-enum child_why { WHY_ASKED, WHY_NOT_READY, WHY_HUNG };
+enum child_why { WHY_ASKED, WHY_NOT_READY, WHY_HUNG, WHY_SICK };
 
 struct child_policy {
     enum program_restart restart;
@@ -72,8 +74,9 @@ struct child_policy {
 
 #define CHILD_EXITS_MAX    100  /* largest crash_loop_count */
 #define CHILD_DUMP_MS      3000 /* for a hung process to write its backtrace */
-#define CHILD_LINGER_MS    2000 /* for the rest of a process group after its leader */
 #define CHILD_KILL_ANEW_MS 1000
+#define CHILD_KILL_ROUNDS  5    /* kills before the process, or the rest of its group, is given up */
+#define CHILD_HURRY_MS     1000 /* who is asked to end in a hurry has at least this long */
 
 struct child_machine {
     enum child_state state;
@@ -81,6 +84,8 @@ struct child_machine {
     bool is_crash_loop;  /* until it has been stable again */
     bool is_success;     /* in CHILD_DONE: it ended with status 0 */
     enum child_why why;  /* in STOPPING, DUMPING, KILLING and LINGERING */
+    int kills;           /* in KILLING and LINGERING: how often it was killed */
+    int64_t asked_ms;    /* in STOPPING: since when */
     int64_t deadline_ms; /* monotonic; when EVENT_DEADLINE is due, 0 = never */
     int64_t ready_ms;    /* since when it is ready; 0 = is not */
     int64_t starts;      /* processes made so far */
@@ -95,6 +100,9 @@ void child_machine_init(struct child_machine *m);
 /* Takes the event in; returns the actions to carry out (enum child_action, or'ed). An event that means nothing in the
  * present state changes nothing. */
 unsigned child_step(struct child_machine *m, const struct child_policy *p, enum child_event event, int64_t now_ms);
+
+/* The time that the process of the supervisor slept (frozen, starved) counts for nobody: what is due comes later. */
+void child_sleep(struct child_machine *m, int64_t slept_ms);
 
 bool child_state_allows(enum child_state from, enum child_state to); /* the table of transitions */
 bool child_state_has_process(enum child_state state);                /* its leader lives */

@@ -1,11 +1,14 @@
 /* The children as a whole: see children.h. */
 #include "supervisor/children.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "conf/clock.h"
 #include "conf/log.h"
 #include "ipc/notify.h"
 #include "supervisor/child.h"
+#include "supervisor/events.h"
 #include "supervisor/watch.h"
 
 #define DRAINING_MAX 4 /* of one name, before the next replacement waits */
@@ -21,7 +24,8 @@ struct child *children_match(struct supervisor *s, const char *name, struct chil
 {
     struct child *c = after ? TAILQ_NEXT(after, link) : TAILQ_FIRST(&s->children);
     for (; c; c = TAILQ_NEXT(c, link))
-        if (strcmp(c->spec.name, name) == 0 || strcmp(c->spec.role, name) == 0) return c;
+        if (strcmp(c->spec.name, name) == 0 || strcmp(c->spec.role, name) == 0 || strcmp(name, CHILDREN_ALL) == 0)
+            return c;
     return NULL;
 }
 
@@ -58,7 +62,7 @@ void children_follow_plan(struct supervisor *s)
         if (c->is_leaving) continue;
         const struct child_spec *spec = plan_find(&s->plan, c->spec.name);
         if (spec)
-            c->spec = *spec;
+            child_take_spec(c, spec);
         else
             leave(c);
     }
@@ -66,20 +70,24 @@ void children_follow_plan(struct supervisor *s)
         const struct child_spec *spec = &s->plan.specs[i];
         if (current(s, spec->name)) continue;
         c = child_new(s, spec);
-        if (c)
+        if (c) c->is_held = spec->is_not_autostart;
+        if (c && !c->is_held)
             child_event(c, EVENT_START);
-        else
+        else if (!c)
             log_error("no memory for %s: it is not started", spec->name);
     }
     children_settle_soon(s);
 }
 
-static bool is_satisfied(const struct child *c, const struct child *d)
+bool child_is_served_by(const struct child *c, const struct child *d)
 {
     const struct child_machine *m = &d->machine;
     if (m->state == CHILD_READY || (m->state == CHILD_DONE && m->is_success)) return true;
     if (spec_is_patient(&c->spec, &d->spec)) return false;
-    return m->failures > 0 || m->state == CHILD_DONE || m->state == CHILD_DOWN;
+    /* A program that was meant to end and goes on: in time the roles come up without it, too. */
+    bool is_long = m->state == CHILD_STARTING && d->spec.readiness == READINESS_EXIT && d->spec.users == 0 &&
+                   mono_ms() - d->started_ms > conf_int(c->sup->conf, SET_START_TIMEOUT) * 1000;
+    return is_long || m->failures > 0 || m->state == CHILD_DONE || m->state == CHILD_DOWN;
 }
 
 static bool may_start(const struct child *c)
@@ -92,7 +100,7 @@ static bool may_start(const struct child *c)
         bool is_same = strcmp(d->spec.name, c->spec.name) == 0;
         if (is_same && !c->spec.is_overlapping && d->machine.state != CHILD_DOWN) return false;
         if (d->is_leaving || d->is_successor || is_same) continue;
-        if (spec_depends_on(&c->spec, &d->spec) && !is_satisfied(c, d)) return false;
+        if (spec_depends_on(&c->spec, &d->spec) && !child_is_served_by(c, d)) return false;
     }
     return true;
 }
@@ -169,7 +177,7 @@ static void stop_in_order(struct supervisor *s)
         if (is_ending(c)) is_moving = true;
     }
     if (is_over) {
-        event_base_loopbreak(s->base);
+        if (events_finish(s)) event_base_loopbreak(s->base);
         return;
     }
     if (is_moving) return;
@@ -177,17 +185,36 @@ static void stop_in_order(struct supervisor *s)
     if (c->machine.state != CHILD_DOWN) child_event(c, EVENT_STOP);
 }
 
-/* Tells an outer supervisor (systemd's Type=notify) once that everything is up. */
+static bool is_up(const struct child *c)
+{
+    return c->machine.state == CHILD_READY || c->machine.state == CHILD_DONE || c->is_held;
+}
+
+/* Tells an outer supervisor (systemd's Type=notify) once that we are ready: when the essential children are, since the
+ * others may take their time; without any essential one, when each has been tried. */
 static void announce(struct supervisor *s)
 {
     const struct child *c;
+    int up = 0, all = 0;
+    bool has_essential = false, is_ready = true;
+    char status[128];
+    CHILDREN_FOREACH(c, s) has_essential = has_essential || c->spec.is_essential;
     CHILDREN_FOREACH(c, s)
     {
-        enum child_state state = c->machine.state;
-        if (state != CHILD_READY && state != CHILD_DONE && !c->is_held) return;
+        bool counts = !has_essential || c->spec.is_essential;
+        if (counts && !is_up(c) && (c->spec.is_essential || c->machine.failures == 0)) is_ready = false;
+        if (is_up(c)) up++;
+        all++;
     }
-    s->is_announced = true;
-    notify_ready("everything is ready");
+    if (up == s->told_up && all == s->told_all && (s->is_announced || !is_ready)) return;
+    s->told_up = up;
+    s->told_all = all;
+    snprintf(status, sizeof status, "%d of %d children are up", up, all);
+    if (is_ready && !s->is_announced)
+        notify_ready(status);
+    else
+        notify_status(status);
+    s->is_announced = s->is_announced || is_ready;
 }
 
 void children_settle(struct supervisor *s)
@@ -195,7 +222,7 @@ void children_settle(struct supervisor *s)
     struct child *c, *next;
     for (c = TAILQ_FIRST(&s->children); c; c = next) {
         next = TAILQ_NEXT(c, link);
-        if (c->machine.state == CHILD_LINGERING && child_group_gone(c)) child_event(c, EVENT_GROUP_GONE);
+        if (c->machine.state == CHILD_LINGERING && child_kin_gone(c)) child_event(c, EVENT_GROUP_GONE);
         if (c->is_leaving && c->machine.state == CHILD_DOWN) {
             child_free(c);
             continue;
@@ -209,7 +236,7 @@ void children_settle(struct supervisor *s)
         stop_in_order(s);
     else
         watch_essential(s);
-    if (!s->is_announced && !s->is_stopping) announce(s);
+    if (!s->is_stopping) announce(s);
 }
 
 void children_settle_soon(struct supervisor *s)

@@ -15,8 +15,11 @@
 #include "conf/log.h"
 #include "ipc/control.h"
 #include "supervisor/child.h"
+#include "supervisor/children.h"
 
 #define PEERS_MAX          16
+#define FOLLOWERS_MAX      (PEERS_MAX - 4) /* commands always find room */
+#define PAUSE_MS           1000            /* when there is no descriptor for another one */
 #define PEER_IDLE_S        30
 #define PEER_PENDING_BYTES (256 * 1024) /* a follower that reads slower than this loses lines */
 #define ARGS_MAX           16
@@ -31,8 +34,9 @@ struct control_peer {
 };
 
 struct control {
-    struct event *incoming;
-    int count;
+    struct event *incoming, *pause;
+    int count, followers;
+    bool is_full_told;
     LIST_HEAD(control_peers, control_peer) peers;
     char path[108];
 };
@@ -40,6 +44,7 @@ struct control {
 static void peer_free(struct control_peer *p)
 {
     p->sup->control->count--;
+    if (p->is_following) p->sup->control->followers--;
     LIST_REMOVE(p, link);
     bufferevent_free(p->io);
     free(p);
@@ -111,11 +116,15 @@ void control_say_line(struct control_peer *p, const char *text, size_t len)
     buf_free(&b);
 }
 
-void control_follow(struct control_peer *p, const char *name)
+bool control_follow(struct control_peer *p, const char *name)
 {
+    struct control *c = p->sup->control;
+    if (p->is_following || c->followers >= FOLLOWERS_MAX) return false;
+    c->followers++;
     p->is_following = true;
     snprintf(p->follows, sizeof p->follows, "%s", name);
     bufferevent_set_timeouts(p->io, NULL, NULL);
+    return true;
 }
 
 void control_line(struct supervisor *s, const struct child *c, const char *text, size_t len)
@@ -125,8 +134,8 @@ void control_line(struct supervisor *s, const struct child *c, const char *text,
     LIST_FOREACH(p, &s->control->peers, link)
     {
         if (!p->is_following) continue;
-        bool is_meant =
-            !p->follows[0] || strcmp(p->follows, c->spec.name) == 0 || strcmp(p->follows, c->spec.role) == 0;
+        bool is_meant = !p->follows[0] || strcmp(p->follows, CHILDREN_ALL) == 0 ||
+                        strcmp(p->follows, c->spec.name) == 0 || strcmp(p->follows, c->spec.role) == 0;
         if (is_meant) control_say_line(p, text, len);
     }
 }
@@ -195,15 +204,29 @@ static bool is_allowed(int fd)
     return false;
 }
 
-static void on_incoming(evutil_socket_t listener, short what, void *arg)
+static void on_pause_end(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
-    const struct timeval idle = {.tv_sec = PEER_IDLE_S};
+    (void)fd;
     (void)what;
-    int fd = accept4((int)listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0) return;
-    struct control_peer *p = NULL;
-    if (s->control->count < PEERS_MAX && is_allowed(fd)) p = calloc(1, sizeof *p);
+    event_add(s->control->incoming, NULL);
+}
+
+/* Whoever waits keeps the listener ready: without a descriptor for it we would turn in circles. */
+static void pause_listening(struct supervisor *s, const char *why)
+{
+    struct control *c = s->control;
+    struct timeval tv = {.tv_sec = PAUSE_MS / 1000};
+    event_del(c->incoming);
+    event_add(c->pause, &tv);
+    if (!c->is_full_told) log_warning("control: no descriptor for another connection: %s", why);
+    c->is_full_told = true;
+}
+
+static void take_peer(struct supervisor *s, int fd)
+{
+    const struct timeval idle = {.tv_sec = PEER_IDLE_S};
+    struct control_peer *p = is_allowed(fd) ? calloc(1, sizeof *p) : NULL;
     if (p) p->io = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
     if (!p || !p->io) {
         close(fd);
@@ -217,6 +240,29 @@ static void on_incoming(evutil_socket_t listener, short what, void *arg)
     bufferevent_setwatermark(p->io, EV_READ, 0, CONTROL_REQUEST_BYTES);
     bufferevent_set_timeouts(p->io, &idle, &idle);
     bufferevent_enable(p->io, EV_READ | EV_WRITE);
+}
+
+static void on_incoming(evutil_socket_t listener, short what, void *arg)
+{
+    struct supervisor *s = arg;
+    static const char full[] =
+        "{\"error\":\"too many clients talk to the supervisor: end one (tail -f?)\",\"ok\":false}\n";
+    (void)what;
+    int fd = accept4((int)listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) pause_listening(s, strerror(errno));
+        return;
+    }
+    if (s->control->count < PEERS_MAX) {
+        take_peer(s, fd);
+        s->control->is_full_told = false;
+        return;
+    }
+    if (!s->control->is_full_told) log_warning("control: %d clients at once: another one is refused", PEERS_MAX);
+    s->control->is_full_told = true;
+    if (send(fd, full, sizeof full - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        log_debug("control: the refusal was not read");
+    close(fd);
 }
 
 static int bind_socket(struct supervisor *s, const struct sockaddr_un *addr, struct err *err)
@@ -242,8 +288,9 @@ int control_serve(struct supervisor *s, struct err *err)
     snprintf(c->path, sizeof c->path, "%s", addr.sun_path);
     if (s->control_fd < 0) rc = bind_socket(s, &addr, err); /* otherwise it came through an exec */
     if (rc != 0) return rc;
+    c->pause = event_new(s->base, -1, 0, on_pause_end, s);
     c->incoming = event_new(s->base, s->control_fd, EV_READ | EV_PERSIST, on_incoming, s);
-    if (!c->incoming || event_add(c->incoming, NULL) != 0)
+    if (!c->pause || !c->incoming || event_add(c->incoming, NULL) != 0)
         return err_set(err, ERR_NOMEM, "no memory for the control socket");
     return 0;
 }
@@ -278,6 +325,7 @@ void control_stop(struct supervisor *s)
         peer_free(p);
     }
     if (c->incoming) event_free(c->incoming);
+    if (c->pause) event_free(c->pause);
     if (s->control_fd >= 0) {
         close(s->control_fd);
         unlink(c->path);

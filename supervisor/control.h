@@ -23,7 +23,7 @@ void control_answer(struct control_peer *p, bool is_ok, cJSON *answer);
 void control_answer_text(struct control_peer *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void control_refuse(struct control_peer *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void control_say_line(struct control_peer *p, const char *text, size_t len);
-void control_follow(struct control_peer *p, const char *name); /* further lines of these children; "" = all */
+bool control_follow(struct control_peer *p, const char *name); /* further lines of these children; "" = all */
 struct supervisor *control_supervisor(struct control_peer *p);
 
 /* control_commands.c */

@@ -9,6 +9,7 @@
 #include "supervisor/child.h"
 #include "supervisor/children.h"
 #include "supervisor/control.h"
+#include "supervisor/events.h"
 #include "supervisor/exit_words.h"
 #include "supervisor/overrides.h"
 #include "supervisor/reexec.h"
@@ -48,6 +49,7 @@ static void stop_child(struct child *c)
 {
     c->is_held = true;
     c->is_outdated = false;
+    events_emit(c->sup, "held", c->spec.name, (int)c->pid, "stopped by `ctl stop`");
     if (c->is_successor) c->is_leaving = true;
     child_event(c, EVENT_STOP);
 }
@@ -151,9 +153,14 @@ static void do_signal(struct control_peer *p, int argc, char **argv)
 static void do_tail(struct control_peer *p, int argc, char **argv)
 {
     struct supervisor *s = control_supervisor(p);
-    long asked = argc > 1 ? strtol(argv[1], NULL, 10) : TAIL_LINES;
-    int lines = asked < 0 ? 0 : asked > TAIL_LINES_MAX ? TAIL_LINES_MAX : (int)asked;
+    char *end = NULL;
+    long asked = argc > 1 ? strtol(argv[1], &end, 10) : TAIL_LINES;
+    int lines = asked > TAIL_LINES_MAX ? TAIL_LINES_MAX : (int)asked;
     struct child *c = children_match(s, argv[0], NULL);
+    if (end && (*end || end == argv[1] || asked < 0)) {
+        control_refuse(p, "\"%.20s\" is not a number of lines", argv[1]);
+        return;
+    }
     if (!c) {
         control_refuse(p, "there is no child \"%s\" (`logikald ctl status` lists them)", argv[0]);
         return;
@@ -166,10 +173,10 @@ static void do_tail(struct control_peer *p, int argc, char **argv)
             control_say_line(p, text, n);
         }
     }
-    if (argc > 2 && strcmp(argv[2], "follow") == 0)
-        control_follow(p, argv[0]);
-    else
+    if (argc < 3 || strcmp(argv[2], "follow") != 0)
         control_answer(p, true, NULL);
+    else if (!control_follow(p, argv[0]))
+        control_refuse(p, "too many clients follow already: end one of them (tail -f)");
 }
 
 static void do_set(struct control_peer *p, int argc, char **argv)

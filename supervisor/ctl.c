@@ -112,6 +112,7 @@ static enum outcome outcome_of(const struct snapshot *s, const char *name, int b
         if (is_stop && !is_down) is_there = true;
         if (c->pid == before && before && strcmp(c->state, "ready") == 0) continue; /* the one before, for now */
         if (strcmp(c->state, "ready") == 0 || strcmp(c->state, "done") == 0) is_ready = true;
+        *why = c->status;
         if (!is_stop && (strcmp(c->state, "backoff") == 0 || strcmp(c->state, "crash-loop") == 0)) {
             *why = c->last_exit;
             return OUTCOME_BAD;
@@ -142,8 +143,9 @@ static int wait_settled(const char *run_dir, const cJSON *children, bool is_stop
             }
             outcome = outcome_of(s, name, before, is_stop, &why);
             if (outcome != OUTCOME_PENDING) break;
-            if (mono_ms() > deadline) {
-                why = "it takes too long";
+            bool is_held_up = strstr(why, ", held") != NULL; /* by what only a person starts */
+            if (mono_ms() > deadline || is_held_up) {
+                if (!is_held_up) why = why[0] ? why : "it takes too long";
                 outcome = OUTCOME_BAD;
                 break;
             }
@@ -221,6 +223,11 @@ static int run_shutdown(const char *run_dir, int argc, char **argv)
     return run_sentence(run_dir, "shutdown", argc, argv);
 }
 
+static bool is_number(const char *text)
+{
+    return *text && strspn(text, "0123456789") == strlen(text);
+}
+
 static int run_tail(const char *run_dir, int argc, char **argv)
 {
     struct control_client client;
@@ -230,10 +237,12 @@ static int run_tail(const char *run_dir, int argc, char **argv)
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "-f") == 0)
             follows = true;
-        else if (strcmp(argv[i], "-n") == 0 && i + 1 < argc)
+        else if (strcmp(argv[i], "-n") == 0 && i + 1 < argc && is_number(argv[i + 1]))
             words[1] = argv[++i];
-        else
+        else if (argv[i][0] != '-' && !words[0])
             words[0] = argv[i];
+        else
+            return EXIT_USAGE;
     }
     if (!words[0]) return EXIT_USAGE;
     if (control_open(&client, run_dir, &err) != 0) return fail(&err);
@@ -301,7 +310,8 @@ static int usage(FILE *out, int status)
 {
     fputs("usage: logikald ctl COMMAND ...\n\n", out);
     for (size_t i = 0; i < ROWS; i++) fprintf(out, "  %-8s %-22s %s\n", rows[i].name, rows[i].arguments, rows[i].help);
-    fputs("\nNAME is a child (worker.0), a role (worker: all of them) or a program. LOGIKALD_RUN_DIR tells which "
+    fputs("\nNAME is a child (worker.0), a role (worker: all of them), a program, or \"all\". LOGIKALD_RUN_DIR tells "
+          "which "
           "supervisor.\n",
           out);
     return status;

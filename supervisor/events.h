@@ -8,7 +8,13 @@
 int events_command_open(struct supervisor *s, struct err *err);
 void events_command_close(struct supervisor *s);
 
-/* event: "exit", "crash-loop", "recovered", "gate", "reload", "reload-refused", "memory". child: a name or NULL.
+/* At the end: what waits is still told, within EVENTS_FINISH_MS. True when that is over; otherwise children_settle is
+ * asked for when there is news. */
+#define EVENTS_FINISH_MS 2000
+bool events_finish(struct supervisor *s);
+
+/* event: "exit", "crash-loop", "recovered", "hung", "held", "gave-up", "stop", "gate", "reload", "reload-refused",
+ * "memory". child: a name or NULL.
  * Does nothing when no command is configured. */
 void events_emit(struct supervisor *s, const char *event, const char *child, int pid, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));

@@ -70,6 +70,8 @@ const char *exit_words(const struct exit_facts *f, char *out, size_t size)
     bool is_ending = f->state == CHILD_STOPPING || f->state == CHILD_DUMPING || f->state == CHILD_KILLING;
     if (is_ending && f->why == WHY_HUNG)
         snprintf(out, size, "hung: no ping for %.1f s, %s", (double)f->silent_ms / 1000, end);
+    else if (is_ending && f->why == WHY_SICK)
+        snprintf(out, size, "did not answer its liveness probe, %s", end);
     else if (is_ending && f->why == WHY_NOT_READY)
         snprintf(out, size, "not ready in time, %s", end);
     else if (f->state == CHILD_KILLING)

@@ -16,12 +16,12 @@
 
 #include "conf/log.h"
 #include "supervisor/child.h"
+#include "supervisor/kin.h"
 #include "supervisor/reap.h"
 
 #define GROUPS_MAX  512
 #define PIPE_FD     3
 #define ROUNDS      200 /* of 10 ms: who forks faster than it is killed is followed for so long */
-#define ENV_BYTES   65536
 #define ID_VARIABLE "LOGIKALD_SUPERVISOR_ID="
 
 struct message {
@@ -31,19 +31,6 @@ struct message {
 
 /* ---- in the guardian itself: no allocation, no logging ---- */
 
-static bool carries(const char *pid, const char *word)
-{
-    static char env[ENV_BYTES];
-    char path[64];
-    size_t len = 0;
-    snprintf(path, sizeof path, "/proc/%.20s/environ", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return false;
-    for (ssize_t n; len < sizeof env && (n = read(fd, env + len, sizeof env - len)) > 0;) len += (size_t)n;
-    close(fd);
-    return memmem(env, len, word, strlen(word) + 1) != NULL; /* with its NUL: the whole value */
-}
-
 /* Kills whoever carries the id; returns how many there were. */
 static int kill_bearers(const char *word)
 {
@@ -52,7 +39,7 @@ static int kill_bearers(const char *word)
     for (struct dirent *e = proc ? readdir(proc) : NULL; e; e = readdir(proc)) {
         if (!isdigit((unsigned char)e->d_name[0])) continue;
         pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
-        if (pid == getpid() || !carries(e->d_name, word)) continue;
+        if (pid == getpid() || !process_carries(pid, word)) continue;
         if (kill(pid, SIGKILL) == 0) count++;
     }
     if (proc) closedir(proc);

@@ -11,6 +11,7 @@
 #include "supervisor/ctl.h"
 #include "supervisor/reexec.h"
 #include "supervisor/self.h"
+#include "supervisor/signals.h"
 #include "supervisor/supervisor.h"
 
 #define EXIT_USAGE       64
@@ -124,6 +125,7 @@ static int run_supervise(int argc, char **argv)
         fputs("usage: logikald supervise\n", stderr);
         return EXIT_USAGE;
     }
+    signals_hold();
     struct conf *conf = load();
     if (!conf) return EXIT_CONFIG;
     supervisor_log_settings(conf);

@@ -4,6 +4,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "supervisor/account.h"
 
 /* A row for each built-in role that the supervisor runs. */
 static const struct role_row {
@@ -36,15 +39,18 @@ static const struct role_row {
 
 #define ROLE_MIGRATE "migrate"
 
+static const char *const separators = ", \t\r\n";
+
 static bool is_listed(const char *only, const char *name)
 {
-    if (!only || !*only) return true;
-    size_t len = strlen(name);
-    for (const char *p = only; *p; p += strcspn(p, ",")) {
-        if (*p == ',') p++;
-        if (strncmp(p, name, len) == 0 && (p[len] == ',' || !p[len])) return true;
+    size_t len = strlen(name), part;
+    bool is_empty = true;
+    for (const char *p = only ? only : ""; *(p += strspn(p, separators)); p += part) {
+        part = strcspn(p, separators);
+        is_empty = false;
+        if (part == len && strncmp(p, name, len) == 0) return true;
     }
-    return false;
+    return is_empty;
 }
 
 static void policy_from_conf(struct child_policy *p, const struct conf *conf)
@@ -77,6 +83,7 @@ static struct child_spec *plan_add(struct plan *plan, const char *name, struct e
     memset(spec, 0, sizeof *spec);
     memcpy(spec->name, name, strlen(name));
     memcpy(spec->role, name, strlen(name));
+    spec->uid = (uid_t)-1;
     return spec;
 }
 
@@ -118,14 +125,23 @@ static int add_program(struct plan *plan, const struct program *p, const struct 
 {
     struct child_spec *spec = plan_add(plan, p->name, err);
     if (!spec) return -(int)ERR_CONFIG;
+    if (account_check(p, err) != 0) {
+        err_prefix(err, "program \"%s\" (line %d)", p->name, p->line);
+        return -(int)ERR_CONFIG;
+    }
     spec->program = p;
     spec->stop_signal = p->stop_signal ? p->stop_signal : SIGTERM;
     spec->is_essential = p->is_essential;
     spec->readiness = p->ready == READY_NONE     ? READINESS_NONE
+                      : p->ready == READY_EXIT   ? READINESS_EXIT
                       : p->ready == READY_NOTIFY ? READINESS_PATH
                                                  : READINESS_PROBE;
+    spec->watchdog_ms = p->watchdog_s * (int64_t)1000;
+    spec->is_not_autostart = p->is_not_autostart;
+    spec->uid = p->user && geteuid() == 0 ? account_uid(p->user) : (uid_t)-1;
     policy_from_conf(&spec->policy, conf);
     spec->policy.restart = p->restart;
+    if (p->ready == READY_EXIT) spec->policy.start_timeout_ms = 0; /* its work may take its time */
     if (p->start_timeout_s) spec->policy.start_timeout_ms = p->start_timeout_s * (int64_t)1000;
     if (p->stop_timeout_s) spec->policy.stop_timeout_ms = p->stop_timeout_s * (int64_t)1000;
     return 0;
@@ -149,6 +165,22 @@ static bool is_known(const struct conf *conf, const char *name)
     for (int i = 0; i < conf_program_count(conf); i++)
         if (strcmp(conf_program(conf, i)->name, name) == 0) return true;
     return false;
+}
+
+static int check_only(const char *only, const struct conf *conf, struct err *err)
+{
+    char name[CHILD_NAME_SIZE];
+    size_t part;
+    for (const char *p = only ? only : ""; *(p += strspn(p, separators)); p += part) {
+        part = strcspn(p, separators);
+        snprintf(name, sizeof name, "%.*s", (int)part, p);
+        if (part >= sizeof name || !is_known(conf, name))
+            return err_set(err, ERR_CONFIG,
+                           "LOGIKALD_ROLES names \"%s\", which is neither a role (web, migrate, worker, beat) nor a "
+                           "program of the configuration file",
+                           name);
+    }
+    return 0;
 }
 
 static int check_depends(const struct plan *plan, const struct conf *conf, struct err *err)
@@ -183,6 +215,8 @@ static int check_depends(const struct plan *plan, const struct conf *conf, struc
 int plan_from_conf(struct plan *plan, const struct conf *conf, const char *only, struct err *err)
 {
     memset(plan, 0, sizeof *plan);
+    int rc = check_only(only, conf, err);
+    if (rc != 0) return rc;
     plan->is_gate_on = conf_bool(conf, SET_BACKGROUND_SYNC);
     bool has_redis = is_redis_set(conf);
     if (!plan->is_gate_on)

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "conf/conf.h"
 #include "conf/err.h"
@@ -33,6 +34,8 @@ struct child_spec {
     struct child_policy policy;
     int stop_signal;
     int64_t watchdog_ms; /* 0 = none */
+    uid_t uid;           /* of a program that runs as another user; (uid_t)-1 = as we do, or not known here */
+    bool is_not_autostart;
     int64_t memory_soft_bytes, memory_hard_bytes;
     bool is_essential;
     bool is_overlapping;     /* a successor may run beside it: it is replaced without a gap */
@@ -48,8 +51,9 @@ struct plan {
     char note[160]; /* why worker and beat are not there; "" when they are */
 };
 
-/* only: comma separated names of roles and programs to keep, or NULL for all. 0, or an error that names the program
- * (unknown or circular depends_on, too many children, a name used twice). */
+/* only: comma separated names of roles and programs to keep, blanks do not count; NULL or none = all. 0, or an error
+ * that names what is wrong (an unknown name there; unknown or circular depends_on, too many children, a name used
+ * twice, an unknown user). */
 int plan_from_conf(struct plan *plan, const struct conf *conf, const char *only, struct err *err);
 
 const struct child_spec *plan_find(const struct plan *plan, const char *name);

@@ -9,9 +9,11 @@
 #include <unistd.h>
 #include <event2/event.h>
 
+#include "conf/clock.h"
 #include "conf/log.h"
 #include "supervisor/child.h"
 #include "supervisor/environment.h"
+#include "supervisor/pulse.h"
 #include "supervisor/reap.h"
 #include "supervisor/spawn.h"
 
@@ -22,6 +24,9 @@ struct probe {
     struct probe_target target;
     enum program_ready kind;
     int interval_ms;
+    int failures_most; /* liveness: in a row, before the program is sick; 0 = readiness */
+    int failures;
+    int64_t began_ms;    /* this attempt */
     struct event *timer; /* the next attempt, or the end of this one */
     struct event *io;    /* of the attempt's socket */
     int fd;              /* -1 = none */
@@ -51,17 +56,26 @@ static void drop_attempt(struct probe *p)
     p->head_len = 0;
 }
 
+/* The child frees the probe when it hears of what was found out. */
 static void failed(struct probe *p)
 {
+    struct child *c = p->child;
     drop_attempt(p);
     wait_ms(p, p->interval_ms);
+    if (p->failures_most == 0 || ++p->failures < p->failures_most) return;
+    log_error("%s[%d] has not answered its liveness probe %d times: it is restarted", c->spec.name, (int)c->pid,
+              p->failures);
+    child_event(c, EVENT_SICK);
 }
 
-/* The child frees the probe when it hears of it. */
 static void succeeded(struct probe *p)
 {
     drop_attempt(p);
-    child_event(p->child, EVENT_READY);
+    p->failures = 0;
+    if (p->failures_most > 0)
+        wait_ms(p, p->interval_ms);
+    else
+        child_event(p->child, EVENT_READY);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -69,10 +83,15 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     struct probe *p = arg;
     (void)fd;
     (void)what;
-    if (p->fd >= 0 || p->pid)
+    bool is_open = p->fd >= 0 || p->pid;
+    if (is_open && pulse_slept_since(p->child->sup, p->began_ms)) {
+        p->began_ms = mono_ms() + 1;
+        wait_ms(p, ATTEMPT_MS); /* neither of us could do anything */
+    } else if (is_open) {
         failed(p);
-    else
+    } else {
         attempt(p);
+    }
 }
 
 static void on_command_end(void *arg, int status)
@@ -97,6 +116,7 @@ static void attempt_command(struct probe *p)
                         .err_fd = -1,
                         .listen_fd = -1,
                         .notify_fd = -1,
+                        .status_fd = -1,
                         .program = c->spec.program};
     p->pid = e.failed ? -1 : spawn(&how, NULL);
     environment_free(&e);
@@ -158,6 +178,7 @@ static void on_io(evutil_socket_t fd, short what, void *arg)
 
 static void attempt(struct probe *p)
 {
+    p->began_ms = mono_ms();
     if (p->kind == READY_COMMAND) {
         attempt_command(p);
         return;
@@ -176,23 +197,40 @@ static void attempt(struct probe *p)
     wait_ms(p, ATTEMPT_MS);
 }
 
-struct probe *probe_start(struct child *c)
+static struct probe *start(struct child *c, enum program_ready kind, const char *target, int interval_ms)
 {
-    const struct program *program = c->spec.program;
     struct err err = {0};
     struct probe *p = calloc(1, sizeof *p);
     if (!p) return NULL;
     p->child = c;
-    p->kind = program->ready;
-    p->interval_ms = program->ready_interval_ms > 0 ? program->ready_interval_ms : 50;
+    p->kind = kind;
+    p->interval_ms = interval_ms > 0 ? interval_ms : 50;
     p->fd = -1;
     p->timer = event_new(c->sup->base, -1, 0, on_timer, p);
-    if (!p->timer || probe_target_parse(p->kind, program->ready_target, &p->target, &err) != 0) {
-        log_error("%s cannot be asked whether it is ready: %s", c->spec.name, err.text);
+    if (!p->timer || probe_target_parse(p->kind, target, &p->target, &err) != 0) {
+        log_error("%s cannot be asked whether it is well: %s", c->spec.name, err.text);
         probe_free(p);
         return NULL;
     }
-    wait_ms(p, 1); /* it has only just been forked */
+    return p;
+}
+
+struct probe *probe_start(struct child *c)
+{
+    const struct program *program = c->spec.program;
+    struct probe *p = start(c, program->ready, program->ready_target, program->ready_interval_ms);
+    if (p) wait_ms(p, 1); /* it has only just been forked */
+    return p;
+}
+
+struct probe *probe_start_liveness(struct child *c)
+{
+    const struct program *program = c->spec.program;
+    if (!program || program->live == READY_UNSAID) return NULL;
+    struct probe *p = start(c, program->live, program->live_target, program->live_interval_s * 1000);
+    if (!p) return NULL;
+    p->failures_most = program->live_failures;
+    wait_ms(p, p->interval_ms);
     return p;
 }
 

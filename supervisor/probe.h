@@ -1,5 +1,6 @@
-/* Asking a program that cannot tell whether it is ready: a TCP or unix connection that is accepted, an HTTP path that
- * answers 2xx or 3xx, or a command that exits with status 0. Tried again and again until it succeeds; nothing blocks.
+/* Asking a program that cannot tell whether it is ready, or whether it is still well: a TCP or unix connection that is
+ * accepted, an HTTP path that answers 2xx or 3xx, or a command that exits with status 0. Tried again and again until it
+ * succeeds; nothing blocks.
  */
 #ifndef LOGIKALD_SUPERVISOR_PROBE_H
 #define LOGIKALD_SUPERVISOR_PROBE_H
@@ -28,6 +29,9 @@ void probe_target_free(struct probe_target *t);
 
 /* Asks on behalf of a child that starts, which gets EVENT_READY once. NULL (logged) when it cannot be asked. */
 struct probe *probe_start(struct child *c);
+/* Asks a program that is ready, at its liveness interval; it gets EVENT_SICK after so many failures in a row. NULL when
+ * it has no liveness probe, or (logged) cannot be asked. */
+struct probe *probe_start_liveness(struct child *c);
 void probe_free(struct probe *p); /* no more questions; NULL is fine */
 
 #endif

@@ -1,20 +1,16 @@
 /* Reaping: see reap.h. */
 #include "supervisor/reap.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "supervisor/child.h"
 #include "supervisor/children.h"
+#include "supervisor/kin.h"
 
 #define REAP_A_TURN 1000
 
@@ -52,6 +48,7 @@ void reap_abandon(struct supervisor *s, pid_t pid)
     struct watched *w = watched_find(s, pid);
     if (w) watched_free(w);
     kill(-pid, SIGKILL);
+    kill(pid, SIGKILL); /* it may not have made its group yet */
 }
 
 static void reap_one(struct supervisor *s, pid_t pid)
@@ -87,21 +84,19 @@ bool reap_some(struct supervisor *s)
     return true;
 }
 
+bool reap_is_watched(struct supervisor *s, pid_t pid)
+{
+    return watched_find(s, pid) != NULL;
+}
+
 /* Signals every process whose parent we are; returns how many there are. As PID 1 that is everybody in time. */
 static int signal_offspring(int sig)
 {
-    static char text[16384]; /* the rest is met the next time */
-    char path[64], *at = text, *end;
-    int count = 0;
-    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
-    if (fd >= 0) close(fd);
-    text[n > 0 ? n : 0] = 0;
-    for (long pid; (pid = strtol(at, &end, 10)) > 0 && *end; at = end) { /* each number is followed by a blank */
-        count++;
-        kill((pid_t)pid, sig);
-        if (sig == SIGTERM) kill((pid_t)pid, SIGCONT);
+    static pid_t pids[PROCESS_OFFSPRING_MAX];
+    int count = process_offspring(pids, PROCESS_OFFSPRING_MAX);
+    for (int i = 0; i < count; i++) {
+        kill(pids[i], sig);
+        if (sig == SIGTERM) kill(pids[i], SIGCONT);
     }
     return count;
 }

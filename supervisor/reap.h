@@ -9,6 +9,7 @@ typedef void (*reap_fn)(void *arg, int wait_status);
 
 /* Calls fn once when pid has ended. 0, or -1 without memory. */
 int reap_watch(struct supervisor *s, pid_t pid, reap_fn fn, void *arg);
+bool reap_is_watched(struct supervisor *s, pid_t pid);
 /* fn is not called any more; the process is killed with its group, and reaped when it has ended. */
 void reap_abandon(struct supervisor *s, pid_t pid);
 

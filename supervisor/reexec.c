@@ -98,8 +98,14 @@ int reexec_begin(struct supervisor *s, struct err *err)
     if (s->paths.file) environment_set(&e, CONF_FILE_VAR, "%s", s->paths.file);
     if (s->paths.env_file) environment_set(&e, CONF_ENV_FILE_VAR, "%s", s->paths.env_file);
     environment_set(&e, CONF_OVERRIDES_VAR, "%s", s->overrides);
-    struct spawn how = {
-        .path = path, .argv = argv, .envp = e.list, .out_fd = -1, .err_fd = -1, .listen_fd = -1, .notify_fd = -1};
+    struct spawn how = {.path = path,
+                        .argv = argv,
+                        .envp = e.list,
+                        .out_fd = -1,
+                        .err_fd = -1,
+                        .listen_fd = -1,
+                        .notify_fd = -1,
+                        .status_fd = -1};
     pid_t pid = e.failed ? -1 : spawn(&how, err);
     environment_free(&e);
     if (pid < 0 || reap_watch(s, pid, on_trial_end, s) != 0)

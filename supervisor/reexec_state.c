@@ -26,18 +26,26 @@ struct field {
     }
 
 static const struct field self_fields[] = {
-    FIELD(supervisor, id, KIND_TEXT),           FIELD(supervisor, lock_fd, KIND_FD),
-    FIELD(supervisor, listen_fd, KIND_FD),      FIELD(supervisor, control_fd, KIND_FD),
-    FIELD(supervisor, guardian_fd, KIND_FD),    FIELD(supervisor, guardian_pid, KIND_INT),
-    FIELD(supervisor, started_ms, KIND_INT64),  FIELD(supervisor, orphans_reaped, KIND_INT64),
-    FIELD(supervisor, reloads, KIND_INT64),     FIELD(supervisor, reloads_refused, KIND_INT64),
-    FIELD(supervisor, reloaded_ms, KIND_INT64), {0},
+    FIELD(supervisor, id, KIND_TEXT),
+    FIELD(supervisor, lock_fd, KIND_FD),
+    FIELD(supervisor, listen_fd, KIND_FD),
+    FIELD(supervisor, control_fd, KIND_FD),
+    FIELD(supervisor, guardian_fd, KIND_FD),
+    FIELD(supervisor, guardian_pid, KIND_INT),
+    FIELD(supervisor, started_ms, KIND_INT64),
+    FIELD(supervisor, orphans_reaped, KIND_INT64),
+    FIELD(supervisor, reloads, KIND_INT64),
+    FIELD(supervisor, reloads_refused, KIND_INT64),
+    FIELD(supervisor, reloaded_ms, KIND_INT64),
+    FIELD(supervisor, births, KIND_INT64),
+    {0},
 };
 
 static const struct field child_fields[] = {
     FIELD(child, spec.name, KIND_TEXT),
     FIELD(child, spec.role, KIND_TEXT),
     FIELD(child, spec.users, KIND_INT),
+    FIELD(child, spec.uid, KIND_INT),
     FIELD(child, spec.readiness, KIND_INT),
     FIELD(child, spec.stop_signal, KIND_INT),
     FIELD(child, spec.watchdog_ms, KIND_INT64),
@@ -63,9 +71,16 @@ static const struct field child_fields[] = {
     FIELD(child, out.fd, KIND_FD),
     FIELD(child, err.fd, KIND_FD),
     FIELD(child, notify_fd, KIND_FD),
+    FIELD(child, exec_fd, KIND_FD),
+    FIELD(child, exec_error, KIND_TEXT),
     FIELD(child, status, KIND_TEXT),
     FIELD(child, pinged_ms, KIND_INT64),
-    FIELD(child, unready_ms, KIND_INT64),
+    FIELD(child, missing_ms, KIND_INT64),
+    FIELD(child, born, KIND_INT64),
+    FIELD(child, running_stop_signal, KIND_INT),
+    FIELD(child, running_stop_timeout_ms, KIND_INT64),
+    FIELD(child, machine.kills, KIND_INT),
+    FIELD(child, machine.asked_ms, KIND_INT64),
     FIELD(child, exited_wall_ms, KIND_INT64),
     FIELD(child, outgrown_ms, KIND_INT64),
     FIELD(child, is_held, KIND_BOOL),
@@ -162,7 +177,7 @@ int reexec_adopt_self(struct supervisor *s, const cJSON *state, struct err *err)
 
 static int adopt_child(struct supervisor *s, const cJSON *json, struct err *err)
 {
-    struct child_spec none = {0};
+    struct child_spec none = {.uid = (uid_t)-1};
     struct child *c = child_new(s, &none);
     if (!c) return err_set(err, ERR_NOMEM, "no memory for a child");
     restore(json, child_fields, c);

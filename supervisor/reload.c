@@ -21,6 +21,8 @@ static int check_probes(const struct plan *plan, struct err *err)
         struct probe_target target;
         int rc = p ? probe_target_parse(p->ready, p->ready_target, &target, err) : 0;
         if (p && rc == 0) probe_target_free(&target);
+        if (p && rc == 0) rc = probe_target_parse(p->live, p->live_target, &target, err);
+        if (p && rc == 0) probe_target_free(&target);
         if (rc != 0) {
             err_prefix(err, "program \"%s\" (line %d)", p->name, p->line);
             return rc;

@@ -1,6 +1,7 @@
 /* Signals: see signals.h. One table says what each means. */
 #include "supervisor/signals.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -11,6 +12,19 @@
 #include "supervisor/reap.h"
 #include "supervisor/reload.h"
 #include "supervisor/status.h"
+
+/* Which of our standard descriptors were a terminal at the start; none when that we were to outlive it (nohup). */
+static bool is_terminal[3];
+
+/* HUP means reload; but somebody who closes the window in which we run wants us to end. */
+static bool is_terminal_gone(void)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        struct pollfd p = {.fd = fd, .events = POLLOUT};
+        if (is_terminal[fd] && poll(&p, 1, 0) == 1 && (p.revents & POLLHUP)) return true;
+    }
+    return false;
+}
 
 static void on_stop(struct supervisor *s, int sig)
 {
@@ -28,7 +42,10 @@ static void on_reload(struct supervisor *s, int sig)
 {
     struct err err = {0};
     (void)sig;
-    if (!s->is_stopping) supervisor_reload(s, &err);
+    if (is_terminal_gone())
+        supervisor_stop(s, 0, "the terminal has gone");
+    else if (!s->is_stopping)
+        supervisor_reload(s, &err);
 }
 
 static void on_reopen(struct supervisor *s, int sig)
@@ -69,14 +86,30 @@ static void on_signals(evutil_socket_t fd, short what, void *arg)
     if (count == 0) on_child(s, SIGCHLD); /* woken by ourselves: there was more to reap */
 }
 
+static void fill(sigset_t *set)
+{
+    sigemptyset(set);
+    for (size_t r = 0; r < ROWS; r++) sigaddset(set, rows[r].sig);
+}
+
+void signals_hold(void)
+{
+    sigset_t set;
+    struct sigaction hup;
+    bool outlives = sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler == SIG_IGN;
+    for (int fd = 0; fd < 3 && !outlives; fd++) is_terminal[fd] = isatty(fd);
+    fill(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGCHLD, SIG_DFL); /* whoever ignores it (as our parent may) is never told of an end */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGTTOU, SIG_IGN);
+}
+
 int signals_open(struct supervisor *s, struct err *err)
 {
     sigset_t set;
-    sigemptyset(&set);
-    for (size_t r = 0; r < ROWS; r++) sigaddset(&set, rows[r].sig);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGTTOU, SIG_IGN);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return err_errno(err, "signals");
+    fill(&set);
+    signals_hold();
     s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (s->signal_fd < 0) return err_errno(err, "signals");
     s->signals = event_new(s->base, s->signal_fd, EV_READ | EV_PERSIST, on_signals, s);

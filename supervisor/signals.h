@@ -4,6 +4,8 @@
 
 #include "supervisor/supervisor.h"
 
+/* The very first thing: from now on the signals wait until they are listened to, instead of ending us. */
+void signals_hold(void);
 int signals_open(struct supervisor *s, struct err *err);
 void signals_close(struct supervisor *s);
 

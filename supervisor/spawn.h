@@ -17,6 +17,7 @@ struct spawn {
     char *const *envp;
     int out_fd, err_fd;            /* become 1 and 2; -1 = /dev/null. 0 is always /dev/null */
     int listen_fd, notify_fd;      /* become 3 and 4; -1 = none */
+    int status_fd;                 /* closed by the exec; what went wrong before it is written there; -1 = none */
     const struct program *program; /* user, directory, umask and limits; NULL = as the supervisor */
 };
 

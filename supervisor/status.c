@@ -11,6 +11,7 @@
 #include "conf/log.h"
 #include "conf/version.h"
 #include "supervisor/child.h"
+#include "supervisor/children.h"
 #include "supervisor/events.h"
 #include "supervisor/run_dir.h"
 
@@ -71,6 +72,20 @@ void status_changed(struct supervisor *s)
     event_add(s->status->soon, &soon);
 }
 
+/* "waits for db (down, held)". */
+static void waits_for(const struct child *c, char *out, size_t size)
+{
+    const struct child *d;
+    size_t n = 0;
+    CHILDREN_FOREACH(d, c->sup)
+    {
+        if (d == c || d->is_leaving || d->is_successor || !spec_depends_on(&c->spec, &d->spec)) continue;
+        if (child_is_served_by(c, d) || n >= size) continue;
+        n += (size_t)snprintf(out + n, size - n, "%s%s (%s%s)", n ? ", " : "waits for ", d->spec.name,
+                              child_state_name(d->machine.state), d->is_held ? ", held: `ctl start` it" : "");
+    }
+}
+
 static void gather_child(const struct child *c, struct snapshot_child *out, int64_t now_ms, int64_t now_wall_ms)
 {
     const struct child_machine *m = &c->machine;
@@ -96,6 +111,7 @@ static void gather_child(const struct child *c, struct snapshot_child *out, int6
     snprintf(out->role, sizeof out->role, "%s", c->spec.role);
     snprintf(out->state, sizeof out->state, "%s", child_state_name(m->state));
     snprintf(out->status, sizeof out->status, "%s", c->status);
+    if (m->state == CHILD_WAITING) waits_for(c, out->status, sizeof out->status);
     snprintf(out->last_exit, sizeof out->last_exit, "%s", c->reasons[0]);
     if ((m->state == CHILD_BACKOFF || m->state == CHILD_CRASH_LOOP) && m->deadline_ms)
         out->next_start_ms = now_wall_ms + m->deadline_ms - now_ms;

@@ -17,6 +17,7 @@
 #include "supervisor/freeze.h"
 #include "supervisor/guardian.h"
 #include "supervisor/listener.h"
+#include "supervisor/pulse.h"
 #include "supervisor/reap.h"
 #include "supervisor/reexec.h"
 #include "supervisor/reload.h"
@@ -63,6 +64,7 @@ void supervisor_stop(struct supervisor *s, int exit_status, const char *why)
     if (!s->is_stopping) {
         log_info("stopping (%s)", why);
         notify_stopping();
+        events_emit(s, "stop", NULL, 0, "stopping (%s)", why);
         s->is_stopping = true;
         s->stopping_since_ms = mono_ms();
         s->exit_status = exit_status;
@@ -146,6 +148,7 @@ static int set_up(struct supervisor *s, struct err *err)
     rc = control_serve(s, err);
     if (rc == 0) rc = events_command_open(s, err);
     if (rc == 0) rc = watch_open(s, err);
+    if (rc == 0) rc = pulse_open(s, err);
     return rc == 0 ? status_open(s, err) : rc;
 }
 
@@ -164,6 +167,7 @@ static void tear_down(struct supervisor *s)
     control_stop(s);
     status_close(s);
     watch_close(s);
+    pulse_close(s);
     signals_close(s);
     if (s->listen_fd >= 0) close(s->listen_fd);
     if (s->lock_fd >= 0) {

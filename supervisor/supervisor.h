@@ -60,6 +60,7 @@ struct supervisor {
     bool is_stopping, is_hurried, is_torn_down;
     int64_t stopping_since_ms; /* mono_ms of the first request to stop */
     bool is_announced;         /* to whoever started us, that everything is ready */
+    int told_up, told_all;     /* how many children, as it was last told */
     bool is_resumed;           /* after an exec of itself */
     bool is_trying;            /* the program file, before an exec */
     char **argv;
@@ -70,7 +71,10 @@ struct supervisor {
     int guardian_fd;
     struct usage usage; /* our own */
     struct cgroup_memory memory;
-    int64_t watched_ms;                            /* when usage was read */
+    int64_t watched_ms; /* when usage was read */
+    struct event *pulse;
+    int64_t pulse_ms, woken_ms, outer_ping_ms; /* pulse.h: the last beat, the end of the last sleep, pings to outside */
+    int64_t births;                            /* processes of children started so far, over re-execs */
     int64_t reloads, reloads_refused, reloaded_ms; /* wall; 0 = never */
     char reload_error[512];                        /* of the last one; "" = it was applied */
 };

@@ -12,7 +12,9 @@
 #include "supervisor/child.h"
 #include "supervisor/children.h"
 #include "supervisor/events.h"
+#include "supervisor/pulse.h"
 #include "supervisor/status.h"
+#include "supervisor/strays.h"
 
 #define EXIT_GAVE_UP         70
 #define REPLACE_INTERVAL_MS  60000 /* a child that grows at once is not replaced all the time */
@@ -52,6 +54,7 @@ static void guard_child(struct supervisor *s, struct child *c)
 static void look_at_child(struct supervisor *s, struct child *c, int64_t passed_ms)
 {
     int64_t cpu_before = c->usage.cpu_ms;
+    bool was_seen = c->usage.processes > 0;
     if (!c->pid) {
         memset(&c->usage, 0, sizeof c->usage);
         c->cpu_permille = 0;
@@ -59,7 +62,8 @@ static void look_at_child(struct supervisor *s, struct child *c, int64_t passed_
     }
     usage_read_tree(c->pid, &c->usage);
     int64_t used = c->usage.cpu_ms - cpu_before;
-    c->cpu_permille = used > 0 && passed_ms > 0 ? (int)(used * 1000 / passed_ms) : 0;
+    bool is_known = was_seen && used > 0 && passed_ms > 0; /* the first look tells of all time before */
+    c->cpu_permille = is_known ? (int)(used * 1000 / passed_ms) : 0;
     bool is_role = c->spec.users != 0;
     if (is_role && c->machine.state == CHILD_READY && !c->is_leaving) guard_child(s, c);
 }
@@ -87,6 +91,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     look_at_container(s);
     usage_read_one(getpid(), &s->usage);
     CHILDREN_FOREACH(c, s) look_at_child(s, c, passed);
+    strays_sweep(s);
     status_changed(s);
 }
 
@@ -139,38 +144,88 @@ bool watch_oom_happened(struct supervisor *s)
     return has_risen;
 }
 
-/* Since when nobody of this name is ready; 0 = somebody is, or nobody has to be. */
-static int64_t missing_since(const struct supervisor *s, const struct child *essential)
+static int64_t essential_timeout_ms(const struct supervisor *s)
+{
+    return conf_int(s->conf, SET_ESSENTIAL_TIMEOUT) * 1000;
+}
+
+/* How long a child must be ready before it counts as up: one that comes and goes never does. */
+static int64_t steady_ms(const struct child *c)
+{
+    int64_t timeout = essential_timeout_ms(c->sup), stable = c->spec.policy.stable_ms;
+    return timeout > 0 && timeout < stable ? timeout : stable;
+}
+
+bool watch_is_steady(const struct child *c)
+{
+    const struct child_machine *m = &c->machine;
+    return m->state == CHILD_READY && m->ready_ms && mono_ms() - m->ready_ms >= steady_ms(c);
+}
+
+/* True when another one of the role does its work. */
+static bool is_stood_in_for(const struct supervisor *s, const struct child *essential)
 {
     const struct child *c;
-    if (essential->is_held || (essential->machine.state == CHILD_DONE && essential->machine.is_success)) return 0;
     CHILDREN_FOREACH(c, s)
-    if (c->machine.state == CHILD_READY && strcmp(c->spec.name, essential->spec.name) == 0) return 0;
-    return essential->unready_ms;
+    if (c != essential && strcmp(c->spec.role, essential->spec.role) == 0 && watch_is_steady(c)) return true;
+    return false;
+}
+
+static bool has_to_be_up(const struct child *c)
+{
+    const struct child_machine *m = &c->machine;
+    bool is_done = m->state == CHILD_DONE && m->is_success;
+    bool is_asked = m->why == WHY_ASKED && (m->state == CHILD_STOPPING || m->state == CHILD_KILLING ||
+                                            m->state == CHILD_LINGERING); /* a restart, which begins with its end */
+    if (is_asked) return false;
+    return c->spec.is_essential && !c->is_leaving && !c->is_successor && !c->is_held && c->machine.is_wanted &&
+           !is_done;
+}
+
+static void give_up(struct supervisor *s, const struct child *c, int64_t missing_ms)
+{
+    const char *last = c->reasons[0][0] ? c->reasons[0] : "none";
+    log_critical("%s is essential and could not be kept up for %" PRId64
+                 " s (last exit: %s): giving up, exit status %d",
+                 c->spec.name, missing_ms / 1000, last, EXIT_GAVE_UP);
+    events_emit(s, "gave-up", c->spec.name, (int)c->pid, "could not be kept up for %" PRId64 " s, last exit: %s",
+                missing_ms / 1000, last);
+    supervisor_stop(s, EXIT_GAVE_UP, "an essential child is missing");
+}
+
+/* When to look at this one again; 0 = when something changes, -1 = now it is too late. */
+static int64_t judge(struct supervisor *s, struct child *c, int64_t now)
+{
+    if (!has_to_be_up(c) || watch_is_steady(c) || is_stood_in_for(s, c)) {
+        c->missing_ms = now;
+        return 0;
+    }
+    /* One that is ready at this moment may become steady; if it does not, it is judged by the end of its process. */
+    if (c->machine.state == CHILD_READY) return c->machine.ready_ms + steady_ms(c);
+    int64_t due = c->missing_ms + essential_timeout_ms(s);
+    return now >= due ? -1 : due;
 }
 
 void watch_essential(struct supervisor *s)
 {
-    const struct child *c;
-    int64_t timeout = conf_int(s->conf, SET_ESSENTIAL_TIMEOUT) * 1000, now = mono_ms(), next = 0;
-    if (s->is_stopping || timeout <= 0) return;
+    struct child *c;
+    int64_t now = mono_ms(), next = 0;
+    if (s->is_stopping || essential_timeout_ms(s) <= 0) return;
+    pulse_slept_since(s, 0);
     CHILDREN_FOREACH(c, s)
     {
-        int64_t since = c->spec.is_essential && !c->is_leaving && !c->is_successor ? missing_since(s, c) : 0;
-        if (!since) continue;
-        if (now - since >= timeout) {
-            log_critical("%s is essential and could not be kept up for %" PRId64 " s (last exit: %s): giving up, exit "
-                         "status %d",
-                         c->spec.name, (now - since) / 1000, c->reasons[0][0] ? c->reasons[0] : "none", EXIT_GAVE_UP);
-            supervisor_stop(s, EXIT_GAVE_UP, "an essential child is missing");
+        int64_t due = judge(s, c, now);
+        if (due < 0) {
+            give_up(s, c, now - c->missing_ms);
             return;
         }
-        if (!next || since + timeout < next) next = since + timeout;
+        if (due && (!next || due < next)) next = due;
     }
     if (!next) {
         event_del(s->watch->essential);
         return;
     }
-    struct timeval tv = {.tv_sec = (next - now) / 1000, .tv_usec = (next - now) % 1000 * 1000};
+    int64_t left = next > now ? next - now : 1;
+    struct timeval tv = {.tv_sec = left / 1000, .tv_usec = left % 1000 * 1000};
     event_add(s->watch->essential, &tv);
 }

@@ -55,6 +55,8 @@ static void test_each_event_in_each_state_goes_where_the_table_says(void **state
         {CHILD_READY, EVENT_EXITED_DIRTY, CHILD_WAITING, ACTION_FAILED},
         {CHILD_READY, EVENT_DEADLINE, CHILD_READY, ACTION_STABLE},
         {CHILD_READY, EVENT_STOP, CHILD_STOPPING, ACTION_STOP_SIGNAL},
+        {CHILD_READY, EVENT_SICK, CHILD_STOPPING, ACTION_STOP_SIGNAL},
+        {CHILD_STARTING, EVENT_SICK, CHILD_STARTING, 0},
         {CHILD_STOPPING, EVENT_DEADLINE, CHILD_KILLING, ACTION_KILL},
         {CHILD_STOPPING, EVENT_HURRY, CHILD_KILLING, ACTION_KILL},
         {CHILD_STOPPING, EVENT_EXITED_CLEAN, CHILD_LINGERING, 0},
@@ -203,6 +205,72 @@ static void test_hung_child_counts_as_failure_and_asked_restart_does_not(void **
     assert_int_equal(m.state, CHILD_WAITING);
 }
 
+static void test_what_cannot_be_killed_is_given_up_and_the_child_goes_on(void **state)
+{
+    struct child_machine m;
+    int64_t now = 1000;
+    int abandoned = 0;
+    (void)state;
+    child_machine_init(&m);
+    child_step(&m, &usual, EVENT_START, now);
+    child_step(&m, &usual, EVENT_DEPENDS_READY, now);
+    child_step(&m, &usual, EVENT_READY, now);
+    child_step(&m, &usual, EVENT_RESTART, now);
+    for (int i = 0; i < 20 && m.state != CHILD_WAITING; i++) {
+        now = m.deadline_ms;
+        if (child_step(&m, &usual, EVENT_DEADLINE, now) & ACTION_ABANDON) abandoned++;
+    }
+    assert_int_equal(m.state, CHILD_WAITING);
+    assert_int_equal(abandoned, 2); /* its process, then the rest of its group */
+    assert_in_range(now, 1000 + usual.stop_timeout_ms, 1000 + usual.stop_timeout_ms + 12 * CHILD_KILL_ANEW_MS);
+}
+
+static void test_rest_of_a_group_has_the_whole_stop_timeout(void **state)
+{
+    struct child_machine m;
+    (void)state;
+    child_machine_init(&m);
+    child_step(&m, &usual, EVENT_START, 1000);
+    child_step(&m, &usual, EVENT_DEPENDS_READY, 1000);
+    child_step(&m, &usual, EVENT_READY, 1000);
+    child_step(&m, &usual, EVENT_STOP, 2000);
+    child_step(&m, &usual, EVENT_EXITED_DIRTY, 2010);
+    assert_int_equal(m.state, CHILD_LINGERING);
+    assert_int_equal(m.deadline_ms, 2000 + usual.stop_timeout_ms);
+}
+
+static void test_hurry_leaves_a_moment_to_whoever_was_asked_just_now(void **state)
+{
+    struct child_machine m;
+    struct child_policy slow = usual;
+    slow.stop_timeout_ms = 30000;
+    (void)state;
+    child_machine_init(&m);
+    child_step(&m, &slow, EVENT_START, 1000);
+    child_step(&m, &slow, EVENT_DEPENDS_READY, 1000);
+    child_step(&m, &slow, EVENT_READY, 1000);
+    child_step(&m, &slow, EVENT_STOP, 2000);
+    assert_int_equal(child_step(&m, &slow, EVENT_HURRY, 2001), 0);
+    assert_int_equal(m.state, CHILD_STOPPING);
+    assert_int_equal(m.deadline_ms, 2000 + CHILD_HURRY_MS);
+    assert_int_equal(child_step(&m, &slow, EVENT_HURRY, 2000 + CHILD_HURRY_MS), ACTION_KILL);
+}
+
+static void test_sleep_moves_what_is_due(void **state)
+{
+    struct child_machine m;
+    (void)state;
+    child_machine_init(&m);
+    child_step(&m, &usual, EVENT_START, 1000);
+    child_step(&m, &usual, EVENT_DEPENDS_READY, 1000);
+    int64_t due = m.deadline_ms;
+    child_sleep(&m, 60000);
+    assert_int_equal(m.deadline_ms, due + 60000);
+    m = (struct child_machine){.state = CHILD_BACKOFF, .deadline_ms = 500}; /* a wait for us, not a judgement */
+    child_sleep(&m, 60000);
+    assert_int_equal(m.deadline_ms, 500);
+}
+
 /* ---- random walks ---- */
 
 struct world { /* what the machine's actions did outside */
@@ -234,7 +302,8 @@ static enum child_event pick(const struct world *w)
 {
     for (;;) {
         enum child_event e = (enum child_event)(rand() % CHILD_EVENT_COUNT);
-        bool needs_leader = e == EVENT_EXITED_CLEAN || e == EVENT_EXITED_DIRTY || e == EVENT_READY || e == EVENT_HUNG;
+        bool needs_leader = e == EVENT_EXITED_CLEAN || e == EVENT_EXITED_DIRTY || e == EVENT_READY || e == EVENT_HUNG ||
+                            e == EVENT_SICK;
         if (needs_leader && !w->has_leader) continue;
         if (e == EVENT_SPAWN_FAILED) continue; /* only right after a spawn */
         if (e == EVENT_GROUP_GONE && w->has_leader) continue;
@@ -260,6 +329,12 @@ static void walk(unsigned seed, int steps)
         }
         if (event == EVENT_GROUP_GONE) w.has_group = false;
         unsigned actions = child_step(&m, &usual, event, now);
+        if (actions & ACTION_ABANDON) {
+            if (before == CHILD_LINGERING)
+                w.has_group = false;
+            else
+                w.has_leader = false;
+        }
         if (actions & ACTION_SPAWN) {
             check_invariants(&m, &(struct world){true, false}, before, event, 0, now);
             assert_false(w.has_leader || w.has_group);
@@ -306,6 +381,10 @@ int main(void)
         cmocka_unit_test(test_slow_crashes_are_no_crash_loop),
         cmocka_unit_test(test_restart_policies),
         cmocka_unit_test(test_hung_child_counts_as_failure_and_asked_restart_does_not),
+        cmocka_unit_test(test_what_cannot_be_killed_is_given_up_and_the_child_goes_on),
+        cmocka_unit_test(test_rest_of_a_group_has_the_whole_stop_timeout),
+        cmocka_unit_test(test_hurry_leaves_a_moment_to_whoever_was_asked_just_now),
+        cmocka_unit_test(test_sleep_moves_what_is_due),
         cmocka_unit_test(test_random_events_keep_the_invariants),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
