@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "services/parts/preview.h"
 #include "services/parts/read.h"
 #include "services/store/db.h"
 #include "services/store/sync/parts_store.h"
@@ -67,7 +68,10 @@ static int read_group(struct db *db, struct parts_item *items, int n, enum parse
         items[i].is_read =
             parts_read(PQgetvalue(contents, row, 1), (size_t)PQgetlength(contents, row, 1), db_text(contents, row, 2),
                        db_text(contents, row, 3), &items[i].data, &whys[i]) == 0;
-        if (items[i].is_read) continue;
+        if (items[i].is_read) {
+            items[i].data.preview = parts_preview(PQgetvalue(contents, row, 1), (size_t)PQgetlength(contents, row, 1));
+            continue;
+        }
         outcomes[i] = PARSE_FAILED;
         rc = store_failure(db, items[i].elevation_id, &whys[i], err);
     }

@@ -2,13 +2,13 @@
 import { test, check, equal, until, sql } from './checks.mjs';
 
 const synced = () => until('elevations with parts lists are stored', async () => Number(await sql(
-  'SELECT count(*) FROM elevation_parts_lists p JOIN elevation_thumbnails t USING (elevation_id) WHERE p.size_bytes > 0 AND t.size_bytes > 0')) > 0, 60000);
+  'SELECT count(*) FROM elevation_parts_lists p JOIN elevation_thumbnails t USING (elevation_id) JOIN elevation_parts_previews v USING (elevation_id) WHERE p.size_bytes > 0 AND t.size_bytes > 0')) > 0, 60000);
 
 test('browse: from a directory to an elevation with its picture and parts', async ({ page: open, pages }) => {
   await synced();
   const row = (await sql(`SELECT e.id || '|' || e.name || '|' || p.id || '|' || p.name || '|' || d.id || '|' || d.name
     FROM elevations e JOIN projects p ON p.id = e.project_id JOIN directories d ON d.id = p.directory_id
-    JOIN elevation_parts_lists l ON l.elevation_id = e.id JOIN elevation_thumbnails t ON t.elevation_id = e.id
+    JOIN elevation_parts_lists l ON l.elevation_id = e.id JOIN elevation_thumbnails t ON t.elevation_id = e.id JOIN elevation_parts_previews v ON v.elevation_id = e.id
     WHERE l.size_bytes > 0 AND t.size_bytes > 0 AND d.deleted_at IS NULL ORDER BY e.id LIMIT 1`)).split('|');
   const [, elevation, project, projectName, directory] = row;
   const page = await open(pages, `/ui/browse?directory=${directory}`);

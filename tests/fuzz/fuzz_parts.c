@@ -1,6 +1,9 @@
 /* Parts lists: SQLite files that a stranger made. What is read holds numbers that are numbers. short run: 1500 */
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "services/parts/preview.h"
 #include "services/parts/read.h"
 #include "services/parts/verify.h"
 #include "tests/fuzz/fuzz.h"
@@ -19,5 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         PROMISE(parts.parts_count >= 0);
     }
     parts_data_free(&parts);
+    char *preview = parts_preview(data, size);
+    PROMISE(!preview || strlen(preview) < 8 * PREVIEW_BYTES);
+    free(preview);
     return 0;
 }

@@ -29,6 +29,7 @@ struct parts_data {
     size_t glass_count, glass_cap;
     int64_t parts_count;
     char problem[400]; /* "" = everything was read, as it is */
+    char *preview;     /* JSON for the pages; NULL = none */
 };
 void parts_data_free(struct parts_data *data);
 

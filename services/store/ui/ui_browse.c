@@ -90,16 +90,12 @@ const struct query ui_query_elevation = {
         " 'parts_bytes', p.size_bytes, 'parts_at', p.fetched_at, 'parts_error', p.error,"
         " 'glass', (SELECT json_agg(json_build_object('glass_id', g.glass_id, 'name', g.name) ORDER BY g.id)"
         "   FROM elevation_glass g WHERE g.elevation_id = e.id),"
+        " 'parts', (SELECT v.preview FROM elevation_parts_previews v WHERE v.elevation_id = e.id"
+        "   AND v.sha256 = p.sha256),"
         " 'errors', (SELECT json_agg(json_build_object('type', x.error_type, 'message', x.error_message, 'at', "
         "x.created_at)"
         "   ORDER BY x.id DESC) FROM (SELECT * FROM parsing_error_logs WHERE elevation_id = e.id ORDER BY id DESC "
         "LIMIT 10) x))"
         " FROM elevations e LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
         " LEFT JOIN elevation_parts_lists p ON p.elevation_id = e.id WHERE e.id = $1::int",
-};
-
-const struct query ui_query_parts = {
-    .name = "ui_parts",
-    .sql = "SELECT content FROM elevation_parts_lists WHERE elevation_id = $1::int AND size_bytes <= 16777216",
-    .is_binary = true,
 };

@@ -9,6 +9,5 @@ extern const struct query ui_query_tree;      /* (directory id) the tree's open 
 extern const struct query ui_query_search;    /* (text, limit) list of directories, projects, phases, elevations */
 extern const struct query ui_query_project;   /* (id) project with phases and elevations */
 extern const struct query ui_query_elevation; /* (id) elevation with glass, files, parsing errors */
-extern const struct query ui_query_parts;     /* (id) binary: the parts list, a SQLite file */
 
 #endif

@@ -6,7 +6,6 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/ui/page.h"
-#include "services/web/ui/parts.h"
 
 void web_ui_browse(struct req *r)
 {
@@ -54,30 +53,12 @@ static void name_elevation(struct ui_page *p)
     name_it(p, "elevation");
 }
 
-/* The parts list comes first, since it is bytes and no JSON; without it the page is shown all the same. */
-static void show_elevation(struct req *r, cJSON *parts_take)
+void web_ui_elevation(struct req *r)
 {
     static const struct ui_look look = {"elevation", "browse", "Elevation", "objects"};
     struct ui_page *p = ui_page_new(r, &look);
-    if (parts_take) cJSON_AddItemToObject(ui_page_data(p), "parts", parts_take);
     ui_page_sql(p, "elevation", &ui_query_elevation, 1, (const char *[]){req_param(r, 0)});
     ui_page_need(p, "elevation", "There is no such elevation.");
     ui_page_before(p, name_elevation);
     ui_page_go(p);
-}
-
-static void then_parts(struct req *r, const PGresult *result)
-{
-    cJSON *parts = NULL;
-    if (PQntuples(result) > 0 && !PQgetisnull(result, 0, 0))
-        parts = ui_parts_read(PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0));
-    show_elevation(r, parts);
-}
-
-void web_ui_elevation(struct req *r)
-{
-    if (r->web->pool)
-        req_query(r, &ui_query_parts, 1, (const char *[]){req_param(r, 0)}, then_parts);
-    else
-        show_elevation(r, NULL);
 }
