@@ -137,13 +137,15 @@ static int look_at(struct sync_run *run, const PGresult *r, int row, struct err 
 }
 
 /* Lists places a second time, by sessions that know nothing of the first. */
-static int look_again(struct sync_run *run, bool is_all, struct err *err)
+static int look_again(struct sync_run *run, bool with_held, struct err *err)
 {
-    PGresult *r = missing_places(run->db, run_number(run), is_all, LOOKS_MAX, err);
+    PGresult *r = missing_places(run->db, run_number(run), with_held, LOOKS_MAX, err);
     if (!r) return -ERR_DB;
     int rc = 0, n = PQntuples(r);
+    if (n == LOOKS_MAX)
+        run_note_error(run, "more than %d places have lost objects: the others are looked at in the next run", n - 1);
     if (n) {
-        log_info("%d places have lost more than is believed at once; they are listed again", n);
+        log_info("%d places have lost objects; they are listed again", n);
         logikal_renew(run->client);
     }
     for (int i = 0; i < n && rc == 0; i++) rc = look_at(run, r, i, err);
@@ -189,8 +191,10 @@ static int judge(struct sync_run *run, struct err *err)
                                        .rows = conf_int(run->ctx->conf, SET_SYNC_VANISH_ROWS)};
     struct missing_counts counts;
     if (missing_count(run->db, run_number(run), &counts, err) < 0) return -ERR_DB;
+    /* Nothing is marked for being missing once. What was held is looked at again when there is so little left of it
+     * that it would be believed. */
     enum vanish_verdict verdict = vanish_verdict(&counts, &bound);
-    int rc = look_again(run, verdict != VANISH_BELIEVED, err);
+    int rc = look_again(run, verdict == VANISH_BELIEVED, err);
     if (rc < 0) return rc;
     if (missing_count(run->db, run_number(run), &counts, err) < 0) return -ERR_DB;
     verdict = vanish_verdict(&counts, &bound);

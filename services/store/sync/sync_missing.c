@@ -35,7 +35,8 @@ int64_t missing_claim(struct db *db, int64_t run, bool is_all, struct err *err)
                 0, NULL) < 0)
         return -ERR_DB;
     if (is_all && db_exec(db, err,
-                          "UPDATE sync_missing m SET run_id = $1 WHERE run_id <> $1 AND NOT EXISTS"
+                          "UPDATE sync_missing m SET run_id = $1, state = CASE state WHEN 'confirmed' THEN 'new' ELSE"
+                          " state END WHERE run_id <> $1 AND NOT EXISTS"
                           " (SELECT FROM sync_runs r WHERE r.id = m.run_id AND r.state = 'running')",
                           1, values) < 0)
         return -ERR_DB;
@@ -115,8 +116,8 @@ int missing_count(struct db *db, int64_t run, struct missing_counts *out, struct
     return rc;
 }
 
-/* Each missing row with its place, and whether nothing else that lives is left there. A place that is gone itself, or
- * that nobody knows the way to, cannot be looked at. */
+/* Each missing row with its place. A place that is gone itself, or that nobody knows the way to, cannot be looked at.
+ */
 #define LOOKABLE                                                                                                       \
     "WITH mine AS MATERIALIZED (SELECT object_type, object_id, state FROM sync_missing m WHERE " JUDGED "),"           \
     " placed AS (SELECT 'd' AS kind, x.parent_id AS place, m.*, u.upstream_chain AS chain, NULL AS guid,"              \
@@ -138,22 +139,16 @@ int missing_count(struct db *db, int64_t run, struct missing_counts *out, struct
     "   JOIN phases h ON h.id = x.phase_id JOIN projects p ON p.id = h.project_id"                                     \
     "   JOIN directories d ON d.id = p.directory_id),"                                                                 \
     " places AS (SELECT kind, coalesce(place, 0) AS place, chain, guid, phase, count(*) AS missing,"                   \
-    "   count(*) FILTER (WHERE state = 'new') AS unconfirmed,"                                                         \
-    "   count(*) = CASE kind"                                                                                          \
-    "    WHEN 'd' THEN (SELECT count(*) FROM directories x WHERE x.parent_id IS NOT DISTINCT FROM g.place"             \
-    "                    AND x.deleted_at IS NULL)"                                                                    \
-    "    WHEN 'p' THEN (SELECT count(*) FROM projects x WHERE x.directory_id = g.place AND x.deleted_at IS NULL)"      \
-    "    WHEN 'h' THEN (SELECT count(*) FROM phases x WHERE x.project_id = g.place AND x.deleted_at IS NULL)"          \
-    "    ELSE (SELECT count(*) FROM elevations x WHERE x.phase_id = g.place AND x.deleted_at IS NULL) END AS is_empty" \
+    "   count(*) FILTER (WHERE state = 'new') AS fresh, count(*) FILTER (WHERE state = 'held') AS held"                \
     "   FROM placed g WHERE is_known GROUP BY kind, place, chain, guid, phase) "
 
-PGresult *missing_places(struct db *db, int64_t run, bool is_all, int limit, struct err *err)
+PGresult *missing_places(struct db *db, int64_t run, bool with_held, int limit, struct err *err)
 {
     char id[DB_NUMBER_SIZE], most[DB_NUMBER_SIZE];
-    const char *values[] = {db_number(id, run), is_all ? "t" : "f", db_number(most, limit)};
+    const char *values[] = {db_number(id, run), with_held ? "t" : "f", db_number(most, limit)};
     return db_query(db, err,
                     LOOKABLE "SELECT kind, place, chain, guid, phase, missing FROM places"
-                             " WHERE unconfirmed > 0 AND ($2::bool OR is_empty)"
+                             " WHERE fresh > 0 OR ($2::bool AND held > 0)"
                              " ORDER BY strpos('dphe', kind), missing DESC, place LIMIT $3::integer",
                     3, values);
 }
@@ -176,13 +171,17 @@ static const char *const found_again[] = {
     " UPDATE project_cursors c SET elevations_date = NULL WHERE project_id IN (SELECT project_id FROM found)"};
 
 static const char *const confirm[] = {
-    "UPDATE sync_missing m SET state = 'confirmed' FROM directories x WHERE m.run_id = $1::bigint AND m.state = 'new'"
+    "UPDATE sync_missing m SET state = 'confirmed' FROM directories x WHERE m.run_id = $1::bigint AND m.state IN "
+    "('new', 'held')"
     " AND m.object_type = 'directory' AND x.id = m.object_id AND coalesce(x.parent_id, 0) = $2::integer",
-    "UPDATE sync_missing m SET state = 'confirmed' FROM projects x WHERE m.run_id = $1::bigint AND m.state = 'new'"
+    "UPDATE sync_missing m SET state = 'confirmed' FROM projects x WHERE m.run_id = $1::bigint AND m.state IN ('new', "
+    "'held')"
     " AND m.object_type = 'project' AND x.id = m.object_id AND x.directory_id = $2::integer",
-    "UPDATE sync_missing m SET state = 'confirmed' FROM phases x WHERE m.run_id = $1::bigint AND m.state = 'new'"
+    "UPDATE sync_missing m SET state = 'confirmed' FROM phases x WHERE m.run_id = $1::bigint AND m.state IN ('new', "
+    "'held')"
     " AND m.object_type = 'phase' AND x.id = m.object_id AND x.project_id = $2::integer",
-    "UPDATE sync_missing m SET state = 'confirmed' FROM elevations x WHERE m.run_id = $1::bigint AND m.state = 'new'"
+    "UPDATE sync_missing m SET state = 'confirmed' FROM elevations x WHERE m.run_id = $1::bigint AND m.state IN "
+    "('new', 'held')"
     " AND m.object_type = 'elevation' AND x.id = m.object_id AND x.phase_id = $2::integer"};
 
 int64_t missing_looked(struct db *db, int64_t run, char kind, int64_t place, const char *ids, struct err *err)
@@ -225,8 +224,8 @@ int missing_mark(struct db *db, const struct lease *lease, int64_t run, int64_t 
     int rc = begin(db, lease, err);
     if (rc == 0 &&
         db_exec(db, err,
-                LOOKABLE ", waits AS (SELECT g.object_type, g.object_id FROM placed g JOIN places q ON q.kind = g.kind"
-                         "  AND q.place = coalesce(g.place, 0) WHERE g.is_known AND g.state = 'new' AND q.is_empty)"
+                LOOKABLE ", waits AS (SELECT object_type, object_id FROM placed WHERE is_known AND state IN ('new', "
+                         "'held'))"
                          " UPDATE sync_missing m SET state = 'going' WHERE " JUDGED
                          "  AND (object_type, object_id) NOT IN (SELECT object_type, object_id FROM waits)",
                 1, values) < 0)

@@ -32,9 +32,9 @@ int missing_count(struct db *db, int64_t run, struct missing_counts *out, struct
 
 /* The places to look at a second time, those with most missing first: kind ('d' children of a directory, 'p' projects
  * of one, 'h' phases of a project, 'e' elevations of a phase), row id of the place (0 = root), chain, project's GUID,
- * phase's identifier, how many are missing there. is_all: every place with something that was missing once only; else
- * those alone where nothing is left. NULL on an error. */
-PGresult *missing_places(struct db *db, int64_t run, bool is_all, int limit, struct err *err);
+ * phase's identifier, how many are missing there. Each with something that was missing once only; with_held: also those
+ * with what was held so far. NULL on an error. */
+PGresult *missing_places(struct db *db, int64_t run, bool with_held, int limit, struct err *err);
 /* A place was listed again: what ids (an array literal) shows is there after all, and its project will be read again;
  * the rest is confirmed. How many are there after all, or negative. */
 int64_t missing_looked(struct db *db, int64_t run, char kind, int64_t place, const char *ids, struct err *err);
