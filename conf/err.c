@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/utf8.h"
+
 int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 {
     if (err) {
@@ -15,7 +17,7 @@ int err_set(struct err *err, enum err_code code, const char *fmt, ...)
         vsnprintf(text, sizeof text, fmt, ap);
         va_end(ap);
         err->code = code;
-        memcpy(err->text, text, sizeof text);
+        memcpy(err->text, utf8_finish(text), sizeof text);
     }
     return -(int)code;
 }

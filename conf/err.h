@@ -26,7 +26,8 @@ struct err {
     char text[512];
 };
 
-/* Fills err (if not NULL) and returns -code, so that `return err_set(...)` reads well. Does not touch errno. */
+/* Fills err (if not NULL) and returns -code, so that `return err_set(...)` reads well. Does not touch errno. The text
+ * is valid UTF-8 whatever the arguments are, and is cut between characters. */
 int err_set(struct err *err, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* As err_set, with ": " and the text of errno at the end. */

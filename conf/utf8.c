@@ -46,6 +46,20 @@ size_t utf8_length(const char *text)
     return n;
 }
 
+char *utf8_finish(char *text)
+{
+    size_t len = strlen(text), start = len;
+    while (start > 0 && len - start < 3 && is_more((unsigned char)text[start - 1])) start--;
+    if (start > 0 && (unsigned char)text[start - 1] >= 0xc2) {
+        unsigned char first = (unsigned char)text[start - 1];
+        size_t n = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+        if (first <= 0xf4 && len - start + 1 < n) len = start - 1;
+    }
+    text[len] = '\0';
+    utf8_repair(text, len);
+    return text;
+}
+
 void utf8_repair(char *text, size_t len)
 {
     for (size_t i = 0; i < len;) {

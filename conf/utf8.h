@@ -16,6 +16,10 @@ size_t utf8_cut(const char *text, size_t most);
 /* Code points of a valid text. */
 size_t utf8_length(const char *text);
 
+/* For a text that was cut at a number of bytes: removes the beginning of a sequence at its end, and repairs the rest.
+ * Returns text. */
+char *utf8_finish(char *text);
+
 /* Puts '?' in the place of each byte that belongs to no valid sequence. */
 void utf8_repair(char *text, size_t len);
 

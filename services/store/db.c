@@ -10,6 +10,7 @@
 #include "conf/clock.h"
 #include "conf/conf.h"
 #include "conf/log.h"
+#include "services/store/clean.h"
 #include "services/store/database_url.h"
 #include "services/store/db_wire.h"
 #include "services/store/session.h"
@@ -26,6 +27,7 @@ struct db {
     struct session session;
     char *sql; /* makes the settings in each transaction; NULL = the session has them */
     const char *given_up;
+    char state[6]; /* SQLSTATE of the last failure */
 };
 
 static void ignore_notice(void *arg, const char *message)
@@ -184,6 +186,14 @@ int db_set_timeout(struct db *db, int64_t timeout_ms, struct err *err)
 
 /* ---- statements ---- */
 
+bool db_was_refused(const struct db *db)
+{
+    static const char *const classes[] = {"21", "22", "23", "44", "54", "P0"};
+    for (size_t i = 0; db_is_alive(db) && i < sizeof(classes) / sizeof(classes[0]); i++)
+        if (strncmp(db->state, classes[i], 2) == 0) return true;
+    return false;
+}
+
 static int fail(struct db *db, const PGresult *result, struct err *err)
 {
     const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
@@ -191,6 +201,7 @@ static int fail(struct db *db, const PGresult *result, struct err *err)
     const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
     const char *advice = session_advice(state);
     char text[300];
+    snprintf(db->state, sizeof(db->state), "%s", state ? state : "");
     if (db->given_up) return err_set(err, ERR_DB, "connection to PostgreSQL lost: %s", db->given_up);
     if (PQstatus(db->conn) != CONNECTION_OK) {
         message_line(message ? message : PQerrorMessage(db->conn), text, sizeof(text));
@@ -218,7 +229,7 @@ static void note_silence(struct db *db, const PGresult *result, int64_t deadline
 static PGresult *checked(struct db *db, PGresult *result, struct err *err)
 {
     ExecStatusType status = PQresultStatus(result);
-    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return result;
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return db->state[0] = '\0', result;
     fail(db, result, err);
     PQclear(result);
     return NULL;
@@ -233,8 +244,13 @@ static const char *settings_of(const struct db *db)
 static PGresult *run(struct db *db, struct err *err, struct wire_query query)
 {
     int64_t until_ms = deadline(db);
+    struct clean clean;
+    if (clean_values(&clean, query.n, query.values, query.formats) < 0)
+        return err_set(err, ERR_NOMEM, "no memory for a statement"), NULL;
     query.before = settings_of(db);
+    query.values = clean.values;
     PGresult *result = wire_query(db->conn, &query, until_ms);
+    clean_free(&clean);
     note_silence(db, result, until_ms);
     return checked(db, result, err);
 }

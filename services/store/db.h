@@ -1,10 +1,12 @@
 /* A blocking PostgreSQL connection for task runners and tools (the web process has its own, non-blocking pool).
  *
- * Parameters are always bound, results are libpq's. Every function that can fail fills err with ERR_DB (or ERR_TIMEOUT
- * when the statement timeout struck) and PostgreSQL's own words; the password never appears. All of them block, for at
- * most the connect timeout, or the statement timeout and five seconds: by then the server has ended the statement, and
- * a connection that still says nothing is given up. Behind a connection pooler each transaction may get another session
- * of the server: nothing here rests on one, and no caller may. Not for use by several threads at once. */
+ * The one door for text: whatever is handed in goes to the server as valid UTF-8 ('?' for a byte that is not), so that
+ * no text can be the reason of an error (clean.h). Parameters are always bound, results are libpq's. Every function
+ * that can fail fills err with ERR_DB (or ERR_TIMEOUT when the statement timeout struck) and PostgreSQL's own words;
+ * the password never appears. All of them block, for at most the connect timeout, or the statement timeout and five
+ * seconds: by then the server has ended the statement, and a connection that still says nothing is given up. Behind a
+ * connection pooler each transaction may get another session of the server: nothing here rests on one, and no caller
+ * may. Not for use by several threads at once. */
 #ifndef LOGIKALD_SERVICES_STORE_DB_H
 #define LOGIKALD_SERVICES_STORE_DB_H
 
@@ -32,6 +34,9 @@ struct db *db_open_conf(const struct conf *conf, bool long_writes, const char *a
 struct db *db_open_for(const struct conf *conf, int64_t timeout_ms, const char *application, struct err *err);
 void db_close(struct db *db); /* NULL is fine; an open transaction is rolled back by the server */
 bool db_is_alive(const struct db *db);
+/* The last statement failed because of the values that it was given (SQLSTATE classes 21, 22, 23, 44, 54 and P0): with
+ * other values it would have worked. */
+bool db_was_refused(const struct db *db);
 const struct session *db_session(const struct db *db); /* what is known of it: session.h */
 
 /* From the next transaction on: does a commit wait for the disk? How long may a statement take? 0 or negative. */

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "services/store/clean.h"
 #include "services/store/db.h"
 
 void db_copy_field(struct buf *out, const char *text, char separator)
 {
+    size_t start = out->len;
     if (!text) buf_add(out, "\\N", 2);
     for (const char *p = text; p && *p;) {
         size_t plain = strcspn(p, "\\\n\r\t");
@@ -18,6 +20,7 @@ void db_copy_field(struct buf *out, const char *text, char separator)
         buf_char(out, *p == '\n' ? 'n' : *p == '\r' ? 'r' : *p == '\t' ? 't' : '\\');
         p++;
     }
+    clean_tail(out, start);
     buf_char(out, separator);
 }
 
@@ -33,6 +36,7 @@ void db_array_add(struct buf *out, const char *text)
         buf_add(out, "NULL", 4);
         return;
     }
+    size_t start = out->len;
     buf_char(out, '"');
     for (const char *p = text; *p;) {
         size_t plain = strcspn(p, "\\\"");
@@ -42,6 +46,7 @@ void db_array_add(struct buf *out, const char *text)
         buf_char(out, '\\');
         buf_char(out, *p++);
     }
+    clean_tail(out, start);
     buf_char(out, '"');
 }
 

@@ -8,6 +8,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "conf/utf8.h"
 #include "services/store/database_url.h"
 
 #define CONNECT_TIMEOUT_MS 10000
@@ -114,6 +115,7 @@ struct pool_call *pool_query(struct pool *p, const struct query *query, int n, c
         if (!values[i]) continue;
         call->values[i] = at;
         at = stpcpy(at, values[i]) + 1;
+        utf8_repair((char *)(uintptr_t)call->values[i], strlen(call->values[i])); /* no text may be an error */
     }
     if (p->is_down || p->waiting_count >= POOL_WAITING_MAX) {
         fail_later(p, call);

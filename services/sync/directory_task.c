@@ -44,7 +44,7 @@ static int locate(struct sync_run *run, const char *wanted, struct directory *d,
     if (rc < 0) return rc;
     found = find_directory(run->db, wanted, d, err);
     if (found < 0 || d->chain) return found < 0 ? found : 0;
-    return err_set(err, ERR_NOT_FOUND, "there is no directory %.100s in Logikal", wanted);
+    return err_set(err, ERR_NOT_FOUND, "there is no directory %.*s in Logikal", NAME_OF(wanted));
 }
 
 static int sync_projects(struct sync_run *run, const struct directory *d, struct err *err)
@@ -66,10 +66,10 @@ static int sync_projects(struct sync_run *run, const struct directory *d, struct
 static cJSON *make_result(const struct sync_run *run, const char *directory, int rc, const struct err *err)
 {
     const struct sync_counts *c = &run->counts;
-    char message[400];
+    char message[sizeof(err->text)];
     bool is_success = rc == 0 && c->failed_projects + c->failed_phases + c->failed_directories == 0;
     if (rc < 0)
-        snprintf(message, sizeof(message), "%.390s", err->text);
+        snprintf(message, sizeof(message), "%s", err->text);
     else if (!is_success)
         snprintf(message, sizeof(message), "synced in part: %lld errors", (long long)run->error_count);
     else

@@ -23,6 +23,9 @@ struct listing {
     int64_t tag; /* the owner's */
 };
 
+/* Replaces each U+0000 that is written in a JSON text by U+FFFD; how many. */
+size_t listing_replace_nul(char *text, size_t len);
+
 /* A listing of a kind at a place; NULL without memory. listing_submit hands it to the client. */
 struct listing *listing_new(struct sync_run *run, enum job_kind kind, const char *chain, const char *project,
                             const char *phase);

@@ -179,9 +179,9 @@ static int search(struct sync_run *run, struct one_project *one, const char *nam
     if (rc < 0) return rc;
     if (w.is_found) return sync_found(run, one, &w, err);
     if (w.run->counts.failed_directories)
-        return err_set(err, ERR_UPSTREAM, "project %.100s was not found, but not every directory could be listed",
-                       name);
-    return err_set(err, ERR_NOT_FOUND, "there is no project %.100s in Logikal", name);
+        return err_set(err, ERR_UPSTREAM, "project %.*s was not found, but not every directory could be listed",
+                       NAME_OF(name));
+    return err_set(err, ERR_NOT_FOUND, "there is no project %.*s in Logikal", NAME_OF(name));
 }
 
 int one_project_sync(struct sync_run *run, struct one_project *one, struct err *err)
@@ -198,6 +198,6 @@ int one_project_sync(struct sync_run *run, struct one_project *one, struct err *
     if (rc == 0) rc = search(run, one, name, err);
     free(chain);
     if (rc > 0 && vanish_judge(run, false, err) < 0) rc = -(int)err->code;
-    if (rc == 0) rc = err_set(err, ERR_NOT_FOUND, "project %.100s vanished while it was synced", one->wanted);
+    if (rc == 0) rc = err_set(err, ERR_NOT_FOUND, "project %.*s vanished while it was synced", NAME_OF(one->wanted));
     return rc < 0 ? rc : 0;
 }

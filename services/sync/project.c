@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/utf8.h"
 #include "services/logikal/objects.h"
 #include "services/store/sync/sync_log.h"
 #include "services/sync/listing.h"
@@ -55,7 +56,10 @@ static struct phase_state *phase_of(struct project_work *w, const char *id)
 static void note(struct project_work *w, const char *what, const char *text)
 {
     w->failed++;
-    if (!w->error[0]) snprintf(w->error, sizeof(w->error), "%s: %.200s", what, text);
+    if (!w->error[0]) {
+        snprintf(w->error, sizeof(w->error), "%s: %s", what, text);
+        utf8_finish(w->error);
+    }
     run_note_error(w->run, "project %s: %s: %s", w->guid, what, text);
 }
 

@@ -25,10 +25,10 @@ static void add_names(cJSON *result, const struct one_project *one)
 static cJSON *make_result(const struct sync_run *run, const struct one_project *one, int rc, const struct err *err)
 {
     const struct sync_counts *c = &run->counts;
-    char message[400];
+    char message[sizeof(err->text)];
     bool is_success = rc == 0 && c->failed_projects == 0 && c->failed_phases == 0;
     if (rc < 0)
-        snprintf(message, sizeof(message), "%.390s", err->text);
+        snprintf(message, sizeof(message), "%s", err->text);
     else if (!is_success)
         snprintf(message, sizeof(message), "synced in part: %lld errors", (long long)run->error_count);
     else if (one->was_current)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
+#include "conf/utf8.h"
 
 static void add_head(cJSON *result, const struct task_ctx *ctx, const char *when)
 {
@@ -42,7 +43,9 @@ cJSON *result_new(const struct sync_run *run, bool is_success, const char *messa
 {
     cJSON *result = cJSON_CreateObject();
     cJSON_AddBoolToObject(result, "success", is_success);
-    cJSON_AddStringToObject(result, "message", message);
+    char *text = strdup(message);
+    cJSON_AddStringToObject(result, "message", text ? utf8_finish(text) : "");
+    free(text);
     add_head(result, run->ctx, "completed_at");
     result_add_duration(result, run_duration_ms(run));
     return result;
@@ -69,7 +72,7 @@ void result_add_errors(cJSON *result, const struct sync_run *run)
         size_t len = strcspn(p, "\n");
         char line[401];
         snprintf(line, sizeof(line), "%.*s", (int)(len < 400 ? len : 400), p);
-        cJSON_AddItemToArray(errors, cJSON_CreateString(line));
+        cJSON_AddItemToArray(errors, cJSON_CreateString(utf8_finish(line)));
         p += len + (p[len] == '\n');
     }
     cJSON_AddNumberToObject(result, "error_count", (double)run->error_count);

@@ -9,6 +9,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "conf/utf8.h"
 #include "services/logikal/farewell.h"
 #include "services/store/sync/sync_log.h"
 #include "services/store/sync/sync_share.h"
@@ -101,6 +102,13 @@ static void on_learned(void *arg, enum logikal_level level, enum sideways what)
     run_check(run, upstream_remember(run->db, conf_str(run->ctx->conf, SET_LOGIKAL_URL), run->levels, &err), &err);
 }
 
+static void on_refused(void *arg, const char *type, const char *id, const char *why)
+{
+    struct sync_run *run = arg;
+    run->counts.objects_refused++;
+    run_note_error(run, "%s %.*s could not be stored: %s", type, NAME_OF(id), why);
+}
+
 /* Takes a lease, at once also from a holder that is dead. */
 static int take_lease(struct sync_run *run, struct lease *lease, const char *scope, const char *owner, struct err *err)
 {
@@ -128,7 +136,10 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const char *scope, bool
     if (sync_run_abandon(run->db, scope, err) < 0) return -ERR_DB;
     run->id = sync_run_begin(run->db, scope, ctx, is_forced, err);
     if (run->id < 0) return run->id = 0, -ERR_DB;
-    return stage_open(&run->stage, run->db, &run->lease, conf_int(ctx->conf, SET_SYNC_BATCH), err);
+    if (stage_open(&run->stage, run->db, &run->lease, conf_int(ctx->conf, SET_SYNC_BATCH), err) < 0) return -ERR_DB;
+    run->stage.refused = on_refused;
+    run->stage.refused_arg = run;
+    return 0;
 }
 
 /* Logs out of what was left open: by processes that died, or because the upstream refused. Stops where it refuses
@@ -238,6 +249,7 @@ void run_note_error(struct sync_run *run, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    utf8_finish(text);
     if (run->error_count++ >= ERRORS_KEPT) return;
     if (run->errors.len) buf_char(&run->errors, '\n');
     buf_str(&run->errors, text);
@@ -258,6 +270,7 @@ void run_progress(struct sync_run *run, int64_t current, int64_t total, const ch
     run->current = current;
     run->total = total;
     snprintf(run->doing, sizeof(run->doing), "%s", doing);
+    utf8_finish(run->doing);
 }
 
 void run_project_scope(char out[LEASE_NAME_SIZE], const char *guid)

@@ -9,6 +9,7 @@
 
 #include "conf/buf.h"
 #include "conf/err.h"
+#include "conf/utf8.h"
 #include "ipc/task.h"
 #include "services/logikal/client.h"
 #include "services/store/db.h"
@@ -20,6 +21,8 @@
 #define TREE_SCOPE   "tree"
 #define LEASE_TTL_MS 30000
 #define HELD_MAX     64 /* leases of projects at once */
+/* A name that people gave, for "%.*s": not all of a long one. */
+#define NAME_OF(name) (int)utf8_cut(name, 200), name
 
 struct sync_counts {
     int64_t directories, projects, phases, elevations;                                 /* seen and stored */
@@ -53,6 +56,7 @@ struct sync_run {
     int64_t projects_helped; /* by other workers */
     int sessions_unknown;    /* logins that died with their process */
     bool has_rows;           /* directories, projects, phases and elevations are through; what follows are files */
+    bool has_told_nul;       /* that a text has U+0000 in it */
     struct buf errors;       /* what went wrong, one line each; the first ones only */
     int64_t error_count;
     struct hold_state hold; /* what is not believed, id 0 = nothing */

@@ -263,11 +263,11 @@ static bool needs_upstream(const struct round *r)
 
 static void make_result(struct round *r)
 {
-    char message[200];
+    char message[sizeof(r->err.text) + 32];
     if (r->due_count == 0)
         snprintf(message, sizeof(message), "nothing is due");
     else if (r->is_failed)
-        snprintf(message, sizeof(message), "the sync failed%s%.150s", r->rc < 0 ? ": " : " in part",
+        snprintf(message, sizeof(message), "the sync failed%s%s", r->rc < 0 ? ": " : " in part",
                  r->rc < 0 ? r->err.text : "");
     else
         snprintf(message, sizeof(message), "%d object types synced", r->due_count);

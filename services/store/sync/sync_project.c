@@ -5,13 +5,15 @@
 
 #include "services/store/db.h"
 #include "services/store/lease.h"
+#include "services/store/sync/sync_singly.h"
 #include "services/store/sync/sync_stage.h"
 
 static const char apply_phases[] =
     "INSERT INTO phases AS p (logikal_id, name, description, project_id, status, last_sync_date, synced_at, "
     "sync_status)"
     " SELECT DISTINCT ON (id) id, left(coalesce(nullif(name, ''), id), 255), description, $2::integer, 'active', now(),"
-    "  now(), 'synced' FROM sync_stage_phases WHERE stage = $3::bigint AND listing = $1::bigint ORDER BY id"
+    "  now(), 'synced' FROM sync_stage_phases WHERE stage = $3::bigint AND listing = $1::bigint"
+    "  AND ($4::text IS NULL OR id = $4) ORDER BY id"
     " ON CONFLICT (logikal_id, project_id) DO UPDATE SET name = excluded.name, description = excluded.description,"
     "  status = coalesce(p.status, excluded.status), last_sync_date = now(), synced_at = now(), sync_status = 'synced',"
     "  deleted_at = NULL, updated_at = now()"
@@ -45,7 +47,7 @@ static const char apply_elevations[] =
     " FROM sync_stage_elevations s JOIN phases p ON p.project_id = $2::integer AND p.logikal_id = s.phase"
     " WHERE s.stage = $3::bigint AND s.listing = ANY ($1::bigint[]) AND NOT (s.is_recycled AND EXISTS"
     "   (SELECT FROM elevations o WHERE o.logikal_id = s.id AND o.deleted_at IS NULL))"
-    " ORDER BY s.id, s.is_recycled, s.listing"
+    "  AND ($4::text IS NULL OR s.id = $4) ORDER BY s.id, s.is_recycled, s.listing"
     " ON CONFLICT (logikal_id) DO UPDATE SET name = excluded.name, description = excluded.description,"
     "  status = excluded.status, project_id = excluded.project_id, phase_id = excluded.phase_id,"
     "  width = excluded.width, height = excluded.height, last_sync_date = now(),"
@@ -114,9 +116,17 @@ static int write_phases(struct db *db, const struct project_apply *a, const char
     if (!a->phases_listing) return 0;
     n->phases = one_count(db, "SELECT count(DISTINCT id) FROM sync_stage_phases WHERE listing = $1 AND stage = $2",
                           listing, stage, err);
-    if (n->phases < 0 || (n->phases_written = db_exec(db, err, apply_phases, 3, values)) < 0) return -ERR_DB;
+    const struct write insert = {"phase",
+                                 apply_phases,
+                                 3,
+                                 values,
+                                 "SELECT DISTINCT id FROM sync_stage_phases WHERE listing = $1::bigint AND stage = "
+                                 "$3::bigint AND $2::text IS NOT NULL",
+                                 3};
+    if (n->phases < 0) return -ERR_DB;
+    if ((n->phases_written = stage_write(a->stage, &insert, a->singly, &n->refused, err)) < 0) return -ERR_DB;
     if (db_exec(db, err, found_phases, 3, values) < 0) return -ERR_DB;
-    return a->phases_are_whole && db_exec(db, err, miss_phases, 4, values) < 0 ? -ERR_DB : 0;
+    return a->phases_are_whole && !a->stage->lost && db_exec(db, err, miss_phases, 4, values) < 0 ? -ERR_DB : 0;
 }
 
 static int write_elevations(struct db *db, const struct project_apply *a, const char *project, struct project_counts *n,
@@ -131,29 +141,39 @@ static int write_elevations(struct db *db, const struct project_apply *a, const 
         db, "SELECT count(DISTINCT id) FROM sync_stage_elevations WHERE listing = ANY ($1::bigint[]) AND stage = $2",
         listings, stage, err);
     if (n->elevations < 0) return -ERR_DB;
-    if (n->elevations > 0 && (n->elevations_written = db_exec(db, err, apply_elevations, 3, values)) < 0)
+    const struct write insert = {"elevation",
+                                 apply_elevations,
+                                 3,
+                                 values,
+                                 "SELECT DISTINCT id FROM sync_stage_elevations WHERE listing = ANY ($1::bigint[])"
+                                 " AND stage = $3::bigint AND $2::text IS NOT NULL",
+                                 3};
+    if (n->elevations > 0 && (n->elevations_written = stage_write(a->stage, &insert, a->singly, &n->refused, err)) < 0)
         return -ERR_DB;
     if (n->elevations > 0 && db_exec(db, err, found_elevations, 2, found) < 0) return -ERR_DB;
-    return db_exec(db, err, miss_elevations, 5, values) < 0 ? -ERR_DB : 0;
+    return !a->stage->lost && db_exec(db, err, miss_elevations, 5, values) < 0 ? -ERR_DB : 0;
 }
 
-static int write_cursor(struct db *db, const struct project_apply *a, const char *project, struct err *err)
+static int write_cursor(struct db *db, const struct project_apply *a, const char *project,
+                        const struct project_counts *n, struct err *err)
 {
     char date[DB_NUMBER_SIZE], phases_at[DB_NUMBER_SIZE], elevations_at[DB_NUMBER_SIZE];
-    bool has_phases = a->phases_listing && a->phases_are_whole && a->phases_at_s;
-    bool has_elevations = a->elevations_are_whole && a->elevations_at_s;
+    bool is_whole = n->refused == 0 && a->stage->lost == 0;
+    bool has_phases = is_whole && a->phases_listing && a->phases_are_whole && a->phases_at_s;
+    bool has_elevations = is_whole && a->elevations_are_whole && a->elevations_at_s;
+    const char *error = a->error || is_whole ? a->error : "some of its objects were refused by PostgreSQL";
     const char *changed = a->changed_s ? db_number(date, a->changed_s) : NULL;
     const char *values[] = {project,
                             has_phases ? changed : NULL,
                             has_phases ? db_number(phases_at, a->phases_at_s) : NULL,
                             has_elevations ? changed : NULL,
                             has_elevations ? db_number(elevations_at, a->elevations_at_s) : NULL,
-                            a->error};
+                            error};
     return db_exec(db, err, move_cursor, 6, values) < 0 ? -ERR_DB : 0;
 }
 
-int project_apply(struct db *db, const struct lease *lease, const struct project_apply *apply,
-                  struct project_counts *counts, struct err *err)
+static int apply_once(struct db *db, const struct lease *lease, const struct project_apply *apply,
+                      struct project_counts *counts, struct err *err)
 {
     char project[DB_NUMBER_SIZE];
     db_number(project, apply->project_id);
@@ -163,8 +183,20 @@ int project_apply(struct db *db, const struct lease *lease, const struct project
     if (rc == 0) rc = stage_check(apply->stage, err);
     if (rc == 0) rc = write_phases(db, apply, project, counts, err);
     if (rc == 0) rc = write_elevations(db, apply, project, counts, err);
-    if (rc == 0) rc = write_cursor(db, apply, project, err);
-    if (rc == 0) rc = db_commit(db, err);
+    if (rc == 0) rc = write_cursor(db, apply, project, counts, err);
+    return rc == 0 ? db_commit(db, err) : rc;
+}
+
+int project_apply(struct db *db, const struct lease *lease, const struct project_apply *apply,
+                  struct project_counts *counts, struct err *err)
+{
+    int rc = apply_once(db, lease, apply, counts, err);
+    bool was_refused = rc < 0 && db_was_refused(db);
+    if (rc < 0) db_rollback(db);
+    if (!was_refused) return rc;
+    struct project_apply alone = *apply;
+    alone.singly = true;
+    rc = apply_once(db, lease, &alone, counts, err);
     if (rc < 0) db_rollback(db);
     return rc;
 }

@@ -27,10 +27,12 @@ struct project_apply {
     bool phases_are_whole;     /* every phase could be read: what was not seen is missing */
     bool elevations_are_whole; /* every phase of the project was listed and read */
     const char *error;         /* what went wrong, NULL = nothing */
+    bool singly;               /* project_apply's own: a group was refused, each row is written alone */
 };
 struct project_counts {
     int64_t phases, phases_written;
     int64_t elevations, elevations_written;
+    int64_t refused; /* by PostgreSQL, each told to the stage */
 };
 
 int project_apply(struct db *db, const struct lease *lease, const struct project_apply *apply,

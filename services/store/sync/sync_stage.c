@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/utf8.h"
 #include "services/store/db.h"
 #include "services/store/lease.h"
 
@@ -93,19 +94,58 @@ int stage_check(const struct stage *s, struct err *err)
                    "nothing was written");
 }
 
+static int64_t copy(struct stage *s, enum stage_table table, const char *rows, size_t len, struct err *err)
+{
+    if (db_copy_begin(s->db, err, copy_sql[table]) < 0) return -ERR_DB;
+    int rc = db_copy_data(s->db, err, rows, len);
+    int64_t sent = db_copy_end(s->db, rc < 0 ? NULL : err);
+    return rc < 0 ? rc : sent;
+}
+
+/* The identifier in a row of COPY's text. */
+static void id_of_row(enum stage_table table, const char *row, size_t len, char out[160])
+{
+    int column = table == STAGE_PROJECTS || table == STAGE_ELEVATIONS ? 3 : 2;
+    const char *end = row + len;
+    for (; column > 0 && row < end; row++) column -= *row == '\t';
+    size_t size = row < end ? strcspn(row, "\t\n") : 0;
+    snprintf(out, 160, "%.*s", (int)(size < 150 ? size : 150), row);
+    utf8_finish(out);
+}
+
+/* A batch was refused: each of its rows alone. */
+static int copy_singly(struct stage *s, enum stage_table table, struct err *err)
+{
+    static const char *const types[STAGE_TABLE_COUNT] = {"directory", "project", "phase", "elevation"};
+    const struct buf *rows = &s->rows[table];
+    for (const char *row = rows->data, *end = rows->data + rows->len; row < end;) {
+        const char *next = memchr(row, '\n', (size_t)(end - row));
+        size_t len = next ? (size_t)(next + 1 - row) : (size_t)(end - row);
+        struct err why = {0};
+        char id[160];
+        if (copy(s, table, row, len, &why) < 0) {
+            if (!db_was_refused(s->db)) return err_set(err, why.code, "%s", why.text);
+            s->lost++;
+            id_of_row(table, row, len, id);
+            if (s->refused) s->refused(s->refused_arg, types[table], id, why.text);
+        }
+        row += len;
+    }
+    return 0;
+}
+
 int stage_flush(struct stage *s, enum stage_table table, struct err *err)
 {
     struct buf *rows = &s->rows[table];
     if (s->count[table] == 0) return 0;
     if (rows->failed) return err_set(err, ERR_NOMEM, "no memory for a batch of rows");
-    if (db_copy_begin(s->db, err, copy_sql[table]) < 0) return -ERR_DB;
-    int rc = db_copy_data(s->db, err, rows->data, rows->len);
-    int64_t sent = db_copy_end(s->db, rc < 0 ? NULL : err);
+    int rc = copy(s, table, rows->data, rows->len, err) < 0 ? -ERR_DB : 0;
+    if (rc < 0 && db_was_refused(s->db) && !db_in_transaction(s->db)) rc = copy_singly(s, table, err);
     s->batches[table]++;
     s->sent[table] += s->count[table];
     s->count[table] = 0;
     buf_reset(rows);
-    return rc < 0 || sent < 0 ? -ERR_DB : 0;
+    return rc;
 }
 
 static void number(struct buf *out, int64_t value, char separator)

@@ -15,6 +15,9 @@ struct lease;
 
 enum stage_table { STAGE_DIRECTORIES, STAGE_PROJECTS, STAGE_PHASES, STAGE_ELEVATIONS, STAGE_TABLE_COUNT };
 
+/* Told of a row that PostgreSQL does not take, when a group with it was refused and each was written alone. */
+typedef void (*stage_refused_fn)(void *arg, const char *type, const char *id, const char *why);
+
 struct stage {
     struct db *db;
     int64_t id; /* 0 = not open */
@@ -23,6 +26,9 @@ struct stage {
     struct buf rows[STAGE_TABLE_COUNT]; /* in COPY's text format, not sent yet */
     int64_t count[STAGE_TABLE_COUNT];
     int64_t sent[STAGE_TABLE_COUNT]; /* since the table was emptied */
+    int64_t lost;                    /* rows that could not even be staged: nothing that is not there is missing */
+    stage_refused_fn refused;        /* may be NULL */
+    void *refused_arg;
 };
 
 struct stage_directory {

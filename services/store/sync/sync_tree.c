@@ -5,6 +5,7 @@
 
 #include "services/store/db.h"
 #include "services/store/lease.h"
+#include "services/store/sync/sync_singly.h"
 #include "services/store/sync/sync_stage.h"
 
 #define SEEN_DIRECTORIES                                                                                               \
@@ -16,7 +17,7 @@ static const char insert_directories[] = SEEN_DIRECTORIES
     "INSERT INTO directories AS d (logikal_id, name, full_path, level, exclude_from_sync, synced_at, last_api_sync,"
     "  sync_status, upstream_path, upstream_chain)"
     " SELECT key, left(coalesce(nullif(name, ''), identifier), 255), left(identifier, 500), level, false, now(), now(),"
-    "  'synced', identifier, chain FROM seen"
+    "  'synced', identifier, chain FROM seen WHERE $2::text IS NULL OR key = $2"
     " ON CONFLICT (logikal_id) DO UPDATE SET name = excluded.name, full_path = excluded.full_path,"
     "  level = excluded.level, synced_at = now(), last_api_sync = now(), sync_status = 'synced', deleted_at = NULL,"
     "  upstream_path = excluded.upstream_path, upstream_chain = excluded.upstream_chain,"
@@ -55,6 +56,7 @@ static const char insert_projects[] = SEEN_PROJECTS
     "END"
     " FROM seen s JOIN directories d ON d.logikal_id = logikald_directory_key(s.directory)"
     " WHERE NOT (s.is_deleted AND EXISTS (SELECT FROM projects o WHERE o.logikal_id = s.id AND o.deleted_at IS NULL))"
+    "  AND ($2::text IS NULL OR s.id = $2)"
     " ON CONFLICT (logikal_id) DO UPDATE SET name = excluded.name, directory_id = excluded.directory_id,"
     "  status = CASE WHEN excluded.deleted_at IS NOT NULL OR p.status = 'deleted' OR p.status IS NULL"
     "           THEN excluded.status ELSE p.status END,"
@@ -127,7 +129,7 @@ static int begin_apply(const struct stage *stage, const struct lease *lease, str
     return 0;
 }
 
-static int apply_directories(const struct stage *stage, const struct lease *lease, int64_t run,
+static int apply_directories(const struct stage *stage, const struct lease *lease, int64_t run, bool singly,
                              struct apply_counts *counts, struct err *err)
 {
     struct db *db = stage->db;
@@ -135,10 +137,17 @@ static int apply_directories(const struct stage *stage, const struct lease *leas
     const char *values[] = {db_number(id, stage->id), db_number(run_text, run)};
     int rc = begin_apply(stage, lease, err);
     if (rc < 0) return rc;
-    if ((counts->written = db_exec(db, err, insert_directories, 1, values)) < 0) return -ERR_DB;
+    const struct write insert = {
+        "directory",
+        insert_directories,
+        1,
+        values,
+        "SELECT DISTINCT logikald_directory_key(identifier) FROM sync_stage_directories WHERE stage = $1",
+        1};
+    if ((counts->written = stage_write(stage, &insert, singly, &counts->refused, err)) < 0) return -ERR_DB;
     if (db_exec(db, err, link_directories, 1, values) < 0) return -ERR_DB;
     if (db_exec(db, err, found_directories, 1, values) < 0) return -ERR_DB;
-    if ((counts->missing = db_exec(db, err, miss_directories, 2, values)) < 0) return -ERR_DB;
+    if (!stage->lost && (counts->missing = db_exec(db, err, miss_directories, 2, values)) < 0) return -ERR_DB;
     return db_commit(db, err);
 }
 
@@ -148,13 +157,15 @@ int tree_apply_directories(const struct stage *stage, const struct lease *lease,
     *counts = (struct apply_counts){0};
     if (db_script(stage->db, err, "ANALYZE (SKIP_LOCKED) sync_stage_directories, sync_stage_listed") < 0)
         return -ERR_DB;
-    int rc = apply_directories(stage, lease, run, counts, err);
+    int rc = apply_directories(stage, lease, run, false, counts, err);
+    bool was_refused = rc < 0 && db_was_refused(stage->db);
     if (rc < 0) db_rollback(stage->db);
+    if (was_refused && (rc = apply_directories(stage, lease, run, true, counts, err)) < 0) db_rollback(stage->db);
     counts->seen = counts->written;
     return rc;
 }
 
-static int apply_projects(const struct stage *stage, const struct lease *lease, int64_t run, bool are_all,
+static int apply_projects(const struct stage *stage, const struct lease *lease, int64_t run, bool are_all, bool singly,
                           struct apply_counts *counts, struct err *err)
 {
     struct db *db = stage->db;
@@ -164,9 +175,11 @@ static int apply_projects(const struct stage *stage, const struct lease *lease, 
     if (rc < 0) return rc;
     if ((counts->seen = count_projects(stage, values, err)) < 0) return -ERR_DB;
     if (db_exec(db, err, note_moves, 2, values) < 0) return -ERR_DB;
-    if ((counts->written = db_exec(db, err, insert_projects, 1, values)) < 0) return -ERR_DB;
+    const struct write insert = {
+        "project", insert_projects, 1, values, "SELECT DISTINCT id FROM sync_stage_projects WHERE stage = $1", 1};
+    if ((counts->written = stage_write(stage, &insert, singly, &counts->refused, err)) < 0) return -ERR_DB;
     if (db_exec(db, err, found_projects, 1, values) < 0) return -ERR_DB;
-    if ((counts->missing = db_exec(db, err, miss_projects, 3, values)) < 0) return -ERR_DB;
+    if (!stage->lost && (counts->missing = db_exec(db, err, miss_projects, 3, values)) < 0) return -ERR_DB;
     return db_commit(db, err);
 }
 
@@ -175,8 +188,10 @@ int tree_apply_projects(const struct stage *stage, const struct lease *lease, in
 {
     *counts = (struct apply_counts){0};
     if (db_script(stage->db, err, "ANALYZE (SKIP_LOCKED) sync_stage_projects, sync_stage_listed") < 0) return -ERR_DB;
-    int rc = apply_projects(stage, lease, run, are_all, counts, err);
+    int rc = apply_projects(stage, lease, run, are_all, false, counts, err);
+    bool was_refused = rc < 0 && db_was_refused(stage->db);
     if (rc < 0) db_rollback(stage->db);
+    if (was_refused && (rc = apply_projects(stage, lease, run, are_all, true, counts, err)) < 0) db_rollback(stage->db);
     return rc;
 }
 

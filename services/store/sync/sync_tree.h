@@ -15,6 +15,7 @@ struct stage;
 
 struct apply_counts {
     int64_t seen, written;
+    int64_t refused; /* by PostgreSQL, each told */
     int64_t missing; /* living rows that a whole listing did not show: noted in sync_missing */
 };
 

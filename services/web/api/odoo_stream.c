@@ -208,9 +208,9 @@ static void then_place(struct req *r, const PGresult *result)
     more_elevations(r);
 }
 
-static void forget_walk(void *walk)
+static void forget_walk(struct req *r)
 {
-    struct walk *w = walk;
+    struct walk *w = r->state;
     buf_free(&w->out);
 }
 
@@ -231,7 +231,7 @@ static void walk_start(struct req *r, enum document document)
     struct walk *w = req_alloc(r, sizeof(*w));
     w->document = document;
     r->state = w;
-    req_on_end(r, forget_walk, w);
+    r->cleanup = forget_walk;
     streams_admit(r, on_place);
 }
 
