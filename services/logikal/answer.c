@@ -1,68 +1,97 @@
-/* What an answer of the upstream means for the session and the job: one table of cases, no state. */
+/* What an answer says, in words for people: valid UTF-8, one line. */
 #include <stdio.h>
 #include <string.h>
 #include <cjson/cJSON.h>
 
+#include "conf/utf8.h"
 #include "services/logikal/client_internal.h"
 
-static enum verdict verdict_of_fault(enum session_call call, enum http_fault fault)
+#define MESSAGE_BYTES 300
+
+static void add(struct buf *out, const char *separator, const char *text)
 {
-    switch (fault) {
-    case HTTP_FAULT_TOO_LARGE: return VERDICT_TOO_LARGE;
-    case HTTP_FAULT_CONNECT:
-    case HTTP_FAULT_TLS: return VERDICT_RETRY;
-    default: break;
-    }
-    /* A select may have been done although its answer was lost. A login may have made a session that nobody knows; it
-     * ends by itself. Asking again is always harmless. */
-    return call == CALL_SELECT ? VERDICT_RENEW : VERDICT_RETRY;
+    if (!text || !*text || out->len >= MESSAGE_BYTES || (out->len && strstr(out->data, text))) return;
+    buf_str(out, out->len ? separator : "");
+    buf_str(out, text);
 }
 
-enum verdict answer_verdict(enum session_call call, bool is_sideways, const struct http_answer *answer)
-{
-    if (answer->fault) return verdict_of_fault(call, answer->fault);
-    switch (answer->status) {
-    case 200:
-    case 201:
-    case 204: return VERDICT_OK;
-    case 401: return call == CALL_LOGIN ? VERDICT_DENIED : VERDICT_EXPIRED;
-    case 403: return call == CALL_LOGIN ? VERDICT_DENIED : VERDICT_REFUSED;
-    case 404:
-        if (call == CALL_LOGIN) return VERDICT_RETRY;
-        return is_sideways ? VERDICT_RENEW : VERDICT_GONE;
-    case 405: return call == CALL_LOGIN ? VERDICT_RETRY : VERDICT_RENEW;
-    case 409: return is_sideways ? VERDICT_RENEW : VERDICT_RETRY;
-    case 400: return call == CALL_LOGIN ? VERDICT_DENIED : is_sideways ? VERDICT_RENEW : VERDICT_REFUSED;
-    case 410: return VERDICT_GONE;
-    case 408:
-    case 425:
-    case 429: return VERDICT_RETRY;
-    default: break;
-    }
-    if (answer->status >= 500) return VERDICT_RETRY; /* the server itself says that it was not done */
-    return call == CALL_LOGIN ? VERDICT_RETRY : VERDICT_REFUSED;
-}
-
-/* The upstream's own message, one line, printable. */
+/* The upstream's own words: its message, and the errors that come beside it or instead of it. */
 static void message_of(const struct buf *body, char *out, size_t size)
 {
-    out[0] = '\0';
-    cJSON *json = body->len ? cJSON_ParseWithLength(body->data, body->len) : NULL;
-    const char *message = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "message"));
-    if (message) snprintf(out, size, ": %.200s", message);
-    for (char *p = out; *p; p++)
-        if ((unsigned char)*p < 0x20) *p = ' ';
+    struct buf text = {0};
+    cJSON *json = body && body->len ? cJSON_ParseWithLength(body->data, body->len) : NULL;
+    add(&text, "", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "message")));
+    const cJSON *errors = cJSON_GetObjectItemCaseSensitive(json, "errors");
+    for (const cJSON *e = cJSON_IsArray(errors) ? errors->child : NULL; e; e = e->next)
+        add(&text, "; ",
+            cJSON_IsObject(e) ? cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(e, "message"))
+                              : cJSON_GetStringValue(e));
     cJSON_Delete(json);
+    if (text.len) utf8_repair(text.data, text.len);
+    size_t len = text.len ? utf8_cut(text.data, size - 1 < MESSAGE_BYTES ? size - 1 : MESSAGE_BYTES) : 0;
+    if (len) memcpy(out, text.data, len);
+    out[len] = '\0';
+    for (char *p = out; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = ' ';
+    buf_free(&text);
 }
 
-const char *answer_text(const struct http_answer *answer, const char *what, char *out, size_t size)
+/* The last component of a chain of directories, which is its path. */
+static const char *directory_of(const char *chain)
 {
-    char message[256];
+    const char *separator = chain ? strrchr(chain, CHAIN_SEPARATOR) : NULL;
+    return separator ? separator + 1 : chain;
+}
+
+const char *answer_where(const struct session *s, char *out, size_t size)
+{
+    static const char *const names[LEVEL_COUNT] = {"the root", "directory", "project", "phase", "elevation"};
+    const struct place *p = s->job ? &s->job->place : NULL;
+    char id[200];
+    out[0] = '\0';
+    if (!p || (s->calling != CALL_SELECT && s->calling != CALL_ASK)) return out;
+    enum logikal_level level = s->calling == CALL_SELECT ? s->step.level : place_level(p);
+    const char *of = level == LEVEL_ROOT        ? ""
+                     : level == LEVEL_DIRECTORY ? directory_of(p->chain)
+                     : level == LEVEL_PROJECT   ? p->project
+                     : level == LEVEL_PHASE     ? p->phase
+                                                : p->elevation;
+    size_t len = strlen(of);
+    if (s->calling == CALL_SELECT) {
+        of = s->step.identifier;
+        len = s->step.length;
+    }
+    if (len >= sizeof(id)) len = sizeof(id) - 1;
+    memcpy(id, of, len);
+    id[len] = '\0';
+    id[utf8_cut(id, sizeof(id) - 4)] = '\0';
+    if (s->calling == CALL_ASK && s->job->kind == JOB_THUMBNAIL)
+        snprintf(out, size, "elevation %s", s->job->object);
+    else
+        snprintf(out, size, "%s%s%s", names[level], *id ? " " : "", id);
+    if (level > LEVEL_PROJECT && strlen(out) + sizeof(p->project) + 12 < size)
+        snprintf(out + strlen(out), size - strlen(out), " of project %s", p->project);
+    return out;
+}
+
+const char *answer_text(const struct http_answer *answer, const char *what, const char *where, char *out, size_t size)
+{
+    char message[MESSAGE_BYTES + 4], text[1200];
+    const char *open = *where ? " (" : "", *close = *where ? ")" : "";
     if (answer->fault) {
-        snprintf(out, size, "Logikal did not answer %s: %s", what, answer->why);
+        snprintf(text, sizeof(text), "Logikal did not answer %s%s%s%s: %s", what, open, where, close, answer->why);
+    } else if (answer->status >= 300 && answer->status < 400) {
+        snprintf(text, sizeof(text), "Logikal answered %d to %s%s%s%s: it is now at %.300s", answer->status, what, open,
+                 where, close,
+                 answer->location && *answer->location ? answer->location : "an address it does not tell");
     } else {
         message_of(answer->body, message, sizeof(message));
-        snprintf(out, size, "Logikal answered %d to %s%s", answer->status, what, message);
+        snprintf(text, sizeof(text), "Logikal answered %d to %s%s%s%s%s%s", answer->status, what, open, where, close,
+                 *message ? ": " : "", message);
     }
+    utf8_repair(text, strlen(text)); /* what a server, a resolver or a certificate says */
+    size_t len = utf8_cut(text, size - 1);
+    memcpy(out, text, len);
+    out[len] = '\0';
     return out;
 }

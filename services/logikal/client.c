@@ -103,14 +103,6 @@ struct logikal *logikal_new(const struct conf *conf, const struct logikal_hooks 
     return NULL;
 }
 
-void logikal_submit(struct logikal *l, struct logikal_job *job)
-{
-    job->next = NULL;
-    *l->pending_end = job;
-    l->pending_end = &job->next;
-    l->pending_count++;
-}
-
 void logikal_warm(struct logikal *l, const struct place *place, int count)
 {
     if (place_copy(&l->warm_place, place) == 0) l->warm_count = count < l->max_sessions ? count : l->max_sessions;
@@ -136,22 +128,6 @@ int logikal_max_sessions(const struct logikal *l)
     return l->max_sessions;
 }
 
-static void drop_pending(struct logikal *l, enum err_code code, const char *text)
-{
-    while (l->pending) {
-        struct logikal_job *job = l->pending;
-        l->pending = job->next;
-        if (!l->pending) l->pending_end = &l->pending;
-        l->pending_count--;
-        job->done(job, &(struct logikal_outcome){.code = code, .text = text});
-    }
-}
-
-void logikal_drop_pending(struct logikal *l)
-{
-    drop_pending(l, ERR_CANCELLED, "not needed any more");
-}
-
 void logikal_renew(struct logikal *l)
 {
     for (int i = 0; i < l->max_sessions; i++)
@@ -169,7 +145,7 @@ static void cancel_jobs(struct logikal *l, enum err_code code, const char *text)
         if (s->job) session_finish_job(s, &(struct logikal_outcome){.code = code, .text = text});
         if (is_kept) s->state = state;
     }
-    drop_pending(l, code, text);
+    pending_fail(l, NULL, code, text);
 }
 
 static void wake_waiting(struct logikal *l)

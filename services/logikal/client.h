@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "conf/backoff.h"
 #include "conf/buf.h"
 #include "conf/conf.h"
 #include "conf/err.h"
@@ -29,11 +30,24 @@ enum job_kind {
 
 struct logikal_outcome {
     enum err_code code; /* ERR_NONE: done. ERR_NOT_FOUND: the place or object is gone. ERR_INPUT: the answer cannot be
-                           read. ERR_AUTH: refused for good (403). ERR_CANCELLED. ERR_UPSTREAM, ERR_LIMIT: gave up */
-    const char *text;   /* what went wrong; "" */
+                           read. ERR_AUTH: refused for good (403). ERR_CONFLICT: locked, by another user as a rule.
+                           ERR_CANCELLED. ERR_UPSTREAM, ERR_LIMIT: gave up */
+    bool is_nothing;    /* ERR_NONE, of a file: the upstream has none */
+    const char *text;   /* what went wrong, where; valid UTF-8, "" = nothing */
     struct buf *body;   /* of files; may be stolen */
     const char *type;   /* Content-Type of files */
     int64_t asked_at_s; /* by the upstream's clock, when the answer was made; ours when it does not tell */
+};
+
+/* The trouble that a job has at present; the client's. */
+struct logikal_effort {
+    struct backoff backoff;
+    int64_t since_ms; /* 0 = none */
+    int depth;        /* of the step that fails */
+    int tries;        /* how often it has failed */
+    int renewals;     /* new sessions that the job has cost because of failures */
+    bool is_anew, is_second_round, is_postponed;
+    int64_t not_before_ms; /* is_postponed */
 };
 
 struct logikal_job {
@@ -48,7 +62,9 @@ struct logikal_job {
     /* The job is the submitter's again (to place_clear and free). */
     void (*done)(struct logikal_job *job, struct logikal_outcome *outcome);
     void *arg;
-    struct logikal_job *next; /* the client's */
+    struct logikal_effort effort; /* the client's */
+    bool is_opened;               /* the client's: the upstream has its project open for files */
+    struct logikal_job *next;     /* the client's */
 };
 
 struct logikal_hooks {

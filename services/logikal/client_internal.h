@@ -6,8 +6,11 @@
 #include "services/logikal/client.h"
 #include "services/logikal/http.h"
 #include "services/logikal/json_list.h"
+#include "services/logikal/policy.h"
 
-#define TOKEN_SIZE 512
+#define TOKEN_SIZE 8192 /* a server that takes longer headers is rare */
+
+#define OPENED_KEPT 64
 
 enum session_state {
     SESSION_CLOSED,  /* not logged in, nothing to do */
@@ -15,8 +18,6 @@ enum session_state {
     SESSION_CALLING, /* a call is on its way */
     SESSION_WAITING  /* for a retry */
 };
-enum session_call { CALL_LOGIN, CALL_LOGOUT, CALL_SELECT, CALL_ASK };
-
 struct session {
     struct logikal *client;
     struct http_call *call;
@@ -28,10 +29,8 @@ struct session {
     struct step step;          /* CALL_SELECT */
     bool must_renew;           /* the session is of no use any more: log out, then in again */
     enum logikal_level probed; /* a sideways select failed at this level; is it the direction or the object? 0 = none */
-    struct backoff backoff;
-    int64_t failing_since_ms; /* 0 = the present call has not failed yet */
+    struct backoff backoff;    /* of logging out */
     int64_t wait_until_ms;
-    int renewals; /* new sessions that the job has cost because of failures */
     struct json_list list;
 };
 
@@ -39,53 +38,72 @@ struct logikal {
     char *base_url, *login_json;
     int64_t call_timeout_ms, budget_ms, stall_ms;
     size_t max_answer_bytes;
-    int max_sessions;  /* slots */
-    int session_limit; /* how many of them the server seems to allow */
+    int max_sessions;                      /* slots */
+    int session_limit;                     /* how many of them the server seems to allow */
+    int64_t limit_wait_ms, limit_until_ms; /* one more is tried then */
     bool may_learn;
     enum sideways sideways[LEVEL_COUNT];
+    int sideways_doubts[LEVEL_COUNT]; /* refusals in a row where it is allowed */
     struct logikal_hooks hooks;
     struct http *http;
     struct session *sessions; /* max_sessions of them */
     struct logikal_job *pending, **pending_end;
     size_t pending_count, running_count;
+    char opened[OPENED_KEPT][LOGIKAL_ID_SIZE]; /* the last projects that the upstream has opened for a file */
+    int opened_next;
     struct place warm_place;
     int warm_count;
     int64_t cost_ms[JOB_KIND_COUNT], login_cost_ms, select_cost_ms[LEVEL_COUNT]; /* moving averages */
     int64_t pause_until_ms;   /* the server asked everybody to wait */
     int64_t last_progress_ms; /* mono time of the last call that went well */
     int64_t last_tick_ms;
-    int denials;         /* logins refused so far */
-    int failures_in_row; /* jobs given up since the last success */
+    int given_up[JOB_KIND_COUNT]; /* jobs */
+    int silent_in_row;            /* jobs given up without any answer, since the last call that went well */
     struct err fatal;
     bool is_closing;
     struct logikal_stats stats;
 };
 
-/* session.c */
+/* session.c: the steps of a job */
 void session_begin(struct session *s, struct logikal_job *job); /* of an idle or closed session */
 void session_step(struct session *s);                           /* go on with the job */
+void session_wait(struct session *s, int64_t ms);               /* then session_step */
+void session_finish_job(struct session *s, struct logikal_outcome *outcome);
+struct logikal_job *session_let_job(struct session *s); /* it is not this session's any more; NULL = it has none */
+void session_close(struct session *s);                  /* starts a logout when it is idle */
+void session_leave(struct session *s);                  /* goes on without the token, which stays noted */
+void session_forget(struct session *s);                 /* the token is of no use any more */
+int session_slot(const struct session *s);
+void fail_run(struct logikal *l, enum err_code code, const char *text);
+
+/* reply.c: answers that came as hoped, and all others by the policy */
 void session_on_answer(void *arg, const struct http_answer *answer);
 bool session_on_bytes(void *arg, const char *bytes, size_t len);
-void session_finish_job(struct session *s, struct logikal_outcome *outcome);
-void session_close(struct session *s);  /* starts a logout when it is idle */
-void session_forget(struct session *s); /* the token is of no use any more */
+/* trouble.c: carries the policy out */
+void trouble_on_answer(struct session *s, const struct http_answer *answer, const struct policy_facts *facts,
+                       enum policy policy);
+void trouble_is_over(struct session *s); /* a call went well */
 
-/* answer.c: what an answer means; pure */
-enum verdict {
-    VERDICT_OK,
-    VERDICT_RETRY,   /* the same call again, later */
-    VERDICT_RENEW,   /* where the session stands is not known, or it is not where we thought: a new session, later */
-    VERDICT_EXPIRED, /* the token is not known any more */
-    VERDICT_GONE,    /* no such object */
-    VERDICT_REFUSED, /* this will never be answered (400, 403) */
-    VERDICT_TOO_LARGE,
-    VERDICT_DENIED /* the login is refused */
-};
-enum verdict answer_verdict(enum session_call call, bool is_sideways, const struct http_answer *answer);
-/* Text for people: "409 from projects/select: the project is locked". out is returned. */
-const char *answer_text(const struct http_answer *answer, const char *what, char *out, size_t size);
+/* sideways.c: what is learned about sibling selects */
+void sideways_on_selected(struct session *s); /* before the step is taken */
+
+/* pending.c: the jobs that no session has */
+void pending_add(struct logikal *l, struct logikal_job *job);
+struct logikal_job *pending_take(struct logikal *l, struct logikal_job **link);
+bool pending_is_ready(const struct logikal_job *job);
+void pending_postpone(struct logikal *l, const struct place *locked); /* those inside it */
+void pending_wake(struct logikal *l);                                 /* when there is nothing else to do */
+/* Those inside a place (NULL = all) are done with this outcome. */
+void pending_fail(struct logikal *l, const struct place *inside, enum err_code code, const char *text);
+
+/* answer.c: text for people: "Logikal answered 409 to POST /projects/select (project G): it is locked". out is
+ * returned; it is valid UTF-8. */
+const char *answer_text(const struct http_answer *answer, const char *what, const char *where, char *out, size_t size);
+const char *answer_where(const struct session *s, char *out, size_t size); /* "" for a login */
 
 /* dispatch.c */
 void dispatch(struct logikal *l); /* gives pending jobs to sessions, opens and renews sessions */
+void dispatch_opened(struct logikal *l, const struct logikal_job *job); /* a job's question was answered */
+bool dispatch_is_opened(const struct logikal *l, const struct logikal_job *job);
 
 #endif

@@ -12,28 +12,62 @@
 static const enum sideways straight[LEVEL_COUNT] = {SIDEWAYS_REFUSED, SIDEWAYS_REFUSED, SIDEWAYS_REFUSED,
                                                     SIDEWAYS_REFUSED, SIDEWAYS_REFUSED};
 
-static struct logikal_job *take(struct logikal *l, struct logikal_job **link)
+static bool is_file(const struct logikal_job *job)
 {
-    struct logikal_job *job = *link;
-    *link = job->next;
-    if (l->pending_end == &job->next) l->pending_end = link;
-    job->next = NULL;
-    l->pending_count--;
-    return job;
+    return job->kind == JOB_THUMBNAIL || job->kind == JOB_PARTS;
 }
 
-/* The link of the job that is best for a session at a place, or NULL when it can reach none. */
-static struct logikal_job **nearest(struct logikal *l, const struct place *at)
+bool dispatch_is_opened(const struct logikal *l, const struct logikal_job *job)
+{
+    if (!is_file(job)) return true;
+    for (int i = 0; i < OPENED_KEPT; i++)
+        if (strcmp(l->opened[i], job->place.project) == 0) return true;
+    return false;
+}
+
+void dispatch_opened(struct logikal *l, const struct logikal_job *job)
+{
+    if (job->is_opened || dispatch_is_opened(l, job)) return;
+    memcpy(l->opened[l->opened_next], job->place.project, LOGIKAL_ID_SIZE);
+    l->opened_next = (l->opened_next + 1) % OPENED_KEPT;
+    for (struct logikal_job *other = l->pending; other; other = other->next)
+        if (strcmp(other->place.project, job->place.project) == 0) other->is_opened = true;
+}
+
+/* The upstream opens a project for its first file, which takes long; while one session asks for that, the others leave
+ * the project's files alone, since each of them would have it opened again. */
+static bool is_opening(const struct logikal *l, const struct logikal_job *wanted)
+{
+    if (wanted->is_opened) return false;
+    for (int i = 0; i < l->max_sessions; i++) {
+        const struct logikal_job *job = l->sessions[i].job;
+        if (job && is_file(job) && strcmp(job->place.project, wanted->place.project) == 0) return true;
+    }
+    return false;
+}
+
+static bool is_takable(const struct logikal *l, const struct logikal_job *job)
+{
+    return pending_is_ready(job) && !is_opening(l, job);
+}
+
+/* The link of the job that is best for a session at a place, or NULL when it can reach none. A session stays in the
+ * project that it is in (or was, before it has to begin anew) as long as there is something to do there. */
+static struct logikal_job **nearest(struct logikal *l, const struct place *at, const char *project)
 {
     struct logikal_job **best = NULL;
     int best_distance = 0;
+    bool is_best_inside = false;
     for (struct logikal_job **link = &l->pending; *link; link = &(*link)->next) {
         int distance = place_distance(at, &(*link)->place, l->sideways);
-        if (distance < 0) continue;
-        if (best && (distance > best_distance || (distance == best_distance && (*link)->weight <= (*best)->weight)))
-            continue;
+        if (distance < 0 || !is_takable(l, *link)) continue;
+        bool is_inside = *project && strcmp(project, (*link)->place.project) == 0;
+        if (best && is_inside < is_best_inside) continue;
+        bool is_nearer = !best || is_inside > is_best_inside || distance < best_distance;
+        if (!is_nearer && (distance > best_distance || (*link)->weight <= (*best)->weight)) continue;
         best = link;
         best_distance = distance;
+        is_best_inside = is_inside;
     }
     return best;
 }
@@ -74,7 +108,7 @@ static struct logikal_job **balanced(struct logikal *l, const struct place *at, 
     if (!is_entering || l->sideways[LEVEL_PHASE] != SIDEWAYS_ALLOWED) return near;
     for (struct logikal_job **link = &l->pending; *link; link = &(*link)->next) {
         const struct place *place = &(*link)->place;
-        if (!place->elevation[0] || place_distance(at, place, l->sideways) < 0) continue;
+        if (!place->elevation[0] || place_distance(at, place, l->sideways) < 0 || !is_takable(l, *link)) continue;
         struct phase_load *load = load_of(loads, &n, place);
         if (!load) continue;
         load->jobs++;
@@ -97,8 +131,8 @@ static void give_reachable_jobs(struct logikal *l)
         struct session *s = &l->sessions[i];
         if (s->state == SESSION_IDLE && s->must_renew) session_step(s);
         if (s->state != SESSION_IDLE) continue;
-        struct logikal_job **link = nearest(l, &s->at);
-        if (link) session_begin(s, take(l, balanced(l, &s->at, link)));
+        struct logikal_job **link = nearest(l, &s->at, s->at.project);
+        if (link) session_begin(s, pending_take(l, balanced(l, &s->at, link)));
     }
 }
 
@@ -149,7 +183,8 @@ static int sessions_wanted(struct logikal *l, int open, bool is_starting)
     bool covered[LOOK_AHEAD] = {false};
     int n = 0;
     int64_t work_ms = 0;
-    for (struct logikal_job *job = l->pending; job && n < LOOK_AHEAD; job = job->next) jobs[n++] = job;
+    for (struct logikal_job *job = l->pending; job && n < LOOK_AHEAD; job = job->next)
+        if (is_takable(l, job)) jobs[n++] = job;
     if (open == 0) return count_branches(l, jobs, covered, n);
     for (int i = 0; i < l->max_sessions; i++) {
         const struct session *s = &l->sessions[i];
@@ -161,31 +196,36 @@ static int sessions_wanted(struct logikal *l, int open, bool is_starting)
     return work_ms / open > (is_starting ? open_ms / 10 : open_ms);
 }
 
-/* The job for a new session: the nearest to the root, since the others pass it on their way; else the heaviest. */
-static struct logikal_job **first_job(struct logikal *l)
+/* The job for a new session of one that was in a project: the nearest to the root, since the others pass it on their
+ * way; else the heaviest. */
+static bool begin_first(struct logikal *l, struct session *s)
 {
     struct place root = {0};
-    return nearest(l, &root);
+    char project[LOGIKAL_ID_SIZE];
+    memcpy(project, s->at.project, sizeof(project));
+    struct logikal_job **link = nearest(l, &root, project);
+    if (link) session_begin(s, pending_take(l, link));
+    return link != NULL;
 }
 
 static void renew_idle_sessions(struct logikal *l, int *wanted)
 {
-    for (int i = 0; i < l->max_sessions && l->pending && *wanted > 0; i++) {
-        struct session *s = &l->sessions[i];
-        if (s->state != SESSION_IDLE) continue;
-        session_begin(s, take(l, first_job(l)));
-        --*wanted;
-    }
+    for (int i = 0; i<l->max_sessions && * wanted> 0; i++)
+        if (l->sessions[i].state == SESSION_IDLE && begin_first(l, &l->sessions[i])) --*wanted;
 }
 
 static void open_sessions(struct logikal *l, int wanted)
 {
-    for (int i = 0; i < l->max_sessions && l->pending && wanted > 0; i++) {
-        struct session *s = &l->sessions[i];
-        if (s->state != SESSION_CLOSED) continue;
-        session_begin(s, take(l, first_job(l)));
-        wanted--;
-    }
+    for (int i = 0; i < l->max_sessions && wanted > 0; i++)
+        if (l->sessions[i].state == SESSION_CLOSED && begin_first(l, &l->sessions[i])) wanted--;
+}
+
+/* After a while the server may have room for one session more. */
+static void raise_limit(struct logikal *l)
+{
+    if (l->session_limit >= l->max_sessions || mono_ms() < l->limit_until_ms) return;
+    l->session_limit++;
+    l->limit_until_ms = mono_ms() + l->limit_wait_ms;
 }
 
 static void visit_done(struct logikal_job *job, struct logikal_outcome *outcome)
@@ -223,6 +263,7 @@ void dispatch(struct logikal *l)
     int open = 0;
     bool is_starting = true;
     if (l->is_closing || l->fatal.code || l->pause_until_ms > mono_ms()) return;
+    pending_wake(l);
     give_reachable_jobs(l);
     for (int i = 0; i < l->max_sessions; i++) {
         open += l->sessions[i].state != SESSION_CLOSED;
@@ -231,6 +272,7 @@ void dispatch(struct logikal *l)
     if (l->pending) {
         int wanted = sessions_wanted(l, open, is_starting);
         renew_idle_sessions(l, &wanted);
+        if (wanted > l->session_limit - open) raise_limit(l);
         open_sessions(l, wanted < l->session_limit - open ? wanted : l->session_limit - open);
     }
     if (l->warm_count > l->session_limit) l->warm_count = l->session_limit;

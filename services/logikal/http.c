@@ -112,17 +112,17 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 
 static int set_headers(struct http_call *c, const struct http_request *request)
 {
-    char authorization[1100];
     curl_slist_free_all(c->headers);
     c->headers = curl_slist_append(NULL, "Accept: application/json, image/*");
     if (request->json) c->headers = curl_slist_append(c->headers, "Content-Type: application/json");
     c->headers = curl_slist_append(c->headers, "Expect:");
-    if (request->token) {
-        snprintf(authorization, sizeof(authorization), "Authorization: Bearer %s", request->token);
-        c->headers = curl_slist_append(c->headers, authorization);
-    }
+    struct buf authorization = {0};
+    if (request->token && buf_printf(&authorization, "Authorization: Bearer %s", request->token))
+        c->headers = curl_slist_append(c->headers, authorization.data);
+    bool has_failed = authorization.failed || !c->headers;
+    buf_free(&authorization);
     curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
-    return c->headers ? 0 : -1;
+    return has_failed ? -1 : 0;
 }
 
 static const char *user_agent(void)
@@ -139,6 +139,7 @@ static void set_options(struct http_call *c, const struct http_request *request)
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->is_fresh ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
@@ -207,11 +208,12 @@ static enum http_fault fault_of(const struct http_call *c, CURLcode code)
 static void finish(struct http_call *c, CURLcode code)
 {
     long status = 0;
-    char *type = NULL;
+    char *type = NULL, *location = NULL;
     curl_off_t retry_after_s = 0;
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(c->easy, CURLINFO_CONTENT_TYPE, &type);
     curl_easy_getinfo(c->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+    curl_easy_getinfo(c->easy, CURLINFO_REDIRECT_URL, &location);
     curl_multi_remove_handle(c->http->multi, c->easy);
     c->is_running = false;
 
@@ -223,6 +225,7 @@ static void finish(struct http_call *c, CURLcode code)
                                  .why = c->why[0] ? c->why : curl_easy_strerror(code),
                                  .body = &body,
                                  .type = type_copy,
+                                 .location = location,
                                  .retry_after_ms = retry_after_s > 0 ? (int64_t)retry_after_s * 1000 : -1,
                                  .server_time_s = c->server_time_s,
                                  .took_ms = mono_ms() - c->started_ms};

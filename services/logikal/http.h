@@ -25,12 +25,13 @@ enum http_fault {
 };
 
 struct http_request {
-    const char *method;                                     /* static text */
-    const char *url;                                        /* copied */
-    const char *token;                                      /* bearer token or NULL; copied */
-    const char *json;                                       /* body or NULL; copied */
-    int64_t timeout_ms;                                     /* for the whole call */
-    size_t limit_bytes;                                     /* of the answer's body */
+    const char *method; /* static text */
+    const char *url;    /* copied */
+    const char *token;  /* bearer token or NULL; copied */
+    const char *json;   /* body or NULL; copied */
+    bool is_fresh;      /* on a connection of its own, so that it is never sent twice unseen */
+    int64_t timeout_ms; /* for the whole call */
+    size_t limit_bytes; /* of the answer's body */
     bool (*sink)(void *arg, const char *bytes, size_t len); /* gets a 200's body; NULL = collected. false = stop */
 };
 
@@ -40,6 +41,7 @@ struct http_answer {
     const char *why;        /* text of the fault, never NULL */
     struct buf *body;       /* what was collected (of a 200 without a sink, or the first 64 KiB of anything else) */
     const char *type;       /* Content-Type, "" when absent */
+    const char *location;   /* of a redirect; may be NULL */
     int64_t retry_after_ms; /* Retry-After, -1 when absent */
     int64_t server_time_s;  /* Date, unix seconds; 0 when absent */
     int64_t took_ms;

@@ -50,6 +50,17 @@ bool place_equal(const struct place *a, const struct place *b)
            strcmp(a->phase, b->phase) == 0 && strcmp(a->elevation, b->elevation) == 0;
 }
 
+bool place_contains(const struct place *outer, const struct place *inner)
+{
+    const char *o = chain_of(outer), *i = chain_of(inner);
+    size_t len = strlen(o);
+    if (!outer->project[0])
+        return len == 0 || (strncmp(o, i, len) == 0 && (i[len] == '\0' || i[len] == CHAIN_SEPARATOR));
+    return strcmp(o, i) == 0 && strcmp(outer->project, inner->project) == 0 &&
+           (!outer->phase[0] || strcmp(outer->phase, inner->phase) == 0) &&
+           (!outer->elevation[0] || strcmp(outer->elevation, inner->elevation) == 0);
+}
+
 char *chain_append(const char *parent, const char *identifier)
 {
     char *chain = NULL;

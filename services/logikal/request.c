@@ -76,6 +76,7 @@ int request_start(struct session *s, struct err *err)
     case CALL_LOGIN:
         request.method = "POST";
         request.json = l->login_json;
+        request.is_fresh = true;
         buf_str(&url, "/auth");
         break;
     case CALL_LOGOUT:
@@ -127,26 +128,51 @@ const char *request_name(const struct session *s)
     return s->job ? asks[s->job->kind] : "";
 }
 
-/* It becomes part of a header: visible ASCII and nothing else. */
-static bool is_token(const char *text)
+/* A body as JSON; a byte order mark before it is none of it. cJSON_Delete it. */
+static cJSON *parse(const struct buf *body)
 {
-    size_t len = 0;
-    while (text[len] > ' ' && text[len] < 0x7f) len++;
-    return len > 0 && len < TOKEN_SIZE && text[len] == '\0';
+    size_t skip = body->len >= 3 && memcmp(body->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    return body->len > skip ? cJSON_ParseWithLength(body->data + skip, body->len - skip) : NULL;
 }
 
-int request_read_token(const struct buf *body, char *token)
+/* Does an object with a polite status say that something went wrong? */
+static bool is_error_object(const cJSON *json)
 {
-    cJSON *json = body->len ? cJSON_ParseWithLength(body->data, body->len) : NULL;
+    const cJSON *errors = cJSON_GetObjectItemCaseSensitive(json, "errors");
+    const cJSON *code = cJSON_GetObjectItemCaseSensitive(json, "code");
+    return cJSON_GetArraySize(errors) > 0 || (cJSON_IsNumber(code) && code->valuedouble >= 400);
+}
+
+/* It becomes part of a header: visible ASCII and nothing else. */
+static const char *check_token(const char *text, size_t size)
+{
+    size_t len = 0;
+    if (!text || !*text) return "no token in it";
+    while (text[len] > ' ' && text[len] < 0x7f) len++;
+    if (text[len]) return "its token cannot be sent in a header";
+    return len < size ? NULL : "its token is longer than 8191 characters";
+}
+
+const char *request_read_token(const struct buf *body, char *token, size_t size)
+{
+    cJSON *json = parse(body);
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(data, "token"));
-    int rc = -1;
-    if (text && is_token(text)) {
-        memcpy(token, text, strlen(text) + 1);
-        rc = 0;
-    }
+    const char *why = check_token(text, size);
+    if (!why) memcpy(token, text, strlen(text) + 1);
     cJSON_Delete(json);
-    return rc;
+    return why;
+}
+
+/* A select's answer has nothing to say but that it is one. */
+static const char *check_selected(const struct http_answer *answer)
+{
+    if (answer->status == 204) return NULL;
+    cJSON *json = parse(answer->body);
+    const char *why = !cJSON_IsObject(json) ? "not the JSON that was expected" : NULL;
+    if (!why && is_error_object(json)) why = "an error that is called a success";
+    cJSON_Delete(json);
+    return why;
 }
 
 /* Base64 text into bytes, in place of out's content. */
@@ -175,13 +201,17 @@ static const char *decode_base64(const char *text, struct buf *out)
     return NULL;
 }
 
-static const char *read_parts(struct buf *body)
+static enum reading read_parts(const struct http_answer *answer, const char **why)
 {
-    cJSON *json = body->len ? cJSON_ParseWithLength(body->data, body->len) : NULL;
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "data"));
-    const char *why = text ? decode_base64(text, body) : "no parts list in it";
+    if (answer->status == 204) return READ_NOTHING;
+    cJSON *json = parse(answer->body);
+    const cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
+    const char *text = cJSON_GetStringValue(data);
+    bool is_nothing =
+        cJSON_IsObject(json) && !is_error_object(json) && (!data || cJSON_IsNull(data) || (text && !*text));
+    *why = is_nothing ? NULL : text ? decode_base64(text, answer->body) : "no parts list in it";
     cJSON_Delete(json);
-    return why;
+    return is_nothing ? READ_NOTHING : *why ? READ_BADLY : READ_WELL;
 }
 
 static const char *check_image(const struct buf *body)
@@ -192,9 +222,27 @@ static const char *check_image(const struct buf *body)
     return "not an image";
 }
 
-const char *request_read_answer(struct session *s, const struct http_answer *answer)
+static enum reading read_asked(struct session *s, const struct http_answer *answer, const char **why)
 {
-    if (is_list(s->job->kind)) return json_list_finish(&s->list) ? NULL : "not the JSON that was expected";
-    if (s->job->kind == JOB_PARTS) return read_parts(answer->body);
-    return check_image(answer->body);
+    if (s->job->kind == JOB_PARTS) return read_parts(answer, why);
+    if (!is_list(s->job->kind)) {
+        *why = check_image(answer->body);
+    } else if (answer->status == 204) {
+        return READ_NOTHING;
+    } else if (!json_list_finish(&s->list)) {
+        *why = "not the JSON that was expected";
+    }
+    return *why ? READ_BADLY : READ_WELL;
+}
+
+enum reading request_read_answer(struct session *s, const struct http_answer *answer, const char **why)
+{
+    *why = NULL;
+    switch (s->calling) {
+    case CALL_LOGIN: *why = request_read_token(answer->body, s->token, sizeof(s->token)); break;
+    case CALL_LOGOUT: break;
+    case CALL_SELECT: *why = check_selected(answer); break;
+    case CALL_ASK: return read_asked(s, answer, why);
+    }
+    return *why ? READ_BADLY : READ_WELL;
 }

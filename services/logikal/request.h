@@ -2,7 +2,10 @@
 #ifndef LOGIKALD_SERVICES_LOGIKAL_REQUEST_H
 #define LOGIKALD_SERVICES_LOGIKAL_REQUEST_H
 
+#include <stddef.h>
+
 #include "conf/err.h"
+#include "services/logikal/policy.h"
 
 struct session;
 struct http_answer;
@@ -11,8 +14,10 @@ struct buf;
 /* Starts what the session is calling (login, logout, its step, or its job's question). */
 int request_start(struct session *s, struct err *err);
 const char *request_name(const struct session *s); /* "POST /projects/select", for messages; never NULL */
-int request_read_token(const struct buf *body, char *token);
-/* Reads the answer to a job's question, and leaves a file's bytes in answer->body: NULL, or why it cannot be read. */
-const char *request_read_answer(struct session *s, const struct http_answer *answer);
+/* The token of a login's answer: NULL, or why there is none that can be used. */
+const char *request_read_token(const struct buf *body, char *token, size_t size);
+/* Reads a 2xx; a file's bytes are then in answer->body, a login's token in the session. *why tells what is wrong with
+ * one that is READ_BADLY. */
+enum reading request_read_answer(struct session *s, const struct http_answer *answer, const char **why);
 
 #endif

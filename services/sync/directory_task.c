@@ -83,7 +83,6 @@ static cJSON *make_result(const struct sync_run *run, const char *directory, int
         cJSON_AddNullToObject(result, "directory_id");
     cJSON_AddNumberToObject(result, "directories_synced", (double)c->directories);
     cJSON_AddNumberToObject(result, "projects_synced", (double)c->projects);
-    cJSON_AddNumberToObject(result, "projects_busy", (double)c->projects_busy);
     result_add_counts(result, c);
     if (is_success) result_add_held(result, run);
     result_add_upstream(result, run);

@@ -29,20 +29,21 @@ static int store(struct file_job *f, const struct logikal_outcome *outcome, stru
 {
     struct project_work *w = f->work;
     struct sync_counts *counts = &w->run->counts;
-    bool has_file = outcome->code == ERR_NONE;
+    bool is_nothing = outcome->is_nothing, has_file = outcome->code == ERR_NONE && !is_nothing;
     const struct file_row row = {.elevation_id = f->elevation_id,
                                  .version_id = f->version_id,
                                  .changed_s = f->changed_s,
                                  .bytes = has_file ? outcome->body->data : NULL,
                                  .len = has_file ? outcome->body->len : 0,
                                  .type = has_file ? outcome->type : NULL,
-                                 .error = has_file ? NULL : outcome->text};
+                                 .error = has_file || is_nothing ? NULL : outcome->text};
     if (f->job.kind == JOB_THUMBNAIL) {
         counts->thumbnails += has_file;
         counts->thumbnails_failed += !has_file;
         return file_store_thumbnail(w->run->db, &w->lease, &row, err);
     }
     struct err invalid = {0};
+    if (is_nothing) return file_store_parts(w->run->db, &w->lease, &row, NULL, err);
     bool is_valid = has_file && parts_verify(row.bytes, row.len, &invalid) == 0;
     counts->parts_lists += is_valid;
     counts->parts_failed += !is_valid;
@@ -52,8 +53,8 @@ static int store(struct file_job *f, const struct logikal_outcome *outcome, stru
     return file_store_parts(w->run->db, &w->lease, &row, has_file && !is_valid ? invalid.text : NULL, err);
 }
 
-/* An answer that will be the same next time is stored, also when it is a refusal; anything else is tried again by the
- * next sync. */
+/* An answer that will be the same next time is stored, also when it is a refusal, or that there is none; anything else
+ * is tried again by the next sync. */
 static bool is_final(const struct logikal_outcome *outcome)
 {
     return outcome->code == ERR_NONE || outcome->code == ERR_AUTH || outcome->code == ERR_LIMIT;
@@ -68,7 +69,9 @@ static void on_done(struct logikal_job *job, struct logikal_outcome *outcome)
         w->is_cancelled = w->is_cancelled || outcome->code == ERR_CANCELLED;
     } else if (is_final(outcome)) {
         run_check(w->run, store(f, outcome, &err), &err);
-    } else if (outcome->code != ERR_NOT_FOUND) {
+    } else if (outcome->code == ERR_CONFLICT) {
+        project_work_busy(w, outcome->text);
+    } else {
         bool is_parts = job->kind == JOB_PARTS;
         w->run->counts.parts_failed += is_parts;
         w->run->counts.thumbnails_failed += !is_parts;

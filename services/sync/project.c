@@ -53,14 +53,34 @@ static struct phase_state *phase_of(struct project_work *w, const char *id)
     return &w->phases[w->phase_count++];
 }
 
+const char *project_work_label(const struct project_work *w, char *out, size_t size)
+{
+    char id[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, w->project_id)};
+    PGresult *r = db_query(w->run->db, NULL, "SELECT left(name, 100) FROM projects WHERE id = $1", 1, values);
+    const char *name = r && PQntuples(r) ? db_text(r, 0, 0) : "";
+    snprintf(out, size, *name ? "%s (%s)" : "%s%s", name, w->guid);
+    PQclear(r);
+    return out;
+}
+
 static void note(struct project_work *w, const char *what, const char *text)
 {
+    char label[PROJECT_LABEL_SIZE];
     w->failed++;
-    if (!w->error[0]) {
-        snprintf(w->error, sizeof(w->error), "%s: %s", what, text);
-        utf8_finish(w->error);
-    }
-    run_note_error(w->run, "project %s: %s: %s", w->guid, what, text);
+    if (!w->error[0]) snprintf(w->error, sizeof(w->error), "%s: %.*s", what, (int)utf8_cut(text, 200), text);
+    run_note_error(w->run, "project %s: %s: %s", project_work_label(w, label, sizeof(label)), what, text);
+}
+
+void project_work_busy(struct project_work *w, const char *text)
+{
+    char label[PROJECT_LABEL_SIZE];
+    if (w->is_busy) return;
+    w->is_busy = true;
+    w->run->counts.projects_busy++;
+    if (!w->error[0]) snprintf(w->error, sizeof(w->error), "locked in Logikal: %.*s", (int)utf8_cut(text, 200), text);
+    run_note_error(w->run, "project %s is locked in Logikal and left to the next sync: %s",
+                   project_work_label(w, label, sizeof(label)), text);
 }
 
 static int read_elevation(struct listing *l, const char *text, size_t len, struct err *err)
@@ -103,6 +123,8 @@ static void on_elevations(struct listing *l, const struct logikal_outcome *outco
         if (!w->elevations_at_s || outcome->asked_at_s < w->elevations_at_s) w->elevations_at_s = outcome->asked_at_s;
     } else if (outcome->code == ERR_CANCELLED) {
         w->is_cancelled = true;
+    } else if (outcome->code == ERR_CONFLICT) {
+        project_work_busy(w, outcome->text);
     } else if (phase->is_current || outcome->code != ERR_NOT_FOUND) {
         w->run->counts.failed_phases++;
         note(w, "elevations could not be listed, deletions are not checked there", outcome->text);
@@ -157,6 +179,8 @@ static void on_phases(struct listing *l, const struct logikal_outcome *outcome)
         w->is_gone = true;
     } else if (outcome->code == ERR_CANCELLED) {
         w->is_cancelled = true;
+    } else if (outcome->code == ERR_CONFLICT) {
+        project_work_busy(w, outcome->text);
     } else {
         note(w, "phases could not be listed, deletions are not checked there", outcome->text);
     }
@@ -255,7 +279,7 @@ static void finish_rows(struct project_work *w)
         run_check(w->run, project_note_failure(w->run->db, w->project_id, "not in its directory any more", &err), &err);
         return;
     }
-    if (w->error[0]) w->run->counts.failed_projects++;
+    if (w->failed) w->run->counts.failed_projects++;
     if (w->refused && !w->error[0]) snprintf(w->error, sizeof(w->error), "some of its objects could not be read");
     run_check(w->run, apply_rows(w, &err), &err);
 }
@@ -264,7 +288,8 @@ void project_work_job_done(struct project_work *w)
 {
     w->open_jobs--;
     if (!w->is_listed && w->open_jobs == 0) finish_rows(w);
-    bool may_go_on = !w->is_gone && !w->is_cancelled && !w->run->fatal.code && !logikal_is_over(w->run->client);
+    bool may_go_on =
+        !w->is_gone && !w->is_busy && !w->is_cancelled && !w->run->fatal.code && !logikal_is_over(w->run->client);
     if (w->is_listed && w->needs_files && may_go_on && project_files_go_on(w)) return;
     if (w->open_jobs == 0) w->done(w);
 }

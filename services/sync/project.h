@@ -10,6 +10,8 @@
 #include "services/store/sync/sync_project.h"
 #include "services/sync/run.h"
 
+#define PROJECT_LABEL_SIZE (LOGIKAL_ID_SIZE + 420)
+
 struct phase_state {
     char *id;
     int64_t listing; /* its elevations' listing */
@@ -34,6 +36,7 @@ struct project_work {
     int64_t phases_listing, phases_at_s, elevations_at_s;
     bool has_phases;             /* their list came whole */
     bool is_gone;                /* the upstream has no such project there */
+    bool is_busy;                /* it is locked in the upstream, by another user as a rule: left to the next sync */
     int64_t refused;             /* objects that could not be read */
     int64_t failed;              /* listings */
     bool is_cancelled;           /* some of its jobs were never done: nothing is applied */
@@ -59,5 +62,9 @@ int project_work_start(struct project_work *w, struct err *err);
 bool project_files_go_on(struct project_work *w);
 /* project.c: a job of the work is over; goes on with what is next. */
 void project_work_job_done(struct project_work *w);
+/* Something in it is locked: told once. */
+void project_work_busy(struct project_work *w, const char *text);
+/* Its name and GUID, for messages. */
+const char *project_work_label(const struct project_work *w, char *out, size_t size);
 
 #endif

@@ -83,15 +83,11 @@ void result_add_counts(cJSON *result, const struct sync_counts *c)
     const struct {
         const char *name;
         int64_t value;
-    } rows[] = {{"phases_synced", c->phases},
-                {"elevations_synced", c->elevations},
-                {"elevations_changed", c->elevations_written},
-                {"thumbnails_synced", c->thumbnails},
-                {"thumbnails_failed", c->thumbnails_failed},
-                {"parts_lists_synced", c->parts_lists},
-                {"parts_lists_failed", c->parts_failed},
-                {"places_unchecked", c->places_unchecked},
-                {"vanished", c->vanished}};
+    } rows[] = {{"projects_busy", c->projects_busy},       {"phases_synced", c->phases},
+                {"elevations_synced", c->elevations},      {"elevations_changed", c->elevations_written},
+                {"thumbnails_synced", c->thumbnails},      {"thumbnails_failed", c->thumbnails_failed},
+                {"parts_lists_synced", c->parts_lists},    {"parts_lists_failed", c->parts_failed},
+                {"places_unchecked", c->places_unchecked}, {"vanished", c->vanished}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         cJSON_AddNumberToObject(result, rows[i].name, (double)rows[i].value);
 }

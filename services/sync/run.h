@@ -28,7 +28,7 @@ struct sync_counts {
     int64_t directories, projects, phases, elevations;                                 /* seen and stored */
     int64_t directories_written, projects_written, phases_written, elevations_written; /* new or changed */
     int64_t projects_skipped;                                                          /* nothing had moved */
-    int64_t projects_busy; /* left to somebody else who syncs them now */
+    int64_t projects_busy; /* locked in the upstream, or left to somebody else who syncs them now */
     int64_t thumbnails, thumbnails_failed;
     int64_t parts_lists, parts_failed, parts_invalid;
     int64_t vanished, vanished_of[MISSING_TYPES]; /* marked as gone */

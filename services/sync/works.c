@@ -75,6 +75,15 @@ static void finish(struct works *ws, int64_t seq)
     show(ws);
 }
 
+/* Its directory has just listed it, and a fresh session could not select it either. */
+static void note_gone(const struct project_work *w)
+{
+    char label[PROJECT_LABEL_SIZE];
+    w->run->counts.failed_projects++;
+    run_note_error(w->run, "project %s is listed in its directory, but cannot be selected there: not found",
+                   project_work_label(w, label, sizeof(label)));
+}
+
 static void on_done(struct project_work *w)
 {
     struct works *ws = w->owner;
@@ -82,6 +91,7 @@ static void on_done(struct project_work *w)
     bool is_over = w->is_cancelled || run->fatal.code || logikal_is_over(run->client);
     int64_t seq = w->tag;
     ws->in_work--;
+    if (w->is_gone) note_gone(w);
     project_work_free(w);
     if (!is_over) finish(ws, seq);
     if (!ws->is_filling) fill(ws);

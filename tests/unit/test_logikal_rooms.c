@@ -210,42 +210,44 @@ static void test_bytes_that_are_no_utf8_are_replaced(void **state)
     cJSON_Delete(p.json);
 }
 
-static void test_verdicts_by_table(void **state)
+static void test_places_inside_others(void **state)
 {
     (void)state;
     static const struct {
-        enum session_call call;
-        bool is_sideways;
-        int status;
-        enum http_fault fault;
-        enum verdict expected;
+        const char *outer[4], *inner[4];
+        bool expected;
     } rows[] = {
-        {CALL_ASK, false, 200, 0, VERDICT_OK},
-        {CALL_LOGIN, false, 401, 0, VERDICT_DENIED},
-        {CALL_ASK, false, 401, 0, VERDICT_EXPIRED},
-        {CALL_SELECT, false, 401, 0, VERDICT_EXPIRED},
-        {CALL_SELECT, false, 404, 0, VERDICT_GONE},
-        {CALL_SELECT, true, 404, 0, VERDICT_RENEW},
-        {CALL_SELECT, true, 409, 0, VERDICT_RENEW},
-        {CALL_SELECT, false, 409, 0, VERDICT_RETRY},
-        {CALL_SELECT, false, 405, 0, VERDICT_RENEW},
-        {CALL_ASK, false, 405, 0, VERDICT_RENEW},
-        {CALL_ASK, false, 400, 0, VERDICT_REFUSED},
-        {CALL_ASK, false, 403, 0, VERDICT_REFUSED},
-        {CALL_ASK, false, 429, 0, VERDICT_RETRY},
-        {CALL_ASK, false, 500, 0, VERDICT_RETRY},
-        {CALL_ASK, false, 302, 0, VERDICT_REFUSED},
-        {CALL_ASK, false, 0, HTTP_FAULT_CUT, VERDICT_RETRY},
-        {CALL_SELECT, false, 0, HTTP_FAULT_CUT, VERDICT_RENEW},
-        {CALL_SELECT, false, 0, HTTP_FAULT_CONNECT, VERDICT_RETRY},
-        {CALL_SELECT, false, 0, HTTP_FAULT_TIMEOUT, VERDICT_RENEW},
-        {CALL_ASK, false, 0, HTTP_FAULT_TOO_LARGE, VERDICT_TOO_LARGE},
+        {{"", "", "", ""}, {"A", "p", "", ""}, true},
+        {{"A", "", "", ""}, {"A", "", "", ""}, true},
+        {{"A", "", "", ""},
+         {"A\x1f"
+          "A/B",
+          "p", "f", "e"},
+         true},
+        {{"A", "", "", ""}, {"AB", "p", "", ""}, false},
+        {{"A\x1f"
+          "A/B",
+          "", "", ""},
+         {"A", "", "", ""},
+         false},
+        {{"A", "p", "", ""}, {"A", "p", "f", "e"}, true},
+        {{"A", "p", "", ""}, {"A", "q", "f", "e"}, false},
+        {{"A", "p", "", ""},
+         {"A\x1f"
+          "A/B",
+          "p", "", ""},
+         false},
+        {{"A", "p", "f", ""}, {"A", "p", "", ""}, false},
+        {{"A", "p", "f", ""}, {"A", "p", "g", "e"}, false},
+        {{"A", "p", "f", "e"}, {"A", "p", "f", "e"}, true},
     };
-
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const struct http_answer answer = {.status = rows[i].status, .fault = rows[i].fault};
-        if (answer_verdict(rows[i].call, rows[i].is_sideways, &answer) != rows[i].expected)
-            fail_msg("row %zu: %d", i, (int)answer_verdict(rows[i].call, rows[i].is_sideways, &answer));
+        struct place outer = {0}, inner = {0};
+        place_set(&outer, rows[i].outer[0], rows[i].outer[1], rows[i].outer[2], rows[i].outer[3]);
+        place_set(&inner, rows[i].inner[0], rows[i].inner[1], rows[i].inner[2], rows[i].inner[3]);
+        if (place_contains(&outer, &inner) != rows[i].expected) fail_msg("row %zu", i);
+        place_clear(&outer);
+        place_clear(&inner);
     }
 }
 
@@ -257,7 +259,7 @@ int main(void)
         cmocka_unit_test(test_lists_by_table),
         cmocka_unit_test(test_objects_are_read_strictly_and_tolerantly),
         cmocka_unit_test(test_bytes_that_are_no_utf8_are_replaced),
-        cmocka_unit_test(test_verdicts_by_table),
+        cmocka_unit_test(test_places_inside_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

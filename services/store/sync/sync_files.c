@@ -6,6 +6,7 @@
 
 #include "services/store/db.h"
 #include "services/store/lease.h"
+#include "services/store/sync/sync_files_sql.h"
 
 PGresult *files_wanted(struct db *db, int64_t project_id, int64_t after_phase, int64_t after_id, bool thumbnails,
                        bool parts_lists, int limit, struct err *err)
@@ -17,10 +18,8 @@ PGresult *files_wanted(struct db *db, int64_t project_id, int64_t after_phase, i
     return db_query(db, err,
                     "SELECT * FROM (SELECT e.phase_id, e.id, e.logikal_id, p.logikal_id, e.version_id,"
                     "   extract(epoch FROM e.api_changed_date)::bigint,"
-                    "   $4::bool AND (t.elevation_id IS NULL OR (t.version_id, t.changed_date) IS DISTINCT FROM"
-                    "    (e.version_id, e.api_changed_date)) AS wants_thumbnail,"
-                    "   $5::bool AND (l.elevation_id IS NULL OR (l.version_id, l.changed_date) IS DISTINCT FROM"
-                    "    (e.version_id, e.api_changed_date)) AS wants_parts,"
+                    "   $4::bool AND " WANTS_THUMBNAIL " AS wants_thumbnail,"
+                    "   $5::bool AND " WANTS_PARTS " AS wants_parts,"
                     "   coalesce(l.size_bytes, 0)"
                     "  FROM elevations e JOIN phases p ON p.id = e.phase_id"
                     "  LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"

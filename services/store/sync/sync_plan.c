@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "services/store/db.h"
+#include "services/store/sync/sync_files_sql.h"
 #include "services/store/sync/sync_stage.h"
 #include "services/store/sync/sync_tree.h"
 
@@ -84,10 +85,7 @@ int tree_plan_files(const struct stage *stage, bool thumbnails, bool parts_lists
                 "  AND EXISTS (SELECT FROM elevations e LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
                 "   LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
                 "   WHERE e.project_id = p.id AND e.deleted_at IS NULL"
-                "    AND (($1::bool AND (t.elevation_id IS NULL OR (t.version_id, t.changed_date) IS DISTINCT FROM"
-                "          (e.version_id, e.api_changed_date)))"
-                "      OR ($2::bool AND (l.elevation_id IS NULL OR (l.version_id, l.changed_date) IS DISTINCT FROM"
-                "          (e.version_id, e.api_changed_date)))))",
+                "    AND (($1::bool AND " WANTS_THUMBNAIL ") OR ($2::bool AND " WANTS_PARTS ")))",
                 3, values);
     return *planned < 0 ? -ERR_DB : 0;
 }

@@ -32,6 +32,9 @@ int upstream_remember(struct db *db, const char *base_url, const char levels[UPS
                : 0;
 }
 
+/* A token's key in the table: itself, or when it is too long for the replaced system's column, a digest. */
+#define TOKEN_KEY(token) "CASE WHEN length(" token ") <= 255 THEN " token " ELSE 'md5:' || md5(" token ") END"
+
 /* In place of a token until there is one. $1 slot, $2 holder, $3 its token */
 #define LOGIN "('login:' || md5($2::text) || ':' || $3::text || ':' || $1::text)"
 
@@ -77,9 +80,12 @@ int upstream_session_opened(struct db *db, int slot, const char *token, const st
     struct login_values v;
     return db_exec(db, err,
                    "WITH login AS (DELETE FROM sessions WHERE token = " LOGIN " RETURNING *)"
-                   " INSERT INTO sessions (token, username, base_url, expires_at, is_active, holder, holder_token)"
-                   " SELECT left($4, 255), username, base_url, expires_at, true, holder, holder_token FROM login"
-                   " ON CONFLICT (token) DO NOTHING", /* a server may give the same token twice */
+                   " INSERT INTO sessions (token, long_token, username, base_url, expires_at, is_active, holder,"
+                   "  holder_token)"
+                   " SELECT " TOKEN_KEY(
+                       "$4::text") ", CASE WHEN length($4::text) > 255 THEN $4::text END, username,"
+                                   "  base_url, expires_at, true, holder, holder_token FROM login"
+                                   " ON CONFLICT (token) DO NOTHING", /* a server may give the same token twice */
                    4, bind(&v, slot, holder, token, NULL)) < 0
                ? -ERR_DB
                : 0;
@@ -88,7 +94,7 @@ int upstream_session_opened(struct db *db, int slot, const char *token, const st
 int upstream_session_closed(struct db *db, const char *token, struct err *err)
 {
     const char *values[] = {token};
-    return db_exec(db, err, "DELETE FROM sessions WHERE token = left($1, 255)", 1, values) < 0 ? -ERR_DB : 0;
+    return db_exec(db, err, "DELETE FROM sessions WHERE token = " TOKEN_KEY("$1::text"), 1, values) < 0 ? -ERR_DB : 0;
 }
 
 /* Of a holder whose lease is over. $1 the server */
@@ -103,8 +109,10 @@ PGresult *upstream_sessions_left(struct db *db, const char *base_url, int limit,
     const char *values[] = {base_url, db_number(limit_text, limit)};
     if (db_exec(db, err, "DELETE FROM sessions WHERE expires_at < now() AND id IN (" LEFT ")", 1, values) < 0)
         return NULL;
-    return db_query(db, err, "SELECT token FROM sessions WHERE is_active AND id IN (" LEFT ") ORDER BY id LIMIT $2", 2,
-                    values);
+    return db_query(db, err,
+                    "SELECT coalesce(long_token, token) FROM sessions WHERE is_active AND id IN (" LEFT
+                    ") ORDER BY id LIMIT $2",
+                    2, values);
 }
 
 int64_t upstream_logins_left(struct db *db, const char *base_url, struct err *err)
