@@ -55,7 +55,10 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
 {
     (void)what;
     struct web *web = arg;
-    if (web->is_stopping) return;
+    if (web->is_stopping) {
+        end(web, "told a second time; requests under way were cut");
+        return;
+    }
     web->is_stopping = true;
     log_info("signal %d: no new connections, finishing requests", (int)sig);
     notify_stopping();
@@ -103,8 +106,7 @@ static const struct http_hooks hooks = {.route = route_request,
                                         .headers = cors_headers,
                                         .refuse = page_refuse,
                                         .over = listeners,
-                                        .freed = attempt_leave,
-                                        .unreadable = access_log_refused};
+                                        .body_max = route_body_max};
 
 static int set_up(struct web *web)
 {
@@ -137,11 +139,12 @@ static int set_up(struct web *web)
 
 static void tear_down(struct web *web)
 {
-    server_free(web->server);
-    actions_free(web->actions);
+    server_close(web->server);
+    queue_link_close(web); /* answers who waits for Redis; who waits for something else is not called any more */
     hasher_free(web->hasher);
+    actions_free(web->actions);
+    server_free(web->server);
     cache_free(web->cache);
-    queue_link_close(web);
     task_counts_free(web->task_counts);
     verdict_free(web->verdict);
     metrics_free(web->metrics);

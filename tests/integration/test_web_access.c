@@ -7,7 +7,8 @@
 #include "tests/support/web.h"
 
 static struct web_server web;
-static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning", NULL};
+static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "TRUSTED_PROXIES=127.0.0.1",
+                                       "LOG_LEVEL=warning", NULL};
 
 static int set_up(void **state)
 {

@@ -33,6 +33,7 @@ static int set_up(void **state)
                                "LOGIKAL_AUTH_PASSWORD=demo",
                                "RATE_LIMIT_PER_MINUTE=0",
                                "RATE_LIMIT_PER_HOUR=0",
+                               "TRUSTED_PROXIES=127.0.0.1",
                                "JWT_EXPIRE_MINUTES=7",
                                "ADMIN_SESSION_EXPIRE_HOURS=3",
                                "LOG_FORMAT=text",

@@ -122,11 +122,18 @@ static void test_an_idle_connection_is_closed(void **state)
     close(fd);
 }
 
-static void test_connections_beyond_the_cap_are_answered_503(void **state)
+static void test_connections_beyond_the_cap_are_answered_503_when_all_are_at_work(void **state)
 {
     (void)state;
     int fds[12];
-    for (int i = 0; i < 12; i++) fds[i] = connect_to_web();
+    char text[300], bytes[1000];
+    int len = snprintf(text, sizeof text, "GET /ui/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n",
+                       web.admin);
+    for (int i = 0; i < 12; i++) {
+        fds[i] = connect_to_web();
+        assert_int_equal(send(fds[i], text, (size_t)len, MSG_NOSIGNAL), len);
+        assert_true(read(fds[i], bytes, sizeof bytes) > 0);
+    }
 
     struct http_reply reply = web_call(&web, "GET", "/health", NULL, NULL);
     for (int i = 0; i < 12; i++) close(fds[i]);
@@ -135,6 +142,16 @@ static void test_connections_beyond_the_cap_are_answered_503(void **state)
     assert_non_null(strstr(reply.headers, "Retry-After"));
     http_reply_free(&reply);
     WAIT_UNTIL(web_status(&web, "GET", "/health", NULL, NULL) == 200, 5000);
+}
+
+static void test_an_idle_connection_gives_way_to_a_new_one(void **state)
+{
+    (void)state;
+    int fds[12];
+    for (int i = 0; i < 12; i++) fds[i] = connect_to_web();
+    for (int i = 0; i < 4; i++) assert_int_equal(web_status(&web, "GET", "/health", NULL, NULL), 200);
+    assert_true(is_closed_within(fds[0], 1000)); /* the one that waited longest */
+    for (int i = 0; i < 12; i++) close(fds[i]);
 }
 
 static void test_head_answers_like_get_without_a_body(void **state)
@@ -271,7 +288,8 @@ int main(void)
         cmocka_unit_test(test_json_nested_too_deeply_is_refused),
         cmocka_unit_test(test_a_request_that_arrives_too_slowly_is_cut),
         cmocka_unit_test(test_an_idle_connection_is_closed),
-        cmocka_unit_test(test_connections_beyond_the_cap_are_answered_503),
+        cmocka_unit_test(test_connections_beyond_the_cap_are_answered_503_when_all_are_at_work),
+        cmocka_unit_test(test_an_idle_connection_gives_way_to_a_new_one),
         cmocka_unit_test(test_head_answers_like_get_without_a_body),
         cmocka_unit_test(test_methods_that_are_not_there_are_told_apart_from_paths_that_are_not),
         cmocka_unit_test(test_only_listed_origins_may_read_across_sites),

@@ -17,7 +17,8 @@ static struct web_server web;
 static int set_up(void **state)
 {
     (void)state;
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=debug",
+    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0",      "RATE_LIMIT_PER_HOUR=0",
+                                           "TRUSTED_PROXIES=127.0.0.1",    "LOG_LEVEL=debug",
                                            "ADMIN_SESSION_EXPIRE_HOURS=2", NULL};
     web_servers(&web);
     web_run(&web, settings, true);

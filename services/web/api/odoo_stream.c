@@ -208,9 +208,9 @@ static void then_place(struct req *r, const PGresult *result)
     more_elevations(r);
 }
 
-static void forget_walk(struct req *r)
+static void forget_walk(void *walk)
 {
-    struct walk *w = r->state;
+    struct walk *w = walk;
     buf_free(&w->out);
 }
 
@@ -231,7 +231,7 @@ static void walk_start(struct req *r, enum document document)
     struct walk *w = req_alloc(r, sizeof(*w));
     w->document = document;
     r->state = w;
-    r->cleanup = forget_walk;
+    req_on_end(r, forget_walk, w);
     streams_admit(r, on_place);
 }
 

@@ -40,9 +40,9 @@ struct parsing {
     cJSON *out, *data;
 };
 
-static void forget_parsing(struct req *r)
+static void forget_parsing(void *parsing)
 {
-    struct parsing *p = r->state;
+    struct parsing *p = parsing;
     cJSON_Delete(p->out);
     p->out = NULL;
 }
@@ -93,7 +93,7 @@ static void then_counts(struct req *r, const PGresult *result)
     struct parsing *p = req_alloc(r, sizeof(*p));
     char text[CLOCK_TEXT_SIZE];
     r->state = p;
-    r->cleanup = forget_parsing;
+    req_on_end(r, forget_parsing, p);
     p->out = cJSON_CreateObject();
     cJSON_AddBoolToObject(p->out, "success", true);
     p->data = cJSON_AddObjectToObject(p->out, "data");

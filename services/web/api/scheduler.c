@@ -200,9 +200,9 @@ static void then_status_active(struct req *r, const cJSON *entries)
     reply_cjson_take(r, 200, out);
 }
 
-static void forget_workers(struct req *r)
+static void forget_workers(void *view)
 {
-    struct view *v = r->state;
+    struct view *v = view;
     cJSON_Delete(v->workers);
     v->workers = NULL;
 }
@@ -211,7 +211,7 @@ static void then_status_workers(struct req *r, const cJSON *entries)
 {
     struct view *v = r->state;
     v->workers = worker_stats(entries);
-    r->cleanup = forget_workers;
+    req_on_end(r, forget_workers, v);
     look(r, QUEUE_UNACKED, then_status_active);
 }
 

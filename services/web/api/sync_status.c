@@ -35,9 +35,9 @@ struct needed {
     void (*then)(struct req *r, const cJSON *result, const struct err *err);
 };
 
-static void forget_status(struct req *r)
+static void forget_status(void *needed)
 {
-    struct needed *n = r->state;
+    struct needed *n = needed;
     cJSON_Delete(n->status);
     n->status = NULL;
 }
@@ -79,7 +79,7 @@ static void then_status(struct req *r, const PGresult *result)
     struct needed *n = req_alloc(r, sizeof(*n));
     n->status = cJSON_Parse(PQgetvalue(result, 0, 0));
     r->state = n;
-    r->cleanup = forget_status;
+    req_on_end(r, forget_status, n);
     bool is_forced = req_arg_bool(r, "force_sync");
     if (is_forced || cJSON_IsTrue(cJSON_GetObjectItem(n->status, "sync_needed"))) {
         start(r, is_forced);

@@ -14,8 +14,6 @@
 #include "services/web/http/json_times.h"
 #include "services/web/http/reply.h"
 
-struct wait;
-
 /* Counted: the table holds one reference, and each answer that is being sent. Without bytes it only remembers that the
  * answer is streamed, and by what. */
 struct entry {
@@ -29,8 +27,11 @@ struct entry {
     size_t len, packed_len;
     char etag[33];
     int references;
+    bool is_listed; /* in the table */
 };
 TAILQ_HEAD(entries, entry);
+
+LIST_HEAD(waits, wait);
 
 /* A request at the cache. The one that loads stands in `loading`, and those who want the same queue behind it. */
 struct wait {
@@ -40,14 +41,15 @@ struct wait {
     unsigned tables;
     void (*load)(struct req *r);
     struct table_versions versions;
-    struct wait *next;      /* in loading */
-    struct wait *followers; /* linked by next */
+    LIST_ENTRY(wait) link; /* in loading, or among the followers of one there */
+    struct waits followers;
+    bool is_listed;
 };
 
 struct cache {
     struct web *web;
     struct entries entries;
-    struct wait *loading;
+    struct waits loading;
     struct cache_stats stats;
 };
 
@@ -65,6 +67,7 @@ static void entry_release(struct entry *e)
 static void entry_drop(struct cache *c, struct entry *e)
 {
     TAILQ_REMOVE(&c->entries, e, link);
+    e->is_listed = false;
     c->stats.bytes -= e->len + e->packed_len;
     c->stats.entries--;
     entry_release(e);
@@ -115,6 +118,7 @@ static struct entry *entry_add(struct cache *c, const struct wait *w)
     e->versions = w->versions;
     e->made_ms = mono_ms();
     e->references = 1;
+    e->is_listed = true;
     TAILQ_INSERT_HEAD(&c->entries, e, link);
     c->stats.entries++;
     return e;
@@ -133,7 +137,7 @@ static void entry_reply(struct cache *c, struct req *r, struct entry *e)
     bool is_packed = e->len >= GZIP_LEAST && reply_accepts_gzip(r);
     if (is_packed && !e->packed) {
         e->packed = gzip_bytes(e->bytes, e->len, &e->packed_len);
-        c->stats.bytes += e->packed_len;
+        if (e->is_listed) c->stats.bytes += e->packed_len;
     }
     is_packed = is_packed && e->packed;
     if (is_packed) reply_header(r, "Content-Encoding", "gzip");
@@ -143,40 +147,60 @@ static void entry_reply(struct cache *c, struct req *r, struct entry *e)
 
 /* ---- asking ---- */
 
-static void stop_leading(struct cache *c, struct wait *w)
+static void wait_leave(struct wait *w)
 {
-    struct wait **at = &c->loading;
-    while (*at && *at != w) at = &(*at)->next;
-    if (*at) *at = w->next;
+    if (w->is_listed) LIST_REMOVE(w, link);
+    w->is_listed = false;
+}
+
+static void wait_enter(struct waits *list, struct wait *w)
+{
+    LIST_INSERT_HEAD(list, w, link);
+    w->is_listed = true;
+}
+
+/* Takes w out of loading, and its followers from it: into a list of the caller's, which those who end leave. */
+static void stop_leading(struct wait *w, struct waits *followers)
+{
+    wait_leave(w);
+    LIST_INIT(followers);
+    for (struct wait *f; (f = LIST_FIRST(&w->followers)) != NULL;) {
+        wait_leave(f);
+        wait_enter(followers, f);
+    }
 }
 
 void cache_decline(struct req *r, void (*instead)(struct req *r))
 {
     struct cache *c = r->web->cache;
     struct wait *w = r->cache;
-    stop_leading(c, w);
-    struct wait *followers = w->followers;
-    w->followers = NULL;
+    struct waits followers;
+    stop_leading(w, &followers);
     struct entry *e = instead ? entry_add(c, w) : NULL;
     if (e) e->instead = instead;
     trim(c);
-    for (struct wait *f; (f = followers) != NULL;) {
-        followers = f->next;
+    for (struct wait *f; (f = LIST_FIRST(&followers)) != NULL;) {
+        wait_leave(f);
         (instead ? instead : f->load)(f->req);
     }
 }
 
-static void leave(struct req *r)
+/* The request ends: without an answer for the others, if it loads. */
+static void on_end(void *wait)
 {
-    cache_decline(r, NULL);
+    struct wait *w = wait;
+    struct waits followers;
+    stop_leading(w, &followers);
+    for (struct wait *f; (f = LIST_FIRST(&followers)) != NULL;) {
+        wait_leave(f);
+        f->load(f->req);
+    }
 }
 
 static void lead(struct cache *c, struct wait *w)
 {
     c->stats.misses++;
-    w->next = c->loading;
-    c->loading = w;
-    w->req->cleanup = leave; /* when it ends without an answer for the others */
+    wait_enter(&c->loading, w);
     w->load(w->req);
 }
 
@@ -199,12 +223,13 @@ static void on_versions(void *arg, const struct table_versions *versions, const 
             entry_reply(c, r, e);
         return;
     }
-    for (struct wait *other = c->loading; other; other = other->next) {
+    struct wait *other;
+    LIST_FOREACH(other, &c->loading, link)
+    {
         if (other->hash != w->hash || strcmp(other->key, w->key) != 0 ||
             memcmp(&other->versions, versions, sizeof(*versions)) != 0)
             continue;
-        w->next = other->followers;
-        other->followers = w;
+        wait_enter(&other->followers, w);
         return;
     }
     lead(c, w);
@@ -215,6 +240,7 @@ void cache_answer(struct req *r, const char *key, unsigned tables, void (*load)(
     struct wait *w = req_alloc(r, sizeof(*w));
     *w = (struct wait){.req = r, .key = key, .hash = hash_of(key), .tables = tables, .load = load};
     r->cache = w;
+    req_on_end(r, on_end, w);
     if (r->versions)
         on_versions(r, r->versions, NULL);
     else if (r->web->pool)
@@ -259,18 +285,17 @@ void cache_keep(struct req *r, char *bytes, size_t len)
     e->bytes = bytes;
     e->len = len;
     c->stats.bytes += len;
-    stop_leading(c, w);
-    struct wait *followers = w->followers;
-    w->followers = NULL;
+    struct waits followers;
+    stop_leading(w, &followers);
+    e->references++; /* answering may drop it: the end of a request whose client is gone trims the table */
     entry_reply(c, r, e);
-    for (struct wait *f; (f = followers) != NULL;) {
-        followers = f->next;
+    for (struct wait *f; (f = LIST_FIRST(&followers)) != NULL;) {
+        wait_leave(f);
         entry_reply(c, f->req, e);
     }
-    if (e->len > CACHE_ENTRY_MAX)
-        entry_drop(c, e);
-    else
-        trim(c);
+    if (e->is_listed && e->len > CACHE_ENTRY_MAX) entry_drop(c, e);
+    entry_release(e);
+    trim(c);
 }
 
 /* ---- one statement ---- */
@@ -339,6 +364,7 @@ struct cache *cache_new(struct web *web)
     if (!c) return NULL;
     c->web = web;
     TAILQ_INIT(&c->entries);
+    LIST_INIT(&c->loading);
     return c;
 }
 

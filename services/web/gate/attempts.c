@@ -215,6 +215,11 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+static void on_end(void *req)
+{
+    attempt_leave(req);
+}
+
 void attempt_begin(struct req *r, enum attempt_kind kind, const char *account, void (*go)(struct req *r))
 {
     struct attempts *a = r->web->attempts;
@@ -226,6 +231,7 @@ void attempt_begin(struct req *r, enum attempt_kind kind, const char *account, v
     key_of(a, group, kind, NULL, t->place);
     int in_line = count(a, t, false, false);
     r->attempt = t;
+    req_on_end(r, on_end, r);
     TAILQ_INSERT_TAIL(&a->list, t, link);
     if (in_line >= ATTEMPTS_IN_LINE) {
         refuse(r, 1);

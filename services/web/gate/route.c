@@ -12,10 +12,11 @@
 #include "services/web/gate/cors.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/limiter.h"
+#include "services/web/gate/pattern.h"
+#include "services/web/http/query.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/req.h"
 #include "services/web/http/schema.h"
-#include "services/web/http/server.h"
 
 #define JSON_DEPTH_MAX 32
 
@@ -32,27 +33,14 @@ const int routes_count = sizeof(routes) / sizeof(*routes);
 
 /* ---- finding ---- */
 
-/* Matches path (percent-encoded) against pattern; a trailing slash more or less does not matter. */
-static bool matches(struct req *r, const char *pattern, const char *path)
+static bool matches(struct req *r, const char *pattern)
 {
+    struct framing_text params[PATTERN_PARAMS_MAX];
     int n = 0;
-    while (*pattern) {
-        if (*pattern != '{') {
-            if (*pattern == '/' && !pattern[1] && !*path) return true;
-            if (*pattern++ != *path++) return false;
-            continue;
-        }
-        const char *name_end = strchr(pattern, '}');
-        bool is_number = name_end - pattern > 4 && strncmp(name_end - 4, ":int", 4) == 0;
-        bool is_rest = name_end - pattern > 5 && strncmp(name_end - 5, ":path", 5) == 0;
-        size_t len = is_rest ? strlen(path) : strcspn(path, "/");
-        if (len == 0 || n == REQ_PARAMS_MAX || (is_number && (len > 9 || strspn(path, "0123456789") != len)))
-            return false;
-        if (!req_decode(r, path, len, &r->params[n++])) return false;
-        path += len;
-        pattern = name_end + 1;
-    }
-    return !*path || (path[0] == '/' && !path[1]);
+    if (!pattern_matches(pattern, (struct framing_text){r->path, strlen(r->path)}, params, &n)) return false;
+    for (int i = 0; i < n; i++)
+        if (!req_decode(r, params[i].text, params[i].len, &r->params[i])) return false;
+    return true;
 }
 
 static const char *method_name(enum evhttp_cmd_type method)
@@ -72,7 +60,7 @@ int route_find(struct req *r, char *allow, size_t size)
     int status = 404;
     for (const struct route *t = routes; t < routes + routes_count; t++) {
         size_t fixed = strcspn(t->path, "{");
-        if (strncmp(t->path, r->path, fixed > 1 ? fixed - 1 : fixed) != 0 || !matches(r, t->path, r->path)) continue;
+        if (strncmp(t->path, r->path, fixed > 1 ? fixed - 1 : fixed) != 0 || !matches(r, t->path)) continue;
         if (t->method == method) {
             r->route = t;
             r->query_schema = t->query;
@@ -111,7 +99,7 @@ static cJSON *parse_form(const char *text)
     struct evkeyvalq form;
     TAILQ_INIT(&form);
     cJSON *out = cJSON_CreateObject();
-    if (evhttp_parse_query_str(text, &form) == 0)
+    if (query_parse(text, &form))
         for (struct evkeyval *kv = form.tqh_first; kv; kv = kv->next.tqe_next)
             cJSON_AddStringToObject(out, kv->key, kv->value);
     evhttp_clear_headers(&form);
@@ -169,13 +157,27 @@ static bool check_body(struct req *r)
     return false;
 }
 
-static bool headers_fit(struct req *r)
+/* Strangers send no more than a login; what leads nowhere is told so, however much of it there is. */
+int64_t route_body_max(const struct web *web, struct framing_text method, struct framing_text path, struct refusal *why)
 {
-    size_t total = strlen(evhttp_request_get_uri(r->ev));
-    struct evkeyvalq *headers = evhttp_request_get_input_headers(r->ev);
-    for (struct evkeyval *kv = headers->tqh_first; kv; kv = kv->next.tqe_next)
-        total += strlen(kv->key) + strlen(kv->value) + 4;
-    return total <= (size_t)conf_int(r->web->conf, SET_HTTP_MAX_HEADERS);
+    static const char *const methods[] = {[EVHTTP_REQ_GET] = "GET",
+                                          [EVHTTP_REQ_POST] = "POST",
+                                          [EVHTTP_REQ_PUT] = "PUT",
+                                          [EVHTTP_REQ_DELETE] = "DELETE",
+                                          [EVHTTP_REQ_PATCH] = "PATCH"};
+    int64_t most = conf_int(web->conf, SET_HTTP_MAX_BODY), least = most < OPEN_BODY_MAX ? most : OPEN_BODY_MAX;
+    struct framing_text params[PATTERN_PARAMS_MAX];
+    bool is_there = false;
+    for (const struct route *t = routes; t < routes + routes_count; t++) {
+        int n;
+        if (!pattern_matches(t->path, path, params, &n)) continue;
+        is_there = true;
+        const char *name = methods[t->method];
+        if (strlen(name) != method.len || memcmp(name, method.text, method.len) != 0) continue;
+        return t->access == OPEN || !*t->body ? least : most;
+    }
+    if (!is_there) *why = (struct refusal){404, "Not Found"};
+    return least;
 }
 
 /* ---- the way ---- */
@@ -193,15 +195,6 @@ static void with_identity(struct req *r)
 void route_request(struct req *r)
 {
     char allow[128];
-    if (server_is_full(r->web->server)) {
-        reply_unavailable(r, 1, "Too many connections");
-        return;
-    }
-    if (!headers_fit(r)) {
-        reply_detail(r, 431, "The request line and headers are larger than %lld bytes",
-                     (long long)conf_int(r->web->conf, SET_HTTP_MAX_HEADERS));
-        return;
-    }
     int status = route_find(r, allow, sizeof(allow));
     if (status != 404 && evhttp_request_get_command(r->ev) == EVHTTP_REQ_OPTIONS) {
         cors_preflight(r, allow);

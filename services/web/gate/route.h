@@ -5,7 +5,10 @@
 
 #include <event2/http.h>
 
+#include "services/web/http/framing.h"
 #include "services/web/http/req.h"
+
+#define OPEN_BODY_MAX 8192 /* of operations that are open to everybody */
 
 /* Who may. An admin session may everything; a client what its permissions say. */
 enum access {
@@ -46,6 +49,9 @@ bool route_takes_forms(const struct route *t);
 
 /* Finds the route, fills r->route and r->params. 0, 404, or 405 with the allowed methods in allow. */
 int route_find(struct req *r, char *allow, size_t size);
+/* For the server: the largest body for this operation; with why, how a larger one is refused. */
+int64_t route_body_max(const struct web *web, struct framing_text method, struct framing_text path,
+                       struct refusal *why);
 /* The whole way of a request: route, who, limits, parameters, body, handler. */
 void route_request(struct req *r);
 

@@ -5,15 +5,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "services/web/http/framing.h"
+
 struct req;
 struct web;
-
-/* A request that could not be read, and so has neither method nor path. */
-struct refused {
-    const char *id, *address;
-    int status;
-    size_t bytes;
-};
 
 struct http_hooks {
     void (*route)(struct req *r);   /* takes over a request whose form is sound; it is answered later or now */
@@ -21,8 +16,9 @@ struct http_hooks {
     /* A refusal with a text for people: true when the hook has answered it in a form of its own (a page). */
     bool (*refuse)(struct req *r, int status, const char *text);
     void (*const *over)(const struct req *r); /* each is told of every request at its end; NULL-terminated */
-    void (*freed)(struct req *r);             /* r goes, answered or not: what is held of it goes too */
-    void (*unreadable)(const struct web *web, const struct refused *refused);
+    /* The largest body for a method and a path, and how a larger one is refused. */
+    int64_t (*body_max)(const struct web *web, struct framing_text method, struct framing_text path,
+                        struct refusal *why);
 };
 
 #endif

@@ -1,79 +1,75 @@
-/* Trusted proxies: see proxy.h. The right-most address of X-Forwarded-For that is not itself a trusted proxy counts. */
+/* See proxy.h. All lines of X-Forwarded-For are one list (RFC 9110, 5.3): a proxy adds to the end of it, in the same
+ * line or in one of its own. It is walked from the end: the first address that is not itself a trusted proxy is the
+ * client's, and what stands before it is the client's word and no more. */
 #include "services/web/http/proxy.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/queue.h>
+#include <event2/bufferevent.h>
+#include <sys/socket.h>
 
-/* IPv4 in its IPv6 form, so that one comparison serves both. */
-static bool parse_address(const char *text, unsigned char out[16])
-{
-    memset(out, 0, 16);
-    if (inet_pton(AF_INET6, text, out) == 1) return true;
-    out[10] = out[11] = 0xff;
-    return inet_pton(AF_INET, text, out + 12) == 1;
-}
+#include "services/web/http/address.h"
 
-static bool same_network(const unsigned char *a, const unsigned char *b, int bits)
+/* Walks one line from its end. True: the client was found, or what stands there is no address. */
+static bool walk_line(struct req *r, const char *trusted, const char *line)
 {
-    int bytes = bits / 8, rest = bits % 8;
-    if (memcmp(a, b, (size_t)bytes) != 0) return false;
-    return rest == 0 || (a[bytes] >> (8 - rest)) == (b[bytes] >> (8 - rest));
-}
-
-bool proxy_is_listed(const char *list, const char *address)
-{
-    unsigned char wanted[16], network[16];
-    if (!parse_address(address, wanted)) return false;
-    for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',') {
-        char text[64];
-        p += strspn(p, " ");
-        snprintf(text, sizeof(text), "%.*s", (int)strcspn(p, ", "), p);
-        char *slash = strchr(text, '/');
-        int bits = 128;
-        if (slash) {
-            char *end;
-            *slash = 0;
-            bits = (int)strtol(slash + 1, &end, 10) + (strchr(text, ':') ? 0 : 96);
-            if (*end || bits < 0 || bits > 128) continue;
+    for (const char *end = line + strlen(line);; end--) {
+        const char *begin = end;
+        while (begin > line && begin[-1] != ',') begin--;
+        struct address a;
+        bool is_empty = strspn(begin, " \t") >= (size_t)(end - begin);
+        if (!is_empty) {
+            if (!address_parse(begin, (size_t)(end - begin), &a)) return true;
+            address_print(&a, r->address);
+            if (!address_is_listed(trusted, &a)) return true;
         }
-        if (parse_address(text, network) && same_network(wanted, network, bits)) return true;
+        if (begin == line) return false;
+        end = begin;
     }
-    return false;
 }
 
 static void forwarded_for(struct req *r, const char *trusted)
 {
-    const char *header = req_header(r, "X-Forwarded-For");
-    if (!header) return;
-    for (const char *end = header + strlen(header); end > header;) {
-        const char *begin = end;
-        while (begin > header && begin[-1] != ',') begin--;
-        const char *first = begin + strspn(begin, " ");
-        char text[48];
-        unsigned char address[16];
-        size_t len = strcspn(first, ", ");
-        snprintf(text, sizeof(text), "%.*s", (int)len, first);
-        if (!parse_address(text, address)) return;
-        snprintf(r->address, sizeof(r->address), "%s", text);
-        if (!proxy_is_listed(trusted, text)) return;
-        end = begin > header ? begin - 1 : header;
+    const struct evkeyvalq *headers = evhttp_request_get_input_headers(r->ev);
+    for (const struct evkeyval *kv = TAILQ_LAST(headers, evkeyvalq); kv; kv = TAILQ_PREV(kv, evkeyvalq, next))
+        if (strcasecmp(kv->key, "X-Forwarded-For") == 0 && walk_line(r, trusted, kv->value)) return;
+}
+
+/* The last element of the last line of this name: what the proxy next to us says. */
+static char *last_element(struct req *r, const char *name)
+{
+    const struct evkeyvalq *headers = evhttp_request_get_input_headers(r->ev);
+    for (const struct evkeyval *kv = TAILQ_LAST(headers, evkeyvalq); kv; kv = TAILQ_PREV(kv, evkeyvalq, next)) {
+        if (strcasecmp(kv->key, name) != 0) continue;
+        const char *comma = strrchr(kv->value, ','), *text = comma ? comma + 1 : kv->value;
+        text += strspn(text, " \t");
+        char *out = req_strdup(r, text);
+        out[strcspn(out, " \t")] = 0;
+        return out;
     }
+    return NULL;
 }
 
 void proxy_read(struct req *r)
 {
     struct evhttp_connection *connection = evhttp_request_get_connection(r->ev);
-    char *address = NULL;
-    ev_uint16_t port;
-    if (connection) evhttp_connection_get_peer(connection, &address, &port);
-    snprintf(r->address, sizeof(r->address), "%s", address && *address ? address : "unix");
-    if (strncmp(r->address, "::ffff:", 7) == 0) memmove(r->address, r->address + 7, strlen(r->address + 7) + 1);
-    const char *trusted = conf_str(r->web->conf, SET_HTTP_TRUSTED_PROXIES);
-    if (*trusted && proxy_is_listed(trusted, r->address)) forwarded_for(r, trusted);
-    /* Only makes cookies stricter, so it needs no trust. */
-    const char *scheme = req_header(r, "X-Forwarded-Proto");
-    r->is_https = scheme && strncasecmp(scheme, "https", 5) == 0;
+    struct sockaddr_storage socket;
+    socklen_t len = sizeof(socket);
+    struct address a;
+    const char *trusted = conf_str(r->web->conf, SET_HTTP_TRUSTED_PROXIES), *host = req_header(r, "Host");
+    r->host = host ? host : "";
+    snprintf(r->address, sizeof(r->address), "unix");
+    if (!connection ||
+        getpeername(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), (struct sockaddr *)&socket,
+                    &len) != 0 ||
+        !address_of_socket((struct sockaddr *)&socket, &a))
+        return;
+    address_print(&a, r->address);
+    if (!*trusted || !address_is_listed(trusted, &a)) return;
+    forwarded_for(r, trusted);
+    const char *scheme = last_element(r, "X-Forwarded-Proto"), *name = last_element(r, "X-Forwarded-Host");
+    r->is_https = scheme && strcasecmp(scheme, "https") == 0;
+    if (name && *name) r->host = name;
 }

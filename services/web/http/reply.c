@@ -80,7 +80,7 @@ void reply_common_headers(struct req *r, int status, const char *type)
         reply_header(r, "Referrer-Policy", "same-origin");
     }
     if (r->is_https) reply_header(r, "Strict-Transport-Security", "max-age=31536000");
-    if (server_is_draining(r->web->server) || server_is_full(r->web->server)) reply_header(r, "Connection", "close");
+    if (server_is_draining(r->web->server) || r->is_refused) reply_header(r, "Connection", "close");
     server_hooks(r->web->server)->headers(r);
 }
 
@@ -101,17 +101,21 @@ const char *reply_reason(int status)
                    {403, "Forbidden"},
                    {404, "Not Found"},
                    {405, "Method Not Allowed"},
+                   {408, "Request Timeout"},
                    {409, "Conflict"},
                    {410, "Gone"},
                    {413, "Content Too Large"},
                    {415, "Unsupported Media Type"},
+                   {417, "Expectation Failed"},
                    {422, "Unprocessable Entity"},
                    {429, "Too Many Requests"},
                    {431, "Request Header Fields Too Large"},
                    {500, "Internal Server Error"},
+                   {501, "Not Implemented"},
                    {502, "Bad Gateway"},
                    {503, "Service Unavailable"},
-                   {504, "Gateway Timeout"}};
+                   {504, "Gateway Timeout"},
+                   {505, "HTTP Version Not Supported"}};
     for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
         if (reasons[i].status == status) return reasons[i].text;
     return "Status";
@@ -132,12 +136,14 @@ static void send_buffer(struct req *r, int status, const char *type, struct evbu
     if (r->is_head) {
         snprintf(length, sizeof(length), "%zu", r->bytes);
         reply_header(r, "Content-Length", length);
+        evbuffer_drain(body, r->bytes); /* evhttp would send it, and a client take it for the next answer */
+        r->bytes = 0;
     }
     r->is_replied = true;
     r->worked_ms = mono_ms() - r->started_us / 1000;
     if (!evhttp_request_get_connection(ev) || r->is_gone) {
         reply_over(r);
-        evhttp_send_reply(ev, status, reply_reason(status), body); /* only frees it */
+        evhttp_request_free(ev);
     } else {
         evhttp_request_set_on_complete_cb(ev, on_complete, r);
         evhttp_send_reply(ev, status, reply_reason(status), body);

@@ -27,6 +27,7 @@ void reply_stream_begin(struct req *r, int status, const char *type)
     reply_common_headers(r, status, type);
     r->is_streaming = true;
     if (!evhttp_request_get_connection(r->ev)) r->is_gone = true;
+    if (r->is_gone) return; /* the next chunk is not taken */
     evhttp_send_reply_start(r->ev, status, reply_reason(status));
     end_by_reset(r, true);
 }
@@ -93,10 +94,12 @@ static void finish(struct req *r)
     r->is_replied = true;
     r->worked_ms = mono_ms() - r->started_us / 1000;
     r->more = NULL;
-    if (!evhttp_request_get_connection(ev) || r->is_gone)
+    if (!evhttp_request_get_connection(ev) || r->is_gone) {
         reply_over(r);
-    else
-        evhttp_request_set_on_complete_cb(ev, on_complete, r);
+        evhttp_request_free(ev);
+        return;
+    }
+    evhttp_request_set_on_complete_cb(ev, on_complete, r);
     evhttp_send_reply_end(ev);
 }
 

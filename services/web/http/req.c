@@ -14,9 +14,9 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "conf/utf8.h"
-#include "services/web/http/framing.h"
 #include "services/web/http/gzip.h"
 #include "services/web/http/proxy.h"
+#include "services/web/http/query.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/schema.h"
 #include "services/web/http/server.h"
@@ -27,6 +27,12 @@
 struct req_memory {
     struct req_memory *next;
     max_align_t bytes[];
+};
+
+struct req_end {
+    struct req_end *next;
+    void (*fn)(void *arg);
+    void *arg;
 };
 
 void *req_alloc(struct req *r, size_t size)
@@ -59,12 +65,21 @@ char *req_printf(struct req *r, const char *fmt, ...)
     return out;
 }
 
+void req_on_end(struct req *r, void (*fn)(void *arg), void *arg)
+{
+    struct req_end *end = req_alloc(r, sizeof(*end));
+    *end = (struct req_end){.fn = fn, .arg = arg, .next = r->ends};
+    r->ends = end;
+}
+
 void req_free(struct req *r)
 {
-    if (r->cleanup) r->cleanup(r);
+    for (struct req_end *end; (end = r->ends) != NULL;) {
+        r->ends = end->next;
+        end->fn(end->arg);
+    }
     gzip_stream_free(r->packer);
     streams_leave(r);
-    server_hooks(r->web->server)->freed(r);
     *r->link = r->next;
     if (r->next) r->next->link = r->link;
     for (struct req_memory *m; (m = r->memory) != NULL;) {
@@ -85,8 +100,7 @@ const char *req_header(const struct req *r, const char *name)
 
 char *req_with_query(struct req *r, const char *path)
 {
-    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(r->ev));
-    return query && *query ? req_printf(r, "%s?%s", path, query) : req_strdup(r, path);
+    return *r->raw_query ? req_printf(r, "%s?%s", path, r->raw_query) : req_strdup(r, path);
 }
 
 bool req_cookie(const struct req *r, const char *name, char *out, size_t size)
@@ -191,18 +205,17 @@ bool req_decode(struct req *r, const char *encoded, size_t len, char **out)
     return is_good;
 }
 
-static bool take_query(struct req *r, const char *query)
+/* The target as it came, which has neither authority nor fragment (framing.h): "//x/y" is a path like any other. */
+static bool take_target(struct req *r)
 {
-    if (!query || !*query) return true;
-    if (strstr(query, "%00") || evhttp_parse_query_str(query, &r->query) != 0) return false;
-    for (struct evkeyval *kv = r->query.tqh_first; kv; kv = kv->next.tqe_next)
-        if (!utf8_is_valid(kv->key, strlen(kv->key)) || !utf8_is_valid(kv->value, strlen(kv->value))) return false;
-    return true;
+    const char *target = evhttp_request_get_uri(r->ev), *query = strchr(target, '?');
+    r->path = req_printf(r, "%.*s", (int)(query ? query - target : (ptrdiff_t)strlen(target)), target);
+    r->raw_query = query ? query + 1 : "";
+    return query_parse(r->raw_query, &r->query);
 }
 
 void req_begin(struct web *web, struct evhttp_request *ev)
 {
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(ev);
     struct req *r = calloc(1, sizeof(*r));
     if (!r) {
         evhttp_send_error(ev, 503, NULL);
@@ -216,19 +229,17 @@ void req_begin(struct web *web, struct evhttp_request *ev)
     take_id(r);
     server_request_began(web->server, r);
     proxy_read(r);
-    const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
-    r->path = req_strdup(r, path && *path ? path : "/");
-    if (!framing_is_sound(evhttp_request_get_command(ev), evhttp_request_get_input_headers(ev),
-                          ev->major == 1 && ev->minor >= 1)) {
-        reply_header(r, "Connection", "close");
-        reply_detail(r, 400, "The request's Host, Content-Length or Transfer-Encoding can be read in two ways");
-        return;
-    }
-    if (!uri || !take_query(r, evhttp_uri_get_query(uri))) {
+    bool is_query_good = take_target(r);
+    const struct refusal *refusal = server_refusal(r);
+    if (refusal) {
+        r->is_refused = true;
+        if (refusal->status == 503) reply_header(r, "Retry-After", "1");
+        reply_detail(r, refusal->status, "%s", refusal->text);
+    } else if (!is_query_good) {
         reply_detail(r, 400, "The query string is malformed: percent-encode it, in UTF-8");
-        return;
+    } else {
+        server_hooks(web->server)->route(r);
     }
-    server_hooks(web->server)->route(r);
 }
 
 /* ---- statements ---- */

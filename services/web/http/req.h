@@ -38,6 +38,7 @@ struct conn;
 struct gzip_stream;
 struct stream_place;
 struct attempt;
+struct req_end;
 struct req_memory;
 struct wait;
 struct route;
@@ -50,13 +51,16 @@ struct req {
     const char *query_schema;     /* of the route; NULL without one */
     char *path;                   /* still percent-encoded, without the query */
     char *params[REQ_PARAMS_MAX]; /* what {name}s of the pattern matched, decoded */
+    const char *raw_query;        /* what comes after "?", as it came */
     struct evkeyvalq query;       /* decoded */
     cJSON *body;                  /* validated against the route's schema; NULL when it has none */
     struct who who;
     char id[REQ_ID_SIZE];
     char address[48];                                          /* the client's, as far as trusted proxies tell */
+    const char *host;                                          /* that it asked for: Host, or what such a proxy says */
     bool is_https, is_head, is_replied, is_streaming, is_gone; /* gone: the client is */
-    bool is_broken;                                            /* a stream that cannot go on */
+    bool is_refused; /* whatever it is: its bytes were not sound, or too many */
+    bool is_broken;  /* a stream that cannot go on */
     int64_t started_us;
     int status;
     size_t bytes;
@@ -69,9 +73,9 @@ struct req {
     void (*more)(struct req *r); /* of a streamed answer: the last piece has left */
     int64_t piece_ms;            /* when its last piece was handed over */
     size_t piece_bytes;
-    struct gzip_stream *packer;     /* when it is compressed */
-    void (*gone)(struct req *r);    /* the client went away before the answer; it must still be answered */
-    void (*cleanup)(struct req *r); /* told once, before the request is freed */
+    struct gzip_stream *packer;  /* when it is compressed */
+    void (*gone)(struct req *r); /* the client went away before the answer; it must still be answered */
+    struct req_end *ends;
     struct req_memory *memory;
     struct conn *conn;        /* of the server */
     int64_t worked_ms;        /* from its arrival to its answer */
@@ -81,6 +85,10 @@ struct req {
 /* From the server. Answers what it refuses itself. */
 void req_begin(struct web *web, struct evhttp_request *ev);
 void req_free(struct req *r);
+
+/* fn(arg) is called once, right before the request is freed, the last one given first: whoever keeps the request in a
+ * list takes it out, whoever keeps memory for it frees it. */
+void req_on_end(struct req *r, void (*fn)(void *arg), void *arg);
 
 void *req_alloc(struct req *r, size_t size); /* zeroed; never NULL (ends the process without memory) */
 char *req_strdup(struct req *r, const char *text);

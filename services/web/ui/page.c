@@ -26,7 +26,8 @@ struct source {
 };
 
 struct ui_page {
-    struct req *req; /* NULL: torn down */
+    struct req *req;       /* NULL: it is over */
+    struct ui_page **slot; /* in the request's memory; where it finds the page until that is sent */
     const char *template;
     cJSON *data, *faults;
     struct source sources[SOURCES_MAX];
@@ -38,10 +39,10 @@ struct ui_page {
 
 static struct ui_page *pages;
 
-static void on_cleanup(struct req *r)
+/* The request ends; the page is still there when it has not been sent. */
+static void on_end(void *slot)
 {
-    struct ui_page *p = r->state;
-    r->state = NULL;
+    struct ui_page *p = *(struct ui_page **)slot;
     if (p) p->req = NULL;
 }
 
@@ -70,7 +71,9 @@ struct ui_page *ui_page_new(struct req *r, const struct ui_look *look)
     cJSON_AddBoolToObject(data, "is_viewer", r->who.is_viewer);
     cJSON_AddStringToObject(data, "version", version_text);
     r->state = p;
-    r->cleanup = on_cleanup;
+    p->slot = req_alloc(r, sizeof(*p->slot));
+    *p->slot = p;
+    req_on_end(r, on_end, p->slot);
     return p;
 }
 
@@ -141,7 +144,7 @@ static void settle(struct ui_page *p)
     struct req *r = p->req;
     if (r) {
         r->state = NULL;
-        r->cleanup = NULL;
+        *p->slot = NULL;
         bool is_missing = p->need && !cJSON_GetObjectItemCaseSensitive(p->data, p->need);
         if (is_missing && !p->faults->child) {
             ui_page_title(p, "Not found");

@@ -30,6 +30,11 @@ static struct log_field integer(const char *name, long long value)
     return (struct log_field){.name = name, .kind = LOG_FIELD_INT, .integer = value};
 }
 
+static const char *end_of(const struct req *r)
+{
+    return r->is_gone ? "client gone" : r->is_refused ? "unreadable request" : NULL;
+}
+
 void access_log(const struct req *r)
 {
     int64_t us = mono_us() - r->started_us;
@@ -45,15 +50,6 @@ void access_log(const struct req *r)
                                        {"duration_ms", LOG_FIELD_REAL, .real = (double)us / 1000},
                                        text("client_id", *r->who.name ? r->who.name : NULL),
                                        text("address", r->address),
-                                       text("end", r->is_gone ? "client gone" : NULL)};
+                                       text("end", end_of(r))};
     log_event(level, "request", fields, sizeof(fields) / sizeof(*fields));
-}
-
-void access_log_refused(const struct web *web, const struct refused *refused)
-{
-    metrics_request(web->metrics, NULL, refused->status, 0);
-    const struct log_field fields[] = {text("request_id", refused->id), integer("status", refused->status),
-                                       integer("bytes", (long long)refused->bytes), text("address", refused->address),
-                                       text("end", "unreadable request")};
-    log_event(LOG_INFO, "request", fields, sizeof(fields) / sizeof(*fields));
 }

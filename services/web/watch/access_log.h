@@ -4,11 +4,8 @@
 #ifndef LOGIKALD_SERVICES_WEB_WATCH_ACCESS_LOG_H
 #define LOGIKALD_SERVICES_WEB_WATCH_ACCESS_LOG_H
 
-#include "services/web/http/hooks.h"
 #include "services/web/http/req.h"
 
 void access_log(const struct req *r); /* at its end; also counts it for /metrics */
-
-void access_log_refused(const struct web *web, const struct refused *refused);
 
 #endif

@@ -221,9 +221,9 @@ static void send_metrics(struct req *r)
     reply_bytes(r, 200, TYPE_PROMETHEUS, out->data ? out->data : "", out->len);
 }
 
-static void forget_metrics(struct req *r)
+static void forget_metrics(void *out)
 {
-    buf_free(r->state);
+    buf_free(out);
 }
 
 static void on_rows(void *arg, const PGresult *result, const struct err *err)
@@ -289,7 +289,7 @@ void web_metrics(struct req *r)
     }
     struct buf *out = req_alloc(r, sizeof(*out));
     r->state = out;
-    r->cleanup = forget_metrics;
+    req_on_end(r, forget_metrics, out);
     metrics_head(out, "build_info", "gauge", "Version");
     buf_printf(out, "logikald_build_info{version=\"%s\",pid=\"%d\"} 1\n", version_text, (int)getpid());
     add_up(out, r->web);
