@@ -96,7 +96,7 @@ static bool outer_byte(struct json_list *l, char c)
 
 static bool string_byte(struct json_list *l, char c)
 {
-    if ((unsigned char)c < 0x20) return malformed(l);
+    /* A raw control character is no JSON, and no reason to lose a list. */
     if (l->is_escaped)
         l->is_escaped = false;
     else if (c == '\\')
@@ -105,6 +105,13 @@ static bool string_byte(struct json_list *l, char c)
         l->in_string = false;
     if (l->in_data || l->depth == 1) return buf_char(&l->text, c) || malformed(l);
     return true;
+}
+
+/* The next byte of a byte order mark, before everything else. */
+static bool is_bom(struct json_list *l, char c)
+{
+    static const char bom[] = "\xef\xbb\xbf";
+    return l->bom < 3 && c == bom[l->bom] && ++l->bom;
 }
 
 static bool feed_byte(struct json_list *l, char c)
@@ -123,7 +130,7 @@ static bool feed_byte(struct json_list *l, char c)
     case ']': return close_bracket(l, c);
     default: break;
     }
-    if (l->depth == 0) return is_space(c) || malformed(l);
+    if (l->depth == 0) return is_space(c) || is_bom(l, c) || malformed(l);
     return l->in_data ? data_byte(l, c) : outer_byte(l, c);
 }
 

@@ -19,6 +19,7 @@ struct json_list {
     void *arg;
     struct buf text; /* of the element, or of a key of the outer object */
     int depth;       /* open brackets */
+    int bom;         /* bytes of a byte order mark that have come so far */
     char open[64];   /* which */
     bool in_string, is_escaped;
     bool is_key;       /* the string at hand is in the place of a key of the outer object */

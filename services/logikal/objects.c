@@ -8,28 +8,42 @@
 #include <string.h>
 
 #include "conf/utf8.h"
+#include "services/logikal/json_tidy.h"
 #include "services/logikal/place.h"
 
-/* NULL when it is no JSON, or, with errno ENOMEM, without memory. */
-static cJSON *parse(const char *text, size_t len)
-{
-    errno = 0;
-    if (utf8_is_valid(text, len)) return cJSON_ParseWithLength(text, len);
-    char *copy = malloc(len);
-    if (!copy) return NULL;
-    memcpy(copy, text, len);
-    utf8_repair(copy, len);
-    cJSON *json = cJSON_ParseWithLength(copy, len);
-    free(copy);
-    return json;
-}
+#define PATH_LIMIT 4096
 
-/* One object at hand, and the first thing that is wrong with it. */
+/* One object at hand, the first thing that refuses it, and what is odd about it. */
 struct reader {
     const cJSON *json;
+    struct logikal_odd *odd;
     const char *wrong_member, *expected;
     bool has_no_memory;
 };
+
+static void odd(struct reader *r, const char *name, const char *what)
+{
+    struct logikal_odd *o = r->odd;
+    if (o->count == (int)(sizeof(o->items) / sizeof(o->items[0]))) return;
+    o->items[o->count].member = name;
+    o->items[o->count++].what = what;
+}
+
+/* NULL when it is no JSON, or, with errno ENOMEM, without memory. */
+static cJSON *parse(struct reader *r, const char *text, size_t len)
+{
+    struct buf tidied = {0};
+    struct json_oddities found;
+    bool is_changed = json_tidy(text, len, &tidied, &found);
+    errno = tidied.failed ? ENOMEM : 0;
+    cJSON *json =
+        tidied.failed ? NULL : cJSON_ParseWithLength(is_changed ? tidied.data : text, is_changed ? tidied.len : len);
+    buf_free(&tidied);
+    if (found.has_bad_bytes) odd(r, "a text", "is not UTF-8; U+FFFD stands for what is not");
+    if (found.has_nul) odd(r, "a text", "holds U+0000; U+FFFD stands for it");
+    if (found.has_half_pair) odd(r, "a text", "holds half a surrogate pair; U+FFFD stands for it");
+    return json;
+}
 
 static const cJSON *member(struct reader *r, const char *name)
 {
@@ -47,15 +61,35 @@ static void wrong(struct reader *r, const char *name, const char *expected)
 static const char *text_of(struct reader *r, const char *name)
 {
     const cJSON *value = member(r, name);
+    if (value && !cJSON_IsString(value)) odd(r, name, "is not a text");
+    return cJSON_GetStringValue(value);
+}
+
+/* An identifier of a version: it may be missing, but not be something else. */
+static const char *version_of(struct reader *r, const char *name)
+{
+    const cJSON *value = member(r, name);
     if (value && !cJSON_IsString(value)) wrong(r, name, "a text");
     return cJSON_GetStringValue(value);
 }
 
-static const char *id_of(struct reader *r, const char *name, size_t limit)
+/* A directory's, which is its path. */
+static const char *path_of(struct reader *r, const char *name)
 {
-    const char *text = text_of(r, name);
-    if (!text || !*text || strlen(text) >= limit || strchr(text, CHAIN_SEPARATOR)) wrong(r, name, "an identifier");
+    const char *text = version_of(r, name);
+    if (!text || !*text || strlen(text) >= PATH_LIMIT || strchr(text, CHAIN_SEPARATOR)) wrong(r, name, "an identifier");
     return text;
+}
+
+/* A GUID, as its key; the null GUID is one only where it is allowed. */
+static const char *guid_of(struct reader *r, const char *name, bool may_be_null, char key[GUID_SIZE],
+                           const char **spelled)
+{
+    *spelled = version_of(r, name);
+    bool is_guid = *spelled && guid_key(*spelled, key);
+    if (is_guid && (may_be_null || strcmp(key, LOGIKAL_NULL_GUID) != 0)) return key;
+    wrong(r, name, "an identifier");
+    return NULL;
 }
 
 static int64_t time_of(struct reader *r, const char *name)
@@ -64,7 +98,7 @@ static int64_t time_of(struct reader *r, const char *name)
     if (!value) return 0;
     double seconds = cJSON_IsNumber(value) ? value->valuedouble : -1;
     if (!(seconds >= 0 && seconds <= 253402300799.0)) { /* the year 9999 */
-        wrong(r, name, "unix seconds");
+        odd(r, name, "is not a date in unix seconds");
         return 0;
     }
     return (int64_t)seconds;
@@ -73,7 +107,7 @@ static int64_t time_of(struct reader *r, const char *name)
 static bool bool_of(struct reader *r, const char *name)
 {
     const cJSON *value = member(r, name);
-    if (value && !cJSON_IsBool(value)) wrong(r, name, "true or false");
+    if (value && !cJSON_IsBool(value)) odd(r, name, "is not true or false");
     return cJSON_IsTrue(value);
 }
 
@@ -82,17 +116,18 @@ static bool number_of(struct reader *r, const char *name, double *out)
     const cJSON *value = member(r, name);
     if (!value) return false;
     if (!cJSON_IsNumber(value) || !isfinite(value->valuedouble)) {
-        wrong(r, name, "a number");
+        odd(r, name, "is not a number");
         return false;
     }
     *out = value->valuedouble;
     return true;
 }
 
-static cJSON *open_object(struct reader *r, const char *text, size_t len)
+static cJSON *open_object(struct reader *r, struct logikal_odd *odd, const char *text, size_t len)
 {
-    cJSON *json = parse(text, len);
-    *r = (struct reader){.json = json};
+    *r = (struct reader){.odd = odd};
+    cJSON *json = parse(r, text, len);
+    r->json = json;
     if (!json && errno == ENOMEM) r->has_no_memory = true;
     if (!json || !cJSON_IsObject(json)) wrong(r, "object", "a JSON object");
     return json;
@@ -102,8 +137,9 @@ static int close_object(struct reader *r, cJSON **json, const char *what, const 
 {
     if (!r->wrong_member) return 0;
     if (r->has_no_memory) return err_set(err, ERR_NOMEM, "no memory to read %s", what);
-    int rc = err_set(err, ERR_INPUT, "%s %.80s: %s is not %s", what, id ? id : "without identifier", r->wrong_member,
-                     r->expected);
+    int shown = id ? (int)utf8_cut(id, 80) : 99;
+    int rc = err_set(err, ERR_INPUT, "%s %.*s: %s is not %s", what, shown, id ? id : "without identifier",
+                     r->wrong_member, r->expected);
     cJSON_Delete(*json);
     *json = NULL;
     return rc;
@@ -112,8 +148,9 @@ static int close_object(struct reader *r, cJSON **json, const char *what, const 
 int logikal_directory_read(const char *text, size_t len, struct logikal_directory *out, struct err *err)
 {
     struct reader r;
-    *out = (struct logikal_directory){.json = open_object(&r, text, len)};
-    out->path = id_of(&r, "path", 4096);
+    *out = (struct logikal_directory){0};
+    out->json = open_object(&r, &out->odd, text, len);
+    out->path = path_of(&r, "path");
     out->name = text_of(&r, "name");
     return close_object(&r, &out->json, "directory", out->path, err);
 }
@@ -121,8 +158,9 @@ int logikal_directory_read(const char *text, size_t len, struct logikal_director
 int logikal_project_read(const char *text, size_t len, struct logikal_project *out, struct err *err)
 {
     struct reader r;
-    *out = (struct logikal_project){.json = open_object(&r, text, len)};
-    out->id = id_of(&r, "id", LOGIKAL_ID_SIZE);
+    *out = (struct logikal_project){0};
+    out->json = open_object(&r, &out->odd, text, len);
+    out->id = guid_of(&r, "id", false, out->key, &out->upstream_id);
     out->name = text_of(&r, "name");
     out->job_number = text_of(&r, "jobNumber");
     out->offer_number = text_of(&r, "offerNumber");
@@ -131,25 +169,27 @@ int logikal_project_read(const char *text, size_t len, struct logikal_project *o
     out->changed_s = time_of(&r, "changedDate");
     out->is_deleted = bool_of(&r, "isDeleted");
     out->is_estimated = bool_of(&r, "estimated");
-    return close_object(&r, &out->json, "project", out->id, err);
+    return close_object(&r, &out->json, "project", out->upstream_id, err);
 }
 
 int logikal_phase_read(const char *text, size_t len, struct logikal_phase *out, struct err *err)
 {
     struct reader r;
-    *out = (struct logikal_phase){.json = open_object(&r, text, len)};
-    out->id = id_of(&r, "id", LOGIKAL_ID_SIZE);
+    *out = (struct logikal_phase){0};
+    out->json = open_object(&r, &out->odd, text, len);
+    out->id = guid_of(&r, "id", true, out->key, &out->upstream_id);
     out->name = text_of(&r, "name");
     out->description = text_of(&r, "description");
-    return close_object(&r, &out->json, "phase", out->id, err);
+    return close_object(&r, &out->json, "phase", out->upstream_id, err);
 }
 
 int logikal_elevation_read(const char *text, size_t len, struct logikal_elevation *out, struct err *err)
 {
     struct reader r;
-    *out = (struct logikal_elevation){.json = open_object(&r, text, len)};
-    out->id = id_of(&r, "id", LOGIKAL_ID_SIZE);
-    out->version_id = text_of(&r, "versionId");
+    *out = (struct logikal_elevation){0};
+    out->json = open_object(&r, &out->odd, text, len);
+    out->id = guid_of(&r, "id", false, out->key, &out->upstream_id);
+    out->version_id = version_of(&r, "versionId");
     out->name = text_of(&r, "name");
     out->type = text_of(&r, "type");
     out->state = text_of(&r, "state");
@@ -163,5 +203,5 @@ int logikal_elevation_read(const char *text, size_t len, struct logikal_elevatio
     out->has_width = number_of(&r, "width", &out->width);
     out->has_height = number_of(&r, "height", &out->height);
     out->is_recycled = bool_of(&r, "isInRecycleBin");
-    return close_object(&r, &out->json, "elevation", out->id, err);
+    return close_object(&r, &out->json, "elevation", out->upstream_id, err);
 }

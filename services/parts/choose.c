@@ -1,9 +1,9 @@
 /* The row of an elevation: see choose.h. */
 #include "services/parts/choose.h"
 
-#include <ctype.h>
 #include <string.h>
 
+#include "conf/guid.h"
 #include "conf/utf8.h"
 
 #define NAME_MAX_CHARACTERS 255 /* of elevations.name: longer names are stored cut */
@@ -81,26 +81,6 @@ static enum choose_match compare_loosely(const char *wanted, const char *name, s
     }
 }
 
-/* The hexadecimal digits of a GUID, in whatever spelling: with braces or hyphens or without, in capitals or not. */
-static bool guid_digits(const char *text, char out[33])
-{
-    int n = 0;
-    for (; *text; text++) {
-        if (strchr("{}-() ", *text)) continue;
-        if (!isxdigit((unsigned char)*text) || n == 32) return false;
-        out[n++] = (char)tolower((unsigned char)*text);
-    }
-    out[n] = '\0';
-    return n == 32;
-}
-
-static bool is_same_id(const char *a, const char *b)
-{
-    char x[33], y[33];
-    if (!a || !b || !*a) return false;
-    return strcmp(a, b) == 0 || (guid_digits(a, x) && guid_digits(b, y) && strcmp(x, y) == 0);
-}
-
 /* The stored name is the name, or as much of it as is stored. */
 static bool is_same_name(const char *wanted, const char *name, size_t len)
 {
@@ -111,7 +91,7 @@ static bool is_same_name(const char *wanted, const char *name, size_t len)
 
 enum choose_match choose_match(const struct choose *c, const char *name, size_t name_len, const char *id)
 {
-    bool has_names = c->name && *c->name && name, has_id = is_same_id(c->id, id);
+    bool has_names = c->name && *c->name && name, has_id = c->id && *c->id && guid_equal(c->id, id);
     if (has_names && is_same_name(c->name, name, name_len)) return has_id ? MATCH_BOTH : MATCH_NAME;
     if (has_id) return MATCH_ID;
     return has_names ? compare_loosely(c->name, name, name_len) : MATCH_NONE;

@@ -1,7 +1,7 @@
 /* Lists on their way into the stage: see listing.h. */
 #include "services/sync/listing.h"
 
-#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,33 +15,17 @@ static enum stage_table table_of(enum job_kind kind)
     }
 }
 
-size_t listing_replace_nul(char *text, size_t len)
+void listing_odd(struct listing *l, const char *kind, const char *id, const struct logikal_odd *odd)
 {
-    size_t count = 0;
-    for (char *p = text, *end = text + len; (p = memmem(p, (size_t)(end - p), "\\u0000", 6)); p += 2) {
-        size_t slashes = 0;
-        while (p - slashes > text && p[-1 - (ptrdiff_t)slashes] == '\\') slashes++;
-        if (slashes % 2) continue;
-        memcpy(p + 2, "fffd", 4);
-        count++;
+    struct sync_run *run = l->run;
+    for (int i = 0; i < odd->count; i++) {
+        char key[200];
+        snprintf(key, sizeof(key), "\n%s %s %s\n", kind, odd->items[i].member, odd->items[i].what);
+        if (run->told.data && strstr(run->told.data, key)) continue;
+        buf_str(&run->told, key);
+        run_note_error(run, "Logikal's %s %s: %s %s; it is left out or replaced, here and wherever else in this sync",
+                       kind, id, odd->items[i].member, odd->items[i].what);
     }
-    return count;
-}
-
-/* U+0000 ends a text in C, and is none in PostgreSQL. */
-static int read_without_nul(struct listing *l, const char *text, size_t len, struct err *err)
-{
-    if (!memmem(text, len, "\\u0000", 6)) return l->read(l, text, len, err);
-    char *copy = malloc(len);
-    if (!copy) return err_set(err, ERR_NOMEM, "no memory");
-    memcpy(copy, text, len);
-    if (listing_replace_nul(copy, len) && !l->run->has_told_nul) {
-        run_note_error(l->run, "Logikal sends U+0000 in a text, which is stored as U+FFFD: %.*s", (int)len, copy);
-        l->run->has_told_nul = true;
-    }
-    int rc = l->read(l, copy, len, err);
-    free(copy);
-    return rc;
 }
 
 static bool on_element(struct logikal_job *job, const char *text, size_t len)
@@ -49,7 +33,7 @@ static bool on_element(struct logikal_job *job, const char *text, size_t len)
     struct listing *l = job->arg;
     struct err err = {0};
     if (l->run->fatal.code) return false;
-    int rc = read_without_nul(l, text, len, &err);
+    int rc = l->read(l, text, len, &err);
     if (rc == -ERR_INPUT) {
         l->refused++;
         l->run->counts.objects_refused++;

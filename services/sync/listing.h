@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "services/logikal/objects.h"
 #include "services/sync/run.h"
 
 struct listing {
@@ -23,8 +24,8 @@ struct listing {
     int64_t tag; /* the owner's */
 };
 
-/* Replaces each U+0000 that is written in a JSON text by U+FFFD; how many. */
-size_t listing_replace_nul(char *text, size_t len);
+/* Tells what is odd about an object: each member once a run. */
+void listing_odd(struct listing *l, const char *kind, const char *id, const struct logikal_odd *odd);
 
 /* A listing of a kind at a place; NULL without memory. listing_submit hands it to the client. */
 struct listing *listing_new(struct sync_run *run, enum job_kind kind, const char *chain, const char *project,

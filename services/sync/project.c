@@ -89,6 +89,7 @@ static int read_elevation(struct listing *l, const char *text, size_t len, struc
     struct logikal_elevation e;
     int rc = logikal_elevation_read(text, len, &e, err);
     if (rc < 0) return rc;
+    listing_odd(l, "elevation", e.id, &e.odd);
     const char *description = e.user_description && *e.user_description ? e.user_description : e.automatic_description;
     const struct stage_elevation row = {.phase = l->job.place.phase,
                                         .id = e.id,
@@ -151,6 +152,7 @@ static int read_phase(struct listing *l, const char *text, size_t len, struct er
     struct logikal_phase p;
     int rc = logikal_phase_read(text, len, &p, err);
     if (rc < 0) return rc;
+    listing_odd(l, "phase", p.id, &p.odd);
     const struct stage_phase row = {.id = p.id, .name = p.name, .description = p.description};
     struct phase_state *phase = phase_of(w, p.id);
     if (phase) phase->is_current = true;

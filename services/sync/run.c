@@ -222,6 +222,7 @@ void run_close(struct sync_run *run, const char *state, const cJSON *result)
     run->id = 0;
     stage_close(&run->stage);
     buf_free(&run->errors);
+    buf_free(&run->told);
     db_close(run->db);
     run->db = NULL;
 }

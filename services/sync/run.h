@@ -56,7 +56,7 @@ struct sync_run {
     int64_t projects_helped; /* by other workers */
     int sessions_unknown;    /* logins that died with their process */
     bool has_rows;           /* directories, projects, phases and elevations are through; what follows are files */
-    bool has_told_nul;       /* that a text has U+0000 in it */
+    struct buf told;         /* what was odd about objects, each once */
     struct buf errors;       /* what went wrong, one line each; the first ones only */
     int64_t error_count;
     struct hold_state hold; /* what is not believed, id 0 = nothing */

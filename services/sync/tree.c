@@ -71,6 +71,7 @@ static int read_project(struct listing *l, const char *text, size_t len, struct 
     struct logikal_project p;
     int rc = logikal_project_read(text, len, &p, err);
     if (rc < 0) return rc;
+    listing_odd(l, "project", p.id, &p.odd);
     bool is_match = !w->find || strcasecmp(p.id, w->find) == 0 || (p.name && strcmp(p.name, w->find) == 0);
     if (is_match) {
         const char *chain = l->job.place.chain, *last = strrchr(chain, CHAIN_SEPARATOR);
@@ -140,6 +141,7 @@ static int read_directory(struct listing *l, const char *text, size_t len, struc
     struct logikal_directory d;
     int rc = logikal_directory_read(text, len, &d, err);
     if (rc < 0) return rc;
+    listing_odd(l, "directory", d.path, &d.odd);
     char *chain = chain_append(c->chain, d.path);
     if (!chain || !children_add(c, d.path)) {
         rc = err_set(err, ERR_NOMEM, "no memory");

@@ -9,7 +9,6 @@
 #include "conf/err.h"
 #include "conf/utf8.h"
 #include "services/store/db.h"
-#include "services/sync/listing.h"
 
 static struct sync_world world;
 
@@ -177,26 +176,6 @@ static void test_refused_rows_are_told_and_stop_no_other(void **state)
     }
 }
 
-static void test_u0000_is_replaced_where_it_is_written(void **state)
-{
-    (void)state;
-    static const char *const rows[][2] = {{"{\"a\":\"A\\u0000B\"}", "{\"a\":\"A\\ufffdB\"}"},
-                                          {"\\u0000", "\\ufffd"},
-                                          {"\\u0000\\u0000", "\\ufffd\\ufffd"},
-                                          {"\\\\u0000", "\\\\u0000"}, /* a back slash, and then u0000 */
-                                          {"\\\\\\u0000", "\\\\\\ufffd"},
-                                          {"u0000 \\u00001", "u0000 \\ufffd1"},
-                                          {"\\u000", "\\u000"},
-                                          {"", ""}};
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        char text[60];
-        snprintf(text, sizeof(text), "%s", rows[i][0]);
-        bool is_changed = strcmp(rows[i][0], rows[i][1]) != 0;
-        if ((listing_replace_nul(text, strlen(text)) > 0) != is_changed || strcmp(text, rows[i][1]) != 0)
-            fail_msg("row %zu: %s", i, text);
-    }
-}
-
 static int start(void **state)
 {
     (void)state;
@@ -218,7 +197,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_text_is_an_error),
         cmocka_unit_test(test_texts_are_finished_between_characters),
-        cmocka_unit_test(test_u0000_is_replaced_where_it_is_written),
         cmocka_unit_test(test_refused_rows_are_told_and_stop_no_other),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -14,12 +14,14 @@
 #include "services/web/gate/jwt.h"
 #include "tests/fault/fault.h"
 
+#define GUID "15782e4d-a69c-4ce5-9c17-d3060a039b2d"
+
 static int read_elevation(void *arg, struct err *err)
 {
     struct logikal_elevation e;
     int rc = logikal_elevation_read(arg, strlen(arg), &e, err);
     if (rc == 0) {
-        assert_string_equal(e.id, "e1");
+        assert_string_equal(e.id, GUID);
         assert_true(e.has_width && e.width == 1200.5);
     } else {
         assert_int_equal(err->code, ERR_NOMEM);
@@ -41,9 +43,9 @@ static void test_objects_are_not_refused_for_lack_of_memory(void **state)
 {
     (void)state;
     fault_each("elevation", FAULT_ALLOC, FAULT_TEXT, read_elevation,
-               (char *)(uintptr_t) "{\"id\":\"e1\",\"name\":\"\xff\",\"width\":1200.5,\"createdDate\":1}");
+               (char *)(uintptr_t) "{\"id\":\"" GUID "\",\"name\":\"\xff\",\"width\":1200.5,\"createdDate\":1}");
     fault_each("project", FAULT_ALLOC, FAULT_TEXT, read_project,
-               (char *)(uintptr_t) "{\"id\":\"p1\",\"name\":\"n\",\"jobNumber\":null,\"changedDate\":2}");
+               (char *)(uintptr_t) "{\"id\":\"" GUID "\",\"name\":\"n\",\"jobNumber\":null,\"changedDate\":2}");
 }
 
 static bool count_element(void *arg, const char *text, size_t len)

@@ -9,7 +9,6 @@
 
 #include "services/logikal/client_internal.h"
 #include "services/logikal/json_list.h"
-#include "services/logikal/objects.h"
 #include "services/logikal/place.h"
 
 static const enum sideways refused[LEVEL_COUNT] = {SIDEWAYS_REFUSED, SIDEWAYS_REFUSED, SIDEWAYS_REFUSED,
@@ -153,7 +152,14 @@ static void test_lists_by_table(void **state)
         {"", "", false},
         {"<html>", "", false},
         {"{\"data\":[1]} x", "[1]", false},
-        {"{\"data\":[\"a\nb\"]}", "", false},
+        {"{\"data\":[\"a\nb\"]}", "[\"a\nb\"]", true}, /* a raw control character */
+        {"{\"data\":[{\"a\":\"\tb\"},2]}", "[{\"a\":\"\tb\"}][2]", true},
+        {"\xef\xbb\xbf{\"data\":[1]}", "[1]", true},
+        {"\xef\xbb\xbf \r\n{\"data\":[1]}", "[1]", true},
+        {"\xef\xbb\xbf\xef\xbb\xbf{\"data\":[1]}", "", false},
+        {"\xbf{\"data\":[1]}", "", false},
+        {"\xff\xfe{\"data\":[1]}", "", false},
+        {"{\xef\xbb\xbf\"data\":[1]}", "[1]", true},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -164,50 +170,6 @@ static void test_lists_by_table(void **state)
                 fail_msg("row %zu: %d %s", i, is_whole, seen.text);
         }
     }
-}
-
-static void test_objects_are_read_strictly_and_tolerantly(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *json, *error; /* NULL = fine */
-    } rows[] = {
-        {"{\"id\":\"1\"}", NULL},
-        {"{\"id\":\"1\",\"name\":null,\"width\":null}", NULL},
-        {"{\"id\":\"1\",\"width\":1.5,\"changedDate\":1700000000,\"isInRecycleBin\":true}", NULL},
-        {"{\"id\":\"1\",\"name\":5}", "elevation 1: name is not a text"},
-        {"{\"id\":\"1\",\"width\":\"5\"}", "elevation 1: width is not a number"},
-        {"{\"id\":\"1\",\"changedDate\":-1}", "elevation 1: changedDate is not unix seconds"},
-        {"{\"id\":\"1\",\"changedDate\":1e300}", "elevation 1: changedDate is not unix seconds"},
-        {"{\"id\":\"1\",\"isInRecycleBin\":\"yes\"}", "elevation 1: isInRecycleBin is not true or false"},
-        {"{\"name\":\"x\"}", "elevation without identifier: id is not an identifier"},
-        {"{\"id\":\"\"}", "elevation : id is not an identifier"},
-        {"{\"id\":12}", "elevation without identifier: id is not a text"},
-        {"[1]", "elevation without identifier: object is not a JSON object"},
-        {"{\"id\":", "elevation without identifier: object is not a JSON object"},
-    };
-
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct logikal_elevation e;
-        struct err err = {0};
-        int rc = logikal_elevation_read(rows[i].json, strlen(rows[i].json), &e, &err);
-        if (rows[i].error ? rc != -ERR_INPUT || strcmp(err.text, rows[i].error) != 0 : rc != 0)
-            fail_msg("row %zu: %d %s", i, rc, err.text);
-        if (rc == 0) cJSON_Delete(e.json);
-    }
-}
-
-static void test_bytes_that_are_no_utf8_are_replaced(void **state)
-{
-    (void)state;
-    const char json[] = "{\"id\":\"1\",\"name\":\"a\xff\xc3(\xe2\x82\xac\"}";
-    struct logikal_phase p;
-
-    assert_int_equal(logikal_phase_read(json, sizeof(json) - 1, &p, NULL), 0);
-
-    assert_string_equal(p.name, "a?"
-                                "?(\xe2\x82\xac");
-    cJSON_Delete(p.json);
 }
 
 static void test_places_inside_others(void **state)
@@ -257,8 +219,6 @@ int main(void)
         cmocka_unit_test(test_steps_by_table),
         cmocka_unit_test(test_taking_every_step_arrives),
         cmocka_unit_test(test_lists_by_table),
-        cmocka_unit_test(test_objects_are_read_strictly_and_tolerantly),
-        cmocka_unit_test(test_bytes_that_are_no_utf8_are_replaced),
         cmocka_unit_test(test_places_inside_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
