@@ -143,7 +143,9 @@ static int read_directory(struct listing *l, const char *text, size_t len, struc
     if (rc < 0) return rc;
     listing_odd(l, "directory", d.path, &d.odd);
     char *chain = chain_append(c->chain, d.path);
-    if (!chain || !children_add(c, d.path)) {
+    if (chain && visited_is_cycle(chain)) {
+        rc = err_set(err, ERR_INPUT, "directory %s is listed below itself, which is not followed", d.path);
+    } else if (!chain || !children_add(c, d.path)) {
         rc = err_set(err, ERR_NOMEM, "no memory");
     } else {
         const struct stage_directory row = {
@@ -175,6 +177,21 @@ static bool is_known(struct walk *w, const char *identifier)
 
 static void list_directories(struct walk *w, const char *identifier, const char *parent_chain);
 
+/* Each directory once: is this one to be visited, and what is below it? */
+static enum visit judge(struct walk *w, const char *chain, const char *identifier)
+{
+    const char *other;
+    enum visit visit = visited_add(&w->visited, chain, &other);
+    if (visit == VISIT_NO_MEMORY)
+        run_check(w->run, -ERR_NOMEM, &(struct err){.code = ERR_NOMEM, .text = "no memory"});
+    else if (visit == VISIT_DEEP)
+        run_note_error(w->run, "directory %s is %d levels deep: what is below it is not looked at", identifier,
+                       VISITED_DEPTH);
+    else if (visit == VISIT_ELSEWHERE)
+        run_note_error(w->run, "directory %s is listed in two places: it is followed in one of them", identifier);
+    return visit;
+}
+
 static void visit_child(struct walk *w, const struct children *c, const char *identifier)
 {
     char *chain = chain_append(c->chain, identifier);
@@ -183,10 +200,12 @@ static void visit_child(struct walk *w, const struct children *c, const char *id
         free(chain);
         return;
     }
+    enum visit visit = judge(w, chain, identifier);
+    bool is_visited = visit == VISIT_NEW || visit == VISIT_DEEP;
     bool has_projects =
         w->projects == WALK_ALL_PROJECTS || (w->projects == WALK_PROJECTS_OF_NEW && !is_known(w, identifier));
-    if (has_projects) list_projects(w, chain);
-    list_directories(w, identifier, c->chain);
+    if (is_visited && has_projects) list_projects(w, chain);
+    if (visit == VISIT_NEW) list_directories(w, identifier, c->chain);
     free(chain);
 }
 
@@ -257,6 +276,7 @@ int walk_finish(struct walk *w, int rc, struct err *err)
     free(w->excluded);
     w->excluded = NULL;
     w->excluded_count = 0;
+    visited_free(&w->visited);
     if (rc == 0) rc = stage_flush(&w->run->stage, STAGE_DIRECTORIES, err);
     if (rc == 0) rc = stage_flush(&w->run->stage, STAGE_PROJECTS, err);
     return rc;

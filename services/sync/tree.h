@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "services/sync/run.h"
+#include "services/sync/visited.h"
 
 enum walk_projects { WALK_NO_PROJECTS, WALK_PROJECTS_OF_NEW, WALK_ALL_PROJECTS };
 
@@ -17,6 +18,7 @@ struct walk {
     bool is_found;
     char found_guid[LOGIKAL_ID_SIZE];
     int64_t found_changed_s;
+    struct visited visited;
     char **excluded;
     int excluded_count;
     int64_t listed, submitted;
