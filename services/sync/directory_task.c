@@ -58,6 +58,7 @@ static int sync_projects(struct sync_run *run, const struct directory *d, struct
     if (rc == 0) rc = tree_apply_projects(&run->stage, &run->lease, run->id, true, &n, err);
     if (rc < 0) return rc;
     run->counts.projects = n.seen;
+    run->counts.withheld[MISSING_PROJECTS] += n.withheld;
     if (tree_plan(&run->stage, &wants, &planned, &skipped, err) < 0) return -(int)err->code;
     rc = planned ? works_run(run, planned, true, "projects of the directory", err) : 0;
     return rc == 0 ? vanish_judge(run, false, err) : rc;

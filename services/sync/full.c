@@ -34,6 +34,7 @@ static int store_tree(struct sync_run *run, const struct tree_types *types, cons
         if (tree_apply_projects(&run->stage, &run->lease, run->id, types->projects, &n, err) < 0)
             return -(int)err->code;
         run->counts.projects += n.seen;
+        run->counts.withheld[MISSING_PROJECTS] += n.withheld;
         run->counts.projects_written += n.written;
     }
     return 0;

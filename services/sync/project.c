@@ -224,6 +224,14 @@ static size_t collect_listings(const struct project_work *w, struct buf *out, st
 static void add_counts(struct project_work *w)
 {
     struct sync_counts *c = &w->run->counts;
+    if (w->counts.withheld) {
+        char label[PROJECT_LABEL_SIZE];
+        run_note_error(w->run,
+                       "project %s shows %lld unknown elevations in the place of its own: they are stored when"
+                       " those are gone for good",
+                       project_work_label(w, label, sizeof(label)), (long long)w->counts.withheld);
+    }
+    c->withheld[MISSING_ELEVATIONS] += w->counts.withheld;
     c->phases += w->counts.phases;
     c->elevations += w->counts.elevations;
     c->phases_written += w->counts.phases_written;

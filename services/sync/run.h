@@ -32,6 +32,7 @@ struct sync_counts {
     int64_t thumbnails, thumbnails_failed;
     int64_t parts_lists, parts_failed, parts_invalid;
     int64_t vanished, vanished_of[MISSING_TYPES]; /* marked as gone */
+    int64_t withheld[MISSING_TYPES];              /* unknown ones that stand in the place of known ones */
     int64_t objects_refused;                      /* upstream objects that could not be read */
     int64_t places_unchecked;                     /* not listed whole: what is missing there is not known */
     int64_t failed_directories, failed_projects, failed_phases;

@@ -11,7 +11,8 @@
 #include "services/sync/listing.h"
 #include "services/sync/vanish_rule.h"
 
-#define LOOKS_MAX 200 /* places that one run lists a second time */
+#define PLACES_NAMED 5   /* in the result, of what is held */
+#define LOOKS_MAX    200 /* places that one run lists a second time */
 
 struct look {
     struct sync_run *run;
@@ -156,6 +157,21 @@ static int look_again(struct sync_run *run, bool with_held, struct err *err)
     return rc < 0 ? rc : ran;
 }
 
+/* Tells where what is held is missing, the places that have lost most first. */
+static int name_places(struct sync_run *run, struct err *err)
+{
+    PGresult *r = missing_places(run->db, run_number(run), true, PLACES_NAMED + 1, err);
+    if (!r) return -ERR_DB;
+    for (int i = 0; i < PQntuples(r) && i < PLACES_NAMED; i++) {
+        char *name = place_name(db_text(r, i, 0)[0], db_text(r, i, 2), db_text(r, i, 3), db_text(r, i, 4));
+        if (name) run_note_error(run, "%s has lost %s objects, which are held", name, db_text(r, i, 5));
+        free(name);
+    }
+    if (PQntuples(r) > PLACES_NAMED) run_note_error(run, "more places have lost objects, which are held");
+    PQclear(r);
+    return 0;
+}
+
 static int hold(struct sync_run *run, const struct missing_counts *c, enum vanish_verdict verdict, struct err *err)
 {
     int64_t id = 0;
@@ -170,7 +186,7 @@ static int hold(struct sync_run *run, const struct missing_counts *c, enum vanis
     run->hold = (struct hold_state){.id = id};
     memcpy(run->hold.rows, c->gone, sizeof(run->hold.rows));
     snprintf(run->hold.reason, sizeof(run->hold.reason), "%s", vanish_word(verdict));
-    return 0;
+    return name_places(run, err);
 }
 
 static int mark(struct sync_run *run, struct err *err)
@@ -185,18 +201,29 @@ static int mark(struct sync_run *run, struct err *err)
     return rc;
 }
 
+/* What was not stored is new all the same. */
+static int count_missing(struct sync_run *run, struct missing_counts *counts, struct err *err)
+{
+    if (missing_count(run->db, run_number(run), counts, err) < 0) return -ERR_DB;
+    for (int i = 0; i < MISSING_TYPES; i++) {
+        counts->living[i] += run->counts.withheld[i];
+        counts->fresh[i] += run->counts.withheld[i];
+    }
+    return 0;
+}
+
 static int judge(struct sync_run *run, struct err *err)
 {
     const struct vanish_bound bound = {.percent = conf_int(run->ctx->conf, SET_SYNC_VANISH_PERCENT),
                                        .rows = conf_int(run->ctx->conf, SET_SYNC_VANISH_ROWS)};
     struct missing_counts counts;
-    if (missing_count(run->db, run_number(run), &counts, err) < 0) return -ERR_DB;
+    if (count_missing(run, &counts, err) < 0) return -ERR_DB;
     /* Nothing is marked for being missing once. What was held is looked at again when there is so little left of it
      * that it would be believed. */
     enum vanish_verdict verdict = vanish_verdict(&counts, &bound);
     int rc = look_again(run, verdict == VANISH_BELIEVED, err);
     if (rc < 0) return rc;
-    if (missing_count(run->db, run_number(run), &counts, err) < 0) return -ERR_DB;
+    if (count_missing(run, &counts, err) < 0) return -ERR_DB;
     verdict = vanish_verdict(&counts, &bound);
     return verdict == VANISH_BELIEVED ? mark(run, err) : hold(run, &counts, verdict, err);
 }

@@ -2,9 +2,11 @@
 #include "services/store/sync/sync_project.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "services/store/db.h"
 #include "services/store/lease.h"
+#include "services/store/sync/sync_exchange.h"
 #include "services/store/sync/sync_singly.h"
 #include "services/store/sync/sync_stage.h"
 
@@ -32,7 +34,7 @@ static const char found_phases[] =
     "m.object_id"
     " AND p.project_id = $2::integer AND s.stage = $3::bigint AND s.listing = $1::bigint AND s.id = p.logikal_id";
 
-/* $1 listings, $2 project row, $3 stage */
+/* $1 listings, $2 project row, $3 stage, $4 phases of which only those that are known */
 static const char apply_elevations[] =
     "INSERT INTO elevations AS e (logikal_id, name, description, status, project_id, phase_id, width, height,"
     "  last_sync_date, last_update_date, synced_at, sync_status, has_parts_data, parse_status, parse_retry_count,"
@@ -47,7 +49,8 @@ static const char apply_elevations[] =
     " FROM sync_stage_elevations s JOIN phases p ON p.project_id = $2::integer AND p.logikal_id = s.phase"
     " WHERE s.stage = $3::bigint AND s.listing = ANY ($1::bigint[]) AND NOT (s.is_recycled AND EXISTS"
     "   (SELECT FROM elevations o WHERE o.logikal_id = s.id AND o.deleted_at IS NULL))"
-    "  AND ($4::text IS NULL OR s.id = $4) ORDER BY s.id, s.is_recycled, s.listing"
+    "  AND (s.phase <> ALL ($4::text[]) OR EXISTS (SELECT FROM elevations o WHERE o.logikal_id = s.id))"
+    "  AND ($5::text IS NULL OR s.id = $5) ORDER BY s.id, s.is_recycled, s.listing"
     " ON CONFLICT (logikal_id) DO UPDATE SET name = excluded.name, description = excluded.description,"
     "  status = excluded.status, project_id = excluded.project_id, phase_id = excluded.phase_id,"
     "  width = excluded.width, height = excluded.height, last_sync_date = now(),"
@@ -141,15 +144,21 @@ static int write_elevations(struct db *db, const struct project_apply *a, const 
         db, "SELECT count(DISTINCT id) FROM sync_stage_elevations WHERE listing = ANY ($1::bigint[]) AND stage = $2",
         listings, stage, err);
     if (n->elevations < 0) return -ERR_DB;
+    struct exchange exchange;
+    int rc = exchange_elevations(a->stage, project, listings, values[4], &exchange, err);
+    if (rc < 0) return rc;
+    n->withheld = exchange.withheld;
+    const char *inserted[] = {listings, project, stage, exchange.places};
     const struct write insert = {"elevation",
                                  apply_elevations,
-                                 3,
-                                 values,
+                                 4,
+                                 inserted,
                                  "SELECT DISTINCT id FROM sync_stage_elevations WHERE listing = ANY ($1::bigint[])"
                                  " AND stage = $3::bigint AND $2::text IS NOT NULL",
                                  3};
-    if (n->elevations > 0 && (n->elevations_written = stage_write(a->stage, &insert, a->singly, &n->refused, err)) < 0)
-        return -ERR_DB;
+    if (n->elevations > 0) n->elevations_written = stage_write(a->stage, &insert, a->singly, &n->refused, err);
+    free(exchange.places);
+    if (n->elevations_written < 0) return -ERR_DB;
     if (n->elevations > 0 && db_exec(db, err, found_elevations, 2, found) < 0) return -ERR_DB;
     return !a->stage->lost && db_exec(db, err, miss_elevations, 5, values) < 0 ? -ERR_DB : 0;
 }
@@ -160,8 +169,10 @@ static int write_cursor(struct db *db, const struct project_apply *a, const char
     char date[DB_NUMBER_SIZE], phases_at[DB_NUMBER_SIZE], elevations_at[DB_NUMBER_SIZE];
     bool is_whole = n->refused == 0 && a->stage->lost == 0;
     bool has_phases = is_whole && a->phases_listing && a->phases_are_whole && a->phases_at_s;
-    bool has_elevations = is_whole && a->elevations_are_whole && a->elevations_at_s;
-    const char *error = a->error || is_whole ? a->error : "some of its objects were refused by PostgreSQL";
+    bool has_elevations = is_whole && a->elevations_are_whole && a->elevations_at_s && !n->withheld;
+    const char *error = a->error;
+    if (!error && !is_whole) error = "some of its objects were refused by PostgreSQL";
+    if (!error && n->withheld) error = "unknown elevations stand in the place of its own";
     const char *changed = a->changed_s ? db_number(date, a->changed_s) : NULL;
     const char *values[] = {project,
                             has_phases ? changed : NULL,

@@ -32,7 +32,8 @@ struct project_apply {
 struct project_counts {
     int64_t phases, phases_written;
     int64_t elevations, elevations_written;
-    int64_t refused; /* by PostgreSQL, each told to the stage */
+    int64_t withheld; /* unknown elevations in the place of known ones: not stored, see sync_exchange.h */
+    int64_t refused;  /* by PostgreSQL, each told to the stage */
 };
 
 int project_apply(struct db *db, const struct lease *lease, const struct project_apply *apply,

@@ -2,9 +2,11 @@
 #include "services/store/sync/sync_tree.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "services/store/db.h"
 #include "services/store/lease.h"
+#include "services/store/sync/sync_exchange.h"
 #include "services/store/sync/sync_singly.h"
 #include "services/store/sync/sync_stage.h"
 
@@ -56,7 +58,9 @@ static const char insert_projects[] = SEEN_PROJECTS
     "END"
     " FROM seen s JOIN directories d ON d.logikal_id = logikald_directory_key(s.directory)"
     " WHERE NOT (s.is_deleted AND EXISTS (SELECT FROM projects o WHERE o.logikal_id = s.id AND o.deleted_at IS NULL))"
-    "  AND ($2::text IS NULL OR s.id = $2)"
+    "  AND (logikald_directory_key(s.directory) <> ALL ($2::text[])"
+    "       OR EXISTS (SELECT FROM projects o WHERE o.logikal_id = s.id))"
+    "  AND ($3::text IS NULL OR s.id = $3)"
     " ON CONFLICT (logikal_id) DO UPDATE SET name = excluded.name, directory_id = excluded.directory_id,"
     "  status = CASE WHEN excluded.deleted_at IS NOT NULL OR p.status = 'deleted' OR p.status IS NULL"
     "           THEN excluded.status ELSE p.status END,"
@@ -175,9 +179,15 @@ static int apply_projects(const struct stage *stage, const struct lease *lease, 
     if (rc < 0) return rc;
     if ((counts->seen = count_projects(stage, values, err)) < 0) return -ERR_DB;
     if (db_exec(db, err, note_moves, 2, values) < 0) return -ERR_DB;
+    struct exchange exchange = {0};
+    if (are_all && (rc = exchange_projects(stage, &exchange, err)) < 0) return rc;
+    const char *inserted[] = {id, exchange.withheld ? exchange.places : "{}"};
     const struct write insert = {
-        "project", insert_projects, 1, values, "SELECT DISTINCT id FROM sync_stage_projects WHERE stage = $1", 1};
-    if ((counts->written = stage_write(stage, &insert, singly, &counts->refused, err)) < 0) return -ERR_DB;
+        "project", insert_projects, 2, inserted, "SELECT DISTINCT id FROM sync_stage_projects WHERE stage = $1", 1};
+    counts->written = stage_write(stage, &insert, singly, &counts->refused, err);
+    counts->withheld = exchange.withheld;
+    free(exchange.places);
+    if (counts->written < 0) return -ERR_DB;
     if (db_exec(db, err, found_projects, 1, values) < 0) return -ERR_DB;
     if (!stage->lost && (counts->missing = db_exec(db, err, miss_projects, 3, values)) < 0) return -ERR_DB;
     return db_commit(db, err);

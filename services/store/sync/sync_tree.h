@@ -15,8 +15,9 @@ struct stage;
 
 struct apply_counts {
     int64_t seen, written;
-    int64_t refused; /* by PostgreSQL, each told */
-    int64_t missing; /* living rows that a whole listing did not show: noted in sync_missing */
+    int64_t refused;  /* by PostgreSQL, each told */
+    int64_t withheld; /* unknown ones in the place of known ones: not stored, see sync_exchange.h */
+    int64_t missing;  /* living rows that a whole listing did not show: noted in sync_missing */
 };
 
 /* Remembers that a directory's children ('d') or projects ('p') were listed completely; identifier NULL = the root. */
