@@ -33,7 +33,7 @@ static bool is_fine(enum parse_outcome outcome)
 static struct db *open_db(struct task_ctx *ctx, struct err *err)
 {
     struct db *db = db_open_conf(ctx->conf, false, "logikald parser", err);
-    if (!db || db_script(db, err, "SET synchronous_commit = off") == 0) return db;
+    if (!db || (db_relax(db, true, err) == 0 && db_origin(db, 0, ctx->id, err) == 0)) return db;
     db_close(db);
     return NULL;
 }

@@ -23,7 +23,7 @@ struct db {
     PGconn *conn;
     PQconninfoOption *url;
     struct session_want want;
-    char application[64], schema[64];
+    char application[64], schema[64], run_id[DB_NUMBER_SIZE], task_id[128];
     struct session session;
     char *sql; /* makes the settings in each transaction; NULL = the session has them */
     const char *given_up;
@@ -173,6 +173,24 @@ int db_relax(struct db *db, bool is_relaxed, struct err *err)
 {
     db->want.is_relaxed = is_relaxed;
     return change(db, is_relaxed ? "SET synchronous_commit = off" : "SET synchronous_commit = on", err);
+}
+
+int db_origin(struct db *db, int64_t run_id, const char *task_id, struct err *err)
+{
+    if (run_id)
+        db_number(db->run_id, run_id);
+    else
+        db->run_id[0] = 0;
+    snprintf(db->task_id, sizeof(db->task_id), "%s", task_id ? task_id : "");
+    db->want.run_id = db->run_id;
+    db->want.task_id = db->task_id;
+    if (db->session.is_pooled) return change(db, "", err);
+    const char *values[] = {db->run_id, db->task_id};
+    PGresult *r =
+        db_query(db, err, "SELECT set_config('logikald.run_id', $1, false), set_config('logikald.task_id', $2, false)",
+                 2, values);
+    PQclear(r);
+    return r ? 0 : -ERR_DB;
 }
 
 int db_set_timeout(struct db *db, int64_t timeout_ms, struct err *err)

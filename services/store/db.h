@@ -56,6 +56,9 @@ PGresult *db_query_binary(struct db *db, struct err *err, const char *sql, int n
 /* As db_query, but every cell of the result comes in PostgreSQL's binary form: bytea as its bytes, text as it is. */
 PGresult *db_query_bytes(struct db *db, struct err *err, const char *sql, int n, const char *const *values);
 
+/* Who writes from now on, for the journal of changes; run_id 0 and task_id NULL or "" = nobody in particular. */
+int db_origin(struct db *db, int64_t run_id, const char *task_id, struct err *err);
+
 int db_begin(struct db *db, struct err *err);
 int db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db); /* no error: what went wrong before is what matters; does nothing outside one */

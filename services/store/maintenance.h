@@ -10,7 +10,7 @@
 struct db;
 
 struct cleanup_counts {
-    int64_t sync_logs, sync_runs, api_logs, parsing_errors, leases, sessions;
+    int64_t sync_logs, sync_runs, api_logs, parsing_errors, leases, sessions, changes;
 };
 /* Removes what is older than days; what goes on is left alone. Each table is its own statement. */
 int maintenance_cleanup(struct db *db, int days, struct cleanup_counts *counts, struct err *err);

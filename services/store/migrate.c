@@ -10,6 +10,7 @@
 #include "conf/log.h"
 #include "services/role.h"
 #include "services/store/db.h"
+#include "services/store/journal.h"
 
 #define ADVISORY_LOCK "7236150423918" /* any constant that nobody else uses */
 #define LOCK_WAIT_MS  120000
@@ -87,7 +88,9 @@ int migrate_run(struct db *db, struct err *err)
         if (rc < 0) return rc;
         applied += rc;
     }
-    return applied;
+    int restored = journal_check_epoch(db, err);
+    if (restored > 0) log_warning("the database was restored: readers of the journal of changes start over");
+    return restored < 0 ? restored : applied;
 }
 
 int migrate_pending(struct db *db, struct err *err)

@@ -9,7 +9,7 @@
 
 #include "conf/buf.h"
 
-#define VERSION_MIN 120000
+#define VERSION_MIN 130000
 
 const char session_look[] =
     "SELECT pg_backend_pid(), coalesce(current_setting('logikald.session', true), '') = 'set',"
@@ -122,7 +122,7 @@ const char *session_fault(const struct session *s)
     if (strcmp(s->encoding, "UTF8") != 0)
         return "its encoding is not UTF8, and the upstream's texts do not fit: make a database with ENCODING 'UTF8' "
                "TEMPLATE template0";
-    if (s->version < VERSION_MIN) return "it is too old: PostgreSQL 12 or later is needed";
+    if (s->version < VERSION_MIN) return "it is too old: PostgreSQL 13 or later is needed";
     return NULL;
 }
 
@@ -217,6 +217,8 @@ char *session_sql(PGconn *conn, const PQconninfoOption *url, const struct sessio
     add_setting(&sql, conn, "lock_timeout", timeout);
     add_setting(&sql, conn, "timezone", "UTC");
     if (want->is_relaxed) add_setting(&sql, conn, "synchronous_commit", "off");
+    if (want->run_id) add_setting(&sql, conn, "logikald.run_id", want->run_id);
+    if (want->task_id) add_setting(&sql, conn, "logikald.task_id", want->task_id);
     if (has_schema(want)) {
         quote_schema(&path, want->schema);
         add_setting(&sql, conn, "search_path", path.data ? path.data : "");

@@ -18,6 +18,8 @@ struct session_want {
     const char *schema; /* ours alone; NULL or "" = what the role and the database say */
     int64_t timeout_ms; /* of statements, and of waiting for locks; 0 = none */
     bool is_relaxed;    /* a commit does not wait for the disk */
+    /* What the journal of changes says of who wrote: a run of the sync and a task; NULL = nothing. */
+    const char *run_id, *task_id;
 };
 
 #define SESSION_WORDS_MAX 64

@@ -4,6 +4,7 @@
 
 #include "conf/clock.h"
 #include "services/logikal/probe.h"
+#include "services/store/journal.h"
 #include "services/store/maintenance.h"
 #include "services/sync/result.h"
 #include "services/sync/tasks.h"
@@ -30,6 +31,8 @@ int task_cleanup_old_tasks(struct task_ctx *ctx, const cJSON *args, const cJSON 
     struct cleanup_counts n = {0};
     struct db *db = db_open_conf(ctx->conf, true, "logikald cleanup", err);
     int rc = db ? maintenance_cleanup(db, days, &n, err) : -ERR_DB;
+    if (rc == 0) n.changes = journal_prune(db, (int)conf_int(ctx->conf, SET_CHANGES_DAYS), err);
+    if (n.changes < 0) rc = -ERR_DB;
     db_close(db);
     if (rc < 0) return rc;
     *result = new_result(ctx, true, "completed_at");
@@ -38,6 +41,7 @@ int task_cleanup_old_tasks(struct task_ctx *ctx, const cJSON *args, const cJSON 
     cJSON_AddNumberToObject(*result, "sync_runs_deleted", (double)n.sync_runs);
     cJSON_AddNumberToObject(*result, "api_logs_deleted", (double)n.api_logs);
     cJSON_AddNumberToObject(*result, "parsing_errors_deleted", (double)n.parsing_errors);
+    cJSON_AddNumberToObject(*result, "changes_deleted", (double)n.changes);
     return 0;
 }
 

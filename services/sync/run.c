@@ -136,6 +136,7 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const char *scope, bool
     if (sync_run_abandon(run->db, scope, err) < 0) return -ERR_DB;
     run->id = sync_run_begin(run->db, scope, ctx, is_forced, err);
     if (run->id < 0) return run->id = 0, -ERR_DB;
+    if (db_origin(run->db, run->id, ctx->id, err) < 0) return -ERR_DB;
     if (stage_open(&run->stage, run->db, &run->lease, conf_int(ctx->conf, SET_SYNC_BATCH), err) < 0) return -ERR_DB;
     run->stage.refused = on_refused;
     run->stage.refused_arg = run;

@@ -14,6 +14,7 @@
 #include "ipc/task_counts.h"
 #include "services/role.h"
 #include "services/store/pool.h"
+#include "services/web/api/change_waits.h"
 #include "services/web/cache/cache.h"
 #include "services/web/cache/versions.h"
 #include "services/web/gate/attempts.h"
@@ -126,10 +127,11 @@ static int set_up(struct web *web)
     web->hasher = hasher_new(web);
     web->cache = cache_new(web);
     web->actions = actions_new(web);
+    web->change_waits = change_waits_new(web);
     web->verdict = verdict_new(web);
     web->ui = ui_new(web);
     if (!web->versions || !web->limiter || !web->attempts || !web->metrics || !web->verdict || !web->hasher ||
-        !web->cache || !web->actions || !web->ui)
+        !web->cache || !web->actions || !web->change_waits || !web->ui)
         return 70;
     web->server = server_new(web, &hooks, &err);
     if (web->server) return 0;
@@ -144,6 +146,7 @@ static void tear_down(struct web *web)
     hasher_free(web->hasher);
     actions_free(web->actions);
     server_free(web->server);
+    change_waits_free(web->change_waits);
     cache_free(web->cache);
     task_counts_free(web->task_counts);
     verdict_free(web->verdict);

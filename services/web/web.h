@@ -20,6 +20,7 @@ struct attempts;
 struct metrics;
 struct hasher;
 struct actions;
+struct change_waits;
 struct task_counts;
 struct origins;
 struct ui;
@@ -39,6 +40,7 @@ struct web {
     struct metrics *metrics;
     struct hasher *hasher;
     struct actions *actions;
+    struct change_waits *change_waits;
     struct task_counts *task_counts; /* of those that ran in children of this process */
     struct ui *ui;
     char jwt_key[129]; /* JWT_SECRET_KEY, or the one kept in PostgreSQL (signing_key.h); empty until that is there */

@@ -7,15 +7,20 @@
 #include <sys/wait.h>
 #include <cjson/cJSON.h>
 
-void web_servers(struct web_server *w)
+void web_migrate(struct web_server *w)
 {
     char url[300], *output = NULL;
-    pg_start(&w->pg);
     snprintf(url, sizeof url, "DATABASE_URL=%s", w->pg.url);
     char *argv[] = {(char *)support_program("logikald-roles"), "migrate", NULL};
     int status = process_run(argv, (char *const[]){url, NULL}, &output);
     if (status != 0) fail_msg("migrate: %s", output);
     free(output);
+}
+
+void web_servers(struct web_server *w)
+{
+    pg_start(&w->pg);
+    web_migrate(w);
 }
 
 static bool answers(struct web_server *w)

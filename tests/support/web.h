@@ -15,6 +15,7 @@ struct web_server {
 };
 
 void web_servers(struct web_server *w); /* starts PostgreSQL and migrates */
+void web_migrate(struct web_server *w); /* once more */
 /* Starts the role with these settings (NAME=value, may be NULL) and waits until it answers; with_database false:
  * without DATABASE_URL. */
 void web_run(struct web_server *w, const char *const extra[], bool with_database);

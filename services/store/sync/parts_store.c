@@ -173,6 +173,22 @@ static void add_glass(struct buf columns[3], const struct parts_item *item)
     }
 }
 
+/* Panes read now ($1 elevations, $2 ids, $3 names) and panes stored, of the elevations $4; equal ones are numbered.
+ * Only the difference is written, so that the journal of changes tells of no pane that stayed. */
+#define GLASS_NUMBERED                                                                                                 \
+    "WITH now_read AS (SELECT e, left(i, 100) AS i, left(n, 255) AS n, row_number() OVER (PARTITION BY e,"             \
+    "   left(i, 100), left(n, 255)) AS k FROM unnest($1::integer[], $2::text[], $3::text[]) AS g (e, i, n)),"          \
+    " stored AS (SELECT id, elevation_id AS e, glass_id AS i, name AS n, row_number() OVER (PARTITION BY"              \
+    "   elevation_id, glass_id, name ORDER BY id) AS k FROM elevation_glass WHERE elevation_id = ANY ($4::integer[]))"
+#define GLASS_SAME "r.e = s.e AND (r.i, r.n, r.k) IS NOT DISTINCT FROM (s.i, s.n, s.k)"
+
+static const char drop_glass[] = GLASS_NUMBERED
+    " DELETE FROM elevation_glass g USING stored s WHERE g.id = s.id AND NOT EXISTS (SELECT FROM now_read r"
+    " WHERE " GLASS_SAME ")";
+static const char add_glass_rows[] =
+    GLASS_NUMBERED " INSERT INTO elevation_glass (elevation_id, glass_id, name) SELECT r.e, r.i, r.n FROM now_read r"
+                   " WHERE NOT EXISTS (SELECT FROM stored s WHERE " GLASS_SAME ")";
+
 static int store_glass(struct db *db, const struct parts_item *items, int n, struct err *err)
 {
     struct buf columns[3] = {{0}}, stored = {0};
@@ -186,15 +202,11 @@ static int store_glass(struct db *db, const struct parts_item *items, int n, str
     }
     db_array_end(&stored);
     for (int i = 0; i < 3; i++) db_array_end(&columns[i]);
-    const char *old[] = {stored.data}, *values[] = {columns[0].data, columns[1].data, columns[2].data};
+    const char *values[] = {columns[0].data, columns[1].data, columns[2].data, stored.data};
     bool has_failed = stored.failed || columns[0].failed || columns[1].failed || columns[2].failed;
     int64_t rc = has_failed ? err_set(err, ERR_NOMEM, "no memory") : 0;
-    if (rc == 0) rc = db_exec(db, err, "DELETE FROM elevation_glass WHERE elevation_id = ANY ($1::integer[])", 1, old);
-    if (rc >= 0)
-        rc = db_exec(db, err,
-                     "INSERT INTO elevation_glass (elevation_id, glass_id, name) SELECT e, left(i, 100), left(n, 255)"
-                     " FROM unnest($1::integer[], $2::text[], $3::text[]) AS g (e, i, n)",
-                     3, values);
+    if (rc == 0) rc = db_exec(db, err, drop_glass, 4, values);
+    if (rc >= 0) rc = db_exec(db, err, add_glass_rows, 4, values);
     for (int i = 0; i < 3; i++) buf_free(&columns[i]);
     buf_free(&stored);
     return rc < 0 ? (int)rc : 0;

@@ -19,7 +19,7 @@
 #include "services/web/gate/upstream_token.h"
 #include "services/web/http/reply.h"
 
-struct lookup {
+struct auth_lookup {
     void (*next)(struct req *r);
     struct table_versions versions;
     struct jwt_claims claims; /* of a client's token */
@@ -78,8 +78,8 @@ static void take_session(struct req *r, const struct identity *found)
 
 static void identified(struct req *r, const struct identity *found)
 {
-    struct lookup *l = r->state;
-    r->state = NULL;
+    struct auth_lookup *l = r->auth;
+    r->auth = NULL;
     r->versions = &l->versions;
     bool is_current = found && found->exists && found->expires_ms > wall_ms() &&
                       (!l->is_client || found->token_version == l->claims.version);
@@ -100,7 +100,7 @@ static void identified(struct req *r, const struct identity *found)
 
 static void then_client(struct req *r, const PGresult *result)
 {
-    struct lookup *l = r->state;
+    struct auth_lookup *l = r->auth;
     struct identity found = {.exists = PQntuples(result) > 0, .expires_ms = INT64_MAX};
     if (found.exists) {
         snprintf(found.name, sizeof(found.name), "%s", l->claims.client_id);
@@ -114,7 +114,7 @@ static void then_client(struct req *r, const PGresult *result)
 
 static void then_session(struct req *r, const PGresult *result)
 {
-    struct lookup *l = r->state;
+    struct auth_lookup *l = r->auth;
     struct identity found = {.exists = PQntuples(result) > 0};
     if (found.exists) {
         snprintf(found.name, sizeof(found.name), "%s", PQgetvalue(result, 0, 0));
@@ -131,7 +131,7 @@ static void then_session(struct req *r, const PGresult *result)
 static bool goes_on_as_nobody(struct req *r, void (*next)(struct req *r))
 {
     if (r->route->access != OPEN) return false;
-    r->state = NULL;
+    r->auth = NULL;
     next(r);
     return true;
 }
@@ -139,7 +139,7 @@ static bool goes_on_as_nobody(struct req *r, void (*next)(struct req *r))
 static void on_versions(void *arg, const struct table_versions *versions, const struct err *err)
 {
     struct req *r = arg;
-    struct lookup *l = r->state;
+    struct auth_lookup *l = r->auth;
     if (err) {
         if (!goes_on_as_nobody(r, l->next)) reply_statement_err(r, err);
         return;
@@ -168,7 +168,7 @@ void auth_identify(struct req *r, void (*next)(struct req *r))
         next(r);
         return;
     }
-    struct lookup *l = req_alloc(r, sizeof(*l));
+    struct auth_lookup *l = req_alloc(r, sizeof(*l));
     l->next = next;
     l->is_client = !r->who.is_by_cookie && strchr(token, '.');
     if ((!r->web->pool || (l->is_client && !*r->web->jwt_key)) && goes_on_as_nobody(r, next)) return;
@@ -189,7 +189,7 @@ void auth_identify(struct req *r, void (*next)(struct req *r))
         snprintf(l->key, sizeof(l->key), "session %s", r->who.session);
         session_csrf_of(r->web, token, r->who.csrf);
     }
-    r->state = l;
+    r->auth = l;
     versions_get(r->web->versions, on_versions, r);
 }
 

@@ -8,17 +8,22 @@
 #include "services/web/gate/route.h"
 #include "services/web/gate/session.h"
 
+struct upstream_lookup {
+    void (*next)(struct req *r);
+    void *state; /* of who asks for it */
+};
+
 static void then_identified(struct req *r, const PGresult *result)
 {
-    void (**next)(struct req *) = r->state;
-    r->state = NULL;
+    struct upstream_lookup *l = r->state;
+    r->state = l->state;
     if (PQntuples(result) > 0) {
         r->who.kind = WHO_CLIENT;
         r->who.permissions = PERM_PROJECTS | PERM_ELEVATIONS | PERM_SYNC;
         snprintf(r->who.name, sizeof(r->who.name), "logikal:%.200s", PQgetvalue(result, 0, 0));
         snprintf(r->who.expires_at, sizeof(r->who.expires_at), "%s", PQgetvalue(result, 0, 1));
     }
-    (*next)(r);
+    l->next(r);
 }
 
 bool upstream_token_identify(struct req *r, void (*next)(struct req *r))
@@ -26,9 +31,9 @@ bool upstream_token_identify(struct req *r, void (*next)(struct req *r))
     const char *token = evhttp_find_header(&r->query, "token");
     char id[65];
     if (!token || !strstr(r->route->query, "token?:") || !session_id_of(token, id)) return false;
-    void (**kept)(struct req *) = req_alloc(r, sizeof(*kept));
-    *kept = next;
-    r->state = kept;
+    struct upstream_lookup *l = req_alloc(r, sizeof(*l));
+    *l = (struct upstream_lookup){next, r->state};
+    r->state = l;
     req_query(r, &query_upstream_token_get, 1, (const char *[]){id}, then_identified);
     return true;
 }

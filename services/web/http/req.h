@@ -41,6 +41,7 @@ struct attempt;
 struct req_end;
 struct req_memory;
 struct wait;
+struct auth_lookup;
 struct route;
 struct table_versions;
 
@@ -65,6 +66,7 @@ struct req {
     int status;
     size_t bytes;
     const struct table_versions *versions; /* asked since it came; NULL: not, or a statement has run since then */
+    struct auth_lookup *auth;              /* while it is found out who asks */
     struct wait *cache;                    /* its place at the cache */
     struct stream_place *place;            /* among the large answers */
     struct attempt *attempt;               /* to log in */

@@ -1,0 +1,17 @@
+/* The journal of changes, read by cursor. Order and cursor are those of 0100_changes.sql; nothing that a running
+ * transaction could still put before it is ever shown. Statements for pool_query; all parameters are text. */
+#ifndef LOGIKALD_SERVICES_STORE_WEB_CHANGES_READ_H
+#define LOGIKALD_SERVICES_STORE_WEB_CHANGES_READ_H
+
+#include "services/store/pool.h"
+
+/* (epoch, xid, seq, item, types split by commas or NULL, project's Logikal id or row id or NULL, object's row id or
+ * NULL, at most) -> one row: is the cursor older than what is kept, is it newer than anything, how many, is there more,
+ * the cursor to go on from, the changes as JSON objects, a line each. */
+extern const struct query query_changes_page;
+/* () -> "epoch-xid-seq-item": below it everything can be seen. */
+extern const struct query query_changes_head;
+/* () -> the newest block that can be seen, as text: differs when there is something new. */
+extern const struct query query_changes_newest;
+
+#endif

@@ -1,0 +1,237 @@
+/* The journal of changes for readers that keep a cursor: a page, a stream of lines (NDJSON), or waiting for what comes
+ * next. Who loses the right to read gets nothing more, in the middle of a stream or of waiting as well. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/buf.h"
+#include "conf/clock.h"
+#include "services/store/web/changes_read.h"
+#include "services/web/api/change_waits.h"
+#include "services/web/gate/auth.h"
+#include "services/web/gate/handlers.h"
+#include "services/web/http/reply.h"
+#include "services/web/http/streams.h"
+
+#define TYPE_NDJSON "application/x-ndjson"
+#define PAGE        500 /* changes of one statement when they are streamed */
+#define NUMBER_SIZE 24
+
+struct reader {
+    char place[4][NUMBER_SIZE]; /* epoch, transaction, sequence, item: the last change that it has */
+    bool from_start;            /* wants what is kept, however much is not any more */
+    const char *types, *project, *object;
+    int64_t left;        /* changes that it may still get */
+    int64_t deadline_ms; /* of waiting, monotonic */
+    uint64_t seen;
+    bool is_lines, is_begun, may_wait;
+};
+
+static void ask(struct req *r);
+
+/* ---- the cursor ---- */
+
+/* Four numbers split by hyphens, each without sign and in range. */
+static bool take_cursor(struct reader *reader, const char *text)
+{
+    char place[4][NUMBER_SIZE];
+    for (int i = 0; i < 4; i++) {
+        size_t len = strspn(text, "0123456789");
+        if (len == 0 || len > (i == 0 ? 9 : 18) || text[len] != (i < 3 ? '-' : 0)) return false;
+        memcpy(place[i], text, len);
+        place[i][len] = 0;
+        text += len + (i < 3);
+    }
+    memcpy(reader->place, place, sizeof(place));
+    return true;
+}
+
+static const char *cursor_of(struct req *r)
+{
+    struct reader *reader = r->state;
+    return req_printf(r, "%s-%s-%s-%s", reader->place[0], reader->place[1], reader->place[2], reader->place[3]);
+}
+
+/* ---- answering ---- */
+
+static void refuse_cursor(struct req *r, bool is_too_new)
+{
+    reply_fault(r, 410, is_too_new ? "CURSOR_UNKNOWN" : "CURSOR_EXPIRED",
+                "%s. Read all objects anew, and go on from the cursor of since=now that was taken before",
+                is_too_new ? "This cursor is ahead of the journal: the database was restored"
+                           : "Changes after this cursor are not kept any more (CHANGES_RETENTION_DAYS)");
+}
+
+static void reply_page(struct req *r, const char *lines, bool has_more)
+{
+    struct buf b = {0};
+    buf_str(&b, "{\"changes\":[");
+    for (const char *p = lines; *p; p++) buf_char(&b, *p == '\n' ? ',' : *p);
+    buf_printf(&b, "],\"next\":\"%s\",\"has_more\":%s}", cursor_of(r), has_more ? "true" : "false");
+    if (b.failed)
+        reply_detail(r, 500, "No memory");
+    else
+        reply_bytes(r, 200, TYPE_JSON, b.data, b.len);
+    buf_free(&b);
+}
+
+static void end_lines(struct req *r)
+{
+    const char *end = req_printf(r, "{\"next\":\"%s\"}\n", cursor_of(r));
+    reply_stream_chunk(r, end, strlen(end), NULL);
+    reply_stream_end(r);
+}
+
+static void send_lines(struct req *r, const char *lines, bool goes_on);
+
+static void answer_nothing(struct req *r)
+{
+    struct reader *reader = r->state;
+    reader->may_wait = false;
+    if (reader->is_lines && !r->is_gone)
+        send_lines(r, "", false);
+    else
+        reply_page(r, "", false);
+}
+
+/* ---- reading ---- */
+
+static void ask_again(struct req *r)
+{
+    if (auth_permits(r)) ask(r);
+}
+
+/* Before each further statement: may it still? Within a stream a refusal cuts the connection. */
+static void identify_again(struct req *r)
+{
+    struct reader *reader = r->state;
+    if (r->is_gone && reader->is_begun) {
+        reply_stream_end(r);
+        return;
+    }
+    memset(&r->who, 0, sizeof(r->who));
+    r->versions = NULL;
+    reader->seen = change_waits_seen(r->web->change_waits);
+    auth_identify(r, ask_again);
+}
+
+static void send_lines(struct req *r, const char *lines, bool goes_on)
+{
+    struct reader *reader = r->state;
+    if (!reader->is_begun) reply_stream_begin_gzip(r, 200, TYPE_NDJSON);
+    reader->is_begun = true;
+    size_t len = strlen(lines);
+    char *piece = req_alloc(r, len + 2);
+    memcpy(piece, lines, len);
+    piece[len] = '\n';
+    if (!goes_on) {
+        if (len > 0) reply_stream_chunk(r, piece, len + 1, NULL);
+        end_lines(r);
+    } else if (!reply_stream_chunk(r, piece, len + 1, identify_again)) {
+        reply_stream_end(r);
+    }
+}
+
+static void wait_for_more(struct req *r)
+{
+    struct reader *reader = r->state;
+    if (!change_waits_add(r->web->change_waits, r, reader->seen, reader->deadline_ms, identify_again, answer_nothing))
+        reply_unavailable(r, 5, "Too many readers wait for changes");
+}
+
+static void then_page(struct req *r, const PGresult *result)
+{
+    struct reader *reader = r->state;
+    bool is_too_old = *PQgetvalue(result, 0, 0) == 't' && !reader->from_start;
+    bool is_too_new = *PQgetvalue(result, 0, 1) == 't';
+    int64_t count = strtoll(PQgetvalue(result, 0, 2), NULL, 10);
+    bool has_more = *PQgetvalue(result, 0, 3) == 't';
+    if (is_too_old || is_too_new) {
+        refuse_cursor(r, is_too_new);
+        return;
+    }
+    reader->left -= count;
+    reader->from_start = false;
+    take_cursor(reader, PQgetvalue(result, 0, 4));
+    if (count == 0 && reader->may_wait && mono_ms() < reader->deadline_ms && !r->web->is_stopping)
+        wait_for_more(r);
+    else if (reader->is_lines)
+        send_lines(r, PQgetvalue(result, 0, 5), has_more && reader->left > 0);
+    else
+        reply_page(r, PQgetvalue(result, 0, 5), has_more);
+}
+
+static void ask(struct req *r)
+{
+    struct reader *reader = r->state;
+    int64_t page = reader->is_lines && reader->left > PAGE ? PAGE : reader->left;
+    const char *values[] = {
+        reader->place[0], reader->place[1], reader->place[2], reader->place[3],
+        reader->types,    reader->project,  reader->object,   req_printf(r, "%lld", (long long)page)};
+    req_query(r, &query_changes_page, 8, values, then_page);
+}
+
+static void then_head(struct req *r, const PGresult *result)
+{
+    take_cursor(r->state, PQgetvalue(result, 0, 0));
+    ask(r);
+}
+
+/* ---- the operation ---- */
+
+static bool are_types(const char *types)
+{
+    static const char *const known[] = {"directory", "project",    "phase", "elevation",
+                                        "thumbnail", "parts_list", "glass"};
+    for (const char *p = types; *p; p += strcspn(p, ","), p += *p == ',') {
+        size_t len = strcspn(p, ","), i = 0;
+        while (i < sizeof(known) / sizeof(*known) && (strlen(known[i]) != len || strncmp(known[i], p, len) != 0)) i++;
+        if (i == sizeof(known) / sizeof(*known)) return false;
+    }
+    return true;
+}
+
+static void begin(struct req *r)
+{
+    struct reader *reader = r->state;
+    const char *since = req_arg(r, "since");
+    if (strcmp(since, "now") == 0) {
+        req_query(r, &query_changes_head, 0, NULL, then_head);
+        return;
+    }
+    reader->from_start = strcmp(since, "start") == 0;
+    if (take_cursor(reader, reader->from_start ? "0-0-0-0" : since))
+        ask(r);
+    else
+        reply_invalid(r, "query", "since", "cursor", "A cursor of this journal, or now, or start");
+}
+
+void web_changes(struct req *r)
+{
+    struct reader *reader = req_alloc(r, sizeof(*reader));
+    const char *accept = req_header(r, "Accept"), *types = req_arg(r, "types");
+    if (r->who.kind == WHO_CLIENT && !(r->who.permissions & PERM_ELEVATIONS)) {
+        reply_fault(r, 403, "FORBIDDEN", "The journal needs projects:read and elevations:read");
+        return;
+    }
+    if (types && !are_types(types)) {
+        reply_invalid(
+            r, "query", "types", "enum",
+            "Words out of directory, project, phase, elevation, thumbnail, parts_list, glass, split by commas");
+        return;
+    }
+    int64_t wait_s = req_arg_int(r, "wait");
+    reader->types = types && *types ? types : NULL;
+    reader->project = req_arg(r, "project");
+    reader->object = req_arg(r, "object");
+    reader->left = req_arg_int(r, "limit");
+    reader->deadline_ms = mono_ms() + wait_s * 1000;
+    reader->may_wait = wait_s > 0;
+    reader->is_lines = accept && strstr(accept, TYPE_NDJSON);
+    reader->seen = change_waits_seen(r->web->change_waits);
+    r->state = reader;
+    if (reader->is_lines)
+        streams_admit(r, begin);
+    else
+        begin(r);
+}

@@ -1,0 +1,485 @@
+/* The journal of changes: what is written for each kind of change, and that a reader who goes on from its cursor gets
+ * every change once and in order, whoever commits late, waits, or takes the right away meanwhile. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cjson/cJSON.h>
+
+#include "conf/clock.h"
+#include "conf/random.h"
+#include "tests/support/web.h"
+
+static struct web_server web;
+static char *token;
+
+static int set_up(void **state)
+{
+    (void)state;
+    static const char *const environment[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
+                                              NULL};
+    web_servers(&web);
+    web_run(&web, environment, true);
+    web_log_in(&web);
+    token = web_client(&web, "erp", "[\"projects:read\",\"elevations:read\"]");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    free(token);
+    web_end(&web);
+    return 0;
+}
+
+static struct http_reply ask(const char *query, const char *bearer, const char *more)
+{
+    char url[600], header[2200];
+    snprintf(url, sizeof url, "%s/api/v1/changes%s", web.url, query);
+    snprintf(header, sizeof header, "Authorization: Bearer %s", bearer);
+    const char *headers[] = {header, more, NULL};
+    return http_request("GET", url, headers, NULL);
+}
+
+static cJSON *page_of(const char *query)
+{
+    struct http_reply reply = ask(query, token, NULL);
+    if (reply.status != 200) printf("%s: %ld %s\n", query, (long)reply.status, reply.body);
+    assert_int_equal(reply.status, 200);
+    cJSON *page = cJSON_Parse(reply.body);
+    assert_non_null(page);
+    http_reply_free(&reply);
+    return page;
+}
+
+static const char *text_of(const cJSON *object, const char *name)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+static void take_cursor(const cJSON *page, char cursor[100])
+{
+    snprintf(cursor, 100, "%s", text_of(page, "next"));
+}
+
+static void cursor_now(char cursor[100])
+{
+    cJSON *page = page_of("?since=now");
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(page, "changes")), 0);
+    take_cursor(page, cursor);
+    cJSON_Delete(page);
+}
+
+/* "type operation field,field;..." of all changes after the cursor, which moves on. */
+static char *story(char cursor[100])
+{
+    static char out[8000];
+    char query[160];
+    snprintf(query, sizeof query, "?since=%s", cursor);
+    cJSON *page = page_of(query), *change, *field;
+    size_t n = 0;
+    out[0] = 0;
+    cJSON_ArrayForEach(change, cJSON_GetObjectItem(page, "changes"))
+    {
+        n += (size_t)snprintf(out + n, sizeof out - n, "%s %s", text_of(change, "type"), text_of(change, "operation"));
+        cJSON_ArrayForEach(field, cJSON_GetObjectItem(change, "fields"))
+        {
+            char *before = cJSON_PrintUnformatted(cJSON_GetObjectItem(field, "before"));
+            char *after = cJSON_PrintUnformatted(cJSON_GetObjectItem(field, "after"));
+            bool is_time = strcmp(field->string, "deleted_at") == 0;
+            n += (size_t)snprintf(out + n, sizeof out - n, " %s=%s>%s", field->string,
+                                  is_time && strcmp(before, "null") != 0 ? "T" : before,
+                                  is_time && strcmp(after, "null") != 0 ? "T" : after);
+            free(before);
+            free(after);
+        }
+        n += (size_t)snprintf(out + n, sizeof out - n, ";");
+    }
+    take_cursor(page, cursor);
+    cJSON_Delete(page);
+    return out;
+}
+
+static void test_each_kind_of_change_is_told_with_before_and_after(void **state)
+{
+    (void)state;
+    static const char *const steps[][2] = {
+        {"INSERT INTO directories (logikal_id, name) VALUES ('d1', 'D 1'), ('d2', 'D 2')",
+         "directory created name=null>\"D 1\" parent_id=null>null;directory created name=null>\"D 2\" "
+         "parent_id=null>null;"},
+        {"INSERT INTO projects (logikal_id, name, directory_id) SELECT 'p', 'Haus', id FROM directories WHERE name = "
+         "'D 1'",
+         "project created name=null>\"Haus\" directory_id=null>1;"},
+        {"UPDATE projects SET directory_id = 2, name = 'Haus B'",
+         "project moved name=\"Haus\">\"Haus B\" directory_id=1>2;"},
+        {"UPDATE projects SET synced_at = now(), last_sync_date = now(), updated_at = now(), sync_status = 'x'", ""},
+        {"UPDATE projects SET name = name", ""},
+        {"INSERT INTO phases (logikal_id, name, project_id) VALUES ('h', 'Phase', 1)",
+         "phase created name=null>\"Phase\" project_id=null>1;"},
+        {"INSERT INTO elevations (logikal_id, name, phase_id, project_id) VALUES ('e1', 'P01', 1, 1)",
+         "elevation created name=null>\"P01\" phase_id=null>1;"},
+        {"UPDATE elevations SET width = 1200.5, amount = 3", "elevation changed width=null>1200.5 amount=null>3;"},
+        {"UPDATE elevations SET deleted_at = now(), name = 'P1'",
+         "elevation vanished name=\"P01\">\"P1\" deleted_at=null>T;"},
+        {"UPDATE elevations SET deleted_at = now() + interval '1 s'", "elevation changed deleted_at=T>T;"},
+        {"UPDATE elevations SET deleted_at = NULL", "elevation returned deleted_at=T>null;"},
+        {"INSERT INTO elevation_thumbnails (elevation_id, content, sha256, size_bytes) VALUES (1, 'x', 'aa', 1)",
+         "thumbnail created sha256=null>\"aa\" size_bytes=null>1;"},
+        {"UPDATE elevation_thumbnails SET content = 'y', sha256 = 'bb', fetched_at = now()",
+         "thumbnail changed sha256=\"aa\">\"bb\";"},
+        {"INSERT INTO elevation_parts_lists (elevation_id, content, sha256, size_bytes) VALUES (1, 'x', 'cc', 5)",
+         "parts_list created sha256=null>\"cc\" size_bytes=null>5;"},
+        {"UPDATE elevation_parts_lists SET content = NULL, sha256 = NULL, size_bytes = NULL",
+         "parts_list vanished sha256=\"cc\">null size_bytes=5>null;"},
+        {"INSERT INTO elevation_glass (elevation_id, glass_id, name) VALUES (1, 'G1', 'Float 4')",
+         "glass created name=null>\"Float 4\" glass_id=null>\"G1\";"},
+        {"DELETE FROM elevation_glass", "glass deleted name=\"Float 4\">null glass_id=\"G1\">null;"},
+        {"INSERT INTO elevations (logikal_id, name, phase_id, project_id) VALUES ('e1', 'P2', 1, 1) ON CONFLICT "
+         "(logikal_id)"
+         " DO UPDATE SET name = excluded.name",
+         "elevation changed name=\"P1\">\"P2\";"},
+        {"TRUNCATE elevation_glass", "glass truncated;"},
+    };
+    char cursor[100];
+    cursor_now(cursor);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        pg_exec(&web.pg, steps[i][0]);
+
+        const char *told = story(cursor);
+
+        if (strcmp(told, steps[i][1]) != 0) printf("%s\n", steps[i][0]);
+        assert_string_equal(told, steps[i][1]);
+    }
+    pg_exec(&web.pg, "UPDATE elevations SET description = repeat('ä', 400)");
+    assert_non_null(strstr(story(cursor), "\"size\":800"));
+}
+
+static void test_run_task_and_project_are_told(void **state)
+{
+    (void)state;
+    char cursor[100], query[160];
+    cursor_now(cursor);
+
+    pg_exec(&web.pg, "BEGIN; SET LOCAL logikald.run_id = '42'; SET LOCAL logikald.task_id = 'task-7';"
+                     " UPDATE elevations SET name = 'told'; COMMIT");
+
+    snprintf(query, sizeof query, "?since=%s&types=elevation&project=p", cursor);
+    cJSON *page = page_of(query), *change = cJSON_GetArrayItem(cJSON_GetObjectItem(page, "changes"), 0);
+    assert_int_equal(cJSON_GetObjectItem(change, "run_id")->valueint, 42);
+    assert_string_equal(text_of(change, "task_id"), "task-7");
+    assert_string_equal(text_of(change, "project_logikal_id"), "p");
+    assert_string_equal(text_of(change, "logikal_id"), "e1");
+    cJSON_Delete(page);
+    snprintf(query, sizeof query, "?since=%s&project=other", cursor);
+    page = page_of(query);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(page, "changes")), 0);
+    cJSON_Delete(page);
+    snprintf(query, sizeof query, "?since=%s&types=glass,phase", cursor);
+    page = page_of(query);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(page, "changes")), 0);
+    cJSON_Delete(page);
+}
+
+/* ---- writers that commit out of order ---- */
+
+#define WRITERS      20
+#define TRANSACTIONS 25
+#define ROWS         3
+
+static void write_out_of_order(int writer)
+{
+    PGconn *conn = pg_connect(&web.pg);
+    unsigned seed = (unsigned)writer * 7919u + 1;
+    for (int i = 0; i < TRANSACTIONS; i++) {
+        char sql[400];
+        PQclear(PQexec(conn, "BEGIN"));
+        for (int row = 0; row < ROWS; row++) {
+            snprintf(
+                sql, sizeof sql,
+                "INSERT INTO directories (logikal_id, name) VALUES ('w-%d-%d-%d', 'W'); SELECT pg_sleep(%d / 1000.0)",
+                writer, i, row, rand_r(&seed) % 20);
+            PQclear(PQexec(conn, sql));
+        }
+        PQclear(PQexec(conn, i % 5 == 4 ? "ROLLBACK" : "COMMIT"));
+    }
+    PQfinish(conn);
+    _exit(0);
+}
+
+static void test_a_reader_misses_nothing_and_sees_nothing_twice_while_writers_commit_out_of_order(void **state)
+{
+    (void)state;
+    enum { EXPECTED = WRITERS * (TRANSACTIONS - TRANSACTIONS / 5) * ROWS };
+    static unsigned char seen[WRITERS][TRANSACTIONS][ROWS];
+    char cursor[100], query[200];
+    pid_t pids[WRITERS];
+    cursor_now(cursor);
+    for (int i = 0; i < WRITERS; i++)
+        if ((pids[i] = fork()) == 0) write_out_of_order(i);
+
+    int count = 0, ended = 0;
+    bool is_last = false;
+    while (!is_last || ended < WRITERS) {
+        is_last = ended == WRITERS;
+        snprintf(query, sizeof query, "?since=%s&types=directory&limit=7", cursor);
+        cJSON *page = page_of(query), *change;
+        cJSON_ArrayForEach(change, cJSON_GetObjectItem(page, "changes"))
+        {
+            int w, t, row;
+            assert_int_equal(sscanf(text_of(change, "logikal_id"), "w-%d-%d-%d", &w, &t, &row), 3);
+            assert_int_equal(seen[w][t][row], 0);
+            seen[w][t][row] = 1;
+            assert_true(row == 0 || seen[w][t][row - 1]);
+            count++;
+        }
+        if (cJSON_IsTrue(cJSON_GetObjectItem(page, "has_more"))) is_last = false;
+        take_cursor(page, cursor);
+        cJSON_Delete(page);
+        while (ended < WRITERS && waitpid(-1, NULL, WNOHANG) > 0) ended++;
+    }
+
+    assert_int_equal(count, EXPECTED);
+    assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM directories WHERE logikal_id LIKE 'w-%'"), EXPECTED);
+}
+
+static void test_a_transaction_that_still_runs_holds_back_what_came_after_it(void **state)
+{
+    (void)state;
+    char cursor[100];
+    cursor_now(cursor);
+    PGconn *late = pg_connect(&web.pg);
+    PQclear(PQexec(late, "BEGIN; UPDATE directories SET name = 'late' WHERE logikal_id = 'd1'"));
+
+    pg_exec(&web.pg, "UPDATE directories SET name = 'early' WHERE logikal_id = 'd2'");
+
+    assert_string_equal(story(cursor), "");
+    PQclear(PQexec(late, "COMMIT"));
+    assert_string_equal(story(cursor),
+                        "directory changed name=\"D 1\">\"late\";directory changed name=\"D 2\">\"early\";");
+    PQfinish(late);
+}
+
+/* ---- waiting ---- */
+
+struct waiter {
+    pthread_t thread;
+    char query[200];
+    const char *bearer;
+    struct http_reply reply;
+    int64_t took_ms;
+};
+
+static void *wait_in_thread(void *arg)
+{
+    struct waiter *w = arg;
+    int64_t began = mono_ms();
+    w->reply = ask(w->query, w->bearer, NULL);
+    w->took_ms = mono_ms() - began;
+    return NULL;
+}
+
+static void waiter_start(struct waiter *w, const char *bearer, int seconds, const char *more)
+{
+    char cursor[100];
+    cursor_now(cursor);
+    snprintf(w->query, sizeof w->query, "?since=%s&wait=%d%s", cursor, seconds, more);
+    w->bearer = bearer;
+    pthread_create(&w->thread, NULL, wait_in_thread, w);
+}
+
+static void test_who_waits_is_answered_when_something_comes(void **state)
+{
+    (void)state;
+    struct waiter waiters[8] = {0};
+    for (int i = 0; i < 8; i++) waiter_start(&waiters[i], token, 50, i == 7 ? "&types=glass" : "");
+    usleep(300000);
+
+    pg_exec(&web.pg, "UPDATE directories SET name = 'woken' WHERE logikal_id = 'd1'");
+    for (int i = 0; i < 7; i++) {
+        pthread_join(waiters[i].thread, NULL);
+        assert_int_equal(waiters[i].reply.status, 200);
+        assert_non_null(strstr(waiters[i].reply.body, "woken"));
+        assert_true(waiters[i].took_ms < 40000);
+        http_reply_free(&waiters[i].reply);
+    }
+    pg_exec(&web.pg, "INSERT INTO elevation_glass (elevation_id, glass_id, name) VALUES (1, 'G9', 'late pane')");
+
+    pthread_join(waiters[7].thread, NULL);
+    assert_non_null(strstr(waiters[7].reply.body, "late pane"));
+    assert_null(strstr(waiters[7].reply.body, "woken"));
+    http_reply_free(&waiters[7].reply);
+}
+
+static void test_who_waits_in_vain_is_answered_at_the_end_of_its_time(void **state)
+{
+    (void)state;
+    struct waiter w = {0};
+
+    waiter_start(&w, token, 1, "");
+    pthread_join(w.thread, NULL);
+
+    assert_int_equal(w.reply.status, 200);
+    assert_non_null(strstr(w.reply.body, "\"changes\":[],\"next\":\""));
+    assert_true(w.took_ms >= 1000);
+    http_reply_free(&w.reply);
+}
+
+static void test_who_loses_the_right_while_waiting_gets_nothing(void **state)
+{
+    (void)state;
+    char *other = web_client(&web, "other", "[\"projects:read\",\"elevations:read\"]");
+    struct waiter w = {0};
+    waiter_start(&w, other, 50, "");
+    usleep(300000);
+
+    assert_int_equal(web_status(&web, "PUT", "/api/v1/client-auth/clients/other", web.admin, "{\"is_active\":false}"),
+                     200);
+    pg_exec(&web.pg, "UPDATE directories SET name = 'secret' WHERE logikal_id = 'd1'");
+    pthread_join(w.thread, NULL);
+
+    assert_int_equal(w.reply.status, 401);
+    assert_null(strstr(w.reply.body, "secret"));
+    http_reply_free(&w.reply);
+    free(other);
+}
+
+static void test_both_rights_are_needed(void **state)
+{
+    (void)state;
+    char *half = web_client(&web, "half", "[\"projects:read\"]"),
+         *other = web_client(&web, "half2", "[\"elevations:read\"]");
+    struct http_reply a = ask("", half, NULL), b = ask("", other, NULL);
+    assert_int_equal(a.status, 403);
+    assert_int_equal(b.status, 403);
+    http_reply_free(&a);
+    http_reply_free(&b);
+    free(half);
+    free(other);
+}
+
+/* ---- cursors, lines, age ---- */
+
+static void test_what_is_no_cursor_is_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "x",      "1-2-3",      "1-2-3-4-5",    "-1-2-3-4", "1--2-3-4", "1-2-3-4%20", "1-2-3-99999999999999999999",
+        "1-2-3-", "%2B1-2-3-4", "1-2-3-4;drop", ""};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char query[120];
+        snprintf(query, sizeof query, "?since=%s", bad[i]);
+        struct http_reply reply = ask(query, token, NULL);
+        if (reply.status != 422) printf("%s\n", query);
+        assert_int_equal(reply.status, 422);
+        http_reply_free(&reply);
+    }
+    static const char *const queries[] = {"?types=window", "?types=project,", "?limit=0",
+                                          "?limit=10001",  "?wait=56",        "?wait=-1"};
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        struct http_reply reply = ask(queries[i], token, NULL);
+        if (reply.status != (i == 1 ? 200 : 422)) printf("%s\n", queries[i]);
+        assert_int_equal(reply.status, i == 1 ? 200 : 422);
+        http_reply_free(&reply);
+    }
+}
+
+static void test_lines_are_streamed_and_end_with_the_cursor(void **state)
+{
+    (void)state;
+    char cursor[100], query[200];
+    cursor_now(cursor);
+    pg_exec(&web.pg, "INSERT INTO elevations (logikal_id, name, phase_id, project_id) SELECT 's' || i, 'S ' || i, 1, 1"
+                     " FROM generate_series(1, 2600) i");
+    snprintf(query, sizeof query, "?since=%s&limit=2550", cursor);
+
+    struct http_reply reply = ask(query, token, "Accept: application/x-ndjson");
+
+    assert_int_equal(reply.status, 200);
+    int lines = 0;
+    char last[100] = "";
+    for (char *save = NULL, *line = strtok_r(reply.body, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        cJSON *change = cJSON_Parse(line);
+        assert_non_null(change);
+        if (cJSON_GetObjectItem(change, "next"))
+            take_cursor(change, last);
+        else
+            lines++;
+        cJSON_Delete(change);
+    }
+    assert_int_equal(lines, 2550);
+    snprintf(query, sizeof query, "?since=%s", last);
+    cJSON *page = page_of(query);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(page, "changes")), 50);
+    cJSON_Delete(page);
+    http_reply_free(&reply);
+}
+
+static void test_a_cursor_older_than_what_is_kept_is_gone_and_start_still_works(void **state)
+{
+    (void)state;
+    char cursor[100], query[200];
+    cursor_now(cursor);
+    pg_exec(&web.pg, "UPDATE directories SET name = 'old' WHERE logikal_id = 'd1'");
+    pg_exec(&web.pg, "UPDATE directories SET name = 'new' WHERE logikal_id = 'd1'");
+    /* as the cleanup task does it, for all but the newest block */
+    pg_exec(&web.pg,
+            "WITH gone AS (DELETE FROM changes WHERE (epoch, xid, seq) < (SELECT epoch, xid, seq FROM changes ORDER BY"
+            " epoch DESC, xid DESC, seq DESC LIMIT 1) RETURNING epoch, xid, seq) UPDATE changes_state s SET"
+            " pruned_epoch = g.epoch, pruned_xid = g.xid, pruned_seq = g.seq FROM (SELECT * FROM gone ORDER BY"
+            " epoch DESC, xid DESC, seq DESC LIMIT 1) g");
+    snprintf(query, sizeof query, "?since=%s", cursor);
+
+    struct http_reply reply = ask(query, token, NULL);
+
+    assert_int_equal(reply.status, 410);
+    assert_non_null(strstr(reply.body, "CURSOR_EXPIRED"));
+    http_reply_free(&reply);
+    cJSON *page = page_of("?since=start");
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(page, "changes")), 1);
+    cJSON_Delete(page);
+    reply = ask("?since=1-999999999999-0-0", token, NULL);
+    assert_int_equal(reply.status, 410);
+    assert_non_null(strstr(reply.body, "CURSOR_UNKNOWN"));
+    http_reply_free(&reply);
+}
+
+static void test_a_restored_database_begins_a_new_epoch(void **state)
+{
+    (void)state;
+    char cursor[100];
+    cursor_now(cursor);
+    pg_exec(&web.pg, "UPDATE changes SET xid = (xid::text::bigint + 1000000)::text::xid8");
+
+    web_stop(&web);
+    web_migrate(&web);
+    static const char *const environment[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
+                                              NULL};
+    web_run(&web, environment, true);
+
+    cJSON *page = page_of("?since=start");
+    assert_true(cJSON_GetArraySize(cJSON_GetObjectItem(page, "changes")) > 0);
+    assert_true(strncmp(text_of(page, "next"), "2-", 2) == 0);
+    cJSON_Delete(page);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_kind_of_change_is_told_with_before_and_after),
+        cmocka_unit_test(test_run_task_and_project_are_told),
+        cmocka_unit_test(test_a_transaction_that_still_runs_holds_back_what_came_after_it),
+        cmocka_unit_test(test_a_reader_misses_nothing_and_sees_nothing_twice_while_writers_commit_out_of_order),
+        cmocka_unit_test(test_who_waits_is_answered_when_something_comes),
+        cmocka_unit_test(test_who_waits_in_vain_is_answered_at_the_end_of_its_time),
+        cmocka_unit_test(test_who_loses_the_right_while_waiting_gets_nothing),
+        cmocka_unit_test(test_both_rights_are_needed),
+        cmocka_unit_test(test_what_is_no_cursor_is_refused),
+        cmocka_unit_test(test_lines_are_streamed_and_end_with_the_cursor),
+        cmocka_unit_test(test_a_cursor_older_than_what_is_kept_is_gone_and_start_still_works),
+        cmocka_unit_test(test_a_restored_database_begins_a_new_epoch),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
