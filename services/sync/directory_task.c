@@ -85,7 +85,7 @@ static cJSON *make_result(const struct sync_run *run, const char *directory, int
     cJSON_AddNumberToObject(result, "directories_synced", (double)c->directories);
     cJSON_AddNumberToObject(result, "projects_synced", (double)c->projects);
     result_add_counts(result, c);
-    if (is_success) result_add_held(result, run);
+    result_add_status(result, run, rc, false);
     result_add_upstream(result, run);
     result_add_errors(result, run);
     return result;

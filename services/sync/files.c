@@ -8,14 +8,16 @@
 #include "services/store/sync/sync_files.h"
 #include "services/sync/project.h"
 
-#define PAGE_ROWS 128
-#define FEW_JOBS  64 /* the next page is read when no more than this are open */
+#define PAGE_ROWS  128
+#define FREE_TRIES 3  /* failures in a row that may pass by themselves */
+#define FEW_JOBS   64 /* the next page is read when no more than this are open */
 
 struct file_job {
     struct logikal_job job;
     struct project_work *work;
     int64_t elevation_id, changed_s;
     char *version_id;
+    bool has_good, is_of_version; /* a good parts list is there; it is of this version */
 };
 
 static void job_free(struct file_job *f)
@@ -25,39 +27,57 @@ static void job_free(struct file_job *f)
     free(f);
 }
 
-static int store(struct file_job *f, const struct logikal_outcome *outcome, struct err *err)
+/* A file that is not there, with the reason; what was there before stays. free: how many such failures in a row wait
+ * for nothing but the next sync. */
+static int store_failure(struct file_job *f, const char *why, int free_tries, struct err *err)
+{
+    struct project_work *w = f->work;
+    bool is_parts = f->job.kind == JOB_PARTS;
+    const struct file_row row = {
+        .elevation_id = f->elevation_id, .version_id = f->version_id, .changed_s = f->changed_s, .error = why};
+    w->run->counts.parts_failed += is_parts;
+    w->run->counts.thumbnails_failed += !is_parts;
+    run_note_error(w->run, "%s of elevation %s: %s", is_parts ? "parts list" : "thumbnail", f->job.object, why);
+    return file_store_failure(w->run->db, &w->lease, is_parts, &row, free_tries, err);
+}
+
+static int store_parts(struct file_job *f, const struct file_row *row, bool is_nothing, struct err *err)
 {
     struct project_work *w = f->work;
     struct sync_counts *counts = &w->run->counts;
-    bool is_nothing = outcome->is_nothing, has_file = outcome->code == ERR_NONE && !is_nothing;
+    struct err invalid = {0};
+    if (is_nothing && f->has_good && f->is_of_version)
+        return store_failure(f, "Logikal has none any more, though the elevation is as it was; the former one is kept",
+                             0, err);
+    if (is_nothing) return file_store_parts(w->run->db, &w->lease, row, NULL, err);
+    bool is_valid = parts_verify(row->bytes, row->len, &invalid) == 0;
+    counts->parts_invalid += !is_valid;
+    if (!is_valid && f->has_good) return store_failure(f, invalid.text, 0, err);
+    counts->parts_lists += is_valid;
+    counts->parts_failed += !is_valid;
+    if (!is_valid) run_note_error(w->run, "parts list of elevation %s: %s", f->job.object, invalid.text);
+    return file_store_parts(w->run->db, &w->lease, row, is_valid ? NULL : invalid.text, err);
+}
+
+static int store(struct file_job *f, const struct logikal_outcome *outcome, struct err *err)
+{
+    struct project_work *w = f->work;
     const struct file_row row = {.elevation_id = f->elevation_id,
                                  .version_id = f->version_id,
                                  .changed_s = f->changed_s,
-                                 .bytes = has_file ? outcome->body->data : NULL,
-                                 .len = has_file ? outcome->body->len : 0,
-                                 .type = has_file ? outcome->type : NULL,
-                                 .error = has_file || is_nothing ? NULL : outcome->text};
-    if (f->job.kind == JOB_THUMBNAIL) {
-        counts->thumbnails += has_file;
-        counts->thumbnails_failed += !has_file;
-        return file_store_thumbnail(w->run->db, &w->lease, &row, err);
-    }
-    struct err invalid = {0};
-    if (is_nothing) return file_store_parts(w->run->db, &w->lease, &row, NULL, err);
-    bool is_valid = has_file && parts_verify(row.bytes, row.len, &invalid) == 0;
-    counts->parts_lists += is_valid;
-    counts->parts_failed += !is_valid;
-    counts->parts_invalid += has_file && !is_valid;
-    if (has_file && !is_valid)
-        run_note_error(w->run, "parts list of elevation %s: %s", f->job.place.elevation, invalid.text);
-    return file_store_parts(w->run->db, &w->lease, &row, has_file && !is_valid ? invalid.text : NULL, err);
+                                 .bytes = outcome->is_nothing ? NULL : outcome->body->data,
+                                 .len = outcome->is_nothing ? 0 : outcome->body->len,
+                                 .type = outcome->is_nothing ? NULL : outcome->type};
+    if (f->job.kind == JOB_PARTS) return store_parts(f, &row, outcome->is_nothing, err);
+    if (outcome->is_nothing) return store_failure(f, "Logikal has no thumbnail of it", 0, err);
+    w->run->counts.thumbnails++;
+    return file_store_thumbnail(w->run->db, &w->lease, &row, err);
 }
 
-/* An answer that will be the same next time is stored, also when it is a refusal, or that there is none; anything else
- * is tried again by the next sync. */
-static bool is_final(const struct logikal_outcome *outcome)
+/* A refusal will be the same for a while; anything else may have passed by the next sync. */
+static int free_tries(const struct logikal_outcome *outcome)
 {
-    return outcome->code == ERR_NONE || outcome->code == ERR_AUTH || outcome->code == ERR_LIMIT;
+    return outcome->code == ERR_AUTH || outcome->code == ERR_LIMIT ? 0 : FREE_TRIES;
 }
 
 static void on_done(struct logikal_job *job, struct logikal_outcome *outcome)
@@ -65,19 +85,14 @@ static void on_done(struct logikal_job *job, struct logikal_outcome *outcome)
     struct file_job *f = job->arg;
     struct project_work *w = f->work;
     struct err err = {0};
-    if (w->run->fatal.code || outcome->code == ERR_CANCELLED) {
+    if (w->run->fatal.code || outcome->code == ERR_CANCELLED)
         w->is_cancelled = w->is_cancelled || outcome->code == ERR_CANCELLED;
-    } else if (is_final(outcome)) {
+    else if (outcome->code == ERR_NONE)
         run_check(w->run, store(f, outcome, &err), &err);
-    } else if (outcome->code == ERR_CONFLICT) {
+    else if (outcome->code == ERR_CONFLICT)
         project_work_busy(w, outcome->text);
-    } else {
-        bool is_parts = job->kind == JOB_PARTS;
-        w->run->counts.parts_failed += is_parts;
-        w->run->counts.thumbnails_failed += !is_parts;
-        run_note_error(w->run, "%s of elevation %s: %s", is_parts ? "parts list" : "thumbnail",
-                       is_parts ? job->place.elevation : job->object, outcome->text);
-    }
+    else
+        run_check(w->run, store_failure(f, outcome->text, free_tries(outcome), &err), &err);
     job_free(f);
     project_work_job_done(w);
 }
@@ -100,6 +115,8 @@ static int submit(struct project_work *w, const PGresult *r, int row, enum job_k
     f->work = w;
     f->elevation_id = db_int(r, row, 1);
     f->changed_s = db_int(r, row, 5);
+    f->has_good = db_bool(r, row, 9);
+    f->is_of_version = db_bool(r, row, 10);
     w->open_jobs++;
     logikal_submit(w->run->client, &f->job);
     return 0;
@@ -107,7 +124,8 @@ static int submit(struct project_work *w, const PGresult *r, int row, enum job_k
 
 static int submit_page(struct project_work *w, struct err *err)
 {
-    PGresult *r = files_wanted(w->run->db, w->project_id, w->file_phase, w->file_id, w->run->with_thumbnails,
+    int64_t run = w->run->helps ? w->run->helps : w->run->id;
+    PGresult *r = files_wanted(w->run->db, run, w->project_id, w->file_phase, w->file_id, w->run->with_thumbnails,
                                w->run->with_parts, PAGE_ROWS, err);
     if (!r) return -ERR_DB;
     int rc = 0, rows = PQntuples(r);

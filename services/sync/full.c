@@ -53,7 +53,8 @@ static int sync_files(struct sync_run *run, struct err *err)
 {
     int64_t planned = 0;
     if (!run->with_thumbnails && !run->with_parts) return 0;
-    if (tree_plan_files(&run->stage, run->with_thumbnails, run->with_parts, &planned, err) < 0) return -(int)err->code;
+    if (tree_plan_files(&run->stage, run->id, run->with_thumbnails, run->with_parts, &planned, err) < 0)
+        return -(int)err->code;
     return planned ? works_run(run, planned, true, "thumbnails and parts lists of projects", err) : 0;
 }
 

@@ -130,7 +130,7 @@ static int sync_if_moved(struct sync_run *run, struct one_project *one, const ch
     if (rc < 0 || !w.is_found) return rc;
     if ((rc = apply_project(run, err)) < 0) return rc;
     if (tree_plan(&run->stage, &wants, &planned, &skipped, err) < 0) return -(int)err->code;
-    if (planned == 0 && tree_plan_files(&run->stage, run->with_thumbnails, run->with_parts, &planned, err) < 0)
+    if (planned == 0 && tree_plan_files(&run->stage, run->id, run->with_thumbnails, run->with_parts, &planned, err) < 0)
         return -(int)err->code;
     one->was_current = planned == 0;
     return one->was_current ? 1 : work_on(run, one, chain, &w.found_changed_s, NULL, err);

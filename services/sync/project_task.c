@@ -40,7 +40,7 @@ static cJSON *make_result(const struct sync_run *run, const struct one_project *
     if (rc < 0) cJSON_AddStringToObject(result, "error_type", err_code_name(err->code));
     add_names(result, one);
     result_add_counts(result, c);
-    if (is_success) result_add_held(result, run);
+    result_add_status(result, run, rc, false);
     result_add_upstream(result, run);
     result_add_errors(result, run);
     return result;

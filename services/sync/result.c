@@ -107,10 +107,9 @@ static const char *held_text(const struct hold_state *held, char *out, size_t si
     return out;
 }
 
-void result_add_held(cJSON *result, const struct sync_run *run)
+static void add_held(cJSON *result, const struct sync_run *run)
 {
     char rows[120], message[300];
-    if (!run->hold.id) return;
     snprintf(
         message, sizeof(message),
         "held: missing in Logikal (%s) are %s; they are served as before until they return, or hold %lld is applied "
@@ -118,11 +117,26 @@ void result_add_held(cJSON *result, const struct sync_run *run)
         run->hold.reason, held_text(&run->hold, rows, sizeof(rows)), (long long)run->hold.id);
     cJSON_ReplaceItemInObjectCaseSensitive(result, "success", cJSON_CreateFalse());
     cJSON_ReplaceItemInObjectCaseSensitive(result, "message", cJSON_CreateString(message));
-    cJSON_AddStringToObject(result, "status", "held");
     cJSON *held = cJSON_AddObjectToObject(result, "held");
     cJSON_AddNumberToObject(held, "hold", (double)run->hold.id);
     cJSON_AddStringToObject(held, "reason", run->hold.reason);
     for (int i = 0; i < MISSING_TYPES; i++) cJSON_AddNumberToObject(held, missing_types[i], (double)run->hold.rows[i]);
+}
+
+void result_add_status(cJSON *result, const struct sync_run *run, int rc, bool is_broken)
+{
+    bool is_success = rc == 0 && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(result, "success"));
+    const char *status = "failed";
+    if (rc == -ERR_CANCELLED)
+        status = "cancelled";
+    else if (is_success && run->hold.id)
+        status = "held";
+    else if (is_success && !run->error_count)
+        status = "completed";
+    else if (rc == 0 || is_broken)
+        status = "partial";
+    if (is_success && run->hold.id) add_held(result, run);
+    cJSON_AddStringToObject(result, "status", status);
 }
 
 const char *result_state(const cJSON *result, int rc)

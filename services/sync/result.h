@@ -19,8 +19,9 @@ void result_add_duration(cJSON *result, int64_t ms);
  * helped. */
 void result_add_upstream(cJSON *result, const struct sync_run *run);
 void result_add_errors(cJSON *result, const struct sync_run *run);
-/* Of a run that is held: success false, "status":"held", how many rows of each type, and the message says so. */
-void result_add_held(cJSON *result, const struct sync_run *run);
+/* "status": completed, partial (with errors, or is_broken: begun and not ended), held, cancelled, failed. Of a run that
+ * is held, and nothing worse: success false, how many rows of each type, and the message says so. */
+void result_add_status(cJSON *result, const struct sync_run *run, int rc, bool is_broken);
 /* How a run with this result (NULL = none) and outcome ends: completed, held, cancelled, failed. */
 const char *result_state(const cJSON *result, int rc);
 /* phases_synced, elevations_synced, parts_lists_synced, parts_lists_failed, thumbnails_synced ... */

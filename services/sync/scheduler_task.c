@@ -133,15 +133,17 @@ static struct object_outcome tree_outcome(const struct round *r, const char *typ
         o.failed = c->failed_projects;
     } else {
         o.successful = c->elevations;
-        o.failed = c->failed_phases + c->objects_refused;
+        o.failed = c->failed_phases + c->objects_refused + c->parts_failed + c->thumbnails_failed;
+        o.is_broken = r->rc < 0 && r->run.has_rows && r->types.files; /* the files are this type's */
     }
     for (int i = 0; i < STAGE_TABLE_COUNT; i++)
         if (strcmp(type, staged_types[i]) == 0) o.batches = r->run.stage.batches[i];
     for (int i = 0; i < MISSING_TYPES; i++)
         if (strcmp(type, missing_types[i]) == 0) o.is_held = r->run.hold.id && r->run.hold.rows[i] > 0;
     o.processed = o.successful + o.failed;
-    o.is_success = (r->rc == 0 || r->run.has_rows) && (o.failed == 0 || o.successful > 0 || o.skipped > 0);
-    o.error = r->rc < 0 ? r->err.text : o.failed ? r->run.errors.data : NULL;
+    o.is_success =
+        (r->rc == 0 || r->run.has_rows) && !o.is_broken && (o.failed == 0 || o.successful > 0 || o.skipped > 0);
+    o.error = r->rc < 0 && !o.is_success ? r->err.text : o.failed ? r->run.errors.data : NULL;
     return o;
 }
 
@@ -181,10 +183,7 @@ static int note_type(struct round *r, int entry, const struct object_outcome *o,
     struct db *db = r->run.db;
     const char *type = r->configs[r->plan[entry].config].type;
     bool is_cancelled = r->rc == -ERR_CANCELLED && !o->is_success;
-    const char *status = is_cancelled                  ? "cancelled"
-                         : o->is_success && o->is_held ? "held"
-                         : o->is_success               ? "completed"
-                                                       : "failed";
+    const char *status = is_cancelled ? "cancelled" : !o->is_success ? "failed" : o->is_held ? "held" : "completed";
     char message[160];
     snprintf(message, sizeof(message), "%s: %lld of %lld, %s", type, (long long)o->successful, (long long)o->processed,
              due_reason(r->plan[entry].due));
@@ -196,7 +195,7 @@ static int note_type(struct round *r, int entry, const struct object_outcome *o,
                                 .failed = o->failed,
                                 .skipped = o->skipped,
                                 .duration_ms = o->duration_ms};
-    add_detail(r, type, o, status);
+    add_detail(r, type, o, !is_cancelled && (o->is_broken || (o->is_success && o->failed)) ? "partial" : status);
     if (!o->is_success) r->is_failed = true;
     if (sync_log_end(db, r->logs[entry], &end, err) < 0) return -ERR_DB;
     if (!is_cancelled && sync_config_note_outcome(db, type, o, err) < 0) return -ERR_DB;
@@ -263,12 +262,16 @@ static bool needs_upstream(const struct round *r)
 
 static void make_result(struct round *r)
 {
-    char message[sizeof(r->err.text) + 32];
+    char message[sizeof(r->err.text) + 64];
+    bool is_broken = r->rc < 0 && r->run.has_rows;
     if (r->due_count == 0)
         snprintf(message, sizeof(message), "nothing is due");
     else if (r->is_failed)
-        snprintf(message, sizeof(message), "the sync failed%s%s", r->rc < 0 ? ": " : " in part",
-                 r->rc < 0 ? r->err.text : "");
+        snprintf(message, sizeof(message), "%s%s%s", is_broken ? "rows synced, files broke off" : "the sync failed",
+                 r->rc < 0 ? ": " : " in part", r->rc < 0 ? r->err.text : "");
+    else if (r->run.error_count)
+        snprintf(message, sizeof(message), "%d object types synced, with %lld errors", r->due_count,
+                 (long long)r->run.error_count);
     else
         snprintf(message, sizeof(message), "%d object types synced", r->due_count);
     cJSON *head = result_new(&r->run, !r->is_failed, message);
@@ -278,7 +281,7 @@ static void make_result(struct round *r)
     r->counts = r->details = NULL;
     result_add_counts(head, &r->run.counts);
     cJSON_AddNumberToObject(head, "projects_skipped", (double)r->run.counts.projects_skipped);
-    if (!r->is_failed) result_add_held(head, &r->run);
+    result_add_status(head, &r->run, r->rc, is_broken);
     result_add_upstream(head, &r->run);
     result_add_errors(head, &r->run);
     r->result = head;

@@ -84,18 +84,25 @@ static void test_unknown_project_is_found_in_tree(void **state)
     free(directory);
 }
 
-static void test_forced_again_fetches_no_file_twice(void **state)
+/* Force skips nothing; what comes as it was leaves what was read from it alone. */
+static void test_forced_again_fetches_every_file_anew(void **state)
 {
     (void)state;
     char *guid = project_text(2, "id");
+    char *read = pg_value(&world.pg, "SELECT max(data_parsed_at) FROM elevations");
     sim_post(&world.sim, "/stats/reset", "{}");
 
     cJSON *result = force(guid, NULL, NULL);
 
-    check_counts(result, 2, 6, 0);
-    assert_int_equal(sim_number(&world, "calls.parts"), 0);
+    check_counts(result, 2, 6, 6);
+    assert_int_equal(sim_number(&world, "calls.parts"), 6);
+    assert_int_equal(sim_number(&world, "calls.thumbnail"), 6);
     assert_int_equal(sim_number(&world, "calls.elevations"), 2);
+    char *again = pg_value(&world.pg, "SELECT max(data_parsed_at) FROM elevations");
+    assert_string_equal(again, read);
     cJSON_Delete(result);
+    free(read);
+    free(again);
     free(guid);
 }
 
@@ -302,7 +309,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unknown_project_is_found_in_tree),
-        cmocka_unit_test(test_forced_again_fetches_no_file_twice),
+        cmocka_unit_test(test_forced_again_fetches_every_file_anew),
         cmocka_unit_test(test_by_name_and_with_directory),
         cmocka_unit_test(test_moved_project_is_followed),
         cmocka_unit_test(test_project_that_is_nowhere_is_said),

@@ -17,7 +17,9 @@ int sync_config_load(struct db *db, struct object_config out[OBJECT_TYPES_MAX], 
         "END,"
         "  CASE WHEN next_retry_at IS NULL THEN -1 ELSE greatest(ceil(extract(epoch FROM next_retry_at - now())), "
         "0)::bigint END, retry_count,"
-        "  coalesce(last_status = 'failed', false)"
+        "  coalesce(last_status = 'failed' OR (last_status = 'partial' AND (last_sync IS NULL OR last_sync < "
+        "last_attempt)),"
+        "   false)"
         " FROM object_sync_configs ORDER BY priority, id LIMIT 32",
         0, NULL);
     if (!r) return -ERR_DB;
@@ -78,18 +80,18 @@ int sync_config_note_attempt(struct db *db, const char *type, struct err *err)
     return rows < 0 ? -ERR_DB : 0;
 }
 
+static const char *outcome_name(const struct object_outcome *o)
+{
+    if (!o->is_success) return o->is_broken ? "partial" : "failed";
+    return o->is_held ? "held" : o->failed ? "partial" : "success";
+}
+
 int sync_config_note_outcome(struct db *db, const char *type, const struct object_outcome *outcome, struct err *err)
 {
     char duration[DB_NUMBER_SIZE], count[DB_NUMBER_SIZE];
-    const char *values[] = {type,
-                            outcome->is_success ? "t" : "f",
-                            outcome->is_success && outcome->is_held  ? "held"
-                            : outcome->is_success && outcome->failed ? "partial"
-                            : outcome->is_success                    ? "success"
-                                                                     : "failed",
-                            outcome->error,
-                            db_number(duration, outcome->duration_ms),
-                            db_number(count, outcome->processed)};
+    const char *values[] = {
+        type,           outcome->is_success ? "t" : "f",           outcome_name(outcome),
+        outcome->error, db_number(duration, outcome->duration_ms), db_number(count, outcome->processed)};
     int64_t rows = db_exec(
         db, err,
         "UPDATE object_sync_configs SET last_attempt = now(), last_status = $3, last_error = $4,"

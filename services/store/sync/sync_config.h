@@ -36,6 +36,7 @@ struct object_outcome {
     int64_t batches; /* in how many lots they were written or sent */
     int64_t duration_ms;
     bool is_success;
+    bool is_broken;    /* begun and not ended: no success, but not in vain either */
     bool is_held;      /* a part of it is missing in the upstream, and that is not believed */
     const char *error; /* NULL = none */
 };

@@ -8,26 +8,36 @@
 #include "services/store/lease.h"
 #include "services/store/sync/sync_files_sql.h"
 
-PGresult *files_wanted(struct db *db, int64_t project_id, int64_t after_phase, int64_t after_id, bool thumbnails,
-                       bool parts_lists, int limit, struct err *err)
+PGresult *files_wanted(struct db *db, int64_t run, int64_t project_id, int64_t after_phase, int64_t after_id,
+                       bool thumbnails, bool parts_lists, int limit, struct err *err)
 {
-    char project[DB_NUMBER_SIZE], phase[DB_NUMBER_SIZE], id[DB_NUMBER_SIZE], limit_text[DB_NUMBER_SIZE];
-    const char *values[] = {db_number(project, project_id), db_number(phase, after_phase),
-                            db_number(id, after_id),        thumbnails ? "t" : "f",
-                            parts_lists ? "t" : "f",        db_number(limit_text, limit)};
-    return db_query(db, err,
-                    "SELECT * FROM (SELECT e.phase_id, e.id, e.logikal_id, p.logikal_id, e.version_id,"
-                    "   extract(epoch FROM e.api_changed_date)::bigint,"
-                    "   $4::bool AND " WANTS_THUMBNAIL " AS wants_thumbnail,"
-                    "   $5::bool AND " WANTS_PARTS " AS wants_parts,"
-                    "   coalesce(l.size_bytes, 0)"
-                    "  FROM elevations e JOIN phases p ON p.id = e.phase_id"
-                    "  LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
-                    "  LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
-                    "  WHERE e.project_id = $1 AND e.deleted_at IS NULL AND p.deleted_at IS NULL"
-                    "   AND (e.phase_id, e.id) > ($2::integer, $3::integer)) w"
-                    " WHERE wants_thumbnail OR wants_parts ORDER BY phase_id, id LIMIT $6",
-                    6, values);
+    char project[DB_NUMBER_SIZE], phase[DB_NUMBER_SIZE], id[DB_NUMBER_SIZE], limit_text[DB_NUMBER_SIZE],
+        run_text[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(project, project_id), db_number(phase, after_phase), db_number(id, after_id),
+                            thumbnails ? "t" : "f",         parts_lists ? "t" : "f",       db_number(limit_text, limit),
+                            db_number(run_text, run)};
+    return db_query(
+        db, err,
+        "SELECT * FROM (SELECT e.phase_id, e.id, e.logikal_id, p.logikal_id, e.version_id,"
+        "   extract(epoch FROM e.api_changed_date)::bigint,"
+        "   $4::bool AND " WANTS_THUMBNAIL(
+            "$7") " AS wants_thumbnail,"
+                  "   $5::bool AND " WANTS_PARTS(
+                      "$7") " AS wants_parts,"
+                            "   coalesce(l.size_bytes, 0), coalesce(l.content IS NOT NULL AND (l.error IS NULL OR "
+                            "l.tries > 0)"
+                            "    AND e.parse_status NOT IN ('failed', 'validation_failed'), false) AS has_good,"
+                            "   coalesce((l.version_id, l.changed_date) IS NOT DISTINCT FROM"
+                            "    (e.version_id, e.api_changed_date), false)"
+                            "  FROM elevations e JOIN phases p ON p.id = e.phase_id"
+                            "  LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
+                            "  LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
+                            "  WHERE e.project_id = $1 AND e.deleted_at IS NULL AND p.deleted_at IS NULL"
+                            "   AND (e.phase_id, e.id) > ($2::integer, $3::integer)"
+                            "   AND NOT EXISTS (SELECT FROM sync_missing m WHERE (m.object_type, m.object_id) IN"
+                            "    (('elevation', e.id), ('phase', e.phase_id)))) w"
+                            " WHERE wants_thumbnail OR wants_parts ORDER BY phase_id, id LIMIT $6",
+        7, values);
 }
 
 static const char *sha256_hex(const void *bytes, size_t len, char out[65])
@@ -89,7 +99,8 @@ int file_store_thumbnail(struct db *db, const struct lease *lease, const struct 
                     "  size_bytes, version_id, changed_date, error, fetched_at)"
                     " SELECT $3::integer, $4::bytea, $5::text, $6::text, $7::integer, $8::text,"
                     "  to_timestamp($9::bigint), $10::text, now() FROM held"
-                    " ON CONFLICT (elevation_id) DO UPDATE SET content = excluded.content,"
+                    " ON CONFLICT (elevation_id) DO UPDATE SET tries = 0, retry_at = NULL, tried_at = now(),"
+                    "  content = CASE WHEN t.sha256 = excluded.sha256 THEN t.content ELSE excluded.content END,"
                     "  content_type = excluded.content_type, sha256 = excluded.sha256,"
                     "  size_bytes = excluded.size_bytes, version_id = excluded.version_id,"
                     "  changed_date = excluded.changed_date, error = excluded.error, fetched_at = now()"
@@ -101,32 +112,82 @@ int file_store_thumbnail(struct db *db, const struct lease *lease, const struct 
                10, &v, err);
 }
 
+/* Bytes that came again as they were, and could not be read, are as good as a failure: asked for again later. */
+static const char store_parts[] = HELD
+    ", former AS (SELECT l.sha256, l.error, l.tries FROM elevation_parts_lists l WHERE l.elevation_id = $3::integer),"
+    " judged AS (SELECT $11::text IS NOT NULL OR (e.parse_status = 'failed' AND $6::text ="
+    "  (SELECT sha256 FROM former)) AS is_bad FROM elevations e WHERE e.id = $3::integer),"
+    " tried AS (SELECT CASE WHEN is_bad THEN coalesce((SELECT tries FROM former), 0) + 1 ELSE 0 END AS tries FROM "
+    "judged),"
+    " stored AS (INSERT INTO elevation_parts_lists AS l (elevation_id, content, sha256, size_bytes, version_id,"
+    "  changed_date, error, fetched_at, tried_at, tries, retry_at, failed_version, failed_date)"
+    " SELECT $3::integer, $4::bytea, $6::text, $7::integer, $8::text, to_timestamp($9::bigint),"
+    "  coalesce($10::text, $11::text), now(), now(), tries, CASE WHEN tries > 0 THEN now() + "
+    "logikald_file_delay(tries, 0)"
+    "  END, $8::text, to_timestamp($9::bigint) FROM held, tried WHERE $5::text IS NULL OR true"
+    " ON CONFLICT (elevation_id) DO UPDATE SET sha256 = excluded.sha256,"
+    "  content = CASE WHEN l.sha256 = excluded.sha256 THEN l.content ELSE excluded.content END,"
+    "  size_bytes = excluded.size_bytes, version_id = excluded.version_id, changed_date = excluded.changed_date,"
+    "  error = excluded.error, fetched_at = now(), tried_at = now(), tries = excluded.tries, retry_at = "
+    "excluded.retry_at,"
+    "  failed_version = excluded.failed_version, failed_date = excluded.failed_date"
+    " RETURNING elevation_id, sha256),"
+    " same AS (SELECT coalesce(stored.sha256 = (SELECT sha256 FROM former), false) AS is_same,"
+    "  (SELECT error FROM former) IS NOT NULL AS was_bad FROM stored),"
+    " shown AS (UPDATE elevations e SET has_parts_data = $4::bytea IS NOT NULL, parts_synced_at = now(),"
+    "   parse_status = CASE WHEN $11::text IS NOT NULL THEN 'validation_failed'"
+    "    WHEN is_same AND parse_status <> 'validation_failed' AND NOT (was_bad AND parse_status = 'partial')"
+    "    THEN parse_status WHEN $4::bytea IS NULL THEN parse_status ELSE 'pending' END,"
+    "   parse_error = CASE WHEN $11::text IS NOT NULL THEN $11::text"
+    "    WHEN is_same AND (NOT was_bad OR parse_status = 'failed') THEN parse_error END,"
+    "   parse_retry_count = CASE WHEN is_same THEN parse_retry_count ELSE 0 END"
+    "  FROM same WHERE e.id = $3::integer)"
+    " SELECT is_same FROM same";
+
 int file_store_parts(struct db *db, const struct lease *lease, const struct file_row *file, const char *invalid,
                      struct err *err)
 {
     struct file_values v;
     bind(&v, lease, file);
     v.values[10] = invalid;
-    return run(
-        db,
-        HELD
-        ", former AS (SELECT sha256 FROM elevation_parts_lists WHERE elevation_id = $3::integer),"
-        " stored AS (INSERT INTO elevation_parts_lists AS l (elevation_id, content, sha256, size_bytes, version_id,"
-        "  changed_date, error, fetched_at)"
-        " SELECT $3::integer, $4::bytea, $6::text, $7::integer, $8::text, to_timestamp($9::bigint),"
-        "  coalesce($10::text, $11::text), now() FROM held WHERE $5::text IS NULL OR true"
-        " ON CONFLICT (elevation_id) DO UPDATE SET content = excluded.content, sha256 = excluded.sha256,"
-        "  size_bytes = excluded.size_bytes, version_id = excluded.version_id,"
-        "  changed_date = excluded.changed_date, error = excluded.error, fetched_at = now()"
-        " RETURNING elevation_id, sha256),"
-        " same AS (SELECT coalesce(stored.sha256 = (SELECT sha256 FROM former), false) AS is_same FROM stored),"
-        " shown AS (UPDATE elevations e SET has_parts_data = $4::bytea IS NOT NULL, parts_synced_at = now(),"
-        "   parse_status = CASE WHEN $11::text IS NOT NULL THEN 'validation_failed'"
-        "    WHEN is_same AND parse_status <> 'validation_failed' THEN parse_status"
-        "    WHEN $4::bytea IS NULL THEN parse_status ELSE 'pending' END,"
-        "   parse_error = CASE WHEN $11::text IS NOT NULL THEN $11::text WHEN is_same THEN parse_error END,"
-        "   parse_retry_count = CASE WHEN is_same THEN parse_retry_count ELSE 0 END"
-        "  FROM same WHERE e.id = $3::integer)"
-        " SELECT is_same FROM same",
-        11, &v, err);
+    return run(db, store_parts, 11, &v, err);
+}
+
+/* $1 lease, $2 token, $3 elevation, $4 version, $5 changed, $6 error, $7 free failures */
+#define STORE_FAILURE(table)                                                                                           \
+    HELD ", stored AS (INSERT INTO " table " AS f (elevation_id, error, tries, retry_at, failed_version, failed_date," \
+         "  tried_at)"                                                                                                 \
+         " SELECT $3::integer, $6::text, 1, now() + logikald_file_delay(1, $7::integer), $4::text,"                    \
+         "  to_timestamp($5::bigint), now() FROM held"                                                                 \
+         " ON CONFLICT (elevation_id) DO UPDATE SET error = excluded.error, tried_at = now(),"                         \
+         "  failed_version = excluded.failed_version, failed_date = excluded.failed_date,"                             \
+         "  tries = CASE WHEN (f.failed_version, f.failed_date) IS NOT DISTINCT FROM"                                  \
+         "   (excluded.failed_version, excluded.failed_date) THEN f.tries + 1 ELSE 1 END,"                             \
+         "  retry_at = now() + logikald_file_delay(CASE WHEN (f.failed_version, f.failed_date) IS NOT DISTINCT FROM"   \
+         "   (excluded.failed_version, excluded.failed_date) THEN f.tries + 1 ELSE 1 END, $7::integer)"                \
+         " RETURNING elevation_id)"
+
+int file_store_failure(struct db *db, const struct lease *lease, bool is_parts, const struct file_row *file, int free,
+                       struct err *err)
+{
+    struct file_values v = {.values = {NULL}};
+    char free_text[DB_NUMBER_SIZE];
+    const char *values[] = {lease->name,
+                            db_number(v.token, lease->token),
+                            db_number(v.id, file->elevation_id),
+                            file->version_id,
+                            file->changed_s ? db_number(v.changed, file->changed_s) : NULL,
+                            file->error,
+                            db_number(free_text, free)};
+    for (int i = 0; i < 7; i++) v.values[i] = values[i];
+    int rc =
+        run(db,
+            is_parts
+                ? STORE_FAILURE(
+                      "elevation_parts_lists") ", shown AS (UPDATE elevations e SET parse_error = $6::text,"
+                                               "  parts_synced_at = now() FROM stored WHERE e.id = stored.elevation_id)"
+                                               " SELECT true FROM stored"
+                : STORE_FAILURE("elevation_thumbnails") " SELECT true FROM stored",
+            7, &v, err);
+    return rc < 0 ? rc : 0;
 }

@@ -1,5 +1,5 @@
-/* Thumbnails and parts lists: which ones are missing or belong to an older version, and storing them. A file that the
- * upstream refuses is noted with the version it was asked for, so that it is asked again only when that moves. */
+/* Thumbnails and parts lists: which ones are missing or belong to an older version, and storing them. What
+ * failed is noted with the version that it was asked for, and asked for again later. */
 #ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_FILES_H
 #define LOGIKALD_SERVICES_STORE_SYNC_SYNC_FILES_H
 
@@ -13,11 +13,12 @@
 struct db;
 struct lease;
 
-/* The elevations of a project that want a file, after a position (phase_id, id; 0, 0 = from the start): phase_id, id,
- * logikal_id, phase's logikal_id, version_id, changed (epoch), wants a thumbnail, wants a parts list, size of the
- * former parts list. NULL on an error. */
-PGresult *files_wanted(struct db *db, int64_t project_id, int64_t after_phase, int64_t after_id, bool thumbnails,
-                       bool parts_lists, int limit, struct err *err);
+/* The elevations of a project that want a file (sync_files_sql.h) in this run, after a position (phase_id, id; 0, 0 =
+ * from the start): phase_id, id, logikal_id, phase's logikal_id, version_id, changed (epoch), wants a thumbnail, wants
+ * a parts list, size of the former parts list, whether there is a good parts list, whether it is of this very version.
+ * NULL on an error. */
+PGresult *files_wanted(struct db *db, int64_t run, int64_t project_id, int64_t after_phase, int64_t after_id,
+                       bool thumbnails, bool parts_lists, int limit, struct err *err);
 
 struct file_row {
     int64_t elevation_id;
@@ -34,5 +35,11 @@ int file_store_thumbnail(struct db *db, const struct lease *lease, const struct 
  * parse_status is validation_failed and the text is kept as parse_error. */
 int file_store_parts(struct db *db, const struct lease *lease, const struct file_row *file, const char *invalid,
                      struct err *err);
+
+/* The file could not be had: what is there stays, file->error is kept (of a parts list also as the elevation's
+ * parse_error), and it is asked for again after a growing delay; free: how many failures in a row wait for nothing but
+ * the next sync. */
+int file_store_failure(struct db *db, const struct lease *lease, bool is_parts, const struct file_row *file, int free,
+                       struct err *err);
 
 #endif

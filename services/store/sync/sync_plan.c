@@ -64,12 +64,13 @@ int tree_plan(const struct stage *stage, const struct tree_wants *wants, int64_t
     return (*skipped = db_exec(db, err, confirm_rest, 1, stage_id)) < 0 ? -ERR_DB : 0;
 }
 
-int tree_plan_files(const struct stage *stage, bool thumbnails, bool parts_lists, int64_t *planned, struct err *err)
+int tree_plan_files(const struct stage *stage, int64_t run, bool thumbnails, bool parts_lists, int64_t *planned,
+                    struct err *err)
 {
     struct db *db = stage->db;
-    char id[DB_NUMBER_SIZE];
+    char id[DB_NUMBER_SIZE], run_text[DB_NUMBER_SIZE];
     const char *stage_id[] = {db_number(id, stage->id)};
-    const char *values[] = {thumbnails ? "t" : "f", parts_lists ? "t" : "f", id};
+    const char *values[] = {thumbnails ? "t" : "f", parts_lists ? "t" : "f", id, db_number(run_text, run)};
     if (forget_plan(stage, stage_id, err) < 0) return -ERR_DB;
     *planned =
         db_exec(db, err,
@@ -85,7 +86,7 @@ int tree_plan_files(const struct stage *stage, bool thumbnails, bool parts_lists
                 "  AND EXISTS (SELECT FROM elevations e LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
                 "   LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
                 "   WHERE e.project_id = p.id AND e.deleted_at IS NULL"
-                "    AND (($1::bool AND " WANTS_THUMBNAIL ") OR ($2::bool AND " WANTS_PARTS ")))",
-                3, values);
+                "    AND (($1::bool AND " WANTS_THUMBNAIL("$4") ") OR ($2::bool AND " WANTS_PARTS("$4") ")))",
+                4, values);
     return *planned < 0 ? -ERR_DB : 0;
 }

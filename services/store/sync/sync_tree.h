@@ -49,7 +49,8 @@ struct tree_wants {
  * left out because nothing moved; those are noted as confirmed. */
 int tree_plan(const struct stage *stage, const struct tree_wants *wants, int64_t *planned, int64_t *skipped,
               struct err *err);
-/* The same plan, but of the projects that lack files. */
-int tree_plan_files(const struct stage *stage, bool thumbnails, bool parts_lists, int64_t *planned, struct err *err);
+/* The same plan, but of the projects that want files in this run. */
+int tree_plan_files(const struct stage *stage, int64_t run, bool thumbnails, bool parts_lists, int64_t *planned,
+                    struct err *err);
 
 #endif

@@ -37,7 +37,8 @@ static void then_run(struct req *r, const PGresult *result)
         return;
     }
     const char *state = PQgetvalue(result, 0, 0);
-    bool is_running = strcmp(state, "running") == 0, is_done = strcmp(state, "completed") == 0;
+    bool is_running = strcmp(state, "running") == 0,
+         is_done = strcmp(state, "completed") == 0 || strcmp(state, "held") == 0;
     cJSON *out = task_new(r, is_running ? "PROGRESS" : is_done ? "SUCCESS" : "FAILURE", PQgetvalue(result, 0, 3));
     cJSON_AddNumberToObject(out, "current", strtod(PQgetvalue(result, 0, 1), NULL));
     cJSON_AddNumberToObject(out, "total", strtod(PQgetvalue(result, 0, 2), NULL));
