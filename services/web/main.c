@@ -18,6 +18,7 @@
 #include "services/web/cache/cache.h"
 #include "services/web/cache/versions.h"
 #include "services/web/gate/attempts.h"
+#include "services/web/gate/codes.h"
 #include "services/web/gate/cors.h"
 #include "services/web/gate/hasher.h"
 #include "services/web/gate/identities.h"
@@ -101,11 +102,17 @@ static int take_secrets(struct web *web)
     return 0;
 }
 
+/* A page for people, a code for programs. */
+static bool refuse_in_form(struct req *r, int status, const char *text)
+{
+    return page_refuse(r, status, text) || codes_refuse(r, status, text);
+}
+
 /* The wings above the server, each at its place in a request's life. */
 static void (*const listeners[])(const struct req *r) = {ui_action_record, access_log, NULL};
 static const struct http_hooks hooks = {.route = route_request,
                                         .headers = cors_headers,
-                                        .refuse = page_refuse,
+                                        .refuse = refuse_in_form,
                                         .over = listeners,
                                         .body_max = route_body_max};
 

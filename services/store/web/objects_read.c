@@ -118,12 +118,18 @@ const struct query query_enrichment_status = {
            " FROM elevations WHERE deleted_at IS NULL GROUP BY parse_status) t",
 };
 
+const struct query query_elevation_has_parts = {
+    .name = "elevation_has_parts",
+    .sql = "SELECT l.content IS NOT NULL FROM elevations e LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
+           " WHERE e.id = $1::int AND e.deleted_at IS NULL",
+};
+
 /* ---- images ---- */
 const struct query query_elevation_image = {
     .name = "elevation_image",
     .sql = "SELECT t.content, coalesce(t.content_type, 'image/png')::text, coalesce(t.sha256, '')::text"
-           " FROM elevations e JOIN elevation_thumbnails t ON t.elevation_id = e.id"
-           " WHERE (e.logikal_id = $1 OR e.id::text = $1) AND t.content IS NOT NULL"
-           " ORDER BY e.logikal_id = $1 DESC LIMIT 1",
+           " FROM elevations e LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
+           " WHERE e.logikal_id = $1 OR e.id::text = $1"
+           " ORDER BY t.content IS NULL, e.logikal_id = $1 DESC LIMIT 1",
     .is_binary = true,
 };

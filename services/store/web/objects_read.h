@@ -12,6 +12,7 @@ extern const struct query query_phases_page, query_phases_of_project;
 extern const struct query query_elevations_page, query_elevations_of_phase;
 extern const struct query query_elevation_get;        /* (id) JSON */
 extern const struct query query_elevation_enrichment; /* (id) JSON */
+extern const struct query query_elevation_has_parts;  /* (id) -> whether a parts list is stored */
 extern const struct query query_enrichment_status;    /* () JSON */
 extern const struct query query_elevation_image;      /* (logikal_id or id) -> bytes, type, hash; binary */
 

@@ -95,7 +95,8 @@ const struct query query_project_mark_updated = {
     .sql =
         "UPDATE projects SET last_update_date = coalesce($2::timestamptz, now()), updated_at = now()"
         " WHERE deleted_at IS NULL AND (logikal_id = $1 OR id::text = $1) RETURNING json_build_object('success', true,"
-        " 'project_id', logikal_id, 'last_update_date', last_update_date, 'message', 'Project marked as updated')",
+        " 'project_id', logikal_id, 'update_date', last_update_date, 'last_update_date',"
+        " last_update_date, 'message', 'Project marked as updated')",
 };
 
 const struct query query_task_run = {

@@ -13,6 +13,20 @@
 
 #define NO_PROJECT "Project not found"
 
+static const char *const types[] = {"directory", "project", "phase", "elevation"};
+
+static void refuse_type(struct req *r)
+{
+    reply_detail(r, 400, "The object type is none of directory, project, phase and elevation");
+}
+
+static bool is_type(const char *name)
+{
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+        if (strcmp(name, types[i]) == 0) return true;
+    return false;
+}
+
 /* ---- looking ---- */
 
 void web_advanced_status(struct req *r)
@@ -22,13 +36,13 @@ void web_advanced_status(struct req *r)
 
 void web_advanced_stale(struct req *r)
 {
-    const char *type = req_param(r, 0), *const types[] = {"directory", "project", "phase", "elevation"};
+    const char *type = req_param(r, 0);
     for (size_t i = 0; i < 4; i++)
         if (strncmp(type, types[i], strlen(types[i])) == 0 || (i == 0 && strcmp(type, "directories") == 0)) {
             req_json(r, &query_stale_objects, 1, (const char *[]){types[i]}, NULL);
             return;
         }
-    reply_invalid(r, "path", "object_type", "enum", "Input should be directory, project, phase or elevation");
+    refuse_type(r);
 }
 
 void web_advanced_validate(struct req *r)
@@ -145,6 +159,10 @@ static void then_selective(struct req *r, const PGresult *result)
 
 void web_advanced_selective(struct req *r)
 {
+    if (!is_type(req_arg(r, "object_type"))) {
+        refuse_type(r);
+        return;
+    }
     char *ids = cJSON_PrintUnformatted(r->body);
     const char *values[] = {req_arg(r, "object_type"), req_strdup(r, ids ? ids : "[]")};
     cJSON_free(ids);
@@ -173,6 +191,10 @@ static void then_dependency(struct req *r, const PGresult *result)
 
 void web_advanced_dependency(struct req *r)
 {
+    if (!is_type(req_param(r, 0))) {
+        refuse_type(r);
+        return;
+    }
     cJSON *list = cJSON_CreateArray();
     cJSON_AddItemToArray(list, cJSON_CreateString(req_param(r, 1)));
     char *ids = cJSON_PrintUnformatted(list);
@@ -203,10 +225,18 @@ void web_alert_create(struct req *r)
     req_json(r, &query_alert_create, 6, values, NULL);
 }
 
+static void then_acknowledged(struct req *r, const PGresult *result)
+{
+    if (PQntuples(result) == 0 || PQgetisnull(result, 0, 0))
+        reply_detail(r, 400, "No such alert is open");
+    else
+        reply_json(r, 200, PQgetvalue(result, 0, 0));
+}
+
 void web_alert_acknowledge(struct req *r)
 {
     const char *values[] = {req_body_str(r, "alert_id"), req_body_str(r, "acknowledged_by"), req_body_str(r, "notes")};
-    req_json(r, &query_alert_acknowledge, 3, values, "No such alert is open");
+    req_query(r, &query_alert_acknowledge, 3, values, then_acknowledged);
 }
 
 /* There is no mail transport; where alerts are watched is the log. */

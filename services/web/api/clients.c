@@ -159,7 +159,7 @@ static void then_registered(struct req *r, const PGresult *result)
     struct new_secret *n = r->state;
     cJSON *out = PQntuples(result) ? cJSON_Parse(PQgetvalue(result, 0, 0)) : NULL;
     if (!out) {
-        reply_fault(r, 409, "CLIENT_EXISTS", "A client with this client_id is registered already");
+        reply_detail(r, 400, "A client with this client_id is registered already");
         return;
     }
     log_info("client %.100s registered by %.100s", n->client_id, r->who.name);

@@ -84,7 +84,7 @@ void web_interval_change(struct req *r)
 static void then_known(struct req *r, const PGresult *result)
 {
     if (PQntuples(result) > 0)
-        reply_fault(r, 409, "ALREADY_EXISTS", "This object type is configured already");
+        reply_detail(r, 400, "This object type is configured already");
     else
         store(r, &query_interval_add, req_body_str(r, "object_type"), "The object type could not be added");
 }

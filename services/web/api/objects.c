@@ -33,10 +33,18 @@ void web_directory_get(struct req *r)
                "Directory not found");
 }
 
+static void then_excluded(struct req *r, const PGresult *result)
+{
+    if (PQntuples(result) == 0 || PQgetisnull(result, 0, 0))
+        reply_detail(r, 400, "There is no such directory");
+    else
+        reply_json(r, 200, PQgetvalue(result, 0, 0));
+}
+
 void web_directory_exclude(struct req *r)
 {
     const char *values[] = {req_param(r, 0), req_body_text(r, "exclude")};
-    req_json(r, &query_directory_exclude, 2, values, "Directory not found");
+    req_query(r, &query_directory_exclude, 2, values, then_excluded);
 }
 
 void web_directories_exclude(struct req *r)
@@ -112,8 +120,8 @@ static const char *image_type(const char *bytes, size_t len)
 
 static void then_image(struct req *r, const PGresult *result)
 {
-    if (PQntuples(result) == 0) {
-        reply_detail(r, 404, "No image of this elevation is stored");
+    if (PQntuples(result) == 0 || PQgetisnull(result, 0, 0)) {
+        reply_detail(r, 404, "%s not found", PQntuples(result) == 0 ? "Elevation" : (const char *)r->state);
         return;
     }
     const char *etag = PQgetvalue(result, 0, 2);
@@ -128,10 +136,12 @@ static void then_image(struct req *r, const PGresult *result)
 
 void web_elevation_image(struct req *r)
 {
+    r->state = (void *)"Image";
     req_query(r, &query_elevation_image, 1, (const char *[]){req_param(r, 0)}, then_image);
 }
 
 void web_elevation_thumbnail(struct req *r)
 {
+    r->state = (void *)"Thumbnail";
     req_query(r, &query_elevation_image, 1, (const char *[]){req_param(r, 0)}, then_image);
 }

@@ -180,7 +180,7 @@ static void then_project(struct req *r, const PGresult *result)
 {
     struct walk *w = r->state;
     if (PQntuples(result) == 0) { /* it was there a moment ago */
-        reply_fault(r, 404, "NOT_FOUND", "Project not found");
+        reply_detail(r, 404, "Project not found");
         return;
     }
     snprintf(w->project_id, sizeof(w->project_id), "%s", PQgetvalue(result, 0, 0));
@@ -198,7 +198,7 @@ static void then_place(struct req *r, const PGresult *result)
 {
     struct walk *w = r->state;
     if (PQntuples(result) == 0) {
-        reply_fault(r, 404, "NOT_FOUND", "Phase not found");
+        reply_detail(r, 404, "Phase not found");
         return;
     }
     snprintf(w->phase_id, sizeof(w->phase_id), "%s", PQgetvalue(result, 0, 0));

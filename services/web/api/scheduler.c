@@ -9,6 +9,7 @@
 #include "services/store/web/intervals_read.h"
 #include "services/web/api/sync_api.h"
 #include "services/web/gate/handlers.h"
+#include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
 #include "services/web/jobs/actions.h"
 
@@ -247,7 +248,7 @@ static void started(struct req *r, cJSON *out, const char *id, const struct err 
 {
     cJSON_AddBoolToObject(out, "success", id != NULL);
     if (id) cJSON_AddStringToObject(out, "task_id", id);
-    if (!id) cJSON_AddStringToObject(out, "error", err->text);
+    if (!id) cJSON_AddStringToObject(out, "error", fault_told(r, err));
     add_now(out, "started_at");
     static const char *const names[] = {"task_id", "project_id", "project_ids", "project_count", "sync_type", "error"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) /* clients know every member */
@@ -277,6 +278,10 @@ void web_scheduler_sync_project(struct req *r)
 void web_scheduler_sync_batch(struct req *r)
 {
     struct err err = {0};
+    if (cJSON_GetArraySize(r->body) == 0) {
+        reply_detail(r, 400, "project_ids cannot be empty");
+        return;
+    }
     bool is_forced = req_arg_bool(r, "force_sync");
     cJSON *kwargs = cJSON_CreateObject(), *out = cJSON_CreateObject();
     cJSON_AddItemToObject(kwargs, "project_ids", cJSON_Duplicate(r->body, true));

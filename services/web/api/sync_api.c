@@ -7,8 +7,11 @@
 
 #include "conf/clock.h"
 #include "services/store/web/objects_read.h"
+#include "services/store/web/intervals_read.h"
 #include "services/store/web/sync_state_read.h"
+#include "services/web/gate/codes.h"
 #include "services/web/gate/handlers.h"
+#include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
 #include "services/web/jobs/actions.h"
 
@@ -29,14 +32,39 @@ static void accepted(struct req *r, const char *id)
     reply_cjson_take(r, 202, out);
 }
 
+static const char *text_of(struct req *r, cJSON *result, const char *name)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, name));
+    if (!text) return NULL;
+    text = fault_without_places(r, text);
+    cJSON_ReplaceItemInObjectCaseSensitive(result, name, cJSON_CreateString(text));
+    return text;
+}
+
 /* A task that ran and says that it failed: its whole answer, with the detail that clients look for. */
 static void failed(struct req *r, const cJSON *result)
 {
     cJSON *out = cJSON_Duplicate(result, true);
-    const char *message = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "message"));
+    const char *message = text_of(r, out, "message"), *error = text_of(r, out, "error");
     const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "error_type"));
-    cJSON_AddStringToObject(out, "detail", message ? message : "The sync failed");
-    reply_cjson_take(r, type && strcmp(type, "not_found") == 0 ? 404 : 502, out);
+    int status = codes_has(r, 400) ? 400 : type && strcmp(type, "not_found") == 0 ? 404 : 502;
+    cJSON_AddItemToObject(out, "detail",
+                          codes_detail(r, status,
+                                       message ? message
+                                       : error ? error
+                                               : "The sync failed"));
+    reply_cjson_take(r, status, out);
+}
+
+/* A task that did not come to a result: what is only unavailable now is told so, the rest as clients know it. */
+static void did_not_end(struct req *r, const struct err *err)
+{
+    bool is_passing = err->code == ERR_DB || err->code == ERR_REDIS || err->code == ERR_LIMIT ||
+                      err->code == ERR_NOMEM || err->code == ERR_CONFIG;
+    if (!is_passing && codes_has(r, 400))
+        reply_detail(r, 400, "%s", fault_told(r, err));
+    else
+        reply_err(r, err);
 }
 
 static void on_done(void *arg, const cJSON *result, const struct err *err)
@@ -46,7 +74,7 @@ static void on_done(void *arg, const cJSON *result, const struct err *err)
     if (err && (err->code == ERR_TIMEOUT || err->code == ERR_CANCELLED))
         accepted(r, h->id);
     else if (err)
-        reply_err(r, err);
+        did_not_end(r, err);
     else if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(result, "success")))
         failed(r, result);
     else
@@ -137,9 +165,22 @@ void web_sync_parts_list(struct req *r)
     sync_type(r, "elevation"); /* parts lists come with their elevations */
 }
 
+static void then_interval(struct req *r, const PGresult *result)
+{
+    cJSON *interval = PQntuples(result) > 0 ? cJSON_Parse(PQgetvalue(result, 0, 0)) : NULL;
+    bool is_on = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(interval, "is_sync_enabled"));
+    if (!interval)
+        reply_detail(r, 404, "There is no such object type");
+    else if (!is_on)
+        reply_detail(r, 400, "The object type is switched off");
+    else
+        sync_type(r, req_param(r, 0));
+    cJSON_Delete(interval);
+}
+
 void web_interval_sync(struct req *r)
 {
-    sync_type(r, req_param(r, 0));
+    req_query(r, &query_intervals_get, 1, (const char *[]){req_param(r, 0)}, then_interval);
 }
 
 static double count_of(const cJSON *result, const char *type)
@@ -200,13 +241,15 @@ static void parse(struct req *r)
 
 static void then_parse(struct req *r, const PGresult *result)
 {
-    if (PQntuples(result) > 0)
-        parse(r);
-    else
+    if (PQntuples(result) == 0)
         reply_detail(r, 404, "Elevation not found");
+    else if (*PQgetvalue(result, 0, 0) != 't')
+        reply_detail(r, 400, "Elevation does not have SQLite parts data");
+    else
+        parse(r);
 }
 
 void web_enrichment_trigger(struct req *r)
 {
-    req_query(r, &query_elevation_enrichment, 1, (const char *[]){req_param(r, 0)}, then_parse);
+    req_query(r, &query_elevation_has_parts, 1, (const char *[]){req_param(r, 0)}, then_parse);
 }

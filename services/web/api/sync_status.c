@@ -9,6 +9,7 @@
 #include "services/web/cache/cache.h"
 #include "services/web/gate/auth.h"
 #include "services/web/gate/handlers.h"
+#include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
 #include "services/web/jobs/actions.h"
 
@@ -24,7 +25,12 @@ void web_sync_status_summary(struct req *r)
 
 void web_sync_status_mark(struct req *r)
 {
-    const char *values[] = {req_param(r, 0), req_arg(r, "update_date")};
+    const char *date = req_arg(r, "update_date"), *values[] = {req_param(r, 0), date};
+    int64_t us;
+    if (date && clock_parse_iso(date, &us) != 0) {
+        reply_detail(r, 400, "update_date is no ISO 8601 date and time");
+        return;
+    }
     req_json(r, &query_project_mark_updated, 2, values, "Project not found");
 }
 
@@ -52,12 +58,19 @@ static void on_synced(void *arg, const cJSON *result, const struct err *err)
     bool is_late = err && (err->code == ERR_TIMEOUT || err->code == ERR_CANCELLED);
     cJSON_AddBoolToObject(out, "success", is_good || is_late);
     cJSON_AddBoolToObject(out, "synced", is_good);
+    if (is_good) {
+        char now[CLOCK_TEXT_SIZE];
+        cJSON_AddStringToObject(out, "synced_at", clock_iso_us(wall_us(), now));
+    }
     cJSON_AddStringToObject(out, "project_id", req_param(r, 0));
     cJSON_AddItemToObject(out, "reason", cJSON_Duplicate(cJSON_GetObjectItem(n->status, "reason"), true));
     if (is_good)
         cJSON_AddNullToObject(out, "error");
     else
-        cJSON_AddStringToObject(out, "error", err ? err->text : message ? message : "The sync failed");
+        cJSON_AddStringToObject(out, "error",
+                                err       ? fault_told(r, err)
+                                : message ? fault_without_places(r, message)
+                                          : "The sync failed");
     cJSON_AddItemToObject(out, "sync_status", cJSON_Duplicate(n->status, true));
     cJSON_AddItemToObject(out, "sync_result", result ? cJSON_Duplicate(result, true) : cJSON_CreateNull());
     reply_cjson_take(r, is_late ? 202 : err && err->code == ERR_DB ? 503 : 200, out);

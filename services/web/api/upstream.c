@@ -12,6 +12,7 @@
 #include "services/store/web/objects_read.h"
 #include "services/web/api/sync_api.h"
 #include "services/web/gate/attempts.h"
+#include "services/web/gate/codes.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/route.h"
 #include "services/web/gate/session.h"
@@ -34,8 +35,8 @@ static bool are_credentials_right(struct req *r, const char *base_url, const cha
     }
     attempt_failed(r);
     log_warning("a login with Logikal's credentials failed, from %s", r->address);
-    reply_fault(r, 401, "AUTHENTICATION_FAILED",
-                "These are not the server, user and password that this system syncs from");
+    reply_detail(r, codes_has(r, 401) ? 401 : 400,
+                 "These are not the server, user and password that this system syncs from");
     return false;
 }
 
@@ -120,7 +121,7 @@ void web_upstream_reset(struct req *r)
 static void then_selected(struct req *r, const PGresult *result)
 {
     if (PQntuples(result) == 0) {
-        reply_fault(r, 404, "NOT_FOUND", "Not found");
+        reply_detail(r, 400, "It is not in the database");
         return;
     }
     cJSON *out = cJSON_CreateObject();

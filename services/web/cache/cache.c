@@ -312,7 +312,7 @@ static void then_document(struct req *r, const PGresult *result)
 {
     struct document *d = r->state;
     if (PQntuples(result) == 0) {
-        reply_fault(r, 404, "NOT_FOUND", "%s", d->not_found ? d->not_found : "Not found");
+        reply_detail(r, 404, "%s", d->not_found ? d->not_found : "Not found");
         return;
     }
     if (d->large && PQgetisnull(result, 0, 0)) {

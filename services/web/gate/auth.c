@@ -204,7 +204,7 @@ static bool refuse_nobody(struct req *r)
         return false;
     }
     reply_header(r, "WWW-Authenticate", "Bearer");
-    bool is_given = req_header(r, "Authorization") != NULL;
+    bool is_given = req_header(r, "Authorization") || r->who.is_by_cookie;
     reply_detail(r, 401, is_given ? "Could not validate credentials" : "Not authenticated");
     return false;
 }

@@ -67,10 +67,11 @@ void web_health_ready(struct req *r)
 
 /* ---- in detail ---- */
 
-static cJSON *component(const char *status, int64_t checked_ms)
+static cJSON *component(const char *name, const char *status, int64_t checked_ms)
 {
     char text[CLOCK_TEXT_SIZE];
     cJSON *out = cJSON_CreateObject();
+    cJSON_AddStringToObject(out, "name", name);
     cJSON_AddStringToObject(out, "status", status);
     cJSON_AddStringToObject(out, "checked_at", clock_iso_ms(checked_ms ? checked_ms : wall_ms(), text));
     return out;
@@ -81,7 +82,7 @@ static cJSON *database(const struct web *web)
     const struct verdict *v = web->verdict;
     const struct migrations *m = &v->migrations;
     bool is_good = v->is_db_up && m->state != MIGRATIONS_MISSING;
-    cJSON *out = component(is_good ? "healthy" : "unhealthy", v->db_checked_ms);
+    cJSON *out = component("PostgreSQL", is_good ? "healthy" : "unhealthy", v->db_checked_ms);
     cJSON_AddNumberToObject(out, "response_time_ms", v->db_ms);
     if (!v->is_db_up) cJSON_AddStringToObject(out, "error", web->pool ? "PostgreSQL is unreachable" : v->db_why);
     if (!web->pool) return out;
@@ -102,9 +103,9 @@ static cJSON *database(const struct web *web)
 static cJSON *redis_component(const struct web *web)
 {
     const struct verdict *v = web->verdict;
-    if (!v->is_redis_used) return component("not configured", 0);
+    if (!v->is_redis_used) return component("Redis", "not configured", 0);
     bool is_up = web->redis && redis_is_up(web->redis);
-    cJSON *out = component(is_up ? "healthy" : "unhealthy", v->redis_checked_ms);
+    cJSON *out = component("Redis", is_up ? "healthy" : "unhealthy", v->redis_checked_ms);
     cJSON_AddNumberToObject(out, "response_time_ms", v->redis_ms);
     cJSON_AddStringToObject(out, "redis_version", v->redis_version);
     cJSON_AddStringToObject(out, "used_memory_human", v->redis_memory);
@@ -122,7 +123,12 @@ static cJSON *workers(const struct web *web)
     for (int i = 0; is_known && i < s->count; i++)
         running += strcmp(s->children[i].role, "worker") == 0 && s->children[i].is_ready;
     bool is_on = conf_bool(web->conf, SET_BACKGROUND_SYNC);
-    cJSON *out = component(!is_on ? "disabled" : running > 0 ? "healthy" : is_known ? "unhealthy" : "unknown", 0);
+    cJSON *out = component("workers",
+                           !is_on        ? "disabled"
+                           : running > 0 ? "healthy"
+                           : is_known    ? "unhealthy"
+                                         : "unknown",
+                           0);
     cJSON_AddNumberToObject(out, "workers", running);
     if (!is_on) cJSON_AddStringToObject(out, "message", "Background sync is disabled");
     free(s);
@@ -140,7 +146,7 @@ static cJSON *machine(void)
     char text[2048] = "";
     double loads[3] = {0};
     struct statvfs disk;
-    cJSON *out = component("healthy", 0);
+    cJSON *out = component("machine", "healthy", 0);
     FILE *f = fopen("/proc/meminfo", "re");
     if (f) {
         text[fread(text, 1, sizeof(text) - 1, f)] = 0;
@@ -192,7 +198,8 @@ static void keep_states(cJSON *report)
     for (cJSON *part = cJSON_GetObjectItem(report, "components")->child; part; part = part->next)
         for (cJSON *each = part->child, *next; each; each = next) {
             next = each->next;
-            if (strcmp(each->string, "status") != 0) cJSON_Delete(cJSON_DetachItemViaPointer(part, each));
+            if (strcmp(each->string, "status") != 0 && strcmp(each->string, "name") != 0)
+                cJSON_Delete(cJSON_DetachItemViaPointer(part, each));
         }
 }
 
