@@ -1,5 +1,6 @@
 /* /openapi.json (3.1), printed from the route table, and the page at /docs that shows it. The document is made when it
  * is asked for and kept only as long as the answer takes. */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@ static const char *method_name(enum evhttp_cmd_type method)
                                          : "patch";
 }
 
-/* "/a/{id:int}" -> "/a/{id}" */
+/* "/a/{id:int}/" -> "/a/{id}": a slash more at the end makes no difference to a request. */
 static void plain_path(const char *pattern, char *out, size_t size)
 {
     size_t n = 0;
@@ -27,6 +28,22 @@ static void plain_path(const char *pattern, char *out, size_t size)
         if (*p == ':') p += strcspn(p, "}");
         out[n++] = *p;
     }
+    if (n > 1 && out[n - 1] == '/') n--;
+    out[n] = 0;
+}
+
+/* The handler's name; where a handler serves several operations, with the words of the path. */
+static void name_of(const struct route *t, char *out, size_t size)
+{
+    char path[256];
+    int same = 0;
+    for (const struct route *o = routes; o < routes + routes_count; o++) same += strcmp(o->name, t->name) == 0;
+    snprintf(out, size, "%s", t->name);
+    if (same < 2) return;
+    plain_path(t->path, path, sizeof(path));
+    size_t n = strlen(out);
+    for (const char *p = path; *p && n + 1 < size; p++)
+        if (*p != '{' && *p != '}') out[n++] = isalnum((unsigned char)*p) ? *p : '_';
     out[n] = 0;
 }
 
@@ -102,7 +119,8 @@ static void add_responses(cJSON *operation, const struct route *t)
         if (strcmp(t->response, others[i].word) == 0) type = others[i].type, schema = "string";
     add_response(list, "200", t->summary, *schema ? type : NULL, *schema ? schema : "any");
     if (strstr(t->query, "wait?:")) add_response(list, "202", "The task goes on", TYPE_JSON, "Accepted");
-    if (t->access != OPEN) add_response(list, "401", "Not authenticated", TYPE_JSON, "Error");
+    add_response(list, "400", "The request cannot be read, or cannot be done", TYPE_JSON, "Error");
+    if (t->access != OPEN || t->limits == LOGIN) add_response(list, "401", "Not authenticated", TYPE_JSON, "Error");
     if (t->access != OPEN && t->access != ANY) add_response(list, "403", "Not permitted", TYPE_JSON, "Error");
     if (strchr(t->path, '{')) add_response(list, "404", "Not found", TYPE_JSON, "Error");
     if (*t->query || *t->body) add_response(list, "422", "Invalid parameters", TYPE_JSON, "Invalid");
@@ -128,7 +146,7 @@ static void add_security(cJSON *operation, const struct route *t)
 
 static void add_operation(cJSON *paths, const struct route *t)
 {
-    char path[256], tag[64];
+    char path[256], tag[64], name[256];
     plain_path(t->path, path, sizeof(path));
     tag_of(path, tag, sizeof(tag));
     cJSON *item = cJSON_GetObjectItemCaseSensitive(paths, path);
@@ -136,7 +154,8 @@ static void add_operation(cJSON *paths, const struct route *t)
     cJSON *operation = cJSON_AddObjectToObject(item, method_name(t->method));
     cJSON_AddItemToArray(cJSON_AddArrayToObject(operation, "tags"), cJSON_CreateString(tag));
     cJSON_AddStringToObject(operation, "summary", t->summary);
-    cJSON_AddStringToObject(operation, "operationId", t->name);
+    name_of(t, name, sizeof(name));
+    cJSON_AddStringToObject(operation, "operationId", name);
     add_parameters(operation, t);
     add_body(operation, t);
     add_responses(operation, t);
@@ -154,6 +173,13 @@ static cJSON *document(void)
         info, "description",
         "Projects, phases and elevations of a Logikal system, kept fresh in PostgreSQL. Clients log "
         "in at /api/v1/client-auth/login; x-permission tells what an operation asks of them.");
+    cJSON *license = cJSON_AddObjectToObject(info, "license");
+    cJSON_AddStringToObject(license, "name", "MIT");
+    cJSON_AddStringToObject(license, "identifier", "MIT");
+    cJSON *server = cJSON_CreateObject();
+    cJSON_AddStringToObject(server, "url", "/");
+    cJSON_AddStringToObject(server, "description", "Where this document came from");
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(doc, "servers"), server);
     cJSON *paths = cJSON_AddObjectToObject(doc, "paths");
     for (int i = 0; i < routes_count; i++) add_operation(paths, &routes[i]);
     cJSON *components = cJSON_AddObjectToObject(doc, "components"),
