@@ -90,7 +90,7 @@ static void for_each(each_fn fn)
 
 /* ---- what is described ---- */
 
-/* True when both are the same, whatever the parameters are called. */
+/* True when both are the same, whatever the parameters are called; a slash more at the end makes no difference. */
 static bool is_same_path(const char *a, const char *b)
 {
     for (; *a && *b; a++, b++) {
@@ -99,7 +99,7 @@ static bool is_same_path(const char *a, const char *b)
         a = strchr(a, '}');
         b = strchr(b, '}');
     }
-    return !*a && !*b;
+    return a[strspn(a, "/")] == 0 && b[strspn(b, "/")] == 0;
 }
 
 static const cJSON *described(const char *method, const char *path)
