@@ -102,7 +102,7 @@ static int submit(struct project_work *w, const PGresult *r, int row, enum job_k
     struct file_job *f = calloc(1, sizeof(*f));
     const char *id = db_text(r, row, 2), *phase = db_text(r, row, 3), *version = db_text(r, row, 4);
     bool is_parts = kind == JOB_PARTS;
-    if (!f || place_set(&f->job.place, w->chain, w->guid, phase, is_parts ? id : NULL) < 0 ||
+    if (!f || place_set(&f->job.place, w->chain, w->spelled, phase, is_parts ? id : NULL) < 0 ||
         (version && !(f->version_id = strdup(version)))) {
         if (f) job_free(f);
         return err_set(err, ERR_NOMEM, "no memory");

@@ -23,6 +23,7 @@ struct project_work *project_work_new(struct sync_run *run, int64_t project_id, 
     w->run = run;
     w->project_id = project_id;
     snprintf(w->guid, sizeof(w->guid), "%s", guid);
+    snprintf(w->spelled, sizeof(w->spelled), "%s", guid);
     return w;
 }
 
@@ -30,7 +31,10 @@ void project_work_free(struct project_work *w)
 {
     if (!w) return;
     if (w->is_held) run_let_project(w->run, &w->lease);
-    for (size_t i = 0; i < w->phase_count; i++) free(w->phases[i].id);
+    for (size_t i = 0; i < w->phase_count; i++) {
+        free(w->phases[i].id);
+        free(w->phases[i].spelled);
+    }
     free(w->phases);
     free(w->chain);
     free(w);
@@ -51,6 +55,16 @@ static struct phase_state *phase_of(struct project_work *w, const char *id)
     if (!copy) return NULL;
     w->phases[w->phase_count] = (struct phase_state){.id = copy};
     return &w->phases[w->phase_count++];
+}
+
+/* Keeps the upstream's spelling of a phase, if it is one of its own. */
+static int spell_phase(struct phase_state *phase, const char *spelled, struct err *err)
+{
+    char *copy = NULL;
+    if (strcmp(spelled, phase->id) != 0 && !(copy = strdup(spelled))) return err_set(err, ERR_NOMEM, "no memory");
+    free(phase->spelled);
+    phase->spelled = copy;
+    return 0;
 }
 
 const char *project_work_label(const struct project_work *w, char *out, size_t size)
@@ -91,8 +105,9 @@ static int read_elevation(struct listing *l, const char *text, size_t len, struc
     if (rc < 0) return rc;
     listing_odd(l, "elevation", e.id, &e.odd);
     const char *description = e.user_description && *e.user_description ? e.user_description : e.automatic_description;
-    const struct stage_elevation row = {.phase = l->job.place.phase,
+    const struct stage_elevation row = {.phase = w->phases[l->tag].id,
                                         .id = e.id,
+                                        .upstream_id = e.upstream_id,
                                         .version_id = e.version_id,
                                         .name = e.name,
                                         .description = description,
@@ -135,7 +150,9 @@ static void on_elevations(struct listing *l, const struct logikal_outcome *outco
 
 static void list_elevations(struct project_work *w, size_t index)
 {
-    struct listing *l = listing_new(w->run, JOB_ELEVATIONS, w->chain, w->guid, w->phases[index].id);
+    const struct phase_state *phase = &w->phases[index];
+    const char *spelled = phase->spelled ? phase->spelled : phase->id;
+    struct listing *l = listing_new(w->run, JOB_ELEVATIONS, w->chain, w->spelled, spelled);
     if (!l) return;
     w->phases[index].is_started = true;
     l->read = read_elevation;
@@ -153,10 +170,12 @@ static int read_phase(struct listing *l, const char *text, size_t len, struct er
     int rc = logikal_phase_read(text, len, &p, err);
     if (rc < 0) return rc;
     listing_odd(l, "phase", p.id, &p.odd);
-    const struct stage_phase row = {.id = p.id, .name = p.name, .description = p.description};
+    const struct stage_phase row = {
+        .id = p.id, .upstream_id = p.upstream_id, .name = p.name, .description = p.description};
     struct phase_state *phase = phase_of(w, p.id);
     if (phase) phase->is_current = true;
-    rc = phase ? stage_add_phase(&w->run->stage, l->number, &row, err) : err_set(err, ERR_NOMEM, "no memory");
+    rc = phase ? spell_phase(phase, p.upstream_id, err) : err_set(err, ERR_NOMEM, "no memory");
+    if (rc == 0) rc = stage_add_phase(&w->run->stage, l->number, &row, err);
     cJSON_Delete(p.json);
     return rc;
 }
@@ -191,7 +210,7 @@ static void on_phases(struct listing *l, const struct logikal_outcome *outcome)
 
 static void list_phases(struct project_work *w)
 {
-    struct listing *l = listing_new(w->run, JOB_PHASES, w->chain, w->guid, NULL);
+    struct listing *l = listing_new(w->run, JOB_PHASES, w->chain, w->spelled, NULL);
     if (!l) return;
     l->read = read_phase;
     l->forget = forget_phases;
@@ -315,9 +334,19 @@ static int load_phases(struct project_work *w, struct err *err)
             rc = err_set(err, ERR_NOMEM, "no memory");
         else
             phase->is_current = !w->needs_phases;
+        if (phase) rc = spell_phase(phase, db_text(r, i, 1), err);
     }
     PQclear(r);
     return rc;
+}
+
+static int load_spelling(struct project_work *w, struct err *err)
+{
+    char *spelled = project_spelling(w->run->db, w->project_id, err);
+    if (!spelled) return -(int)err->code;
+    if (*spelled) snprintf(w->spelled, sizeof(w->spelled), "%s", spelled);
+    free(spelled);
+    return 0;
 }
 
 int project_work_start(struct project_work *w, struct err *err)
@@ -325,6 +354,7 @@ int project_work_start(struct project_work *w, struct err *err)
     int rc = run_hold_project(w->run, w->guid, &w->lease, err);
     if (rc < 0) return rc;
     w->is_held = true;
+    if ((rc = load_spelling(w, err)) < 0) return rc;
     if (w->needs_elevations && (rc = load_phases(w, err)) < 0) return rc;
     w->open_jobs = 1; /* this function's own */
     if (w->needs_phases) list_phases(w);

@@ -13,7 +13,8 @@
 #define PROJECT_LABEL_SIZE (LOGIKAL_ID_SIZE + 420)
 
 struct phase_state {
-    char *id;
+    char *id;        /* its key */
+    char *spelled;   /* as the upstream spells it, NULL = like the key */
     int64_t listing; /* its elevations' listing */
     bool is_current; /* in the upstream's list, or in the database when that is not asked */
     bool is_started, is_done;
@@ -22,7 +23,8 @@ struct phase_state {
 struct project_work {
     struct sync_run *run;
     int64_t project_id;
-    char guid[LOGIKAL_ID_SIZE];
+    char guid[LOGIKAL_ID_SIZE];    /* its key */
+    char spelled[LOGIKAL_ID_SIZE]; /* as the upstream spells it */
     char *chain;
     int64_t changed_s;           /* 0 = unknown */
     const int64_t *changed_from; /* where it will be found when the rows are applied; NULL = changed_s is it */

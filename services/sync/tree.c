@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "services/logikal/objects.h"
 #include "services/store/sync/sync_tree.h"
@@ -72,11 +71,12 @@ static int read_project(struct listing *l, const char *text, size_t len, struct 
     int rc = logikal_project_read(text, len, &p, err);
     if (rc < 0) return rc;
     listing_odd(l, "project", p.id, &p.odd);
-    bool is_match = !w->find || strcasecmp(p.id, w->find) == 0 || (p.name && strcmp(p.name, w->find) == 0);
+    bool is_match = !w->find || guid_equal(p.id, w->find) || (p.name && strcmp(p.name, w->find) == 0);
     if (is_match) {
         const char *chain = l->job.place.chain, *last = strrchr(chain, CHAIN_SEPARATOR);
         const struct stage_project row = {.directory = last ? last + 1 : chain,
                                           .id = p.id,
+                                          .upstream_id = p.upstream_id,
                                           .name = p.name,
                                           .job_number = p.job_number,
                                           .offer_number = p.offer_number,

@@ -18,7 +18,8 @@ PGresult *files_wanted(struct db *db, int64_t run, int64_t project_id, int64_t a
                             db_number(run_text, run)};
     return db_query(
         db, err,
-        "SELECT * FROM (SELECT e.phase_id, e.id, e.logikal_id, p.logikal_id, e.version_id,"
+        "SELECT * FROM (SELECT e.phase_id, e.id, coalesce(e.upstream_id, e.logikal_id), coalesce(p.upstream_id, "
+        "p.logikal_id), e.version_id,"
         "   extract(epoch FROM e.api_changed_date)::bigint,"
         "   $4::bool AND " WANTS_THUMBNAIL(
             "$7") " AS wants_thumbnail,"

@@ -128,11 +128,12 @@ int missing_count(struct db *db, int64_t run, struct missing_counts *out, struct
     "   d.upstream_chain IS NOT NULL AND d.deleted_at IS NULL"                                                         \
     "   FROM mine m JOIN projects x ON m.object_type = 'project' AND x.id = m.object_id"                               \
     "   JOIN directories d ON d.id = x.directory_id"                                                                   \
-    "  UNION ALL SELECT 'h', x.project_id, m.*, d.upstream_chain, p.logikal_id, NULL,"                                 \
+    "  UNION ALL SELECT 'h', x.project_id, m.*, d.upstream_chain, coalesce(p.upstream_id, p.logikal_id), NULL,"        \
     "   d.upstream_chain IS NOT NULL AND d.deleted_at IS NULL AND p.deleted_at IS NULL"                                \
     "   FROM mine m JOIN phases x ON m.object_type = 'phase' AND x.id = m.object_id"                                   \
     "   JOIN projects p ON p.id = x.project_id JOIN directories d ON d.id = p.directory_id"                            \
-    "  UNION ALL SELECT 'e', x.phase_id, m.*, d.upstream_chain, p.logikal_id, h.logikal_id,"                           \
+    "  UNION ALL SELECT 'e', x.phase_id, m.*, d.upstream_chain, coalesce(p.upstream_id, p.logikal_id), "               \
+    "coalesce(h.upstream_id, h.logikal_id),"                                                                           \
     "   d.upstream_chain IS NOT NULL AND d.deleted_at IS NULL AND p.deleted_at IS NULL AND h.deleted_at IS NULL"       \
     "    AND h.logikal_id IS NOT NULL"                                                                                 \
     "   FROM mine m JOIN elevations x ON m.object_type = 'elevation' AND x.id = m.object_id"                           \

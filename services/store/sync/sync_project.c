@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "services/store/db.h"
 #include "services/store/lease.h"
@@ -12,15 +13,16 @@
 
 static const char apply_phases[] =
     "INSERT INTO phases AS p (logikal_id, name, description, project_id, status, last_sync_date, synced_at, "
-    "sync_status)"
+    "sync_status, upstream_id)"
     " SELECT DISTINCT ON (id) id, left(coalesce(nullif(name, ''), id), 255), description, $2::integer, 'active', now(),"
-    "  now(), 'synced' FROM sync_stage_phases WHERE stage = $3::bigint AND listing = $1::bigint"
+    "  now(), 'synced', nullif(upstream_id, id) FROM sync_stage_phases WHERE stage = $3::bigint AND listing = "
+    "$1::bigint"
     "  AND ($4::text IS NULL OR id = $4) ORDER BY id"
     " ON CONFLICT (logikal_id, project_id) DO UPDATE SET name = excluded.name, description = excluded.description,"
     "  status = coalesce(p.status, excluded.status), last_sync_date = now(), synced_at = now(), sync_status = 'synced',"
-    "  deleted_at = NULL, updated_at = now()"
-    " WHERE (p.name, p.description, p.deleted_at, p.sync_status) IS DISTINCT FROM"
-    "  (excluded.name, excluded.description, NULL, excluded.sync_status)";
+    "  deleted_at = NULL, upstream_id = excluded.upstream_id, updated_at = now()"
+    " WHERE (p.name, p.description, p.deleted_at, p.sync_status, p.upstream_id) IS DISTINCT FROM"
+    "  (excluded.name, excluded.description, NULL, excluded.sync_status, excluded.upstream_id)";
 
 /* $1 listing, $2 project row, $3 stage, $4 run */
 static const char miss_phases[] =
@@ -39,13 +41,13 @@ static const char apply_elevations[] =
     "INSERT INTO elevations AS e (logikal_id, name, description, status, project_id, phase_id, width, height,"
     "  last_sync_date, last_update_date, synced_at, sync_status, has_parts_data, parse_status, parse_retry_count,"
     "  deleted_at, version_id, api_created_date, api_changed_date, amount, elevation_type, system_description,"
-    "  model_description, user_description)"
+    "  model_description, user_description, upstream_id)"
     " SELECT DISTINCT ON (s.id) s.id, left(coalesce(nullif(s.name, ''), s.id), 255), s.description, left(s.state, 50),"
     "  $2::integer, p.id, s.width, s.height, now(), to_timestamp(s.changed), now(),"
     "  CASE WHEN s.is_recycled THEN 'deleted' ELSE 'synced' END, false, 'pending', 0,"
     "  CASE WHEN s.is_recycled THEN now() END, s.version_id, to_timestamp(s.created), to_timestamp(s.changed), "
     "s.amount,"
-    "  s.type, s.system_description, s.model_description, s.user_description"
+    "  s.type, s.system_description, s.model_description, s.user_description, nullif(s.upstream_id, s.id)"
     " FROM sync_stage_elevations s JOIN phases p ON p.project_id = $2::integer AND p.logikal_id = s.phase"
     " WHERE s.stage = $3::bigint AND s.listing = ANY ($1::bigint[]) AND NOT (s.is_recycled AND EXISTS"
     "   (SELECT FROM elevations o WHERE o.logikal_id = s.id AND o.deleted_at IS NULL))"
@@ -61,14 +63,15 @@ static const char apply_elevations[] =
     "  api_changed_date = excluded.api_changed_date, amount = excluded.amount,"
     "  elevation_type = excluded.elevation_type, system_description = excluded.system_description,"
     "  model_description = excluded.model_description, user_description = excluded.user_description,"
+    "  upstream_id = excluded.upstream_id,"
     "  parse_version = CASE WHEN e.name = excluded.name THEN e.parse_version ELSE 0 END" /* read by its name */
     " WHERE (e.name, e.description, e.status, e.project_id, e.phase_id, e.width, e.height, e.deleted_at IS NULL,"
     "   e.version_id, e.api_created_date, e.api_changed_date, e.amount, e.elevation_type, e.system_description,"
-    "   e.model_description, e.user_description, e.sync_status) IS DISTINCT FROM"
+    "   e.model_description, e.user_description, e.sync_status, e.upstream_id) IS DISTINCT FROM"
     "  (excluded.name, excluded.description, excluded.status, excluded.project_id, excluded.phase_id, excluded.width,"
     "   excluded.height, excluded.deleted_at IS NULL, excluded.version_id, excluded.api_created_date,"
     "   excluded.api_changed_date, excluded.amount, excluded.elevation_type, excluded.system_description,"
-    "   excluded.model_description, excluded.user_description, excluded.sync_status)";
+    "   excluded.model_description, excluded.user_description, excluded.sync_status, excluded.upstream_id)";
 
 /* $1 listings, $2 project row, $3 stage, $4 run, $5 phases that were listed whole: missing are those of these phases
  * that none of the listings shows, or shows in the recycle bin; and what is left in a phase that is gone itself. */
@@ -229,11 +232,11 @@ PGresult *project_phases(struct db *db, int64_t project_id, struct err *err)
 {
     char project[DB_NUMBER_SIZE];
     const char *values[] = {db_number(project, project_id)};
-    return db_query(
-        db, err,
-        "SELECT logikal_id FROM phases WHERE project_id = $1 AND deleted_at IS NULL AND logikal_id IS NOT NULL"
-        " ORDER BY id",
-        1, values);
+    return db_query(db, err,
+                    "SELECT logikal_id, coalesce(upstream_id, logikal_id) FROM phases WHERE project_id = $1 AND "
+                    "deleted_at IS NULL AND logikal_id IS NOT NULL"
+                    " ORDER BY id",
+                    1, values);
 }
 
 PGresult *project_find(struct db *db, const char *name_or_id, struct err *err)
@@ -244,8 +247,8 @@ PGresult *project_find(struct db *db, const char *name_or_id, struct err *err)
                     "  coalesce(c.elevations_date IS NOT NULL, false), d.id"
                     " FROM projects p LEFT JOIN directories d ON d.id = p.directory_id"
                     " LEFT JOIN project_cursors c ON c.project_id = p.id"
-                    " WHERE p.logikal_id = $1 OR lower(p.logikal_id) = lower($1) OR p.id::text = $1 OR p.name = $1"
-                    " ORDER BY lower(p.logikal_id) = lower($1) DESC, p.id::text = $1 DESC, p.deleted_at IS NULL DESC,"
+                    " WHERE p.logikal_id = logikald_guid($1) OR p.id::text = $1 OR p.name = $1"
+                    " ORDER BY p.logikal_id = logikald_guid($1) DESC, p.id::text = $1 DESC, p.deleted_at IS NULL DESC,"
                     "  p.id DESC LIMIT 1",
                     1, values);
 }
@@ -259,4 +262,16 @@ PGresult *directory_find(struct db *db, const char *name_or_id, struct err *err)
                     " ORDER BY logikal_id = logikald_directory_key($1) DESC, id::text = $1 DESC,"
                     "  deleted_at IS NULL DESC, id LIMIT 1",
                     1, values);
+}
+
+char *project_spelling(struct db *db, int64_t project_id, struct err *err)
+{
+    char id[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, project_id)};
+    PGresult *r =
+        db_query(db, err, "SELECT upstream_id FROM projects WHERE id = $1 AND upstream_id IS NOT NULL", 1, values);
+    char *spelling = r ? strdup(PQntuples(r) ? db_text(r, 0, 0) : "") : NULL;
+    if (r && !spelling) err_set(err, ERR_NOMEM, "no memory");
+    PQclear(r);
+    return spelling;
 }

@@ -41,8 +41,10 @@ int project_apply(struct db *db, const struct lease *lease, const struct project
 /* Notes a failure that left nothing to apply. */
 int project_note_failure(struct db *db, int64_t project_id, const char *text, struct err *err);
 
-/* The identifiers of a project's phases as they are stored. NULL on an error. */
+/* The keys of a project's phases as they are stored, and the upstream's spelling of them. NULL on an error. */
 PGresult *project_phases(struct db *db, int64_t project_id, struct err *err);
+/* The upstream's spelling of a project's identifier, malloc'ed; "" = that of the key. NULL on an error. */
+char *project_spelling(struct db *db, int64_t project_id, struct err *err);
 /* Looks a project up by GUID, by row id, or by name (the one not deleted, else the newest): one row of id, logikal_id,
  * chain, directory identifier, whether its cursor is complete, directory id; no row when there is none. */
 PGresult *project_find(struct db *db, const char *name_or_id, struct err *err);

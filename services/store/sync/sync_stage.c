@@ -207,7 +207,8 @@ int stage_add_project(struct stage *s, int64_t listing, const struct stage_proje
     seconds(out, p->created_s, '\t');
     seconds(out, p->changed_s, '\t');
     boolean(out, p->is_deleted, '\t');
-    boolean(out, p->is_estimated, '\n');
+    boolean(out, p->is_estimated, '\t');
+    db_copy_field(out, p->upstream_id, '\n');
     return end_row(s, STAGE_PROJECTS, err);
 }
 
@@ -218,7 +219,8 @@ int stage_add_phase(struct stage *s, int64_t listing, const struct stage_phase *
     number(out, listing, '\t');
     db_copy_field(out, p->id, '\t');
     db_copy_field(out, p->name, '\t');
-    db_copy_field(out, p->description, '\n');
+    db_copy_field(out, p->description, '\t');
+    db_copy_field(out, p->upstream_id, '\n');
     return end_row(s, STAGE_PHASES, err);
 }
 
@@ -244,7 +246,8 @@ int stage_add_elevation(struct stage *s, int64_t listing, const struct stage_ele
     real(out, e->amount, '\t');
     real(out, e->width, '\t');
     real(out, e->height, '\t');
-    boolean(out, e->is_recycled, '\n');
+    boolean(out, e->is_recycled, '\t');
+    db_copy_field(out, e->upstream_id, '\n');
     return end_row(s, STAGE_ELEVATIONS, err);
 }
 

@@ -36,17 +36,18 @@ struct stage_directory {
     int level;
 };
 struct stage_project {
-    const char *directory; /* identifier */
-    const char *id, *name, *job_number, *offer_number, *person_in_charge;
+    const char *directory;        /* identifier */
+    const char *id, *upstream_id; /* the key, and the upstream's spelling */
+    const char *name, *job_number, *offer_number, *person_in_charge;
     int64_t created_s, changed_s; /* 0 = NULL */
     bool is_deleted, is_estimated;
 };
 struct stage_phase {
-    const char *id, *name, *description;
+    const char *id, *upstream_id, *name, *description;
 };
 struct stage_elevation {
-    const char *phase; /* its identifier */
-    const char *id, *version_id, *name, *description, *type, *state;
+    const char *phase; /* its key */
+    const char *id, *upstream_id, *version_id, *name, *description, *type, *state;
     const char *automatic_description, *system_description, *model_description, *user_description;
     int64_t created_s, changed_s;
     const double *amount, *width, *height; /* NULL = absent */

@@ -42,12 +42,13 @@ const struct query ui_query_search = {
            "  FROM directories d, w WHERE d.name ILIKE w.w AND d.deleted_at IS NULL LIMIT $2::int)"
            " UNION ALL (SELECT 'project', p.id, p.name, coalesce(p.job_number, p.description, ''), "
            "'/ui/browse/projects/' || p.id"
-           "  FROM projects p, w WHERE (p.name ILIKE w.w OR p.job_number ILIKE w.w OR p.logikal_id = $1)"
+           "  FROM projects p, w WHERE (p.name ILIKE w.w OR p.job_number ILIKE w.w OR p.logikal_id = logikald_guid($1))"
            "  AND p.deleted_at IS NULL LIMIT $2::int)"
            " UNION ALL (SELECT 'phase', f.id, f.name, p.name, '/ui/browse/projects/' || p.id FROM phases f"
            "  JOIN projects p ON p.id = f.project_id, w WHERE f.name ILIKE w.w AND f.deleted_at IS NULL LIMIT $2::int)"
            " UNION ALL (SELECT 'elevation', e.id, e.name, coalesce(e.auto_description_short, e.description, ''),"
-           "  '/ui/browse/elevations/' || e.id FROM elevations e, w WHERE (e.name ILIKE w.w OR e.logikal_id = $1)"
+           "  '/ui/browse/elevations/' || e.id FROM elevations e, w WHERE (e.name ILIKE w.w OR e.logikal_id = "
+           "logikald_guid($1))"
            "  AND e.deleted_at IS NULL LIMIT $2::int)) x",
     .is_slow = true,
 };

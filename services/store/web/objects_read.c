@@ -26,9 +26,10 @@ const struct query query_projects_of_directory = {
 };
 const struct query query_project_get = {
     .name = "project_get",
-    .sql = "SELECT row_to_json(t) FROM (" PROJECT(
-        "projects") " WHERE p.deleted_at IS NULL"
-                    " AND (p.logikal_id = $1 OR p.id::text = $1) ORDER BY p.logikal_id = $1 DESC LIMIT 1) t",
+    .sql =
+        "SELECT row_to_json(t) FROM (" PROJECT("projects") " WHERE p.deleted_at IS NULL"
+                                                           " AND (p.logikal_id = logikald_guid($1) OR p.id::text = $1) "
+                                                           "ORDER BY p.logikal_id = logikald_guid($1) DESC LIMIT 1) t",
 };
 
 /* ---- phases ---- */
@@ -129,7 +130,7 @@ const struct query query_elevation_image = {
     .name = "elevation_image",
     .sql = "SELECT t.content, coalesce(t.content_type, 'image/png')::text, coalesce(t.sha256, '')::text"
            " FROM elevations e LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
-           " WHERE e.logikal_id = $1 OR e.id::text = $1"
-           " ORDER BY t.content IS NULL, e.logikal_id = $1 DESC LIMIT 1",
+           " WHERE e.logikal_id = logikald_guid($1) OR e.id::text = $1"
+           " ORDER BY t.content IS NULL, e.logikal_id = logikald_guid($1) DESC LIMIT 1",
     .is_binary = true,
 };

@@ -31,7 +31,7 @@
 #define PHASE_TOO_LARGE                                                                                                \
     "(SELECT count(*) > 1000 FROM (SELECT FROM elevations e WHERE e.phase_id = h.id AND e.deleted_at IS NULL"          \
     " LIMIT 1001) t)"
-#define THE_PROJECT " FROM projects p WHERE p.deleted_at IS NULL AND p.logikal_id = $1"
+#define THE_PROJECT " FROM projects p WHERE p.deleted_at IS NULL AND p.logikal_id = logikald_guid($1)"
 
 const struct query query_odoo_projects = {
     .name = "odoo_projects",
@@ -65,15 +65,15 @@ const struct query query_odoo_elevations = {
     .name = "odoo_elevations",
     .is_slow = true,
     .sql = "SELECT CASE WHEN " PHASE_TOO_LARGE " THEN NULL ELSE " ELEVATIONS_OF_H " END"
-           " FROM phases h JOIN projects p ON p.id = h.project_id WHERE p.logikal_id = $1"
-           " AND h.logikal_id = $2 AND p.deleted_at IS NULL AND h.deleted_at IS NULL",
+           " FROM phases h JOIN projects p ON p.id = h.project_id WHERE p.logikal_id = logikald_guid($1)"
+           " AND h.logikal_id = logikald_guid($2) AND p.deleted_at IS NULL AND h.deleted_at IS NULL",
 };
 const struct query query_odoo_search = {
     .name = "odoo_search",
     .is_slow = true,
     .sql = "SELECT json_build_object('results', coalesce(json_agg(" PROJECT " ORDER BY p.name, p.id), '[]'), 'query',"
            " $1::text, 'count', count(*)) FROM (SELECT * FROM projects WHERE deleted_at IS NULL AND (name ILIKE $2 OR"
-           " description ILIKE $2 OR job_number ILIKE $2 OR offer_number ILIKE $2 OR logikal_id = $1)"
+           " description ILIKE $2 OR job_number ILIKE $2 OR offer_number ILIKE $2 OR logikal_id = logikald_guid($1))"
            " ORDER BY name, id LIMIT 200) p",
 };
 const struct query query_odoo_stats = {

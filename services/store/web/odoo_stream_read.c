@@ -16,7 +16,7 @@ const struct query query_odoo_stream_project = {
            " 'status', p.status), json_build_object('created_at', " ODOO_TIME(
                "p.created_at") "),"
                                " json_build_object('project_name', p.name, 'project_id', p.logikal_id)"
-                               " FROM projects p WHERE p.deleted_at IS NULL AND p.logikal_id = $1",
+                               " FROM projects p WHERE p.deleted_at IS NULL AND p.logikal_id = logikald_guid($1)",
 };
 const struct query query_odoo_stream_phase = {
     .name = "odoo_stream_phase",
@@ -40,6 +40,6 @@ const struct query query_odoo_stream_elevations = {
 };
 const struct query query_odoo_stream_place = {
     .name = "odoo_stream_place",
-    .sql = "SELECT h.id FROM phases h JOIN projects p ON p.id = h.project_id WHERE p.logikal_id = $1"
-           " AND h.logikal_id = $2 AND p.deleted_at IS NULL AND h.deleted_at IS NULL",
+    .sql = "SELECT h.id FROM phases h JOIN projects p ON p.id = h.project_id WHERE p.logikal_id = logikald_guid($1)"
+           " AND h.logikal_id = logikald_guid($2) AND p.deleted_at IS NULL AND h.deleted_at IS NULL",
 };

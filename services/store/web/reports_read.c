@@ -89,7 +89,7 @@ const struct query query_project_metrics = {
         "duration_seconds),"
         " 'items', items_successful) ORDER BY started_at DESC) AS rows, " PERFORMANCE " AS performance FROM sync_logs"
         " WHERE project_id = p.id AND " PERIOD ") l ON true"
-        " WHERE p.deleted_at IS NULL AND (p.logikal_id = $2 OR p.id::text = $2) LIMIT 1",
+        " WHERE p.deleted_at IS NULL AND (p.logikal_id = logikald_guid($2) OR p.id::text = $2) LIMIT 1",
 };
 
 #define GRADE(score)                                                                                                   \

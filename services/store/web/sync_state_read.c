@@ -53,7 +53,8 @@ const struct query query_project_sync_status = {
                        "p.id"
                        " AND e.deleted_at IS NULL) AS elevations"
                        " FROM projects p LEFT JOIN project_cursors k ON k.project_id = p.id"
-                       " WHERE p.deleted_at IS NULL AND (p.logikal_id = $1 OR p.id::text = $1) ORDER BY p.logikal_id = "
+                       " WHERE p.deleted_at IS NULL AND (p.logikal_id = logikald_guid($1) OR p.id::text = $1) ORDER BY "
+                       "p.logikal_id = "
                        "$1 DESC LIMIT 1"
                        ") t), json_build_object('project_id', $1::text, 'exists', false, 'sync_needed', true, "
                        "'project_stale', true,"
@@ -92,11 +93,11 @@ const struct query query_sync_summary = {
 
 const struct query query_project_mark_updated = {
     .name = "project_mark_updated",
-    .sql =
-        "UPDATE projects SET last_update_date = coalesce($2::timestamptz, now()), updated_at = now()"
-        " WHERE deleted_at IS NULL AND (logikal_id = $1 OR id::text = $1) RETURNING json_build_object('success', true,"
-        " 'project_id', logikal_id, 'update_date', last_update_date, 'last_update_date',"
-        " last_update_date, 'message', 'Project marked as updated')",
+    .sql = "UPDATE projects SET last_update_date = coalesce($2::timestamptz, now()), updated_at = now()"
+           " WHERE deleted_at IS NULL AND (logikal_id = logikald_guid($1) OR id::text = $1) RETURNING "
+           "json_build_object('success', true,"
+           " 'project_id', logikal_id, 'update_date', last_update_date, 'last_update_date',"
+           " last_update_date, 'message', 'Project marked as updated')",
 };
 
 const struct query query_task_run = {
