@@ -2,15 +2,57 @@
  * where it came from. The readers of the sources are conf_file.c and conf_env.c; rules across settings conf_check.c. */
 #include "conf/conf.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf/conf_internal.h"
+#include "conf/log.h"
+
+void conf_note(struct conf *conf, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    buf_str(&conf->notes, text);
+    buf_char(&conf->notes, '\n');
+}
+
+/* True when a platform or a person has forgotten to fill in a ${...}. Where such a thing may be meant (a secret, a
+ * command for a shell), only a value that is nothing else is taken for one. */
+static bool is_unfilled(enum setting_id id, const char *text, enum conf_source source)
+{
+    size_t len = strlen(text);
+    bool is_free = settings[id].is_secret && id != SET_DATABASE_URL && id != SET_REDIS_URL;
+    if (source != SOURCE_ENV_FILE && source != SOURCE_ENVIRONMENT) return false; /* there $${ is how it is meant */
+    if (id == SET_EVENTS_COMMAND) return false;
+    if (!is_free) return strstr(text, "${") != NULL;
+    return len > 3 && strncmp(text, "${", 2) == 0 && strchr(text, '}') == text + len - 1;
+}
+
+/* Files and `echo` end with a line end that nobody means. */
+static const char *without_line_end(struct conf *conf, enum setting_id id, const char *text, char *room, size_t size)
+{
+    size_t len = strlen(text), kept = len;
+    while (kept > 0 && (text[kept - 1] == '\n' || text[kept - 1] == '\r')) kept--;
+    if (kept == len || settings[id].type != SETTING_STR || kept >= size) return text;
+    memcpy(room, text, kept);
+    room[kept] = 0;
+    conf_note(conf, "%s ended with a line end: it is not taken as part of the value", settings[id].key);
+    return room;
+}
 
 int conf_set(struct conf *conf, enum setting_id id, const char *text, enum conf_source source, struct err *err)
 {
-    char canonical[CONF_VALUE_SIZE];
-    int rc = setting_check(id, text, canonical, sizeof canonical, err);
+    char canonical[CONF_VALUE_SIZE], room[CONF_VALUE_SIZE];
+    if (is_unfilled(id, text, source))
+        return err_set(err, ERR_CONFIG, "%s still holds a ${...} placeholder: the platform did not fill it in",
+                       settings[id].key);
+    int rc = setting_check(id, without_line_end(conf, id, text, room, sizeof room), canonical, sizeof canonical, err);
+    explicit_bzero(room, sizeof room);
     if (rc != 0) return rc;
     char *copy = strdup(canonical);
     if (!copy) return err_set(err, ERR_NOMEM, "no memory for the configuration");
@@ -50,6 +92,13 @@ static int settle_redis(struct conf *conf, struct err *err)
     return conf_set(conf, SET_REDIS_URL, "", conf->source[SET_REDIS_HOST], err);
 }
 
+static int settle_run_dir(struct conf *conf, struct err *err)
+{
+    char path[128];
+    if (conf_is_set(conf, SET_RUN_DIR)) return 0;
+    return conf_set(conf, SET_RUN_DIR, conf_default_run_dir(path, sizeof path), SOURCE_DEFAULT, err);
+}
+
 /* A program that stands in for something real is not needed when the real one was named. */
 static void settle_programs(struct conf *conf)
 {
@@ -71,6 +120,7 @@ static int load(struct conf *conf, const struct conf_paths *paths, struct err *e
     if (rc == 0) rc = conf_read_environment(conf, err);
     if (rc == 0 && paths->overrides) rc = conf_read_overrides(conf, paths->overrides, err);
     if (rc == 0) rc = settle_redis(conf, err);
+    if (rc == 0) rc = settle_run_dir(conf, err);
     if (rc != 0) return rc;
     settle_programs(conf);
     return conf_check(conf, err);
@@ -94,6 +144,9 @@ void conf_free(struct conf *conf)
     }
     for (int i = 0; i < conf->program_count; i++) program_free(&conf->programs[i]);
     free(conf->programs);
+    conf_names_free(&conf->secret_names);
+    conf_names_free(&conf->plain_names);
+    buf_free(&conf->notes);
     free(conf);
 }
 
@@ -153,6 +206,40 @@ const char *conf_shown(const struct conf *conf, enum setting_id id, char *out, s
     else
         snprintf(out, size, "%s", settings[id].is_secret && value[0] ? "***" : value);
     return out;
+}
+
+const char *conf_notes(const struct conf *conf)
+{
+    return conf->notes.data ? conf->notes.data : "";
+}
+
+void conf_tell_notes(const struct conf *conf)
+{
+    size_t len;
+    for (const char *line = conf_notes(conf); *line; line += len + (line[len] != 0)) {
+        len = strcspn(line, "\n");
+        log_warning("%.*s", (int)len, line);
+    }
+}
+
+bool conf_is_secret_name(const struct conf *conf, const char *name)
+{
+    return conf_names_has(&conf->secret_names, name) && !conf_names_has(&conf->plain_names, name);
+}
+
+int conf_secret_name_count(const struct conf *conf)
+{
+    return conf->secret_names.count;
+}
+
+const char *conf_secret_name(const struct conf *conf, int index)
+{
+    return conf->secret_names.list[index];
+}
+
+bool conf_add_secret_name(struct conf *conf, const char *name)
+{
+    return conf_names_add(&conf->secret_names, name);
 }
 
 int conf_diff(const struct conf *a, const struct conf *b, enum setting_id *out)

@@ -45,6 +45,32 @@ const char *conf_source_name(enum conf_source source);
 /* The value as it may be shown: secrets as "***" when set, passwords inside URLs masked. out is the caller's. */
 const char *conf_shown(const struct conf *conf, enum setting_id id, char *out, size_t size);
 
+/* What is not wrong but should be known (an unknown name in the env file, a line end cut off a secret): lines, "" =
+ * nothing; belongs to conf. conf_tell_notes logs them as warnings. */
+const char *conf_notes(const struct conf *conf);
+void conf_tell_notes(const struct conf *conf);
+
+/* The variables that the file takes secrets from and nothing else. They are kept from whoever has no use for them. */
+bool conf_is_secret_name(const struct conf *conf, const char *name);
+int conf_secret_name_count(const struct conf *conf);
+const char *conf_secret_name(const struct conf *conf, int index);
+bool conf_add_secret_name(struct conf *conf, const char *name); /* false without memory */
+
+/* What is in force, written so that conf_load reads it again with the same values and sources: nothing is left to fill
+ * in or to include. users: secrets that none of these has use for are left out (~0u = all are there). */
+struct buf;
+void conf_write_file(const struct conf *conf, unsigned users, bool has_programs, struct buf *out);
+void conf_write_env(const struct conf *conf, unsigned users, struct buf *out); /* as an env file */
+void conf_write_overrides(const struct conf *conf, unsigned users, struct buf *out);
+
+/* The run directory that these files and the environment name, also when the files are faulty otherwise: 0; or an error
+ * when that cannot be told for sure. "" = the default (run_dir_default). */
+int conf_run_dir(const struct conf_paths *paths, char *out, size_t size, struct err *err);
+/* Where a supervisor of ours runs when nobody says where: the first of these that we can write to. Returns out. */
+const char *conf_default_run_dir(char *out, size_t size);
+/* All of them, the first being index 0; NULL when there are no more. */
+const char *conf_default_run_dir_at(int index, char *out, size_t size);
+
 /* Ids whose values differ between a and b, into out (SET_COUNT entries); returns how many. */
 int conf_diff(const struct conf *a, const struct conf *b, enum setting_id *out);
 

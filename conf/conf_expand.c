@@ -1,11 +1,12 @@
-/* ${NAME} and ${NAME:-text} in the configuration file, replaced from the environment while it is read. */
+/* ${NAME} and ${NAME:-text} in the configuration file, replaced from the environment while it is read; $${ stands for
+ * ${ itself. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf/buf.h"
 #include "conf/conf_internal.h"
 
-static int expand_one(struct buf *out, const char *inside, size_t len, struct err *err)
+static int expand_one(struct buf *out, const char *inside, size_t len, struct conf_names *used, struct err *err)
 {
     char name[128];
     const char *colon = memmem(inside, len, ":-", 2);
@@ -16,6 +17,7 @@ static int expand_one(struct buf *out, const char *inside, size_t len, struct er
     memcpy(name, inside, name_len);
     name[name_len] = 0;
     const char *value = getenv(name);
+    if (used && !conf_names_add(used, name)) return err_set(err, ERR_NOMEM, "no memory for the configuration");
     if (value && value[0])
         buf_str(out, value);
     else if (colon)
@@ -26,23 +28,52 @@ static int expand_one(struct buf *out, const char *inside, size_t len, struct er
     return 0;
 }
 
-char *conf_expand(const char *text, struct err *err)
+bool conf_names_add(struct conf_names *names, const char *name)
+{
+    if (conf_names_has(names, name)) return true;
+    char **list = reallocarray(names->list, (size_t)names->count + 1, sizeof *list);
+    if (!list) return false;
+    names->list = list;
+    list[names->count] = strdup(name);
+    return list[names->count] && ++names->count > 0;
+}
+
+bool conf_names_has(const struct conf_names *names, const char *name)
+{
+    for (int i = 0; i < names->count; i++)
+        if (strcmp(names->list[i], name) == 0) return true;
+    return false;
+}
+
+void conf_names_free(struct conf_names *names)
+{
+    for (int i = 0; i < names->count; i++) free(names->list[i]);
+    free(names->list);
+    *names = (struct conf_names){0};
+}
+
+char *conf_expand(const char *text, struct conf_names *used, struct err *err)
 {
     struct buf out = {.limit_bytes = 65536};
     buf_str(&out, "");
     for (const char *p = text; *p;) {
         size_t plain = 0;
-        while (p[plain] && !(p[plain] == '$' && p[plain + 1] == '{')) plain++;
+        while (p[plain] && strncmp(p + plain, "${", 2) != 0 && strncmp(p + plain, "$${", 3) != 0) plain++;
         buf_add(&out, p, plain);
         p += plain;
         if (!*p) break;
+        if (p[1] == '$') {
+            buf_str(&out, "${");
+            p += 3;
+            continue;
+        }
         const char *end = strchr(p, '}');
         if (!end) {
             err_set(err, ERR_CONFIG, "\"${\" without a closing \"}\"");
             buf_free(&out);
             return NULL;
         }
-        if (expand_one(&out, p + 2, (size_t)(end - p - 2), err) != 0) {
+        if (expand_one(&out, p + 2, (size_t)(end - p - 2), used, err) != 0) {
             buf_free(&out);
             return NULL;
         }

@@ -26,11 +26,12 @@ static char *copy_text(const char *text, struct err *err)
 }
 
 /* The value of a scalar as text; a string has its ${...} filled in. The caller frees it; NULL with err. */
-static char *value_text(config_setting_t *s, enum setting_id id, struct err *err)
+static char *value_text(struct conf *conf, config_setting_t *s, enum setting_id id, struct err *err)
 {
     char text[32];
+    struct conf_names *used = settings[id].is_secret ? &conf->secret_names : &conf->plain_names;
     switch (config_setting_type(s)) {
-    case CONFIG_TYPE_STRING: return conf_expand(config_setting_get_string(s), err);
+    case CONFIG_TYPE_STRING: return conf_expand(config_setting_get_string(s), used, err);
     case CONFIG_TYPE_INT:
     case CONFIG_TYPE_INT64:
         if (settings[id].type != SETTING_INT) break;
@@ -53,7 +54,7 @@ static int read_value(struct conf *conf, const char *path, const char *key, conf
         err_set(err, ERR_CONFIG, "unknown setting %s (`logikald defaults` lists them all)", key);
         return at_line(err, path, (int)config_setting_source_line(s));
     }
-    char *text = value_text(s, (enum setting_id)id, err);
+    char *text = value_text(conf, s, (enum setting_id)id, err);
     int rc = text ? conf_set(conf, (enum setting_id)id, text, SOURCE_FILE, err) : -1;
     free(text);
     return rc == 0 ? 0 : at_line(err, path, (int)config_setting_source_line(s));
@@ -71,7 +72,7 @@ static int read_programs(struct conf *conf, const char *path, config_setting_t *
     for (int i = 0; i < count; i++) {
         config_setting_t *group = config_setting_get_elem(list, (unsigned)i);
         struct program *p = &conf->programs[conf->program_count++];
-        if (program_read(p, group, err) != 0) return at_line(err, path, p->line);
+        if (program_read(p, group, &conf->plain_names, err) != 0) return at_line(err, path, p->line);
         for (int k = 0; k < i; k++)
             if (strcmp(conf->programs[k].name, p->name) == 0) {
                 err_set(err, ERR_CONFIG, "two programs are called %s", p->name);
@@ -129,7 +130,7 @@ static int read_text(const char *path, struct buf *text, struct err *err)
         rc = err_set(err, ERR_CONFIG, "cannot read the configuration file %s: %s", path, strerror(errno));
     else if (text->failed)
         rc = err_set(err, ERR_LIMIT, "%s: larger than %d bytes, or no memory for it", path, FILE_LIMIT_BYTES);
-    else if (strlen(text->data) < text->len)
+    else if (text->data && strlen(text->data) < text->len)
         rc = err_set(err, ERR_CONFIG, "%s: holds a NUL byte: expected text", path);
     if (in) fclose(in);
     return rc;
@@ -141,7 +142,14 @@ int conf_read_file(struct conf *conf, const char *path, struct err *err)
     config_t config;
     config_init(&config);
     int rc = read_text(path, &text, err);
-    if (rc == 0 && config_read_string(&config, text.data) == CONFIG_TRUE) {
+    const char *slash = strrchr(path, '/');
+    char *directory = slash ? strndup(path, slash > path ? (size_t)(slash - path) : 1) : NULL;
+    if (rc == 0 && slash && !directory) rc = err_set(err, ERR_NOMEM, "no memory for the configuration");
+    if (directory) config_set_include_dir(&config, directory); /* @include is relative to where the file stands */
+    free(directory);
+    const char *start = text.data;
+    if (rc == 0 && strncmp(start, "\xef\xbb\xbf", 3) == 0) start += 3; /* a byte order mark, which nobody sees */
+    if (rc == 0 && config_read_string(&config, start) == CONFIG_TRUE) {
         rc = read_root(conf, path, config_root_setting(&config), err);
     } else if (rc == 0) {
         const char *file = config_error_file(&config);

@@ -9,59 +9,22 @@
 #include <strings.h>
 
 #include "conf/conf_internal.h"
-
-enum key_kind { KEY_STR, KEY_LIST, KEY_INT, KEY_I64, KEY_BOOL, KEY_NOT, KEY_UMASK, KEY_SIGNAL, KEY_READY, KEY_RESTART };
-
-struct key {
-    const char *name;
-    enum key_kind kind;
-    size_t offset;
-    int64_t min, max;
-};
-
-#define MEMBER(m) offsetof(struct program, m)
-static const struct key keys[] = {
-    {"name", KEY_STR, MEMBER(name), 0, 0},
-    {"command", KEY_LIST, MEMBER(command), 0, 0},
-    {"environment", KEY_LIST, MEMBER(environment), 0, 0},
-    {"depends_on", KEY_LIST, MEMBER(depends_on), 0, 0},
-    {"unless_env", KEY_LIST, MEMBER(unless_env), 0, 0},
-    {"user", KEY_STR, MEMBER(user), 0, 0},
-    {"group", KEY_STR, MEMBER(group), 0, 0},
-    {"directory", KEY_STR, MEMBER(directory), 0, 0},
-    {"gate", KEY_STR, MEMBER(gate), 0, 0},
-    {"umask", KEY_UMASK, MEMBER(umask), 0, 0},
-    {"readiness", KEY_READY, MEMBER(ready), 0, 0},
-    {"readiness_interval_ms", KEY_INT, MEMBER(ready_interval_ms), 10, 60000},
-    {"liveness", KEY_READY, MEMBER(live), 0, 0},
-    {"liveness_interval_s", KEY_INT, MEMBER(live_interval_s), 1, 3600},
-    {"liveness_failures", KEY_INT, MEMBER(live_failures), 1, 100},
-    {"watchdog_s", KEY_INT, MEMBER(watchdog_s), 1, 3600},
-    {"autostart", KEY_NOT, MEMBER(is_not_autostart), 0, 0},
-    {"start_timeout_s", KEY_INT, MEMBER(start_timeout_s), 1, 3600},
-    {"stop_signal", KEY_SIGNAL, MEMBER(stop_signal), 0, 0},
-    {"stop_timeout_s", KEY_INT, MEMBER(stop_timeout_s), 1, 3600},
-    {"restart", KEY_RESTART, MEMBER(restart), 0, 0},
-    {"essential", KEY_BOOL, MEMBER(is_essential), 0, 0},
-    {"rlimit_nofile", KEY_I64, MEMBER(rlimit_nofile), 0, INT64_MAX},
-    {"rlimit_core_bytes", KEY_I64, MEMBER(rlimit_core_bytes), 0, INT64_MAX},
-    {"rlimit_as_bytes", KEY_I64, MEMBER(rlimit_as_bytes), 0, INT64_MAX},
-};
+#include "conf/program_keys.h"
 
 static int expected(config_setting_t *s, const char *what, struct err *err)
 {
     return err_set(err, ERR_CONFIG, "%s of a program expects %s", config_setting_name(s), what);
 }
 
-static int read_str(char **out, config_setting_t *s, struct err *err)
+static int read_str(char **out, config_setting_t *s, struct conf_names *used, struct err *err)
 {
     const char *text = config_setting_get_string(s);
     if (!text) return expected(s, "text in quotes", err);
-    *out = conf_expand(text, err);
+    *out = conf_expand(text, used, err);
     return *out ? 0 : -ERR_CONFIG;
 }
 
-static int read_list(char ***out, config_setting_t *s, struct err *err)
+static int read_list(char ***out, config_setting_t *s, struct conf_names *used, struct err *err)
 {
     int type = config_setting_type(s), count = config_setting_length(s);
     if ((type != CONFIG_TYPE_ARRAY && type != CONFIG_TYPE_LIST) || count > 256)
@@ -71,13 +34,13 @@ static int read_list(char ***out, config_setting_t *s, struct err *err)
     for (int i = 0; i < count; i++) {
         const char *text = config_setting_get_string_elem(s, i);
         if (!text) return expected(s, "a list of texts [ \"a\", \"b\" ]", err);
-        (*out)[i] = conf_expand(text, err);
+        (*out)[i] = conf_expand(text, used, err);
         if (!(*out)[i]) return -ERR_CONFIG;
     }
     return 0;
 }
 
-static int read_number(int64_t *out, const struct key *key, config_setting_t *s, struct err *err)
+static int read_number(int64_t *out, const struct program_key *key, config_setting_t *s, struct err *err)
 {
     int type = config_setting_type(s);
     *out = config_setting_get_int64(s);
@@ -107,23 +70,21 @@ static int read_signal(int *out, config_setting_t *s, struct err *err)
     return expected(s, "the name of a signal, as \"TERM\"", err);
 }
 
-static const char *const ready_words[] = {
-    [READY_UNSAID] = NULL, [READY_NONE] = "none",  [READY_EXIT] = "exit",  [READY_NOTIFY] = "notify",
-    [READY_TCP] = "tcp:",  [READY_UNIX] = "unix:", [READY_HTTP] = "http:", [READY_COMMAND] = "command:"};
-
-static int read_ready(enum program_ready *out, char **target, bool is_probe_only, config_setting_t *s, struct err *err)
+static int read_ready(enum program_ready *out, char **target, bool is_probe_only, config_setting_t *s,
+                      struct conf_names *used, struct err *err)
 {
     char *text = NULL;
-    int rc = read_str(&text, s, err);
+    int rc = read_str(&text, s, used, err);
     if (rc != 0 || !text) return rc;
     rc = expected(s,
                   is_probe_only ? "tcp:HOST:PORT, unix:PATH, http:HOST:PORT/PATH or command:WORDS"
                                 : "none, exit, notify, tcp:HOST:PORT, unix:PATH, http:HOST:PORT/PATH or command:WORDS",
                   err);
     for (int i = is_probe_only ? READY_TCP : READY_NONE; i <= READY_COMMAND; i++) {
-        size_t len = strlen(ready_words[i]);
-        bool has_target = ready_words[i][len - 1] == ':';
-        if (has_target ? strncmp(text, ready_words[i], len) != 0 || !text[len] : strcmp(text, ready_words[i]) != 0)
+        size_t len = strlen(program_ready_words[i]);
+        bool has_target = program_ready_words[i][len - 1] == ':';
+        if (has_target ? strncmp(text, program_ready_words[i], len) != 0 || !text[len]
+                       : strcmp(text, program_ready_words[i]) != 0)
             continue;
         *out = (enum program_ready)i;
         free(*target);
@@ -135,29 +96,28 @@ static int read_ready(enum program_ready *out, char **target, bool is_probe_only
     return rc;
 }
 
-static const char *const restart_words[] = {"always", "on-failure", "never"};
-
 static int read_restart(enum program_restart *out, config_setting_t *s, struct err *err)
 {
     const char *text = config_setting_get_string(s);
     for (int i = 0; text && i < 3; i++)
-        if (strcmp(text, restart_words[i]) == 0) return *out = (enum program_restart)i, 0;
+        if (strcmp(text, program_restart_words[i]) == 0) return *out = (enum program_restart)i, 0;
     return expected(s, "\"always\", \"on-failure\" or \"never\"", err);
 }
 
-static int read_key(struct program *p, const struct key *key, config_setting_t *s, struct err *err)
+static int read_key(struct program *p, const struct program_key *key, config_setting_t *s, struct conf_names *used,
+                    struct err *err)
 {
     void *member = (char *)p + key->offset;
     int64_t number;
     int rc;
     switch (key->kind) {
-    case KEY_STR: return read_str(member, s, err);
-    case KEY_LIST: return read_list(member, s, err);
+    case KEY_STR: return read_str(member, s, used, err);
+    case KEY_LIST: return read_list(member, s, member == &p->environment ? NULL : used, err);
     case KEY_UMASK: return read_umask(member, s, err);
     case KEY_SIGNAL: return read_signal(member, s, err);
     case KEY_READY:
-        return member == &p->live ? read_ready(&p->live, &p->live_target, true, s, err)
-                                  : read_ready(&p->ready, &p->ready_target, false, s, err);
+        return member == &p->live ? read_ready(&p->live, &p->live_target, true, s, used, err)
+                                  : read_ready(&p->ready, &p->ready_target, false, s, used, err);
     case KEY_RESTART: return read_restart(member, s, err);
     case KEY_I64: return read_number(member, key, s, err);
     case KEY_INT:
@@ -208,7 +168,7 @@ static int check_whole(const struct program *p, struct err *err)
     return 0;
 }
 
-int program_read(struct program *p, config_setting_t *group, struct err *err)
+int program_read(struct program *p, config_setting_t *group, struct conf_names *used, struct err *err)
 {
     *p = (struct program){.umask = -1,
                           .stop_signal = SIGTERM,
@@ -223,11 +183,11 @@ int program_read(struct program *p, config_setting_t *group, struct err *err)
     int count = config_setting_length(group);
     for (int i = 0; i < count; i++) {
         config_setting_t *s = config_setting_get_elem(group, (unsigned)i);
-        const struct key *key = keys, *end = keys + sizeof keys / sizeof *keys;
+        const struct program_key *key = program_keys, *end = program_keys + PROGRAM_KEYS;
         while (key < end && strcmp(key->name, config_setting_name(s)) != 0) key++;
         p->line = (int)config_setting_source_line(s);
         if (key == end) return err_set(err, ERR_CONFIG, "unknown key %s of a program", config_setting_name(s));
-        int rc = read_key(p, key, s, err);
+        int rc = read_key(p, key, s, used, err);
         if (rc != 0) return rc;
     }
     p->line = (int)config_setting_source_line(group);
@@ -243,10 +203,10 @@ static void list_free(char **list)
 
 void program_free(struct program *p)
 {
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        void *member = (char *)p + keys[i].offset;
-        if (keys[i].kind == KEY_STR) free(*(char **)member);
-        if (keys[i].kind == KEY_LIST) list_free(*(char ***)member);
+    for (size_t i = 0; i < PROGRAM_KEYS; i++) {
+        void *member = (char *)p + program_keys[i].offset;
+        if (program_keys[i].kind == KEY_STR) free(*(char **)member);
+        if (program_keys[i].kind == KEY_LIST) list_free(*(char ***)member);
     }
     free(p->ready_target);
     free(p->live_target);
@@ -266,7 +226,7 @@ static bool list_equal(char **a, char **b)
     return !*a && !*b;
 }
 
-static bool key_equal(const struct key *key, const struct program *a, const struct program *b)
+static bool key_equal(const struct program_key *key, const struct program *a, const struct program *b)
 {
     const void *x = (const char *)a + key->offset, *y = (const char *)b + key->offset;
     switch (key->kind) {
@@ -281,8 +241,8 @@ static bool key_equal(const struct key *key, const struct program *a, const stru
 
 bool program_equal(const struct program *a, const struct program *b)
 {
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (!key_equal(&keys[i], a, b)) return false;
+    for (size_t i = 0; i < PROGRAM_KEYS; i++)
+        if (!key_equal(&program_keys[i], a, b)) return false;
     return str_equal(a->ready_target, b->ready_target) && str_equal(a->live_target, b->live_target) &&
            a->is_skipped == b->is_skipped;
 }

@@ -75,6 +75,7 @@ static const struct field child_fields[] = {
     FIELD(struct snapshot_child, is_held, FIELD_BOOL),
     FIELD(struct snapshot_child, is_draining, FIELD_BOOL),
     FIELD(struct snapshot_child, is_crash_loop, FIELD_BOOL),
+    FIELD(struct snapshot_child, is_old_program, FIELD_BOOL),
     {0},
 };
 
@@ -214,6 +215,7 @@ int snapshot_write(const char *run_dir, const struct snapshot *s, struct err *er
         rc = err_errno(err, "writing %s", path);
 out:
     if (fd >= 0) close(fd);
+    if (fd >= 0 && rc != 0) unlink(fresh); /* a full disk is not made fuller */
     free(text);
     cJSON_Delete(json);
     return rc;

@@ -33,9 +33,10 @@ struct snapshot_child {
     int64_t watchdog_age_ms;      /* since the last ping, at the time of writing; -1 = no watchdog */
     bool is_program;              /* a [program] of the configuration, not a built-in role */
     bool is_ready, is_essential;
-    bool is_held;       /* stopped by `ctl stop`, until `ctl start` */
-    bool is_draining;   /* being replaced: its successor is already there under the same name */
-    bool is_crash_loop; /* true until the child has been stable again, also while a try runs */
+    bool is_held;        /* stopped by `ctl stop`, until `ctl start` */
+    bool is_draining;    /* being replaced: its successor is already there under the same name */
+    bool is_old_program; /* the file that it was started from is another now */
+    bool is_crash_loop;  /* true until the child has been stable again, also while a try runs */
 };
 
 struct snapshot {

@@ -62,5 +62,6 @@ int main(int argc, char **argv)
     }
     log_open(role->name, log_level_of(conf_str(conf, SET_LOG_LEVEL)),
              strcmp(conf_str(conf, SET_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_TEXT);
+    conf_tell_notes(conf);
     return role->main(conf, argc - 2, argv + 2);
 }

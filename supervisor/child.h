@@ -27,7 +27,8 @@ struct child {
     /* How its process is to be stopped: as it was started, whatever a reload has changed since. */
     int running_stop_signal;
     int64_t running_stop_timeout_ms;
-    pid_t kin_told[8]; /* asked to end, outside its group */
+    int64_t program_device, program_inode; /* of the file that it was started from; 0 = not known */
+    pid_t kin_told[8];                     /* asked to end, outside its group */
 
     struct log_stream out, err;
     struct line_ring lines; /* the last ones that it wrote */
@@ -56,6 +57,7 @@ struct child {
     bool is_successor; /* started while another of its name still serves */
     bool owes_hup;     /* settings changed while it started: it re-reads them as soon as it is ready */
     bool is_outdated;  /* to be replaced by one of the present plan */
+    bool is_upgrade;   /* outdated because its program is another now: after the migrations of the new one */
 };
 
 /* A child in CHILD_DOWN, at the end of the list. NULL without memory. */

@@ -15,10 +15,14 @@
 #include "supervisor/account.h"
 #include "supervisor/child.h"
 #include "supervisor/environment.h"
+#include "supervisor/freeze.h"
 #include "supervisor/guardian.h"
+#include "supervisor/keeper.h"
 #include "supervisor/kin.h"
 #include "supervisor/probe.h"
+#include "supervisor/self.h"
 #include "supervisor/spawn.h"
+#include "supervisor/upgrade.h"
 
 /* The descriptors of a start: ours and the child's. -1 = none. */
 struct pipes {
@@ -81,11 +85,13 @@ static int pipes_open(struct pipes *p, const struct child_spec *spec, struct err
     return rc;
 }
 
-static void say_paths(struct environment *e, const struct conf_paths *paths)
+static void say_paths(struct environment *e, const struct child *c)
 {
-    if (paths->file) environment_set(e, CONF_FILE_VAR, "%s", paths->file);
-    if (paths->env_file) environment_set(e, CONF_ENV_FILE_VAR, "%s", paths->env_file);
-    if (paths->overrides) environment_set(e, CONF_OVERRIDES_VAR, "%s", paths->overrides);
+    static const char *const variables[FREEZE_KINDS] = {CONF_FILE_VAR, CONF_ENV_FILE_VAR, CONF_OVERRIDES_VAR};
+    char path[PATH_MAX];
+    for (int k = 0; k < FREEZE_KINDS; k++)
+        environment_set(e, variables[k], "%s", freeze_path(c->sup, c->spec.role, (enum freeze_kind)k, path));
+    environment_set(e, settings[SET_RUN_DIR].env, "%s", c->sup->run_dir);
 }
 
 void child_environment(const struct child *c, const char *notify_path, struct environment *e)
@@ -93,6 +99,7 @@ void child_environment(const struct child *c, const char *notify_path, struct en
     const struct supervisor *s = c->sup;
     const struct program *p = c->spec.program;
     environment_start(e, environ, c->spec.users);
+    environment_hide(e, s->conf);
     environment_set(e, "LOGIKALD_SUPERVISOR_ID", "%s", s->id);
     environment_set(e, "LOGIKALD_INSTANCE", "%s", c->spec.name);
     environment_set(e, KIN_VARIABLE, "%s/%" PRId64, s->id, c->born);
@@ -107,7 +114,7 @@ void child_environment(const struct child *c, const char *notify_path, struct en
     if (c->spec.has_listener) environment_set(e, "LISTEN_FDS", "1");
     if (c->spec.watchdog_ms) environment_set(e, "WATCHDOG_USEC", "%" PRId64, c->spec.watchdog_ms * 1000);
     if (c->previous_pid) environment_set(e, "LOGIKALD_PREVIOUS_PID", "%d", (int)c->previous_pid);
-    say_paths(e, &s->paths);
+    say_paths(e, c);
 }
 
 static int listen_on(struct supervisor *s, int fd, event_callback_fn fn, void *arg, struct event **event)
@@ -137,7 +144,8 @@ static void begin(struct child *c)
     c->running_stop_signal = c->spec.stop_signal;
     c->running_stop_timeout_ms = c->spec.policy.stop_timeout_ms;
     c->exec_error[0] = 0;
-    c->owes_hup = false;
+    c->owes_hup = c->is_upgrade = false;
+    upgrade_note(c);
 }
 
 static void tell_start(const struct child *c)
@@ -159,6 +167,8 @@ int child_start(struct child *c, struct err *err)
     int rc = pipes_open(&pipes, &c->spec, err);
     if (rc != 0) return rc;
     begin(c);
+    keeper_look(c->sup); /* what it reads is there */
+    if (!p) self_directory_file("logikald-roles", c->sup->roles_path, NULL);
     child_environment(c, pipes.notify_path, &e);
     struct spawn how = {
         .path = p ? p->command[0] : c->sup->roles_path,

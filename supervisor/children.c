@@ -9,6 +9,7 @@
 #include "ipc/notify.h"
 #include "supervisor/child.h"
 #include "supervisor/events.h"
+#include "supervisor/upgrade.h"
 #include "supervisor/watch.h"
 
 #define DRAINING_MAX 4 /* of one name, before the next replacement waits */
@@ -228,7 +229,7 @@ void children_settle(struct supervisor *s)
             continue;
         }
         if (s->is_stopping) continue;
-        if (c->is_outdated) renew(c);
+        if (c->is_outdated && !upgrade_has_to_wait(c)) renew(c);
         if (c->machine.state == CHILD_WAITING && may_start(c)) child_event(c, EVENT_DEPENDS_READY);
         if (c->machine.state == CHILD_READY && c->is_successor) hand_over(c);
     }

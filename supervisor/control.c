@@ -39,6 +39,8 @@ struct control {
     bool is_full_told;
     LIST_HEAD(control_peers, control_peer) peers;
     char path[108];
+    dev_t dev; /* of the socket's name, as we made it */
+    ino_t ino;
 };
 
 static void peer_free(struct control_peer *p)
@@ -48,6 +50,14 @@ static void peer_free(struct control_peer *p)
     LIST_REMOVE(p, link);
     bufferevent_free(p->io);
     free(p);
+}
+
+bool control_is_there(const struct supervisor *s, const struct control_peer *p)
+{
+    const struct control_peer *q;
+    if (!s->control) return false;
+    LIST_FOREACH(q, &s->control->peers, link) if (q == p) return true;
+    return false;
 }
 
 struct supervisor *control_supervisor(struct control_peer *p)
@@ -209,7 +219,7 @@ static void on_pause_end(evutil_socket_t fd, short what, void *arg)
     struct supervisor *s = arg;
     (void)fd;
     (void)what;
-    event_add(s->control->incoming, NULL);
+    if (s->control->incoming) event_add(s->control->incoming, NULL);
 }
 
 /* Whoever waits keeps the listener ready: without a descriptor for it we would turn in circles. */
@@ -276,6 +286,43 @@ static int bind_socket(struct supervisor *s, const struct sockaddr_un *addr, str
     return rc == 0 ? 0 : err_errno(err, "control socket %s", addr->sun_path);
 }
 
+/* The name is on the disk; what is open does not tell its number there. */
+static void note_name(struct control *c)
+{
+    struct stat st;
+    bool is_there = lstat(c->path, &st) == 0;
+    c->dev = is_there ? st.st_dev : 0;
+    c->ino = is_there ? st.st_ino : 0;
+}
+
+static int listen_for_peers(struct supervisor *s, struct err *err)
+{
+    struct control *c = s->control;
+    c->incoming = event_new(s->base, s->control_fd, EV_READ | EV_PERSIST, on_incoming, s);
+    if (!c->incoming || event_add(c->incoming, NULL) != 0)
+        return err_set(err, ERR_NOMEM, "no memory for the control socket");
+    note_name(c);
+    return 0;
+}
+
+int control_keep(struct supervisor *s, struct err *err)
+{
+    struct control *c = s->control;
+    struct sockaddr_un addr;
+    struct stat st;
+    if (!c || (lstat(c->path, &st) == 0 && st.st_dev == c->dev && st.st_ino == c->ino)) return 0;
+    int rc = control_address(s->run_dir, &addr, err);
+    if (rc != 0) return rc;
+    if (c->incoming) event_free(c->incoming);
+    c->incoming = NULL;
+    if (s->control_fd >= 0) close(s->control_fd);
+    rc = bind_socket(s, &addr, err);
+    if (rc == 0) rc = listen_for_peers(s, err);
+    c->ino = rc == 0 ? c->ino : 0; /* tried again the next time */
+    if (rc == 0) log_warning("the control socket %s had gone: it is made again", c->path);
+    return rc;
+}
+
 int control_serve(struct supervisor *s, struct err *err)
 {
     struct sockaddr_un addr;
@@ -289,23 +336,21 @@ int control_serve(struct supervisor *s, struct err *err)
     if (s->control_fd < 0) rc = bind_socket(s, &addr, err); /* otherwise it came through an exec */
     if (rc != 0) return rc;
     c->pause = event_new(s->base, -1, 0, on_pause_end, s);
-    c->incoming = event_new(s->base, s->control_fd, EV_READ | EV_PERSIST, on_incoming, s);
-    if (!c->pause || !c->incoming || event_add(c->incoming, NULL) != 0)
-        return err_set(err, ERR_NOMEM, "no memory for the control socket");
-    return 0;
+    return c->pause ? listen_for_peers(s, err) : err_set(err, ERR_NOMEM, "no memory for the control socket");
 }
 
-/* A copy, because the buffers belong to libevent's own writing; nothing is written after this. */
+/* Looked at in place, because only libevent's own writing may take from the buffer; nothing is written after this. */
 static void flush_peer(struct control_peer *p)
 {
     struct evbuffer *out = bufferevent_get_output(p->io);
-    size_t len = evbuffer_get_length(out);
-    char *bytes = len > 0 ? malloc(len) : NULL;
-    if (!bytes) return;
-    ev_ssize_t n = evbuffer_copyout(out, bytes, len);
-    if (n > 0 && send(bufferevent_getfd(p->io), bytes, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < n)
-        log_debug("control: an answer was cut short");
-    free(bytes);
+    struct evbuffer_iovec parts[16];
+    int count = evbuffer_peek(out, -1, NULL, parts, 16);
+    for (int i = 0; i < count && i < 16; i++)
+        if (send(bufferevent_getfd(p->io), parts[i].iov_base, parts[i].iov_len, MSG_DONTWAIT | MSG_NOSIGNAL) <
+            (ssize_t)parts[i].iov_len) {
+            log_debug("control: an answer was cut short");
+            return;
+        }
 }
 
 void control_flush(struct supervisor *s)

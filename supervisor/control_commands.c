@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/buf.h"
 #include "conf/log.h"
 #include "conf/version.h"
 #include "supervisor/child.h"
@@ -122,11 +123,9 @@ static void do_reload(struct control_peer *p, int argc, char **argv)
         control_refuse(p, "the supervisor is stopping");
     else if (supervisor_reload(s, &err) != 0)
         control_refuse(p, "%s; nothing was changed", err.text);
-    else if (is_exec && reexec_begin(s, &err) != 0)
+    else if (is_exec && reexec_begin(s, p, &err) != 0)
         control_refuse(p, "%s", err.text);
-    else if (is_exec)
-        control_answer_text(p, "the configuration is reloaded; the program is tried and then executed anew");
-    else
+    else if (!is_exec) /* else the answer comes when the program has been tried */
         control_answer_text(p, "the configuration is reloaded");
 }
 
@@ -220,6 +219,33 @@ static void do_version(struct control_peer *p, int argc, char **argv)
     control_answer(p, true, answer);
 }
 
+/* For the tools beside us (`logikald check`, `queue` ...): the configuration in force, that of our environment with it.
+ */
+static void do_configuration(struct control_peer *p, int argc, char **argv)
+{
+    const struct conf *conf = control_supervisor(p)->conf;
+    struct buf texts[3] = {{0}, {0}, {0}};
+    static const char *const names[] = {"file", "env_file", "overrides"};
+    cJSON *answer = cJSON_CreateObject();
+    (void)argc;
+    (void)argv;
+    conf_write_file(conf, ~0u, true, &texts[0]);
+    conf_write_env(conf, ~0u, &texts[1]);
+    conf_write_overrides(conf, ~0u, &texts[2]);
+    for (int i = 0; i < 3; i++) {
+        if (answer && !texts[i].failed) cJSON_AddStringToObject(answer, names[i], texts[i].data);
+        if (texts[i].data) explicit_bzero(texts[i].data, texts[i].len);
+        buf_free(&texts[i]);
+    }
+    cJSON *environment = answer ? cJSON_AddObjectToObject(answer, "environment") : NULL;
+    for (int i = 0; environment && i < SET_COUNT; i++) {
+        enum setting_id id = (enum setting_id)i;
+        if (conf_source(conf, id) == SOURCE_ENVIRONMENT)
+            cJSON_AddStringToObject(environment, settings[i].env, conf_str(conf, id));
+    }
+    control_answer(p, true, answer);
+}
+
 static void do_shutdown(struct control_peer *p, int argc, char **argv)
 {
     (void)argc;
@@ -236,7 +262,7 @@ static const struct {
     {"status", do_status, 0, 0},    {"start", do_start, 1, 16},      {"stop", do_stop, 1, 16},
     {"restart", do_restart, 1, 16}, {"reload", do_reload, 0, 1},     {"signal", do_signal, 2, 2},
     {"tail", do_tail, 1, 3},        {"set", do_set, 1, 2},           {"flags", do_flags, 0, 0},
-    {"version", do_version, 0, 0},  {"shutdown", do_shutdown, 0, 0},
+    {"version", do_version, 0, 0},  {"shutdown", do_shutdown, 0, 0}, {"configuration", do_configuration, 0, 0},
 };
 
 void control_execute(struct control_peer *p, const char *command, int argc, char **argv)

@@ -1,17 +1,20 @@
 /* The control client: see ctl.h. One table of commands; the waiting for their effect is done here, by asking. */
 #include "supervisor/ctl.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf/clock.h"
 #include "conf/conf.h"
 #include "conf/version.h"
 #include "ipc/control.h"
 #include "supervisor/ctl_internal.h"
+#include "supervisor/memory_file.h"
 
 #define EXIT_USAGE       64
 #define EXIT_UNAVAILABLE 69
@@ -317,17 +320,46 @@ static int usage(FILE *out, int status)
     return status;
 }
 
-/* Only the run directory is needed: a configuration that has become faulty must not keep an operator out. */
-static void find_run_dir(char *out, size_t size)
+/* The supervisor that arguments, environment or file name, and no other. When nobody names one, it is the first place
+ * where one of ours would run by default, and does. */
+static int find_run_dir(char *out, size_t size, struct err *err)
 {
     struct conf_paths paths = conf_paths_from_environment();
-    struct conf *conf = conf_load(&paths, NULL);
-    const char *from_environment = getenv(settings[SET_RUN_DIR].env);
-    snprintf(out, size, "%s",
-             conf               ? conf_str(conf, SET_RUN_DIR)
-             : from_environment ? from_environment
-                                : settings[SET_RUN_DIR].def);
-    conf_free(conf);
+    int rc = conf_run_dir(&paths, out, size, err);
+    if (rc != 0 || out[0]) return rc;
+    for (int i = 0; conf_default_run_dir_at(i, out, size); i++) {
+        char path[256];
+        snprintf(path, sizeof path, "%s/%s", out, CONTROL_SOCKET);
+        if (access(path, R_OK | W_OK) == 0) return 0;
+    }
+    conf_default_run_dir(out, size);
+    return 0;
+}
+
+int ctl_take_configuration(struct err *err)
+{
+    static const char *const names[] = {"file", "env_file", "overrides"};
+    static const char *const variables[] = {CONF_FILE_VAR, CONF_ENV_FILE_VAR, CONF_OVERRIDES_VAR};
+    char run_dir[128];
+    if (find_run_dir(run_dir, sizeof run_dir, err) != 0) return -(int)ERR_CONFIG;
+    cJSON *answer = ctl_ask(run_dir, "configuration", 0, NULL, err);
+    int rc = is_ok(answer) ? 0 : -(int)ERR_NOT_FOUND;
+    for (int i = 0; i < 3 && rc == 0; i++) {
+        char path[MEMORY_FILE_PATH];
+        const char *text = text_of(answer, names[i]);
+        int fd = memory_file(text, strlen(text), path, err);
+        if (fd < 0) rc = -(int)ERR_SYSTEM;
+        if (fd >= 0) fcntl(fd, F_SETFD, 0); /* read by the program that takes over this process */
+        if (fd >= 0) setenv(variables[i], path, 1);
+    }
+    const cJSON *set;
+    cJSON_ArrayForEach(set, cJSON_GetObjectItemCaseSensitive(answer, "environment")) if (rc == 0 && cJSON_IsString(set))
+        setenv(set->string, set->valuestring, 0); /* what is set here wins */
+    cJSON_Delete(answer);
+    if (rc != 0) return rc;
+    setenv(settings[SET_RUN_DIR].env, run_dir, 1);
+    fprintf(stderr, "logikald: with the configuration of the supervisor on %s\n", run_dir);
+    return 0;
 }
 
 int ctl_main(int argc, char **argv)
@@ -335,7 +367,11 @@ int ctl_main(int argc, char **argv)
     char run_dir[128];
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return usage(stdout, 0);
-    find_run_dir(run_dir, sizeof run_dir);
+    struct err err = {0};
+    if (find_run_dir(run_dir, sizeof run_dir, &err) != 0) {
+        fprintf(stderr, "logikald: %s\n", err.text);
+        return EXIT_CONFIG;
+    }
     for (size_t i = 0; i < ROWS; i++) {
         if (strcmp(rows[i].name, name) != 0) continue;
         int count = argc - 2;

@@ -66,6 +66,8 @@ static void print_child(const struct snapshot_child *c, bool has_colour, int64_t
            has_colour ? "\033[0m" : "", pid, uptime, c->restarts,
            bytes(c->pss_bytes ? c->pss_bytes : c->rss_bytes, memory, sizeof memory), cpu, ping, exit);
     if (c->next_start_ms > now_ms) printf("%-14s next try in %.1f s\n", "", (double)(c->next_start_ms - now_ms) / 1000);
+    if (c->is_old_program)
+        printf("%-14s old program: the file it was started from is another now (reload --exec replaces it)\n", "");
     if (c->status[0]) printf("%-14s %s\n", "", c->status);
 }
 

@@ -70,6 +70,18 @@ void environment_start(struct environment *e, char *const *from, unsigned users)
     }
 }
 
+void environment_hide(struct environment *e, const struct conf *conf)
+{
+    for (int i = 0; i < conf_secret_name_count(conf); i++) {
+        const char *name = conf_secret_name(conf, i);
+        int at = conf_is_secret_name(conf, name) && setting_by_env(name) < 0 ? find(e, name, strlen(name)) : -1;
+        if (at < 0) continue;
+        free(e->list[at]);
+        e->list[at] = e->list[--e->count];
+        e->list[e->count] = NULL;
+    }
+}
+
 void environment_put(struct environment *e, const char *entry)
 {
     int at = find(e, entry, strcspn(entry, "="));

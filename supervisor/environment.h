@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include "conf/conf.h"
+
 struct environment {
     char **list; /* NULL-terminated "NAME=value", for execve */
     int count, room;
@@ -13,6 +15,8 @@ struct environment {
 
 /* Copies `from` without what a child with these users (enum setting_user; 0 for a program) must not see. */
 void environment_start(struct environment *e, char *const *from, unsigned users);
+/* Takes out what the configuration file makes secrets of. */
+void environment_hide(struct environment *e, const struct conf *conf);
 /* Sets NAME to a formatted value, replacing what was there. */
 void environment_set(struct environment *e, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

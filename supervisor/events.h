@@ -18,6 +18,9 @@ bool events_finish(struct supervisor *s);
  * Does nothing when no command is configured. */
 void events_emit(struct supervisor *s, const char *event, const char *child, int pid, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
+/* Those that wait, over an exec. */
+cJSON *events_save(const struct supervisor *s);
+void events_restore(struct supervisor *s, const cJSON *list);
 int64_t events_dropped(const struct supervisor *s);
 
 #endif

@@ -1,106 +1,100 @@
 /* Frozen configuration: see freeze.h. */
 #include "supervisor/freeze.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/buf.h"
 #include "conf/file.h"
-#include "supervisor/run_dir.h"
+#include "conf/log.h"
 
-#define FILE_BYTES (1024 * 1024)
+static const struct {
+    const char *role;
+    unsigned users;
+} roles[] = {{"web", USER_WEB}, {"worker", USER_WORKER}, {"beat", USER_BEAT}, {"migrate", USER_TOOL}};
+#define ROLES (sizeof roles / sizeof *roles)
 
-static const char *const names[FROZEN_FILES] = {"accepted.cfg", "accepted.env"};
+static const char *const endings[FREEZE_KINDS] = {"cfg", "env", "set"};
 
-/* The whole file into text (NUL-terminated, the caller's). */
-static int read_whole(const char *path, char **text, size_t *len, struct err *err)
+const char *freeze_path(const struct supervisor *s, const char *role, enum freeze_kind kind, char out[PATH_MAX])
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return err_errno(err, "%s", path);
-    *len = 0;
-    *text = malloc(FILE_BYTES + 1);
-    if (!*text) {
-        close(fd);
-        return err_set(err, ERR_NOMEM, "no memory for %s", path);
-    }
-    ssize_t n;
-    while (*len < FILE_BYTES && (n = read(fd, *text + *len, FILE_BYTES - *len)) != 0) {
-        if (n > 0)
-            *len += (size_t)n;
-        else if (errno != EINTR)
-            break;
-    }
-    int saved = errno;
-    close(fd);
-    (*text)[*len] = 0;
-    if (*len < FILE_BYTES && n == 0) return 0;
-    free(*text);
-    *text = NULL;
-    errno = n < 0 ? saved : EFBIG;
-    return err_errno(err, "%s", path);
+    snprintf(out, PATH_MAX, "%.1024s/%.63s.%s", s->run_dir, role, endings[kind]);
+    return out;
 }
 
-static int write_whole(const char *path, const char *text, size_t len, struct err *err)
+static const char *fresh_path(const struct supervisor *s, size_t role, int kind, char out[PATH_MAX])
 {
+    freeze_path(s, roles[role].role, (enum freeze_kind)kind, out);
+    strncat(out, ".new", PATH_MAX - strlen(out) - 1);
+    return out;
+}
+
+static int write_one(const char *path, const struct buf *text, struct err *err)
+{
+    if (text->failed) return err_set(err, ERR_NOMEM, "no memory for %s", path);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) return err_errno(err, "%s", path);
-    int rc = file_write_all(fd, text, len) == 0 ? 0 : err_errno(err, "%s", path);
+    int rc = file_write_all(fd, text->data, text->len) == 0 ? 0 : err_errno(err, "%s", path);
     close(fd);
     return rc;
 }
 
-static int copy_one(struct supervisor *s, int i, const char *from, const char **candidate, struct err *err)
+static int write_fresh(const struct supervisor *s, const struct conf *conf, size_t role, int kind, struct err *err)
 {
-    struct frozen *f = &s->frozen[i];
-    char *text = NULL;
-    size_t len = 0;
-    *candidate = from;
-    f->is_copy = false;
-    if (!from) return 0;
-    int rc = read_whole(from, &text, &len, err);
-    if (rc != 0 || !text) return rc;
-    run_dir_file(s->run_dir, names[i], f->accepted);
-    snprintf(f->candidate, sizeof f->candidate, "%s/%s.new", s->run_dir, names[i]);
-    bool is_alone = i != 0 || !strstr(text, "@include"); /* relative to where it stands */
-    if (is_alone) rc = write_whole(f->candidate, text, len, err);
-    if (is_alone && rc == 0) {
-        *candidate = f->candidate;
-        f->is_copy = true;
-    }
-    explicit_bzero(text, len);
-    free(text);
+    char path[PATH_MAX];
+    struct buf text = {0};
+    unsigned users = roles[role].users;
+    if (kind == FREEZE_FILE) conf_write_file(conf, users, false, &text);
+    if (kind == FREEZE_ENV) conf_write_env(conf, users, &text);
+    if (kind == FREEZE_OVERRIDES) conf_write_overrides(conf, users, &text);
+    int rc = write_one(fresh_path(s, role, kind, path), &text, err);
+    if (text.data) explicit_bzero(text.data, text.len);
+    buf_free(&text);
     return rc;
 }
 
-int freeze_copy(struct supervisor *s, struct conf_paths *candidate, struct err *err)
+static void remove_fresh(const struct supervisor *s)
 {
-    *candidate = s->source;
-    candidate->overrides = s->overrides;
-    int rc = copy_one(s, 0, s->source.file, &candidate->file, err);
-    return rc == 0 ? copy_one(s, 1, s->source.env_file, &candidate->env_file, err) : rc;
+    char path[PATH_MAX];
+    for (size_t i = 0; i < ROLES; i++)
+        for (int k = 0; k < FREEZE_KINDS; k++) unlink(fresh_path(s, i, k, path));
 }
 
-int freeze_accept(struct supervisor *s, struct err *err)
+int freeze_accept(const struct supervisor *s, const struct conf *conf, struct err *err)
 {
-    const char **paths[FROZEN_FILES] = {&s->paths.file, &s->paths.env_file};
-    const char *sources[FROZEN_FILES] = {s->source.file, s->source.env_file};
-    s->paths.overrides = s->overrides;
-    for (int i = 0; i < FROZEN_FILES; i++) {
-        struct frozen *f = &s->frozen[i];
-        if (f->is_copy && rename(f->candidate, f->accepted) != 0) return err_errno(err, "%s", f->accepted);
-        *paths[i] = f->is_copy ? f->accepted : sources[i];
-    }
-    return 0;
+    char path[PATH_MAX], fresh[PATH_MAX];
+    int rc = 0;
+    for (size_t i = 0; i < ROLES && rc == 0; i++)
+        for (int k = 0; k < FREEZE_KINDS && rc == 0; k++) rc = write_fresh(s, conf, i, k, err);
+    for (size_t i = 0; i < ROLES && rc == 0; i++)
+        for (int k = 0; k < FREEZE_KINDS && rc == 0; k++)
+            if (rename(fresh_path(s, i, k, fresh), freeze_path(s, roles[i].role, (enum freeze_kind)k, path)) != 0)
+                rc = err_errno(err, "%s", path);
+    if (rc != 0) remove_fresh(s);
+    return rc;
 }
 
-void freeze_remove(struct supervisor *s)
+void freeze_keep(const struct supervisor *s)
 {
-    for (int i = 0; i < FROZEN_FILES; i++)
-        if (s->frozen[i].accepted[0]) {
-            unlink(s->frozen[i].accepted);
-            unlink(s->frozen[i].candidate);
-        }
+    char path[PATH_MAX];
+    struct err err = {0};
+    bool is_whole = true;
+    for (size_t i = 0; i < ROLES; i++)
+        for (int k = 0; k < FREEZE_KINDS; k++)
+            is_whole = is_whole && access(freeze_path(s, roles[i].role, (enum freeze_kind)k, path), F_OK) == 0;
+    if (is_whole) return;
+    if (freeze_accept(s, s->conf, &err) == 0)
+        log_warning("the accepted configuration was not whole any more in %s: it is written again", s->run_dir);
+    else
+        log_error("the accepted configuration cannot be written again: %s", err.text);
+}
+
+void freeze_remove(const struct supervisor *s)
+{
+    char path[PATH_MAX];
+    for (size_t i = 0; i < ROLES; i++)
+        for (int k = 0; k < FREEZE_KINDS; k++) unlink(freeze_path(s, roles[i].role, (enum freeze_kind)k, path));
+    remove_fresh(s);
 }

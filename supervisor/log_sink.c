@@ -34,8 +34,10 @@ struct log_sink {
     int64_t size_bytes, rotate_bytes;
     int keep;
     struct buf pending;
-    size_t start; /* of what is still to be written */
-    int64_t dropped, told;
+    size_t start;          /* of what is still to be written */
+    int64_t dropped, told; /* lines, and of how many it stands in the log */
+    int64_t telling;       /* of how many a notice is pending; 0 = none is */
+    size_t telling_end;    /* where it ends in pending */
 };
 
 static void try_write(struct log_sink *s);
@@ -92,6 +94,7 @@ static int use_file(struct log_sink *s, const char *path, struct err *err)
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) {
         err_errno(err, "log.file %s", path);
+        if (err) err->code = ERR_CONFIG; /* it is what the operator has said */
         if (fd >= 0) close(fd);
         return -(int)ERR_CONFIG;
     }
@@ -147,6 +150,41 @@ int log_sink_configure(struct log_sink *s, const struct conf *conf, struct err *
     }
     free(s->path);
     s->path = copy;
+    return 0;
+}
+
+int log_sink_check(const struct log_sink *s, const struct conf *conf, struct err *err)
+{
+    const char *path = conf_str(conf, SET_LOG_FILE);
+    if (!*path || strcmp(path, s->path ? s->path : "") == 0) return 0;
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+    if (fd < 0) {
+        err_errno(err, "log.file %s", path);
+        if (err) err->code = ERR_CONFIG;
+        return -(int)ERR_CONFIG;
+    }
+    close(fd);
+    return 0;
+}
+
+int log_sink_fd(const struct log_sink *s)
+{
+    return s->path ? s->fd : -1;
+}
+
+int log_sink_adopt(struct log_sink *s, int fd, const struct conf *conf, struct err *err)
+{
+    struct stat st;
+    char *path = strdup(conf_str(conf, SET_LOG_FILE));
+    if (!path || fstat(fd, &st) != 0 || use(s, fd, S_ISREG(st.st_mode) ? SINK_FILE : SINK_STREAM) != 0) {
+        free(path);
+        return err_set(err, ERR_SYSTEM, "the log that was open cannot be used any more");
+    }
+    s->size_bytes = st.st_size;
+    s->rotate_bytes = conf_int(conf, SET_LOG_ROTATE);
+    s->keep = (int)conf_int(conf, SET_LOG_KEEP);
+    free(s->path);
+    s->path = path;
     return 0;
 }
 
@@ -206,6 +244,16 @@ static size_t portion(const struct log_sink *s, const char *data, size_t len)
     return end ? (size_t)(end - data) + 1 : 0;
 }
 
+/* A notice of lost lines that is lost itself has not been told. */
+static void lose(struct log_sink *s, const char *data, size_t len)
+{
+    for (const char *p = data; p < data + len; p++) s->dropped += *p == '\n';
+    if (s->telling && s->start + len >= s->telling_end) {
+        s->dropped--;
+        s->telling = 0;
+    }
+}
+
 static void try_write(struct log_sink *s)
 {
     while (s->start < s->pending.len) {
@@ -223,12 +271,16 @@ static void try_write(struct log_sink *s)
             return;
         }
         if (n < 0) { /* the disk is full, or the reader has gone: these lines are lost, the next may not be */
-            for (const char *p = data; p < data + len; p++) s->dropped += *p == '\n';
+            lose(s, data, len);
             n = (ssize_t)len;
         } else {
             s->size_bytes += n;
         }
         s->start += (size_t)n;
+        if (s->telling && s->start >= s->telling_end) { /* the notice is written */
+            s->told = s->telling;
+            s->telling = 0;
+        }
     }
     emptied(s);
 }
@@ -237,6 +289,7 @@ static bool append(struct log_sink *s, const char *line, size_t len)
 {
     if (s->pending.len + len > LOG_SINK_LIMIT_BYTES && s->start > 0) {
         buf_consume(&s->pending, s->start);
+        if (s->telling) s->telling_end -= s->start;
         s->start = 0;
     }
     if (s->pending.len + len > LOG_SINK_LIMIT_BYTES || !buf_add(&s->pending, line, len)) {
@@ -249,12 +302,15 @@ static bool append(struct log_sink *s, const char *line, size_t len)
 void log_sink_line(struct log_sink *s, const char *line, size_t len)
 {
     bool was_empty = s->pending.len == 0;
-    if (s->dropped > s->told) {
+    if (s->dropped > s->told && !s->telling) {
         char text[128], told[512];
         int n = snprintf(text, sizeof text, "%lld log lines were dropped: the log took them too slowly, or not at all",
                          (long long)(s->dropped - s->told));
         int m = log_frame(told, sizeof told, LOG_WARNING, "logikald", (int)getpid(), text, (unsigned)n);
-        if (append(s, told, (size_t)m)) s->told = s->dropped;
+        if (append(s, told, (size_t)m)) {
+            s->telling = s->dropped;
+            s->telling_end = s->pending.len;
+        }
     }
     if (!append(s, line, len)) s->dropped++;
     if (was_empty) event_active(s->soon, EV_WRITE, 0);

@@ -20,6 +20,12 @@ void log_sink_free(struct log_sink *s);                 /* NULL is fine */
 
 /* Takes log.file, log.rotate_bytes and log.keep. On an error what was open stays in use. */
 int log_sink_configure(struct log_sink *s, const struct conf *conf, struct err *err);
+/* 0, or -ERR_CONFIG when its log file could not be opened. Nothing changes but that the file may have been made. */
+int log_sink_check(const struct log_sink *s, const struct conf *conf, struct err *err);
+/* The descriptor of the log file, to hand it over an exec; -1 = standard output. Goes on in it, when it cannot be
+ * opened by its path any more. */
+int log_sink_fd(const struct log_sink *s);
+int log_sink_adopt(struct log_sink *s, int fd, const struct conf *conf, struct err *err);
 int log_sink_reopen(struct log_sink *s, struct err *err); /* the file anew, after somebody moved it away */
 
 /* A finished line with its "\n". */

@@ -99,6 +99,11 @@ int log_stream_open(struct log_stream *s, struct event_base *base, int fd, log_s
     return -1;
 }
 
+void log_stream_begun(struct log_stream *s, const char *text, size_t len)
+{
+    if (s->fd >= 0 && s->len == 0 && len > 0 && len < LOG_STREAM_LINE_BYTES) hold(s, text, len);
+}
+
 void log_stream_drain(struct log_stream *s)
 {
     read_chunks(s, CHUNKS_DRAIN);

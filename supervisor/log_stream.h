@@ -24,7 +24,8 @@ struct log_stream {
 
 /* Reads fd (a non-blocking read end; owned from now on) until its end. 0, or -1 without memory (fd is closed). */
 int log_stream_open(struct log_stream *s, struct event_base *base, int fd, log_stream_fn fn, void *arg);
-void log_stream_drain(struct log_stream *s); /* reads what is there now */
+void log_stream_begun(struct log_stream *s, const char *text, size_t len); /* the begun line of a reader before us */
+void log_stream_drain(struct log_stream *s);                               /* reads what is there now */
 void log_stream_close(struct log_stream *s); /* gives out a begun line and closes; harmless when closed */
 
 #endif

@@ -10,6 +10,7 @@
 #include "conf/version.h"
 #include "supervisor/ctl.h"
 #include "supervisor/reexec.h"
+#include "supervisor/reload.h"
 #include "supervisor/self.h"
 #include "supervisor/signals.h"
 #include "supervisor/supervisor.h"
@@ -24,11 +25,14 @@ static int run_config(int argc, char **argv);
 static int run_role(int argc, char **argv);
 static int run_help(int argc, char **argv);
 static int run_version(int argc, char **argv);
+static int run_trial(int argc, char **argv);
+
+static char **all_words; /* of the program */
 
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
-    const char *arguments, *help;
+    const char *arguments, *help; /* help NULL: not for people */
 } commands[] = {
     {"supervise", run_supervise, "",
      "run everything: web, and worker and beat when background sync is enabled (default)"},
@@ -44,8 +48,12 @@ static const struct command {
     {"config", run_config, "", "print the settings in force and where each comes from, secrets masked"},
     {"--help", run_help, "", "this text"},
     {"--version", run_version, "", "the version"},
+    {REEXEC_TRIAL, run_trial, "", NULL},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
+
+/* Those that look at what runs: with the configuration of the supervisor, when none is named. */
+static const char *const tools[] = {"migrate", "queue", "task", "check", "config", NULL};
 
 static int run_help(int argc, char **argv)
 {
@@ -54,6 +62,7 @@ static int run_help(int argc, char **argv)
     puts("usage: logikald [--config FILE] [--env-file FILE] [COMMAND ...]\n\nCommands:");
     for (size_t i = 0; i < COMMANDS; i++) {
         char usage[64];
+        if (!commands[i].help) continue;
         snprintf(usage, sizeof usage, "%s %s", commands[i].name, commands[i].arguments);
         printf("  %-24s %s\n", usage, commands[i].help);
     }
@@ -91,7 +100,10 @@ static struct conf *load(void)
     struct err err = {0};
     struct conf_paths paths = conf_paths_from_environment();
     struct conf *conf = conf_load(&paths, &err);
-    if (!conf) log_critical("configuration refused: %s", err.text);
+    if (conf)
+        conf_tell_notes(conf);
+    else
+        log_critical("configuration refused: %s", err.text);
     return conf;
 }
 
@@ -116,8 +128,6 @@ static int run_config(int argc, char **argv)
     return 0;
 }
 
-static char **all_words; /* of the program */
-
 static int run_supervise(int argc, char **argv)
 {
     (void)argv;
@@ -126,12 +136,44 @@ static int run_supervise(int argc, char **argv)
         return EXIT_USAGE;
     }
     signals_hold();
-    struct conf *conf = load();
-    if (!conf) return EXIT_CONFIG;
-    supervisor_log_settings(conf);
-    if (!getenv(REEXEC_STATE_VAR)) unsetenv(CONF_OVERRIDES_VAR); /* the supervisor's own are in its run directory */
+    struct err err = {0};
     struct conf_paths paths = conf_paths_from_environment();
-    return supervise(conf, &paths, all_words);
+    bool is_resumed = reexec_is_resumed();
+    cJSON *state = reexec_state(&err);
+    struct conf *conf = NULL;
+    if (state && cJSON_HasObjectItem(state, "configuration"))
+        conf = reexec_conf(state, &err);
+    else if (state || !is_resumed)
+        conf = conf_load(&paths, &err);
+    if (!conf) {
+        reexec_back(all_words, NULL, err.text);
+        log_critical("configuration refused: %s", err.text);
+        cJSON_Delete(state);
+        return EXIT_CONFIG;
+    }
+    supervisor_log_settings(conf);
+    unsetenv(CONF_OVERRIDES_VAR); /* the supervisor's own are its own */
+    paths.overrides = NULL;
+    return supervise(conf, &paths, all_words, state);
+}
+
+/* What a supervisor runs of a new program file before it executes it: reads the state and the configuration as it would
+ * then. */
+static int run_trial(int argc, char **argv)
+{
+    static struct plan plan;
+    struct err err = {0};
+    (void)argc;
+    (void)argv;
+    cJSON *state = reexec_state(&err);
+    struct conf *conf = state && reexec_check(state, &err) == 0 ? reexec_conf(state, &err) : NULL;
+    int rc = conf ? plan_from_conf(&plan, conf, getenv("LOGIKALD_ROLES"), &err) : -1;
+    if (rc == 0) rc = reload_check(&plan, conf, &err);
+    if (rc != 0) fprintf(stderr, "%s\n", err.text[0] ? err.text : "there is no state to try");
+    if (rc == 0) puts(REEXEC_GOOD);
+    conf_free(conf);
+    cJSON_Delete(state);
+    return rc == 0 ? 0 : EXIT_CONFIG;
 }
 
 /* The roles need many libraries, which the supervisor is to be free of: another program, in this process. */
@@ -155,12 +197,15 @@ static int run_role(int argc, char **argv)
 /* An option's file, absolute (children may have another working directory), into the environment. */
 static int set_path(const char *variable, const char *file)
 {
-    char path[PATH_MAX];
-    if (!realpath(file, path)) {
+    char here[PATH_MAX], path[PATH_MAX * 2];
+    if (reexec_is_resumed()) return 0; /* what was accepted is handed over, wherever the files are now */
+    bool is_absolute = file[0] == '/';
+    if (access(file, F_OK) != 0 || (!is_absolute && !getcwd(here, sizeof here))) {
         fprintf(stderr, "logikald: %s: ", file);
         perror(NULL);
         return EXIT_CONFIG;
     }
+    snprintf(path, sizeof path, "%s%s%s", is_absolute ? "" : here, is_absolute ? "" : "/", file); /* links stay links */
     setenv(variable, path, 1);
     return 0;
 }
@@ -187,17 +232,32 @@ static int take_options(int argc, char **argv)
     return at;
 }
 
+/* A second shell beside a running system sees that system: unless a file is named, the environment then wins over what
+ * the supervisor there has in force. Children of a supervisor are told theirs. */
+static void look_for_supervisor(void)
+{
+    struct err err = {0};
+    struct conf_paths named = conf_paths_from_environment();
+    if (named.file || named.env_file || getenv("LOGIKALD_SUPERVISED")) return;
+    ctl_take_configuration(&err); /* when none runs, it is as if nothing was said */
+}
+
 int main(int argc, char **argv)
 {
     all_words = argv;
+    self_remember(argv[0]);
     log_open("logikald", LOG_INFO, LOG_TEXT);
     int at = take_options(argc, argv);
     if (at < 0) return -at;
     const char *name = at < argc ? argv[at] : "supervise";
     if (strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) name = "--help";
     if (strcmp(name, "-V") == 0 || strcmp(name, "version") == 0) name = "--version";
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (strcmp(commands[i].name, name) == 0) return commands[i].run(at < argc ? argc - at : 1, argv + at);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].name, name) != 0) continue;
+        for (const char *const *t = tools; *t; t++)
+            if (strcmp(*t, name) == 0) look_for_supervisor();
+        return commands[i].run(at < argc ? argc - at : 1, argv + at);
+    }
     fprintf(stderr, "logikald: unknown command \"%s\" (logikald --help lists them)\n", name);
     return EXIT_USAGE;
 }

@@ -1,16 +1,21 @@
 /* The supervisor's state as JSON, for an exec: see reexec.h. Fields are named once, in tables. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/buf.h"
 #include "conf/log.h"
 #include "supervisor/child.h"
 #include "supervisor/children.h"
+#include "supervisor/events.h"
 #include "supervisor/guardian.h"
 #include "supervisor/probe.h"
 #include "supervisor/reexec.h"
+#include "supervisor/self.h"
 
 #define STATE_FORMAT 1
 
@@ -30,6 +35,10 @@ static const struct field self_fields[] = {
     FIELD(supervisor, lock_fd, KIND_FD),
     FIELD(supervisor, listen_fd, KIND_FD),
     FIELD(supervisor, control_fd, KIND_FD),
+    FIELD(supervisor, dir_fd, KIND_FD),
+    FIELD(supervisor, log_fd, KIND_FD),
+    FIELD(supervisor, source_file, KIND_TEXT),
+    FIELD(supervisor, source_env_file, KIND_TEXT),
     FIELD(supervisor, guardian_fd, KIND_FD),
     FIELD(supervisor, guardian_pid, KIND_INT),
     FIELD(supervisor, started_ms, KIND_INT64),
@@ -62,6 +71,7 @@ static const struct field child_fields[] = {
     FIELD(child, machine.ready_ms, KIND_INT64),
     FIELD(child, machine.starts, KIND_INT64),
     FIELD(child, machine.failures, KIND_INT),
+    FIELD(child, machine.exits_at, KIND_INT),
     FIELD(child, machine.backoff.attempt, KIND_INT),
     FIELD(child, pid, KIND_INT),
     FIELD(child, group, KIND_INT),
@@ -87,6 +97,8 @@ static const struct field child_fields[] = {
     FIELD(child, is_leaving, KIND_BOOL),
     FIELD(child, is_successor, KIND_BOOL),
     FIELD(child, is_outdated, KIND_BOOL),
+    FIELD(child, program_device, KIND_INT64),
+    FIELD(child, program_inode, KIND_INT64),
     FIELD(child, owes_hup, KIND_BOOL),
     FIELD(child, reasons[0], KIND_TEXT),
     FIELD(child, reasons[1], KIND_TEXT),
@@ -132,20 +144,74 @@ static void restore(const cJSON *json, const struct field *fields, void *to)
     }
 }
 
+static void save_text(cJSON *json, const char *name, struct buf *text)
+{
+    if (!text->failed) cJSON_AddStringToObject(json, name, text->data ? text->data : "");
+    if (text->data) explicit_bzero(text->data, text->len);
+    buf_free(text);
+}
+
+/* What is in force, with nothing left to look up: the files as they lie there now may be another. */
+static void save_configuration(const struct supervisor *s, cJSON *state)
+{
+    cJSON *json = cJSON_AddObjectToObject(state, "configuration");
+    cJSON *names = json ? cJSON_AddArrayToObject(json, "secret_names") : NULL;
+    struct buf file = {0}, env = {0}, overrides = {0};
+    if (!names) return;
+    conf_write_file(s->conf, ~0u, true, &file);
+    conf_write_env(s->conf, ~0u, &env);
+    conf_write_overrides(s->conf, ~0u, &overrides);
+    save_text(json, "file", &file);
+    save_text(json, "env_file", &env);
+    save_text(json, "overrides", &overrides);
+    for (int i = 0; i < conf_secret_name_count(s->conf); i++)
+        if (conf_is_secret_name(s->conf, conf_secret_name(s->conf, i)))
+            cJSON_AddItemToArray(names, cJSON_CreateString(conf_secret_name(s->conf, i)));
+}
+
+/* Bytes of a log as text; a NUL becomes a blank. */
+static void save_bytes(cJSON *json, const char *name, const char *bytes, size_t len)
+{
+    char *text = bytes && len > 0 ? malloc(len + 1) : NULL;
+    if (!text) return;
+    for (size_t i = 0; i < len; i++) text[i] = bytes[i] ? bytes[i] : ' ';
+    text[len] = 0;
+    cJSON_AddStringToObject(json, name, text);
+    free(text);
+}
+
+static void save_child(const struct child *c, cJSON *json)
+{
+    save(json, child_fields, c);
+    cJSON *exits = cJSON_AddArrayToObject(json, "exits");
+    for (int i = 0; exits && i < CHILD_EXITS_MAX && (unsigned)i < c->machine.exits_at; i++)
+        cJSON_AddItemToArray(exits, cJSON_CreateNumber((double)c->machine.exits_ms[i]));
+    save_bytes(json, "begun_out", c->out.line, c->out.len);
+    save_bytes(json, "begun_err", c->err.line, c->err.len);
+    save_bytes(json, "lines", c->lines.bytes, c->lines.len);
+}
+
 cJSON *reexec_save(const struct supervisor *s)
 {
     const struct child *c;
-    cJSON *state = cJSON_CreateObject();
+    struct err err = {0};
+    const char *path = self_path(&err);
+    cJSON *state = cJSON_CreateObject(), *events = events_save(s);
     cJSON *children = state ? cJSON_AddArrayToObject(state, "children") : NULL;
+    if (events && (!state || !cJSON_AddItemToObject(state, "events", events))) cJSON_Delete(events);
     if (!children) return state;
     cJSON_AddNumberToObject(state, "format", STATE_FORMAT);
+    if (path) cJSON_AddStringToObject(state, "program", path);
     save(state, self_fields, s);
+    save_configuration(s, state);
+    cJSON *environment = cJSON_AddArrayToObject(state, "environment"); /* for a way back */
+    for (char **e = environ; environment && *e; e++) cJSON_AddItemToArray(environment, cJSON_CreateString(*e));
     CHILDREN_FOREACH(c, s)
     {
         cJSON *child = cJSON_CreateObject();
         if (!child) continue;
         cJSON_AddItemToArray(children, child);
-        save(child, child_fields, c);
+        save_child(c, child);
     }
     return state;
 }
@@ -165,14 +231,73 @@ void reexec_keep_descriptors(const struct supervisor *s, bool is_kept)
     CHILDREN_FOREACH(c, s) mark(child_fields, c, is_kept);
 }
 
-int reexec_adopt_self(struct supervisor *s, const cJSON *state, struct err *err)
+static void keep_listed(const struct field *fields, const cJSON *json)
 {
-    const cJSON *format = cJSON_GetObjectItemCaseSensitive(state, "format");
+    for (const struct field *f = fields; f->name; f++) {
+        const cJSON *fd = f->kind == KIND_FD ? cJSON_GetObjectItemCaseSensitive(json, f->name) : NULL;
+        if (cJSON_IsNumber(fd) && fd->valueint >= 0) fcntl(fd->valueint, F_SETFD, 0);
+    }
+}
+
+void reexec_keep_all(const cJSON *state)
+{
+    const cJSON *child;
+    keep_listed(self_fields, state);
+    cJSON_ArrayForEach(child, cJSON_GetObjectItemCaseSensitive(state, "children")) keep_listed(child_fields, child);
+}
+
+int reexec_check(const cJSON *state, struct err *err)
+{
+    const cJSON *format = cJSON_GetObjectItemCaseSensitive(state, "format"), *child;
+    const cJSON *children = cJSON_GetObjectItemCaseSensitive(state, "children");
     if (!cJSON_IsNumber(format) || format->valueint != STATE_FORMAT)
         return err_set(err, ERR_INPUT, "the supervisor before the exec has handed over a state of another format");
+    if (!cJSON_IsArray(children)) return err_set(err, ERR_INPUT, "the state that was handed over has no children");
+    cJSON_ArrayForEach(child, children)
+    {
+        const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(child, "spec.name"));
+        const cJSON *in = cJSON_GetObjectItemCaseSensitive(child, "machine.state");
+        if (!name || !name[0] || !cJSON_IsNumber(in) || in->valueint < 0 || in->valueint >= CHILD_STATE_COUNT)
+            return err_set(err, ERR_INPUT, "a child in the state that was handed over is not one: \"%.40s\"",
+                           name ? name : "");
+    }
+    return 0;
+}
+
+int reexec_adopt_self(struct supervisor *s, const cJSON *state, struct err *err)
+{
+    int rc = reexec_check(state, err);
+    if (rc != 0) return rc;
+    const char *path = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(state, "program"));
+    if (path) self_set(path);
     restore(state, self_fields, s);
     mark(self_fields, s, false);
+    if (s->source_file[0]) s->source.file = s->source_file;
+    if (s->source_env_file[0]) s->source.env_file = s->source_env_file;
     return 0;
+}
+
+static void adopt_line(struct log_stream *stream, const cJSON *json, const char *name)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
+    if (text) log_stream_begun(stream, text, strlen(text));
+}
+
+/* What is no plain field. */
+static void adopt_rest(struct child *c, const cJSON *json)
+{
+    const cJSON *exit, *exits = cJSON_GetObjectItemCaseSensitive(json, "exits");
+    const char *lines = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "lines"));
+    int count = 0;
+    cJSON_ArrayForEach(exit, exits) if (cJSON_IsNumber(exit) && count < CHILD_EXITS_MAX) c->machine.exits_ms[count++] =
+        (int64_t)exit->valuedouble;
+    if (c->machine.exits_at < (unsigned)count) c->machine.exits_at = (unsigned)count;
+    for (size_t len; lines && *lines; lines += len + (lines[len] != 0)) {
+        len = strcspn(lines, "\n");
+        line_ring_add(&c->lines, lines, len);
+    }
+    adopt_line(&c->out, json, "begun_out");
+    adopt_line(&c->err, json, "begun_err");
 }
 
 static int adopt_child(struct supervisor *s, const cJSON *json, struct err *err)
@@ -183,8 +308,12 @@ static int adopt_child(struct supervisor *s, const cJSON *json, struct err *err)
     restore(json, child_fields, c);
     mark(child_fields, c, false);
     const struct child_spec *spec = plan_find(&s->plan, c->spec.name);
+    if (!c->running_stop_signal) c->running_stop_signal = c->spec.stop_signal ? c->spec.stop_signal : SIGTERM;
+    if (!c->running_stop_timeout_ms) c->running_stop_timeout_ms = c->spec.policy.stop_timeout_ms;
     if (spec && !c->is_leaving) c->spec = *spec;
-    return child_resume(c) == 0 ? 0 : err_set(err, ERR_NOMEM, "no memory for %s", c->spec.name);
+    int rc = child_resume(c);
+    adopt_rest(c, json);
+    return rc == 0 ? 0 : err_set(err, ERR_NOMEM, "no memory for %s", c->spec.name);
 }
 
 int reexec_adopt_children(struct supervisor *s, const cJSON *state, struct err *err)
@@ -195,5 +324,6 @@ int reexec_adopt_children(struct supervisor *s, const cJSON *state, struct err *
         int rc = adopt_child(s, child, err);
         if (rc != 0) return rc;
     }
+    events_restore(s, cJSON_GetObjectItemCaseSensitive(state, "events"));
     return guardian_resume(s, err);
 }

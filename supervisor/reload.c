@@ -4,13 +4,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "conf/utf8.h"
 #include "supervisor/child.h"
 #include "supervisor/children.h"
 #include "supervisor/events.h"
 #include "supervisor/freeze.h"
+#include "supervisor/memory_file.h"
 #include "supervisor/probe.h"
 #include "supervisor/status.h"
 
@@ -44,20 +47,30 @@ int reload_check(const struct plan *plan, const struct conf *conf, struct err *e
     return rc == 0 && has_role(plan, "web") ? conf_check_web(conf, err) : rc;
 }
 
-/* Loads and checks a configuration and the plan that follows from it: *conf is the caller's. */
+/* Loads the sources as they are now, with the runtime settings. */
+static struct conf *load(struct supervisor *s, struct err *err)
+{
+    char path[MEMORY_FILE_PATH];
+    struct conf_paths paths = s->source;
+    const char *overrides = s->overrides ? s->overrides : "";
+    int fd = memory_file(overrides, strlen(overrides), path, err);
+    if (fd < 0) return NULL;
+    paths.overrides = path;
+    struct conf *conf = conf_load(&paths, err);
+    close(fd);
+    return conf;
+}
+
+/* Loads and checks a configuration and the plan that follows from it, up to where nothing can fail any more: *conf is
+ * the caller's. */
 static int prepare(struct supervisor *s, struct conf **conf, struct plan *plan, struct err *err)
 {
-    struct conf_paths named = s->source, candidate;
-    named.overrides = s->overrides;
-    int rc = freeze_copy(s, &candidate, err);
-    if (rc != 0) return rc;
-    struct conf *fresh = conf_load(&named, err); /* for errors that name the file as the operator knows it */
+    struct conf *fresh = load(s, err);
     if (!fresh) return -(int)ERR_CONFIG;
-    conf_free(fresh);
-    fresh = conf_load(&candidate, err);
-    if (!fresh) return -(int)ERR_CONFIG;
-    rc = plan_from_conf(plan, fresh, s->only, err);
+    int rc = plan_from_conf(plan, fresh, s->only, err);
     if (rc == 0) rc = reload_check(plan, fresh, err);
+    if (rc == 0) rc = log_sink_check(s->sink, fresh, err);
+    if (rc == 0) rc = freeze_accept(s, fresh, err);
     if (rc != 0) {
         conf_free(fresh);
         return rc;
@@ -104,9 +117,9 @@ int supervisor_reload(struct supervisor *s, struct err *err)
     struct conf *conf;
     enum setting_id changed[SET_COUNT];
     int rc = prepare(s, &conf, plan, err);
-    if (rc == 0 && (rc = freeze_accept(s, err)) != 0) conf_free(conf);
     s->reloaded_ms = wall_ms();
     snprintf(s->reload_error, sizeof s->reload_error, "%s", rc != 0 ? err->text : "");
+    utf8_repair(s->reload_error, strlen(s->reload_error)); /* it quotes what stands in the file */
     status_changed(s);
     if (rc != 0) {
         s->reloads_refused++;
@@ -115,6 +128,7 @@ int supervisor_reload(struct supervisor *s, struct err *err)
         return rc;
     }
     s->reloads++;
+    conf_tell_notes(conf);
     int count = conf_diff(s->conf, conf, changed);
     struct err sink_err = {0};
     if (log_sink_configure(s->sink, conf, &sink_err) != 0) log_error("%s", sink_err.text);

@@ -1,5 +1,6 @@
-/* The run directory and its lock: see run_dir.h. The lock is a POSIX record lock: it tells who holds it, it is not
- * inherited by children, and it survives an exec. */
+/* The run directory and its locks: see run_dir.h. The file's lock is a POSIX record lock: it tells who holds it, it is
+ * not inherited by children, and it survives an exec. The directory itself is locked by flock, which stays when its
+ * files are removed, and which those who clean up old files respect. */
 #include "supervisor/run_dir.h"
 
 #include <dirent.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,10 +79,30 @@ static int refuse(const char *path, int fd, struct err *err)
                    text);
 }
 
+int run_dir_hold(const char *path, struct err *err)
+{
+    if (check(path, err) != 0) return -1;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+    int saved = errno;
+    char file[PATH_MAX];
+    int lock_fd = fd >= 0 && saved == EWOULDBLOCK
+                      ? open(run_dir_file(path, RUN_DIR_LOCK, file), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)
+                      : -1;
+    if (lock_fd >= 0) {
+        refuse(path, lock_fd, err);
+        close(lock_fd);
+    } else {
+        errno = saved;
+        err_errno(err, "holding the run directory %s", path);
+    }
+    if (fd >= 0) close(fd);
+    return -1;
+}
+
 int run_dir_lock(const char *path, struct err *err)
 {
     char file[PATH_MAX], pid[32];
-    if (check(path, err) != 0) return -1;
     int fd = open(run_dir_file(path, RUN_DIR_LOCK, file), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         err_errno(err, "%s", file);
@@ -99,4 +121,11 @@ int run_dir_lock(const char *path, struct err *err)
         return -1;
     }
     return fd;
+}
+
+bool run_dir_is_same(int fd, const char *path)
+{
+    struct stat held, there;
+    return fd >= 0 && fstat(fd, &held) == 0 && lstat(path, &there) == 0 && held.st_dev == there.st_dev &&
+           held.st_ino == there.st_ino;
 }

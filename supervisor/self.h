@@ -6,8 +6,13 @@
 
 #include "conf/err.h"
 
-/* The absolute path of the running program; as it was at the first call, so that a program that has been replaced on
- * disk since is found under its name. NULL with err when /proc does not tell. */
+/* Notes the path by which the program was called: links in it are followed anew each time, so that a release that is
+ * switched by a link is found. word: argv[0]; not believed when it names another file than the one that runs. */
+void self_remember(const char *word);
+void self_set(const char *path); /* as the program before an exec has noted it: the file there may be another by now */
+
+/* The absolute path of the program: as it was called, or, where that cannot be told, the file that runs. NULL with err
+ * when /proc does not tell. */
 const char *self_path(struct err *err);
 
 /* The path of a file in the same directory into out. 0, or an error when it cannot be executed. */

@@ -14,12 +14,13 @@
 #include "supervisor/children.h"
 #include "supervisor/events.h"
 #include "supervisor/run_dir.h"
+#include "supervisor/upgrade.h"
 
 #define WRITE_AFTER_MS 100
 
 struct status {
     struct event *soon, *tick;
-    bool is_due;
+    bool is_due, is_failing;
     struct snapshot snapshot; /* one buffer for all uses */
 };
 
@@ -29,7 +30,10 @@ static void write_file(struct supervisor *s)
     struct status *status = s->status;
     status->is_due = false;
     status_gather(s, &status->snapshot);
-    if (snapshot_write(s->run_dir, &status->snapshot, &err) != 0) log_warning("%s", err.text);
+    bool is_written = snapshot_write(s->run_dir, &status->snapshot, &err) == 0;
+    if (!is_written && !status->is_failing) log_warning("%s; it is tried again, and told when it works", err.text);
+    if (is_written && status->is_failing) log_info("the status is written again");
+    status->is_failing = !is_written;
 }
 
 static void on_write(evutil_socket_t fd, short what, void *arg)
@@ -106,6 +110,7 @@ static void gather_child(const struct child *c, struct snapshot_child *out, int6
         .is_held = c->is_held,
         .is_draining = c->is_leaving,
         .is_crash_loop = m->is_crash_loop,
+        .is_old_program = upgrade_is_due(c),
     };
     snprintf(out->name, sizeof out->name, "%s", c->spec.name);
     snprintf(out->role, sizeof out->role, "%s", c->spec.role);

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "conf/buf.h"
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "conf/version.h"
@@ -16,6 +17,7 @@
 #include "supervisor/events.h"
 #include "supervisor/freeze.h"
 #include "supervisor/guardian.h"
+#include "supervisor/keeper.h"
 #include "supervisor/listener.h"
 #include "supervisor/pulse.h"
 #include "supervisor/reap.h"
@@ -26,6 +28,7 @@
 #include "supervisor/signals.h"
 #include "supervisor/status.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/upgrade.h"
 #include "supervisor/watch.h"
 
 #define EXIT_UNAVAILABLE 69
@@ -93,21 +96,27 @@ static int make_loop(struct supervisor *s, struct err *err)
     if (!s->settle_soon || !s->sink) return err_set(err, ERR_NOMEM, "no memory for the event loop");
     log_target = s->sink;
     log_set_sink(log_to_sink);
-    return log_sink_configure(s->sink, s->conf, err);
+    int rc = log_sink_configure(s->sink, s->conf, err);
+    if (rc == 0 || !s->is_resumed) return rc;
+    /* After an exec nothing that fails may end the children: it goes on in the file that was open, or without one. */
+    bool is_kept = s->log_fd >= 0 && log_sink_adopt(s->sink, s->log_fd, s->conf, NULL) == 0;
+    log_error("%s: the log goes on %s", err->text, is_kept ? "in the file that was open" : "on standard output");
+    if (is_kept) s->log_fd = -1;
+    return 0;
 }
 
 /* What must be ours before anything is started. */
 static int take_place(struct supervisor *s, struct err *err)
 {
     snprintf(s->run_dir, sizeof s->run_dir, "%s", conf_str(s->conf, SET_RUN_DIR));
-    s->is_resumed = s->lock_fd >= 0;
-    if (!s->is_resumed) s->lock_fd = run_dir_lock(s->run_dir, err);
-    if (s->lock_fd < 0) return -(int)err->code;
-    run_dir_file(s->run_dir, RUN_DIR_OVERRIDES, s->overrides);
-    if (!s->is_resumed) unlink(s->overrides); /* of a supervisor before us */
-    struct conf_paths candidate;
-    int rc = freeze_copy(s, &candidate, err);
-    if (rc == 0) rc = freeze_accept(s, err);
+    if (s->dir_fd < 0) s->dir_fd = run_dir_hold(s->run_dir, err);
+    if (s->dir_fd >= 0 && s->lock_fd < 0) s->lock_fd = run_dir_lock(s->run_dir, err);
+    if (s->dir_fd < 0 || s->lock_fd < 0) return -(int)err->code;
+    int rc = freeze_accept(s, s->conf, err);
+    if (rc != 0 && s->is_resumed) { /* a full disk, or the directory has gone: the keeper tries again */
+        log_error("%s", err->text);
+        rc = 0;
+    }
     if (rc != 0) return rc;
     /* Orphans of our children come to us, also when we are not PID 1. */
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return err_errno(err, "becoming the reaper of orphans");
@@ -134,8 +143,10 @@ static int set_up(struct supervisor *s, struct err *err)
     if (rc == 0) rc = take_place(s, err);
     if (rc == 0 && !s->is_resumed) rc = guardian_start(s, err);
     if (rc == 0) rc = plan_from_conf(&s->plan, s->conf, s->only, err);
-    if (rc == 0 && self_directory_file("logikald-roles", s->roles_path, err) != 0 && plan_has_roles(&s->plan))
-        rc = -(int)err->code;
+    if (rc == 0 && self_directory_file("logikald-roles", s->roles_path, err) != 0 && plan_has_roles(&s->plan)) {
+        if (!s->is_resumed) rc = -(int)err->code;
+        if (s->is_resumed) log_error("%s", err->text); /* those that run go on */
+    }
     if (rc == 0) rc = reload_check(&s->plan, s->conf, err);
     if (rc == 0) rc = signals_open(s, err);
     if (rc != 0) return rc;
@@ -149,6 +160,7 @@ static int set_up(struct supervisor *s, struct err *err)
     if (rc == 0) rc = events_command_open(s, err);
     if (rc == 0) rc = watch_open(s, err);
     if (rc == 0) rc = pulse_open(s, err);
+    if (rc == 0) rc = keeper_open(s, err);
     return rc == 0 ? status_open(s, err) : rc;
 }
 
@@ -156,6 +168,8 @@ static void tear_down(struct supervisor *s)
 {
     struct child *c, *next;
     s->is_torn_down = true;
+    reexec_abandon(s);
+    keeper_close(s);
     events_command_close(s);
     guardian_dismiss(s);
     if (s->base && s->lock_fd >= 0) reap_all(s, ESCAPED_GRACE_MS);
@@ -171,16 +185,17 @@ static void tear_down(struct supervisor *s)
     signals_close(s);
     if (s->listen_fd >= 0) close(s->listen_fd);
     if (s->lock_fd >= 0) {
-        unlink(s->overrides);
-        freeze_remove(s);
+        if (run_dir_is_same(s->dir_fd, s->run_dir)) freeze_remove(s);
         close(s->lock_fd);
     }
+    if (s->dir_fd >= 0) close(s->dir_fd);
     if (s->sink) log_sink_flush(s->sink, FLUSH_MS);
     log_set_sink(NULL);
     log_sink_free(s->sink);
     if (s->settle_soon) event_free(s->settle_soon);
     if (s->base) event_base_free(s->base);
     conf_free(s->conf);
+    free(s->overrides);
 }
 
 static int exit_status_of(const struct err *err)
@@ -193,33 +208,62 @@ static int exit_status_of(const struct err *err)
     }
 }
 
-int supervise(struct conf *conf, const struct conf_paths *paths, char **argv)
+static void init(struct supervisor *s, struct conf *conf, const struct conf_paths *paths, char **argv)
 {
-    static struct supervisor supervisor;
-    struct supervisor *s = &supervisor;
-    struct err err = {0};
     s->conf = conf;
-    s->source = s->paths = *paths;
+    s->source = *paths;
+    if (paths->file) snprintf(s->source_file, sizeof s->source_file, "%s", paths->file);
+    if (paths->env_file) snprintf(s->source_env_file, sizeof s->source_env_file, "%s", paths->env_file);
     s->only = getenv("LOGIKALD_ROLES");
     s->argv = argv;
-    s->lock_fd = s->listen_fd = s->control_fd = s->signal_fd = s->guardian_fd = -1;
+    s->lock_fd = s->dir_fd = s->listen_fd = s->control_fd = s->signal_fd = s->guardian_fd = s->log_fd = -1;
     s->started_ms = wall_ms();
     random_uuid4(s->id);
     TAILQ_INIT(&s->children);
     LIST_INIT(&s->watched);
-    cJSON *before = reexec_state(&err);
-    int rc = before ? reexec_adopt_self(s, before, &err) : -(int)err.code;
+}
+
+/* Takes over from the program before the exec. */
+static int take_over(struct supervisor *s, const cJSON *state, struct err *err)
+{
+    struct buf overrides = {0};
+    int rc = reexec_adopt_children(s, state, err);
+    if (rc != 0) return rc;
+    conf_write_overrides(s->conf, ~0u, &overrides);
+    s->overrides = buf_steal(&overrides);
+    if (s->log_fd >= 0) close(s->log_fd);
+    s->log_fd = -1;
+    reexec_done();
+    upgrade_begin(s);
+    return 0;
+}
+
+static void run(struct supervisor *s)
+{
+    log_info("logikald %s supervises %d children%s%s", version_text, s->plan.count, getpid() == 1 ? " as PID 1" : "",
+             s->is_resumed ? ", having been executed anew" : "");
+    if (s->plan.note[0]) log_info("%s", s->plan.note);
+    if (!s->is_resumed) conf_tell_notes(s->conf);
+    children_follow_plan(s);
+    event_base_dispatch(s->base);
+    log_info("stopped, exit status %d", s->exit_status);
+}
+
+int supervise(struct conf *conf, const struct conf_paths *paths, char **argv, cJSON *state)
+{
+    static struct supervisor supervisor;
+    struct supervisor *s = &supervisor;
+    struct err err = {0};
+    init(s, conf, paths, argv);
+    s->is_resumed = state != NULL;
+    int rc = state ? reexec_adopt_self(s, state, &err) : 0;
     if (rc == 0) rc = set_up(s, &err);
-    if (rc == 0 && before) rc = reexec_adopt_children(s, before, &err);
-    cJSON_Delete(before);
+    if (rc == 0 && state) rc = take_over(s, state, &err);
+    cJSON_Delete(state);
     if (rc == 0) {
-        log_info("logikald %s supervises %d children%s%s", version_text, s->plan.count,
-                 getpid() == 1 ? " as PID 1" : "", s->is_resumed ? ", having been executed anew" : "");
-        if (s->plan.note[0]) log_info("%s", s->plan.note);
-        children_follow_plan(s);
-        event_base_dispatch(s->base);
-        log_info("stopped, exit status %d", s->exit_status);
+        run(s);
     } else {
+        if (s->is_resumed) reexec_back(argv, s->sink, err.text);
         log_critical("%s", err.text);
         s->exit_status = exit_status_of(&err);
     }

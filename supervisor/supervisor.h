@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 #include <sys/types.h>
+#include <cjson/cJSON.h>
 #include <event2/event.h>
 
 #include "conf/conf.h"
@@ -22,14 +23,10 @@ struct status;
 struct control;
 struct watch;
 struct events;
+struct keeper;
+struct trial;
 TAILQ_HEAD(child_list, child);
 LIST_HEAD(watched_list, watched);
-
-#define FROZEN_FILES 2 /* configuration file, env file */
-struct frozen {
-    char accepted[PATH_MAX], candidate[PATH_MAX + 8];
-    bool is_copy;
-};
 
 struct supervisor {
     struct event_base *base;
@@ -41,16 +38,19 @@ struct supervisor {
     struct control *control;
     struct watch *watch;
     struct events *events;
+    struct keeper *keeper; /* of the run directory */
+    struct trial *trial;   /* of the program file, before an exec; NULL = none runs */
 
     struct conf *conf;
     struct conf_paths source; /* the files as given */
-    struct conf_paths paths;  /* the accepted copies; children get them in their environment */
-    struct frozen frozen[FROZEN_FILES];
+    char source_file[PATH_MAX], source_env_file[PATH_MAX];
+    char *overrides;         /* runtime settings as lines of key=value; NULL = none */
     const char *only;        /* LOGIKALD_ROLES: names of roles and programs to run; NULL = all */
     char id[UUID_TEXT_SIZE]; /* of this supervisor, over re-execs */
     char roles_path[PATH_MAX];
-    char run_dir[PATH_MAX], overrides[PATH_MAX];
-    int lock_fd, listen_fd, control_fd;
+    char run_dir[PATH_MAX];
+    int lock_fd, dir_fd, listen_fd, control_fd;
+    int log_fd; /* of the log file, over an exec; -1 = none */
     char listening[96];
 
     struct plan plan, next_plan; /* next: room for the one that a reload makes */
@@ -62,7 +62,6 @@ struct supervisor {
     bool is_announced;         /* to whoever started us, that everything is ready */
     int told_up, told_all;     /* how many children, as it was last told */
     bool is_resumed;           /* after an exec of itself */
-    bool is_trying;            /* the program file, before an exec */
     char **argv;
     int exit_status;
     int64_t started_ms; /* wall */
@@ -81,9 +80,9 @@ struct supervisor {
 
 #define CHILDREN_FOREACH(c, s) for ((c) = TAILQ_FIRST(&(s)->children); (c); (c) = TAILQ_NEXT((c), link))
 
-/* Sets up, runs the loop, tears down; returns the exit status. Takes conf; the strings of paths must stay. argv: of the
- * program, for an exec of itself. */
-int supervise(struct conf *conf, const struct conf_paths *paths, char **argv);
+/* Sets up, runs the loop, tears down; returns the exit status. Takes conf and state (NULL, or what a supervisor before
+ * an exec has handed over). argv: of the program, for an exec of itself. */
+int supervise(struct conf *conf, const struct conf_paths *paths, char **argv, cJSON *state);
 
 /* Asks for the end: everything is stopped in order, then the loop ends with this exit status. A second call hurries:
  * what still runs is killed. */

@@ -137,7 +137,7 @@ static void test_bad_file_is_refused_whole_and_does_not_hurt_a_restart(void **st
     kill(web, SIGKILL); /* what it reads is the accepted configuration, not the file as it lies there */
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && supervised_pid(&s, "web.0") != web, 10000);
     char path[400], *text;
-    snprintf(path, sizeof path, "cat %s/accepted.cfg", s.run_dir);
+    snprintf(path, sizeof path, "cat %s/web.cfg", s.run_dir);
     char *argv[] = {"sh", "-c", path, NULL};
     process_run(argv, NULL, &text);
     assert_non_null(strstr(text, "max_connections = 100"));
@@ -378,7 +378,7 @@ static void test_exec_of_a_broken_program_file_is_refused(void **state)
     char run[320];
     snprintf(run, sizeof run, "LOGIKALD_RUN_DIR=%s", s.run_dir);
     char *env[] = {run, NULL};
-    assert_int_equal(process_run(argv, env, NULL), 0);
+    assert_int_equal(process_run(argv, env, NULL), 1);
     WAIT_UNTIL(process_logged(&s.process, "the supervisor goes on as it is"), 5000);
     assert_int_equal(supervised_pid(&s, "web.0"), web);
     supervised_stop(&s);

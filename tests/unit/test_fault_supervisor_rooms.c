@@ -95,7 +95,10 @@ static void test_environments_and_probes_without_memory(void **state)
 
 static int lock_run_dir(void *arg, struct err *err)
 {
+    int dir_fd = run_dir_hold(arg, err);
+    if (dir_fd < 0) return -1;
     int fd = run_dir_lock(arg, err);
+    close(dir_fd);
     if (fd < 0) return -1;
     close(fd);
     return 0;
@@ -109,7 +112,7 @@ static void test_run_dir_that_cannot_be_made_or_locked(void **state)
     snprintf(path, sizeof path, "%s", in_dir("a/b"));
     fault_begin(FAULT_MOVE, 1, false);
     struct err err = {0};
-    assert_int_equal(run_dir_lock(path, &err), -1);
+    assert_int_equal(run_dir_hold(path, &err), -1);
     assert_true(fault_end());
     assert_non_null(strstr(err.text, "Permission denied"));
     fault_each("run_dir_lock", FAULT_OPEN, FAULT_TEXT, lock_run_dir, path);
@@ -119,52 +122,56 @@ static struct supervisor *sup;
 
 static int freeze(void *arg, struct err *err)
 {
-    struct conf_paths candidate = {0};
-    (void)arg;
-    int rc = freeze_copy(sup, &candidate, err);
-    if (rc == 0) rc = freeze_accept(sup, err);
-    return rc;
+    return freeze_accept(sup, arg, err);
 }
 
-/* What was accepted before stays, whole, whatever fails while its successor is copied. */
-static int freeze_another(void *arg, struct err *err)
+static void assert_frozen(const char *words)
 {
-    int rc = freeze(arg, err);
-    bool failed = fault_end();
-    assert_int_equal(rc != 0, failed);
-    assert_text(sup->paths.file, failed ? "old = 1;\n" : "new = 1;\n");
-    if (rc != 0 && strstr(err->text, "Success")) fail_msg("%s", err->text);
-    return rc;
+    char path[PATH_MAX];
+    assert_text(freeze_path(sup, "web", FREEZE_FILE, path), words);
 }
 
+static struct conf *conf_of(const char *text)
+{
+    struct err err = {0};
+    write_text(in_dir("a.cfg"), text);
+    struct conf *conf = conf_load(&(struct conf_paths){.file = in_dir("a.cfg")}, &err);
+    if (!conf) fail_msg("%s", err.text);
+    return conf;
+}
+
+/* What was accepted before stays, whole, whatever fails while its successor is written. */
 static void test_accepted_configuration_is_replaced_whole_or_not_at_all(void **state)
 {
-    char file[PATH_MAX], env_file[PATH_MAX];
-    static const int kinds[] = {FAULT_ALLOC, FAULT_OPEN, FAULT_READ, FAULT_WRITE, FAULT_MOVE};
+    static const char before[] = "http = {\nmax_connections = 100;\n};\n",
+                      after[] = "http = {\nmax_connections = 200;\n};\n";
+    static const int kinds[] = {FAULT_ALLOC, FAULT_OPEN, FAULT_WRITE, FAULT_MOVE};
+    struct conf *old = conf_of("http = { max_connections = 100; };\n");
+    struct conf *new = conf_of("http = { max_connections = 200; };\n");
+    struct err err = {0};
     (void)state;
     sup = calloc(1, sizeof *sup);
     snprintf(sup->run_dir, sizeof sup->run_dir, "%s", dir);
-    snprintf(file, sizeof file, "%s", in_dir("a.cfg"));
-    snprintf(env_file, sizeof env_file, "%s", in_dir("a.env"));
-    sup->source = (struct conf_paths){.file = file, .env_file = env_file};
-    write_text(env_file, "PORT=1\n");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         for (int n = 1;; n++) {
-            struct err err = {0};
-            if (kinds[i] == FAULT_MOVE && n > 1) break; /* between the two files there is no undoing */
-            write_text(file, "old = 1;\n");
-            assert_int_equal(freeze(NULL, &err), 0);
-            write_text(file, "new = 1;\n");
+            if (kinds[i] == FAULT_MOVE && n > 1) break; /* between the files there is no undoing */
+            assert_int_equal(freeze(old, &err), 0);
             fault_begin(kinds[i], n, true);
-            if (freeze_another(NULL, &err) == 0) break;
+            int rc = freeze(new, &err);
+            bool failed = fault_end();
+            assert_int_equal(rc != 0, failed);
+            assert_frozen(failed ? before : after);
+            if (rc != 0 && strstr(err.text, "Success")) fail_msg("%s", err.text);
+            if (rc == 0) break;
         }
-    struct err err = {0};
-    write_text(file, "in pieces = 1;\n");
+    assert_int_equal(freeze(old, &err), 0);
     fault_begin(FAULT_SHORT, 1, true); /* the disk takes one byte at a time */
-    assert_int_equal(freeze(NULL, &err), 0);
+    assert_int_equal(freeze(new, &err), 0);
     assert_true(fault_end());
-    assert_text(sup->paths.file, "in pieces = 1;\n");
+    assert_frozen(after);
     freeze_remove(sup);
+    conf_free(old);
+    conf_free(new);
     free(sup);
 }
 

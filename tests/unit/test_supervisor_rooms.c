@@ -259,6 +259,18 @@ static void test_probe_targets_good_and_bad(void **state)
     probe_target_free(&t);
 }
 
+/* As the supervisor takes it: the directory, then the lock file in it. */
+static int hold(const char *path, struct err *err)
+{
+    int dir_fd = run_dir_hold(path, err);
+    if (dir_fd < 0) return -1;
+    int fd = run_dir_lock(path, err);
+    if (fd >= 0) close(fd);
+    if (fd >= 0) return dir_fd;
+    close(dir_fd);
+    return -1;
+}
+
 static void test_run_dir_is_ours_alone_and_locked_once(void **state)
 {
     char path[512], link[600];
@@ -266,34 +278,38 @@ static void test_run_dir_is_ours_alone_and_locked_once(void **state)
     struct stat st;
     (void)state;
     snprintf(path, sizeof path, "%s/deep/er/run", support_dir());
-    int fd = run_dir_lock(path, &err);
+    int fd = hold(path, &err);
     assert_true(fd >= 0);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
     pid_t pid = fork();
     if (pid == 0) { /* another process: refused, and told who holds it */
         char holder[32];
-        snprintf(holder, sizeof holder, "pid %d holds", (int)getppid());
-        _exit(run_dir_lock(path, &err) == -1 && strstr(err.text, holder) ? 0 : 1);
+        snprintf(holder, sizeof holder, "another supervisor runs on");
+        _exit(hold(path, &err) == -1 && strstr(err.text, holder) ? 0 : 1);
     }
     int status;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
+    snprintf(link, sizeof link, "%s/supervisor.lock", path); /* the directory itself is held, whatever is in it */
+    unlink(link);
+    assert_int_equal(hold(path, &err), -1);
+    assert_non_null(strstr(err.text, "another supervisor runs on"));
     close(fd);
     chmod(path, 0755);
-    fd = run_dir_lock(path, &err); /* what was left behind does not block, and is closed to others */
+    fd = hold(path, &err); /* what was left behind does not block, and is closed to others */
     assert_true(fd >= 0);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
     close(fd);
     assert_int_equal(chmod(support_dir(), 0711), 0);
-    assert_int_equal(run_dir_lock(support_dir(), &err), -1); /* others work there: refused and left as it is */
+    assert_int_equal(hold(support_dir(), &err), -1); /* others work there: refused and left as it is */
     assert_non_null(strstr(err.text, "shared with others"));
     assert_int_equal(stat(support_dir(), &st), 0);
     assert_int_equal(st.st_mode & 0777, 0711);
     snprintf(link, sizeof link, "%s/link", support_dir());
     assert_int_equal(symlink(path, link), 0);
-    assert_int_equal(run_dir_lock(link, &err), -1);
+    assert_int_equal(hold(link, &err), -1);
     assert_non_null(strstr(err.text, "not a directory"));
 }
 
