@@ -44,7 +44,8 @@ static const struct command {
     {"queue", run_role, "COMMAND ...", "look into the queues: list, peek, dead, retry, purge"},
     {"task", run_role, "NAME ...", "run one task here and now"},
     {"check", run_role, "", "test configuration, PostgreSQL, Redis and the Logikal login"},
-    {"defaults", run_defaults, "[--markdown]", "print a configuration file with every setting and its default"},
+    {"defaults", run_defaults, "[--markdown|--run-dir]",
+     "print a configuration file with every setting and its default"},
     {"config", run_config, "", "print the settings in force and where each comes from, secrets masked"},
     {"--help", run_help, "", "this text"},
     {"--version", run_version, "", "the version"},
@@ -67,8 +68,10 @@ static int run_help(int argc, char **argv)
         printf("  %-24s %s\n", usage, commands[i].help);
     }
     puts("\nOptions:\n"
-         "  --config FILE            configuration file (also LOGIKALD_CONFIG)\n"
-         "  --env-file FILE          NAME=value lines, re-read on HUP (also LOGIKALD_ENV_FILE)\n\n"
+         "  --config FILE            configuration file (also LOGIKALD_CONFIG); default: logikald.cfg beside the\n"
+         "                           program, else /etc/logikald/logikald.cfg, when there is one\n"
+         "  --env-file FILE          NAME=value lines, re-read on HUP (also LOGIKALD_ENV_FILE); default: logikald.env\n"
+         "                           in the same places\n\n"
          "Environment, with defaults (the file has the same settings; `logikald defaults` prints it):");
     settings_print_help(stdout);
     return 0;
@@ -84,11 +87,15 @@ static int run_version(int argc, char **argv)
 
 static int run_defaults(int argc, char **argv)
 {
-    if (argc > 2 || (argc == 2 && strcmp(argv[1], "--markdown") != 0)) {
-        fputs("usage: logikald defaults [--markdown]\n", stderr);
+    char path[128];
+    bool is_run_dir = argc == 2 && strcmp(argv[1], "--run-dir") == 0;
+    if (argc > 2 || (argc == 2 && !is_run_dir && strcmp(argv[1], "--markdown") != 0)) {
+        fputs("usage: logikald defaults [--markdown|--run-dir]\n", stderr);
         return EXIT_USAGE;
     }
-    if (argc == 2)
+    if (is_run_dir)
+        puts(conf_default_run_dir(path, sizeof path));
+    else if (argc == 2)
         settings_print_markdown(stdout);
     else
         settings_print_cfg(stdout);
@@ -242,6 +249,26 @@ static void look_for_supervisor(void)
     ctl_take_configuration(&err); /* when none runs, it is as if nothing was said */
 }
 
+/* The files that are read when nobody names one: beside the program, else in /etc/logikald. One that is there and
+ * cannot be read is an error, not as if it was not there. */
+static void take_default_file(const char *variable, const char *name)
+{
+    char path[PATH_MAX] = "";
+    struct err err = {0};
+    const char *self = self_path(&err), *slash = self ? strrchr(self, '/') : NULL, *named = getenv(variable);
+    if (named && named[0]) return;
+    if (slash) snprintf(path, sizeof path, "%.*s/%s", (int)(slash - self), self, name);
+    if (!path[0] || access(path, F_OK) != 0) snprintf(path, sizeof path, "/etc/logikald/%s", name);
+    if (access(path, F_OK) == 0) setenv(variable, path, 1);
+}
+
+static void take_default_files(void)
+{
+    if (getenv("LOGIKALD_SUPERVISED") || reexec_is_resumed()) return;
+    take_default_file(CONF_FILE_VAR, "logikald.cfg");
+    take_default_file(CONF_ENV_FILE_VAR, "logikald.env");
+}
+
 int main(int argc, char **argv)
 {
     all_words = argv;
@@ -256,6 +283,7 @@ int main(int argc, char **argv)
         if (strcmp(commands[i].name, name) != 0) continue;
         for (const char *const *t = tools; *t; t++)
             if (strcmp(*t, name) == 0) look_for_supervisor();
+        take_default_files();
         return commands[i].run(at < argc ? argc - at : 1, argv + at);
     }
     fprintf(stderr, "logikald: unknown command \"%s\" (logikald --help lists them)\n", name);

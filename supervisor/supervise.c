@@ -242,6 +242,8 @@ static void run(struct supervisor *s)
 {
     log_info("logikald %s supervises %d children%s%s", version_text, s->plan.count, getpid() == 1 ? " as PID 1" : "",
              s->is_resumed ? ", having been executed anew" : "");
+    log_info("configuration: %s%s%s, and the environment", s->source.file ? s->source.file : "no file",
+             s->source.env_file ? ", " : "", s->source.env_file ? s->source.env_file : "");
     if (s->plan.note[0]) log_info("%s", s->plan.note);
     if (!s->is_resumed) conf_tell_notes(s->conf);
     children_follow_plan(s);

@@ -175,6 +175,28 @@ static void test_default_place_is_that_of_the_user(void **state)
     assert_int_equal(process_wait(&s.process, 10000), 0);
 }
 
+static void test_files_beside_the_program_are_read_when_none_is_named(void **state)
+{
+    char program[300], run[320], play[300];
+    (void)state;
+    supervised_prepare(&s, " ");
+    shell("echo 'http = { max_connections = 55; };' > '%s/bin/logikald.cfg'; echo ADMIN_USERNAME=joe > "
+          "'%s/bin/logikald.env'",
+          s.dir, s.dir);
+    snprintf(program, sizeof program, "%s/bin/logikald", s.dir);
+    snprintf(run, sizeof run, "LOGIKALD_RUN_DIR=%s", s.run_dir);
+    snprintf(play, sizeof play, "PLAY_DIR=%s", s.dir);
+    char *argv[] = {program, NULL}, *env[] = {run, play, "PORT=0", "LOGIKALD_ROLES=web", NULL};
+    process_start(&s.process, "logikald", argv, env);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 10000);
+    shell("grep -q 'max_connections = 55' '%s/web.cfg' && grep -q joe '%s/web.env'", s.run_dir, s.run_dir);
+    assert_true(process_logged(&s.process, "bin/logikald.cfg"));
+    shell("echo 'http = { max_connections = 56; };' > '%s/bin/logikald.cfg'", s.dir);
+    process_signal(&s.process, SIGHUP); /* as README has it */
+    WAIT_UNTIL(process_logged(&s.process, "http.max_connections is now \"56\""), 5000);
+    supervised_stop(&s);
+}
+
 static void test_second_shell_sees_the_running_system(void **state)
 {
     char run[320], *output;
@@ -301,6 +323,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_full_disk_is_told_once_and_nothing_ends),
         cmocka_unit_test(test_ctl_with_a_faulty_file_talks_to_the_supervisor_that_it_names),
         cmocka_unit_test(test_default_place_is_that_of_the_user),
+        cmocka_unit_test(test_files_beside_the_program_are_read_when_none_is_named),
         cmocka_unit_test(test_second_shell_sees_the_running_system),
         cmocka_unit_test(test_every_secret_by_placeholder_with_all_real_roles),
         cmocka_unit_test(test_included_files_are_frozen_as_well),
