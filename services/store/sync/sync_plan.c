@@ -18,8 +18,10 @@ static const char fill_plan[] =
     "     AS phases_moved,"
     "   coalesce(s.changed IS DISTINCT FROM c.elevations_date OR c.elevations_date >= c.elevations_at - " OVERLAP
     ", true) AS elevations_moved,"
-    "   coalesce($6::bigint > 0 AND c.phases_at < now() - $6::bigint * interval '1 s', false) AS phases_stale,"
-    "   coalesce($7::bigint > 0 AND c.elevations_at < now() - $7::bigint * interval '1 s', false) AS elevations_stale"
+    "   coalesce($6::bigint > 0 AND coalesce(c.phases_listed_at, c.phases_at) < now() - $6::bigint * interval '1 s', "
+    "false) AS phases_stale,"
+    "   coalesce($7::bigint > 0 AND coalesce(c.elevations_listed_at, c.elevations_at) < now() - $7::bigint * interval "
+    "'1 s', false) AS elevations_stale"
     "  FROM seen s JOIN projects p ON p.logikal_id = s.id JOIN directories d ON d.id = p.directory_id"
     "  LEFT JOIN project_cursors c ON c.project_id = p.id"
     "  WHERE NOT s.is_deleted AND p.deleted_at IS NULL AND d.upstream_chain IS NOT NULL),"

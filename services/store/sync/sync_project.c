@@ -7,6 +7,7 @@
 
 #include "services/store/db.h"
 #include "services/store/lease.h"
+#include "services/store/sync/sync_doubles.h"
 #include "services/store/sync/sync_exchange.h"
 #include "services/store/sync/sync_singly.h"
 #include "services/store/sync/sync_stage.h"
@@ -52,7 +53,8 @@ static const char apply_elevations[] =
     " WHERE s.stage = $3::bigint AND s.listing = ANY ($1::bigint[]) AND NOT (s.is_recycled AND EXISTS"
     "   (SELECT FROM elevations o WHERE o.logikal_id = s.id AND o.deleted_at IS NULL))"
     "  AND (s.phase <> ALL ($4::text[]) OR EXISTS (SELECT FROM elevations o WHERE o.logikal_id = s.id))"
-    "  AND ($5::text IS NULL OR s.id = $5) ORDER BY s.id, s.is_recycled, s.listing"
+    "  AND ($5::text IS NULL OR s.id = $5) ORDER BY s.id, s.is_recycled, NOT EXISTS"
+    "   (SELECT FROM elevations o WHERE o.logikal_id = s.id AND o.phase_id = p.id), s.listing" /* in two: where it is */
     " ON CONFLICT (logikal_id) DO UPDATE SET name = excluded.name, description = excluded.description,"
     "  status = excluded.status, project_id = excluded.project_id, phase_id = excluded.phase_id,"
     "  width = excluded.width, height = excluded.height, last_sync_date = now(),"
@@ -91,11 +93,14 @@ static const char found_elevations[] =
 static const char move_cursor[] =
     "INSERT INTO project_cursors AS c (project_id, phases_date, phases_at, elevations_date, elevations_at, "
     "confirmed_at,"
-    "  failed_at, failures, last_error)"
+    "  failed_at, failures, last_error, phases_listed_at, elevations_listed_at)"
     " VALUES ($1::integer, to_timestamp($2::bigint), to_timestamp($3::bigint), to_timestamp($4::bigint),"
     "  to_timestamp($5::bigint), CASE WHEN $6::text IS NULL THEN now() END,"
-    "  CASE WHEN $6::text IS NOT NULL THEN now() END, CASE WHEN $6::text IS NULL THEN 0 ELSE 1 END, $6::text)"
+    "  CASE WHEN $6::text IS NOT NULL THEN now() END, CASE WHEN $6::text IS NULL THEN 0 ELSE 1 END, $6::text,"
+    "  CASE WHEN $3::bigint IS NOT NULL THEN now() END, CASE WHEN $5::bigint IS NOT NULL THEN now() END)"
     " ON CONFLICT (project_id) DO UPDATE SET phases_date = coalesce(excluded.phases_date, c.phases_date),"
+    "  phases_listed_at = coalesce(excluded.phases_listed_at, c.phases_listed_at),"
+    "  elevations_listed_at = coalesce(excluded.elevations_listed_at, c.elevations_listed_at),"
     "  phases_at = coalesce(excluded.phases_at, c.phases_at),"
     "  elevations_date = coalesce(excluded.elevations_date, c.elevations_date),"
     "  elevations_at = coalesce(excluded.elevations_at, c.elevations_at),"
@@ -147,6 +152,7 @@ static int write_elevations(struct db *db, const struct project_apply *a, const 
         db, "SELECT count(DISTINCT id) FROM sync_stage_elevations WHERE listing = ANY ($1::bigint[]) AND stage = $2",
         listings, stage, err);
     if (n->elevations < 0) return -ERR_DB;
+    if ((n->doubles = doubles_elevations(a->stage, project, listings, err)) < 0) return -ERR_DB;
     struct exchange exchange;
     int rc = exchange_elevations(a->stage, project, listings, values[4], &exchange, err);
     if (rc < 0) return rc;
@@ -172,10 +178,11 @@ static int write_cursor(struct db *db, const struct project_apply *a, const char
     char date[DB_NUMBER_SIZE], phases_at[DB_NUMBER_SIZE], elevations_at[DB_NUMBER_SIZE];
     bool is_whole = n->refused == 0 && a->stage->lost == 0;
     bool has_phases = is_whole && a->phases_listing && a->phases_are_whole && a->phases_at_s;
-    bool has_elevations = is_whole && a->elevations_are_whole && a->elevations_at_s && !n->withheld;
+    bool has_elevations = is_whole && a->elevations_are_whole && a->elevations_at_s && !n->withheld && !n->doubles;
     const char *error = a->error;
     if (!error && !is_whole) error = "some of its objects were refused by PostgreSQL";
     if (!error && n->withheld) error = "unknown elevations stand in the place of its own";
+    if (!error && n->doubles) error = "elevations of it are in another project too";
     const char *changed = a->changed_s ? db_number(date, a->changed_s) : NULL;
     const char *values[] = {project,
                             has_phases ? changed : NULL,

@@ -6,6 +6,7 @@
 
 #include "services/store/db.h"
 #include "services/store/lease.h"
+#include "services/store/sync/sync_doubles.h"
 #include "services/store/sync/sync_exchange.h"
 #include "services/store/sync/sync_singly.h"
 #include "services/store/sync/sync_stage.h"
@@ -43,9 +44,11 @@ static const char found_directories[] =
     SEEN_DIRECTORIES "DELETE FROM sync_missing m USING directories d, seen WHERE m.object_type = 'directory'"
                      " AND d.id = m.object_id AND seen.key = d.logikal_id";
 
+/* What is listed in two directories is where it was before. */
 #define SEEN_PROJECTS                                                                                                  \
-    "WITH seen AS (SELECT DISTINCT ON (id) * FROM sync_stage_projects WHERE stage = $1 ORDER BY id, is_deleted, "      \
-    "listing DESC) "
+    "WITH seen AS (SELECT DISTINCT ON (s.id) s.* FROM sync_stage_projects s WHERE stage = $1"                          \
+    "  ORDER BY s.id, s.is_deleted, (SELECT d.logikal_id FROM projects x JOIN directories d ON d.id = x.directory_id"  \
+    "   WHERE x.logikal_id = s.id) IS DISTINCT FROM logikald_directory_key(s.directory), s.listing DESC) "
 
 static const char insert_projects[] = SEEN_PROJECTS
     "INSERT INTO projects AS p (logikal_id, name, directory_id, status, last_sync_date, last_update_date, deleted_at,"
@@ -180,6 +183,7 @@ static int apply_projects(const struct stage *stage, const struct lease *lease, 
     if (rc < 0) return rc;
     if ((counts->seen = count_projects(stage, values, err)) < 0) return -ERR_DB;
     if (db_exec(db, err, note_moves, 2, values) < 0) return -ERR_DB;
+    if (doubles_projects(stage, err) < 0) return -ERR_DB;
     struct exchange exchange = {0};
     if (are_all && (rc = exchange_projects(stage, &exchange, err)) < 0) return rc;
     const char *inserted[] = {id, exchange.withheld ? exchange.places : "{}"};
