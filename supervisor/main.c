@@ -41,6 +41,7 @@ static const struct command {
     {"worker", run_role, "", "only a worker: takes tasks from Redis and runs them"},
     {"beat", run_role, "", "only the scheduler"},
     {"migrate", run_role, "", "bring the database schema up to date, then exit"},
+    {"hold", run_role, "COMMAND ...", "what the sync does not believe to be gone: list, apply, refuse"},
     {"queue", run_role, "COMMAND ...", "look into the queues: list, peek, dead, retry, purge"},
     {"task", run_role, "NAME ...", "run one task here and now"},
     {"check", run_role, "", "test configuration, PostgreSQL, Redis and the Logikal login"},

@@ -55,6 +55,8 @@ static const struct call {
     {"alert_create", NULL, "{\"alert_type\":\"test\",\"severity\":\"info\",\"message\":\"hello\"}", 0},
     {"alert_acknowledge", NULL, "{\"alert_id\":\"none\",\"acknowledged_by\":\"me\"}", 400},
     {"alert_notify", NULL, "{\"alert_id\":\"none\",\"recipients\":[\"a@b.c\"]}", 404},
+    {"hold_apply", NULL, NULL, 404}, /* nothing is held */
+    {"hold_refuse", NULL, NULL, 404},
     {"queue_pause", "/api/v1/admin/queues/sqlite_parser/pause", NULL, 0},
     {"queue_resume", "/api/v1/admin/queues/sqlite_parser/resume", NULL, 0},
     {"tasks_bulk", NULL, "{\"list\":\"dead\",\"action\":\"retry\",\"q\":\"nothing is like this\"}", 0},

@@ -52,6 +52,10 @@ static const struct {
                                     "\"last_error\":\"503\"}]}",
      "bad", "The last sync of A failed: 503"},
     {"{" WELL "," IDLE ",\"counts\":{\"projects_failing\":1,\"unparsed\":0}}", "warn", "1 project could not"},
+    {"{" WELL "," IDLE ",\"holds\":[{\"id\":3,\"reason\":\"mass\",\"directories\":2,\"projects\":6,\"phases\":8,"
+     "\"elevations\":300}]}",
+     "bad", "2 directories, 6 projects, 8 phases and 300 elevations"},
+    {"{" WELL "," IDLE ",\"holds\":[]}", "ok", ""},
 };
 
 static void test_verdict_is_the_worst_of_its_parts(void **state)

@@ -17,6 +17,18 @@ const struct query query_metrics = {
            " UNION ALL SELECT 'count', object_type, '', count FROM sync_durations"
            " UNION ALL SELECT 'rows', relname, '', greatest(reltuples, 0) FROM pg_class WHERE oid IN"
            " ('directories'::regclass, 'projects'::regclass, 'phases'::regclass, 'elevations'::regclass)"
+           " UNION ALL SELECT 'held', t.type, '', t.n FROM (SELECT coalesce(sum(directories), 0) AS d,"
+           "  coalesce(sum(projects), 0) AS p, coalesce(sum(phases), 0) AS f, coalesce(sum(elevations), 0) AS e"
+           "  FROM sync_holds WHERE state = 'open') h,"
+           " LATERAL (VALUES ('directory', d), ('project', p), ('phase', f), ('elevation', e)) t (type, n)"
+           " UNION ALL SELECT 'objects', 'directory', CASE WHEN deleted_at IS NULL THEN 'living' ELSE 'marked' END,"
+           "  count(*) FROM directories GROUP BY 3"
+           " UNION ALL SELECT 'objects', 'project', CASE WHEN deleted_at IS NULL THEN 'living' ELSE 'marked' END,"
+           "  count(*) FROM projects GROUP BY 3"
+           " UNION ALL SELECT 'objects', 'phase', CASE WHEN deleted_at IS NULL THEN 'living' ELSE 'marked' END,"
+           "  count(*) FROM phases GROUP BY 3"
+           " UNION ALL SELECT 'objects', 'elevation', CASE WHEN deleted_at IS NULL THEN 'living' ELSE 'marked' END,"
+           "  count(*) FROM elevations GROUP BY 3"
            " UNION ALL SELECT 'parse', parse_status, '', count(*) FROM elevations WHERE parse_status <> 'success'"
            " AND has_parts_data AND deleted_at IS NULL GROUP BY 2",
 };

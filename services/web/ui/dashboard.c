@@ -2,6 +2,7 @@
 #include "services/store/ui/ui_intervals.h"
 #include "services/store/ui/ui_logs.h"
 #include "services/store/ui/ui_overview.h"
+#include "services/store/web/holds_read.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/ui/page.h"
 #include "services/web/ui/state.h"
@@ -24,6 +25,7 @@ void web_ui_home(struct req *r)
     cJSON_AddItemToObject(data, "stores", ui_state_stores(r->web));
     ui_page_sql(p, "intervals", &ui_query_intervals, 0, NULL);
     ui_page_sql(p, "counts", &ui_query_counts, 0, NULL);
+    ui_page_sql(p, "holds", &query_holds, 2, (const char *[]){"open", "5"});
     ui_page_sql(p, "hours", &ui_query_hours, 0, NULL);
     ui_page_sql(p, "memory", &ui_query_memory, 0, NULL);
     ui_page_sql(p, "runs", &ui_query_runs, 3, (const char *[]){"running", "", "10"});

@@ -147,6 +147,25 @@ static void judge_freshness(struct verdict_sum *v, const cJSON *intervals, bool 
         add(v, TONE_WARN, is_on ? "The scheduler does it." : "Sync them by hand.", "Never synced yet: %s", never);
 }
 
+static void judge_holds(struct verdict_sum *v, const cJSON *holds)
+{
+    const cJSON *h;
+    cJSON_ArrayForEach(h, holds)
+    {
+        cJSON *reason =
+            add(v, TONE_BAD,
+                "They are served as before. Were they deleted there? Then apply it. Else bring them back, which "
+                "releases the hold, or refuse it.",
+                "Not believed to be gone (%s): %.0f directories, %.0f projects, %.0f phases and %.0f elevations "
+                "are missing in Logikal",
+                text_of(h, "reason"), number_of(h, "directories"), number_of(h, "projects"), number_of(h, "phases"),
+                number_of(h, "elevations"));
+        cJSON_AddStringToObject(reason, "since", text_of(h, "since"));
+        cJSON_AddNumberToObject(reason, "hold", number_of(h, "id"));
+        cJSON_AddItemToObject(reason, "missing", cJSON_Duplicate(get(h, "missing"), true));
+    }
+}
+
 /* All reasons, the worst first, otherwise in the order of finding; *worst says of what tone the first one is. */
 static cJSON *join(struct verdict_sum *v, enum tone *worst)
 {
@@ -171,6 +190,7 @@ cJSON *ui_verdict(const cJSON *data)
     judge_stores(&v, get(data, "stores"));
     judge_children(&v, get(data, "supervisor"));
     judge_queues(&v, get(data, "queues"), is_on);
+    judge_holds(&v, get(data, "holds"));
     judge_freshness(&v, get(data, "intervals"), is_on);
     if (number_of(counts, "projects_failing") > 0)
         add(&v, TONE_WARN, "Their pages say why.", "%.0f project%s could not be synced completely",

@@ -170,6 +170,28 @@ static cJSON *machine(void)
     return out;
 }
 
+/* What the sync holds back is served as before: nothing is down, and somebody has to look. */
+static cJSON *sync_component(const struct web *web)
+{
+    const struct hold_sum *h = &web->verdict->holds;
+    cJSON *out = component(h->open ? "held" : "healthy", 0);
+    if (!h->open) return out;
+    char text[200];
+    snprintf(text, sizeof(text),
+             "%lld directories, %lld projects, %lld phases and %lld elevations are missing in Logikal and held (%s)",
+             (long long)h->directories, (long long)h->projects, (long long)h->phases, (long long)h->elevations,
+             h->reason);
+    cJSON_AddStringToObject(out, "message", text);
+    cJSON_AddNumberToObject(out, "hold", (double)h->id);
+    cJSON_AddStringToObject(out, "since", h->since);
+    cJSON *held = cJSON_AddObjectToObject(out, "held");
+    cJSON_AddNumberToObject(held, "directory", (double)h->directories);
+    cJSON_AddNumberToObject(held, "project", (double)h->projects);
+    cJSON_AddNumberToObject(held, "phase", (double)h->phases);
+    cJSON_AddNumberToObject(held, "elevation", (double)h->elevations);
+    return out;
+}
+
 static void add_component(cJSON *parts, cJSON *bad, const char *name, cJSON *part)
 {
     cJSON *status = cJSON_GetObjectItem(part, "status");
@@ -184,7 +206,8 @@ cJSON *health_report(const struct web *web)
     add_component(parts, bad, "redis", redis_component(web));
     add_component(parts, bad, "celery", workers(web));
     add_component(parts, bad, "system", machine());
-    cJSON *out = stamped(cJSON_GetArraySize(bad) ? "unhealthy" : "healthy");
+    add_component(parts, bad, "sync", sync_component(web));
+    cJSON *out = stamped(cJSON_GetArraySize(bad) ? "unhealthy" : web->verdict->holds.open ? "degraded" : "healthy");
     add_build(web, out);
     cJSON_AddItemToObject(out, "components", parts);
     cJSON_AddItemToObject(out, "unhealthy_components", bad);

@@ -192,6 +192,9 @@ static const struct {
     {"bucket", "sync_duration_seconds_bucket", NULL, NULL, "type", "le"},
     {"sum", "sync_duration_seconds_sum", NULL, NULL, "type", NULL},
     {"count", "sync_duration_seconds_count", NULL, NULL, "type", NULL},
+    {"held", "sync_held", "gauge", "Rows of the type that are missing in Logikal and held: not believed to be gone",
+     "type", NULL},
+    {"objects", "objects", "gauge", "Rows of the type, living or marked as gone", "type", "state"},
     {"rows", "stored_objects", "gauge", "Rows of a table, as PostgreSQL estimates them", "table", NULL},
     {"parse", "parts_lists_unread", "gauge", "Parts lists that are not read, by their state", "status", NULL},
 };

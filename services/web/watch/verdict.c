@@ -9,6 +9,7 @@
 #include "conf/log.h"
 #include "ipc/redis.h"
 #include "services/store/web/health_read.h"
+#include "services/store/web/holds_read.h"
 #include "services/web/gate/signing_key.h"
 #include "services/web/http/server.h"
 
@@ -26,6 +27,20 @@ static void on_ping(void *arg, const PGresult *result, const struct err *err)
     snprintf(v->db_why, sizeof(v->db_why), "%.250s", err ? err->text : "");
     v->db_ms = (double)(mono_us() - v->asked_us) / 1000;
     v->db_checked_ms = wall_ms();
+}
+
+static void on_holds(void *arg, const PGresult *result, const struct err *err)
+{
+    struct verdict *v = arg;
+    v->holds_call = NULL;
+    if (err || PQntuples(result) == 0) return;
+    struct hold_sum *h = &v->holds;
+    h->open = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
+    h->id = strtoll(PQgetvalue(result, 0, 1), NULL, 10);
+    snprintf(h->reason, sizeof(h->reason), "%s", PQgetvalue(result, 0, 2));
+    snprintf(h->since, sizeof(h->since), "%s", PQgetvalue(result, 0, 3));
+    int64_t *counts[] = {&h->directories, &h->projects, &h->phases, &h->elevations};
+    for (int i = 0; i < 4; i++) *counts[i] = strtoll(PQgetvalue(result, 0, 4 + i), NULL, 10);
 }
 
 static void take_field(const char *info, const char *name, char *out, size_t size)
@@ -77,6 +92,7 @@ static void refresh(evutil_socket_t fd, short what, void *arg)
         v->call = pool_query(web->pool, &query_ping, 0, NULL, on_ping, v);
     }
     migrations_ask(&v->migrations);
+    if (is_complete(v) && !v->holds_call) v->holds_call = pool_query(web->pool, &query_holds_now, 0, NULL, on_holds, v);
     v->is_redis_used = web->redis != NULL;
     if (!web->redis || v->is_redis_asked) return;
     v->redis_asked_us = mono_us();

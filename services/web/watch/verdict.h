@@ -19,6 +19,13 @@ struct verdict {
     double db_ms;
     int64_t db_checked_ms; /* unix time; 0 = never */
     struct migrations migrations;
+    struct pool_call *holds_call;
+    struct hold_sum { /* what the sync holds back */
+        int open;
+        int64_t id; /* of the oldest */
+        char reason[16], since[32];
+        int64_t directories, projects, phases, elevations;
+    } holds;
     bool is_redis_used, is_redis_up;
     double redis_ms;
     int64_t redis_checked_ms, redis_asked_us;
