@@ -174,7 +174,7 @@ static cJSON *machine(void)
 static cJSON *sync_component(const struct web *web)
 {
     const struct hold_sum *h = &web->verdict->holds;
-    cJSON *out = component(h->open ? "held" : "healthy", 0);
+    cJSON *out = component("sync", h->open ? "held" : "healthy", 0);
     if (!h->open) return out;
     char text[200];
     snprintf(text, sizeof(text),
