@@ -11,8 +11,9 @@
 #include "ipc/redis.h"
 
 #define REDIS_TIMEOUT_MS   5000
-#define REDIS_PING_MS      5000 /* of silence, before a PING */
-#define REDIS_STABLE_MS    5000 /* of being up, after which the backoff starts anew */
+#define REDIS_PING_MS      5000  /* of silence, before a PING */
+#define REDIS_REFUSED_MS   15000 /* before a subscription that was refused is asked for again */
+#define REDIS_STABLE_MS    5000  /* of being up, after which the backoff starts anew */
 #define REDIS_OUTPUT_LIMIT (32 << 20)
 #define REDIS_REPLY_LIMIT  (256u << 20)
 #define REDIS_QUIET_MS     1000 /* an answer that is late may still be coming in */

@@ -61,7 +61,9 @@ static void dispatch(struct redis *r, const redisReply *reply)
     if (r->is_subscriber && sub_take(r, reply)) return;
     struct redis_call *call = STAILQ_FIRST(&r->calls);
     if (!call) {
+        bool is_refused = reply->type == REDIS_REPLY_ERROR && redis_fault_of(reply->str) == REDIS_NOAUTH;
         redis_drop(r, REDIS_LOST, reply->type == REDIS_REPLY_ERROR ? "%s" : "an answer to no question", reply->str);
+        if (is_refused && r->state == REDIS_WAITING) redis_set_timer(r, REDIS_REFUSED_MS);
         return;
     }
     if (script_repeat(r, call, reply)) return;

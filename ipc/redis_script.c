@@ -15,7 +15,7 @@ struct script {
     bool is_asked;
 };
 
-#define SCRIPTS_MAX 32
+#define SCRIPTS_MAX 48
 static struct script scripts[SCRIPTS_MAX];
 
 static struct script *script_find(const char *name)
