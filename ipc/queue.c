@@ -1,4 +1,4 @@
-/* The queue's client side: life, sending, revoking. See queue.h. */
+/* The queue's client side: life, sending. See queue.h. */
 #include "ipc/queue_internal.h"
 
 #include <stdlib.h>
@@ -78,7 +78,7 @@ int queue_accepted(struct queue_op *op, int rc, struct err *err)
     return rc;
 }
 
-static void on_done(void *arg, const struct redis_answer *answer)
+void queue_on_done(void *arg, const struct redis_answer *answer)
 {
     struct queue_op *op = arg;
     struct err err;
@@ -133,34 +133,7 @@ int queue_send(struct queue *q, const char *task, const cJSON *args, const cJSON
     if (redis_is_up(q->redis)) bind_queue(q, spec.queue);
     const char *words[] = {"LPUSH", queue_list_key(&q->keys, key, spec.queue, spec.priority), q->scratch.data};
     const size_t lens[] = {5, strlen(key), q->scratch.len};
-    int rc = queue_accepted(op, redis_command(q->redis, on_done, op, 3, words, lens), err);
+    int rc = queue_accepted(op, redis_command(q->redis, queue_on_done, op, 3, words, lens), err);
     if (id_out) memcpy(id_out, id, UUID_TEXT_SIZE - 1), id_out[UUID_TEXT_SIZE - 1] = '\0';
     return rc;
-}
-
-int queue_revoke(struct queue *q, const char *const *ids, size_t count, bool terminate, queue_done_fn fn, void *arg,
-                 struct err *err)
-{
-    char channel[QUEUE_KEY_SIZE];
-    struct buf body = {0};
-    struct queue_op *op = queue_op_new(q, arg, err);
-    if (!op) return -ERR_NOMEM;
-    op->fn.done = fn;
-    buf_str(&body, "{\"method\": \"revoke\", \"arguments\": {\"task_id\": [");
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0) buf_str(&body, ", ");
-        buf_json_string(&body, ids[i], strlen(ids[i]));
-    }
-    buf_printf(&body,
-               "], \"terminate\": %s, \"signal\": \"SIGTERM\"}, \"destination\": null, \"pattern\": null, "
-               "\"matcher\": null}",
-               terminate ? "true" : "false");
-    buf_reset(&q->scratch);
-    message_wrap(&q->scratch, body.data, body.len, "{\"clock\": 1, \"expires\": 0}", "celery.pidbox", "");
-    bool failed = body.failed || q->scratch.failed;
-    buf_free(&body);
-    if (failed) return queue_accepted(op, -ERR_LIMIT, err);
-    const char *words[] = {"PUBLISH", queue_channel(&q->keys, channel, "celery.pidbox"), q->scratch.data};
-    const size_t lens[] = {7, strlen(channel), q->scratch.len};
-    return queue_accepted(op, redis_command(q->redis, on_done, op, 3, words, lens), err);
 }

@@ -15,6 +15,7 @@
 #include "conf/conf.h"
 #include "conf/err.h"
 #include "conf/random.h"
+#include "ipc/queue_keys.h"
 #include "ipc/redis.h"
 #include "ipc/task.h"
 
@@ -34,9 +35,18 @@ int queue_send(struct queue *q, const char *task, const cJSON *args, const cJSON
                const struct task_options *options, char id_out[UUID_TEXT_SIZE], queue_done_fn fn, void *arg,
                struct err *err);
 
-/* Broadcasts a revoke to every worker; with terminate a running task is stopped too. */
+#define QUEUE_REVOKED_MAX 50000 /* ids that are remembered */
+
+/* Revokes: remembered in Redis, so that no worker begins them, whether one listens now or not; what waits for its time
+ * ends at once; then told to every worker. With terminate a running task is stopped too. fn is told when Redis has it.
+ */
 int queue_revoke(struct queue *q, const char *const *ids, size_t count, bool terminate, queue_done_fn fn, void *arg,
                  struct err *err);
+
+/* The first half of it, for who has no struct queue; fn gets the answer: a list of the ids that waited for their time.
+ */
+int queue_note_revoked(struct redis *redis, const struct queue_keys *keys, int64_t result_expires_s,
+                       const char *const *ids, size_t count, redis_fn fn, void *arg);
 
 enum result_state {
     RESULT_PENDING, /* nothing known: not started, or expired, or never sent */

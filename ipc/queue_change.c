@@ -28,8 +28,8 @@ static int run(struct queue *q, const char *script, int nkeys, int argc, const c
 
 int queue_retry_dead(struct queue *q, const char *task_id, queue_count_fn fn, void *arg, struct err *err)
 {
-    char dead[QUEUE_KEY_SIZE], deliveries[QUEUE_KEY_SIZE];
-    const char *argv[] = {queue_key(&q->keys, dead, KEY_DEAD, ""), queue_key(&q->keys, deliveries, KEY_DELIVERIES, ""),
+    char dead[QUEUE_KEY_SIZE], history[QUEUE_KEY_SIZE];
+    const char *argv[] = {queue_key(&q->keys, dead, KEY_DEAD, ""), queue_key(&q->keys, history, KEY_HISTORY, ""),
                           task_id ? task_id : "", q->keys.prefix, RETRY_LIMIT};
     return run(q, "retry_dead", 2, 5, argv, fn, arg, err);
 }

@@ -1,4 +1,5 @@
-/* Inside of the queue's client side: queue.c (send, revoke, life), queue_result.c, queue_view.c, queue_change.c. */
+/* Inside of the queue's client side: queue.c (send, life), queue_revoke.c, queue_result.c, queue_view.c,
+ * queue_change.c. */
 #ifndef LOGIKALD_IPC_QUEUE_INTERNAL_H
 #define LOGIKALD_IPC_QUEUE_INTERNAL_H
 
@@ -23,6 +24,7 @@ struct queue_op {
     enum queue_view view;
     struct result_wait *wait;
     struct sweep *sweep; /* of queue_sweep.c */
+    char *message;       /* of queue_revoke.c */
     char text[256];      /* task id or queue, as the request needs it */
 };
 
@@ -47,6 +49,7 @@ size_t queue_row_width(enum queue_view view);
 cJSON *queue_row(enum queue_view view, redisReply **e, int64_t index, const char *queue);
 /* The fault of an answer as an error, or NULL when it is fine. */
 const struct err *queue_fault(const struct redis_answer *answer, struct err *err);
+void queue_on_done(void *arg, const struct redis_answer *answer); /* tells op->fn.done, frees op */
 /* Turns redis_command's verdict into an error; frees op when it was not accepted. */
 int queue_accepted(struct queue_op *op, int rc, struct err *err);
 

@@ -9,14 +9,16 @@
 #define QUEUE_STEPS    4 /* priority lists of a queue */
 #define QUEUE_KEY_SIZE 512
 
-#define KEY_UNACKED            "unacked"                     /* hash: tag -> [message, exchange, routing key] */
-#define KEY_UNACKED_INDEX      "unacked_index"               /* zset: tag by time of delivery */
-#define KEY_HELD               "logikald.held."              /* + worker: hash: tag -> the list it came from */
-#define KEY_WORKERS            "logikald.workers"            /* zset: worker by time of its last renewal (s) */
-#define KEY_WORKER             "logikald.worker."            /* + worker: JSON about it, expires */
-#define KEY_SWEPT              "logikald.swept."             /* + worker: it was taken for dead, expires */
-#define KEY_DELIVERIES         "logikald.deliveries"         /* hash: tag -> deliveries that ended in a crash */
-#define KEY_SCHEDULED          "logikald.scheduled"          /* zset: tag by due time (ms) */
+#define KEY_UNACKED            "unacked"             /* hash: tag -> [message, exchange, routing key] */
+#define KEY_UNACKED_INDEX      "unacked_index"       /* zset: tag by time of delivery */
+#define KEY_HELD               "logikald.held."      /* + worker: hash: tag -> the list it came from */
+#define KEY_WORKERS            "logikald.workers"    /* zset: worker by time of its last renewal (s) */
+#define KEY_REGISTERED         "logikald.registered" /* hash: worker -> epoch, lease (s), renewals; or "dead" */
+#define KEY_ABOUT              "logikald.about"      /* hash: worker -> JSON about it */
+#define KEY_DONE               "logikald.done."      /* + worker: hash: slot -> last batch and its answer, expires */
+#define KEY_SWEPT              "logikald.swept."     /* + worker: it was taken for dead, expires */
+#define KEY_HISTORY            "logikald.history"    /* hash: SHA-1 of a message -> crashes, marks; expires */
+#define KEY_SCHEDULED          "logikald.scheduled"  /* zset: tag by due time (ms) */
 #define KEY_SCHEDULED_MESSAGES "logikald.scheduled.messages" /* hash: tag -> list key, newline, message */
 #define KEY_SCHEDULED_IDS      "logikald.scheduled.ids"      /* hash: task id -> tag */
 #define KEY_DEAD               "logikald.dead"               /* list of dead letters, newest first */

@@ -58,7 +58,7 @@ static int go_on(struct queue_op *op)
 {
     static const char *const names[][KEYS_MAX] = {
         [QUEUE_SCHEDULED] = {KEY_SCHEDULED, KEY_SCHEDULED_MESSAGES, KEY_SCHEDULED_IDS},
-        [QUEUE_DEAD] = {KEY_DEAD, KEY_DELIVERIES}};
+        [QUEUE_DEAD] = {KEY_DEAD, KEY_HISTORY}};
     struct queue *q = op->q;
     struct sweep *s = op->sweep;
     char keys[KEYS_MAX][QUEUE_KEY_SIZE], offset[24], left[24] = "", count[24], wanted[24], now[CLOCK_TEXT_SIZE];

@@ -228,10 +228,10 @@ static int view_keys(struct queue *q, enum queue_view view, const char *name, co
                      char (*keys)[QUEUE_KEY_SIZE])
 {
     static const char *const table[][4] = {
-        [QUEUE_UNACKED] = {KEY_UNACKED, KEY_UNACKED_INDEX, KEY_WORKERS, KEY_DELIVERIES},
+        [QUEUE_UNACKED] = {KEY_UNACKED, KEY_UNACKED_INDEX, KEY_REGISTERED, KEY_HISTORY},
         [QUEUE_SCHEDULED] = {KEY_SCHEDULED, KEY_SCHEDULED_MESSAGES},
         [QUEUE_DEAD] = {KEY_DEAD},
-        [QUEUE_WORKERS] = {KEY_WORKERS},
+        [QUEUE_WORKERS] = {KEY_WORKERS, KEY_ABOUT},
     };
     int n = 0;
     if (view == QUEUE_WAITING)
@@ -245,8 +245,8 @@ int queue_list(struct queue *q, enum queue_view view, const char *name, int64_t 
                void *arg, struct err *err)
 {
     static const char *const words[] = {"waiting", "unacked", "scheduled", "dead", "workers"};
-    char keys[QUEUE_STEPS][QUEUE_KEY_SIZE], prefix[QUEUE_KEY_SIZE], from[24], count[24];
-    const char *argv[QUEUE_STEPS + 4];
+    char keys[QUEUE_STEPS][QUEUE_KEY_SIZE], from[24], count[24];
+    const char *argv[QUEUE_STEPS + 3];
     int n = view_keys(q, view, name, argv, keys), argc = n;
     if (limit > 1000) limit = 1000;
     snprintf(from, sizeof from, "%lld", (long long)(offset > 0 ? offset : 0));
@@ -254,7 +254,6 @@ int queue_list(struct queue *q, enum queue_view view, const char *name, int64_t 
     argv[argc++] = words[view];
     argv[argc++] = from;
     argv[argc++] = count;
-    argv[argc++] = queue_key(&q->keys, prefix, view == QUEUE_UNACKED ? KEY_HELD : KEY_WORKER, "");
     struct queue_op *op = queue_op_new(q, arg, err);
     if (!op) return -ERR_NOMEM;
     op->fn.list = fn;

@@ -1,29 +1,46 @@
--- A worker says that it lives, and renews the lease of all it holds.
--- KEYS: workers, held, unacked_index, description of the worker, mark that it was taken for dead.
--- ARGV: worker, description (JSON), seconds the description is kept.
--- Returns {state, tag ...}: state 0 = renewed, 1 = was not known (first time, or Redis forgot), 2 = was taken for dead since
--- (what it held belongs to others); then the tags that Redis holds for it.
+-- A worker says that it lives, and renews the lease of all it holds. What it registers for is an epoch: fetch, finish and
+-- hold carry it, and whoever takes the worker for dead ends it, so that nothing which was begun under it is written later.
+-- KEYS: workers, held, unacked_index, descriptions, mark that it was taken for dead, registered.
+-- ARGV: worker, description (JSON), its epoch ("" = none yet), epoch to begin when that is over, its lease (s), how often
+--       it has renewed.
+-- Returns {state, epoch, what Redis holds for it (tag, mark and list, tag ...), tags that another kombu process took
+-- away}: state 0 = renewed, 1 =
+-- was not known (first time, or Redis forgot), 2 = was taken for dead since (what it held belongs to others). The mark
+-- stays until the new epoch is renewed: an answer that is lost is given again.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local out = {0}
-if redis.call('DEL', KEYS[5]) == 1 then
-  out[1] = 2
-elseif not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
-  out[1] = 1
+local epoch, state = ARGV[3], 0
+redis.call('ZREM', KEYS[3], '') -- see finish.lua
+if epoch ~= '' and string.match(redis.call('HGET', KEYS[6], ARGV[1]) or '', '^%S+') == epoch then
+  redis.call('DEL', KEYS[5])
+else
+  state = redis.call('EXISTS', KEYS[5]) == 1 and 2 or 1
+  epoch = ARGV[4]
 end
+redis.call('HSET', KEYS[6], ARGV[1], epoch .. ' ' .. ARGV[5] .. ' ' .. ARGV[6])
 redis.call('ZADD', KEYS[1], string.format('%.6f', now), ARGV[1])
-redis.call('SET', KEYS[4], ARGV[2], 'EX', ARGV[3])
+redis.call('HSET', KEYS[4], ARGV[1], ARGV[2])
 
 -- Renewal keeps the order in which the messages were taken.
-local tags = redis.call('HKEYS', KEYS[2])
-local age = {}
-for _, tag in ipairs(tags) do age[tag] = tonumber(redis.call('ZSCORE', KEYS[3], tag) or now) end
+local tags, taken, age, list, held = {}, {}, {}, {}, redis.call('HGETALL', KEYS[2])
+for i = 1, #held, 2 do
+  local tag, score = held[i], redis.call('ZSCORE', KEYS[3], held[i])
+  list[tag] = held[i + 1]
+  if score then
+    age[tag] = tonumber(score)
+    tags[#tags + 1] = tag
+  else
+    taken[#taken + 1] = tag
+  end
+end
+for _, tag in ipairs(taken) do redis.call('HDEL', KEYS[2], tag) end
 table.sort(tags, function(a, b)
   if age[a] == age[b] then return a < b end
   return age[a] < age[b]
 end)
+local out = {}
 for i, tag in ipairs(tags) do
   redis.call('ZADD', KEYS[3], 'XX', string.format('%.6f', now + i / 1000000), tag)
-  out[i + 1] = tag
+  out[2 * i - 1], out[2 * i] = tag, list[tag]
 end
-return out
+return {state, epoch, out, taken}

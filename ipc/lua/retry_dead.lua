@@ -1,16 +1,17 @@
 -- Puts dead letters back into their queues.
--- KEYS: dead list, deliveries hash.
+-- KEYS: dead list, history.
 -- ARGV: task id ("" = all), prefix of queue names, limit.
 -- Returns how many were moved. Entries that cannot be put back (no queue known) stay.
 local entries = redis.call('LRANGE', KEYS[1], -tonumber(ARGV[3]), -1)
 local moved = 0
+redis.call('HDEL', KEYS[2], '') -- see fetch.lua
 for i = #entries, 1, -1 do
   local ok, dead = pcall(cjson.decode, entries[i])
   if ok and type(dead) == 'table' and type(dead.message) == 'string' and type(dead.queue) == 'string' and
      dead.queue ~= '' and (ARGV[1] == '' or dead.id == ARGV[1]) then
-    redis.call('LREM', KEYS[1], -1, entries[i])
     redis.call('LPUSH', type(dead.list) == 'string' and dead.list or ARGV[2] .. dead.queue, dead.message)
-    if type(dead.tag) == 'string' then redis.call('HDEL', KEYS[2], dead.tag) end
+    redis.call('LREM', KEYS[1], -1, entries[i])
+    redis.call('HDEL', KEYS[2], redis.sha1hex(dead.message))
     moved = moved + 1
   end
 end

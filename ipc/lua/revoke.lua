@@ -1,26 +1,26 @@
 -- Task ids are revoked: remembered for workers that start later, and what waits for its time is ended at once.
--- KEYS: revoked, scheduled, scheduled messages, scheduled ids.
--- ARGV: result prefix, seconds results are kept, time (ISO without offset), most ids remembered, ids.
--- Returns the ids that were waiting.
+-- KEYS: revoked, scheduled, scheduled messages, scheduled ids, then the result key of each id.
+-- ARGV: seconds results are kept, time (ISO without offset), most ids remembered, ids.
+-- Returns the ids that were waiting. What is remembered is kept for a week: a queue may be paused for days.
 local now = tonumber(redis.call('TIME')[1])
 local ended = {}
-for i = 5, #ARGV do
+redis.call('ZREMRANGEBYSCORE', KEYS[1], 0, now - 604800)
+for i = 4, #ARGV do
   local id = ARGV[i]
-  redis.call('ZADD', KEYS[1], now, id)
   local tag = redis.call('HGET', KEYS[4], id)
+  redis.call('ZADD', KEYS[1], now, id)
   if tag then
     redis.call('HDEL', KEYS[4], id)
     redis.call('HDEL', KEYS[3], tag)
     redis.call('ZREM', KEYS[2], tag)
     local json = '{"status": "REVOKED", "result": {"exc_type": "TaskRevokedError", "exc_message": ["revoked"], ' ..
-      '"exc_module": "celery.exceptions"}, "traceback": null, "children": [], "date_done": ' .. cjson.encode(ARGV[3]) ..
+      '"exc_module": "celery.exceptions"}, "traceback": null, "children": [], "date_done": ' .. cjson.encode(ARGV[2]) ..
       ', "task_id": ' .. cjson.encode(id) .. '}'
-    local key = ARGV[1] .. 'celery-task-meta-' .. id
-    if tonumber(ARGV[2]) > 0 then redis.call('SET', key, json, 'EX', ARGV[2]) else redis.call('SET', key, json) end
-    redis.call('PUBLISH', key, json)
+    local key = KEYS[i + 1]
+    if tonumber(ARGV[1]) > 0 then redis.call('SET', key, json, 'EX', ARGV[1]) else redis.call('SET', key, json) end
+    redis.pcall('PUBLISH', key, json)
     ended[#ended + 1] = id
   end
 end
-redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -tonumber(ARGV[4]) - 1)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], 0, now - 10800)
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -tonumber(ARGV[3]) - 1)
 return ended

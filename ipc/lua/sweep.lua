@@ -1,6 +1,6 @@
 -- Goes over a part of what waits, is scheduled or dead, and shows or changes what matches. The caller goes on with what is
 -- answered until nothing is left, so no call takes long however much there is.
--- KEYS: waiting: one list. scheduled: zset, messages, ids. dead: the list, deliveries.
+-- KEYS: waiting: one list. scheduled: zset, messages, ids. dead: the list, history.
 -- ARGV: view, action ("look", "cancel", "retry", "delete"), text in lower case ("" = all), offset, how many are left to look at
 --       ("" at first), how many now, how many entries are wanted back, queue (of a waiting list), prefix of keys, result
 --       prefix, seconds results are kept, time (ISO without offset), letter ("" = any: else the SHA-1 of a dead letter).
@@ -121,7 +121,7 @@ else
       if type(dead.message) ~= 'string' or not list or list == ARGV[9] then return false end
       redis.call('LPUSH', list, dead.message)
     end
-    if type(dead.tag) == 'string' then redis.call('HDEL', KEYS[2], dead.tag) end
+    if type(dead.message) == 'string' then redis.call('HDEL', KEYS[2], redis.sha1hex(dead.message)) end
     matched = matched + 1
     return true
   end

@@ -1,10 +1,10 @@
 -- A page of messages for people.
--- KEYS: waiting: the four priority lists of a queue. unacked: unacked, unacked_index, workers, deliveries.
---       scheduled: zset, messages. dead: the list. workers: the zset.
--- ARGV: view, offset, limit, prefix of per-worker keys ("held" hashes for unacked, descriptions for workers).
+-- KEYS: waiting: the four priority lists of a queue. unacked: unacked, unacked_index, registered, history.
+--       scheduled: zset, messages. dead: the list. workers: the zset, descriptions.
+-- ARGV: view, offset, limit.
 -- Returns a flat list; each entry is: waiting: priority, message. unacked: tag, time, entry, worker, deliveries.
 -- scheduled: tag, due, entry. dead: entry, its SHA-1. workers: id, time, description.
-local view, offset, limit, prefix = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local view, offset, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local out = {}
 local function add(...)
   for i = 1, select('#', ...) do out[#out + 1] = select(i, ...) or '' end
@@ -21,14 +21,16 @@ if view == 'waiting' then
     offset = math.max(0, offset - n)
   end
 elseif view == 'unacked' then
-  local workers = redis.call('ZRANGE', KEYS[3], 0, -1)
+  -- A tag begins with the epoch of whoever holds it.
+  local owner, all = {}, redis.call('HGETALL', KEYS[3])
+  for i = 1, #all, 2 do owner[string.match(all[i + 1], '^%S+')] = all[i] end
+  local has_history = redis.call('HLEN', KEYS[4]) > 0
   local page = redis.call('ZRANGE', KEYS[2], offset, offset + limit - 1, 'WITHSCORES')
   for i = 1, #page, 2 do
-    local owner = ''
-    for _, w in ipairs(workers) do
-      if redis.call('HEXISTS', prefix .. w, page[i]) == 1 then owner = w break end
-    end
-    add(page[i], page[i + 1], redis.call('HGET', KEYS[1], page[i]), owner, redis.call('HGET', KEYS[4], page[i]))
+    local entry, count = redis.call('HGET', KEYS[1], page[i]), false
+    local raw = has_history and string.match(entry or '', '^%[(.*), "[^"]*", "[^"]*"%]$')
+    if raw then count = string.match(redis.call('HGET', KEYS[4], redis.sha1hex(raw)) or '', '^%d+') end
+    add(page[i], page[i + 1], entry, owner[string.match(page[i], '^(.*)%.%d+$') or ''], count)
   end
 elseif view == 'scheduled' then
   local page = redis.call('ZRANGE', KEYS[1], offset, offset + limit - 1, 'WITHSCORES')
@@ -37,6 +39,6 @@ elseif view == 'dead' then
   for _, entry in ipairs(redis.call('LRANGE', KEYS[1], offset, offset + limit - 1)) do add(entry, redis.sha1hex(entry)) end
 elseif view == 'workers' then
   local page = redis.call('ZREVRANGE', KEYS[1], offset, offset + limit - 1, 'WITHSCORES')
-  for i = 1, #page, 2 do add(page[i], page[i + 1], redis.call('GET', prefix .. page[i])) end
+  for i = 1, #page, 2 do add(page[i], page[i + 1], redis.call('HGET', KEYS[2], page[i])) end
 end
 return out

@@ -14,13 +14,14 @@
 #include "ipc/queue_keys.h"
 #include "ipc/queue_message.h"
 #include "ipc/redis.h"
+#include "ipc/script_call.h"
 #include "services/beat/schedule.h"
 #include "services/role.h"
 
 #define EXIT_CONFIG   78
 #define EXIT_INTERNAL 70
 #define LEAVE_MS      1000
-#define WORDS_MAX     (3 + 4 + 7 * SCHEDULE_MAX)
+#define CALM_MS       100 /* between two looks, whatever happens */
 
 struct beat {
     struct event_base *base;
@@ -31,7 +32,8 @@ struct beat {
     struct schedule schedule;
     struct event *timer, *signals[3], *watchdog, *leave_timer;
     char id[200], predecessor[200];
-    int64_t token; /* 0 = not the leader */
+    int64_t token;                               /* 0 = not the leader */
+    char sent_ids[SCHEDULE_MAX][UUID_TEXT_SIZE]; /* of the ticks that are on their way */
     bool is_asking, is_told_down, is_ready_told, is_leaving, knows_runs;
 };
 
@@ -39,7 +41,7 @@ static void ask(struct beat *b);
 
 static void look_in(struct beat *b, int64_t ms)
 {
-    if (ms < 1) ms = 1;
+    if (ms < CALM_MS) ms = CALM_MS;
     struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
     evtimer_add(b->timer, &tv);
 }
@@ -52,12 +54,31 @@ static int64_t lock_ms(const struct beat *b)
 /* ---- what Redis says ---- */
 static void take_runs(struct beat *b, const redisReply *reply)
 {
-    for (int i = 0; i < b->schedule.count; i++) b->schedule.entries[i].last_ms = 0;
-    for (size_t k = 3; k + 1 < reply->elements; k += 2)
-        for (int i = 0; i < b->schedule.count; i++)
-            if (reply->element[k]->str && strcmp(reply->element[k]->str, b->schedule.entries[i].name) == 0)
-                b->schedule.entries[i].last_ms = strtoll(reply->element[k + 1]->str, NULL, 10);
+    for (int i = 0; i < b->schedule.count; i++) {
+        struct entry *e = &b->schedule.entries[i];
+        const char *text = NULL;
+        for (size_t k = 3; k + 1 < reply->elements && !text; k += 2)
+            if (strcmp(reply->element[k]->str, e->name) == 0) text = reply->element[k + 1]->str;
+        schedule_set_last(e, text);
+    }
     b->knows_runs = true;
+}
+
+/* A tick is told when it was sent, and not before. */
+static void tell_fired(struct beat *b, const redisReply *fired)
+{
+    for (size_t i = 0; i < fired->elements; i++)
+        for (int k = 0; k < b->schedule.count; k++)
+            if (strcmp(fired->element[i]->str, b->schedule.entries[k].name) == 0)
+                log_info("tick %s: %s[%s]", b->schedule.entries[k].name, b->schedule.entries[k].task, b->sent_ids[k]);
+}
+
+static bool is_answer(const redisReply *r)
+{
+    if (r->type != REDIS_REPLY_ARRAY || r->elements < 3 || r->element[2]->type != REDIS_REPLY_ARRAY) return false;
+    for (size_t i = 3; i < r->elements; i++)
+        if (r->element[i]->type != REDIS_REPLY_STRING) return false;
+    return true;
 }
 
 static void set_leading(struct beat *b, int64_t token)
@@ -86,16 +107,16 @@ static void on_answer(void *arg, const struct redis_answer *answer)
     const redisReply *reply = answer->reply;
     b->is_asking = false;
     if (b->is_leaving) return;
-    if (answer->fault != REDIS_FINE || reply->type != REDIS_REPLY_ARRAY || reply->elements < 3) {
+    if (answer->fault != REDIS_FINE || !is_answer(reply)) {
         if (answer->fault != REDIS_LOST && answer->fault != REDIS_CLOSED)
             log_warning("the schedule cannot be kept in Redis, will be tried again: %s", answer->text);
         b->knows_runs = false;
         look_in(b, 1000);
         return;
     }
-    int64_t token = reply->element[0]->integer, left = reply->element[1]->integer, fired = reply->element[2]->integer;
+    int64_t token = reply->element[0]->integer, left = reply->element[1]->integer;
     set_leading(b, token);
-    if (fired > 0) log_debug("%lld ticks sent", (long long)fired);
+    tell_fired(b, reply->element[2]);
     if (token == 0) { /* as soon as the leader's lock can have run out, and often enough to see that it has left */
         look_in(b, left >= 0 && left + 20 < lock_ms(b) / 5 ? left + 20 : lock_ms(b) / 5);
         return;
@@ -105,19 +126,8 @@ static void on_answer(void *arg, const struct redis_answer *answer)
 }
 
 /* ---- what we ask ---- */
-struct request {
-    char keys[3][QUEUE_KEY_SIZE], ttl[24], token[24];
-    char last[SCHEDULE_MAX][24], run[SCHEDULE_MAX][24];
-    char binding_set[SCHEDULE_MAX][QUEUE_KEY_SIZE], binding[SCHEDULE_MAX][QUEUE_KEY_SIZE],
-        list[SCHEDULE_MAX][QUEUE_KEY_SIZE];
-    char *messages[SCHEDULE_MAX];
-    const char *argv[WORDS_MAX];
-    int argc;
-};
-
-static char *tick_message(const struct entry *e)
+static char *tick_message(const struct entry *e, char id[UUID_TEXT_SIZE])
 {
-    char id[UUID_TEXT_SIZE];
     struct buf message = {0};
     struct message_spec spec = {.task = e->task,
                                 .id = random_uuid4(id),
@@ -125,44 +135,42 @@ static char *tick_message(const struct entry *e)
                                 .expires_us = wall_us() + e->expires_ms * 1000,
                                 .expiration_ms = e->expires_ms};
     message_encode(&message, &spec);
-    log_info("tick %s: %s[%s]", e->name, e->task, id);
     return buf_steal(&message);
 }
 
-static void add_due(struct beat *b, struct request *q, int i, int64_t now_ms)
+/* Returns the message, which must live until the call is made; NULL when there is none. */
+static char *add_due(struct beat *b, struct script_call *c, int i, int64_t now_ms)
 {
     const struct entry *e = &b->schedule.entries[i];
     struct verdict v = schedule_judge(e, now_ms);
-    if (v.due == DUE_NOT) return;
-    if (v.due == DUE_FIRE && !(q->messages[i] = tick_message(e))) return;
-    snprintf(q->last[i], sizeof q->last[i], "%lld", (long long)e->last_ms);
-    snprintf(q->run[i], sizeof q->run[i], "%lld", (long long)v.run_ms);
-    q->argv[q->argc++] = e->name;
-    q->argv[q->argc++] = e->last_ms ? q->last[i] : "";
-    q->argv[q->argc++] = q->run[i];
-    q->argv[q->argc++] = queue_key(&b->keys, q->binding_set[i], "_kombu.binding.", e->queue);
-    q->argv[q->argc++] = queue_binding(q->binding[i], e->queue);
-    q->argv[q->argc++] = queue_list_key(&b->keys, q->list[i], e->queue, 0);
-    q->argv[q->argc++] = q->messages[i] ? q->messages[i] : "";
+    char key[QUEUE_KEY_SIZE], *message = NULL;
+    if (v.due == DUE_NOT) return NULL;
+    if (v.due == DUE_FIRE && !(message = tick_message(e, b->sent_ids[i]))) return NULL;
+    script_call_add_key(c, queue_key(&b->keys, key, "_kombu.binding.", e->queue));
+    script_call_add_key(c, queue_list_key(&b->keys, key, e->queue, 0));
+    script_call_text(c, e->name);
+    script_call_text(c, e->last);
+    script_call_number(c, v.run_ms);
+    script_call_copy(c, queue_binding(key, e->queue));
+    script_call_text(c, message ? message : "");
+    return message;
 }
 
 static void ask(struct beat *b)
 {
-    struct request q = {0};
+    static const char *const names[] = {KEY_BEAT_LOCK, KEY_BEAT_FENCE, KEY_BEAT};
+    struct script_call c = {0};
+    char *messages[SCHEDULE_MAX] = {NULL};
     if (b->is_asking || b->is_leaving || !redis_is_up(b->redis)) return;
-    snprintf(q.ttl, sizeof q.ttl, "%lld", (long long)lock_ms(b));
-    snprintf(q.token, sizeof q.token, "%lld", (long long)b->token);
-    q.argv[q.argc++] = queue_key(&b->keys, q.keys[0], KEY_BEAT_LOCK, "");
-    q.argv[q.argc++] = queue_key(&b->keys, q.keys[1], KEY_BEAT_FENCE, "");
-    q.argv[q.argc++] = queue_key(&b->keys, q.keys[2], KEY_BEAT, "");
-    q.argv[q.argc++] = b->id;
-    q.argv[q.argc++] = q.ttl;
-    q.argv[q.argc++] = q.token;
-    q.argv[q.argc++] = b->predecessor;
+    script_call_keys(&c, &b->keys, names, 3, 0, "");
+    script_call_text(&c, b->id);
+    script_call_number(&c, lock_ms(b));
+    script_call_number(&c, b->token);
+    script_call_text(&c, b->predecessor);
     if (b->token != 0 && b->knows_runs)
-        for (int i = 0; i < b->schedule.count; i++) add_due(b, &q, i, wall_ms());
-    b->is_asking = redis_script(b->redis, "beat", on_answer, b, 3, q.argc, q.argv, NULL) == 0;
-    for (int i = 0; i < SCHEDULE_MAX; i++) free(q.messages[i]);
+        for (int i = 0; i < b->schedule.count; i++) messages[i] = add_due(b, &c, i, wall_ms());
+    b->is_asking = script_call_run(&c, b->redis, "beat", on_answer, b) == 0;
+    for (int i = 0; i < SCHEDULE_MAX; i++) free(messages[i]);
     if (!b->is_asking) look_in(b, 1000);
 }
 

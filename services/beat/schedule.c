@@ -1,6 +1,10 @@
 /* The schedule: see schedule.h. Adding a scheduled task means adding a row here. */
 #include "services/beat/schedule.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #define CLOCK_SLACK_MS 2000
 #define HOUR_MS        3600000
 
@@ -39,6 +43,19 @@ int schedule_from_conf(const struct conf *conf, struct schedule *out, struct err
                      conf_str(conf, SET_BEAT_HOURLY), err);
     if (rc) err_prefix(err, "BEAT_HOURLY_CRONTAB");
     return rc;
+}
+
+/* Only a whole number of milliseconds of this age of the world is a time; whatever else stands there counts as none,
+ * and is replaced by the next run. A text that is too long to be one is kept as its beginning, which beat.lua compares
+ * with. */
+void schedule_set_last(struct entry *e, const char *text)
+{
+    char *end = NULL;
+    snprintf(e->last, sizeof e->last, "%s", text ? text : "");
+    errno = 0;
+    long long ms = strtoll(e->last, &end, 10);
+    bool is_time = e->last[0] && *end == '\0' && errno == 0 && ms > 0 && ms < 253402300800000;
+    e->last_ms = is_time ? ms : 0;
 }
 
 static struct verdict judge_interval(const struct entry *e, int64_t now_ms)

@@ -16,7 +16,8 @@ struct entry {
     int64_t every_ms; /* 0 = by crontab */
     struct crontab crontab;
     int64_t expires_ms; /* a tick that nobody takes is dropped after this */
-    int64_t last_ms;    /* last run, wall time; 0 = none known */
+    int64_t last_ms;    /* last run, wall time; 0 = none known, or what stands there is no time */
+    char last[40];      /* what stands in Redis as the last run, as it stands there; "" = nothing */
 };
 
 struct schedule {
@@ -35,6 +36,7 @@ struct verdict {
 };
 /* An interval entry that never ran fires at once; a crontab entry waits for its first time. Missed runs are made up
  * once. A last run in the future (the clock went back) counts as missed. */
+void schedule_set_last(struct entry *e, const char *text); /* as it stands in Redis; NULL = nothing */
 struct verdict schedule_judge(const struct entry *e, int64_t now_ms);
 
 #endif

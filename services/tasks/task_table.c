@@ -45,6 +45,8 @@ static const struct task_def table[] = {
     {.name = DIAGNOSE "ignored", .queue = "sync", .run = task_ignored, .is_diagnostic = true, .ignores_result = true},
 };
 
+_Static_assert(sizeof table / sizeof *table <= TASKS_MAX, "tables by row are too short");
+
 const struct task_def *task_table(size_t *count)
 {
     if (count) *count = sizeof table / sizeof *table;

@@ -6,6 +6,8 @@
 
 #include "ipc/task.h"
 
+#define TASKS_MAX 64 /* rows: tables of other rooms are as long */
+
 /* All rows; *count gets their number. */
 const struct task_def *task_table(size_t *count);
 /* The row with this name, or NULL. Diagnostic tasks are found only when with_diagnostics. */

@@ -1,331 +1,443 @@
-/* Outcomes to Redis: collected, and written many at a time by one call of finish.lua, in one round trip. At most two
- * calls are under way; what ends meanwhile waits and makes the next batch larger. An outcome is kept until Redis has
- * answered, whatever happens to the connection. Follow-ups that a running task sends go out at once, and its outcome
- * waits until Redis has them. */
-#include "services/worker/worker_internal.h"
+/* See finish.h. */
+#include "services/worker/finish.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/clock.h"
 #include "conf/log.h"
+#include "services/worker/events.h"
+#include "services/worker/finish_call.h"
 
-#define BATCHES_UNDER_WAY 2
-#define BATCH_BYTES       (8u << 20)
-#define RETRY_MS          300
+#define SLOTS        2
+#define BATCH_BYTES  (8u << 20)
+#define RETRY_MS     300
+#define RETRY_MAX_MS 10000
+#define SAY_AGAIN_MS 60000
 
 struct send {
     TAILQ_ENTRY(send) link;
-    struct worker *worker;
-    struct held *held; /* NULL = gone */
-    char list[QUEUE_KEY_SIZE];
+    struct delivery *d; /* NULL = gone */
+    char tag[64], list[QUEUE_KEY_SIZE];
     char *raw;
     size_t len;
-    bool is_under_way;
+};
+TAILQ_HEAD(send_list, send);
+
+struct item {
+    struct delivery *d; /* its outcome; NULL = */
+    struct send *send;
 };
 
 struct batch {
     struct worker *worker;
+    int slot;
+    char name[64];
     size_t count;
-    struct held *held[BATCH_MAX];
+    struct item items[BATCH_MAX];
+    bool is_under_way, is_lost; /* lost: the epoch is over, whatever is answered */
 };
 
-struct words {
-    const char **at;
-    size_t *len;
-    int count, cap;
-    bool failed;
+/* A complaint is logged when it is new, and once a minute while it lasts. */
+struct complaint {
+    char text[160];
+    int64_t said_ms;
 };
 
-static void word(struct words *v, const char *text, size_t len)
-{
-    if (v->count == v->cap) {
-        int cap = v->cap ? v->cap * 2 : 256;
-        const char **at = realloc(v->at, (size_t)cap * sizeof *at);
-        if (at) v->at = at;
-        size_t *lens = realloc(v->len, (size_t)cap * sizeof *lens);
-        if (lens) v->len = lens;
-        if (!at || !lens) {
-            v->failed = true;
-            return;
-        }
-        v->cap = cap;
-    }
-    v->at[v->count] = text;
-    v->len[v->count++] = len;
-}
-
-static void text(struct words *v, const char *bytes)
-{
-    word(v, bytes, strlen(bytes));
-}
-
-static void words_free(struct words *v)
-{
-    free(v->at);
-    free(v->len);
-}
-
-#define FINISH_KEYS 8
-struct preamble {
-    char keys[FINISH_KEYS][QUEUE_KEY_SIZE], expiry[24], cap[24];
+struct finish {
+    struct event *flush, *retry;
+    struct batch *slots[SLOTS];
+    struct send_list sends; /* not in a batch */
+    char nonce[UUID_TEXT_SIZE];
+    int64_t batches, retry_ms;
+    bool is_tried_alone; /* in this turn of the retry timer */
+    bool is_held_up;     /* nothing is sent until it is registered again */
+    struct complaint not_done, not_kept, not_heard;
+    void (*on_doubt)(struct worker *w);
 };
 
-static void add_preamble(struct worker *w, struct preamble *p, struct words *v)
+static void complain(struct complaint *c, const char *what, const char *why)
 {
-    static const char *const names[FINISH_KEYS] = {
-        KEY_UNACKED,   KEY_UNACKED_INDEX,      KEY_HELD,         KEY_DELIVERIES, KEY_DEAD,
-        KEY_SCHEDULED, KEY_SCHEDULED_MESSAGES, KEY_SCHEDULED_IDS};
-    for (int i = 0; i < FINISH_KEYS; i++) text(v, queue_key(&w->keys, p->keys[i], names[i], i == 2 ? w->id : ""));
-    snprintf(p->expiry, sizeof p->expiry, "%lld", (long long)conf_int(w->conf, SET_RESULT_EXPIRES));
-    snprintf(p->cap, sizeof p->cap, "%d", DEAD_LETTERS_MAX);
-    text(v, p->expiry);
-    text(v, p->cap);
-}
-
-/* Numbers of an item that must live until the command is copied. */
-struct numbers {
-    char pushes[24], delay[24], flags[10];
-};
-
-static size_t add_item(struct words *v, const struct held *h, struct numbers *n)
-{
-    const struct outcome *o = &h->outcome;
-    size_t bytes = 0;
-    snprintf(n->flags, sizeof n->flags, "%s%s", o->flags, h->is_forgotten ? "u" : "");
-    text(v, h->tag);
-    text(v, n->flags);
-    if (o->json) {
-        text(v, o->key);
-        text(v, o->json);
-        bytes += strlen(o->json);
-    }
-    if (o->push_count) {
-        snprintf(n->pushes, sizeof n->pushes, "%zu", o->push_count);
-        text(v, n->pushes);
-        for (size_t i = 0; i < o->push_count; i++) {
-            text(v, o->pushes[i].list);
-            word(v, o->pushes[i].raw, o->pushes[i].len);
-            bytes += o->pushes[i].len;
-        }
-    }
-    if (o->later_raw) {
-        snprintf(n->delay, sizeof n->delay, "%lld", (long long)o->delay_ms);
-        text(v, n->delay);
-        text(v, o->later_tag);
-        text(v, o->later_list);
-        text(v, strchr(h->m.id, '\n') ? "-" : h->m.id);
-        text(v, o->later_raw);
-        bytes += strlen(o->later_raw);
-    }
-    if (o->dead) {
-        text(v, o->dead);
-        bytes += strlen(o->dead);
-    }
-    return bytes;
+    int64_t now = mono_ms();
+    if (strncmp(c->text, why, sizeof c->text - 1) == 0 && now - c->said_ms < SAY_AGAIN_MS) return;
+    snprintf(c->text, sizeof c->text, "%s", why);
+    c->said_ms = now;
+    log_error("%s: %s", what, why);
 }
 
 static void try_later(struct worker *w)
 {
-    struct timeval tv = {.tv_usec = RETRY_MS * 1000};
-    if (!evtimer_pending(w->finish_retry, NULL)) evtimer_add(w->finish_retry, &tv);
+    struct finish *f = w->finish;
+    struct timeval tv = {.tv_sec = f->retry_ms / 1000, .tv_usec = f->retry_ms % 1000 * 1000};
+    if (evtimer_pending(f->retry, NULL)) return;
+    evtimer_add(f->retry, &tv);
+    f->retry_ms = f->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : f->retry_ms * 2;
 }
 
-static void item_answered(struct worker *w, struct held *h, bool is_done)
+static void doubt(struct worker *w)
 {
-    if (is_done || h->is_forgotten) {
-        w->pool.processed++;
-        if (h->end != TASK_ENDS) task_counts_add(w->counts, h->def ? h->def->name : NULL, h->end, h->run_us);
-        held_free(w, h);
-    } else {
-        h->is_doubtful = true; /* lost to another worker, or forgotten by Redis: the lease tells */
-        held_move(w, h, HELD_OVER);
-        standing_check(w);
+    w->finish->is_held_up = true;
+    if (w->finish->on_doubt) w->finish->on_doubt(w);
+}
+
+static void add_item(struct worker *w, struct script_call *c, const struct item *item)
+{
+    if (item->send)
+        finish_call_send(c, item->send->tag, item->send->list, item->send->raw, item->send->len);
+    else
+        finish_call_outcome(w, c, item->d);
+}
+
+/* ---- what becomes of an item ---- */
+static void send_free(struct send *s)
+{
+    free(s->raw);
+    free(s);
+}
+
+static void outcome_written(struct worker *w, struct delivery *d)
+{
+    events_count_done(w);
+    if (d->outcome.end != TASK_ENDS)
+        task_counts_add(w->counts, d->def ? d->def->name : NULL, d->outcome.end, d->outcome.run_us);
+    delivery_free(w, d);
+}
+
+static void send_answered(struct worker *w, struct send *s, char digit, bool is_lost)
+{
+    if (digit == '1' || is_lost || !s->d) {
+        if (s->d) s->d->unsent--;
+        send_free(s);
+        return;
     }
+    if (digit == '0') s->d->is_doubtful = true;
+    TAILQ_INSERT_TAIL(&w->finish->sends, s, link);
+}
+
+static void outcome_answered(struct worker *w, struct delivery *d, char digit, bool is_lost)
+{
+    if (digit == '1' || digit == '2') {
+        outcome_written(w, d);
+    } else if (is_lost || d->cancel == CANCEL_LOST) {
+        log_info("the outcome of task %s[%s] is not told: another worker has the message", d->m.task, d->m.id);
+        delivery_free(w, d);
+    } else {
+        d->is_doubtful = digit == '0';
+        d->is_alone = digit == '3';
+        delivery_set_state(w, d, DELIVERY_OVER, digit == '0' ? "Redis does not know it" : "refused");
+    }
+}
+
+/* What was wrong may be over: all that were refused are tried again, together. */
+static void trust_again(struct worker *w)
+{
+    struct delivery *d;
+    w->finish->retry_ms = RETRY_MS;
+    w->finish->is_tried_alone = false;
+    TAILQ_FOREACH(d, deliveries_in(w, DELIVERY_OVER), link)
+    d->is_alone = false;
+}
+
+static void take_answers(struct worker *w, struct batch *b, const char *digits)
+{
+    bool is_doubtful = false, is_refused = false;
+    for (size_t i = 0; i < b->count; i++) {
+        struct item *item = &b->items[i];
+        is_doubtful = is_doubtful || digits[i] == '0';
+        is_refused = is_refused || digits[i] == '3';
+        if (item->send)
+            send_answered(w, item->send, digits[i], b->is_lost);
+        else
+            outcome_answered(w, item->d, digits[i], b->is_lost);
+    }
+    bool is_lost = b->is_lost;
+    w->finish->slots[b->slot] = NULL;
+    free(b);
+    if (is_refused)
+        try_later(w);
+    else
+        trust_again(w);
+    if (is_doubtful && !is_lost) doubt(w);
+}
+
+/* The script as a whole failed: its items go one by one from now on, so that what is wrong with one holds up no other.
+ */
+static void take_apart(struct worker *w, struct batch *b)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (b->items[i].d) b->items[i].d->is_alone = true;
+    char refused[BATCH_MAX];
+    memset(refused, '3', sizeof refused);
+    take_answers(w, b, refused);
 }
 
 static void on_batch(void *arg, const struct redis_answer *answer)
 {
     struct batch *b = arg;
     struct worker *w = b->worker;
+    struct finish *f = w->finish;
     const redisReply *reply = answer->reply;
-    bool is_fine = answer->fault == REDIS_FINE && reply->type == REDIS_REPLY_ARRAY && reply->elements == b->count;
-    if (!is_fine && answer->fault != REDIS_LOST && answer->fault != REDIS_CLOSED)
-        log_warning("results cannot be stored, will be tried again: %s", answer->text);
-    w->finish_batches--;
-    for (size_t i = 0; i < b->count; i++) {
-        if (is_fine)
-            item_answered(w, b->held[i], reply->element[i]->integer == 1);
+    if (!f) return;
+    b->is_under_way = false;
+    if (answer->fault == REDIS_LOST || answer->fault == REDIS_LATE || answer->fault == REDIS_CLOSED) return;
+    if (answer->fault == REDIS_FINE && finish_call_is_answer(reply, b->count)) {
+        if (reply->element[1]->len > 0)
+            complain(&f->not_heard, "results are stored, but whoever waits is not told (check the user's channels)",
+                     reply->element[1]->str);
+        if (strchr(reply->element[0]->str, '2'))
+            complain(&f->not_kept, "a task is done, and its result could not be stored", reply->element[2]->str);
+        else if (reply->element[2]->len > 0)
+            complain(&f->not_done, "an outcome cannot be written, will be tried again", reply->element[2]->str);
+        take_answers(w, b, reply->element[0]->str);
+    } else if (answer->fault == REDIS_FINE) {
+        if (b->is_lost) take_apart(w, b);
+        doubt(w); /* the epoch is over */
+    } else {
+        complain(&f->not_done, "results cannot be stored, will be tried again", answer->text);
+        if (redis_fault_is_passing(answer->fault))
+            try_later(w);
         else
-            held_move(w, b->held[i], HELD_OVER);
+            take_apart(w, b);
     }
-    free(b);
-    if (!is_fine)
-        try_later(w);
-    else if (w->over_count > 0)
-        event_active(w->finish_event, EV_TIMEOUT, 0);
-    consumer_wake(w);
-    worker_told_idle(w);
+    if (deliveries_count(w, DELIVERY_OVER) > 0 || !TAILQ_EMPTY(&f->sends)) event_active(f->flush, EV_TIMEOUT, 0);
+    deliveries_changed(w);
 }
 
-/* The next of the over list that may be told: its follow-ups are in Redis, and nothing is doubtful. */
-static struct held *next_over(struct worker *w)
+/* ---- batches ---- */
+static void write_batch(struct worker *w, struct batch *b)
 {
-    struct held *h;
-    TAILQ_FOREACH(h, &w->over, link)
-    if (h->unsent == 0 && !h->is_doubtful) return h;
-    return NULL;
+    struct script_call c = {0};
+    finish_call_begin(w, &c, b->slot, b->name);
+    for (size_t i = 0; i < b->count; i++) add_item(w, &c, &b->items[i]);
+    b->is_under_way = script_call_run(&c, w->redis, "finish", on_batch, b) == 0;
+    if (!b->is_under_way) try_later(w);
 }
 
-static bool write_batch(struct worker *w)
+static void gather_sends(struct finish *f, struct batch *b, size_t *bytes)
 {
-    struct batch *b = calloc(1, sizeof *b);
-    struct numbers *numbers = calloc(BATCH_MAX, sizeof *numbers);
-    struct preamble preamble = {0};
-    struct words v = {0};
-    struct held *h;
+    for (struct send *s = TAILQ_FIRST(&f->sends), *next; s && b->count < BATCH_MAX && *bytes < BATCH_BYTES; s = next) {
+        next = TAILQ_NEXT(s, link);
+        if (s->d && s->d->is_doubtful) continue;
+        TAILQ_REMOVE(&f->sends, s, link);
+        b->items[b->count++] = (struct item){.send = s};
+        *bytes += s->len;
+    }
+}
+
+/* What may be told: its follow-ups are in Redis, and nothing is doubtful. */
+static void gather(struct worker *w, struct batch *b)
+{
+    struct finish *f = w->finish;
     size_t bytes = 0;
-    int rc = -ERR_NOMEM;
-    if (b && numbers) {
-        b->worker = w;
-        add_preamble(w, &preamble, &v);
-        while (b->count < BATCH_MAX && bytes < BATCH_BYTES && (h = next_over(w))) {
-            bytes += add_item(&v, h, &numbers[b->count]);
-            b->held[b->count++] = h;
-            held_move(w, h, HELD_ENDING);
-        }
-        if (b->count > 0 && !v.failed)
-            rc = redis_script(w->redis, "finish", on_batch, b, FINISH_KEYS, v.count, v.at, v.len);
+    gather_sends(f, b, &bytes);
+    struct delivery *d = TAILQ_FIRST(deliveries_in(w, DELIVERY_OVER)), *next;
+    for (; d && b->count < BATCH_MAX && bytes < BATCH_BYTES; d = next) {
+        next = TAILQ_NEXT(d, link);
+        if (d->unsent > 0 || d->is_doubtful || (d->is_alone && (b->count > 0 || f->is_tried_alone))) continue;
+        delivery_set_state(w, d, DELIVERY_ENDING, "to Redis");
+        b->items[b->count++] = (struct item){.d = d};
+        bytes += finish_call_size(d);
+        if (!d->is_alone) continue;
+        f->is_tried_alone = true;
+        break;
     }
-    bool is_empty = b && b->count == 0;
-    if (rc == 0)
-        w->finish_batches++;
-    else if (b) {
-        for (size_t i = 0; i < b->count; i++) held_move(w, b->held[i], HELD_OVER);
-        free(b);
-    }
-    free(numbers);
-    words_free(&v);
-    if (rc != 0 && !is_empty) try_later(w);
-    return rc == 0;
 }
 
 static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct worker *w = arg;
-    while (w->is_registered && w->finish_batches < BATCHES_UNDER_WAY && w->over_count > 0 && redis_is_up(w->redis))
-        if (!write_batch(w)) break;
-}
-
-void finish_add(struct worker *w, struct held *h)
-{
-    held_move(w, h, HELD_OVER);
-    event_active(w->finish_event, EV_TIMEOUT, 0);
-}
-
-static void on_state(void *arg, const struct redis_answer *answer)
-{
-    (void)arg;
-    if (answer->fault == REDIS_REFUSED || answer->fault == REDIS_OOM)
-        log_warning("a task's state cannot be stored: %s", answer->text);
-}
-
-void finish_state(struct worker *w, struct held *h, const char *json, bool is_start)
-{
-    struct preamble preamble = {0};
-    struct words v = {0};
-    bool is_kept = !h->m.ignores_result && !(h->def && h->def->ignores_result);
-    if (!redis_is_up(w->redis) || !w->is_registered || (!is_kept && !is_start)) return;
-    add_preamble(w, &preamble, &v);
-    text(&v, h->tag);
-    text(&v, is_kept ? (is_start ? "sm" : "s") : "m");
-    if (is_kept) {
-        text(&v, queue_result_key(&w->keys, h->outcome.key, h->m.id));
-        text(&v, json);
+    struct finish *f = w->finish;
+    for (int i = 0; i < SLOTS && !f->is_held_up && redis_is_up(w->redis); i++) {
+        if (f->slots[i]) continue;
+        struct batch *b = calloc(1, sizeof *b);
+        if (!b) {
+            try_later(w);
+            return;
+        }
+        b->worker = w;
+        b->slot = i;
+        snprintf(b->name, sizeof b->name, "%s.%lld", f->nonce, (long long)++f->batches);
+        gather(w, b);
+        if (b->count == 0) {
+            free(b);
+            return;
+        }
+        f->slots[i] = b;
+        write_batch(w, b);
     }
-    if (!v.failed) redis_script(w->redis, "finish", on_state, NULL, FINISH_KEYS, v.count, v.at, v.len);
-    words_free(&v);
-}
-
-static void on_sent(void *arg, const struct redis_answer *answer)
-{
-    struct send *s = arg;
-    struct worker *w = s->worker;
-    s->is_under_way = false;
-    if (answer->fault != REDIS_FINE && answer->fault != REDIS_CLOSED && answer->fault != REDIS_REFUSED) {
-        try_later(w);
-        return;
-    }
-    if (answer->fault == REDIS_REFUSED) log_error("a task's follow-up for %s is lost: %s", s->list, answer->text);
-    if (s->held && --s->held->unsent == 0) event_active(w->finish_event, EV_TIMEOUT, 0);
-    TAILQ_REMOVE(&w->sends, s, link);
-    free(s->raw);
-    free(s);
-}
-
-static void send_now(struct send *s)
-{
-    const char *argv[] = {"LPUSH", s->list, s->raw};
-    const size_t lens[] = {5, strlen(s->list), s->len};
-    s->is_under_way = redis_command(s->worker->redis, on_sent, s, 3, argv, lens) == 0;
-    if (!s->is_under_way) try_later(s->worker);
-}
-
-void finish_send(struct worker *w, struct held *h, const char *list, const char *raw, size_t len)
-{
-    struct send *s = calloc(1, sizeof *s);
-    if (!s || !(s->raw = malloc(len + 1))) {
-        free(s);
-        log_error("no memory to send a task's follow-up");
-        return;
-    }
-    memcpy(s->raw, raw, len);
-    s->len = len;
-    s->worker = w;
-    s->held = h;
-    snprintf(s->list, sizeof s->list, "%s", list);
-    h->unsent++;
-    TAILQ_INSERT_TAIL(&w->sends, s, link);
-    send_now(s);
-}
-
-void finish_forget(struct worker *w, struct held *h)
-{
-    struct send *s;
-    if (h->unsent == 0) return;
-    TAILQ_FOREACH(s, &w->sends, link)
-    if (s->held == h) s->held = NULL;
-}
-
-void finish_wake(struct worker *w)
-{
-    struct send *s;
-    TAILQ_FOREACH(s, &w->sends, link)
-    if (!s->is_under_way) send_now(s);
-    event_active(w->finish_event, EV_TIMEOUT, 0);
 }
 
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    finish_wake(arg);
+    struct worker *w = arg;
+    struct finish *f = w->finish;
+    f->is_tried_alone = false;
+    for (int i = 0; i < SLOTS && !f->is_held_up && redis_is_up(w->redis); i++)
+        if (f->slots[i] && !f->slots[i]->is_under_way) write_batch(w, f->slots[i]);
+    event_active(f->flush, EV_TIMEOUT, 0);
 }
 
-void finish_open(struct worker *w)
+/* ---- what others ask ---- */
+void finish_add(struct worker *w, struct delivery *d)
 {
-    TAILQ_INIT(&w->sends);
-    w->finish_event = event_new(w->base, -1, 0, on_flush, w);
-    w->finish_retry = evtimer_new(w->base, on_retry, w);
+    delivery_set_state(w, d, DELIVERY_OVER, "ended");
+    event_active(w->finish->flush, EV_TIMEOUT, 0);
+}
+
+static void on_state(void *arg, const struct redis_answer *answer)
+{
+    struct worker *w = arg;
+    if ((answer->fault == REDIS_REFUSED || answer->fault == REDIS_OOM || answer->fault == REDIS_NOAUTH) && w->finish)
+        complain(&w->finish->not_done, "a task's state cannot be stored", answer->text);
+}
+
+void finish_state(struct worker *w, struct delivery *d, const char *json, bool is_start)
+{
+    struct script_call c = {0};
+    bool is_kept = delivery_keeps_result(d), is_marked = is_start && !d->is_marked_alone;
+    if (!redis_is_up(w->redis) || w->finish->is_held_up || (!is_kept && !is_marked)) return;
+    finish_call_begin(w, &c, -1, "");
+    finish_call_state(w, &c, d, is_marked ? "1" : NULL, is_kept ? json : NULL);
+    script_call_run(&c, w->redis, "finish", on_state, w);
+}
+
+struct mark {
+    struct worker *worker;
+    char tag[64];
+};
+
+static void on_marked(void *arg, const struct redis_answer *answer)
+{
+    struct mark *m = arg;
+    struct worker *w = m->worker;
+    const redisReply *reply = answer->reply;
+    struct delivery *d = w->deliveries ? delivery_by_tag(w, m->tag) : NULL;
+    if (d && answer->fault == REDIS_FINE && finish_call_is_answer(reply, 1) && reply->element[0]->str[0] == '1')
+        d->is_marked_alone = true;
+    if (w->deliveries) deliveries_changed(w);
+    free(m);
+}
+
+void finish_mark_alone(struct worker *w, struct delivery *d)
+{
+    struct script_call c = {0};
+    struct mark *m = calloc(1, sizeof *m);
+    if (!m) return;
+    m->worker = w;
+    memcpy(m->tag, d->tag, sizeof m->tag);
+    finish_call_begin(w, &c, -1, "");
+    finish_call_state(w, &c, d, "2", NULL);
+    if (script_call_run(&c, w->redis, "finish", on_marked, m) != 0) free(m);
+}
+
+void finish_send(struct worker *w, struct delivery *d, const char *list, const char *raw, size_t len)
+{
+    struct send *s = calloc(1, sizeof *s);
+    if (!s || !(s->raw = malloc(len + 1))) {
+        log_critical("no memory to send a task's follow-up");
+        abort(); /* the successor takes what we hold */
+    }
+    memcpy(s->raw, raw, len);
+    s->len = len;
+    s->d = d;
+    memcpy(s->tag, d->tag, sizeof s->tag);
+    snprintf(s->list, sizeof s->list, "%s", list);
+    d->unsent++;
+    TAILQ_INSERT_TAIL(&w->finish->sends, s, link);
+    event_active(w->finish->flush, EV_TIMEOUT, 0);
+}
+
+void finish_forget(struct worker *w, struct delivery *d)
+{
+    struct finish *f = w->finish;
+    if (d->unsent == 0) return;
+    for (struct send *s = TAILQ_FIRST(&f->sends), *next; s; s = next) {
+        next = TAILQ_NEXT(s, link);
+        if (s->d != d) continue;
+        TAILQ_REMOVE(&f->sends, s, link);
+        send_free(s);
+    }
+    for (int i = 0; i < SLOTS; i++)
+        for (size_t k = 0; f->slots[i] && k < f->slots[i]->count; k++) {
+            struct send *s = f->slots[i]->items[k].send;
+            if (s && s->d == d) s->d = NULL;
+        }
+}
+
+bool finish_is_idle(const struct worker *w)
+{
+    for (int i = 0; i < SLOTS; i++)
+        if (w->finish->slots[i]) return false;
+    return TAILQ_EMPTY(&w->finish->sends);
+}
+
+/* ---- connections and epochs ---- */
+void finish_cut(struct worker *w)
+{
+    w->finish->is_held_up = true;
+}
+
+static void end_doubt(struct worker *w, struct delivery *d, void *arg)
+{
+    (void)w, (void)arg;
+    d->is_doubtful = d->is_alone = false;
+}
+
+void finish_resume(struct worker *w, bool is_epoch_lost)
+{
+    struct finish *f = w->finish;
+    f->is_held_up = false;
+    f->retry_ms = RETRY_MS;
+    deliveries_each(w, end_doubt, NULL);
+    for (int i = 0; i < SLOTS; i++) {
+        struct batch *b = f->slots[i];
+        if (!b) continue;
+        b->is_lost = b->is_lost || is_epoch_lost;
+        if (b->is_under_way) continue;
+        if (b->is_lost)
+            take_apart(w, b);
+        else
+            write_batch(w, b);
+    }
+    event_active(f->flush, EV_TIMEOUT, 0);
+}
+
+void finish_on_doubt(struct worker *w, void (*fn)(struct worker *w))
+{
+    w->finish->on_doubt = fn;
+}
+
+int finish_open(struct worker *w, struct err *err)
+{
+    struct finish *f = w->finish = calloc(1, sizeof *f);
+    if (!f) return err_set(err, ERR_NOMEM, "no memory");
+    TAILQ_INIT(&f->sends);
+    random_uuid4(f->nonce);
+    f->retry_ms = RETRY_MS;
+    f->is_held_up = true;
+    f->flush = event_new(w->base, -1, 0, on_flush, w);
+    f->retry = evtimer_new(w->base, on_retry, w);
+    return f->flush && f->retry ? 0 : err_set(err, ERR_NOMEM, "no memory for a timer");
 }
 
 void finish_close(struct worker *w)
 {
+    struct finish *f = w->finish;
     struct send *s;
-    while ((s = TAILQ_FIRST(&w->sends))) {
-        TAILQ_REMOVE(&w->sends, s, link);
-        free(s->raw);
-        free(s);
+    if (!f) return;
+    while ((s = TAILQ_FIRST(&f->sends))) {
+        TAILQ_REMOVE(&f->sends, s, link);
+        send_free(s);
     }
-    event_free(w->finish_event);
-    event_free(w->finish_retry);
+    for (int i = 0; i < SLOTS; i++) {
+        for (size_t k = 0; f->slots[i] && k < f->slots[i]->count; k++)
+            if (f->slots[i]->items[k].send) send_free(f->slots[i]->items[k].send);
+        free(f->slots[i]);
+    }
+    if (f->flush) event_free(f->flush);
+    if (f->retry) event_free(f->retry);
+    free(f);
+    w->finish = NULL;
 }

@@ -1,7 +1,6 @@
-/* Time and the running tasks: who has started is told (STARTED), work that waits behind a long task is taken back, soft
- * and hard time limits are enforced, and what was asked to stop and does not is killed. One timer looks at all runners:
- * soon after work was given, then ten times a second while anything runs. */
-#include "services/worker/worker_internal.h"
+/* See limits.h. One timer looks at all runners: soon after work was given, then ten times a second while anything runs.
+ */
+#include "services/worker/limits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,15 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "ipc/result.h"
+#include "services/worker/dispatch.h"
+#include "services/worker/events.h"
+#include "services/worker/finish.h"
+#include "services/worker/handback.h"
+#include "services/worker/runners.h"
+
+struct limits {
+    struct event *timer;
+};
 
 #define SOON_MS    4
 #define LATER_MS   100
@@ -16,65 +24,77 @@
 #define STALLED_US 6000
 #define OBEY_MS    3000 /* for a task that was asked to stop */
 
-static int64_t limit_ms(const struct worker *w, const struct held *h, bool is_hard)
+static int64_t limit_ms(const struct worker *w, const struct delivery *d, bool is_hard)
 {
-    int64_t given = is_hard ? h->m.hard_limit_ms : h->m.soft_limit_ms;
-    int own_s = h->def ? (is_hard ? h->def->hard_limit_s : h->def->soft_limit_s) : 0;
+    int64_t given = is_hard ? d->m.hard_limit_ms : d->m.soft_limit_ms;
+    int own_s = d->def ? (is_hard ? d->def->hard_limit_s : d->def->soft_limit_s) : 0;
     if (given > 0) return given;
     if (own_s > 0) return (int64_t)own_s * 1000;
     return conf_int(w->conf, is_hard ? SET_TASK_HARD_LIMIT : SET_TASK_SOFT_LIMIT) * 1000;
 }
 
-static void tell_started(struct worker *w, struct runner *r, struct held *h, int64_t elapsed_us)
+static void tell_started(struct worker *w, int slot, struct delivery *d, int64_t elapsed_us)
 {
     struct buf json = {0}, value = {0};
-    h->is_started_told = true;
-    h->started_wall_us = wall_us() - elapsed_us;
-    buf_printf(&value, "{\"pid\": %d, \"hostname\": \"%s\"}", (int)r->pid, w->node);
+    d->is_started_told = true;
+    d->started_wall_us = wall_us() - elapsed_us;
+    buf_printf(&value, "{\"pid\": %d, \"hostname\": \"%s\"}", (int)runners_pid(w, slot), w->node);
     struct result_spec spec = {
-        .task_id = h->m.id, .group = h->m.group, .parent_id = h->m.parent_id, .status = "STARTED", .value = value.data};
+        .task_id = d->m.id, .group = d->m.group, .parent_id = d->m.parent_id, .status = "STARTED", .value = value.data};
     result_encode(&json, &spec);
-    if (!json.failed) finish_state(w, h, json.data, true);
-    events_task(w, EVENT_STARTED, h, NULL, NULL, 0);
+    if (!json.failed) finish_state(w, d, json.data, true);
+    events_task(w, EVENT_STARTED, d, NULL, NULL, 0);
     buf_free(&json);
     buf_free(&value);
 }
 
 /* A long task: what waits behind it, and what the other runners have no room for, others may do. */
-static void unload(struct worker *w, struct runner *r, int64_t elapsed_us)
+static void unload(struct worker *w, int slot, const struct delivery *running, int64_t elapsed_us)
 {
-    struct held *give[BATCH_MAX], *h;
-    size_t count = 0;
-    if (w->typical_us < elapsed_us) w->typical_us = elapsed_us;
-    h = runners_running(r);
-    int row = h ? worker_row(h) : -1;
-    if (row >= 0 && w->typical_per_row[row] < elapsed_us) w->typical_per_row[row] = elapsed_us;
-    if (r->sent_count > 1) runners_take_back(w, r);
-    runners_feed(w);
-    if (w->ready_count == 0) return;
-    /* The first ones stay nearest to their turn: give the last ones away first. */
-    TAILQ_FOREACH_REVERSE(h, &w->ready, held_list, link)
-    if (count < BATCH_MAX) give[count++] = h;
-    standing_hand_back(w, give, count, false);
+    struct delivery *d;
+    dispatch_note_long(w, running->row, elapsed_us);
+    if (deliveries_sent_count(w, slot) > 1) runners_take_back(w, slot);
+    dispatch_feed(w);
+    while ((d = TAILQ_FIRST(deliveries_in(w, DELIVERY_READY))) && !d->is_suspect)
+        handback_return(w, d, "it would wait behind a long task");
 }
 
-static void enforce(struct worker *w, struct runner *r, struct held *h, int64_t elapsed_us)
+static void enforce(struct worker *w, int slot, struct delivery *d, int64_t elapsed_us)
 {
-    int64_t soft = limit_ms(w, h, false), hard = limit_ms(w, h, true), elapsed = elapsed_us / 1000;
+    int64_t soft = limit_ms(w, d, false), hard = limit_ms(w, d, true), elapsed = elapsed_us / 1000;
     if (hard > 0 && elapsed >= hard) {
-        if (r->killed == CANCEL_NONE)
-            log_error("task %s[%s] ran into its time limit (%lld ms): runner %d is killed", h->m.task, h->m.id,
-                      (long long)hard, (int)r->pid);
-        runners_kill(r, CANCEL_HARD_LIMIT);
-    } else if (h->cancel != CANCEL_NONE && h->cancel != CANCEL_SOFT_LIMIT && mono_ms() - h->cancelled_ms >= OBEY_MS) {
-        if (r->killed == CANCEL_NONE)
-            log_warning("task %s[%s] does not stop: runner %d is killed", h->m.task, h->m.id, (int)r->pid);
-        runners_kill(r, h->cancel);
-    } else if (soft > 0 && elapsed >= soft && h->cancel == CANCEL_NONE) {
-        log_warning("task %s[%s] ran into its soft time limit (%lld ms): it is asked to stop", h->m.task, h->m.id,
+        if (runners_killed_for(w, slot) == CANCEL_NONE)
+            log_error("task %s[%s] ran into its time limit (%lld ms): runner %d is killed", d->m.task, d->m.id,
+                      (long long)hard, (int)runners_pid(w, slot));
+        runners_kill(w, slot, CANCEL_HARD_LIMIT);
+    } else if (d->cancel != CANCEL_NONE && d->cancel != CANCEL_SOFT_LIMIT && mono_ms() - d->cancelled_ms >= OBEY_MS) {
+        if (runners_killed_for(w, slot) == CANCEL_NONE)
+            log_warning("task %s[%s] does not stop: runner %d is killed", d->m.task, d->m.id,
+                        (int)runners_pid(w, slot));
+        runners_kill(w, slot, d->cancel);
+    } else if (soft > 0 && elapsed >= soft && d->cancel == CANCEL_NONE) {
+        log_warning("task %s[%s] ran into its soft time limit (%lld ms): it is asked to stop", d->m.task, d->m.id,
                     (long long)soft);
-        runners_cancel(w, h, CANCEL_SOFT_LIMIT);
+        runners_cancel(w, d, CANCEL_SOFT_LIMIT);
     }
+}
+
+/* How soon to look again, for one runner; 0 = no need. */
+static int64_t look_at(struct worker *w, int slot, int64_t now_us)
+{
+    struct delivery *d = runners_running(w, slot);
+    int64_t next_ms = deliveries_sent_count(w, slot) > 0 ? LATER_MS : 0;
+    if (!d) return next_ms;
+    int64_t elapsed = now_us - runners_started_us(w, slot);
+    if (!d->is_started_told && elapsed >= STARTED_US) tell_started(w, slot, d, elapsed);
+    if (!d->is_started_told) next_ms = SOON_MS;
+    bool has_more = deliveries_sent_count(w, slot) > 1;
+    if (elapsed >= STALLED_US && (has_more || deliveries_count(w, DELIVERY_READY) > 0))
+        unload(w, slot, d, elapsed);
+    else if (elapsed < STALLED_US && has_more)
+        next_ms = SOON_MS;
+    enforce(w, slot, d, elapsed);
+    return next_ms;
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -83,22 +103,12 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     struct worker *w = arg;
     int64_t now = mono_us(), next_ms = 0;
     for (int i = 0; i < RUNNERS_MAX; i++) {
-        struct runner *r = &w->pool.runners[i];
-        struct held *h = r->pid ? runners_running(r) : NULL;
-        if (r->pid && r->sent_count > 0) next_ms = next_ms == SOON_MS ? SOON_MS : LATER_MS;
-        if (!h) continue;
-        int64_t elapsed = now - atomic_load(&r->shared->started_us);
-        if (!h->is_started_told && elapsed >= STARTED_US) tell_started(w, r, h, elapsed);
-        if (!h->is_started_told) next_ms = SOON_MS;
-        if (elapsed >= STALLED_US && (r->sent_count > 1 || w->ready_count > 0))
-            unload(w, r, elapsed);
-        else if (elapsed < STALLED_US && r->sent_count > 1)
-            next_ms = SOON_MS;
-        enforce(w, r, h, elapsed);
+        int64_t ms = runners_pid(w, i) ? look_at(w, i, now) : 0;
+        if (ms > 0 && (next_ms == 0 || ms < next_ms)) next_ms = ms;
     }
     if (next_ms > 0) {
         struct timeval tv = {.tv_usec = next_ms * 1000};
-        evtimer_add(w->limits_timer, &tv);
+        evtimer_add(w->limits->timer, &tv);
     }
 }
 
@@ -106,21 +116,28 @@ void limits_watch(struct worker *w)
 {
     struct timeval tv = {.tv_usec = SOON_MS * 1000};
     struct timeval due, now;
-    if (evtimer_pending(w->limits_timer, &due)) {
+    if (evtimer_pending(w->limits->timer, &due)) {
         event_base_gettimeofday_cached(w->base, &now);
         evutil_timersub(&due, &now, &due);
         if (due.tv_sec == 0 && due.tv_usec <= tv.tv_usec) return;
     }
-    evtimer_add(w->limits_timer, &tv);
+    evtimer_add(w->limits->timer, &tv);
 }
 
 int limits_open(struct worker *w, struct err *err)
 {
-    w->limits_timer = evtimer_new(w->base, on_tick, w);
-    return w->limits_timer ? 0 : err_set(err, ERR_NOMEM, "no memory for a timer");
+    struct limits *l = w->limits = calloc(1, sizeof *l);
+    if (l) l->timer = evtimer_new(w->base, on_tick, w);
+    if (!l || !l->timer) return err_set(err, ERR_NOMEM, "no memory for a timer");
+    dispatch_on_given(w, limits_watch);
+    return 0;
 }
 
 void limits_close(struct worker *w)
 {
-    if (w->limits_timer) event_free(w->limits_timer);
+    struct limits *l = w->limits;
+    if (!l) return;
+    if (l->timer) event_free(l->timer);
+    free(l);
+    w->limits = NULL;
 }

@@ -1,8 +1,5 @@
-/* The pool of runner processes: started ahead, fed over socket pairs, replaced when they die, are full, or were killed
- * for overrunning their time. A runner gets one task at a time while tasks are long or unknown; tasks that are known to
- * be short go in windows, so that neither side waits for the other. What waits behind a task that turns out to be long
- * is taken back (see struct runner_shared). */
-#include "services/worker/worker_internal.h"
+/* The pool: see runners.h. A runner is one struct and one process; its socket's end is the process's end. */
+#include "services/worker/runners.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -19,16 +16,56 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "services/runner/runner.h"
+#include "services/worker/events.h"
+#include "services/runner/runner.h"
 
 #define RESPAWN_MS 500 /* for a runner that dies without having done anything */
 
-static void on_frame(struct bufferevent *bev, void *arg);
+struct runner {
+    struct worker *worker;
+    int slot;
+    pid_t pid; /* 0 = none */
+    struct bufferevent *bev;
+    struct runner_shared *shared;
+    uint32_t next_seq; /* of the next task given; the last given is next_seq - 1 */
+    int64_t tasks_done, spawned_ms;
+    bool is_retiring;          /* gets nothing more; ends when idle */
+    enum cancel_reason killed; /* why it was killed; CANCEL_NONE = it was not */
+};
+
+struct runners {
+    struct runner runners[RUNNERS_MAX];
+    struct runner_shared *shared;
+    int size;
+    struct event *respawn;
+    bool is_closing;
+    void (*on_frame)(struct worker *w, int slot, const struct wire *frame);
+    void (*on_death)(struct worker *w, struct delivery *running, enum cancel_reason why, pid_t pid, int status);
+};
+
+/* The two halves of runner_shared.word. */
+static uint32_t word_limit(uint64_t word)
+{
+    return (uint32_t)(word >> 32);
+}
+
+static uint32_t word_started(uint64_t word)
+{
+    return (uint32_t)word;
+}
+
+static uint64_t word_of(uint32_t limit, uint32_t started)
+{
+    return (uint64_t)limit << 32 | started;
+}
+
+static void on_bytes(struct bufferevent *bev, void *arg);
 static void on_end(struct bufferevent *bev, short what, void *arg);
 
 static void spawn_later(struct worker *w)
 {
     struct timeval tv = {.tv_usec = RESPAWN_MS * 1000};
-    if (!evtimer_pending(w->pool.respawn, NULL)) evtimer_add(w->pool.respawn, &tv);
+    if (!evtimer_pending(w->runners->respawn, NULL)) evtimer_add(w->runners->respawn, &tv);
 }
 
 static bool spawn(struct runner *r)
@@ -64,19 +101,19 @@ static bool spawn(struct runner *r)
         return false;
     }
     r->next_seq = 1;
-    r->tasks_done = r->killed_ms = 0;
+    r->tasks_done = 0;
     r->spawned_ms = mono_ms();
     r->is_retiring = false;
     r->killed = CANCEL_NONE;
-    bufferevent_setcb(r->bev, on_frame, NULL, on_end, r);
+    bufferevent_setcb(r->bev, on_bytes, NULL, on_end, r);
     bufferevent_enable(r->bev, EV_READ | EV_WRITE);
     return true;
 }
 
 static void fill(struct worker *w)
 {
-    for (int i = 0; i < w->pool.size && !w->pool.is_closing; i++)
-        if (!w->pool.runners[i].pid && !spawn(&w->pool.runners[i])) {
+    for (int i = 0; i < w->runners->size && !w->runners->is_closing; i++)
+        if (!w->runners->runners[i].pid && !spawn(&w->runners->runners[i])) {
             spawn_later(w);
             break;
         }
@@ -87,141 +124,240 @@ static void on_respawn(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     struct worker *w = arg;
     fill(w);
-    runners_feed(w);
-    consumer_wake(w);
+    deliveries_changed(w);
 }
 
 int runners_open(struct worker *w, int size, struct err *err)
 {
-    struct pool *p = &w->pool;
+    struct runners *p = w->runners = calloc(1, sizeof *p);
     size_t bytes = RUNNERS_MAX * sizeof *p->shared;
+    if (!p) return err_set(err, ERR_NOMEM, "no memory");
     p->shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (p->shared == MAP_FAILED) return err_errno(err, "memory shared with runners");
-    p->respawn = evtimer_new(w->base, on_respawn, w);
-    for (int i = 0; i < RUNNERS_MAX; i++) {
-        p->runners[i] = (struct runner){.worker = w, .index = i, .shared = &p->shared[i]};
-        TAILQ_INIT(&p->runners[i].sent);
+    if (p->shared == MAP_FAILED) {
+        p->shared = NULL;
+        return err_errno(err, "memory shared with runners");
     }
+    p->respawn = evtimer_new(w->base, on_respawn, w);
+    if (!p->respawn) return err_set(err, ERR_NOMEM, "no memory for a timer");
+    for (int i = 0; i < RUNNERS_MAX; i++)
+        p->runners[i] = (struct runner){.worker = w, .slot = i, .shared = &p->shared[i]};
     p->size = size;
     fill(w);
     return 0;
 }
 
-/* Ends the process: by closing its socket when it is idle, so that it leaves by itself. */
-void runners_retire(struct runner *r)
+void runners_close(struct worker *w)
 {
+    struct runners *p = w->runners;
+    if (!p) return;
+    p->is_closing = true;
+    for (int i = 0; i < RUNNERS_MAX; i++) {
+        struct runner *r = &p->runners[i];
+        if (!r->pid) continue;
+        kill(r->pid, SIGKILL);
+        waitpid(r->pid, NULL, 0);
+        bufferevent_free(r->bev);
+        r->pid = 0;
+    }
+    if (p->respawn) event_free(p->respawn);
+    if (p->shared) munmap(p->shared, RUNNERS_MAX * sizeof *p->shared);
+    free(p);
+    w->runners = NULL;
+}
+
+void runners_on_frame(struct worker *w, void (*fn)(struct worker *w, int slot, const struct wire *frame))
+{
+    w->runners->on_frame = fn;
+}
+
+void runners_on_death(struct worker *w, void (*fn)(struct worker *w, struct delivery *running, enum cancel_reason why,
+                                                   pid_t pid, int status))
+{
+    w->runners->on_death = fn;
+}
+
+/* ---- size and age ---- */
+/* Ends the process: by closing its socket when it is idle, so that it leaves by itself. */
+void runners_retire(struct worker *w, int slot)
+{
+    struct runner *r = &w->runners->runners[slot];
     r->is_retiring = true;
-    if (r->sent_count == 0 && r->bev) shutdown(bufferevent_getfd(r->bev), SHUT_WR);
+    if (deliveries_sent_count(w, slot) == 0 && r->bev) shutdown(bufferevent_getfd(r->bev), SHUT_WR);
+}
+
+int runners_size(const struct worker *w)
+{
+    return w->runners->size;
 }
 
 void runners_resize(struct worker *w, int size)
 {
-    w->pool.size = size < 1 ? 1 : size > RUNNERS_MAX ? RUNNERS_MAX : size;
-    for (int i = w->pool.size; i < RUNNERS_MAX; i++)
-        if (w->pool.runners[i].pid) runners_retire(&w->pool.runners[i]);
+    w->runners->size = size < 1 ? 1 : size > RUNNERS_MAX ? RUNNERS_MAX : size;
+    for (int i = w->runners->size; i < RUNNERS_MAX; i++)
+        if (w->runners->runners[i].pid) runners_retire(w, i);
     fill(w);
-    consumer_wake(w);
+    deliveries_changed(w);
 }
 
 void runners_recycle(struct worker *w)
 {
     for (int i = 0; i < RUNNERS_MAX; i++)
-        if (w->pool.runners[i].pid) runners_retire(&w->pool.runners[i]);
+        if (w->runners->runners[i].pid) runners_retire(w, i);
 }
 
-void runners_close(struct worker *w)
+void runners_task_done(struct worker *w, int slot, int64_t rss_bytes)
 {
-    struct held *h;
-    w->pool.is_closing = true;
-    for (int i = 0; i < RUNNERS_MAX; i++) {
-        struct runner *r = &w->pool.runners[i];
-        if (!r->pid) continue;
-        kill(r->pid, SIGKILL);
-        waitpid(r->pid, NULL, 0);
-        bufferevent_free(r->bev);
-        while ((h = TAILQ_FIRST(&r->sent))) held_free(w, h);
-        r->pid = 0;
+    struct runner *r = &w->runners->runners[slot];
+    int64_t max_tasks = conf_int(w->conf, SET_RUNNER_MAX_TASKS), max_bytes = conf_int(w->conf, SET_RUNNER_MAX_BYTES);
+    r->tasks_done++;
+    if ((max_tasks > 0 && r->tasks_done >= max_tasks) || (max_bytes > 0 && rss_bytes > max_bytes)) {
+        if (!r->is_retiring)
+            log_debug("runner %d retires after %lld tasks, %lld MiB", (int)r->pid, (long long)r->tasks_done,
+                      (long long)(rss_bytes >> 20));
+        r->is_retiring = true;
+        runners_take_back(w, slot);
     }
-    if (w->pool.respawn) event_free(w->pool.respawn);
-    if (w->pool.shared) munmap(w->pool.shared, RUNNERS_MAX * sizeof *w->pool.shared);
+    if (r->is_retiring && deliveries_sent_count(w, slot) == 0) runners_retire(w, slot);
 }
 
-void runners_kill(struct runner *r, enum cancel_reason why)
+/* ---- one runner ---- */
+pid_t runners_pid(const struct worker *w, int slot)
 {
-    if (!r->pid || r->killed != CANCEL_NONE) return;
-    r->killed = why;
-    r->killed_ms = mono_ms();
-    kill(r->pid, SIGKILL);
+    return w->runners->runners[slot].pid;
 }
 
-struct held *runners_running(const struct runner *r)
+bool runners_is_open(const struct worker *w, int slot)
 {
-    struct held *h;
-    uint32_t started = (uint32_t)atomic_load(&r->shared->word);
-    TAILQ_FOREACH(h, &r->sent, link)
-    if (h->seq == started) return h;
+    const struct runner *r = &w->runners->runners[slot];
+    return r->pid && !r->is_retiring && r->killed == CANCEL_NONE;
+}
+
+int runners_open_count(const struct worker *w)
+{
+    int open = 0;
+    for (int i = 0; i < w->runners->size; i++) open += runners_is_open(w, i);
+    return open;
+}
+
+uint32_t runners_next_seq(struct worker *w, int slot)
+{
+    return w->runners->runners[slot].next_seq++;
+}
+
+void runners_give(struct worker *w, int slot, uint32_t seq, const char *frame, size_t size)
+{
+    struct runner *r = &w->runners->runners[slot];
+    atomic_store(&r->shared->has_listeners, events_have_listeners(w));
+    uint64_t word = atomic_load(&r->shared->word);
+    while (!atomic_compare_exchange_weak(&r->shared->word, &word, word_of(seq, word_started(word)))) continue;
+    bufferevent_write(r->bev, frame, size);
+}
+
+struct delivery *runners_running(struct worker *w, int slot)
+{
+    struct delivery *d;
+    if (!w->runners->runners[slot].pid) return NULL;
+    uint32_t started = word_started(atomic_load(&w->runners->runners[slot].shared->word));
+    TAILQ_FOREACH(d, deliveries_sent(w, slot), link)
+    if (d->seq == started) return d;
     return NULL;
 }
 
-void runners_cancel(struct worker *w, struct held *h, enum cancel_reason why)
+bool runners_is_running(const struct worker *w, const struct delivery *d)
 {
-    (void)w;
-    if (h->state != HELD_SENT || h->cancel != CANCEL_NONE) return;
-    h->cancel = why;
-    h->cancelled_ms = mono_ms();
-    atomic_store(&h->runner->shared->cancelled, h->seq);
+    return d->state == DELIVERY_SENT && word_started(atomic_load(&w->runners->runners[d->slot].shared->word)) == d->seq;
 }
 
-void runners_take_back(struct worker *w, struct runner *r)
+int64_t runners_started_us(const struct worker *w, int slot)
 {
-    uint64_t word = atomic_load(&r->shared->word);
-    struct held *h, *before;
-    do {
-        if (word >> 32 == (uint32_t)word) return;
-    } while (!atomic_compare_exchange_weak(&r->shared->word, &word, (word & UINT32_MAX) << 32 | (word & UINT32_MAX)));
-    atomic_store(&r->shared->dead, (uint32_t)(word >> 32));
-    for (h = TAILQ_LAST(&r->sent, held_list); h && h->seq > (uint32_t)word; h = before) {
-        before = TAILQ_PREV(h, held_list, link);
-        held_move(w, h, HELD_READY);
-        TAILQ_REMOVE(&w->ready, h, link); /* to the front, in their order */
-        TAILQ_INSERT_HEAD(&w->ready, h, link);
+    return atomic_load(&w->runners->runners[slot].shared->started_us);
+}
+
+/* What the runner was given, to the front of READY and in its order: all with a number above this, but for one. */
+static void take_back(struct worker *w, int slot, const struct delivery *but, uint32_t above, const char *why)
+{
+    struct delivery *d, *before;
+    for (d = TAILQ_LAST(deliveries_sent(w, slot), delivery_list); d; d = before) {
+        before = TAILQ_PREV(d, delivery_list, link);
+        if (d != but && d->seq > above) delivery_take_back(w, d, why);
     }
 }
 
-static void on_frame(struct bufferevent *bev, void *arg)
+void runners_take_back(struct worker *w, int slot)
+{
+    struct runner *r = &w->runners->runners[slot];
+    if (!r->pid) return;
+    uint64_t word = atomic_load(&r->shared->word);
+    do {
+        if (word_limit(word) == word_started(word)) return;
+    } while (!atomic_compare_exchange_weak(&r->shared->word, &word, word_of(word_started(word), word_started(word))));
+    atomic_store(&r->shared->dead, word_limit(word));
+    take_back(w, slot, NULL, word_started(word), "taken back from its runner");
+}
+
+void runners_cancel(struct worker *w, struct delivery *d, enum cancel_reason why)
+{
+    if (d->state != DELIVERY_SENT || (d->cancel != CANCEL_NONE && why != CANCEL_LOST)) return;
+    d->cancel = why;
+    d->cancelled_ms = mono_ms();
+    atomic_store(&w->runners->runners[d->slot].shared->cancelled, d->seq);
+}
+
+void runners_kill(struct worker *w, int slot, enum cancel_reason why)
+{
+    struct runner *r = &w->runners->runners[slot];
+    if (!r->pid || r->killed != CANCEL_NONE) return;
+    r->killed = why;
+    kill(r->pid, SIGKILL);
+}
+
+enum cancel_reason runners_killed_for(const struct worker *w, int slot)
+{
+    return w->runners->runners[slot].killed;
+}
+
+/* ---- what runners say ---- */
+static void read_ring(struct runner *r)
+{
+    struct wire frame;
+    struct buf bytes = {0};
+    atomic_store(&r->shared->is_rung, false); /* first: what comes after the last look rings again */
+    while (ring_take(r->shared, &bytes))
+        if (wire_take(bytes.data, bytes.len, &frame) > 0 && frame.type == WIRE_DONE)
+            r->worker->runners->on_frame(r->worker, r->slot, &frame);
+    buf_free(&bytes);
+}
+
+static void read_socket(struct runner *r)
+{
+    struct evbuffer *in = bufferevent_get_input(r->bev);
+    char head[4];
+    for (;;) {
+        ssize_t got = evbuffer_copyout(in, head, sizeof head);
+        int64_t size = wire_size(head, got > 0 ? (size_t)got : 0);
+        struct wire frame;
+        if (size == 0 || (size > 0 && evbuffer_get_length(in) < (size_t)size)) break;
+        const char *bytes = size > 0 ? (const char *)evbuffer_pullup(in, size) : NULL;
+        if (!bytes || wire_take(bytes, (size_t)size, &frame) <= 0) {
+            log_error("runner %d writes nonsense: it is replaced", (int)r->pid);
+            kill(r->pid, SIGKILL);
+            evbuffer_drain(in, evbuffer_get_length(in));
+            break;
+        }
+        if (frame.type == WIRE_RING)
+            read_ring(r);
+        else
+            r->worker->runners->on_frame(r->worker, r->slot, &frame);
+        evbuffer_drain(in, (size_t)size);
+    }
+}
+
+static void on_bytes(struct bufferevent *bev, void *arg)
 {
     struct runner *r = arg;
     (void)bev;
-    runners_read(r);
-    runners_feed(r->worker);
-    consumer_wake(r->worker);
-}
-
-/* What the task that was running when its runner ended comes to. */
-static void judge_crash(struct worker *w, struct runner *r, struct held *h, int status)
-{
-    enum cancel_reason why = r->killed != CANCEL_NONE   ? r->killed
-                             : h->cancel == CANCEL_LOST ? CANCEL_LOST
-                                                        : CANCEL_NONE;
-    switch (why) {
-    case CANCEL_SOFT_LIMIT:
-    case CANCEL_HARD_LIMIT:
-        outcome_failed(w, h, "TimeLimitExceeded", "the task ran into its time limit", "billiard.exceptions");
-        return;
-    case CANCEL_REVOKED: outcome_revoked(w, h, "terminated"); return;
-    case CANCEL_STOPPING: standing_hand_back(w, &h, 1, false); return;
-    case CANCEL_LOST: held_free(w, h); return;
-    case CANCEL_NONE: break;
-    }
-    if (WIFSIGNALED(status))
-        log_error("runner %d died of signal %d (%s) in task %s[%s]: delivery %d of at most %d", (int)r->pid,
-                  WTERMSIG(status), strsignal(WTERMSIG(status)), h->m.task, h->m.id, h->deliveries,
-                  (int)conf_int(w->conf, SET_TASK_MAX_DELIVERIES));
-    else
-        log_error("runner %d left with status %d in task %s[%s]: delivery %d of at most %d", (int)r->pid,
-                  WEXITSTATUS(status), h->m.task, h->m.id, h->deliveries,
-                  (int)conf_int(w->conf, SET_TASK_MAX_DELIVERIES));
-    standing_hand_back(w, &h, 1, true);
+    read_socket(r);
+    deliveries_changed(r->worker);
 }
 
 static void on_end(struct bufferevent *bev, short what, void *arg)
@@ -230,30 +366,22 @@ static void on_end(struct bufferevent *bev, short what, void *arg)
     struct runner *r = arg;
     struct worker *w = r->worker;
     int status = 0;
-    runners_read(r); /* what it said last */
-    runners_read_ring(r);
+    read_socket(r); /* what it said last */
+    read_ring(r);
     kill(r->pid, SIGKILL);
     while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR) continue;
-    struct held *running = runners_running(r), *h, *before;
-    for (h = TAILQ_LAST(&r->sent, held_list); h; h = before) {
-        before = TAILQ_PREV(h, held_list, link);
-        if (h == running) continue;
-        held_move(w, h, HELD_READY);
-        TAILQ_REMOVE(&w->ready, h, link);
-        TAILQ_INSERT_HEAD(&w->ready, h, link);
-    }
-    if (running) judge_crash(w, r, running, status);
+    struct delivery *running = runners_running(w, r->slot);
+    take_back(w, r->slot, running, 0, "its runner has ended");
+    if (running) w->runners->on_death(w, running, r->killed, r->pid, status);
     bool is_hasty = r->tasks_done == 0 && !running && mono_ms() - r->spawned_ms < RESPAWN_MS && !r->is_retiring;
     bufferevent_free(r->bev);
     r->bev = NULL;
     r->pid = 0;
-    if (is_hasty && !w->pool.is_closing) {
+    if (is_hasty && !w->runners->is_closing) {
         log_error("a runner ended as soon as it had started (status %d)", status);
         spawn_later(w);
     } else {
         fill(w);
     }
-    runners_feed(w);
-    consumer_wake(w);
-    worker_told_idle(w);
+    deliveries_changed(w);
 }

@@ -1,8 +1,9 @@
-/* The worker role: sets up the rooms of worker_internal.h around one event loop, and takes them down.
+/* The worker role: sets up the rooms of worker.h around one event loop, ties them together, and takes them down.
  *
  * Stopping (TERM, INT, or by remote control): nothing is fetched any more; what has not started goes back to its queue;
- * what runs gets the grace time, then is asked to stop, then is killed; what did not finish goes back whole. */
-#include "services/worker/worker_internal.h"
+ * what runs gets the grace time, then is asked to stop, then is killed; what did not finish goes back whole. The worker
+ * leaves as soon as it has nothing in hand. */
+#include "services/worker/worker.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -14,78 +15,65 @@
 #include "ipc/notify.h"
 #include "services/role.h"
 #include "services/runner/confine.h"
-#include "services/tasks/task_table.h"
+#include "services/worker/broker_check.h"
+#include "services/worker/delivery.h"
+#include "services/worker/dispatch.h"
+#include "services/worker/events.h"
+#include "services/worker/finish.h"
+#include "services/worker/handback.h"
+#include "services/worker/consumer.h"
+#include "services/worker/limits.h"
+#include "services/worker/membership.h"
+#include "services/worker/monitor/pidbox.h"
+#include "services/worker/monitor/revoke.h"
+#include "services/worker/runners.h"
+#include "services/worker/revoked.h"
 
 #define EXIT_CONFIG   78
 #define EXIT_INTERNAL 70
 #define OBEY_MS       2500 /* between being asked to stop and being killed */
 #define FLUSH_MS      3000 /* for the last results */
 
-int worker_row(const struct held *h)
-{
-    return h->def ? (int)(h->def - task_table(NULL)) : -1;
-}
-
-bool worker_is_idle(const struct worker *w)
-{
-    return w->ready_count + w->sent_count + w->over_count + w->ending_count == 0 && TAILQ_EMPTY(&w->sends);
-}
+/* What belongs to the process alone: nobody else sees it. */
+static struct {
+    struct event *signals[3], *stop_timer, *watchdog;
+    int stop_stage;
+    bool is_ready_told, is_told_down;
+    char told_deaf[160]; /* why nothing is heard */
+} own;
 
 /* ---- stopping ---- */
 enum stop_stage { STOP_GRACE, STOP_ASKED, STOP_KILLED };
 
-static void leave(struct worker *w)
+static bool is_idle(struct worker *w)
 {
-    if (w->is_leaving) return;
-    if (redis_is_up(w->redis))
-        standing_leave(w);
-    else
-        event_base_loopbreak(w->base); /* the lease runs out, or the successor takes over */
+    return deliveries_are_none(w) && finish_is_idle(w) && !consumer_is_fetching(w);
 }
 
-void worker_told_idle(struct worker *w)
-{
-    if (w->is_stopping && worker_is_idle(w)) leave(w);
-}
-
-static void stop_in(struct worker *w, int64_t ms)
+static void stop_in(int64_t ms)
 {
     struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-    evtimer_add(w->stop_timer, &tv);
-}
-
-static void give_back_ready(struct worker *w)
-{
-    struct held *list[BATCH_MAX], *h;
-    size_t count;
-    do {
-        count = 0;
-        TAILQ_FOREACH(h, &w->ready, link)
-        if (count < BATCH_MAX) list[count++] = h;
-        if (count > 0) standing_hand_back(w, list, count, false);
-    } while (count > 0);
+    evtimer_add(own.stop_timer, &tv);
 }
 
 static void on_stop_timer(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct worker *w = arg;
-    struct held *h;
-    switch (w->stop_stage++) {
+    struct delivery *d;
+    switch (own.stop_stage++) {
     case STOP_GRACE:
-        log_warning("the grace time is over: %d running tasks are asked to stop", w->sent_count);
+        log_warning("the grace time is over: %d running tasks are asked to stop", deliveries_count(w, DELIVERY_SENT));
         for (int i = 0; i < RUNNERS_MAX; i++)
-            if (w->pool.runners[i].pid && (h = runners_running(&w->pool.runners[i])))
-                runners_cancel(w, h, CANCEL_STOPPING);
-        stop_in(w, OBEY_MS);
+            if ((d = runners_running(w, i))) runners_cancel(w, d, CANCEL_STOPPING);
+        stop_in(OBEY_MS);
         break;
     case STOP_ASKED:
         for (int i = 0; i < RUNNERS_MAX; i++)
-            if (w->pool.runners[i].pid && w->pool.runners[i].sent_count > 0)
-                runners_kill(&w->pool.runners[i], CANCEL_STOPPING);
-        stop_in(w, FLUSH_MS);
+            if (deliveries_sent_count(w, i) > 0) runners_kill(w, i, CANCEL_STOPPING);
+        stop_in(FLUSH_MS);
         break;
-    default: leave(w); break;
+    default: membership_leave(w); break;
     }
 }
 
@@ -96,11 +84,38 @@ void worker_stop(struct worker *w, const char *why)
     log_info("stopping: %s", why);
     notify_stopping();
     consumer_stop(w);
-    for (int i = 0; i < RUNNERS_MAX; i++)
-        if (w->pool.runners[i].pid) runners_take_back(w, &w->pool.runners[i]);
-    give_back_ready(w);
-    stop_in(w, conf_int(w->conf, SET_WORKER_GRACE) * 1000);
-    worker_told_idle(w);
+    handback_stop(w);
+    stop_in(conf_int(w->conf, SET_WORKER_GRACE) * 1000);
+    deliveries_changed(w);
+}
+
+/* ---- what follows a change ---- */
+static void on_change(struct worker *w)
+{
+    if (!w->is_stopping) {
+        dispatch_feed(w);
+        consumer_wake(w);
+        return;
+    }
+    handback_stop(w);
+    if (is_idle(w)) membership_leave(w);
+}
+
+static void on_registered(struct worker *w, bool is_news)
+{
+    if (is_news) {
+        revoke_catch_up(w);
+        broker_check_up(w);
+        events_worker(w, "worker-online");
+    }
+    deliveries_changed(w);
+}
+
+static bool on_heartbeat(struct worker *w)
+{
+    if (!membership_is_registered(w) || membership_is_leaving(w)) return false;
+    task_counts_tell(w->counts, w->redis); /* in the same round trip */
+    return true;
 }
 
 /* ---- signals ---- */
@@ -135,27 +150,50 @@ static void on_watchdog(evutil_socket_t fd, short what, void *arg)
     notify_watchdog();
 }
 
-/* ---- connection ---- */
+/* ---- connections ---- */
+static void cut(struct worker *w)
+{
+    membership_cut(w);
+    finish_cut(w);
+    handback_cut(w);
+    consumer_cut(w);
+}
+
+/* Redis does not know this worker's epoch. */
+static void on_doubt(struct worker *w)
+{
+    cut(w);
+    membership_check(w);
+}
+
 static void on_redis(void *arg, bool is_up, const char *why)
 {
     struct worker *w = arg;
     char where[600];
     redis_url_shown(&w->url, where, sizeof where);
-    w->is_registered = false;
-    w->is_fetching = false;
+    cut(w);
     if (is_up) {
         log_info("connected to %s", where);
-        w->is_told_down = false;
-        standing_up(w);
+        own.is_told_down = false;
+        membership_up(w);
         notify_ready("consuming");
     } else {
-        if (!w->is_told_down) log_warning("%s is not usable, trying on: %s", where, why);
-        w->is_told_down = true;
+        if (!own.is_told_down) log_warning("%s is not usable, trying on: %s", where, why);
+        own.is_told_down = true;
         notify_status("waiting for Redis");
-        if (!w->is_ready_told) notify_ready("waiting for Redis"); /* it is not our fault: do not restart us */
-        if (w->is_stopping && w->is_leaving) event_base_loopbreak(w->base);
+        if (!own.is_ready_told) notify_ready("waiting for Redis"); /* not this process's fault: do not restart it */
+        if (w->is_stopping && membership_is_leaving(w)) event_base_loopbreak(w->base);
     }
-    w->is_ready_told = true;
+    own.is_ready_told = true;
+}
+
+/* The connection that listens: it may be refused where the other one is not. */
+static void on_listener(void *arg, bool is_up, const char *why)
+{
+    struct worker *w = arg;
+    if (is_up || !redis_is_up(w->redis) || strncmp(own.told_deaf, why, sizeof own.told_deaf - 1) == 0) return;
+    snprintf(own.told_deaf, sizeof own.told_deaf, "%s", why);
+    log_error("remote control and revokes are not heard, trying on: %s", why);
 }
 
 static int open_redis(struct worker *w, struct err *err)
@@ -164,6 +202,7 @@ static int open_redis(struct worker *w, struct err *err)
     w->listener = redis_new(w->base, &w->url, "logikald-control", err);
     if (!w->redis || !w->listener) return -ERR_CONFIG;
     redis_on_state(w->redis, on_redis, w);
+    redis_on_state(w->listener, on_listener, w);
     return 0;
 }
 
@@ -172,14 +211,14 @@ static int open_signals(struct worker *w, struct err *err)
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     int64_t every = notify_watchdog_interval_ms();
     for (int i = 0; i < 3; i++) {
-        w->signals[i] = evsignal_new(w->base, numbers[i], numbers[i] == SIGHUP ? on_reload : on_stop_signal, w);
-        if (!w->signals[i] || evsignal_add(w->signals[i], NULL) != 0) return err_set(err, ERR_NOMEM, "no memory");
+        own.signals[i] = evsignal_new(w->base, numbers[i], numbers[i] == SIGHUP ? on_reload : on_stop_signal, w);
+        if (!own.signals[i] || evsignal_add(own.signals[i], NULL) != 0) return err_set(err, ERR_NOMEM, "no memory");
     }
-    w->stop_timer = evtimer_new(w->base, on_stop_timer, w);
+    own.stop_timer = evtimer_new(w->base, on_stop_timer, w);
     if (every > 0) {
         struct timeval tv = {.tv_sec = every / 1000, .tv_usec = every % 1000 * 1000};
-        w->watchdog = event_new(w->base, -1, EV_PERSIST, on_watchdog, w);
-        if (w->watchdog) event_add(w->watchdog, &tv);
+        own.watchdog = event_new(w->base, -1, EV_PERSIST, on_watchdog, w);
+        if (own.watchdog) event_add(own.watchdog, &tv);
     }
     return 0;
 }
@@ -192,57 +231,62 @@ static int concurrency(const struct conf *conf)
     return cpus < 1 ? 1 : cpus > 4 ? 4 : (int)cpus;
 }
 
-/* Runners are forked before anything else is set up: they share the untouched pages. */
+static void tie(struct worker *w)
+{
+    deliveries_on_change(w, on_change);
+    events_on_heartbeat(w, on_heartbeat);
+    consumer_on_doubt(w, on_doubt, membership_is_registered);
+    membership_on_state(w, on_registered);
+}
+
+/* Runners are forked before connections are set up: they share the untouched pages. */
 static int worker_open(struct worker *w, struct err *err)
 {
     int rc = redis_url_from_conf(w->conf, &w->url, err);
     if (rc) return rc;
     w->base = event_base_new();
     if (!w->base) return err_set(err, ERR_SYSTEM, "no event loop");
-    TAILQ_INIT(&w->ready);
-    TAILQ_INIT(&w->over);
     w->started_ms = mono_ms();
     queue_keys_init(&w->keys, w->conf, &w->url);
     w->counts = task_counts_new(w->conf);
     if (!w->counts) return err_set(err, ERR_NOMEM, "no memory");
-    finish_open(w);
-    if (!rc) rc = standing_open(w, err);
-    if (!rc) rc = limits_open(w, err);
-    if (!rc) rc = events_open(w, err);
-    if (!rc) rc = surroundings_open(w, err);
-    if (!rc) rc = open_signals(w, err);
     confine_prepare();
-    if (!rc) rc = runners_open(w, concurrency(w->conf), err);
-    if (!rc) rc = open_redis(w, err);
-    if (!rc) rc = consumer_open(w, err);
-    if (!rc) rc = pidbox_open(w, err);
+    static int (*const before[])(struct worker * w, struct err * err) = {
+        deliveries_open, revoked_open, events_open, finish_open, handback_open, membership_open};
+    for (size_t i = 0; i < sizeof before / sizeof *before && rc == 0; i++) rc = before[i](w, err);
+    if (rc == 0) rc = open_signals(w, err);
+    if (rc == 0) rc = runners_open(w, concurrency(w->conf), err);
+    static int (*const after[])(struct worker * w, struct err * err) = {dispatch_open, limits_open,       open_redis,
+                                                                        consumer_open, broker_check_open, pidbox_open};
+    for (size_t i = 0; i < sizeof after / sizeof *after && rc == 0; i++) rc = after[i](w, err);
+    if (rc == 0) tie(w);
     return rc;
 }
 
 static void worker_close(struct worker *w)
 {
     if (!w->base) return;
-    w->is_stopping = w->is_leaving = true;
+    w->is_stopping = true;
     consumer_close(w);
     pidbox_close(w);
     redis_free(w->listener);
     redis_free(w->redis);
+    w->listener = w->redis = NULL;
     runners_close(w);
-    struct held *h;
-    while ((h = TAILQ_FIRST(&w->ready))) held_free(w, h);
-    while ((h = TAILQ_FIRST(&w->over))) held_free(w, h);
     finish_close(w);
-    standing_close(w);
+    deliveries_close(w);
+    handback_close(w);
+    membership_close(w);
+    broker_check_close(w);
+    dispatch_close(w);
     limits_close(w);
     events_close(w);
-    surroundings_close(w);
     revoked_close(w);
     for (int i = 0; i < 3; i++)
-        if (w->signals[i]) event_free(w->signals[i]);
-    if (w->stop_timer) event_free(w->stop_timer);
-    if (w->watchdog) event_free(w->watchdog);
+        if (own.signals[i]) event_free(own.signals[i]);
+    if (own.stop_timer) event_free(own.stop_timer);
+    if (own.watchdog) event_free(own.watchdog);
     task_counts_free(w->counts);
-    buf_free(&w->scratch);
     event_base_free(w->base);
 }
 
@@ -255,7 +299,7 @@ int worker_main(struct conf *conf, int argc, char **argv)
     w->conf = conf;
     int rc = worker_open(w, &err), status = 0;
     if (rc == 0) {
-        log_info("worker %s with %d runners serves %s", w->node, w->pool.size, conf_str(conf, SET_WORKER_QUEUES));
+        log_info("worker %s with %d runners serves %s", w->node, runners_size(w), conf_str(conf, SET_WORKER_QUEUES));
         redis_start(w->redis);
         redis_start(w->listener);
         event_base_dispatch(w->base);

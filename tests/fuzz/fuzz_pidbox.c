@@ -1,7 +1,16 @@
 /* Remote control of a worker: anything may be published on its channel. What would reach Redis, runners or the loop is
  * replaced, and checks what it is asked for. short run: 8000 */
 #include "conf/log.h"
-#include "services/worker/worker_internal.h"
+#include "services/tasks/task_table.h"
+#include "services/worker/delivery.h"
+#include "services/worker/dispatch.h"
+#include "services/worker/events.h"
+#include "services/worker/consumer.h"
+#include "services/worker/membership.h"
+#include "services/worker/monitor/pidbox.h"
+#include "services/worker/monitor/revoke.h"
+#include "services/worker/revoked.h"
+#include "services/worker/runners.h"
 #include "tests/fuzz/fuzz.h"
 
 static redis_sub_fn on_message;
@@ -32,17 +41,34 @@ int64_t redis_round_trips(const struct redis *r)
     return 0;
 }
 
-void revoked_apply(struct worker *w, const char *const *ids, size_t count, bool terminate, int signal, int *running)
+int revoke_apply(struct worker *w, const char *const *ids, size_t count, bool terminate, int signal)
 {
     (void)w, (void)terminate;
     for (size_t i = 0; i < count; i++) PROMISE(ids[i]);
     PROMISE(count > 0 && signal >= 1 && signal <= 64);
-    *running = (int)(count % 2);
+    return (int)(count % 2);
 }
 
-void revoked_list(struct worker *w, cJSON *out)
+void revoke_catch_up(struct worker *w)
+{
+    (void)w;
+}
+
+void revoked_list(const struct worker *w, cJSON *out)
 {
     (void)w, (void)out;
+}
+
+int runners_size(const struct worker *w)
+{
+    (void)w;
+    return 2;
+}
+
+pid_t runners_pid(const struct worker *w, int slot)
+{
+    (void)w, (void)slot;
+    return 0;
 }
 
 void runners_resize(struct worker *w, int size)
@@ -54,6 +80,30 @@ void runners_resize(struct worker *w, int size)
 void runners_recycle(struct worker *w)
 {
     (void)w;
+}
+
+int dispatch_want(const struct worker *w)
+{
+    (void)w;
+    return 2;
+}
+
+int64_t dispatch_total(const struct worker *w, int row)
+{
+    (void)w;
+    return row;
+}
+
+void dispatch_set_rate(struct worker *w, int row, double per_second)
+{
+    (void)w;
+    PROMISE(row >= 0 && row < TASKS_MAX && per_second >= 0);
+}
+
+int consumer_queue_count(const struct worker *w)
+{
+    (void)w;
+    return 0;
 }
 
 int consumer_add_queue(struct worker *w, const char *name, struct err *err)
@@ -69,6 +119,12 @@ int consumer_drop_queue(struct worker *w, const char *name)
     return *name ? 0 : -1;
 }
 
+bool membership_is_leaving(const struct worker *w)
+{
+    (void)w;
+    return false;
+}
+
 void worker_stop(struct worker *w, const char *why)
 {
     (void)w, (void)why;
@@ -79,15 +135,31 @@ void events_worker(struct worker *w, const char *type)
     (void)w, (void)type;
 }
 
-int64_t events_clock(struct worker *w)
+static int64_t clock_value;
+
+int64_t events_clock(const struct worker *w)
 {
-    return ++w->clock;
+    (void)w;
+    return clock_value;
+}
+
+int64_t events_tick(struct worker *w)
+{
+    (void)w;
+    return ++clock_value;
+}
+
+int64_t events_done_count(const struct worker *w)
+{
+    (void)w;
+    return 0;
 }
 
 void events_heard(struct worker *w, int64_t clock)
 {
+    (void)w;
     PROMISE(clock >= 0);
-    if (clock > w->clock) w->clock = clock;
+    if (clock > clock_value) clock_value = clock;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -96,17 +168,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err = {0};
     if (!w.conf) {
         w.conf = conf_load(&(struct conf_paths){0}, &err);
-        w.pool.size = 2;
-        TAILQ_INIT(&w.ready);
-        TAILQ_INIT(&w.over);
+        w.base = event_base_new();
         snprintf(w.node, sizeof w.node, "logikald@fuzz");
         log_set_level(LOG_CRITICAL);
-        PROMISE(w.conf && pidbox_open(&w, &err) == 0 && on_message);
+        PROMISE(w.conf && w.base && deliveries_open(&w, &err) == 0 && pidbox_open(&w, &err) == 0 && on_message);
     }
     char *text = fuzz_text(data, size);
-    w.clock = 0;
+    clock_value = 0;
     on_message(&w, REDIS_SUB_MESSAGE, "/0.celery.pidbox", text, size);
-    for (size_t row = 0; row < 64; row++) PROMISE(w.rate_per_name[row] >= 0);
     free(text);
     return 0;
 }

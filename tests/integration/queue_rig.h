@@ -16,6 +16,7 @@
 struct rig {
     struct redis_server server;
     redisContext *redis;
+    char url[128]; /* for the roles, when they do not go straight to the server */
 };
 
 /* After the server was restarted. */
@@ -56,7 +57,7 @@ UNUSED static void rig_role(struct rig *rig, struct process *p, const char *name
 {
     char url[160], *all[24];
     int n = 0;
-    snprintf(url, sizeof url, "REDIS_URL=%s", rig->server.url);
+    snprintf(url, sizeof url, "REDIS_URL=%s", rig->url[0] ? rig->url : rig->server.url);
     all[n++] = url;
     all[n++] = "DIAGNOSTIC_TASKS=true";
     all[n++] = "WORKER_CONCURRENCY=2";
@@ -118,21 +119,43 @@ UNUSED static const char *rig_text(struct rig *rig, const char *fmt, ...)
     return text;
 }
 
+UNUSED static void rig_push(struct rig *rig, const char *queue, const char *bytes, size_t len)
+{
+    redisReply *reply = redisCommand(rig->redis, "LPUSH %s %b", queue, bytes, len);
+    if (!reply || reply->type != REDIS_REPLY_INTEGER)
+        fail_msg("cannot send: %s", reply ? reply->str : rig->redis->errstr);
+    freeReplyObject(reply);
+}
+
+/* A task as the spec has it. */
+UNUSED static void rig_send_spec(struct rig *rig, const struct message_spec *spec)
+{
+    struct buf message = {0};
+    message_encode(&message, spec);
+    rig_push(rig, spec->queue, message.data, message.len);
+    buf_free(&message);
+}
+
 /* LPUSHes a task onto the queue (without a dot it is one of tasks.diagnostics); args is JSON. */
 UNUSED static void rig_send(struct rig *rig, const char *queue, const char *task, const char *id, const char *args)
 {
     char name[128];
-    struct buf message = {0};
     cJSON *list = cJSON_Parse(args);
     snprintf(name, sizeof name, "%s%s", strchr(task, '.') ? "" : "tasks.diagnostics.", task);
     struct message_spec spec = {.task = name, .id = id, .queue = queue, .args = list};
-    message_encode(&message, &spec);
-    redisReply *reply = redisCommand(rig->redis, "LPUSH %s %b", queue, message.data, message.len);
-    if (!reply || reply->type != REDIS_REPLY_INTEGER)
-        fail_msg("cannot send: %s", reply ? reply->str : rig->redis->errstr);
-    freeReplyObject(reply);
-    buf_free(&message);
+    rig_send_spec(rig, &spec);
     cJSON_Delete(list);
+}
+
+/* Messages in sync and scheduler (those of priority 0), in hands, and waiting for their time, at one moment. */
+UNUSED static int64_t rig_left(struct rig *rig)
+{
+    redisReply *reply = redisCommand(rig->redis, "EVAL %s 0",
+                                     "return redis.call('LLEN', 'sync') + redis.call('LLEN', 'scheduler') + "
+                                     "redis.call('HLEN', 'unacked') + redis.call('ZCARD', 'logikald.scheduled')");
+    int64_t left = reply && reply->type == REDIS_REPLY_INTEGER ? reply->integer : -1;
+    if (reply) freeReplyObject(reply);
+    return left;
 }
 
 UNUSED static bool rig_has_state(struct rig *rig, const char *id, const char *status)

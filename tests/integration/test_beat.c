@@ -99,6 +99,92 @@ static void test_redis_away_and_back(void **state)
     assert_true(process_running(&beats[0]));
 }
 
+static int ticks_logged(struct process *p)
+{
+    char *log = process_log(p);
+    int count = 0;
+    for (const char *at = log; (at = strstr(at, "tick smart-sync-scheduler")); at++) count++;
+    free(log);
+    return count;
+}
+
+static int64_t commands(void)
+{
+    redisReply *reply = redisCommand(rig.redis, "INFO stats");
+    const char *at = strstr(reply->str, "total_commands_processed:");
+    int64_t count = at ? strtoll(at + strlen("total_commands_processed:"), NULL, 10) : -1;
+    freeReplyObject(reply);
+    return count;
+}
+
+/* Whatever stands in the hash, the entry fires at once and then in its rhythm, and the log tells what was sent. */
+static void test_whatever_stands_as_the_last_run(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"0",
+                                        "-5",
+                                        "now",
+                                        "1e99",
+                                        "99999999999999999999999",
+                                        "12:30",
+                                        "0x10",
+                                        "17 ms",
+                                        "9999999999999999",
+                                        "a-text-that-is-much-longer-than-any-number-of-milliseconds-could-ever-be",
+                                        ""};
+    const char *const env[] = {"SYNC_INTERVAL_SECONDS=3600", "BEAT_HEALTH_INTERVAL_SECONDS=0",
+                               "BEAT_LOCK_TTL_SECONDS=2", NULL};
+    rig_role(&rig, &beats[0], "beat0", "beat", env);
+    WAIT_UNTIL(rig_int(&rig, "LLEN scheduler") == 1, 15000);
+    int expected = 1;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        freeReplyObject(redisCommand(rig.redis, "HSET logikald.beat smart-sync-scheduler %s", texts[i]));
+        expected++;
+        WAIT_UNTIL(rig_int(&rig, "LLEN scheduler") == expected, 10000);
+    }
+    WAIT_UNTIL(ticks_logged(&beats[0]) == expected, 5000);
+    int64_t before = commands();
+    int64_t deadline = support_deadline(2000);
+    while (!support_late(deadline)) support_pause();
+    int64_t made = commands() - before;
+    assert_true(made < 40);
+    assert_int_equal(rig_int(&rig, "LLEN scheduler"), expected);
+    assert_int_equal(ticks_logged(&beats[0]), expected);
+}
+
+/* Refused for a while: no tick is told that was not sent, none is lost, and nothing spins. */
+static void test_ticks_that_are_refused(void **state)
+{
+    (void)state;
+    const char *const env[] = {"SYNC_INTERVAL_SECONDS=3600", "BEAT_HEALTH_INTERVAL_SECONDS=0",
+                               "BEAT_LOCK_TTL_SECONDS=2", NULL};
+    rig_text(&rig, "ACL SETUSER app on >secret ~* &* +@all");
+    snprintf(rig.url, sizeof rig.url, "redis://app:secret@127.0.0.1:%d/0", rig.server.port);
+    rig_role(&rig, &beats[0], "beat0", "beat", env);
+    WAIT_UNTIL(ticks_logged(&beats[0]) == 1, 15000);
+    rig_text(&rig, "ACL SETUSER app -lpush");
+    rig_text(&rig, "HSET logikald.beat smart-sync-scheduler 0");
+    WAIT_UNTIL(process_logged(&beats[0], "the schedule cannot be kept"), 10000);
+    assert_int_equal(ticks_logged(&beats[0]), 1);
+    int64_t before = commands();
+    int64_t deadline = support_deadline(2000);
+    while (!support_late(deadline)) support_pause();
+    assert_true(commands() - before < 40);
+    rig_text(&rig, "ACL SETUSER app +lpush");
+    WAIT_UNTIL(rig_int(&rig, "LLEN scheduler") == 2, 10000);
+    WAIT_UNTIL(ticks_logged(&beats[0]) == 2, 5000);
+}
+
+static void test_full_redis_keeps_the_lead_and_ticks(void **state)
+{
+    (void)state;
+    rig_text(&rig, "CONFIG SET maxmemory 1");
+    rig_role(&rig, &beats[0], "beat0", "beat", fast);
+    WAIT_UNTIL(process_logged(&beats[0], "leading the schedule"), 15000);
+    WAIT_UNTIL(rig_int(&rig, "LLEN scheduler") >= 4, 15000);
+    assert_false(process_logged(&beats[0], "another beat"));
+}
+
 static void test_faulty_settings(void **state)
 {
     (void)state;
@@ -122,6 +208,9 @@ int main(void)
         ROW(test_leader_that_stops_hands_over_at_once),
         ROW(test_missed_ticks_are_made_up_once),
         ROW(test_redis_away_and_back),
+        ROW(test_whatever_stands_as_the_last_run),
+        ROW(test_ticks_that_are_refused),
+        ROW(test_full_redis_keeps_the_lead_and_ticks),
         ROW(test_faulty_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

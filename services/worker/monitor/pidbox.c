@@ -1,7 +1,7 @@
 /* Remote control as Celery's `inspect` and `control` speak it: requests are published on the pidbox channel, answers go
  * to the list of whoever asked, with an expiry, for askers vanish. Anything may be published there: what is not a
  * request is logged and dropped. Commands that change something are here, those that only look are in inspect.c. */
-#include "services/worker/worker_internal.h"
+#include "services/worker/monitor/pidbox.h"
 
 #include <fnmatch.h>
 #include <math.h>
@@ -11,11 +11,23 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "ipc/queue_message.h"
 #include "services/tasks/task_table.h"
+#include "services/worker/dispatch.h"
+#include "services/worker/events.h"
+#include "services/worker/consumer.h"
+#include "services/worker/membership.h"
+#include "services/worker/monitor/inspect.h"
+#include "services/worker/monitor/revoke.h"
+#include "services/worker/runners.h"
 
 #define REPLY_EXPIRES "60"
 #define IDS_MAX       10000
 #define SCHEDULED_MAX "1000"
+
+struct pidbox {
+    struct redis_sub *sub;
+};
 
 static const char *text_member(const cJSON *object, const char *name)
 {
@@ -58,13 +70,12 @@ static cJSON *revoke_ids(struct worker *w, const cJSON *arguments, bool always_t
     bool terminate = always_terminate || cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(arguments, "terminate"));
     const char *list[IDS_MAX];
     size_t count = 0;
-    int running = 0;
     if (cJSON_IsString(ids))
         list[count++] = ids->valuestring;
     else if (cJSON_IsArray(ids))
         cJSON_ArrayForEach(item, ids) if (cJSON_IsString(item) && count < IDS_MAX) list[count++] = item->valuestring;
     if (count == 0) return answer_text("error", "TypeError('revoke: task_id must be a string or a list of strings')");
-    revoked_apply(w, list, count, terminate, signal_of(arguments), &running);
+    int running = revoke_apply(w, list, count, terminate, signal_of(arguments));
     struct buf names = {0};
     for (size_t i = 0; i < count && names.len < 400; i++) buf_printf(&names, "%s%.255s", i > 0 ? ", " : "", list[i]);
     log_info("revoked by remote control: %s%s", names.data, terminate ? " (running ones are stopped)" : "");
@@ -106,18 +117,18 @@ static cJSON *do_heartbeat(struct worker *w, const cJSON *arguments)
 static cJSON *do_pool_grow(struct worker *w, const cJSON *arguments)
 {
     double n = number_member(arguments, "n", 1);
-    if (n < 1 || w->pool.size + n > RUNNERS_MAX)
+    if (n < 1 || runners_size(w) + n > RUNNERS_MAX)
         return answer_text("error", "ValueError('the pool may have from 1 to %d runners')", RUNNERS_MAX);
-    runners_resize(w, w->pool.size + (int)n);
+    runners_resize(w, runners_size(w) + (int)n);
     return answer_text("ok", "pool will grow");
 }
 
 static cJSON *do_pool_shrink(struct worker *w, const cJSON *arguments)
 {
     double n = number_member(arguments, "n", 1);
-    if (n < 1 || w->pool.size - n < 1)
+    if (n < 1 || runners_size(w) - n < 1)
         return answer_text("error", "ValueError('the pool may have from 1 to %d runners')", RUNNERS_MAX);
-    runners_resize(w, w->pool.size - (int)n);
+    runners_resize(w, runners_size(w) - (int)n);
     return answer_text("ok", "pool will shrink");
 }
 
@@ -141,9 +152,7 @@ static cJSON *do_rate_limit(struct worker *w, const cJSON *arguments)
     double rate = rate_of(cJSON_GetObjectItemCaseSensitive(arguments, "rate_limit"));
     if (rate < 0 || rate > 1e6) return answer_text("error", "Invalid rate limit string");
     if (!def) return answer_text("error", "unknown task");
-    size_t row = (size_t)(def - task_table(NULL));
-    w->rate_per_name[row] = rate > 0 ? (int64_t)fmin(1e6 / rate, 1e15) : 0;
-    w->next_start_us[row] = 0;
+    dispatch_set_rate(w, (int)(def - task_table(NULL)), rate);
     return answer_text("ok", rate > 0 ? "new rate limit set successfully" : "rate limit disabled successfully");
 }
 
@@ -246,7 +255,7 @@ static void send_reply(struct worker *w, const cJSON *request, cJSON *value)
     struct buf headers = {0}, envelope = {0};
     buf_str(&headers, "{\"ticket\": ");
     buf_json_string(&headers, ticket, strlen(ticket));
-    buf_printf(&headers, ", \"clock\": %lld}", (long long)events_clock(w));
+    buf_printf(&headers, ", \"clock\": %lld}", (long long)events_tick(w));
     if (body && !headers.failed)
         message_wrap(&envelope, body, strlen(body), headers.data, "reply.celery.pidbox", routing_key);
     struct reply *r = calloc(1, sizeof *r);
@@ -292,12 +301,8 @@ static void ask_scheduled(struct worker *w, const cJSON *request)
     q->worker = w;
     q->request = cJSON_Duplicate(request, true);
     const char *argv[] = {queue_key(&w->keys, keys[0], KEY_SCHEDULED, ""),
-                          queue_key(&w->keys, keys[1], KEY_SCHEDULED_MESSAGES, ""),
-                          "scheduled",
-                          "0",
-                          SCHEDULED_MAX,
-                          ""};
-    if (redis_script(w->redis, "view", on_scheduled, q, 2, 6, argv, NULL) == 0) return;
+                          queue_key(&w->keys, keys[1], KEY_SCHEDULED_MESSAGES, ""), "scheduled", "0", SCHEDULED_MAX};
+    if (redis_script(w->redis, "view", on_scheduled, q, 2, 5, argv, NULL) == 0) return;
     cJSON_Delete(q->request);
     free(q);
 }
@@ -346,7 +351,8 @@ static void on_message(void *arg, enum redis_sub_event event, const char *channe
     struct worker *w = arg;
     struct err err;
     cJSON *envelope, *request;
-    if (event != REDIS_SUB_MESSAGE || w->is_leaving) return;
+    if (event == REDIS_SUB_READY) revoke_catch_up(w); /* what was published before may have been missed */
+    if (event != REDIS_SUB_MESSAGE || membership_is_leaving(w)) return;
     request = message_unwrap(payload, len, &envelope, &err);
     if (!cJSON_IsObject(request)) {
         log_warning("a message on the control channel is no request (%s): dropped",
@@ -364,11 +370,15 @@ static void on_message(void *arg, enum redis_sub_event event, const char *channe
 int pidbox_open(struct worker *w, struct err *err)
 {
     char channel[QUEUE_KEY_SIZE];
-    w->pidbox = redis_psubscribe(w->listener, queue_channel(&w->keys, channel, "celery.pidbox"), on_message, w);
-    return w->pidbox ? 0 : err_set(err, ERR_NOMEM, "no memory for the control channel");
+    struct pidbox *p = w->pidbox = calloc(1, sizeof *p);
+    if (p) p->sub = redis_psubscribe(w->listener, queue_channel(&w->keys, channel, "celery.pidbox"), on_message, w);
+    return p && p->sub ? 0 : err_set(err, ERR_NOMEM, "no memory for the control channel");
 }
 
 void pidbox_close(struct worker *w)
 {
-    redis_unsubscribe(w->pidbox);
+    if (!w->pidbox) return;
+    redis_unsubscribe(w->pidbox->sub);
+    free(w->pidbox);
+    w->pidbox = NULL;
 }

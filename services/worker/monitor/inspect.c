@@ -1,6 +1,6 @@
 /* Remote control that only looks: what `celery inspect` and Flower ask. Shapes as in docs/queue.md. Tasks that wait for
  * their time are in Redis and belong to all workers: each answers `scheduled` with all of them (see pidbox.c). */
-#include "services/worker/worker_internal.h"
+#include "services/worker/monitor/inspect.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -11,6 +11,12 @@
 #include "conf/clock.h"
 #include "conf/version.h"
 #include "services/tasks/task_table.h"
+#include "services/worker/delivery.h"
+#include "services/worker/dispatch.h"
+#include "services/worker/events.h"
+#include "services/worker/consumer.h"
+#include "services/worker/runners.h"
+#include "services/worker/revoked.h"
 
 #define LISTED_MAX 1000
 
@@ -19,33 +25,33 @@ static void add_null(cJSON *object, const char *name)
     cJSON_AddNullToObject(object, name);
 }
 
-static cJSON *task_object(struct worker *w, const struct held *h)
+static cJSON *task_object(struct worker *w, const struct delivery *d)
 {
     cJSON *task = cJSON_CreateObject(), *delivery = cJSON_CreateObject();
     struct message_body body = {0};
-    bool is_fine = message_body_parse(h->m.body, h->m.body_len, &body, NULL) == 0;
-    cJSON_AddStringToObject(task, "id", h->m.id);
-    cJSON_AddStringToObject(task, "name", h->m.name);
+    bool is_fine = message_body_parse(d->m.body, d->m.body_len, &body, NULL) == 0;
+    cJSON_AddStringToObject(task, "id", d->m.id);
+    cJSON_AddStringToObject(task, "name", d->m.name);
     cJSON_AddItemToObject(task, "args", is_fine && body.args ? cJSON_Duplicate(body.args, true) : cJSON_CreateArray());
     cJSON_AddItemToObject(task, "kwargs",
                           is_fine && body.kwargs ? cJSON_Duplicate(body.kwargs, true) : cJSON_CreateObject());
-    cJSON_AddStringToObject(task, "type", h->m.task);
+    cJSON_AddStringToObject(task, "type", d->m.task);
     cJSON_AddStringToObject(task, "hostname", w->node);
-    if (h->started_wall_us)
-        cJSON_AddNumberToObject(task, "time_start", (double)h->started_wall_us / 1e6);
+    if (d->started_wall_us)
+        cJSON_AddNumberToObject(task, "time_start", (double)d->started_wall_us / 1e6);
     else
         add_null(task, "time_start");
     cJSON_AddBoolToObject(task, "acknowledged", false);
     cJSON_AddStringToObject(delivery, "exchange", "");
-    cJSON_AddStringToObject(delivery, "routing_key", h->queue);
-    cJSON_AddNumberToObject(delivery, "priority", h->m.priority);
-    if (h->deliveries > 1)
+    cJSON_AddStringToObject(delivery, "routing_key", d->queue);
+    cJSON_AddNumberToObject(delivery, "priority", d->m.priority);
+    if (d->deliveries > 1)
         cJSON_AddBoolToObject(delivery, "redelivered", true);
     else
         add_null(delivery, "redelivered");
     cJSON_AddItemToObject(task, "delivery_info", delivery);
-    if (held_is_running(h))
-        cJSON_AddNumberToObject(task, "worker_pid", h->runner->pid);
+    if (runners_is_running(w, d))
+        cJSON_AddNumberToObject(task, "worker_pid", runners_pid(w, d->slot));
     else
         add_null(task, "worker_pid");
     message_body_free(&body);
@@ -56,16 +62,15 @@ static cJSON *task_object(struct worker *w, const struct held *h)
 static cJSON *task_list(struct worker *w, bool running)
 {
     cJSON *list = cJSON_CreateArray();
-    struct held *h;
+    struct delivery *d;
     int count = 0;
     for (int i = 0; i < RUNNERS_MAX; i++) {
-        if (!w->pool.runners[i].pid) continue;
-        TAILQ_FOREACH(h, &w->pool.runners[i].sent, link)
-        if (held_is_running(h) == running && count++ < LISTED_MAX) cJSON_AddItemToArray(list, task_object(w, h));
+        TAILQ_FOREACH(d, deliveries_sent(w, i), link)
+        if (runners_is_running(w, d) == running && count++ < LISTED_MAX) cJSON_AddItemToArray(list, task_object(w, d));
     }
     if (!running) {
-        TAILQ_FOREACH(h, &w->ready, link)
-        if (count++ < LISTED_MAX) cJSON_AddItemToArray(list, task_object(w, h));
+        TAILQ_FOREACH(d, deliveries_in(w, DELIVERY_READY), link)
+        if (count++ < LISTED_MAX) cJSON_AddItemToArray(list, task_object(w, d));
     }
     return list;
 }
@@ -100,8 +105,8 @@ static cJSON *registered(struct worker *w, const cJSON *arguments)
     (void)arguments;
     size_t count, known = 0;
     const struct task_def *table = task_table(&count);
-    const char *names[64];
-    for (size_t i = 0; i < count && known < 64; i++)
+    const char *names[TASKS_MAX];
+    for (size_t i = 0; i < count && known < TASKS_MAX; i++)
         if (task_find(table[i].name, conf_bool(w->conf, SET_DIAGNOSTIC_TASKS))) names[known++] = table[i].name;
     qsort(names, known, sizeof *names, by_text);
     return cJSON_CreateStringArray(names, (int)known);
@@ -137,7 +142,7 @@ static cJSON *active_queues(struct worker *w, const cJSON *arguments)
 {
     (void)arguments;
     cJSON *list = cJSON_CreateArray();
-    for (int i = 0; i < w->queue_count; i++) cJSON_AddItemToArray(list, queue_object(w->waiters[i].queue));
+    for (int i = 0; i < consumer_queue_count(w); i++) cJSON_AddItemToArray(list, queue_object(consumer_queue(w, i)));
     return list;
 }
 
@@ -163,10 +168,10 @@ static void add_usage(cJSON *stats)
 static void add_pool(struct worker *w, cJSON *stats)
 {
     cJSON *pool = cJSON_AddObjectToObject(stats, "pool");
-    cJSON_AddNumberToObject(pool, "max-concurrency", w->pool.size);
+    cJSON_AddNumberToObject(pool, "max-concurrency", runners_size(w));
     cJSON *pids = cJSON_AddArrayToObject(pool, "processes"), *timeouts;
     for (int i = 0; i < RUNNERS_MAX; i++)
-        if (w->pool.runners[i].pid) cJSON_AddItemToArray(pids, cJSON_CreateNumber(w->pool.runners[i].pid));
+        if (runners_pid(w, i)) cJSON_AddItemToArray(pids, cJSON_CreateNumber(runners_pid(w, i)));
     cJSON_AddNumberToObject(pool, "max-tasks-per-child", (double)conf_int(w->conf, SET_RUNNER_MAX_TASKS));
     cJSON_AddBoolToObject(pool, "put-guarded-by-semaphore", false);
     timeouts = cJSON_AddArrayToObject(pool, "timeouts");
@@ -202,19 +207,20 @@ static cJSON *stats(struct worker *w, const cJSON *arguments)
     const struct task_def *table = task_table(&count);
     cJSON *answer = cJSON_CreateObject(), *total = cJSON_AddObjectToObject(answer, "total");
     char clock[24];
-    for (size_t i = 0; i < count && i < 64; i++)
-        if (w->total_per_name[i] > 0) cJSON_AddNumberToObject(total, table[i].name, (double)w->total_per_name[i]);
-    snprintf(clock, sizeof clock, "%lld", (long long)w->clock);
+    for (size_t i = 0; i < count && i < TASKS_MAX; i++)
+        if (dispatch_total(w, (int)i) > 0)
+            cJSON_AddNumberToObject(total, table[i].name, (double)dispatch_total(w, (int)i));
+    snprintf(clock, sizeof clock, "%lld", (long long)events_clock(w));
     cJSON_AddNumberToObject(answer, "pid", getpid());
     cJSON_AddStringToObject(answer, "clock", clock);
     cJSON_AddNumberToObject(answer, "uptime", floor((double)(mono_ms() - w->started_ms) / 1000));
     add_pool(w, answer);
     add_broker(w, answer);
-    cJSON_AddNumberToObject(answer, "prefetch_count", runners_want(w));
+    cJSON_AddNumberToObject(answer, "prefetch_count", dispatch_want(w));
     add_usage(answer);
     cJSON *trips = cJSON_AddObjectToObject(answer, "redis");
     cJSON_AddNumberToObject(trips, "round_trips", (double)redis_round_trips(w->redis));
-    cJSON_AddNumberToObject(trips, "processed", (double)w->pool.processed);
+    cJSON_AddNumberToObject(trips, "processed", (double)events_done_count(w));
     return answer;
 }
 
@@ -242,7 +248,7 @@ static cJSON *clock_answer(struct worker *w, const cJSON *arguments)
 {
     (void)arguments;
     cJSON *answer = cJSON_CreateObject();
-    cJSON_AddNumberToObject(answer, "clock", (double)w->clock);
+    cJSON_AddNumberToObject(answer, "clock", (double)events_clock(w));
     return answer;
 }
 
@@ -260,22 +266,22 @@ static cJSON *report(struct worker *w, const cJSON *arguments)
     (void)arguments;
     char text[200];
     cJSON *answer = cJSON_CreateObject();
-    snprintf(text, sizeof text, "logikald %s, %d runners, %lld tasks processed", version_text, w->pool.size,
-             (long long)w->pool.processed);
+    snprintf(text, sizeof text, "logikald %s, %d runners, %lld tasks processed", version_text, runners_size(w),
+             (long long)events_done_count(w));
     cJSON_AddStringToObject(answer, "ok", text);
     return answer;
 }
 
-static void add_if_asked(struct worker *w, const cJSON *ids, const struct held *h, const char *state, cJSON *out)
+static void add_if_asked(struct worker *w, const cJSON *ids, const struct delivery *d, const char *state, cJSON *out)
 {
     const cJSON *id;
     cJSON_ArrayForEach(id, ids)
     {
-        if (!cJSON_IsString(id) || strcmp(id->valuestring, h->m.id) != 0) continue;
+        if (!cJSON_IsString(id) || strcmp(id->valuestring, d->m.id) != 0) continue;
         cJSON *pair = cJSON_CreateArray();
         cJSON_AddItemToArray(pair, cJSON_CreateString(state));
-        cJSON_AddItemToArray(pair, task_object(w, h));
-        cJSON_AddItemToObject(out, h->m.id, pair);
+        cJSON_AddItemToArray(pair, task_object(w, d));
+        cJSON_AddItemToObject(out, d->m.id, pair);
         return;
     }
 }
@@ -284,13 +290,12 @@ static cJSON *query_task(struct worker *w, const cJSON *arguments)
 {
     const cJSON *ids = cJSON_IsObject(arguments) ? cJSON_GetObjectItemCaseSensitive(arguments, "ids") : NULL;
     cJSON *answer = cJSON_CreateObject();
-    struct held *h;
+    struct delivery *d;
     for (int i = 0; i < RUNNERS_MAX; i++) {
-        if (!w->pool.runners[i].pid) continue;
-        TAILQ_FOREACH(h, &w->pool.runners[i].sent, link)
-        add_if_asked(w, ids, h, held_is_running(h) ? "active" : "reserved", answer);
+        TAILQ_FOREACH(d, deliveries_sent(w, i), link)
+        add_if_asked(w, ids, d, runners_is_running(w, d) ? "active" : "reserved", answer);
     }
-    TAILQ_FOREACH(h, &w->ready, link) add_if_asked(w, ids, h, "reserved", answer);
+    TAILQ_FOREACH(d, deliveries_in(w, DELIVERY_READY), link) add_if_asked(w, ids, d, "reserved", answer);
     return answer;
 }
 
@@ -304,17 +309,16 @@ cJSON *inspect_scheduled(struct worker *w, const redisReply *reply)
         snprintf(queue, sizeof queue, "%.*s", (int)strcspn(raw, QUEUE_SEP "\n"), raw);
         for (int line = 0; line < 2 && raw; line++)
             if ((raw = memchr(raw, '\n', (size_t)(end - raw)))) raw++;
-        struct held h = {.state = HELD_READY, .deliveries = 1};
-        if (raw && message_decode(raw, (size_t)(end - raw), &h.m, NULL) == 0) {
+        struct delivery d = {.state = DELIVERY_READY, .deliveries = 1, .queue = queue};
+        if (raw && message_decode(raw, (size_t)(end - raw), &d.m, NULL) == 0) {
             cJSON *item = cJSON_CreateObject();
-            memcpy(h.queue, queue, sizeof h.queue);
             snprintf(text, sizeof text, "%s+00:00", clock_iso_us((int64_t)strtod(due->str, NULL) * 1000, eta));
             cJSON_AddStringToObject(item, "eta", text);
             cJSON_AddNumberToObject(item, "priority", 6);
-            cJSON_AddItemToObject(item, "request", task_object(w, &h));
+            cJSON_AddItemToObject(item, "request", task_object(w, &d));
             cJSON_AddItemToArray(list, item);
         }
-        message_free(&h.m);
+        message_free(&d.m);
     }
     return list;
 }

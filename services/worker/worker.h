@@ -1,0 +1,65 @@
+/* What the rooms of the worker role share. One event loop owns everything here; tasks run in runner processes
+ * (services/runner). Each room's struct is seen by its own file only, and a room includes only those above it:
+ *
+ *   delivery      a message in this worker's hands, and the one table of what may become of it
+ *   revoked       ids that must not run
+ *   events        what monitors hear
+ *   finish        outcomes to Redis, in batches (finish_call: the words of a call)
+ *   outcome       what became of a message, as finish is told
+ *   runners       runner processes: start, end, crash
+ *   handback      what happens to a message that this worker does not finish
+ *   dispatch      tasks to runners, and what comes back
+ *   limits        time limits, STARTED, work behind a long task
+ *   consumer      messages in: fetch, wait, judge each
+ *   membership    registration, lease, dead workers
+ *   broker_check  orphans of Python workers, dangerous settings, missing rights
+ *   monitor/      remote control: pidbox, inspect, revoke
+ *   worker        sets all of it up; signals, stopping
+ *
+ * Nobody calls upwards: whatever changes a delivery makes deliveries_on_change be called (by the loop, once for many
+ * changes), and a registration makes membership_on_state be called; worker.c decides what follows. */
+#ifndef LOGIKALD_SERVICES_WORKER_H
+#define LOGIKALD_SERVICES_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <event2/event.h>
+
+#include "conf/conf.h"
+#include "conf/err.h"
+#include "ipc/queue_keys.h"
+#include "ipc/redis.h"
+#include "ipc/task_counts.h"
+
+#define RUNNERS_MAX 64
+#define BATCH_MAX   128 /* messages of one fetch or finish */
+
+struct worker {
+    struct event_base *base;
+    struct conf *conf;
+    struct redis_url url;
+    struct queue_keys keys;
+    struct redis *redis, *listener;
+    char id[256], node[300];
+    char epoch[32]; /* of the registration; "" = none yet. See membership.h */
+    int64_t started_ms;
+    bool is_stopping;
+    struct task_counts *counts;
+
+    struct deliveries *deliveries;
+    struct revoked *revoked;
+    struct events *events;
+    struct finish *finish;
+    struct handback *handback;
+    struct runners *runners;
+    struct dispatch *dispatch;
+    struct limits *limits;
+    struct consumer *consumer;
+    struct membership *membership;
+    struct broker_check *broker_check;
+    struct pidbox *pidbox;
+};
+
+void worker_stop(struct worker *w, const char *why); /* as TERM does */
+
+#endif
