@@ -23,7 +23,8 @@ struct resolve {
     char host[256], why[400];
 };
 
-static LIST_HEAD(, resolve) all = LIST_HEAD_INITIALIZER(all);
+LIST_HEAD(resolve_list, resolve);
+static struct resolve_list all = LIST_HEAD_INITIALIZER(all);
 
 static void resolve_free(struct resolve *r)
 {

@@ -71,7 +71,7 @@ static bool may_exist(const char *database, const char *name)
     int status = 0;
     if (!is_served(database)) return false;
     pid_t pid = fork();
-    if (pid == 0) _exit(is_user ? !getpwnam(name) : !getgrnam(name));
+    if (pid == 0) _exit((is_user ? (void *)getpwnam(name) : (void *)getgrnam(name)) ? 0 : 1);
     if (pid < 0) return true;
     for (int waited = 0; waitpid(pid, &status, WNOHANG) == 0; waited += LOOK_MS) {
         if (waited >= ASK_MS) {

@@ -68,10 +68,12 @@ static bool read_stat(const char *pid, pid_t *group, char *state)
     snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
     text[slurp(path, text, sizeof text - 1)] = 0;
     const char *p = strrchr(text, ')'); /* the name before it may hold anything */
-    int number;
-    if (!p || sscanf(p + 1, " %c %*d %d", state, &number) != 2) return false;
-    *group = number;
-    return true;
+    if (!p || p[1] != ' ' || !p[2]) return false;
+    char *end = NULL;
+    *state = p[2];
+    strtol(p + 3, &end, 10); /* its parent */
+    *group = (pid_t)strtol(end, &end, 10);
+    return *end == ' ';
 }
 
 static void add(struct kin *kin, pid_t pid)

@@ -71,7 +71,7 @@ static void place_descriptors(const struct spawn *s)
     int null_fd = set_aside(open("/dev/null", O_RDWR | O_CLOEXEC));
     if (null_fd < 0) die(EXIT_PREPARE, "open", "/dev/null");
     for (int to = 0; to < count; to++) {
-        int fd = from[to] < 0 && to <= STDERR_FILENO ? null_fd : from[to];
+        int fd = to <= STDERR_FILENO && from[to] < 0 ? null_fd : from[to];
         if (fd >= 0 && dup2(fd, to) < 0) die(EXIT_PREPARE, "place a descriptor", NULL);
     }
     is_placed = true;

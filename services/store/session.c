@@ -104,8 +104,8 @@ bool session_refused_options(const char *message)
 
 void session_learn(struct session *out, const PGconn *conn, const PGresult *row)
 {
-    *out = (struct session){.is_pooled =
-                                atoi(PQgetvalue(row, 0, 0)) != PQbackendPID(conn) || *PQgetvalue(row, 0, 1) != 't',
+    *out = (struct session){.is_pooled = strtol(PQgetvalue(row, 0, 0), NULL, 10) != PQbackendPID(conn) ||
+                                         *PQgetvalue(row, 0, 1) != 't',
                             .is_read_only = *PQgetvalue(row, 0, 2) == 't',
                             .is_standby = *PQgetvalue(row, 0, 3) == 't',
                             .has_schema = *PQgetvalue(row, 0, 4) == 't',

@@ -71,7 +71,7 @@ struct ui_page *ui_page_new(struct req *r, const struct ui_look *look)
     cJSON_AddBoolToObject(data, "is_viewer", r->who.is_viewer);
     cJSON_AddStringToObject(data, "version", version_text);
     r->state = p;
-    p->slot = req_alloc(r, sizeof(*p->slot));
+    p->slot = req_alloc(r, sizeof(struct ui_page *));
     *p->slot = p;
     req_on_end(r, on_end, p->slot);
     return p;
