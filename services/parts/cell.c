@@ -62,6 +62,10 @@ static const char *borrowed(struct image *image, sqlite3_stmt *row, int column, 
 char *cell_text(struct image *image, struct parts_data *data, sqlite3_stmt *row, int column, size_t most)
 {
     size_t len;
+    if (sqlite3_column_type(row, column) == SQLITE_BLOB && sqlite3_column_bytes(row, column) > 0) {
+        if (data) cell_problem(data, "%s is not a text", sqlite3_column_name(row, column));
+        return NULL;
+    }
     const char *text = borrowed(image, row, column, &len);
     char *copy = text ? malloc(len + 1) : NULL;
     if (text && !copy) image->has_no_memory = true;

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/buf.h"
 #include "conf/utf8.h"
 #include "services/parts/cell.h"
 #include "services/parts/choose.h"
 #include "services/parts/image.h"
+#include "services/parts/verify.h"
 
 #define GLASS_MAX 10000
 
@@ -58,17 +60,27 @@ static void keep_id(struct image *image, sqlite3_stmt *row, struct chosen *chose
     if (!chosen->id) image->has_no_memory = true;
 }
 
-#define ELEVATION_COLUMNS                                                                                              \
-    "AutoDescription, AutoDescriptionShort, Width_Unit, Height_Unit, Weight_Unit, Area_Unit, SystemCode, SystemName,"  \
-    " SystemLongName, ColorBase_Long, Width_Output, Height_Output, Weight_Output, Area_Output"
+/* Where a column is not there, NULL is; it is told. The order is that of parts_data, then the identifier. */
+static sqlite3_stmt *select_elevation(struct image *image, struct parts_data *data, struct err *err)
+{
+    struct buf sql = {0};
+    buf_str(&sql, "SELECT ");
+    for (int i = 0; parts_columns[i]; i++) {
+        bool has_it = image_has_column(image, "Elevations", parts_columns[i]);
+        if (!has_it) cell_problem(data, "there is no column Elevations.%s", parts_columns[i]);
+        buf_printf(&sql, "%s%s", has_it ? parts_columns[i] : "NULL", parts_columns[i + 1] ? ", " : "");
+    }
+    if (image_has_column(image, "Elevations", "ElevationID")) buf_str(&sql, ", ElevationID");
+    buf_str(&sql, " FROM Elevations NOT INDEXED");
+    sqlite3_stmt *row = sql.failed ? NULL : image_prepare(image, sql.data, err);
+    if (sql.failed) image->has_no_memory = true;
+    buf_free(&sql);
+    return row;
+}
 
 static int read_elevation(struct image *image, struct parts_data *data, struct chosen *chosen, struct err *err)
 {
-    bool has_id = image_has_column(image, "Elevations", "ElevationID");
-    sqlite3_stmt *row = image_prepare(image,
-                                      has_id ? "SELECT " ELEVATION_COLUMNS ", ElevationID FROM Elevations NOT INDEXED"
-                                             : "SELECT " ELEVATION_COLUMNS " FROM Elevations NOT INDEXED",
-                                      err);
+    sqlite3_stmt *row = select_elevation(image, data, err);
     if (!row) return -ERR_INPUT;
     int rc = 1;
     for (int64_t i = 0; i <= chosen->row && rc == 1; i++) rc = image_step(image, row, err);
@@ -91,13 +103,16 @@ static const char own_glass[] =
     " Elevations e WHERE i.InsertionID = Glass.InsertionID AND e.ElevationID = i.ElevationID AND i.ElevationID <> ?1)"
     " OR EXISTS (SELECT 1 FROM Insertions i WHERE i.InsertionID = Glass.InsertionID AND i.ElevationID = ?1)";
 static const char all_glass[] = "SELECT GlassID AS \"Glass.GlassID\", Name AS \"Glass.Name\" FROM Glass";
+static const char nameless_glass[] = "SELECT GlassID AS \"Glass.GlassID\", NULL FROM Glass";
 
 static sqlite3_stmt *select_glass(struct image *image, const struct chosen *chosen, struct err *err)
 {
     bool is_linked = chosen->rows > 1 && chosen->id && image_has_column(image, "Glass", "InsertionID") &&
                      image_has_column(image, "Insertions", "InsertionID") &&
                      image_has_column(image, "Insertions", "ElevationID");
-    sqlite3_stmt *row = image_prepare(image, is_linked ? own_glass : all_glass, err);
+    bool has_names = image_has_column(image, "Glass", "Name");
+    is_linked = is_linked && has_names;
+    sqlite3_stmt *row = image_prepare(image, is_linked ? own_glass : has_names ? all_glass : nameless_glass, err);
     if (row && is_linked && sqlite3_bind_value(row, 1, chosen->id) != SQLITE_OK) image->has_no_memory = true;
     return row;
 }
@@ -123,6 +138,11 @@ static int add_glass(struct image *image, struct parts_data *data, sqlite3_stmt 
 
 static int read_glass(struct image *image, struct parts_data *data, const struct chosen *chosen, struct err *err)
 {
+    if (!image_has_column(image, "Glass", "GlassID")) {
+        cell_problem(data, "there is no column Glass.GlassID");
+        return 0;
+    }
+    if (!image_has_column(image, "Glass", "Name")) cell_problem(data, "there is no column Glass.Name");
     sqlite3_stmt *row = select_glass(image, chosen, err);
     if (!row) return -ERR_INPUT;
     int rc;

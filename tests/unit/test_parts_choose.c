@@ -209,11 +209,12 @@ static void test_texts_that_are_no_utf8_are_repaired_and_told(void **state)
 static void test_what_is_cut_or_replaced_is_told(void **state)
 {
     (void)state;
-    struct file file =
-        make("UTF-8", TABLES
-             "INSERT INTO Elevations (Name, AutoDescription, SystemCode, Width_Unit, Width_Output, Height_Output)"
-             " VALUES ('P01', cast(x'410042' as text), replace(hex(zeroblob(60)), '0', '\xc3\xa4'), 'mm', 9e999,"
-             " '0x10');");
+    struct file file = make(
+        "UTF-8", TABLES
+        "INSERT INTO Elevations (Name, AutoDescription, SystemCode, SystemName, Width_Unit, Width_Output, "
+        "Height_Output)"
+        " VALUES ('P01', cast(x'410042' as text), replace(hex(zeroblob(60)), '0', '\xc3\xa4'), x'fffe00', 'mm', 9e999,"
+        " '0x10');");
     struct parts_data data;
 
     assert_int_equal(parts_read(file.bytes, file.len, "P01", NULL, &data, NULL), 0);
@@ -222,9 +223,10 @@ static void test_what_is_cut_or_replaced_is_told(void **state)
     assert_int_equal(utf8_length(data.texts[6]), 100);
     assert_false(data.numbers[0].is_set);
     assert_false(data.numbers[1].is_set);
-    assert_string_equal(data.problem,
-                        "AutoDescription: U+0000 was replaced; SystemCode is longer than 100 characters and"
-                        " was cut; Width_Output is not a number; Height_Output is not a number");
+    assert_string_equal(
+        data.problem,
+        "AutoDescription: U+0000 was replaced; SystemCode is longer than 100 characters and"
+        " was cut; SystemName is not a text; Width_Output is not a number; Height_Output is not a number");
     parts_data_free(&data);
     sqlite3_free(file.bytes);
 }
