@@ -84,7 +84,8 @@ static void test_staleness_makes_unchanged_projects_be_listed_again(void **state
 {
     (void)state;
     sql("UPDATE object_sync_configs SET sync_interval_minutes = 1, last_sync = now() - interval '1 hour'");
-    sql("UPDATE project_cursors SET phases_at = now() - interval '1 hour', elevations_at = now() - interval '1 hour'");
+    sql("UPDATE project_cursors SET phases_listed_at = now() - interval '1 hour', elevations_listed_at = now() - "
+        "interval '1 hour'");
     sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":3,\"propagate\":false}");
 
     schedule_quietly();
@@ -141,7 +142,8 @@ static void test_idle_tick_leaves_no_trace(void **state)
 static void age_a_project(void)
 {
     sql("UPDATE object_sync_configs SET staleness_threshold_minutes = 30");
-    sql("UPDATE project_cursors SET phases_at = now() - interval '1 hour', elevations_at = now() - interval '1 hour',"
+    sql("UPDATE project_cursors SET phases_listed_at = now() - interval '1 hour', elevations_listed_at = now() - "
+        "interval '1 hour',"
         " confirmed_at = now() - interval '1 hour' WHERE project_id = (SELECT min(id) FROM projects)");
 }
 
