@@ -30,10 +30,15 @@ struct db {
     char state[6]; /* SQLSTATE of the last failure */
 };
 
-static void ignore_notice(void *arg, const char *message)
+/* What a migration warns of is for the operator; other notices are not. */
+static void on_notice(void *arg, const char *message)
 {
     (void)arg;
-    log_debug("postgresql: %.*s", (int)strcspn(message, "\n"), message);
+    static const char warning[] = "WARNING:  takeover: ";
+    if (strncmp(message, warning, sizeof(warning) - 1) == 0)
+        log_warning("%.*s", (int)strcspn(message + 10, "\n"), message + 10);
+    else
+        log_debug("postgresql: %.*s", (int)strcspn(message, "\n"), message);
 }
 
 /* The server's or libpq's message, first line only, without "ERROR:  " in front. */
@@ -68,7 +73,7 @@ static int connect_db(struct db *db, struct err *err)
         db->conn = connect_to(db, false);
     }
     if (PQstatus(db->conn) == CONNECTION_OK && PQsetnonblocking(db->conn, 1) == 0) {
-        PQsetNoticeProcessor(db->conn, ignore_notice, NULL);
+        PQsetNoticeProcessor(db->conn, on_notice, NULL);
         return 0;
     }
     message_line(db->conn ? PQerrorMessage(db->conn) : "no memory", text, sizeof(text));
