@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/utf8.h"
+
 static enum stage_table table_of(enum job_kind kind)
 {
     switch (kind) {
@@ -28,6 +30,22 @@ void listing_odd(struct listing *l, const char *kind, const char *id, const stru
     }
 }
 
+/* Where the listing is, for people. */
+static const char *where(const struct place *p, char *out, size_t size)
+{
+    const char *last = p->chain ? strrchr(p->chain, CHAIN_SEPARATOR) : NULL;
+    const char *directory = last ? last + 1 : p->chain;
+    if (p->phase[0])
+        snprintf(out, size, "phase %s of project %s", p->phase, p->project);
+    else if (p->project[0])
+        snprintf(out, size, "project %s", p->project);
+    else if (directory)
+        snprintf(out, size, "directory %.*s", (int)utf8_cut(directory, 300), directory);
+    else
+        snprintf(out, size, "the root");
+    return out;
+}
+
 static bool on_element(struct logikal_job *job, const char *text, size_t len)
 {
     struct listing *l = job->arg;
@@ -37,7 +55,8 @@ static bool on_element(struct logikal_job *job, const char *text, size_t len)
     if (rc == -ERR_INPUT) {
         l->refused++;
         l->run->counts.objects_refused++;
-        run_note_error(l->run, "Logikal's %s", err.text);
+        char place[600];
+        run_note_error(l->run, "in %s: Logikal's %s", where(&job->place, place, sizeof(place)), err.text);
         return true;
     }
     if (rc == 0) l->staged++;
