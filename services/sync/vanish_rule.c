@@ -19,7 +19,7 @@ enum vanish_verdict vanish_verdict(const struct missing_counts *c, const struct 
         if (c->gone[i] > allowed(before, bound)) verdict = VANISH_MASS;
     }
     for (int i = 0; i < MISSING_TYPES; i++) {
-        int64_t before = c->living[i] - c->fresh[i];
+        int64_t before = c->living[i] - c->fresh[i] - (i == MISSING_PHASES ? c->default_phases : 0);
         if (c->gone[i] >= EXCHANGED_MIN && c->gone[i] * 2 > before && c->fresh[i] * 2 > before)
             verdict = VANISH_EXCHANGED;
     }

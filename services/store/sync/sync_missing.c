@@ -80,13 +80,14 @@ static const char count_gone[] =
 
 static const char count_living[] =
     "WITH run AS (SELECT started_at AS at FROM sync_runs WHERE id = $1::bigint)"
-    " SELECT 'directory', count(*), count(*) FILTER (WHERE created_at >= run.at) FROM directories, run"
+    " SELECT 'directory', count(*), count(*) FILTER (WHERE created_at >= run.at), 0 FROM directories, run"
     "  WHERE deleted_at IS NULL"
-    " UNION ALL SELECT 'project', count(*), count(*) FILTER (WHERE created_at >= run.at) FROM projects, run"
+    " UNION ALL SELECT 'project', count(*), count(*) FILTER (WHERE created_at >= run.at), 0 FROM projects, run"
     "  WHERE deleted_at IS NULL"
-    " UNION ALL SELECT 'phase', count(*), count(*) FILTER (WHERE created_at >= run.at) FROM phases, run"
+    " UNION ALL SELECT 'phase', count(*), count(*) FILTER (WHERE created_at >= run.at),"
+    "  count(*) FILTER (WHERE logikal_id = '00000000-0000-0000-0000-000000000000') FROM phases, run"
     "  WHERE deleted_at IS NULL"
-    " UNION ALL SELECT 'elevation', count(*), count(*) FILTER (WHERE created_at >= run.at) FROM elevations, run"
+    " UNION ALL SELECT 'elevation', count(*), count(*) FILTER (WHERE created_at >= run.at), 0 FROM elevations, run"
     "  WHERE deleted_at IS NULL";
 
 static const char count_roots[] =
@@ -107,6 +108,7 @@ int missing_count(struct db *db, int64_t run, struct missing_counts *out, struct
         int type = type_of(db_text(living, i, 0));
         out->living[type] = db_int(living, i, 1);
         out->fresh[type] = db_int(living, i, 2);
+        out->default_phases += db_int(living, i, 3);
     }
     if (roots) out->root_is_empty = db_bool(roots, 0, 0);
     int rc = roots ? 0 : -ERR_DB;

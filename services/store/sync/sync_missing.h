@@ -20,7 +20,8 @@ extern const char *const missing_types[MISSING_TYPES]; /* "directory" ... */
  * made. */
 struct missing_counts {
     int64_t living[MISSING_TYPES], gone[MISSING_TYPES], fresh[MISSING_TYPES];
-    bool root_is_empty; /* no directory of the first level is left */
+    int64_t default_phases; /* of the living ones: every world has the same */
+    bool root_is_empty;     /* no directory of the first level is left */
 };
 
 /* Takes what is to be judged by this run: what it has found missing itself, or (is_all) whatever is missing but for
