@@ -9,6 +9,7 @@
 
 #include "services/logikal/client_internal.h"
 
+#define IMAGE_TAIL_BYTES   64
 #define SMALL_ANSWER_BYTES (1024 * 1024)
 #define LOGOUT_TIMEOUT_MS  10000
 
@@ -214,11 +215,21 @@ static enum reading read_parts(const struct http_answer *answer, const char **wh
     return is_nothing ? READ_NOTHING : *why ? READ_BADLY : READ_WELL;
 }
 
+/* Both forms of a picture say where they end; what follows may be padding. */
+static bool ends_with(const struct buf *body, const void *end, size_t len)
+{
+    size_t tail = body->len < IMAGE_TAIL_BYTES ? body->len : IMAGE_TAIL_BYTES;
+    return memmem(body->data + body->len - tail, tail, end, len) != NULL;
+}
+
 static const char *check_image(const struct buf *body)
 {
-    static const unsigned char png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, jpeg[] = {0xff, 0xd8, 0xff};
-    if (body->len > sizeof(png) && memcmp(body->data, png, sizeof(png)) == 0) return NULL;
-    if (body->len > sizeof(jpeg) && memcmp(body->data, jpeg, sizeof(jpeg)) == 0) return NULL;
+    static const unsigned char png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, jpeg[] = {0xff, 0xd8, 0xff},
+                               jpeg_end[] = {0xff, 0xd9};
+    bool is_png = body->len > sizeof(png) && memcmp(body->data, png, sizeof(png)) == 0;
+    bool is_jpeg = body->len > sizeof(jpeg) && memcmp(body->data, jpeg, sizeof(jpeg)) == 0;
+    if (is_png) return ends_with(body, "IEND", 4) ? NULL : "half an image";
+    if (is_jpeg) return ends_with(body, jpeg_end, sizeof(jpeg_end)) ? NULL : "half an image";
     return "not an image";
 }
 
