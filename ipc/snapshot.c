@@ -44,6 +44,8 @@ static const struct field head_fields[] = {
     FIELD(struct snapshot, memory_limit_bytes, FIELD_INT64),
     FIELD(struct snapshot, memory_used_bytes, FIELD_INT64),
     FIELD(struct snapshot, oom_kills, FIELD_INT64),
+    FIELD(struct snapshot, memory_pressure_permille, FIELD_INT),
+    FIELD(struct snapshot, memory_limit_hits, FIELD_INT64),
     FIELD(struct snapshot, rss_bytes, FIELD_INT64),
     FIELD(struct snapshot, pss_bytes, FIELD_INT64),
     FIELD(struct snapshot, orphans_reaped, FIELD_INT64),

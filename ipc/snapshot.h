@@ -51,6 +51,8 @@ struct snapshot {
     int64_t reloads, reloads_refused, reload_ms;   /* unix time of the last reload; 0 = none */
     char reload_error[512];                        /* of the last reload; "" = it was applied */
     int64_t memory_limit_bytes, memory_used_bytes; /* of the cgroup; 0 = no limit, or not known */
+    int memory_pressure_permille;                  /* of the last 10 s in which something waited for memory */
+    int64_t memory_limit_hits;                     /* how often the cgroup's limits were met */
     int64_t oom_kills;                             /* of the cgroup since the supervisor started */
     int64_t rss_bytes, pss_bytes;                  /* of the supervisor itself */
     int64_t orphans_reaped, log_lines_dropped, events_dropped;

@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "conf/conf.h"
+#include "conf/crash.h"
 #include "conf/log.h"
 #include "services/role.h"
 
@@ -50,6 +51,7 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN);
+    crash_tell();
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* whatever takes a role over cannot rise by a setuid program */
     log_open(role->name, LOG_INFO, LOG_TEXT);
     cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = json_memory, .free_fn = free});

@@ -82,6 +82,10 @@ static void print_head(const struct snapshot *s)
     printf("memory: supervisor %s", bytes(s->pss_bytes, own, sizeof own));
     if (s->memory_used_bytes) printf(", container %s", bytes(s->memory_used_bytes, used, sizeof used));
     if (s->memory_limit_bytes) printf(" of %s", bytes(s->memory_limit_bytes, limit, sizeof limit));
+    if (s->memory_limit_hits) printf(", limit met %" PRId64 " times", s->memory_limit_hits);
+    if (s->memory_pressure_permille)
+        printf(", short of memory %d.%d %% of the time", s->memory_pressure_permille / 10,
+               s->memory_pressure_permille % 10);
     if (s->oom_kills) printf(", %" PRId64 " killed for lack of memory", s->oom_kills);
     printf("\n");
     if (s->reload_error[0]) printf("the last reload was refused: %s\n", s->reload_error);

@@ -134,6 +134,8 @@ void status_gather(struct supervisor *s, struct snapshot *out)
     out->memory_limit_bytes = s->memory.limit_bytes;
     out->memory_used_bytes = s->memory.used_bytes;
     out->oom_kills = s->memory.oom_kills;
+    out->memory_pressure_permille = s->memory.pressure_permille;
+    out->memory_limit_hits = s->memory.limit_hits + s->memory.high_hits;
     out->rss_bytes = s->usage.rss_bytes;
     out->pss_bytes = s->usage.pss_bytes;
     out->events_dropped = events_dropped(s);

@@ -2,7 +2,6 @@
 #include "supervisor/usage.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,7 @@
 #define TREE_MAX 256
 
 /* A small file into text (NUL-terminated); false when it cannot be read. */
-static bool slurp(const char *path, char *text, size_t size)
+bool usage_slurp(const char *path, char *text, size_t size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return false;
@@ -23,7 +22,7 @@ static bool slurp(const char *path, char *text, size_t size)
 }
 
 /* The number after "name" at the start of a line; 0 when it is not there. */
-static int64_t number_after(const char *text, const char *name)
+int64_t usage_number_after(const char *text, const char *name)
 {
     size_t len = strlen(name);
     for (const char *line = text; line; line = strchr(line, '\n')) {
@@ -37,7 +36,7 @@ static int64_t cpu_ms_of(pid_t pid)
 {
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    if (!slurp(path, text, sizeof text)) return 0;
+    if (!usage_slurp(path, text, sizeof text)) return 0;
     char *p = strrchr(text, ')'); /* the name before it may hold anything */
     unsigned long long sum = 0;   /* utime, stime, cutime, cstime: the 14th to 17th field; the state is the 3rd */
     int field = 3;
@@ -55,9 +54,9 @@ void usage_read_one(pid_t pid, struct usage *out)
     char path[64], text[4096];
     *out = (struct usage){0};
     snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
-    if (!slurp(path, text, sizeof text)) return;
-    out->rss_bytes = number_after(text, "Rss:") * 1024;
-    out->pss_bytes = number_after(text, "Pss:") * 1024;
+    if (!usage_slurp(path, text, sizeof text)) return;
+    out->rss_bytes = usage_number_after(text, "Rss:") * 1024;
+    out->pss_bytes = usage_number_after(text, "Pss:") * 1024;
     out->cpu_ms = cpu_ms_of(pid);
     out->processes = 1;
 }
@@ -67,7 +66,7 @@ static int add_children(pid_t pid, pid_t *list, int count)
 {
     char path[64], text[4096];
     snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
-    if (!slurp(path, text, sizeof text)) return count;
+    if (!usage_slurp(path, text, sizeof text)) return count;
     char *at = text, *end;
     for (long child; count < TREE_MAX && (child = strtol(at, &end, 10)) > 0 && end != at; at = end)
         list[count++] = (pid_t)child;
@@ -88,34 +87,6 @@ void usage_read_tree(pid_t pid, struct usage *out)
         out->processes += one.processes;
         count = add_children(list[i], list, count);
     }
-}
-
-bool usage_find_cgroup(const char *root, char *out, size_t size)
-{
-    char path[PATH_MAX], text[4096];
-    snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-    if (!slurp(path, text, sizeof text)) return false;
-    const char *line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
-    if (!line) return false;
-    line += *line == '\n' ? 4 : 3;
-    int n = snprintf(out, size, "%s/sys/fs/cgroup%.*s", root, (int)strcspn(line, "\n"), line);
-    if (n < 0 || (size_t)n >= size) return false;
-    if (n > 0 && out[n - 1] == '/') out[n - 1] = 0;
-    snprintf(path, sizeof path, "%s/memory.events", out);
-    return access(path, R_OK) == 0;
-}
-
-void usage_read_cgroup(const char *dir, struct cgroup_memory *out)
-{
-    char path[PATH_MAX], text[1024];
-    *out = (struct cgroup_memory){0};
-    if (!dir[0]) return;
-    snprintf(path, sizeof path, "%s/memory.max", dir);
-    if (slurp(path, text, sizeof text)) out->limit_bytes = strtoll(text, NULL, 10); /* "max" is 0 */
-    snprintf(path, sizeof path, "%s/memory.current", dir);
-    if (slurp(path, text, sizeof text)) out->used_bytes = strtoll(text, NULL, 10);
-    snprintf(path, sizeof path, "%s/memory.events", dir);
-    if (slurp(path, text, sizeof text)) out->oom_kills = number_after(text, "oom_kill ");
 }
 
 enum guard guard_decide(int64_t used_bytes, int64_t soft_bytes, int64_t hard_bytes, int64_t limit_bytes)

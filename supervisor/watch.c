@@ -19,12 +19,13 @@
 #define EXIT_GAVE_UP         70
 #define REPLACE_INTERVAL_MS  60000 /* a child that grows at once is not replaced all the time */
 #define NEARLY_FULL_PERMILLE 900
+#define PRESSED_PERMILLE     100
 
 struct watch {
     struct event *tick, *essential;
     char cgroup[PATH_MAX]; /* "" = none */
     int64_t oom_seen, oom_at_start;
-    bool is_nearly_full;
+    bool is_nearly_full, is_pressed;
 };
 
 static void guard_child(struct supervisor *s, struct child *c)
@@ -68,6 +69,21 @@ static void look_at_child(struct supervisor *s, struct child *c, int64_t passed_
     if (is_role && c->machine.state == CHILD_READY && !c->is_leaving) guard_child(s, c);
 }
 
+/* Limits that were met, and waiting for memory: told when it begins and when it is over. */
+static void tell_pressure(struct supervisor *s)
+{
+    const struct cgroup_memory *m = &s->memory;
+    struct watch *w = s->watch;
+    bool is_pressed = m->pressure_permille >= PRESSED_PERMILLE;
+    if (is_pressed && !w->is_pressed)
+        log_warning(
+            "the container lacks memory: in %d.%d %% of the last 10 s something waited for it; its limit was met "
+            "%" PRId64 " times so far",
+            m->pressure_permille / 10, m->pressure_permille % 10, m->limit_hits + m->high_hits);
+    if (!is_pressed && w->is_pressed) log_info("the container does not lack memory any more");
+    w->is_pressed = is_pressed;
+}
+
 static void look_at_container(struct supervisor *s)
 {
     usage_read_cgroup(s->watch->cgroup, &s->memory);
@@ -78,6 +94,7 @@ static void look_at_container(struct supervisor *s)
         log_warning("the container's memory is nearly full: %" PRId64 " of %" PRId64 " MB", s->memory.used_bytes >> 20,
                     s->memory.limit_bytes >> 20);
     s->watch->is_nearly_full = is_nearly_full;
+    tell_pressure(s);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)

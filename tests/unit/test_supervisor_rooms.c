@@ -176,6 +176,37 @@ static void test_cgroup_limits_and_kills_are_read(void **state)
     put(root, "sys/fs/cgroup/pod/one/memory.max", "max\n");
     usage_read_cgroup(dir, &m);
     assert_int_equal(m.limit_bytes, 0);
+
+    put(root, "sys/fs/cgroup/pod/memory.max", "268435456\n"); /* a level above has the limit: pod, slice */
+    put(root, "sys/fs/cgroup/pod/memory.current", "200000000\n");
+    put(root, "sys/fs/cgroup/pod/memory.stat", "anon 5\nfile 150000000\ninactive_file 120000000\nactive_file 3\n");
+    put(root, "sys/fs/cgroup/pod/one/memory.pressure",
+        "some avg10=12.34 avg60=0.00 avg300=0.00 total=5\nfull avg10=0.00\n");
+    usage_read_cgroup(dir, &m);
+    assert_int_equal(m.limit_bytes, 268435456);
+    assert_int_equal(m.used_bytes, 80000000); /* without what can be dropped */
+    assert_int_equal(m.pressure_permille, 123);
+    assert_int_equal(m.limit_hits, 3);
+    put(root, "sys/fs/cgroup/pod/one/memory.max", "100000\n"); /* the least counts */
+    usage_read_cgroup(dir, &m);
+    assert_int_equal(m.limit_bytes, 100000);
+    assert_int_equal(m.used_bytes, 1048576);
+}
+
+static void test_only_our_part_of_the_cgroups_may_be_mounted(void **state)
+{
+    char root[512], dir[1024];
+    struct cgroup_memory m;
+    (void)state;
+    snprintf(root, sizeof root, "%s/part", support_dir());
+    mkdir(root, 0755);
+    put(root, "proc/self/cgroup", "0::/kubepods/pod1/c1\n");
+    put(root, "sys/fs/cgroup/memory.events", "oom_kill 1\n");
+    put(root, "sys/fs/cgroup/memory.max", "77\n");
+    assert_true(usage_find_cgroup(root, dir, sizeof dir));
+    usage_read_cgroup(dir, &m);
+    assert_int_equal(m.limit_bytes, 77);
+    assert_int_equal(m.oom_kills, 1);
 }
 
 static void test_guard_decides_by_limits_and_container(void **state)
@@ -321,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_exits_are_told_in_words),
         cmocka_unit_test(test_last_lines_are_bounded_and_whole),
         cmocka_unit_test(test_cgroup_limits_and_kills_are_read),
+        cmocka_unit_test(test_only_our_part_of_the_cgroups_may_be_mounted),
         cmocka_unit_test(test_guard_decides_by_limits_and_container),
         cmocka_unit_test(test_usage_counts_a_process_with_its_descendants),
         cmocka_unit_test(test_probe_targets_good_and_bad),
