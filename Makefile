@@ -178,6 +178,11 @@ chaos:                          ## ten minutes of random faults under load, then
 	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/chaos $(ROOT)/shim.so
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/chaos --seconds 600 $(CHAOS)
 
+.PHONY: storm
+storm: programs                 ## the supervisor in a storm of commands, faults and execs; STORM_SECONDS=1800, STORM="--seed N"
+	$(Q)scripts/setup test
+	$(Q)/usr/bin/python3 tests/storm/storm.py --seconds $(or $(STORM_SECONDS),1800) --build $(ROOT) $(STORM)
+
 $(ROOT)/soak-run: $(call objs,$(wildcard tests/soak/*.c)) $(OBJ_LOAD) $(OBJ_TEST)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
