@@ -370,6 +370,8 @@ static void test_another_site_logs_nobody_in(void **state)
         {here, false}, /* another port is another origin */
         {own, true},
         {own_port, true},
+        {"Origin: https://public.example\r\nX-Forwarded-Host: public.example", true}, /* the proxy is trusted */
+        {"Origin: https://evil.example\r\nX-Forwarded-Host: public.example", false},
     };
     for (size_t p = 0; p < 3; p++)
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -410,6 +412,30 @@ static void test_forms_are_taken_only_where_there_is_one(void **state)
     }
 }
 
+/* What could be read in two ways, or would be cut, is refused whole. */
+static void test_bodies_mean_what_they_say(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\\u0000anything\"}",
+        "{\"username\":\"admin\\u0000x\",\"password\":\"" WEB_ADMIN_PASSWORD "\"}",
+        "{\"username\":\"admin\",\"pass\\u0000\":1,\"password\":\"" WEB_ADMIN_PASSWORD "\"}",
+        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"password\":\"no\"}",
+        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"pass\\u0077ord\":\"no\"}",
+        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"more\":{\"a\":1,\"a\":2}}",
+        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"more\":[1e999]}",
+        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"more\":-1e999}",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int status = try_from("203.0.113.50", ADMIN_PATH, rows[i]);
+        if (status != 422) fail_msg("%s: %d", rows[i], status);
+    }
+    assert_int_equal(try_from("203.0.113.50", ADMIN_PATH,
+                              "{\"username\":\"admin\",\"more\":\"\\\\u0000\",\"password\":\"" WEB_ADMIN_PASSWORD
+                              "\"}"),
+                     200); /* a backslash and a text */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_the_time_does_not_tell_which_clients_exist),
         cmocka_unit_test(test_another_site_logs_nobody_in),
         cmocka_unit_test(test_forms_are_taken_only_where_there_is_one),
+        cmocka_unit_test(test_bodies_mean_what_they_say),
         cmocka_unit_test(test_a_guessing_neighbour_refuses_no_right_secret),
         cmocka_unit_test(test_failures_from_everywhere_refuse_no_right_secret),
     };

@@ -3,14 +3,13 @@
  * hashes under a secret of this process, so that nobody can choose accounts that push each other out. */
 #include "services/web/gate/attempts.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sodium.h>
 
 #include "conf/clock.h"
+#include "services/web/http/address.h"
 #include "services/web/http/reply.h"
 
 #define WAIT_MAX_S 900
@@ -52,18 +51,6 @@ struct attempts {
 };
 
 /* ---- keys and marks ---- */
-
-/* The address itself, of IPv6 its first 64 bits: that is what one household has. */
-static void group_of(const char *address, char *out, size_t size)
-{
-    struct in6_addr six;
-    if (inet_pton(AF_INET6, address, &six) == 1 && !IN6_IS_ADDR_V4MAPPED(&six)) {
-        memset(&six.s6_addr[8], 0, 8);
-        inet_ntop(AF_INET6, &six, out, (socklen_t)size);
-        return;
-    }
-    snprintf(out, size, "%s", strncmp(address, "::ffff:", 7) == 0 ? address + 7 : address);
-}
 
 static void key_of(const struct attempts *a, const char *group, enum attempt_kind kind, const char *account,
                    unsigned char out[KEY_SIZE])
@@ -224,8 +211,8 @@ void attempt_begin(struct req *r, enum attempt_kind kind, const char *account, v
 {
     struct attempts *a = r->web->attempts;
     struct attempt *t = req_alloc(r, sizeof(*t));
-    char group[sizeof(r->address)];
-    group_of(r->address, group, sizeof(group));
+    char group[ADDRESS_TEXT];
+    address_group_print(r->address, group);
     *t = (struct attempt){.req = r, .attempts = a, .kind = kind, .go = go};
     key_of(a, group, kind, account, t->own);
     key_of(a, group, kind, NULL, t->place);

@@ -25,5 +25,5 @@ bool origin_is_own(const struct req *r)
 {
     const char *origin = req_header(r, "Origin"), *site = req_header(r, "Sec-Fetch-Site");
     if (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0) return false;
-    return !origin || origin_fits(origin, req_header(r, "Host"));
+    return !origin || origin_fits(origin, r->host);
 }

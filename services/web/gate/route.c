@@ -9,6 +9,7 @@
 
 #include "services/web/cache/list.h"
 #include "services/web/gate/auth.h"
+#include "services/web/gate/body.h"
 #include "services/web/gate/cors.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/limiter.h"
@@ -17,8 +18,6 @@
 #include "services/web/http/reply.h"
 #include "services/web/http/req.h"
 #include "services/web/http/schema.h"
-
-#define JSON_DEPTH_MAX 32
 
 /* What clients of the replaced system send to reach the upstream; only the token matters here (upstream.h). */
 #define UPSTREAM_QUERY "token?:string(..255), base_url?:string(..1024)"
@@ -93,68 +92,9 @@ static bool check_query(struct req *r)
     return true;
 }
 
-/* A form becomes an object of strings. */
-static cJSON *parse_form(const char *text)
-{
-    struct evkeyvalq form;
-    TAILQ_INIT(&form);
-    cJSON *out = cJSON_CreateObject();
-    if (query_parse(text, &form))
-        for (struct evkeyval *kv = form.tqh_first; kv; kv = kv->next.tqe_next)
-            cJSON_AddStringToObject(out, kv->key, kv->value);
-    evhttp_clear_headers(&form);
-    return out;
-}
-
-static bool is_too_deep(const char *text)
-{
-    int depth = 0;
-    for (; *text; text++) {
-        if (*text == '"')
-            for (text++; *text && *text != '"'; text++)
-                if (*text == '\\' && text[1]) text++;
-        if (!*text) return false;
-        if (*text == '{' || *text == '[') depth++;
-        if (*text == '}' || *text == ']') depth--;
-        if (depth > JSON_DEPTH_MAX) return true;
-    }
-    return false;
-}
-
 bool route_takes_forms(const struct route *t)
 {
     return t->method == EVHTTP_REQ_POST && strcmp(t->response, "html") == 0;
-}
-
-static bool check_body(struct req *r)
-{
-    struct evbuffer *input = evhttp_request_get_input_buffer(r->ev);
-    size_t len = evbuffer_get_length(input);
-    const char *schema = r->route->body;
-    if (!*schema) return true;
-    char *text = req_alloc(r, len + 1);
-    evbuffer_copyout(input, text, len);
-    bool is_optional = *schema == '?';
-    schema += is_optional;
-    if (is_optional && strspn(text, " \r\n\t") == len) return true;
-    bool is_form = req_body_is_form(r) && route_takes_forms(r->route);
-    if (!is_form && !req_body_is_json(r)) {
-        reply_detail(r, 415, "The body must be application/json");
-        return false;
-    }
-    const char *end = NULL;
-    if (is_form)
-        r->body = parse_form(text);
-    else if (strlen(text) == len && !is_too_deep(text))
-        r->body = cJSON_ParseWithOpts(text, &end, 1);
-    struct schema_fault fault;
-    if (!r->body)
-        reply_invalid(r, "body", "", "json_invalid", "The body is not valid JSON (or nested too deeply)");
-    else if (schema_check(schema, r->body, &fault) != 0)
-        reply_invalid(r, "body", fault.where, fault.type, fault.msg);
-    else
-        return true;
-    return false;
 }
 
 /* Strangers send no more than a login; what leads nowhere is told so, however much of it there is. */
@@ -184,7 +124,7 @@ int64_t route_body_max(const struct web *web, struct framing_text method, struct
 
 static void with_limits(struct req *r)
 {
-    if (check_query(r) && check_body(r)) r->route->handler(r);
+    if (check_query(r) && body_check(r)) r->route->handler(r);
 }
 
 static void with_identity(struct req *r)
