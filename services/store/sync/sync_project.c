@@ -152,7 +152,7 @@ static int write_elevations(struct db *db, const struct project_apply *a, const 
         db, "SELECT count(DISTINCT id) FROM sync_stage_elevations WHERE listing = ANY ($1::bigint[]) AND stage = $2",
         listings, stage, err);
     if (n->elevations < 0) return -ERR_DB;
-    if ((n->doubles = doubles_elevations(a->stage, project, listings, err)) < 0) return -ERR_DB;
+    if ((n->doubles = doubles_elevations(a->stage, a->run, project, listings, err)) < 0) return -ERR_DB;
     struct exchange exchange;
     int rc = exchange_elevations(a->stage, project, listings, values[4], &exchange, err);
     if (rc < 0) return rc;
