@@ -5,7 +5,7 @@
 
 #include "services/parts/request.h"
 #include "services/store/sync/sync_log.h"
-#include "services/store/sync/sync_project.h"
+#include "services/store/sync/sync_find.h"
 #include "services/sync/full.h"
 #include "services/sync/join.h"
 #include "services/sync/result.h"
@@ -19,6 +19,7 @@
 struct directory {
     char identifier[1024];
     char *chain;
+    cJSON *candidates; /* several have the name; NULL = not so */
 };
 
 static int find_directory(struct db *db, const char *wanted, struct directory *d, struct err *err)
@@ -26,7 +27,17 @@ static int find_directory(struct db *db, const char *wanted, struct directory *d
     PGresult *r = directory_find(db, wanted, err);
     if (!r) return -ERR_DB;
     int found = PQntuples(r);
-    if (found) {
+    if (found > 1) {
+        d->candidates = cJSON_CreateArray();
+        for (int i = 0; i < found; i++) {
+            cJSON *each = cJSON_CreateObject();
+            cJSON_AddStringToObject(each, "directory_id", db_text(r, i, 1));
+            cJSON_AddStringToObject(each, "name", db_text(r, i, 3));
+            cJSON_AddItemToArray(d->candidates, each);
+        }
+        found = err_set(err, ERR_INPUT, "several directories are named %.*s, so none was synced: name the path",
+                        NAME_OF(wanted));
+    } else if (found) {
         snprintf(d->identifier, sizeof(d->identifier), "%s", db_text(r, 0, 1));
         if (db_text(r, 0, 2) && !(d->chain = strdup(db_text(r, 0, 2)))) found = err_set(err, ERR_NOMEM, "no memory");
     }
@@ -47,6 +58,16 @@ static int locate(struct sync_run *run, const char *wanted, struct directory *d,
     return err_set(err, ERR_NOT_FOUND, "there is no directory %.*s in Logikal", NAME_OF(wanted));
 }
 
+/* What the directory has lost may have moved: the whole tree is listed before it is judged. */
+static int look_elsewhere(struct sync_run *run, struct err *err)
+{
+    struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS};
+    struct apply_counts n;
+    int rc = walk_tree(&w, err);
+    if (rc == 0) rc = tree_apply_directories(&run->stage, &run->lease, run->id, &n, err);
+    return rc == 0 ? tree_apply_projects(&run->stage, &run->lease, run->id, true, &n, err) : rc;
+}
+
 static int sync_projects(struct sync_run *run, const struct directory *d, struct err *err)
 {
     struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS};
@@ -61,6 +82,7 @@ static int sync_projects(struct sync_run *run, const struct directory *d, struct
     run->counts.withheld[MISSING_PROJECTS] += n.withheld;
     if (tree_plan(&run->stage, &wants, &planned, &skipped, err) < 0) return -(int)err->code;
     rc = planned ? works_run(run, planned, true, "projects of the directory", err) : 0;
+    if (rc == 0 && n.missing) rc = look_elsewhere(run, err);
     return rc == 0 ? vanish_judge(run, false, err) : rc;
 }
 
@@ -112,7 +134,7 @@ static int note_log(struct sync_run *run, int64_t log, const cJSON *result, int 
 static int work(struct sync_run *run, const char *wanted, cJSON **result, struct err *err)
 {
     const struct tree_types directories_only = {.directories = true};
-    struct directory d = {{0}, NULL};
+    struct directory d = {.chain = NULL};
     struct parts_requested parsed;
     struct err why = {0};
     int64_t log =
@@ -128,6 +150,8 @@ static int work(struct sync_run *run, const char *wanted, cJSON **result, struct
     free(d.chain);
     if (rc == -ERR_DB || rc == -ERR_CONFLICT || rc == -ERR_NOMEM) return err_set(err, why.code, "%s", why.text);
     *result = make_result(run, wanted ? (d.identifier[0] ? d.identifier : wanted) : NULL, rc, &why);
+    if (rc < 0) cJSON_AddStringToObject(*result, "error_type", d.candidates ? "ambiguous" : err_code_name(why.code));
+    if (d.candidates) cJSON_AddItemToObject(*result, "candidates", d.candidates);
     if (note_log(run, log, *result, rc, err) < 0) return -ERR_DB;
     if (rc == -ERR_CANCELLED) return err_set(err, ERR_CANCELLED, "%s", why.text);
     if (run->counts.parts_lists && parts_request(run->ctx, run->db, PARTS_NEW, 0, PARSE_BATCH, &parsed, err) < 0)
@@ -140,16 +164,12 @@ static int forced(struct task_ctx *ctx, const char *wanted, cJSON **result, stru
     struct sync_run run;
     char scope[LEASE_NAME_SIZE];
     if (wanted)
-        snprintf(scope, sizeof(scope), "directory:%.250s", wanted);
+        run_scope(scope, "directory", wanted);
     else
         snprintf(scope, sizeof(scope), TREE_SCOPE);
-    int rc = run_open(&run, ctx, scope, true, err);
-    while (rc == -ERR_CONFLICT) {
-        int joined = join_run(&run, scope, result, err);
-        run_close(&run, NULL, NULL);
-        if (joined <= 0) return joined;
-        rc = run_open(&run, ctx, scope, true, err);
-    }
+    const struct run_ask ask = {.scope = scope, .asks = wanted ? "directory" : "directories", .is_forced = true};
+    int rc = join_or_open(&run, ctx, &ask, result, err);
+    if (rc == 1) return 0;
     if (rc == 0) rc = work(&run, wanted, result, err);
     run_close(&run, result_state(*result, rc), *result);
     if (rc == 0) return 0;

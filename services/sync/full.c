@@ -10,12 +10,27 @@ static bool wants_rows(const struct tree_wants *w)
     return w->phases_due || w->elevations_due || w->phases_follow || w->elevations_follow;
 }
 
+/* Stored projects may be found again in a directory that is new: it was renamed, and they have not gone with the old
+ * one. */
+static int has_projects(struct db *db, struct err *err)
+{
+    PGresult *r = db_query(db, err, "SELECT EXISTS (SELECT FROM projects WHERE deleted_at IS NULL)", 0, NULL);
+    if (!r) return -ERR_DB;
+    int has = db_bool(r, 0, 0);
+    PQclear(r);
+    return has;
+}
+
 /* The walk that the types ask for; *lists_projects tells whether it saw the projects of all directories. */
 static int walk(struct sync_run *run, const struct tree_types *types, struct walk *w, struct err *err)
 {
     bool all_projects = types->projects || types->wants.phases_due || types->wants.elevations_due;
     *w = (struct walk){.run = run};
-    w->projects = all_projects ? WALK_ALL_PROJECTS : types->projects_follow ? WALK_PROJECTS_OF_NEW : WALK_NO_PROJECTS;
+    int has_some = all_projects || types->projects_follow ? 0 : has_projects(run->db, err);
+    if (has_some < 0) return has_some;
+    w->projects = all_projects                         ? WALK_ALL_PROJECTS
+                  : types->projects_follow || has_some ? WALK_PROJECTS_OF_NEW
+                                                       : WALK_NO_PROJECTS;
     if (types->directories) return walk_tree(w, err);
     if (all_projects) return walk_known_directories(w, err);
     return 0;

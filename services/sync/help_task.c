@@ -61,7 +61,8 @@ static int help(struct task_ctx *ctx, const char *scope, const struct request *q
     struct sync_run run;
     struct err why = {0};
     int64_t projects = 0;
-    int rc = run_open(&run, ctx, scope, false, err);
+    const struct run_ask ask = {.scope = scope, .asks = "help"};
+    int rc = run_open(&run, ctx, &ask, err);
     if (rc < 0) {
         run_close(&run, "failed", NULL);
         return rc == -ERR_CONFLICT ? pass_on(ctx, q, result, "this worker helps already") : rc;

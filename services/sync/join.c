@@ -22,21 +22,34 @@ static cJSON *take_result(const char *text)
     return json;
 }
 
-int join_run(struct sync_run *run, const char *scope, cJSON **result, struct err *err)
+int join_run(struct sync_run *run, const struct run_ask *ask, cJSON **result, struct err *err)
 {
     struct task_ctx *ctx = run->ctx;
-    int64_t other = sync_run_current(run->db, scope, err);
+    int64_t other = sync_run_current(run->db, ask->scope, ask->asks, ask->is_forced, err);
     if (other < 0) return -ERR_DB;
     for (;;) {
         char state[16] = "running", *text = NULL;
-        int held = lease_holder(run->db, scope, NULL, err);
+        int held = lease_holder(run->db, ask->scope, NULL, err);
         if (held < 0 || (other && sync_run_look(run->db, other, state, &text, err) < 0)) return -ERR_DB;
         *result = strcmp(state, "completed") == 0 || strcmp(state, "held") == 0 ? take_result(text) : NULL;
         free(text);
         if (*result) return 0;
         if (!held || strcmp(state, "running") != 0) return 1;
         if (ctx->ops->is_cancelled(ctx->self)) return err_set(err, ERR_CANCELLED, "the task was cancelled");
-        ctx->ops->progress(ctx->self, 0, 0, "waiting for a sync that is running already");
+        ctx->ops->progress(ctx->self, 0, 0,
+                           other ? "waiting for a sync that is running already"
+                                 : "waiting for another sync to end; this one comes next");
         pause_ms(LOOK_MS);
+    }
+}
+
+int join_or_open(struct sync_run *run, struct task_ctx *ctx, const struct run_ask *ask, cJSON **result, struct err *err)
+{
+    for (;;) {
+        int rc = run_open(run, ctx, ask, err);
+        if (rc != -ERR_CONFLICT) return rc;
+        int joined = join_run(run, ask, result, err);
+        run_close(run, NULL, NULL);
+        if (joined <= 0) return joined < 0 ? joined : 1;
     }
 }

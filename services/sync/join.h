@@ -6,9 +6,15 @@
 
 #include "services/sync/run.h"
 
-/* After run_open said -ERR_CONFLICT (run->db is open). 0: it has ended well, *result is its result, with "joined":
- * true. 1: it has ended without a result for us (its process died, it failed, or it was of a wider scope): try run_open
- * again. -ERR_CANCELLED, -ERR_DB. Blocks as long as the other one works, reporting its progress. */
-int join_run(struct sync_run *run, const char *scope, cJSON **result, struct err *err);
+/* After run_open said -ERR_CONFLICT (run->db is open). 0: it covers what is asked (the force, the types, the place) and
+ * has ended well, *result is its result, with "joined": true. 1: it has ended without a result for us (it does
+ * something else, its process died, it failed, or it was of a wider scope): it is our turn, try run_open again.
+ * -ERR_CANCELLED, -ERR_DB. Blocks as long as the other one works, reporting its progress. */
+int join_run(struct sync_run *run, const struct run_ask *ask, cJSON **result, struct err *err);
+
+/* run_open, after whoever has the scope: 0, and the run is open; 1: joined, *result is there and the run is closed; or
+ * negative, and the run is closed but for what run_close does. */
+int join_or_open(struct sync_run *run, struct task_ctx *ctx, const struct run_ask *ask, cJSON **result,
+                 struct err *err);
 
 #endif

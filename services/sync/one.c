@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/guid.h"
+#include "services/store/sync/sync_find.h"
 #include "services/store/sync/sync_tree.h"
 #include "services/sync/project.h"
 #include "services/sync/tree.h"
@@ -16,20 +18,63 @@ static void on_done(struct project_work *w)
     *(bool *)w->owner = true;
 }
 
-/* Reads the project's row, if there is one, into one; the chain is the caller's to free, NULL when it is not known. */
+static int refuse_ambiguous(const char *what, const char *name, struct err *err)
+{
+    return err_set(err, ERR_INPUT, "several %s are named %.*s, so none was synced: name %s", what, NAME_OF(name),
+                   *what == 'p' ? "the GUID, or the directory" : "the path");
+}
+
+/* All rows of a search as candidates, with the columns that matter to people. */
+static cJSON *candidates_of(const PGresult *r, int id, int name, int directory)
+{
+    cJSON *all = cJSON_CreateArray();
+    for (int i = 0; i < PQntuples(r); i++) {
+        cJSON *each = cJSON_CreateObject();
+        if (id >= 0) cJSON_AddStringToObject(each, "project_id", db_text(r, i, id));
+        cJSON_AddStringToObject(each, "name", db_text(r, i, name));
+        cJSON_AddStringToObject(each, "directory_id", db_text(r, i, directory) ? db_text(r, i, directory) : "");
+        cJSON_AddItemToArray(all, each);
+    }
+    return all;
+}
+
+/* The directory that was named, if the database knows it. */
+static int find_directory(struct db *db, struct one_project *one, struct err *err)
+{
+    if (!one->directory || one->wanted_directory) return 0;
+    PGresult *r = directory_find(db, one->directory, err);
+    if (!r) return -ERR_DB;
+    int found = PQntuples(r), rc = 0;
+    if (found > 1) {
+        one->candidates = candidates_of(r, -1, 3, 1);
+        rc = refuse_ambiguous("directories", one->directory, err);
+    } else if (found == 1) {
+        one->wanted_directory = db_int(r, 0, 0);
+        if (db_text(r, 0, 2) && !(one->wanted_chain = strdup(db_text(r, 0, 2))))
+            rc = err_set(err, ERR_NOMEM, "no memory");
+    }
+    PQclear(r);
+    return rc;
+}
+
+/* Reads the project's row, if there is one, into one: 1, 0, -ERR_INPUT when there are several; the chain is the
+ * caller's to free, NULL when it is not known. */
 static int look_up(struct db *db, struct one_project *one, const char *name, char **chain, struct err *err)
 {
     *chain = NULL;
-    PGresult *r = project_find(db, name, err);
+    PGresult *r = project_find(db, name, one->directory && !one->wanted_directory ? -1 : one->wanted_directory, err);
     if (!r) return -ERR_DB;
     int found = PQntuples(r);
-    if (found) {
+    if (found == 1) {
         one->project_id = db_int(r, 0, 0);
-        one->directory_id = db_int(r, 0, 5);
+        one->directory_id = db_int(r, 0, 4);
         snprintf(one->guid, sizeof(one->guid), "%s", db_text(r, 0, 1));
         snprintf(one->directory_identifier, sizeof(one->directory_identifier), "%s",
                  db_text(r, 0, 3) ? db_text(r, 0, 3) : "");
         if (db_text(r, 0, 2) && !(*chain = strdup(db_text(r, 0, 2)))) found = err_set(err, ERR_NOMEM, "no memory");
+    } else if (found > 1) {
+        one->candidates = candidates_of(r, 1, 5, 3);
+        found = refuse_ambiguous("projects", name, err);
     }
     PQclear(r);
     return found;
@@ -39,9 +84,19 @@ int one_project_guid(struct db *db, struct one_project *one, struct err *err)
 {
     char *chain;
     snprintf(one->guid, sizeof(one->guid), "%s", one->wanted);
+    int rc = find_directory(db, one, err);
+    if (rc < 0) return rc;
     int found = look_up(db, one, one->wanted, &chain, err);
     free(chain);
     return found;
+}
+
+void one_project_clear(struct one_project *one)
+{
+    cJSON_Delete(one->candidates);
+    free(one->wanted_chain);
+    one->candidates = NULL;
+    one->wanted_chain = NULL;
 }
 
 static struct project_work *start_work(struct sync_run *run, const struct one_project *one, const char *chain,
@@ -150,51 +205,73 @@ static int sync_found(struct sync_run *run, struct one_project *one, const struc
     return rc;
 }
 
-/* In the directory that was named, if the database knows it: 1 = synced, 0 = it is not there. */
-static int search_directory(struct sync_run *run, struct one_project *one, const char *name, struct err *err)
+/* What a walk has found by a name: 1 = one project, and it is synced; 0 = none; -ERR_INPUT = several. */
+static int take_found(struct sync_run *run, struct one_project *one, struct walk *w, struct err *err)
 {
-    struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = name};
-    PGresult *r = directory_find(run->db, one->directory, err);
-    if (!r) return -ERR_DB;
-    const char *known = PQntuples(r) ? db_text(r, 0, 2) : NULL;
-    char *chain = known ? strdup(known) : NULL;
-    int rc = known && !chain ? err_set(err, ERR_NOMEM, "no memory") : 0;
-    PQclear(r);
-    if (chain) {
-        warm(run, chain, NULL);
-        rc = walk_directory_begin(&w, chain, err);
-        if (rc == 0) rc = walk_finish(&w, run_jobs(run, err), err);
-        if (rc == 0 && w.is_found) rc = sync_found(run, one, &w, err);
+    int rc = 0;
+    if (!w->is_exact && cJSON_GetArraySize(w->candidates) > 1) {
+        one->candidates = w->candidates;
+        w->candidates = NULL;
+        rc = refuse_ambiguous("projects", w->find, err);
+    } else if (w->is_found) {
+        rc = sync_found(run, one, w, err);
     }
-    free(chain);
+    cJSON_Delete(w->candidates);
     return rc;
 }
 
-/* Through the whole tree; the directories on the way are stored. */
-static int search(struct sync_run *run, struct one_project *one, const char *name, struct err *err)
+/* In the directory that was named, which the database knows: 1 = synced, 0 = it is not there. */
+static int search_directory(struct sync_run *run, struct one_project *one, const char *name, struct err *err)
 {
     struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = name};
+    warm(run, one->wanted_chain, NULL);
+    int rc = walk_directory_begin(&w, one->wanted_chain, err);
+    if (rc == 0) rc = walk_finish(&w, run_jobs(run, err), err);
+    if (rc < 0) return cJSON_Delete(w.candidates), rc;
+    return take_found(run, one, &w, err);
+}
+
+/* Nowhere in the whole tree: a project that is stored is gone. Not so where it could not be seen. */
+static int note_gone(struct sync_run *run, const struct one_project *one, struct err *err)
+{
+    int is_excluded = one->directory_identifier[0] ? tree_is_excluded(run->db, one->directory_identifier, err) : 0;
+    if (!one->project_id || is_excluded) return is_excluded < 0 ? is_excluded : 0;
+    if (missing_add_project(run->db, run->id, one->project_id, err) < 0) return -ERR_DB;
+    return vanish_judge(run, false, err);
+}
+
+/* Through the whole tree; the directories on the way are stored. A name is looked for to the end: there may be another.
+ */
+static int search(struct sync_run *run, struct one_project *one, const char *name, struct err *err)
+{
+    struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = name, .find_in = one->directory};
     warm(run, NULL, NULL);
     int rc = walk_tree(&w, err);
-    if (rc < 0) return rc;
-    if (w.is_found) return sync_found(run, one, &w, err);
-    if (w.run->counts.failed_directories)
+    if (rc < 0) return cJSON_Delete(w.candidates), rc;
+    if (w.is_found) return take_found(run, one, &w, err);
+    if (w.run->counts.failed_directories || w.run->counts.places_unchecked)
         return err_set(err, ERR_UPSTREAM, "project %.*s was not found, but not every directory could be listed",
                        NAME_OF(name));
-    return err_set(err, ERR_NOT_FOUND, "there is no project %.*s in Logikal", NAME_OF(name));
+    if ((rc = note_gone(run, one, err)) < 0) return rc;
+    return err_set(err, ERR_NOT_FOUND, "there is no project %.*s in Logikal%s", NAME_OF(name),
+                   run->counts.vanished_of[MISSING_PROJECTS] ? " any more: it is marked as gone" : "");
 }
 
 int one_project_sync(struct sync_run *run, struct one_project *one, struct err *err)
 {
-    char *chain = NULL;
-    int found = look_up(run->db, one, one->wanted, &chain, err), rc = 0;
+    char *chain = NULL, key[GUID_SIZE];
+    int rc = find_directory(run->db, one, err);
+    int found = rc == 0 ? look_up(run->db, one, one->wanted, &chain, err) : rc;
     if (found < 0) return free(chain), found;
     const char *name = found ? one->guid : one->wanted;
-    if (found && chain) {
+    bool is_guid = guid_key(name, key);
+    if (found && chain)
         rc = one->is_forced ? sync_known(run, one, chain, err) : sync_if_moved(run, one, chain, err);
-    } else if (one->directory) {
+    else if (one->wanted_chain)
         rc = search_directory(run, one, name, err);
-    }
+    if (rc == 0 && one->wanted_chain && !is_guid)
+        rc = err_set(err, ERR_NOT_FOUND, "there is no project %.*s in directory %.*s", NAME_OF(name),
+                     NAME_OF(one->directory));
     if (rc == 0) rc = search(run, one, name, err);
     free(chain);
     if (rc > 0 && vanish_judge(run, false, err) < 0) rc = -(int)err->code;

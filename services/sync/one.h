@@ -9,20 +9,27 @@
 #include "services/sync/run.h"
 
 struct one_project {
-    const char *wanted;    /* GUID, name or row id */
-    const char *directory; /* identifier, name or row id; NULL = wherever it is */
+    const char *wanted;    /* GUID, name, or, when nothing has that name, row id */
+    const char *directory; /* in which a name is meant: identifier, name, or row id; NULL = wherever it is */
     bool is_forced;        /* its lists are read even when nothing has moved */
 
     char guid[LOGIKAL_ID_SIZE];
     int64_t project_id, directory_id;
     char directory_identifier[1024];
     bool was_current; /* nothing had moved, so nothing was read */
+
+    int64_t wanted_directory; /* row id of the directory, 0 = none was named, or it is not known */
+    char *wanted_chain;
+    cJSON *candidates; /* what was named is ambiguous: these are meant, maybe; NULL = it is not */
 };
 
-/* The GUID that a request means, as far as the database knows: 1 and it is in guid; 0 (guid is as wanted); -ERR_DB. */
+/* The GUID that a request means, as far as the database knows: 1 and it is in guid; 0 (guid is as wanted); -ERR_INPUT,
+ * and candidates are there: it is ambiguous; -ERR_DB. one_project_clear when all is done. */
 int one_project_guid(struct db *db, struct one_project *one, struct err *err);
 
-/* 0, -ERR_NOT_FOUND (nowhere in the tree), or what ended it. Needs a connected run. */
+/* 0, -ERR_NOT_FOUND (nowhere in the tree), -ERR_INPUT (ambiguous), or what ended it. Needs a connected run. */
 int one_project_sync(struct sync_run *run, struct one_project *one, struct err *err);
+
+void one_project_clear(struct one_project *one);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/clock.h"
 #include "services/parts/request.h"
 #include "services/store/sync/sync_config.h"
 #include "services/store/sync/sync_log.h"
@@ -37,7 +38,8 @@ static cJSON *make_result(const struct sync_run *run, const struct one_project *
         snprintf(message, sizeof(message), "synced %lld phases, %lld elevations and %lld parts lists",
                  (long long)c->phases, (long long)c->elevations, (long long)c->parts_lists);
     cJSON *result = result_new(run, is_success, message);
-    if (rc < 0) cJSON_AddStringToObject(result, "error_type", err_code_name(err->code));
+    if (rc < 0) cJSON_AddStringToObject(result, "error_type", one->candidates ? "ambiguous" : err_code_name(err->code));
+    if (one->candidates) cJSON_AddItemToObject(result, "candidates", cJSON_Duplicate(one->candidates, true));
     add_names(result, one);
     result_add_counts(result, c);
     result_add_status(result, run, rc, false);
@@ -91,34 +93,55 @@ static int work(struct sync_run *run, struct one_project *one, cJSON **result, s
     return 0;
 }
 
+/* 0 and the scope; -ERR_INPUT when what was named is ambiguous. */
 static int find_scope(struct task_ctx *ctx, struct one_project *one, char scope[LEASE_NAME_SIZE], struct err *err)
 {
     struct db *db = db_open_conf(ctx->conf, false, "logikald sync", err);
-    int rc = db ? one_project_guid(db, one, err) : -ERR_DB;
+    int found = db ? one_project_guid(db, one, err) : -(int)err->code;
     db_close(db);
-    run_project_scope(scope, one->guid);
-    return rc < 0 ? -ERR_DB : 0;
+    if (found < 0) return found;
+    char *name = NULL;
+    bool is_named_in = !found && one->directory;
+    if (is_named_in && asprintf(&name, "%s in %s", one->guid, one->directory) < 0)
+        return err_set(err, ERR_NOMEM, "no memory");
+    run_scope(scope, "project", is_named_in ? name : one->guid);
+    free(name);
+    return 0;
 }
 
-/* 0 and the result, or negative. */
-static int sync_one(struct task_ctx *ctx, struct one_project *one, cJSON **result, struct err *err)
+/* Nothing was done, and it is said why. */
+static cJSON *refused_result(struct task_ctx *ctx, const struct one_project *one, const struct err *why)
+{
+    struct sync_run run = {.ctx = ctx, .started_ms = mono_ms()};
+    return make_result(&run, one, -ERR_INPUT, why);
+}
+
+static int sync_in_scope(struct task_ctx *ctx, struct one_project *one, const char *scope, cJSON **result,
+                         struct err *err)
 {
     struct sync_run run;
-    char scope[LEASE_NAME_SIZE];
-    *result = NULL;
-    if (find_scope(ctx, one, scope, err) < 0) return -(int)err->code;
-    int rc = run_open(&run, ctx, scope, one->is_forced, err);
-    while (rc == -ERR_CONFLICT) {
-        int joined = join_run(&run, scope, result, err);
-        run_close(&run, NULL, NULL);
-        if (joined <= 0) return joined;
-        rc = run_open(&run, ctx, scope, one->is_forced, err);
-    }
+    const struct run_ask ask = {.scope = scope, .asks = "project", .is_forced = one->is_forced};
+    int rc = join_or_open(&run, ctx, &ask, result, err);
+    if (rc == 1) return 0;
     if (rc == 0) rc = work(&run, one, result, err);
     run_close(&run, result_state(*result, rc), *result);
     if (rc == 0) return 0;
     cJSON_Delete(*result);
     *result = NULL;
+    return rc;
+}
+
+/* 0 and the result, or negative. */
+static int sync_one(struct task_ctx *ctx, struct one_project *one, cJSON **result, struct err *err)
+{
+    char scope[LEASE_NAME_SIZE];
+    *result = NULL;
+    int rc = find_scope(ctx, one, scope, err);
+    if (rc == 0)
+        rc = sync_in_scope(ctx, one, scope, result, err);
+    else if (one->candidates)
+        *result = refused_result(ctx, one, err), rc = 0;
+    one_project_clear(one);
     return rc;
 }
 

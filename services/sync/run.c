@@ -120,10 +120,10 @@ static int take_lease(struct sync_run *run, struct lease *lease, const char *sco
     return lease_acquire(run->db, lease, scope, owner, LEASE_TTL_MS, err);
 }
 
-int run_open(struct sync_run *run, struct task_ctx *ctx, const char *scope, bool is_forced, struct err *err)
+int run_open(struct sync_run *run, struct task_ctx *ctx, const struct run_ask *ask, struct err *err)
 {
     char owner[LEASE_OWNER_SIZE];
-    *run = (struct sync_run){.ctx = ctx, .is_forced = is_forced, .started_ms = mono_ms(), .next_listing = 1};
+    *run = (struct sync_run){.ctx = ctx, .is_forced = ask->is_forced, .started_ms = mono_ms(), .next_listing = 1};
     run->with_thumbnails = conf_bool(ctx->conf, SET_SYNC_THUMBNAILS);
     run->with_parts = conf_bool(ctx->conf, SET_SYNC_PARTS);
     owner_self(owner, ctx->id);
@@ -131,10 +131,10 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const char *scope, bool
     if (!run->db) return -(int)err->code;
     /* What is lost with the server's crash is fetched again; the end of the run waits for the disk. */
     if (db_relax(run->db, true, err) < 0) return -(int)err->code;
-    int rc = take_lease(run, &run->lease, scope, owner, err);
+    int rc = take_lease(run, &run->lease, ask->scope, owner, err);
     if (rc < 0) return rc;
-    if (sync_run_abandon(run->db, scope, err) < 0) return -ERR_DB;
-    run->id = sync_run_begin(run->db, scope, ctx, is_forced, err);
+    if (sync_run_abandon(run->db, ask->scope, err) < 0) return -ERR_DB;
+    run->id = sync_run_begin(run->db, ask->scope, ctx, ask->asks, ask->is_forced, err);
     if (run->id < 0) return run->id = 0, -ERR_DB;
     if (db_origin(run->db, run->id, ctx->id, err) < 0) return -ERR_DB;
     if (stage_open(&run->stage, run->db, &run->lease, conf_int(ctx->conf, SET_SYNC_BATCH), err) < 0) return -ERR_DB;
@@ -275,15 +275,22 @@ void run_progress(struct sync_run *run, int64_t current, int64_t total, const ch
     utf8_finish(run->doing);
 }
 
-void run_project_scope(char out[LEASE_NAME_SIZE], const char *guid)
+void run_scope(char out[LEASE_NAME_SIZE], const char *kind, const char *name)
 {
-    snprintf(out, LEASE_NAME_SIZE, "project:%s", guid);
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    size_t room = LEASE_NAME_SIZE - strlen(kind) - 20, len = strlen(name);
+    for (const unsigned char *p = (const unsigned char *)name; *p; p++) hash = (hash ^ *p) * 1099511628211u;
+    if (len <= room)
+        snprintf(out, LEASE_NAME_SIZE, "%s:%s", kind, name);
+    else
+        snprintf(out, LEASE_NAME_SIZE, "%s:%.*s#%016llx", kind, (int)utf8_cut(name, room), name,
+                 (unsigned long long)hash);
 }
 
 int run_hold_project(struct sync_run *run, const char *guid, struct lease *lease, struct err *err)
 {
     char scope[LEASE_NAME_SIZE];
-    run_project_scope(scope, guid);
+    run_scope(scope, "project", guid);
     if (strcmp(scope, run->lease.name) == 0) {
         *lease = run->lease;
         return 0;

@@ -67,9 +67,16 @@ struct sync_run {
     int64_t since_last_clear; /* staged rows */
 };
 
+/* What a run does: "all" types of the tree, one type's name, those that are "due", the "directories" alone, a
+ * "project", a "directory", "help". is_forced: nothing is skipped. */
+struct run_ask {
+    const char *scope, *asks;
+    bool is_forced;
+};
+
 /* Opens the database, takes the lease of the scope and begins a run: 0; -ERR_CONFLICT when somebody else has the scope
  * (the database stays open in run->db, to wait and look); else negative. The client comes with run_connect. */
-int run_open(struct sync_run *run, struct task_ctx *ctx, const char *scope, bool is_forced, struct err *err);
+int run_open(struct sync_run *run, struct task_ctx *ctx, const struct run_ask *ask, struct err *err);
 /* Makes the client, and logs out what a process that died has left at the server. */
 int run_connect(struct sync_run *run, struct err *err);
 /* Logs out, ends the run in sync_runs with its result (NULL = none), releases the lease, closes everything. Any state
@@ -92,7 +99,8 @@ void run_progress(struct sync_run *run, int64_t current, int64_t total, const ch
  * that project itself nothing is taken. */
 int run_hold_project(struct sync_run *run, const char *guid, struct lease *lease, struct err *err);
 void run_let_project(struct sync_run *run, struct lease *lease);
-void run_project_scope(char out[LEASE_NAME_SIZE], const char *guid);
+/* "kind:name", also of a name that does not fit. */
+void run_scope(char out[LEASE_NAME_SIZE], const char *kind, const char *name);
 
 int64_t run_duration_ms(const struct sync_run *run);
 

@@ -306,13 +306,10 @@ static int work(struct round *r, struct err *err)
 /* One round: 0 and the result, or negative. */
 static int round_run(struct round *r, struct task_ctx *ctx, bool is_forced, bool joins, cJSON **result, struct err *err)
 {
-    int rc = run_open(&r->run, ctx, TREE_SCOPE, is_forced, err);
-    while (rc == -ERR_CONFLICT && joins) {
-        int joined = join_run(&r->run, TREE_SCOPE, result, err);
-        if (joined <= 0) return run_close(&r->run, NULL, NULL), joined;
-        run_close(&r->run, NULL, NULL);
-        rc = run_open(&r->run, ctx, TREE_SCOPE, is_forced, err);
-    }
+    const char *asks = r->only ? r->only : r->mode == DUE_EVERYTHING ? "all" : "due";
+    const struct run_ask ask = {.scope = TREE_SCOPE, .asks = asks, .is_forced = is_forced};
+    int rc = joins ? join_or_open(&r->run, ctx, &ask, result, err) : run_open(&r->run, ctx, &ask, err);
+    if (rc == 1) return 0;
     if (rc == -ERR_CONFLICT) {
         run_close(&r->run, NULL, NULL);
         *result = result_skipped(ctx, "a sync is running already");

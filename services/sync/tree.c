@@ -64,6 +64,33 @@ static void show(struct walk *w)
     run_progress(w->run, w->listed, w->submitted, "listing directories and projects");
 }
 
+/* Is it the directory that a request names: by its identifier, or the last part of it? */
+static bool is_directory(const char *identifier, const char *wanted)
+{
+    const char *name = strrchr(identifier, '/');
+    return strcmp(identifier, wanted) == 0 || (name && strcmp(name + 1, wanted) == 0);
+}
+
+/* Is it what the walk looks for? A name may be found more than once. */
+static bool is_found(struct walk *w, const struct logikal_project *p, const char *directory)
+{
+    if (guid_equal(p->id, w->find)) return w->is_found = w->is_exact = true;
+    if (w->is_exact || !p->name || strcmp(p->name, w->find) != 0 || p->is_deleted) return false;
+    if (w->find_in && !is_directory(directory, w->find_in)) return false;
+    const cJSON *known;
+    cJSON_ArrayForEach(known, w->candidates)
+    {
+        if (guid_equal(p->id, cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(known, "project_id")))) return true;
+    }
+    if (!w->candidates) w->candidates = cJSON_CreateArray();
+    cJSON *each = cJSON_CreateObject();
+    cJSON_AddStringToObject(each, "project_id", p->id);
+    cJSON_AddStringToObject(each, "name", p->name);
+    cJSON_AddStringToObject(each, "directory_id", directory);
+    cJSON_AddItemToArray(w->candidates, each);
+    return w->is_found = true;
+}
+
 static int read_project(struct listing *l, const char *text, size_t len, struct err *err)
 {
     struct walk *w = l->owner;
@@ -71,10 +98,10 @@ static int read_project(struct listing *l, const char *text, size_t len, struct 
     int rc = logikal_project_read(text, len, &p, err);
     if (rc < 0) return rc;
     listing_odd(l, "project", p.id, &p.odd);
-    bool is_match = !w->find || guid_equal(p.id, w->find) || (p.name && strcmp(p.name, w->find) == 0);
-    if (is_match) {
-        const char *chain = l->job.place.chain, *last = strrchr(chain, CHAIN_SEPARATOR);
-        const struct stage_project row = {.directory = last ? last + 1 : chain,
+    const char *chain = l->job.place.chain, *last = strrchr(chain, CHAIN_SEPARATOR);
+    const char *directory = last ? last + 1 : chain;
+    if (!w->find || is_found(w, &p, directory)) {
+        const struct stage_project row = {.directory = directory,
                                           .id = p.id,
                                           .upstream_id = p.upstream_id,
                                           .name = p.name,
@@ -87,7 +114,6 @@ static int read_project(struct listing *l, const char *text, size_t len, struct 
                                           .is_estimated = p.is_estimated};
         rc = stage_add_project(&w->run->stage, l->number, &row, err);
         if (w->find) {
-            w->is_found = true;
             w->found_changed_s = p.changed_s;
             snprintf(w->found_guid, sizeof(w->found_guid), "%s", p.id);
         }
@@ -117,7 +143,7 @@ static void on_projects(struct listing *l, const struct logikal_outcome *outcome
         note_unchecked(w, "projects", last ? last + 1 : chain, outcome->text);
         return;
     }
-    if (w->is_found && w->is_search) logikal_drop_pending(w->run->client);
+    if (w->is_exact && w->is_search) logikal_drop_pending(w->run->client);
     if (l->refused)
         note_unchecked(w, "projects", last ? last + 1 : chain, "some of them could not be read");
     else
@@ -196,7 +222,7 @@ static void visit_child(struct walk *w, const struct children *c, const char *id
 {
     char *chain = chain_append(c->chain, identifier);
     if (!chain) run_check(w->run, -ERR_NOMEM, &(struct err){.code = ERR_NOMEM, .text = "no memory"});
-    if (!chain || is_excluded(w, identifier) || w->is_found) {
+    if (!chain || is_excluded(w, identifier) || w->is_exact) {
         free(chain);
         return;
     }

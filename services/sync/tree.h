@@ -13,9 +13,11 @@ enum walk_projects { WALK_NO_PROJECTS, WALK_PROJECTS_OF_NEW, WALK_ALL_PROJECTS }
 struct walk {
     struct sync_run *run;
     enum walk_projects projects; /* of which directories the projects are listed */
-    const char *find;            /* a project's GUID or name: only it is staged, and the walk ends when it was found */
-    bool is_search;              /* nothing but the walk is going on, which can end when it has found it */
-    bool is_found;
+    const char *find;            /* a project's GUID or name: only it is staged */
+    const char *find_in;     /* with a name: only in this directory, its identifier or the last part of it; or NULL */
+    bool is_search;          /* nothing but the walk is going on, which can end when it has found a GUID */
+    bool is_found, is_exact; /* exact: by its GUID, so there is no other one */
+    cJSON *candidates;       /* every project that was found by its name; the caller deletes it */
     char found_guid[LOGIKAL_ID_SIZE];
     int64_t found_changed_s;
     struct visited visited;

@@ -22,13 +22,14 @@ static int done(int64_t rows)
     return rows < 0 ? -ERR_DB : 0;
 }
 
-int64_t sync_run_begin(struct db *db, const char *scope, const struct task_ctx *ctx, bool is_forced, struct err *err)
+int64_t sync_run_begin(struct db *db, const char *scope, const struct task_ctx *ctx, const char *asks, bool is_forced,
+                       struct err *err)
 {
-    const char *values[] = {scope, ctx->id, ctx->name, is_forced ? "t" : "f"};
+    const char *values[] = {scope, ctx->id, ctx->name, is_forced ? "t" : "f", asks};
     return returned_id(db,
-                       "INSERT INTO sync_runs (scope, task_id, task_name, is_forced, status)"
-                       " VALUES ($1, $2, $3, $4, 'starting') RETURNING id",
-                       4, values, err);
+                       "INSERT INTO sync_runs (scope, task_id, task_name, is_forced, asks, status)"
+                       " VALUES ($1, $2, $3, $4, $5, 'starting') RETURNING id",
+                       5, values, err);
 }
 
 int sync_run_progress(struct db *db, int64_t run, int64_t current, int64_t total, const char *status, struct err *err)
@@ -59,11 +60,15 @@ int sync_run_abandon(struct db *db, const char *scope, struct err *err)
                         1, values));
 }
 
-int64_t sync_run_current(struct db *db, const char *scope, struct err *err)
+int64_t sync_run_current(struct db *db, const char *scope, const char *asks, bool is_forced, struct err *err)
 {
-    const char *values[] = {scope};
-    return returned_id(db, "SELECT id FROM sync_runs WHERE scope = $1 AND state = 'running' ORDER BY id DESC LIMIT 1",
-                       1, values, err);
+    const char *values[] = {scope, asks, is_forced ? "t" : "f"};
+    return returned_id(db,
+                       "SELECT id FROM (SELECT * FROM sync_runs WHERE scope = $1 AND state = 'running'"
+                       "  ORDER BY id DESC LIMIT 1) r"
+                       " WHERE (r.is_forced OR NOT $3::bool) AND (r.asks = $2 OR (r.asks = 'all' AND $2 IN"
+                       "  ('directory', 'project', 'phase', 'elevation')))",
+                       3, values, err);
 }
 
 int sync_run_look(struct db *db, int64_t run, char state[16], char **result, struct err *err)

@@ -12,7 +12,8 @@ struct db;
 struct task_ctx;
 
 /* A run: begin gives its id, progress may be called often, end keeps the result (JSON text or NULL) for who joined. */
-int64_t sync_run_begin(struct db *db, const char *scope, const struct task_ctx *ctx, bool is_forced, struct err *err);
+int64_t sync_run_begin(struct db *db, const char *scope, const struct task_ctx *ctx, const char *asks, bool is_forced,
+                       struct err *err);
 int sync_run_progress(struct db *db, int64_t run, int64_t current, int64_t total, const char *status, struct err *err);
 int sync_run_end(struct db *db, int64_t run, const char *state, const char *result, struct err *err);
 /* Runs of a scope that never ended because their process died; called by the scope's new holder. */
@@ -20,7 +21,7 @@ int sync_run_abandon(struct db *db, const char *scope, struct err *err);
 
 /* The newest run of a scope that is going on, 0 when there is none; and what became of a run: its state ("running",
  * "completed" ...) and its result as JSON text, malloc'ed (NULL when there is none). */
-int64_t sync_run_current(struct db *db, const char *scope, struct err *err);
+int64_t sync_run_current(struct db *db, const char *scope, const char *asks, bool is_forced, struct err *err);
 int sync_run_look(struct db *db, int64_t run, char state[16], char **result, struct err *err);
 
 /* A row of sync_logs. begin: status 'started'. end: 'completed', 'failed' or 'cancelled'. */

@@ -246,31 +246,6 @@ PGresult *project_phases(struct db *db, int64_t project_id, struct err *err)
                     1, values);
 }
 
-PGresult *project_find(struct db *db, const char *name_or_id, struct err *err)
-{
-    const char *values[] = {name_or_id};
-    return db_query(db, err,
-                    "SELECT p.id, p.logikal_id, d.upstream_chain, coalesce(d.upstream_path, d.logikal_id),"
-                    "  coalesce(c.elevations_date IS NOT NULL, false), d.id"
-                    " FROM projects p LEFT JOIN directories d ON d.id = p.directory_id"
-                    " LEFT JOIN project_cursors c ON c.project_id = p.id"
-                    " WHERE p.logikal_id = logikald_guid($1) OR p.id::text = $1 OR p.name = $1"
-                    " ORDER BY p.logikal_id = logikald_guid($1) DESC, p.id::text = $1 DESC, p.deleted_at IS NULL DESC,"
-                    "  p.id DESC LIMIT 1",
-                    1, values);
-}
-
-PGresult *directory_find(struct db *db, const char *name_or_id, struct err *err)
-{
-    const char *values[] = {name_or_id};
-    return db_query(db, err,
-                    "SELECT id, coalesce(upstream_path, logikal_id), upstream_chain FROM directories"
-                    " WHERE logikal_id = logikald_directory_key($1) OR upstream_path = $1 OR id::text = $1 OR name = $1"
-                    " ORDER BY logikal_id = logikald_directory_key($1) DESC, id::text = $1 DESC,"
-                    "  deleted_at IS NULL DESC, id LIMIT 1",
-                    1, values);
-}
-
 char *project_spelling(struct db *db, int64_t project_id, struct err *err)
 {
     char id[DB_NUMBER_SIZE];

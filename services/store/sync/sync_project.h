@@ -46,10 +46,5 @@ int project_note_failure(struct db *db, int64_t project_id, const char *text, st
 PGresult *project_phases(struct db *db, int64_t project_id, struct err *err);
 /* The upstream's spelling of a project's identifier, malloc'ed; "" = that of the key. NULL on an error. */
 char *project_spelling(struct db *db, int64_t project_id, struct err *err);
-/* Looks a project up by GUID, by row id, or by name (the one not deleted, else the newest): one row of id, logikal_id,
- * chain, directory identifier, whether its cursor is complete, directory id; no row when there is none. */
-PGresult *project_find(struct db *db, const char *name_or_id, struct err *err);
-/* A directory by identifier, row id or name: id, identifier, chain. */
-PGresult *directory_find(struct db *db, const char *name_or_id, struct err *err);
 
 #endif

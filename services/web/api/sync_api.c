@@ -47,7 +47,8 @@ static void failed(struct req *r, const cJSON *result)
     cJSON *out = cJSON_Duplicate(result, true);
     const char *message = text_of(r, out, "message"), *error = text_of(r, out, "error");
     const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "error_type"));
-    int status = codes_has(r, 400) ? 400 : type && strcmp(type, "not_found") == 0 ? 404 : 502;
+    bool is_ambiguous = type && strcmp(type, "ambiguous") == 0; /* the answer names the candidates */
+    int status = is_ambiguous ? 409 : codes_has(r, 400) ? 400 : type && strcmp(type, "not_found") == 0 ? 404 : 502;
     cJSON_AddItemToObject(out, "detail",
                           codes_detail(r, status,
                                        message ? message
@@ -67,6 +68,13 @@ static void did_not_end(struct req *r, const struct err *err)
         reply_err(r, err);
 }
 
+/* Neither a success nor a failure: the whole result says what is held. */
+static bool is_held_back(const cJSON *result)
+{
+    const char *status = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "status"));
+    return status && strcmp(status, "held") == 0;
+}
+
 static void on_done(void *arg, const cJSON *result, const struct err *err)
 {
     struct req *r = arg;
@@ -75,7 +83,7 @@ static void on_done(void *arg, const cJSON *result, const struct err *err)
         accepted(r, h->id);
     else if (err)
         did_not_end(r, err);
-    else if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(result, "success")))
+    else if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(result, "success")) && !is_held_back(result))
         failed(r, result);
     else
         reply_cjson_take(r, 200, h->shape ? h->shape(r, result) : cJSON_Duplicate(result, true));
