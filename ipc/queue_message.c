@@ -39,13 +39,13 @@ static int take_body(struct message *m, const cJSON *properties, struct err *err
     const cJSON *body = member(m->envelope, "body");
     const char *encoding = text_member(properties, "body_encoding");
     if (!cJSON_IsString(body)) return err_set(err, ERR_INPUT, "the message has no body text");
-    if (!encoding || !encoding[0]) {
+    if (!encoding || !encoding[0] || strcasecmp(encoding, "utf-8") == 0 || strcasecmp(encoding, "utf8") == 0) {
         m->body = strdup(body->valuestring);
         m->body_len = m->body ? strlen(m->body) : 0;
         return m->body ? 0 : err_set(err, ERR_NOMEM, "no memory for the body");
     }
-    if (strcmp(encoding, "base64") != 0)
-        return err_set(err, ERR_INPUT, "body_encoding \"%.40s\" is not supported: expected base64", encoding);
+    if (strcasecmp(encoding, "base64") != 0)
+        return err_set(err, ERR_INPUT, "body_encoding \"%.40s\" is not supported: expected base64 or utf-8", encoding);
     m->body = base64_decode(body->valuestring, strlen(body->valuestring), &m->body_len);
     return m->body ? 0 : not_read(err, "the body is not valid base64");
 }

@@ -70,9 +70,15 @@ void message_wrap(struct buf *out, const char *body, size_t len, const char *hea
  * the caller deletes both. */
 cJSON *message_unwrap(const char *raw, size_t len, cJSON **envelope, struct err *err);
 
-/* JSON from outside: depth-limited, whole text, UTF-8. Python's NaN and Infinity become null. NULL when malformed, or,
- * with errno ENOMEM, without memory. */
+/* JSON from outside: depth-limited, whole text; bytes that are not UTF-8 become question marks. A number whose value
+ * would print differently has its text in valuestring too; NaN, Infinity and texts that no C string holds are
+ * cJSON_Raw. NULL when malformed, or, with errno ENOMEM, without memory. */
 cJSON *json_parse(const char *text, size_t len);
+/* Before such a tree (and what comes behind it in its list) is printed: numbers that have their text print it. They are
+ * no cJSON_Number any more after that. */
+void json_exact(cJSON *item);
+/* A number whose value is what was sent: false for what is none, and for integers beyond 2^53. */
+bool json_number_fits(const cJSON *item);
 
 /* Base64 into a fresh NUL-terminated block (*len gets the length), or NULL when it is malformed, or, with errno
  * ENOMEM, without memory. */

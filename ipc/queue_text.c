@@ -1,76 +1,11 @@
-/* Texts of the queue's messages: JSON from outside, base64, Python's repr. See queue_message.h. */
+/* Texts of the queue's messages: base64, Python's repr. See queue_message.h; JSON is json_text.c's. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <openssl/evp.h>
 
-#include "conf/utf8.h"
 #include "ipc/queue_message.h"
-
-#define MARK '\x01'
-/* Blanks NaN, Infinity and -Infinity outside of strings, with a mark in front; true when there was one. */
-static bool blank_constants(char *text, size_t len)
-{
-    static const char *const words[] = {"NaN", "-Infinity", "Infinity"};
-    bool found = false, in_string = false;
-    for (size_t i = 0; i < len; i++) {
-        if (in_string) {
-            if (text[i] == '\\')
-                i++;
-            else if (text[i] == '"')
-                in_string = false;
-        } else if (text[i] == '"') {
-            in_string = true;
-        } else if (text[i] == 'N' || text[i] == 'I' || text[i] == '-') {
-            for (int w = 0; w < 3; w++) {
-                size_t n = strlen(words[w]);
-                if (len - i < n || memcmp(text + i, words[w], n) != 0) continue;
-                memset(text + i, ' ', n);
-                text[i] = MARK; /* becomes null, which does not fit over NaN */
-                i += n - 1;
-                found = true;
-                break;
-            }
-        }
-    }
-    return found;
-}
-
-static cJSON *parse_whole(const char *text, size_t len)
-{
-    const char *end = NULL;
-    cJSON *json = cJSON_ParseWithLengthOpts(text, len, &end, false);
-    if (!json) return NULL;
-    while (end < text + len && (*end == ' ' || *end == '\t' || *end == '\n' || *end == '\r')) end++;
-    if (end == text + len) return json;
-    cJSON_Delete(json);
-    return NULL;
-}
-
-cJSON *json_parse(const char *text, size_t len)
-{
-    errno = 0;
-    if (len == 0 || memchr(text, '\0', len) || !utf8_is_valid(text, len)) return NULL;
-    cJSON *json = parse_whole(text, len);
-    if (json || !(memmem(text, len, "NaN", 3) || memmem(text, len, "Infinity", 8))) return json;
-    char *copy = malloc(len + 1);
-    if (!copy) return NULL;
-    memcpy(copy, text, len);
-    if (blank_constants(copy, len)) {
-        struct buf grown = {0};
-        for (size_t i = 0, from = 0; i <= len; i++)
-            if (i == len || copy[i] == MARK) {
-                buf_add(&grown, copy + from, i - from);
-                if (i < len) buf_str(&grown, "null");
-                from = i + 1;
-            }
-        if (!grown.failed && grown.len > 0) json = parse_whole(grown.data, grown.len);
-        buf_free(&grown);
-    }
-    free(copy);
-    return json;
-}
 
 char *base64_decode(const char *text, size_t text_len, size_t *len)
 {
@@ -123,7 +58,9 @@ static void repr_string(struct buf *out, const char *text)
 static void repr_number(struct buf *out, const cJSON *value)
 {
     char text[32] = "";
-    if (value->valuedouble == floor(value->valuedouble) && fabs(value->valuedouble) < 9.0e15) {
+    if (value->valuestring) {
+        buf_str(out, value->valuestring);
+    } else if (value->valuedouble == floor(value->valuedouble) && fabs(value->valuedouble) < 9.0e15) {
         buf_printf(out, "%lld", (long long)value->valuedouble);
     } else {
         for (int digits = 15; digits <= 17; digits++) {
@@ -142,6 +79,11 @@ static void repr(struct buf *out, const cJSON *value, bool as_tuple, size_t limi
         repr_string(out, value->valuestring);
     else if (cJSON_IsNumber(value))
         repr_number(out, value);
+    else if (cJSON_IsRaw(value))
+        buf_str(out, strcmp(value->valuestring, "NaN") == 0         ? "nan"
+                     : strcmp(value->valuestring, "Infinity") == 0  ? "inf"
+                     : strcmp(value->valuestring, "-Infinity") == 0 ? "-inf"
+                                                                    : value->valuestring);
     else if (cJSON_IsBool(value))
         buf_str(out, cJSON_IsTrue(value) ? "True" : "False");
     else if (cJSON_IsArray(value)) {

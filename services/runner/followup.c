@@ -80,23 +80,27 @@ static int add(const struct runner_self *self, const cJSON *signature, const cJS
     double countdown = number_member(options, "countdown");
     cJSON *args = arguments(signature, first), *callbacks = as_list(member(options, "link"));
     cJSON *errbacks = as_list(member(options, "link_error"));
-    struct message_spec spec = {
-        .task = task,
-        .id = id,
-        .queue = queue_of(self, task, options),
-        .args = args,
-        .kwargs = cJSON_IsObject(member(signature, "kwargs")) ? member(signature, "kwargs") : NULL,
-        .callbacks = callbacks,
-        .errbacks = errbacks,
-        .chain = chain,
-        .root_id = self->frame->text[RUN_ROOT],
-        .parent_id = self->frame->text[RUN_ID],
-        .group = text_member(options, "group_id"),
-        .eta_us = countdown > 0 ? wall_us() + (int64_t)(countdown * 1e6) : time_member(options, "eta"),
-        .expires_us = time_member(options, "expires"),
-        .hard_limit_ms = (int64_t)(number_member(options, "time_limit") * 1000),
-        .soft_limit_ms = (int64_t)(number_member(options, "soft_time_limit") * 1000),
-        .priority = (int)number_member(options, "priority") % 10};
+    cJSON *kwargs =
+        cJSON_IsObject(member(signature, "kwargs")) ? cJSON_Duplicate(member(signature, "kwargs"), true) : NULL;
+    cJSON *carried[] = {args, callbacks, errbacks, kwargs};
+    for (int i = 0; i < 4; i++) json_exact(carried[i]);
+    struct message_spec spec = {.task = task,
+                                .id = id,
+                                .queue = queue_of(self, task, options),
+                                .args = args,
+                                .kwargs = kwargs,
+                                .callbacks = callbacks,
+                                .errbacks = errbacks,
+                                .chain = chain,
+                                .root_id = self->frame->text[RUN_ROOT],
+                                .parent_id = self->frame->text[RUN_ID],
+                                .group = text_member(options, "group_id"),
+                                .eta_us = countdown > 0 ? wall_us() + (int64_t)(countdown * 1e6)
+                                                        : time_member(options, "eta"),
+                                .expires_us = time_member(options, "expires"),
+                                .hard_limit_ms = (int64_t)(number_member(options, "time_limit") * 1000),
+                                .soft_limit_ms = (int64_t)(number_member(options, "soft_time_limit") * 1000),
+                                .priority = (int)number_member(options, "priority") % 10};
     struct buf message = {0};
     message_encode(&message, &spec);
     queue_list_key(self->keys, list, spec.queue, spec.priority);
@@ -107,9 +111,7 @@ static int add(const struct runner_self *self, const cJSON *signature, const cJS
     buf_json_string(children, id, strlen(id));
     buf_str(children, ", null], null]");
     buf_free(&message);
-    cJSON_Delete(args);
-    cJSON_Delete(callbacks);
-    cJSON_Delete(errbacks);
+    for (int i = 0; i < 4; i++) cJSON_Delete(carried[i]);
     return 0;
 }
 
@@ -132,6 +134,7 @@ int followups_of_success(const struct runner_self *self, const struct message_bo
     if (rc || !body->chain) return rc;
     cJSON *rest = cJSON_Duplicate(body->chain, true);
     cJSON *next = cJSON_DetachItemFromArray(rest, cJSON_GetArraySize(rest) - 1);
+    json_exact(rest);
     rc = add(self, next, result, rest->child ? rest : NULL, sends, children, err);
     cJSON_Delete(next);
     cJSON_Delete(rest);

@@ -168,6 +168,8 @@ static void tell_failure(struct runner_self *self, struct run *run, const char *
 
 static enum wire_status tell_success(struct runner_self *self, struct run *run)
 {
+    if (atomic_load(&self->shared->has_listeners)) python_repr(&run->repr, run->result, false, REPR_LIMIT);
+    json_exact(run->result);
     char *value = run->result ? cJSON_PrintUnformatted(run->result) : NULL;
     struct result_spec spec = {.task_id = run->ctx.id,
                                .group = self->frame->text[RUN_GROUP],
@@ -179,7 +181,6 @@ static enum wire_status tell_success(struct runner_self *self, struct run *run)
     result_encode(&run->json, &spec);
     if (run->result && !value) run->json.failed = true;
     free(value);
-    if (atomic_load(&self->shared->has_listeners)) python_repr(&run->repr, run->result, false, REPR_LIMIT);
     bool is_unsuccessful = cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(run->result, "success"));
     return is_unsuccessful ? RAN_UNSUCCESSFUL : RAN_OK;
 }

@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "conf/clock.h"
+#include "ipc/queue_message.h"
 #include "ipc/redis.h"
 
 #define SLEEP_STEPS   10
@@ -32,6 +33,10 @@ int task_add(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON
     if (!cJSON_IsNumber(a) || !cJSON_IsNumber(b)) {
         ctx->exc_type = "TypeError";
         return err_set(err, ERR_INPUT, "add() takes two numbers, a and b");
+    }
+    if (!json_number_fits(a) || !json_number_fits(b)) {
+        ctx->exc_type = "OverflowError";
+        return err_set(err, ERR_INPUT, "add() counts with integers up to 2^53");
     }
     *result = cJSON_CreateNumber(a->valuedouble + b->valuedouble);
     return 0;

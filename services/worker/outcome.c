@@ -173,6 +173,7 @@ static char *retry_message(const struct delivery *d, int64_t delay_ms)
     cJSON_AddStringToObject(headers, "parent_id", d->m.id);
     cJSON_DeleteItemFromObjectCaseSensitive(properties, "delivery_tag");
     cJSON_AddStringToObject(properties, "delivery_tag", random_uuid4(tag));
+    json_exact(envelope);
     char *raw = cJSON_PrintUnformatted(envelope);
     cJSON_Delete(envelope);
     return raw;

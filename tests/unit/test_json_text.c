@@ -1,0 +1,143 @@
+/* JSON that is only carried comes out as it went in; what is read says when it does not fit. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipc/queue_message.h"
+#include "tests/support/support.h"
+
+static char *through(const char *text)
+{
+    cJSON *json = json_parse(text, strlen(text));
+    if (!json) return NULL;
+    json_exact(json);
+    char *out = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+    return out;
+}
+
+static void test_what_is_carried_is_not_changed(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"1",
+                                        "-1",
+                                        "0",
+                                        "-0",
+                                        "1.0",
+                                        "0.1",
+                                        "0.30000000000000004",
+                                        "1e400",
+                                        "-1e-400",
+                                        "1E5",
+                                        "123456789012345",
+                                        "1234567890123456",
+                                        "1152921504606846977",
+                                        "-9223372036854775808",
+                                        "18446744073709551616123456789",
+                                        "3.141592653589793",
+                                        "NaN",
+                                        "Infinity",
+                                        "-Infinity",
+                                        "[NaN,Infinity,-Infinity,1]",
+                                        "{\"a\":[1.0,{\"b\":9007199254740993}],\"c\":null,\"d\":true,\"e\":false}",
+                                        "\"a\\u0000b\"",
+                                        "\"\\ud83d\"",
+                                        "\"\\udc00x\\ud83d\"",
+                                        "[\"\\ud83d\\ud83d\\ude00\"]",
+                                        "\"\\u00e4\\u0000\"",
+                                        "{\"k\":\"NaN\"}",
+                                        "[[[[1.50]]],\"-Infinity\"]",
+                                        "[]",
+                                        "{}",
+                                        "[{},[]]",
+                                        "\"\"",
+                                        "[\"\\\\u0000\"]",
+                                        "[\"a\\\"NaN\",1.00]"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char *out = through(texts[i]);
+        /* texts that a C string holds may be escaped in another way */
+        if (!out || strcmp(out, texts[i]) != 0) printf("%s became %s\n", texts[i], out ? out : "nothing");
+        assert_non_null(out);
+        assert_string_equal(out, texts[i]);
+        free(out);
+    }
+}
+
+static void test_blanks_between_do_not_matter(void **state)
+{
+    (void)state;
+    char *out = through(" { \"a\" : [ 1.0 ,\t2 , NaN ] ,\n\"b\": 1e400 } ");
+
+    assert_string_equal(out, "{\"a\":[1.0,2,NaN],\"b\":1e400}");
+    free(out);
+}
+
+static void test_pairs_and_plain_texts_stay_texts(void **state)
+{
+    (void)state;
+    static const char text[] = "[\"\\ud83d\\ude00\",\"\\u00e4\",\"x\"]";
+    cJSON *json = json_parse(text, strlen(text));
+
+    assert_string_equal(cJSON_GetArrayItem(json, 0)->valuestring, "\xf0\x9f\x98\x80");
+    assert_string_equal(cJSON_GetArrayItem(json, 1)->valuestring, "\xc3\xa4");
+    assert_true(cJSON_IsString(cJSON_GetArrayItem(json, 2)));
+    cJSON_Delete(json);
+}
+
+static void test_numbers_can_be_read_and_say_when_they_do_not_fit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool fits;
+    } rows[] = {{"1", true},
+                {"1.0", true},
+                {"0.1", true},
+                {"9007199254740992", true},
+                {"9007199254740993", false},
+                {"-9007199254740993", false},
+                {"NaN", false},
+                {"\"1\"", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cJSON *json = json_parse(rows[i].text, strlen(rows[i].text));
+        if (json_number_fits(json) != rows[i].fits) printf("%s\n", rows[i].text);
+        assert_int_equal(json_number_fits(json), rows[i].fits);
+        cJSON_Delete(json);
+    }
+}
+
+static void test_bytes_that_are_not_utf8_become_question_marks(void **state)
+{
+    (void)state;
+    char *out = through("{\"a\":\"Gr\xfc\xdf\x65\",\"n\":2.50}");
+
+    assert_string_equal(out, "{\"a\":\"Gr??e\",\"n\":2.50}");
+    free(out);
+}
+
+static void test_malformed_json_is_nothing(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",        "{",  "[1,]", "NaNa", "\"\\u12\"",        "1 2",
+                                      "{\"a\"}", "[1", "nul",  "+1",   "{\"a\\u0000b\":1}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        cJSON *json = json_parse(bad[i], strlen(bad[i]));
+        if (json) printf("%s\n", bad[i]);
+        assert_null(json);
+    }
+    assert_null(json_parse("1\0", 2));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_carried_is_not_changed),
+        cmocka_unit_test(test_blanks_between_do_not_matter),
+        cmocka_unit_test(test_pairs_and_plain_texts_stay_texts),
+        cmocka_unit_test(test_numbers_can_be_read_and_say_when_they_do_not_fit),
+        cmocka_unit_test(test_bytes_that_are_not_utf8_become_question_marks),
+        cmocka_unit_test(test_malformed_json_is_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
