@@ -110,16 +110,25 @@ static bool offset(const char **p, int *seconds)
     return true;
 }
 
+/* HH:MM, HH:MM:SS, HH:MM:SS.ffffff, or the same without colons. */
+static bool time_of_day(const char **p, bool is_basic, struct tm *tm, int64_t *us)
+{
+    if (!digits(p, 2, &tm->tm_hour) || (!is_basic && !literal(p, ':')) || !digits(p, 2, &tm->tm_min)) return false;
+    bool has_seconds = is_basic ? **p >= '0' && **p <= '9' : literal(p, ':');
+    return !has_seconds || (digits(p, 2, &tm->tm_sec) && fraction(p, us));
+}
+
 int clock_parse_iso(const char *text, int64_t *unix_us)
 {
     struct tm tm = {0};
     const char *p = text;
-    int64_t us;
-    int off, year;
-    if (!digits(&p, 4, &year) || !literal(&p, '-') || !digits(&p, 2, &tm.tm_mon) || !literal(&p, '-') ||
-        !digits(&p, 2, &tm.tm_mday) || !(literal(&p, 'T') || literal(&p, ' ')) || !digits(&p, 2, &tm.tm_hour) ||
-        !literal(&p, ':') || !digits(&p, 2, &tm.tm_min) || !literal(&p, ':') || !digits(&p, 2, &tm.tm_sec) ||
-        !fraction(&p, &us) || !offset(&p, &off) || *p)
+    int64_t us = 0;
+    int off = 0, year;
+    if (!digits(&p, 4, &year)) return -1;
+    bool is_basic = !literal(&p, '-'); /* 20261124T075557 */
+    if (!digits(&p, 2, &tm.tm_mon) || (!is_basic && !literal(&p, '-')) || !digits(&p, 2, &tm.tm_mday)) return -1;
+    if (*p &&
+        (!(literal(&p, 'T') || literal(&p, ' ')) || !time_of_day(&p, is_basic, &tm, &us) || !offset(&p, &off) || *p))
         return -1;
     if (year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
         tm.tm_min > 59 || tm.tm_sec > 60)

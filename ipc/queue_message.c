@@ -50,6 +50,24 @@ static int take_body(struct message *m, const cJSON *properties, struct err *err
     return m->body ? 0 : not_read(err, "the body is not valid base64");
 }
 
+/* kombu's names for what zlib packs. */
+static bool is_zlib(const char *compression)
+{
+    return strcmp(compression, "application/x-gzip") == 0 || strcmp(compression, "gzip") == 0 ||
+           strcmp(compression, "zlib") == 0;
+}
+
+static int unpack_body(struct message *m, const cJSON *headers, struct err *err)
+{
+    const char *compression = text_member(headers, "compression");
+    if (!compression || !compression[0]) return 0;
+    char *text = inflate_text(m->body, m->body_len, MESSAGE_LIMIT_BYTES, &m->body_len);
+    if (!text) return not_read(err, "the body is not what gzip packs, or larger than a message may be");
+    free(m->body);
+    m->body = text;
+    return 0;
+}
+
 static int check_content(const struct message *m, const cJSON *headers, struct err *err)
 {
     const char *type = text_member(m->envelope, "content-type");
@@ -62,8 +80,9 @@ static int check_content(const struct message *m, const cJSON *headers, struct e
         strcasecmp(encoding, "binary") != 0)
         return err_set(err, ERR_INPUT, "content encoding \"%.40s\" is not accepted: only utf-8 is", encoding);
     const char *compression = text_member(headers, "compression");
-    if (compression && compression[0])
-        return err_set(err, ERR_INPUT, "compression \"%.40s\" is not supported", compression);
+    if (compression && compression[0] && !is_zlib(compression))
+        return err_set(err, ERR_INPUT, "compression \"%.40s\" is not supported: send it as gzip or uncompressed",
+                       compression);
     return 0;
 }
 
@@ -171,6 +190,7 @@ int message_decode(const char *raw, size_t len, struct message *m, struct err *e
 
     int rc = check_content(m, headers, err);
     if (!rc) rc = take_body(m, properties, err);
+    if (!rc) rc = unpack_body(m, headers, err);
     if (rc) return rc;
     if (!m->task) {
         headers = headers_of_protocol_1(m);

@@ -14,6 +14,7 @@
 --   a:                            acknowledge
 --   d: SHA-1                      forget the message's history
 --   s: result key, JSON           store and publish (a stored SUCCESS is never overwritten)
+--   c: n, n times key, JSON       the same for the rest of its chain, which will not run
 -- In a full Redis a script may write once it has taken something away. So it acknowledges before it stores, and a result
 -- that is larger than what its message leaves free becomes a FAILURE that says so.
 -- Returns {a digit for each item, why a result was not told ("" = all were), why an item could not be done ("" ...)} with
@@ -38,6 +39,10 @@ while at <= #ARGV do
   if has(item.flags, 'x') then item.dead = operand() end
   if has(item.flags, 'd') then item.sha = operand() end
   if has(item.flags, 's') then item.key, item.json = key(), operand() end
+  if has(item.flags, 'c') then
+    item.rest = {}
+    for i = 1, tonumber(operand()) do item.rest[i] = {key = key(), json = operand(), freed = 0} end
+  end
   items[#items + 1], tags[#tags + 1] = item, item.tag
 end
 
@@ -149,7 +154,10 @@ if #acked > 0 then
 end
 if #forgotten > 0 then redis.call('HDEL', KEYS[4], unpack(forgotten)) end
 for i, item in ipairs(items) do
-  if digits[i] == '1' and item.json then digits[i] = store(item) end
+  if digits[i] == '1' then
+    if item.json then digits[i] = store(item) end
+    for _, one in ipairs(item.rest or {}) do if store(one) == '2' then digits[i] = '2' end end
+  end
 end
 local answer = table.concat(digits)
 if slot ~= '' then

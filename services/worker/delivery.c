@@ -217,6 +217,8 @@ static void outcome_free(struct outcome *o)
 {
     for (size_t i = 0; i < o->push_count; i++) free(o->pushes[i].raw);
     free(o->pushes);
+    for (size_t i = 0; i < o->rest_count; i++) free(o->rest[i].raw);
+    free(o->rest);
     free(o->json);
     free(o->dead);
     free(o->later_raw);

@@ -36,6 +36,8 @@ struct outcome {
     char *dead; /* dead letter, ours */
     struct push *pushes;
     size_t push_count;
+    struct push *rest; /* of the chain: list is the id of a task that will not run, raw its result */
+    size_t rest_count;
     int64_t delay_ms;
     char later_tag[UUID_TEXT_SIZE];
     char *later_raw;    /* goes to the scheduled ones, ours */

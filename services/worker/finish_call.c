@@ -23,14 +23,14 @@ void finish_call_begin(struct worker *w, struct script_call *c, int slot, const 
     script_call_number(c, DEAD_LETTERS_MAX);
 }
 
-static void add_result(struct worker *w, struct script_call *c, const struct delivery *d, const char *json)
+static void add_result(struct worker *w, struct script_call *c, const char *id, const char *json)
 {
     char key[QUEUE_KEY_SIZE];
-    script_call_number(c, script_call_key(c, queue_result_key(&w->keys, key, d->m.id)));
+    script_call_number(c, script_call_key(c, queue_result_key(&w->keys, key, id)));
     script_call_text(c, json);
 }
 
-/* In finish.lua's order: p r x a d s. */
+/* In finish.lua's order: p r x a d s c. */
 void finish_call_outcome(struct worker *w, struct script_call *c, const struct delivery *d)
 {
     const struct outcome *o = &d->outcome;
@@ -41,6 +41,7 @@ void finish_call_outcome(struct worker *w, struct script_call *c, const struct d
     *f++ = 'a';
     if (d->history[0]) *f++ = 'd';
     if (o->json) *f++ = 's';
+    if (o->rest_count) *f++ = 'c';
     *f = '\0';
     script_call_text(c, d->tag);
     script_call_copy(c, flags);
@@ -59,7 +60,9 @@ void finish_call_outcome(struct worker *w, struct script_call *c, const struct d
     }
     if (o->dead) script_call_text(c, o->dead);
     if (d->history[0]) script_call_text(c, d->history);
-    if (o->json) add_result(w, c, d, o->json);
+    if (o->json) add_result(w, c, d->m.id, o->json);
+    if (o->rest_count) script_call_number(c, (int64_t)o->rest_count);
+    for (size_t i = 0; i < o->rest_count; i++) add_result(w, c, o->rest[i].list, o->rest[i].raw);
 }
 
 void finish_call_send(struct script_call *c, const char *tag, const char *list, const char *raw, size_t len)
@@ -77,13 +80,14 @@ void finish_call_state(struct worker *w, struct script_call *c, const struct del
     script_call_text(c, d->tag);
     script_call_text(c, mark && json ? "ms" : json ? "s" : "m");
     if (mark) script_call_text(c, mark);
-    if (json) add_result(w, c, d, json);
+    if (json) add_result(w, c, d->m.id, json);
 }
 
 size_t finish_call_size(const struct delivery *d)
 {
     const struct outcome *o = &d->outcome;
     size_t bytes = (o->json ? strlen(o->json) : 0) + (o->dead ? strlen(o->dead) : 0);
+    for (size_t i = 0; i < o->rest_count; i++) bytes += o->rest[i].len;
     for (size_t i = 0; i < o->push_count; i++) bytes += o->pushes[i].len;
     return bytes;
 }

@@ -11,20 +11,55 @@
 #include "services/worker/events.h"
 #include "services/worker/finish.h"
 
-/* end and run_us as in struct outcome. */
-static void hand_on(struct worker *w, struct delivery *d, enum task_end end, int64_t run_us)
-{
-    d->outcome.end = end;
-    d->outcome.run_us = run_us;
-    finish_add(w, d);
-}
-
 /* An outcome that is not whole would cost the task: the supervisor replaces us, and the successor takes what we hold.
  */
 static _Noreturn void no_memory(void)
 {
     log_critical("no memory for the outcome of a task");
     abort();
+}
+
+/* What the rest of its chain gets: the failure under each id, as whoever waits for the last of them expects it. */
+static void fail_rest(struct delivery *d)
+{
+    struct outcome *o = &d->outcome;
+    struct message_body body = {0};
+    struct buf value = {0}, own = {0};
+    const cJSON *signature;
+    if (!d->m.body || message_body_parse(d->m.body, d->m.body_len, &body, NULL) != 0 || !body.chain) {
+        message_body_free(&body);
+        return;
+    }
+    result_exception(&value, "RuntimeError", "an earlier task of the chain failed", "builtins");
+    result_encode(&own, &(struct result_spec){.task_id = d->m.id, .status = "FAILURE", .value = value.data});
+    const char *text = o->json ? o->json : own.data ? own.data : "";
+    cJSON *result = json_parse(text, strlen(text));
+    json_exact(result);
+    o->rest = calloc((size_t)cJSON_GetArraySize(body.chain), sizeof *o->rest);
+    if (!o->rest || !result) no_memory();
+    cJSON_ArrayForEach(signature, body.chain)
+    {
+        const cJSON *options = cJSON_GetObjectItemCaseSensitive(signature, "options");
+        const char *id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(options, "task_id"));
+        if (!id || !*id || strlen(id) > MESSAGE_ID_LIMIT) continue;
+        struct push *one = &o->rest[o->rest_count++];
+        cJSON_ReplaceItemInObjectCaseSensitive(result, "task_id", cJSON_CreateString(id));
+        snprintf(one->list, sizeof one->list, "%s", id);
+        if (!(one->raw = cJSON_PrintUnformatted(result))) no_memory();
+        one->len = strlen(one->raw);
+    }
+    cJSON_Delete(result);
+    buf_free(&value);
+    buf_free(&own);
+    message_body_free(&body);
+}
+
+/* end and run_us as in struct outcome. */
+static void hand_on(struct worker *w, struct delivery *d, enum task_end end, int64_t run_us)
+{
+    d->outcome.end = end;
+    d->outcome.run_us = run_us;
+    finish_add(w, d);
 }
 
 static char *steal_whole(struct buf *b)
@@ -94,6 +129,7 @@ void outcome_malformed(struct worker *w, struct delivery *d, const char *reason)
         set_exception(d, "FAILURE", "DecodeError", reason, "kombu.exceptions");
         events_task(w, EVENT_FAILED, d, reason, NULL, 0);
     }
+    fail_rest(d);
     hand_on(w, d, TASK_DEAD, -1);
 }
 
@@ -105,6 +141,7 @@ void outcome_unknown(struct worker *w, struct delivery *d)
     set_dead(d, reason, d->deliveries);
     set_exception(d, "FAILURE", "NotRegistered", d->m.task, "celery.exceptions");
     events_task(w, EVENT_FAILED, d, reason, NULL, 0);
+    fail_rest(d);
     hand_on(w, d, TASK_DEAD, -1);
 }
 
@@ -125,6 +162,7 @@ void outcome_failed(struct worker *w, struct delivery *d, const char *exc_type, 
     events_task(w, EVENT_FAILED, d, text.data, NULL, 0);
     buf_free(&text);
     int64_t run_us = d->started_wall_us > 0 ? wall_us() - d->started_wall_us : 0;
+    fail_rest(d);
     hand_on(w, d, TASK_FAILURE, run_us > 0 ? run_us : 0);
 }
 
@@ -136,6 +174,7 @@ void outcome_lost(struct worker *w, struct delivery *d, int times)
     set_dead(d, reason, times);
     set_exception(d, "FAILURE", "WorkerLostError", reason, "billiard.exceptions");
     events_task(w, EVENT_FAILED, d, reason, NULL, 0);
+    fail_rest(d);
     hand_on(w, d, TASK_DEAD, -1);
 }
 
@@ -221,6 +260,7 @@ void outcome_ran(struct worker *w, struct delivery *d, const struct wire *frame)
     } else {
         log_error("task %s[%s] failed: %s", d->m.task, d->m.id, error);
         events_task(w, EVENT_FAILED, d, frame->text[DONE_REPR], frame->text[DONE_TRACEBACK], 0);
+        fail_rest(d);
     }
     hand_on(w, d, end, frame->run_us);
 }

@@ -127,6 +127,78 @@ def chains_and_links():
     fails(app.AsyncResult("chord-1"), "NotImplementedError", "chord")
 
 
+def carried_unchanged():
+    """What our worker only passes on is as a Python worker would pass it on."""
+    odd = {"int": 2**60 + 1, "negative": -2**63, "float": 0.1 + 0.2, "one": 1.0, "small": 5e-324, "text": "a\x00b",
+           "half": "Gr\u00fc\u00dfe \ud83d", "list": [1.50, [2**53 + 1]], "pair": "\U0001f600"}
+    got = send("echo", kwargs=odd).get(timeout=20)
+    assert got == odd and repr(got["one"]) == "1.0", got
+    nan = send("echo", kwargs={"x": float("nan"), "y": float("inf")}).get(timeout=20)
+    assert nan["x"] != nan["x"] and nan["y"] == float("inf"), nan
+    s = app.signature
+    after = s("other.task", (2**60 + 1, 0.1 + 0.2, 1.0, "a\x00b"), kwargs={"n": 2**64}, queue="elsewhere")
+    c = (s(TASK + "noop", immutable=True) | after).apply_async()
+    wait(lambda: raw.llen("elsewhere") == 1)
+    import base64
+    body = json.loads(base64.b64decode(json.loads(raw.lpop("elsewhere"))["body"]))
+    assert body[0] == [None, 2**60 + 1, 0.1 + 0.2, 1.0, "a\x00b"] and body[1] == {"n": 2**64}, body
+    assert c.parent.get(timeout=20) is None
+    fails(send("add", 2**53 + 1, 1), "OverflowError")
+
+
+def failed_chains():
+    s = app.signature
+    for first, kind in ((s(TASK + "fail", ("x",), immutable=True), "ValueError"),
+                        (s("tasks.nowhere", immutable=True), "NotRegistered"),
+                        (s(TASK + "sleep", (30,), immutable=True, time_limit=1), "TimeLimitExceeded")):
+        c = (first | s(TASK + "add", (1, 2), immutable=True) | s(TASK + "add", (3,))).apply_async()
+        last = app.AsyncResult(c.id)  # as another process asks: by the last task's id
+        wait(lambda: last.state == "FAILURE", 30)
+        fails(last, kind)
+        assert app.AsyncResult(c.parent.id).state == "FAILURE"
+    ok = (s(TASK + "add", (1, 2)) | s(TASK + "add", (3,))).apply_async()
+    assert ok.get(timeout=20) == 6
+
+
+def wire_variants():
+    import bz2
+    import gzip
+    import zlib
+    plain = [[20, 22], {}, {}]
+    push(id="utf-8", task=TASK + "add", body=json.dumps(plain),
+         properties={"correlation_id": "utf-8", "body_encoding": "utf-8", "delivery_tag": "t"})
+    push(id="utf8", task=TASK + "add", body=json.dumps(plain),
+         properties={"correlation_id": "utf8", "body_encoding": "UTF8", "delivery_tag": "t2"})
+    import base64
+    for id, packed in (("zlib", zlib.compress(json.dumps(plain).encode())), ("gz", gzip.compress(json.dumps(plain).encode()))):
+        push(id=id, body=base64.b64encode(packed).decode(),
+             headers={"task": TASK + "add", "id": id, "compression": "application/x-gzip"})
+    for id in ("utf-8", "utf8", "zlib", "gz"):
+        assert app.AsyncResult(id).get(timeout=20) == 42, id
+    bomb = base64.b64encode(zlib.compress(b" " * (64 << 20))).decode()
+    push(id="bomb", body=bomb, headers={"task": TASK + "add", "id": "bomb", "compression": "application/x-gzip"})
+    push(id="bz2", body=base64.b64encode(bz2.compress(b"[]")).decode(),
+         headers={"task": TASK + "add", "id": "bz2", "compression": "application/x-bz2"})
+    for id in ("bomb", "bz2"):
+        fails(app.AsyncResult(id), "DecodeError")
+    for id, eta in (("date", "2020-01-01"), ("minutes", "2020-01-01T00:00"), ("basic", "20200101T000000Z"),
+                    ("basic-zone", "20200101T010203+0545")):
+        push(id=id, headers={"task": TASK + "noop", "id": id, "eta": eta})
+        assert app.AsyncResult(id).get(timeout=20) is None, id
+    for truth in (1, "true", True):
+        running = send("sleep", 60)
+        wait(lambda: running.state in ("STARTED", "PROGRESS"))
+        app.control.revoke(running.id, terminate=truth)
+        fails(running, "TaskRevokedError", "terminated")
+    running = send("sleep", 60)
+    wait(lambda: running.state in ("STARTED", "PROGRESS"))
+    replies = app.control.revoke(running.id, terminate=True, signal="SIGNOTHING", reply=True)
+    assert "error" in list(replies[0].values())[0], replies
+    assert running.state in ("STARTED", "PROGRESS")
+    app.control.revoke(running.id, terminate=True, signal="SIGUSR1")
+    fails(running, "TaskRevokedError", "terminated")
+
+
 def time_limits():
     fails(send("sleep", 30, time_limit=1), "TimeLimitExceeded")
     fails(send("sleep", 30, soft_time_limit=1), "SoftTimeLimitExceeded")
@@ -174,7 +246,7 @@ def malformed():
                 "two": dict(body_text="[[], {}]"), "kwargs-list": dict(body_text="[[], [], {}]"),
                 "deep": dict(body_text="[" * 3000 + "]" * 3000),
                 "bad-eta": dict(headers={"task": TASK + "noop", "id": "bad-eta", "eta": "tomorrow"}),
-                "gzip": dict(headers={"task": TASK + "noop", "id": "gzip", "compression": "application/x-gzip"})}
+                "bad-gzip": dict(headers={"task": TASK + "noop", "id": "bad-gzip", "compression": "application/x-gzip"})}
     for id, change in answered.items():
         push(id=id, **change)
     for id in answered:
