@@ -85,8 +85,8 @@ bool json_number_fits(const cJSON *item);
 char *base64_decode(const char *text, size_t text_len, size_t *len);
 bool base64_add(struct buf *out, const char *bytes, size_t len);
 
-/* What was compressed by zlib or gzip, as base64_decode gives it; NULL when it is malformed, longer than limit, or, with
- * errno ENOMEM, without memory. */
+/* What was compressed by zlib or gzip, as base64_decode gives it; NULL when it is malformed, longer than limit, or,
+ * with errno ENOMEM, without memory. */
 char *inflate_text(const char *bytes, size_t bytes_len, size_t limit, size_t *len);
 
 /* Adds Python's repr() of a value; a list as a tuple when asked for. Cut with "..." after limit bytes. */
