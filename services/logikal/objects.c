@@ -65,6 +65,19 @@ static const char *text_of(struct reader *r, const char *name)
     return cJSON_GetStringValue(value);
 }
 
+/* A text that is stored with so many characters. */
+static const char *short_text_of(struct reader *r, const char *name, size_t most, const char *what)
+{
+    const char *text = text_of(r, name);
+    if (text && strlen(text) > most && utf8_length(text) > most) odd(r, name, what);
+    return text;
+}
+
+static const char *name_of(struct reader *r)
+{
+    return short_text_of(r, "name", 255, "has more than 255 characters and is cut");
+}
+
 /* An identifier of a version: it may be missing, but not be something else. */
 static const char *version_of(struct reader *r, const char *name)
 {
@@ -151,7 +164,7 @@ int logikal_directory_read(const char *text, size_t len, struct logikal_director
     *out = (struct logikal_directory){0};
     out->json = open_object(&r, &out->odd, text, len);
     out->path = path_of(&r, "path");
-    out->name = text_of(&r, "name");
+    out->name = name_of(&r);
     return close_object(&r, &out->json, "directory", out->path, err);
 }
 
@@ -161,7 +174,7 @@ int logikal_project_read(const char *text, size_t len, struct logikal_project *o
     *out = (struct logikal_project){0};
     out->json = open_object(&r, &out->odd, text, len);
     out->id = guid_of(&r, "id", false, out->key, &out->upstream_id);
-    out->name = text_of(&r, "name");
+    out->name = name_of(&r);
     out->job_number = text_of(&r, "jobNumber");
     out->offer_number = text_of(&r, "offerNumber");
     out->person_in_charge = text_of(&r, "personInCharge");
@@ -178,7 +191,7 @@ int logikal_phase_read(const char *text, size_t len, struct logikal_phase *out, 
     *out = (struct logikal_phase){0};
     out->json = open_object(&r, &out->odd, text, len);
     out->id = guid_of(&r, "id", true, out->key, &out->upstream_id);
-    out->name = text_of(&r, "name");
+    out->name = name_of(&r);
     out->description = text_of(&r, "description");
     return close_object(&r, &out->json, "phase", out->upstream_id, err);
 }
@@ -190,9 +203,9 @@ int logikal_elevation_read(const char *text, size_t len, struct logikal_elevatio
     out->json = open_object(&r, &out->odd, text, len);
     out->id = guid_of(&r, "id", false, out->key, &out->upstream_id);
     out->version_id = version_of(&r, "versionId");
-    out->name = text_of(&r, "name");
+    out->name = name_of(&r);
     out->type = text_of(&r, "type");
-    out->state = text_of(&r, "state");
+    out->state = short_text_of(&r, "state", 50, "has more than 50 characters and is cut");
     out->automatic_description = text_of(&r, "automaticDescription");
     out->system_description = text_of(&r, "systemDescription");
     out->model_description = text_of(&r, "modelDescription");

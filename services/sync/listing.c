@@ -25,8 +25,8 @@ void listing_odd(struct listing *l, const char *kind, const char *id, const stru
         snprintf(key, sizeof(key), "\n%s %s %s\n", kind, odd->items[i].member, odd->items[i].what);
         if (run->told.data && strstr(run->told.data, key)) continue;
         buf_str(&run->told, key);
-        run_note_error(run, "Logikal's %s %s: %s %s; it is left out or replaced, here and wherever else in this sync",
-                       kind, id, odd->items[i].member, odd->items[i].what);
+        run_note_error(run, "Logikal's %s %s: %s %s; told once for all of this sync", kind, id, odd->items[i].member,
+                       odd->items[i].what);
     }
 }
 

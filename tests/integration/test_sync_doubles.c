@@ -67,7 +67,7 @@ static void test_project_in_two_directories_stays_where_it_is(void **state)
         cJSON *result = full_sync(i != 1);
         char *now = places("projects", "directory_id");
         assert_string_equal(now, before);
-        assert_told(result, "and stays in one");
+        assert_told(result, "and stored once");
         cJSON_Delete(result);
         free(now);
     }
@@ -75,6 +75,35 @@ static void test_project_in_two_directories_stays_where_it_is(void **state)
     sync_all(&world, true);
     assert_truth(&world, true);
     free(before);
+}
+
+/* The project that it was in has changed as well, and still lists it; and one clean sync puts everything right. */
+static void test_elevation_in_two_changed_projects_stays(void **state)
+{
+    (void)state;
+    char *before = places("elevations", "project_id");
+    sim_post(&world.sim, "/change", "{\"type\":\"project\",\"count\":2}");
+    lie("elsewhere", "elevation");
+    cJSON_Delete(full_sync(false));
+    char *now = places("elevations", "project_id");
+    assert_string_equal(now, before);
+    sim_post(&world.sim, "/lies", "{\"lies\":[]}");
+    cJSON_Delete(full_sync(true));
+    assert_truth(&world, true);
+    free(before);
+    free(now);
+}
+
+static void test_two_elevations_with_one_identifier_are_told(void **state)
+{
+    (void)state;
+    lie("same-id", "elevation");
+    cJSON *result = full_sync(true);
+    assert_told(result, "and stored once");
+    cJSON_Delete(result);
+    sim_post(&world.sim, "/lies", "{\"lies\":[]}");
+    cJSON_Delete(full_sync(true));
+    assert_truth(&world, true);
 }
 
 /* Whatever time it is there: what has not changed is skipped, what has changed is seen, and staleness is by our clock.
@@ -85,7 +114,11 @@ static void test_clocks_hours_apart_cost_nothing(void **state)
     static const char *const lies[] = {"clock-behind", "clock-ahead"};
     for (int i = 0; i < 2; i++) {
         lie(lies[i], "any");
+        sim_post(&world.sim, "/change", "{\"type\":\"project\",\"count\":1}");
         cJSON_Delete(full_sync(true));
+        pg_exec(&world.pg, "UPDATE project_cursors SET phases_listed_at = now() - interval '1 minute',"
+                           " elevations_listed_at = now() - interval '1 minute'"); /* as if a minute had passed */
+        cJSON_Delete(full_sync(false));
         sim_post(&world.sim, "/stats/reset", "{}");
         cJSON_Delete(sync_task(&world, "tasks.scheduler_tasks.hourly_smart_sync", NULL, NULL, NULL));
         cJSON_Delete(full_sync(false));
@@ -118,6 +151,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_elevation_in_two_projects_stays_where_it_is),
+        cmocka_unit_test(test_elevation_in_two_changed_projects_stays),
+        cmocka_unit_test(test_two_elevations_with_one_identifier_are_told),
         cmocka_unit_test(test_project_in_two_directories_stays_where_it_is),
         cmocka_unit_test(test_clocks_hours_apart_cost_nothing),
     };

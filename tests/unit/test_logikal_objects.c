@@ -134,6 +134,20 @@ static void test_texts_become_readable(void **state)
     }
 }
 
+static void test_long_names_are_told(void **state)
+{
+    (void)state;
+    for (int n = 254; n < 258; n++) {
+        char json[1200] = "{" ID ",\"name\":\"";
+        for (int i = 0; i < n; i++) strcat(json, "\xc3\xbc");
+        strcat(json, "\"}");
+        struct logikal_elevation e;
+        assert_int_equal(logikal_elevation_read(json, strlen(json), &e, NULL), 0);
+        assert_int_equal(e.odd.count, n > 255);
+        cJSON_Delete(e.json);
+    }
+}
+
 /* Every script at every alignment, broken anywhere: what is read is UTF-8, and the object is there. */
 static void test_any_bytes_in_a_name_are_read(void **state)
 {
@@ -209,6 +223,7 @@ int main(void)
         cmocka_unit_test(test_identifiers_alone_refuse_an_object),
         cmocka_unit_test(test_odd_members_are_left_out_and_told),
         cmocka_unit_test(test_texts_become_readable),
+        cmocka_unit_test(test_long_names_are_told),
         cmocka_unit_test(test_any_bytes_in_a_name_are_read),
         cmocka_unit_test(test_guids_have_one_key),
         cmocka_unit_test(test_spelling_is_kept_beside_the_key),

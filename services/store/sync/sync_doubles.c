@@ -1,6 +1,5 @@
-/* Doubles: see sync_doubles.h. Where an elevation was moved, the project that it has left has changed too, and its list
- * is older than that: the row follows. A list that is as recent as its project's last change is right about what it
- * shows. */
+/* Doubles: see sync_doubles.h. An elevation that was moved is missing in the list of the project that it has left, and
+ * one that was copied is not: so the row is given to whom it is claimed by only when it is missing. */
 #include "services/store/sync/sync_doubles.h"
 
 #include <stddef.h>
@@ -8,28 +7,52 @@
 
 #include "conf/utf8.h"
 #include "services/store/db.h"
+#include "services/store/sync/sync_project.h"
 #include "services/store/sync/sync_stage.h"
 
 /* $1 stage, $2 listings, $3 project, $4 run */
-static const char elsewhere[] =
-    "WITH held AS (SELECT e.logikal_id, q.name, q.logikal_id AS guid FROM elevations e"
-    "   JOIN projects q ON q.id = e.project_id JOIN directories d ON d.id = q.directory_id"
-    "   JOIN phases h ON h.id = e.phase_id JOIN project_cursors c ON c.project_id = q.id"
+static const char claim[] =
+    "WITH held AS (SELECT e.logikal_id FROM elevations e JOIN projects q ON q.id = e.project_id"
+    "   JOIN directories d ON d.id = q.directory_id JOIN phases h ON h.id = e.phase_id"
     "  WHERE e.logikal_id IN (SELECT s.id FROM sync_stage_elevations s WHERE s.stage = $1 AND"
     "     s.listing = ANY ($2::bigint[])) AND e.project_id <> $3::integer AND e.deleted_at IS NULL"
     "   AND q.deleted_at IS NULL AND d.deleted_at IS NULL AND h.deleted_at IS NULL"
-    "   AND c.elevations_date = q.api_changed_date"
     "   AND NOT EXISTS (SELECT FROM sync_missing m WHERE (m.object_type, m.object_id) IN"
     "    (('elevation', e.id), ('phase', e.phase_id), ('project', e.project_id), ('directory', q.directory_id)))),"
     " taken AS (DELETE FROM sync_stage_elevations s USING held WHERE s.stage = $1 AND s.listing = ANY ($2::bigint[])"
-    "  AND s.id = held.logikal_id RETURNING s.id, s.phase),"
-    " noted AS (INSERT INTO sync_doubles SELECT $4::bigint, id, $3::integer, phase FROM taken) SELECT logikal_id, "
-    "left(name, 100), guid FROM held ORDER BY 1";
+    "  AND s.id = held.logikal_id RETURNING s.*),"
+    " kept AS (INSERT INTO sync_claims SELECT $4::bigint, $3::integer, taken.* FROM taken RETURNING id)"
+    " SELECT count(DISTINCT id) FROM kept";
 
-static const char in_several[] =
-    "SELECT s.id, count(DISTINCT s.directory), left(min(s.directory), 150), left(max(s.directory), 150)"
-    " FROM sync_stage_projects s WHERE s.stage = $1 AND NOT s.is_deleted GROUP BY s.id"
-    " HAVING count(DISTINCT s.directory) > 1 ORDER BY s.id LIMIT 100";
+static const char elevations_twice[] =
+    "SELECT s.id, count(*), left(min(s.name), 100), left(max(s.name), 100) FROM sync_stage_elevations s"
+    " WHERE s.stage = $1 AND s.listing = ANY ($2::bigint[]) GROUP BY s.id"
+    " HAVING count(DISTINCT (s.phase, s.name, s.version_id, s.changed)) > 1 ORDER BY s.id LIMIT 20";
+static const char projects_twice[] =
+    "SELECT s.id, count(*), left(min(s.directory || ': ' || coalesce(s.name, '')), 150),"
+    "  left(max(s.directory || ': ' || coalesce(s.name, '')), 150) FROM sync_stage_projects s WHERE s.stage = $1 AND"
+    "  NOT s.is_deleted GROUP BY s.id HAVING count(DISTINCT (s.directory, s.name, s.changed)) > 1 ORDER BY s.id LIMIT "
+    "20";
+
+/* Claims of a run whose elevation is not where it was any more. $1 run */
+#define FREE                                                                                                           \
+    " FROM sync_claims c JOIN elevations e ON e.logikal_id = c.id LEFT JOIN sync_missing m"                            \
+    "  ON m.object_type = 'elevation' AND m.object_id = e.id"                                                          \
+    " WHERE c.run_id = $1::bigint AND (m.object_id IS NOT NULL OR e.deleted_at IS NOT NULL)"
+
+static const char free_projects[] = "SELECT DISTINCT c.project_id" FREE;
+/* $2 stage, $3 project, as listing its number below zero, which no list has */
+static const char stage_free[] =
+    "INSERT INTO sync_stage_elevations SELECT $2::bigint AS stage, -$3::bigint AS listing, c.phase, c.id, c.version_id,"
+    "  c.name, c.description, c.type, c.state, c.automatic_description, c.system_description, c.model_description,"
+    "  c.user_description, c.created, c.changed, c.amount, c.width, c.height, c.is_recycled, c.upstream_id" FREE
+    " AND c.project_id = $3::bigint";
+static const char still_claimed[] =
+    "SELECT DISTINCT c.id, left(q.name, 100), q.logikal_id, left(p.name, 100) FROM sync_claims c"
+    " JOIN elevations e ON e.logikal_id = c.id JOIN projects q ON q.id = e.project_id"
+    " JOIN projects p ON p.id = c.project_id WHERE c.run_id = $1 AND e.project_id <> c.project_id ORDER BY 1 LIMIT 100";
+static const char forget[] = "DELETE FROM sync_claims c WHERE c.run_id = $1 OR NOT EXISTS (SELECT FROM sync_runs r"
+                             " WHERE r.id = c.run_id AND r.state = 'running')";
 
 static void tell(const struct stage *stage, const char *type, const char *id, char *why)
 {
@@ -37,58 +60,75 @@ static void tell(const struct stage *stage, const char *type, const char *id, ch
     if (stage->refused) stage->refused(stage->refused_arg, type, id, why);
 }
 
+static int tell_twice(const struct stage *stage, const char *type, const char *sql, int n, const char *const *values,
+                      struct err *err)
+{
+    char why[500];
+    PGresult *r = db_query(stage->db, err, sql, n, values);
+    if (!r) return -ERR_DB;
+    for (int i = 0; i < PQntuples(r); i++) {
+        snprintf(why, sizeof(why), "it is listed %s times, as %s and as %s, and stored once", db_text(r, i, 1),
+                 db_text(r, i, 2) ? db_text(r, i, 2) : "nothing", db_text(r, i, 3) ? db_text(r, i, 3) : "nothing");
+        tell(stage, type, db_text(r, i, 0), why);
+    }
+    PQclear(r);
+    return 0;
+}
+
 int64_t doubles_elevations(const struct stage *stage, int64_t run, const char *project, const char *listings,
                            struct err *err)
 {
-    char id[DB_NUMBER_SIZE], run_text[DB_NUMBER_SIZE], why[500];
+    char id[DB_NUMBER_SIZE], run_text[DB_NUMBER_SIZE];
     const char *values[] = {db_number(id, stage->id), listings, project, db_number(run_text, run)};
-    PGresult *r = db_query(stage->db, err, elsewhere, 4, values);
-    if (!r) return -ERR_DB;
-    int64_t count = PQntuples(r);
-    for (int i = 0; i < PQntuples(r); i++) {
-        snprintf(why, sizeof(why), "it is in project %s (%s) too, where it stays", db_text(r, i, 1), db_text(r, i, 2));
-        tell(stage, "elevation", db_text(r, i, 0), why);
-    }
+    if (tell_twice(stage, "elevation", elevations_twice, 2, values, err) < 0) return -ERR_DB;
+    PGresult *r = db_query(stage->db, err, claim, 4, values);
+    int64_t count = r ? db_int(r, 0, 0) : -ERR_DB;
     PQclear(r);
     return count;
 }
 
-static const char settle[] =
-    "WITH moved AS (SELECT DISTINCT ON (m.object_id) m.object_id, x.project_id, h.id AS phase_id FROM sync_doubles x"
-    "  JOIN elevations e ON e.logikal_id = x.logikal_id AND e.deleted_at IS NULL"
-    "  JOIN sync_missing m ON m.object_type = 'elevation' AND m.object_id = e.id AND m.run_id = x.run_id"
-    "   AND m.state <> 'refused'"
-    "  JOIN phases h ON h.project_id = x.project_id AND h.logikal_id = x.phase AND h.deleted_at IS NULL"
-    "  WHERE x.run_id = $1 ORDER BY m.object_id, h.id),"
-    " found AS (DELETE FROM sync_missing m USING moved WHERE m.object_type = 'elevation' AND m.object_id ="
-    "  moved.object_id)"
-    " UPDATE elevations e SET project_id = moved.project_id, phase_id = moved.phase_id, updated_at = now() FROM moved"
-    " WHERE e.id = moved.object_id";
-
-int doubles_settle(struct db *db, int64_t run, struct err *err)
-{
-    char id[DB_NUMBER_SIZE];
-    const char *values[] = {db_number(id, run)};
-    if (db_exec(db, err, settle, 1, values) < 0) return -ERR_DB;
-    return db_exec(db, err,
-                   "DELETE FROM sync_doubles x WHERE x.run_id = $1 OR NOT EXISTS (SELECT FROM sync_runs r WHERE"
-                   " r.id = x.run_id AND r.state = 'running')",
-                   1, values) < 0
-               ? -ERR_DB
-               : 0;
-}
-
 int doubles_projects(const struct stage *stage, struct err *err)
 {
-    char id[DB_NUMBER_SIZE], why[500];
+    char id[DB_NUMBER_SIZE];
     const char *values[] = {db_number(id, stage->id)};
-    PGresult *r = db_query(stage->db, err, in_several, 1, values);
+    return tell_twice(stage, "project", projects_twice, 1, values, err);
+}
+
+/* The elevations of which a project has got the better of the one they were in. */
+static int follow(const struct stage *stage, const char *run, const char *project, struct err *err)
+{
+    char id[DB_NUMBER_SIZE];
+    const char *values[] = {run, db_number(id, stage->id), project};
+    if (db_exec(stage->db, err, stage_free, 3, values) < 0) return -ERR_DB;
+    return project_apply_claims(stage, project, err);
+}
+
+static int tell_claimed(const struct stage *stage, const char *const *run, struct err *err)
+{
+    char why[500];
+    PGresult *r = db_query(stage->db, err, still_claimed, 1, run);
     if (!r) return -ERR_DB;
     for (int i = 0; i < PQntuples(r); i++) {
-        snprintf(why, sizeof(why), "it is listed in %s directories, %s and %s among them, and stays in one",
-                 db_text(r, i, 1), db_text(r, i, 2), db_text(r, i, 3));
-        tell(stage, "project", db_text(r, i, 0), why);
+        snprintf(why, sizeof(why), "project %s lists it, but it is in project %s (%s) too, where it stays",
+                 db_text(r, i, 3), db_text(r, i, 1), db_text(r, i, 2));
+        tell(stage, "elevation", db_text(r, i, 0), why);
     }
     PQclear(r);
     return 0;
+}
+
+int doubles_settle(const struct stage *stage, int64_t run, struct err *err)
+{
+    char run_text[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(run_text, run)};
+    if (db_begin(stage->db, err) < 0) return -ERR_DB;
+    PGresult *r = db_query(stage->db, err, free_projects, 1, values);
+    int rc = r ? stage_check(stage, err) : -ERR_DB;
+    for (int i = 0; rc == 0 && i < PQntuples(r); i++) rc = follow(stage, run_text, db_text(r, i, 0), err);
+    PQclear(r);
+    if (rc == 0) rc = tell_claimed(stage, values, err);
+    if (rc == 0 && db_exec(stage->db, err, forget, 1, values) < 0) rc = -ERR_DB;
+    if (rc == 0) rc = db_commit(stage->db, err);
+    if (rc < 0) db_rollback(stage->db);
+    return rc;
 }

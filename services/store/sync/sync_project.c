@@ -2,6 +2,7 @@
 #include "services/store/sync/sync_project.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +91,8 @@ static const char found_elevations[] =
     " AND e.id = m.object_id AND s.stage = $2::bigint AND s.listing = ANY ($1::bigint[]) AND s.id = e.logikal_id"
     " AND NOT s.is_recycled";
 
+/* A date that was there in a listing of three seconds before, too, is old enough, whatever the upstream's clock says.
+ */
 static const char move_cursor[] =
     "INSERT INTO project_cursors AS c (project_id, phases_date, phases_at, elevations_date, elevations_at, "
     "confirmed_at,"
@@ -101,9 +104,14 @@ static const char move_cursor[] =
     " ON CONFLICT (project_id) DO UPDATE SET phases_date = coalesce(excluded.phases_date, c.phases_date),"
     "  phases_listed_at = coalesce(excluded.phases_listed_at, c.phases_listed_at),"
     "  elevations_listed_at = coalesce(excluded.elevations_listed_at, c.elevations_listed_at),"
-    "  phases_at = coalesce(excluded.phases_at, c.phases_at),"
+    "  phases_at = CASE WHEN excluded.phases_date = c.phases_date AND c.phases_listed_at < now() - interval '3 s'"
+    "   THEN greatest(excluded.phases_at, excluded.phases_date + interval '4 s')"
+    "   ELSE coalesce(excluded.phases_at, c.phases_at) END,"
     "  elevations_date = coalesce(excluded.elevations_date, c.elevations_date),"
-    "  elevations_at = coalesce(excluded.elevations_at, c.elevations_at),"
+    "  elevations_at = CASE WHEN excluded.elevations_date = c.elevations_date"
+    "    AND c.elevations_listed_at < now() - interval '3 s'"
+    "   THEN greatest(excluded.elevations_at, excluded.elevations_date + interval '4 s')"
+    "   ELSE coalesce(excluded.elevations_at, c.elevations_at) END,"
     "  confirmed_at = coalesce(excluded.confirmed_at, c.confirmed_at), failed_at = coalesce(excluded.failed_at, "
     "c.failed_at),"
     "  failures = CASE WHEN $6::text IS NULL THEN 0 ELSE c.failures + 1 END, last_error = excluded.last_error";
@@ -170,6 +178,15 @@ static int write_elevations(struct db *db, const struct project_apply *a, const 
     if (n->elevations_written < 0) return -ERR_DB;
     if (n->elevations > 0 && db_exec(db, err, found_elevations, 2, found) < 0) return -ERR_DB;
     return !a->stage->lost && db_exec(db, err, miss_elevations, 5, values) < 0 ? -ERR_DB : 0;
+}
+
+int project_apply_claims(const struct stage *stage, const char *project, struct err *err)
+{
+    char listing[DB_NUMBER_SIZE + 4], id[DB_NUMBER_SIZE];
+    snprintf(listing, sizeof(listing), "{-%s}", project);
+    const char *values[] = {listing, project, db_number(id, stage->id), "{}", NULL}, *found[] = {listing, id};
+    if (db_exec(stage->db, err, apply_elevations, 5, values) < 0) return -ERR_DB;
+    return db_exec(stage->db, err, found_elevations, 2, found) < 0 ? -ERR_DB : 0;
 }
 
 static int write_cursor(struct db *db, const struct project_apply *a, const char *project,

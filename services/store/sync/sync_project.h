@@ -39,6 +39,9 @@ struct project_counts {
 
 int project_apply(struct db *db, const struct lease *lease, const struct project_apply *apply,
                   struct project_counts *counts, struct err *err);
+/* In a transaction: writes the elevations that were staged as the listing of this number (row id of the project) below
+ * zero. 0 or -ERR_DB. */
+int project_apply_claims(const struct stage *stage, const char *project, struct err *err);
 /* Notes a failure that left nothing to apply. */
 int project_note_failure(struct db *db, int64_t project_id, const char *text, struct err *err);
 
