@@ -18,6 +18,7 @@
 #include "supervisor/child.h"
 #include "supervisor/kin.h"
 #include "supervisor/reap.h"
+#include "supervisor/trim.h"
 
 #define GROUPS_MAX  512
 #define PIPE_FD     3
@@ -78,6 +79,7 @@ _Noreturn static void become_guardian(int pipe_fd, const char *id)
     dup2(pipe_fd, PIPE_FD);
     close_range(PIPE_FD + 1, ~0U, 0);
     fcntl(PIPE_FD, F_SETFL, fcntl(PIPE_FD, F_GETFL) & ~O_NONBLOCK);
+    trim();
     guard(id);
 }
 

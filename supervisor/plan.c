@@ -2,6 +2,7 @@
 #include "supervisor/plan.h"
 
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -212,9 +213,14 @@ static int check_depends(const struct plan *plan, const struct conf *conf, struc
     return 0;
 }
 
+void plan_copy(struct plan *to, const struct plan *from)
+{
+    memcpy(to, from, offsetof(struct plan, specs) + (size_t)from->count * sizeof *from->specs);
+}
+
 int plan_from_conf(struct plan *plan, const struct conf *conf, const char *only, struct err *err)
 {
-    memset(plan, 0, sizeof *plan);
+    memset(plan, 0, offsetof(struct plan, specs));
     int rc = check_only(only, conf, err);
     if (rc != 0) return rc;
     plan->is_gate_on = conf_bool(conf, SET_BACKGROUND_SYNC);

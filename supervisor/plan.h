@@ -46,10 +46,12 @@ struct child_spec {
 
 struct plan {
     int count;
-    struct child_spec specs[PLAN_CHILDREN_MAX];
     bool is_gate_on;
     char note[160]; /* why worker and beat are not there; "" when they are */
+    struct child_spec specs[PLAN_CHILDREN_MAX];
 };
+
+void plan_copy(struct plan *to, const struct plan *from); /* touches only what is used */
 
 /* only: comma separated names of roles and programs to keep, blanks do not count; NULL or none = all. 0, or an error
  * that names what is wrong (an unknown name there; unknown or circular depends_on, too many children, a name used

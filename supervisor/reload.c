@@ -141,7 +141,8 @@ int supervisor_reload(struct supervisor *s, struct err *err)
     mark_changes(s, plan, changed, count);
     struct conf *before = s->conf;
     s->conf = conf;
-    s->plan = *plan;
+    plan_copy(&s->plan, plan);
+    s->must_trim = true;
     children_follow_plan(s);
     conf_free(before);
     events_emit(s, "reload", NULL, 0, "%d settings changed", count);

@@ -2,6 +2,7 @@
 #include "supervisor/status.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,7 +127,7 @@ void status_gather(struct supervisor *s, struct snapshot *out)
 {
     const struct child *c;
     int64_t now_ms = mono_ms();
-    memset(out, 0, sizeof *out);
+    memset(out, 0, offsetof(struct snapshot, children)); /* room that no child needs stays untouched */
     out->written_ms = wall_ms();
     out->started_ms = s->started_ms;
     out->pid = (int)getpid();

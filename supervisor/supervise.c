@@ -247,6 +247,7 @@ static void run(struct supervisor *s)
     if (s->plan.note[0]) log_info("%s", s->plan.note);
     if (!s->is_resumed) conf_tell_notes(s->conf);
     children_follow_plan(s);
+    s->must_trim = true;
     event_base_dispatch(s->base);
     log_info("stopped, exit status %d", s->exit_status);
 }

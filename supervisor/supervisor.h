@@ -66,6 +66,7 @@ struct supervisor {
     int exit_status;
     int64_t started_ms; /* wall */
     int64_t orphans_reaped;
+    bool must_trim; /* a start or reload has touched what is not needed any more */
     pid_t guardian_pid;
     int guardian_fd;
     struct usage usage; /* our own */

@@ -15,6 +15,7 @@
 #include "supervisor/pulse.h"
 #include "supervisor/status.h"
 #include "supervisor/strays.h"
+#include "supervisor/trim.h"
 
 #define EXIT_GAVE_UP         70
 #define REPLACE_INTERVAL_MS  60000 /* a child that grows at once is not replaced all the time */
@@ -110,6 +111,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     CHILDREN_FOREACH(c, s) look_at_child(s, c, passed);
     strays_sweep(s);
     status_changed(s);
+    if (s->must_trim) trim();
+    s->must_trim = false;
 }
 
 static void on_essential(evutil_socket_t fd, short what, void *arg)
