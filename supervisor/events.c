@@ -183,6 +183,11 @@ bool events_finish(struct supervisor *s)
     return false;
 }
 
+bool events_is_busy(const struct supervisor *s)
+{
+    return s->events && s->events->command.pid;
+}
+
 cJSON *events_save(const struct supervisor *s)
 {
     cJSON *list = cJSON_CreateArray();

@@ -18,6 +18,7 @@ bool events_finish(struct supervisor *s);
  * Does nothing when no command is configured. */
 void events_emit(struct supervisor *s, const char *event, const char *child, int pid, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
+bool events_is_busy(const struct supervisor *s); /* a command runs */
 /* Those that wait, over an exec. */
 cJSON *events_save(const struct supervisor *s);
 void events_restore(struct supervisor *s, const cJSON *list);

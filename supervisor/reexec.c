@@ -9,24 +9,30 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "conf/clock.h"
 #include "conf/log.h"
 #include "supervisor/control.h"
 #include "supervisor/environment.h"
+#include "supervisor/events.h"
 #include "supervisor/exit_words.h"
 #include "supervisor/memory_file.h"
 #include "supervisor/self.h"
 #include "supervisor/spawn.h"
 #include "supervisor/tool.h"
 
-#define FLUSH_MS    500
-#define TRIAL_MS    8000 /* shorter than `ctl` waits for an answer */
-#define STATE_BYTES (16 * 1024 * 1024)
+#define FLUSH_MS     500
+#define TRIAL_MS     8000 /* shorter than `ctl` waits for an answer */
+#define HOOK_MS      1500
+#define HOOK_LOOK_MS 20
+#define STATE_BYTES  (16 * 1024 * 1024)
 
 struct trial {
     struct supervisor *sup;
     struct tool tool;
     struct event *late;
     struct control_peer *peer; /* who waits for the answer; may have gone */
+    bool is_good;              /* it has been tried, and waits for a hook to end */
+    int64_t good_ms;
 };
 
 /* The state in a memory file; -1 with err. */
@@ -99,6 +105,21 @@ static void refuse(struct supervisor *s, const char *why)
         control_refuse(peer, "the configuration is reloaded; the supervisor goes on as it is: %s", why);
 }
 
+/* A hook that runs would lose whoever reads what it writes: it may end first, within a moment. */
+static void execute_soon(struct trial *t)
+{
+    struct supervisor *s = t->sup;
+    struct err err = {0};
+    struct timeval soon = {.tv_usec = HOOK_LOOK_MS * 1000};
+    const char *path = self_path(&err);
+    if (events_is_busy(s) && mono_ms() - t->good_ms < HOOK_MS && event_add(t->late, &soon) == 0) return;
+    if (t->peer && control_is_there(s, t->peer))
+        control_answer_text(t->peer, "the configuration is reloaded; the program has been tried and is executed anew");
+    if (path) execute(s, path, &err);
+    refuse(s, err.text);
+    end_trial(s);
+}
+
 static void on_trial_end(void *arg, int status)
 {
     struct trial *t = arg;
@@ -112,17 +133,15 @@ static void on_trial_end(void *arg, int status)
         return;
     }
     bool is_good = WIFEXITED(status) && WEXITSTATUS(status) == 0 && strcmp(t->tool.said, REEXEC_GOOD) == 0;
-    if (is_good && path) {
-        if (t->peer && control_is_there(s, t->peer))
-            control_answer_text(t->peer,
-                                "the configuration is reloaded; the program has been tried and is executed anew");
-        execute(s, path, &err);
-        refuse(s, err.text);
-    } else {
-        snprintf(why, sizeof why, "its program file %s fails (%s: %s%s%s)", path ? path : "", REEXEC_TRIAL,
-                 exit_words(&facts, words, sizeof words), t->tool.last[0] ? "; " : "", t->tool.last);
-        refuse(s, why);
+    if (is_good) {
+        t->is_good = true;
+        t->good_ms = mono_ms();
+        execute_soon(t);
+        return;
     }
+    snprintf(why, sizeof why, "its program file %s fails (%s: %s%s%s)", path ? path : "", REEXEC_TRIAL,
+             exit_words(&facts, words, sizeof words), t->tool.last[0] ? "; " : "", t->tool.last);
+    refuse(s, why);
     end_trial(s);
 }
 
@@ -133,6 +152,13 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
     char why[128];
     (void)fd;
     (void)what;
+    if (t->is_good) {
+        if (s->is_stopping)
+            end_trial(s);
+        else
+            execute_soon(t);
+        return;
+    }
     tool_abandon(&t->tool);
     snprintf(why, sizeof why, "its program file, being tried, has not ended within %d s: it is killed",
              TRIAL_MS / 1000);

@@ -114,7 +114,7 @@ static void tell_fixed(const struct conf *conf, const enum setting_id *changed, 
 int supervisor_reload(struct supervisor *s, struct err *err)
 {
     struct plan *plan = &s->next_plan;
-    struct conf *conf;
+    struct conf *conf = NULL;
     enum setting_id changed[SET_COUNT];
     int rc = prepare(s, &conf, plan, err);
     s->reloaded_ms = wall_ms();

@@ -61,10 +61,10 @@ static bool go_up(char *dir)
 static void read_pressure(const char *dir, struct cgroup_memory *out)
 {
     char path[PATH_MAX], text[512];
-    double share = 0;
+    static const char name[] = "some avg10=";
     snprintf(path, sizeof path, "%s/memory.pressure", dir);
-    if (usage_slurp(path, text, sizeof text) && sscanf(text, "some avg10=%lf", &share) == 1)
-        out->pressure_permille = (int)(share * 10);
+    if (usage_slurp(path, text, sizeof text) && strncmp(text, name, strlen(name)) == 0)
+        out->pressure_permille = (int)(strtod(text + strlen(name), NULL) * 10);
 }
 
 void usage_read_cgroup(const char *dir, struct cgroup_memory *out)

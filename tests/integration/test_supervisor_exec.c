@@ -285,6 +285,27 @@ static void test_secrets_stay_hidden_and_runtime_settings_stay_set(void **state)
     supervised_stop(&s);
 }
 
+static void test_hook_that_runs_ends_before_an_exec(void **state)
+{
+    char config[500], out[300];
+    (void)state;
+    supervised_prepare(&s, " ");
+    snprintf(out, sizeof out, "%s/out", s.dir);
+    snprintf(config, sizeof config,
+             "supervisor = { events_command = \"sleep 0.3; echo hook heard $LOGIKALD_EVENT && echo $LOGIKALD_EVENT >> "
+             "%s\"; };",
+             out);
+    supervised_config(&s, config);
+    supervised_start(&s, (char *[]){"LOGIKALD_ROLES=web", NULL});
+    exec_well(); /* its reload is an event */
+    char command[400];
+    snprintf(command, sizeof command, "grep -q reload '%s'", out);
+    char *argv[] = {"sh", "-c", command, NULL};
+    WAIT_UNTIL(process_run(argv, NULL, NULL) == 0, 10000);
+    assert_true(process_logged(&s.process, "hook heard reload"));
+    supervised_stop(&s);
+}
+
 /* ---- releases ---- */
 
 static void link_release(const char *name)
@@ -393,6 +414,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_failures_before_an_exec_count_towards_a_crash_loop),
         cmocka_unit_test(test_cpu_after_an_exec_is_that_of_the_last_interval),
         cmocka_unit_test(test_secrets_stay_hidden_and_runtime_settings_stay_set),
+        cmocka_unit_test(test_hook_that_runs_ends_before_an_exec),
         cmocka_unit_test(test_link_to_a_release_is_followed_and_every_child_replaced),
         cmocka_unit_test(test_status_marks_children_of_another_program),
     };

@@ -20,7 +20,7 @@ static void start(const char *config, char *const env[])
     supervised_start(&s, env);
 }
 
-static void shell(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static void shell(const char *fmt, ...)
 {
     char command[2000];
     va_list ap;
