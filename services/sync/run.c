@@ -102,6 +102,11 @@ static void on_learned(void *arg, enum logikal_level level, enum sideways what)
     run_check(run, upstream_remember(run->db, conf_str(run->ctx->conf, SET_LOGIKAL_URL), run->levels, &err), &err);
 }
 
+static void on_noted(void *arg, const char *text)
+{
+    run_note_error(arg, "%s", text);
+}
+
 static void on_refused(void *arg, const char *type, const char *id, const char *why)
 {
     struct sync_run *run = arg;
@@ -139,6 +144,7 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const struct run_ask *a
     if (db_origin(run->db, run->id, ctx->id, err) < 0) return -ERR_DB;
     if (stage_open(&run->stage, run->db, &run->lease, conf_int(ctx->conf, SET_SYNC_BATCH), err) < 0) return -ERR_DB;
     run->stage.refused = on_refused;
+    run->stage.noted = on_noted;
     run->stage.refused_arg = run;
     return 0;
 }

@@ -300,6 +300,61 @@ static void test_excluded_directory_covers_its_subtree(void **state)
     assert_truth(&world, true);
 }
 
+/* An excluded directory below a parent that is renamed, with its projects stored from before and without; and one that
+ * is renamed itself: under its new path it is excluded, too, and its projects are neither synced nor lost. */
+static void excluded_under_a_new_path(bool is_stored, bool is_itself)
+{
+    char json[300], text[400];
+    char *child =
+        pg_value(&world.pg, "SELECT logikal_id FROM directories WHERE parent_id IS NOT NULL ORDER BY id LIMIT 1");
+    char *parent =
+        pg_value(&world.pg, "SELECT p.logikal_id FROM directories c JOIN directories p ON p.id = c.parent_id WHERE"
+                            " c.parent_id IS NOT NULL ORDER BY c.id LIMIT 1");
+    snprintf(text, sizeof(text), "UPDATE directories SET exclude_from_sync = true WHERE logikal_id = '%s'", child);
+    sql(text);
+    if (!is_stored) {
+        snprintf(text, sizeof(text),
+                 "DELETE FROM projects WHERE directory_id = (SELECT id FROM directories WHERE logikal_id ="
+                 " '%s')",
+                 child);
+        sql("TRUNCATE elevation_glass, parsing_error_logs; DELETE FROM elevations; DELETE FROM phases");
+        sql(text);
+    }
+    int64_t projects = pg_int(&world.pg, "SELECT count(*) FROM projects WHERE deleted_at IS NULL");
+    snprintf(json, sizeof(json), "{\"type\":\"directory\",\"id\":\"%s\"}", is_itself ? child : parent);
+    sim_post(&world.sim, "/change", json);
+
+    cJSON *result = sync_task(&world, "tasks.sync_tasks.full_sync_task", NULL, NULL, NULL);
+
+    char *said = cJSON_Print(result);
+    if (!strstr(said, "starts excluded")) fail_msg("not told: %s", said);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM projects WHERE deleted_at IS NULL"), projects);
+    assert_int_equal(
+        pg_int(&world.pg, "SELECT count(*) FROM directories WHERE exclude_from_sync AND deleted_at IS NULL"), 1);
+    assert_int_equal(pg_int(&world.pg,
+                            "SELECT count(*) FROM projects p JOIN directories d ON d.id = p.directory_id WHERE"
+                            " d.exclude_from_sync AND p.deleted_at IS NULL"),
+                     is_stored ? 1 : 0);
+    free(said);
+    cJSON_Delete(result);
+    sync_all(&world, true);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM projects WHERE deleted_at IS NULL"), projects);
+    sql("UPDATE directories SET exclude_from_sync = false");
+    sync_all(&world, true);
+    assert_truth(&world, true);
+    free(child);
+    free(parent);
+}
+
+static void test_excluded_directory_stays_so_under_a_new_path(void **state)
+{
+    excluded_under_a_new_path(true, false);
+    settle(state);
+    excluded_under_a_new_path(false, false);
+    settle(state);
+    excluded_under_a_new_path(true, true);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -333,6 +388,7 @@ int main(void)
         cmocka_unit_test_setup(test_retries_after_delay_then_waits_for_interval, settle),
         cmocka_unit_test_setup(test_batch_size_splits_parser_tasks_and_writes, settle),
         cmocka_unit_test_setup(test_excluded_directory_covers_its_subtree, settle),
+        cmocka_unit_test_setup(test_excluded_directory_stays_so_under_a_new_path, settle),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -16,7 +16,9 @@
 static const char apply_phases[] =
     "INSERT INTO phases AS p (logikal_id, name, description, project_id, status, last_sync_date, synced_at, "
     "sync_status, upstream_id)"
-    " SELECT DISTINCT ON (id) id, left(coalesce(nullif(name, ''), id), 255), description, $2::integer, 'active', now(),"
+    " SELECT DISTINCT ON (id) id, left(coalesce(nullif(name, ''), CASE WHEN id <> "
+    "'00000000-0000-0000-0000-000000000000' THEN id ELSE 'Default' END),"
+    "   255), description, $2::integer, 'active', now(),"
     "  now(), 'synced', nullif(upstream_id, id) FROM sync_stage_phases WHERE stage = $3::bigint AND listing = "
     "$1::bigint"
     "  AND ($4::text IS NULL OR id = $4) ORDER BY id"

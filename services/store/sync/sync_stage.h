@@ -28,6 +28,7 @@ struct stage {
     int64_t sent[STAGE_TABLE_COUNT]; /* since the table was emptied */
     int64_t lost;                    /* rows that could not even be staged: nothing that is not there is missing */
     stage_refused_fn refused;        /* may be NULL */
+    void (*noted)(void *arg, const char *text); /* of something else that people should know; may be NULL */
     void *refused_arg;
 };
 

@@ -8,6 +8,7 @@
 #include "services/store/lease.h"
 #include "services/store/sync/sync_doubles.h"
 #include "services/store/sync/sync_exchange.h"
+#include "services/store/sync/sync_heirs.h"
 #include "services/store/sync/sync_singly.h"
 #include "services/store/sync/sync_stage.h"
 
@@ -60,7 +61,8 @@ static const char insert_projects[] = SEEN_PROJECTS
     "  s.offer_number, s.person_in_charge, s.is_estimated, now(), CASE WHEN s.is_deleted THEN 'deleted' ELSE 'synced' "
     "END, nullif(s.upstream_id, s.id)"
     " FROM seen s JOIN directories d ON d.logikal_id = logikald_directory_key(s.directory)"
-    " WHERE NOT (s.is_deleted AND EXISTS (SELECT FROM projects o WHERE o.logikal_id = s.id AND o.deleted_at IS NULL))"
+    " WHERE NOT (s.is_deleted AND EXISTS (SELECT FROM projects o WHERE "
+    "o.logikal_id = s.id AND o.deleted_at IS NULL))"
     "  AND (logikald_directory_key(s.directory) <> ALL ($2::text[])"
     "       OR EXISTS (SELECT FROM projects o WHERE o.logikal_id = s.id))"
     "  AND ($3::text IS NULL OR s.id = $3)"
@@ -154,6 +156,7 @@ static int apply_directories(const struct stage *stage, const struct lease *leas
         1};
     if ((counts->written = stage_write(stage, &insert, singly, &counts->refused, err)) < 0) return -ERR_DB;
     if (db_exec(db, err, link_directories, 1, values) < 0) return -ERR_DB;
+    if (heirs_exclude(stage, err) < 0) return -ERR_DB;
     if (db_exec(db, err, found_directories, 1, values) < 0) return -ERR_DB;
     if (!stage->lost && (counts->missing = db_exec(db, err, miss_directories, 2, values)) < 0) return -ERR_DB;
     return db_commit(db, err);
