@@ -65,8 +65,8 @@ static cJSON *arguments(const cJSON *signature, const cJSON *first)
     return args;
 }
 
-static int add(const struct runner_self *self, const cJSON *signature, const cJSON *first, const cJSON *chain,
-               struct buf *sends, struct buf *children, struct err *err)
+static int add_task(const struct runner_self *self, const cJSON *signature, const cJSON *first, const cJSON *chain,
+                    struct buf *sends, struct buf *children, struct err *err)
 {
     char id[MESSAGE_ID_LIMIT + 1], list[QUEUE_KEY_SIZE];
     const cJSON *options = member(signature, "options");
@@ -113,6 +113,52 @@ static int add(const struct runner_self *self, const cJSON *signature, const cJS
     buf_free(&message);
     for (int i = 0; i < 4; i++) cJSON_Delete(carried[i]);
     return 0;
+}
+
+static int add(const struct runner_self *self, const cJSON *signature, const cJSON *first, const cJSON *chain,
+               struct buf *sends, struct buf *children, struct err *err);
+
+/* Each member of a group gets the argument. What would have to wait for all of them is a chord, and comes as such. */
+static int add_group(const struct runner_self *self, const cJSON *tasks, const cJSON *first, const cJSON *chain,
+                     struct buf *sends, struct buf *children, struct err *err)
+{
+    const cJSON *member_signature;
+    int rc =
+        chain ? err_set(err, ERR_INPUT, "a group with something behind it is a chord, which is not supported here") : 0;
+    cJSON_ArrayForEach(member_signature, tasks)
+    {
+        if (rc == 0) rc = add(self, member_signature, first, NULL, sends, children, err);
+    }
+    return rc;
+}
+
+/* The first of the tasks gets the argument; the others come behind it, before what comes behind the chain. Messages
+ * hold chains from the last to the next. */
+static int add_chain(const struct runner_self *self, const cJSON *tasks, const cJSON *first, const cJSON *chain,
+                     struct buf *sends, struct buf *children, struct err *err)
+{
+    const cJSON *head = cJSON_GetArrayItem(tasks, 0), *one;
+    if (!head) return err_set(err, ERR_INPUT, "a chain has no tasks");
+    cJSON *rest = chain ? cJSON_Duplicate(chain, true) : cJSON_CreateArray();
+    int behind = cJSON_GetArraySize(rest);
+    for (one = head->next; one; one = one->next) cJSON_InsertItemInArray(rest, behind, cJSON_Duplicate(one, true));
+    json_exact(rest);
+    int rc = add(self, head, first, rest->child ? rest : NULL, sends, children, err);
+    cJSON_Delete(rest);
+    return rc;
+}
+
+/* A signature that follows: a task, or Celery's own that stand for several. */
+static int add(const struct runner_self *self, const cJSON *signature, const cJSON *first, const cJSON *chain,
+               struct buf *sends, struct buf *children, struct err *err)
+{
+    const char *task = text_member(signature, "task");
+    const cJSON *tasks = member(member(signature, "kwargs"), "tasks");
+    if (task && strcmp(task, "celery.group") == 0 && cJSON_IsArray(tasks))
+        return add_group(self, tasks, first, chain, sends, children, err);
+    if (task && strcmp(task, "celery.chain") == 0 && cJSON_IsArray(tasks))
+        return add_chain(self, tasks, first, chain, sends, children, err);
+    return add_task(self, signature, first, chain, sends, children, err);
 }
 
 static int add_all(const struct runner_self *self, const cJSON *signatures, const cJSON *first, struct buf *sends,

@@ -6,6 +6,7 @@
 
 #include "services/parts/tasks.h"
 #include "services/sync/tasks.h"
+#include "services/tasks/canvas.h"
 #include "services/tasks/diagnostics.h"
 
 #define SCHEDULER "tasks.scheduler_tasks."
@@ -34,6 +35,9 @@ static const struct task_def table[] = {
     {.name = PARSER "trigger_parsing_for_new_files",
      .queue = "sqlite_parser",
      .run = task_trigger_parsing_for_new_files},
+
+    {.name = "celery.map", .queue = "sync", .run = task_map},
+    {.name = "celery.starmap", .queue = "sync", .run = task_starmap},
 
     {.name = DIAGNOSE "noop", .queue = "sync", .run = task_noop, .is_diagnostic = true},
     {.name = DIAGNOSE "add", .queue = "sync", .run = task_add, .is_diagnostic = true},

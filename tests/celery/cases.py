@@ -160,6 +160,28 @@ def failed_chains():
     assert ok.get(timeout=20) == 6
 
 
+def groups_chains_and_maps():
+    from celery import group
+    s = app.signature
+    add = TASK + "add"
+    last = (s(add, (1, 1)) | group(s(add, (1,)), s(add, (2,)))).apply_async()
+    assert last.get(timeout=20) == [3, 4]
+    r = send("add", 1, 2, link=group(s(add, (10,), task_id="g-1"), s(add, (20,), task_id="g-2")))
+    assert r.get(timeout=20) == 3
+    assert [app.AsyncResult(id).get(timeout=20) for id in ("g-1", "g-2")] == [13, 23]
+    r = send("add", 1, 2, link=(s(add, (10,)) | s(add, (20,)) | s(add, (30,), task_id="c-3")))
+    assert r.get(timeout=20) == 3 and app.AsyncResult("c-3").get(timeout=20) == 63
+    nested = (s(add, (1, 1)) | group(s(add, (1,)) | s(add, (10,)), s(add, (2,)))).apply_async()
+    assert nested.get(timeout=20) == [13, 4]
+    star = app.send_task("celery.starmap", kwargs={"task": s(add), "it": [[1, 2], [3, 4]]})
+    assert star.get(timeout=20) == [3, 7]
+    each = app.send_task("celery.map", kwargs={"task": s(TASK + "sleep"), "it": [0, 0]})
+    assert each.get(timeout=20) == [0, 0]
+    fails(app.send_task("celery.map", kwargs={"task": {"task": "tasks.nowhere"}, "it": [1]}), "NotRegistered")
+    fails(app.send_task("celery.starmap", kwargs={"task": s(add), "it": [1]}), "RuntimeError", "list")
+    fails(app.send_task("celery.starmap", kwargs={"task": s(add), "it": [["a", 1]]}), "TypeError")
+
+
 def wire_variants():
     import bz2
     import gzip

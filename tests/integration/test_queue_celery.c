@@ -70,6 +70,7 @@ CASE(revoke)
 CASE(retries)
 CASE(chains_and_links)
 CASE(failed_chains)
+CASE(groups_chains_and_maps)
 CASE(carried_unchanged)
 CASE(wire_variants)
 CASE(time_limits)
@@ -91,12 +92,25 @@ int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        ROW(results),          ROW(progress),      ROW(unknown),
-        ROW(eta_and_expiry),   ROW(revoke),        ROW(retries),
-        ROW(chains_and_links), ROW(failed_chains), ROW(carried_unchanged),
-        ROW(wire_variants),    ROW(time_limits),   ROW(crash),
-        ROW(priorities),       ROW(malformed),     ROW(large),
-        ROW(monitors),         ROW(events),        ROW(shutdown_by_remote_control),
+        ROW(results),
+        ROW(progress),
+        ROW(unknown),
+        ROW(eta_and_expiry),
+        ROW(revoke),
+        ROW(retries),
+        ROW(chains_and_links),
+        ROW(failed_chains),
+        ROW(groups_chains_and_maps),
+        ROW(carried_unchanged),
+        ROW(wire_variants),
+        ROW(time_limits),
+        ROW(crash),
+        ROW(priorities),
+        ROW(malformed),
+        ROW(large),
+        ROW(monitors),
+        ROW(events),
+        ROW(shutdown_by_remote_control),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,64 @@
+/* Runs a task of the table once for each item of a list, in the same runner, as Celery's map and starmap do. */
+#include "services/tasks/canvas.h"
+
+#include "services/tasks/task_table.h"
+
+static const struct task_def *task_of(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, struct err *err)
+{
+    const cJSON *signature = task_arg(args, kwargs, 0, "task");
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(signature, "task"));
+    const struct task_def *def = name ? task_find(name, conf_bool(ctx->conf, SET_DIAGNOSTIC_TASKS)) : NULL;
+    if (def && def->run != task_map && def->run != task_starmap) return def;
+    ctx->exc_type = "NotRegistered";
+    err_set(err, ERR_INPUT, "%.200s", name ? name : "the signature names no task");
+    return NULL;
+}
+
+static int run_one(struct task_ctx *ctx, const struct task_def *def, const cJSON *item, bool is_list, cJSON *results,
+                   struct err *err)
+{
+    cJSON *list = NULL, *one = NULL;
+    if (!is_list) {
+        list = cJSON_CreateArray();
+        cJSON_AddItemToArray(list, cJSON_Duplicate(item, true));
+    }
+    int rc = def->run(ctx, is_list ? item : list, NULL, &one, err);
+    cJSON_Delete(list);
+    if (rc == 0) cJSON_AddItemToArray(results, one ? one : cJSON_CreateNull());
+    return rc;
+}
+
+static int run_each(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, bool is_star, cJSON **result,
+                    struct err *err)
+{
+    const cJSON *items = task_arg(args, kwargs, 1, "it"), *item;
+    const struct task_def *def = task_of(ctx, args, kwargs, err);
+    int64_t total = cJSON_GetArraySize(items), n = 0;
+    if (!def) return -ERR_INPUT;
+    cJSON *results = cJSON_CreateArray();
+    int rc = cJSON_IsArray(items) ? 0 : err_set(err, ERR_INPUT, "it is not a list");
+    cJSON_ArrayForEach(item, items)
+    {
+        if (rc == 0 && ctx->ops->is_cancelled(ctx->self)) rc = err_set(err, ERR_CANCELLED, "asked to stop");
+        if (rc == 0 && is_star && !cJSON_IsArray(item))
+            rc = err_set(err, ERR_INPUT, "an item is not a list of arguments");
+        if (rc != 0) break;
+        rc = run_one(ctx, def, item, is_star, results, err);
+        ctx->ops->progress(ctx->self, ++n, total, def->name);
+    }
+    if (rc == 0)
+        *result = results;
+    else
+        cJSON_Delete(results);
+    return rc;
+}
+
+int task_map(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
+{
+    return run_each(ctx, args, kwargs, false, result, err);
+}
+
+int task_starmap(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
+{
+    return run_each(ctx, args, kwargs, true, result, err);
+}
