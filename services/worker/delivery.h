@@ -52,7 +52,7 @@ struct delivery {
     struct message m;
     char *raw;
     size_t raw_len;
-    char tag[64];
+    char tag[96];
     const char *list, *queue;   /* kept as long as the worker lives */
     char history[41];           /* SHA-1 under which Redis has a history of it; "" = none */
     int deliveries;             /* this one included */

@@ -18,7 +18,7 @@
 struct send {
     TAILQ_ENTRY(send) link;
     struct delivery *d; /* NULL = gone */
-    char tag[64], list[QUEUE_KEY_SIZE];
+    char tag[96], list[QUEUE_KEY_SIZE];
     char *raw;
     size_t len;
 };
@@ -305,7 +305,7 @@ void finish_state(struct worker *w, struct delivery *d, const char *json, bool i
 
 struct mark {
     struct worker *worker;
-    char tag[64];
+    char tag[96];
 };
 
 static void on_marked(void *arg, const struct redis_answer *answer)

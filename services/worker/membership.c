@@ -16,11 +16,13 @@
 #include "services/worker/runners.h"
 
 #define MEMBERS_MAX 256
-#define ALL_MAX     "20000" /* messages of a dead worker that are given back in one go */
+#define EPOCH_BYTES 32  /* tags begin with it in hex: longer than 64 bytes, they make Redis keep its hashes as hashes  \
+                         */
+#define ALL_MAX "20000" /* messages of a dead worker that are given back in one go */
 
 /* What another worker's record was when it was first seen so, and when that was (own monotonic clock). */
 struct member {
-    char id[160], record[96];
+    char id[160], record[128];
     int64_t since_ms;
     bool is_seen;
 };
@@ -30,7 +32,7 @@ struct membership {
     struct member members[MEMBERS_MAX];
     int count;
     int64_t ticked_ms, asked_ms, renewals, told_ms;
-    char proposed[32], predecessor[256], told[160];
+    char proposed[72], predecessor[256], told[160];
     bool is_registered, is_leasing, must_lease, has_taken_over, is_leaving, is_burying;
     char buried[160];
     void (*on_state)(struct worker *w, bool is_news);
@@ -71,7 +73,7 @@ static void registered(struct worker *w, const redisReply *reply)
                                                               : REGISTRATION_LOST;
     if (strcmp(w->epoch, reply->element[1]->str) != 0) {
         snprintf(w->epoch, sizeof w->epoch, "%s", reply->element[1]->str);
-        random_token_hex(m->proposed, 8); /* for the next time */
+        random_token_hex(m->proposed, EPOCH_BYTES); /* for the next time */
     }
     m->must_lease = false;
     if (!must_agree) {
@@ -346,7 +348,7 @@ int membership_open(struct worker *w, struct err *err)
     struct membership *m = w->membership = calloc(1, sizeof *m);
     if (!m) return err_set(err, ERR_NOMEM, "no memory");
     m->ticked_ms = mono_ms();
-    random_token_hex(m->proposed, 8);
+    random_token_hex(m->proposed, EPOCH_BYTES);
     make_ids(w);
     m->timer = event_new(w->base, -1, EV_PERSIST, on_timer, w);
     if (!m->timer || event_add(m->timer, &tv) != 0) return err_set(err, ERR_NOMEM, "no memory for a timer");

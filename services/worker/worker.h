@@ -41,7 +41,7 @@ struct worker {
     struct queue_keys keys;
     struct redis *redis, *listener;
     char id[256], node[300];
-    char epoch[32]; /* of the registration; "" = none yet. See membership.h */
+    char epoch[72]; /* of the registration; "" = none yet. See membership.h */
     int64_t started_ms;
     bool is_stopping;
     struct task_counts *counts;
