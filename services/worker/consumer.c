@@ -8,6 +8,7 @@
 #include "conf/log.h"
 #include "ipc/queue.h"
 #include "ipc/script_call.h"
+#include "services/worker/complaint.h"
 #include "services/worker/dispatch.h"
 #include "services/worker/events.h"
 #include "services/worker/handback.h"
@@ -36,8 +37,8 @@ struct consumer {
     struct event *poll;
     struct redis_sub *resumed;
     bool is_fetching;
-    int64_t next_tag, told_ms;
-    char told[160];
+    int64_t next_tag;
+    struct complaint refused;
     void (*on_doubt)(struct worker *w);
     bool (*may_fetch)(const struct worker *w);
 };
@@ -176,15 +177,6 @@ static void move_due(struct worker *w, const char *list)
     script_call_run(&c, w->redis, "due", NULL, NULL);
 }
 
-static void complain(struct consumer *in, const char *why)
-{
-    int64_t now = mono_ms();
-    if (strcmp(in->told, why) == 0 && now - in->told_ms < 60000) return;
-    snprintf(in->told, sizeof in->told, "%s", why);
-    in->told_ms = now;
-    log_warning("messages cannot be fetched, will be tried again: %s", why);
-}
-
 static void on_fetched(void *arg, const struct redis_answer *answer)
 {
     struct worker *w = arg;
@@ -194,7 +186,9 @@ static void on_fetched(void *arg, const struct redis_answer *answer)
     in->is_fetching = false;
     if (w->is_stopping) deliveries_changed(w); /* it waits for this answer */
     if (answer->fault != REDIS_FINE) {
-        if (answer->fault != REDIS_LOST && answer->fault != REDIS_CLOSED) complain(in, answer->text);
+        if (answer->fault != REDIS_LOST && answer->fault != REDIS_CLOSED)
+            if (complaint_is_due(&in->refused, answer->text))
+                log_warning("messages cannot be fetched, will be tried again: %s", answer->text);
         if (!w->is_stopping) poll_in(w, 1000);
         return;
     }
@@ -304,7 +298,7 @@ int consumer_drop_queue(struct worker *w, const char *name)
     for (int i = 0; i < in->count; i++) {
         if (strcmp(in->waiters[i]->queue, name) != 0) continue;
         waiter_free(in->waiters[i]);
-        memmove(&in->waiters[i], &in->waiters[i + 1], (size_t)(--in->count - i) * sizeof *in->waiters);
+        for (in->count--; i < in->count; i++) in->waiters[i] = in->waiters[i + 1];
         in->first = 0;
         return 0;
     }

@@ -6,6 +6,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "services/worker/complaint.h"
 #include "services/worker/events.h"
 #include "services/worker/finish_call.h"
 
@@ -13,7 +14,6 @@
 #define BATCH_BYTES  (8u << 20)
 #define RETRY_MS     300
 #define RETRY_MAX_MS 10000
-#define SAY_AGAIN_MS 60000
 
 struct send {
     TAILQ_ENTRY(send) link;
@@ -38,12 +38,6 @@ struct batch {
     bool is_under_way, is_lost; /* lost: the epoch is over, whatever is answered */
 };
 
-/* A complaint is logged when it is new, and once a minute while it lasts. */
-struct complaint {
-    char text[160];
-    int64_t said_ms;
-};
-
 struct finish {
     struct event *flush, *retry;
     struct batch *slots[SLOTS];
@@ -58,11 +52,7 @@ struct finish {
 
 static void complain(struct complaint *c, const char *what, const char *why)
 {
-    int64_t now = mono_ms();
-    if (strncmp(c->text, why, sizeof c->text - 1) == 0 && now - c->said_ms < SAY_AGAIN_MS) return;
-    snprintf(c->text, sizeof c->text, "%s", why);
-    c->said_ms = now;
-    log_error("%s: %s", what, why);
+    if (complaint_is_due(c, why)) log_error("%s: %s", what, why);
 }
 
 static void try_later(struct worker *w)

@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 
 #include "conf/log.h"
-#include "ipc/script_call.h"
 #include "services/worker/finish.h"
+#include "services/worker/handback_call.h"
 #include "services/worker/outcome.h"
 #include "services/worker/runners.h"
 
@@ -137,27 +137,6 @@ struct returns {
     struct delivery *of[BATCH_MAX];
 };
 
-static void begin_call(struct worker *w, struct script_call *c, const char *owner, bool is_dead)
-{
-    static const char *const names[] = {KEY_UNACKED,       KEY_UNACKED_INDEX, KEY_HELD,
-                                        KEY_HISTORY,       KEY_SCHEDULED,     KEY_SCHEDULED_MESSAGES,
-                                        KEY_SCHEDULED_IDS, KEY_WORKERS,       KEY_REGISTERED};
-    script_call_keys(c, &w->keys, names, 9, 1u << 2, owner);
-    script_call_copy(c, is_dead ? owner : "");
-    script_call_number(c, conf_int(w->conf, SET_TASK_MAX_DELIVERIES));
-}
-
-static void add_return(struct script_call *c, const char *tag, const char *list, char counts, int64_t delay_ms,
-                       bool is_known)
-{
-    char letter[2] = {counts, '\0'};
-    script_call_copy(c, tag);
-    script_call_number(c, script_call_key(c, list));
-    script_call_copy(c, letter);
-    script_call_number(c, delay_ms);
-    script_call_text(c, is_known ? "1" : "0");
-}
-
 static void on_returned(void *arg, const struct redis_answer *answer)
 {
     struct returns *r = arg;
@@ -186,10 +165,10 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
         struct script_call c = {0};
         if (!r) return;
         r->worker = w;
-        begin_call(w, &c, w->id, false);
+        handback_call_begin(w, &c, w->id, false);
         for (; d && r->count < BATCH_MAX; d = TAILQ_PREV(d, delivery_list, link)) {
             if (d->is_under_way) continue;
-            add_return(&c, d->tag, d->list, (char)d->counts, d->return_delay_ms, d->is_known);
+            handback_call_add(&c, d->tag, d->list, (char)d->counts, d->return_delay_ms, d->is_known);
             d->is_under_way = true;
             r->of[r->count++] = d;
         }
@@ -272,9 +251,10 @@ void handback_died(struct worker *w, struct delivery *d, enum cancel_reason why,
 /* ---- stopping, and coming to agree with Redis ---- */
 void handback_stop(struct worker *w)
 {
+    struct entering none = {0};
     struct delivery *d;
     for (int i = 0; i < RUNNERS_MAX; i++) runners_take_back(w, i);
-    while ((d = TAILQ_FIRST(deliveries_in(w, DELIVERY_READY)))) meet_fate(w, d, TROUBLE_STOPPING, NULL);
+    while ((d = TAILQ_FIRST(deliveries_in(w, DELIVERY_READY)))) meet_fate(w, d, TROUBLE_STOPPING, &none);
 }
 
 void handback_cut(struct worker *w)
@@ -299,7 +279,7 @@ static void compare(struct worker *w, struct delivery *d, void *arg)
 {
     struct comparison *c = arg;
     if (c->how == REGISTRATION_LOST)
-        meet_fate(w, d, TROUBLE_LEASE_LOST, NULL);
+        meet_fate(w, d, TROUBLE_LEASE_LOST, &c->entering);
     else if (!is_among(c->held, d->tag, 2))
         meet_fate(w, d, c->how == REGISTRATION_KEPT ? TROUBLE_MISSING : TROUBLE_FORGOTTEN, &c->entering);
 }
@@ -313,9 +293,9 @@ static void return_strangers(struct worker *w, const redisReply *held)
         if (delivery_by_tag(w, held->element[i]->str) || held->element[i + 1]->len < 1) continue;
         if (count % BATCH_MAX == 0) {
             if (count > 0) script_call_run(&c, w->redis, "handback", NULL, NULL);
-            begin_call(w, &c, w->id, false);
+            handback_call_begin(w, &c, w->id, false);
         }
-        add_return(&c, held->element[i]->str, held->element[i + 1]->str + 1, '0', 0, false);
+        handback_call_add(&c, held->element[i]->str, held->element[i + 1]->str + 1, '0', 0, false);
         count++;
     }
     if (count > 0) {
@@ -326,13 +306,14 @@ static void return_strangers(struct worker *w, const redisReply *held)
 
 void handback_taken(struct worker *w, const redisReply *taken)
 {
+    struct entering none = {0};
     for (size_t i = 0; taken->type == REDIS_REPLY_ARRAY && i < taken->elements; i++) {
         struct delivery *d = delivery_by_tag(w, taken->element[i]->str);
         if (!d) continue;
         log_error("task %s[%s] was put back into its queue by another kombu process: it is left to whoever has it now",
                   d->m.task, d->m.id);
         if (d->state == DELIVERY_SENT && !runners_is_running(w, d)) runners_take_back(w, d->slot);
-        meet_fate(w, d, TROUBLE_LEASE_LOST, NULL);
+        meet_fate(w, d, TROUBLE_LEASE_LOST, &none);
     }
 }
 
@@ -350,65 +331,6 @@ void handback_reconcile(struct worker *w, enum registration how, const redisRepl
     w->handback->is_held_up = false;
     finish_resume(w, how == REGISTRATION_LOST);
     event_active(w->handback->flush, EV_TIMEOUT, 0);
-}
-
-/* ---- all of another worker ---- */
-struct emptying {
-    struct worker *worker;
-    int pages;
-    int64_t back;
-    bool has_failed;
-    void (*fn)(struct worker *w, int64_t back);
-};
-
-static void page_done(struct emptying *e)
-{
-    if (--e->pages > 0) return;
-    e->fn(e->worker, e->has_failed ? -1 : e->back);
-    free(e);
-}
-
-static void on_page(void *arg, const struct redis_answer *answer)
-{
-    struct emptying *e = arg;
-    if (answer->fault == REDIS_FINE && answer->reply->type == REDIS_REPLY_ARRAY && answer->reply->elements == 2)
-        e->back += answer->reply->element[0]->integer;
-    else
-        e->has_failed = true;
-    page_done(e);
-}
-
-/* The mark of a held message: it had not started, it ran beside others, it ran alone. */
-static char count_of(char mark)
-{
-    return mark == '1' ? 'w' : mark == '2' ? 'a' : '0';
-}
-
-void handback_all_of(struct worker *w, const char *owner, const redisReply *held, bool counts,
-                     void (*fn)(struct worker *w, int64_t back))
-{
-    struct emptying *e = calloc(1, sizeof *e);
-    size_t i = 0;
-    if (!e) {
-        fn(w, -1);
-        return;
-    }
-    *e = (struct emptying){.worker = w, .pages = 1, .fn = fn};
-    do {
-        struct script_call c = {0};
-        begin_call(w, &c, owner, true);
-        for (int k = 0; k < BATCH_MAX && i + 1 < held->elements; k++, i += 2) {
-            const char *value = held->element[i + 1]->str;
-            if (!value[0]) continue;
-            add_return(&c, held->element[i]->str, value + 1, counts ? count_of(value[0]) : '0', 0, false);
-        }
-        e->pages++;
-        if (script_call_run(&c, w->redis, "handback", on_page, e) == 0) continue;
-        e->pages--;
-        e->has_failed = true;
-        break;
-    } while (i + 1 < held->elements);
-    page_done(e);
 }
 
 int handback_open(struct worker *w, struct err *err)

@@ -32,9 +32,4 @@ enum registration {
 void handback_reconcile(struct worker *w, enum registration how, const redisReply *held, const redisReply *taken);
 void handback_taken(struct worker *w, const redisReply *taken); /* tags that another kombu process put back */
 
-/* What a worker held that is dead, or that leaves (then nothing counts): tag, mark and list ... fn gets how many went
- * back; negative = Redis did not do it. */
-void handback_all_of(struct worker *w, const char *owner, const redisReply *held, bool counts,
-                     void (*fn)(struct worker *w, int64_t back));
-
 #endif

@@ -9,14 +9,19 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "ipc/script_call.h"
+#include "services/worker/complaint.h"
+#include "services/worker/consumer.h"
 #include "services/worker/events.h"
 #include "services/worker/finish.h"
 #include "services/worker/handback.h"
-#include "services/worker/consumer.h"
+#include "services/worker/handback_call.h"
 #include "services/worker/runners.h"
 
+/* Tags begin with the epoch in hex: longer than 64 bytes, they make Redis keep its hashes as hashes. */
+#define EPOCH_BYTES 32
 #define MEMBERS_MAX 256
-#define EPOCH_BYTES 32  /* tags begin with it in hex: longer than 64 bytes, they make Redis keep its hashes as hashes  \
+#define EPOCH_BYTES                                                                                                    \
+    32                  /* tags begin with it in hex: longer than 64 bytes, they make Redis keep its hashes as hashes  \
                          */
 #define ALL_MAX "20000" /* messages of a dead worker that are given back in one go */
 
@@ -31,8 +36,9 @@ struct membership {
     struct event *timer;
     struct member members[MEMBERS_MAX];
     int count;
-    int64_t ticked_ms, asked_ms, renewals, told_ms;
-    char proposed[72], predecessor[256], told[160];
+    int64_t ticked_ms, asked_ms, renewals;
+    char proposed[72], predecessor[256];
+    struct complaint refused;
     bool is_registered, is_leasing, must_lease, has_taken_over, is_leaving, is_burying;
     char buried[160];
     void (*on_state)(struct worker *w, bool is_news);
@@ -98,10 +104,8 @@ static void on_leased(void *arg, const struct redis_answer *answer)
     }
     m->must_lease = true; /* by the timer */
     if (answer->fault == REDIS_LOST || answer->fault == REDIS_LATE || answer->fault == REDIS_CLOSED) return;
-    if (strcmp(m->told, answer->text) == 0 && mono_ms() - m->told_ms < 60000) return;
-    snprintf(m->told, sizeof m->told, "%s", answer->text);
-    m->told_ms = mono_ms();
-    log_error("this worker cannot register with Redis, will be tried again: %s", answer->text);
+    if (complaint_is_due(&m->refused, answer->text))
+        log_error("this worker cannot register with Redis, will be tried again: %s", answer->text);
 }
 
 static void send_lease(struct worker *w)

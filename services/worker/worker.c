@@ -16,6 +16,7 @@
 #include "services/role.h"
 #include "services/runner/confine.h"
 #include "services/worker/broker_check.h"
+#include "services/worker/complaint.h"
 #include "services/worker/delivery.h"
 #include "services/worker/dispatch.h"
 #include "services/worker/events.h"
@@ -39,7 +40,7 @@ static struct {
     struct event *signals[3], *stop_timer, *watchdog;
     int stop_stage;
     bool is_ready_told, is_told_down;
-    char told_deaf[160]; /* why nothing is heard */
+    struct complaint deaf; /* why nothing is heard */
 } own;
 
 /* ---- stopping ---- */
@@ -191,8 +192,7 @@ static void on_redis(void *arg, bool is_up, const char *why)
 static void on_listener(void *arg, bool is_up, const char *why)
 {
     struct worker *w = arg;
-    if (is_up || !redis_is_up(w->redis) || strncmp(own.told_deaf, why, sizeof own.told_deaf - 1) == 0) return;
-    snprintf(own.told_deaf, sizeof own.told_deaf, "%s", why);
+    if (is_up || !redis_is_up(w->redis) || !complaint_is_due(&own.deaf, why)) return;
     log_error("remote control and revokes are not heard, trying on: %s", why);
 }
 

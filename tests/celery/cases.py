@@ -359,6 +359,40 @@ def events():
     assert clocks == sorted(clocks)
 
 
+def events_of_waiting_tasks():
+    """task-received once, however often the message is looked at; task-revoked also for what waits in nobody's hands."""
+    seen = []
+    ready = threading.Event()
+
+    def listen():
+        with app.connection() as connection:
+            receiver = app.events.Receiver(connection, handlers={"*": seen.append})
+            ready.set()
+            try:
+                receiver.capture(limit=None, timeout=20, wakeup=True)
+            except Exception:
+                pass
+
+    threading.Thread(target=listen, daemon=True).start()
+    ready.wait(10)
+    wait(lambda: any(e["type"] == "worker-heartbeat" for e in seen))
+    types = lambda r: [e["type"] for e in seen if e.get("uuid") == r.id and e["type"] != "task-sent"]
+    later = send("add", 1, 2, countdown=2)
+    waiting = send("add", 1, 1, countdown=60)
+    wait(lambda: raw.zcard("logikald.scheduled") == 2)
+    app.control.revoke(waiting.id)
+    assert later.get(timeout=20) == 3
+    wait(lambda: types(later) == ["task-received", "task-started", "task-succeeded"])
+    wait(lambda: types(waiting) == ["task-received", "task-revoked"])
+    node = list(app.control.inspect(timeout=1).ping())[0]
+    app.control.rate_limit(TASK + "echo", "1/s", destination=[node], reply=True)
+    limited = [send("echo", kwargs={"n": n}) for n in range(3)]
+    for r in limited:
+        r.get(timeout=30)
+    wait(lambda: all(types(r) == ["task-received", "task-started", "task-succeeded"] for r in limited))
+    assert raw.hlen("logikald.history") == 0, "what has ended leaves no history"
+
+
 def shutdown():
     app.control.shutdown()
     wait(lambda: raw.zcard("logikald.workers") == 0)

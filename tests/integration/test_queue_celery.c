@@ -80,6 +80,7 @@ CASE(malformed)
 CASE(large)
 CASE(monitors)
 CASE(events)
+CASE(events_of_waiting_tasks)
 
 static void test_shutdown_by_remote_control(void **state)
 {
@@ -91,6 +92,7 @@ static void test_shutdown_by_remote_control(void **state)
 int main(void)
 {
 #define ROW(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
+    if (getenv("TEST_FILTER")) cmocka_set_test_filter(getenv("TEST_FILTER"));
     const struct CMUnitTest tests[] = {
         ROW(results),
         ROW(progress),
