@@ -11,21 +11,23 @@
 #include "ipc/queue_message.h"
 #include "ipc/script_call.h"
 
+#define FIXED_KEYS 5 /* before the result keys */
+
 int queue_note_revoked(struct redis *redis, const struct queue_keys *keys, int64_t result_expires_s,
                        const char *const *ids, size_t count, redis_fn fn, void *arg)
 {
-    static const char *const names[] = {KEY_REVOKED, KEY_SCHEDULED, KEY_SCHEDULED_MESSAGES, KEY_SCHEDULED_IDS};
+    static const char *const names[] = {KEY_REVOKED, KEY_SCHEDULED, KEY_SCHEDULED_MESSAGES, KEY_SCHEDULED_IDS,
+                                        KEY_HISTORY};
     struct script_call c = {0};
     char key[QUEUE_KEY_SIZE], now[CLOCK_TEXT_SIZE];
     clock_iso_us(wall_us(), now);
     now[strcspn(now, "Z+")] = '\0';
-    script_call_keys(&c, keys, names, 4, 0, "");
+    script_call_keys(&c, keys, names, FIXED_KEYS, 0, "");
     script_call_number(&c, result_expires_s);
     script_call_copy(&c, now);
     script_call_number(&c, QUEUE_REVOKED_MAX);
     for (size_t i = 0; i < count; i++) {
-        int number = script_call_key(&c, queue_result_key(keys, key, ids[i]));
-        if (number != (int)i + 5) continue; /* the same id twice */
+        script_call_add_key(&c, queue_result_key(keys, key, ids[i]));
         script_call_text(&c, ids[i]);
     }
     return script_call_run(&c, redis, "revoke", fn, arg);

@@ -1,5 +1,5 @@
 -- Task ids are revoked: remembered for workers that start later, and what waits for its time is ended at once.
--- KEYS: revoked, scheduled, scheduled messages, scheduled ids, then the result key of each id.
+-- KEYS: revoked, scheduled, scheduled messages, scheduled ids, history, then the result key of each id.
 -- ARGV: seconds results are kept, time (ISO without offset), most ids remembered, ids.
 -- Returns the ids that were waiting. What is remembered is kept for a week: a queue may be paused for days.
 local now = tonumber(redis.call('TIME')[1])
@@ -10,13 +10,15 @@ for i = 4, #ARGV do
   local tag = redis.call('HGET', KEYS[4], id)
   redis.call('ZADD', KEYS[1], now, id)
   if tag then
+    local raw = string.match(redis.call('HGET', KEYS[3], tag) or '', '^[^\n]*\n[^\n]*\n(.*)$')
+    if raw then redis.call('HDEL', KEYS[5], redis.sha1hex(raw)) end
     redis.call('HDEL', KEYS[4], id)
     redis.call('HDEL', KEYS[3], tag)
     redis.call('ZREM', KEYS[2], tag)
     local json = '{"status": "REVOKED", "result": {"exc_type": "TaskRevokedError", "exc_message": ["revoked"], ' ..
       '"exc_module": "celery.exceptions"}, "traceback": null, "children": [], "date_done": ' .. cjson.encode(ARGV[2]) ..
       ', "task_id": ' .. cjson.encode(id) .. '}'
-    local key = KEYS[i + 1]
+    local key = KEYS[i + 2]
     if tonumber(ARGV[1]) > 0 then redis.call('SET', key, json, 'EX', ARGV[1]) else redis.call('SET', key, json) end
     redis.pcall('PUBLISH', key, json)
     ended[#ended + 1] = id

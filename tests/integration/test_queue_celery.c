@@ -112,6 +112,7 @@ int main(void)
         ROW(large),
         ROW(monitors),
         ROW(events),
+        ROW(events_of_waiting_tasks),
         ROW(shutdown_by_remote_control),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

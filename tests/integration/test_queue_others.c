@@ -252,7 +252,7 @@ static void test_revoke_that_nobody_hears(void **state)
     rig_send(&rig, "sync", "effect", "queued", "[\"seen\"]");
     rig_send(&rig, "sync", "effect", "wanted", "[\"wanted\"]");
 
-    revoke_ids((const char *const[]){"later", "queued", "never", "queued"}, 4);
+    revoke_ids((const char *const[]){"never", "never", "later", "later", "queued", "never"}, 6);
 
     assert_true(rig_has_state(&rig, "later", "REVOKED"));
     assert_int_equal(rig_int(&rig, "ZCARD logikald.scheduled"), 0);
