@@ -25,4 +25,5 @@ for i = 4, #ARGV do
   end
 end
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -tonumber(ARGV[3]) - 1)
+redis.call('EXPIRE', KEYS[1], 604800)
 return ended
