@@ -412,6 +412,36 @@ static void test_forms_are_taken_only_where_there_is_one(void **state)
     }
 }
 
+static void test_the_way_back_is_a_page_of_ours(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"/ui/tasks", "/ui/tasks"},
+        {"/ui?a=b", "/ui?a=b"},
+        {"/ui/browse?q=a%2Fb%20c&directory=3", "/ui/browse?q=a%2Fb%20c&directory=3"},
+        {"/ui/tasks/celery@host:1", "/ui/tasks/celery@host:1"},
+        {"/ui/../../evil.com", "/ui"},
+        {"/ui/./x", "/ui"},
+        {"/ui/%2e%2e/%2e%2e/x", "/ui"},
+        {"/ui/a%2f%2fb", "/ui"},
+        {"/ui/\\u0001\\u007f", "/ui"},
+        {"/ui/ä", "/ui"},
+        {"/ui?q=ä", "/ui"},
+        {"/ui/x y", "/ui"},
+        {"/ui\\u00a0", "/ui"},
+        {"/ui/x#y", "/ui"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char body[300], wanted[200];
+        snprintf(body, sizeof body, "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"next\":\"%s\"}",
+                 rows[i][0]);
+        snprintf(wanted, sizeof wanted, "Location: %s\r\n", rows[i][1]);
+        struct http_reply reply = send_from("203.0.113.60", "/ui/login", NULL, body);
+        if (reply.status != 303 || !strstr(reply.headers, wanted)) fail_msg("%s: %s", rows[i][0], reply.headers);
+        http_reply_free(&reply);
+    }
+}
+
 /* What could be read in two ways, or would be cut, is refused whole. */
 static void test_bodies_mean_what_they_say(void **state)
 {
@@ -450,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_another_site_logs_nobody_in),
         cmocka_unit_test(test_forms_are_taken_only_where_there_is_one),
         cmocka_unit_test(test_bodies_mean_what_they_say),
+        cmocka_unit_test(test_the_way_back_is_a_page_of_ours),
         cmocka_unit_test(test_a_guessing_neighbour_refuses_no_right_secret),
         cmocka_unit_test(test_failures_from_everywhere_refuse_no_right_secret),
     };

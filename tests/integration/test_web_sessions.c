@@ -206,6 +206,7 @@ static void test_a_viewer_starts_no_sync_by_any_method(void **state)
             if (reply.headers && strstr(reply.headers, "X-Sync")) fail_msg("%s %s syncs", methods[k], paths[i]);
             http_reply_free(&reply);
         }
+    assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM admin_actions WHERE actor = 'viewer'"), 0);
     struct http_reply reply = web_call(&web, "GET", paths[0], reader, NULL);
     assert_int_equal(reply.status, 200);
     assert_null(strstr(reply.headers, "X-Sync"));

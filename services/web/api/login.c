@@ -10,12 +10,15 @@
 
 #define HOME "/ui"
 
-/* Only paths of our own pages, so that a login leads nowhere else. */
+/* Only paths of our own pages, as our own links have them, so that a login leads nowhere else. */
 static const char *safe_next(const char *next)
 {
-    size_t len = next ? strlen(next) : 0;
-    bool is_safe = next && strncmp(next, "/ui", 3) == 0 && strchr("/?", next[3]) && !strstr(next, "//") &&
-                   strcspn(next, "\\\r\n") == len;
+    static const char path[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_.~:@";
+    static const char query[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_.~:@?&=%+,";
+    if (!next || strncmp(next, "/ui", 3) != 0 || !strchr("/?", next[3])) return HOME;
+    size_t len = strspn(next, path);
+    bool is_safe = (!next[len] || next[len] == '?') && strspn(next + len, query) == strlen(next + len) &&
+                   !strstr(next, "//") && !memmem(next, len, "/.", 2);
     return is_safe ? next : HOME;
 }
 

@@ -67,7 +67,7 @@ int route_find(struct req *r, char *allow, size_t size)
         }
         status = 405;
         size_t used = strlen(allow);
-        snprintf(allow + used, size - used, ", %s", method_name(t->method));
+        if (!strstr(allow, method_name(t->method))) snprintf(allow + used, size - used, ", %s", method_name(t->method));
     }
     return status;
 }

@@ -99,6 +99,7 @@ void ui_action_record(const struct req *r)
     for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++)
         if (evhttp_request_get_command(r->ev) == changes[i].method) method = changes[i].name;
     if (!method || !r->route || r->who.kind != WHO_ADMIN || !r->web->pool || r->web->is_stopping) return;
+    if (r->who.is_viewer) return; /* nothing was changed; the access log has it, and nobody fills the table by trying */
     char status[12];
     char *detail = detail_of(r);
     snprintf(status, sizeof(status), "%d", r->status);

@@ -13,6 +13,16 @@ static bool is_secret(const char *name)
     return false;
 }
 
+/* By its place: of two members with one name both are masked. */
+static void replace(cJSON *object, cJSON *member, cJSON *masked)
+{
+    masked->string = strdup(member->string);
+    if (!masked->string || !cJSON_ReplaceItemViaPointer(object, member, masked)) {
+        cJSON_Delete(masked);
+        cJSON_Delete(cJSON_DetachItemViaPointer(object, member));
+    }
+}
+
 void ui_mask(cJSON *value)
 {
     if (!cJSON_IsArray(value) && !cJSON_IsObject(value)) return;
@@ -20,7 +30,7 @@ void ui_mask(cJSON *value)
         next = each->next;
         if (each->string && is_secret(each->string) && !cJSON_IsNull(each)) {
             cJSON *masked = cJSON_CreateString("***");
-            if (masked) cJSON_ReplaceItemInObjectCaseSensitive(value, each->string, masked);
+            if (masked) replace(value, each, masked);
         } else {
             ui_mask(each);
         }

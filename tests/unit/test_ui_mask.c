@@ -1,0 +1,38 @@
+/* Secrets in what is shown: masked wherever they stand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "services/web/ui/mask.h"
+
+static void test_every_member_with_a_secret_name_is_masked(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"{\"password\":\"a\"}", "{\"password\":\"***\"}"},
+        {"{\"password\":\"a\",\"x\":1,\"password\":\"b\"}", "{\"password\":\"***\",\"x\":1,\"password\":\"***\"}"},
+        {"[{\"deep\":{\"Client_Secret\":{\"a\":1}}}]", "[{\"deep\":{\"Client_Secret\":\"***\"}}]"},
+        {"{\"token\":null,\"tokens\":[1],\"API_KEY\":2}", "{\"token\":null,\"tokens\":\"***\",\"API_KEY\":\"***\"}"},
+        {"{\"name\":\"password\"}", "{\"name\":\"password\"}"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cJSON *value = cJSON_Parse(rows[i][0]);
+        ui_mask(value);
+        char *text = cJSON_PrintUnformatted(value);
+        assert_string_equal(text, rows[i][1]);
+        cJSON_free(text);
+        cJSON_Delete(value);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_member_with_a_secret_name_is_masked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
