@@ -22,9 +22,8 @@ void listing_odd(struct listing *l, const char *kind, const char *id, const stru
     struct sync_run *run = l->run;
     for (int i = 0; i < odd->count; i++) {
         char key[200];
-        snprintf(key, sizeof(key), "\n%s %s %s\n", kind, odd->items[i].member, odd->items[i].what);
-        if (run->told.data && strstr(run->told.data, key)) continue;
-        buf_str(&run->told, key);
+        snprintf(key, sizeof(key), "%s %s %s", kind, odd->items[i].member, odd->items[i].what);
+        if (!run_first(run, key)) continue;
         run_note_error(run, "Logikal's %s %s: %s %s; told once for all of this sync", kind, id, odd->items[i].member,
                        odd->items[i].what);
     }

@@ -91,6 +91,7 @@ void project_work_busy(struct project_work *w, const char *text)
     char label[PROJECT_LABEL_SIZE];
     if (w->is_busy) return;
     w->is_busy = true;
+    if (!run_first(w->run, w->guid)) return;
     w->run->counts.projects_busy++;
     if (!w->error[0]) snprintf(w->error, sizeof(w->error), "locked in Logikal: %.*s", (int)utf8_cut(text, 200), text);
     run_note_error(w->run, "project %s is locked in Logikal and left to the next sync: %s",

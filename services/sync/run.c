@@ -264,6 +264,21 @@ void run_note_error(struct sync_run *run, const char *fmt, ...)
     log_warning("%s", text);
 }
 
+bool run_was_said(const struct sync_run *run, const char *what)
+{
+    size_t len = strlen(what);
+    for (const char *p = run->told.data; p && *p; p += strcspn(p, "\n") + 1)
+        if (strncmp(p, what, len) == 0 && p[len] == '\n') return true;
+    return false;
+}
+
+bool run_first(struct sync_run *run, const char *what)
+{
+    if (run_was_said(run, what)) return false;
+    buf_printf(&run->told, "%s\n", what);
+    return true;
+}
+
 void run_note_errors(struct sync_run *run, const char *lines)
 {
     for (const char *p = lines; p && *p;) {

@@ -57,7 +57,7 @@ struct sync_run {
     int64_t projects_helped; /* by other workers */
     int sessions_unknown;    /* logins that died with their process */
     bool has_rows;           /* directories, projects, phases and elevations are through; what follows are files */
-    struct buf told;         /* what was odd about objects, each once */
+    struct buf told;         /* see run_first */
     struct buf errors;       /* what went wrong, one line each; the first ones only */
     int64_t error_count;
     struct hold_state hold; /* what is not believed, id 0 = nothing */
@@ -88,6 +88,9 @@ int run_jobs(struct sync_run *run, struct err *err);
 /* From callbacks: keeps the first error and makes run_jobs end with it. Returns whether all is well (rc >= 0). */
 bool run_check(struct sync_run *run, int rc, const struct err *err);
 void run_note_error(struct sync_run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Is it the first time in this run that this is said? run_was_said asks without saying. */
+bool run_first(struct sync_run *run, const char *what);
+bool run_was_said(const struct sync_run *run, const char *what);
 /* What a helper has noted: one line each. NULL is fine. */
 void run_note_errors(struct sync_run *run, const char *lines);
 /* For waiting outside of run_jobs: renews the leases, shows the progress, looks whether to stop. 0, -ERR_CANCELLED ...

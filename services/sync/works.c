@@ -99,6 +99,10 @@ static void on_done(struct project_work *w)
 
 static int begin(struct works *ws, const PGresult *r, int row, struct err *err)
 {
+    if (run_was_said(ws->run, db_text(r, row, 2))) { /* it was found to be locked in this run */
+        finish(ws, db_int(r, row, 0));
+        return 0;
+    }
     struct project_work *w = project_work_new(ws->run, db_int(r, row, 1), db_text(r, row, 2), db_text(r, row, 3));
     if (!w) return err_set(err, ERR_NOMEM, "no memory");
     w->changed_s = db_int(r, row, 4);
