@@ -35,6 +35,7 @@ static int store_failure(struct file_job *f, const char *why, int free_tries, st
     bool is_parts = f->job.kind == JOB_PARTS;
     const struct file_row row = {
         .elevation_id = f->elevation_id, .version_id = f->version_id, .changed_s = f->changed_s, .error = why};
+    w->files_failed++;
     w->run->counts.parts_failed += is_parts;
     w->run->counts.thumbnails_failed += !is_parts;
     run_note_error(w->run, "%s of elevation %s: %s", is_parts ? "parts list" : "thumbnail", f->job.object, why);

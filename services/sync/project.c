@@ -314,6 +314,14 @@ static void finish_rows(struct project_work *w)
     run_check(w->run, apply_rows(w, &err), &err);
 }
 
+/* Every file that was wanted is there. */
+static void note_files(struct project_work *w)
+{
+    struct err err = {0};
+    if (w->run->with_thumbnails && w->run->with_parts)
+        run_check(w->run, project_note_files(w->run->db, w->project_id, &err), &err);
+}
+
 void project_work_job_done(struct project_work *w)
 {
     w->open_jobs--;
@@ -321,7 +329,9 @@ void project_work_job_done(struct project_work *w)
     bool may_go_on =
         !w->is_gone && !w->is_busy && !w->is_cancelled && !w->run->fatal.code && !logikal_is_over(w->run->client);
     if (w->is_listed && w->needs_files && may_go_on && project_files_go_on(w)) return;
-    if (w->open_jobs == 0) w->done(w);
+    if (w->open_jobs > 0) return;
+    if (w->needs_files && may_go_on && w->has_all_files && !w->files_failed && !w->run->fatal.code) note_files(w);
+    w->done(w);
 }
 
 static int load_phases(struct project_work *w, struct err *err)

@@ -45,6 +45,7 @@ struct project_work {
     bool is_listed;              /* rows are applied, files are next */
     int64_t file_phase, file_id; /* position in the files that are wanted */
     bool has_all_files;          /* no more pages */
+    int64_t files_failed;
     struct project_counts counts;
     char error[300];
     void (*done)(struct project_work *work); /* over; the owner frees it with project_work_free */

@@ -105,8 +105,8 @@ static const char *last_of(const char *chain)
 static char *place_name(char kind, const char *chain, const char *project, const char *phase)
 {
     char *name = NULL;
-    int n = kind == 'd'   ? asprintf(&name, "directory %s", last_of(chain))
-            : kind == 'p' ? asprintf(&name, "directory %s (its projects)", last_of(chain))
+    int n = kind == 'd'   ? chain ? asprintf(&name, "directory %s", last_of(chain)) : asprintf(&name, "the root")
+              : kind == 'p' ? asprintf(&name, "directory %s (its projects)", last_of(chain))
             : kind == 'h' ? asprintf(&name, "project %s (its phases)", project)
                           : asprintf(&name, "phase %s of project %s", phase, project);
     return n < 0 ? NULL : name;

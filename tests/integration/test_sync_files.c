@@ -57,6 +57,7 @@ static void test_refused_files_are_errors_and_wait(void **state)
     sync_world_clear(&world);
     fault("parts", "status", ",\"status\":403");
     partial(NULL, "parts list of elevation");
+    assert_int_equal(pg_int(&world.pg, "SELECT count(files_date) FROM project_cursors"), 0);
     int64_t count = elevations();
     assert_type("elevation", "partial");
     assert_type("project", "success");
@@ -74,6 +75,8 @@ static void test_refused_files_are_errors_and_wait(void **state)
     assert_int_equal(
         pg_int(&world.pg, "SELECT count(*) FROM elevation_parts_lists WHERE tries > 0 OR error IS NOT NULL"), 0);
     assert_type("elevation", "success");
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM project_cursors WHERE files_date = elevations_date"),
+                     pg_int(&world.pg, "SELECT count(*) FROM projects"));
 }
 
 static void test_the_delay_grows_to_a_day(void **state)

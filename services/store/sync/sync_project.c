@@ -241,6 +241,18 @@ int project_apply(struct db *db, const struct lease *lease, const struct project
     return rc;
 }
 
+int project_note_files(struct db *db, int64_t project_id, struct err *err)
+{
+    char project[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(project, project_id)};
+    return db_exec(db, err,
+                   "UPDATE project_cursors SET files_date = elevations_date WHERE project_id = $1"
+                   " AND files_date IS DISTINCT FROM elevations_date",
+                   1, values) < 0
+               ? -ERR_DB
+               : 0;
+}
+
 int project_note_failure(struct db *db, int64_t project_id, const char *text, struct err *err)
 {
     char project[DB_NUMBER_SIZE];

@@ -44,6 +44,8 @@ int project_apply(struct db *db, const struct lease *lease, const struct project
 int project_apply_claims(const struct stage *stage, const char *project, struct err *err);
 /* Notes a failure that left nothing to apply. */
 int project_note_failure(struct db *db, int64_t project_id, const char *text, struct err *err);
+/* Its files are complete as of the elevations that are stored. */
+int project_note_files(struct db *db, int64_t project_id, struct err *err);
 
 /* The keys of a project's phases as they are stored, and the upstream's spelling of them. NULL on an error. */
 PGresult *project_phases(struct db *db, int64_t project_id, struct err *err);
