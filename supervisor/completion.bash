@@ -22,8 +22,8 @@ _logikald() {
             case ${COMP_WORDS[at + 1]} in
             status) words=--json ;;
             reload) words=--exec ;;
-            start | stop | restart) words="--no-wait $(_logikald_names "$program")" ;;
-            tail) words="-f -n $(_logikald_names "$program")" ;;
+            start | stop | restart) words="--no-wait all $(_logikald_names "$program")" ;;
+            tail) words="-f -n all $(_logikald_names "$program")" ;;
             signal)
                 if ((COMP_CWORD == at + 2)); then words=$(_logikald_names "$program")
                 else words="TERM INT HUP USR1 USR2 KILL ABRT STOP CONT"; fi ;;
@@ -31,7 +31,7 @@ _logikald() {
             esac
         fi
     elif [[ ${COMP_WORDS[at]} == defaults ]]; then
-        words=--markdown
+        words="--markdown --run-dir"
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }

@@ -126,21 +126,51 @@ static void on_end(void *arg, int status)
     start_again(s);
 }
 
-int guardian_start(struct supervisor *s, struct err *err)
+/* One that waits for its supervisor: see guardian_prepare. */
+static struct {
+    pid_t pid;
+    int fd;
+    char id[UUID_TEXT_SIZE];
+} prepared;
+
+static pid_t fork_guardian(const char *id, int *fd)
 {
     int fds[2];
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return -1;
+    pid_t pid = fork();
+    if (pid == 0) become_guardian(fds[0], id);
+    close(fds[0]);
+    if (pid < 0) close(fds[1]);
+    *fd = fds[1];
+    return pid;
+}
+
+void guardian_prepare(void)
+{
+    if (getpid() == 1) return;
+    random_uuid4(prepared.id);
+    prepared.pid = fork_guardian(prepared.id, &prepared.fd);
+}
+
+const char *guardian_prepared_id(void)
+{
+    return prepared.pid > 0 ? prepared.id : NULL;
+}
+
+int guardian_start(struct supervisor *s, struct err *err)
+{
     struct child *c;
     if (getpid() == 1) return 0;
-    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return err_errno(err, "the guardian's pipe");
-    pid_t pid = fork();
-    if (pid == 0) become_guardian(fds[0], s->id);
-    close(fds[0]);
+    bool is_prepared = prepared.pid > 0 && strcmp(prepared.id, s->id) == 0;
+    pid_t pid = is_prepared ? prepared.pid : fork_guardian(s->id, &prepared.fd);
+    prepared.pid = 0;
     if (pid < 0 || reap_watch(s, pid, on_end, s) != 0) {
-        close(fds[1]);
-        return err_errno(err, "no process for the guardian");
+        err_errno(err, "no process for the guardian");
+        if (pid > 0) close(prepared.fd);
+        return -(int)ERR_SYSTEM;
     }
     s->guardian_pid = pid;
-    s->guardian_fd = fds[1];
+    s->guardian_fd = prepared.fd;
     CHILDREN_FOREACH(c, s) if (c->group) guardian_tell(s, c->group, true);
     return 0;
 }

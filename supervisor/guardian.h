@@ -7,7 +7,12 @@
 
 #include "supervisor/supervisor.h"
 
-/* Forks it; does nothing as PID 1. One that dies is made anew, as soon as there is a process for it. */
+/* Forks one before anything else is in memory that it would carry along; guardian_start then takes it. Its id is the
+ * one that the supervisor has to have; NULL = there is none. */
+void guardian_prepare(void);
+const char *guardian_prepared_id(void);
+/* Forks it, where none was prepared; does nothing as PID 1. One that dies is made anew, as soon as there is a process
+ * for it. */
 int guardian_start(struct supervisor *s, struct err *err);
 int guardian_resume(struct supervisor *s, struct err *err); /* after an exec: it is still there */
 void guardian_tell(struct supervisor *s, pid_t group, bool is_there);

@@ -9,6 +9,7 @@
 #include "conf/log.h"
 #include "conf/version.h"
 #include "supervisor/ctl.h"
+#include "supervisor/guardian.h"
 #include "supervisor/reexec.h"
 #include "supervisor/reload.h"
 #include "supervisor/self.h"
@@ -147,6 +148,7 @@ static int run_supervise(int argc, char **argv)
     struct err err = {0};
     struct conf_paths paths = conf_paths_from_environment();
     bool is_resumed = reexec_is_resumed();
+    if (!is_resumed) guardian_prepare();
     cJSON *state = reexec_state(&err);
     struct conf *conf = NULL;
     if (state && cJSON_HasObjectItem(state, "configuration"))
@@ -175,7 +177,8 @@ static int run_trial(int argc, char **argv)
     (void)argv;
     cJSON *state = reexec_state(&err);
     struct conf *conf = state && reexec_check(state, &err) == 0 ? reexec_conf(state, &err) : NULL;
-    int rc = conf ? plan_from_conf(&plan, conf, getenv("LOGIKALD_ROLES"), &err) : -1;
+    const char *only = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(state, "only"));
+    int rc = conf ? plan_from_conf(&plan, conf, only, &err) : -1;
     if (rc == 0) rc = reload_check(&plan, conf, &err);
     if (rc != 0) fprintf(stderr, "%s\n", err.text[0] ? err.text : "there is no state to try");
     if (rc == 0) puts(REEXEC_GOOD);

@@ -168,7 +168,7 @@ static bool is_known(const struct conf *conf, const char *name)
     return false;
 }
 
-static int check_only(const char *only, const struct conf *conf, struct err *err)
+int plan_check_only(const char *only, const struct conf *conf, struct err *err)
 {
     char name[CHILD_NAME_SIZE];
     size_t part;
@@ -221,8 +221,6 @@ void plan_copy(struct plan *to, const struct plan *from)
 int plan_from_conf(struct plan *plan, const struct conf *conf, const char *only, struct err *err)
 {
     memset(plan, 0, offsetof(struct plan, specs));
-    int rc = check_only(only, conf, err);
-    if (rc != 0) return rc;
     plan->is_gate_on = conf_bool(conf, SET_BACKGROUND_SYNC);
     bool has_redis = is_redis_set(conf);
     if (!plan->is_gate_on)

@@ -54,9 +54,12 @@ struct plan {
 void plan_copy(struct plan *to, const struct plan *from); /* touches only what is used */
 
 /* only: comma separated names of roles and programs to keep, blanks do not count; NULL or none = all. 0, or an error
- * that names what is wrong (an unknown name there; unknown or circular depends_on, too many children, a name used
+ * that names what is wrong (unknown or circular depends_on, too many children, a name used
  * twice, an unknown user). */
 int plan_from_conf(struct plan *plan, const struct conf *conf, const char *only, struct err *err);
+
+/* 0, or -ERR_CONFIG when `only` names what is neither a role nor a program of the file. */
+int plan_check_only(const char *only, const struct conf *conf, struct err *err);
 
 const struct child_spec *plan_find(const struct plan *plan, const char *name);
 

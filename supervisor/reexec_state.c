@@ -37,6 +37,8 @@ static const struct field self_fields[] = {
     FIELD(supervisor, control_fd, KIND_FD),
     FIELD(supervisor, dir_fd, KIND_FD),
     FIELD(supervisor, log_fd, KIND_FD),
+    FIELD(supervisor, run_dir, KIND_TEXT),
+    FIELD(supervisor, only, KIND_TEXT),
     FIELD(supervisor, source_file, KIND_TEXT),
     FIELD(supervisor, source_env_file, KIND_TEXT),
     FIELD(supervisor, guardian_fd, KIND_FD),

@@ -129,6 +129,8 @@ int supervisor_reload(struct supervisor *s, struct err *err)
     }
     s->reloads++;
     conf_tell_notes(conf);
+    struct err only_err = {0}; /* a program that was taken out of the file may still be named there */
+    if (plan_check_only(s->only, conf, &only_err) != 0) log_warning("%s", only_err.text);
     int count = conf_diff(s->conf, conf, changed);
     struct err sink_err = {0};
     if (log_sink_configure(s->sink, conf, &sink_err) != 0) log_error("%s", sink_err.text);

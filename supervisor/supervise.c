@@ -108,7 +108,7 @@ static int make_loop(struct supervisor *s, struct err *err)
 /* What must be ours before anything is started. */
 static int take_place(struct supervisor *s, struct err *err)
 {
-    snprintf(s->run_dir, sizeof s->run_dir, "%s", conf_str(s->conf, SET_RUN_DIR));
+    if (!s->run_dir[0]) snprintf(s->run_dir, sizeof s->run_dir, "%s", conf_str(s->conf, SET_RUN_DIR));
     if (s->dir_fd < 0) s->dir_fd = run_dir_hold(s->run_dir, err);
     if (s->dir_fd >= 0 && s->lock_fd < 0) s->lock_fd = run_dir_lock(s->run_dir, err);
     if (s->dir_fd < 0 || s->lock_fd < 0) return -(int)err->code;
@@ -142,6 +142,7 @@ static int set_up(struct supervisor *s, struct err *err)
     int rc = make_loop(s, err);
     if (rc == 0) rc = take_place(s, err);
     if (rc == 0 && !s->is_resumed) rc = guardian_start(s, err);
+    if (rc == 0 && !s->is_resumed) rc = plan_check_only(s->only, s->conf, err);
     if (rc == 0) rc = plan_from_conf(&s->plan, s->conf, s->only, err);
     if (rc == 0 && self_directory_file("logikald-roles", s->roles_path, err) != 0 && plan_has_roles(&s->plan)) {
         if (!s->is_resumed) rc = -(int)err->code;
@@ -214,11 +215,14 @@ static void init(struct supervisor *s, struct conf *conf, const struct conf_path
     s->source = *paths;
     if (paths->file) snprintf(s->source_file, sizeof s->source_file, "%s", paths->file);
     if (paths->env_file) snprintf(s->source_env_file, sizeof s->source_env_file, "%s", paths->env_file);
-    s->only = getenv("LOGIKALD_ROLES");
+    snprintf(s->only, sizeof s->only, "%s", getenv("LOGIKALD_ROLES") ? getenv("LOGIKALD_ROLES") : "");
     s->argv = argv;
     s->lock_fd = s->dir_fd = s->listen_fd = s->control_fd = s->signal_fd = s->guardian_fd = s->log_fd = -1;
     s->started_ms = wall_ms();
-    random_uuid4(s->id);
+    if (guardian_prepared_id())
+        snprintf(s->id, sizeof s->id, "%s", guardian_prepared_id());
+    else
+        random_uuid4(s->id);
     TAILQ_INIT(&s->children);
     LIST_INIT(&s->watched);
 }

@@ -45,7 +45,7 @@ struct supervisor {
     struct conf_paths source; /* the files as given */
     char source_file[PATH_MAX], source_env_file[PATH_MAX];
     char *overrides;         /* runtime settings as lines of key=value; NULL = none */
-    const char *only;        /* LOGIKALD_ROLES: names of roles and programs to run; NULL = all */
+    char only[1024];         /* LOGIKALD_ROLES at the start: names of roles and programs to run; "" = all */
     char id[UUID_TEXT_SIZE]; /* of this supervisor, over re-execs */
     char roles_path[PATH_MAX];
     char run_dir[PATH_MAX];

@@ -143,7 +143,8 @@ static void test_new_program_that_cannot_take_over_goes_back_to_the_old_one(void
     snprintf(good, sizeof good, "%s.good", path);
     assert_int_equal(rename(path, good), 0);
     snprintf(text, sizeof text,
-             "#!/bin/sh\ncase \"$1\" in try-state) exec '%s' \"$@\" ;; esac\nexport LOGIKALD_ROLES=nonsense\nexec '%s' "
+             "#!/bin/sh\ncase \"$1\" in try-state) exec '%s' \"$@\" ;; esac\nexport LOGIKALD_RUN_DIR=/$(printf "
+             "'%%0200d' 0)\nexec '%s' "
              "\"$@\"\n",
              good, good);
     write_text(path, text, 0755);

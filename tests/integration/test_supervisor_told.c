@@ -294,6 +294,13 @@ static void test_roles_are_checked(void **state)
         assert_int_equal(s.status.count, strchr(good[i], 'p') ? 2 : 1);
         supervised_stop(&s);
     }
+    supervised_start(
+        &s, (char *[]){"LOGIKALD_ROLES=web, p", NULL}); /* what is taken out of the file later goes all the same */
+    supervised_config(&s, " ");
+    assert_int_equal(supervised_ctl(&s, &output, "reload", NULL), 0);
+    free(output);
+    WAIT_UNTIL(process_logged(&s.process, "LOGIKALD_ROLES names \"p\"") && supervised_count(&s, "p") == 0, 5000);
+    supervised_stop(&s);
 }
 
 /* ---- an outer supervisor ---- */
