@@ -13,12 +13,11 @@ void trim(void)
     FILE *maps = fopen("/proc/self/maps", "re");
     char line[512];
     while (maps && fgets(line, sizeof line, maps)) {
-        uintptr_t start, end;
-        char rights[8];
+        char *rest;
+        uintptr_t start = strtoul(line, &rest, 16), end = *rest == '-' ? strtoul(rest + 1, &rest, 16) : 0;
         /* Only text of files: it is the same in the file. Data that is read-only by now may have been relocated. */
-        if (sscanf(line, "%zx-%zx %7s", &start, &end, rights) != 3 || strcmp(rights, "r-xp") != 0) continue;
-        if (strchr(line, '/'))
-            madvise((void *)start, end - start, MADV_DONTNEED); /* NOLINT(performance-no-int-to-ptr) */
+        if (end <= start || strncmp(rest, " r-xp", 5) != 0 || !strchr(line, '/')) continue;
+        madvise((void *)start, end - start, MADV_DONTNEED); /* NOLINT(performance-no-int-to-ptr) */
     }
     if (maps) fclose(maps);
     malloc_trim(0);
