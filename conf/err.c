@@ -25,7 +25,7 @@ int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 int err_errno(struct err *err, const char *fmt, ...)
 {
     int saved = errno;
-    char text[sizeof err->text];
+    char text[sizeof((struct err *)0)->text];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);

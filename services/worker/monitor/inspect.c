@@ -105,7 +105,7 @@ static cJSON *registered(struct worker *w, const cJSON *arguments)
     (void)arguments;
     size_t count, known = 0;
     const struct task_def *table = task_table(&count);
-    const char *names[TASKS_MAX];
+    const char *names[TASKS_MAX] = {0};
     for (size_t i = 0; i < count && known < TASKS_MAX; i++)
         if (task_find(table[i].name, conf_bool(w->conf, SET_DIAGNOSTIC_TASKS))) names[known++] = table[i].name;
     qsort(names, known, sizeof *names, by_text);
