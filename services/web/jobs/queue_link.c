@@ -48,8 +48,8 @@ void queue_link_open(struct web *web)
 
 void queue_link_close(struct web *web)
 {
-    queue_free(web->queue);
-    redis_free(web->redis);
-    web->queue = NULL;
+    redis_free(web->redis); /* answers who waits, through the queue */
     web->redis = NULL;
+    queue_free(web->queue);
+    web->queue = NULL;
 }
