@@ -13,13 +13,14 @@
 
 #define CONNECT_TIMEOUT_MS 10000
 #define IDLE_MS            60000
-#define REFUSED_MS         5000 /* so long no more connections are tried after one was refused */
 #define TICK_S             2
+#define WATCH_MS           50
 #define SLACK_MS           5000 /* beyond the statement timeout a silent connection is taken for dead */
 
 static void on_tick(evutil_socket_t fd, short what, void *arg);
 static void on_retry(evutil_socket_t fd, short what, void *arg);
 static void on_turn(evutil_socket_t fd, short what, void *arg);
+static void on_watch(evutil_socket_t fd, short what, void *arg);
 static void pool_serve(struct pool *p);
 
 /* ---- life ---- */
@@ -42,7 +43,8 @@ struct pool *pool_new(struct event_base *base, const struct conf *conf, const ch
     p->tick = event_new(base, -1, EV_PERSIST, on_tick, p);
     p->retry = evtimer_new(base, on_retry, p);
     p->turn = evtimer_new(base, on_turn, p);
-    if (!p->tick || !p->retry || !p->turn) {
+    p->watch = evtimer_new(base, on_watch, p);
+    if (!p->tick || !p->retry || !p->turn || !p->watch) {
         pool_free(p);
         return err_set(err, ERR_NOMEM, "no memory"), NULL;
     }
@@ -80,6 +82,7 @@ void pool_free(struct pool *p)
     if (p->tick) event_free(p->tick);
     if (p->retry) event_free(p->retry);
     if (p->turn) event_free(p->turn);
+    if (p->watch) event_free(p->watch);
     PQconninfoFree(p->options);
     free(p);
 }
@@ -171,13 +174,15 @@ void pool_call_done(struct pool *p, struct pool_call *call)
     struct err err = {0};
     ExecStatusType status = PQresultStatus(call->result);
     bool is_good = call->result && (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK);
-    if (!is_good && call->result && repeat_unprepared(p, call)) return;
+    if (!is_good && call->result && call->fn && repeat_unprepared(p, call)) return;
     p->stats.queries++;
     p->stats.busy_us += mono_us() - call->asked_us;
     if (!is_good) {
         p->stats.errors++;
         if (call->result)
             fill_error(call, &err);
+        else if (call->is_late)
+            err_set(&err, ERR_TIMEOUT, "PostgreSQL: no connection was free in time");
         else if (p->is_down)
             err_set(&err, ERR_DB, "PostgreSQL is unreachable: %s", p->why);
         else if (p->waiting_count >= POOL_WAITING_MAX)
@@ -187,6 +192,7 @@ void pool_call_done(struct pool *p, struct pool_call *call)
         if (err.code == ERR_TIMEOUT) p->stats.timeouts++;
         if (err.code == ERR_DB && call->result) log_error("%s", err.text);
     }
+    if (call->result) p->answered_ms[call->query_id] = mono_ms();
     if (call->fn) call->fn(call->arg, is_good ? call->result : NULL, is_good ? NULL : &err);
     PQclear(call->result);
     free(call);
@@ -223,47 +229,47 @@ static struct pool_conn *conn_add(struct pool *p)
     return NULL;
 }
 
-static bool is_short_of_connections(const struct pool *p)
+bool pool_open_another(struct pool *p)
 {
-    return p->refused_ms && mono_ms() - p->refused_ms < REFUSED_MS;
+    return conn_add(p) != NULL;
 }
 
-/* The ready connection with the least to do; room behind slow statements only when nothing else is left. The first
- * connection takes none of these, so that a quick one never waits for them all - unless no other can be had. */
-static struct pool_conn *conn_choose(struct pool *p, bool is_slow, bool *is_opening)
+static bool has_room(const struct pool *p)
 {
-    struct pool_conn *best = NULL;
-    bool is_first_spared = is_slow && p->size > 1 && !is_short_of_connections(p);
-    for (int i = is_first_spared; i < p->size; i++) {
-        struct pool_conn *c = p->conns[i];
-        if (!c || c->state == CONN_CLOSED) continue;
-        if (c->state != CONN_READY) *is_opening = true;
-        if (c->state != CONN_READY || c->in_flight >= POOL_PIPELINE) continue;
-        if (!best || c->slow_in_flight < best->slow_in_flight ||
-            (c->slow_in_flight == best->slow_in_flight && c->in_flight < best->in_flight))
-            best = c;
+    for (int i = 0; i < p->size; i++) {
+        const struct pool_conn *c = p->conns[i];
+        if (!c || c->state == CONN_CLOSED || (c->state == CONN_READY && c->in_flight < POOL_PIPELINE)) return true;
     }
-    return best;
+    return false;
 }
 
 static void pool_serve(struct pool *p)
 {
-    for (struct pool_call *call = TAILQ_FIRST(&p->waiting), *next; call; call = next) {
-        bool is_opening = false;
-        bool is_slow = call->query->is_slow;
-        struct pool_conn *c = conn_choose(p, is_slow, &is_opening);
+    for (struct pool_call *call = TAILQ_FIRST(&p->waiting), *next; call && has_room(p); call = next) {
+        struct pool_conn *c = NULL;
+        enum choice choice = pool_choose(p, call, &c);
         next = TAILQ_NEXT(call, link);
-        if ((!c || c->in_flight >= 8 || c->slow_in_flight > 0 || (is_slow && c->in_flight > 0)) && !is_opening &&
-            !p->is_down && !is_short_of_connections(p))
-            is_opening = conn_add(p) != NULL;
-        if (!c && (!is_slow || p->is_down)) return;
-        if (!c || (is_slow && c->slow_in_flight > 0 && is_opening)) continue; /* rather than behind another slow one */
+        if (p->is_down && !c) return;
+        if (choice == CHOICE_WAIT) continue;
         TAILQ_REMOVE(&p->waiting, call, link);
         p->waiting_count--;
         if (conn_send(c, call) == 0) continue;
         pool_conn_lost(c, PQerrorMessage(c->pg));
         next = TAILQ_FIRST(&p->waiting); /* the others may have failed with it */
     }
+    if (!evtimer_pending(p->watch, NULL)) event_add(p->watch, &(struct timeval){.tv_usec = WATCH_MS * 1000});
+}
+
+/* Runs while something is under way. */
+static void on_watch(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct pool *p = arg;
+    bool is_busy = p->waiting_count > 0;
+    for (int i = 0; i < p->size; i++) is_busy = is_busy || (p->conns[i] && p->conns[i]->in_flight > 0);
+    if (!is_busy || p->is_down) return;
+    pool_rescue(p);
+    pool_serve(p);
 }
 
 void pool_conn_moved(struct pool_conn *c)
@@ -322,9 +328,21 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct pool *p = arg;
-    bool is_opening = false;
-    if (!conn_choose(p, false, &is_opening) && !is_opening && !conn_add(p))
-        event_add(p->retry, &(struct timeval){.tv_sec = 1});
+    bool is_there = false;
+    for (int i = 0; i < p->size; i++) is_there = is_there || (p->conns[i] && p->conns[i]->state != CONN_CLOSED);
+    if (!is_there && !conn_add(p)) event_add(p->retry, &(struct timeval){.tv_sec = 1});
+}
+
+static void fail_late(struct pool *p, int64_t now_us)
+{
+    for (struct pool_call *call = TAILQ_FIRST(&p->waiting), *next; call; call = next) {
+        next = TAILQ_NEXT(call, link);
+        if (now_us - call->asked_us < p->timeout_ms * 1000) continue;
+        TAILQ_REMOVE(&p->waiting, call, link);
+        p->waiting_count--;
+        call->is_late = true;
+        fail_later(p, call);
+    }
 }
 
 /* Deadlines: connecting, statements that the server does not end by itself (it is gone), idle connections. */
@@ -334,6 +352,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     struct pool *p = arg;
     int64_t now = mono_ms();
     int ready = 0;
+    fail_late(p, mono_us());
     for (int i = 0; i < p->size; i++) ready += p->conns[i] && p->conns[i]->state == CONN_READY;
     for (int i = p->size - 1; i >= 0; i--) { /* so that the first one stays */
         struct pool_conn *c = p->conns[i];

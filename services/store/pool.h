@@ -20,6 +20,7 @@ struct query {
     const char *name; /* for logs and metrics */
     const char *sql;
     bool is_slow;   /* reports, large lists: no other statement should wait behind it */
+    bool is_quick;  /* never waits for a table that others lock: a connection is kept for these */
     bool is_binary; /* results come in binary form (bytea) */
 };
 

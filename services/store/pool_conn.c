@@ -38,6 +38,7 @@ void conn_close(struct pool_conn *c)
     c->pg = NULL;
     c->state = CONN_CLOSED;
     memset(c->is_prepared, 0, sizeof(c->is_prepared));
+    memset(c->carried, 0, sizeof(c->carried));
 }
 
 static void conn_broke(struct pool_conn *c)
@@ -193,6 +194,7 @@ int conn_send(struct pool_conn *c, struct pool_call *call)
     if (rc == 1) rc = PQpipelineSync(c->pg);
     TAILQ_INSERT_TAIL(&c->calls, call, link);
     if (c->in_flight++ == 0) c->since_ms = mono_ms();
+    c->carried[call->query_id]++;
     if (q->is_slow) c->slow_in_flight++;
     return rc == 1 ? flush(c) : -1;
 }
@@ -202,6 +204,7 @@ static void call_finish(struct pool_conn *c)
     struct pool_call *call = TAILQ_FIRST(&c->calls);
     TAILQ_REMOVE(&c->calls, call, link);
     c->in_flight--;
+    c->carried[call->query_id]--;
     if (call->query->is_slow) c->slow_in_flight--;
     pool_call_done(c->pool, call);
 }

@@ -20,6 +20,8 @@ struct pool_call {
     void *arg;
     int64_t asked_us;
     PGresult *result;
+    int moves;         /* from behind one that waits */
+    bool is_late;      /* no connection was free in time */
     bool is_preparing; /* its PREPARE is in the pipeline before it */
     bool is_repeated;  /* sent once more after its prepared statement was gone */
     int n;
@@ -39,6 +41,7 @@ struct pool_conn {
     int in_flight, slow_in_flight;
     int64_t since_ms; /* of the state, or of the last thing that happened on it */
     bool is_prepared[POOL_QUERIES_MAX];
+    unsigned char carried[POOL_QUERIES_MAX]; /* of each statement, in flight (POOL_PIPELINE at most) */
 };
 
 struct pool {
@@ -56,7 +59,8 @@ struct pool {
     struct pool_conn *conns[POOL_MAX];
     struct pool_calls waiting, failed; /* failed: told in the next turn of the loop */
     int waiting_count;
-    struct event *tick, *retry, *turn;
+    struct event *tick, *retry, *turn, *watch;
+    int64_t answered_ms[POOL_QUERIES_MAX]; /* when each statement was last answered */
     struct backoff backoff;
     pool_state_fn state_fn;
     void *state_arg;
@@ -64,6 +68,14 @@ struct pool {
     int query_count;
     struct pool_stats stats;
 };
+
+/* ---- pool_choose.c ---- */
+enum choice { CHOICE_TAKE, CHOICE_WAIT };
+/* The connection for a call, which may have to be opened first; or the call waits. */
+enum choice pool_choose(struct pool *p, const struct pool_call *call, struct pool_conn **chosen);
+void pool_rescue(struct pool *p);         /* what stands behind a statement that waits goes back to the waiting ones */
+bool pool_is_short(const struct pool *p); /* PostgreSQL has refused a connection lately */
+bool pool_open_another(struct pool *p);   /* pool.c */
 
 /* ---- pool_conn.c ---- */
 void conn_open(struct pool_conn *c);                        /* starts connecting */

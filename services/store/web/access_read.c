@@ -5,6 +5,7 @@
 
 const struct query query_table_versions = {
     .name = "table_versions",
+    .is_quick = true,
     .sql = "SELECT name, sum(version)::bigint, count(*) FROM table_versions GROUP BY name",
 };
 
@@ -23,11 +24,13 @@ const struct query query_versions_gather = {
 
 const struct query query_client_identity = {
     .name = "client_identity",
+    .is_quick = true,
     .sql = "SELECT permissions, rate_limit_per_hour, token_version FROM clients WHERE client_id = $1 AND is_active",
 };
 
 const struct query query_session_identity = {
     .name = "session_identity",
+    .is_quick = true,
     .sql = "SELECT username, to_json(expires_at)#>>'{}', extract(epoch FROM expires_at - now())::bigint, is_viewer,"
            " proof"
            " FROM admin_sessions WHERE id = $1 AND expires_at > now()",

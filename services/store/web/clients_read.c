@@ -10,6 +10,7 @@
 /* One row, also for an unknown client: the last column is log2 of the rounds of the dearest bcrypt hash. */
 const struct query query_client_secret = {
     .name = "client_secret",
+    .is_quick = true,
     .sql = "SELECT c.client_secret_hash, c.name, " PERMISSIONS ", c.rate_limit_per_hour, c.token_version,"
            " (SELECT coalesce(max(substr(o.client_secret_hash, 5, 2)::int), 0) FROM clients o WHERE o.is_active"
            "  AND o.client_secret_hash ~ '^\\$2[a-y]\\$[0-3][0-9]\\$')"
@@ -28,6 +29,7 @@ const struct query query_client_rehashed = {
 
 const struct query query_client_me = {
     .name = "client_me",
+    .is_quick = true,
     .sql = "SELECT json_build_object('client_id', c.client_id, 'name', c.name, 'permissions', " PERMISSIONS ","
            " 'rate_limit_per_hour', c.rate_limit_per_hour) FROM clients c WHERE c.client_id = $1",
 };
