@@ -13,6 +13,7 @@
 #include "services/web/cache/versions.h"
 #include "services/web/gate/identities.h"
 #include "services/web/gate/jwt.h"
+#include "services/web/gate/limiter.h"
 #include "services/web/gate/route.h"
 #include "services/web/gate/session.h"
 #include "services/web/gate/signing_key.h"
@@ -189,6 +190,7 @@ void auth_identify(struct req *r, void (*next)(struct req *r))
         snprintf(l->key, sizeof(l->key), "session %s", r->who.session);
         session_csrf_of(r->web, token, r->who.csrf);
     }
+    if (!identity_is_known(l->key) && !limiter_admits(r)) return;
     r->auth = l;
     versions_get(r->web->versions, on_versions, r);
 }

@@ -33,11 +33,20 @@ const struct identity *identity_recall(const char *key, int64_t version)
     return k && k->version == version && strcmp(k->key, key) == 0 ? &k->identity : NULL;
 }
 
+bool identity_is_known(const char *key)
+{
+    const struct known *k = *slot_of(key);
+    return k && strcmp(k->key, key) == 0;
+}
+
 void identity_remember(const char *key, int64_t version, const struct identity *found)
 {
     struct known **slot = slot_of(key);
+    if (!found->exists) { /* it costs a statement each time, but no memory, and nobody else his place */
+        if (identity_is_known(key)) slot_clear(slot);
+        return;
+    }
     slot_clear(slot);
-    if (!found->exists) return; /* what does not exist costs a statement each time, but no memory */
     *slot = calloc(1, sizeof(**slot));
     if (!*slot) return;
     (*slot)->key = strdup(key);

@@ -9,6 +9,7 @@
 
 #include "conf/clock.h"
 #include "services/web/gate/route.h"
+#include "services/web/http/address.h"
 #include "services/web/http/reply.h"
 
 struct limiter *limiter_new(struct web *web)
@@ -59,39 +60,63 @@ static void refuse(struct req *r, int64_t limit, int64_t seconds, const char *wi
     reply_detail(r, 429, "Rate limit exceeded: %lld requests per %s", (long long)limit, window);
 }
 
-void limiter_check(struct req *r, void (*next)(struct req *r))
+/* In whose name it is counted; who is nobody, in that of the address (of IPv6: of the /64). */
+static void key_of(const struct req *r, bool is_nobody, char *out, size_t size)
+{
+    char group[ADDRESS_TEXT];
+    if (is_nobody) {
+        address_group_print(r->address, group);
+        snprintf(out, size, "a:%s", group);
+    } else {
+        snprintf(out, size, "%s%.90s", r->who.kind == WHO_ADMIN ? "u:" : "c:", r->who.name);
+    }
+}
+
+/* Counts it; false: it is too much, and was answered 429. */
+static bool count(struct req *r, bool is_nobody)
 {
     struct limiter *l = r->web->limiter;
     int64_t now = wall_ms(), per_minute = conf_int(r->web->conf, SET_RATE_MINUTE);
     int64_t per_hour = conf_int(r->web->conf, SET_RATE_HOUR);
-    if (r->route->limits == FREE || (per_minute == 0 && per_hour == 0)) {
-        next(r);
-        return;
-    }
-    if (r->who.kind == WHO_CLIENT && r->who.rate_limit_per_hour > 0) per_hour = r->who.rate_limit_per_hour;
     char key[sizeof(((struct limit_entry *)0)->key)];
-    snprintf(key, sizeof(key), "%s%.90s",
-             r->who.kind == WHO_NOBODY  ? "a:"
-             : r->who.kind == WHO_ADMIN ? "u:"
-                                        : "c:",
-             r->who.kind == WHO_NOBODY ? r->address : r->who.name);
+    if (per_minute == 0 && per_hour == 0) return true;
+    if (!is_nobody && r->who.kind == WHO_CLIENT && r->who.rate_limit_per_hour > 0)
+        per_hour = r->who.rate_limit_per_hour;
+    key_of(r, is_nobody, key, sizeof(key));
     struct limit_entry *e = limiter_entry(l, key);
-    if (!e) {
-        next(r);
-        return;
-    }
+    if (!e) return true;
     entry_turn(e, now);
     int64_t minute = ++e->in_minute + e->shared_minute, hour = ++e->in_hour + e->shared_hour;
     limiter_shared_counted(l);
     if (per_hour > 0 && hour > per_hour) { /* the longer wait first: after the other one it would be refused again */
         refuse(r, per_hour, 3600 - now / 1000 % 3600, "hour");
-    } else if (per_minute > 0 && minute > per_minute) {
-        refuse(r, per_minute, 60 - now / 1000 % 60, "minute");
-    } else {
-        bool is_minute = per_minute > 0 && (per_hour == 0 || per_minute - minute < per_hour - hour);
-        int64_t limit = is_minute ? per_minute : per_hour, left = limit - (is_minute ? minute : hour);
-        reply_header(r, "X-RateLimit-Limit", req_printf(r, "%lld", (long long)limit));
-        reply_header(r, "X-RateLimit-Remaining", req_printf(r, "%lld", (long long)left));
-        next(r);
+        return false;
     }
+    if (per_minute > 0 && minute > per_minute) {
+        refuse(r, per_minute, 60 - now / 1000 % 60, "minute");
+        return false;
+    }
+    bool is_minute = per_minute > 0 && (per_hour == 0 || per_minute - minute < per_hour - hour);
+    r->limit = is_minute ? per_minute : per_hour;
+    r->limit_left = r->limit - (is_minute ? minute : hour);
+    return true;
+}
+
+bool limiter_admits(struct req *r)
+{
+    r->is_counted = true;
+    return count(r, true);
+}
+
+void limiter_check(struct req *r, void (*next)(struct req *r))
+{
+    bool is_nobody = r->who.kind == WHO_NOBODY;
+    bool is_free = r->route && r->route->limits == FREE && (r->route->access == OPEN || !is_nobody);
+    bool is_counted = is_free || (is_nobody && r->is_counted);
+    if (!is_counted && !count(r, is_nobody)) return;
+    if (!is_free && r->limit > 0) {
+        reply_header(r, "X-RateLimit-Limit", req_printf(r, "%lld", (long long)r->limit));
+        reply_header(r, "X-RateLimit-Remaining", req_printf(r, "%lld", (long long)r->limit_left));
+    }
+    next(r);
 }

@@ -7,7 +7,10 @@
 struct limiter *limiter_new(struct web *web); /* NULL without memory */
 void limiter_free(struct limiter *l);         /* NULL is fine */
 
-/* Counts the request; goes on with next, or answers 429 with Retry-After. */
+/* Before it costs a statement to find out who asks: counts the request for its address. False: it was answered 429. */
+bool limiter_admits(struct req *r);
+/* Counts the request, unless that was for the same; goes on with next, or answers 429 with Retry-After. What will be
+ * refused counts as well. */
 void limiter_check(struct req *r, void (*next)(struct req *r));
 
 #endif

@@ -127,9 +127,25 @@ static void with_limits(struct req *r)
     if (check_query(r) && body_check(r)) r->route->handler(r);
 }
 
+static void with_permission(struct req *r)
+{
+    if (auth_permits(r)) with_limits(r);
+}
+
 static void with_identity(struct req *r)
 {
-    if (auth_permits(r)) limiter_check(r, with_limits);
+    limiter_check(r, with_permission);
+}
+
+static void nowhere(struct req *r)
+{
+    char allow[128];
+    if (route_find(r, allow, sizeof(allow)) == 404) {
+        reply_detail(r, 404, "Not Found");
+    } else {
+        reply_header(r, "Allow", allow);
+        reply_detail(r, 405, "Method Not Allowed");
+    }
 }
 
 void route_request(struct req *r)
@@ -138,11 +154,8 @@ void route_request(struct req *r)
     int status = route_find(r, allow, sizeof(allow));
     if (status != 404 && evhttp_request_get_command(r->ev) == EVHTTP_REQ_OPTIONS) {
         cors_preflight(r, allow);
-    } else if (status == 404) {
-        reply_detail(r, 404, "Not Found");
-    } else if (status == 405) {
-        reply_header(r, "Allow", allow);
-        reply_detail(r, 405, "Method Not Allowed");
+    } else if (status != 0) {
+        limiter_check(r, nowhere);
     } else if (r->route->access == OPEN && r->route->limits == FREE) {
         with_limits(r);
     } else {

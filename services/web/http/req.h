@@ -56,6 +56,8 @@ struct req {
     struct evkeyvalq query;       /* decoded */
     cJSON *body;                  /* validated against the route's schema; NULL when it has none */
     struct who who;
+    int64_t limit, limit_left; /* of its rate, once it is counted; 0 = none */
+    bool is_counted;           /* for its address, before it was known who asks */
     char id[REQ_ID_SIZE];
     char address[48];                                          /* the client's, as far as trusted proxies tell */
     const char *host;                                          /* that it asked for: Host, or what such a proxy says */
