@@ -192,7 +192,7 @@ void pool_call_done(struct pool *p, struct pool_call *call)
         if (err.code == ERR_TIMEOUT) p->stats.timeouts++;
         if (err.code == ERR_DB && call->result) log_error("%s", err.text);
     }
-    if (call->result) p->answered_ms[call->query_id] = mono_ms();
+    if (call->result && !call->is_ghost) p->answered_ms[call->query_id] = mono_ms();
     if (call->fn) call->fn(call->arg, is_good ? call->result : NULL, is_good ? NULL : &err);
     PQclear(call->result);
     free(call);

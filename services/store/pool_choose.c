@@ -99,7 +99,8 @@ static bool take_back(struct pool_conn *c, struct pool_call *call)
                                 .query_id = call->query_id,
                                 .asked_us = call->asked_us,
                                 .is_preparing = call->is_preparing,
-                                .is_repeated = true};
+                                .is_ghost = true};
+    c->carried[call->query_id]--;
     TAILQ_INSERT_BEFORE(call, ghost, link);
     TAILQ_REMOVE(&c->calls, call, link);
     call->is_preparing = false;

@@ -204,7 +204,7 @@ static void call_finish(struct pool_conn *c)
     struct pool_call *call = TAILQ_FIRST(&c->calls);
     TAILQ_REMOVE(&c->calls, call, link);
     c->in_flight--;
-    c->carried[call->query_id]--;
+    if (!call->is_ghost) c->carried[call->query_id]--;
     if (call->query->is_slow) c->slow_in_flight--;
     pool_call_done(c->pool, call);
 }

@@ -21,6 +21,7 @@ struct pool_call {
     int64_t asked_us;
     PGresult *result;
     int moves;         /* from behind one that waits */
+    bool is_ghost;     /* stands for one that went elsewhere */
     bool is_late;      /* no connection was free in time */
     bool is_preparing; /* its PREPARE is in the pipeline before it */
     bool is_repeated;  /* sent once more after its prepared statement was gone */

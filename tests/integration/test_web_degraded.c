@@ -227,7 +227,7 @@ static void test_a_quick_statement_does_not_wait_for_slow_ones(void **state)
         snprintf(slow[i].path, sizeof slow[i].path, "/api/v1/elevations/cached?phase_id=%d", i + 1);
         pthread_create(&slow[i].thread, NULL, ask, &slow[i]);
     }
-    WAIT_UNTIL(pg_int(&web.pg, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 3, 10000);
+    WAIT_UNTIL(pg_int(&web.pg, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") >= 1, 10000);
 
     int quick = web_status(&web, "GET", "/api/v1/projects/cached", web.admin, NULL);
 
