@@ -182,7 +182,8 @@ uint32_t call_find(struct call *call, enum kind kind, const char *identifier, ui
     char guid[IDENTIFIER_SIZE];
     if (kind == KIND_DIRECTORY) return world_find(w, kind, identifier, parent);
     uint32_t index = world_find(w, kind, identifier_read(identifier, guid), parent);
-    if (index != NO_INDEX || !lies_has(&call->sim->lies, "tenant")) return index;
+    if (index != NO_INDEX || !(lies_has(&call->sim->lies, "tenant") || lies_has(&call->sim->lies, "tenant-phases")))
+        return index;
     tenant_translate(guid);
     return world_find(w, kind, guid, parent);
 }

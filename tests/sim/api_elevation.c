@@ -71,7 +71,9 @@ void api_thumbnail(struct call *call)
         call_error(call, 405, "This operation expects the session to be in a phase.");
         return;
     }
-    uint32_t elevation = call_find(call, KIND_ELEVATION, call->id, NO_INDEX);
+    char *id = evhttp_uridecode(call->id, 0, NULL); /* braces come encoded */
+    uint32_t elevation = id ? call_find(call, KIND_ELEVATION, id, NO_INDEX) : NO_INDEX;
+    free(id);
     if (elevation != NO_INDEX && world_parent(w, KIND_ELEVATION, elevation) != call->session->at[KIND_PHASE])
         elevation = NO_INDEX;
     send_picture(call, elevation);

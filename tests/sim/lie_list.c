@@ -171,9 +171,9 @@ void lie_also_elsewhere(struct call *call, const struct lie *lie, cJSON *answer)
 void lie_invented(struct call *call, const struct lie *lie, cJSON *answer)
 {
     enum kind kind = kind_listed(call);
-    for (int i = 0; i < lie->number; i++) {
+    uint32_t place = place_of(call, kind);
+    for (int i = 0; i < lie->number && place % 3 == 0; i++) {
         char text[200], guid[GUID_SIZE];
-        uint32_t place = place_of(call, kind);
         guid_make(call->sim->world->shape.seed, 900 + (unsigned)kind, (uint64_t)place << 20 | (unsigned)i, guid);
         if (kind == KIND_DIRECTORY)
             snprintf(text, sizeof text, "{\"name\":\"Erfunden %d\",\"path\":\"Erfunden %.8s\"}", i, guid);

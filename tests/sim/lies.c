@@ -6,7 +6,8 @@
 
 #include "tests/sim/server.h"
 
-static const char *const rule_names[RULE_COUNT] = {"quiet", "again", "held", "object", "member", "word", "file"};
+static const char *const rule_names[RULE_COUNT] = {"quiet",  "again",  "refused", "held",
+                                                   "object", "member", "word",    "file"};
 static const char *const own_places[] = {"login", "thumbnail", "parts", "any"};
 
 static const char *place_name(int place)
@@ -129,6 +130,7 @@ const struct lie *lies_pick(struct call *call)
         struct armed_lie *a = &l->armed[i];
         bool is_any = a->places & 1U << PLACE_ANY && call->route->endpoint != EP_LOGOUT;
         if (!is_any && (!(a->places & places) || a->lie->is_select != is_select)) continue;
+        if (a->lie->is_below && (!call->session || call->session->place == IN_ROOT)) continue;
         if ((long)a->seen++ < a->after || (a->count >= 0 && (long)a->struck >= a->count)) continue;
         double die = (double)(hash_next(&l->state) >> 11) / (double)(1ULL << 53);
         if (die >= a->probability) continue;

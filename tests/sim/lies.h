@@ -20,13 +20,14 @@ enum lie_place { PLACE_LOGIN = KIND_COUNT, PLACE_THUMBNAIL, PLACE_PARTS, PLACE_A
 
 /* What a reader of the lie should make of it. The names are told by GET /_sim/lies; a test judges by them. */
 enum lie_rule {
-    RULE_QUIET,  /* the same as without it: everything is synced, nothing is lost */
-    RULE_AGAIN,  /* asked again; told by name, with the rows kept, when it stays so */
-    RULE_HELD,   /* looked at a second time; held when it stays so and is much: nothing is marked */
-    RULE_OBJECT, /* that object is told and keeps its row; the others are synced */
-    RULE_MEMBER, /* that member is left out and told; the rest of the object is synced */
-    RULE_WORD,   /* nobody can tell that it is wrong: followed, nothing marked, right again afterwards */
-    RULE_FILE,   /* the file is refused and told; the rows are synced; fetched again later */
+    RULE_QUIET,   /* the same as without it: everything is synced, nothing is lost */
+    RULE_AGAIN,   /* asked again; told by name, with the rows kept, when it stays so */
+    RULE_REFUSED, /* believed at once: told by name, with the rows kept; the others are synced */
+    RULE_HELD,    /* looked at a second time; held when it stays so and is much: nothing is marked */
+    RULE_OBJECT,  /* that object is told and keeps its row; the others are synced */
+    RULE_MEMBER,  /* that member is left out and told; the rest of the object is synced */
+    RULE_WORD,    /* nobody can tell that it is wrong: followed, nothing marked, right again afterwards */
+    RULE_FILE,    /* the file is refused and told; the rows are synced; fetched again later */
     RULE_COUNT
 };
 
@@ -34,6 +35,7 @@ struct lie {
     const char *name;
     unsigned places; /* bits of enum kind and enum lie_place */
     bool is_select;  /* of a kind's calls it strikes the select, not the listing */
+    bool is_below;   /* never in the root, where there may be nothing for it to change */
     enum lie_rule rule;
     const char *what, *right;
     /* How; any of these. before: true when the call has its answer; edit: changes the answer's JSON; after: the bytes.

@@ -15,6 +15,7 @@
 
 #define FAULT(...) .has_fault = true, .fault = {.retry_after_s = -1, __VA_ARGS__}
 #define SELECT     .is_select = true
+#define BELOW      .is_below = true
 
 /* What is right, where many lies share it. */
 #define NO_LIST  "not a list: an error that names the place; rows stay, nothing is marked"
@@ -30,11 +31,11 @@
 const struct lie lies_table[] = {
     /* ---- whole listings ---- */
     {"empty", ALL, .rule = RULE_HELD, .what = "data is an empty list", .right = LOOKED, .edit = lie_first, .number = 0},
-    {"halved", ALL, .rule = RULE_HELD, .what = "every second object is left out", .right = LOOKED, .edit = lie_keep,
-     .number = 2},
-    {"paged", ALL, .rule = RULE_HELD, .what = "only the first object, as the first page of something", .right = LOOKED,
-     .edit = lie_first, .number = 1},
-    {"tenant", P | H | E, .rule = RULE_HELD,
+    {"halved", ALL, BELOW, .rule = RULE_HELD, .what = "every second object is left out", .right = LOOKED,
+     .edit = lie_keep, .number = 2},
+    {"paged", ALL, BELOW, .rule = RULE_HELD, .what = "only the first object, as the first page of something",
+     .right = LOOKED, .edit = lie_first, .number = 1},
+    {"tenant", P | E, .rule = RULE_HELD,
      .what = "the same objects with other identifiers: another tenant or a restored copy",
      .right = "a world that was exchanged is held: nothing new is stored, nothing is marked", .edit = lie_tenant},
     {"recycled-all", P, .rule = RULE_HELD, .what = "isDeleted of every project", .right = LOOKED,
@@ -62,14 +63,17 @@ const struct lie lies_table[] = {
      .right = FOLLOWED, .edit = lie_neighbour},
     {"elsewhere", P | E, .rule = RULE_WORD, .what = "an object of another place is listed here as well",
      .right = "told; the row does not flip, none is marked", .edit = lie_also_elsewhere},
-    {"invented", ALL, .rule = RULE_WORD, .what = "two objects that do not exist; their select is 404",
+    {"invented", ALL, .rule = RULE_WORD,
+     .what = "in every third place two objects that do not exist; their select is 404",
      .right = "told when it is walked to; all others are synced; marked once no listing has it", .edit = lie_invented,
      .number = 2},
-    {"cycle", D, .rule = RULE_OBJECT, .what = "a directory lists itself", .right = "refused and told; the walk ends",
-     .edit = lie_cycle},
-    {"ring", D, .rule = RULE_OBJECT, .what = "a directory lists the one at the top above it",
+    {"tenant-phases", H, .rule = RULE_WORD, .what = "the phases have other identifiers, what is in them has not",
+     .right = "followed as a move; what was not confirmed by a second look is not marked", .edit = lie_tenant},
+    {"cycle", D, BELOW, .rule = RULE_OBJECT, .what = "a directory lists itself",
+     .right = "refused and told; the walk ends", .edit = lie_cycle},
+    {"ring", D, BELOW, .rule = RULE_OBJECT, .what = "a directory lists the one at the top above it",
      .right = "refused and told; the walk ends", .edit = lie_ring},
-    {"deep", D, .rule = RULE_WORD, .what = "below each directory is one more, for ever",
+    {"deep", D, BELOW, .rule = RULE_WORD, .what = "below each directory is one more, for ever",
      .right = "told at the limit of depth; the walk ends; the rest is synced", .edit = lie_deep, .value = "tief"},
 
     /* ---- identifiers ---- */
@@ -81,7 +85,7 @@ const struct lie lies_table[] = {
      .edit = lie_id_form, .value = "digits"},
     {"swapped", P | E, .rule = RULE_WORD, .what = "the first two objects have each other's identifier",
      .right = FOLLOWED, .edit = lie_swapped},
-    {"same-id", ALL, .rule = RULE_OBJECT, .what = "the second object has the first one's identifier",
+    {"same-id", ALL, BELOW, .rule = RULE_OBJECT, .what = "the second object has the first one's identifier",
      .right = "told; the first is stored; what that listing leaves out is not marked", .edit = lie_same_id},
     {"id-missing", ALL, .rule = RULE_OBJECT, .what = "the first object has no identifier", .right = ONE_LOST,
      .edit = lie_id, .value = ""},
@@ -97,8 +101,8 @@ const struct lie lies_table[] = {
      .edit = lie_id, .value = "\"Haus\""},
     {"id-long", ALL, .rule = RULE_OBJECT, .what = "its identifier has 6 000 bytes", .right = ONE_LOST,
      .edit = lie_id_long, .value = "ü/ü", .number = 1200},
-    {"version-missing", E, .rule = RULE_OBJECT, .what = "no versionId",
-     .right = "told, its row stays; or the date stands for it", .edit = lie_member, .member = "versionId", .value = ""},
+    {"version-missing", E, .rule = RULE_WORD, .what = "no versionId", .right = "the date stands for it",
+     .edit = lie_member, .member = "versionId", .value = ""},
 
     /* ---- members ---- */
     {"date-min", P | E, .rule = RULE_MEMBER, .what = "createdDate of year 1", .right = ONE_NULL, .edit = lie_member,
@@ -189,7 +193,7 @@ const struct lie lies_table[] = {
      .right = RETRIED, .after = lie_half},
     {"tail", ALL, .rule = RULE_AGAIN, .what = "something behind the JSON", .right = "read, or asked again and told",
      .after = lie_suffix, .value = "\n{\"data\":[]}"},
-    {"huge", ALL | AT_PARTS, .rule = RULE_AGAIN, .what = "4 MB of a list that does not end",
+    {"huge", ALL, .rule = RULE_REFUSED, .what = "4 MB of a list that does not end",
      .right = "given up at LOGIKAL_MAX_ANSWER_BYTES, told by name", FAULT(.kind = FAULT_HUGE, .size_bytes = 4 << 20)},
 
     /* ---- calls that fail ---- */
@@ -203,7 +207,7 @@ const struct lie lies_table[] = {
      FAULT(.kind = FAULT_HANG, .duration_ms = 600e3)},
     {"drip", ALL | AT_PARTS, .rule = RULE_QUIET, .what = "the answer in 20 pieces", .right = "waited for",
      FAULT(.kind = FAULT_SLOW, .duration_ms = 60)},
-    {"forbidden", ALL, .rule = RULE_AGAIN, .what = "403", .right = "an error that names the place; rows stay",
+    {"forbidden", ALL, .rule = RULE_REFUSED, .what = "403", .right = "an error that names the place; rows stay",
      .before = lie_refuse, .number = 403, .value = "You have no permission."},
     {"not-found", ALL, .rule = RULE_AGAIN, .what = "404 of a listing in a place that was just selected",
      .right = WALKED, .before = lie_refuse, .number = 404, .value = "The requested resource was not found."},
@@ -225,7 +229,7 @@ const struct lie lies_table[] = {
      .value = "{\"errors\":[\"Interner Fehler 4711\"]}"},
     {"german-error", ALL, .rule = RULE_AGAIN, .what = "500 with 700 bytes of umlauts, shifted by a byte each time",
      .right = "as any error: no text ends a sync", .before = lie_german, .number = 500},
-    {"german-refusal", ALL, .rule = RULE_AGAIN, .what = "400 with the same text", .right = "as any refusal",
+    {"german-refusal", ALL, .rule = RULE_REFUSED, .what = "400 with the same text", .right = "as any refusal",
      .before = lie_german, .number = 400},
     {"redirect", ALL, .rule = RULE_AGAIN, .what = "302 to a login page", .right = RETRIED, .before = lie_redirect,
      .number = 302, .value = "/login"},
@@ -240,9 +244,9 @@ const struct lie lies_table[] = {
      .right = "a few short tries, then later in the run and next time; told as busy", .before = lie_refuse,
      .number = 409,
      .value = "The requested resource 'Neubau' cannot be set, because it isn't valid in the current mapping."},
-    {"select-403", ALL, SELECT, .rule = RULE_AGAIN, .what = "403", .right = "an error that names it; rows stay",
+    {"select-403", ALL, SELECT, .rule = RULE_REFUSED, .what = "403", .right = "an error that names it; rows stay",
      .before = lie_refuse, .number = 403, .value = "You have no permission."},
-    {"select-400", ALL, SELECT, .rule = RULE_AGAIN, .what = "400 with a long German text",
+    {"select-400", ALL, SELECT, .rule = RULE_REFUSED, .what = "400 with a long German text",
      .right = "an error that names it; rows stay", .before = lie_german, .number = 400},
     {"select-500", ALL, SELECT, .rule = RULE_AGAIN, .what = "500, not carried out", .right = RETRIED,
      FAULT(.kind = FAULT_STATUS, .status = 500)},
@@ -293,13 +297,13 @@ const struct lie lies_table[] = {
      .value = "gestern"},
 
     /* ---- files ---- */
-    {"parts-null", AT_PARTS, .rule = RULE_FILE, .what = "data is null", .right = "there is none for this version",
+    {"parts-null", AT_PARTS, .rule = RULE_WORD, .what = "data is null", .right = "there is none for this version",
      .after = lie_body, .value = "{\"data\":null,\"hints\":[],\"warnings\":[]}"},
-    {"parts-empty", AT_PARTS, .rule = RULE_FILE, .what = "data is \"\"", .right = "there is none for this version",
+    {"parts-empty", AT_PARTS, .rule = RULE_WORD, .what = "data is \"\"", .right = "there is none for this version",
      .after = lie_body, .value = "{\"data\":\"\",\"hints\":[],\"warnings\":[]}"},
-    {"parts-missing", AT_PARTS, .rule = RULE_FILE, .what = "no data", .right = "there is none for this version",
+    {"parts-missing", AT_PARTS, .rule = RULE_WORD, .what = "no data", .right = "there is none for this version",
      .after = lie_body, .value = "{\"hints\":[],\"warnings\":[]}"},
-    {"parts-404", AT_PARTS, .rule = RULE_FILE, .what = "404", .right = "there is none for this version",
+    {"parts-404", AT_PARTS, .rule = RULE_WORD, .what = "404", .right = "there is none for this version",
      .before = lie_refuse, .number = 404, .value = "There is no parts list."},
     {"parts-403", AT_PARTS, .rule = RULE_FILE, .what = "403", .right = NO_FILE, .before = lie_refuse, .number = 403,
      .value = "You have no permission."},
@@ -326,15 +330,18 @@ const struct lie lies_table[] = {
     {"parts-blob", AT_PARTS, .rule = RULE_FILE, .what = "a BLOB where a text should be",
      .right = "left out and told: partial; no other file is held up", .after = lie_parts_sql,
      .value = "UPDATE Elevations SET SystemName = x'fffe00'"},
-    {"parts-no-glass", AT_PARTS, .rule = RULE_FILE, .what = "no table Glass",
+    {"parts-no-glass", AT_PARTS, .rule = RULE_WORD, .what = "no table Glass",
      .right = "another version of the upstream: the rest is read", .after = lie_parts_sql, .value = "DROP TABLE Glass"},
+    {"parts-huge", AT_PARTS, .rule = RULE_FILE, .what = "4 MB that do not end",
+     .right = "given up at LOGIKAL_MAX_ANSWER_BYTES, told by name, fetched again when it is raised or by force",
+     FAULT(.kind = FAULT_HUGE, .size_bytes = 4 << 20)},
     {"thumbnail-empty", AT_THUMB, .rule = RULE_FILE, .what = "200 without a byte", .right = NO_FILE, .after = lie_body,
      .value = ""},
     {"thumbnail-html", AT_THUMB, .rule = RULE_FILE, .what = "a page with 200", .right = NO_FILE, .after = lie_body,
      .value = "<html><body>Wartung</body></html>"},
     {"thumbnail-half", AT_THUMB, .rule = RULE_FILE, .what = "half a picture", .right = NO_FILE, .after = lie_half},
-    {"thumbnail-404", AT_THUMB, .rule = RULE_FILE, .what = "404", .right = NO_FILE, .before = lie_refuse, .number = 404,
-     .value = "There is no picture."},
+    {"thumbnail-404", AT_THUMB, .rule = RULE_WORD, .what = "404", .right = "there is none for this version",
+     .before = lie_refuse, .number = 404, .value = "There is no picture."},
     {"thumbnail-500", AT_THUMB, .rule = RULE_FILE, .what = "500", .right = NO_FILE,
      FAULT(.kind = FAULT_STATUS, .status = 500)},
 };
