@@ -27,6 +27,7 @@ struct call {
     const char *method, *path, *body, *if_none_match; /* the last two may be NULL */
     enum access access;
     enum who who;
+    bool may_fail;    /* 400 is right when it says that what was asked for failed: a sync under faults */
     bool may_be_gone; /* 404 is right: the upstream may have deleted it meanwhile */
 };
 /* One request, counted and judged; status 0 when there was no answer or no server. http_reply_free it. */

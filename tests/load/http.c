@@ -23,6 +23,8 @@ static const char *objection(const struct load_client *c, const struct call *cal
     if (status == 304) return may_have(call) && call->if_none_match ? NULL : "but no ETag was sent";
     if (status >= 200 && status < 300) return may_have(call) ? NULL : "it is not theirs";
     if (status == 404 && call->may_be_gone && !c->load->is_strict) return NULL;
+    if (status == 400 && call->may_fail && !c->load->is_strict)
+        return strstr(body, "_FAILED") ? NULL : "without a reason";
     if (!may_have(call) && (status == 401 || status == 303 || status == 302)) return NULL;
     if (status == 401 && call->access != FOR_ALL && !c->load->is_strict) return NULL;
     if (status == 403 && call->who == CLIENT && call->access == FOR_ADMINS) return NULL;
@@ -34,7 +36,7 @@ bool client_judge(struct load_client *c, const struct call *call, int status, co
     static const char *const names[] = {"a stranger", "a client", "an administrator"};
     const char *why = objection(c, call, status, body);
     if (status) atomic_fetch_add(&c->count->answered, 1);
-    if (status >= 500) atomic_fetch_add(&c->count->refused, 1);
+    if (status >= 500 || (status == 400 && call->may_fail)) atomic_fetch_add(&c->count->refused, 1);
     if (why)
         client_complain(c, "%s %s for %s: %d, %s: %.200s", call->method, call->path, names[call->who], status, why,
                         body);

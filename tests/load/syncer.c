@@ -37,7 +37,8 @@ static void force(struct load_client *c)
         if (!project[0]) return;
         snprintf(path, sizeof path, "/api/v1/sync/force/project/%s", project);
     }
-    struct call post = {.method = "POST", .path = path, .access = FOR_CLIENTS, .who = CLIENT, .may_be_gone = true};
+    struct call post = {
+        .method = "POST", .path = path, .access = FOR_CLIENTS, .who = CLIENT, .may_be_gone = true, .may_fail = true};
     cJSON *json = client_json(c, &post);
     const cJSON *success = cJSON_GetObjectItemCaseSensitive(json, "success");
     char *text = json && !cJSON_IsTrue(success) ? cJSON_PrintUnformatted(json) : NULL;
