@@ -98,7 +98,7 @@ static void add_table(struct preview *p, const char *name)
     add_text(p, name);
     if (count >= 0) buf_printf(&p->out, ",\"count\":%lld", (long long)count);
     sqlite3_stmt *s = count > 0 && p->out.len < PREVIEW_BYTES && !is_late(p)
-                          ? prepare(p, "SELECT * FROM \"%w\" LIMIT 10", name)
+                          ? prepare(p, "SELECT * FROM \"%w\" LIMIT 5", name)
                           : NULL;
     if (s) {
         int columns = sqlite3_column_count(s);

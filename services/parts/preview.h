@@ -6,10 +6,10 @@
 #include <stddef.h>
 
 #define PREVIEW_TABLES  200
-#define PREVIEW_ROWS    10
+#define PREVIEW_ROWS    5
 #define PREVIEW_COLUMNS 24
 #define PREVIEW_CELL    80           /* characters */
-#define PREVIEW_BYTES   (48u * 1024) /* from then on, tables are told without rows */
+#define PREVIEW_BYTES   (16u * 1024) /* from then on, tables are told without rows */
 #define PREVIEW_MS      500
 
 /* {"tables": [{"name", "count", "columns": [...], "rows": [{"cells": [...]}], "more": true|false}]} with `problem` when
