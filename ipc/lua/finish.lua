@@ -59,6 +59,7 @@ local is_full = false
 if slot ~= '' then
   local noted = redis.pcall('HSET', KEYS[10], slot, batch .. ' ')
   is_full = type(noted) == 'table' and noted.err ~= nil
+  if is_full and not string.find(noted.err, 'OOM', 1, true) then return noted end
 end
 -- Nothing, but the script has written now: what follows is not refused for want of memory; and rights are missed here.
 redis.call('ZREM', KEYS[2], '')
@@ -162,6 +163,6 @@ end
 local answer = table.concat(digits)
 if slot ~= '' then
   redis.call('HSET', KEYS[10], slot, batch .. ' ' .. answer)
-  redis.call('EXPIRE', KEYS[10], 86400)
+  redis.pcall('EXPIRE', KEYS[10], 86400)
 end
 return {answer, unheard, problem}
