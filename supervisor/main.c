@@ -43,7 +43,7 @@ static const struct command {
     {"beat", run_role, "", "only the scheduler"},
     {"migrate", run_role, "", "bring the database schema up to date, then exit"},
     {"hold", run_role, "COMMAND ...", "what the sync does not believe to be gone: list, apply, refuse"},
-    {"queue", run_role, "COMMAND ...", "look into the queues: list, peek, dead, retry, purge"},
+    {"queue", run_role, "COMMAND ...", "look into the queues: list, peek, dead, retry, purge, pause ..."},
     {"task", run_role, "NAME ...", "run one task here and now"},
     {"check", run_role, "", "test configuration, PostgreSQL, Redis and the Logikal login"},
     {"defaults", run_defaults, "[--markdown|--run-dir]",
