@@ -52,11 +52,9 @@ static const struct rule rules[] = {
     {ASKS, A_NOTHING, 0, POLICY_GO_ON},
 
     /* Logging out: what does not succeed soon is left to the next run, which finds it noted. */
-    {LOGOUTS, A_BUSY, 0, POLICY_AGAIN},
-    {LOGOUTS, A_SERVER, 0, POLICY_AGAIN},
-    {LOGOUTS, A_UNSEEN, 0, POLICY_AGAIN},
-    {LOGOUTS, A_LOST, 0, POLICY_AGAIN},
-    {LOGOUTS, A_ANY, 0, POLICY_GO_ON},
+    {LOGOUTS, 401, 0, POLICY_GO_ON}, /* it is not known there any more */
+    {LOGOUTS, 404, 0, POLICY_GO_ON},
+    {LOGOUTS, A_ANY, 0, POLICY_AGAIN},
 
     /* Logging in: with a session of our own, one that is refused is one too many. */
     {LOGINS, A_REDIRECT, IF_TRIED_ONCE, POLICY_REDIRECTED},

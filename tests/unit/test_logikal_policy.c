@@ -50,6 +50,9 @@ static void test_policy_by_table(void **state)
         {{.call = CALL_LOGOUT, .status = 401}, POLICY_GO_ON},
         {{.call = CALL_LOGOUT, .status = 404}, POLICY_GO_ON},
         {{.call = CALL_LOGOUT, .status = 500}, POLICY_AGAIN},
+        {{.call = CALL_LOGOUT, .status = 409}, POLICY_AGAIN},
+        {{.call = CALL_LOGOUT, .status = 405}, POLICY_AGAIN},
+        {{.call = CALL_LOGOUT, .status = 302}, POLICY_AGAIN},
         {{.call = CALL_LOGOUT, .fault = HTTP_FAULT_CUT}, POLICY_AGAIN},
         /* selects */
         {{.call = CALL_SELECT, .status = 200}, POLICY_GO_ON},
