@@ -244,6 +244,8 @@ static void test_lie(void **state)
     is_world_spoilt = true; /* until it is known to be whole */
     harm_begin(&world);
     bool is_always_first = turn % 2;
+    bool is_hanging = strcmp(lie->name, "hang") == 0;
+    world.extra_env[1] = is_hanging ? "LOGIKAL_CALL_TIMEOUT_MS=400" : "LOGIKAL_CALL_TIMEOUT_MS=5000";
 
     change_upstream(++turn);
     sync_under(lie, false, is_always_first, &faults);
@@ -330,7 +332,7 @@ static int start(void **state)
                                             "--phases",      "2", "--elevations", "3", NULL};
     sync_world_start(&world, arguments);
     world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=1";
-    world.extra_env[1] = "LOGIKAL_CALL_TIMEOUT_MS=400";
+    world.extra_env[1] = "LOGIKAL_CALL_TIMEOUT_MS=5000";
     world.extra_env[2] = "LOGIKAL_MAX_ANSWER_BYTES=2097152";
     sync_all(&world, true);
     assert_truth(&world, true);
