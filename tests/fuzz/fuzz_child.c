@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "conf/log.h"
+#include "conf/utf8.h"
 #include "supervisor/child.h"
 #include "supervisor/children.h"
 #include "supervisor/control.h"
@@ -24,6 +25,12 @@ void log_sink_line(struct log_sink *sink, const char *line, size_t len)
 {
     (void)sink;
     PROMISE(len > 0 && line[len - 1] == '\n' && !memchr(line, '\n', len - 1));
+    for (size_t i = 0; i < len - 1; i++) /* nobody draws on an operator's terminal */
+        PROMISE(((unsigned char)line[i] >= 0x20 || line[i] == '\t') && line[i] != 0x7f);
+    if (log_format() != LOG_JSON) return;
+    cJSON *json = cJSON_ParseWithLength(line, len - 1);
+    PROMISE(cJSON_IsObject(json) && utf8_is_valid(line, len));
+    cJSON_Delete(json);
 }
 
 static void tell(struct child *c, const uint8_t *data, size_t size)
@@ -40,7 +47,7 @@ static void tell(struct child *c, const uint8_t *data, size_t size)
         size -= used;
     }
     child_told(pair[0], 0, c);
-    PROMISE(memchr(c->status, 0, sizeof c->status));
+    PROMISE(memchr(c->status, 0, sizeof c->status) && utf8_is_valid(c->status, strlen(c->status)));
     for (const char *p = c->status; *p; p++) PROMISE((unsigned char)*p >= 0x20);
     close(pair[1]);
     close(pair[0]);
@@ -78,6 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     c.out.fd = c.err.fd = -1;
     c.machine.state = CHILD_STARTING;
     snprintf(c.spec.name, sizeof c.spec.name, "fuzz");
+    c.spec.users = data[0] & 4 ? USER_WEB : 0; /* a role's lines may come ready-made */
+    c.exec_fd = -1;
     log_set_format(data[0] & 2 ? LOG_JSON : LOG_TEXT);
     if (data[0] & 1)
         tell(&c, data + 1, size - 1);

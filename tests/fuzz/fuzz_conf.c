@@ -1,5 +1,6 @@
 /* The configuration: the first byte chooses the source (file, env file, overrides), the rest is its text. What is
  * refused says why; what is taken has every setting within its range and shows no secret. short run: 5000 */
+#include "conf/buf.h"
 #include "conf/conf.h"
 
 #include "tests/fuzz/fuzz.h"
@@ -36,6 +37,37 @@ static void check(const struct conf *conf)
     }
 }
 
+/* What is written out reads the same: it is what children and the program after an exec get. */
+static void check_written(const struct conf *conf)
+{
+    struct buf texts[3] = {{0}, {0}, {0}};
+    char names[3][32];
+    int fds[3];
+    struct err err = {0};
+    conf_write_file(conf, ~0u, true, &texts[0]);
+    conf_write_env(conf, ~0u, &texts[1]);
+    conf_write_overrides(conf, ~0u, &texts[2]);
+    for (int i = 0; i < 3; i++) {
+        PROMISE(!texts[i].failed);
+        fds[i] = fuzz_file((const uint8_t *)texts[i].data, texts[i].len, names[i], sizeof names[i]);
+    }
+    struct conf *again = conf_load(&(struct conf_paths){names[0], names[1], names[2]}, &err);
+    if (!again) fprintf(stderr, "%s\n%s\n%s\n%s\n", err.text, texts[0].data, texts[1].data, texts[2].data);
+    PROMISE(again);
+    for (int i = 0; i < SET_COUNT; i++) {
+        enum setting_id id = (enum setting_id)i;
+        PROMISE(strcmp(conf_str(conf, id), conf_str(again, id)) == 0);
+    }
+    PROMISE(conf_program_count(conf) == conf_program_count(again));
+    for (int i = 0; i < conf_program_count(conf); i++)
+        PROMISE(program_equal(conf_program(conf, i), conf_program(again, i)));
+    conf_free(again);
+    for (int i = 0; i < 3; i++) {
+        close(fds[i]);
+        buf_free(&texts[i]);
+    }
+}
+
 /* libconfig 1.5 forgets the text of a string that does not end, or that stands where none may be; the bytes of it for a
  * refused file. */
 const char *__lsan_default_suppressions(void);
@@ -57,6 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct conf *conf = conf_load(&paths, &err);
     PROMISE(conf || err.text[0]);
     if (conf) check(conf);
+    if (conf) check_written(conf);
     conf_free(conf);
     close(fd);
     return 0;
