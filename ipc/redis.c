@@ -155,6 +155,7 @@ void redis_drop(struct redis *r, enum redis_fault fault, const char *fmt, ...)
     va_end(ap);
     if (r->state == REDIS_UP && mono_ms() - r->up_since_ms >= REDIS_STABLE_MS) backoff_reset(&r->backoff);
     redis_disconnect(r);
+    redis_url_next(&r->url);
     r->state = REDIS_WAITING;
     redis_set_timer(r, backoff_next_ms(&r->backoff));
     subs_lost(r);
@@ -181,8 +182,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         redis_connect(r);
     } else if (r->state == REDIS_CONNECTING || r->state == REDIS_HANDSHAKE) {
         if (now >= r->deadline_ms)
-            redis_drop(r, REDIS_LATE, "no %s in %d ms",
-                       r->state == REDIS_CONNECTING ? "connection" : "answer to the greeting", REDIS_TIMEOUT_MS);
+            redis_drop(r, REDIS_LATE, "%s in %d ms", redis_connect_late(r), REDIS_TIMEOUT_MS);
         else
             redis_set_timer(r, r->deadline_ms - now);
     } else if (r->state == REDIS_UP) {

@@ -20,7 +20,7 @@
 #define REDIS_TICK_MS      200  /* between two looks at a late answer */
 
 struct script;
-struct evdns_base;
+struct dial;
 struct ssl_ctx_st;
 
 /* A command that waits for its answer. */
@@ -51,7 +51,7 @@ struct redis {
     struct redis_url url;
     char name[64];
     struct ssl_ctx_st *tls;
-    struct evdns_base *dns;
+    struct dial *dial; /* while there is no socket yet */
     struct bufferevent *bev;
     redisReader *reader;
     enum redis_state state;
@@ -65,6 +65,7 @@ struct redis {
     void *on_state_arg;
     char why[256];
     char handshake_fault[256];
+    bool has_heard; /* the server has said something on this connection */
     int64_t timeout_ms, round_trips;
     int64_t up_since_ms, heard_ms, deadline_ms; /* deadline of connecting and of the handshake */
     struct buf scratch;
@@ -87,7 +88,8 @@ void redis_send_now(struct redis *r, redis_fn fn, void *arg, int argc, const cha
 
 /* redis_connect.c */
 void redis_connect(struct redis *r);
-void redis_disconnect(struct redis *r); /* closes what there is; no callbacks */
+const char *redis_connect_late(const struct redis *r); /* what it waited for in vain */
+void redis_disconnect(struct redis *r);                /* closes what there is; no callbacks */
 
 /* redis_reply.c */
 void redis_read(struct redis *r);
@@ -108,7 +110,7 @@ void subs_free(struct redis *r);
 /* redis_tls.c */
 struct ssl_ctx_st *tls_context(const struct redis_url *url, struct err *err);
 void tls_context_free(struct ssl_ctx_st *tls);
-struct bufferevent *tls_bufferevent(struct redis *r); /* NULL without memory */
+struct bufferevent *tls_bufferevent(struct redis *r, int fd); /* fd: connected. NULL without memory */
 void tls_fault(struct bufferevent *bev, char *out, size_t size);
 
 #endif

@@ -100,6 +100,7 @@ void redis_read(struct redis *r)
 {
     redis_enter(r);
     r->heard_ms = mono_ms();
+    r->has_heard = true;
     redisReader *reader = r->reader;
     const char *why = feed(r);
     if (why) redis_drop(r, REDIS_LOST, "%s", why);

@@ -40,7 +40,7 @@ void tls_context_free(SSL_CTX *tls)
     SSL_CTX_free(tls);
 }
 
-struct bufferevent *tls_bufferevent(struct redis *r)
+struct bufferevent *tls_bufferevent(struct redis *r, int fd)
 {
     SSL *ssl = SSL_new(r->tls);
     if (!ssl) return NULL;
@@ -55,7 +55,7 @@ struct bufferevent *tls_bufferevent(struct redis *r)
     }
     ERR_clear_error();
     struct bufferevent *bev =
-        bufferevent_openssl_socket_new(r->base, -1, ssl, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
+        bufferevent_openssl_socket_new(r->base, fd, ssl, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
     if (!bev) SSL_free(ssl);
     return bev;
 }

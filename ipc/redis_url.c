@@ -93,7 +93,7 @@ static int read_credentials(struct slice text, struct redis_url *out, struct err
     return 0;
 }
 
-static int read_host(struct slice text, struct redis_url *out, struct err *err)
+static int read_host(struct slice text, char *out_host, size_t host_size, int *out_port, struct err *err)
 {
     struct slice host;
     if (text.len > 0 && text.at[0] == '[') {
@@ -104,21 +104,49 @@ static int read_host(struct slice text, struct redis_url *out, struct err *err)
     } else {
         host = cut(&text, ":");
     }
-    if (!decode(host, out->host, sizeof out->host))
+    if (!decode(host, out_host, host_size))
         return err_set(err, ERR_CONFIG, "Redis URL: the host is malformed or longer than 255 bytes");
-    if (out->host[0] == '\0') memcpy(out->host, "localhost", sizeof "localhost");
-    for (const char *c = out->host; *c; c++)
-        if ((unsigned char)*c <= ' ' || strchr("${}<>[]@/?#%\"\\", *c))
+    if (out_host[0] == '\0') memcpy(out_host, "localhost", sizeof "localhost");
+    for (const char *c = out_host; *c; c++)
+        if ((unsigned char)*c <= ' ' || strchr("${}<>[]@/?#%,\"\\", *c))
             return err_set(err, ERR_CONFIG, /* it may be a part of the password, so it is not quoted */
                            "Redis URL: the host holds a character that no host name has (percent-encode what is "
                            "special in a password)");
-    out->port = 6379;
+    *out_port = 6379;
     if (text.len == 0) return 0;
     if (text.at[0] != ':') return err_set(err, ERR_CONFIG, "Redis URL: expected :port after the host");
     skip(&text, 1);
-    out->port = number(text, 65535);
-    if (out->port <= 0) return err_set(err, ERR_CONFIG, "Redis URL: the port must be a number from 1 to 65535");
+    *out_port = number(text, 65535);
+    if (*out_port <= 0) return err_set(err, ERR_CONFIG, "Redis URL: the port must be a number from 1 to 65535");
     return 0;
+}
+
+/* The first host of a list with commas; the others are read for their faults, and kept as they are written. */
+static int read_hosts(struct slice text, struct redis_url *out, struct err *err)
+{
+    struct slice first = cut(&text, ",");
+    int rc = read_host(first, out->host, sizeof out->host, &out->port, err);
+    if (text.len > 0) skip(&text, 1);
+    if (text.len >= sizeof out->others) return err_set(err, ERR_CONFIG, "Redis URL: too many hosts");
+    memcpy(out->others, text.at, text.len);
+    out->others[text.len] = '\0';
+    while (rc == 0 && text.len > 0) {
+        char host[sizeof out->host];
+        int port;
+        rc = read_host(cut(&text, ","), host, sizeof host, &port, err);
+        if (text.len > 0) skip(&text, 1);
+    }
+    return rc;
+}
+
+void redis_url_next(struct redis_url *url)
+{
+    char all[sizeof url->others + sizeof url->host + 16];
+    if (!url->others[0]) return;
+    bool is_v6 = strchr(url->host, ':') != NULL;
+    snprintf(all, sizeof all, "%s,%s%s%s:%d", url->others, is_v6 ? "[" : "", url->host, is_v6 ? "]" : "", url->port);
+    struct redis_url next = *url;
+    if (read_hosts((struct slice){all, strlen(all)}, &next, NULL) == 0) *url = next;
 }
 
 static int read_option(struct slice name, struct slice value, struct redis_url *out, struct err *err)
@@ -208,7 +236,7 @@ int redis_url_parse(const char *text, struct redis_url *out, struct err *err)
         query = cut(&rest, "#");
     }
     int rc = has_credentials ? read_credentials(credentials, out, err) : 0;
-    if (!rc && out->transport != REDIS_UNIX) rc = read_host(authority, out, err);
+    if (!rc && out->transport != REDIS_UNIX) rc = read_hosts(authority, out, err);
     if (!rc) rc = read_path(path, out, err);
     if (!rc) rc = read_query(query, out, err);
     return rc;

@@ -14,17 +14,23 @@ struct redis_url {
     enum redis_transport transport;
     char host[256]; /* name or address; empty for REDIS_UNIX */
     int port;
-    char path[108]; /* socket path for REDIS_UNIX */
-    char user[256]; /* ACL user; empty = the default user */
+    char others[512]; /* further hosts in the same form, with commas; tried in turn */
+    char path[108];   /* socket path for REDIS_UNIX */
+    char user[256];   /* ACL user; empty = the default user */
     char password[1025];
     int db;
     bool is_unverified; /* ssl_cert_reqs=none was asked for */
     char ca_file[1025]; /* extra certificate authorities (PEM); empty = the system's only */
 };
 
-/* Reads text: [user[:password]@]host[:port][/db][?db=N&ssl_cert_reqs=none|optional|required&ssl_ca_certs=PATH], every
- * part percent-decoded; IPv6 addresses in brackets. 0, or -ERR_CONFIG with what is wrong (never with the password). */
+/* Reads text:
+ * [user[:password]@]host[:port][,host[:port]...][/db][?db=N&ssl_cert_reqs=none|optional|required&ssl_ca_certs=PATH],
+ * every part percent-decoded; IPv6 addresses in brackets. 0, or -ERR_CONFIG with what is wrong (never with the
+ * password). */
 int redis_url_parse(const char *text, struct redis_url *out, struct err *err);
+
+/* The next of several hosts becomes the one; nothing happens when there is one. */
+void redis_url_next(struct redis_url *url);
 
 /* From REDIS_URL, else from host, port, db and password. -ERR_NOT_FOUND (a text that says what to set) when neither is
  * there, -ERR_CONFIG when it is malformed. */

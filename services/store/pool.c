@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <event2/dns.h>
 
 #include "conf/clock.h"
 #include "conf/log.h"
@@ -36,6 +35,8 @@ struct pool *pool_new(struct event_base *base, const struct conf *conf, const ch
     p->timeout_ms = conf_int(conf, SET_DATABASE_TIMEOUT);
     p->size = (int)conf_int(conf, SET_DATABASE_POOL);
     snprintf(p->application, sizeof(p->application), "%s", application);
+    snprintf(p->schema, sizeof(p->schema), "%s", conf_str(conf, SET_DATABASE_SCHEMA));
+    p->want = (struct session_want){.application = p->application, .schema = p->schema, .timeout_ms = p->timeout_ms};
     snprintf(p->why, sizeof(p->why), "not connected yet");
     backoff_init(&p->backoff, 100, 5000);
     TAILQ_INIT(&p->waiting);
@@ -78,7 +79,6 @@ void pool_free(struct pool *p)
     for (int i = 0; i < POOL_MAX; i++) conn_free(p, i);
     calls_free(&p->waiting);
     calls_free(&p->failed);
-    if (p->dns) evdns_base_free(p->dns, 0);
     if (p->tick) event_free(p->tick);
     if (p->retry) event_free(p->retry);
     if (p->turn) event_free(p->turn);
@@ -359,7 +359,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         if (!c || c->state == CONN_CLOSED) continue;
         int64_t age = now - c->since_ms;
         if (c->state != CONN_READY && age > CONNECT_TIMEOUT_MS) {
-            pool_conn_lost(c, "no answer in time while connecting");
+            pool_conn_lost(c, pool_dial_why(c->dial));
         } else if (c->state == CONN_READY && c->in_flight > 0 && age > p->timeout_ms + SLACK_MS) {
             pool_conn_lost(c, "no answer in time");
         } else if (c->state == CONN_READY && c->in_flight == 0 && age > IDLE_MS && ready > 1) {

@@ -1,5 +1,6 @@
 /* PostgreSQL for an event loop: a few non-blocking connections in pipeline mode, opened when they are needed, shared by
- * all requests. A statement is prepared once per connection and then executed by name.
+ * all requests. A statement is prepared once per connection and then executed by name, except behind a connection
+ * pooler.
  *
  * While PostgreSQL is down, a query fails at once with ERR_DB and the pool reconnects with backoff; nobody has to ask
  * it to. A statement that takes longer than the statement timeout fails with ERR_TIMEOUT. Nothing here blocks: host

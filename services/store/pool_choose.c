@@ -98,12 +98,12 @@ static bool take_back(struct pool_conn *c, struct pool_call *call)
     *ghost = (struct pool_call){.query = call->query,
                                 .query_id = call->query_id,
                                 .asked_us = call->asked_us,
-                                .is_preparing = call->is_preparing,
+                                .is_led = call->is_led,
                                 .is_ghost = true};
     c->carried[call->query_id]--;
     TAILQ_INSERT_BEFORE(call, ghost, link);
     TAILQ_REMOVE(&c->calls, call, link);
-    call->is_preparing = false;
+    call->is_led = false;
     call->moves++;
     TAILQ_INSERT_HEAD(&c->pool->waiting, call, link);
     c->pool->waiting_count++;

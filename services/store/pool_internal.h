@@ -6,6 +6,8 @@
 
 #include "conf/backoff.h"
 #include "services/store/pool.h"
+#include "services/store/pool_dial.h"
+#include "services/store/session.h"
 
 #define POOL_MAX         64
 #define POOL_PIPELINE    64   /* statements in flight on one connection */
@@ -20,23 +22,24 @@ struct pool_call {
     void *arg;
     int64_t asked_us;
     PGresult *result;
-    int moves;         /* from behind one that waits */
-    bool is_ghost;     /* stands for one that went elsewhere */
-    bool is_late;      /* no connection was free in time */
-    bool is_preparing; /* its PREPARE is in the pipeline before it */
-    bool is_repeated;  /* sent once more after its prepared statement was gone */
+    int moves;        /* from behind one that waits */
+    bool is_ghost;    /* stands for one that went elsewhere */
+    bool is_late;     /* no connection was free in time */
+    bool is_led;      /* something of ours is in the pipeline before it: the settings, or its PREPARE */
+    bool is_repeated; /* sent once more after its prepared statement was gone */
     int n;
     const char *values[]; /* and the bytes they point to */
 };
 TAILQ_HEAD(pool_calls, pool_call);
 
-enum conn_state { CONN_CLOSED, CONN_RESOLVING, CONN_CONNECTING, CONN_READY };
+enum conn_state { CONN_CLOSED, CONN_CONNECTING, CONN_READY };
 
 struct pool_conn {
     struct pool *pool;
     enum conn_state state;
     PGconn *pg;
-    struct evdns_getaddrinfo_request *resolving;
+    struct pool_dial *dial; /* while connecting */
+    char *sql;              /* makes the settings in each transaction; NULL = the session has them */
     struct event *read, *write;
     struct pool_calls calls; /* in flight, in order */
     int in_flight, slow_in_flight;
@@ -47,14 +50,15 @@ struct pool_conn {
 
 struct pool {
     struct event_base *base;
-    struct evdns_base *dns; /* made when a name has to be resolved */
     PQconninfoOption *options;
-    char application[64];
+    struct session_want want;
+    char application[64], schema[64];
     int64_t timeout_ms;
     int size;
     bool is_up;
     bool is_down;       /* the last attempt failed: queries fail at once (neither up nor down: the first attempt) */
     bool is_unprepared; /* something between us and PostgreSQL loses prepared statements */
+    bool is_pooled;     /* as was last seen */
     char why[256];
     int64_t refused_ms; /* when a connection could not be made; 0 = never */
     struct pool_conn *conns[POOL_MAX];
@@ -82,7 +86,6 @@ bool pool_open_another(struct pool *p);   /* pool.c */
 void conn_open(struct pool_conn *c);                        /* starts connecting */
 int conn_send(struct pool_conn *c, struct pool_call *call); /* 0: it is in flight; -1: the connection is broken */
 void conn_close(struct pool_conn *c);                       /* what is in flight stays in c->calls */
-const char *conn_option(const struct pool *pool, const char *keyword);
 
 /* ---- pool.c, told by a connection ---- */
 void pool_conn_ready(struct pool_conn *c);

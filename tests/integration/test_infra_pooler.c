@@ -12,6 +12,7 @@
 #include "services/store/sync/sync_tree.h"
 #include "services/store/lease.h"
 #include "tests/support/pooler.h"
+#include "tests/support/web.h"
 
 #define OTHERS 2
 
@@ -172,6 +173,48 @@ static void test_stage_that_a_crash_emptied_deletes_nothing(void **state)
     pooler_stop(&pooler);
 }
 
+/* Logins, lists and answers of the web process are the same through a pool of two that deals in turn. */
+static void test_web_through_a_pool(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/api/v1/projects/cached", "/api/v1/elevations/cached",
+                                        "/api/v1/directories/cached", "/api/v1/phases/cached"};
+    struct pooler pooler;
+    struct web_server web = {.pg = world.pg};
+    struct http_reply direct[4];
+    char more[200];
+    sync_world_clear(&world);
+    sync_all(&world, true);
+    web_run(&web, NULL, true);
+    web_log_in(&web);
+    char *token = web_client(&web, "erp", "[\"projects:read\",\"elevations:read\"]");
+    for (int i = 0; i < 4; i++) direct[i] = web_call(&web, "GET", paths[i], token, NULL);
+    web_stop(&web);
+    snprintf(more, sizeof(more), "default_pool_size = 2\nserver_round_robin = 1\n%s", all_dropped);
+    pooler_start(&pooler, &world.pg, "transaction", more);
+    snprintf(web.pg.url, sizeof(web.pg.url), "%s", pooler.url);
+    struct process others[OTHERS];
+    start_others(others, pooler.url);
+
+    web_run(&web, NULL, true);
+
+    for (int i = 0; i < 80; i++) {
+        char path[100];
+        snprintf(path, sizeof(path), "%s?x=%d", paths[i % 4], i);
+        struct http_reply reply = web_call(&web, "GET", path, token, NULL);
+        assert_int_equal(reply.status, 200);
+        assert_string_equal(reply.body, direct[i % 4].body);
+        http_reply_free(&reply);
+    }
+    web_log_in(&web); /* writes */
+    assert_true(process_logged(&web.process, "a connection pooler is between us"));
+    stop_others(others);
+    web_stop(&web);
+    pooler_stop(&pooler);
+    for (int i = 0; i < 4; i++) http_reply_free(&direct[i]);
+    free(token);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -197,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_session_pool),
         cmocka_unit_test(test_statement_pool_is_refused_by_name),
         cmocka_unit_test(test_settings_hold_in_every_transaction),
+        cmocka_unit_test(test_web_through_a_pool),
         cmocka_unit_test(test_stage_that_a_crash_emptied_deletes_nothing),
     };
     if (!pooler_is_installed()) {

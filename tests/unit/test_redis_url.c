@@ -42,6 +42,30 @@ static void test_good_urls(void **state)
     }
 }
 
+static void test_several_hosts_take_turns(void **state)
+{
+    (void)state;
+    struct redis_url url;
+    struct err err = {0};
+    static const struct {
+        const char *host;
+        int port;
+    } rows[] = {{"a", 1}, {"::1", 2}, {"c.example", 6379}, {"a", 1}, {"::1", 2}};
+    assert_int_equal(redis_url_parse("rediss://u:p@a:1,[::1]:2,c.example/4?ssl_cert_reqs=none", &url, &err), 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_string_equal(url.host, rows[i].host);
+        assert_int_equal(url.port, rows[i].port);
+        redis_url_next(&url);
+    }
+    assert_int_equal(url.db, 4);
+    assert_string_equal(url.password, "p");
+    assert_true(url.is_unverified);
+    assert_int_equal(redis_url_parse("redis://a:1,b:x", &url, &err), -ERR_CONFIG);
+    assert_int_equal(redis_url_parse("redis://alone:7", &url, &err), 0);
+    redis_url_next(&url);
+    assert_string_equal(url.host, "alone");
+}
+
 static void test_bad_urls_are_refused_without_the_password(void **state)
 {
     (void)state;
@@ -89,6 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_urls),
+        cmocka_unit_test(test_several_hosts_take_turns),
         cmocka_unit_test(test_bad_urls_are_refused_without_the_password),
         cmocka_unit_test(test_shown_url_has_no_credentials),
     };
