@@ -138,7 +138,7 @@ void redis_set_timer(struct redis *r, int64_t ms)
 void redis_went_up(struct redis *r)
 {
     r->state = REDIS_UP;
-    r->up_since_ms = mono_ms();
+    r->up_since_ms = r->probed_ms = mono_ms();
     r->why[0] = '\0';
     redis_set_timer(r, REDIS_PING_MS);
     subs_renew(r);
@@ -154,6 +154,7 @@ void redis_drop(struct redis *r, enum redis_fault fault, const char *fmt, ...)
     vsnprintf(r->why, sizeof r->why, fmt, ap);
     va_end(ap);
     if (r->state == REDIS_UP && mono_ms() - r->up_since_ms >= REDIS_STABLE_MS) backoff_reset(&r->backoff);
+    r->is_probing = false;
     redis_disconnect(r);
     redis_url_next(&r->url);
     r->state = REDIS_WAITING;
@@ -192,6 +193,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
             redis_drop(r, REDIS_LATE, "no answer in time: the connection is taken for dead");
         } else {
             const char *ping[] = {"PING"};
+            probe_in_time(r);
+            head = STAILQ_FIRST(&r->calls);
             if (!head && now - r->heard_ms >= REDIS_PING_MS - 100) redis_send_now(r, ping_answered, r, 1, ping);
             head = STAILQ_FIRST(&r->calls);
             int64_t left = head ? head->deadline_ms - now : REDIS_PING_MS;
@@ -243,6 +246,8 @@ int redis_command_within(struct redis *r, int64_t timeout_ms, redis_fn fn, void 
 {
     if (r->state != REDIS_UP) return -ERR_REDIS;
     if (evbuffer_get_length(bufferevent_get_output(r->bev)) > REDIS_OUTPUT_LIMIT) return -ERR_LIMIT;
+    r->has_commands = true;
+    probe_witness(r);
     return send_words(r, timeout_ms, fn, arg, argc, argv, lens);
 }
 

@@ -56,14 +56,20 @@ struct redis *redis_new(struct event_base *base, const struct redis_url *url, co
 /* Answers what is in flight with REDIS_CLOSED, then releases all. May be called from a callback. NULL is fine. */
 void redis_free(struct redis *r);
 
-/* is_up: connected, authenticated, the database selected, not loading. why: the reason of a loss, or "". After every
- * failed attempt it is called again with is_up false, so that the owner can count and tell. */
+/* is_up: connected, authenticated, the database selected, not loading, with all rights and commands that we need. why:
+ * the reason of a loss, or "". After every failed attempt it is called again with is_up false, so that the owner can
+ * count and tell. */
 typedef void (*redis_state_fn)(void *arg, bool is_up, const char *why);
 void redis_on_state(struct redis *r, redis_state_fn fn, void *arg);
 void redis_start(struct redis *r);
 bool redis_is_up(const struct redis *r);
 const char *redis_why_down(const struct redis *r); /* the last reason; "" when up */
 const struct redis_url *redis_where(const struct redis *r);
+
+/* The commands that the server does not let us use, as last seen; "" = none. */
+const char *redis_missing(const struct redis *r);
+/* How often this process has seen Redis come back without what it had acknowledged. */
+long redis_went_back(void);
 
 void redis_set_timeout(struct redis *r, int64_t timeout_ms); /* for commands from now on; default 5000 */
 int64_t redis_round_trips(const struct redis *r);            /* batches of commands written so far, for the bench */

@@ -1,6 +1,6 @@
 /* From nothing to a usable Redis connection: dialled (dial.h), TLS, then the greeting (AUTH, SELECT, CLIENT SETNAME,
- * PING). The greeting's commands go out together; the first that is refused decides why we are not up. A server that
- * loads its data refuses PING, and we come again. */
+ * PING), and the probe of what the server lets us do. The greeting's commands go out together; the first that is
+ * refused decides why we are not up. A server that loads its data refuses PING, and we come again. */
 #include "ipc/redis_internal.h"
 
 #include <errno.h>
@@ -42,8 +42,10 @@ static void on_ping(void *arg, const struct redis_answer *answer)
     if (r->state != REDIS_HANDSHAKE || !answer->reply) return;
     if (r->handshake_fault[0])
         redis_drop(r, REDIS_LOST, "%s", r->handshake_fault);
-    else
+    else if (r->is_subscriber)
         redis_went_up(r);
+    else
+        probe_send(r); /* its end is the greeting's */
 }
 
 static void greet(struct redis *r)

@@ -63,9 +63,14 @@ struct redis {
     bool is_subscriber;
     redis_state_fn on_state;
     void *on_state_arg;
-    char why[256];
+    char why[512];
     char handshake_fault[256];
-    bool has_heard; /* the server has said something on this connection */
+    char missing[200], missing_error[160]; /* what the probe found */
+    char witness_key[128];
+    int64_t witness, witness_ms, probed_ms;
+    bool is_probing;
+    bool has_commands; /* it is used for commands, not for subscriptions */
+    bool has_heard;    /* the server has said something on this connection */
     int64_t timeout_ms, round_trips;
     int64_t up_since_ms, heard_ms, deadline_ms; /* deadline of connecting and of the handshake */
     struct buf scratch;
@@ -90,6 +95,12 @@ void redis_send_now(struct redis *r, redis_fn fn, void *arg, int argc, const cha
 void redis_connect(struct redis *r);
 const char *redis_connect_late(const struct redis *r); /* what it waited for in vain */
 void redis_disconnect(struct redis *r);                /* closes what there is; no callbacks */
+
+/* redis_probe.c */
+void probe_send(struct redis *r);    /* ends the greeting, or drops the connection for what is missing */
+void probe_in_time(struct redis *r); /* again, when it is time */
+void probe_doubt(struct redis *r);   /* something was refused */
+void probe_witness(struct redis *r); /* something was written */
 
 /* redis_reply.c */
 void redis_read(struct redis *r);

@@ -58,11 +58,15 @@ enum redis_fault redis_fault_of(const char *error)
 
 static void dispatch(struct redis *r, const redisReply *reply)
 {
-    if (r->is_subscriber && sub_take(r, reply)) return;
+    if (r->is_subscriber && r->state == REDIS_UP && sub_take(r, reply)) return;
     struct redis_call *call = STAILQ_FIRST(&r->calls);
     if (!call) {
-        bool is_refused = reply->type == REDIS_REPLY_ERROR && redis_fault_of(reply->str) == REDIS_NOAUTH;
-        redis_drop(r, REDIS_LOST, reply->type == REDIS_REPLY_ERROR ? "%s" : "an answer to no question", reply->str);
+        bool is_error = reply->type == REDIS_REPLY_ERROR;
+        bool is_refused = is_error && redis_fault_of(reply->str) == REDIS_NOAUTH;
+        if (is_refused && r->is_subscriber)
+            redis_drop(r, REDIS_LOST, "the Redis user may not subscribe (%s): ACL SETUSER ... &*", reply->str);
+        else
+            redis_drop(r, REDIS_LOST, is_error ? "%s" : "an answer to no question", reply->str);
         if (is_refused && r->state == REDIS_WAITING) redis_set_timer(r, REDIS_REFUSED_MS);
         return;
     }
@@ -76,6 +80,7 @@ static void dispatch(struct redis *r, const redisReply *reply)
     }
     enum redis_fault fault = answer.fault;
     redis_answer_call(call, &answer);
+    if (fault == REDIS_NOAUTH || fault == REDIS_REFUSED) probe_doubt(r);
     /* The master has moved: look for it again. */
     if (fault == REDIS_READONLY && r->state == REDIS_UP) redis_drop(r, REDIS_LOST, "the server is read-only");
     if (fault == REDIS_LOADING && r->state == REDIS_UP) redis_drop(r, REDIS_LOST, "the server loads its data");

@@ -9,6 +9,45 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+static const char *why(void)
+{
+    const char *text = ERR_reason_error_string(ERR_get_error());
+    ERR_clear_error();
+    return text ? text : "no such file";
+}
+
+static int give_password(char *out, int size, int is_writing, void *arg)
+{
+    const struct redis_url *url = arg;
+    (void)is_writing;
+    int len = (int)strlen(url->key_password);
+    if (len >= size) return 0;
+    memcpy(out, url->key_password, (size_t)len + 1);
+    return len;
+}
+
+/* The authorities that we trust besides the system's, and our own certificate. */
+static int load_files(SSL_CTX *tls, const struct redis_url *url, struct err *err)
+{
+    const char *key = url->key_file[0] ? url->key_file : url->cert_file;
+    ERR_clear_error();
+    if (url->ca_file[0] && SSL_CTX_load_verify_locations(tls, url->ca_file, NULL) != 1)
+        return err_set(err, ERR_CONFIG, "REDIS_CA_FILE: %s cannot be read as PEM certificates: %s", url->ca_file,
+                       why());
+    if (!url->cert_file[0]) return 0;
+    SSL_CTX_set_default_passwd_cb(tls, give_password);
+    SSL_CTX_set_default_passwd_cb_userdata(tls, (void *)(uintptr_t)url);
+    if (SSL_CTX_use_certificate_chain_file(tls, url->cert_file) != 1)
+        return err_set(err, ERR_CONFIG, "REDIS_CERT_FILE: %s cannot be read as PEM certificates: %s", url->cert_file,
+                       why());
+    if (SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(tls) != 1)
+        return err_set(err, ERR_CONFIG,
+                       "REDIS_KEY_FILE: %s cannot be read as the private key of REDIS_CERT_FILE (PEM): %s", key, why());
+    SSL_CTX_set_default_passwd_cb_userdata(tls, NULL);
+    SSL_CTX_set_default_passwd_cb(tls, NULL);
+    return 0;
+}
+
 SSL_CTX *tls_context(const struct redis_url *url, struct err *err)
 {
     SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
@@ -23,16 +62,9 @@ SSL_CTX *tls_context(const struct redis_url *url, struct err *err)
 #endif
     SSL_CTX_set_verify(tls, url->is_unverified ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_default_verify_paths(tls);
-    ERR_clear_error();
-    if (url->ca_file[0] && SSL_CTX_load_verify_locations(tls, url->ca_file, NULL) != 1) {
-        const char *why = ERR_reason_error_string(ERR_get_error());
-        err_set(err, ERR_CONFIG, "REDIS_CA_FILE: %s cannot be read as PEM certificates: %s", url->ca_file,
-                why ? why : "no such file");
-        ERR_clear_error();
-        SSL_CTX_free(tls);
-        return NULL;
-    }
-    return tls;
+    if (load_files(tls, url, err) == 0) return tls;
+    SSL_CTX_free(tls);
+    return NULL;
 }
 
 void tls_context_free(SSL_CTX *tls)
@@ -47,10 +79,12 @@ struct bufferevent *tls_bufferevent(struct redis *r, int fd)
     struct sockaddr_storage address;
     int len = sizeof address;
     bool is_address = evutil_parse_sockaddr_port(r->url.host, (struct sockaddr *)&address, &len) == 0;
-    if (is_address) {
+    if (!is_address) SSL_set_tlsext_host_name(ssl, r->url.host);
+    if (r->url.any_name) {
+        /* any certificate of a trusted authority will do */
+    } else if (is_address) {
         X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), r->url.host);
     } else {
-        SSL_set_tlsext_host_name(ssl, r->url.host);
         SSL_set1_host(ssl, r->url.host);
     }
     ERR_clear_error();
@@ -69,8 +103,13 @@ void tls_fault(struct bufferevent *bev, char *out, size_t size)
         snprintf(out, size, "TLS: the server's certificate is refused: %s (REDIS_CA_FILE adds an authority)",
                  X509_verify_cert_error_string(verdict));
     } else if (code) {
-        const char *why = ERR_reason_error_string(code);
-        snprintf(out, size, "TLS: %s", why ? why : "protocol error");
+        const char *text = ERR_reason_error_string(code);
+        bool is_ours = text && strstr(text, "certificate required");
+        bool is_plain = text && strstr(text, "wrong version number");
+        snprintf(out, size, "TLS: %s%s", text ? text : "protocol error",
+                 is_ours    ? " (the server asks for a certificate of ours: REDIS_CERT_FILE and REDIS_KEY_FILE)"
+                 : is_plain ? " (is this a plain port? then the URL begins with redis://)"
+                            : "");
     }
     ERR_clear_error();
 }

@@ -149,6 +149,33 @@ void redis_url_next(struct redis_url *url)
     if (read_hosts((struct slice){all, strlen(all)}, &next, NULL) == 0) *url = next;
 }
 
+/* The words that redis-py has for TLS; what we cannot do is refused rather than overlooked. */
+static int read_tls_option(struct slice name, struct slice value, struct redis_url *out, struct err *err)
+{
+    const struct {
+        const char *name;
+        char *text;
+        size_t size;
+    } texts[] = {{"ssl_ca_certs", out->ca_file, sizeof out->ca_file},
+                 {"ssl_certfile", out->cert_file, sizeof out->cert_file},
+                 {"ssl_keyfile", out->key_file, sizeof out->key_file},
+                 {"ssl_password", out->key_password, sizeof out->key_password}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (!is_word(name, texts[i].name)) continue;
+        if (decode(value, texts[i].text, texts[i].size)) return 0;
+        return err_set(err, ERR_CONFIG, "Redis URL: %s is malformed or too long", texts[i].name);
+    }
+    if (is_word(name, "ssl_check_hostname")) {
+        out->any_name = is_word(value, "false") || is_word(value, "0") || is_word(value, "no");
+        if (out->any_name || is_word(value, "true") || is_word(value, "1") || is_word(value, "yes")) return 0;
+        return err_set(err, ERR_CONFIG, "Redis URL: ssl_check_hostname must be true or false");
+    }
+    return err_set(err, ERR_CONFIG,
+                   "Redis URL: %.*s is not supported; of TLS there are ssl_cert_reqs, ssl_ca_certs, ssl_certfile, "
+                   "ssl_keyfile, ssl_password and ssl_check_hostname",
+                   (int)(name.len < 40 ? name.len : 40), name.at);
+}
+
 static int read_option(struct slice name, struct slice value, struct redis_url *out, struct err *err)
 {
     if (is_word(name, "db") || is_word(name, "virtual_host")) {
@@ -160,9 +187,8 @@ static int read_option(struct slice name, struct slice value, struct redis_url *
         else if (!is_word(value, "required") && !is_word(value, "optional") && !is_word(value, "CERT_REQUIRED") &&
                  !is_word(value, "CERT_OPTIONAL"))
             return err_set(err, ERR_CONFIG, "Redis URL: ssl_cert_reqs must be none, optional or required");
-    } else if (is_word(name, "ssl_ca_certs")) {
-        if (!decode(value, out->ca_file, sizeof out->ca_file))
-            return err_set(err, ERR_CONFIG, "Redis URL: ssl_ca_certs is malformed or too long");
+    } else if (name.len > 4 && strncasecmp(name.at, "ssl_", 4) == 0) {
+        return read_tls_option(name, value, out, err);
     } else if (is_word(name, "password")) {
         if (!decode(value, out->password, sizeof out->password))
             return err_set(err, ERR_CONFIG, "Redis URL: the password is malformed or longer than 1024 bytes");
@@ -263,6 +289,10 @@ int redis_url_from_conf(const struct conf *conf, struct redis_url *out, struct e
     }
     if (conf_is_set(conf, SET_REDIS_CA_FILE))
         snprintf(out->ca_file, sizeof out->ca_file, "%s", conf_str(conf, SET_REDIS_CA_FILE));
+    if (conf_is_set(conf, SET_REDIS_CERT_FILE))
+        snprintf(out->cert_file, sizeof out->cert_file, "%s", conf_str(conf, SET_REDIS_CERT_FILE));
+    if (conf_is_set(conf, SET_REDIS_KEY_FILE))
+        snprintf(out->key_file, sizeof out->key_file, "%s", conf_str(conf, SET_REDIS_KEY_FILE));
     return 0;
 }
 

@@ -19,12 +19,16 @@ struct redis_url {
     char user[256];   /* ACL user; empty = the default user */
     char password[1025];
     int db;
-    bool is_unverified; /* ssl_cert_reqs=none was asked for */
+    bool is_unverified;                 /* ssl_cert_reqs=none was asked for */
+    bool any_name;                      /* ssl_check_hostname=false was asked for */
+    char cert_file[513], key_file[513]; /* our own certificate and its key (PEM); empty = none */
+    char key_password[129];
     char ca_file[1025]; /* extra certificate authorities (PEM); empty = the system's only */
 };
 
 /* Reads text:
- * [user[:password]@]host[:port][,host[:port]...][/db][?db=N&ssl_cert_reqs=none|optional|required&ssl_ca_certs=PATH],
+ * [user[:password]@]host[:port][,host[:port]...][/db][?db=N&ssl_cert_reqs=none|optional|required&ssl_ca_certs=PATH
+ * &ssl_certfile=PATH&ssl_keyfile=PATH&ssl_password=TEXT&ssl_check_hostname=true|false],
  * every part percent-decoded; IPv6 addresses in brackets. 0, or -ERR_CONFIG with what is wrong (never with the
  * password). */
 int redis_url_parse(const char *text, struct redis_url *out, struct err *err);

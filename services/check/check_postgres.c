@@ -1,41 +1,86 @@
 /* PostgreSQL as the pre-flight sees it: reachable, new enough, allowed to write, migrated. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "conf/clock.h"
 #include "services/check/check_internal.h"
 #include "services/store/db.h"
 #include "services/store/migrate.h"
+#include "services/store/session.h"
+#include "services/store/shape.h"
 
-#define VERSION_LEAST 120000
-
-static const char facts_sql[] = "SELECT current_setting('server_version_num')::int, current_setting('server_version'),"
-                                " has_schema_privilege(current_schema(), 'CREATE'),"
-                                " pg_is_in_recovery(),"
+static const char facts_sql[] = "SELECT current_setting('server_version'), coalesce(has_schema_privilege("
+                                "current_schema(), 'CREATE'), false),"
                                 " coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false)";
+
+/* Tables and sequences of the schema that the role may not use as we do. */
+static const char rights_sql[] =
+    "SELECT c.oid::regclass::text FROM pg_class c JOIN unnest($1::text[]) AS w(t) ON c.oid = "
+    "to_regclass(quote_ident(w.t))"
+    " WHERE NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')"
+    "  AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE'))"
+    " UNION ALL SELECT c.oid::regclass::text FROM pg_class c"
+    " WHERE CASE WHEN c.relkind <> 'S' THEN false"
+    "  WHEN c.oid = to_regclass('sync_stage_ids') OR EXISTS (SELECT FROM pg_depend d JOIN unnest($1::text[]) AS w(t)"
+    "   ON d.refobjid = to_regclass(quote_ident(w.t)) WHERE d.objid = c.oid)"
+    "  THEN NOT has_sequence_privilege(c.oid, 'USAGE') ELSE false END LIMIT 1";
+
+/* The first table or sequence that we may not use, "" = none. */
+static int look_at_rights(struct db *db, char *out, size_t size, struct err *err)
+{
+    struct buf tables = {0}, columns = {0};
+    shape_of(NULL, false, &tables, &columns);
+    const char *values[] = {tables.data};
+    PGresult *r = tables.failed ? NULL : db_query(db, err, rights_sql, 1, values);
+    snprintf(out, size, "%s", r && PQntuples(r) ? db_text(r, 0, 0) : "");
+    buf_free(&tables);
+    buf_free(&columns);
+    PQclear(r);
+    return r ? 0 : -1;
+}
+
+static void say_migrated(struct db *db, struct check_line *line, const PGresult *facts, int64_t took_ms)
+{
+    struct err err = {0};
+    char lacking[200] = "";
+    if (shape_check(db, NULL, false, &err) < 0 || look_at_rights(db, lacking, sizeof(lacking), &err) < 0)
+        check_say(line, CHECK_FAILED, "%s", err.text);
+    else if (*lacking)
+        check_say(line, CHECK_FAILED,
+                  "the user may not use %s: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES and USAGE ON ALL "
+                  "SEQUENCES IN SCHEMA ... TO it",
+                  lacking);
+    else
+        check_say(line, CHECK_OK, "version %s, %s%s, migrated%s, connected in %lld ms", db_text(facts, 0, 0),
+                  db_bool(facts, 0, 2) ? "TLS" : "no TLS",
+                  db_session(db)->is_pooled ? ", through a connection pooler" : "",
+                  db_bool(facts, 0, 1) ? "" : " (this user may not migrate)", (long long)took_ms);
+}
 
 static void say_facts(struct db *db, struct check_line *line, int64_t took_ms)
 {
     struct err err = {0};
-    PGresult *r = db_query(db, &err, facts_sql, 0, NULL);
-    bool may_look = r && db_bool(r, 0, 2) && !db_bool(r, 0, 3); /* else there may be no right to read, either */
-    int pending = may_look ? migrate_pending(db, &err) : 0;
-    const char *version = r ? db_text(r, 0, 1) : "";
-    const char *tls = r && db_bool(r, 0, 4) ? "TLS" : "no TLS";
-    if (!r || pending < 0)
+    const char *fault = session_fault(db_session(db));
+    PGresult *r = fault ? NULL : db_query(db, &err, facts_sql, 0, NULL);
+    int pending = r ? migrate_pending(db, &err) : 0;
+    if (fault)
+        check_say(line, CHECK_FAILED, "%s", fault);
+    else if (!r || pending < 0)
         check_say(line, CHECK_FAILED, "%s", err.text);
-    else if (db_int(r, 0, 0) < VERSION_LEAST)
-        check_say(line, CHECK_FAILED, "version %s is too old: 12 or later is needed", version);
-    else if (db_bool(r, 0, 3))
-        check_say(line, CHECK_FAILED, "this is a read-only standby: DATABASE_URL must name the primary");
-    else if (!db_bool(r, 0, 2))
-        check_say(line, CHECK_FAILED, "the user may not create tables: GRANT CREATE ON SCHEMA public TO it");
-    else if (pending > 0)
+    else if (pending == 0)
+        say_migrated(db, line, r, took_ms);
+    else if (!db_bool(r, 0, 1) && !db_wants_schema(db))
+        check_say(line, CHECK_FAILED,
+                  "%d migrations are pending, and the user may not create tables: GRANT CREATE ON SCHEMA public TO it, "
+                  "or let a user migrate that may (`logikald migrate`)",
+                  pending);
+    else if (shape_check(db, NULL, true, &err) < 0)
+        check_say(line, CHECK_FAILED, "%s", err.text);
+    else
         check_say(line, CHECK_WARNING,
                   "version %s, %s, %lld ms; %d migrations are pending: the next start applies them "
                   "(or `logikald migrate`)",
-                  version, tls, (long long)took_ms, pending);
-    else
-        check_say(line, CHECK_OK, "version %s, %s, migrated, connected in %lld ms", version, tls, (long long)took_ms);
+                  db_text(r, 0, 0), db_bool(r, 0, 2) ? "TLS" : "no TLS", (long long)took_ms, pending);
     PQclear(r);
 }
 
@@ -47,7 +92,7 @@ void check_postgres(const struct conf *conf, struct check_line *line)
     }
     struct err err = {0};
     int64_t start = mono_ms();
-    struct db *db = db_open(conf_str(conf, SET_DATABASE_URL), CHECK_TIMEOUT_S * 1000, "logikald check", &err);
+    struct db *db = db_open_for(conf, CHECK_TIMEOUT_S * 1000, "logikald check", &err);
     if (db)
         say_facts(db, line, mono_ms() - start);
     else

@@ -17,7 +17,7 @@ struct probe {
     struct queue_keys keys;
     struct redis *listener; /* whether it may subscribe shows only when it does */
     int64_t start_ms;
-    char why[256];
+    char why[512];
 };
 
 /* The value of "name:" in INFO's text, cut to size; "" when it is not there. */
@@ -108,7 +108,9 @@ static void on_info(void *arg, const struct redis_answer *answer)
     if (answer->fault == REDIS_FINE && answer->reply && answer->reply->str)
         say_info(p, answer->reply->str);
     else
-        check_say(p->line, CHECK_FAILED, "INFO was refused: %s", answer->text);
+        check_say(p->line, CHECK_WARNING,
+                  "works, version and eviction unknown: INFO was refused (%.100s); ACL SETUSER %.64s +info shows them",
+                  answer->text, p->url->user[0] ? p->url->user : "default");
     bool may_go_on = p->line->verdict != CHECK_FAILED;
     if (!may_go_on || redis_rights_ask(p->redis, &p->keys, on_rights, p) != 0) event_base_loopbreak(p->base);
 }

@@ -95,7 +95,9 @@ struct logikal *logikal_new(const struct conf *conf, const struct logikal_hooks 
     memcpy(l->cost_ms, usual_cost_ms, sizeof(usual_cost_ms));
     memcpy(l->select_cost_ms, usual_select_cost_ms, sizeof(usual_select_cost_ms));
     set_sideways(l, conf, sideways);
-    l->http = http_new(err);
+    const struct http_tls tls = {conf_str(conf, SET_LOGIKAL_CA_FILE), conf_str(conf, SET_LOGIKAL_CERT_FILE),
+                                 conf_str(conf, SET_LOGIKAL_KEY_FILE)};
+    l->http = http_new(&tls, err);
     if (!l->http) return release(l), NULL;
     if (set_login(l, conf) == 0 && make_sessions(l, (int)conf_int(conf, SET_LOGIKAL_SESSIONS)) == 0) return l;
     err_set(err, ERR_NOMEM, "no memory");

@@ -23,7 +23,9 @@ bool logikal_farewell(const struct conf *conf, const char *token)
     char url[1200];
     while (len > 0 && base[len - 1] == '/') len--;
     snprintf(url, sizeof(url), "%.*s/auth", len, base);
-    struct http *http = http_new(NULL);
+    const struct http_tls tls = {conf_str(conf, SET_LOGIKAL_CA_FILE), conf_str(conf, SET_LOGIKAL_CERT_FILE),
+                                 conf_str(conf, SET_LOGIKAL_KEY_FILE)};
+    struct http *http = http_new(&tls, NULL);
     struct http_call *call = http ? http_call_new(http, on_done, &status) : NULL;
     const struct http_request request = {
         .method = "DELETE", .url = url, .token = token, .timeout_ms = TIMEOUT_MS, .limit_bytes = 65536};

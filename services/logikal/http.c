@@ -1,9 +1,11 @@
 /* HTTP over libcurl's multi interface: see http.h. */
 #include "services/logikal/http.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <curl/curl.h>
 
 #include "conf/clock.h"
@@ -15,6 +17,7 @@
 
 struct http {
     CURLM *multi;
+    char ca_file[1025], cert_file[1025], key_file[1025]; /* "" = none */
 };
 
 struct http_call {
@@ -33,7 +36,14 @@ struct http_call {
     char why[CURL_ERROR_SIZE];
 };
 
-struct http *http_new(struct err *err)
+static int take_file(char *out, size_t size, const char *setting, const char *path, struct err *err)
+{
+    snprintf(out, size, "%s", path ? path : "");
+    if (!*out || access(out, R_OK) == 0) return 0;
+    return err_set(err, ERR_CONFIG, "%s: %.200s cannot be read: %s", setting, out, strerror(errno));
+}
+
+struct http *http_new(const struct http_tls *tls, struct err *err)
 {
     static bool is_initialised;
     if (!is_initialised && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
@@ -42,6 +52,12 @@ struct http *http_new(struct err *err)
     struct http *h = calloc(1, sizeof(*h));
     if (h) h->multi = curl_multi_init();
     if (!h || !h->multi) return err_set(err, ERR_NOMEM, "no memory"), free(h), NULL;
+    if (tls && (take_file(h->ca_file, sizeof(h->ca_file), "LOGIKAL_CA_FILE", tls->ca_file, err) < 0 ||
+                take_file(h->cert_file, sizeof(h->cert_file), "LOGIKAL_CERT_FILE", tls->cert_file, err) < 0 ||
+                take_file(h->key_file, sizeof(h->key_file), "LOGIKAL_KEY_FILE", tls->key_file, err) < 0)) {
+        http_free(h);
+        return NULL;
+    }
     curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
     curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     return h;
@@ -132,6 +148,15 @@ static const char *user_agent(void)
     return text;
 }
 
+/* The file stands beside libcurl's directory of the system's authorities (CURLOPT_CAPATH), which stays. */
+static void set_tls(CURL *easy, const struct http *h)
+{
+    if (*h->ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, h->ca_file);
+    if (!*h->cert_file) return;
+    curl_easy_setopt(easy, CURLOPT_SSLCERT, h->cert_file);
+    curl_easy_setopt(easy, CURLOPT_SSLKEY, *h->key_file ? h->key_file : h->cert_file);
+}
+
 static void set_options(struct http_call *c, const struct http_request *request)
 {
     CURL *easy = c->easy;
@@ -152,6 +177,7 @@ static void set_options(struct http_call *c, const struct http_request *request)
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, c);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->why);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, c);
+    set_tls(easy, c->http);
     if (request->json) curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->json);
     if (strcmp(request->method, "GET") != 0) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
@@ -190,6 +216,9 @@ bool http_call_is_running(const struct http_call *c)
 static enum http_fault fault_of(const struct http_call *c, CURLcode code)
 {
     if (c->stopped_by) return c->stopped_by;
+    if (code != CURLE_OK && (strstr(c->why, "alert certificate required") || strstr(c->why, "alert bad certificate") ||
+                             strstr(c->why, "alert handshake failure") || strstr(c->why, "alert unknown ca")))
+        return HTTP_FAULT_CERTIFICATE; /* the server wants one of ours */
     switch (code) {
     case CURLE_OK: return HTTP_FAULT_NONE;
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -199,7 +228,8 @@ static enum http_fault fault_of(const struct http_call *c, CURLcode code)
     case CURLE_COULDNT_CONNECT: return HTTP_FAULT_CONNECT;
     case CURLE_OPERATION_TIMEDOUT: return HTTP_FAULT_TIMEOUT;
     case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE: return HTTP_FAULT_CERTIFICATE;
     case CURLE_SSL_CONNECT_ERROR: return HTTP_FAULT_TLS;
     default: return HTTP_FAULT_CUT;
     }

@@ -16,12 +16,13 @@ struct http_call;
 
 enum http_fault {
     HTTP_FAULT_NONE,
-    HTTP_FAULT_CONNECT,   /* never got through: the server has not seen the request */
-    HTTP_FAULT_TIMEOUT,   /* no complete answer in time */
-    HTTP_FAULT_CUT,       /* the connection broke in the middle */
-    HTTP_FAULT_TOO_LARGE, /* the answer is larger than limit_bytes */
-    HTTP_FAULT_SINK,      /* the sink refused */
-    HTTP_FAULT_TLS        /* certificate or handshake */
+    HTTP_FAULT_CONNECT,    /* never got through: the server has not seen the request */
+    HTTP_FAULT_TIMEOUT,    /* no complete answer in time */
+    HTTP_FAULT_CUT,        /* the connection broke in the middle */
+    HTTP_FAULT_TOO_LARGE,  /* the answer is larger than limit_bytes */
+    HTTP_FAULT_SINK,       /* the sink refused */
+    HTTP_FAULT_TLS,        /* the handshake failed */
+    HTTP_FAULT_CERTIFICATE /* theirs is not trusted, or ours is not taken: it will be the same next time */
 };
 
 struct http_request {
@@ -51,7 +52,13 @@ struct http_answer {
  * may start the same call anew. */
 typedef void (*http_done_fn)(void *arg, const struct http_answer *answer);
 
-struct http *http_new(struct err *err);
+/* Whom to trust and who we are, for https: PEM files, NULL or "" = none. Read at once: a file that cannot be is an
+ * error
+ * (-ERR_CONFIG), which names its setting. */
+struct http_tls {
+    const char *ca_file, *cert_file, *key_file;
+};
+struct http *http_new(const struct http_tls *tls, struct err *err);
 void http_free(struct http *h); /* after its calls; NULL is fine */
 
 struct http_call *http_call_new(struct http *h, http_done_fn done, void *arg); /* NULL without memory */

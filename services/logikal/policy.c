@@ -35,6 +35,7 @@ enum answer_kind {
     A_CLIENT,    /* any 4xx */
     A_SERVER,    /* 5xx */
     A_TOO_LARGE, /* more bytes than allowed */
+    A_UNTRUSTED, /* the certificates do not fit: nothing will change by itself */
     A_UNSEEN,    /* the server never saw the call */
     A_LOST       /* it may have seen it, and its answer did not come */
 };
@@ -48,6 +49,7 @@ struct rule {
 
 static const struct rule rules[] = {
     {ALL, A_WELL, 0, POLICY_GO_ON},
+    {LOGINS | JOBS, A_UNTRUSTED, 0, POLICY_UNTRUSTED},
     {ASKS, A_NOTHING, IF_PARTS, POLICY_NOTHING},
     {ASKS, A_NOTHING, 0, POLICY_GO_ON},
 
@@ -124,6 +126,7 @@ static bool is_answer(const struct policy_facts *f, int answer)
     case A_CLIENT: return f->status >= 400 && f->status < 500;
     case A_SERVER: return f->status >= 500;
     case A_TOO_LARGE: return f->fault == HTTP_FAULT_TOO_LARGE;
+    case A_UNTRUSTED: return f->fault == HTTP_FAULT_CERTIFICATE;
     case A_UNSEEN: return f->fault == HTTP_FAULT_CONNECT || f->fault == HTTP_FAULT_TLS;
     case A_LOST: return f->fault == HTTP_FAULT_TIMEOUT || f->fault == HTTP_FAULT_CUT;
     default: return f->status == answer;

@@ -46,6 +46,7 @@ enum policy {
     POLICY_TOO_LARGE,  /* given up */
     POLICY_FEWER,      /* one session fewer; its job goes to the others */
     POLICY_DENIED,     /* the run ends: wrong user or password */
+    POLICY_UNTRUSTED,  /* the run ends: its certificate is not believed, or ours is not there */
     POLICY_REDIRECTED, /* the run ends: the login is somewhere else */
     POLICY_COUNT
 };

@@ -189,8 +189,14 @@ static void on_denied(struct session *s, enum policy policy, const char *text)
     struct logikal *l = s->client;
     char full[sizeof(l->fatal.text)];
     const char *advice = policy == POLICY_DENIED ? "check LOGIKAL_AUTH_USERNAME and LOGIKAL_AUTH_PASSWORD"
-                                                 : "set LOGIKAL_API_BASE_URL to the address where the API is";
-    snprintf(full, sizeof(full), "Logikal refuses the login: %s. %.*s", advice, (int)utf8_cut(text, 400), text);
+                         : policy == POLICY_UNTRUSTED
+                             ? "its certificate is not trusted, or ours is missing: set "
+                               "LOGIKAL_CA_FILE to the authority's PEM file (LOGIKAL_CERT_FILE "
+                               "and LOGIKAL_KEY_FILE to a certificate of ours)"
+                             : "set LOGIKAL_API_BASE_URL to the address where the API is";
+    snprintf(full, sizeof(full), "%s: %s. %.*s",
+             policy == POLICY_UNTRUSTED ? "no trust between Logikal and us" : "Logikal refuses the login", advice,
+             (int)utf8_cut(text, 400), text);
     fail_run(l, policy == POLICY_DENIED ? ERR_AUTH : ERR_CONFIG, full);
     finish(s, ERR_AUTH, full);
 }
@@ -256,6 +262,7 @@ void trouble_on_answer(struct session *s, const struct http_answer *answer, cons
         break;
     case POLICY_FEWER: do_with_fewer(s, text); break;
     case POLICY_DENIED:
+    case POLICY_UNTRUSTED:
     case POLICY_REDIRECTED: on_denied(s, policy, text); break;
     case POLICY_GO_ON:
     case POLICY_NOTHING:

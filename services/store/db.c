@@ -141,7 +141,12 @@ struct db *db_open_for(const struct conf *conf, int64_t timeout_ms, const char *
 
 struct db *db_open_conf(const struct conf *conf, bool long_writes, const char *application, struct err *err)
 {
-    return db_open_for(conf, conf_int(conf, SET_DATABASE_TIMEOUT) * (long_writes ? 10 : 1), application, err);
+    struct db *db = db_open_for(conf, conf_int(conf, SET_DATABASE_TIMEOUT) * (long_writes ? 10 : 1), application, err);
+    const char *fault = db ? session_fault(&db->session) : NULL;
+    if (!fault) return db;
+    err_set(err, ERR_DB, "PostgreSQL cannot be used: %s", fault);
+    db_close(db);
+    return NULL;
 }
 
 void db_close(struct db *db)
@@ -205,6 +210,26 @@ int db_set_timeout(struct db *db, int64_t timeout_ms, struct err *err)
              timeout_ms);
     db->want.timeout_ms = timeout_ms;
     return change(db, set, err);
+}
+
+bool db_wants_schema(const struct db *db)
+{
+    return *db->schema != 0;
+}
+
+int db_make_schema(struct db *db, struct err *err)
+{
+    const char *values[] = {db->schema};
+    if (!*db->schema) return 0;
+    PGresult *r = db_query(db, err,
+                           "SELECT format('CREATE SCHEMA IF NOT EXISTS %I', $1::text) WHERE NOT EXISTS"
+                           " (SELECT FROM pg_namespace WHERE nspname = $1)",
+                           1, values);
+    if (!r) return -ERR_DB;
+    int rc = PQntuples(r) ? db_script(db, err, db_text(r, 0, 0)) : 0;
+    PQclear(r);
+    if (rc < 0) err_prefix(err, "DB_SCHEMA");
+    return rc;
 }
 
 /* ---- statements ---- */

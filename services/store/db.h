@@ -39,6 +39,10 @@ bool db_is_alive(const struct db *db);
 bool db_was_refused(const struct db *db);
 const struct session *db_session(const struct db *db); /* what is known of it: session.h */
 
+/* Makes the schema that the settings name, when it is not there: 0 or negative. */
+bool db_wants_schema(const struct db *db); /* the settings name one */
+int db_make_schema(struct db *db, struct err *err);
+
 /* From the next transaction on: does a commit wait for the disk? How long may a statement take? 0 or negative. */
 int db_relax(struct db *db, bool is_relaxed, struct err *err);
 int db_set_timeout(struct db *db, int64_t timeout_ms, struct err *err);

@@ -11,6 +11,7 @@
 #include "services/role.h"
 #include "services/store/db.h"
 #include "services/store/journal.h"
+#include "services/store/shape.h"
 
 #define ADVISORY_LOCK "7236150423918" /* any constant that nobody else uses */
 #define LOCK_WAIT_MS  120000
@@ -63,6 +64,7 @@ static int apply(struct db *db, const struct embedded *file, struct err *err)
 {
     const char *values[] = {file->path, file->hash};
     int state = begin_alone(db, err) < 0 ? -ERR_DB : state_of(db, file, err);
+    if (state == 0 && shape_check(db, file->path, true, err) < 0) state = -(int)err->code;
     if (state != 0) return db_rollback(db), state < 0 ? state : 0;
     if (db_script(db, err, (const char *)file->data) < 0 ||
         db_exec(db, err, "INSERT INTO logikald_migrations (name, hash) VALUES ($1, $2)", 2, values) < 0 ||
@@ -79,7 +81,7 @@ int migrate_run(struct db *db, struct err *err)
 {
     int applied = 0;
     if (db_set_timeout(db, LOCK_WAIT_MS, err) < 0) return -(int)err->code;
-    if (make_table(db, err) < 0) return -ERR_DB;
+    if (db_make_schema(db, err) < 0 || make_table(db, err) < 0) return -(int)err->code;
     for (const struct embedded *file = embedded_migrations; file->path; file++) {
         int state = state_of(db, file, err);
         if (state < 0) return state;
@@ -88,6 +90,7 @@ int migrate_run(struct db *db, struct err *err)
         if (rc < 0) return rc;
         applied += rc;
     }
+    if (shape_check(db, NULL, false, err) < 0) return -(int)err->code;
     int restored = journal_check_epoch(db, err);
     if (restored > 0) log_warning("the database was restored: readers of the journal of changes start over");
     return restored < 0 ? restored : applied;

@@ -130,7 +130,7 @@ static void test_servers_that_would_lose_or_refuse_writes(void **state)
     pg_exec(&sys.pg, "CREATE ROLE reader LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
     const char *at = strchr(sys.pg.url, '@');
     snprintf(other, sizeof other, "DATABASE_URL=postgresql://reader%.290s", at ? at : "");
-    if (at) SAYS(69, "may not create tables", other);
+    if (at) SAYS(69, "lacks a right: GRANT", other);
 }
 
 static void test_usage_and_liveness(void **state)

@@ -8,7 +8,9 @@
 
 #include "conf/clock.h"
 #include "services/store/db.h"
+#include "services/store/shape.h"
 #include "tests/support/haproxy.h"
+#include "tests/support/web.h"
 
 static struct pg_server pg;
 
@@ -88,6 +90,210 @@ static void test_statement_that_the_server_ends_is_no_lost_connection(void **sta
     db_close(db);
 }
 
+/* ---- databases that differ ---- */
+
+static void database_url(const char *name, const char *user, const char *query, char *out, size_t size)
+{
+    snprintf(out, size, "postgresql://%s@127.0.0.1:%d/%s?sslmode=disable%s", user, pg.port, name, query);
+}
+
+/* A one-shot of ours with these settings: its exit status, and its words. */
+static int run(const char *what, const char *url, const char *setting, char **output)
+{
+    char database[400];
+    snprintf(database, sizeof(database), "DATABASE_URL=%s", url);
+    char *const env[] = {database, (char *)(uintptr_t)(setting ? setting : "LOG_LEVEL=info"), NULL};
+    char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)(uintptr_t)what, NULL};
+    return process_run(argv, env, output);
+}
+
+static void must(const char *what, const char *url, const char *setting, bool works, const char *text)
+{
+    char *output = NULL;
+    int status = run(what, url, setting, &output);
+    if ((status == 0) != works || !strstr(output, text))
+        fail_msg("%s %s: %d, without \"%s\": %s", what, url, status, text, output);
+    free(output);
+}
+
+static bool ready_says(struct web_server *web, int status, const char *text)
+{
+    struct http_reply reply = web_call(web, "GET", "/api/v1/health/ready", NULL, NULL);
+    bool does = reply.status == status && strstr(reply.body, text);
+    http_reply_free(&reply);
+    return does;
+}
+
+static void admin_does(PGconn *admin, const char *sql)
+{
+    PGresult *r = PQexec(admin, sql);
+    ExecStatusType status = PQresultStatus(r);
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) fail_msg("%s: %s", sql, PQerrorMessage(admin));
+    PQclear(r);
+}
+
+/* check, migrate, readiness and health all say it, and it heals by itself. */
+static void test_what_cannot_be_written_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *make, *heal, *text;
+    } rows[] = {
+        {"ALTER DATABASE logikald SET default_transaction_read_only = on",
+         "ALTER DATABASE logikald RESET default_transaction_read_only", "it only reads"},
+        {"ALTER ROLE postgres SET default_transaction_read_only = on",
+         "ALTER ROLE postgres RESET default_transaction_read_only", "it only reads"},
+    };
+    static const char end_ours[] = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                                   " WHERE application_name LIKE 'logikald%'";
+    PGconn *admin = pg_connect(&pg);
+    admin_does(admin, "SET default_transaction_read_only = off");
+    must("migrate", pg.url, NULL, true, "up to date");
+    struct web_server web = {.pg = pg};
+    web_run(&web, NULL, true);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        admin_does(admin, rows[i].make);
+        admin_does(admin, end_ours); /* those that are connected go on; new ones meet it */
+
+        must("migrate", pg.url, NULL, false, rows[i].text);
+        WAIT_UNTIL(ready_says(&web, 503, rows[i].text), 20000);
+        assert_int_equal(web_status(&web, "GET", "/api/v1/health/detailed", NULL, NULL), 503);
+
+        admin_does(admin, rows[i].heal);
+        admin_does(admin, end_ours);
+        WAIT_UNTIL(ready_says(&web, 200, "ready"), 20000);
+    }
+    web_stop(&web);
+    PQfinish(admin);
+}
+
+static void test_other_encodings_are_refused(void **state)
+{
+    (void)state;
+    static const char *const encodings[] = {"LATIN1", "SQL_ASCII", "WIN1252"};
+    for (size_t i = 0; i < sizeof(encodings) / sizeof(*encodings); i++) {
+        char sql[200], name[40], url[200];
+        snprintf(name, sizeof(name), "other%zu", i);
+        snprintf(sql, sizeof(sql), "CREATE DATABASE %s ENCODING '%s' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'",
+                 name, encodings[i]);
+        pg_exec(&pg, sql);
+        database_url(name, "postgres", "", url, sizeof(url));
+        must("migrate", url, NULL, false, "encoding is not UTF8");
+        must("check", url, NULL, false, "encoding is not UTF8");
+    }
+}
+
+static void other_database(const char *name, const char *sql, char *url, size_t size)
+{
+    char create[100];
+    struct err err = {0};
+    snprintf(create, sizeof(create), "CREATE DATABASE %s", name);
+    pg_exec(&pg, create);
+    database_url(name, "postgres", "", url, size);
+    struct db *db = db_open(url, 10000, "test", &err);
+    if (!db || db_script(db, &err, sql) < 0) fail_msg("%s", err.text);
+    db_close(db);
+}
+
+static void test_tables_of_somebody_else_are_named(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"CREATE TABLE leases (y integer)", "leases"},
+        {"CREATE TABLE projects (id serial, title text)", "projects"},
+        {"CREATE TABLE sessions (sid varchar PRIMARY KEY, sess json)", "sessions"},
+        {"CREATE TABLE clients (id serial, company text)", "clients"},
+        {"CREATE VIEW sync_runs AS SELECT 1 AS id", "sync_runs"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        char name[40], url[200];
+        snprintf(name, sizeof(name), "shared%zu", i);
+        other_database(name, rows[i][0], url, sizeof(url));
+        must("check", url, NULL, false, "is not ours");
+        must("migrate", url, NULL, false, "is not ours");
+        must("migrate", url, NULL, false, rows[i][1]);
+        must("migrate", url, "DB_SCHEMA=ours alone", true, "up to date");
+        must("check", url, "DB_SCHEMA=ours alone", true, "migrated");
+        must("migrate", url, "DB_SCHEMA=ours alone", true, "0 migrations applied");
+    }
+}
+
+static void test_options_of_the_url_are_kept(void **state)
+{
+    (void)state;
+    char url[300];
+    struct err err = {0};
+    other_database("optional", "CREATE SCHEMA app2", url, sizeof(url));
+    database_url("optional", "postgres", "&options=-csearch_path%3Dapp2", url, sizeof(url));
+    must("migrate", url, NULL, true, "up to date");
+    struct db *db = db_open(url, 10000, "test", &err);
+    PGresult *r = db_query(db, &err,
+                           "SELECT count(*) FILTER (WHERE schemaname = 'app2'), count(*) FILTER (WHERE schemaname ="
+                           " 'public'), current_setting('statement_timeout'), current_setting('timezone') FROM"
+                           " pg_tables",
+                           0, NULL);
+    if (!r) fail_msg("%s", err.text);
+    assert_true(db_int(r, 0, 0) > 20);
+    assert_int_equal(db_int(r, 0, 1), 0);
+    assert_string_equal(db_text(r, 0, 2), "10s");
+    assert_string_equal(db_text(r, 0, 3), "UTC");
+    PQclear(r);
+    db_close(db);
+}
+
+static void test_role_that_may_only_write_rows_is_enough(void **state)
+{
+    (void)state;
+    char url[200], url_writer[200];
+    pg_exec(&pg, "CREATE ROLE writer LOGIN");
+    other_database("separate", "REVOKE CREATE ON SCHEMA public FROM PUBLIC", url, sizeof(url));
+    database_url("separate", "writer", "", url_writer, sizeof(url_writer));
+    must("check", url_writer, NULL, false, "may not create tables");
+    must("migrate", url, NULL, true, "up to date");
+    must("check", url_writer, NULL, false, "GRANT SELECT, INSERT");
+    struct err err = {0};
+    struct db *db = db_open(url, 10000, "test", &err);
+    assert_int_equal(
+        db_script(db, &err, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO writer"), 0);
+    must("check", url_writer, NULL, false, "GRANT SELECT, INSERT");
+    assert_int_equal(db_script(db, &err, "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO writer"), 0);
+    db_close(db);
+
+    must("check", url_writer, NULL, true, "may not migrate");
+    must("migrate", url_writer, NULL, true, "0 migrations applied");
+}
+
+/* What is read from the text of the migrations is what they have made. */
+static void test_shape_is_that_of_the_migrations(void **state)
+{
+    (void)state;
+    char url[200];
+    struct err err = {0};
+    struct buf tables = {0}, columns = {0};
+    other_database("shape", "SELECT 1", url, sizeof(url));
+    must("migrate", url, NULL, true, "up to date");
+    shape_of(NULL, false, &tables, &columns);
+    struct db *db = db_open(url, 10000, "test", &err);
+    const char *values[] = {tables.data, columns.data};
+    PGresult *r = db_query(db, &err,
+                           "WITH ours AS (SELECT DISTINCT t, c FROM unnest($1::text[], $2::text[]) AS w(t, c)),"
+                           " there AS (SELECT c.relname::text AS t, a.attname::text AS c FROM pg_class c JOIN"
+                           "  pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = 'public'::regnamespace"
+                           "  AND c.relkind IN ('r', 'p') AND c.relname <> 'logikald_migrations' AND a.attnum > 0"
+                           "  AND NOT a.attisdropped)"
+                           " SELECT coalesce(ours.t, there.t) || '.' || coalesce(ours.c, there.c), ours.t IS NULL"
+                           " FROM ours FULL JOIN there USING (t, c) WHERE ours.t IS NULL OR there.t IS NULL",
+                           2, values);
+    if (!r) fail_msg("%s", err.text);
+    for (int i = 0; i < PQntuples(r); i++)
+        print_message("%s is %s\n", db_text(r, i, 0), db_bool(r, i, 1) ? "not read" : "not there");
+    assert_int_equal(PQntuples(r), 0);
+    PQclear(r);
+    db_close(db);
+    buf_free(&tables);
+    buf_free(&columns);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -107,6 +313,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_frozen_connection_costs_one_statement),
         cmocka_unit_test(test_statement_that_the_server_ends_is_no_lost_connection),
+        cmocka_unit_test(test_what_cannot_be_written_is_told),
+        cmocka_unit_test(test_other_encodings_are_refused),
+        cmocka_unit_test(test_tables_of_somebody_else_are_named),
+        cmocka_unit_test(test_options_of_the_url_are_kept),
+        cmocka_unit_test(test_role_that_may_only_write_rows_is_enough),
+        cmocka_unit_test(test_shape_is_that_of_the_migrations),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -11,6 +11,8 @@ struct haproxy {
 };
 bool haproxy_is_installed(void);
 void haproxy_start(struct haproxy *h, int target_port);
+/* The same with words after "bind ADDRESS:PORT": " ssl crt FILE ..."; nothing is waited for but the port. */
+void haproxy_start_with(struct haproxy *h, int target_port, const char *bind_words);
 void haproxy_freeze(struct haproxy *h, bool is_frozen);
 void haproxy_stop(struct haproxy *h);
 

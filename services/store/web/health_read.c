@@ -1,7 +1,12 @@
 /* Statements that ask how the database is. */
 #include "services/store/web/health_read.h"
 
-const struct query query_ping = {.name = "ping", .sql = "SELECT 1"};
+#include "services/store/session.h"
+#include "services/store/shape.h"
+
+const struct query query_ping = {.name = "ping", .sql = session_look};
+
+const struct query query_shape = {.name = "shape", .sql = shape_sql};
 
 const struct query query_has_migrations = {
     .name = "has_migrations",

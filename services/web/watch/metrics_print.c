@@ -127,6 +127,8 @@ static void add_up(struct buf *out, const struct web *web)
     buf_printf(out, "logikald_up{component=\"database\"} %d\n", web->verdict->is_db_up);
     if (!web->redis) return;
     buf_printf(out, "logikald_up{component=\"redis\"} %d\n", redis_is_up(web->redis));
+    one(out, "redis_went_back_total", "counter", "Times that Redis came back without what it had acknowledged",
+        (double)redis_went_back());
     one(out, "redis_reconnects_total", "counter", "Connections made to Redis", (double)queue_link_reconnects());
 }
 

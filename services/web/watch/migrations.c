@@ -8,6 +8,7 @@
 #include "conf/buf.h"
 #include "conf/embedded.h"
 #include "conf/log.h"
+#include "services/store/shape.h"
 #include "services/store/web/health_read.h"
 
 static void set_state(struct migrations *m, enum migrations_state state)
@@ -23,6 +24,30 @@ static void set_state(struct migrations *m, enum migrations_state state)
     if (state == MIGRATIONS_DONE) m->done(m->web);
 }
 
+static void on_shape(void *arg, const PGresult *result, const struct err *err)
+{
+    struct migrations *m = arg;
+    m->is_asking = false;
+    if (err) return;
+    if (PQntuples(result) > 0) {
+        shape_say(PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1), m->foreign, sizeof(m->foreign));
+        if (m->state != MIGRATIONS_FOREIGN) log_error("%s", m->foreign);
+    }
+    set_state(m, PQntuples(result) > 0 ? MIGRATIONS_FOREIGN : MIGRATIONS_DONE);
+}
+
+/* Are the tables ours? Asked once, and again as long as they are not. */
+static void look_at_shape(struct migrations *m)
+{
+    struct buf tables = {0}, columns = {0};
+    shape_of(NULL, false, &tables, &columns);
+    const char *values[] = {tables.data, columns.data};
+    m->is_asking =
+        !tables.failed && !columns.failed && pool_query(m->web->pool, &query_shape, 2, values, on_shape, m) != NULL;
+    buf_free(&tables);
+    buf_free(&columns);
+}
+
 static void on_compared(void *arg, const PGresult *result, const struct err *err)
 {
     struct migrations *m = arg;
@@ -31,7 +56,12 @@ static void on_compared(void *arg, const PGresult *result, const struct err *err
     m->missing = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
     m->newer = (int)strtol(PQgetvalue(result, 0, 1), NULL, 10);
     snprintf(m->first_missing, sizeof(m->first_missing), "%.60s", PQgetvalue(result, 0, 2));
-    set_state(m, m->missing > 0 ? MIGRATIONS_MISSING : MIGRATIONS_DONE);
+    if (m->missing > 0)
+        set_state(m, MIGRATIONS_MISSING);
+    else if (m->state == MIGRATIONS_DONE)
+        set_state(m, MIGRATIONS_DONE);
+    else
+        look_at_shape(m);
 }
 
 static bool compare(struct migrations *m)

@@ -1,4 +1,5 @@
-/* Whether the database is as this program needs it: every migration that the program carries has been applied. Whoever
+/* Whether the database is as this program needs it: every migration that the program carries has been applied, and the
+ * tables of these names are ours. Whoever
  * migrates may come later than the web process, so it is asked again until it is so. Migrations that only the database
  * knows come from a newer program (a deploy under way); they are additive, and do not matter here. */
 #ifndef LOGIKALD_SERVICES_WEB_WATCH_MIGRATIONS_H
@@ -6,13 +7,14 @@
 
 #include "services/web/web.h"
 
-enum migrations_state { MIGRATIONS_UNKNOWN, MIGRATIONS_MISSING, MIGRATIONS_DONE };
+enum migrations_state { MIGRATIONS_UNKNOWN, MIGRATIONS_MISSING, MIGRATIONS_FOREIGN, MIGRATIONS_DONE };
 
 struct migrations {
     struct web *web;
     enum migrations_state state; /* as last seen */
     int missing, newer;
     char first_missing[64];
+    char foreign[400];             /* whose tables these are not */
     void (*done)(struct web *web); /* called each time when they are found to be done */
     bool is_asking;
 };

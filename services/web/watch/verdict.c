@@ -8,6 +8,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "ipc/redis.h"
+#include "services/store/session.h"
 #include "services/store/web/health_read.h"
 #include "services/store/web/holds_read.h"
 #include "services/web/gate/signing_key.h"
@@ -17,11 +18,22 @@
 #define HURRY_S   1 /* while something is missing */
 #define SILENT_US 4500000
 
+/* A database that answers may still only read, or not hold what is to be written. */
+static void judge_session(struct verdict *v, const PGresult *row)
+{
+    struct session session;
+    session_learn(&session, NULL, row);
+    const char *fault = session_fault(&session);
+    if (fault && !v->db_fault[0]) log_error("PostgreSQL cannot be used: %s", fault);
+    if (!fault && v->db_fault[0]) log_info("PostgreSQL can be used again");
+    snprintf(v->db_fault, sizeof(v->db_fault), "%s", fault ? fault : "");
+}
+
 static void on_ping(void *arg, const PGresult *result, const struct err *err)
 {
     struct verdict *v = arg;
-    (void)result;
     v->call = NULL;
+    if (!err) judge_session(v, result);
     if (!err && !v->is_db_up) log_info("PostgreSQL answers");
     v->is_db_up = !err;
     snprintf(v->db_why, sizeof(v->db_why), "%.250s", err ? err->text : "");
@@ -53,7 +65,7 @@ static void on_info(void *arg, const struct redis_answer *answer)
 {
     struct verdict *v = arg;
     v->is_redis_asked = false;
-    v->is_redis_up = answer->fault == REDIS_FINE;
+    v->is_redis_up = answer->reply != NULL; /* INFO may be refused */
     v->redis_ms = (double)(mono_us() - v->redis_asked_us) / 1000;
     v->redis_checked_ms = wall_ms();
     if (!v->is_redis_up || answer->reply->type != REDIS_REPLY_STRING) return;
@@ -77,7 +89,7 @@ static void judge_silence(struct verdict *v)
 
 static bool is_complete(const struct verdict *v)
 {
-    return v->is_db_up && v->migrations.state == MIGRATIONS_DONE && *v->web->jwt_key;
+    return v->is_db_up && !v->db_fault[0] && v->migrations.state == MIGRATIONS_DONE && *v->web->jwt_key;
 }
 
 static void refresh(evutil_socket_t fd, short what, void *arg)
@@ -114,10 +126,15 @@ static void on_pool_state(void *arg, bool is_up, const char *why)
 
 const char *verdict_why_not_ready(const struct verdict *v)
 {
-    static char text[160];
+    static char text[500];
     const struct migrations *m = &v->migrations;
     if (server_is_draining(v->web->server)) return "stopping";
     if (!v->is_db_up) return "PostgreSQL is unreachable";
+    if (v->db_fault[0]) {
+        snprintf(text, sizeof(text), "PostgreSQL cannot be used: %s", v->db_fault);
+        return text;
+    }
+    if (m->state == MIGRATIONS_FOREIGN) return m->foreign;
     if (m->state == MIGRATIONS_UNKNOWN) return "PostgreSQL has not told yet whether it is migrated";
     if (m->state == MIGRATIONS_MISSING) {
         snprintf(text, sizeof(text),

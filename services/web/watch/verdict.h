@@ -16,6 +16,7 @@ struct verdict {
     int64_t asked_us;
     bool is_db_up;
     char db_why[256];
+    char db_fault[300]; /* it answers, and cannot be used; "" = it can */
     double db_ms;
     int64_t db_checked_ms; /* unix time; 0 = never */
     struct migrations migrations;
