@@ -163,7 +163,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     } else if (now >= w->deadline_ms) {
         err_set(&err, ERR_TIMEOUT, "task %s is not ready in time", w->id);
         finish(w, NULL, &err);
-    } else if (w->must_read) {
+    } else if (w->must_read || *redis_missing(w->q->redis)) { /* nobody may tell us */
         read_now(w);
     }
 }

@@ -70,7 +70,7 @@ static void say_end(struct redis *r, struct bufferevent *bev, short what, char *
 {
     int code = EVUTIL_SOCKET_ERROR();
     bool is_deaf = r->state == REDIS_HANDSHAKE && !r->has_heard;
-    if (r->url.transport == REDIS_TLS) tls_fault(bev, text, size);
+    if (r->url.transport == REDIS_TLS) tls_fault(bev, r->url.cert_file[0] != 0, text, size);
     if (!text[0] && r->handshake_fault[0]) snprintf(text, size, "%s", r->handshake_fault);
     if (text[0]) return;
     const char *hint = is_deaf && r->url.transport == REDIS_TCP

@@ -68,7 +68,7 @@ struct redis {
     char missing[200], missing_error[160]; /* what the probe found */
     char witness_key[128];
     int64_t witness, witness_ms, probed_ms;
-    bool is_probing;
+    bool is_probing, must_not_go_up, is_told_channels;
     bool has_commands; /* it is used for commands, not for subscriptions */
     bool has_heard;    /* the server has said something on this connection */
     int64_t timeout_ms, round_trips;
@@ -122,6 +122,7 @@ void subs_free(struct redis *r);
 struct ssl_ctx_st *tls_context(const struct redis_url *url, struct err *err);
 void tls_context_free(struct ssl_ctx_st *tls);
 struct bufferevent *tls_bufferevent(struct redis *r, int fd); /* fd: connected. NULL without memory */
-void tls_fault(struct bufferevent *bev, char *out, size_t size);
+/* has_own: we have a certificate of ours to show. */
+void tls_fault(struct bufferevent *bev, bool has_own, char *out, size_t size);
 
 #endif

@@ -1,6 +1,7 @@
 /* Does this server let us do what we need? Asked in the greeting of each connection and from time to time afterwards,
  * on keys and channels of our own, because a right that is missing shows nowhere else until a task is half finished. A
  * connection that lacks something is not up, and says what to grant; it is tried again, so that it heals by itself.
+ * Only without channels it goes on, and says so.
  *
  * The script's count is also a witness: it is raised while we write, and one that comes back lower than we knew it
  * tells that the server has forgotten what it had acknowledged (a replica that was behind became the master). */
@@ -32,9 +33,16 @@ const char *redis_missing(const struct redis *r)
     return r->missing;
 }
 
+/* Without its channels the queue still works: who waits for a result looks for it, and health is red. */
+static bool is_of_channels(const char *name)
+{
+    return strcmp(name, "PUBLISH") == 0 || strcmp(name, "SUBSCRIBE") == 0 || strcmp(name, "PSUBSCRIBE") == 0;
+}
+
 static void lacks(struct redis *r, const char *name, const char *error)
 {
     size_t len = strlen(r->missing);
+    if (!is_of_channels(name)) r->must_not_go_up = true;
     if (strstr(r->missing, name)) return;
     snprintf(r->missing + len, sizeof r->missing - len, "%s%s", len ? ", " : "", name);
     if (!r->missing_error[0]) snprintf(r->missing_error, sizeof r->missing_error, "%s", error);
@@ -79,6 +87,17 @@ static void on_witness(void *arg, const struct redis_answer *answer)
         judge_witness(r, answer->reply->integer);
 }
 
+static void say_channels(struct redis *r)
+{
+    const char *user = r->url.user[0] ? r->url.user : "default";
+    if (!r->is_told_channels)
+        log_error(
+            "the Redis user %.64s lacks %s (%s): results are waited for by looking, and remote control is deaf; ACL "
+            "SETUSER %.64s allchannels +publish +subscribe +psubscribe",
+            user, r->missing, r->missing_error, user);
+    r->is_told_channels = true;
+}
+
 static void drop_for_rights(struct redis *r)
 {
     const char *user = r->url.user[0] ? r->url.user : "default";
@@ -115,12 +134,14 @@ static void on_probe(void *arg, const struct redis_answer *answer)
     }
     if (strncmp(answer->text, "CROSSSLOT", 9) == 0 || strncmp(answer->text, "MOVED", 5) == 0)
         redis_drop(r, REDIS_LOST, "this is a Redis Cluster: use a Redis without cluster mode");
-    else if (r->missing[0])
+    else if (r->must_not_go_up)
         drop_for_rights(r);
     else if (answer->fault == REDIS_LOADING || answer->fault == REDIS_READONLY)
         redis_drop(r, REDIS_LOST, "%s", answer->text);
     else if (r->state == REDIS_HANDSHAKE)
         redis_went_up(r);
+    if (!r->missing[0]) r->is_told_channels = false;
+    if (r->missing[0] && !r->must_not_go_up) say_channels(r);
 }
 
 static const char *witness_key(struct redis *r)
@@ -151,6 +172,7 @@ void probe_send(struct redis *r)
                           CHANNEL,
                           RESULT_CHANNEL};
     r->missing[0] = r->missing_error[0] = '\0';
+    r->must_not_go_up = false;
     r->is_probing = true;
     r->witness_ms = mono_ms();
     redis_send_now(r, on_subscribe, r, 2, on);

@@ -94,7 +94,7 @@ struct bufferevent *tls_bufferevent(struct redis *r, int fd)
     return bev;
 }
 
-void tls_fault(struct bufferevent *bev, char *out, size_t size)
+void tls_fault(struct bufferevent *bev, bool has_own, char *out, size_t size)
 {
     SSL *ssl = bufferevent_openssl_get_ssl(bev);
     long verdict = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
@@ -104,10 +104,10 @@ void tls_fault(struct bufferevent *bev, char *out, size_t size)
                  X509_verify_cert_error_string(verdict));
     } else if (code) {
         const char *text = ERR_reason_error_string(code);
-        bool is_ours = text && strstr(text, "certificate required");
+        bool is_ours = !has_own && (!text || strstr(text, "certificate required") || strstr(text, "handshake failure"));
         bool is_plain = text && strstr(text, "wrong version number");
         snprintf(out, size, "TLS: %s%s", text ? text : "protocol error",
-                 is_ours    ? " (the server asks for a certificate of ours: REDIS_CERT_FILE and REDIS_KEY_FILE)"
+                 is_ours    ? " (does the server ask for a certificate of ours? REDIS_CERT_FILE and REDIS_KEY_FILE)"
                  : is_plain ? " (is this a plain port? then the URL begins with redis://)"
                             : "");
     }

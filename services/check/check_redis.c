@@ -111,6 +111,13 @@ static void on_info(void *arg, const struct redis_answer *answer)
         check_say(p->line, CHECK_WARNING,
                   "works, version and eviction unknown: INFO was refused (%.100s); ACL SETUSER %.64s +info shows them",
                   answer->text, p->url->user[0] ? p->url->user : "default");
+    const char *user = p->url->user[0] ? p->url->user : "default", *missing = redis_missing(p->redis);
+    if (*missing)
+        check_say(
+            p->line, CHECK_FAILED,
+            "the user %.64s lacks %s: whoever waits for a result is not told, and remote control is deaf: ACL SETUSER "
+            "%.64s allchannels +publish +subscribe +psubscribe",
+            user, missing, user);
     bool may_go_on = p->line->verdict != CHECK_FAILED;
     if (!may_go_on || redis_rights_ask(p->redis, &p->keys, on_rights, p) != 0) event_base_loopbreak(p->base);
 }

@@ -192,7 +192,8 @@ static void on_redis(void *arg, bool is_up, const char *why)
 static void on_listener(void *arg, bool is_up, const char *why)
 {
     struct worker *w = arg;
-    if (is_up || !redis_is_up(w->redis) || !complaint_is_due(&own.deaf, why)) return;
+    bool is_refused = strstr(why, "may not subscribe") != NULL; /* else both are down for one reason */
+    if (is_up || (!is_refused && !redis_is_up(w->redis)) || !complaint_is_due(&own.deaf, why)) return;
     log_error("remote control and revokes are not heard, trying on: %s", why);
 }
 

@@ -120,9 +120,10 @@ static cJSON *redis_component(const struct web *web)
     const struct verdict *v = web->verdict;
     if (!v->is_redis_used) return component("Redis", "not configured", 0);
     bool is_up = web->redis && redis_is_up(web->redis);
-    cJSON *out = component("Redis", is_up ? "healthy" : "unhealthy", v->redis_checked_ms);
+    bool is_whole = is_up && !*redis_missing(web->redis);
+    cJSON *out = component("Redis", is_whole ? "healthy" : "unhealthy", v->redis_checked_ms);
     cJSON_AddNumberToObject(out, "response_time_ms", v->redis_ms);
-    if (!is_up) add_redis_error(out, web->redis);
+    if (!is_whole) add_redis_error(out, web->redis);
     cJSON_AddNumberToObject(out, "went_back", (double)redis_went_back());
     cJSON_AddStringToObject(out, "redis_version", v->redis_version);
     cJSON_AddStringToObject(out, "used_memory_human", v->redis_memory);
