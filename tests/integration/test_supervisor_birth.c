@@ -87,6 +87,26 @@ static void test_on_failure_with_readiness_none_does_not_hold_others_up(void **s
     supervised_stop(&s);
 }
 
+static void test_probes_that_are_given_up_leave_no_process(void **state)
+{
+    char *output, *argv[] = {"pgrep", "-fc", "--", "sleep 57[.]31", NULL};
+    (void)state;
+    start("programs = ({ name = \"p\"; command = [\"true\"]; readiness = \"command:sleep 57.31\"; });",
+          (char *[]){"LOGIKALD_ROLES=p", "RESTART_BACKOFF_BASE_MS=1", "RESTART_BACKOFF_CAP_MS=1", NULL});
+    WAIT_UNTIL(supervised_child(&s, "p")->restarts > 300, 30000);
+    assert_int_equal(supervised_ctl(&s, &output, "stop", "p", NULL), 0);
+    free(output);
+    for (bool is_gone = false; !is_gone; support_pause()) {
+        process_run(argv, NULL, &output);
+        is_gone = atoi(output) == 0;
+        free(output);
+        if (!is_gone) WAIT_UNTIL(supervised_is(&s, "p", "down"), 1000);
+        static int tries;
+        if (++tries > 300) fail_msg("probes are left");
+    }
+    supervised_stop(&s);
+}
+
 /* ---- signals ---- */
 
 static void test_deaths_are_noticed_whatever_was_inherited(void **state)
@@ -384,6 +404,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_program_that_cannot_be_run_is_never_ready),
         cmocka_unit_test(test_one_shot_is_waited_for),
         cmocka_unit_test(test_on_failure_with_readiness_none_does_not_hold_others_up),
+        cmocka_unit_test(test_probes_that_are_given_up_leave_no_process),
         cmocka_unit_test(test_deaths_are_noticed_whatever_was_inherited),
         cmocka_unit_test(test_signals_before_it_listens_are_neither_fatal_nor_lost),
         cmocka_unit_test(test_near_the_descriptor_limit_children_are_whole_or_refused),
