@@ -387,6 +387,15 @@ static void set_clock(int64_t s)
     __atomic_store_n(&shimmed.shim->clock_us, s * 1000000, __ATOMIC_RELAXED);
 }
 
+/* Seconds that the server's clock is ahead of this machine's. */
+static int64_t server_ahead_s(void)
+{
+    redisReply *reply = redisCommand(rig.redis, "TIME");
+    int64_t s = strtoll(reply->element[0]->str, NULL, 10) - wall_ms() / 1000;
+    freeReplyObject(reply);
+    return s;
+}
+
 static void send_sleepers(int round)
 {
     char id[32];
@@ -415,6 +424,8 @@ static void test_step_of_redis_clock_kills_nobody(void **state)
     for (int i = 0; i < 6; i++) {
         send_sleepers(i);
         set_clock(steps_s[i]);
+        int64_t off = server_ahead_s() - steps_s[i];
+        assert_true(off >= -1 && off <= 1); /* it was set */
         expect_undisturbed(i + 1);
     }
     set_clock(0);
