@@ -178,6 +178,10 @@ chaos:                          ## ten minutes of random faults under load, then
 	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/chaos $(ROOT)/shim.so
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/chaos --seconds 600 $(CHAOS)
 
+.PHONY: infra-test
+infra-test:                     ## poolers, rights, names, certificates: what docs/requirements.md promises, on real servers
+	$(Q)$(MAKE) test T=test_infra_
+
 .PHONY: storm
 storm: programs                 ## the supervisor in a storm of commands, faults and execs; STORM_SECONDS=1800, STORM="--seed N"
 	$(Q)scripts/setup test
