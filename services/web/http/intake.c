@@ -86,13 +86,19 @@ static struct conn *oldest_unfinished(struct server *s, const struct peer *peer)
     return found;
 }
 
-/* Of those who hold most bytes. */
-static const struct peer *greediest(const struct server *s)
+/* The oldest one of whoever holds most, in bodies: who holds less than one is not told apart from others like him. */
+static struct conn *greediest(const struct server *s)
 {
-    const struct conn *c;
-    const struct peer *found = NULL;
+    struct conn *c, *found = NULL;
+    size_t most = 0;
     TAILQ_FOREACH(c, &s->conns, link)
-    if (c->is_unfinished && c->peer && (!found || c->peer->bytes > found->bytes)) found = c->peer;
+    {
+        if (!c->is_unfinished || !c->peer) continue;
+        size_t holds = c->peer->bytes / s->body_bytes;
+        if (found && (holds < most || (holds == most && c->waiting_ms >= found->waiting_ms))) continue;
+        found = c;
+        most = holds;
+    }
     return found;
 }
 
@@ -100,12 +106,10 @@ static void keep_budget(struct conn *c)
 {
     struct server *s = c->server;
     struct conn *victim;
-    const struct peer *peer;
     if (c->is_unfinished && c->peer && !c->peer->is_proxy && c->peer->unfinished > s->max_unfinished &&
         (victim = oldest_unfinished(s, c->peer)) != NULL)
         intake_refuse(victim, 503, too_many_unfinished);
-    while (s->bytes > s->max_bytes && (peer = greediest(s)) != NULL && (victim = oldest_unfinished(s, peer)) != NULL)
-        intake_refuse(victim, 503, too_many_bytes);
+    while (s->bytes > s->max_bytes && (victim = greediest(s)) != NULL) intake_refuse(victim, 503, too_many_bytes);
 }
 
 /* ---- reading ---- */

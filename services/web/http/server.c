@@ -161,6 +161,7 @@ static void set_limits(struct server *s, const struct conf *conf)
     s->max_connections = raise_files((int)conf_int(conf, SET_HTTP_MAX_CONNECTIONS));
     s->max_per_address = (int)conf_int(conf, SET_HTTP_MAX_PER_ADDRESS);
     s->max_unfinished = (int)conf_int(conf, SET_HTTP_MAX_UNFINISHED);
+    s->body_bytes = (size_t)conf_int(conf, SET_HTTP_MAX_BODY);
     s->max_bytes = (size_t)conf_int(conf, SET_HTTP_MAX_BODIES);
     s->rules = (struct framing_rules){.head_max = (size_t)head_max, .body_max = body_max, .arg = s};
     evhttp_set_max_headers_size(s->http, head_max + HEADER_SLACK);

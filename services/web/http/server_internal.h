@@ -42,6 +42,7 @@ struct server {
     struct req *requests;
     struct framing_rules rules;
     int64_t timeout_ms, told_ms;
+    size_t body_bytes;       /* the largest body */
     size_t bytes, max_bytes; /* of requests under way, in all connections */
     int max_connections, max_per_address, max_unfinished, port;
     bool is_draining, is_paused, is_closed;
