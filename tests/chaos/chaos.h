@@ -59,6 +59,11 @@ void reload_storm(struct chaos *c);
 void log_level_turns(struct chaos *c);
 void deploy(struct chaos *c);
 
+/* faults_upstream.c */
+void upstream_misbehaves(struct chaos *c);
+void upstream_lies(struct chaos *c);
+void upstream_changes(struct chaos *c);
+
 /* usage.c: the processes of the system and what they hold. */
 int usage_processes(int64_t *pss_kib); /* those alive, of all supervisors so far; pss_kib may be NULL */
 int usage_guardian(struct chaos *c);   /* the supervisor's; 0 = there is none now */

@@ -177,28 +177,6 @@ static void postgres_is_crowded(struct chaos *c)
     while (n > 0) PQfinish(crowd[--n]);
 }
 
-static void upstream_misbehaves(struct chaos *c)
-{
-    static const char *const kinds[] = {"status", "cut", "garbage", "truncate", "expire", "locked", "slow"};
-    char rule[200];
-    snprintf(rule, sizeof rule,
-             "{\"rules\":[{\"endpoint\":\"*\",\"kind\":\"%s\",\"status\":503,\"probability\":0.%d}]}",
-             kinds[chaos_random(c, sizeof kinds / sizeof *kinds)], 1 + (int)chaos_random(c, 6));
-    chaos_say(c, "upstream: %s", rule);
-    sim_post(&c->sys.sim, "faults", rule);
-    chaos_pass(c, 500, 3000);
-    sim_post(&c->sys.sim, "faults/clear", "{}");
-}
-
-static void upstream_changes(struct chaos *c)
-{
-    char body[80];
-    snprintf(body, sizeof body, "{\"seed\":%d,\"count\":5}", (int)chaos_random(c, 1000000));
-    chaos_say(c, "upstream: mutate %s", body);
-    sim_post(&c->sys.sim, "mutate", body);
-    chaos_sql(c, "UPDATE object_sync_configs SET last_sync = last_sync - interval '1 day'");
-}
-
 static const struct fault {
     void (*strike)(struct chaos *c);
     const char *name;
@@ -219,6 +197,7 @@ static const struct fault {
     {postgres_drops_clients, "PostgreSQL drops clients", 3},
     {postgres_is_crowded, "PostgreSQL out of connections", 1},
     {upstream_misbehaves, "upstream faults", 4},
+    {upstream_lies, "upstream lies", 4},
     {upstream_changes, "upstream changes", 4},
     {reload_storm, "HUP storm", 2},
     {log_level_turns, "settings turned", 2},
@@ -276,6 +255,7 @@ void chaos_calm(struct chaos *c)
     chaos_say(c, "calm");
     __atomic_store_n(&c->shim.shim->clock_us, 0, __ATOMIC_RELAXED);
     sim_post(&c->sys.sim, "faults/clear", "{}");
+    sim_post(&c->sys.sim, "lies/clear", "{}");
     system_write_config(&c->sys, "");
     kill(c->sys.logikald.pid, SIGHUP);
 }

@@ -145,6 +145,19 @@ static bool is_synced_anew(struct chaos *c)
                   "('directory','project','phase','elevation') AND last_sync > now() - interval '1 hour'") == 4;
 }
 
+static bool is_every_list_read(struct chaos *c)
+{
+    static char last[100];
+    char *states = pg_value(&c->sys.pg, "SELECT count(*) FILTER (WHERE parse_status = 'pending') || ' pending, ' ||"
+                                        " count(*) FILTER (WHERE parse_status = 'in_progress') || ' in progress' FROM"
+                                        " elevations WHERE deleted_at IS NULL");
+    bool is_read = strcmp(states, "0 pending, 0 in progress") == 0;
+    if (strcmp(states, last) != 0) chaos_say(c, "parts lists: %s", states);
+    snprintf(last, sizeof last, "%s", states);
+    free(states);
+    return is_read;
+}
+
 static void check_rows(struct chaos *c)
 {
     struct sync_world world = {.pg = c->sys.pg, .sim = c->sys.sim};
@@ -263,6 +276,18 @@ static void make_all_due(struct chaos *c)
     chaos_sql(c, "UPDATE object_sync_configs SET last_sync = now() - interval '2 days', last_attempt = NULL");
 }
 
+/* What lies have left is put right by a forced sync, and what was deleted in such numbers that it is held is let go. */
+static void force_all(struct chaos *c)
+{
+    struct sync_world world = {.pg = c->sys.pg, .sim = c->sys.sim};
+    chaos_say(c, "a forced sync of everything");
+    cJSON_Delete(sync_task(&world, "tasks.sync_tasks.full_sync_task", NULL, "{\"force_sync\":true}", NULL));
+    chaos_sql(c, "SELECT logikald_hold_decide(id, 'apply', 'chaos') FROM sync_holds WHERE state = 'open'");
+    /* What a parser that was killed had begun is taken up by others after ten minutes: these are over now. */
+    chaos_sql(c, "UPDATE elevations SET parse_started_at = parse_started_at - interval '1 hour' WHERE parse_status ="
+                 " 'in_progress'");
+}
+
 void check_end(struct chaos *c)
 {
     wait_for(c, "web healthy, worker and beat ready", is_healthy, WAIT_MS);
@@ -271,8 +296,10 @@ void check_end(struct chaos *c)
     check_answers(c);
     chaos_print_faults();
     chaos_sql(c, "UPDATE directories SET exclude_from_sync = false"); /* what a client was about to include again */
+    force_all(c);
     make_all_due(c);
     wait_for(c, "one clean sync", is_synced_anew, WAIT_MS);
+    wait_for(c, "the parts lists to be read", is_every_list_read, WAIT_MS);
     check_rows(c);
     wait_for(c, "the usual number of processes", has_its_processes, WAIT_MS);
     wait_for(c, "the usual number of descriptors", holds_what_it_did, WAIT_MS);
