@@ -1,16 +1,12 @@
-/* Answers that are none and calls that fail, in listings and logins: see tests/support/lies.h. */
+/* Answers that are none and calls that fail, where directories and projects are listed: see tests/support/lies.h. */
 #include <string.h>
 
 #include "tests/support/lies.h"
 
-static bool is_rule(const struct told_lie *lie, const char *rule)
-{
-    return strcmp(lie->rule, rule) == 0;
-}
-
 static bool takes(const struct told_lie *lie)
 {
-    return !lie->is_select && is_rule(lie, "again");
+    bool is_above = strcmp(lie->place, "directory") == 0 || strcmp(lie->place, "project") == 0;
+    return !lie->is_select && strcmp(lie->rule, "again") == 0 && is_above;
 }
 
 int main(void)
