@@ -158,10 +158,15 @@ static PGconn *lock_tables(bool with_sessions)
              " AND (%s OR tablename NOT IN ('clients', 'admin_sessions', 'table_versions', 'web_keys')) LOOP EXECUTE"
              " format('LOCK TABLE %%I IN ACCESS EXCLUSIVE MODE', t); END LOOP; END $$",
              with_sessions ? "true" : "false");
-    PGresult *result = PQexec(pg, sql);
-    if (PQresultStatus(result) != PGRES_COMMAND_OK) fail_msg("%s", PQerrorMessage(pg));
-    PQclear(result);
-    return pg;
+    for (int i = 0; i < 50; i++) { /* a statement of web may hold one table and want another: PostgreSQL ends us then */
+        PGresult *result = PQexec(pg, sql);
+        bool is_good = PQresultStatus(result) == PGRES_COMMAND_OK;
+        PQclear(result);
+        if (is_good) return pg;
+        PQclear(PQexec(pg, "ROLLBACK"));
+    }
+    fail_msg("%s", PQerrorMessage(pg));
+    return NULL;
 }
 
 static bool someone_waits(void)
