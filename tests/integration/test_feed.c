@@ -267,7 +267,7 @@ static void test_a_transaction_that_still_runs_holds_back_what_came_after_it(voi
 struct waiter {
     pthread_t thread;
     char query[200];
-    const char *bearer;
+    const char *bearer, *header;
     struct http_reply reply;
     int64_t took_ms;
 };
@@ -276,7 +276,7 @@ static void *wait_in_thread(void *arg)
 {
     struct waiter *w = arg;
     int64_t began = mono_ms();
-    w->reply = ask(w->query, w->bearer, NULL);
+    w->reply = ask(w->query, w->bearer, w->header);
     w->took_ms = mono_ms() - began;
     return NULL;
 }
@@ -325,6 +325,33 @@ static void test_who_waits_in_vain_is_answered_at_the_end_of_its_time(void **sta
     assert_non_null(strstr(w.reply.body, "\"changes\":[],\"next\":\""));
     assert_true(w.took_ms >= 1000);
     http_reply_free(&w.reply);
+}
+
+static void test_who_waits_for_lines_takes_no_place_of_large_answers(void **state)
+{
+    (void)state;
+    enum { READERS = 40 };
+    static struct waiter waiters[READERS];
+    for (int i = 0; i < READERS; i++) {
+        waiters[i].header = i % 4 == 3 ? NULL : "Accept: application/x-ndjson";
+        waiter_start(&waiters[i], token, 55, i % 8 == 6 ? "&types=directory" : "");
+    }
+    usleep(1000000);
+
+    int64_t began = mono_ms();
+    struct http_reply other = ask("?since=start&limit=3", token, "Accept: application/x-ndjson");
+    assert_int_equal(other.status, 200);
+    assert_true(mono_ms() - began < 15000);
+    http_reply_free(&other);
+
+    pg_exec(&web.pg, "UPDATE directories SET name = 'to all' WHERE logikal_id = 'd1'");
+    for (int i = 0; i < READERS; i++) {
+        pthread_join(waiters[i].thread, NULL);
+        assert_int_equal(waiters[i].reply.status, 200);
+        assert_non_null(strstr(waiters[i].reply.body, "to all"));
+        assert_non_null(strstr(waiters[i].reply.body, "\"next\":\""));
+        http_reply_free(&waiters[i].reply);
+    }
 }
 
 static void test_who_loses_the_right_while_waiting_gets_nothing(void **state)
@@ -474,6 +501,7 @@ int main(void)
         cmocka_unit_test(test_a_reader_misses_nothing_and_sees_nothing_twice_while_writers_commit_out_of_order),
         cmocka_unit_test(test_who_waits_is_answered_when_something_comes),
         cmocka_unit_test(test_who_waits_in_vain_is_answered_at_the_end_of_its_time),
+        cmocka_unit_test(test_who_waits_for_lines_takes_no_place_of_large_answers),
         cmocka_unit_test(test_who_loses_the_right_while_waiting_gets_nothing),
         cmocka_unit_test(test_both_rights_are_needed),
         cmocka_unit_test(test_what_is_no_cursor_is_refused),

@@ -132,10 +132,21 @@ static void send_lines(struct req *r, const char *lines, bool goes_on)
     }
 }
 
+static void go_on(struct req *r)
+{
+    struct reader *reader = r->state;
+    if (reader->is_lines)
+        streams_admit(r, identify_again);
+    else
+        identify_again(r);
+}
+
+/* Who waits sends nothing: its place among the large answers is another's meanwhile. */
 static void wait_for_more(struct req *r)
 {
     struct reader *reader = r->state;
-    if (!change_waits_add(r->web->change_waits, r, reader->seen, reader->deadline_ms, identify_again, answer_nothing))
+    streams_leave(r);
+    if (!change_waits_add(r->web->change_waits, r, reader->seen, reader->deadline_ms, go_on, answer_nothing))
         reply_unavailable(r, 5, "Too many readers wait for changes");
 }
 

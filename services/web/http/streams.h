@@ -9,12 +9,12 @@
 #define STREAMS_MAX   16
 #define STREAM_WAIT_S 20
 
-/* Takes a place, if one is free and nobody waits. It is given back when the request is freed. */
+/* Takes a place, if one is free and nobody waits. It is given back at the latest when the request is freed. */
 bool streams_enter(struct req *r);
 /* Calls go once there is a place, now or later; answers by itself when that takes too long or the client goes. */
 void streams_admit(struct req *r, void (*go)(struct req *r));
 
-/* From req_free. */
+/* Gives the place back, if there is one: from req_free, and by who has nothing to send for a while. */
 void streams_leave(struct req *r);
 
 #endif
