@@ -262,6 +262,68 @@ static void test_a_transaction_that_still_runs_holds_back_what_came_after_it(voi
     PQfinish(late);
 }
 
+/* "type operation id;..." of what a reader of one project is told, with pages as small as can be. */
+static char *told_of(const char *since, const char *project, const char *more)
+{
+    static char out[4000];
+    char cursor[100], query[300];
+    size_t n = 0;
+    bool has_more = true;
+    snprintf(cursor, sizeof cursor, "%s", since);
+    for (out[0] = 0; has_more;) {
+        snprintf(query, sizeof query, "?since=%s&limit=1&project=%s%s", cursor, project, more);
+        cJSON *page = page_of(query), *change;
+        cJSON_ArrayForEach(change, cJSON_GetObjectItem(page, "changes")) n +=
+            (size_t)snprintf(out + n, sizeof out - n, "%s %s %s;", text_of(change, "type"),
+                             text_of(change, "operation"), text_of(change, "logikal_id"));
+        has_more = cJSON_IsTrue(cJSON_GetObjectItem(page, "has_more"));
+        take_cursor(page, cursor);
+        cJSON_Delete(page);
+    }
+    return out;
+}
+
+static void test_a_reader_of_one_project_is_told_what_left_it(void **state)
+{
+    (void)state;
+    char cursor[100], row[24], object[40], *value;
+    pg_exec(&web.pg, "INSERT INTO projects (logikal_id, name) VALUES ('left', 'L'), ('right', 'R'), ('third', 'T')");
+    pg_exec(&web.pg,
+            "INSERT INTO phases (logikal_id, name, project_id) SELECT 'ph-' || logikal_id, 'x', id FROM projects"
+            " WHERE logikal_id IN ('left', 'right', 'third')");
+    pg_exec(&web.pg, "INSERT INTO elevations (logikal_id, name, phase_id, project_id) SELECT 'e-' || p.logikal_id || i,"
+                     " 'x', h.id, p.id FROM projects p JOIN phases h ON h.project_id = p.id, generate_series(1, 3) i"
+                     " WHERE p.logikal_id IN ('left', 'third')");
+    cursor_now(cursor);
+    value = pg_value(&web.pg, "SELECT id FROM projects WHERE logikal_id = 'left'");
+    snprintf(row, sizeof row, "%s", value);
+    free(value);
+    value = pg_value(&web.pg, "SELECT id FROM elevations WHERE logikal_id = 'e-left2'");
+    snprintf(object, sizeof object, "&object=%s", value);
+    free(value);
+
+    /* Those of two projects go to a third in one statement. */
+    pg_exec(&web.pg,
+            "UPDATE elevations SET phase_id = h.id, project_id = h.project_id FROM phases h WHERE h.logikal_id ="
+            " 'ph-right' AND elevations.logikal_id IN ('e-third1', 'e-third2', 'e-left1', 'e-left2')");
+    assert_string_equal(told_of(cursor, "left", ""), "elevation moved e-left1;elevation moved e-left2;");
+    assert_string_equal(told_of(cursor, "third", ""), "elevation moved e-third1;elevation moved e-third2;");
+    assert_string_equal(told_of(cursor, row, object), "elevation moved e-left2;");
+    assert_string_equal(told_of(cursor, "third", object), "");
+    assert_string_equal(told_of(cursor, "left", "&types=phase"), "");
+
+    cursor_now(cursor);
+    pg_exec(&web.pg, "DELETE FROM elevations WHERE logikal_id = 'e-left3'");
+    pg_exec(&web.pg, "DELETE FROM phases WHERE logikal_id = 'ph-left'");
+    pg_exec(&web.pg, "DELETE FROM projects WHERE logikal_id = 'left'");
+    static const char all[] = "elevation deleted e-left3;phase deleted ph-left;project deleted left;";
+    assert_string_equal(told_of(cursor, "left", ""), all);
+    assert_string_equal(told_of(cursor, row, ""), all);
+    pg_exec(&web.pg, "INSERT INTO projects (logikal_id, name) VALUES ('left', 'again')");
+    assert_non_null(strstr(told_of(cursor, "left", ""), "project deleted left;project created left;"));
+    assert_string_equal(told_of(cursor, "third", ""), "");
+}
+
 /* ---- waiting ---- */
 
 struct waiter {
@@ -499,6 +561,7 @@ int main(void)
         cmocka_unit_test(test_run_task_and_project_are_told),
         cmocka_unit_test(test_a_transaction_that_still_runs_holds_back_what_came_after_it),
         cmocka_unit_test(test_a_reader_misses_nothing_and_sees_nothing_twice_while_writers_commit_out_of_order),
+        cmocka_unit_test(test_a_reader_of_one_project_is_told_what_left_it),
         cmocka_unit_test(test_who_waits_is_answered_when_something_comes),
         cmocka_unit_test(test_who_waits_in_vain_is_answered_at_the_end_of_its_time),
         cmocka_unit_test(test_who_waits_for_lines_takes_no_place_of_large_answers),

@@ -7,20 +7,37 @@
     " pg_snapshot_xmin(pg_current_snapshot()) AS xmin, pg_snapshot_xmax(pg_current_snapshot()) AS xmax"                \
     " FROM changes_state)"
 
+/* Blocks from the cursor on that may be seen, of the types and the object that are asked for. Each that is taken has an
+ * item for the reader, but for the first: otherwise a page of blocks without any would be taken for the end. */
+#define BEHIND                                                                                                         \
+    "(c.epoch, c.xid, c.seq) >= ($1::integer, $2::xid8, $3::bigint) AND " VISIBLE                                      \
+    " AND ($5::text IS NULL OR c.object_type = ANY (string_to_array($5, ',')))"                                        \
+    " AND ($7::bigint IS NULL OR c.row_ids @> ARRAY[$7::bigint])"
+/* A block stands under the project where its objects are now; of one item: was it in a wanted project before? */
+#define CAME_FROM "(i.fields -> 'project_id' ->> 0)::bigint = ANY (w.ids)"
+#define OBJECT    "($7::bigint IS NULL OR i.row_id = $7::bigint)"
+
 const struct query query_changes_page = {
     .name = "changes_page",
     .sql =
-        "WITH " STATE ", wanted AS (SELECT array_agg(id) AS ids FROM projects WHERE logikal_id = $6 OR id::text = $6),"
-        " blocks AS (SELECT c.* FROM s, wanted w, changes c WHERE (c.epoch, c.xid, c.seq) >= ($1::integer, $2::xid8,"
-        "   $3::bigint) AND " VISIBLE " AND ($5::text IS NULL OR c.object_type = ANY (string_to_array($5, ',')))"
-        "   AND ($6::text IS NULL OR c.project_id = ANY (w.ids))"
-        "   AND ($7::bigint IS NULL OR c.row_ids @> ARRAY[$7::bigint])"
-        "  ORDER BY c.epoch, c.xid, c.seq LIMIT $8::integer + 2),"
+        "WITH " STATE ", wanted AS (SELECT coalesce(array_agg(id) FILTER (WHERE id IS NOT NULL), '{}') AS ids FROM ("
+        "   SELECT id::bigint FROM projects WHERE logikal_id = $6 OR id::text = $6"
+        "   UNION SELECT project_id FROM changes WHERE operation = 'deleted' AND object_type = 'project'"
+        "    AND logikal_ids[1] = $6"
+        "   UNION SELECT substring($6::text FROM '^[0-9]{1,18}$')::bigint) p),"
+        " blocks AS (SELECT * FROM ((SELECT c.* FROM s, wanted w, changes c WHERE " BEHIND
+        "   AND ($6::text IS NULL OR c.project_id = ANY (w.ids)) ORDER BY c.epoch, c.xid, c.seq LIMIT $8::integer + 2)"
+        "  UNION ALL (SELECT c.* FROM s, wanted w, changes c WHERE " BEHIND " AND $6::text IS NOT NULL"
+        "   AND c.operation IN ('moved', 'vanished') AND c.object_type IN ('phase', 'elevation')"
+        "   AND coalesce(c.project_id, 0) <> ALL (w.ids)"
+        "   AND EXISTS (SELECT FROM unnest(c.row_ids, c.fields) AS i (row_id, fields) WHERE " CAME_FROM " AND " OBJECT
+        ")"
+        "   ORDER BY c.epoch, c.xid, c.seq LIMIT $8::integer + 2)) b ORDER BY epoch, xid, seq LIMIT $8::integer + 2),"
         " items AS (SELECT b.epoch, b.xid, b.seq, i.item, b.at, b.object_type, b.operation, b.project_id, i.row_id,"
-        "   i.logikal_id, i.fields, b.run_id, b.task_id FROM blocks b, unnest(b.row_ids, b.logikal_ids, b.fields)"
-        "   WITH ORDINALITY AS i (row_id, logikal_id, fields, item)"
+        "   i.logikal_id, i.fields, b.run_id, b.task_id FROM wanted w, blocks b,"
+        "   unnest(b.row_ids, b.logikal_ids, b.fields) WITH ORDINALITY AS i (row_id, logikal_id, fields, item)"
         "  WHERE (b.epoch, b.xid, b.seq, i.item) > ($1::integer, $2::xid8, $3::bigint, $4::bigint)"
-        "   AND ($7::bigint IS NULL OR i.row_id = $7::bigint)"
+        "   AND ($6::text IS NULL OR b.project_id = ANY (w.ids) OR " CAME_FROM ") AND " OBJECT
         "  ORDER BY b.epoch, b.xid, b.seq, i.item LIMIT $8::integer + 1),"
         " page AS (SELECT i.*, p.logikal_id AS project_logikal_id FROM (SELECT * FROM items ORDER BY epoch, xid, seq, "
         "item"
