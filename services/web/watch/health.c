@@ -141,13 +141,16 @@ static cJSON *workers(const struct web *web)
     for (int i = 0; is_known && i < s->count; i++)
         running += strcmp(s->children[i].role, "worker") == 0 && s->children[i].is_ready;
     bool is_on = conf_bool(web->conf, SET_BACKGROUND_SYNC);
+    bool is_stuck = is_on && backlog_is_stuck(&web->verdict->backlog, mono_ms());
     cJSON *out = component("workers",
                            !is_on        ? "disabled"
+                           : is_stuck    ? "unhealthy"
                            : running > 0 ? "healthy"
                            : is_known    ? "unhealthy"
                                          : "unknown",
                            0);
     cJSON_AddNumberToObject(out, "workers", running);
+    if (is_stuck) cJSON_AddStringToObject(out, "error", "tasks wait, and no worker takes any");
     if (!is_on) cJSON_AddStringToObject(out, "message", "Background sync is disabled");
     free(s);
     return out;

@@ -7,6 +7,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "ipc/queue.h"
 #include "ipc/redis.h"
 #include "services/store/session.h"
 #include "services/store/web/health_read.h"
@@ -92,6 +93,18 @@ static bool is_complete(const struct verdict *v)
     return v->is_db_up && !v->db_fault[0] && v->migrations.state == MIGRATIONS_DONE && *v->web->jwt_key;
 }
 
+static void on_queues(void *arg, const struct queue_stats *stats, const struct err *err)
+{
+    struct verdict *v = arg;
+    v->is_queue_asked = false;
+    if (err || !stats) return;
+    bool was_stuck = backlog_is_stuck(&v->backlog, mono_ms());
+    backlog_look(&v->backlog, stats, mono_ms());
+    if (!was_stuck && backlog_is_stuck(&v->backlog, mono_ms()))
+        log_error("%lld tasks wait (queue %s), no worker takes any, and none is being worked on",
+                  (long long)v->backlog.waiting, v->backlog.queue);
+}
+
 static void refresh(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
@@ -107,6 +120,7 @@ static void refresh(evutil_socket_t fd, short what, void *arg)
     if (is_complete(v) && !v->holds_call) v->holds_call = pool_query(web->pool, &query_holds_now, 0, NULL, on_holds, v);
     v->is_redis_used = web->redis != NULL;
     if (!web->redis || v->is_redis_asked) return;
+    if (web->queue && !v->is_queue_asked) v->is_queue_asked = queue_stats(web->queue, on_queues, v, NULL) == 0;
     v->redis_asked_us = mono_us();
     v->is_redis_asked = redis_call(web->redis, on_info, v, "INFO", REDIS_END) == 0;
     if (!v->is_redis_asked) v->is_redis_up = false;

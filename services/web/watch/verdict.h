@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "services/web/watch/backlog.h"
 #include "services/web/watch/migrations.h"
 #include "services/web/web.h"
 
@@ -30,7 +31,8 @@ struct verdict {
     bool is_redis_used, is_redis_up;
     double redis_ms;
     int64_t redis_checked_ms, redis_asked_us;
-    bool is_redis_asked;
+    bool is_redis_asked, is_queue_asked;
+    struct backlog backlog;
     char redis_version[32], redis_memory[32];
     int64_t redis_clients, redis_uptime_s;
 };

@@ -1,0 +1,28 @@
+/* A backlog with idle workers: see backlog.h. */
+#include "services/web/watch/backlog.h"
+
+#include <stdio.h>
+
+void backlog_look(struct backlog *b, const struct queue_stats *stats, int64_t now_ms)
+{
+    int64_t waiting = 0, most = 0;
+    for (size_t i = 0; i < stats->count; i++) {
+        const struct queue_depth *q = &stats->queues[i];
+        if (q->is_paused) continue;
+        waiting += q->depth;
+        if (q->depth <= most) continue;
+        most = q->depth;
+        snprintf(b->queue, sizeof(b->queue), "%s", q->name);
+    }
+    bool is_moving = waiting == 0 || stats->unacked > 0 || waiting < b->waiting;
+    if (is_moving)
+        b->since_ms = 0;
+    else if (!b->since_ms)
+        b->since_ms = now_ms;
+    b->waiting = waiting;
+}
+
+bool backlog_is_stuck(const struct backlog *b, int64_t now_ms)
+{
+    return b->since_ms && now_ms - b->since_ms >= BACKLOG_PATIENCE_MS;
+}

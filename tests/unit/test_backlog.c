@@ -1,0 +1,48 @@
+/* A backlog that waits while nobody works is told; one that is worked off, held by running tasks or paused is not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "services/web/watch/backlog.h"
+
+static void test_backlogs(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t waiting[4], unacked[4]; /* every ten seconds */
+        bool is_paused, is_stuck;
+    } rows[] = {
+        {{0, 0, 0, 0}, {0, 0, 0, 0}, false, false},
+        {{5, 5, 5, 5}, {0, 0, 0, 0}, false, true},
+        {{1, 9, 20000, 40000}, {0, 0, 0, 0}, false, true},
+        {{1, 1, 1, 1}, {0, 0, 0, 0}, false, true},
+        {{5, 5, 5, 5}, {0, 0, 0, 0}, true, false},      /* somebody wants it so */
+        {{5, 5, 5, 5}, {2, 2, 2, 2}, false, false},     /* long tasks */
+        {{90, 80, 70, 60}, {0, 0, 0, 0}, false, false}, /* quick ones, never seen in work */
+        {{5, 5, 5, 4}, {0, 0, 0, 0}, false, false},
+        {{0, 0, 7, 7}, {0, 0, 0, 0}, false, false}, /* not for long yet */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct backlog b = {0};
+        int64_t now_ms = 1000;
+        for (int at = 0; at < 4; at++, now_ms += 10000) {
+            static struct queue_stats stats;
+            stats = (struct queue_stats){.count = 1, .unacked = rows[i].unacked[at]};
+            stats.queues[0].depth = rows[i].waiting[at];
+            stats.queues[0].is_paused = rows[i].is_paused;
+            snprintf(stats.queues[0].name, sizeof stats.queues[0].name, "sync");
+            backlog_look(&b, &stats, now_ms);
+        }
+        if (backlog_is_stuck(&b, now_ms - 10000) != rows[i].is_stuck) fail_msg("row %zu", i);
+        if (rows[i].is_stuck) assert_string_equal(b.queue, "sync");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_backlogs)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
