@@ -64,7 +64,8 @@ static int apply(struct db *db, const struct embedded *file, struct err *err)
 {
     const char *values[] = {file->path, file->hash};
     int state = begin_alone(db, err) < 0 ? -ERR_DB : state_of(db, file, err);
-    if (state == 0 && shape_check(db, file->path, true, err) < 0) state = -(int)err->code;
+    if (state == 0 && shape_check(db, file == embedded_migrations ? NULL : file->path, true, err) < 0)
+        state = -(int)err->code;
     if (state != 0) return db_rollback(db), state < 0 ? state : 0;
     if (db_script(db, err, (const char *)file->data) < 0 ||
         db_exec(db, err, "INSERT INTO logikald_migrations (name, hash) VALUES ($1, $2)", 2, values) < 0 ||

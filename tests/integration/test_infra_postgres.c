@@ -263,7 +263,8 @@ static void test_role_that_may_only_write_rows_is_enough(void **state)
     must("migrate", url_writer, NULL, true, "0 migrations applied");
 }
 
-/* What is read from the text of the migrations is what they have made. */
+/* What is read from the text of the migrations is what they have made: no table of ours is taken for somebody else's.
+ */
 static void test_shape_is_that_of_the_migrations(void **state)
 {
     (void)state;
@@ -282,7 +283,8 @@ static void test_shape_is_that_of_the_migrations(void **state)
                            "  AND c.relkind IN ('r', 'p') AND c.relname <> 'logikald_migrations' AND a.attnum > 0"
                            "  AND NOT a.attisdropped)"
                            " SELECT coalesce(ours.t, there.t) || '.' || coalesce(ours.c, there.c), ours.t IS NULL"
-                           " FROM ours FULL JOIN there USING (t, c) WHERE ours.t IS NULL OR there.t IS NULL",
+                           " FROM ours LEFT JOIN there USING (t, c) WHERE there.t IS NULL"
+                           " AND to_regclass(ours.t) IS NOT NULL",
                            2, values);
     if (!r) fail_msg("%s", err.text);
     for (int i = 0; i < PQntuples(r); i++)

@@ -36,7 +36,7 @@ static void test_it_is_not_ready_before_the_database_is_migrated(void **state)
     pg_start(&web.pg);
     web_run_unready(&web, keyless);
 
-    WAIT_UNTIL(ready_says(&web, "0001_baseline.sql"), 15000);
+    WAIT_UNTIL(ready_says(&web, "(first: 0000_"), 15000);
     struct http_reply detail = web_call(&web, "GET", "/api/v1/health/detailed", MONITOR, NULL);
     assert_int_equal(detail.status, 503);
     assert_non_null(strstr(detail.body, "not migrated"));

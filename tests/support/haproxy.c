@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -50,9 +52,21 @@ void haproxy_start(struct haproxy *h, int target_port)
     haproxy_start_with(h, target_port, "");
 }
 
+static bool is_stopped(const struct haproxy *h)
+{
+    char path[64];
+    support_format(path, sizeof path, "/proc/%d/stat", (int)h->process.pid);
+    char *text = support_read_file(path);
+    const char *end = strrchr(text, ')');
+    bool is_so = end && end[1] && end[2] == 'T';
+    free(text);
+    return is_so;
+}
+
 void haproxy_freeze(struct haproxy *h, bool is_frozen)
 {
     process_signal(&h->process, is_frozen ? SIGSTOP : SIGCONT);
+    WAIT_UNTIL(is_stopped(h) == is_frozen, 10000);
 }
 
 void haproxy_stop(struct haproxy *h)
