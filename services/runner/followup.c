@@ -1,12 +1,14 @@
 /* What follows a finished task: signatures (callbacks, errbacks, the next of a chain) become messages, as Celery's
  * apply_async makes them of a signature's args, kwargs and options. */
-#include "services/runner/runner_internal.h"
+#include "services/runner/followup.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf/clock.h"
 #include "conf/random.h"
+#include "ipc/task.h"
+#include "services/runner/wire.h"
 #include "services/tasks/task_table.h"
 
 static const cJSON *member(const cJSON *object, const char *name)
@@ -37,13 +39,13 @@ static int64_t time_member(const cJSON *options, const char *name)
     return text && clock_parse_iso(text, &unix_us) == 0 ? unix_us : 0;
 }
 
-static const char *queue_of(const struct runner_self *self, const char *task, const cJSON *options)
+static const char *queue_of(const struct ended_task *ended, const char *task, const cJSON *options)
 {
     const struct task_def *def = task_find(task, true);
     const char *queue = text_member(options, "queue");
     if (!queue) queue = text_member(options, "routing_key");
     if (!queue && def) queue = def->queue;
-    return queue && strlen(queue) < 128 ? queue : self->frame->text[RUN_QUEUE];
+    return queue && strlen(queue) < 128 ? queue : ended->queue;
 }
 
 /* A list as it is, or a lone signature as a list of one (the caller deletes what is returned). */
@@ -65,7 +67,7 @@ static cJSON *arguments(const cJSON *signature, const cJSON *first)
     return args;
 }
 
-static int add_task(const struct runner_self *self, const cJSON *signature, const cJSON *first, const cJSON *chain,
+static int add_task(const struct ended_task *ended, const cJSON *signature, const cJSON *first, const cJSON *chain,
                     struct buf *sends, struct buf *children, struct err *err)
 {
     char id[MESSAGE_ID_LIMIT + 1], list[QUEUE_KEY_SIZE];
@@ -86,14 +88,14 @@ static int add_task(const struct runner_self *self, const cJSON *signature, cons
     for (int i = 0; i < 4; i++) json_exact(carried[i]);
     struct message_spec spec = {.task = task,
                                 .id = id,
-                                .queue = queue_of(self, task, options),
+                                .queue = queue_of(ended, task, options),
                                 .args = args,
                                 .kwargs = kwargs,
                                 .callbacks = callbacks,
                                 .errbacks = errbacks,
                                 .chain = chain,
-                                .root_id = self->frame->text[RUN_ROOT],
-                                .parent_id = self->frame->text[RUN_ID],
+                                .root_id = ended->root_id,
+                                .parent_id = ended->id,
                                 .group = text_member(options, "group_id"),
                                 .eta_us = countdown > 0 ? wall_us() + (int64_t)(countdown * 1e6)
                                                         : time_member(options, "eta"),
@@ -103,7 +105,7 @@ static int add_task(const struct runner_self *self, const cJSON *signature, cons
                                 .priority = (int)number_member(options, "priority") % 10};
     struct buf message = {0};
     message_encode(&message, &spec);
-    queue_list_key(self->keys, list, spec.queue, spec.priority);
+    queue_list_key(ended->keys, list, spec.queue, spec.priority);
     struct wire frame = {.type = WIRE_SEND, .text = {list, message.data}, .len = {0, (uint32_t)message.len}};
     if (message.failed || !wire_put(sends, &frame)) sends->failed = true;
     if (children->len > 1) buf_str(children, ", "); /* behind the opening bracket */
@@ -115,11 +117,11 @@ static int add_task(const struct runner_self *self, const cJSON *signature, cons
     return 0;
 }
 
-static int add(const struct runner_self *self, const cJSON *signature, const cJSON *first, const cJSON *chain,
+static int add(const struct ended_task *ended, const cJSON *signature, const cJSON *first, const cJSON *chain,
                struct buf *sends, struct buf *children, struct err *err);
 
 /* Each member of a group gets the argument. What would have to wait for all of them is a chord, and comes as such. */
-static int add_group(const struct runner_self *self, const cJSON *tasks, const cJSON *first, const cJSON *chain,
+static int add_group(const struct ended_task *ended, const cJSON *tasks, const cJSON *first, const cJSON *chain,
                      struct buf *sends, struct buf *children, struct err *err)
 {
     const cJSON *member_signature;
@@ -127,14 +129,14 @@ static int add_group(const struct runner_self *self, const cJSON *tasks, const c
         chain ? err_set(err, ERR_INPUT, "a group with something behind it is a chord, which is not supported here") : 0;
     cJSON_ArrayForEach(member_signature, tasks)
     {
-        if (rc == 0) rc = add(self, member_signature, first, NULL, sends, children, err);
+        if (rc == 0) rc = add(ended, member_signature, first, NULL, sends, children, err);
     }
     return rc;
 }
 
 /* The first of the tasks gets the argument; the others come behind it, before what comes behind the chain. Messages
  * hold chains from the last to the next. */
-static int add_chain(const struct runner_self *self, const cJSON *tasks, const cJSON *first, const cJSON *chain,
+static int add_chain(const struct ended_task *ended, const cJSON *tasks, const cJSON *first, const cJSON *chain,
                      struct buf *sends, struct buf *children, struct err *err)
 {
     const cJSON *head = cJSON_GetArrayItem(tasks, 0), *one;
@@ -143,55 +145,55 @@ static int add_chain(const struct runner_self *self, const cJSON *tasks, const c
     int behind = cJSON_GetArraySize(rest);
     for (one = head->next; one; one = one->next) cJSON_InsertItemInArray(rest, behind, cJSON_Duplicate(one, true));
     json_exact(rest);
-    int rc = add(self, head, first, rest->child ? rest : NULL, sends, children, err);
+    int rc = add(ended, head, first, rest->child ? rest : NULL, sends, children, err);
     cJSON_Delete(rest);
     return rc;
 }
 
 /* A signature that follows: a task, or Celery's own that stand for several. */
-static int add(const struct runner_self *self, const cJSON *signature, const cJSON *first, const cJSON *chain,
+static int add(const struct ended_task *ended, const cJSON *signature, const cJSON *first, const cJSON *chain,
                struct buf *sends, struct buf *children, struct err *err)
 {
     const char *task = text_member(signature, "task");
     const cJSON *tasks = member(member(signature, "kwargs"), "tasks");
     if (task && strcmp(task, "celery.group") == 0 && cJSON_IsArray(tasks))
-        return add_group(self, tasks, first, chain, sends, children, err);
+        return add_group(ended, tasks, first, chain, sends, children, err);
     if (task && strcmp(task, "celery.chain") == 0 && cJSON_IsArray(tasks))
-        return add_chain(self, tasks, first, chain, sends, children, err);
-    return add_task(self, signature, first, chain, sends, children, err);
+        return add_chain(ended, tasks, first, chain, sends, children, err);
+    return add_task(ended, signature, first, chain, sends, children, err);
 }
 
-static int add_all(const struct runner_self *self, const cJSON *signatures, const cJSON *first, struct buf *sends,
+static int add_all(const struct ended_task *ended, const cJSON *signatures, const cJSON *first, struct buf *sends,
                    struct buf *children, struct err *err)
 {
     const cJSON *signature;
     cJSON_ArrayForEach(signature, signatures)
     {
-        int rc = add(self, signature, first, NULL, sends, children, err);
+        int rc = add(ended, signature, first, NULL, sends, children, err);
         if (rc) return rc;
     }
     return 0;
 }
 
-int followups_of_success(const struct runner_self *self, const struct message_body *body, const cJSON *result,
+int followups_of_success(const struct ended_task *ended, const struct message_body *body, const cJSON *result,
                          struct buf *sends, struct buf *children, struct err *err)
 {
-    int rc = add_all(self, body->callbacks, result, sends, children, err);
+    int rc = add_all(ended, body->callbacks, result, sends, children, err);
     if (rc || !body->chain) return rc;
     cJSON *rest = cJSON_Duplicate(body->chain, true);
     cJSON *next = cJSON_DetachItemFromArray(rest, cJSON_GetArraySize(rest) - 1);
     json_exact(rest);
-    rc = add(self, next, result, rest->child ? rest : NULL, sends, children, err);
+    rc = add(ended, next, result, rest->child ? rest : NULL, sends, children, err);
     cJSON_Delete(next);
     cJSON_Delete(rest);
     return rc;
 }
 
-int followups_of_failure(const struct runner_self *self, const struct message_body *body, struct buf *sends,
+int followups_of_failure(const struct ended_task *ended, const struct message_body *body, struct buf *sends,
                          struct buf *children, struct err *err)
 {
-    cJSON *id = cJSON_CreateString(self->frame->text[RUN_ID]);
-    int rc = add_all(self, body->errbacks, id, sends, children, err);
+    cJSON *id = cJSON_CreateString(ended->id);
+    int rc = add_all(ended, body->errbacks, id, sends, children, err);
     cJSON_Delete(id);
     return rc;
 }

@@ -17,6 +17,7 @@
 #include "conf/random.h"
 #include "ipc/result.h"
 #include "services/runner/confine.h"
+#include "services/runner/followup.h"
 #include "services/tasks/task_table.h"
 
 #define PROGRESS_MS  200
@@ -196,7 +197,9 @@ static int64_t retry_delay_ms(const struct task_ctx *ctx)
 static enum wire_status judge(struct runner_self *self, struct run *run, int rc, int64_t *delay_ms)
 {
     int max = run->ctx.max_retries > 0 ? run->ctx.max_retries : RETRIES;
-    if (rc == 0) rc = followups_of_success(self, &run->body, run->result, &run->sends, &run->children, &run->err);
+    struct ended_task ended = {self->keys, self->frame->text[RUN_ID], self->frame->text[RUN_ROOT],
+                               self->frame->text[RUN_QUEUE]};
+    if (rc == 0) rc = followups_of_success(&ended, &run->body, run->result, &run->sends, &run->children, &run->err);
     if (rc == 0 && !run->sends.failed) return tell_success(self, run);
     if (run->err.code == ERR_CANCELLED) return RAN_CANCELLED;
     const char *type = run->ctx.exc_type ? run->ctx.exc_type : "RuntimeError";
@@ -210,7 +213,7 @@ static enum wire_status judge(struct runner_self *self, struct run *run, int rc,
     buf_reset(&run->children);
     buf_char(&run->children, '[');
     struct buf children = {0};
-    if (followups_of_failure(self, &run->body, &run->sends, &children, NULL) != 0) buf_reset(&run->sends);
+    if (followups_of_failure(&ended, &run->body, &run->sends, &children, NULL) != 0) buf_reset(&run->sends);
     buf_free(&children);
     tell_failure(self, run, type, "FAILURE");
     return RAN_FAILED;

@@ -8,6 +8,7 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "ipc/result.h"
+#include "services/runner/followup.h"
 #include "services/worker/events.h"
 #include "services/worker/finish.h"
 
@@ -51,6 +52,45 @@ static void fail_rest(struct delivery *d)
     cJSON_Delete(result);
     buf_free(&value);
     buf_free(&own);
+    message_body_free(&body);
+}
+
+/* Follow-ups leave with the outcome, all of them or none. */
+static void take_sends(struct outcome *o, const char *block, size_t len)
+{
+    struct wire send;
+    int64_t size;
+    while (len > 0 && (size = wire_take(block, len, &send)) > 0 && send.text[SEND_LIST] && send.text[SEND_MESSAGE]) {
+        struct push *grown = realloc(o->pushes, (o->push_count + 1) * sizeof *grown);
+        char *raw = strdup(send.text[SEND_MESSAGE]);
+        if (grown) o->pushes = grown;
+        if (!grown || !raw) no_memory();
+        struct push *push = &o->pushes[o->push_count++];
+        snprintf(push->list, sizeof push->list, "%s", send.text[SEND_LIST]);
+        push->raw = raw;
+        push->len = send.len[SEND_MESSAGE];
+        block += size;
+        len -= (size_t)size;
+    }
+}
+
+/* Whoever is to be told of a failure is, also when the runner did not live to tell. */
+static void tell_errbacks(struct worker *w, struct delivery *d)
+{
+    struct ended_task ended = {&w->keys, d->m.id, d->m.root_id, d->queue};
+    struct message_body body = {0};
+    struct buf sends = {0}, children = {0};
+    struct err err = {0};
+    if (d->m.body && message_body_parse(d->m.body, d->m.body_len, &body, NULL) == 0 && body.errbacks) {
+        if (followups_of_failure(&ended, &body, &sends, &children, &err) != 0)
+            log_warning("task %s[%s]: its errbacks are not sent: %s", d->m.task, d->m.id, err.text);
+        else if (sends.failed)
+            no_memory();
+        else if (sends.data)
+            take_sends(&d->outcome, sends.data, sends.len);
+    }
+    buf_free(&sends);
+    buf_free(&children);
     message_body_free(&body);
 }
 
@@ -163,6 +203,7 @@ void outcome_failed(struct worker *w, struct delivery *d, const char *exc_type, 
     buf_free(&text);
     int64_t run_us = d->started_wall_us > 0 ? wall_us() - d->started_wall_us : 0;
     fail_rest(d);
+    tell_errbacks(w, d);
     hand_on(w, d, TASK_FAILURE, run_us > 0 ? run_us : 0);
 }
 
@@ -175,6 +216,7 @@ void outcome_lost(struct worker *w, struct delivery *d, int times)
     set_exception(d, "FAILURE", "WorkerLostError", reason, "billiard.exceptions");
     events_task(w, EVENT_FAILED, d, reason, NULL, 0);
     fail_rest(d);
+    tell_errbacks(w, d);
     hand_on(w, d, TASK_DEAD, -1);
 }
 
@@ -216,25 +258,6 @@ static char *retry_message(const struct delivery *d, int64_t delay_ms)
     char *raw = cJSON_PrintUnformatted(envelope);
     cJSON_Delete(envelope);
     return raw;
-}
-
-/* Follow-ups leave with the outcome, all of them or none. */
-static void take_sends(struct outcome *o, const char *block, size_t len)
-{
-    struct wire send;
-    int64_t size;
-    while (len > 0 && (size = wire_take(block, len, &send)) > 0 && send.text[SEND_LIST] && send.text[SEND_MESSAGE]) {
-        struct push *grown = realloc(o->pushes, (o->push_count + 1) * sizeof *grown);
-        char *raw = strdup(send.text[SEND_MESSAGE]);
-        if (grown) o->pushes = grown;
-        if (!grown || !raw) no_memory();
-        struct push *push = &o->pushes[o->push_count++];
-        snprintf(push->list, sizeof push->list, "%s", send.text[SEND_LIST]);
-        push->raw = raw;
-        push->len = send.len[SEND_MESSAGE];
-        block += size;
-        len -= (size_t)size;
-    }
 }
 
 void outcome_ran(struct worker *w, struct delivery *d, const struct wire *frame)

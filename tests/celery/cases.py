@@ -160,6 +160,20 @@ def failed_chains():
     assert ok.get(timeout=20) == 6
 
 
+def errbacks():
+    s = app.signature
+    for id, kwargs, args in (("e-limit", {"time_limit": 1}, (30,)),):
+        r = send("sleep", *args, link_error=s(TASK + "echo", kwargs={"key": id}, task_id=id), **kwargs)
+        fails(r, "TimeLimitExceeded")
+        assert app.AsyncResult(id).get(timeout=20) == {"key": id}
+    r = send("fail", "x", link_error=[s(TASK + "echo", kwargs={"n": i}, task_id="e-%d" % i) for i in (1, 2)])
+    fails(r, "ValueError")
+    assert [app.AsyncResult("e-%d" % i).get(timeout=20) for i in (1, 2)] == [{"n": 1}, {"n": 2}]
+    r = send("crash", link_error=s(TASK + "echo", kwargs={"key": "lost"}, task_id="e-lost"))
+    fails(r, "WorkerLostError")
+    assert app.AsyncResult("e-lost").get(timeout=20) == {"key": "lost"}
+
+
 def groups_chains_and_maps():
     from celery import group
     s = app.signature

@@ -1,6 +1,7 @@
 /* What a finished task sends: signatures inside a message (callbacks, errbacks, chains) become messages that decode, on
  * a queue that has a name. short run: 8000 */
-#include "services/runner/runner_internal.h"
+#include "services/runner/followup.h"
+#include "services/runner/wire.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_sends(const struct buf *sends)
@@ -24,13 +25,12 @@ static void check_sends(const struct buf *sends)
 static void follow(const struct message_body *body, const cJSON *result)
 {
     static const struct queue_keys keys = {.prefix = "p.", .db = 0};
-    struct wire run = {.text = {"id", "tasks.x", "sync", "root", "[]", NULL, NULL}};
-    struct runner_self self = {.keys = &keys, .frame = &run};
+    struct ended_task ended = {&keys, "id", "root", "sync"};
     struct buf sends = {0}, children = {0};
     struct err err = {0};
     buf_str(&children, "[");
-    int rc = result ? followups_of_success(&self, body, result, &sends, &children, &err)
-                    : followups_of_failure(&self, body, &sends, &children, &err);
+    int rc = result ? followups_of_success(&ended, body, result, &sends, &children, &err)
+                    : followups_of_failure(&ended, body, &sends, &children, &err);
     PROMISE(rc <= 0 && (rc == 0 || err.text[0]) && !sends.failed);
     check_sends(&sends);
     buf_str(&children, "]");

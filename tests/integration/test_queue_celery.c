@@ -70,6 +70,7 @@ CASE(revoke)
 CASE(retries)
 CASE(chains_and_links)
 CASE(failed_chains)
+CASE(errbacks)
 CASE(groups_chains_and_maps)
 CASE(carried_unchanged)
 CASE(wire_variants)
@@ -102,6 +103,7 @@ int main(void)
         ROW(retries),
         ROW(chains_and_links),
         ROW(failed_chains),
+        ROW(errbacks),
         ROW(groups_chains_and_maps),
         ROW(carried_unchanged),
         ROW(wire_variants),
