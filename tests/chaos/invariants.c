@@ -145,6 +145,22 @@ static bool is_synced_anew(struct chaos *c)
                   "('directory','project','phase','elevation') AND last_sync > now() - interval '1 hour'") == 4;
 }
 
+static void make_all_due(struct chaos *c)
+{
+    chaos_sql(c, "UPDATE object_sync_configs SET last_sync = now() - interval '2 days', last_attempt = NULL");
+}
+
+/* What a parser that was killed had begun, and what waits for another try, is due after some minutes: here at once. */
+static void hurry_parsers(struct chaos *c)
+{
+    static int64_t last_ms;
+    if (mono_ms() - last_ms < 15000) return;
+    last_ms = mono_ms();
+    chaos_sql(c, "UPDATE elevations SET parse_started_at = now() - interval '1 day' WHERE parse_status IN ('pending', "
+                 "'in_progress') AND parse_started_at < now() - interval '20 seconds'");
+    make_all_due(c);
+}
+
 static bool is_every_list_read(struct chaos *c)
 {
     static char last[100];
@@ -155,6 +171,7 @@ static bool is_every_list_read(struct chaos *c)
     if (strcmp(states, last) != 0) chaos_say(c, "parts lists: %s", states);
     snprintf(last, sizeof last, "%s", states);
     free(states);
+    if (!is_read) hurry_parsers(c);
     return is_read;
 }
 
@@ -271,11 +288,6 @@ static bool is_no_session_noted(struct chaos *c)
     return pg_int(&c->sys.pg, "SELECT count(*) FROM sessions") == 0;
 }
 
-static void make_all_due(struct chaos *c)
-{
-    chaos_sql(c, "UPDATE object_sync_configs SET last_sync = now() - interval '2 days', last_attempt = NULL");
-}
-
 /* What lies have left is put right by a forced sync, and what was deleted in such numbers that it is held is let go. */
 static void force_all(struct chaos *c)
 {
@@ -283,9 +295,6 @@ static void force_all(struct chaos *c)
     chaos_say(c, "a forced sync of everything");
     cJSON_Delete(sync_task(&world, "tasks.sync_tasks.full_sync_task", NULL, "{\"force_sync\":true}", NULL));
     chaos_sql(c, "SELECT logikald_hold_decide(id, 'apply', 'chaos') FROM sync_holds WHERE state = 'open'");
-    /* What a parser that was killed had begun is taken up by others after ten minutes: these are over now. */
-    chaos_sql(c, "UPDATE elevations SET parse_started_at = parse_started_at - interval '1 hour' WHERE parse_status ="
-                 " 'in_progress'");
 }
 
 void check_end(struct chaos *c)
