@@ -75,6 +75,19 @@ static void test_tick_takes_the_listings_and_what_has_changed(void **state)
     assert_truth(&world, true);
 }
 
+/* Compressing it is most of the cost of storing a parts list of a megabyte. */
+static void test_parts_lists_are_compressed_cheaply(void **state)
+{
+    (void)state;
+    if (pg_int(&world.pg, "SELECT count(*) FROM pg_settings WHERE name = 'default_toast_compression'"
+                          " AND 'lz4' = ANY (enumvals)") == 0)
+        skip();
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM pg_attribute WHERE attrelid ="
+                                       " 'elevation_parts_lists'::regclass AND attname = 'content'"
+                                       " AND attcompression = 'l'"),
+                     1);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -96,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_session_opens_a_project),
         cmocka_unit_test(test_tick_takes_the_listings_and_what_has_changed),
+        cmocka_unit_test(test_parts_lists_are_compressed_cheaply),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
