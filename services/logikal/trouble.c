@@ -145,11 +145,12 @@ static void try_again(struct session *s, const struct http_answer *answer, const
     session_wait(s, pause_ms);
 }
 
-/* The token is not known any more: a new one, and the way again. */
+/* The token is said not to be known any more: a new one, and the way again. Only the answer to a logout is believed; a
+ * session that was refused once and lives on would stay open. */
 static void log_in_again(struct session *s, const char *text)
 {
     log_debug("a Logikal session expired; logging in again");
-    session_forget(s);
+    s->must_renew = true;
     if (++s->job->effort.renewals > RENEWALS_MAX)
         finish(s, ERR_UPSTREAM, text);
     else

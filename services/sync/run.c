@@ -18,6 +18,7 @@
 #define ERRORS_KEPT  20
 #define SHOW_MS      500
 #define LEFT_AT_ONCE 64
+#define REFUSED_MAX  3 /* logouts of sessions that were left open */
 
 static const char level_letters[] = "uar";
 
@@ -149,8 +150,9 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const struct run_ask *a
     return 0;
 }
 
-/* Logs out of what was left open: by processes that died, or because the upstream refused. Stops where it refuses
- * again. A login that was on its way in the moment of a kill has no token to do it with. */
+/* Logs out of what was left open: by processes that died, or because the upstream refused. Stops where it refuses a few
+ * again; which come first is left to chance, so that those few never keep the others open. A login that was on its way
+ * in the moment of a kill has no token to do it with. */
 static int log_out_left(struct sync_run *run, struct err *err)
 {
     const char *base_url = conf_str(run->ctx->conf, SET_LOGIKAL_URL);
@@ -160,14 +162,16 @@ static int log_out_left(struct sync_run *run, struct err *err)
     if (unknown)
         log_warning("a process died while it logged in: %d Logikal sessions may stay open until the server ends them",
                     run->sessions_unknown);
-    int count = LEFT_AT_ONCE, rc = 0;
-    for (bool is_over = true; is_over && count == LEFT_AT_ONCE && rc == 0;) {
+    int count = LEFT_AT_ONCE, refused = 0, rc = 0;
+    while (refused < REFUSED_MAX && count == LEFT_AT_ONCE && rc == 0) {
         PGresult *left = upstream_sessions_left(run->db, base_url, LEFT_AT_ONCE, err);
         if (!left) return -ERR_DB;
         count = PQntuples(left);
-        for (int i = 0; i < count && is_over && rc == 0; i++) {
-            is_over = logikal_farewell(run->ctx->conf, db_text(left, i, 0));
-            if (is_over) rc = upstream_session_closed(run->db, db_text(left, i, 0), err);
+        for (int i = 0; i < count && refused < REFUSED_MAX && rc == 0; i++) {
+            if (logikal_farewell(run->ctx->conf, db_text(left, i, 0)))
+                rc = upstream_session_closed(run->db, db_text(left, i, 0), err);
+            else
+                refused++;
         }
         PQclear(left);
     }

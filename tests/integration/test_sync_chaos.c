@@ -106,10 +106,63 @@ static void test_failed_logouts_are_made_up_for(void **state)
     sync_all(&world, true); /* in vain */
 
     assert_true(sim_number(&world, "leaked_sessions") > left);
-    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sessions"), sim_number(&world, "leaked_sessions"));
+    left = sim_number(&world, "leaked_sessions");
+    assert_true(left > 3);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sessions"), left);
+    /* Two that cannot be logged out keep none of the others open. */
+    sim_post(&world.sim, "/faults",
+             "{\"rules\":[{\"endpoint\":\"logout\",\"kind\":\"status\",\"status\":409,\"count\":2}]}");
+    sync_all(&world, false);
+    left = sim_number(&world, "leaked_sessions");
+    assert_in_range(left, 0, 2);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sessions"), left);
     sim_post(&world.sim, "/faults/clear", "{}");
     sync_all(&world, true);
     assert_nothing_leaked(&world);
+}
+
+/* Whatever a logout is refused with, the session is open and noted, and the next sync ends it. */
+static void test_refused_logouts_are_not_over(void **state)
+{
+    (void)state;
+    static const int statuses[] = {409, 400, 403, 405, 410, 423, 429, 500, 302};
+    forget_sessions();
+    sync_world_clear(&world);
+    sync_all(&world, false);
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+        char json[200];
+        snprintf(json, sizeof(json), "{\"rules\":[{\"endpoint\":\"logout\",\"kind\":\"status\",\"status\":%d}]}",
+                 statuses[i]);
+        sim_post(&world.sim, "/faults", json);
+        sync_all(&world, false);
+        int64_t left = sim_number(&world, "leaked_sessions");
+        if (left == 0 || pg_int(&world.pg, "SELECT count(*) FROM sessions") != left)
+            fail_msg("%d: %d sessions are open, and not all of them noted", statuses[i], (int)left);
+        sim_post(&world.sim, "/faults/clear", "{}");
+        sync_all(&world, false);
+        assert_nothing_leaked(&world);
+    }
+}
+
+/* 401 to one call of a session that lives on: it is logged out, not forgotten. */
+static void test_sessions_refused_once_are_logged_out(void **state)
+{
+    (void)state;
+    static const char *const endpoints[] = {"directories_list",  "projects_select", "phases_list",
+                                            "elevations_select", "thumbnail",       "parts"};
+    for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
+        char json[200];
+        snprintf(json, sizeof(json),
+                 "{\"rules\":[{\"endpoint\":\"%s\",\"kind\":\"status\",\"status\":401,\"after\":1,\"count\":2}]}",
+                 endpoints[i]);
+        sync_world_clear(&world);
+        sim_post(&world.sim, "/faults", json);
+        sync_all(&world, false);
+        sim_post(&world.sim, "/faults/clear", "{}");
+        assert_truth(&world, true);
+        if (sim_number(&world, "leaked_sessions") > 0) fail_msg("%s: a session was left open", endpoints[i]);
+        assert_nothing_leaked(&world);
+    }
 }
 
 static void test_interrupted_sync_is_due_again_at_once(void **state)
@@ -225,6 +278,8 @@ int main(void)
         cmocka_unit_test(test_killed_in_every_stage_and_resumed),
         cmocka_unit_test(test_killed_while_logging_in),
         cmocka_unit_test(test_failed_logouts_are_made_up_for),
+        cmocka_unit_test(test_refused_logouts_are_not_over),
+        cmocka_unit_test(test_sessions_refused_once_are_logged_out),
         cmocka_unit_test(test_interrupted_sync_is_due_again_at_once),
         cmocka_unit_test(test_terminated_sync_logs_out),
         cmocka_unit_test(test_upstream_changes_during_sync),

@@ -111,7 +111,7 @@ PGresult *upstream_sessions_left(struct db *db, const char *base_url, int limit,
         return NULL;
     return db_query(db, err,
                     "SELECT coalesce(long_token, token) FROM sessions WHERE is_active AND id IN (" LEFT
-                    ") ORDER BY id LIMIT $2",
+                    ") ORDER BY random() LIMIT $2",
                     2, values);
 }
 

@@ -25,7 +25,7 @@ int upstream_login_begins(struct db *db, const char *base_url, const char *usern
 int upstream_login_failed(struct db *db, int slot, const struct lease *holder, struct err *err);
 int upstream_session_opened(struct db *db, int slot, const char *token, const struct lease *holder, struct err *err);
 int upstream_session_closed(struct db *db, const char *token, struct err *err);
-/* The sessions at a server whose holders are gone: rows of token, at most limit, oldest first. Each stays noted until
+/* The sessions at a server whose holders are gone: rows of token, at most limit, in any order. Each stays noted until
  * upstream_session_closed, or its day is over. */
 PGresult *upstream_sessions_left(struct db *db, const char *base_url, int limit, struct err *err);
 /* Forgets logins that were on their way when their holder died, so that there may be sessions that nobody can end, and
