@@ -94,6 +94,24 @@ static void do_with_fewer(struct session *s, const char *text)
         pending_add(l, job);
 }
 
+/* The run ends, with what is to be done about it. */
+static void on_denied(struct session *s, enum policy policy, const char *text)
+{
+    struct logikal *l = s->client;
+    char full[sizeof(l->fatal.text)];
+    const char *advice = policy == POLICY_DENIED ? "check LOGIKAL_AUTH_USERNAME and LOGIKAL_AUTH_PASSWORD"
+                         : policy == POLICY_UNTRUSTED
+                             ? "its certificate is not trusted, or ours is missing: set "
+                               "LOGIKAL_CA_FILE to the authority's PEM file (LOGIKAL_CERT_FILE "
+                               "and LOGIKAL_KEY_FILE to a certificate of ours)"
+                             : "set LOGIKAL_API_BASE_URL to the address where the API is";
+    snprintf(full, sizeof(full), "%s: %s. %.*s",
+             policy == POLICY_UNTRUSTED ? "no trust between Logikal and us" : "Logikal refuses the login", advice,
+             (int)utf8_cut(text, 400), text);
+    fail_run(l, policy == POLICY_DENIED ? ERR_AUTH : ERR_CONFIG, full);
+    finish(s, ERR_AUTH, full);
+}
+
 /* Nothing helped in all the time that there was. */
 static void give_up(struct session *s, const struct http_answer *answer, const struct policy_facts *facts,
                     const char *text)
@@ -103,6 +121,11 @@ static void give_up(struct session *s, const struct http_answer *answer, const s
     bool is_down = is_silent || answer->status == 502 || answer->status == 503 || answer->status == 504;
     if (s->calling == CALL_LOGIN && facts->has_others) {
         do_with_fewer(s, text);
+        return;
+    }
+    bool is_elsewhere = answer->status == 404 || answer->status == 405 || answer->status == 410;
+    if (s->calling == CALL_LOGIN && is_elsewhere && !facts->has_been_accepted) {
+        on_denied(s, POLICY_REDIRECTED, text); /* something answers there, and it is not the API */
         return;
     }
     l->silent_in_row += is_silent;
@@ -183,23 +206,6 @@ static void on_locked(struct session *s, enum policy policy, const char *text)
         if (is_select) pending_fail(l, &locked, ERR_CONFLICT, text);
     }
     place_clear(&locked);
-}
-
-static void on_denied(struct session *s, enum policy policy, const char *text)
-{
-    struct logikal *l = s->client;
-    char full[sizeof(l->fatal.text)];
-    const char *advice = policy == POLICY_DENIED ? "check LOGIKAL_AUTH_USERNAME and LOGIKAL_AUTH_PASSWORD"
-                         : policy == POLICY_UNTRUSTED
-                             ? "its certificate is not trusted, or ours is missing: set "
-                               "LOGIKAL_CA_FILE to the authority's PEM file (LOGIKAL_CERT_FILE "
-                               "and LOGIKAL_KEY_FILE to a certificate of ours)"
-                             : "set LOGIKAL_API_BASE_URL to the address where the API is";
-    snprintf(full, sizeof(full), "%s: %s. %.*s",
-             policy == POLICY_UNTRUSTED ? "no trust between Logikal and us" : "Logikal refuses the login", advice,
-             (int)utf8_cut(text, 400), text);
-    fail_run(l, policy == POLICY_DENIED ? ERR_AUTH : ERR_CONFIG, full);
-    finish(s, ERR_AUTH, full);
 }
 
 /* A login that gave no token: refused, or without an answer that could be read. */

@@ -249,6 +249,31 @@ static void test_upstream_that_is_down_loses_nothing(void **state)
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM object_sync_configs WHERE retry_count > 0"), 0);
 }
 
+/* Something answers at the address, and it is not the API. */
+static void test_wrong_address_is_named(void **state)
+{
+    (void)state;
+    static const char *const statuses[] = {"404", "405", "410"};
+    world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=1";
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+        int status;
+        char more[30];
+        snprintf(more, sizeof(more), ",\"status\":%s", statuses[i]);
+        set_fault("auth", "status", more);
+
+        cJSON *result = full_sync(&status);
+
+        assert_int_not_equal(status, 0);
+        assert_non_null(strstr(result_text(result, "message"), "LOGIKAL_API_BASE_URL"));
+        assert_non_null(strstr(result_text(result, "message"), statuses[i]));
+        cJSON_Delete(result);
+        clear_faults();
+    }
+    world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=20";
+    sync_all(&world, true);
+    assert_nothing_leaked(&world);
+}
+
 static void test_wrong_password_is_said_at_once(void **state)
 {
     (void)state;
@@ -316,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_objects_of_wrong_types_are_refused_alone),
         cmocka_unit_test(test_endless_answer_is_cut),
         cmocka_unit_test(test_upstream_that_is_down_loses_nothing),
+        cmocka_unit_test(test_wrong_address_is_named),
         cmocka_unit_test(test_wrong_password_is_said_at_once),
         cmocka_unit_test(test_too_large_list_fails_its_project_alone),
         cmocka_unit_test(test_session_limit_of_server_is_respected),
