@@ -318,6 +318,8 @@ static void call_as_wrong(const char *method, const char *path, const char *body
     if (is_open(operation) || !cJSON_GetObjectItem(operation, "x-permission")) return;
     int needed = needed_by(operation), status = web_status(&web, method, path, none, body);
     if (status != 403) fail_msg("%s %s as a client without permissions: %d", method, path, status);
+    const char *permission = cJSON_GetStringValue(cJSON_GetObjectItem(operation, "x-permission"));
+    if (strchr(permission, ' ')) return; /* several at once: the table of who may what holds them */
     status = web_status(&web, method, path, needed < 0 ? all : without[needed], body);
     if (status != 403)
         fail_msg("%s %s as a client with everything but %s: %d", method, path,

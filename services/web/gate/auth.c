@@ -190,7 +190,8 @@ void auth_identify(struct req *r, void (*next)(struct req *r))
         snprintf(l->key, sizeof(l->key), "session %s", r->who.session);
         session_csrf_of(r->web, token, r->who.csrf);
     }
-    if (!identity_is_known(l->key) && !limiter_admits(r)) return;
+    /* A token that we have signed is somebody's; what merely looks like a session counts for its address first. */
+    if (!l->is_client && !identity_is_known(l->key) && !limiter_admits(r)) return;
     r->auth = l;
     versions_get(r->web->versions, on_versions, r);
 }
@@ -234,21 +235,18 @@ static bool change_is_right(struct req *r)
 
 bool auth_permits(struct req *r)
 {
-    static const unsigned needed[] = {[PROJECTS] = PERM_PROJECTS,
-                                      [ELEVATIONS] = PERM_ELEVATIONS,
-                                      [SYNC] = PERM_SYNC,
-                                      [ADMIN_READ] = PERM_ADMIN_READ,
-                                      [METRICS] = PERM_ADMIN_READ | PERM_METRICS};
-    static const char *const words[] = {[PROJECTS] = "projects:read",
-                                        [ELEVATIONS] = "elevations:read",
-                                        [SYNC] = "sync:write",
-                                        [ADMIN_READ] = "admin:read",
-                                        [METRICS] = "admin:read"};
+    static const unsigned needed[] = {
+        [PROJECTS] = PERM_PROJECTS, [ELEVATIONS] = PERM_ELEVATIONS, [JOURNAL] = PERM_PROJECTS | PERM_ELEVATIONS,
+        [SYNC] = PERM_SYNC,         [ADMIN_READ] = PERM_ADMIN_READ, [METRICS] = PERM_ADMIN_READ | PERM_METRICS};
+    static const char *const words[] = {
+        [PROJECTS] = "projects:read", [ELEVATIONS] = "elevations:read", [JOURNAL] = "projects:read and elevations:read",
+        [SYNC] = "sync:write",        [ADMIN_READ] = "admin:read",      [METRICS] = "admin:read"};
     enum access access = r->route->access;
     if (access == OPEN) return true;
     if (r->who.kind == WHO_NOBODY) return refuse_nobody(r);
     if (r->who.kind == WHO_ADMIN) return change_is_right(r);
-    if (access == ANY || (access < ADMIN && (r->who.permissions & needed[access]))) return true;
+    unsigned has = access < ADMIN ? r->who.permissions & needed[access] : 0;
+    if (access == ANY || (access == JOURNAL ? has == needed[access] : has != 0)) return true;
     if (access >= ADMIN)
         reply_detail(r, 403, "An administrator's session is needed");
     else

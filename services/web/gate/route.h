@@ -16,6 +16,7 @@ enum access {
     ANY,        /* any client, any admin */
     PROJECTS,   /* clients with projects:read */
     ELEVATIONS, /* clients with elevations:read */
+    JOURNAL,    /* clients with both */
     SYNC,       /* clients with sync:write */
     ADMIN_READ, /* clients with admin:read */
     METRICS,    /* the same, and whoever has METRICS_TOKEN */
