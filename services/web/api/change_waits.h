@@ -15,7 +15,8 @@ void change_waits_free(struct change_waits *w);         /* after the server; NUL
 /* To be asked before the reader looks, so that what comes meanwhile wakes it. */
 uint64_t change_waits_seen(const struct change_waits *w);
 /* Calls again(r), once, when there may be something new since seen; at the deadline (monotonic, ms), when the client
- * goes, or when the process stops, calls last(r) instead. r->state is kept. False: too many wait already. */
+ * is known to have gone (while a request waits nobody reads from its connection: that may be at the deadline), or when
+ * the process stops, calls last(r) instead. r->state is kept. False: too many wait already. */
 bool change_waits_add(struct change_waits *w, struct req *r, uint64_t seen, int64_t deadline_ms,
                       void (*again)(struct req *r), void (*last)(struct req *r));
 
