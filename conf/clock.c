@@ -118,7 +118,7 @@ static bool time_of_day(const char **p, bool is_basic, struct tm *tm, int64_t *u
     return !has_seconds || (digits(p, 2, &tm->tm_sec) && fraction(p, us));
 }
 
-int clock_parse_iso(const char *text, int64_t *unix_us)
+static int parse_iso(const char *text, bool is_loose, int64_t *unix_us)
 {
     struct tm tm = {0};
     const char *p = text;
@@ -126,6 +126,7 @@ int clock_parse_iso(const char *text, int64_t *unix_us)
     int off = 0, year;
     if (!digits(&p, 4, &year)) return -1;
     bool is_basic = !literal(&p, '-'); /* 20261124T075557 */
+    if (!is_loose && (is_basic || strlen(text) < sizeof("2026-11-24T07:55:57") - 1 || text[16] != ':')) return -1;
     if (!digits(&p, 2, &tm.tm_mon) || (!is_basic && !literal(&p, '-')) || !digits(&p, 2, &tm.tm_mday)) return -1;
     if (*p &&
         (!(literal(&p, 'T') || literal(&p, ' ')) || !time_of_day(&p, is_basic, &tm, &us) || !offset(&p, &off) || *p))
@@ -140,4 +141,14 @@ int clock_parse_iso(const char *text, int64_t *unix_us)
     if (check.tm_mday != tm.tm_mday && tm.tm_sec < 60) return -1; /* 31 February */
     *unix_us = ((int64_t)t - off) * 1000000 + us;
     return 0;
+}
+
+int clock_parse_iso(const char *text, int64_t *unix_us)
+{
+    return parse_iso(text, false, unix_us);
+}
+
+int clock_parse_iso_loose(const char *text, int64_t *unix_us)
+{
+    return parse_iso(text, true, unix_us);
 }

@@ -23,5 +23,7 @@ char *clock_iso_us(int64_t unix_us, char out[CLOCK_TEXT_SIZE]);
  * Without an offset it means UTC. A space may stand for the "T". Years 1970 to 9999.
  * 0 and *unix_us, or -1 when the text is anything else (trailing bytes included). */
 int clock_parse_iso(const char *text, int64_t *unix_us);
+/* The same, and also a date alone, a time without seconds, and the basic format (20261124T075557Z). */
+int clock_parse_iso_loose(const char *text, int64_t *unix_us);
 
 #endif

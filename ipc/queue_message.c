@@ -95,7 +95,7 @@ static int take_time(const cJSON *headers, const char *name, const char **text, 
         *unix_us = (int64_t)(value->valuedouble * 1e6);
         return 0;
     }
-    if (!cJSON_IsString(value) || clock_parse_iso(value->valuestring, unix_us) != 0)
+    if (!cJSON_IsString(value) || clock_parse_iso_loose(value->valuestring, unix_us) != 0)
         return err_set(err, ERR_INPUT, "%s is not a time: expected ISO 8601 text such as 2026-11-24T07:55:57+00:00",
                        name);
     *text = value->valuestring;

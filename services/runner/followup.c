@@ -36,7 +36,7 @@ static int64_t time_member(const cJSON *options, const char *name)
     double seconds = number_member(options, name);
     const char *text = text_member(options, name);
     if (seconds > 0) return wall_us() + (int64_t)(seconds * 1e6);
-    return text && clock_parse_iso(text, &unix_us) == 0 ? unix_us : 0;
+    return text && clock_parse_iso_loose(text, &unix_us) == 0 ? unix_us : 0;
 }
 
 static const char *queue_of(const struct ended_task *ended, const char *task, const cJSON *options)
