@@ -2,6 +2,7 @@
  * the path), host and port, path, query. Faults never quote what stands before the '@'. */
 #include "ipc/redis_url.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -170,10 +171,12 @@ static int read_tls_option(struct slice name, struct slice value, struct redis_u
         if (out->any_name || is_word(value, "true") || is_word(value, "1") || is_word(value, "yes")) return 0;
         return err_set(err, ERR_CONFIG, "Redis URL: ssl_check_hostname must be true or false");
     }
+    size_t word = 0; /* of what is no name nothing is shown: it may be part of a password */
+    while (word < name.len && word < 24 && (isalpha((unsigned char)name.at[word]) || name.at[word] == '_')) word++;
     return err_set(err, ERR_CONFIG,
                    "Redis URL: %.*s is not supported; of TLS there are ssl_cert_reqs, ssl_ca_certs, ssl_certfile, "
                    "ssl_keyfile, ssl_password and ssl_check_hostname",
-                   (int)(name.len < 40 ? name.len : 40), name.at);
+                   (int)(word == name.len ? word : 4), name.at);
 }
 
 static int read_option(struct slice name, struct slice value, struct redis_url *out, struct err *err)

@@ -64,7 +64,6 @@ static void set_up(void)
     struct conf_paths paths = {0};
     snprintf(sup.run_dir, sizeof sup.run_dir, "/tmp/fuzz-control-XXXXXX");
     if (!mkdtemp(sup.run_dir)) abort();
-    snprintf(sup.overrides, sizeof sup.overrides, "/tmp/%s/overrides", strrchr(sup.run_dir, '/') + 1);
     atexit(remove_run_dir);
     sup.base = event_base_new();
     sup.conf = conf_load(&paths, &err);
@@ -86,7 +85,7 @@ static void remove_run_dir(void)
 {
     control_stop(&sup);
     status_close(&sup);
-    unlink(sup.overrides);
+    free(sup.overrides);
     rmdir(sup.run_dir);
 }
 
