@@ -175,7 +175,7 @@ static void test_child_that_hangs_is_still_found_after_a_sleep(void **state)
 static void test_start_and_stop_deadlines_do_not_run_while_frozen(void **state)
 {
     (void)state;
-    start("programs = ({ name = \"slow\"; readiness = \"notify\"; start_timeout_s = 4; stop_timeout_s = 2;"
+    start("programs = ({ name = \"slow\"; readiness = \"notify\"; start_timeout_s = 4; stop_timeout_s = 5;"
           " command = [\"sh\", \"-c\", \"trap 'sleep 0.7; echo saved; exit 0' TERM; sleep 1 & wait; while :; do sleep "
           "0.1; "
           "done\"]; });",
@@ -187,8 +187,8 @@ static void test_start_and_stop_deadlines_do_not_run_while_frozen(void **state)
 
     kill(s.process.pid, SIGTERM);
     WAIT_UNTIL(process_logged(&s.process, "stopping (SIGTERM)"), 5000);
-    freeze(&pid, 1, 3000);
-    process_wait(&s.process, 10000);
+    freeze(&pid, 1, 6000);
+    process_wait(&s.process, 20000);
     assert_true(process_logged(&s.process, "saved"));
     assert_false(process_logged(&s.process, "did not stop in"));
 }
