@@ -62,20 +62,20 @@ static void say_facts(struct db *db, struct check_line *line, int64_t took_ms)
     struct err err = {0};
     const char *fault = session_fault(db_session(db));
     PGresult *r = fault ? NULL : db_query(db, &err, facts_sql, 0, NULL);
-    int pending = r ? migrate_pending(db, &err) : 0;
+    int pending = r ? migrate_pending(db, &err) : -1;
+    bool may_make = pending > 0 && (db_bool(r, 0, 1) || db_wants_schema(db));
+    bool is_foreign = may_make && shape_check(db, NULL, true, &err) < 0;
     if (fault)
         check_say(line, CHECK_FAILED, "%s", fault);
-    else if (!r || pending < 0)
+    else if (pending < 0 || is_foreign)
         check_say(line, CHECK_FAILED, "%s", err.text);
     else if (pending == 0)
         say_migrated(db, line, r, took_ms);
-    else if (!db_bool(r, 0, 1) && !db_wants_schema(db))
+    else if (!may_make)
         check_say(line, CHECK_FAILED,
                   "%d migrations are pending, and the user may not create tables: GRANT CREATE ON SCHEMA public TO it, "
                   "or let a user migrate that may (`logikald migrate`)",
                   pending);
-    else if (shape_check(db, NULL, true, &err) < 0)
-        check_say(line, CHECK_FAILED, "%s", err.text);
     else
         check_say(line, CHECK_WARNING,
                   "version %s, %s, %lld ms; %d migrations are pending: the next start applies them "
