@@ -33,8 +33,12 @@ static void fail_rest(struct delivery *d)
     }
     result_exception(&value, "RuntimeError", "an earlier task of the chain failed", "builtins");
     result_encode(&own, &(struct result_spec){.task_id = d->m.id, .status = "FAILURE", .value = value.data});
-    const char *text = o->json ? o->json : own.data ? own.data : "";
-    cJSON *result = json_parse(text, strlen(text));
+    /* What a runner tells may have been scribbled over by its task: then the failure is told in our own words. */
+    cJSON *result = o->json ? json_parse(o->json, strlen(o->json)) : NULL;
+    if (!cJSON_IsObject(result)) {
+        cJSON_Delete(result);
+        result = own.data ? json_parse(own.data, own.len) : NULL;
+    }
     json_exact(result);
     o->rest = calloc((size_t)cJSON_GetArraySize(body.chain), sizeof *o->rest);
     if (!o->rest || !result) no_memory();
