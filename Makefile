@@ -41,7 +41,7 @@ LIBS_SIM   := $(shell pkg-config --libs libevent_core libevent_extra libcjson sq
 SRC_CONF    := $(wildcard conf/*.c)
 SRC_IPC     := $(wildcard ipc/*.c)
 SRC_IPC_LIGHT := $(wildcard ipc/notify.c ipc/control*.c ipc/snapshot*.c ipc/task.c)
-SRC_SUP     := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c))
+SRC_SUP     := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c supervisor/*/*.c))
 SRC_SERVICES := $(filter-out services/main.c,$(wildcard services/*.c services/*/*.c services/*/*/*.c))
 SRC_SIM     := $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))
 SRC_SIM_CONF := conf/buf.c conf/clock.c conf/err.c conf/log.c conf/random.c conf/utf8.c ipc/notify.c
@@ -56,8 +56,10 @@ OBJ_LIGHT    := $(OBJ)/version.o $(call objs,$(SRC_CONF) $(SRC_IPC_LIGHT) $(SRC_
 OBJ_EMBEDDED := $(EMBEDDED:%=$(OBJ)/embedded_%.o)
 OBJ_ROLES    := $(OBJ)/version.o $(call objs,$(SRC_CONF) $(SRC_IPC) $(SRC_SERVICES)) $(OBJ_EMBEDDED)
 
+# Folders of test programs; the programs themselves lie flat in $(ROOT)/tests.
+TEST_WINGS := $(patsubst %/,%,$(sort $(dir $(wildcard tests/unit/test_*.c tests/integration/test_*.c tests/integration/*/test_*.c))))
 TESTS_UNIT := $(patsubst tests/unit/%.c,$(ROOT)/tests/%,$(wildcard tests/unit/test_*.c))
-TESTS_INTEGRATION := $(patsubst tests/integration/%.c,$(ROOT)/tests/%,$(wildcard tests/integration/test_*.c))
+TESTS_INTEGRATION := $(patsubst %.c,$(ROOT)/tests/%,$(notdir $(wildcard tests/integration/test_*.c tests/integration/*/test_*.c)))
 
 .DEFAULT_GOAL := all
 .PHONY: FORCE container-test proof all programs run test setup clean clean-data format format-check lint check-arrows bench bench-http bench-queue bench-memory bench-sync chaos soak \
@@ -120,14 +122,13 @@ define link-test
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 endef
-$(ROOT)/tests/test_supervisor_%: $(OBJ)/tests/unit/test_supervisor_%.o $(OBJ_TEST_SUPERVISOR)
-	$(link-test)
-$(ROOT)/tests/test_supervisor_%: $(OBJ)/tests/integration/test_supervisor_%.o $(OBJ_TEST_SUPERVISOR)
-	$(link-test)
-$(ROOT)/tests/%: $(OBJ)/tests/unit/%.o $(OBJ_TEST)
-	$(link-test)
-$(ROOT)/tests/%: $(OBJ)/tests/integration/%.o $(OBJ_TEST)
-	$(link-test)
+define test-wing
+$(ROOT)/tests/test_supervisor_%: $(OBJ)/$(1)/test_supervisor_%.o $(OBJ_TEST_SUPERVISOR)
+	$$(link-test)
+$(ROOT)/tests/%: $(OBJ)/$(1)/%.o $(OBJ_TEST)
+	$$(link-test)
+endef
+$(foreach wing,$(TEST_WINGS),$(eval $(call test-wing,$(wing))))
 
 # Programs named test_fault_* have their own calls of these counted, and made to fail (tests/fault).
 FAULT_CALLS := malloc calloc realloc strdup strndup asprintf vasprintf __asprintf_chk __vasprintf_chk open fopen \

@@ -8,12 +8,12 @@
 #include "conf/conf.h"
 #include "conf/log.h"
 #include "conf/version.h"
-#include "supervisor/ctl.h"
-#include "supervisor/guardian.h"
-#include "supervisor/reexec.h"
-#include "supervisor/reload.h"
-#include "supervisor/self.h"
-#include "supervisor/signals.h"
+#include "supervisor/ctl/ctl.h"
+#include "supervisor/child/guardian.h"
+#include "supervisor/control/reexec.h"
+#include "supervisor/control/reload.h"
+#include "supervisor/system/self.h"
+#include "supervisor/control/signals.h"
 #include "supervisor/supervisor.h"
 
 #define EXIT_USAGE       64

@@ -13,9 +13,9 @@
 
 #include "conf/conf.h"
 #include "conf/random.h"
-#include "supervisor/log_sink.h"
-#include "supervisor/plan.h"
-#include "supervisor/usage.h"
+#include "supervisor/log/log_sink.h"
+#include "supervisor/plan/plan.h"
+#include "supervisor/system/usage.h"
 
 struct child;
 struct watched;

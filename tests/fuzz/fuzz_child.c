@@ -4,9 +4,9 @@
 
 #include "conf/log.h"
 #include "conf/utf8.h"
-#include "supervisor/child.h"
-#include "supervisor/children.h"
-#include "supervisor/control.h"
+#include "supervisor/child/child.h"
+#include "supervisor/child/children.h"
+#include "supervisor/control/control.h"
 #include "tests/fuzz/fuzz.h"
 
 /* In place of the real ones: what is decided stays here. */

@@ -6,13 +6,13 @@
 
 #include "conf/random.h"
 #include "ipc/control.h"
-#include "supervisor/child.h"
-#include "supervisor/children.h"
-#include "supervisor/control.h"
-#include "supervisor/events.h"
-#include "supervisor/reload.h"
-#include "supervisor/overrides.h"
-#include "supervisor/status.h"
+#include "supervisor/child/child.h"
+#include "supervisor/child/children.h"
+#include "supervisor/control/control.h"
+#include "supervisor/child/events.h"
+#include "supervisor/control/reload.h"
+#include "supervisor/control/overrides.h"
+#include "supervisor/watch/status.h"
 #include "tests/fuzz/fuzz.h"
 
 void child_event(struct child *c, enum child_event event)

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "supervisor/ctl_internal.h"
+#include "supervisor/ctl/ctl_internal.h"
 
 static void write_text(const char *path, const char *text)
 {

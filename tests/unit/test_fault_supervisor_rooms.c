@@ -14,13 +14,13 @@
 #include <cmocka.h>
 
 #include "conf/conf.h"
-#include "supervisor/environment.h"
-#include "supervisor/freeze.h"
-#include "supervisor/listener.h"
-#include "supervisor/log_sink.h"
-#include "supervisor/probe.h"
-#include "supervisor/run_dir.h"
-#include "supervisor/spawn.h"
+#include "supervisor/plan/environment.h"
+#include "supervisor/plan/freeze.h"
+#include "supervisor/system/listener.h"
+#include "supervisor/log/log_sink.h"
+#include "supervisor/child/probe.h"
+#include "supervisor/system/run_dir.h"
+#include "supervisor/system/spawn.h"
 #include "tests/fault/fault.h"
 
 static char dir[] = "/tmp/test-fault-XXXXXX";

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "supervisor/child_state.h"
+#include "supervisor/plan/child_state.h"
 
 static const struct child_policy usual = {
     .restart = RESTART_ALWAYS,

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
-#include "supervisor/log_sink.h"
-#include "supervisor/log_stream.h"
+#include "supervisor/log/log_sink.h"
+#include "supervisor/log/log_stream.h"
 
 struct heard {
     int count, cut;

@@ -12,12 +12,12 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
-#include "supervisor/environment.h"
-#include "supervisor/exit_words.h"
-#include "supervisor/line_ring.h"
-#include "supervisor/probe.h"
-#include "supervisor/run_dir.h"
-#include "supervisor/usage.h"
+#include "supervisor/plan/environment.h"
+#include "supervisor/plan/exit_words.h"
+#include "supervisor/log/line_ring.h"
+#include "supervisor/child/probe.h"
+#include "supervisor/system/run_dir.h"
+#include "supervisor/system/usage.h"
 
 static void test_environment_passes_only_the_secrets_that_a_child_uses(void **state)
 {

@@ -1,0 +1,17 @@
+/* Between the files of the control client. */
+#ifndef LOGIKALD_SUPERVISOR_CTL_CTL_INTERNAL_H
+#define LOGIKALD_SUPERVISOR_CTL_CTL_INTERNAL_H
+
+#include <cjson/cJSON.h>
+
+#include "conf/err.h"
+#include "ipc/snapshot.h"
+
+/* Asks once and returns the last answer (the caller's to delete), or NULL with err. */
+cJSON *ctl_ask(const char *run_dir, const char *command, int argc, char *const *argv, struct err *err);
+/* The status, from the supervisor itself. *json (may be NULL) gets the whole answer, the caller's to delete. */
+int ctl_status(const char *run_dir, struct snapshot *out, cJSON **json, struct err *err);
+
+void ctl_print_status(const struct snapshot *s, const cJSON *overrides); /* for people */
+
+#endif

@@ -1,0 +1,488 @@
+/* A worker among others: orphans of Python workers, rate limits beside other tasks, revokes that nobody hears, a Redis
+ * that refuses some of it, clocks that are set. */
+#include <signal.h>
+#include <event2/event.h>
+
+#include "conf/clock.h"
+#include "ipc/queue.h"
+#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/shimmed.h"
+
+static struct rig rig;
+static struct process first, second;
+
+static const char *const quick[] = {"WORKER_LEASE_SECONDS=3", "WORKER_QUEUES=sync,scheduler", NULL};
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&first, 0, sizeof first);
+    memset(&second, 0, sizeof second);
+    rig_open(&rig, NULL);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    struct process *all[] = {&first, &second};
+    for (int i = 0; i < 2; i++)
+        if (all[i]->pid > 0) {
+            kill(all[i]->pid, SIGCONT);
+            if (process_running(all[i])) process_stop(all[i]);
+            rig_check(all[i]);
+        }
+    rig_close(&rig);
+    return 0;
+}
+
+static void start(struct process *p, const char *name, const char *const env[])
+{
+    rig_role(&rig, p, name, "worker", env);
+    WAIT_UNTIL(process_logged(p, "connected to"), 20000);
+    WAIT_UNTIL(rig_int(&rig, "ZCARD logikald.workers") >= 1, 20000);
+}
+
+static int lines_with(struct process *p, const char *text)
+{
+    char *log = process_log(p);
+    int count = 0;
+    for (const char *at = log; (at = strstr(at, text)); at += strlen(text)) count++;
+    free(log);
+    return count;
+}
+
+static bool is_waiting_somewhere(const char *id)
+{
+    static const char *const lists[] = {"sync", "scheduler", "other", "tasks.sync"};
+    char needle[64];
+    bool is_found = false;
+    snprintf(needle, sizeof needle, "\"%s\"", id);
+    for (int i = 0; i < 4; i++) {
+        redisReply *all = redisCommand(rig.redis, "LRANGE %s 0 -1", lists[i]);
+        for (size_t k = 0; k < all->elements; k++) is_found = is_found || strstr(all->element[k]->str, needle);
+        freeReplyObject(all);
+    }
+    return is_found;
+}
+
+/* ---- orphans ---- */
+static void test_orphans_of_any_form(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *id, *tail; /* after the message */
+        bool is_compact, is_restored;
+        int age_s;
+    } rows[] = {
+        {"plain", ", \"\", \"sync\"]", false, true, 100000},
+        {"null-exchange", ", null, \"sync\"]", false, true, 100000},
+        {"compact", ",\"\",\"sync\"]", true, true, 100000},
+        {"compact-null", ",null,\"scheduler\"]", true, true, 100000},
+        {"escaped", ", \"\", \"s\\u0079nc\"]", false, true, 100000},
+        {"spaced", " ,\t\"\" , \"sync\" ] ", false, true, 100000},
+        {"named", ", \"tasks\", \"tasks.sync\"]", false, true, 100000},
+        {"topic", ", \"topics\", \"a.b.c\"]", false, true, 100000},
+        {"topic-star", ", \"topics\", \"x.sync\"]", false, true, 100000},
+        {"named-other", ", \"tasks\", \"tasks.other\"]", false, false, 100000},
+        {"unbound", ", \"nowhere\", \"sync\"]", false, false, 100000},
+        {"not-served", ", \"\", \"other\"]", false, false, 100000},
+        {"young", ", \"\", \"sync\"]", false, false, 10},
+        {"no-key", ", \"\", null]", false, false, 100000},
+        {"broken", "", false, false, 100000},
+    };
+    enum { ROWS = sizeof rows / sizeof *rows };
+    freeReplyObject(redisCommand(rig.redis, "SADD _kombu.binding.tasks %s %s", "tasks.other\x06\x16\x06\x16other",
+                                 "tasks.sync\x06\x16\x06\x16sync"));
+    freeReplyObject(redisCommand(rig.redis, "SADD _kombu.binding.topics %s %s", "a.#\x06\x16\x06\x16scheduler",
+                                 "*.sync\x06\x16\x06\x16sync"));
+    int restored = 0;
+    for (int i = 0; i < ROWS; i++) {
+        struct buf entry = {0};
+        buf_printf(&entry,
+                   "[{\"headers\":%s{\"task\": \"tasks.diagnostics.noop\", \"id\": \"%s\"}, \"content-type\": "
+                   "\"application/json\", \"body\": \"W1tdLHt9LHt9XQ==\", \"properties\": {\"body_encoding\": "
+                   "\"base64\", \"note\": \"]}, \\\"x\\\"\"}}%s",
+                   rows[i].is_compact ? "" : " ", rows[i].id, rows[i].tail);
+        freeReplyObject(redisCommand(rig.redis, "HSET unacked %s %b", rows[i].id, entry.data, entry.len));
+        rig_text(&rig, "ZADD unacked_index %lld %s", (long long)(wall_ms() / 1000 - rows[i].age_s), rows[i].id);
+        buf_free(&entry);
+        restored += rows[i].is_restored;
+    }
+
+    start(&first, "first", quick);
+
+    for (int i = 0; i < ROWS; i++)
+        if (rows[i].is_restored) WAIT_UNTIL(rig_has_state(&rig, rows[i].id, "SUCCESS"), 20000);
+    WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == ROWS - restored, 10000);
+    for (int i = 0; i < ROWS; i++) {
+        if (rows[i].is_restored) continue;
+        assert_int_equal(rig_int(&rig, "HEXISTS unacked %s", rows[i].id), 1);
+        assert_false(is_waiting_somewhere(rows[i].id));
+    }
+    assert_true(process_logged(&first, "messages that a Python worker left behind"));
+}
+
+static void test_visibility_timeout_is_a_setting(void **state)
+{
+    (void)state;
+    static const char *const patient[] = {"WORKER_QUEUES=sync", "WORKER_VISIBILITY_TIMEOUT_SECONDS=43200", NULL};
+    freeReplyObject(
+        redisCommand(rig.redis, "HSET unacked long %s",
+                     "[{\"headers\": {\"task\": \"tasks.diagnostics.noop\", \"id\": \"long\"}}, \"\", \"sync\"]"));
+    rig_text(&rig, "ZADD unacked_index %lld long", (long long)(wall_ms() / 1000 - 4000)); /* 67 minutes */
+    start(&first, "first", patient);
+    rig_send(&rig, "sync", "sleep", "wait", "[3]");
+    WAIT_UNTIL(rig_has_state(&rig, "wait", "SUCCESS"), 20000);
+    assert_int_equal(rig_int(&rig, "HEXISTS unacked long"), 1);
+    assert_false(is_waiting_somewhere("long"));
+}
+
+/* ---- rate limits ---- */
+static void control(const char *method, const char *arguments)
+{
+    struct buf body = {0}, message = {0};
+    buf_printf(&body,
+               "{\"method\": \"%s\", \"arguments\": %s, \"destination\": null, \"pattern\": null, \"matcher\": null}",
+               method, arguments);
+    message_wrap(&message, body.data, body.len, "{\"clock\": 1, \"expires\": 0}", "celery.pidbox", "");
+    redisReply *reply = redisCommand(rig.redis, "PUBLISH /0.celery.pidbox %b", message.data, message.len);
+    assert_int_equal(reply->integer, 1);
+    freeReplyObject(reply);
+    buf_free(&body);
+    buf_free(&message);
+}
+
+static int done_of(const char *prefix, int count)
+{
+    char id[32];
+    int done = 0;
+    for (int i = 0; i < count; i++) {
+        snprintf(id, sizeof id, "%s%d", prefix, i);
+        done += rig_has_state(&rig, id, "SUCCESS");
+    }
+    return done;
+}
+
+static void send_many(const char *queue, const char *task, const char *prefix, int count)
+{
+    char id[32];
+    for (int i = 0; i < count; i++) {
+        snprintf(id, sizeof id, "%s%d", prefix, i);
+        rig_send(&rig, queue, task, id, "[]");
+    }
+}
+
+static void test_rate_limit_delays_only_its_own_task(void **state)
+{
+    (void)state;
+    start(&first, "first", quick);
+    WAIT_UNTIL(rig_int(&rig, "PUBSUB NUMPAT") >= 1, 10000);
+    control("rate_limit", "{\"task_name\": \"tasks.diagnostics.echo\", \"rate_limit\": \"1/h\"}");
+    rig_send(&rig, "sync", "sleep", "long", "[0.1]");
+    WAIT_UNTIL(rig_has_state(&rig, "long", "SUCCESS"), 20000);
+    send_many("sync", "echo", "e", 20);
+    send_many("sync", "noop", "n", 50);
+    send_many("scheduler", "noop", "m", 50);
+
+    WAIT_UNTIL(done_of("n", 50) == 50 && done_of("m", 50) == 50, 10000);
+    assert_int_equal(done_of("e", 20), 1);
+    WAIT_UNTIL(rig_int(&rig, "ZCARD logikald.scheduled") == 19, 5000);
+
+    rig_text(&rig, "FLUSHALL");
+    WAIT_UNTIL(rig_int(&rig, "ZCARD logikald.workers") == 1, 20000);
+    control("rate_limit", "{\"task_name\": \"tasks.diagnostics.echo\", \"rate_limit\": \"10/s\"}");
+    int64_t began = mono_ms();
+    send_many("sync", "echo", "r", 30);
+    WAIT_UNTIL(done_of("r", 30) == 30, 20000);
+    assert_true(mono_ms() - began >= 2500);
+    assert_int_equal(rig_int(&rig, "ZCARD logikald.scheduled"), 0);
+}
+
+/* ---- revokes ---- */
+static struct event_base *base;
+static bool is_told;
+
+static void on_up(void *arg, bool is_up, const char *why)
+{
+    (void)arg, (void)is_up, (void)why;
+    event_base_loopbreak(base);
+}
+
+static void on_revoked(void *arg, const struct err *err)
+{
+    (void)arg;
+    is_told = err == NULL;
+    event_base_loopbreak(base);
+}
+
+static void revoke_ids(const char *const *ids, size_t count)
+{
+    struct err err = {0};
+    struct redis_url url;
+    struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
+    assert_non_null(conf);
+    assert_int_equal(redis_url_parse(rig.server.url, &url, &err), 0);
+    base = event_base_new();
+    struct redis *redis = redis_new(base, &url, "test", &err);
+    redis_on_state(redis, on_up, NULL);
+    redis_start(redis);
+    event_base_dispatch(base);
+    struct queue *queue = queue_new(base, redis, conf, &err);
+    is_told = false;
+    assert_int_equal(queue_revoke(queue, ids, count, true, on_revoked, NULL, &err), 0);
+    event_base_dispatch(base);
+    assert_true(is_told);
+    redis_on_state(redis, NULL, NULL);
+    queue_free(queue);
+    redis_free(redis);
+    event_base_free(base);
+    conf_free(conf);
+}
+
+static void test_revoke_that_nobody_hears(void **state)
+{
+    (void)state;
+    struct message_spec later = {
+        .task = "tasks.diagnostics.effect", .id = "later", .queue = "sync", .eta_us = wall_us() + 3600000000};
+    rig_send_spec(&rig, &later);
+    start(&first, "first", quick);
+    WAIT_UNTIL(rig_int(&rig, "ZCARD logikald.scheduled") == 1, 10000);
+    process_stop(&first);
+    rig_send(&rig, "sync", "effect", "queued", "[\"seen\"]");
+    rig_send(&rig, "sync", "effect", "wanted", "[\"wanted\"]");
+
+    revoke_ids((const char *const[]){"never", "never", "later", "later", "queued", "never"}, 6);
+
+    assert_true(rig_has_state(&rig, "later", "REVOKED"));
+    assert_int_equal(rig_int(&rig, "ZCARD logikald.scheduled"), 0);
+    start(&first, "first-again", quick);
+    WAIT_UNTIL(rig_has_state(&rig, "queued", "REVOKED"), 10000);
+    WAIT_UNTIL(rig_has_state(&rig, "wanted", "SUCCESS"), 10000);
+    assert_int_equal(rig_int(&rig, "EXISTS seen"), 0);
+}
+
+/* The worker's control connection is away when the revoke is told. */
+static void test_revoke_while_the_listener_is_away(void **state)
+{
+    (void)state;
+    start(&first, "first", quick);
+    rig_send(&rig, "sync", "sleep", "a", "[6]");
+    rig_send(&rig, "sync", "sleep", "b", "[6]");
+    WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 2, 10000);
+    rig_send(&rig, "sync", "effect", "queued", "[\"seen\"]");
+    freeReplyObject(redisCommand(rig.redis, "CLIENT KILL TYPE pubsub"));
+    revoke_ids((const char *const[]){"queued"}, 1);
+    WAIT_UNTIL(rig_has_state(&rig, "queued", "REVOKED"), 20000);
+    assert_int_equal(rig_int(&rig, "EXISTS seen"), 0);
+}
+
+/* ---- rights ---- */
+static void as_user(const char *rules)
+{
+    char command[300];
+    snprintf(command, sizeof command, "ACL SETUSER app reset on >secret %s", rules);
+    assert_string_equal(rig_text(&rig, "%s", command), "OK");
+    snprintf(rig.url, sizeof rig.url, "redis://app:secret@127.0.0.1:%d/0", rig.server.port);
+}
+
+static void test_user_without_channels(void **state)
+{
+    (void)state;
+    as_user("~* +@all resetchannels");
+    start(&first, "first", quick);
+    rig_send(&rig, "sync", "fail", "bad", "[\"x\"]");
+    rig_send(&rig, "sync", "noop", "good", "[]");
+    rig_send(&rig, "sync", "nobody.knows", "unknown", "[]");
+    rig_send(&rig, "sync", "fail", "again", "[\"x\", 1]");
+    WAIT_UNTIL(rig_has_state(&rig, "again", "FAILURE"), 20000);
+    WAIT_UNTIL(rig_has_state(&rig, "bad", "FAILURE") && rig_has_state(&rig, "good", "SUCCESS"), 20000);
+    WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 0, 10000);
+    WAIT_UNTIL(process_logged(&first, "Redis refuses what this worker needs"), 10000);
+    WAIT_UNTIL(process_logged(&first, "remote control and revokes are not heard"), 10000);
+    rig_send(&rig, "sync", "sleep", "pause", "[4]");
+    WAIT_UNTIL(rig_has_state(&rig, "pause", "SUCCESS"), 20000);
+    assert_true(lines_with(&first, "remote control and revokes are not heard") <= 2);
+    assert_true(lines_with(&first, "whoever waits is not told") <= 2);
+
+    char url[160], *output = NULL;
+    snprintf(url, sizeof url, "REDIS_URL=%s", rig.url);
+    char *argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), "check", NULL}, *env[] = {url, NULL};
+    process_run(argv, env, &output);
+    assert_non_null(strstr(output, "allchannels"));
+    free(output);
+
+    rig_text(&rig, "ACL SETUSER app allchannels"); /* and it heals */
+    freeReplyObject(redisCommand(rig.redis, "CLIENT KILL USER app"));
+    WAIT_UNTIL(rig_int(&rig, "PUBSUB NUMPAT") >= 1, 40000);
+}
+
+/* With a follow-up to a queue that nobody serves, however it ends. */
+static void send_linked(const char *task, const char *id, const char *args)
+{
+    char name[80];
+    cJSON *list = cJSON_Parse(args),
+          *after =
+              cJSON_Parse("[{\"task\": \"tasks.diagnostics.noop\", \"args\": [], \"kwargs\": {}, \"immutable\": true, "
+                          "\"options\": {\"queue\": \"followups\"}}]");
+    snprintf(name, sizeof name, "tasks.diagnostics.%s", task);
+    struct message_spec spec = {
+        .task = name, .id = id, .queue = "sync", .args = list, .callbacks = after, .errbacks = after};
+    rig_send_spec(&rig, &spec);
+    cJSON_Delete(list);
+    cJSON_Delete(after);
+}
+
+/* Rights that are taken away while it works, and given back: nothing is lost, nothing is done twice. */
+static void test_rights_that_come_and_go(void **state)
+{
+    (void)state;
+    static const char *const taken[] = {"-set",  "-lpush", "-zadd",    "-evalsha", "-hset",   "-rpush",
+                                        "-hdel", "-zrem",  "-rpop",    "-hget",    "-hmget",  "-zmscore",
+                                        "-get",  "-time",  "-publish", "-expire",  "-zscore", "-hgetall"};
+    enum { COUNT = sizeof taken / sizeof *taken };
+    as_user("~* &* +@all");
+    start(&first, "first", quick);
+    for (int i = 0; i < COUNT; i++) {
+        char id[32], id2[32], effect[64], gone[32];
+        snprintf(id, sizeof id, "r%d", i);
+        snprintf(id2, sizeof id2, "again%d", i);
+        snprintf(effect, sizeof effect, "[\"seen%d\"]", i);
+        rig_text(&rig, "ACL SETUSER app %s", taken[i]);
+        send_linked("effect", id, effect);
+        send_linked("fail", id2, "[\"x\", 1]");
+        rig_send(&rig, "sync", "nobody.knows", "u", "[]");
+        snprintf(gone, sizeof gone, "+%s", taken[i] + 1);
+        int64_t deadline = support_deadline(1000);
+        while (!support_late(deadline)) support_pause();
+        rig_text(&rig, "ACL SETUSER app %s", gone);
+        WAIT_UNTIL(rig_left(&rig) == 0, 60000);
+        assert_int_equal(rig_int(&rig, "GET seen%d", i), 1);
+        if (i > 0 && !(rig_has_state(&rig, id, "SUCCESS") && rig_has_state(&rig, id2, "FAILURE")))
+            fail_msg("%s: %s; %s", taken[i], strdup(rig_text(&rig, "GET celery-task-meta-%s", id)),
+                     strdup(rig_text(&rig, "GET celery-task-meta-%s", id2)));
+    }
+    assert_int_equal(rig_int(&rig, "LLEN followups"), 2 * COUNT);
+    assert_int_equal(rig_int(&rig, "LLEN logikald.dead"), COUNT);
+    assert_true(lines_with(&first, "could not be stored") >= 1);
+}
+
+/* ---- clocks ---- */
+static struct shimmed shimmed;
+
+static void restart_redis_with_clock(void)
+{
+    char config[300];
+    if (!shimmed.shim) shimmed_open(&shimmed);
+    redis_server_kill(&rig.server);
+    snprintf(config, sizeof config, "%.250s/redis.conf", rig.server.dir);
+    char *argv[] = {"redis-server", config, NULL}, *env[] = {shimmed.preload, shimmed.file, NULL};
+    process_start(&rig.server.process, "redis-shimmed", argv, env);
+    WAIT_UNTIL(process_logged(&rig.server.process, "Ready to accept connections"), 20000);
+    rig_reconnect(&rig);
+}
+
+static void set_clock(int64_t s)
+{
+    __atomic_store_n(&shimmed.shim->clock_us, s * 1000000, __ATOMIC_RELAXED);
+}
+
+/* Seconds that the server's clock is ahead of this machine's. */
+static int64_t server_ahead_s(void)
+{
+    redisReply *reply = redisCommand(rig.redis, "TIME");
+    int64_t s = strtoll(reply->element[0]->str, NULL, 10) - wall_ms() / 1000;
+    freeReplyObject(reply);
+    return s;
+}
+
+static void send_sleepers(int round)
+{
+    char id[32];
+    for (int i = 0; i < 4; i++) {
+        snprintf(id, sizeof id, "c%d-%d", round, i);
+        rig_send(&rig, "sync", "effect", id, "[\"seen\", 5000]");
+    }
+    WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 4, 20000);
+}
+
+static void expect_undisturbed(int rounds)
+{
+    WAIT_UNTIL(rig_left(&rig) == 0, 30000);
+    assert_int_equal(rig_int(&rig, "GET seen"), 4 * rounds);
+    assert_false(process_logged(&first, "is dead") || process_logged(&second, "is dead"));
+    assert_false(process_logged(&first, "taken for dead") || process_logged(&second, "taken for dead"));
+}
+
+static void test_step_of_redis_clock_kills_nobody(void **state)
+{
+    (void)state;
+    static const int64_t steps_s[] = {30, -30, 7200, -86400, 86400 * 400LL, 0};
+    restart_redis_with_clock();
+    start(&first, "first", quick);
+    start(&second, "second", quick);
+    for (int i = 0; i < 6; i++) {
+        send_sleepers(i);
+        set_clock(steps_s[i]);
+        int64_t off = server_ahead_s() - steps_s[i];
+        assert_true(off >= -1 && off <= 1); /* it was set */
+        expect_undisturbed(i + 1);
+    }
+    set_clock(0);
+}
+
+static void test_step_of_the_workers_clock_kills_nobody(void **state)
+{
+    (void)state;
+    static const int64_t steps_s[] = {3600, -3600, 0};
+    if (!shimmed.shim) shimmed_open(&shimmed);
+    const char *const env[] = {quick[0], quick[1], shimmed.preload, shimmed.file, shimmed.sanitizer, NULL};
+    start(&first, "first", env);
+    start(&second, "second", quick);
+    for (int i = 0; i < 3; i++) {
+        send_sleepers(i);
+        set_clock(steps_s[i]);
+        expect_undisturbed(i + 1);
+    }
+    set_clock(0);
+}
+
+static void test_pause_of_the_whole_machine_kills_nobody(void **state)
+{
+    (void)state;
+    start(&first, "first", quick);
+    start(&second, "second", quick);
+    send_sleepers(0);
+    for (int round = 0; round < 2; round++) {
+        kill(first.pid, SIGSTOP);
+        kill(second.pid, SIGSTOP);
+        if (round == 0) kill(rig.server.process.pid, SIGSTOP);
+        int64_t deadline = support_deadline(5000);
+        while (!support_late(deadline)) support_pause();
+        kill(rig.server.process.pid, SIGCONT);
+        kill(second.pid, SIGCONT);
+        kill(first.pid, SIGCONT);
+        deadline = support_deadline(2000);
+        while (!support_late(deadline)) support_pause();
+    }
+    expect_undisturbed(1);
+}
+
+int main(void)
+{
+    if (getenv("TEST_FILTER")) cmocka_set_test_filter(getenv("TEST_FILTER"));
+#define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        ROW(test_orphans_of_any_form),
+        ROW(test_visibility_timeout_is_a_setting),
+        ROW(test_rate_limit_delays_only_its_own_task),
+        ROW(test_revoke_that_nobody_hears),
+        ROW(test_revoke_while_the_listener_is_away),
+        ROW(test_user_without_channels),
+        ROW(test_rights_that_come_and_go),
+        ROW(test_step_of_redis_clock_kills_nobody),
+        ROW(test_step_of_the_workers_clock_kills_nobody),
+        ROW(test_pause_of_the_whole_machine_kills_nobody),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,269 @@
+/* No crash loses a task: workers killed, frozen and stopped, Redis killed, emptied, read-only and full. Each test
+ * starts its own redis-server and workers and looks at what Redis holds afterwards. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/integration/queue/queue_rig.h"
+
+static struct rig rig;
+static struct process first, second;
+
+static const char *const quick[] = {"WORKER_LEASE_SECONDS=2", "WORKER_QUEUES=sync", NULL};
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&first, 0, sizeof first);
+    memset(&second, 0, sizeof second);
+    rig_open(&rig, NULL);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    struct process *all[] = {&first, &second};
+    for (int i = 0; i < 2; i++)
+        if (all[i]->pid > 0) {
+            if (process_running(all[i])) process_stop(all[i]);
+            rig_check(all[i]);
+        }
+    rig_close(&rig);
+    return 0;
+}
+
+static void start(struct process *p, const char *name, const char *const env[])
+{
+    rig_role(&rig, p, name, "worker", env);
+    WAIT_UNTIL(process_logged(p, "connected to"), 20000);
+    WAIT_UNTIL(rig_int(&rig, "ZCARD logikald.workers") >= 1, 10000);
+}
+
+static void test_successor_takes_over_at_once(void **state)
+{
+    (void)state;
+    const char *const env[] = {"LOGIKALD_SUPERVISOR_ID=s1", "LOGIKALD_INSTANCE=worker.0", "WORKER_QUEUES=sync",
+                               "WORKER_LEASE_SECONDS=60", NULL};
+    start(&first, "first", env);
+    rig_send(&rig, "sync", "effect", "t1", "[\"seen\", 3000]");
+    WAIT_UNTIL(rig_has_state(&rig, "t1", "STARTED"), 10000);
+    char previous[64];
+    snprintf(previous, sizeof previous, "LOGIKALD_PREVIOUS_PID=%d", (int)first.pid);
+
+    process_signal(&first, SIGKILL);
+    process_wait(&first, 5000);
+    assert_int_equal(rig_int(&rig, "HLEN unacked"), 1);
+    const char *const next[] = {env[0], env[1], env[2], env[3], previous, NULL};
+    start(&second, "second", next);
+
+    WAIT_UNTIL(process_logged(&second, "took over 1 messages"), 1000);
+    WAIT_UNTIL(rig_has_state(&rig, "t1", "SUCCESS"), 15000);
+    assert_int_equal(rig_int(&rig, "GET seen"), 1);
+    assert_int_equal(rig_int(&rig, "HLEN unacked"), 0);
+}
+
+static void test_other_worker_takes_over_after_the_lease(void **state)
+{
+    (void)state;
+    start(&first, "first", quick);
+    start(&second, "second", quick);
+    rig_send(&rig, "sync", "effect", "t1", "[\"seen\", 1500]");
+    rig_send(&rig, "sync", "effect", "t2", "[\"seen\", 1500]");
+    rig_send(&rig, "sync", "effect", "t3", "[\"seen\", 1500]");
+    rig_send(&rig, "sync", "effect", "t4", "[\"seen\", 1500]");
+    WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 4, 10000);
+
+    process_signal(&first, SIGKILL);
+    process_wait(&first, 5000);
+
+    const char *const ids[] = {"t1", "t2", "t3", "t4"};
+    for (int i = 0; i < 4; i++) WAIT_UNTIL(rig_has_state(&rig, ids[i], "SUCCESS"), 20000);
+    assert_true(rig_int(&rig, "GET seen") >= 4);
+    assert_int_equal(rig_int(&rig, "HLEN unacked"), 0);
+    assert_int_equal(rig_int(&rig, "ZCARD logikald.workers"), 1);
+}
+
+static void test_long_task_keeps_its_message(void **state)
+{
+    (void)state;
+    start(&first, "first", quick);
+    start(&second, "second", quick);
+    rig_send(&rig, "sync", "effect", "t1", "[\"seen\", 7000]");
+    WAIT_UNTIL(rig_has_state(&rig, "t1", "SUCCESS"), 20000);
+    assert_int_equal(rig_int(&rig, "GET seen"), 1);
+    assert_false(process_logged(&first, "is dead") || process_logged(&second, "is dead"));
+}
+
+static void test_frozen_worker_writes_nothing_afterwards(void **state)
+{
+    (void)state;
+    start(&first, "first", quick);
+    rig_send(&rig, "sync", "sleep", "t1", "[4]");
+    WAIT_UNTIL(rig_has_state(&rig, "t1", "PROGRESS") || rig_has_state(&rig, "t1", "STARTED"), 10000);
+
+    kill(first.pid, SIGSTOP); /* its runner works on */
+    start(&second, "second", quick);
+    WAIT_UNTIL(process_logged(&second, "a worker is dead"), 15000);
+    WAIT_UNTIL(rig_has_state(&rig, "t1", "SUCCESS"), 15000);
+    char *result = strdup(rig_text(&rig, "GET celery-task-meta-t1"));
+    kill(first.pid, SIGCONT);
+
+    WAIT_UNTIL(process_logged(&first, "taken for dead"), 10000);
+    assert_string_equal(rig_text(&rig, "GET celery-task-meta-t1"), result);
+    free(result);
+    rig_send(&rig, "sync", "noop", "t2", "[]");
+    WAIT_UNTIL(rig_has_state(&rig, "t2", "SUCCESS"), 10000);
+}
+
+static void test_redis_killed_and_restarted(void **state)
+{
+    (void)state;
+    char id[16];
+    start(&first, "first", quick);
+    for (int i = 0; i < 30; i++) {
+        snprintf(id, sizeof id, "t%d", i);
+        rig_send(&rig, "sync", "effect", id, "[\"seen\", 100]");
+    }
+    WAIT_UNTIL(rig_int(&rig, "GET seen") >= 3, 15000);
+
+    redis_server_kill(&rig.server);
+    WAIT_UNTIL(process_logged(&first, "is not usable"), 10000);
+    redis_server_restart(&rig.server);
+    rig_reconnect(&rig);
+
+    for (int i = 0; i < 30; i++) {
+        snprintf(id, sizeof id, "t%d", i);
+        WAIT_UNTIL(rig_has_state(&rig, id, "SUCCESS"), 30000);
+    }
+    assert_true(rig_int(&rig, "GET seen") >= 28); /* the last appends to its file may be lost with the kill */
+    WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 0, 10000);
+    assert_true(process_running(&first));
+}
+
+static void test_redis_that_forgot_gets_the_result(void **state)
+{
+    (void)state;
+    start(&first, "first", quick);
+    rig_send(&rig, "sync", "sleep", "t1", "[3]");
+    WAIT_UNTIL(rig_has_state(&rig, "t1", "STARTED") || rig_has_state(&rig, "t1", "PROGRESS"), 10000);
+
+    rig_text(&rig, "FLUSHALL");
+
+    WAIT_UNTIL(rig_has_state(&rig, "t1", "SUCCESS"), 15000);
+    WAIT_UNTIL(rig_int(&rig, "ZCARD logikald.workers") == 1, 5000);
+    WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 0, 10000);
+    rig_send(&rig, "sync", "noop", "t2", "[]");
+    WAIT_UNTIL(rig_has_state(&rig, "t2", "SUCCESS"), 10000);
+}
+
+static void test_stop_hands_back_what_is_not_done(void **state)
+{
+    (void)state;
+    const char *const env[] = {"WORKER_QUEUES=sync", "WORKER_GRACE_SECONDS=3", NULL};
+    start(&first, "first", env);
+    rig_send(&rig, "sync", "sleep", "long", "[60]");
+    rig_send(&rig, "sync", "sleep", "short", "[0.5]");
+    WAIT_UNTIL(rig_has_state(&rig, "short", "PROGRESS"), 10000);
+    rig_send(&rig, "sync", "sleep", "waits", "[60]");
+
+    process_signal(&first, SIGTERM);
+    assert_int_equal(process_wait(&first, 15000), 0);
+
+    assert_true(rig_has_state(&rig, "short", "SUCCESS"));
+    assert_int_equal(rig_int(&rig, "LLEN sync"), 2);
+    assert_non_null(strstr(rig_text(&rig, "LINDEX sync -1"), "\"id\": \"long\""));
+    assert_int_equal(rig_int(&rig, "HLEN unacked"), 0);
+    assert_int_equal(rig_int(&rig, "ZCARD unacked_index"), 0);
+    assert_int_equal(rig_int(&rig, "ZCARD logikald.workers"), 0);
+}
+
+static void test_full_and_read_only_redis(void **state)
+{
+    (void)state;
+    start(&first, "first", quick);
+    rig_send(&rig, "sync", "sleep", "t1", "[1]");
+    WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 1, 10000);
+    rig_text(&rig, "CONFIG SET maxmemory 1");
+    WAIT_UNTIL(rig_has_state(&rig, "t1", "SUCCESS"), 15000); /* a full server takes results, as it loses messages */
+    rig_text(&rig, "CONFIG SET maxmemory 0");
+
+    rig_text(&rig, "REPLICAOF 127.0.0.1 1");
+    WAIT_UNTIL(process_logged(&first, "read-only"), 10000);
+    rig_text(&rig, "REPLICAOF NO ONE");
+    rig_send(&rig, "sync", "noop", "t2", "[]");
+    WAIT_UNTIL(rig_has_state(&rig, "t2", "SUCCESS"), 15000);
+}
+
+static void test_orphans_of_python_workers_come_back(void **state)
+{
+    (void)state;
+    char raw[65536];
+    rig_send(&rig, "sync", "noop", "old", "[]");
+    snprintf(raw, sizeof raw, "[%.60000s, \"\", \"sync\"]", rig_text(&rig, "RPOP sync"));
+    freeReplyObject(redisCommand(rig.redis, "HSET unacked tag %s", raw));
+    rig_text(&rig, "ZADD unacked_index 1000 tag");
+    rig_text(&rig, "CONFIG SET maxmemory-policy allkeys-lru");
+
+    start(&first, "first", quick);
+
+    WAIT_UNTIL(rig_has_state(&rig, "old", "SUCCESS"), 10000);
+    WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 0, 10000);
+    assert_true(process_logged(&first, "eviction policy allkeys-lru"));
+}
+
+static void test_runners_are_recycled(void **state)
+{
+    (void)state;
+    char id[16];
+    const char *const env[] = {"WORKER_QUEUES=sync", "WORKER_MAX_TASKS_PER_CHILD=3", "LOG_LEVEL=debug", NULL};
+    start(&first, "first", env);
+    for (int i = 0; i < 40; i++) {
+        snprintf(id, sizeof id, "t%d", i);
+        rig_send(&rig, "sync", "add", id, "[1, 2]");
+    }
+    for (int i = 0; i < 40; i++) {
+        snprintf(id, sizeof id, "t%d", i);
+        WAIT_UNTIL(rig_has_state(&rig, id, "SUCCESS"), 20000);
+    }
+    assert_true(process_logged(&first, "retires after 3 tasks"));
+}
+
+static void test_without_redis(void **state)
+{
+    (void)state;
+    char *argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), "worker", NULL}, *env[] = {NULL},
+         *output = NULL;
+    int status = process_run(argv, env, &output);
+    assert_int_equal(status, 78);
+    assert_non_null(strstr(output, "set REDIS_URL"));
+    free(output);
+
+    redis_server_kill(&rig.server);
+    rig_role(&rig, &first, "first", "worker", quick);
+    WAIT_UNTIL(process_logged(&first, "is not usable"), 10000);
+    redis_server_restart(&rig.server);
+    rig_reconnect(&rig);
+    rig_send(&rig, "sync", "noop", "t1", "[]");
+    WAIT_UNTIL(rig_has_state(&rig, "t1", "SUCCESS"), 15000);
+}
+
+int main(void)
+{
+#define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        ROW(test_successor_takes_over_at_once),
+        ROW(test_other_worker_takes_over_after_the_lease),
+        ROW(test_long_task_keeps_its_message),
+        ROW(test_frozen_worker_writes_nothing_afterwards),
+        ROW(test_redis_killed_and_restarted),
+        ROW(test_redis_that_forgot_gets_the_result),
+        ROW(test_stop_hands_back_what_is_not_done),
+        ROW(test_full_and_read_only_redis),
+        ROW(test_orphans_of_python_workers_come_back),
+        ROW(test_runners_are_recycled),
+        ROW(test_without_redis),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
