@@ -8,13 +8,13 @@
 #include "conf/conf.h"
 #include "conf/log.h"
 #include "conf/version.h"
-#include "supervisor/ctl/ctl.h"
 #include "supervisor/child/guardian.h"
 #include "supervisor/control/reexec.h"
 #include "supervisor/control/reload.h"
-#include "supervisor/system/self.h"
 #include "supervisor/control/signals.h"
+#include "supervisor/ctl/ctl.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/system/self.h"
 
 #define EXIT_USAGE       64
 #define EXIT_UNAVAILABLE 69

@@ -13,22 +13,23 @@
 #include "ipc/notify.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
-#include "supervisor/control/control.h"
 #include "supervisor/child/events.h"
-#include "supervisor/plan/freeze.h"
 #include "supervisor/child/guardian.h"
-#include "supervisor/control/keeper.h"
-#include "supervisor/system/listener.h"
+#include "supervisor/child/hooks.h"
 #include "supervisor/child/pulse.h"
 #include "supervisor/child/reap.h"
+#include "supervisor/child/upgrade.h"
+#include "supervisor/control/control.h"
+#include "supervisor/control/keeper.h"
 #include "supervisor/control/reexec.h"
 #include "supervisor/control/reload.h"
+#include "supervisor/control/signals.h"
+#include "supervisor/plan/freeze.h"
+#include "supervisor/supervisor.h"
+#include "supervisor/system/listener.h"
 #include "supervisor/system/run_dir.h"
 #include "supervisor/system/self.h"
-#include "supervisor/control/signals.h"
 #include "supervisor/watch/status.h"
-#include "supervisor/supervisor.h"
-#include "supervisor/child/upgrade.h"
 #include "supervisor/watch/watch.h"
 
 #define EXIT_UNAVAILABLE 69
@@ -209,6 +210,14 @@ static int exit_status_of(const struct err *err)
     }
 }
 
+static const struct child_hooks hooks = {
+    .place_needed = keeper_look,
+    .line = control_line,
+    .changed = status_changed,
+    .settled = watch_essential,
+    .oom_happened = watch_oom_happened,
+};
+
 static void init(struct supervisor *s, struct conf *conf, const struct conf_paths *paths, char **argv)
 {
     s->conf = conf;
@@ -217,6 +226,7 @@ static void init(struct supervisor *s, struct conf *conf, const struct conf_path
     if (paths->env_file) snprintf(s->source_env_file, sizeof s->source_env_file, "%s", paths->env_file);
     snprintf(s->only, sizeof s->only, "%s", getenv("LOGIKALD_ROLES") ? getenv("LOGIKALD_ROLES") : "");
     s->argv = argv;
+    s->hooks = &hooks;
     s->lock_fd = s->dir_fd = s->listen_fd = s->control_fd = s->signal_fd = s->guardian_fd = s->log_fd = -1;
     s->started_ms = wall_ms();
     if (guardian_prepared_id())

@@ -25,6 +25,7 @@ struct watch;
 struct events;
 struct keeper;
 struct trial;
+struct child_hooks;
 TAILQ_HEAD(child_list, child);
 LIST_HEAD(watched_list, watched);
 
@@ -33,6 +34,7 @@ struct supervisor {
     struct event *settle_soon; /* children_settle at the end of this turn of the loop */
     struct event *signals;
     int signal_fd;
+    const struct child_hooks *hooks; /* what the children are given of the wings above them */
     struct log_sink *sink;
     struct status *status;
     struct control *control;

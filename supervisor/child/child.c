@@ -14,14 +14,13 @@
 #include "conf/log.h"
 #include "supervisor/child/children.h"
 #include "supervisor/child/events.h"
-#include "supervisor/plan/exit_words.h"
 #include "supervisor/child/guardian.h"
+#include "supervisor/child/hooks.h"
 #include "supervisor/child/kin.h"
 #include "supervisor/child/probe.h"
 #include "supervisor/child/pulse.h"
-#include "supervisor/watch/status.h"
 #include "supervisor/child/strays.h"
-#include "supervisor/watch/watch.h"
+#include "supervisor/plan/exit_words.h"
 
 #define SHOWN_LINES    5
 #define LINGER_LOOK_MS 100 /* who has another parent than us ends without our hearing of it */
@@ -175,6 +174,18 @@ static void start(struct child *c)
     }
 }
 
+int64_t child_steady_ms(const struct child *c)
+{
+    int64_t timeout = conf_int(c->sup->conf, SET_ESSENTIAL_TIMEOUT) * 1000, stable = c->spec.policy.stable_ms;
+    return timeout > 0 && timeout < stable ? timeout : stable;
+}
+
+bool child_is_steady(const struct child *c)
+{
+    const struct child_machine *m = &c->machine;
+    return m->state == CHILD_READY && m->ready_ms && mono_ms() - m->ready_ms >= child_steady_ms(c);
+}
+
 /* The clock of watch_essential: a child that was up for good is missing from now on, one that was not, still is. */
 static void missing(struct child *c, enum child_event event, bool was_steady)
 {
@@ -211,7 +222,7 @@ static void abandon(struct child *c)
 void child_event(struct child *c, enum child_event event)
 {
     enum child_state before = c->machine.state;
-    bool was_looping = c->machine.is_crash_loop, was_steady = watch_is_steady(c);
+    bool was_looping = c->machine.is_crash_loop, was_steady = child_is_steady(c);
     struct child_policy policy = c->spec.policy;
     if (child_state_has_process(before)) policy.stop_timeout_ms = c->running_stop_timeout_ms;
     unsigned actions = child_step(&c->machine, &policy, event, mono_ms());
@@ -231,7 +242,7 @@ void child_event(struct child *c, enum child_event event)
     }
     arm_deadline(c);
     children_settle_soon(c->sup);
-    status_changed(c->sup);
+    c->sup->hooks->changed(c->sup);
     if (actions & ACTION_SPAWN) start(c);
 }
 
@@ -307,7 +318,7 @@ void child_reaped(struct child *c, int wait_status)
         .state = c->machine.state,
         .why = c->machine.why,
         .silent_ms = mono_ms() - c->pinged_ms,
-        .is_oom = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL && watch_oom_happened(c->sup),
+        .is_oom = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL && c->sup->hooks->oom_happened(c->sup),
     };
     char words[240];
     bool is_clean = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;

@@ -3,9 +3,9 @@
 #ifndef LOGIKALD_SUPERVISOR_CHILD_CHILD_H
 #define LOGIKALD_SUPERVISOR_CHILD_CHILD_H
 
-#include "supervisor/plan/child_state.h"
 #include "supervisor/log/line_ring.h"
 #include "supervisor/log/log_stream.h"
+#include "supervisor/plan/child_state.h"
 #include "supervisor/plan/plan.h"
 #include "supervisor/supervisor.h"
 
@@ -84,6 +84,10 @@ bool child_kin_gone(struct child *c);
 void child_sleep_over(struct child *c, int64_t slept_ms, int64_t now_ms);
 
 int child_signal(struct child *c, int sig); /* to its process: 0, or -1 when there is none */
+
+/* How long a child must be ready before it counts as up, and whether it has been: one that comes and goes never is. */
+int64_t child_steady_ms(const struct child *c);
+bool child_is_steady(const struct child *c);
 
 /* Internal to the child's own files, child_start.c and child_io.c. */
 struct environment;

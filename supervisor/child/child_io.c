@@ -10,7 +10,7 @@
 #include "conf/log.h"
 #include "conf/utf8.h"
 #include "supervisor/child/child.h"
-#include "supervisor/control/control.h"
+#include "supervisor/child/hooks.h"
 
 #define DATAGRAM_BYTES   4096
 #define DATAGRAMS_A_TURN 64
@@ -38,7 +38,7 @@ static void pass_on(struct child *c, const char *text, size_t len)
     memcpy(out, text, len);
     out[len] = '\n';
     line_ring_add(&c->lines, text, len);
-    control_line(c->sup, c, text, len);
+    c->sup->hooks->line(c->sup, c, text, len);
     log_sink_line(c->sup->sink, out, len + 1);
 }
 
@@ -54,7 +54,7 @@ void child_line(struct child *c, const char *text, size_t len, bool is_cut, bool
     if (len > 0 && text[len - 1] == '\r') len--;
     if (len == 0) return;
     line_ring_add(&c->lines, text, len);
-    control_line(c->sup, c, text, len);
+    c->sup->hooks->line(c->sup, c, text, len);
     if (is_cut) {
         memcpy(cut, text, len);
         memcpy(cut + len, CUT_MARK, sizeof CUT_MARK);

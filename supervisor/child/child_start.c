@@ -12,17 +12,17 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "supervisor/system/account.h"
 #include "supervisor/child/child.h"
-#include "supervisor/plan/environment.h"
-#include "supervisor/plan/freeze.h"
 #include "supervisor/child/guardian.h"
-#include "supervisor/control/keeper.h"
+#include "supervisor/child/hooks.h"
 #include "supervisor/child/kin.h"
 #include "supervisor/child/probe.h"
+#include "supervisor/child/upgrade.h"
+#include "supervisor/plan/environment.h"
+#include "supervisor/plan/freeze.h"
+#include "supervisor/system/account.h"
 #include "supervisor/system/self.h"
 #include "supervisor/system/spawn.h"
-#include "supervisor/child/upgrade.h"
 
 /* The descriptors of a start: ours and the child's. -1 = none. */
 struct pipes {
@@ -167,7 +167,7 @@ int child_start(struct child *c, struct err *err)
     int rc = pipes_open(&pipes, &c->spec, err);
     if (rc != 0) return rc;
     begin(c);
-    keeper_look(c->sup); /* what it reads is there */
+    c->sup->hooks->place_needed(c->sup); /* what it reads is there */
     if (!p) self_directory_file("logikald-roles", c->sup->roles_path, NULL);
     child_environment(c, pipes.notify_path, &e);
     struct spawn how = {

@@ -9,8 +9,8 @@
 #include "ipc/notify.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/events.h"
+#include "supervisor/child/hooks.h"
 #include "supervisor/child/upgrade.h"
-#include "supervisor/watch/watch.h"
 
 #define DRAINING_MAX 4 /* of one name, before the next replacement waits */
 
@@ -236,7 +236,7 @@ void children_settle(struct supervisor *s)
     if (s->is_stopping)
         stop_in_order(s);
     else
-        watch_essential(s);
+        s->hooks->settled(s);
     if (!s->is_stopping) announce(s);
 }
 

@@ -11,10 +11,10 @@
 #include "conf/log.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
-#include "supervisor/plan/environment.h"
-#include "supervisor/plan/exit_words.h"
 #include "supervisor/child/pulse.h"
 #include "supervisor/child/tool.h"
+#include "supervisor/plan/environment.h"
+#include "supervisor/plan/exit_words.h"
 
 #define QUEUE_MAX 32
 #define HOOK_MS   10000 /* longest that a command may run */

@@ -12,9 +12,9 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "supervisor/child/child.h"
-#include "supervisor/plan/environment.h"
 #include "supervisor/child/pulse.h"
 #include "supervisor/child/reap.h"
+#include "supervisor/plan/environment.h"
 #include "supervisor/system/spawn.h"
 
 #define ATTEMPT_MS 2000

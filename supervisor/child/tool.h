@@ -2,8 +2,8 @@
 #ifndef LOGIKALD_SUPERVISOR_CHILD_TOOL_H
 #define LOGIKALD_SUPERVISOR_CHILD_TOOL_H
 
-#include "supervisor/log/log_stream.h"
 #include "supervisor/child/reap.h"
+#include "supervisor/log/log_stream.h"
 #include "supervisor/supervisor.h"
 
 struct tool {

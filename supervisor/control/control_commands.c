@@ -9,12 +9,12 @@
 #include "conf/version.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
-#include "supervisor/control/control.h"
 #include "supervisor/child/events.h"
-#include "supervisor/plan/exit_words.h"
+#include "supervisor/control/control.h"
 #include "supervisor/control/overrides.h"
 #include "supervisor/control/reexec.h"
 #include "supervisor/control/reload.h"
+#include "supervisor/plan/exit_words.h"
 #include "supervisor/watch/status.h"
 
 #define TAIL_LINES     20

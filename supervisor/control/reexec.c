@@ -11,14 +11,14 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "supervisor/child/events.h"
+#include "supervisor/child/tool.h"
 #include "supervisor/control/control.h"
 #include "supervisor/plan/environment.h"
-#include "supervisor/child/events.h"
 #include "supervisor/plan/exit_words.h"
 #include "supervisor/system/memory_file.h"
 #include "supervisor/system/self.h"
 #include "supervisor/system/spawn.h"
-#include "supervisor/child/tool.h"
 
 #define FLUSH_MS     500
 #define TRIAL_MS     8000 /* shorter than `ctl` waits for an answer */

@@ -12,9 +12,9 @@
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
 #include "supervisor/child/events.h"
+#include "supervisor/child/probe.h"
 #include "supervisor/plan/freeze.h"
 #include "supervisor/system/memory_file.h"
-#include "supervisor/child/probe.h"
 #include "supervisor/watch/status.h"
 
 static int check_probes(const struct plan *plan, struct err *err)

@@ -8,9 +8,9 @@
 
 #include "conf/log.h"
 #include "supervisor/child/children.h"
-#include "supervisor/plan/exit_words.h"
 #include "supervisor/child/reap.h"
 #include "supervisor/control/reload.h"
+#include "supervisor/plan/exit_words.h"
 #include "supervisor/watch/status.h"
 
 /* Which of our standard descriptors were a terminal at the start; none when that we were to outlive it (nohup). */

@@ -14,8 +14,8 @@
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
 #include "supervisor/child/events.h"
-#include "supervisor/system/run_dir.h"
 #include "supervisor/child/upgrade.h"
+#include "supervisor/system/run_dir.h"
 
 #define WRITE_AFTER_MS 100
 

@@ -13,9 +13,9 @@
 #include "supervisor/child/children.h"
 #include "supervisor/child/events.h"
 #include "supervisor/child/pulse.h"
-#include "supervisor/watch/status.h"
 #include "supervisor/child/strays.h"
 #include "supervisor/system/trim.h"
+#include "supervisor/watch/status.h"
 
 #define EXIT_GAVE_UP         70
 #define REPLACE_INTERVAL_MS  60000 /* a child that grows at once is not replaced all the time */
@@ -169,25 +169,12 @@ static int64_t essential_timeout_ms(const struct supervisor *s)
     return conf_int(s->conf, SET_ESSENTIAL_TIMEOUT) * 1000;
 }
 
-/* How long a child must be ready before it counts as up: one that comes and goes never does. */
-static int64_t steady_ms(const struct child *c)
-{
-    int64_t timeout = essential_timeout_ms(c->sup), stable = c->spec.policy.stable_ms;
-    return timeout > 0 && timeout < stable ? timeout : stable;
-}
-
-bool watch_is_steady(const struct child *c)
-{
-    const struct child_machine *m = &c->machine;
-    return m->state == CHILD_READY && m->ready_ms && mono_ms() - m->ready_ms >= steady_ms(c);
-}
-
 /* True when another one of the role does its work. */
 static bool is_stood_in_for(const struct supervisor *s, const struct child *essential)
 {
     const struct child *c;
     CHILDREN_FOREACH(c, s)
-    if (c != essential && strcmp(c->spec.role, essential->spec.role) == 0 && watch_is_steady(c)) return true;
+    if (c != essential && strcmp(c->spec.role, essential->spec.role) == 0 && child_is_steady(c)) return true;
     return false;
 }
 
@@ -216,12 +203,12 @@ static void give_up(struct supervisor *s, const struct child *c, int64_t missing
 /* When to look at this one again; 0 = when something changes, -1 = now it is too late. */
 static int64_t judge(struct supervisor *s, struct child *c, int64_t now)
 {
-    if (!has_to_be_up(c) || watch_is_steady(c) || is_stood_in_for(s, c)) {
+    if (!has_to_be_up(c) || child_is_steady(c) || is_stood_in_for(s, c)) {
         c->missing_ms = now;
         return 0;
     }
     /* One that is ready at this moment may become steady; if it does not, it is judged by the end of its process. */
-    if (c->machine.state == CHILD_READY) return c->machine.ready_ms + steady_ms(c);
+    if (c->machine.state == CHILD_READY) return c->machine.ready_ms + child_steady_ms(c);
     int64_t due = c->missing_ms + essential_timeout_ms(s);
     return now >= due ? -1 : due;
 }

@@ -13,9 +13,6 @@ void watch_close(struct supervisor *s);
 /* True when the cgroup's count of kills for lack of memory went up since the last question. */
 bool watch_oom_happened(struct supervisor *s);
 
-/* True when it has been ready long enough to count as up. */
-bool watch_is_steady(const struct child *c);
-
 /* Gives up (exit status 70) when an essential child has been wanted for essential_timeout_s and was not up; otherwise
  * looks again when that time would come. */
 void watch_essential(struct supervisor *s);

@@ -6,7 +6,7 @@
 #include "conf/utf8.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
-#include "supervisor/control/control.h"
+#include "supervisor/child/hooks.h"
 #include "tests/fuzz/fuzz.h"
 
 /* In place of the real ones: what is decided stays here. */
@@ -15,7 +15,7 @@ void child_event(struct child *c, enum child_event event)
     if (event == EVENT_READY) c->machine.state = CHILD_READY;
 }
 
-void control_line(struct supervisor *s, const struct child *c, const char *text, size_t len)
+static void on_line(struct supervisor *s, const struct child *c, const char *text, size_t len)
 {
     (void)s, (void)c;
     PROMISE(len == 0 || text[len - 1] != '\n');
@@ -78,7 +78,8 @@ static void log_bytes(struct child *c, struct event_base *base, const uint8_t *d
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct event_base *base;
-    static struct supervisor sup;
+    static const struct child_hooks hooks = {.line = on_line};
+    static struct supervisor sup = {.hooks = &hooks};
     if (!base && !(base = event_base_new())) abort();
     if (size < 1) return 0;
     struct child c = {.sup = &sup, .notify_fd = -1, .pid = 1};

@@ -8,10 +8,10 @@
 #include "ipc/control.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
-#include "supervisor/control/control.h"
 #include "supervisor/child/events.h"
-#include "supervisor/control/reload.h"
+#include "supervisor/control/control.h"
 #include "supervisor/control/overrides.h"
+#include "supervisor/control/reload.h"
 #include "supervisor/watch/status.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -14,11 +14,11 @@
 #include <cmocka.h>
 
 #include "conf/conf.h"
+#include "supervisor/child/probe.h"
+#include "supervisor/log/log_sink.h"
 #include "supervisor/plan/environment.h"
 #include "supervisor/plan/freeze.h"
 #include "supervisor/system/listener.h"
-#include "supervisor/log/log_sink.h"
-#include "supervisor/child/probe.h"
 #include "supervisor/system/run_dir.h"
 #include "supervisor/system/spawn.h"
 #include "tests/fault/fault.h"

@@ -16,8 +16,8 @@
 
 #include "conf/buf.h"
 #include "conf/conf.h"
-#include "supervisor/system/listener.h"
 #include "supervisor/plan/plan.h"
+#include "supervisor/system/listener.h"
 
 /* The configuration in this text; fails the test when it is refused. */
 static struct conf *load(const char *text)

@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
+#include "supervisor/child/probe.h"
+#include "supervisor/log/line_ring.h"
 #include "supervisor/plan/environment.h"
 #include "supervisor/plan/exit_words.h"
-#include "supervisor/log/line_ring.h"
-#include "supervisor/child/probe.h"
 #include "supervisor/system/run_dir.h"
 #include "supervisor/system/usage.h"
 
