@@ -17,6 +17,11 @@
 #define CAME_FROM "(i.fields -> 'project_id' ->> 0)::bigint = ANY (w.ids)"
 #define OBJECT    "($7::bigint IS NULL OR i.row_id = $7::bigint)"
 
+/* Of a project whose row is gone: the journal knows. */
+#define LAST_ID                                                                                                        \
+    "(SELECT d.logikal_ids[1] FROM changes d WHERE d.project_id = i.project_id AND d.object_type = 'project'"          \
+    " AND d.operation = 'deleted' ORDER BY d.epoch DESC, d.xid DESC, d.seq DESC LIMIT 1)"
+
 const struct query query_changes_page = {
     .name = "changes_page",
     .sql =
@@ -39,9 +44,8 @@ const struct query query_changes_page = {
         "  WHERE (b.epoch, b.xid, b.seq, i.item) > ($1::integer, $2::xid8, $3::bigint, $4::bigint)"
         "   AND ($6::text IS NULL OR b.project_id = ANY (w.ids) OR " CAME_FROM ") AND " OBJECT
         "  ORDER BY b.epoch, b.xid, b.seq, i.item LIMIT $8::integer + 1),"
-        " page AS (SELECT i.*, p.logikal_id AS project_logikal_id FROM (SELECT * FROM items ORDER BY epoch, xid, seq, "
-        "item"
-        "   LIMIT $8::integer) i LEFT JOIN projects p ON p.id = i.project_id)"
+        " page AS (SELECT i.*, coalesce(p.logikal_id, " LAST_ID ") AS project_logikal_id FROM (SELECT * FROM items"
+        "   ORDER BY epoch, xid, seq, item LIMIT $8::integer) i LEFT JOIN projects p ON p.id = i.project_id)"
         " SELECT (s.pruned_epoch, s.pruned_xid, s.pruned_seq) > ($1::integer, $2::xid8, $3::bigint),"
         "  $1::integer > s.epoch OR ($1::integer = s.epoch AND $2::xid8 > s.xmax),"
         "  (SELECT count(*) FROM page), (SELECT count(*) FROM items) > $8::integer,"

@@ -28,7 +28,7 @@ struct change_waits {
     struct event *timer;
     struct pool_call *look;
     struct wait_list list;
-    int count;
+    int count, turns;
     char newest[80];
     uint64_t changed; /* grows with each change of newest */
 };
@@ -63,13 +63,20 @@ static void on_gone(struct req *r)
     c->last(r);
 }
 
+/* Nobody reads from the connection of a request that is being worked on: whether the client has closed it is asked now
+ * and then. */
+static bool has_left(const struct change_waits *w, const struct change_wait *c)
+{
+    return w->turns % CHANGE_WAITS_LOOK == 0 && req_client_left(c->req);
+}
+
 /* Lets go of those for whom it is time; what a call does to the list is no matter, since it begins anew. */
 static void let_go(struct change_waits *w)
 {
     int64_t now = mono_ms();
     for (struct change_wait *c = TAILQ_FIRST(&w->list), *next; c; c = next) {
         next = TAILQ_NEXT(c, link);
-        bool is_last = now >= c->deadline_ms || w->web->is_stopping;
+        bool is_last = now >= c->deadline_ms || w->web->is_stopping || has_left(w, c);
         if (!is_last && c->seen == w->changed) continue;
         leave(c);
         (is_last ? c->last : c->again)(c->req);
@@ -92,6 +99,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct change_waits *w = arg;
+    w->turns++;
     let_go(w);
     if (!TAILQ_EMPTY(&w->list)) w->look = pool_query(w->web->pool, &query_changes_newest, 0, NULL, on_newest, w);
     arm(w);
@@ -121,12 +129,21 @@ uint64_t change_waits_seen(const struct change_waits *w)
     return w->changed;
 }
 
+static int count_own(const struct change_waits *w, const struct who *who)
+{
+    const struct change_wait *c;
+    int n = 0;
+    TAILQ_FOREACH(c, &w->list, link)
+    n += who_is_same(&c->req->who, who);
+    return n;
+}
+
 /* When nobody has waited for a while, newest is old, and the first look wakes a reader for nothing: it looks, and waits
  * again. */
 bool change_waits_add(struct change_waits *w, struct req *r, uint64_t seen, int64_t deadline_ms,
                       void (*again)(struct req *r), void (*last)(struct req *r))
 {
-    if (w->count >= CHANGE_WAITS_MAX) return false;
+    if (w->count >= CHANGE_WAITS_MAX || count_own(w, &r->who) >= CHANGE_WAITS_OWN) return false;
     struct change_wait *c = req_alloc(r, sizeof(*c));
     *c = (struct change_wait){.waits = w,
                               .req = r,

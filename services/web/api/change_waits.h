@@ -5,8 +5,10 @@
 
 #include "services/web/http/req.h"
 
-#define CHANGE_WAITS_MS  100
-#define CHANGE_WAITS_MAX 512
+#define CHANGE_WAITS_MS   100
+#define CHANGE_WAITS_LOOK 5 /* turns of the timer between two looks for clients that have gone */
+#define CHANGE_WAITS_MAX  512
+#define CHANGE_WAITS_OWN  64 /* of one client, so that others can wait as well */
 
 struct change_waits;
 struct change_waits *change_waits_new(struct web *web); /* NULL without memory */
@@ -15,8 +17,8 @@ void change_waits_free(struct change_waits *w);         /* after the server; NUL
 /* To be asked before the reader looks, so that what comes meanwhile wakes it. */
 uint64_t change_waits_seen(const struct change_waits *w);
 /* Calls again(r), once, when there may be something new since seen; at the deadline (monotonic, ms), when the client
- * is known to have gone (while a request waits nobody reads from its connection: that may be at the deadline), or when
- * the process stops, calls last(r) instead. r->state is kept. False: too many wait already. */
+ * has closed its side of the connection, or when the process stops, calls last(r) instead (who has only closed half of
+ * it reads the answer). r->state is kept. False: too many wait already, of all or of this client. */
 bool change_waits_add(struct change_waits *w, struct req *r, uint64_t seen, int64_t deadline_ms,
                       void (*again)(struct req *r), void (*last)(struct req *r));
 

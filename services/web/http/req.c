@@ -2,12 +2,14 @@
 #include "services/web/http/req.h"
 
 #include <ctype.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/http_struct.h>
 
 #include "conf/clock.h"
@@ -178,6 +180,21 @@ bool req_body_is_json(const struct req *r)
     bool has_suffix = len > 17 && strncasecmp(type + len - 5, "+json", 5) == 0;
     return len == 0 || (len == 16 && strncasecmp(type, "application/json", 16) == 0) ||
            (has_suffix && strncasecmp(type, "application/", 12) == 0);
+}
+
+/* ---- the client ---- */
+
+bool req_client_left(const struct req *r)
+{
+    struct evhttp_connection *connection = r->is_gone ? NULL : evhttp_request_get_connection(r->ev);
+    if (!connection) return true;
+    struct pollfd look = {.fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), .events = POLLRDHUP};
+    return poll(&look, 1, 0) > 0;
+}
+
+bool who_is_same(const struct who *a, const struct who *b)
+{
+    return a->kind == b->kind && strcmp(a->name, b->name) == 0;
 }
 
 /* ---- beginning ---- */

@@ -118,6 +118,10 @@ void req_query(struct req *r, const struct query *q, int n, const char *const *v
                void (*then)(struct req *r, const PGresult *result));
 void req_json(struct req *r, const struct query *q, int n, const char *const *values, const char *not_found);
 
+/* Has the client closed its side of the connection (it may still read), or is it gone? For who keeps a place for it. */
+bool req_client_left(const struct req *r);
+bool who_is_same(const struct who *a, const struct who *b);
+
 /* Percent-decodes len bytes into memory of r; false when the result is not UTF-8 or holds a NUL. */
 bool req_decode(struct req *r, const char *encoded, size_t len, char **out);
 

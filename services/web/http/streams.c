@@ -7,7 +7,7 @@
 #include "services/web/http/reply.h"
 
 struct stream_place {
-    TAILQ_ENTRY(stream_place) link; /* in the line */
+    TAILQ_ENTRY(stream_place) link; /* in the line, or among those that are taken */
     struct event *late;
     struct req *req;
     void (*go)(struct req *r);
@@ -15,8 +15,38 @@ struct stream_place {
 };
 TAILQ_HEAD(line, stream_place);
 
-static struct line line = TAILQ_HEAD_INITIALIZER(line);
+static struct line line = TAILQ_HEAD_INITIALIZER(line), held = TAILQ_HEAD_INITIALIZER(held);
 static int taken;
+
+static void take(struct stream_place *p)
+{
+    TAILQ_INSERT_TAIL(&held, p, link);
+    taken++;
+}
+
+static int count_own(const struct req *r)
+{
+    const struct stream_place *p;
+    int n = 0;
+    TAILQ_FOREACH(p, &held, link)
+    n += who_is_same(&p->req->who, &r->who);
+    return n;
+}
+
+/* Of those who may have a place, the first one of whoever has fewest. */
+static struct stream_place *next_in_line(void)
+{
+    struct stream_place *p, *found = NULL;
+    int least = STREAMS_OWN;
+    if (taken >= STREAMS_MAX) return NULL;
+    for (p = TAILQ_FIRST(&line); p && least > 0; p = TAILQ_NEXT(p, link)) {
+        int own = count_own(p->req);
+        if (own >= least) continue;
+        least = own;
+        found = p;
+    }
+    return found;
+}
 
 static void step_out(struct stream_place *p)
 {
@@ -44,19 +74,19 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
 static void on_free(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what, (void)arg;
-    for (struct stream_place *p; taken < STREAMS_MAX && (p = TAILQ_FIRST(&line)) != NULL;) {
+    for (struct stream_place *p; (p = next_in_line()) != NULL;) {
         step_out(p);
-        taken++;
+        take(p);
         p->go(p->req);
     }
 }
 
 bool streams_enter(struct req *r)
 {
-    if (taken >= STREAMS_MAX || !TAILQ_EMPTY(&line)) return false;
+    if (taken >= STREAMS_MAX || count_own(r) >= STREAMS_OWN || next_in_line()) return false;
     r->place = req_alloc(r, sizeof(*r->place));
     r->place->req = r;
-    taken++;
+    take(r->place);
     return true;
 }
 
@@ -85,6 +115,7 @@ void streams_leave(struct req *r)
         step_out(p);
         return;
     }
+    TAILQ_REMOVE(&held, p, link);
     taken--;
     if (!TAILQ_EMPTY(&line)) event_base_once(r->web->base, -1, EV_TIMEOUT, on_free, NULL, &(struct timeval){0});
 }

@@ -1,15 +1,18 @@
 /* How many large answers are streamed at a time: each costs some hundred kilobytes while it lasts, however large it
  * is, and so all together stay within STREAMS_MAX times that. Who comes when all places are taken waits in line; who
- * has waited STREAM_WAIT_S is answered 503. */
+ * has waited STREAM_WAIT_S is answered 503. A client has STREAMS_OWN places at most, so that others never find all
+ * taken by one, and a place that becomes free goes to whoever of those in line has fewest. */
 #ifndef LOGIKALD_SERVICES_WEB_HTTP_STREAMS_H
 #define LOGIKALD_SERVICES_WEB_HTTP_STREAMS_H
 
 #include "services/web/http/req.h"
 
 #define STREAMS_MAX   16
+#define STREAMS_OWN   12
 #define STREAM_WAIT_S 20
 
-/* Takes a place, if one is free and nobody waits. It is given back at the latest when the request is freed. */
+/* Takes a place, if one is free for this client and nobody waits for it. It is given back at the latest when the
+ * request is freed. */
 bool streams_enter(struct req *r);
 /* Calls go once there is a place, now or later; answers by itself when that takes too long or the client goes. */
 void streams_admit(struct req *r, void (*go)(struct req *r));

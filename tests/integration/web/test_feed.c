@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cjson/cJSON.h>
@@ -324,6 +326,44 @@ static void test_a_reader_of_one_project_is_told_what_left_it(void **state)
     assert_string_equal(told_of(cursor, "third", ""), "");
 }
 
+static void test_what_goes_with_its_parent_is_told_with_its_ids(void **state)
+{
+    (void)state;
+    char cursor[100], query[200];
+    int count = 0;
+    pg_exec(&web.pg, "INSERT INTO projects (logikal_id, name) VALUES ('whole', 'W')");
+    pg_exec(&web.pg,
+            "INSERT INTO elevations (logikal_id, name, project_id) SELECT 'whole-' || i, 'x', id FROM projects,"
+            " generate_series(1, 3) i WHERE logikal_id = 'whole'");
+    pg_exec(&web.pg, "INSERT INTO elevation_thumbnails (elevation_id, sha256) SELECT id, 'a' FROM elevations"
+                     " WHERE logikal_id LIKE 'whole-%'");
+    pg_exec(&web.pg, "INSERT INTO elevation_parts_lists (elevation_id, sha256) SELECT id, 'b' FROM elevations"
+                     " WHERE logikal_id IN ('whole-1', 'whole-3')");
+    cursor_now(cursor);
+
+    /* one by a statement of its own, two at once and with their project, one of them without its thumbnail by then */
+    pg_exec(&web.pg, "DELETE FROM elevations WHERE logikal_id = 'whole-1'");
+    pg_exec(&web.pg,
+            "BEGIN; DELETE FROM elevation_thumbnails t USING elevations e WHERE e.id = t.elevation_id AND"
+            " e.logikal_id = 'whole-2'; WITH gone AS (DELETE FROM elevations WHERE logikal_id LIKE 'whole-%'"
+            " RETURNING id) SELECT count(*) FROM gone; DELETE FROM projects WHERE logikal_id = 'whole'; COMMIT");
+
+    snprintf(query, sizeof query, "?since=%s&project=whole", cursor);
+    cJSON *page = page_of(query), *change;
+    cJSON_ArrayForEach(change, cJSON_GetObjectItem(page, "changes"))
+    {
+        const char *id = text_of(change, "logikal_id");
+        assert_string_equal(text_of(change, "operation"), "deleted");
+        assert_string_equal(text_of(change, "project_logikal_id"), "whole");
+        assert_non_null(id);
+        assert_int_equal(strncmp(id, "whole", 5), 0);
+        count++;
+    }
+    cJSON_Delete(page);
+    assert_int_equal(count, 3 + 3 + 2 + 1);
+    assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM changes_leaving"), 0);
+}
+
 /* ---- waiting ---- */
 
 struct waiter {
@@ -414,6 +454,92 @@ static void test_who_waits_for_lines_takes_no_place_of_large_answers(void **stat
         assert_non_null(strstr(waiters[i].reply.body, "\"next\":\""));
         http_reply_free(&waiters[i].reply);
     }
+}
+
+/* A request that nobody reads the answer of yet. */
+static int connect_and_wait(const char *bearer, const char *cursor)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)web.port)};
+    char text[2600];
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    int n = snprintf(text, sizeof text,
+                     "GET /api/v1/changes?since=%s&wait=55 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n",
+                     cursor, bearer);
+    assert_int_equal(send(fd, text, (size_t)n, MSG_NOSIGNAL), n);
+    return fd;
+}
+
+static bool is_refused(const char *bearer, const char *query)
+{
+    struct http_reply reply = ask(query, bearer, NULL);
+    int status = reply.status;
+    http_reply_free(&reply);
+    assert_true(status == 200 || status == 503);
+    return status == 503;
+}
+
+static int count_answered(const int *fds, int n)
+{
+    int count = 0;
+    char byte;
+    for (int i = 0; i < n; i++) count += recv(fds[i], &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+    return count;
+}
+
+/* In each of the ways in which a client goes. */
+static void leave(int fd, int way)
+{
+    static const struct linger reset = {.l_onoff = 1};
+    if (way == 1) setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    if (way == 2) assert_int_equal(send(fd, "GET /health HT", 14, MSG_NOSIGNAL), 14); /* of its next request */
+    close(fd);
+}
+
+static void test_one_client_does_not_take_all_places_to_wait_and_who_goes_gives_his_back(void **state)
+{
+    (void)state;
+    enum { OWN = 64, MORE = 8, ALL = OWN + MORE, ROUNDS = 3 };
+    char *other = web_client(&web, "patient", "[\"projects:read\",\"elevations:read\"]"), cursor[100], query[160];
+    int fds[ALL];
+    cursor_now(cursor);
+    for (int way = 0; way < ROUNDS; way++) {
+        int64_t began = mono_ms();
+        snprintf(query, sizeof query, "?since=%s&wait=1", cursor);
+        for (int i = 0; i < ALL; i++) fds[i] = connect_and_wait(token, cursor);
+        WAIT_UNTIL(count_answered(fds, ALL) >= MORE, 20000); /* refused: all others wait */
+        assert_true(is_refused(token, query));
+        if (way == 0) {
+            assert_false(is_refused(other, query));
+            assert_false(is_refused(web.admin, query));
+            snprintf(query, sizeof query, "?since=%s", cursor); /* without waiting */
+            assert_false(is_refused(token, query));
+            snprintf(query, sizeof query, "?since=%s&wait=1", cursor);
+        }
+
+        for (int i = 0; i < ALL; i++) leave(fds[i], way);
+        WAIT_UNTIL(!is_refused(token, query), 20000);
+        assert_true(mono_ms() - began < 50000); /* long before their time was over */
+    }
+    free(other);
+}
+
+static void test_who_closes_only_its_sending_side_is_answered(void **state)
+{
+    (void)state;
+    char cursor[100], answer[4000] = "";
+    size_t n = 0;
+    cursor_now(cursor);
+    int fd = connect_and_wait(token, cursor);
+
+    shutdown(fd, SHUT_WR);
+    for (ssize_t got; n + 1 < sizeof answer && (got = recv(fd, answer + n, sizeof answer - 1 - n, 0)) > 0;)
+        n += (size_t)got;
+
+    close(fd);
+    assert_non_null(strstr(answer, " 200 OK"));
+    assert_non_null(strstr(answer, "\"next\":\""));
 }
 
 static void test_who_loses_the_right_while_waiting_gets_nothing(void **state)
@@ -562,9 +688,12 @@ int main(void)
         cmocka_unit_test(test_a_transaction_that_still_runs_holds_back_what_came_after_it),
         cmocka_unit_test(test_a_reader_misses_nothing_and_sees_nothing_twice_while_writers_commit_out_of_order),
         cmocka_unit_test(test_a_reader_of_one_project_is_told_what_left_it),
+        cmocka_unit_test(test_what_goes_with_its_parent_is_told_with_its_ids),
         cmocka_unit_test(test_who_waits_is_answered_when_something_comes),
         cmocka_unit_test(test_who_waits_in_vain_is_answered_at_the_end_of_its_time),
         cmocka_unit_test(test_who_waits_for_lines_takes_no_place_of_large_answers),
+        cmocka_unit_test(test_one_client_does_not_take_all_places_to_wait_and_who_goes_gives_his_back),
+        cmocka_unit_test(test_who_closes_only_its_sending_side_is_answered),
         cmocka_unit_test(test_who_loses_the_right_while_waiting_gets_nothing),
         cmocka_unit_test(test_both_rights_are_needed),
         cmocka_unit_test(test_what_is_no_cursor_is_refused),
