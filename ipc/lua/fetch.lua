@@ -2,19 +2,20 @@
 -- exists in which a message is only in a process's memory.
 -- KEYS: unacked, unacked_index, held (of this worker), history, registered, scheduled, scheduled messages,
 --       scheduled ids, paused, then the lists in the order to be served (all queues of one priority, then the next).
--- ARGV: worker, its epoch, number of the first tag, limit, bytes limit, number of queues, name of each queue in the
---       lists' order.
+-- ARGV: worker, its epoch, number of the first tag, limit, bytes limit, 1 = the bytes are a limit for the first message, too (else
+--       it comes whatever its size), number of queues, name of each queue in the lists' order.
 -- Returns: -1 when the worker is not registered under this epoch (it was taken for dead, or Redis forgot it: register
 -- first), else {ms until the next scheduled message is due or -1, the paused queues as bits in the order of their names,
--- a list that this worker does not serve and that has something due ("" = none), then for each message: tag, list,
--- queue, history, message}. Nothing is taken from a paused queue.
+-- a list that this worker does not serve and that has something due ("" = none), 1 when a message was left for its
+-- size, then for each message: tag, list, queue, history, message}. Nothing is taken from a paused queue.
 -- A tag is used once (epoch, dot, number), whatever the message says of itself: who holds a tag holds this delivery.
 -- The history is "" or what handback.lua and finish.lua noted of the same bytes: crashes, marks, and their SHA-1.
 if string.match(redis.call('HGET', KEYS[5], ARGV[1]) or '', '^%S+') ~= ARGV[2] then return -1 end
-local first_tag, limit, bytes_left, queues = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local first_tag, limit, bytes_left, queues = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])
+local is_strict = ARGV[6] == '1'
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local out = {-1, 0, ''}
+local out = {-1, 0, '', 0}
 
 -- Nothing may fail once a message is popped: keys of a wrong type show themselves here.
 redis.call('HLEN', KEYS[1])
@@ -24,7 +25,7 @@ local has_history = redis.call('HLEN', KEYS[4]) > 0
 local paused = {}
 if redis.call('HLEN', KEYS[9]) > 0 then
   for q = 0, queues - 1 do
-    if redis.call('HEXISTS', KEYS[9], ARGV[7 + q]) == 1 then
+    if redis.call('HEXISTS', KEYS[9], ARGV[8 + q]) == 1 then
       paused[q] = true
       out[2] = out[2] + 2 ^ q
     end
@@ -79,6 +80,11 @@ local function pop(list, queue, count)
   for i = 1, count do
     local raw = bytes_left > 0 and redis.pcall('RPOP', list)
     if type(raw) ~= 'string' then return i - 1 end
+    if is_strict and #raw > bytes_left then
+      redis.call('RPUSH', list, raw)
+      out[4] = 1
+      return i - 1
+    end
     take(list, queue, raw)
   end
   return count
@@ -89,9 +95,9 @@ for first = 10, #KEYS, queues do
   local more = {}
   for q = 0, queues - 1 do
     local share = math.ceil((limit - taken) / (queues - q))
-    if share > 0 and not paused[q] and pop(KEYS[first + q], ARGV[7 + q], share) == share then more[#more + 1] = q end
+    if share > 0 and not paused[q] and pop(KEYS[first + q], ARGV[8 + q], share) == share then more[#more + 1] = q end
   end
-  for _, q in ipairs(more) do pop(KEYS[first + q], ARGV[7 + q], limit - taken) end
+  for _, q in ipairs(more) do pop(KEYS[first + q], ARGV[8 + q], limit - taken) end
   if taken >= limit or bytes_left <= 0 then break end
 end
 
@@ -105,7 +111,7 @@ enter('ZADD', KEYS[2], index)
 enter('HSET', KEYS[1], unacked)
 enter('HSET', KEYS[3], held)
 if refused then
-  for n = #out, 8, -5 do redis.call('RPUSH', out[n - 3], out[n]) end
+  for n = #out, 9, -5 do redis.call('RPUSH', out[n - 3], out[n]) end
   for i = 1, taken do
     redis.pcall('ZREM', KEYS[2], index[2 * i])
     redis.pcall('HDEL', KEYS[1], index[2 * i])

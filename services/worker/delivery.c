@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/clock.h"
 #include "conf/log.h"
 #include "services/tasks/task_table.h"
 
@@ -196,6 +197,7 @@ struct delivery *delivery_new(struct worker *w, const struct fetched *f, struct 
     d->raw_len = f->len;
     snprintf(d->tag, sizeof d->tag, "%s", f->tag);
     take_history(w, d, f->history);
+    d->taken_us = mono_us();
     d->counts = COUNTS_NOT;
     d->outcome.end = TASK_ENDS;
     d->row = -1;

@@ -53,6 +53,7 @@ struct delivery {
     char *raw;
     size_t raw_len;
     char tag[96];
+    int64_t taken_us;           /* when it came (monotonic) */
     const char *list, *queue;   /* kept as long as the worker lives */
     char history[41];           /* SHA-1 under which Redis has a history of it; "" = none */
     int deliveries;             /* this one included */

@@ -271,6 +271,7 @@ static bool is_among(const redisReply *list, const char *tag, size_t step)
 
 struct comparison {
     enum registration how;
+    int64_t asked_us;
     const redisReply *held;
     struct entering entering;
 };
@@ -280,22 +281,25 @@ static void compare(struct worker *w, struct delivery *d, void *arg)
     struct comparison *c = arg;
     if (c->how == REGISTRATION_LOST)
         meet_fate(w, d, TROUBLE_LEASE_LOST, &c->entering);
+    else if (c->how == REGISTRATION_KEPT && d->taken_us >= c->asked_us)
+        return; /* it came on another connection, perhaps after Redis had answered */
     else if (!is_among(c->held, d->tag, 2))
         meet_fate(w, d, c->how == REGISTRATION_KEPT ? TROUBLE_MISSING : TROUBLE_FORGOTTEN, &c->entering);
 }
 
-/* Redis holds them for this worker, and they never arrived. */
-static void return_strangers(struct worker *w, const redisReply *held)
+void handback_strangers(struct worker *w, const redisReply *held,
+                        bool (*may_come)(const struct worker *w, const char *tag))
 {
     struct script_call c = {0};
     int count = 0;
     for (size_t i = 0; i + 1 < held->elements; i += 2) {
-        if (delivery_by_tag(w, held->element[i]->str) || held->element[i + 1]->len < 1) continue;
+        const char *tag = held->element[i]->str;
+        if (held->element[i + 1]->len < 1 || delivery_by_tag(w, tag) || may_come(w, tag)) continue;
         if (count % BATCH_MAX == 0) {
             if (count > 0) script_call_run(&c, w->redis, "handback", NULL, NULL);
             handback_call_begin(w, &c, w->id, false);
         }
-        handback_call_add(&c, held->element[i]->str, held->element[i + 1]->str + 1, '0', 0, false);
+        handback_call_add(&c, tag, held->element[i + 1]->str + 1, '0', 0, false);
         count++;
     }
     if (count > 0) {
@@ -317,9 +321,10 @@ void handback_taken(struct worker *w, const redisReply *taken)
     }
 }
 
-void handback_reconcile(struct worker *w, enum registration how, const redisReply *held, const redisReply *taken)
+void handback_reconcile(struct worker *w, enum registration how, int64_t asked_us, const redisReply *held,
+                        const redisReply *taken)
 {
-    struct comparison c = {.how = how, .held = held};
+    struct comparison c = {.how = how, .asked_us = asked_us, .held = held};
     if (how == REGISTRATION_LOST) {
         log_error("this worker was silent for too long and was taken for dead: others have its messages");
         for (int i = 0; i < RUNNERS_MAX; i++) runners_take_back(w, i);
@@ -327,7 +332,6 @@ void handback_reconcile(struct worker *w, enum registration how, const redisRepl
     handback_taken(w, taken);
     deliveries_each(w, compare, &c);
     enter_flush(w, &c.entering);
-    return_strangers(w, held);
     w->handback->is_held_up = false;
     finish_resume(w, how == REGISTRATION_LOST);
     event_active(w->handback->flush, EV_TIMEOUT, 0);

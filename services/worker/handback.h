@@ -23,13 +23,18 @@ void handback_forget(struct worker *w, struct delivery *d); /* others have it, a
 void handback_stop(struct worker *w);
 void handback_cut(struct worker *w); /* the connection broke */
 /* Registered. What Redis holds for this worker (tag, mark and list ...), what others took, and what is in hand are made
- * to agree. */
+ * to agree. asked_us: when Redis was asked. */
 enum registration {
     REGISTRATION_KEPT,   /* under the same epoch */
     REGISTRATION_FORGOT, /* Redis did not know this worker */
     REGISTRATION_LOST    /* it was taken for dead: others have what it held */
 };
-void handback_reconcile(struct worker *w, enum registration how, const redisReply *held, const redisReply *taken);
+void handback_reconcile(struct worker *w, enum registration how, int64_t asked_us, const redisReply *held,
+                        const redisReply *taken);
+/* What Redis holds for this worker and has never arrived, or was lost on its way, goes back; not what may still come.
+ */
+void handback_strangers(struct worker *w, const redisReply *held,
+                        bool (*may_come)(const struct worker *w, const char *tag));
 void handback_taken(struct worker *w, const redisReply *taken); /* tags that another kombu process put back */
 
 #endif

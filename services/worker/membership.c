@@ -20,10 +20,7 @@
 /* Tags begin with the epoch in hex: longer than 64 bytes, they make Redis keep its hashes as hashes. */
 #define EPOCH_BYTES 32
 #define MEMBERS_MAX 256
-#define EPOCH_BYTES                                                                                                    \
-    32                  /* tags begin with it in hex: longer than 64 bytes, they make Redis keep its hashes as hashes  \
-                         */
-#define ALL_MAX "20000" /* messages of a dead worker that are given back in one go */
+#define ALL_MAX     "20000" /* messages of a dead worker that are given back in one go */
 
 /* What another worker's record was when it was first seen so, and when that was (own monotonic clock). */
 struct member {
@@ -36,7 +33,7 @@ struct membership {
     struct event *timer;
     struct member members[MEMBERS_MAX];
     int count;
-    int64_t ticked_ms, asked_ms, renewals;
+    int64_t ticked_ms, asked_ms, leased_us, renewals;
     char proposed[72], predecessor[256];
     struct complaint refused;
     bool is_registered, is_leasing, must_lease, has_taken_over, is_leaving, is_burying;
@@ -84,9 +81,11 @@ static void registered(struct worker *w, const redisReply *reply)
     m->must_lease = false;
     if (!must_agree) {
         handback_taken(w, reply->element[3]);
+        handback_strangers(w, reply->element[2], consumer_may_bring);
         return;
     }
-    handback_reconcile(w, how, reply->element[2], reply->element[3]);
+    handback_reconcile(w, how, m->leased_us, reply->element[2], reply->element[3]);
+    handback_strangers(w, reply->element[2], consumer_may_bring);
     m->is_registered = true;
     if (is_news) write_bindings(w);
     if (m->on_state) m->on_state(w, is_news);
@@ -125,6 +124,7 @@ static void send_lease(struct worker *w)
     script_call_text(&c, m->proposed);
     script_call_number(&c, lease_ms(w) / 1000);
     script_call_number(&c, ++m->renewals);
+    m->leased_us = mono_us();
     m->is_leasing = script_call_run(&c, w->redis, "lease", on_leased, w) == 0;
 }
 

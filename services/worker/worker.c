@@ -85,6 +85,7 @@ void worker_stop(struct worker *w, const char *why)
     log_info("stopping: %s", why);
     notify_stopping();
     consumer_stop(w);
+    membership_check(w); /* the connections that waited may have taken something: it goes back */
     handback_stop(w);
     stop_in(conf_int(w->conf, SET_WORKER_GRACE) * 1000);
     deliveries_changed(w);
@@ -236,7 +237,7 @@ static void tie(struct worker *w)
 {
     deliveries_on_change(w, on_change);
     events_on_heartbeat(w, on_heartbeat);
-    consumer_on_doubt(w, on_doubt, membership_is_registered);
+    consumer_on_doubt(w, on_doubt, membership_check, membership_is_registered);
     membership_on_state(w, on_registered);
 }
 

@@ -10,7 +10,8 @@
  *   handback      what happens to a message that this worker does not finish
  *   dispatch      tasks to runners, and what comes back
  *   limits        time limits, STARTED, work behind a long task
- *   consumer      messages in: fetch, wait, judge each
+ *   intake        what has been fetched: judges each message
+ *   consumer      messages in: fetch, wait
  *   membership    registration, lease, dead workers
  *   broker_check  orphans of Python workers, dangerous settings, missing rights
  *   monitor/      remote control: pidbox, inspect, revoke

@@ -186,6 +186,32 @@ static void test_lost_answers_send_no_follow_up_twice(void **state)
     }
 }
 
+/* Messages come with the wake-up of a connection that waits. When that connection breaks instead, what Redis holds for
+ * the worker and never came to it goes back, and runs: all of it, once, without the worker's end. */
+static void test_lost_wake_ups_lose_no_message(void **state)
+{
+    (void)state;
+    enum { TASKS = 60 };
+    through_proxy("BLMOVE", 0);
+    start(&first, "first");
+    atomic_store(&proxy.rules->cuts, 12);
+    for (int i = 0; i < TASKS; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "wake-%d", i);
+        send_linked("noop", id, "[]", true);
+        WAIT_UNTIL(i % 5 != 4 || rig_int(&rig, "LLEN followups") >= i - 20, 20000); /* not all at once */
+        usleep(15000);
+    }
+    WAIT_UNTIL(rig_int(&rig, "LLEN followups") >= TASKS, 30000);
+    rig_send(&rig, "sync", "noop", "last", "[]");
+    WAIT_UNTIL(rig_has_state(&rig, "last", "SUCCESS"), 20000);
+    WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 0, 20000);
+    assert_true(atomic_load(&proxy.rules->cuts_made) >= 3);
+    assert_true(process_logged(&first, "that did not reach this worker go back"));
+    assert_int_equal(rig_int(&rig, "LLEN followups"), TASKS);
+    process_stop(&first);
+}
+
 /* A message whose time lies ahead is rescheduled with a lost answer: it runs once. */
 static void test_lost_answer_schedules_once(void **state)
 {
@@ -255,6 +281,7 @@ int main(void)
         ROW(test_frozen_worker_sends_none_for_failures_and_ignored_results),
         ROW(test_frozen_worker_does_not_fork_a_retry),
         ROW(test_lost_answers_send_no_follow_up_twice),
+        ROW(test_lost_wake_ups_lose_no_message),
         ROW(test_lost_answer_schedules_once),
         ROW(test_redis_that_forgot_gets_one_follow_up),
         ROW(test_message_that_kombu_took_is_left_alone),
