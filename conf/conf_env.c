@@ -126,7 +126,7 @@ int conf_read_env_file(struct conf *conf, const char *path, struct err *err)
     size_t len;
     char *text = read_text(path, &len, err), *p = text;
     int rc = 0, number = 1, lines;
-    if (!text) return -(int)ERR_CONFIG;
+    if (!text) return -ERR_CONFIG;
     if (strlen(text) < len) rc = err_set(err, ERR_CONFIG, "%s: holds a NUL byte: expected text", path);
     if (strncmp(p, "\xef\xbb\xbf", 3) == 0) p += 3; /* a byte order mark, which nobody sees */
     for (; rc == 0 && *p; number += lines) {

@@ -32,7 +32,7 @@ int err_errno(struct err *err, const char *fmt, ...)
     va_end(ap);
     err_set(err, ERR_SYSTEM, "%s: %s", text, strerror(saved));
     errno = saved;
-    return -(int)ERR_SYSTEM;
+    return -ERR_SYSTEM;
 }
 
 void err_prefix(struct err *err, const char *fmt, ...)

@@ -51,17 +51,17 @@ void dial_cancel(struct dial *d)
 
 static void tell(struct dial *d, int fd)
 {
-    char why[sizeof(d->why)];
+    char why[sizeof d->why];
     dial_fn fn = d->fn;
     void *arg = d->arg;
-    memcpy(why, d->why, sizeof(why));
+    memcpy(why, d->why, sizeof why);
     dial_cancel(d);
     fn(arg, fd, fd < 0 ? why : "");
 }
 
 static void note(struct dial *d, const char *address, int code)
 {
-    snprintf(d->why, sizeof(d->why), "%s:%d%s%s%s: %s", address, d->port, strcmp(address, d->host) ? " (" : "",
+    snprintf(d->why, sizeof d->why, "%s:%d%s%s%s: %s", address, d->port, strcmp(address, d->host) ? " (" : "",
              strcmp(address, d->host) ? d->host : "", strcmp(address, d->host) ? ")" : "", strerror(code));
 }
 
@@ -71,10 +71,10 @@ static bool set_address(struct sockaddr_storage *out, socklen_t *len, const char
 {
     struct sockaddr_in *v4 = (struct sockaddr_in *)out;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, sizeof *out);
     bool is_v4 = evutil_inet_pton(AF_INET, text, &v4->sin_addr) == 1;
     out->ss_family = is_v4 ? AF_INET : AF_INET6;
-    *len = is_v4 ? sizeof(*v4) : sizeof(*v6);
+    *len = is_v4 ? sizeof *v4 : sizeof *v6;
     if (is_v4) v4->sin_port = htons((uint16_t)port);
     if (!is_v4) v6->sin6_port = htons((uint16_t)port);
     return is_v4 || evutil_inet_pton(AF_INET6, text, &v6->sin6_addr) == 1;
@@ -127,7 +127,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     struct attempt *a = arg;
     struct dial *d = a->dial;
     int code = 0;
-    socklen_t len = sizeof(code);
+    socklen_t len = sizeof code;
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &len) != 0) code = errno;
     attempt_end(a, code == 0);
     if (code == 0) {
@@ -143,19 +143,19 @@ static void on_resolved(void *arg, const struct addresses *found, const char *wh
     struct dial *d = arg;
     d->resolve = NULL;
     d->addresses = *found;
-    snprintf(d->why, sizeof(d->why), "%s", why);
+    snprintf(d->why, sizeof d->why, "%s", why);
     go_on(d);
 }
 
 struct dial *dial_start(struct event_base *base, const char *host, int port, dial_fn fn, void *arg)
 {
-    struct dial *d = calloc(1, sizeof(*d));
+    struct dial *d = calloc(1, sizeof *d);
     if (!d) return NULL;
     d->base = base;
     d->port = port;
     d->fn = fn;
     d->arg = arg;
-    snprintf(d->host, sizeof(d->host), "%s", host);
+    snprintf(d->host, sizeof d->host, "%s", host);
     d->pace = evtimer_new(base, on_pace, d);
     if (d->pace) d->resolve = resolve_start(base, host, on_resolved, d);
     if (d->resolve) return d;

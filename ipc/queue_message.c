@@ -189,8 +189,8 @@ int message_decode(const char *raw, size_t len, struct message *m, struct err *e
     m->priority = clamp(member(properties, "priority"), 0, 9);
 
     int rc = check_content(m, headers, err);
-    if (!rc) rc = take_body(m, properties, err);
-    if (!rc) rc = unpack_body(m, headers, err);
+    if (rc == 0) rc = take_body(m, properties, err);
+    if (rc == 0) rc = unpack_body(m, headers, err);
     if (rc) return rc;
     if (!m->task) {
         headers = headers_of_protocol_1(m);

@@ -73,7 +73,7 @@ void result_wait_cancel(struct result_wait *w)
     if (w->timer) event_free(w->timer);
     struct queue_op *op;
     LIST_FOREACH(op, &w->q->ops, link)
-    if (op->wait == w) op->wait = NULL;
+        if (op->wait == w) op->wait = NULL;
     free(w);
 }
 

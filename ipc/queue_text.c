@@ -114,8 +114,7 @@ static void repr(struct buf *out, const cJSON *value, bool as_tuple, size_t limi
         buf_str(out, cJSON_IsTrue(value) ? "True" : "False");
     else if (cJSON_IsArray(value)) {
         buf_char(out, as_tuple ? '(' : '[');
-        cJSON_ArrayForEach(item, value)
-        {
+        cJSON_ArrayForEach(item, value) {
             repr(out, item, false, limit);
             if (item->next) buf_str(out, ", ");
         }
@@ -123,8 +122,7 @@ static void repr(struct buf *out, const cJSON *value, bool as_tuple, size_t limi
         buf_char(out, as_tuple ? ')' : ']');
     } else if (cJSON_IsObject(value)) {
         buf_char(out, '{');
-        cJSON_ArrayForEach(item, value)
-        {
+        cJSON_ArrayForEach(item, value) {
             repr_string(out, item->string);
             buf_str(out, ": ");
             repr(out, item, false, limit);

@@ -21,9 +21,9 @@ static bool is_shared(const struct redis *r, const struct redis_sub *sub)
 {
     const struct redis_sub *other;
     TAILQ_FOREACH(other, &r->subs, link)
-    if (other != sub && !other->is_dead && other->is_pattern == sub->is_pattern &&
-        strcmp(other->channel, sub->channel) == 0)
-        return true;
+        if (other != sub && !other->is_dead && other->is_pattern == sub->is_pattern &&
+            strcmp(other->channel, sub->channel) == 0)
+            return true;
     return false;
 }
 

@@ -75,7 +75,7 @@ static void on_found(int result, struct evutil_addrinfo *found, void *arg)
     take(&r->found, found);
     if (found) evutil_freeaddrinfo(found);
     if (r->found.count == 0 && !r->why[0])
-        snprintf(r->why, sizeof(r->why), "the host name %.200s cannot be resolved: %s", r->host,
+        snprintf(r->why, sizeof r->why, "the host name %.200s cannot be resolved: %s", r->host,
                  r->has_servers ? evutil_gai_strerror(result)
                                 : "it is not in /etc/hosts, and /etc/resolv.conf names no server");
     tell_soon(r);
@@ -95,7 +95,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     struct resolve *r = arg;
     if (!r->is_done) {
-        snprintf(r->why, sizeof(r->why), "the host name %.200s cannot be resolved: the name server does not answer",
+        snprintf(r->why, sizeof r->why, "the host name %.200s cannot be resolved: the name server does not answer",
                  r->host);
         stop_asking(r);
         return;
@@ -123,12 +123,12 @@ static struct evdns_base *dns_new(struct event_base *base, bool *has_servers)
 
 struct resolve *resolve_start(struct event_base *base, const char *host, resolve_fn fn, void *arg)
 {
-    struct resolve *r = calloc(1, sizeof(*r));
+    struct resolve *r = calloc(1, sizeof *r);
     if (!r) return NULL;
     LIST_INSERT_HEAD(&all, r, link);
     r->fn = fn;
     r->arg = arg;
-    snprintf(r->host, sizeof(r->host), "%s", host);
+    snprintf(r->host, sizeof r->host, "%s", host);
     r->turn = evtimer_new(base, on_turn, r);
     if (!r->turn) return resolve_free(r), NULL;
     bool is_local = strcmp(host, "localhost") == 0; /* by definition, whatever the files say (RFC 6761) */

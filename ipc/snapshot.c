@@ -141,8 +141,7 @@ int snapshot_from_json(const cJSON *json, struct snapshot *out, struct err *err)
     if (!cJSON_IsObject(json) || !cJSON_IsArray(children))
         return err_set(err, ERR_INPUT, "not a status snapshot: an object with children was expected");
     fields_from_json(json, head_fields, out);
-    cJSON_ArrayForEach(child, children)
-    {
+    cJSON_ArrayForEach(child, children) {
         if (out->count == SNAPSHOT_CHILDREN_MAX) break;
         fields_from_json(child, child_fields, &out->children[out->count++]);
     }
@@ -203,7 +202,7 @@ int snapshot_write(const char *run_dir, const struct snapshot *s, struct err *er
 {
     char path[PATH_MAX], fresh[PATH_MAX];
     int fd = -1, rc = path_of(run_dir, SNAPSHOT_FILE, path, err);
-    if (!rc) rc = path_of(run_dir, SNAPSHOT_FILE ".new", fresh, err);
+    if (rc == 0) rc = path_of(run_dir, SNAPSHOT_FILE ".new", fresh, err);
     if (rc) return rc;
     cJSON *json = snapshot_to_json(s);
     char *text = json ? cJSON_PrintUnformatted(json) : NULL;

@@ -55,7 +55,8 @@ static int list(struct db *db, bool is_json, struct err *err)
     cJSON *holds = cJSON_Parse(db_text(r, 0, 0));
     if (is_json) puts(db_text(r, 0, 0));
     const cJSON *hold;
-    if (!is_json) cJSON_ArrayForEach(hold, holds) print_hold(hold);
+    if (!is_json)
+        cJSON_ArrayForEach(hold, holds) print_hold(hold);
     if (!is_json && !cJSON_GetArraySize(holds)) puts("nothing is held");
     cJSON_Delete(holds);
     PQclear(r);
@@ -66,7 +67,7 @@ static int decide(struct db *db, const char *id, const char *decision, struct er
 {
     char who[80];
     const struct passwd *user = getpwuid(geteuid());
-    snprintf(who, sizeof(who), "%.60s (command)", user ? user->pw_name : "somebody");
+    snprintf(who, sizeof who, "%.60s (command)", user ? user->pw_name : "somebody");
     const char *values[] = {id, decision, who};
     PGresult *r = db_query(db, err, query_hold_decide.sql, 3, values);
     if (!r) return -ERR_DB;

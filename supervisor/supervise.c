@@ -54,8 +54,7 @@ void supervisor_log_settings(const struct conf *conf)
 
 static void on_settle(evutil_socket_t fd, short what, void *arg)
 {
-    (void)fd;
-    (void)what;
+    (void)fd, (void)what;
     children_settle(arg);
 }
 
@@ -76,8 +75,7 @@ void supervisor_stop(struct supervisor *s, int exit_status, const char *why)
     } else if (!s->is_hurried && mono_ms() - s->stopping_since_ms >= SAME_REQUEST_MS) {
         log_warning("stopping at once (%s again): what still runs is killed", why);
         s->is_hurried = true;
-        CHILDREN_FOREACH(c, s)
-        {
+        CHILDREN_FOREACH(c, s) {
             child_event(c, EVENT_STOP);
             child_event(c, EVENT_HURRY);
         }

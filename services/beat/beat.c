@@ -278,7 +278,7 @@ static int beat_open(struct beat *b, struct err *err)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     int rc = redis_url_from_conf(b->conf, &b->url, err);
-    if (!rc) rc = schedule_from_conf(b->conf, &b->schedule, err);
+    if (rc == 0) rc = schedule_from_conf(b->conf, &b->schedule, err);
     if (rc) return rc;
     make_ids(b);
     queue_keys_init(&b->keys, b->conf, &b->url);

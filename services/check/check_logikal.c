@@ -24,8 +24,7 @@ static bool is_late(void *arg)
 
 static bool on_directory(struct logikal_job *job, const char *text, size_t len)
 {
-    (void)text;
-    (void)len;
+    (void)text, (void)len;
     struct probe *p = job->arg;
     p->directories++;
     return true;

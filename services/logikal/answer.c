@@ -61,15 +61,15 @@ const char *answer_where(const struct session *s, char *out, size_t size)
         of = s->step.identifier;
         len = s->step.length;
     }
-    if (len >= sizeof(id)) len = sizeof(id) - 1;
+    if (len >= sizeof id) len = sizeof id - 1;
     memcpy(id, of, len);
     id[len] = '\0';
-    id[utf8_cut(id, sizeof(id) - 4)] = '\0';
+    id[utf8_cut(id, sizeof id - 4)] = '\0';
     if (s->calling == CALL_ASK && s->job->kind == JOB_THUMBNAIL)
         snprintf(out, size, "elevation %s", s->job->object);
     else
         snprintf(out, size, "%s%s%s", names[level], *id ? " " : "", id);
-    if (level > LEVEL_PROJECT && strlen(out) + sizeof(p->project) + 12 < size)
+    if (level > LEVEL_PROJECT && strlen(out) + sizeof p->project + 12 < size)
         snprintf(out + strlen(out), size - strlen(out), " of project %s", p->project);
     return out;
 }
@@ -79,14 +79,14 @@ const char *answer_text(const struct http_answer *answer, const char *what, cons
     char message[MESSAGE_BYTES + 4], text[1200];
     const char *open = *where ? " (" : "", *close = *where ? ")" : "";
     if (answer->fault) {
-        snprintf(text, sizeof(text), "Logikal did not answer %s%s%s%s: %s", what, open, where, close, answer->why);
+        snprintf(text, sizeof text, "Logikal did not answer %s%s%s%s: %s", what, open, where, close, answer->why);
     } else if (answer->status >= 300 && answer->status < 400) {
-        snprintf(text, sizeof(text), "Logikal answered %d to %s%s%s%s: it is now at %.300s", answer->status, what, open,
+        snprintf(text, sizeof text, "Logikal answered %d to %s%s%s%s: it is now at %.300s", answer->status, what, open,
                  where, close,
                  answer->location && *answer->location ? answer->location : "an address it does not tell");
     } else {
-        message_of(answer->body, message, sizeof(message));
-        snprintf(text, sizeof(text), "Logikal answered %d to %s%s%s%s%s%s", answer->status, what, open, where, close,
+        message_of(answer->body, message, sizeof message);
+        snprintf(text, sizeof text, "Logikal answered %d to %s%s%s%s%s%s", answer->status, what, open, where, close,
                  *message ? ": " : "", message);
     }
     utf8_repair(text, strlen(text)); /* what a server, a resolver or a certificate says */

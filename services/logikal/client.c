@@ -48,7 +48,7 @@ static int set_login(struct logikal *l, const struct conf *conf)
 
 static int make_sessions(struct logikal *l, int count)
 {
-    l->sessions = calloc((size_t)count, sizeof(*l->sessions));
+    l->sessions = calloc((size_t)count, sizeof *l->sessions);
     if (!l->sessions) return -1;
     l->max_sessions = l->session_limit = count;
     for (int i = 0; i < count; i++) {
@@ -83,7 +83,7 @@ struct logikal *logikal_new(const struct conf *conf, const struct logikal_hooks 
         return err_set(err, ERR_CONFIG, "LOGIKAL_API_BASE_URL is not set: there is nothing to sync from"), NULL;
     if (!conf_is_set(conf, SET_LOGIKAL_USER) || !conf_is_set(conf, SET_LOGIKAL_PASSWORD))
         return err_set(err, ERR_CONFIG, "LOGIKAL_AUTH_USERNAME and LOGIKAL_AUTH_PASSWORD are not both set"), NULL;
-    struct logikal *l = calloc(1, sizeof(*l));
+    struct logikal *l = calloc(1, sizeof *l);
     if (!l) return err_set(err, ERR_NOMEM, "no memory"), NULL;
     l->pending_end = &l->pending;
     l->hooks = *hooks;
@@ -92,8 +92,8 @@ struct logikal *logikal_new(const struct conf *conf, const struct logikal_hooks 
     l->stall_ms = conf_int(conf, SET_LOGIKAL_STALL) * 1000;
     l->max_answer_bytes = (size_t)conf_int(conf, SET_LOGIKAL_MAX_ANSWER);
     l->login_cost_ms = 4500;
-    memcpy(l->cost_ms, usual_cost_ms, sizeof(usual_cost_ms));
-    memcpy(l->select_cost_ms, usual_select_cost_ms, sizeof(usual_select_cost_ms));
+    memcpy(l->cost_ms, usual_cost_ms, sizeof usual_cost_ms);
+    memcpy(l->select_cost_ms, usual_select_cost_ms, sizeof usual_select_cost_ms);
     set_sideways(l, conf, sideways);
     const struct http_tls tls = {conf_str(conf, SET_LOGIKAL_CA_FILE), conf_str(conf, SET_LOGIKAL_CERT_FILE),
                                  conf_str(conf, SET_LOGIKAL_KEY_FILE)};

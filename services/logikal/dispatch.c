@@ -202,7 +202,7 @@ static bool begin_first(struct logikal *l, struct session *s)
 {
     struct place root = {0};
     char project[LOGIKAL_ID_SIZE];
-    memcpy(project, s->at.project, sizeof(project));
+    memcpy(project, s->at.project, sizeof project);
     struct logikal_job **link = nearest(l, &root, project);
     if (link) session_begin(s, pending_take(l, link));
     return link != NULL;
@@ -237,7 +237,7 @@ static void visit_done(struct logikal_job *job, struct logikal_outcome *outcome)
 
 static bool visit(struct logikal *l, struct session *s)
 {
-    struct logikal_job *job = calloc(1, sizeof(*job));
+    struct logikal_job *job = calloc(1, sizeof *job);
     if (!job || place_copy(&job->place, &l->warm_place) < 0) {
         free(job);
         return false;

@@ -22,7 +22,7 @@ bool logikal_farewell(const struct conf *conf, const char *token)
     int len = (int)strlen(base), status = 0;
     char url[1200];
     while (len > 0 && base[len - 1] == '/') len--;
-    snprintf(url, sizeof(url), "%.*s/auth", len, base);
+    snprintf(url, sizeof url, "%.*s/auth", len, base);
     const struct http_tls tls = {conf_str(conf, SET_LOGIKAL_CA_FILE), conf_str(conf, SET_LOGIKAL_CERT_FILE),
                                  conf_str(conf, SET_LOGIKAL_KEY_FILE)};
     struct http *http = http_new(&tls, NULL);

@@ -49,12 +49,12 @@ struct http *http_new(const struct http_tls *tls, struct err *err)
     if (!is_initialised && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return err_set(err, ERR_SYSTEM, "libcurl does not start"), NULL;
     is_initialised = true;
-    struct http *h = calloc(1, sizeof(*h));
+    struct http *h = calloc(1, sizeof *h);
     if (h) h->multi = curl_multi_init();
     if (!h || !h->multi) return err_set(err, ERR_NOMEM, "no memory"), free(h), NULL;
-    if (tls && (take_file(h->ca_file, sizeof(h->ca_file), "LOGIKAL_CA_FILE", tls->ca_file, err) < 0 ||
-                take_file(h->cert_file, sizeof(h->cert_file), "LOGIKAL_CERT_FILE", tls->cert_file, err) < 0 ||
-                take_file(h->key_file, sizeof(h->key_file), "LOGIKAL_KEY_FILE", tls->key_file, err) < 0)) {
+    if (tls && (take_file(h->ca_file, sizeof h->ca_file, "LOGIKAL_CA_FILE", tls->ca_file, err) < 0 ||
+                take_file(h->cert_file, sizeof h->cert_file, "LOGIKAL_CERT_FILE", tls->cert_file, err) < 0 ||
+                take_file(h->key_file, sizeof h->key_file, "LOGIKAL_KEY_FILE", tls->key_file, err) < 0)) {
         http_free(h);
         return NULL;
     }
@@ -72,7 +72,7 @@ void http_free(struct http *h)
 
 struct http_call *http_call_new(struct http *h, http_done_fn done, void *arg)
 {
-    struct http_call *c = calloc(1, sizeof(*c));
+    struct http_call *c = calloc(1, sizeof *c);
     if (!c) return NULL;
     *c = (struct http_call){.http = h, .easy = curl_easy_init(), .done = done, .arg = arg};
     if (c->easy) return c;
@@ -118,8 +118,8 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
     struct http_call *c = arg;
     size_t len = size * count;
     char value[64];
-    if (len > 5 && len < sizeof(value) && strncasecmp(bytes, "date:", 5) == 0) {
-        snprintf(value, sizeof(value), "%.*s", (int)(len - 5), bytes + 5);
+    if (len > 5 && len < sizeof value && strncasecmp(bytes, "date:", 5) == 0) {
+        snprintf(value, sizeof value, "%.*s", (int)(len - 5), bytes + 5);
         time_t t = curl_getdate(value, NULL);
         c->server_time_s = t > 0 ? (int64_t)t : 0;
     }
@@ -144,7 +144,7 @@ static int set_headers(struct http_call *c, const struct http_request *request)
 static const char *user_agent(void)
 {
     static char text[64];
-    if (!*text) snprintf(text, sizeof(text), "logikald/%s", version_text);
+    if (!*text) snprintf(text, sizeof text, "logikald/%s", version_text);
     return text;
 }
 
@@ -250,7 +250,7 @@ static void finish(struct http_call *c, CURLcode code)
     struct buf body = c->body;
     c->body = (struct buf){0};
     char type_copy[128];
-    snprintf(type_copy, sizeof(type_copy), "%s", type ? type : "");
+    snprintf(type_copy, sizeof type_copy, "%s", type ? type : "");
     struct http_answer answer = {.fault = fault_of(c, code),
                                  .why = c->why[0] ? c->why : curl_easy_strerror(code),
                                  .body = &body,

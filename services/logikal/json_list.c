@@ -40,7 +40,7 @@ static bool deliver(struct json_list *l)
 
 static bool open_bracket(struct json_list *l, char c)
 {
-    if (l->depth == (int)sizeof(l->open) || (l->depth == 0 && c != '{')) return malformed(l);
+    if (l->depth == (int)sizeof l->open || (l->depth == 0 && c != '{')) return malformed(l);
     l->open[l->depth++] = c;
     if (l->depth == 2 && l->after_data) {
         if (c != '[') return malformed(l);

@@ -68,7 +68,7 @@ static void escape(struct tidy *t)
 static bool no_number(struct tidy *t)
 {
     static const char *const words[] = {"NaN", "Infinity", "-Infinity", "-NaN", "+Infinity"};
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         size_t len = strlen(words[i]);
         if ((size_t)(t->end - t->at) < len || memcmp(t->at, words[i], len) != 0) continue;
         replace(t, len, "[]", &t->found->has_no_number);

@@ -24,7 +24,7 @@ struct reader {
 static void odd(struct reader *r, const char *name, const char *what)
 {
     struct logikal_odd *o = r->odd;
-    if (o->count == (int)(sizeof(o->items) / sizeof(o->items[0]))) return;
+    if (o->count == (int)(sizeof o->items / sizeof o->items[0])) return;
     o->items[o->count].member = name;
     o->items[o->count++].what = what;
 }

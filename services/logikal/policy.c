@@ -145,7 +145,7 @@ static unsigned conditions_of(const struct policy_facts *f)
 enum policy policy_decide(const struct policy_facts *facts)
 {
     unsigned conditions = conditions_of(facts);
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         const struct rule *rule = &rules[i];
         if (!(rule->calls & 1U << facts->call) || (rule->conditions & conditions) != rule->conditions) continue;
         if (is_answer(facts, rule->answer)) return rule->policy;

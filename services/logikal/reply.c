@@ -108,7 +108,7 @@ void session_on_answer(void *arg, const struct http_answer *answer)
     if (!answer->fault && answer->status / 100 == 2) facts.reading = request_read_answer(s, answer, &why);
     if (answer->fault == HTTP_FAULT_SINK) why = "not the JSON that was expected";
     if (why) { /* in words, it is no answer */
-        snprintf(text, sizeof(text), "an answer that cannot be read (%s)", why);
+        snprintf(text, sizeof text, "an answer that cannot be read (%s)", why);
         read.fault = HTTP_FAULT_SINK;
         read.why = text;
     }

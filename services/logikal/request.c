@@ -226,10 +226,10 @@ static const char *check_image(const struct buf *body)
 {
     static const unsigned char png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, jpeg[] = {0xff, 0xd8, 0xff},
                                jpeg_end[] = {0xff, 0xd9};
-    bool is_png = body->len > sizeof(png) && memcmp(body->data, png, sizeof(png)) == 0;
-    bool is_jpeg = body->len > sizeof(jpeg) && memcmp(body->data, jpeg, sizeof(jpeg)) == 0;
+    bool is_png = body->len > sizeof png && memcmp(body->data, png, sizeof png) == 0;
+    bool is_jpeg = body->len > sizeof jpeg && memcmp(body->data, jpeg, sizeof jpeg) == 0;
     if (is_png) return ends_with(body, "IEND", 4) ? NULL : "half an image";
-    if (is_jpeg) return ends_with(body, jpeg_end, sizeof(jpeg_end)) ? NULL : "half an image";
+    if (is_jpeg) return ends_with(body, jpeg_end, sizeof jpeg_end) ? NULL : "half an image";
     return "not an image";
 }
 
@@ -250,7 +250,7 @@ enum reading request_read_answer(struct session *s, const struct http_answer *an
 {
     *why = NULL;
     switch (s->calling) {
-    case CALL_LOGIN: *why = request_read_token(answer->body, s->token, sizeof(s->token)); break;
+    case CALL_LOGIN: *why = request_read_token(answer->body, s->token, sizeof s->token); break;
     case CALL_LOGOUT: break;
     case CALL_SELECT: *why = check_selected(answer); break;
     case CALL_ASK: return read_asked(s, answer, why);

@@ -10,7 +10,7 @@
 static struct step next_step(struct session *s)
 {
     enum sideways sideways[LEVEL_COUNT];
-    memcpy(sideways, s->client->sideways, sizeof(sideways));
+    memcpy(sideways, s->client->sideways, sizeof sideways);
     if (s->probed) sideways[s->probed] = SIDEWAYS_REFUSED;
     return place_next_step(&s->at, &s->job->place, sideways);
 }

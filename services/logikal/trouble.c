@@ -98,14 +98,14 @@ static void do_with_fewer(struct session *s, const char *text)
 static void on_denied(struct session *s, enum policy policy, const char *text)
 {
     struct logikal *l = s->client;
-    char full[sizeof(l->fatal.text)];
+    char full[sizeof l->fatal.text];
     const char *advice = policy == POLICY_DENIED ? "check LOGIKAL_AUTH_USERNAME and LOGIKAL_AUTH_PASSWORD"
                          : policy == POLICY_UNTRUSTED
                              ? "its certificate is not trusted, or ours is missing: set "
                                "LOGIKAL_CA_FILE to the authority's PEM file (LOGIKAL_CERT_FILE "
                                "and LOGIKAL_KEY_FILE to a certificate of ours)"
                              : "set LOGIKAL_API_BASE_URL to the address where the API is";
-    snprintf(full, sizeof(full), "%s: %s. %.*s",
+    snprintf(full, sizeof full, "%s: %s. %.*s",
              policy == POLICY_UNTRUSTED ? "no trust between Logikal and us" : "Logikal refuses the login", advice,
              (int)utf8_cut(text, 400), text);
     fail_run(l, policy == POLICY_DENIED ? ERR_AUTH : ERR_CONFIG, full);
@@ -160,8 +160,8 @@ static void try_again(struct session *s, const struct http_answer *answer, const
         return;
     }
     l->stats.retries++;
-    snprintf(l->stats.last_fault, sizeof(l->stats.last_fault), "%.*s",
-             (int)utf8_cut(text, sizeof(l->stats.last_fault) - 1), text);
+    snprintf(l->stats.last_fault, sizeof l->stats.last_fault, "%.*s",
+             (int)utf8_cut(text, sizeof l->stats.last_fault - 1), text);
     log_debug("%s; again in %d ms", text, (int)pause_ms);
     if (s->calling != CALL_LOGIN && (answer->status == 429 || answer->status == 503))
         l->pause_until_ms = mono_ms() + pause_ms;
@@ -239,7 +239,7 @@ void trouble_on_answer(struct session *s, const struct http_answer *answer, cons
         log_out_later(s);
         return;
     }
-    answer_text(answer, request_name(s), answer_where(s, where, sizeof(where)), text, sizeof(text));
+    answer_text(answer, request_name(s), answer_where(s, where, sizeof where), text, sizeof text);
     restart_list(s);
     if (policy != POLICY_LOGIN) note_trouble(s);
     switch (policy) {
@@ -263,7 +263,7 @@ void trouble_on_answer(struct session *s, const struct http_answer *answer, cons
         finish(s, ERR_INPUT, text);
         break;
     case POLICY_TOO_LARGE:
-        snprintf(text, sizeof(text), "Logikal's answer to %s (%s) is larger than %s allows", request_name(s), where,
+        snprintf(text, sizeof text, "Logikal's answer to %s (%s) is larger than %s allows", request_name(s), where,
                  s->calling == CALL_ASK ? "LOGIKAL_MAX_ANSWER_BYTES" : "such a call");
         finish(s, ERR_LIMIT, text);
         break;

@@ -11,15 +11,15 @@
 
 void cell_problem(struct parts_data *data, const char *fmt, ...)
 {
-    char text[sizeof(data->problem)];
+    char text[sizeof data->problem];
     size_t len = strlen(data->problem);
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
+    vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    text[utf8_cut(text, sizeof(text) - 5)] = '\0'; /* vsnprintf may have cut inside a character */
+    text[utf8_cut(text, sizeof text - 5)] = '\0'; /* vsnprintf may have cut inside a character */
     size_t more = strlen(text), gap = len ? 2 : 0;
-    if (strstr(data->problem, text) || len + gap + more >= sizeof(data->problem)) return;
+    if (strstr(data->problem, text) || len + gap + more >= sizeof data->problem) return;
     memcpy(data->problem + len, "; ", gap);
     memcpy(data->problem + len + gap, text, more + 1);
 }
@@ -80,7 +80,7 @@ char *cell_text(struct image *image, struct parts_data *data, sqlite3_stmt *row,
 static bool is_number(const char *text, size_t len, double *out)
 {
     char copy[64], *end;
-    if (len >= sizeof(copy)) return false;
+    if (len >= sizeof copy) return false;
     memcpy(copy, text, len);
     copy[len] = '\0';
     if (strlen(copy) != len || copy[strspn(copy, "0123456789+-.,eE ")]) return false;

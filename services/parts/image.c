@@ -91,7 +91,7 @@ int image_open(struct image *image, const void *bytes, size_t len, struct err *e
     *image = (struct image){.deadline_ms = mono_ms() + PARTS_TIME_MS};
     if (len > PARTS_BYTES_MAX)
         return err_set(err, ERR_LIMIT, "the parts list is larger than %d bytes", PARTS_BYTES_MAX);
-    if (len < 100 || memcmp(bytes, magic, sizeof(magic)) != 0) return err_set(err, ERR_INPUT, "not a SQLite file");
+    if (len < 100 || memcmp(bytes, magic, sizeof magic) != 0) return err_set(err, ERR_INPUT, "not a SQLite file");
     const unsigned char *b = bytes;
     if ((b[18] == 2 || b[19] == 2) && !(image->copy = without_wal(bytes, len)))
         return err_set(err, ERR_NOMEM, "no memory");

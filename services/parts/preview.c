@@ -43,7 +43,7 @@ static void add_cell(struct preview *p, sqlite3_stmt *row, int column)
 {
     char number[40];
     if (sqlite3_column_type(row, column) == SQLITE_BLOB) {
-        snprintf(number, sizeof(number), "%d bytes", sqlite3_column_bytes(row, column));
+        snprintf(number, sizeof number, "%d bytes", sqlite3_column_bytes(row, column));
         add_text(p, number);
         return;
     }
@@ -58,7 +58,7 @@ static void add_columns(struct preview *p, sqlite3_stmt *s, int columns)
     for (int i = 0; i < columns; i++) {
         char name[PREVIEW_CELL + 1];
         if (i > 0) buf_char(&p->out, ',');
-        snprintf(name, sizeof(name), "%s", sqlite3_column_name(s, i));
+        snprintf(name, sizeof name, "%s", sqlite3_column_name(s, i));
         add_text(p, name); /* a name cut inside a character is repaired on its way */
     }
     buf_char(&p->out, ']');

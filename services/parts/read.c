@@ -121,7 +121,7 @@ static int add_glass(struct image *image, struct parts_data *data, sqlite3_stmt 
 {
     if (data->glass_count == data->glass_cap) {
         size_t cap = data->glass_cap ? data->glass_cap * 2 : 16;
-        struct parts_glass *glass = realloc(data->glass, cap * sizeof(*glass));
+        struct parts_glass *glass = realloc(data->glass, cap * sizeof *glass);
         if (!glass) return err_set(err, ERR_NOMEM, "no memory");
         data->glass = glass;
         data->glass_cap = cap;

@@ -127,8 +127,7 @@ static int add_group(const struct ended_task *ended, const cJSON *tasks, const c
     const cJSON *member_signature;
     int rc =
         chain ? err_set(err, ERR_INPUT, "a group with something behind it is a chord, which is not supported here") : 0;
-    cJSON_ArrayForEach(member_signature, tasks)
-    {
+    cJSON_ArrayForEach(member_signature, tasks) {
         if (rc == 0) rc = add(ended, member_signature, first, NULL, sends, children, err);
     }
     return rc;
@@ -167,8 +166,7 @@ static int add_all(const struct ended_task *ended, const cJSON *signatures, cons
                    struct buf *children, struct err *err)
 {
     const cJSON *signature;
-    cJSON_ArrayForEach(signature, signatures)
-    {
+    cJSON_ArrayForEach(signature, signatures) {
         int rc = add(ended, signature, first, NULL, sends, children, err);
         if (rc) return rc;
     }

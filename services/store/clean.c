@@ -20,8 +20,8 @@ int clean_values(struct clean *c, int n, const char *const *values, const int *b
     *c = (struct clean){.values = values};
     while (first < n && ((binary && binary[first]) || is_clean(values[first]))) first++;
     if (first >= n) return 0;
-    const char **clean = calloc((size_t)n, sizeof(*clean));
-    c->copies = calloc((size_t)n, sizeof(*c->copies));
+    const char **clean = calloc((size_t)n, sizeof *clean);
+    c->copies = calloc((size_t)n, sizeof *c->copies);
     c->n = n;
     bool has_failed = !clean || !c->copies;
     for (int i = 0; i < n && !has_failed; i++) {

@@ -35,7 +35,7 @@ static void on_notice(void *arg, const char *message)
 {
     (void)arg;
     static const char warning[] = "WARNING:  takeover: ";
-    if (strncmp(message, warning, sizeof(warning) - 1) == 0)
+    if (strncmp(message, warning, sizeof warning - 1) == 0)
         log_warning("%.*s", (int)strcspn(message + 10, "\n"), message + 10);
     else
         log_debug("postgresql: %.*s", (int)strcspn(message, "\n"), message);
@@ -54,7 +54,7 @@ static PGconn *connect_to(const struct db *db, bool with_options)
 {
     struct session_words words;
     char timeout[16];
-    snprintf(timeout, sizeof(timeout), "%d", DB_CONNECT_TIMEOUT_S);
+    snprintf(timeout, sizeof timeout, "%d", DB_CONNECT_TIMEOUT_S);
     session_words(&words, db->url, &db->want, session_word(db->url, "host"), session_word(db->url, "hostaddr"),
                   session_word(db->url, "port"), with_options);
     int n = 0;
@@ -76,7 +76,7 @@ static int connect_db(struct db *db, struct err *err)
         PQsetNoticeProcessor(db->conn, on_notice, NULL);
         return 0;
     }
-    message_line(db->conn ? PQerrorMessage(db->conn) : "no memory", text, sizeof(text));
+    message_line(db->conn ? PQerrorMessage(db->conn) : "no memory", text, sizeof text);
     return err_set(err, ERR_DB, "PostgreSQL is unreachable: %s", text);
 }
 
@@ -86,7 +86,7 @@ static int try_transaction(struct db *db, struct err *err)
     char text[300];
     PGresult *r = wire_script(db->conn, "BEGIN", mono_ms() + LOOK_MS);
     bool is_good = PQresultStatus(r) == PGRES_COMMAND_OK;
-    message_line(r ? PQresultErrorMessage(r) : "no answer", text, sizeof(text));
+    message_line(r ? PQresultErrorMessage(r) : "no answer", text, sizeof text);
     PQclear(r);
     db_rollback(db);
     if (is_good && db_is_alive(db)) return 0;
@@ -102,7 +102,7 @@ static int learn(struct db *db, struct err *err)
     PGresult *r = wire_script(db->conn, session_look, mono_ms() + wait_ms);
     char text[400];
     if (PQresultStatus(r) != PGRES_TUPLES_OK) {
-        message_line(r ? PQresultErrorMessage(r) : "no answer", text, sizeof(text));
+        message_line(r ? PQresultErrorMessage(r) : "no answer", text, sizeof text);
         PQclear(r);
         return err_set(err, ERR_DB, "PostgreSQL is unreachable: %s", text);
     }
@@ -118,11 +118,11 @@ static struct db *open_db(const char *url, const char *schema, int64_t timeout_m
 {
     PQconninfoOption *parsed = database_url_parse(url ? url : "", err);
     if (!parsed) return NULL;
-    struct db *db = calloc(1, sizeof(*db));
+    struct db *db = calloc(1, sizeof *db);
     if (!db) return PQconninfoFree(parsed), err_set(err, ERR_NOMEM, "no memory"), NULL;
     db->url = parsed;
-    snprintf(db->application, sizeof(db->application), "%s", application);
-    snprintf(db->schema, sizeof(db->schema), "%s", schema ? schema : "");
+    snprintf(db->application, sizeof db->application, "%s", application);
+    snprintf(db->schema, sizeof db->schema, "%s", schema ? schema : "");
     db->want = (struct session_want){.application = db->application, .schema = db->schema, .timeout_ms = timeout_ms};
     if (connect_db(db, err) == 0 && learn(db, err) == 0) return db;
     db_close(db);
@@ -191,7 +191,7 @@ int db_origin(struct db *db, int64_t run_id, const char *task_id, struct err *er
         db_number(db->run_id, run_id);
     else
         db->run_id[0] = 0;
-    snprintf(db->task_id, sizeof(db->task_id), "%s", task_id ? task_id : "");
+    snprintf(db->task_id, sizeof db->task_id, "%s", task_id ? task_id : "");
     db->want.run_id = db->run_id;
     db->want.task_id = db->task_id;
     if (db->session.is_pooled) return change(db, "", err);
@@ -206,7 +206,7 @@ int db_origin(struct db *db, int64_t run_id, const char *task_id, struct err *er
 int db_set_timeout(struct db *db, int64_t timeout_ms, struct err *err)
 {
     char set[100];
-    snprintf(set, sizeof(set), "SET statement_timeout = %" PRId64 "; SET lock_timeout = %" PRId64, timeout_ms,
+    snprintf(set, sizeof set, "SET statement_timeout = %" PRId64 "; SET lock_timeout = %" PRId64, timeout_ms,
              timeout_ms);
     db->want.timeout_ms = timeout_ms;
     return change(db, set, err);
@@ -237,7 +237,7 @@ int db_make_schema(struct db *db, struct err *err)
 bool db_was_refused(const struct db *db)
 {
     static const char *const classes[] = {"21", "22", "23", "44", "54", "P0"};
-    for (size_t i = 0; db_is_alive(db) && i < sizeof(classes) / sizeof(classes[0]); i++)
+    for (size_t i = 0; db_is_alive(db) && i < sizeof classes / sizeof classes[0]; i++)
         if (strncmp(db->state, classes[i], 2) == 0) return true;
     return false;
 }
@@ -249,13 +249,13 @@ static int fail(struct db *db, const PGresult *result, struct err *err)
     const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
     const char *advice = session_advice(state);
     char text[300];
-    snprintf(db->state, sizeof(db->state), "%s", state ? state : "");
+    snprintf(db->state, sizeof db->state, "%s", state ? state : "");
     if (db->given_up) return err_set(err, ERR_DB, "connection to PostgreSQL lost: %s", db->given_up);
     if (PQstatus(db->conn) != CONNECTION_OK) {
-        message_line(message ? message : PQerrorMessage(db->conn), text, sizeof(text));
+        message_line(message ? message : PQerrorMessage(db->conn), text, sizeof text);
         return err_set(err, ERR_DB, "connection to PostgreSQL lost: %s", text);
     }
-    message_line(message ? message : PQerrorMessage(db->conn), text, sizeof(text));
+    message_line(message ? message : PQerrorMessage(db->conn), text, sizeof text);
     if (state && (strcmp(state, "57014") == 0 || strcmp(state, "55P03") == 0))
         return err_set(err, ERR_TIMEOUT, "PostgreSQL: %s", text);
     if (advice) return err_set(err, ERR_DB, "PostgreSQL: %s (%s)", text, advice);

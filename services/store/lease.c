@@ -10,8 +10,8 @@ int lease_acquire(struct db *db, struct lease *lease, const char *name, const ch
                   struct err *err)
 {
     *lease = (struct lease){.ttl_ms = ttl_ms, .renewed_ms = mono_ms()};
-    snprintf(lease->name, sizeof(lease->name), "%s", name);
-    snprintf(lease->owner, sizeof(lease->owner), "%s", owner);
+    snprintf(lease->name, sizeof lease->name, "%s", name);
+    snprintf(lease->owner, sizeof lease->owner, "%s", owner);
     char ttl[DB_NUMBER_SIZE];
     const char *values[] = {lease->name, lease->owner, db_number(ttl, ttl_ms)};
     PGresult *r = db_query(db, err,

@@ -28,16 +28,16 @@ struct pool *pool_new(struct event_base *base, const struct conf *conf, const ch
 {
     PQconninfoOption *options = database_url_parse(conf_str(conf, SET_DATABASE_URL), err);
     if (!options) return NULL;
-    struct pool *p = calloc(1, sizeof(*p));
+    struct pool *p = calloc(1, sizeof *p);
     if (!p) return PQconninfoFree(options), err_set(err, ERR_NOMEM, "no memory"), NULL;
     p->base = base;
     p->options = options;
     p->timeout_ms = conf_int(conf, SET_DATABASE_TIMEOUT);
     p->size = (int)conf_int(conf, SET_DATABASE_POOL);
-    snprintf(p->application, sizeof(p->application), "%s", application);
-    snprintf(p->schema, sizeof(p->schema), "%s", conf_str(conf, SET_DATABASE_SCHEMA));
+    snprintf(p->application, sizeof p->application, "%s", application);
+    snprintf(p->schema, sizeof p->schema, "%s", conf_str(conf, SET_DATABASE_SCHEMA));
     p->want = (struct session_want){.application = p->application, .schema = p->schema, .timeout_ms = p->timeout_ms};
-    snprintf(p->why, sizeof(p->why), "not connected yet");
+    snprintf(p->why, sizeof p->why, "not connected yet");
     backoff_init(&p->backoff, 100, 5000);
     TAILQ_INIT(&p->waiting);
     TAILQ_INIT(&p->failed);
@@ -109,7 +109,7 @@ struct pool_call *pool_query(struct pool *p, const struct query *query, int n, c
 {
     size_t bytes = 0;
     for (int i = 0; i < n; i++) bytes += values[i] ? strlen(values[i]) + 1 : 0;
-    struct pool_call *call = calloc(1, sizeof(*call) + (size_t)n * sizeof(char *) + bytes);
+    struct pool_call *call = calloc(1, sizeof *call + (size_t)n * sizeof(char *) + bytes);
     int id = query_id(p, query);
     if (!call || id < 0) return free(call), NULL;
     *call = (struct pool_call){.query = query, .query_id = id, .fn = fn, .arg = arg, .asked_us = mono_us(), .n = n};
@@ -218,7 +218,7 @@ static struct pool_conn *conn_add(struct pool *p)
     for (int i = 0; i < p->size; i++) {
         struct pool_conn *c = p->conns[i];
         if (c && c->state != CONN_CLOSED) continue;
-        if (!c) c = p->conns[i] = calloc(1, sizeof(*c));
+        if (!c) c = p->conns[i] = calloc(1, sizeof *c);
         if (!c) return NULL;
         c->pool = p;
         TAILQ_INIT(&c->calls);
@@ -302,16 +302,16 @@ static bool any_ready(const struct pool *p)
 void pool_conn_lost(struct pool_conn *c, const char *why)
 {
     struct pool *p = c->pool;
-    char text[sizeof(p->why)];
+    char text[sizeof p->why];
     bool is_refused = c->state != CONN_READY;
-    snprintf(text, sizeof(text), "%.*s", (int)strcspn(why, "\n"), why);
+    snprintf(text, sizeof text, "%.*s", (int)strcspn(why, "\n"), why);
     conn_close(c);
     TAILQ_CONCAT(&p->failed, &c->calls, link);
     c->in_flight = c->slow_in_flight = 0;
     event_active(p->turn, EV_TIMEOUT, 1);
     if (is_refused) p->refused_ms = mono_ms();
     if (any_ready(p)) return;
-    snprintf(p->why, sizeof(p->why), "%s", text);
+    snprintf(p->why, sizeof p->why, "%s", text);
     p->is_down = true;
     TAILQ_CONCAT(&p->failed, &p->waiting, link);
     p->waiting_count = 0;

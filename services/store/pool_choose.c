@@ -93,7 +93,7 @@ enum choice pool_choose(struct pool *p, const struct pool_call *call, struct poo
 /* What was sent cannot be taken back: a call that nobody asked for stays in its place, to take the answer. */
 static bool take_back(struct pool_conn *c, struct pool_call *call)
 {
-    struct pool_call *ghost = calloc(1, sizeof(*ghost));
+    struct pool_call *ghost = calloc(1, sizeof *ghost);
     if (!ghost) return false;
     *ghost = (struct pool_call){.query = call->query,
                                 .query_id = call->query_id,

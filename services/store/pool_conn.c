@@ -26,15 +26,15 @@ void conn_close(struct pool_conn *c)
     if (c->pg) PQfinish(c->pg);
     c->pg = NULL;
     c->state = CONN_CLOSED;
-    memset(c->is_prepared, 0, sizeof(c->is_prepared));
-    memset(c->carried, 0, sizeof(c->carried));
+    memset(c->is_prepared, 0, sizeof c->is_prepared);
+    memset(c->carried, 0, sizeof c->carried);
 }
 
 static void conn_broke(struct pool_conn *c)
 {
     char why[256];
     const char *text = c->pg ? PQerrorMessage(c->pg) : "no memory";
-    snprintf(why, sizeof(why), "%.*s", (int)strcspn(text, "\n"), text);
+    snprintf(why, sizeof why, "%.*s", (int)strcspn(text, "\n"), text);
     pool_conn_lost(c, *why ? why : "the connection was closed");
 }
 
@@ -104,7 +104,7 @@ int conn_send(struct pool_conn *c, struct pool_call *call)
     const struct query *q = call->query;
     char name[16];
     int format = q->is_binary, rc = 1;
-    snprintf(name, sizeof(name), "q%d", call->query_id);
+    snprintf(name, sizeof name, "q%d", call->query_id);
     call->is_led = false;
     if (c->sql || c->pool->is_unprepared) {
         call->is_led = c->sql != NULL;

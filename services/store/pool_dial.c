@@ -77,10 +77,10 @@ const char *pool_dial_why(const struct pool_dial *d)
 
 static void tell(struct pool_dial *d, struct pool_dialled *result)
 {
-    char why[sizeof(d->why)];
+    char why[sizeof d->why];
     pool_dial_fn fn = d->fn;
     void *arg = d->arg;
-    memcpy(why, d->why, sizeof(why));
+    memcpy(why, d->why, sizeof why);
     result->why = result->pg ? "" : why;
     pool_dial_cancel(d);
     fn(arg, result);
@@ -88,7 +88,7 @@ static void tell(struct pool_dial *d, struct pool_dialled *result)
 
 static void note(struct pool_dial *d, const char *why)
 {
-    if (why && *why) snprintf(d->why, sizeof(d->why), "%.*s", (int)strcspn(why, "\n"), why);
+    if (why && *why) snprintf(d->why, sizeof d->why, "%.*s", (int)strcspn(why, "\n"), why);
 }
 
 /* ---- one attempt ---- */
@@ -199,7 +199,7 @@ static bool next_address(struct pool_dial *d, struct attempt *a)
         if (h->resolve && !d->is_impatient) return false;
         if (h->is_plain ? h->tried > 0 : h->tried >= h->addresses.count) continue;
         *a = (struct attempt){.dial = d, .host = h};
-        if (!h->is_plain) memcpy(a->address, h->addresses.text[h->tried], sizeof(a->address));
+        if (!h->is_plain) memcpy(a->address, h->addresses.text[h->tried], sizeof a->address);
         h->tried++;
         return true;
     }
@@ -270,9 +270,9 @@ static bool add_host(struct pool_dial *d, int index)
     struct host *h = &d->hosts[d->host_count++];
     char address[256];
     *h = (struct host){.dial = d};
-    item(names, index, false, h->name, sizeof(h->name));
-    item(addresses, index, false, address, sizeof(address));
-    item(session_word(d->url, "port"), index, true, h->port, sizeof(h->port));
+    item(names, index, false, h->name, sizeof h->name);
+    item(addresses, index, false, address, sizeof address);
+    item(session_word(d->url, "port"), index, true, h->port, sizeof h->port);
     const char *wanted = address[0] ? address : h->name;
     h->is_plain = !*wanted || *wanted == '/' || *wanted == '@';
     if (h->is_plain) return true;
@@ -283,10 +283,10 @@ static bool add_host(struct pool_dial *d, int index)
 struct pool_dial *pool_dial_start(struct event_base *base, const PQconninfoOption *url, const struct session_want *want,
                                   pool_dial_fn fn, void *arg)
 {
-    struct pool_dial *d = calloc(1, sizeof(*d));
+    struct pool_dial *d = calloc(1, sizeof *d);
     if (!d) return NULL;
     *d = (struct pool_dial){.base = base, .url = url, .want = want, .fn = fn, .arg = arg};
-    snprintf(d->why, sizeof(d->why), "no answer in time while connecting");
+    snprintf(d->why, sizeof d->why, "no answer in time while connecting");
     const char *names = session_word(url, "host"), *addresses = session_word(url, "hostaddr");
     int n = count_items(names ? names : addresses);
     bool is_good = (d->pace = evtimer_new(base, on_pace, d)) != NULL;

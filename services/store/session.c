@@ -80,7 +80,7 @@ void session_words(struct session_words *out, const PQconninfoOption *url, const
         if (!o->val || !*o->val || is_ours(o->keyword)) continue;
         out->keys[n] = o->keyword, out->values[n++] = o->val;
     }
-    make_options(out->options, sizeof(out->options), session_word(url, "options"), want);
+    make_options(out->options, sizeof out->options, session_word(url, "options"), want);
     const char *more[][2] = {{"host", host},
                              {"hostaddr", hostaddr},
                              {"port", port},
@@ -91,7 +91,7 @@ void session_words(struct session_words *out, const PQconninfoOption *url, const
                              {"keepalives_interval", "10"},
                              {"keepalives_count", "3"},
                              {"tcp_user_timeout", "30000"}};
-    for (size_t i = 0; i < sizeof(more) / sizeof(*more); i++)
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
         if (more[i][1]) out->keys[n] = more[i][0], out->values[n++] = more[i][1];
     out->keys[n] = out->values[n] = NULL;
 }
@@ -110,7 +110,7 @@ void session_learn(struct session *out, const PGconn *conn, const PGresult *row)
                             .is_standby = *PQgetvalue(row, 0, 3) == 't',
                             .has_schema = *PQgetvalue(row, 0, 4) == 't',
                             .version = (int)strtol(PQgetvalue(row, 0, 5), NULL, 10)};
-    snprintf(out->encoding, sizeof(out->encoding), "%s", PQgetvalue(row, 0, 6));
+    snprintf(out->encoding, sizeof out->encoding, "%s", PQgetvalue(row, 0, 6));
 }
 
 const char *session_fault(const struct session *s)
@@ -142,7 +142,7 @@ const char *session_advice(const char *sqlstate)
         {"42703", "a column is missing: `logikald check` tells whose table it is"},
         {"0LP01", "a pooler in statement mode cannot be used: transaction or session mode is needed"},
     };
-    for (size_t i = 0; sqlstate && i < sizeof(rows) / sizeof(*rows); i++)
+    for (size_t i = 0; sqlstate && i < sizeof rows / sizeof *rows; i++)
         if (strcmp(rows[i].sqlstate, sqlstate) == 0) return rows[i].text;
     return NULL;
 }
@@ -211,7 +211,7 @@ char *session_sql(PGconn *conn, const PQconninfoOption *url, const struct sessio
     struct buf sql = {0}, path = {0};
     char timeout[24];
     const char *theirs = session_word(url, "options");
-    snprintf(timeout, sizeof(timeout), "%" PRId64, want->timeout_ms);
+    snprintf(timeout, sizeof timeout, "%" PRId64, want->timeout_ms);
     if (theirs && add_theirs(&sql, conn, theirs, err) < 0) return buf_free(&sql), NULL;
     add_setting(&sql, conn, "statement_timeout", timeout);
     add_setting(&sql, conn, "lock_timeout", timeout);

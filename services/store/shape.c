@@ -70,7 +70,7 @@ static void read_file(struct reader *r, const struct embedded *file)
     r->is_creating = false;
     while (at < end) {
         size_t len = strcspn(at, "\n");
-        snprintf(line, sizeof(line), "%.*s", (int)len, at);
+        snprintf(line, sizeof line, "%.*s", (int)len, at);
         char *comment = strstr(line, "--");
         if (comment) *comment = '\0';
         read_line(r, line);
@@ -108,7 +108,7 @@ int shape_check(struct db *db, const char *path, bool only_created, struct err *
     if (r) {
         rc = 0;
         if (PQntuples(r) > 0) {
-            shape_say(db_text(r, 0, 0), db_text(r, 0, 1), text, sizeof(text));
+            shape_say(db_text(r, 0, 0), db_text(r, 0, 1), text, sizeof text);
             rc = err_set(err, ERR_CONFIG, "%s", text);
         }
     }

@@ -38,7 +38,7 @@ static int find_directory(struct db *db, const char *wanted, struct directory *d
         found = err_set(err, ERR_INPUT, "several directories are named %.*s, so none was synced: name the path",
                         NAME_OF(wanted));
     } else if (found) {
-        snprintf(d->identifier, sizeof(d->identifier), "%s", db_text(r, 0, 1));
+        snprintf(d->identifier, sizeof d->identifier, "%s", db_text(r, 0, 1));
         if (db_text(r, 0, 2) && !(d->chain = strdup(db_text(r, 0, 2)))) found = err_set(err, ERR_NOMEM, "no memory");
     }
     PQclear(r);
@@ -89,14 +89,14 @@ static int sync_projects(struct sync_run *run, const struct directory *d, struct
 static cJSON *make_result(const struct sync_run *run, const char *directory, int rc, const struct err *err)
 {
     const struct sync_counts *c = &run->counts;
-    char message[sizeof(err->text)];
+    char message[sizeof err->text];
     bool is_success = rc == 0 && c->failed_projects + c->failed_phases + c->failed_directories == 0;
     if (rc < 0)
-        snprintf(message, sizeof(message), "%s", err->text);
+        snprintf(message, sizeof message, "%s", err->text);
     else if (!is_success)
-        snprintf(message, sizeof(message), "synced in part: %lld errors", (long long)run->error_count);
+        snprintf(message, sizeof message, "synced in part: %lld errors", (long long)run->error_count);
     else
-        snprintf(message, sizeof(message), "synced %lld directories, %lld projects and %lld elevations",
+        snprintf(message, sizeof message, "synced %lld directories, %lld projects and %lld elevations",
                  (long long)c->directories, (long long)c->projects, (long long)c->elevations);
     cJSON *result = result_new(run, is_success, message);
     cJSON_AddNullToObject(result, "project_id");
@@ -166,7 +166,7 @@ static int forced(struct task_ctx *ctx, const char *wanted, cJSON **result, stru
     if (wanted)
         run_scope(scope, "directory", wanted);
     else
-        snprintf(scope, sizeof(scope), TREE_SCOPE);
+        snprintf(scope, sizeof scope, TREE_SCOPE);
     const struct run_ask ask = {.scope = scope, .asks = wanted ? "directory" : "directories", .is_forced = true};
     int rc = join_or_open(&run, ctx, &ask, result, err);
     if (rc == 1) return 0;

@@ -22,7 +22,7 @@ void listing_odd(struct listing *l, const char *kind, const char *id, const stru
     struct sync_run *run = l->run;
     for (int i = 0; i < odd->count; i++) {
         char key[200];
-        snprintf(key, sizeof(key), "%s %s %s", kind, odd->items[i].member, odd->items[i].what);
+        snprintf(key, sizeof key, "%s %s %s", kind, odd->items[i].member, odd->items[i].what);
         if (!run_first(run, key)) continue;
         run_note_error(run, "Logikal's %s %s: %s %s; told once for all of this sync", kind, id, odd->items[i].member,
                        odd->items[i].what);
@@ -55,7 +55,7 @@ static bool on_element(struct logikal_job *job, const char *text, size_t len)
         l->refused++;
         l->run->counts.objects_refused++;
         char place[600];
-        run_note_error(l->run, "in %s: Logikal's %s", where(&job->place, place, sizeof(place)), err.text);
+        run_note_error(l->run, "in %s: Logikal's %s", where(&job->place, place, sizeof place), err.text);
         return true;
     }
     if (rc == 0) l->staged++;
@@ -86,7 +86,7 @@ static void on_done(struct logikal_job *job, struct logikal_outcome *outcome)
 struct listing *listing_new(struct sync_run *run, enum job_kind kind, const char *chain, const char *project,
                             const char *phase)
 {
-    struct listing *l = calloc(1, sizeof(*l));
+    struct listing *l = calloc(1, sizeof *l);
     if (!l || place_set(&l->job.place, chain, project, phase, NULL) < 0) {
         struct err err = {0};
         run_check(run, err_set(&err, ERR_NOMEM, "no memory, or an identifier that is too long"), &err);

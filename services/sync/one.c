@@ -68,8 +68,8 @@ static int look_up(struct db *db, struct one_project *one, const char *name, cha
     if (found == 1) {
         one->project_id = db_int(r, 0, 0);
         one->directory_id = db_int(r, 0, 4);
-        snprintf(one->guid, sizeof(one->guid), "%s", db_text(r, 0, 1));
-        snprintf(one->directory_identifier, sizeof(one->directory_identifier), "%s",
+        snprintf(one->guid, sizeof one->guid, "%s", db_text(r, 0, 1));
+        snprintf(one->directory_identifier, sizeof one->directory_identifier, "%s",
                  db_text(r, 0, 3) ? db_text(r, 0, 3) : "");
         if (db_text(r, 0, 2) && !(*chain = strdup(db_text(r, 0, 2)))) found = err_set(err, ERR_NOMEM, "no memory");
     } else if (found > 1) {
@@ -83,7 +83,7 @@ static int look_up(struct db *db, struct one_project *one, const char *name, cha
 int one_project_guid(struct db *db, struct one_project *one, struct err *err)
 {
     char *chain;
-    snprintf(one->guid, sizeof(one->guid), "%s", one->wanted);
+    snprintf(one->guid, sizeof one->guid, "%s", one->wanted);
     int rc = find_directory(db, one, err);
     if (rc < 0) return rc;
     int found = look_up(db, one, one->wanted, &chain, err);

@@ -10,10 +10,10 @@
 static unsigned long long start_of(long pid)
 {
     char path[64], line[1024];
-    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
     FILE *file = fopen(path, "re");
     if (!file) return 0;
-    char *p = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL; /* the name before it may hold anything */
+    char *p = fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL; /* the name before it may hold anything */
     fclose(file);
     for (int field = 2; p && field < 22; field++) {
         p = strchr(p + 1, ' ');

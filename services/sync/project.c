@@ -15,15 +15,15 @@
 
 struct project_work *project_work_new(struct sync_run *run, int64_t project_id, const char *guid, const char *chain)
 {
-    struct project_work *w = calloc(1, sizeof(*w));
+    struct project_work *w = calloc(1, sizeof *w);
     if (!w || !(w->chain = strdup(chain))) {
         free(w);
         return NULL;
     }
     w->run = run;
     w->project_id = project_id;
-    snprintf(w->guid, sizeof(w->guid), "%s", guid);
-    snprintf(w->spelled, sizeof(w->spelled), "%s", guid);
+    snprintf(w->guid, sizeof w->guid, "%s", guid);
+    snprintf(w->spelled, sizeof w->spelled, "%s", guid);
     return w;
 }
 
@@ -46,7 +46,7 @@ static struct phase_state *phase_of(struct project_work *w, const char *id)
         if (strcmp(w->phases[i].id, id) == 0) return &w->phases[i];
     if (w->phase_count == w->phase_cap) {
         size_t cap = w->phase_cap ? w->phase_cap * 2 : 8;
-        struct phase_state *phases = realloc(w->phases, cap * sizeof(*phases));
+        struct phase_state *phases = realloc(w->phases, cap * sizeof *phases);
         if (!phases) return NULL;
         w->phases = phases;
         w->phase_cap = cap;
@@ -82,8 +82,8 @@ static void note(struct project_work *w, const char *what, const char *text)
 {
     char label[PROJECT_LABEL_SIZE];
     w->failed++;
-    if (!w->error[0]) snprintf(w->error, sizeof(w->error), "%s: %.*s", what, (int)utf8_cut(text, 200), text);
-    run_note_error(w->run, "project %s: %s: %s", project_work_label(w, label, sizeof(label)), what, text);
+    if (!w->error[0]) snprintf(w->error, sizeof w->error, "%s: %.*s", what, (int)utf8_cut(text, 200), text);
+    run_note_error(w->run, "project %s: %s: %s", project_work_label(w, label, sizeof label), what, text);
 }
 
 void project_work_busy(struct project_work *w, const char *text)
@@ -93,9 +93,9 @@ void project_work_busy(struct project_work *w, const char *text)
     w->is_busy = true;
     if (!run_first(w->run, w->guid)) return;
     w->run->counts.projects_busy++;
-    if (!w->error[0]) snprintf(w->error, sizeof(w->error), "locked in Logikal: %.*s", (int)utf8_cut(text, 200), text);
+    if (!w->error[0]) snprintf(w->error, sizeof w->error, "locked in Logikal: %.*s", (int)utf8_cut(text, 200), text);
     run_note_error(w->run, "project %s is locked in Logikal and left to the next sync: %s",
-                   project_work_label(w, label, sizeof(label)), text);
+                   project_work_label(w, label, sizeof label), text);
 }
 
 static int read_elevation(struct listing *l, const char *text, size_t len, struct err *err)
@@ -249,7 +249,7 @@ static void add_counts(struct project_work *w)
         run_note_error(w->run,
                        "project %s shows %lld unknown elevations in the place of its own: they are stored when"
                        " those are gone for good",
-                       project_work_label(w, label, sizeof(label)), (long long)w->counts.withheld);
+                       project_work_label(w, label, sizeof label), (long long)w->counts.withheld);
     }
     c->withheld[MISSING_ELEVATIONS] += w->counts.withheld;
     c->phases += w->counts.phases;
@@ -310,7 +310,7 @@ static void finish_rows(struct project_work *w)
         return;
     }
     if (w->failed) w->run->counts.failed_projects++;
-    if (w->refused && !w->error[0]) snprintf(w->error, sizeof(w->error), "some of its objects could not be read");
+    if (w->refused && !w->error[0]) snprintf(w->error, sizeof w->error, "some of its objects could not be read");
     run_check(w->run, apply_rows(w, &err), &err);
 }
 
@@ -355,7 +355,7 @@ static int load_spelling(struct project_work *w, struct err *err)
 {
     char *spelled = project_spelling(w->run->db, w->project_id, err);
     if (!spelled) return -(int)err->code;
-    if (*spelled) snprintf(w->spelled, sizeof(w->spelled), "%s", spelled);
+    if (*spelled) snprintf(w->spelled, sizeof w->spelled, "%s", spelled);
     free(spelled);
     return 0;
 }

@@ -26,16 +26,16 @@ static void add_names(cJSON *result, const struct one_project *one)
 static cJSON *make_result(const struct sync_run *run, const struct one_project *one, int rc, const struct err *err)
 {
     const struct sync_counts *c = &run->counts;
-    char message[sizeof(err->text)];
+    char message[sizeof err->text];
     bool is_success = rc == 0 && c->failed_projects == 0 && c->failed_phases == 0;
     if (rc < 0)
-        snprintf(message, sizeof(message), "%s", err->text);
+        snprintf(message, sizeof message, "%s", err->text);
     else if (!is_success)
-        snprintf(message, sizeof(message), "synced in part: %lld errors", (long long)run->error_count);
+        snprintf(message, sizeof message, "synced in part: %lld errors", (long long)run->error_count);
     else if (one->was_current)
-        snprintf(message, sizeof(message), "nothing has changed since the last sync");
+        snprintf(message, sizeof message, "nothing has changed since the last sync");
     else
-        snprintf(message, sizeof(message), "synced %lld phases, %lld elevations and %lld parts lists",
+        snprintf(message, sizeof message, "synced %lld phases, %lld elevations and %lld parts lists",
                  (long long)c->phases, (long long)c->elevations, (long long)c->parts_lists);
     cJSON *result = result_new(run, is_success, message);
     if (rc < 0) cJSON_AddStringToObject(result, "error_type", one->candidates ? "ambiguous" : err_code_name(err->code));
@@ -182,8 +182,7 @@ static int sync_each(struct task_ctx *ctx, const cJSON *ids, bool is_forced, cJS
 {
     int done = 0, total = cJSON_GetArraySize(ids), rc = 0;
     const cJSON *id;
-    cJSON_ArrayForEach(id, ids)
-    {
+    cJSON_ArrayForEach(id, ids) {
         cJSON *one_result = NULL;
         struct err why = {0};
         cJSON *wrapped = cJSON_CreateArray();
@@ -216,7 +215,7 @@ int task_batch_sync_projects(struct task_ctx *ctx, const cJSON *args, const cJSO
     char message[100];
     cJSON *head = cJSON_CreateObject(), *results = cJSON_CreateArray();
     int rc = sync_each(ctx, ids, argument_bool(args, kwargs, 1, "force_sync"), results, &failed, err);
-    snprintf(message, sizeof(message), "%d of %d projects synced", total - failed, total);
+    snprintf(message, sizeof message, "%d of %d projects synced", total - failed, total);
     cJSON_AddBoolToObject(head, "success", failed == 0);
     cJSON_AddStringToObject(head, "message", message);
     cJSON_AddNumberToObject(head, "total", total);

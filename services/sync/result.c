@@ -71,7 +71,7 @@ void result_add_errors(cJSON *result, const struct sync_run *run)
     for (const char *p = run->errors.data; p && *p;) {
         size_t len = strcspn(p, "\n");
         char line[401];
-        snprintf(line, sizeof(line), "%.*s", (int)(len < 400 ? len : 400), p);
+        snprintf(line, sizeof line, "%.*s", (int)(len < 400 ? len : 400), p);
         cJSON_AddItemToArray(errors, cJSON_CreateString(utf8_finish(line)));
         p += len + (p[len] == '\n');
     }
@@ -88,7 +88,7 @@ void result_add_counts(cJSON *result, const struct sync_counts *c)
                 {"thumbnails_synced", c->thumbnails},      {"thumbnails_failed", c->thumbnails_failed},
                 {"parts_lists_synced", c->parts_lists},    {"parts_lists_failed", c->parts_failed},
                 {"places_unchecked", c->places_unchecked}, {"vanished", c->vanished}};
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         cJSON_AddNumberToObject(result, rows[i].name, (double)rows[i].value);
 }
 
@@ -111,10 +111,10 @@ static void add_held(cJSON *result, const struct sync_run *run)
 {
     char rows[120], message[300];
     snprintf(
-        message, sizeof(message),
+        message, sizeof message,
         "held: missing in Logikal (%s) are %s; they are served as before until they return, or hold %lld is applied "
         "or refused",
-        run->hold.reason, held_text(&run->hold, rows, sizeof(rows)), (long long)run->hold.id);
+        run->hold.reason, held_text(&run->hold, rows, sizeof rows), (long long)run->hold.id);
     cJSON_ReplaceItemInObjectCaseSensitive(result, "success", cJSON_CreateFalse());
     cJSON_ReplaceItemInObjectCaseSensitive(result, "message", cJSON_CreateString(message));
     cJSON *held = cJSON_AddObjectToObject(result, "held");
@@ -154,7 +154,7 @@ char *argument_text(const cJSON *args, const cJSON *kwargs, int index, const cha
     const char *text = NULL;
     if (cJSON_IsString(value) && *value->valuestring && strlen(value->valuestring) < 2048) text = value->valuestring;
     if (cJSON_IsNumber(value) && value->valuedouble == floor(value->valuedouble) && fabs(value->valuedouble) < 1e15) {
-        snprintf(number, sizeof(number), "%.0f", value->valuedouble);
+        snprintf(number, sizeof number, "%.0f", value->valuedouble);
         text = number;
     }
     char *copy = text ? strdup(text) : NULL;

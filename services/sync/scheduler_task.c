@@ -185,7 +185,7 @@ static int note_type(struct round *r, int entry, const struct object_outcome *o,
     bool is_cancelled = r->rc == -ERR_CANCELLED && !o->is_success;
     const char *status = is_cancelled ? "cancelled" : !o->is_success ? "failed" : o->is_held ? "held" : "completed";
     char message[160];
-    snprintf(message, sizeof(message), "%s: %lld of %lld, %s", type, (long long)o->successful, (long long)o->processed,
+    snprintf(message, sizeof message, "%s: %lld of %lld, %s", type, (long long)o->successful, (long long)o->processed,
              due_reason(r->plan[entry].due));
     const struct log_end end = {.status = status,
                                 .message = message,
@@ -227,7 +227,7 @@ static int end_types(struct round *r, struct err *err)
         if (!due_is_yes(r->plan[i].due)) continue;
         const char *failed = failed_dependency(r, i, has_failed);
         if (failed && r->rc == 0) {
-            snprintf(why, sizeof(why), "not synced, because %s failed", failed);
+            snprintf(why, sizeof why, "not synced, because %s failed", failed);
             o.error = why;
         } else if (is_tree_type(c->type)) {
             o = tree_outcome(r, c->type);
@@ -262,18 +262,18 @@ static bool needs_upstream(const struct round *r)
 
 static void make_result(struct round *r)
 {
-    char message[sizeof(r->err.text) + 64];
+    char message[sizeof r->err.text + 64];
     bool is_broken = r->rc < 0 && r->run.has_rows;
     if (r->due_count == 0)
-        snprintf(message, sizeof(message), "nothing is due");
+        snprintf(message, sizeof message, "nothing is due");
     else if (r->is_failed)
-        snprintf(message, sizeof(message), "%s%s%s", is_broken ? "rows synced, files broke off" : "the sync failed",
+        snprintf(message, sizeof message, "%s%s%s", is_broken ? "rows synced, files broke off" : "the sync failed",
                  r->rc < 0 ? ": " : " in part", r->rc < 0 ? r->err.text : "");
     else if (r->run.error_count)
-        snprintf(message, sizeof(message), "%d object types synced, with %lld errors", r->due_count,
+        snprintf(message, sizeof message, "%d object types synced, with %lld errors", r->due_count,
                  (long long)r->run.error_count);
     else
-        snprintf(message, sizeof(message), "%d object types synced", r->due_count);
+        snprintf(message, sizeof message, "%d object types synced", r->due_count);
     cJSON *head = result_new(&r->run, !r->is_failed, message);
     cJSON_AddFalseToObject(head, "skipped");
     cJSON_AddItemToObject(head, "objects_synced", r->counts);
@@ -339,7 +339,7 @@ static int scheduled(struct task_ctx *ctx, enum due_mode mode, cJSON **result, s
     if (result_is_switched_off(ctx, result)) return 0;
     int idle = idle_look(ctx, mode, result, err);
     if (idle != 0) return idle < 0 ? idle : 0;
-    struct round *r = calloc(1, sizeof(*r));
+    struct round *r = calloc(1, sizeof *r);
     if (!r) return err_set(err, ERR_NOMEM, "no memory");
     r->mode = mode;
     int rc = round_run(r, ctx, false, false, result, err);
@@ -363,7 +363,7 @@ int task_hourly_smart_sync(struct task_ctx *ctx, const cJSON *args, const cJSON 
 
 int task_full_sync(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
 {
-    struct round *r = calloc(1, sizeof(*r));
+    struct round *r = calloc(1, sizeof *r);
     if (!r) return err_set(err, ERR_NOMEM, "no memory");
     r->mode = DUE_EVERYTHING;
     int rc = round_run(r, ctx, argument_bool(args, kwargs, 0, "force_sync"), true, result, err);
@@ -374,7 +374,7 @@ int task_full_sync(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs,
 int task_sync_object_type(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
 {
     char *type = argument_text(args, kwargs, 0, "object_type", err);
-    struct round *r = calloc(1, sizeof(*r));
+    struct round *r = calloc(1, sizeof *r);
     if (!type || !r) {
         ctx->exc_type = "ValueError";
         free(type);

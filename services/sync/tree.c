@@ -37,7 +37,7 @@ static bool children_add(struct children *c, const char *identifier)
 {
     if (c->count == c->cap) {
         size_t cap = c->cap ? c->cap * 2 : 16;
-        char **items = realloc(c->items, cap * sizeof(*items));
+        char **items = realloc(c->items, cap * sizeof *items);
         if (!items) return false;
         c->items = items;
         c->cap = cap;
@@ -78,8 +78,7 @@ static bool is_found(struct walk *w, const struct logikal_project *p, const char
     if (w->is_exact || !p->name || strcmp(p->name, w->find) != 0 || p->is_deleted) return false;
     if (w->find_in && !is_directory(directory, w->find_in)) return false;
     const cJSON *known;
-    cJSON_ArrayForEach(known, w->candidates)
-    {
+    cJSON_ArrayForEach(known, w->candidates) {
         if (guid_equal(p->id, cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(known, "project_id")))) return true;
     }
     if (!w->candidates) w->candidates = cJSON_CreateArray();
@@ -115,7 +114,7 @@ static int read_project(struct listing *l, const char *text, size_t len, struct 
         rc = stage_add_project(&w->run->stage, l->number, &row, err);
         if (w->find) {
             w->found_changed_s = p.changed_s;
-            snprintf(w->found_guid, sizeof(w->found_guid), "%s", p.id);
+            snprintf(w->found_guid, sizeof w->found_guid, "%s", p.id);
         }
     }
     cJSON_Delete(p.json);
@@ -259,7 +258,7 @@ static void on_directories(struct listing *l, const struct logikal_outcome *outc
 
 static void list_directories(struct walk *w, const char *identifier, const char *parent_chain)
 {
-    struct children *c = calloc(1, sizeof(*c));
+    struct children *c = calloc(1, sizeof *c);
     struct listing *l = NULL;
     struct err err = {0};
     if (c) {
@@ -288,7 +287,7 @@ static int load_excluded(struct walk *w, struct err *err)
         db_query(w->run->db, err, "SELECT coalesce(upstream_path, logikal_id) FROM directories WHERE exclude_from_sync",
                  0, NULL);
     if (!r) return -ERR_DB;
-    w->excluded = calloc((size_t)PQntuples(r) + 1, sizeof(*w->excluded));
+    w->excluded = calloc((size_t)PQntuples(r) + 1, sizeof *w->excluded);
     for (int i = 0; w->excluded && i < PQntuples(r); i++)
         if ((w->excluded[w->excluded_count] = strdup(db_text(r, i, 0)))) w->excluded_count++;
     bool is_whole = w->excluded && w->excluded_count == PQntuples(r);

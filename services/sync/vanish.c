@@ -118,7 +118,7 @@ static int look_at(struct sync_run *run, const PGresult *r, int row, struct err 
     static const enum job_kind jobs[] = {JOB_DIRECTORIES, JOB_PROJECTS, JOB_PHASES, JOB_ELEVATIONS};
     const char *chain = db_text(r, row, 2), *project = db_text(r, row, 3), *phase = db_text(r, row, 4);
     char kind = db_text(r, row, 0)[0];
-    struct look *k = calloc(1, sizeof(*k));
+    struct look *k = calloc(1, sizeof *k);
     struct listing *l = listing_new(run, jobs[strchr(kinds, kind) - kinds], chain, project, phase);
     if (!k || !l || !(k->name = place_name(kind, chain, project, phase))) {
         if (k) look_free(k);
@@ -185,8 +185,8 @@ static int hold(struct sync_run *run, const struct missing_counts *c, enum vanis
         (long long)c->gone[MISSING_PROJECTS], (long long)c->gone[MISSING_PHASES],
         (long long)c->gone[MISSING_ELEVATIONS]);
     run->hold = (struct hold_state){.id = id};
-    memcpy(run->hold.rows, c->gone, sizeof(run->hold.rows));
-    snprintf(run->hold.reason, sizeof(run->hold.reason), "%s", vanish_word(verdict));
+    memcpy(run->hold.rows, c->gone, sizeof run->hold.rows);
+    snprintf(run->hold.reason, sizeof run->hold.reason, "%s", vanish_word(verdict));
     return name_places(run, err);
 }
 

@@ -49,7 +49,7 @@ static char **place_of(char **chains, size_t size, const char *identifier)
 static bool grow(struct visited *v)
 {
     size_t size = v->size ? v->size * 2 : FIRST_SIZE;
-    char **chains = calloc(size, sizeof(*chains));
+    char **chains = calloc(size, sizeof *chains);
     if (!chains) return false;
     for (size_t i = 0; i < v->size; i++)
         if (v->chains[i]) *place_of(chains, size, identifier_of(v->chains[i])) = v->chains[i];

@@ -51,8 +51,8 @@ static int tell(struct works *ws, int64_t seq, struct err *err)
     int64_t now[COUNT_COUNT], before[COUNT_COUNT];
     char number[DB_NUMBER_SIZE];
     struct buf counts = {0};
-    memcpy(now, &run->counts, sizeof(now));
-    memcpy(before, &ws->told, sizeof(before));
+    memcpy(now, &run->counts, sizeof now);
+    memcpy(before, &ws->told, sizeof before);
     db_array_begin(&counts);
     for (int i = 0; i < COUNT_COUNT; i++) db_array_add(&counts, db_number(number, now[i] - before[i]));
     db_array_end(&counts);
@@ -81,7 +81,7 @@ static void note_gone(const struct project_work *w)
     char label[PROJECT_LABEL_SIZE];
     w->run->counts.failed_projects++;
     run_note_error(w->run, "project %s is listed in its directory, but cannot be selected there: not found",
-                   project_work_label(w, label, sizeof(label)));
+                   project_work_label(w, label, sizeof label));
 }
 
 static void on_done(struct project_work *w)
@@ -178,10 +178,10 @@ static int add_helped(struct works *ws, struct err *err)
     struct sync_run *run = ws->run;
     int64_t counts[COUNT_COUNT];
     struct buf errors = {0};
-    memcpy(counts, &run->counts, sizeof(counts));
+    memcpy(counts, &run->counts, sizeof counts);
     int64_t helped = shares_collect(run->db, ws->list, counts, COUNT_COUNT, &errors, err);
     if (helped > 0) {
-        memcpy(&run->counts, counts, sizeof(counts));
+        memcpy(&run->counts, counts, sizeof counts);
         run->projects_helped += helped;
         run_note_errors(run, errors.data);
     }

@@ -37,8 +37,7 @@ static int run_each(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs
     if (!def) return -ERR_INPUT;
     cJSON *results = cJSON_CreateArray();
     int rc = cJSON_IsArray(items) ? 0 : err_set(err, ERR_INPUT, "it is not a list");
-    cJSON_ArrayForEach(item, items)
-    {
+    cJSON_ArrayForEach(item, items) {
         if (rc == 0 && ctx->ops->is_cancelled(ctx->self)) rc = err_set(err, ERR_CANCELLED, "asked to stop");
         if (rc == 0 && is_star && !cJSON_IsArray(item))
             rc = err_set(err, ERR_INPUT, "an item is not a list of arguments");

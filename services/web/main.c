@@ -96,7 +96,7 @@ static void on_watchdog(evutil_socket_t fd, short what, void *arg)
 static int take_secrets(struct web *web)
 {
     if (sodium_init() < 0) return -1;
-    snprintf(web->jwt_key, sizeof(web->jwt_key), "%.128s", conf_str(web->conf, SET_JWT_SECRET_KEY));
+    snprintf(web->jwt_key, sizeof web->jwt_key, "%.128s", conf_str(web->conf, SET_JWT_SECRET_KEY));
     if (!conf_is_set(web->conf, SET_ADMIN_PASSWORD))
         log_warning("ADMIN_PASSWORD is not set: nobody can log in as administrator");
     return 0;
@@ -182,7 +182,7 @@ int web_main(struct conf *conf, int argc, char **argv)
         if (ping_ms > 0)
             event_add(signals[3], &(struct timeval){.tv_sec = ping_ms / 1000, .tv_usec = ping_ms % 1000 * 1000});
         char text[64];
-        snprintf(text, sizeof(text), "serving on port %d", server_port(web.server));
+        snprintf(text, sizeof text, "serving on port %d", server_port(web.server));
         log_info("%s", text);
         notify_ready(text);
         event_base_dispatch(web.base);

@@ -143,7 +143,7 @@ static struct delivery *suspect_in(struct delivery_list *list)
 {
     struct delivery *d;
     TAILQ_FOREACH(d, list, link)
-    if (d->is_suspect) return d;
+        if (d->is_suspect) return d;
     return NULL;
 }
 
@@ -260,7 +260,7 @@ static struct delivery *sent_by_seq(struct worker *w, int slot, uint32_t seq)
 {
     struct delivery *d;
     TAILQ_FOREACH(d, deliveries_sent(w, slot), link)
-    if (d->seq == seq) return d;
+        if (d->seq == seq) return d;
     return NULL;
 }
 

@@ -124,8 +124,7 @@ static void trust_again(struct worker *w)
     struct delivery *d;
     w->finish->retry_ms = RETRY_MS;
     w->finish->is_tried_alone = false;
-    TAILQ_FOREACH(d, deliveries_in(w, DELIVERY_OVER), link)
-    d->is_alone = false;
+    TAILQ_FOREACH(d, deliveries_in(w, DELIVERY_OVER), link) d->is_alone = false;
 }
 
 static void take_answers(struct worker *w, struct batch *b, const char *digits)

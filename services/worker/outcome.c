@@ -42,8 +42,7 @@ static void fail_rest(struct delivery *d)
     json_exact(result);
     o->rest = calloc((size_t)cJSON_GetArraySize(body.chain), sizeof *o->rest);
     if (!o->rest || !result) no_memory();
-    cJSON_ArrayForEach(signature, body.chain)
-    {
+    cJSON_ArrayForEach(signature, body.chain) {
         const cJSON *options = cJSON_GetObjectItemCaseSensitive(signature, "options");
         const char *id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(options, "task_id"));
         if (!id || !*id || strlen(id) > MESSAGE_ID_LIMIT) continue;

@@ -259,7 +259,7 @@ struct delivery *runners_running(struct worker *w, int slot)
     if (!w->runners->runners[slot].pid) return NULL;
     uint32_t started = word_started(atomic_load(&w->runners->runners[slot].shared->word));
     TAILQ_FOREACH(d, deliveries_sent(w, slot), link)
-    if (d->seq == started) return d;
+        if (d->seq == started) return d;
     return NULL;
 }
 

@@ -272,8 +272,7 @@ int child_resume(struct child *c)
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
     struct child *c = arg;
-    (void)fd;
-    (void)what;
+    (void)fd, (void)what;
     pulse_slept_since(c->sup, 0);
     if (c->machine.state == CHILD_LINGERING && child_kin_gone(c))
         child_event(c, EVENT_GROUP_GONE);
@@ -286,8 +285,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 static void on_silence(evutil_socket_t fd, short what, void *arg)
 {
     struct child *c = arg;
-    (void)fd;
-    (void)what;
+    (void)fd, (void)what;
     /* Pings that wait unread count: it may be us who was held up. */
     if (c->notify_fd >= 0) child_told(c->notify_fd, EV_READ, c);
     pulse_slept_since(c->sup, 0);

@@ -17,7 +17,8 @@
 struct child *children_by_pid(struct supervisor *s, pid_t pid)
 {
     struct child *c;
-    CHILDREN_FOREACH(c, s) if (c->pid == pid) return c;
+    CHILDREN_FOREACH(c, s)
+        if (c->pid == pid) return c;
     return NULL;
 }
 
@@ -35,7 +36,7 @@ static struct child *current(struct supervisor *s, const char *name)
 {
     struct child *c;
     CHILDREN_FOREACH(c, s)
-    if (!c->is_leaving && !c->is_successor && strcmp(c->spec.name, name) == 0) return c;
+        if (!c->is_leaving && !c->is_successor && strcmp(c->spec.name, name) == 0) return c;
     return NULL;
 }
 
@@ -43,7 +44,7 @@ static struct child *successor_of(const struct child *c)
 {
     struct child *d;
     CHILDREN_FOREACH(d, c->sup)
-    if (d->is_successor && !d->is_leaving && strcmp(d->spec.name, c->spec.name) == 0) return d;
+        if (d->is_successor && !d->is_leaving && strcmp(d->spec.name, c->spec.name) == 0) return d;
     return NULL;
 }
 
@@ -95,8 +96,7 @@ static bool may_start(const struct child *c)
 {
     const struct child *d;
     if (c->sup->is_stopping) return false;
-    CHILDREN_FOREACH(d, c->sup)
-    {
+    CHILDREN_FOREACH(d, c->sup) {
         if (d == c) continue;
         bool is_same = strcmp(d->spec.name, c->spec.name) == 0;
         if (is_same && !c->spec.is_overlapping && d->machine.state != CHILD_DOWN) return false;
@@ -111,7 +111,7 @@ static int draining(const struct child *c)
     const struct child *d;
     int count = 0;
     CHILDREN_FOREACH(d, c->sup)
-    if (d->is_leaving && strcmp(d->spec.name, c->spec.name) == 0) count++;
+        if (d->is_leaving && strcmp(d->spec.name, c->spec.name) == 0) count++;
     return count;
 }
 
@@ -161,7 +161,7 @@ static bool has_to_wait(const struct child *c)
 {
     const struct child *d;
     CHILDREN_FOREACH(d, c->sup)
-    if (d != c && d->machine.state != CHILD_DOWN && spec_stops_before(&d->spec, &c->spec)) return true;
+        if (d != c && d->machine.state != CHILD_DOWN && spec_stops_before(&d->spec, &c->spec)) return true;
     return false;
 }
 
@@ -170,8 +170,7 @@ static void stop_in_order(struct supervisor *s)
 {
     struct child *c;
     bool is_over = true, is_moving = false;
-    CHILDREN_FOREACH(c, s)
-    {
+    CHILDREN_FOREACH(c, s) {
         if (c->machine.state == CHILD_DOWN) continue;
         is_over = false;
         if (!is_ending(c) && !has_to_wait(c)) child_event(c, EVENT_STOP);
@@ -183,7 +182,7 @@ static void stop_in_order(struct supervisor *s)
     }
     if (is_moving) return;
     CHILDREN_FOREACH(c, s) /* they wait for each other: all at once, then */
-    if (c->machine.state != CHILD_DOWN) child_event(c, EVENT_STOP);
+        if (c->machine.state != CHILD_DOWN) child_event(c, EVENT_STOP);
 }
 
 static bool is_up(const struct child *c)
@@ -200,8 +199,7 @@ static void announce(struct supervisor *s)
     bool has_essential = false, is_ready = true;
     char status[128];
     CHILDREN_FOREACH(c, s) has_essential = has_essential || c->spec.is_essential;
-    CHILDREN_FOREACH(c, s)
-    {
+    CHILDREN_FOREACH(c, s) {
         bool counts = !has_essential || c->spec.is_essential;
         if (counts && !is_up(c) && (c->spec.is_essential || c->machine.failures == 0)) is_ready = false;
         if (is_up(c)) up++;

@@ -72,8 +72,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
     struct events *e = s->events;
-    (void)fd;
-    (void)what;
+    (void)fd, (void)what;
     if (e->command.pid && pulse_slept_since(s, e->began_ms)) {
         e->began_ms = mono_ms() + 1;
         wait_ms(e, HOOK_MS);
@@ -137,8 +136,7 @@ static void run_next(struct supervisor *s)
 
 static void on_finish(evutil_socket_t fd, short what, void *arg)
 {
-    (void)fd;
-    (void)what;
+    (void)fd, (void)what;
     children_settle_soon(arg);
 }
 
@@ -207,8 +205,7 @@ cJSON *events_save(const struct supervisor *s)
 void events_restore(struct supervisor *s, const cJSON *list)
 {
     const cJSON *item;
-    cJSON_ArrayForEach(item, list)
-    {
+    cJSON_ArrayForEach(item, list) {
         const char *event = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "event"));
         const char *child = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "child"));
         const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "text"));

@@ -171,7 +171,8 @@ int guardian_start(struct supervisor *s, struct err *err)
     }
     s->guardian_pid = pid;
     s->guardian_fd = prepared.fd;
-    CHILDREN_FOREACH(c, s) if (c->group) guardian_tell(s, c->group, true);
+    CHILDREN_FOREACH(c, s)
+        if (c->group) guardian_tell(s, c->group, true);
     return 0;
 }
 

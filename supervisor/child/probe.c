@@ -81,8 +81,7 @@ static void succeeded(struct probe *p)
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct probe *p = arg;
-    (void)fd;
-    (void)what;
+    (void)fd, (void)what;
     bool is_open = p->fd >= 0 || p->pid;
     if (is_open && pulse_slept_since(p->child->sup, p->began_ms)) {
         p->began_ms = mono_ms() + 1;

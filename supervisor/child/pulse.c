@@ -33,8 +33,7 @@ static void look(struct supervisor *s)
 static void on_beat(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
-    (void)fd;
-    (void)what;
+    (void)fd, (void)what;
     look(s);
     s->pulse_ms = mono_ms();
     if (s->outer_ping_ms > 0) notify_watchdog(); /* of whoever supervises us */

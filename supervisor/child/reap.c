@@ -24,7 +24,8 @@ struct watched {
 static struct watched *watched_find(struct supervisor *s, pid_t pid)
 {
     struct watched *w;
-    LIST_FOREACH(w, &s->watched, link) if (w->pid == pid) return w;
+    LIST_FOREACH(w, &s->watched, link)
+        if (w->pid == pid) return w;
     return NULL;
 }
 

@@ -48,7 +48,7 @@ static const struct child *child_of_birth(const struct supervisor *s, int64_t bo
 {
     const struct child *c;
     CHILDREN_FOREACH(c, s)
-    if (c->born == born) return c;
+        if (c->born == born) return c;
     return NULL;
 }
 

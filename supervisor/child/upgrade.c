@@ -41,8 +41,7 @@ bool upgrade_is_due(const struct child *c)
 void upgrade_begin(struct supervisor *s)
 {
     struct child *c;
-    CHILDREN_FOREACH(c, s)
-    {
+    CHILDREN_FOREACH(c, s) {
         bool is_role_or_runs = c->spec.users || c->pid; /* a one-shot of others is not run again for that */
         if (c->is_leaving || c->is_held || !is_role_or_runs || !upgrade_is_due(c)) continue;
         log_info("%s[%d] runs a program whose file is another now: it is replaced", c->spec.name, (int)c->pid);
@@ -55,8 +54,7 @@ bool upgrade_has_to_wait(const struct child *c)
 {
     const struct child *d;
     if (!c->is_upgrade || c->spec.users == USER_TOOL) return false;
-    CHILDREN_FOREACH(d, c->sup)
-    {
+    CHILDREN_FOREACH(d, c->sup) {
         enum child_state state = d->machine.state;
         if (d->spec.users != USER_TOOL || d->is_leaving || d->is_held) continue;
         if (d->is_outdated || state == CHILD_STARTING || (state == CHILD_WAITING && d->machine.failures == 0))

@@ -56,7 +56,8 @@ bool control_is_there(const struct supervisor *s, const struct control_peer *p)
 {
     const struct control_peer *q;
     if (!s->control) return false;
-    LIST_FOREACH(q, &s->control->peers, link) if (q == p) return true;
+    LIST_FOREACH(q, &s->control->peers, link)
+        if (q == p) return true;
     return false;
 }
 
@@ -141,8 +142,7 @@ void control_line(struct supervisor *s, const struct child *c, const char *text,
 {
     struct control_peer *p;
     if (!s->control) return;
-    LIST_FOREACH(p, &s->control->peers, link)
-    {
+    LIST_FOREACH(p, &s->control->peers, link) {
         if (!p->is_following) continue;
         bool is_meant = !p->follows[0] || strcmp(p->follows, CHILDREN_ALL) == 0 ||
                         strcmp(p->follows, c->spec.name) == 0 || strcmp(p->follows, c->spec.role) == 0;
@@ -158,8 +158,7 @@ static void execute(struct control_peer *p, const char *line, size_t len)
     cJSON *json = cJSON_ParseWithLength(line, len);
     const cJSON *command = cJSON_GetObjectItemCaseSensitive(json, "command");
     const cJSON *args = cJSON_GetObjectItemCaseSensitive(json, "args"), *arg;
-    cJSON_ArrayForEach(arg, args)
-    {
+    cJSON_ArrayForEach(arg, args) {
         if (!cJSON_IsString(arg) || argc == ARGS_MAX) {
             is_good = false;
             break;
@@ -217,8 +216,7 @@ static bool is_allowed(int fd)
 static void on_pause_end(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
-    (void)fd;
-    (void)what;
+    (void)fd, (void)what;
     if (s->control->incoming) event_add(s->control->incoming, NULL);
 }
 

@@ -24,8 +24,7 @@ static void do_status(struct control_peer *p, int argc, char **argv)
 {
     struct supervisor *s = control_supervisor(p);
     cJSON *answer = cJSON_CreateObject(), *status = status_json(s);
-    (void)argc;
-    (void)argv;
+    (void)argc, (void)argv;
     if (!answer || !status) {
         cJSON_Delete(answer);
         cJSON_Delete(status);
@@ -195,8 +194,7 @@ static void do_flags(struct control_peer *p, int argc, char **argv)
     struct supervisor *s = control_supervisor(p);
     cJSON *answer = cJSON_CreateObject();
     cJSON *list = answer ? cJSON_AddArrayToObject(answer, "flags") : NULL;
-    (void)argc;
-    (void)argv;
+    (void)argc, (void)argv;
     for (int i = 0; list && i < SET_COUNT; i++) {
         enum setting_id id = (enum setting_id)i;
         cJSON *flag = settings[i].type == SETTING_BOOL ? cJSON_CreateObject() : NULL;
@@ -213,8 +211,7 @@ static void do_flags(struct control_peer *p, int argc, char **argv)
 static void do_version(struct control_peer *p, int argc, char **argv)
 {
     cJSON *answer = cJSON_CreateObject();
-    (void)argc;
-    (void)argv;
+    (void)argc, (void)argv;
     if (answer) cJSON_AddStringToObject(answer, "version", version_text);
     control_answer(p, true, answer);
 }
@@ -227,8 +224,7 @@ static void do_configuration(struct control_peer *p, int argc, char **argv)
     struct buf texts[3] = {{0}, {0}, {0}};
     static const char *const names[] = {"file", "env_file", "overrides"};
     cJSON *answer = cJSON_CreateObject();
-    (void)argc;
-    (void)argv;
+    (void)argc, (void)argv;
     conf_write_file(conf, ~0u, true, &texts[0]);
     conf_write_env(conf, ~0u, &texts[1]);
     conf_write_overrides(conf, ~0u, &texts[2]);
@@ -248,8 +244,7 @@ static void do_configuration(struct control_peer *p, int argc, char **argv)
 
 static void do_shutdown(struct control_peer *p, int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
+    (void)argc, (void)argv;
     control_answer_text(p, "stopping");
     supervisor_stop(control_supervisor(p), 0, "ctl shutdown");
 }

@@ -66,8 +66,7 @@ void keeper_look(struct supervisor *s)
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
-    (void)fd;
-    (void)what;
+    (void)fd, (void)what;
     keeper_look(arg);
 }
 

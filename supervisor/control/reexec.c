@@ -72,7 +72,7 @@ static int execute(struct supervisor *s, const char *path, struct err *err)
     s->log_fd = log_sink_fd(s->sink);
     int state = write_state(s, err);
     int back = state >= 0 ? open("/proc/self/exe", O_RDONLY | O_CLOEXEC) : -1; /* the file that runs, replaced or not */
-    if (state < 0) return -(int)ERR_SYSTEM;
+    if (state < 0) return -ERR_SYSTEM;
     log_info("executing %s anew", path);
     log_sink_flush(s->sink, FLUSH_MS);
     control_flush(s);
@@ -87,7 +87,7 @@ static int execute(struct supervisor *s, const char *path, struct err *err)
     unset_variables();
     close(state);
     if (back >= 0) close(back);
-    return -(int)ERR_SYSTEM;
+    return -ERR_SYSTEM;
 }
 
 static void end_trial(struct supervisor *s)
@@ -150,8 +150,7 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
     struct trial *t = arg;
     struct supervisor *s = t->sup;
     char why[128];
-    (void)fd;
-    (void)what;
+    (void)fd, (void)what;
     if (t->is_good) {
         if (s->is_stopping)
             end_trial(s);
@@ -172,7 +171,7 @@ static int start_trial(struct supervisor *s, const char *path, struct err *err)
     struct environment e;
     char *argv[] = {(char *)path, REEXEC_TRIAL, NULL};
     int state = write_state(s, err);
-    if (state < 0) return -(int)ERR_SYSTEM;
+    if (state < 0) return -ERR_SYSTEM;
     environment_start(&e, environ, ~0u);
     environment_set(&e, REEXEC_STATE_VAR, "%d", SPAWN_LISTEN_FD);
     int rc = e.failed ? err_set(err, ERR_NOMEM, "no memory to try the program file")
@@ -186,7 +185,7 @@ int reexec_begin(struct supervisor *s, struct control_peer *p, struct err *err)
 {
     struct timeval tv = {.tv_sec = TRIAL_MS / 1000};
     const char *path = self_path(err);
-    if (!path) return -(int)ERR_SYSTEM;
+    if (!path) return -ERR_SYSTEM;
     if (s->trial) return err_set(err, ERR_CONFLICT, "it is being done already");
     struct trial *t = calloc(1, sizeof *t);
     struct event *late = t ? event_new(s->base, -1, 0, on_late, t) : NULL;
@@ -262,8 +261,8 @@ struct conf *reexec_conf(const cJSON *state, struct err *err)
     struct conf *conf = is_whole ? conf_load(&all, err) : NULL;
     for (int i = 0; i < 3; i++)
         if (fds[i] >= 0) close(fds[i]);
-    cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(files, "secret_names")) if (conf && cJSON_IsString(name))
-        conf_add_secret_name(conf, name->valuestring);
+    cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(files, "secret_names"))
+        if (conf && cJSON_IsString(name)) conf_add_secret_name(conf, name->valuestring);
     return conf;
 }
 
@@ -272,7 +271,8 @@ static void set_environment(const cJSON *state)
 {
     const cJSON *entry, *list = cJSON_GetObjectItemCaseSensitive(state, "environment");
     if (cJSON_IsArray(list)) clearenv();
-    cJSON_ArrayForEach(entry, list) if (cJSON_IsString(entry)) putenv(strdup(entry->valuestring));
+    cJSON_ArrayForEach(entry, list)
+        if (cJSON_IsString(entry)) putenv(strdup(entry->valuestring));
     unset_variables();
     set_number(REEXEC_STATE_VAR, state_fd);
 }

@@ -208,8 +208,7 @@ cJSON *reexec_save(const struct supervisor *s)
     save_configuration(s, state);
     cJSON *environment = cJSON_AddArrayToObject(state, "environment"); /* for a way back */
     for (char **e = environ; environment && *e; e++) cJSON_AddItemToArray(environment, cJSON_CreateString(*e));
-    CHILDREN_FOREACH(c, s)
-    {
+    CHILDREN_FOREACH(c, s) {
         cJSON *child = cJSON_CreateObject();
         if (!child) continue;
         cJSON_AddItemToArray(children, child);
@@ -255,8 +254,7 @@ int reexec_check(const cJSON *state, struct err *err)
     if (!cJSON_IsNumber(format) || format->valueint != STATE_FORMAT)
         return err_set(err, ERR_INPUT, "the supervisor before the exec has handed over a state of another format");
     if (!cJSON_IsArray(children)) return err_set(err, ERR_INPUT, "the state that was handed over has no children");
-    cJSON_ArrayForEach(child, children)
-    {
+    cJSON_ArrayForEach(child, children) {
         const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(child, "spec.name"));
         const cJSON *in = cJSON_GetObjectItemCaseSensitive(child, "machine.state");
         if (!name || !name[0] || !cJSON_IsNumber(in) || in->valueint < 0 || in->valueint >= CHILD_STATE_COUNT)
@@ -291,8 +289,8 @@ static void adopt_rest(struct child *c, const cJSON *json)
     const cJSON *exit, *exits = cJSON_GetObjectItemCaseSensitive(json, "exits");
     const char *lines = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "lines"));
     int count = 0;
-    cJSON_ArrayForEach(exit, exits) if (cJSON_IsNumber(exit) && count < CHILD_EXITS_MAX) c->machine.exits_ms[count++] =
-        (int64_t)exit->valuedouble;
+    cJSON_ArrayForEach(exit, exits)
+        if (cJSON_IsNumber(exit) && count < CHILD_EXITS_MAX) c->machine.exits_ms[count++] = (int64_t)exit->valuedouble;
     if (c->machine.exits_at < (unsigned)count) c->machine.exits_at = (unsigned)count;
     for (size_t len; lines && *lines; lines += len + (lines[len] != 0)) {
         len = strcspn(lines, "\n");
@@ -321,8 +319,7 @@ static int adopt_child(struct supervisor *s, const cJSON *json, struct err *err)
 int reexec_adopt_children(struct supervisor *s, const cJSON *state, struct err *err)
 {
     const cJSON *child;
-    cJSON_ArrayForEach(child, cJSON_GetObjectItemCaseSensitive(state, "children"))
-    {
+    cJSON_ArrayForEach(child, cJSON_GetObjectItemCaseSensitive(state, "children")) {
         int rc = adopt_child(s, child, err);
         if (rc != 0) return rc;
     }

@@ -66,7 +66,7 @@ static struct conf *load(struct supervisor *s, struct err *err)
 static int prepare(struct supervisor *s, struct conf **conf, struct plan *plan, struct err *err)
 {
     struct conf *fresh = load(s, err);
-    if (!fresh) return -(int)ERR_CONFIG;
+    if (!fresh) return -ERR_CONFIG;
     int rc = plan_from_conf(plan, fresh, s->only, err);
     if (rc == 0) rc = reload_check(plan, fresh, err);
     if (rc == 0) rc = log_sink_check(s->sink, fresh, err);
@@ -83,8 +83,7 @@ static int prepare(struct supervisor *s, struct conf **conf, struct plan *plan, 
 static void mark_changes(struct supervisor *s, const struct plan *after, const enum setting_id *changed, int count)
 {
     struct child *c;
-    CHILDREN_FOREACH(c, s)
-    {
+    CHILDREN_FOREACH(c, s) {
         const struct child_spec *spec = c->is_leaving ? NULL : plan_find(after, c->spec.name);
         if (!spec) continue;
         switch (spec_compare(&c->spec, spec, changed, count)) {

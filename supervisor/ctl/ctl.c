@@ -72,7 +72,7 @@ static cJSON *ask_well(const char *run_dir, const char *command, int argc, char 
 int ctl_status(const char *run_dir, struct snapshot *out, cJSON **json, struct err *err)
 {
     cJSON *answer = ctl_ask(run_dir, "status", 0, NULL, err);
-    if (!answer) return -(int)ERR_SYSTEM;
+    if (!answer) return -ERR_SYSTEM;
     int rc = snapshot_from_json(cJSON_GetObjectItemCaseSensitive(answer, "status"), out, err);
     if (json)
         *json = answer;
@@ -133,8 +133,7 @@ static int wait_settled(const char *run_dir, const cJSON *children, bool is_stop
     int64_t deadline = mono_ms() + SETTLE_MS;
     const cJSON *child;
     int status = s ? 0 : 1;
-    cJSON_ArrayForEach(child, children)
-    {
+    cJSON_ArrayForEach(child, children) {
         const char *name = text_of(child, "name"), *why = "";
         const cJSON *pid = cJSON_GetObjectItemCaseSensitive(child, "pid");
         int before = cJSON_IsNumber(pid) && !is_start ? pid->valueint : 0;
@@ -341,7 +340,7 @@ int ctl_take_configuration(struct err *err)
     static const char *const names[] = {"file", "env_file", "overrides"};
     static const char *const variables[] = {CONF_FILE_VAR, CONF_ENV_FILE_VAR, CONF_OVERRIDES_VAR};
     char run_dir[128];
-    if (find_run_dir(run_dir, sizeof run_dir, err) != 0) return -(int)ERR_CONFIG;
+    if (find_run_dir(run_dir, sizeof run_dir, err) != 0) return -ERR_CONFIG;
     cJSON *answer = ctl_ask(run_dir, "configuration", 0, NULL, err);
     int rc = is_ok(answer) ? 0 : -(int)ERR_NOT_FOUND;
     for (int i = 0; i < 3 && rc == 0; i++) {
@@ -353,8 +352,8 @@ int ctl_take_configuration(struct err *err)
         if (fd >= 0) setenv(variables[i], path, 1);
     }
     const cJSON *set;
-    cJSON_ArrayForEach(set, cJSON_GetObjectItemCaseSensitive(answer, "environment")) if (rc == 0 && cJSON_IsString(set))
-        setenv(set->string, set->valuestring, 0); /* what is set here wins */
+    cJSON_ArrayForEach(set, cJSON_GetObjectItemCaseSensitive(answer, "environment"))
+        if (rc == 0 && cJSON_IsString(set)) setenv(set->string, set->valuestring, 0); /* what is set here wins */
     cJSON_Delete(answer);
     if (rc != 0) return rc;
     setenv(settings[SET_RUN_DIR].env, run_dir, 1);

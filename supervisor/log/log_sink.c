@@ -44,8 +44,7 @@ static void try_write(struct log_sink *s);
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
-    (void)fd;
-    (void)what;
+    (void)fd, (void)what;
     try_write(arg);
 }
 
@@ -96,7 +95,7 @@ static int use_file(struct log_sink *s, const char *path, struct err *err)
         err_errno(err, "log.file %s", path);
         if (err) err->code = ERR_CONFIG; /* it is what the operator has said */
         if (fd >= 0) close(fd);
-        return -(int)ERR_CONFIG;
+        return -ERR_CONFIG;
     }
     if (use(s, fd, S_ISREG(st.st_mode) ? SINK_FILE : SINK_STREAM) != 0) {
         close(fd);
@@ -161,7 +160,7 @@ int log_sink_check(const struct log_sink *s, const struct conf *conf, struct err
     if (fd < 0) {
         err_errno(err, "log.file %s", path);
         if (err) err->code = ERR_CONFIG;
-        return -(int)ERR_CONFIG;
+        return -ERR_CONFIG;
     }
     close(fd);
     return 0;

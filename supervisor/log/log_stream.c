@@ -82,8 +82,7 @@ static void read_chunks(struct log_stream *s, int chunks)
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
-    (void)fd;
-    (void)what;
+    (void)fd, (void)what;
     read_chunks(arg, CHUNKS_A_TURN);
 }
 

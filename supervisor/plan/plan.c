@@ -98,7 +98,7 @@ static int add_role(struct plan *plan, const struct role_row *row, const struct 
         else
             snprintf(name, sizeof name, "%s.%d", row->role, i);
         struct child_spec *spec = plan_add(plan, name, err);
-        if (!spec) return -(int)ERR_CONFIG;
+        if (!spec) return -ERR_CONFIG;
         snprintf(spec->role, sizeof spec->role, "%s", row->role);
         spec->users = row->user;
         spec->stop_signal = SIGTERM;
@@ -125,10 +125,10 @@ static int add_role(struct plan *plan, const struct role_row *row, const struct 
 static int add_program(struct plan *plan, const struct program *p, const struct conf *conf, struct err *err)
 {
     struct child_spec *spec = plan_add(plan, p->name, err);
-    if (!spec) return -(int)ERR_CONFIG;
+    if (!spec) return -ERR_CONFIG;
     if (account_check(p, err) != 0) {
         err_prefix(err, "program \"%s\" (line %d)", p->name, p->line);
-        return -(int)ERR_CONFIG;
+        return -ERR_CONFIG;
     }
     spec->program = p;
     spec->stop_signal = p->stop_signal ? p->stop_signal : SIGTERM;
@@ -232,14 +232,14 @@ int plan_from_conf(struct plan *plan, const struct conf *conf, const char *only,
     for (int i = 0; i < conf_program_count(conf); i++) {
         const struct program *p = conf_program(conf, i);
         if (!program_runs(p, plan->is_gate_on) || !is_listed(only, p->name)) continue;
-        if (add_program(plan, p, conf, err)) return -(int)ERR_CONFIG;
+        if (add_program(plan, p, conf, err)) return -ERR_CONFIG;
     }
     for (size_t i = 0; i < sizeof role_rows / sizeof *role_rows; i++) {
         const struct role_row *row = &role_rows[i];
         if (row->is_gated && (!plan->is_gate_on || !has_redis)) continue;
         if (strcmp(row->role, ROLE_MIGRATE) == 0 && !conf_is_set(conf, SET_DATABASE_URL)) continue;
         if (!is_listed(only, row->role)) continue;
-        if (add_role(plan, row, conf, err)) return -(int)ERR_CONFIG;
+        if (add_role(plan, row, conf, err)) return -ERR_CONFIG;
     }
     return check_depends(plan, conf, err);
 }

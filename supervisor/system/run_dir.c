@@ -48,7 +48,7 @@ static bool is_for_us(const char *path)
 static int check(const char *path, struct err *err)
 {
     struct stat st;
-    if (make_parents(path, err) != 0) return -(int)ERR_SYSTEM;
+    if (make_parents(path, err) != 0) return -ERR_SYSTEM;
     if (mkdir(path, 0700) != 0 && errno != EEXIST) return err_errno(err, "making the run directory %s", path);
     if (lstat(path, &st) != 0) return err_errno(err, "run directory %s", path);
     if (!S_ISDIR(st.st_mode))

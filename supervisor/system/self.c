@@ -81,7 +81,7 @@ int self_directory_file(const char *name, char out[PATH_MAX], struct err *err)
 {
     char places[3][PATH_MAX];
     const char *self = self_path(err);
-    if (!self) return -(int)ERR_SYSTEM;
+    if (!self) return -ERR_SYSTEM;
     snprintf(places[0], PATH_MAX, "%s", self);
     if (!realpath(self, places[1])) places[1][0] = 0;
     if (!read_own(places[2])) places[2][0] = 0;

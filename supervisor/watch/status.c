@@ -39,8 +39,7 @@ static void write_file(struct supervisor *s)
 
 static void on_write(evutil_socket_t fd, short what, void *arg)
 {
-    (void)fd;
-    (void)what;
+    (void)fd, (void)what;
     write_file(arg);
 }
 
@@ -82,8 +81,7 @@ static void waits_for(const struct child *c, char *out, size_t size)
 {
     const struct child *d;
     size_t n = 0;
-    CHILDREN_FOREACH(d, c->sup)
-    {
+    CHILDREN_FOREACH(d, c->sup) {
         if (d == c || d->is_leaving || d->is_successor || !spec_depends_on(&c->spec, &d->spec)) continue;
         if (child_is_served_by(c, d) || n >= size) continue;
         n += (size_t)snprintf(out + n, size - n, "%s%s (%s%s)", n ? ", " : "waits for ", d->spec.name,
@@ -152,7 +150,7 @@ void status_gather(struct supervisor *s, struct snapshot *out)
     snprintf(out->background_note, sizeof out->background_note, "%s", s->plan.is_gate_on ? s->plan.note : "");
     snprintf(out->listening, sizeof out->listening, "%s", s->listening);
     CHILDREN_FOREACH(c, s)
-    if (out->count < SNAPSHOT_CHILDREN_MAX) gather_child(c, &out->children[out->count++], now_ms, out->written_ms);
+        if (out->count < SNAPSHOT_CHILDREN_MAX) gather_child(c, &out->children[out->count++], now_ms, out->written_ms);
 }
 
 cJSON *status_json(struct supervisor *s)

@@ -103,8 +103,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     struct supervisor *s = arg;
     struct child *c;
     int64_t now = mono_ms(), passed = now - s->watched_ms;
-    (void)fd;
-    (void)what;
+    (void)fd, (void)what;
     s->watched_ms = now;
     look_at_container(s);
     usage_read_one(getpid(), &s->usage);
@@ -117,8 +116,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 static void on_essential(evutil_socket_t fd, short what, void *arg)
 {
-    (void)fd;
-    (void)what;
+    (void)fd, (void)what;
     watch_essential(arg);
 }
 
@@ -174,7 +172,7 @@ static bool is_stood_in_for(const struct supervisor *s, const struct child *esse
 {
     const struct child *c;
     CHILDREN_FOREACH(c, s)
-    if (c != essential && strcmp(c->spec.role, essential->spec.role) == 0 && child_is_steady(c)) return true;
+        if (c != essential && strcmp(c->spec.role, essential->spec.role) == 0 && child_is_steady(c)) return true;
     return false;
 }
 
@@ -219,8 +217,7 @@ void watch_essential(struct supervisor *s)
     int64_t now = mono_ms(), next = 0;
     if (s->is_stopping || essential_timeout_ms(s) <= 0) return;
     pulse_slept_since(s, 0);
-    CHILDREN_FOREACH(c, s)
-    {
+    CHILDREN_FOREACH(c, s) {
         int64_t due = judge(s, c, now);
         if (due < 0) {
             give_up(s, c, now - c->missing_ms);

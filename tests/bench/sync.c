@@ -46,7 +46,7 @@ static double critical_path_ms(int sessions, bool sideways)
 static double synced(struct sync_world *w, const char *task, const char *guid, double *logins)
 {
     char args[100];
-    snprintf(args, sizeof(args), "[\"%s\"]", guid);
+    snprintf(args, sizeof args, "[\"%s\"]", guid);
     cJSON *result = sync_task(w, task, args, NULL, NULL);
     if (!result_true(result, "success")) fail_msg("the sync failed: %s", result_text(result, "message"));
     double seconds = result_number(result, "duration_seconds");
@@ -59,7 +59,7 @@ static void field_row(double scale, int sessions, bool sideways, cJSON *report)
 {
     struct sync_world w;
     char scale_text[32], setting[40];
-    snprintf(scale_text, sizeof(scale_text), "%g", scale);
+    snprintf(scale_text, sizeof scale_text, "%g", scale);
     const char *const arguments[] = {"--preset",
                                      "field-case",
                                      "--delay",
@@ -69,13 +69,13 @@ static void field_row(double scale, int sessions, bool sideways, cJSON *report)
                                      sideways ? "--sideways=allow" : "--sideways=deny",
                                      NULL};
     sync_world_start(&w, arguments);
-    snprintf(setting, sizeof(setting), "LOGIKAL_MAX_SESSIONS=%d", sessions);
+    snprintf(setting, sizeof setting, "LOGIKAL_MAX_SESSIONS=%d", sessions);
     w.extra_env[0] = setting;
     /* What the server allows is known after the first sync of its life, and so it is here. */
     w.extra_env[1] = sideways ? "LOGIKAL_SIDEWAYS=always" : "LOGIKAL_SIDEWAYS=never";
     char *dump = sim_get(&w.sim, "/dump"), *project = strstr(dump, "{\"type\":\"project\",\"id\":\"");
     char guid[37] = "";
-    if (project) snprintf(guid, sizeof(guid), "%.36s", project + strlen("{\"type\":\"project\",\"id\":\""));
+    if (project) snprintf(guid, sizeof guid, "%.36s", project + strlen("{\"type\":\"project\",\"id\":\""));
     /* Force asks for every file again; what did not change costs a plain sync its listings. */
     double logins, cold = synced(&w, "tasks.sync_tasks.force_sync_project_task", guid, &logins);
     double unchanged = synced(&w, "tasks.sync_tasks.sync_project_task", guid, NULL);
@@ -103,7 +103,7 @@ void bench_field_case(double scale, cJSON *report)
     puts("| sessions | sideways | critical path | cold | cold / path | unchanged | logins | leaked |");
     puts("|---:|---|---:|---:|---:|---:|---:|---:|");
     for (int s = 0; s < 2; s++)
-        for (size_t i = 0; i < sizeof(sessions) / sizeof(sessions[0]); i++) field_row(scale, sessions[i], s == 1, rows);
+        for (size_t i = 0; i < sizeof sessions / sizeof sessions[0]; i++) field_row(scale, sessions[i], s == 1, rows);
     puts("");
 }
 

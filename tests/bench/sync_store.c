@@ -40,8 +40,8 @@ static double store_rows(struct pg_server *pg, struct db *db, int rows)
     const struct stage_phase phase = {.id = "f", .name = "f"};
     NEED(stage_add_phase(&stage, 1, &phase, &err));
     for (int i = 0; i < rows; i++) {
-        snprintf(id, sizeof(id), "%08x-0000-4000-8000-000000000000", (unsigned)i * 2654435761U);
-        snprintf(name, sizeof(name), "Pos. %d", i);
+        snprintf(id, sizeof id, "%08x-0000-4000-8000-000000000000", (unsigned)i * 2654435761U);
+        snprintf(name, sizeof name, "Pos. %d", i);
         const struct stage_elevation e = {.phase = "f",
                                           .id = id,
                                           .version_id = id,
@@ -79,13 +79,13 @@ static double store_rows(struct pg_server *pg, struct db *db, int rows)
 static double copy_rows(struct pg_server *pg)
 {
     char sql[400], *output = NULL, path[300];
-    snprintf(path, sizeof(path), "%s/rows.copy", support_dir());
-    snprintf(sql, sizeof(sql), "\\copy elevations to '%s'", path);
+    snprintf(path, sizeof path, "%s/rows.copy", support_dir());
+    snprintf(sql, sizeof sql, "\\copy elevations to '%s'", path);
     char *const out[] = {(char *)"psql", (char *)"-qd", pg->url, (char *)"-c", sql, NULL};
     if (process_run(out, NULL, &output) != 0) fail_msg("psql: %s", output);
     free(output);
     make_place(pg);
-    snprintf(sql, sizeof(sql), "\\copy elevations from '%s'", path);
+    snprintf(sql, sizeof sql, "\\copy elevations from '%s'", path);
     char *const in[] = {(char *)"psql", (char *)"-qd", pg->url, (char *)"-c", sql, NULL};
     int64_t started_us = mono_us();
     if (process_run(in, NULL, &output) != 0) fail_msg("psql: %s", output);
@@ -124,7 +124,7 @@ static double read_files(PGresult *r, const char *dir)
     for (int i = 0; i < PQntuples(r); i++) {
         char path[400];
         const unsigned char *id = (const unsigned char *)PQgetvalue(r, i, 0); /* binary */
-        snprintf(path, sizeof(path), "%s/%d.db", dir, id[0] << 24 | id[1] << 16 | id[2] << 8 | id[3]);
+        snprintf(path, sizeof path, "%s/%d.db", dir, id[0] << 24 | id[1] << 16 | id[2] << 8 | id[3]);
         FILE *file = fopen(path, "we");
         if (!file) fail_msg("cannot write %s", path);
         fwrite(PQgetvalue(r, i, 1), 1, (size_t)PQgetlength(r, i, 1), file);
@@ -176,7 +176,7 @@ void bench_parts(int files, cJSON *report)
     struct sync_world w;
     struct err err = {0};
     char count[16];
-    snprintf(count, sizeof(count), "%d", files);
+    snprintf(count, sizeof count, "%d", files);
     const char *const arguments[] = {"--directories", "1",   "--projects",       "1", "--phases", "1",
                                      "--elevations",  count, "--sideways=allow", NULL};
     sync_world_start(&w, arguments);

@@ -51,7 +51,8 @@ static int any_directory(struct load_client *c)
 static bool is_listed(const cJSON *list, int id)
 {
     const cJSON *row;
-    cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(list, "data")) if (number_of(row, "id") == id) return true;
+    cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(list, "data"))
+        if (number_of(row, "id") == id) return true;
     return false;
 }
 

@@ -50,8 +50,7 @@ static int set_delays(struct sim *sim, const cJSON *json, struct buf *body)
     double delay_ms[DELAY_COUNT], scale = sim->options.delay_scale;
     memcpy(delay_ms, sim->options.delay_ms, sizeof delay_ms);
     const cJSON *item;
-    cJSON_ArrayForEach(item, json)
-    {
+    cJSON_ArrayForEach(item, json) {
         int d = 0;
         while (d < DELAY_NONE && strcmp(delay_name((enum delay)d), item->string) != 0) d++;
         if (!cJSON_IsNumber(item) || item->valuedouble < 0 || item->valuedouble > 3600e3)

@@ -81,8 +81,7 @@ int faults_read(struct faults *f, const cJSON *json, struct err *err)
     if (cJSON_GetArraySize(rules) > FAULT_RULES) return err_set(err, ERR_LIMIT, "at most %d rules", FAULT_RULES);
     if (!read_number(json, "seed", 0, 9e15, &seed, err)) return -ERR_INPUT;
     const cJSON *item;
-    cJSON_ArrayForEach(item, rules)
-    {
+    cJSON_ArrayForEach(item, rules) {
         if (read_rule(&read.rules[read.rule_count], item, err) < 0) {
             err_prefix(err, "rule %d", read.rule_count + 1);
             return -ERR_INPUT;

@@ -38,8 +38,7 @@ void lie_tenant(struct call *call, const struct lie *lie, cJSON *answer)
 {
     (void)lie;
     cJSON *object;
-    cJSON_ArrayForEach(object, data_of(answer))
-    {
+    cJSON_ArrayForEach(object, data_of(answer)) {
         char id[IDENTIFIER_SIZE];
         identifier_read(text_of(object, id_name(call)), id);
         tenant_translate(id);
@@ -70,8 +69,7 @@ void lie_id_form(struct call *call, const struct lie *lie, cJSON *answer)
 {
     (void)call;
     cJSON *object;
-    cJSON_ArrayForEach(object, data_of(answer))
-    {
+    cJSON_ArrayForEach(object, data_of(answer)) {
         struct buf form = {0};
         bool is_bare = strcmp(lie->value, "digits") == 0, is_braced = strcmp(lie->value, "braces") == 0;
         if (is_braced) buf_char(&form, '{');
@@ -109,8 +107,7 @@ void lie_member_all(struct call *call, const struct lie *lie, cJSON *answer)
 {
     (void)call;
     cJSON *object;
-    cJSON_ArrayForEach(object, data_of(answer))
-    {
+    cJSON_ArrayForEach(object, data_of(answer)) {
         if (cJSON_HasObjectItem(object, lie->member)) set_raw(object, lie->member, lie->value);
     }
 }
@@ -143,8 +140,7 @@ void lie_extra(struct call *call, const struct lie *lie, cJSON *answer)
 {
     (void)call, (void)lie;
     cJSON *object;
-    cJSON_ArrayForEach(object, data_of(answer))
-    {
+    cJSON_ArrayForEach(object, data_of(answer)) {
         set_raw(object, "Id", "12");
         set_raw(object, "links", "[{\"rel\":\"self\",\"href\":\"x\"},[[[]]]]");
         set_raw(object, "custom", "{\"id\":\"other\",\"name\":null,\"data\":[1,2,{\"id\":\"x\"}]}");
@@ -155,8 +151,7 @@ void lie_sparse(struct call *call, const struct lie *lie, cJSON *answer)
 {
     (void)call, (void)lie;
     cJSON *object;
-    cJSON_ArrayForEach(object, data_of(answer))
-    {
+    cJSON_ArrayForEach(object, data_of(answer)) {
         for (cJSON *item = object->child, *next; item; item = next) {
             next = item->next;
             if (strcmp(item->string, "id") != 0 && strcmp(item->string, "path") != 0 &&

@@ -78,8 +78,7 @@ int lies_read(struct lies *l, const cJSON *json, struct err *err)
     const cJSON *item, *list = cJSON_GetObjectItemCaseSensitive(json, "lies");
     if (!cJSON_IsArray(list)) return err_set(err, ERR_INPUT, "expected {\"lies\": [...]}");
     if (number_of(json, "seed", 0, 9e15, &seed, err) < 0) return -ERR_INPUT;
-    cJSON_ArrayForEach(item, list)
-    {
+    cJSON_ArrayForEach(item, list) {
         if (read_one(&read, item, err) < 0) return -ERR_INPUT;
     }
     read.state = (uint64_t)seed;

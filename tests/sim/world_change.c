@@ -28,8 +28,7 @@ void world_change(struct world *w, enum kind kind, uint32_t index, const cJSON *
 {
     struct change *c = touch(w, kind, index);
     const cJSON *field;
-    cJSON_ArrayForEach(field, fields)
-    {
+    cJSON_ArrayForEach(field, fields) {
         if (!c->fields) c->fields = cJSON_CreateObject();
         cJSON_DeleteItemFromObjectCaseSensitive(c->fields, field->string);
         cJSON_AddItemToObject(c->fields, field->string, cJSON_Duplicate(field, 1));

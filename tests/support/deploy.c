@@ -40,8 +40,7 @@ cJSON *deploy_component(struct deploy *d, const char *name)
     static const char *const kinds[] = {"services", "workers", "jobs"};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         cJSON *component;
-        cJSON_ArrayForEach(component, cJSON_GetObjectItem(d->spec, kinds[k]))
-        {
+        cJSON_ArrayForEach(component, cJSON_GetObjectItem(d->spec, kinds[k])) {
             if (strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(component, "name")), name) == 0) return component;
         }
     }
@@ -81,8 +80,7 @@ static void list_put(struct list *l, const char *entry)
 static void list_envs(struct list *l, struct deploy *d, const cJSON *owner)
 {
     const cJSON *env;
-    cJSON_ArrayForEach(env, cJSON_GetObjectItem(owner, "envs"))
-    {
+    cJSON_ArrayForEach(env, cJSON_GetObjectItem(owner, "envs")) {
         char entry[1024];
         const char *key = cJSON_GetStringValue(cJSON_GetObjectItem(env, "key"));
         const char *value = cJSON_GetStringValue(cJSON_GetObjectItem(env, "value"));

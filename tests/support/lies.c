@@ -314,8 +314,7 @@ static size_t read_catalogue(bool (*takes)(const struct told_lie *))
     cJSON *catalogue = cJSON_ParseWithLength(text.data, text.len);
     const cJSON *row, *place;
     size_t count = 0;
-    cJSON_ArrayForEach(row, catalogue)
-    {
+    cJSON_ArrayForEach(row, catalogue) {
         cJSON_ArrayForEach(place, cJSON_GetObjectItemCaseSensitive(row, "where"))
             add(row, place->valuestring, takes, &count);
     }

@@ -10,8 +10,7 @@ static int cached_port;
 
 static void quiet(void *arg, const char *message)
 {
-    (void)arg;
-    (void)message;
+    (void)arg, (void)message;
 }
 
 void pg_close_cached(void)

@@ -38,7 +38,7 @@ static void test_identifiers_alone_refuse_an_object(void **state)
         {"null", "elevation without identifier: object is not a JSON object"},
         {"{\"id\":", "elevation without identifier: object is not a JSON object"},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct logikal_elevation e;
         struct err err = {0};
         int rc = logikal_elevation_read(rows[i].json, strlen(rows[i].json), &e, &err);
@@ -84,16 +84,15 @@ static void test_odd_members_are_left_out_and_told(void **state)
         {"\"name\":\"a\\ud83d\"", "a text holds half a surrogate pair; U+FFFD stands for it"},
         {"\"name\":\"a\xfc!\"", "a text is not UTF-8; U+FFFD stands for what is not"},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct logikal_elevation e;
         struct err err = {0};
         char json[300], told[300] = "";
-        snprintf(json, sizeof(json), "{" ID ",%s}", rows[i].members);
+        snprintf(json, sizeof json, "{" ID ",%s}", rows[i].members);
         if (logikal_elevation_read(json, strlen(json), &e, &err) != 0) fail_msg("row %zu: %s", i, err.text);
         for (int k = 0; k < e.odd.count; k++) {
             size_t at = strlen(told);
-            snprintf(told + at, sizeof(told) - at, "%s%s %s", k ? ", " : "", e.odd.items[k].member,
-                     e.odd.items[k].what);
+            snprintf(told + at, sizeof told - at, "%s%s %s", k ? ", " : "", e.odd.items[k].member, e.odd.items[k].what);
         }
         if (strcmp(told, rows[i].told) != 0) fail_msg("row %zu: %s", i, told);
         assert_false(strstr(rows[i].told, "width") && e.has_width);
@@ -124,7 +123,7 @@ static void test_texts_become_readable(void **state)
         {"\"x\\", "\"x\\"},
         {"", ""},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct buf out = {0};
         struct json_oddities found;
         bool is_changed = json_tidy(rows[i][0], strlen(rows[i][0]), &out, &found);
@@ -154,14 +153,14 @@ static void test_any_bytes_in_a_name_are_read(void **state)
     (void)state;
     static const char *const letters[] = {"x",        "\xc3\xbc",     "\xce\xa9",         "\xd0\x96",
                                           "\xd8\xb3", "\xe2\x82\xac", "\xf0\x9f\x9a\xaa", "\xe4\xb8\xad"};
-    for (size_t k = 0; k < sizeof(letters) / sizeof(letters[0]); k++)
+    for (size_t k = 0; k < sizeof letters / sizeof letters[0]; k++)
         for (int shift = 0; shift < 4; shift++)
             for (int broken = 0; broken < 40; broken++) {
                 char name[80] = "", json[200];
                 for (int i = 0; i < shift; i++) strcat(name, ".");
                 for (int i = 0; i < 12; i++) strcat(name, letters[k]);
                 if ((size_t)broken < strlen(name)) name[broken] = (char)0x80;
-                snprintf(json, sizeof(json), "{" ID ",\"name\":\"%s\"}", name);
+                snprintf(json, sizeof json, "{" ID ",\"name\":\"%s\"}", name);
                 struct logikal_elevation e;
                 assert_int_equal(logikal_elevation_read(json, strlen(json), &e, NULL), 0);
                 assert_true(utf8_is_valid(e.name, strlen(e.name)));
@@ -194,7 +193,7 @@ static void test_guids_have_one_key(void **state)
         {"", false},
         {"{}", false},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char key[GUID_SIZE];
         if (guid_key(rows[i].text, key) != rows[i].is_guid) fail_msg("row %zu", i);
         if (rows[i].is_guid) assert_string_equal(key, GUID);

@@ -113,7 +113,7 @@ static void test_policy_by_table(void **state)
         {{.call = CALL_SELECT, .fault = HTTP_FAULT_TOO_LARGE}, POLICY_TOO_LARGE},
     };
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         enum policy policy = policy_decide(&rows[i].facts);
         if (policy != rows[i].expected)
             fail_msg("row %zu: %s instead of %s", i, names[policy], names[rows[i].expected]);
@@ -226,7 +226,7 @@ static void test_answers_are_read_by_table(void **state)
         {CALL_ASK, JOB_THUMBNAIL, 200, "<html>", READ_BADLY},
     };
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const char *why = NULL;
         enum reading reading = read_as(rows[i].call, rows[i].kind, rows[i].status, rows[i].body, &why);
         if (reading != rows[i].expected || (reading == READ_BADLY) != (why != NULL))
@@ -241,13 +241,13 @@ static void test_long_tokens(void **state)
         int len;
         bool is_fine;
     } rows[] = {{511, true}, {512, true}, {900, true}, {8191, true}, {8192, false}, {20000, false}};
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct buf body = {0};
         char token[TOKEN_SIZE];
         buf_str(&body, "{\"data\":{\"token\":\"");
         for (int k = 0; k < rows[i].len; k++) buf_char(&body, 'x');
         buf_str(&body, "\"}}");
-        const char *why = request_read_token(&body, token, sizeof(token));
+        const char *why = request_read_token(&body, token, sizeof token);
         if (!why != rows[i].is_fine) fail_msg("%d: %s", rows[i].len, why ? why : "");
         if (!why) assert_int_equal(strlen(token), rows[i].len);
         buf_free(&body);
@@ -272,12 +272,12 @@ static void test_errors_are_told_in_their_own_words(void **state)
         {307, "", "https://sso.example/login", "Logikal answered 307 to X (p): it is now at https://sso.example/login"},
         {302, "", NULL, "Logikal answered 302 to X (p): it is now at an address it does not tell"},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct buf body = {0};
         char text[600];
         buf_str(&body, rows[i].body);
         const struct http_answer answer = {.status = rows[i].status, .body = &body, .location = rows[i].location};
-        assert_string_equal(answer_text(&answer, "X", "p", text, sizeof(text)), rows[i].expected);
+        assert_string_equal(answer_text(&answer, "X", "p", text, sizeof text), rows[i].expected);
         buf_free(&body);
     }
 }
@@ -287,7 +287,7 @@ static void test_texts_are_cut_between_letters(void **state)
 {
     (void)state;
     static const char *const letters[] = {"x", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x9a\xaa", "\xfc", "\xd0\xb6"};
-    for (size_t k = 0; k < sizeof(letters) / sizeof(letters[0]); k++) {
+    for (size_t k = 0; k < sizeof letters / sizeof letters[0]; k++) {
         for (int shift = 0; shift < 4; shift++) {
             struct buf body = {0};
             buf_str(&body, "{\"message\":\"");

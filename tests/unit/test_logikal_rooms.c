@@ -59,17 +59,17 @@ static void test_steps_by_table(void **state)
         {{"A", "", "", ""}, {"", "", "", ""}, true, "new"},
     };
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct place at = {0}, to = {0};
         char text[64];
         place_set(&at, rows[i].at[0], rows[i].at[1], rows[i].at[2], rows[i].at[3]);
         place_set(&to, rows[i].to[0], rows[i].to[1], rows[i].to[2], rows[i].to[3]);
         struct step step = place_next_step(&at, &to, rows[i].may_go_sideways ? unknown : refused);
         if (step.kind == STEP_SELECT)
-            snprintf(text, sizeof(text), "%s %d %.*s", step.is_sideways ? "sideways" : "select", (int)step.level,
+            snprintf(text, sizeof text, "%s %d %.*s", step.is_sideways ? "sideways" : "select", (int)step.level,
                      (int)step.length, step.identifier);
         else
-            snprintf(text, sizeof(text), "%s", step.kind == STEP_HERE ? "here" : "new");
+            snprintf(text, sizeof text, "%s", step.kind == STEP_HERE ? "here" : "new");
         if (strcmp(text, rows[i].expected) != 0) fail_msg("row %zu: %s instead of %s", i, text, rows[i].expected);
         place_clear(&at);
         place_clear(&to);
@@ -105,7 +105,7 @@ static bool on_element(void *arg, const char *text, size_t len)
 {
     struct seen *seen = arg;
     size_t at = strlen(seen->text);
-    snprintf(seen->text + at, sizeof(seen->text) - at, "[%.*s]", (int)len, text);
+    snprintf(seen->text + at, sizeof seen->text - at, "[%.*s]", (int)len, text);
     seen->count++;
     return true;
 }
@@ -162,7 +162,7 @@ static void test_lists_by_table(void **state)
         {"{\xef\xbb\xbf\"data\":[1]}", "[1]", true},
     };
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (size_t piece = 1; piece < 200; piece = piece == 1 ? 3 : 200) {
             struct seen seen;
             bool is_whole = read_list(rows[i].json, &seen, piece);
@@ -203,7 +203,7 @@ static void test_places_inside_others(void **state)
         {{"A", "p", "f", ""}, {"A", "p", "g", "e"}, false},
         {{"A", "p", "f", "e"}, {"A", "p", "f", "e"}, true},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct place outer = {0}, inner = {0};
         place_set(&outer, rows[i].outer[0], rows[i].outer[1], rows[i].outer[2], rows[i].outer[3]);
         place_set(&inner, rows[i].inner[0], rows[i].inner[1], rows[i].inner[2], rows[i].inner[3]);

@@ -95,7 +95,7 @@ static void test_rows_are_chosen_by_table(void **state)
         {NULL, NULL, {"P01"}, {0}, 0},
     };
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct choose c = {.name = rows[i].name, .id = rows[i].id};
         for (int k = 0; k < 4 && (rows[i].names[k] || rows[i].ids[k]); k++)
             choose_add(&c, rows[i].names[k], rows[i].names[k] ? strlen(rows[i].names[k]) : 0, rows[i].ids[k]);
@@ -109,7 +109,7 @@ static void test_long_name_is_found_by_its_beginning(void **state)
     (void)state;
     char name[600] = "", longer[700];
     for (int i = 0; i < 255; i++) strcat(name, "\xc3\xa4");
-    snprintf(longer, sizeof(longer), "%s and more", name);
+    snprintf(longer, sizeof longer, "%s and more", name);
     struct choose c = {.name = name};
 
     choose_add(&c, "P01", 3, NULL);
@@ -187,7 +187,7 @@ static void test_texts_that_are_no_utf8_are_repaired_and_told(void **state)
     (void)state;
     static const char *const hex[] = {"e4", "c3", "e282", "f09f98", "ff", "c0af", "eda080", "f4908080", "93e9f6fc94"};
 
-    for (size_t i = 0; i < sizeof(hex) / sizeof(hex[0]) * 4; i++) {
+    for (size_t i = 0; i < sizeof hex / sizeof hex[0] * 4; i++) {
         char *sql =
             sqlite3_mprintf(TABLES "INSERT INTO Elevations (Name, SystemName) VALUES ('P01', cast(x'%.*s%s' as text));"
                                    "INSERT INTO Glass VALUES ('G1', cast(x'%s65' as text), 1);",
@@ -256,7 +256,7 @@ static void test_every_table_is_counted(void **state)
 {
     (void)state;
     static const int counts[] = {1, 64, 69, 300};
-    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         char *sql =
             sqlite3_mprintf(TABLES ROW("1", "'P01'", "'X'") "CREATE TABLE sqlitE (x); INSERT INTO sqlitE VALUES (1);");
         for (int k = 0; k < counts[i]; k++) {

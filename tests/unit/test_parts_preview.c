@@ -45,9 +45,8 @@ static cJSON *preview_of(const char *sql)
 static const cJSON *table_of(const cJSON *preview, const char *name)
 {
     const cJSON *t;
-    cJSON_ArrayForEach(
-        t, cJSON_GetObjectItem(preview, "tables")) if (strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(t, "name")),
-                                                              name) == 0) return t;
+    cJSON_ArrayForEach(t, cJSON_GetObjectItem(preview, "tables"))
+        if (strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(t, "name")), name) == 0) return t;
     fail_msg("no table %s", name);
     return NULL;
 }

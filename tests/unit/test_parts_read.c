@@ -100,7 +100,7 @@ static void test_refused_files_by_table(void **state)
          ""},
     };
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct file file = make(rows[i].sql);
         struct err err = {0};
         assert_int_equal(parts_verify(file.bytes, file.len, &err), -ERR_INPUT);
@@ -125,7 +125,7 @@ static void test_missing_tables_and_columns_by_table(void **state)
         {"CREATE TABLE Elevations (AutoDescription); INSERT INTO Elevations VALUES ('a long text');" GLASS,
          "there is no column Elevations.AutoDescriptionShort; there is no column Elevations.Width_Unit"},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct file file = make(rows[i].sql);
         struct parts_data data;
         struct err err = {0};
@@ -144,13 +144,13 @@ static void test_bytes_that_are_no_database(void **state)
     (void)state;
     struct err err = {0};
     char junk[4096];
-    memset(junk, 'x', sizeof(junk));
+    memset(junk, 'x', sizeof junk);
 
     assert_int_equal(parts_verify("", 0, &err), -ERR_INPUT);
-    assert_int_equal(parts_verify(junk, sizeof(junk), &err), -ERR_INPUT);
+    assert_int_equal(parts_verify(junk, sizeof junk, &err), -ERR_INPUT);
     assert_int_equal(parts_verify(junk, PARTS_BYTES_MAX + 1, &err), -ERR_LIMIT);
     memcpy(junk, "SQLite format 3", 16);
-    assert_int_equal(parts_verify(junk, sizeof(junk), &err), -ERR_INPUT);
+    assert_int_equal(parts_verify(junk, sizeof junk, &err), -ERR_INPUT);
 }
 
 /* Any byte changed, any length cut: an error or data, never a crash, never long. */
@@ -204,7 +204,7 @@ static void test_statements_beyond_reading_are_denied(void **state)
     struct image image;
     assert_int_equal(image_open(&image, file.bytes, file.len, NULL), 0);
 
-    for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++) {
+    for (size_t i = 0; i < sizeof denied / sizeof denied[0]; i++) {
         sqlite3_stmt *statement = image_prepare(&image, denied[i], NULL);
         if (statement && image_step(&image, statement, NULL) >= 0) fail_msg("not denied: %s", denied[i]);
         sqlite3_finalize(statement);

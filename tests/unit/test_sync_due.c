@@ -21,8 +21,8 @@ static struct object_config config(const char *type, const char *depends_on, int
                               .since_sync_s = -1,
                               .since_attempt_s = -1,
                               .retry_in_s = -1};
-    snprintf(c.type, sizeof(c.type), "%s", type);
-    snprintf(c.depends_on, sizeof(c.depends_on), "%s", depends_on);
+    snprintf(c.type, sizeof c.type, "%s", type);
+    snprintf(c.depends_on, sizeof c.depends_on, "%s", depends_on);
     return c;
 }
 
@@ -50,7 +50,7 @@ static void test_due_by_table(void **state)
         {-1, 100, -1, 0, 60, true, true, DUE_WAITS},
     };
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct object_config c = config("project", "", 1);
         c.since_sync_s = rows[i].since_sync_s;
         c.since_attempt_s = rows[i].since_attempt_s;
@@ -82,7 +82,7 @@ static void test_safety_net_looks_at_the_rows(void **state)
         {100, 9999, 1, 60, true, DUE_WAITS, DUE_WAITS}, /* a retry has its time */
     };
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct object_config c = config("elevation", "", 1);
         struct due_entry plan[OBJECT_TYPES_MAX];
         c.since_sync_s = c.since_attempt_s = rows[i].since_sync_s;
@@ -121,7 +121,7 @@ static void test_order_is_dependencies_then_priority(void **state)
                                             config("phase", "project", 9),     config("a", "", 5),
                                             config("project", "directory", 3), config("directory", "", 4)};
 
-    assert_string_equal(order_of(configs, 6, text, sizeof(text)), "directory project a b phase elevation");
+    assert_string_equal(order_of(configs, 6, text, sizeof text), "directory project a b phase elevation");
 }
 
 static void test_cycles_are_refused_and_others_go_on(void **state)
@@ -133,9 +133,9 @@ static void test_cycles_are_refused_and_others_go_on(void **state)
     const struct object_config list[] = {config("x", "a, y", 1), config("y", "z", 1), config("z", "x", 1),
                                          config("a", "", 1)};
 
-    assert_string_equal(order_of(two, 3, text, sizeof(text)), "z x! y!");
-    assert_string_equal(order_of(self, 2, text, sizeof(text)), "z x!");
-    assert_string_equal(order_of(list, 4, text, sizeof(text)), "a x! y! z!");
+    assert_string_equal(order_of(two, 3, text, sizeof text), "z x! y!");
+    assert_string_equal(order_of(self, 2, text, sizeof text), "z x!");
+    assert_string_equal(order_of(list, 4, text, sizeof text), "a x! y! z!");
 }
 
 static void test_unknown_dependency_is_none(void **state)
@@ -144,7 +144,7 @@ static void test_unknown_dependency_is_none(void **state)
     char text[256];
     const struct object_config configs[] = {config("x", "nothing", 1)};
 
-    assert_string_equal(order_of(configs, 1, text, sizeof(text)), "x");
+    assert_string_equal(order_of(configs, 1, text, sizeof text), "x");
 }
 
 static void test_blocked_by_what_was_never_synced(void **state)
@@ -154,9 +154,9 @@ static void test_blocked_by_what_was_never_synced(void **state)
     struct object_config configs[] = {config("directory", "", 1), config("project", "directory", 2)};
     configs[0].is_enabled = false;
 
-    assert_string_equal(order_of(configs, 2, text, sizeof(text)), "directory project-");
+    assert_string_equal(order_of(configs, 2, text, sizeof text), "directory project-");
     configs[0].since_sync_s = 10;
-    assert_string_equal(order_of(configs, 2, text, sizeof(text)), "directory project");
+    assert_string_equal(order_of(configs, 2, text, sizeof text), "directory project");
 }
 
 static void test_dependence_reaches_over_others(void **state)

@@ -49,7 +49,7 @@ static const struct {
 static void test_verdicts(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         enum vanish_verdict verdict = vanish_verdict(&cases[i].counts, cases[i].bound);
         if (verdict != cases[i].verdict) fail_msg("%s: %s", cases[i].what, vanish_word(verdict));
     }

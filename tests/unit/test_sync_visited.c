@@ -28,7 +28,7 @@ static void test_cycles_by_table(void **state)
         {"A" S "B" S "C" S "B", true},
         {"A" S "A/B" S "A/B/A", false},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (visited_is_cycle(rows[i].chain) != rows[i].is_cycle) fail_msg("row %zu", i);
 }
 
@@ -45,7 +45,7 @@ static void test_each_directory_once(void **state)
     assert_string_equal(other, "A" S "B");
     for (int i = 0; i < 5000; i++) {
         char chain[40];
-        snprintf(chain, sizeof(chain), "A" S "d%d", i);
+        snprintf(chain, sizeof chain, "A" S "d%d", i);
         assert_int_equal(visited_add(&v, chain, &other), VISIT_NEW);
     }
     assert_int_equal(visited_add(&v, "X" S "d4321", &other), VISIT_ELSEWHERE);
@@ -61,7 +61,7 @@ static void test_depth_ends(void **state)
 
     for (int i = 1; i < VISITED_DEPTH; i++) {
         assert_int_equal(visited_add(&v, chain, &other), VISIT_NEW);
-        snprintf(chain + strlen(chain), sizeof(chain) - strlen(chain), S "d%d", i);
+        snprintf(chain + strlen(chain), sizeof chain - strlen(chain), S "d%d", i);
     }
 
     assert_int_equal(visited_add(&v, chain, &other), VISIT_DEEP);

@@ -61,7 +61,7 @@ static const struct {
 static void test_verdict_is_the_worst_of_its_parts(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         cJSON *data = cJSON_Parse(cases[i].data);
         assert_non_null(data);
 
@@ -93,7 +93,7 @@ static void test_all_reasons_are_there_worst_first(void **state)
     cJSON *verdict = ui_verdict(data);
 
     const cJSON *reasons = cJSON_GetObjectItem(verdict, "reasons");
-    assert_int_equal(cJSON_GetArraySize(reasons), sizeof(expected) / sizeof(*expected));
+    assert_int_equal(cJSON_GetArraySize(reasons), sizeof expected / sizeof *expected);
     for (int i = 0; i < cJSON_GetArraySize(reasons); i++) {
         const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetArrayItem(reasons, i), "text"));
         if (!strstr(text, expected[i])) fail_msg("reason %d is \"%s\", not \"%s\"", i, text, expected[i]);

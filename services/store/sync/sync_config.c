@@ -40,8 +40,8 @@ int sync_config_load(struct db *db, struct object_config out[OBJECT_TYPES_MAX], 
                                     .retry_count = (int)db_int(r, i, 13),
                                     .oldest_s = -1,
                                     .has_failed = db_bool(r, i, 14)};
-        snprintf(c->type, sizeof(c->type), "%s", db_text(r, i, 0));
-        snprintf(c->depends_on, sizeof(c->depends_on), "%s", db_text(r, i, 1));
+        snprintf(c->type, sizeof c->type, "%s", db_text(r, i, 0));
+        snprintf(c->depends_on, sizeof c->depends_on, "%s", db_text(r, i, 1));
     }
     PQclear(r);
     return n;

@@ -67,7 +67,7 @@ static int tell_twice(const struct stage *stage, const char *type, const char *s
     PGresult *r = db_query(stage->db, err, sql, n, values);
     if (!r) return -ERR_DB;
     for (int i = 0; i < PQntuples(r); i++) {
-        snprintf(why, sizeof(why), "it is listed %s times, as %s and as %s, and stored once", db_text(r, i, 1),
+        snprintf(why, sizeof why, "it is listed %s times, as %s and as %s, and stored once", db_text(r, i, 1),
                  db_text(r, i, 2) ? db_text(r, i, 2) : "nothing", db_text(r, i, 3) ? db_text(r, i, 3) : "nothing");
         tell(stage, type, db_text(r, i, 0), why);
     }
@@ -109,7 +109,7 @@ static int tell_claimed(const struct stage *stage, const char *const *run, struc
     PGresult *r = db_query(stage->db, err, still_claimed, 1, run);
     if (!r) return -ERR_DB;
     for (int i = 0; i < PQntuples(r); i++) {
-        snprintf(why, sizeof(why), "project %s lists it, but it is in project %s (%s) too, where it stays",
+        snprintf(why, sizeof why, "project %s lists it, but it is in project %s (%s) too, where it stays",
                  db_text(r, i, 3), db_text(r, i, 1), db_text(r, i, 2));
         tell(stage, "elevation", db_text(r, i, 0), why);
     }

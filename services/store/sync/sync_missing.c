@@ -303,7 +303,7 @@ int missing_held(struct db *db, struct hold_state *out, struct err *err)
     if (!r) return -ERR_DB;
     out->id = db_int(r, 0, 0);
     for (int i = 0; i < MISSING_TYPES; i++) out->rows[i] = db_int(r, 0, 1 + i);
-    snprintf(out->reason, sizeof(out->reason), "%s", db_text(r, 0, 5));
+    snprintf(out->reason, sizeof out->reason, "%s", db_text(r, 0, 5));
     PQclear(r);
     return 0;
 }

@@ -185,7 +185,7 @@ static int write_elevations(struct db *db, const struct project_apply *a, const 
 int project_apply_claims(const struct stage *stage, const char *project, struct err *err)
 {
     char listing[DB_NUMBER_SIZE + 4], id[DB_NUMBER_SIZE];
-    snprintf(listing, sizeof(listing), "{-%s}", project);
+    snprintf(listing, sizeof listing, "{-%s}", project);
     const char *values[] = {listing, project, db_number(id, stage->id), "{}", NULL}, *found[] = {listing, id};
     if (db_exec(stage->db, err, apply_elevations, 5, values) < 0) return -ERR_DB;
     return db_exec(stage->db, err, found_elevations, 2, found) < 0 ? -ERR_DB : 0;

@@ -11,7 +11,7 @@
 static int64_t write_id(const struct stage *stage, const struct write *w, const char *id, struct err *err)
 {
     const char *values[VALUES_MAX + 1] = {NULL};
-    memcpy(values, w->values, (size_t)w->n * sizeof(values[0]));
+    memcpy(values, w->values, (size_t)w->n * sizeof values[0]);
     values[w->n] = id;
     return db_exec(stage->db, err, w->sql, w->n + 1, values);
 }

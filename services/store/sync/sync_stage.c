@@ -75,7 +75,7 @@ int stage_sweep(struct db *db, struct err *err)
         "DELETE FROM sync_stage_elevations x WHERE NOT EXISTS (SELECT FROM sync_stages s WHERE s.id = x.stage)",
         "DELETE FROM sync_stage_listed x WHERE NOT EXISTS (SELECT FROM sync_stages s WHERE s.id = x.stage)",
         "DELETE FROM sync_stage_plan x WHERE NOT EXISTS (SELECT FROM sync_stages s WHERE s.id = x.stage)"};
-    for (size_t i = 0; i < sizeof(sweep) / sizeof(sweep[0]); i++)
+    for (size_t i = 0; i < sizeof sweep / sizeof sweep[0]; i++)
         if (db_exec(db, err, sweep[i], 0, NULL) < 0) return -ERR_DB;
     return 0;
 }
@@ -163,7 +163,7 @@ static void seconds(struct buf *out, int64_t value, char separator)
 static void real(struct buf *out, const double *value, char separator)
 {
     char text[40];
-    if (value) snprintf(text, sizeof(text), "%.17g", *value);
+    if (value) snprintf(text, sizeof text, "%.17g", *value);
     db_copy_field(out, value ? text : NULL, separator);
 }
 
@@ -240,7 +240,7 @@ int stage_add_elevation(struct stage *s, int64_t listing, const struct stage_ele
                            e->user_description};
     number(out, s->id, '\t');
     number(out, listing, '\t');
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) db_copy_field(out, texts[i], '\t');
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) db_copy_field(out, texts[i], '\t');
     seconds(out, e->created_s, '\t');
     seconds(out, e->changed_s, '\t');
     real(out, e->amount, '\t');

@@ -22,7 +22,7 @@ static void refuse_type(struct req *r)
 
 static bool is_type(const char *name)
 {
-    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (strcmp(name, types[i]) == 0) return true;
     return false;
 }

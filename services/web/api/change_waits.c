@@ -133,8 +133,7 @@ static int count_own(const struct change_waits *w, const struct who *who)
 {
     const struct change_wait *c;
     int n = 0;
-    TAILQ_FOREACH(c, &w->list, link)
-    n += who_is_same(&c->req->who, who);
+    TAILQ_FOREACH(c, &w->list, link) n += who_is_same(&c->req->who, who);
     return n;
 }
 

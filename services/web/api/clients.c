@@ -97,7 +97,7 @@ static void try_login(struct req *r)
 
 void web_client_login(struct req *r)
 {
-    struct client_login *l = req_alloc(r, sizeof(*l));
+    struct client_login *l = req_alloc(r, sizeof *l);
     if (!signing_key_present(r)) return;
     l->client_id = req_body_str(r, "client_id");
     l->secret = req_body_str(r, "client_secret");
@@ -133,7 +133,7 @@ static void on_hashed(void *arg, const char *hash)
 
 static void make_secret(struct req *r, const char *client_id, void (*store)(struct req *r, const char *hash))
 {
-    struct new_secret *n = req_alloc(r, sizeof(*n));
+    struct new_secret *n = req_alloc(r, sizeof *n);
     random_token_hex(n->secret, 32);
     n->client_id = req_strdup(r, client_id);
     n->store = store;
@@ -223,7 +223,7 @@ void web_admin_client_create(struct req *r)
         else if (len > 0 && id[len - 1] != '_')
             id[len++] = '_';
     random_token_hex(suffix, 4);
-    snprintf(id + len, sizeof(id) - len, "%s%s", len > 0 && id[len - 1] != '_' ? "_" : "", suffix);
+    snprintf(id + len, sizeof id - len, "%s%s", len > 0 && id[len - 1] != '_' ? "_" : "", suffix);
     make_secret(r, id, store_created);
 }
 

@@ -27,11 +27,11 @@ static void reply_decided(struct req *r, const PGresult *result, const char *dec
     cJSON *out = cJSON_CreateObject();
     bool is_applied = strcmp(decision, "apply") == 0;
     if (is_applied)
-        snprintf(message, sizeof(message), "Marked as gone: %s directories, %s projects, %s phases, %s elevations",
+        snprintf(message, sizeof message, "Marked as gone: %s directories, %s projects, %s phases, %s elevations",
                  PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2), PQgetvalue(result, 0, 3),
                  PQgetvalue(result, 0, 4));
     else
-        snprintf(message, sizeof(message),
+        snprintf(message, sizeof message,
                  "What is held stays, and is not held again as long as it stays missing in Logikal");
     cJSON_AddTrueToObject(out, "success");
     cJSON_AddStringToObject(out, "message", message);

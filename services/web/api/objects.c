@@ -113,7 +113,7 @@ static const char *image_type(const char *bytes, size_t len)
                  {"image/gif", "GIF87a", 6},
                  {"image/gif", "GIF89a", 6},
                  {"image/bmp", "BM", 2}};
-    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (len >= known[i].len && memcmp(bytes, known[i].start, known[i].len) == 0) return known[i].type;
     return NULL;
 }

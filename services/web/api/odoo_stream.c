@@ -78,7 +78,7 @@ static bool take_elevations(struct walk *w, const PGresult *result, int column)
 {
     int64_t n = strtoll(PQgetvalue(result, 0, column), NULL, 10);
     if (n == 0) return false;
-    snprintf(w->elevation_id, sizeof(w->elevation_id), "%s", PQgetvalue(result, 0, column + 1));
+    snprintf(w->elevation_id, sizeof w->elevation_id, "%s", PQgetvalue(result, 0, column + 1));
     if (w->in_phase > 0) buf_char(&w->out, ',');
     buf_str(&w->out, PQgetvalue(result, 0, column + 2));
     w->in_phase += n;
@@ -121,7 +121,7 @@ static void more_elevations(struct req *r)
 
 static void begin_phases(struct walk *w)
 {
-    snprintf(w->phase_id, sizeof(w->phase_id), "0");
+    snprintf(w->phase_id, sizeof w->phase_id, "0");
     w->phases = w->elevations = 0;
 }
 
@@ -149,8 +149,8 @@ static void then_phase(struct req *r, const PGresult *result)
         end_phases(r);
         return;
     }
-    snprintf(w->phase_id, sizeof(w->phase_id), "%s", PQgetvalue(result, 0, 0));
-    snprintf(w->phase_end, sizeof(w->phase_end), "%s", PQgetvalue(result, 0, 2));
+    snprintf(w->phase_id, sizeof w->phase_id, "%s", PQgetvalue(result, 0, 0));
+    snprintf(w->phase_end, sizeof w->phase_end, "%s", PQgetvalue(result, 0, 2));
     if (w->phases++ > 0) buf_char(&w->out, ',');
     if (w->is_second) {
         buf_printf(&w->out, "{\"phase\":%s", PQgetvalue(result, 0, 3));
@@ -183,7 +183,7 @@ static void then_project(struct req *r, const PGresult *result)
         reply_detail(r, 404, "Project not found");
         return;
     }
-    snprintf(w->project_id, sizeof(w->project_id), "%s", PQgetvalue(result, 0, 0));
+    snprintf(w->project_id, sizeof w->project_id, "%s", PQgetvalue(result, 0, 0));
     w->project_end = req_strdup(r, PQgetvalue(result, 0, 2));
     w->summary = req_strdup(r, PQgetvalue(result, 0, 3));
     begin(r);
@@ -201,8 +201,8 @@ static void then_place(struct req *r, const PGresult *result)
         reply_detail(r, 404, "Phase not found");
         return;
     }
-    snprintf(w->phase_id, sizeof(w->phase_id), "%s", PQgetvalue(result, 0, 0));
-    snprintf(w->elevation_id, sizeof(w->elevation_id), "0");
+    snprintf(w->phase_id, sizeof w->phase_id, "%s", PQgetvalue(result, 0, 0));
+    snprintf(w->elevation_id, sizeof w->elevation_id, "0");
     begin(r);
     buf_char(&w->out, '[');
     more_elevations(r);
@@ -228,7 +228,7 @@ static void on_place(struct req *r)
 static void walk_start(struct req *r, enum document document)
 {
     if (cache_unchanged(r, 0)) return;
-    struct walk *w = req_alloc(r, sizeof(*w));
+    struct walk *w = req_alloc(r, sizeof *w);
     w->document = document;
     r->state = w;
     req_on_end(r, forget_walk, w);

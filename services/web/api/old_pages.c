@@ -13,7 +13,7 @@ void web_old_page(struct req *r)
         {"/admin/parsing-queue", "/ui/tasks"},   {"/admin/clients", "/ui/clients"},
         {"/admin/parsing-status", "/ui/browse"}, {"/admin/stats", "/ui/system"}};
     const char *to = "/ui", *elevation = req_arg(r, "elevation_id");
-    for (size_t i = 0; i < sizeof(moved) / sizeof(*moved); i++)
+    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
         if (strcmp(r->route->path, moved[i][0]) == 0) to = moved[i][1];
     reply_redirect(r, elevation ? req_printf(r, "/ui/browse/elevations/%s", elevation) : req_with_query(r, to));
 }

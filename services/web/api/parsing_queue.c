@@ -58,8 +58,7 @@ static void send_parsing(struct req *r)
 static void by_worker(cJSON *out, const cJSON *entries)
 {
     const cJSON *e;
-    cJSON_ArrayForEach(e, entries)
-    {
+    cJSON_ArrayForEach(e, entries) {
         const char *worker = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(e, "worker"));
         cJSON *list = cJSON_GetObjectItemCaseSensitive(out, worker ? worker : "unknown");
         if (!list) list = cJSON_AddArrayToObject(out, worker ? worker : "unknown");
@@ -90,14 +89,14 @@ static void then_counts(struct req *r, const PGresult *result)
 {
     static const char *const parts[] = {"active_tasks", "scheduled_tasks", "reserved_tasks", "registered_tasks",
                                         "workers",      "queue_status",    "completed_tasks"};
-    struct parsing *p = req_alloc(r, sizeof(*p));
+    struct parsing *p = req_alloc(r, sizeof *p);
     char text[CLOCK_TEXT_SIZE];
     r->state = p;
     req_on_end(r, forget_parsing, p);
     p->out = cJSON_CreateObject();
     cJSON_AddBoolToObject(p->out, "success", true);
     p->data = cJSON_AddObjectToObject(p->out, "data");
-    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) cJSON_AddObjectToObject(p->data, parts[i]);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) cJSON_AddObjectToObject(p->data, parts[i]);
     cJSON_AddItemToObject(p->data, "queue_counts", cJSON_Parse(PQgetvalue(result, 0, 0)));
     cJSON_AddStringToObject(p->data, "timestamp", clock_iso_us(wall_us(), text));
     if (!r->web->queue || queue_stats(r->web->queue, on_stats, r, NULL) != 0) send_parsing(r);

@@ -41,8 +41,7 @@ static void add_text(cJSON *out, const char *name, const cJSON *object, const ch
 static void add_tasks(cJSON *list, const cJSON *entries)
 {
     const cJSON *e;
-    cJSON_ArrayForEach(e, entries)
-    {
+    cJSON_ArrayForEach(e, entries) {
         cJSON *t = cJSON_CreateObject();
         const cJSON *held = item(e, "held_ms");
         add_text(t, "id", e, "id");
@@ -90,8 +89,7 @@ static cJSON *worker_stats(const cJSON *entries)
 {
     cJSON *out = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(out, "workers");
     const cJSON *e;
-    cJSON_ArrayForEach(e, entries)
-    {
+    cJSON_ArrayForEach(e, entries) {
         cJSON *w = cJSON_CreateObject();
         add_text(w, "name", e, item(e, "node") ? "node" : "id");
         cJSON_AddStringToObject(w, "status", "online");
@@ -121,7 +119,7 @@ static void on_entries(void *arg, const cJSON *entries, const struct err *err)
 /* Asks the queue; without one the list is empty. */
 static void look(struct req *r, enum queue_view what, void (*then)(struct req *r, const cJSON *entries))
 {
-    struct view *v = r->state ? r->state : req_alloc(r, sizeof(*v));
+    struct view *v = r->state ? r->state : req_alloc(r, sizeof *v);
     struct err err = {0};
     v->then = then;
     r->state = v;
@@ -251,7 +249,7 @@ static void started(struct req *r, cJSON *out, const char *id, const struct err 
     if (!id) cJSON_AddStringToObject(out, "error", fault_told(r, err));
     add_now(out, "started_at");
     static const char *const names[] = {"task_id", "project_id", "project_ids", "project_count", "sync_type", "error"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) /* clients know every member */
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) /* clients know every member */
         if (!cJSON_GetObjectItemCaseSensitive(out, names[i])) cJSON_AddNullToObject(out, names[i]);
     reply_cjson_take(r, id ? 200 : 503, out);
 }

@@ -91,7 +91,7 @@ static void on_done(void *arg, const cJSON *result, const struct err *err)
 
 void sync_run(struct req *r, const char *task, const char *queue, cJSON *kwargs, sync_shape shape)
 {
-    struct held *h = req_alloc(r, sizeof(*h));
+    struct held *h = req_alloc(r, sizeof *h);
     struct err err = {0};
     const char *wait = req_arg(r, "wait");
     bool is_held = !wait || req_arg_bool(r, "wait");

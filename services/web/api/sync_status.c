@@ -89,7 +89,7 @@ static void start(struct req *r, bool is_forced)
 
 static void then_status(struct req *r, const PGresult *result)
 {
-    struct needed *n = req_alloc(r, sizeof(*n));
+    struct needed *n = req_alloc(r, sizeof *n);
     n->status = cJSON_Parse(PQgetvalue(result, 0, 0));
     r->state = n;
     req_on_end(r, forget_status, n);

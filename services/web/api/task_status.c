@@ -14,7 +14,7 @@
 static void reply_task(struct req *r, cJSON *out)
 {
     static const char *const names[] = {"current", "total", "result", "error", "meta", "completed_at", "failed_at"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!cJSON_GetObjectItemCaseSensitive(out, names[i])) cJSON_AddNullToObject(out, names[i]);
     reply_cjson_take(r, 200, out);
 }

@@ -224,8 +224,7 @@ static void on_versions(void *arg, const struct table_versions *versions, const 
         return;
     }
     struct wait *other;
-    LIST_FOREACH(other, &c->loading, link)
-    {
+    LIST_FOREACH(other, &c->loading, link) {
         if (other->hash != w->hash || strcmp(other->key, w->key) != 0 ||
             memcmp(&other->versions, versions, sizeof(*versions)) != 0)
             continue;

@@ -32,7 +32,7 @@ static const char *const names[VERSION_COUNT] = {"directories", "projects",     
 
 struct versions *versions_new(struct web *web)
 {
-    struct versions *v = calloc(1, sizeof(*v));
+    struct versions *v = calloc(1, sizeof *v);
     if (v) v->web = web;
     return v;
 }
@@ -95,7 +95,7 @@ void versions_get(struct versions *v, versions_fn fn, void *arg)
     struct waiters *w = &v->next;
     if (w->count == w->size) {
         int size = w->size ? w->size * 2 : 16;
-        struct waiter *grown = realloc(w->list, (size_t)size * sizeof(*grown));
+        struct waiter *grown = realloc(w->list, (size_t)size * sizeof *grown);
         if (!grown) abort();
         w->list = grown;
         w->size = size;

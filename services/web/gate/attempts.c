@@ -116,8 +116,7 @@ static int count(const struct attempts *a, const struct attempt *like, bool is_r
 {
     const struct attempt *t;
     int n = 0;
-    TAILQ_FOREACH(t, &a->list, link)
-    {
+    TAILQ_FOREACH(t, &a->list, link) {
         if ((t->state != ATTEMPT_WAITS) != is_running) continue;
         n += memcmp(is_own ? t->own : t->place, is_own ? like->own : like->place, KEY_SIZE) == 0;
     }

@@ -38,7 +38,7 @@ unsigned auth_permissions(const char *json)
                  {"\"sync:write\"", PERM_SYNC},
                  {"\"admin:read\"", PERM_ADMIN_READ}};
     unsigned out = 0;
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strstr(json, words[i].word)) out |= words[i].bit;
     return out;
 }
@@ -57,7 +57,7 @@ static void token_of(struct req *r, char *out, size_t size)
 bool auth_session_holds(struct req *r)
 {
     char token[SESSION_TOKEN_SIZE];
-    token_of(r, token, sizeof(token));
+    token_of(r, token, sizeof token);
     return r->who.kind == WHO_ADMIN && r->who.expires_ms > wall_ms() &&
            session_stands(r->web, token, r->who.is_viewer, r->who.proof);
 }
@@ -72,7 +72,7 @@ static void take_session(struct req *r, const struct identity *found)
 {
     r->who.is_viewer = found->is_viewer;
     r->who.expires_ms = found->expires_ms;
-    snprintf(r->who.proof, sizeof(r->who.proof), "%s", found->proof);
+    snprintf(r->who.proof, sizeof r->who.proof, "%s", found->proof);
     r->who.kind = WHO_ADMIN;
     if (!auth_session_holds(r)) r->who.kind = WHO_NOBODY;
 }
@@ -93,8 +93,8 @@ static void identified(struct req *r, const struct identity *found)
     if (r->who.kind != WHO_NOBODY) {
         r->who.permissions = found->permissions;
         r->who.rate_limit_per_hour = found->rate_limit_per_hour;
-        snprintf(r->who.name, sizeof(r->who.name), "%s", found->name);
-        snprintf(r->who.expires_at, sizeof(r->who.expires_at), "%s", found->expires_at);
+        snprintf(r->who.name, sizeof r->who.name, "%s", found->name);
+        snprintf(r->who.expires_at, sizeof r->who.expires_at, "%s", found->expires_at);
     }
     l->next(r);
 }
@@ -104,7 +104,7 @@ static void then_client(struct req *r, const PGresult *result)
     struct auth_lookup *l = r->auth;
     struct identity found = {.exists = PQntuples(result) > 0, .expires_ms = INT64_MAX};
     if (found.exists) {
-        snprintf(found.name, sizeof(found.name), "%s", l->claims.client_id);
+        snprintf(found.name, sizeof found.name, "%s", l->claims.client_id);
         found.permissions = auth_permissions(PQgetvalue(result, 0, 0));
         found.rate_limit_per_hour = (int)strtol(PQgetvalue(result, 0, 1), NULL, 10);
         found.token_version = strtoll(PQgetvalue(result, 0, 2), NULL, 10);
@@ -118,11 +118,11 @@ static void then_session(struct req *r, const PGresult *result)
     struct auth_lookup *l = r->auth;
     struct identity found = {.exists = PQntuples(result) > 0};
     if (found.exists) {
-        snprintf(found.name, sizeof(found.name), "%s", PQgetvalue(result, 0, 0));
-        snprintf(found.expires_at, sizeof(found.expires_at), "%s", PQgetvalue(result, 0, 1));
+        snprintf(found.name, sizeof found.name, "%s", PQgetvalue(result, 0, 0));
+        snprintf(found.expires_at, sizeof found.expires_at, "%s", PQgetvalue(result, 0, 1));
         found.expires_ms = wall_ms() + strtoll(PQgetvalue(result, 0, 2), NULL, 10) * 1000;
         found.is_viewer = *PQgetvalue(result, 0, 3) == 't';
-        snprintf(found.proof, sizeof(found.proof), "%s", PQgetvalue(result, 0, 4));
+        snprintf(found.proof, sizeof found.proof, "%s", PQgetvalue(result, 0, 4));
     }
     identity_remember(l->key, l->versions.of[VERSION_SESSIONS], &found);
     identified(r, &found);
@@ -159,17 +159,17 @@ static void on_versions(void *arg, const struct table_versions *versions, const 
 void auth_identify(struct req *r, void (*next)(struct req *r))
 {
     char token[2048];
-    token_of(r, token, sizeof(token));
+    token_of(r, token, sizeof token);
     if (!*token && upstream_token_identify(r, next)) return;
     if (conf_is_set(r->web->conf, SET_METRICS_TOKEN) &&
         session_equal(token, conf_str(r->web->conf, SET_METRICS_TOKEN))) {
         r->who.kind = WHO_CLIENT;
         r->who.permissions = PERM_METRICS;
-        snprintf(r->who.name, sizeof(r->who.name), "metrics");
+        snprintf(r->who.name, sizeof r->who.name, "metrics");
         next(r);
         return;
     }
-    struct auth_lookup *l = req_alloc(r, sizeof(*l));
+    struct auth_lookup *l = req_alloc(r, sizeof *l);
     l->next = next;
     l->is_client = !r->who.is_by_cookie && strchr(token, '.');
     if ((!r->web->pool || (l->is_client && !*r->web->jwt_key)) && goes_on_as_nobody(r, next)) return;
@@ -184,10 +184,10 @@ void auth_identify(struct req *r, void (*next)(struct req *r))
         return;
     }
     if (l->is_client) {
-        snprintf(l->key, sizeof(l->key), "client %s", l->claims.client_id);
-        snprintf(r->who.expires_at, sizeof(r->who.expires_at), "%s", l->claims.expires_at);
+        snprintf(l->key, sizeof l->key, "client %s", l->claims.client_id);
+        snprintf(r->who.expires_at, sizeof r->who.expires_at, "%s", l->claims.expires_at);
     } else {
-        snprintf(l->key, sizeof(l->key), "session %s", r->who.session);
+        snprintf(l->key, sizeof l->key, "session %s", r->who.session);
         session_csrf_of(r->web, token, r->who.csrf);
     }
     /* A token that we have signed is somebody's; what merely looks like a session counts for its address first. */
@@ -225,7 +225,7 @@ static bool change_is_right(struct req *r)
     const char *token = req_header(r, "X-CSRF-Token");
     char field[80] = "";
     if (!token && req_body_is_form(r) && route_takes_forms(r->route)) {
-        session_csrf_field(r, field, sizeof(field));
+        session_csrf_field(r, field, sizeof field);
         token = field;
     }
     if (token && session_equal(token, r->who.csrf)) return true;

@@ -28,7 +28,7 @@ static bool is_failure(const struct known *k)
 static const struct known *find(const struct req *r, int status, const char *text)
 {
     const struct known *failure = NULL;
-    for (const struct known *k = table; r->route && k < table + sizeof(table) / sizeof(*table); k++) {
+    for (const struct known *k = table; r->route && k < table + sizeof table / sizeof *table; k++) {
         if (strcmp(k->operation, r->route->name) != 0) continue;
         if (k->status == status && (!text || !*k->instead_of || strcmp(k->instead_of, text) == 0)) return k;
         if (is_failure(k)) failure = k;

@@ -63,7 +63,7 @@ static bool is_old(const char *hash)
 
 static void verify_old(struct job *j)
 {
-    struct crypt_data *data = calloc(1, sizeof(*data));
+    struct crypt_data *data = calloc(1, sizeof *data);
     const char *again = data ? crypt_r(j->secret, j->hash, data) : NULL;
     size_t len = strlen(j->hash);
     j->is_right = again && strlen(again) == len && sodium_memcmp(again, j->hash, len) == 0;
@@ -74,8 +74,8 @@ static void verify_old(struct job *j)
 static void spend_old(const char *secret, int cost)
 {
     char setting[40];
-    struct crypt_data *data = calloc(1, sizeof(*data));
-    snprintf(setting, sizeof(setting), "$2b$%02d$abcdefghijklmnopqrstuu", cost);
+    struct crypt_data *data = calloc(1, sizeof *data);
+    snprintf(setting, sizeof setting, "$2b$%02d$abcdefghijklmnopqrstuu", cost);
     if (data) crypt_r(secret, setting, data);
     free(data);
 }
@@ -139,8 +139,7 @@ static void *thread_main(void *arg)
         pthread_mutex_lock(&h->lock);
         TAILQ_INSERT_TAIL(&h->done, j, link);
         uint64_t one = 1;
-        if (write(h->wake, &one, sizeof(one)) < 0)
-            h->is_ending = true; /* cannot happen: the counter is far from full */
+        if (write(h->wake, &one, sizeof one) < 0) h->is_ending = true; /* cannot happen: the counter is far from full */
     }
     h->is_running = false;
     pthread_mutex_unlock(&h->lock);
@@ -155,7 +154,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     struct hasher *h = arg;
     uint64_t count;
     struct jobs done = TAILQ_HEAD_INITIALIZER(done);
-    if (read(fd, &count, sizeof(count)) < 0) return;
+    if (read(fd, &count, sizeof count) < 0) return;
     pthread_mutex_lock(&h->lock);
     TAILQ_CONCAT(&done, &h->done, link);
     pthread_mutex_unlock(&h->lock);
@@ -197,7 +196,7 @@ static bool job_start(struct hasher *h, struct job *j)
 
 bool hasher_hash(struct hasher *h, const char *secret, hash_fn fn, void *arg)
 {
-    struct job *j = calloc(1, sizeof(*j));
+    struct job *j = calloc(1, sizeof *j);
     if (!j) return false;
     j->secret = strdup(secret);
     j->on_hash = fn;
@@ -207,11 +206,11 @@ bool hasher_hash(struct hasher *h, const char *secret, hash_fn fn, void *arg)
 
 bool hasher_verify(struct hasher *h, const struct hash_check *check, hash_verify_fn fn, void *arg)
 {
-    struct job *j = calloc(1, sizeof(*j));
+    struct job *j = calloc(1, sizeof *j);
     if (!j) return false;
     j->is_verify = true;
     j->secret = strdup(check->secret);
-    snprintf(j->hash, sizeof(j->hash), "%s", check->hash ? check->hash : "");
+    snprintf(j->hash, sizeof j->hash, "%s", check->hash ? check->hash : "");
     j->dearest = check->dearest;
     j->rank = check->rank;
     j->on_verify = fn;
@@ -221,7 +220,7 @@ bool hasher_verify(struct hasher *h, const struct hash_check *check, hash_verify
 
 struct hasher *hasher_new(struct web *web)
 {
-    struct hasher *h = calloc(1, sizeof(*h));
+    struct hasher *h = calloc(1, sizeof *h);
     if (!h) return NULL;
     h->web = web;
     for (int rank = 0; rank < RANKS; rank++) TAILQ_INIT(&h->waiting[rank]);

@@ -47,7 +47,7 @@ void identity_remember(const char *key, int64_t version, const struct identity *
         return;
     }
     slot_clear(slot);
-    *slot = calloc(1, sizeof(**slot));
+    *slot = calloc(1, sizeof **slot);
     if (!*slot) return;
     (*slot)->key = strdup(key);
     (*slot)->version = version;

@@ -30,7 +30,7 @@ static struct seen *seen_slot(const struct web *web, const char *token, unsigned
 {
     crypto_generichash_state state;
     crypto_generichash_init(&state, NULL, 0, 32);
-    crypto_generichash_update(&state, (const unsigned char *)web->jwt_key, sizeof(web->jwt_key));
+    crypto_generichash_update(&state, (const unsigned char *)web->jwt_key, sizeof web->jwt_key);
     crypto_generichash_update(&state, (const unsigned char *)token, strlen(token));
     crypto_generichash_final(&state, hash, 32);
     return &seen[hash[0] % SEEN_SLOTS];
@@ -47,12 +47,12 @@ static bool verify(const struct web *web, const char *token, struct jwt_claims *
     const char *client = jwt_get_grant(jwt, "sub");
     out->expires_s = jwt_get_grant_int(jwt, "exp");
     out->version = jwt_get_grant_int(jwt, "ver");
-    bool is_good = jwt_get_alg(jwt) == JWT_ALG_HS256 && client && *client && strlen(client) < sizeof(out->client_id) &&
+    bool is_good = jwt_get_alg(jwt) == JWT_ALG_HS256 && client && *client && strlen(client) < sizeof out->client_id &&
                    out->expires_s > wall_ms() / 1000;
     if (is_good) {
         char text[CLOCK_TEXT_SIZE];
-        snprintf(out->client_id, sizeof(out->client_id), "%s", client);
-        snprintf(out->expires_at, sizeof(out->expires_at), "%s", clock_iso_ms(out->expires_s * 1000, text));
+        snprintf(out->client_id, sizeof out->client_id, "%s", client);
+        snprintf(out->expires_at, sizeof out->expires_at, "%s", clock_iso_ms(out->expires_s * 1000, text));
     }
     jwt_free(jwt);
     return is_good;
@@ -62,12 +62,12 @@ bool jwt_read(const struct web *web, const char *token, struct jwt_claims *out)
 {
     unsigned char hash[32];
     struct seen *slot = seen_slot(web, token, hash);
-    if (memcmp(slot->hash, hash, sizeof(hash)) == 0) {
+    if (memcmp(slot->hash, hash, sizeof hash) == 0) {
         *out = slot->claims;
         return out->expires_s > wall_ms() / 1000;
     }
     if (!verify(web, token, out)) return false;
-    memcpy(slot->hash, hash, sizeof(hash));
+    memcpy(slot->hash, hash, sizeof hash);
     slot->claims = *out;
     return true;
 }

@@ -43,13 +43,13 @@ static void tell(struct limiter *l, struct limit_entry *e, bool is_hour)
     int64_t window = is_hour ? e->hour : e->minute;
     int64_t more = is_hour ? e->in_hour - e->told_hour : e->in_minute - e->told_minute;
     char key[256], count[24];
-    struct told *t = malloc(sizeof(*t));
+    struct told *t = malloc(sizeof *t);
     if (!t) return;
     *t = (struct told){.limiter = l, .window = window, .is_hour = is_hour};
-    memcpy(t->key, e->key, sizeof(t->key));
-    snprintf(key, sizeof(key), "%slogikald.rate.%s:%s:%lld", conf_str(l->web->conf, SET_REDIS_PREFIX),
+    memcpy(t->key, e->key, sizeof t->key);
+    snprintf(key, sizeof key, "%slogikald.rate.%s:%s:%lld", conf_str(l->web->conf, SET_REDIS_PREFIX),
              is_hour ? "h" : "m", e->key, (long long)window);
-    snprintf(count, sizeof(count), "%lld", (long long)more);
+    snprintf(count, sizeof count, "%lld", (long long)more);
     if (redis_call(l->web->redis, on_total, t, "INCRBY", key, count, REDIS_END) != 0) {
         free(t);
         return;

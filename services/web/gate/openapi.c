@@ -40,7 +40,7 @@ static void name_of(const struct route *t, char *out, size_t size)
     for (const struct route *o = routes; o < routes + routes_count; o++) same += strcmp(o->name, t->name) == 0;
     snprintf(out, size, "%s", t->name);
     if (same < 2) return;
-    plain_path(t->path, path, sizeof(path));
+    plain_path(t->path, path, sizeof path);
     size_t n = strlen(out);
     for (const char *p = path; *p && n + 1 < size; p++)
         if (*p != '{' && *p != '}') out[n++] = isalnum((unsigned char)*p) ? *p : '_';
@@ -71,7 +71,7 @@ static void add_parameters(cJSON *operation, const struct route *t)
     for (const char *p = t->path; (p = strchr(p, '{')) != NULL; p++) {
         char name[64];
         bool is_number = p[strcspn(p, ":}")] == ':' && strncmp(p + strcspn(p, ":"), ":int", 4) == 0;
-        snprintf(name, sizeof(name), "%.*s", (int)strcspn(p + 1, ":}"), p + 1);
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(p + 1, ":}"), p + 1);
         add_parameter(list, name, "path", true, schema_type_to_json(is_number ? "integer(0..999999999)" : "string"));
     }
     struct schema_member m;
@@ -115,7 +115,7 @@ static void add_responses(cJSON *operation, const struct route *t)
                   {"events", "text/event-stream"}};
     cJSON *list = cJSON_AddObjectToObject(operation, "responses");
     const char *type = TYPE_JSON, *schema = t->response;
-    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(t->response, others[i].word) == 0) type = others[i].type, schema = "string";
     add_response(list, "200", t->summary, *schema ? type : NULL, *schema ? schema : "any");
     if (strstr(t->query, "wait?:")) add_response(list, "202", "The task goes on", TYPE_JSON, "Accepted");
@@ -147,14 +147,14 @@ static void add_security(cJSON *operation, const struct route *t)
 static void add_operation(cJSON *paths, const struct route *t)
 {
     char path[256], tag[64], name[256];
-    plain_path(t->path, path, sizeof(path));
-    tag_of(path, tag, sizeof(tag));
+    plain_path(t->path, path, sizeof path);
+    tag_of(path, tag, sizeof tag);
     cJSON *item = cJSON_GetObjectItemCaseSensitive(paths, path);
     if (!item) item = cJSON_AddObjectToObject(paths, path);
     cJSON *operation = cJSON_AddObjectToObject(item, method_name(t->method));
     cJSON_AddItemToArray(cJSON_AddArrayToObject(operation, "tags"), cJSON_CreateString(tag));
     cJSON_AddStringToObject(operation, "summary", t->summary);
-    name_of(t, name, sizeof(name));
+    name_of(t, name, sizeof name);
     cJSON_AddStringToObject(operation, "operationId", name);
     add_parameters(operation, t);
     add_body(operation, t);

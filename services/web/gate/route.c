@@ -28,7 +28,7 @@ const struct route routes[] = {
 #include "services/web/gate/routes.def"
 #undef R
 };
-const int routes_count = sizeof(routes) / sizeof(*routes);
+const int routes_count = sizeof routes / sizeof *routes;
 
 /* ---- finding ---- */
 
@@ -140,7 +140,7 @@ static void with_identity(struct req *r)
 static void nowhere(struct req *r)
 {
     char allow[128];
-    if (route_find(r, allow, sizeof(allow)) == 404) {
+    if (route_find(r, allow, sizeof allow) == 404) {
         reply_detail(r, 404, "Not Found");
     } else {
         reply_header(r, "Allow", allow);
@@ -151,7 +151,7 @@ static void nowhere(struct req *r)
 void route_request(struct req *r)
 {
     char allow[128];
-    int status = route_find(r, allow, sizeof(allow));
+    int status = route_find(r, allow, sizeof allow);
     if (status != 404 && evhttp_request_get_command(r->ev) == EVHTTP_REQ_OPTIONS) {
         cors_preflight(r, allow);
     } else if (status != 0) {

@@ -21,7 +21,7 @@ bool session_id_of(const char *token, char out[65])
     size_t len = strlen(token);
     if (len != SESSION_TOKEN_SIZE - 1 || strspn(token, "0123456789abcdef") != len) return false;
     crypto_hash_sha256(hash, (const unsigned char *)token, len);
-    sodium_bin2hex(out, 65, hash, sizeof(hash));
+    sodium_bin2hex(out, 65, hash, sizeof hash);
     return true;
 }
 
@@ -34,7 +34,7 @@ void session_csrf_of(const struct web *web, const char *token, char out[65])
     crypto_auth_hmacsha256_update(&state, (const unsigned char *)"csrf", 4);
     crypto_auth_hmacsha256_update(&state, (const unsigned char *)key, strlen(key));
     crypto_auth_hmacsha256_final(&state, mac);
-    sodium_bin2hex(out, 65, mac, sizeof(mac));
+    sodium_bin2hex(out, 65, mac, sizeof mac);
 }
 
 bool session_equal(const char *a, const char *b)
@@ -42,7 +42,7 @@ bool session_equal(const char *a, const char *b)
     unsigned char hash_a[crypto_hash_sha256_BYTES], hash_b[crypto_hash_sha256_BYTES];
     crypto_hash_sha256(hash_a, (const unsigned char *)a, strlen(a));
     crypto_hash_sha256(hash_b, (const unsigned char *)b, strlen(b));
-    return sodium_memcmp(hash_a, hash_b, sizeof(hash_a)) == 0;
+    return sodium_memcmp(hash_a, hash_b, sizeof hash_a) == 0;
 }
 
 void session_csrf_field(struct req *r, char *out, size_t size)
@@ -84,7 +84,7 @@ static void proof_of(const struct web *web, const char *token, bool is_viewer, c
     add_part(&state, conf_str(web->conf, is_viewer ? SET_VIEWER_PASSWORD : SET_ADMIN_PASSWORD));
     add_part(&state, conf_str(web->conf, SET_SECRET_KEY));
     crypto_auth_hmacsha256_final(&state, mac);
-    sodium_bin2hex(out, SESSION_PROOF_SIZE, mac, sizeof(mac));
+    sodium_bin2hex(out, SESSION_PROOF_SIZE, mac, sizeof mac);
 }
 
 /* The viewer is told apart by the name, so it must be another one. */
@@ -133,7 +133,7 @@ static void add_session(struct req *r, bool is_viewer)
     random_token_hex(l->token, 32);
     session_id_of(l->token, id);
     proof_of(r->web, l->token, is_viewer, proof);
-    snprintf(hours, sizeof(hours), "%lld", (long long)conf_int(r->web->conf, SET_ADMIN_SESSION_HOURS));
+    snprintf(hours, sizeof hours, "%lld", (long long)conf_int(r->web->conf, SET_ADMIN_SESSION_HOURS));
     const char *values[] = {id, l->username, r->address, hours, is_viewer ? "true" : "false", proof};
     req_query(r, &query_session_add, 6, values, then_added);
 }
@@ -163,7 +163,7 @@ static const char *account_of(const struct web *web, const char *username)
 void session_login(struct req *r, const char *username, const char *password,
                    void (*then)(struct req *r, const char *token, const char *expires_at))
 {
-    struct login *l = req_alloc(r, sizeof(*l));
+    struct login *l = req_alloc(r, sizeof *l);
     l->then = then;
     l->username = username ? username : "";
     l->password = password ? password : "";
@@ -185,7 +185,7 @@ void session_logout(struct req *r, void (*then)(struct req *r))
         then(r);
         return;
     }
-    void (**kept)(struct req *) = req_alloc(r, sizeof(*kept));
+    void (**kept)(struct req *) = req_alloc(r, sizeof *kept);
     *kept = then;
     r->state = kept;
     req_query(r, &query_session_drop, 1, (const char *[]){r->who.session}, then_dropped);

@@ -18,7 +18,7 @@ static void on_key(void *arg, const PGresult *result, const struct err *err)
         is_told = true;
         return;
     }
-    snprintf(web->jwt_key, sizeof(web->jwt_key), "%.128s", PQgetvalue(result, 0, 0));
+    snprintf(web->jwt_key, sizeof web->jwt_key, "%.128s", PQgetvalue(result, 0, 0));
     log_warning("JWT_SECRET_KEY is not set: client tokens are signed with a key that is kept in PostgreSQL");
 }
 
@@ -28,7 +28,7 @@ void signing_key_ask(struct web *web)
     if (*web->jwt_key) return;
     random_token_hex(fresh, 32);
     pool_query(web->pool, &query_web_key, 1, (const char *[]){fresh}, on_key, web);
-    sodium_memzero(fresh, sizeof(fresh));
+    sodium_memzero(fresh, sizeof fresh);
 }
 
 bool signing_key_present(struct req *r)

@@ -20,8 +20,8 @@ static void then_identified(struct req *r, const PGresult *result)
     if (PQntuples(result) > 0) {
         r->who.kind = WHO_CLIENT;
         r->who.permissions = PERM_PROJECTS | PERM_ELEVATIONS | PERM_SYNC;
-        snprintf(r->who.name, sizeof(r->who.name), "logikal:%.200s", PQgetvalue(result, 0, 0));
-        snprintf(r->who.expires_at, sizeof(r->who.expires_at), "%s", PQgetvalue(result, 0, 1));
+        snprintf(r->who.name, sizeof r->who.name, "logikal:%.200s", PQgetvalue(result, 0, 0));
+        snprintf(r->who.expires_at, sizeof r->who.expires_at, "%s", PQgetvalue(result, 0, 1));
     }
     l->next(r);
 }
@@ -31,7 +31,7 @@ bool upstream_token_identify(struct req *r, void (*next)(struct req *r))
     const char *token = evhttp_find_header(&r->query, "token");
     char id[65];
     if (!token || !strstr(r->route->query, "token?:") || !session_id_of(token, id)) return false;
-    struct upstream_lookup *l = req_alloc(r, sizeof(*l));
+    struct upstream_lookup *l = req_alloc(r, sizeof *l);
     *l = (struct upstream_lookup){next, r->state};
     r->state = l;
     req_query(r, &query_upstream_token_get, 1, (const char *[]){id}, then_identified);

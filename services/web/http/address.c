@@ -13,12 +13,12 @@ static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 static bool is_ipv4(const struct address *a)
 {
-    return memcmp(a->bytes, mapped, sizeof(mapped)) == 0;
+    return memcmp(a->bytes, mapped, sizeof mapped) == 0;
 }
 
 static bool parse_bare(const char *text, struct address *out)
 {
-    memcpy(out->bytes, mapped, sizeof(mapped));
+    memcpy(out->bytes, mapped, sizeof mapped);
     return inet_pton(AF_INET, text, out->bytes + 12) == 1 || inet_pton(AF_INET6, text, out->bytes) == 1;
 }
 
@@ -34,7 +34,7 @@ bool address_parse(const char *text, size_t len, struct address *out)
     while (len > 0 && isspace((unsigned char)text[len - 1])) len--;
     while (len > 0 && isspace((unsigned char)*text)) text++, len--;
     if (len >= 2 && *text == '"' && text[len - 1] == '"') text++, len -= 2;
-    if (len == 0 || len >= sizeof(copy) || memchr(text, 0, len)) return false;
+    if (len == 0 || len >= sizeof copy || memchr(text, 0, len)) return false;
     memcpy(copy, text, len);
     copy[len] = 0;
     if (*bare == '[') {
@@ -52,7 +52,7 @@ bool address_parse(const char *text, size_t len, struct address *out)
 bool address_of_socket(const struct sockaddr *socket, struct address *out)
 {
     if (socket->sa_family == AF_INET) {
-        memcpy(out->bytes, mapped, sizeof(mapped));
+        memcpy(out->bytes, mapped, sizeof mapped);
         memcpy(out->bytes + 12, &((const struct sockaddr_in *)socket)->sin_addr, 4);
     } else if (socket->sa_family == AF_INET6) {
         memcpy(out->bytes, &((const struct sockaddr_in6 *)socket)->sin6_addr, 16);
@@ -101,7 +101,7 @@ bool address_is_listed(const char *list, const struct address *a)
         char text[64];
         struct address network;
         p += strspn(p, " ");
-        snprintf(text, sizeof(text), "%.*s", (int)strcspn(p, ", "), p);
+        snprintf(text, sizeof text, "%.*s", (int)strcspn(p, ", "), p);
         char *slash = strchr(text, '/');
         int bits = 128;
         if (slash) {

@@ -120,8 +120,7 @@ static struct conn *find_victim(const struct server *s, const struct peer *peer,
 {
     struct conn *c, *found = NULL;
     int most = -1;
-    TAILQ_FOREACH(c, &s->conns, link)
-    {
+    TAILQ_FOREACH(c, &s->conns, link) {
         if (c == fresh || !c->is_counted || !c->peer || !conn_is_waiting(c) || (peer && c->peer != peer)) continue;
         int has = c->peer->is_proxy ? 0 : c->peer->connections;
         if (found && (has < most || (has == most && c->waiting_ms >= found->waiting_ms))) continue;
@@ -138,11 +137,11 @@ static void turn_away(struct conn *c)
     int fd = bufferevent_getfd(c->bev);
     char text[512], id[17];
     random_token_hex(id, 8);
-    int len = snprintf(text, sizeof(text),
+    int len = snprintf(text, sizeof text,
                        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
                        "Retry-After: 1\r\nX-Request-ID: %s\r\nX-Content-Type-Options: nosniff\r\n"
                        "Cache-Control: no-store\r\nConnection: close\r\n\r\n%s",
-                       sizeof(body) - 1, id, body);
+                       sizeof body - 1, id, body);
     send(fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
     uncount(c);
     c->is_cut = true;
@@ -188,7 +187,7 @@ static void greet(struct server *s, struct conn *c)
         conn_cut(c);
         return;
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     c->peer->connections++;
     c->peer->bytes += c->held;
     c->peer->unfinished += c->is_unfinished;
@@ -211,7 +210,7 @@ void conns_greet(struct server *s)
 struct bufferevent *conn_accept(struct event_base *base, void *server)
 {
     struct server *s = server;
-    struct conn *c = calloc(1, sizeof(*c));
+    struct conn *c = calloc(1, sizeof *c);
     /* Our reference outlives evhttp's, and with it the events of the descriptor: closed before them, its number would
      * be the next connection's, whose bytes they would read away. */
     struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
@@ -251,6 +250,6 @@ struct conn *conn_of(struct server *s, struct evhttp_connection *connection)
     struct conn *c = s->by_fd[fd];
     if (c && c->bev == bev) return c;
     TAILQ_FOREACH(c, &s->conns, link)
-    if (c->bev == bev) break;
+        if (c->bev == bev) break;
     return s->by_fd[fd] = c;
 }

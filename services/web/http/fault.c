@@ -16,7 +16,7 @@ static bool is_address(const char *word, size_t len)
 {
     char text[64];
     unsigned char bytes[16];
-    if (len == 0 || len >= sizeof(text)) return false;
+    if (len == 0 || len >= sizeof text) return false;
     memcpy(text, word, len);
     text[len] = 0;
     char *colon = strrchr(text, ':');

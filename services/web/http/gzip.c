@@ -48,7 +48,7 @@ struct gzip_stream {
 
 struct gzip_stream *gzip_stream_new(void)
 {
-    struct gzip_stream *s = calloc(1, sizeof(*s));
+    struct gzip_stream *s = calloc(1, sizeof *s);
     if (s && deflateInit2(&s->z, 1, Z_DEFLATED, STREAM_WINDOW_BITS + 16, STREAM_MEMORY, Z_DEFAULT_STRATEGY) == Z_OK)
         return s;
     free(s);
@@ -69,9 +69,9 @@ static bool stream_run(struct gzip_stream *s, const void *bytes, size_t len, int
     s->z.avail_in = (uInt)len;
     do {
         s->z.next_out = packed;
-        s->z.avail_out = sizeof(packed);
+        s->z.avail_out = sizeof packed;
         int rc = deflate(&s->z, flush);
-        size_t n = sizeof(packed) - s->z.avail_out;
+        size_t n = sizeof packed - s->z.avail_out;
         if ((rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR) || (n > 0 && evbuffer_add(out, packed, n) != 0))
             return false;
     } while (s->z.avail_out == 0);

@@ -50,7 +50,7 @@ static bool is_target(const char *text, size_t len)
 static bool is_uri(const char *text, size_t len)
 {
     char copy[2048];
-    if (len >= sizeof(copy)) return false;
+    if (len >= sizeof copy) return false;
     memcpy(copy, text, len);
     copy[len] = 0;
     struct evhttp_uri *uri = evhttp_uri_parse_with_flags(copy, EVHTTP_URI_NONCONFORMANT);
@@ -96,7 +96,7 @@ static bool read_method(const char *text, size_t len, struct head *h, struct ref
 {
     static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"};
     if (!head_is_token(text, len)) return is_malformed(why);
-    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strlen(known[i]) == len && memcmp(known[i], text, len) == 0) {
             h->is_head = i == 1;
             return true;

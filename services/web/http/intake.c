@@ -82,7 +82,7 @@ static struct conn *oldest_unfinished(struct server *s, const struct peer *peer)
 {
     struct conn *c, *found = NULL;
     TAILQ_FOREACH(c, &s->conns, link)
-    if (c->is_unfinished && c->peer == peer && (!found || c->waiting_ms < found->waiting_ms)) found = c;
+        if (c->is_unfinished && c->peer == peer && (!found || c->waiting_ms < found->waiting_ms)) found = c;
     return found;
 }
 
@@ -91,8 +91,7 @@ static struct conn *greediest(const struct server *s)
 {
     struct conn *c, *found = NULL;
     size_t most = 0;
-    TAILQ_FOREACH(c, &s->conns, link)
-    {
+    TAILQ_FOREACH(c, &s->conns, link) {
         if (!c->is_unfinished || !c->peer) continue;
         size_t holds = c->peer->bytes / s->body_bytes;
         if (found && (holds < most || (holds == most && c->waiting_ms >= found->waiting_ms))) continue;
@@ -149,7 +148,7 @@ static void tell_continue(const struct conn *c)
     static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
     bool is_idle = !c->req && c->begun == c->handed_on && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0;
     if (is_idle && framing_waits_for_continue(&c->framing))
-        send(bufferevent_getfd(c->bev), text, sizeof(text) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        send(bufferevent_getfd(c->bev), text, sizeof text - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* The last n bytes of input are new. */

@@ -33,7 +33,7 @@ struct lingers {
 
 struct lingers *lingers_new(struct event_base *base)
 {
-    struct lingers *l = calloc(1, sizeof(*l));
+    struct lingers *l = calloc(1, sizeof *l);
     if (l) l->base = base;
     return l;
 }
@@ -60,14 +60,14 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     struct lingering *g = arg;
     char bytes[16384];
     ssize_t n = -1;
-    for (int i = 0; i < TURN_READS && (n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0;) i++;
+    for (int i = 0; i < TURN_READS && (n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0;) i++;
     bool is_open = n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
     if (!is_open || what & EV_TIMEOUT || mono_ms() > g->until_ms) lingering_free(g);
 }
 
 void linger(struct lingers *l, int fd)
 {
-    struct lingering *g = l->count < LINGERS_MAX ? calloc(1, sizeof(*g)) : NULL;
+    struct lingering *g = l->count < LINGERS_MAX ? calloc(1, sizeof *g) : NULL;
     if (!g) return;
     *g = (struct lingering){.owner = l, .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0), .until_ms = mono_ms() + TOTAL_MS};
     LIST_INSERT_HEAD(&l->list, g, link);

@@ -26,14 +26,14 @@ void peers_free(struct peers *p)
 static struct peer_list *row_of(struct peers *p, const struct address *a)
 {
     uint32_t hash = 2166136261u; /* FNV-1a */
-    for (size_t i = 0; i < sizeof(a->bytes); i++) hash = (hash ^ a->bytes[i]) * 16777619u;
+    for (size_t i = 0; i < sizeof a->bytes; i++) hash = (hash ^ a->bytes[i]) * 16777619u;
     return &p->rows[hash % ROWS];
 }
 
 struct peer *peer_enter(struct peers *p, int fd, const char *trusted_proxies)
 {
     struct sockaddr_storage socket;
-    socklen_t len = sizeof(socket);
+    socklen_t len = sizeof socket;
     struct address address = {0};
     if (getpeername(fd, (struct sockaddr *)&socket, &len) == 0) address_of_socket((struct sockaddr *)&socket, &address);
     bool is_proxy = address_is_listed(trusted_proxies, &address);
@@ -41,9 +41,9 @@ struct peer *peer_enter(struct peers *p, int fd, const char *trusted_proxies)
     struct peer_list *row = row_of(p, &group);
     struct peer *peer;
     LIST_FOREACH(peer, row, link)
-    if (memcmp(&peer->group, &group, sizeof(group)) == 0 && peer->is_proxy == is_proxy) break;
+        if (memcmp(&peer->group, &group, sizeof group) == 0 && peer->is_proxy == is_proxy) break;
     if (!peer) {
-        peer = calloc(1, sizeof(*peer));
+        peer = calloc(1, sizeof *peer);
         if (!peer) return NULL;
         peer->group = group;
         peer->is_proxy = is_proxy;

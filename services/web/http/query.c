@@ -42,7 +42,7 @@ static bool add(struct evkeyvalq *list, const char *text, size_t len)
 {
     const char *equals = memchr(text, '=', len);
     size_t key_len = equals ? (size_t)(equals - text) : len;
-    struct evkeyval *kv = calloc(1, sizeof(*kv)); /* as evhttp_clear_headers frees it */
+    struct evkeyval *kv = calloc(1, sizeof *kv); /* as evhttp_clear_headers frees it */
     if (!kv) return false;
     kv->key = decode(text, key_len);
     kv->value = equals ? decode(equals + 1, len - key_len - 1) : strdup("");

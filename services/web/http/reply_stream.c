@@ -19,7 +19,7 @@ static void end_by_reset(struct req *r, bool is_wanted)
     bool is_chunked = evhttp_find_header(evhttp_request_get_output_headers(r->ev), "Transfer-Encoding") != NULL;
     if (!connection || is_chunked) return;
     int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 }
 
 void reply_stream_begin(struct req *r, int status, const char *type)
@@ -121,7 +121,7 @@ void reply_stream_abort(struct req *r, int status)
     if (connection) {
         log_warning("request %s: the answer was cut after %zu bytes", r->id, r->bytes);
         int fd = bufferevent_getfd(evhttp_connection_get_bufferevent(connection));
-        if (connect(fd, &nowhere, sizeof(nowhere)) != 0) shutdown(fd, SHUT_RDWR);
+        if (connect(fd, &nowhere, sizeof nowhere) != 0) shutdown(fd, SHUT_RDWR);
     }
     finish(r);
 }

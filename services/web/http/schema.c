@@ -21,17 +21,17 @@ static const struct {
 
 const char *schema_named(const char *name)
 {
-    for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++)
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
         if (strcmp(named[i].name, name) == 0) return named[i].schema;
     return NULL;
 }
 
 int schema_names(const char *const **names)
 {
-    static const char *all[sizeof(named) / sizeof(*named)];
-    for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++) all[i] = named[i].name;
+    static const char *all[sizeof named / sizeof *named];
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) all[i] = named[i].name;
     *names = all;
-    return (int)(sizeof(named) / sizeof(*named));
+    return (int)(sizeof named / sizeof *named);
 }
 
 /* ---- reading the notation ---- */
@@ -83,7 +83,7 @@ void schema_type_read(const char **p, struct schema_type *out)
         skip_nested(p);
     } else {
         size_t len = strcspn(*p, "(,}]=| \n");
-        snprintf(out->word, sizeof(out->word), "%.*s", (int)len, *p);
+        snprintf(out->word, sizeof out->word, "%.*s", (int)len, *p);
         *p += len;
         out->kind = **p == '|' ? SCHEMA_ENUM : SCHEMA_WORD;
         if (out->kind == SCHEMA_ENUM) *p += strcspn(*p, ",}]= \n");
@@ -99,7 +99,7 @@ bool schema_next(const char *schema, const char **at, struct schema_member *out)
     p += strspn(p, " ,\n\t");
     if (*p == '}' || !*p) return false;
     size_t len = strcspn(p, "?: ");
-    snprintf(out->name, sizeof(out->name), "%.*s", (int)len, p);
+    snprintf(out->name, sizeof out->name, "%.*s", (int)len, p);
     p += len;
     out->is_optional = *p == '?';
     p += strspn(p, "?: ");
@@ -108,7 +108,7 @@ bool schema_next(const char *schema, const char **at, struct schema_member *out)
     schema_type_read(&p, &type);
     if (*p == '=') {
         len = strcspn(p + 1, ",}");
-        snprintf(out->fallback, sizeof(out->fallback), "%.*s", (int)len, p + 1);
+        snprintf(out->fallback, sizeof out->fallback, "%.*s", (int)len, p + 1);
         p += 1 + len;
         out->is_optional = true;
     }
@@ -126,11 +126,11 @@ cJSON *schema_fallback(const struct schema_member *m)
 
 static int refuse(struct schema_fault *fault, const char *where, const char *type, const char *fmt, double number)
 {
-    snprintf(fault->where, sizeof(fault->where), "%s", where);
-    snprintf(fault->type, sizeof(fault->type), "%s", type);
+    snprintf(fault->where, sizeof fault->where, "%s", where);
+    snprintf(fault->type, sizeof fault->type, "%s", type);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(fault->msg, sizeof(fault->msg), fmt, number); /* cppcheck-suppress wrongPrintfScanfArgNum */
+    snprintf(fault->msg, sizeof fault->msg, fmt, number); /* cppcheck-suppress wrongPrintfScanfArgNum */
 #pragma GCC diagnostic pop
     return -1;
 }
@@ -198,9 +198,9 @@ static int check_object(const char *schema, cJSON *v, const char *where, int dep
     if (!cJSON_IsObject(v)) return refuse(f, where, "model_type", "Input should be a valid object", 0);
     struct schema_member m;
     for (const char *at = NULL; schema_next(schema, &at, &m);) {
-        char inner[sizeof(f->where)];
+        char inner[sizeof f->where];
         cJSON *member = cJSON_GetObjectItemCaseSensitive(v, m.name);
-        snprintf(inner, sizeof(inner), "%.60s%s%s", where, *where ? "." : "", m.name);
+        snprintf(inner, sizeof inner, "%.60s%s%s", where, *where ? "." : "", m.name);
         if ((!member || cJSON_IsNull(member)) && m.is_optional) {
             if (m.fallback[0] && !member) cJSON_AddItemToObject(v, m.name, schema_fallback(&m));
             continue;
@@ -220,8 +220,8 @@ static int check_list(const struct schema_type *t, cJSON *v, const char *where, 
     if (t->has_max && count > t->max)
         return refuse(f, where, "too_long", "List should have at most %.0f items", t->max);
     for (cJSON *item = v->child; item; item = item->next, i++) {
-        char inner[sizeof(f->where)];
-        snprintf(inner, sizeof(inner), "%.100s%s%d", where, *where ? "." : "", i);
+        char inner[sizeof f->where];
+        snprintf(inner, sizeof inner, "%.100s%s%d", where, *where ? "." : "", i);
         if (check_type(t->inner, item, inner, depth + 1, f) != 0) return -1;
     }
     return 0;
@@ -292,7 +292,7 @@ int schema_boolean(const char *text)
 {
     static const char *const yes[] = {"true", "1", "yes", "on", "t", "y"}, *const no[] = {"false", "0", "no",
                                                                                           "off",   "f", "n"};
-    for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++) {
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
         if (strcasecmp(text, yes[i]) == 0) return 1;
         if (strcasecmp(text, no[i]) == 0) return 0;
     }

@@ -15,7 +15,7 @@ static cJSON *word_to_json(const struct schema_type *t)
     cJSON *out = cJSON_CreateObject();
     if (schema_named(t->word)) {
         char ref[96] = "#/components/schemas/";
-        strncat(ref, t->word, sizeof(ref) - strlen(ref) - 1);
+        strncat(ref, t->word, sizeof ref - strlen(ref) - 1);
         cJSON_AddStringToObject(out, "$ref", ref);
     } else if (strcmp(t->word, "datetime") == 0) {
         cJSON_AddStringToObject(out, "type", "string");

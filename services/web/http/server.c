@@ -113,11 +113,11 @@ static int listen_on(const char *host, int64_t port, struct err *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found = NULL;
     char service[16];
-    snprintf(service, sizeof(service), "%" PRId64, port);
+    snprintf(service, sizeof service, "%" PRId64, port);
     int rc = getaddrinfo(host, service, &hints, &found), yes = 1;
     if (rc != 0) return err_set(err, ERR_CONFIG, "HOST %s: %s", host, gai_strerror(rc));
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool is_good = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
+    bool is_good = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
                    bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, 1024) == 0;
     if (!is_good) {
         err_errno(err, "cannot listen on %s port %" PRId64, host, port);
@@ -131,10 +131,10 @@ static int listen_on(const char *host, int64_t port, struct err *err)
 static int port_of(int fd)
 {
     struct sockaddr_storage a;
-    socklen_t len = sizeof(a);
+    socklen_t len = sizeof a;
     char service[16] = "0";
     if (getsockname(fd, (struct sockaddr *)&a, &len) == 0)
-        getnameinfo((struct sockaddr *)&a, len, NULL, 0, service, sizeof(service), NI_NUMERICSERV);
+        getnameinfo((struct sockaddr *)&a, len, NULL, 0, service, sizeof service, NI_NUMERICSERV);
     return (int)strtol(service, NULL, 10);
 }
 
@@ -175,7 +175,7 @@ struct server *server_new(struct web *web, const struct http_hooks *hooks, struc
     int fd = notify_listen_fd();
     if (fd < 0) fd = listen_on(conf_str(conf, SET_HTTP_HOST), conf_int(conf, SET_HTTP_PORT), err);
     if (fd < 0) return NULL;
-    struct server *s = calloc(1, sizeof(*s));
+    struct server *s = calloc(1, sizeof *s);
     if (s) TAILQ_INIT(&s->conns);
     if (!s || !(s->http = evhttp_new(web->base)) || !(s->sweep = event_new(web->base, -1, EV_PERSIST, on_sweep, s)) ||
         !(s->fresh = event_new(web->base, -1, 0, on_fresh, s)) || !(s->lingers = lingers_new(web->base)) ||

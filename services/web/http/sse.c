@@ -53,7 +53,7 @@ static void on_alive(evutil_socket_t fd, short what, void *arg)
 
 bool sse_begin(struct req *r, void (*closed)(struct req *r))
 {
-    struct stream *s = req_alloc(r, sizeof(*s));
+    struct stream *s = req_alloc(r, sizeof *s);
     *s = (struct stream){.req = r, .next = streams, .link = &streams, .closed = closed};
     if (s->next) s->next->link = &s->next;
     streams = s;

@@ -79,7 +79,7 @@ static enum err_code code_of(const cJSON *result)
     static const enum err_code codes[] = {ERR_CONFIG,   ERR_INPUT, ERR_LIMIT, ERR_TIMEOUT, ERR_CANCELLED, ERR_NOT_FOUND,
                                           ERR_CONFLICT, ERR_AUTH,  ERR_REDIS, ERR_DB,      ERR_UPSTREAM};
     const char *word = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "error_type"));
-    for (size_t i = 0; word && i < sizeof(codes) / sizeof(*codes); i++)
+    for (size_t i = 0; word && i < sizeof codes / sizeof *codes; i++)
         if (strcmp(word, err_code_name(codes[i])) == 0) return codes[i];
     return ERR_SYSTEM;
 }
@@ -211,8 +211,8 @@ static void on_begin(evutil_socket_t fd, short what, void *arg)
 const char *action_start(struct actions *a, const char *task, const char *queue, cJSON *kwargs, int64_t timeout_ms,
                          action_fn fn, void *arg, struct err *err)
 {
-    struct work *w = calloc(1, sizeof(*w));
-    struct choice *c = malloc(sizeof(*c));
+    struct work *w = calloc(1, sizeof *w);
+    struct choice *c = malloc(sizeof *c);
     if (!w || !c || !kwargs || !(w->deadline = evtimer_new(a->web->base, on_deadline, w))) {
         cJSON_Delete(kwargs);
         free(w);
@@ -220,8 +220,8 @@ const char *action_start(struct actions *a, const char *task, const char *queue,
         return err_set(err, ERR_NOMEM, "no memory"), NULL;
     }
     random_uuid4(w->shown.id);
-    snprintf(w->shown.task, sizeof(w->shown.task), "%s", task);
-    snprintf(w->queue, sizeof(w->queue), "%s", queue);
+    snprintf(w->shown.task, sizeof w->shown.task, "%s", task);
+    snprintf(w->queue, sizeof w->queue, "%s", queue);
     w->shown.started_ms = wall_ms();
     w->shown.kwargs = kwargs;
     w->actions = a;
@@ -230,7 +230,7 @@ const char *action_start(struct actions *a, const char *task, const char *queue,
     w->next = a->list;
     a->list = w;
     *c = (struct choice){.actions = a, .timeout_ms = timeout_ms};
-    memcpy(c->id, w->shown.id, sizeof(c->id));
+    memcpy(c->id, w->shown.id, sizeof c->id);
     if (fn) event_add(w->deadline, &(struct timeval){.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000});
     event_base_once(a->web->base, -1, EV_TIMEOUT, on_begin, c, &(struct timeval){0});
     return w->shown.id;
@@ -267,7 +267,7 @@ void action_forget(struct actions *a, void *arg)
 
 struct actions *actions_new(struct web *web)
 {
-    struct actions *a = calloc(1, sizeof(*a));
+    struct actions *a = calloc(1, sizeof *a);
     if (a) a->web = web;
     return a;
 }

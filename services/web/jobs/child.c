@@ -39,7 +39,7 @@ static bool drain_output(struct child *c)
 {
     char bytes[16384];
     ssize_t n;
-    while ((n = read(c->output_fd, bytes, sizeof(bytes))) > 0) buf_add(&c->output, bytes, (size_t)n);
+    while ((n = read(c->output_fd, bytes, sizeof bytes)) > 0) buf_add(&c->output, bytes, (size_t)n);
     return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
@@ -71,10 +71,10 @@ static char **child_environment(void)
     static const char *const ours[] = {"LOGIKALD_NOTIFY_FD=", "NOTIFY_SOCKET=", "LISTEN_", "WATCHDOG_"};
     size_t n = 0, kept = 0;
     while (environ[n]) n++;
-    char **out = calloc(n + 1, sizeof(*out));
+    char **out = calloc(n + 1, sizeof *out);
     for (size_t i = 0; out && i < n; i++) {
         bool is_ours = false;
-        for (size_t k = 0; k < sizeof(ours) / sizeof(*ours); k++)
+        for (size_t k = 0; k < sizeof ours / sizeof *ours; k++)
             is_ours |= strncmp(environ[i], ours[k], strlen(ours[k])) == 0;
         if (!is_ours) out[kept++] = environ[i];
     }
@@ -100,7 +100,7 @@ struct child *child_start(struct event_base *base, const char *task, const char 
 {
     char *argv[] = {"logikald", "task", (char *)task, "--id", (char *)id, "--kwargs", (char *)kwargs, NULL};
     char **env = child_environment();
-    struct child *c = calloc(1, sizeof(*c));
+    struct child *c = calloc(1, sizeof *c);
     int pipe_fds[2] = {-1, -1};
     if (!c || !env || pipe2(pipe_fds, O_CLOEXEC) != 0) {
         free(c);

@@ -32,9 +32,9 @@ static const char *type_of(const char *name)
                  {".json", TYPE_JSON},
                  {".txt", TYPE_TEXT}};
     char plain[256];
-    snprintf(plain, sizeof(plain), "%s", name);
+    snprintf(plain, sizeof plain, "%s", name);
     if (ends_with(plain, ".gz")) plain[strlen(plain) - 3] = 0;
-    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (ends_with(plain, types[i].ending)) return types[i].type;
     return "application/octet-stream";
 }

@@ -51,7 +51,7 @@ static void take_sample(struct ui *ui, const struct snapshot *s)
     }
     char number[24];
     char *text = cJSON_PrintUnformatted(children);
-    snprintf(number, sizeof(number), "%lld", (long long)total);
+    snprintf(number, sizeof number, "%lld", (long long)total);
     if (text && total > 0)
         pool_query(ui->web->pool, &ui_query_sample_add, 2, (const char *[]){number, text}, on_written,
                    "a memory sample");
@@ -63,7 +63,7 @@ static void on_sample(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct ui *ui = arg;
-    struct snapshot *s = calloc(1, sizeof(*s));
+    struct snapshot *s = calloc(1, sizeof *s);
     if (!ui->web->pool || !s) {
         free(s);
         return;
@@ -96,13 +96,13 @@ void ui_action_record(const struct req *r)
     } changes[] = {
         {EVHTTP_REQ_POST, "POST"}, {EVHTTP_REQ_PUT, "PUT"}, {EVHTTP_REQ_DELETE, "DELETE"}, {EVHTTP_REQ_PATCH, "PATCH"}};
     const char *method = NULL;
-    for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++)
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
         if (evhttp_request_get_command(r->ev) == changes[i].method) method = changes[i].name;
     if (!method || !r->route || r->who.kind != WHO_ADMIN || !r->web->pool || r->web->is_stopping) return;
     if (r->who.is_viewer) return; /* nothing was changed; the access log has it, and nobody fills the table by trying */
     char status[12];
     char *detail = detail_of(r);
-    snprintf(status, sizeof(status), "%d", r->status);
+    snprintf(status, sizeof status, "%d", r->status);
     pool_query(r->web->pool, &ui_query_action_add, 7,
                (const char *[]){r->who.name, r->address, method, r->path, status, r->id, detail}, on_written,
                "an action");
@@ -113,7 +113,7 @@ void ui_action_record(const struct req *r)
 
 struct ui *ui_new(struct web *web)
 {
-    struct ui *ui = calloc(1, sizeof(*ui));
+    struct ui *ui = calloc(1, sizeof *ui);
     if (!ui) return NULL;
     ui->web = web;
     ui->live = ui_live_new(web);

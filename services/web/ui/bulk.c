@@ -15,7 +15,7 @@ bool ui_bulk_matches(const cJSON *entry, const char *text)
 {
     static const char *const members[] = {"id", "task", "reason", "queue", "worker"};
     if (!text || !*text) return true;
-    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, members[i]));
         if (value && strcasestr(value, text)) return true;
     }
@@ -30,7 +30,7 @@ static void done(struct req *r, int64_t count, const struct err *err)
                  {"retry", "dead letter was sent again", "dead letters were sent again"},
                  {"delete", "dead letter was deleted", "dead letters were deleted"}};
     const char *action = req_body_str(r, "action"), *said = "";
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i].action, action) == 0) said = count == 1 ? words[i].one : words[i].many;
     cJSON_AddNumberToObject(r->body, "count", (double)count); /* for the log of actions */
     if (err) {
@@ -79,11 +79,10 @@ static void on_running(void *arg, const cJSON *entries, const struct err *err)
         done(r, s->count, err);
         return;
     }
-    const char **ids = req_alloc(r, PAGE * sizeof(*ids)), *text = req_body_str(r, "q");
+    const char **ids = req_alloc(r, PAGE * sizeof *ids), *text = req_body_str(r, "q");
     const cJSON *each;
     size_t n = 0;
-    cJSON_ArrayForEach(each, entries)
-    {
+    cJSON_ArrayForEach(each, entries) {
         const char *id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(each, "id"));
         if (id && n < PAGE && ui_bulk_matches(each, text)) ids[n++] = id;
     }

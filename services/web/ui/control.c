@@ -77,7 +77,7 @@ int ui_control_ask(struct event_base *base, const char *run_dir, const char *com
     if (rc < 0) return rc;
     if (access(address.sun_path, F_OK) != 0)
         return err_set(err, ERR_NOT_FOUND, "this web process runs without a supervisor");
-    struct question *q = calloc(1, sizeof(*q));
+    struct question *q = calloc(1, sizeof *q);
     char *text = control_request(command, argc, argv);
     rc = -ERR_NOMEM;
     if (!q || !text) goto out;
@@ -90,7 +90,7 @@ int ui_control_ask(struct event_base *base, const char *run_dir, const char *com
     bufferevent_setcb(q->io, on_read, NULL, on_event, q);
     bufferevent_set_timeouts(q->io, &(struct timeval){.tv_sec = ANSWER_S}, &(struct timeval){.tv_sec = ANSWER_S});
     bufferevent_enable(q->io, EV_READ | EV_WRITE);
-    if (bufferevent_socket_connect(q->io, (struct sockaddr *)&address, sizeof(address)) != 0) {
+    if (bufferevent_socket_connect(q->io, (struct sockaddr *)&address, sizeof address) != 0) {
         rc = err_errno(err, "the supervisor cannot be reached");
         goto out;
     }

@@ -57,7 +57,7 @@ static void tell(struct ui_live *live, const char *event, const char *data)
 static void add_children(struct ui_live *live, cJSON *revisions)
 {
     struct buf text = {0};
-    struct snapshot *s = calloc(1, sizeof(*s));
+    struct snapshot *s = calloc(1, sizeof *s);
     if (s && snapshot_read(conf_str(live->web->conf, SET_RUN_DIR), s, NULL) == 0) {
         buf_printf(&text, "%d %lld", snapshot_is_stale(s, wall_ms()), (long long)(s->written_ms / 10000));
         for (int i = 0; i < s->count && i < SNAPSHOT_CHILDREN_MAX; i++)
@@ -203,7 +203,7 @@ static void on_closed(struct req *r)
 void web_ui_events(struct req *r)
 {
     struct ui_live *live = the_live;
-    struct listener *l = live && live->count < LISTENERS_MAX ? calloc(1, sizeof(*l)) : NULL;
+    struct listener *l = live && live->count < LISTENERS_MAX ? calloc(1, sizeof *l) : NULL;
     if (!l) {
         reply_unavailable(r, 30, "Too many pages listen; this one asks instead");
         return;
@@ -221,7 +221,7 @@ void web_ui_events(struct req *r)
 
 struct ui_live *ui_live_new(struct web *web)
 {
-    struct ui_live *live = calloc(1, sizeof(*live));
+    struct ui_live *live = calloc(1, sizeof *live);
     if (!live) return NULL;
     live->web = web;
     live->timer = event_new(web->base, -1, EV_PERSIST, look, live);

@@ -8,7 +8,7 @@ static bool is_secret(const char *name)
 {
     static const char *const words[] = {"password", "passwd", "secret",        "token",
                                         "api_key",  "apikey", "authorization", "credential"};
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcasestr(name, words[i])) return true;
     return false;
 }

@@ -48,7 +48,7 @@ static void on_end(void *slot)
 
 struct ui_page *ui_page_new(struct req *r, const struct ui_look *look)
 {
-    struct ui_page *p = calloc(1, sizeof(*p));
+    struct ui_page *p = calloc(1, sizeof *p);
     cJSON *data = cJSON_CreateObject();
     if (!p || !data) {
         log_critical("no memory for a page");
@@ -97,10 +97,11 @@ void ui_page_fault(struct ui_page *p, const char *fmt, ...)
     char text[600];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     const cJSON *known;
-    cJSON_ArrayForEach(known, p->faults) if (strcmp(known->valuestring, text) == 0) return;
+    cJSON_ArrayForEach(known, p->faults)
+        if (strcmp(known->valuestring, text) == 0) return;
     cJSON_AddItemToArray(p->faults, cJSON_CreateString(text));
 }
 
@@ -317,7 +318,7 @@ static void on_task_result(void *arg, const struct result *result, const struct 
     if (result->traceback) cJSON_AddStringToObject(out, "traceback", result->traceback);
     if (result->date_done) {
         char at[48];
-        snprintf(at, sizeof(at), "%.40sZ", result->date_done);
+        snprintf(at, sizeof at, "%.40sZ", result->date_done);
         cJSON_AddStringToObject(out, "date_done", at);
     }
     if (result->state == RESULT_PROGRESS && cJSON_IsObject(value)) {

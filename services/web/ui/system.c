@@ -34,7 +34,7 @@ static void add_settings(cJSON *data, const struct conf *conf)
         enum conf_source source = conf_source(conf, id);
         cJSON_AddStringToObject(each, "key", settings[id].key);
         cJSON_AddStringToObject(each, "env", settings[id].env);
-        cJSON_AddStringToObject(each, "value", conf_shown(conf, id, value, sizeof(value)));
+        cJSON_AddStringToObject(each, "value", conf_shown(conf, id, value, sizeof value));
         cJSON_AddStringToObject(each, "source", conf_source_name(source));
         cJSON_AddBoolToObject(each, "is_own", source != SOURCE_DEFAULT);
         cJSON_AddStringToObject(each, "help", settings[id].help);
@@ -114,7 +114,7 @@ void web_process_command(struct req *r)
 {
     static const char *const words[] = {"restart", "stop", "start"};
     char *name = (char *)req_param(r, 0);
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(req_param(r, 1), words[i]) == 0) {
             command(r, words[i], 1, &name);
             return;

@@ -32,10 +32,9 @@ static void keep_matching(cJSON *list, const char *text)
 static void dress(cJSON *list)
 {
     cJSON *each;
-    cJSON_ArrayForEach(each, list)
-    {
+    cJSON_ArrayForEach(each, list) {
         static const char *const members[] = {"args", "kwargs"};
-        for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+        for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
             cJSON *value = cJSON_GetObjectItemCaseSensitive(each, members[i]);
             if (!value || cJSON_IsNull(value) || cJSON_IsString(value)) continue;
             ui_mask(value);

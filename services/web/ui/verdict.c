@@ -43,7 +43,7 @@ static cJSON *add(struct verdict_sum *v, enum tone tone, const char *advice, con
     char text[512];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     cJSON *reason = cJSON_CreateObject();
     cJSON_AddStringToObject(reason, "tone", tone_names[tone]);
@@ -56,8 +56,7 @@ static cJSON *add(struct verdict_sum *v, enum tone tone, const char *advice, con
 static void judge_stores(struct verdict_sum *v, const cJSON *stores)
 {
     const cJSON *s;
-    cJSON_ArrayForEach(s, stores)
-    {
+    cJSON_ArrayForEach(s, stores) {
         const char *tone = text_of(s, "tone");
         if (strcmp(tone, "bad") == 0 || strcmp(tone, "warn") == 0)
             add(v, *tone == 'b' ? TONE_BAD : TONE_WARN, text_of(s, "advice"), "%s: %s", text_of(s, "name"),
@@ -76,8 +75,7 @@ static void judge_children(struct verdict_sum *v, const cJSON *supervisor)
     if (*text_of(supervisor, "reload_error"))
         add(v, TONE_WARN, "Correct it and reload again; until then the former configuration is in force.",
             "The last reload was refused: %s", text_of(supervisor, "reload_error"));
-    cJSON_ArrayForEach(c, get(supervisor, "children"))
-    {
+    cJSON_ArrayForEach(c, get(supervisor, "children")) {
         const char *state = text_of(c, "state"), *name = text_of(c, "name");
         if (strcmp(state, "crash-loop") == 0)
             add(v, TONE_BAD, "Its log below tells why; it is tried again by itself.", "%s ends again and again (%s)",
@@ -104,8 +102,7 @@ static void judge_queues(struct verdict_sum *v, const cJSON *queues, bool is_on)
     const cJSON *q;
     double waiting = 0;
     if (!queues) return;
-    cJSON_ArrayForEach(q, get(queues, "queues"))
-    {
+    cJSON_ArrayForEach(q, get(queues, "queues")) {
         waiting += number_of(q, "depth");
         if (cJSON_IsTrue(get(q, "is_paused")))
             judge_pause(v, q);
@@ -129,8 +126,7 @@ static void judge_freshness(struct verdict_sum *v, const cJSON *intervals, bool 
 {
     const cJSON *i;
     char never[256] = "";
-    cJSON_ArrayForEach(i, intervals)
-    {
+    cJSON_ArrayForEach(i, intervals) {
         const char *tone = text_of(i, "tone"), *name = text_of(i, "display_name");
         if (cJSON_IsTrue(get(i, "is_failed")))
             add(v, TONE_BAD, "It is tried again by itself; the sync log has the details.",
@@ -140,8 +136,8 @@ static void judge_freshness(struct verdict_sum *v, const cJSON *intervals, bool 
             add(v, TONE_BAD,
                 is_on ? "Sync it now, or see why the worker does not." : "Scheduled sync is off; sync it by hand.",
                 "%s are older than their threshold of %.0f minutes", name, number_of(i, "staleness_threshold_minutes"));
-        else if (strcmp(tone, "never") == 0 && strlen(never) + strlen(name) + 3 < sizeof(never))
-            snprintf(never + strlen(never), sizeof(never) - strlen(never), "%s%s", *never ? ", " : "", name);
+        else if (strcmp(tone, "never") == 0 && strlen(never) + strlen(name) + 3 < sizeof never)
+            snprintf(never + strlen(never), sizeof never - strlen(never), "%s%s", *never ? ", " : "", name);
     }
     if (*never)
         add(v, TONE_WARN, is_on ? "The scheduler does it." : "Sync them by hand.", "Never synced yet: %s", never);
@@ -150,8 +146,7 @@ static void judge_freshness(struct verdict_sum *v, const cJSON *intervals, bool 
 static void judge_holds(struct verdict_sum *v, const cJSON *holds)
 {
     const cJSON *h;
-    cJSON_ArrayForEach(h, holds)
-    {
+    cJSON_ArrayForEach(h, holds) {
         cJSON *reason =
             add(v, TONE_BAD,
                 "They are served as before. Were they deleted there? Then apply it. Else bring them back, which "

@@ -51,5 +51,5 @@ void access_log(const struct req *r)
                                        text("client_id", *r->who.name ? r->who.name : NULL),
                                        text("address", r->address),
                                        text("end", end_of(r))};
-    log_event(level, "request", fields, sizeof(fields) / sizeof(*fields));
+    log_event(level, "request", fields, sizeof fields / sizeof *fields);
 }

@@ -12,7 +12,7 @@ void backlog_look(struct backlog *b, const struct queue_stats *stats, int64_t no
         waiting += q->depth;
         if (q->depth <= most) continue;
         most = q->depth;
-        snprintf(b->queue, sizeof(b->queue), "%s", q->name);
+        snprintf(b->queue, sizeof b->queue, "%s", q->name);
     }
     bool is_moving = waiting == 0 || stats->unacked > 0 || waiting < b->waiting;
     if (is_moving)

@@ -9,7 +9,7 @@ const double metrics_le_s[METRICS_BUCKETS] = {0.001, 0.0025, 0.005, 0.01, 0.025,
 
 struct metrics *metrics_new(struct web *web)
 {
-    struct metrics *m = calloc(1, sizeof(*m));
+    struct metrics *m = calloc(1, sizeof *m);
     if (!m) return NULL;
     m->web = web;
     m->routes = calloc((size_t)routes_count + 1, sizeof *m->routes); /* NOLINT(bugprone-sizeof-expression) */
@@ -30,7 +30,7 @@ void metrics_request(struct metrics *m, const struct route *route, int status, i
 {
     int index = route ? (int)(route - routes) : routes_count;
     struct route_metrics *c = m->routes[index];
-    if (!c) c = m->routes[index] = calloc(1, sizeof(*c));
+    if (!c) c = m->routes[index] = calloc(1, sizeof *c);
     if (!c) return;
     for (int i = 0; i < METRICS_STATUSES; i++) {
         if (c->status[i].status && c->status[i].status != status) continue;

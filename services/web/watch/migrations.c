@@ -30,7 +30,7 @@ static void on_shape(void *arg, const PGresult *result, const struct err *err)
     m->is_asking = false;
     if (err) return;
     if (PQntuples(result) > 0) {
-        shape_say(PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1), m->foreign, sizeof(m->foreign));
+        shape_say(PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1), m->foreign, sizeof m->foreign);
         if (m->state != MIGRATIONS_FOREIGN) log_error("%s", m->foreign);
     }
     set_state(m, PQntuples(result) > 0 ? MIGRATIONS_FOREIGN : MIGRATIONS_DONE);
@@ -55,7 +55,7 @@ static void on_compared(void *arg, const PGresult *result, const struct err *err
     if (err) return;
     m->missing = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
     m->newer = (int)strtol(PQgetvalue(result, 0, 1), NULL, 10);
-    snprintf(m->first_missing, sizeof(m->first_missing), "%.60s", PQgetvalue(result, 0, 2));
+    snprintf(m->first_missing, sizeof m->first_missing, "%.60s", PQgetvalue(result, 0, 2));
     if (m->missing > 0)
         set_state(m, MIGRATIONS_MISSING);
     else if (m->state == MIGRATIONS_DONE)
@@ -84,7 +84,7 @@ static void on_table(void *arg, const PGresult *result, const struct err *err)
     if (err || has_table) return;
     m->missing = 0;
     for (const struct embedded *file = embedded_migrations; file->path; file++) m->missing++;
-    snprintf(m->first_missing, sizeof(m->first_missing), "%.60s", embedded_migrations[0].path);
+    snprintf(m->first_missing, sizeof m->first_missing, "%.60s", embedded_migrations[0].path);
     set_state(m, MIGRATIONS_MISSING);
 }
 

@@ -66,11 +66,12 @@ static cJSON *task_list(struct worker *w, bool running)
     int count = 0;
     for (int i = 0; i < RUNNERS_MAX; i++) {
         TAILQ_FOREACH(d, deliveries_sent(w, i), link)
-        if (runners_is_running(w, d) == running && count++ < LISTED_MAX) cJSON_AddItemToArray(list, task_object(w, d));
+            if (runners_is_running(w, d) == running && count++ < LISTED_MAX)
+                cJSON_AddItemToArray(list, task_object(w, d));
     }
     if (!running) {
         TAILQ_FOREACH(d, deliveries_in(w, DELIVERY_READY), link)
-        if (count++ < LISTED_MAX) cJSON_AddItemToArray(list, task_object(w, d));
+            if (count++ < LISTED_MAX) cJSON_AddItemToArray(list, task_object(w, d));
     }
     return list;
 }
@@ -275,8 +276,7 @@ static cJSON *report(struct worker *w, const cJSON *arguments)
 static void add_if_asked(struct worker *w, const cJSON *ids, const struct delivery *d, const char *state, cJSON *out)
 {
     const cJSON *id;
-    cJSON_ArrayForEach(id, ids)
-    {
+    cJSON_ArrayForEach(id, ids) {
         if (!cJSON_IsString(id) || strcmp(id->valuestring, d->m.id) != 0) continue;
         cJSON *pair = cJSON_CreateArray();
         cJSON_AddItemToArray(pair, cJSON_CreateString(state));
@@ -293,7 +293,7 @@ static cJSON *query_task(struct worker *w, const cJSON *arguments)
     struct delivery *d;
     for (int i = 0; i < RUNNERS_MAX; i++) {
         TAILQ_FOREACH(d, deliveries_sent(w, i), link)
-        add_if_asked(w, ids, d, runners_is_running(w, d) ? "active" : "reserved", answer);
+            add_if_asked(w, ids, d, runners_is_running(w, d) ? "active" : "reserved", answer);
     }
     TAILQ_FOREACH(d, deliveries_in(w, DELIVERY_READY), link) add_if_asked(w, ids, d, "reserved", answer);
     return answer;

@@ -90,7 +90,8 @@ static cJSON *revoke_ids(struct worker *w, const cJSON *arguments, bool always_t
     if (cJSON_IsString(ids))
         list[count++] = ids->valuestring;
     else if (cJSON_IsArray(ids))
-        cJSON_ArrayForEach(item, ids) if (cJSON_IsString(item) && count < IDS_MAX) list[count++] = item->valuestring;
+        cJSON_ArrayForEach(item, ids)
+            if (cJSON_IsString(item) && count < IDS_MAX) list[count++] = item->valuestring;
     if (count == 0) return answer_text("error", "TypeError('revoke: task_id must be a string or a list of strings')");
     if (terminate && number == 0) return answer_text("error", "ValueError('revoke: no such signal')");
     int running = revoke_apply(w, list, count, terminate, number);
@@ -330,8 +331,8 @@ static bool is_for_us(struct worker *w, const cJSON *request)
     const cJSON *destination = cJSON_GetObjectItemCaseSensitive(request, "destination"), *item;
     const char *pattern = text_member(request, "pattern"), *matcher = text_member(request, "matcher");
     if (cJSON_IsArray(destination)) {
-        cJSON_ArrayForEach(item, destination) if (cJSON_IsString(item) &&
-                                                  strcmp(item->valuestring, w->node) == 0) return true;
+        cJSON_ArrayForEach(item, destination)
+            if (cJSON_IsString(item) && strcmp(item->valuestring, w->node) == 0) return true;
         return false;
     }
     if (pattern && matcher) return strcmp(matcher, "glob") == 0 && fnmatch(pattern, w->node, 0) == 0;

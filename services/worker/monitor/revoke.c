@@ -47,7 +47,7 @@ static bool find_running(struct worker *w, int slot, const char *const *ids, siz
 {
     struct delivery *d;
     TAILQ_FOREACH(d, deliveries_sent(w, slot), link)
-    if (is_named(d, ids, count)) break;
+        if (is_named(d, ids, count)) break;
     if (!d) return false;
     runners_take_back(w, slot);
     d = runners_running(w, slot);

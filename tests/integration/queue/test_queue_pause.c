@@ -137,8 +137,7 @@ static void test_what_is_paused_is_listed_and_unknown_names_are_refused(void **s
     char *output = tool(0, "list", NULL);
     cJSON *json = cJSON_Parse(output), *queue, *sync = NULL;
     free(output);
-    cJSON_ArrayForEach(queue, cJSON_GetObjectItem(json, "queues"))
-    {
+    cJSON_ArrayForEach(queue, cJSON_GetObjectItem(json, "queues")) {
         bool is_sync = strcmp(cJSON_GetObjectItem(queue, "name")->valuestring, "sync") == 0;
         if (is_sync) sync = queue;
         assert_int_equal(cJSON_IsTrue(cJSON_GetObjectItem(queue, "paused")), is_sync);

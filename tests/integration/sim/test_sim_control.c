@@ -51,8 +51,7 @@ static void walk(struct sim_server *sim, const cJSON *way, int level, cJSON *fou
     struct client c = {.sim = sim};
     const cJSON *step;
     client_login(&c);
-    cJSON_ArrayForEach(step, way)
-    {
+    cJSON_ArrayForEach(step, way) {
         char path[64];
         char *body = select_body(step, "identifier");
         snprintf(path, sizeof path, "%s/select", lists[(int)cJSON_GetObjectItem(step, "level")->valuedouble]);
@@ -90,8 +89,7 @@ static void assert_dump_equals_walk(struct sim_server *sim)
     cJSON *walked = cJSON_CreateObject(), *way = cJSON_CreateArray(), *dumped = dump_as_found(sim);
     walk(sim, way, 0, walked);
     const cJSON *item;
-    cJSON_ArrayForEach(item, walked)
-    {
+    cJSON_ArrayForEach(item, walked) {
         const cJSON *other = cJSON_GetObjectItemCaseSensitive(dumped, item->string);
         if (!other || !cJSON_Compare(item, other, 1)) fail_msg("walked %s differs from the dump", item->string);
     }

@@ -31,12 +31,10 @@ static void test_every_lie_of_the_catalogue_can_be_armed_everywhere(void **state
     const cJSON *lie, *place;
     int count = 0;
 
-    cJSON_ArrayForEach(lie, cJSON_GetObjectItemCaseSensitive(json, "catalogue"))
-    {
+    cJSON_ArrayForEach(lie, cJSON_GetObjectItemCaseSensitive(json, "catalogue")) {
         count++;
         assert_true(*item_text(lie, "what") && *item_text(lie, "right"));
-        cJSON_ArrayForEach(place, cJSON_GetObjectItemCaseSensitive(lie, "where"))
-        {
+        cJSON_ArrayForEach(place, cJSON_GetObjectItemCaseSensitive(lie, "where")) {
             char body[200];
             snprintf(body, sizeof body, "{\"lies\":[{\"name\":\"%s\",\"where\":\"%s\"}]}", item_text(lie, "name"),
                      place->valuestring);

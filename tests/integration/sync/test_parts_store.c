@@ -36,7 +36,7 @@ static void replace_parts(const char *content)
 {
     char text[400];
     snprintf(
-        text, sizeof(text),
+        text, sizeof text,
         "UPDATE elevation_parts_lists SET content = %s, sha256 = 'replaced', size_bytes = 1 WHERE elevation_id = 1;"
         "UPDATE elevations SET parse_status = 'pending', parse_retry_count = 0 WHERE id = 1",
         content);

@@ -59,7 +59,7 @@ static void fill_old_rows(void)
     char *directory = first_of("directory", "id"), *project = first_of("project", "id"),
          *elevation = first_of("elevation", "id");
     snprintf(
-        sql, sizeof(sql),
+        sql, sizeof sql,
         "INSERT INTO directories (id, logikal_id, name, level, exclude_from_sync) VALUES (70, '%s', 'old name', 0, "
         "false);"
         "INSERT INTO projects (id, logikal_id, name, directory_id, status) VALUES (71, '%s', 'old', 70, 'open');"
@@ -91,7 +91,7 @@ static void fill_old_rows(void)
 static void migrate(void)
 {
     char url[400], *output = NULL;
-    snprintf(url, sizeof(url), "DATABASE_URL=%s", world.pg.url);
+    snprintf(url, sizeof url, "DATABASE_URL=%s", world.pg.url);
     char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"migrate", NULL};
     char *const env[] = {url, NULL};
     if (process_run(argv, env, &output) != 0) fail_msg("migrate: %s", output);
@@ -150,7 +150,7 @@ static void odd_database(const char *what, const char *sql, const char *said)
     char url[400], *output = NULL;
     char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"migrate", NULL};
     char *const env[] = {url, NULL};
-    snprintf(url, sizeof(url), "DATABASE_URL=%s", world.pg.url);
+    snprintf(url, sizeof url, "DATABASE_URL=%s", world.pg.url);
     pg_exec(&world.pg, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
     run_sql_file("tests/fixtures/replaced_system.sql");
     pg_exec(&world.pg, "SET search_path TO public");
@@ -219,7 +219,7 @@ static void test_odd_databases_are_taken_over(void **state)
          " 'twin', 92, 'x' FROM phases WHERE id = 72; ALTER TABLE phases DROP CONSTRAINT uq_phase_logikal_project",
          "1 rows of projects"},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) odd_database(rows[i].what, rows[i].sql, rows[i].said);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) odd_database(rows[i].what, rows[i].sql, rows[i].said);
 }
 
 static void test_several_migrate_at_once(void **state)
@@ -227,7 +227,7 @@ static void test_several_migrate_at_once(void **state)
     (void)state;
     struct process p[4];
     char url[400];
-    snprintf(url, sizeof(url), "DATABASE_URL=%s", world.pg.url);
+    snprintf(url, sizeof url, "DATABASE_URL=%s", world.pg.url);
     char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"migrate", NULL};
     char *const env[] = {url, NULL};
     pg_exec(&world.pg, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");

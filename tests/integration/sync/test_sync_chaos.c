@@ -40,7 +40,7 @@ static void test_killed_in_every_stage_and_resumed(void **state)
     sync_world_clear(&world);
 
     int killed = 0;
-    for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) killed += kill_when(stages[i]);
+    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++) killed += kill_when(stages[i]);
 
     assert_true(killed >= 5);
     int64_t parts = pg_int(&world.pg, "SELECT count(*) FROM elevation_parts_lists");
@@ -129,9 +129,9 @@ static void test_refused_logouts_are_not_over(void **state)
     forget_sessions();
     sync_world_clear(&world);
     sync_all(&world, false);
-    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
         char json[200];
-        snprintf(json, sizeof(json), "{\"rules\":[{\"endpoint\":\"logout\",\"kind\":\"status\",\"status\":%d}]}",
+        snprintf(json, sizeof json, "{\"rules\":[{\"endpoint\":\"logout\",\"kind\":\"status\",\"status\":%d}]}",
                  statuses[i]);
         sim_post(&world.sim, "/faults", json);
         sync_all(&world, false);
@@ -150,9 +150,9 @@ static void test_sessions_refused_once_are_logged_out(void **state)
     (void)state;
     static const char *const endpoints[] = {"directories_list",  "projects_select", "phases_list",
                                             "elevations_select", "thumbnail",       "parts"};
-    for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
+    for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++) {
         char json[200];
-        snprintf(json, sizeof(json),
+        snprintf(json, sizeof json,
                  "{\"rules\":[{\"endpoint\":\"%s\",\"kind\":\"status\",\"status\":401,\"after\":1,\"count\":2}]}",
                  endpoints[i]);
         sync_world_clear(&world);
@@ -210,7 +210,7 @@ static void test_upstream_changes_during_sync(void **state)
     sim_post(&world.sim, "/delays", "{\"list\":10,\"parts\":3}");
     sync_task_start(&world, &p, FULL, NULL, NULL);
     for (int i = 0; i < 20 && process_running(&p); i++) {
-        snprintf(json, sizeof(json), "{\"seed\":%d,\"count\":3}", 100 + i);
+        snprintf(json, sizeof json, "{\"seed\":%d,\"count\":3}", 100 + i);
         sim_post(&world.sim, "/mutate", json);
         usleep(50000);
     }
@@ -235,9 +235,9 @@ static void test_random_mutations_and_faults_converge(void **state)
     world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=1";
     world.extra_env[1] = "SYNC_VANISH_MAX_PERCENT=100"; /* what vanishes here is much, and true */
     for (int i = 0; i < count; i++) {
-        snprintf(json, sizeof(json), "{\"seed\":%d,\"count\":15}", 1000 + i);
+        snprintf(json, sizeof json, "{\"seed\":%d,\"count\":15}", 1000 + i);
         sim_post(&world.sim, "/mutate", json);
-        snprintf(json, sizeof(json),
+        snprintf(json, sizeof json,
                  "{\"rules\":[{\"endpoint\":\"*\",\"kind\":\"%s\",\"probability\":0.03}],\"seed\":%d}", kinds[i % 7],
                  i + 1);
         sim_post(&world.sim, "/faults", json);

@@ -20,7 +20,7 @@ static cJSON *full_sync(bool force)
 static char *places(const char *table, const char *parent)
 {
     char sql[200];
-    snprintf(sql, sizeof(sql), "SELECT string_agg(id || ':' || %s, ' ' ORDER BY id) FROM %s WHERE deleted_at IS NULL",
+    snprintf(sql, sizeof sql, "SELECT string_agg(id || ':' || %s, ' ' ORDER BY id) FROM %s WHERE deleted_at IS NULL",
              parent, table);
     return pg_value(&world.pg, sql);
 }
@@ -28,7 +28,7 @@ static char *places(const char *table, const char *parent)
 static void lie(const char *name, const char *where)
 {
     char json[200];
-    snprintf(json, sizeof(json), "{\"lies\":[{\"name\":\"%s\",\"where\":\"%s\"}],\"seed\":3}", name, where);
+    snprintf(json, sizeof json, "{\"lies\":[{\"name\":\"%s\",\"where\":\"%s\"}],\"seed\":3}", name, where);
     sim_post(&world.sim, "/lies", json);
 }
 

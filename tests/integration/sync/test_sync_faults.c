@@ -17,7 +17,7 @@ static const char *const endpoints[] = {
 static void set_fault(const char *endpoint, const char *kind, const char *more)
 {
     char json[400];
-    snprintf(json, sizeof(json), "{\"rules\":[{\"endpoint\":\"%s\",\"kind\":\"%s\"%s}],\"seed\":5}", endpoint, kind,
+    snprintf(json, sizeof json, "{\"rules\":[{\"endpoint\":\"%s\",\"kind\":\"%s\"%s}],\"seed\":5}", endpoint, kind,
              more);
     sim_post(&world.sim, "/faults", json);
 }
@@ -31,7 +31,7 @@ static void clear_faults(void)
 static void passing_fault(const char *kind, const char *more)
 {
     struct buf json = {0};
-    size_t count = sizeof(endpoints) / sizeof(endpoints[0]);
+    size_t count = sizeof endpoints / sizeof endpoints[0];
     for (size_t i = 0; i < count; i++)
         buf_printf(&json, "%s{\"endpoint\":\"%s\",\"kind\":\"%s\"%s}", i ? "," : "{\"rules\":[", endpoints[i], kind,
                    more);
@@ -197,7 +197,7 @@ static void test_too_large_list_fails_its_project_alone(void **state)
     char *phase = pg_value(&world.pg, "SELECT logikal_id FROM phases WHERE deleted_at IS NULL AND logikal_id NOT LIKE"
                                       " '00000000-%' ORDER BY id LIMIT 1");
     char json[200];
-    snprintf(json, sizeof(json), "{\"type\":\"elevation\",\"count\":250,\"parent\":\"%s\"}", phase);
+    snprintf(json, sizeof json, "{\"type\":\"elevation\",\"count\":250,\"parent\":\"%s\"}", phase);
     sim_post(&world.sim, "/add", json);
     sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":1000}");
     int64_t projects = pg_int(&world.pg, "SELECT count(*) FROM projects WHERE deleted_at IS NULL");
@@ -255,10 +255,10 @@ static void test_wrong_address_is_named(void **state)
     (void)state;
     static const char *const statuses[] = {"404", "405", "410"};
     world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=1";
-    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
         int status;
         char more[30];
-        snprintf(more, sizeof(more), ",\"status\":%s", statuses[i]);
+        snprintf(more, sizeof more, ",\"status\":%s", statuses[i]);
         set_fault("auth", "status", more);
 
         cJSON *result = full_sync(&status);

@@ -14,7 +14,7 @@ static struct sync_world world;
 static void fault(const char *endpoint, const char *kind, const char *more)
 {
     char json[200];
-    snprintf(json, sizeof(json), "{\"rules\":[{\"endpoint\":\"%s\",\"kind\":\"%s\"%s}],\"seed\":5}", endpoint, kind,
+    snprintf(json, sizeof json, "{\"rules\":[{\"endpoint\":\"%s\",\"kind\":\"%s\"%s}],\"seed\":5}", endpoint, kind,
              more);
     sim_post(&world.sim, "/faults", json);
 }
@@ -45,7 +45,7 @@ static void partial(const char *kwargs, const char *error)
 static void assert_type(const char *type, const char *status)
 {
     char sql[200];
-    snprintf(sql, sizeof(sql), "SELECT last_status FROM object_sync_configs WHERE object_type = '%s'", type);
+    snprintf(sql, sizeof sql, "SELECT last_status FROM object_sync_configs WHERE object_type = '%s'", type);
     char *now = pg_value(&world.pg, sql);
     assert_string_equal(now, status);
     free(now);
@@ -136,7 +136,7 @@ static void test_what_was_there_stays(void **state)
     world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=0";
     sync_world_clear(&world);
     sync_all(&world, false);
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         for (int moved = 0; moved < 2; moved++) {
             if (moved) sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":3}");
             fault("parts", kinds[i][0], kinds[i][1]);
@@ -189,7 +189,7 @@ static void test_run_that_breaks_off_among_files_is_no_success(void **state)
     sim_post(&world.sim, "/stats/reset", "{}");
     sync_all(&world, false);
     char when[40]; /* the upstream goes away after as many calls as the rows take, and a few for files */
-    snprintf(when, sizeof(when), ",\"after\":%ld", (long)sim_number(&world, "total_calls") + 6);
+    snprintf(when, sizeof when, ",\"after\":%ld", (long)sim_number(&world, "total_calls") + 6);
     pg_exec(&world.pg, "UPDATE object_sync_configs SET last_sync = NULL");
     world.extra_env[1] = world.extra_env[2] = NULL;
     fault("*", "cut", when);

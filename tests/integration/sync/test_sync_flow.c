@@ -96,7 +96,7 @@ static void test_flag_off_skips_scheduled_tasks_only(void **state)
     due_again();
     sim_post(&world.sim, "/stats/reset", "{}");
 
-    for (size_t i = 0; i < sizeof(scheduled) / sizeof(scheduled[0]); i++) {
+    for (size_t i = 0; i < sizeof scheduled / sizeof scheduled[0]; i++) {
         int status;
         cJSON *result = sync_task(&world, scheduled[i], NULL, NULL, &status);
         assert_int_equal(status, 0);

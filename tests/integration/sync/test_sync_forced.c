@@ -126,7 +126,7 @@ static void test_moved_project_is_followed(void **state)
     (void)state;
     char json[600];
     char *guid = project_text(2, "id"), *other = project_text(0, "parent");
-    snprintf(json, sizeof(json), "{\"type\":\"project\",\"id\":\"%s\",\"to\":\"%s\"}", guid, other);
+    snprintf(json, sizeof json, "{\"type\":\"project\",\"id\":\"%s\",\"to\":\"%s\"}", guid, other);
     sim_post(&world.sim, "/move", json);
 
     cJSON *result = force(guid, NULL, NULL);
@@ -181,7 +181,7 @@ static void test_manual_sync_skips_what_did_not_move(void **state)
     (void)state;
     char *guid = project_text(0, "id");
     char args[100];
-    snprintf(args, sizeof(args), "[\"%s\"]", guid);
+    snprintf(args, sizeof args, "[\"%s\"]", guid);
     sync_all(&world, false);
     sim_post(&world.sim, "/stats/reset", "{}");
 
@@ -190,7 +190,7 @@ static void test_manual_sync_skips_what_did_not_move(void **state)
     assert_true(result_true(result, "success"));
     assert_int_equal(sim_number(&world, "calls.elevations"), 0);
     cJSON_Delete(result);
-    snprintf(args, sizeof(args), "[[\"%s\",\"nowhere\"],true]", guid);
+    snprintf(args, sizeof args, "[[\"%s\",\"nowhere\"],true]", guid);
     result = sync_task(&world, "tasks.sync_tasks.batch_sync_projects_task", args, NULL, NULL);
     assert_int_equal(result_number(result, "successful"), 1);
     assert_int_equal(result_number(result, "failed"), 1);
@@ -205,7 +205,7 @@ static void test_request_joins_running_sync(void **state)
     struct process first, second;
     char args[100];
     char *guid = project_text(0, "id");
-    snprintf(args, sizeof(args), "[\"%s\"]", guid);
+    snprintf(args, sizeof args, "[\"%s\"]", guid);
     sync_world_clear(&world);
     sync_all(&world, false);
     sim_post(&world.sim, "/delays", "{\"auth\":600}");
@@ -232,7 +232,7 @@ static void test_failure_before_the_first_call_ends_the_sync(void **state)
     (void)state;
     struct process p;
     char args[100], *guid = pg_value(&world.pg, "SELECT logikal_id FROM projects WHERE deleted_at IS NULL LIMIT 1");
-    snprintf(args, sizeof(args), "[\"%s\"]", guid);
+    snprintf(args, sizeof args, "[\"%s\"]", guid);
     pg_exec(&world.pg, "ALTER TABLE phases RENAME TO phases_away");
 
     sync_task_start(&world, &p, "tasks.sync_tasks.force_sync_project_task", args, NULL);

@@ -36,9 +36,9 @@ static void test_upstream_changes_its_spelling(void **state)
     (void)state;
     static const char *const lies[] = {"upper", "braces", "digits"};
     char *before = rows();
-    for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         char json[300];
-        snprintf(json, sizeof(json),
+        snprintf(json, sizeof json,
                  "{\"lies\":[{\"name\":\"%s\",\"where\":\"project\"},{\"name\":\"%s\",\"where\":\"phase\"},"
                  "{\"name\":\"%s\",\"where\":\"elevation\"}]}",
                  lies[i], lies[i], lies[i]);
@@ -69,12 +69,12 @@ static void test_project_is_found_by_every_spelling(void **state)
         forms[1][i] = (char)toupper((unsigned char)guid[i]);
         if (guid[i] != '-') forms[2][n++] = (char)toupper((unsigned char)guid[i]);
     }
-    snprintf(forms[3], sizeof(forms[3]), "{%.50s}", forms[1]);
-    snprintf(forms[4], sizeof(forms[4]), "{%.50s}", forms[0]);
+    snprintf(forms[3], sizeof forms[3], "{%.50s}", forms[1]);
+    snprintf(forms[4], sizeof forms[4], "{%.50s}", forms[0]);
     for (int i = 0; i < 5; i++) {
         char args[100];
         int status;
-        snprintf(args, sizeof(args), "[\"%s\"]", forms[i]);
+        snprintf(args, sizeof args, "[\"%s\"]", forms[i]);
         cJSON *result = sync_task(&world, "tasks.sync_tasks.sync_project_task", args, NULL, &status);
         if (status != 0) fail_msg("%s: %s", forms[i], result_text(result, "message"));
         cJSON_Delete(result);

@@ -18,8 +18,8 @@ static struct process workers[2];
 static void start_worker(int i)
 {
     char texts[5][512];
-    snprintf(texts[0], sizeof(texts[0]), "DATABASE_URL=%s", world.pg.url);
-    snprintf(texts[1], sizeof(texts[1]), "LOGIKAL_API_BASE_URL=%s", world.sim.base_url);
+    snprintf(texts[0], sizeof texts[0], "DATABASE_URL=%s", world.pg.url);
+    snprintf(texts[1], sizeof texts[1], "LOGIKAL_API_BASE_URL=%s", world.sim.base_url);
     const char *const env[] = {texts[0],
                                texts[1],
                                "LOGIKAL_AUTH_USERNAME=demo",
@@ -137,7 +137,7 @@ static void test_cancelled_sync_stops_its_helper(void **state)
     char script[400], *output = NULL;
     rig_send(&rig, "sync", FULL, "cancelled", "[]");
     wait_for_helper();
-    snprintf(script, sizeof(script),
+    snprintf(script, sizeof script,
              "from celery import Celery; Celery(broker='%s').control.revoke('cancelled', terminate=True)",
              rig.server.url);
     char *const argv[] = {(char *)"/usr/bin/python3", (char *)"-c", script, NULL};

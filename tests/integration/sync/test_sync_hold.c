@@ -61,7 +61,7 @@ static void completed(bool force)
 static void delete_all(const char *type)
 {
     char json[100];
-    snprintf(json, sizeof(json), "{\"type\":\"%s\",\"count\":10000}", type);
+    snprintf(json, sizeof json, "{\"type\":\"%s\",\"count\":10000}", type);
     sim_post(&world.sim, "/delete", json);
 }
 
@@ -139,7 +139,7 @@ static void test_all_in_recycle_bin_are_held(void **state)
 static void decide(int64_t hold, const char *decision)
 {
     char sql[200];
-    snprintf(sql, sizeof(sql), "SELECT count(*) FROM logikald_hold_decide(%lld, '%s', 'tester') WHERE was = 'open'",
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM logikald_hold_decide(%lld, '%s', 'tester') WHERE was = 'open'",
              (long long)hold, decision);
     assert_int_equal(pg_int(&world.pg, sql), 1);
     assert_int_equal(pg_int(&world.pg, sql), 0); /* only once */
@@ -201,7 +201,7 @@ static void test_any_loss_is_believed_at_the_second_look(void **state)
         pg_value(&world.pg, "SELECT string_agg(e.logikal_id, ' ') FROM elevations e WHERE e.phase_id = (SELECT"
                             " min(phase_id) FROM elevations WHERE deleted_at IS NULL) AND deleted_at IS NULL");
     for (char *id = strtok(phase, " "); id; id = strtok(NULL, " ")) {
-        snprintf(json, sizeof(json), "{\"type\":\"elevation\",\"id\":\"%s\"}", id);
+        snprintf(json, sizeof json, "{\"type\":\"elevation\",\"id\":\"%s\"}", id);
         sim_post(&world.sim, "/delete", json);
     }
     free(phase);
@@ -289,7 +289,7 @@ static void test_deletions_are_found_beside_a_closed_directory(void **state)
         pg_value(&world.pg, "SELECT p.logikal_id FROM projects p JOIN directories d ON d.id = p.directory_id"
                             " ORDER BY d.upstream_chain DESC LIMIT 1");
     char json[200];
-    snprintf(json, sizeof(json), "{\"type\":\"project\",\"id\":\"%s\"}", project);
+    snprintf(json, sizeof json, "{\"type\":\"project\",\"id\":\"%s\"}", project);
     sim_post(&world.sim, "/delete", json);
     sim_post(&world.sim, "/faults",
              "{\"rules\":[{\"endpoint\":\"projects_list\",\"kind\":\"status\",\"status\":403,\"count\":1}]}");
@@ -300,7 +300,7 @@ static void test_deletions_are_found_beside_a_closed_directory(void **state)
     char *text = cJSON_Print(result);
     if (!strstr(text, "deletions are not checked")) fail_msg("nothing said: %s", text);
     assert_int_equal(result_number(result, "places_unchecked"), 1);
-    snprintf(json, sizeof(json), "SELECT count(*) FROM projects WHERE logikal_id = '%s' AND deleted_at IS NULL",
+    snprintf(json, sizeof json, "SELECT count(*) FROM projects WHERE logikal_id = '%s' AND deleted_at IS NULL",
              project);
     int64_t still = pg_int(&world.pg, json);
     if (still) { /* it was its own directory that was closed */

@@ -15,13 +15,13 @@ static int64_t peak_kib(const struct process *p, int64_t before)
 {
     char path[64], line[256];
     long long kib = 0;
-    snprintf(path, sizeof(path), "/proc/%d/exe", (int)p->pid);
-    ssize_t len = readlink(path, line, sizeof(line) - 1);
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)p->pid);
+    ssize_t len = readlink(path, line, sizeof line - 1);
     line[len > 0 ? len : 0] = '\0';
     if (!strstr(line, "/logikald-roles")) return before; /* still a copy of this program */
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)p->pid);
+    snprintf(path, sizeof path, "/proc/%d/status", (int)p->pid);
     FILE *file = fopen(path, "re");
-    while (file && fgets(line, sizeof(line), file))
+    while (file && fgets(line, sizeof line, file))
         if (sscanf(line, "VmHWM: %lld", &kib) == 1) break;
     if (file) fclose(file);
     return kib > before ? kib : before;
@@ -34,8 +34,8 @@ static int64_t sync_peak_kib(int directories, int projects)
     struct process p;
     char counts[2][16];
     int64_t peak = 0, elevations = (int64_t)directories * projects * 50, deadline = support_deadline(120000);
-    snprintf(counts[0], sizeof(counts[0]), "%d", directories);
-    snprintf(counts[1], sizeof(counts[1]), "%d", projects);
+    snprintf(counts[0], sizeof counts[0], "%d", directories);
+    snprintf(counts[1], sizeof counts[1], "%d", projects);
     const char *const arguments[] = {"--directories", counts[0], "--projects",       counts[1], "--phases", "1",
                                      "--elevations",  "50",      "--sideways=allow", NULL};
     sync_world_start(&world, arguments);

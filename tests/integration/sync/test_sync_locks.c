@@ -18,7 +18,7 @@ static cJSON *full_sync(bool force, int *status)
 static void set_fault(const char *rules)
 {
     char json[400];
-    snprintf(json, sizeof(json), "{\"rules\":[%s],\"seed\":5}", rules);
+    snprintf(json, sizeof json, "{\"rules\":[%s],\"seed\":5}", rules);
     sim_post(&world.sim, "/faults", json);
 }
 
@@ -37,7 +37,7 @@ static void test_refused_logins_cost_nothing_whatever_their_status(void **state)
 {
     (void)state;
     static const char *const statuses[] = {"401", "403", "400", "409", "429", "500", "503", "404"};
-    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
         struct sim_server normal = world.sim;
         const char *const arguments[] = {
             "--directories",          "2",         "--projects", "2", "--elevations", "3", "--max-sessions", "2",
@@ -107,10 +107,10 @@ static void test_select_that_answers_a_page_is_not_believed(void **state)
     (void)state;
     static const char *const endpoints[] = {"directories_select", "projects_select", "phases_select",
                                             "elevations_select"};
-    for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
+    for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++) {
         char rule[200];
         sync_world_clear(&world);
-        snprintf(rule, sizeof(rule), "{\"endpoint\":\"%s\",\"kind\":\"garbage\",\"probability\":0.2}", endpoints[i]);
+        snprintf(rule, sizeof rule, "{\"endpoint\":\"%s\",\"kind\":\"garbage\",\"probability\":0.2}", endpoints[i]);
         set_fault(rule);
         sync_all(&world, false);
         clear_faults();

@@ -32,7 +32,7 @@ static void test_one_session_opens_a_project(void **state)
              "\"count\":1}],\"seed\":1}");
     sim_post(&world.sim, "/stats/reset", "{}");
     char args[100];
-    snprintf(args, sizeof(args), "[\"%s\"]", guid);
+    snprintf(args, sizeof args, "[\"%s\"]", guid);
     sync_task_start(&world, &p, "tasks.sync_tasks.sync_project_task", args, "{\"force_sync\":true}");
 
     int64_t first_ms = 0, second_ms = 0, deadline_ms = support_deadline(60000);

@@ -31,7 +31,7 @@ static char *truth(const char *type, int n, const char *member)
 static void rename_project(const char *id, const char *name)
 {
     char json[400];
-    snprintf(json, sizeof(json), "{\"type\":\"project\",\"id\":\"%s\",\"fields\":{\"name\":\"%s\"}}", id, name);
+    snprintf(json, sizeof json, "{\"type\":\"project\",\"id\":\"%s\",\"fields\":{\"name\":\"%s\"}}", id, name);
     sim_post(&world.sim, "/change", json);
 }
 
@@ -117,9 +117,9 @@ static void test_name_wins_over_row_id(void **state)
     char number[20], *id = truth("project", 3, "id"), sql[200];
     sync_world_clear(&world);
     sync_all(&world, false);
-    snprintf(sql, sizeof(sql), "SELECT min(id) FROM projects WHERE logikal_id <> '%s'", id);
-    snprintf(number, sizeof(number), "%lld", (long long)pg_int(&world.pg, sql));
-    snprintf(sql, sizeof(sql), "SELECT logikal_id FROM projects WHERE id = %s", number);
+    snprintf(sql, sizeof sql, "SELECT min(id) FROM projects WHERE logikal_id <> '%s'", id);
+    snprintf(number, sizeof number, "%lld", (long long)pg_int(&world.pg, sql));
+    snprintf(sql, sizeof sql, "SELECT logikal_id FROM projects WHERE id = %s", number);
     char *of_row = pg_value(&world.pg, sql);
     means(number, NULL, of_row);
     rename_project(id, number);
@@ -144,14 +144,14 @@ static void test_ambiguous_directory_is_refused(void **state)
 static int64_t living(const char *id)
 {
     char sql[200];
-    snprintf(sql, sizeof(sql), "SELECT count(*) FROM projects WHERE logikal_id = '%s' AND deleted_at IS NULL", id);
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM projects WHERE logikal_id = '%s' AND deleted_at IS NULL", id);
     return pg_int(&world.pg, sql);
 }
 
 static void delete_project(const char *id)
 {
     char json[200];
-    snprintf(json, sizeof(json), "{\"type\":\"project\",\"id\":\"%s\"}", id);
+    snprintf(json, sizeof json, "{\"type\":\"project\",\"id\":\"%s\"}", id);
     sim_post(&world.sim, "/delete", json);
 }
 
@@ -177,7 +177,7 @@ static void test_forced_syncs_notice_deletions(void **state)
     assert_int_equal(living(second), 0);
     cJSON_Delete(result);
 
-    snprintf(json, sizeof(json), "{\"type\":\"project\",\"id\":\"%s\",\"to\":\"%s\"}", third, in_last);
+    snprintf(json, sizeof json, "{\"type\":\"project\",\"id\":\"%s\",\"to\":\"%s\"}", third, in_last);
     sim_post(&world.sim, "/move", json); /* moved is not gone */
     result = ask(DIRECTORY, in_third, NULL);
     assert_int_equal(living(third), 1);

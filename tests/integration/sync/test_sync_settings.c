@@ -310,10 +310,10 @@ static void excluded_under_a_new_path(bool is_stored, bool is_itself)
     char *parent =
         pg_value(&world.pg, "SELECT p.logikal_id FROM directories c JOIN directories p ON p.id = c.parent_id WHERE"
                             " c.parent_id IS NOT NULL ORDER BY c.id LIMIT 1");
-    snprintf(text, sizeof(text), "UPDATE directories SET exclude_from_sync = true WHERE logikal_id = '%s'", child);
+    snprintf(text, sizeof text, "UPDATE directories SET exclude_from_sync = true WHERE logikal_id = '%s'", child);
     sql(text);
     if (!is_stored) {
-        snprintf(text, sizeof(text),
+        snprintf(text, sizeof text,
                  "DELETE FROM projects WHERE directory_id = (SELECT id FROM directories WHERE logikal_id ="
                  " '%s')",
                  child);
@@ -321,7 +321,7 @@ static void excluded_under_a_new_path(bool is_stored, bool is_itself)
         sql(text);
     }
     int64_t projects = pg_int(&world.pg, "SELECT count(*) FROM projects WHERE deleted_at IS NULL");
-    snprintf(json, sizeof(json), "{\"type\":\"directory\",\"id\":\"%s\"}", is_itself ? child : parent);
+    snprintf(json, sizeof json, "{\"type\":\"directory\",\"id\":\"%s\"}", is_itself ? child : parent);
     sim_post(&world.sim, "/change", json);
 
     cJSON *result = sync_task(&world, "tasks.sync_tasks.full_sync_task", NULL, NULL, NULL);

@@ -26,11 +26,11 @@ static const char *const scripts[] = {
 /* Every text, behind 0 to 3 ASCII bytes, cut at every length. */
 static void each_text(void (*check)(struct db *db, const char *text), struct db *db)
 {
-    for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)
+    for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++)
         for (int shift = 0; shift <= 3; shift++)
             for (size_t len = 0; len <= strlen(scripts[i]); len++) {
                 char text[400];
-                snprintf(text, sizeof(text), "%.*s%.*s", shift, "xyz", (int)len, scripts[i]);
+                snprintf(text, sizeof text, "%.*s%.*s", shift, "xyz", (int)len, scripts[i]);
                 check(db, text);
             }
 }
@@ -85,7 +85,7 @@ static void check_error_text(struct db *db, const char *text)
     struct err err;
     (void)db;
     char long_text[800];
-    snprintf(long_text, sizeof(long_text), "%s%s%s%s%s%s", text, text, text, text, text, text);
+    snprintf(long_text, sizeof long_text, "%s%s%s%s%s%s", text, text, text, text, text, text);
     err_set(&err, ERR_INPUT, "%.200s: %s", text, long_text);
     assert_true(utf8_is_valid(err.text, strlen(err.text)));
     err_prefix(&err, "%.33s", text);
@@ -124,9 +124,9 @@ static void test_texts_are_finished_between_characters(void **state)
                                           {"\xff", "?"},
                                           {"\xf0\x9f", ""},
                                           {"a\x80\x80\x80", "a???"}};
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char text[20];
-        snprintf(text, sizeof(text), "%s", rows[i][0]);
+        snprintf(text, sizeof text, "%s", rows[i][0]);
         if (strcmp(utf8_finish(text), rows[i][1]) != 0) fail_msg("row %zu: %s", i, text);
     }
 }
@@ -143,18 +143,18 @@ static void test_refused_rows_are_told_and_stop_no_other(void **state)
                 {"phases", "phase", 7},
                 {"projects", "project", 3},
                 {"directories", "directory", 1}};
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char sql[400], wanted[200];
         sync_world_clear(&world);
         sync_all(&world, false);
-        snprintf(sql, sizeof(sql), "SELECT logikal_id FROM %s WHERE id = (SELECT max(id) FROM %s)", rows[i].table,
+        snprintf(sql, sizeof sql, "SELECT logikal_id FROM %s WHERE id = (SELECT max(id) FROM %s)", rows[i].table,
                  rows[i].table);
         char *id = pg_value(&world.pg, sql);
         sync_world_clear(&world);
         if (strcmp(rows[i].type, "phase") == 0) { /* its null GUID is in every project */
-            snprintf(sql, sizeof(sql), "ALTER TABLE phases ADD CONSTRAINT odd CHECK (logikal_id <> '%s')", id);
+            snprintf(sql, sizeof sql, "ALTER TABLE phases ADD CONSTRAINT odd CHECK (logikal_id <> '%s')", id);
         } else {
-            snprintf(sql, sizeof(sql), "ALTER TABLE %s ADD CONSTRAINT odd CHECK (logikal_id <> '%s')", rows[i].table,
+            snprintf(sql, sizeof sql, "ALTER TABLE %s ADD CONSTRAINT odd CHECK (logikal_id <> '%s')", rows[i].table,
                      id);
         }
         pg_exec(&world.pg, sql);
@@ -162,13 +162,13 @@ static void test_refused_rows_are_told_and_stop_no_other(void **state)
         cJSON *result = sync_task(&world, "tasks.sync_tasks.full_sync_task", NULL, NULL, NULL);
 
         char *text = cJSON_Print(result);
-        snprintf(wanted, sizeof(wanted), "%s %s could not be stored", rows[i].type, id);
+        snprintf(wanted, sizeof wanted, "%s %s could not be stored", rows[i].type, id);
         if (!strstr(text, wanted)) fail_msg("%s is not told: %s", wanted, text);
-        snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", rows[i].table);
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", rows[i].table);
         assert_true(pg_int(&world.pg, sql) >= rows[i].at_least);
         free(text);
         cJSON_Delete(result);
-        snprintf(sql, sizeof(sql), "ALTER TABLE %s DROP CONSTRAINT odd", rows[i].table);
+        snprintf(sql, sizeof sql, "ALTER TABLE %s DROP CONSTRAINT odd", rows[i].table);
         pg_exec(&world.pg, sql);
         sync_all(&world, false);
         assert_truth(&world, true);

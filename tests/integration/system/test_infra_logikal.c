@@ -18,7 +18,7 @@ static void check_says(int port, const char *const settings[], bool works, const
     char url[200], *output = NULL;
     char *env[10] = {url, (char *)"LOGIKAL_AUTH_USERNAME=demo", (char *)"LOGIKAL_AUTH_PASSWORD=demo"};
     const char *path = strstr(sim.base_url + strlen("http://"), "/");
-    snprintf(url, sizeof(url), "LOGIKAL_API_BASE_URL=https://127.0.0.1:%d%.100s", port, path ? path : "");
+    snprintf(url, sizeof url, "LOGIKAL_API_BASE_URL=https://127.0.0.1:%d%.100s", port, path ? path : "");
     for (int i = 0; settings[i]; i++) env[3 + i] = (char *)(uintptr_t)settings[i];
     char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"check", NULL};
     int64_t start_ms = mono_ms();
@@ -36,14 +36,14 @@ static void test_authorities_and_certificates(void **state)
     struct haproxy open, closed;
     char words[700], ca[340], cert[340], key[340], stranger[340];
     if (!haproxy_is_installed()) skip();
-    snprintf(words, sizeof(words), " ssl crt %s", certificates.server);
+    snprintf(words, sizeof words, " ssl crt %s", certificates.server);
     haproxy_start_with(&open, sim.port, words);
-    snprintf(words, sizeof(words), " ssl crt %s ca-file %s verify required", certificates.server, certificates.ca);
+    snprintf(words, sizeof words, " ssl crt %s ca-file %s verify required", certificates.server, certificates.ca);
     haproxy_start_with(&closed, sim.port, words);
-    snprintf(ca, sizeof(ca), "LOGIKAL_CA_FILE=%s", certificates.ca);
-    snprintf(cert, sizeof(cert), "LOGIKAL_CERT_FILE=%s", certificates.client_cert);
-    snprintf(key, sizeof(key), "LOGIKAL_KEY_FILE=%s", certificates.client_key);
-    snprintf(stranger, sizeof(stranger), "LOGIKAL_CA_FILE=%s", certificates.stranger_ca);
+    snprintf(ca, sizeof ca, "LOGIKAL_CA_FILE=%s", certificates.ca);
+    snprintf(cert, sizeof cert, "LOGIKAL_CERT_FILE=%s", certificates.client_cert);
+    snprintf(key, sizeof key, "LOGIKAL_KEY_FILE=%s", certificates.client_key);
+    snprintf(stranger, sizeof stranger, "LOGIKAL_CA_FILE=%s", certificates.stranger_ca);
 
     check_says(open.port, (const char *const[]){NULL}, false, "LOGIKAL_CA_FILE");
     check_says(open.port, (const char *const[]){stranger, NULL}, false, "LOGIKAL_CA_FILE");

@@ -30,13 +30,13 @@ static void web_start(const char *database_hosts, const char *redis_hosts, const
     int at = support_free_port();
     write_file(hosts_path, hosts);
     write_file(resolv_path, resolv);
-    snprintf(base, sizeof(base), "http://127.0.0.1:%d", at);
-    snprintf(database, sizeof(database), "DATABASE_URL=postgresql://postgres@%s/logikald?sslmode=disable",
+    snprintf(base, sizeof base, "http://127.0.0.1:%d", at);
+    snprintf(database, sizeof database, "DATABASE_URL=postgresql://postgres@%s/logikald?sslmode=disable",
              database_hosts);
-    snprintf(redis_url, sizeof(redis_url), "REDIS_URL=redis://%s/0", redis_hosts);
-    snprintf(port, sizeof(port), "PORT=%d", at);
-    snprintf(run_dir, sizeof(run_dir), "LOGIKALD_RUN_DIR=%.200s/run", support_dir());
-    snprintf(command, sizeof(command),
+    snprintf(redis_url, sizeof redis_url, "REDIS_URL=redis://%s/0", redis_hosts);
+    snprintf(port, sizeof port, "PORT=%d", at);
+    snprintf(run_dir, sizeof run_dir, "LOGIKALD_RUN_DIR=%.200s/run", support_dir());
+    snprintf(command, sizeof command,
              "mount --make-rprivate / && mount --bind '%s' /etc/hosts && mount --bind '%s' /etc/resolv.conf && exec "
              "'%s' web",
              hosts_path, resolv_path, support_program("logikald-roles"));
@@ -65,7 +65,7 @@ static void web_end(void)
 static int status_of(const char *path)
 {
     char url[128];
-    snprintf(url, sizeof(url), "%s%s", base, path);
+    snprintf(url, sizeof url, "%s%s", base, path);
     struct http_reply reply = http_get(url);
     int status = reply.status;
     http_reply_free(&reply);
@@ -100,8 +100,8 @@ static void test_every_address_is_tried(void **state)
         "127.0.0.1 servers.test\n::1 servers.test\n",
     };
     char database[100], of_redis[100];
-    at_ports("servers.test", database, of_redis, sizeof(database));
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    at_ports("servers.test", database, of_redis, sizeof database);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         web_start(database, of_redis, rows[i], "nameserver 127.0.0.1\n");
         WAIT_UNTIL(is_ready() && redis_is_up(), 20000);
         web_end();
@@ -113,7 +113,7 @@ static void test_silent_address_costs_a_moment(void **state)
 {
     (void)state;
     char database[100], of_redis[100];
-    at_ports("servers.test", database, of_redis, sizeof(database));
+    at_ports("servers.test", database, of_redis, sizeof database);
     web_start(database, of_redis, "192.0.2.1 servers.test\n127.0.0.1 servers.test\n", "nameserver 127.0.0.1\n");
     int64_t start_ms = mono_ms();
     WAIT_UNTIL(is_ready() && redis_is_up(), 20000);
@@ -125,7 +125,7 @@ static void test_files_are_read_anew(void **state)
 {
     (void)state;
     char database[100], of_redis[100];
-    at_ports("servers.test", database, of_redis, sizeof(database));
+    at_ports("servers.test", database, of_redis, sizeof database);
     web_start(database, of_redis, "127.0.0.9 servers.test\n", "nameserver 127.0.0.1\n");
     WAIT_UNTIL(status_of("/api/v1/health/ready") == 503, 20000);
 
@@ -139,7 +139,7 @@ static void test_no_name_server_is_needed_for_the_hosts_file(void **state)
 {
     (void)state;
     char database[100], of_redis[100];
-    at_ports("servers.test", database, of_redis, sizeof(database));
+    at_ports("servers.test", database, of_redis, sizeof database);
     web_start(database, of_redis, "127.0.0.1 servers.test\n", "# nothing\n");
     WAIT_UNTIL(is_ready() && redis_is_up(), 20000);
     web_end();
@@ -149,8 +149,8 @@ static void test_several_hosts_in_one_url(void **state)
 {
     (void)state;
     char database[200], of_redis[200];
-    snprintf(database, sizeof(database), "127.0.0.9:%d,servers.test:%d", pg.port, pg.port);
-    snprintf(of_redis, sizeof(of_redis), "127.0.0.9:%d,servers.test:%d", redis.port, redis.port);
+    snprintf(database, sizeof database, "127.0.0.9:%d,servers.test:%d", pg.port, pg.port);
+    snprintf(of_redis, sizeof of_redis, "127.0.0.9:%d,servers.test:%d", redis.port, redis.port);
     web_start(database, of_redis, "127.0.0.1 servers.test\n", "nameserver 127.0.0.1\n");
     WAIT_UNTIL(is_ready() && redis_is_up(), 20000);
     web_end();
@@ -161,7 +161,7 @@ static int silent_name_server(void)
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(53)};
     inet_pton(AF_INET, "127.0.0.77", &at.sin_addr);
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0) fail_msg("cannot bind 127.0.0.77:53");
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0) fail_msg("cannot bind 127.0.0.77:53");
     return fd;
 }
 
@@ -170,8 +170,8 @@ static void test_silent_name_server_blocks_nothing(void **state)
     (void)state;
     int server = silent_name_server();
     char database[200], of_redis[200];
-    snprintf(database, sizeof(database), "nobody.test:%d,127.0.0.1:%d", pg.port, pg.port);
-    snprintf(of_redis, sizeof(of_redis), "nobody.test:%d,127.0.0.1:%d", redis.port, redis.port);
+    snprintf(database, sizeof database, "nobody.test:%d,127.0.0.1:%d", pg.port, pg.port);
+    snprintf(of_redis, sizeof of_redis, "nobody.test:%d,127.0.0.1:%d", redis.port, redis.port);
     web_start(database, of_redis, "127.0.0.1 localhost\n", "nameserver 127.0.0.77\n");
     WAIT_UNTIL(status_of("/health") == 200, 20000);
     int64_t slowest_ms = 0, start_ms = mono_ms();
@@ -194,11 +194,11 @@ static int start(void **state)
 {
     (void)state;
     char url[300], *output = NULL;
-    snprintf(hosts_path, sizeof(hosts_path), "%s/hosts", support_dir());
-    snprintf(resolv_path, sizeof(resolv_path), "%s/resolv.conf", support_dir());
+    snprintf(hosts_path, sizeof hosts_path, "%s/hosts", support_dir());
+    snprintf(resolv_path, sizeof resolv_path, "%s/resolv.conf", support_dir());
     pg_start(&pg);
     redis_server_start(&redis, NULL);
-    snprintf(url, sizeof(url), "DATABASE_URL=%s", pg.url);
+    snprintf(url, sizeof url, "DATABASE_URL=%s", pg.url);
     char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"migrate", NULL};
     if (process_run(argv, (char *const[]){url, NULL}, &output) != 0) fail_msg("migrate: %s", output);
     free(output);

@@ -24,7 +24,7 @@ static const char all_dropped[] = "ignore_startup_parameters = extra_float_digit
 static void start_others(struct process *others, const char *url)
 {
     char command[600];
-    snprintf(command, sizeof(command),
+    snprintf(command, sizeof command,
              "while :; do psql -qAt '%s' -c 'SELECT count(*) FROM elevations' -c 'SELECT pg_sleep(0.01)' -c 'SELECT "
              "count(*) FROM projects'; done >/dev/null",
              url);
@@ -69,7 +69,7 @@ static void test_transaction_pool_dealt_in_turn(void **state)
 {
     (void)state;
     char more[200];
-    snprintf(more, sizeof(more), "default_pool_size = 5\nserver_round_robin = 1\n%s", all_dropped);
+    snprintf(more, sizeof more, "default_pool_size = 5\nserver_round_robin = 1\n%s", all_dropped);
     sync_through("transaction", more, 3);
 }
 
@@ -83,7 +83,7 @@ static void test_session_pool(void **state)
 {
     (void)state;
     char more[200];
-    snprintf(more, sizeof(more), "default_pool_size = 12\n%s", all_dropped);
+    snprintf(more, sizeof more, "default_pool_size = 12\n%s", all_dropped);
     sync_through("session", more, 1);
 }
 
@@ -93,7 +93,7 @@ static void test_statement_pool_is_refused_by_name(void **state)
     struct pooler pooler;
     char *output = NULL, url[300];
     pooler_start(&pooler, &world.pg, "statement", "");
-    snprintf(url, sizeof(url), "DATABASE_URL=%s", pooler.url);
+    snprintf(url, sizeof url, "DATABASE_URL=%s", pooler.url);
     char *const env[] = {url, NULL};
     char *const check[] = {(char *)(uintptr_t)support_program("logikald"), (char *)"check", NULL};
 
@@ -112,7 +112,7 @@ static void test_settings_hold_in_every_transaction(void **state)
     char url[400];
     pooler_start(&pooler, &world.pg, "transaction", "default_pool_size = 3\nserver_round_robin = 1\n");
     pg_exec(&world.pg, "CREATE SCHEMA IF NOT EXISTS \"their own\"");
-    snprintf(url, sizeof(url), "%s&options=-c%%20search_path%%3D%%22their%%5C%%20own%%22%%20--work-mem%%3D3MB",
+    snprintf(url, sizeof url, "%s&options=-c%%20search_path%%3D%%22their%%5C%%20own%%22%%20--work-mem%%3D3MB",
              pooler.url);
     struct db *db = db_open(url, 7000, "test", &err), *other = db_open(pooler.url, 9000, "test", &err);
     if (!db || !other) fail_msg("%s", err.text);
@@ -190,9 +190,9 @@ static void test_web_through_a_pool(void **state)
     char *token = web_client(&web, "erp", "[\"projects:read\",\"elevations:read\"]");
     for (int i = 0; i < 4; i++) direct[i] = web_call(&web, "GET", paths[i], token, NULL);
     web_stop(&web);
-    snprintf(more, sizeof(more), "default_pool_size = 2\nserver_round_robin = 1\n%s", all_dropped);
+    snprintf(more, sizeof more, "default_pool_size = 2\nserver_round_robin = 1\n%s", all_dropped);
     pooler_start(&pooler, &world.pg, "transaction", more);
-    snprintf(web.pg.url, sizeof(web.pg.url), "%s", pooler.url);
+    snprintf(web.pg.url, sizeof web.pg.url, "%s", pooler.url);
     struct process others[OTHERS];
     start_others(others, pooler.url);
 
@@ -200,7 +200,7 @@ static void test_web_through_a_pool(void **state)
 
     for (int i = 0; i < 80; i++) {
         char path[100];
-        snprintf(path, sizeof(path), "%s?x=%d", paths[i % 4], i);
+        snprintf(path, sizeof path, "%s?x=%d", paths[i % 4], i);
         struct http_reply reply = web_call(&web, "GET", path, token, NULL);
         assert_int_equal(reply.status, 200);
         assert_string_equal(reply.body, direct[i % 4].body);

@@ -36,11 +36,11 @@ static int ask_in_transaction(struct db *db, struct err *err)
 static int copy(struct db *db, struct err *err)
 {
     static char rows[1 << 20];
-    memset(rows, 'x', sizeof(rows));
-    for (size_t i = 99; i < sizeof(rows); i += 100) rows[i] = '\n';
+    memset(rows, 'x', sizeof rows);
+    for (size_t i = 99; i < sizeof rows; i += 100) rows[i] = '\n';
     if (db_copy_begin(db, err, "COPY frozen FROM STDIN") < 0) return -1;
     for (int i = 0; i < 64; i++)
-        if (db_copy_data(db, err, rows, sizeof(rows)) < 0) return -1;
+        if (db_copy_data(db, err, rows, sizeof rows) < 0) return -1;
     return db_copy_end(db, err) < 0 ? -1 : 0;
 }
 
@@ -52,10 +52,10 @@ static void test_frozen_connection_costs_one_statement(void **state)
     char url[200];
     if (!haproxy_is_installed()) skip();
     pg_exec(&pg, "CREATE TABLE IF NOT EXISTS frozen (x text)");
-    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         struct err err = {0};
         haproxy_start(&proxy, pg.port);
-        url_through(&proxy, url, sizeof(url));
+        url_through(&proxy, url, sizeof url);
         struct db *db = db_open(url, 500, "test", &err);
         if (!db) fail_msg("%s", err.text);
         haproxy_freeze(&proxy, true);
@@ -101,7 +101,7 @@ static void database_url(const char *name, const char *user, const char *query, 
 static int run(const char *what, const char *url, const char *setting, char **output)
 {
     char database[400];
-    snprintf(database, sizeof(database), "DATABASE_URL=%s", url);
+    snprintf(database, sizeof database, "DATABASE_URL=%s", url);
     char *const env[] = {database, (char *)(uintptr_t)(setting ? setting : "LOG_LEVEL=info"), NULL};
     char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)(uintptr_t)what, NULL};
     return process_run(argv, env, output);
@@ -151,7 +151,7 @@ static void test_what_cannot_be_written_is_told(void **state)
     must("migrate", pg.url, NULL, true, "up to date");
     struct web_server web = {.pg = pg};
     web_run(&web, NULL, true);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         admin_does(admin, rows[i].make);
         admin_does(admin, end_ours); /* those that are connected go on; new ones meet it */
 
@@ -171,13 +171,13 @@ static void test_other_encodings_are_refused(void **state)
 {
     (void)state;
     static const char *const encodings[] = {"LATIN1", "SQL_ASCII", "WIN1252"};
-    for (size_t i = 0; i < sizeof(encodings) / sizeof(*encodings); i++) {
+    for (size_t i = 0; i < sizeof encodings / sizeof *encodings; i++) {
         char sql[200], name[40], url[200];
-        snprintf(name, sizeof(name), "other%zu", i);
-        snprintf(sql, sizeof(sql), "CREATE DATABASE %s ENCODING '%s' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'",
+        snprintf(name, sizeof name, "other%zu", i);
+        snprintf(sql, sizeof sql, "CREATE DATABASE %s ENCODING '%s' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'",
                  name, encodings[i]);
         pg_exec(&pg, sql);
-        database_url(name, "postgres", "", url, sizeof(url));
+        database_url(name, "postgres", "", url, sizeof url);
         must("migrate", url, NULL, false, "encoding is not UTF8");
         must("check", url, NULL, false, "encoding is not UTF8");
     }
@@ -187,7 +187,7 @@ static void other_database(const char *name, const char *sql, char *url, size_t 
 {
     char create[100];
     struct err err = {0};
-    snprintf(create, sizeof(create), "CREATE DATABASE %s", name);
+    snprintf(create, sizeof create, "CREATE DATABASE %s", name);
     pg_exec(&pg, create);
     database_url(name, "postgres", "", url, size);
     struct db *db = db_open(url, 10000, "test", &err);
@@ -205,10 +205,10 @@ static void test_tables_of_somebody_else_are_named(void **state)
         {"CREATE TABLE clients (id serial, company text)", "clients"},
         {"CREATE VIEW sync_runs AS SELECT 1 AS id", "sync_runs"},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char name[40], url[200];
-        snprintf(name, sizeof(name), "shared%zu", i);
-        other_database(name, rows[i][0], url, sizeof(url));
+        snprintf(name, sizeof name, "shared%zu", i);
+        other_database(name, rows[i][0], url, sizeof url);
         must("check", url, NULL, false, "is not ours");
         must("migrate", url, NULL, false, "is not ours");
         must("migrate", url, NULL, false, rows[i][1]);
@@ -223,8 +223,8 @@ static void test_options_of_the_url_are_kept(void **state)
     (void)state;
     char url[300];
     struct err err = {0};
-    other_database("optional", "CREATE SCHEMA app2", url, sizeof(url));
-    database_url("optional", "postgres", "&options=-csearch_path%3Dapp2", url, sizeof(url));
+    other_database("optional", "CREATE SCHEMA app2", url, sizeof url);
+    database_url("optional", "postgres", "&options=-csearch_path%3Dapp2", url, sizeof url);
     must("migrate", url, NULL, true, "up to date");
     struct db *db = db_open(url, 10000, "test", &err);
     PGresult *r = db_query(db, &err,
@@ -246,8 +246,8 @@ static void test_role_that_may_only_write_rows_is_enough(void **state)
     (void)state;
     char url[200], url_writer[200];
     pg_exec(&pg, "CREATE ROLE writer LOGIN");
-    other_database("separate", "REVOKE CREATE ON SCHEMA public FROM PUBLIC", url, sizeof(url));
-    database_url("separate", "writer", "", url_writer, sizeof(url_writer));
+    other_database("separate", "REVOKE CREATE ON SCHEMA public FROM PUBLIC", url, sizeof url);
+    database_url("separate", "writer", "", url_writer, sizeof url_writer);
     must("check", url_writer, NULL, false, "may not create tables");
     must("migrate", url, NULL, true, "up to date");
     must("check", url_writer, NULL, false, "GRANT SELECT, INSERT");
@@ -271,7 +271,7 @@ static void test_shape_is_that_of_the_migrations(void **state)
     char url[200];
     struct err err = {0};
     struct buf tables = {0}, columns = {0};
-    other_database("shape", "SELECT 1", url, sizeof(url));
+    other_database("shape", "SELECT 1", url, sizeof url);
     must("migrate", url, NULL, true, "up to date");
     shape_of(NULL, false, &tables, &columns);
     struct db *db = db_open(url, 10000, "test", &err);

@@ -19,7 +19,7 @@ static struct certificates certificates;
 static void check_says(const char *url, const char *setting, bool works, const char *text)
 {
     char variable[1400], *output = NULL;
-    snprintf(variable, sizeof(variable), "REDIS_URL=%s", url);
+    snprintf(variable, sizeof variable, "REDIS_URL=%s", url);
     char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"check", NULL};
     char *const env[] = {variable, (char *)(uintptr_t)(setting ? setting : "LOG_LEVEL=info"), NULL};
     process_run(argv, env, &output);
@@ -42,9 +42,9 @@ static bool health_says(const char *text)
 static void acl(const char *rules)
 {
     char command[400] = "acl setuser app reset on '>x'", words[300];
-    snprintf(words, sizeof(words), "%s", rules);
+    snprintf(words, sizeof words, "%s", rules);
     for (char *save = NULL, *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save))
-        snprintf(command + strlen(command), sizeof(command) - strlen(command), " '%s'", word);
+        snprintf(command + strlen(command), sizeof command - strlen(command), " '%s'", word);
     char *answer = redis_cli(&redis, command);
     if (!strstr(answer, "OK")) fail_msg("%s: %s", rules, answer);
     free(answer);
@@ -68,13 +68,13 @@ static void test_missing_rights_are_named_and_heal(void **state)
         {"~* &* +@read +@connection", "EVAL"},
     };
     char url[100], setting[120];
-    snprintf(url, sizeof(url), "redis://app:x@127.0.0.1:%d/0", redis.port);
-    snprintf(setting, sizeof(setting), "REDIS_URL=%s", url);
+    snprintf(url, sizeof url, "redis://app:x@127.0.0.1:%d/0", redis.port);
+    snprintf(setting, sizeof setting, "REDIS_URL=%s", url);
     acl("~* &* +@all");
     web_run(&web, (const char *const[]){setting, "RATE_LIMIT_PER_MINUTE=0", NULL}, true);
     web_log_in(&web);
     WAIT_UNTIL(process_logged(&web.process, "Redis is reachable"), 20000);
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         acl(rows[i].rules);
         free(redis_cli(&redis, "client kill user app"));
 
@@ -95,7 +95,7 @@ static void test_rights_that_are_not_needed(void **state)
 {
     (void)state;
     char url[100];
-    snprintf(url, sizeof(url), "redis://app:x@127.0.0.1:%d/0", redis.port);
+    snprintf(url, sizeof url, "redis://app:x@127.0.0.1:%d/0", redis.port);
     acl("~* &* +@all -client -keys -scan -config");
     check_says(url, NULL, true, "Redis");
     acl("~* &* +@all -info");
@@ -129,7 +129,7 @@ static void test_full_server_says_so_itself(void **state)
     struct redis_server full;
     redis_server_start(&full, (const char *const[]){"--maxclients", "1", NULL});
     char held[100];
-    snprintf(held, sizeof(held), "redis-cli -p %d subscribe x", full.port);
+    snprintf(held, sizeof held, "redis-cli -p %d subscribe x", full.port);
     struct process holder;
     char *const argv[] = {(char *)"sh", (char *)"-c", held, NULL};
     process_start(&holder, "holder", argv, NULL);
@@ -145,7 +145,7 @@ static void test_certificates_on_both_sides(void **state)
     struct redis_server tls;
     char port[16], url[1300];
     int at = support_free_port();
-    snprintf(port, sizeof(port), "%d", at);
+    snprintf(port, sizeof port, "%d", at);
     redis_server_start(&tls, (const char *const[]){"--tls-port", port, "--tls-cert-file", certificates.server_cert,
                                                    "--tls-key-file", certificates.server_key, "--tls-ca-cert-file",
                                                    certificates.ca, "--tls-auth-clients", "yes", NULL});
@@ -166,30 +166,30 @@ static void test_certificates_on_both_sides(void **state)
         {"?ssl_ciphers=HIGH", false, "ssl_ciphers is not supported"},
         {"?ssl_ca_data=x", false, "ssl_ca_data is not supported"},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *const words[][2] = {{"CA", certificates.ca},
                                         {"CERT", certificates.client_cert},
                                         {"KEY", certificates.client_key},
                                         {"LOCKED", certificates.locked_key},
                                         {"STRANGER", certificates.stranger_ca}};
-        snprintf(url, sizeof(url), "rediss://127.0.0.1:%d/0", at);
+        snprintf(url, sizeof url, "rediss://127.0.0.1:%d/0", at);
         for (const char *c = rows[i].query; *c;) {
             size_t len = strspn(c, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), used = strlen(url);
             const char *path = NULL;
             for (size_t w = 0; w < 5; w++)
                 if (len > 1 && c[-1] == '=' && strlen(words[w][0]) == len && strncmp(c, words[w][0], len) == 0)
                     path = words[w][1];
-            if (path) snprintf(url + used, sizeof(url) - used, "%s", path);
-            if (!path) snprintf(url + used, sizeof(url) - used, "%c", *c);
+            if (path) snprintf(url + used, sizeof url - used, "%s", path);
+            if (!path) snprintf(url + used, sizeof url - used, "%c", *c);
             c += path ? len : 1;
         }
         check_says(url, NULL, rows[i].works, rows[i].text);
     }
     char setting[340];
-    snprintf(url, sizeof(url), "redis://127.0.0.1:%d/0", at);
+    snprintf(url, sizeof url, "redis://127.0.0.1:%d/0", at);
     check_says(url, NULL, false, "rediss://");
-    snprintf(url, sizeof(url), "rediss://127.0.0.1:%d/0?ssl_cert_reqs=none", tls.port);
-    snprintf(setting, sizeof(setting), "REDIS_CA_FILE=%s", certificates.ca);
+    snprintf(url, sizeof url, "rediss://127.0.0.1:%d/0?ssl_cert_reqs=none", tls.port);
+    snprintf(setting, sizeof setting, "REDIS_CA_FILE=%s", certificates.ca);
     check_says(url, setting, false, "redis://");
     redis_server_stop(&tls);
 }
@@ -201,7 +201,7 @@ static void test_server_that_went_back_is_told(void **state)
     char setting[160], command[700];
     struct redis_server saved;
     redis_server_start(&saved, (const char *const[]){"--appendonly", "no", NULL});
-    snprintf(setting, sizeof(setting), "REDIS_URL=%s", saved.url);
+    snprintf(setting, sizeof setting, "REDIS_URL=%s", saved.url);
     web_run(&web, (const char *const[]){setting, "RATE_LIMIT_PER_MINUTE=0", NULL}, true);
     web_log_in(&web);
     WAIT_UNTIL(process_logged(&web.process, "Redis is reachable"), 20000);
@@ -214,7 +214,7 @@ static void test_server_that_went_back_is_told(void **state)
     keys = redis_cli(&saved, "keys 'logikald.witness.*'");
     assert_true(strlen(keys) > 10);
     free(keys);
-    snprintf(command, sizeof(command), "%s/dump.rdb", saved.dir);
+    snprintf(command, sizeof command, "%s/dump.rdb", saved.dir);
     struct stat dump;
     assert_int_equal(stat(command, &dump), 0);
 

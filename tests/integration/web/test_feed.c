@@ -84,11 +84,9 @@ static char *story(char cursor[100])
     cJSON *page = page_of(query), *change, *field;
     size_t n = 0;
     out[0] = 0;
-    cJSON_ArrayForEach(change, cJSON_GetObjectItem(page, "changes"))
-    {
+    cJSON_ArrayForEach(change, cJSON_GetObjectItem(page, "changes")) {
         n += (size_t)snprintf(out + n, sizeof out - n, "%s %s", text_of(change, "type"), text_of(change, "operation"));
-        cJSON_ArrayForEach(field, cJSON_GetObjectItem(change, "fields"))
-        {
+        cJSON_ArrayForEach(field, cJSON_GetObjectItem(change, "fields")) {
             char *before = cJSON_PrintUnformatted(cJSON_GetObjectItem(field, "before"));
             char *after = cJSON_PrintUnformatted(cJSON_GetObjectItem(field, "after"));
             bool is_time = strcmp(field->string, "deleted_at") == 0;
@@ -228,8 +226,7 @@ static void test_a_reader_misses_nothing_and_sees_nothing_twice_while_writers_co
         is_last = ended == WRITERS;
         snprintf(query, sizeof query, "?since=%s&types=directory&limit=7", cursor);
         cJSON *page = page_of(query), *change;
-        cJSON_ArrayForEach(change, cJSON_GetObjectItem(page, "changes"))
-        {
+        cJSON_ArrayForEach(change, cJSON_GetObjectItem(page, "changes")) {
             int w, t, row;
             assert_int_equal(sscanf(text_of(change, "logikal_id"), "w-%d-%d-%d", &w, &t, &row), 3);
             assert_int_equal(seen[w][t][row], 0);
@@ -275,9 +272,9 @@ static char *told_of(const char *since, const char *project, const char *more)
     for (out[0] = 0; has_more;) {
         snprintf(query, sizeof query, "?since=%s&limit=1&project=%s%s", cursor, project, more);
         cJSON *page = page_of(query), *change;
-        cJSON_ArrayForEach(change, cJSON_GetObjectItem(page, "changes")) n +=
-            (size_t)snprintf(out + n, sizeof out - n, "%s %s %s;", text_of(change, "type"),
-                             text_of(change, "operation"), text_of(change, "logikal_id"));
+        cJSON_ArrayForEach(change, cJSON_GetObjectItem(page, "changes"))
+            n += (size_t)snprintf(out + n, sizeof out - n, "%s %s %s;", text_of(change, "type"),
+                                  text_of(change, "operation"), text_of(change, "logikal_id"));
         has_more = cJSON_IsTrue(cJSON_GetObjectItem(page, "has_more"));
         take_cursor(page, cursor);
         cJSON_Delete(page);
@@ -350,8 +347,7 @@ static void test_what_goes_with_its_parent_is_told_with_its_ids(void **state)
 
     snprintf(query, sizeof query, "?since=%s&project=whole", cursor);
     cJSON *page = page_of(query), *change;
-    cJSON_ArrayForEach(change, cJSON_GetObjectItem(page, "changes"))
-    {
+    cJSON_ArrayForEach(change, cJSON_GetObjectItem(page, "changes")) {
         const char *id = text_of(change, "logikal_id");
         assert_string_equal(text_of(change, "operation"), "deleted");
         assert_string_equal(text_of(change, "project_logikal_id"), "whole");

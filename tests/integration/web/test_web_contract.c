@@ -158,8 +158,7 @@ static void add_query(const cJSON *operation, char *path, size_t size)
 {
     const cJSON *p;
     if (strchr(path, '?')) return;
-    cJSON_ArrayForEach(p, cJSON_GetObjectItem(operation, "parameters"))
-    {
+    cJSON_ArrayForEach(p, cJSON_GetObjectItem(operation, "parameters")) {
         const cJSON *schema = cJSON_GetObjectItem(p, "schema"), *word = cJSON_GetObjectItem(schema, "enum");
         if (strcmp(cJSON_GetObjectItem(p, "in")->valuestring, "query") != 0) continue;
         if (!cJSON_IsTrue(cJSON_GetObjectItem(p, "required"))) continue;

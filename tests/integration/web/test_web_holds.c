@@ -58,7 +58,7 @@ static void test_hold_is_told_everywhere(void **state)
     (void)state;
     char json[80];
     int64_t id = make_hold();
-    snprintf(json, sizeof(json), "\"id\" : %lld, \"state\" : \"open\"", (long long)id);
+    snprintf(json, sizeof json, "\"id\" : %lld, \"state\" : \"open\"", (long long)id);
     assert_says("/api/v1/admin/holds", json);
     assert_says("/api/v1/admin/holds?state=open", "\"elevations\" : 4");
     assert_says("/api/v1/admin/holds?state=open", "\"type\" : \"directory\", \"name\" : \"Firma\"");
@@ -76,7 +76,7 @@ static void test_applied_by_an_administrator(void **state)
     (void)state;
     char path[100];
     int64_t id = make_hold();
-    snprintf(path, sizeof(path), "/api/v1/admin/holds/%lld/apply", (long long)id);
+    snprintf(path, sizeof path, "/api/v1/admin/holds/%lld/apply", (long long)id);
     char *client = web_client(&web, "erp", "[\"admin:read\",\"sync:write\"]");
     assert_int_equal(web_status(&web, "POST", path, NULL, NULL), 401);
     assert_true(web_status(&web, "POST", path, client, NULL) >= 401);
@@ -105,7 +105,7 @@ static void test_refused_and_unknown(void **state)
     (void)state;
     char path[100];
     int64_t id = make_hold();
-    snprintf(path, sizeof(path), "/api/v1/admin/holds/%lld/refuse", (long long)id);
+    snprintf(path, sizeof path, "/api/v1/admin/holds/%lld/refuse", (long long)id);
     assert_int_equal(web_status(&web, "POST", path, web.admin, NULL), 200);
     assert_int_equal(living(), 9);
     assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM sync_missing WHERE state = 'refused'"), 1);
@@ -119,7 +119,7 @@ static void test_refused_and_unknown(void **state)
 static char *hold_command(const char *verb, const char *id, int *status)
 {
     char url[300], *output = NULL;
-    snprintf(url, sizeof(url), "DATABASE_URL=%s", web.pg.url);
+    snprintf(url, sizeof url, "DATABASE_URL=%s", web.pg.url);
     char *const env[] = {url, NULL};
     char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"hold", (char *)(uintptr_t)verb,
                           (char *)(uintptr_t)id, NULL};
@@ -132,7 +132,7 @@ static void test_by_the_command(void **state)
     (void)state;
     int status;
     char id[20];
-    snprintf(id, sizeof(id), "%lld", (long long)make_hold());
+    snprintf(id, sizeof id, "%lld", (long long)make_hold());
     char *text = hold_command("list", NULL, &status);
     assert_int_equal(status, 0);
     assert_non_null(strstr(text, "open (mass)"));

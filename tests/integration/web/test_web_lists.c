@@ -74,8 +74,7 @@ static void test_pages_cover_the_list_once(void **state)
         cJSON *page = get(path);
         const cJSON *next = cJSON_GetObjectItem(page, "next_cursor"), *item;
         total += count_of(page);
-        cJSON_ArrayForEach(item, cJSON_GetObjectItem(page, "data"))
-        {
+        cJSON_ArrayForEach(item, cJSON_GetObjectItem(page, "data")) {
             assert_true(cJSON_GetObjectItem(item, "id")->valueint > last);
             last = cJSON_GetObjectItem(item, "id")->valueint;
         }

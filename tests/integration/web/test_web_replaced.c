@@ -118,11 +118,10 @@ static const cJSON *described(const char *method, const char *path)
 static bool takes(const cJSON *operation, const char *parameter)
 {
     const cJSON *p;
-    cJSON_ArrayForEach(
-        p, cJSON_GetObjectItem(operation,
-                               "parameters")) if (strcmp(cJSON_GetObjectItem(p, "in")->valuestring, "query") == 0 &&
-                                                  strcmp(cJSON_GetObjectItem(p, "name")->valuestring, parameter) ==
-                                                      0) return true;
+    cJSON_ArrayForEach(p, cJSON_GetObjectItem(operation, "parameters"))
+        if (strcmp(cJSON_GetObjectItem(p, "in")->valuestring, "query") == 0 &&
+            strcmp(cJSON_GetObjectItem(p, "name")->valuestring, parameter) == 0)
+            return true;
     return false;
 }
 
@@ -130,8 +129,7 @@ static bool takes(const cJSON *operation, const char *parameter)
 static const char *unknown_need(const cJSON *operation, char **words, int count)
 {
     const cJSON *p;
-    cJSON_ArrayForEach(p, cJSON_GetObjectItem(operation, "parameters"))
-    {
+    cJSON_ArrayForEach(p, cJSON_GetObjectItem(operation, "parameters")) {
         const char *name = cJSON_GetObjectItem(p, "name")->valuestring;
         bool is_known = !cJSON_IsTrue(cJSON_GetObjectItem(p, "required")) ||
                         strcmp(cJSON_GetObjectItem(p, "in")->valuestring, "query") != 0;
@@ -148,8 +146,7 @@ static const cJSON *resolve(const cJSON *schema)
     if (ref)
         return resolve(cJSON_GetObjectItemCaseSensitive(
             cJSON_GetObjectItem(cJSON_GetObjectItem(api, "components"), "schemas"), strrchr(ref, '/') + 1));
-    cJSON_ArrayForEach(one, any)
-    {
+    cJSON_ArrayForEach(one, any) {
         const char *type = cJSON_GetStringValue(cJSON_GetObjectItem(one, "type"));
         if (!type || strcmp(type, "null") != 0) return resolve(one);
     }

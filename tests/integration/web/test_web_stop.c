@@ -97,8 +97,7 @@ static void fill(const char *pattern, const cJSON *operation, char *path, size_t
         if (is_parameter) pattern = strchr(pattern, '}');
         used += (size_t)snprintf(path + used, size - used, "%c", is_parameter ? '1' : *pattern);
     }
-    cJSON_ArrayForEach(p, cJSON_GetObjectItem(operation, "parameters"))
-    {
+    cJSON_ArrayForEach(p, cJSON_GetObjectItem(operation, "parameters")) {
         const cJSON *word = cJSON_GetObjectItem(cJSON_GetObjectItem(p, "schema"), "enum");
         if (strcmp(cJSON_GetObjectItem(p, "in")->valuestring, "query") != 0) continue;
         if (!cJSON_IsTrue(cJSON_GetObjectItem(p, "required"))) continue;
