@@ -13,6 +13,13 @@ void queue_keys_init(struct queue_keys *keys, const struct conf *conf, const str
     keys->db = url ? url->db : 0;
 }
 
+void queue_keys_of(struct queue_keys *keys, const struct redis_url *url)
+{
+    snprintf(keys->prefix, sizeof keys->prefix, "%s", url->prefix);
+    snprintf(keys->result_prefix, sizeof keys->result_prefix, "%s", url->result_prefix);
+    keys->db = url->db;
+}
+
 const char *queue_key(const struct queue_keys *keys, char *out, const char *name, const char *suffix)
 {
     snprintf(out, QUEUE_KEY_SIZE, "%s%s%s", keys->prefix, name, suffix);

@@ -25,6 +25,8 @@
 #define KEY_REVOKED            "logikald.revoked"            /* zset: task id by time of the revoke */
 #define KEY_PAUSED             "logikald.paused"             /* hash: queue -> since (ms), blank, by whom */
 #define KEY_CLOCK              "logikald.clock"              /* counter that tells a Redis that went back in time */
+#define KEY_PROBE              "logikald.probe."             /* + type: what the rights are tried on, at once gone */
+#define KEY_WITNESS            "logikald.witness."           /* + connection: a counter, expires (redis_witness.c) */
 #define KEY_BEAT               "logikald.beat"               /* hash: entry -> last run (ms) */
 #define KEY_BEAT_LOCK          "logikald.beat.lock"          /* string: leader, with expiry */
 #define KEY_BEAT_FENCE         "logikald.beat.fence"         /* counter of leaders */
@@ -40,6 +42,9 @@ struct queue_keys {
 struct redis_url;
 /* url may be NULL where no channel is asked for. */
 void queue_keys_init(struct queue_keys *keys, const struct conf *conf, const struct redis_url *url);
+
+/* The same for a URL that knows its prefixes (redis_url_from_conf). */
+void queue_keys_of(struct queue_keys *keys, const struct redis_url *url);
 
 /* Each writes to out (QUEUE_KEY_SIZE bytes) and returns it. */
 const char *queue_key(const struct queue_keys *keys, char *out, const char *name, const char *suffix);

@@ -154,6 +154,7 @@ void redis_drop(struct redis *r, enum redis_fault fault, const char *fmt, ...)
     vsnprintf(r->why, sizeof r->why, fmt, ap);
     va_end(ap);
     if (r->state == REDIS_UP && mono_ms() - r->up_since_ms >= REDIS_STABLE_MS) backoff_reset(&r->backoff);
+    if (r->state == REDIS_CONNECTING) r->unwritable[0] = '\0'; /* it does not even answer */
     r->is_probing = false;
     redis_disconnect(r);
     redis_url_next(&r->url);
@@ -247,7 +248,8 @@ int redis_command_within(struct redis *r, int64_t timeout_ms, redis_fn fn, void 
     if (r->state != REDIS_UP) return -ERR_REDIS;
     if (evbuffer_get_length(bufferevent_get_output(r->bev)) > REDIS_OUTPUT_LIMIT) return -ERR_LIMIT;
     r->has_commands = true;
-    probe_witness(r);
+    witness_write(r);
+    probe_in_time(r);
     return send_words(r, timeout_ms, fn, arg, argc, argv, lens);
 }
 

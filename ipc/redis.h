@@ -68,6 +68,8 @@ const struct redis_url *redis_where(const struct redis *r);
 
 /* The commands that the server does not let us use, as last seen; "" = none. */
 const char *redis_missing(const struct redis *r);
+/* Why it takes no writes although it answers (full, too few replicas, its disk), as last seen; "" = it takes them. */
+const char *redis_unwritable(const struct redis *r);
 /* How often this process has seen Redis come back without what it had acknowledged. */
 long redis_went_back(void);
 

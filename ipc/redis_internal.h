@@ -1,5 +1,6 @@
 /* Inside of the Redis client, shared by its files: redis.c (life, commands, timeouts), redis_connect.c (from nothing to
- * a usable connection), redis_reply.c (bytes in, answers out), redis_script.c, redis_subscribe.c, redis_tls.c. */
+ * a usable connection), redis_reply.c (bytes in, answers out), redis_script.c, redis_subscribe.c, redis_tls.c,
+ * redis_probe.c (what the server lets us do), redis_witness.c (whether it forgets, whether it takes writes). */
 #ifndef LOGIKALD_IPC_REDIS_INTERNAL_H
 #define LOGIKALD_IPC_REDIS_INTERNAL_H
 
@@ -66,8 +67,9 @@ struct redis {
     char why[512];
     char handshake_fault[256];
     char missing[200], missing_error[160]; /* what the probe found */
-    char witness_key[128];
-    int64_t witness, witness_ms, probed_ms;
+    char unwritable[200];                  /* why the witness could not be raised; "" = it was */
+    char witness_key[200];
+    int64_t witness, witness_ms, witnessed_ms, probed_ms; /* raised when; that was answered when */
     bool is_probing, must_not_go_up, is_told_channels;
     bool has_commands; /* it is used for commands, not for subscriptions */
     bool has_heard;    /* the server has said something on this connection */
@@ -100,7 +102,14 @@ void redis_disconnect(struct redis *r);                /* closes what there is; 
 void probe_send(struct redis *r);    /* ends the greeting, or drops the connection for what is missing */
 void probe_in_time(struct redis *r); /* again, when it is time */
 void probe_doubt(struct redis *r);   /* something was refused */
-void probe_witness(struct redis *r); /* something was written */
+
+/* redis_witness.c */
+const char *witness_key(struct redis *r);
+void witness_write(struct redis *r); /* something was written */
+/* What it counts now, or why it could not be raised (error, else ""). */
+void witness_judge(struct redis *r, int64_t count, const char *error);
+bool witness_is_replica(const struct redis *r);
+void witness_drop_replica(struct redis *r); /* another host may be the primary, or become it */
 
 /* redis_reply.c */
 void redis_read(struct redis *r);

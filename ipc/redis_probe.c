@@ -1,32 +1,19 @@
 /* Does this server let us do what we need? Asked in the greeting of each connection and from time to time afterwards,
  * on keys and channels of our own, because a right that is missing shows nowhere else until a task is half finished. A
  * connection that lacks something is not up, and says what to grant; it is tried again, so that it heals by itself.
- * Only without channels it goes on, and says so.
- *
- * The script's count is also a witness: it is raised while we write, and one that comes back lower than we knew it
- * tells that the server has forgotten what it had acknowledged (a replica that was behind became the master). */
+ * Only without channels it goes on, and says so. The script raises the witness, too (redis_witness.c). */
 #include "ipc/redis_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "conf/clock.h"
 #include "conf/embedded.h"
 #include "conf/log.h"
+#include "ipc/queue_keys.h"
 
-#define CHANNEL        "logikald.probe"
-#define RESULT_CHANNEL "celery-task-meta-logikald.probe"
-#define PROBE_MS       30000 /* between two looks */
-#define DOUBT_MS       5000  /* after a refusal */
-#define WITNESS_MS     500   /* between two raises, while there is something to say */
-
-static long went_back;
-
-long redis_went_back(void)
-{
-    return went_back;
-}
+#define PROBE_MS 6000 /* between two looks */
+#define DOUBT_MS 5000 /* after a refusal */
 
 const char *redis_missing(const struct redis *r)
 {
@@ -50,8 +37,11 @@ static void lacks(struct redis *r, const char *name, const char *error)
 
 static bool is_right_or_command(const char *error)
 {
-    return strstr(error, "NOPERM") || strstr(error, "ermission") || strstr(error, "unknown command") ||
-           strstr(error, "can't ");
+    static const char *const signs[] = {"NOPERM",    "ermission",    "unknown command",
+                                        "can't run", "can't access", "can't publish"};
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        if (strstr(error, signs[i])) return true;
+    return false;
 }
 
 static void on_subscribe(void *arg, const struct redis_answer *answer)
@@ -64,27 +54,6 @@ static void on_psubscribe(void *arg, const struct redis_answer *answer)
 {
     if (answer->reply && answer->fault != REDIS_FINE && is_right_or_command(answer->text))
         lacks(arg, "PSUBSCRIBE", answer->text);
-}
-
-/* The witness answered. */
-static void judge_witness(struct redis *r, int64_t count)
-{
-    if (count <= 0) return; /* it could not be raised: Redis is full, or only reads */
-    if (r->witness && count <= r->witness) {
-        went_back++;
-        log_error(
-            "Redis went back in time: about %.1f s of what it had acknowledged is gone (a replica that was behind "
-            "became the master, or its data were restored): tasks sent and results stored then may be lost",
-            (double)((r->witness - count + 1) * WITNESS_MS) / 1000);
-    }
-    r->witness = count;
-}
-
-static void on_witness(void *arg, const struct redis_answer *answer)
-{
-    struct redis *r = arg;
-    if (answer->fault == REDIS_FINE && answer->reply->type == REDIS_REPLY_INTEGER)
-        judge_witness(r, answer->reply->integer);
 }
 
 static void say_channels(struct redis *r)
@@ -111,7 +80,7 @@ static void drop_for_rights(struct redis *r)
 
 static void take_missing(struct redis *r, const redisReply *reply)
 {
-    for (size_t i = 1; i < reply->elements; i++) {
+    for (size_t i = 2; i < reply->elements; i++) {
         const redisReply *item = reply->element[i];
         char name[32];
         if (item->type != REDIS_REPLY_STRING) continue;
@@ -128,14 +97,19 @@ static void on_probe(void *arg, const struct redis_answer *answer)
     r->is_probing = false;
     r->probed_ms = mono_ms();
     if (answer->fault != REDIS_FINE && is_right_or_command(answer->text)) lacks(r, "EVAL", answer->text);
-    if (answer->fault == REDIS_FINE && answer->reply->type == REDIS_REPLY_ARRAY && answer->reply->elements > 0) {
+    if (answer->fault == REDIS_FINE && answer->reply->type == REDIS_REPLY_ARRAY && answer->reply->elements > 1) {
+        const char *error = answer->reply->element[1]->str;
         take_missing(r, answer->reply);
-        judge_witness(r, answer->reply->element[0]->integer);
+        witness_judge(r, answer->reply->element[0]->integer, error && !is_right_or_command(error) ? error : "");
+    } else if (redis_fault_is_passing(answer->fault)) {
+        witness_judge(r, 0, answer->text);
     }
     if (strncmp(answer->text, "CROSSSLOT", 9) == 0 || strncmp(answer->text, "MOVED", 5) == 0)
         redis_drop(r, REDIS_LOST, "this is a Redis Cluster: use a Redis without cluster mode");
     else if (r->must_not_go_up)
         drop_for_rights(r);
+    else if (witness_is_replica(r))
+        witness_drop_replica(r);
     else if (answer->fault == REDIS_LOADING || answer->fault == REDIS_READONLY)
         redis_drop(r, REDIS_LOST, "%s", answer->text);
     else if (r->state == REDIS_HANDSHAKE)
@@ -144,42 +118,67 @@ static void on_probe(void *arg, const struct redis_answer *answer)
     if (r->missing[0] && !r->must_not_go_up) say_channels(r);
 }
 
-static const char *witness_key(struct redis *r)
+/* What it asks for by name: channels as the worker and whoever waits use them, keys as probe.lua lists them. */
+struct probe_names {
+    char result[QUEUE_KEY_SIZE], resumed[QUEUE_KEY_SIZE], control[QUEUE_KEY_SIZE], event[QUEUE_KEY_SIZE];
+    char keys[11][QUEUE_KEY_SIZE];
+};
+
+static void name_all(struct probe_names *n, const struct redis *r)
 {
-    static unsigned counter;
-    if (!r->witness_key[0])
-        snprintf(r->witness_key, sizeof r->witness_key, "logikald.witness.%.40s.%d.%lld.%u", r->name, (int)getpid(),
-                 (long long)wall_ms(), counter++);
-    return r->witness_key;
+    static const char *const names[][2] = {{KEY_PROBE, "s"},
+                                           {KEY_PROBE, "l"},
+                                           {KEY_PROBE, "m"},
+                                           {KEY_PROBE, "h"},
+                                           {KEY_PROBE, "e"},
+                                           {KEY_PROBE, "z"},
+                                           {KEY_UNACKED, ""},
+                                           {KEY_UNACKED_INDEX, ""},
+                                           {KEY_REGISTERED, ""},
+                                           {KEY_DEAD, ""},
+                                           {"_kombu.binding.", "celery.pidbox"}};
+    struct queue_keys keys;
+    queue_keys_of(&keys, &r->url);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) queue_key(&keys, n->keys[i], names[i][0], names[i][1]);
+    queue_result_key(&keys, n->result, "logikald.probe");
+    queue_channel(&keys, n->resumed, CHANNEL_RESUMED);
+    queue_channel(&keys, n->control, "celery.pidbox");
+    queue_channel(&keys, n->event, "celeryev/logikald.probe");
+}
+
+/* One that is on the way to its channels and back hears what is said there meanwhile, and knows nobody to tell it to.
+ */
+static void try_channel(struct redis *r, redis_fn fn, const char *on_word, const char *off_word, const char *channel)
+{
+    const char *on[] = {on_word, channel}, *off[] = {off_word, channel};
+    redis_send_now(r, fn, r, 2, on);
+    redis_send_now(r, NULL, NULL, 2, off);
 }
 
 void probe_send(struct redis *r)
 {
     static const struct embedded *script;
+    static struct probe_names n;
+    const char *eval[3 + 13 + 3] = {"EVAL", NULL, "13"};
+    int words = 3;
     if (!script) script = embedded_find(embedded_lua, "probe.lua");
-    const char *on[] = {"SUBSCRIBE", CHANNEL}, *off[] = {"UNSUBSCRIBE", CHANNEL};
-    const char *p_on[] = {"PSUBSCRIBE", CHANNEL}, *p_off[] = {"PUNSUBSCRIBE", CHANNEL};
-    const char *eval[] = {"EVAL",
-                          (const char *)script->data,
-                          "7",
-                          "logikald.probe.s",
-                          "logikald.probe.l",
-                          "logikald.probe.m",
-                          "logikald.probe.h",
-                          "logikald.probe.e",
-                          "logikald.probe.z",
-                          witness_key(r),
-                          CHANNEL,
-                          RESULT_CHANNEL};
+    name_all(&n, r);
+    eval[1] = (const char *)script->data;
+    for (int i = 0; i < 6; i++) eval[words++] = n.keys[i];
+    eval[words++] = witness_key(r);
+    eval[words++] = n.result;
+    for (int i = 6; i < 11; i++) eval[words++] = n.keys[i];
+    eval[words++] = n.result;
+    eval[words++] = n.event;
+    eval[words++] = n.resumed;
     r->missing[0] = r->missing_error[0] = '\0';
     r->must_not_go_up = false;
     r->is_probing = true;
     r->witness_ms = mono_ms();
-    redis_send_now(r, on_subscribe, r, 2, on);
-    redis_send_now(r, NULL, NULL, 2, off);
-    redis_send_now(r, on_psubscribe, r, 2, p_on);
-    redis_send_now(r, NULL, NULL, 2, p_off);
-    redis_send_now(r, on_probe, r, sizeof eval / sizeof *eval, eval);
+    try_channel(r, on_subscribe, "SUBSCRIBE", "UNSUBSCRIBE", n.result);
+    try_channel(r, on_subscribe, "SUBSCRIBE", "UNSUBSCRIBE", n.resumed);
+    try_channel(r, on_psubscribe, "PSUBSCRIBE", "PUNSUBSCRIBE", n.control);
+    redis_send_now(r, on_probe, r, words, eval);
 }
 
 /* A connection for subscriptions takes no other commands; its partner for commands looks for both. */
@@ -196,14 +195,4 @@ void probe_in_time(struct redis *r)
 void probe_doubt(struct redis *r)
 {
     if (may_probe(r) && mono_ms() - r->probed_ms >= DOUBT_MS) probe_send(r);
-}
-
-void probe_witness(struct redis *r)
-{
-    int64_t now = mono_ms();
-    if (r->state != REDIS_UP || r->is_subscriber || now - r->witness_ms < WITNESS_MS) return;
-    const char *words[] = {"INCR", witness_key(r)};
-    r->has_commands = true;
-    r->witness_ms = now;
-    redis_send_now(r, on_witness, r, 2, words);
 }

@@ -290,6 +290,8 @@ int redis_url_from_conf(const struct conf *conf, struct redis_url *out, struct e
         return err_set(err, ERR_NOT_FOUND,
                        "Redis is not configured: set REDIS_URL (redis://, rediss:// or unix://), or REDIS_HOST");
     }
+    snprintf(out->prefix, sizeof out->prefix, "%s", conf_str(conf, SET_REDIS_PREFIX));
+    snprintf(out->result_prefix, sizeof out->result_prefix, "%s", conf_str(conf, SET_REDIS_RESULT_PREFIX));
     if (conf_is_set(conf, SET_REDIS_CA_FILE))
         snprintf(out->ca_file, sizeof out->ca_file, "%s", conf_str(conf, SET_REDIS_CA_FILE));
     if (conf_is_set(conf, SET_REDIS_CERT_FILE))

@@ -23,7 +23,8 @@ struct redis_url {
     bool any_name;                      /* ssl_check_hostname=false was asked for */
     char cert_file[513], key_file[513]; /* our own certificate and its key (PEM); empty = none */
     char key_password[129];
-    char ca_file[1025]; /* extra certificate authorities (PEM); empty = the system's only */
+    char prefix[72], result_prefix[72]; /* before the names of keys and channels; empty unless configured */
+    char ca_file[1025];                 /* extra certificate authorities (PEM); empty = the system's only */
 };
 
 /* Reads text:

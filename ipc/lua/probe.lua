@@ -1,11 +1,11 @@
--- What we need of this Redis, tried on keys and a channel of our own. What is missing is a right that the user of the
--- connection does not have, or a command that the server does not know; anything else that goes wrong (memory, a
--- replica) has its own words elsewhere.
--- KEYS: a string, a list, another list, a hash, a set, a sorted set, the witness. ARGV: a channel, the channel of a
--- result.
+-- What we need of this Redis, tried on keys and channels of our own, and in ways that change nothing on those of the
+-- queue. What is missing is a right that the user of the connection does not have, or a command that the server does
+-- not know.
+-- KEYS: a string, a list, another list, a hash, a set, a sorted set, the witness, a result that no task has; unacked,
+-- unacked_index, logikald.registered, logikald.dead, _kombu.binding.celery.pidbox. ARGV: channels.
 -- Returns what the witness counts now (each call adds one: a count that went back is a Redis that went back in time),
--- then the error of each command that is missing, with its name before it.
-local s, l, m, h, e, z, witness = unpack(KEYS)
+-- why it could not be raised ("" = it was), then the error of each command that is missing, with its name before it.
+local s, l, m, h, e, z, witness, result, unacked, index, registered, dead, binding = unpack(KEYS)
 local missing = {}
 local function try(...)
   local answer = redis.pcall(...)
@@ -19,6 +19,9 @@ local function try(...)
   end
 end
 
+-- First, because a script that has written something is not refused for a lack of memory any more.
+local count = redis.pcall('INCR', witness)
+try('EXPIRE', witness, 86400)
 try('SET', s, '1', 'EX', 60)
 try('GET', s)
 try('INCR', s)
@@ -60,10 +63,19 @@ try('ZREM', z, 'a')
 try('ZREMRANGEBYRANK', z, 0, 0)
 try('ZREMRANGEBYSCORE', z, 0, 9)
 try('TIME')
-try('PUBLISH', ARGV[1], '')
-try('PUBLISH', ARGV[2], '')
+try('HSTRLEN', h, 'b')
+try('LPOS', l, 'a')
+try('ZMSCORE', z, 'a')
+try('SET', result, '', 'PX', 1)
+try('ZREM', index, '')
+try('ZADD', index, 'XX', 0, '')
+try('HDEL', unacked, '')
+try('HGETALL', registered)
+try('LLEN', dead)
+try('SMEMBERS', binding)
+try('SREM', binding, '')
+for _, channel in ipairs(ARGV) do try('PUBLISH', channel, '') end
 try('UNLINK', l)
 try('DEL', s, m, h, e, z)
-local count = try('INCR', witness)
-try('EXPIRE', witness, 604800)
-return {count or 0, unpack(missing)}
+if type(count) == 'table' then return {0, count.err, unpack(missing)} end
+return {count, '', unpack(missing)}

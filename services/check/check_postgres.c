@@ -39,10 +39,20 @@ static int look_at_rights(struct db *db, char *out, size_t size, struct err *err
     return r ? 0 : -1;
 }
 
+/* Why no rows can be added, "" = there is room. */
+static void look_for_room(struct db *db, char *out, size_t size)
+{
+    struct err err = {0};
+    PGresult *r = db_query(db, &err, "SELECT logikald_room()", 0, NULL);
+    snprintf(out, size, "%.*s", (int)size - 1, !r ? err.text : db_text(r, 0, 0) ? db_text(r, 0, 0) : "");
+    PQclear(r);
+}
+
 static void say_migrated(struct db *db, struct check_line *line, const PGresult *facts, int64_t took_ms)
 {
     struct err err = {0};
-    char lacking[200] = "";
+    char lacking[200] = "", full[300] = "";
+    look_for_room(db, full, sizeof(full));
     if (shape_check(db, NULL, false, &err) < 0 || look_at_rights(db, lacking, sizeof(lacking), &err) < 0)
         check_say(line, CHECK_FAILED, "%s", err.text);
     else if (*lacking)
@@ -50,6 +60,8 @@ static void say_migrated(struct db *db, struct check_line *line, const PGresult 
                   "the user may not use %s: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES and USAGE ON ALL "
                   "SEQUENCES IN SCHEMA ... TO it",
                   lacking);
+    else if (*full)
+        check_say(line, CHECK_FAILED, "no room for more rows (%.200s): make room", full);
     else
         check_say(line, CHECK_OK, "version %s, %s%s, migrated%s, connected in %lld ms", db_text(facts, 0, 0),
                   db_bool(facts, 0, 2) ? "TLS" : "no TLS",

@@ -6,7 +6,6 @@
 
 #include "conf/clock.h"
 #include "ipc/redis.h"
-#include "ipc/redis_rights.h"
 #include "services/check/check_internal.h"
 
 struct probe {
@@ -14,8 +13,6 @@ struct probe {
     struct redis *redis;
     const struct redis_url *url;
     struct check_line *line;
-    struct queue_keys keys;
-    struct redis *listener; /* whether it may subscribe shows only when it does */
     int64_t start_ms;
     char why[512];
 };
@@ -67,41 +64,6 @@ static void say_info(struct probe *p, const char *info)
                   policy[0] ? policy : "unknown", took);
 }
 
-static void on_heard(void *arg, enum redis_sub_event event, const char *channel, const char *payload, size_t len)
-{
-    struct probe *p = arg;
-    (void)channel, (void)payload, (void)len;
-    if (event == REDIS_SUB_READY) event_base_loopbreak(p->base);
-}
-
-static void on_listener(void *arg, bool is_up, const char *why)
-{
-    struct probe *p = arg;
-    if (is_up) return;
-    check_say(
-        p->line, CHECK_FAILED,
-        "PSUBSCRIBE is refused: %s: remote control, revokes and waiting for results need the user's channels (ACL "
-        "SETUSER ... allchannels)",
-        why);
-    event_base_loopbreak(p->base);
-}
-
-static void on_rights(void *arg, const char *problem)
-{
-    struct probe *p = arg;
-    struct err err = {0};
-    char channel[QUEUE_KEY_SIZE];
-    if (problem[0]) check_say(p->line, CHECK_FAILED, "%s", problem);
-    if (!problem[0]) p->listener = redis_new(p->base, p->url, "logikald-check", &err);
-    if (!p->listener) {
-        event_base_loopbreak(p->base);
-        return;
-    }
-    redis_on_state(p->listener, on_listener, p);
-    redis_psubscribe(p->listener, queue_channel(&p->keys, channel, "celery.pidbox"), on_heard, p);
-    redis_start(p->listener);
-}
-
 static void on_info(void *arg, const struct redis_answer *answer)
 {
     struct probe *p = arg;
@@ -118,8 +80,9 @@ static void on_info(void *arg, const struct redis_answer *answer)
             "the user %.64s lacks %s: whoever waits for a result is not told, and remote control is deaf: ACL SETUSER "
             "%.64s allchannels +publish +subscribe +psubscribe",
             user, missing, user);
-    bool may_go_on = p->line->verdict != CHECK_FAILED;
-    if (!may_go_on || redis_rights_ask(p->redis, &p->keys, on_rights, p) != 0) event_base_loopbreak(p->base);
+    if (*redis_unwritable(p->redis))
+        check_say(p->line, CHECK_FAILED, "it takes no writes: %.200s", redis_unwritable(p->redis));
+    event_base_loopbreak(p->base);
 }
 
 static void on_state(void *arg, bool is_up, const char *why)
@@ -150,8 +113,6 @@ static void probe_run(struct probe *p)
     event_base_dispatch(p->base);
     if (p->why[0]) check_say(p->line, CHECK_FAILED, "%s: %s", where, p->why);
     redis_on_state(p->redis, NULL, NULL);
-    if (p->listener) redis_on_state(p->listener, NULL, NULL);
-    redis_free(p->listener);
     redis_free(p->redis);
     event_base_loop(p->base, EVLOOP_NONBLOCK);
 }
@@ -166,7 +127,6 @@ void check_redis(const struct conf *conf, struct check_line *line)
         return;
     }
     struct probe probe = {.url = &url, .line = line, .start_ms = mono_ms(), .base = rc == 0 ? event_base_new() : NULL};
-    if (rc == 0) queue_keys_init(&probe.keys, conf, &url);
     if (probe.base)
         probe_run(&probe);
     else

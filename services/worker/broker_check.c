@@ -8,7 +8,6 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "ipc/redis_rights.h"
 #include "ipc/script_call.h"
 #include "services/worker/delivery.h"
 #include "services/worker/consumer.h"
@@ -171,12 +170,7 @@ static void restore_orphans(struct worker *w)
     redis_call(w->redis, on_time, w, "TIME", REDIS_END);
 }
 
-/* ---- settings and rights ---- */
-static void on_rights(void *arg, const char *problem)
-{
-    (void)arg;
-    if (problem[0]) log_error("Redis refuses what this worker needs: %s", problem);
-}
+/* ---- settings ---- */
 
 static void on_info(void *arg, const struct redis_answer *answer)
 {
@@ -207,10 +201,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 void broker_check_up(struct worker *w)
 {
     struct broker_check *b = w->broker_check;
-    if (!b->has_looked) {
-        redis_call(w->redis, on_info, w, "INFO", "memory", REDIS_END);
-        redis_rights_ask(w->redis, &w->keys, on_rights, w);
-    }
+    if (!b->has_looked) redis_call(w->redis, on_info, w, "INFO", "memory", REDIS_END);
     b->has_looked = true;
     b->waiting = b->back = 0;
     restore_orphans(w);

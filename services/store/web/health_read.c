@@ -6,6 +6,8 @@
 
 const struct query query_ping = {.name = "ping", .sql = session_look};
 
+const struct query query_room = {.name = "room", .sql = "SELECT logikald_room()"};
+
 const struct query query_shape = {.name = "shape", .sql = shape_sql};
 
 const struct query query_has_migrations = {

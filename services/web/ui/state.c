@@ -134,28 +134,33 @@ cJSON *ui_state_stores(const struct web *web)
     char text[400];
     cJSON *out = cJSON_CreateArray();
     bool is_migrated = v->migrations.state != MIGRATIONS_MISSING;
+    const char *db_fault = verdict_db_fault(v), *redis_fault = verdict_redis_fault(v);
     if (!v->is_db_up)
         snprintf(text, sizeof(text), "%.300s", v->db_why);
+    else if (*db_fault)
+        snprintf(text, sizeof(text), "%.350s", db_fault);
     else if (!is_migrated)
         snprintf(text, sizeof(text), "%d migrations are missing", v->migrations.missing);
     else
         snprintf(text, sizeof(text), "answers in %.1f ms", v->db_ms);
-    cJSON_AddItemToArray(out, store("PostgreSQL", v->is_db_up && is_migrated ? "ok" : "bad", text,
+    cJSON_AddItemToArray(out, store("PostgreSQL", v->is_db_up && is_migrated && !*db_fault ? "ok" : "bad", text,
                                     !v->is_db_up   ? "Check DATABASE_URL and that the server runs."
                                     : !is_migrated ? "Run `logikald migrate`."
                                                    : ""));
     if (!v->is_redis_used)
         snprintf(text, sizeof(text), "not configured: syncs run in children of the web process");
+    else if (*redis_fault)
+        snprintf(text, sizeof(text), "%.390s", redis_fault);
     else if (v->is_redis_up)
         snprintf(text, sizeof(text), "answers in %.1f ms, version %s", v->redis_ms, v->redis_version);
     else
         snprintf(text, sizeof(text), "unreachable");
     cJSON_AddItemToArray(out, store("Redis",
-                                    !v->is_redis_used ? "off"
-                                    : v->is_redis_up  ? "ok"
-                                                      : "bad",
+                                    !v->is_redis_used                 ? "off"
+                                    : v->is_redis_up && !*redis_fault ? "ok"
+                                                                      : "bad",
                                     text,
-                                    v->is_redis_used && !v->is_redis_up
+                                    v->is_redis_used && !v->is_redis_up && !*redis_fault
                                         ? "Check REDIS_URL and that the server runs; nothing has to be restarted."
                                         : ""));
     bool is_set = conf_is_set(web->conf, SET_LOGIKAL_URL);

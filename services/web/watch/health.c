@@ -82,14 +82,14 @@ static cJSON *database(const struct web *web)
     const struct verdict *v = web->verdict;
     const struct migrations *m = &v->migrations;
     bool is_migrated = m->state != MIGRATIONS_MISSING && m->state != MIGRATIONS_FOREIGN;
-    bool is_good = v->is_db_up && !v->db_fault[0] && is_migrated;
+    bool is_good = v->is_db_up && !*verdict_db_fault(v) && is_migrated;
     cJSON *out = component("PostgreSQL", is_good ? "healthy" : "unhealthy", v->db_checked_ms);
     cJSON_AddNumberToObject(out, "response_time_ms", v->db_ms);
     if (!v->is_db_up) cJSON_AddStringToObject(out, "error", web->pool ? "PostgreSQL is unreachable" : v->db_why);
     if (!web->pool) return out;
     if (v->is_db_up && !is_good)
         cJSON_AddStringToObject(out, "error",
-                                v->db_fault[0]                   ? v->db_fault
+                                *verdict_db_fault(v)             ? verdict_db_fault(v)
                                 : m->state == MIGRATIONS_FOREIGN ? m->foreign
                                                                  : "the database is not migrated");
     cJSON_AddNumberToObject(out, "migrations_missing", m->missing);
@@ -105,25 +105,16 @@ static cJSON *database(const struct web *web)
     return out;
 }
 
-/* Without hosts and users: those are in the log. */
-static void add_redis_error(cJSON *out, const struct redis *redis)
-{
-    char text[400];
-    const char *missing = redis ? redis_missing(redis) : "";
-    snprintf(text, sizeof(text),
-             "Redis lets us not do what is needed (%s): the log and `logikald check` tell what to grant", missing);
-    cJSON_AddStringToObject(out, "error", *missing ? text : "Redis is unreachable");
-}
-
 static cJSON *redis_component(const struct web *web)
 {
     const struct verdict *v = web->verdict;
     if (!v->is_redis_used) return component("Redis", "not configured", 0);
     bool is_up = web->redis && redis_is_up(web->redis);
-    bool is_whole = is_up && !*redis_missing(web->redis);
+    const char *fault = verdict_redis_fault(v); /* without hosts and users: those are in the log */
+    bool is_whole = is_up && !*fault;
     cJSON *out = component("Redis", is_whole ? "healthy" : "unhealthy", v->redis_checked_ms);
     cJSON_AddNumberToObject(out, "response_time_ms", v->redis_ms);
-    if (!is_whole) add_redis_error(out, web->redis);
+    if (!is_whole) cJSON_AddStringToObject(out, "error", *fault ? fault : "Redis is unreachable");
     cJSON_AddNumberToObject(out, "went_back", (double)redis_went_back());
     cJSON_AddStringToObject(out, "redis_version", v->redis_version);
     cJSON_AddStringToObject(out, "used_memory_human", v->redis_memory);

@@ -125,8 +125,15 @@ static void add_up(struct buf *out, const struct web *web)
 {
     metrics_head(out, "up", "gauge", "1 when the component can be reached");
     buf_printf(out, "logikald_up{component=\"database\"} %d\n", web->verdict->is_db_up);
+    if (web->redis) buf_printf(out, "logikald_up{component=\"redis\"} %d\n", redis_is_up(web->redis));
+    metrics_head(out, "usable", "gauge", "1 when the component can be reached and lets us do what is needed");
+    buf_printf(out, "logikald_usable{component=\"database\"} %d\n",
+               web->verdict->is_db_up && !*verdict_db_fault(web->verdict) &&
+                   web->verdict->migrations.state == MIGRATIONS_DONE);
     if (!web->redis) return;
-    buf_printf(out, "logikald_up{component=\"redis\"} %d\n", redis_is_up(web->redis));
+    buf_printf(out, "logikald_usable{component=\"redis\"} %d\n",
+               redis_is_up(web->redis) && !*verdict_redis_fault(web->verdict));
+    buf_printf(out, "logikald_usable{component=\"queue\"} %d\n", !backlog_is_stuck(&web->verdict->backlog, mono_ms()));
     one(out, "redis_went_back_total", "counter", "Times that Redis came back without what it had acknowledged",
         (double)redis_went_back());
     one(out, "redis_reconnects_total", "counter", "Connections made to Redis", (double)queue_link_reconnects());

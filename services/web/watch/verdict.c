@@ -15,7 +15,7 @@
 #include "services/web/gate/signing_key.h"
 #include "services/web/http/server.h"
 
-#define REFRESH_S 5
+#define REFRESH_S 4
 #define HURRY_S   1 /* while something is missing */
 #define SILENT_US 4500000
 
@@ -40,6 +40,21 @@ static void on_ping(void *arg, const PGresult *result, const struct err *err)
     snprintf(v->db_why, sizeof(v->db_why), "%.250s", err ? err->text : "");
     v->db_ms = (double)(mono_us() - v->asked_us) / 1000;
     v->db_checked_ms = wall_ms();
+}
+
+/* Full disks are found before a sync or a login meets them. */
+static void on_room(void *arg, const PGresult *result, const struct err *err)
+{
+    struct verdict *v = arg;
+    v->room_call = NULL;
+    if (err || PQntuples(result) == 0) return;
+    const char *why = PQgetvalue(result, 0, 0);
+    if (*why && !v->db_full[0]) log_error("PostgreSQL has no room for more rows: %s", why);
+    if (!*why && v->db_full[0]) log_info("PostgreSQL has room again");
+    snprintf(v->db_full, sizeof(v->db_full), "%s", "");
+    if (*why)
+        snprintf(v->db_full, sizeof(v->db_full),
+                 "it has no room for more rows (%.150s): make room, and it goes on by itself", why);
 }
 
 static void on_holds(void *arg, const PGresult *result, const struct err *err)
@@ -88,9 +103,28 @@ static void judge_silence(struct verdict *v)
     snprintf(v->db_why, sizeof(v->db_why), "it does not answer");
 }
 
+const char *verdict_db_fault(const struct verdict *v)
+{
+    return v->db_fault[0] ? v->db_fault : v->db_full;
+}
+
+const char *verdict_redis_fault(const struct verdict *v)
+{
+    static char text[400];
+    const struct redis *redis = v->web->redis;
+    const char *missing = redis ? redis_missing(redis) : "", *unwritable = redis ? redis_unwritable(redis) : "";
+    text[0] = '\0';
+    if (*missing)
+        snprintf(text, sizeof(text),
+                 "Redis lets us not do what is needed (%s): the log and `logikald check` tell what to grant", missing);
+    else if (*unwritable)
+        snprintf(text, sizeof(text), "Redis takes no writes: %s", unwritable);
+    return text;
+}
+
 static bool is_complete(const struct verdict *v)
 {
-    return v->is_db_up && !v->db_fault[0] && v->migrations.state == MIGRATIONS_DONE && *v->web->jwt_key;
+    return v->is_db_up && !*verdict_db_fault(v) && v->migrations.state == MIGRATIONS_DONE && *v->web->jwt_key;
 }
 
 static void on_queues(void *arg, const struct queue_stats *stats, const struct err *err)
@@ -117,6 +151,8 @@ static void refresh(evutil_socket_t fd, short what, void *arg)
         v->call = pool_query(web->pool, &query_ping, 0, NULL, on_ping, v);
     }
     migrations_ask(&v->migrations);
+    if (v->is_db_up && v->migrations.state == MIGRATIONS_DONE && !v->room_call)
+        v->room_call = pool_query(web->pool, &query_room, 0, NULL, on_room, v);
     if (is_complete(v) && !v->holds_call) v->holds_call = pool_query(web->pool, &query_holds_now, 0, NULL, on_holds, v);
     v->is_redis_used = web->redis != NULL;
     if (!web->redis || v->is_redis_asked) return;
@@ -144,8 +180,8 @@ const char *verdict_why_not_ready(const struct verdict *v)
     const struct migrations *m = &v->migrations;
     if (server_is_draining(v->web->server)) return "stopping";
     if (!v->is_db_up) return "PostgreSQL is unreachable";
-    if (v->db_fault[0]) {
-        snprintf(text, sizeof(text), "PostgreSQL cannot be used: %s", v->db_fault);
+    if (*verdict_db_fault(v)) {
+        snprintf(text, sizeof(text), "PostgreSQL cannot be used: %s", verdict_db_fault(v));
         return text;
     }
     if (m->state == MIGRATIONS_FOREIGN) return m->foreign;

@@ -18,10 +18,11 @@ struct verdict {
     bool is_db_up;
     char db_why[256];
     char db_fault[300]; /* it answers, and cannot be used; "" = it can */
+    char db_full[300];  /* it answers, and has no room; "" = it has */
     double db_ms;
     int64_t db_checked_ms; /* unix time; 0 = never */
     struct migrations migrations;
-    struct pool_call *holds_call;
+    struct pool_call *room_call, *holds_call;
     struct hold_sum { /* what the sync holds back */
         int open;
         int64_t id; /* of the oldest */
@@ -39,6 +40,10 @@ struct verdict {
 
 struct verdict *verdict_new(struct web *web); /* NULL without memory */
 void verdict_free(struct verdict *v);
+/* Why a component that answers cannot be used as it should be, in words; "" = it can. The text lasts until the next
+ * call. */
+const char *verdict_db_fault(const struct verdict *v);
+const char *verdict_redis_fault(const struct verdict *v);
 /* What keeps requests from being answered as they should be, in words; NULL when all is there. The text lasts until the
  * next call. */
 const char *verdict_why_not_ready(const struct verdict *v);
