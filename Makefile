@@ -26,8 +26,10 @@ CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -f
 CFLAGS_fuzz     := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 CFLAGS_coverage := -O0 -g --coverage
 LDFLAGS_release := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-LDFLAGS_asan    := -fsanitize=address,undefined -Wl,--as-needed
-LDFLAGS_fuzz    := -fsanitize=fuzzer,address,undefined -Wl,-z,muldefs -Wl,--as-needed
+# Tests link 150 programs: with mold, where it is, in a third of the time.
+MOLD            := $(if $(shell command -v mold),-fuse-ld=mold)
+LDFLAGS_asan    := -fsanitize=address,undefined -Wl,--as-needed $(MOLD)
+LDFLAGS_fuzz    := -fsanitize=fuzzer,address,undefined -Wl,-z,muldefs -Wl,--as-needed $(MOLD)
 LDFLAGS_coverage := --coverage
 CFLAGS    += -std=c11 $(WARN) $(CFLAGS_$(VARIANT)) -MMD -MP
 LDFLAGS   += $(LDFLAGS_$(VARIANT))
