@@ -75,7 +75,13 @@ all: programs                   ## build build/logikald, build/logikald-roles an
 
 programs: $(ROOT)/logikald $(ROOT)/logikald-roles $(ROOT)/logikal-sim
 
-$(ROOT)/logikald: $(OBJ_LIGHT) $(OBJ)/supervisor/main.o
+# What an idle supervisor runs every few seconds comes first: pages of the rest are not needed meanwhile.
+OFTEN := conf/clock conf/file conf/log conf/buf ipc/snapshot supervisor/child/children supervisor/child/events supervisor/child/kin \
+         supervisor/child/pulse supervisor/child/strays supervisor/child/upgrade supervisor/control/control \
+         supervisor/control/keeper supervisor/log/log_sink supervisor/plan/child_state supervisor/plan/freeze \
+         supervisor/system/run_dir supervisor/system/trim supervisor/system/usage supervisor/system/usage_cgroup supervisor/watch/status \
+         supervisor/watch/watch
+$(ROOT)/logikald: $(OFTEN:%=$(OBJ)/%.o) $(filter-out $(OFTEN:%=$(OBJ)/%.o),$(OBJ_LIGHT) $(OBJ)/supervisor/main.o)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_LIGHT)
 
 $(ROOT)/logikald-roles: $(OBJ_ROLES) $(OBJ)/services/main.o
@@ -87,6 +93,10 @@ $(ROOT)/logikal-sim: $(call objs,$(SRC_SIM) $(SRC_SIM_CONF) tests/sim/main.c)
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+# Runs on after the C library has been unmapped from its process.
+$(OBJ)/supervisor/child/guardian_alone.o: CFLAGS += -ffreestanding -fno-builtin -fno-stack-protector -fno-sanitize=all \
+    -U_FORTIFY_SOURCE $(if $(filter coverage,$(VARIANT)),-fno-profile-arcs)
 
 # Made anew only when its text changes.
 VERSION_C := \#include "conf/version.h"\nconst char version_text[] = "$(BUILD)";\n

@@ -15,6 +15,7 @@
 #include "supervisor/ctl/ctl.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/system/self.h"
+#include "supervisor/system/trim.h"
 
 #define EXIT_USAGE       64
 #define EXIT_UNAVAILABLE 69
@@ -27,6 +28,7 @@ static int run_role(int argc, char **argv);
 static int run_help(int argc, char **argv);
 static int run_version(int argc, char **argv);
 static int run_trial(int argc, char **argv);
+static int run_duty(int argc, char **argv);
 
 static char **all_words; /* of the program */
 
@@ -52,6 +54,7 @@ static const struct command {
     {"--help", run_help, "", "this text"},
     {"--version", run_version, "", "the version"},
     {REEXEC_TRIAL, run_trial, "", NULL},
+    {GUARDIAN_DUTY, run_duty, "", NULL},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 
@@ -145,6 +148,7 @@ static int run_supervise(int argc, char **argv)
         return EXIT_USAGE;
     }
     signals_hold();
+    trim_prepare();
     struct err err = {0};
     struct conf_paths paths = conf_paths_from_environment();
     bool is_resumed = reexec_is_resumed();
@@ -185,6 +189,11 @@ static int run_trial(int argc, char **argv)
     conf_free(conf);
     cJSON_Delete(state);
     return rc == 0 ? 0 : EXIT_CONFIG;
+}
+
+static int run_duty(int argc, char **argv)
+{
+    return argc == 2 ? guardian_duty(argv[1]) : EXIT_USAGE;
 }
 
 /* The roles need many libraries, which the supervisor is to be free of: another program, in this process. */

@@ -140,6 +140,7 @@ int child_listen(struct child *c, const struct child_ends *ends, struct err *err
 static void begin(struct child *c)
 {
     c->born = ++c->sup->births;
+    c->sup->must_trim = true;
     memset(c->kin_told, 0, sizeof c->kin_told);
     c->running_stop_signal = c->spec.stop_signal;
     c->running_stop_timeout_ms = c->spec.policy.stop_timeout_ms;

@@ -14,23 +14,20 @@
 #include <unistd.h>
 #include <event2/event.h>
 
+#include "conf/clock.h"
 #include "conf/log.h"
 #include "supervisor/child/child.h"
+#include "supervisor/child/guardian_alone.h"
 #include "supervisor/child/kin.h"
 #include "supervisor/child/reap.h"
-#include "supervisor/system/trim.h"
 
-#define GROUPS_MAX  512
-#define PIPE_FD     3
-#define ROUNDS      200 /* of 10 ms: who forks faster than it is killed is followed for so long */
-#define ID_VARIABLE "LOGIKALD_SUPERVISOR_ID="
+#define GUARDIAN_NAME "logikald-guard"
+#define PIPE_FD       3
+#define RETRY_MS      1000
+#define ROUNDS        200 /* of 10 ms: who forks faster than it is killed is followed for so long */
+#define ID_VARIABLE   "LOGIKALD_SUPERVISOR_ID="
 
-struct message {
-    pid_t group;
-    char what; /* '+', '-', or 'q' to quit */
-};
-
-/* ---- in the guardian itself: no allocation, no logging ---- */
+/* ---- in the guardian itself: no logging ---- */
 
 /* Kills whoever carries the id; returns how many there were. */
 static int kill_bearers(const char *word)
@@ -47,25 +44,13 @@ static int kill_bearers(const char *word)
     return count;
 }
 
-_Noreturn static void guard(const char *id)
+int guardian_duty(const char *id)
 {
-    static pid_t groups[GROUPS_MAX];
-    int count = 0;
     char word[sizeof ID_VARIABLE + UUID_TEXT_SIZE];
-    struct message m;
-    ssize_t n;
     snprintf(word, sizeof word, ID_VARIABLE "%s", id);
-    while ((n = read(PIPE_FD, &m, sizeof m)) != 0) {
-        if (n != sizeof m) continue; /* interrupted */
-        if (m.what == 'q') _exit(0);
-        int at = 0;
-        while (at < count && groups[at] != m.group) at++;
-        if (m.what == '+' && at == count && count < GROUPS_MAX) groups[count++] = m.group;
-        if (m.what == '-' && at < count) groups[at] = groups[--count];
-    }
-    for (int i = 0; i < count; i++) kill(-groups[i], SIGKILL);
+    prctl(PR_SET_NAME, GUARDIAN_NAME);
     for (int i = 0; i < ROUNDS && kill_bearers(word) > 0; i++) poll(NULL, 0, 10);
-    _exit(0);
+    return 0;
 }
 
 _Noreturn static void become_guardian(int pipe_fd, const char *id)
@@ -73,21 +58,20 @@ _Noreturn static void become_guardian(int pipe_fd, const char *id)
     setsid();
     for (int sig = 1; sig < NSIG; sig++)
         if (sig != SIGCHLD) signal(sig, SIG_IGN); /* a TERM to everybody is not for it */
-    prctl(PR_SET_NAME, "logikald-guard");
+    prctl(PR_SET_NAME, GUARDIAN_NAME);
     int null_fd = open("/dev/null", O_RDWR);
     for (int fd = 0; fd < PIPE_FD && null_fd >= 0; fd++) dup2(null_fd, fd);
     dup2(pipe_fd, PIPE_FD);
     close_range(PIPE_FD + 1, ~0U, 0);
     fcntl(PIPE_FD, F_SETFL, fcntl(PIPE_FD, F_GETFL) & ~O_NONBLOCK);
-    trim();
-    guard(id);
+    guardian_alone(PIPE_FD, (const char *const[]){GUARDIAN_NAME, GUARDIAN_DUTY, id, NULL});
 }
 
 /* ---- in the supervisor ---- */
 
 static void send_message(struct supervisor *s, pid_t group, char what)
 {
-    struct message m;
+    struct guardian_message m;
     memset(&m, 0, sizeof m);
     m.group = group;
     m.what = what;
@@ -104,15 +88,24 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
     if (s->guardian_pid <= 0 && !s->is_stopping && !s->is_torn_down) start_again(s);
 }
 
+static void retry_soon(struct supervisor *s)
+{
+    struct timeval delay = {.tv_sec = RETRY_MS / 1000};
+    if (event_base_once(s->base, -1, EV_TIMEOUT, on_retry, s, &delay) != 0)
+        log_error("no memory to try again: there is no guardian");
+}
+
 /* There may be no process or descriptor for it at the moment. */
 static void start_again(struct supervisor *s)
 {
     struct err err = {0};
     if (guardian_start(s, &err) == 0) return;
     log_error("%s; tried again in a second", err.text);
-    if (event_base_once(s->base, -1, EV_TIMEOUT, on_retry, s, &(struct timeval){.tv_sec = 1}) != 0)
-        log_error("no memory to try again: there is no guardian");
+    retry_soon(s);
 }
+
+static int64_t made_ms; /* when the last one was */
+static bool was_hasty;  /* the one before ended as soon as it was made */
 
 static void on_end(void *arg, int status)
 {
@@ -122,8 +115,13 @@ static void on_end(void *arg, int status)
     close(s->guardian_fd);
     s->guardian_fd = -1;
     if (s->is_stopping || s->is_torn_down) return;
-    log_warning("the guardian has ended: another one is made");
-    start_again(s);
+    bool is_hasty = mono_ms() - made_ms < RETRY_MS, must_wait = is_hasty && was_hasty;
+    was_hasty = is_hasty;
+    log_warning("the guardian has ended: another one is made%s", must_wait ? " in a second" : "");
+    if (must_wait)
+        retry_soon(s);
+    else
+        start_again(s);
 }
 
 /* One that waits for its supervisor: see guardian_prepare. */
@@ -169,6 +167,7 @@ int guardian_start(struct supervisor *s, struct err *err)
         if (pid > 0) close(prepared.fd);
         return -(int)ERR_SYSTEM;
     }
+    made_ms = mono_ms();
     s->guardian_pid = pid;
     s->guardian_fd = prepared.fd;
     CHILDREN_FOREACH(c, s)

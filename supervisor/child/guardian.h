@@ -16,6 +16,8 @@ const char *guardian_prepared_id(void);
 int guardian_start(struct supervisor *s, struct err *err);
 int guardian_resume(struct supervisor *s, struct err *err); /* after an exec: it is still there */
 void guardian_tell(struct supervisor *s, pid_t group, bool is_there);
+#define GUARDIAN_DUTY "end-bearers"          /* the command that a guardian executes when its supervisor is dead */
+int guardian_duty(const char *id);           /* kills whoever carries this id of a supervisor */
 void guardian_dismiss(struct supervisor *s); /* it ends without doing anything */
 
 #endif

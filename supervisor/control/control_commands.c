@@ -264,6 +264,7 @@ void control_execute(struct control_peer *p, const char *command, int argc, char
 {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (strcmp(rows[i].name, command) != 0) continue;
+        control_supervisor(p)->must_trim = true;
         if (argc < rows[i].min_args || argc > rows[i].max_args)
             control_refuse(p, "%s: %d arguments are too %s", command, argc, argc < rows[i].min_args ? "few" : "many");
         else

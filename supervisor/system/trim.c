@@ -1,24 +1,67 @@
 /* Trimming: see trim.h. */
 #include "supervisor/system/trim.h"
 
+#include <link.h>
 #include <malloc.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#define STACK_LOOKED_AT (128 << 10) /* below us; less than the gap that the kernel keeps below a stack */
+#define LARGE_BYTES     8192
+#define SEGMENTS_MAX    64
+
+void trim_prepare(void)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    mallopt(M_TOP_PAD, 0); /* room at the top would be taken first, also for what is large */
+    mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
+}
+
+struct segments {
+    uintptr_t page;
+    int count;
+    struct {
+        uintptr_t start, end;
+    } of[SEGMENTS_MAX];
+};
+
+/* Segments of files that cannot be written to: they are the same in the file. Data that is read-only by now has been
+ * relocated, and lies in a segment that could be written to. Dropped afterwards: the headers lie in one of them. */
+static int find_segments(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    struct segments *s = arg;
+    (void)size;
+    if (info->dlpi_addr == getauxval(AT_SYSINFO_EHDR)) return 0; /* the kernel's own */
+    for (int i = 0; i < info->dlpi_phnum && s->count < SEGMENTS_MAX; i++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+        if (p->p_type != PT_LOAD || p->p_flags & PF_W) continue;
+        uintptr_t start = info->dlpi_addr + p->p_vaddr;
+        s->of[s->count].start = start & ~(s->page - 1);
+        s->of[s->count++].end = (start + p->p_filesz + s->page - 1) & ~(s->page - 1);
+    }
+    return 0;
+}
+
+static void drop(uintptr_t start, uintptr_t end)
+{
+    madvise((void *)start, end - start, MADV_DONTNEED); /* NOLINT(performance-no-int-to-ptr) */
+}
+
+/* What deeper calls have left behind below us. A page is left to whoever is at work here. */
+static void drop_stack(uintptr_t page)
+{
+    uintptr_t end = ((uintptr_t)__builtin_frame_address(0) - page) & ~(page - 1);
+    drop(end - STACK_LOOKED_AT, end);
+}
 
 void trim(void)
 {
-    FILE *maps = fopen("/proc/self/maps", "re");
-    char line[512];
-    while (maps && fgets(line, sizeof line, maps)) {
-        char *rest;
-        uintptr_t start = strtoul(line, &rest, 16), end = *rest == '-' ? strtoul(rest + 1, &rest, 16) : 0;
-        /* Only text of files: it is the same in the file. Data that is read-only by now may have been relocated. */
-        if (end <= start || strncmp(rest, " r-xp", 5) != 0 || !strchr(line, '/')) continue;
-        madvise((void *)start, end - start, MADV_DONTNEED); /* NOLINT(performance-no-int-to-ptr) */
-    }
-    if (maps) fclose(maps);
+    struct segments s = {.page = (uintptr_t)sysconf(_SC_PAGESIZE)};
     malloc_trim(0);
+    dl_iterate_phdr(find_segments, &s);
+    drop_stack(s.page);
+    for (int i = 0; i < s.count; i++) drop(s.of[i].start, s.of[i].end);
 }

@@ -2,7 +2,11 @@
 #ifndef LOGIKALD_SUPERVISOR_SYSTEM_TRIM_H
 #define LOGIKALD_SUPERVISOR_SYSTEM_TRIM_H
 
-/* Free heap, and pages of program text, which come back from the page cache when they are used again. */
+/* Before anything is allocated: what is large lies by itself, goes back when it is freed, and counts only where it is
+ * touched. */
+void trim_prepare(void);
+/* Free heap, the stack below, and pages of the program and its libraries, which come back from the page cache when they
+ * are used again. */
 void trim(void);
 
 #endif

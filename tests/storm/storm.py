@@ -55,6 +55,7 @@ class Storm:
         self.in_force = set(PROGRAMS)
         self.is_doubtful = False  # a command got no answer: it is asked again before anything is checked
         self.disk = None
+        self.groups = set()  # control groups that were made for freezing
         self.counts = {}
         self.steps = 0
 
@@ -236,11 +237,13 @@ class Storm:
         return ""
 
     def do_freeze(self):
-        seconds = self.rng.uniform(0.2, 6)
-        group = self.freezer()
+        """All of them by SIGSTOP, or by the freezer of a control group (either version) where that is allowed."""
+        seconds, how = self.rng.uniform(0.2, 6), self.rng.choice(["signal", "v2", "v1"])
+        group = self.freezer(how)
         if group:
             self.freeze_group(group, seconds)
-            return "cgroup %.1f s" % seconds
+            self.counts["freeze by cgroup " + how] = self.counts.get("freeze by cgroup " + how, 0) + 1
+            return "cgroup %s %.1f s" % (how, seconds)
         pids = [self.proc.pid] + [c["pid"] for c in self.children()]
         for pid in pids:
             self.quietly(pid, signal.SIGSTOP)
@@ -256,28 +259,50 @@ class Storm:
         except ProcessLookupError:
             pass
 
-    def freezer(self):
-        """A control group of our own (version 2), with the whole tree in it; None where that is not allowed."""
-        path = "/sys/fs/cgroup/%s" % os.path.basename(self.dir)
+    @staticmethod
+    def freezers():
+        """Where control groups with a freezer are mounted, by version."""
+        found = {}
+        with open("/proc/self/mounts") as f:
+            for _, place, kind, options, *_ in map(str.split, f):
+                if kind == "cgroup2":
+                    found["v2"] = place
+                elif kind == "cgroup" and "freezer" in options.split(","):
+                    found["v1"] = place
+        return found
+
+    def freezer(self, version):
+        """The file that freezes a control group of our own with the whole tree in it; None where that is not allowed."""
+        place = self.freezers().get(version)
+        if not place:
+            return None
+        path = os.path.join(place, os.path.basename(self.dir))
         try:
             os.makedirs(path, exist_ok=True)
-            if not os.path.exists(path + "/cgroup.freeze"):
-                os.rmdir(path)
+            self.groups.add(path)
+            switch = os.path.join(path, "cgroup.freeze" if version == "v2" else "freezer.state")
+            if not os.path.exists(switch):
                 return None
             for pid in [self.proc.pid] + self.bearers(everybody=True):
-                with open(path + "/cgroup.procs", "w") as f:
-                    f.write(str(pid))
-            return path
+                try:
+                    with open(path + "/cgroup.procs", "w") as f:
+                        f.write(str(pid))
+                except ProcessLookupError:
+                    pass
+            return switch
         except OSError:
             return None
 
     @staticmethod
-    def freeze_group(path, seconds):
-        for word in ("1", "0"):
-            with open(path + "/cgroup.freeze", "w") as f:
-                f.write(word)
-            if word == "1":
-                time.sleep(seconds)
+    def freeze_group(switch, seconds):
+        words = ("1", "0") if switch.endswith("cgroup.freeze") else ("FROZEN", "THAWED")
+        try:
+            with open(switch, "w") as f:
+                f.write(words[0])
+            time.sleep(seconds)
+        finally:
+            with open(switch, "w") as f:
+                f.write(words[1])
 
     def do_clean(self):
         kind = self.rng.choice(["socket", "lock", "files", "all"])
@@ -412,10 +437,11 @@ class Storm:
             self.quietly(pid, signal.SIGKILL)
         if self.disk:
             subprocess.run(["umount", self.run_dir], check=False)
-        try:
-            os.rmdir("/sys/fs/cgroup/%s" % os.path.basename(self.dir))
-        except OSError:
-            pass
+        for group in self.groups:
+            try:
+                os.rmdir(group)
+            except OSError:
+                pass
 
     def run(self):
         until = time.monotonic() + self.args.seconds

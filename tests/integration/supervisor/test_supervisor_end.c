@@ -93,6 +93,34 @@ static int guardian_pid(void) /* 0 = there is none */
     return pid;
 }
 
+static long resident_kb(int pid)
+{
+    char path[64];
+    long pages = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", pid);
+    FILE *in = fopen(path, "re");
+    assert_non_null(in);
+    assert_int_equal(fscanf(in, "%*d %ld", &pages), 1);
+    fclose(in);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static void test_waiting_guardian_is_a_few_pages(void **state)
+{
+    (void)state;
+    start("\"rest\"", "", (char *[]){"LOGIKALD_ROLES=p", NULL});
+    int pid = guardian_pid();
+    assert_true(pid > 1);
+
+    WAIT_UNTIL(resident_kb(pid) <= 64, 5000);
+
+    for (int sig = 1; sig < NSIG; sig++)
+        if (sig != SIGKILL && sig != SIGSTOP)
+            kill(pid, sig); /* it has no handler, and no library that would have one */
+    supervised_stop(&s);
+    assert_false(process_logged(&s.process, "the guardian has ended"));
+}
+
 static void test_guardian_is_made_when_there_is_a_process_for_it_again(void **state)
 {
     struct shimmed shim;
@@ -235,6 +263,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_crash_takes_the_rest_of_the_group_along),
         cmocka_unit_test(test_kill_9_of_the_supervisor_leaves_nothing),
         cmocka_unit_test(test_killed_guardian_is_made_anew_and_still_guards),
+        cmocka_unit_test(test_waiting_guardian_is_a_few_pages),
         cmocka_unit_test(test_guardian_is_made_when_there_is_a_process_for_it_again),
         cmocka_unit_test(test_second_supervisor_is_refused_with_the_first_ones_pid),
         cmocka_unit_test(test_run_directory_of_another_is_refused),
