@@ -12,6 +12,7 @@
 #include "conf/log.h"
 #include "services/store/clean.h"
 #include "services/store/database_url.h"
+#include "services/store/db_doubt.h"
 #include "services/store/db_wire.h"
 #include "services/store/session.h"
 
@@ -25,7 +26,9 @@ struct db {
     struct session_want want;
     char application[64], schema[64], run_id[DB_NUMBER_SIZE], task_id[128];
     struct session session;
-    char *sql; /* makes the settings in each transaction; NULL = the session has them */
+    char *sql;           /* makes the settings in each transaction; NULL = the session has them */
+    int64_t patience_ms; /* after which a statement that may take long is asked after; 0 = never */
+    char now[200];       /* how the statement that is under way begins */
     const char *given_up;
     char state[6]; /* SQLSTATE of the last failure */
 };
@@ -84,7 +87,7 @@ static int connect_db(struct db *db, struct err *err)
 static int try_transaction(struct db *db, struct err *err)
 {
     char text[300];
-    PGresult *r = wire_script(db->conn, "BEGIN", mono_ms() + LOOK_MS);
+    PGresult *r = wire_script_within(db->conn, "BEGIN", LOOK_MS);
     bool is_good = PQresultStatus(r) == PGRES_COMMAND_OK;
     message_line(r ? PQresultErrorMessage(r) : "no answer", text, sizeof text);
     PQclear(r);
@@ -99,7 +102,7 @@ static int try_transaction(struct db *db, struct err *err)
 static int learn(struct db *db, struct err *err)
 {
     int64_t wait_ms = db->want.timeout_ms && db->want.timeout_ms < LOOK_MS ? db->want.timeout_ms + SLACK_MS : LOOK_MS;
-    PGresult *r = wire_script(db->conn, session_look, mono_ms() + wait_ms);
+    PGresult *r = wire_script_within(db->conn, session_look, wait_ms);
     char text[400];
     if (PQresultStatus(r) != PGRES_TUPLES_OK) {
         message_line(r ? PQresultErrorMessage(r) : "no answer", text, sizeof text);
@@ -143,6 +146,7 @@ struct db *db_open_conf(const struct conf *conf, bool long_writes, const char *a
 {
     struct db *db = db_open_for(conf, conf_int(conf, SET_DATABASE_TIMEOUT) * (long_writes ? 10 : 1), application, err);
     const char *fault = db ? session_fault(&db->session) : NULL;
+    if (db && long_writes) db->patience_ms = conf_int(conf, SET_DATABASE_TIMEOUT);
     if (!fault) return db;
     err_set(err, ERR_DB, "PostgreSQL cannot be used: %s", fault);
     db_close(db);
@@ -262,16 +266,25 @@ static int fail(struct db *db, const PGresult *result, struct err *err)
     return err_set(err, ERR_DB, "PostgreSQL: %s%s%.100s", text, detail ? ": " : "", detail ? detail : "");
 }
 
-static int64_t deadline(const struct db *db)
+static bool is_worked_on(void *arg)
 {
-    return db->want.timeout_ms ? mono_ms() + db->want.timeout_ms + SLACK_MS : 0;
+    const struct db *db = arg;
+    return doubt_is_worked_on(db->url, &db->want, db->now);
 }
 
-/* Nothing came until the deadline. */
-static void note_silence(struct db *db, const PGresult *result, int64_t deadline_ms)
+/* For a statement that begins now; sql NULL: for more of the one that is under way. */
+static struct wire_limit limit_of(struct db *db, const char *sql)
 {
-    if (!result && deadline_ms && mono_ms() >= deadline_ms && !db_is_alive(db))
-        db->given_up = "no answer in time, neither a result nor the end of the statement";
+    if (sql) snprintf(db->now, sizeof(db->now), "%s", sql);
+    return (struct wire_limit){.deadline_ms = db->want.timeout_ms ? mono_ms() + db->want.timeout_ms + SLACK_MS : 0,
+                               .patience_ms = db->patience_ms,
+                               .is_worked_on = is_worked_on,
+                               .arg = db};
+}
+
+static void note_silence(struct db *db, const PGresult *result, const struct wire_limit *limit)
+{
+    if (!result && limit->given_up && !db_is_alive(db)) db->given_up = limit->given_up;
 }
 
 static PGresult *checked(struct db *db, PGresult *result, struct err *err)
@@ -291,15 +304,15 @@ static const char *settings_of(const struct db *db)
 
 static PGresult *run(struct db *db, struct err *err, struct wire_query query)
 {
-    int64_t until_ms = deadline(db);
+    struct wire_limit limit = limit_of(db, query.sql);
     struct clean clean;
     if (clean_values(&clean, query.n, query.values, query.formats) < 0)
         return err_set(err, ERR_NOMEM, "no memory for a statement"), NULL;
     query.before = settings_of(db);
     query.values = clean.values;
-    PGresult *result = wire_query(db->conn, &query, until_ms);
+    PGresult *result = wire_query(db->conn, &query, &limit);
     clean_free(&clean);
-    note_silence(db, result, until_ms);
+    note_silence(db, result, &limit);
     return checked(db, result, err);
 }
 
@@ -335,13 +348,14 @@ int64_t db_exec(struct db *db, struct err *err, const char *sql, int n, const ch
 static PGresult *run_script(struct db *db, const char *before, const char *sql, const char *after)
 {
     struct buf text = {0};
-    int64_t until_ms = deadline(db);
     bool is_plain = !before && !after;
     if (!is_plain)
         buf_printf(&text, "%s%s%s%s%s", before ? before : "", before ? ";" : "", sql, after ? ";" : "",
                    after ? after : "");
-    PGresult *result = is_plain || !text.failed ? wire_script(db->conn, is_plain ? sql : text.data, until_ms) : NULL;
-    note_silence(db, result, until_ms);
+    const char *all = is_plain || text.failed ? sql : text.data;
+    struct wire_limit limit = limit_of(db, all);
+    PGresult *result = text.failed ? NULL : wire_script(db->conn, all, &limit);
+    note_silence(db, result, &limit);
     buf_free(&text);
     return result;
 }
@@ -380,7 +394,7 @@ bool db_in_transaction(const struct db *db)
 
 void db_rollback(struct db *db)
 {
-    if (db_in_transaction(db)) PQclear(wire_script(db->conn, "ROLLBACK", mono_ms() + LITTLE_MS));
+    if (db_in_transaction(db)) PQclear(wire_script_within(db->conn, "ROLLBACK", LITTLE_MS));
 }
 
 int db_copy_begin(struct db *db, struct err *err, const char *sql)
@@ -394,18 +408,18 @@ int db_copy_begin(struct db *db, struct err *err, const char *sql)
 
 int db_copy_data(struct db *db, struct err *err, const char *bytes, size_t len)
 {
-    int64_t until_ms = deadline(db);
+    struct wire_limit limit = limit_of(db, NULL);
     if (len > INT32_MAX) return err_set(err, ERR_LIMIT, "too much for one chunk of a COPY");
-    if (wire_copy_data(db->conn, bytes, (int)len, until_ms) == 0) return 0;
-    note_silence(db, NULL, until_ms);
+    if (wire_copy_data(db->conn, bytes, (int)len, &limit) == 0) return 0;
+    note_silence(db, NULL, &limit);
     return fail(db, NULL, err);
 }
 
 int64_t db_copy_end(struct db *db, struct err *err)
 {
-    int64_t until_ms = deadline(db);
-    PGresult *result = wire_copy_end(db->conn, until_ms);
-    note_silence(db, result, until_ms);
+    struct wire_limit limit = limit_of(db, NULL);
+    PGresult *result = wire_copy_end(db->conn, &limit);
+    note_silence(db, result, &limit);
     result = checked(db, result, err);
     if (!result) return -ERR_DB;
     int64_t rows = strtoll(PQcmdTuples(result), NULL, 10);

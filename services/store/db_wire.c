@@ -12,6 +12,8 @@
 
 #include "conf/clock.h"
 
+#define LITTLE_MS 500
+
 /* What is sent or read from now on fails at once, also the farewell. */
 static int give_up(PGconn *conn)
 {
@@ -20,23 +22,55 @@ static int give_up(PGconn *conn)
     return -1;
 }
 
-static int wait_for(PGconn *conn, short events, int64_t deadline_ms)
+static int give_up_for(PGconn *conn, struct wire_limit *limit, const char *why)
+{
+    limit->given_up = why;
+    return give_up(conn);
+}
+
+/* Milliseconds until there is something to decide. */
+static int next_ms(const struct wire_limit *limit, int64_t now)
+{
+    int64_t left_ms = limit->deadline_ms ? limit->deadline_ms - now : INT_MAX;
+    int64_t patience_ms = limit->patience_ms ? limit->moved_ms + limit->patience_ms - now : INT_MAX;
+    if (patience_ms < left_ms) left_ms = patience_ms;
+    return left_ms < 0 ? 0 : left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+}
+
+/* It may have ended while the server was asked about it. */
+static bool is_frozen(struct pollfd *fd, const struct wire_limit *limit)
+{
+    return !limit->is_worked_on(limit->arg) && poll(fd, 1, LITTLE_MS) <= 0;
+}
+
+static int wait_for(PGconn *conn, short events, struct wire_limit *limit)
 {
     struct pollfd fd = {.fd = PQsocket(conn), .events = events};
+    if (!limit->moved_ms) limit->moved_ms = mono_ms();
     for (;;) {
-        int64_t left_ms = deadline_ms ? deadline_ms - mono_ms() : INT_MAX;
-        if (fd.fd < 0 || left_ms <= 0) return give_up(conn);
-        int rc = poll(&fd, 1, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
-        if (rc > 0) return 0;
+        int64_t now = mono_ms();
+        if (fd.fd < 0) return give_up(conn);
+        if (limit->deadline_ms && now >= limit->deadline_ms)
+            return give_up_for(conn, limit, "no answer in time, neither a result nor the end of the statement");
+        if (limit->patience_ms && now >= limit->moved_ms + limit->patience_ms) {
+            if (is_frozen(&fd, limit))
+                return give_up_for(conn, limit, "no answer in time, and the server does not work on the statement");
+            limit->moved_ms = mono_ms();
+        }
+        int rc = poll(&fd, 1, next_ms(limit, now));
+        if (rc > 0) {
+            limit->moved_ms = mono_ms();
+            return 0;
+        }
         if (rc < 0 && errno != EINTR) return give_up(conn);
     }
 }
 
 /* Everything is sent; what comes meanwhile is read, so that neither side waits for the other. */
-static int flush(PGconn *conn, int64_t deadline_ms)
+static int flush(PGconn *conn, struct wire_limit *limit)
 {
     for (int rc; (rc = PQflush(conn)) != 0;) {
-        if (rc < 0 || wait_for(conn, POLLIN | POLLOUT, deadline_ms) < 0) return -1;
+        if (rc < 0 || wait_for(conn, POLLIN | POLLOUT, limit) < 0) return -1;
         struct pollfd fd = {.fd = PQsocket(conn), .events = POLLIN};
         if (poll(&fd, 1, 0) > 0 && PQconsumeInput(conn) != 1) return -1;
     }
@@ -44,11 +78,11 @@ static int flush(PGconn *conn, int64_t deadline_ms)
 }
 
 /* The next result, NULL at the end of a statement's results. */
-static int next_result(PGconn *conn, PGresult **result, int64_t deadline_ms)
+static int next_result(PGconn *conn, PGresult **result, struct wire_limit *limit)
 {
     *result = NULL;
     while (PQisBusy(conn)) {
-        if (wait_for(conn, POLLIN, deadline_ms) < 0 || PQconsumeInput(conn) != 1) return -1;
+        if (wait_for(conn, POLLIN, limit) < 0 || PQconsumeInput(conn) != 1) return -1;
     }
     *result = PQgetResult(conn);
     return 0;
@@ -71,12 +105,12 @@ static void keep(PGresult **kept, PGresult *result)
     *kept = result;
 }
 
-static PGresult *collect(PGconn *conn, int64_t deadline_ms)
+static PGresult *collect(PGconn *conn, struct wire_limit *limit)
 {
     PGresult *kept = NULL, *result;
-    if (flush(conn, deadline_ms) < 0) return NULL;
+    if (flush(conn, limit) < 0) return NULL;
     for (;;) {
-        if (next_result(conn, &result, deadline_ms) < 0) break;
+        if (next_result(conn, &result, limit) < 0) break;
         if (!result) return kept;
         keep(&kept, result);
         if (PQresultStatus(kept) == PGRES_COPY_IN) return kept;
@@ -86,11 +120,11 @@ static PGresult *collect(PGconn *conn, int64_t deadline_ms)
 }
 
 /* Up to the end of the pipeline: each statement's results end with a NULL. */
-static PGresult *collect_pipeline(PGconn *conn, int64_t deadline_ms)
+static PGresult *collect_pipeline(PGconn *conn, struct wire_limit *limit)
 {
     PGresult *kept = NULL, *result;
-    int rc = flush(conn, deadline_ms);
-    while (rc == 0 && (rc = next_result(conn, &result, deadline_ms)) == 0) {
+    int rc = flush(conn, limit);
+    while (rc == 0 && (rc = next_result(conn, &result, limit)) == 0) {
         if (!result) continue;
         if (PQresultStatus(result) != PGRES_PIPELINE_SYNC) {
             keep(&kept, result);
@@ -110,32 +144,38 @@ static int send_one(PGconn *conn, const struct wire_query *q)
     return PQsendQueryParams(conn, q->sql, q->n, NULL, q->values, q->lengths, q->formats, q->result_format);
 }
 
-PGresult *wire_query(PGconn *conn, const struct wire_query *q, int64_t deadline_ms)
+PGresult *wire_query(PGconn *conn, const struct wire_query *q, struct wire_limit *limit)
 {
-    if (!q->before) return send_one(conn, q) == 1 ? collect(conn, deadline_ms) : NULL;
+    if (!q->before) return send_one(conn, q) == 1 ? collect(conn, limit) : NULL;
     if (PQenterPipelineMode(conn) != 1) return NULL;
     const struct wire_query before = {.sql = q->before};
     if (send_one(conn, &before) == 1 && send_one(conn, q) == 1 && PQpipelineSync(conn) == 1)
-        return collect_pipeline(conn, deadline_ms);
+        return collect_pipeline(conn, limit);
     give_up(conn); /* half a pipeline is on its way */
     return NULL;
 }
 
-PGresult *wire_script(PGconn *conn, const char *sql, int64_t deadline_ms)
+PGresult *wire_script(PGconn *conn, const char *sql, struct wire_limit *limit)
 {
-    return PQsendQuery(conn, sql) == 1 ? collect(conn, deadline_ms) : NULL;
+    return PQsendQuery(conn, sql) == 1 ? collect(conn, limit) : NULL;
 }
 
-int wire_copy_data(PGconn *conn, const char *bytes, int len, int64_t deadline_ms)
+PGresult *wire_script_within(PGconn *conn, const char *sql, int64_t ms)
+{
+    struct wire_limit limit = {.deadline_ms = mono_ms() + ms};
+    return wire_script(conn, sql, &limit);
+}
+
+int wire_copy_data(PGconn *conn, const char *bytes, int len, struct wire_limit *limit)
 {
     for (int rc; (rc = PQputCopyData(conn, bytes, len)) != 1;)
-        if (rc < 0 || wait_for(conn, POLLOUT, deadline_ms) < 0) return -1;
-    return flush(conn, deadline_ms);
+        if (rc < 0 || wait_for(conn, POLLOUT, limit) < 0) return -1;
+    return flush(conn, limit);
 }
 
-PGresult *wire_copy_end(PGconn *conn, int64_t deadline_ms)
+PGresult *wire_copy_end(PGconn *conn, struct wire_limit *limit)
 {
     for (int rc; (rc = PQputCopyEnd(conn, NULL)) != 1;)
-        if (rc < 0 || wait_for(conn, POLLOUT, deadline_ms) < 0) return NULL;
-    return collect(conn, deadline_ms);
+        if (rc < 0 || wait_for(conn, POLLOUT, limit) < 0) return NULL;
+    return collect(conn, limit);
 }

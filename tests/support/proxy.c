@@ -28,7 +28,8 @@ struct piece {
 };
 struct pair {
     int client, server; /* 0 = free */
-    int64_t close_ms;   /* answers are swallowed until then, and then it is closed; 0 = not */
+    bool is_frozen;
+    int64_t close_ms; /* answers are swallowed until then, and then it is closed; 0 = not */
     struct piece *first, **last;
 };
 
@@ -119,17 +120,25 @@ static void take_client(int listener, int server_port)
     pairs[i].last = &pairs[i].first;
 }
 
+static bool is_served(const struct pair *p)
+{
+    return p->client && !p->is_frozen;
+}
+
 static void serve(int listener, int server_port, struct proxy_rules *rules)
 {
     for (;;) {
         struct pollfd fds[1 + 2 * PAIRS_MAX] = {{.fd = listener, .events = POLLIN}};
         for (int i = 0; i < PAIRS_MAX; i++) {
-            fds[1 + 2 * i] = (struct pollfd){.fd = pairs[i].client ? pairs[i].client : -1, .events = POLLIN};
-            fds[2 + 2 * i] = (struct pollfd){.fd = pairs[i].client ? pairs[i].server : -1, .events = POLLIN};
+            fds[1 + 2 * i] = (struct pollfd){.fd = is_served(&pairs[i]) ? pairs[i].client : -1, .events = POLLIN};
+            fds[2 + 2 * i] = (struct pollfd){.fd = is_served(&pairs[i]) ? pairs[i].server : -1, .events = POLLIN};
         }
         poll(fds, 1 + 2 * PAIRS_MAX, TICK_MS);
+        if (atomic_exchange(&rules->is_frozen, false))
+            for (int i = 0; i < PAIRS_MAX; i++) pairs[i].is_frozen = true;
         for (int i = 0; i < PAIRS_MAX; i++) {
-            if (pairs[i].client && fds[2 + 2 * i].revents) from_server(&pairs[i], rules);
+            if (!is_served(&pairs[i])) continue;
+            if (fds[2 + 2 * i].revents) from_server(&pairs[i], rules);
             if (pairs[i].client && fds[1 + 2 * i].revents) from_client(&pairs[i], rules);
             if (pairs[i].client) deliver(&pairs[i], mono_ms());
         }

@@ -4,6 +4,7 @@
 #define LOGIKALD_TESTS_SUPPORT_PROXY_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct proxy_rules {
@@ -11,7 +12,8 @@ struct proxy_rules {
     _Atomic int cuts;     /* so many times: what contains needle reaches the server, its answer is lost, and the
                              connection breaks */
     _Atomic int cuts_made;
-    char needle[64]; /* set before cuts */
+    _Atomic bool is_frozen; /* connections that are there move no byte any more, new ones do */
+    char needle[64];        /* set before cuts */
 };
 struct proxy {
     int port;
