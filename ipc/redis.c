@@ -139,6 +139,7 @@ void redis_went_up(struct redis *r)
 {
     r->state = REDIS_UP;
     r->up_since_ms = r->probed_ms = mono_ms();
+    r->doubted_ms = 0;
     r->why[0] = '\0';
     redis_set_timer(r, REDIS_PING_MS);
     subs_renew(r);
@@ -174,6 +175,22 @@ static void ping_answered(void *arg, const struct redis_answer *answer)
     if (answer->fault == REDIS_LOADING || answer->fault == REDIS_NOAUTH) redis_drop(r, REDIS_LOST, "%s", answer->text);
 }
 
+/* Late at two looks that were made in time: at the first, this process may just have woken (it was stopped, its machine
+ * was paused), and nobody could have answered it meanwhile. */
+static bool is_late(struct redis *r, int64_t now)
+{
+    const struct redis_call *head = STAILQ_FIRST(&r->calls);
+    /* A large answer that is still coming in is not late. */
+    if (!head || now < head->deadline_ms || now - r->heard_ms < REDIS_QUIET_MS) {
+        r->doubted_ms = 0;
+        return false;
+    }
+    int64_t since = now - r->doubted_ms;
+    if (r->doubted_ms && since >= REDIS_DOUBT_MS && since < 2 * REDIS_DOUBT_MS) return true;
+    if (!r->doubted_ms || since >= 2 * REDIS_DOUBT_MS) r->doubted_ms = now;
+    return false;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
@@ -188,14 +205,12 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         else
             redis_set_timer(r, r->deadline_ms - now);
     } else if (r->state == REDIS_UP) {
-        struct redis_call *head = STAILQ_FIRST(&r->calls);
-        /* A large answer that is still coming in is not late. */
-        if (head && now >= head->deadline_ms && now - r->heard_ms >= REDIS_QUIET_MS) {
-            redis_drop(r, REDIS_LATE, "no answer in time: the connection is taken for dead");
+        if (is_late(r, now)) {
+            redis_drop(r, REDIS_LATE, "no answer in time: this connection is given up");
         } else {
             const char *ping[] = {"PING"};
             probe_in_time(r);
-            head = STAILQ_FIRST(&r->calls);
+            struct redis_call *head = STAILQ_FIRST(&r->calls);
             if (!head && now - r->heard_ms >= REDIS_PING_MS - 100) redis_send_now(r, ping_answered, r, 1, ping);
             head = STAILQ_FIRST(&r->calls);
             int64_t left = head ? head->deadline_ms - now : REDIS_PING_MS;

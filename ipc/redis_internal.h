@@ -18,6 +18,7 @@
 #define REDIS_OUTPUT_LIMIT (32 << 20)
 #define REDIS_REPLY_LIMIT  (256u << 20)
 #define REDIS_QUIET_MS     1000 /* an answer that is late may still be coming in */
+#define REDIS_DOUBT_MS     500  /* between two looks that find an answer late */
 #define REDIS_TICK_MS      200  /* between two looks at a late answer */
 
 struct script;
@@ -75,6 +76,7 @@ struct redis {
     bool has_heard;    /* the server has said something on this connection */
     int64_t timeout_ms, round_trips;
     int64_t up_since_ms, heard_ms, deadline_ms; /* deadline of connecting and of the handshake */
+    int64_t doubted_ms;                         /* when an answer was first seen to be late; 0 = none is */
     struct buf scratch;
     int depth; /* callbacks on the stack: memory is released at the last one's end */
 };

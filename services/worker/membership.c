@@ -33,10 +33,11 @@ struct membership {
     struct event *timer;
     struct member members[MEMBERS_MAX];
     int count;
-    int64_t ticked_ms, asked_ms, leased_us, renewals;
+    int64_t asked_ms, told_ms, renewals; /* the question for the members under way, the last answer to one */
+    int64_t leased_us;
     char proposed[72], predecessor[256];
     struct complaint refused;
-    bool is_registered, is_leasing, must_lease, has_taken_over, is_leaving, is_burying;
+    bool is_registered, is_leasing, is_asking, must_lease, has_taken_over, is_leaving, is_burying;
     char buried[160];
     void (*on_state)(struct worker *w, bool is_news);
 };
@@ -230,12 +231,20 @@ static void forget_unseen(struct membership *m)
 static void on_members(void *arg, const struct redis_answer *answer)
 {
     struct worker *w = arg;
+    struct membership *m = w->membership;
     const redisReply *r = answer->reply;
-    if (!w->membership || answer->fault != REDIS_FINE || r->type != REDIS_REPLY_ARRAY) return;
+    if (!m) return;
+    m->is_asking = false;
+    if (answer->fault != REDIS_FINE || r->type != REDIS_REPLY_ARRAY) return;
+    int64_t now = mono_ms(), gap = now - m->told_ms;
+    m->told_ms = now;
+    /* This process slept, or Redis did: the others may have slept, too, or had nobody to tell that they live. What was
+     * seen before does not count. */
+    if (gap > lease_ms(w) * 2 / 3) m->count = 0;
     for (size_t i = 0; i + 1 < r->elements; i += 2)
         if (r->element[i]->type == REDIS_REPLY_STRING && r->element[i + 1]->type == REDIS_REPLY_STRING)
             look_at(w, r->element[i]->str, r->element[i + 1]->str);
-    forget_unseen(w->membership);
+    forget_unseen(m);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -244,24 +253,20 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     static const char *const names[] = {KEY_WORKERS, KEY_REGISTERED};
     struct worker *w = arg;
     struct membership *m = w->membership;
-    int64_t now = mono_ms(), gap = now - m->ticked_ms;
-    m->ticked_ms = now;
     if (!redis_is_up(w->redis) || m->is_leaving) return;
     send_lease(w);
-    if (!m->is_registered) return;
-    /* This process slept, and the others may have slept with it: what was seen before does not count. */
-    if (gap > lease_ms(w) * 2 / 3) m->count = 0;
+    if (!m->is_registered || m->is_asking) return;
     struct script_call c = {0};
-    m->asked_ms = now;
+    m->asked_ms = mono_ms();
     script_call_keys(&c, &w->keys, names, 2, 0, "");
-    script_call_run(&c, w->redis, "members", on_members, w);
+    m->is_asking = script_call_run(&c, w->redis, "members", on_members, w) == 0;
 }
 
 /* ---- connections ---- */
 void membership_up(struct worker *w)
 {
     struct membership *m = w->membership;
-    m->is_leasing = m->is_burying = false;
+    m->is_leasing = m->is_burying = m->is_asking = false;
     m->count = 0; /* after an outage everybody gets the time to renew before anybody is taken for dead */
     task_counts_doubt(w->counts);
     if (m->predecessor[0] && !m->has_taken_over) bury(w, m->predecessor, "", on_taken_over);
@@ -351,7 +356,6 @@ int membership_open(struct worker *w, struct err *err)
     struct timeval tv = {.tv_sec = every / 1000, .tv_usec = every % 1000 * 1000};
     struct membership *m = w->membership = calloc(1, sizeof *m);
     if (!m) return err_set(err, ERR_NOMEM, "no memory");
-    m->ticked_ms = mono_ms();
     random_token_hex(m->proposed, EPOCH_BYTES);
     make_ids(w);
     m->timer = event_new(w->base, -1, EV_PERSIST, on_timer, w);
