@@ -17,7 +17,7 @@ OBJ       := $(ROOT)/obj
 
 PKGS_LIGHT := libevent_core libconfig libcjson
 PKGS       := libevent_core libevent_extra libevent_openssl openssl hiredis libpq libcurl sqlite3 libsodium libjwt zlib \
-              libcjson libconfig libseccomp
+              libcjson libconfig libseccomp libzstd
 
 WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2
 CPPFLAGS  += -D_GNU_SOURCE -I. $(shell pkg-config --cflags-only-I $(PKGS) 2>/dev/null)

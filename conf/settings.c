@@ -59,11 +59,29 @@ static const char *shown(const struct setting *s, const char *text, char out[80]
     return out;
 }
 
+/* Sizes may come with a unit, as PostgreSQL's settings do: 1kB is 1024 bytes. Where it ends; v is multiplied. */
+static char *take_unit(const struct setting *s, char *end, long long *v)
+{
+    static const char *const units[][3] = {
+        {"kB", "KB", "KiB"}, {"MB", "mB", "MiB"}, {"GB", "gB", "GiB"}, {"TB", "tB", "TiB"}};
+    size_t len = strlen(s->key);
+    if (len < 6 || strcmp(s->key + len - 6, "_bytes") != 0) return end;
+    const char *text = end + (*end == ' ');
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < 3; k++)
+            if (strcmp(text, units[i][k]) == 0 && *v <= INT64_MAX >> (10 * (i + 1)) && *v >= 0) {
+                *v <<= 10 * (i + 1);
+                return end + strlen(end);
+            }
+    return end;
+}
+
 static int check_int(const struct setting *s, const char *text, char *out, size_t size, struct err *err)
 {
     char got[80], *end;
     errno = 0;
     long long v = strtoll(text, &end, 10);
+    if (end != text && *end) end = take_unit(s, end, &v);
     if (end == text || *end || errno || text[0] == ' ')
         return err_set(err, ERR_CONFIG, "%s expects a whole number from %" PRId64 " to %" PRId64 "%s", s->key, s->min,
                        s->max, shown(s, text, got));

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "services/parts/move.h"
 #include "services/parts/preview.h"
 #include "services/parts/read.h"
 #include "services/store/db.h"
+#include "services/store/frames.h"
 #include "services/store/sync/parts_store.h"
 
 #define DOUBLE      (-1)              /* in place of an elevation's id */
@@ -55,6 +57,25 @@ static int store_all(struct db *db, struct parts_item *items, int n, enum parse_
     return rc;
 }
 
+/* Reads one row of parts_contents. */
+static int read_one(const PGresult *contents, int row, struct parts_data *data, struct err *err)
+{
+    const char *bytes = PQgetvalue(contents, row, 1);
+    size_t len = (size_t)PQgetlength(contents, row, 1);
+    struct buf file = {0};
+    if (PQgetisnull(contents, row, 1)) return err_set(err, ERR_INPUT, "its file is not stored any more");
+    int rc = 0;
+    if (!PQgetisnull(contents, row, 4)) {
+        rc = frames_unpack(bytes, len, (size_t)db_int(contents, row, 4), &file, err);
+        bytes = file.data;
+        len = file.len;
+    }
+    if (rc == 0) rc = parts_read(bytes, len, db_text(contents, row, 2), db_text(contents, row, 3), data, err);
+    if (rc == 0) data->preview = parts_preview(bytes, len);
+    buf_free(&file);
+    return rc;
+}
+
 /* Reads the contents of one group. */
 static int read_group(struct db *db, struct parts_item *items, int n, enum parse_outcome *outcomes, struct err *whys,
                       struct err *err)
@@ -65,13 +86,8 @@ static int read_group(struct db *db, struct parts_item *items, int n, enum parse
         int i = 0;
         while (i < n && (items[i].taken != PARTS_TAKEN || items[i].elevation_id != db_int(contents, row, 0))) i++;
         if (i == n) continue;
-        items[i].is_read =
-            parts_read(PQgetvalue(contents, row, 1), (size_t)PQgetlength(contents, row, 1), db_text(contents, row, 2),
-                       db_text(contents, row, 3), &items[i].data, &whys[i]) == 0;
-        if (items[i].is_read) {
-            items[i].data.preview = parts_preview(PQgetvalue(contents, row, 1), (size_t)PQgetlength(contents, row, 1));
-            continue;
-        }
+        items[i].is_read = read_one(contents, row, &items[i].data, &whys[i]) == 0;
+        if (items[i].is_read) continue;
         outcomes[i] = PARSE_FAILED;
         rc = store_failure(db, items[i].elevation_id, &whys[i], err);
     }
@@ -131,7 +147,8 @@ int parts_parse_many(struct db *db, const int64_t *ids, int n, bool force, enum 
         whys[i] = (struct err){0};
     }
     forget_doubles(items, n);
-    int rc = parts_take(db, items, n, force, PARTS_READER, err);
+    int rc = parts_move_these(db, ids, n, err);
+    if (rc == 0) rc = parts_take(db, items, n, force, PARTS_READER, err);
     if (rc == 0) rc = read_all(db, items, n, outcomes, whys, err);
     if (rc == 0) {
         rc = finish(db, items, n, outcomes, whys, err);

@@ -5,12 +5,14 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "services/parts/move.h"
 #include "services/parts/parse.h"
 #include "services/parts/request.h"
 #include "services/store/db.h"
 
 #define TRIGGER_BATCH 100
 #define ERRORS_SHOWN  100
+#define MOVE_MS       60000 /* of a trigger's time, for what an earlier version stored */
 
 static int value_error(struct task_ctx *ctx, struct err *err, const char *text)
 {
@@ -147,7 +149,8 @@ int task_trigger_parsing_for_new_files(struct task_ctx *ctx, const cJSON *args, 
     }
     struct parts_requested n = {0};
     struct db *db = open_db(ctx, err);
-    int batch = db ? batch_size(db, err) : -(int)err->code;
+    int64_t moved = db ? parts_move_all(ctx, db, MOVE_MS, err) : -(int64_t)err->code;
+    int batch = moved < 0 ? (int)moved : batch_size(db, err);
     int rc = batch < 0 ? batch : parts_request(ctx, db, PARTS_NEW, 0, batch, &n, err);
     db_close(db);
     if (rc < 0) return rc;
@@ -157,5 +160,20 @@ int task_trigger_parsing_for_new_files(struct task_ctx *ctx, const cJSON *args, 
     cJSON_AddNumberToObject(*result, "batches", (double)n.batches);
     cJSON_AddNumberToObject(*result, "parsed", (double)n.read);
     cJSON_AddNumberToObject(*result, "failed", (double)n.failed);
+    if (moved) cJSON_AddNumberToObject(*result, "moved", (double)moved);
+    return 0;
+}
+
+int task_take_over_parts_files(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,
+                               struct err *err)
+{
+    (void)args, (void)kwargs;
+    struct db *db = open_db(ctx, err);
+    int64_t moved = db ? parts_move_all(ctx, db, 0, err) : -(int64_t)err->code;
+    db_close(db);
+    if (moved < 0) return (int)moved;
+    *result = cJSON_CreateObject();
+    cJSON_AddTrueToObject(*result, "success");
+    cJSON_AddNumberToObject(*result, "moved", (double)moved);
     return 0;
 }

@@ -16,4 +16,9 @@ int task_batch_parse_elevations(struct task_ctx *ctx, const cJSON *args, const c
 int task_trigger_parsing_for_new_files(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,
                                        struct err *err);
 
+/* tasks.sqlite_parser_tasks.take_over_parts_files(): everything that an earlier version stored, to its place, until it
+ * is done or the task is cancelled; what was done stays done. The trigger does some of it each time. */
+int task_take_over_parts_files(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,
+                               struct err *err);
+
 #endif

@@ -42,7 +42,7 @@ PGresult *maintenance_totals(struct db *db, struct err *err)
         db, err,
         "SELECT (SELECT count(*) FROM projects WHERE deleted_at IS NULL),"
         " (SELECT count(*) FROM elevations WHERE deleted_at IS NULL),"
-        " (SELECT count(*) FROM elevation_parts_lists WHERE content IS NOT NULL),"
+        " (SELECT count(*) FROM elevation_parts_lists WHERE sha256 IS NOT NULL),"
         " (SELECT count(*) FROM project_cursors WHERE failures > 0),"
         " (SELECT count(*) FROM elevations WHERE has_parts_data AND deleted_at IS NULL"
         "   AND parse_status IN ('pending', 'in_progress')),"

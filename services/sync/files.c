@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "services/parts/verify.h"
+#include "services/store/frames.h"
 #include "services/store/sync/sync_files.h"
 #include "services/sync/project.h"
 
@@ -18,6 +19,7 @@ struct file_job {
     int64_t elevation_id, changed_s;
     char *version_id;
     bool has_good, is_of_version; /* a good parts list is there; it is of this version */
+    char stored_sha256[65];       /* of the file that is stored; "" = none */
 };
 
 static void job_free(struct file_job *f)
@@ -50,14 +52,21 @@ static int store_parts(struct file_job *f, const struct file_row *row, bool is_n
     if (is_nothing && f->has_good && f->is_of_version)
         return store_failure(f, "Logikal has none any more, though the elevation is as it was; the former one is kept",
                              0, err);
-    if (is_nothing) return file_store_parts(w->run->db, &w->lease, row, NULL, err);
+    if (is_nothing) return file_store_parts(w->run->db, &w->lease, row, NULL, false, w->run->id, NULL, err);
     bool is_valid = parts_verify(row->bytes, row->len, &invalid) == 0;
     counts->parts_invalid += !is_valid;
     if (!is_valid && f->has_good) return store_failure(f, invalid.text, 0, err);
     counts->parts_lists += is_valid;
     counts->parts_failed += !is_valid;
     if (!is_valid) run_note_error(w->run, "parts list of elevation %s: %s", f->job.object, invalid.text);
-    return file_store_parts(w->run->db, &w->lease, row, is_valid ? NULL : invalid.text, err);
+    struct packed packed;
+    int rc = frames_pack(row->bytes, row->len, &packed, err);
+    bool has_file = strcmp(packed.sha256, f->stored_sha256) == 0;
+    if (rc == 0)
+        rc = file_store_parts(w->run->db, &w->lease, row, &packed, has_file, w->run->id, is_valid ? NULL : invalid.text,
+                              err);
+    packed_free(&packed);
+    return rc;
 }
 
 static int store(struct file_job *f, const struct logikal_outcome *outcome, struct err *err)
@@ -118,6 +127,7 @@ static int submit(struct project_work *w, const PGresult *r, int row, enum job_k
     f->changed_s = db_int(r, row, 5);
     f->has_good = db_bool(r, row, 9);
     f->is_of_version = db_bool(r, row, 10);
+    snprintf(f->stored_sha256, sizeof(f->stored_sha256), "%s", db_text(r, row, 11) ? db_text(r, row, 11) : "");
     w->open_jobs++;
     logikal_submit(w->run->client, &f->job);
     return 0;

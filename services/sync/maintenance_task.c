@@ -6,6 +6,7 @@
 #include "services/logikal/probe.h"
 #include "services/store/journal.h"
 #include "services/store/maintenance.h"
+#include "services/store/sync/parts_files.h"
 #include "services/sync/result.h"
 #include "services/sync/tasks.h"
 
@@ -33,6 +34,10 @@ int task_cleanup_old_tasks(struct task_ctx *ctx, const cJSON *args, const cJSON 
     int rc = db ? maintenance_cleanup(db, days, &n, err) : -ERR_DB;
     if (rc == 0) n.changes = journal_prune(db, (int)conf_int(ctx->conf, SET_CHANGES_DAYS), err);
     if (n.changes < 0) rc = -ERR_DB;
+    struct parts_swept swept = {0};
+    if (rc == 0)
+        rc = parts_sweep(db, (int)conf_int(ctx->conf, SET_PARTS_VERSIONS),
+                         (int)conf_int(ctx->conf, SET_PARTS_VANISHED_DAYS), &swept, err);
     db_close(db);
     if (rc < 0) return rc;
     *result = new_result(ctx, true, "completed_at");
@@ -42,6 +47,10 @@ int task_cleanup_old_tasks(struct task_ctx *ctx, const cJSON *args, const cJSON 
     cJSON_AddNumberToObject(*result, "api_logs_deleted", (double)n.api_logs);
     cJSON_AddNumberToObject(*result, "parsing_errors_deleted", (double)n.parsing_errors);
     cJSON_AddNumberToObject(*result, "changes_deleted", (double)n.changes);
+    cJSON_AddNumberToObject(*result, "parts_versions_deleted", (double)swept.versions);
+    cJSON_AddNumberToObject(*result, "parts_lists_deleted", (double)swept.lists);
+    cJSON_AddNumberToObject(*result, "parts_files_deleted", (double)swept.files);
+    cJSON_AddNumberToObject(*result, "parts_bytes_deleted", (double)swept.bytes);
     return 0;
 }
 

@@ -35,6 +35,7 @@ static const struct task_def table[] = {
     {.name = PARSER "trigger_parsing_for_new_files",
      .queue = "sqlite_parser",
      .run = task_trigger_parsing_for_new_files},
+    {.name = PARSER "take_over_parts_files", .queue = "sqlite_parser", .run = task_take_over_parts_files},
 
     {.name = "celery.map", .queue = "sync", .run = task_map},
     {.name = "celery.starmap", .queue = "sync", .run = task_starmap},

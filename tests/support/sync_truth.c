@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
+
 #include "conf/buf.h"
+#include "services/store/frames.h"
 
 void sync_world_start(struct sync_world *w, const char *const sim_arguments[])
 {
@@ -165,8 +168,9 @@ const struct truth_kind truth_kinds[TRUTH_KINDS] = {
      "SELECT doc->>'id', doc->>'parts_sha256', doc->>'thumbnail_sha256', 'success' FROM truth"
      " WHERE doc->>'type' = 'elevation' AND doc->'object'->>'isInRecycleBin' = 'false'"
      " AND doc->>'project' IN (SELECT id FROM live_projects)",
-     "SELECT e.logikal_id, encode(sha256(l.content), 'hex'), encode(sha256(t.content), 'hex'), e.parse_status"
-     " FROM elevations e LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
+     "SELECT e.logikal_id, coalesce(f.sha256, encode(sha256(l.content), 'hex')), encode(sha256(t.content), 'hex'),"
+     " e.parse_status FROM elevations e LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
+     " LEFT JOIN parts_files f ON f.sha256 = l.sha256 AND l.content IS NULL"
      " LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id WHERE e.deleted_at IS NULL",
      4, 1},
     {"read",
@@ -220,6 +224,32 @@ static void compare(PGconn *conn, size_t pair, const char *label, const char *a,
     buf_free(&sql);
 }
 
+/* What is stored under a hash, unpacked, has this hash; and an elevation's list is its present version. */
+static void check_files(PGconn *conn, struct buf *out)
+{
+    PGresult *r =
+        PQexecParams(conn, "SELECT sha256, content, raw_size::text FROM parts_files", 0, NULL, NULL, NULL, NULL, 1);
+    for (int i = 0; i < PQntuples(r); i++) {
+        struct buf file = {0};
+        unsigned char digest[32];
+        char hex[65];
+        frames_unpack(PQgetvalue(r, i, 1), (size_t)PQgetlength(r, i, 1), (size_t)atol(PQgetvalue(r, i, 2)), &file,
+                      NULL);
+        EVP_Digest(file.data, file.len, digest, NULL, EVP_sha256(), NULL);
+        for (int k = 0; k < 32; k++) snprintf(hex + 2 * k, 3, "%02x", digest[k]);
+        if (strncmp(hex, PQgetvalue(r, i, 0), 64) != 0) buf_printf(out, "file %s is not what it is called\n", hex);
+        buf_free(&file);
+    }
+    PQclear(r);
+    r = PQexec(conn, "SELECT l.elevation_id, l.sha256, v.sha256 FROM elevation_parts_lists l FULL JOIN"
+                     " (SELECT * FROM parts_versions WHERE valid_to IS NULL) v USING (elevation_id)"
+                     " WHERE l.content IS NULL AND l.sha256 IS DISTINCT FROM v.sha256");
+    for (int i = 0; i < PQntuples(r); i++)
+        buf_printf(out, "elevation %s has file %s, and as its version %s\n", PQgetvalue(r, i, 0), PQgetvalue(r, i, 1),
+                   PQgetvalue(r, i, 2));
+    PQclear(r);
+}
+
 char *truth_differences(struct sync_world *w, bool with_files)
 {
     struct buf out = {0};
@@ -231,6 +261,7 @@ char *truth_differences(struct sync_world *w, bool with_files)
         compare(conn, i, "upstream", truth_kinds[i].upstream, truth_kinds[i].stored, &out);
         compare(conn, i, "stored", truth_kinds[i].stored, truth_kinds[i].upstream, &out);
     }
+    if (with_files) check_files(conn, &out);
     PQfinish(conn);
     return buf_steal(&out);
 }

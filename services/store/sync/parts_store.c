@@ -68,7 +68,7 @@ int parts_take(struct db *db, struct parts_item *items, int n, bool force, int r
     PGresult *r = db_query(
         db, err,
         "UPDATE elevations e SET parse_status = 'in_progress', parse_started_at = now() FROM elevation_parts_lists l"
-        " WHERE e.id = ANY ($1::integer[]) AND l.elevation_id = e.id AND l.content IS NOT NULL"
+        " WHERE e.id = ANY ($1::integer[]) AND l.elevation_id = e.id AND l.sha256 IS NOT NULL"
         "  AND (e.parse_status <> 'in_progress' OR e.parse_started_at IS NULL OR e.parse_started_at < now() "
         "- " ABANDONED ") AND ($2::bool OR e.parse_status <> 'success' OR e.parts_file_hash IS DISTINCT FROM l.sha256"
         "   OR e.parse_version < $3::integer)"
@@ -80,7 +80,7 @@ int parts_take(struct db *db, struct parts_item *items, int n, bool force, int r
     PQclear(r);
     if (is_well && taken < n) {
         r = db_query(db, err,
-                     "SELECT e.id, l.content IS NULL, e.parse_status = 'in_progress' FROM elevations e"
+                     "SELECT e.id, l.sha256 IS NULL, e.parse_status = 'in_progress' FROM elevations e"
                      " LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id WHERE e.id = ANY ($1::integer[])",
                      1, values);
         if (r) set_why_not(items, n, r);
@@ -97,8 +97,10 @@ PGresult *parts_contents(struct db *db, const struct parts_item *items, int n, s
     const char *values[] = {ids};
     PGresult *r = !ids ? NULL
                        : db_query_bytes(db, err,
-                                        "SELECT l.elevation_id::text, l.content, e.name, e.logikal_id"
+                                        "SELECT l.elevation_id::text, coalesce(l.content, f.content), e.name,"
+                                        " e.logikal_id, CASE WHEN l.content IS NULL THEN f.raw_size::text END"
                                         " FROM elevation_parts_lists l JOIN elevations e ON e.id = l.elevation_id"
+                                        " LEFT JOIN parts_files f ON f.sha256 = l.sha256"
                                         " WHERE l.elevation_id = ANY ($1::integer[])",
                                         1, values);
     if (!ids) err_set(err, ERR_NOMEM, "no memory");
@@ -305,7 +307,7 @@ PGresult *parts_waiting_ids(struct db *db, const char *statuses, int64_t project
     return db_query(
         db, err,
         "SELECT id FROM (SELECT e.id FROM elevations e JOIN elevation_parts_lists l ON l.elevation_id = e.id"
-        " WHERE l.content IS NOT NULL AND e.deleted_at IS NULL AND e.parse_status <> 'success' AND e.id > $3"
+        " WHERE l.sha256 IS NOT NULL AND e.deleted_at IS NULL AND e.parse_status <> 'success' AND e.id > $3"
         "  AND ($2::integer = 0 OR e.project_id = $2::integer)"
         "  AND (e.parse_status = ANY ($1::text[])"
         "       OR (e.parse_status = 'in_progress' AND e.parse_started_at < now() - " ABANDONED "))"
@@ -313,7 +315,7 @@ PGresult *parts_waiting_ids(struct db *db, const char *statuses, int64_t project
         "       AND coalesce(e.parse_started_at, e.data_parsed_at, '-infinity') <= now() - $6::integer * interval '1 "
         "minute'))"
         " UNION SELECT e.id FROM elevations e JOIN elevation_parts_lists l ON l.elevation_id = e.id"
-        " WHERE l.content IS NOT NULL AND e.has_parts_data AND e.deleted_at IS NULL AND e.parse_version < $7::integer"
+        " WHERE l.sha256 IS NOT NULL AND e.has_parts_data AND e.deleted_at IS NULL AND e.parse_version < $7::integer"
         "  AND e.id > $3 AND e.parse_status <> 'in_progress' AND ($2::integer = 0 OR e.project_id = $2::integer)) w"
         " ORDER BY id LIMIT $4",
         7, values);

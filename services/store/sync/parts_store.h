@@ -53,8 +53,8 @@ struct parts_item {
 /* Marks the items' elevations in_progress, as far as they are to be read (force: again; reader: what a reader older
  * than this has read, too), and sets taken. */
 int parts_take(struct db *db, struct parts_item *items, int n, bool force, int reader, struct err *err);
-/* The contents of taken items: rows of elevation id (text), bytes, and the elevation's name and identifier, all cells
- * binary. NULL on an error. */
+/* The contents of taken items: rows of elevation id (text), bytes, the elevation's name and identifier, and the size of
+ * the file where the bytes are its frames (NULL: they are the file), all cells binary. NULL on an error. */
 PGresult *parts_contents(struct db *db, const struct parts_item *items, int n, struct err *err);
 /* Stores all items with is_read and their glass in one transaction, and sets is_stored. */
 int parts_store_read(struct db *db, struct parts_item *items, int n, int reader, struct err *err);

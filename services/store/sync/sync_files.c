@@ -2,9 +2,11 @@
 #include "services/store/sync/sync_files.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <openssl/evp.h>
 
 #include "services/store/db.h"
+#include "services/store/frames.h"
 #include "services/store/lease.h"
 #include "services/store/sync/sync_files_sql.h"
 
@@ -25,11 +27,12 @@ PGresult *files_wanted(struct db *db, int64_t run, int64_t project_id, int64_t a
             "$7") " AS wants_thumbnail,"
                   "   $5::bool AND " WANTS_PARTS(
                       "$7") " AS wants_parts,"
-                            "   coalesce(l.size_bytes, 0), coalesce(l.content IS NOT NULL AND (l.error IS NULL OR "
+                            "   coalesce(l.size_bytes, 0), coalesce(l.sha256 IS NOT NULL AND (l.error IS NULL OR "
                             "l.tries > 0)"
                             "    AND e.parse_status NOT IN ('failed', 'validation_failed'), false) AS has_good,"
                             "   coalesce((l.version_id, l.changed_date) IS NOT DISTINCT FROM"
-                            "    (e.version_id, e.api_changed_date), false)"
+                            "    (e.version_id, e.api_changed_date), false),"
+                            "   CASE WHEN l.content IS NULL THEN l.sha256 END"
                             "  FROM elevations e JOIN phases p ON p.id = e.phase_id"
                             "  LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
                             "  LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
@@ -53,14 +56,14 @@ static const char *sha256_hex(const void *bytes, size_t len, char out[65])
 
 struct file_values {
     char token[DB_NUMBER_SIZE], id[DB_NUMBER_SIZE], size[DB_NUMBER_SIZE], changed[DB_NUMBER_SIZE], sha[65];
-    const char *values[11];
-    int lengths[11];
+    const char *values[12];
+    int lengths[12];
 };
 
 static void bind(struct file_values *v, const struct lease *lease, const struct file_row *file)
 {
     const char *sha = file->bytes ? sha256_hex(file->bytes, file->len, v->sha) : NULL;
-    const char *values[11] = {lease->name,
+    const char *values[10] = {lease->name,
                               db_number(v->token, lease->token),
                               db_number(v->id, file->elevation_id),
                               file->bytes,
@@ -69,9 +72,8 @@ static void bind(struct file_values *v, const struct lease *lease, const struct 
                               file->bytes ? db_number(v->size, (int64_t)file->len) : NULL,
                               file->version_id,
                               file->changed_s ? db_number(v->changed, file->changed_s) : NULL,
-                              file->error,
-                              NULL};
-    for (int i = 0; i < 11; i++) {
+                              file->error};
+    for (int i = 0; i < 10; i++) {
         v->values[i] = values[i];
         v->lengths[i] = 0;
     }
@@ -116,42 +118,67 @@ int file_store_thumbnail(struct db *db, const struct lease *lease, const struct 
 /* Bytes that came again as they were, and could not be read, are as good as a failure: asked for again later. */
 static const char store_parts[] = HELD
     ", former AS (SELECT l.sha256, l.error, l.tries FROM elevation_parts_lists l WHERE l.elevation_id = $3::integer),"
-    " judged AS (SELECT $11::text IS NOT NULL OR (e.parse_status = 'failed' AND $6::text ="
+    " judged AS (SELECT $10::text IS NOT NULL OR (e.parse_status = 'failed' AND $5::text ="
     "  (SELECT sha256 FROM former)) AS is_bad FROM elevations e WHERE e.id = $3::integer),"
     " tried AS (SELECT CASE WHEN is_bad THEN coalesce((SELECT tries FROM former), 0) + 1 ELSE 0 END AS tries FROM "
     "judged),"
-    " stored AS (INSERT INTO elevation_parts_lists AS l (elevation_id, content, sha256, size_bytes, version_id,"
+    " file AS (INSERT INTO parts_files AS f (sha256, content, frames, raw_size, stored_size)"
+    "  SELECT $5::text, $4::bytea, $11::integer[], $6::integer, octet_length($4::bytea) FROM held"
+    "  WHERE $4::bytea IS NOT NULL ON CONFLICT (sha256) DO UPDATE SET used_at = now()),"
+    " stored AS (INSERT INTO elevation_parts_lists AS l (elevation_id, sha256, size_bytes, version_id,"
     "  changed_date, error, fetched_at, tried_at, tries, retry_at, failed_version, failed_date)"
-    " SELECT $3::integer, $4::bytea, $6::text, $7::integer, $8::text, to_timestamp($9::bigint),"
-    "  coalesce($10::text, $11::text), now(), now(), tries, CASE WHEN tries > 0 THEN now() + "
+    " SELECT $3::integer, $5::text, $6::integer, $7::text, to_timestamp($8::bigint),"
+    "  coalesce($9::text, $10::text), now(), now(), tries, CASE WHEN tries > 0 THEN now() + "
     "logikald_file_delay(tries, 0)"
-    "  END, $8::text, to_timestamp($9::bigint) FROM held, tried WHERE $5::text IS NULL OR true"
-    " ON CONFLICT (elevation_id) DO UPDATE SET sha256 = excluded.sha256,"
-    "  content = CASE WHEN l.sha256 = excluded.sha256 THEN l.content ELSE excluded.content END,"
+    "  END, $7::text, to_timestamp($8::bigint) FROM held, tried"
+    " ON CONFLICT (elevation_id) DO UPDATE SET sha256 = excluded.sha256, content = NULL,"
     "  size_bytes = excluded.size_bytes, version_id = excluded.version_id, changed_date = excluded.changed_date,"
     "  error = excluded.error, fetched_at = now(), tried_at = now(), tries = excluded.tries, retry_at = "
     "excluded.retry_at,"
     "  failed_version = excluded.failed_version, failed_date = excluded.failed_date"
     " RETURNING elevation_id, sha256),"
+    " closed AS (UPDATE parts_versions v SET valid_to = now() FROM stored WHERE v.elevation_id = $3::integer"
+    "  AND v.valid_to IS NULL AND v.sha256 IS DISTINCT FROM $5::text RETURNING v.number),"
+    " opened AS (INSERT INTO parts_versions (elevation_id, number, sha256, run_id, version_id, changed_date, amount)"
+    "  SELECT $3::integer, coalesce((SELECT max(number) FROM parts_versions WHERE elevation_id = $3::integer), 0) + 1,"
+    "   $5::text, $12::bigint, $7::text, to_timestamp($8::bigint), e.amount"
+    "  FROM stored JOIN elevations e ON e.id = stored.elevation_id, (SELECT count(*) AS n FROM closed) c"
+    "  WHERE $5::text IS NOT NULL AND c.n >= 0 AND NOT EXISTS (SELECT FROM parts_versions"
+    "   WHERE elevation_id = $3::integer AND valid_to IS NULL AND sha256 = $5::text)),"
     " same AS (SELECT coalesce(stored.sha256 = (SELECT sha256 FROM former), false) AS is_same,"
     "  (SELECT error FROM former) IS NOT NULL AS was_bad FROM stored),"
-    " shown AS (UPDATE elevations e SET has_parts_data = $4::bytea IS NOT NULL, parts_synced_at = now(),"
-    "   parse_status = CASE WHEN $11::text IS NOT NULL THEN 'validation_failed'"
+    " shown AS (UPDATE elevations e SET has_parts_data = $5::text IS NOT NULL, parts_synced_at = now(),"
+    "   parse_status = CASE WHEN $10::text IS NOT NULL THEN 'validation_failed'"
     "    WHEN is_same AND parse_status <> 'validation_failed' AND NOT (was_bad AND parse_status = 'partial')"
-    "    THEN parse_status WHEN $4::bytea IS NULL THEN parse_status ELSE 'pending' END,"
-    "   parse_error = CASE WHEN $11::text IS NOT NULL THEN $11::text"
+    "    THEN parse_status WHEN $5::text IS NULL THEN parse_status ELSE 'pending' END,"
+    "   parse_error = CASE WHEN $10::text IS NOT NULL THEN $10::text"
     "    WHEN is_same AND (NOT was_bad OR parse_status = 'failed') THEN parse_error END,"
     "   parse_retry_count = CASE WHEN is_same THEN parse_retry_count ELSE 0 END"
     "  FROM same WHERE e.id = $3::integer)"
     " SELECT is_same FROM same";
 
-int file_store_parts(struct db *db, const struct lease *lease, const struct file_row *file, const char *invalid,
-                     struct err *err)
+int file_store_parts(struct db *db, const struct lease *lease, const struct file_row *file, const struct packed *packed,
+                     bool has_file, int64_t run_id, const char *invalid, struct err *err)
 {
     struct file_values v;
-    bind(&v, lease, file);
-    v.values[10] = invalid;
-    return run(db, store_parts, 11, &v, err);
+    char run_text[DB_NUMBER_SIZE];
+    bool is_sent = packed && !has_file;
+    const char *values[12] = {lease->name,
+                              db_number(v.token, lease->token),
+                              db_number(v.id, file->elevation_id),
+                              is_sent ? packed->content.data : NULL,
+                              packed ? packed->sha256 : NULL,
+                              packed ? db_number(v.size, (int64_t)packed->raw_size) : NULL,
+                              file->version_id,
+                              file->changed_s ? db_number(v.changed, file->changed_s) : NULL,
+                              file->error,
+                              invalid,
+                              is_sent ? packed->starts.data : NULL,
+                              run_id ? db_number(run_text, run_id) : NULL};
+    const int lengths[12] = {0, 0, 0, is_sent ? (int)packed->content.len : 0};
+    memcpy(v.values, values, sizeof values);
+    memcpy(v.lengths, lengths, sizeof lengths);
+    return run(db, store_parts, 12, &v, err);
 }
 
 /* $1 lease, $2 token, $3 elevation, $4 version, $5 changed, $6 error, $7 free failures */

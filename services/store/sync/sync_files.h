@@ -12,11 +12,12 @@
 
 struct db;
 struct lease;
+struct packed;
 
 /* The elevations of a project that want a file (sync_files_sql.h) in this run, after a position (phase_id, id; 0, 0 =
  * from the start): phase_id, id, logikal_id, phase's logikal_id, version_id, changed (epoch), wants a thumbnail, wants
- * a parts list, size of the former parts list, whether there is a good parts list, whether it is of this very version.
- * NULL on an error. */
+ * a parts list, size of the former parts list, whether there is a good parts list, whether it is of this very version,
+ * its sha256 where its file is in parts_files. NULL on an error. */
 PGresult *files_wanted(struct db *db, int64_t run, int64_t project_id, int64_t after_phase, int64_t after_id,
                        bool thumbnails, bool parts_lists, int limit, struct err *err);
 
@@ -31,10 +32,11 @@ struct file_row {
 };
 /* 0; 1 when the content is what was stored before; -ERR_CONFLICT when the lease was lost; -ERR_DB. */
 int file_store_thumbnail(struct db *db, const struct lease *lease, const struct file_row *file, struct err *err);
-/* The same; a new content sets the elevation's parse_status to pending. invalid: it was verified and refused, then
- * parse_status is validation_failed and the text is kept as parse_error. */
-int file_store_parts(struct db *db, const struct lease *lease, const struct file_row *file, const char *invalid,
-                     struct err *err);
+/* The same for a parts list, whose bytes are packed's (NULL = there is none); has_file: its file is in parts_files, and
+ * is not sent. A new content sets the elevation's parse_status to pending, and begins a new version. invalid: it was
+ * verified and refused, then parse_status is validation_failed and the text is kept as parse_error. */
+int file_store_parts(struct db *db, const struct lease *lease, const struct file_row *file, const struct packed *packed,
+                     bool has_file, int64_t run, const char *invalid, struct err *err);
 
 /* The file could not be had: what is there stays, file->error is kept (of a parts list also as the elevation's
  * parse_error), and it is asked for again after a growing delay; free: how many failures in a row wait for nothing but

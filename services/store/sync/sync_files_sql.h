@@ -1,6 +1,6 @@
 /* When a file is fetched: said once, for elevations e, their thumbnails t and parts lists l. One that is missing, of
  * another version or damaged is; one that failed for this very version is when its delay is over. A parts list that the
- * upstream does not have (no content, no error) is asked for again after a day, and one that could not be read after a
+ * upstream does not have (no sha256, no error) is asked for again after a day, and one that could not be read after a
  * growing delay. A forced run asks for every file that
  * was not asked for since it began: run is the parameter with its id (0 = none). */
 #ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_FILES_SQL_H
@@ -20,8 +20,8 @@
 #define WANTS_THUMBNAIL(run) WANTS_FILE("t", run) ")"
 #define WANTS_PARTS(run)                                                                                               \
     WANTS_FILE("l", run)                                                                                               \
-    " OR (l.content IS NULL AND l.error IS NULL AND l.fetched_at < now() - interval '1 day')"                          \
-    " OR (e.parse_status = 'failed' AND l.content IS NOT NULL AND"                                                     \
+    " OR (l.sha256 IS NULL AND l.error IS NULL AND l.fetched_at < now() - interval '1 day')"                          \
+    " OR (e.parse_status = 'failed' AND l.sha256 IS NOT NULL AND"                                                     \
     "  coalesce(l.retry_at, l.fetched_at + interval '1 minute') <= now()))"
 
 #endif

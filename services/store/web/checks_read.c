@@ -100,7 +100,7 @@ const struct query query_repair_project = {
         " unmarked AS (UPDATE elevations e SET has_parts_data = false, parse_status = 'pending', updated_at = now()"
         " FROM phases h, p WHERE h.project_id = p.id AND e.phase_id = h.id AND e.has_parts_data AND e.deleted_at IS"
         " NULL AND h.deleted_at IS NULL AND e.project_id = p.id AND NOT EXISTS (SELECT FROM elevation_parts_lists l"
-        " WHERE l.elevation_id = e.id AND l.content IS NOT NULL) RETURNING e.id)"
+        " WHERE l.elevation_id = e.id AND l.sha256 IS NOT NULL) RETURNING e.id)"
         " SELECT json_build_object('project_id', p.logikal_id, 'success', true, 'repairs_made', " LIST(
             COUNTED("(SELECT count(*) FROM moved)", "elevations put into the project of their phase") ", " COUNTED(
                 "(SELECT count(*) FROM buried)",

@@ -121,7 +121,7 @@ const struct query query_enrichment_status = {
 
 const struct query query_elevation_has_parts = {
     .name = "elevation_has_parts",
-    .sql = "SELECT l.content IS NOT NULL FROM elevations e LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
+    .sql = "SELECT l.sha256 IS NOT NULL FROM elevations e LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
            " WHERE e.id = $1::int AND e.deleted_at IS NULL",
 };
 
