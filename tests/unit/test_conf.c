@@ -130,6 +130,37 @@ static void test_fault_names_its_line_and_what_was_expected(void **state)
     }
 }
 
+static void test_sizes_take_units(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t bytes; /* -1: refused */
+    } table[] = {{"10GB", 10LL << 30},
+                 {"10 GB", 10LL << 30},
+                 {"2TB", 2LL << 40},
+                 {"512MiB", 512 << 20},
+                 {"70000kB", 70000 << 10},
+                 {"12345", 12345},
+                 {"10G", -1},
+                 {"GB", -1},
+                 {"-1GB", -1},
+                 {"10GBx", -1},
+                 {"9000000TB", -1},
+                 {"1.5GB", -1}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char text[80];
+        struct err err = {0};
+        snprintf(text, sizeof text, "database = { size_limit_bytes = \"%s\"; };", table[i].text);
+        struct conf *conf = load_file(text, &err);
+        if ((conf != NULL) != (table[i].bytes >= 0)) fail_msg("%s: %s", table[i].text, err.text);
+        if (conf) assert_int_equal(conf_int(conf, SET_DATABASE_SIZE_LIMIT), table[i].bytes);
+        conf_free(conf);
+    }
+    struct err err = {0};
+    assert_null(load_file("http = { port = \"10kB\"; };", &err)); /* no size */
+}
+
 static void test_placeholder_and_bad_environment_are_refused_without_showing_secrets(void **state)
 {
     (void)state;
@@ -561,6 +592,7 @@ int main(void)
         cmocka_unit_test_setup(test_later_source_wins_and_is_named, set_up),
         cmocka_unit_test_setup(test_master_switch_reads_every_spelling, set_up),
         cmocka_unit_test_setup(test_fault_names_its_line_and_what_was_expected, set_up),
+        cmocka_unit_test_setup(test_sizes_take_units, set_up),
         cmocka_unit_test_setup(test_placeholder_and_bad_environment_are_refused_without_showing_secrets, set_up),
         cmocka_unit_test_setup(test_env_files_as_people_write_them, set_up),
         cmocka_unit_test_setup(test_unknown_names_in_an_env_file_are_told_and_do_nothing, set_up),

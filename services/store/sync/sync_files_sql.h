@@ -20,8 +20,8 @@
 #define WANTS_THUMBNAIL(run) WANTS_FILE("t", run) ")"
 #define WANTS_PARTS(run)                                                                                               \
     WANTS_FILE("l", run)                                                                                               \
-    " OR (l.sha256 IS NULL AND l.error IS NULL AND l.fetched_at < now() - interval '1 day')"                          \
-    " OR (e.parse_status = 'failed' AND l.sha256 IS NOT NULL AND"                                                     \
+    " OR (l.sha256 IS NULL AND l.error IS NULL AND l.fetched_at < now() - interval '1 day')"                           \
+    " OR (e.parse_status = 'failed' AND l.sha256 IS NOT NULL AND"                                                      \
     "  coalesce(l.retry_at, l.fetched_at + interval '1 minute') <= now()))"
 
 #endif
