@@ -10,14 +10,14 @@ export function equal(got, expected, what) {
   check(got === expected, `${what}: got ${JSON.stringify(got)}, expected ${JSON.stringify(expected)}`);
 }
 
-// Asks again until the answer is true; then gives it back.
+// Asks again until the answer is true; then gives it back. ms: what it takes at most on a quiet machine.
 export async function until(what, question, ms = 30000) {
-  const end = Date.now() + ms;
+  const end = Date.now() + 3 * ms;
   let last;
   for (;;) {
     try { last = await question(); } catch (error) { last = undefined; if (Date.now() > end) throw error; }
     if (last) return last;
-    if (Date.now() > end) throw new Error(`waited ${ms} ms in vain: ${what}`);
+    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

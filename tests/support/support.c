@@ -34,6 +34,11 @@ int64_t support_deadline(int64_t ms)
     return now_ms() + (preload && strstr(preload, "vgpreload") ? 4 * ms : ms);
 }
 
+int64_t support_patience(int64_t ms)
+{
+    return support_deadline(3 * ms + 15000);
+}
+
 bool support_late(int64_t deadline)
 {
     return now_ms() > deadline;
