@@ -33,7 +33,7 @@ static int64_t sync_peak_kib(int directories, int projects)
     struct sync_world world;
     struct process p;
     char counts[2][16];
-    int64_t peak = 0, elevations = (int64_t)directories * projects * 50, deadline = support_deadline(120000);
+    int64_t peak = 0, elevations = (int64_t)directories * projects * 50, deadline = support_patience(120000);
     snprintf(counts[0], sizeof counts[0], "%d", directories);
     snprintf(counts[1], sizeof counts[1], "%d", projects);
     const char *const arguments[] = {"--directories", counts[0], "--projects",       counts[1], "--phases", "1",
