@@ -18,11 +18,27 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
     return size * count;
 }
 
+static void keep_tail(struct download *d, const char *bytes, size_t n)
+{
+    size_t most = sizeof d->tail - 1, has = strlen(d->tail), keep = n < most ? most - n : 0;
+    if (n > most) {
+        bytes += n - most;
+        n = most;
+    }
+    if (keep > has) keep = has;
+    memmove(d->tail, d->tail + has - keep, keep);
+    memcpy(d->tail + keep, bytes, n);
+    d->tail[keep + n] = 0;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
     struct download *d = arg;
     d->bytes += size * count;
-    if (!json_walk_feed(&d->walk, bytes, size * count)) return 0;
+    if (d->is_lines)
+        keep_tail(d, bytes, size * count);
+    else if (!json_walk_feed(&d->walk, bytes, size * count))
+        return 0;
     if (d->pause_ms) usleep((useconds_t)d->pause_ms * 1000);
     if (!atomic_exchange(&d->has_begun, true) && d->stops) {
         pthread_mutex_lock(&d->mutex);
@@ -39,7 +55,7 @@ static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
     int bytes = RECEIVE_BYTES;
     (void)purpose;
     const struct download *d = arg;
-    if (d->stops || d->pause_ms) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    if ((d->stops || d->pause_ms) && !d->is_lines) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
     return CURL_SOCKOPT_OK;
 }
 

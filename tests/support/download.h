@@ -13,6 +13,7 @@ struct download {
     char url[1200];
     const char *bearer, *header; /* header: one more line, or NULL */
     bool is_gzip, is_http_1_0;   /* asks for gzip, and unpacks it */
+    bool is_lines;               /* no one JSON text: not walked */
     bool stops;                  /* after its first bytes, until download_go_on */
     bool gives_up;               /* then, instead of reading on */
     atomic_int pause_ms;         /* a slow reader: after each 16 KiB at most */
@@ -22,9 +23,9 @@ struct download {
     atomic_bool has_begun; /* the first bytes of the body are here */
     bool may_go_on;
     long status;
-    int failure;  /* a CURLcode; 0 = the answer came to its end */
-    size_t bytes; /* of the body, unpacked */
-    char headers[4096];
+    int failure;                    /* a CURLcode; 0 = the answer came to its end */
+    size_t bytes;                   /* of the body, unpacked */
+    char headers[4096], tail[1024]; /* tail: the end of what came, of lines */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t moved;

@@ -7,10 +7,12 @@
     " pg_snapshot_xmin(pg_current_snapshot()) AS xmin, pg_snapshot_xmax(pg_current_snapshot()) AS xmax"                \
     " FROM changes_state)"
 
-/* Blocks from the cursor on that may be seen, of the types and the object that are asked for. Each that is taken has an
- * item for the reader, but for the first: otherwise a page of blocks without any would be taken for the end. */
+/* Blocks from the cursor on that may be seen and that the reader has not from its snapshot, of the types and the object
+ * that are asked for. Each that is taken has an item for the reader, but for the first: otherwise a page of blocks
+ * without any would be taken for the end. */
 #define BEHIND                                                                                                         \
     "(c.epoch, c.xid, c.seq) >= ($1::integer, $2::xid8, $3::bigint) AND " VISIBLE                                      \
+    " AND ($9::text IS NULL OR c.epoch <> $1::integer OR NOT pg_visible_in_snapshot(c.xid, $9::text::pg_snapshot))"    \
     " AND ($5::text IS NULL OR c.object_type = ANY (string_to_array($5, ',')))"                                        \
     " AND ($7::bigint IS NULL OR c.row_ids @> ARRAY[$7::bigint])"
 /* A block stands under the project where its objects are now; of one item: was it in a wanted project before? */
@@ -21,6 +23,11 @@
 #define LAST_ID                                                                                                        \
     "(SELECT d.logikal_ids[1] FROM changes d WHERE d.project_id = i.project_id AND d.object_type = 'project'"          \
     " AND d.operation = 'deleted' ORDER BY d.epoch DESC, d.xid DESC, d.seq DESC LIMIT 1)"
+
+/* Of the cursor of a change: what its reader has already from a snapshot. */
+#define HAS                                                                                                            \
+    "CASE WHEN $9::text IS NOT NULL AND epoch = $1::integer AND xid < pg_snapshot_xmax($9::text::pg_snapshot)"         \
+    " THEN '~' || $9::text ELSE '' END"
 
 const struct query query_changes_page = {
     .name = "changes_page",
@@ -53,7 +60,8 @@ const struct query query_changes_page = {
         "    FROM page ORDER BY epoch DESC, xid DESC, seq DESC, item DESC LIMIT 1)"
         "   ELSE (SELECT concat_ws('-', e, x, q, i) FROM (VALUES ($1::integer, $2::xid8, $3::bigint, $4::bigint),"
         "    (s.epoch, s.xmin, 0, 0)) AS v (e, x, q, i) ORDER BY e DESC, x DESC, q DESC, i DESC LIMIT 1) END,"
-        "  (SELECT string_agg(json_build_object('cursor', concat_ws('-', epoch, xid, seq, item), 'time', at, 'type',"
+        "  (SELECT string_agg(json_build_object('cursor', concat_ws('-', epoch, xid, seq, item) || " HAS
+        ", 'time', at, 'type',"
         "    object_type, 'operation', operation, 'id', row_id, 'logikal_id', logikal_id, 'project_id', project_id,"
         "    'project_logikal_id', project_logikal_id, 'fields', (SELECT coalesce(json_object_agg(f.key,"
         "     json_build_object('before', f.value -> 0, 'after', f.value -> 1)), '{}') FROM jsonb_each(fields) f),"

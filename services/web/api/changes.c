@@ -7,6 +7,7 @@
 #include "conf/buf.h"
 #include "conf/clock.h"
 #include "services/store/web/changes_read.h"
+#include "services/web/api/change_cursor.h"
 #include "services/web/api/change_waits.h"
 #include "services/web/gate/auth.h"
 #include "services/web/gate/handlers.h"
@@ -16,11 +17,10 @@
 
 #define TYPE_NDJSON "application/x-ndjson"
 #define PAGE        500 /* changes of one statement when they are streamed */
-#define NUMBER_SIZE 24
 
 struct reader {
-    char place[4][NUMBER_SIZE]; /* epoch, transaction, sequence, item: the last change that it has */
-    bool from_start;            /* wants what is kept, however much is not any more */
+    struct change_cursor cursor;
+    bool from_start; /* wants what is kept, however much is not any more */
     const char *types, *project, *object;
     int64_t left;        /* changes that it may still get */
     int64_t deadline_ms; /* of waiting, monotonic */
@@ -30,27 +30,10 @@ struct reader {
 
 static void ask(struct req *r);
 
-/* ---- the cursor ---- */
-
-/* Four numbers split by hyphens, each without sign and in range. */
-static bool take_cursor(struct reader *reader, const char *text)
-{
-    char place[4][NUMBER_SIZE];
-    for (int i = 0; i < 4; i++) {
-        size_t len = strspn(text, "0123456789");
-        if (len == 0 || len > (i == 0 ? 9 : 18) || text[len] != (i < 3 ? '-' : 0)) return false;
-        memcpy(place[i], text, len);
-        place[i][len] = 0;
-        text += len + (i < 3);
-    }
-    memcpy(reader->place, place, sizeof(place));
-    return true;
-}
-
 static const char *cursor_of(struct req *r)
 {
     struct reader *reader = r->state;
-    return req_printf(r, "%s-%s-%s-%s", reader->place[0], reader->place[1], reader->place[2], reader->place[3]);
+    return change_cursor_text(r, &reader->cursor);
 }
 
 /* ---- answering ---- */
@@ -58,7 +41,7 @@ static const char *cursor_of(struct req *r)
 static void refuse_cursor(struct req *r, bool is_too_new)
 {
     reply_fault(r, 410, is_too_new ? "CURSOR_UNKNOWN" : "CURSOR_EXPIRED",
-                "%s. Read all objects anew, and go on from the cursor of since=now that was taken before",
+                "%s. Begin again: GET /api/v1/changes/snapshot has all objects, and ends with the cursor to go on from",
                 is_too_new ? "This cursor is ahead of the journal: the database was restored"
                            : "Changes after this cursor are not kept any more (CHANGES_RETENTION_DAYS)");
 }
@@ -165,7 +148,7 @@ static void then_page(struct req *r, const PGresult *result)
     }
     reader->left -= count;
     reader->from_start = false;
-    take_cursor(reader, PQgetvalue(result, 0, 4));
+    change_cursor_move(&reader->cursor, PQgetvalue(result, 0, 4));
     if (count == 0 && reader->may_wait && mono_ms() < reader->deadline_ms && !r->web->is_stopping)
         wait_for_more(r);
     else if (reader->is_lines)
@@ -178,31 +161,21 @@ static void ask(struct req *r)
 {
     struct reader *reader = r->state;
     int64_t page = reader->is_lines && reader->left > PAGE ? PAGE : reader->left;
-    const char *values[] = {
-        reader->place[0], reader->place[1], reader->place[2], reader->place[3],
-        reader->types,    reader->project,  reader->object,   req_printf(r, "%lld", (long long)page)};
-    req_query(r, &query_changes_page, 8, values, then_page);
+    const struct change_cursor *c = &reader->cursor;
+    const char *values[] = {c->place[0],   c->place[1],     c->place[2],    c->place[3],
+                            reader->types, reader->project, reader->object, req_printf(r, "%lld", (long long)page),
+                            c->snapshot};
+    req_query(r, &query_changes_page, 9, values, then_page);
 }
 
 static void then_head(struct req *r, const PGresult *result)
 {
-    take_cursor(r->state, PQgetvalue(result, 0, 0));
+    struct reader *reader = r->state;
+    change_cursor_read(&reader->cursor, PQgetvalue(result, 0, 0));
     ask(r);
 }
 
 /* ---- the operation ---- */
-
-static bool are_types(const char *types)
-{
-    static const char *const known[] = {"directory", "project",    "phase", "elevation",
-                                        "thumbnail", "parts_list", "glass"};
-    for (const char *p = types; *p; p += strcspn(p, ","), p += *p == ',') {
-        size_t len = strcspn(p, ","), i = 0;
-        while (i < sizeof(known) / sizeof(*known) && (strlen(known[i]) != len || strncmp(known[i], p, len) != 0)) i++;
-        if (i == sizeof(known) / sizeof(*known)) return false;
-    }
-    return true;
-}
 
 static void begin(struct req *r)
 {
@@ -213,7 +186,7 @@ static void begin(struct req *r)
         return;
     }
     reader->from_start = strcmp(since, "start") == 0;
-    if (take_cursor(reader, reader->from_start ? "0-0-0-0" : since))
+    if (change_cursor_read(&reader->cursor, reader->from_start ? "0-0-0-0" : since))
         ask(r);
     else
         reply_invalid(r, "query", "since", "cursor", "A cursor of this journal, or now, or start");
@@ -223,10 +196,8 @@ void web_changes(struct req *r)
 {
     struct reader *reader = req_alloc(r, sizeof(*reader));
     const char *accept = req_header(r, "Accept"), *types = req_arg(r, "types");
-    if (types && !are_types(types)) {
-        reply_invalid(
-            r, "query", "types", "enum",
-            "Words out of directory, project, phase, elevation, thumbnail, parts_list, glass, split by commas");
+    if (types && !change_types_are_known(types)) {
+        reply_invalid(r, "query", "types", "enum", "Words out of " CHANGE_TYPE_WORDS ", split by commas");
         return;
     }
     int64_t wait_s = req_arg_int(r, "wait");

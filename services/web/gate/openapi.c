@@ -112,6 +112,7 @@ static void add_responses(cJSON *operation, const struct route *t)
                   {"text", "text/plain"},
                   {"image", "image/*"},
                   {"file", "*/*"},
+                  {"lines", "application/x-ndjson"},
                   {"events", "text/event-stream"}};
     cJSON *list = cJSON_AddObjectToObject(operation, "responses");
     const char *type = TYPE_JSON, *schema = t->response;

@@ -1,0 +1,396 @@
+/* The snapshot of the whole copy: that it and the journal behind its cursor are together all that is there, nothing
+ * missed and nothing twice, while writers are at work; and that nobody holds it for ever, or reads on without the
+ * right. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cjson/cJSON.h>
+
+#include "tests/support/download.h"
+#include "tests/support/web.h"
+
+#define ROWS 1600 /* elevations at the beginning */
+#define MOST 20000
+
+static struct web_server web;
+static char *token;
+
+static void run(const char *seconds)
+{
+    const char *const environment[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning", seconds,
+                                       NULL};
+    web_run(&web, environment, true);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    web_servers(&web);
+    run("CHANGES_SNAPSHOT_SECONDS=600");
+    web_log_in(&web);
+    token = web_client(&web, "erp", "[\"projects:read\",\"elevations:read\"]");
+    pg_exec(&web.pg, "INSERT INTO directories (logikal_id, name) VALUES ('d', 'D')");
+    pg_exec(&web.pg, "INSERT INTO projects (logikal_id, name, directory_id) VALUES ('p', 'P', 1), ('q', 'Q', 1)");
+    pg_exec(&web.pg, "INSERT INTO phases (logikal_id, name, project_id) VALUES ('h', 'H', 1)");
+    pg_exec(&web.pg, "INSERT INTO elevations (logikal_id, name, phase_id, project_id) SELECT 'e' || i, 'first', 1, 1"
+                     " FROM generate_series(1, 1600) i");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    free(token);
+    web_end(&web);
+    return 0;
+}
+
+static struct http_reply ask(const char *path, const char *bearer)
+{
+    char url[5000], header[2200];
+    snprintf(url, sizeof url, "%s/api/v1/changes%s", web.url, path);
+    snprintf(header, sizeof header, "Authorization: Bearer %s", bearer);
+    const char *headers[] = {header, NULL};
+    return http_request("GET", url, headers, NULL);
+}
+
+static const char *text_of(const cJSON *object, const char *name)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+/* ---- a mirror of the elevations: their names, by row ---- */
+
+static char *mirror[MOST];
+
+static void mirror_clear(void)
+{
+    for (int i = 0; i < MOST; i++) {
+        free(mirror[i]);
+        mirror[i] = NULL;
+    }
+}
+
+static int row_of(const cJSON *object)
+{
+    int id = cJSON_GetObjectItem(object, "id")->valueint;
+    assert_in_range(id, 1, MOST - 1);
+    return id;
+}
+
+/* Takes a snapshot into the mirror; cursor is where it ends. */
+static void mirror_begin(char cursor[4200])
+{
+    struct http_reply reply = ask("/snapshot?types=elevation", token);
+    assert_int_equal(reply.status, 200);
+    assert_non_null(strcasestr(reply.headers, "application/x-ndjson"));
+    cursor[0] = 0;
+    for (char *save = NULL, *line = strtok_r(reply.body, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        cJSON *object = cJSON_Parse(line);
+        assert_non_null(object);
+        assert_int_equal(cursor[0], 0); /* nothing behind the last line */
+        if (cJSON_HasObjectItem(object, "next")) {
+            snprintf(cursor, 4200, "%s", text_of(object, "next"));
+        } else {
+            int id = row_of(object);
+            assert_string_equal(text_of(object, "type"), "elevation");
+            assert_null(mirror[id]);
+            mirror[id] = strdup(text_of(cJSON_GetObjectItem(object, "fields"), "name"));
+        }
+        cJSON_Delete(object);
+    }
+    assert_int_not_equal(cursor[0], 0);
+    http_reply_free(&reply);
+}
+
+/* Each change has to fit what the mirror has: what is created is not there yet, what changes was as it says. */
+static void mirror_apply(const cJSON *change)
+{
+    const char *operation = text_of(change, "operation");
+    const cJSON *name = cJSON_GetObjectItem(cJSON_GetObjectItem(change, "fields"), "name");
+    int id = row_of(change);
+    if (strcmp(operation, "created") == 0) {
+        if (mirror[id]) fail_msg("%d is created twice (%s)", id, text_of(change, "cursor"));
+        mirror[id] = strdup(text_of(name, "after"));
+        return;
+    }
+    if (!mirror[id]) fail_msg("%d: %s, and was never there (%s)", id, operation, text_of(change, "cursor"));
+    if (name) assert_string_equal(text_of(name, "before"), mirror[id]);
+    free(mirror[id]);
+    bool is_gone = strcmp(operation, "vanished") == 0 || strcmp(operation, "deleted") == 0;
+    mirror[id] = is_gone ? NULL : strdup(name ? text_of(name, "after") : "?");
+}
+
+/* One page; is there more? */
+static bool mirror_follow(char cursor[4200])
+{
+    char path[4400];
+    snprintf(path, sizeof path, "?types=elevation&limit=97&since=%s", cursor);
+    struct http_reply reply = ask(path, token);
+    if (reply.status != 200) printf("%s: %s\n", path, reply.body);
+    assert_int_equal(reply.status, 200);
+    cJSON *page = cJSON_Parse(reply.body), *change, *changes = cJSON_GetObjectItem(page, "changes");
+    int count = 0, size = cJSON_GetArraySize(changes), half = rand() % 3 == 0 ? size / 2 : size;
+    snprintf(cursor, 4200, "%s", text_of(page, "next"));
+    cJSON_ArrayForEach(change, changes) {
+        if (count++ == half) break;
+        mirror_apply(change);
+        if (count == half && half < size) snprintf(cursor, 4200, "%s", text_of(change, "cursor")); /* stops there */
+    }
+    bool has_more = half < size || cJSON_IsTrue(cJSON_GetObjectItem(page, "has_more"));
+    cJSON_Delete(page);
+    http_reply_free(&reply);
+    return has_more;
+}
+
+static void mirror_compare(void)
+{
+    PGconn *conn = pg_connect(&web.pg);
+    PGresult *rows = PQexec(conn, "SELECT id, name FROM elevations WHERE deleted_at IS NULL");
+    int there = 0;
+    for (int i = 0; i < MOST; i++) there += mirror[i] != NULL;
+    for (int i = 0; i < PQntuples(rows); i++) {
+        const char *name = mirror[strtol(PQgetvalue(rows, i, 0), NULL, 10)];
+        if (!name) fail_msg("%s is missing", PQgetvalue(rows, i, 0));
+        assert_string_equal(name, PQgetvalue(rows, i, 1));
+    }
+    assert_int_equal(there, PQntuples(rows));
+    PQclear(rows);
+    PQfinish(conn);
+}
+
+/* ---- writers ---- */
+
+#define WRITERS 8
+
+/* Each has rows of its own to change, so that they do not wait for each other. */
+static void write_on(int writer, int until)
+{
+    PGconn *conn = pg_connect(&web.pg);
+    unsigned seed = (unsigned)writer * 7919u + 1;
+    for (int i = 0; access("/proc/self", F_OK) == 0 && read(until, &(char){0}, 1) < 0; i++) {
+        char sql[700];
+        int n = rand_r(&seed) % (ROWS / WRITERS) * WRITERS + writer + 1;
+        snprintf(
+            sql, sizeof sql,
+            "BEGIN; INSERT INTO elevations (logikal_id, name, phase_id, project_id) VALUES ('w%d-%d', 'born', 1, 1);"
+            " SELECT pg_sleep(%d / 1000.0); UPDATE elevations SET name = 'n%d' WHERE deleted_at IS NULL AND id = %d;"
+            " SELECT pg_sleep(%d / 1000.0); UPDATE elevations SET %s WHERE logikal_id = 'w%d-%d';"
+            " DELETE FROM elevations WHERE deleted_at IS NULL AND logikal_id = 'w%d-%d'; %s",
+            writer, i, rand_r(&seed) % 30, i, n, rand_r(&seed) % 30,
+            i % 4 == 2 ? "deleted_at = now()" : "name = 'grown'", writer, i, writer, i - 5,
+            i % 5 == 4 ? "ROLLBACK" : "COMMIT");
+        PQclear(PQexec(conn, sql));
+    }
+    PQfinish(conn);
+    _exit(0);
+}
+
+static void test_a_snapshot_and_what_follows_are_all_there_is(void **state)
+{
+    (void)state;
+    static char cursor[4200];
+    int until[2], with_others = 0;
+    pid_t pids[WRITERS];
+    assert_int_equal(pipe2(until, O_NONBLOCK | O_CLOEXEC), 0);
+    for (int i = 0; i < WRITERS; i++)
+        if ((pids[i] = fork()) == 0) {
+            close(until[1]);
+            write_on(i, until[0]);
+        }
+
+    for (int round = 0; round < 4; round++) {
+        mirror_clear();
+        mirror_begin(cursor);
+        with_others += strchr(cursor, '~') != NULL;
+        for (int i = 0; i < 12; i++) mirror_follow(cursor);
+    }
+    close(until[1]); /* the writers end */
+    for (int i = 0; i < WRITERS; i++) waitpid(pids[i], NULL, 0);
+    close(until[0]);
+    while (mirror_follow(cursor)) continue;
+
+    assert_null(strchr(cursor, '~'));
+    assert_true(with_others > 0); /* some were taken beside running transactions */
+    mirror_compare();
+    mirror_clear();
+}
+
+static void test_every_type_is_there_with_the_fields_that_the_journal_tells(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"directory", "project",    "phase", "elevation",
+                                        "thumbnail", "parts_list", "glass"};
+    int seen[7] = {0};
+    pg_exec(&web.pg,
+            "INSERT INTO elevation_thumbnails (elevation_id, sha256, size_bytes) VALUES (1, 'aa', 1), (2, NULL, 0)");
+    pg_exec(&web.pg, "INSERT INTO elevation_parts_lists (elevation_id, sha256, size_bytes) VALUES (1, 'bb', 2)");
+    pg_exec(&web.pg, "INSERT INTO elevation_glass (elevation_id, glass_id, name) VALUES (1, 'G', 'Float')");
+    pg_exec(&web.pg, "UPDATE directories SET name = E'tab\\t\"quoted\"\\nline'");
+
+    struct http_reply reply = ask("/snapshot", token);
+
+    assert_int_equal(reply.status, 200);
+    for (char *save = NULL, *line = strtok_r(reply.body, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        cJSON *object = cJSON_Parse(line), *field;
+        const char *type = text_of(object, "type");
+        int i = 0;
+        while (type && i < 7 && strcmp(words[i], type) != 0) i++;
+        if (type && i < 7 && seen[i]++ == 0) { /* the columns that its trigger watches */
+            char sql[400];
+            static const char *const tables[] = {
+                "directories",           "projects",       "phases", "elevations", "elevation_thumbnails",
+                "elevation_parts_lists", "elevation_glass"};
+            assert_non_null(text_of(object, "logikal_id"));
+            snprintf(sql, sizeof sql,
+                     "SELECT count(DISTINCT m[1]) FROM pg_proc, regexp_matches(prosrc, "
+                     "'''(\\w+)'', CASE WHEN o\\.', 'g') m WHERE proname = 'changes_of_update_%s'",
+                     tables[i]);
+            assert_int_equal(pg_int(&web.pg, sql), cJSON_GetArraySize(cJSON_GetObjectItem(object, "fields")));
+            cJSON_ArrayForEach(field, cJSON_GetObjectItem(object, "fields")) {
+                snprintf(sql, sizeof sql,
+                         "SELECT count(*) FROM pg_proc WHERE proname = 'changes_of_update_%s' AND"
+                         " strpos(prosrc, '''%s'', CASE WHEN o.') > 0",
+                         tables[i], field->string);
+                if (pg_int(&web.pg, sql) != 1) fail_msg("%s.%s is not watched", tables[i], field->string);
+            }
+        }
+        cJSON_Delete(object);
+    }
+    for (int i = 0; i < 7; i++)
+        if (seen[i] == 0) fail_msg("no %s", words[i]);
+    assert_int_equal(seen[4], 1); /* the one that is there */
+    http_reply_free(&reply);
+}
+
+static void test_what_is_no_cursor_of_a_snapshot_is_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"1-5-0-0~",       "1-5-0-0~5:4:",       "1-5-0-0~5:9:9",      "1-5-0-0~5:9:6,5",
+                                      "1-5-0-0~5:9:5,", "1-5-0-0~0:9:5",      "1-5-0-0~5:9:,5",     "1-5-0-0~5:9",
+                                      "1-5-0-0~x:9:",   "1-5-0-0~5:9:5%2C4x", "1-5-0-0~5:9:5~5:9:", "~5:9:5"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char path[120];
+        snprintf(path, sizeof path, "?since=%s", bad[i]);
+        struct http_reply reply = ask(path, token);
+        if (reply.status != 422) printf("%s: %ld\n", bad[i], (long)reply.status);
+        assert_int_equal(reply.status, 422);
+        http_reply_free(&reply);
+    }
+    struct http_reply reply = ask("/snapshot?types=window", token);
+    assert_int_equal(reply.status, 422);
+    http_reply_free(&reply);
+}
+
+static void prepare(struct download *d, const char *bearer)
+{
+    memset(d, 0, sizeof *d);
+    snprintf(d->url, sizeof d->url, "%s/api/v1/changes/snapshot", web.url);
+    d->bearer = bearer;
+    d->stops = d->is_lines = true;
+}
+
+static int64_t snapshots_open(void)
+{
+    return pg_int(&web.pg, "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND"
+                           " application_name LIKE 'logikald%'");
+}
+
+static void make_long(void)
+{
+    pg_exec(
+        &web.pg,
+        "INSERT INTO elevations (logikal_id, name, phase_id, project_id, description) SELECT 'l' || i, 'long', 1, 1,"
+        " repeat(md5(i::text), 30) FROM generate_series(1, 9000) i");
+}
+
+static void test_a_client_has_its_share_and_who_goes_ends_his(void **state)
+{
+    (void)state;
+    static struct download d[2];
+    make_long();
+    char *other = web_client(&web, "other", "[\"projects:read\",\"elevations:read\"]");
+    for (int i = 0; i < 2; i++) {
+        prepare(&d[i], token);
+        d[i].gives_up = i == 0;
+        download_start(&d[i]);
+    }
+    for (int i = 0; i < 2; i++) WAIT_UNTIL(atomic_load(&d[i].has_begun), 30000);
+    WAIT_UNTIL(snapshots_open() == 2, 20000);
+
+    struct http_reply own = ask("/snapshot", token), others = ask("/snapshot?types=phase", other);
+    assert_int_equal(own.status, 503);
+    assert_int_equal(others.status, 200);
+    assert_non_null(strstr(others.body, "\"next\":\""));
+    http_reply_free(&own);
+    http_reply_free(&others);
+    download_go_on(&d[0]); /* closes */
+    download_join(&d[0]);
+    WAIT_UNTIL(snapshots_open() == 1, 20000);
+    download_go_on(&d[1]);
+    download_join(&d[1]);
+
+    assert_int_equal(d[1].failure, 0);
+    assert_non_null(strstr(d[1].tail, "{\"next\":\""));
+    WAIT_UNTIL(snapshots_open() == 0, 20000);
+    free(other);
+}
+
+static void test_who_loses_the_right_gets_no_further_row(void **state)
+{
+    (void)state;
+    static struct download d;
+    char *other = web_client(&web, "leaver", "[\"projects:read\",\"elevations:read\"]");
+    prepare(&d, other);
+    download_start(&d);
+    WAIT_UNTIL(atomic_load(&d.has_begun), 30000);
+
+    assert_int_equal(web_status(&web, "PUT", "/api/v1/client-auth/clients/leaver", web.admin,
+                                "{\"permissions\":[\"projects:read\"]}"),
+                     200);
+    download_go_on(&d);
+    download_join(&d);
+
+    assert_int_not_equal(d.failure, 0);
+    assert_true(d.bytes < 12u << 20); /* no more than was on its way */
+    WAIT_UNTIL(snapshots_open() == 0, 20000);
+    free(other);
+}
+
+static void test_who_is_too_slow_is_told_and_holds_nothing(void **state)
+{
+    (void)state;
+    static struct download d;
+    web_stop(&web);
+    run("CHANGES_SNAPSHOT_SECONDS=5");
+    prepare(&d, token);
+    download_start(&d);
+    WAIT_UNTIL(atomic_load(&d.has_begun), 30000);
+    WAIT_UNTIL(snapshots_open() == 1, 20000);
+
+    WAIT_UNTIL(snapshots_open() == 0, 30000);
+
+    WAIT_UNTIL(process_logged(&web.process, "did not take the snapshot in time"), 20000);
+    download_go_on(&d);
+    download_join(&d);
+    assert_int_equal(d.failure, 0);
+    assert_true(d.bytes < 12u << 20);
+    assert_non_null(strstr(d.tail, "SNAPSHOT_TOO_SLOW"));
+    assert_null(strstr(d.tail, "\"next\""));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_snapshot_and_what_follows_are_all_there_is),
+        cmocka_unit_test(test_every_type_is_there_with_the_fields_that_the_journal_tells),
+        cmocka_unit_test(test_what_is_no_cursor_of_a_snapshot_is_refused),
+        cmocka_unit_test(test_a_client_has_its_share_and_who_goes_ends_his),
+        cmocka_unit_test(test_who_loses_the_right_gets_no_further_row),
+        cmocka_unit_test(test_who_is_too_slow_is_told_and_holds_nothing),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
