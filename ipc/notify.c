@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,13 @@ int notify_status(const char *status)
 int notify_stopping(void)
 {
     return notify_send("STOPPING=1");
+}
+
+int notify_reloading(int64_t mono_us)
+{
+    char lines[64];
+    snprintf(lines, sizeof lines, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, mono_us);
+    return notify_send(lines);
 }
 
 int notify_watchdog(void)

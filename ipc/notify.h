@@ -13,6 +13,7 @@ int notify_send(const char *lines);
 int notify_ready(const char *status);  /* READY=1 and STATUS= */
 int notify_status(const char *status); /* STATUS= */
 int notify_stopping(void);
+int notify_reloading(int64_t mono_us); /* RELOADING=1 as of this time; READY=1 has to follow */
 int notify_watchdog(void);
 
 /* Half of WATCHDOG_USEC when it is meant for this process (WATCHDOG_PID), in milliseconds: how often to ping; 0 =

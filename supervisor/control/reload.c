@@ -9,11 +9,13 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "conf/utf8.h"
+#include "ipc/notify.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
 #include "supervisor/child/events.h"
 #include "supervisor/child/probe.h"
 #include "supervisor/plan/freeze.h"
+#include "supervisor/system/listener.h"
 #include "supervisor/system/memory_file.h"
 #include "supervisor/watch/status.h"
 
@@ -61,6 +63,12 @@ static struct conf *load(struct supervisor *s, struct err *err)
     return conf;
 }
 
+static bool has_other_address(const struct conf *a, const struct conf *b)
+{
+    return strcmp(conf_str(a, SET_HTTP_HOST), conf_str(b, SET_HTTP_HOST)) != 0 ||
+           conf_int(a, SET_HTTP_PORT) != conf_int(b, SET_HTTP_PORT);
+}
+
 /* Loads and checks a configuration and the plan that follows from it, up to where nothing can fail any more: *conf is
  * the caller's. */
 static int prepare(struct supervisor *s, struct conf **conf, struct plan *plan, struct err *err)
@@ -70,6 +78,9 @@ static int prepare(struct supervisor *s, struct conf **conf, struct plan *plan, 
     int rc = plan_from_conf(plan, fresh, s->only, err);
     if (rc == 0) rc = reload_check(plan, fresh, err);
     if (rc == 0) rc = log_sink_check(s->sink, fresh, err);
+    if (rc == 0 && has_role(plan, "web") && has_other_address(s->conf, fresh) &&
+        !listener_check(fresh, s->listen_fd, err))
+        rc = -(int)err->code;
     if (rc == 0) rc = freeze_accept(s, fresh, err);
     if (rc != 0) {
         conf_free(fresh);
@@ -110,7 +121,7 @@ static void tell_fixed(const struct conf *conf, const enum setting_id *changed, 
     }
 }
 
-int supervisor_reload(struct supervisor *s, struct err *err)
+static int reload(struct supervisor *s, struct err *err)
 {
     struct plan *plan = &s->next_plan;
     struct conf *conf = NULL;
@@ -149,4 +160,15 @@ int supervisor_reload(struct supervisor *s, struct err *err)
     events_emit(s, "reload", NULL, 0, "%d settings changed", count);
     log_info("configuration reloaded: %d settings changed", count);
     return 0;
+}
+
+/* An outer supervisor (systemd's Type=notify-reload) waits for the end of it; what came of it is in the status. */
+int supervisor_reload(struct supervisor *s, struct err *err)
+{
+    if (!s->is_announced) return reload(s, err);
+    notify_reloading(mono_us());
+    int rc = reload(s, err);
+    notify_ready(rc == 0 ? "reloaded" : "reload refused, nothing was changed");
+    s->told_up = -1; /* the children's state is told anew */
+    return rc;
 }

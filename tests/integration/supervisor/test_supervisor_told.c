@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdio.h>
@@ -270,6 +271,49 @@ static void test_what_cannot_be_applied_is_refused_at_once(void **state)
     }
 }
 
+static int take_port(void)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof addr;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof addr), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
+    return ntohs(addr.sin_port);
+}
+
+static void test_address_that_cannot_be_listened_on_is_refused_at_once(void **state)
+{
+    char file[200], *output;
+    const struct {
+        const char *host;
+        int port;
+        const char *words; /* NULL = accepted */
+    } rows[] = {
+        {"127.0.0.1", take_port(), "another program does"},
+        {"192.0.2.1", 8001, "cannot listen on 192.0.2.1"},
+        {"no.such.name.invalid", 8001, "http.host"},
+        {"2001:db8::1", 8001, "cannot listen on"},
+        {"0.0.0.0", -1, NULL},
+        /* the port is ours */ {"localhost", 0, NULL},
+    };
+    (void)state;
+    supervised_prepare(&s, " ");
+    snprintf(file, sizeof file, "http = { host = \"127.0.0.1\"; port = %d; };", s.port);
+    supervised_config(&s, file);
+    supervised_start(&s, (char *[]){"LOGIKALD_ROLES=web", "HOST=", "PORT=", NULL});
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(file, sizeof file, "http = { host = \"%s\"; port = %d; };", rows[i].host,
+                 rows[i].port < 0 ? s.port : rows[i].port);
+        supervised_config(&s, file);
+        int status = supervised_ctl(&s, &output, "reload", NULL);
+        if (rows[i].words ? status != 1 || !strstr(output, rows[i].words) : status != 0)
+            fail_msg("%s: %d %s", file, status, output);
+        free(output);
+    }
+    supervised_stop(&s);
+}
+
 static void test_roles_are_checked(void **state)
 {
     static const char *const bad[] = {"wbe", "A", "web,", "web;worker", "web.0", "p q"};
@@ -342,6 +386,16 @@ static void test_outer_supervisor_hears_ready_when_the_essential_are(void **stat
           (char *[]){"LOGIKALD_ROLES=web never", entry, "WATCHDOG_USEC=600000", NULL});
     WAIT_UNTIL(outer_heard("READY=1"), 5000);
     WAIT_UNTIL(outer_heard("STATUS=1 of 2 children are up"), 5000);
+    for (int i = 0; i < 3; i++) { /* a reload has a beginning and an end, also when it is refused */
+        outer_heard(NULL);
+        if (i == 2) supervised_config(&s, "garbage");
+        if (i == 1)
+            process_signal(&s.process, SIGHUP);
+        else
+            assert_int_equal(supervised_ctl(&s, NULL, "reload", NULL), i == 2);
+        WAIT_UNTIL(outer_heard("RELOADING=1\nMONOTONIC_USEC="), 2000);
+        WAIT_UNTIL(outer_heard(i == 2 ? "READY=1\nSTATUS=reload refused" : "READY=1\nSTATUS=reloaded"), 2000);
+    }
     outer_heard(NULL);
     for (int i = 0; i < 3; i++) { /* it pings in time */
         WAIT_UNTIL(outer_heard("WATCHDOG=1"), 600);
@@ -481,6 +535,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_events_come_before_the_end_and_the_hook_is_heard),
         cmocka_unit_test(test_hung_held_and_stop_are_events),
         cmocka_unit_test(test_what_cannot_be_applied_is_refused_at_once),
+        cmocka_unit_test(test_address_that_cannot_be_listened_on_is_refused_at_once),
         cmocka_unit_test(test_roles_are_checked),
         cmocka_unit_test(test_outer_supervisor_hears_ready_when_the_essential_are),
         cmocka_unit_test(test_real_role_that_crashes_or_hangs_tells_where),
