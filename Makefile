@@ -76,10 +76,10 @@ all: programs                   ## build build/logikald, build/logikald-roles an
 programs: $(ROOT)/logikald $(ROOT)/logikald-roles $(ROOT)/logikal-sim
 
 # What an idle supervisor runs every few seconds comes first: pages of the rest are not needed meanwhile.
-OFTEN := conf/clock conf/file conf/log conf/buf ipc/snapshot supervisor/child/children supervisor/child/events supervisor/child/kin \
+OFTEN := conf/cgroup conf/clock conf/file conf/log conf/buf ipc/snapshot supervisor/child/children supervisor/child/events supervisor/child/kin \
          supervisor/child/pulse supervisor/child/strays supervisor/child/upgrade supervisor/control/control \
          supervisor/control/keeper supervisor/log/log_sink supervisor/plan/child_state supervisor/plan/freeze \
-         supervisor/system/run_dir supervisor/system/trim supervisor/system/usage supervisor/system/usage_cgroup supervisor/watch/status \
+         supervisor/system/run_dir supervisor/system/trim supervisor/system/usage supervisor/watch/status \
          supervisor/watch/watch
 $(ROOT)/logikald: $(OFTEN:%=$(OBJ)/%.o) $(filter-out $(OFTEN:%=$(OBJ)/%.o),$(OBJ_LIGHT) $(OBJ)/supervisor/main.o)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_LIGHT)

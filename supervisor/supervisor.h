@@ -11,6 +11,7 @@
 #include <cjson/cJSON.h>
 #include <event2/event.h>
 
+#include "conf/cgroup.h"
 #include "conf/conf.h"
 #include "conf/random.h"
 #include "supervisor/log/log_sink.h"

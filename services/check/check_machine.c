@@ -1,5 +1,6 @@
 /* What the pre-flight sees of the machine and of the configuration: sources of settings, disk, memory limits. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "conf/cgroup.h"
 #include "services/check/check_internal.h"
 
 #define MIB            (1024.0 * 1024.0)
@@ -55,30 +57,13 @@ void check_disk(const struct conf *conf, struct check_line *line)
               free_mib, dir);
 }
 
-/* The limit of the control group of this process in bytes: 0 = none, -1 = no control groups of version 2 here. */
-static double cgroup_limit(void)
-{
-    char line[600], path[700], text[64] = "";
-    FILE *in = fopen("/proc/self/cgroup", "re");
-    if (!in) return -1;
-    path[0] = 0;
-    while (fgets(line, sizeof line, in))
-        if (strncmp(line, "0::", 3) == 0)
-            snprintf(path, sizeof path, "/sys/fs/cgroup%.*s/memory.max", (int)strcspn(line + 3, "\n"), line + 3);
-    fclose(in);
-    if (!path[0]) return -1;
-    in = fopen(path, "re");
-    if (!in) in = fopen("/sys/fs/cgroup/memory.max", "re"); /* a container sees its own group as the root */
-    if (!in) return -1;
-    if (!fgets(text, sizeof text, in)) text[0] = 0;
-    fclose(in);
-    return text[0] == 'm' ? 0 : strtod(text, NULL);
-}
-
 void check_memory(const struct conf *conf, struct check_line *line)
 {
     (void)conf;
-    double limit = cgroup_limit();
+    char dir[PATH_MAX];
+    struct cgroup_memory memory = {0};
+    if (cgroup_find("", "memory", dir, sizeof dir)) cgroup_read_memory(dir, &memory);
+    double limit = (double)memory.limit_bytes;
     double machine = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     if (limit <= 0)
         check_say(line, CHECK_OK, "no limit from a control group; the machine has %.0f MiB", machine / MIB);

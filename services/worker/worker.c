@@ -5,11 +5,13 @@
  * leaves as soon as it has nothing in hand. */
 #include "services/worker/worker.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/cgroup.h"
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "ipc/notify.h"
@@ -225,11 +227,14 @@ static int open_signals(struct worker *w, struct err *err)
     return 0;
 }
 
+/* As many as there are processors for us: a container may have a part of the machine's. */
 static int concurrency(const struct conf *conf)
 {
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    int64_t asked = conf_int(conf, SET_WORKER_CONCURRENCY);
+    char dir[PATH_MAX];
+    int64_t cpus = sysconf(_SC_NPROCESSORS_ONLN), asked = conf_int(conf, SET_WORKER_CONCURRENCY);
     if (asked > 0) return (int)asked;
+    int64_t quota = cgroup_find("", "cpu", dir, sizeof dir) ? (cgroup_read_cpu(dir) + 999) / 1000 : 0;
+    if (quota > 0 && quota < cpus) cpus = quota;
     return cpus < 1 ? 1 : cpus > 4 ? 4 : (int)cpus;
 }
 

@@ -10,7 +10,7 @@
 #define TREE_MAX 256
 
 /* A small file into text (NUL-terminated); false when it cannot be read. */
-bool usage_slurp(const char *path, char *text, size_t size)
+static bool slurp(const char *path, char *text, size_t size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return false;
@@ -22,7 +22,7 @@ bool usage_slurp(const char *path, char *text, size_t size)
 }
 
 /* The number after "name" at the start of a line; 0 when it is not there. */
-int64_t usage_number_after(const char *text, const char *name)
+static int64_t number_after(const char *text, const char *name)
 {
     size_t len = strlen(name);
     for (const char *line = text; line; line = strchr(line, '\n')) {
@@ -36,7 +36,7 @@ static int64_t cpu_ms_of(pid_t pid)
 {
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    if (!usage_slurp(path, text, sizeof text)) return 0;
+    if (!slurp(path, text, sizeof text)) return 0;
     char *p = strrchr(text, ')'); /* the name before it may hold anything */
     unsigned long long sum = 0;   /* utime, stime, cutime, cstime: the 14th to 17th field; the state is the 3rd */
     int field = 3;
@@ -54,9 +54,9 @@ void usage_read_one(pid_t pid, struct usage *out)
     char path[64], text[4096];
     *out = (struct usage){0};
     snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
-    if (!usage_slurp(path, text, sizeof text)) return;
-    out->rss_bytes = usage_number_after(text, "Rss:") * 1024;
-    out->pss_bytes = usage_number_after(text, "Pss:") * 1024;
+    if (!slurp(path, text, sizeof text)) return;
+    out->rss_bytes = number_after(text, "Rss:") * 1024;
+    out->pss_bytes = number_after(text, "Pss:") * 1024;
     out->cpu_ms = cpu_ms_of(pid);
     out->processes = 1;
 }
@@ -66,7 +66,7 @@ static int add_children(pid_t pid, pid_t *list, int count)
 {
     char path[64], text[4096];
     snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
-    if (!usage_slurp(path, text, sizeof text)) return count;
+    if (!slurp(path, text, sizeof text)) return count;
     char *at = text, *end;
     for (long child; count < TREE_MAX && (child = strtol(at, &end, 10)) > 0 && end != at; at = end)
         list[count++] = (pid_t)child;

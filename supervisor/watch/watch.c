@@ -87,7 +87,7 @@ static void tell_pressure(struct supervisor *s)
 
 static void look_at_container(struct supervisor *s)
 {
-    usage_read_cgroup(s->watch->cgroup, &s->memory);
+    cgroup_read_memory(s->watch->cgroup, &s->memory);
     s->memory.oom_kills -= s->watch->oom_at_start;
     bool is_nearly_full = s->memory.limit_bytes > 0 &&
                           s->memory.used_bytes / 1000 > s->memory.limit_bytes / 1000 * NEARLY_FULL_PERMILLE / 1000;
@@ -126,8 +126,8 @@ int watch_open(struct supervisor *s, struct err *err)
     struct watch *w = calloc(1, sizeof *w);
     if (!w) return err_set(err, ERR_NOMEM, "no memory for the resource watch");
     s->watch = w;
-    if (!usage_find_cgroup("", w->cgroup, sizeof w->cgroup)) w->cgroup[0] = 0;
-    usage_read_cgroup(w->cgroup, &s->memory);
+    if (!cgroup_find("", "memory", w->cgroup, sizeof w->cgroup)) w->cgroup[0] = 0;
+    cgroup_read_memory(w->cgroup, &s->memory);
     w->oom_seen = w->oom_at_start = s->memory.oom_kills;
     s->memory.oom_kills = 0;
     if (s->memory.limit_bytes)
@@ -155,7 +155,7 @@ bool watch_oom_happened(struct supervisor *s)
 {
     struct cgroup_memory memory;
     if (!s->watch || !s->watch->cgroup[0]) return false;
-    usage_read_cgroup(s->watch->cgroup, &memory);
+    cgroup_read_memory(s->watch->cgroup, &memory);
     bool has_risen = memory.oom_kills > s->watch->oom_seen;
     s->watch->oom_seen = memory.oom_kills;
     s->memory.oom_kills = memory.oom_kills - s->watch->oom_at_start;
