@@ -48,7 +48,6 @@ typedef void (*redis_fn)(void *arg, const struct redis_answer *answer);
 
 /* True when the same command may succeed later (all but REFUSED, NOAUTH and CLOSED). */
 bool redis_fault_is_passing(enum redis_fault fault);
-const char *redis_fault_name(enum redis_fault fault);
 
 /* client_name (letters, digits, '-', '.', ':') shows in CLIENT LIST. url is copied. The connection is made by
  * redis_start. NULL with err when TLS cannot be set up. The caller frees with redis_free. */

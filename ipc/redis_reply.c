@@ -34,13 +34,6 @@ bool redis_fault_is_passing(enum redis_fault fault)
     return fault != REDIS_FINE && fault != REDIS_REFUSED && fault != REDIS_NOAUTH && fault != REDIS_CLOSED;
 }
 
-const char *redis_fault_name(enum redis_fault fault)
-{
-    static const char *const names[] = {"fine",     "lost",          "late", "closed",       "loading",
-                                        "readonly", "out of memory", "busy", "unauthorized", "refused"};
-    return names[fault];
-}
-
 /* Errors from inside a script carry the original's text somewhere behind: "ERR Error running script ... @user_script:
  * 12: READONLY You can't write". */
 enum redis_fault redis_fault_of(const char *error)

@@ -208,11 +208,6 @@ void http_call_stop(struct http_call *c)
     c->is_running = false;
 }
 
-bool http_call_is_running(const struct http_call *c)
-{
-    return c->is_running;
-}
-
 static enum http_fault fault_of(const struct http_call *c, CURLcode code)
 {
     if (c->stopped_by) return c->stopped_by;

@@ -67,7 +67,6 @@ void http_call_free(struct http_call *c);                                      /
 /* Starts the call (which must not be running): 0, or -ERR_NOMEM. arg of the sink is the call's. */
 int http_call_start(struct http_call *c, const struct http_request *request, struct err *err);
 void http_call_stop(struct http_call *c); /* without an answer; does nothing when it is not running */
-bool http_call_is_running(const struct http_call *c);
 
 /* Waits up to timeout_ms for something to happen and tells the calls that ended. */
 void http_poll(struct http *h, int timeout_ms);

@@ -86,7 +86,6 @@ const char *db_number(char out[DB_NUMBER_SIZE], int64_t value); /* decimal text;
 /* Cells of a result: NULL stays NULL; a number of a null cell is 0. */
 const char *db_text(const PGresult *r, int row, int column);
 int64_t db_int(const PGresult *r, int row, int column);
-double db_double(const PGresult *r, int row, int column);
 bool db_bool(const PGresult *r, int row, int column);
 
 #endif

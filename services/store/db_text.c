@@ -71,11 +71,6 @@ int64_t db_int(const PGresult *r, int row, int column)
     return strtoll(PQgetvalue(r, row, column), NULL, 10);
 }
 
-double db_double(const PGresult *r, int row, int column)
-{
-    return strtod(PQgetvalue(r, row, column), NULL);
-}
-
 bool db_bool(const PGresult *r, int row, int column)
 {
     return PQgetvalue(r, row, column)[0] == 't';

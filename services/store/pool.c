@@ -130,11 +130,6 @@ struct pool_call *pool_query(struct pool *p, const struct query *query, int n, c
     return call;
 }
 
-void pool_cancel(struct pool_call *call)
-{
-    call->fn = NULL;
-}
-
 /* ---- answering ---- */
 
 static int fill_error(const struct pool_call *call, struct err *err)
@@ -370,16 +365,6 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 }
 
 /* ---- looking in ---- */
-
-bool pool_is_up(const struct pool *p)
-{
-    return p->is_up;
-}
-
-const char *pool_why_down(const struct pool *p)
-{
-    return p->is_up ? "" : p->why;
-}
 
 void pool_on_state(struct pool *p, pool_state_fn fn, void *arg)
 {

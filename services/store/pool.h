@@ -41,10 +41,6 @@ void pool_free(struct pool *pool); /* calls still waiting are dropped, their fun
  * is cancelled first. NULL without memory (fn is not called). */
 struct pool_call *pool_query(struct pool *pool, const struct query *query, int n, const char *const *values, pool_fn fn,
                              void *arg);
-void pool_cancel(struct pool_call *call); /* the function will not be called; the statement may still run */
-
-bool pool_is_up(const struct pool *pool);
-const char *pool_why_down(const struct pool *pool); /* "" when up */
 
 /* Called on every change between up and down. */
 typedef void (*pool_state_fn)(void *arg, bool is_up, const char *why);

@@ -7,8 +7,6 @@
 
 #include "supervisor/ctl/ctl_internal.h"
 
-#define EXIT_WIDTH 40
-
 /* "3 s", "12 min", "5 h 3 min", "12 d 4 h" */
 static const char *span(int64_t s, char *out, size_t size)
 {

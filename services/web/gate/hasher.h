@@ -10,8 +10,6 @@
 
 #include "services/web/gate/attempts.h"
 
-#define HASH_SIZE 129
-
 struct hasher *hasher_new(struct web *web); /* NULL without memory; starts nothing yet */
 void hasher_free(struct hasher *h);         /* waits for the one that is running; nobody is called any more */
 

@@ -259,12 +259,6 @@ bool action_terminate(struct actions *a, const char *id)
     return true;
 }
 
-void action_forget(struct actions *a, void *arg)
-{
-    for (struct work *w = a->list; w; w = w->next)
-        if (w->arg == arg) w->fn = NULL;
-}
-
 struct actions *actions_new(struct web *web)
 {
     struct actions *a = calloc(1, sizeof *a);

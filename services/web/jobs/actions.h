@@ -42,6 +42,5 @@ const char *action_start(struct actions *a, const char *task, const char *queue,
 const struct action *action_find(const struct actions *a, const char *id);
 const struct action *action_next(const struct actions *a, const struct action *after); /* NULL: the first one */
 bool action_terminate(struct actions *a, const char *id); /* asks a local one to stop; false: none runs */
-void action_forget(struct actions *a, void *arg);         /* the callbacks with this arg will not come */
 
 #endif

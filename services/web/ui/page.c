@@ -77,11 +77,6 @@ struct ui_page *ui_page_new(struct req *r, const struct ui_look *look)
     return p;
 }
 
-struct req *ui_page_req(struct ui_page *p)
-{
-    return p->req;
-}
-
 cJSON *ui_page_data(struct ui_page *p)
 {
     return p->data;
@@ -340,12 +335,4 @@ void ui_page_result(struct ui_page *p, const char *key, const char *task_id)
     struct err err = {0};
     struct source *s = queue_is_there(p) ? source_new(p, key) : NULL;
     if (s && result_get(p->req->web->queue, task_id, on_task_result, s, &err) < 0) source_done(s, NULL);
-}
-
-/* ---- pages without sources ---- */
-
-void ui_page_plain(struct req *r, const char *template, cJSON *data_take)
-{
-    send_rendered(r, 200, template, data_take);
-    cJSON_Delete(data_take);
 }

@@ -21,7 +21,6 @@ struct ui_look {
 
 /* Begins the answer to r. The page belongs to itself and is gone when it was answered. */
 struct ui_page *ui_page_new(struct req *r, const struct ui_look *look);
-struct req *ui_page_req(struct ui_page *p);
 cJSON *ui_page_data(struct ui_page *p); /* the object that the template sees; add to it what is known at once */
 void ui_page_title(struct ui_page *p, const char *title);
 void ui_page_fault(struct ui_page *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -47,8 +46,5 @@ void ui_page_go(struct ui_page *p);
 
 /* What was never answered, once pool and queue are gone. */
 void ui_pages_free(void);
-
-/* Renders a template that needs nothing, at once. */
-void ui_page_plain(struct req *r, const char *template, cJSON *data_take);
 
 #endif
