@@ -10,16 +10,13 @@
 #include <cjson/cJSON.h>
 
 #include "conf/conf.h"
+#include "conf/exit.h"
 #include "conf/log.h"
 #include "services/role.h"
 #include "services/store/db.h"
 #include "services/store/web/holds_read.h"
 
-#define EXIT_USAGE       64
-#define EXIT_NO_SUCH     66
-#define EXIT_UNAVAILABLE 69
-#define EXIT_CONFIG      78
-#define LIST_MAX         "200"
+#define LIST_MAX "200"
 
 static const char usage[] = "usage: logikald hold list [--json]\n"
                             "       logikald hold apply|refuse ID\n";

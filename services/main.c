@@ -9,11 +9,9 @@
 
 #include "conf/conf.h"
 #include "conf/crash.h"
+#include "conf/exit.h"
 #include "conf/log.h"
 #include "services/role.h"
-
-#define EXIT_USAGE  64
-#define EXIT_CONFIG 78
 
 static const struct role {
     const char *name;

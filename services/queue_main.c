@@ -14,14 +14,12 @@
 #include <event2/event.h>
 
 #include "conf/clock.h"
+#include "conf/exit.h"
 #include "conf/log.h"
 #include "ipc/queue.h"
 #include "services/role.h"
 
-#define EXIT_USAGE       64
-#define EXIT_UNAVAILABLE 69
-#define EXIT_CONFIG      78
-#define PATIENCE_S       10
+#define PATIENCE_S 10
 
 static const char usage[] =
     "usage: logikald queue list [--json]\n"

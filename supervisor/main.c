@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
+#include "conf/exit.h"
 #include "conf/log.h"
 #include "conf/version.h"
 #include "supervisor/child/guardian.h"
@@ -16,10 +17,6 @@
 #include "supervisor/supervisor.h"
 #include "supervisor/system/self.h"
 #include "supervisor/system/trim.h"
-
-#define EXIT_USAGE       64
-#define EXIT_UNAVAILABLE 69
-#define EXIT_CONFIG      78
 
 static int run_supervise(int argc, char **argv);
 static int run_defaults(int argc, char **argv);

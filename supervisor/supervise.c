@@ -8,6 +8,7 @@
 
 #include "conf/buf.h"
 #include "conf/clock.h"
+#include "conf/exit.h"
 #include "conf/log.h"
 #include "conf/version.h"
 #include "ipc/notify.h"
@@ -31,10 +32,6 @@
 #include "supervisor/system/self.h"
 #include "supervisor/watch/status.h"
 #include "supervisor/watch/watch.h"
-
-#define EXIT_UNAVAILABLE 69
-#define EXIT_INTERNAL    70
-#define EXIT_CONFIG      78
 
 #define ESCAPED_GRACE_MS 500
 #define FLUSH_MS         1000

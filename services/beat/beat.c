@@ -8,6 +8,7 @@
 #include <event2/event.h>
 
 #include "conf/clock.h"
+#include "conf/exit.h"
 #include "conf/log.h"
 #include "conf/random.h"
 #include "ipc/notify.h"
@@ -18,10 +19,8 @@
 #include "services/beat/schedule.h"
 #include "services/role.h"
 
-#define EXIT_CONFIG   78
-#define EXIT_INTERNAL 70
-#define LEAVE_MS      1000
-#define CALM_MS       100 /* between two looks, whatever happens */
+#define LEAVE_MS 1000
+#define CALM_MS  100 /* between two looks, whatever happens */
 
 struct beat {
     struct event_base *base;

@@ -6,11 +6,9 @@
 #include <string.h>
 #include <cjson/cJSON.h>
 
+#include "conf/exit.h"
 #include "services/check/check_internal.h"
 #include "services/role.h"
-
-#define EXIT_USAGE       64
-#define EXIT_UNAVAILABLE 69
 
 static const struct check {
     const char *name;

@@ -6,10 +6,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "conf/exit.h"
 #include "services/check/check_internal.h"
 
 #define LIVE_TIMEOUT_S 3
-#define EXIT_DEAD      1
 
 int check_live(const struct conf *conf)
 {
@@ -33,5 +33,5 @@ int check_live(const struct conf *conf)
            is_alive ? "answers"
            : n > 0  ? "answers, but not 200"
                     : "does not answer");
-    return is_alive ? 0 : EXIT_DEAD;
+    return is_alive ? 0 : EXIT_FAILED;
 }

@@ -5,7 +5,6 @@
 
 #include <stddef.h>
 
-#define PREVIEW_TABLES  200
 #define PREVIEW_ROWS    5
 #define PREVIEW_COLUMNS 24
 #define PREVIEW_CELL    80           /* characters */

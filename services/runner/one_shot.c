@@ -7,17 +7,13 @@
 #include <string.h>
 
 #include "conf/conf.h"
+#include "conf/exit.h"
 #include "conf/log.h"
 #include "conf/random.h"
 #include "ipc/task.h"
 #include "services/role.h"
 #include "services/runner/confine.h"
 #include "services/tasks/task_table.h"
-
-#define EXIT_USAGE       64
-#define EXIT_UNAVAILABLE 69
-#define EXIT_FAILED      1
-#define EXIT_CONFIG      78
 
 static volatile int is_stopping;
 

@@ -7,6 +7,7 @@
 
 #include "conf/conf.h"
 #include "conf/embedded.h"
+#include "conf/exit.h"
 #include "conf/log.h"
 #include "services/role.h"
 #include "services/store/db.h"
@@ -113,7 +114,7 @@ int migrate_main(struct conf *conf, int argc, char **argv)
 {
     (void)argv;
     struct err err = {0};
-    if (argc > 0) return log_error("migrate takes no arguments"), conf_free(conf), 64;
+    if (argc > 0) return log_error("migrate takes no arguments"), conf_free(conf), EXIT_USAGE;
     struct db *db = db_open_conf(conf, true, "logikald migrate", &err);
     int applied = db ? migrate_run(db, &err) : -1;
     if (applied < 0)
@@ -122,5 +123,5 @@ int migrate_main(struct conf *conf, int argc, char **argv)
         log_info("database is up to date (%d migrations applied)", applied);
     db_close(db);
     conf_free(conf);
-    return applied >= 0 ? 0 : err.code == ERR_CONFIG ? 78 : 69;
+    return applied >= 0 ? 0 : err.code == ERR_CONFIG ? EXIT_CONFIG : EXIT_UNAVAILABLE;
 }

@@ -9,6 +9,7 @@
 #include <sodium.h>
 
 #include "conf/clock.h"
+#include "conf/exit.h"
 #include "conf/log.h"
 #include "ipc/notify.h"
 #include "ipc/task_counts.h"
@@ -120,12 +121,12 @@ static int set_up(struct web *web)
 {
     struct err err = {0};
     web->base = event_base_new();
-    if (!web->base || take_secrets(web) != 0) return 70;
+    if (!web->base || take_secrets(web) != 0) return EXIT_INTERNAL;
     web->started_ms = wall_ms();
     web->pool = pool_new(web->base, web->conf, "logikald web", &err);
     if (!web->pool) log_warning("running without PostgreSQL: %s", err.text);
     web->task_counts = task_counts_new(web->conf);
-    if (!web->task_counts) return 70;
+    if (!web->task_counts) return EXIT_INTERNAL;
     queue_link_open(web);
     web->versions = versions_new(web);
     web->limiter = limiter_new(web);
@@ -139,11 +140,11 @@ static int set_up(struct web *web)
     web->ui = ui_new(web);
     if (!web->versions || !web->limiter || !web->attempts || !web->metrics || !web->verdict || !web->hasher ||
         !web->cache || !web->actions || !web->change_waits || !web->ui)
-        return 70;
+        return EXIT_INTERNAL;
     web->server = server_new(web, &hooks, &err);
     if (web->server) return 0;
     log_critical("%s", err.text);
-    return err.code == ERR_CONFIG ? 78 : 69;
+    return err.code == ERR_CONFIG ? EXIT_CONFIG : EXIT_UNAVAILABLE;
 }
 
 static void tear_down(struct web *web)

@@ -13,6 +13,7 @@
 
 #include "conf/cgroup.h"
 #include "conf/clock.h"
+#include "conf/exit.h"
 #include "conf/log.h"
 #include "ipc/notify.h"
 #include "services/role.h"
@@ -32,10 +33,8 @@
 #include "services/worker/runners.h"
 #include "services/worker/revoked.h"
 
-#define EXIT_CONFIG   78
-#define EXIT_INTERNAL 70
-#define OBEY_MS       2500 /* between being asked to stop and being killed */
-#define FLUSH_MS      3000 /* for the last results */
+#define OBEY_MS  2500 /* between being asked to stop and being killed */
+#define FLUSH_MS 3000 /* for the last results */
 
 /* What belongs to the process alone: nobody else sees it. */
 static struct {

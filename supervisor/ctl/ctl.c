@@ -11,14 +11,11 @@
 
 #include "conf/clock.h"
 #include "conf/conf.h"
+#include "conf/exit.h"
 #include "conf/version.h"
 #include "ipc/control.h"
 #include "supervisor/ctl/ctl_internal.h"
 #include "supervisor/system/memory_file.h"
-
-#define EXIT_USAGE       64
-#define EXIT_UNAVAILABLE 69
-#define EXIT_CONFIG      78
 
 #define ANSWER_MS  10000
 #define SETTLE_MS  90000

@@ -8,16 +8,18 @@
 #include <strings.h>
 #include <sys/wait.h>
 
+#include "conf/exit.h"
+
 static const struct {
     int status;
     const char *words;
 } known_statuses[] = {
-    {64, "wrong usage"},
-    {69, "something it needs is unavailable"},
-    {70, "internal error"},
-    {78, "configuration refused"},
-    {126, "could not be prepared"},
-    {127, "could not be executed"},
+    {EXIT_USAGE, "wrong usage"},
+    {EXIT_UNAVAILABLE, "something it needs is unavailable"},
+    {EXIT_INTERNAL, "internal error"},
+    {EXIT_CONFIG, "configuration refused"},
+    {EXIT_PREPARE, "could not be prepared"},
+    {EXIT_EXEC, "could not be executed"},
 };
 
 const char *signal_words(int sig, char *out, size_t size)

@@ -14,10 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conf/exit.h"
 #include "supervisor/system/account.h"
 
-#define EXIT_PREPARE  126
-#define EXIT_EXEC     127
 #define FIRST_SAFE_FD 10
 
 #define NEEDED 6

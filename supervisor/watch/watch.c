@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "conf/clock.h"
+#include "conf/exit.h"
 #include "conf/log.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
@@ -17,7 +18,6 @@
 #include "supervisor/system/trim.h"
 #include "supervisor/watch/status.h"
 
-#define EXIT_GAVE_UP         70
 #define REPLACE_INTERVAL_MS  60000 /* a child that grows at once is not replaced all the time */
 #define NEARLY_FULL_PERMILLE 900
 #define PRESSED_PERMILLE     100
@@ -192,10 +192,10 @@ static void give_up(struct supervisor *s, const struct child *c, int64_t missing
     const char *last = c->reasons[0][0] ? c->reasons[0] : "none";
     log_critical("%s is essential and could not be kept up for %" PRId64
                  " s (last exit: %s): giving up, exit status %d",
-                 c->spec.name, missing_ms / 1000, last, EXIT_GAVE_UP);
+                 c->spec.name, missing_ms / 1000, last, EXIT_INTERNAL);
     events_emit(s, "gave-up", c->spec.name, (int)c->pid, "could not be kept up for %" PRId64 " s, last exit: %s",
                 missing_ms / 1000, last);
-    supervisor_stop(s, EXIT_GAVE_UP, "an essential child is missing");
+    supervisor_stop(s, EXIT_INTERNAL, "an essential child is missing");
 }
 
 /* When to look at this one again; 0 = when something changes, -1 = now it is too late. */

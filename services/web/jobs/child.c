@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "conf/buf.h"
+#include "conf/exit.h"
 #include "conf/log.h"
 
 #define OUTPUT_MAX (4u << 20)
@@ -88,11 +89,11 @@ static _Noreturn void become_task(int output, pid_t parent, char **argv, char **
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) _exit(70);
+    if (getppid() != parent) _exit(EXIT_INTERNAL);
     if (notify) close((int)strtol(notify, NULL, 10));
     dup2(output, STDOUT_FILENO);
     execve("/proc/self/exe", argv, env);
-    _exit(70);
+    _exit(EXIT_INTERNAL);
 }
 
 struct child *child_start(struct event_base *base, const char *task, const char *id, const char *kwargs, child_fn fn,
