@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
+#include "conf/json.h"
 #include "ipc/queue_message.h"
 
 static const struct {
@@ -61,16 +62,10 @@ void result_encode(struct buf *out, const struct result_spec *spec)
     buf_char(out, '}');
 }
 
-static const char *text_member(const cJSON *object, const char *name)
-{
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, name);
-    return cJSON_IsString(value) ? value->valuestring : NULL;
-}
-
 static void describe(const cJSON *value, struct buf *error)
 {
-    const char *type = cJSON_IsObject(value) ? text_member(value, "exc_type") : NULL;
-    const cJSON *message = cJSON_IsObject(value) ? cJSON_GetObjectItemCaseSensitive(value, "exc_message") : NULL;
+    const char *type = json_text(value, "exc_type");
+    const cJSON *message = json_member(value, "exc_message");
     const cJSON *first = message && cJSON_IsArray(message) ? message->child : message;
     buf_str(error, type ? type : "Error");
     if (first && cJSON_IsString(first)) buf_printf(error, ": %s", first->valuestring);
@@ -81,13 +76,13 @@ void result_decode(const char *json, size_t len, const char *task_id, struct res
 {
     *out = (struct result){.state = RESULT_PENDING, .status = "PENDING", .task_id = task_id};
     *owner = json ? json_parse(json, len) : NULL;
-    const char *status = cJSON_IsObject(*owner) ? text_member(*owner, "status") : NULL;
+    const char *status = cJSON_IsObject(*owner) ? json_text(*owner, "status") : NULL;
     if (!status) return;
     out->status = status;
     out->state = state_of(status);
     out->value = cJSON_GetObjectItemCaseSensitive(*owner, "result");
-    out->traceback = text_member(*owner, "traceback");
-    out->date_done = text_member(*owner, "date_done");
+    out->traceback = json_text(*owner, "traceback");
+    out->date_done = json_text(*owner, "date_done");
     out->json = json;
     if (out->state == RESULT_FAILURE || out->state == RESULT_REVOKED || out->state == RESULT_RETRY) {
         buf_reset(error);

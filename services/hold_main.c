@@ -11,6 +11,7 @@
 
 #include "conf/conf.h"
 #include "conf/exit.h"
+#include "conf/json.h"
 #include "conf/log.h"
 #include "services/role.h"
 #include "services/store/db.h"
@@ -21,15 +22,9 @@
 static const char usage[] = "usage: logikald hold list [--json]\n"
                             "       logikald hold apply|refuse ID\n";
 
-static double number(const cJSON *hold, const char *name)
-{
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(hold, name);
-    return cJSON_IsNumber(value) ? value->valuedouble : 0;
-}
-
 static const char *text(const cJSON *hold, const char *name)
 {
-    const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(hold, name));
+    const char *value = json_text(hold, name);
     return value ? value : "";
 }
 
@@ -37,8 +32,9 @@ static void print_hold(const cJSON *hold)
 {
     const cJSON *each;
     printf("%.0f %s (%s) since %.19s: %.0f directories, %.0f projects, %.0f phases, %.0f elevations\n",
-           number(hold, "id"), text(hold, "state"), text(hold, "reason"), text(hold, "since"),
-           number(hold, "directories"), number(hold, "projects"), number(hold, "phases"), number(hold, "elevations"));
+           json_number(hold, "id", 0), text(hold, "state"), text(hold, "reason"), text(hold, "since"),
+           json_number(hold, "directories", 0), json_number(hold, "projects", 0), json_number(hold, "phases", 0),
+           json_number(hold, "elevations", 0));
     if (*text(hold, "decided_by")) printf("  by %s at %.19s\n", text(hold, "decided_by"), text(hold, "decided_at"));
     cJSON_ArrayForEach(each, cJSON_GetObjectItemCaseSensitive(hold, "missing"))
         printf("  %s %s\n", text(each, "type"), text(each, "name"));

@@ -15,6 +15,7 @@
 
 #include "conf/clock.h"
 #include "conf/exit.h"
+#include "conf/json.h"
 #include "conf/log.h"
 #include "ipc/queue.h"
 #include "services/role.h"
@@ -121,8 +122,8 @@ static int ask_list(struct tool *t, struct err *err)
 /* ---- peek, dead ---- */
 static const char *text_of(const cJSON *entry, const char *name)
 {
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(entry, name);
-    return cJSON_IsString(value) ? value->valuestring : "-";
+    const char *text = json_text(entry, name);
+    return text ? text : "-";
 }
 
 static void print_entry(const cJSON *entry)

@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "conf/clock.h"
+#include "conf/hash.h"
 #include "conf/log.h"
 #include "conf/utf8.h"
 #include "services/logikal/farewell.h"
@@ -302,14 +303,12 @@ void run_progress(struct sync_run *run, int64_t current, int64_t total, const ch
 
 void run_scope(char out[LEASE_NAME_SIZE], const char *kind, const char *name)
 {
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
     size_t room = LEASE_NAME_SIZE - strlen(kind) - 20, len = strlen(name);
-    for (const unsigned char *p = (const unsigned char *)name; *p; p++) hash = (hash ^ *p) * 1099511628211u;
     if (len <= room)
         snprintf(out, LEASE_NAME_SIZE, "%s:%s", kind, name);
     else
         snprintf(out, LEASE_NAME_SIZE, "%s:%.*s#%016llx", kind, (int)utf8_cut(name, room), name,
-                 (unsigned long long)hash);
+                 (unsigned long long)hash_text(name));
 }
 
 int run_hold_project(struct sync_run *run, const char *guid, struct lease *lease, struct err *err)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/hash.h"
 #include "services/logikal/place.h"
 
 #define FIRST_SIZE 256
@@ -31,17 +32,10 @@ bool visited_is_cycle(const char *chain)
     return false;
 }
 
-static uint64_t hash(const char *text)
-{
-    uint64_t h = 1469598103934665603ULL; /* FNV-1a */
-    for (; *text; text++) h = (h ^ (unsigned char)*text) * 1099511628211ULL;
-    return h;
-}
-
 /* The place of an identifier, or the free one where it belongs. */
 static char **place_of(char **chains, size_t size, const char *identifier)
 {
-    size_t i = hash(identifier) & (size - 1);
+    size_t i = hash_text(identifier) & (size - 1);
     while (chains[i] && strcmp(identifier_of(chains[i]), identifier) != 0) i = (i + 1) & (size - 1);
     return &chains[i];
 }

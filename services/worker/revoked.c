@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
+#include "conf/hash.h"
 #include "ipc/queue.h"
 #include "ipc/queue_message.h"
 
@@ -25,9 +26,7 @@ struct revoked {
 
 static size_t bucket(const char *id)
 {
-    uint64_t h = 1469598103934665603u;
-    for (; *id; id++) h = (h ^ (unsigned char)*id) * 1099511628211u;
-    return (size_t)(h % BUCKETS);
+    return (size_t)(hash_text(id) % BUCKETS);
 }
 
 bool revoked_has(const struct worker *w, const char *id)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
+#include "conf/json.h"
 #include "ipc/queue.h"
 #include "services/store/web/intervals_read.h"
 #include "services/web/api/sync_api.h"
@@ -19,20 +20,15 @@ static void add_now(cJSON *out, const char *name)
     cJSON_AddStringToObject(out, name, clock_iso_us(wall_us(), text));
 }
 
-static const cJSON *item(const cJSON *object, const char *name)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, name);
-}
-
 static cJSON *copy_or(const cJSON *object, const char *name, cJSON *(*other)(void))
 {
-    const cJSON *found = item(object, name);
+    const cJSON *found = json_member(object, name);
     return found && !cJSON_IsNull(found) ? cJSON_Duplicate(found, true) : other();
 }
 
 static void add_text(cJSON *out, const char *name, const cJSON *object, const char *from)
 {
-    const cJSON *found = item(object, from);
+    const cJSON *found = json_member(object, from);
     cJSON_AddStringToObject(out, name, cJSON_IsString(found) ? found->valuestring : "");
 }
 
@@ -43,7 +39,7 @@ static void add_tasks(cJSON *list, const cJSON *entries)
     const cJSON *e;
     cJSON_ArrayForEach(e, entries) {
         cJSON *t = cJSON_CreateObject();
-        const cJSON *held = item(e, "held_ms");
+        const cJSON *held = json_member(e, "held_ms");
         add_text(t, "id", e, "id");
         add_text(t, "name", e, "task");
         cJSON_AddItemToObject(t, "args", copy_or(e, "args", cJSON_CreateArray));
@@ -52,8 +48,9 @@ static void add_tasks(cJSON *list, const cJSON *entries)
         add_text(t, "hostname", e, "worker");
         add_text(t, "worker", e, "worker");
         if (held) cJSON_AddNumberToObject(t, "time_start", (double)wall_ms() / 1000 - held->valuedouble / 1000);
-        if (item(e, "eta")) cJSON_AddItemToObject(t, "eta", cJSON_Duplicate(item(e, "eta"), true));
-        if (item(e, "expires")) cJSON_AddItemToObject(t, "expires", cJSON_Duplicate(item(e, "expires"), true));
+        if (json_member(e, "eta")) cJSON_AddItemToObject(t, "eta", cJSON_Duplicate(json_member(e, "eta"), true));
+        if (json_member(e, "expires"))
+            cJSON_AddItemToObject(t, "expires", cJSON_Duplicate(json_member(e, "expires"), true));
         cJSON_AddItemToArray(list, t);
     }
 }
@@ -91,7 +88,7 @@ static cJSON *worker_stats(const cJSON *entries)
     const cJSON *e;
     cJSON_ArrayForEach(e, entries) {
         cJSON *w = cJSON_CreateObject();
-        add_text(w, "name", e, item(e, "node") ? "node" : "id");
+        add_text(w, "name", e, json_member(e, "node") ? "node" : "id");
         cJSON_AddStringToObject(w, "status", "online");
         cJSON_AddItemToObject(w, "stats", cJSON_Duplicate(e, true));
         cJSON_AddItemToArray(list, w);

@@ -9,6 +9,7 @@
 
 #include "conf/buf.h"
 #include "conf/clock.h"
+#include "conf/hash.h"
 #include "conf/version.h"
 #include "services/web/http/gzip.h"
 #include "services/web/http/json_times.h"
@@ -78,13 +79,6 @@ static bool is_current(const struct entry *e, const struct wait *w)
     for (int i = 0; i < VERSION_COUNT; i++)
         if ((w->tables >> i & 1) && e->versions.of[i] != w->versions.of[i]) return false;
     return e->instead || mono_ms() - e->made_ms < CACHE_AGE_MS;
-}
-
-static uint64_t hash_of(const char *key)
-{
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-    for (const char *p = key; *p; p++) hash = (hash ^ (unsigned char)*p) * 1099511628211u;
-    return hash;
 }
 
 static struct entry *entry_find(struct cache *c, const struct wait *w)
@@ -237,7 +231,7 @@ static void on_versions(void *arg, const struct table_versions *versions, const 
 void cache_answer(struct req *r, const char *key, unsigned tables, void (*load)(struct req *r))
 {
     struct wait *w = req_alloc(r, sizeof(*w));
-    *w = (struct wait){.req = r, .key = key, .hash = hash_of(key), .tables = tables, .load = load};
+    *w = (struct wait){.req = r, .key = key, .hash = hash_text(key), .tables = tables, .load = load};
     r->cache = w;
     req_on_end(r, on_end, w);
     if (r->versions)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/hash.h"
+
 #define SLOTS 256
 
 struct known {
@@ -15,9 +17,7 @@ static struct known *slots[SLOTS];
 
 static struct known **slot_of(const char *key)
 {
-    uint32_t hash = 2166136261u;
-    for (const char *p = key; *p; p++) hash = (hash ^ (unsigned char)*p) * 16777619u;
-    return &slots[hash % SLOTS];
+    return &slots[hash_text(key) % SLOTS];
 }
 
 static void slot_clear(struct known **slot)

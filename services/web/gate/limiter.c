@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
+#include "conf/hash.h"
 #include "services/web/gate/route.h"
 #include "services/web/http/address.h"
 #include "services/web/http/reply.h"
@@ -31,9 +32,7 @@ struct limit_entry *limiter_entry(struct limiter *l, const char *key)
 {
     if (!l->entries) l->entries = calloc(LIMITER_ROWS * LIMITER_WAYS, sizeof(*l->entries));
     if (!l->entries) return NULL;
-    uint64_t hash = 14695981039346656037u;
-    for (const char *p = key; *p; p++) hash = (hash ^ (unsigned char)*p) * 1099511628211u;
-    struct limit_entry *row = &l->entries[hash % LIMITER_ROWS * LIMITER_WAYS], *oldest = row;
+    struct limit_entry *row = &l->entries[hash_text(key) % LIMITER_ROWS * LIMITER_WAYS], *oldest = row;
     for (struct limit_entry *e = row; e < row + LIMITER_WAYS; e++) {
         if (strncmp(e->key, key, sizeof(e->key) - 1) == 0) return e;
         if (e->used_ms < oldest->used_ms) oldest = e;

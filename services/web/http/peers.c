@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "conf/hash.h"
+
 #define ROWS 512
 
 LIST_HEAD(peer_list, peer);
@@ -25,9 +27,7 @@ void peers_free(struct peers *p)
 
 static struct peer_list *row_of(struct peers *p, const struct address *a)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a */
-    for (size_t i = 0; i < sizeof a->bytes; i++) hash = (hash ^ a->bytes[i]) * 16777619u;
-    return &p->rows[hash % ROWS];
+    return &p->rows[hash_bytes(a->bytes, sizeof a->bytes) % ROWS];
 }
 
 struct peer *peer_enter(struct peers *p, int fd, const char *trusted_proxies)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/json.h"
 #include "conf/utf8.h"
 #include "services/store/ui/ui_logs.h"
 #include "services/web/gate/handlers.h"
@@ -52,20 +53,15 @@ static void dress(cJSON *list)
     }
 }
 
-static const cJSON *member(const cJSON *object, const char *name)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, name);
-}
-
 /* What was searched comes as {count, is_whole, entries}; without a search the counts are known of the queues. */
 static void settle_list(cJSON *data, const char *list, const char *count_key, double count)
 {
-    const cJSON *found = member(data, list);
+    const cJSON *found = json_member(data, list);
     bool is_whole = true;
     if (cJSON_IsObject(found)) {
         cJSON *whole = cJSON_DetachItemFromObjectCaseSensitive(data, list);
-        count = member(whole, "count")->valuedouble;
-        is_whole = cJSON_IsTrue(member(whole, "is_whole"));
+        count = json_member(whole, "count")->valuedouble;
+        is_whole = cJSON_IsTrue(json_member(whole, "is_whole"));
         cJSON_AddItemToObject(data, list, cJSON_DetachItemFromObjectCaseSensitive(whole, "entries"));
         cJSON_Delete(whole);
     }
@@ -73,30 +69,25 @@ static void settle_list(cJSON *data, const char *list, const char *count_key, do
     cJSON_AddNumberToObject(counts, "count", count);
     cJSON_AddBoolToObject(counts, "is_one", count == 1);
     cJSON_AddBoolToObject(counts, "is_part", !is_whole);
-    int shown = cJSON_GetArraySize(member(data, list));
+    int shown = cJSON_GetArraySize(json_member(data, list));
     cJSON_AddBoolToObject(counts, "is_more", count > shown);
     cJSON_AddNumberToObject(counts, "shown", shown);
     dress(cJSON_GetObjectItemCaseSensitive(data, list));
 }
 
-static double number(const cJSON *stats, const char *name)
-{
-    return cJSON_IsNumber(member(stats, name)) ? member(stats, name)->valuedouble : 0;
-}
-
 static void prepare(struct ui_page *p)
 {
     cJSON *data = ui_page_data(p), *waiting = cJSON_CreateArray();
-    const cJSON *stats = member(data, "queues"), *queue;
-    const char *text = cJSON_GetStringValue(member(data, "q"));
+    const cJSON *stats = json_member(data, "queues"), *queue;
+    const char *text = cJSON_GetStringValue(json_member(data, "q"));
     double depth = 0;
-    cJSON_ArrayForEach(queue, member(stats, "queues")) depth += number(queue, "depth");
+    cJSON_ArrayForEach(queue, json_member(stats, "queues")) depth += json_number(queue, "depth", 0);
     for (int i = 0; i < QUEUES_MAX; i++) {
         cJSON *part = cJSON_DetachItemFromObjectCaseSensitive(data, queue_keys[i]);
         while (part && part->child) cJSON_AddItemToArray(waiting, cJSON_DetachItemViaPointer(part, part->child));
         cJSON_Delete(part);
     }
-    if (member(data, "waiting"))
+    if (json_member(data, "waiting"))
         cJSON_Delete(waiting);
     else
         cJSON_AddItemToObject(data, "waiting", waiting);
@@ -104,10 +95,11 @@ static void prepare(struct ui_page *p)
     bool is_searched = text && *text;
     if (is_searched) keep_matching(running, text);
     while (cJSON_GetArraySize(running) > RUNNING_SHOWN) cJSON_DeleteItemFromArray(running, RUNNING_SHOWN);
-    settle_list(data, "running", "running_count", is_searched ? cJSON_GetArraySize(running) : number(stats, "unacked"));
+    settle_list(data, "running", "running_count",
+                is_searched ? cJSON_GetArraySize(running) : json_number(stats, "unacked", 0));
     settle_list(data, "waiting", "waiting_count", depth);
-    settle_list(data, "scheduled", "scheduled_count", number(stats, "scheduled"));
-    settle_list(data, "dead", "dead_count", number(stats, "dead"));
+    settle_list(data, "scheduled", "scheduled_count", json_number(stats, "scheduled", 0));
+    settle_list(data, "dead", "dead_count", json_number(stats, "dead", 0));
 }
 
 void web_ui_tasks(struct req *r)
