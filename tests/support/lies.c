@@ -323,9 +323,8 @@ static size_t read_catalogue(bool (*takes)(const struct told_lie *))
     return count;
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     /* Enough of each kind that half of it is more than a listing may lose unseen. */
     static const char *const arguments[] = {"--directories", "3", "--depth",      "2", "--projects", "2",
                                             "--phases",      "2", "--elevations", "3", NULL};
@@ -339,9 +338,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

@@ -3,14 +3,11 @@
 #ifndef LOGIKALD_TESTS_SUPPORT_H
 #define LOGIKALD_TESTS_SUPPORT_H
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
-#include <cmocka.h>
 #include <libpq-fe.h>
+
+#include "tests/support/test.h"
 
 /* Polls cond every 10 ms until it is true; fails the test with its text when that lasts. ms: what it takes at most on a
  * quiet machine; on a busy one, and under valgrind, it is given several times as long. */

@@ -1,16 +1,14 @@
 /* A backlog that waits while nobody works is told; one that is worked off, held by running tasks or paused is not. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <cmocka.h>
 
 #include "services/web/watch/backlog.h"
+#include "tests/support/test.h"
 
-static void test_backlogs(void **state)
+TEST(test_backlogs)
 {
-    (void)state;
     static const struct {
         int64_t waiting[4], unacked[4]; /* every ten seconds */
         bool is_paused, is_stuck;

@@ -12,9 +12,8 @@ static int64_t at(const char *iso)
     return us / 1000000;
 }
 
-static void test_crontab_next(void **state)
+TEST(test_crontab_next)
 {
-    (void)state;
     static const struct {
         const char *crontab, *from, *next;
     } rows[] = {
@@ -42,9 +41,8 @@ static void test_crontab_next(void **state)
     assert_int_equal(crontab_next(&never, at("2026-11-25T00:00:00")), -1);
 }
 
-static void test_bad_crontabs(void **state)
+TEST(test_bad_crontabs)
 {
-    (void)state;
     static const char *const rows[] = {
         "",          "* * * *",     "* * * * * *", "60 * * * *",  "* 24 * * *",   "* * 0 * *",  "* * * 13 *",
         "* * * * 8", "5-1 * * * *", "a * * * *",   "*/0 * * * *", "1,,2 * * * *", "-1 * * * *", "1- * * * *"};
@@ -55,9 +53,8 @@ static void test_bad_crontabs(void **state)
     }
 }
 
-static void test_judgement(void **state)
+TEST(test_judgement)
 {
-    (void)state;
     const int64_t now = INT64_C(1795000000000);
     static const struct {
         int64_t every_ms, last_ago_ms; /* -1 = never ran */

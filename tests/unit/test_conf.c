@@ -3,14 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "conf/conf_internal.h"
+#include "tests/support/test.h"
 
 static char dir[] = "/tmp/test-conf-XXXXXX";
 static char file_path[128], env_path[128], override_path[128];
@@ -24,9 +23,8 @@ static const char *write_to(const char *path, const char *text)
     return path;
 }
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     clearenv();
     if (access(dir, F_OK) != 0 && !mkdtemp(dir)) return -1;
     snprintf(file_path, sizeof file_path, "%s/a.cfg", dir);
@@ -35,9 +33,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int remove_dir(void **state)
+FIXTURE(remove_dir)
 {
-    (void)state;
     unlink(file_path);
     unlink(env_path);
     unlink(override_path);
@@ -49,9 +46,8 @@ static struct conf *load_file(const char *text, struct err *err)
     return conf_load(&(struct conf_paths){.file = write_to(file_path, text)}, err);
 }
 
-static void test_later_source_wins_and_is_named(void **state)
+TEST(test_later_source_wins_and_is_named)
 {
-    (void)state;
     struct err err = {0};
     write_to(file_path, "http = { port = 1; host = \"a\"; max_connections = 9; };\nworker = { processes = 2; };\n");
     write_to(env_path, "# comment\nexport PORT=2\nHOST='b c'\n\nHTTP_MAX_CONNECTIONS = \"10\"\n");
@@ -74,9 +70,8 @@ static void test_later_source_wins_and_is_named(void **state)
     conf_free(conf);
 }
 
-static void test_master_switch_reads_every_spelling(void **state)
+TEST(test_master_switch_reads_every_spelling)
 {
-    (void)state;
     static const struct {
         const char *text;
         bool expected;
@@ -92,9 +87,8 @@ static void test_master_switch_reads_every_spelling(void **state)
     }
 }
 
-static void test_fault_names_its_line_and_what_was_expected(void **state)
+TEST(test_fault_names_its_line_and_what_was_expected)
 {
-    (void)state;
     static const struct {
         const char *text, *says;
     } table[] = {
@@ -130,9 +124,8 @@ static void test_fault_names_its_line_and_what_was_expected(void **state)
     }
 }
 
-static void test_sizes_take_units(void **state)
+TEST(test_sizes_take_units)
 {
-    (void)state;
     static const struct {
         const char *text;
         int64_t bytes; /* -1: refused */
@@ -161,9 +154,8 @@ static void test_sizes_take_units(void **state)
     assert_null(load_file("http = { port = \"10kB\"; };", &err)); /* no size */
 }
 
-static void test_placeholder_and_bad_environment_are_refused_without_showing_secrets(void **state)
+TEST(test_placeholder_and_bad_environment_are_refused_without_showing_secrets)
 {
-    (void)state;
     struct err err = {0};
     setenv("DATABASE_URL", "${logikal-db.DATABASE_URL}", 1);
     assert_null(conf_load(&(struct conf_paths){0}, &err));
@@ -457,9 +449,8 @@ static void test_default_run_dir_is_where_nobody_cleans(void **state)
     conf_free(conf);
 }
 
-static void test_secrets_are_masked_when_shown(void **state)
+TEST(test_secrets_are_masked_when_shown)
 {
-    (void)state;
     static const struct {
         const char *value, *shown;
     } table[] = {
@@ -485,9 +476,8 @@ static void test_secrets_are_masked_when_shown(void **state)
     }
 }
 
-static void test_programs_expand_variables_and_step_aside_for_the_real_thing(void **state)
+TEST(test_programs_expand_variables_and_step_aside_for_the_real_thing)
 {
-    (void)state;
     struct err err = {0};
     static const char text[] =
         "redis = { url = \"unix://${DATA}/redis.sock\"; };\n"
@@ -524,9 +514,8 @@ static void test_programs_expand_variables_and_step_aside_for_the_real_thing(voi
     conf_free(conf);
 }
 
-static void test_production_needs_real_secrets_to_serve(void **state)
+TEST(test_production_needs_real_secrets_to_serve)
 {
-    (void)state;
     struct err err = {0};
     static const char good[] = "0f9a7c55d1e24b86a3c2719e5d40b8f6";
     setenv("ENVIRONMENT", "production", 1);
@@ -550,9 +539,8 @@ static void test_production_needs_real_secrets_to_serve(void **state)
     conf_free(conf);
 }
 
-static void test_diff_names_what_a_reload_changes(void **state)
+TEST(test_diff_names_what_a_reload_changes)
 {
-    (void)state;
     struct err err = {0};
     enum setting_id changed[SET_COUNT];
     struct conf *a = load_file("log = { level = \"info\"; };", &err);
@@ -567,9 +555,8 @@ static void test_diff_names_what_a_reload_changes(void **state)
     conf_free(b);
 }
 
-static void test_generated_file_is_loaded_back_as_the_defaults(void **state)
+TEST(test_generated_file_is_loaded_back_as_the_defaults)
 {
-    (void)state;
     struct err err = {0};
     FILE *out = fopen(file_path, "w");
     settings_print_cfg(out);

@@ -4,7 +4,6 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdbool.h>
@@ -19,9 +18,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "services/runner/confine.h"
+#include "tests/support/test.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define IS_SANITIZED true /* LeakSanitizer needs processes and ptrace: they are left to it */
@@ -90,9 +89,8 @@ static void check_what_tasks_need(void)
     CHECK(mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
 }
 
-static void test_tasks_are_confined(void **state)
+TEST(test_tasks_are_confined)
 {
-    (void)state;
     int status = 0;
     confine_prepare();
     fflush(NULL);

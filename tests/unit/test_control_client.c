@@ -1,7 +1,6 @@
 /* Asking a supervisor that misbehaves: it is silent, closes, speaks nonsense, or too much. The blocking client of the
  * command line and the one of the web process say what is wrong, and end. */
 #include <errno.h>
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,10 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <event2/event.h>
-#include <cmocka.h>
 
 #include "ipc/control.h"
 #include "services/web/ui/control.h"
+#include "tests/support/test.h"
 
 enum behaviour { GOOD, CLOSES, NONSENSE, ENDLESS, IN_PIECES, SILENT };
 
@@ -95,9 +94,8 @@ static bool ask(enum behaviour how, int64_t timeout_ms, struct err *err)
     return is_ok;
 }
 
-static void test_the_command_line_names_what_is_wrong(void **state)
+TEST(test_the_command_line_names_what_is_wrong)
 {
-    (void)state;
     static const struct {
         enum behaviour how;
         enum err_code code;
@@ -114,9 +112,8 @@ static void test_the_command_line_names_what_is_wrong(void **state)
     }
 }
 
-static void test_what_cannot_be_asked(void **state)
+TEST(test_what_cannot_be_asked)
 {
-    (void)state;
     struct err err = {0};
     struct control_client c;
     char words[CONTROL_REQUEST_BYTES + 1], path[300];
@@ -150,9 +147,8 @@ static void on_answer(void *arg, const cJSON *answer, const cJSON *lines, const 
     event_base_loopbreak(h->base);
 }
 
-static void test_the_web_process_names_what_is_wrong(void **state)
+TEST(test_the_web_process_names_what_is_wrong)
 {
-    (void)state;
     static const struct {
         enum behaviour how;
         enum err_code code;

@@ -1,18 +1,16 @@
 /* DATABASE_URL: as platforms write it, it is taken; where a password was not encoded it is refused without showing it,
  * before libpq's messages could ("invalid integer value "hunter2" for connection option "port""). */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "services/store/database_url.h"
 #include "services/store/db.h"
+#include "tests/support/test.h"
 
-static void test_good_urls_are_taken(void **state)
+TEST(test_good_urls_are_taken)
 {
-    (void)state;
     static const char *const rows[] = {
         "postgresql://user:secret@host:5432/db?sslmode=require",
         "postgres://user:p%40ss%2Fw@host.example:25060/defaultdb?sslmode=verify-full&sslrootcert=/etc/ca.pem",
@@ -33,9 +31,8 @@ static void test_good_urls_are_taken(void **state)
     }
 }
 
-static void test_misread_passwords_are_refused_and_not_shown(void **state)
+TEST(test_misread_passwords_are_refused_and_not_shown)
 {
-    (void)state;
     static const char *const rows[] = {
         "",
         "host=h password=hunter2",

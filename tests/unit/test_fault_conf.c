@@ -1,6 +1,5 @@
 /* No memory, no descriptors and unreadable files while the configuration is loaded: each is told, none is taken for a
  * setting that is not there. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,12 +8,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "conf/buf.h"
 #include "conf/conf.h"
 #include "conf/log.h"
 #include "tests/fault/fault.h"
+#include "tests/support/test.h"
 
 static const char file_text[] =
     "http = { port = 8002; host = \"${NO_SUCH_NAME:-here}\"; };\n"
@@ -58,23 +57,20 @@ static int load(void *arg, struct err *err)
     return 0;
 }
 
-static void test_every_allocation_of_a_load_may_fail(void **state)
+TEST(test_every_allocation_of_a_load_may_fail)
 {
-    (void)state;
     int calls = fault_each("conf_load", FAULT_ALLOC, FAULT_TEXT, load, &paths);
     assert_true(calls > 2 * SET_COUNT);
 }
 
-static void test_every_file_of_a_load_may_be_unreadable(void **state)
+TEST(test_every_file_of_a_load_may_be_unreadable)
 {
-    (void)state;
     assert_int_equal(fault_each("conf_load", FAULT_OPEN, FAULT_TEXT, load, &paths), 2 * 3);
 }
 
 /* A directory opens like a file, and then every read fails. */
-static void test_a_file_that_cannot_be_read_is_not_an_empty_one(void **state)
+TEST(test_a_file_that_cannot_be_read_is_not_an_empty_one)
 {
-    (void)state;
     struct conf_paths table[] = {{.file = "/"}, {.env_file = "/"}, {.overrides = "/"}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct err err = {0};
@@ -99,9 +95,8 @@ static int fill(void *arg, struct err *err)
     return rc;
 }
 
-static void test_a_buffer_without_memory_gives_nothing(void **state)
+TEST(test_a_buffer_without_memory_gives_nothing)
 {
-    (void)state;
     fault_each("buf", FAULT_ALLOC, FAULT_RESULT, fill, NULL);
 }
 
@@ -113,9 +108,8 @@ static void keep(const char *line, unsigned len)
 }
 
 /* Else nobody would learn why a process ended. */
-static void test_a_line_is_logged_without_memory(void **state)
+TEST(test_a_line_is_logged_without_memory)
 {
-    (void)state;
     for (int format = LOG_TEXT; format <= LOG_JSON; format++) {
         log_open("worker", LOG_INFO, (enum log_format)format);
         log_set_sink(keep);

@@ -1,6 +1,5 @@
 /* Task messages, results and the status file without memory: what cannot be read for lack of memory is not called
  * malformed (a malformed message becomes a dead letter), and what cannot be written whole is not written. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,19 +8,18 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "ipc/control.h"
 #include "ipc/queue_message.h"
 #include "ipc/result.h"
 #include "ipc/snapshot.h"
 #include "tests/fault/fault.h"
+#include "tests/support/test.h"
 
 static struct buf message, protocol_1, request;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     cJSON *args = cJSON_Parse("[1, {\"a\": [null, \"text\"]}]"), *chain = cJSON_Parse("[{\"task\": \"next\"}]");
     struct message_spec spec = {
         .task = "tasks.x", .id = "id-1", .queue = "sync", .args = args, .chain = chain, .eta_us = 1795506957222443};
@@ -38,9 +36,8 @@ static int set_up(void **state)
     return message.failed || protocol_1.failed || request.failed;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     buf_free(&message);
     buf_free(&protocol_1);
     buf_free(&request);
@@ -60,9 +57,8 @@ static int encode(void *arg, struct err *err)
     return rc;
 }
 
-static void test_encoding_is_whole_or_failed(void **state)
+TEST(test_encoding_is_whole_or_failed)
 {
-    (void)state;
     cJSON *args = cJSON_Parse("[[1, \"two\"]]");
     fault_each("message_encode", FAULT_ALLOC, FAULT_RESULT, encode, args);
     cJSON_Delete(args);
@@ -95,9 +91,8 @@ static int unwrap(void *arg, struct err *err)
     return body ? 0 : -1;
 }
 
-static void test_a_message_is_not_called_malformed_for_lack_of_memory(void **state)
+TEST(test_a_message_is_not_called_malformed_for_lack_of_memory)
 {
-    (void)state;
     fault_each("message_decode", FAULT_ALLOC, FAULT_TEXT, decode, &message);
     fault_each("message_decode, protocol 1", FAULT_ALLOC, FAULT_TEXT, decode, &protocol_1);
     fault_each("message_unwrap", FAULT_ALLOC, FAULT_TEXT, unwrap, &request);
@@ -125,9 +120,8 @@ static int make_result(void *arg, struct err *err)
     return rc;
 }
 
-static void test_results(void **state)
+TEST(test_results)
 {
-    (void)state;
     fault_each("result", FAULT_ALLOC, FAULT_RESULT, make_result, NULL);
 }
 
@@ -156,9 +150,8 @@ static int spoil(void *arg, struct err *err)
     return rc;
 }
 
-static void test_the_status_file_is_replaced_whole_or_not_at_all(void **state)
+TEST(test_the_status_file_is_replaced_whole_or_not_at_all)
 {
-    (void)state;
     char dir[] = "/tmp/test-fault-XXXXXX", path[64];
     static const int kinds[] = {FAULT_ALLOC, FAULT_OPEN, FAULT_WRITE, FAULT_MOVE};
     struct err err = {0};
@@ -199,9 +192,8 @@ static int speak(void *arg, struct err *err)
     return rc;
 }
 
-static void test_the_control_client(void **state)
+TEST(test_the_control_client)
 {
-    (void)state;
     fault_each("control", FAULT_ALLOC | FAULT_PIPE, FAULT_TEXT, speak, NULL);
 }
 

@@ -1,18 +1,17 @@
 /* What Logikal sends, places in its tree, tokens and chains of directories without memory: no object is refused for it
  * (one that is refused does not count as seen), no list looks whole that is not. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "services/logikal/json_list.h"
 #include "services/logikal/objects.h"
 #include "services/logikal/place.h"
 #include "services/web/gate/jwt.h"
 #include "tests/fault/fault.h"
+#include "tests/support/test.h"
 
 #define GUID "15782e4d-a69c-4ce5-9c17-d3060a039b2d"
 
@@ -39,9 +38,8 @@ static int read_project(void *arg, struct err *err)
     return rc;
 }
 
-static void test_objects_are_not_refused_for_lack_of_memory(void **state)
+TEST(test_objects_are_not_refused_for_lack_of_memory)
 {
-    (void)state;
     fault_each("elevation", FAULT_ALLOC, FAULT_TEXT, read_elevation,
                (char *)(uintptr_t) "{\"id\":\"" GUID "\",\"name\":\"\xff\",\"width\":1200.5,\"createdDate\":1}");
     fault_each("project", FAULT_ALLOC, FAULT_TEXT, read_project,
@@ -110,9 +108,8 @@ static int append(void *arg, struct err *err)
     return rc;
 }
 
-static void test_places(void **state)
+TEST(test_places)
 {
-    (void)state;
     fault_each("place", FAULT_ALLOC, FAULT_RESULT, go, NULL);
     fault_each("chain_append", FAULT_ALLOC, FAULT_RESULT, append, (char *)(uintptr_t) "A");
     fault_each("chain_append at the root", FAULT_ALLOC, FAULT_RESULT, append, NULL);

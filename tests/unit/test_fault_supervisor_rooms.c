@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,7 +10,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "conf/conf.h"
 #include "supervisor/child/probe.h"
@@ -22,6 +20,7 @@
 #include "supervisor/system/run_dir.h"
 #include "supervisor/system/spawn.h"
 #include "tests/fault/fault.h"
+#include "tests/support/test.h"
 
 static char dir[] = "/tmp/test-fault-XXXXXX";
 
@@ -31,9 +30,8 @@ static const char *in_dir(const char *name)
     return run_dir_file(dir, name, path);
 }
 
-static int make_dir(void **state)
+FIXTURE(make_dir)
 {
-    (void)state;
     return mkdtemp(dir) ? 0 : -1;
 }
 
@@ -86,9 +84,8 @@ static int parse_probe(void *arg, struct err *err)
     return rc;
 }
 
-static void test_environments_and_probes_without_memory(void **state)
+TEST(test_environments_and_probes_without_memory)
 {
-    (void)state;
     fault_each("environment", FAULT_ALLOC, FAULT_RESULT, make_environment, NULL);
     fault_each("probe_target_parse", FAULT_ALLOC, FAULT_TEXT, parse_probe, (char *)(uintptr_t) "test 'a b' c");
 }
@@ -231,9 +228,8 @@ static int spawn_true(void *arg, struct err *err)
     return status;
 }
 
-static void test_no_process_can_be_made(void **state)
+TEST(test_no_process_can_be_made)
 {
-    (void)state;
     fault_each("spawn", FAULT_FORK, FAULT_TEXT, spawn_true, NULL);
 }
 

@@ -1,19 +1,17 @@
 /* What fuzzing found, one test for each: inputs that once broke a promise. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "conf/buf.h"
 #include "services/logikal/client_internal.h"
 #include "services/logikal/request.h"
+#include "tests/support/test.h"
 
-static void test_token_that_is_no_header_text_is_refused(void **state)
+TEST(test_token_that_is_no_header_text_is_refused)
 {
-    (void)state;
     static const struct {
         const char *body;
         int rc;

@@ -1,24 +1,22 @@
 /* The upstream's objects: what refuses one, what is left out and told, and that every text becomes readable. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "conf/guid.h"
 #include "conf/utf8.h"
 #include "services/logikal/json_tidy.h"
 #include "services/logikal/objects.h"
+#include "tests/support/test.h"
 
 #define GUID "15782e4d-a69c-4ce5-9c17-d3060a039b2d"
 #define ID   "\"id\":\"" GUID "\""
 #define E    "elevation " GUID ": "
 
-static void test_identifiers_alone_refuse_an_object(void **state)
+TEST(test_identifiers_alone_refuse_an_object)
 {
-    (void)state;
     static const struct {
         const char *json, *error; /* NULL = fine */
     } rows[] = {
@@ -48,9 +46,8 @@ static void test_identifiers_alone_refuse_an_object(void **state)
     }
 }
 
-static void test_odd_members_are_left_out_and_told(void **state)
+TEST(test_odd_members_are_left_out_and_told)
 {
-    (void)state;
     static const struct {
         const char *members, *told; /* "" = nothing */
     } rows[] = {
@@ -102,9 +99,8 @@ static void test_odd_members_are_left_out_and_told(void **state)
     }
 }
 
-static void test_texts_become_readable(void **state)
+TEST(test_texts_become_readable)
 {
-    (void)state;
     static const char *const rows[][2] = {
         {"{\"a\":\"A\\u0000B\"}", "{\"a\":\"A\\ufffdB\"}"},
         {"\"\\u0000\\u0000\"", "\"\\ufffd\\ufffd\""},
@@ -133,9 +129,8 @@ static void test_texts_become_readable(void **state)
     }
 }
 
-static void test_long_names_are_told(void **state)
+TEST(test_long_names_are_told)
 {
-    (void)state;
     for (int n = 254; n < 258; n++) {
         char json[1200] = "{" ID ",\"name\":\"";
         for (int i = 0; i < n; i++) strcat(json, "\xc3\xbc");
@@ -148,9 +143,8 @@ static void test_long_names_are_told(void **state)
 }
 
 /* Every script at every alignment, broken anywhere: what is read is UTF-8, and the object is there. */
-static void test_any_bytes_in_a_name_are_read(void **state)
+TEST(test_any_bytes_in_a_name_are_read)
 {
-    (void)state;
     static const char *const letters[] = {"x",        "\xc3\xbc",     "\xce\xa9",         "\xd0\x96",
                                           "\xd8\xb3", "\xe2\x82\xac", "\xf0\x9f\x9a\xaa", "\xe4\xb8\xad"};
     for (size_t k = 0; k < sizeof letters / sizeof letters[0]; k++)
@@ -168,9 +162,8 @@ static void test_any_bytes_in_a_name_are_read(void **state)
             }
 }
 
-static void test_guids_have_one_key(void **state)
+TEST(test_guids_have_one_key)
 {
-    (void)state;
     static const struct {
         const char *text;
         bool is_guid;
@@ -203,9 +196,8 @@ static void test_guids_have_one_key(void **state)
     assert_false(guid_equal(NULL, NULL));
 }
 
-static void test_spelling_is_kept_beside_the_key(void **state)
+TEST(test_spelling_is_kept_beside_the_key)
 {
-    (void)state;
     static const char json[] = "{\"id\":\"{15782E4D-A69C-4CE5-9C17-D3060A039B2D}\"}";
     struct logikal_project p;
 

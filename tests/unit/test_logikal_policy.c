@@ -1,23 +1,21 @@
 /* The one policy for answers: every call, status and fault by a table, and what no table row may ever do. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "conf/utf8.h"
 #include "services/logikal/client_internal.h"
 #include "services/logikal/request.h"
+#include "tests/support/test.h"
 
 static const char *const names[POLICY_COUNT] = {"go on",      "nothing",   "again",  "anew",   "straight",
                                                 "login",      "later",     "locked", "gone",   "refused",
                                                 "unreadable", "too large", "fewer",  "denied", "redirected"};
 
-static void test_policy_by_table(void **state)
+TEST(test_policy_by_table)
 {
-    (void)state;
     static const struct {
         struct policy_facts facts;
         enum policy expected;
@@ -165,9 +163,8 @@ static void check_promises(const struct policy_facts *f)
         fail_msg("an answer that cannot be read is believed");
 }
 
-static void test_policy_keeps_its_promises(void **state)
+TEST(test_policy_keeps_its_promises)
 {
-    (void)state;
     each_facts(check_promises);
 }
 
@@ -186,9 +183,8 @@ static enum reading read_as(enum session_call call, enum job_kind kind, int stat
     return reading;
 }
 
-static void test_answers_are_read_by_table(void **state)
+TEST(test_answers_are_read_by_table)
 {
-    (void)state;
     static const struct {
         enum session_call call;
         enum job_kind kind;
@@ -234,9 +230,8 @@ static void test_answers_are_read_by_table(void **state)
     }
 }
 
-static void test_long_tokens(void **state)
+TEST(test_long_tokens)
 {
-    (void)state;
     static const struct {
         int len;
         bool is_fine;
@@ -256,9 +251,8 @@ static void test_long_tokens(void **state)
 
 /* ---- what is said about an answer ---- */
 
-static void test_errors_are_told_in_their_own_words(void **state)
+TEST(test_errors_are_told_in_their_own_words)
 {
-    (void)state;
     static const struct {
         int status;
         const char *body, *location, *expected;
@@ -283,9 +277,8 @@ static void test_errors_are_told_in_their_own_words(void **state)
 }
 
 /* Letters of one to four bytes, at every alignment and in every room: never half of one. */
-static void test_texts_are_cut_between_letters(void **state)
+TEST(test_texts_are_cut_between_letters)
 {
-    (void)state;
     static const char *const letters[] = {"x", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x9a\xaa", "\xfc", "\xd0\xb6"};
     for (size_t k = 0; k < sizeof letters / sizeof letters[0]; k++) {
         for (int shift = 0; shift < 4; shift++) {

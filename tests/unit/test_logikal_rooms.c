@@ -1,23 +1,21 @@
 /* The pure rooms of the Logikal client: places and steps, lists as streams, objects, what an answer means. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "services/logikal/client_internal.h"
 #include "services/logikal/json_list.h"
 #include "services/logikal/place.h"
+#include "tests/support/test.h"
 
 static const enum sideways refused[LEVEL_COUNT] = {SIDEWAYS_REFUSED, SIDEWAYS_REFUSED, SIDEWAYS_REFUSED,
                                                    SIDEWAYS_REFUSED, SIDEWAYS_REFUSED};
 static const enum sideways unknown[LEVEL_COUNT] = {SIDEWAYS_UNKNOWN};
 
-static void test_steps_by_table(void **state)
+TEST(test_steps_by_table)
 {
-    (void)state;
     static const struct {
         const char *at[4], *to[4];
         bool may_go_sideways;
@@ -76,9 +74,8 @@ static void test_steps_by_table(void **state)
     }
 }
 
-static void test_taking_every_step_arrives(void **state)
+TEST(test_taking_every_step_arrives)
 {
-    (void)state;
     struct place at = {0}, to = {0};
     place_set(&to,
               "A\x1f"
@@ -124,9 +121,8 @@ static bool read_list(const char *json, struct seen *seen, size_t piece)
     return whole;
 }
 
-static void test_lists_by_table(void **state)
+TEST(test_lists_by_table)
 {
-    (void)state;
     static const struct {
         const char *json, *elements;
         bool is_whole;
@@ -172,9 +168,8 @@ static void test_lists_by_table(void **state)
     }
 }
 
-static void test_places_inside_others(void **state)
+TEST(test_places_inside_others)
 {
-    (void)state;
     static const struct {
         const char *outer[4], *inner[4];
         bool expected;

@@ -1,12 +1,10 @@
 /* Which elevation of a parts list is read: by tables of rows, and from files with several of them in every encoding. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "conf/utf8.h"
@@ -14,6 +12,7 @@
 #include "services/parts/image.h"
 #include "services/parts/read.h"
 #include "services/parts/verify.h"
+#include "tests/support/test.h"
 
 #define GUID       "15782e4d-a69c-4ce5-9c17-d3060a039b2d"
 #define GUID_THERE "{15782E4D-A69C-4CE5-9C17-D3060A039B2D}"
@@ -44,9 +43,8 @@ static struct file make(const char *encoding, const char *sql)
     return file;
 }
 
-static void test_rows_are_chosen_by_table(void **state)
+TEST(test_rows_are_chosen_by_table)
 {
-    (void)state;
     static const struct {
         const char *name, *id, *names[4], *ids[4];
         int expected;
@@ -104,9 +102,8 @@ static void test_rows_are_chosen_by_table(void **state)
 }
 
 /* A stored name ends after 255 characters. */
-static void test_long_name_is_found_by_its_beginning(void **state)
+TEST(test_long_name_is_found_by_its_beginning)
 {
-    (void)state;
     char name[600] = "", longer[700];
     for (int i = 0; i < 255; i++) strcat(name, "\xc3\xa4");
     snprintf(longer, sizeof longer, "%s and more", name);
@@ -119,9 +116,8 @@ static void test_long_name_is_found_by_its_beginning(void **state)
 }
 
 /* Decoys before and after, in each of SQLite's encodings; the kept connection sees them all one after the other. */
-static void test_right_row_in_every_encoding_one_after_the_other(void **state)
+TEST(test_right_row_in_every_encoding_one_after_the_other)
 {
-    (void)state;
     static const char *const encodings[] = {"UTF-8", "UTF-16le", "UTF-16be"};
 
     for (int i = 0; i < 24; i++) {
@@ -143,9 +139,8 @@ static void test_right_row_in_every_encoding_one_after_the_other(void **state)
     image_forget();
 }
 
-static void test_nothing_is_guessed_when_no_row_fits(void **state)
+TEST(test_nothing_is_guessed_when_no_row_fits)
 {
-    (void)state;
     struct file file = make("UTF-8", TABLES ROW("1", "'P02'", "'X'")
                                          ROW("2", "'P03'", "'Y'") "INSERT INTO Glass VALUES ('G1', 'x', 1);");
     struct parts_data data;
@@ -161,9 +156,8 @@ static void test_nothing_is_guessed_when_no_row_fits(void **state)
     sqlite3_free(file.bytes);
 }
 
-static void test_glass_of_other_elevations_is_left_out(void **state)
+TEST(test_glass_of_other_elevations_is_left_out)
 {
-    (void)state;
     struct file file = make(
         "UTF-8", TABLES ROW("'{A}'", "'P01'", "'X'")
                      ROW("'{B}'", "'P02'", "'Y'") "INSERT INTO Insertions VALUES (1, '{A}'), (2, '{B}'), (3, '{C}');"
@@ -182,9 +176,8 @@ static void test_glass_of_other_elevations_is_left_out(void **state)
 }
 
 /* Each text, in any encoding but UTF-8, shifted by 0 to 3 bytes: what comes out is UTF-8, and it is said. */
-static void test_texts_that_are_no_utf8_are_repaired_and_told(void **state)
+TEST(test_texts_that_are_no_utf8_are_repaired_and_told)
 {
-    (void)state;
     static const char *const hex[] = {"e4", "c3", "e282", "f09f98", "ff", "c0af", "eda080", "f4908080", "93e9f6fc94"};
 
     for (size_t i = 0; i < sizeof hex / sizeof hex[0] * 4; i++) {
@@ -206,9 +199,8 @@ static void test_texts_that_are_no_utf8_are_repaired_and_told(void **state)
     }
 }
 
-static void test_what_is_cut_or_replaced_is_told(void **state)
+TEST(test_what_is_cut_or_replaced_is_told)
 {
-    (void)state;
     struct file file = make(
         "UTF-8", TABLES
         "INSERT INTO Elevations (Name, AutoDescription, SystemCode, SystemName, Width_Unit, Width_Output, "
@@ -231,9 +223,8 @@ static void test_what_is_cut_or_replaced_is_told(void **state)
     sqlite3_free(file.bytes);
 }
 
-static void test_texts_of_two_megabytes_are_read(void **state)
+TEST(test_texts_of_two_megabytes_are_read)
 {
-    (void)state;
     static const char *const encodings[] = {"UTF-8", "UTF-16le"};
     for (int i = 0; i < 2; i++) {
         struct file file =
@@ -252,9 +243,8 @@ static void test_texts_of_two_megabytes_are_read(void **state)
     }
 }
 
-static void test_every_table_is_counted(void **state)
+TEST(test_every_table_is_counted)
 {
-    (void)state;
     static const int counts[] = {1, 64, 69, 300};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         char *sql =

@@ -1,6 +1,5 @@
 /* The preview of a parts list: a file from outside, of which some is shown, whatever its bytes are, in little time and
  * memory. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,11 +8,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <cjson/cJSON.h>
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "conf/clock.h"
 #include "services/parts/preview.h"
+#include "tests/support/test.h"
 
 /* A database made by these statements, as bytes that sqlite3_free frees. */
 static unsigned char *made(const char *sql, size_t *len)
@@ -57,9 +56,8 @@ static const char *cell(const cJSON *table, int row, int column)
     return cJSON_GetStringValue(cJSON_GetArrayItem(cells, column));
 }
 
-static void test_tables_and_rows_are_shown(void **state)
+TEST(test_tables_and_rows_are_shown)
 {
-    (void)state;
     cJSON *preview =
         preview_of("CREATE TABLE Articles(Code); CREATE TABLE Elevations(ElevationID, Name TEXT, Pic BLOB);"
                    "INSERT INTO Elevations VALUES (1, 'Pos \"1\" ä', x'0102'), (2, NULL, 2.5);"
@@ -80,9 +78,8 @@ static void test_tables_and_rows_are_shown(void **state)
     cJSON_Delete(preview);
 }
 
-static void test_files_of_every_encoding_and_journal_are_shown(void **state)
+TEST(test_files_of_every_encoding_and_journal_are_shown)
 {
-    (void)state;
     static const char *const pragmas[] = {"", "PRAGMA encoding = 'UTF-16le';", "PRAGMA encoding = 'UTF-16be';",
                                           "PRAGMA page_size = 512;", "PRAGMA page_size = 65536;"};
     for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++) {
@@ -103,9 +100,8 @@ static void test_files_of_every_encoding_and_journal_are_shown(void **state)
     }
 }
 
-static void test_much_is_cut_and_said_so(void **state)
+TEST(test_much_is_cut_and_said_so)
 {
-    (void)state;
     cJSON *preview =
         preview_of("CREATE TABLE t(x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE"
                    " i < 500) INSERT INTO t SELECT hex(zeroblob(5000)) FROM n");
@@ -118,9 +114,8 @@ static void test_much_is_cut_and_said_so(void **state)
     cJSON_Delete(preview);
 }
 
-static void test_all_tables_of_a_large_list_are_told(void **state)
+TEST(test_all_tables_of_a_large_list_are_told)
 {
-    (void)state;
     char *sql = calloc(1, 400000), *at = sql;
     for (int t = 0; t < 71; t++) {
         at += sprintf(at, "CREATE TABLE T%02d(a,b,c,d,e,f,g,h,i,j,k,l);", t);
@@ -147,9 +142,8 @@ static void test_all_tables_of_a_large_list_are_told(void **state)
 }
 
 /* Computed columns put into the schema by hand: each value costs much time or memory. */
-static void test_files_that_cost_much_cost_little(void **state)
+TEST(test_files_that_cost_much_cost_little)
 {
-    (void)state;
     static const char *const rows[] = {
         "CREATE TABLE t(a); INSERT INTO t VALUES (1), (2), (3); PRAGMA writable_schema = 1;"
         "UPDATE sqlite_master SET sql = 'CREATE TABLE t(a integer, b0 AS (printf(''%*d'',200000000,a)),"
@@ -195,9 +189,8 @@ static void test_files_that_cost_much_cost_little(void **state)
     }
 }
 
-static void test_what_is_no_database_has_none(void **state)
+TEST(test_what_is_no_database_has_none)
 {
-    (void)state;
     size_t len;
     unsigned char *bytes = made("CREATE TABLE t(x); INSERT INTO t VALUES (1)", &len);
 

@@ -1,17 +1,16 @@
 /* Parts lists from strangers: what is accepted, what is read from it, and what cannot hurt. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "conf/clock.h"
 #include "services/parts/image.h"
 #include "services/parts/read.h"
 #include "services/parts/verify.h"
+#include "tests/support/test.h"
 
 #define ELEVATIONS                                                                                                     \
     "CREATE TABLE Elevations (AutoDescription, AutoDescriptionShort, Width_Output, Width_Unit, Height_Output,"         \
@@ -45,9 +44,8 @@ static void file_free(struct file *file)
     sqlite3_free(file->bytes);
 }
 
-static void test_good_file_is_read(void **state)
+TEST(test_good_file_is_read)
 {
-    (void)state;
     struct file file =
         make(ELEVATIONS GLASS ROW "INSERT INTO Glass VALUES ('G1', 'Float \xe2\x82\xac'), (2, NULL);"
                                   "CREATE TABLE Profiles (x); INSERT INTO Profiles VALUES (1), (2), (3);");
@@ -71,9 +69,8 @@ static void test_good_file_is_read(void **state)
     file_free(&file);
 }
 
-static void test_partly_readable_file_says_so(void **state)
+TEST(test_partly_readable_file_says_so)
 {
-    (void)state;
     struct file file = make(ELEVATIONS GLASS "INSERT INTO Elevations (Width_Output) VALUES ('wide');"
                                              "INSERT INTO Glass VALUES (NULL, 'x'), ('G2', 'y');");
     struct parts_data data;
@@ -86,9 +83,8 @@ static void test_partly_readable_file_says_so(void **state)
     file_free(&file);
 }
 
-static void test_refused_files_by_table(void **state)
+TEST(test_refused_files_by_table)
 {
-    (void)state;
     static const struct {
         const char *sql, *why;
     } rows[] = {
@@ -110,9 +106,8 @@ static void test_refused_files_by_table(void **state)
 }
 
 /* Another version of the upstream: what is there is read, what is not is told. */
-static void test_missing_tables_and_columns_by_table(void **state)
+TEST(test_missing_tables_and_columns_by_table)
 {
-    (void)state;
     static const struct {
         const char *sql, *told;
     } rows[] = {
@@ -139,9 +134,8 @@ static void test_missing_tables_and_columns_by_table(void **state)
     }
 }
 
-static void test_bytes_that_are_no_database(void **state)
+TEST(test_bytes_that_are_no_database)
 {
-    (void)state;
     struct err err = {0};
     char junk[4096];
     memset(junk, 'x', sizeof junk);
@@ -154,9 +148,8 @@ static void test_bytes_that_are_no_database(void **state)
 }
 
 /* Any byte changed, any length cut: an error or data, never a crash, never long. */
-static void test_damaged_files_never_hurt(void **state)
+TEST(test_damaged_files_never_hurt)
 {
-    (void)state;
     struct file file =
         make(ELEVATIONS GLASS ROW "WITH RECURSIVE r (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r WHERE x < 300)"
                                   " INSERT INTO Glass SELECT x, 'glass ' || x FROM r;"
@@ -182,9 +175,8 @@ static void test_damaged_files_never_hurt(void **state)
     file_free(&file);
 }
 
-static void test_wal_mode_file_is_read(void **state)
+TEST(test_wal_mode_file_is_read)
 {
-    (void)state;
     struct file file = make(ELEVATIONS GLASS ROW);
     file.bytes[18] = file.bytes[19] = 2;
 
@@ -193,9 +185,8 @@ static void test_wal_mode_file_is_read(void **state)
     file_free(&file);
 }
 
-static void test_statements_beyond_reading_are_denied(void **state)
+TEST(test_statements_beyond_reading_are_denied)
 {
-    (void)state;
     static const char *const denied[] = {
         "ATTACH '/etc/passwd' AS x", "SELECT load_extension('x')",     "SELECT randomblob(1000000000)",
         "PRAGMA journal_mode",       "INSERT INTO Glass VALUES (1,2)", "CREATE TABLE x (y)",
@@ -214,9 +205,8 @@ static void test_statements_beyond_reading_are_denied(void **state)
     file_free(&file);
 }
 
-static void test_endless_reading_is_interrupted(void **state)
+TEST(test_endless_reading_is_interrupted)
 {
-    (void)state;
     struct file file =
         make(ELEVATIONS GLASS "WITH RECURSIVE r (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r WHERE x < 3000)"
                               " INSERT INTO Glass SELECT x, x FROM r;");

@@ -20,9 +20,8 @@ static struct record *run(enum bound bound, double from, double growth)
     return &r;
 }
 
-static void test_bounds(void **state)
+TEST(test_bounds)
 {
-    (void)state;
     static const struct {
         enum bound bound;
         double from, growth; /* an hour; the medians of the thirds are 1 000 s apart */
@@ -49,9 +48,8 @@ static void test_bounds(void **state)
     }
 }
 
-static void test_what_is_judged_must_be_there(void **state)
+TEST(test_what_is_judged_must_be_there)
 {
-    (void)state;
     struct record r = {0};
     for (int i = 0; i < 30; i++) {
         record_put(&r, "always", EQUAL, 7);

@@ -4,9 +4,8 @@
 #include "ipc/redis_url.h"
 #include "tests/support/support.h"
 
-static void test_good_urls(void **state)
+TEST(test_good_urls)
 {
-    (void)state;
     static const struct {
         const char *text;
         enum redis_transport transport;
@@ -42,9 +41,8 @@ static void test_good_urls(void **state)
     }
 }
 
-static void test_several_hosts_take_turns(void **state)
+TEST(test_several_hosts_take_turns)
 {
-    (void)state;
     struct redis_url url;
     struct err err = {0};
     static const struct {
@@ -66,9 +64,8 @@ static void test_several_hosts_take_turns(void **state)
     assert_string_equal(url.host, "alone");
 }
 
-static void test_bad_urls_are_refused_without_the_password(void **state)
+TEST(test_bad_urls_are_refused_without_the_password)
 {
-    (void)state;
     static const char *const rows[] = {
         "",
         "localhost:6379",
@@ -99,9 +96,8 @@ static void test_bad_urls_are_refused_without_the_password(void **state)
     }
 }
 
-static void test_shown_url_has_no_credentials(void **state)
+TEST(test_shown_url_has_no_credentials)
 {
-    (void)state;
     struct redis_url url;
     char text[600];
     assert_int_equal(redis_url_parse("rediss://u:hunter2@[fe80::1]:7/3?ssl_cert_reqs=none", &url, NULL), 0);

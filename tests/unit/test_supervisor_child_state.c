@@ -366,9 +366,8 @@ static void walk(unsigned seed, int steps)
     if (m.state != CHILD_DOWN) fail_msg("seed %u: it never ends, it is %s", seed, child_state_name(m.state));
 }
 
-static void test_random_events_keep_the_invariants(void **state)
+TEST(test_random_events_keep_the_invariants)
 {
-    (void)state;
     for (unsigned seed = 1; seed <= 400; seed++) walk(seed, 1000);
 }
 

@@ -2,7 +2,6 @@
  * addresses that are not there or taken. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,12 +11,12 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "conf/buf.h"
 #include "conf/conf.h"
 #include "supervisor/plan/plan.h"
 #include "supervisor/system/listener.h"
+#include "tests/support/test.h"
 
 /* The configuration in this text; fails the test when it is refused. */
 static struct conf *load(const char *text)
@@ -43,9 +42,8 @@ static void assert_refused(const char *text, const char *words)
     conf_free(conf);
 }
 
-static void test_more_children_than_there_is_room_for(void **state)
+TEST(test_more_children_than_there_is_room_for)
 {
-    (void)state;
     struct buf text = {0};
     buf_str(&text, "programs = ( ");
     for (int i = 0; i < PLAN_CHILDREN_MAX; i++)
@@ -55,9 +53,8 @@ static void test_more_children_than_there_is_room_for(void **state)
     buf_free(&text);
 }
 
-static void test_dependencies_that_cannot_be_met(void **state)
+TEST(test_dependencies_that_cannot_be_met)
 {
-    (void)state;
     assert_refused("programs = ( { name = \"a\"; command = [ \"true\" ]; depends_on = [ \"nobody\" ]; } );\n",
                    "nobody");
     assert_refused("programs = ( { name = \"a\"; command = [ \"true\" ]; depends_on = [ \"b\" ]; },\n"
@@ -66,9 +63,8 @@ static void test_dependencies_that_cannot_be_met(void **state)
     assert_refused("programs = ( { name = \"a\"; command = [ \"true\" ]; depends_on = [ \"a\" ]; } );\n", "circle");
 }
 
-static void test_addresses_that_cannot_be_listened_on(void **state)
+TEST(test_addresses_that_cannot_be_listened_on)
 {
-    (void)state;
     char text[120];
     struct err err = {0};
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

@@ -55,9 +55,8 @@ static void test_environment_passes_only_the_secrets_that_a_child_uses(void **st
     environment_free(&e);
 }
 
-static void test_every_secret_is_kept_from_programs(void **state)
+TEST(test_every_secret_is_kept_from_programs)
 {
-    (void)state;
     for (int i = 0; i < SET_COUNT; i++) {
         char entry[128];
         char *from[] = {entry, NULL};

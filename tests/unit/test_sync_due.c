@@ -1,13 +1,12 @@
 /* Which object types are due, and in which order. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "services/sync/due.h"
+#include "tests/support/test.h"
 
 static struct object_config config(const char *type, const char *depends_on, int priority)
 {
@@ -26,9 +25,8 @@ static struct object_config config(const char *type, const char *depends_on, int
     return c;
 }
 
-static void test_due_by_table(void **state)
+TEST(test_due_by_table)
 {
-    (void)state;
     static const struct {
         int64_t since_sync_s, since_attempt_s, retry_in_s;
         int retry_count, stale_min;
@@ -64,9 +62,8 @@ static void test_due_by_table(void **state)
     }
 }
 
-static void test_safety_net_looks_at_the_rows(void **state)
+TEST(test_safety_net_looks_at_the_rows)
 {
-    (void)state;
     static const struct {
         int64_t since_sync_s, oldest_s;
         int retry_count, stale_min;
@@ -113,9 +110,8 @@ static const char *order_of(const struct object_config *configs, int n, char *ou
     return out;
 }
 
-static void test_order_is_dependencies_then_priority(void **state)
+TEST(test_order_is_dependencies_then_priority)
 {
-    (void)state;
     char text[256];
     const struct object_config configs[] = {config("elevation", "phase", 1),   config("b", "", 5),
                                             config("phase", "project", 9),     config("a", "", 5),
@@ -124,9 +120,8 @@ static void test_order_is_dependencies_then_priority(void **state)
     assert_string_equal(order_of(configs, 6, text, sizeof text), "directory project a b phase elevation");
 }
 
-static void test_cycles_are_refused_and_others_go_on(void **state)
+TEST(test_cycles_are_refused_and_others_go_on)
 {
-    (void)state;
     char text[256];
     const struct object_config two[] = {config("x", "y", 1), config("y", "x", 1), config("z", "", 9)};
     const struct object_config self[] = {config("x", "x", 1), config("z", "", 9)};
@@ -138,18 +133,16 @@ static void test_cycles_are_refused_and_others_go_on(void **state)
     assert_string_equal(order_of(list, 4, text, sizeof text), "a x! y! z!");
 }
 
-static void test_unknown_dependency_is_none(void **state)
+TEST(test_unknown_dependency_is_none)
 {
-    (void)state;
     char text[256];
     const struct object_config configs[] = {config("x", "nothing", 1)};
 
     assert_string_equal(order_of(configs, 1, text, sizeof text), "x");
 }
 
-static void test_blocked_by_what_was_never_synced(void **state)
+TEST(test_blocked_by_what_was_never_synced)
 {
-    (void)state;
     char text[256];
     struct object_config configs[] = {config("directory", "", 1), config("project", "directory", 2)};
     configs[0].is_enabled = false;
@@ -159,9 +152,8 @@ static void test_blocked_by_what_was_never_synced(void **state)
     assert_string_equal(order_of(configs, 2, text, sizeof text), "directory project");
 }
 
-static void test_dependence_reaches_over_others(void **state)
+TEST(test_dependence_reaches_over_others)
 {
-    (void)state;
     const struct object_config configs[] = {config("directory", "", 1), config("project", "directory", 2),
                                             config("phase", "project", 3), config("loop", "loop", 3)};
 

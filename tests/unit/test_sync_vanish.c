@@ -1,11 +1,10 @@
 /* What is believed of a loss, by table. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include "services/sync/vanish_rule.h"
+#include "tests/support/test.h"
 
 #define D MISSING_DIRECTORIES
 #define P MISSING_PROJECTS
@@ -46,9 +45,8 @@ static const struct {
     {"many new, few gone", {.living = {[P] = 90}, .gone = {[P] = 2}, .fresh = {[P] = 80}}, &usual, VANISH_BELIEVED},
 };
 
-static void test_verdicts(void **state)
+TEST(test_verdicts)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         enum vanish_verdict verdict = vanish_verdict(&cases[i].counts, cases[i].bound);
         if (verdict != cases[i].verdict) fail_msg("%s: %s", cases[i].what, vanish_word(verdict));

@@ -1,19 +1,17 @@
 /* A walk ends whatever is listed: cycles, directories in two places, depth. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "services/sync/visited.h"
+#include "tests/support/test.h"
 
 #define S "\x1f"
 
-static void test_cycles_by_table(void **state)
+TEST(test_cycles_by_table)
 {
-    (void)state;
     static const struct {
         const char *chain;
         bool is_cycle;
@@ -32,9 +30,8 @@ static void test_cycles_by_table(void **state)
         if (visited_is_cycle(rows[i].chain) != rows[i].is_cycle) fail_msg("row %zu", i);
 }
 
-static void test_each_directory_once(void **state)
+TEST(test_each_directory_once)
 {
-    (void)state;
     struct visited v = {0};
     const char *other;
 
@@ -52,9 +49,8 @@ static void test_each_directory_once(void **state)
     visited_free(&v);
 }
 
-static void test_depth_ends(void **state)
+TEST(test_depth_ends)
 {
-    (void)state;
     struct visited v = {0};
     char chain[2000] = "d0";
     const char *other;

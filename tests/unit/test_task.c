@@ -1,5 +1,4 @@
 /* The task contract outside a worker, the notify protocol, and the table of embedded files. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,15 +8,14 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "conf/embedded.h"
 #include "ipc/notify.h"
 #include "ipc/task.h"
+#include "tests/support/test.h"
 
-static void test_arguments_bind_by_position_or_name(void **state)
+TEST(test_arguments_bind_by_position_or_name)
 {
-    (void)state;
     cJSON *args = cJSON_Parse("[1, 2]"), *kwargs = cJSON_Parse("{\"c\": 3}");
     assert_int_equal(task_arg(args, kwargs, 1, "b")->valueint, 2);
     assert_int_equal(task_arg(args, kwargs, 2, "c")->valueint, 3);
@@ -27,9 +25,8 @@ static void test_arguments_bind_by_position_or_name(void **state)
     cJSON_Delete(kwargs);
 }
 
-static void test_local_context_follows_its_stop_flag_and_has_no_queue(void **state)
+TEST(test_local_context_follows_its_stop_flag_and_has_no_queue)
 {
-    (void)state;
     volatile int stop = 0;
     struct err err = {0};
     struct task_ctx ctx;
@@ -41,9 +38,8 @@ static void test_local_context_follows_its_stop_flag_and_has_no_queue(void **sta
     assert_true(err.text[0]);
 }
 
-static void test_notify_reaches_a_socket_by_path_and_the_inherited_descriptor_wins(void **state)
+TEST(test_notify_reaches_a_socket_by_path_and_the_inherited_descriptor_wins)
 {
-    (void)state;
     char name[64], got[128];
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(name, sizeof name, "@test-notify-%d", (int)getpid());
@@ -82,9 +78,8 @@ static void test_notify_reaches_a_socket_by_path_and_the_inherited_descriptor_wi
     close(listener);
 }
 
-static void test_watchdog_interval_is_half_of_what_was_asked_of_this_process(void **state)
+TEST(test_watchdog_interval_is_half_of_what_was_asked_of_this_process)
 {
-    (void)state;
     setenv("WATCHDOG_USEC", "3000000", 1);
     unsetenv("WATCHDOG_PID");
     assert_int_equal(notify_watchdog_interval_ms(), 1500);
@@ -97,9 +92,8 @@ static void test_watchdog_interval_is_half_of_what_was_asked_of_this_process(voi
     assert_int_equal(notify_watchdog_interval_ms(), 0);
 }
 
-static void test_migrations_are_embedded_in_order(void **state)
+TEST(test_migrations_are_embedded_in_order)
 {
-    (void)state;
     const struct embedded *first = embedded_find(embedded_migrations, "0001_baseline.sql");
     assert_non_null(first);
     assert_int_equal(strlen((const char *)first->data), first->len);

@@ -1,17 +1,15 @@
 /* Secrets in what is shown: masked wherever they stand. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "services/web/ui/mask.h"
+#include "tests/support/test.h"
 
-static void test_every_member_with_a_secret_name_is_masked(void **state)
+TEST(test_every_member_with_a_secret_name_is_masked)
 {
-    (void)state;
     static const char *const rows[][2] = {
         {"{\"password\":\"a\"}", "{\"password\":\"***\"}"},
         {"{\"password\":\"a\",\"x\":1,\"password\":\"b\"}", "{\"password\":\"***\",\"x\":1,\"password\":\"***\"}"},

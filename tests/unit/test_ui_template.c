@@ -3,13 +3,12 @@
  * found here and not by a visitor. */
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "services/web/http/template.h"
+#include "tests/support/test.h"
 
 #define FILE_OF(path, text)                                                                                            \
     {                                                                                                                  \
@@ -42,9 +41,8 @@ static void check(const char *text, const char *json, const char *expected)
     cJSON_Delete(context);
 }
 
-static void test_inserted_text_is_escaped(void **state)
+TEST(test_inserted_text_is_escaped)
 {
-    (void)state;
     check("a{{x}}b", "{\"x\":\"<b a=\\\"1\\\">&'\"}", "a&lt;b a=&quot;1&quot;&gt;&amp;&#39;b");
     check("{{x}} {{y}} {{z}} {{t}}", "{\"x\":1,\"y\":1.5,\"z\":-9000000000,\"t\":true}", "1 1.5 -9000000000 true");
     check("[{{gone}}{{null}}]", "{\"null\":null}", "[]");
@@ -53,9 +51,8 @@ static void test_inserted_text_is_escaped(void **state)
     check("<b a='{{json x}}'>", "{\"x\":\"a' onclick='b\"}", "<b a='\"a\\u0027 onclick=\\u0027b\"'>");
 }
 
-static void test_sections(void **state)
+TEST(test_sections)
 {
-    (void)state;
     check("{{#l}}{{.}},{{/l}}", "{\"l\":[1,\"two\"]}", "1,two,");
     check("{{#l}}{{n}}{{o}} {{/l}}", "{\"o\":\"!\",\"l\":[{\"n\":1},{\"n\":2,\"o\":\"?\"}]}", "1! 2? ");
     check("{{#o}}{{n}}{{/o}}{{^o}}none{{/o}}", "{\"o\":{\"n\":3}}", "3");
@@ -66,9 +63,8 @@ static void test_sections(void **state)
     check("{{#a}}{{#a}}{{x}}{{/a}}{{/a}}", "{\"a\":[{\"x\":1,\"a\":[{\"x\":2},{\"x\":3}]}]}", "23");
 }
 
-static void test_includes_and_assets(void **state)
+TEST(test_includes_and_assets)
 {
-    (void)state;
     check("{{> part}}{{#o}}{{> part}}{{/o}}", "{\"x\":1,\"o\":{\"x\":2}}", "<1><2>");
     check("{{asset ui/a.css}}", "{}", "/assets/0123456789abcdef/ui/a.css");
     check("{{asset ui/b.css}}", "{}", "no asset ui/b.css");
@@ -76,18 +72,16 @@ static void test_includes_and_assets(void **state)
     check("{{> loop}}", "{}", "included too deep");
 }
 
-static void test_broken_templates_say_where(void **state)
+TEST(test_broken_templates_say_where)
 {
-    (void)state;
     check("{{#a}}x", "{\"a\":1}", "html/t.html: {{/a}} is missing");
     check("x{{/a}}", "{}", "{{/a}} ends nothing");
     check("{{a", "{}", "not closed");
     check("{{}}", "{}", "no name");
 }
 
-static void test_every_template_renders(void **state)
+TEST(test_every_template_renders)
 {
-    (void)state;
     for (const struct embedded *file = embedded_assets; file->path; file++) {
         size_t len = strlen(file->path);
         if (strncmp(file->path, "html/", 5) != 0 || len < 11) continue;

@@ -1,17 +1,15 @@
 /* Texts of errors lose the places that they name, and nothing else. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "services/web/http/fault.h"
+#include "tests/support/test.h"
 
-static void test_places_are_left_out(void **state)
+TEST(test_places_are_left_out)
 {
-    (void)state;
     static const char *const rows[][2] = {
         {"", ""},
         {"nothing of it", "nothing of it"},

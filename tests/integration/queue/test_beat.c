@@ -11,17 +11,15 @@
 static struct rig rig;
 static struct process beats[2];
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     memset(beats, 0, sizeof beats);
     rig_open(&rig, NULL);
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     for (int i = 0; i < 2; i++)
         if (beats[i].pid > 0) {
             if (process_running(&beats[i])) process_stop(&beats[i]);
@@ -34,9 +32,8 @@ static int tear_down(void **state)
 static const char *const fast[] = {"SYNC_INTERVAL_SECONDS=1", "BEAT_LOCK_TTL_SECONDS=2",
                                    "BEAT_HEALTH_INTERVAL_SECONDS=0", NULL};
 
-static void test_two_beats_fire_once_and_survive_their_leader(void **state)
+TEST(test_two_beats_fire_once_and_survive_their_leader)
 {
-    (void)state;
     int64_t began = mono_ms();
     rig_role(&rig, &beats[0], "beat0", "beat", fast);
     WAIT_UNTIL(process_logged(&beats[0], "leading the schedule"), 15000);
@@ -58,9 +55,8 @@ static void test_two_beats_fire_once_and_survive_their_leader(void **state)
     assert_non_null(strstr(tick, "\"expiration\": \"1000\""));
 }
 
-static void test_leader_that_stops_hands_over_at_once(void **state)
+TEST(test_leader_that_stops_hands_over_at_once)
 {
-    (void)state;
     const char *const slow_lock[] = {"SYNC_INTERVAL_SECONDS=1", "BEAT_LOCK_TTL_SECONDS=10",
                                      "BEAT_HEALTH_INTERVAL_SECONDS=0", NULL};
     rig_role(&rig, &beats[0], "beat0", "beat", slow_lock);
@@ -71,9 +67,8 @@ static void test_leader_that_stops_hands_over_at_once(void **state)
     WAIT_UNTIL(process_logged(&beats[1], "leading the schedule"), 4000);
 }
 
-static void test_missed_ticks_are_made_up_once(void **state)
+TEST(test_missed_ticks_are_made_up_once)
 {
-    (void)state;
     rig_text(&rig, "HSET logikald.beat smart-sync-scheduler %lld", (long long)(wall_ms() - 50 * 60000));
     const char *const env[] = {"SYNC_INTERVAL_SECONDS=300", NULL};
     rig_role(&rig, &beats[0], "beat0", "beat", env);
@@ -85,9 +80,8 @@ static void test_missed_ticks_are_made_up_once(void **state)
     assert_int_equal(rig_int(&rig, "LLEN scheduler"), 2);
 }
 
-static void test_redis_away_and_back(void **state)
+TEST(test_redis_away_and_back)
 {
-    (void)state;
     redis_server_kill(&rig.server);
     rig_role(&rig, &beats[0], "beat0", "beat", fast);
     WAIT_UNTIL(process_logged(&beats[0], "is not usable"), 15000);
@@ -118,9 +112,8 @@ static int64_t commands(void)
 }
 
 /* Whatever stands in the hash, the entry fires at once and then in its rhythm, and the log tells what was sent. */
-static void test_whatever_stands_as_the_last_run(void **state)
+TEST(test_whatever_stands_as_the_last_run)
 {
-    (void)state;
     static const char *const texts[] = {"0",
                                         "-5",
                                         "now",
@@ -153,9 +146,8 @@ static void test_whatever_stands_as_the_last_run(void **state)
 }
 
 /* Refused for a while: no tick is told that was not sent, none is lost, and nothing spins. */
-static void test_ticks_that_are_refused(void **state)
+TEST(test_ticks_that_are_refused)
 {
-    (void)state;
     const char *const env[] = {"SYNC_INTERVAL_SECONDS=3600", "BEAT_HEALTH_INTERVAL_SECONDS=0",
                                "BEAT_LOCK_TTL_SECONDS=2", NULL};
     rig_text(&rig, "ACL SETUSER app on >secret ~* &* +@all");
@@ -175,9 +167,8 @@ static void test_ticks_that_are_refused(void **state)
     WAIT_UNTIL(ticks_logged(&beats[0]) == 2, 5000);
 }
 
-static void test_full_redis_keeps_the_lead_and_ticks(void **state)
+TEST(test_full_redis_keeps_the_lead_and_ticks)
 {
-    (void)state;
     rig_text(&rig, "CONFIG SET maxmemory 1");
     rig_role(&rig, &beats[0], "beat0", "beat", fast);
     WAIT_UNTIL(process_logged(&beats[0], "leading the schedule"), 15000);
@@ -185,9 +176,8 @@ static void test_full_redis_keeps_the_lead_and_ticks(void **state)
     assert_false(process_logged(&beats[0], "another beat"));
 }
 
-static void test_faulty_settings(void **state)
+TEST(test_faulty_settings)
 {
-    (void)state;
     char url[160], *output = NULL;
     char *argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), "beat", NULL}, *none[] = {NULL};
     snprintf(url, sizeof url, "REDIS_URL=%s", rig.server.url);

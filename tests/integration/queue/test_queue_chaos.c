@@ -207,9 +207,8 @@ static void check_follow_ups(void)
     assert_int_equal(twice, 0);
 }
 
-static void test_no_task_is_lost(void **state)
+TEST(test_no_task_is_lost)
 {
-    (void)state;
     int64_t began = mono_ms(), next_fault = began + FAULT_MS;
     send_tasks();
     for (int i = 0; i < WORKERS; i++) start_worker(i, 0);
@@ -239,9 +238,8 @@ static void test_no_task_is_lost(void **state)
     assert_int_equal(rig_int(&rig, "LLEN followups"), tasks);
 }
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const extra[] = {"--appendfsync", "no",
                                         NULL}; /* written at once, and not held back for an fsync */
     const char *count = getenv("QUEUE_CHAOS_TASKS"), *given = getenv("QUEUE_CHAOS_SEED");
@@ -254,9 +252,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     rig_close(&rig);
     return 0;
 }

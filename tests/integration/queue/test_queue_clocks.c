@@ -234,9 +234,8 @@ static bool go_on(struct world *w)
     return !w->is_over;
 }
 
-static void test_clocks_and_pauses_kill_nobody(void **state)
+TEST(test_clocks_and_pauses_kill_nobody)
 {
-    (void)state;
     int64_t deadline = support_deadline(120000);
     bool is_going = true;
     for (int i = 0; i < WORLDS; i++) open_world(&worlds[i]);
@@ -258,9 +257,8 @@ static void test_clocks_and_pauses_kill_nobody(void **state)
     for (int i = 0; i < WORLDS; i++) expect_undisturbed(&worlds[i]);
 }
 
-static int close_worlds(void **state)
+FIXTURE(close_worlds)
 {
-    (void)state;
     for (int i = 0; i < WORLDS; i++) close_world(&worlds[i]);
     return 0;
 }

@@ -14,9 +14,8 @@ static struct proxy proxy;
 
 static const char *const single[] = {"WORKER_LEASE_SECONDS=2", "WORKER_QUEUES=sync", "WORKER_CONCURRENCY=1", NULL};
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     memset(&first, 0, sizeof first);
     memset(&second, 0, sizeof second);
     memset(&proxy, 0, sizeof proxy);
@@ -24,9 +23,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     struct process *all[] = {&first, &second};
     for (int i = 0; i < 2; i++)
         if (all[i]->pid > 0) {
@@ -91,9 +89,8 @@ static bool has_begun(const char *id)
     return rig_has_state(&rig, id, "PROGRESS") || rig_has_state(&rig, id, "STARTED");
 }
 
-static void test_frozen_worker_sends_no_follow_up(void **state)
+TEST(test_frozen_worker_sends_no_follow_up)
 {
-    (void)state;
     static const int seconds[] = {5, 7};
     for (int i = 0; i < 2; i++) {
         char args[16];
@@ -120,9 +117,8 @@ static void test_frozen_worker_sends_no_follow_up(void **state)
     }
 }
 
-static void test_frozen_worker_sends_none_for_failures_and_ignored_results(void **state)
+TEST(test_frozen_worker_sends_none_for_failures_and_ignored_results)
 {
-    (void)state;
     start(&first, "first");
     send_linked("sleep", "t1", "[5]", true);
     WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 1, 10000);
@@ -139,9 +135,8 @@ static int copies_of_t1(void)
     return (int)rig_left(&rig);
 }
 
-static void test_frozen_worker_does_not_fork_a_retry(void **state)
+TEST(test_frozen_worker_does_not_fork_a_retry)
 {
-    (void)state;
     rig_text(&rig, "LPUSH wrongtype x"); /* the effect fails, and is tried again */
     start(&first, "first");
     rig_send(&rig, "sync", "effect", "t1", "[\"wrongtype\", 5000]");
@@ -163,9 +158,8 @@ static void through_proxy(const char *needle, int cuts)
     atomic_store(&proxy.rules->cuts, cuts);
 }
 
-static void test_lost_answers_send_no_follow_up_twice(void **state)
+TEST(test_lost_answers_send_no_follow_up_twice)
 {
-    (void)state;
     static const bool is_ignored[] = {false, true};
     for (int i = 0; i < 2; i++) {
         through_proxy("followups", 3); /* what finish.lua is told, three times */
@@ -188,9 +182,8 @@ static void test_lost_answers_send_no_follow_up_twice(void **state)
 
 /* Messages come with the wake-up of a connection that waits. When that connection breaks instead, what Redis holds for
  * the worker and never came to it goes back, and runs: all of it, once, without the worker's end. */
-static void test_lost_wake_ups_lose_no_message(void **state)
+TEST(test_lost_wake_ups_lose_no_message)
 {
-    (void)state;
     enum { TASKS = 60 };
     through_proxy("BLMOVE", 0);
     start(&first, "first");
@@ -213,9 +206,8 @@ static void test_lost_wake_ups_lose_no_message(void **state)
 }
 
 /* A message whose time lies ahead is rescheduled with a lost answer: it runs once. */
-static void test_lost_answer_schedules_once(void **state)
+TEST(test_lost_answer_schedules_once)
 {
-    (void)state;
     through_proxy("later-1", 1);
     start(&first, "first");
     cJSON *args = cJSON_Parse("[\"seen\", 0]");
@@ -234,9 +226,8 @@ static void test_lost_answer_schedules_once(void **state)
     assert_int_equal(copies_of_t1(), 0);
 }
 
-static void test_redis_that_forgot_gets_one_follow_up(void **state)
+TEST(test_redis_that_forgot_gets_one_follow_up)
 {
-    (void)state;
     start(&first, "first");
     send_linked("sleep", "t1", "[4]", true);
     WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 1, 10000);
@@ -249,9 +240,8 @@ static void test_redis_that_forgot_gets_one_follow_up(void **state)
 }
 
 /* Another kombu process puts a message back while it runs here: whoever takes it then has it. */
-static void test_message_that_kombu_took_is_left_alone(void **state)
+TEST(test_message_that_kombu_took_is_left_alone)
 {
-    (void)state;
     start(&first, "first");
     send_linked("sleep", "t1", "[5]", false);
     WAIT_UNTIL(has_begun("t1"), 10000);

@@ -13,18 +13,16 @@ static struct process first, second;
 static const char *const quick[] = {"WORKER_LEASE_SECONDS=3", "WORKER_QUEUES=sync,scheduler", "WORKER_GRACE_SECONDS=0",
                                     NULL};
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     memset(&first, 0, sizeof first);
     memset(&second, 0, sizeof second);
     rig_open(&rig, NULL);
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     struct process *all[] = {&first, &second};
     for (int i = 0; i < 2; i++)
         if (all[i]->pid > 0) {
@@ -67,9 +65,8 @@ static bool is_waiting_somewhere(const char *id)
 }
 
 /* ---- orphans ---- */
-static void test_orphans_of_any_form(void **state)
+TEST(test_orphans_of_any_form)
 {
-    (void)state;
     static const struct {
         const char *id, *tail; /* after the message */
         bool is_compact, is_restored;
@@ -123,9 +120,8 @@ static void test_orphans_of_any_form(void **state)
     assert_true(process_logged(&first, "messages that a Python worker left behind"));
 }
 
-static void test_visibility_timeout_is_a_setting(void **state)
+TEST(test_visibility_timeout_is_a_setting)
 {
-    (void)state;
     static const char *const patient[] = {"WORKER_QUEUES=sync", "WORKER_VISIBILITY_TIMEOUT_SECONDS=43200", NULL};
     freeReplyObject(
         redisCommand(rig.redis, "HSET unacked long %s",
@@ -173,9 +169,8 @@ static void send_many(const char *queue, const char *task, const char *prefix, i
     }
 }
 
-static void test_rate_limit_delays_only_its_own_task(void **state)
+TEST(test_rate_limit_delays_only_its_own_task)
 {
-    (void)state;
     start(&first, "first", quick);
     WAIT_UNTIL(rig_int(&rig, "PUBSUB NUMPAT") >= 1, 10000);
     control("rate_limit", "{\"task_name\": \"tasks.diagnostics.echo\", \"rate_limit\": \"1/h\"}");
@@ -240,9 +235,8 @@ static void revoke_ids(const char *const *ids, size_t count)
     conf_free(conf);
 }
 
-static void test_revoke_that_nobody_hears(void **state)
+TEST(test_revoke_that_nobody_hears)
 {
-    (void)state;
     struct message_spec later = {
         .task = "tasks.diagnostics.effect", .id = "later", .queue = "sync", .eta_us = wall_us() + 3600000000};
     rig_send_spec(&rig, &later);
@@ -263,9 +257,8 @@ static void test_revoke_that_nobody_hears(void **state)
 }
 
 /* The worker's control connection is away when the revoke is told. */
-static void test_revoke_while_the_listener_is_away(void **state)
+TEST(test_revoke_while_the_listener_is_away)
 {
-    (void)state;
     start(&first, "first", quick);
     rig_send(&rig, "sync", "sleep", "a", "[6]");
     rig_send(&rig, "sync", "sleep", "b", "[6]");
@@ -286,9 +279,8 @@ static void as_user(const char *rules)
     snprintf(rig.url, sizeof rig.url, "redis://app:secret@127.0.0.1:%d/0", rig.server.port);
 }
 
-static void test_user_without_channels(void **state)
+TEST(test_user_without_channels)
 {
-    (void)state;
     as_user("~* +@all resetchannels");
     start(&first, "first", quick);
     rig_send(&rig, "sync", "fail", "bad", "[\"x\"]");
@@ -334,9 +326,8 @@ static void send_linked(const char *task, const char *id, const char *args)
 }
 
 /* Rights that are taken away while it works, and given back: nothing is lost, nothing is done twice. */
-static void test_rights_that_come_and_go(void **state)
+TEST(test_rights_that_come_and_go)
 {
-    (void)state;
     static const char *const taken[] = {"-set",  "-lpush", "-zadd",    "-evalsha", "-hset",   "-rpush",
                                         "-hdel", "-zrem",  "-rpop",    "-hget",    "-hmget",  "-zmscore",
                                         "-get",  "-time",  "-publish", "-expire",  "-zscore", "-hgetall"};

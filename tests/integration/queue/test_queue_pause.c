@@ -8,17 +8,15 @@ static struct rig rig;
 static struct process worker;
 static const char *const env[] = {"WORKER_QUEUES=sync,scheduler", "WORKER_LEASE_SECONDS=3", NULL};
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     memset(&worker, 0, sizeof worker);
     rig_open(&rig, NULL);
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     if (worker.pid > 0) {
         process_stop(&worker);
         rig_check(&worker);
@@ -58,9 +56,8 @@ static void other_queue_runs(const char *id)
     WAIT_UNTIL(rig_has_state(&rig, id, "SUCCESS"), 20000);
 }
 
-static void test_paused_tasks_stay_and_run_when_resumed(void **state)
+TEST(test_paused_tasks_stay_and_run_when_resumed)
 {
-    (void)state;
     change("pause", true);
     change("pause", false);
     rig_send(&rig, "sync", "echo", "one", "[1]");
@@ -87,9 +84,8 @@ static void test_paused_tasks_stay_and_run_when_resumed(void **state)
     WAIT_UNTIL(rig_has_state(&rig, "one", "SUCCESS") && rig_has_state(&rig, "late", "SUCCESS"), 20000);
 }
 
-static void test_expiry_passes_while_paused(void **state)
+TEST(test_expiry_passes_while_paused)
 {
-    (void)state;
     struct buf message = {0};
     struct message_spec spec = {
         .task = "tasks.diagnostics.echo", .id = "old", .queue = "sync", .expires_us = wall_us() + 300000};
@@ -114,9 +110,8 @@ static int64_t commands(void)
 }
 
 /* A worker that waited for a list that is not empty would ask without end. */
-static void test_pausing_makes_no_worker_spin(void **state)
+TEST(test_pausing_makes_no_worker_spin)
 {
-    (void)state;
     rig_role(&rig, &worker, "worker", "worker", env);
     other_queue_runs("other");
     change("pause", true);
@@ -130,9 +125,8 @@ static void test_pausing_makes_no_worker_spin(void **state)
     assert_int_equal(rig_int(&rig, "LLEN sync"), 50);
 }
 
-static void test_what_is_paused_is_listed_and_unknown_names_are_refused(void **state)
+TEST(test_what_is_paused_is_listed_and_unknown_names_are_refused)
 {
-    (void)state;
     change("pause", true);
     char *output = tool(0, "list", NULL);
     cJSON *json = cJSON_Parse(output), *queue, *sync = NULL;

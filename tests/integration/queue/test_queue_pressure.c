@@ -12,18 +12,16 @@ static struct rig rig;
 static struct process worker;
 static struct proxy proxy;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     memset(&worker, 0, sizeof worker);
     memset(&proxy, 0, sizeof proxy);
     rig_open(&rig, NULL);
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     if (worker.pid > 0) {
         if (process_running(&worker)) process_stop(&worker);
         rig_check(&worker);
@@ -82,9 +80,8 @@ static int fill_up(void)
     return sent;
 }
 
-static void test_full_redis_heals(void **state)
+TEST(test_full_redis_heals)
 {
-    (void)state;
     static const char *const env[] = {"WORKER_QUEUES=sync", NULL};
     rig_text(&rig, "CONFIG SET maxmemory-policy noeviction");
     rig_text(&rig, "CONFIG SET maxmemory %lld", (long long)(4 << 20));
@@ -101,9 +98,8 @@ static void test_full_redis_heals(void **state)
 }
 
 /* What hangs on an outcome is written too: follow-ups, retries, dead letters. */
-static void test_full_redis_keeps_retries_and_dead_letters(void **state)
+TEST(test_full_redis_keeps_retries_and_dead_letters)
 {
-    (void)state;
     static const char *const env[] = {"WORKER_QUEUES=sync", NULL};
     rig_send(&rig, "sync", "fail", "again", "[\"x\", 1]");
     rig_send(&rig, "sync", "nobody.knows", "unknown", "[]");
@@ -118,9 +114,8 @@ static void test_full_redis_keeps_retries_and_dead_letters(void **state)
     WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 0, 10000);
 }
 
-static void test_result_that_does_not_fit_is_told(void **state)
+TEST(test_result_that_does_not_fit_is_told)
 {
-    (void)state;
     static const char *const env[] = {"WORKER_QUEUES=sync", NULL};
     struct buf body = {0}, message = {0};
     unsigned char packed[4096];
@@ -169,9 +164,8 @@ static void send_raw(const char *task, const char *id, const char *args, const c
     buf_free(&message);
 }
 
-static void test_poison_is_buried_whatever_its_tag(void **state)
+TEST(test_poison_is_buried_whatever_its_tag)
 {
-    (void)state;
     static const char *const env[] = {"WORKER_QUEUES=sync", "WORKER_CONCURRENCY=4", NULL};
     static const char *const tags[] = {NULL,
                                        "17",
@@ -222,9 +216,8 @@ static char mark_of(const char *id)
 }
 
 /* One message kills its worker each time that it runs; the other one is only there. */
-static void test_death_of_the_worker_condemns_only_the_culprit(void **state)
+TEST(test_death_of_the_worker_condemns_only_the_culprit)
 {
-    (void)state;
     int previous = 0, deaths = 0;
     rig_send(&rig, "sync", "sleep", "culprit", "[60]");
     rig_send(&rig, "sync", "sleep", "innocent", "[5]");
@@ -256,9 +249,8 @@ static void test_death_of_the_worker_condemns_only_the_culprit(void **state)
 }
 
 /* ---- stopping ---- */
-static void test_stop_in_the_middle_of_a_fetch(void **state)
+TEST(test_stop_in_the_middle_of_a_fetch)
 {
-    (void)state;
     static const char *const env[] = {"WORKER_QUEUES=sync", "WORKER_GRACE_SECONDS=20", NULL};
     static const int delays_ms[] = {0, 2, 100, 300};
     static const int sent = 6000;
@@ -313,9 +305,8 @@ static void send_of_size(const char *id, size_t bytes)
 }
 
 /* The release program: sanitizers keep what was freed. */
-static void test_memory_is_bounded_with_any_mixture(void **state)
+TEST(test_memory_is_bounded_with_any_mixture)
 {
-    (void)state;
     static const struct {
         int count;
         size_t bytes;

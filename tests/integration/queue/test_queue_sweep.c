@@ -44,21 +44,18 @@ static int open_with(const char *prefix)
     return 0;
 }
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     return open_with("");
 }
 
-static int set_up_prefixed(void **state)
+FIXTURE(set_up_prefixed)
 {
-    (void)state;
     return open_with("pre:");
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     queue_free(queue);
     redis_free(redis);
     event_base_free(base);
@@ -113,9 +110,8 @@ static void send_many(void)
     }
 }
 
-static void test_waiting_tasks_are_found_and_cancelled(void **state)
+TEST(test_waiting_tasks_are_found_and_cancelled)
 {
-    (void)state;
     send_many();
     struct found f = sweep((struct queue_sweep){.view = QUEUE_WAITING, .text = "ECHO", .wanted = 5}, SWEEP_LOOK);
     assert_int_equal(f.count, MANY / 2);
@@ -167,9 +163,8 @@ static void bury_many(const char *list)
     }
 }
 
-static void test_dead_letters_are_found_retried_and_deleted(void **state)
+TEST(test_dead_letters_are_found_retried_and_deleted)
 {
-    (void)state;
     bury_many("sync");
     rig_int(&rig, "LPUSH logikald.dead nonsense");
     struct found f = sweep((struct queue_sweep){.view = QUEUE_DEAD, .wanted = 3}, SWEEP_LOOK);
@@ -193,9 +188,8 @@ static void test_dead_letters_are_found_retried_and_deleted(void **state)
     assert_int_equal(rig_int(&rig, "EXISTS logikald.dead"), 0);
 }
 
-static void test_scheduled_tasks_are_found_and_cancelled(void **state)
+TEST(test_scheduled_tasks_are_found_and_cancelled)
 {
-    (void)state;
     for (int i = 0; i < MANY; i++) {
         struct buf message = {0}, entry = {0};
         char id[32];
@@ -229,9 +223,8 @@ static void on_count(void *arg, int64_t count, const struct err *err)
     f->count = err ? -1 : count;
 }
 
-static void test_keys_with_a_prefix_get_it_once(void **state)
+TEST(test_keys_with_a_prefix_get_it_once)
 {
-    (void)state;
     struct found f = {0};
     struct err err = {0};
     bury_many("pre:sync");

@@ -9,17 +9,15 @@
 static struct rig rig;
 static struct process worker;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     memset(&worker, 0, sizeof worker);
     rig_open(&rig, NULL);
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     if (worker.pid > 0) {
         process_stop(&worker);
         rig_check(&worker);
@@ -46,9 +44,8 @@ static cJSON *tool(const char *a, const char *b)
     return json;
 }
 
-static void test_operator_looks_and_repairs(void **state)
+TEST(test_operator_looks_and_repairs)
 {
-    (void)state;
     const char *const env[] = {"WORKER_QUEUES=sync", NULL};
     rig_send(&rig, "scheduler", "echo", "waits", "[]");
     rig_role(&rig, &worker, "worker", "worker", env);
@@ -83,9 +80,8 @@ static void test_operator_looks_and_repairs(void **state)
     assert_int_equal(rig_int(&rig, "LLEN sync"), 0);
 }
 
-static void test_a_dead_letter_of_any_bytes_tells_why_it_is_dead(void **state)
+TEST(test_a_dead_letter_of_any_bytes_tells_why_it_is_dead)
 {
-    (void)state;
     const char *const env[] = {"WORKER_QUEUES=sync", NULL};
     rig_int(&rig, "LPUSH sync \xff\xfe_no_message");
     rig_role(&rig, &worker, "worker", "worker", env);
@@ -144,9 +140,8 @@ static void on_sent(void *arg, const struct err *err)
         }                                                                                                              \
     } while (0)
 
-static void test_results_are_awaited(void **state)
+TEST(test_results_are_awaited)
 {
-    (void)state;
     struct waiter w = {.base = event_base_new()};
     struct redis_url url;
     struct err err = {0};

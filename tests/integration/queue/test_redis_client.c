@@ -92,9 +92,8 @@ static void run(const char *command)
     free(output);
 }
 
-static void test_tls(void **state)
+TEST(test_tls)
 {
-    (void)state;
     char command[2400], ca[300], cert[300], key[300], port[16], url[200];
     const char *dir = support_dir();
     snprintf(command, sizeof command,
@@ -157,9 +156,8 @@ static void test_tls(void **state)
     redis_server_stop(&server);
 }
 
-static void test_users_databases_and_unix_sockets(void **state)
+TEST(test_users_databases_and_unix_sockets)
 {
-    (void)state;
     struct rig rig;
     struct probe p;
     char url[400], path[300];
@@ -194,9 +192,8 @@ static void test_users_databases_and_unix_sockets(void **state)
     rig_close(&rig);
 }
 
-static void test_lost_connections_are_made_again(void **state)
+TEST(test_lost_connections_are_made_again)
 {
-    (void)state;
     struct rig rig;
     struct probe p, listener;
     const char *argv[] = {"waiting", "0", "1", ""};

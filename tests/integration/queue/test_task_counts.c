@@ -20,9 +20,8 @@ static struct process first, second;
 
 static const char *const settings[] = {"WORKER_QUEUES=sync", "TASK_MAX_DELIVERIES=2", "WORKER_LEASE_SECONDS=5", NULL};
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static char url[160];
     memset(&first, 0, sizeof first);
     memset(&second, 0, sizeof second);
@@ -35,9 +34,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     struct process *all[] = {&first, &second};
     for (int i = 0; i < 2; i++)
         if (all[i]->pid > 0) {
@@ -159,9 +157,8 @@ static void send_unsuccessful(void)
 
 /* ---- the tests ---- */
 
-static void test_every_end_of_a_task_is_counted_once(void **state)
+TEST(test_every_end_of_a_task_is_counted_once)
 {
-    (void)state;
     start(&first, "first");
     send_many("noop", "[]", 300);
     send_many("fail", "[\"no\"]", 5);
@@ -200,9 +197,8 @@ static double slept(double least)
     return value;
 }
 
-static void test_workers_add_up_and_a_restart_takes_nothing_away(void **state)
+TEST(test_workers_add_up_and_a_restart_takes_nothing_away)
 {
-    (void)state;
     start(&first, "first");
     start(&second, "second");
     send_many("sleep", "[0.2]", 12);
@@ -227,9 +223,8 @@ static void test_workers_add_up_and_a_restart_takes_nothing_away(void **state)
     WAIT_UNTIL(slept(37) == 38, 20000);
 }
 
-static void test_redis_that_was_away_or_forgot_has_the_counts_again(void **state)
+TEST(test_redis_that_was_away_or_forgot_has_the_counts_again)
 {
-    (void)state;
     start(&first, "first");
     send_many("noop", "[]", 40);
     WAIT_UNTIL(ends(NOOP, "success") == 40, 20000);
@@ -247,9 +242,8 @@ static void test_redis_that_was_away_or_forgot_has_the_counts_again(void **state
     WAIT_UNTIL(ends(NOOP, "success") == 51, 40000);
 }
 
-static void test_without_redis_a_web_process_counts_its_own_children(void **state)
+TEST(test_without_redis_a_web_process_counts_its_own_children)
 {
-    (void)state;
     static const char *const env[] = {"METRICS_TOKEN=only-for-metrics", "RATE_LIMIT_PER_MINUTE=0",
                                       "RATE_LIMIT_PER_HOUR=0", NULL};
     const char *task = "tasks.sync_tasks.force_sync_directories_task";
@@ -268,9 +262,8 @@ static void test_without_redis_a_web_process_counts_its_own_children(void **stat
     web_end(&web);
 }
 
-static void test_a_manual_sync_runs_in_a_worker_although_the_switch_is_off(void **state)
+TEST(test_a_manual_sync_runs_in_a_worker_although_the_switch_is_off)
 {
-    (void)state;
     static const char *const small[] = {"--preset", "field-case", NULL};
     static char redis_url[160], database[300], base_url[200];
     const char *task = "tasks.sync_tasks.full_sync_task";

@@ -12,18 +12,16 @@ static struct process first, second;
 
 static const char *const quick[] = {"WORKER_LEASE_SECONDS=2", "WORKER_QUEUES=sync", NULL};
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     memset(&first, 0, sizeof first);
     memset(&second, 0, sizeof second);
     rig_open(&rig, NULL);
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     struct process *all[] = {&first, &second};
     for (int i = 0; i < 2; i++)
         if (all[i]->pid > 0) {
@@ -41,9 +39,8 @@ static void start(struct process *p, const char *name, const char *const env[])
     WAIT_UNTIL(rig_int(&rig, "ZCARD logikald.workers") >= 1, 10000);
 }
 
-static void test_successor_takes_over_at_once(void **state)
+TEST(test_successor_takes_over_at_once)
 {
-    (void)state;
     const char *const env[] = {"LOGIKALD_SUPERVISOR_ID=s1", "LOGIKALD_INSTANCE=worker.0", "WORKER_QUEUES=sync",
                                "WORKER_LEASE_SECONDS=60", NULL};
     start(&first, "first", env);
@@ -64,9 +61,8 @@ static void test_successor_takes_over_at_once(void **state)
     assert_int_equal(rig_int(&rig, "HLEN unacked"), 0);
 }
 
-static void test_other_worker_takes_over_after_the_lease(void **state)
+TEST(test_other_worker_takes_over_after_the_lease)
 {
-    (void)state;
     start(&first, "first", quick);
     start(&second, "second", quick);
     rig_send(&rig, "sync", "effect", "t1", "[\"seen\", 1500]");
@@ -85,9 +81,8 @@ static void test_other_worker_takes_over_after_the_lease(void **state)
     assert_int_equal(rig_int(&rig, "ZCARD logikald.workers"), 1);
 }
 
-static void test_long_task_keeps_its_message(void **state)
+TEST(test_long_task_keeps_its_message)
 {
-    (void)state;
     start(&first, "first", quick);
     start(&second, "second", quick);
     rig_send(&rig, "sync", "effect", "t1", "[\"seen\", 7000]");
@@ -96,9 +91,8 @@ static void test_long_task_keeps_its_message(void **state)
     assert_false(process_logged(&first, "is dead") || process_logged(&second, "is dead"));
 }
 
-static void test_frozen_worker_writes_nothing_afterwards(void **state)
+TEST(test_frozen_worker_writes_nothing_afterwards)
 {
-    (void)state;
     start(&first, "first", quick);
     rig_send(&rig, "sync", "sleep", "t1", "[4]");
     WAIT_UNTIL(rig_has_state(&rig, "t1", "PROGRESS") || rig_has_state(&rig, "t1", "STARTED"), 10000);
@@ -117,9 +111,8 @@ static void test_frozen_worker_writes_nothing_afterwards(void **state)
     WAIT_UNTIL(rig_has_state(&rig, "t2", "SUCCESS"), 10000);
 }
 
-static void test_redis_killed_and_restarted(void **state)
+TEST(test_redis_killed_and_restarted)
 {
-    (void)state;
     char id[16];
     start(&first, "first", quick);
     for (int i = 0; i < 30; i++) {
@@ -142,9 +135,8 @@ static void test_redis_killed_and_restarted(void **state)
     assert_true(process_running(&first));
 }
 
-static void test_redis_that_forgot_gets_the_result(void **state)
+TEST(test_redis_that_forgot_gets_the_result)
 {
-    (void)state;
     start(&first, "first", quick);
     rig_send(&rig, "sync", "sleep", "t1", "[3]");
     WAIT_UNTIL(rig_has_state(&rig, "t1", "STARTED") || rig_has_state(&rig, "t1", "PROGRESS"), 10000);
@@ -158,9 +150,8 @@ static void test_redis_that_forgot_gets_the_result(void **state)
     WAIT_UNTIL(rig_has_state(&rig, "t2", "SUCCESS"), 10000);
 }
 
-static void test_stop_hands_back_what_is_not_done(void **state)
+TEST(test_stop_hands_back_what_is_not_done)
 {
-    (void)state;
     const char *const env[] = {"WORKER_QUEUES=sync", "WORKER_GRACE_SECONDS=3", NULL};
     start(&first, "first", env);
     rig_send(&rig, "sync", "sleep", "long", "[60]");
@@ -179,9 +170,8 @@ static void test_stop_hands_back_what_is_not_done(void **state)
     assert_int_equal(rig_int(&rig, "ZCARD logikald.workers"), 0);
 }
 
-static void test_full_and_read_only_redis(void **state)
+TEST(test_full_and_read_only_redis)
 {
-    (void)state;
     start(&first, "first", quick);
     rig_send(&rig, "sync", "sleep", "t1", "[1]");
     WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 1, 10000);
@@ -196,9 +186,8 @@ static void test_full_and_read_only_redis(void **state)
     WAIT_UNTIL(rig_has_state(&rig, "t2", "SUCCESS"), 15000);
 }
 
-static void test_orphans_of_python_workers_come_back(void **state)
+TEST(test_orphans_of_python_workers_come_back)
 {
-    (void)state;
     char raw[65536];
     rig_send(&rig, "sync", "noop", "old", "[]");
     snprintf(raw, sizeof raw, "[%.60000s, \"\", \"sync\"]", rig_text(&rig, "RPOP sync"));
@@ -213,9 +202,8 @@ static void test_orphans_of_python_workers_come_back(void **state)
     assert_true(process_logged(&first, "eviction policy allkeys-lru"));
 }
 
-static void test_runners_are_recycled(void **state)
+TEST(test_runners_are_recycled)
 {
-    (void)state;
     char id[16];
     const char *const env[] = {"WORKER_QUEUES=sync", "WORKER_MAX_TASKS_PER_CHILD=3", "LOG_LEVEL=debug", NULL};
     start(&first, "first", env);
@@ -230,9 +218,8 @@ static void test_runners_are_recycled(void **state)
     assert_true(process_logged(&first, "retires after 3 tasks"));
 }
 
-static void test_without_redis(void **state)
+TEST(test_without_redis)
 {
-    (void)state;
     char *argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), "worker", NULL}, *env[] = {NULL},
          *output = NULL;
     int status = process_run(argv, env, &output);

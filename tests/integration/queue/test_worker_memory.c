@@ -12,16 +12,14 @@
 
 static struct rig rig;
 
-static int open_rig(void **state)
+FIXTURE(open_rig)
 {
-    (void)state;
     rig_open(&rig, NULL);
     return 0;
 }
 
-static int close_rig(void **state)
+FIXTURE(close_rig)
 {
-    (void)state;
     rig_close(&rig);
     return 0;
 }

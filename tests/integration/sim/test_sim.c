@@ -11,9 +11,8 @@
 
 #define THUMBNAIL "/thumbnail?width=64&height=48&format=PNG&view=Exterior&withdimensions=true&withdescription=false"
 
-static void test_login_is_checked(void **state)
+TEST(test_login_is_checked)
 {
-    (void)state;
     struct sim_server sim;
     sim_start(&sim, NULL);
     struct client c = {.sim = &sim};
@@ -34,9 +33,8 @@ static void test_login_is_checked(void **state)
 }
 
 /* What each call answers in each place: root, directory, project, phase, elevation. */
-static void test_calls_in_the_wrong_state_are_refused(void **state)
+TEST(test_calls_in_the_wrong_state_are_refused)
 {
-    (void)state;
     static const struct {
         const char *method, *path;
         int status[5];
@@ -73,9 +71,8 @@ static void test_calls_in_the_wrong_state_are_refused(void **state)
     sim_stop(&sim);
 }
 
-static void test_sideways_is_refused_until_allowed(void **state)
+TEST(test_sideways_is_refused_until_allowed)
 {
-    (void)state;
     struct sim_server sim;
     sim_start(&sim, NULL);
     struct client c = {.sim = &sim};
@@ -98,9 +95,8 @@ static void test_sideways_is_refused_until_allowed(void **state)
     sim_stop(&sim);
 }
 
-static void test_token_expires_and_is_no_leak_once_noticed(void **state)
+TEST(test_token_expires_and_is_no_leak_once_noticed)
 {
-    (void)state;
     const char *const extra[] = {"--token-ttl", "0.3", "--max-sessions", "1", NULL};
     struct sim_server sim;
     sim_start(&sim, extra);
@@ -118,9 +114,8 @@ static void test_token_expires_and_is_no_leak_once_noticed(void **state)
     sim_stop(&sim);
 }
 
-static void test_login_of_a_client_that_hung_up_opens_no_session(void **state)
+TEST(test_login_of_a_client_that_hung_up_opens_no_session)
 {
-    (void)state;
     const char *const extra[] = {"--delay", "auth=200", NULL};
     struct sim_server sim;
     sim_start(&sim, extra);
@@ -140,9 +135,8 @@ static void test_login_of_a_client_that_hung_up_opens_no_session(void **state)
     sim_stop(&sim);
 }
 
-static void test_every_project_has_a_null_guid_phase(void **state)
+TEST(test_every_project_has_a_null_guid_phase)
 {
-    (void)state;
     const char *const extra[] = {"--directories", "1", "--projects", "3", "--phases", "3", NULL};
     struct sim_server sim;
     sim_start(&sim, extra);
@@ -169,9 +163,8 @@ static void test_every_project_has_a_null_guid_phase(void **state)
     sim_stop(&sim);
 }
 
-static void test_field_case_has_13_and_4_elevations(void **state)
+TEST(test_field_case_has_13_and_4_elevations)
 {
-    (void)state;
     static const int expected[] = {13, 4};
     const char *const extra[] = {"--preset", "field-case", NULL};
     struct sim_server sim;
@@ -195,9 +188,8 @@ static void test_field_case_has_13_and_4_elevations(void **state)
     sim_stop(&sim);
 }
 
-static void test_thumbnail_is_a_png_of_the_asked_size(void **state)
+TEST(test_thumbnail_is_a_png_of_the_asked_size)
 {
-    (void)state;
     struct sim_server sim;
     sim_start(&sim, NULL);
     struct client c = {.sim = &sim};
@@ -218,9 +210,8 @@ static void test_thumbnail_is_a_png_of_the_asked_size(void **state)
     sim_stop(&sim);
 }
 
-static void test_parts_list_is_a_database(void **state)
+TEST(test_parts_list_is_a_database)
 {
-    (void)state;
     struct sim_server sim;
     sim_start(&sim, NULL);
     struct client c = {.sim = &sim};
@@ -265,9 +256,8 @@ static char *dump_of(const char *option, const char *value)
     return dump;
 }
 
-static void test_same_seed_same_company(void **state)
+TEST(test_same_seed_same_company)
 {
-    (void)state;
     char *first = dump_of("--seed", "7"), *second = dump_of("--seed", "7"), *other = dump_of("--seed", "8");
 
     assert_string_equal(first, second);
@@ -277,9 +267,8 @@ static void test_same_seed_same_company(void **state)
     free(other);
 }
 
-static void test_calls_of_one_session_wait_for_each_other_others_do_not(void **state)
+TEST(test_calls_of_one_session_wait_for_each_other_others_do_not)
 {
-    (void)state;
     const char *const extra[] = {"--delay", "list=300", NULL};
     struct sim_server sim;
     sim_start(&sim, extra);
@@ -294,9 +283,8 @@ static void test_calls_of_one_session_wait_for_each_other_others_do_not(void **s
     sim_stop(&sim);
 }
 
-static void test_bad_arguments_are_explained(void **state)
+TEST(test_bad_arguments_are_explained)
 {
-    (void)state;
     static char *const bad[][2] = {{"--seed", "x"},     {"--delay", "auth=fast"},     {"--delay", "nothing=1"},
                                    {"--depth", "0"},    {"--preset", "unknown"},      {"--sideways", "perhaps"},
                                    {"--port", "70000"}, {"--faults", "{\"rules\":1}"}};

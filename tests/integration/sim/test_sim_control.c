@@ -100,9 +100,8 @@ static void assert_dump_equals_walk(struct sim_server *sim)
     cJSON_Delete(way);
 }
 
-static void test_dump_equals_walk_also_after_changes(void **state)
+TEST(test_dump_equals_walk_also_after_changes)
 {
-    (void)state;
     const char *const extra[] = {"--directories", "4", "--depth", "3", "--elevations", "3", NULL};
     struct sim_server sim;
     sim_start(&sim, extra);
@@ -119,9 +118,8 @@ static void test_dump_equals_walk_also_after_changes(void **state)
     sim_stop(&sim);
 }
 
-static void test_change_raises_date_and_version_and_is_seen(void **state)
+TEST(test_change_raises_date_and_version_and_is_seen)
 {
-    (void)state;
     struct sim_server sim;
     sim_start(&sim, NULL);
     struct client c = {.sim = &sim};
@@ -148,9 +146,8 @@ static void test_change_raises_date_and_version_and_is_seen(void **state)
     sim_stop(&sim);
 }
 
-static void test_control_refuses_nonsense(void **state)
+TEST(test_control_refuses_nonsense)
 {
-    (void)state;
     static const struct {
         const char *path, *json;
         int status;
@@ -179,9 +176,8 @@ static void test_control_refuses_nonsense(void **state)
 }
 
 /* One fault for the next list of directories, and what a client sees of it (0 = no answer), and the call after it. */
-static void test_each_fault_strikes_once(void **state)
+TEST(test_each_fault_strikes_once)
 {
-    (void)state;
     static const struct {
         const char *rule;
         int status;
@@ -225,9 +221,8 @@ static void test_each_fault_strikes_once(void **state)
     sim_stop(&sim);
 }
 
-static void test_login_whose_answer_is_lost_leaks_no_session(void **state)
+TEST(test_login_whose_answer_is_lost_leaks_no_session)
 {
-    (void)state;
     static const char *const kinds[] = {"cut", "garbage", "truncate", "wrong_type", "status"};
     struct sim_server sim;
     sim_start(&sim, NULL);
@@ -262,9 +257,8 @@ static char *struck(const char *seed)
     return pattern;
 }
 
-static void test_faults_are_the_same_for_the_same_seed(void **state)
+TEST(test_faults_are_the_same_for_the_same_seed)
 {
-    (void)state;
     char *first = struck("5"), *second = struck("5"), *other = struck("6");
     int ones = 0;
     for (int i = 0; i < 100; i++) ones += first[i] == '1';
@@ -277,9 +271,8 @@ static void test_faults_are_the_same_for_the_same_seed(void **state)
     free(other);
 }
 
-static void test_stats_count_and_reset(void **state)
+TEST(test_stats_count_and_reset)
 {
-    (void)state;
     struct sim_server sim;
     sim_start(&sim, NULL);
     struct client c = {.sim = &sim}, d = {.sim = &sim};
@@ -306,9 +299,8 @@ static void test_stats_count_and_reset(void **state)
     sim_stop(&sim);
 }
 
-static void test_stop_ends_cleanly_with_calls_on_their_way(void **state)
+TEST(test_stop_ends_cleanly_with_calls_on_their_way)
 {
-    (void)state;
     const char *const extra[] = {"--delay", "list=60000", NULL};
     struct sim_server sim;
     sim_start(&sim, extra);

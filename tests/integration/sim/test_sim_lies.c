@@ -24,9 +24,8 @@ static int post_lies(const char *body)
     return status;
 }
 
-static void test_every_lie_of_the_catalogue_can_be_armed_everywhere(void **state)
+TEST(test_every_lie_of_the_catalogue_can_be_armed_everywhere)
 {
-    (void)state;
     cJSON *json = get_lies();
     const cJSON *lie, *place;
     int count = 0;
@@ -47,9 +46,8 @@ static void test_every_lie_of_the_catalogue_can_be_armed_everywhere(void **state
     sim_post(&sim, "/lies/clear", "{}");
 }
 
-static void test_mistakes_are_refused_and_leave_what_was_armed(void **state)
+TEST(test_mistakes_are_refused_and_leave_what_was_armed)
 {
-    (void)state;
     assert_int_equal(post_lies("{\"lies\":[{\"name\":\"halved\",\"where\":\"phase\",\"count\":2}]}"), 200);
 
     assert_int_equal(post_lies("{\"lies\":[{\"name\":\"no such lie\"}]}"), 400);
@@ -63,9 +61,8 @@ static void test_mistakes_are_refused_and_leave_what_was_armed(void **state)
     sim_post(&sim, "/lies/clear", "{}");
 }
 
-static void test_lie_is_told_where_and_as_often_as_asked_for(void **state)
+TEST(test_lie_is_told_where_and_as_often_as_asked_for)
 {
-    (void)state;
     struct client c = {.sim = &sim};
     client_login(&c);
     client_descend(&c, 0);
@@ -83,9 +80,8 @@ static void test_lie_is_told_where_and_as_often_as_asked_for(void **state)
     sim_post(&sim, "/lies/clear", "{}");
 }
 
-static void test_identifiers_of_another_spelling_can_be_selected(void **state)
+TEST(test_identifiers_of_another_spelling_can_be_selected)
 {
-    (void)state;
     static const char *const names[] = {"upper", "braces", "digits", "tenant"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char body[200];
@@ -99,9 +95,8 @@ static void test_identifiers_of_another_spelling_can_be_selected(void **state)
     sim_post(&sim, "/lies/clear", "{}");
 }
 
-static void test_lie_that_is_named_at_the_start_is_told(void **state)
+TEST(test_lie_that_is_named_at_the_start_is_told)
 {
-    (void)state;
     struct sim_server lying;
     static const char *const arguments[] = {"--lie", "null:directory", "--lie", "bom", NULL};
     sim_start(&lying, arguments);
@@ -116,16 +111,14 @@ static void test_lie_that_is_named_at_the_start_is_told(void **state)
     sim_stop(&lying);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     sim_start(&sim, NULL);
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sim_stop(&sim);
     return 0;
 }

@@ -76,9 +76,8 @@ static void test_one_shot_is_waited_for(void **state)
     }
 }
 
-static void test_on_failure_with_readiness_none_does_not_hold_others_up(void **state)
+TEST(test_on_failure_with_readiness_none_does_not_hold_others_up)
 {
-    (void)state;
     start("programs = ({ name = \"server\"; command = [\"sleep\", \"99\"]; restart = \"on-failure\"; readiness = "
           "\"none\"; },"
           "{ name = \"app\"; depends_on = [\"server\"]; command = [\"sleep\", \"99\"]; });",
@@ -269,9 +268,8 @@ static void test_no_descriptors_for_clients_does_not_make_it_spin(void **state)
 
 /* ---- who a program is ---- */
 
-static void test_user_group_and_home(void **state)
+TEST(test_user_group_and_home)
 {
-    (void)state;
     if (geteuid() != 0) skip();
     start(
         "programs = ("

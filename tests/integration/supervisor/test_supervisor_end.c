@@ -105,9 +105,8 @@ static long resident_kb(int pid)
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-static void test_waiting_guardian_is_a_few_pages(void **state)
+TEST(test_waiting_guardian_is_a_few_pages)
 {
-    (void)state;
     start("\"rest\"", "", (char *[]){"LOGIKALD_ROLES=p", NULL});
     int pid = guardian_pid();
     assert_true(pid > 1);

@@ -230,9 +230,8 @@ static void test_half_lines_times_of_failures_and_last_lines_go_over(void **stat
     supervised_stop(&s);
 }
 
-static void test_failures_before_an_exec_count_towards_a_crash_loop(void **state)
+TEST(test_failures_before_an_exec_count_towards_a_crash_loop)
 {
-    (void)state;
     start(" ", (char *[]){"LOGIKALD_ROLES=web", "CRASH_LOOP_COUNT=4", "CRASH_LOOP_WINDOW_SECONDS=600",
                           "RESTART_STABLE_SECONDS=600", NULL});
     for (int i = 0; i < 3; i++) {
@@ -249,9 +248,8 @@ static void test_failures_before_an_exec_count_towards_a_crash_loop(void **state
     supervised_stop(&s);
 }
 
-static void test_cpu_after_an_exec_is_that_of_the_last_interval(void **state)
+TEST(test_cpu_after_an_exec_is_that_of_the_last_interval)
 {
-    (void)state;
     start("programs = ({ name = \"p\"; command = [\"sh\", \"-c\", \"timeout 3 sh -c 'while :; do :; done'; exec sleep "
           "99\"]; });",
           (char *[]){"LOGIKALD_ROLES=p", NULL});

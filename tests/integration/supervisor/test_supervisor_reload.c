@@ -119,9 +119,8 @@ static void test_gate_goes_on_and_off_by_the_file(void **state)
     supervised_stop(&s);
 }
 
-static void test_bad_file_is_refused_whole_and_does_not_hurt_a_restart(void **state)
+TEST(test_bad_file_is_refused_whole_and_does_not_hurt_a_restart)
 {
-    (void)state;
     start("http = { max_connections = 100; };", NULL);
     int web = supervised_pid(&s, "web.0");
     supervised_config(&s, "http = { max_connections = 200; };\nlog = { level = \"loud\"; };");
@@ -188,9 +187,8 @@ static void test_reload_touches_only_what_changed(void **state)
     supervised_stop(&s);
 }
 
-static void test_counts_grow_and_shrink(void **state)
+TEST(test_counts_grow_and_shrink)
 {
-    (void)state;
     start("http = { processes = 1; };", NULL);
     int web = supervised_pid(&s, "web.0");
     supervised_config(&s, "http = { processes = 3; };");
@@ -203,9 +201,8 @@ static void test_counts_grow_and_shrink(void **state)
     supervised_stop(&s);
 }
 
-static void test_web_is_replaced_and_crashes_without_a_failed_request(void **state)
+TEST(test_web_is_replaced_and_crashes_without_a_failed_request)
 {
-    (void)state;
     start("http = { max_connections = 100; };", NULL);
     load_begin();
     int web = supervised_pid(&s, "web.0");
@@ -225,9 +222,8 @@ static void test_web_is_replaced_and_crashes_without_a_failed_request(void **sta
     supervised_stop(&s);
 }
 
-static void test_successor_that_fails_leaves_the_old_one_serving(void **state)
+TEST(test_successor_that_fails_leaves_the_old_one_serving)
 {
-    (void)state;
     start("http = { max_connections = 100; };", NULL);
     int web = supervised_pid(&s, "web.0");
     supervised_let(&s, "web", "exit 9");
@@ -261,9 +257,8 @@ static void storm_of_hups(int ms)
     supervised_stop(&s);
 }
 
-static void test_storm_of_hups_under_load_fails_no_request(void **state)
+TEST(test_storm_of_hups_under_load_fails_no_request)
 {
-    (void)state;
     start("http = { max_connections = 100; };", NULL);
     storm_of_hups(4000);
 }

@@ -55,9 +55,8 @@ static void start_with_zombie(const char *mark)
     for (int64_t until = mono_ms() + 800; mono_ms() < until;) support_pause(); /* the zombie is one now */
 }
 
-static void test_zombie_in_the_group_does_not_hold_a_stop_up(void **state)
+TEST(test_zombie_in_the_group_does_not_hold_a_stop_up)
 {
-    (void)state;
     start_with_zombie("1");
     int64_t began = mono_ms();
     assert_int_equal(ctl("stop", "a"), 0);
@@ -68,9 +67,8 @@ static void test_zombie_in_the_group_does_not_hold_a_stop_up(void **state)
     supervised_stop(&s);
 }
 
-static void test_zombie_in_the_group_does_not_keep_others_from_their_stop(void **state)
+TEST(test_zombie_in_the_group_does_not_keep_others_from_their_stop)
 {
-    (void)state;
     start_with_zombie("2");
     process_signal(&s.process, SIGTERM);
     assert_int_equal(process_wait(&s.process, 10000), 0);
@@ -78,9 +76,8 @@ static void test_zombie_in_the_group_does_not_keep_others_from_their_stop(void *
     assert_int_equal(supervised_left(&s), 0);
 }
 
-static void test_whoever_is_hurried_still_gets_its_moment(void **state)
+TEST(test_whoever_is_hurried_still_gets_its_moment)
 {
-    (void)state;
     start(
         "programs = ({ name = \"deaf\"; depends_on = [\"db\"]; command = [\"sh\", \"-c\", \"trap '' TERM; while :; do "
         "sleep 0.1; done\"]; }, { name = \"db\"; command = [\"sh\", \"-c\", \"trap 'sleep 0.3; echo db saves its data; "
@@ -96,9 +93,8 @@ static void test_whoever_is_hurried_still_gets_its_moment(void **state)
 
 /* ---- shell wrappers ---- */
 
-static void test_server_behind_a_shell_has_the_whole_stop_timeout(void **state)
+TEST(test_server_behind_a_shell_has_the_whole_stop_timeout)
 {
-    (void)state;
     start("programs = ({ name = \"w\"; stop_timeout_s = 20; command = [\"bash\", \"-c\", \"bash -c \\\"trap 'sleep 3; "
           "echo "
           "data written; exit 0' TERM; echo server up; while :; do sleep 0.1; done\\\"; echo after\"]; });",
@@ -109,9 +105,8 @@ static void test_server_behind_a_shell_has_the_whole_stop_timeout(void **state)
     supervised_stop(&s);
 }
 
-static void test_rest_of_a_group_that_does_not_stop_is_named_and_killed(void **state)
+TEST(test_rest_of_a_group_that_does_not_stop_is_named_and_killed)
 {
-    (void)state;
     start(
         "programs = ({ name = \"w\"; stop_timeout_s = 2; command = [\"bash\", \"-c\", \"bash -c \\\"trap '' TERM; echo "
         "server up; while :; do sleep 0.1; done\\\" & wait\"]; });",
@@ -125,9 +120,8 @@ static void test_rest_of_a_group_that_does_not_stop_is_named_and_killed(void **s
 
 /* ---- daemons ---- */
 
-static void test_copies_of_a_program_that_daemonises_do_not_pile_up(void **state)
+TEST(test_copies_of_a_program_that_daemonises_do_not_pile_up)
 {
-    (void)state;
     start("programs = ({ name = \"d\"; command = [\"sh\", \"-c\", \"setsid sleep 1017.3 & sleep 0.05\"]; });",
           (char *[]){"LOGIKALD_ROLES=d", NULL});
     WAIT_UNTIL(supervised_child(&s, "d")->restarts >= 4, 15000);
@@ -162,9 +156,8 @@ static void test_stop_restart_and_reload_end_what_went_out_of_the_group(void **s
     supervised_stop(&s);
 }
 
-static void test_daemon_of_a_running_program_is_left_alone(void **state)
+TEST(test_daemon_of_a_running_program_is_left_alone)
 {
-    (void)state;
     start("programs = ({ name = \"d\"; command = [\"sh\", \"-c\", \"(setsid sleep 1019.5 &); exec sleep 999\"]; });",
           (char *[]){"LOGIKALD_ROLES=d", NULL});
     WAIT_UNTIL(running("sleep 1019[.]5") == 1, 5000);
@@ -175,9 +168,8 @@ static void test_daemon_of_a_running_program_is_left_alone(void **state)
 
 /* ---- rules of the running process ---- */
 
-static void test_old_process_is_stopped_by_its_own_rules(void **state)
+TEST(test_old_process_is_stopped_by_its_own_rules)
 {
-    (void)state;
     start("programs = ({ name = \"p\"; stop_signal = \"INT\"; stop_timeout_s = 30; command = [\"sh\", \"-c\", \"trap "
           "'sleep "
           "1.5; echo got INT; exit 0' INT; trap 'echo got USR1; exit 0' USR1; echo well; while :; do sleep 0.05; "

@@ -83,9 +83,8 @@ static void test_programs_cannot_forge_lines(void **state)
     }
 }
 
-static void test_standard_error_is_a_level_of_its_own(void **state)
+TEST(test_standard_error_is_a_level_of_its_own)
 {
-    (void)state;
     start(
         "programs = ({ name = \"p\"; command = [\"sh\", \"-c\", \"echo to out; echo to err >&2; exec sleep 99\"]; });",
         (char *[]){"LOGIKALD_ROLES=p", NULL});
@@ -135,9 +134,8 @@ static void test_status_is_valid_utf8_whatever_children_say(void **state)
     supervised_stop(&s);
 }
 
-static void test_program_of_another_user_is_heard(void **state)
+TEST(test_program_of_another_user_is_heard)
 {
-    (void)state;
     if (geteuid() != 0) skip();
     start("programs = ({ name = \"p\"; user = \"nobody\"; readiness = \"notify\"; command = [\"sh\", \"-c\", \"setsid "
           "perl "

@@ -43,10 +43,8 @@ static void replace_parts(const char *content)
     sql(text);
 }
 
-static void test_enrichment_is_what_the_file_says(void **state)
+TEST(test_enrichment_is_what_the_file_says)
 {
-    (void)state;
-
     assert_int_equal(number("SELECT count(*) FROM elevations WHERE parse_status = 'success' AND auto_description <> ''"
                             " AND width_out > 0 AND width_unit = 'mm' AND system_code <> '' AND parts_count > 0"
                             " AND parts_file_hash IS NOT NULL AND data_parsed_at IS NOT NULL"),
@@ -57,9 +55,8 @@ static void test_enrichment_is_what_the_file_says(void **state)
                      12);
 }
 
-static void test_same_content_is_read_once(void **state)
+TEST(test_same_content_is_read_once)
 {
-    (void)state;
     static const char at[] = "SELECT extract(epoch FROM data_parsed_at) * 1000000 FROM elevations WHERE id = 1";
     int64_t parsed = number(at), glass = number("SELECT max(id) FROM elevation_glass");
     int64_t panes = number("SELECT count(*) FROM elevation_glass");
@@ -79,9 +76,8 @@ static void test_same_content_is_read_once(void **state)
     assert_int_equal(number("SELECT count(*) FROM elevation_glass WHERE name = 'another'"), 0);
 }
 
-static void test_unreadable_file_fails_is_logged_and_retried(void **state)
+TEST(test_unreadable_file_fails_is_logged_and_retried)
 {
-    (void)state;
     sql("UPDATE object_sync_configs SET max_retry_attempts = 1, retry_delay_minutes = 5 WHERE object_type = "
         "'sqlite_parser'");
     replace_parts("'nonsense'");
@@ -103,9 +99,8 @@ static void test_unreadable_file_fails_is_logged_and_retried(void **state)
     assert_int_equal(number("SELECT count(*) FROM parsing_error_logs"), 2); /* retries are used up */
 }
 
-static void test_new_version_heals(void **state)
+TEST(test_new_version_heals)
 {
-    (void)state;
     sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":100}");
 
     sync_all(&world, false);
@@ -114,9 +109,8 @@ static void test_new_version_heals(void **state)
     assert_int_equal(number("SELECT max(parse_retry_count) FROM elevations"), 0);
 }
 
-static void test_batch_with_all_sorts_of_ids(void **state)
+TEST(test_batch_with_all_sorts_of_ids)
 {
-    (void)state;
     int status;
     sql("UPDATE elevation_parts_lists SET content = NULL, sha256 = NULL WHERE elevation_id = 2");
 
@@ -135,9 +129,8 @@ static void test_batch_with_all_sorts_of_ids(void **state)
     assert_truth(&world, true);
 }
 
-static void test_trigger_reads_everything_that_waits(void **state)
+TEST(test_trigger_reads_everything_that_waits)
 {
-    (void)state;
     sql("UPDATE elevations SET parse_status = 'pending', auto_description = NULL");
 
     cJSON *result = sync_task(&world, TRIGGER, NULL, NULL, NULL);
@@ -147,9 +140,8 @@ static void test_trigger_reads_everything_that_waits(void **state)
     cJSON_Delete(result);
 }
 
-static void test_parser_that_died_is_replaced(void **state)
+TEST(test_parser_that_died_is_replaced)
 {
-    (void)state;
     sql("UPDATE elevations SET parse_status = 'in_progress', parse_started_at = now() WHERE id = 1");
     expect_status(PARSE, "[1,true]", "busy");
     sql("UPDATE elevations SET parse_started_at = now() - interval '1 hour' WHERE id = 1");
@@ -190,9 +182,8 @@ static void heal(void)
     assert_truth(&world, true);
 }
 
-static void test_row_of_the_elevation_is_found_by_its_name(void **state)
+TEST(test_row_of_the_elevation_is_found_by_its_name)
 {
-    (void)state;
     sql("UPDATE elevations SET name = 'P01' WHERE id = 1");
     replace_by_list(
         1, "INSERT INTO Elevations (Name, SystemCode) VALUES ('unrelated', 'X'), ('P01', 'S1'), ('P010', 'Y')");
@@ -206,9 +197,8 @@ static void test_row_of_the_elevation_is_found_by_its_name(void **state)
                      1);
 }
 
-static void test_what_an_older_reader_has_read_is_read_again(void **state)
+TEST(test_what_an_older_reader_has_read_is_read_again)
 {
-    (void)state;
     heal();
     sql("UPDATE elevations SET parse_version = 1, system_code = 'X', auto_description = 'of another window';"
         "UPDATE elevations SET parse_status = 'failed', parse_retry_count = 9, parse_error = 'x' WHERE id = 2");
@@ -224,9 +214,8 @@ static void test_what_an_older_reader_has_read_is_read_again(void **state)
 }
 
 /* Bytes of another encoding, and a value that the database refuses, among healthy lists. */
-static void test_one_bad_list_keeps_no_other_out(void **state)
+TEST(test_one_bad_list_keeps_no_other_out)
 {
-    (void)state;
     heal();
     sql("ALTER TABLE elevation_glass ADD CONSTRAINT refuses CHECK (name <> 'refused')");
     sql("UPDATE elevations SET parse_status = 'pending', auto_description = NULL");
@@ -252,9 +241,8 @@ static void test_one_bad_list_keeps_no_other_out(void **state)
     heal();
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories", "1", "--projects", "2", "--phases", "2",
                                      "--elevations",  "3", NULL};
     sync_world_start(&world, arguments);
@@ -262,9 +250,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

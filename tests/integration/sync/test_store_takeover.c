@@ -136,9 +136,8 @@ static void take_over(const char *layout)
 }
 
 /* The layout of the fixture, and of a file of your own where REPLACED_SYSTEM_SCHEMA names one. */
-static void test_existing_database_is_taken_over(void **state)
+TEST(test_existing_database_is_taken_over)
 {
-    (void)state;
     const char *path = getenv("REPLACED_SYSTEM_SCHEMA");
     take_over("tests/fixtures/replaced_system.sql");
     if (path && *path) take_over(path);
@@ -168,9 +167,8 @@ static void odd_database(const char *what, const char *sql, const char *said)
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevation_glass WHERE elevation_id = 74") > 0, 1);
 }
 
-static void test_odd_databases_are_taken_over(void **state)
+TEST(test_odd_databases_are_taken_over)
 {
-    (void)state;
     static const struct {
         const char *what, *sql, *said;
     } rows[] = {
@@ -222,9 +220,8 @@ static void test_odd_databases_are_taken_over(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) odd_database(rows[i].what, rows[i].sql, rows[i].said);
 }
 
-static void test_several_migrate_at_once(void **state)
+TEST(test_several_migrate_at_once)
 {
-    (void)state;
     struct process p[4];
     char url[400];
     snprintf(url, sizeof url, "DATABASE_URL=%s", world.pg.url);
@@ -238,18 +235,16 @@ static void test_several_migrate_at_once(void **state)
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM object_sync_configs"), 7);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories", "2", "--projects", "2", "--phases", "2",
                                      "--elevations",  "2", NULL};
     sync_world_start(&world, arguments);
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

@@ -24,9 +24,8 @@ static bool kill_when(const char *condition)
     return is_running;
 }
 
-static void test_killed_in_every_stage_and_resumed(void **state)
+TEST(test_killed_in_every_stage_and_resumed)
 {
-    (void)state;
     static const char *const stages[] = {
         "SELECT (count(*) > 0)::int FROM sync_runs WHERE state = 'running'",
         "SELECT (count(*) > 0)::int FROM sessions",
@@ -65,9 +64,8 @@ static void forget_sessions(void)
 }
 
 /* Kills a sync while its logins are on their way, and one when they are through. */
-static void test_killed_while_logging_in(void **state)
+TEST(test_killed_while_logging_in)
 {
-    (void)state;
     static const char all_in[] = "SELECT (count(*) = 4)::int FROM sessions WHERE is_active";
     sync_world_clear(&world);
     sync_all(&world, false);
@@ -94,9 +92,8 @@ static void test_killed_while_logging_in(void **state)
     cJSON_Delete(result);
 }
 
-static void test_failed_logouts_are_made_up_for(void **state)
+TEST(test_failed_logouts_are_made_up_for)
 {
-    (void)state;
     sync_world_clear(&world);
     sim_post(&world.sim, "/faults", "{\"rules\":[{\"endpoint\":\"logout\",\"kind\":\"status\",\"status\":503}]}");
     sync_all(&world, false);
@@ -122,9 +119,8 @@ static void test_failed_logouts_are_made_up_for(void **state)
 }
 
 /* Whatever a logout is refused with, the session is open and noted, and the next sync ends it. */
-static void test_refused_logouts_are_not_over(void **state)
+TEST(test_refused_logouts_are_not_over)
 {
-    (void)state;
     static const int statuses[] = {409, 400, 403, 405, 410, 423, 429, 500, 302};
     forget_sessions();
     sync_world_clear(&world);
@@ -145,9 +141,8 @@ static void test_refused_logouts_are_not_over(void **state)
 }
 
 /* 401 to one call of a session that lives on: it is logged out, not forgotten. */
-static void test_sessions_refused_once_are_logged_out(void **state)
+TEST(test_sessions_refused_once_are_logged_out)
 {
-    (void)state;
     static const char *const endpoints[] = {"directories_list",  "projects_select", "phases_list",
                                             "elevations_select", "thumbnail",       "parts"};
     for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++) {
@@ -165,9 +160,8 @@ static void test_sessions_refused_once_are_logged_out(void **state)
     }
 }
 
-static void test_interrupted_sync_is_due_again_at_once(void **state)
+TEST(test_interrupted_sync_is_due_again_at_once)
 {
-    (void)state;
     sync_world_clear(&world);
     sim_post(&world.sim, "/delays", "{\"list\":20}");
     assert_true(kill_when("SELECT (count(*) > 0)::int FROM projects"));
@@ -181,9 +175,8 @@ static void test_interrupted_sync_is_due_again_at_once(void **state)
     forget_sessions();
 }
 
-static void test_terminated_sync_logs_out(void **state)
+TEST(test_terminated_sync_logs_out)
 {
-    (void)state;
     struct process p;
     sync_world_clear(&world);
     sim_post(&world.sim, "/delays", "{\"auth\":50,\"list\":20,\"parts\":30}");
@@ -201,9 +194,8 @@ static void test_terminated_sync_logs_out(void **state)
     assert_truth(&world, true);
 }
 
-static void test_upstream_changes_during_sync(void **state)
+TEST(test_upstream_changes_during_sync)
 {
-    (void)state;
     struct process p;
     char json[100];
     sync_world_clear(&world);
@@ -224,9 +216,8 @@ static void test_upstream_changes_during_sync(void **state)
 }
 
 /* Mutations and faults at random, syncs in between that may fail, then a clean one. */
-static void test_random_mutations_and_faults_converge(void **state)
+TEST(test_random_mutations_and_faults_converge)
 {
-    (void)state;
     const char *rounds = getenv("SYNC_PROPERTY_ROUNDS");
     int count = rounds ? (int)strtol(rounds, NULL, 10) : 6;
     static const char *const kinds[] = {"status", "cut", "garbage", "truncate", "expire", "locked", "wrong_type"};
@@ -256,18 +247,16 @@ static void test_random_mutations_and_faults_converge(void **state)
     assert_nothing_leaked(&world);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories",      "4",  "--depth",  "3", "--projects", "1", "--phases", "2",
                                      "--total-elevations", "60", "--uneven", NULL};
     sync_world_start(&world, arguments);
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

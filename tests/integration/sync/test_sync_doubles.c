@@ -39,9 +39,8 @@ static void assert_told(const cJSON *result, const char *text)
     free(errors);
 }
 
-static void test_elevation_in_two_projects_stays_where_it_is(void **state)
+TEST(test_elevation_in_two_projects_stays_where_it_is)
 {
-    (void)state;
     char *before = places("elevations", "project_id");
     lie("elsewhere", "elevation");
     for (int i = 0; i < 3; i++) {
@@ -58,9 +57,8 @@ static void test_elevation_in_two_projects_stays_where_it_is(void **state)
     free(before);
 }
 
-static void test_project_in_two_directories_stays_where_it_is(void **state)
+TEST(test_project_in_two_directories_stays_where_it_is)
 {
-    (void)state;
     char *before = places("projects", "directory_id");
     lie("elsewhere", "project");
     for (int i = 0; i < 3; i++) {
@@ -78,9 +76,8 @@ static void test_project_in_two_directories_stays_where_it_is(void **state)
 }
 
 /* The project that it was in has changed as well, and still lists it; and one clean sync puts everything right. */
-static void test_elevation_in_two_changed_projects_stays(void **state)
+TEST(test_elevation_in_two_changed_projects_stays)
 {
-    (void)state;
     char *before = places("elevations", "project_id");
     sim_post(&world.sim, "/change", "{\"type\":\"project\",\"count\":2}");
     lie("elsewhere", "elevation");
@@ -94,9 +91,8 @@ static void test_elevation_in_two_changed_projects_stays(void **state)
     free(now);
 }
 
-static void test_two_elevations_with_one_identifier_are_told(void **state)
+TEST(test_two_elevations_with_one_identifier_are_told)
 {
-    (void)state;
     lie("same-id", "elevation");
     cJSON *result = full_sync(true);
     assert_told(result, "and stored once");
@@ -108,9 +104,8 @@ static void test_two_elevations_with_one_identifier_are_told(void **state)
 
 /* Whatever time it is there: what has not changed is skipped, what has changed is seen, and staleness is by our clock.
  */
-static void test_clocks_hours_apart_cost_nothing(void **state)
+TEST(test_clocks_hours_apart_cost_nothing)
 {
-    (void)state;
     static const char *const lies[] = {"clock-behind", "clock-ahead"};
     for (int i = 0; i < 2; i++) {
         lie(lies[i], "any");
@@ -130,9 +125,8 @@ static void test_clocks_hours_apart_cost_nothing(void **state)
     sim_post(&world.sim, "/lies", "{\"lies\":[]}");
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories", "2", "--projects", "2", "--phases", "1",
                                      "--elevations",  "3", NULL};
     sync_world_start(&world, arguments);
@@ -140,9 +134,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

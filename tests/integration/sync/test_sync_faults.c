@@ -49,45 +49,38 @@ static void passing_fault(const char *kind, const char *more)
     assert_nothing_leaked(&world);
 }
 
-static void test_passing_error_statuses(void **state)
+TEST(test_passing_error_statuses)
 {
-    (void)state;
     passing_fault("status", ",\"status\":503,\"count\":2");
 }
 
-static void test_passing_cut_connections(void **state)
+TEST(test_passing_cut_connections)
 {
-    (void)state;
     passing_fault("cut", ",\"count\":2");
 }
 
-static void test_passing_garbage(void **state)
+TEST(test_passing_garbage)
 {
-    (void)state;
     passing_fault("garbage", ",\"count\":2");
 }
 
-static void test_passing_truncated_answers(void **state)
+TEST(test_passing_truncated_answers)
 {
-    (void)state;
     passing_fault("truncate", ",\"count\":2");
 }
 
-static void test_passing_locks(void **state)
+TEST(test_passing_locks)
 {
-    (void)state;
     passing_fault("locked", ",\"count\":2");
 }
 
-static void test_expired_tokens(void **state)
+TEST(test_expired_tokens)
 {
-    (void)state;
     passing_fault("expire", ",\"count\":2");
 }
 
-static void test_rate_limit_pauses_and_goes_on(void **state)
+TEST(test_rate_limit_pauses_and_goes_on)
 {
-    (void)state;
     sync_world_clear(&world);
     set_fault("*", "status", ",\"status\":429,\"retry_after\":1,\"after\":10,\"count\":3");
 
@@ -98,15 +91,13 @@ static void test_rate_limit_pauses_and_goes_on(void **state)
     assert_nothing_leaked(&world);
 }
 
-static void test_slow_answers_are_waited_for(void **state)
+TEST(test_slow_answers_are_waited_for)
 {
-    (void)state;
     passing_fault("slow", ",\"duration_ms\":300,\"count\":1");
 }
 
-static void test_hanging_calls_time_out_and_are_repeated(void **state)
+TEST(test_hanging_calls_time_out_and_are_repeated)
 {
-    (void)state;
     world.extra_env[1] = "LOGIKAL_CALL_TIMEOUT_MS=700";
     passing_fault("hang", ",\"count\":1");
     world.extra_env[1] = NULL;
@@ -117,9 +108,8 @@ static cJSON *full_sync(int *status)
     return sync_task(&world, "tasks.sync_tasks.full_sync_task", NULL, "{\"force_sync\":true}", status);
 }
 
-static void test_dead_parts_lists_leave_rows_and_come_later(void **state)
+TEST(test_dead_parts_lists_leave_rows_and_come_later)
 {
-    (void)state;
     world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=0";
     sync_world_clear(&world);
     set_fault("parts", "status", ",\"status\":500,\"probability\":0.5");
@@ -137,9 +127,8 @@ static void test_dead_parts_lists_leave_rows_and_come_later(void **state)
     cJSON_Delete(result);
 }
 
-static void test_refused_thumbnails_are_not_asked_for_again(void **state)
+TEST(test_refused_thumbnails_are_not_asked_for_again)
 {
-    (void)state;
     sync_world_clear(&world);
     set_fault("thumbnail", "status", ",\"status\":400");
     sync_all(&world, false);
@@ -157,9 +146,8 @@ static void test_refused_thumbnails_are_not_asked_for_again(void **state)
     assert_truth(&world, true);
 }
 
-static void test_objects_of_wrong_types_are_refused_alone(void **state)
+TEST(test_objects_of_wrong_types_are_refused_alone)
 {
-    (void)state;
     sync_world_clear(&world);
     sync_all(&world, false);
     int64_t before = pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NULL");
@@ -175,9 +163,8 @@ static void test_objects_of_wrong_types_are_refused_alone(void **state)
     assert_truth(&world, true);
 }
 
-static void test_endless_answer_is_cut(void **state)
+TEST(test_endless_answer_is_cut)
 {
-    (void)state;
     world.extra_env[1] = "LOGIKAL_MAX_ANSWER_BYTES=65536";
     set_fault("elevations_list", "huge", ",\"count\":1");
 
@@ -191,9 +178,8 @@ static void test_endless_answer_is_cut(void **state)
     assert_truth(&world, true);
 }
 
-static void test_too_large_list_fails_its_project_alone(void **state)
+TEST(test_too_large_list_fails_its_project_alone)
 {
-    (void)state;
     char *phase = pg_value(&world.pg, "SELECT logikal_id FROM phases WHERE deleted_at IS NULL AND logikal_id NOT LIKE"
                                       " '00000000-%' ORDER BY id LIMIT 1");
     char json[200];
@@ -225,9 +211,8 @@ static void test_too_large_list_fails_its_project_alone(void **state)
     assert_truth(&world, true);
 }
 
-static void test_upstream_that_is_down_loses_nothing(void **state)
+TEST(test_upstream_that_is_down_loses_nothing)
 {
-    (void)state;
     int status;
     int64_t before = pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NULL");
     world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=1";
@@ -250,9 +235,8 @@ static void test_upstream_that_is_down_loses_nothing(void **state)
 }
 
 /* Something answers at the address, and it is not the API. */
-static void test_wrong_address_is_named(void **state)
+TEST(test_wrong_address_is_named)
 {
-    (void)state;
     static const char *const statuses[] = {"404", "405", "410"};
     world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=1";
     for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
@@ -274,9 +258,8 @@ static void test_wrong_address_is_named(void **state)
     assert_nothing_leaked(&world);
 }
 
-static void test_wrong_password_is_said_at_once(void **state)
+TEST(test_wrong_password_is_said_at_once)
 {
-    (void)state;
     int status;
     world.extra_env[1] = "LOGIKAL_AUTH_PASSWORD=wrong";
 
@@ -289,9 +272,8 @@ static void test_wrong_password_is_said_at_once(void **state)
     cJSON_Delete(result);
 }
 
-static void test_session_limit_of_server_is_respected(void **state)
+TEST(test_session_limit_of_server_is_respected)
 {
-    (void)state;
     struct sim_server normal = world.sim;
     const char *const arguments[] = {"--directories",  "2", "--projects", "2", "--elevations", "3",
                                      "--max-sessions", "2", NULL};
@@ -307,9 +289,8 @@ static void test_session_limit_of_server_is_respected(void **state)
     world.sim = normal;
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories", "2", "--depth",      "2", "--projects", "1",
                                      "--phases",      "2", "--elevations", "3", NULL};
     sync_world_start(&world, arguments);
@@ -317,9 +298,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

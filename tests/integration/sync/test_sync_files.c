@@ -51,9 +51,8 @@ static void assert_type(const char *type, const char *status)
     free(now);
 }
 
-static void test_refused_files_are_errors_and_wait(void **state)
+TEST(test_refused_files_are_errors_and_wait)
 {
-    (void)state;
     sync_world_clear(&world);
     fault("parts", "status", ",\"status\":403");
     partial(NULL, "parts list of elevation");
@@ -79,9 +78,8 @@ static void test_refused_files_are_errors_and_wait(void **state)
                      pg_int(&world.pg, "SELECT count(*) FROM projects"));
 }
 
-static void test_the_delay_grows_to_a_day(void **state)
+TEST(test_the_delay_grows_to_a_day)
 {
-    (void)state;
     int64_t last_s = 0;
     sync_world_clear(&world);
     fault("thumbnail", "status", ",\"status\":400");
@@ -100,9 +98,8 @@ static void test_the_delay_grows_to_a_day(void **state)
     assert_truth(&world, true);
 }
 
-static void test_force_asks_at_once(void **state)
+TEST(test_force_asks_at_once)
 {
-    (void)state;
     sync_world_clear(&world);
     fault("parts", "status", ",\"status\":403");
     partial(NULL, "403");
@@ -114,9 +111,8 @@ static void test_force_asks_at_once(void **state)
 }
 
 /* A version that moved is not held up by the failure of the one before. */
-static void test_new_version_is_asked_for_at_once(void **state)
+TEST(test_new_version_is_asked_for_at_once)
 {
-    (void)state;
     sync_world_clear(&world);
     fault("parts", "status", ",\"status\":403");
     partial(NULL, "403");
@@ -128,9 +124,8 @@ static void test_new_version_is_asked_for_at_once(void **state)
     assert_truth(&world, true);
 }
 
-static void test_what_was_there_stays(void **state)
+TEST(test_what_was_there_stays)
 {
-    (void)state;
     static const char *const kinds[][2] = {
         {"status", ",\"status\":403"}, {"status", ",\"status\":500"}, {"garbage", ""}, {"cut", ""}};
     world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=0";
@@ -158,9 +153,8 @@ static void test_what_was_there_stays(void **state)
 }
 
 /* Bytes that cannot be read are fetched again, by themselves after a while, by force at once. */
-static void test_damaged_list_is_fetched_again(void **state)
+TEST(test_damaged_list_is_fetched_again)
 {
-    (void)state;
     sync_world_clear(&world);
     sync_all(&world, false);
     pg_exec(&world.pg,
@@ -177,9 +171,8 @@ static void test_damaged_list_is_fetched_again(void **state)
     assert_truth(&world, true);
 }
 
-static void test_run_that_breaks_off_among_files_is_no_success(void **state)
+TEST(test_run_that_breaks_off_among_files_is_no_success)
 {
-    (void)state;
     world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=0";
     world.extra_env[1] = "SYNC_THUMBNAILS=false";
     world.extra_env[2] = "SYNC_PARTS_LISTS=false";
@@ -215,18 +208,16 @@ static void test_run_that_breaks_off_among_files_is_no_success(void **state)
     assert_truth(&world, true);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories", "2", "--projects", "2", "--phases", "2",
                                      "--elevations",  "3", NULL};
     sync_world_start(&world, arguments);
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

@@ -22,10 +22,8 @@ static cJSON *schedule(void)
     return result;
 }
 
-static void test_first_tick_syncs_whole_tree(void **state)
+TEST(test_first_tick_syncs_whole_tree)
 {
-    (void)state;
-
     cJSON *result = schedule();
 
     const cJSON *synced = cJSON_GetObjectItemCaseSensitive(result, "objects_synced");
@@ -40,9 +38,8 @@ static void test_first_tick_syncs_whole_tree(void **state)
     cJSON_Delete(result);
 }
 
-static void test_second_tick_does_nothing_before_its_time(void **state)
+TEST(test_second_tick_does_nothing_before_its_time)
 {
-    (void)state;
     sim_post(&world.sim, "/stats/reset", "{}");
 
     cJSON *result = schedule();
@@ -52,9 +49,8 @@ static void test_second_tick_does_nothing_before_its_time(void **state)
     cJSON_Delete(result);
 }
 
-static void test_unchanged_tree_costs_only_its_directories(void **state)
+TEST(test_unchanged_tree_costs_only_its_directories)
 {
-    (void)state;
     due_again();
     pg_exec(&world.pg, "UPDATE object_sync_configs SET staleness_threshold_minutes = 100000");
     sim_post(&world.sim, "/stats/reset", "{}");
@@ -68,9 +64,8 @@ static void test_unchanged_tree_costs_only_its_directories(void **state)
     cJSON_Delete(result);
 }
 
-static void test_changed_elevations_are_updated_alone(void **state)
+TEST(test_changed_elevations_are_updated_alone)
 {
-    (void)state;
     pg_exec(&world.pg, "UPDATE object_sync_configs SET last_sync = now() - interval '90 s', sync_interval_minutes = 1"
                        " WHERE object_type = 'elevation'");
     sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":10,\"seed\":7}");
@@ -86,9 +81,8 @@ static void test_changed_elevations_are_updated_alone(void **state)
     assert_truth(&world, false);
 }
 
-static void test_flag_off_skips_scheduled_tasks_only(void **state)
+TEST(test_flag_off_skips_scheduled_tasks_only)
 {
-    (void)state;
     static const char *const scheduled[] = {
         SCHEDULER, "tasks.scheduler_tasks.hourly_smart_sync", "tasks.scheduler_tasks.cleanup_old_tasks",
         "tasks.scheduler_tasks.system_health_monitor", "tasks.sqlite_parser_tasks.trigger_parsing_for_new_files"};
@@ -111,9 +105,8 @@ static void test_flag_off_skips_scheduled_tasks_only(void **state)
     world.extra_env[2] = NULL;
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories",      "5",    "--depth",  "3", "--projects", "4", "--phases", "4",
                                      "--total-elevations", "2000", "--uneven", NULL};
     sync_world_start(&world, arguments);
@@ -122,9 +115,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

@@ -65,9 +65,8 @@ static void check_counts(const cJSON *result, int phases, int elevations, int pa
     need(result, "directory_id");
 }
 
-static void test_unknown_project_is_found_in_tree(void **state)
+TEST(test_unknown_project_is_found_in_tree)
 {
-    (void)state;
     char *guid = project_text(2, "id"), *directory = project_text(2, "parent");
     sync_world_clear(&world);
 
@@ -85,9 +84,8 @@ static void test_unknown_project_is_found_in_tree(void **state)
 }
 
 /* Force skips nothing; what comes as it was leaves what was read from it alone. */
-static void test_forced_again_fetches_every_file_anew(void **state)
+TEST(test_forced_again_fetches_every_file_anew)
 {
-    (void)state;
     char *guid = project_text(2, "id");
     char *read = pg_value(&world.pg, "SELECT max(data_parsed_at) FROM elevations");
     sim_post(&world.sim, "/stats/reset", "{}");
@@ -106,9 +104,8 @@ static void test_forced_again_fetches_every_file_anew(void **state)
     free(guid);
 }
 
-static void test_by_name_and_with_directory(void **state)
+TEST(test_by_name_and_with_directory)
 {
-    (void)state;
     char *name = project_text(3, "name"), *guid = project_text(3, "id"), *directory = project_text(3, "parent");
 
     cJSON *result = force(name, directory, NULL);
@@ -121,9 +118,8 @@ static void test_by_name_and_with_directory(void **state)
     free(directory);
 }
 
-static void test_moved_project_is_followed(void **state)
+TEST(test_moved_project_is_followed)
 {
-    (void)state;
     char json[600];
     char *guid = project_text(2, "id"), *other = project_text(0, "parent");
     snprintf(json, sizeof json, "{\"type\":\"project\",\"id\":\"%s\",\"to\":\"%s\"}", guid, other);
@@ -138,9 +134,8 @@ static void test_moved_project_is_followed(void **state)
     free(other);
 }
 
-static void test_project_that_is_nowhere_is_said(void **state)
+TEST(test_project_that_is_nowhere_is_said)
 {
-    (void)state;
     int status;
 
     cJSON *result = force("11111111-2222-3333-4444-555555555555", NULL, &status);
@@ -151,9 +146,8 @@ static void test_project_that_is_nowhere_is_said(void **state)
     cJSON_Delete(result);
 }
 
-static void test_projects_of_directory_and_all_directories(void **state)
+TEST(test_projects_of_directory_and_all_directories)
 {
-    (void)state;
     sync_world_clear(&world);
     char *directory = project_text(0, "parent");
     cJSON *args = cJSON_CreateArray();
@@ -176,9 +170,8 @@ static void test_projects_of_directory_and_all_directories(void **state)
     free(directory);
 }
 
-static void test_manual_sync_skips_what_did_not_move(void **state)
+TEST(test_manual_sync_skips_what_did_not_move)
 {
-    (void)state;
     char *guid = project_text(0, "id");
     char args[100];
     snprintf(args, sizeof args, "[\"%s\"]", guid);
@@ -199,9 +192,8 @@ static void test_manual_sync_skips_what_did_not_move(void **state)
     free(guid);
 }
 
-static void test_request_joins_running_sync(void **state)
+TEST(test_request_joins_running_sync)
 {
-    (void)state;
     struct process first, second;
     char args[100];
     char *guid = project_text(0, "id");
@@ -227,9 +219,8 @@ static void test_request_joins_running_sync(void **state)
 }
 
 /* The listing of the project's directory has been submitted, but nothing has run, when the database fails. */
-static void test_failure_before_the_first_call_ends_the_sync(void **state)
+TEST(test_failure_before_the_first_call_ends_the_sync)
 {
-    (void)state;
     struct process p;
     char args[100], *guid = pg_value(&world.pg, "SELECT logikal_id FROM projects WHERE deleted_at IS NULL LIMIT 1");
     snprintf(args, sizeof args, "[\"%s\"]", guid);
@@ -248,9 +239,8 @@ static void test_failure_before_the_first_call_ends_the_sync(void **state)
     free(guid);
 }
 
-static void test_lost_lease_cannot_write(void **state)
+TEST(test_lost_lease_cannot_write)
 {
-    (void)state;
     struct err err = {0};
     struct lease old, young;
     struct project_counts counts;
@@ -270,9 +260,8 @@ static void test_lost_lease_cannot_write(void **state)
     db_close(db);
 }
 
-static void test_token_that_a_server_gives_twice_is_kept_once(void **state)
+TEST(test_token_that_a_server_gives_twice_is_kept_once)
 {
-    (void)state;
     struct err err = {0};
     const struct lease holder = {.name = "twice", .token = 1};
     struct db *db = db_open(world.pg.url, 10000, "test", &err);
@@ -289,18 +278,16 @@ static void test_token_that_a_server_gives_twice_is_kept_once(void **state)
     db_close(db);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories", "3", "--depth",      "2", "--projects", "2",
                                      "--phases",      "2", "--elevations", "3", NULL};
     sync_world_start(&world, arguments);
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

@@ -31,9 +31,8 @@ static void force(void)
     cJSON_Delete(result);
 }
 
-static void test_upstream_changes_its_spelling(void **state)
+TEST(test_upstream_changes_its_spelling)
 {
-    (void)state;
     static const char *const lies[] = {"upper", "braces", "digits"};
     char *before = rows();
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
@@ -59,9 +58,8 @@ static void test_upstream_changes_its_spelling(void **state)
     free(before);
 }
 
-static void test_project_is_found_by_every_spelling(void **state)
+TEST(test_project_is_found_by_every_spelling)
 {
-    (void)state;
     char *guid = pg_value(&world.pg, "SELECT logikal_id FROM projects ORDER BY id LIMIT 1");
     char forms[5][60] = {"", "", "", "", ""};
     for (size_t i = 0, n = 0; guid[i]; i++) {
@@ -83,9 +81,8 @@ static void test_project_is_found_by_every_spelling(void **state)
 }
 
 /* The replaced system's rows in another spelling are the same rows afterwards. */
-static void test_old_rows_get_the_key(void **state)
+TEST(test_old_rows_get_the_key)
 {
-    (void)state;
     char *before = rows(), *sql = NULL;
     size_t size = 0;
     FILE *file = fopen("services/store/migrations/0082_guids.sql", "re");
@@ -114,9 +111,8 @@ static void test_old_rows_get_the_key(void **state)
     free(sql);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories", "1", "--projects", "3", "--phases", "2",
                                      "--elevations",  "2", NULL};
     sync_world_start(&world, arguments);
@@ -124,9 +120,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

@@ -32,9 +32,8 @@ static void start_worker(int i)
     WAIT_UNTIL(process_logged(&workers[i], "connected to"), 20000);
 }
 
-static int begin(void **state)
+FIXTURE(begin)
 {
-    (void)state;
     sync_world_clear(&world);
     sim_post(&world.sim, "/sessions/expire", "{}");
     sim_post(&world.sim, "/stats/reset", "{}");
@@ -68,9 +67,8 @@ static void assert_everything_counted(const cJSON *result)
     assert_truth(&world, false);
 }
 
-static void test_two_workers_share_a_sync(void **state)
+TEST(test_two_workers_share_a_sync)
 {
-    (void)state;
     rig_send(&rig, "sync", FULL, "shared", "[]");
 
     finish("shared");
@@ -107,9 +105,8 @@ static void wait_for_helper(void)
                20000);
 }
 
-static void test_killed_helper_loses_nothing(void **state)
+TEST(test_killed_helper_loses_nothing)
 {
-    (void)state;
     rig_send(&rig, "sync", FULL, "killed", "[]");
     wait_for_helper();
     int dead = helper();
@@ -131,9 +128,8 @@ static void test_killed_helper_loses_nothing(void **state)
     start_worker(dead);
 }
 
-static void test_cancelled_sync_stops_its_helper(void **state)
+TEST(test_cancelled_sync_stops_its_helper)
 {
-    (void)state;
     char script[400], *output = NULL;
     rig_send(&rig, "sync", FULL, "cancelled", "[]");
     wait_for_helper();
@@ -153,9 +149,8 @@ static void test_cancelled_sync_stops_its_helper(void **state)
     free(output);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories", "2", "--projects", "20", "--phases", "1",
                                      "--elevations",  "2", NULL};
     sync_world_start(&world, arguments);
@@ -165,9 +160,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     for (int i = 0; i < 2; i++) {
         process_signal(&workers[i], SIGTERM);
         process_wait(&workers[i], 20000);

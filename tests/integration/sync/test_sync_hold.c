@@ -91,35 +91,30 @@ static void all_of_type(const char *type, bool force)
     assert_truth(&world, true);
 }
 
-static void test_everything_gone_is_held(void **state)
+TEST(test_everything_gone_is_held)
 {
-    (void)state;
     all_of_type("directory", false);
     all_of_type("directory", true);
 }
 
-static void test_all_projects_gone_are_held(void **state)
+TEST(test_all_projects_gone_are_held)
 {
-    (void)state;
     all_of_type("project", false);
 }
 
-static void test_all_phases_gone_are_held(void **state)
+TEST(test_all_phases_gone_are_held)
 {
-    (void)state;
     all_of_type("phase", true);
 }
 
-static void test_all_elevations_gone_are_held(void **state)
+TEST(test_all_elevations_gone_are_held)
 {
-    (void)state;
     all_of_type("elevation", true);
     all_of_type("elevation", false);
 }
 
-static void test_all_in_recycle_bin_are_held(void **state)
+TEST(test_all_in_recycle_bin_are_held)
 {
-    (void)state;
     begin_clean();
     int64_t rows = living_rows();
     sim_post(&world.sim, "/delete", "{\"type\":\"project\",\"count\":1000,\"recycle\":true}");
@@ -145,9 +140,8 @@ static void decide(int64_t hold, const char *decision)
     assert_int_equal(pg_int(&world.pg, sql), 0); /* only once */
 }
 
-static void test_applied_hold_marks_and_all_comes_back(void **state)
+TEST(test_applied_hold_marks_and_all_comes_back)
 {
-    (void)state;
     begin_clean();
     delete_all("directory");
     int64_t elevations = pg_int(&world.pg, LIVING("elevations"));
@@ -166,9 +160,8 @@ static void test_applied_hold_marks_and_all_comes_back(void **state)
     assert_int_equal(sim_number(&world, "calls.parts"), 0);
 }
 
-static void test_refused_hold_is_not_raised_again(void **state)
+TEST(test_refused_hold_is_not_raised_again)
 {
-    (void)state;
     begin_clean();
     int64_t rows = living_rows();
     sim_post(&world.sim, "/delete", "{\"type\":\"project\",\"count\":4}");
@@ -188,9 +181,8 @@ static void test_refused_hold_is_not_raised_again(void **state)
     assert_truth(&world, true);
 }
 
-static void test_any_loss_is_believed_at_the_second_look(void **state)
+TEST(test_any_loss_is_believed_at_the_second_look)
 {
-    (void)state;
     char json[200];
     begin_clean();
     sim_post(&world.sim, "/delete", "{\"type\":\"elevation\",\"count\":1}");
@@ -211,9 +203,8 @@ static void test_any_loss_is_believed_at_the_second_look(void **state)
 }
 
 /* Whatever it was that one listing left out: the next one shows it. */
-static void test_loss_that_is_taken_back_marks_nothing(void **state)
+TEST(test_loss_that_is_taken_back_marks_nothing)
 {
-    (void)state;
     static const char *const places[] = {"directory", "project", "phase", "elevation"};
     begin_clean();
     for (int i = 0; i < 8; i++) {
@@ -233,9 +224,8 @@ static void test_loss_that_is_taken_back_marks_nothing(void **state)
     assert_truth(&world, true);
 }
 
-static void test_exchanged_world_is_held(void **state)
+TEST(test_exchanged_world_is_held)
 {
-    (void)state;
     world.extra_env[0] = "SYNC_VANISH_MAX_PERCENT=100";
     begin_clean();
     int64_t rows = living_rows();
@@ -249,9 +239,8 @@ static void test_exchanged_world_is_held(void **state)
     world.extra_env[0] = NULL;
 }
 
-static void test_renamed_directories_are_no_loss(void **state)
+TEST(test_renamed_directories_are_no_loss)
 {
-    (void)state;
     begin_clean();
     sim_post(&world.sim, "/change", "{\"type\":\"directory\",\"count\":100}");
 
@@ -260,9 +249,8 @@ static void test_renamed_directories_are_no_loss(void **state)
     assert_truth(&world, true);
 }
 
-static void test_settings_move_the_bound(void **state)
+TEST(test_settings_move_the_bound)
 {
-    (void)state;
     world.extra_env[0] = "SYNC_VANISH_MAX_PERCENT=0";
     world.extra_env[1] = "SYNC_VANISH_MAX_ROWS=0";
     begin_clean();
@@ -281,9 +269,8 @@ static void test_settings_move_the_bound(void **state)
 }
 
 /* What could not be listed is not judged and is named; all else is. */
-static void test_deletions_are_found_beside_a_closed_directory(void **state)
+TEST(test_deletions_are_found_beside_a_closed_directory)
 {
-    (void)state;
     begin_clean();
     char *project =
         pg_value(&world.pg, "SELECT p.logikal_id FROM projects p JOIN directories d ON d.id = p.directory_id"
@@ -313,18 +300,16 @@ static void test_deletions_are_found_beside_a_closed_directory(void **state)
     cJSON_Delete(result);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories", "4", "--depth",      "2", "--projects", "2",
                                      "--phases",      "2", "--elevations", "4", NULL};
     sync_world_start(&world, arguments);
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

@@ -64,9 +64,8 @@ static int64_t sync_peak_kib(int directories, int projects)
     return peak;
 }
 
-static void test_memory_is_flat(void **state)
+TEST(test_memory_is_flat)
 {
-    (void)state;
     int64_t small = sync_peak_kib(4, 5), large = sync_peak_kib(20, 10);
 
     assert_true(small > 0);

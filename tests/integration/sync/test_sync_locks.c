@@ -33,9 +33,8 @@ static char *errors_of(const cJSON *result)
 }
 
 /* Two sessions are all that the server has, whatever it says to the third. */
-static void test_refused_logins_cost_nothing_whatever_their_status(void **state)
+TEST(test_refused_logins_cost_nothing_whatever_their_status)
 {
-    (void)state;
     static const char *const statuses[] = {"401", "403", "400", "409", "429", "500", "503", "404"};
     for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
         struct sim_server normal = world.sim;
@@ -55,9 +54,8 @@ static void test_refused_logins_cost_nothing_whatever_their_status(void **state)
     }
 }
 
-static void test_projects_in_use_stop_nothing(void **state)
+TEST(test_projects_in_use_stop_nothing)
 {
-    (void)state;
     sync_world_clear(&world);
     sync_all(&world, false);
     int64_t projects = pg_int(&world.pg, "SELECT count(*) FROM projects");
@@ -87,9 +85,8 @@ static void test_projects_in_use_stop_nothing(void **state)
 }
 
 /* The first half of the projects is locked at first: they are done later in the same run. */
-static void test_lock_that_passes_is_waited_for_in_the_same_run(void **state)
+TEST(test_lock_that_passes_is_waited_for_in_the_same_run)
 {
-    (void)state;
     sync_world_clear(&world);
     set_fault("{\"endpoint\":\"projects_select\",\"kind\":\"locked\",\"count\":9}");
 
@@ -102,9 +99,8 @@ static void test_lock_that_passes_is_waited_for_in_the_same_run(void **state)
     assert_nothing_leaked(&world);
 }
 
-static void test_select_that_answers_a_page_is_not_believed(void **state)
+TEST(test_select_that_answers_a_page_is_not_believed)
 {
-    (void)state;
     static const char *const endpoints[] = {"directories_select", "projects_select", "phases_select",
                                             "elevations_select"};
     for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++) {
@@ -119,9 +115,8 @@ static void test_select_that_answers_a_page_is_not_believed(void **state)
     }
 }
 
-static void test_listed_project_that_cannot_be_selected_is_told(void **state)
+TEST(test_listed_project_that_cannot_be_selected_is_told)
 {
-    (void)state;
     sync_world_clear(&world);
     set_fault("{\"endpoint\":\"projects_select\",\"kind\":\"status\",\"status\":404}");
 
@@ -138,9 +133,8 @@ static void test_listed_project_that_cannot_be_selected_is_told(void **state)
 }
 
 /* One call a day for each elevation, and no error. */
-static void test_elevation_without_a_parts_list_is_asked_once(void **state)
+TEST(test_elevation_without_a_parts_list_is_asked_once)
 {
-    (void)state;
     sync_world_clear(&world);
     set_fault("{\"endpoint\":\"parts\",\"kind\":\"status\",\"status\":404}");
     sim_post(&world.sim, "/stats/reset", "{}");
@@ -160,9 +154,8 @@ static void test_elevation_without_a_parts_list_is_asked_once(void **state)
 }
 
 /* Every second call of one kind fails for good: it costs less and less of the time that the others need. */
-static void test_many_that_fail_for_good_hold_up_nobody(void **state)
+TEST(test_many_that_fail_for_good_hold_up_nobody)
 {
-    (void)state;
     world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=4";
     sync_world_clear(&world);
     set_fault("{\"endpoint\":\"thumbnail\",\"kind\":\"status\",\"status\":500}");
@@ -181,9 +174,8 @@ static void test_many_that_fail_for_good_hold_up_nobody(void **state)
     assert_truth(&world, true);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories", "2", "--depth",      "2", "--projects", "7",
                                      "--phases",      "2", "--elevations", "1", NULL};
     sync_world_start(&world, arguments);
@@ -191,9 +183,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

@@ -16,9 +16,8 @@ static int64_t files_asked(void)
 }
 
 /* The first picture takes two seconds: until it is there, nobody asks for another file of that project. */
-static void test_one_session_opens_a_project(void **state)
+TEST(test_one_session_opens_a_project)
 {
-    (void)state;
     struct process p;
     sync_world_clear(&world);
     world.extra_env[0] = "SYNC_THUMBNAILS=false";
@@ -53,9 +52,8 @@ static void test_one_session_opens_a_project(void **state)
 }
 
 /* Three of many have changed: the listings, and what those three need. */
-static void test_tick_takes_the_listings_and_what_has_changed(void **state)
+TEST(test_tick_takes_the_listings_and_what_has_changed)
 {
-    (void)state;
     sync_all(&world, false);
     assert_truth(&world, true);
     pg_exec(&world.pg,
@@ -76,9 +74,8 @@ static void test_tick_takes_the_listings_and_what_has_changed(void **state)
 }
 
 /* Compressing is the runner's: PostgreSQL gets a third of the bytes, and keeps them as they came. */
-static void test_parts_lists_come_compressed(void **state)
+TEST(test_parts_lists_come_compressed)
 {
-    (void)state;
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevation_parts_lists WHERE content IS NOT NULL"), 0);
     assert_true(pg_int(&world.pg, "SELECT 1000 * sum(stored_size) / sum(raw_size) FROM parts_files") < 400);
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM parts_files WHERE stored_size <> octet_length(content)"
@@ -86,18 +83,16 @@ static void test_parts_lists_come_compressed(void **state)
                      0);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories", "4", "--projects",       "10", "--phases", "2",
                                      "--elevations",  "2", "--sideways=allow", NULL};
     sync_world_start(&world, arguments);
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

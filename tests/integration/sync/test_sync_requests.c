@@ -79,9 +79,8 @@ static void is_not_found(const char *name, const char *directory)
     cJSON_Delete(result);
 }
 
-static void test_name_in_directory_means_that_one(void **state)
+TEST(test_name_in_directory_means_that_one)
 {
-    (void)state;
     char *first = truth("project", 0, "id"), *in_first = truth("project", 0, "parent");
     char *last = truth("project", 7, "id"), *in_last = truth("project", 7, "parent"),
          *other = truth("project", 2, "parent");
@@ -103,17 +102,15 @@ static void test_name_in_directory_means_that_one(void **state)
     free(first), free(in_first), free(last), free(in_last), free(other);
 }
 
-static void test_unknown_ambiguous_name_is_refused(void **state)
+TEST(test_unknown_ambiguous_name_is_refused)
 {
-    (void)state;
     sync_world_clear(&world);
     is_ambiguous(PROJECT, "Neubau", NULL, 2);
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations"), 0);
 }
 
-static void test_name_wins_over_row_id(void **state)
+TEST(test_name_wins_over_row_id)
 {
-    (void)state;
     char number[20], *id = truth("project", 3, "id"), sql[200];
     sync_world_clear(&world);
     sync_all(&world, false);
@@ -131,9 +128,8 @@ static void test_name_wins_over_row_id(void **state)
     free(id);
 }
 
-static void test_ambiguous_directory_is_refused(void **state)
+TEST(test_ambiguous_directory_is_refused)
 {
-    (void)state;
     pg_exec(&world.pg,
             "UPDATE directories SET name = 'Twins' WHERE id IN (SELECT id FROM directories ORDER BY id LIMIT 2)");
     is_ambiguous(DIRECTORY, "Twins", NULL, 2);
@@ -155,9 +151,8 @@ static void delete_project(const char *id)
     sim_post(&world.sim, "/delete", json);
 }
 
-static void test_forced_syncs_notice_deletions(void **state)
+TEST(test_forced_syncs_notice_deletions)
 {
-    (void)state;
     char json[400], *first = truth("project", 0, "id"), *second = truth("project", 2, "id"),
                     *third = truth("project", 4, "id");
     char *in_second = truth("project", 2, "parent"), *in_third = truth("project", 4, "parent"),
@@ -191,9 +186,8 @@ static void test_forced_syncs_notice_deletions(void **state)
 }
 
 /* The directories alone are synced, and one was renamed: what is in it has not gone. */
-static void test_renamed_directory_loses_no_project(void **state)
+TEST(test_renamed_directory_loses_no_project)
 {
-    (void)state;
     int64_t before = pg_int(&world.pg, "SELECT count(*) FROM projects WHERE deleted_at IS NULL");
     sim_post(&world.sim, "/change", "{\"type\":\"directory\",\"count\":1}");
 
@@ -226,9 +220,8 @@ static void asked_while(const char *running, const char *running_kwargs, const c
     cJSON_Delete(result);
 }
 
-static void test_request_joins_only_what_covers_it(void **state)
+TEST(test_request_joins_only_what_covers_it)
 {
-    (void)state;
     static const char force[] = "{\"force_sync\":true}", plain[] = "{}",
                       elevations[] = "{\"object_type\":\"elevation\"}";
     static const char one_type[] = "tasks.sync_tasks.sync_object_type_task";
@@ -249,18 +242,16 @@ static void test_request_joins_only_what_covers_it(void **state)
     assert_nothing_leaked(&world);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories", "4", "--depth",      "2", "--projects", "2",
                                      "--phases",      "1", "--elevations", "2", NULL};
     sync_world_start(&world, arguments);
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

@@ -37,9 +37,8 @@ static bool was_synced(const cJSON *result, const char *type)
 }
 
 /* A synced tree, with settings that let nothing be due. */
-static int settle(void **state)
+FIXTURE(settle)
 {
-    (void)state;
     sim_post(&world.sim, "/faults/clear", "{}");
     sync_world_clear(&world);
     sync_all(&world, false);
@@ -51,9 +50,8 @@ static int settle(void **state)
     return 0;
 }
 
-static void test_interval_decides_when(void **state)
+TEST(test_interval_decides_when)
 {
-    (void)state;
     sql("UPDATE object_sync_configs SET last_sync = now() - interval '10 minutes', sync_interval_minutes = 9"
         " WHERE object_type = 'project'");
 
@@ -65,9 +63,8 @@ static void test_interval_decides_when(void **state)
     cJSON_Delete(result);
 }
 
-static void test_disabled_type_is_left_alone(void **state)
+TEST(test_disabled_type_is_left_alone)
 {
-    (void)state;
     sql("UPDATE object_sync_configs SET sync_interval_minutes = 1, last_sync = now() - interval '1 hour'");
     sql("UPDATE object_sync_configs SET is_sync_enabled = false WHERE object_type IN ('elevation', 'phase')");
     sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":3}");
@@ -80,9 +77,8 @@ static void test_disabled_type_is_left_alone(void **state)
     cJSON_Delete(result);
 }
 
-static void test_staleness_makes_unchanged_projects_be_listed_again(void **state)
+TEST(test_staleness_makes_unchanged_projects_be_listed_again)
 {
-    (void)state;
     sql("UPDATE object_sync_configs SET sync_interval_minutes = 1, last_sync = now() - interval '1 hour'");
     sql("UPDATE project_cursors SET phases_listed_at = now() - interval '1 hour', elevations_listed_at = now() - "
         "interval '1 hour'");
@@ -101,9 +97,8 @@ static void test_staleness_makes_unchanged_projects_be_listed_again(void **state
     cJSON_Delete(result);
 }
 
-static void test_staleness_shorter_than_interval_makes_due(void **state)
+TEST(test_staleness_shorter_than_interval_makes_due)
 {
-    (void)state;
     sql("UPDATE object_sync_configs SET last_sync = now() - interval '20 minutes'");
     sql("UPDATE object_sync_configs SET staleness_threshold_minutes = 15 WHERE object_type = 'directory'");
 
@@ -114,9 +109,8 @@ static void test_staleness_shorter_than_interval_makes_due(void **state)
     cJSON_Delete(result);
 }
 
-static void test_idle_tick_leaves_no_trace(void **state)
+TEST(test_idle_tick_leaves_no_trace)
 {
-    (void)state;
     static const char traces[] =
         "SELECT hashtextextended((SELECT string_agg(x::text, ',' ORDER BY x::text) FROM (SELECT r::text || r.ctid FROM"
         " sync_runs r UNION ALL SELECT l::text || l.ctid FROM sync_logs l UNION ALL SELECT c::text || c.ctid FROM"
@@ -147,9 +141,8 @@ static void age_a_project(void)
         " confirmed_at = now() - interval '1 hour' WHERE project_id = (SELECT min(id) FROM projects)");
 }
 
-static void test_hourly_sync_reads_again_what_is_stale(void **state)
+TEST(test_hourly_sync_reads_again_what_is_stale)
 {
-    (void)state;
     age_a_project();
     sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":1000,\"propagate\":false}");
     int64_t in_project = pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NULL AND project_id ="
@@ -170,9 +163,8 @@ static void test_hourly_sync_reads_again_what_is_stale(void **state)
     cJSON_Delete(result);
 }
 
-static void test_hourly_sync_leaves_a_running_one_alone(void **state)
+TEST(test_hourly_sync_leaves_a_running_one_alone)
 {
-    (void)state;
     age_a_project();
     sql("UPDATE leases SET owner = 'elsewhere/1/1 task x', token = token + 1, expires_at = now() + interval '1 hour'"
         " WHERE name = 'tree'");
@@ -187,9 +179,8 @@ static void test_hourly_sync_leaves_a_running_one_alone(void **state)
     cJSON_Delete(result);
 }
 
-static void test_cascade_brings_dependents_along(void **state)
+TEST(test_cascade_brings_dependents_along)
 {
-    (void)state;
     sql("UPDATE object_sync_configs SET sync_interval_minutes = 1, last_sync = now() - interval '1 hour',"
         " cascade_sync = false WHERE object_type = 'project'");
     sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":2}");
@@ -206,9 +197,8 @@ static void test_cascade_brings_dependents_along(void **state)
     cJSON_Delete(result);
 }
 
-static void test_depends_on_orders_and_blocks(void **state)
+TEST(test_depends_on_orders_and_blocks)
 {
-    (void)state;
     sql("UPDATE object_sync_configs SET last_sync = NULL");
     sql("UPDATE object_sync_configs SET is_sync_enabled = false WHERE object_type = 'directory'");
     cJSON *result = schedule();
@@ -222,9 +212,8 @@ static void test_depends_on_orders_and_blocks(void **state)
     cJSON_Delete(result);
 }
 
-static void test_cycle_is_refused_and_said(void **state)
+TEST(test_cycle_is_refused_and_said)
 {
-    (void)state;
     sql("UPDATE object_sync_configs SET last_sync = NULL");
     sql("UPDATE object_sync_configs SET depends_on = 'elevation' WHERE object_type = 'phase'");
 
@@ -238,9 +227,8 @@ static void test_cycle_is_refused_and_said(void **state)
     cJSON_Delete(result);
 }
 
-static void test_retries_after_delay_then_waits_for_interval(void **state)
+TEST(test_retries_after_delay_then_waits_for_interval)
 {
-    (void)state;
     sql("UPDATE object_sync_configs SET last_sync = now() - interval '1 day', max_retry_attempts = 1,"
         " retry_delay_minutes = 7 WHERE object_type = 'directory'");
     sim_post(&world.sim, "/faults",
@@ -265,9 +253,8 @@ static void test_retries_after_delay_then_waits_for_interval(void **state)
     cJSON_Delete(result);
 }
 
-static void test_batch_size_splits_parser_tasks_and_writes(void **state)
+TEST(test_batch_size_splits_parser_tasks_and_writes)
 {
-    (void)state;
     sql("UPDATE object_sync_configs SET batch_size = 3 WHERE object_type = 'sqlite_parser'");
     sql("UPDATE elevations SET parse_status = 'pending'");
     sql("UPDATE object_sync_configs SET last_sync = NULL WHERE object_type = 'sqlite_parser'");
@@ -281,9 +268,8 @@ static void test_batch_size_splits_parser_tasks_and_writes(void **state)
     cJSON_Delete(result);
 }
 
-static void test_excluded_directory_covers_its_subtree(void **state)
+TEST(test_excluded_directory_covers_its_subtree)
 {
-    (void)state;
     sql("UPDATE directories SET exclude_from_sync = true WHERE parent_id IS NULL AND id IN (SELECT parent_id FROM "
         "directories)");
     int64_t before = pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NULL");
@@ -355,9 +341,8 @@ static void test_excluded_directory_stays_so_under_a_new_path(void **state)
     excluded_under_a_new_path(true, true);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories", "4", "--depth",      "3", "--projects", "1",
                                      "--phases",      "2", "--elevations", "3", NULL};
     sync_world_start(&world, arguments);
@@ -365,9 +350,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

@@ -92,9 +92,8 @@ static void check_error_text(struct db *db, const char *text)
     assert_true(utf8_is_valid(err.text, strlen(err.text)));
 }
 
-static void test_no_text_is_an_error(void **state)
+TEST(test_no_text_is_an_error)
 {
-    (void)state;
     struct err err = {0};
     struct db *db = db_open(world.pg.url, 30000, "test", &err);
     assert_non_null(db);
@@ -106,9 +105,8 @@ static void test_no_text_is_an_error(void **state)
     db_close(db);
 }
 
-static void test_texts_are_finished_between_characters(void **state)
+TEST(test_texts_are_finished_between_characters)
 {
-    (void)state;
     static const char *const rows[][2] = {{"", ""},
                                           {"a", "a"},
                                           {"ü", "ü"},
@@ -133,9 +131,8 @@ static void test_texts_are_finished_between_characters(void **state)
 
 /* PostgreSQL refuses one row of each type, for a reason that nobody knew of: it is told by name, and all others are
  * there. */
-static void test_refused_rows_are_told_and_stop_no_other(void **state)
+TEST(test_refused_rows_are_told_and_stop_no_other)
 {
-    (void)state;
     static const struct {
         const char *table, *type;
         int64_t at_least; /* rows of the table that must be there all the same */
@@ -176,18 +173,16 @@ static void test_refused_rows_are_told_and_stop_no_other(void **state)
     }
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories", "2", "--projects", "2", "--phases", "2",
                                      "--elevations",  "2", NULL};
     sync_world_start(&world, arguments);
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

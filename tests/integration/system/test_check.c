@@ -21,9 +21,8 @@ static int start_servers(void **state)
     return 0;
 }
 
-static int end_servers(void **state)
+FIXTURE(end_servers)
 {
-    (void)state;
     system_end(&sys);
     return 0;
 }
@@ -70,9 +69,8 @@ static void migrate(void)
     free(output);
 }
 
-static void test_a_fresh_database_is_a_warning_and_a_migrated_one_is_well(void **state)
+TEST(test_a_fresh_database_is_a_warning_and_a_migrated_one_is_well)
 {
-    (void)state;
     SAYS(0, "migrations are pending", NOTHING);
 
     migrate();
@@ -90,9 +88,8 @@ static void test_a_fresh_database_is_a_warning_and_a_migrated_one_is_well(void *
     free(text);
 }
 
-static void test_what_is_wrong_is_named(void **state)
+TEST(test_what_is_wrong_is_named)
 {
-    (void)state;
     char elsewhere[340];
     migrate();
     SAYS(69, "DATABASE_URL is not set", "DATABASE_URL=");
@@ -113,9 +110,8 @@ static void test_what_is_wrong_is_named(void **state)
     SAYS(69, "cannot write to /proc/self/none", "LOGIKALD_RUN_DIR=/proc/self/none");
 }
 
-static void test_servers_that_would_lose_or_refuse_writes(void **state)
+TEST(test_servers_that_would_lose_or_refuse_writes)
 {
-    (void)state;
     char other[340];
     migrate();
     free(redis_cli(&sys.redis, "config set maxmemory 100mb"));
@@ -133,9 +129,8 @@ static void test_servers_that_would_lose_or_refuse_writes(void **state)
     if (at) SAYS(69, "lacks a right: GRANT", other);
 }
 
-static void test_usage_and_liveness(void **state)
+TEST(test_usage_and_liveness)
 {
-    (void)state;
     int status;
     char port[32];
     free(check("--nonsense", NULL, &status));

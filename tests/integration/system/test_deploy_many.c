@@ -38,9 +38,8 @@ static int ticks(int i)
     return count_in(&beat[i], "tick smart-sync-scheduler");
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     static const char *const tree[] = {"--directories", "2", "--projects", "2", "--elevations", "5", NULL};
     struct instance job;
     deploy_start(&d, "deploy/app-multi.yaml", tree);
@@ -54,9 +53,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     deploy_end(&d, "web", &web);
     for (int i = 0; i < 2; i++) {
         if (process_running(&worker[i].process)) deploy_end(&d, "worker", &worker[i]);
@@ -72,9 +70,8 @@ static void crash(struct instance *i)
     process_wait(&i->process, 10000);
 }
 
-static void test_tree_is_synced_by_a_worker_of_its_own(void **state)
+TEST(test_tree_is_synced_by_a_worker_of_its_own)
 {
-    (void)state;
     WAIT_UNTIL(deploy_health(&d, "web", &web, "health_check") == 200, 30000);
     WAIT_UNTIL(pg_int(&d.pg, "SELECT count(*) FROM object_sync_configs WHERE last_sync IS NOT NULL AND object_type IN "
                              "('directory', 'project', 'phase', 'elevation')") == 4,
@@ -82,9 +79,8 @@ static void test_tree_is_synced_by_a_worker_of_its_own(void **state)
     assert_true(pg_int(&d.pg, "SELECT count(*) FROM elevations") > 0);
 }
 
-static void test_only_one_beat_fires(void **state)
+TEST(test_only_one_beat_fires)
 {
-    (void)state;
     int before = ticks(0);
 
     WAIT_UNTIL(ticks(0) >= before + 3, 10000);
@@ -92,9 +88,8 @@ static void test_only_one_beat_fires(void **state)
     assert_int_equal(ticks(1), 0);
 }
 
-static void test_standby_beat_takes_over_when_leader_is_killed(void **state)
+TEST(test_standby_beat_takes_over_when_leader_is_killed)
 {
-    (void)state;
     crash(&beat[0]);
 
     WAIT_UNTIL(ticks(1) >= 2, 15000);
@@ -127,9 +122,8 @@ static double send_and_wait(int count, const char *prefix, int delay_ms)
     return seconds;
 }
 
-static void test_second_worker_takes_its_share(void **state)
+TEST(test_second_worker_takes_its_share)
 {
-    (void)state;
     double alone_s = send_and_wait(24, "alone", 150);
 
     deploy_run(&d, "worker", &worker[1], quick);
@@ -153,9 +147,8 @@ static bool effects_are(const char *prefix, int count)
     return true;
 }
 
-static void test_killed_worker_loses_no_task(void **state)
+TEST(test_killed_worker_loses_no_task)
 {
-    (void)state;
     struct process sender;
     send(&sender, 16, "survivor", 300);
     WAIT_UNTIL(process_logged(&sender, "sent"), 20000);
@@ -200,9 +193,8 @@ static void assert_every_file_is_served(void)
     free(token);
 }
 
-static void test_killed_web_serves_again_what_others_stored(void **state)
+TEST(test_killed_web_serves_again_what_others_stored)
 {
-    (void)state;
     crash(&web);
 
     deploy_run(&d, "web", &web, quick);

@@ -7,24 +7,21 @@
 
 static struct deploy d;
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     static const char *const tree[] = {"--preset", "field-case", NULL};
     deploy_start(&d, "app.yaml", tree);
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     deploy_stop(&d);
     return 0;
 }
 
-static void test_migrate_job_runs_to_its_end_and_may_run_again(void **state)
+TEST(test_migrate_job_runs_to_its_end_and_may_run_again)
 {
-    (void)state;
     for (int i = 0; i < 2; i++) {
         struct instance job;
         deploy_run(&d, "migrate", &job, NULL);
@@ -33,9 +30,8 @@ static void test_migrate_job_runs_to_its_end_and_may_run_again(void **state)
     assert_int_equal(pg_int(&d.pg, "SELECT count(*) FROM object_sync_configs WHERE object_type = 'elevation'"), 1);
 }
 
-static void test_service_as_in_the_file_serves_without_worker_and_beat(void **state)
+TEST(test_service_as_in_the_file_serves_without_worker_and_beat)
 {
-    (void)state;
     struct instance app;
     deploy_run(&d, "logikald", &app, NULL);
 
@@ -48,9 +44,8 @@ static void test_service_as_in_the_file_serves_without_worker_and_beat(void **st
     deploy_end(&d, "logikald", &app);
 }
 
-static void test_switched_on_it_syncs_within_a_minute(void **state)
+TEST(test_switched_on_it_syncs_within_a_minute)
 {
-    (void)state;
     struct instance app;
     /* A container's time zone and locale are anybody's guess, and nothing here depends on them. */
     static const char *const on[] = {"BACKGROUND_SYNC_ENABLED=true", "TZ=Pacific/Auckland", "LC_ALL=tr_TR.UTF-8", NULL};

@@ -87,9 +87,8 @@ static void expect_given_up(struct db *db, size_t way, int64_t most_ms)
 }
 
 /* Everything on the way stands still: new connections get no answer either. */
-static void test_frozen_way(void **state)
+TEST(test_frozen_way)
 {
-    (void)state;
     struct haproxy proxy;
     struct db *dbs[WAYS];
     if (!haproxy_is_installed()) skip();
@@ -104,9 +103,8 @@ static void test_frozen_way(void **state)
 }
 
 /* Connections that were there move no byte; the server can be asked. */
-static void test_frozen_connections(void **state)
+TEST(test_frozen_connections)
 {
-    (void)state;
     struct proxy proxy;
     struct db *dbs[WAYS];
     proxy_start(&proxy, pg.port);
@@ -121,9 +119,8 @@ static void test_frozen_connections(void **state)
 }
 
 /* The connection hangs while the server is at work, and still when it has done it. */
-static void test_frozen_answer(void **state)
+TEST(test_frozen_answer)
 {
-    (void)state;
     struct proxy proxy;
     struct err err = {0};
     proxy_start(&proxy, pg.port);
@@ -147,9 +144,8 @@ static void *hold_lock(void *arg)
 }
 
 /* Work, a lock, a server of a pool that is not free: each takes longer than one statement may otherwise. */
-static void test_what_takes_long_is_let_alone(void **state)
+TEST(test_what_takes_long_is_let_alone)
 {
-    (void)state;
     struct err err = {0};
     struct pooler pooler;
     pthread_t thread;
@@ -177,9 +173,8 @@ static void test_what_takes_long_is_let_alone(void **state)
     pooler_stop(&pooler);
 }
 
-static void test_statement_that_the_server_ends_is_no_lost_connection(void **state)
+TEST(test_statement_that_the_server_ends_is_no_lost_connection)
 {
-    (void)state;
     struct err err = {0};
     struct db *db = db_open(pg.url, 200, "test", &err);
 
@@ -191,17 +186,15 @@ static void test_statement_that_the_server_ends_is_no_lost_connection(void **sta
     db_close(db);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     pg_start(&pg);
     pg_exec(&pg, "CREATE TABLE frozen (x text)");
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     pg_stop(&pg);
     return 0;
 }

@@ -30,9 +30,8 @@ static void check_says(int port, const char *const settings[], bool works, const
     free(output);
 }
 
-static void test_authorities_and_certificates(void **state)
+TEST(test_authorities_and_certificates)
 {
-    (void)state;
     struct haproxy open, closed;
     char words[700], ca[340], cert[340], key[340], stranger[340];
     if (!haproxy_is_installed()) skip();
@@ -55,17 +54,15 @@ static void test_authorities_and_certificates(void **state)
     haproxy_stop(&closed);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     sim_start(&sim, NULL);
     certificates_make(&certificates);
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sim_stop(&sim);
     return 0;
 }

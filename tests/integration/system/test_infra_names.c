@@ -89,9 +89,8 @@ static void at_ports(const char *name, char *database, char *of_redis, size_t si
     snprintf(of_redis, size, "%s:%d", name, redis.port);
 }
 
-static void test_every_address_is_tried(void **state)
+TEST(test_every_address_is_tried)
 {
-    (void)state;
     static const char *const rows[] = {
         "127.0.0.9 servers.test\n127.0.0.1 servers.test\n",
         "127.0.0.1 servers.test\n127.0.0.9 servers.test\n",
@@ -109,9 +108,8 @@ static void test_every_address_is_tried(void **state)
 }
 
 /* Packets to this network go nowhere: connecting does not fail, it waits. */
-static void test_silent_address_costs_a_moment(void **state)
+TEST(test_silent_address_costs_a_moment)
 {
-    (void)state;
     char database[100], of_redis[100];
     at_ports("servers.test", database, of_redis, sizeof database);
     web_start(database, of_redis, "192.0.2.1 servers.test\n127.0.0.1 servers.test\n", "nameserver 127.0.0.1\n");
@@ -121,9 +119,8 @@ static void test_silent_address_costs_a_moment(void **state)
     web_end();
 }
 
-static void test_files_are_read_anew(void **state)
+TEST(test_files_are_read_anew)
 {
-    (void)state;
     char database[100], of_redis[100];
     at_ports("servers.test", database, of_redis, sizeof database);
     web_start(database, of_redis, "127.0.0.9 servers.test\n", "nameserver 127.0.0.1\n");
@@ -135,9 +132,8 @@ static void test_files_are_read_anew(void **state)
     web_end();
 }
 
-static void test_no_name_server_is_needed_for_the_hosts_file(void **state)
+TEST(test_no_name_server_is_needed_for_the_hosts_file)
 {
-    (void)state;
     char database[100], of_redis[100];
     at_ports("servers.test", database, of_redis, sizeof database);
     web_start(database, of_redis, "127.0.0.1 servers.test\n", "# nothing\n");
@@ -145,9 +141,8 @@ static void test_no_name_server_is_needed_for_the_hosts_file(void **state)
     web_end();
 }
 
-static void test_several_hosts_in_one_url(void **state)
+TEST(test_several_hosts_in_one_url)
 {
-    (void)state;
     char database[200], of_redis[200];
     snprintf(database, sizeof database, "127.0.0.9:%d,servers.test:%d", pg.port, pg.port);
     snprintf(of_redis, sizeof of_redis, "127.0.0.9:%d,servers.test:%d", redis.port, redis.port);
@@ -165,9 +160,8 @@ static int silent_name_server(void)
     return fd;
 }
 
-static void test_silent_name_server_blocks_nothing(void **state)
+TEST(test_silent_name_server_blocks_nothing)
 {
-    (void)state;
     int server = silent_name_server();
     char database[200], of_redis[200];
     snprintf(database, sizeof database, "nobody.test:%d,127.0.0.1:%d", pg.port, pg.port);
@@ -190,9 +184,8 @@ static void test_silent_name_server_blocks_nothing(void **state)
     close(server);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     char url[300], *output = NULL;
     snprintf(hosts_path, sizeof hosts_path, "%s/hosts", support_dir());
     snprintf(resolv_path, sizeof resolv_path, "%s/resolv.conf", support_dir());
@@ -205,9 +198,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     redis_server_stop(&redis);
     pg_stop(&pg);
     return 0;

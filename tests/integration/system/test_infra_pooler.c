@@ -59,37 +59,32 @@ static void sync_through(const char *mode, const char *more, int syncs)
     pooler_stop(&pooler);
 }
 
-static void test_transaction_pool_as_delivered(void **state)
+TEST(test_transaction_pool_as_delivered)
 {
-    (void)state;
     sync_through("transaction", "default_pool_size = 5\n", 1);
 }
 
-static void test_transaction_pool_dealt_in_turn(void **state)
+TEST(test_transaction_pool_dealt_in_turn)
 {
-    (void)state;
     char more[200];
     snprintf(more, sizeof more, "default_pool_size = 5\nserver_round_robin = 1\n%s", all_dropped);
     sync_through("transaction", more, 3);
 }
 
-static void test_transaction_pool_of_one(void **state)
+TEST(test_transaction_pool_of_one)
 {
-    (void)state;
     sync_through("transaction", "default_pool_size = 1\n", 1);
 }
 
-static void test_session_pool(void **state)
+TEST(test_session_pool)
 {
-    (void)state;
     char more[200];
     snprintf(more, sizeof more, "default_pool_size = 12\n%s", all_dropped);
     sync_through("session", more, 1);
 }
 
-static void test_statement_pool_is_refused_by_name(void **state)
+TEST(test_statement_pool_is_refused_by_name)
 {
-    (void)state;
     struct pooler pooler;
     char *output = NULL, url[300];
     pooler_start(&pooler, &world.pg, "statement", "");
@@ -104,9 +99,8 @@ static void test_statement_pool_is_refused_by_name(void **state)
     pooler_stop(&pooler);
 }
 
-static void test_settings_hold_in_every_transaction(void **state)
+TEST(test_settings_hold_in_every_transaction)
 {
-    (void)state;
     struct pooler pooler;
     struct err err = {0};
     char url[400];
@@ -139,9 +133,8 @@ static void test_settings_hold_in_every_transaction(void **state)
 }
 
 /* A pooler keeps our connection while the server behind it crashes, which empties what is staged. */
-static void test_stage_that_a_crash_emptied_deletes_nothing(void **state)
+TEST(test_stage_that_a_crash_emptied_deletes_nothing)
 {
-    (void)state;
     struct pooler pooler;
     struct err err = {0};
     struct stage stage;
@@ -174,9 +167,8 @@ static void test_stage_that_a_crash_emptied_deletes_nothing(void **state)
 }
 
 /* Logins, lists and answers of the web process are the same through a pool of two that deals in turn. */
-static void test_web_through_a_pool(void **state)
+TEST(test_web_through_a_pool)
 {
-    (void)state;
     static const char *const paths[] = {"/api/v1/projects/cached", "/api/v1/elevations/cached",
                                         "/api/v1/directories/cached", "/api/v1/phases/cached"};
     struct pooler pooler;
@@ -215,18 +207,16 @@ static void test_web_through_a_pool(void **state)
     free(token);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories", "3", "--depth",      "2", "--projects", "4",
                                      "--phases",      "3", "--elevations", "7", NULL};
     sync_world_start(&world, arguments);
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

@@ -55,9 +55,8 @@ static void admin_does(PGconn *admin, const char *sql)
 }
 
 /* check, migrate, readiness and health all say it, and it heals by itself. */
-static void test_what_cannot_be_written_is_told(void **state)
+TEST(test_what_cannot_be_written_is_told)
 {
-    (void)state;
     static const struct {
         const char *make, *heal, *text;
     } rows[] = {
@@ -89,9 +88,8 @@ static void test_what_cannot_be_written_is_told(void **state)
     PQfinish(admin);
 }
 
-static void test_other_encodings_are_refused(void **state)
+TEST(test_other_encodings_are_refused)
 {
-    (void)state;
     static const char *const encodings[] = {"LATIN1", "SQL_ASCII", "WIN1252"};
     for (size_t i = 0; i < sizeof encodings / sizeof *encodings; i++) {
         char sql[200], name[40], url[200];
@@ -117,9 +115,8 @@ static void other_database(const char *name, const char *sql, char *url, size_t 
     db_close(db);
 }
 
-static void test_tables_of_somebody_else_are_named(void **state)
+TEST(test_tables_of_somebody_else_are_named)
 {
-    (void)state;
     static const char *const rows[][2] = {
         {"CREATE TABLE leases (y integer)", "leases"},
         {"CREATE TABLE projects (id serial, title text)", "projects"},
@@ -140,9 +137,8 @@ static void test_tables_of_somebody_else_are_named(void **state)
     }
 }
 
-static void test_options_of_the_url_are_kept(void **state)
+TEST(test_options_of_the_url_are_kept)
 {
-    (void)state;
     char url[300];
     struct err err = {0};
     other_database("optional", "CREATE SCHEMA app2", url, sizeof url);
@@ -163,9 +159,8 @@ static void test_options_of_the_url_are_kept(void **state)
     db_close(db);
 }
 
-static void test_role_that_may_only_write_rows_is_enough(void **state)
+TEST(test_role_that_may_only_write_rows_is_enough)
 {
-    (void)state;
     char url[200], url_writer[200];
     pg_exec(&pg, "CREATE ROLE writer LOGIN");
     other_database("separate", "REVOKE CREATE ON SCHEMA public FROM PUBLIC", url, sizeof url);
@@ -187,9 +182,8 @@ static void test_role_that_may_only_write_rows_is_enough(void **state)
 
 /* What is read from the text of the migrations is what they have made: no table of ours is taken for somebody else's.
  */
-static void test_shape_is_that_of_the_migrations(void **state)
+TEST(test_shape_is_that_of_the_migrations)
 {
-    (void)state;
     char url[200];
     struct err err = {0};
     struct buf tables = {0}, columns = {0};
@@ -218,16 +212,14 @@ static void test_shape_is_that_of_the_migrations(void **state)
     buf_free(&columns);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     pg_start(&pg);
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     pg_stop(&pg);
     return 0;
 }

@@ -50,9 +50,8 @@ static void acl(const char *rules)
     free(answer);
 }
 
-static void test_missing_rights_are_named_and_heal(void **state)
+TEST(test_missing_rights_are_named_and_heal)
 {
-    (void)state;
     static const struct {
         const char *rules, *names;
     } rows[] = {
@@ -91,9 +90,8 @@ static void test_missing_rights_are_named_and_heal(void **state)
     web_stop(&web);
 }
 
-static void test_rights_that_are_not_needed(void **state)
+TEST(test_rights_that_are_not_needed)
 {
-    (void)state;
     char url[100];
     snprintf(url, sizeof url, "redis://app:x@127.0.0.1:%d/0", redis.port);
     acl("~* &* +@all -client -keys -scan -config");
@@ -102,9 +100,8 @@ static void test_rights_that_are_not_needed(void **state)
     check_says(url, NULL, true, "INFO was refused");
 }
 
-static void test_server_without_lmove_is_too_old(void **state)
+TEST(test_server_without_lmove_is_too_old)
 {
-    (void)state;
     struct redis_server old;
     redis_server_start(&old,
                        (const char *const[]){"--rename-command", "LMOVE", "", "--rename-command", "BLMOVE", "", NULL});
@@ -112,9 +109,8 @@ static void test_server_without_lmove_is_too_old(void **state)
     redis_server_stop(&old);
 }
 
-static void test_renamed_commands_that_do_not_matter(void **state)
+TEST(test_renamed_commands_that_do_not_matter)
 {
-    (void)state;
     struct redis_server other;
     redis_server_start(&other,
                        (const char *const[]){"--rename-command", "KEYS", "", "--rename-command", "CONFIG", "",
@@ -123,9 +119,8 @@ static void test_renamed_commands_that_do_not_matter(void **state)
     redis_server_stop(&other);
 }
 
-static void test_full_server_says_so_itself(void **state)
+TEST(test_full_server_says_so_itself)
 {
-    (void)state;
     struct redis_server full;
     redis_server_start(&full, (const char *const[]){"--maxclients", "1", NULL});
     char held[100];
@@ -139,9 +134,8 @@ static void test_full_server_says_so_itself(void **state)
     redis_server_stop(&full);
 }
 
-static void test_certificates_on_both_sides(void **state)
+TEST(test_certificates_on_both_sides)
 {
-    (void)state;
     struct redis_server tls;
     char port[16], url[1300];
     int at = support_free_port();
@@ -195,9 +189,8 @@ static void test_certificates_on_both_sides(void **state)
 }
 
 /* The state of a moment ago comes back: what was acknowledged since is gone. */
-static void test_server_that_went_back_is_told(void **state)
+TEST(test_server_that_went_back_is_told)
 {
-    (void)state;
     char setting[160], command[700];
     struct redis_server saved;
     redis_server_start(&saved, (const char *const[]){"--appendonly", "no", NULL});
@@ -226,18 +219,16 @@ static void test_server_that_went_back_is_told(void **state)
     redis_server_stop(&saved);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     web_servers(&web);
     redis_server_start(&redis, NULL);
     certificates_make(&certificates);
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     redis_server_stop(&redis);
     pg_stop(&web.pg);
     return 0;

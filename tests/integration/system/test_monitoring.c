@@ -65,9 +65,8 @@ static bool all_exist(int *names)
     return is_fine;
 }
 
-static void test_every_metric_that_is_documented_exists(void **state)
+TEST(test_every_metric_that_is_documented_exists)
 {
-    (void)state;
     static const char *const tree[] = {"--preset", "field-case", "--seed", "3", NULL};
     static const char *const on[] = {"BACKGROUND_SYNC_ENABLED=true", "METRICS_TOKEN=only-for-metrics",
                                      "RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", NULL};

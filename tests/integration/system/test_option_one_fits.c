@@ -25,9 +25,8 @@ static int elevations(void)
     return given ? atoi(given) : 4000;
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     char total[16], projects[16];
     snprintf(total, sizeof total, "%d", elevations());
     snprintf(projects, sizeof projects, "%d", elevations() / 400 + 2); /* in each of 5 directories */
@@ -43,9 +42,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     deploy_stop(&d);
     if (group.has_limits) cgroup_remove(&group);
     return 0;
@@ -130,9 +128,8 @@ static void report(const struct seen *seen, const struct http_load *load, double
                   http_load_percentile_ms(load, 99), (long long)load->refused, (long long)load->cut);
 }
 
-static void test_full_sync_under_load_fits_into_512_megabytes(void **state)
+TEST(test_full_sync_under_load_fits_into_512_megabytes)
 {
-    (void)state;
     static const char *const changes[] = {"BACKGROUND_SYNC_ENABLED=true", "RATE_LIMIT_PER_MINUTE=0",
                                           "RATE_LIMIT_PER_HOUR=0", "SYNC_INTERVAL_SECONDS=2", NULL};
     static const char *const without_files[] = {"BACKGROUND_SYNC_ENABLED=true",

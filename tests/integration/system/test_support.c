@@ -10,9 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void test_redis_keeps_data_over_kill(void **state)
+TEST(test_redis_keeps_data_over_kill)
 {
-    (void)state;
     struct redis_server redis;
     redis_server_start(&redis, NULL);
     free(redis_cli(&redis, "set a 'one two'"));
@@ -26,9 +25,8 @@ static void test_redis_keeps_data_over_kill(void **state)
     redis_server_stop(&redis);
 }
 
-static void test_postgres_keeps_data_over_kill(void **state)
+TEST(test_postgres_keeps_data_over_kill)
 {
-    (void)state;
     struct pg_server pg;
     pg_start(&pg);
     assert_int_equal(pg_int(&pg, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), 0);
@@ -42,9 +40,8 @@ static void test_postgres_keeps_data_over_kill(void **state)
     pg_stop(&pg);
 }
 
-static void test_process_environment_is_minimal(void **state)
+TEST(test_process_environment_is_minimal)
 {
-    (void)state;
     setenv("SECRET_OF_THE_CALLER", "x", 1);
     char *const argv[] = {"env", NULL}, *const env[] = {"HOME=/elsewhere", "MINE=1", NULL};
     char *output = NULL;
@@ -63,9 +60,8 @@ static bool is_gone(pid_t pid)
 }
 
 /* A second test program (a fork that makes servers of its own) is killed; its process and its child's child go too. */
-static void test_nothing_outlives_killed_program(void **state)
+TEST(test_nothing_outlives_killed_program)
 {
-    (void)state;
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     pid_t program = fork();

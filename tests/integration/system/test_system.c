@@ -14,9 +14,8 @@
 
 static struct system sys;
 
-static int start_servers(void **state)
+FIXTURE(start_servers)
 {
-    (void)state;
     static const char *const tree[] = {
         "--directories",      "4",    "--depth", "2",  "--projects", "5", "--phases", "2", "--elevations", "50",
         "--total-elevations", "2000", "--seed",  "11", NULL};
@@ -24,9 +23,8 @@ static int start_servers(void **state)
     return 0;
 }
 
-static int end_servers(void **state)
+FIXTURE(end_servers)
 {
-    (void)state;
     system_end(&sys);
     return 0;
 }
@@ -96,9 +94,8 @@ static void wait_for_a_tick(void)
     }
 }
 
-static void test_scheduled_sync_flows_from_tick_to_rows_and_result(void **state)
+TEST(test_scheduled_sync_flows_from_tick_to_rows_and_result)
 {
-    (void)state;
     static const char *const on[] = {"BACKGROUND_SYNC_ENABLED=True", "SYNC_PARTS_LISTS=false", NULL};
     system_run(&sys, "", on);
 
@@ -125,9 +122,8 @@ static void test_scheduled_sync_flows_from_tick_to_rows_and_result(void **state)
     free(leaked);
 }
 
-static void test_changed_elevations_are_fetched_again_when_due(void **state)
+TEST(test_changed_elevations_are_fetched_again_when_due)
 {
-    (void)state;
     static const char *const on[] = {"BACKGROUND_SYNC_ENABLED=1", "SYNC_PARTS_LISTS=false", NULL};
     int64_t newest = pg_int(&sys.pg, "SELECT extract(epoch FROM max(api_changed_date))::bigint FROM elevations");
     sim_post(&sys.sim, "change", "{\"type\":\"elevation\",\"count\":10}");
@@ -146,9 +142,8 @@ static void test_changed_elevations_are_fetched_again_when_due(void **state)
     system_stop(&sys);
 }
 
-static void test_flag_off_serves_without_worker_and_beat_and_reload_turns_it(void **state)
+TEST(test_flag_off_serves_without_worker_and_beat_and_reload_turns_it)
 {
-    (void)state;
     system_run(&sys, "sync = { background_enabled = false; };\n", NULL);
     WAIT_UNTIL(system_health(&sys) == 200, 30000);
     WAIT_UNTIL(process_logged(&sys.logikald, "Background sync is disabled, skipping worker and beat"), 10000);
@@ -173,9 +168,8 @@ static void test_flag_off_serves_without_worker_and_beat_and_reload_turns_it(voi
     system_stop(&sys);
 }
 
-static void test_bad_configuration_is_refused_at_start(void **state)
+TEST(test_bad_configuration_is_refused_at_start)
 {
-    (void)state;
     static const struct {
         const char *env, *file, *says;
     } table[] = {

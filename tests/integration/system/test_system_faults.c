@@ -10,9 +10,8 @@
 
 static struct system sys;
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     static const char *const tree[] = {"--directories", "2",  "--depth", "1", "--projects",       "3", "--phases", "2",
                                        "--elevations",  "10", "--seed",  "5", "--sideways=allow", NULL};
     static const char *const on[] = {"BACKGROUND_SYNC_ENABLED=true", "WORKER_LEASE_SECONDS=3",
@@ -22,9 +21,8 @@ static int start(void **state)
     return 0;
 }
 
-static int end(void **state)
+FIXTURE(end)
 {
-    (void)state;
     system_stop(&sys);
     system_end(&sys);
     return 0;
@@ -56,18 +54,16 @@ static void wait_until_synced_anew(void)
     free(moment);
 }
 
-static void test_first_sync_completes(void **state)
+TEST(test_first_sync_completes)
 {
-    (void)state;
     WAIT_UNTIL(system_health(&sys) == 200, 30000);
     WAIT_UNTIL(pg_int(&sys.pg, "SELECT to_regclass('object_sync_configs') IS NOT NULL AND true") >= 0, 30000);
     WAIT_UNTIL(is_synced_since("2000-01-01"), 90000);
     assert_int_equal(pg_int(&sys.pg, "SELECT count(*) FROM elevations"), 2 * 3 * 2 * 10);
 }
 
-static void test_killed_children_are_back_and_the_next_tick_works(void **state)
+TEST(test_killed_children_are_back_and_the_next_tick_works)
 {
-    (void)state;
     static const char *const roles[] = {"worker", "beat", "web"};
     for (int i = 0; i < 3; i++) {
         int pid = system_child(&sys, roles[i]);
@@ -79,9 +75,8 @@ static void test_killed_children_are_back_and_the_next_tick_works(void **state)
     WAIT_UNTIL(system_health(&sys) == 200, 10000);
 }
 
-static void test_upstream_down_then_up(void **state)
+TEST(test_upstream_down_then_up)
 {
-    (void)state;
     int64_t rows = pg_int(&sys.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NULL");
     sim_post(&sys.sim, "faults", "{\"rules\":[{\"endpoint\":\"*\",\"kind\":\"cut\"}]}");
     char *moment = make_due();
@@ -98,9 +93,8 @@ static void test_upstream_down_then_up(void **state)
     free(moment);
 }
 
-static void test_redis_down_then_up(void **state)
+TEST(test_redis_down_then_up)
 {
-    (void)state;
     redis_server_kill(&sys.redis);
     WAIT_UNTIL(!process_running(&sys.redis.process), 10000);
     int web = system_child(&sys, "web");
@@ -122,9 +116,8 @@ static int readiness(void)
     return status;
 }
 
-static void test_postgres_down_then_up(void **state)
+TEST(test_postgres_down_then_up)
 {
-    (void)state;
     pg_kill(&sys.pg);
     WAIT_UNTIL(readiness() == 503, 20000);
     WAIT_UNTIL(system_health(&sys) != 0, 10000);

@@ -33,9 +33,8 @@ static int start_servers(void **state)
     return 0;
 }
 
-static int end_servers(void **state)
+FIXTURE(end_servers)
 {
-    (void)state;
     system_end(&sys);
     return 0;
 }
@@ -85,9 +84,8 @@ static void use_web(void)
     free(token);
 }
 
-static void test_system_serves_and_syncs_clean_under_memcheck(void **state)
+TEST(test_system_serves_and_syncs_clean_under_memcheck)
 {
-    (void)state;
     static const char *const on[] = {"BACKGROUND_SYNC_ENABLED=True", "ADMIN_PASSWORD=" WEB_ADMIN_PASSWORD, NULL};
     const char *command[MEMCHECK_WORDS + 2] = {NULL};
     memcpy(command, memcheck, sizeof memcheck);
@@ -103,9 +101,8 @@ static void test_system_serves_and_syncs_clean_under_memcheck(void **state)
     assert_clean(PROCESSES);
 }
 
-static void test_tasks_lose_no_memory(void **state)
+TEST(test_tasks_lose_no_memory)
 {
-    (void)state;
     char database[300], upstream[200];
     snprintf(database, sizeof database, "DATABASE_URL=%s", sys.pg.url);
     snprintf(upstream, sizeof upstream, "LOGIKAL_API_BASE_URL=%s", sys.sim.base_url);

@@ -17,9 +17,8 @@
 static struct web_server web;
 static char *token;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const environment[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
                                               NULL};
     web_servers(&web);
@@ -29,9 +28,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     free(token);
     web_end(&web);
     return 0;
@@ -103,9 +101,8 @@ static char *story(char cursor[100])
     return out;
 }
 
-static void test_each_kind_of_change_is_told_with_before_and_after(void **state)
+TEST(test_each_kind_of_change_is_told_with_before_and_after)
 {
-    (void)state;
     static const char *const steps[][2] = {
         {"INSERT INTO directories (logikal_id, name) VALUES ('d1', 'D 1'), ('d2', 'D 2')",
          "directory created name=null>\"D 1\" parent_id=null>null;directory created name=null>\"D 2\" "
@@ -157,9 +154,8 @@ static void test_each_kind_of_change_is_told_with_before_and_after(void **state)
     assert_non_null(strstr(story(cursor), "\"size\":800"));
 }
 
-static void test_run_task_and_project_are_told(void **state)
+TEST(test_run_task_and_project_are_told)
 {
-    (void)state;
     char cursor[100], query[160];
     cursor_now(cursor);
 
@@ -209,9 +205,8 @@ static void write_out_of_order(int writer)
     _exit(0);
 }
 
-static void test_a_reader_misses_nothing_and_sees_nothing_twice_while_writers_commit_out_of_order(void **state)
+TEST(test_a_reader_misses_nothing_and_sees_nothing_twice_while_writers_commit_out_of_order)
 {
-    (void)state;
     enum { EXPECTED = WRITERS * (TRANSACTIONS - TRANSACTIONS / 5) * ROWS };
     static unsigned char seen[WRITERS][TRANSACTIONS][ROWS];
     char cursor[100], query[200];
@@ -244,9 +239,8 @@ static void test_a_reader_misses_nothing_and_sees_nothing_twice_while_writers_co
     assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM directories WHERE logikal_id LIKE 'w-%'"), EXPECTED);
 }
 
-static void test_a_transaction_that_still_runs_holds_back_what_came_after_it(void **state)
+TEST(test_a_transaction_that_still_runs_holds_back_what_came_after_it)
 {
-    (void)state;
     char cursor[100];
     cursor_now(cursor);
     PGconn *late = pg_connect(&web.pg);
@@ -282,9 +276,8 @@ static char *told_of(const char *since, const char *project, const char *more)
     return out;
 }
 
-static void test_a_reader_of_one_project_is_told_what_left_it(void **state)
+TEST(test_a_reader_of_one_project_is_told_what_left_it)
 {
-    (void)state;
     char cursor[100], row[24], object[40], *value;
     pg_exec(&web.pg, "INSERT INTO projects (logikal_id, name) VALUES ('left', 'L'), ('right', 'R'), ('third', 'T')");
     pg_exec(&web.pg,
@@ -323,9 +316,8 @@ static void test_a_reader_of_one_project_is_told_what_left_it(void **state)
     assert_string_equal(told_of(cursor, "third", ""), "");
 }
 
-static void test_what_goes_with_its_parent_is_told_with_its_ids(void **state)
+TEST(test_what_goes_with_its_parent_is_told_with_its_ids)
 {
-    (void)state;
     char cursor[100], query[200];
     int count = 0;
     pg_exec(&web.pg, "INSERT INTO projects (logikal_id, name) VALUES ('whole', 'W')");
@@ -388,9 +380,8 @@ static void waiter_start(struct waiter *w, const char *bearer, int seconds, cons
     pthread_create(&w->thread, NULL, wait_in_thread, w);
 }
 
-static void test_who_waits_is_answered_when_something_comes(void **state)
+TEST(test_who_waits_is_answered_when_something_comes)
 {
-    (void)state;
     struct waiter waiters[8] = {0};
     for (int i = 0; i < 8; i++) waiter_start(&waiters[i], token, 50, i == 7 ? "&types=glass" : "");
     usleep(300000);
@@ -411,9 +402,8 @@ static void test_who_waits_is_answered_when_something_comes(void **state)
     http_reply_free(&waiters[7].reply);
 }
 
-static void test_who_waits_in_vain_is_answered_at_the_end_of_its_time(void **state)
+TEST(test_who_waits_in_vain_is_answered_at_the_end_of_its_time)
 {
-    (void)state;
     struct waiter w = {0};
 
     waiter_start(&w, token, 1, "");
@@ -425,9 +415,8 @@ static void test_who_waits_in_vain_is_answered_at_the_end_of_its_time(void **sta
     http_reply_free(&w.reply);
 }
 
-static void test_who_waits_for_lines_takes_no_place_of_large_answers(void **state)
+TEST(test_who_waits_for_lines_takes_no_place_of_large_answers)
 {
-    (void)state;
     enum { READERS = 40 };
     static struct waiter waiters[READERS];
     for (int i = 0; i < READERS; i++) {
@@ -493,9 +482,8 @@ static void leave(int fd, int way)
     close(fd);
 }
 
-static void test_one_client_does_not_take_all_places_to_wait_and_who_goes_gives_his_back(void **state)
+TEST(test_one_client_does_not_take_all_places_to_wait_and_who_goes_gives_his_back)
 {
-    (void)state;
     enum { OWN = 64, MORE = 8, ALL = OWN + MORE, ROUNDS = 3 };
     char *other = web_client(&web, "patient", "[\"projects:read\",\"elevations:read\"]"), cursor[100], query[160];
     int fds[ALL];
@@ -521,9 +509,8 @@ static void test_one_client_does_not_take_all_places_to_wait_and_who_goes_gives_
     free(other);
 }
 
-static void test_who_closes_only_its_sending_side_is_answered(void **state)
+TEST(test_who_closes_only_its_sending_side_is_answered)
 {
-    (void)state;
     char cursor[100], answer[4000] = "";
     size_t n = 0;
     cursor_now(cursor);
@@ -538,9 +525,8 @@ static void test_who_closes_only_its_sending_side_is_answered(void **state)
     assert_non_null(strstr(answer, "\"next\":\""));
 }
 
-static void test_who_loses_the_right_while_waiting_gets_nothing(void **state)
+TEST(test_who_loses_the_right_while_waiting_gets_nothing)
 {
-    (void)state;
     char *other = web_client(&web, "other", "[\"projects:read\",\"elevations:read\"]");
     struct waiter w = {0};
     waiter_start(&w, other, 50, "");
@@ -557,9 +543,8 @@ static void test_who_loses_the_right_while_waiting_gets_nothing(void **state)
     free(other);
 }
 
-static void test_both_rights_are_needed(void **state)
+TEST(test_both_rights_are_needed)
 {
-    (void)state;
     char *half = web_client(&web, "half", "[\"projects:read\"]"),
          *other = web_client(&web, "half2", "[\"elevations:read\"]");
     struct http_reply a = ask("", half, NULL), b = ask("", other, NULL);
@@ -573,9 +558,8 @@ static void test_both_rights_are_needed(void **state)
 
 /* ---- cursors, lines, age ---- */
 
-static void test_what_is_no_cursor_is_refused(void **state)
+TEST(test_what_is_no_cursor_is_refused)
 {
-    (void)state;
     static const char *const bad[] = {
         "x",      "1-2-3",      "1-2-3-4-5",    "-1-2-3-4", "1--2-3-4", "1-2-3-4%20", "1-2-3-99999999999999999999",
         "1-2-3-", "%2B1-2-3-4", "1-2-3-4;drop", ""};
@@ -597,9 +581,8 @@ static void test_what_is_no_cursor_is_refused(void **state)
     }
 }
 
-static void test_lines_are_streamed_and_end_with_the_cursor(void **state)
+TEST(test_lines_are_streamed_and_end_with_the_cursor)
 {
-    (void)state;
     char cursor[100], query[200];
     cursor_now(cursor);
     pg_exec(&web.pg, "INSERT INTO elevations (logikal_id, name, phase_id, project_id) SELECT 's' || i, 'S ' || i, 1, 1"
@@ -628,9 +611,8 @@ static void test_lines_are_streamed_and_end_with_the_cursor(void **state)
     http_reply_free(&reply);
 }
 
-static void test_a_cursor_older_than_what_is_kept_is_gone_and_start_still_works(void **state)
+TEST(test_a_cursor_older_than_what_is_kept_is_gone_and_start_still_works)
 {
-    (void)state;
     char cursor[100], query[200];
     cursor_now(cursor);
     pg_exec(&web.pg, "UPDATE directories SET name = 'old' WHERE logikal_id = 'd1'");
@@ -657,9 +639,8 @@ static void test_a_cursor_older_than_what_is_kept_is_gone_and_start_still_works(
     http_reply_free(&reply);
 }
 
-static void test_a_restored_database_begins_a_new_epoch(void **state)
+TEST(test_a_restored_database_begins_a_new_epoch)
 {
-    (void)state;
     char cursor[100];
     cursor_now(cursor);
     pg_exec(&web.pg, "UPDATE changes SET xid = (xid::text::bigint + 1000000)::text::xid8");

@@ -25,9 +25,8 @@ static void run(const char *seconds)
     web_run(&web, environment, true);
 }
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     web_servers(&web);
     run("CHANGES_SNAPSHOT_SECONDS=600");
     web_log_in(&web);
@@ -40,9 +39,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     free(token);
     web_end(&web);
     return 0;
@@ -189,9 +187,8 @@ static void write_on(int writer, int until)
     _exit(0);
 }
 
-static void test_a_snapshot_and_what_follows_are_all_there_is(void **state)
+TEST(test_a_snapshot_and_what_follows_are_all_there_is)
 {
-    (void)state;
     static char cursor[4200];
     int until[2], with_others = 0;
     pid_t pids[WRITERS];
@@ -219,9 +216,8 @@ static void test_a_snapshot_and_what_follows_are_all_there_is(void **state)
     mirror_clear();
 }
 
-static void test_every_type_is_there_with_the_fields_that_the_journal_tells(void **state)
+TEST(test_every_type_is_there_with_the_fields_that_the_journal_tells)
 {
-    (void)state;
     static const char *const words[] = {"directory", "project",    "phase", "elevation",
                                         "thumbnail", "parts_list", "glass"};
     int seen[7] = {0};
@@ -266,9 +262,8 @@ static void test_every_type_is_there_with_the_fields_that_the_journal_tells(void
     http_reply_free(&reply);
 }
 
-static void test_what_is_no_cursor_of_a_snapshot_is_refused(void **state)
+TEST(test_what_is_no_cursor_of_a_snapshot_is_refused)
 {
-    (void)state;
     static const char *const bad[] = {"1-5-0-0~",       "1-5-0-0~5:4:",       "1-5-0-0~5:9:9",      "1-5-0-0~5:9:6,5",
                                       "1-5-0-0~5:9:5,", "1-5-0-0~0:9:5",      "1-5-0-0~5:9:,5",     "1-5-0-0~5:9",
                                       "1-5-0-0~x:9:",   "1-5-0-0~5:9:5%2C4x", "1-5-0-0~5:9:5~5:9:", "~5:9:5"};
@@ -307,9 +302,8 @@ static void make_long(void)
         " repeat(md5(i::text), 30) FROM generate_series(1, 9000) i");
 }
 
-static void test_a_client_has_its_share_and_who_goes_ends_his(void **state)
+TEST(test_a_client_has_its_share_and_who_goes_ends_his)
 {
-    (void)state;
     static struct download d[2];
     make_long();
     char *other = web_client(&web, "other", "[\"projects:read\",\"elevations:read\"]");
@@ -339,9 +333,8 @@ static void test_a_client_has_its_share_and_who_goes_ends_his(void **state)
     free(other);
 }
 
-static void test_who_loses_the_right_gets_no_further_row(void **state)
+TEST(test_who_loses_the_right_gets_no_further_row)
 {
-    (void)state;
     static struct download d;
     char *other = web_client(&web, "leaver", "[\"projects:read\",\"elevations:read\"]");
     prepare(&d, other);
@@ -360,9 +353,8 @@ static void test_who_loses_the_right_gets_no_further_row(void **state)
     free(other);
 }
 
-static void test_who_is_too_slow_is_told_and_holds_nothing(void **state)
+TEST(test_who_is_too_slow_is_told_and_holds_nothing)
 {
-    (void)state;
     static struct download d;
     web_stop(&web);
     run("CHANGES_SNAPSHOT_SECONDS=5");

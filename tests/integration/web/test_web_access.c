@@ -10,18 +10,16 @@ static struct web_server web;
 static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "TRUSTED_PROXIES=127.0.0.1",
                                        "LOG_LEVEL=warning", NULL};
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     web_servers(&web);
     web_run(&web, settings, true);
     web_log_in(&web);
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     web_end(&web);
     return 0;
 }
@@ -36,9 +34,8 @@ static struct http_reply with_cookie(const char *method, const char *path, const
     return http_request(method, url, headers, body);
 }
 
-static void test_a_change_by_cookie_needs_the_csrf_token(void **state)
+TEST(test_a_change_by_cookie_needs_the_csrf_token)
 {
-    (void)state;
     struct http_reply verify = with_cookie("GET", "/api/v1/admin/verify", NULL, NULL);
     char *csrf = web_member(verify.body, "csrf_token");
 
@@ -56,9 +53,8 @@ static void test_a_change_by_cookie_needs_the_csrf_token(void **state)
     free(csrf);
 }
 
-static void test_the_session_cookie_is_closed_to_scripts_and_other_sites(void **state)
+TEST(test_the_session_cookie_is_closed_to_scripts_and_other_sites)
 {
-    (void)state;
     char url[200];
     snprintf(url, sizeof url, "%s/api/v1/admin/login", web.url);
     const char *const headers[] = {"Content-Type: application/json", "X-Forwarded-Proto: https", NULL};
@@ -72,9 +68,8 @@ static void test_the_session_cookie_is_closed_to_scripts_and_other_sites(void **
     http_reply_free(&reply);
 }
 
-static void test_a_restart_logs_nobody_out(void **state)
+TEST(test_a_restart_logs_nobody_out)
 {
-    (void)state;
     char *client = web_client(&web, "stays", "[\"projects:read\"]");
 
     web_stop(&web);
@@ -85,9 +80,8 @@ static void test_a_restart_logs_nobody_out(void **state)
     free(client);
 }
 
-static void test_a_logout_ends_the_session(void **state)
+TEST(test_a_logout_ends_the_session)
 {
-    (void)state;
     assert_int_equal(web_status(&web, "POST", "/api/v1/admin/logout", web.admin, NULL), 200);
 
     assert_int_equal(web_status(&web, "GET", "/api/v1/admin/verify", web.admin, NULL), 401);
@@ -95,9 +89,8 @@ static void test_a_logout_ends_the_session(void **state)
 }
 
 /* The addresses of the replaced system, and those of pages that need a login first. */
-static void test_old_and_closed_pages_lead_on_with_their_query(void **state)
+TEST(test_old_and_closed_pages_lead_on_with_their_query)
 {
-    (void)state;
     static const char *const rows[][2] = {
         {"/admin", "/ui"},
         {"/admin/", "/ui"},
@@ -123,18 +116,16 @@ static void test_old_and_closed_pages_lead_on_with_their_query(void **state)
     }
 }
 
-static void test_an_expired_session_is_refused(void **state)
+TEST(test_an_expired_session_is_refused)
 {
-    (void)state;
     pg_exec(&web.pg, "UPDATE admin_sessions SET expires_at = now() - interval '1 second'");
 
     assert_int_equal(web_status(&web, "GET", "/api/v1/admin/verify", web.admin, NULL), 401);
     web_log_in(&web);
 }
 
-static void test_a_new_secret_voids_the_old_tokens_at_once(void **state)
+TEST(test_a_new_secret_voids_the_old_tokens_at_once)
 {
-    (void)state;
     char *token = web_client(&web, "rotated", "[\"projects:read\"]");
     assert_int_equal(web_status(&web, "GET", "/api/v1/projects/cached", token, NULL), 200);
 
@@ -144,9 +135,8 @@ static void test_a_new_secret_voids_the_old_tokens_at_once(void **state)
     free(token);
 }
 
-static void test_a_deactivated_client_is_out_at_once_and_stays_out(void **state)
+TEST(test_a_deactivated_client_is_out_at_once_and_stays_out)
 {
-    (void)state;
     char *token = web_client(&web, "left", "[\"projects:read\"]");
     assert_int_equal(web_status(&web, "GET", "/api/v1/projects/cached", token, NULL), 200);
 
@@ -158,9 +148,8 @@ static void test_a_deactivated_client_is_out_at_once_and_stays_out(void **state)
     free(token);
 }
 
-static void test_changed_permissions_hold_for_tokens_already_given(void **state)
+TEST(test_changed_permissions_hold_for_tokens_already_given)
 {
-    (void)state;
     char *token = web_client(&web, "narrowed", "[\"projects:read\"]");
     web_status(&web, "PUT", "/api/v1/admin/clients/narrowed", web.admin, "{\"permissions\":[\"elevations:read\"]}");
 
@@ -169,9 +158,8 @@ static void test_changed_permissions_hold_for_tokens_already_given(void **state)
     free(token);
 }
 
-static void test_tokens_that_are_not_ours_are_refused(void **state)
+TEST(test_tokens_that_are_not_ours_are_refused)
 {
-    (void)state;
     static const char *const tokens[] = {
         /* {"alg":"none"}, {"sub":"stays","exp":9999999999,"ver":1} */
         "eyJhbGciOiJub25lIn0.eyJzdWIiOiJzdGF5cyIsImV4cCI6OTk5OTk5OTk5OSwidmVyIjoxfQ.",
@@ -181,9 +169,8 @@ static void test_tokens_that_are_not_ours_are_refused(void **state)
         assert_int_equal(web_status(&web, "GET", "/api/v1/projects/cached", tokens[i], NULL), 401);
 }
 
-static void test_a_bcrypt_hash_of_the_replaced_system_is_accepted_and_replaced(void **state)
+TEST(test_a_bcrypt_hash_of_the_replaced_system_is_accepted_and_replaced)
 {
-    (void)state;
     pg_exec(&web.pg, "INSERT INTO clients (client_id, client_secret_hash, name, permissions) VALUES ('old', "
                      "'$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW', 'Old', '[]')");
     char *hash = pg_value(&web.pg, "SELECT client_secret_hash FROM clients WHERE client_id = 'old'");
@@ -200,9 +187,8 @@ static void test_a_bcrypt_hash_of_the_replaced_system_is_accepted_and_replaced(v
 }
 
 /* The last one: it locks this address out. */
-static void test_logins_are_throttled_after_failures(void **state)
+TEST(test_logins_are_throttled_after_failures)
 {
-    (void)state;
     int status = 0;
     for (int i = 0; i < 8 && status != 429; i++)
         status = web_status(&web, "POST", "/api/v1/admin/login", NULL, "{\"username\":\"admin\",\"password\":\"no\"}");

@@ -20,9 +20,8 @@
 static struct web_server web;
 static struct sim_server sim;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static char base_url[200];
     static const char *const small[] = {"--preset", "field-case", "--delay", "elevation=100,parts=200", NULL};
     web_servers(&web);
@@ -43,9 +42,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     web_end(&web);
     sim_stop(&sim);
     return 0;
@@ -65,9 +63,8 @@ static char *with_end(const char *token, long expires_s)
     return out;
 }
 
-static void test_a_token_that_has_run_out_is_renewed(void **state)
+TEST(test_a_token_that_has_run_out_is_renewed)
 {
-    (void)state;
     char body[300];
     struct http_reply made = web_call(&web, "POST", "/api/v1/client-auth/register", web.admin,
                                       "{\"client_id\":\"erp\",\"name\":\"ERP\",\"permissions\":[\"projects:read\"]}");
@@ -94,9 +91,8 @@ static void test_a_token_that_has_run_out_is_renewed(void **state)
     for (int i = 0; i < 6; i++) free(texts[i]);
 }
 
-static void test_sessions_end_after_the_hours_that_are_set_and_lie_in_postgresql(void **state)
+TEST(test_sessions_end_after_the_hours_that_are_set_and_lie_in_postgresql)
 {
-    (void)state;
     int64_t left = pg_int(&web.pg, "SELECT extract(epoch FROM max(expires_at) - now())::int FROM admin_sessions");
     assert_in_range(left, 3 * 3600 - 600, 3 * 3600);
     char sql[300];
@@ -115,9 +111,8 @@ static int connect_to_web(void)
     return fd;
 }
 
-static void test_a_client_that_gives_up_leaves_a_sync_that_ends(void **state)
+TEST(test_a_client_that_gives_up_leaves_a_sync_that_ends)
 {
-    (void)state;
     char text[400];
     int fd = connect_to_web();
     int len = snprintf(text, sizeof text,
@@ -171,9 +166,8 @@ static void *ask_for_myself(void *arg)
     return NULL;
 }
 
-static void test_of_many_clients_at_once_each_gets_its_own(void **state)
+TEST(test_of_many_clients_at_once_each_gets_its_own)
 {
-    (void)state;
     static struct one all[6];
     for (int i = 0; i < 6; i++) {
         snprintf(all[i].id, sizeof all[i].id, "many-%d", i);
@@ -189,9 +183,8 @@ static void test_of_many_clients_at_once_each_gets_its_own(void **state)
 }
 
 /* A proxy sends requests of several clients over one connection. */
-static void test_a_connection_belongs_to_nobody(void **state)
+TEST(test_a_connection_belongs_to_nobody)
 {
-    (void)state;
     char text[8000], got[16384];
     char *a = web_client(&web, "first-on-it", "[\"projects:read\"]"), *b = web_client(&web, "second-on-it", "[]");
     size_t len = (size_t)snprintf(text, sizeof text,
@@ -216,9 +209,8 @@ static void test_a_connection_belongs_to_nobody(void **state)
 
 /* ---- headers and log ---- */
 
-static void test_answers_carry_what_browsers_must_know(void **state)
+TEST(test_answers_carry_what_browsers_must_know)
 {
-    (void)state;
     struct http_reply json = web_call(&web, "GET", "/api/v1/projects/cached", web.admin, NULL);
     struct http_reply page = web_call(&web, "GET", "/ui/login", NULL, NULL);
 
@@ -232,9 +224,8 @@ static void test_answers_carry_what_browsers_must_know(void **state)
     http_reply_free(&page);
 }
 
-static void test_the_cookie_is_secure_behind_https_only(void **state)
+TEST(test_the_cookie_is_secure_behind_https_only)
 {
-    (void)state;
     char url[200];
     snprintf(url, sizeof url, "%s/api/v1/admin/login", web.url);
     const char *const https[] = {"Content-Type: application/json", "X-Forwarded-Proto: https", NULL};
@@ -249,9 +240,8 @@ static void test_the_cookie_is_secure_behind_https_only(void **state)
     http_reply_free(&plain);
 }
 
-static void test_the_access_log_names_the_client_in_plain_text(void **state)
+TEST(test_the_access_log_names_the_client_in_plain_text)
 {
-    (void)state;
     char url[200], bearer[2200];
     char *token = web_client(&web, "logged", "[\"projects:read\"]");
     snprintf(url, sizeof url, "%s/api/v1/projects/cached", web.url);

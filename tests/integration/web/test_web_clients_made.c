@@ -8,9 +8,8 @@
 
 #include "tests/support/web.h"
 
-static void test_what_generators_make_compiles_and_logs_in(void **state)
+TEST(test_what_generators_make_compiles_and_logs_in)
 {
-    (void)state;
     static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
                                            NULL};
     static struct web_server web;

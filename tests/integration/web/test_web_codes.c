@@ -27,9 +27,8 @@ static void run(const char *password)
     web_log_in(&web);
 }
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const small[] = {"--preset", "field-case", "--seed", "5", NULL};
     web_servers(&web);
     sim_start(&sim, small);
@@ -43,9 +42,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     web_end(&web);
     sim_stop(&sim);
     return 0;
@@ -102,9 +100,8 @@ static void check_rows(const struct row *rows, size_t n)
 #define TYPE       "Object type must be project, phase, or elevation"
 #define MAKE_ALERT "{\"alert_type\":\"t\",\"severity\":\"info\",\"message\":\"m\"}"
 
-static void test_what_is_wrong_or_missing_has_its_code(void **state)
+TEST(test_what_is_wrong_or_missing_has_its_code)
 {
-    (void)state;
     static const struct row rows[] = {
         {"POST", V1 "/admin/login", "{\"username\":\"a\",\"password\":\"b\"}", NOBODY, 401, NULL,
          "Invalid admin credentials"},
@@ -182,9 +179,8 @@ static void test_what_is_wrong_or_missing_has_its_code(void **state)
 
 /* ---- syncs that fail: Logikal refuses our password ---- */
 
-static void test_a_sync_that_fails_has_its_code(void **state)
+TEST(test_a_sync_that_fails_has_its_code)
 {
-    (void)state;
     static const struct row rows[] = {
         {"POST", V1 "/sync/force/directories", NULL, ADMIN, 400, "FORCE_SYNC_DIRECTORIES_FAILED",
          "Force sync directories failed"},
@@ -213,9 +209,8 @@ static void test_a_sync_that_fails_has_its_code(void **state)
 
 /* ---- what a lock keeps away is unavailable, under the code that clients know ---- */
 
-static void test_what_is_unavailable_keeps_the_code(void **state)
+TEST(test_what_is_unavailable_keeps_the_code)
 {
-    (void)state;
     static const struct {
         const char *table;
         struct row row;
@@ -251,9 +246,8 @@ static void test_what_is_unavailable_keeps_the_code(void **state)
 
 /* ---- other facts that clients rely on ---- */
 
-static void test_tokens_live_a_day(void **state)
+TEST(test_tokens_live_a_day)
 {
-    (void)state;
     char body[300];
     struct http_reply reply = web_call(&web, "POST", V1 "/client-auth/register", web.admin,
                                        "{\"client_id\":\"daily\",\"name\":\"n\",\"permissions\":[\"projects:read\"]}");
@@ -270,9 +264,8 @@ static void test_tokens_live_a_day(void **state)
     http_reply_free(&reply);
 }
 
-static void test_marking_tells_the_date(void **state)
+TEST(test_marking_tells_the_date)
 {
-    (void)state;
     static const char *const dates[] = {"", "?update_date=2026-01-02T03:04:05", "?update_date=2026-01-02T03:04:05Z",
                                         "?update_date=2026-01-02T03:04:05%2B01:00"};
     for (size_t i = 0; i < sizeof dates / sizeof *dates; i++) {
@@ -291,9 +284,8 @@ static void test_marking_tells_the_date(void **state)
     }
 }
 
-static void test_a_smart_sync_that_ran_tells_when(void **state)
+TEST(test_a_smart_sync_that_ran_tells_when)
 {
-    (void)state;
     assert_int_equal(web_status(&web, "POST", V1 "/sync/full", web.admin, NULL), 200);
     char *project = pg_value(&web.pg, "SELECT logikal_id FROM projects WHERE logikal_id <> 'p' ORDER BY id LIMIT 1");
     char path[300];

@@ -81,9 +81,8 @@ static const struct call *call_of(const char *operation)
 static void make_clients(void);
 static void forget_clients(void);
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static char base_url[200], redis_url[160];
     static const char *const small[] = {"--preset", "field-case", "--seed", "5", NULL};
     web_servers(&web);
@@ -115,9 +114,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     cJSON_Delete(api);
     free(project);
     free(phase);
@@ -231,9 +229,8 @@ static void call_as_admin(const char *method, const char *path, const char *body
     http_reply_free(&reply);
 }
 
-static void test_every_operation_answers_an_administrator_as_described(void **state)
+TEST(test_every_operation_answers_an_administrator_as_described)
 {
-    (void)state;
     for_each(call_as_admin);
     assert_int_equal(faults, 0);
 }
@@ -256,9 +253,8 @@ static void call_as_nobody(const char *method, const char *path, const char *bod
         fail_msg("%s %s with a bad token is not refused", method, path);
 }
 
-static void test_nobody_gets_nothing_but_what_is_open(void **state)
+TEST(test_nobody_gets_nothing_but_what_is_open)
 {
-    (void)state;
     for_each(call_as_nobody);
 }
 
@@ -325,9 +321,8 @@ static void call_as_wrong(const char *method, const char *path, const char *body
                  needed < 0 ? "an administrator's session" : words[needed], status);
 }
 
-static void test_a_client_without_the_permission_is_refused(void **state)
+TEST(test_a_client_without_the_permission_is_refused)
 {
-    (void)state;
     for_each(call_as_wrong);
 }
 
@@ -347,9 +342,8 @@ static void call_as_right(const char *method, const char *path, const char *body
     http_reply_free(&reply);
 }
 
-static void test_a_client_with_the_permission_is_served(void **state)
+TEST(test_a_client_with_the_permission_is_served)
 {
-    (void)state;
     faults = 0;
     for_each(call_as_right);
     assert_int_equal(faults, 0);
@@ -357,9 +351,8 @@ static void test_a_client_with_the_permission_is_served(void **state)
 
 /* ---- what clients of the replaced system call ---- */
 
-static void test_clients_can_log_in_with_the_upstream_credentials(void **state)
+TEST(test_clients_can_log_in_with_the_upstream_credentials)
 {
-    (void)state;
     char body[512], path[512];
     snprintf(body, sizeof body, "{\"base_url\":\"%s\",\"username\":\"demo\",\"password\":\"demo\"}", sim.base_url);
 

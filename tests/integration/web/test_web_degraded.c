@@ -10,16 +10,14 @@
 
 static struct web_server web;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     web_servers(&web);
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     web_end(&web);
     return 0;
 }
@@ -27,9 +25,8 @@ static int tear_down(void **state)
 static const char *const quiet[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=error",
                                     "DATABASE_STATEMENT_TIMEOUT_MS=120000", NULL};
 
-static void test_without_a_database_it_serves_what_needs_none(void **state)
+TEST(test_without_a_database_it_serves_what_needs_none)
 {
-    (void)state;
     web_run(&web, quiet, false);
 
     struct http_reply login = web_call(&web, "POST", "/api/v1/admin/login", NULL,
@@ -47,9 +44,8 @@ static void test_without_a_database_it_serves_what_needs_none(void **state)
     web_stop(&web);
 }
 
-static void test_a_database_that_goes_is_named_and_is_used_again_when_it_is_back(void **state)
+TEST(test_a_database_that_goes_is_named_and_is_used_again_when_it_is_back)
 {
-    (void)state;
     web_run(&web, quiet, true);
     web_log_in(&web);
     char *client = web_client(&web, "patient", "[\"projects:read\"]");
@@ -76,9 +72,8 @@ static void signal_backends(const char *pids, int sig)
     for (const char *p = pids; *p; p += strcspn(p, ","), p += *p == ',') kill((pid_t)strtol(p, NULL, 10), sig);
 }
 
-static void test_a_database_that_hangs_is_noticed(void **state)
+TEST(test_a_database_that_hangs_is_noticed)
 {
-    (void)state;
     web_run(&web, quiet, true);
     char *pids = pg_value(&web.pg, "SELECT string_agg(pid::text, ',') FROM pg_stat_activity WHERE application_name ="
                                    " 'logikald web'");
@@ -95,9 +90,8 @@ static void test_a_database_that_hangs_is_noticed(void **state)
     web_stop(&web);
 }
 
-static void test_without_redis_a_manual_sync_runs_in_a_child(void **state)
+TEST(test_without_redis_a_manual_sync_runs_in_a_child)
 {
-    (void)state;
     struct sim_server sim;
     static char base_url[200];
     static const char *const small[] = {"--preset", "field-case", NULL};
@@ -135,9 +129,8 @@ static void test_without_redis_a_manual_sync_runs_in_a_child(void **state)
 }
 
 /* What was cached a moment before is not what is answered after the sync. */
-static void test_a_stale_project_is_synced_before_it_is_answered(void **state)
+TEST(test_a_stale_project_is_synced_before_it_is_answered)
 {
-    (void)state;
     struct sim_server sim;
     static char base_url[200];
     static const char *const small[] = {"--preset", "field-case", NULL};
@@ -174,9 +167,8 @@ static void test_a_stale_project_is_synced_before_it_is_answered(void **state)
     sim_stop(&sim);
 }
 
-static void test_redis_that_is_gone_stops_only_what_looks_into_it(void **state)
+TEST(test_redis_that_is_gone_stops_only_what_looks_into_it)
 {
-    (void)state;
     struct redis_server redis;
     static char url[160];
     redis_server_start(&redis, NULL);
@@ -213,9 +205,8 @@ static void *ask(void *arg)
     return NULL;
 }
 
-static void test_a_quick_statement_does_not_wait_for_slow_ones(void **state)
+TEST(test_a_quick_statement_does_not_wait_for_slow_ones)
 {
-    (void)state;
     static struct asked slow[12];
     enum { N = sizeof slow / sizeof *slow };
     web_run(&web, quiet, true);
@@ -239,9 +230,8 @@ static void test_a_quick_statement_does_not_wait_for_slow_ones(void **state)
     web_stop(&web);
 }
 
-static void test_one_connection_is_enough(void **state)
+TEST(test_one_connection_is_enough)
 {
-    (void)state;
     static char url[400];
     pg_exec(&web.pg, "CREATE ROLE poor LOGIN CONNECTION LIMIT 1");
     pg_exec(&web.pg, "GRANT ALL ON ALL TABLES IN SCHEMA public TO poor");
@@ -271,9 +261,8 @@ static void *ask_slowly(void *arg)
     return NULL;
 }
 
-static void test_a_request_under_way_is_answered_before_the_end(void **state)
+TEST(test_a_request_under_way_is_answered_before_the_end)
 {
-    (void)state;
     pthread_t thread;
     web_run(&web, quiet, true);
     web_log_in(&web);

@@ -11,9 +11,8 @@
 static struct web_server web;
 static char *token;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
                                            NULL};
     web_servers(&web);
@@ -28,9 +27,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     free(token);
     web_end(&web);
     return 0;
@@ -40,9 +38,8 @@ static int tear_down(void **state)
 #define PNG  "\\x89504e470d0a1a0a"
 #define HTML "<html><script>evil(1)</script>"
 
-static void test_only_four_types_are_shown(void **state)
+TEST(test_only_four_types_are_shown)
 {
-    (void)state;
     static const struct {
         const char *declared, *bytes; /* a bytea's text: "\x..." or plain */
         const char *type;             /* NULL: a download */
@@ -143,9 +140,8 @@ static char *page(void)
     return reply.body;
 }
 
-static void test_no_page_opens_a_parts_list(void **state)
+TEST(test_no_page_opens_a_parts_list)
 {
-    (void)state;
 #define COLUMN(n) "b" #n " AS (length(hex(zeroblob(20000000+a))))"
     static const char *const rows[] = {
         "CREATE TABLE Elevations(a); INSERT INTO Elevations VALUES (1), (2), (3); PRAGMA writable_schema = 1;"
@@ -169,9 +165,8 @@ static void test_no_page_opens_a_parts_list(void **state)
     if (grown > 30000) fail_msg("the web process grew by %ld KiB", grown);
 }
 
-static void test_the_page_shows_what_the_task_has_read(void **state)
+TEST(test_the_page_shows_what_the_task_has_read)
 {
-    (void)state;
     store_list(
         "CREATE TABLE Elevations (Name, AutoDescription, AutoDescriptionShort, Width_Output, Width_Unit,"
         " Height_Output, Height_Unit, Weight_Output, Weight_Unit, Area_Output, Area_Unit, SystemCode, SystemName,"

@@ -14,9 +14,8 @@
 
 static struct web_server web;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", NULL};
     web_servers(&web);
     web_run(&web, settings, true);
@@ -24,9 +23,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     web_end(&web);
     return 0;
 }
@@ -66,9 +64,8 @@ static int answers_in(const char *got)
 
 #define HIDDEN "GET /hidden HTTP/1.1\r\nHost: h\r\n\r\n"
 
-static void test_a_method_without_a_body_has_none(void **state)
+TEST(test_a_method_without_a_body_has_none)
 {
-    (void)state;
     static const char *const rows[] = {
         "HEAD /health HTTP/1.1\r\nHost: h\r\nContent-Length: 33\r\n\r\n" HIDDEN,
         "HEAD /health HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n21\r\n" HIDDEN "\r\n0\r\n\r\n",
@@ -91,9 +88,8 @@ static void test_a_method_without_a_body_has_none(void **state)
 #define CHUNKED POST "Transfer-Encoding: chunked\r\n\r\n"
 
 /* Each is refused with this status, and nothing after it is read. */
-static void test_what_can_be_read_in_two_ways_is_refused(void **state)
+TEST(test_what_can_be_read_in_two_ways_is_refused)
 {
-    (void)state;
     static const struct {
         const char *text;
         int status;
@@ -191,9 +187,8 @@ static void test_what_can_be_read_in_two_ways_is_refused(void **state)
     }
 }
 
-static void test_bytes_that_are_no_text_are_refused(void **state)
+TEST(test_bytes_that_are_no_text_are_refused)
 {
-    (void)state;
     static const char text[] = "GET /health HTTP/1.1\r\nHost: h\r\nX: a_b\r\nConnection: close\r\n\r\n" HIDDEN;
     for (int byte = 0; byte < 256; byte++) {
         char copy[sizeof text], got[4096];
@@ -240,9 +235,8 @@ static const char *statuses(const char *got)
 }
 
 /* One connection, requests of every legal form, cut into pieces of every size: as many answers, in order. */
-static void test_what_is_legal_is_read_however_it_comes(void **state)
+TEST(test_what_is_legal_is_read_however_it_comes)
 {
-    (void)state;
     static const char text[] =
         "\r\n\r\nGET /health HTTP/1.1\r\nHost: h\r\n\r\n"                                                   /* 200 */
         "HEAD /health HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"                                     /* 200 */
@@ -275,9 +269,8 @@ static void test_what_is_legal_is_read_however_it_comes(void **state)
         fail_msg("answers: %s", wanted);
 }
 
-static void test_a_client_that_waits_is_told_to_go_on(void **state)
+TEST(test_a_client_that_waits_is_told_to_go_on)
 {
-    (void)state;
     static const char *const heads[] = {POST "Expect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n",
                                         POST "Expect: 100-Continue\r\nConnection: close\r\nTransfer-Encoding: chunked"
                                              "\r\n\r\n"};
@@ -301,9 +294,8 @@ static void test_a_client_that_waits_is_told_to_go_on(void **state)
 }
 
 /* What a client reads as the answer to HEAD is its headers: the next answer begins right behind them. */
-static void test_an_answer_to_head_has_no_body(void **state)
+TEST(test_an_answer_to_head_has_no_body)
 {
-    (void)state;
     static const char *const paths[] = {
         "/health",     "/no/such/page",        "/ui/login", "/openapi.json",
         "/ui/events",  "/api/v1/admin/verify", "/docs",     "/api/v1/elevations/1/image",
@@ -319,9 +311,8 @@ static void test_an_answer_to_head_has_no_body(void **state)
     }
 }
 
-static void test_head_of_an_event_stream_is_its_headers(void **state)
+TEST(test_head_of_an_event_stream_is_its_headers)
 {
-    (void)state;
     char bearer[160], url[100], request[400];
     snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", web.admin);
     snprintf(url, sizeof url, "%s/ui/events", web.url);

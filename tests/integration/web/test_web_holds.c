@@ -53,9 +53,8 @@ static bool health_says(const char *words)
     return is_there;
 }
 
-static void test_hold_is_told_everywhere(void **state)
+TEST(test_hold_is_told_everywhere)
 {
-    (void)state;
     char json[80];
     int64_t id = make_hold();
     snprintf(json, sizeof json, "\"id\" : %lld, \"state\" : \"open\"", (long long)id);
@@ -71,9 +70,8 @@ static void test_hold_is_told_everywhere(void **state)
     WAIT_UNTIL(health_says("\"elevation\":4") && health_says("\"degraded\""), 20000);
 }
 
-static void test_applied_by_an_administrator(void **state)
+TEST(test_applied_by_an_administrator)
 {
-    (void)state;
     char path[100];
     int64_t id = make_hold();
     snprintf(path, sizeof path, "/api/v1/admin/holds/%lld/apply", (long long)id);
@@ -100,9 +98,8 @@ static void test_applied_by_an_administrator(void **state)
     free(client);
 }
 
-static void test_refused_and_unknown(void **state)
+TEST(test_refused_and_unknown)
 {
-    (void)state;
     char path[100];
     int64_t id = make_hold();
     snprintf(path, sizeof path, "/api/v1/admin/holds/%lld/refuse", (long long)id);
@@ -127,9 +124,8 @@ static char *hold_command(const char *verb, const char *id, int *status)
     return output;
 }
 
-static void test_by_the_command(void **state)
+TEST(test_by_the_command)
 {
-    (void)state;
     int status;
     char id[20];
     snprintf(id, sizeof id, "%lld", (long long)make_hold());
@@ -156,18 +152,16 @@ static void test_by_the_command(void **state)
     free(text);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     web_servers(&web);
     web_run(&web, NULL, true);
     web_log_in(&web);
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     web_end(&web);
     return 0;
 }

@@ -15,9 +15,8 @@
 
 static struct web_server web;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0",
                                            "RATE_LIMIT_PER_HOUR=0",
                                            "HTTP_MAX_BODY_BYTES=4096",
@@ -32,9 +31,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     web_end(&web);
     return 0;
 }
@@ -90,9 +88,8 @@ static cJSON *logged(struct process *p, const char *id)
     return found;
 }
 
-static void test_a_request_that_cannot_be_read_is_answered_like_all_others(void **state)
+TEST(test_a_request_that_cannot_be_read_is_answered_like_all_others)
 {
-    (void)state;
     static const struct {
         const char *text;
         int status;
@@ -153,9 +150,8 @@ static void expect_refusal(const char *head, const char *filler, size_t size, in
     free(text);
 }
 
-static void test_what_is_too_large_is_told_so_however_much_comes(void **state)
+TEST(test_what_is_too_large_is_told_so_however_much_comes)
 {
-    (void)state;
     static const char get[] = "GET /health HTTP/1.1\r\nHost: x\r\n", one[] = "GET /health HTTP/1.1\r\nX-Long: ";
     static const char post[] = "POST /api/v1/admin/login HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n";
     static const size_t sizes[] = {20000, 200000, 3000000};
@@ -169,9 +165,8 @@ static void test_what_is_too_large_is_told_so_however_much_comes(void **state)
 
 /* A client that looks for an answer only when it has sent everything: what it sends after the answer must not be met by
  * a reset, which would take the answer away. */
-static void test_a_client_that_goes_on_sending_gets_its_answer(void **state)
+TEST(test_a_client_that_goes_on_sending_gets_its_answer)
 {
-    (void)state;
     static const char *const heads[] = {"GET /health HTTP/1.1\r\nX-Long: ", "GET /health?q=",
                                         "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n"};
     static char piece[20000], got[4096];
@@ -200,9 +195,8 @@ static void test_a_client_that_goes_on_sending_gets_its_answer(void **state)
     }
 }
 
-static void test_what_can_be_read_is_left_alone(void **state)
+TEST(test_what_can_be_read_is_left_alone)
 {
-    (void)state;
     static const char text[] = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
                                "POST /api/v1/admin/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
                                "Content-Type: application/json\r\nExpect: 100-continue\r\n\r\n{}"
@@ -218,9 +212,8 @@ static void test_what_can_be_read_is_left_alone(void **state)
 }
 
 /* A client that connects anew for each request gets the descriptor of the one before, and sends head and body apart. */
-static void test_a_connection_gets_all_its_bytes(void **state)
+TEST(test_a_connection_gets_all_its_bytes)
 {
-    (void)state;
     static const char head[] =
         "POST /api/v1/admin/login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n"
         "Content-Type: application/json\r\n\r\n";
@@ -234,9 +227,8 @@ static void test_a_connection_gets_all_its_bytes(void **state)
     }
 }
 
-static void test_the_access_log_has_named_fields(void **state)
+TEST(test_the_access_log_has_named_fields)
 {
-    (void)state;
     char url[200];
     snprintf(url, sizeof url, "%s/api/v1/elevations/7%%22/thumbnail?token=hidden", web.url);
     const char *headers[] = {"X-Request-ID: log-1", NULL};
@@ -257,9 +249,8 @@ static void test_the_access_log_has_named_fields(void **state)
 }
 
 /* The supervisor passes a child's line on as it is: one object, not one inside another. */
-static void test_the_access_log_stays_whole_under_the_supervisor(void **state)
+TEST(test_the_access_log_stays_whole_under_the_supervisor)
 {
-    (void)state;
     struct process p;
     char port[32], run_dir[300], url[200];
     int n = support_free_port();

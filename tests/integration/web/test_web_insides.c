@@ -11,16 +11,14 @@
 
 static struct web_server web;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     web_servers(&web);
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     web_end(&web);
     return 0;
 }
@@ -65,9 +63,8 @@ static void must_be_logged(const char *id, const char *text)
 
 #define RANDOM_TOKEN "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
-static void test_a_database_that_refuses_is_not_described(void **state)
+TEST(test_a_database_that_refuses_is_not_described)
 {
-    (void)state;
     char url[300], port[16];
     snprintf(port, sizeof port, "%d", web.pg.port);
     snprintf(url, sizeof url, "DATABASE_URL=postgresql://" ROLE ":hidden@127.0.0.1:%d/postgres", web.pg.port);
@@ -97,9 +94,8 @@ static void test_a_database_that_refuses_is_not_described(void **state)
 }
 
 /* Statements that fail: a column that is gone, a lock that lasts, a row that must not be. */
-static void test_a_statement_that_fails_is_not_described(void **state)
+TEST(test_a_statement_that_fails_is_not_described)
 {
-    (void)state;
     static const char *const words[] = {"relation", "column",    "SELECT", "statement", "constraint",
                                         "Key (",    "secretive", "42703",  "hidden_",   NULL};
     web_run(&web, settings, true);
@@ -125,9 +121,8 @@ static void test_a_statement_that_fails_is_not_described(void **state)
     PQfinish(c);
 }
 
-static void test_texts_that_postgresql_cannot_take_are_refused_in_our_words(void **state)
+TEST(test_texts_that_postgresql_cannot_take_are_refused_in_our_words)
 {
-    (void)state;
     static const char *const words[] = {"UTF8", "0xc3", "encoding", "byte sequence", NULL};
     char body[1024] = "{\"client_id\":\"", *at = body + strlen(body);
     for (int i = 0; i < 200; i++) at = stpcpy(at, "ä");
@@ -143,9 +138,8 @@ static void test_texts_that_postgresql_cannot_take_are_refused_in_our_words(void
         assert_int_equal(web_status(&web, "POST", "/api/v1/client-auth/register", web.admin, bad[i]), 422);
 }
 
-static void test_strangers_learn_of_health_whether_it_is_well(void **state)
+TEST(test_strangers_learn_of_health_whether_it_is_well)
 {
-    (void)state;
     static const char *const words[] = {"version\":\"7", "memory", "load", "pool",  "checked",     "disk",
                                         "response",      "uptime", "used", "error", "environment", NULL};
     char *reader = web_client(&web, "reader", "[\"projects:read\"]"),

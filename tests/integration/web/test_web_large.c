@@ -59,9 +59,8 @@ static void fill(struct pg_server *pg)
     pg_exec(pg, "ANALYZE");
 }
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0",
                                            "RATE_LIMIT_PER_HOUR=0",
                                            "LOG_LEVEL=warning",
@@ -80,9 +79,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     free(token);
     web_end(&web);
     return 0;
@@ -127,9 +125,8 @@ static void assert_all(const struct download *d, const struct counted *c)
     assert_true(d->bytes > 40u << 20);
 }
 
-static void test_the_list_is_streamed_and_readers_that_stop_cost_a_piece_each(void **state)
+TEST(test_the_list_is_streamed_and_readers_that_stop_cost_a_piece_each)
 {
-    (void)state;
     static struct download slow[SLOW];
     struct counted counts[SLOW] = {0}, c = {0};
     struct download fast;
@@ -154,9 +151,8 @@ static void test_the_list_is_streamed_and_readers_that_stop_cost_a_piece_each(vo
     assert_grew_little();
 }
 
-static void test_pages_cover_everything_once(void **state)
+TEST(test_pages_cover_everything_once)
 {
-    (void)state;
     struct counted c = {0};
     long counted = 0;
     for (char path[128] = "/api/v1/elevations/cached?limit=2500"; *path;) {
@@ -231,15 +227,13 @@ static void assert_tree(const char *project, bool is_gzip, int first, int last, 
     assert_grew_little();
 }
 
-static void test_the_tree_of_a_large_project_is_streamed(void **state)
+TEST(test_the_tree_of_a_large_project_is_streamed)
 {
-    (void)state;
     assert_tree("big", false, 1, 40000, 12);
 }
 
-static void test_the_tree_of_many_small_phases_is_streamed(void **state)
+TEST(test_the_tree_of_many_small_phases_is_streamed)
 {
-    (void)state;
     assert_tree("wide", true, 40001, 46000, 3000);
 }
 

@@ -15,9 +15,8 @@
 static struct web_server web;
 static char *token;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0",
                                            "RATE_LIMIT_PER_HOUR=0",
                                            "HTTP_MAX_BODY_BYTES=4096",
@@ -35,9 +34,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     free(token);
     web_end(&web);
     return 0;
@@ -63,9 +61,8 @@ static bool is_closed_within(int fd, int ms)
     return false;
 }
 
-static void test_a_body_beyond_the_limit_is_refused(void **state)
+TEST(test_a_body_beyond_the_limit_is_refused)
 {
-    (void)state;
     char body[8192];
     memset(body, ' ', sizeof body);
     body[sizeof body - 1] = 0;
@@ -73,9 +70,8 @@ static void test_a_body_beyond_the_limit_is_refused(void **state)
     assert_int_equal(web_status(&web, "POST", "/api/v1/admin/login", NULL, body), 413);
 }
 
-static void test_headers_beyond_the_limit_are_refused(void **state)
+TEST(test_headers_beyond_the_limit_are_refused)
 {
-    (void)state;
     char url[200], header[4000];
     snprintf(url, sizeof url, "%s/health", web.url);
     memset(header, 'x', sizeof header);
@@ -90,18 +86,16 @@ static void test_headers_beyond_the_limit_are_refused(void **state)
     http_reply_free(&reply);
 }
 
-static void test_json_nested_too_deeply_is_refused(void **state)
+TEST(test_json_nested_too_deeply_is_refused)
 {
-    (void)state;
     char body[256] = "{\"username\":";
     for (int i = 0; i < 60; i++) strcat(body, "[");
 
     assert_int_equal(web_status(&web, "POST", "/api/v1/admin/login", NULL, body), 422);
 }
 
-static void test_a_request_that_arrives_too_slowly_is_cut(void **state)
+TEST(test_a_request_that_arrives_too_slowly_is_cut)
 {
-    (void)state;
     static const char text[] = "GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ";
     int fd = connect_to_web();
     assert_true(write(fd, text, sizeof text - 1) > 0);
@@ -114,17 +108,15 @@ static void test_a_request_that_arrives_too_slowly_is_cut(void **state)
     close(fd);
 }
 
-static void test_an_idle_connection_is_closed(void **state)
+TEST(test_an_idle_connection_is_closed)
 {
-    (void)state;
     int fd = connect_to_web();
     assert_true(is_closed_within(fd, 8000));
     close(fd);
 }
 
-static void test_connections_beyond_the_cap_are_answered_503_when_all_are_at_work(void **state)
+TEST(test_connections_beyond_the_cap_are_answered_503_when_all_are_at_work)
 {
-    (void)state;
     int fds[12];
     char text[300], bytes[1000];
     int len = snprintf(text, sizeof text, "GET /ui/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n",
@@ -144,9 +136,8 @@ static void test_connections_beyond_the_cap_are_answered_503_when_all_are_at_wor
     WAIT_UNTIL(web_status(&web, "GET", "/health", NULL, NULL) == 200, 5000);
 }
 
-static void test_an_idle_connection_gives_way_to_a_new_one(void **state)
+TEST(test_an_idle_connection_gives_way_to_a_new_one)
 {
-    (void)state;
     int fds[12];
     for (int i = 0; i < 12; i++) fds[i] = connect_to_web();
     for (int i = 0; i < 4; i++) assert_int_equal(web_status(&web, "GET", "/health", NULL, NULL), 200);
@@ -154,9 +145,8 @@ static void test_an_idle_connection_gives_way_to_a_new_one(void **state)
     for (int i = 0; i < 12; i++) close(fds[i]);
 }
 
-static void test_head_answers_like_get_without_a_body(void **state)
+TEST(test_head_answers_like_get_without_a_body)
 {
-    (void)state;
     struct http_reply get = web_call(&web, "GET", "/api/v1/projects/cached", token, NULL);
     struct http_reply head = web_call(&web, "HEAD", "/api/v1/projects/cached", token, NULL);
     char length[64];
@@ -168,9 +158,8 @@ static void test_head_answers_like_get_without_a_body(void **state)
     http_reply_free(&head);
 }
 
-static void test_methods_that_are_not_there_are_told_apart_from_paths_that_are_not(void **state)
+TEST(test_methods_that_are_not_there_are_told_apart_from_paths_that_are_not)
 {
-    (void)state;
     struct http_reply reply = web_call(&web, "DELETE", "/api/v1/projects/cached", token, NULL);
     assert_int_equal(reply.status, 405);
     assert_non_null(strstr(reply.headers, "GET"));
@@ -180,9 +169,8 @@ static void test_methods_that_are_not_there_are_told_apart_from_paths_that_are_n
     assert_int_equal(web_status(&web, "OPTIONS", "/api/v1/projects/cached", NULL, NULL), 204);
 }
 
-static void test_only_listed_origins_may_read_across_sites(void **state)
+TEST(test_only_listed_origins_may_read_across_sites)
 {
-    (void)state;
     char url[200];
     snprintf(url, sizeof url, "%s/health", web.url);
     const char *listed[] = {"Origin: https://b.example", NULL}, *other[] = {"Origin: https://b.example.evil", NULL};
@@ -195,9 +183,8 @@ static void test_only_listed_origins_may_read_across_sites(void **state)
     http_reply_free(&no);
 }
 
-static void test_parameters_are_taken_literally_or_refused(void **state)
+TEST(test_parameters_are_taken_literally_or_refused)
 {
-    (void)state;
     static const struct {
         const char *path;
         int status;
@@ -220,9 +207,8 @@ static void test_parameters_are_taken_literally_or_refused(void **state)
     }
 }
 
-static void test_the_request_id_is_returned_when_it_is_harmless(void **state)
+TEST(test_the_request_id_is_returned_when_it_is_harmless)
 {
-    (void)state;
     char url[200];
     snprintf(url, sizeof url, "%s/health", web.url);
     const char *good[] = {"X-Request-ID: abc-123", NULL}, *bad[] = {"X-Request-ID: a\"b c", NULL};
@@ -243,9 +229,8 @@ static void restart_with(const char *const settings[])
     web_run(&web, settings, true);
 }
 
-static void test_requests_beyond_the_rate_limit_are_told_when_to_come_back(void **state)
+TEST(test_requests_beyond_the_rate_limit_are_told_when_to_come_back)
 {
-    (void)state;
     static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=5", "LOG_LEVEL=warning",
                                            NULL};
     restart_with(settings);
@@ -263,9 +248,8 @@ static void test_requests_beyond_the_rate_limit_are_told_when_to_come_back(void 
     http_reply_free(&reply);
 }
 
-static void test_only_a_trusted_proxy_names_the_client(void **state)
+TEST(test_only_a_trusted_proxy_names_the_client)
 {
-    (void)state;
     static const char *const settings[] = {"RATE_LIMIT_PER_HOUR=3", "TRUSTED_PROXIES=127.0.0.0/8", "LOG_LEVEL=warning",
                                            NULL};
     char url[200], header[64];

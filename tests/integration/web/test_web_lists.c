@@ -11,9 +11,8 @@
 static struct web_server web;
 static char *token;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
                                            NULL};
     web_servers(&web);
@@ -31,9 +30,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     free(token);
     web_end(&web);
     return 0;
@@ -56,9 +54,8 @@ static int count_of(const cJSON *list)
     return cJSON_GetObjectItem(list, "count")->valueint;
 }
 
-static void test_a_list_longer_than_a_document_is_streamed_whole(void **state)
+TEST(test_a_list_longer_than_a_document_is_streamed_whole)
 {
-    (void)state;
     cJSON *list = get("/api/v1/elevations/cached");
 
     assert_int_equal(count_of(list), MANY);
@@ -66,9 +63,8 @@ static void test_a_list_longer_than_a_document_is_streamed_whole(void **state)
     cJSON_Delete(list);
 }
 
-static void test_pages_cover_the_list_once(void **state)
+TEST(test_pages_cover_the_list_once)
 {
-    (void)state;
     int total = 0, last = 0;
     for (char path[128] = "/api/v1/elevations/cached?limit=700"; *path;) {
         cJSON *page = get(path);
@@ -87,17 +83,15 @@ static void test_pages_cover_the_list_once(void **state)
     assert_int_equal(total, MANY);
 }
 
-static void test_a_filter_selects(void **state)
+TEST(test_a_filter_selects)
 {
-    (void)state;
     cJSON *list = get("/api/v1/elevations/cached?phase_id=7");
     assert_int_equal(count_of(list), MANY / 100);
     cJSON_Delete(list);
 }
 
-static void test_a_change_is_seen_by_the_next_request(void **state)
+TEST(test_a_change_is_seen_by_the_next_request)
 {
-    (void)state;
     cJSON *before = get("/api/v1/projects/cached");
     assert_int_equal(count_of(before), 100);
 
@@ -114,9 +108,8 @@ static void test_a_change_is_seen_by_the_next_request(void **state)
 }
 
 /* What each writer counts in is put together once it is gone; otherwise every request would read ever more rows. */
-static void test_counters_of_writers_that_are_gone_are_put_together(void **state)
+TEST(test_counters_of_writers_that_are_gone_are_put_together)
 {
-    (void)state;
     static const char sum[] = "SELECT sum(version)::bigint FROM table_versions WHERE name <> 'clients'";
     pg_exec(&web.pg, "INSERT INTO table_versions (name, slot, version) SELECT n, s, 2 FROM unnest(ARRAY['projects',"
                      " 'elevations']) n, generate_series(0, 1023) s ON CONFLICT DO NOTHING");
@@ -134,9 +127,8 @@ static void test_counters_of_writers_that_are_gone_are_put_together(void **state
     cJSON_Delete(list);
 }
 
-static void test_the_number_of_cached_answers_is_bounded(void **state)
+TEST(test_the_number_of_cached_answers_is_bounded)
 {
-    (void)state;
     char path[100];
     for (int i = 0; i < 600; i++) {
         snprintf(path, sizeof path, "/api/v1/elevations/cached?limit=1&cursor=%d", i);
@@ -158,9 +150,8 @@ static char *header_of(const struct http_reply *reply, const char *name)
     return strndup(at, strcspn(at, "\r\n"));
 }
 
-static void test_an_unchanged_list_is_not_sent_again(void **state)
+TEST(test_an_unchanged_list_is_not_sent_again)
 {
-    (void)state;
     char url[200], bearer[2200], known[160];
     struct http_reply first = web_call(&web, "GET", "/api/v1/projects/cached", token, NULL);
     char *etag = header_of(&first, "ETag");
@@ -183,9 +174,8 @@ static void test_an_unchanged_list_is_not_sent_again(void **state)
     free(etag);
 }
 
-static void test_large_answers_are_compressed_for_those_who_ask(void **state)
+TEST(test_large_answers_are_compressed_for_those_who_ask)
 {
-    (void)state;
     char url[200], bearer[2200];
     snprintf(url, sizeof url, "%s/api/v1/projects/cached", web.url);
     snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token);
@@ -199,9 +189,8 @@ static void test_large_answers_are_compressed_for_those_who_ask(void **state)
     http_reply_free(&packed);
 }
 
-static void test_compression_is_negotiated_as_the_standard_says(void **state)
+TEST(test_compression_is_negotiated_as_the_standard_says)
 {
-    (void)state;
     static const struct {
         const char *header;
         bool is_packed;
@@ -227,9 +216,8 @@ static void test_compression_is_negotiated_as_the_standard_says(void **state)
     }
 }
 
-static void test_the_erp_reads_dates_without_a_time_zone(void **state)
+TEST(test_the_erp_reads_dates_without_a_time_zone)
 {
-    (void)state;
     cJSON *project = get("/api/v1/odoo/projects/p5");
     const char *created = cJSON_GetObjectItem(project, "created_at")->valuestring;
 

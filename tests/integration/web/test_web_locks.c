@@ -20,9 +20,8 @@ static char *client;
 static int fds[MANY];
 static int fd_count;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const env[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
                                       "DATABASE_STATEMENT_TIMEOUT_MS=20000", NULL};
     signal(SIGPIPE, SIG_IGN);
@@ -33,9 +32,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     free(client);
     web_end(&web);
     return 0;
@@ -122,9 +120,8 @@ static void expect_the_rest_soon(void)
     }
 }
 
-static void test_one_that_waits_for_a_table_holds_up_nothing(void **state)
+TEST(test_one_that_waits_for_a_table_holds_up_nothing)
 {
-    (void)state;
     PGconn *pg = lock("projects");
     begin("/api/v1/projects/g1", client);
     expect_the_rest_soon();
@@ -135,9 +132,8 @@ static void test_one_that_waits_for_a_table_holds_up_nothing(void **state)
 }
 
 /* All at once, so that nobody knows yet what will wait. */
-static void test_many_equal_ones_hold_up_nothing(void **state)
+TEST(test_many_equal_ones_hold_up_nothing)
 {
-    (void)state;
     char path[64];
     PGconn *pg = lock("projects");
     for (int i = 0; i < 40; i++) {
@@ -153,9 +149,8 @@ static void test_many_equal_ones_hold_up_nothing(void **state)
     finish();
 }
 
-static void test_those_sent_together_with_one_that_waits_are_not_held_up(void **state)
+TEST(test_those_sent_together_with_one_that_waits_are_not_held_up)
 {
-    (void)state;
     for (int round = 0; round < 5; round++) {
         PGconn *pg = lock("projects");
         for (int i = 0; i < 3; i++) begin("/api/v1/client-auth/me", client);
@@ -171,9 +166,8 @@ static void test_those_sent_together_with_one_that_waits_are_not_held_up(void **
     }
 }
 
-static void test_reports_that_wait_hold_up_nothing(void **state)
+TEST(test_reports_that_wait_hold_up_nothing)
 {
-    (void)state;
     static const char *const paths[] = {"/api/v1/odoo/stats",
                                         "/api/v1/odoo/search?q=x",
                                         "/api/v1/sync-status/summary",
@@ -197,9 +191,8 @@ static void test_reports_that_wait_hold_up_nothing(void **state)
 }
 
 /* A lock that stays: the statement ends with its timeout, and those that found no connection with theirs. */
-static void test_nobody_waits_for_ever(void **state)
+TEST(test_nobody_waits_for_ever)
 {
-    (void)state;
     static const char *const env[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0",
                                       "LOG_LEVEL=warning",       "DATABASE_STATEMENT_TIMEOUT_MS=2000",
                                       "DATABASE_POOL_SIZE=2",    NULL};

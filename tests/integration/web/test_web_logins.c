@@ -17,9 +17,8 @@
 
 static struct web_server web;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0",
                                            "RATE_LIMIT_PER_HOUR=0",
                                            "LOG_LEVEL=error",
@@ -33,9 +32,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     web_end(&web);
     return 0;
 }
@@ -90,9 +88,8 @@ static const char *login_of(const char *id, const char *secret)
 
 /* ---- failures count for those who make them ---- */
 
-static void test_five_are_free_then_the_address_waits(void **state)
+TEST(test_five_are_free_then_the_address_waits)
 {
-    (void)state;
     static const struct {
         const char *path, *body;
     } rows[] = {
@@ -112,9 +109,8 @@ static void test_five_are_free_then_the_address_waits(void **state)
     }
 }
 
-static void test_an_ipv6_network_is_one_address(void **state)
+TEST(test_an_ipv6_network_is_one_address)
 {
-    (void)state;
     char address[64];
     for (int i = 0; i < 8; i++) {
         snprintf(address, sizeof address, "2001:db8:7:7:%x::%x", i * 4099, i + 1);
@@ -126,9 +122,8 @@ static void test_an_ipv6_network_is_one_address(void **state)
 }
 
 /* Four wrong ones and a right one for something else, over and over: the four count on. */
-static void test_a_good_login_clears_no_failures_but_its_own(void **state)
+TEST(test_a_good_login_clears_no_failures_but_its_own)
 {
-    (void)state;
     char *secret = secret_of("cleaner");
     static const char *const kinds[] = {"client", "viewer"};
     for (int kind = 0; kind < 2; kind++) {
@@ -148,9 +143,8 @@ static void test_a_good_login_clears_no_failures_but_its_own(void **state)
     free(secret);
 }
 
-static void test_a_good_login_clears_its_own(void **state)
+TEST(test_a_good_login_clears_its_own)
 {
-    (void)state;
     char *secret = secret_of("forgetful");
     const char *address = somewhere();
     for (int i = 0; i < 4; i++) {
@@ -190,9 +184,8 @@ static int count_of(const struct burst *all, int n, int status)
     return count;
 }
 
-static void test_a_burst_has_five_free_ones_too(void **state)
+TEST(test_a_burst_has_five_free_ones_too)
 {
-    (void)state;
     static struct burst all[30];
     char *secret = secret_of("beset");
     static const char *const bodies[] = {WRONG, NULL};
@@ -211,9 +204,8 @@ static void test_a_burst_has_five_free_ones_too(void **state)
     free(secret);
 }
 
-static void test_right_ones_at_once_all_get_in(void **state)
+TEST(test_right_ones_at_once_all_get_in)
 {
-    (void)state;
     static struct burst all[24];
     char *secret = secret_of("crowd");
     const char *address = somewhere();
@@ -229,9 +221,8 @@ static void test_right_ones_at_once_all_get_in(void **state)
 
 /* ---- nobody else's failures lock a right secret out ---- */
 
-static void test_failures_from_everywhere_refuse_no_right_secret(void **state)
+TEST(test_failures_from_everywhere_refuse_no_right_secret)
 {
-    (void)state;
     static struct burst all[35];
     char *secret = secret_of("steady");
     for (int round = 0; round < 4; round++) {
@@ -253,9 +244,8 @@ static void test_failures_from_everywhere_refuse_no_right_secret(void **state)
 }
 
 /* Sharing an address with somebody who guesses at other accounts costs time, and no more. */
-static void test_a_guessing_neighbour_refuses_no_right_secret(void **state)
+TEST(test_a_guessing_neighbour_refuses_no_right_secret)
 {
-    (void)state;
     char *secret = secret_of("neighbour"), id[32];
     static struct burst all[24];
     for (int i = 0; i < 24; i++) {
@@ -272,9 +262,8 @@ static void test_a_guessing_neighbour_refuses_no_right_secret(void **state)
 }
 
 /* Old hashes are dear: a crowd that guesses at one must not keep others waiting. */
-static void test_a_right_login_passes_a_line_of_guesses(void **state)
+TEST(test_a_right_login_passes_a_line_of_guesses)
 {
-    (void)state;
     static struct burst all[24];
     char *secret = secret_of("passes");
     assert_int_equal(try_from("203.0.113.40", CLIENT_PATH, login_of("passes", secret)), 200);
@@ -321,9 +310,8 @@ static int64_t least_work_ms(const char *id)
     return best / 1000;
 }
 
-static void test_the_time_does_not_tell_which_clients_exist(void **state)
+TEST(test_the_time_does_not_tell_which_clients_exist)
 {
-    (void)state;
     free(secret_of("timed-new"));
     pg_exec(&web.pg, "INSERT INTO clients (client_id, client_secret_hash, name, permissions, is_active) VALUES"
                      " ('timed-old', '$2b$11$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW', 'o', '[]', true),"
@@ -346,9 +334,8 @@ static void test_the_time_does_not_tell_which_clients_exist(void **state)
 
 /* ---- other sites ---- */
 
-static void test_another_site_logs_nobody_in(void **state)
+TEST(test_another_site_logs_nobody_in)
 {
-    (void)state;
     static const char *const paths[] = {ADMIN_PATH, "/admin/api/login", "/ui/login"};
     char own[100], own_port[100], here[40];
     snprintf(own, sizeof own, "Origin: %s", web.url);
@@ -386,9 +373,8 @@ static void test_another_site_logs_nobody_in(void **state)
         }
 }
 
-static void test_forms_are_taken_only_where_there_is_one(void **state)
+TEST(test_forms_are_taken_only_where_there_is_one)
 {
-    (void)state;
     static const struct {
         const char *method, *path, *body;
         int status;
@@ -412,9 +398,8 @@ static void test_forms_are_taken_only_where_there_is_one(void **state)
     }
 }
 
-static void test_the_way_back_is_a_page_of_ours(void **state)
+TEST(test_the_way_back_is_a_page_of_ours)
 {
-    (void)state;
     static const char *const rows[][2] = {
         {"/ui/tasks", "/ui/tasks"},
         {"/ui?a=b", "/ui?a=b"},
@@ -443,9 +428,8 @@ static void test_the_way_back_is_a_page_of_ours(void **state)
 }
 
 /* What could be read in two ways, or would be cut, is refused whole. */
-static void test_bodies_mean_what_they_say(void **state)
+TEST(test_bodies_mean_what_they_say)
 {
-    (void)state;
     static const char *const rows[] = {
         "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\\u0000anything\"}",
         "{\"username\":\"admin\\u0000x\",\"password\":\"" WEB_ADMIN_PASSWORD "\"}",

@@ -12,9 +12,8 @@ static struct web_server web;
 static struct redis_server redis;
 static cJSON *api;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static char redis_url[160];
     web_servers(&web);
     redis_server_start(&redis, NULL);
@@ -32,9 +31,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     cJSON_Delete(api);
     web_end(&web);
     redis_server_stop(&redis);
@@ -132,9 +130,8 @@ static bool has_redis(void)
     return web_status(&web, "GET", "/api/v1/scheduler/workers", web.admin, NULL) == 200;
 }
 
-static void test_without_postgresql_exactly_what_needs_it_is_refused(void **state)
+TEST(test_without_postgresql_exactly_what_needs_it_is_refused)
 {
-    (void)state;
     static const char *const do_without[] = {"root",
                                              "health",
                                              "health_basic",
@@ -161,9 +158,8 @@ static void test_without_postgresql_exactly_what_needs_it_is_refused(void **stat
     for_each(check_service);
 }
 
-static void test_without_redis_exactly_what_looks_into_it_is_refused(void **state)
+TEST(test_without_redis_exactly_what_looks_into_it_is_refused)
 {
-    (void)state;
     static const char *const look[] = {"scheduler_status",  "scheduler_active", "scheduler_scheduled",
                                        "scheduler_workers", "health_detailed",  NULL};
     WAIT_UNTIL(is_ready() && has_redis(), 20000);

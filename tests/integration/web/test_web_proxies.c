@@ -86,9 +86,8 @@ static void start_haproxy(void)
     WAIT_UNTIL(listens(haproxy_port), 10000);
 }
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=info",
                                            "TRUSTED_PROXIES=127.0.0.1", NULL};
     signal(SIGPIPE, SIG_IGN);
@@ -100,9 +99,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     process_stop(&nginx);
     process_stop(&haproxy);
     web_end(&web);
@@ -198,22 +196,19 @@ static void expect_no_strangers_answers(int port)
                                               " status=200 bytes=0"));
 }
 
-static void test_nobody_gets_another_ones_answer_through_nginx(void **state)
+TEST(test_nobody_gets_another_ones_answer_through_nginx)
 {
-    (void)state;
     expect_no_strangers_answers(nginx_port);
 }
 
-static void test_nobody_gets_another_ones_answer_through_haproxy(void **state)
+TEST(test_nobody_gets_another_ones_answer_through_haproxy)
 {
-    (void)state;
     expect_no_strangers_answers(haproxy_port);
 }
 
 /* A login between an attack and the attacker's next request: the token is the victim's alone. */
-static void test_a_token_goes_to_who_logged_in(void **state)
+TEST(test_a_token_goes_to_who_logged_in)
 {
-    (void)state;
     const int ports[] = {nginx_port, haproxy_port};
     const char *const headers[] = {"Content-Type: application/json", "X-Request-ID: login", NULL};
     for (int i = 0; i < 2 * 10; i++) {
@@ -236,9 +231,8 @@ static void test_a_token_goes_to_who_logged_in(void **state)
 }
 
 /* HAProxy adds a line of its own behind the client's; nginx adds to the client's line. */
-static void test_a_client_does_not_choose_its_address(void **state)
+TEST(test_a_client_does_not_choose_its_address)
 {
-    (void)state;
     static const char *const lines[] = {"X-Forwarded-For: 6.6.6.6",
                                         "X-Forwarded-For: 6.6.6.6, 127.0.0.1",
                                         "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 127.0.0.1",

@@ -69,9 +69,8 @@ static void run(struct web_server *w, const char *const more[])
     web_run(w, env, false);
 }
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     wait_for_room_in_the_hour();
     redis_server_start(&redis, NULL);
     run(&a, NULL);
@@ -79,9 +78,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     web_stop(&a);
     web_stop(&b);
     redis_server_stop(&redis);
@@ -114,9 +112,8 @@ static int asked_until_refused(struct web_server *w, const char *address)
     return asked;
 }
 
-static void test_the_limit_counts_over_both_processes(void **state)
+TEST(test_the_limit_counts_over_both_processes)
 {
-    (void)state;
     const char *address = "10.1.0.1";
     for (int i = 0; i < 22; i++) {
         assert_int_equal(ask(&a, address).status, 200);
@@ -142,9 +139,8 @@ static void test_the_limit_counts_over_both_processes(void **state)
     assert_int_equal(ask(&b, "10.1.0.2").status, 200); /* somebody else */
 }
 
-static void test_without_redis_each_counts_for_itself_and_nobody_fails(void **state)
+TEST(test_without_redis_each_counts_for_itself_and_nobody_fails)
 {
-    (void)state;
     const char *address = "10.2.0.1";
     assert_int_equal(ask(&a, address).status, 200);
     WAIT_UNTIL(counted(address) == 1, 20000);
@@ -164,9 +160,8 @@ static void test_without_redis_each_counts_for_itself_and_nobody_fails(void **st
     assert_true(10 + asked_until_refused(&b, address) < LIMIT);
 }
 
-static void test_redis_that_lost_its_data_gives_no_new_limit(void **state)
+TEST(test_redis_that_lost_its_data_gives_no_new_limit)
 {
-    (void)state;
     const char *address = "10.3.0.1";
     for (int i = 0; i < LIMIT; i++) assert_int_equal(ask(&a, address).status, 200);
     WAIT_UNTIL(counted(address) == LIMIT, 20000);
@@ -182,9 +177,8 @@ static void test_redis_that_lost_its_data_gives_no_new_limit(void **state)
     }
 }
 
-static void test_the_address_is_the_last_that_no_trusted_proxy_has(void **state)
+TEST(test_the_address_is_the_last_that_no_trusted_proxy_has)
 {
-    (void)state;
     char made_up[80];
     for (int i = 0; i < LIMIT; i++) { /* what a client writes itself stands further left */
         snprintf(made_up, sizeof made_up, "6.6.6.%d, 10.4.0.1", i);
@@ -196,9 +190,8 @@ static void test_the_address_is_the_last_that_no_trusted_proxy_has(void **state)
     assert_int_equal(ask(&a, "10.4.0.1, 127.0.0.9").status, 429); /* two proxies of ours */
 }
 
-static void test_a_proxy_that_is_not_trusted_names_nobody(void **state)
+TEST(test_a_proxy_that_is_not_trusted_names_nobody)
 {
-    (void)state;
     static const char *const nobody[] = {"TRUSTED_PROXIES=10.0.0.0/8", NULL};
     struct web_server alone = {0};
     char address[40];
@@ -214,9 +207,8 @@ static void test_a_proxy_that_is_not_trusted_names_nobody(void **state)
     web_stop(&alone);
 }
 
-static void test_of_two_limits_the_nearer_one_is_told_and_the_longer_wait(void **state)
+TEST(test_of_two_limits_the_nearer_one_is_told_and_the_longer_wait)
 {
-    (void)state;
     static const char *const both[] = {"RATE_LIMIT_PER_MINUTE=40", NULL};
     struct web_server alone = {0};
     run(&alone, both);

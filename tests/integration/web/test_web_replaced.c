@@ -7,7 +7,7 @@
 
 #include "tests/support/web.h"
 
-#define FIXTURE "tests/fixtures/replaced_api.txt"
+#define REPLACED_API "tests/fixtures/replaced_api.txt"
 
 static struct web_server web;
 static struct sim_server sim;
@@ -15,9 +15,8 @@ static struct redis_server redis;
 static cJSON *api;
 static char *project, *phase, *elevation, *directory;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static char base_url[200], redis_url[160];
     static const char *const small[] = {"--preset", "field-case", "--seed", "5", NULL};
     web_servers(&web);
@@ -51,9 +50,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     cJSON_Delete(api);
     free(project);
     free(phase);
@@ -74,8 +72,8 @@ static void for_each(each_fn fn)
     static char line[8192];
     char *words[200];
     int operations = 0;
-    FILE *in = fopen(FIXTURE, "r");
-    if (!in) fail_msg(FIXTURE " is not there (tests run in the root of the project)");
+    FILE *in = fopen(REPLACED_API, "r");
+    if (!in) fail_msg(REPLACED_API " is not there (tests run in the root of the project)");
     for (; fgets(line, sizeof line, in); operations++) {
         int n = 0;
         char *rest = line, *word;
@@ -202,9 +200,8 @@ static void check_description(const char *method, const char *path, char **words
     }
 }
 
-static void test_everything_that_clients_know_is_described(void **state)
+TEST(test_everything_that_clients_know_is_described)
 {
-    (void)state;
     faults = 0;
     for_each(check_description);
     assert_int_equal(faults, 0);
@@ -292,9 +289,8 @@ static void check_answer(const char *method, const char *pattern, char **words, 
     http_reply_free(&reply);
 }
 
-static void test_everything_that_clients_know_is_answered(void **state)
+TEST(test_everything_that_clients_know_is_answered)
 {
-    (void)state;
     faults = seen = 0;
     for_each(check_answer);
     assert_int_equal(faults, 0);
@@ -302,9 +298,8 @@ static void test_everything_that_clients_know_is_answered(void **state)
 }
 
 /* The replaced system led from one to the other. */
-static void test_a_slash_at_the_end_makes_no_difference(void **state)
+TEST(test_a_slash_at_the_end_makes_no_difference)
 {
-    (void)state;
     static const char *const paths[] = {"/api/v1/health",
                                         "/api/v1/projects",
                                         "/api/v1/directories",
@@ -325,9 +320,8 @@ static void test_a_slash_at_the_end_makes_no_difference(void **state)
     assert_int_equal(web_status(&web, "GET", "/api/v1/nothing/", web.admin, NULL), 404);
 }
 
-static void test_the_configuration_is_the_one_in_force(void **state)
+TEST(test_the_configuration_is_the_one_in_force)
 {
-    (void)state;
     assert_int_equal(web_status(&web, "PUT", "/api/v1/admin/sync-intervals/project", web.admin,
                                 "{\"max_retry_attempts\":7,\"retry_delay_minutes\":21}"),
                      200);
@@ -342,9 +336,8 @@ static void test_the_configuration_is_the_one_in_force(void **state)
     http_reply_free(&reply);
 }
 
-static void test_an_image_says_what_it_is(void **state)
+TEST(test_an_image_says_what_it_is)
 {
-    (void)state;
     char path[100];
     snprintf(path, sizeof path, "/api/v1/elevations/%s/image", elevation);
 

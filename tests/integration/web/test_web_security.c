@@ -14,9 +14,8 @@
 
 static struct web_server web;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0",      "RATE_LIMIT_PER_HOUR=0",
                                            "TRUSTED_PROXIES=127.0.0.1",    "LOG_LEVEL=debug",
                                            "ADMIN_SESSION_EXPIRE_HOURS=2", NULL};
@@ -26,9 +25,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     web_end(&web);
     return 0;
 }
@@ -63,9 +61,8 @@ static bool has_header(const struct http_reply *reply, const char *line)
 
 /* --- V2, V3: passwords, sessions --- */
 
-static void test_secrets_are_stored_as_hashes_only(void **state)
+TEST(test_secrets_are_stored_as_hashes_only)
 {
-    (void)state;
     struct http_reply reply = web_call(&web, "POST", "/api/v1/client-auth/register", web.admin,
                                        "{\"client_id\":\"hashed\",\"name\":\"n\",\"permissions\":[]}");
     char *secret = web_member(reply.body, "client_secret"), sql[300];
@@ -82,9 +79,8 @@ static void test_secrets_are_stored_as_hashes_only(void **state)
     http_reply_free(&reply);
 }
 
-static void test_a_login_never_takes_over_a_session_that_was_brought(void **state)
+TEST(test_a_login_never_takes_over_a_session_that_was_brought)
 {
-    (void)state;
     char chosen[65], cookie[128];
     memset(chosen, 'a', 64);
     chosen[64] = 0;
@@ -102,9 +98,8 @@ static void test_a_login_never_takes_over_a_session_that_was_brought(void **stat
     http_reply_free(&reply);
 }
 
-static void test_tokens_in_the_address_are_not_looked_at(void **state)
+TEST(test_tokens_in_the_address_are_not_looked_at)
 {
-    (void)state;
     static const char *const names[] = {"token", "access_token", "session", "logikald_session", "Authorization"};
     char path[200];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -116,9 +111,8 @@ static void test_tokens_in_the_address_are_not_looked_at(void **state)
 
 /* --- V5: what comes in, what goes out --- */
 
-static void test_members_that_nobody_asked_for_change_nothing(void **state)
+TEST(test_members_that_nobody_asked_for_change_nothing)
 {
-    (void)state;
     struct http_reply reply = web_call(&web, "POST", "/api/v1/client-auth/register", web.admin,
                                        "{\"client_id\":\"greedy\",\"name\":\"n\",\"permissions\":[\"projects:read\"],"
                                        "\"id\":1,\"is_admin\":true,\"is_active\":false,\"client_secret\":\"x\","
@@ -131,9 +125,8 @@ static void test_members_that_nobody_asked_for_change_nothing(void **state)
     http_reply_free(&reply);
 }
 
-static void test_a_login_leads_to_own_pages_only(void **state)
+TEST(test_a_login_leads_to_own_pages_only)
 {
-    (void)state;
     static const char *const rows[] = {
         "https://evil.example", "//evil.example",     "/\\\\evil.example",
         "\\\\\\\\evil.example", "/ui//evil.example",  "/uievil",
@@ -151,9 +144,8 @@ static void test_a_login_leads_to_own_pages_only(void **state)
     }
 }
 
-static void test_quotes_are_data_to_the_database(void **state)
+TEST(test_quotes_are_data_to_the_database)
 {
-    (void)state;
     char *token = web_client(&web, "o'brien", "[\"projects:read\",\"elevations:read\"]");
     static const char *const rows[] = {
         "/api/v1/projects/cached?search=%27%20OR%201%3D1--",
@@ -172,9 +164,8 @@ static void test_quotes_are_data_to_the_database(void **state)
     free(token);
 }
 
-static void test_names_are_text_on_pages(void **state)
+TEST(test_names_are_text_on_pages)
 {
-    (void)state;
     static const char *const pages[] = {"/ui/browse", "/ui/browse/projects/", "/ui/clients", "/ui/sync-logs"};
     char cookie[128], path[64];
     snprintf(cookie, sizeof cookie, "Cookie: logikald_session=%s", web.admin);
@@ -203,9 +194,8 @@ static void test_names_are_text_on_pages(void **state)
 
 /* --- V7: errors and the log --- */
 
-static void test_the_log_has_no_secrets_and_nobody_writes_lines_into_it(void **state)
+TEST(test_the_log_has_no_secrets_and_nobody_writes_lines_into_it)
 {
-    (void)state;
     const char *const headers[] = {"Content-Type: application/json", "User-Agent: x\tFORGED", NULL};
     static const char *const bodies[] = {
         "{\"username\":\"admin\",\"password\":\"" BAIT "\"}",
@@ -230,9 +220,8 @@ static void test_the_log_has_no_secrets_and_nobody_writes_lines_into_it(void **s
     free(log);
 }
 
-static void test_errors_tell_nothing_of_the_inside(void **state)
+TEST(test_errors_tell_nothing_of_the_inside)
 {
-    (void)state;
     static const struct {
         const char *method, *path, *body;
     } rows[] = {
@@ -256,9 +245,8 @@ static void test_errors_tell_nothing_of_the_inside(void **state)
 
 /* --- V8, V14: headers --- */
 
-static void test_every_kind_of_answer_has_its_headers(void **state)
+TEST(test_every_kind_of_answer_has_its_headers)
 {
-    (void)state;
     static const struct {
         const char *path;
         bool is_page, is_public;
@@ -287,9 +275,8 @@ static void test_every_kind_of_answer_has_its_headers(void **state)
     }
 }
 
-static void test_scripts_of_pages_are_files(void **state)
+TEST(test_scripts_of_pages_are_files)
 {
-    (void)state;
     struct http_reply reply = request("GET", "/ui/login", NULL, NULL);
     const char *csp = strcasestr(reply.headers, "Content-Security-Policy:");
     assert_non_null(csp);
@@ -300,9 +287,8 @@ static void test_scripts_of_pages_are_files(void **state)
 
 /* --- V12, V13: files, methods, types --- */
 
-static void test_files_outside_are_out_of_reach(void **state)
+TEST(test_files_outside_are_out_of_reach)
 {
-    (void)state;
     static const char *const rows[] = {
         "GET /static/../../../../etc/passwd HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
         "GET /static/%2e%2e/%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
@@ -318,9 +304,8 @@ static void test_files_outside_are_out_of_reach(void **state)
     }
 }
 
-static void test_no_request_hides_in_another_ones_body(void **state)
+TEST(test_no_request_hides_in_another_ones_body)
 {
-    (void)state;
 #define POST     "POST /api/v1/client-auth/login HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
 #define SMUGGLED "GET /health HTTP/1.1\r\nHost: h\r\n\r\n"
     static const char *const rows[] = {
@@ -344,9 +329,8 @@ static void test_no_request_hides_in_another_ones_body(void **state)
     if (!strstr(got, " 200 OK")) fail_msg("%s", got);
 }
 
-static void test_methods_that_show_or_tunnel_are_refused(void **state)
+TEST(test_methods_that_show_or_tunnel_are_refused)
 {
-    (void)state;
     static const char *const methods[] = {"TRACE", "TRACK", "CONNECT", "PROPFIND", "DEBUG"};
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         struct http_reply reply = request(methods[i], "/health", NULL, NULL);
@@ -355,9 +339,8 @@ static void test_methods_that_show_or_tunnel_are_refused(void **state)
     }
 }
 
-static void test_bodies_of_another_type_are_not_taken(void **state)
+TEST(test_bodies_of_another_type_are_not_taken)
 {
-    (void)state;
     char bearer[160];
     snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", web.admin);
     static const char *const types[] = {"Content-Type: text/plain", "Content-Type: application/xml",

@@ -22,18 +22,16 @@ static struct web_server web;
 #define WITH_VIEWER COMMON, "VIEWER_USERNAME=viewer", "VIEWER_PASSWORD=only looking here"
 static const char *const usual[] = {WITH_VIEWER, NULL};
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     web_servers(&web);
     web_run(&web, usual, true);
     web_log_in(&web);
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     web_end(&web);
     return 0;
 }
@@ -50,9 +48,8 @@ static char *log_in_as(const char *body)
 /* ---- other settings ---- */
 
 /* Sessions of both, and then the role runs with other settings (the last of two equal names counts). */
-static void test_a_session_stands_on_what_it_was_made_with(void **state)
+TEST(test_a_session_stands_on_what_it_was_made_with)
 {
-    (void)state;
     static const struct {
         const char *what;
         const char *settings[8];
@@ -89,9 +86,8 @@ static void test_a_session_stands_on_what_it_was_made_with(void **state)
 }
 
 /* Rows that a program of before made, or that somebody wrote by hand, open nothing. */
-static void test_a_session_without_proof_is_none(void **state)
+TEST(test_a_session_without_proof_is_none)
 {
-    (void)state;
     char *token = log_in_as(ADMIN);
     static const char *const changes[] = {
         "UPDATE admin_sessions SET proof = ''",
@@ -142,9 +138,8 @@ static bool ends_within(int fd, int64_t ms)
     return false;
 }
 
-static void test_the_stream_of_changes_ends_with_its_session(void **state)
+TEST(test_the_stream_of_changes_ends_with_its_session)
 {
-    (void)state;
     static const char *const ends[] = {
         NULL, /* logging out */
         "DELETE FROM admin_sessions",
@@ -167,9 +162,8 @@ static void test_the_stream_of_changes_ends_with_its_session(void **state)
     web_log_in(&web);
 }
 
-static void test_other_streams_go_on(void **state)
+TEST(test_other_streams_go_on)
 {
-    (void)state;
     char *one = log_in_as(ADMIN), *other = log_in_as(VIEWER);
     int first = listen_as(one), second = listen_as(other);
 
@@ -185,9 +179,8 @@ static void test_other_streams_go_on(void **state)
 
 /* ---- a viewer starts nothing ---- */
 
-static void test_a_viewer_starts_no_sync_by_any_method(void **state)
+TEST(test_a_viewer_starts_no_sync_by_any_method)
 {
-    (void)state;
     pg_exec(&web.pg, "INSERT INTO directories (logikal_id, name, upstream_path, level, upstream_chain) VALUES"
                      " ('d', 'd', 'd', 0, 'd')");
     pg_exec(&web.pg, "INSERT INTO projects (logikal_id, name, directory_id, last_sync_date) SELECT 'stale', 'stale',"

@@ -29,9 +29,8 @@ static void migrate(struct web_server *w)
     free(output);
 }
 
-static void test_it_is_not_ready_before_the_database_is_migrated(void **state)
+TEST(test_it_is_not_ready_before_the_database_is_migrated)
 {
-    (void)state;
     struct web_server web = {0};
     pg_start(&web.pg);
     web_run_unready(&web, keyless);
@@ -54,9 +53,8 @@ static void test_it_is_not_ready_before_the_database_is_migrated(void **state)
     web_end(&web);
 }
 
-static void test_a_database_of_a_newer_version_is_served(void **state)
+TEST(test_a_database_of_a_newer_version_is_served)
 {
-    (void)state;
     struct web_server web = {0};
     web_servers(&web);
     pg_exec(&web.pg, "INSERT INTO logikald_migrations (name, hash) VALUES ('9999_future.sql', 'x')");
@@ -68,9 +66,8 @@ static void test_a_database_of_a_newer_version_is_served(void **state)
     web_end(&web);
 }
 
-static void test_processes_without_a_configured_key_take_each_others_tokens(void **state)
+TEST(test_processes_without_a_configured_key_take_each_others_tokens)
 {
-    (void)state;
     struct web_server one = {0}, two = {0};
     web_servers(&one);
     two.pg = one.pg;
@@ -97,9 +94,8 @@ static void test_processes_without_a_configured_key_take_each_others_tokens(void
     web_end(&one);
 }
 
-static void test_postgresql_that_comes_later_brings_the_key(void **state)
+TEST(test_postgresql_that_comes_later_brings_the_key)
 {
-    (void)state;
     struct web_server web = {0};
     web_servers(&web);
     web_run(&web, keyless, true);
@@ -122,9 +118,8 @@ static void test_postgresql_that_comes_later_brings_the_key(void **state)
     web_end(&web);
 }
 
-static void test_production_does_not_start_without_a_key(void **state)
+TEST(test_production_does_not_start_without_a_key)
 {
-    (void)state;
     char *output = NULL;
     char *argv[] = {(char *)support_program("logikald-roles"), "web", NULL};
     char *env[] = {"ENVIRONMENT=production", "SECRET_KEY=5f0c1c1be38647b8a7b3d9a5f4a1e6c2",

@@ -38,9 +38,8 @@ static void run(void)
     web_log_in(&web);
 }
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     signal(SIGPIPE, SIG_IGN);
     web_servers(&web);
     redis_server_start(&redis, NULL);
@@ -60,9 +59,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     cJSON_Delete(api);
     web_end(&web);
     redis_server_stop(&redis);
@@ -208,9 +206,8 @@ static void hear_all(void)
 
 /* ---- ends ---- */
 
-static void test_web_stops_while_all_wait_for_tables(void **state)
+TEST(test_web_stops_while_all_wait_for_tables)
 {
-    (void)state;
     for (int i = 0; i < 2; i++) {
         PGconn *pg = lock_tables(i == 1);
         send_all();
@@ -222,9 +219,8 @@ static void test_web_stops_while_all_wait_for_tables(void **state)
     }
 }
 
-static void test_web_stops_while_redis_says_nothing(void **state)
+TEST(test_web_stops_while_redis_says_nothing)
 {
-    (void)state;
     process_signal(&redis.process, SIGSTOP);
     send_all();
     WAIT_UNTIL(web_status(&web, "GET", "/health", NULL, NULL) == 200, 20000);
@@ -234,9 +230,8 @@ static void test_web_stops_while_redis_says_nothing(void **state)
     run();
 }
 
-static void test_web_stops_while_streams_wait_for_their_readers(void **state)
+TEST(test_web_stops_while_streams_wait_for_their_readers)
 {
-    (void)state;
     send_all();
     struct pollfd p = {.fd = fds[fd_count - 20], .events = POLLIN};
     assert_int_equal(poll(&p, 1, 30000), 1);
@@ -245,9 +240,8 @@ static void test_web_stops_while_streams_wait_for_their_readers(void **state)
     run();
 }
 
-static void test_clients_go_while_they_wait(void **state)
+TEST(test_clients_go_while_they_wait)
 {
-    (void)state;
     for (int i = 0; i < 3; i++) {
         PGconn *pg = i < 2 ? lock_tables(false) : NULL;
         send_all();
@@ -258,9 +252,8 @@ static void test_clients_go_while_they_wait(void **state)
     }
 }
 
-static void test_postgresql_goes_while_all_wait_for_it(void **state)
+TEST(test_postgresql_goes_while_all_wait_for_it)
 {
-    (void)state;
     PGconn *pg = lock_tables(false);
     send_all();
     WAIT_UNTIL(someone_waits(), 20000);
@@ -272,9 +265,8 @@ static void test_postgresql_goes_while_all_wait_for_it(void **state)
     close_all(false);
 }
 
-static void test_redis_goes_while_all_wait_for_it(void **state)
+TEST(test_redis_goes_while_all_wait_for_it)
 {
-    (void)state;
     process_signal(&redis.process, SIGSTOP);
     send_all();
     assert_int_equal(web_status(&web, "GET", "/health", NULL, NULL), 200);
@@ -285,9 +277,8 @@ static void test_redis_goes_while_all_wait_for_it(void **state)
     close_all(false);
 }
 
-static void test_everybody_is_answered_once_the_tables_are_free(void **state)
+TEST(test_everybody_is_answered_once_the_tables_are_free)
 {
-    (void)state;
     PGconn *pg = lock_tables(true);
     send_all();
     WAIT_UNTIL(someone_waits(), 20000);

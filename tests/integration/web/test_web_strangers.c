@@ -21,9 +21,8 @@ static struct web_server web;
 static int fds[MANY];
 static int fd_count;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=info", NULL};
     struct rlimit files;
     signal(SIGPIPE, SIG_IGN);
@@ -40,9 +39,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     web_end(&web);
     return 0;
 }
@@ -78,9 +76,8 @@ static void finish(void)
     }
 }
 
-static int let_go(void **state)
+FIXTURE(let_go)
 {
-    (void)state;
     finish();
     return 0;
 }
@@ -143,9 +140,8 @@ static void half_bodies(const char *head, size_t size, unsigned from, unsigned a
 }
 
 /* 700 bodies that miss their last byte: for a place that does not exist, for an open one, and for one of our own. */
-static void test_half_bodies_take_no_memory(void **state)
+TEST(test_half_bodies_take_no_memory)
 {
-    (void)state;
     static const char *const heads[] = {
         "POST /nowhere HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n",
         "POST /api/v1/client-auth/login HTTP/1.1\r\nHost: h\r\nContent-Length: 8192\r\n\r\n",
@@ -165,9 +161,8 @@ static void test_half_bodies_take_no_memory(void **state)
     WAIT_UNTIL(ask(9, HEALTH, NULL) == 200, 10000);
 }
 
-static void test_who_gives_way_is_told_so(void **state)
+TEST(test_who_gives_way_is_told_so)
 {
-    (void)state;
     static const char head[] =
         "POST /api/v1/client-auth/register HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n";
     char bytes[4096] = "";
@@ -181,9 +176,8 @@ static void test_who_gives_way_is_told_so(void **state)
     finish();
 }
 
-static void test_open_operations_take_small_bodies_only(void **state)
+TEST(test_open_operations_take_small_bodies_only)
 {
-    (void)state;
     static const struct {
         const char *head;
         int status;
@@ -217,9 +211,8 @@ static void test_open_operations_take_small_bodies_only(void **state)
 
 /* ---- connections ---- */
 
-static void test_half_requests_of_one_address_hold_up_nobody(void **state)
+TEST(test_half_requests_of_one_address_hold_up_nobody)
 {
-    (void)state;
     static const char *const halves[] = {
         "GET /health HTTP/1.1\r\nHost: h\r\nX-Half: ",
         "G",
@@ -236,9 +229,8 @@ static void test_half_requests_of_one_address_hold_up_nobody(void **state)
     }
 }
 
-static void test_half_requests_of_many_addresses_hold_up_nobody(void **state)
+TEST(test_half_requests_of_many_addresses_hold_up_nobody)
 {
-    (void)state;
     static const char half[] = "GET /health HTTP/1.1\r\nHost: h\r\nX-Half: ";
     for (unsigned k = 0; k < 2200; k++) begin(2000 + k % 500, half, sizeof half - 1);
     expect_service(9);
@@ -247,9 +239,8 @@ static void test_half_requests_of_many_addresses_hold_up_nobody(void **state)
 }
 
 /* Who was served before and keeps his connection is not the one who gives way. */
-static void test_a_client_at_work_keeps_its_connection(void **state)
+TEST(test_a_client_at_work_keeps_its_connection)
 {
-    (void)state;
     static const char keep[] = "GET /health HTTP/1.1\r\nHost: h\r\n\r\n";
     char bytes[4096];
     int own = connect_from(9);
@@ -288,9 +279,8 @@ static void make_request(char *out, size_t size, const char *head, int number)
 }
 
 /* Each refused kind, LIMIT times and then some, from an address of its own. */
-static void test_refusals_count_in_the_rate_before_any_statement(void **state)
+TEST(test_refusals_count_in_the_rate_before_any_statement)
 {
-    (void)state;
     static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=20", "LOG_LEVEL=info", NULL};
     static const struct {
         const char *head;

@@ -15,9 +15,8 @@
 static struct web_server web;
 static char *token, *other;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const environment[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
                                               "HTTP_TIMEOUT_SECONDS=300", NULL};
     web_servers(&web);
@@ -34,9 +33,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     free(token);
     free(other);
     web_end(&web);
@@ -66,9 +64,8 @@ static char *etag_of(const struct http_reply *reply)
     return strndup(at + 8, strcspn(at + 8, "\r"));
 }
 
-static void test_an_answer_that_breaks_never_looks_whole(void **state)
+TEST(test_an_answer_that_breaks_never_looks_whole)
 {
-    (void)state;
     static const struct {
         const char *path;
         bool is_gzip, is_http_1_0;
@@ -100,9 +97,8 @@ static void test_an_answer_that_breaks_never_looks_whole(void **state)
     assert_true(process_logged(&web.process, "the answer was cut after"));
 }
 
-static void test_clients_of_every_age_get_it_whole(void **state)
+TEST(test_clients_of_every_age_get_it_whole)
 {
-    (void)state;
     for (int i = 0; i < 4; i++) {
         struct download d;
         prepare(&d, LIST);
@@ -115,9 +111,8 @@ static void test_clients_of_every_age_get_it_whole(void **state)
     }
 }
 
-static void test_headers_of_a_stream_are_those_of_its_encoding(void **state)
+TEST(test_headers_of_a_stream_are_those_of_its_encoding)
 {
-    (void)state;
     static const char *const paths[] = {LIST, TREE};
     for (int i = 0; i < 2; i++) {
         struct http_reply plain = ask("HEAD", paths[i], NULL), packed = ask("HEAD", paths[i], "Accept-Encoding: gzip");
@@ -139,9 +134,8 @@ static void test_headers_of_a_stream_are_those_of_its_encoding(void **state)
 }
 
 /* A HEAD answer must leave the connection as it found it: curl reuses it for the second URL. */
-static void test_a_connection_goes_on_after_the_head_of_a_stream(void **state)
+TEST(test_a_connection_goes_on_after_the_head_of_a_stream)
 {
-    (void)state;
     char command[3000], *output = NULL;
     snprintf(command, sizeof command,
              "curl -s --noproxy '*' -I -o /dev/null -w '%%{num_connects} ' -H 'Authorization: Bearer %s' %s%s"
@@ -154,9 +148,8 @@ static void test_a_connection_goes_on_after_the_head_of_a_stream(void **state)
     free(output);
 }
 
-static void test_an_unchanged_tree_is_not_sent_again(void **state)
+TEST(test_an_unchanged_tree_is_not_sent_again)
 {
-    (void)state;
     char known[200];
     struct http_reply first = ask("HEAD", TREE, NULL);
     char *etag = etag_of(&first);
@@ -183,9 +176,8 @@ static void test_an_unchanged_tree_is_not_sent_again(void **state)
     free(etag);
 }
 
-static void test_large_answers_wait_for_their_turn(void **state)
+TEST(test_large_answers_wait_for_their_turn)
 {
-    (void)state;
     static struct download d[STREAMS_MAX], next, gone, own;
     for (int i = 0; i < STREAMS_MAX; i++) {
         if (i == STREAMS_OWN) { /* one client has its share: its next one waits, others do not */
@@ -226,9 +218,8 @@ static void test_large_answers_wait_for_their_turn(void **state)
 }
 
 /* It kills the web process; the next one starts another. */
-static void test_an_answer_that_a_crash_cuts_never_looks_whole(void **state)
+TEST(test_an_answer_that_a_crash_cuts_never_looks_whole)
 {
-    (void)state;
     static struct download d[2];
     for (int i = 0; i < 2; i++) {
         prepare(&d[i], LIST);
@@ -246,9 +237,8 @@ static void test_an_answer_that_a_crash_cuts_never_looks_whole(void **state)
     for (int i = 0; i < 2; i++) assert_int_not_equal(d[i].failure, 0);
 }
 
-static void test_readers_that_are_too_slow_are_cut(void **state)
+TEST(test_readers_that_are_too_slow_are_cut)
 {
-    (void)state;
     static const char *const environment[] = {"LOG_LEVEL=info", "HTTP_TIMEOUT_SECONDS=2", NULL};
     static struct download stopped, slow;
     web_run(&web, environment, true);

@@ -9,9 +9,8 @@
 
 static struct web_server web;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
                                            NULL};
     web_servers(&web);
@@ -34,9 +33,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     web_end(&web);
     return 0;
 }
@@ -79,9 +77,8 @@ static bool take_out(cJSON *value, const char *id)
     return is_found;
 }
 
-static void test_streamed_and_built_documents_are_the_same(void **state)
+TEST(test_streamed_and_built_documents_are_the_same)
 {
-    (void)state;
     static const char *const paths[] = {"/api/v1/odoo/projects/edge",
                                         "/api/v1/odoo/projects/edge/complete?auto_sync=false"};
     cJSON *streamed[2], *whole[2];
@@ -103,9 +100,8 @@ static void test_streamed_and_built_documents_are_the_same(void **state)
 }
 
 /* The default phase has the same id in every project. */
-static void test_the_elevations_of_a_phase_are_its_own(void **state)
+TEST(test_the_elevations_of_a_phase_are_its_own)
 {
-    (void)state;
     static const char phase[] = "/api/v1/odoo/projects/%s/phases/00000000-0000-0000-0000-000000000000/elevations";
     char path[200];
     pg_exec(&web.pg, "UPDATE elevations SET phase_id = 1 WHERE phase_id = 3");

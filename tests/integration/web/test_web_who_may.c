@@ -167,9 +167,8 @@ static void fill_database(void)
                      " (SELECT id FROM phases), (SELECT id FROM projects) FROM generate_series(1, 6000) n");
 }
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0",
                                            "RATE_LIMIT_PER_HOUR=0",
                                            "LOG_LEVEL=warning",
@@ -200,9 +199,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     for (int i = 0; i < KINDS; i++) free(callers[i].token);
     web_end(&web);
     return 0;
@@ -229,9 +227,8 @@ static bool is_first_of_its_path(int rule)
 
 /* ---- tests ---- */
 
-static void test_the_table_and_the_program_know_the_same_operations(void **state)
+TEST(test_the_table_and_the_program_know_the_same_operations)
 {
-    (void)state;
     struct http_reply reply = web_call(&web, "GET", "/openapi.json", NULL, NULL);
     cJSON *document = cJSON_Parse(reply.body);
     faults = 0;
@@ -257,9 +254,8 @@ static void test_the_table_and_the_program_know_the_same_operations(void **state
 static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"};
 
 /* Those that are refused come first, and leave everything as it was. */
-static void test_whoever_may_not_is_refused_and_changes_nothing(void **state)
+TEST(test_whoever_may_not_is_refused_and_changes_nothing)
 {
-    (void)state;
     static const char *const marks = "SELECT sum(version) || ' ' || (SELECT count(*) FROM sync_runs) || ' ' ||"
                                      " (SELECT count(*) FROM sync_logs) FROM table_versions";
     char path[200], *before = pg_value(&web.pg, marks);
@@ -279,9 +275,8 @@ static void test_whoever_may_not_is_refused_and_changes_nothing(void **state)
 }
 
 /* Every method on every path, also those that are not there. */
-static void test_every_method_on_every_path_is_as_the_table_says(void **state)
+TEST(test_every_method_on_every_path_is_as_the_table_says)
 {
-    (void)state;
     static const enum kind some[] = {NOBODY, NONE, LOOKS};
     char path[200];
     faults = 0;
@@ -302,9 +297,8 @@ static void test_every_method_on_every_path_is_as_the_table_says(void **state)
     assert_int_equal(faults, 0);
 }
 
-static void test_whoever_may_is_not_refused(void **state)
+TEST(test_whoever_may_is_not_refused)
 {
-    (void)state;
     char path[200];
     faults = 0;
     for (int i = 0; i < count; i++) {
@@ -349,9 +343,8 @@ static void leave_early(const char *method, const char *path, const char *versio
     close(fd);
 }
 
-static void test_callers_that_leave_early_break_nothing(void **state)
+TEST(test_callers_that_leave_early_break_nothing)
 {
-    (void)state;
     static const char *const more[] = {"", "Accept-Encoding: gzip\r\n", "If-None-Match: *\r\nRange: bytes=0-9\r\n"};
     static const size_t reads[] = {0, 1, 500, 3000};
     char path[200];
@@ -369,9 +362,8 @@ static void test_callers_that_leave_early_break_nothing(void **state)
     assert_int_equal(web_status(&web, "GET", "/api/v1/elevations/cached", web.admin, NULL), 200);
 }
 
-static void test_a_stop_with_everything_under_way_breaks_nothing(void **state)
+TEST(test_a_stop_with_everything_under_way_breaks_nothing)
 {
-    (void)state;
     int fds[200], n = 0;
     char path[200], text[400];
     for (int i = 0; i < count && n < 200; i++) {
