@@ -76,8 +76,7 @@ char *cell_text(struct image *image, struct parts_data *data, sqlite3_stmt *row,
     return copy;
 }
 
-/* A decimal number and nothing else; the comma may be the decimal point. */
-static bool is_number(const char *text, size_t len, double *out)
+bool cell_is_number(const char *text, size_t len, double *out)
 {
     char copy[64], *end;
     if (len >= sizeof copy) return false;
@@ -98,10 +97,69 @@ void cell_number(struct image *image, struct parts_data *data, sqlite3_stmt *row
         size_t len;
         const char *text = borrowed(image, row, column, &len);
         if (!text || strspn(text, " ") == len) return;
-        out->is_set = is_number(text, len, &out->value);
+        out->is_set = cell_is_number(text, len, &out->value);
     } else if (type != SQLITE_BLOB) {
         out->value = sqlite3_column_double(row, column);
         out->is_set = isfinite(out->value);
     }
     if (!out->is_set) cell_problem(data, "%s is not a number", sqlite3_column_name(row, column));
+}
+
+void cell_add_number(struct buf *out, double value)
+{
+    char text[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    buf_str(out, text);
+}
+
+static void add_text(struct image *image, struct parts_data *data, const char *label, const char *text, size_t len,
+                     struct buf *out)
+{
+    if (utf8_is_valid(text, len) && !memchr(text, '\0', len)) {
+        buf_json_string(out, text, len);
+        return;
+    }
+    char *copy = malloc(len + 1);
+    if (!copy) image->has_no_memory = true;
+    if (copy) {
+        memcpy(copy, text, len);
+        copy[len] = '\0';
+        tidy(data, label, copy, len, 0);
+        buf_json_string(out, copy, len);
+    }
+    free(copy);
+}
+
+void cell_json(struct image *image, struct parts_data *data, const char *label, sqlite3_stmt *row, int column,
+               struct buf *out)
+{
+    size_t len;
+    const char *text;
+    double value;
+    switch (sqlite3_column_type(row, column)) {
+    case SQLITE_INTEGER: buf_printf(out, "%lld", (long long)sqlite3_column_int64(row, column)); return;
+    case SQLITE_FLOAT:
+        value = sqlite3_column_double(row, column);
+        if (isfinite(value)) {
+            cell_add_number(out, value);
+            return;
+        }
+        if (data) cell_problem(data, "%s is not a number", label);
+        break;
+    case SQLITE_BLOB: buf_printf(out, "{\"bytes\":%d}", sqlite3_column_bytes(row, column)); return;
+    case SQLITE_TEXT:
+        if (!(text = borrowed(image, row, column, &len))) break;
+        if (len > CELL_JSON_MAX) {
+            if (data) cell_problem(data, "%s is longer than %d bytes and stays in the file", label, CELL_JSON_MAX);
+            buf_printf(out, "{\"bytes\":%zu}", len);
+            return;
+        }
+        add_text(image, data, label, text, len, out);
+        return;
+    default: break;
+    }
+    buf_str(out, "null");
 }

@@ -145,6 +145,11 @@ static int failed(struct image *image, struct err *err)
     return err_set(err, code == SQLITE_NOMEM ? ERR_NOMEM : ERR_INPUT, "%.300s", sqlite3_errmsg(image->db));
 }
 
+bool image_has_table(struct image *image, const char *table)
+{
+    return image_has_column(image, table, NULL);
+}
+
 bool image_has_column(struct image *image, const char *table, const char *column)
 {
     int rc = sqlite3_table_column_metadata(image->db, "main", table, column, NULL, NULL, NULL, NULL, NULL);

@@ -29,6 +29,7 @@ int image_open(struct image *image, const void *bytes, size_t len, struct err *e
 void image_close(struct image *image); /* zero or closed is fine */
 void image_forget(void);               /* closes the connection that is kept for the next file */
 
+bool image_has_table(struct image *image, const char *table);
 bool image_has_column(struct image *image, const char *table, const char *column);
 
 /* A prepared statement, or NULL with err. The caller finalizes it. */

@@ -10,6 +10,7 @@
 #include "services/parts/cell.h"
 #include "services/parts/choose.h"
 #include "services/parts/image.h"
+#include "services/parts/lines.h"
 #include "services/parts/verify.h"
 
 #define GLASS_MAX 10000
@@ -157,37 +158,6 @@ static int read_glass(struct image *image, struct parts_data *data, const struct
     return rc < 0 ? rc : 0;
 }
 
-static int64_t count_rows(struct image *image, const char *table)
-{
-    char *sql = sqlite3_mprintf("SELECT count(*) FROM \"%w\"", table);
-    if (!sql) image->has_no_memory = true;
-    sqlite3_stmt *row = sql ? image_prepare(image, sql, NULL) : NULL;
-    int64_t count = row && image_step(image, row, NULL) == 1 ? sqlite3_column_int64(row, 0) : -1;
-    sqlite3_finalize(row);
-    sqlite3_free(sql);
-    return count;
-}
-
-/* Rows of all tables but Elevations: how many parts the list has. Tables without rows of their own are none of it. */
-static int64_t count_parts(struct image *image, struct parts_data *data)
-{
-    sqlite3_stmt *tables =
-        image_prepare(image, "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage <> 0", NULL);
-    int64_t count = 0;
-    int rc = -1;
-    while (tables && (rc = image_step(image, tables, NULL)) == 1) {
-        char *name = cell_text(image, NULL, tables, 0, 0);
-        bool is_part = name && sqlite3_strnicmp(name, "sqlite_", 7) != 0 && sqlite3_stricmp(name, "Elevations") != 0;
-        int64_t rows = is_part ? count_rows(image, name) : 0;
-        if (rows < 0) cell_problem(data, "the rows of %.80s could not be counted", name);
-        count += rows > 0 ? rows : 0;
-        free(name);
-    }
-    if (rc < 0) cell_problem(data, "not all tables could be counted");
-    sqlite3_finalize(tables);
-    return count;
-}
-
 /* The elevation and its glass, or only the reason why not. */
 static int read_contents(struct image *image, const char *name, struct parts_data *data, struct chosen *chosen,
                          struct err *err)
@@ -218,7 +188,8 @@ int parts_read(const void *bytes, size_t len, const char *name, const char *id, 
     int rc = image_open(&image, bytes, len, err);
     if (rc == 0) rc = choose_elevation(&image, name, id, &chosen, err);
     if (rc == 0) rc = read_contents(&image, name, data, &chosen, err);
-    if (rc == 0) data->parts_count = count_parts(&image, data);
+    data->file_row = chosen.row;
+    if (rc == 0) rc = parts_lines_read(&image, chosen.rows, data, err);
     if (image.has_no_memory) rc = err_set(err, ERR_NOMEM, "no memory to read the parts list");
     sqlite3_value_free(chosen.id);
     image_close(&image);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "services/store/db.h"
+#include "services/store/sync/parts_lines.h"
 
 #define ABANDONED "interval '10 minutes'" /* in_progress for longer: its parser died */
 
@@ -17,6 +18,8 @@ void parts_data_free(struct parts_data *data)
     }
     free(data->glass);
     free(data->preview);
+    free(data->tables);
+    for (int i = 0; i < PARTS_KINDS; i++) free(data->lines[i].json);
     *data = (struct parts_data){0};
 }
 
@@ -255,6 +258,7 @@ int parts_store_read(struct db *db, struct parts_item *items, int n, int reader,
     }
     int rc = r ? store_glass(db, items, n, err) : -ERR_DB;
     if (rc == 0) rc = store_previews(db, items, n, err);
+    if (rc == 0) rc = parts_lines_store(db, items, n, reader, err);
     PQclear(r);
     if (rc == 0) rc = db_commit(db, err);
     if (rc < 0) db_rollback(db);

@@ -11,7 +11,7 @@
 
 struct db;
 
-enum { PARTS_TEXTS = 10, PARTS_NUMBERS = 4 };
+enum { PARTS_TEXTS = 10, PARTS_NUMBERS = 4, PARTS_KINDS = 9 };
 
 struct parts_number {
     double value;
@@ -20,6 +20,11 @@ struct parts_number {
 struct parts_glass {
     char *id, *name;
 };
+struct parts_lines {
+    const char *kind; /* static; NULL = there is no such table */
+    char *json;       /* an array of objects */
+    int64_t count;
+};
 struct parts_data {
     /* auto_description, auto_description_short, width_unit, height_unit, weight_unit, area_unit, system_code,
      * system_name, system_long_name, color_base_long */
@@ -27,7 +32,11 @@ struct parts_data {
     struct parts_number numbers[PARTS_NUMBERS]; /* width, height, weight, area */
     struct parts_glass *glass;
     size_t glass_count, glass_cap;
-    int64_t parts_count;
+    int64_t parts_count; /* rows of all tables but Elevations */
+    int64_t own_parts;   /* lines of the elevation that are parts */
+    int64_t file_row;    /* the elevation's row in Elevations; -1 = not known */
+    struct parts_lines lines[PARTS_KINDS];
+    char *tables;      /* JSON, as parts_files.tables */
     char problem[400]; /* "" = everything was read, as it is */
     char *preview;     /* JSON for the pages; NULL = none */
 };

@@ -17,6 +17,41 @@ static void test_every_form_of_a_real_parts_list_is_stored_and_read(void **state
     assert_nothing_leaked(&world);
 }
 
+/* In the database: the lines of each list, typed, and of a list with several elevations only its own. */
+static void test_lines_of_every_real_parts_list_are_stored(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql;
+        int64_t expected;
+    } rows[] = {
+        {"SELECT count(*) FROM parts_versions WHERE parsed_at IS NULL OR file_row IS NULL", 0},
+        {"SELECT count(*) FROM parts_files WHERE reader = 0 OR tables IS NULL OR problem IS NOT NULL", 0},
+        {"SELECT count(*) FROM parts_files WHERE jsonb_array_length(tables) <> 71", 0},
+        {"SELECT count(*) FROM parts_versions v WHERE parts_count <> (SELECT count(*) FROM parts_version_lines l WHERE"
+         " (l.elevation_id, l.number) = (v.elevation_id, v.number) AND kind IN ('article', 'profile', 'glass'))",
+         0},
+        {"SELECT count(*) FROM parts_versions v WHERE parts_count <> 53 + (SELECT count(*) FROM elevation_glass g WHERE"
+         " g.elevation_id = v.elevation_id)",
+         0},
+        {"SELECT count(*) FROM elevation_glass g WHERE NOT EXISTS (SELECT FROM parts_version_lines l WHERE"
+         " l.elevation_id = g.elevation_id AND l.kind = 'glass' AND l.code = g.glass_id AND l.name = g.name AND"
+         " l.width > 0 AND l.position IS NOT NULL)",
+         0},
+        {"SELECT count(*) FROM elevations e WHERE NOT EXISTS (SELECT FROM parts_version_lines l WHERE l.elevation_id ="
+         " e.id AND l.kind = 'elevation' AND l.width = e.width_out AND l.code = e.system_code)",
+         0},
+        {"SELECT (count(*) > 100)::int FROM parts_version_lines WHERE kind = 'calc' AND name IS NOT NULL AND value > 0",
+         1},
+        {"SELECT count(*) FROM parts_version_lines WHERE code LIKE 'FREMD%' OR name LIKE 'FREMD%'", 0},
+        {"SELECT count(DISTINCT kind) FROM parts_version_lines", 9},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int64_t got = pg_int(&world.pg, rows[i].sql);
+        if (got != rows[i].expected) fail_msg("%s: %d", rows[i].sql, (int)got);
+    }
+}
+
 static void test_changed_real_parts_lists_follow(void **state)
 {
     (void)state;
@@ -57,6 +92,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_form_of_a_real_parts_list_is_stored_and_read),
+        cmocka_unit_test(test_lines_of_every_real_parts_list_are_stored),
         cmocka_unit_test(test_changed_real_parts_lists_follow),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -1,0 +1,350 @@
+/* Reading lines: see lines.h. A table is selected whole, in its order; each of its columns is one of the kind's, or
+ * goes among the others. */
+#include "services/parts/lines.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conf/buf.h"
+#include "conf/clock.h"
+#include "services/parts/cell.h"
+#include "services/parts/line_kinds.h"
+#include "services/parts/lookup.h"
+
+#define SELECTED_MAX 2000
+
+struct reading {
+    struct image *image;
+    struct parts_data *data;
+    struct parts_data *told; /* data, or NULL while a line of another elevation is read */
+    struct lookup elevations, insertions, suppliers, calc_names;
+    int64_t elevation_rows;
+    /* of the table at hand */
+    const struct line_kind *kind;
+    const char *table;
+    sqlite3_stmt *row;
+    int columns;
+    int column_of[LINE_COLUMNS]; /* where each of kind->columns is; -1 = the table has none */
+    int insertion_column, elevation_column, supplier_column;
+};
+
+/* ---- the columns of a table ---- */
+
+static int find_column(const struct reading *r, const char *name)
+{
+    for (int i = 0; name && i < r->columns; i++)
+        if (strcasecmp(sqlite3_column_name(r->row, i), name) == 0) return i;
+    return -1;
+}
+
+static void map_columns(struct reading *r)
+{
+    r->columns = sqlite3_column_count(r->row);
+    if (r->columns > SELECTED_MAX) r->columns = SELECTED_MAX;
+    for (int k = 0; k < LINE_COLUMNS; k++) {
+        const struct line_column *c = &r->kind->columns[k];
+        r->column_of[k] = -1;
+        if (!c->name) continue;
+        int from = find_column(r, c->from[0]);
+        if (from < 0) from = find_column(r, c->from[1]);
+        r->column_of[k] = from;
+    }
+    r->insertion_column = find_column(r, "InsertionID");
+    r->elevation_column = find_column(r, "ElevationID");
+    r->supplier_column = find_column(r, "LK_SupplierID");
+}
+
+/* All columns, or, when one of them cannot be computed here, those that are known. */
+static sqlite3_stmt *select_table(struct reading *r, struct err *err)
+{
+    char *sql = sqlite3_mprintf("SELECT * FROM \"%w\" NOT INDEXED", r->table);
+    sqlite3_stmt *row = sql ? image_prepare(r->image, sql, err) : NULL;
+    sqlite3_free(sql);
+    if (row || !sql) return r->image->has_no_memory |= !sql, row;
+    struct buf known = {0};
+    buf_str(&known, "SELECT ");
+    for (int k = 0; k < LINE_COLUMNS && r->kind->columns[k].name; k++)
+        for (int i = 0; i < 2; i++) {
+            const char *name = r->kind->columns[k].from[i];
+            if (!name || !image_has_column(r->image, r->table, name)) continue;
+            buf_printf(&known, "%s\"%s\"", known.len > 7 ? ", " : "", name);
+            break;
+        }
+    buf_printf(&known, " FROM \"%s\" NOT INDEXED", r->table);
+    if (!known.failed && strncmp(known.data, "SELECT  ", 8) != 0) row = image_prepare(r->image, known.data, NULL);
+    if (row) cell_problem(r->data, "%s: only some of its columns can be read (%.100s)", r->table, err->text);
+    buf_free(&known);
+    return row;
+}
+
+/* ---- a line ---- */
+
+/* A text as it is, NULL for anything else: asking SQLite for the text of another value changes the value. */
+static const char *text_of(const struct reading *r, int column)
+{
+    bool is_text = column >= 0 && sqlite3_column_type(r->row, column) == SQLITE_TEXT;
+    return is_text ? (const char *)sqlite3_column_text(r->row, column) : NULL;
+}
+
+/* A value with which other tables are spoken of. */
+static const char *id_of(const struct reading *r, int column, char number[24])
+{
+    if (column < 0 || sqlite3_column_type(r->row, column) != SQLITE_INTEGER) return text_of(r, column);
+    snprintf(number, 24, "%lld", (long long)sqlite3_column_int64(r->row, column));
+    return number;
+}
+
+/* The row of Elevations that the line belongs to, if the file binds it to one of several. */
+static int64_t row_of(const struct reading *r, int64_t number, const struct lookup_entry *insertion)
+{
+    char number_text[24];
+    if (r->elevation_rows < 2) return -1;
+    if (strcmp(r->kind->kind, "elevation") == 0) return number - 1;
+    const struct lookup_entry *e = insertion ? lookup_find(&r->elevations, insertion->parent) : NULL;
+    if (!e && r->insertion_column < 0) e = lookup_find(&r->elevations, id_of(r, r->elevation_column, number_text));
+    if (!e && strcmp(r->kind->kind, "insertion") == 0)
+        e = lookup_find(&r->elevations, id_of(r, r->elevation_column, number_text));
+    return e ? e->row : -1;
+}
+
+static void add_key(struct buf *out, const char *name)
+{
+    buf_char(out, ',');
+    buf_json_string(out, name, strlen(name));
+    buf_char(out, ':');
+}
+
+static void add_text(struct buf *out, const char *key, const char *text)
+{
+    if (!text) return;
+    add_key(out, key);
+    buf_json_string(out, text, strlen(text));
+}
+
+static void say_label(const struct reading *r, int column, char label[200])
+{
+    bool is_elevation = strcmp(r->kind->kind, "elevation") == 0;
+    snprintf(label, 200, "%.90s%s%.90s", is_elevation ? "" : r->table, is_elevation ? "" : ".",
+             sqlite3_column_name(r->row, column));
+}
+
+/* A number of the row. false: what is there is none, and goes among the others as it is. */
+static bool number_of(const struct reading *r, int column, double *value)
+{
+    int type = sqlite3_column_type(r->row, column);
+    if (type == SQLITE_INTEGER || type == SQLITE_FLOAT) {
+        *value = sqlite3_column_double(r->row, column);
+        return isfinite(*value);
+    }
+    const char *text = type == SQLITE_TEXT ? text_of(r, column) : NULL;
+    return text && cell_is_number(text, (size_t)sqlite3_column_bytes(r->row, column), value);
+}
+
+/* An empty text where a number belongs is none, and nothing to tell. */
+static bool is_blank(const struct reading *r, int column)
+{
+    if (sqlite3_column_type(r->row, column) != SQLITE_TEXT) return false;
+    const char *text = text_of(r, column);
+    return text && text[strspn(text, " ")] == '\0' && (size_t)sqlite3_column_bytes(r->row, column) == strlen(text);
+}
+
+/* Adds a column under its known name; false when it is not of its type. */
+static bool add_known(struct reading *r, int column, const struct line_column *known, struct buf *out)
+{
+    char label[200];
+    double value;
+    int type = sqlite3_column_type(r->row, column);
+    if (known->type == LINE_NUMBER) {
+        if (is_blank(r, column)) return true;
+        if (number_of(r, column, &value)) {
+            add_key(out, known->name);
+            cell_add_number(out, value);
+            return true;
+        }
+        say_label(r, column, label);
+        if (r->told) cell_problem(r->told, "%s is not a number", label);
+        return false;
+    }
+    say_label(r, column, label);
+    if (type == SQLITE_BLOB) {
+        if (r->told && sqlite3_column_bytes(r->row, column) > 0) cell_problem(r->told, "%s is not a text", label);
+        return false;
+    }
+    add_key(out, known->name);
+    if (type == SQLITE_TEXT) {
+        cell_json(r->image, r->told, label, r->row, column, out);
+    } else {
+        const char *text = (const char *)sqlite3_column_text(r->row, column);
+        if (!text) r->image->has_no_memory = true;
+        buf_json_string(out, text ? text : "", text ? strlen(text) : 0);
+    }
+    return true;
+}
+
+static void add_other(struct reading *r, int column, bool *is_first, struct buf *out)
+{
+    char label[200];
+    const char *name = sqlite3_column_name(r->row, column);
+    say_label(r, column, label);
+    buf_str(out, *is_first ? ",\"other\":{" : ",");
+    *is_first = false;
+    buf_json_string(out, name, strlen(name));
+    buf_char(out, ':');
+    cell_json(r->image, r->told, label, r->row, column, out);
+}
+
+/* What other tables say about a line. */
+static void add_references(const struct reading *r, const struct lookup_entry *insertion, int64_t of_row,
+                           struct buf *out)
+{
+    if (of_row >= 0) buf_printf(out, ",\"of_row\":%lld", (long long)of_row);
+    if (insertion) add_text(out, "position", insertion->name);
+    char number[24];
+    const struct lookup_entry *supplier = lookup_find(&r->suppliers, id_of(r, r->supplier_column, number));
+    if (supplier) add_text(out, "supplier_name", supplier->parent ? supplier->parent : supplier->name);
+    if (strcmp(r->kind->kind, "calc") != 0) return;
+    const struct lookup_entry *item = lookup_find(&r->calc_names, id_of(r, find_column(r, "CalcItemNameID"), number));
+    if (item) add_text(out, "name", item->name);
+}
+
+static void add_line(struct reading *r, int64_t number, struct buf *out)
+{
+    bool is_first = true;
+    bool is_done[SELECTED_MAX];
+    char id[24];
+    const struct lookup_entry *insertion = lookup_find(&r->insertions, id_of(r, r->insertion_column, id));
+    int64_t of_row = row_of(r, number, insertion);
+    bool is_own = of_row < 0 || of_row == r->data->file_row;
+    r->told = is_own ? r->data : NULL;
+    memset(is_done, 0, (size_t)r->columns * sizeof *is_done);
+    buf_printf(out, "%s{\"line\":%lld,\"table_name\":\"%s\"", number > 1 ? "," : "", (long long)number, r->table);
+    add_references(r, insertion, of_row, out);
+    for (int k = 0; k < LINE_COLUMNS; k++) {
+        int column = r->column_of[k];
+        if (column < 0) continue;
+        bool is_null = sqlite3_column_type(r->row, column) == SQLITE_NULL;
+        if (is_null || add_known(r, column, &r->kind->columns[k], out)) is_done[column] = true;
+    }
+    for (int i = 0; i < r->columns; i++)
+        if (!is_done[i] && sqlite3_column_type(r->row, i) != SQLITE_NULL) add_other(r, i, &is_first, out);
+    buf_str(out, is_first ? "}" : "}}");
+    if (r->kind->is_part && is_own) r->data->own_parts++;
+}
+
+static int read_rows(struct reading *r, struct buf *out, int64_t *count, struct err *err)
+{
+    int rc;
+    while ((rc = image_step(r->image, r->row, err)) == 1) {
+        if (mono_ms() > r->image->deadline_ms)
+            return err_set(err, ERR_TIMEOUT, "reading it takes longer than %d s", PARTS_TIME_MS / 1000);
+        if (*count == LINES_MAX || out->len > LINES_BYTES_MAX) {
+            cell_problem(r->data, "%s: only its first %lld rows were read", r->table, (long long)*count);
+            return 0;
+        }
+        add_line(r, ++*count, out);
+    }
+    return rc;
+}
+
+static int read_kind(struct reading *r, int index, struct err *err)
+{
+    struct parts_lines *lines = &r->data->lines[index];
+    struct err why = {0};
+    struct buf out = {0};
+    r->kind = &line_kinds[index];
+    r->table = NULL;
+    for (int i = 0; i < 2 && !r->table; i++)
+        if (r->kind->tables[i] && image_has_table(r->image, r->kind->tables[i])) r->table = r->kind->tables[i];
+    if (!r->table) return 0;
+    r->row = select_table(r, &why);
+    int rc = r->row ? 0 : -(int)why.code;
+    buf_char(&out, '[');
+    if (r->row) map_columns(r);
+    if (rc == 0) rc = read_rows(r, &out, &lines->count, &why);
+    buf_char(&out, ']');
+    sqlite3_finalize(r->row);
+    if (out.failed) r->image->has_no_memory = true;
+    if (rc == -ERR_TIMEOUT || rc == -ERR_NOMEM) {
+        err_set(err, why.code, "%s", why.text);
+        buf_free(&out);
+        return rc;
+    }
+    if (rc < 0) cell_problem(r->data, "%s: %.200s", r->table, why.text);
+    lines->kind = r->kind->kind;
+    lines->json = buf_steal(&out);
+    return 0;
+}
+
+/* ---- all tables ---- */
+
+static int64_t count_rows(struct image *image, const char *table)
+{
+    char *sql = sqlite3_mprintf("SELECT count(*) FROM \"%w\"", table);
+    if (!sql) image->has_no_memory = true;
+    sqlite3_stmt *row = sql ? image_prepare(image, sql, NULL) : NULL;
+    int64_t count = row && image_step(image, row, NULL) == 1 ? sqlite3_column_int64(row, 0) : -1;
+    sqlite3_finalize(row);
+    sqlite3_free(sql);
+    return count;
+}
+
+static void add_table(struct reading *r, const char *name, struct buf *out)
+{
+    struct parts_data *data = r->data;
+    int64_t rows = count_rows(r->image, name);
+    if (rows < 0) cell_problem(data, "the rows of %.80s could not be counted", name);
+    if (rows > 0 && strcasecmp(name, "Elevations") != 0) data->parts_count += rows;
+    const struct line_kind *kind = line_kind_of(name);
+    if (kind && strcasecmp(kind->tables[0], name) != 0 && image_has_table(r->image, kind->tables[0])) kind = NULL;
+    buf_str(out, out->len > 1 ? ",{\"name\":" : "{\"name\":");
+    buf_json_string(out, name, strlen(name));
+    if (rows < 0)
+        buf_str(out, ",\"rows\":null");
+    else
+        buf_printf(out, ",\"rows\":%lld", (long long)rows);
+    if (kind)
+        buf_printf(out, ",\"kind\":\"%s\"}", kind->kind);
+    else
+        buf_str(out, ",\"kind\":null}");
+}
+
+/* Tables without rows of their own are none of it. */
+static void read_tables(struct reading *r)
+{
+    sqlite3_stmt *tables =
+        image_prepare(r->image, "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage <> 0", NULL);
+    struct buf out = {0};
+    int rc = -1;
+    buf_char(&out, '[');
+    while (tables && (rc = image_step(r->image, tables, NULL)) == 1) {
+        char *name = cell_text(r->image, NULL, tables, 0, 0);
+        if (name && sqlite3_strnicmp(name, "sqlite_", 7) != 0) add_table(r, name, &out);
+        free(name);
+    }
+    buf_char(&out, ']');
+    if (rc < 0) cell_problem(r->data, "not all tables could be counted");
+    sqlite3_finalize(tables);
+    if (out.failed) r->image->has_no_memory = true;
+    r->data->tables = buf_steal(&out);
+}
+
+int parts_lines_read(struct image *image, int64_t elevations, struct parts_data *data, struct err *err)
+{
+    struct reading r = {.image = image, .data = data};
+    int rc = 0;
+    r.elevation_rows = elevations;
+    lookup_read(&r.elevations, image, "Elevations", "ElevationID", NULL, NULL);
+    lookup_read(&r.insertions, image, "Insertions", "InsertionID", "Name", "ElevationID");
+    lookup_read(&r.suppliers, image, "Suppliers", "SupplierID", "Name", "Address2");
+    lookup_read(&r.calc_names, image, "CalcItemNames", "CalcItemNameID", "Name", NULL);
+    for (int i = 0; i < PARTS_KINDS && rc == 0; i++) rc = read_kind(&r, i, err);
+    if (rc == 0) read_tables(&r);
+    lookup_free(&r.elevations);
+    lookup_free(&r.insertions);
+    lookup_free(&r.suppliers);
+    lookup_free(&r.calc_names);
+    return rc;
+}
