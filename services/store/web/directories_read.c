@@ -29,6 +29,22 @@ const struct query query_directories_syncable = {
                                              " AND NOT d.exclude_from_sync AND NOT tree.is_excluded_by_parent"),
 };
 
+#define FROM_MORE                                                                                                      \
+    ", d.deleted_at FROM directories d JOIN tree ON tree.id = d.id WHERE $3::text IS NULL AND $4::text IS NULL "       \
+    "AND " LIST_MORE_OF("d.")
+
+const struct query query_directories_more = {
+    .name = "directories_more",
+    .is_slow = true,
+    .sql = TREE LIST_MORE_SQL(ROW STALE FROM_MORE),
+};
+
+const struct query query_directories_syncable_more = {
+    .name = "directories_syncable_more",
+    .is_slow = true,
+    .sql = TREE LIST_MORE_SQL(ROW STALE FROM_MORE " AND NOT d.exclude_from_sync AND NOT tree.is_excluded_by_parent"),
+};
+
 const struct query query_directory_get = {
     .name = "directory_get",
     .sql = TREE "SELECT row_to_json(t) FROM (" ROW FROM

@@ -7,8 +7,9 @@
 
 extern const struct query query_directories_page;
 extern const struct query query_directories_syncable;
-extern const struct query query_directory_get;       /* (logikal_id, path or id) JSON */
-extern const struct query query_directory_exclude;   /* (id, boolean) JSON */
+extern const struct query query_directories_more, query_directories_syncable_more; /* list_sql.h */
+extern const struct query query_directory_get;                                     /* (logikal_id, path or id) JSON */
+extern const struct query query_directory_exclude;                                 /* (id, boolean) JSON */
 extern const struct query query_directories_exclude; /* (JSON list of ids, boolean) JSON */
 
 #endif

@@ -10,6 +10,17 @@
     " count(*) FILTER (WHERE is_stale), to_json(max(last_sync_date))#>>'{}' FROM (" rows                               \
     " ORDER BY id LIMIT $2::int) t"
 
+/* The same for readers that say more: ($3, $4 = filters, $5 = changed at this time or later or NULL, $6 = also those
+ * that are gone). The rows have a line each, have deleted_at, and a sixth column says whether what they are looked for
+ * in is there. */
+#define LIST_MORE_SQL(rows)                                                                                            \
+    "SELECT count(*), max(id), coalesce(string_agg(row_to_json(t)::text, E',\n' ORDER BY id), ''),"                    \
+    " count(*) FILTER (WHERE is_stale), to_json(max(last_sync_date))#>>'{}', true FROM (" rows                         \
+    " ORDER BY id LIMIT $2::int) t"
+#define LIST_MORE_OF(x)                                                                                                \
+    "($6::boolean OR " x "deleted_at IS NULL) AND ($5::timestamptz IS NULL OR " x "updated_at >= $5::timestamptz"      \
+    " OR " x "deleted_at >= $5::timestamptz) AND " x "id > $1::int"
+
 /* x: the row with last_sync_date and last_update_date; seen: when it was last confirmed (may be NULL). */
 #define STALE_SQL(x, seen, type)                                                                                       \
     "(" x ".last_sync_date IS NULL OR coalesce(" x ".last_update_date > " x ".last_sync_date, false)"                  \

@@ -7,12 +7,15 @@
 #define PAGE(table, more)                                                                                              \
     "(SELECT * FROM " table " WHERE id > $1::int AND deleted_at IS NULL AND " more " ORDER BY id LIMIT $2::int)"
 #define UNFILTERED "$3::text IS NULL"
+#define PAGE_MORE(table, more)                                                                                         \
+    "(SELECT * FROM " table " WHERE " LIST_MORE_OF("") " AND $4::text IS NULL AND " more " ORDER BY id LIMIT $2::int)"
 
 /* ---- projects ---- */
-#define PROJECT(source)                                                                                                \
+#define PROJECT(source) PROJECT_AND("", source)
+#define PROJECT_AND(more, source)                                                                                      \
     "SELECT p.logikal_id, p.name, p.description, p.directory_id, p.status, p.id, p.created_at, p.updated_at,"          \
     " p.last_sync_date, p.last_update_date, d.name AS directory_name,"                                                 \
-    " " STALE_SQL("p", "k.confirmed_at", "project") " AS is_stale FROM " source " p"                                   \
+    " " STALE_SQL("p", "k.confirmed_at", "project") " AS is_stale" more " FROM " source " p"                           \
                                                     " LEFT JOIN directories d ON d.id = p.directory_id LEFT JOIN "     \
                                                     "project_cursors k ON k.project_id = p.id"
 
@@ -24,6 +27,16 @@ const struct query query_projects_of_directory = {
     .name = "projects_of_directory",
     .sql = LIST_PAGE_SQL(PROJECT(PAGE("projects", "directory_id = $3::int"))),
 };
+const struct query query_projects_more = {
+    .name = "projects_more",
+    .is_slow = true,
+    .sql = LIST_MORE_SQL(PROJECT_AND(", p.deleted_at", PAGE_MORE("projects", UNFILTERED))),
+};
+const struct query query_projects_of_directory_more = {
+    .name = "projects_of_directory_more",
+    .is_slow = true,
+    .sql = LIST_MORE_SQL(PROJECT_AND(", p.deleted_at", PAGE_MORE("projects", "directory_id = $3::int"))),
+};
 const struct query query_project_get = {
     .name = "project_get",
     .sql =
@@ -33,10 +46,11 @@ const struct query query_project_get = {
 };
 
 /* ---- phases ---- */
-#define PHASE(source)                                                                                                  \
+#define PHASE(source) PHASE_AND("", source)
+#define PHASE_AND(more, source)                                                                                        \
     "SELECT h.logikal_id, h.name, h.description, h.project_id, h.status, h.id, h.created_at, h.updated_at,"            \
     " h.last_sync_date, h.last_update_date, h.synced_at, h.sync_status, p.name AS project_name,"                       \
-    " " STALE_SQL("h", "k.confirmed_at", "phase") " AS is_stale FROM " source " h"                                     \
+    " " STALE_SQL("h", "k.confirmed_at", "phase") " AS is_stale" more " FROM " source " h"                             \
                                                   " LEFT JOIN projects p ON p.id = h.project_id LEFT JOIN "            \
                                                   "project_cursors k ON k.project_id = h.project_id"
 
@@ -50,14 +64,25 @@ const struct query query_phases_of_project = {
     .is_slow = true,
     .sql = LIST_PAGE_SQL(PHASE(PAGE("phases", "project_id = $3::int"))),
 };
+const struct query query_phases_more = {
+    .name = "phases_more",
+    .is_slow = true,
+    .sql = LIST_MORE_SQL(PHASE_AND(", h.deleted_at", PAGE_MORE("phases", UNFILTERED))),
+};
+const struct query query_phases_of_project_more = {
+    .name = "phases_of_project_more",
+    .is_slow = true,
+    .sql = LIST_MORE_SQL(PHASE_AND(", h.deleted_at", PAGE_MORE("phases", "project_id = $3::int"))),
+};
 
 /* ---- elevations ---- */
-#define ELEVATION(source)                                                                                              \
+#define ELEVATION(source) ELEVATION_AND("", source)
+#define ELEVATION_AND(more, source)                                                                                    \
     "SELECT e.id, e.logikal_id, e.name, e.description, e.phase_id, e.status, e.created_at, e.updated_at,"              \
     " e.last_sync_date, e.last_update_date, e.synced_at, e.sync_status, e.image_path, e.parse_status, e.parse_error,"  \
     " e.data_parsed_at, e.has_parts_data, h.name AS phase_name, p.name AS project_name, d.name AS directory_name,"     \
     " d.id AS directory_id, " STALE_SQL("e", "k.confirmed_at",                                                         \
-                                        "elevation") " AS is_stale FROM " source " e"                                  \
+                                        "elevation") " AS is_stale" more " FROM " source " e"                          \
                                                      " LEFT JOIN phases h ON h.id = e.phase_id LEFT JOIN projects p "  \
                                                      "ON p.id = coalesce(e.project_id, h.project_id)"                  \
                                                      " LEFT JOIN directories d ON d.id = p.directory_id LEFT JOIN "    \
@@ -72,6 +97,16 @@ const struct query query_elevations_of_phase = {
     .name = "elevations_of_phase",
     .is_slow = true,
     .sql = LIST_PAGE_SQL(ELEVATION(PAGE("elevations", "phase_id = $3::int"))),
+};
+const struct query query_elevations_more = {
+    .name = "elevations_more",
+    .is_slow = true,
+    .sql = LIST_MORE_SQL(ELEVATION_AND(", e.deleted_at", PAGE_MORE("elevations", UNFILTERED))),
+};
+const struct query query_elevations_of_phase_more = {
+    .name = "elevations_of_phase_more",
+    .is_slow = true,
+    .sql = LIST_MORE_SQL(ELEVATION_AND(", e.deleted_at", PAGE_MORE("elevations", "phase_id = $3::int"))),
 };
 
 #define GLASS                                                                                                          \

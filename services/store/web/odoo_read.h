@@ -12,5 +12,7 @@ extern const struct query query_odoo_phases;     /* (project) JSON */
 extern const struct query query_odoo_elevations; /* (project, phase) JSON */
 extern const struct query query_odoo_search;     /* (text, pattern) JSON */
 extern const struct query query_odoo_stats;      /* () JSON */
+/* The lists among them for readers that say more (list_sql.h); the filters are project and phase. */
+extern const struct query query_odoo_projects_more, query_odoo_phases_more, query_odoo_elevations_more;
 
 #endif

@@ -11,12 +11,12 @@
 #include "services/web/api/change_waits.h"
 #include "services/web/gate/auth.h"
 #include "services/web/gate/handlers.h"
+#include "services/web/http/accept.h"
 #include "services/web/http/json_times.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/streams.h"
 
-#define TYPE_NDJSON "application/x-ndjson"
-#define PAGE        500 /* changes of one statement when they are streamed */
+#define PAGE 500 /* changes of one statement when they are streamed */
 
 struct reader {
     struct change_cursor cursor;
@@ -195,7 +195,7 @@ static void begin(struct req *r)
 void web_changes(struct req *r)
 {
     struct reader *reader = req_alloc(r, sizeof(*reader));
-    const char *accept = req_header(r, "Accept"), *types = req_arg(r, "types");
+    const char *types = req_arg(r, "types");
     if (types && !change_types_are_known(types)) {
         reply_invalid(r, "query", "types", "enum", "Words out of " CHANGE_TYPE_WORDS ", split by commas");
         return;
@@ -207,7 +207,7 @@ void web_changes(struct req *r)
     reader->left = req_arg_int(r, "limit");
     reader->deadline_ms = mono_ms() + wait_s * 1000;
     reader->may_wait = wait_s > 0;
-    reader->is_lines = accept && strstr(accept, TYPE_NDJSON);
+    reader->is_lines = accept_form(r) == FORM_LINES;
     reader->seen = change_waits_seen(r->web->change_waits);
     r->state = reader;
     if (reader->is_lines)

@@ -13,12 +13,12 @@
 #include "services/web/api/change_cursor.h"
 #include "services/web/gate/auth.h"
 #include "services/web/gate/handlers.h"
+#include "services/web/http/accept.h"
 #include "services/web/http/fault.h"
 #include "services/web/http/json_times.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/streams.h"
 
-#define TYPE_NDJSON  "application/x-ndjson"
 #define COPIES_MAX   4 /* at a time: each holds a connection */
 #define COPIES_OWN   2 /* of one client */
 #define PAGE_TEXT    "500"

@@ -127,6 +127,7 @@ static void on_sent(const void *bytes, size_t len, void *arg)
 static void entry_reply(struct cache *c, struct req *r, struct entry *e)
 {
     reply_header(r, "Vary", "Accept-Encoding");
+    if (r->told) r->told(r, e->bytes, e->len);
     if (reply_unchanged_weak(r, e->etag)) return;
     bool is_packed = e->len >= GZIP_LEAST && reply_accepts_gzip(r);
     if (is_packed && !e->packed) {

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
+#include <event2/keyvalq_struct.h>
 
 #include "conf/buf.h"
 #include "services/web/cache/cache.h"
@@ -18,8 +20,7 @@ struct list {
     bool is_paged;
     int limit; /* rows to ask for */
     char after[24], rows[24];
-    int64_t count, stale; /* so far */
-    char updated[48];
+    struct list_totals so_far;
 };
 
 static void list_ask(struct req *r, void (*then)(struct req *r, const PGresult *result))
@@ -29,33 +30,74 @@ static void list_ask(struct req *r, void (*then)(struct req *r, const PGresult *
     req_query(r, l->query, 3, (const char *[]){l->after, l->rows, l->filter}, then);
 }
 
-/* Counts a page in; returns its number of rows. */
-static int64_t list_take(struct list *l, const PGresult *result)
+int64_t list_count_in(struct list_totals *t, const PGresult *result)
 {
     int64_t rows = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-    l->count += rows;
-    l->stale += strtoll(PQgetvalue(result, 0, 3), NULL, 10);
-    if (rows > 0) snprintf(l->after, sizeof(l->after), "%s", PQgetvalue(result, 0, 1));
+    t->count += rows;
+    t->stale += strtoll(PQgetvalue(result, 0, 3), NULL, 10);
     const char *updated = PQgetvalue(result, 0, 4); /* ISO text, so that comparing works */
-    if (strcmp(updated, l->updated) > 0) snprintf(l->updated, sizeof(l->updated), "%s", updated);
+    if (strcmp(updated, t->updated) > 0) snprintf(t->updated, sizeof(t->updated), "%s", updated);
     return rows;
 }
 
-static void add_tail(const struct list *l, struct buf *out, const char *next_cursor)
+/* Counts a page in; returns its number of rows. */
+static int64_t list_take(struct list *l, const PGresult *result)
 {
-    buf_printf(out, "],\"count\":%" PRId64 ",\"last_updated\":", l->count);
-    if (*l->updated) {
-        char quoted[sizeof(l->updated) + 2];
-        json_times_add(out, quoted, (size_t)snprintf(quoted, sizeof(quoted), "\"%s\"", l->updated));
+    int64_t rows = list_count_in(&l->so_far, result);
+    if (rows > 0) snprintf(l->after, sizeof(l->after), "%s", PQgetvalue(result, 0, 1));
+    return rows;
+}
+
+void list_add_tail(const struct list_totals *t, struct buf *out, const char *next_cursor)
+{
+    buf_printf(out, "],\"count\":%" PRId64 ",\"last_updated\":", t->count);
+    if (*t->updated) {
+        char quoted[sizeof(t->updated) + 2];
+        json_times_add(out, quoted, (size_t)snprintf(quoted, sizeof(quoted), "\"%s\"", t->updated));
     } else
         buf_str(out, "null");
     buf_printf(out, ",\"sync_status\":\"%s\",\"stale_count\":%" PRId64,
-               l->count == 0  ? "empty"
-               : l->stale > 0 ? "stale"
+               t->count == 0  ? "empty"
+               : t->stale > 0 ? "stale"
                               : "up_to_date",
-               l->stale);
+               t->stale);
     if (next_cursor) buf_printf(out, ",\"next_cursor\":%s", *next_cursor ? next_cursor : "null");
     buf_char(out, '}');
+}
+
+/* ---- the way to the next page ---- */
+
+/* The same request, as it came, with another cursor. */
+void list_link_next(struct req *r, const char *cursor)
+{
+    const struct evkeyval *q;
+    struct buf b = {0};
+    buf_printf(&b, "<%s?", r->path);
+    TAILQ_FOREACH(q, &r->query, next) {
+        char *name = strcmp(q->key, "cursor") == 0 ? NULL : evhttp_uriencode(q->key, -1, 0);
+        char *value = name ? evhttp_uriencode(q->value, -1, 0) : NULL;
+        if (value) buf_printf(&b, "%s=%s&", name, value);
+        free(name);
+        free(value);
+    }
+    buf_printf(&b, "cursor=%s>; rel=\"next\"", cursor);
+    if (!b.failed) reply_header(r, "Link", b.data);
+    buf_free(&b);
+}
+
+/* Of a kept answer: its cursor stands at its end. */
+static void link_kept(struct req *r, const char *bytes, size_t len)
+{
+    static const char name[] = "\"next_cursor\":";
+    char cursor[24];
+    const char *at = len > 64 ? bytes + len - 64 : bytes;
+    at = memmem(at, (size_t)(bytes + len - at), name, sizeof(name) - 1);
+    if (!at) return;
+    at += sizeof(name) - 1;
+    size_t digits = strspn(at, "0123456789");
+    if (digits == 0 || digits >= sizeof(cursor)) return;
+    snprintf(cursor, sizeof(cursor), "%.*s", (int)digits, at);
+    list_link_next(r, cursor);
 }
 
 /* ---- streaming ---- */
@@ -66,7 +108,7 @@ static void then_piece(struct req *r, const PGresult *result)
 {
     struct list *l = r->state;
     struct buf out = {0};
-    bool is_first = l->count == 0;
+    bool is_first = l->so_far.count == 0;
     int64_t rows = list_take(l, result);
     if (is_first) {
         reply_stream_begin_gzip(r, 200, TYPE_JSON);
@@ -76,7 +118,7 @@ static void then_piece(struct req *r, const PGresult *result)
     }
     json_times_add(&out, PQgetvalue(result, 0, 2), (size_t)PQgetlength(result, 0, 2));
     bool is_last = rows < l->limit;
-    if (is_last) add_tail(l, &out, NULL);
+    if (is_last) list_add_tail(&l->so_far, &out, NULL);
     if (!reply_stream_chunk(r, out.data, out.len, is_last ? NULL : stream_more) || is_last) reply_stream_end(r);
     buf_free(&out);
 }
@@ -113,7 +155,7 @@ static void then_first(struct req *r, const PGresult *result)
     buf_reserve(&out, (size_t)PQgetlength(result, 0, 2) + 256);
     buf_str(&out, "{\"success\":true,\"data\":[");
     json_times_add(&out, PQgetvalue(result, 0, 2), (size_t)PQgetlength(result, 0, 2));
-    add_tail(l, &out, !l->is_paged ? NULL : rows == l->limit ? l->after : "");
+    list_add_tail(&l->so_far, &out, !l->is_paged ? NULL : rows == l->limit ? l->after : "");
     size_t len = out.len;
     cache_keep(r, buf_steal(&out), len);
 }
@@ -133,6 +175,7 @@ void list_reply(struct req *r, const struct query *query, const char *filter, un
     l->limit = limit ? (int)strtol(limit, NULL, 10) : LIST_WHOLE;
     snprintf(l->after, sizeof(l->after), "%s", cursor ? cursor : "0");
     r->state = l;
+    if (l->is_paged) r->told = link_kept;
     const char *key = req_printf(r, "%s\x1f%s\x1f%s\x1f%s", query->name, filter ? filter : "", limit ? limit : "",
                                  cursor ? cursor : "");
     cache_answer(r, key, tables, list_load);

@@ -8,6 +8,7 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/page.h"
 #include "services/web/gate/route.h"
+#include "services/web/http/accept.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/schema.h"
 
@@ -104,6 +105,13 @@ static void add_response(cJSON *list, const char *status, const char *descriptio
     cJSON_AddItemToObject(content, "schema", schema_type_to_json(schema));
 }
 
+/* Another form of the answer, by Accept. */
+static void add_content(cJSON *list, const char *type)
+{
+    cJSON *content = cJSON_GetObjectItem(cJSON_GetObjectItem(list, "200"), "content");
+    cJSON_AddItemToObject(cJSON_AddObjectToObject(content, type), "schema", schema_type_to_json("string"));
+}
+
 static void add_responses(cJSON *operation, const struct route *t)
 {
     static const struct {
@@ -119,7 +127,12 @@ static void add_responses(cJSON *operation, const struct route *t)
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(t->response, others[i].word) == 0) type = others[i].type, schema = "string";
     add_response(list, "200", t->summary, *schema ? type : NULL, *schema ? schema : "any");
-    if (strstr(t->query, "wait?:")) add_response(list, "202", "The task goes on", TYPE_JSON, "Accepted");
+    if (strstr(t->query, "updated_since?:")) {
+        add_content(list, TYPE_NDJSON);
+        add_content(list, TYPE_CSV);
+    }
+    if (strcmp(t->path, "/api/v1/changes") == 0) add_content(list, TYPE_NDJSON);
+    if (strstr(t->query, "wait?:boolean")) add_response(list, "202", "The task goes on", TYPE_JSON, "Accepted");
     add_response(list, "400", "The request cannot be read, or cannot be done", TYPE_JSON, "Error");
     if (t->access != OPEN || t->limits == LOGIN) add_response(list, "401", "Not authenticated", TYPE_JSON, "Error");
     if (t->access != OPEN && t->access != ANY) add_response(list, "403", "Not permitted", TYPE_JSON, "Error");

@@ -72,7 +72,8 @@ struct req {
     struct wait *cache;                    /* its place at the cache */
     struct stream_place *place;            /* among the large answers */
     struct attempt *attempt;               /* to log in */
-    void *state;                           /* the handler's own */
+    void (*told)(struct req *r, const char *bytes, size_t len); /* looks at a kept answer before it is sent; or NULL */
+    void *state;                                                /* the handler's own */
     void (*then)(struct req *r, const PGresult *result);
     void (*more)(struct req *r); /* of a streamed answer: the last piece has left */
     int64_t piece_ms;            /* when its last piece was handed over */

@@ -1,0 +1,73 @@
+/* See csv.h. */
+#include "services/web/cache/csv.h"
+
+#include <string.h>
+#include <cjson/cJSON.h>
+
+static void add_quoted(struct buf *out, const char *text, bool is_guarded)
+{
+    bool is_plain = !is_guarded && text[strcspn(text, ",\"\r\n")] == 0;
+    if (is_plain) {
+        buf_str(out, text);
+        return;
+    }
+    buf_char(out, '"');
+    if (is_guarded) buf_char(out, '\'');
+    for (const char *p = text; *p; p++) {
+        if (*p == '"') buf_char(out, '"');
+        buf_char(out, *p);
+    }
+    buf_char(out, '"');
+}
+
+static void add_value(struct buf *out, const cJSON *value)
+{
+    if (!value || cJSON_IsNull(value)) return;
+    if (cJSON_IsString(value)) {
+        const char *text = value->valuestring;
+        add_quoted(out, text, *text && strchr("=+-@\t\r", *text));
+        return;
+    }
+    char *text = cJSON_PrintUnformatted(value);
+    if (text)
+        add_quoted(out, text, false);
+    else
+        out->failed = true;
+    cJSON_free(text);
+}
+
+void csv_add_head(struct buf *out, const char *columns)
+{
+    buf_str(out, columns);
+    buf_str(out, "\r\n");
+}
+
+static void add_row(struct buf *out, const char *columns, const cJSON *row)
+{
+    char name[64];
+    for (const char *p = columns; *p; p += strcspn(p, ","), p += *p == ',') {
+        size_t len = strcspn(p, ",");
+        if (len >= sizeof(name)) len = sizeof(name) - 1;
+        memcpy(name, p, len);
+        name[len] = 0;
+        if (p != columns) buf_char(out, ',');
+        add_value(out, cJSON_GetObjectItemCaseSensitive(row, name));
+    }
+    buf_str(out, "\r\n");
+}
+
+bool csv_add_rows(struct buf *out, const char *columns, const char *lines)
+{
+    for (const char *p = lines; *p && !out->failed;) {
+        const char *end;
+        cJSON *row = cJSON_ParseWithOpts(p, &end, 0);
+        if (!cJSON_IsObject(row)) {
+            cJSON_Delete(row);
+            return false;
+        }
+        add_row(out, columns, row);
+        cJSON_Delete(row);
+        p = end + strspn(end, ",\n");
+    }
+    return !out->failed;
+}

@@ -1,0 +1,130 @@
+/* See list_more.h. */
+#include "services/web/cache/list_more.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/web/cache/csv.h"
+#include "services/web/http/accept.h"
+#include "services/web/http/json_times.h"
+#include "services/web/http/reply.h"
+#include "services/web/http/streams.h"
+
+struct more {
+    const struct list_more *list;
+    enum form form;
+    const char *filter, *filter_2, *since;
+    bool is_paged, is_begun;
+    int limit; /* rows of a statement */
+    char after[24];
+    struct list_totals so_far;
+};
+
+bool list_more_is_wanted(const struct req *r)
+{
+    return req_arg(r, "updated_since") || req_arg_bool(r, "include_deleted") || accept_form(r) != FORM_JSON;
+}
+
+void list_more_tail(struct req *r, struct buf *out, const struct list_totals *totals, const char *next_cursor)
+{
+    (void)r;
+    list_add_tail(totals, out, next_cursor);
+}
+
+/* ---- writing ---- */
+
+static void begin(struct req *r, const struct more *m, bool has_next, struct buf *out)
+{
+    static const char *const types[] = {
+        [FORM_JSON] = TYPE_JSON, [FORM_LINES] = TYPE_NDJSON, [FORM_CSV] = TYPE_CSV "; charset=utf-8; header=present"};
+    reply_header(r, "Vary", "Accept, Accept-Encoding");
+    if (has_next) list_link_next(r, m->after);
+    reply_stream_begin_gzip(r, 200, types[m->form]);
+    if (m->form == FORM_JSON) buf_str(out, m->list->head);
+    if (m->form == FORM_CSV) csv_add_head(out, m->list->columns);
+}
+
+/* rows: objects split by ",\n". */
+static bool add_rows(const struct more *m, bool is_first, const char *rows, struct buf *out)
+{
+    if (m->form == FORM_CSV) return csv_add_rows(out, m->list->columns, rows);
+    if (m->form == FORM_JSON) {
+        if (!is_first) buf_char(out, ',');
+        buf_str(out, rows);
+        return true;
+    }
+    for (const char *p = rows, *end; *p; p = *end ? end + 2 : end) { /* no object has such a comma in it */
+        end = strstr(p, ",\n");
+        if (!end) end = p + strlen(p);
+        for (const char *c = p; c < end; c++) buf_char(out, *c == '\n' ? ' ' : *c); /* between members, not in text */
+        buf_char(out, '\n');
+    }
+    return true;
+}
+
+static bool add_page(struct more *m, bool is_first, const PGresult *result, int64_t rows, struct buf *out)
+{
+    struct buf timed = {0};
+    bool is_good = rows == 0 || (json_times_add(&timed, PQgetvalue(result, 0, 2), (size_t)PQgetlength(result, 0, 2)) &&
+                                 add_rows(m, is_first, timed.data, out));
+    buf_free(&timed);
+    return is_good && !out->failed;
+}
+
+/* ---- reading ---- */
+
+static void ask(struct req *r);
+
+static void then_page(struct req *r, const PGresult *result)
+{
+    struct more *m = r->state;
+    struct buf out = {0};
+    bool is_first = m->so_far.count == 0;
+    if (!m->is_begun && *PQgetvalue(result, 0, 5) != 't') {
+        reply_detail(r, 404, "%s", m->list->not_found);
+        return;
+    }
+    int64_t rows = list_count_in(&m->so_far, result);
+    bool has_next = m->is_paged && rows == m->limit, is_last = m->is_paged || rows < m->limit;
+    if (rows > 0) snprintf(m->after, sizeof(m->after), "%s", PQgetvalue(result, 0, 1));
+    if (!m->is_begun) begin(r, m, has_next, &out);
+    m->is_begun = true;
+    r->is_broken = !add_page(m, is_first, result, rows, &out);
+    if (is_last && m->form == FORM_JSON)
+        m->list->tail(r, &out, &m->so_far, !m->is_paged ? NULL : has_next ? m->after : "");
+    r->is_broken = r->is_broken || out.failed;
+    bool is_taken = !r->is_broken && (out.len == 0 || reply_stream_chunk(r, out.data, out.len, is_last ? NULL : ask));
+    buf_free(&out);
+    if (!is_taken || is_last) reply_stream_end(r);
+}
+
+static void ask(struct req *r)
+{
+    struct more *m = r->state;
+    if (r->is_gone && m->is_begun) {
+        reply_stream_end(r);
+        return;
+    }
+    const char *values[] = {m->after,  req_printf(r, "%d", m->limit),
+                            m->filter, m->filter_2,
+                            m->since,  req_arg_bool(r, "include_deleted") ? "true" : "false"};
+    req_query(r, m->list->query, 6, values, then_page);
+}
+
+void list_more_reply(struct req *r, const struct list_more *list, const char *filter, const char *filter_2)
+{
+    struct more *m = req_alloc(r, sizeof(*m));
+    const char *limit = req_arg(r, "limit"), *cursor = req_arg(r, "cursor");
+    *m = (struct more){.list = list,
+                       .form = accept_form(r),
+                       .filter = filter,
+                       .filter_2 = filter_2,
+                       .since = req_arg(r, "updated_since"),
+                       .is_paged = limit || cursor,
+                       .limit = limit ? (int)strtol(limit, NULL, 10) : LIST_PAGE};
+    if (cursor && !limit) m->limit = LIST_WHOLE;
+    snprintf(m->after, sizeof(m->after), "%s", cursor ? cursor : "0");
+    r->state = m;
+    streams_admit(r, ask);
+}

@@ -1,0 +1,23 @@
+/* Lists for readers that ask for more than the plain document: only what changed since a time, also what is gone (each
+ * row tells deleted_at), or lines (NDJSON) or CSV by Accept. They are streamed a page at a time and not kept; a form in
+ * JSON has the members of the plain list. */
+#ifndef LOGIKALD_SERVICES_WEB_CACHE_LIST_MORE_H
+#define LOGIKALD_SERVICES_WEB_CACHE_LIST_MORE_H
+
+#include "services/web/cache/list.h"
+
+struct list_more {
+    const struct query *query; /* as LIST_MORE_SQL (store/web/list_sql.h) */
+    const char *columns;       /* of CSV, split by commas: the members of a row */
+    const char *head;          /* of the JSON document, before the rows */
+    void (*tail)(struct req *r, struct buf *out, const struct list_totals *totals, const char *next_cursor);
+    const char *not_found; /* said when what the rows are looked for in is not there */
+};
+
+bool list_more_is_wanted(const struct req *r);
+/* The filters may be NULL, and live as long as the request. */
+void list_more_reply(struct req *r, const struct list_more *more, const char *filter, const char *filter_2);
+/* The tail of the lists of list.h. */
+void list_more_tail(struct req *r, struct buf *out, const struct list_totals *totals, const char *next_cursor);
+
+#endif
