@@ -131,6 +131,9 @@ OBJ_SUPPORT := $(call objs,$(SRC_SUPPORT))
 OBJ_TEST    := $(sort $(OBJ_ROLES) $(filter-out $(OBJ)/tests/support/supervised.o,$(OBJ_SUPPORT)))
 # Of the support they take what they need: the rest needs rooms of the roles.
 OBJ_TEST_SUPERVISOR := $(sort $(OBJ_LIGHT)) $(ROOT)/support.a
+$(ROOT)/support.a: $(OBJ_SUPPORT)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
 define link-test
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
@@ -160,9 +163,6 @@ $(ROOT)/shim.so: tests/shim/shim.c tests/shim/shim.h
 # Fuzz targets (VARIANT=fuzz only) link what they need from one archive; their own functions come before those of the
 # same name in it.
 FUZZ := $(patsubst tests/fuzz/%.c,$(ROOT)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(ROOT)/support.a: $(OBJ_SUPPORT)
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
-
 $(ROOT)/product.a: $(sort $(OBJ_ROLES) $(OBJ_LIGHT))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(ROOT)/fuzz/%: $(OBJ)/tests/fuzz/%.o $(ROOT)/product.a
