@@ -38,7 +38,7 @@ static const char *without_line_end(struct conf *conf, enum setting_id id, const
 {
     size_t len = strlen(text), kept = len;
     while (kept > 0 && (text[kept - 1] == '\n' || text[kept - 1] == '\r')) kept--;
-    if (kept == len || settings[id].type != SETTING_STR || kept >= size) return text;
+    if (kept == len || kept >= size) return text;
     memcpy(room, text, kept);
     room[kept] = 0;
     conf_note(conf, "%s ended with a line end: it is not taken as part of the value", settings[id].key);

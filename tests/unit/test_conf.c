@@ -245,10 +245,17 @@ static void test_line_ends_after_a_value_are_cut_and_told(void **state)
         snprintf(value, sizeof value, "hunter2hunter2%s", ends[i]);
         setenv("SECRET_KEY", value, 1);
         setenv("ADMIN_USERNAME", "joe\n", 1);
+        snprintf(value, sizeof value, "8123%s", ends[i]);
+        setenv("PORT", value, 1);
+        snprintf(value, sizeof value, "true%s", ends[i]);
+        setenv("BACKGROUND_SYNC_ENABLED", value, 1);
         struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
         assert_non_null(conf);
         assert_string_equal(conf_str(conf, SET_SECRET_KEY), "hunter2hunter2");
         assert_string_equal(conf_str(conf, SET_ADMIN_USERNAME), "joe");
+        assert_int_equal(conf_int(conf, SET_HTTP_PORT), 8123);
+        assert_true(conf_bool(conf, SET_BACKGROUND_SYNC));
+        assert_non_null(strstr(conf_notes(conf), "http.port ended with a line end"));
         assert_non_null(strstr(conf_notes(conf), "security.secret_key ended with a line end"));
         assert_null(strstr(conf_notes(conf), "hunter2"));
         conf_free(conf);
