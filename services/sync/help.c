@@ -6,7 +6,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "services/store/sync/sync_share.h"
-#include "services/sync/owner.h"
+#include "services/store/owner.h"
 
 #define SOON_MS    1000 /* between the first requests: a runner of this very worker may have taken one */
 #define SOON_COUNT 10

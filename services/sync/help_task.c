@@ -7,7 +7,7 @@
 
 #include "services/store/sync/sync_share.h"
 #include "services/sync/help.h"
-#include "services/sync/owner.h"
+#include "services/store/owner.h"
 #include "services/sync/result.h"
 #include "services/sync/tasks.h"
 #include "services/sync/works.h"

@@ -14,7 +14,7 @@
 #include "services/logikal/farewell.h"
 #include "services/store/sync/sync_log.h"
 #include "services/store/sync/sync_share.h"
-#include "services/sync/owner.h"
+#include "services/store/owner.h"
 
 #define ERRORS_KEPT  20
 #define SHOW_MS      500

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "services/web/http/address.h"
+#include "conf/address.h"
 
 static void test_every_form_is_one_address(void **state)
 {

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "services/web/http/json_times.h"
+#include "conf/json_times.h"
 
 static void test_fractions_are_filled_up(void **state)
 {

@@ -11,8 +11,8 @@
 #include "services/web/api/change_waits.h"
 #include "services/web/gate/auth.h"
 #include "services/web/gate/handlers.h"
+#include "conf/json_times.h"
 #include "services/web/http/accept.h"
-#include "services/web/http/json_times.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/streams.h"
 

@@ -12,7 +12,7 @@
 #include "conf/hash.h"
 #include "conf/version.h"
 #include "services/web/http/gzip.h"
-#include "services/web/http/json_times.h"
+#include "conf/json_times.h"
 #include "services/web/http/reply.h"
 
 /* Counted: the table holds one reference, and each answer that is being sent. Without bytes it only remembers that the

@@ -10,7 +10,7 @@
 
 #include "conf/buf.h"
 #include "services/web/cache/cache.h"
-#include "services/web/http/json_times.h"
+#include "conf/json_times.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/streams.h"
 

@@ -10,7 +10,7 @@
 #include "conf/clock.h"
 #include "conf/hash.h"
 #include "services/web/gate/route.h"
-#include "services/web/http/address.h"
+#include "conf/address.h"
 #include "services/web/http/reply.h"
 
 struct limiter *limiter_new(struct web *web)

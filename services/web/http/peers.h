@@ -5,7 +5,7 @@
 
 #include <sys/queue.h>
 
-#include "services/web/http/address.h"
+#include "conf/address.h"
 
 struct peer {
     LIST_ENTRY(peer) link;

@@ -10,7 +10,7 @@
 #include <event2/bufferevent.h>
 #include <sys/socket.h>
 
-#include "services/web/http/address.h"
+#include "conf/address.h"
 
 /* Walks one line from its end. True: the client was found, or what stands there is no address. */
 static bool walk_line(struct req *r, const char *trusted, const char *line)

@@ -15,7 +15,7 @@
 #include "conf/clock.h"
 #include "conf/utf8.h"
 #include "services/web/http/gzip.h"
-#include "services/web/http/json_times.h"
+#include "conf/json_times.h"
 #include "services/web/http/server.h"
 
 #define CSP                                                                                                            \

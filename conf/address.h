@@ -1,7 +1,7 @@
 /* Addresses of clients: read from what sockets and headers say, compared and printed in one form. IPv4 is kept in its
  * IPv6 form (::ffff:a.b.c.d), so that one comparison serves both. */
-#ifndef LOGIKALD_SERVICES_WEB_HTTP_ADDRESS_H
-#define LOGIKALD_SERVICES_WEB_HTTP_ADDRESS_H
+#ifndef LOGIKALD_CONF_ADDRESS_H
+#define LOGIKALD_CONF_ADDRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* Owners of leases: see owner.h. "host/pid/start task ID", where start is field 22 of /proc/PID/stat. */
-#include "services/sync/owner.h"
+#include "services/store/owner.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Times in JSON that PostgreSQL has made: it leaves out the zeros at the end of a fraction ("...05.38+00:00"), which
  * strict readers refuse (Python's fromisoformat before 3.11 takes three or six digits, or none). */
-#ifndef LOGIKALD_SERVICES_WEB_HTTP_JSON_TIMES_H
-#define LOGIKALD_SERVICES_WEB_HTTP_JSON_TIMES_H
+#ifndef LOGIKALD_CONF_JSON_TIMES_H
+#define LOGIKALD_CONF_JSON_TIMES_H
 
 #include "conf/buf.h"
 

@@ -1,7 +1,7 @@
 /* Who holds a lease, so that it can be told whether the holder still lives: host, process, and when the process began.
  */
-#ifndef LOGIKALD_SERVICES_SYNC_OWNER_H
-#define LOGIKALD_SERVICES_SYNC_OWNER_H
+#ifndef LOGIKALD_SERVICES_STORE_OWNER_H
+#define LOGIKALD_SERVICES_STORE_OWNER_H
 
 #include <stdbool.h>
 

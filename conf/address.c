@@ -1,5 +1,5 @@
 /* See address.h. */
-#include "services/web/http/address.h"
+#include "conf/address.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* See json_times.h. */
-#include "services/web/http/json_times.h"
+#include "conf/json_times.h"
 
 #include <ctype.h>
 #include <string.h>
