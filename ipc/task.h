@@ -57,6 +57,9 @@ struct task_ctx {
  * RETRY when retry_after_ms was set, or REVOKED when the code is ERR_CANCELLED. */
 typedef int (*task_fn)(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err);
 
+/* In the environment of a task that web runs in a process of its own. */
+#define TASK_OF_WEB "LOGIKALD_TASK_OF_WEB"
+
 /* A row of the task table (services/tasks/task_table.c). */
 struct task_def {
     const char *name;

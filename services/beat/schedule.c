@@ -36,6 +36,8 @@ int schedule_from_conf(const struct conf *conf, struct schedule *out, struct err
                  conf_int(conf, SET_SYNC_INTERVAL) * 1000);
     add_interval(out, "system-health-monitor", "tasks.scheduler_tasks.system_health_monitor", "scheduler",
                  conf_int(conf, SET_BEAT_HEALTH) * 1000);
+    add_interval(out, "deliver-webhooks", "tasks.feed_tasks.deliver_webhooks", "scheduler",
+                 conf_int(conf, SET_WEBHOOK_TICK) * 1000);
     int rc = add_crontab(out, "cleanup-old-tasks", "tasks.scheduler_tasks.cleanup_old_tasks", "scheduler",
                          conf_str(conf, SET_BEAT_CLEANUP), err);
     if (rc) return err_prefix(err, "BEAT_CLEANUP_CRONTAB"), rc;

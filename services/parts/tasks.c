@@ -5,6 +5,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "services/feed/nudge.h"
 #include "services/parts/move.h"
 #include "services/parts/parse.h"
 #include "services/parts/request.h"
@@ -69,6 +70,8 @@ int task_parse_elevation_sqlite(struct task_ctx *ctx, const cJSON *args, const c
     bool force = cJSON_IsTrue(task_arg(args, kwargs, 1, "force"));
     struct db *db = open_db(ctx, err);
     int rc = db ? parse_one(db, (int64_t)id->valuedouble, force, result, err) : -(int)err->code;
+    struct feed_nudger feed = {0};
+    if (rc >= 0) feed_committed(&feed, ctx, db);
     db_close(db);
     return rc < 0 ? rc : 0;
 }
@@ -84,6 +87,7 @@ static void count_outcome(int64_t id, enum parse_outcome outcome, const struct e
 static int parse_all(struct task_ctx *ctx, struct db *db, const cJSON *ids, bool force, int64_t counts[2],
                      cJSON *errors, struct err *err)
 {
+    struct feed_nudger feed = {0};
     int64_t some[PARSE_MANY], total = cJSON_GetArraySize(ids), done = 0;
     enum parse_outcome outcomes[PARSE_MANY];
     struct err whys[PARSE_MANY];
@@ -95,6 +99,7 @@ static int parse_all(struct task_ctx *ctx, struct db *db, const cJSON *ids, bool
         if (rc < 0) return rc;
         for (int i = 0; i < n; i++) count_outcome(some[i], outcomes[i], &whys[i], counts, errors);
         done += n;
+        feed_committed(&feed, ctx, db);
         ctx->ops->progress(ctx->self, done, total, "parts lists");
     }
     return 0;

@@ -11,9 +11,13 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "ipc/task.h"
+#include "services/feed/deliver.h"
+#include "services/feed/tasks.h"
 #include "services/role.h"
 #include "services/runner/confine.h"
 #include "services/tasks/task_table.h"
+
+#define TELL_MS 30000
 
 static volatile int is_stopping;
 
@@ -85,6 +89,16 @@ static int exit_status(int rc, const cJSON *result)
     return rc == -ERR_DB || rc == -ERR_REDIS || rc == -ERR_UPSTREAM ? EXIT_UNAVAILABLE : EXIT_FAILED;
 }
 
+/* What it has changed is told to webhooks; a child of web leaves that to web, which waits for its end. */
+static void tell_feed(struct task_ctx *ctx, const struct task_def *task)
+{
+    struct deliver_counts counts;
+    struct err err = {0};
+    if (task->is_diagnostic || task->run == task_deliver_webhooks || getenv(TASK_OF_WEB)) return;
+    if (!conf_is_set(ctx->conf, SET_DATABASE_URL)) return;
+    if (deliver(ctx, TELL_MS, &counts, &err) < 0) log_warning("webhooks are told later: %s", err.text);
+}
+
 static int run(const struct conf *conf, const struct request *request)
 {
     char id[UUID_TEXT_SIZE];
@@ -105,7 +119,9 @@ static int run(const struct conf *conf, const struct request *request)
         cJSON_AddStringToObject(result, "error_type", err_code_name(err.code));
     }
     print_result(result);
+    fflush(stdout);
     int status = exit_status(rc, result);
+    tell_feed(&ctx, request->task);
     cJSON_Delete(result);
     return status;
 }

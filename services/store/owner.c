@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/log.h"
+
 /* When a process began, in clock ticks since the boot; 0 = there is no such process. */
 static unsigned long long start_of(long pid)
 {
@@ -54,4 +56,15 @@ bool owner_is_dead(const char *owner)
     if (pid <= 0 || *end != '/') return false;
     unsigned long long start = strtoull(end + 1, NULL, 10);
     return start != 0 && start_of(pid) != start;
+}
+
+int owner_take_lease(struct db *db, struct lease *lease, const char *name, const char *owner, int64_t ttl_ms,
+                     struct err *err)
+{
+    char holder[LEASE_OWNER_SIZE];
+    int rc = lease_acquire(db, lease, name, owner, ttl_ms, err);
+    if (rc != -ERR_CONFLICT || lease_holder(db, name, holder, NULL) != 1 || !owner_is_dead(holder)) return rc;
+    log_info("%s was held by a process that died; taking over", name);
+    if (lease_break(db, name, holder, err) < 0) return -ERR_DB;
+    return lease_acquire(db, lease, name, owner, ttl_ms, err);
 }

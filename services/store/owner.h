@@ -16,4 +16,8 @@ void owner_worker(char out[OWNER_WORKER_SIZE]);
 /* True only when it is certain: it was a process of this host, and is no more. */
 bool owner_is_dead(const char *owner);
 
+/* Takes a lease as lease_acquire does, at once also from a holder that is dead. */
+int owner_take_lease(struct db *db, struct lease *lease, const char *name, const char *owner, int64_t ttl_ms,
+                     struct err *err);
+
 #endif

@@ -293,6 +293,7 @@ static int apply_rows(struct project_work *w, struct err *err)
     if (rc == 0) rc = stage_flush(stage, STAGE_ELEVATIONS, err);
     if (rc == 0) rc = project_apply(w->run->db, &w->lease, &apply, &w->counts, err);
     if (rc == 0) add_counts(w);
+    if (rc == 0) run_tell_feed(w->run);
     buf_free(&listings);
     buf_free(&whole);
     return rc < 0 ? rc : forget_listings(w, err);

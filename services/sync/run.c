@@ -46,6 +46,16 @@ static int look_at_helped(struct sync_run *run, struct err *err)
     return lives == 0 ? err_set(err, ERR_CANCELLED, "the sync that was helped has ended") : lives < 0 ? lives : 0;
 }
 
+void run_tell_feed(struct sync_run *run)
+{
+    const struct sync_counts *c = &run->counts;
+    int64_t rows = c->directories_written + c->projects_written + c->phases_written + c->elevations_written +
+                   c->thumbnails + c->thumbnails_failed + c->parts_lists + c->parts_failed + c->vanished;
+    if (rows != run->rows_told) run->feed.is_owed = true;
+    run->rows_told = rows;
+    feed_tick(&run->feed, run->ctx, run->db, false);
+}
+
 static int on_tick(void *arg, struct err *err)
 {
     struct sync_run *run = arg;
@@ -54,6 +64,7 @@ static int on_tick(void *arg, struct err *err)
     for (int i = 0; i < HELD_MAX && rc == 0; i++)
         if (run->held[i]) rc = lease_renew(run->db, run->held[i], err);
     if (rc == 0) rc = look_at_helped(run, err);
+    run_tell_feed(run);
     return rc < 0 ? rc : show_progress(run, err);
 }
 
@@ -116,17 +127,6 @@ static void on_refused(void *arg, const char *type, const char *id, const char *
     run_note_error(run, "%s %.*s could not be stored: %s", type, NAME_OF(id), why);
 }
 
-/* Takes a lease, at once also from a holder that is dead. */
-static int take_lease(struct sync_run *run, struct lease *lease, const char *scope, const char *owner, struct err *err)
-{
-    char holder[LEASE_OWNER_SIZE];
-    int rc = lease_acquire(run->db, lease, scope, owner, LEASE_TTL_MS, err);
-    if (rc != -ERR_CONFLICT || lease_holder(run->db, scope, holder, NULL) != 1 || !owner_is_dead(holder)) return rc;
-    log_info("%s was held by a process that died; taking over", scope);
-    if (lease_break(run->db, scope, holder, err) < 0) return -ERR_DB;
-    return lease_acquire(run->db, lease, scope, owner, LEASE_TTL_MS, err);
-}
-
 int run_open(struct sync_run *run, struct task_ctx *ctx, const struct run_ask *ask, struct err *err)
 {
     char owner[LEASE_OWNER_SIZE];
@@ -138,7 +138,7 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const struct run_ask *a
     if (!run->db) return -(int)err->code;
     /* What is lost with the server's crash is fetched again; the end of the run waits for the disk. */
     if (db_relax(run->db, true, err) < 0) return -(int)err->code;
-    int rc = take_lease(run, &run->lease, ask->scope, owner, err);
+    int rc = owner_take_lease(run->db, &run->lease, ask->scope, owner, LEASE_TTL_MS, err);
     if (rc < 0) return rc;
     if (sync_run_abandon(run->db, ask->scope, err) < 0) return -ERR_DB;
     run->id = sync_run_begin(run->db, ask->scope, ctx, ask->asks, ask->is_forced, err);
@@ -229,6 +229,8 @@ void run_close(struct sync_run *run, const char *state, const cJSON *result)
         stage_close(&run->stage);
         if (run->id) sync_run_end(run->db, run->id, state, text, NULL);
         lease_release(run->db, &run->lease);
+        run->feed.is_owed |= run->id != 0;
+        feed_tick(&run->feed, run->ctx, run->db, true);
         free(text);
     }
     run->id = 0;
@@ -321,7 +323,7 @@ int run_hold_project(struct sync_run *run, const char *guid, struct lease *lease
     }
     for (int i = 0; i < HELD_MAX; i++) {
         if (run->held[i]) continue;
-        int rc = take_lease(run, lease, scope, run->lease.owner, err);
+        int rc = owner_take_lease(run->db, lease, scope, run->lease.owner, LEASE_TTL_MS, err);
         if (rc == 0) run->held[i] = lease;
         return rc;
     }

@@ -11,6 +11,7 @@
 #include "conf/err.h"
 #include "conf/utf8.h"
 #include "ipc/task.h"
+#include "services/feed/nudge.h"
 #include "services/logikal/client.h"
 #include "services/store/db.h"
 #include "services/store/lease.h"
@@ -65,6 +66,8 @@ struct sync_run {
     int64_t current, total, shown_ms;
     char doing[160];
     int64_t since_last_clear; /* staged rows */
+    struct feed_nudger feed;  /* of those who wait for changes */
+    int64_t rows_told;
 };
 
 /* What a run does: "all" types of the tree, one type's name, those that are "due", the "directories" alone, a
@@ -96,6 +99,8 @@ void run_note_errors(struct sync_run *run, const char *lines);
 /* For waiting outside of run_jobs: renews the leases, shows the progress, looks whether to stop. 0, -ERR_CANCELLED ...
  */
 int run_tick(struct sync_run *run, struct err *err);
+/* After rows were stored: brings their delivery to webhooks about. */
+void run_tell_feed(struct sync_run *run);
 void run_progress(struct sync_run *run, int64_t current, int64_t total, const char *doing);
 
 /* The lease of a project while it is worked on: 0, -ERR_CONFLICT when another one has it, -ERR_DB. For the scope of

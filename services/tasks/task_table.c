@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "services/feed/tasks.h"
 #include "services/parts/tasks.h"
 #include "services/sync/tasks.h"
 #include "services/tasks/canvas.h"
@@ -36,6 +37,9 @@ static const struct task_def table[] = {
      .queue = "sqlite_parser",
      .run = task_trigger_parsing_for_new_files},
     {.name = PARSER "take_over_parts_files", .queue = "sqlite_parser", .run = task_take_over_parts_files},
+
+    {.name = FEED_DELIVER_TASK, .queue = FEED_QUEUE, .run = task_deliver_webhooks, .ignores_result = true},
+    {.name = FEED_TEST_TASK, .queue = FEED_QUEUE, .run = task_test_webhook},
 
     {.name = "celery.map", .queue = "sync", .run = task_map},
     {.name = "celery.starmap", .queue = "sync", .run = task_starmap},

@@ -28,6 +28,7 @@
 #include "services/web/gate/route.h"
 #include "services/web/http/server.h"
 #include "services/web/jobs/actions.h"
+#include "services/web/jobs/feed_watch.h"
 #include "services/web/jobs/queue_link.h"
 #include "services/web/ui/ui.h"
 #include "services/web/watch/access_log.h"
@@ -135,11 +136,12 @@ static int set_up(struct web *web)
     web->hasher = hasher_new(web);
     web->cache = cache_new(web);
     web->actions = actions_new(web);
+    web->feed_watch = feed_watch_new(web);
     web->change_waits = change_waits_new(web);
     web->verdict = verdict_new(web);
     web->ui = ui_new(web);
     if (!web->versions || !web->limiter || !web->attempts || !web->metrics || !web->verdict || !web->hasher ||
-        !web->cache || !web->actions || !web->change_waits || !web->ui)
+        !web->cache || !web->actions || !web->feed_watch || !web->change_waits || !web->ui)
         return EXIT_INTERNAL;
     web->server = server_new(web, &hooks, &err);
     if (web->server) return 0;
@@ -153,6 +155,7 @@ static void tear_down(struct web *web)
     queue_link_close(web); /* answers who waits for Redis; who waits for something else is not called any more */
     hasher_free(web->hasher);
     actions_free(web->actions);
+    feed_watch_free(web->feed_watch);
     server_free(web->server);
     change_waits_free(web->change_waits);
     cache_free(web->cache);

@@ -20,6 +20,7 @@ struct attempts;
 struct metrics;
 struct hasher;
 struct actions;
+struct feed_watch;
 struct change_waits;
 struct task_counts;
 struct origins;
@@ -40,6 +41,7 @@ struct web {
     struct metrics *metrics;
     struct hasher *hasher;
     struct actions *actions;
+    struct feed_watch *feed_watch;
     struct change_waits *change_waits;
     struct task_counts *task_counts; /* of those that ran in children of this process */
     struct ui *ui;

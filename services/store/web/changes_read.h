@@ -5,10 +5,10 @@
 
 #include "services/store/pool.h"
 
-/* (epoch, xid, seq, item, types split by commas or NULL, project's Logikal id or row id or NULL, object's row id or
- * NULL, at most, the snapshot that the reader has as text or NULL) -> one row: is the cursor older than what is kept,
- * is it newer than anything, how many, is there more, the cursor to go on from, the changes as JSON objects, a line
- * each. */
+/* (epoch, xid, seq, item, types split by commas or NULL, Logikal ids or row ids of projects split by commas or NULL,
+ * object's row id or NULL, at most, the snapshot that the reader has as text or NULL) -> one row: is the cursor older
+ * than what is kept, is it newer than anything, how many, is there more, the cursor to go on from, the changes as JSON
+ * objects, a line each. */
 extern const struct query query_changes_page;
 /* () -> "epoch-xid-seq-item": below it everything can be seen. */
 extern const struct query query_changes_head;

@@ -36,7 +36,8 @@ unsigned auth_permissions(const char *json)
     } words[] = {{"\"projects:read\"", PERM_PROJECTS},
                  {"\"elevations:read\"", PERM_ELEVATIONS},
                  {"\"sync:write\"", PERM_SYNC},
-                 {"\"admin:read\"", PERM_ADMIN_READ}};
+                 {"\"admin:read\"", PERM_ADMIN_READ},
+                 {"\"webhooks:manage\"", PERM_HOOKS}};
     unsigned out = 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strstr(json, words[i].word)) out |= words[i].bit;
@@ -235,18 +236,26 @@ static bool change_is_right(struct req *r)
 
 bool auth_permits(struct req *r)
 {
-    static const unsigned needed[] = {
-        [PROJECTS] = PERM_PROJECTS, [ELEVATIONS] = PERM_ELEVATIONS, [JOURNAL] = PERM_PROJECTS | PERM_ELEVATIONS,
-        [SYNC] = PERM_SYNC,         [ADMIN_READ] = PERM_ADMIN_READ, [METRICS] = PERM_ADMIN_READ | PERM_METRICS};
-    static const char *const words[] = {
-        [PROJECTS] = "projects:read", [ELEVATIONS] = "elevations:read", [JOURNAL] = "projects:read and elevations:read",
-        [SYNC] = "sync:write",        [ADMIN_READ] = "admin:read",      [METRICS] = "admin:read"};
+    static const unsigned needed[] = {[PROJECTS] = PERM_PROJECTS,
+                                      [ELEVATIONS] = PERM_ELEVATIONS,
+                                      [JOURNAL] = PERM_PROJECTS | PERM_ELEVATIONS,
+                                      [HOOKS] = PERM_PROJECTS | PERM_ELEVATIONS | PERM_HOOKS,
+                                      [SYNC] = PERM_SYNC,
+                                      [ADMIN_READ] = PERM_ADMIN_READ,
+                                      [METRICS] = PERM_ADMIN_READ | PERM_METRICS};
+    static const char *const words[] = {[PROJECTS] = "projects:read",
+                                        [ELEVATIONS] = "elevations:read",
+                                        [JOURNAL] = "projects:read and elevations:read",
+                                        [HOOKS] = "webhooks:manage with projects:read and elevations:read",
+                                        [SYNC] = "sync:write",
+                                        [ADMIN_READ] = "admin:read",
+                                        [METRICS] = "admin:read"};
     enum access access = r->route->access;
     if (access == OPEN) return true;
     if (r->who.kind == WHO_NOBODY) return refuse_nobody(r);
     if (r->who.kind == WHO_ADMIN) return change_is_right(r);
     unsigned has = access < ADMIN ? r->who.permissions & needed[access] : 0;
-    if (access == ANY || (access == JOURNAL ? has == needed[access] : has != 0)) return true;
+    if (access == ANY || (access == JOURNAL || access == HOOKS ? has == needed[access] : has != 0)) return true;
     if (access >= ADMIN)
         reply_detail(r, 403, "An administrator's session is needed");
     else

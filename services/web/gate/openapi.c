@@ -144,10 +144,15 @@ static void add_responses(cJSON *operation, const struct route *t)
 
 static void add_security(cJSON *operation, const struct route *t)
 {
-    static const char *const permissions[] = {
-        [PROJECTS] = "projects:read", [ELEVATIONS] = "elevations:read", [JOURNAL] = "projects:read elevations:read",
-        [SYNC] = "sync:write",        [ADMIN_READ] = "admin:read",      [METRICS] = "admin:read",
-        [ADMIN] = "administrator",    [PAGE] = "administrator"};
+    static const char *const permissions[] = {[PROJECTS] = "projects:read",
+                                              [ELEVATIONS] = "elevations:read",
+                                              [JOURNAL] = "projects:read elevations:read",
+                                              [HOOKS] = "webhooks:manage projects:read elevations:read",
+                                              [SYNC] = "sync:write",
+                                              [ADMIN_READ] = "admin:read",
+                                              [METRICS] = "admin:read",
+                                              [ADMIN] = "administrator",
+                                              [PAGE] = "administrator"};
     cJSON *list = cJSON_AddArrayToObject(operation, "security");
     if (t->access == OPEN) return;
     for (int i = 0; i < 2; i++) {

@@ -17,6 +17,7 @@ enum access {
     PROJECTS,   /* clients with projects:read */
     ELEVATIONS, /* clients with elevations:read */
     JOURNAL,    /* clients with both */
+    HOOKS,      /* clients with both and webhooks:manage */
     SYNC,       /* clients with sync:write */
     ADMIN_READ, /* clients with admin:read */
     METRICS,    /* the same, and whoever has METRICS_TOKEN */

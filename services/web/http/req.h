@@ -18,7 +18,14 @@
 #define REQ_ID_SIZE    65
 
 enum who_kind { WHO_NOBODY, WHO_CLIENT, WHO_ADMIN };
-enum permission { PERM_PROJECTS = 1, PERM_ELEVATIONS = 2, PERM_SYNC = 4, PERM_ADMIN_READ = 8, PERM_METRICS = 16 };
+enum permission {
+    PERM_PROJECTS = 1,
+    PERM_ELEVATIONS = 2,
+    PERM_SYNC = 4,
+    PERM_ADMIN_READ = 8,
+    PERM_METRICS = 16,
+    PERM_HOOKS = 32
+};
 
 struct who {
     enum who_kind kind;

@@ -11,6 +11,7 @@
 #include "ipc/queue.h"
 #include "ipc/task_counts.h"
 #include "services/web/jobs/child.h"
+#include "services/web/jobs/feed_watch.h"
 
 /* What action.h shows, and what is needed to run it. */
 struct work {
@@ -108,6 +109,7 @@ static void on_child_end(void *arg, const char *output, int status)
                 cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(w->shown.result, "error")));
     count(w, err.code, status);
     finish(w, err.code ? NULL : w->shown.result, err.code ? &err : NULL);
+    feed_watch_look(w->actions->web->feed_watch);
     trim(w->actions);
 }
 

@@ -14,6 +14,7 @@
 #include "conf/buf.h"
 #include "conf/exit.h"
 #include "conf/log.h"
+#include "ipc/task.h"
 
 #define OUTPUT_MAX (4u << 20)
 
@@ -70,15 +71,17 @@ static void on_ended(evutil_socket_t fd, short what, void *arg)
 static char **child_environment(void)
 {
     static const char *const ours[] = {"LOGIKALD_NOTIFY_FD=", "NOTIFY_SOCKET=", "LISTEN_", "WATCHDOG_"};
+    static char mark[] = TASK_OF_WEB "=1";
     size_t n = 0, kept = 0;
     while (environ[n]) n++;
-    char **out = calloc(n + 1, sizeof *out);
+    char **out = calloc(n + 2, sizeof *out);
     for (size_t i = 0; out && i < n; i++) {
         bool is_ours = false;
         for (size_t k = 0; k < sizeof ours / sizeof *ours; k++)
             is_ours |= strncmp(environ[i], ours[k], strlen(ours[k])) == 0;
         if (!is_ours) out[kept++] = environ[i];
     }
+    if (out) out[kept] = mark;
     return out;
 }
 

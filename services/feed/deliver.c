@@ -1,0 +1,151 @@
+/* See deliver.h. One loop: what is due is taken, each endpoint has one POST under way, and what comes back is written
+ * down before the next one goes. */
+#include "services/feed/deliver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/clock.h"
+#include "services/feed/endpoint.h"
+#include "services/store/db.h"
+#include "services/store/owner.h"
+
+#define AT_ONCE   16
+#define POLL_MS   50
+#define LOOK_MS   100  /* between two looks for what is due, while something is under way */
+#define FINISH_MS 3000 /* that a POST under way gets when the task has to stop */
+
+struct deliverer;
+struct slot {
+    struct deliverer *d;
+    struct endpoint endpoint;
+    bool is_used, is_answered;
+    struct post_answer answer;
+};
+
+struct deliverer {
+    struct task_ctx *ctx;
+    struct db *db;
+    struct posts *posts;
+    struct deliver_counts *counts;
+    char owner[LEASE_OWNER_SIZE];
+    int64_t looked_ms;
+    struct slot slots[AT_ONCE];
+};
+
+static void on_answer(void *arg, const struct post_answer *answer)
+{
+    struct slot *s = arg;
+    s->answer = *answer;
+    s->is_answered = true;
+}
+
+static void let_go(struct slot *s)
+{
+    endpoint_release(&s->endpoint, s->d->db);
+    s->is_used = false;
+}
+
+static int send_next(struct slot *s, struct err *err)
+{
+    struct deliverer *d = s->d;
+    int rc = endpoint_next(&s->endpoint, d->db, err);
+    if (rc == 1) rc = endpoint_post(&s->endpoint, d->db, d->posts, d->ctx->conf, on_answer, s, err);
+    if (rc == 0) let_go(s);
+    return rc < 0 ? rc : 0;
+}
+
+static struct slot *slot_of(struct deliverer *d, int64_t id)
+{
+    struct slot *unused = NULL;
+    for (int i = 0; i < AT_ONCE; i++) {
+        if (d->slots[i].is_used && d->slots[i].endpoint.w.id == id) return NULL;
+        if (!d->slots[i].is_used && !unused) unused = &d->slots[i];
+    }
+    return unused;
+}
+
+/* Whoever tells of a commit while this deliverer has the endpoint goes away again: so it looks once more after it has
+ * let go. 1 when something was taken. */
+static int take_due(struct deliverer *d, struct err *err)
+{
+    int64_t ids[4 * AT_ONCE], wait_ms;
+    if (posts_running(d->posts) && mono_ms() - d->looked_ms < LOOK_MS) return 0;
+    d->looked_ms = mono_ms();
+    int count = webhooks_due(d->db, ids, 4 * AT_ONCE, &wait_ms, err), taken = 0;
+    for (int i = 0; i < count; i++) {
+        struct slot *s = slot_of(d, ids[i]);
+        if (!s) continue;
+        int rc = endpoint_take(&s->endpoint, d->db, d->ctx->conf, ids[i], d->owner, err);
+        if (rc < 0) return rc;
+        if (rc == 0) continue;
+        s->is_used = true;
+        taken = 1;
+        rc = send_next(s, err);
+        if (rc < 0) return rc;
+    }
+    return count < 0 ? count : taken;
+}
+
+static int settle(struct slot *s, bool goes_on, struct err *err)
+{
+    struct deliverer *d = s->d;
+    int changes = s->endpoint.w.batch.changes;
+    s->is_answered = false;
+    int rc = endpoint_settle(&s->endpoint, d->db, d->ctx->conf, &s->answer, err);
+    d->counts->posts += rc == 1;
+    d->counts->changes += rc == 1 ? changes : 0;
+    d->counts->refused += s->answer.why[0] != 0;
+    if (rc == 1 && goes_on) return send_next(s, err);
+    if (rc >= 0) let_go(s);
+    return rc < 0 ? rc : 0;
+}
+
+static int step(struct deliverer *d, bool goes_on, struct err *err)
+{
+    int rc = 0;
+    if (posts_running(d->posts)) posts_poll(d->posts, POLL_MS);
+    for (int i = 0; i < AT_ONCE && rc == 0; i++) {
+        struct slot *s = &d->slots[i];
+        if (!s->is_used) continue;
+        rc = s->is_answered ? settle(s, goes_on, err) : lease_renew(d->db, &s->endpoint.lease, err);
+        if (rc == -ERR_CONFLICT) rc = 0; /* its successor has it: what comes back is refused by the fence */
+    }
+    return rc;
+}
+
+static int work(struct deliverer *d, int64_t budget_ms, struct err *err)
+{
+    int64_t end_ms = mono_ms() + budget_ms, cut_ms = 0;
+    for (;;) {
+        bool is_cancelled = d->ctx->ops->is_cancelled(d->ctx->self);
+        d->counts->is_cut = is_cancelled || mono_ms() >= end_ms;
+        if (d->counts->is_cut && !cut_ms) cut_ms = mono_ms() + FINISH_MS;
+        int rc = d->counts->is_cut ? 0 : take_due(d, err);
+        if (rc < 0) return rc;
+        if (rc == 0 && !posts_running(d->posts)) return 0;
+        if (is_cancelled && mono_ms() > cut_ms) return 0;
+        rc = step(d, !d->counts->is_cut, err);
+        if (rc < 0) return rc;
+    }
+}
+
+int deliver(struct task_ctx *ctx, int64_t budget_ms, struct deliver_counts *counts, struct err *err)
+{
+    struct deliverer *d = calloc(1, sizeof *d);
+    if (!d) return err_set(err, ERR_NOMEM, "no memory");
+    *counts = (struct deliver_counts){0};
+    d->ctx = ctx;
+    d->counts = counts;
+    owner_self(d->owner, ctx->id);
+    for (int i = 0; i < AT_ONCE; i++) d->slots[i].d = d;
+    d->db = db_open_conf(ctx->conf, false, "logikald webhooks", err);
+    if (d->db && webhooks_take(d->db, err) == 0) d->posts = posts_new(ctx->conf, err);
+    int rc = d->posts ? work(d, budget_ms, err) : -(int)err->code;
+    posts_free(d->posts); /* before what it sends */
+    for (int i = 0; i < AT_ONCE; i++)
+        if (d->slots[i].is_used) let_go(&d->slots[i]);
+    db_close(d->db);
+    free(d);
+    return rc;
+}

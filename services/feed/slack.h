@@ -1,0 +1,16 @@
+/* Changes as one sentence for a chat (Slack's incoming webhooks; Mattermost and Rocket.Chat take the same). */
+#ifndef LOGIKALD_SERVICES_FEED_SLACK_H
+#define LOGIKALD_SERVICES_FEED_SLACK_H
+
+#include <stdbool.h>
+#include <cjson/cJSON.h>
+
+#include "conf/buf.h"
+
+/* {"text": "..."} about a list of changes. name: what the first one's object is called now, or NULL. */
+void slack_changes(const cJSON *changes, const char *name, bool has_more, struct buf *body);
+/* Adds text in which nothing is a link, a mention or a command: & < > as Slack escapes them, line breaks as spaces, cut
+ * to at most limit bytes. Not yet as JSON. */
+void slack_escape(struct buf *out, const char *text, size_t limit);
+
+#endif

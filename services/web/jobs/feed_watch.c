@@ -1,0 +1,100 @@
+/* See feed_watch.h. */
+#include "services/web/jobs/feed_watch.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/log.h"
+#include "conf/random.h"
+#include "services/store/web/webhooks_read.h"
+#include "services/web/jobs/child.h"
+
+#define DELIVER_TASK "tasks.feed_tasks.deliver_webhooks"
+
+struct feed_watch {
+    struct web *web;
+    struct event *timer;
+    struct pool_call *look;
+    struct child *child;
+    bool is_told, is_told_again; /* of something written; again: while the look at it was under way */
+};
+
+static void look(struct feed_watch *w);
+
+static void on_child_end(void *arg, const char *output, int status)
+{
+    struct feed_watch *w = arg;
+    w->child = NULL;
+    if (status != 0)
+        log_warning("webhooks were not delivered to: %s %d: %.300s", status < 0 ? "signal" : "exit status", abs(status),
+                    output);
+    if (w->is_told) look(w);
+}
+
+static void start(struct feed_watch *w)
+{
+    char id[UUID_TEXT_SIZE];
+    struct err err = {0};
+    w->is_told = false;
+    w->child = child_start(w->web->base, DELIVER_TASK, random_uuid4(id), "{}", on_child_end, w, &err);
+    if (!w->child) log_warning("webhooks are not delivered to: %s", err.text);
+}
+
+static void on_look(void *arg, const PGresult *result, const struct err *err)
+{
+    struct feed_watch *w = arg;
+    w->look = NULL;
+    bool is_due = !err && PQntuples(result) && *PQgetvalue(result, 0, 0) == 't';
+    int64_t idle_s = is_due ? strtoll(PQgetvalue(result, 0, 1), NULL, 10) : 0;
+    if (is_due && !w->child && !w->web->is_stopping &&
+        (w->is_told || idle_s > conf_int(w->web->conf, SET_WEBHOOK_TICK)))
+        start(w);
+    else if (!is_due && !w->is_told_again)
+        w->is_told = false;
+    bool is_again = w->is_told_again;
+    w->is_told_again = false;
+    if (is_again) look(w);
+}
+
+static void look(struct feed_watch *w)
+{
+    if (w->look || !w->web->pool || !pool_is_up(w->web->pool)) return;
+    w->look = pool_query(w->web->pool, &query_webhooks_waiting, 0, NULL, on_look, w);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct feed_watch *w = arg;
+    event_add(w->timer, &(struct timeval){.tv_sec = conf_int(w->web->conf, SET_WEBHOOK_TICK)});
+    look(w);
+}
+
+void feed_watch_look(struct feed_watch *w)
+{
+    if (!w) return;
+    w->is_told = true;
+    if (w->look) w->is_told_again = true;
+    look(w);
+}
+
+struct feed_watch *feed_watch_new(struct web *web)
+{
+    struct feed_watch *w = calloc(1, sizeof(*w));
+    if (!w) return NULL;
+    w->web = web;
+    w->timer = evtimer_new(web->base, on_timer, w);
+    if (w->timer && event_add(w->timer, &(struct timeval){.tv_sec = conf_int(web->conf, SET_WEBHOOK_TICK)}) == 0)
+        return w;
+    feed_watch_free(w);
+    return NULL;
+}
+
+void feed_watch_free(struct feed_watch *w)
+{
+    if (!w) return;
+    child_free(w->child);
+    if (w->timer) event_free(w->timer);
+    free(w);
+}
