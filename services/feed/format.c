@@ -18,7 +18,7 @@ enum format format_of(const char *word)
 static void add_now(struct buf *out)
 {
     char now[CLOCK_TEXT_SIZE];
-    buf_printf(out, "\"timestamp\":\"%s\"", clock_iso_us(wall_us(), now));
+    buf_printf(out, "\"timestamp\":\"%s\"", clock_iso_ms(wall_ms(), now));
 }
 
 /* The first member of each line. */

@@ -12,12 +12,12 @@
 
 static struct web_server web;
 static struct receiver receiver;
-static int writes;
+static struct certificates made;
+static int writes, newest; /* id of a webhook, 0 = none */
 
 static int set_up(void **state)
 {
     (void)state;
-    static struct certificates made;
     static char ca[340];
     certificates_make(&made);
     snprintf(ca, sizeof ca, "WEBHOOK_CA_FILE=%s", made.ca);
@@ -86,12 +86,13 @@ static struct hook make(const char *path, const char *more)
     char body[600];
     snprintf(h.path, sizeof h.path, "%s", path);
     snprintf(body, sizeof body, "{\"url\":\"%s%s\"%s}", receiver.url, path, more);
-    cJSON *made = call("POST", "/api/v1/webhooks", body, 200);
-    h.id = number_of(made, "id");
-    snprintf(h.secret, sizeof h.secret, "%s", text_of(made, "secret"));
+    cJSON *added = call("POST", "/api/v1/webhooks", body, 200);
+    h.id = number_of(added, "id");
+    snprintf(h.secret, sizeof h.secret, "%s", text_of(added, "secret"));
     assert_int_equal(strncmp(h.secret, "whsec_", 6), 0);
-    assert_string_equal(text_of(made, "state"), "active");
-    cJSON_Delete(made);
+    assert_string_equal(text_of(added, "state"), "active");
+    cJSON_Delete(added);
+    newest = h.id;
     return h;
 }
 
@@ -129,18 +130,28 @@ static int tries_of(const struct hook *h)
     return (int)strtol(member_of(h, "failures"), NULL, 10);
 }
 
+/* What was written by others than web is found by its next look; a change by the API has it look at once. */
+static void tell(void)
+{
+    char path[60];
+    snprintf(path, sizeof path, "/api/v1/webhooks/%d", newest);
+    web_status(&web, "PATCH", path, web.admin, "{\"description\":\"told\"}");
+}
+
 /* One change of the elevation, whose description tells them apart. */
 static void write_change(void)
 {
     char sql[160];
     snprintf(sql, sizeof sql, "UPDATE elevations SET description = 'w-%d' WHERE logikal_id = 'e'", ++writes);
     pg_exec(&web.pg, sql);
+    tell();
 }
 
 /* Those that wait for their next try are tried now. */
 static void hurry(void)
 {
     pg_exec(&web.pg, "UPDATE webhooks SET next_try_at = '-infinity'");
+    tell();
 }
 
 /* ---- what is sent ---- */
@@ -164,7 +175,7 @@ static void test_changes_are_posted_signed_and_with_the_cursor_behind_them(void 
     {
         const cJSON *body = cJSON_GetObjectItem(request, "body"), *data = cJSON_GetObjectItem(body, "data"), *change;
         assert_string_equal(text_of(body, "type"), "changes");
-        assert_int_equal(strlen(text_of(body, "timestamp")), strlen("2026-01-01T00:00:00.000000Z"));
+        assert_int_equal(strlen(text_of(body, "timestamp")), strlen("2026-01-01T00:00:00.000Z"));
         assert_string_equal(text_of(data, "since"), since);
         snprintf(since, sizeof since, "%s", text_of(data, "next"));
         cJSON_ArrayForEach(change, cJSON_GetObjectItem(data, "changes"))
@@ -306,6 +317,14 @@ static void test_a_test_is_sent_at_once_and_tells_what_came_back(void **state)
 
 /* ---- receivers that are no good ---- */
 
+static const char *all_of(void)
+{
+    char *log = process_log(&web.process);
+    return strcat(
+        strcat(pg_value(&web.pg, "SELECT repeat(' ', 30000) || string_agg(w::text, E'\n') FROM webhooks w"), "\n"),
+        log + (strlen(log) > 6000 ? strlen(log) - 6000 : 0));
+}
+
 static const struct {
     const char *path, *says; /* says: part of last_error; NULL: it is taken all the same */
 } bad[] = {{"/fails/99", "answers 500: broken"},
@@ -338,7 +357,11 @@ static void test_a_bad_receiver_is_told_apart_and_holds_up_nobody(void **state)
     write_change();
 
     WAIT_UNTIL(strcmp(member_of(&fine, "delivered"), "1") == 0, 20000);
-    WAIT_UNTIL(are_all_judged(hooks), 30000);
+    int64_t deadline = support_deadline(30000);
+    while (!are_all_judged(hooks)) {
+        if (support_late(deadline)) fail_msg("%s", all_of());
+        support_pause();
+    }
     for (size_t i = 0; i < BAD_COUNT; i++) {
         cJSON *w = look(&hooks[i]);
         const char *error = text_of(w, "last_error");
@@ -392,7 +415,7 @@ static void test_retry_after_is_obeyed_in_both_forms(void **state)
         snprintf(sql, sizeof sql, "SELECT extract(epoch FROM next_try_at - last_at)::int FROM webhooks WHERE id = %d",
                  hooks[i].id);
         int64_t waits = pg_int(&web.pg, sql);
-        if (waits < expected[i] - 3 || waits > expected[i] + 3) fail_msg("%s: %d s", hooks[i].path, (int)waits);
+        if (waits < expected[i] - 60 || waits > expected[i] + 1) fail_msg("%s: %d s", hooks[i].path, (int)waits);
         drop(&hooks[i]);
     }
 }
@@ -490,25 +513,28 @@ static void test_a_large_backlog_comes_in_bounded_batches(void **state)
     (void)state;
     struct hook h = make("/ok?large", ",\"types\":[\"directory\"]");
     act(&h, "PATCH", "", "{\"state\":\"paused\"}");
-    pg_exec(&web.pg, "INSERT INTO directories (logikal_id, name) SELECT 'd-' || i, repeat('n', 400) || i FROM"
+    pg_exec(&web.pg, "INSERT INTO directories (logikal_id, name) SELECT 'd-' || i, repeat('n', 200) || i FROM"
                      " generate_series(1, 2500) i");
     act(&h, "PATCH", "", "{\"state\":\"active\"}");
 
     WAIT_UNTIL(strcmp(member_of(&h, "delivered"), "2500") == 0, 30000);
     cJSON *got = receiver_got(&receiver, h.path), *request, *change;
-    int expected = 1;
+    static bool seen[2501];
+    int count = 0;
     cJSON_ArrayForEach(request, got)
     {
         assert_true(strlen(text_of(request, "raw")) < 1000000);
         const cJSON *data = cJSON_GetObjectItem(cJSON_GetObjectItem(request, "body"), "data");
         cJSON_ArrayForEach(change, cJSON_GetObjectItem(data, "changes"))
         {
-            char id[20];
-            snprintf(id, sizeof id, "d-%d", expected++);
-            assert_string_equal(text_of(change, "logikal_id"), id);
+            int id = (int)strtol(text_of(change, "logikal_id") + 2, NULL, 10);
+            assert_true(id > 0 && id <= 2500 && !seen[id]);
+            seen[id] = true;
+            count++;
         }
     }
-    assert_int_equal(expected, 2501);
+    assert_int_equal(count, 2500);
+    assert_true(cJSON_GetArraySize(got) >= 12);
     cJSON_Delete(got);
     drop(&h);
 }
@@ -518,23 +544,36 @@ static void test_a_large_backlog_comes_in_bounded_batches(void **state)
 static void test_https_needs_a_certificate_that_is_trusted(void **state)
 {
     (void)state;
-    struct certificates made;
-    certificates_make(&made); /* another authority than the one that is trusted */
-    struct receiver secure = {.certificate = made.server_cert, .key = made.server_key};
-    receiver_start(&secure);
+    char own_cert[300], own_key[300], *output = NULL;
+    snprintf(own_cert, sizeof own_cert, "%.200s/own.pem", support_dir());
+    snprintf(own_key, sizeof own_key, "%.200s/own.key", support_dir());
+    char *argv[] = {
+        "openssl", "req",    "-x509", "-newkey", "rsa:2048", "-nodes",        "-keyout", own_key,
+        "-out",    own_cert, "-days", "2",       "-subj",    "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+        NULL};
+    assert_int_equal(process_run(argv, (char *[]){NULL}, &output), 0);
+    free(output);
+    struct receiver fine = {.certificate = made.server_cert, .key = made.server_key},
+                    other = {.certificate = own_cert, .key = own_key}; /* signed by nobody else */
+    struct hook hooks[3] = {0};
     char body[200];
-    snprintf(body, sizeof body, "{\"url\":\"%s/ok\"}", secure.url);
-    cJSON *added = call("POST", "/api/v1/webhooks", body, 200);
-    struct hook h = {.id = number_of(added, "id")};
-    cJSON_Delete(added);
+    receiver_start(&fine);
+    receiver_start(&other);
+    const char *urls[] = {fine.url, other.url, receiver.url};
+    for (int i = 0; i < 3; i++) {
+        snprintf(body, sizeof body, "{\"url\":\"https%s/ok\"}", strchr(urls[i], ':'));
+        cJSON *added = call("POST", "/api/v1/webhooks", body, 200);
+        hooks[i].id = number_of(added, "id");
+        cJSON_Delete(added);
+    }
     write_change();
-    WAIT_UNTIL(tries_of(&h) > 0 || strcmp(member_of(&h, "delivered"), "1") == 0, 20000);
-    bool is_same = strcmp(member_of(&h, "delivered"), "1") == 0;
-    /* The files are made anew under the same names, so that web trusts the newest. */
-    assert_true(is_same);
-    assert_int_equal(receiver_count(&secure, "/ok"), 1);
-    drop(&h);
-    process_stop(&secure.process);
+    WAIT_UNTIL(strcmp(member_of(&hooks[0], "delivered"), "1") == 0, 20000);
+    WAIT_UNTIL(tries_of(&hooks[1]) > 0 && tries_of(&hooks[2]) > 0, 20000);
+    assert_int_equal(receiver_count(&fine, "/ok"), 1);
+    assert_int_equal(receiver_count(&other, "/ok"), 0);
+    for (int i = 0; i < 3; i++) drop(&hooks[i]);
+    process_stop(&fine.process);
+    process_stop(&other.process);
 }
 
 int main(void)

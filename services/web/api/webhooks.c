@@ -15,6 +15,7 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/jobs/actions.h"
+#include "services/web/jobs/feed_watch.h"
 
 #define SECRET_BYTES   32
 #define SECRET_SIZE    80
@@ -25,14 +26,6 @@
 static const char *owner_of(const struct req *r)
 {
     return r->who.kind == WHO_CLIENT ? r->who.name : NULL;
-}
-
-/* Through the queue where there is a worker, else in a child. */
-static void deliver_soon(struct req *r)
-{
-    struct err err = {0};
-    if (!action_start(r->web->actions, FEED_DELIVER_TASK, FEED_QUEUE, cJSON_CreateObject(), 0, NULL, NULL, &err))
-        log_warning("webhooks are told later: %s", err.text);
 }
 
 /* ---- what is given ---- */
@@ -75,7 +68,7 @@ static const char *since_of(struct req *r)
     int64_t unix_us = 0;
     if (strcmp(text, "now") == 0 || strcmp(text, "start") == 0 || is_cursor(text)) return text;
     if (strlen(text) > 9 && clock_parse_iso_loose(text, &unix_us) == 0)
-        return req_strdup(r, clock_iso_us(unix_us, iso));
+        return req_printf(r, "%sZ", clock_iso_us(unix_us, iso));
     reply_invalid(r, "body", "since", "value_error", "now, start, a cursor of the journal, or a time as ISO 8601");
     return NULL;
 }
@@ -125,7 +118,7 @@ static void then_added(struct req *r, const PGresult *result)
     }
     log_info("a webhook was made by %.100s", r->who.name);
     reply_with_secret(r, result);
-    deliver_soon(r);
+    feed_watch_send(r->web->feed_watch);
 }
 
 void web_webhook_add(struct req *r)
@@ -154,7 +147,7 @@ static void then_changed(struct req *r, const PGresult *result)
         return;
     }
     reply_json(r, 200, PQgetvalue(result, 0, 0));
-    deliver_soon(r);
+    feed_watch_send(r->web->feed_watch);
 }
 
 void web_webhook_change(struct req *r)

@@ -7,16 +7,20 @@
 
 #include "conf/log.h"
 #include "conf/random.h"
+#include "ipc/queue.h"
 #include "services/store/web/webhooks_read.h"
 #include "services/web/jobs/child.h"
 
-#define DELIVER_TASK "tasks.feed_tasks.deliver_webhooks"
+#define DELIVER_TASK  "tasks.feed_tasks.deliver_webhooks"
+#define DELIVER_QUEUE "scheduler"
+#define EXPIRES_MS    60000
 
 struct feed_watch {
     struct web *web;
     struct event *timer;
     struct pool_call *look;
     struct child *child;
+    bool is_asking;              /* the queue for its workers */
     bool is_told, is_told_again; /* of something written; again: while the look at it was under way */
 };
 
@@ -77,6 +81,23 @@ void feed_watch_look(struct feed_watch *w)
     w->is_told = true;
     if (w->look) w->is_told_again = true;
     look(w);
+}
+
+static void on_stats(void *arg, const struct queue_stats *stats, const struct err *err)
+{
+    struct feed_watch *w = arg;
+    const struct task_options options = {.queue = DELIVER_QUEUE, .expires_ms = EXPIRES_MS};
+    w->is_asking = false;
+    if (err || !stats || stats->workers == 0 ||
+        queue_send(w->web->queue, DELIVER_TASK, NULL, NULL, &options, NULL, NULL, NULL, NULL) != 0)
+        feed_watch_look(w);
+}
+
+void feed_watch_send(struct feed_watch *w)
+{
+    if (w->is_asking) return; /* what it leads to begins later */
+    w->is_asking = w->web->queue && queue_stats(w->web->queue, on_stats, w, NULL) == 0;
+    if (!w->is_asking) feed_watch_look(w);
 }
 
 struct feed_watch *feed_watch_new(struct web *web)

@@ -12,5 +12,7 @@ struct feed_watch *feed_watch_new(struct web *web); /* NULL without memory */
 void feed_watch_free(struct feed_watch *w);
 /* Something was written: looks at once, and delivers unless a deliverer has begun in this very second. */
 void feed_watch_look(struct feed_watch *w);
+/* The same through the queue, where a worker serves it. */
+void feed_watch_send(struct feed_watch *w);
 
 #endif

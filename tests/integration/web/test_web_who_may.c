@@ -18,8 +18,8 @@ static struct web_server web;
 
 /* ---- the table ---- */
 
-enum who { OPEN, ANY, PROJECTS, ELEVATIONS, BOTH, SYNC, ADMIN_READ, METRICS, ADMIN, PAGE, WHO_COUNT };
-static const char *const words[WHO_COUNT] = {"open", "any",        "projects", "elevations", "both",
+enum who { OPEN, ANY, PROJECTS, ELEVATIONS, BOTH, HOOKS, SYNC, ADMIN_READ, METRICS, ADMIN, PAGE, WHO_COUNT };
+static const char *const words[WHO_COUNT] = {"open", "any",        "projects", "elevations", "both", "hooks",
                                              "sync", "admin_read", "metrics",  "admin",      "page"};
 struct rule {
     enum who who;
@@ -86,6 +86,8 @@ enum kind {
     SYNC_ONLY,
     READS_ONLY,
     READS_BOTH,
+    MANAGES_ONLY,
+    MANAGES,
     WATCHES,
     LOOKS,
     RULES,
@@ -103,6 +105,8 @@ static struct caller {
                     [SYNC_ONLY] = {"sync:write", NULL},
                     [READS_ONLY] = {"admin:read", NULL},
                     [READS_BOTH] = {"projects:read and elevations:read", NULL},
+                    [MANAGES_ONLY] = {"webhooks:manage", NULL},
+                    [MANAGES] = {"webhooks:manage and both to read", NULL},
                     [WATCHES] = {"METRICS_TOKEN", NULL},
                     [LOOKS] = {"the viewer", NULL},
                     [RULES] = {"the administrator", NULL}};
@@ -116,12 +120,14 @@ static bool may(const struct rule *rule, enum kind kind, const char *method)
                                                [METRICS] = READS_ONLY};
     bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     if (rule->who == OPEN) return true;
-    if (rule->who == ANY) return kind >= NONE && kind <= READS_BOTH; /* it is about the client that asks */
+    if (rule->who == ANY) return kind >= NONE && kind <= MANAGES; /* it is about the client that asks */
     if (kind == RULES) return true;
     if (kind == LOOKS) return reads || strstr(rule->path, "/logout");
     if (rule->who == METRICS && kind == WATCHES) return true;
     if (kind == READS_BOTH) return rule->who == BOTH || rule->who == PROJECTS || rule->who == ELEVATIONS;
-    if (rule->who == BOTH) return false;
+    if (kind == MANAGES)
+        return rule->who == BOTH || rule->who == PROJECTS || rule->who == ELEVATIONS || rule->who == HOOKS;
+    if (rule->who == BOTH || rule->who == HOOKS) return false;
     return rule->who < ADMIN && owner[rule->who] == kind;
 }
 
@@ -181,13 +187,15 @@ FIXTURE(set_up)
                                          "[\"elevations:read\"]",
                                          "[\"sync:write\"]",
                                          "[\"admin:read\"]",
-                                         "[\"projects:read\",\"elevations:read\"]"};
+                                         "[\"projects:read\",\"elevations:read\"]",
+                                         "[\"webhooks:manage\"]",
+                                         "[\"projects:read\",\"webhooks:manage\",\"elevations:read\"]"};
     read_table();
     web_servers(&web);
     web_run(&web, settings, true);
     web_log_in(&web);
     fill_database();
-    for (int i = 0; i < 6; i++) callers[NONE + i].token = web_client(&web, callers[NONE + i].name, rights[i]);
+    for (int i = 0; i < 8; i++) callers[NONE + i].token = web_client(&web, callers[NONE + i].name, rights[i]);
     struct http_reply reply = web_call(&web, "POST", "/api/v1/admin/login", NULL,
                                        "{\"username\":\"viewer\",\"password\":\"only looking here\"}");
     callers[LOOKS].token = web_member(reply.body, "access_token");
