@@ -1,12 +1,8 @@
 /* The rooms of the feed that decide and write without a server: which addresses may be called, what becomes of an
  * endpoint after a try, what a message says, how a secret is kept and signs. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include <cjson/cJSON.h>
 
 #include "services/feed/format.h"
@@ -16,6 +12,7 @@
 #include "services/feed/sign.h"
 #include "services/feed/slack.h"
 #include "services/store/seal.h"
+#include "tests/support/test.h"
 
 /* ---- addresses ---- */
 
@@ -26,9 +23,8 @@ static bool is_refused(const char *text, bool is_https, const char *allowed)
     return guard_refuses(&a, is_https, allowed) != NULL;
 }
 
-static void test_only_public_addresses_are_called(void **state)
+TEST(test_only_public_addresses_are_called)
 {
-    (void)state;
     static const char *const refused[] = {"0.0.0.0",
                                           "0.1.2.3",
                                           "10.0.0.1",
@@ -99,9 +95,8 @@ static void test_only_public_addresses_are_called(void **state)
     assert_true(is_refused("fd13::1", true, "fd12::/16"));
 }
 
-static void test_urls_are_judged_when_they_are_registered(void **state)
+TEST(test_urls_are_judged_when_they_are_registered)
 {
-    (void)state;
     static const char *const refused[] = {"",
                                           "nonsense",
                                           "ftp://example.com/",
@@ -146,9 +141,8 @@ static void test_urls_are_judged_when_they_are_registered(void **state)
 
 /* ---- retries ---- */
 
-static void test_the_fate_of_an_endpoint_follows_from_the_answer(void **state)
+TEST(test_the_fate_of_an_endpoint_follows_from_the_answer)
 {
-    (void)state;
     static const struct {
         struct retry_facts facts;
         enum fate fate;
@@ -184,9 +178,8 @@ static void test_the_fate_of_an_endpoint_follows_from_the_answer(void **state)
 
 /* ---- secrets ---- */
 
-static void test_a_sealed_secret_opens_with_its_key_alone(void **state)
+TEST(test_a_sealed_secret_opens_with_its_key_alone)
 {
-    (void)state;
     static const char key[] = "0123456789abcdef0123456789abcdef", secret[] = "whsec_c2VjcmV0";
     const char *right[] = {"another key, another key, another", key}, *wrong[] = {"another key, another key, another"};
     struct err err = {0};
@@ -218,9 +211,8 @@ static void test_a_sealed_secret_opens_with_its_key_alone(void **state)
     free(opened);
 }
 
-static void test_signatures_are_those_of_the_specification(void **state)
+TEST(test_signatures_are_those_of_the_specification)
 {
-    (void)state;
     struct buf out = {0};
     struct err err = {0};
     /* The example of the specification's own libraries. */
@@ -256,9 +248,8 @@ static char *message(enum format format, const struct format_page *page, int *ch
     return buf_steal(&body);
 }
 
-static void test_messages_of_each_format(void **state)
+TEST(test_messages_of_each_format)
 {
-    (void)state;
     int changes;
     char after[FORMAT_PLACE_MAX];
     struct format_page page = {.lines = LINE("1-5-6-1", "elevation", "changed", NAMED) "\n" LINE(
@@ -293,9 +284,8 @@ static void test_messages_of_each_format(void **state)
     free(text);
 }
 
-static void test_a_message_ends_before_it_is_too_large(void **state)
+TEST(test_a_message_ends_before_it_is_too_large)
 {
-    (void)state;
     int changes, total = 0, messages = 0;
     char after[FORMAT_PLACE_MAX], *long_text = malloc(100001);
     memset(long_text, 'x', 100000);
@@ -321,9 +311,8 @@ static void test_a_message_ends_before_it_is_too_large(void **state)
     free(long_text);
 }
 
-static void test_tests_and_gaps_are_json_in_each_format(void **state)
+TEST(test_tests_and_gaps_are_json_in_each_format)
 {
-    (void)state;
     for (enum format f = FORMAT_STANDARD; f <= FORMAT_SLACK; f++) {
         struct buf test = {0}, gap = {0};
         format_test(f, &test);

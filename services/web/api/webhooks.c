@@ -41,8 +41,7 @@ static bool is_url_fit(struct req *r, const char *url)
 static bool are_projects_fit(struct req *r)
 {
     const cJSON *p;
-    cJSON_ArrayForEach(p, cJSON_GetObjectItemCaseSensitive(r->body, "projects"))
-    {
+    cJSON_ArrayForEach(p, cJSON_GetObjectItemCaseSensitive(r->body, "projects")) {
         if (!strchr(p->valuestring, ',')) continue;
         reply_invalid(r, "body", "projects", "value_error", "An identifier has no comma");
         return false;
@@ -79,10 +78,10 @@ static char *make_secret(struct req *r, char secret[SECRET_SIZE])
     unsigned char bytes[SECRET_BYTES];
     struct err err = {0};
     const char *key = conf_str(r->web->conf, SET_SECRET_KEY);
-    random_bytes(bytes, sizeof(bytes));
+    random_bytes(bytes, sizeof bytes);
     memcpy(secret, "whsec_", 6);
-    sodium_bin2base64(secret + 6, SECRET_SIZE - 6, bytes, sizeof(bytes), sodium_base64_VARIANT_ORIGINAL);
-    sodium_memzero(bytes, sizeof(bytes));
+    sodium_bin2base64(secret + 6, SECRET_SIZE - 6, bytes, sizeof bytes, sodium_base64_VARIANT_ORIGINAL);
+    sodium_memzero(bytes, sizeof bytes);
     if (!*key) log_warning("SECRET_KEY is not set: the secrets of webhooks are not encrypted in the database");
     char *sealed = seal_close(key, secret, &err);
     if (!sealed) reply_err(r, &err);
@@ -215,12 +214,6 @@ static void on_tested(void *arg, const cJSON *result, const struct err *err)
     }
 }
 
-static void forget(void *arg)
-{
-    struct req *r = arg;
-    action_forget(r->web->actions, r);
-}
-
 static void then_test(struct req *r, const PGresult *result)
 {
     struct err err = {0};
@@ -230,7 +223,6 @@ static void then_test(struct req *r, const PGresult *result)
     }
     cJSON *kwargs = cJSON_CreateObject();
     cJSON_AddNumberToObject(kwargs, "webhook_id", strtod(req_param(r, 0), NULL));
-    req_on_end(r, forget, r);
     int64_t timeout_ms = conf_int(r->web->conf, SET_WEBHOOK_TIMEOUT) * 1000 + TEST_EXTRA_MS;
     if (!action_start(r->web->actions, FEED_TEST_TASK, FEED_QUEUE, kwargs, timeout_ms, on_tested, r, &err))
         reply_err(r, &err);

@@ -63,7 +63,7 @@ static void on_look(void *arg, const PGresult *result, const struct err *err)
 
 static void look(struct feed_watch *w)
 {
-    if (w->look || !w->web->pool || !pool_is_up(w->web->pool)) return;
+    if (w->look || !w->web->pool) return;
     w->look = pool_query(w->web->pool, &query_webhooks_waiting, 0, NULL, on_look, w);
 }
 
@@ -102,7 +102,7 @@ void feed_watch_send(struct feed_watch *w)
 
 struct feed_watch *feed_watch_new(struct web *web)
 {
-    struct feed_watch *w = calloc(1, sizeof(*w));
+    struct feed_watch *w = calloc(1, sizeof *w);
     if (!w) return NULL;
     w->web = web;
     w->timer = evtimer_new(web->base, on_timer, w);

@@ -15,9 +15,8 @@ static struct receiver receiver;
 static struct certificates made;
 static int writes, newest; /* id of a webhook, 0 = none */
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static char ca[340];
     certificates_make(&made);
     snprintf(ca, sizeof ca, "WEBHOOK_CA_FILE=%s", made.ca);
@@ -42,9 +41,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     process_stop(&receiver.process);
     web_end(&web);
     return 0;
@@ -156,9 +154,8 @@ static void hurry(void)
 
 /* ---- what is sent ---- */
 
-static void test_changes_are_posted_signed_and_with_the_cursor_behind_them(void **state)
+TEST(test_changes_are_posted_signed_and_with_the_cursor_behind_them)
 {
-    (void)state;
     struct hook h = make("/ok?first", ",\"description\":\"ERP\",\"types\":[\"elevation\"]");
     cJSON *before = look(&h);
 
@@ -171,15 +168,13 @@ static void test_changes_are_posted_signed_and_with_the_cursor_behind_them(void 
     char since[100];
     snprintf(since, sizeof since, "%s", text_of(before, "cursor"));
     int changes = 0;
-    cJSON_ArrayForEach(request, got)
-    {
+    cJSON_ArrayForEach(request, got) {
         const cJSON *body = cJSON_GetObjectItem(request, "body"), *data = cJSON_GetObjectItem(body, "data"), *change;
         assert_string_equal(text_of(body, "type"), "changes");
         assert_int_equal(strlen(text_of(body, "timestamp")), strlen("2026-01-01T00:00:00.000Z"));
         assert_string_equal(text_of(data, "since"), since);
         snprintf(since, sizeof since, "%s", text_of(data, "next"));
-        cJSON_ArrayForEach(change, cJSON_GetObjectItem(data, "changes"))
-        {
+        cJSON_ArrayForEach(change, cJSON_GetObjectItem(data, "changes")) {
             const cJSON *field = cJSON_GetObjectItem(cJSON_GetObjectItem(change, "fields"), "description");
             char expected[20];
             snprintf(expected, sizeof expected, "w-%d", ++changes);
@@ -199,9 +194,8 @@ static void test_changes_are_posted_signed_and_with_the_cursor_behind_them(void 
     drop(&h);
 }
 
-static void test_the_secret_is_shown_once_and_is_not_in_the_database(void **state)
+TEST(test_the_secret_is_shown_once_and_is_not_in_the_database)
 {
-    (void)state;
     struct hook h = make("/ok?secret", "");
     struct http_reply list = web_call(&web, "GET", "/api/v1/webhooks", web.admin, NULL);
     assert_int_equal(list.status, 200);
@@ -217,9 +211,8 @@ static void test_the_secret_is_shown_once_and_is_not_in_the_database(void **stat
     assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM webhook_secrets"), 0);
 }
 
-static void test_former_secrets_sign_while_they_are_rotated(void **state)
+TEST(test_former_secrets_sign_while_they_are_rotated)
 {
-    (void)state;
     char path[80], second[80], third[80];
     struct hook h = make("/ok?rotate", "");
     snprintf(path, sizeof path, "/api/v1/webhooks/%d/rotate-secret", h.id);
@@ -248,9 +241,8 @@ static void test_former_secrets_sign_while_they_are_rotated(void **state)
     drop(&h);
 }
 
-static void test_odoo_gets_flat_records_and_slack_a_sentence(void **state)
+TEST(test_odoo_gets_flat_records_and_slack_a_sentence)
 {
-    (void)state;
     struct hook odoo = make("/ok?odoo", ",\"format\":\"odoo\""), slack = make("/ok?slack", ",\"format\":\"slack\"");
     pg_exec(&web.pg, "UPDATE elevations SET name = '<!channel> A&B', width = 1200.5, description = repeat('x', 600)"
                      " WHERE logikal_id = 'e'");
@@ -284,9 +276,8 @@ static void test_odoo_gets_flat_records_and_slack_a_sentence(void **state)
     drop(&slack);
 }
 
-static void test_a_test_is_sent_at_once_and_tells_what_came_back(void **state)
+TEST(test_a_test_is_sent_at_once_and_tells_what_came_back)
 {
-    (void)state;
     struct hook fine = make("/ok?test", ""), bad = make("/fails/99?test", ""), slow = make("/hang?test", "");
     char path[80];
 
@@ -348,9 +339,8 @@ static bool are_all_judged(const struct hook hooks[])
     return true;
 }
 
-static void test_a_bad_receiver_is_told_apart_and_holds_up_nobody(void **state)
+TEST(test_a_bad_receiver_is_told_apart_and_holds_up_nobody)
 {
-    (void)state;
     struct hook hooks[BAD_COUNT], fine = make("/ok?beside", "");
     for (size_t i = 0; i < BAD_COUNT; i++) hooks[i] = make(bad[i].path, "");
 
@@ -375,9 +365,8 @@ static void test_a_bad_receiver_is_told_apart_and_holds_up_nobody(void **state)
     drop(&fine);
 }
 
-static void test_a_refused_batch_comes_again_the_same_and_before_what_follows(void **state)
+TEST(test_a_refused_batch_comes_again_the_same_and_before_what_follows)
 {
-    (void)state;
     struct hook h = make("/fails/2?again", "");
     write_change();
     WAIT_UNTIL(tries_of(&h) == 1, 20000);
@@ -403,9 +392,8 @@ static void test_a_refused_batch_comes_again_the_same_and_before_what_follows(vo
     drop(&h);
 }
 
-static void test_retry_after_is_obeyed_in_both_forms(void **state)
+TEST(test_retry_after_is_obeyed_in_both_forms)
 {
-    (void)state;
     struct hook hooks[] = {make("/busy/1800?a", ""), make("/busy-date/1800?b", ""), make("/busy/999999999?c", "")};
     static const int expected[] = {1800, 1800, 86400};
     write_change();
@@ -420,9 +408,8 @@ static void test_retry_after_is_obeyed_in_both_forms(void **state)
     }
 }
 
-static void test_410_switches_off_and_long_failing_pauses_until_somebody_resumes(void **state)
+TEST(test_410_switches_off_and_long_failing_pauses_until_somebody_resumes)
 {
-    (void)state;
     struct hook gone = make("/gone?off", ""), down = make("/down?long", "");
     char flag[300];
     snprintf(flag, sizeof flag, "%s/down", receiver.dir);
@@ -454,9 +441,8 @@ static void test_410_switches_off_and_long_failing_pauses_until_somebody_resumes
     drop(&down);
 }
 
-static void test_replay_tells_again_from_a_place(void **state)
+TEST(test_replay_tells_again_from_a_place)
 {
-    (void)state;
     struct hook h = make("/ok?replay", "");
     char body[200], middle[100];
     write_change();
@@ -481,9 +467,8 @@ static void test_replay_tells_again_from_a_place(void **state)
     drop(&h);
 }
 
-static void test_a_gap_in_the_journal_is_told(void **state)
+TEST(test_a_gap_in_the_journal_is_told)
 {
-    (void)state;
     struct hook h = make("/ok?gap", ""), ahead = make("/ok?ahead", "");
     act(&h, "PATCH", "", "{\"state\":\"paused\"}");
     write_change();
@@ -508,9 +493,8 @@ static void test_a_gap_in_the_journal_is_told(void **state)
     drop(&ahead);
 }
 
-static void test_a_large_backlog_comes_in_bounded_batches(void **state)
+TEST(test_a_large_backlog_comes_in_bounded_batches)
 {
-    (void)state;
     struct hook h = make("/ok?large", ",\"types\":[\"directory\"]");
     act(&h, "PATCH", "", "{\"state\":\"paused\"}");
     pg_exec(&web.pg, "INSERT INTO directories (logikal_id, name) SELECT 'd-' || i, repeat('n', 200) || i FROM"
@@ -521,12 +505,10 @@ static void test_a_large_backlog_comes_in_bounded_batches(void **state)
     cJSON *got = receiver_got(&receiver, h.path), *request, *change;
     static bool seen[2501];
     int count = 0;
-    cJSON_ArrayForEach(request, got)
-    {
+    cJSON_ArrayForEach(request, got) {
         assert_true(strlen(text_of(request, "raw")) < 1000000);
         const cJSON *data = cJSON_GetObjectItem(cJSON_GetObjectItem(request, "body"), "data");
-        cJSON_ArrayForEach(change, cJSON_GetObjectItem(data, "changes"))
-        {
+        cJSON_ArrayForEach(change, cJSON_GetObjectItem(data, "changes")) {
             int id = (int)strtol(text_of(change, "logikal_id") + 2, NULL, 10);
             assert_true(id > 0 && id <= 2500 && !seen[id]);
             seen[id] = true;
@@ -541,9 +523,8 @@ static void test_a_large_backlog_comes_in_bounded_batches(void **state)
 
 /* ---- https ---- */
 
-static void test_https_needs_a_certificate_that_is_trusted(void **state)
+TEST(test_https_needs_a_certificate_that_is_trusted)
 {
-    (void)state;
     char own_cert[300], own_key[300], *output = NULL;
     snprintf(own_cert, sizeof own_cert, "%.200s/own.pem", support_dir());
     snprintf(own_key, sizeof own_key, "%.200s/own.key", support_dir());
