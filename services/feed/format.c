@@ -87,8 +87,7 @@ static cJSON *flat(const cJSON *change)
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         cJSON_AddItemToObject(out, members[i],
                               cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(change, members[i]), true));
-    cJSON_ArrayForEach(field, cJSON_GetObjectItemCaseSensitive(change, "fields"))
-    {
+    cJSON_ArrayForEach(field, cJSON_GetObjectItemCaseSensitive(change, "fields")) {
         const cJSON *after = cJSON_GetObjectItemCaseSensitive(field, "after");
         const cJSON *hash =
             cJSON_GetObjectItemCaseSensitive(after, "sha256"); /* of a long text: flat means no object */

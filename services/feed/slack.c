@@ -68,8 +68,7 @@ static void add_fields(struct buf *out, const cJSON *change)
     int shown = 0, count = cJSON_GetArraySize(fields);
     const char *operation = text_of(change, "operation");
     if (strcmp(operation, "changed") != 0 && strcmp(operation, "moved") != 0) return;
-    cJSON_ArrayForEach(f, fields)
-    {
+    cJSON_ArrayForEach(f, fields) {
         if (shown == FIELDS_SHOWN) break;
         buf_str(out, shown++ ? ", " : ": ");
         slack_escape(out, f->string, NAME_MAX_BYTES);
@@ -112,8 +111,7 @@ static void add_many(struct buf *out, const cJSON *changes, bool has_more)
     } kinds[KINDS_MAX] = {0};
     int n = 0;
     const cJSON *c;
-    cJSON_ArrayForEach(c, changes)
-    {
+    cJSON_ArrayForEach(c, changes) {
         int i = 0;
         const char *type = text_of(c, "type"), *operation = text_of(c, "operation");
         while (i < n && (strcmp(kinds[i].type, type) != 0 || strcmp(kinds[i].operation, operation) != 0)) i++;

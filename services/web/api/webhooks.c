@@ -12,6 +12,7 @@
 #include "services/feed/tasks.h"
 #include "services/store/seal.h"
 #include "services/store/web/webhooks_read.h"
+#include "services/web/api/change_cursor.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/jobs/actions.h"
@@ -49,23 +50,18 @@ static bool are_projects_fit(struct req *r)
     return true;
 }
 
-static bool is_cursor(const char *text)
-{
-    for (int i = 0; i < 4; i++) {
-        size_t len = strspn(text, "0123456789");
-        if (len == 0 || len > (i == 0 ? 9 : 18) || text[len] != (i < 3 ? '-' : 0)) return false;
-        text += len + (i < 3);
-    }
-    return true;
-}
-
 /* now, start, a cursor or a time; in the form for the statement, or NULL when it is answered. */
 static const char *since_of(struct req *r)
 {
     char iso[CLOCK_TEXT_SIZE];
     const char *text = req_body_str(r, "since");
     int64_t unix_us = 0;
-    if (strcmp(text, "now") == 0 || strcmp(text, "start") == 0 || is_cursor(text)) return text;
+    struct change_cursor cursor;
+    if (strcmp(text, "now") == 0 || strcmp(text, "start") == 0) return text;
+    if (change_cursor_read(&cursor, text)) { /* what a snapshot has beyond its place comes again */
+        cursor.snapshot = NULL;
+        return change_cursor_text(r, &cursor);
+    }
     if (strlen(text) > 9 && clock_parse_iso_loose(text, &unix_us) == 0)
         return req_printf(r, "%sZ", clock_iso_us(unix_us, iso));
     reply_invalid(r, "body", "since", "value_error", "now, start, a cursor of the journal, or a time as ISO 8601");
