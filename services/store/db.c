@@ -53,7 +53,14 @@ static void message_line(const char *message, char *out, size_t size)
 
 /* ---- life ---- */
 
-static PGconn *connect_to(const struct db *db, bool with_options)
+/* Of several hosts, the first that can be written. */
+static bool may_choose(const struct db *db)
+{
+    const char *hosts = session_word(db->url, "host");
+    return hosts && strchr(hosts, ',') && !session_word(db->url, "target_session_attrs");
+}
+
+static PGconn *connect_to(const struct db *db, bool with_options, bool is_choosy)
 {
     struct session_words words;
     char timeout[16];
@@ -63,6 +70,7 @@ static PGconn *connect_to(const struct db *db, bool with_options)
     int n = 0;
     while (words.keys[n]) n++;
     words.keys[n] = "connect_timeout", words.values[n++] = timeout;
+    if (is_choosy) words.keys[n] = "target_session_attrs", words.values[n++] = "read-write";
     words.keys[n] = words.values[n] = NULL;
     return PQconnectdbParams(words.keys, words.values, 0);
 }
@@ -70,10 +78,11 @@ static PGconn *connect_to(const struct db *db, bool with_options)
 static int connect_db(struct db *db, struct err *err)
 {
     char text[400];
-    db->conn = connect_to(db, true);
-    if (PQstatus(db->conn) != CONNECTION_OK && db->conn && session_refused_options(PQerrorMessage(db->conn))) {
+    for (int i = may_choose(db) ? 0 : 2; i < 4 && PQstatus(db->conn) != CONNECTION_OK; i++) {
+        bool has_options = i % 2 == 0;
+        if (!has_options && (!db->conn || !session_refused_options(PQerrorMessage(db->conn)))) continue;
         PQfinish(db->conn);
-        db->conn = connect_to(db, false);
+        db->conn = connect_to(db, has_options, i < 2);
     }
     if (PQstatus(db->conn) == CONNECTION_OK && PQsetnonblocking(db->conn, 1) == 0) {
         PQsetNoticeProcessor(db->conn, on_notice, NULL);

@@ -27,8 +27,10 @@ struct attempt {
     char address[INET6_ADDRSTRLEN];
     PGconn *pg; /* NULL = over */
     struct event *event;
-    bool has_options, is_looking;
+    bool has_options;
+    enum { LOOK_NO, LOOK_SESSION, LOOK_BEGIN, LOOK_END } look_at; /* what is asked once it is connected */
     PGresult *look;
+    struct pool_dialled found; /* what it is so far */
 };
 
 struct pool_dial {
@@ -42,6 +44,8 @@ struct pool_dial {
     int host_count, started, open;
     bool has_begun;
     bool is_impatient; /* the pace has passed once: hosts whose names are still being resolved are overtaken */
+    struct pool_dialled reserve; /* a standby, while there may be a primary among the others */
+    bool has_waited;             /* since then, for those that are still connecting */
     struct event *pace;
     char why[400];
 };
@@ -52,6 +56,8 @@ static void attempt_end(struct attempt *a)
 {
     if (a->event) event_free(a->event);
     PQclear(a->look);
+    free(a->found.sql);
+    a->found.sql = NULL;
     if (a->pg) {
         PQfinish(a->pg);
         a->dial->open--;
@@ -67,6 +73,8 @@ void pool_dial_cancel(struct pool_dial *d)
     for (int i = 0; i < d->host_count; i++) resolve_cancel(d->hosts[i].resolve);
     for (int i = 0; i < d->started; i++) attempt_end(&d->attempts[i]);
     if (d->pace) event_free(d->pace);
+    if (d->reserve.pg) PQfinish(d->reserve.pg);
+    free(d->reserve.sql);
     free(d);
 }
 
@@ -128,51 +136,101 @@ static void failed(struct attempt *a)
     if (!is_refused || !begin(a, false)) go_on(d);
 }
 
-/* The session is there, and looked at. */
+static void refuse(struct attempt *a, const char *why)
+{
+    struct pool_dial *d = a->dial;
+    note(d, why);
+    attempt_end(a);
+    go_on(d);
+}
+
+static bool ask(struct attempt *a, const char *sql)
+{
+    a->look_at++;
+    PQclear(a->look);
+    a->look = NULL;
+    return PQsendQuery(a->pg, sql) == 1;
+}
+
+/* Of several, the primary is wanted; a standby is better than nothing, and says what it is. */
 static void won(struct attempt *a)
 {
     struct pool_dial *d = a->dial;
-    struct err err = {0};
-    struct pool_dialled result = {.pg = a->pg};
-    if (PQresultStatus(a->look) != PGRES_TUPLES_OK) {
-        note(d, a->look ? PQresultErrorMessage(a->look) : PQerrorMessage(a->pg));
-        attempt_end(a);
-        go_on(d);
-        return;
-    }
-    session_learn(&result.session, a->pg, a->look);
-    if (result.session.is_pooled && !(result.sql = session_sql(a->pg, d->url, d->want, &err))) {
-        note(d, err.text);
-        attempt_end(a);
-        go_on(d);
-        return;
-    }
+    struct pool_dialled result = a->found;
+    bool is_alone = d->host_count == 1 && d->hosts[0].addresses.count < 2;
+    result.pg = a->pg;
     a->pg = NULL; /* handed over */
+    a->found.sql = NULL;
     d->open--;
-    tell(d, &result);
+    attempt_end(a);
+    if (!result.session.is_standby || is_alone) {
+        tell(d, &result);
+        return;
+    }
+    if (d->reserve.pg) {
+        PQfinish(result.pg);
+        free(result.sql);
+    } else {
+        d->reserve = result;
+    }
+    go_on(d);
+}
+
+/* What a pooler gives is looked at, too: in statement mode there are no transactions. */
+static void learn(struct attempt *a)
+{
+    struct err err = {0};
+    session_learn(&a->found.session, a->pg, a->look);
+    if (!a->found.session.is_pooled)
+        won(a);
+    else if (!(a->found.sql = session_sql(a->pg, a->dial->url, a->dial->want, &err)))
+        refuse(a, err.text);
+    else if (!ask(a, "BEGIN"))
+        failed(a);
+}
+
+static void looked(struct attempt *a)
+{
+    ExecStatusType status = PQresultStatus(a->look);
+    char text[300];
+    snprintf(text, sizeof text, "%s", a->look ? PQresultErrorMessage(a->look) : PQerrorMessage(a->pg));
+    if (a->look_at == LOOK_BEGIN && status != PGRES_COMMAND_OK && strstr(text, "statement")) {
+        refuse(a, SESSION_STATEMENT_MODE);
+    } else if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+        refuse(a, text);
+    } else if (a->look_at == LOOK_SESSION) {
+        learn(a);
+    } else if (a->look_at == LOOK_END) {
+        won(a);
+    } else if (!ask(a, "ROLLBACK")) {
+        failed(a);
+    }
 }
 
 /* True when all that was asked for is there. */
 static bool read_look(struct attempt *a)
 {
-    if (PQconsumeInput(a->pg) != 1) return true;
+    bool is_lost = PQconsumeInput(a->pg) != 1;
     while (!PQisBusy(a->pg)) {
         PGresult *result = PQgetResult(a->pg);
         if (!result) return true;
-        PQclear(a->look);
+        if (a->look) {
+            PQclear(result); /* the first one counts: what follows is that the connection ended */
+            continue;
+        }
         a->look = result;
     }
-    return false;
+    return is_lost;
 }
 
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct attempt *a = arg;
-    if (a->is_looking) {
+    if (a->look_at != LOOK_NO) {
         if (!read_look(a)) return;
-        if (PQstatus(a->pg) == CONNECTION_OK)
-            won(a);
+        if (a->look || PQstatus(a->pg) == CONNECTION_OK)
+            looked(a);
         else
             failed(a);
         return;
@@ -181,10 +239,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
     bool is_fine = status != PGRES_POLLING_FAILED;
     if (status == PGRES_POLLING_READING) is_fine = watch(a, EV_READ);
     if (status == PGRES_POLLING_WRITING) is_fine = watch(a, EV_WRITE);
-    if (status == PGRES_POLLING_OK) {
-        a->is_looking = true;
-        is_fine = PQsendQuery(a->pg, session_look) == 1 && watch(a, EV_READ | EV_PERSIST);
-    }
+    if (status == PGRES_POLLING_OK) is_fine = ask(a, session_look) && watch(a, EV_READ | EV_PERSIST);
     if (!is_fine) failed(a);
 }
 
@@ -213,16 +268,26 @@ static bool is_resolving(const struct pool_dial *d)
     return false;
 }
 
+static void tell_reserve(struct pool_dial *d)
+{
+    struct pool_dialled result = d->reserve;
+    d->reserve = (struct pool_dialled){0};
+    tell(d, &result);
+}
+
 static void go_on(struct pool_dial *d)
 {
     bool is_begun = false;
-    struct pool_dialled none = {0};
     while (!is_begun && d->started < ATTEMPTS_MAX && next_address(d, &d->attempts[d->started]))
         is_begun = begin(&d->attempts[d->started++], true);
     if (is_begun || is_resolving(d))
         evtimer_add(d->pace, &(struct timeval){.tv_usec = DIAL_PACE_MS * 1000});
-    else if (d->open == 0)
-        tell(d, &none);
+    else if (d->open == 0 || (d->reserve.pg && d->has_waited))
+        tell_reserve(d);
+    else if (d->reserve.pg) {
+        d->has_waited = true;
+        evtimer_add(d->pace, &(struct timeval){.tv_usec = DIAL_PACE_MS * 1000});
+    }
 }
 
 static void on_pace(evutil_socket_t fd, short what, void *arg)

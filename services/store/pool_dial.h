@@ -1,6 +1,7 @@
 /* A connection to PostgreSQL made in an event loop: every host of the URL and every address of each is tried in turn,
  * the next one when one is refused, or a quarter of a second after one that does not answer (RFC 8305); the first whose
- * session is as the URL wants it (target_session_attrs) wins. Where options are refused it is tried without. There is
+ * session is as the URL wants it (target_session_attrs) wins, a primary before a standby. A pooler in statement mode is
+ * refused. Where options are refused it is tried without. There is
  * no deadline here: the caller has one and cancels. */
 #ifndef LOGIKALD_SERVICES_STORE_POOL_DIAL_H
 #define LOGIKALD_SERVICES_STORE_POOL_DIAL_H

@@ -34,6 +34,9 @@ void session_words(struct session_words *out, const PQconninfoOption *url, const
 bool session_refused_options(const char *message);
 
 /* Asked once after connecting; the row goes to session_learn. */
+#define SESSION_STATEMENT_MODE                                                                                         \
+    "the connection pooler of DATABASE_URL is in statement mode, which gives no transactions: transaction or session " \
+    "mode is needed"
 extern const char session_look[];
 struct session {
     bool is_pooled; /* something in between deals out server sessions, or has dropped our settings */

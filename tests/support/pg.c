@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <glob.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,46 +13,50 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct support_user server_user(void)
-{
-    struct support_user user = {0};
-    if (geteuid() != 0) return user;
-    struct passwd *pw = getpwnam("postgres");
-    if (!pw) pw = getpwnam("nobody");
-    if (!pw)
-        fail_msg("there is neither a user postgres nor nobody to run PostgreSQL as");
-    else
-        user = (struct support_user){pw->pw_uid, pw->pw_gid};
-    return user;
-}
-
 /* The directory with initdb and postgres of the newest version installed. */
-static const char *bin_dir(void)
+const char *pg_bin_dir(void)
 {
     static char dir[200];
     glob_t found;
+    char pattern[400];
+    const char *root = servers_root() ? servers_root() : "";
     if (dir[0]) return dir;
-    if (glob("/usr/lib/postgresql/*/bin", 0, NULL, &found) != 0) fail_msg("no PostgreSQL in /usr/lib/postgresql/*/bin");
+    support_format(pattern, sizeof pattern, "%s/usr/lib/postgresql/*/bin", root);
+    if (glob(pattern, 0, NULL, &found) != 0) fail_msg("no PostgreSQL in %s", pattern);
     int newest = 0;
     for (size_t i = 0; i < found.gl_pathc; i++) {
-        int version = (int)strtol(found.gl_pathv[i] + strlen("/usr/lib/postgresql/"), NULL, 10);
+        int version = (int)strtol(found.gl_pathv[i] + strlen(root) + strlen("/usr/lib/postgresql/"), NULL, 10);
         if (version <= newest) continue;
         newest = version;
-        support_format(dir, sizeof dir, "%s", found.gl_pathv[i]);
+        support_format(dir, sizeof dir, "%s", found.gl_pathv[i] + strlen(root));
     }
     globfree(&found);
     return dir;
 }
 
+static void must_end(struct process *p, const char *what)
+{
+    if (process_wait(p, 60000) == 0) return;
+    char *log = process_log(p);
+    print_message("%s\n", log);
+    free(log);
+    fail_msg("%s failed", what);
+}
+
+/* A program of PostgreSQL's. */
 static void run(char *const argv[], const struct support_user *user, const char *directory)
 {
     struct process p;
-    process_start_as(&p, "pg-setup", argv, NULL, user, directory);
-    if (process_wait(&p, 60000) == 0) return;
-    char *log = process_log(&p);
-    print_message("%s\n", log);
-    free(log);
-    fail_msg("%s failed", argv[0]);
+    servers_start(&p, "pg-setup", argv, user, directory);
+    must_end(&p, argv[0]);
+}
+
+static void copy_tree(const char *from, const char *to)
+{
+    struct process p;
+    char *const argv[] = {"cp", "-a", (char *)from, (char *)to, NULL};
+    process_start(&p, "cp", argv, NULL);
+    must_end(&p, "cp");
 }
 
 static void own(const char *path, const struct support_user *user)
@@ -63,13 +66,13 @@ static void own(const char *path, const struct support_user *user)
 
 static void template_make(const char *target)
 {
-    struct support_user user = server_user();
+    struct support_user user = servers_user();
     char work[200], data[220], initdb[256], postgres[256], beside[4200], create[1024];
     support_make_dir(work, sizeof work, "pg-template");
     own(work, &user);
     support_format(data, sizeof data, "%s/data", work);
-    support_format(initdb, sizeof initdb, "%s/initdb", bin_dir());
-    support_format(postgres, sizeof postgres, "%s/postgres", bin_dir());
+    support_format(initdb, sizeof initdb, "%s/initdb", pg_bin_dir());
+    support_format(postgres, sizeof postgres, "%s/postgres", pg_bin_dir());
     char *const init[] = {initdb,      "-D",
                           data,        "-U",
                           "postgres",  "-A",
@@ -84,8 +87,7 @@ static void template_make(const char *target)
     run(single, &user, work);
 
     support_format(beside, sizeof beside, "%s.%d", target, (int)getpid());
-    char *const copy[] = {"cp", "-a", data, beside, NULL};
-    run(copy, NULL, NULL);
+    copy_tree(data, beside);
     if (rename(beside, target) != 0) fail_msg("cannot rename %s to %s", beside, target);
 }
 
@@ -96,8 +98,8 @@ static const char *template_dir(void)
     char cache[4000], lock_path[4100];
     support_format(cache, sizeof cache, "%s/test-cache", support_build_dir());
     mkdir(cache, 0755);
-    int version = (int)strtol(bin_dir() + strlen("/usr/lib/postgresql/"), NULL, 10);
-    support_format(path, sizeof path, "%s/pg-template-%d-%u", cache, version, (unsigned)server_user().uid);
+    int version = (int)strtol(pg_bin_dir() + strlen("/usr/lib/postgresql/"), NULL, 10);
+    support_format(path, sizeof path, "%s/pg-template-%d-%u", cache, version, (unsigned)servers_user().uid);
     support_format(lock_path, sizeof lock_path, "%s/lock", cache);
     int lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (lock < 0 || flock(lock, LOCK_EX) != 0) fail_msg("cannot lock %s", lock_path);
@@ -111,13 +113,12 @@ static const char *template_dir(void)
 void pg_start(struct pg_server *pg)
 {
     memset(pg, 0, sizeof *pg);
-    struct support_user user = server_user();
+    struct support_user user = servers_user();
     const char *template = template_dir();
     char data[300];
     support_make_dir(pg->dir, sizeof pg->dir, "pg");
     support_format(data, sizeof data, "%s/data", pg->dir);
-    char *const copy[] = {"cp", "-a", (char *)template, data, NULL};
-    run(copy, NULL, NULL);
+    copy_tree(template, data);
     own(pg->dir, &user);
     pg->port = support_free_port();
     support_format(pg->url, sizeof pg->url, "postgresql://postgres@127.0.0.1:%d/logikald?sslmode=disable", pg->port);
@@ -126,9 +127,9 @@ void pg_start(struct pg_server *pg)
 
 void pg_restart(struct pg_server *pg)
 {
-    struct support_user user = server_user();
+    struct support_user user = servers_user();
     char postgres[256], data[300], port[16], sockets[320];
-    support_format(postgres, sizeof postgres, "%s/postgres", bin_dir());
+    support_format(postgres, sizeof postgres, "%s/postgres", pg_bin_dir());
     support_format(data, sizeof data, "%s/data", pg->dir);
     support_format(port, sizeof port, "%d", pg->port);
     support_format(sockets, sizeof sockets, "unix_socket_directories=%s", pg->dir);
@@ -151,7 +152,7 @@ void pg_restart(struct pg_server *pg)
                           "-c",
                           "max_wal_size=256MB",
                           NULL};
-    process_start_as(&pg->process, "postgres", argv, NULL, &user, pg->dir);
+    servers_start(&pg->process, "postgres", argv, &user, pg->dir);
     WAIT_UNTIL(PQping(pg->url) == PQPING_OK || !process_running(&pg->process), 30000);
     if (pg->process.is_running) return;
     char *log = process_log(&pg->process);

@@ -39,8 +39,9 @@ void redis_server_restart(struct redis_server *r)
 {
     char path[300];
     support_format(path, sizeof path, "%s/redis.conf", r->dir);
-    char *const argv[] = {"redis-server", path, NULL};
-    process_start(&r->process, "redis", argv, NULL);
+    const char *program = getenv("TEST_REDIS_PROGRAM");
+    char *const argv[] = {(char *)(program ? program : "redis-server"), path, NULL};
+    servers_start(&r->process, "redis", argv, NULL, NULL);
     WAIT_UNTIL(process_logged(&r->process, "Ready to accept connections") || !process_running(&r->process), 20000);
     if (r->process.is_running) return;
     char *log = process_log(&r->process);

@@ -21,6 +21,11 @@ void support_make_dir(char *out, size_t size, const char *name); /* a new number
 /* As process_start, as another user and in another directory (NULL = the test program's). */
 void process_start_as(struct process *p, const char *name, char *const argv[], char *const env[],
                       const struct support_user *user, const char *directory);
+/* PostgreSQL, Redis and PgBouncer: this system's, or those of the system at TEST_SERVERS_ROOT (see tests/infra). */
+const char *servers_root(void);         /* NULL = this system's */
+struct support_user servers_user(void); /* whom those run as that refuse to be root */
+void servers_start(struct process *p, const char *name, char *const argv[], const struct support_user *user,
+                   const char *directory);
 void process_kill_all(void); /* the groups of everything started */
 
 /* A process that outlives the test program for a moment: kills the groups and removes the directory when the program
@@ -30,5 +35,6 @@ void guard_add(pid_t pid);
 void guard_remove(pid_t pid);
 
 void pg_close_cached(void);
+const char *pg_bin_dir(void); /* with initdb, postgres, pg_basebackup */
 
 #endif

@@ -85,9 +85,10 @@ static cJSON *database(const struct web *web)
     bool is_good = v->is_db_up && !*verdict_db_fault(v) && is_migrated;
     cJSON *out = component("PostgreSQL", is_good ? "healthy" : "unhealthy", v->db_checked_ms);
     cJSON_AddNumberToObject(out, "response_time_ms", v->db_ms);
-    if (!v->is_db_up) cJSON_AddStringToObject(out, "error", web->pool ? "PostgreSQL is unreachable" : v->db_why);
+    if (!v->is_db_up && !v->db_fault[0])
+        cJSON_AddStringToObject(out, "error", web->pool ? "PostgreSQL is unreachable" : v->db_why);
     if (!web->pool) return out;
-    if (v->is_db_up && !is_good)
+    if ((v->is_db_up || v->db_fault[0]) && !is_good)
         cJSON_AddStringToObject(out, "error",
                                 *verdict_db_fault(v)             ? verdict_db_fault(v)
                                 : m->state == MIGRATIONS_FOREIGN ? m->foreign

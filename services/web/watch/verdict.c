@@ -171,6 +171,9 @@ static void on_pool_state(void *arg, bool is_up, const char *why)
         log_error("PostgreSQL is unreachable: %s; what needs it answers 503 until it is back", why);
     v->is_db_up = is_up;
     snprintf(v->db_why, sizeof(v->db_why), "%.250s", why);
+    if (!is_up) /* what it was is over, and a pooler that cannot be used is reachable */
+        snprintf(v->db_fault, sizeof v->db_fault, "%s",
+                 strstr(why, SESSION_STATEMENT_MODE) ? SESSION_STATEMENT_MODE : "");
     if (is_up) migrations_ask(&v->migrations);
 }
 
@@ -179,7 +182,7 @@ const char *verdict_why_not_ready(const struct verdict *v)
     static char text[500];
     const struct migrations *m = &v->migrations;
     if (server_is_draining(v->web->server)) return "stopping";
-    if (!v->is_db_up) return "PostgreSQL is unreachable";
+    if (!v->is_db_up && !v->db_fault[0]) return "PostgreSQL is unreachable";
     if (*verdict_db_fault(v)) {
         snprintf(text, sizeof(text), "PostgreSQL cannot be used: %s", verdict_db_fault(v));
         return text;

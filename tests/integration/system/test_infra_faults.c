@@ -4,7 +4,6 @@
 #include "tests/support/support.h"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -331,11 +330,11 @@ static void test_every_fault_is_named_and_heals(void **state)
 static void mount_small(char *out, size_t size, const char *name, const char *megabytes)
 {
     char options[60];
-    struct passwd *pw = getpwnam("postgres");
+    struct support_user user = servers_user();
     support_make_dir(out, size, name);
     support_format(options, sizeof options, "size=%sm,mode=0777", megabytes);
     if (mount("tmpfs", out, "tmpfs", 0, options) != 0) fail_msg("cannot mount %s", out);
-    if (pw && chown(out, pw->pw_uid, pw->pw_gid) != 0) fail_msg("chown %s", out);
+    if (chown(out, user.uid, user.gid) != 0) fail_msg("chown %s", out);
 }
 
 static int start(void **state)

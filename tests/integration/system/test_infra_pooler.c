@@ -96,6 +96,21 @@ TEST(test_statement_pool_is_refused_by_name)
 
     if (!strstr(output, "statement mode")) fail_msg("%s", output);
     free(output);
+
+    struct web_server web = {.pg = world.pg};
+    snprintf(web.pg.url, sizeof web.pg.url, "%s", pooler.url);
+    web_run_unready(&web, NULL);
+    struct http_reply reply = {0};
+    int64_t deadline = support_deadline(10000);
+    do {
+        http_reply_free(&reply);
+        reply = web_call(&web, "GET", "/api/v1/health/ready", NULL, NULL);
+    } while (!(reply.body && strstr(reply.body, "statement mode")) && !support_late(deadline));
+    assert_int_equal(reply.status, 503);
+    if (!strstr(reply.body, "statement mode")) fail_msg("%s", reply.body);
+    assert_true(process_logged(&web.process, "statement mode"));
+    http_reply_free(&reply);
+    web_stop(&web);
     pooler_stop(&pooler);
 }
 

@@ -95,7 +95,7 @@ TEST(test_rights_that_are_not_needed)
     char url[100];
     snprintf(url, sizeof url, "redis://app:x@127.0.0.1:%d/0", redis.port);
     acl("~* &* +@all -client -keys -scan -config");
-    check_says(url, NULL, true, "Redis");
+    check_says(url, NULL, true, "no TLS");
     acl("~* &* +@all -info");
     check_says(url, NULL, true, "INFO was refused");
 }

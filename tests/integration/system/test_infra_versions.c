@@ -1,0 +1,140 @@
+/* Whatever servers there are: those that docs/requirements.md supports do a sync through the queue, with values
+ * compared; those that it does not are refused by name, by `check`, /health and the log, and nothing is fetched. */
+#include "tests/support/sync_truth.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/web.h"
+
+static struct sync_world world;
+static struct web_server web;
+static struct redis_server redis;
+static struct process worker;
+static char at_redis[200], database[300], run_dir[300];
+
+static bool redis_is_supported(void)
+{
+    char *info = redis_cli(&redis, "info server");
+    const char *at = strstr(info, "redis_version:");
+    int major = 0, minor = 0;
+    if (!at || sscanf(at, "redis_version:%d.%d", &major, &minor) != 2) fail_msg("no version in: %s", info);
+    print_message("Redis %d.%d, PostgreSQL %lld\n", major, minor,
+                  (long long)pg_int(&world.pg, "SELECT current_setting('server_version_num')"));
+    free(info);
+    return major > 6 || (major == 6 && minor >= 2);
+}
+
+static char *check(void)
+{
+    char *output = NULL;
+    char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"check", NULL};
+    process_run(argv, (char *const[]){at_redis, database, NULL}, &output);
+    return output;
+}
+
+static void start_worker(void)
+{
+    static char base_url[160];
+    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", world.sim.base_url);
+    char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"worker", NULL};
+    char *const env[] = {at_redis,
+                         database,
+                         run_dir,
+                         base_url,
+                         (char *)"LOGIKAL_AUTH_USERNAME=demo",
+                         (char *)"LOGIKAL_AUTH_PASSWORD=demo",
+                         NULL};
+    process_start(&worker, "worker", argv, env);
+}
+
+static bool health_says(const char *text)
+{
+    struct http_reply reply = web_call(&web, "GET", "/api/v1/health/detailed", web.admin, NULL);
+    bool does = reply.body && strstr(reply.body, text);
+    http_reply_free(&reply);
+    return does;
+}
+
+static void expect_work(void)
+{
+    char body[300];
+    snprintf(body, sizeof body, "{\"base_url\": \"%s\", \"username\": \"demo\", \"password\": \"demo\"}",
+             world.sim.base_url);
+    struct http_reply reply = web_call(&web, "POST", "/api/v1/sync/full", web.admin, body);
+    if (reply.status != 200) fail_msg("%d %s", reply.status, reply.body);
+    http_reply_free(&reply);
+    assert_true(process_logged(&worker, "completed in"));
+    assert_truth(&world, false);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NOT NULL"), 0);
+    assert_false(health_says("unhealthy\",\"error"));
+}
+
+static void expect_refusal(void)
+{
+    static const char words[] = "6.2 or later is needed";
+    char *output = check();
+    if (!strstr(output, words)) fail_msg("check: %s", output);
+    free(output);
+    WAIT_UNTIL(process_logged(&web.process, words) && process_logged(&worker, words), 15000);
+    WAIT_UNTIL(health_says("Redis lets us not do what is needed"), 10000);
+    char *keys = redis_cli(&redis, "lpush sync nothing");
+    free(keys);
+    int64_t deadline = support_deadline(3000);
+    while (!support_late(deadline)) support_pause();
+    keys = redis_cli(&redis, "llen sync");
+    assert_string_equal(keys, "1"); /* and nothing is taken half way */
+    free(keys);
+}
+
+static void test_servers_work_or_are_refused_by_name(void **state)
+{
+    (void)state;
+    bool is_supported = redis_is_supported();
+    web.pg = world.pg;
+    char base_url[160];
+    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", world.sim.base_url);
+    web_run(&web,
+            (const char *const[]){at_redis, base_url, "LOGIKAL_AUTH_USERNAME=demo", "LOGIKAL_AUTH_PASSWORD=demo", NULL},
+            true);
+    web_log_in(&web);
+    start_worker();
+    if (is_supported) {
+        WAIT_UNTIL(process_logged(&worker, "connected to"), 20000);
+        expect_work();
+    } else {
+        expect_refusal();
+    }
+    web_stop(&web);
+    process_stop(&worker);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    const char *const arguments[] = {"--directories", "3", "--projects", "4", "--phases", "3",
+                                     "--elevations",  "5", NULL};
+    sync_world_start(&world, arguments);
+    redis_server_start(&redis, NULL);
+    snprintf(at_redis, sizeof at_redis, "REDIS_URL=%s", redis.url);
+    snprintf(database, sizeof database, "DATABASE_URL=%s", world.pg.url);
+    snprintf(run_dir, sizeof run_dir, "LOGIKALD_RUN_DIR=%.200s/worker", support_dir());
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    redis_server_stop(&redis);
+    sync_world_stop(&world);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_servers_work_or_are_refused_by_name),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
