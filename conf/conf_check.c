@@ -1,4 +1,5 @@
 /* Rules that span settings or look inside a value. */
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,15 +15,36 @@ static bool starts_with_one_of(const char *text, const char *const *prefixes)
 static int check_schemes(const struct conf *conf, struct err *err)
 {
     static const char *const postgres[] = {"postgres://", "postgresql://", NULL};
-    static const char *const redis[] = {"redis://", "rediss://", "unix://", NULL};
+    static const char *const redis[] = {"redis://",   "rediss://",       "unix://",       "valkey://",
+                                        "valkeys://", "redis+socket://", "redis+unix://", NULL};
     static const char *const http[] = {"http://", "https://", NULL};
     if (conf_is_set(conf, SET_DATABASE_URL) && !starts_with_one_of(conf_str(conf, SET_DATABASE_URL), postgres))
         return err_set(err, ERR_CONFIG, "DATABASE_URL expects postgres://... or postgresql://...");
     if (conf_is_set(conf, SET_REDIS_URL) && !starts_with_one_of(conf_str(conf, SET_REDIS_URL), redis))
-        return err_set(err, ERR_CONFIG, "REDIS_URL expects redis://..., rediss://... (TLS) or unix://...");
+        return err_set(err, ERR_CONFIG,
+                       "REDIS_URL expects redis://..., rediss://... (TLS) or unix://..., or the same "
+                       "as valkey://, valkeys://, redis+socket://");
     if (conf_is_set(conf, SET_LOGIKAL_URL) && !starts_with_one_of(conf_str(conf, SET_LOGIKAL_URL), http))
         return err_set(err, ERR_CONFIG, "LOGIKAL_API_BASE_URL expects http://... or https://...");
     return 0;
+}
+
+/* kombu's priority steps: ascending numbers. */
+static int check_steps(const struct conf *conf, struct err *err)
+{
+    const char *text = conf_str(conf, SET_REDIS_STEPS), *at = text;
+    long before = -1;
+    for (int count = 1;; count++) {
+        char *end;
+        long step = strtol(at, &end, 10);
+        if (end == at || step <= before || step > 255 || count > 10) break;
+        before = step;
+        at = end + strspn(end, " ");
+        if (*at == '\0') return 0;
+        if (*at++ != ',') break;
+    }
+    return err_set(err, ERR_CONFIG, "REDIS_PRIORITY_STEPS (%s) expects at most 10 ascending numbers such as 0,3,6,9",
+                   text);
 }
 
 /* a must not be larger than b, unless b is 0 where that means "no limit". */
@@ -38,6 +60,7 @@ static int check_order(const struct conf *conf, enum setting_id a, enum setting_
 int conf_check(const struct conf *conf, struct err *err)
 {
     int rc = check_schemes(conf, err);
+    if (rc == 0) rc = check_steps(conf, err);
     if (rc == 0) rc = check_order(conf, SET_TASK_SOFT_LIMIT, SET_TASK_HARD_LIMIT, true, err);
     if (rc == 0) rc = check_order(conf, SET_BACKOFF_BASE, SET_BACKOFF_CAP, false, err);
     if (rc == 0) rc = check_order(conf, SET_MEMORY_SOFT, SET_MEMORY_HARD, true, err);

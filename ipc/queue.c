@@ -94,8 +94,8 @@ static void bind_queue(struct queue *q, const char *name)
     for (int i = 0; i < q->bound_count; i++)
         if (strcmp(q->bound[i], name) == 0) return;
     if (q->bound_count < QUEUE_NAMES_MAX) snprintf(q->bound[q->bound_count++], 128, "%s", name);
-    redis_call(q->redis, NULL, NULL, "SADD", queue_key(&q->keys, key, "_kombu.binding.", name),
-               queue_binding(member, name), REDIS_END);
+    redis_call(q->redis, NULL, NULL, "SADD", queue_key(&q->keys, key, KEY_BINDING, name),
+               queue_binding(&q->keys, member, name, name), REDIS_END);
 }
 
 int queue_send(struct queue *q, const char *task, const cJSON *args, const cJSON *kwargs,

@@ -38,8 +38,9 @@ int queue_purge(struct queue *q, const char *name, queue_count_fn fn, void *arg,
 {
     char keys[QUEUE_STEPS][QUEUE_KEY_SIZE];
     const char *argv[QUEUE_STEPS];
-    for (int i = 0; i < QUEUE_STEPS; i++) argv[i] = queue_list_key(&q->keys, keys[i], name, i * 3);
-    return run(q, "purge", QUEUE_STEPS, QUEUE_STEPS, argv, fn, arg, err);
+    int count = q->keys.step_count;
+    for (int i = 0; i < count; i++) argv[i] = queue_step_key(&q->keys, keys[i], name, i);
+    return run(q, "purge", count, count, argv, fn, arg, err);
 }
 
 int queue_purge_dead(struct queue *q, queue_count_fn fn, void *arg, struct err *err)

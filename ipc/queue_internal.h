@@ -46,7 +46,7 @@ struct queue_op *queue_op_new(struct queue *q, void *arg, struct err *err); /* N
 void queue_op_free(struct queue_op *op);
 /* What is known of an entry as view.lua and sweep.lua give them: so many words each. */
 size_t queue_row_width(enum queue_view view);
-cJSON *queue_row(enum queue_view view, redisReply **e, int64_t index, const char *queue);
+cJSON *queue_row(const struct queue *q, enum queue_view view, redisReply **e, int64_t index, const char *queue);
 /* The fault of an answer as an error, or NULL when it is fine. */
 const struct err *queue_fault(const struct redis_answer *answer, struct err *err);
 void queue_on_done(void *arg, const struct redis_answer *answer); /* tells op->fn.done, frees op */

@@ -2,22 +2,54 @@
 #include "ipc/queue_keys.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ipc/redis_url.h"
 
-void queue_keys_init(struct queue_keys *keys, const struct conf *conf, const struct redis_url *url)
+static void read_steps(struct queue_keys *keys, const char *text)
 {
-    snprintf(keys->prefix, sizeof keys->prefix, "%s", conf_str(conf, SET_REDIS_PREFIX));
-    snprintf(keys->result_prefix, sizeof keys->result_prefix, "%s", conf_str(conf, SET_REDIS_RESULT_PREFIX));
-    keys->db = url ? url->db : 0;
+    for (keys->step_count = 0; *text && keys->step_count < QUEUE_STEPS; text += *text == ',') {
+        char *end;
+        keys->steps[keys->step_count++] = (int)strtol(text, &end, 10);
+        if (end == text) break;
+        text = end + strcspn(end, ",");
+    }
+}
+
+/* As kombu formats it. */
+static void read_fanout(struct queue_keys *keys, const char *text)
+{
+    const char *db = strstr(text, "{db}");
+    if (db)
+        snprintf(keys->fanout, sizeof keys->fanout, "%.*s%d%s", (int)(db - text), text, keys->db, db + 4);
+    else
+        snprintf(keys->fanout, sizeof keys->fanout, "%s", text);
 }
 
 void queue_keys_of(struct queue_keys *keys, const struct redis_url *url)
 {
+    memset(keys, 0, sizeof *keys);
     snprintf(keys->prefix, sizeof keys->prefix, "%s", url->prefix);
     snprintf(keys->result_prefix, sizeof keys->result_prefix, "%s", url->result_prefix);
+    snprintf(keys->control, sizeof keys->control, "%s", url->control);
+    snprintf(keys->events, sizeof keys->events, "%s", url->events);
     keys->db = url->db;
+    read_fanout(keys, url->fanout);
+}
+
+void queue_keys_init(struct queue_keys *keys, const struct conf *conf, const struct redis_url *url)
+{
+    const char *sep = conf_str(conf, SET_REDIS_SEP);
+    memset(keys, 0, sizeof *keys);
+    snprintf(keys->prefix, sizeof keys->prefix, "%s", conf_str(conf, SET_REDIS_PREFIX));
+    snprintf(keys->result_prefix, sizeof keys->result_prefix, "%s", conf_str(conf, SET_REDIS_RESULT_PREFIX));
+    snprintf(keys->control, sizeof keys->control, "%s", conf_str(conf, SET_REDIS_CONTROL));
+    snprintf(keys->events, sizeof keys->events, "%s", conf_str(conf, SET_REDIS_EVENTS));
+    snprintf(keys->sep, sizeof keys->sep, "%s", sep[0] ? sep : QUEUE_SEP);
+    keys->db = url ? url->db : 0;
+    read_steps(keys, conf_str(conf, SET_REDIS_STEPS));
+    read_fanout(keys, conf_str(conf, SET_REDIS_FANOUT));
 }
 
 const char *queue_key(const struct queue_keys *keys, char *out, const char *name, const char *suffix)
@@ -26,11 +58,21 @@ const char *queue_key(const struct queue_keys *keys, char *out, const char *name
     return out;
 }
 
+const char *queue_step_key(const struct queue_keys *keys, char *out, const char *queue, int step)
+{
+    char name[QUEUE_KEY_SIZE - sizeof keys->prefix];
+    if (keys->steps[step] == 0) return queue_key(keys, out, queue, "");
+    snprintf(name, sizeof name, "%.300s%s%d", queue, keys->sep, keys->steps[step]);
+    return queue_key(keys, out, name, "");
+}
+
+/* The largest step that is not above the priority; below all of them it is the last one, as in kombu. */
 const char *queue_list_key(const struct queue_keys *keys, char *out, const char *queue, int priority)
 {
-    static const char *const steps[] = {"", QUEUE_SEP "3", QUEUE_SEP "6", QUEUE_SEP "9"};
-    int step = priority < 3 ? 0 : priority < 6 ? 1 : priority < 9 ? 2 : 3;
-    return queue_key(keys, out, queue, steps[step]);
+    int step = keys->step_count - 1;
+    while (step > 0 && keys->steps[step] > priority) step--;
+    if (step >= 0 && keys->steps[step] > priority) step = keys->step_count - 1;
+    return queue_step_key(keys, out, queue, step < 0 ? 0 : step);
 }
 
 const char *queue_result_key(const struct queue_keys *keys, char *out, const char *task_id)
@@ -41,13 +83,66 @@ const char *queue_result_key(const struct queue_keys *keys, char *out, const cha
 
 const char *queue_channel(const struct queue_keys *keys, char *out, const char *rest)
 {
-    snprintf(out, QUEUE_KEY_SIZE, "%s/%d.%s", keys->prefix, keys->db, rest);
+    snprintf(out, QUEUE_KEY_SIZE, "%s%s%s", keys->prefix, keys->fanout, rest);
     return out;
 }
 
-const char *queue_binding(char *out, const char *queue)
+const char *queue_event_channel(const struct queue_keys *keys, char *out, const char *routing_key)
 {
-    snprintf(out, QUEUE_KEY_SIZE, "%s" QUEUE_SEP QUEUE_SEP "%s", queue, queue);
+    char rest[256];
+    snprintf(rest, sizeof rest, "%s/%s", keys->events, routing_key);
+    return queue_channel(keys, out, rest);
+}
+
+const char *queue_control_exchange(const struct queue_keys *keys, char *out)
+{
+    snprintf(out, QUEUE_KEY_SIZE, "%s.pidbox", keys->control);
+    return out;
+}
+
+const char *queue_reply_exchange(const struct queue_keys *keys, char *out)
+{
+    snprintf(out, QUEUE_KEY_SIZE, "reply.%s.pidbox", keys->control);
+    return out;
+}
+
+const char *queue_binding(const struct queue_keys *keys, char *out, const char *routing_key, const char *queue)
+{
+    snprintf(out, QUEUE_KEY_SIZE, "%s%s%s%s", routing_key, keys->sep, keys->sep, queue);
+    return out;
+}
+
+const char *queue_node_binding(const struct queue_keys *keys, char *out, const char *node)
+{
+    snprintf(out, QUEUE_KEY_SIZE, "%s%s%s.%s.pidbox", keys->sep, keys->sep, node, keys->control);
+    return out;
+}
+
+bool queue_binding_cut(const struct queue_keys *keys, const char *member, size_t *key_len, const char **queue)
+{
+    size_t len = strlen(keys->sep);
+    const char *first = len > 0 ? strstr(member, keys->sep) : NULL;
+    const char *second = first ? strstr(first + len, keys->sep) : NULL;
+    if (!second) return false;
+    *key_len = (size_t)(first - member);
+    *queue = second + len;
+    return true;
+}
+
+const char *queue_of_list(const struct queue_keys *keys, char *out, const char *list, size_t len)
+{
+    size_t skip = strlen(keys->prefix);
+    if (len >= skip && strncmp(list, keys->prefix, skip) == 0) {
+        list += skip;
+        len -= skip;
+    }
+    snprintf(out, QUEUE_KEY_SIZE, "%.*s", (int)len, list);
+    size_t sep = strlen(keys->sep);
+    for (char *at = sep ? strstr(out, keys->sep) : NULL; at; at = strstr(at + 1, keys->sep))
+        if (at[sep] && strspn(at + sep, "0123456789") == strlen(at + sep)) {
+            *at = '\0';
+            break;
+        }
     return out;
 }
 

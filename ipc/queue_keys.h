@@ -5,10 +5,11 @@
 
 #include "conf/conf.h"
 
-#define QUEUE_SEP      "\x06\x16"
-#define QUEUE_STEPS    4 /* priority lists of a queue */
+#define QUEUE_SEP      "\x06\x16" /* kombu's own; REDIS_SEP may name another */
+#define QUEUE_STEPS    10         /* priority lists of a queue, at most */
 #define QUEUE_KEY_SIZE 512
 
+#define KEY_BINDING            "_kombu.binding."     /* + exchange: set of bindings */
 #define KEY_UNACKED            "unacked"             /* hash: tag -> [message, exchange, routing key] */
 #define KEY_UNACKED_INDEX      "unacked_index"       /* zset: tag by time of delivery */
 #define KEY_HELD               "logikald.held."      /* + worker: hash: tag -> the list it came from */
@@ -36,7 +37,8 @@
 
 struct queue_keys {
     char prefix[72], result_prefix[72];
-    int db;
+    char fanout[80], control[64], events[64], sep[12];
+    int db, steps[QUEUE_STEPS], step_count; /* priorities that have a list, ascending */
 };
 
 struct redis_url;
@@ -49,9 +51,19 @@ void queue_keys_of(struct queue_keys *keys, const struct redis_url *url);
 /* Each writes to out (QUEUE_KEY_SIZE bytes) and returns it. */
 const char *queue_key(const struct queue_keys *keys, char *out, const char *name, const char *suffix);
 const char *queue_list_key(const struct queue_keys *keys, char *out, const char *queue, int priority);
-const char *queue_result_key(const struct queue_keys *keys, char *out, const char *task_id); /* and its channel */
-const char *queue_channel(const struct queue_keys *keys, char *out, const char *rest);       /* "/<db>." rest */
-const char *queue_binding(char *out, const char *queue); /* member of the binding set */
+const char *queue_step_key(const struct queue_keys *keys, char *out, const char *queue, int step); /* 0 to step_count */
+const char *queue_result_key(const struct queue_keys *keys, char *out, const char *task_id);       /* and its channel */
+const char *queue_channel(const struct queue_keys *keys, char *out, const char *rest);             /* "/<db>." rest */
+const char *queue_event_channel(const struct queue_keys *keys, char *out, const char *routing_key);
+const char *queue_control_exchange(const struct queue_keys *keys, char *out); /* "celery.pidbox" */
+const char *queue_reply_exchange(const struct queue_keys *keys, char *out);   /* "reply.celery.pidbox" */
+/* Members of binding sets: of a queue bound by its name or by a routing key (direct exchange), of a node's mailbox. */
+const char *queue_binding(const struct queue_keys *keys, char *out, const char *routing_key, const char *queue);
+const char *queue_node_binding(const struct queue_keys *keys, char *out, const char *node);
+/* Cuts a member at its separators; false: it has not two of them. key_len: of the routing key, which it begins with. */
+bool queue_binding_cut(const struct queue_keys *keys, const char *member, size_t *key_len, const char **queue);
+/* The queue's name in the name of one of its lists, without the prefix; out as above. */
+const char *queue_of_list(const struct queue_keys *keys, char *out, const char *list, size_t len);
 
 /* Cuts "a, b,c" into names; returns how many (at most max). Names are of at most 127 bytes. */
 int queue_names(const char *list, char names[][128], int max);

@@ -47,8 +47,8 @@ static void tell_monitors(struct queue *q, const char *id)
         host, (int)getpid(), (double)wall_us() / 1e6);
     buf_json_string(&body, id, strlen(id));
     buf_char(&body, '}');
-    if (!body.failed) message_wrap(&message, body.data, body.len, headers, "celeryev", "task.revoked");
-    const char *words[] = {"PUBLISH", queue_channel(&q->keys, channel, "celeryev/task.revoked"), message.data};
+    if (!body.failed) message_wrap(&message, body.data, body.len, headers, q->keys.events, "task.revoked");
+    const char *words[] = {"PUBLISH", queue_event_channel(&q->keys, channel, "task.revoked"), message.data};
     const size_t lens[] = {7, strlen(channel), message.len};
     if (!body.failed && !message.failed) redis_command(q->redis, NULL, NULL, 3, words, lens);
     buf_free(&body);
@@ -59,13 +59,13 @@ static void on_noted(void *arg, const struct redis_answer *answer)
 {
     struct queue_op *op = arg;
     struct queue *q = op->q;
-    char channel[QUEUE_KEY_SIZE];
+    char channel[QUEUE_KEY_SIZE], exchange[QUEUE_KEY_SIZE];
     char *message = op->message;
     op->message = NULL;
     if (q && answer->fault == REDIS_FINE && answer->reply->type == REDIS_REPLY_ARRAY) {
         for (size_t i = 0; i < answer->reply->elements; i++) tell_monitors(q, answer->reply->element[i]->str);
-        redis_call(q->redis, NULL, NULL, "PUBLISH", queue_channel(&q->keys, channel, "celery.pidbox"), message,
-                   REDIS_END);
+        redis_call(q->redis, NULL, NULL, "PUBLISH",
+                   queue_channel(&q->keys, channel, queue_control_exchange(&q->keys, exchange)), message, REDIS_END);
     }
     free(message);
     queue_on_done(op, answer);
@@ -75,6 +75,7 @@ int queue_revoke(struct queue *q, const char *const *ids, size_t count, bool ter
                  struct err *err)
 {
     struct buf body = {0}, message = {0};
+    char exchange[QUEUE_KEY_SIZE];
     struct queue_op *op = queue_op_new(q, arg, err);
     if (!op) return -ERR_NOMEM;
     op->fn.done = fn;
@@ -88,7 +89,8 @@ int queue_revoke(struct queue *q, const char *const *ids, size_t count, bool ter
                "\"matcher\": null}",
                terminate ? "true" : "false");
     if (!body.failed)
-        message_wrap(&message, body.data, body.len, "{\"clock\": 1, \"expires\": 0}", "celery.pidbox", "");
+        message_wrap(&message, body.data, body.len, "{\"clock\": 1, \"expires\": 0}",
+                     queue_control_exchange(&q->keys, exchange), "");
     op->message = body.failed ? NULL : buf_steal(&message);
     buf_free(&body);
     if (!op->message) {

@@ -27,13 +27,13 @@ static const char *const action_words[] = {"look", "cancel", "retry", "delete"};
 static int step_count(const struct queue *q, const struct sweep *s)
 {
     if (s->what.view != QUEUE_WAITING) return 1;
-    return s->queue[0] ? QUEUE_STEPS : q->name_count * QUEUE_STEPS;
+    return s->queue[0] ? q->keys.step_count : q->name_count * q->keys.step_count;
 }
 
 static const char *step_queue(const struct queue *q, const struct sweep *s)
 {
     if (s->what.view != QUEUE_WAITING) return "";
-    return s->queue[0] ? s->queue : q->names[s->step / QUEUE_STEPS];
+    return s->queue[0] ? s->queue : q->names[s->step / q->keys.step_count];
 }
 
 static void queue_sweep_free(struct sweep *s)
@@ -65,7 +65,7 @@ static int go_on(struct queue_op *op)
     const char *argv[KEYS_MAX + 13];
     int n = 0;
     if (s->what.view == QUEUE_WAITING)
-        argv[n++] = queue_list_key(&q->keys, keys[0], step_queue(q, s), s->step % QUEUE_STEPS * 3);
+        argv[n++] = queue_step_key(&q->keys, keys[0], step_queue(q, s), s->step % q->keys.step_count);
     else
         for (; n < KEYS_MAX && names[s->what.view][n]; n++)
             argv[n] = queue_key(&q->keys, keys[n], names[s->what.view][n], "");
@@ -111,8 +111,8 @@ static void take(struct queue_op *op, const redisReply *reply)
     s->looked += BATCH;
     if (s->action != SWEEP_LOOK) return;
     for (size_t i = 3; i + width <= reply->elements; i += width)
-        cJSON_AddItemToArray(s->entries, queue_row(s->what.view, reply->element + i, cJSON_GetArraySize(s->entries),
-                                                   step_queue(op->q, s)));
+        cJSON_AddItemToArray(s->entries, queue_row(op->q, s->what.view, reply->element + i,
+                                                   cJSON_GetArraySize(s->entries), step_queue(op->q, s)));
 }
 
 static void on_swept(void *arg, const struct redis_answer *answer)

@@ -55,18 +55,20 @@ static void on_stats(void *arg, const struct redis_answer *answer)
 int queue_stats(struct queue *q, queue_stats_fn fn, void *arg, struct err *err)
 {
     static const char *const fixed[] = {KEY_UNACKED, KEY_SCHEDULED, KEY_DEAD, KEY_WORKERS, KEY_PAUSED};
-    char keys[5 + QUEUE_NAMES_MAX * QUEUE_STEPS][QUEUE_KEY_SIZE], lease[24];
-    const char *argv[5 + QUEUE_NAMES_MAX * QUEUE_STEPS + 1];
-    int n = 0;
+    char keys[5 + QUEUE_NAMES_MAX * QUEUE_STEPS][QUEUE_KEY_SIZE], lease[24], count[12];
+    const char *argv[5 + QUEUE_NAMES_MAX * QUEUE_STEPS + 2];
+    int n = 0, steps = q->keys.step_count;
     for (int i = 0; i < 5; i++, n++) argv[n] = queue_key(&q->keys, keys[n], fixed[i], "");
-    for (int i = 0; i < q->name_count * QUEUE_STEPS; i++, n++)
-        argv[n] = queue_list_key(&q->keys, keys[n], q->names[i / QUEUE_STEPS], i % QUEUE_STEPS * 3);
+    for (int i = 0; i < q->name_count * steps; i++, n++)
+        argv[n] = queue_step_key(&q->keys, keys[n], q->names[i / steps], i % steps);
     snprintf(lease, sizeof lease, "%lld", (long long)q->lease_s);
+    snprintf(count, sizeof count, "%d", steps);
     argv[n] = lease;
+    argv[n + 1] = count;
     struct queue_op *op = queue_op_new(q, arg, err);
     if (!op) return -ERR_NOMEM;
     op->fn.stats = fn;
-    return queue_accepted(op, redis_script(q->redis, "stats", on_stats, op, n, n + 1, argv, NULL), err);
+    return queue_accepted(op, redis_script(q->redis, "stats", on_stats, op, n, n + 2, argv, NULL), err);
 }
 
 static void add_text(cJSON *entry, const char *name, const char *text)
@@ -142,11 +144,11 @@ static cJSON *unacked_entry(redisReply **e)
 }
 
 /* The entry of a scheduled message is its list, its id and the message, each after a newline. */
-static cJSON *scheduled_entry(redisReply **e)
+static cJSON *scheduled_entry(const struct queue_keys *keys, redisReply **e)
 {
-    char due[CLOCK_TEXT_SIZE], queue[256] = "";
+    char due[CLOCK_TEXT_SIZE], queue[QUEUE_KEY_SIZE] = "";
     const char *text = e[2]->str, *end = text + e[2]->len, *line = memchr(text, '\n', (size_t)e[2]->len);
-    if (line) snprintf(queue, sizeof queue, "%.*s", (int)strcspn(text, QUEUE_SEP "\n"), text);
+    if (line) queue_of_list(keys, queue, text, (size_t)(line - text));
     line = line ? memchr(line + 1, '\n', (size_t)(end - line - 1)) : NULL;
     const char *raw = line ? line + 1 : end;
     cJSON *entry = describe(raw, (size_t)(end - raw), queue);
@@ -196,12 +198,12 @@ size_t queue_row_width(enum queue_view view)
     return row_width[view] > 0 ? (size_t)row_width[view] : 1;
 }
 
-cJSON *queue_row(enum queue_view view, redisReply **e, int64_t index, const char *queue)
+cJSON *queue_row(const struct queue *q, enum queue_view view, redisReply **e, int64_t index, const char *queue)
 {
     switch (view) {
     case QUEUE_WAITING: return describe(e[1]->str, (size_t)e[1]->len, queue);
     case QUEUE_UNACKED: return unacked_entry(e);
-    case QUEUE_SCHEDULED: return scheduled_entry(e);
+    case QUEUE_SCHEDULED: return scheduled_entry(&q->keys, e);
     case QUEUE_DEAD: return dead_entry(e, index);
     case QUEUE_WORKERS: return worker_entry(e);
     }
@@ -214,11 +216,12 @@ static void on_list(void *arg, const struct redis_answer *answer)
     struct err err;
     const struct err *fault = queue_fault(answer, &err);
     cJSON *entries = cJSON_CreateArray();
-    size_t width = queue_row_width(op->view), n = fault ? 0 : answer->reply->elements;
+    size_t width = queue_row_width(op->view), n = fault || !op->q ? 0 : answer->reply->elements;
     bool is_text = true;
     for (size_t i = 0; i < n; i++) is_text = is_text && answer->reply->element[i]->type == REDIS_REPLY_STRING;
     for (size_t i = 0; op->q && is_text && width > 0 && i + width <= n; i += width)
-        cJSON_AddItemToArray(entries, queue_row(op->view, answer->reply->element + i, (int64_t)(i / width), op->text));
+        cJSON_AddItemToArray(entries,
+                             queue_row(op->q, op->view, answer->reply->element + i, (int64_t)(i / width), op->text));
     if (op->q) op->fn.list(op->arg, fault ? NULL : entries, fault);
     cJSON_Delete(entries);
     queue_op_free(op);
@@ -235,7 +238,7 @@ static int view_keys(struct queue *q, enum queue_view view, const char *name, co
     };
     int n = 0;
     if (view == QUEUE_WAITING)
-        for (; n < QUEUE_STEPS; n++) argv[n] = queue_list_key(&q->keys, keys[n], name, n * 3);
+        for (; n < q->keys.step_count; n++) argv[n] = queue_step_key(&q->keys, keys[n], name, n);
     else
         for (; n < 4 && table[view][n]; n++) argv[n] = queue_key(&q->keys, keys[n], table[view][n], "");
     return n;

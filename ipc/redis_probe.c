@@ -126,24 +126,19 @@ struct probe_names {
 
 static void name_all(struct probe_names *n, const struct redis *r)
 {
-    static const char *const names[][2] = {{KEY_PROBE, "s"},
-                                           {KEY_PROBE, "l"},
-                                           {KEY_PROBE, "m"},
-                                           {KEY_PROBE, "h"},
-                                           {KEY_PROBE, "e"},
-                                           {KEY_PROBE, "z"},
-                                           {KEY_UNACKED, ""},
-                                           {KEY_UNACKED_INDEX, ""},
-                                           {KEY_REGISTERED, ""},
-                                           {KEY_DEAD, ""},
-                                           {"_kombu.binding.", "celery.pidbox"}};
+    char control[QUEUE_KEY_SIZE];
+    const char *const names[][2] = {{KEY_PROBE, "s"},  {KEY_PROBE, "l"},        {KEY_PROBE, "m"},
+                                    {KEY_PROBE, "h"},  {KEY_PROBE, "e"},        {KEY_PROBE, "z"},
+                                    {KEY_UNACKED, ""}, {KEY_UNACKED_INDEX, ""}, {KEY_REGISTERED, ""},
+                                    {KEY_DEAD, ""},    {KEY_BINDING, control}};
     struct queue_keys keys;
     queue_keys_of(&keys, &r->url);
+    queue_control_exchange(&keys, control);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) queue_key(&keys, n->keys[i], names[i][0], names[i][1]);
     queue_result_key(&keys, n->result, "logikald.probe");
     queue_channel(&keys, n->resumed, CHANNEL_RESUMED);
-    queue_channel(&keys, n->control, "celery.pidbox");
-    queue_channel(&keys, n->event, "celeryev/logikald.probe");
+    queue_channel(&keys, n->control, control);
+    queue_event_channel(&keys, n->event, "logikald.probe");
 }
 
 /* One that is on the way to its channels and back hears what is said there meanwhile, and knows nobody to tell it to.

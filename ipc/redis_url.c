@@ -244,6 +244,9 @@ static size_t credentials_length(struct slice authority, bool *found)
 int redis_url_parse(const char *text, struct redis_url *out, struct err *err)
 {
     memset(out, 0, sizeof *out);
+    memcpy(out->fanout, "/{db}.", sizeof "/{db}.");
+    memcpy(out->control, "celery", sizeof "celery");
+    memcpy(out->events, "celeryev", sizeof "celeryev");
     struct slice rest = {text, strlen(text)};
     const char *colon = strstr(text, "://");
     size_t known = sizeof schemes / sizeof *schemes, i = 0;
@@ -290,6 +293,9 @@ int redis_url_from_conf(const struct conf *conf, struct redis_url *out, struct e
         return err_set(err, ERR_NOT_FOUND,
                        "Redis is not configured: set REDIS_URL (redis://, rediss:// or unix://), or REDIS_HOST");
     }
+    snprintf(out->fanout, sizeof out->fanout, "%s", conf_str(conf, SET_REDIS_FANOUT));
+    snprintf(out->control, sizeof out->control, "%s", conf_str(conf, SET_REDIS_CONTROL));
+    snprintf(out->events, sizeof out->events, "%s", conf_str(conf, SET_REDIS_EVENTS));
     snprintf(out->prefix, sizeof out->prefix, "%s", conf_str(conf, SET_REDIS_PREFIX));
     snprintf(out->result_prefix, sizeof out->result_prefix, "%s", conf_str(conf, SET_REDIS_RESULT_PREFIX));
     if (conf_is_set(conf, SET_REDIS_CA_FILE))

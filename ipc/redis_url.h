@@ -23,8 +23,9 @@ struct redis_url {
     bool any_name;                      /* ssl_check_hostname=false was asked for */
     char cert_file[513], key_file[513]; /* our own certificate and its key (PEM); empty = none */
     char key_password[129];
-    char prefix[72], result_prefix[72]; /* before the names of keys and channels; empty unless configured */
-    char ca_file[1025];                 /* extra certificate authorities (PEM); empty = the system's only */
+    char prefix[72], result_prefix[72];       /* before the names of keys and channels; empty unless configured */
+    char fanout[65], control[64], events[64]; /* of channels, as kombu and Celery name them; see settings.def */
+    char ca_file[1025];                       /* extra certificate authorities (PEM); empty = the system's only */
 };
 
 /* Reads text:

@@ -1,8 +1,8 @@
 -- A page of messages for people.
--- KEYS: waiting: the four priority lists of a queue. unacked: unacked, unacked_index, registered, history.
+-- KEYS: waiting: the priority lists of a queue. unacked: unacked, unacked_index, registered, history.
 --       scheduled: zset, messages. dead: the list. workers: the zset, descriptions.
 -- ARGV: view, offset, limit.
--- Returns a flat list; each entry is: waiting: priority, message. unacked: tag, time, entry, worker, deliveries.
+-- Returns a flat list; each entry is: waiting: number of its list from 0, message. unacked: tag, time, entry, worker, deliveries.
 -- scheduled: tag, due, entry. dead: entry, its SHA-1. workers: id, time, description.
 local view, offset, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local out = {}
@@ -11,11 +11,11 @@ local function add(...)
 end
 
 if view == 'waiting' then
-  for p = 1, 4 do
+  for p = 1, #KEYS do
     local n = redis.call('LLEN', KEYS[p])
     if offset < n and limit > 0 then
       local page = redis.call('LRANGE', KEYS[p], math.max(0, n - offset - limit), n - offset - 1)
-      for i = #page, 1, -1 do add(tostring((p - 1) * 3), page[i]) end
+      for i = #page, 1, -1 do add(tostring(p - 1), page[i]) end
       limit = limit - #page
     end
     offset = math.max(0, offset - n)

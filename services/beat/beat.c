@@ -145,12 +145,12 @@ static char *add_due(struct beat *b, struct script_call *c, int i, int64_t now_m
     char key[QUEUE_KEY_SIZE], *message = NULL;
     if (v.due == DUE_NOT) return NULL;
     if (v.due == DUE_FIRE && !(message = tick_message(e, b->sent_ids[i]))) return NULL;
-    script_call_add_key(c, queue_key(&b->keys, key, "_kombu.binding.", e->queue));
+    script_call_add_key(c, queue_key(&b->keys, key, KEY_BINDING, e->queue));
     script_call_add_key(c, queue_list_key(&b->keys, key, e->queue, 0));
     script_call_text(c, e->name);
     script_call_text(c, e->last);
     script_call_number(c, v.run_ms);
-    script_call_copy(c, queue_binding(key, e->queue));
+    script_call_copy(c, queue_binding(&b->keys, key, e->queue, e->queue));
     script_call_text(c, message ? message : "");
     return message;
 }

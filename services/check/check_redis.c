@@ -5,6 +5,8 @@
 #include <event2/event.h>
 
 #include "conf/clock.h"
+#include "ipc/queue.h"
+#include "ipc/queue_foreign.h"
 #include "ipc/redis.h"
 #include "services/check/check_internal.h"
 
@@ -13,6 +15,8 @@ struct probe {
     struct redis *redis;
     const struct redis_url *url;
     struct check_line *line;
+    struct queue_keys keys;
+    const char *queues; /* served ones, with commas */
     int64_t start_ms;
     char why[512];
 };
@@ -64,6 +68,23 @@ static void say_info(struct probe *p, const char *info)
                   policy[0] ? policy : "unknown", took);
 }
 
+static void on_foreign(void *arg, const char *problem)
+{
+    struct probe *p = arg;
+    if (problem[0] && p->line->verdict == CHECK_OK) check_say(p->line, CHECK_WARNING, "%s", problem);
+    event_base_loopbreak(p->base);
+}
+
+/* The last question: is something where no worker would look? False: it cannot be asked. */
+static bool ask_foreign(struct probe *p)
+{
+    char texts[QUEUE_NAMES_MAX][128];
+    const char *names[QUEUE_NAMES_MAX];
+    int count = queue_names(p->queues, texts, QUEUE_NAMES_MAX);
+    for (int i = 0; i < count; i++) names[i] = texts[i];
+    return queue_foreign_ask(p->redis, &p->keys, names, count, on_foreign, p) == 0;
+}
+
 static void on_info(void *arg, const struct redis_answer *answer)
 {
     struct probe *p = arg;
@@ -82,7 +103,7 @@ static void on_info(void *arg, const struct redis_answer *answer)
             user, missing, user);
     if (*redis_unwritable(p->redis))
         check_say(p->line, CHECK_FAILED, "it takes no writes: %.200s", redis_unwritable(p->redis));
-    event_base_loopbreak(p->base);
+    if (p->line->verdict == CHECK_FAILED || !ask_foreign(p)) event_base_loopbreak(p->base);
 }
 
 static void on_state(void *arg, bool is_up, const char *why)
@@ -126,7 +147,12 @@ void check_redis(const struct conf *conf, struct check_line *line)
         check_say(line, CHECK_SKIPPED, "not configured: web serves, and manual syncs run without it");
         return;
     }
-    struct probe probe = {.url = &url, .line = line, .start_ms = mono_ms(), .base = rc == 0 ? event_base_new() : NULL};
+    struct probe probe = {.url = &url,
+                          .line = line,
+                          .queues = conf_str(conf, SET_WORKER_QUEUES),
+                          .start_ms = mono_ms(),
+                          .base = rc == 0 ? event_base_new() : NULL};
+    if (rc == 0) queue_keys_init(&probe.keys, conf, &url);
     if (probe.base)
         probe_run(&probe);
     else

@@ -8,7 +8,10 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "ipc/queue.h"
+#include "ipc/queue_foreign.h"
 #include "ipc/script_call.h"
+#include "services/worker/complaint.h"
 #include "services/worker/delivery.h"
 #include "services/worker/consumer.h"
 #include "services/worker/membership.h"
@@ -24,6 +27,7 @@ struct broker_check {
     bool has_looked;
     int64_t server_us, own_us, set_forward_us; /* Redis's clock and this process's, at the last look; steps since */
     int waiting, back;                         /* answers of this round; orphans that went back */
+    struct complaint foreign;
 };
 
 static bool is_served(const struct worker *w, const char *queue)
@@ -92,7 +96,8 @@ static void on_bindings(void *arg, const struct redis_answer *answer)
     if (w->broker_check && answer->fault == REDIS_FINE && r->type == REDIS_REPLY_ARRAY &&
         orphan_read(l->entry, l->len, &o)) {
         for (size_t i = 0; i < r->elements && !found; i++)
-            if (r->element[i]->type == REDIS_REPLY_STRING) found = orphan_queue_of(r->element[i]->str, o.routing_key);
+            if (r->element[i]->type == REDIS_REPLY_STRING)
+                found = orphan_queue_of(&w->keys, r->element[i]->str, o.routing_key);
         if (found && is_served(w, found)) put_back(w, l->tag, l->score, &o, found);
     }
     if (w->broker_check) round_over(w);
@@ -111,7 +116,7 @@ static void look_up(struct worker *w, redisReply *const *e, const struct orphan 
         return;
     }
     memcpy(l->entry, e[2]->str, l->len + 1);
-    if (redis_call(w->redis, on_bindings, l, "SMEMBERS", queue_key(&w->keys, key, "_kombu.binding.", o->exchange),
+    if (redis_call(w->redis, on_bindings, l, "SMEMBERS", queue_key(&w->keys, key, KEY_BINDING, o->exchange),
                    REDIS_END) == 0)
         w->broker_check->waiting++;
     else
@@ -172,6 +177,21 @@ static void restore_orphans(struct worker *w)
 
 /* ---- settings ---- */
 
+static void on_foreign(void *arg, const char *problem)
+{
+    struct worker *w = arg;
+    if (w->broker_check && problem[0] && complaint_is_due(&w->broker_check->foreign, problem))
+        log_warning("%s", problem);
+}
+
+static void look_for_foreign(struct worker *w)
+{
+    const char *names[QUEUE_NAMES_MAX];
+    int count = consumer_queue_count(w);
+    for (int i = 0; i < count; i++) names[i] = consumer_queue(w, i);
+    queue_foreign_ask(w->redis, &w->keys, names, count, on_foreign, w);
+}
+
 static void on_info(void *arg, const struct redis_answer *answer)
 {
     (void)arg;
@@ -195,7 +215,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct worker *w = arg;
-    if (membership_is_registered(w) && !w->is_stopping) restore_orphans(w);
+    if (!membership_is_registered(w) || w->is_stopping) return;
+    restore_orphans(w);
+    look_for_foreign(w);
 }
 
 void broker_check_up(struct worker *w)
@@ -203,6 +225,7 @@ void broker_check_up(struct worker *w)
     struct broker_check *b = w->broker_check;
     if (!b->has_looked) redis_call(w->redis, on_info, w, "INFO", "memory", REDIS_END);
     b->has_looked = true;
+    look_for_foreign(w);
     b->waiting = b->back = 0;
     restore_orphans(w);
 }

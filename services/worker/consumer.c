@@ -87,10 +87,9 @@ static bool fetch(struct worker *w, struct asked *a, struct redis *redis, int li
     struct script_call c = {0};
     char key[QUEUE_KEY_SIZE];
     script_call_keys(&c, &w->keys, names, 9, 1u << 2, w->id);
-    for (int step = 0; step < QUEUE_STEPS; step++)
+    for (int step = 0; step < w->keys.step_count; step++)
         for (int i = 0; i < in->count; i++)
-            script_call_key(&c,
-                            queue_list_key(&w->keys, key, in->waiters[(in->first + i) % in->count]->queue, step * 3));
+            script_call_key(&c, queue_step_key(&w->keys, key, in->waiters[(in->first + i) % in->count]->queue, step));
     a->first = in->first;
     a->limit = limit;
     a->tag = in->next_tag;
@@ -128,7 +127,7 @@ static void arm_waiters(struct worker *w)
     for (int i = 0; i < w->consumer->count; i++) {
         struct waiter *t = w->consumer->waiters[i];
         if (t->is_armed || t->is_paused || !redis_is_up(t->redis)) continue;
-        queue_list_key(&w->keys, key, t->queue, 0);
+        queue_step_key(&w->keys, key, t->queue, 0);
         const char *argv[] = {"BLMOVE", key, key, "RIGHT", "RIGHT", WAIT_S};
         t->is_woken = false;
         t->is_armed = redis_command_within(t->redis, WAIT_LIMIT_MS, on_waiter, t, 6, argv, NULL) == 0;

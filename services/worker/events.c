@@ -83,12 +83,11 @@ static void on_published(void *arg, const struct redis_answer *answer)
 
 static void publish(struct worker *w, const char *routing_key, const struct buf *body, redis_fn fn)
 {
-    char channel[QUEUE_KEY_SIZE], headers[350], rest[128];
+    char channel[QUEUE_KEY_SIZE], headers[350];
     struct buf message = {0};
     snprintf(headers, sizeof headers, "{\"hostname\": \"%s\"}", w->node);
-    message_wrap(&message, body->data, body->len, headers, "celeryev", routing_key);
-    snprintf(rest, sizeof rest, "celeryev/%s", routing_key);
-    const char *argv[] = {"PUBLISH", queue_channel(&w->keys, channel, rest), message.data};
+    message_wrap(&message, body->data, body->len, headers, w->keys.events, routing_key);
+    const char *argv[] = {"PUBLISH", queue_event_channel(&w->keys, channel, routing_key), message.data};
     const size_t lens[] = {7, strlen(channel), message.len};
     if (!message.failed && !body->failed) redis_command(w->redis, fn, w, 3, argv, lens);
     buf_free(&message);

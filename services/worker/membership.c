@@ -52,13 +52,13 @@ static int64_t lease_ms(const struct worker *w)
 /* ---- registration and renewal ---- */
 static void write_bindings(struct worker *w)
 {
-    char key[QUEUE_KEY_SIZE], member[QUEUE_KEY_SIZE];
+    char key[QUEUE_KEY_SIZE], member[QUEUE_KEY_SIZE], exchange[QUEUE_KEY_SIZE];
     for (int i = 0; i < consumer_queue_count(w); i++)
-        redis_call(w->redis, NULL, NULL, "SADD", queue_key(&w->keys, key, "_kombu.binding.", consumer_queue(w, i)),
-                   queue_binding(member, consumer_queue(w, i)), REDIS_END);
-    snprintf(member, sizeof member, QUEUE_SEP QUEUE_SEP "%s.celery.pidbox", w->node);
-    redis_call(w->redis, NULL, NULL, "SADD", queue_key(&w->keys, key, "_kombu.binding.celery.pidbox", ""), member,
-               REDIS_END);
+        redis_call(w->redis, NULL, NULL, "SADD", queue_key(&w->keys, key, KEY_BINDING, consumer_queue(w, i)),
+                   queue_binding(&w->keys, member, consumer_queue(w, i), consumer_queue(w, i)), REDIS_END);
+    redis_call(w->redis, NULL, NULL, "SADD",
+               queue_key(&w->keys, key, KEY_BINDING, queue_control_exchange(&w->keys, exchange)),
+               queue_node_binding(&w->keys, member, w->node), REDIS_END);
 }
 
 static bool is_registration(const redisReply *r)
@@ -305,18 +305,18 @@ static void on_left(void *arg, const struct redis_answer *answer)
 
 void membership_leave(struct worker *w)
 {
-    char key[QUEUE_KEY_SIZE], member[QUEUE_KEY_SIZE];
+    char key[QUEUE_KEY_SIZE], member[QUEUE_KEY_SIZE], exchange[QUEUE_KEY_SIZE];
     if (w->membership->is_leaving) return;
     w->membership->is_leaving = true;
     if (!redis_is_up(w->redis)) {
         event_base_loopbreak(w->base); /* the lease runs out, or the successor takes over */
         return;
     }
-    snprintf(member, sizeof member, QUEUE_SEP QUEUE_SEP "%s.celery.pidbox", w->node);
     events_worker(w, "worker-offline");
     task_counts_tell(w->counts, w->redis);
-    redis_call(w->redis, NULL, NULL, "SREM", queue_key(&w->keys, key, "_kombu.binding.celery.pidbox", ""), member,
-               REDIS_END);
+    redis_call(w->redis, NULL, NULL, "SREM",
+               queue_key(&w->keys, key, KEY_BINDING, queue_control_exchange(&w->keys, exchange)),
+               queue_node_binding(&w->keys, member, w->node), REDIS_END);
     bury(w, w->id, "", on_left);
 }
 

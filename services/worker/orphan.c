@@ -93,12 +93,12 @@ static bool is_bound(const char *pattern, const char *key)
     return is_bound(pattern + word + 1, key + has + 1);
 }
 
-const char *orphan_queue_of(const char *member, const char *routing_key)
+const char *orphan_queue_of(const struct queue_keys *keys, const char *member, const char *routing_key)
 {
-    const char *first = strstr(member, QUEUE_SEP), *second = first ? strstr(first + 2, QUEUE_SEP) : NULL;
+    const char *queue;
+    size_t len;
     char bound[256];
-    if (!second || !second[2] || (size_t)(first - member) >= sizeof bound) return NULL;
-    snprintf(bound, sizeof bound, "%.*s", (int)(first - member), member);
-    return strcmp(bound, routing_key) == 0 || (strpbrk(bound, "*#") && is_bound(bound, routing_key)) ? second + 2
-                                                                                                     : NULL;
+    if (!queue_binding_cut(keys, member, &len, &queue) || !queue[0] || len >= sizeof bound) return NULL;
+    snprintf(bound, sizeof bound, "%.*s", (int)len, member);
+    return strcmp(bound, routing_key) == 0 || (strpbrk(bound, "*#") && is_bound(bound, routing_key)) ? queue : NULL;
 }

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ipc/queue_keys.h"
+
 struct orphan {
     const char *raw; /* the message's own bytes, within the entry */
     size_t len;
@@ -16,6 +18,6 @@ struct orphan {
 bool orphan_read(const char *entry, size_t len, struct orphan *out);
 /* The queue of a member "routing key SEP pattern SEP queue" of a binding set when the routing key is bound by it, else
  * NULL. Patterns as topic exchanges have them: words between dots, * for one, # for any number. */
-const char *orphan_queue_of(const char *member, const char *routing_key);
+const char *orphan_queue_of(const struct queue_keys *keys, const char *member, const char *routing_key);
 
 #endif

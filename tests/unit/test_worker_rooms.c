@@ -76,15 +76,18 @@ static void test_bindings(void **state)
         {"a.#.c", "a.b.b.c", true}, {"*", "a", true},        {"*", "a.b", false},
         {"*", "", false},
     };
+    struct queue_keys keys = {.sep = QUEUE_SEP}, colon = {.sep = ":"};
+    assert_string_equal(orphan_queue_of(&colon, "a.*::queue", "a.b"), "queue");
+    assert_null(orphan_queue_of(&colon, "a" QUEUE_SEP QUEUE_SEP "queue", "a"));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char member[200];
         snprintf(member, sizeof member, "%s" QUEUE_SEP "pattern" QUEUE_SEP "queue", rows[i].bound);
-        const char *queue = orphan_queue_of(member, rows[i].key);
+        const char *queue = orphan_queue_of(&keys, member, rows[i].key);
         if ((queue != NULL) != rows[i].is_bound) fail_msg("%s, %s", rows[i].bound, rows[i].key);
         if (queue) assert_string_equal(queue, "queue");
     }
-    assert_null(orphan_queue_of("sync", "sync"));
-    assert_null(orphan_queue_of("sync" QUEUE_SEP QUEUE_SEP, "sync"));
+    assert_null(orphan_queue_of(&keys, "sync", "sync"));
+    assert_null(orphan_queue_of(&keys, "sync" QUEUE_SEP QUEUE_SEP, "sync"));
 }
 
 int main(void)

@@ -305,8 +305,8 @@ cJSON *inspect_scheduled(struct worker *w, const redisReply *reply)
     for (size_t i = 0; reply && reply->type == REDIS_REPLY_ARRAY && i + 2 < reply->elements; i += 3) {
         const redisReply *due = reply->element[i + 1], *entry = reply->element[i + 2];
         const char *raw = entry->str, *end = raw + entry->len;
-        char queue[128], eta[CLOCK_TEXT_SIZE], text[CLOCK_TEXT_SIZE + 8];
-        snprintf(queue, sizeof queue, "%.*s", (int)strcspn(raw, QUEUE_SEP "\n"), raw);
+        char queue[QUEUE_KEY_SIZE], eta[CLOCK_TEXT_SIZE], text[CLOCK_TEXT_SIZE + 8];
+        queue_of_list(&w->keys, queue, raw, strcspn(raw, "\n"));
         for (int line = 0; line < 2 && raw; line++)
             if ((raw = memchr(raw, '\n', (size_t)(end - raw)))) raw++;
         struct delivery d = {.state = DELIVERY_READY, .deliveries = 1, .queue = queue};

@@ -252,10 +252,13 @@ static void on_bindings(void *arg, const struct redis_answer *answer)
     size_t len = strlen(r->routing_key);
     for (size_t i = 0; reply && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) {
         const char *member = reply->element[i]->type == REDIS_REPLY_STRING ? reply->element[i]->str : "";
-        const char *list = strrchr(member, QUEUE_SEP[1]);
-        if (strncmp(member, r->routing_key, len) != 0 || strncmp(member + len, QUEUE_SEP, 2) != 0 || !list) continue;
+        const char *list;
+        size_t bound;
+        if (!queue_binding_cut(&w->keys, member, &bound, &list) || bound != len ||
+            strncmp(member, r->routing_key, len) != 0)
+            continue;
         char key[QUEUE_KEY_SIZE];
-        push_reply(w, queue_key(&w->keys, key, list + 1, ""), r->envelope);
+        push_reply(w, queue_key(&w->keys, key, list, ""), r->envelope);
     }
     free(r->envelope);
     free(r);
@@ -265,7 +268,7 @@ static void send_reply(struct worker *w, const cJSON *request, cJSON *value)
 {
     const cJSON *reply_to = cJSON_GetObjectItemCaseSensitive(request, "reply_to");
     const char *routing_key = text_member(reply_to, "routing_key"), *ticket = text_member(request, "ticket");
-    char key[QUEUE_KEY_SIZE];
+    char key[QUEUE_KEY_SIZE], exchange[QUEUE_KEY_SIZE];
     if (!routing_key || !ticket || strlen(routing_key) > 200) return;
     cJSON *by_node = cJSON_CreateObject();
     cJSON_AddItemToObject(by_node, w->node, value ? cJSON_Duplicate(value, true) : cJSON_CreateNull());
@@ -276,7 +279,8 @@ static void send_reply(struct worker *w, const cJSON *request, cJSON *value)
     buf_json_string(&headers, ticket, strlen(ticket));
     buf_printf(&headers, ", \"clock\": %lld}", (long long)events_tick(w));
     if (body && !headers.failed)
-        message_wrap(&envelope, body, strlen(body), headers.data, "reply.celery.pidbox", routing_key);
+        message_wrap(&envelope, body, strlen(body), headers.data, queue_reply_exchange(&w->keys, exchange),
+                     routing_key);
     struct reply *r = calloc(1, sizeof *r);
     if (r && envelope.len > 0) {
         r->worker = w;
@@ -285,7 +289,7 @@ static void send_reply(struct worker *w, const cJSON *request, cJSON *value)
     }
     if (!r || !r->envelope ||
         redis_call(w->redis, on_bindings, r, "SMEMBERS",
-                   queue_key(&w->keys, key, "_kombu.binding.reply.celery.pidbox", ""), REDIS_END) != 0) {
+                   queue_key(&w->keys, key, KEY_BINDING, queue_reply_exchange(&w->keys, exchange)), REDIS_END) != 0) {
         if (r) free(r->envelope);
         free(r);
     }
@@ -388,9 +392,10 @@ static void on_message(void *arg, enum redis_sub_event event, const char *channe
 
 int pidbox_open(struct worker *w, struct err *err)
 {
-    char channel[QUEUE_KEY_SIZE];
+    char channel[QUEUE_KEY_SIZE], exchange[QUEUE_KEY_SIZE];
     struct pidbox *p = w->pidbox = calloc(1, sizeof *p);
-    if (p) p->sub = redis_psubscribe(w->listener, queue_channel(&w->keys, channel, "celery.pidbox"), on_message, w);
+    queue_channel(&w->keys, channel, queue_control_exchange(&w->keys, exchange));
+    if (p) p->sub = redis_psubscribe(w->listener, channel, on_message, w);
     return p && p->sub ? 0 : err_set(err, ERR_NOMEM, "no memory for the control channel");
 }
 
