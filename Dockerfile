@@ -6,7 +6,7 @@ ENV DEBIAN_FRONTEND=noninteractive
 RUN apt-get update \
  && apt-get install -y --no-install-recommends gcc make pkg-config libc6-dev libevent-dev libhiredis-dev libcjson-dev \
     libconfig-dev libsodium-dev libjwt-dev libcurl4-openssl-dev libsqlite3-dev libpq-dev zlib1g-dev libssl-dev libpng-dev \
-    libseccomp-dev libzstd-dev
+    libseccomp-dev libbz2-dev liblzma-dev libzstd-dev libpcre2-dev
 WORKDIR /src
 COPY . .
 # Paths and times of the build leave no trace in the programs: the same sources give the same bytes.
@@ -27,7 +27,7 @@ FROM debian:bookworm-slim AS runtime
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates libevent-core-2.1-7 \
     libevent-extra-2.1-7 libevent-openssl-2.1-7 libhiredis0.14 libcjson1 libconfig9 libsodium23 libjwt0 libcurl4 \
-    libsqlite3-0 libpq5 zlib1g libssl3 libseccomp2 libzstd1 \
+    libsqlite3-0 libpq5 zlib1g libssl3 libseccomp2 libbz2-1.0 liblzma5 libzstd1 libpcre2-8-0 \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache /var/log/* \
     /var/lib/dpkg/*-old \
  && groupadd --gid 10001 logikald \

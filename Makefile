@@ -17,7 +17,7 @@ OBJ       := $(ROOT)/obj
 
 PKGS_LIGHT := libevent_core libconfig libcjson
 PKGS       := libevent_core libevent_extra libevent_openssl openssl hiredis libpq libcurl sqlite3 libsodium libjwt zlib \
-              libcjson libconfig libseccomp libzstd
+              libcjson libconfig libseccomp liblzma libzstd libpcre2-8
 
 WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2
 CPPFLAGS  += -D_GNU_SOURCE -I. $(shell pkg-config --cflags-only-I $(PKGS) 2>/dev/null)
@@ -36,7 +36,7 @@ LDFLAGS   += $(LDFLAGS_$(VARIANT))
 
 LIBS_LIGHT := $(shell pkg-config --libs $(PKGS_LIGHT) 2>/dev/null)
 # libcrypt is linked in any case: the sanitizers wrap crypt_r, and would hide that it is needed.
-LIBS       := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -Wl,--push-state,--no-as-needed -lcrypt -Wl,--pop-state -lm
+LIBS       := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lbz2 -Wl,--push-state,--no-as-needed -lcrypt -Wl,--pop-state -lm
 LIBS_SIM   := $(shell pkg-config --libs libevent_core libevent_extra libcjson sqlite3 libpng libcrypto zlib 2>/dev/null) -lm
 
 # The supervisor links little and stays tiny; what the roles need is in a second program beside it.

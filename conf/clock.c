@@ -95,27 +95,69 @@ static bool fraction(const char **p, int64_t *us)
     return n >= 1 && n <= 9;
 }
 
-/* An optional offset; false when malformed. */
-static bool offset(const char **p, int *seconds)
+/* An optional offset; false when malformed. Loosely, it may have seconds and a fraction. */
+static bool offset(const char **p, bool is_loose, int *seconds)
 {
     *seconds = 0;
     if (literal(p, 'Z') || literal(p, 'z')) return true;
     if (**p != '+' && **p != '-') return true;
-    int sign = *(*p)++ == '+' ? 1 : -1, h, m = 0;
+    int sign = *(*p)++ == '+' ? 1 : -1, h, m = 0, s = 0;
+    int64_t us;
     if (!digits(p, 2, &h)) return false;
     bool colon = literal(p, ':');
     if ((colon || **p) && !digits(p, 2, &m)) return false;
-    if (h > 23 || m > 59) return false;
-    *seconds = sign * (h * 3600 + m * 60);
+    if (is_loose && **p && ((colon && !literal(p, ':')) || !digits(p, 2, &s) || !fraction(p, &us))) return false;
+    if (h > 23 || m > 59 || s > 59) return false;
+    *seconds = sign * (h * 3600 + m * 60 + s);
     return true;
 }
 
-/* HH:MM, HH:MM:SS, HH:MM:SS.ffffff, or the same without colons. */
-static bool time_of_day(const char **p, bool is_basic, struct tm *tm, int64_t *us)
+/* HH:MM, HH:MM:SS, HH:MM:SS.ffffff; loosely, HH, and all of them without colons. */
+static bool time_of_day(const char **p, bool is_loose, struct tm *tm, int64_t *us)
 {
-    if (!digits(p, 2, &tm->tm_hour) || (!is_basic && !literal(p, ':')) || !digits(p, 2, &tm->tm_min)) return false;
-    bool has_seconds = is_basic ? **p >= '0' && **p <= '9' : literal(p, ':');
+    if (!digits(p, 2, &tm->tm_hour)) return false;
+    bool is_basic = isdigit((unsigned char)**p);
+    if (is_loose && !is_basic && **p != ':') return true;
+    if ((is_basic && !is_loose) || (!is_basic && !literal(p, ':')) || !digits(p, 2, &tm->tm_min)) return false;
+    bool has_seconds = is_basic ? isdigit((unsigned char)**p) : literal(p, ':');
     return !has_seconds || (digits(p, 2, &tm->tm_sec) && fraction(p, us));
+}
+
+static bool is_right(int year, const struct tm *tm)
+{
+    return year >= 1 && tm->tm_mon >= 1 && tm->tm_mon <= 12 && tm->tm_mday >= 1 && tm->tm_mday <= 31;
+}
+
+/* ISO's week date, behind the year and the W: the week with the year's first Thursday is the first. */
+static bool week_date(const char **p, bool is_basic, int year, struct tm *tm)
+{
+    int week, day = 1;
+    if (!digits(p, 2, &week)) return false;
+    bool has_day = is_basic ? isdigit((unsigned char)**p) : literal(p, '-');
+    if ((has_day && !digits(p, 1, &day)) || week < 1 || week > 53 || day < 1 || day > 7 || year < 1) return false;
+    struct tm fourth = {.tm_year = year - 1900, .tm_mday = 4};
+    timegm(&fourth);
+    int before = (fourth.tm_wday + 6) % 7; /* days since Monday */
+    struct tm found = {.tm_year = year - 1900, .tm_mday = 4 - before + (week - 1) * 7 + day - 1};
+    struct tm thursday = {.tm_year = year - 1900, .tm_mday = 4 - before + (week - 1) * 7 + 3};
+    timegm(&found);
+    timegm(&thursday);
+    if (thursday.tm_year != year - 1900) return false; /* a week 53 in a year of 52 */
+    tm->tm_year = found.tm_year;
+    tm->tm_mon = found.tm_mon + 1;
+    tm->tm_mday = found.tm_mday;
+    return true;
+}
+
+static bool date(const char **p, bool is_loose, struct tm *tm)
+{
+    int year;
+    if (!digits(p, 4, &year)) return false;
+    bool is_basic = !literal(p, '-'); /* 20261124T075557 */
+    if (is_loose && literal(p, 'W')) return week_date(p, is_basic, year, tm);
+    tm->tm_year = year - 1900;
+    return (is_loose || !is_basic) && digits(p, 2, &tm->tm_mon) && (is_basic || literal(p, '-')) &&
+           digits(p, 2, &tm->tm_mday) && is_right(year, tm) && (is_loose || year >= 1970);
 }
 
 static int parse_iso(const char *text, bool is_loose, int64_t *unix_us)
@@ -123,18 +165,13 @@ static int parse_iso(const char *text, bool is_loose, int64_t *unix_us)
     struct tm tm = {0};
     const char *p = text;
     int64_t us = 0;
-    int off = 0, year;
-    if (!digits(&p, 4, &year)) return -1;
-    bool is_basic = !literal(&p, '-'); /* 20261124T075557 */
-    if (!is_loose && (is_basic || strlen(text) < sizeof("2026-11-24T07:55:57") - 1 || text[16] != ':')) return -1;
-    if (!digits(&p, 2, &tm.tm_mon) || (!is_basic && !literal(&p, '-')) || !digits(&p, 2, &tm.tm_mday)) return -1;
-    if (*p &&
-        (!(literal(&p, 'T') || literal(&p, ' ')) || !time_of_day(&p, is_basic, &tm, &us) || !offset(&p, &off) || *p))
+    int off = 0;
+    if (!is_loose && (strlen(text) < sizeof("2026-11-24T07:55:57") - 1 || text[16] != ':')) return -1;
+    if (!date(&p, is_loose, &tm)) return -1;
+    if (*p && (!(literal(&p, 'T') || literal(&p, ' ') || (is_loose && literal(&p, 't'))) ||
+               !time_of_day(&p, is_loose, &tm, &us) || !offset(&p, is_loose, &off) || *p))
         return -1;
-    if (year < 1970 || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
-        tm.tm_min > 59 || tm.tm_sec > 60)
-        return -1;
-    tm.tm_year = year - 1900;
+    if (tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60) return -1;
     tm.tm_mon--;
     struct tm check = tm;
     time_t t = timegm(&check);

@@ -23,7 +23,8 @@ char *clock_iso_us(int64_t unix_us, char out[CLOCK_TEXT_SIZE]);
  * Without an offset it means UTC. A space may stand for the "T". Years 1970 to 9999.
  * 0 and *unix_us, or -1 when the text is anything else (trailing bytes included). */
 int clock_parse_iso(const char *text, int64_t *unix_us);
-/* The same, and also a date alone, a time without seconds, and the basic format (20261124T075557Z). */
+/* The same, and all other forms of ISO 8601 that Python reads: a date alone or of a week (2026-W48-2), hours alone, the
+ * basic format (20261124T075557Z), offsets with seconds, years from 1 on. */
 int clock_parse_iso_loose(const char *text, int64_t *unix_us);
 
 #endif

@@ -30,10 +30,11 @@ static void on_answer(void *arg, const struct redis_answer *answer)
                                                  : snprintf(name + n, sizeof name - n, "%c", *c));
         name[n] = '\0';
         if (r->element[i + 1]->integer < 0)
-            snprintf(problem, sizeof problem,
-                     "the bindings in %s are written with another separator: set REDIS_SEP to the sep of the clients' "
-                     "broker_transport_options",
-                     name);
+            snprintf(
+                problem, sizeof problem,
+                "there are bindings in %s that are written with another separator: set REDIS_SEP to the sep of the "
+                "clients' broker_transport_options, or remove them when no client writes them any more",
+                name);
         else
             snprintf(problem, sizeof problem,
                      "%lld tasks wait in the list %s, where no worker looks: set REDIS_PRIORITY_STEPS and REDIS_SEP to "

@@ -50,24 +50,6 @@ static int take_body(struct message *m, const cJSON *properties, struct err *err
     return m->body ? 0 : not_read(err, "the body is not valid base64");
 }
 
-/* kombu's names for what zlib packs. */
-static bool is_zlib(const char *compression)
-{
-    return strcmp(compression, "application/x-gzip") == 0 || strcmp(compression, "gzip") == 0 ||
-           strcmp(compression, "zlib") == 0;
-}
-
-static int unpack_body(struct message *m, const cJSON *headers, struct err *err)
-{
-    const char *compression = text_member(headers, "compression");
-    if (!compression || !compression[0]) return 0;
-    char *text = inflate_text(m->body, m->body_len, MESSAGE_LIMIT_BYTES, &m->body_len);
-    if (!text) return not_read(err, "the body is not what gzip packs, or larger than a message may be");
-    free(m->body);
-    m->body = text;
-    return 0;
-}
-
 static int check_content(const struct message *m, const cJSON *headers, struct err *err)
 {
     const char *type = text_member(m->envelope, "content-type");
@@ -80,8 +62,9 @@ static int check_content(const struct message *m, const cJSON *headers, struct e
         strcasecmp(encoding, "binary") != 0)
         return err_set(err, ERR_INPUT, "content encoding \"%.40s\" is not accepted: only utf-8 is", encoding);
     const char *compression = text_member(headers, "compression");
-    if (compression && compression[0] && !is_zlib(compression))
-        return err_set(err, ERR_INPUT, "compression \"%.40s\" is not supported: send it as gzip or uncompressed",
+    if (packing_of(compression) == PACKING_UNKNOWN)
+        return err_set(err, ERR_INPUT,
+                       "compression \"%.40s\" is not supported: gzip, bzip2, lzma (xz), zstd and none are",
                        compression);
     return 0;
 }
@@ -99,7 +82,7 @@ static int take_time(const cJSON *headers, const char *name, const char **text, 
         return err_set(err, ERR_INPUT, "%s is not a time: expected ISO 8601 text such as 2026-11-24T07:55:57+00:00",
                        name);
     *text = value->valuestring;
-    if (*unix_us == 0) *unix_us = 1;
+    if (*unix_us <= 0) *unix_us = 1; /* before 1970: past, whatever it is */
     return 0;
 }
 
@@ -146,11 +129,23 @@ static int take_fields(struct message *m, const cJSON *headers, struct err *err)
     return rc ? rc : take_time(headers, "expires", &m->expires, &m->expires_us, err);
 }
 
+/* In place, where the fields are needed that it holds. */
+static int unpack_body(struct message *m, struct err *err)
+{
+    if (m->packing == PACKING_NONE) return 0;
+    char *text = unpack_text(m->packing, m->body, m->body_len, MESSAGE_LIMIT_BYTES, UNPACK_MEMORY_LOOP, &m->body_len);
+    if (!text) return not_read(err, "the body is not what its compression packs, or larger than a message may be");
+    free(m->body);
+    m->body = text;
+    m->packing = PACKING_NONE;
+    return 0;
+}
+
 /* Protocol 1 keeps the fields in the body: they become the headers of the envelope. */
 static const cJSON *headers_of_protocol_1(struct message *m)
 {
     cJSON *body = json_parse(m->body, m->body_len);
-    if (!cJSON_IsObject(body)) {
+    if (!body || !cJSON_IsObject(body)) {
         cJSON_Delete(body);
         return NULL;
     }
@@ -189,8 +184,9 @@ int message_decode(const char *raw, size_t len, struct message *m, struct err *e
     m->priority = clamp(member(properties, "priority"), 0, 9);
 
     int rc = check_content(m, headers, err);
-    if (rc == 0) rc = take_body(m, properties, err);
-    if (rc == 0) rc = unpack_body(m, headers, err);
+    if (!rc) rc = take_body(m, properties, err);
+    m->packing = packing_of(text_member(headers, "compression"));
+    if (!rc && !m->task) rc = unpack_body(m, err);
     if (rc) return rc;
     if (!m->task) {
         headers = headers_of_protocol_1(m);
@@ -250,6 +246,19 @@ int message_body_parse(const char *text, size_t len, struct message_body *out, s
     if (out->args && !cJSON_IsArray(out->args)) return err_set(err, ERR_INPUT, "args is not a list");
     if (out->kwargs && !cJSON_IsObject(out->kwargs)) return err_set(err, ERR_INPUT, "kwargs is not an object");
     return bind_embedded(out, embed, err);
+}
+
+int message_body_of(const struct message *m, size_t memory, struct message_body *out, struct err *err)
+{
+    size_t len;
+    *out = (struct message_body){0};
+    if (!m->body) return err_set(err, ERR_INPUT, "the message has no body");
+    if (m->packing == PACKING_NONE) return message_body_parse(m->body, m->body_len, out, err);
+    char *text = unpack_text(m->packing, m->body, m->body_len, MESSAGE_LIMIT_BYTES, memory, &len);
+    if (!text) return not_read(err, "the body is not what its compression packs, or larger than a message may be");
+    int rc = message_body_parse(text, len, out, err);
+    free(text);
+    return rc;
 }
 
 void message_body_free(struct message_body *body)

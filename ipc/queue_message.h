@@ -10,15 +10,19 @@
 
 #include "conf/buf.h"
 #include "conf/err.h"
+#include "ipc/unpack.h"
 
 #define MESSAGE_LIMIT_BYTES (32u << 20)
-#define MESSAGE_ID_LIMIT    255 /* longer ids are malformed */
+#define MESSAGE_ID_LIMIT    255         /* longer ids are malformed */
+#define UNPACK_MEMORY_LOOP  (16u << 20) /* of unpacking in a process that serves others */
+#define UNPACK_MEMORY_TASK  (80u << 20) /* in a runner */
 
 /* A message, as much of it as the worker's loop needs; the body stays text. Strings belong to the message. */
 struct message {
     cJSON *envelope; /* as received (protocol 1: with the body's fields as headers) */
-    char *body;      /* text of [args, kwargs, embed], NUL-terminated */
+    char *body;      /* text of [args, kwargs, embed], NUL-terminated; packed when packing says so */
     size_t body_len;
+    enum packing packing;
     const char *id, *task;                   /* set whenever readable, also when decoding failed */
     const char *name;                        /* shadow or task: for people */
     const char *root_id, *parent_id, *group; /* or NULL */
@@ -44,6 +48,9 @@ struct message_body {
     const cJSON *callbacks, *errbacks, *chain, *chord;
 };
 int message_body_parse(const char *text, size_t len, struct message_body *out, struct err *err);
+/* The same of a message, whose body is unpacked for it where it is packed: with so much memory at most
+ * (UNPACK_MEMORY_). */
+int message_body_of(const struct message *m, size_t memory, struct message_body *out, struct err *err);
 void message_body_free(struct message_body *body);
 
 /* What message_encode writes. Zero = absent. Either body (finished text) or args and kwargs. */
@@ -84,10 +91,6 @@ bool json_number_fits(const cJSON *item);
  * ENOMEM, without memory. */
 char *base64_decode(const char *text, size_t text_len, size_t *len);
 bool base64_add(struct buf *out, const char *bytes, size_t len);
-
-/* What was compressed by zlib or gzip, as base64_decode gives it; NULL when it is malformed, longer than limit, or,
- * with errno ENOMEM, without memory. */
-char *inflate_text(const char *bytes, size_t bytes_len, size_t limit, size_t *len);
 
 /* Adds Python's repr() of a value; a list as a tuple when asked for. Cut with "..." after limit bytes. */
 void python_repr(struct buf *out, const cJSON *value, bool as_tuple, size_t limit);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <openssl/evp.h>
-#include <zlib.h>
 
 #include "ipc/queue_message.h"
 
@@ -26,31 +25,6 @@ char *base64_decode(const char *text, size_t text_len, size_t *len)
     *len = (size_t)n - padding;
     out[*len] = '\0';
     return out;
-}
-
-char *inflate_text(const char *bytes, size_t bytes_len, size_t limit, size_t *len)
-{
-    z_stream z = {.next_in = (Bytef *)(uintptr_t)bytes, .avail_in = (uInt)bytes_len};
-    struct buf out = {0};
-    int rc = Z_OK;
-    errno = 0;
-    if (bytes_len > UINT32_MAX || inflateInit2(&z, 15 + 32) != Z_OK) return NULL;
-    while (rc == Z_OK && out.len <= limit && buf_reserve(&out, 65536)) {
-        z.next_out = (Bytef *)out.data + out.len;
-        z.avail_out = 65535;
-        rc = inflate(&z, Z_NO_FLUSH);
-        out.len += 65535 - z.avail_out;
-        if (rc == Z_BUF_ERROR) break;
-    }
-    inflateEnd(&z);
-    if (out.failed) errno = ENOMEM;
-    if (rc != Z_STREAM_END || out.failed || out.len > limit || !buf_reserve(&out, 1)) {
-        buf_free(&out);
-        return NULL;
-    }
-    *len = out.len;
-    out.data[out.len] = '\0';
-    return buf_steal(&out);
 }
 
 bool base64_add(struct buf *out, const char *bytes, size_t len)

@@ -82,7 +82,7 @@ static void add_text(cJSON *entry, const char *name, const char *text)
 static void add_arguments(cJSON *entry, const struct message *m)
 {
     struct message_body body = {0};
-    bool is_fine = m->body && message_body_parse(m->body, m->body_len, &body, NULL) == 0;
+    bool is_fine = message_body_of(m, UNPACK_MEMORY_LOOP, &body, NULL) == 0;
     cJSON *args = is_fine && body.args ? cJSON_Duplicate(body.args, true) : cJSON_CreateNull();
     cJSON *kwargs = is_fine && body.kwargs ? cJSON_Duplicate(body.kwargs, true) : cJSON_CreateNull();
     cJSON_AddItemToObject(entry, "args", args);

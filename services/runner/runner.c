@@ -237,7 +237,10 @@ static void run_task(struct runner_self *self, const struct wire *frame)
     self->told_ms = 0;
     self->has_spoken = false;
     log_set_task(run.ctx.id);
-    if (message_body_parse(frame->text[RUN_BODY], frame->len[RUN_BODY], &run.body, &run.err) != 0 || !def) {
+    const struct message packed = {.body = (char *)(uintptr_t)frame->text[RUN_BODY],
+                                   .body_len = frame->len[RUN_BODY],
+                                   .packing = (enum packing)frame->status};
+    if (message_body_of(&packed, UNPACK_MEMORY_TASK, &run.body, &run.err) != 0 || !def) {
         status = RAN_MALFORMED;
     } else {
         int rc = run.body.chord ? err_set(&run.err, ERR_INPUT,

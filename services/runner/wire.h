@@ -55,7 +55,7 @@ bool ring_put(struct runner_shared *shared, const char *frame, size_t size);
 /* The next frame's bytes into out; false when there is none (or the ring was scribbled over: then it is emptied). */
 bool ring_take(struct runner_shared *shared, struct buf *out);
 
-/* Texts of a RUN frame */
+/* Texts of a RUN frame; its status is how the body is packed (enum packing) */
 enum { RUN_ID, RUN_NAME, RUN_QUEUE, RUN_ROOT, RUN_BODY, RUN_GROUP, RUN_PARENT };
 /* Texts of a DONE frame: the result object as stored; for monitors the repr of the value or exception; traceback; error
  * text; then follow-ups as a block of frames of type SEND (text 0: list, text 1: message) */

@@ -57,7 +57,11 @@ static void give(struct worker *w, int slot, struct delivery *d)
     d->seq = runners_next_seq(w, slot);
     d->is_started_told = false;
     delivery_send(w, d, slot);
-    struct wire frame = {.type = WIRE_RUN, .seq = d->seq, .retries = d->m.retries, .deliveries = d->deliveries};
+    struct wire frame = {.type = WIRE_RUN,
+                         .seq = d->seq,
+                         .status = (int32_t)d->m.packing,
+                         .retries = d->m.retries,
+                         .deliveries = d->deliveries};
     frame.text[RUN_ID] = d->m.id;
     frame.text[RUN_NAME] = d->m.task;
     frame.text[RUN_QUEUE] = d->queue;
@@ -249,6 +253,12 @@ void dispatch_note_long(struct worker *w, int row, int64_t elapsed_us)
     struct dispatch *p = w->dispatch;
     if (p->typical_us < elapsed_us) p->typical_us = elapsed_us;
     if (row >= 0 && p->rows[row].typical_us < elapsed_us) p->rows[row].typical_us = elapsed_us;
+}
+
+double dispatch_rate(const struct worker *w, int row)
+{
+    int64_t interval = w->dispatch->rows[row].interval_us;
+    return interval > 0 ? 1e6 / (double)interval : 0;
 }
 
 int64_t dispatch_total(const struct worker *w, int row)

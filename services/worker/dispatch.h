@@ -16,6 +16,7 @@ int dispatch_want(const struct worker *w); /* how many messages may be in hand *
 /* A task of this row has been running for so long: it is no short one. */
 void dispatch_note_long(struct worker *w, int row, int64_t elapsed_us);
 void dispatch_set_rate(struct worker *w, int row, double per_second); /* 0 = no limit */
+double dispatch_rate(const struct worker *w, int row);                /* a second; 0 = no limit */
 int64_t dispatch_total(const struct worker *w, int row);              /* tasks of this row given to runners so far */
 
 #endif

@@ -20,7 +20,7 @@ struct events {
     bool (*on_beat)(struct worker *w);
     struct buf batch;
     int count;
-    bool has_listeners;
+    bool has_listeners, are_tasks_muted; /* muted: by remote control */
     int64_t clock, done;
 };
 
@@ -46,7 +46,14 @@ int64_t events_tick(struct worker *w)
 
 bool events_have_listeners(const struct worker *w)
 {
-    return w->events->has_listeners;
+    return w->events->has_listeners && !w->events->are_tasks_muted;
+}
+
+bool events_of_tasks(struct worker *w, bool is_on)
+{
+    bool is_news = w->events->are_tasks_muted == is_on;
+    w->events->are_tasks_muted = !is_on;
+    return is_news;
 }
 
 void events_count_done(struct worker *w)
@@ -191,7 +198,7 @@ void events_task(struct worker *w, enum event_kind kind, const struct delivery *
     static const char *const types[] = {"task-received", "task-started", "task-succeeded",
                                         "task-failed",   "task-retried", "task-revoked"};
     struct buf *out = &w->events->batch;
-    if (!w->events->has_listeners || !d->m.id) return;
+    if (!events_have_listeners(w) || !d->m.id) return;
     begin(w, types[kind], d->m.id);
     switch (kind) {
     case EVENT_RECEIVED: add_received(out, d); break;
@@ -209,7 +216,7 @@ void events_task(struct worker *w, enum event_kind kind, const struct delivery *
 
 void events_revoked_id(struct worker *w, const char *task_id)
 {
-    if (!w->events->has_listeners) return;
+    if (!events_have_listeners(w)) return;
     begin(w, "task-revoked", task_id);
     add_revoked(&w->events->batch, "revoked");
     end(w);

@@ -14,8 +14,9 @@ void events_task(struct worker *w, enum event_kind kind, const struct delivery *
                  const char *traceback, int64_t runtime_us);
 void events_revoked_id(struct worker *w, const char *task_id); /* it was revoked where it waited, in nobody's hands */
 void events_worker(struct worker *w, const char *type);        /* worker-online ... */
-bool events_have_listeners(const struct worker *w);
-void events_count_done(struct worker *w); /* one more task has ended here */
+bool events_have_listeners(const struct worker *w);            /* to task events */
+bool events_of_tasks(struct worker *w, bool is_on);            /* whether they are sent at all; true: that is news */
+void events_count_done(struct worker *w);                      /* one more task has ended here */
 int64_t events_done_count(const struct worker *w);
 int64_t events_clock(const struct worker *w); /* Lamport: as it stands */
 int64_t events_tick(struct worker *w);        /* the next value */

@@ -8,6 +8,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "ipc/result.h"
+#include "services/tasks/task_table.h"
 #include "services/worker/dispatch.h"
 #include "services/worker/events.h"
 #include "services/worker/finish.h"
@@ -16,6 +17,9 @@
 
 struct limits {
     struct event *timer;
+    struct {
+        int64_t soft_ms, hard_ms; /* by remote control; 0 = as configured */
+    } rows[TASKS_MAX];
 };
 
 #define SOON_MS    4
@@ -27,6 +31,8 @@ struct limits {
 static int64_t limit_ms(const struct worker *w, const struct delivery *d, bool is_hard)
 {
     int64_t given = is_hard ? d->m.hard_limit_ms : d->m.soft_limit_ms;
+    if (given > 0) return given;
+    if (d->row >= 0) given = is_hard ? w->limits->rows[d->row].hard_ms : w->limits->rows[d->row].soft_ms;
     int own_s = d->def ? (is_hard ? d->def->hard_limit_s : d->def->soft_limit_s) : 0;
     if (given > 0) return given;
     if (own_s > 0) return (int64_t)own_s * 1000;
@@ -110,6 +116,18 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         struct timeval tv = {.tv_usec = next_ms * 1000};
         evtimer_add(w->limits->timer, &tv);
     }
+}
+
+void limits_set(struct worker *w, int row, int64_t soft_ms, int64_t hard_ms)
+{
+    w->limits->rows[row].soft_ms = soft_ms;
+    w->limits->rows[row].hard_ms = hard_ms;
+}
+
+void limits_of(const struct worker *w, int row, int64_t *soft_ms, int64_t *hard_ms)
+{
+    *soft_ms = w->limits->rows[row].soft_ms;
+    *hard_ms = w->limits->rows[row].hard_ms;
 }
 
 void limits_watch(struct worker *w)

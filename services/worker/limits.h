@@ -7,6 +7,9 @@
 
 int limits_open(struct worker *w, struct err *err);
 void limits_close(struct worker *w);
+/* Time limits of a row of the task table from now on, where the message names none; 0 = as configured. */
+void limits_set(struct worker *w, int row, int64_t soft_ms, int64_t hard_ms);
+void limits_of(const struct worker *w, int row, int64_t *soft_ms, int64_t *hard_ms);
 void limits_watch(struct worker *w); /* a runner got work: look at it soon */
 
 #endif

@@ -27,7 +27,7 @@ static void fail_rest(struct delivery *d)
     struct message_body body = {0};
     struct buf value = {0}, own = {0};
     const cJSON *signature;
-    if (!d->m.body || message_body_parse(d->m.body, d->m.body_len, &body, NULL) != 0 || !body.chain) {
+    if (message_body_of(&d->m, UNPACK_MEMORY_LOOP, &body, NULL) != 0 || !body.chain) {
         message_body_free(&body);
         return;
     }
@@ -84,7 +84,7 @@ static void tell_errbacks(struct worker *w, struct delivery *d)
     struct message_body body = {0};
     struct buf sends = {0}, children = {0};
     struct err err = {0};
-    if (d->m.body && message_body_parse(d->m.body, d->m.body_len, &body, NULL) == 0 && body.errbacks) {
+    if (message_body_of(&d->m, UNPACK_MEMORY_LOOP, &body, NULL) == 0 && body.errbacks) {
         if (followups_of_failure(&ended, &body, &sends, &children, &err) != 0)
             log_warning("task %s[%s]: its errbacks are not sent: %s", d->m.task, d->m.id, err.text);
         else if (sends.failed)

@@ -31,6 +31,7 @@
 #include "services/worker/monitor/pidbox.h"
 #include "services/worker/monitor/revoke.h"
 #include "services/worker/runners.h"
+#include "services/worker/scale.h"
 #include "services/worker/revoked.h"
 
 #define OBEY_MS  2500 /* between being asked to stop and being killed */
@@ -262,8 +263,8 @@ static int worker_open(struct worker *w, struct err *err)
     for (size_t i = 0; i < sizeof before / sizeof *before && rc == 0; i++) rc = before[i](w, err);
     if (rc == 0) rc = open_signals(w, err);
     if (rc == 0) rc = runners_open(w, concurrency(w->conf), err);
-    static int (*const after[])(struct worker * w, struct err * err) = {dispatch_open, limits_open,       open_redis,
-                                                                        consumer_open, broker_check_open, pidbox_open};
+    static int (*const after[])(struct worker * w, struct err * err) = {
+        dispatch_open, limits_open, scale_open, open_redis, consumer_open, broker_check_open, pidbox_open};
     for (size_t i = 0; i < sizeof after / sizeof *after && rc == 0; i++) rc = after[i](w, err);
     if (rc == 0) tie(w);
     return rc;
@@ -286,6 +287,7 @@ static void worker_close(struct worker *w)
     broker_check_close(w);
     dispatch_close(w);
     limits_close(w);
+    scale_close(w);
     events_close(w);
     revoked_close(w);
     for (int i = 0; i < 3; i++)

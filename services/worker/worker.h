@@ -10,6 +10,7 @@
  *   handback      what happens to a message that this worker does not finish
  *   dispatch      tasks to runners, and what comes back
  *   limits        time limits, STARTED, work behind a long task
+ *   scale         how many runners there are
  *   intake        what has been fetched: judges each message
  *   consumer      messages in: fetch, wait
  *   membership    registration, lease, dead workers
@@ -55,6 +56,7 @@ struct worker {
     struct runners *runners;
     struct dispatch *dispatch;
     struct limits *limits;
+    struct scale *scale;
     struct consumer *consumer;
     struct membership *membership;
     struct broker_check *broker_check;

@@ -211,14 +211,41 @@ def wire_variants():
              headers={"task": TASK + "add", "id": id, "compression": "application/x-gzip"})
     for id in ("utf-8", "utf8", "zlib", "gz"):
         assert app.AsyncResult(id).get(timeout=20) == 42, id
-    bomb = base64.b64encode(zlib.compress(b" " * (64 << 20))).decode()
-    push(id="bomb", body=bomb, headers={"task": TASK + "add", "id": "bomb", "compression": "application/x-gzip"})
-    push(id="bz2", body=base64.b64encode(bz2.compress(b"[]")).decode(),
-         headers={"task": TASK + "add", "id": "bz2", "compression": "application/x-bz2"})
-    for id in ("bomb", "bz2"):
+    import lzma
+    text = json.dumps(plain).encode()
+    alone = lzma.compress(text, format=lzma.FORMAT_ALONE)
+    packings = {"bz2": ("application/x-bz2", bz2.compress(text)), "bzip": ("bzip2", bz2.compress(text[:5]) + bz2.compress(text[5:])),
+                "xz": ("application/x-lzma", lzma.compress(text)), "lzma": ("lzma", alone),
+                "zstd": ("application/zstd", base64.b64decode("KLUv/QRokQAAW1syMCwgMjJdLCB7fSwge31dCYAQ+A=="))}
+    for id, (name, packed) in packings.items():
+        push(id=id, body=base64.b64encode(packed).decode(), headers={"task": TASK + "add", "id": id, "compression": name})
+        push(id="cut-" + id, body=base64.b64encode(packed[:-6]).decode(),
+             headers={"task": TASK + "add", "id": "cut-" + id, "compression": name})
+        push(id="bad-" + id, body=base64.b64encode(b"nothing").decode(),
+             headers={"task": TASK + "add", "id": "bad-" + id, "compression": name})
+    for id in packings:
+        assert app.AsyncResult(id).get(timeout=20) == 42, id
+        for kind in ("cut-", "bad-"):
+            fails(app.AsyncResult(kind + id), "DecodeError")
+    big = b" " * (40 << 20)
+    bombs = {"zlib": ("gzip", zlib.compress(big)), "bz2": ("bzip2", bz2.compress(big)), "xz": ("xz", lzma.compress(big, preset=1))}
+    for id, (name, packed) in bombs.items():
+        push(id="bomb-" + id, body=base64.b64encode(packed).decode(),
+             headers={"task": TASK + "add", "id": "bomb-" + id, "compression": name})
+    push(id="brotli", headers={"task": TASK + "add", "id": "brotli", "compression": "application/x-brotli"})
+    for id in ["bomb-" + id for id in bombs] + ["brotli"]:
         fails(app.AsyncResult(id), "DecodeError")
+    s = app.signature
+    chained = json.dumps([["x"], {}, {"chain": [s(TASK + "add", (1,), task_id="packed-next")],
+                                      "errbacks": [s(TASK + "echo", kwargs={"key": "packed"}, task_id="packed-err")]}])
+    push(id="packed-fail", body=base64.b64encode(bz2.compress(chained.encode())).decode(),
+         headers={"task": TASK + "fail", "id": "packed-fail", "compression": "application/x-bz2"})
+    fails(app.AsyncResult("packed-fail"), "ValueError")
+    assert app.AsyncResult("packed-err").get(timeout=20) == {"key": "packed"}
+    fails(app.AsyncResult("packed-next"), "ValueError")
     for id, eta in (("date", "2020-01-01"), ("minutes", "2020-01-01T00:00"), ("basic", "20200101T000000Z"),
-                    ("basic-zone", "20200101T010203+0545")):
+                    ("basic-zone", "20200101T010203+0545"), ("week", "2020-W01-1"), ("blank", "2020-01-01 00:00:00.5"),
+                    ("number", 1577836800), ("float", 1577836800.25), ("second-zone", "2020-01-01T01:02:03+05:45:30")):
         push(id=id, headers={"task": TASK + "noop", "id": id, "eta": eta})
         assert app.AsyncResult(id).get(timeout=20) is None, id
     for truth in (1, "true", True):
@@ -405,6 +432,146 @@ def events_of_waiting_tasks():
         r.get(timeout=30)
     wait(lambda: all(types(r) == ["task-received", "task-started", "task-succeeded"] for r in limited))
     assert raw.hlen("logikald.history") == 0, "what has ended leaves no history"
+
+
+def remote_control():
+    """Each command that Celery's own command line has, by it."""
+    import contextlib
+    import io
+    from celery.bin.celery import celery as cli
+    node = list(app.control.inspect(timeout=1).ping())[0]
+
+    def run(*words, destination=node):
+        out = io.StringIO()
+        where = ["-d", destination] if destination else []
+        status = None
+        with contextlib.redirect_stdout(out):
+            try:
+                cli.main(args=["-b", URL, words[0], "-t", "5", "-j", *where, *map(str, words[1:])], standalone_mode=False)
+            except Exception as e:
+                status = e
+        lines = [line for line in out.getvalue().splitlines() if line.startswith(("{", "["))]
+        answer = json.loads(lines[-1]) if lines else {}
+        if isinstance(answer, list):
+            answer = {k: v for one in answer for k, v in one.items()}
+        return answer.get(node, status)
+
+    control = lambda name, **a: app.control.broadcast(name, arguments=a, reply=True, timeout=5, destination=[node])[0][node]
+    inspect = lambda *words: run("inspect", *words)
+    assert inspect("ping") == {"ok": "pong"}
+    for name in ("active", "reserved", "scheduled", "revoked"):
+        assert inspect(name) == [], (name, inspect(name))
+    assert isinstance(inspect("clock")["clock"], int)
+    assert "redis.url" in inspect("conf") and "worker.grace_s" not in inspect("conf")
+    assert "worker.grace_s" in control("conf", with_defaults=True)
+    assert inspect("report")["ok"].startswith("software -> logikald"), inspect("report")
+    assert inspect("memsample")[-2:] in ("MB", "KB", "GB")
+    text = inspect("memdump")
+    assert text.startswith("- rss (sample):") and "- rss (end): " in text, text
+    assert "ImportError" in control("objgraph")["error"]
+    assert [q["name"] for q in inspect("active_queues")] == ["sync"]
+    names = inspect("registered")
+    assert TASK + "noop" in names and "celery.map" not in names
+    assert "celery.map" in control("registered", builtins=True)
+    # limits
+    assert control("rate_limit", task_name=TASK + "noop", rate_limit="10/m") == {"ok": "new rate limit set successfully"}
+    assert any(n.startswith(TASK + "noop [rate_limit=0.16") for n in inspect("registered")), inspect("registered")
+    assert run("control", "rate_limit", TASK + "noop", "0") == {"ok": "rate limit disabled successfully"}
+    for bad in ("x", "5/y", -1):
+        assert control("rate_limit", task_name=TASK + "noop", rate_limit=bad)["error"].startswith("Invalid rate limit string")
+    assert run("control", "time_limit", TASK + "sleep", "0.5", "1") == {"ok": "time limits set successfully"}
+    assert TASK + "sleep [time_limit=1 soft_time_limit=0.5]" in control(
+        "registered", taskinfoitems=["time_limit", "soft_time_limit", "nonsense"])
+    fails(send("sleep", 30), "SoftTimeLimitExceeded")
+    r = send("sleep", 0.8, soft_time_limit=20, time_limit=30)
+    assert r.get(timeout=20) == 0.8, "a message's own limits come first"
+    assert control("time_limit", task_name=TASK + "sleep", soft=None, hard=None) == {"ok": "time limits set successfully"}
+    assert control("time_limit", task_name="no.such", soft=1)["error"] == "unknown task"
+    assert "ValueError" in control("time_limit", task_name=TASK + "sleep", soft="x")["error"]
+    # the pool
+    assert run("control", "pool_grow", 2) == {"ok": "pool will grow"}
+    assert inspect("stats")["pool"]["max-concurrency"] == 4
+    assert run("control", "pool_shrink", 2) == {"ok": "pool will shrink"}
+    for n in (0, 2, 100, "x"):
+        assert "ValueError" in control("pool_shrink", n=n)["error"], n
+    assert "ValueError" in control("pool_grow", n=63)["error"]
+    assert control("autoscale", max=4, min=1)["error"].startswith("ValueError('Autoscale not enabled"), control("autoscale", max=4)
+    # queues
+    assert run("control", "add_consumer", "extra", "extra-exchange", "direct", "extra.key") == {"ok": "add consumer extra"}
+    assert raw.sismember("_kombu.binding.extra-exchange", "extra.key\x06\x16\x06\x16extra")
+    r = app.send_task(TASK + "add", (1, 2), exchange="extra-exchange", routing_key="extra.key")
+    assert r.get(timeout=20) == 3
+    assert run("control", "cancel_consumer", "extra") == {"ok": "no longer consuming from extra"}
+    assert "error" in control("cancel_consumer", queue="extra")
+    assert "ValueError" in control("add_consumer", queue="t", exchange="e", exchange_type="topic", routing_key="#")["error"]
+    # events
+    assert run("control", "enable_events") == {"ok": "task events already enabled"}
+    assert run("control", "disable_events") == {"ok": "task events disabled"}
+    assert run("control", "disable_events") == {"ok": "task events already disabled"}
+    assert run("control", "enable_events") == {"ok": "task events enabled"}
+    assert control("heartbeat") is None and control("election", id="e", topic="t", action="a") is None
+    # revoking
+    running = send("sleep", 60)
+    wait(lambda: running.state in ("STARTED", "PROGRESS"))
+    assert inspect("query_task", running.id)[running.id][0] == "active"
+    assert control("query_task", ids=running.id)[running.id][0] == "active"
+    assert control("active", safe=True)[0]["args"] == "(60,)" and control("active")[0]["args"] == [60]
+    assert "error" in control("terminate", signal="NOTHING", task_id=running.id)
+    assert run("control", "terminate", "KILL", running.id) == {"ok": "terminate: " + running.id}
+    fails(running, "TaskRevokedError", "terminated")
+    assert running.id in inspect("revoked")
+    told = control("hello", from_node="other@host", revoked={"told-1": [12.5, "told-1"]})
+    assert isinstance(told["revoked"][running.id][0], float) and told["revoked"][running.id][1] == running.id, told
+    fails(send("noop", task_id="told-1"), "TaskRevokedError", "revoked")
+    # whom it is for
+    asked = lambda **a: bool(app.control.broadcast("ping", reply=True, timeout=1, limit=1, **a))
+    host = node.split("@")[1]
+    matches = [("glob", "*@" + host), ("glob", "worker-[0-9]*"), ("pcre", r".*@"), ("pcre", r"worker-\d+@"), ("pcre", "(?i)WORKER")]
+    others = [("glob", "x*"), ("glob", "worker"), ("pcre", "^orker"), ("pcre", "("), ("pcre", "(a*)*(a*)*(.*)*x$"), ("soundex", "w")]
+    for matcher, pattern in matches:
+        assert asked(pattern=pattern, matcher=matcher), pattern
+    for matcher, pattern in others:
+        assert not asked(pattern=pattern, matcher=matcher), pattern
+    assert not asked(destination=["nobody@nowhere"]) and asked(destination=["nobody@nowhere", node])
+    assert "KeyError" in control("frobnicate")["error"]
+    assert control("shutdown") == {"ok": "the worker ends"}
+    wait(lambda: raw.zcard("logikald.workers") == 0)
+
+
+def other_names():
+    """A client with all of kombu's options for names set, and a worker that is told of them (see the test)."""
+    app.conf.update(broker_transport_options={"priority_steps": list(range(10)), "sep": ":", "fanout_prefix": "/app{db}."},
+                    control_exchange="steering", event_exchange="happenings")
+    seen = []
+    with app.connection() as connection:
+        receiver = app.events.Receiver(connection, handlers={"*": seen.append})
+        thread = threading.Thread(target=lambda: receiver.capture(limit=None, timeout=8, wakeup=True), daemon=True)
+        thread.start()
+        wait(lambda: seen)
+        sent = [send("add", p, 1, priority=p) for p in range(10)]
+        assert [r.get(timeout=20) for r in sent] == list(range(1, 11))
+        wait(lambda: any(e["type"] == "task-succeeded" for e in seen))
+    node = list(app.control.inspect(timeout=1).ping())[0]
+    assert raw.sismember("_kombu.binding.steering.pidbox", "::" + node + ".steering.pidbox")
+    assert raw.sismember("_kombu.binding.sync", "sync::sync")
+    running = send("sleep", 60)
+    wait(lambda: running.state in ("STARTED", "PROGRESS"))
+    app.control.revoke(running.id, terminate=True)
+    fails(running, "TaskRevokedError", "terminated")
+    waiting = send("add", 1, 1, countdown=60, priority=7)
+    wait(lambda: raw.zcard("logikald.scheduled") == 1)
+    assert app.control.inspect(timeout=2).scheduled()[node][0]["request"]["delivery_info"]["routing_key"] == "sync"
+    # the number of runners follows the load
+    limits = lambda: app.control.inspect(timeout=2).stats()[node]["pool"]["max-concurrency"]
+    long = [send("sleep", 60) for _ in range(5)]
+    wait(lambda: limits() == 4, 30)
+    control = lambda name, **a: app.control.broadcast(name, arguments=a, reply=True, timeout=5, destination=[node])[0][node]
+    assert "not supported with autoscale" in control("pool_grow", n=1)["error"]
+    assert control("autoscale", max=3, min=1) == {"ok": "autoscale now max=3 min=1"} and limits() == 3
+    for most, least in ((5, 1), (1, 2), (3, -1), ("x", 1)):
+        assert "ValueError" in control("autoscale", max=most, min=least)["error"], (most, least)
+    for r in long:
+        app.control.revoke(r.id, terminate=True)
 
 
 def shutdown():

@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct message_body body;
         PROMISE(m.task && *m.task && m.id && *m.id && strlen(m.id) <= MESSAGE_ID_LIMIT && m.name);
         PROMISE(m.body && strlen(m.body) <= m.body_len);
-        if (message_body_parse(m.body, m.body_len, &body, &err) == 0) {
+        if (message_body_of(&m, UNPACK_MEMORY_TASK, &body, &err) == 0) {
             struct buf text = {0};
             PROMISE((!body.args || cJSON_IsArray(body.args)) && (!body.kwargs || cJSON_IsObject(body.kwargs)));
             if (body.args) python_repr(&text, body.args, true, 1024);

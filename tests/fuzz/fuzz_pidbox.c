@@ -6,11 +6,13 @@
 #include "services/worker/dispatch.h"
 #include "services/worker/events.h"
 #include "services/worker/consumer.h"
+#include "services/worker/limits.h"
 #include "services/worker/membership.h"
 #include "services/worker/monitor/pidbox.h"
 #include "services/worker/monitor/revoke.h"
 #include "services/worker/revoked.h"
 #include "services/worker/runners.h"
+#include "services/worker/scale.h"
 #include "tests/fuzz/fuzz.h"
 
 static redis_sub_fn on_message;
@@ -54,6 +56,56 @@ void revoke_catch_up(struct worker *w)
     (void)w;
 }
 
+void revoke_hear(struct worker *w, const cJSON *ids)
+{
+    (void)w, (void)ids;
+}
+
+void limits_set(struct worker *w, int row, int64_t soft_ms, int64_t hard_ms)
+{
+    (void)w;
+    PROMISE(row >= 0 && row < TASKS_MAX && soft_ms >= 0 && hard_ms >= 0);
+}
+
+void limits_of(const struct worker *w, int row, int64_t *soft_ms, int64_t *hard_ms)
+{
+    (void)w;
+    *soft_ms = row;
+    *hard_ms = 0;
+}
+
+bool scale_is_on(const struct worker *w)
+{
+    (void)w;
+    return true;
+}
+
+int scale_most(const struct worker *w)
+{
+    (void)w;
+    return 3;
+}
+
+int scale_least(const struct worker *w)
+{
+    (void)w;
+    return 1;
+}
+
+int scale_set(struct worker *w, int most, int least, struct err *err)
+{
+    (void)w, (void)err;
+    PROMISE(most >= 0 && least >= 0 && most <= RUNNERS_MAX && least <= RUNNERS_MAX);
+    return 0;
+}
+
+int scale_change(struct worker *w, int by, struct err *err)
+{
+    (void)w, (void)err;
+    PROMISE(by != 0 && by >= -RUNNERS_MAX && by <= RUNNERS_MAX);
+    return 0;
+}
+
 void revoked_list(const struct worker *w, cJSON *out)
 {
     (void)w, (void)out;
@@ -71,12 +123,6 @@ pid_t runners_pid(const struct worker *w, int slot)
     return 0;
 }
 
-void runners_resize(struct worker *w, int size)
-{
-    (void)w;
-    PROMISE(size >= 1 && size <= RUNNERS_MAX);
-}
-
 void runners_recycle(struct worker *w)
 {
     (void)w;
@@ -92,6 +138,12 @@ int64_t dispatch_total(const struct worker *w, int row)
 {
     (void)w;
     return row;
+}
+
+double dispatch_rate(const struct worker *w, int row)
+{
+    (void)w;
+    return row % 2;
 }
 
 void dispatch_set_rate(struct worker *w, int row, double per_second)
@@ -136,6 +188,12 @@ void events_worker(struct worker *w, const char *type)
 }
 
 static int64_t clock_value;
+
+bool events_of_tasks(struct worker *w, bool is_on)
+{
+    (void)w;
+    return is_on;
+}
 
 int64_t events_clock(const struct worker *w)
 {

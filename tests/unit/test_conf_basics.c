@@ -136,6 +136,64 @@ static void test_times_are_read_and_written(void **state)
     assert_string_equal(clock_iso_us(1795506957222443, out), "2026-11-24T07:55:57.222443");
 }
 
+/* The values are Python's (datetime.fromisoformat), which refuses the others, too. */
+static void test_loose_times_are_those_of_python(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t unix_us;
+    } table[] = {
+        {"2020-01-01", 1577836800000000LL},
+        {"2020-01-01T00:00", 1577836800000000LL},
+        {"20200101T000000Z", 1577836800000000LL},
+        {"2020-W01-1", 1577664000000000LL},
+        {"2020-W53-7", 1609632000000000LL},
+        {"2020W537", 1609632000000000LL},
+        {"2020-W01", 1577664000000000LL},
+        {"2020W01", 1577664000000000LL},
+        {"2019-W01-1T05", 1546232400000000LL},
+        {"2020-01-01T07", 1577862000000000LL},
+        {"2020-01-01T0708", 1577862480000000LL},
+        {"2020-01-01T070809.5", 1577862489500000LL},
+        {"2020-01-01T07:08:09.123456789", 1577862489123456LL},
+        {"2020-01-01 07:08:09,5+05:45:30", 1577841759500000LL},
+        {"20200101T010203+0545", 1577819823000000LL},
+        {"2020-01-01T01:02:03-05", 1577858523000000LL},
+        {"1969-12-31T23:59:59", -1000000LL},
+        {"0001-01-02T00:00:00", -62135510400000000LL},
+        {"20200101T01:02:03Z", 1577840523000000LL},
+    };
+    static const char *const refused[] = {"2019-W53-1",
+                                          "2020-W00-1",
+                                          "2020-W54",
+                                          "2020-W01-8",
+                                          "2020-W1",
+                                          "2020-13-01",
+                                          "2020-02-30",
+                                          "2020-01-01T",
+                                          "2020-01-01T7",
+                                          "2020-01-01T25",
+                                          "2020-01-01T07:",
+                                          "2020-01-01T070",
+                                          "2020-01-01T07:08Zx",
+                                          "2020-01-01T07:08+",
+                                          "2020-01-01T07:08+05:45:",
+                                          "0000-01-01",
+                                          "",
+                                          "tomorrow",
+                                          "2020"};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        int64_t us = 0;
+        if (clock_parse_iso_loose(table[i].text, &us) != 0 || us != table[i].unix_us)
+            fail_msg("%s: %lld", table[i].text, (long long)us);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        int64_t us = 0;
+        if (clock_parse_iso_loose(refused[i], &us) == 0) fail_msg("%s: %lld", refused[i], (long long)us);
+    }
+}
+
 static void test_backoff_grows_to_its_cap_with_jitter(void **state)
 {
     (void)state;
@@ -289,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_json_strings_are_valid_whatever_the_bytes),
         cmocka_unit_test(test_text_that_is_not_utf8_is_found_cut_and_repaired),
         cmocka_unit_test(test_times_are_read_and_written),
+        cmocka_unit_test(test_loose_times_are_those_of_python),
         cmocka_unit_test(test_backoff_grows_to_its_cap_with_jitter),
         cmocka_unit_test(test_identifiers_have_their_form_and_differ),
         cmocka_unit_test(test_errors_keep_their_first_reason_and_errno),

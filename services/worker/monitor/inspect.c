@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "conf/clock.h"
@@ -15,26 +16,43 @@
 #include "services/worker/dispatch.h"
 #include "services/worker/events.h"
 #include "services/worker/consumer.h"
+#include "services/worker/monitor/answer.h"
+#include "services/worker/monitor/listed.h"
+#include "services/worker/monitor/memory.h"
+#include "services/worker/monitor/revoke.h"
 #include "services/worker/runners.h"
 #include "services/worker/revoked.h"
 
-#define LISTED_MAX 1000
+#define LISTED_MAX       1000
+#define REVOKED_TOLD_MAX 5000
 
 static void add_null(cJSON *object, const char *name)
 {
     cJSON_AddNullToObject(object, name);
 }
 
-static cJSON *task_object(struct worker *w, const struct delivery *d)
+/* As values; as text, in Python's writing, when asked for (safe) or when they are packed. */
+static void add_arguments(cJSON *task, const struct delivery *d, bool is_safe)
 {
-    cJSON *task = cJSON_CreateObject(), *delivery = cJSON_CreateObject();
     struct message_body body = {0};
+    if (is_safe || d->m.packing != PACKING_NONE) {
+        cJSON_AddStringToObject(task, "args", d->m.args_repr);
+        cJSON_AddStringToObject(task, "kwargs", d->m.kwargs_repr);
+        return;
+    }
     bool is_fine = message_body_parse(d->m.body, d->m.body_len, &body, NULL) == 0;
-    cJSON_AddStringToObject(task, "id", d->m.id);
-    cJSON_AddStringToObject(task, "name", d->m.name);
     cJSON_AddItemToObject(task, "args", is_fine && body.args ? cJSON_Duplicate(body.args, true) : cJSON_CreateArray());
     cJSON_AddItemToObject(task, "kwargs",
                           is_fine && body.kwargs ? cJSON_Duplicate(body.kwargs, true) : cJSON_CreateObject());
+    message_body_free(&body);
+}
+
+static cJSON *task_object(struct worker *w, const struct delivery *d, bool is_safe)
+{
+    cJSON *task = cJSON_CreateObject(), *delivery = cJSON_CreateObject();
+    cJSON_AddStringToObject(task, "id", d->m.id);
+    cJSON_AddStringToObject(task, "name", d->m.name);
+    add_arguments(task, d, is_safe);
     cJSON_AddStringToObject(task, "type", d->m.task);
     cJSON_AddStringToObject(task, "hostname", w->node);
     if (d->started_wall_us)
@@ -54,12 +72,11 @@ static cJSON *task_object(struct worker *w, const struct delivery *d)
         cJSON_AddNumberToObject(task, "worker_pid", runners_pid(w, d->slot));
     else
         add_null(task, "worker_pid");
-    message_body_free(&body);
     return task;
 }
 
 /* running: those that run; else those that are here and do not. */
-static cJSON *task_list(struct worker *w, bool running)
+static cJSON *task_list(struct worker *w, bool running, bool is_safe)
 {
     cJSON *list = cJSON_CreateArray();
     struct delivery *d;
@@ -67,11 +84,11 @@ static cJSON *task_list(struct worker *w, bool running)
     for (int i = 0; i < RUNNERS_MAX; i++) {
         TAILQ_FOREACH(d, deliveries_sent(w, i), link)
             if (runners_is_running(w, d) == running && count++ < LISTED_MAX)
-                cJSON_AddItemToArray(list, task_object(w, d));
+                cJSON_AddItemToArray(list, task_object(w, d, is_safe));
     }
     if (!running) {
         TAILQ_FOREACH(d, deliveries_in(w, DELIVERY_READY), link)
-            if (count++ < LISTED_MAX) cJSON_AddItemToArray(list, task_object(w, d));
+            if (count++ < LISTED_MAX) cJSON_AddItemToArray(list, task_object(w, d, is_safe));
     }
     return list;
 }
@@ -86,31 +103,13 @@ static cJSON *ping(struct worker *w, const cJSON *arguments)
 
 static cJSON *active(struct worker *w, const cJSON *arguments)
 {
-    (void)arguments;
-    return task_list(w, true);
+    return task_list(w, true, request_is_true(request_member(arguments, "safe")));
 }
 
 static cJSON *reserved(struct worker *w, const cJSON *arguments)
 {
     (void)arguments;
-    return task_list(w, false);
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static cJSON *registered(struct worker *w, const cJSON *arguments)
-{
-    (void)arguments;
-    size_t count, known = 0;
-    const struct task_def *table = task_table(&count);
-    const char *names[TASKS_MAX] = {0};
-    for (size_t i = 0; i < count && known < TASKS_MAX; i++)
-        if (task_find(table[i].name, conf_bool(w->conf, SET_DIAGNOSTIC_TASKS))) names[known++] = table[i].name;
-    qsort(names, known, sizeof *names, by_text);
-    return cJSON_CreateStringArray(names, (int)known);
+    return task_list(w, false, false);
 }
 
 static cJSON *queue_object(const char *name)
@@ -233,13 +232,15 @@ static cJSON *revoked(struct worker *w, const cJSON *arguments)
     return list;
 }
 
+/* As in Celery: what is not as it is by itself, or all of it. */
 static cJSON *conf_answer(struct worker *w, const cJSON *arguments)
 {
-    (void)arguments;
+    bool has_defaults = request_is_true(request_member(arguments, "with_defaults"));
     cJSON *answer = cJSON_CreateObject();
     char text[2200];
     for (int id = 0; id < SET_COUNT; id++)
-        if (settings[id].users & USER_WORKER)
+        if ((settings[id].users & USER_WORKER) &&
+            (has_defaults || conf_source(w->conf, (enum setting_id)id) != SOURCE_DEFAULT))
             cJSON_AddStringToObject(answer, settings[id].key,
                                     conf_shown(w->conf, (enum setting_id)id, text, sizeof text));
     return answer;
@@ -253,23 +254,47 @@ static cJSON *clock_answer(struct worker *w, const cJSON *arguments)
     return answer;
 }
 
+/* A worker that starts tells what it has revoked, and hears what others have. */
 static cJSON *hello(struct worker *w, const cJSON *arguments)
 {
-    const cJSON *from = cJSON_IsObject(arguments) ? cJSON_GetObjectItemCaseSensitive(arguments, "from_node") : NULL;
-    if (from && cJSON_IsString(from) && strcmp(from->valuestring, w->node) == 0) return cJSON_CreateNull();
-    cJSON *answer = clock_answer(w, arguments);
-    cJSON_AddObjectToObject(answer, "revoked");
+    const char *from = request_text(arguments, "from_node");
+    if (from && strcmp(from, w->node) == 0) return cJSON_CreateNull();
+    revoke_hear(w, request_member(arguments, "revoked"));
+    cJSON *answer = clock_answer(w, arguments), *ids = cJSON_CreateArray();
+    cJSON *known = cJSON_AddObjectToObject(answer, "revoked"), *id;
+    char since[40];
+    snprintf(since, sizeof since, "%.3f", (double)mono_ms() / 1000); /* Celery takes nothing but a float */
+    revoked_list(w, ids);
+    int skip = cJSON_GetArraySize(ids) - REVOKED_TOLD_MAX;
+    cJSON_ArrayForEach(id, ids) {
+        if (skip-- > 0 || !cJSON_IsString(id)) continue;
+        cJSON *pair = cJSON_AddArrayToObject(known, id->valuestring);
+        cJSON_AddItemToArray(pair, cJSON_CreateRaw(since));
+        cJSON_AddItemToArray(pair, cJSON_CreateString(id->valuestring));
+    }
+    cJSON_Delete(ids);
     return answer;
 }
 
 static cJSON *report(struct worker *w, const cJSON *arguments)
 {
     (void)arguments;
-    char text[200];
+    struct utsname system = {0};
+    struct buf text = {0};
+    char value[2200];
+    uname(&system);
+    buf_printf(&text,
+               "software -> logikald:%s libevent:%s\nplatform -> system:%s arch:%s kernel version:%s\n"
+               "transport:redis results:redis, %d runners, %lld tasks processed\nsettings ->\n",
+               version_text, event_get_version(), system.sysname, system.machine, system.release, runners_size(w),
+               (long long)events_done_count(w));
+    for (int id = 0; id < SET_COUNT; id++)
+        if ((settings[id].users & USER_WORKER) && conf_source(w->conf, (enum setting_id)id) != SOURCE_DEFAULT)
+            buf_printf(&text, "%s: %s\n", settings[id].key,
+                       conf_shown(w->conf, (enum setting_id)id, value, sizeof value));
     cJSON *answer = cJSON_CreateObject();
-    snprintf(text, sizeof text, "logikald %s, %d runners, %lld tasks processed", version_text, runners_size(w),
-             (long long)events_done_count(w));
-    cJSON_AddStringToObject(answer, "ok", text);
+    cJSON_AddStringToObject(answer, "ok", text.failed ? "" : text.data);
+    buf_free(&text);
     return answer;
 }
 
@@ -280,7 +305,7 @@ static void add_if_asked(struct worker *w, const cJSON *ids, const struct delive
         if (!cJSON_IsString(id) || strcmp(id->valuestring, d->m.id) != 0) continue;
         cJSON *pair = cJSON_CreateArray();
         cJSON_AddItemToArray(pair, cJSON_CreateString(state));
-        cJSON_AddItemToArray(pair, task_object(w, d));
+        cJSON_AddItemToArray(pair, task_object(w, d, false));
         cJSON_AddItemToObject(out, d->m.id, pair);
         return;
     }
@@ -288,14 +313,17 @@ static void add_if_asked(struct worker *w, const cJSON *ids, const struct delive
 
 static cJSON *query_task(struct worker *w, const cJSON *arguments)
 {
-    const cJSON *ids = cJSON_IsObject(arguments) ? cJSON_GetObjectItemCaseSensitive(arguments, "ids") : NULL;
-    cJSON *answer = cJSON_CreateObject();
+    const cJSON *ids = request_member(arguments, "ids");
+    cJSON *answer = cJSON_CreateObject(), *one = cJSON_IsString(ids) ? cJSON_CreateArray() : NULL;
     struct delivery *d;
+    if (one) cJSON_AddItemToArray(one, cJSON_CreateString(ids->valuestring));
+    if (one) ids = one;
     for (int i = 0; i < RUNNERS_MAX; i++) {
         TAILQ_FOREACH(d, deliveries_sent(w, i), link)
             add_if_asked(w, ids, d, runners_is_running(w, d) ? "active" : "reserved", answer);
     }
     TAILQ_FOREACH(d, deliveries_in(w, DELIVERY_READY), link) add_if_asked(w, ids, d, "reserved", answer);
+    cJSON_Delete(one);
     return answer;
 }
 
@@ -315,7 +343,7 @@ cJSON *inspect_scheduled(struct worker *w, const redisReply *reply)
             snprintf(text, sizeof text, "%s+00:00", clock_iso_us((int64_t)strtod(due->str, NULL) * 1000, eta));
             cJSON_AddStringToObject(item, "eta", text);
             cJSON_AddNumberToObject(item, "priority", 6);
-            cJSON_AddItemToObject(item, "request", task_object(w, &d));
+            cJSON_AddItemToObject(item, "request", task_object(w, &d, false));
             cJSON_AddItemToArray(list, item);
         }
         message_free(&d.m);
@@ -332,7 +360,7 @@ cJSON *inspect_answer(struct worker *w, const char *method, const cJSON *argumen
         {"ping", ping},
         {"active", active},
         {"reserved", reserved},
-        {"registered", registered},
+        {"registered", listed_tasks},
         {"stats", stats},
         {"revoked", revoked},
         {"conf", conf_answer},
@@ -341,7 +369,10 @@ cJSON *inspect_answer(struct worker *w, const char *method, const cJSON *argumen
         {"hello", hello},
         {"report", report},
         {"query_task", query_task},
-        {"dump_tasks", registered},
+        {"memsample", memory_sample},
+        {"memdump", memory_dump},
+        {"objgraph", memory_graph},
+        {"dump_tasks", listed_tasks},
         {"dump_conf", conf_answer},
         {"dump_active", active},
         {"dump_reserved", reserved},

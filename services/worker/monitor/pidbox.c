@@ -1,233 +1,28 @@
 /* Remote control as Celery's `inspect` and `control` speak it: requests are published on the pidbox channel, answers go
  * to the list of whoever asked, with an expiry, for askers vanish. Anything may be published there: what is not a
- * request is logged and dropped. Commands that change something are here, those that only look are in inspect.c. */
+ * request is logged and dropped. Commands that change something are in commands.c, those that only look in inspect.c,
+ * whom a request is for in matcher.c. */
 #include "services/worker/monitor/pidbox.h"
 
-#include <fnmatch.h>
-#include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "ipc/queue_message.h"
-#include "services/tasks/task_table.h"
-#include "services/worker/dispatch.h"
 #include "services/worker/events.h"
-#include "services/worker/consumer.h"
 #include "services/worker/membership.h"
+#include "services/worker/monitor/answer.h"
+#include "services/worker/monitor/commands.h"
 #include "services/worker/monitor/inspect.h"
+#include "services/worker/monitor/matcher.h"
 #include "services/worker/monitor/revoke.h"
-#include "services/worker/runners.h"
 
 #define REPLY_EXPIRES "60"
-#define IDS_MAX       10000
 #define SCHEDULED_MAX "1000"
 
 struct pidbox {
     struct redis_sub *sub;
-};
-
-static const char *text_member(const cJSON *object, const char *name)
-{
-    const cJSON *value = cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
-    return value && cJSON_IsString(value) ? value->valuestring : NULL;
-}
-
-static double number_member(const cJSON *object, const char *name, double absent)
-{
-    const cJSON *value = cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
-    return value && cJSON_IsNumber(value) ? value->valuedouble : absent;
-}
-
-static cJSON *answer_text(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static cJSON *answer_text(const char *name, const char *fmt, ...)
-{
-    char text[600];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    cJSON *answer = cJSON_CreateObject();
-    cJSON_AddStringToObject(answer, name, text);
-    return answer;
-}
-
-/* ---- commands ---- */
-/* As Python judges it: Flower sends 1 for true. */
-static bool is_truthy(const cJSON *value)
-{
-    if (cJSON_IsNumber(value)) return value->valuedouble != 0;
-    if (cJSON_IsString(value)) return value->valuestring[0];
-    if (cJSON_IsArray(value) || cJSON_IsObject(value)) return value->child;
-    return cJSON_IsTrue(value) || cJSON_IsRaw(value);
-}
-
-/* The signal asked for, SIGTERM when none is; 0 when there is none of that name or number. */
-static int signal_of(const cJSON *arguments)
-{
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(arguments, "signal");
-    if (!value || cJSON_IsNull(value)) return SIGTERM;
-    if (cJSON_IsNumber(value))
-        return value->valuedouble >= 1 && value->valuedouble < NSIG ? (int)value->valuedouble : 0;
-    if (!cJSON_IsString(value)) return 0;
-    const char *name = value->valuestring + (strncasecmp(value->valuestring, "SIG", 3) == 0 ? 3 : 0);
-    for (int number = 1; number < NSIG; number++) {
-        const char *known = sigabbrev_np(number);
-        if (known && strcasecmp(known, name) == 0) return number;
-    }
-    return 0;
-}
-
-static cJSON *revoke_ids(struct worker *w, const cJSON *arguments, bool always_terminate)
-{
-    const cJSON *ids = cJSON_GetObjectItemCaseSensitive(arguments, "task_id"), *item;
-    bool terminate = always_terminate || is_truthy(cJSON_GetObjectItemCaseSensitive(arguments, "terminate"));
-    int number = signal_of(arguments);
-    const char *list[IDS_MAX];
-    size_t count = 0;
-    if (cJSON_IsString(ids))
-        list[count++] = ids->valuestring;
-    else if (cJSON_IsArray(ids))
-        cJSON_ArrayForEach(item, ids)
-            if (cJSON_IsString(item) && count < IDS_MAX) list[count++] = item->valuestring;
-    if (count == 0) return answer_text("error", "TypeError('revoke: task_id must be a string or a list of strings')");
-    if (terminate && number == 0) return answer_text("error", "ValueError('revoke: no such signal')");
-    int running = revoke_apply(w, list, count, terminate, number);
-    struct buf names = {0};
-    for (size_t i = 0; i < count && names.len < 400; i++) buf_printf(&names, "%s%.255s", i > 0 ? ", " : "", list[i]);
-    log_info("revoked by remote control: %s%s", names.data, terminate ? " (running ones are stopped)" : "");
-    cJSON *answer;
-    if (!terminate)
-        answer = answer_text("ok", "tasks %.500s flagged as revoked", names.data);
-    else if (running > 0)
-        answer = answer_text("ok", "terminate: %.500s", names.data);
-    else
-        answer = answer_text("ok", "terminate: tasks unknown");
-    buf_free(&names);
-    return answer;
-}
-
-static cJSON *do_revoke(struct worker *w, const cJSON *arguments)
-{
-    return revoke_ids(w, arguments, false);
-}
-
-static cJSON *do_terminate(struct worker *w, const cJSON *arguments)
-{
-    return revoke_ids(w, arguments, true);
-}
-
-static cJSON *do_shutdown(struct worker *w, const cJSON *arguments)
-{
-    (void)arguments;
-    worker_stop(w, "asked to by remote control");
-    return NULL;
-}
-
-static cJSON *do_heartbeat(struct worker *w, const cJSON *arguments)
-{
-    (void)arguments;
-    events_worker(w, "worker-heartbeat");
-    return NULL;
-}
-
-static cJSON *do_pool_grow(struct worker *w, const cJSON *arguments)
-{
-    double n = number_member(arguments, "n", 1);
-    if (n < 1 || runners_size(w) + n > RUNNERS_MAX)
-        return answer_text("error", "ValueError('the pool may have from 1 to %d runners')", RUNNERS_MAX);
-    runners_resize(w, runners_size(w) + (int)n);
-    return answer_text("ok", "pool will grow");
-}
-
-static cJSON *do_pool_shrink(struct worker *w, const cJSON *arguments)
-{
-    double n = number_member(arguments, "n", 1);
-    if (n < 1 || runners_size(w) - n < 1)
-        return answer_text("error", "ValueError('the pool may have from 1 to %d runners')", RUNNERS_MAX);
-    runners_resize(w, runners_size(w) - (int)n);
-    return answer_text("ok", "pool will shrink");
-}
-
-/* "10/s", "10/m", "10/h", or a number of tasks a second; 0 or null = no limit. Negative = malformed. */
-static double rate_of(const cJSON *value)
-{
-    char *end = NULL;
-    if (cJSON_IsNumber(value)) return value->valuedouble;
-    if (!cJSON_IsString(value)) return 0;
-    double rate = strtod(value->valuestring, &end);
-    if (end == value->valuestring || !isfinite(rate)) return -1;
-    if (strcmp(end, "/m") == 0) return rate / 60;
-    if (strcmp(end, "/h") == 0) return rate / 3600;
-    return *end == '\0' || strcmp(end, "/s") == 0 ? rate : -1;
-}
-
-static cJSON *do_rate_limit(struct worker *w, const cJSON *arguments)
-{
-    const char *name = text_member(arguments, "task_name");
-    const struct task_def *def = name ? task_find(name, conf_bool(w->conf, SET_DIAGNOSTIC_TASKS)) : NULL;
-    double rate = rate_of(cJSON_GetObjectItemCaseSensitive(arguments, "rate_limit"));
-    if (rate < 0 || rate > 1e6) return answer_text("error", "Invalid rate limit string");
-    if (!def) return answer_text("error", "unknown task");
-    dispatch_set_rate(w, (int)(def - task_table(NULL)), rate);
-    return answer_text("ok", rate > 0 ? "new rate limit set successfully" : "rate limit disabled successfully");
-}
-
-static cJSON *do_add_consumer(struct worker *w, const cJSON *arguments)
-{
-    struct err err;
-    const char *queue = text_member(arguments, "queue");
-    if (!queue || !queue[0]) return answer_text("error", "TypeError('queue must be a name')");
-    if (consumer_add_queue(w, queue, &err) != 0) return answer_text("error", "%s", err.text);
-    return answer_text("ok", "add consumer %s", queue);
-}
-
-static cJSON *do_cancel_consumer(struct worker *w, const cJSON *arguments)
-{
-    const char *queue = text_member(arguments, "queue");
-    if (!queue || consumer_drop_queue(w, queue) != 0) return answer_text("error", "no such queue is consumed here");
-    return answer_text("ok", "no longer consuming from %s", queue);
-}
-
-static cJSON *do_pool_restart(struct worker *w, const cJSON *arguments)
-{
-    (void)arguments;
-    runners_recycle(w);
-    return answer_text("ok", "reload started");
-}
-
-static cJSON *do_events(struct worker *w, const cJSON *arguments)
-{
-    (void)w, (void)arguments;
-    return answer_text("ok", "task events are sent while somebody listens");
-}
-
-static cJSON *do_refuse(struct worker *w, const cJSON *arguments)
-{
-    (void)w, (void)arguments;
-    return answer_text("error", "not supported: it is part of the configuration");
-}
-
-static const struct {
-    const char *method;
-    cJSON *(*run)(struct worker *w, const cJSON *arguments);
-} commands[] = {
-    {"revoke", do_revoke},
-    {"terminate", do_terminate},
-    {"shutdown", do_shutdown},
-    {"heartbeat", do_heartbeat},
-    {"pool_grow", do_pool_grow},
-    {"pool_shrink", do_pool_shrink},
-    {"rate_limit", do_rate_limit},
-    {"add_consumer", do_add_consumer},
-    {"cancel_consumer", do_cancel_consumer},
-    {"pool_restart", do_pool_restart},
-    {"enable_events", do_events},
-    {"disable_events", do_events},
-    {"time_limit", do_refuse},
-    {"autoscale", do_refuse},
 };
 
 /* ---- requests and replies ---- */
@@ -235,7 +30,13 @@ struct reply {
     struct worker *worker;
     char routing_key[256];
     char *envelope;
+    bool is_last; /* the worker stops when it has been pushed */
 };
+
+static void stop(struct worker *w)
+{
+    worker_stop(w, "asked to by remote control");
+}
 
 static void push_reply(struct worker *w, const char *list, const char *envelope)
 {
@@ -260,16 +61,18 @@ static void on_bindings(void *arg, const struct redis_answer *answer)
         char key[QUEUE_KEY_SIZE];
         push_reply(w, queue_key(&w->keys, key, list, ""), r->envelope);
     }
+    if (r->is_last) stop(w);
     free(r->envelope);
     free(r);
 }
 
-static void send_reply(struct worker *w, const cJSON *request, cJSON *value)
+/* False: nobody waits for one, or it cannot be sent. */
+static bool send_reply(struct worker *w, const cJSON *request, cJSON *value, bool is_last)
 {
     const cJSON *reply_to = cJSON_GetObjectItemCaseSensitive(request, "reply_to");
-    const char *routing_key = text_member(reply_to, "routing_key"), *ticket = text_member(request, "ticket");
+    const char *routing_key = request_text(reply_to, "routing_key"), *ticket = request_text(request, "ticket");
     char key[QUEUE_KEY_SIZE], exchange[QUEUE_KEY_SIZE];
-    if (!routing_key || !ticket || strlen(routing_key) > 200) return;
+    if (!routing_key || !ticket || strlen(routing_key) > 200) return false;
     cJSON *by_node = cJSON_CreateObject();
     cJSON_AddItemToObject(by_node, w->node, value ? cJSON_Duplicate(value, true) : cJSON_CreateNull());
     char *body = cJSON_PrintUnformatted(by_node);
@@ -284,18 +87,22 @@ static void send_reply(struct worker *w, const cJSON *request, cJSON *value)
     struct reply *r = calloc(1, sizeof *r);
     if (r && envelope.len > 0) {
         r->worker = w;
+        r->is_last = is_last;
         snprintf(r->routing_key, sizeof r->routing_key, "%s", routing_key);
         r->envelope = buf_steal(&envelope);
     }
-    if (!r || !r->envelope ||
+    bool is_sent =
+        r && r->envelope &&
         redis_call(w->redis, on_bindings, r, "SMEMBERS",
-                   queue_key(&w->keys, key, KEY_BINDING, queue_reply_exchange(&w->keys, exchange)), REDIS_END) != 0) {
+                   queue_key(&w->keys, key, KEY_BINDING, queue_reply_exchange(&w->keys, exchange)), REDIS_END) == 0;
+    if (!is_sent) {
         if (r) free(r->envelope);
         free(r);
     }
     buf_free(&envelope);
     buf_free(&headers);
     free(body);
+    return is_sent;
 }
 
 /* `scheduled` has to ask Redis before it can answer. */
@@ -309,7 +116,7 @@ static void on_scheduled(void *arg, const struct redis_answer *answer)
     struct question *q = arg;
     if (answer->fault == REDIS_FINE) {
         cJSON *value = inspect_scheduled(q->worker, answer->reply);
-        send_reply(q->worker, q->request, value);
+        send_reply(q->worker, q->request, value, false);
         cJSON_Delete(value);
     }
     cJSON_Delete(q->request);
@@ -330,41 +137,26 @@ static void ask_scheduled(struct worker *w, const cJSON *request)
     free(q);
 }
 
-static bool is_for_us(struct worker *w, const cJSON *request)
-{
-    const cJSON *destination = cJSON_GetObjectItemCaseSensitive(request, "destination"), *item;
-    const char *pattern = text_member(request, "pattern"), *matcher = text_member(request, "matcher");
-    if (cJSON_IsArray(destination)) {
-        cJSON_ArrayForEach(item, destination)
-            if (cJSON_IsString(item) && strcmp(item->valuestring, w->node) == 0) return true;
-        return false;
-    }
-    if (pattern && matcher) return strcmp(matcher, "glob") == 0 && fnmatch(pattern, w->node, 0) == 0;
-    return true;
-}
-
 static void handle(struct worker *w, const cJSON *request)
 {
-    const char *method = text_member(request, "method");
+    const char *method = request_text(request, "method");
     const cJSON *arguments = cJSON_GetObjectItemCaseSensitive(request, "arguments");
     if (!method) {
         log_warning("a message on the control channel names no method: dropped");
         return;
     }
-    if (!is_for_us(w, request)) return;
+    if (!request_is_for(request, w->node)) return;
     if (strcmp(method, "scheduled") == 0 || strcmp(method, "dump_schedule") == 0) {
         ask_scheduled(w, request);
         return;
     }
     cJSON *value = NULL;
-    bool is_known = false;
-    for (size_t i = 0; i < sizeof commands / sizeof *commands && !is_known; i++)
-        if ((is_known = strcmp(commands[i].method, method) == 0)) value = commands[i].run(w, arguments);
-    if (!is_known) {
+    if (!commands_run(w, method, arguments, &value)) {
         value = inspect_answer(w, method, arguments);
-        if (!value) value = answer_text("error", "KeyError('%.100s')", method);
+        if (!value) value = control_answer("error", "KeyError('%.100s')", method);
     }
-    if (strcmp(method, "shutdown") != 0) send_reply(w, request, value);
+    bool is_last = strcmp(method, "shutdown") == 0;
+    if (!send_reply(w, request, value, is_last) && is_last) stop(w);
     cJSON_Delete(value);
 }
 
@@ -382,7 +174,7 @@ static void on_message(void *arg, enum redis_sub_event event, const char *channe
                     request ? "not an object" : err.text);
     } else {
         const cJSON *headers = cJSON_GetObjectItemCaseSensitive(envelope, "headers");
-        double expires = number_member(headers, "expires", 0), clock = number_member(headers, "clock", 0);
+        double expires = request_number(headers, "expires", 0), clock = request_number(headers, "clock", 0);
         events_heard(w, clock > 0 && clock < 9e15 ? (int64_t)clock : 0);
         if (expires <= 0 || expires > (double)wall_ms() / 1000 - 60) handle(w, request); /* clocks may differ */
     }

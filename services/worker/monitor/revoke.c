@@ -75,6 +75,20 @@ static void on_fresh(struct worker *w, const char *const *ids, size_t count)
     end_ready(w, ids, count);
 }
 
+#define HEARD_MAX 10000
+
+void revoke_hear(struct worker *w, const cJSON *ids)
+{
+    const char *list[HEARD_MAX];
+    size_t count = 0;
+    const cJSON *item;
+    if (!cJSON_IsObject(ids)) return;
+    cJSON_ArrayForEach(item, ids)
+        if (count < HEARD_MAX && item->string && item->string[0] && !revoked_has(w, item->string))
+            list[count++] = item->string;
+    if (count > 0) revoke_apply(w, list, count, false, 0);
+}
+
 void revoke_catch_up(struct worker *w)
 {
     if (redis_is_up(w->redis)) revoked_load(w, on_fresh);

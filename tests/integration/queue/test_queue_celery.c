@@ -9,12 +9,23 @@
 static struct redis_server server;
 static struct process worker;
 
-static void start_worker(struct process *p, const char *name)
+/* With names other than kombu's own, and with as many runners as are needed, when is_other. */
+static void start_worker(struct process *p, const char *name, bool is_other)
 {
     char url[160];
     snprintf(url, sizeof url, "REDIS_URL=%s", server.url);
     char *argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), "worker", NULL};
-    char *env[] = {url, "DIAGNOSTIC_TASKS=true", "WORKER_CONCURRENCY=2", "WORKER_QUEUES=sync", "WORKER_LEASE_SECONDS=5",
+    char *env[] = {url,
+                   "DIAGNOSTIC_TASKS=true",
+                   "WORKER_CONCURRENCY=2",
+                   "WORKER_QUEUES=sync",
+                   "WORKER_LEASE_SECONDS=5",
+                   is_other ? "REDIS_PRIORITY_STEPS=0,1,2,3,4,5,6,7,8,9" : NULL,
+                   "REDIS_SEP=:",
+                   "REDIS_FANOUT_PREFIX=/app{db}.",
+                   "REDIS_CONTROL_EXCHANGE=steering",
+                   "REDIS_EVENT_EXCHANGE=happenings",
+                   "WORKER_CONCURRENCY_MAX=4",
                    NULL};
     process_start(p, name, argv, env);
 }
@@ -23,7 +34,16 @@ static int set_up(void **state)
 {
     (void)state;
     redis_server_start(&server, NULL);
-    start_worker(&worker, "worker");
+    start_worker(&worker, "worker", false);
+    WAIT_UNTIL(process_logged(&worker, "connected to"), 20000);
+    return 0;
+}
+
+static int set_up_other(void **state)
+{
+    (void)state;
+    redis_server_start(&server, NULL);
+    start_worker(&worker, "worker", true);
     WAIT_UNTIL(process_logged(&worker, "connected to"), 20000);
     return 0;
 }
@@ -82,12 +102,37 @@ CASE(large)
 CASE(monitors)
 CASE(events)
 CASE(events_of_waiting_tasks)
+CASE(remote_control)
+CASE(other_names)
 
 static void test_shutdown_by_remote_control(void **state)
 {
     (void)state;
     run_case("shutdown");
     assert_int_equal(process_wait(&worker, 15000), 0);
+}
+
+/* A client with kombu's defaults beside a worker with other names, and the other way round. */
+static void test_tasks_that_no_worker_looks_for_are_told(void **state)
+{
+    (void)state;
+    struct process plain = {0};
+    char url[160], *output = NULL;
+    free(redis_cli(&server, "--raw lpush sync:7 x"));
+    free(redis_cli(&server, "--raw eval \"return redis.call('LPUSH', 'sync\\6\\0226', 'x')\" 0"));
+    process_stop(&worker);
+    start_worker(&worker, "other", true);
+    WAIT_UNTIL(process_logged(&worker, "1 tasks wait in the list sync\\x06\\x166, where no worker looks"), 20000);
+    start_worker(&plain, "plain", false);
+    WAIT_UNTIL(process_logged(&plain, "written with another separator") ||
+                   process_logged(&plain, "1 tasks wait in the list sync:7, where no worker looks"),
+               20000);
+    snprintf(url, sizeof url, "REDIS_URL=%s", server.url);
+    char *argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), "check", NULL};
+    process_run(argv, (char *[]){url, "WORKER_QUEUES=sync", NULL}, &output);
+    if (!strstr(output, "set REDIS_SEP")) fail_msg("check says: %s", output);
+    free(output);
+    process_stop(&plain);
 }
 
 int main(void)
@@ -115,6 +160,9 @@ int main(void)
         ROW(monitors),
         ROW(events),
         ROW(events_of_waiting_tasks),
+        ROW(remote_control),
+        cmocka_unit_test_setup_teardown(test_other_names, set_up_other, tear_down),
+        cmocka_unit_test_setup_teardown(test_tasks_that_no_worker_looks_for_are_told, set_up_other, tear_down),
         ROW(shutdown_by_remote_control),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
