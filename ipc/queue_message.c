@@ -184,9 +184,9 @@ int message_decode(const char *raw, size_t len, struct message *m, struct err *e
     m->priority = clamp(member(properties, "priority"), 0, 9);
 
     int rc = check_content(m, headers, err);
-    if (!rc) rc = take_body(m, properties, err);
+    if (rc == 0) rc = take_body(m, properties, err);
     m->packing = packing_of(text_member(headers, "compression"));
-    if (!rc && !m->task) rc = unpack_body(m, err);
+    if (rc == 0 && !m->task) rc = unpack_body(m, err);
     if (rc) return rc;
     if (!m->task) {
         headers = headers_of_protocol_1(m);
