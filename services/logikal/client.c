@@ -66,6 +66,7 @@ static void release(struct logikal *l)
     for (int i = 0; i < l->max_sessions; i++) {
         http_call_free(l->sessions[i].call);
         json_list_free(&l->sessions[i].list);
+        json_file_free(&l->sessions[i].file);
         place_clear(&l->sessions[i].at);
     }
     free(l->sessions);
@@ -110,6 +111,11 @@ void logikal_warm(struct logikal *l, const struct place *place, int count)
     if (place_copy(&l->warm_place, place) == 0) l->warm_count = count < l->max_sessions ? count : l->max_sessions;
 }
 
+void logikal_wake(struct logikal *l)
+{
+    http_wake(l->http);
+}
+
 size_t logikal_pending(const struct logikal *l)
 {
     return l->pending_count + l->running_count;
@@ -148,6 +154,13 @@ static void cancel_jobs(struct logikal *l, enum err_code code, const char *text)
         if (is_kept) s->state = state;
     }
     pending_fail(l, NULL, code, text);
+}
+
+void logikal_fail(struct logikal *l, enum err_code code, const char *text)
+{
+    if (l->fatal.code) return;
+    err_set(&l->fatal, code, "%s", text);
+    cancel_jobs(l, code, text);
 }
 
 static void wake_waiting(struct logikal *l)
@@ -189,6 +202,7 @@ int logikal_run(struct logikal *l, struct err *err)
         dispatch(l);
         http_poll(l->http, poll_time_ms(l));
         wake_waiting(l);
+        if (l->hooks.turn) l->hooks.turn(l->hooks.arg);
         check_run(l);
     }
     if (!l->fatal.code) return 0;

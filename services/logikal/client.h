@@ -3,7 +3,8 @@
  * and logs out of everything at the end. Which session takes which job is chosen so that few logins and few selects are
  * spent.
  *
- * Single-threaded; logikal_run blocks, everything else does not. Jobs may be submitted from the callbacks. */
+ * Single-threaded but for logikal_wake; logikal_run blocks, everything else does not. Jobs may be submitted from the
+ * callbacks. */
 #ifndef LOGIKALD_SERVICES_LOGIKAL_CLIENT_H
 #define LOGIKALD_SERVICES_LOGIKAL_CLIENT_H
 
@@ -34,7 +35,7 @@ struct logikal_outcome {
                            ERR_CANCELLED. ERR_UPSTREAM, ERR_LIMIT: gave up */
     bool is_nothing;    /* ERR_NONE, of a file: the upstream has none */
     const char *text;   /* what went wrong, where; valid UTF-8, "" = nothing */
-    struct buf *body;   /* of files; may be stolen */
+    struct buf *body;   /* of thumbnails; may be stolen */
     const char *type;   /* Content-Type of files */
     int64_t asked_at_s; /* by the upstream's clock, when the answer was made; ours when it does not tell */
 };
@@ -59,6 +60,9 @@ struct logikal_job {
      * middle, forget its elements. */
     bool (*element)(struct logikal_job *job, const char *text, size_t len);
     void (*restart)(struct logikal_job *job);
+    /* Parts lists: bytes of the file as they come; false fails the job with ERR_INPUT. restart as for lists. */
+    bool (*bytes)(struct logikal_job *job, const char *bytes, size_t len);
+    bool (*is_full)(struct logikal_job *job); /* there is no room for bytes now: the upstream has to wait */
     /* The job is the submitter's again (to place_clear and free). */
     void (*done)(struct logikal_job *job, struct logikal_outcome *outcome);
     void *arg;
@@ -70,6 +74,7 @@ struct logikal_job {
 struct logikal_hooks {
     bool (*is_cancelled)(void *arg);         /* asked several times a second */
     int (*tick)(void *arg, struct err *err); /* likewise; negative stops the run with err */
+    void (*turn)(void *arg);                 /* after each look at the network, and after logikal_wake */
     /* So that somebody can log out what we leave behind, and knows of logins that were on their way: login_begins comes
      * before the call of a slot (0 to the most sessions less one), then session_opened, or login_failed. */
     void (*login_begins)(void *arg, int slot);
@@ -109,6 +114,9 @@ void logikal_warm(struct logikal *l, const struct place *place, int count);
  * with that code. */
 int logikal_run(struct logikal *l, struct err *err);
 
+/* Ends the run: what is under way is over, what comes will only be cancelled. */
+void logikal_fail(struct logikal *l, enum err_code code, const char *text);
+void logikal_wake(struct logikal *l);            /* may be called from another thread */
 bool logikal_is_over(const struct logikal *l);   /* the run is ending, jobs that come now will only be cancelled */
 size_t logikal_pending(const struct logikal *l); /* jobs not done */
 const struct logikal_stats *logikal_stats(const struct logikal *l);

@@ -5,6 +5,7 @@
 #include "conf/backoff.h"
 #include "services/logikal/client.h"
 #include "services/logikal/http.h"
+#include "services/logikal/json_file.h"
 #include "services/logikal/json_list.h"
 #include "services/logikal/policy.h"
 
@@ -32,6 +33,7 @@ struct session {
     struct backoff backoff;    /* of logging out */
     int64_t wait_until_ms;
     struct json_list list;
+    struct json_file file;
 };
 
 struct logikal {

@@ -17,6 +17,7 @@
 
 struct http {
     CURLM *multi;
+    struct http_call *paused;
     char ca_file[1025], cert_file[1025], key_file[1025]; /* "" = none */
 };
 
@@ -33,6 +34,7 @@ struct http_call {
     int64_t server_time_s;
     enum http_fault stopped_by; /* why we cut the transfer ourselves */
     bool is_running;
+    struct http_call *next_paused;
     char why[CURL_ERROR_SIZE];
 };
 
@@ -96,6 +98,32 @@ static size_t stop_with(struct http_call *c, enum http_fault fault)
     return 0;
 }
 
+/* libcurl keeps what came, and lets the server wait. */
+static size_t wait_for_room(struct http_call *c)
+{
+    c->next_paused = c->http->paused;
+    c->http->paused = c;
+    return CURL_WRITEFUNC_PAUSE;
+}
+
+static void forget_pause(struct http_call *c)
+{
+    struct http_call **link = &c->http->paused;
+    while (*link && *link != c) link = &(*link)->next_paused;
+    if (*link) *link = c->next_paused;
+}
+
+/* Those that are still full pause again. */
+static void go_on(struct http *h)
+{
+    struct http_call *c = h->paused;
+    h->paused = NULL;
+    for (struct http_call *next; c; c = next) {
+        next = c->next_paused;
+        curl_easy_pause(c->easy, CURLPAUSE_CONT);
+    }
+}
+
 static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
 {
     struct http_call *c = arg;
@@ -109,6 +137,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
     }
     if (len > c->request.limit_bytes - c->received) return stop_with(c, HTTP_FAULT_TOO_LARGE);
     c->received += len;
+    if (c->request.is_full && c->request.is_full(c->arg)) return wait_for_room(c);
     if (c->request.sink) return c->request.sink(c->arg, bytes, len) ? len : stop_with(c, HTTP_FAULT_SINK);
     return buf_add(&c->body, bytes, len) ? len : stop_with(c, HTTP_FAULT_TOO_LARGE);
 }
@@ -204,6 +233,7 @@ int http_call_start(struct http_call *c, const struct http_request *request, str
 void http_call_stop(struct http_call *c)
 {
     if (!c->is_running) return;
+    forget_pause(c);
     curl_multi_remove_handle(c->http->multi, c->easy);
     c->is_running = false;
 }
@@ -239,6 +269,7 @@ static void finish(struct http_call *c, CURLcode code)
     curl_easy_getinfo(c->easy, CURLINFO_CONTENT_TYPE, &type);
     curl_easy_getinfo(c->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
     curl_easy_getinfo(c->easy, CURLINFO_REDIRECT_URL, &location);
+    forget_pause(c);
     curl_multi_remove_handle(c->http->multi, c->easy);
     c->is_running = false;
 
@@ -259,9 +290,15 @@ static void finish(struct http_call *c, CURLcode code)
     buf_free(&body);
 }
 
+void http_wake(struct http *h)
+{
+    curl_multi_wakeup(h->multi);
+}
+
 void http_poll(struct http *h, int timeout_ms)
 {
     int running = 0, left = 0;
+    go_on(h);
     curl_multi_perform(h->multi, &running);
     CURLMsg *message = curl_multi_info_read(h->multi, &left);
     if (!message) {

@@ -34,6 +34,7 @@ struct http_request {
     int64_t timeout_ms; /* for the whole call */
     size_t limit_bytes; /* of the answer's body */
     bool (*sink)(void *arg, const char *bytes, size_t len); /* gets a 200's body; NULL = collected. false = stop */
+    bool (*is_full)(void *arg); /* the sink takes nothing now: it is asked again at each look at the network */
 };
 
 struct http_answer {
@@ -68,6 +69,7 @@ void http_call_free(struct http_call *c);                                      /
 int http_call_start(struct http_call *c, const struct http_request *request, struct err *err);
 void http_call_stop(struct http_call *c); /* without an answer; does nothing when it is not running */
 
+void http_wake(struct http *h); /* ends a wait of http_poll; the only one that other threads may call */
 /* Waits up to timeout_ms for something to happen and tells the calls that ended. */
 void http_poll(struct http *h, int timeout_ms);
 

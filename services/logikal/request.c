@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cjson/cJSON.h>
-#include <openssl/evp.h>
 
 #include "services/logikal/client_internal.h"
 
@@ -32,9 +31,22 @@ static bool on_element(void *arg, const char *text, size_t len)
     return s->job->element(s->job, text, len);
 }
 
+static bool on_file(void *arg, const char *bytes, size_t len)
+{
+    struct session *s = arg;
+    return s->job->bytes(s->job, bytes, len);
+}
+
+static bool is_full(void *arg)
+{
+    struct session *s = arg;
+    return s->job->is_full(s->job);
+}
+
 bool session_on_bytes(void *arg, const char *bytes, size_t len)
 {
     struct session *s = arg;
+    if (s->job && s->job->kind == JOB_PARTS) return json_file_feed(&s->file, bytes, len);
     return json_list_feed(&s->list, bytes, len);
 }
 
@@ -97,6 +109,10 @@ int request_start(struct session *s, struct err *err)
         if (is_list(s->job->kind)) {
             json_list_init(&s->list, on_element, s);
             request.sink = session_on_bytes;
+        } else if (s->job->kind == JOB_PARTS) {
+            json_file_init(&s->file, on_file, s);
+            request.sink = session_on_bytes;
+            request.is_full = s->job->is_full ? is_full : NULL;
         }
         break;
     }
@@ -136,14 +152,6 @@ static cJSON *parse(const struct buf *body)
     return body->len > skip ? cJSON_ParseWithLength(body->data + skip, body->len - skip) : NULL;
 }
 
-/* Does an object with a polite status say that something went wrong? */
-static bool is_error_object(const cJSON *json)
-{
-    const cJSON *errors = cJSON_GetObjectItemCaseSensitive(json, "errors");
-    const cJSON *code = cJSON_GetObjectItemCaseSensitive(json, "code");
-    return cJSON_GetArraySize(errors) > 0 || (cJSON_IsNumber(code) && code->valuedouble >= 400);
-}
-
 /* It becomes part of a header: visible ASCII and nothing else. */
 static const char *check_token(const char *text, size_t size)
 {
@@ -171,48 +179,9 @@ static const char *check_selected(const struct http_answer *answer)
     if (answer->status == 204) return NULL;
     cJSON *json = parse(answer->body);
     const char *why = !cJSON_IsObject(json) ? "not the JSON that was expected" : NULL;
-    if (!why && is_error_object(json)) why = "an error that is called a success";
+    if (!why && json_is_error(json)) why = "an error that is called a success";
     cJSON_Delete(json);
     return why;
-}
-
-/* Base64 text into bytes, in place of out's content. */
-static const char *decode_base64(const char *text, struct buf *out)
-{
-    size_t len = strlen(text);
-    struct buf bytes = {0};
-    EVP_ENCODE_CTX *ctx = EVP_ENCODE_CTX_new();
-    int n = 0, tail = 0;
-    const char *why = "no memory";
-    if (ctx && len < INT32_MAX && buf_reserve(&bytes, len + 64)) {
-        EVP_DecodeInit(ctx);
-        bool is_ok =
-            EVP_DecodeUpdate(ctx, (unsigned char *)bytes.data, &n, (const unsigned char *)text, (int)len) >= 0 &&
-            EVP_DecodeFinal(ctx, (unsigned char *)bytes.data + n, &tail) == 1;
-        why = is_ok && n + tail > 0 ? NULL : "the parts list is not base64";
-    }
-    EVP_ENCODE_CTX_free(ctx);
-    if (why) {
-        buf_free(&bytes);
-        return why;
-    }
-    bytes.len = (size_t)n + (size_t)tail;
-    buf_free(out);
-    *out = bytes;
-    return NULL;
-}
-
-static enum reading read_parts(const struct http_answer *answer, const char **why)
-{
-    if (answer->status == 204) return READ_NOTHING;
-    cJSON *json = parse(answer->body);
-    const cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
-    const char *text = cJSON_GetStringValue(data);
-    bool is_nothing =
-        cJSON_IsObject(json) && !is_error_object(json) && (!data || cJSON_IsNull(data) || (text && !*text));
-    *why = is_nothing ? NULL : text ? decode_base64(text, answer->body) : "no parts list in it";
-    cJSON_Delete(json);
-    return is_nothing ? READ_NOTHING : *why ? READ_BADLY : READ_WELL;
 }
 
 /* Both forms of a picture say where they end; what follows may be padding. */
@@ -235,7 +204,7 @@ static const char *check_image(const struct buf *body)
 
 static enum reading read_asked(struct session *s, const struct http_answer *answer, const char **why)
 {
-    if (s->job->kind == JOB_PARTS) return read_parts(answer, why);
+    if (s->job->kind == JOB_PARTS) return answer->status == 204 ? READ_NOTHING : json_file_finish(&s->file, why);
     if (!is_list(s->job->kind)) {
         *why = check_image(answer->body);
     } else if (answer->status == 204) {

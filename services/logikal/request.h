@@ -16,7 +16,8 @@ int request_start(struct session *s, struct err *err);
 const char *request_name(const struct session *s); /* "POST /projects/select", for messages; never NULL */
 /* The token of a login's answer: NULL, or why there is none that can be used. */
 const char *request_read_token(const struct buf *body, char *token, size_t size);
-/* Reads a 2xx; a file's bytes are then in answer->body, a login's token in the session. *why tells what is wrong with
+/* Reads a 2xx; a picture's bytes are then in answer->body, a login's token in the session; a list's elements and the
+ * bytes of a parts list have gone to the job. *why tells what is wrong with
  * one that is READ_BADLY. */
 enum reading request_read_answer(struct session *s, const struct http_answer *answer, const char **why);
 

@@ -55,8 +55,13 @@ static unsigned char *without_wal(const unsigned char *bytes, size_t len)
     unsigned char *copy = malloc(len);
     if (!copy) return NULL;
     memcpy(copy, bytes, len);
-    copy[18] = copy[19] = 1;
+    image_without_wal((char *)copy, len);
     return copy;
+}
+
+void image_without_wal(char *bytes, size_t len)
+{
+    if (len >= 100 && (bytes[18] == 2 || bytes[19] == 2)) bytes[18] = bytes[19] = 1;
 }
 
 /* A connection costs more than reading a small file, so one is kept from file to file. It is used again only after a

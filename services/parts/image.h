@@ -26,6 +26,10 @@ struct image {
 /* The bytes must outlive the image. 0; -ERR_LIMIT when it is too large; -ERR_INPUT when it is no SQLite file;
  * -ERR_NOMEM. */
 int image_open(struct image *image, const void *bytes, size_t len, struct err *err);
+/* A file's bytes that are one's own, made so that image_open needs no copy of them: in memory there is no write-ahead
+ * log.
+ */
+void image_without_wal(char *bytes, size_t len);
 void image_close(struct image *image); /* zero or closed is fine */
 void image_forget(void);               /* closes the connection that is kept for the next file */
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "services/parts/image.h"
 #include "services/parts/move.h"
 #include "services/parts/preview.h"
 #include "services/parts/read.h"
@@ -67,6 +68,7 @@ static int read_one(const PGresult *contents, int row, struct parts_data *data, 
     int rc = 0;
     if (!PQgetisnull(contents, row, 4)) {
         rc = frames_unpack(bytes, len, (size_t)db_int(contents, row, 4), &file, err);
+        if (rc == 0) image_without_wal(file.data, file.len);
         bytes = file.data;
         len = file.len;
     }

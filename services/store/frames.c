@@ -63,6 +63,11 @@ size_t framer_size(const struct framer *f)
     return f->raw_size;
 }
 
+size_t framer_held(const struct framer *f)
+{
+    return sizeof *f + f->content.len;
+}
+
 /* What waits becomes a frame. */
 static int end_frame(struct framer *f, struct err *err)
 {

@@ -1,32 +1,102 @@
 /* Thumbnails and parts lists of a project: which are wanted comes from the database, page by page, so an interrupted
- * sync goes on where it was; each file is stored when it arrives. */
+ * sync goes on where it was. A parts list is packed while it comes, and a thread stores what has come (filing.h). */
 #include <stdlib.h>
 #include <string.h>
 #include <stdio.h>
 
-#include "services/parts/verify.h"
+#include "conf/conf.h"
 #include "services/store/frames.h"
 #include "services/store/sync/sync_files.h"
+#include "services/sync/filing.h"
 #include "services/sync/project.h"
 
-#define PAGE_ROWS  128
-#define FREE_TRIES 3  /* failures in a row that may pass by themselves */
-#define FEW_JOBS   64 /* the next page is read when no more than this are open */
+#define PAGE_ROWS      128
+#define FREE_TRIES     3  /* failures in a row that may pass by themselves */
+#define FEW_JOBS       64 /* the next page is read when no more than this are open */
+#define FILING_WAIT_MS 50
+#define HELD_BYTES_MAX (8 * 1024 * 1024) /* of parts lists on their way, packed; beyond it they come one by one */
 
 struct file_job {
     struct logikal_job job;
     struct project_work *work;
     int64_t elevation_id, changed_s;
-    char *version_id;
+    char *version_id, *name;
     bool has_good, is_of_version; /* a good parts list is there; it is of this version */
     char stored_sha256[65];       /* of the file that is stored; "" = none */
+    struct framer *framer;        /* of the parts list that comes */
+    size_t raw_size, held;        /* its bytes; what they take here */
+    struct buf picture;
+    char type[128];
+    struct filed filed;
 };
+
+static void job_hold(struct file_job *f, size_t bytes)
+{
+    struct sync_run *run = f->work->run;
+    run->held_bytes += (int64_t)bytes - (int64_t)f->held;
+    f->held = bytes;
+}
 
 static void job_free(struct file_job *f)
 {
+    if (f->work) {
+        job_hold(f, 0);
+        if (f->work->run->leading == f) f->work->run->leading = NULL;
+    }
+    framer_free(f->framer);
+    packed_free(&f->filed.packed);
+    buf_free(&f->picture);
     place_clear(&f->job.place);
     free(f->version_id);
+    free(f->name);
     free(f);
+}
+
+/* ---- bytes of a parts list, as they come ---- */
+
+static bool take_bytes(struct logikal_job *job, const char *bytes, size_t len)
+{
+    struct file_job *f = job->arg;
+    struct err err = {0};
+    int64_t most = conf_int(f->work->run->ctx->conf, SET_PARTS_MAX);
+    f->raw_size += len;
+    if ((int64_t)f->raw_size > most) { /* told when it is over; its size is of interest */
+        framer_free(f->framer);
+        f->framer = NULL;
+        job_hold(f, 0);
+        return true;
+    }
+    if (!f->framer) f->framer = framer_new(&err);
+    if (!f->framer || framer_add(f->framer, bytes, len, &err) < 0) return run_check(f->work->run, -ERR_NOMEM, &err);
+    job_hold(f, framer_held(f->framer));
+    return true;
+}
+
+static void restart(struct logikal_job *job)
+{
+    struct file_job *f = job->arg;
+    framer_free(f->framer);
+    f->framer = NULL;
+    f->raw_size = 0;
+    job_hold(f, 0);
+}
+
+/* When too much is on its way, one parts list goes on and the others wait for it. */
+static bool is_full(struct logikal_job *job)
+{
+    struct file_job *f = job->arg;
+    struct sync_run *run = f->work->run;
+    if (run->held_bytes < HELD_BYTES_MAX) return false;
+    if (!run->leading) run->leading = f;
+    return run->leading != f;
+}
+
+/* ---- what becomes of a file ---- */
+
+static void note(struct file_job *f, const char *why)
+{
+    run_note_error(f->work->run, "%s of elevation %.*s (%s): %s", f->job.kind == JOB_PARTS ? "parts list" : "thumbnail",
+                   NAME_OF(f->name), f->job.object, why);
 }
 
 /* A file that is not there, with the reason; what was there before stays. free: how many such failures in a row wait
@@ -40,48 +110,87 @@ static int store_failure(struct file_job *f, const char *why, int free_tries, st
     w->files_failed++;
     w->run->counts.parts_failed += is_parts;
     w->run->counts.thumbnails_failed += !is_parts;
-    run_note_error(w->run, "%s of elevation %s: %s", is_parts ? "parts list" : "thumbnail", f->job.object, why);
+    note(f, why);
     return file_store_failure(w->run->db, &w->lease, is_parts, &row, free_tries, err);
 }
 
-static int store_parts(struct file_job *f, const struct file_row *row, bool is_nothing, struct err *err)
+/* In the database, or not: what the thread has found. */
+static void on_filed(struct filed *filed)
 {
+    struct file_job *f = filed->owner;
     struct project_work *w = f->work;
     struct sync_counts *counts = &w->run->counts;
-    struct err invalid = {0};
-    if (is_nothing && f->has_good && f->is_of_version)
-        return store_failure(f, "Logikal has none any more, though the elevation is as it was; the former one is kept",
-                             0, err);
-    if (is_nothing) return file_store_parts(w->run->db, &w->lease, row, NULL, false, w->run->id, NULL, err);
-    bool is_valid = parts_verify(row->bytes, row->len, &invalid) == 0;
-    counts->parts_invalid += !is_valid;
-    if (!is_valid && f->has_good) return store_failure(f, invalid.text, 0, err);
-    counts->parts_lists += is_valid;
-    counts->parts_failed += !is_valid;
-    if (!is_valid) run_note_error(w->run, "parts list of elevation %s: %s", f->job.object, invalid.text);
-    struct packed packed;
-    int rc = frames_pack(row->bytes, row->len, &packed, err);
-    bool has_file = strcmp(packed.sha256, f->stored_sha256) == 0;
-    if (rc == 0)
-        rc = file_store_parts(w->run->db, &w->lease, row, &packed, has_file, w->run->id, is_valid ? NULL : invalid.text,
-                              err);
-    packed_free(&packed);
+    bool is_refused = filed->invalid.code != ERR_NONE;
+    if (filed->rc == -ERR_CANCELLED) {
+        w->is_cancelled = true;
+    } else if (run_check(w->run, filed->rc, &filed->err)) {
+        counts->thumbnails += !filed->is_parts;
+        counts->parts_lists += filed->is_parts && !is_refused && filed->has_bytes;
+        counts->parts_invalid += is_refused;
+        counts->parts_failed += is_refused;
+        w->files_failed += is_refused && f->has_good;
+        if (is_refused) note(f, filed->invalid.text);
+    }
+    job_free(f);
+    project_work_job_done(w);
+}
+
+/* Hands the file to the thread that stores; when too much waits there, so does this. */
+static int hand_over(struct file_job *f, struct err *err)
+{
+    struct sync_run *run = f->work->run;
+    struct filing *filing = run_filing(run, err);
+    int rc = filing ? 0 : -(int)err->code;
+    while (rc == 0 && !filing_put(filing, &f->filed, FILING_WAIT_MS)) rc = run_tick(run, err);
     return rc;
 }
 
+static int store_parts(struct file_job *f, bool is_nothing, struct err *err)
+{
+    struct sync_run *run = f->work->run;
+    struct err why = {0};
+    int64_t most = conf_int(run->ctx->conf, SET_PARTS_MAX);
+    if (is_nothing && f->has_good && f->is_of_version)
+        return store_failure(f, "Logikal has none any more, though the elevation is as it was; the former one is kept",
+                             0, err);
+    if (!is_nothing && !f->framer) {
+        err_set(&why, ERR_LIMIT, "it has %zu bytes, and %lld are taken: PARTS_MAX_BYTES would have to be more",
+                f->raw_size, (long long)most);
+        return store_failure(f, why.text, 0, err);
+    }
+    int rc = is_nothing ? 0 : framer_end(f->framer, &f->filed.packed, err);
+    framer_free(f->framer);
+    f->framer = NULL;
+    job_hold(f, f->filed.packed.content.len);
+    f->filed.has_bytes = !is_nothing;
+    if (rc == 0) rc = hand_over(f, err);
+    return rc < 0 ? rc : 1;
+}
+
+/* 1: the job lives on until it is stored. */
 static int store(struct file_job *f, const struct logikal_outcome *outcome, struct err *err)
 {
     struct project_work *w = f->work;
-    const struct file_row row = {.elevation_id = f->elevation_id,
-                                 .version_id = f->version_id,
-                                 .changed_s = f->changed_s,
-                                 .bytes = outcome->is_nothing ? NULL : outcome->body->data,
-                                 .len = outcome->is_nothing ? 0 : outcome->body->len,
-                                 .type = outcome->is_nothing ? NULL : outcome->type};
-    if (f->job.kind == JOB_PARTS) return store_parts(f, &row, outcome->is_nothing, err);
+    struct filed *filed = &f->filed;
+    *filed = (struct filed){.lease = w->lease,
+                            .run = w->run->id,
+                            .is_parts = f->job.kind == JOB_PARTS,
+                            .stored_sha256 = f->stored_sha256,
+                            .has_good = f->has_good,
+                            .done = on_filed,
+                            .owner = f};
+    filed->row =
+        (struct file_row){.elevation_id = f->elevation_id, .version_id = f->version_id, .changed_s = f->changed_s};
+    if (filed->is_parts) return store_parts(f, outcome->is_nothing, err);
     if (outcome->is_nothing) return store_failure(f, "Logikal has no thumbnail of it", 0, err);
-    w->run->counts.thumbnails++;
-    return file_store_thumbnail(w->run->db, &w->lease, &row, err);
+    f->picture = *outcome->body;
+    *outcome->body = (struct buf){0};
+    snprintf(f->type, sizeof f->type, "%s", outcome->type ? outcome->type : "");
+    filed->row.bytes = f->picture.data;
+    filed->row.len = f->picture.len;
+    filed->row.type = f->type;
+    int rc = hand_over(f, err);
+    return rc < 0 ? rc : 1;
 }
 
 /* A refusal will be the same for a while; anything else may have passed by the next sync. */
@@ -95,14 +204,16 @@ static void on_done(struct logikal_job *job, struct logikal_outcome *outcome)
     struct file_job *f = job->arg;
     struct project_work *w = f->work;
     struct err err = {0};
+    int rc = 0;
     if (w->run->fatal.code || outcome->code == ERR_CANCELLED)
         w->is_cancelled = w->is_cancelled || outcome->code == ERR_CANCELLED;
     else if (outcome->code == ERR_NONE)
-        run_check(w->run, store(f, outcome, &err), &err);
+        run_check(w->run, rc = store(f, outcome, &err), &err);
     else if (outcome->code == ERR_CONFLICT)
         project_work_busy(w, outcome->text);
     else
         run_check(w->run, store_failure(f, outcome->text, free_tries(outcome), &err), &err);
+    if (rc == 1) return; /* on_filed goes on with it */
     job_free(f);
     project_work_job_done(w);
 }
@@ -113,7 +224,7 @@ static int submit(struct project_work *w, const PGresult *r, int row, enum job_k
     const char *id = db_text(r, row, 2), *phase = db_text(r, row, 3), *version = db_text(r, row, 4);
     bool is_parts = kind == JOB_PARTS;
     if (!f || place_set(&f->job.place, w->chain, w->spelled, phase, is_parts ? id : NULL) < 0 ||
-        (version && !(f->version_id = strdup(version)))) {
+        (version && !(f->version_id = strdup(version))) || !(f->name = strdup(db_text(r, row, 12)))) {
         if (f) job_free(f);
         return err_set(err, ERR_NOMEM, "no memory");
     }
@@ -121,6 +232,9 @@ static int submit(struct project_work *w, const PGresult *r, int row, enum job_k
     f->job.kind = kind;
     f->job.weight = is_parts ? db_int(r, row, 8) : 0;
     f->job.done = on_done;
+    f->job.bytes = take_bytes;
+    f->job.restart = is_parts ? restart : NULL;
+    f->job.is_full = is_full;
     f->job.arg = f;
     f->work = w;
     f->elevation_id = db_int(r, row, 1);

@@ -12,12 +12,14 @@
 #include "conf/log.h"
 #include "conf/utf8.h"
 #include "services/logikal/farewell.h"
+#include "services/store/owner.h"
 #include "services/store/sync/sync_log.h"
 #include "services/store/sync/sync_share.h"
-#include "services/store/owner.h"
+#include "services/sync/filing.h"
 
 #define ERRORS_KEPT  20
 #define SHOW_MS      500
+#define FILING_MS    50
 #define LEFT_AT_ONCE 64
 #define REFUSED_MAX  3 /* logouts of sessions that were left open */
 
@@ -66,6 +68,24 @@ static int on_tick(void *arg, struct err *err)
     if (rc == 0) rc = look_at_helped(run, err);
     run_tell_feed(run);
     return rc < 0 ? rc : show_progress(run, err);
+}
+
+static void on_turn(void *arg)
+{
+    struct sync_run *run = arg;
+    filing_tell(run->filing);
+}
+
+static void on_filed(void *arg)
+{
+    struct sync_run *run = arg;
+    logikal_wake(run->client);
+}
+
+struct filing *run_filing(struct sync_run *run, struct err *err)
+{
+    if (!run->filing) run->filing = filing_start(run->ctx->conf, run->id, run->ctx->id, on_filed, run, err);
+    return run->filing;
 }
 
 int run_tick(struct sync_run *run, struct err *err)
@@ -185,6 +205,7 @@ int run_connect(struct sync_run *run, struct err *err)
     enum sideways sideways[LEVEL_COUNT] = {SIDEWAYS_UNKNOWN};
     const struct logikal_hooks hooks = {.is_cancelled = on_is_cancelled,
                                         .tick = on_tick,
+                                        .turn = on_turn,
                                         .login_begins = on_login_begins,
                                         .login_failed = on_login_failed,
                                         .session_opened = on_session_opened,
@@ -218,6 +239,8 @@ static void run_log(const struct sync_run *run, const char *state)
 void run_close(struct sync_run *run, const char *state, const cJSON *result)
 {
     run_log(run, state);
+    filing_stop(run->filing);
+    run->filing = NULL;
     logikal_free(run->client);
     run->client = NULL;
     if (db_is_alive(run->db)) {
@@ -243,9 +266,24 @@ void run_close(struct sync_run *run, const char *state, const cJSON *result)
 
 int run_jobs(struct sync_run *run, struct err *err)
 {
-    int rc = logikal_run(run->client, err);
+    int rc;
+    struct err why = {0};
+    do {
+        rc = logikal_run(run->client, &why);
+        while (rc == 0 && !run->fatal.code && logikal_pending(run->client) == 0 &&
+               filing_is_busy(run->filing, FILING_MS)) {
+            filing_tell(run->filing);
+            rc = run_tick(run, &why);
+            if (rc < 0) logikal_fail(run->client, why.code, why.text);
+        }
+    } while (rc == 0 && !run->fatal.code && logikal_pending(run->client) > 0);
+    if (rc < 0 || run->fatal.code) { /* the client is over, so that nobody goes on with files */
+        if (rc == 0) logikal_fail(run->client, run->fatal.code, run->fatal.text);
+        filing_stop(run->filing);
+        run->filing = NULL;
+    }
     if (run->fatal.code) return err_set(err, run->fatal.code, "%s", run->fatal.text);
-    return rc;
+    return rc < 0 ? err_set(err, why.code, "%s", why.text) : 0;
 }
 
 bool run_check(struct sync_run *run, int rc, const struct err *err)

@@ -44,7 +44,10 @@ struct sync_run {
     struct db *db;
     struct stage stage;
     struct logikal *client;
-    struct lease lease; /* of the scope */
+    struct filing *filing; /* made with the first file */
+    int64_t held_bytes;    /* of parts lists that are on their way here */
+    void *leading;         /* the one that may go on when these are too many */
+    struct lease lease;    /* of the scope */
     struct lease *held[HELD_MAX];
     int64_t id; /* in sync_runs; 0 = none */
     bool is_forced;
@@ -86,9 +89,11 @@ int run_connect(struct sync_run *run, struct err *err);
  * is fine; may be called twice. */
 void run_close(struct sync_run *run, const char *state, const cJSON *result);
 
-/* Works until the client has no job left: 0, or what ended it. */
+/* Works until the client has no job left, and every file is stored: 0, or what ended it. */
 int run_jobs(struct sync_run *run, struct err *err);
 /* From callbacks: keeps the first error and makes run_jobs end with it. Returns whether all is well (rc >= 0). */
+/* The thread that stores files, started when it is first asked for. NULL and err when it cannot be. */
+struct filing *run_filing(struct sync_run *run, struct err *err);
 bool run_check(struct sync_run *run, int rc, const struct err *err);
 void run_note_error(struct sync_run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Is it the first time in this run that this is said? run_was_said asks without saying. */

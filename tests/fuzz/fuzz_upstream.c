@@ -59,20 +59,39 @@ static void read_token(const char *text, size_t size)
     buf_free(&body);
 }
 
+static size_t taken;
+
+static bool take_bytes(struct logikal_job *job, const char *bytes, size_t len)
+{
+    (void)job, (void)bytes;
+    taken += len;
+    return true;
+}
+
+static bool on_file(void *arg, const char *bytes, size_t len)
+{
+    struct session *s = arg;
+    return s->job->bytes(s->job, bytes, len);
+}
+
 static void read_file(const char *text, size_t size, enum job_kind kind)
 {
     struct buf body = {0};
-    struct logikal_job job = {.kind = kind};
+    struct logikal_job job = {.kind = kind, .bytes = take_bytes};
     static struct session session;
     session = (struct session){.job = &job, .calling = CALL_ASK};
+    json_file_init(&session.file, on_file, &session);
+    taken = 0;
     struct http_answer answer = {.status = 200, .why = "", .body = &body, .type = "", .retry_after_ms = -1};
     char shown[512];
     buf_add(&body, text, size);
     PROMISE(strlen(answer_text(&answer, "a call", "", shown, sizeof shown)) < sizeof shown);
     const char *why = NULL;
+    if (kind == JOB_PARTS) json_file_feed(&session.file, text, size);
     enum reading reading = request_read_answer(&session, &answer, &why);
     PROMISE(reading == READ_BADLY ? why && *why : !why);
-    PROMISE(reading != READ_WELL || body.len > 0);
+    PROMISE(reading != READ_WELL || (kind == JOB_PARTS ? taken : body.len) > 0);
+    json_file_free(&session.file);
     buf_free(&body);
 }
 

@@ -170,15 +170,35 @@ TEST(test_policy_keeps_its_promises)
 
 /* ---- what is read from an answer ---- */
 
+static struct buf taken;
+
+static bool take_bytes(struct logikal_job *job, const char *bytes, size_t len)
+{
+    (void)job;
+    return buf_add(&taken, bytes, len);
+}
+
+static bool on_file(void *arg, const char *bytes, size_t len)
+{
+    struct session *s = arg;
+    return s->job->bytes(s->job, bytes, len);
+}
+
 static enum reading read_as(enum session_call call, enum job_kind kind, int status, const char *body, const char **why)
 {
     static struct session s;
     struct logikal_job job = {.kind = kind};
     struct buf text = {0};
     struct http_answer answer = {.status = status, .body = &text, .type = "", .why = ""};
+    job.bytes = take_bytes;
     s = (struct session){.job = &job, .calling = call};
-    buf_str(&text, body);
+    json_file_init(&s.file, on_file, &s);
+    if (kind == JOB_PARTS)
+        session_on_bytes(&s, body, strlen(body));
+    else
+        buf_str(&text, body);
     enum reading reading = request_read_answer(&s, &answer, why);
+    json_file_free(&s.file);
     buf_free(&text);
     return reading;
 }
@@ -228,6 +248,43 @@ TEST(test_answers_are_read_by_table)
         if (reading != rows[i].expected || (reading == READ_BADLY) != (why != NULL))
             fail_msg("row %zu: %d %s", i, (int)reading, why ? why : "");
     }
+}
+
+/* However it comes in pieces and is written, it is the same file. */
+TEST(test_files_are_read_as_they_come)
+{
+    static const struct {
+        const char *json, *bytes;
+    } rows[] = {
+        {"{\"data\":\"QUJDRA==\"}", "ABCD"},
+        {" { \"hints\" : [ \"data\", {\"data\":\"WFla\"} ] , \"data\" :\n \"QUJD\" , \"x\" : 1 }", "ABC"},
+        {"{\"data\":\"Pz8\\/Pz8\\u002f\"}", "\x3f\x3f\x3f\x3f\x3f\x3f"},
+        {"{\"data\":\"QU\\nJD\\r\\nRA==\"}", "ABCD"},
+        {"{\"a\":\"\\\"data\\\":\",\"data\":\"QUJD\"}", "ABC"},
+        {"{\"data\":\"QUJD\",\"warnings\":[\"}\"]}", "ABC"},
+        {"{\"data\":\"QUJD", NULL},
+        {"{\"data\":\"QUJ\"}", NULL},
+        {"{\"data\":\"QUJD\",\"data\":\"QUJD\"}", NULL},
+        {"{\"data\":\"QUJD\"", NULL},
+        {"{\"data\":\"Q\\u00zzJD\"}", NULL},
+        {"[\"data\",\"QUJD\"]", NULL},
+        {"{\"x\":{\"data\":\"QUJD\"},\"data\":5}", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (size_t piece = 1; piece < 9; piece++) {
+            struct session s = {.job = &(struct logikal_job){.kind = JOB_PARTS, .bytes = take_bytes}};
+            const char *why = NULL;
+            size_t len = strlen(rows[i].json);
+            buf_reset(&taken);
+            json_file_init(&s.file, on_file, &s);
+            for (size_t at = 0; at < len; at += piece)
+                assert_true(json_file_feed(&s.file, rows[i].json + at, len - at < piece ? len - at : piece));
+            enum reading reading = json_file_finish(&s.file, &why);
+            if (reading != (rows[i].bytes ? READ_WELL : READ_BADLY)) fail_msg("row %zu: %d %s", i, (int)reading, why);
+            if (rows[i].bytes) assert_string_equal(taken.data, rows[i].bytes);
+            json_file_free(&s.file);
+        }
+    buf_free(&taken);
 }
 
 TEST(test_long_tokens)
@@ -305,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_policy_by_table),
         cmocka_unit_test(test_policy_keeps_its_promises),
         cmocka_unit_test(test_answers_are_read_by_table),
+        cmocka_unit_test(test_files_are_read_as_they_come),
         cmocka_unit_test(test_long_tokens),
         cmocka_unit_test(test_errors_are_told_in_their_own_words),
         cmocka_unit_test(test_texts_are_cut_between_letters),

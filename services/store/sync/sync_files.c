@@ -32,7 +32,7 @@ PGresult *files_wanted(struct db *db, int64_t run, int64_t project_id, int64_t a
                             "    AND e.parse_status NOT IN ('failed', 'validation_failed'), false) AS has_good,"
                             "   coalesce((l.version_id, l.changed_date) IS NOT DISTINCT FROM"
                             "    (e.version_id, e.api_changed_date), false),"
-                            "   CASE WHEN l.content IS NULL THEN l.sha256 END"
+                            "   CASE WHEN l.content IS NULL THEN l.sha256 END, e.name"
                             "  FROM elevations e JOIN phases p ON p.id = e.phase_id"
                             "  LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
                             "  LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"

@@ -17,7 +17,7 @@ struct packed;
 /* The elevations of a project that want a file (sync_files_sql.h) in this run, after a position (phase_id, id; 0, 0 =
  * from the start): phase_id, id, logikal_id, phase's logikal_id, version_id, changed (epoch), wants a thumbnail, wants
  * a parts list, size of the former parts list, whether there is a good parts list, whether it is of this very version,
- * its sha256 where its file is in parts_files. NULL on an error. */
+ * its sha256 where its file is in parts_files, the elevation's name. NULL on an error. */
 PGresult *files_wanted(struct db *db, int64_t run, int64_t project_id, int64_t after_phase, int64_t after_id,
                        bool thumbnails, bool parts_lists, int limit, struct err *err);
 

@@ -1,0 +1,48 @@
+/* Reading {"data":"base64 ..."} as it arrives: the bytes go on to the caller piece by piece, so that a file of any size
+ * needs the memory of a piece; what is around them is kept, and read as JSON at the end. */
+#ifndef LOGIKALD_SERVICES_LOGIKAL_JSON_FILE_H
+#define LOGIKALD_SERVICES_LOGIKAL_JSON_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <openssl/evp.h>
+
+#include "conf/buf.h"
+#include "services/logikal/policy.h"
+
+#define JSON_FILE_REST_LIMIT (1024 * 1024)
+
+/* false = stop reading. */
+typedef bool (*json_file_fn)(void *arg, const char *bytes, size_t len);
+
+struct json_file {
+    json_file_fn bytes;
+    void *arg;
+    EVP_ENCODE_CTX *decoder;
+    struct buf rest; /* the document, with an empty text for the file */
+    struct buf key;  /* the string that is read at depth 1 */
+    int depth;       /* open brackets */
+    bool in_string, is_escaped;
+    bool after_data; /* the key "data" was read, its value comes next */
+    bool in_data;    /* inside its text */
+    int escape;      /* characters of an escape in it that have come; 0 = none */
+    unsigned code;   /* of \\uXXXX */
+    size_t text_len; /* characters of base64 */
+    size_t byte_count;
+    bool has_file;       /* there was such a text */
+    const char *problem; /* what is wrong with it */
+    bool is_stopped;     /* bytes said so, or there is no memory */
+};
+
+/* f is zero or was initialised before. */
+void json_file_init(struct json_file *f, json_file_fn bytes, void *arg);
+void json_file_free(struct json_file *f);
+bool json_file_feed(struct json_file *f, const char *bytes, size_t len); /* false = stopped */
+/* The document is over. *why tells what is wrong with one that is READ_BADLY. */
+enum reading json_file_finish(struct json_file *f, const char **why);
+
+/* Does an object with a polite status say that something went wrong? */
+struct cJSON;
+bool json_is_error(const struct cJSON *json);
+
+#endif
