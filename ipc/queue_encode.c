@@ -70,6 +70,27 @@ static const char *origin(void)
     return text;
 }
 
+/* Headers of the caller's own; what is ours is not overridden. */
+static void add_more_headers(struct buf *out, const cJSON *headers)
+{
+    static const char ours[] = " lang task id shadow eta expires group group_index retries timelimit root_id parent_id "
+                               "argsrepr kwargsrepr origin ignore_result sent_at_ms stamped_headers stamps ";
+    const cJSON *one;
+    if (!cJSON_IsObject(headers)) return;
+    cJSON_ArrayForEach(one, headers) {
+        char name[64];
+        snprintf(name, sizeof name, " %.60s ", one->string);
+        if (strstr(ours, name)) continue;
+        buf_str(out, ", ");
+        buf_json_string(out, one->string, strlen(one->string));
+        buf_str(out, ": ");
+        /* Alone: printing goes on with what comes behind it in its list otherwise. */
+        cJSON *alone = cJSON_Duplicate(one, true);
+        add_json(out, alone, "null");
+        cJSON_Delete(alone);
+    }
+}
+
 static void add_headers(struct buf *out, const struct message_spec *s)
 {
     buf_str(out, "{\"lang\": \"py\"");
@@ -79,7 +100,9 @@ static void add_headers(struct buf *out, const struct message_spec *s)
     add_time(out, "eta", s->eta_us);
     add_time(out, "expires", s->expires_us);
     add_text(out, "group", s->group);
-    buf_printf(out, ", \"group_index\": null, \"retries\": %d, \"timelimit\": [", s->retries);
+    buf_str(out, ", \"group_index\": ");
+    add_json(out, s->group_index, "null");
+    buf_printf(out, ", \"retries\": %d, \"timelimit\": [", s->retries);
     add_limit(out, s->hard_limit_ms);
     buf_str(out, ", ");
     add_limit(out, s->soft_limit_ms);
@@ -89,8 +112,16 @@ static void add_headers(struct buf *out, const struct message_spec *s)
     add_repr(out, "argsrepr", s->args_repr, s->args, true);
     add_repr(out, "kwargsrepr", s->kwargs_repr, s->kwargs, false);
     add_text(out, "origin", origin());
-    buf_printf(out, ", \"ignore_result\": %s, \"sent_at_ms\": %" PRId64 "}", s->ignores_result ? "true" : "false",
+    buf_printf(out, ", \"ignore_result\": %s, \"sent_at_ms\": %" PRId64, s->ignores_result ? "true" : "false",
                wall_ms());
+    if (s->stamped_headers) {
+        buf_str(out, ", \"stamped_headers\": ");
+        add_json(out, s->stamped_headers, "null");
+        buf_str(out, ", \"stamps\": ");
+        add_json(out, s->stamps, "{}");
+    }
+    add_more_headers(out, s->headers);
+    buf_char(out, '}');
 }
 
 static void add_body(struct buf *out, const struct message_spec *s)
@@ -115,6 +146,8 @@ static void add_body(struct buf *out, const struct message_spec *s)
     buf_str(&body, "}]");
     if (body.failed)
         out->failed = true;
+    else if (s->is_plain)
+        buf_json_string(out, body.data, body.len);
     else
         base64_add(out, body.data, body.len);
     buf_free(&body);
@@ -123,15 +156,16 @@ static void add_body(struct buf *out, const struct message_spec *s)
 void message_encode(struct buf *out, const struct message_spec *s)
 {
     char tag[UUID_TEXT_SIZE];
-    buf_str(out, "{\"body\": \"");
+    buf_str(out, s->is_plain ? "{\"body\": " : "{\"body\": \"");
     add_body(out, s);
-    buf_str(out, "\", \"content-encoding\": \"utf-8\", \"content-type\": \"application/json\", \"headers\": ");
+    buf_str(out, s->is_plain ? "" : "\"");
+    buf_str(out, ", \"content-encoding\": \"utf-8\", \"content-type\": \"application/json\", \"headers\": ");
     add_headers(out, s);
     buf_str(out, ", \"properties\": {\"correlation_id\": ");
     buf_json_string(out, s->id, strlen(s->id));
     buf_str(out, ", \"reply_to\": \"\", \"delivery_mode\": 2, \"delivery_info\": {\"exchange\": \"\"");
     add_text(out, "routing_key", s->queue);
-    buf_printf(out, "}, \"priority\": %d, \"body_encoding\": \"base64\"", s->priority);
+    buf_printf(out, "}, \"priority\": %d, \"body_encoding\": %s", s->priority, s->is_plain ? "null" : "\"base64\"");
     if (s->expiration_ms > 0) buf_printf(out, ", \"expiration\": \"%" PRId64 "\"", s->expiration_ms);
     buf_printf(out, ", \"delivery_tag\": \"%s\"}}", random_uuid4(tag));
 }

@@ -81,6 +81,12 @@ const char *queue_result_key(const struct queue_keys *keys, char *out, const cha
     return out;
 }
 
+const char *queue_group_key(const struct queue_keys *keys, char *out, const char *group_id, const char *suffix)
+{
+    snprintf(out, QUEUE_KEY_SIZE, "%scelery-taskset-meta-%s%s", keys->result_prefix, group_id, suffix);
+    return out;
+}
+
 const char *queue_channel(const struct queue_keys *keys, char *out, const char *rest)
 {
     snprintf(out, QUEUE_KEY_SIZE, "%s%s%s", keys->prefix, keys->fanout, rest);

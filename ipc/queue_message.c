@@ -202,6 +202,28 @@ int message_decode(const char *raw, size_t len, struct message *m, struct err *e
     return take_fields(m, headers, err);
 }
 
+void message_canvas(const struct message *m, struct buf *out)
+{
+    static const char *const names[] = {"group_index", "stamped_headers", "stamps"};
+    const cJSON *headers = member(m->envelope, "headers");
+    cJSON *canvas = NULL;
+    for (int i = 0; i < 3; i++) {
+        const cJSON *value = member(headers, names[i]);
+        if (is_null(value)) continue;
+        if (!canvas) canvas = cJSON_CreateObject();
+        cJSON_AddItemToObject(canvas, names[i], cJSON_Duplicate(value, true));
+    }
+    if (!canvas) return;
+    json_exact(canvas);
+    char *text = cJSON_PrintUnformatted(canvas);
+    if (text)
+        buf_str(out, text);
+    else
+        out->failed = true;
+    free(text);
+    cJSON_Delete(canvas);
+}
+
 void message_free(struct message *m)
 {
     cJSON_Delete(m->envelope);

@@ -40,6 +40,9 @@ struct message {
  * out is to be freed in all cases. */
 int message_decode(const char *raw, size_t len, struct message *out, struct err *err);
 void message_free(struct message *m);
+/* What a canvas needs of its headers, as a JSON object: "group_index", "stamped_headers", "stamps", those that are
+ * there. Nothing is added when none is. */
+void message_canvas(const struct message *m, struct buf *out);
 
 /* The body's parts; all point into root, which is the owner. callbacks, errbacks, chain: arrays, or NULL for none. */
 struct message_body {
@@ -65,6 +68,10 @@ struct message_spec {
     int64_t soft_limit_ms, hard_limit_ms;
     int retries, priority;
     bool ignores_result;
+    bool is_plain;            /* the body stays the text it is: no base64 */
+    const cJSON *group_index; /* NULL = null */
+    const cJSON *headers;     /* an object: more of them */
+    const cJSON *stamped_headers, *stamps;
 };
 /* Adds the envelope as JSON; out->failed tells of a lack of memory. */
 void message_encode(struct buf *out, const struct message_spec *spec);

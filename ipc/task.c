@@ -24,8 +24,14 @@ static int local_enqueue(void *self, const char *task, const cJSON *args, const 
     return err_set(err, ERR_REDIS, "no queue here to send %s to", task);
 }
 
+static int local_start(void *self, const cJSON *signature, cJSON **result, struct err *err)
+{
+    (void)self, (void)signature, (void)result;
+    return err_set(err, ERR_REDIS, "no queue here to send a canvas to");
+}
+
 static const struct task_ops local_ops = {
-    .progress = local_progress, .is_cancelled = local_is_cancelled, .enqueue = local_enqueue};
+    .progress = local_progress, .is_cancelled = local_is_cancelled, .enqueue = local_enqueue, .start = local_start};
 
 void task_ctx_local(struct task_ctx *ctx, const struct conf *conf, const char *id, const char *name,
                     const volatile int *stop)

@@ -9,12 +9,14 @@
 --       kept (0 = for ever), most dead letters kept, then items of: tag, flags, operands in this order:
 --   m: mark                       note it at the held message (a worker's death then counts as a delivery)
 --   p: n, n times list, message   send (lists by number of key)
+--   v: n, n times key, value      set, for as long as results are kept
 --   r: delay ms, tag, list, id, message, 1 or 0   schedule; 1 = monitors have heard of it (noted in its history)
 --   x: dead letter                keep it
 --   a:                            acknowledge
 --   d: SHA-1                      forget the message's history
 --   s: result key, JSON           store and publish (a stored SUCCESS is never overwritten)
 --   c: n, n times key, JSON       the same for the rest of its chain, which will not run
+--   k: n, n times key, JSON       parts of chords have ended: see services/runner/chord.c
 -- In a full Redis a script may write once it has taken something away. So it acknowledges before it stores, and a result
 -- that is larger than what its message leaves free becomes a FAILURE that says so.
 -- Returns {a digit for each item, why a result was not told ("" = all were), why an item could not be done ("" ...)} with
@@ -35,6 +37,10 @@ while at <= #ARGV do
     item.sends = {}
     for i = 1, tonumber(operand()) do item.sends[i] = {key(), operand()} end
   end
+  if has(item.flags, 'v') then
+    item.sets = {}
+    for i = 1, tonumber(operand()) do item.sets[i] = {key(), operand()} end
+  end
   if has(item.flags, 'r') then item.later = {operand(), operand(), key(), operand(), operand(), operand()} end
   if has(item.flags, 'x') then item.dead = operand() end
   if has(item.flags, 'd') then item.sha = operand() end
@@ -42,6 +48,11 @@ while at <= #ARGV do
   if has(item.flags, 'c') then
     item.rest = {}
     for i = 1, tonumber(operand()) do item.rest[i] = {key = key(), json = operand(), freed = 0} end
+  end
+  if has(item.flags, 'k') then
+    item.keys = {}
+    for i = 1, tonumber(operand()) do item.keys[i] = key() end
+    item.parts = operand()
   end
   items[#items + 1], tags[#tags + 1] = item, item.tag
 end
@@ -74,12 +85,25 @@ local function try(...)
   end
   return true
 end
-local function send_all(sends)
-  for i, send in ipairs(sends) do
-    if not try('LPUSH', send[1], send[2]) then
-      for k = 1, i - 1 do redis.call('LPOP', sends[k][1]) end
-      return false
-    end
+-- What was done to hand an item on, backwards, when a part of it was refused.
+local function send(list, message, undo)
+  if not try('LPUSH', list, message) then return false end
+  undo[#undo + 1] = function() redis.pcall('LPOP', list) end
+  return true
+end
+local function send_all(sends, undo)
+  for _, one in ipairs(sends or {}) do
+    if not send(one[1], one[2], undo) then return false end
+  end
+  return true
+end
+local function set(name, value)
+  if expiry > 0 then return try('SET', name, value, 'EX', expiry) end
+  return try('SET', name, value)
+end
+local function set_all(sets)
+  for _, one in ipairs(sets or {}) do
+    if not set(one[1], one[2]) then return false end
   end
   return true
 end
@@ -106,14 +130,143 @@ local function unschedule(later)
   redis.pcall('HDEL', KEYS[7], later[2])
   redis.pcall('HDEL', KEYS[8], later[4])
 end
--- All of it or nothing.
-local function hand_on(item)
-  if item.later and not schedule(item.later) then return false end
-  if not item.sends or send_all(item.sends) then
-    if not item.dead or try('LPUSH', KEYS[5], item.dead) then return true end
-    for k = #(item.sends or {}), 1, -1 do redis.call('LPOP', item.sends[k][1]) end
+
+-- Chords: as Celery's Redis backend counts them. What the results are put into is text; nothing is parsed and written anew.
+local function put_into(text, token, value)
+  local from, to = string.find(text, token, 1, true)
+  return from and string.sub(text, 1, from - 1) .. value .. string.sub(text, to + 1) or text
+end
+local function repr(value)
+  if type(value) == 'string' then
+    local quote = string.find(value, "'", 1, true) and not string.find(value, '"', 1, true) and '"' or "'"
+    value = string.gsub(value, '\\', '\\\\')
+    value = string.gsub(string.gsub(string.gsub(value, '\n', '\\n'), '\r', '\\r'), '\t', '\\t')
+    if quote == "'" then value = string.gsub(value, "'", "\\'") end
+    return quote .. value .. quote
   end
-  if item.later then unschedule(item.later) end
+  if type(value) == 'boolean' then return value and 'True' or 'False' end
+  if type(value) == 'number' then return string.format('%.14g', value) end
+  return value == cjson.null and 'None' or cjson.encode(value)
+end
+local function repr_exception(json)
+  local ok, e = pcall(cjson.decode, json)
+  if not ok or type(e) ~= 'table' or type(e.exc_type) ~= 'string' then return json end
+  local args = {}
+  for i, arg in ipairs(type(e.exc_message) == 'table' and e.exc_message or {e.exc_message}) do args[i] = repr(arg) end
+  return e.exc_type .. '(' .. table.concat(args, ', ') .. ')'
+end
+-- The results of all parts as a JSON list, in their order, or in the shape that was saved with the group; or nil, and what
+-- the chord fails of.
+local function results_of(parts, saved)
+  local list, by_id = {}, {}
+  local shape = type(saved) == 'string' and cjson.decode(saved).result
+  for i, part in ipairs(parts) do
+    local id, state, result = string.match(part, '^%[%s*1%s*,%s*"(.-)"%s*,%s*"(%u+)"%s*,%s*(.*)%]%s*$')
+    if not id then return nil, 'Join error: ' .. part end
+    id = cjson.decode('["' .. id .. '"]')[1]
+    if state == 'FAILURE' or state == 'REVOKED' then
+      return nil, (shape and 'Join error: ' or 'Dependency ' .. id .. ' raised ') .. repr_exception(result)
+    end
+    list[i], by_id[id] = result, result
+  end
+  local function shaped(node)
+    if type(node[2]) ~= 'table' then return by_id[node[1][1]] or 'null' end
+    local inner = {}
+    for i, one in ipairs(node[2]) do inner[i] = shaped(one) end
+    return '[' .. table.concat(inner, ', ') .. ']'
+  end
+  return shape and shaped(shape) or '[' .. table.concat(list, ', ') .. ']'
+end
+local count_part
+local function end_chord(item, part, undo, parts, saved)
+  local spec = cjson.decode(part.spec)
+  local results, why = results_of(parts, saved)
+  local fail = spec.fail
+  local function at(pairs)
+    local named = {}
+    for i, one in ipairs(pairs) do named[i] = {item.keys[one[1]], one[2]} end
+    return named
+  end
+  if results then
+    local text = string.sub(cjson.encode(results), 2, -2)
+    for _, one in ipairs(spec.push) do one[2] = put_into(one[2], '\\"' .. spec.token .. '\\"', text) end
+    return set_all(at(spec.set)) and send_all(at(spec.push), undo)
+  end
+  why = cjson.encode(why)
+  if not send_all(at(fail.push), undo) then return false end
+  item.rest = item.rest or {}
+  for _, one in ipairs(at(fail.result)) do
+    item.rest[#item.rest + 1] = {key = one[1], json = put_into(one[2], '"' .. spec.token .. '"', why), freed = 0}
+  end
+  local failure = '{"exc_type": "ChordError", "exc_message": [' .. why .. '], "exc_module": "celery.exceptions"}'
+  for _, one in ipairs(fail.parts) do
+    if not count_part(item, one, failure, undo) then return false end
+  end
+  return true
+end
+-- Kinds of keys that others have made are not held against the task.
+local function is_odd(answer)
+  if type(answer) ~= 'table' or not answer.err then return false end
+  if string.find(answer.err, 'WRONGTYPE', 1, true) then problem = 'a chord cannot be counted: ' .. answer.err end
+  return true
+end
+-- False when something was refused that may go well later.
+local function add_part(part, parts_key, entry, is_list, undo)
+  local answer
+  if is_list then answer = redis.pcall('RPUSH', parts_key, entry)
+  else answer = redis.pcall('ZADD', parts_key, part.index, entry) end
+  if is_odd(answer) then
+    if string.find(answer.err, 'WRONGTYPE', 1, true) then return true, false end
+    problem = answer.err
+    return false
+  end
+  if answer == 0 then return true, false end
+  undo[#undo + 1] = function() redis.pcall(is_list and 'RPOP' or 'ZREM', parts_key, not is_list and entry or nil) end
+  return true, true
+end
+local function is_counted(part, parts_key)
+  local prefix = '[1, ' .. part.id .. ', '
+  local there = part.index ~= '+inf' and redis.pcall('ZRANGEBYSCORE', parts_key, part.index, part.index) or {}
+  for _, one in ipairs(there) do
+    if string.sub(one, 1, #prefix) == prefix then return true end
+  end
+  return false
+end
+function count_part(item, part, failure, undo)
+  local parts_key, more_key = item.keys[part.k[1]], item.keys[part.k[2]]
+  local size_key, group_key = item.keys[part.k[3]], item.keys[part.k[4]]
+  local entry = '[1, ' .. part.id .. ', "' .. part.state .. '", ' .. (part.result or failure) .. ']'
+  local is_list = redis.call('TYPE', parts_key).ok == 'list'
+  if not is_list and is_counted(part, parts_key) then return true end
+  local is_fine, is_new = add_part(part, parts_key, entry, is_list, undo)
+  if not is_new then return is_fine end
+  if expiry > 0 then for i = 1, 3 do redis.pcall('EXPIRE', item.keys[part.k[i]], expiry) end end
+  local size, more = redis.pcall('GET', size_key), redis.pcall('GET', more_key)
+  local total = type(size) == 'string' and tonumber(size) + (type(more) == 'string' and tonumber(more) or 0)
+  if redis.call(is_list and 'LLEN' or 'ZCARD', parts_key) ~= total then return true end
+  local parts = redis.call(is_list and 'LRANGE' or 'ZRANGE', parts_key, 0, -1)
+  item.over = item.over or {}
+  for i = 1, 3 do item.over[#item.over + 1] = item.keys[part.k[i]] end
+  return end_chord(item, part, undo, parts, redis.pcall('GET', group_key))
+end
+
+-- All of it or nothing.
+local function hand_on_all(item, undo)
+  if item.later then
+    if not schedule(item.later) then return false end
+    undo[1] = function() unschedule(item.later) end
+  end
+  if not set_all(item.sets) or not send_all(item.sends, undo) then return false end
+  for _, part in ipairs(item.parts and cjson.decode(item.parts) or {}) do
+    if not count_part(item, part, 'null', undo) then return false end
+  end
+  return not item.dead or try('LPUSH', KEYS[5], item.dead)
+end
+local function hand_on(item)
+  local undo = {}
+  if hand_on_all(item, undo) then return true end
+  for i = #undo, 1, -1 do undo[i]() end
+  item.over = nil
   return false
 end
 local function store(item)
@@ -143,6 +296,7 @@ for i, item in ipairs(items) do
   if is_mine then
     if item.mark then try('HSET', KEYS[3], item.tag, item.mark .. string.sub(owned[i], 2)) end
     if item.dead then redis.pcall('LTRIM', KEYS[5], 0, dead_cap - 1) end
+    if item.over then redis.pcall('DEL', unpack(item.over)) end
     item.freed = is_full and redis.call('HSTRLEN', KEYS[1], item.tag) or 0
     if has(item.flags, 'a') then acked[#acked + 1] = item.tag end
     if item.sha then forgotten[#forgotten + 1] = item.sha end

@@ -18,6 +18,8 @@
 #include "ipc/result.h"
 #include "services/runner/confine.h"
 #include "services/runner/followup.h"
+#include "services/runner/sending.h"
+#include "services/runner/signature.h"
 #include "services/tasks/task_table.h"
 
 #define PROGRESS_MS  200
@@ -111,7 +113,45 @@ static int on_enqueue(void *arg, const char *task, const cJSON *args, const cJSO
     return is_fine ? 0 : err_set(err, ERR_NOMEM, "no memory to send %s", task);
 }
 
-static const struct task_ops ops = {.progress = on_progress, .is_cancelled = on_is_cancelled, .enqueue = on_enqueue};
+/* Frames of the block go by the socket, each with this task's number. */
+static void speak(struct runner_self *self, const struct buf *sends)
+{
+    struct wire frame;
+    int64_t size;
+    for (size_t at = 0; at < sends->len; at += (size_t)size) {
+        size = wire_take(sends->data + at, sends->len - at, &frame);
+        if (size <= 0) break;
+        frame.seq = self->seq;
+        wire_put(&self->out, &frame);
+    }
+    self->has_spoken = true;
+    runner_flush(self);
+}
+
+static int on_start(void *arg, const cJSON *signature, cJSON **result, struct err *err)
+{
+    struct runner_self *self = arg;
+    struct buf sends = {0}, children = {0};
+    struct sending as = {.keys = self->keys,
+                         .parent_id = self->frame->text[RUN_ID],
+                         .root_id = self->frame->text[RUN_ROOT],
+                         .queue = self->frame->text[RUN_QUEUE],
+                         .stamped_headers = signature_member(self->canvas, "stamped_headers"),
+                         .stamps = signature_member(self->canvas, "stamps"),
+                         .sends = &sends};
+    int rc = sending_one(&as, signature, NULL, NULL, &children, err);
+    if (rc == 0 && (sends.failed || children.failed)) rc = err_set(err, ERR_NOMEM, "no memory to send a canvas");
+    if (rc == 0) {
+        speak(self, &sends);
+        if (result) *result = json_parse(children.data, children.len);
+    }
+    buf_free(&sends);
+    buf_free(&children);
+    return rc;
+}
+
+static const struct task_ops ops = {
+    .progress = on_progress, .is_cancelled = on_is_cancelled, .enqueue = on_enqueue, .start = on_start};
 
 /* Claims the number: false when the worker has taken the task back. */
 static bool claim(struct runner_self *self, uint32_t seq)
@@ -141,7 +181,7 @@ static int rss_mib(void)
 struct run {
     struct task_ctx ctx;
     struct message_body body;
-    cJSON *result;
+    cJSON *result, *canvas;
     struct err err;
     struct buf json, repr, traceback, value, sends, children;
 };
@@ -197,25 +237,33 @@ static int64_t retry_delay_ms(const struct task_ctx *ctx)
 static enum wire_status judge(struct runner_self *self, struct run *run, int rc, int64_t *delay_ms)
 {
     int max = run->ctx.max_retries > 0 ? run->ctx.max_retries : RETRIES;
-    struct ended_task ended = {self->keys, self->frame->text[RUN_ID], self->frame->text[RUN_ROOT],
-                               self->frame->text[RUN_QUEUE]};
+    struct ended_task ended = {.keys = self->keys,
+                               .id = self->frame->text[RUN_ID],
+                               .root_id = self->frame->text[RUN_ROOT],
+                               .queue = self->frame->text[RUN_QUEUE],
+                               .group = self->frame->text[RUN_GROUP],
+                               .canvas = run->canvas};
     if (rc == 0) rc = followups_of_success(&ended, &run->body, run->result, &run->sends, &run->children, &run->err);
     if (rc == 0 && !run->sends.failed) return tell_success(self, run);
     if (run->err.code == ERR_CANCELLED) return RAN_CANCELLED;
     const char *type = run->ctx.exc_type ? run->ctx.exc_type : "RuntimeError";
     if (run->ctx.retry_after_ms > 0 && run->ctx.retries < max) {
         *delay_ms = retry_delay_ms(&run->ctx);
-        buf_printf(&run->children, "[[\"%s\", null], null]", run->ctx.id);
+        buf_str(&run->children, "[[");
+        buf_json_string(&run->children, run->ctx.id, strlen(run->ctx.id));
+        buf_str(&run->children, ", null], null]");
         tell_failure(self, run, type, "RETRY");
         return RAN_RETRY;
     }
     buf_reset(&run->sends);
     buf_reset(&run->children);
     buf_char(&run->children, '[');
-    struct buf children = {0};
-    if (followups_of_failure(&ended, &run->body, &run->sends, &children, NULL) != 0) buf_reset(&run->sends);
-    buf_free(&children);
     tell_failure(self, run, type, "FAILURE");
+    struct err why;
+    if (followups_of_failure(&ended, &run->body, run->value.data, &run->sends, &why) != 0) {
+        log_warning("what follows its failure is not sent: %s", why.text);
+        buf_reset(&run->sends);
+    }
     return RAN_FAILED;
 }
 
@@ -243,11 +291,9 @@ static void run_task(struct runner_self *self, const struct wire *frame)
     if (message_body_of(&packed, UNPACK_MEMORY_TASK, &run.body, &run.err) != 0 || !def) {
         status = RAN_MALFORMED;
     } else {
-        int rc = run.body.chord ? err_set(&run.err, ERR_INPUT,
-                                          "chords are not supported here: use a chain, or start the "
-                                          "body from the last task")
-                                : def->run(&run.ctx, run.body.args, run.body.kwargs, &run.result, &run.err);
-        if (run.body.chord) run.ctx.exc_type = "NotImplementedError";
+        if (frame->text[RUN_CANVAS]) run.canvas = json_parse(frame->text[RUN_CANVAS], frame->len[RUN_CANVAS]);
+        self->canvas = run.canvas;
+        int rc = def->run(&run.ctx, run.body.args, run.body.kwargs, &run.result, &run.err);
         buf_char(&run.children, '[');
         status = judge(self, &run, rc, &delay_ms);
     }
@@ -274,6 +320,8 @@ static void run_task(struct runner_self *self, const struct wire *frame)
     if (!is_whole || !wire_put(&self->out, &done)) abort(); /* no memory: as good as a crash */
     message_body_free(&run.body);
     cJSON_Delete(run.result);
+    cJSON_Delete(run.canvas);
+    self->canvas = NULL;
     for (int i = 0; i < 6; i++) buf_free(bufs[i]);
 }
 

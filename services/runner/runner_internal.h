@@ -14,6 +14,7 @@ struct runner_self {
     int fd;
     uint32_t seq;             /* of the task that runs */
     const struct wire *frame; /* its RUN frame */
+    const cJSON *canvas;      /* see message_canvas; or NULL */
     int64_t told_ms;          /* last progress */
     bool has_spoken;          /* the task has sent something by the socket: its end must follow there */
     struct buf in, out;

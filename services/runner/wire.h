@@ -27,7 +27,7 @@ struct runner_shared {
     char ring[RING_BYTES];
 } __attribute__((aligned(4096)));
 
-enum wire_type { WIRE_RUN = 1, WIRE_DONE, WIRE_PROGRESS, WIRE_SEND, WIRE_RING };
+enum wire_type { WIRE_RUN = 1, WIRE_DONE, WIRE_PROGRESS, WIRE_SEND, WIRE_RING, WIRE_SET, WIRE_KEY, WIRE_PARTS };
 enum wire_status {
     RAN_OK,
     RAN_UNSUCCESSFUL, /* came to its end, and its result says success: false */
@@ -56,9 +56,11 @@ bool ring_put(struct runner_shared *shared, const char *frame, size_t size);
 bool ring_take(struct runner_shared *shared, struct buf *out);
 
 /* Texts of a RUN frame; its status is how the body is packed (enum packing) */
-enum { RUN_ID, RUN_NAME, RUN_QUEUE, RUN_ROOT, RUN_BODY, RUN_GROUP, RUN_PARENT };
+enum { RUN_ID, RUN_NAME, RUN_QUEUE, RUN_ROOT, RUN_BODY, RUN_GROUP, RUN_PARENT, RUN_CANVAS };
 /* Texts of a DONE frame: the result object as stored; for monitors the repr of the value or exception; traceback; error
- * text; then follow-ups as a block of frames of type SEND (text 0: list, text 1: message) */
+ * text; then follow-ups as a block of frames: SEND (a message to a list), SET (a value that is kept as long as a
+ * result), and what finish.lua does for its chord: KEY (text 0: a key), each with the next number, then PARTS (text 0:
+ * see chord.c) */
 enum { DONE_JSON, DONE_REPR, DONE_TRACEBACK, DONE_ERROR, DONE_SENDS };
 enum { SEND_LIST, SEND_MESSAGE };
 

@@ -1,5 +1,8 @@
-/* Runs a task of the table once for each item of a list, in the same runner, as Celery's map and starmap do. */
+/* Celery's own tasks: map and starmap run a task of the table once for each item of a list, in the same runner; the
+ * others send what they stand for. */
 #include "services/tasks/canvas.h"
+
+#include <string.h>
 
 #include "services/tasks/task_table.h"
 
@@ -8,7 +11,7 @@ static const struct task_def *task_of(struct task_ctx *ctx, const cJSON *args, c
     const cJSON *signature = task_arg(args, kwargs, 0, "task");
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(signature, "task"));
     const struct task_def *def = name ? task_find(name, conf_bool(ctx->conf, SET_DIAGNOSTIC_TASKS)) : NULL;
-    if (def && def->run != task_map && def->run != task_starmap) return def;
+    if (def && def->run != task_map && def->run != task_starmap && def->run != task_canvas) return def;
     ctx->exc_type = "NotRegistered";
     err_set(err, ERR_INPUT, "%.200s", name ? name : "the signature names no task");
     return NULL;
@@ -60,4 +63,28 @@ int task_map(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON
 int task_starmap(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
 {
     return run_each(ctx, args, kwargs, true, result, err);
+}
+
+/* The message is a signature itself: its name, its arguments. Celery's old form of a chord has the header's first
+ * arguments among its own. */
+int task_canvas(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
+{
+    static const char *const names[] = {"header", "body", "partial_args"};
+    bool is_chord = strcmp(ctx->name, "celery.chord") == 0;
+    cJSON *signature = cJSON_CreateObject();
+    cJSON_AddStringToObject(signature, "task", ctx->name);
+    cJSON *given = cJSON_AddObjectToObject(signature, "kwargs");
+    for (int i = 0; i < (is_chord ? 3 : 1); i++) {
+        const cJSON *value = task_arg(args, kwargs, i, is_chord ? names[i] : "tasks");
+        if (!value || cJSON_IsNull(value)) continue;
+        if (i == 2)
+            cJSON_AddItemToObject(signature, "args", cJSON_Duplicate(value, true));
+        else
+            cJSON_AddItemToObject(given, is_chord ? names[i] : "tasks", cJSON_Duplicate(value, true));
+    }
+    bool is_whole = given->child != NULL;
+    int rc = is_whole ? ctx->ops->start(ctx->self, signature, result, err)
+                      : err_set(err, ERR_INPUT, "%s() has no tasks to start", ctx->name);
+    cJSON_Delete(signature);
+    return rc;
 }

@@ -9,6 +9,10 @@
 int task_noop(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err);
 /* add(a, b): the sum of two numbers */
 int task_add(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err);
+/* sum(numbers): of a list; for the body of a chord */
+int task_sum(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err);
+/* given(*args): its args as a list */
+int task_given(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err);
 /* echo(**kwargs): its kwargs */
 int task_echo(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err);
 /* sleep(seconds): PROGRESS ten times on the way; the seconds it slept */

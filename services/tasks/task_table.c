@@ -43,9 +43,14 @@ static const struct task_def table[] = {
 
     {.name = "celery.map", .queue = "sync", .run = task_map},
     {.name = "celery.starmap", .queue = "sync", .run = task_starmap},
+    {.name = "celery.group", .queue = "sync", .run = task_canvas},
+    {.name = "celery.chain", .queue = "sync", .run = task_canvas},
+    {.name = "celery.chord", .queue = "sync", .run = task_canvas},
 
     {.name = DIAGNOSE "noop", .queue = "sync", .run = task_noop, .is_diagnostic = true},
     {.name = DIAGNOSE "add", .queue = "sync", .run = task_add, .is_diagnostic = true},
+    {.name = DIAGNOSE "sum", .queue = "sync", .run = task_sum, .is_diagnostic = true},
+    {.name = DIAGNOSE "given", .queue = "sync", .run = task_given, .is_diagnostic = true},
     {.name = DIAGNOSE "echo", .queue = "sync", .run = task_echo, .is_diagnostic = true},
     {.name = DIAGNOSE "sleep", .queue = "sync", .run = task_sleep, .is_diagnostic = true},
     {.name = DIAGNOSE "fail", .queue = "sync", .run = task_fail, .is_diagnostic = true},

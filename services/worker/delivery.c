@@ -221,6 +221,11 @@ static void outcome_free(struct outcome *o)
     free(o->pushes);
     for (size_t i = 0; i < o->rest_count; i++) free(o->rest[i].raw);
     free(o->rest);
+    for (size_t i = 0; i < o->set_count; i++) free(o->sets[i].raw);
+    free(o->sets);
+    for (size_t i = 0; i < o->part_key_count; i++) free(o->part_keys[i]);
+    free(o->part_keys);
+    free(o->parts);
     free(o->json);
     free(o->dead);
     free(o->later_raw);

@@ -38,6 +38,11 @@ struct outcome {
     size_t push_count;
     struct push *rest; /* of the chain: list is the id of a task that will not run, raw its result */
     size_t rest_count;
+    struct push *sets; /* values that are kept as long as results: list is the key */
+    size_t set_count;
+    char *parts; /* what becomes of its chord, in the words of chord.c; ours */
+    char **part_keys;
+    size_t part_key_count;
     int64_t delay_ms;
     char later_tag[UUID_TEXT_SIZE];
     char *later_raw;    /* goes to the scheduled ones, ours */

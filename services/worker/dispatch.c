@@ -70,11 +70,15 @@ static void give(struct worker *w, int slot, struct delivery *d)
     frame.len[RUN_BODY] = (uint32_t)d->m.body_len;
     frame.text[RUN_GROUP] = d->m.group;
     frame.text[RUN_PARENT] = d->m.parent_id;
+    struct buf canvas = {0};
+    message_canvas(&d->m, &canvas);
+    frame.text[RUN_CANVAS] = canvas.data;
     buf_reset(scratch);
-    if (!wire_put(scratch, &frame)) {
+    if (canvas.failed || !wire_put(scratch, &frame)) {
         log_critical("no memory to give a task to its runner");
         abort(); /* the supervisor replaces this worker, and the successor takes what it holds */
     }
+    buf_free(&canvas);
     runners_give(w, slot, d->seq, scratch->data, scratch->len);
     if (scratch->cap > (1 << 20)) buf_free(scratch);
     if (d->row >= 0) w->dispatch->rows[d->row].total++;
@@ -300,8 +304,10 @@ static void on_frame(struct worker *w, int slot, const struct wire *frame)
     if (d->cancel == CANCEL_LOST) return;
     if (frame->type == WIRE_PROGRESS && frame->text[0])
         finish_state(w, d, frame->text[0], false);
-    else if (frame->type == WIRE_SEND && frame->text[SEND_LIST] && frame->text[SEND_MESSAGE])
-        finish_send(w, d, frame->text[SEND_LIST], frame->text[SEND_MESSAGE], frame->len[SEND_MESSAGE]);
+    else if ((frame->type == WIRE_SEND || frame->type == WIRE_SET) && frame->text[SEND_LIST] &&
+             frame->text[SEND_MESSAGE])
+        finish_send(w, d, frame->type == WIRE_SET, frame->text[SEND_LIST], frame->text[SEND_MESSAGE],
+                    frame->len[SEND_MESSAGE]);
 }
 
 int dispatch_open(struct worker *w, struct err *err)

@@ -19,6 +19,7 @@ struct send {
     TAILQ_ENTRY(send) link;
     struct delivery *d; /* NULL = gone */
     char tag[96], list[QUEUE_KEY_SIZE];
+    bool is_value; /* list is a key */
     char *raw;
     size_t len;
 };
@@ -73,7 +74,7 @@ static void doubt(struct worker *w)
 static void add_item(struct worker *w, struct script_call *c, const struct item *item)
 {
     if (item->send)
-        finish_call_send(c, item->send->tag, item->send->list, item->send->raw, item->send->len);
+        finish_call_send(c, item->send->tag, item->send->is_value, item->send->list, item->send->raw, item->send->len);
     else
         finish_call_outcome(w, c, item->d);
 }
@@ -321,7 +322,7 @@ void finish_mark_alone(struct worker *w, struct delivery *d)
     if (script_call_run(&c, w->redis, "finish", on_marked, m) != 0) free(m);
 }
 
-void finish_send(struct worker *w, struct delivery *d, const char *list, const char *raw, size_t len)
+void finish_send(struct worker *w, struct delivery *d, bool is_value, const char *list, const char *raw, size_t len)
 {
     struct send *s = calloc(1, sizeof *s);
     if (!s || !(s->raw = malloc(len + 1))) {
@@ -329,6 +330,7 @@ void finish_send(struct worker *w, struct delivery *d, const char *list, const c
         abort(); /* the successor takes what we hold */
     }
     memcpy(s->raw, raw, len);
+    s->is_value = is_value;
     s->len = len;
     s->d = d;
     memcpy(s->tag, d->tag, sizeof s->tag);

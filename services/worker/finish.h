@@ -17,8 +17,8 @@ void finish_add(struct worker *w, struct delivery *d); /* its outcome is complet
 void finish_state(struct worker *w, struct delivery *d, const char *json, bool is_start);
 /* Notes that it runs alone, and sets is_marked_alone when Redis has it. */
 void finish_mark_alone(struct worker *w, struct delivery *d);
-/* A follow-up of a running task. */
-void finish_send(struct worker *w, struct delivery *d, const char *list, const char *raw, size_t len);
+/* A follow-up of a running task: a message for a list, or a value for a key. */
+void finish_send(struct worker *w, struct delivery *d, bool is_value, const char *list, const char *raw, size_t len);
 
 void finish_cut(struct worker *w); /* the connection broke: nothing is under way any more */
 /* Registered: batches that were not answered are sent again, and doubts are over. Under the epoch that was lost nothing

@@ -30,26 +30,42 @@ static void add_result(struct worker *w, struct script_call *c, const char *id, 
     script_call_text(c, json);
 }
 
-/* In finish.lua's order: p r x a d s c. */
+static void add_pushes(struct script_call *c, const struct push *pushes, size_t count)
+{
+    if (count) script_call_number(c, (int64_t)count);
+    for (size_t i = 0; i < count; i++) {
+        script_call_number(c, script_call_key(c, pushes[i].list));
+        script_call_word(c, pushes[i].raw, pushes[i].len);
+    }
+}
+
+static void add_parts(struct script_call *c, const struct outcome *o)
+{
+    if (!o->parts) return;
+    script_call_number(c, (int64_t)o->part_key_count);
+    for (size_t i = 0; i < o->part_key_count; i++) script_call_number(c, script_call_key(c, o->part_keys[i]));
+    script_call_text(c, o->parts);
+}
+
+/* In finish.lua's order: p v r x a d s c k. */
 void finish_call_outcome(struct worker *w, struct script_call *c, const struct delivery *d)
 {
     const struct outcome *o = &d->outcome;
-    char flags[8], *f = flags;
+    char flags[12], *f = flags;
     if (o->push_count) *f++ = 'p';
+    if (o->set_count) *f++ = 'v';
     if (o->later_raw) *f++ = 'r';
     if (o->dead) *f++ = 'x';
     *f++ = 'a';
     if (d->history[0]) *f++ = 'd';
     if (o->json) *f++ = 's';
     if (o->rest_count) *f++ = 'c';
+    if (o->parts) *f++ = 'k';
     *f = '\0';
     script_call_text(c, d->tag);
     script_call_copy(c, flags);
-    if (o->push_count) script_call_number(c, (int64_t)o->push_count);
-    for (size_t i = 0; i < o->push_count; i++) {
-        script_call_number(c, script_call_key(c, o->pushes[i].list));
-        script_call_word(c, o->pushes[i].raw, o->pushes[i].len);
-    }
+    add_pushes(c, o->pushes, o->push_count);
+    add_pushes(c, o->sets, o->set_count);
     if (o->later_raw) {
         script_call_number(c, o->delay_ms);
         script_call_text(c, o->later_tag);
@@ -63,12 +79,14 @@ void finish_call_outcome(struct worker *w, struct script_call *c, const struct d
     if (o->json) add_result(w, c, d->m.id, o->json);
     if (o->rest_count) script_call_number(c, (int64_t)o->rest_count);
     for (size_t i = 0; i < o->rest_count; i++) add_result(w, c, o->rest[i].list, o->rest[i].raw);
+    add_parts(c, o);
 }
 
-void finish_call_send(struct script_call *c, const char *tag, const char *list, const char *raw, size_t len)
+void finish_call_send(struct script_call *c, const char *tag, bool is_value, const char *list, const char *raw,
+                      size_t len)
 {
     script_call_text(c, tag);
-    script_call_text(c, "p");
+    script_call_text(c, is_value ? "v" : "p");
     script_call_text(c, "1");
     script_call_number(c, script_call_key(c, list));
     script_call_word(c, raw, len);
@@ -89,6 +107,7 @@ size_t finish_call_size(const struct delivery *d)
     size_t bytes = (o->json ? strlen(o->json) : 0) + (o->dead ? strlen(o->dead) : 0);
     for (size_t i = 0; i < o->rest_count; i++) bytes += o->rest[i].len;
     for (size_t i = 0; i < o->push_count; i++) bytes += o->pushes[i].len;
+    if (o->parts) bytes += strlen(o->parts);
     return bytes;
 }
 

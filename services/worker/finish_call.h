@@ -9,7 +9,8 @@
 void finish_call_begin(struct worker *w, struct script_call *c, int slot, const char *batch);
 /* Items; what they point to must live until the call has been made. */
 void finish_call_outcome(struct worker *w, struct script_call *c, const struct delivery *d);
-void finish_call_send(struct script_call *c, const char *tag, const char *list, const char *raw, size_t len);
+void finish_call_send(struct script_call *c, const char *tag, bool is_value, const char *list, const char *raw,
+                      size_t len);
 void finish_call_state(struct worker *w, struct script_call *c, const struct delivery *d, const char *mark,
                        const char *json); /* one of the two may be NULL */
 

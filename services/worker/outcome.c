@@ -8,7 +8,7 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "ipc/result.h"
-#include "services/runner/followup.h"
+#include "services/worker/aftermath.h"
 #include "services/worker/events.h"
 #include "services/worker/finish.h"
 
@@ -18,83 +18,6 @@ static _Noreturn void no_memory(void)
 {
     log_critical("no memory for the outcome of a task");
     abort();
-}
-
-/* What the rest of its chain gets: the failure under each id, as whoever waits for the last of them expects it. */
-static void fail_rest(struct delivery *d)
-{
-    struct outcome *o = &d->outcome;
-    struct message_body body = {0};
-    struct buf value = {0}, own = {0};
-    const cJSON *signature;
-    if (message_body_of(&d->m, UNPACK_MEMORY_LOOP, &body, NULL) != 0 || !body.chain) {
-        message_body_free(&body);
-        return;
-    }
-    result_exception(&value, "RuntimeError", "an earlier task of the chain failed", "builtins");
-    result_encode(&own, &(struct result_spec){.task_id = d->m.id, .status = "FAILURE", .value = value.data});
-    /* What a runner tells may have been scribbled over by its task: then the failure is told in our own words. */
-    cJSON *result = o->json ? json_parse(o->json, strlen(o->json)) : NULL;
-    if (!cJSON_IsObject(result)) {
-        cJSON_Delete(result);
-        result = own.data ? json_parse(own.data, own.len) : NULL;
-    }
-    json_exact(result);
-    o->rest = calloc((size_t)cJSON_GetArraySize(body.chain), sizeof *o->rest);
-    if (!o->rest || !result) no_memory();
-    cJSON_ArrayForEach(signature, body.chain) {
-        const cJSON *options = cJSON_GetObjectItemCaseSensitive(signature, "options");
-        const char *id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(options, "task_id"));
-        if (!id || !*id || strlen(id) > MESSAGE_ID_LIMIT) continue;
-        struct push *one = &o->rest[o->rest_count++];
-        cJSON_ReplaceItemInObjectCaseSensitive(result, "task_id", cJSON_CreateString(id));
-        snprintf(one->list, sizeof one->list, "%s", id);
-        if (!(one->raw = cJSON_PrintUnformatted(result))) no_memory();
-        one->len = strlen(one->raw);
-    }
-    cJSON_Delete(result);
-    buf_free(&value);
-    buf_free(&own);
-    message_body_free(&body);
-}
-
-/* Follow-ups leave with the outcome, all of them or none. */
-static void take_sends(struct outcome *o, const char *block, size_t len)
-{
-    struct wire send;
-    int64_t size;
-    while (len > 0 && (size = wire_take(block, len, &send)) > 0 && send.text[SEND_LIST] && send.text[SEND_MESSAGE]) {
-        struct push *grown = realloc(o->pushes, (o->push_count + 1) * sizeof *grown);
-        char *raw = strdup(send.text[SEND_MESSAGE]);
-        if (grown) o->pushes = grown;
-        if (!grown || !raw) no_memory();
-        struct push *push = &o->pushes[o->push_count++];
-        snprintf(push->list, sizeof push->list, "%s", send.text[SEND_LIST]);
-        push->raw = raw;
-        push->len = send.len[SEND_MESSAGE];
-        block += size;
-        len -= (size_t)size;
-    }
-}
-
-/* Whoever is to be told of a failure is, also when the runner did not live to tell. */
-static void tell_errbacks(struct worker *w, struct delivery *d)
-{
-    struct ended_task ended = {&w->keys, d->m.id, d->m.root_id, d->queue};
-    struct message_body body = {0};
-    struct buf sends = {0}, children = {0};
-    struct err err = {0};
-    if (message_body_of(&d->m, UNPACK_MEMORY_LOOP, &body, NULL) == 0 && body.errbacks) {
-        if (followups_of_failure(&ended, &body, &sends, &children, &err) != 0)
-            log_warning("task %s[%s]: its errbacks are not sent: %s", d->m.task, d->m.id, err.text);
-        else if (sends.failed)
-            no_memory();
-        else if (sends.data)
-            take_sends(&d->outcome, sends.data, sends.len);
-    }
-    buf_free(&sends);
-    buf_free(&children);
-    message_body_free(&body);
 }
 
 /* end and run_us as in struct outcome. */
@@ -126,13 +49,18 @@ static void set_result(struct delivery *d, const char *status, const char *value
     d->outcome.json = steal_whole(&json);
 }
 
-static void set_exception(struct delivery *d, const char *status, const char *type, const char *message,
-                          const char *module)
+/* It ended with an exception, of which no runner has told: its result, and all that is to be told with it. */
+static void end_badly(struct worker *w, struct delivery *d, const char *status, const char *type, const char *message,
+                      const char *module)
 {
     struct buf value = {0};
     result_exception(&value, type, message, module);
     char *text = steal_whole(&value);
     set_result(d, status, text, NULL);
+    if (strcmp(status, "REVOKED") == 0)
+        aftermath_revoked(w, d, text);
+    else
+        aftermath_failed(w, d, text);
     free(text);
 }
 
@@ -169,10 +97,9 @@ void outcome_malformed(struct worker *w, struct delivery *d, const char *reason)
                 d->m.task ? d->m.task : "?", d->m.id ? d->m.id : "?", reason);
     set_dead(d, reason, d->deliveries);
     if (d->m.id) {
-        set_exception(d, "FAILURE", "DecodeError", reason, "kombu.exceptions");
+        end_badly(w, d, "FAILURE", "DecodeError", reason, "kombu.exceptions");
         events_task(w, EVENT_FAILED, d, reason, NULL, 0);
     }
-    fail_rest(d);
     hand_on(w, d, TASK_DEAD, -1);
 }
 
@@ -182,16 +109,15 @@ void outcome_unknown(struct worker *w, struct delivery *d)
     log_error("task %s (id %s) is not known here: answered NotRegistered, kept as a dead letter", d->m.task, d->m.id);
     snprintf(reason, sizeof reason, "NotRegistered('%s')", d->m.task);
     set_dead(d, reason, d->deliveries);
-    set_exception(d, "FAILURE", "NotRegistered", d->m.task, "celery.exceptions");
+    end_badly(w, d, "FAILURE", "NotRegistered", d->m.task, "celery.exceptions");
     events_task(w, EVENT_FAILED, d, reason, NULL, 0);
-    fail_rest(d);
     hand_on(w, d, TASK_DEAD, -1);
 }
 
 void outcome_revoked(struct worker *w, struct delivery *d, const char *word)
 {
     log_info("task %s[%s] %s", d->m.task, d->m.id, word);
-    set_exception(d, "REVOKED", "TaskRevokedError", word, "celery.exceptions");
+    end_badly(w, d, "REVOKED", "TaskRevokedError", word, "celery.exceptions");
     events_task(w, EVENT_REVOKED, d, word, NULL, 0);
     hand_on(w, d, TASK_REVOKED, -1);
 }
@@ -200,13 +126,11 @@ void outcome_failed(struct worker *w, struct delivery *d, const char *exc_type, 
 {
     struct buf text = {0};
     log_error("task %s[%s] failed: %s: %s", d->m.task, d->m.id, exc_type, message);
-    set_exception(d, "FAILURE", exc_type, message, module);
+    end_badly(w, d, "FAILURE", exc_type, message, module);
     buf_printf(&text, "%s('%s')", exc_type, message);
     events_task(w, EVENT_FAILED, d, text.data, NULL, 0);
     buf_free(&text);
     int64_t run_us = d->started_wall_us > 0 ? wall_us() - d->started_wall_us : 0;
-    fail_rest(d);
-    tell_errbacks(w, d);
     hand_on(w, d, TASK_FAILURE, run_us > 0 ? run_us : 0);
 }
 
@@ -216,10 +140,8 @@ void outcome_lost(struct worker *w, struct delivery *d, int times)
     snprintf(reason, sizeof reason, "delivered %d times, and its runner or worker died each time", times);
     log_error("task %s[%s] becomes a dead letter: %s", d->m.task, d->m.id, reason);
     set_dead(d, reason, times);
-    set_exception(d, "FAILURE", "WorkerLostError", reason, "billiard.exceptions");
+    end_badly(w, d, "FAILURE", "WorkerLostError", reason, "billiard.exceptions");
     events_task(w, EVENT_FAILED, d, reason, NULL, 0);
-    fail_rest(d);
-    tell_errbacks(w, d);
     hand_on(w, d, TASK_DEAD, -1);
 }
 
@@ -273,7 +195,7 @@ void outcome_ran(struct worker *w, struct delivery *d, const struct wire *frame)
     }
     if (delivery_keeps_result(d) && frame->text[DONE_JSON] && !(d->outcome.json = strdup(frame->text[DONE_JSON])))
         no_memory();
-    if (frame->text[DONE_SENDS]) take_sends(&d->outcome, frame->text[DONE_SENDS], frame->len[DONE_SENDS]);
+    if (frame->text[DONE_SENDS]) aftermath_take(&d->outcome, frame->text[DONE_SENDS], frame->len[DONE_SENDS]);
     enum task_end end = status == RAN_OK ? TASK_SUCCESS : status == RAN_RETRY ? TASK_RETRY : TASK_FAILURE;
     if (status == RAN_OK || status == RAN_UNSUCCESSFUL) {
         log_debug("task %s[%s] succeeded in %.3f ms", d->m.task, d->m.id, (double)frame->run_us / 1000);
@@ -286,7 +208,7 @@ void outcome_ran(struct worker *w, struct delivery *d, const struct wire *frame)
     } else {
         log_error("task %s[%s] failed: %s", d->m.task, d->m.id, error);
         events_task(w, EVENT_FAILED, d, frame->text[DONE_REPR], frame->text[DONE_TRACEBACK], 0);
-        fail_rest(d);
+        aftermath_rest(d);
     }
     hand_on(w, d, end, frame->run_us);
 }

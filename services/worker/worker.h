@@ -5,6 +5,7 @@
  *   revoked       ids that must not run
  *   events        what monitors hear
  *   finish        outcomes to Redis, in batches (finish_call: the words of a call)
+ *   aftermath     what else is told when a task has failed: its chain, errbacks, chord
  *   outcome       what became of a message, as finish is told
  *   runners       runner processes: start, end, crash
  *   handback      what happens to a message that this worker does not finish
