@@ -27,15 +27,22 @@ bool result_is_ready(enum result_state state)
     return state == RESULT_SUCCESS || state == RESULT_FAILURE || state == RESULT_REVOKED;
 }
 
-void result_exception(struct buf *out, const char *exc_type, const char *message, const char *exc_module)
+void result_exception_of(struct buf *out, const char *exc_type, const char *args, const char *exc_module)
 {
     buf_str(out, "{\"exc_type\": ");
     buf_json_string(out, exc_type, strlen(exc_type));
-    buf_str(out, ", \"exc_message\": [");
-    if (message) buf_json_string(out, message, strlen(message));
-    buf_str(out, "], \"exc_module\": ");
+    buf_printf(out, ", \"exc_message\": [%s], \"exc_module\": ", args);
     buf_json_string(out, exc_module, strlen(exc_module));
     buf_char(out, '}');
+}
+
+void result_exception(struct buf *out, const char *exc_type, const char *message, const char *exc_module)
+{
+    struct buf args = {0};
+    if (message) buf_json_string(&args, message, strlen(message));
+    if (args.failed) out->failed = true;
+    result_exception_of(out, exc_type, args.data ? args.data : "", exc_module);
+    buf_free(&args);
 }
 
 static void text_or_null(struct buf *out, const char *name, const char *value)
@@ -69,6 +76,7 @@ static void describe(const cJSON *value, struct buf *error)
     const cJSON *first = message && cJSON_IsArray(message) ? message->child : message;
     buf_str(error, type ? type : "Error");
     if (first && cJSON_IsString(first)) buf_printf(error, ": %s", first->valuestring);
+    if (first && cJSON_IsNumber(first)) buf_printf(error, ": %g", first->valuedouble);
 }
 
 void result_decode(const char *json, size_t len, const char *task_id, struct result *out, cJSON **owner,

@@ -18,6 +18,8 @@ void result_encode(struct buf *out, const struct result_spec *spec); /* date_don
 
 /* {"exc_type", "exc_message": [text], "exc_module"} as JSON text. */
 void result_exception(struct buf *out, const char *exc_type, const char *message, const char *exc_module);
+/* The same with the exception's arguments as JSON text, between the brackets of the list. */
+void result_exception_of(struct buf *out, const char *exc_type, const char *args, const char *exc_module);
 
 /* Reads what is stored (NULL = nothing); *owner holds what out points to and is the caller's to delete. error gets
  * "Type: message" for out->error. A malformed object reads as PENDING. */

@@ -37,7 +37,7 @@ struct task_ops {
      * NULL and stay the caller's. Where there is no queue (one-shot child without Redis) it returns -ERR_REDIS. */
     int (*enqueue)(void *self, const char *task, const cJSON *args, const cJSON *kwargs,
                    const struct task_options *options, char *id_out, struct err *err);
-    /* Sends a canvas: a Celery signature (a task, group, chain, chord or chunks) that stays the caller's. *result (may
+    /* Sends a canvas: a Celery signature (a task, group, chain or chord) that stays the caller's. *result (may
      * be NULL) becomes what Celery's client takes for its result, the caller's to delete. */
     int (*start)(void *self, const cJSON *signature, cJSON **result, struct err *err);
 };

@@ -193,7 +193,7 @@ local function end_chord(item, part, undo, parts, saved)
     return set_all(at(spec.set)) and send_all(at(spec.push), undo)
   end
   why = cjson.encode(why)
-  if not send_all(at(fail.push), undo) then return false end
+  if not set_all(at(fail.set)) or not send_all(at(fail.push), undo) then return false end
   item.rest = item.rest or {}
   for _, one in ipairs(at(fail.result)) do
     item.rest[#item.rest + 1] = {key = one[1], json = put_into(one[2], '"' .. spec.token .. '"', why), freed = 0}

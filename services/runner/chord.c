@@ -1,10 +1,10 @@
 /* See chord.h. The form that finish.lua reads is JSON:
  *   part:  {"k": [numbers of the keys .j, .t, .s and of the saved group], "id": JSON text, "index": score, "state":
  * text, "result": JSON text or null (the failure of the chord before it), "spec": text of a spec:  {"token": text,
- * "push": [[key, message] ...], "set": [[key, value] ...], "fail": {"push": [...], "result": [[key, JSON] ...],
- * "parts": [part ...]}} Messages in "push" have the token, as a JSON text in their body, where the results belong;
- * results in "fail" have it where the message of the ChordError belongs. A spec is looked at only when its chord is
- * complete. */
+ * "push": [[key, message] ...], "set": [[key, value] ...], "fail": {"push": [...], "set": [...], "result": [[key, JSON]
+ * ...], "parts": [part ...]}} Messages in "push" have the token, as a JSON text in their body, where the results
+ * belong; results in "fail" have it where the message of the ChordError belongs. A spec is looked at only when its
+ * chord is complete. */
 #include "services/runner/chord.h"
 
 #include <stdlib.h>
@@ -60,6 +60,7 @@ struct failing {
     struct chord_parts *parts;
     const char *token;
     struct buf result, lost;
+    const char *waited_id, *children; /* of the task that the body's result is looked for under */
     int depth;
     struct err *err;
 };
@@ -81,6 +82,7 @@ static void fail_task(void *arg, const cJSON *task)
                                .parent_id = signature_text(options, "parent_id"),
                                .status = "FAILURE",
                                .value = value.data};
+    if (f->waited_id && strcmp(id, f->waited_id) == 0) spec.children = f->children;
     result_encode(&json, &spec);
     add_pair(&f->result, key_of(f->parts, queue_result_key(f->parts->as.keys, key, id)), json.data ? json.data : "",
              json.len);
@@ -110,7 +112,9 @@ static const char *result_id(const cJSON *body, int depth)
     return signature_text(signature_member(body, "options"), "task_id");
 }
 
-static void add_errbacks(struct chord_parts *p, const cJSON *body, struct buf *push, struct buf *set, struct err *err)
+/* children: of the body's result. */
+static void add_errbacks(struct chord_parts *p, const cJSON *body, struct buf *push, struct buf *set,
+                         struct buf *children, struct err *err)
 {
     struct buf sends = {0};
     const char *id = result_id(body, 0);
@@ -120,8 +124,10 @@ static void add_errbacks(struct chord_parts *p, const cJSON *body, struct buf *p
     cJSON_AddItemToArray(prefix, id ? cJSON_CreateString(id) : cJSON_CreateNull());
     struct sending as = p->as;
     as.sends = &sends;
-    as.parent_id = id;
-    if (errbacks && sending_group(&as, errbacks, prefix, NULL, err) == 0) take_frames(p, &sends, push, set);
+    as.parent_id = as.root_id = id; /* the body is as good as sent, and a task of its own */
+    buf_char(children, '[');
+    if (errbacks && sending_group(&as, errbacks, prefix, children, err) == 0) take_frames(p, &sends, push, set);
+    buf_char(children, ']');
     cJSON_Delete(errbacks);
     cJSON_Delete(prefix);
     buf_free(&sends);
@@ -157,11 +163,13 @@ static void add_list(struct buf *out, const char *name, const struct buf *list)
 static int add_spec(struct chord_parts *p, struct buf *out, const struct chord_part *part, int depth, struct err *err)
 {
     char token[2 * TOKEN_BYTES + 1];
-    struct buf push = {0}, set = {0}, fail_push = {0};
+    struct buf push = {0}, set = {0}, fail_push = {0}, fail_set = {0}, children = {0};
     struct failing failing = {.parts = p, .token = token, .depth = depth, .err = err};
     random_token_hex(token, TOKEN_BYTES);
     int rc = add_body(p, part, token, &push, &set, err);
-    add_errbacks(p, part->body, &fail_push, &fail_push, err);
+    add_errbacks(p, part->body, &fail_push, &fail_set, &children, err);
+    failing.waited_id = result_id(part->body, 0);
+    failing.children = children.data;
     if (depth < SIGNATURE_DEPTH) signature_each(part->body, fail_task, &failing);
     buf_printf(out, "{\"token\": \"%s\", ", token);
     add_list(out, "push", &push);
@@ -170,12 +178,14 @@ static int add_spec(struct chord_parts *p, struct buf *out, const struct chord_p
     buf_str(out, ", \"fail\": {");
     add_list(out, "push", &fail_push);
     buf_str(out, ", ");
+    add_list(out, "set", &fail_set);
+    buf_str(out, ", ");
     add_list(out, "result", &failing.result);
     buf_str(out, ", ");
     add_list(out, "parts", &failing.lost);
     buf_str(out, "}}");
-    struct buf *all[] = {&push, &set, &fail_push, &failing.result, &failing.lost};
-    for (int i = 0; i < 5; i++) {
+    struct buf *all[] = {&push, &set, &fail_push, &fail_set, &failing.result, &failing.lost, &children};
+    for (int i = 0; i < 7; i++) {
         p->has_failed = p->has_failed || all[i]->failed;
         buf_free(all[i]);
     }

@@ -60,8 +60,7 @@ static int put_parts(const struct ended_task *ended, const struct message_body *
     const cJSON *one;
     add_own_part(&e, ended, body);
     if (with_chain) {
-        cJSON_ArrayForEach(one, body->chain)
-        {
+        cJSON_ArrayForEach(one, body->chain) {
             signature_each(one, add_part_of, &e);
         }
     }

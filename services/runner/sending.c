@@ -21,9 +21,10 @@ static double number_of(const cJSON *object, const char *name)
 static int64_t time_of(const cJSON *options, const char *name)
 {
     int64_t unix_us = 0;
-    double seconds = number_of(options, name);
+    const cJSON *seconds = signature_member(options, name);
     const char *text = signature_text(options, name);
-    if (seconds > 0) return wall_us() + (int64_t)(seconds * 1e6);
+    if (cJSON_IsNumber(seconds) && seconds->valuedouble > -1e9 && seconds->valuedouble < 1e9)
+        return wall_us() + (int64_t)(seconds->valuedouble * 1e6);
     return text && clock_parse_iso_loose(text, &unix_us) == 0 ? unix_us : 0;
 }
 
@@ -227,6 +228,15 @@ static int send_group(struct sending *s, const cJSON *group, const cJSON *body, 
     return rc;
 }
 
+/* It is the follow-up of whoever sends the chord, though the last part will send it. */
+static void prepare_body(const struct sending *s, cJSON *body, const cJSON *chain)
+{
+    if (chain && chain->child) signature_set_option(body, "chain", copy(chain));
+    if (!s->is_template && s->parent_id) signature_set_option(body, "parent_id", cJSON_CreateString(s->parent_id));
+    if (!s->is_template && s->root_id) signature_set_option(body, "root_id", cJSON_CreateString(s->root_id));
+    if (signature_kind(body) == KIND_TASK) signature_id(body);
+}
+
 static int send_chord(struct sending *s, const cJSON *chord, const cJSON *prefix, const cJSON *chain,
                       struct buf *children, int depth, struct err *err)
 {
@@ -248,8 +258,7 @@ static int send_chord(struct sending *s, const cJSON *chord, const cJSON *prefix
             if (strcmp(option->string, "task_id") != 0 && !cJSON_IsNull(option))
                 signature_set_option(body, option->string, cJSON_Duplicate(option, true));
         }
-        if (chain && chain->child) signature_set_option(body, "chain", copy(chain));
-        if (signature_kind(body) == KIND_TASK) signature_id(body);
+        prepare_body(s, body, chain);
     }
     int rc = send_group(s, group, body, before, children, depth, err);
     cJSON_Delete(before);
@@ -265,8 +274,7 @@ static int send_group_in_chain(struct sending *s, const cJSON *group, const cJSO
     if (!chain || !chain->child) return send_group(s, group, NULL, prefix, children, depth, err);
     cJSON *rest = cJSON_Duplicate(chain, true);
     cJSON *body = cJSON_DetachItemFromArray(rest, cJSON_GetArraySize(rest) - 1);
-    if (rest->child) signature_set_option(body, "chain", cJSON_Duplicate(rest, true));
-    if (signature_kind(body) == KIND_TASK) signature_id(body);
+    prepare_body(s, body, rest);
     int rc = send_group(s, group, body, prefix, children, depth, err);
     cJSON_Delete(body);
     cJSON_Delete(rest);
@@ -301,37 +309,9 @@ static int send_chain(struct sending *s, const cJSON *signature, const cJSON *pr
     return rc;
 }
 
-/* Celery's chunks: a group of starmaps over pieces of the list. */
-static cJSON *group_of_chunks(const cJSON *signature)
-{
-    const cJSON *kwargs = signature_member(signature, "kwargs"), *item, *task = signature_member(kwargs, "task");
-    int n = (int)number_of(kwargs, "n"), count = 0;
-    cJSON *group = cJSON_CreateObject(), *part = NULL;
-    cJSON_AddStringToObject(group, "task", "celery.group");
-    cJSON_AddItemToObject(group, "options",
-                          cJSON_IsObject(signature_member(signature, "options"))
-                              ? copy(signature_member(signature, "options"))
-                              : cJSON_CreateObject());
-    cJSON *tasks = cJSON_AddArrayToObject(cJSON_AddObjectToObject(group, "kwargs"), "tasks");
-    cJSON_ArrayForEach(item, signature_member(kwargs, "it")) {
-        if (count++ % (n < 1 ? 1 : n) == 0) {
-            cJSON *map = cJSON_CreateObject(), *given = cJSON_AddObjectToObject(map, "kwargs");
-            cJSON_AddStringToObject(map, "task", "celery.starmap");
-            cJSON_AddTrueToObject(map, "immutable");
-            cJSON_AddItemToObject(given, "task", task ? copy(task) : cJSON_CreateNull());
-            part = cJSON_AddArrayToObject(given, "it");
-            cJSON_AddItemToArray(tasks, map);
-        }
-        cJSON_AddItemToArray(part, cJSON_Duplicate(item, true));
-    }
-    return group;
-}
-
 static int send(struct sending *s, const cJSON *signature, const cJSON *prefix, const cJSON *chain,
                 struct buf *children, int depth, struct err *err)
 {
-    int rc;
-    cJSON *group;
     if (depth > SIGNATURE_DEPTH) return err_set(err, ERR_INPUT, "signatures are nested too deeply");
     if (!chain || !chain->child) chain = signature_member(signature_member(signature, "options"), "chain");
     if (!cJSON_IsArray(chain)) chain = NULL;
@@ -339,11 +319,6 @@ static int send(struct sending *s, const cJSON *signature, const cJSON *prefix, 
     case KIND_GROUP: return send_group_in_chain(s, signature, prefix, chain, children, depth, err);
     case KIND_CHAIN: return send_chain(s, signature, prefix, chain, children, depth, err);
     case KIND_CHORD: return send_chord(s, signature, prefix, chain, children, depth, err);
-    case KIND_CHUNKS:
-        group = group_of_chunks(signature);
-        rc = send_group_in_chain(s, group, prefix, chain, children, depth, err);
-        cJSON_Delete(group);
-        return rc;
     default: return send_task(s, signature, prefix, chain, children, err);
     }
 }

@@ -1,5 +1,5 @@
 /* A Celery signature becomes messages, as apply_async makes them of its args, kwargs and options. One that stands for
- * several (celery.group, chain, chord, chunks) is unfolded. Pure but for fresh ids and times. */
+ * several (celery.group, chain, chord) is unfolded. Pure but for fresh ids and times. */
 #ifndef LOGIKALD_SERVICES_RUNNER_SENDING_H
 #define LOGIKALD_SERVICES_RUNNER_SENDING_H
 

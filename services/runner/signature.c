@@ -30,7 +30,6 @@ enum signature_kind signature_kind(const cJSON *signature)
     if (strcmp(task, "celery.group") == 0 && has_tasks) return KIND_GROUP;
     if (strcmp(task, "celery.chain") == 0 && has_tasks) return KIND_CHAIN;
     if (strcmp(task, "celery.chord") == 0 && signature_member(kwargs, "header")) return KIND_CHORD;
-    if (strcmp(task, "celery.chunks") == 0 && cJSON_IsArray(signature_member(kwargs, "it"))) return KIND_CHUNKS;
     return KIND_TASK;
 }
 
@@ -55,7 +54,7 @@ static void each(const cJSON *signature, int depth, void (*fn)(void *arg, const 
     enum signature_kind kind = signature_kind(signature);
     if (depth > SIGNATURE_DEPTH) return;
     if (kind == KIND_TASK && signature_text(signature_member(signature, "options"), "task_id")) fn(arg, signature);
-    if (kind == KIND_TASK || kind == KIND_CHUNKS) return;
+    if (kind == KIND_TASK) return;
     cJSON_ArrayForEach(one, signature_members(signature)) {
         each(one, depth + 1, fn, arg);
     }

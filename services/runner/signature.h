@@ -10,7 +10,7 @@
 
 #define SIGNATURE_DEPTH 64 /* of signatures in signatures; what lies deeper is taken for single tasks */
 
-enum signature_kind { KIND_TASK, KIND_GROUP, KIND_CHAIN, KIND_CHORD, KIND_CHUNKS };
+enum signature_kind { KIND_TASK, KIND_GROUP, KIND_CHAIN, KIND_CHORD };
 enum signature_kind signature_kind(const cJSON *signature);
 
 /* A member that is there and not null; the same when it is a text and not empty. */

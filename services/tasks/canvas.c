@@ -11,7 +11,8 @@ static const struct task_def *task_of(struct task_ctx *ctx, const cJSON *args, c
     const cJSON *signature = task_arg(args, kwargs, 0, "task");
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(signature, "task"));
     const struct task_def *def = name ? task_find(name, conf_bool(ctx->conf, SET_DIAGNOSTIC_TASKS)) : NULL;
-    if (def && def->run != task_map && def->run != task_starmap && def->run != task_canvas) return def;
+    if (def && def->run != task_map && def->run != task_starmap && def->run != task_canvas && def->run != task_chunks)
+        return def;
     ctx->exc_type = "NotRegistered";
     err_set(err, ERR_INPUT, "%.200s", name ? name : "the signature names no task");
     return NULL;
@@ -86,5 +87,38 @@ int task_canvas(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJ
     int rc = is_whole ? ctx->ops->start(ctx->self, signature, result, err)
                       : err_set(err, ERR_INPUT, "%s() has no tasks to start", ctx->name);
     cJSON_Delete(signature);
+    return rc;
+}
+
+static cJSON *starmap_of(const cJSON *task)
+{
+    cJSON *map = cJSON_CreateObject(), *given = cJSON_AddObjectToObject(map, "kwargs");
+    cJSON_AddStringToObject(map, "task", "celery.starmap");
+    cJSON_AddTrueToObject(map, "immutable");
+    cJSON_AddItemToObject(given, "task", task ? cJSON_Duplicate(task, true) : cJSON_CreateNull());
+    cJSON_AddArrayToObject(given, "it");
+    return map;
+}
+
+int task_chunks(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
+{
+    const cJSON *task = task_arg(args, kwargs, 0, "task"), *it = task_arg(args, kwargs, 1, "it"), *item;
+    const cJSON *size = task_arg(args, kwargs, 2, "n");
+    int n = cJSON_IsNumber(size) && size->valuedouble >= 1 && size->valuedouble < 1e9 ? (int)size->valuedouble : 0;
+    int count = 0;
+    if (!cJSON_IsArray(it) || n == 0) return err_set(err, ERR_INPUT, "chunks() takes a task, a list and a size from 1");
+    cJSON *group = cJSON_CreateObject(), *part = NULL;
+    cJSON_AddStringToObject(group, "task", "celery.group");
+    cJSON *tasks = cJSON_AddArrayToObject(cJSON_AddObjectToObject(group, "kwargs"), "tasks");
+    cJSON_ArrayForEach(item, it) {
+        if (count++ % n == 0) {
+            part = starmap_of(task);
+            cJSON_AddItemToArray(tasks, part);
+            part = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(part, "kwargs"), "it");
+        }
+        cJSON_AddItemToArray(part, cJSON_Duplicate(item, true));
+    }
+    int rc = ctx->ops->start(ctx->self, group, result, err);
+    cJSON_Delete(group);
     return rc;
 }

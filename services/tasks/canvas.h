@@ -12,5 +12,7 @@ int task_starmap(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, c
 /* celery.group(tasks), celery.chain(tasks), celery.chord(header, body): sends them. Its result is the one that whoever
  * waits looks at, as Celery's as_tuple() has it. */
 int task_canvas(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err);
+/* celery.chunks(task, it, n): starts a group of starmaps, each over n items of the list. */
+int task_chunks(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err);
 
 #endif

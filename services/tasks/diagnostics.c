@@ -47,8 +47,7 @@ int task_sum(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON
     const cJSON *numbers = task_arg(args, kwargs, 0, "numbers"), *one;
     double sum = 0;
     bool are_fine = cJSON_IsArray(numbers);
-    cJSON_ArrayForEach(one, numbers)
-    {
+    cJSON_ArrayForEach(one, numbers) {
         are_fine = are_fine && json_number_fits(one);
         sum += cJSON_IsNumber(one) ? one->valuedouble : 0;
     }

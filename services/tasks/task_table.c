@@ -45,6 +45,7 @@ static const struct task_def table[] = {
     {.name = "celery.starmap", .queue = "sync", .run = task_starmap},
     {.name = "celery.group", .queue = "sync", .run = task_canvas},
     {.name = "celery.chain", .queue = "sync", .run = task_canvas},
+    {.name = "celery.chunks", .queue = "sync", .run = task_chunks},
     {.name = "celery.chord", .queue = "sync", .run = task_canvas},
 
     {.name = DIAGNOSE "noop", .queue = "sync", .run = task_noop, .is_diagnostic = true},

@@ -74,6 +74,7 @@ struct delivery {
     bool is_started_told;
     enum cancel_reason cancel;
     int64_t cancelled_ms, started_wall_us; /* 0 = not */
+    int64_t limit_ms;                      /* the hard limit that it ran into; 0 = none */
 
     int unsent;       /* follow-ups of the running task on their way to Redis */
     bool is_doubtful; /* Redis did not know it when its outcome was told: nothing more until that is cleared up */

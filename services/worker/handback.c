@@ -204,9 +204,7 @@ void handback_later(struct worker *w, struct delivery *d, int64_t delay_ms, cons
 static bool ended_as_asked(struct worker *w, struct delivery *d, enum cancel_reason why)
 {
     switch (why) {
-    case CANCEL_HARD_LIMIT:
-        outcome_failed(w, d, "TimeLimitExceeded", "the task ran into its time limit", "billiard.exceptions");
-        return true;
+    case CANCEL_HARD_LIMIT: outcome_overran(w, d, true); return true;
     case CANCEL_REVOKED: outcome_revoked(w, d, "terminated"); return true;
     case CANCEL_STOPPING: handback_return(w, d, "the worker stops"); return true;
     case CANCEL_LOST: handback_forget(w, d); return true;
@@ -220,7 +218,7 @@ void handback_cancelled(struct worker *w, struct delivery *d, const char *error)
 {
     if (ended_as_asked(w, d, d->cancel)) return;
     if (d->cancel == CANCEL_SOFT_LIMIT) {
-        outcome_failed(w, d, "SoftTimeLimitExceeded", "the task ran into its soft time limit", "billiard.exceptions");
+        outcome_overran(w, d, false);
     } else {
         log_warning("task %s[%s] stopped by itself: %s", d->m.task, d->m.id, error);
         outcome_revoked(w, d, "terminated");

@@ -72,6 +72,7 @@ static void enforce(struct worker *w, int slot, struct delivery *d, int64_t elap
         if (runners_killed_for(w, slot) == CANCEL_NONE)
             log_error("task %s[%s] ran into its time limit (%lld ms): runner %d is killed", d->m.task, d->m.id,
                       (long long)hard, (int)runners_pid(w, slot));
+        d->limit_ms = hard;
         runners_kill(w, slot, CANCEL_HARD_LIMIT);
     } else if (d->cancel != CANCEL_NONE && d->cancel != CANCEL_SOFT_LIMIT && mono_ms() - d->cancelled_ms >= OBEY_MS) {
         if (runners_killed_for(w, slot) == CANCEL_NONE)

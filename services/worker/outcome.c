@@ -49,18 +49,29 @@ static void set_result(struct delivery *d, const char *status, const char *value
     d->outcome.json = steal_whole(&json);
 }
 
-/* It ended with an exception, of which no runner has told: its result, and all that is to be told with it. */
-static void end_badly(struct worker *w, struct delivery *d, const char *status, const char *type, const char *message,
+/* It ended with an exception, of which no runner has told: its result, and all that is to be told with it. args: the
+ * exception's, as JSON without the brackets. */
+static void end_badly(struct worker *w, struct delivery *d, const char *status, const char *type, const char *args,
                       const char *module)
 {
     struct buf value = {0};
-    result_exception(&value, type, message, module);
+    result_exception_of(&value, type, args, module);
     char *text = steal_whole(&value);
     set_result(d, status, text, NULL);
     if (strcmp(status, "REVOKED") == 0)
         aftermath_revoked(w, d, text);
     else
         aftermath_failed(w, d, text);
+    free(text);
+}
+
+static void end_with(struct worker *w, struct delivery *d, const char *status, const char *type, const char *message,
+                     const char *module)
+{
+    struct buf args = {0};
+    buf_json_string(&args, message, strlen(message));
+    char *text = steal_whole(&args);
+    end_badly(w, d, status, type, text, module);
     free(text);
 }
 
@@ -97,7 +108,7 @@ void outcome_malformed(struct worker *w, struct delivery *d, const char *reason)
                 d->m.task ? d->m.task : "?", d->m.id ? d->m.id : "?", reason);
     set_dead(d, reason, d->deliveries);
     if (d->m.id) {
-        end_badly(w, d, "FAILURE", "DecodeError", reason, "kombu.exceptions");
+        end_with(w, d, "FAILURE", "DecodeError", reason, "kombu.exceptions");
         events_task(w, EVENT_FAILED, d, reason, NULL, 0);
     }
     hand_on(w, d, TASK_DEAD, -1);
@@ -109,7 +120,7 @@ void outcome_unknown(struct worker *w, struct delivery *d)
     log_error("task %s (id %s) is not known here: answered NotRegistered, kept as a dead letter", d->m.task, d->m.id);
     snprintf(reason, sizeof reason, "NotRegistered('%s')", d->m.task);
     set_dead(d, reason, d->deliveries);
-    end_badly(w, d, "FAILURE", "NotRegistered", d->m.task, "celery.exceptions");
+    end_with(w, d, "FAILURE", "NotRegistered", d->m.task, "celery.exceptions");
     events_task(w, EVENT_FAILED, d, reason, NULL, 0);
     hand_on(w, d, TASK_DEAD, -1);
 }
@@ -117,19 +128,20 @@ void outcome_unknown(struct worker *w, struct delivery *d)
 void outcome_revoked(struct worker *w, struct delivery *d, const char *word)
 {
     log_info("task %s[%s] %s", d->m.task, d->m.id, word);
-    end_badly(w, d, "REVOKED", "TaskRevokedError", word, "celery.exceptions");
+    end_with(w, d, "REVOKED", "TaskRevokedError", word, "celery.exceptions");
     events_task(w, EVENT_REVOKED, d, word, NULL, 0);
     hand_on(w, d, TASK_REVOKED, -1);
 }
 
-void outcome_failed(struct worker *w, struct delivery *d, const char *exc_type, const char *message, const char *module)
+void outcome_overran(struct worker *w, struct delivery *d, bool is_hard)
 {
-    struct buf text = {0};
-    log_error("task %s[%s] failed: %s: %s", d->m.task, d->m.id, exc_type, message);
-    end_badly(w, d, "FAILURE", exc_type, message, module);
-    buf_printf(&text, "%s('%s')", exc_type, message);
-    events_task(w, EVENT_FAILED, d, text.data, NULL, 0);
-    buf_free(&text);
+    char args[32] = "", text[80];
+    const char *type = is_hard ? "TimeLimitExceeded" : "SoftTimeLimitExceeded";
+    if (is_hard && d->limit_ms > 0) snprintf(args, sizeof args, "%g", (double)d->limit_ms / 1000);
+    log_error("task %s[%s] failed: it ran into its %stime limit", d->m.task, d->m.id, is_hard ? "" : "soft ");
+    end_badly(w, d, "FAILURE", type, args, "billiard.exceptions");
+    snprintf(text, sizeof text, "%s(%s%s)", type, args, args[0] ? "," : "");
+    events_task(w, EVENT_FAILED, d, text, NULL, 0);
     int64_t run_us = d->started_wall_us > 0 ? wall_us() - d->started_wall_us : 0;
     hand_on(w, d, TASK_FAILURE, run_us > 0 ? run_us : 0);
 }
@@ -140,7 +152,7 @@ void outcome_lost(struct worker *w, struct delivery *d, int times)
     snprintf(reason, sizeof reason, "delivered %d times, and its runner or worker died each time", times);
     log_error("task %s[%s] becomes a dead letter: %s", d->m.task, d->m.id, reason);
     set_dead(d, reason, times);
-    end_badly(w, d, "FAILURE", "WorkerLostError", reason, "billiard.exceptions");
+    end_with(w, d, "FAILURE", "WorkerLostError", reason, "billiard.exceptions");
     events_task(w, EVENT_FAILED, d, reason, NULL, 0);
     hand_on(w, d, TASK_DEAD, -1);
 }

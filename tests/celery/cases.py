@@ -112,7 +112,7 @@ def retries():
 
 
 def chains_and_links():
-    from celery import chain, chord
+    from celery import chain
     s = app.signature
     c = chain(s(TASK + "add", (1, 2)), s(TASK + "add", (10,)), s(TASK + "add", (100,)))()
     assert c.get(timeout=20) == 113
@@ -122,9 +122,6 @@ def chains_and_links():
     bad = send("fail", "x", link_error=s(TASK + "echo", kwargs={"key": "seen"}, task_id="errback-1"))
     fails(bad, "ValueError")
     assert app.AsyncResult("errback-1").get(timeout=20) == {"key": "seen"}
-    body = [[1, 1], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": {"task": TASK + "add"}}]
-    push(body_text=json.dumps(body), id="chord-1")
-    fails(app.AsyncResult("chord-1"), "NotImplementedError", "chord")
 
 
 def carried_unchanged():

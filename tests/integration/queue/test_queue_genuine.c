@@ -1,0 +1,82 @@
+/* A genuine Celery worker and ours, side by side under the same client: tests/celery/compare.py asks both the same and
+ * prints its table. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/integration/queue/queue_rig.h"
+
+static struct rig genuine_rig, our_rig;
+static struct process genuine, ours;
+
+static int set_up(void **state)
+{
+    (void)state;
+    char url[160];
+    rig_open(&genuine_rig, NULL);
+    rig_open(&our_rig, NULL);
+    snprintf(url, sizeof url, "REDIS_URL=%s", genuine_rig.server.url);
+    char *argv[] = {"/usr/bin/python3",
+                    "-m",
+                    "celery",
+                    "--workdir",
+                    "tests/celery",
+                    "-A",
+                    "genuine",
+                    "worker",
+                    "-c",
+                    "2",
+                    "-Q",
+                    "sync",
+                    "-l",
+                    "error",
+                    NULL};
+    char *env[] = {url, "PYTHONDONTWRITEBYTECODE=1", "C_FORCE_ROOT=1", NULL};
+    process_start(&genuine, "genuine", argv, env);
+    static const char *const more[] = {"WORKER_QUEUES=sync", NULL};
+    rig_role(&our_rig, &ours, "ours", "worker", more);
+    WAIT_UNTIL(process_logged(&ours, "connected to"), 20000);
+    WAIT_UNTIL(rig_int(&genuine_rig, "EXISTS _kombu.binding.sync") == 1, 30000);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    process_stop(&ours);
+    rig_check(&ours);
+    process_stop(&genuine);
+    rig_close(&our_rig);
+    rig_close(&genuine_rig);
+    return 0;
+}
+
+static void test_the_same_client_sees_the_same(void **state)
+{
+    (void)state;
+    char *table = NULL;
+    char *argv[] = {"/usr/bin/python3",  "-B", "tests/celery/compare.py", genuine_rig.server.url, our_rig.server.url,
+                    getenv("TEST_CASE"), NULL};
+    char *env[] = {NULL};
+    struct process asking;
+    process_start(&asking, "asking", argv, env);
+    int status = process_wait(&asking, 240000);
+    table = process_log(&asking);
+    puts(table);
+    free(table);
+    if (status != 0) {
+        char *log = process_log(&ours);
+        print_error("our worker:\n%s", log);
+        free(log);
+    }
+    assert_int_equal(status, 0);
+    assert_int_equal(rig_int(&our_rig, "HLEN unacked"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_the_same_client_sees_the_same, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
