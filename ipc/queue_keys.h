@@ -54,7 +54,7 @@ const char *queue_list_key(const struct queue_keys *keys, char *out, const char 
 const char *queue_step_key(const struct queue_keys *keys, char *out, const char *queue, int step); /* 0 to step_count */
 const char *queue_result_key(const struct queue_keys *keys, char *out, const char *task_id);       /* and its channel */
 const char *queue_group_key(const struct queue_keys *keys, char *out, const char *group_id, const char *suffix);
-const char *queue_channel(const struct queue_keys *keys, char *out, const char *rest);             /* "/<db>." rest */
+const char *queue_channel(const struct queue_keys *keys, char *out, const char *rest); /* "/<db>." rest */
 const char *queue_event_channel(const struct queue_keys *keys, char *out, const char *routing_key);
 const char *queue_control_exchange(const struct queue_keys *keys, char *out); /* "celery.pidbox" */
 const char *queue_reply_exchange(const struct queue_keys *keys, char *out);   /* "reply.celery.pidbox" */
