@@ -199,6 +199,16 @@ chaos:                          ## ten minutes of random faults under load, then
 infra-test:                     ## poolers, rights, names, certificates: what docs/requirements.md promises, on real servers
 	$(Q)$(MAKE) test T=test_infra_
 
+.PHONY: install deb deb-test
+install: programs               ## put the programs below PREFIX=/usr/local (and DESTDIR)
+	$(Q)DESTDIR=$(DESTDIR) PREFIX=$(or $(PREFIX),/usr/local) scripts/install $(ROOT)
+
+deb:                            ## dist/logikald_VERSION_ARCH.deb, for the Debian that this runs on
+	$(Q)scripts/deb
+
+deb-test: programs              ## the package in a Debian of its own, booted with systemd: install, upgrade, purge (root, by hand)
+	$(Q)tests/deb/run
+
 .PHONY: storm
 storm: programs                 ## the supervisor in a storm of commands, faults and execs; STORM_SECONDS=1800, STORM="--seed N"
 	$(Q)scripts/setup test

@@ -14,7 +14,7 @@ _logikald() {
         return
     fi
     if ((COMP_CWORD == at)); then
-        words="supervise ctl web worker beat migrate queue task check defaults config --help --version --config --env-file"
+        words="supervise ctl web worker beat migrate hold queue task check defaults config --help --version --config --env-file"
     elif [[ ${COMP_WORDS[at]} == ctl ]]; then
         if ((COMP_CWORD == at + 1)); then
             words="status start stop restart reload signal tail set flags version shutdown --help"
@@ -30,6 +30,12 @@ _logikald() {
             set) ((COMP_CWORD == at + 2)) && words=$("$program" config 2>/dev/null | sed -n 's/^\([a-z][a-z_.]*\) .*/\1/p') ;;
             esac
         fi
+    elif [[ ${COMP_WORDS[at]} == queue ]] && ((COMP_CWORD == at + 1)); then
+        words="list peek dead retry purge pause resume"
+    elif [[ ${COMP_WORDS[at]} == hold ]] && ((COMP_CWORD == at + 1)); then
+        words="list apply refuse"
+    elif [[ ${COMP_WORDS[at]} == check ]]; then
+        words="--live --json"
     elif [[ ${COMP_WORDS[at]} == defaults ]]; then
         words="--markdown --run-dir"
     fi

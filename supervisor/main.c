@@ -67,7 +67,7 @@ static int run_help(int argc, char **argv)
         char usage[64];
         if (!commands[i].help) continue;
         snprintf(usage, sizeof usage, "%s %s", commands[i].name, commands[i].arguments);
-        printf("  %-24s %s\n", usage, commands[i].help);
+        printf("  %-32s %s\n", usage, commands[i].help);
     }
     puts("\nOptions:\n"
          "  --config FILE            configuration file (also LOGIKALD_CONFIG); default: logikald.cfg beside the\n"
