@@ -236,3 +236,15 @@ void logikal_free(struct logikal *l)
             log_warning("a Logikal session could not be logged out; the next sync tries again");
     release(l);
 }
+
+const char *logikal_trouble(const struct logikal *l, int64_t *ms)
+{
+    int64_t since_ms = 0;
+    for (int i = 0; i < l->max_sessions; i++) {
+        const struct logikal_job *job = l->sessions[i].job;
+        if (job && job->effort.since_ms && (!since_ms || job->effort.since_ms < since_ms))
+            since_ms = job->effort.since_ms;
+    }
+    *ms = since_ms ? mono_ms() - since_ms : 0;
+    return since_ms && l->stats.last_fault[0] ? l->stats.last_fault : NULL;
+}

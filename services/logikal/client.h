@@ -94,6 +94,10 @@ struct logikal_stats {
 
 struct logikal;
 
+/* What has been tried in vain for the longest time, and for how long it has; NULL = all goes well. Lasts until the next
+ * call. */
+const char *logikal_trouble(const struct logikal *l, int64_t *ms);
+
 /* Reads the LOGIKAL_* settings; NULL and err when one is missing. sideways: what is known of the server (LEVEL_COUNT
  * entries), used when the setting says auto. */
 struct logikal *logikal_new(const struct conf *conf, const struct logikal_hooks *hooks,

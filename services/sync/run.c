@@ -20,6 +20,7 @@
 #define ERRORS_KEPT  20
 #define SHOW_MS      500
 #define FILING_MS    50
+#define TROUBLE_MS   2000 /* shorter ones are no news */
 #define LEFT_AT_ONCE 64
 #define REFUSED_MAX  3 /* logouts of sessions that were left open */
 
@@ -31,12 +32,24 @@ static bool on_is_cancelled(void *arg)
     return run->ctx->ops->is_cancelled(run->ctx->self);
 }
 
+/* Told when it begins to last, anew when it is another one, and when it is over. */
+static int show_trouble(struct sync_run *run, struct err *err)
+{
+    int64_t ms = 0;
+    const char *trouble = run->client ? logikal_trouble(run->client, &ms) : NULL;
+    if (ms < TROUBLE_MS) trouble = NULL;
+    if (strcmp(run->trouble, trouble ? trouble : "") == 0) return 0;
+    snprintf(run->trouble, sizeof run->trouble, "%s", trouble ? trouble : "");
+    return sync_run_trouble(run->db, run->id, trouble, ms, err);
+}
+
 static int show_progress(struct sync_run *run, struct err *err)
 {
     run->ctx->ops->progress(run->ctx->self, run->current, run->total, run->doing);
     if (!run->id || mono_ms() - run->shown_ms < SHOW_MS) return 0;
     run->shown_ms = mono_ms();
-    return sync_run_progress(run->db, run->id, run->current, run->total, run->doing, err);
+    int rc = show_trouble(run, err);
+    return rc < 0 ? rc : sync_run_progress(run->db, run->id, run->current, run->total, run->doing, err);
 }
 
 /* A helper's work ends with the run that it helps. */

@@ -13,6 +13,7 @@ struct pool;
 struct redis;
 struct queue;
 struct verdict;
+struct facts;
 struct versions;
 struct cache;
 struct limiter;
@@ -34,6 +35,7 @@ struct web {
     struct redis *redis; /* NULL without Redis settings */
     struct queue *queue; /* NULL without Redis */
     struct verdict *verdict;
+    struct facts *facts;
     struct versions *versions;
     struct cache *cache;
     struct limiter *limiter;

@@ -95,7 +95,8 @@ int sync_config_note_outcome(struct db *db, const char *type, const struct objec
         outcome->error, db_number(duration, outcome->duration_ms), db_number(count, outcome->processed)};
     int64_t rows = db_exec(
         db, err,
-        "UPDATE object_sync_configs SET last_attempt = now(), last_status = $3, last_error = $4,"
+        "UPDATE object_sync_configs SET last_attempt = now(), last_status = $3, last_finished_status = $3, last_error "
+        "= $4,"
         "  last_duration_ms = $5, last_count = $6, last_sync = CASE WHEN $2::bool THEN now() ELSE last_sync END,"
         "  retry_count = CASE WHEN $2::bool OR retry_count >= max_retry_attempts THEN 0 ELSE retry_count + 1 END,"
         "  next_retry_at = CASE WHEN $2::bool OR retry_count >= max_retry_attempts THEN NULL"

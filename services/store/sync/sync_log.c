@@ -41,6 +41,16 @@ int sync_run_progress(struct db *db, int64_t run, int64_t current, int64_t total
                         4, values));
 }
 
+int sync_run_trouble(struct db *db, int64_t run, const char *trouble, int64_t trouble_ms, struct err *err)
+{
+    char id[DB_NUMBER_SIZE], ms[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, run), trouble, db_number(ms, trouble_ms)};
+    return done(db_exec(db, err,
+                        "UPDATE sync_runs SET trouble = $2, updated_at = now(), trouble_since = CASE WHEN $2::text IS "
+                        "NULL THEN NULL ELSE now() - $3 * interval '1 millisecond' END WHERE id = $1",
+                        3, values));
+}
+
 int sync_run_end(struct db *db, int64_t run, const char *state, const char *result, struct err *err)
 {
     char id[DB_NUMBER_SIZE];

@@ -15,6 +15,8 @@ struct task_ctx;
 int64_t sync_run_begin(struct db *db, const char *scope, const struct task_ctx *ctx, const char *asks, bool is_forced,
                        struct err *err);
 int sync_run_progress(struct db *db, int64_t run, int64_t current, int64_t total, const char *status, struct err *err);
+/* What the run has tried in vain for trouble_ms; NULL = nothing. */
+int sync_run_trouble(struct db *db, int64_t run, const char *trouble, int64_t trouble_ms, struct err *err);
 int sync_run_end(struct db *db, int64_t run, const char *state, const char *result, struct err *err);
 /* Runs of a scope that never ended because their process died; called by the scope's new holder. */
 int sync_run_abandon(struct db *db, const char *scope, struct err *err);

@@ -5,24 +5,24 @@
 #include "services/store/web/holds_read.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/ui/page.h"
-#include "services/web/ui/state.h"
-#include "services/web/ui/verdict.h"
+#include "services/web/watch/state.h"
+#include "services/web/watch/facts.h"
 
 static void judge(struct ui_page *p)
 {
     cJSON *data = ui_page_data(p);
-    cJSON_AddItemToObject(data, "verdict", ui_verdict(data));
+    cJSON_AddItemToObject(data, "verdict", cJSON_Duplicate(facts_verdict(ui_page_req(p)->web->facts), true));
 }
 
 void web_ui_home(struct req *r)
 {
     static const struct ui_look look = {"dashboard", "dashboard", "Dashboard",
-                                        "intervals logs runs queues children stores"};
+                                        "intervals logs runs queues children stores verdict"};
     struct ui_page *p = ui_page_new(r, &look);
     cJSON *data = ui_page_data(p);
-    cJSON_AddItemToObject(data, "switch", ui_state_switch(r->web));
-    cJSON_AddItemToObject(data, "supervisor", ui_state_children(r->web));
-    cJSON_AddItemToObject(data, "stores", ui_state_stores(r->web));
+    cJSON_AddItemToObject(data, "switch", state_switch(r->web));
+    cJSON_AddItemToObject(data, "supervisor", state_children(r->web));
+    cJSON_AddItemToObject(data, "stores", state_stores(r->web));
     ui_page_sql(p, "intervals", &ui_query_intervals, 0, NULL);
     ui_page_sql(p, "counts", &ui_query_counts, 0, NULL);
     ui_page_sql(p, "holds", &query_holds, 2, (const char *[]){"open", "5"});
@@ -39,7 +39,7 @@ void web_ui_sync_intervals(struct req *r)
 {
     static const struct ui_look look = {"sync-intervals", "intervals", "Sync intervals", "intervals"};
     struct ui_page *p = ui_page_new(r, &look);
-    cJSON_AddItemToObject(ui_page_data(p), "switch", ui_state_switch(r->web));
+    cJSON_AddItemToObject(ui_page_data(p), "switch", state_switch(r->web));
     ui_page_sql(p, "intervals", &ui_query_intervals, 0, NULL);
     ui_page_go(p);
 }

@@ -17,6 +17,8 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/sse.h"
+#include "services/web/watch/facts.h"
+#include "services/web/watch/problem.h"
 #include "services/web/watch/verdict.h"
 
 #define LOOK_MS       1000
@@ -69,6 +71,19 @@ static void add_children(struct ui_live *live, cJSON *revisions)
     free(s);
 }
 
+/* Anew when a problem comes, goes, or hits something else. */
+static void add_verdict(struct ui_live *live, cJSON *revisions)
+{
+    struct buf text = {0};
+    const cJSON *verdict = facts_verdict(live->web->facts), *p;
+    buf_str(&text, fact_text(verdict, "state"));
+    cJSON_ArrayForEach(p, fact(verdict, "problems"))
+        buf_printf(&text, " %s %s %s %s", fact_text(p, "key"), fact_text(p, "severity"), fact_text(p, "since"),
+                   fact_text(p, "hits"));
+    cJSON_AddStringToObject(revisions, "verdict", text.data ? text.data : "");
+    buf_free(&text);
+}
+
 static void look_over(struct ui_live *live)
 {
     if (live->call || live->is_queue_asked || !live->next) return;
@@ -76,6 +91,7 @@ static void look_over(struct ui_live *live)
     cJSON *revisions = cJSON_GetObjectItemCaseSensitive(live->next, "revisions");
     cJSON_AddNumberToObject(revisions, "stores", v->is_db_up + 2 * v->is_redis_up);
     add_children(live, revisions);
+    add_verdict(live, revisions);
     char *text = cJSON_PrintUnformatted(live->next);
     cJSON_Delete(live->next);
     live->next = NULL;

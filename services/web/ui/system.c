@@ -8,7 +8,7 @@
 #include "services/web/http/reply.h"
 #include "services/web/ui/control.h"
 #include "services/web/ui/page.h"
-#include "services/web/ui/state.h"
+#include "services/web/watch/state.h"
 
 #define LOG_LINES "200"
 
@@ -52,9 +52,9 @@ static void show_system(struct req *r, cJSON *lines_take, const char *why_no_log
     cJSON_AddStringToObject(data, "log", log ? log : "");
     if (lines_take) cJSON_AddItemToObject(data, "lines", lines_take);
     if (*why_no_log) cJSON_AddStringToObject(data, "no_log", why_no_log);
-    cJSON_AddItemToObject(data, "switch", ui_state_switch(r->web));
-    cJSON_AddItemToObject(data, "supervisor", ui_state_children(r->web));
-    cJSON_AddItemToObject(data, "stores", ui_state_stores(r->web));
+    cJSON_AddItemToObject(data, "switch", state_switch(r->web));
+    cJSON_AddItemToObject(data, "supervisor", state_children(r->web));
+    cJSON_AddItemToObject(data, "stores", state_stores(r->web));
     add_settings(data, r->web->conf);
     ui_page_sql(p, "actions", &ui_query_actions, 2, (const char *[]){"", "50"});
     ui_page_go(p);

@@ -19,7 +19,9 @@
 #include "services/web/http/reply.h"
 #include "services/web/http/server.h"
 #include "services/web/jobs/queue_link.h"
+#include "services/web/watch/facts.h"
 #include "services/web/watch/metrics_internal.h"
+#include "services/web/watch/problem.h"
 #include "services/web/watch/verdict.h"
 
 #define TYPE_PROMETHEUS "text/plain; version=0.0.4; charset=utf-8"
@@ -137,6 +139,24 @@ static void add_up(struct buf *out, const struct web *web)
     one(out, "redis_went_back_total", "counter", "Times that Redis came back without what it had acknowledged",
         (double)redis_went_back());
     one(out, "redis_reconnects_total", "counter", "Connections made to Redis", (double)queue_link_reconnects());
+}
+
+static void add_verdict(struct buf *out, const struct web *web)
+{
+    static const char *const states[] = {"fresh", "look", "wrong", "unknown"};
+    const cJSON *verdict = facts_verdict(web->facts), *p;
+    metrics_head(out, "verdict", "gauge", "1 for the state that the verdict is in");
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        buf_printf(out, "logikald_verdict{state=\"%s\"} %d\n", states[i],
+                   strcmp(fact_text(verdict, "state"), states[i]) == 0);
+    metrics_head(out, "problem", "gauge", "1 for each problem that there is");
+    cJSON_ArrayForEach(p, fact(verdict, "problems")) {
+        buf_str(out, "logikald_problem{");
+        metrics_label(out, "key", fact_text(p, "key"));
+        buf_char(out, ',');
+        metrics_label(out, "severity", fact_text(p, "severity"));
+        buf_str(out, "} 1\n");
+    }
 }
 
 /* ---- the supervisor's children ---- */
@@ -305,6 +325,7 @@ void web_metrics(struct req *r)
     metrics_head(out, "build_info", "gauge", "Version");
     buf_printf(out, "logikald_build_info{version=\"%s\",pid=\"%d\"} 1\n", version_text, (int)getpid());
     add_up(out, r->web);
+    add_verdict(out, r->web);
     add_process(out, r->web);
     add_requests(out, r->web->metrics);
     add_children(out, r->web);

@@ -92,6 +92,10 @@ static void on_info(void *arg, const struct redis_answer *answer)
     v->redis_clients = strtoll(number, NULL, 10);
     take_field(answer->reply->str, "uptime_in_seconds:", number, sizeof(number));
     v->redis_uptime_s = strtoll(number, NULL, 10);
+    take_field(answer->reply->str, "maxmemory_policy:", v->redis_policy, sizeof(v->redis_policy));
+    snprintf(number, sizeof(number), "0");
+    take_field(answer->reply->str, "maxmemory:", number, sizeof(number));
+    v->redis_limit_bytes = strtoll(number, NULL, 10);
 }
 
 /* A server that hangs is found out before the connection's own deadline. */

@@ -36,6 +36,8 @@ struct verdict {
     struct backlog backlog;
     char redis_version[32], redis_memory[32];
     int64_t redis_clients, redis_uptime_s;
+    char redis_policy[32]; /* what Redis does when its memory is full */
+    int64_t redis_limit_bytes;
 };
 
 struct verdict *verdict_new(struct web *web); /* NULL without memory */

@@ -45,6 +45,14 @@ static void assert_says(const char *path, const char *words)
     http_reply_free(&reply);
 }
 
+static bool page_says(const char *words)
+{
+    struct http_reply reply = web_call(&web, "GET", "/ui/", web.admin, NULL);
+    bool is_there = strstr(reply.body, words) != NULL;
+    http_reply_free(&reply);
+    return is_there;
+}
+
 static bool health_says(const char *words)
 {
     struct http_reply reply = web_call(&web, "GET", "/api/v1/health/detailed", web.admin, NULL);
@@ -61,7 +69,7 @@ TEST(test_hold_is_told_everywhere)
     assert_says("/api/v1/admin/holds", json);
     assert_says("/api/v1/admin/holds?state=open", "\"elevations\" : 4");
     assert_says("/api/v1/admin/holds?state=open", "\"type\" : \"directory\", \"name\" : \"Firma\"");
-    assert_says("/ui/", "1 directories, 2 projects, 2 phases and 4 elevations");
+    WAIT_UNTIL(page_says("1 directories, 2 projects, 2 phases and 4 elevations"), 10000);
     assert_says("/ui/", "Something is wrong");
     assert_says("/ui/", "/refuse");
     assert_says("/metrics", "logikald_sync_held{type=\"elevation\"} 4\n");

@@ -44,6 +44,12 @@
     timer = timer || setTimeout(() => { timer = 0; if (!document.hidden) ui.refresh(); }, ms);
   }
 
+  // What a page of the server that refuses has to say.
+  function saidBy(page) {
+    const text = page.querySelector('main [role=alert]');
+    return text ? text.textContent.trim().slice(0, 300) : '';
+  }
+
   ui.refresh = async () => {
     if (isBusy) { later(LEAST_MS); return; }
     isBusy = true;
@@ -51,8 +57,8 @@
     try {
       const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
       if (answer.redirected && new URL(answer.url).pathname === '/ui/login') return location.assign(answer.url);
-      if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
       const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
+      if (!answer.ok) throw new Error(saidBy(fresh) || `The server answered ${answer.status}.`);
       for (const part of document.querySelectorAll('[data-live]')) {
         const other = fresh.getElementById(part.id);
         if (other) ui.guard(`refresh ${part.id}`, () => morph(part, other));
@@ -60,8 +66,11 @@
       ui.times();
       document.dispatchEvent(new CustomEvent('refreshed'));
       if (state) state.textContent = '';
+      ui.verdict();
     } catch (error) {
-      if (state) state.textContent = `What you see may be old. ${error.message === 'Failed to fetch' ? 'The server cannot be reached.' : error.message}`;
+      const why = `What you see may be old. ${error.message === 'Failed to fetch' ? 'The server cannot be reached.' : error.message}`;
+      if (state) state.textContent = why;
+      ui.lost(why);
     } finally { isBusy = false; }
   };
   const refreshSoon = () => { if (!document.hidden) later(Math.max(60, LEAST_MS - (Date.now() - last))); };

@@ -1,5 +1,5 @@
-/* See ui_state.h. */
-#include "services/web/ui/state.h"
+/* See state.h. */
+#include "services/web/watch/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "services/store/pool.h"
 #include "services/web/watch/verdict.h"
 
-cJSON *ui_state_switch(const struct web *web)
+cJSON *state_switch(const struct web *web)
 {
     static const char *const places[] = {[SOURCE_DEFAULT] = "which is the default",
                                          [SOURCE_FILE] = "set in the configuration file",
@@ -90,6 +90,8 @@ static void add_snapshot(cJSON *out, const struct snapshot *s)
     cJSON_AddStringToObject(out, "reload_error", s->reload_error);
     cJSON_AddNumberToObject(out, "oom_kills", (double)s->oom_kills);
     cJSON_AddNumberToObject(out, "memory_limit_bytes", (double)s->memory_limit_bytes);
+    cJSON_AddNumberToObject(out, "memory_used_bytes", (double)s->memory_used_bytes);
+    cJSON_AddNumberToObject(out, "log_lines_dropped", (double)s->log_lines_dropped);
     add_time(out, "since", s->started_ms);
     add_time(out, "reload_at", s->reload_ms);
     cJSON *children = cJSON_AddArrayToObject(out, "children");
@@ -101,7 +103,7 @@ static void add_snapshot(cJSON *out, const struct snapshot *s)
     cJSON_AddNumberToObject(out, "memory_bytes", (double)total);
 }
 
-cJSON *ui_state_children(const struct web *web)
+cJSON *state_children(const struct web *web)
 {
     struct err err = {0};
     struct snapshot *s = calloc(1, sizeof(*s));
@@ -128,7 +130,7 @@ static cJSON *store(const char *name, const char *tone, const char *text, const 
     return out;
 }
 
-cJSON *ui_state_stores(const struct web *web)
+cJSON *state_stores(const struct web *web)
 {
     const struct verdict *v = web->verdict;
     char text[400];

@@ -1,0 +1,37 @@
+/* See verdict_read.h. */
+#include "services/store/web/verdict_read.h"
+#include "services/store/web/intervals_json.h"
+
+/* The types that this program syncs; others are somebody's slip. */
+#define KNOWN                                                                                                          \
+    "c.object_type IN ('directory', 'project', 'phase', 'elevation', 'sqlite_parser', 'elevation_glass', "             \
+    "'parsing_errors')"
+
+const struct query query_verdict_sync = {
+    .name = "verdict_sync",
+    .sql = "SELECT json_build_object('now', clock_timestamp(),"
+           " 'now_s', extract(epoch FROM clock_timestamp()),"
+           " 'intervals', (SELECT coalesce(json_agg(json_build_object('type', c.object_type, 'name', c.display_name,"
+           "   'is_on', c.is_sync_enabled, 'is_known', " KNOWN ","
+           "   'age_s', extract(epoch FROM now() - c.last_sync), 'stale_s', 60 * c.staleness_threshold_minutes,"
+           "   'finished', coalesce(c.last_finished_status, nullif(c.last_status, 'running')), 'error', c.last_error,"
+           "   'next', " INTERVAL_NEXT ") ORDER BY c.priority, c.id), '[]') FROM object_sync_configs c),"
+           " 'runs', (SELECT coalesce(json_agg(json_build_object('scope', r.scope, 'trouble', r.trouble,"
+           "   'since', r.trouble_since, 'trouble_s', extract(epoch FROM now() - r.trouble_since))"
+           "   ORDER BY r.trouble_since), '[]')"
+           "   FROM sync_runs r WHERE r.state = 'running' AND r.trouble IS NOT NULL"
+           "    AND r.updated_at > now() - interval '1 minute'),"
+           " 'failing', f.count, 'failing_since', f.since, 'failing_names', f.names)"
+           " FROM (SELECT count(*) AS count, min(k.failed_at) AS since,"
+           "   left(string_agg(p.name, ', ' ORDER BY k.failures DESC, p.id), 200) AS names"
+           "  FROM project_cursors k JOIN projects p ON p.id = k.project_id"
+           "  WHERE k.failures > 0 AND p.deleted_at IS NULL) f",
+};
+
+const struct query query_verdict_counts = {
+    .name = "verdict_counts",
+    .sql = "SELECT json_build_object('elevations', count(*) FILTER (WHERE deleted_at IS NULL),"
+           " 'unparsed', count(*) FILTER (WHERE deleted_at IS NULL AND parse_status IN ('failed', 'error')))"
+           " FROM elevations",
+    .is_slow = true,
+};

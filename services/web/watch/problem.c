@@ -1,0 +1,116 @@
+/* See problem.h. */
+#include "services/web/watch/problem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const severity_names[SEVERITIES] = {"look", "unknown", "wrong"};
+
+const cJSON *fact(const cJSON *object, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+const char *fact_text(const cJSON *object, const char *key)
+{
+    const char *text = cJSON_GetStringValue(fact(object, key));
+    return text ? text : "";
+}
+
+double fact_number(const cJSON *object, const char *key)
+{
+    const cJSON *item = fact(object, key);
+    return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+bool fact_is(const cJSON *object, const char *key)
+{
+    return cJSON_IsTrue(fact(object, key));
+}
+
+void findings_open(struct findings *f)
+{
+    *f = (struct findings){0};
+    for (int i = 0; i < SEVERITIES; i++) f->of[i] = cJSON_CreateArray();
+}
+
+bool findings_have(const struct findings *f, const char *part)
+{
+    const cJSON *p;
+    for (int i = 0; i < SEVERITIES; i++)
+        cJSON_ArrayForEach(p, f->of[i])
+            if (strncmp(fact_text(p, "part"), part, strlen(part)) == 0) return true;
+    return false;
+}
+
+cJSON *findings_close(struct findings *f)
+{
+    cJSON *all = cJSON_CreateArray(), *each;
+    for (int i = SEVERITIES - 1; i >= 0; i--) {
+        while ((each = cJSON_DetachItemFromArray(f->of[i], 0))) cJSON_AddItemToArray(all, each);
+        cJSON_Delete(f->of[i]);
+    }
+    return all;
+}
+
+cJSON *problem(struct findings *f, enum severity severity, const char *part, const char *name, const char *fmt, ...)
+{
+    char text[700];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    cJSON *p = cJSON_CreateObject();
+    cJSON_AddStringToObject(p, "part", part);
+    cJSON_AddStringToObject(p, "severity", severity_names[severity]);
+    cJSON_AddStringToObject(p, "cause", text);
+    snprintf(text, sizeof text, "%.200s%s%.200s", part, *name ? ":" : "", name);
+    cJSON_AddStringToObject(p, "key", text);
+    cJSON_AddItemToArray(f->of[severity], p);
+    return p;
+}
+
+void problem_text(cJSON *p, const char *member, const char *text)
+{
+    if (*text) cJSON_AddStringToObject(p, member, text);
+}
+
+void problem_advice(cJSON *p, const char *text)
+{
+    problem_text(p, "advice", text);
+}
+
+enum severity problem_severity(const cJSON *p)
+{
+    for (int i = 0; i < SEVERITIES; i++)
+        if (strcmp(fact_text(p, "severity"), severity_names[i]) == 0) return (enum severity)i;
+    return SEVERITY_LOOK;
+}
+
+void problem_blocks(struct findings *f, cJSON *p)
+{
+    if (!f->blocker || problem_severity(p) > problem_severity(f->blocker)) f->blocker = p;
+}
+
+void problem_hits(struct findings *f, cJSON *p, enum severity at_least, const char *what)
+{
+    enum severity now = problem_severity(p);
+    if (!fact(p, "hits")) cJSON_AddStringToObject(p, "hits", what);
+    if (now >= at_least) return;
+    cJSON_AddItemToArray(f->of[at_least], cJSON_DetachItemViaPointer(f->of[now], p));
+    cJSON_ReplaceItemInObjectCaseSensitive(p, "severity", cJSON_CreateString(severity_names[at_least]));
+}
+
+const char *span_text(double seconds, char *out, size_t size)
+{
+    if (seconds < 100)
+        snprintf(out, size, "%.0f s", seconds);
+    else if (seconds < 100 * 60)
+        snprintf(out, size, "%.0f min", seconds / 60);
+    else if (seconds < 48 * 3600)
+        snprintf(out, size, "%.0f h", seconds / 3600);
+    else
+        snprintf(out, size, "%.0f d", seconds / 86400);
+    return out;
+}

@@ -1,0 +1,186 @@
+/* See problems.h. Each part has its judge. What keeps the copy from getting fresher is found first, so that stale types
+ * are told as what it hits, and not as faults of their own. */
+#include "services/web/watch/problems.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "services/web/watch/problem.h"
+#include "services/web/watch/problems_sync.h"
+
+#define DEPTH_MANY    1000
+#define OLDEST_LATE_S 900
+#define MEMORY_FULL   0.92 /* of the limit */
+
+static void judge_stores(struct findings *f, const cJSON *facts)
+{
+    const cJSON *s;
+    cJSON_ArrayForEach(s, fact(facts, "stores")) {
+        const char *tone = fact_text(s, "tone"), *name = fact_text(s, "name");
+        if (strcmp(tone, "bad") != 0 && strcmp(tone, "warn") != 0) continue;
+        cJSON *p =
+            problem(f, *tone == 'b' ? SEVERITY_WRONG : SEVERITY_LOOK, name, "", "%s: %s", name, fact_text(s, "text"));
+        problem_advice(p, fact_text(s, "advice"));
+        problem_blocks(f, p);
+    }
+    const cJSON *redis = fact(facts, "redis");
+    const char *policy = fact_text(redis, "policy");
+    if (fact_number(redis, "limit_bytes") > 0 && *policy && strcmp(policy, "noeviction") != 0)
+        problem_advice(
+            problem(f, SEVERITY_LOOK, "Redis", "evicts",
+                    "Redis throws keys away when its memory is full (maxmemory-policy %s): tasks can be lost", policy),
+            "Set maxmemory-policy noeviction.");
+}
+
+static void judge_child(struct findings *f, const cJSON *c)
+{
+    const char *state = fact_text(c, "state"), *name = fact_text(c, "name"), *role = fact_text(c, "role");
+    const char *tone = fact_text(c, "tone"), *exit = fact_text(c, "last_exit");
+    cJSON *p = NULL;
+    if (strcmp(state, "crash-loop") == 0) {
+        p = problem(f, SEVERITY_WRONG, name, "", "%s ends again and again (%s)", name, exit);
+        problem_advice(p, "The log tells why.");
+        problem_text(p, "next", fact_text(c, "next_start"));
+    } else if (strcmp(state, "stopped") == 0) {
+        p = problem(f, SEVERITY_LOOK, name, "", "%s was stopped by hand", name);
+        problem_advice(p, "Start it on the System page.");
+    } else if (strcmp(state, "dumping") == 0) {
+        p = problem(f, SEVERITY_LOOK, name, "", "%s hung and is being ended; it is started again by itself", name);
+    } else if (*tone && strcmp(tone, "ok") != 0) {
+        p = problem(f, strcmp(tone, "bad") == 0 ? SEVERITY_WRONG : SEVERITY_LOOK, name, "", "%s is %s%s%s%s", name,
+                    state, *exit ? " (" : "", exit, *exit ? ")" : "");
+        problem_text(p, "next", fact_text(c, "next_start"));
+    }
+    if (!p) return;
+    problem_text(p, "link", "/ui/system");
+    problem_text(p, "since", fact_text(c, "exit_at"));
+    if (strcmp(role, "worker") == 0 || strcmp(role, "beat") == 0) problem_blocks(f, p);
+}
+
+static void judge_supervisor(struct findings *f, const cJSON *facts)
+{
+    const cJSON *supervisor = fact(facts, "supervisor"), *c;
+    double limit = fact_number(supervisor, "memory_limit_bytes"), used = fact_number(supervisor, "memory_used_bytes");
+    if (fact_is(supervisor, "is_stale"))
+        problem_advice(problem(f, SEVERITY_WRONG, "supervisor", "", "%s", fact_text(supervisor, "note")),
+                       "Look at the container's log; restart the container when it does not come back.");
+    else if (fact_is(supervisor, "is_known") && *fact_text(supervisor, "note"))
+        problem_advice(problem(f, SEVERITY_LOOK, "supervisor", "note", "%s", fact_text(supervisor, "note")),
+                       "Complete the configuration and reload.");
+    if (*fact_text(supervisor, "reload_error")) {
+        cJSON *p = problem(f, SEVERITY_LOOK, "configuration", "", "The last reload was refused: %s",
+                           fact_text(supervisor, "reload_error"));
+        problem_advice(p, "Correct it and reload again; until then the former configuration is in force.");
+        problem_text(p, "since", fact_text(supervisor, "reload_at"));
+    }
+    if (fact_number(supervisor, "log_lines_dropped") > 0)
+        problem_advice(problem(f, SEVERITY_LOOK, "log", "", "%.0f log lines could not be written",
+                               fact_number(supervisor, "log_lines_dropped")),
+                       "Is the disk of LOG_FILE full, or its reader gone?");
+    if (limit > 0 && used > limit * MEMORY_FULL)
+        problem_advice(problem(f, SEVERITY_LOOK, "memory", "", "%.0f of %.0f MiB of the container's memory are in use",
+                               used / 1048576, limit / 1048576),
+                       "Beyond the limit the kernel kills processes: give it more, or lower WORKER_CONCURRENCY.");
+    if (!fact_is(supervisor, "is_stale"))
+        cJSON_ArrayForEach(c, fact(supervisor, "children")) judge_child(f, c);
+}
+
+static void judge_pause(struct findings *f, const cJSON *queue)
+{
+    double depth = fact_number(queue, "depth");
+    const char *name = fact_text(queue, "name");
+    cJSON *p = problem(f, SEVERITY_LOOK, "queue", name, "Queue %s was paused by %s; %.0f task%s in it", name,
+                       fact_text(queue, "paused_by"), depth, depth == 1 ? " waits" : "s wait");
+    problem_advice(p, "Nothing of it is run until it is resumed: here, or with logikald queue resume.");
+    problem_text(p, "since", fact_text(queue, "paused_since"));
+    problem_text(p, "queue", name);
+    problem_blocks(f, p);
+}
+
+static void judge_queue(struct findings *f, const cJSON *q)
+{
+    double depth = fact_number(q, "depth"), oldest_ms = fact_number(q, "oldest_ms");
+    const char *name = fact_text(q, "name");
+    if (fact_is(q, "is_paused"))
+        judge_pause(f, q);
+    else if (oldest_ms > OLDEST_LATE_S * 1000.0)
+        problem_advice(problem(f, SEVERITY_LOOK, "queue", name, "The next task of queue %s has waited for %.0f minutes",
+                               name, oldest_ms / 60000),
+                       "More runners (WORKER_CONCURRENCY) or a longer interval would help.");
+    else if (depth > DEPTH_MANY)
+        problem_text(problem(f, SEVERITY_LOOK, "queue", name, "%.0f tasks wait in queue %s", depth, name), "link",
+                     "/ui/tasks");
+}
+
+static void judge_queues(struct findings *f, const cJSON *facts)
+{
+    const cJSON *queues = fact(facts, "queues"), *backlog = fact(facts, "backlog"), *q;
+    bool is_on = fact_is(fact(facts, "switch"), "is_on");
+    double waiting = 0, dead = fact_number(queues, "dead");
+    if (!cJSON_IsObject(queues)) return;
+    cJSON_ArrayForEach(q, fact(queues, "queues")) {
+        waiting += fact_number(q, "depth");
+        judge_queue(f, q);
+    }
+    if (fact_number(queues, "workers") == 0 && (is_on || waiting > 0) && !findings_have(f, "worker")) {
+        cJSON *p = problem(f, is_on ? SEVERITY_WRONG : SEVERITY_LOOK, "worker", "none",
+                           is_on ? "No worker is there: nothing is synced" : "%.0f tasks wait and no worker is there",
+                           waiting);
+        problem_advice(p, "Start one: on the System page, or as a component of its own (logikald worker).");
+        problem_text(p, "link", "/ui/system");
+        problem_blocks(f, p);
+    } else if (fact_is(backlog, "is_stuck")) {
+        cJSON *p = problem(f, SEVERITY_WRONG, "queue", "stuck",
+                           "%.0f tasks wait in queue %s, no worker takes any, and none is being worked on",
+                           fact_number(backlog, "waiting"), fact_text(backlog, "queue"));
+        problem_advice(p, "Does a worker serve this queue (WORKER_QUEUES)? Its log tells more.");
+        problem_blocks(f, p);
+    }
+    if (dead <= 0) return;
+    cJSON *p = problem(f, SEVERITY_LOOK, "dead letters", "", "%.0f dead letter%s", dead, dead == 1 ? "" : "s");
+    problem_advice(p, "The Tasks page shows why, and can try them again.");
+    problem_text(p, "link", "/ui/tasks");
+}
+
+static void judge_switch(struct findings *f, const cJSON *facts)
+{
+    const cJSON *gate = fact(facts, "switch");
+    if (!gate || fact_is(gate, "is_on")) return;
+    cJSON *p = problem(f, SEVERITY_LOOK, "switch", "", "%s",
+                       *fact_text(gate, "text") ? fact_text(gate, "text") : "Scheduled sync is off");
+    problem_advice(p, "Nothing is synced on schedule, and what is there ages: set BACKGROUND_SYNC_ENABLED=true.");
+    problem_blocks(f, p);
+}
+
+static void put_state(cJSON *out, const cJSON *problems, const cJSON *facts)
+{
+    static const char *const words[SEVERITIES] = {
+        [SEVERITY_LOOK] = "look", [SEVERITY_UNKNOWN] = "unknown", [SEVERITY_WRONG] = "wrong"};
+    static const char *const texts[SEVERITIES] = {[SEVERITY_LOOK] = "Working, with something to look at",
+                                                  [SEVERITY_UNKNOWN] = "Not known",
+                                                  [SEVERITY_WRONG] = "Something is wrong"};
+    char text[160];
+    if (!problems->child) {
+        cJSON_AddStringToObject(out, "state", "fresh");
+        cJSON_AddStringToObject(out, "text", sync_fresh_text(fact(facts, "sync"), text, sizeof text));
+        return;
+    }
+    enum severity worst = problem_severity(problems->child);
+    cJSON_AddStringToObject(out, "state", words[worst]);
+    cJSON_AddStringToObject(out, "text", texts[worst]);
+}
+
+cJSON *problems_judge(const cJSON *facts)
+{
+    struct findings f;
+    findings_open(&f);
+    judge_stores(&f, facts);
+    judge_supervisor(&f, facts);
+    judge_queues(&f, facts);
+    judge_switch(&f, facts);
+    judge_sync(&f, facts);
+    cJSON *out = cJSON_CreateObject(), *problems = findings_close(&f);
+    put_state(out, problems, facts);
+    cJSON_AddItemToObject(out, "problems", problems);
+    return out;
+}

@@ -1,0 +1,29 @@
+/* The verdict: from what is known of all parts, the problems, each with its first cause, and one word for all of it. A
+ * pure function of facts: the same facts give the same verdict, and nothing is asked.
+ *
+ * facts (any member may be missing; what is missing is no evidence for anything):
+ *   "stores"     see state_stores
+ *   "switch"     {"is_on","text"}
+ *   "redis"      {"policy": of maxmemory, "limit_bytes"}
+ *   "supervisor" see state_children
+ *   "queues"     {"queues":[{"name","depth","oldest_ms","is_paused","paused_by","paused_since"}],"dead","workers"},
+ *   "backlog"    {"is_stuck","queue","waiting"}
+ *   "sync"       {"intervals":[{"type","name","is_on","is_known","age_s": of last_sync, null = never,"finished": the
+ *                last attempt that ended,"error","stale_s","next"}], "runs":[{"scope","trouble","trouble_s","since"}],
+ *                "holds", "failing","failing_since","unparsed","elevations","skew_s": database's clock less ours}
+ *   "sync_age_ms" how old "sync" is
+ *
+ * The answer: {"state","text","problems":[...]}. state: "wrong" (something is), else "unknown" (there is no evidence
+ * that nothing is), else "look", else "fresh". A problem: {"key": what it is the same by the next time, "part",
+ * "severity": "wrong" | "unknown" | "look", "cause", and where they are known "since", "hits", "next", "advice",
+ * "link", "queue", "hold", "missing"}. The worst come first. */
+#ifndef LOGIKALD_SERVICES_WEB_WATCH_PROBLEMS_H
+#define LOGIKALD_SERVICES_WEB_WATCH_PROBLEMS_H
+
+#include <cjson/cJSON.h>
+
+#define FACTS_OLD_MS 20000 /* older ones say nothing of now */
+
+cJSON *problems_judge(const cJSON *facts); /* the caller's to delete */
+
+#endif

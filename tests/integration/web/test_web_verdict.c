@@ -1,0 +1,167 @@
+/* GET /api/v1/verdict on a real PostgreSQL and Redis: each fault is staged, named within its time, and forgotten when
+ * it is over; also while both stores are away. */
+#include "tests/support/web.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define METRICS_TOKEN "a-token-for-the-monitoring-0123456789"
+
+static struct web_server web;
+static struct redis_server redis;
+
+static char *verdict(void)
+{
+    struct http_reply reply = web_call(&web, "GET", "/api/v1/verdict", METRICS_TOKEN, NULL);
+    if (reply.status != 200) fail_msg("the verdict is answered %d: %s", reply.status, reply.body);
+    char *body = strdup(reply.body);
+    http_reply_free(&reply);
+    return body;
+}
+
+/* Of what it says about the state and, "" = whatever, somewhere in a problem. */
+static bool says(const char *state, const char *words)
+{
+    char member[40], *body = verdict();
+    snprintf(member, sizeof member, "\"state\":\"%s\"", state);
+    bool is_so = strstr(body, member) && strstr(body, words);
+    free(body);
+    return is_so;
+}
+
+static bool is_silent_about(const char *words)
+{
+    char *body = verdict();
+    bool is_so = !strstr(body, words);
+    free(body);
+    return is_so;
+}
+
+static void all_is_well(void)
+{
+    pg_exec(&web.pg,
+            "UPDATE object_sync_configs SET last_sync = now(), last_status = 'success', is_sync_enabled = true,"
+            " last_finished_status = 'success', last_error = NULL, staleness_threshold_minutes = 30;"
+            "TRUNCATE sync_runs, sync_holds CASCADE; DELETE FROM object_sync_configs WHERE priority = 99");
+}
+
+/* Statements that stage a fault, and what is said of it. No worker is there in this test, which is said too. */
+static const struct {
+    const char *sql, *words;
+} rows[] = {
+    {"UPDATE object_sync_configs SET last_finished_status = 'failed', last_error = 'Logikal refuses the login'",
+     "\"hits\":\"7 types: "},
+    {"UPDATE object_sync_configs SET last_finished_status = 'failed', last_status = 'running', last_error = 'it is "
+     "down'"
+     " WHERE object_type = 'project'",
+     "The last sync failed: it is down"},
+    {"UPDATE object_sync_configs SET last_finished_status = 'partial', last_error = '3 of 5 directories: 403'"
+     " WHERE object_type = 'project'",
+     "was not complete: 3 of 5 directories: 403"},
+    {"UPDATE object_sync_configs SET last_sync = now() - interval '31 minutes' WHERE object_type = 'phase'",
+     "older than their threshold: "},
+    {"UPDATE object_sync_configs SET last_sync = now() + interval '2 hours' WHERE object_type = 'phase'",
+     "2 h in the future"},
+    {"UPDATE object_sync_configs SET last_sync = NULL WHERE object_type = 'phase'", "never synced yet"},
+    {"UPDATE object_sync_configs SET is_sync_enabled = false, last_sync = now() - interval '10 days' WHERE object_type"
+     " = 'elevation'",
+     "is switched off, and 10 d old"},
+    {"INSERT INTO object_sync_configs (object_type, display_name, sync_interval_minutes, staleness_threshold_minutes,"
+     " priority, is_sync_enabled) VALUES ('elevatoin', 'Elevatoins', 60, 90, 99, true)",
+     "Nothing in this program syncs Elevatoins"},
+    {"INSERT INTO sync_runs (scope, trouble, trouble_since) VALUES ('tree', 'Logikal answered 503 to GET /projects',"
+     " now() - interval '40 seconds')",
+     "Logikal answered 503 to GET /projects; it is being tried again"},
+    {"INSERT INTO sync_holds (reason, directories, projects, phases, elevations, run_id) VALUES ('mass', 1, 2, 3, 4, "
+     "7)",
+     "1 directories, 2 projects, 3 phases and 4 elevations"},
+};
+
+static void test_each_fault_of_the_copy_is_named_and_forgotten(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        all_is_well();
+        WAIT_UNTIL(is_silent_about(rows[i].words), 10000);
+        pg_exec(&web.pg, rows[i].sql);
+        print_message("%s\n", rows[i].words);
+        WAIT_UNTIL(!is_silent_about(rows[i].words), 10000);
+        assert_false(says("fresh", ""));
+    }
+    all_is_well();
+    WAIT_UNTIL(is_silent_about("hold"), 10000);
+}
+
+static void test_queues_and_redis(void **state)
+{
+    (void)state;
+    all_is_well();
+    WAIT_UNTIL(says("wrong", "No worker is there"), 10000); /* BACKGROUND_SYNC_ENABLED is true */
+    free(redis_cli(&redis, "CONFIG SET maxmemory 100mb"));
+    free(redis_cli(&redis, "CONFIG SET maxmemory-policy allkeys-lru"));
+    WAIT_UNTIL(says("wrong", "throws keys away"), 15000);
+    free(redis_cli(&redis, "CONFIG SET maxmemory 0"));
+    WAIT_UNTIL(is_silent_about("throws keys away"), 15000);
+    redis_server_kill(&redis);
+    WAIT_UNTIL(says("wrong", "Redis: unreachable"), 15000);
+    assert_true(is_silent_about("No worker is there")); /* nobody can tell */
+    redis_server_restart(&redis);
+    WAIT_UNTIL(is_silent_about("Redis: unreachable"), 15000);
+}
+
+static void test_it_answers_while_both_stores_are_away(void **state)
+{
+    (void)state;
+    all_is_well();
+    pg_kill(&web.pg);
+    redis_server_kill(&redis);
+    WAIT_UNTIL(says("wrong", "PostgreSQL: ") && says("wrong", "Redis: unreachable"), 20000);
+    struct http_reply metrics = web_call(&web, "GET", "/metrics", METRICS_TOKEN, NULL);
+    assert_non_null(strstr(metrics.body, "logikald_verdict{state=\"wrong\"} 1\n"));
+    assert_non_null(strstr(metrics.body, "logikald_problem{key=\"PostgreSQL\",severity=\"wrong\"} 1\n"));
+    http_reply_free(&metrics);
+    pg_restart(&web.pg);
+    redis_server_restart(&redis);
+    WAIT_UNTIL(is_silent_about("PostgreSQL: ") && is_silent_about("Redis: "), 30000);
+}
+
+static void test_it_is_not_for_everybody(void **state)
+{
+    (void)state;
+    char *client = web_client(&web, "erp", "[\"projects:read\"]"), *watcher = web_client(&web, "w", "[\"admin:read\"]");
+    assert_int_equal(web_status(&web, "GET", "/api/v1/verdict", NULL, NULL), 401);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/verdict", client, NULL), 403);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/verdict", watcher, NULL), 200);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/verdict", web.admin, NULL), 200);
+    free(client);
+    free(watcher);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    char url[200];
+    redis_server_start(&redis, NULL);
+    web_servers(&web);
+    snprintf(url, sizeof url, "REDIS_URL=%s", redis.url);
+    web_run(&web, (const char *[]){url, "METRICS_TOKEN=" METRICS_TOKEN, "BACKGROUND_SYNC_ENABLED=true", NULL}, true);
+    web_log_in(&web);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    web_end(&web);
+    redis_server_stop(&redis);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_fault_of_the_copy_is_named_and_forgotten), cmocka_unit_test(test_queues_and_redis),
+        cmocka_unit_test(test_it_answers_while_both_stores_are_away), cmocka_unit_test(test_it_is_not_for_everybody)};
+    return cmocka_run_group_tests(tests, start, stop);
+}

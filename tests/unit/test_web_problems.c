@@ -1,0 +1,242 @@
+/* The verdict, by a table of facts: its state, its first cause and what that hits. Rows give what differs from a world
+ * in which all is well. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "services/web/watch/problem.h"
+#include "services/web/watch/problems.h"
+
+static const char well[] =
+    "{'stores':[{'name':'PostgreSQL','tone':'ok','text':'answers'},{'name':'Redis','tone':'ok','text':'answers'},"
+    "{'name':'Logikal','tone':'off','text':'http://l'}],'switch':{'is_on':true},"
+    "'supervisor':{'is_known':true,'children':[{'name':'web.0','role':'web','state':'ready','tone':'ok'},"
+    "{'name':'worker.0','role':'worker','state':'ready','tone':'ok'}]},"
+    "'queues':{'queues':[{'name':'sync','depth':0,'oldest_ms':-1}],'dead':0,'workers':1},"
+    "'backlog':{'is_stuck':false},'sync_age_ms':900,'redis':{'policy':'noeviction','limit_bytes':0},"
+    "'sync':{'elevations':300,'unparsed':0,'failing':0,'skew_s':0.2,'holds':[],'runs':[],'intervals':["
+    "{'type':'project','name':'Projects','is_on':true,'is_known':true,'age_s':60,'stale_s':1800,'finished':'success'},"
+    "{'type':'phase','name':'Phases','is_on':true,'is_known':true,'age_s':120,'stale_s':1800,'finished':'success'}]}}";
+
+/* Of type 0 (Projects), 1 (Phases) or both. */
+#define P0(members)   "{'sync':{'intervals':[{" members "}]}}"
+#define BOTH(members) "{'sync':{'intervals':[{" members "},{" members "}]}}"
+#define STORE0(tone, text, advice)                                                                                     \
+    "{'stores':[{'name':'PostgreSQL','tone':'" tone "','text':'" text "','advice':'" advice "'}]}"
+#define STORE1(tone, text) "{'stores':[{},{'name':'Redis','tone':'" tone "','text':'" text "'}]}"
+#define WORKER(members)    "{'supervisor':{'children':[{},{" members "}]}}"
+#define QUEUE(members)     "{'queues':{'queues':[{" members "}]}}"
+
+static const struct {
+    const char *differs, *state, *cause, *hits; /* cause, hits: part of the first problem's; "" = none */
+    int problems;
+} cases[] = {
+    {"{}", "fresh", "", "", 0},
+    /* stores */
+    {STORE0("bad", "connection refused", ""), "wrong", "PostgreSQL: connection refused", "", 1},
+    {STORE0("bad", "3 migrations are missing", "Run `logikald migrate`."), "wrong", "3 migrations are missing", "", 1},
+    {STORE0("bad", "it only reads", ""), "wrong", "it only reads", "", 1},
+    {STORE1("bad", "unreachable"), "wrong", "Redis: unreachable", "", 1},
+    {STORE1("off", "not configured"), "fresh", "", "", 0},
+    {STORE1("bad", "needs +publish"), "wrong", "Redis: needs +publish", "", 1},
+    {"{'stores':[{},{},{'name':'Logikal','tone':'warn','text':'not configured'}]}", "look", "Logikal: not configured",
+     "", 1},
+    {"{'redis':{'policy':'allkeys-lru','limit_bytes':1000}}", "look", "throws keys away", "", 1},
+    {"{'redis':{'policy':'volatile-ttl','limit_bytes':1}}", "look", "volatile-ttl", "", 1},
+    {"{'redis':{'policy':'allkeys-lru','limit_bytes':0}}", "fresh", "", "", 0},
+    /* processes */
+    {"{'supervisor':{'is_stale':true,'note':'it hangs'}}", "wrong", "it hangs", "", 1},
+    {"{'supervisor':{'note':'LOGIKAL_API_BASE_URL is missing'}}", "look", "LOGIKAL_API_BASE_URL is missing", "", 1},
+    {"{'supervisor':{'is_known':false,'note':'without a supervisor'}}", "fresh", "", "", 0},
+    {"{'supervisor':{'reload_error':'a.cfg:3: no'}}", "look", "a.cfg:3: no", "", 1},
+    {"{'supervisor':{'log_lines_dropped':20}}", "look", "20 log lines", "", 1},
+    {"{'supervisor':{'memory_limit_bytes':1000,'memory_used_bytes':990}}", "look", "memory are in use", "", 1},
+    {"{'supervisor':{'memory_limit_bytes':1000,'memory_used_bytes':500}}", "fresh", "", "", 0},
+    {"{'supervisor':{'memory_limit_bytes':0,'memory_used_bytes':500}}", "fresh", "", "", 0},
+    {WORKER("'state':'crash-loop','tone':'bad','last_exit':'killed by SIGKILL'"), "wrong",
+     "worker.0 ends again and again (killed by SIGKILL)", "", 1},
+    {WORKER("'state':'stopped','tone':'off'"), "look", "worker.0 was stopped by hand", "", 1},
+    {WORKER("'state':'dumping','tone':'warn'"), "look", "worker.0 hung", "", 1},
+    {WORKER("'state':'starting','tone':'warn'"), "look", "worker.0 is starting", "", 1},
+    {WORKER("'state':'down','tone':'bad','last_exit':'exit status 1'"), "wrong", "worker.0 is down (exit status 1)", "",
+     1},
+    {WORKER("'state':'done','tone':'ok'"), "fresh", "", "", 0},
+    /* one cause: a worker that is away is not told a second time by its queue */
+    {"{'supervisor':{'children':[{},{'state':'crash-loop','tone':'bad'}]},'queues':{'workers':0}}", "wrong",
+     "ends again and again", "", 1},
+    /* queues */
+    {"{'queues':{'workers':0}}", "wrong", "No worker is there", "", 1},
+    {"{'switch':{'is_on':false},'queues':{'workers':0,'queues':[{'depth':3}]}}", "look", "3 tasks wait and no worker",
+     "", 2},
+    {QUEUE("'depth':5,'oldest_ms':1000000"), "look", "has waited for 17 minutes", "", 1},
+    {QUEUE("'depth':1001"), "look", "1001 tasks wait in queue sync", "", 1},
+    {QUEUE("'depth':1000"), "fresh", "", "", 0},
+    {QUEUE("'is_paused':true,'paused_by':'eve','depth':1"), "look", "paused by eve; 1 task waits", "", 1},
+    {"{'backlog':{'is_stuck':true,'queue':'sync','waiting':7}}", "wrong", "7 tasks wait in queue sync, no worker takes",
+     "", 1},
+    {"{'queues':{'dead':1}}", "look", "1 dead letter", "", 1},
+    {"{'queues':{'dead':2}}", "look", "2 dead letters", "", 1},
+    {"{'queues':null}", "fresh", "", "", 0}, /* Redis says that by itself */
+    /* the switch */
+    {"{'switch':{'is_on':false,'text':'Scheduled sync is off: set by ctl'}}", "look", "set by ctl", "", 1},
+    {"{'switch':{'is_on':false,'text':'off'},'sync':{'intervals':[{'age_s':9999}]}}", "wrong", "off",
+     "older than their threshold: Projects", 1},
+    /* failed, not complete */
+    {P0("'finished':'failed','error':'503'"), "wrong", "The last sync failed: 503", "1 type: Projects", 1},
+    {BOTH("'finished':'failed','error':'refuses the login'"), "wrong", "refuses the login", "2 types: Projects, Phases",
+     1},
+    {"{'sync':{'intervals':[{'finished':'failed','error':'a'},{'finished':'failed','error':'b'}]}}", "wrong", "a",
+     "1 type: Projects", 2},
+    {P0("'finished':'failed','error':null"), "wrong", "no reason was given", "Projects", 1},
+    {P0("'finished':'failed','error':'x','is_on':false"), "fresh", "", "", 0},
+    {P0("'finished':'partial','error':'5 of 5 could not be listed'"), "look", "was not complete: 5 of 5", "Projects",
+     1},
+    {BOTH("'finished':'partial','error':'403'"), "look", "403", "2 types", 1},
+    {"{'sync':{'intervals':[{'finished':'failed','error':'503','age_s':9999},{'age_s':9999}]}}", "wrong", "503",
+     "1 type: Projects", 1},
+    /* age */
+    {P0("'age_s':1801"), "wrong", "Older than their threshold: Projects", "", 1},
+    {P0("'age_s':1799"), "fresh", "", "", 0},
+    {BOTH("'age_s':1801"), "wrong", "Projects, Phases", "", 1},
+    {P0("'age_s':null"), "look", "Never synced yet: Projects", "", 1},
+    {BOTH("'age_s':null"), "look", "Never synced yet: Projects, Phases", "", 1},
+    {P0("'age_s':-7200"), "wrong", "2 h in the future", "", 1},
+    {P0("'age_s':-30"), "fresh", "", "", 0},
+    {P0("'is_on':false,'age_s':864000"), "look", "Projects is switched off, and 10 d old", "", 1},
+    {P0("'is_on':false,'age_s':600"), "fresh", "", "", 0},
+    {P0("'is_known':false,'type':'elevatoin','name':'Elevatoins'"), "look", "Nothing in this program syncs Elevatoins",
+     "", 1},
+    {"{'sync':{'intervals':[{'age_s':9999}]},'queues':{'workers':0}}", "wrong", "No worker is there",
+     "older than their threshold: Projects", 1},
+    {"{'sync':{'intervals':[{'age_s':9999}]},'queues':{'queues':[{'is_paused':true,'paused_by':'eve'}]}}", "wrong",
+     "paused by eve", "older than their threshold: Projects", 1},
+    {"{'sync':{'intervals':[{'age_s':null}]},'queues':{'workers':0}}", "wrong", "No worker", "never synced yet", 1},
+    {"{'sync':{'intervals':[]}}", "fresh", "", "", 0}, /* differs in nothing */
+    /* Logikal */
+    {"{'sync':{'runs':[{'scope':'tree','trouble':'Logikal answered 503','trouble_s':6}]}}", "look",
+     "Logikal answered 503; it is being tried again", "tree", 1},
+    {"{'sync':{'runs':[{'scope':'tree','trouble':'Logikal answered 503','trouble_s':3}]}}", "fresh", "", "", 0},
+    {"{'sync':{'runs':[{'scope':'tree','trouble':'hangs','trouble_s':90}],'intervals':[{'age_s':9999}]}}", "wrong",
+     "hangs", "tree", 1},
+    {"{'sync':{'runs':[{'scope':'tree','trouble':null}]}}", "fresh", "", "", 0},
+    /* holds, projects, parts lists, clocks */
+    {"{'sync':{'holds':[{'id':3,'reason':'mass','directories':2,'projects':6,'phases':8,'elevations':300}]}}", "wrong",
+     "2 directories, 6 projects, 8 phases and 300 elevations", "", 1},
+    {"{'sync':{'failing':1,'failing_names':'Deich 138'}}", "look", "1 project could not", "Deich 138", 1},
+    {"{'sync':{'failing':12}}", "look", "12 projects could not", "", 1},
+    {"{'sync':{'unparsed':2}}", "look", "2 parts lists could not", "", 1},
+    {"{'sync':{'skew_s':45}}", "look", "45 s ahead", "", 1},
+    {"{'sync':{'skew_s':-7200}}", "look", "2 h behind", "", 1},
+    {"{'sync':{'skew_s':-20}}", "fresh", "", "", 0},
+    /* without evidence there is no green */
+    {"{'sync':null}", "unknown", "has not been told", "", 1},
+    {"{'sync_age_ms':20001}", "unknown", "has not been told", "", 1},
+    {"{'sync_age_ms':19999}", "fresh", "", "", 0},
+    {"{'sync':null,'stores':[{'tone':'bad','text':'refused'}]}", "wrong", "refused", "", 1},
+    /* the worst first */
+    {"{'queues':{'dead':2},'sync':{'intervals':[{'finished':'failed','error':'503'}]}}", "wrong", "503", "Projects", 2},
+    {"{'queues':{'dead':2},'sync':null}", "unknown", "has not been told", "", 2},
+};
+
+/* Members of objects are taken over one by one, elements of arrays by their place. */
+static void merge(cJSON *to, const cJSON *from)
+{
+    const cJSON *each;
+    int at = 0;
+    cJSON_ArrayForEach(each, from) {
+        cJSON *own = cJSON_IsArray(to) ? cJSON_GetArrayItem(to, at++) : cJSON_GetObjectItem(to, each->string);
+        bool is_deep = own && (cJSON_IsObject(each) || cJSON_IsArray(each)) && own->type == each->type;
+        if (is_deep)
+            merge(own, each);
+        else if (cJSON_IsArray(to))
+            cJSON_AddItemToArray(to, cJSON_Duplicate(each, true));
+        else if (own)
+            cJSON_ReplaceItemInObject(to, each->string, cJSON_Duplicate(each, true));
+        else
+            cJSON_AddItemToObject(to, each->string, cJSON_Duplicate(each, true));
+    }
+}
+
+static cJSON *parse(const char *text)
+{
+    char *json = strdup(text);
+    for (char *p = json; *p; p++)
+        if (*p == '\'') *p = '"';
+    cJSON *out = cJSON_Parse(json);
+    if (!out) fail_msg("no JSON: %s", json);
+    free(json);
+    return out;
+}
+
+static void test_verdict_of_each_fault(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cJSON *facts = parse(well), *differs = parse(cases[i].differs);
+        merge(facts, differs);
+
+        cJSON *verdict = problems_judge(facts);
+
+        const cJSON *problems = fact(verdict, "problems"), *first = cJSON_GetArrayItem(problems, 0);
+        const char *cause = fact_text(first, "cause"), *hits = fact_text(first, "hits");
+        if (strcmp(fact_text(verdict, "state"), cases[i].state) != 0 || !strstr(cause, cases[i].cause) ||
+            !strstr(hits, cases[i].hits) || cJSON_GetArraySize(problems) != cases[i].problems)
+            fail_msg("%s: %s", cases[i].differs, cJSON_PrintUnformatted(verdict));
+        cJSON_Delete(verdict);
+        cJSON_Delete(facts);
+        cJSON_Delete(differs);
+    }
+}
+
+/* Nothing known is not well; whatever stands in the facts, there is a verdict. */
+static void test_garbage_is_never_fresh(void **state)
+{
+    (void)state;
+    static const char *const garbage[] = {"{}",
+                                          "[]",
+                                          "null",
+                                          "{'sync':7}",
+                                          "{'sync':{'intervals':null}}",
+                                          "{'stores':'x','queues':[1,2],'supervisor':null,'sync':{'intervals':{}},"
+                                          "'sync_age_ms':'old','switch':1}",
+                                          "{'supervisor':{'children':[1,'x',null,{}]},'sync':[]}"};
+    for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++) {
+        cJSON *facts = parse(garbage[i]), *verdict = problems_judge(facts);
+        if (strcmp(fact_text(verdict, "state"), "fresh") == 0) fail_msg("%s is fresh", garbage[i]);
+        cJSON_Delete(verdict);
+        cJSON_Delete(facts);
+    }
+}
+
+static void test_keys_are_the_same_next_time_and_differ_by_cause(void **state)
+{
+    (void)state;
+    static const char two[] = "{'sync':{'intervals':[{'finished':'failed','error':'a'},{'finished':'failed','error':"
+                              "'b'}],'holds':[{'id':1},{'id':2}]},'queues':{'dead':1}}";
+    cJSON *facts = parse(well), *differs = parse(two);
+    merge(facts, differs);
+    cJSON *one = problems_judge(facts), *other = problems_judge(facts);
+    const cJSON *a = fact(one, "problems"), *b = fact(other, "problems");
+    assert_int_equal(cJSON_GetArraySize(a), 5);
+    for (int i = 0; i < 5; i++) {
+        const char *key = fact_text(cJSON_GetArrayItem(a, i), "key");
+        assert_string_equal(key, fact_text(cJSON_GetArrayItem(b, i), "key"));
+        for (int k = 0; k < i; k++) assert_string_not_equal(key, fact_text(cJSON_GetArrayItem(a, k), "key"));
+    }
+    cJSON_Delete(one);
+    cJSON_Delete(other);
+    cJSON_Delete(facts);
+    cJSON_Delete(differs);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdict_of_each_fault),
+                                       cmocka_unit_test(test_garbage_is_never_fresh),
+                                       cmocka_unit_test(test_keys_are_the_same_next_time_and_differ_by_cause)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
