@@ -1,15 +1,11 @@
 /* The verdict, by a table of facts: its state, its first cause and what that hits. Rows give what differs from a world
  * in which all is well. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "services/web/watch/problem.h"
 #include "services/web/watch/problems.h"
+#include "tests/support/test.h"
 
 static const char well[] =
     "{'stores':[{'name':'PostgreSQL','tone':'ok','text':'answers'},{'name':'Redis','tone':'ok','text':'answers'},"
@@ -172,9 +168,8 @@ static cJSON *parse(const char *text)
     return out;
 }
 
-static void test_verdict_of_each_fault(void **state)
+TEST(test_verdict_of_each_fault)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         cJSON *facts = parse(well), *differs = parse(cases[i].differs);
         merge(facts, differs);
@@ -193,9 +188,8 @@ static void test_verdict_of_each_fault(void **state)
 }
 
 /* Nothing known is not well; whatever stands in the facts, there is a verdict. */
-static void test_garbage_is_never_fresh(void **state)
+TEST(test_garbage_is_never_fresh)
 {
-    (void)state;
     static const char *const garbage[] = {"{}",
                                           "[]",
                                           "null",
@@ -212,9 +206,8 @@ static void test_garbage_is_never_fresh(void **state)
     }
 }
 
-static void test_keys_are_the_same_next_time_and_differ_by_cause(void **state)
+TEST(test_keys_are_the_same_next_time_and_differ_by_cause)
 {
-    (void)state;
     static const char two[] = "{'sync':{'intervals':[{'finished':'failed','error':'a'},{'finished':'failed','error':"
                               "'b'}],'holds':[{'id':1},{'id':2}]},'queues':{'dead':1}}";
     cJSON *facts = parse(well), *differs = parse(two);

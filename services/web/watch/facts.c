@@ -113,10 +113,6 @@ static void ask(evutil_socket_t fd, short what, void *arg)
     if (is_usable && !f->counts_call && (!f->counts_ms || mono_ms() - f->counts_ms > COUNT_MS))
         f->counts_call = pool_query(web->pool, &query_verdict_counts, 0, NULL, on_counts, f);
     if (web->queue && !f->is_queue_asked) f->is_queue_asked = queue_stats(web->queue, on_queues, f, NULL) == 0;
-    if (!web->queue || !web->verdict->is_redis_up) {
-        cJSON_Delete(f->queues);
-        f->queues = NULL;
-    }
     facts_verdict(f); /* so that "since" is right, though nobody asks */
 }
 
@@ -162,7 +158,7 @@ static cJSON *gather(struct facts *f)
     cJSON *redis = cJSON_AddObjectToObject(facts, "redis");
     cJSON_AddStringToObject(redis, "policy", v->redis_policy);
     cJSON_AddNumberToObject(redis, "limit_bytes", (double)v->redis_limit_bytes);
-    if (f->queues) cJSON_AddItemToObject(facts, "queues", cJSON_Duplicate(f->queues, true));
+    if (f->queues && v->is_redis_up) cJSON_AddItemToObject(facts, "queues", cJSON_Duplicate(f->queues, true));
     cJSON *backlog = cJSON_AddObjectToObject(facts, "backlog");
     cJSON_AddBoolToObject(backlog, "is_stuck", backlog_is_stuck(&v->backlog, mono_ms()));
     cJSON_AddStringToObject(backlog, "queue", v->backlog.queue);

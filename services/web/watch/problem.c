@@ -5,23 +5,24 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/json.h"
+
 static const char *const severity_names[SEVERITIES] = {"look", "unknown", "wrong"};
 
 const cJSON *fact(const cJSON *object, const char *key)
 {
-    return cJSON_GetObjectItemCaseSensitive(object, key);
+    return json_member(object, key);
 }
 
 const char *fact_text(const cJSON *object, const char *key)
 {
-    const char *text = cJSON_GetStringValue(fact(object, key));
+    const char *text = json_text(object, key);
     return text ? text : "";
 }
 
 double fact_number(const cJSON *object, const char *key)
 {
-    const cJSON *item = fact(object, key);
-    return cJSON_IsNumber(item) ? item->valuedouble : 0;
+    return json_number(object, key, 0);
 }
 
 bool fact_is(const cJSON *object, const char *key)
