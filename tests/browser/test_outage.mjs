@@ -38,3 +38,32 @@ test('outage: without PostgreSQL a page says why, and comes back by itself', asy
   }
   await page.getByRole('heading', { level: 1, name: 'Dashboard' }).waitFor({ timeout: 40000 });
 });
+
+test('outage: an open dashboard does not stay green while PostgreSQL is away', async ({ page: open, pages }) => {
+  const page = await open(pages, '/ui');
+  page.expects(/503/);
+  const inner = page.locator('#verdict .verdict-inner');
+  await ctl('stop', 'postgres');
+  try {
+    await until('the verdict is not known any more', async () => await inner.getAttribute('data-state') === 'unknown');
+    check(/Not known since/.test(await inner.innerText()), 'it does not say since when');
+    check(/PostgreSQL/.test(await inner.innerText()), 'it does not name PostgreSQL');
+    check((await page.title()).startsWith('? '), 'the title of the tab does not tell');
+    check(/icon-wrong/.test(await page.locator('link[rel=icon]').getAttribute('href')), 'the icon does not tell');
+  } finally {
+    await ctl('start', 'postgres');
+  }
+  await until('it is known again', async () => await inner.getAttribute('data-state') !== 'unknown');
+  check(!(await page.title()).startsWith('? '), 'the title of the tab is still marked');
+});
+
+test('outage: an open dashboard says so when the network is gone', async ({ page: open, pages }) => {
+  const page = await open(pages, '/ui');
+  page.expects(/ERR_INTERNET_DISCONNECTED|Failed to load/);
+  const inner = page.locator('#verdict .verdict-inner');
+  await page.context().setOffline(true);
+  await until('the verdict is not known any more', async () => await inner.getAttribute('data-state') === 'unknown', 60000);
+  check(/cannot be reached/.test(await inner.innerText()), 'it does not say why');
+  await page.context().setOffline(false);
+  await until('it is known again', async () => await inner.getAttribute('data-state') !== 'unknown', 60000);
+});
