@@ -101,6 +101,10 @@ int conf_check_web(const struct conf *conf, struct err *err)
     if (strcmp(conf_str(conf, SET_ENVIRONMENT), "production") != 0) return 0;
     int rc = check_secret(conf, SET_SECRET_KEY, 32, err);
     if (rc == 0) rc = check_secret(conf, SET_JWT_SECRET_KEY, 32, err);
+    for (int i = 0; rc == 0 && i < 2; i++) {
+        enum setting_id id = i == 0 ? SET_SECRET_KEY_PREVIOUS : SET_JWT_SECRET_KEY_PREVIOUS;
+        if (conf_is_set(conf, id)) rc = check_secret(conf, id, 32, err);
+    }
     if (rc == 0) rc = check_secret(conf, SET_ADMIN_PASSWORD, 12, err);
     if (rc == 0 && conf_is_set(conf, SET_VIEWER_PASSWORD)) rc = check_secret(conf, SET_VIEWER_PASSWORD, 12, err);
     return rc;

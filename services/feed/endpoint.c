@@ -163,10 +163,10 @@ int endpoint_next(struct endpoint *e, struct db *db, struct err *err)
 int endpoint_sign(const struct webhook *w, const struct conf *conf, const char *id, int64_t timestamp_s,
                   const char *body, struct buf *out, struct err *err)
 {
-    const char *keys[] = {conf_str(conf, SET_SECRET_KEY)};
+    const char *keys[] = {conf_str(conf, SET_SECRET_KEY), conf_str(conf, SET_SECRET_KEY_PREVIOUS)};
     int rc = w->secret_count ? 0 : err_set(err, ERR_CONFIG, "it has no secret: rotate it");
     for (int i = 0; i < w->secret_count && rc == 0; i++) {
-        char *secret = w->sealed[i] ? seal_open(keys, 1, w->sealed[i], err) : NULL;
+        char *secret = w->sealed[i] ? seal_open(keys, 2, w->sealed[i], err) : NULL;
         rc = secret ? sign_add(out, secret, id, timestamp_s, body, err) : -ERR_CONFIG;
         free(secret);
     }

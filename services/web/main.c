@@ -100,6 +100,7 @@ static int take_secrets(struct web *web)
 {
     if (sodium_init() < 0) return -1;
     snprintf(web->jwt_key, sizeof web->jwt_key, "%.128s", conf_str(web->conf, SET_JWT_SECRET_KEY));
+    snprintf(web->jwt_previous, sizeof web->jwt_previous, "%.128s", conf_str(web->conf, SET_JWT_SECRET_KEY_PREVIOUS));
     if (!conf_is_set(web->conf, SET_ADMIN_PASSWORD))
         log_warning("ADMIN_PASSWORD is not set: nobody can log in as administrator");
     return 0;

@@ -7,13 +7,20 @@
     " 'permissions', " PERMISSIONS ", 'rate_limit_per_hour', c.rate_limit_per_hour, 'is_active', c.is_active,"         \
     " 'created_at', c.created_at, 'updated_at', c.updated_at, 'last_used_at', c.last_used_at)"
 
-/* One row, also for an unknown client: the last column is log2 of the rounds of the dearest bcrypt hash. */
+/* Not the new secret, while an old one is right as well. */
+#define SHOWS_PREVIOUS                                                                                                 \
+    "(c.previous_secret_hash IS NOT NULL AND c.previous_secret_ends_at > now() AND c.secret_hint IS DISTINCT FROM $2)"
+
+/* One row, also for an unknown client: the hash that the secret with the hint $2 can be right by; column 5 is log2 of
+ * the rounds of the dearest bcrypt hash. */
 const struct query query_client_secret = {
     .name = "client_secret",
     .is_quick = true,
-    .sql = "SELECT c.client_secret_hash, c.name, " PERMISSIONS ", c.rate_limit_per_hour, c.token_version,"
-           " (SELECT coalesce(max(substr(o.client_secret_hash, 5, 2)::int), 0) FROM clients o WHERE o.is_active"
-           "  AND o.client_secret_hash ~ '^\\$2[a-y]\\$[0-3][0-9]\\$')"
+    .sql = "SELECT CASE WHEN " SHOWS_PREVIOUS " THEN c.previous_secret_hash ELSE c.client_secret_hash END, c.name,"
+           " " PERMISSIONS ", c.rate_limit_per_hour, c.token_version,"
+           " (SELECT coalesce(max(substr(h, 5, 2)::int), 0) FROM clients o, unnest(ARRAY[o.client_secret_hash,"
+           "  CASE WHEN o.previous_secret_ends_at > now() THEN o.previous_secret_hash END]) h WHERE o.is_active"
+           "  AND h ~ '^\\$2[a-y]\\$[0-3][0-9]\\$'), " SHOWS_PREVIOUS
            " FROM (SELECT 1) one LEFT JOIN clients c ON c.client_id = $1 AND c.is_active",
 };
 
@@ -37,15 +44,30 @@ const struct query query_client_me = {
 const struct query query_client_add = {
     .name = "client_add",
     .sql = "INSERT INTO clients AS c (client_id, client_secret_hash, name, description, permissions,"
-           " rate_limit_per_hour, is_active, created_at, updated_at)"
-           " VALUES ($1, $2, $3, $4, $5::json, $6::int, true, now() AT TIME ZONE 'utc', now() AT TIME ZONE 'utc')"
+           " rate_limit_per_hour, is_active, created_at, updated_at, secret_hint)"
+           " VALUES ($1, $2, $3, $4, $5::json, $6::int, true, now() AT TIME ZONE 'utc', now() AT TIME ZONE 'utc', $7)"
            " ON CONFLICT (client_id) DO NOTHING RETURNING " CLIENT_JSON,
 };
 
 const struct query query_client_new_secret = {
     .name = "client_new_secret",
     .sql = "UPDATE clients SET client_secret_hash = $2, token_version = token_version + 1,"
+           " secret_hint = $3, previous_secret_hash = NULL, previous_secret_ends_at = NULL,"
            " updated_at = now() AT TIME ZONE 'utc' WHERE client_id = $1 RETURNING client_id",
+};
+
+const struct query query_client_rotate = {
+    .name = "client_rotate",
+    .sql = "UPDATE clients SET previous_secret_hash = client_secret_hash, previous_secret_ends_at = coalesce("
+           "$4::timestamptz, now() + make_interval(hours => $5::int)), client_secret_hash = $2, secret_hint = $3,"
+           " updated_at = now() AT TIME ZONE 'utc' WHERE client_id = $1 RETURNING"
+           " to_json(previous_secret_ends_at)#>>'{}'",
+};
+
+const struct query query_client_end_old = {
+    .name = "client_end_old",
+    .sql = "UPDATE clients SET previous_secret_hash = NULL, previous_secret_ends_at = NULL WHERE client_id = $1"
+           " RETURNING json_build_object('message', 'Only the newest secret is right now', 'client_id', client_id)",
 };
 
 const struct query query_client_change = {

@@ -8,28 +8,24 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "services/store/web/clients_read.h"
-#include "services/web/gate/attempts.h"
+#include "services/web/api/client_login.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/hasher.h"
 #include "services/web/gate/jwt.h"
-#include "services/web/gate/signing_key.h"
 #include "services/web/http/reply.h"
 
 /* ---- login ---- */
 
-struct client_login {
-    const char *client_id, *secret;
-    bool exists;
-    char *name, *permissions, *rate_limit;
-    int64_t version;
-};
-
-static void then_used(struct req *r, const PGresult *result)
+static void then_login(struct req *r, bool is_right)
 {
-    (void)result;
     struct client_login *l = r->state;
+    if (!is_right) {
+        reply_header(r, "WWW-Authenticate", "Bearer");
+        reply_detail(r, 401, "Invalid client credentials");
+        return;
+    }
     int64_t lifetime_s = conf_int(r->web->conf, SET_JWT_EXPIRE) * 60;
-    char *token = jwt_write(r->web, l->client_id, l->permissions, l->version, lifetime_s);
+    char *token = jwt_write(r->web, l->client_id, l->permissions, NULL, l->version, lifetime_s);
     cJSON *out = cJSON_CreateObject();
     cJSON_AddStringToObject(out, "access_token", token ? token : "");
     cJSON_AddStringToObject(out, "token_type", "bearer");
@@ -48,61 +44,13 @@ static void then_used(struct req *r, const PGresult *result)
     free(token);
 }
 
-static void on_rehashed(void *arg, const char *hash)
-{
-    struct req *r = arg;
-    struct client_login *l = r->state;
-    if (hash)
-        req_query(r, &query_client_rehashed, 2, (const char *[]){l->client_id, hash}, then_used);
-    else
-        req_query(r, &query_client_used, 1, (const char *[]){l->client_id}, then_used);
-}
-
-static void on_verified(void *arg, bool is_right, bool is_outdated)
-{
-    struct req *r = arg;
-    struct client_login *l = r->state;
-    if (!is_right || !l->exists) {
-        attempt_failed(r);
-        log_warning("a login as client %.100s failed, from %s", l->client_id, r->address);
-        reply_header(r, "WWW-Authenticate", "Bearer");
-        reply_detail(r, 401, "Invalid client credentials");
-        return;
-    }
-    attempt_succeeded(r);
-    if (!is_outdated || !hasher_hash(r->web->hasher, l->secret, on_rehashed, r)) on_rehashed(r, NULL);
-}
-
-static void then_login(struct req *r, const PGresult *result)
-{
-    struct client_login *l = r->state;
-    struct hash_check check = {.secret = l->secret, .rank = attempt_rank(r)};
-    check.dearest = (int)strtol(PQgetvalue(result, 0, 5), NULL, 10);
-    l->exists = !PQgetisnull(result, 0, 0);
-    if (l->exists) {
-        check.hash = PQgetvalue(result, 0, 0);
-        l->name = req_strdup(r, PQgetvalue(result, 0, 1));
-        l->permissions = req_strdup(r, PQgetvalue(result, 0, 2));
-        l->rate_limit = req_strdup(r, PQgetvalue(result, 0, 3));
-        l->version = strtoll(PQgetvalue(result, 0, 4), NULL, 10);
-    }
-    if (!hasher_verify(r->web->hasher, &check, on_verified, r)) reply_unavailable(r, 2, "Too many logins at once");
-}
-
-static void try_login(struct req *r)
-{
-    struct client_login *l = r->state;
-    req_query(r, &query_client_secret, 1, (const char *[]){l->client_id}, then_login);
-}
-
 void web_client_login(struct req *r)
 {
-    struct client_login *l = req_alloc(r, sizeof *l);
-    if (!signing_key_present(r)) return;
+    struct client_login *l = req_alloc(r, sizeof(*l));
     l->client_id = req_body_str(r, "client_id");
     l->secret = req_body_str(r, "client_secret");
-    r->state = l;
-    attempt_begin(r, ATTEMPT_CLIENT, l->client_id, try_login);
+    l->then = then_login;
+    client_login(r, l);
 }
 
 void web_client_me(struct req *r)
@@ -116,7 +64,7 @@ void web_client_me(struct req *r)
 /* ---- registration and new secrets ---- */
 
 struct new_secret {
-    char secret[65];
+    char secret[65], hint[SECRET_HINT_SIZE];
     const char *client_id;
     void (*store)(struct req *r, const char *hash);
 };
@@ -135,6 +83,7 @@ static void make_secret(struct req *r, const char *client_id, void (*store)(stru
 {
     struct new_secret *n = req_alloc(r, sizeof *n);
     random_token_hex(n->secret, 32);
+    secret_hint(n->secret, n->hint);
     n->client_id = req_strdup(r, client_id);
     n->store = store;
     r->state = n;
@@ -150,8 +99,9 @@ static void add_client(struct req *r, const char *hash, void (*then)(struct req 
                             req_body_str(r, "name"),
                             req_body_str(r, "description"),
                             permissions ? permissions : "[\"projects:read\",\"elevations:read\"]",
-                            rate ? rate : "1000"};
-    req_query(r, &query_client_add, 6, values, then);
+                            rate ? rate : "1000",
+                            n->hint};
+    req_query(r, &query_client_add, 7, values, then);
 }
 
 static void then_registered(struct req *r, const PGresult *result)
@@ -245,12 +195,50 @@ static void then_regenerated(struct req *r, const PGresult *result)
 static void store_regenerated(struct req *r, const char *hash)
 {
     struct new_secret *n = r->state;
-    req_query(r, &query_client_new_secret, 2, (const char *[]){n->client_id, hash}, then_regenerated);
+    req_query(r, &query_client_new_secret, 3, (const char *[]){n->client_id, hash, n->hint}, then_regenerated);
 }
 
 void web_admin_client_regenerate(struct req *r)
 {
     make_secret(r, req_param(r, 0), store_regenerated);
+}
+
+/* ---- a second secret, while clients take over the new one ---- */
+
+static void then_rotated(struct req *r, const PGresult *result)
+{
+    struct new_secret *n = r->state;
+    if (PQntuples(result) == 0) {
+        reply_detail(r, 404, "Client not found");
+        return;
+    }
+    log_info("client %.100s got a second secret from %.100s; the old one ends at %s", n->client_id, r->who.name,
+             PQgetvalue(result, 0, 0));
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddStringToObject(out, "client_id", n->client_id);
+    cJSON_AddStringToObject(out, "client_secret", n->secret);
+    cJSON_AddStringToObject(out, "old_secret_ends_at", PQgetvalue(result, 0, 0));
+    cJSON_AddStringToObject(out, "message",
+                            "New secret made. The old one is right until then, and tokens last until they expire.");
+    reply_cjson_take(r, 200, out);
+}
+
+static void store_rotated(struct req *r, const char *hash)
+{
+    struct new_secret *n = r->state;
+    const char *hours = req_body_text(r, "overlap_hours");
+    const char *values[] = {n->client_id, hash, n->hint, req_body_str(r, "old_secret_ends_at"), hours ? hours : "24"};
+    req_query(r, &query_client_rotate, 5, values, then_rotated);
+}
+
+void web_admin_client_rotate(struct req *r)
+{
+    make_secret(r, req_param(r, 0), store_rotated);
+}
+
+void web_admin_client_end_old(struct req *r)
+{
+    req_json(r, &query_client_end_old, 1, (const char *[]){req_param(r, 0)}, "Client not found");
 }
 
 /* ---- looking and changing ---- */

@@ -78,6 +78,21 @@ static void take_session(struct req *r, const struct identity *found)
     if (!auth_session_holds(r)) r->who.kind = WHO_NOBODY;
 }
 
+/* Of a token that was asked for with a scope. */
+static unsigned scope_permissions(const char *scope)
+{
+    char list[300];
+    size_t n = 0;
+    if (!*scope) return ~0u;
+    for (const char *p = scope; *p && n + 4 < sizeof list; p++) {
+        if (p == scope || p[-1] == ' ') list[n++] = '"';
+        list[n++] = *p;
+        if (p[1] == ' ' || !p[1]) list[n++] = '"';
+    }
+    list[n] = 0;
+    return auth_permissions(list);
+}
+
 static void identified(struct req *r, const struct identity *found)
 {
     struct auth_lookup *l = r->auth;
@@ -93,6 +108,7 @@ static void identified(struct req *r, const struct identity *found)
     }
     if (r->who.kind != WHO_NOBODY) {
         r->who.permissions = found->permissions;
+        if (l->is_client) r->who.permissions &= scope_permissions(l->claims.scope);
         r->who.rate_limit_per_hour = found->rate_limit_per_hour;
         snprintf(r->who.name, sizeof r->who.name, "%s", found->name);
         snprintf(r->who.expires_at, sizeof r->who.expires_at, "%s", found->expires_at);
@@ -229,7 +245,9 @@ static bool change_is_right(struct req *r)
         session_csrf_field(r, field, sizeof field);
         token = field;
     }
-    if (token && session_equal(token, r->who.csrf)) return true;
+    char session[SESSION_TOKEN_SIZE];
+    token_of(r, session, sizeof session);
+    if (token && session_csrf_holds(r->web, session, token)) return true;
     reply_detail(r, 403, "CSRF token missing or wrong: reload the page and try again");
     return false;
 }

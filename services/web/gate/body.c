@@ -84,7 +84,7 @@ bool body_check(struct req *r)
     struct evbuffer *input = evhttp_request_get_input_buffer(r->ev);
     size_t len = evbuffer_get_length(input);
     const char *schema = r->route->body;
-    if (!*schema) return true;
+    if (!*schema || *schema == '=') return true; /* a form that the handler reads */
     char *text = req_alloc(r, len + 1);
     evbuffer_copyout(input, text, len);
     bool is_optional = *schema == '?';

@@ -91,9 +91,11 @@ static void add_body(cJSON *operation, const struct route *t)
 {
     if (!*t->body) return;
     cJSON *body = cJSON_AddObjectToObject(operation, "requestBody");
+    bool is_form = *t->body == '=', has_mark = is_form || *t->body == '?';
     cJSON_AddBoolToObject(body, "required", *t->body != '?');
-    cJSON *json = cJSON_AddObjectToObject(cJSON_AddObjectToObject(body, "content"), TYPE_JSON);
-    cJSON_AddItemToObject(json, "schema", schema_type_to_json(t->body + (*t->body == '?')));
+    cJSON *json = cJSON_AddObjectToObject(cJSON_AddObjectToObject(body, "content"),
+                                          is_form ? "application/x-www-form-urlencoded" : TYPE_JSON);
+    cJSON_AddItemToObject(json, "schema", schema_type_to_json(t->body + has_mark));
 }
 
 static void add_response(cJSON *list, const char *status, const char *description, const char *type, const char *schema)
@@ -133,13 +135,32 @@ static void add_responses(cJSON *operation, const struct route *t)
     }
     if (strcmp(t->path, "/api/v1/changes") == 0) add_content(list, TYPE_NDJSON);
     if (strstr(t->query, "wait?:boolean")) add_response(list, "202", "The task goes on", TYPE_JSON, "Accepted");
-    add_response(list, "400", "The request cannot be read, or cannot be done", TYPE_JSON, "Error");
-    if (t->access != OPEN || t->limits == LOGIN) add_response(list, "401", "Not authenticated", TYPE_JSON, "Error");
+    const char *error = *t->body == '=' ? "OAuthError" : "Error";
+    add_response(list, "400", "The request cannot be read, or cannot be done", TYPE_JSON, error);
+    if (t->access != OPEN || t->limits == LOGIN) add_response(list, "401", "Not authenticated", TYPE_JSON, error);
     if (t->access != OPEN && t->access != ANY) add_response(list, "403", "Not permitted", TYPE_JSON, "Error");
     if (strchr(t->path, '{')) add_response(list, "404", "Not found", TYPE_JSON, "Error");
-    if (*t->query || *t->body) add_response(list, "422", "Invalid parameters", TYPE_JSON, "Invalid");
+    if (*t->query || (*t->body && *t->body != '='))
+        add_response(list, "422", "Invalid parameters", TYPE_JSON, "Invalid");
     if (t->limits != FREE) add_response(list, "429", "Too many requests", TYPE_JSON, "Error");
     add_response(list, "503", "Something that is needed is unreachable", TYPE_JSON, "Error");
+}
+
+/* The same as bearer, for tools that get the token themselves. */
+static void add_scopes(cJSON *list, const struct route *t)
+{
+    static const char *const words[][2] = {[ANY] = {NULL},
+                                           [PROJECTS] = {"projects:read"},
+                                           [ELEVATIONS] = {"elevations:read"},
+                                           [JOURNAL] = {"projects:read", "elevations:read"},
+                                           [SYNC] = {"sync:write"},
+                                           [ADMIN_READ] = {"admin:read"},
+                                           [METRICS] = {"admin:read"}};
+    if (t->access >= ADMIN) return;
+    cJSON *way = cJSON_CreateObject(), *scopes = cJSON_AddArrayToObject(way, "oauth2");
+    for (int i = 0; i < 2 && words[t->access][i]; i++)
+        cJSON_AddItemToArray(scopes, cJSON_CreateString(words[t->access][i]));
+    cJSON_AddItemToArray(list, way);
 }
 
 static void add_security(cJSON *operation, const struct route *t)
@@ -160,6 +181,7 @@ static void add_security(cJSON *operation, const struct route *t)
         cJSON_AddArrayToObject(way, i == 0 ? "bearer" : "session");
         cJSON_AddItemToArray(list, way);
     }
+    add_scopes(list, t);
     if (t->access != ANY) cJSON_AddStringToObject(operation, "x-permission", permissions[t->access]);
 }
 
@@ -214,6 +236,15 @@ static cJSON *document(void)
     cJSON_AddStringToObject(session, "type", "apiKey");
     cJSON_AddStringToObject(session, "in", "cookie");
     cJSON_AddStringToObject(session, "name", "logikald_session");
+    cJSON *oauth = cJSON_AddObjectToObject(security, "oauth2");
+    cJSON_AddStringToObject(oauth, "type", "oauth2");
+    cJSON *flow = cJSON_AddObjectToObject(cJSON_AddObjectToObject(oauth, "flows"), "clientCredentials");
+    cJSON_AddStringToObject(flow, "tokenUrl", "/oauth/token");
+    cJSON *scopes = cJSON_AddObjectToObject(flow, "scopes");
+    cJSON_AddStringToObject(scopes, "projects:read", "Directories, projects and phases");
+    cJSON_AddStringToObject(scopes, "elevations:read", "Elevations, images and parts lists");
+    cJSON_AddStringToObject(scopes, "sync:write", "Start syncs");
+    cJSON_AddStringToObject(scopes, "admin:read", "State of the system");
     return doc;
 }
 

@@ -25,16 +25,30 @@ bool session_id_of(const char *token, char out[65])
     return true;
 }
 
-void session_csrf_of(const struct web *web, const char *token, char out[65])
+static void csrf_of(const struct web *web, enum setting_id key_id, const char *token, char out[65])
 {
     unsigned char mac[crypto_auth_hmacsha256_BYTES];
     crypto_auth_hmacsha256_state state;
-    const char *key = conf_str(web->conf, SET_SECRET_KEY);
+    const char *key = conf_str(web->conf, key_id);
     crypto_auth_hmacsha256_init(&state, (const unsigned char *)token, strlen(token));
     crypto_auth_hmacsha256_update(&state, (const unsigned char *)"csrf", 4);
     crypto_auth_hmacsha256_update(&state, (const unsigned char *)key, strlen(key));
     crypto_auth_hmacsha256_final(&state, mac);
     sodium_bin2hex(out, 65, mac, sizeof mac);
+}
+
+void session_csrf_of(const struct web *web, const char *token, char out[65])
+{
+    csrf_of(web, SET_SECRET_KEY, token, out);
+}
+
+bool session_csrf_holds(const struct web *web, const char *token, const char *csrf)
+{
+    char wanted[65], before[65];
+    bool has_previous = conf_is_set(web->conf, SET_SECRET_KEY_PREVIOUS);
+    csrf_of(web, SET_SECRET_KEY, token, wanted);
+    csrf_of(web, SET_SECRET_KEY_PREVIOUS, token, before);
+    return session_equal(csrf, wanted) | (has_previous & session_equal(csrf, before));
 }
 
 bool session_equal(const char *a, const char *b)
@@ -74,7 +88,8 @@ static void add_part(crypto_auth_hmacsha256_state *state, const char *text)
 }
 
 /* Under the token, which PostgreSQL does not have: who reads the row learns nothing about the password. */
-static void proof_of(const struct web *web, const char *token, bool is_viewer, char out[SESSION_PROOF_SIZE])
+static void proof_of(const struct web *web, enum setting_id key_id, const char *token, bool is_viewer,
+                     char out[SESSION_PROOF_SIZE])
 {
     unsigned char mac[crypto_auth_hmacsha256_BYTES];
     crypto_auth_hmacsha256_state state;
@@ -82,7 +97,7 @@ static void proof_of(const struct web *web, const char *token, bool is_viewer, c
     add_part(&state, is_viewer ? "viewer" : "administrator");
     add_part(&state, conf_str(web->conf, is_viewer ? SET_VIEWER_USERNAME : SET_ADMIN_USERNAME));
     add_part(&state, conf_str(web->conf, is_viewer ? SET_VIEWER_PASSWORD : SET_ADMIN_PASSWORD));
-    add_part(&state, conf_str(web->conf, SET_SECRET_KEY));
+    add_part(&state, conf_str(web->conf, key_id));
     crypto_auth_hmacsha256_final(&state, mac);
     sodium_bin2hex(out, SESSION_PROOF_SIZE, mac, sizeof mac);
 }
@@ -97,9 +112,11 @@ static bool is_there(const struct web *web, bool is_viewer)
 
 bool session_stands(const struct web *web, const char *token, bool is_viewer, const char *proof)
 {
-    char wanted[SESSION_PROOF_SIZE];
-    proof_of(web, token, is_viewer, wanted);
-    return is_there(web, is_viewer) && session_equal(wanted, proof);
+    char wanted[SESSION_PROOF_SIZE], before[SESSION_PROOF_SIZE];
+    bool has_previous = conf_is_set(web->conf, SET_SECRET_KEY_PREVIOUS);
+    proof_of(web, SET_SECRET_KEY, token, is_viewer, wanted);
+    proof_of(web, SET_SECRET_KEY_PREVIOUS, token, is_viewer, before);
+    return is_there(web, is_viewer) && (session_equal(wanted, proof) | (has_previous & session_equal(before, proof)));
 }
 
 /* ---- logging in ---- */
@@ -132,7 +149,7 @@ static void add_session(struct req *r, bool is_viewer)
     char id[65], hours[16], proof[SESSION_PROOF_SIZE];
     random_token_hex(l->token, 32);
     session_id_of(l->token, id);
-    proof_of(r->web, l->token, is_viewer, proof);
+    proof_of(r->web, SET_SECRET_KEY, l->token, is_viewer, proof);
     snprintf(hours, sizeof hours, "%lld", (long long)conf_int(r->web->conf, SET_ADMIN_SESSION_HOURS));
     const char *values[] = {id, l->username, r->address, hours, is_viewer ? "true" : "false", proof};
     req_query(r, &query_session_add, 6, values, then_added);

@@ -10,6 +10,8 @@
 /* The key of the token's row; false when it cannot be a session's token. */
 bool session_id_of(const char *token, char out[65]);
 void session_csrf_of(const struct web *web, const char *token, char out[65]);
+/* Is csrf the token of this session, under SECRET_KEY or the one before? */
+bool session_csrf_holds(const struct web *web, const char *token, const char *csrf);
 void session_csrf_field(struct req *r, char *out, size_t size); /* csrf_token of a form; "" when absent */
 bool session_equal(const char *a, const char *b);               /* in constant time */
 
