@@ -1,6 +1,7 @@
 /* Crontab times: see crontab.h. */
 #include "services/beat/crontab.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,8 @@ static int value(const struct field *f, const char **at)
 {
     for (size_t i = 0; f->words[i]; i += 3)
         if (strncasecmp(*at, f->words + i, 3) == 0) {
-            *at += 3;
+            for (*at += 3; isalpha((unsigned char)**at); (*at)++) {
+            } /* "monday" as well */
             return f->min + (int)(i / 3);
         }
     if (**at < '0' || **at > '9') return -1;
@@ -35,7 +37,7 @@ static int value(const struct field *f, const char **at)
     return n >= f->min && n <= f->max ? (int)n : -1;
 }
 
-/* "*", "5", "1-5", each with "/step". */
+/* "*", "5", "1-5", each with "/step". A range may go round: "22-4", "fri-mon". */
 static bool part(const struct field *f, const char **at, uint64_t *set)
 {
     int from = f->min, to = f->max, step = 1;
@@ -56,8 +58,10 @@ static bool part(const struct field *f, const char **at, uint64_t *set)
         step = value(&steps, at);
         if (is_single) to = f->max;
     }
-    if (from < 0 || to < from || step < 1) return false;
-    for (int n = from; n <= to; n += step) *set |= UINT64_C(1) << n;
+    if (from < 0 || to < 0 || step < 1) return false;
+    int last = f->max == 7 ? 6 : f->max, round = last - f->min + 1; /* Sunday is 0 and 7 */
+    if (to < from) to += round;
+    for (int n = from; n <= to; n += step) *set |= UINT64_C(1) << (n > f->max ? n - round : n);
     return true;
 }
 

@@ -260,11 +260,13 @@ void handback_cut(struct worker *w)
     w->handback->is_held_up = true;
 }
 
-static bool is_among(const redisReply *list, const char *tag, size_t step)
+/* The mark under which Redis holds it ("0" ...), or 0 when it does not. */
+static char mark_of(const redisReply *held, const char *tag)
 {
-    for (size_t i = 0; list->type == REDIS_REPLY_ARRAY && i < list->elements; i += step)
-        if (strcmp(list->element[i]->str, tag) == 0) return true;
-    return false;
+    for (size_t i = 0; held->type == REDIS_REPLY_ARRAY && i + 1 < held->elements; i += 2)
+        if (strcmp(held->element[i]->str, tag) == 0)
+            return held->element[i + 1]->str[0] ? held->element[i + 1]->str[0] : '0';
+    return 0;
 }
 
 struct comparison {
@@ -281,8 +283,10 @@ static void compare(struct worker *w, struct delivery *d, void *arg)
         meet_fate(w, d, TROUBLE_LEASE_LOST, &c->entering);
     else if (c->how == REGISTRATION_KEPT && d->taken_us >= c->asked_us)
         return; /* it came on another connection, perhaps after Redis had answered */
-    else if (!is_among(c->held, d->tag, 2))
+    else if (!mark_of(c->held, d->tag))
         meet_fate(w, d, c->how == REGISTRATION_KEPT ? TROUBLE_MISSING : TROUBLE_FORGOTTEN, &c->entering);
+    else if (mark_of(c->held, d->tag) == '0' && d->is_started_told)
+        d->is_started_told = false; /* that it runs was lost on the way: it is told again */
 }
 
 void handback_strangers(struct worker *w, const redisReply *held,

@@ -43,6 +43,7 @@ struct membership {
 };
 
 static void send_lease(struct worker *w);
+static void look_for_dead(struct worker *w);
 
 static int64_t lease_ms(const struct worker *w)
 {
@@ -146,6 +147,7 @@ static void count_back(struct worker *w, int64_t back)
         log_warning(
             "a worker is dead: %s has given no sign for a whole lease; %lld of its messages go back to their queues",
             m->buried, (long long)back);
+    if (back >= 0) look_for_dead(w); /* there may be more of them */
     deliveries_changed(w);
 }
 
@@ -247,19 +249,24 @@ static void on_members(void *arg, const struct redis_answer *answer)
     forget_unseen(m);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void look_for_dead(struct worker *w)
 {
-    (void)fd, (void)what;
     static const char *const names[] = {KEY_WORKERS, KEY_REGISTERED};
-    struct worker *w = arg;
     struct membership *m = w->membership;
-    if (!redis_is_up(w->redis) || m->is_leaving) return;
-    send_lease(w);
-    if (!m->is_registered || m->is_asking) return;
+    if (!redis_is_up(w->redis) || m->is_leaving || !m->is_registered || m->is_asking) return;
     struct script_call c = {0};
     m->asked_ms = mono_ms();
     script_call_keys(&c, &w->keys, names, 2, 0, "");
     m->is_asking = script_call_run(&c, w->redis, "members", on_members, w) == 0;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct worker *w = arg;
+    if (!redis_is_up(w->redis) || w->membership->is_leaving) return;
+    send_lease(w);
+    look_for_dead(w);
 }
 
 /* ---- connections ---- */

@@ -24,11 +24,13 @@ struct chaos {
     int supervisor_kills, deploys;
     int web_deaths;     /* of web processes that faults have killed or stopped */
     int server_crashes; /* of PostgreSQL */
+    int poisons;        /* messages that kill their runners */
     int64_t pss_peak_kib;
     struct chaos_usage at_first;
     char built[400];          /* where the programs were built */
     char bin[280];            /* the programs under test: copies, so that a deploy can replace them */
     char log[280];            /* the supervisor's */
+    char follow_ups[300];     /* ids of tasks that have a follow-up */
     char sanitizer_logs[300]; /* prefix of the files that sanitizers write */
 };
 
@@ -59,6 +61,13 @@ void reload_storm(struct chaos *c);
 void log_level_turns(struct chaos *c);
 void deploy(struct chaos *c);
 
+/* faults_queue.c */
+void frozen_worker(struct chaos *c);
+void poison(struct chaos *c);
+void rights_change(struct chaos *c);
+void check_follow_ups(struct chaos *c); /* with the end */
+void check_poison(struct chaos *c);
+
 /* faults_upstream.c */
 void upstream_misbehaves(struct chaos *c);
 void upstream_lies(struct chaos *c);
@@ -70,6 +79,8 @@ int usage_guardian(struct chaos *c);   /* the supervisor's; 0 = there is none no
 void usage_read(struct chaos *c, struct chaos_usage *out);
 
 /* invariants.c: each fails with what was seen. */
+int64_t chaos_redis_number(struct chaos *c, const char *command); /* -1 when it is none */
+void chaos_wait(struct chaos *c, const char *what, bool (*is_true)(struct chaos *c));
 void check_start(struct chaos *c); /* and remembers what the system holds when all is well */
 void check_during(struct chaos *c);
 void check_end(struct chaos *c);

@@ -51,7 +51,7 @@ void check_during(struct chaos *c)
     check_sanitizers(c);
 }
 
-static int64_t redis_number(struct chaos *c, const char *command)
+int64_t chaos_redis_number(struct chaos *c, const char *command)
 {
     char *text = redis_cli(&c->sys.redis, command);
     int64_t n = text && (text[0] == '-' || (text[0] >= '0' && text[0] <= '9')) ? strtoll(text, NULL, 10) : -1;
@@ -65,6 +65,11 @@ static void wait_for(struct chaos *c, const char *what, bool (*is_true)(struct c
     for (int64_t deadline = mono_ms() + ms; !is_true(c); support_pause())
         if (mono_ms() > deadline)
             chaos_fail(c, "not within %lld s after the last fault: %s", (long long)ms / 1000, what);
+}
+
+void chaos_wait(struct chaos *c, const char *what, bool (*is_true)(struct chaos *c))
+{
+    wait_for(c, what, is_true, WAIT_MS);
 }
 
 static bool is_healthy(struct chaos *c)
@@ -262,7 +267,8 @@ static void check_leaks(struct chaos *c)
 {
     glob_t found;
     check_sessions(c);
-    if (redis_number(c, "--raw hlen unacked") != 0) chaos_fail(c, "messages stay unacknowledged after a graceful stop");
+    if (chaos_redis_number(c, "--raw hlen unacked") != 0)
+        chaos_fail(c, "messages stay unacknowledged after a graceful stop");
     check_redis_keys(c);
     int64_t backends = pg_int(&c->sys.pg, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' "
                                           "AND application_name LIKE 'logikald%'");
@@ -275,7 +281,7 @@ static void check_leaks(struct chaos *c)
 /* Those that were killed are taken for dead when their lease is over; their entries go then. */
 static bool only_the_living_are_workers(struct chaos *c)
 {
-    return redis_number(c, "zcard logikald.workers") == 1;
+    return chaos_redis_number(c, "zcard logikald.workers") == 1;
 }
 
 static bool is_no_lease_held(struct chaos *c)
@@ -301,6 +307,8 @@ void check_end(struct chaos *c)
 {
     wait_for(c, "web healthy, worker and beat ready", is_healthy, WAIT_MS);
     check_effects(c);
+    check_follow_ups(c);
+    check_poison(c);
     check_complaints(c);
     check_answers(c);
     chaos_print_faults();

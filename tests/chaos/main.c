@@ -114,6 +114,7 @@ static void prepare(struct chaos *c)
     snprintf(c->built, sizeof c->built, "%s", support_build_dir());
     snprintf(c->bin, sizeof c->bin, "%.250s/bin", support_dir());
     snprintf(c->log, sizeof c->log, "%.250s/logikald.log", support_dir());
+    snprintf(c->follow_ups, sizeof c->follow_ups, "%.250s/follow-ups", support_dir());
     snprintf(c->sanitizer_logs, sizeof c->sanitizer_logs, "%.250s/sanitizer", support_dir());
     snprintf(from, sizeof from, "%.300s/logikal-sim", c->built);
     snprintf(to, sizeof to, "%s/logikal-sim", c->bin);
