@@ -109,6 +109,10 @@ def retries():
     fails(r, "ValueError", "again")
     stored = json.loads(raw.get("celery-task-meta-" + r.id))
     assert stored["status"] == "FAILURE" and stored["parent_id"] == r.id
+    odd = send("fail", "again", 1, task_id='order "7" \\ x')
+    wait(lambda: odd.state == "RETRY")
+    assert odd.children[0].id == odd.id
+    fails(odd, "ValueError", "again")
 
 
 def chains_and_links():
