@@ -6,6 +6,7 @@ import './test_intervals.mjs';
 import './test_tasks.mjs';
 import './test_browse.mjs';
 import './test_admin.mjs';
+import './test_feed.mjs';
 import './test_looks.mjs';
 import './test_live.mjs';
 import './test_outage.mjs';

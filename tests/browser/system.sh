@@ -32,7 +32,7 @@ system_start() {
         LOGIKALD_PROGRAM_USER="$user" LOGIKALD_PG_BIN="$pg_bin" LOGIKALD_DEV_RUN_DIR="$RUN_DIR" \
         ADMIN_PASSWORD="$ADMIN_PASSWORD" VIEWER_PASSWORD=browser-test-viewer SECRET_KEY=5f0c1c1be38647b8a7b3d9a5f4a1e6c2 \
         JWT_SECRET_KEY=9b1de3c25f0c4a6e8d7f6a5b4c3d2e1f SYNC_INTERVAL_SECONDS=2 WORKER_CONCURRENCY=2 \
-        MEMORY_SOFT_BYTES=0 MEMORY_HARD_BYTES=0 "$@" \
+        MEMORY_SOFT_BYTES=0 MEMORY_HARD_BYTES=0 WEBHOOK_ALLOW_NETWORKS=127.0.0.0/8 WEBHOOK_TICK_SECONDS=1 "$@" \
         setsid "$BUILD/logikald" --config "$root/conf/development.cfg" >"$LOG" 2>&1 &
     SYSTEM_PID=$!
     PG_URL="postgresql://$user@/logikald?host=$SCRATCH/postgres" REDIS_SOCKET=$SCRATCH/redis/redis.sock

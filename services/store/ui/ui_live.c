@@ -10,6 +10,8 @@ const struct query ui_query_live = {
            "    FROM (SELECT * FROM sync_logs ORDER BY id DESC LIMIT 50) l),"
            "  'objects', (SELECT sum(version) FROM table_versions"
            "    WHERE name IN ('directories', 'projects', 'phases', 'elevations', 'elevation_glass')),"
+           "  'feed', (SELECT md5(string_agg(concat_ws(' ', w.id, w.state, w.tries, w.updated_at, w.xid), '|' ORDER BY"
+           "    w.id)) FROM webhooks w),"
            "  'runs', (SELECT max(id) || ' ' || max(updated_at) FROM sync_runs WHERE started_at > now() - interval '1 "
            "day')),"
            " 'runs', (SELECT coalesce(json_agg(json_build_object('task_id', r.task_id, 'scope', r.scope,"

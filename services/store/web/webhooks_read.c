@@ -110,6 +110,11 @@ const struct query query_webhook_rotate = {
            " SELECT json_build_object('id', w.id, 'former_end_at', now() + $3::integer * interval '1 hour') FROM w, k",
 };
 
+const struct query query_webhooks_there = {
+    .name = "webhooks_there",
+    .sql = "SELECT to_regclass('webhook_asks') IS NOT NULL",
+};
+
 const struct query query_webhooks_waiting = {
     .name = "webhooks_waiting",
     .sql =

@@ -18,6 +18,7 @@ extern const struct query query_webhook_replay; /* (id, owner, since) */
 extern const struct query
     query_webhook_rotate; /* (id, owner, hours that the former secrets still sign, sealed secret) */
 
+extern const struct query query_webhooks_there; /* () -> are their tables there; the migrations may still come */
 /* () -> is something due; seconds since a deliverer began last */
 extern const struct query query_webhooks_waiting;
 /* () -> for metrics and the verdict: states with their numbers, the largest lag in seconds, and the worst one's words

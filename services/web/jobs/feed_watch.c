@@ -20,6 +20,7 @@ struct feed_watch {
     struct event *timer;
     struct pool_call *look;
     struct child *child;
+    bool is_there;               /* the database has been migrated */
     bool is_asking;              /* the queue for its workers */
     bool is_told, is_told_again; /* of something written; again: while the look at it was under way */
 };
@@ -61,10 +62,19 @@ static void on_look(void *arg, const PGresult *result, const struct err *err)
     if (is_again) look(w);
 }
 
+static void on_there(void *arg, const PGresult *result, const struct err *err)
+{
+    struct feed_watch *w = arg;
+    w->look = NULL;
+    w->is_there = !err && *PQgetvalue(result, 0, 0) == 't';
+    if (w->is_there) look(w);
+}
+
 static void look(struct feed_watch *w)
 {
     if (w->look || !w->web->pool) return;
-    w->look = pool_query(w->web->pool, &query_webhooks_waiting, 0, NULL, on_look, w);
+    w->look = w->is_there ? pool_query(w->web->pool, &query_webhooks_waiting, 0, NULL, on_look, w)
+                          : pool_query(w->web->pool, &query_webhooks_there, 0, NULL, on_there, w);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
