@@ -14,7 +14,7 @@ _logikald() {
         return
     fi
     if ((COMP_CWORD == at)); then
-        words="supervise ctl web worker beat migrate hold queue task check defaults config --help --version --config --env-file"
+        words="supervise ctl web worker beat migrate hold feed queue task check defaults config --help --version --config --env-file"
     elif [[ ${COMP_WORDS[at]} == ctl ]]; then
         if ((COMP_CWORD == at + 1)); then
             words="status start stop restart reload signal tail set flags version shutdown --help"
@@ -36,6 +36,17 @@ _logikald() {
         words="list apply refuse"
     elif [[ ${COMP_WORDS[at]} == check ]]; then
         words="--live --json"
+    elif [[ ${COMP_WORDS[at]} == feed ]]; then
+        if ((COMP_CWORD == at + 1)); then words="status tail replay --help"
+        else
+            case ${COMP_WORDS[at + 1]} in
+            status) words=--json ;;
+            tail)
+                if [[ ${COMP_WORDS[COMP_CWORD - 1]} == --types ]]; then words="directory project phase elevation thumbnail parts_list glass"
+                else words="-f -n --types --project --object --json"; fi ;;
+            replay) ((COMP_CWORD == at + 3)) && words="start now" ;;
+            esac
+        fi
     elif [[ ${COMP_WORDS[at]} == defaults ]]; then
         words="--markdown --run-dir"
     fi
