@@ -225,6 +225,12 @@ static const struct {
      "type", NULL},
     {"objects", "objects", "gauge", "Rows of the type, living or marked as gone", "type", "state"},
     {"rows", "stored_objects", "gauge", "Rows of a table, as PostgreSQL estimates them", "table", NULL},
+    {"hooks", "webhooks", "gauge", "Webhooks by their state", "state", NULL},
+    {"hook_lag", "webhook_lag_seconds", "gauge", "Age of the oldest change that is not delivered; 0 = none", "webhook",
+     NULL},
+    {"hook_failures", "webhook_failures", "gauge", "Tries in vain since the last delivery", "webhook", NULL},
+    {"hook_tries", "webhook_tries_total", "counter", "POSTs to the webhook", "webhook", NULL},
+    {"hook_delivered", "webhook_changes_total", "counter", "Changes that were delivered", "webhook", NULL},
     {"parse", "parts_lists_unread", "gauge", "Parts lists that are not read, by their state", "status", NULL},
 };
 
