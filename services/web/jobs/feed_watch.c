@@ -14,6 +14,7 @@
 #define DELIVER_TASK  "tasks.feed_tasks.deliver_webhooks"
 #define DELIVER_QUEUE "scheduler"
 #define EXPIRES_MS    60000
+#define IDLE_S        10
 
 struct feed_watch {
     struct web *web;
@@ -81,8 +82,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct feed_watch *w = arg;
-    event_add(w->timer, &(struct timeval){.tv_sec = conf_int(w->web->conf, SET_WEBHOOK_TICK)});
-    look(w);
+    int64_t tick_s = conf_int(w->web->conf, SET_WEBHOOK_TICK);
+    event_add(w->timer,
+              &(struct timeval){.tv_sec = tick_s ? tick_s : IDLE_S}); /* it may be another one after a reload */
+    if (tick_s) look(w);
 }
 
 void feed_watch_look(struct feed_watch *w)
@@ -116,10 +119,9 @@ struct feed_watch *feed_watch_new(struct web *web)
     if (!w) return NULL;
     w->web = web;
     w->timer = evtimer_new(web->base, on_timer, w);
-    if (w->timer && event_add(w->timer, &(struct timeval){.tv_sec = conf_int(web->conf, SET_WEBHOOK_TICK)}) == 0)
-        return w;
-    feed_watch_free(w);
-    return NULL;
+    if (!w->timer) return free(w), NULL;
+    on_timer(-1, 0, w);
+    return w;
 }
 
 void feed_watch_free(struct feed_watch *w)

@@ -30,7 +30,7 @@ FIXTURE(tear_down)
 }
 
 static const char *const fast[] = {"SYNC_INTERVAL_SECONDS=1", "BEAT_LOCK_TTL_SECONDS=2",
-                                   "BEAT_HEALTH_INTERVAL_SECONDS=0", NULL};
+                                   "BEAT_HEALTH_INTERVAL_SECONDS=0", "WEBHOOK_TICK_SECONDS=0", NULL};
 
 TEST(test_two_beats_fire_once_and_survive_their_leader)
 {
@@ -58,7 +58,7 @@ TEST(test_two_beats_fire_once_and_survive_their_leader)
 TEST(test_leader_that_stops_hands_over_at_once)
 {
     const char *const slow_lock[] = {"SYNC_INTERVAL_SECONDS=1", "BEAT_LOCK_TTL_SECONDS=10",
-                                     "BEAT_HEALTH_INTERVAL_SECONDS=0", NULL};
+                                     "BEAT_HEALTH_INTERVAL_SECONDS=0", "WEBHOOK_TICK_SECONDS=0", NULL};
     rig_role(&rig, &beats[0], "beat0", "beat", slow_lock);
     WAIT_UNTIL(process_logged(&beats[0], "leading the schedule"), 15000);
     rig_role(&rig, &beats[1], "beat1", "beat", slow_lock);
@@ -70,7 +70,7 @@ TEST(test_leader_that_stops_hands_over_at_once)
 TEST(test_missed_ticks_are_made_up_once)
 {
     rig_text(&rig, "HSET logikald.beat smart-sync-scheduler %lld", (long long)(wall_ms() - 50 * 60000));
-    const char *const env[] = {"SYNC_INTERVAL_SECONDS=300", NULL};
+    const char *const env[] = {"SYNC_INTERVAL_SECONDS=300", "WEBHOOK_TICK_SECONDS=0", NULL};
     rig_role(&rig, &beats[0], "beat0", "beat", env);
     WAIT_UNTIL(rig_int(&rig, "LLEN scheduler") == 2, 15000); /* it, and the health monitor's first */
     process_stop(&beats[0]);
@@ -125,7 +125,7 @@ TEST(test_whatever_stands_as_the_last_run)
                                         "9999999999999999",
                                         "a-text-that-is-much-longer-than-any-number-of-milliseconds-could-ever-be",
                                         ""};
-    const char *const env[] = {"SYNC_INTERVAL_SECONDS=3600", "BEAT_HEALTH_INTERVAL_SECONDS=0",
+    const char *const env[] = {"SYNC_INTERVAL_SECONDS=3600", "BEAT_HEALTH_INTERVAL_SECONDS=0", "WEBHOOK_TICK_SECONDS=0",
                                "BEAT_LOCK_TTL_SECONDS=2", NULL};
     rig_role(&rig, &beats[0], "beat0", "beat", env);
     WAIT_UNTIL(rig_int(&rig, "LLEN scheduler") == 1, 15000);
@@ -148,7 +148,7 @@ TEST(test_whatever_stands_as_the_last_run)
 /* Refused for a while: no tick is told that was not sent, none is lost, and nothing spins. */
 TEST(test_ticks_that_are_refused)
 {
-    const char *const env[] = {"SYNC_INTERVAL_SECONDS=3600", "BEAT_HEALTH_INTERVAL_SECONDS=0",
+    const char *const env[] = {"SYNC_INTERVAL_SECONDS=3600", "BEAT_HEALTH_INTERVAL_SECONDS=0", "WEBHOOK_TICK_SECONDS=0",
                                "BEAT_LOCK_TTL_SECONDS=2", NULL};
     rig_text(&rig, "ACL SETUSER app on >secret ~* &* +@all");
     snprintf(rig.url, sizeof rig.url, "redis://app:secret@127.0.0.1:%d/0", rig.server.port);

@@ -15,6 +15,8 @@ static struct redis_server redis; /* and no worker: tasks run in children of the
 static cJSON *api;
 static char *project, *phase;
 
+#define WEBHOOK "{\"url\":\"http://127.0.0.1:9/nobody\"}"
+
 /* What an operation is called with, where the defaults do not do. {project} and {phase} are replaced. */
 static const struct call {
     const char *operation; /* operationId */
@@ -57,6 +59,10 @@ static const struct call {
     {"alert_notify", NULL, "{\"alert_id\":\"none\",\"recipients\":[\"a@b.c\"]}", 404},
     {"hold_apply", NULL, NULL, 404}, /* nothing is held */
     {"hold_refuse", NULL, NULL, 404},
+    {"webhook_add", NULL, WEBHOOK, 0},
+    {"webhook_change", NULL, "{\"state\":\"paused\"}", 0},
+    {"webhook_delete", "/api/v1/webhooks/2", NULL, 0},
+    {"webhook_replay", NULL, "{\"since\":\"start\"}", 0},
     {"queue_pause", "/api/v1/admin/queues/sqlite_parser/pause", NULL, 0},
     {"queue_resume", "/api/v1/admin/queues/sqlite_parser/resume", NULL, 0},
     {"tasks_bulk", NULL, "{\"list\":\"dead\",\"action\":\"retry\",\"q\":\"nothing is like this\"}", 0},
@@ -97,6 +103,7 @@ FIXTURE(set_up)
                                "RATE_LIMIT_PER_MINUTE=0",
                                "RATE_LIMIT_PER_HOUR=0",
                                "LOG_LEVEL=warning",
+                               "WEBHOOK_ALLOW_NETWORKS=127.0.0.0/8",
                                NULL};
     web_run(&web, env, true);
     web_log_in(&web);
@@ -107,6 +114,7 @@ FIXTURE(set_up)
     phase = pg_value(&web.pg, "SELECT h.logikal_id FROM phases h JOIN elevations e ON e.phase_id = h.id LIMIT 1");
     make_clients();
     free(web_client(&web, "doomed", "[]"));
+    for (int i = 0; i < 2; i++) assert_int_equal(web_status(&web, "POST", "/api/v1/webhooks", web.admin, WEBHOOK), 200);
     reply = web_call(&web, "GET", "/openapi.json", NULL, NULL);
     api = cJSON_Parse(reply.body);
     http_reply_free(&reply);
