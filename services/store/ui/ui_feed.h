@@ -4,7 +4,8 @@
 
 #include "services/store/pool.h"
 
-/* (types split by commas, object's row id, project's row or Logikal id, before this cursor, at most) the newest first */
+/* (types split by commas, object's row id, project's row or Logikal id, before this cursor, at most) the newest first
+ */
 extern const struct query ui_query_journal;
 
 #endif
