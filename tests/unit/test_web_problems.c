@@ -77,6 +77,14 @@ static const struct {
     {"{'queues':{'dead':1}}", "look", "1 dead letter", "", 1},
     {"{'queues':{'dead':2}}", "look", "2 dead letters", "", 1},
     {"{'queues':null}", "fresh", "", "", 0}, /* Redis says that by itself */
+    /* webhooks */
+    {"{'sync':{'hooks':[{'id':'1','name':'ERP','state':'failed','error':'answers 500'}]}}", "wrong",
+     "The webhook ERP is paused, it has failed for too long: answers 500", "", 1},
+    {"{'sync':{'hooks':[{'id':'1','name':'ERP','state':'gone'}]}}", "look", "The webhook ERP is switched off", "", 1},
+    {"{'sync':{'hooks':[{'id':'1','name':'u','state':'active','failures':3,'error':'timed out'}]}}", "look",
+     "The webhook u has failed 3 times in a row: timed out", "", 1},
+    {"{'sync':{'hooks':[{'id':'1','name':'u','state':'active','failures':2},{'id':'2','state':'paused'}]}}", "fresh",
+     "", "", 0},
     /* the switch */
     {"{'switch':{'is_on':false,'text':'Scheduled sync is off: set by ctl'}}", "look", "set by ctl", "", 1},
     {"{'switch':{'is_on':false,'text':'off'},'sync':{'intervals':[{'age_s':9999}]}}", "wrong", "off",

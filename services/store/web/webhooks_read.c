@@ -122,15 +122,3 @@ const struct query query_webhooks_waiting = {
         " CASE WHEN isfinite(taken_at) THEN extract(epoch FROM clock_timestamp() - taken_at)::bigint ELSE 1000000 END"
         " FROM webhook_asks",
 };
-
-const struct query query_webhooks_sum = {
-    .name = "webhooks_sum",
-    .sql = "WITH w AS MATERIALIZED (SELECT w.*, coalesce(extract(epoch FROM now() - " WAITS_SINCE "), 0) AS lag FROM"
-           "  webhooks w) SELECT count(*) FILTER (WHERE state = 'active'), count(*) FILTER (WHERE state = 'paused'),"
-           " count(*) FILTER (WHERE state = 'failed'), count(*) FILTER (WHERE state = 'gone'),"
-           " count(*) FILTER (WHERE state = 'active' AND failures > 0),"
-           " coalesce(max(lag) FILTER (WHERE state = 'active'), 0)::numeric(20, 3), coalesce(sum(delivered), 0),"
-           " coalesce(sum(tries), 0), coalesce((array_agg(url ORDER BY state_at) FILTER (WHERE state IN ('failed',"
-           "  'gone')))[1], ''), coalesce((array_agg(state_reason ORDER BY state_at) FILTER (WHERE state IN ('failed',"
-           "  'gone')))[1], '') FROM w",
-};

@@ -21,8 +21,5 @@ extern const struct query
 extern const struct query query_webhooks_there; /* () -> are their tables there; the migrations may still come */
 /* () -> is something due; seconds since a deliverer began last */
 extern const struct query query_webhooks_waiting;
-/* () -> for metrics and the verdict: states with their numbers, the largest lag in seconds, and the worst one's words
- */
-extern const struct query query_webhooks_sum;
 
 #endif

@@ -10,6 +10,7 @@
  *   "backlog"    {"is_stuck","queue","waiting"}
  *   "sync"       {"intervals":[{"type","name","is_on","is_known","age_s": of last_sync, null = never,"finished": the
  *                last attempt that ended,"error","stale_s","next"}], "runs":[{"scope","trouble","trouble_s","since"}],
+ *                "hooks":[{"id","name","state","failures","error","since","next"}] that are not well,
  *                "holds", "failing","failing_since","unparsed","elevations","skew_s": database's clock less ours}
  *   "sync_age_ms" how old "sync" is
  *

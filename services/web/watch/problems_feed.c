@@ -1,0 +1,36 @@
+/* See problems_feed.h. What a receiver does is no fault of the copy: it blocks nothing. */
+#include "services/web/watch/problems_feed.h"
+
+#include <string.h>
+
+#define FAILURES_MANY 3 /* in a row: the first are everyday's */
+
+static void judge_hook(struct findings *f, const cJSON *h)
+{
+    const char *state = fact_text(h, "state"), *name = fact_text(h, "name"), *id = fact_text(h, "id");
+    const char *why = fact_text(h, "error");
+    cJSON *p = NULL;
+    if (strcmp(state, "failed") == 0) {
+        p = problem(f, SEVERITY_WRONG, "webhook", id,
+                    "The webhook %.120s is paused, it has failed for too long: %.200s", name, why);
+        problem_advice(p, "Put its receiver right, then resume it on the Feed page: it goes on where it was.");
+    } else if (strcmp(state, "gone") == 0) {
+        p = problem(f, SEVERITY_LOOK, "webhook", id, "The webhook %.120s is switched off: its receiver answered 410",
+                    name);
+        problem_advice(p, "Delete it, or resume it on the Feed page.");
+    } else if (strcmp(state, "active") == 0 && fact_number(h, "failures") >= FAILURES_MANY) {
+        p = problem(f, SEVERITY_LOOK, "webhook", id, "The webhook %.120s has failed %.0f times in a row: %.200s", name,
+                    fact_number(h, "failures"), why);
+        problem_advice(p, "It is tried again by itself.");
+        problem_text(p, "next", fact_text(h, "next"));
+    }
+    if (!p) return;
+    problem_text(p, "since", fact_text(h, "since"));
+    problem_text(p, "link", "/ui/feed");
+}
+
+void judge_feed(struct findings *f, const cJSON *facts)
+{
+    const cJSON *h;
+    cJSON_ArrayForEach(h, fact(fact(facts, "sync"), "hooks")) judge_hook(f, h);
+}
