@@ -24,6 +24,7 @@
 #define KEY_SCHEDULED_IDS      "logikald.scheduled.ids"      /* hash: task id -> tag */
 #define KEY_DEAD               "logikald.dead"               /* list of dead letters, newest first */
 #define KEY_REVOKED            "logikald.revoked"            /* zset: task id by time of the revoke */
+#define KEY_REVOKED_STAMPS     "logikald.revoked.stamps"     /* zset: header=value by time of the revoke */
 #define KEY_PAUSED             "logikald.paused"             /* hash: queue -> since (ms), blank, by whom */
 #define KEY_CLOCK              "logikald.clock"              /* counter that tells a Redis that went back in time */
 #define KEY_PROBE              "logikald.probe."             /* + type: what the rights are tried on, at once gone */

@@ -180,8 +180,9 @@ end
 local count_part
 local function end_chord(item, part, undo, parts, saved)
   local spec = cjson.decode(part.spec)
-  local results, why = results_of(parts, saved)
   local fail = spec.fail
+  local is_fine, results, why = pcall(results_of, parts, saved)
+  if not is_fine then results, why = nil, 'Join error: the shape of its results that is kept with the group cannot be read' end
   local function at(pairs)
     local named = {}
     for i, one in ipairs(pairs) do named[i] = {item.keys[one[1]], one[2]} end
@@ -236,15 +237,28 @@ function count_part(item, part, failure, undo)
   local parts_key, more_key = item.keys[part.k[1]], item.keys[part.k[2]]
   local size_key, group_key = item.keys[part.k[3]], item.keys[part.k[4]]
   local entry = '[1, ' .. part.id .. ', "' .. part.state .. '", ' .. (part.result or failure) .. ']'
-  local is_list = redis.call('TYPE', parts_key).ok == 'list'
+  local kind = redis.pcall('TYPE', parts_key)
+  if is_odd(kind) then
+    problem = kind.err
+    return false
+  end
+  local is_list = kind.ok == 'list'
   if not is_list and is_counted(part, parts_key) then return true end
   local is_fine, is_new = add_part(part, parts_key, entry, is_list, undo)
   if not is_new then return is_fine end
   if expiry > 0 then for i = 1, 3 do redis.pcall('EXPIRE', item.keys[part.k[i]], expiry) end end
   local size, more = redis.pcall('GET', size_key), redis.pcall('GET', more_key)
-  local total = type(size) == 'string' and tonumber(size) + (type(more) == 'string' and tonumber(more) or 0)
-  if redis.call(is_list and 'LLEN' or 'ZCARD', parts_key) ~= total then return true end
-  local parts = redis.call(is_list and 'LRANGE' or 'ZRANGE', parts_key, 0, -1)
+  local count = redis.pcall(is_list and 'LLEN' or 'ZCARD', parts_key)
+  local parts = redis.pcall(is_list and 'LRANGE' or 'ZRANGE', parts_key, 0, 0)
+  for _, answer in ipairs({size, more, count, parts}) do
+    if is_odd(answer) then
+      problem = answer.err
+      return string.find(answer.err, 'WRONGTYPE', 1, true) ~= nil
+    end
+  end
+  local total = type(size) == 'string' and tonumber(size)
+  if not total or count ~= total + (type(more) == 'string' and tonumber(more) or 0) then return true end
+  parts = redis.call(is_list and 'LRANGE' or 'ZRANGE', parts_key, 0, -1)
   item.over = item.over or {}
   for i = 1, 3 do item.over[#item.over + 1] = item.keys[part.k[i]] end
   return end_chord(item, part, undo, parts, redis.pcall('GET', group_key))
@@ -264,7 +278,9 @@ local function hand_on_all(item, undo)
 end
 local function hand_on(item)
   local undo = {}
-  if hand_on_all(item, undo) then return true end
+  local is_fine, is_done = pcall(hand_on_all, item, undo)
+  if is_fine and is_done then return true end
+  if not is_fine then problem = type(is_done) == 'table' and is_done.err or tostring(is_done) end
   for i = #undo, 1, -1 do undo[i]() end
   item.over = nil
   return false

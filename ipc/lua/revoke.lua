@@ -9,7 +9,11 @@ for i = 4, #ARGV do
   local id = ARGV[i]
   local tag = redis.call('HGET', KEYS[4], id)
   redis.call('ZADD', KEYS[1], now, id)
-  if tag then
+  -- Somebody else waits for what is part of a group: a worker ends it, and counts it there. It is due once all have heard.
+  local is_part = tag and string.find(redis.call('HGET', KEYS[3], tag) or '', '"group": ?"')
+  if is_part then
+    redis.call('ZADD', KEYS[2], string.format('%.0f', now * 1000 + 1000), tag)
+  elseif tag then
     local raw = string.match(redis.call('HGET', KEYS[3], tag) or '', '^[^\n]*\n[^\n]*\n(.*)$')
     if raw then redis.call('HDEL', KEYS[5], redis.sha1hex(raw)) end
     redis.call('HDEL', KEYS[4], id)

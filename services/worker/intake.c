@@ -10,6 +10,7 @@
 #include "services/worker/handback.h"
 #include "services/worker/outcome.h"
 #include "services/worker/revoked.h"
+#include "services/worker/stamped.h"
 
 #define EARLY_US   2000 /* an eta this near runs now */
 #define PAGE_HEAD  4    /* elements before the messages */
@@ -43,7 +44,7 @@ static void judge(struct worker *w, struct delivery *d)
     int most = (int)conf_int(w->conf, SET_TASK_MAX_DELIVERIES);
     if (!d->def) {
         outcome_unknown(w, d);
-    } else if (revoked_has(w, d->m.id)) {
+    } else if (revoked_has(w, d->m.id) || stamped_has(w, &d->m)) {
         outcome_revoked(w, d, "revoked");
     } else if (d->m.expires_us && d->m.expires_us <= now) {
         outcome_revoked(w, d, "expired");

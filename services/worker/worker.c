@@ -33,6 +33,7 @@
 #include "services/worker/runners.h"
 #include "services/worker/scale.h"
 #include "services/worker/revoked.h"
+#include "services/worker/stamped.h"
 
 #define OBEY_MS  2500 /* between being asked to stop and being killed */
 #define FLUSH_MS 3000 /* for the last results */
@@ -259,7 +260,7 @@ static int worker_open(struct worker *w, struct err *err)
     if (!w->counts) return err_set(err, ERR_NOMEM, "no memory");
     confine_prepare();
     static int (*const before[])(struct worker * w, struct err * err) = {
-        deliveries_open, revoked_open, events_open, finish_open, handback_open, membership_open};
+        deliveries_open, revoked_open, stamped_open, events_open, finish_open, handback_open, membership_open};
     for (size_t i = 0; i < sizeof before / sizeof *before && rc == 0; i++) rc = before[i](w, err);
     if (rc == 0) rc = open_signals(w, err);
     if (rc == 0) rc = runners_open(w, concurrency(w->conf), err);
@@ -290,6 +291,7 @@ static void worker_close(struct worker *w)
     scale_close(w);
     events_close(w);
     revoked_close(w);
+    stamped_close(w);
     for (int i = 0; i < 3; i++)
         if (own.signals[i]) event_free(own.signals[i]);
     if (own.stop_timer) event_free(own.stop_timer);

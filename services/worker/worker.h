@@ -3,6 +3,7 @@
  *
  *   delivery      a message in this worker's hands, and the one table of what may become of it
  *   revoked       ids that must not run
+ *   stamped       stamps whose tasks must not run
  *   events        what monitors hear
  *   finish        outcomes to Redis, in batches (finish_call: the words of a call)
  *   aftermath     what else is told when a task has failed: its chain, errbacks, chord
@@ -51,6 +52,7 @@ struct worker {
 
     struct deliveries *deliveries;
     struct revoked *revoked;
+    struct stamped *stamped;
     struct events *events;
     struct finish *finish;
     struct handback *handback;

@@ -103,6 +103,63 @@ def revoke():
         b.get(timeout=20)
 
 
+def revoke_by_stamps():
+    node = list(app.control.inspect(timeout=1).ping())[0]
+    ask = lambda **a: app.control.broadcast("revoke_by_stamped_headers", arguments=a, reply=True, timeout=5, destination=[node])[0][node]
+    def stamped(id, task, body, **stamps):
+        push(id=id, body_text=json.dumps([body, {}, {}]),
+             headers={"task": TASK + task, "id": id, "stamped_headers": list(stamps), "stamps": stamps})
+    assert "ok" in ask(headers={"tenant": "a"})
+    assert "ok" in ask(headers=["color=red", "color=blue"])
+    assert "ok" in ask(headers={"number": [1, 2]})
+    for id, stamps in (("s1", {"tenant": ["a"]}), ("s2", {"tenant": "a"}), ("s3", {"color": ["green", "blue"]}), ("s4", {"number": [2]})):
+        stamped(id, "add", [1, 2], **stamps)
+        fails(app.AsyncResult(id), "TaskRevokedError", "revoked")
+    for id, stamps in (("k1", {"tenant": ["b"]}), ("k2", {"other": ["a"]}), ("k3", {"number": ["x", None]}), ("k4", {})):
+        stamped(id, "add", [1, 2], **stamps)
+        assert app.AsyncResult(id).get(timeout=20) == 3, id
+    for id in ("running", "beside", "waiting"):
+        stamped(id, "sleep", [60], job=["7"])
+    wait(lambda: app.AsyncResult("running").state in ("STARTED", "PROGRESS"))
+    assert "error" in ask(headers={"job": "7"}, terminate=True, signal="SIGNOTHING")
+    assert "error" in ask(headers=7) and "error" in ask()
+    assert "not terminated" in ask(headers={"nobody": "7"}, terminate=True)["ok"]
+    assert "revoked" in ask(headers={"job": "7"}, terminate=True)["ok"]
+    for id in ("running", "beside", "waiting"):
+        fails(app.AsyncResult(id), "TaskRevokedError")
+    # A follow-up bears the stamps of its sender, and its own.
+    link = dict(app.signature(TASK + "noop", immutable=True))
+    link["options"] = {"queue": "elsewhere", "stamped_headers": ["own"], "own": [3], "headers": {"tenant-id": 2**60 + 1, "task": "no"}}
+    push(id="sender", body_text=json.dumps([[], {}, {"callbacks": [link]}]),
+         headers={"task": TASK + "noop", "id": "sender", "stamped_headers": ["trace"], "stamps": {"trace": ["t", 2**60 + 1]}})
+    wait(lambda: raw.llen("elsewhere") == 1)
+    headers = json.loads(raw.lpop("elsewhere"))["headers"]
+    assert headers["stamped_headers"] == ["trace", "own"] and headers["stamps"] == {"trace": ["t", 2**60 + 1], "own": [3]}, headers
+    assert headers["tenant-id"] == 2**60 + 1 and headers["task"] == TASK + "noop", headers
+
+
+def chords_of_tasks():
+    """Chords that our own tasks start, and parts that are revoked where they wait."""
+    from celery import chord
+    s = app.signature
+    started = app.send_task("celery.chord", kwargs={"header": [s(TASK + "add", (n, n)) for n in range(3)],
+                                                    "body": s(TASK + "sum", task_id="body-1")})
+    assert started.get(timeout=20) is not None and len(started.children) == 1
+    assert app.AsyncResult("body-1").get(timeout=20) == 6
+    assert app.send_task("celery.group", ([s(TASK + "add", (1, 1), task_id="member-1")],)).get(timeout=20)
+    assert app.AsyncResult("member-1").get(timeout=20) == 2
+    app.send_task("celery.chain", ([s(TASK + "add", (1, 1)), s(TASK + "add", (5,), task_id="last-1")],)).get(timeout=20)
+    assert app.AsyncResult("last-1").get(timeout=20) == 7
+    fails(app.send_task("celery.chord"), "RuntimeError")
+    fails(app.send_task("celery.chunks", (s(TASK + "add"), [[1, 2]], 0)), "RuntimeError")
+    r = chord([s(TASK + "add", (1, 1)), s(TASK + "add", (2, 2), countdown=60, task_id="later-1")])(s(TASK + "sum"))
+    wait(lambda: raw.zcard("logikald.scheduled") == 1)
+    app.control.revoke("later-1")
+    wait(lambda: app.AsyncResult(r.id).state == "FAILURE")
+    assert "later-1" in str(app.AsyncResult(r.id).result) and app.AsyncResult("later-1").state == "REVOKED"
+    assert not raw.keys("celery-taskset-meta-*.?")
+
+
 def retries():
     r = send("fail", "again", 2)
     wait(lambda: r.state == "RETRY")

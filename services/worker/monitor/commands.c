@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conf/log.h"
+#include "ipc/queue_message.h"
 #include "services/tasks/task_table.h"
 #include "services/worker/consumer.h"
 #include "services/worker/dispatch.h"
@@ -75,6 +76,49 @@ static cJSON *do_revoke(struct worker *w, const cJSON *arguments)
 static cJSON *do_terminate(struct worker *w, const cJSON *arguments)
 {
     return revoke_ids(w, arguments, true);
+}
+
+/* Python's spelling also takes a list of "header=value". */
+static cJSON *stamps_of(const cJSON *headers)
+{
+    const cJSON *one;
+    if (cJSON_IsObject(headers)) return headers->child ? cJSON_Duplicate(headers, true) : NULL;
+    if (!cJSON_IsArray(headers) || !headers->child) return NULL;
+    cJSON *stamps = cJSON_CreateObject();
+    cJSON_ArrayForEach(one, headers) {
+        char name[256];
+        const char *sign = cJSON_IsString(one) ? strchr(one->valuestring, '=') : NULL;
+        if (!sign || sign - one->valuestring >= (int)sizeof name) continue;
+        snprintf(name, sizeof name, "%.*s", (int)(sign - one->valuestring), one->valuestring);
+        cJSON *values = cJSON_GetObjectItemCaseSensitive(stamps, name);
+        if (!values) values = cJSON_AddArrayToObject(stamps, name);
+        cJSON_AddItemToArray(values, cJSON_CreateString(sign + 1));
+    }
+    return stamps;
+}
+
+static cJSON *do_revoke_stamped(struct worker *w, const cJSON *arguments)
+{
+    bool terminate = request_is_true(request_member(arguments, "terminate"));
+    int number = signal_of(arguments);
+    cJSON *stamps = stamps_of(request_member(arguments, "headers"));
+    if (!stamps) return control_answer("error", "TypeError('revoke_by_stamped_headers: headers must be a dictionary')");
+    if (terminate && number == 0) {
+        cJSON_Delete(stamps);
+        return control_answer("error", "ValueError('revoke: no such signal')");
+    }
+    int running = revoke_stamps(w, stamps, terminate, number);
+    struct buf shown = {0};
+    python_repr(&shown, stamps, false, 300);
+    log_info("revoked by remote control: what is stamped %s%s", shown.data ? shown.data : "",
+             terminate ? " (running ones are stopped)" : "");
+    cJSON *answer = control_answer("ok", "headers %s %s", shown.data ? shown.data : "",
+                                   !terminate    ? "flagged as revoked, but not terminated"
+                                   : running > 0 ? "revoked"
+                                                 : "were not terminated");
+    buf_free(&shown);
+    cJSON_Delete(stamps);
+    return answer;
 }
 
 /* ---- the pool ---- */
@@ -242,6 +286,7 @@ bool commands_run(struct worker *w, const char *method, const cJSON *arguments, 
     } table[] = {
         {"revoke", do_revoke},
         {"terminate", do_terminate},
+        {"revoke_by_stamped_headers", do_revoke_stamped},
         {"rate_limit", do_rate_limit},
         {"time_limit", do_time_limit},
         {"pool_grow", do_pool_grow},

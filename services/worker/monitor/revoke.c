@@ -11,6 +11,7 @@
 #include "services/worker/outcome.h"
 #include "services/worker/runners.h"
 #include "services/worker/revoked.h"
+#include "services/worker/stamped.h"
 
 static bool is_named(const struct delivery *d, const char *const *ids, size_t count)
 {
@@ -69,6 +70,37 @@ int revoke_apply(struct worker *w, const char *const *ids, size_t count, bool te
     return running;
 }
 
+/* ---- by stamps ---- */
+static void end_stamped(struct worker *w)
+{
+    struct delivery *d, *next;
+    for (int i = 0; i < RUNNERS_MAX; i++) runners_take_back(w, i);
+    for (d = TAILQ_FIRST(deliveries_in(w, DELIVERY_READY)); d; d = next) {
+        next = TAILQ_NEXT(d, link);
+        if (stamped_has(w, &d->m)) outcome_revoked(w, d, "revoked");
+    }
+    deliveries_changed(w);
+}
+
+int revoke_stamps(struct worker *w, const cJSON *headers, bool terminate, int signal)
+{
+    const cJSON *one;
+    int running = 0;
+    cJSON_ArrayForEach(one, headers) {
+        if (one->string) stamped_add(w, one->string, one);
+    }
+    end_stamped(w);
+    for (int i = 0; i < RUNNERS_MAX && terminate; i++) {
+        struct delivery *d = runners_running(w, i);
+        if (!d || !stamped_has(w, &d->m)) continue;
+        runners_cancel(w, d, CANCEL_REVOKED);
+        if (signal == 9) runners_kill(w, i, CANCEL_REVOKED);
+        running++;
+    }
+    if (running > 0) limits_watch(w);
+    return running;
+}
+
 static void on_fresh(struct worker *w, const char *const *ids, size_t count)
 {
     for (int i = 0; i < RUNNERS_MAX; i++) find_running(w, i, ids, count, false, 0);
@@ -91,5 +123,7 @@ void revoke_hear(struct worker *w, const cJSON *ids)
 
 void revoke_catch_up(struct worker *w)
 {
-    if (redis_is_up(w->redis)) revoked_load(w, on_fresh);
+    if (!redis_is_up(w->redis)) return;
+    revoked_load(w, on_fresh);
+    stamped_load(w, end_stamped);
 }

@@ -87,6 +87,8 @@ CASE(progress)
 CASE(unknown)
 CASE(eta_and_expiry)
 CASE(revoke)
+CASE(revoke_by_stamps)
+CASE(chords_of_tasks)
 CASE(retries)
 CASE(chains_and_links)
 CASE(failed_chains)
@@ -145,6 +147,8 @@ int main(void)
         ROW(unknown),
         ROW(eta_and_expiry),
         ROW(revoke),
+        ROW(revoke_by_stamps),
+        ROW(chords_of_tasks),
         ROW(retries),
         ROW(chains_and_links),
         ROW(failed_chains),

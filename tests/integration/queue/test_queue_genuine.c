@@ -7,7 +7,7 @@
 #include "tests/integration/queue/queue_rig.h"
 
 static struct rig genuine_rig, our_rig;
-static struct process genuine, ours;
+static struct process genuine, ours, beside;
 
 static int set_up(void **state)
 {
@@ -51,32 +51,52 @@ static int tear_down(void **state)
     return 0;
 }
 
+/* Runs one of tests/celery, and prints what it says. */
+static void run_script(const char *script, const char *first_url, const char *second_url)
+{
+    struct process asking;
+    char *argv[] = {"/usr/bin/python3",
+                    "-B",
+                    (char *)(uintptr_t)script,
+                    (char *)(uintptr_t)first_url,
+                    (char *)(uintptr_t)second_url,
+                    NULL};
+    char *env[] = {NULL};
+    process_start(&asking, "asking", argv, env);
+    int status = process_wait(&asking, 240000);
+    char *said = process_log(&asking), *log = process_log(&ours);
+    puts(said);
+    if (status != 0) print_error("our worker:\n%s", log);
+    free(said);
+    free(log);
+    assert_int_equal(status, 0);
+}
+
 static void test_the_same_client_sees_the_same(void **state)
 {
     (void)state;
-    char *table = NULL;
-    char *argv[] = {"/usr/bin/python3",  "-B", "tests/celery/compare.py", genuine_rig.server.url, our_rig.server.url,
-                    getenv("TEST_CASE"), NULL};
-    char *env[] = {NULL};
-    struct process asking;
-    process_start(&asking, "asking", argv, env);
-    int status = process_wait(&asking, 240000);
-    table = process_log(&asking);
-    puts(table);
-    free(table);
-    if (status != 0) {
-        char *log = process_log(&ours);
-        print_error("our worker:\n%s", log);
-        free(log);
-    }
-    assert_int_equal(status, 0);
+    run_script("tests/celery/compare.py", genuine_rig.server.url, our_rig.server.url);
     assert_int_equal(rig_int(&our_rig, "HLEN unacked"), 0);
+}
+
+/* Both on one Redis. */
+static void test_both_work_on_the_same_chords(void **state)
+{
+    (void)state;
+    static const char *const more[] = {"WORKER_QUEUES=sync", NULL};
+    rig_role(&genuine_rig, &beside, "beside", "worker", more);
+    WAIT_UNTIL(process_logged(&beside, "connected to"), 20000);
+    run_script("tests/celery/mixed.py", genuine_rig.server.url, NULL);
+    process_stop(&beside);
+    rig_check(&beside);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_the_same_client_sees_the_same, set_up, tear_down),
+        cmocka_unit_test(test_the_same_client_sees_the_same),
+        cmocka_unit_test(test_both_work_on_the_same_chords),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    if (getenv("TEST_FILTER")) cmocka_set_test_filter(getenv("TEST_FILTER"));
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }
