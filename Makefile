@@ -197,7 +197,9 @@ chaos:                          ## ten minutes of random faults under load, then
 
 .PHONY: infra-test
 infra-test:                     ## poolers, rights, names, certificates: what docs/requirements.md promises, on real servers
-	$(Q)$(MAKE) test T=test_infra_
+	$(Q)scripts/setup test
+	$(Q)$(MAKE) -j$$(nproc) VARIANT=asan programs tests
+	$(Q)tests/infra/run $(T)
 
 .PHONY: install deb deb-test
 install: programs               ## put the programs below PREFIX=/usr/local (and DESTDIR)
