@@ -35,6 +35,17 @@ static void on_name(void *arg, const struct redis_answer *answer)
     if (answer->reply && redis_fault_is_passing(answer->fault)) on_greeting(arg, answer);
 }
 
+/* Who asks without being allowed to learns nothing, and needs not: a Sentinel lets everybody ask. */
+static void on_role(void *arg, const struct redis_answer *answer)
+{
+    const redisReply *role = answer->reply;
+    on_name(arg, answer);
+    if (!role || role->type != REDIS_REPLY_ARRAY || role->elements == 0 || role->element[0]->type != REDIS_REPLY_STRING)
+        return;
+    if (strcmp(role->element[0]->str, "sentinel") == 0)
+        redis_drop(arg, REDIS_LOST, "this is a Sentinel, not the server that it watches: REDIS_URL must name that");
+}
+
 static void on_ping(void *arg, const struct redis_answer *answer)
 {
     struct redis *r = arg;
@@ -53,9 +64,11 @@ static void greet(struct redis *r)
     char db[16];
     snprintf(db, sizeof db, "%d", r->url.db);
     const char *auth[] = {"AUTH", r->url.password}, *auth_user[] = {"AUTH", r->url.user, r->url.password};
-    const char *select[] = {"SELECT", db}, *name[] = {"CLIENT", "SETNAME", r->name}, *ping[] = {"PING"};
+    const char *select[] = {"SELECT", db}, *name[] = {"CLIENT", "SETNAME", r->name}, *ping[] = {"PING"},
+               *role[] = {"ROLE"};
     r->state = REDIS_HANDSHAKE;
     r->heard_ms = mono_ms();
+    redis_send_now(r, on_role, r, 1, role);
     if (r->url.user[0])
         redis_send_now(r, on_greeting, r, 3, auth_user);
     else if (r->url.password[0])

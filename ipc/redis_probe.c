@@ -104,7 +104,8 @@ static void on_probe(void *arg, const struct redis_answer *answer)
     } else if (redis_fault_is_passing(answer->fault)) {
         witness_judge(r, 0, answer->text);
     }
-    if (strncmp(answer->text, "CROSSSLOT", 9) == 0 || strncmp(answer->text, "MOVED", 5) == 0)
+    if (strncmp(answer->text, "CROSSSLOT", 9) == 0 || strncmp(answer->text, "MOVED", 5) == 0 ||
+        strncmp(answer->text, "CLUSTERDOWN", 11) == 0)
         redis_drop(r, REDIS_LOST, "this is a Redis Cluster: use a Redis without cluster mode");
     else if (r->must_not_go_up)
         drop_for_rights(r);

@@ -167,6 +167,7 @@ static void set_options(struct post *o, const struct post_request *request)
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, 2L); /* names move while it runs */
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, o->posts->timeout_ms);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, agent);

@@ -14,7 +14,11 @@ void backlog_look(struct backlog *b, const struct queue_stats *stats, int64_t no
         most = q->depth;
         snprintf(b->queue, sizeof b->queue, "%s", q->name);
     }
-    bool is_moving = waiting == 0 || stats->unacked > 0 || waiting < b->waiting;
+    b->had_workers = b->had_workers || stats->workers > 0;
+    /* What a worker of ours holds that has lost its lease waits, too; those of others have none. */
+    bool is_held = stats->workers > 0 || !b->had_workers;
+    if (!is_held) waiting += stats->unacked;
+    bool is_moving = waiting == 0 || (is_held && stats->unacked > 0) || waiting < b->waiting;
     if (is_moving)
         b->since_ms = 0;
     else if (!b->since_ms)

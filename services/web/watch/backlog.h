@@ -8,11 +8,12 @@
 
 #include "ipc/queue.h"
 
-#define BACKLOG_PATIENCE_MS 20000
+#define BACKLOG_PATIENCE_MS 6000
 
 struct backlog {
     int64_t waiting;  /* in queues that are not paused, as last seen */
     int64_t since_ms; /* since when nothing was taken although something waits (mono_ms); 0 = all is well */
+    bool had_workers; /* of ours, at any time */
     char queue[128];  /* the one with most */
 };
 

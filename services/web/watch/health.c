@@ -133,10 +133,10 @@ static cJSON *workers(const struct web *web)
     for (int i = 0; is_known && i < s->count; i++)
         running += strcmp(s->children[i].role, "worker") == 0 && s->children[i].is_ready;
     bool is_on = conf_bool(web->conf, SET_BACKGROUND_SYNC);
-    bool is_stuck = is_on && backlog_is_stuck(&web->verdict->backlog, mono_ms());
+    bool is_stuck = backlog_is_stuck(&web->verdict->backlog, mono_ms());
     cJSON *out = component("workers",
-                           !is_on        ? "disabled"
-                           : is_stuck    ? "unhealthy"
+                           is_stuck      ? "unhealthy"
+                           : !is_on      ? "disabled"
                            : running > 0 ? "healthy"
                            : is_known    ? "unhealthy"
                                          : "unknown",

@@ -136,11 +136,13 @@ static void on_queues(void *arg, const struct queue_stats *stats, const struct e
     struct verdict *v = arg;
     v->is_queue_asked = false;
     if (err || !stats) return;
-    bool was_stuck = backlog_is_stuck(&v->backlog, mono_ms());
     backlog_look(&v->backlog, stats, mono_ms());
-    if (!was_stuck && backlog_is_stuck(&v->backlog, mono_ms()))
+    bool is_stuck = backlog_is_stuck(&v->backlog, mono_ms());
+    if (is_stuck && !v->is_backlog_told)
         log_error("%lld tasks wait (queue %s), no worker takes any, and none is being worked on",
                   (long long)v->backlog.waiting, v->backlog.queue);
+    if (!is_stuck && v->is_backlog_told) log_info("tasks are taken again");
+    v->is_backlog_told = is_stuck;
 }
 
 static void refresh(evutil_socket_t fd, short what, void *arg)

@@ -33,6 +33,7 @@ struct verdict {
     double redis_ms;
     int64_t redis_checked_ms, redis_asked_us;
     bool is_redis_asked, is_queue_asked;
+    bool is_backlog_told;
     struct backlog backlog;
     char redis_version[32], redis_memory[32];
     int64_t redis_clients, redis_uptime_s;

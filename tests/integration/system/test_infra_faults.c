@@ -313,9 +313,8 @@ static void stage(const struct fault *of_pg, const struct fault *of_redis)
     WAIT_UNTIL(is_whole(), HEALED_MS);
 }
 
-static void test_every_fault_is_named_and_heals(void **state)
+TEST(test_every_fault_is_named_and_heals)
 {
-    (void)state;
     static const struct fault *const pairs[][2] = {
         {&full_disk, &full_redis_disk}, /* the ones that no other program stages come first */
         {&unmigrated, &out_of_memory},  {&read_only, &no_replicas}, {&none, &replica},
@@ -337,9 +336,8 @@ static void mount_small(char *out, size_t size, const char *name, const char *me
     if (chown(out, user.uid, user.gid) != 0) fail_msg("chown %s", out);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     char sql[400], setting[160];
     mount_small(rows_dir, sizeof rows_dir, "rows", "48");
     mount_small(redis_dir, sizeof redis_dir, "redis-disk", "4");
@@ -358,9 +356,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     web_stop(&web);
     PQfinish(admin);
     redis_server_stop(&redis);

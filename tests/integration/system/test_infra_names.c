@@ -24,6 +24,15 @@ static void write_file(const char *path, const char *text)
     if (!f || fputs(text, f) < 0 || fclose(f) != 0) fail_msg("cannot write %s", path);
 }
 
+/* As the shell runs it: a role of ours that sees these files. */
+static void command_with_files(char *out, size_t size, const char *role)
+{
+    snprintf(out, size,
+             "mount --make-rprivate / && mount --bind '%s' /etc/hosts && mount --bind '%s' /etc/resolv.conf && exec "
+             "'%s' %s",
+             hosts_path, resolv_path, support_program("logikald-roles"), role);
+}
+
 static void web_start(const char *database_hosts, const char *redis_hosts, const char *hosts, const char *resolv)
 {
     char command[1200], database[400], redis_url[300], port[32], run_dir[300];
@@ -36,10 +45,7 @@ static void web_start(const char *database_hosts, const char *redis_hosts, const
     snprintf(redis_url, sizeof redis_url, "REDIS_URL=redis://%s/0", redis_hosts);
     snprintf(port, sizeof port, "PORT=%d", at);
     snprintf(run_dir, sizeof run_dir, "LOGIKALD_RUN_DIR=%.200s/run", support_dir());
-    snprintf(command, sizeof command,
-             "mount --make-rprivate / && mount --bind '%s' /etc/hosts && mount --bind '%s' /etc/resolv.conf && exec "
-             "'%s' web",
-             hosts_path, resolv_path, support_program("logikald-roles"));
+    command_with_files(command, sizeof command, "web");
     char *const argv[] = {(char *)"unshare", (char *)"-m", (char *)"sh", (char *)"-c", command, NULL};
     char *const env[] = {database,
                          redis_url,
@@ -151,6 +157,46 @@ TEST(test_several_hosts_in_one_url)
     web_end();
 }
 
+/* Logikal by its name: libcurl has a resolver of its own, in a thread, and keeps what it found for a moment only. */
+TEST(test_upstream_has_all_addresses_and_moves)
+{
+    static const struct {
+        const char *before, *after; /* NULL: does not change */
+    } rows[] = {
+        {"127.0.0.9 logikal.test\n127.0.0.1 logikal.test\n", NULL},
+        {"127.0.0.1 logikal.test\n127.0.0.9 logikal.test\n", NULL},
+        {"::1 logikal.test\n127.0.0.1 logikal.test\n", NULL},
+        {"192.0.2.1 logikal.test\n127.0.0.1 logikal.test\n", NULL}, /* it does not answer */
+        {"127.0.0.9 logikal.test\n", "127.0.0.1 logikal.test\n"},
+        {"# nothing\n", "127.0.0.1 logikal.test\n"},
+    };
+    struct sim_server sim;
+    char command[1200], url[200];
+    sim_start(&sim, NULL);
+    const char *path = strchr(sim.base_url + strlen("http://"), '/');
+    snprintf(url, sizeof url, "LOGIKAL_API_BASE_URL=http://logikal.test:%d%.100s", sim.port, path ? path : "");
+    command_with_files(command, sizeof command, "check");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct process check;
+        char *const argv[] = {(char *)"unshare", (char *)"-m", (char *)"sh", (char *)"-c", command, NULL};
+        char *const env[] = {url, (char *)"LOGIKAL_AUTH_USERNAME=demo", (char *)"LOGIKAL_AUTH_PASSWORD=demo", NULL};
+        write_file(hosts_path, rows[i].before);
+        write_file(resolv_path, "# nothing\n");
+        process_start(&check, "check", argv, env);
+        if (rows[i].after) {
+            WAIT_UNTIL(process_logged(&check, "redis "), 20000); /* then Logikal is asked */
+            int64_t deadline = support_deadline(300);
+            while (!support_late(deadline)) support_pause();
+            write_file(hosts_path, rows[i].after);
+        }
+        process_wait(&check, 40000);
+        char *log = process_log(&check);
+        if (!strstr(log, "ok       logikal")) fail_msg("row %zu: %s", i, log);
+        free(log);
+    }
+    sim_stop(&sim);
+}
+
 static int silent_name_server(void)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(53)};
@@ -213,6 +259,7 @@ int main(void)
         cmocka_unit_test(test_files_are_read_anew),
         cmocka_unit_test(test_no_name_server_is_needed_for_the_hosts_file),
         cmocka_unit_test(test_several_hosts_in_one_url),
+        cmocka_unit_test(test_upstream_has_all_addresses_and_moves),
         cmocka_unit_test(test_silent_name_server_blocks_nothing),
     };
     char *const probe[] = {(char *)"unshare",         (char *)"-m", (char *)"mount",

@@ -23,19 +23,21 @@ static const char all_dropped[] = "ignore_startup_parameters = extra_float_digit
 /* Clients that keep the pool's server connections moving between owners. */
 static void start_others(struct process *others, const char *url)
 {
-    char command[600];
-    snprintf(command, sizeof command,
-             "while :; do psql -qAt '%s' -c 'SELECT count(*) FROM elevations' -c 'SELECT pg_sleep(0.01)' -c 'SELECT "
-             "count(*) FROM projects'; done >/dev/null",
-             url);
-    char *const argv[] = {(char *)"sh", (char *)"-c", command, NULL};
-    for (int i = 0; i < OTHERS; i++) process_start(&others[i], "others", argv, NULL);
+    static const char *const tables[OTHERS] = {"elevations", "projects"};
+    for (int i = 0; i < OTHERS; i++) {
+        char command[600];
+        snprintf(command, sizeof command,
+                 "while :; do printf 'SELECT count(*) FROM %s \\\\watch 0.01\\n' | psql -qAt '%s'; sleep 0.05; done"
+                 " >/dev/null 2>&1",
+                 tables[i], url);
+        char *const argv[] = {(char *)"sh", (char *)"-c", command, NULL};
+        process_start(&others[i], "others", argv, NULL);
+    }
 }
 
 static void stop_others(struct process *others)
 {
-    for (int i = 0; i < OTHERS; i++) process_signal(&others[i], 9);
-    for (int i = 0; i < OTHERS; i++) process_wait(&others[i], 20000);
+    for (int i = 0; i < OTHERS; i++) process_stop(&others[i]);
 }
 
 static void sync_through(const char *mode, const char *more, int syncs)

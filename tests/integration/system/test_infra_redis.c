@@ -10,25 +10,46 @@
 
 #include "tests/support/certificates.h"
 #include "tests/support/haproxy.h"
+#include "tests/support/support_internal.h"
 #include "tests/support/web.h"
 
 static struct web_server web;
 static struct redis_server redis;
 static struct certificates certificates;
 
-static void check_says(const char *url, const char *setting, bool works, const char *text)
+/* `check` of a URL with one more setting (may be NULL), under way. */
+struct checking {
+    struct process process;
+    char url[1400];
+};
+
+static void check_start(struct checking *c, const char *url, const char *setting)
 {
-    char variable[1400], *output = NULL;
-    snprintf(variable, sizeof variable, "REDIS_URL=%s", url);
+    char variable[1400];
+    snprintf(c->url, sizeof c->url, "%s", url);
+    snprintf(variable, sizeof variable, "REDIS_URL=%.1380s", url);
     char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"check", NULL};
     char *const env[] = {variable, (char *)(uintptr_t)(setting ? setting : "LOG_LEVEL=info"), NULL};
-    process_run(argv, env, &output);
+    process_start(&c->process, "check", argv, env);
+}
+
+static void check_end(struct checking *c, bool works, const char *text)
+{
+    process_wait(&c->process, 60000);
+    char *output = process_log(&c->process);
     const char *line = strstr(output, "redis  ");
     const char *end = line ? strchr(line, '\n') : NULL;
     bool is_said = line && end && memmem(line, (size_t)(end - line), text, strlen(text));
     bool is_failed = line && strncmp(line - 9 > output ? line - 9 : output, "failed", 6) == 0;
-    if (!is_said || is_failed == works) fail_msg("%s without \"%s\": %s", url, text, output);
+    if (!is_said || is_failed == works) fail_msg("%s without \"%s\": %s", c->url, text, output);
     free(output);
+}
+
+static void check_says(const char *url, const char *setting, bool works, const char *text)
+{
+    struct checking c;
+    check_start(&c, url, setting);
+    check_end(&c, works, text);
 }
 
 static bool health_says(const char *text)
@@ -54,17 +75,18 @@ TEST(test_missing_rights_are_named_and_heal)
 {
     static const struct {
         const char *rules, *names;
+        bool with_web; /* the client is the same: some are enough */
     } rows[] = {
-        {"~* +@all -@dangerous +info", "PUBLISH"}, /* the rights of a new user since Redis 7 */
-        {"~* &* +@all -publish", "PUBLISH"},
-        {"~* &* +@all -subscribe", "SUBSCRIBE"},
-        {"~* &* +@all -@scripting", "EVAL"},
-        {"~* &* +@all -eval", "EVAL"},
-        {"~celery* &* +@all", "EVAL"},
-        {"~* &* +@all -blmove -lmove", "LMOVE"},
-        {"~* &* +@all -zadd", "ZADD"},
-        {"~* &* +@all -@hash", "HSET"},
-        {"~* &* +@read +@connection", "EVAL"},
+        {"~* +@all -@dangerous +info", "PUBLISH", true}, /* the rights of a new user since Redis 7 */
+        {"~* &* +@all -publish", "PUBLISH", false},
+        {"~* &* +@all -subscribe", "SUBSCRIBE", false},
+        {"~* &* +@all -@scripting", "EVAL", true},
+        {"~* &* +@all -eval", "EVAL", false},
+        {"~celery* &* +@all", "EVAL", false},
+        {"~* &* +@all -blmove -lmove", "LMOVE", true},
+        {"~* &* +@all -zadd", "ZADD", false},
+        {"~* &* +@all -@hash", "HSET", false},
+        {"~* &* +@read +@connection", "EVAL", false},
     };
     char url[100], setting[120];
     snprintf(url, sizeof url, "redis://app:x@127.0.0.1:%d/0", redis.port);
@@ -78,14 +100,15 @@ TEST(test_missing_rights_are_named_and_heal)
         free(redis_cli(&redis, "client kill user app"));
 
         check_says(url, NULL, false, rows[i].names);
-        int64_t deadline = support_deadline(20000);
-        while (!health_says(rows[i].names) && !support_late(deadline)) support_pause();
-        if (support_late(deadline)) fail_msg("%s: health is silent", rows[i].rules);
+        int64_t deadline = support_deadline(10000);
+        while (rows[i].with_web && !health_says(rows[i].names) && !support_late(deadline)) support_pause();
+        if (rows[i].with_web && support_late(deadline)) fail_msg("%s: health is silent", rows[i].rules);
         if (!process_logged(&web.process, "ACL SETUSER app")) fail_msg("%s: no line to grant it with", rows[i].rules);
 
         acl("~* &* +@all");
         free(redis_cli(&redis, "client kill user app"));
-        WAIT_UNTIL(!health_says(rows[i].names), 20000);
+        check_says(url, NULL, true, "no TLS");
+        if (rows[i].with_web) WAIT_UNTIL(!health_says(rows[i].names), 20000);
     }
     web_stop(&web);
 }
@@ -96,6 +119,13 @@ TEST(test_rights_that_are_not_needed)
     snprintf(url, sizeof url, "redis://app:x@127.0.0.1:%d/0", redis.port);
     acl("~* &* +@all -client -keys -scan -config");
     check_says(url, NULL, true, "no TLS");
+    acl("~* &/0.celery.pidbox &/0.celeryev* &/0.logikald.* &celery-task-meta-* +@all"); /* no other channels */
+    check_says(url, NULL, true, "no TLS");
+    acl("~cad:* ~celery-task-meta-* &* +@all"); /* no keys but ours */
+    check_says(url, "REDIS_KEY_PREFIX=cad:", true, "no TLS");
+    check_says(url, NULL, false, "lacks");
+    acl("~* &* +@all -role -info");
+    check_says(url, NULL, true, "INFO was refused");
     acl("~* &* +@all -info");
     check_says(url, NULL, true, "INFO was refused");
 }
@@ -117,6 +147,59 @@ TEST(test_renamed_commands_that_do_not_matter)
                                              "--rename-command", "SCRIPT", "", "--rename-command", "INFO", "", NULL});
     check_says(other.url, NULL, true, "INFO was refused");
     redis_server_stop(&other);
+}
+
+/* Web names it, and is red, and does not take it for a server without rights. */
+static void web_says(const char *url, const char *text)
+{
+    char setting[160];
+    snprintf(setting, sizeof setting, "REDIS_URL=%s", url);
+    web_run(&web, (const char *const[]){setting, "RATE_LIMIT_PER_MINUTE=0", NULL}, true);
+    web_log_in(&web);
+    WAIT_UNTIL(process_logged(&web.process, text), 10000);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/health/detailed", web.admin, NULL), 503);
+    web_stop(&web);
+}
+
+TEST(test_sentinel_is_not_what_it_watches)
+{
+    char path[300], text[700], url[100];
+    struct process sentinel;
+    int port = support_free_port();
+    snprintf(path, sizeof path, "%s/sentinel.conf", support_dir());
+    snprintf(text, sizeof text, "port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor it 127.0.0.1 %d 1\n", port,
+             support_dir(), redis.port);
+    support_write_file(path, text);
+    char *const argv[] = {(char *)"redis-sentinel", path, NULL};
+    process_start(&sentinel, "sentinel", argv, NULL);
+    WAIT_UNTIL(process_logged(&sentinel, "+monitor"), 10000);
+    for (int db = 0; db < 2; db++) { /* it has no databases */
+        snprintf(url, sizeof url, "redis://127.0.0.1:%d/%d", port, db);
+        check_says(url, NULL, false, "this is a Sentinel");
+    }
+    snprintf(url, sizeof url, "redis://app:x@127.0.0.1:%d/0", port);
+    check_says(url, NULL, false, "this is a Sentinel");
+    web_says(url, "this is a Sentinel");
+    process_stop(&sentinel);
+}
+
+/* Without its slots, and with some of them. */
+TEST(test_cluster_is_refused_by_name)
+{
+    struct redis_server node;
+    redis_server_start(
+        &node, (const char *const[]){"--cluster-enabled", "yes", "--cluster-require-full-coverage", "no", NULL});
+    check_says(node.url, NULL, false, "this is a Redis Cluster");
+    free(redis_cli(&node, "cluster addslotsrange 0 8000"));
+    char *info = redis_cli(&node, "cluster info");
+    for (int64_t late = support_deadline(10000); !strstr(info, "cluster_state:ok") && !support_late(late);) {
+        free(info);
+        info = redis_cli(&node, "cluster info");
+    }
+    free(info);
+    check_says(node.url, NULL, false, "this is a Redis Cluster");
+    web_says(node.url, "this is a Redis Cluster");
+    redis_server_stop(&node);
 }
 
 TEST(test_full_server_says_so_itself)
@@ -160,7 +243,9 @@ TEST(test_certificates_on_both_sides)
         {"?ssl_ciphers=HIGH", false, "ssl_ciphers is not supported"},
         {"?ssl_ca_data=x", false, "ssl_ca_data is not supported"},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    enum { ROWS = sizeof rows / sizeof *rows };
+    struct checking checks[ROWS];
+    for (size_t i = 0; i < ROWS; i++) {
         const char *const words[][2] = {{"CA", certificates.ca},
                                         {"CERT", certificates.client_cert},
                                         {"KEY", certificates.client_key},
@@ -177,8 +262,9 @@ TEST(test_certificates_on_both_sides)
             if (!path) snprintf(url + used, sizeof url - used, "%c", *c);
             c += path ? len : 1;
         }
-        check_says(url, NULL, rows[i].works, rows[i].text);
+        check_start(&checks[i], url, NULL);
     }
+    for (size_t i = 0; i < ROWS; i++) check_end(&checks[i], rows[i].works, rows[i].text);
     char setting[340];
     snprintf(url, sizeof url, "redis://127.0.0.1:%d/0", at);
     check_says(url, NULL, false, "rediss://");
@@ -186,6 +272,15 @@ TEST(test_certificates_on_both_sides)
     snprintf(setting, sizeof setting, "REDIS_CA_FILE=%s", certificates.ca);
     check_says(url, setting, false, "redis://");
     redis_server_stop(&tls);
+}
+
+static int64_t witness_of(struct redis_server *server)
+{
+    char *count = redis_cli(server, "--raw eval \"local k = redis.call('keys', 'logikald.witness.*logikald-web*') "
+                                    "return k[1] and redis.call('get', k[1]) or -1\" 0");
+    int64_t n = strtoll(count, NULL, 10);
+    free(count);
+    return n;
 }
 
 /* The state of a moment ago comes back: what was acknowledged since is gone. */
@@ -199,14 +294,10 @@ TEST(test_server_that_went_back_is_told)
     web_log_in(&web);
     WAIT_UNTIL(process_logged(&web.process, "Redis is reachable"), 20000);
     free(redis_cli(&saved, "save"));
-    char *keys = NULL;
-    for (int i = 0; i < 30; i++) { /* its health asks for INFO every few seconds; a list of tasks asks at once */
-        web_status(&web, "GET", "/api/v1/scheduler/workers", web.admin, NULL);
-        usleep(200000);
-    }
-    keys = redis_cli(&saved, "keys 'logikald.witness.*'");
-    assert_true(strlen(keys) > 10);
-    free(keys);
+    int64_t saved_count = witness_of(&saved);
+    WAIT_UNTIL(witness_of(&saved) > saved_count + 1 &&
+                   web_status(&web, "GET", "/api/v1/scheduler/workers", web.admin, NULL) == 200,
+               20000); /* what it does then raises it */
     snprintf(command, sizeof command, "%s/dump.rdb", saved.dir);
     struct stat dump;
     assert_int_equal(stat(command, &dump), 0);
@@ -241,6 +332,8 @@ int main(void)
         cmocka_unit_test(test_rights_that_are_not_needed),
         cmocka_unit_test(test_server_without_lmove_is_too_old),
         cmocka_unit_test(test_renamed_commands_that_do_not_matter),
+        cmocka_unit_test(test_sentinel_is_not_what_it_watches),
+        cmocka_unit_test(test_cluster_is_refused_by_name),
         cmocka_unit_test(test_full_server_says_so_itself),
         cmocka_unit_test(test_certificates_on_both_sides),
         cmocka_unit_test(test_server_that_went_back_is_told),

@@ -66,9 +66,8 @@ static void url_of(char *out, size_t size, int first, int second, const char *mo
                    second, more);
 }
 
-static void test_primary_is_found_among_hosts(void **state)
+TEST(test_primary_is_found_among_hosts)
 {
-    (void)state;
     static const char *const more[] = {"", "&target_session_attrs=read-write", "&target_session_attrs=any"};
     for (int i = 0; i < 3; i++) {
         struct web_server web = {.pg = primary};
@@ -80,9 +79,8 @@ static void test_primary_is_found_among_hosts(void **state)
     }
 }
 
-static void test_standby_is_named_and_promoted_under_load(void **state)
+TEST(test_standby_is_named_and_promoted_under_load)
 {
-    (void)state;
     struct web_server web = {.pg = primary};
     url_of(web.pg.url, sizeof web.pg.url, primary.port, standby.port, "");
     web_run(&web, (const char *const[]){"RATE_LIMIT_PER_MINUTE=0", "LOGIN_MAX_ATTEMPTS=100000", NULL}, true);
@@ -121,9 +119,8 @@ static void test_standby_is_named_and_promoted_under_load(void **state)
     web_stop(&web);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     struct web_server web = {0};
     pg_start(&primary);
     web.pg = primary;
@@ -132,9 +129,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     pg_stop(&standby);
     return 0;
 }

@@ -2,6 +2,7 @@
  * compared; those that it does not are refused by name, by `check`, /health and the log, and nothing is fetched. */
 #include "tests/support/sync_truth.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +35,9 @@ static char *check(void)
     return output;
 }
 
-static void start_worker(void)
+static void start_worker(const char *queues)
 {
+    static char serves[100];
     static char base_url[160];
     snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", world.sim.base_url);
     char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"worker", NULL};
@@ -45,7 +47,9 @@ static void start_worker(void)
                          base_url,
                          (char *)"LOGIKAL_AUTH_USERNAME=demo",
                          (char *)"LOGIKAL_AUTH_PASSWORD=demo",
+                         queues ? serves : NULL,
                          NULL};
+    snprintf(serves, sizeof serves, "WORKER_QUEUES=%s", queues ? queues : "");
     process_start(&worker, "worker", argv, env);
 }
 
@@ -71,6 +75,49 @@ static void expect_work(void)
     assert_false(health_says("unhealthy\",\"error"));
 }
 
+static bool metric_says(const char *line)
+{
+    struct http_reply reply = web_call(&web, "GET", "/metrics", web.admin, NULL);
+    bool does = reply.body && strstr(reply.body, line);
+    http_reply_free(&reply);
+    return does;
+}
+
+/* Tasks wait, and the worker that is there takes none: red by itself, whatever keeps it, until they are taken. */
+static void expect_backlog(const char *why, int64_t within_ms)
+{
+    static const char red[] = "logikald_usable{component=\"queue\"} 0";
+    int64_t deadline = support_deadline(within_ms);
+    free(redis_cli(&redis, "eval \"for i = 1, 300 do redis.call('lpush', 'sync', 'nothing') end\" 0"));
+    while (!(metric_says(red) && health_says("tasks wait, and no worker takes any"))) {
+        if (support_late(deadline)) fail_msg("%s: a backlog is green: %s", why, process_log(&web.process));
+        support_pause();
+    }
+    WAIT_UNTIL(process_logged(&web.process, "no worker takes any"), 8000); /* at its next look */
+}
+
+static void expect_backlog_gone(void)
+{
+    WAIT_UNTIL(metric_says("logikald_usable{component=\"queue\"} 1") && !health_says("tasks wait"), 20000);
+}
+
+static void expect_idle_workers_are_red(void)
+{
+    if (getenv("TEST_INFRA_ALL")) {
+        process_signal(&worker, SIGSTOP); /* what it holds counts as work until its lease is over */
+        expect_backlog("a worker that stands still", 40000);
+        process_signal(&worker, SIGCONT);
+        expect_backlog_gone();
+    }
+    process_stop(&worker);
+    start_worker("other");
+    WAIT_UNTIL(process_logged(&worker, "connected to"), 20000);
+    expect_backlog("a worker that serves other queues", 15000);
+    process_stop(&worker);
+    start_worker(NULL);
+    expect_backlog_gone();
+}
+
 static void expect_refusal(void)
 {
     static const char words[] = "6.2 or later is needed";
@@ -88,21 +135,22 @@ static void expect_refusal(void)
     free(keys);
 }
 
-static void test_servers_work_or_are_refused_by_name(void **state)
+TEST(test_servers_work_or_are_refused_by_name)
 {
-    (void)state;
     bool is_supported = redis_is_supported();
     web.pg = world.pg;
     char base_url[160];
     snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", world.sim.base_url);
     web_run(&web,
-            (const char *const[]){at_redis, base_url, "LOGIKAL_AUTH_USERNAME=demo", "LOGIKAL_AUTH_PASSWORD=demo", NULL},
+            (const char *const[]){at_redis, base_url, "RATE_LIMIT_PER_MINUTE=0", "LOGIKAL_AUTH_USERNAME=demo",
+                                  "LOGIKAL_AUTH_PASSWORD=demo", NULL},
             true);
     web_log_in(&web);
-    start_worker();
+    start_worker(NULL);
     if (is_supported) {
         WAIT_UNTIL(process_logged(&worker, "connected to"), 20000);
         expect_work();
+        expect_idle_workers_are_red();
     } else {
         expect_refusal();
     }
@@ -110,9 +158,8 @@ static void test_servers_work_or_are_refused_by_name(void **state)
     process_stop(&worker);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     const char *const arguments[] = {"--directories", "3", "--projects", "4", "--phases", "3",
                                      "--elevations",  "5", NULL};
     sync_world_start(&world, arguments);
@@ -123,9 +170,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     redis_server_stop(&redis);
     sync_world_stop(&world);
     return 0;
