@@ -64,7 +64,7 @@ TESTS_UNIT := $(patsubst tests/unit/%.c,$(ROOT)/tests/%,$(wildcard tests/unit/te
 TESTS_INTEGRATION := $(patsubst %.c,$(ROOT)/tests/%,$(notdir $(wildcard tests/integration/test_*.c tests/integration/*/test_*.c)))
 
 .DEFAULT_GOAL := all
-.PHONY: FORCE container-test proof all programs run test setup clean clean-data format format-check lint check-arrows bench bench-http bench-queue bench-memory bench-sync chaos soak \
+.PHONY: FORCE container-test proof all programs run test setup clean clean-data format format-check lint check-arrows bench bench-http bench-queue bench-memory bench-sync bench-parts chaos soak \
         coverage screenshots fuzz fuzz-short fuzz-programs \
         help tests unit-tests analyze
 .DELETE_ON_ERROR:
@@ -250,6 +250,9 @@ $(ROOT)/bench-sync: $(call objs,$(wildcard tests/bench/sync*.c)) $(OBJ_TEST)
 
 bench-sync: programs $(ROOT)/bench-sync ## field case beside its critical path, rows beside COPY, parts lists beside Python; SCALE=1, ONLY=field|stores|rows|parts
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-sync
+
+bench-parts: programs $(ROOT)/bench-sync ## parts lists of real size: read, kept, the sync's pace; beside Python and psql \copy; ELEVATIONS=1000
+	$(Q)ONLY=real LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-sync
 
 setup:                          ## install the Debian packages that are missing
 	$(Q)scripts/setup

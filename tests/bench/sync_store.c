@@ -7,6 +7,7 @@
 #include "services/parts/parse.h"
 #include "services/parts/read.h"
 #include "services/store/db.h"
+#include "services/store/frames.h"
 #include "services/store/lease.h"
 #include "services/store/sync/sync_project.h"
 #include "services/store/sync/sync_stage.h"
@@ -117,24 +118,33 @@ void bench_rows(int rows, cJSON *report)
     sync_world_stop(&w);
 }
 
+static int number_at(const PGresult *r, int row, int column)
+{
+    const unsigned char *b = (const unsigned char *)PQgetvalue(r, row, column); /* binary */
+    return b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3];
+}
+
 /* Every stored parts list as a file, for the peer; and read from memory by us. */
 static double read_files(PGresult *r, const char *dir)
 {
     double seconds = 0;
     for (int i = 0; i < PQntuples(r); i++) {
         char path[400];
-        const unsigned char *id = (const unsigned char *)PQgetvalue(r, i, 0); /* binary */
-        snprintf(path, sizeof path, "%s/%d.db", dir, id[0] << 24 | id[1] << 16 | id[2] << 8 | id[3]);
+        struct buf bytes = {0};
+        struct err err = {0};
+        NEED(
+            frames_unpack(PQgetvalue(r, i, 1), (size_t)PQgetlength(r, i, 1), (size_t)number_at(r, i, 2), &bytes, &err));
+        snprintf(path, sizeof path, "%s/%d.db", dir, number_at(r, i, 0));
         FILE *file = fopen(path, "we");
         if (!file) fail_msg("cannot write %s", path);
-        fwrite(PQgetvalue(r, i, 1), 1, (size_t)PQgetlength(r, i, 1), file);
+        fwrite(bytes.data, 1, bytes.len, file);
         fclose(file);
         struct parts_data data;
         int64_t started_us = mono_us();
-        if (parts_read(PQgetvalue(r, i, 1), (size_t)PQgetlength(r, i, 1), NULL, NULL, &data, NULL) != 0)
-            fail_msg("not read");
+        NEED(parts_read(bytes.data, bytes.len, NULL, NULL, &data, &err));
         seconds += (double)(mono_us() - started_us) / 1e6;
         parts_data_free(&data);
+        buf_free(&bytes);
     }
     return seconds;
 }
@@ -185,7 +195,10 @@ void bench_parts(int files, cJSON *report)
     struct db *db = db_open(w.pg.url, 60000, "bench", &err);
     PGconn *conn = pg_connect(&w.pg);
     PGresult *r =
-        PQexecParams(conn, "SELECT elevation_id, content FROM elevation_parts_lists", 0, NULL, NULL, NULL, NULL, 1);
+        PQexecParams(conn,
+                     "SELECT v.elevation_id, f.content, f.raw_size FROM parts_versions v JOIN parts_files f USING"
+                     " (sha256) WHERE v.valid_to IS NULL",
+                     0, NULL, NULL, NULL, NULL, 1);
     double ours = read_files(r, support_dir()), stored = parse_all(&w.pg, db);
     double peers = peer_seconds(NULL);
     pg_exec(&w.pg, NOT_READ_YET);
