@@ -108,6 +108,11 @@ void cell_number(struct image *image, struct parts_data *data, sqlite3_stmt *row
 void cell_add_number(struct buf *out, double value)
 {
     char text[40];
+    if (value == (double)(int64_t)(fabs(value) < 1e15 ? value : 0.5)) {
+        snprintf(text, sizeof text, "%lld", (long long)value);
+        buf_str(out, text);
+        return;
+    }
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value) break;
@@ -115,13 +120,16 @@ void cell_add_number(struct buf *out, double value)
     buf_str(out, text);
 }
 
-static void add_text(struct image *image, struct parts_data *data, const char *label, const char *text, size_t len,
-                     struct buf *out)
+const char *cell_label(char out[200], const char *table, sqlite3_stmt *row, int column)
 {
-    if (utf8_is_valid(text, len) && !memchr(text, '\0', len)) {
-        buf_json_string(out, text, len);
-        return;
-    }
+    snprintf(out, 200, "%.90s%s%.90s", table, *table ? "." : "", sqlite3_column_name(row, column));
+    return out;
+}
+
+/* A text that is not as it should be. */
+static void add_tidied(struct image *image, struct parts_data *data, const char *label, const char *text, size_t len,
+                       struct buf *out)
+{
     char *copy = malloc(len + 1);
     if (!copy) image->has_no_memory = true;
     if (copy) {
@@ -133,32 +141,43 @@ static void add_text(struct image *image, struct parts_data *data, const char *l
     free(copy);
 }
 
-void cell_json(struct image *image, struct parts_data *data, const char *label, sqlite3_stmt *row, int column,
+static void add_text(struct image *image, struct parts_data *data, const char *table, sqlite3_stmt *row, int column,
+                     struct buf *out)
+{
+    char label[200];
+    size_t len;
+    const char *text = borrowed(image, row, column, &len);
+    if (!text) {
+        buf_str(out, "null");
+    } else if (len > CELL_JSON_MAX) {
+        buf_printf(out, "{\"bytes\":%zu}", len);
+    } else if (utf8_is_valid(text, len) && !memchr(text, '\0', len)) {
+        buf_json_string(out, text, len);
+    } else {
+        add_tidied(image, data, cell_label(label, table, row, column), text, len, out);
+    }
+}
+
+void cell_json(struct image *image, struct parts_data *data, const char *table, sqlite3_stmt *row, int column,
                struct buf *out)
 {
-    size_t len;
-    const char *text;
+    char text[200];
     double value;
     switch (sqlite3_column_type(row, column)) {
-    case SQLITE_INTEGER: buf_printf(out, "%lld", (long long)sqlite3_column_int64(row, column)); return;
+    case SQLITE_INTEGER:
+        snprintf(text, sizeof text, "%lld", (long long)sqlite3_column_int64(row, column));
+        buf_str(out, text);
+        return;
     case SQLITE_FLOAT:
         value = sqlite3_column_double(row, column);
         if (isfinite(value)) {
             cell_add_number(out, value);
             return;
         }
-        if (data) cell_problem(data, "%s is not a number", label);
+        if (data) cell_problem(data, "%s is not a number", cell_label(text, table, row, column));
         break;
     case SQLITE_BLOB: buf_printf(out, "{\"bytes\":%d}", sqlite3_column_bytes(row, column)); return;
-    case SQLITE_TEXT:
-        if (!(text = borrowed(image, row, column, &len))) break;
-        if (len > CELL_JSON_MAX) {
-            if (data) cell_problem(data, "%s is longer than %d bytes and stays in the file", label, CELL_JSON_MAX);
-            buf_printf(out, "{\"bytes\":%zu}", len);
-            return;
-        }
-        add_text(image, data, label, text, len, out);
-        return;
+    case SQLITE_TEXT: add_text(image, data, table, row, column, out); return;
     default: break;
     }
     buf_str(out, "null");

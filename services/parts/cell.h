@@ -20,13 +20,15 @@ char *cell_text(struct image *image, struct parts_data *data, sqlite3_stmt *row,
 /* A number, or a text that is one; anything else is left out. */
 void cell_number(struct image *image, struct parts_data *data, sqlite3_stmt *row, int column, struct parts_number *out);
 
-#define CELL_JSON_MAX (1024 * 1024)
+#define CELL_JSON_MAX (1024 * 1024) /* a longer text stays in the file, and stands for itself by its size */
 
 /* The column as a JSON value: a text, tidied as cell_text's; a number; {"bytes": n} of a BLOB or a text that is too
- * long; or null. label names it in data's
- * problem (NULL = nobody is told). */
-void cell_json(struct image *image, struct parts_data *data, const char *label, sqlite3_stmt *row, int column,
+ * long; or null. data's problem tells what had to be changed, with the column's name behind table's ("" = alone); data
+ * NULL = nobody is told. */
+void cell_json(struct image *image, struct parts_data *data, const char *table, sqlite3_stmt *row, int column,
                struct buf *out);
+/* "Table.Column". */
+const char *cell_label(char out[200], const char *table, sqlite3_stmt *row, int column);
 /* A decimal number and nothing else; the comma may be the decimal point. */
 bool cell_is_number(const char *text, size_t len, double *out);
 void cell_add_number(struct buf *out, double value); /* in as few digits as give it back; a finite one */

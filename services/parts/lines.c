@@ -124,11 +124,10 @@ static void add_text(struct buf *out, const char *key, const char *text)
     buf_json_string(out, text, strlen(text));
 }
 
-static void say_label(const struct reading *r, int column, char label[200])
+/* Before the names of columns when something is told of them. */
+static const char *spoken(const struct reading *r)
 {
-    bool is_elevation = strcmp(r->kind->kind, "elevation") == 0;
-    snprintf(label, 200, "%.90s%s%.90s", is_elevation ? "" : r->table, is_elevation ? "" : ".",
-             sqlite3_column_name(r->row, column));
+    return strcmp(r->kind->kind, "elevation") == 0 ? "" : r->table;
 }
 
 /* A number of the row. false: what is there is none, and goes among the others as it is. */
@@ -164,18 +163,17 @@ static bool add_known(struct reading *r, int column, const struct line_column *k
             cell_add_number(out, value);
             return true;
         }
-        say_label(r, column, label);
-        if (r->told) cell_problem(r->told, "%s is not a number", label);
+        if (r->told) cell_problem(r->told, "%s is not a number", cell_label(label, spoken(r), r->row, column));
         return false;
     }
-    say_label(r, column, label);
     if (type == SQLITE_BLOB) {
-        if (r->told && sqlite3_column_bytes(r->row, column) > 0) cell_problem(r->told, "%s is not a text", label);
+        if (r->told && sqlite3_column_bytes(r->row, column) > 0)
+            cell_problem(r->told, "%s is not a text", cell_label(label, spoken(r), r->row, column));
         return false;
     }
     add_key(out, known->name);
     if (type == SQLITE_TEXT) {
-        cell_json(r->image, r->told, label, r->row, column, out);
+        cell_json(r->image, r->told, spoken(r), r->row, column, out);
     } else {
         const char *text = (const char *)sqlite3_column_text(r->row, column);
         if (!text) r->image->has_no_memory = true;
@@ -186,14 +184,12 @@ static bool add_known(struct reading *r, int column, const struct line_column *k
 
 static void add_other(struct reading *r, int column, bool *is_first, struct buf *out)
 {
-    char label[200];
     const char *name = sqlite3_column_name(r->row, column);
-    say_label(r, column, label);
     buf_str(out, *is_first ? ",\"other\":{" : ",");
     *is_first = false;
     buf_json_string(out, name, strlen(name));
     buf_char(out, ':');
-    cell_json(r->image, r->told, label, r->row, column, out);
+    cell_json(r->image, r->told, spoken(r), r->row, column, out);
 }
 
 /* What other tables say about a line. */

@@ -24,7 +24,7 @@ static void add_row(struct image *image, sqlite3_stmt *row, struct buf *out)
         buf_char(out, i ? ',' : '{');
         buf_json_string(out, name, strlen(name));
         buf_char(out, ':');
-        cell_json(image, NULL, name, row, i, out);
+        cell_json(image, NULL, "", row, i, out);
     }
     buf_str(out, "}\n");
 }
