@@ -117,9 +117,11 @@ static unsigned pick(struct plan *p, unsigned many)
 }
 
 static const char *const paths[] = {
-#define R(method, path, access, limits, handler, query, body, response, summary) path,
+#define R(method, path, access, limits, handler, query, body, response, summary)      path,
+#define RS(method, path, access, limits, id, handler, query, body, response, summary) path,
 #include "services/web/gate/routes.def"
 #undef R
+#undef RS
     "/nowhere", "//x/ui", "/health?a&b", "/health?%zz", "/ui/../x", "*"};
 static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"};
 

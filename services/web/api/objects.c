@@ -57,11 +57,6 @@ void web_directories_cached(struct req *r)
     list(r, &query_directories_page, &directories_more, NULL, TABLE(DIRECTORIES) | TABLE(INTERVALS));
 }
 
-void web_directories_list(struct req *r)
-{
-    list(r, &query_directories_page, &directories_more, NULL, TABLE(DIRECTORIES) | TABLE(INTERVALS));
-}
-
 void web_directories_syncable(struct req *r)
 {
     list(r, &query_directories_syncable, &syncable_more, NULL, TABLE(DIRECTORIES) | TABLE(INTERVALS));

@@ -143,16 +143,6 @@ void web_sync_directories(struct req *r)
     sync_type(r, "directory");
 }
 
-void web_sync_directories_concurrent(struct req *r)
-{
-    sync_type(r, "directory");
-}
-
-void web_sync_directories_optimized(struct req *r)
-{
-    sync_type(r, "directory");
-}
-
 void web_sync_projects(struct req *r)
 {
     sync_type(r, "project");
@@ -165,12 +155,7 @@ void web_sync_phases(struct req *r)
 
 void web_sync_elevations(struct req *r)
 {
-    sync_type(r, "elevation");
-}
-
-void web_sync_parts_list(struct req *r)
-{
-    sync_type(r, "elevation"); /* parts lists come with their elevations */
+    sync_type(r, "elevation"); /* their parts lists come with them */
 }
 
 static void then_interval(struct req *r, const PGresult *result)

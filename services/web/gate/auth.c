@@ -148,7 +148,7 @@ static void then_session(struct req *r, const PGresult *result)
 /* Who is open to everybody does not need to know who asks: without PostgreSQL everybody is nobody there. */
 static bool goes_on_as_nobody(struct req *r, void (*next)(struct req *r))
 {
-    if (r->route->access != OPEN) return false;
+    if (r->route->access != ACCESS_OPEN) return false;
     r->auth = NULL;
     next(r);
     return true;
@@ -217,7 +217,7 @@ void auth_identify(struct req *r, void (*next)(struct req *r))
 
 static bool refuse_nobody(struct req *r)
 {
-    if (r->route->access == PAGE) {
+    if (r->route->access == ACCESS_PAGE) {
         char *wanted = evhttp_uriencode(req_with_query(r, r->path), -1, 0);
         reply_redirect(r, req_printf(r, "/ui/login?next=%s", wanted ? wanted : ""));
         free(wanted);
@@ -254,27 +254,28 @@ static bool change_is_right(struct req *r)
 
 bool auth_permits(struct req *r)
 {
-    static const unsigned needed[] = {[PROJECTS] = PERM_PROJECTS,
-                                      [ELEVATIONS] = PERM_ELEVATIONS,
-                                      [JOURNAL] = PERM_PROJECTS | PERM_ELEVATIONS,
-                                      [HOOKS] = PERM_PROJECTS | PERM_ELEVATIONS | PERM_HOOKS,
-                                      [SYNC] = PERM_SYNC,
-                                      [ADMIN_READ] = PERM_ADMIN_READ,
-                                      [METRICS] = PERM_ADMIN_READ | PERM_METRICS};
-    static const char *const words[] = {[PROJECTS] = "projects:read",
-                                        [ELEVATIONS] = "elevations:read",
-                                        [JOURNAL] = "projects:read and elevations:read",
-                                        [HOOKS] = "webhooks:manage with projects:read and elevations:read",
-                                        [SYNC] = "sync:write",
-                                        [ADMIN_READ] = "admin:read",
-                                        [METRICS] = "admin:read"};
+    static const unsigned needed[] = {[ACCESS_PROJECTS] = PERM_PROJECTS,
+                                      [ACCESS_ELEVATIONS] = PERM_ELEVATIONS,
+                                      [ACCESS_JOURNAL] = PERM_PROJECTS | PERM_ELEVATIONS,
+                                      [ACCESS_HOOKS] = PERM_PROJECTS | PERM_ELEVATIONS | PERM_HOOKS,
+                                      [ACCESS_SYNC] = PERM_SYNC,
+                                      [ACCESS_ADMIN_READ] = PERM_ADMIN_READ,
+                                      [ACCESS_METRICS] = PERM_ADMIN_READ | PERM_METRICS};
+    static const char *const words[] = {[ACCESS_PROJECTS] = "projects:read",
+                                        [ACCESS_ELEVATIONS] = "elevations:read",
+                                        [ACCESS_JOURNAL] = "projects:read and elevations:read",
+                                        [ACCESS_HOOKS] = "webhooks:manage with projects:read and elevations:read",
+                                        [ACCESS_SYNC] = "sync:write",
+                                        [ACCESS_ADMIN_READ] = "admin:read",
+                                        [ACCESS_METRICS] = "admin:read"};
     enum access access = r->route->access;
-    if (access == OPEN) return true;
+    if (access == ACCESS_OPEN) return true;
     if (r->who.kind == WHO_NOBODY) return refuse_nobody(r);
     if (r->who.kind == WHO_ADMIN) return change_is_right(r);
-    unsigned has = access < ADMIN ? r->who.permissions & needed[access] : 0;
-    if (access == ANY || (access == JOURNAL || access == HOOKS ? has == needed[access] : has != 0)) return true;
-    if (access >= ADMIN)
+    unsigned has = access < ACCESS_ADMIN ? r->who.permissions & needed[access] : 0;
+    if (access == ACCESS_ANY || (access == ACCESS_JOURNAL || access == ACCESS_HOOKS ? has == needed[access] : has != 0))
+        return true;
+    if (access >= ACCESS_ADMIN)
         reply_detail(r, 403, "An administrator's session is needed");
     else
         reply_detail(r, 403, "Permission denied: %s is needed", words[access]);

@@ -110,7 +110,7 @@ bool limiter_admits(struct req *r)
 void limiter_check(struct req *r, void (*next)(struct req *r))
 {
     bool is_nobody = r->who.kind == WHO_NOBODY;
-    bool is_free = r->route && r->route->limits == FREE && (r->route->access == OPEN || !is_nobody);
+    bool is_free = r->route && r->route->limits == LIMITS_FREE && (r->route->access == ACCESS_OPEN || !is_nobody);
     bool is_counted = is_free || (is_nobody && r->is_counted);
     if (!is_counted && !count(r, is_nobody)) return;
     if (!is_free && r->limit > 0) {

@@ -137,26 +137,28 @@ static void add_responses(cJSON *operation, const struct route *t)
     if (strstr(t->query, "wait?:boolean")) add_response(list, "202", "The task goes on", TYPE_JSON, "Accepted");
     const char *error = *t->body == '=' ? "OAuthError" : "Error";
     add_response(list, "400", "The request cannot be read, or cannot be done", TYPE_JSON, error);
-    if (t->access != OPEN || t->limits == LOGIN) add_response(list, "401", "Not authenticated", TYPE_JSON, error);
-    if (t->access != OPEN && t->access != ANY) add_response(list, "403", "Not permitted", TYPE_JSON, "Error");
+    if (t->access != ACCESS_OPEN || t->limits == LIMITS_LOGIN)
+        add_response(list, "401", "Not authenticated", TYPE_JSON, error);
+    if (t->access != ACCESS_OPEN && t->access != ACCESS_ANY)
+        add_response(list, "403", "Not permitted", TYPE_JSON, "Error");
     if (strchr(t->path, '{')) add_response(list, "404", "Not found", TYPE_JSON, "Error");
     if (*t->query || (*t->body && *t->body != '='))
         add_response(list, "422", "Invalid parameters", TYPE_JSON, "Invalid");
-    if (t->limits != FREE) add_response(list, "429", "Too many requests", TYPE_JSON, "Error");
+    if (t->limits != LIMITS_FREE) add_response(list, "429", "Too many requests", TYPE_JSON, "Error");
     add_response(list, "503", "Something that is needed is unreachable", TYPE_JSON, "Error");
 }
 
 /* The same as bearer, for tools that get the token themselves. */
 static void add_scopes(cJSON *list, const struct route *t)
 {
-    static const char *const words[][2] = {[ANY] = {NULL},
-                                           [PROJECTS] = {"projects:read"},
-                                           [ELEVATIONS] = {"elevations:read"},
-                                           [JOURNAL] = {"projects:read", "elevations:read"},
-                                           [SYNC] = {"sync:write"},
-                                           [ADMIN_READ] = {"admin:read"},
-                                           [METRICS] = {"admin:read"}};
-    if (t->access >= ADMIN) return;
+    static const char *const words[][2] = {[ACCESS_ANY] = {NULL},
+                                           [ACCESS_PROJECTS] = {"projects:read"},
+                                           [ACCESS_ELEVATIONS] = {"elevations:read"},
+                                           [ACCESS_JOURNAL] = {"projects:read", "elevations:read"},
+                                           [ACCESS_SYNC] = {"sync:write"},
+                                           [ACCESS_ADMIN_READ] = {"admin:read"},
+                                           [ACCESS_METRICS] = {"admin:read"}};
+    if (t->access >= ACCESS_ADMIN) return;
     cJSON *way = cJSON_CreateObject(), *scopes = cJSON_AddArrayToObject(way, "oauth2");
     for (int i = 0; i < 2 && words[t->access][i]; i++)
         cJSON_AddItemToArray(scopes, cJSON_CreateString(words[t->access][i]));
@@ -165,24 +167,24 @@ static void add_scopes(cJSON *list, const struct route *t)
 
 static void add_security(cJSON *operation, const struct route *t)
 {
-    static const char *const permissions[] = {[PROJECTS] = "projects:read",
-                                              [ELEVATIONS] = "elevations:read",
-                                              [JOURNAL] = "projects:read elevations:read",
-                                              [HOOKS] = "webhooks:manage projects:read elevations:read",
-                                              [SYNC] = "sync:write",
-                                              [ADMIN_READ] = "admin:read",
-                                              [METRICS] = "admin:read",
-                                              [ADMIN] = "administrator",
-                                              [PAGE] = "administrator"};
+    static const char *const permissions[] = {[ACCESS_PROJECTS] = "projects:read",
+                                              [ACCESS_ELEVATIONS] = "elevations:read",
+                                              [ACCESS_JOURNAL] = "projects:read elevations:read",
+                                              [ACCESS_HOOKS] = "webhooks:manage projects:read elevations:read",
+                                              [ACCESS_SYNC] = "sync:write",
+                                              [ACCESS_ADMIN_READ] = "admin:read",
+                                              [ACCESS_METRICS] = "admin:read",
+                                              [ACCESS_ADMIN] = "administrator",
+                                              [ACCESS_PAGE] = "administrator"};
     cJSON *list = cJSON_AddArrayToObject(operation, "security");
-    if (t->access == OPEN) return;
+    if (t->access == ACCESS_OPEN) return;
     for (int i = 0; i < 2; i++) {
         cJSON *way = cJSON_CreateObject();
         cJSON_AddArrayToObject(way, i == 0 ? "bearer" : "session");
         cJSON_AddItemToArray(list, way);
     }
     add_scopes(list, t);
-    if (t->access != ANY) cJSON_AddStringToObject(operation, "x-permission", permissions[t->access]);
+    if (t->access != ACCESS_ANY) cJSON_AddStringToObject(operation, "x-permission", permissions[t->access]);
 }
 
 static void add_operation(cJSON *paths, const struct route *t)

@@ -24,9 +24,12 @@
 
 const struct route routes[] = {
 #define R(method, path, access, limits, handler, query, body, response, summary)                                       \
-    {EVHTTP_REQ_##method, path, access, limits, web_##handler, query, body, response, #handler, summary},
+    RS(method, path, access, limits, handler, handler, query, body, response, summary)
+#define RS(method, path, access, limits, id, handler, query, body, response, summary)                                  \
+    {EVHTTP_REQ_##method, path, ACCESS_##access, LIMITS_##limits, web_##handler, query, body, response, #id, summary},
 #include "services/web/gate/routes.def"
 #undef R
+#undef RS
 };
 const int routes_count = sizeof routes / sizeof *routes;
 
@@ -114,7 +117,7 @@ int64_t route_body_max(const struct web *web, struct framing_text method, struct
         is_there = true;
         const char *name = methods[t->method];
         if (strlen(name) != method.len || memcmp(name, method.text, method.len) != 0) continue;
-        return t->access == OPEN || !*t->body ? least : most;
+        return t->access == ACCESS_OPEN || !*t->body ? least : most;
     }
     if (!is_there) *why = (struct refusal){404, "Not Found"};
     return least;
@@ -156,7 +159,7 @@ void route_request(struct req *r)
         cors_preflight(r, allow);
     } else if (status != 0) {
         limiter_check(r, nowhere);
-    } else if (r->route->access == OPEN && r->route->limits == FREE) {
+    } else if (r->route->access == ACCESS_OPEN && r->route->limits == LIMITS_FREE) {
         with_limits(r);
     } else {
         auth_identify(r, with_identity);

@@ -12,24 +12,24 @@
 
 /* Who may. An admin session may everything; a client what its permissions say. */
 enum access {
-    OPEN,       /* everybody */
-    ANY,        /* any client, any admin */
-    PROJECTS,   /* clients with projects:read */
-    ELEVATIONS, /* clients with elevations:read */
-    JOURNAL,    /* clients with both */
-    HOOKS,      /* clients with both and webhooks:manage */
-    SYNC,       /* clients with sync:write */
-    ADMIN_READ, /* clients with admin:read */
-    METRICS,    /* the same, and whoever has METRICS_TOKEN */
-    ADMIN,      /* an admin session, and with a cookie a CSRF token for changes */
-    PAGE        /* an admin session; without one the answer leads to the login page */
+    ACCESS_OPEN,       /* everybody */
+    ACCESS_ANY,        /* any client, any admin */
+    ACCESS_PROJECTS,   /* clients with projects:read */
+    ACCESS_ELEVATIONS, /* clients with elevations:read */
+    ACCESS_JOURNAL,    /* clients with both */
+    ACCESS_HOOKS,      /* clients with both and webhooks:manage */
+    ACCESS_SYNC,       /* clients with sync:write */
+    ACCESS_ADMIN_READ, /* clients with admin:read */
+    ACCESS_METRICS,    /* the same, and whoever has METRICS_TOKEN */
+    ACCESS_ADMIN,      /* an admin session, and with a cookie a CSRF token for changes */
+    ACCESS_PAGE        /* an admin session; without one the answer leads to the login page */
 };
 
 /* Limits. */
 enum limits {
-    FREE,  /* never counted: health, files */
-    PACED, /* the client's rate limits */
-    LOGIN  /* and the throttle of logins */
+    LIMITS_FREE,  /* never counted: health, files */
+    LIMITS_PACED, /* the client's rate limits */
+    LIMITS_LOGIN  /* and the throttle of logins */
 };
 
 struct route {
@@ -39,7 +39,7 @@ struct route {
     enum limits limits;
     void (*handler)(struct req *r);
     const char *query, *body, *response; /* schemas (schema.h); "" = none; a response of "html", "text" is no JSON */
-    const char *name;                    /* of the handler: the operation's id */
+    const char *name;                    /* the operation's id */
     const char *summary;
 };
 

@@ -39,7 +39,9 @@ void access_log(const struct req *r)
 {
     int64_t us = mono_us() - r->started_us;
     metrics_request(r->web->metrics, r->route, r->status, us);
-    enum log_level level = r->status >= 500 ? LOG_WARNING : r->route && r->route->limits == FREE ? LOG_DEBUG : LOG_INFO;
+    enum log_level level = r->status >= 500                              ? LOG_WARNING
+                           : r->route && r->route->limits == LIMITS_FREE ? LOG_DEBUG
+                                                                         : LOG_INFO;
     if (!log_is_on(level)) return;
     const struct log_field fields[] = {text("request_id", r->id),
                                        text("method", method_name(r)),
