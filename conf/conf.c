@@ -150,6 +150,29 @@ void conf_free(struct conf *conf)
     free(conf);
 }
 
+void conf_apply_log(const struct conf *conf)
+{
+    log_set_level(log_level_of(conf_str(conf, SET_LOG_LEVEL)));
+    log_set_format(strcmp(conf_str(conf, SET_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_TEXT);
+}
+
+bool conf_reload(struct conf **conf, int (*accept)(void *arg, const struct conf *fresh, struct err *err), void *arg)
+{
+    struct err err = {0};
+    struct conf_paths paths = conf_paths_from_environment();
+    struct conf *fresh = conf_load(&paths, &err);
+    if (!fresh || (accept && accept(arg, fresh, &err) != 0)) {
+        log_error("configuration refused, the running one stays: %s", err.text);
+        conf_free(fresh);
+        return false;
+    }
+    conf_free(*conf);
+    *conf = fresh;
+    conf_apply_log(fresh);
+    log_info("configuration reloaded");
+    return true;
+}
+
 const char *conf_str(const struct conf *conf, enum setting_id id)
 {
     return conf->value[id];

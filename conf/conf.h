@@ -36,6 +36,12 @@ struct conf_paths conf_paths_from_environment(void);
 struct conf *conf_load(const struct conf_paths *paths, struct err *err);
 void conf_free(struct conf *conf); /* NULL is fine */
 
+/* A role's reload: what the paths in the environment name is loaded and takes the place of *conf, with level and format
+ * of the log, unless it is faulty or accept (may be NULL) refuses it: then all stays, and that is logged. True when it
+ * was taken. */
+bool conf_reload(struct conf **conf, int (*accept)(void *arg, const struct conf *fresh, struct err *err), void *arg);
+void conf_apply_log(const struct conf *conf); /* level and format of our own lines */
+
 const char *conf_str(const struct conf *conf, enum setting_id id); /* never NULL; belongs to conf */
 int64_t conf_int(const struct conf *conf, enum setting_id id);
 bool conf_bool(const struct conf *conf, enum setting_id id);

@@ -61,8 +61,7 @@ int main(int argc, char **argv)
         conf_free(conf);
         return EXIT_CONFIG;
     }
-    log_open(role->name, log_level_of(conf_str(conf, SET_LOG_LEVEL)),
-             strcmp(conf_str(conf, SET_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_TEXT);
+    conf_apply_log(conf);
     conf_tell_notes(conf);
     return role->main(conf, argc - 2, argv + 2);
 }

@@ -163,7 +163,7 @@ static int run_supervise(int argc, char **argv)
         cJSON_Delete(state);
         return EXIT_CONFIG;
     }
-    supervisor_log_settings(conf);
+    conf_apply_log(conf);
     unsetenv(CONF_OVERRIDES_VAR); /* the supervisor's own are its own */
     paths.overrides = NULL;
     return supervise(conf, &paths, all_words, state);

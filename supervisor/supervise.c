@@ -43,12 +43,6 @@ static void log_to_sink(const char *line, unsigned len)
     log_sink_line(log_target, line, len);
 }
 
-void supervisor_log_settings(const struct conf *conf)
-{
-    log_set_level(log_level_of(conf_str(conf, SET_LOG_LEVEL)));
-    log_set_format(strcmp(conf_str(conf, SET_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_TEXT);
-}
-
 static void on_settle(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;

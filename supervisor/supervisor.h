@@ -92,6 +92,4 @@ int supervise(struct conf *conf, const struct conf_paths *paths, char **argv, cJ
  * what still runs is killed. */
 void supervisor_stop(struct supervisor *s, int exit_status, const char *why);
 
-void supervisor_log_settings(const struct conf *conf); /* level and format of our own lines */
-
 #endif

@@ -230,26 +230,21 @@ static void on_stop(evutil_socket_t sig, short what, void *arg)
     if (redis_script(b->redis, "beat_leave", on_left, b, 1, 2, argv, NULL) != 0) event_base_loopbreak(b->base);
 }
 
+static int on_fresh(void *arg, const struct conf *fresh, struct err *err)
+{
+    struct beat *b = arg;
+    struct schedule schedule = {0};
+    int rc = schedule_from_conf(fresh, &schedule, err);
+    if (rc == 0) b->schedule = schedule;
+    return rc;
+}
+
 static void on_reload(evutil_socket_t sig, short what, void *arg)
 {
     (void)sig, (void)what;
     struct beat *b = arg;
-    struct err err;
-    struct conf_paths paths = conf_paths_from_environment();
-    struct conf *conf = conf_load(&paths, &err);
-    struct schedule schedule = {0};
-    if (!conf || schedule_from_conf(conf, &schedule, &err) != 0) {
-        log_error("configuration refused, the running one stays: %s", err.text);
-        conf_free(conf);
-        return;
-    }
-    conf_free(b->conf);
-    b->conf = conf;
-    b->schedule = schedule;
+    if (!conf_reload(&b->conf, on_fresh, b)) return;
     b->knows_runs = false; /* read anew */
-    log_set_level(log_level_of(conf_str(conf, SET_LOG_LEVEL)));
-    log_set_format(strcmp(conf_str(conf, SET_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_TEXT);
-    log_info("configuration reloaded");
     ask(b);
 }
 

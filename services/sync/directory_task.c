@@ -116,23 +116,19 @@ static cJSON *make_result(const struct sync_run *run, const char *directory, int
 static int note_log(struct sync_run *run, int64_t log, const cJSON *result, int rc, struct err *err)
 {
     const struct sync_counts *c = &run->counts;
-    const struct log_end end = {.status = result_state(result, rc),
-                                .message = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "message")),
-                                .error = run->errors.data,
-                                .processed = c->directories + c->projects + c->phases + c->elevations,
-                                .successful = c->directories + c->projects + c->phases + c->elevations,
-                                .failed =
-                                    c->failed_directories + c->failed_projects + c->failed_phases + c->parts_failed,
-                                .duration_ms = run_duration_ms(run)};
+    int64_t synced = c->directories + c->projects + c->phases + c->elevations;
+    int64_t failed = c->failed_directories + c->failed_projects + c->failed_phases + c->parts_failed;
     if (sync_counter_add(run->db, "directory", "synced", c->directories, err) < 0 ||
         sync_counter_add(run->db, "project", "synced", c->projects, err) < 0 ||
         sync_counter_add(run->db, "elevation", "synced", c->elevations, err) < 0)
         return -ERR_DB;
-    return sync_log_end(run->db, log, &end, err);
+    return result_log(run, log, result, rc, synced, synced, failed, err);
 }
 
-static int work(struct sync_run *run, const char *wanted, cJSON **result, struct err *err)
+/* arg: the directory that is wanted, NULL = all. */
+static int work(struct sync_run *run, void *arg, cJSON **result, struct err *err)
 {
+    const char *wanted = arg;
     const struct tree_types directories_only = {.directories = true};
     struct directory d = {.chain = NULL};
     struct parts_requested parsed;
@@ -159,23 +155,15 @@ static int work(struct sync_run *run, const char *wanted, cJSON **result, struct
     return 0;
 }
 
-static int forced(struct task_ctx *ctx, const char *wanted, cJSON **result, struct err *err)
+static int forced(struct task_ctx *ctx, char *wanted, cJSON **result, struct err *err)
 {
-    struct sync_run run;
     char scope[LEASE_NAME_SIZE];
     if (wanted)
         run_scope(scope, "directory", wanted);
     else
         snprintf(scope, sizeof scope, TREE_SCOPE);
     const struct run_ask ask = {.scope = scope, .asks = wanted ? "directory" : "directories", .is_forced = true};
-    int rc = join_or_open(&run, ctx, &ask, result, err);
-    if (rc == 1) return 0;
-    if (rc == 0) rc = work(&run, wanted, result, err);
-    run_close(&run, result_state(*result, rc), *result);
-    if (rc == 0) return 0;
-    cJSON_Delete(*result);
-    *result = NULL;
-    return rc;
+    return join_or_work(ctx, &ask, work, wanted, result, err);
 }
 
 int task_force_sync_directory(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,

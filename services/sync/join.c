@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "services/store/sync/sync_log.h"
+#include "services/sync/result.h"
 
 #define LOOK_MS 100
 
@@ -52,4 +53,18 @@ int join_or_open(struct sync_run *run, struct task_ctx *ctx, const struct run_as
         run_close(run, NULL, NULL);
         if (joined <= 0) return joined < 0 ? joined : 1;
     }
+}
+
+int join_or_work(struct task_ctx *ctx, const struct run_ask *ask, run_work_fn work, void *arg, cJSON **result,
+                 struct err *err)
+{
+    struct sync_run run;
+    int rc = join_or_open(&run, ctx, ask, result, err);
+    if (rc == 1) return 0;
+    if (rc == 0) rc = work(&run, arg, result, err);
+    run_close(&run, result_state(*result, rc), *result);
+    if (rc == 0) return 0;
+    cJSON_Delete(*result);
+    *result = NULL;
+    return rc;
 }

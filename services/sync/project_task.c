@@ -48,19 +48,6 @@ static cJSON *make_result(const struct sync_run *run, const struct one_project *
     return result;
 }
 
-static int note_log(struct sync_run *run, int64_t log, const cJSON *result, int rc, struct err *err)
-{
-    const struct sync_counts *c = &run->counts;
-    const struct log_end end = {.status = result_state(result, rc),
-                                .message = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "message")),
-                                .error = run->errors.data,
-                                .processed = c->phases + c->elevations + c->failed_phases,
-                                .successful = c->phases + c->elevations,
-                                .failed = c->failed_phases + c->failed_projects + c->parts_failed,
-                                .duration_ms = run_duration_ms(run)};
-    return sync_log_end(run->db, log, &end, err);
-}
-
 static int count_all(struct sync_run *run, struct err *err)
 {
     const struct sync_counts *c = &run->counts;
@@ -74,8 +61,10 @@ static int count_all(struct sync_run *run, struct err *err)
     return sync_duration_add(run->db, "project", run_duration_ms(run), err);
 }
 
-static int work(struct sync_run *run, struct one_project *one, cJSON **result, struct err *err)
+static int work(struct sync_run *run, void *arg, cJSON **result, struct err *err)
 {
+    struct one_project *one = arg;
+    const struct sync_counts *c = &run->counts;
     struct parts_requested parsed;
     struct err why = {0};
     int64_t log =
@@ -85,10 +74,12 @@ static int work(struct sync_run *run, struct one_project *one, cJSON **result, s
     if (rc == 0) rc = one_project_sync(run, one, &why);
     if (rc == -ERR_DB || rc == -ERR_CONFLICT || rc == -ERR_NOMEM) return err_set(err, why.code, "%s", why.text);
     *result = make_result(run, one, rc, &why);
-    if (note_log(run, log, *result, rc, err) < 0 || count_all(run, err) < 0) return -ERR_DB;
+    int64_t synced = c->phases + c->elevations, failed = c->failed_phases + c->failed_projects + c->parts_failed;
+    if (result_log(run, log, *result, rc, synced + c->failed_phases, synced, failed, err) < 0 ||
+        count_all(run, err) < 0)
+        return -ERR_DB;
     if (rc == -ERR_CANCELLED) return err_set(err, ERR_CANCELLED, "%s", why.text);
-    if (run->counts.parts_lists &&
-        parts_request(run->ctx, run->db, PARTS_NEW, one->project_id, PARSE_BATCH, &parsed, err) < 0)
+    if (c->parts_lists && parts_request(run->ctx, run->db, PARTS_NEW, one->project_id, PARSE_BATCH, &parsed, err) < 0)
         return -(int)err->code;
     return 0;
 }
@@ -116,29 +107,15 @@ static cJSON *refused_result(struct task_ctx *ctx, const struct one_project *one
     return make_result(&run, one, -ERR_INPUT, why);
 }
 
-static int sync_in_scope(struct task_ctx *ctx, struct one_project *one, const char *scope, cJSON **result,
-                         struct err *err)
-{
-    struct sync_run run;
-    const struct run_ask ask = {.scope = scope, .asks = "project", .is_forced = one->is_forced};
-    int rc = join_or_open(&run, ctx, &ask, result, err);
-    if (rc == 1) return 0;
-    if (rc == 0) rc = work(&run, one, result, err);
-    run_close(&run, result_state(*result, rc), *result);
-    if (rc == 0) return 0;
-    cJSON_Delete(*result);
-    *result = NULL;
-    return rc;
-}
-
 /* 0 and the result, or negative. */
 static int sync_one(struct task_ctx *ctx, struct one_project *one, cJSON **result, struct err *err)
 {
     char scope[LEASE_NAME_SIZE];
     *result = NULL;
     int rc = find_scope(ctx, one, scope, err);
+    const struct run_ask ask = {.scope = scope, .asks = "project", .is_forced = one->is_forced};
     if (rc == 0)
-        rc = sync_in_scope(ctx, one, scope, result, err);
+        rc = join_or_work(ctx, &ask, work, one, result, err);
     else if (one->candidates)
         *result = refused_result(ctx, one, err), rc = 0;
     one_project_clear(one);

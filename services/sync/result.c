@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "conf/clock.h"
+#include "conf/json.h"
 #include "conf/utf8.h"
+#include "services/store/sync/sync_log.h"
 
 static void add_head(cJSON *result, const struct task_ctx *ctx, const char *when)
 {
@@ -166,4 +168,17 @@ char *argument_text(const cJSON *args, const cJSON *kwargs, int index, const cha
 bool argument_bool(const cJSON *args, const cJSON *kwargs, int index, const char *name)
 {
     return cJSON_IsTrue(task_arg(args, kwargs, index, name));
+}
+
+int result_log(struct sync_run *run, int64_t log, const cJSON *result, int rc, int64_t processed, int64_t successful,
+               int64_t failed, struct err *err)
+{
+    const struct log_end end = {.status = result_state(result, rc),
+                                .message = json_text(result, "message"),
+                                .error = run->errors.data,
+                                .processed = processed,
+                                .successful = successful,
+                                .failed = failed,
+                                .duration_ms = run_duration_ms(run)};
+    return sync_log_end(run->db, log, &end, err);
 }

@@ -24,6 +24,9 @@ void result_add_errors(cJSON *result, const struct sync_run *run);
 void result_add_status(cJSON *result, const struct sync_run *run, int rc, bool is_broken);
 /* How a run with this result (NULL = none) and outcome ends: completed, held, cancelled, failed. */
 const char *result_state(const cJSON *result, int rc);
+/* Ends a row of sync_logs with what the result says; of so many objects, so many well, and failed ones. */
+int result_log(struct sync_run *run, int64_t log, const cJSON *result, int rc, int64_t processed, int64_t successful,
+               int64_t failed, struct err *err);
 /* phases_synced, elevations_synced, parts_lists_synced, parts_lists_failed, thumbnails_synced ... */
 void result_add_counts(cJSON *result, const struct sync_counts *counts);
 

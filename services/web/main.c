@@ -76,18 +76,7 @@ static void on_reload(evutil_socket_t sig, short what, void *arg)
 {
     (void)sig, (void)what;
     struct web *web = arg;
-    struct err err = {0};
-    struct conf_paths paths = conf_paths_from_environment();
-    struct conf *conf = conf_load(&paths, &err);
-    if (!conf) {
-        log_error("configuration refused, the running one stays: %s", err.text);
-        return;
-    }
-    conf_free(web->conf);
-    web->conf = conf;
-    log_set_level(log_level_of(conf_str(conf, SET_LOG_LEVEL)));
-    log_set_format(strcmp(conf_str(conf, SET_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_TEXT);
-    log_info("configuration read again");
+    conf_reload(&web->conf, NULL, NULL);
 }
 
 static void on_watchdog(evutil_socket_t fd, short what, void *arg)

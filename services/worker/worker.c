@@ -134,19 +134,7 @@ static void on_reload(evutil_socket_t sig, short what, void *arg)
 {
     (void)sig, (void)what;
     struct worker *w = arg;
-    struct err err;
-    struct conf_paths paths = conf_paths_from_environment();
-    struct conf *conf = conf_load(&paths, &err);
-    if (!conf) {
-        log_error("configuration refused, the running one stays: %s", err.text);
-        return;
-    }
-    conf_free(w->conf);
-    w->conf = conf;
-    log_set_level(log_level_of(conf_str(conf, SET_LOG_LEVEL)));
-    log_set_format(strcmp(conf_str(conf, SET_LOG_FORMAT), "json") == 0 ? LOG_JSON : LOG_TEXT);
-    runners_recycle(w); /* new runners see the new settings */
-    log_info("configuration reloaded");
+    if (conf_reload(&w->conf, NULL, NULL)) runners_recycle(w); /* new runners see the new settings */
 }
 
 static void on_watchdog(evutil_socket_t fd, short what, void *arg)

@@ -144,7 +144,7 @@ static int reload(struct supervisor *s, struct err *err)
     int count = conf_diff(s->conf, conf, changed);
     struct err sink_err = {0};
     if (log_sink_configure(s->sink, conf, &sink_err) != 0) log_error("%s", sink_err.text);
-    supervisor_log_settings(conf);
+    conf_apply_log(conf);
     tell_fixed(conf, changed, count);
     if (plan->is_gate_on != s->plan.is_gate_on)
         events_emit(s, "gate", NULL, 0, "background_sync %s", plan->is_gate_on ? "on" : "off");
