@@ -48,6 +48,8 @@ static const char *without_line_end(struct conf *conf, enum setting_id id, const
 int conf_set(struct conf *conf, enum setting_id id, const char *text, enum conf_source source, struct err *err)
 {
     char canonical[CONF_VALUE_SIZE], room[CONF_VALUE_SIZE];
+    if (id == SET_REDIS_URL) conf->is_redis_unfilled = is_unfilled(id, text, source);
+    if (id == SET_REDIS_URL && conf->is_redis_unfilled) return 0; /* judged when it is known whether it is needed */
     if (is_unfilled(id, text, source))
         return err_set(err, ERR_CONFIG, "%s still holds a ${...} placeholder: the platform did not fill it in",
                        settings[id].key);
@@ -112,6 +114,17 @@ static void settle_programs(struct conf *conf)
     }
 }
 
+/* A deployment without Redis often keeps the variable that would name it: web alone, with scheduled sync off, needs
+ * none. */
+static int settle_unfilled(struct conf *conf, struct err *err)
+{
+    if (!conf->is_redis_unfilled) return 0;
+    if (conf_bool(conf, SET_BACKGROUND_SYNC))
+        return err_set(err, ERR_CONFIG, "REDIS_URL still holds a ${...} placeholder: the platform did not fill it in");
+    conf_note(conf, "REDIS_URL still holds a ${...} placeholder: it is taken as not set, since scheduled sync is off");
+    return 0;
+}
+
 static int load(struct conf *conf, const struct conf_paths *paths, struct err *err)
 {
     int rc = load_defaults(conf, err);
@@ -119,6 +132,7 @@ static int load(struct conf *conf, const struct conf_paths *paths, struct err *e
     if (rc == 0 && paths->env_file) rc = conf_read_env_file(conf, paths->env_file, err);
     if (rc == 0) rc = conf_read_environment(conf, err);
     if (rc == 0 && paths->overrides) rc = conf_read_overrides(conf, paths->overrides, err);
+    if (rc == 0) rc = settle_unfilled(conf, err);
     if (rc == 0) rc = settle_redis(conf, err);
     if (rc == 0) rc = settle_run_dir(conf, err);
     if (rc != 0) return rc;

@@ -24,6 +24,7 @@ struct conf {
     int program_count;
     struct conf_names secret_names; /* variables that the file takes secrets from */
     struct conf_names plain_names;  /* and those that it takes other things from */
+    bool is_redis_unfilled;         /* REDIS_URL is a placeholder that the platform has not filled in */
     struct buf notes;               /* lines for whoever loaded it */
 };
 

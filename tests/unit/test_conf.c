@@ -521,6 +521,39 @@ TEST(test_programs_expand_variables_and_step_aside_for_the_real_thing)
     conf_free(conf);
 }
 
+TEST(test_redis_that_a_platform_does_not_name_is_needed_only_for_scheduled_sync)
+{
+    static const char *const urls[] = {"${logikal-redis.DATABASE_URL}", "${REDIS_URL}", "rediss://${host}:25061"};
+    for (size_t i = 0; i < 3; i++) {
+        struct err err = {0};
+        setenv("REDIS_URL", urls[i], 1);
+        unsetenv("BACKGROUND_SYNC_ENABLED");
+        struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
+        assert_non_null(conf);
+        assert_false(conf_is_set(conf, SET_REDIS_URL));
+        assert_non_null(strstr(conf_notes(conf), "REDIS_URL still holds"));
+        conf_free(conf);
+        setenv("BACKGROUND_SYNC_ENABLED", "true", 1);
+        assert_null(conf_load(&(struct conf_paths){0}, &err));
+        assert_non_null(strstr(err.text, "REDIS_URL still holds a ${...} placeholder"));
+    }
+}
+
+TEST(test_all_missing_secrets_are_told_at_once)
+{
+    struct err err = {0};
+    setenv("ENVIRONMENT", "production", 1);
+    setenv("VIEWER_PASSWORD", "deployer-password-1", 1);
+    struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
+    assert_non_null(conf);
+    assert_int_not_equal(conf_check_web(conf, &err), 0);
+    assert_string_equal(err.text,
+                        "SECRET_KEY is not set; JWT_SECRET_KEY is not set; ADMIN_PASSWORD is not set; VIEWER_PASSWORD "
+                        "holds a word of examples, which anybody would try. ENVIRONMENT=production needs random ones "
+                        "(openssl rand -hex 32)");
+    conf_free(conf);
+}
+
 TEST(test_production_needs_real_secrets_to_serve)
 {
     struct err err = {0};
@@ -529,14 +562,14 @@ TEST(test_production_needs_real_secrets_to_serve)
     struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
     assert_non_null(conf); /* a worker or beat of its own needs none of them */
     assert_int_not_equal(conf_check_web(conf, &err), 0);
-    assert_non_null(strstr(err.text, "SECRET_KEY has 0 characters"));
+    assert_non_null(strstr(err.text, "SECRET_KEY is not set"));
     conf_free(conf);
 
     setenv("SECRET_KEY", good, 1);
     setenv("JWT_SECRET_KEY", "your-secret-key-change-in-production", 1);
     conf = conf_load(&(struct conf_paths){0}, &err);
     assert_int_not_equal(conf_check_web(conf, &err), 0);
-    assert_non_null(strstr(err.text, "JWT_SECRET_KEY is an example value"));
+    assert_non_null(strstr(err.text, "JWT_SECRET_KEY holds a word of examples"));
     conf_free(conf);
 
     setenv("JWT_SECRET_KEY", good, 1);
@@ -599,6 +632,8 @@ int main(void)
         cmocka_unit_test_setup(test_default_run_dir_is_where_nobody_cleans, set_up),
         cmocka_unit_test_setup(test_secrets_are_masked_when_shown, set_up),
         cmocka_unit_test_setup(test_programs_expand_variables_and_step_aside_for_the_real_thing, set_up),
+        cmocka_unit_test_setup(test_redis_that_a_platform_does_not_name_is_needed_only_for_scheduled_sync, set_up),
+        cmocka_unit_test_setup(test_all_missing_secrets_are_told_at_once, set_up),
         cmocka_unit_test_setup(test_production_needs_real_secrets_to_serve, set_up),
         cmocka_unit_test_setup(test_diff_names_what_a_reload_changes, set_up),
         cmocka_unit_test_setup(test_generated_file_is_loaded_back_as_the_defaults, set_up),

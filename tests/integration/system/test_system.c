@@ -175,9 +175,10 @@ TEST(test_bad_configuration_is_refused_at_start)
     } table[] = {
         {"PORT=80o1", "", "environment PORT"},
         {"BACKGROUND_SYNC_ENABLED=maybe", "", "expects true or false"},
-        {"REDIS_URL=${logikal-redis.REDIS_URL}", "", "placeholder"},
+        {"REDIS_URL=${logikal-redis.DATABASE_URL}", "sync = { background_enabled = true; };", "placeholder"},
         {"X=1", "http = {\n prot = 1;\n};\n", ".cfg:2: unknown setting http.prot"},
-        {"ENVIRONMENT=production", "", "is an example value"},
+        {"ENVIRONMENT=production", "",
+         "holds a word of examples, which anybody would try; JWT_SECRET_KEY is not set; ADMIN_PASSWORD is not set"},
     };
     char path[300], says[400];
     snprintf(path, sizeof path, "%.250s/bad.cfg", support_dir());
