@@ -2,6 +2,7 @@
 #include "services/store/database_url.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,6 +53,30 @@ static bool are_plain(const PQconninfoOption *options)
     return true;
 }
 
+static bool is_known(const PQconninfoOption *all, const char *name, size_t len)
+{
+    if (len == 3 && strncmp(name, "ssl", 3) == 0) return true;
+    for (; all && all->keyword; all++)
+        if (strlen(all->keyword) == len && strncmp(all->keyword, name, len) == 0) return true;
+    return false;
+}
+
+/* The first word of the query that libpq does not know; words of other libraries, never a piece of a password. */
+static bool find_unknown(const char *url, char *out, size_t size)
+{
+    PQconninfoOption *all = PQconndefaults();
+    const char *at = strchr(url, '?');
+    bool is_found = false, is_clear = at && !strchr(at, '@');
+    while (all && is_clear && at && !is_found) {
+        size_t len = strspn(++at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+        is_found = len > 0 && len < size && at[len] == '=' && !is_known(all, at, len);
+        if (is_found) snprintf(out, size, "%.*s", (int)len, at);
+        at = strchr(at, '&');
+    }
+    PQconninfoFree(all);
+    return is_found;
+}
+
 PQconninfoOption *database_url_parse(const char *url, struct err *err)
 {
     char *why = NULL;
@@ -59,7 +84,15 @@ PQconninfoOption *database_url_parse(const char *url, struct err *err)
     PQconninfoOption *options = PQconninfoParse(url, &why);
     PQfreemem(why); /* may quote a piece of the password */
     if (options && !is_misread(url) && are_plain(options)) return options;
+    char word[40];
+    bool is_unknown = !options && !is_misread(url) && find_unknown(url, word, sizeof word);
     PQconninfoFree(options);
+    if (is_unknown)
+        return err_set(err, ERR_CONFIG,
+                       "DATABASE_URL holds %s=, which PostgreSQL's library does not know: take it out (a pooler is "
+                       "found by itself, a schema is DB_SCHEMA)",
+                       word),
+               NULL;
     err_set(
         err, ERR_CONFIG,
         "DATABASE_URL is malformed: expected postgresql://user:password@host:port/database, with what is special in "

@@ -137,6 +137,23 @@ TEST(test_tables_of_somebody_else_are_named)
     }
 }
 
+/* Words that other libraries have in their URLs. */
+TEST(test_words_that_are_not_ours_are_named)
+{
+    static const char *const rows[][2] = {
+        {"&pgbouncer=true", "pgbouncer="},
+        {"&schema=app", "schema="},
+        {"&connection_limit=5", "connection_limit="},
+        {"&connect_timeout=5&prepareThreshold=0", "prepareThreshold="},
+    };
+    char url[200];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        database_url("logikald", "postgres", rows[i][0], url, sizeof url);
+        must("check", url, NULL, false, rows[i][1]);
+    }
+    must("check", "postgresql://u:p/a?schema=x@127.0.0.1:1/d", NULL, false, "percent-encoded"); /* a password */
+}
+
 TEST(test_options_of_the_url_are_kept)
 {
     char url[300];
@@ -230,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_what_cannot_be_written_is_told),
         cmocka_unit_test(test_other_encodings_are_refused),
         cmocka_unit_test(test_tables_of_somebody_else_are_named),
+        cmocka_unit_test(test_words_that_are_not_ours_are_named),
         cmocka_unit_test(test_options_of_the_url_are_kept),
         cmocka_unit_test(test_role_that_may_only_write_rows_is_enough),
         cmocka_unit_test(test_shape_is_that_of_the_migrations),
