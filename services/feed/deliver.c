@@ -4,22 +4,26 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf/clock.h"
+#include "conf/log.h"
 #include "services/feed/endpoint.h"
 #include "services/store/db.h"
 #include "services/store/owner.h"
 
-#define AT_ONCE   16
-#define POLL_MS   50
-#define LOOK_MS   100  /* between two looks for what is due, while something is under way */
-#define FINISH_MS 3000 /* that a POST under way gets when the task has to stop */
+#define AT_ONCE      16
+#define POLL_MS      50
+#define LOOK_MS      100 /* between two looks for what is due, while something is under way */
+#define RECONNECTS   10
+#define RECONNECT_US 100000
+#define FINISH_MS    3000 /* that a POST under way gets when the task has to stop */
 
 struct deliverer;
 struct slot {
     struct deliverer *d;
     struct endpoint endpoint;
-    bool is_used, is_answered;
+    bool is_used, is_posting, is_answered;
     struct post_answer answer;
 };
 
@@ -30,6 +34,7 @@ struct deliverer {
     struct deliver_counts *counts;
     char owner[LEASE_OWNER_SIZE];
     int64_t looked_ms;
+    int reconnects;
     struct slot slots[AT_ONCE];
 };
 
@@ -37,13 +42,14 @@ static void on_answer(void *arg, const struct post_answer *answer)
 {
     struct slot *s = arg;
     s->answer = *answer;
+    s->is_posting = false;
     s->is_answered = true;
 }
 
 static void let_go(struct slot *s)
 {
     endpoint_release(&s->endpoint, s->d->db);
-    s->is_used = false;
+    s->is_used = s->is_posting = s->is_answered = false;
 }
 
 static int send_next(struct slot *s, struct err *err)
@@ -51,6 +57,7 @@ static int send_next(struct slot *s, struct err *err)
     struct deliverer *d = s->d;
     int rc = endpoint_next(&s->endpoint, d->db, err);
     if (rc == 1) rc = endpoint_post(&s->endpoint, d->db, d->posts, d->ctx->conf, on_answer, s, err);
+    s->is_posting = rc == 1;
     if (rc == 0) let_go(s);
     return rc < 0 ? rc : 0;
 }
@@ -77,9 +84,9 @@ static int take_due(struct deliverer *d, struct err *err)
         struct slot *s = slot_of(d, ids[i]);
         if (!s) continue;
         int rc = endpoint_take(&s->endpoint, d->db, d->ctx->conf, ids[i], d->owner, err);
+        s->is_used = rc != 0; /* after an error its lease may still have to be released */
         if (rc < 0) return rc;
         if (rc == 0) continue;
-        s->is_used = true;
         taken = 1;
         rc = send_next(s, err);
         if (rc < 0) return rc;
@@ -91,14 +98,22 @@ static int settle(struct slot *s, bool goes_on, struct err *err)
 {
     struct deliverer *d = s->d;
     int changes = s->endpoint.w.batch.changes;
-    s->is_answered = false;
     int rc = endpoint_settle(&s->endpoint, d->db, d->ctx->conf, &s->answer, err);
+    if (rc < 0) return rc; /* the answer is kept, for a connection that lives */
+    s->is_answered = false;
     d->counts->posts += rc == 1;
     d->counts->changes += rc == 1 ? changes : 0;
     d->counts->refused += s->answer.why[0] != 0;
     if (rc == 1 && goes_on) return send_next(s, err);
-    if (rc >= 0) let_go(s);
-    return rc < 0 ? rc : 0;
+    let_go(s);
+    return 0;
+}
+
+static bool is_waited_for(const struct deliverer *d)
+{
+    for (int i = 0; i < AT_ONCE; i++)
+        if (d->slots[i].is_posting || d->slots[i].is_answered) return true;
+    return false;
 }
 
 static int step(struct deliverer *d, bool goes_on, struct err *err)
@@ -114,6 +129,26 @@ static int step(struct deliverer *d, bool goes_on, struct err *err)
     return rc;
 }
 
+/* Leases and POSTs outlive a connection to the database that was lost; an endpoint that was about to get its next batch
+ * is let go. 0 when there is another one, else the error as it was. */
+static int reconnect(struct deliverer *d, int rc, struct err *err)
+{
+    struct err why = {0};
+    if (rc != -ERR_DB || db_is_alive(d->db) || d->reconnects++ == RECONNECTS) return rc;
+    db_close(d->db);
+    d->db = NULL;
+    for (int tries = 0; !d->db && tries < 10 && !d->ctx->ops->is_cancelled(d->ctx->self); tries++) {
+        d->db = db_open_conf(d->ctx->conf, false, "logikald webhooks", &why);
+        if (!d->db) usleep(RECONNECT_US);
+    }
+    if (!d->db) return rc;
+    log_info("connected to PostgreSQL again: %s", err->text);
+    for (int i = 0; i < AT_ONCE; i++)
+        if (d->slots[i].is_used && !d->slots[i].is_posting && !d->slots[i].is_answered) let_go(&d->slots[i]);
+    *err = (struct err){0};
+    return 0;
+}
+
 static int work(struct deliverer *d, int64_t budget_ms, struct err *err)
 {
     int64_t end_ms = mono_ms() + budget_ms, cut_ms = 0;
@@ -122,11 +157,10 @@ static int work(struct deliverer *d, int64_t budget_ms, struct err *err)
         d->counts->is_cut = is_cancelled || mono_ms() >= end_ms;
         if (d->counts->is_cut && !cut_ms) cut_ms = mono_ms() + FINISH_MS;
         int rc = d->counts->is_cut ? 0 : take_due(d, err);
-        if (rc < 0) return rc;
-        if (rc == 0 && !posts_running(d->posts)) return 0;
+        if (rc == 0 && !is_waited_for(d)) return 0;
         if (is_cancelled && mono_ms() > cut_ms) return 0;
-        rc = step(d, !d->counts->is_cut, err);
-        if (rc < 0) return rc;
+        if (rc >= 0) rc = step(d, !d->counts->is_cut, err);
+        if (rc < 0 && reconnect(d, rc, err) < 0) return rc;
     }
 }
 

@@ -20,6 +20,17 @@
 #define HOUR_MS     3600000
 #define SLACK_MS    15000 /* that a lease lasts longer than a POST may take */
 
+/* Ours already is one whose acquiring was not answered, since the connection was lost. */
+static int take_lease(struct db *db, struct lease *lease, const char *name, const char *owner, int64_t ttl_ms,
+                      struct err *err)
+{
+    char holder[LEASE_OWNER_SIZE];
+    int rc = owner_take_lease(db, lease, name, owner, ttl_ms, err);
+    if (rc != -ERR_CONFLICT || lease_holder(db, name, holder, NULL) != 1 || strcmp(holder, owner) != 0) return rc;
+    if (lease_break(db, name, holder, err) < 0) return -ERR_DB;
+    return lease_acquire(db, lease, name, owner, ttl_ms, err);
+}
+
 int endpoint_take(struct endpoint *e, struct db *db, const struct conf *conf, int64_t id, const char *owner,
                   struct err *err)
 {
@@ -27,15 +38,14 @@ int endpoint_take(struct endpoint *e, struct db *db, const struct conf *conf, in
     struct err why = {0};
     *e = (struct endpoint){0};
     snprintf(name, sizeof name, "webhook:%lld", (long long)id);
-    int rc = owner_take_lease(db, &e->lease, name, owner, conf_int(conf, SET_WEBHOOK_TIMEOUT) * 1000 + SLACK_MS, &why);
+    int rc = take_lease(db, &e->lease, name, owner, conf_int(conf, SET_WEBHOOK_TIMEOUT) * 1000 + SLACK_MS, &why);
     if (rc == -ERR_CONFLICT) return 0;
     if (rc < 0) return err_set(err, why.code, "%s", why.text);
     rc = webhook_load(db, id, &e->w, err);
-    if (rc <= 0 || strcmp(e->w.state, "active") != 0) {
-        endpoint_release(e, db);
-        return rc < 0 ? rc : 0;
-    }
-    return 1;
+    if (rc < 0) return rc;
+    if (rc == 1 && strcmp(e->w.state, "active") == 0) return 1;
+    endpoint_release(e, db);
+    return 0;
 }
 
 static void drop_page(struct endpoint *e)

@@ -20,7 +20,8 @@ struct endpoint {
     bool page_has_more;
 };
 
-/* Takes the endpoint's lease and reads it: 1, 0 when somebody else has it or there is nothing to do, or negative. */
+/* Takes the endpoint's lease and reads it: 1, 0 when somebody else has it or there is nothing to do, or negative (then
+ * it is to be released as well). */
 int endpoint_take(struct endpoint *e, struct db *db, const struct conf *conf, int64_t id, const char *owner,
                   struct err *err);
 void endpoint_release(struct endpoint *e, struct db *db);
