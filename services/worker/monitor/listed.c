@@ -79,7 +79,7 @@ cJSON *listed_tasks(struct worker *w, const cJSON *arguments)
         if (task_find(table[i].name, conf_bool(w->conf, SET_DIAGNOSTIC_TASKS)) &&
             (has_builtins || strncmp(table[i].name, "celery.", 7) != 0))
             defs[known++] = &table[i];
-    qsort(defs, known, sizeof *defs, by_name);
+    qsort(defs, known, sizeof(void *), by_name);
     for (size_t i = 0; i < known; i++) cJSON_AddItemToArray(list, described(w, defs[i], own ? own : asked));
     cJSON_Delete(own);
     return list;

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,10 +24,12 @@ static const char *resident(char *out, size_t size)
         double bytes;
         const char *name;
     } units[] = {{1024.0 * 1024 * 1024, "GB"}, {1024.0 * 1024, "MB"}, {1024.0, "KB"}, {1, "b"}};
-    long long pages = 0, all = 0;
+    char text[128] = "";
     FILE *f = fopen("/proc/self/statm", "re");
-    if (!f || fscanf(f, "%lld %lld", &all, &pages) != 2) pages = 0;
+    if (!f || !fgets(text, sizeof text, f)) text[0] = '\0';
     if (f) fclose(f);
+    const char *second = strchr(text, ' '); /* all pages, those in memory ... */
+    long long pages = second ? strtoll(second, NULL, 10) : 0;
     double bytes = (double)pages * (double)sysconf(_SC_PAGESIZE);
     size_t i = 0;
     while (i + 1 < sizeof units / sizeof *units && bytes < units[i].bytes) i++;
