@@ -11,11 +11,15 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local epoch, state = ARGV[3], 0
 redis.call('ZREM', KEYS[3], '') -- see finish.lua
-if epoch ~= '' and string.match(redis.call('HGET', KEYS[6], ARGV[1]) or '', '^%S+') == epoch then
+-- A mark beside an epoch that is not over was made by a worker of an older version, which knows no epochs; one that has
+-- been told of is not taken for that.
+local mark = redis.call('GET', KEYS[5])
+if epoch ~= '' and string.match(redis.call('HGET', KEYS[6], ARGV[1]) or '', '^%S+') == epoch and mark ~= '1' then
   redis.call('DEL', KEYS[5])
 else
-  state = redis.call('EXISTS', KEYS[5]) == 1 and 2 or 1
+  state = mark and 2 or 1
   epoch = ARGV[4]
+  if mark then redis.call('SET', KEYS[5], 'told', 'EX', 2592000) end
 end
 redis.call('HSET', KEYS[6], ARGV[1], epoch .. ' ' .. ARGV[5] .. ' ' .. ARGV[6])
 redis.call('ZADD', KEYS[1], string.format('%.6f', now), ARGV[1])

@@ -150,6 +150,36 @@ TEST(test_frozen_worker_does_not_fork_a_retry)
     assert_int_equal(copies_of_t1(), 1);
 }
 
+/* A worker of a version without epochs takes a frozen one for dead: it moves what that one holds, and leaves its mark.
+ */
+static const char older_sweep[] =
+    "local id = redis.call('ZRANGE', 'logikald.workers', 0, 0)[1] local held = 'logikald.held.' .. id "
+    "for _, tag in ipairs(redis.call('HKEYS', held)) do redis.call('LPUSH', 'taken', redis.call('HGET', 'unacked', "
+    "tag)) "
+    "redis.call('ZREM', 'unacked_index', tag) redis.call('HDEL', 'unacked', tag) end redis.call('DEL', held) "
+    "redis.call('ZREM', 'logikald.workers', id) redis.call('SET', 'logikald.swept.' .. id, '1') return 1";
+
+TEST(test_worker_that_an_older_version_took_for_dead_writes_nothing)
+{
+    start(&first, "first");
+    send_linked("sleep", "t1", "[2]", false);
+    WAIT_UNTIL(has_begun("t1"), 10000);
+    int64_t began = mono_ms();
+    kill(first.pid, SIGSTOP);
+    redisReply *reply = redisCommand(rig.redis, "EVAL %s 0", older_sweep);
+    assert_true(reply && reply->type == REDIS_REPLY_INTEGER);
+    freeReplyObject(reply);
+    WAIT_UNTIL(mono_ms() > began + 2500, 20000); /* its runner is through */
+    kill(first.pid, SIGCONT);
+    WAIT_UNTIL(process_logged(&first, "taken for dead"), 10000);
+    rig_send(&rig, "sync", "noop", "next", "[]");
+    WAIT_UNTIL(rig_has_state(&rig, "next", "SUCCESS"), 20000);
+    process_stop(&first);
+    assert_int_equal(rig_int(&rig, "LLEN followups"), 0);
+    assert_int_equal(rig_int(&rig, "LLEN taken"), 1);
+    assert_false(rig_has_state(&rig, "t1", "SUCCESS"));
+}
+
 static void through_proxy(const char *needle, int cuts)
 {
     proxy_start(&proxy, rig.server.port);
@@ -270,6 +300,7 @@ int main(void)
         ROW(test_frozen_worker_sends_no_follow_up),
         ROW(test_frozen_worker_sends_none_for_failures_and_ignored_results),
         ROW(test_frozen_worker_does_not_fork_a_retry),
+        ROW(test_worker_that_an_older_version_took_for_dead_writes_nothing),
         ROW(test_lost_answers_send_no_follow_up_twice),
         ROW(test_lost_wake_ups_lose_no_message),
         ROW(test_lost_answer_schedules_once),
