@@ -8,6 +8,7 @@
 #include "services/store/migrate.h"
 #include "services/store/session.h"
 #include "services/store/shape.h"
+#include "services/store/sizes.h"
 
 static const char facts_sql[] = "SELECT current_setting('server_version'), coalesce(has_schema_privilege("
                                 "current_schema(), 'CREATE'), false),"
@@ -48,12 +49,24 @@ static void look_for_room(struct db *db, char *out, size_t size)
     PQclear(r);
 }
 
-static void say_migrated(struct db *db, struct check_line *line, const PGresult *facts, int64_t took_ms)
+/* Nine tenths of what is rented are there, or all will be within a month. */
+static bool is_filling(const struct sizes *s, int64_t limit)
+{
+    double full_in = sizes_full_in(s, limit);
+    return limit > 0 && ((double)s->database > 0.9 * (double)limit || (full_in >= 0 && full_in < 30 * 86400.0));
+}
+
+static void say_migrated(const struct conf *conf, struct db *db, struct check_line *line, const PGresult *facts,
+                         int64_t took_ms)
 {
     struct err err = {0};
+    struct sizes sizes = {0};
+    int64_t limit = conf_int(conf, SET_DATABASE_SIZE_LIMIT);
+    char text[200];
     char lacking[200] = "", full[300] = "";
     look_for_room(db, full, sizeof(full));
-    if (shape_check(db, NULL, false, &err) < 0 || look_at_rights(db, lacking, sizeof(lacking), &err) < 0)
+    if (shape_check(db, NULL, false, &err) < 0 || look_at_rights(db, lacking, sizeof(lacking), &err) < 0 ||
+        sizes_read(db, &sizes, &err) < 0)
         check_say(line, CHECK_FAILED, "%s", err.text);
     else if (*lacking)
         check_say(line, CHECK_FAILED,
@@ -63,13 +76,15 @@ static void say_migrated(struct db *db, struct check_line *line, const PGresult 
     else if (*full)
         check_say(line, CHECK_FAILED, "no room for more rows (%.200s): make room", full);
     else
-        check_say(line, CHECK_OK, "version %s, %s%s, migrated%s, connected in %lld ms", db_text(facts, 0, 0),
+        check_say(line, is_filling(&sizes, limit) ? CHECK_WARNING : CHECK_OK,
+                  "version %s, %s%s, migrated%s, connected in %lld ms; %s", db_text(facts, 0, 0),
                   db_bool(facts, 0, 2) ? "TLS" : "no TLS",
                   db_session(db)->is_pooled ? ", through a connection pooler" : "",
-                  db_bool(facts, 0, 1) ? "" : " (this user may not migrate)", (long long)took_ms);
+                  db_bool(facts, 0, 1) ? "" : " (this user may not migrate)", (long long)took_ms,
+                  sizes_text(&sizes, limit, wall_ms() / 1000, text, sizeof text));
 }
 
-static void say_facts(struct db *db, struct check_line *line, int64_t took_ms)
+static void say_facts(const struct conf *conf, struct db *db, struct check_line *line, int64_t took_ms)
 {
     struct err err = {0};
     const char *fault = session_fault(db_session(db));
@@ -82,7 +97,7 @@ static void say_facts(struct db *db, struct check_line *line, int64_t took_ms)
     else if (pending < 0 || is_foreign)
         check_say(line, CHECK_FAILED, "%s", err.text);
     else if (pending == 0)
-        say_migrated(db, line, r, took_ms);
+        say_migrated(conf, db, line, r, took_ms);
     else if (!may_make)
         check_say(line, CHECK_FAILED,
                   "%d migrations are pending, and the user may not create tables: GRANT CREATE ON SCHEMA public TO it, "
@@ -106,7 +121,7 @@ void check_postgres(const struct conf *conf, struct check_line *line)
     int64_t start = mono_ms();
     struct db *db = db_open_for(conf, CHECK_TIMEOUT_S * 1000, "logikald check", &err);
     if (db)
-        say_facts(db, line, mono_ms() - start);
+        say_facts(conf, db, line, mono_ms() - start);
     else
         check_say(line, CHECK_FAILED, "%s", err.text);
     db_close(db);

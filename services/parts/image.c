@@ -8,6 +8,13 @@
 
 #define STEPS_BETWEEN_LOOKS 10000 /* virtual machine steps between two looks at the clock */
 
+static size_t limit_bytes = PARTS_BYTES_MAX;
+
+void image_limit(size_t bytes)
+{
+    limit_bytes = bytes;
+}
+
 static const char magic[16] = "SQLite format 3";
 
 static int authorize(void *arg, int action, const char *what, const char *detail, const char *database,
@@ -38,7 +45,7 @@ static void restrict_it(struct image *image)
     sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
     sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
-    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 2 * PARTS_BYTES_MAX); /* a UTF-16 text grows on its way to UTF-8 */
+    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, (int)(2 * limit_bytes)); /* a UTF-16 text grows on its way to UTF-8 */
     sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, 64 * 1024);
     sqlite3_limit(db, SQLITE_LIMIT_COLUMN, 2000);
     sqlite3_limit(db, SQLITE_LIMIT_EXPR_DEPTH, 50);
@@ -94,8 +101,9 @@ static sqlite3 *connection(bool may_be_spare)
 int image_open(struct image *image, const void *bytes, size_t len, struct err *err)
 {
     *image = (struct image){.deadline_ms = mono_ms() + PARTS_TIME_MS};
-    if (len > PARTS_BYTES_MAX)
-        return err_set(err, ERR_LIMIT, "the parts list is larger than %d bytes", PARTS_BYTES_MAX);
+    if (len > limit_bytes)
+        return err_set(err, ERR_LIMIT, "the parts list is larger than %zu bytes: PARTS_MAX_BYTES would have to be more",
+                       limit_bytes);
     if (len < 100 || memcmp(bytes, magic, sizeof magic) != 0) return err_set(err, ERR_INPUT, "not a SQLite file");
     const unsigned char *b = bytes;
     if ((b[18] == 2 || b[19] == 2) && !(image->copy = without_wal(bytes, len)))

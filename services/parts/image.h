@@ -11,7 +11,7 @@
 
 #include "conf/err.h"
 
-#define PARTS_BYTES_MAX (24 * 1024 * 1024)
+#define PARTS_BYTES_MAX (24 * 1024 * 1024) /* unless image_limit says otherwise */
 #define PARTS_TIME_MS   5000
 
 struct image {
@@ -31,7 +31,9 @@ int image_open(struct image *image, const void *bytes, size_t len, struct err *e
  */
 void image_without_wal(char *bytes, size_t len);
 void image_close(struct image *image); /* zero or closed is fine */
-void image_forget(void);               /* closes the connection that is kept for the next file */
+/* The largest file that is opened from now on, by this process. */
+void image_limit(size_t bytes);
+void image_forget(void); /* closes the connection that is kept for the next file */
 
 bool image_has_table(struct image *image, const char *table);
 bool image_has_column(struct image *image, const char *table, const char *column);

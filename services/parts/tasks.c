@@ -6,6 +6,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "services/feed/nudge.h"
+#include "services/parts/image.h"
 #include "services/parts/move.h"
 #include "services/parts/parse.h"
 #include "services/parts/request.h"
@@ -36,6 +37,7 @@ static bool is_fine(enum parse_outcome outcome)
 static struct db *open_db(struct task_ctx *ctx, struct err *err)
 {
     struct db *db = db_open_conf(ctx->conf, false, "logikald parser", err);
+    image_limit((size_t)conf_int(ctx->conf, SET_PARTS_MAX));
     if (!db || (db_relax(db, true, err) == 0 && db_origin(db, 0, ctx->id, err) == 0)) return db;
     db_close(db);
     return NULL;

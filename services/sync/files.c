@@ -101,12 +101,15 @@ static void note(struct file_job *f, const char *why)
 
 /* A file that is not there, with the reason; what was there before stays. free: how many such failures in a row wait
  * for nothing but the next sync. */
-static int store_failure(struct file_job *f, const char *why, int free_tries, struct err *err)
+static int store_failure(struct file_job *f, const char *why, int free_tries, bool is_too_large, struct err *err)
 {
     struct project_work *w = f->work;
     bool is_parts = f->job.kind == JOB_PARTS;
-    const struct file_row row = {
-        .elevation_id = f->elevation_id, .version_id = f->version_id, .changed_s = f->changed_s, .error = why};
+    const struct file_row row = {.elevation_id = f->elevation_id,
+                                 .version_id = f->version_id,
+                                 .changed_s = f->changed_s,
+                                 .error = why,
+                                 .refused_limit = is_too_large ? run_parts_limit(f->work->run) : 0};
     w->files_failed++;
     w->run->counts.parts_failed += is_parts;
     w->run->counts.thumbnails_failed += !is_parts;
@@ -152,11 +155,11 @@ static int store_parts(struct file_job *f, bool is_nothing, struct err *err)
     int64_t most = conf_int(run->ctx->conf, SET_PARTS_MAX);
     if (is_nothing && f->has_good && f->is_of_version)
         return store_failure(f, "Logikal has none any more, though the elevation is as it was; the former one is kept",
-                             0, err);
+                             0, false, err);
     if (!is_nothing && !f->framer) {
         err_set(&why, ERR_LIMIT, "it has %zu bytes, and %lld are taken: PARTS_MAX_BYTES would have to be more",
                 f->raw_size, (long long)most);
-        return store_failure(f, why.text, 0, err);
+        return store_failure(f, why.text, 0, true, err);
     }
     int rc = is_nothing ? 0 : framer_end(f->framer, &f->filed.packed, err);
     framer_free(f->framer);
@@ -182,7 +185,7 @@ static int store(struct file_job *f, const struct logikal_outcome *outcome, stru
     filed->row =
         (struct file_row){.elevation_id = f->elevation_id, .version_id = f->version_id, .changed_s = f->changed_s};
     if (filed->is_parts) return store_parts(f, outcome->is_nothing, err);
-    if (outcome->is_nothing) return store_failure(f, "Logikal has no thumbnail of it", 0, err);
+    if (outcome->is_nothing) return store_failure(f, "Logikal has no thumbnail of it", 0, false, err);
     f->picture = *outcome->body;
     *outcome->body = (struct buf){0};
     snprintf(f->type, sizeof f->type, "%s", outcome->type ? outcome->type : "");
@@ -212,7 +215,7 @@ static void on_done(struct logikal_job *job, struct logikal_outcome *outcome)
     else if (outcome->code == ERR_CONFLICT)
         project_work_busy(w, outcome->text);
     else
-        run_check(w->run, store_failure(f, outcome->text, free_tries(outcome), &err), &err);
+        run_check(w->run, store_failure(f, outcome->text, free_tries(outcome), outcome->code == ERR_LIMIT, &err), &err);
     if (rc == 1) return; /* on_filed goes on with it */
     job_free(f);
     project_work_job_done(w);

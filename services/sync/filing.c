@@ -139,6 +139,7 @@ struct filing *filing_start(const struct conf *conf, int64_t run, const char *ta
     pthread_cond_init(&f->has_work, &monotonic);
     pthread_cond_init(&f->has_moved, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    image_limit((size_t)conf_int(conf, SET_PARTS_MAX));
     f->db = db_open_conf(conf, true, "logikald sync files", err);
     /* What is lost with the server's crash is fetched again. */
     if (f->db && db_relax(f->db, true, err) == 0 && db_origin(f->db, run, task_id, err) == 0 &&

@@ -6,6 +6,7 @@
 #include "services/logikal/probe.h"
 #include "services/store/journal.h"
 #include "services/store/maintenance.h"
+#include "services/store/sizes.h"
 #include "services/store/sync/parts_files.h"
 #include "services/sync/result.h"
 #include "services/sync/tasks.h"
@@ -89,6 +90,7 @@ int task_system_health_monitor(struct task_ctx *ctx, const cJSON *args, const cJ
     if (result_is_switched_off(ctx, result)) return 0;
     int stale = 0;
     struct db *db = db_open_conf(ctx->conf, false, "logikald monitor", err);
+    if (db) sizes_sample(db, NULL);
     PGresult *types = db ? maintenance_freshness(db, err) : NULL;
     PGresult *totals = types ? maintenance_totals(db, err) : NULL;
     if (totals) {

@@ -13,6 +13,7 @@
 #include "conf/utf8.h"
 #include "services/logikal/farewell.h"
 #include "services/store/owner.h"
+#include "services/store/sizes.h"
 #include "services/store/sync/sync_log.h"
 #include "services/store/sync/sync_share.h"
 #include "services/sync/filing.h"
@@ -93,6 +94,13 @@ static void on_filed(void *arg)
 {
     struct sync_run *run = arg;
     logikal_wake(run->client);
+}
+
+int64_t run_parts_limit(const struct sync_run *run)
+{
+    int64_t most = conf_int(run->ctx->conf, SET_PARTS_MAX),
+            answer = conf_int(run->ctx->conf, SET_LOGIKAL_MAX_ANSWER) / 4 * 3;
+    return most < answer ? most : answer;
 }
 
 struct filing *run_filing(struct sync_run *run, struct err *err)
@@ -178,6 +186,7 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const struct run_ask *a
     if (run->id < 0) return run->id = 0, -ERR_DB;
     if (db_origin(run->db, run->id, ctx->id, err) < 0) return -ERR_DB;
     if (stage_open(&run->stage, run->db, &run->lease, conf_int(ctx->conf, SET_SYNC_BATCH), err) < 0) return -ERR_DB;
+    if (files_limit(run->db, run_parts_limit(run), err) < 0) return -ERR_DB;
     run->stage.refused = on_refused;
     run->stage.noted = on_noted;
     run->stage.refused_arg = run;
@@ -264,6 +273,7 @@ void run_close(struct sync_run *run, const char *state, const cJSON *result)
         db_relax(run->db, false, NULL);
         stage_close(&run->stage);
         if (run->id) sync_run_end(run->db, run->id, state, text, NULL);
+        sizes_sample(run->db, NULL);
         lease_release(run->db, &run->lease);
         run->feed.is_owed |= run->id != 0;
         feed_tick(&run->feed, run->ctx, run->db, true);

@@ -93,6 +93,8 @@ void run_close(struct sync_run *run, const char *state, const cJSON *result);
 /* Works until the client has no job left, and every file is stored: 0, or what ended it. */
 int run_jobs(struct sync_run *run, struct err *err);
 /* From callbacks: keeps the first error and makes run_jobs end with it. Returns whether all is well (rc >= 0). */
+/* The largest parts list that is taken, by both settings that say so. */
+int64_t run_parts_limit(const struct sync_run *run);
 /* The thread that stores files, started when it is first asked for. NULL and err when it cannot be. */
 struct filing *run_filing(struct sync_run *run, struct err *err);
 bool run_check(struct sync_run *run, int rc, const struct err *err);

@@ -181,41 +181,57 @@ int file_store_parts(struct db *db, const struct lease *lease, const struct file
     return run(db, store_parts, 12, &v, err);
 }
 
-/* $1 lease, $2 token, $3 elevation, $4 version, $5 changed, $6 error, $7 free failures */
-#define STORE_FAILURE(table)                                                                                           \
+/* $1 lease, $2 token, $3 elevation, $4 version, $5 changed, $6 error, $7 free failures, $8 (of parts lists) the limit
+ */
+#define STORE_FAILURE(table, column, value)                                                                            \
     HELD ", stored AS (INSERT INTO " table " AS f (elevation_id, error, tries, retry_at, failed_version, failed_date," \
-         "  tried_at)"                                                                                                 \
+         "  tried_at" column ")"                                                                                       \
          " SELECT $3::integer, $6::text, 1, now() + logikald_file_delay(1, $7::integer), $4::text,"                    \
-         "  to_timestamp($5::bigint), now() FROM held"                                                                 \
+         "  to_timestamp($5::bigint), now()" value " FROM held"                                                        \
          " ON CONFLICT (elevation_id) DO UPDATE SET error = excluded.error, tried_at = now(),"                         \
-         "  failed_version = excluded.failed_version, failed_date = excluded.failed_date,"                             \
+         "  (failed_version, failed_date" column ") = ROW (excluded.failed_version, excluded.failed_date" value "),"   \
          "  tries = CASE WHEN (f.failed_version, f.failed_date) IS NOT DISTINCT FROM"                                  \
          "   (excluded.failed_version, excluded.failed_date) THEN f.tries + 1 ELSE 1 END,"                             \
          "  retry_at = now() + logikald_file_delay(CASE WHEN (f.failed_version, f.failed_date) IS NOT DISTINCT FROM"   \
          "   (excluded.failed_version, excluded.failed_date) THEN f.tries + 1 ELSE 1 END, $7::integer)"                \
-         " RETURNING elevation_id)"
+         " RETURNING f.*)"
+
+/* What is refused for good, where there is no former one, is a failure for people, too; anything else still waits. */
+static const char parts_failure[] =
+    STORE_FAILURE("elevation_parts_lists", ", refused_limit",
+                  ", $8::bigint") ", shown AS"
+                                  " (UPDATE elevations e SET parse_error = $6::text, parts_synced_at = now(), "
+                                  "parse_status = CASE WHEN"
+                                  "   stored.sha256 IS NULL AND $7::integer = 0 THEN 'failed' ELSE e.parse_status END"
+                                  "  FROM stored WHERE e.id = stored.elevation_id) SELECT true FROM stored";
+static const char thumbnail_failure[] = STORE_FAILURE("elevation_thumbnails", "", "") " SELECT true FROM stored";
 
 int file_store_failure(struct db *db, const struct lease *lease, bool is_parts, const struct file_row *file, int free,
                        struct err *err)
 {
     struct file_values v = {.values = {NULL}};
-    char free_text[DB_NUMBER_SIZE];
+    char free_text[DB_NUMBER_SIZE], limit[DB_NUMBER_SIZE];
     const char *values[] = {lease->name,
                             db_number(v.token, lease->token),
                             db_number(v.id, file->elevation_id),
                             file->version_id,
                             file->changed_s ? db_number(v.changed, file->changed_s) : NULL,
                             file->error,
-                            db_number(free_text, free)};
-    for (int i = 0; i < 7; i++) v.values[i] = values[i];
-    int rc =
-        run(db,
-            is_parts
-                ? STORE_FAILURE(
-                      "elevation_parts_lists") ", shown AS (UPDATE elevations e SET parse_error = $6::text,"
-                                               "  parts_synced_at = now() FROM stored WHERE e.id = stored.elevation_id)"
-                                               " SELECT true FROM stored"
-                : STORE_FAILURE("elevation_thumbnails") " SELECT true FROM stored",
-            7, &v, err);
+                            db_number(free_text, free),
+                            file->refused_limit ? db_number(limit, file->refused_limit) : NULL};
+    memcpy(v.values, values, sizeof values);
+    int rc = run(db, is_parts ? parts_failure : thumbnail_failure, is_parts ? 8 : 7, &v, err);
     return rc < 0 ? rc : 0;
+}
+
+int files_limit(struct db *db, int64_t limit, struct err *err)
+{
+    char text[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(text, limit)};
+    return db_exec(db, err,
+                   "UPDATE elevation_parts_lists SET retry_at = now(), refused_limit = NULL"
+                   " WHERE refused_limit < $1::bigint",
+                   1, values) < 0
+               ? -ERR_DB
+               : 0;
 }

@@ -27,8 +27,9 @@ struct file_row {
     int64_t changed_s;      /* 0 = none */
     const void *bytes;      /* NULL: there is none, see error */
     size_t len;
-    const char *type;  /* Content-Type */
-    const char *error; /* why there is none */
+    const char *type;      /* Content-Type */
+    const char *error;     /* why there is none */
+    int64_t refused_limit; /* of a parts list that was too large: the largest that is taken; 0 = it was not */
 };
 /* 0; 1 when the content is what was stored before; -ERR_CONFLICT when the lease was lost; -ERR_DB. */
 int file_store_thumbnail(struct db *db, const struct lease *lease, const struct file_row *file, struct err *err);
@@ -43,5 +44,8 @@ int file_store_parts(struct db *db, const struct lease *lease, const struct file
  * the next sync. */
 int file_store_failure(struct db *db, const struct lease *lease, bool is_parts, const struct file_row *file, int free,
                        struct err *err);
+
+/* Parts lists up to this many bytes are taken from now on: what was refused by a smaller limit is asked for again. */
+int files_limit(struct db *db, int64_t limit, struct err *err);
 
 #endif

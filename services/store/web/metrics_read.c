@@ -29,6 +29,9 @@ const struct query query_metrics = {
            "  count(*) FROM phases GROUP BY 3"
            " UNION ALL SELECT 'objects', 'elevation', CASE WHEN deleted_at IS NULL THEN 'living' ELSE 'marked' END,"
            "  count(*) FROM elevations GROUP BY 3"
+           " UNION ALL SELECT 'size', k, '', v FROM logikald_sizes() s, LATERAL (VALUES ('database', s.database_bytes),"
+           "  ('parts', s.parts_bytes), ('parts_raw', s.parts_raw_bytes), ('parts_files', s.parts_files),"
+           "  ('growth', coalesce(s.bytes_per_day, 0))) x (k, v)"
            " UNION ALL SELECT family, label, label2, value FROM logikald_webhook_metrics()"
            " UNION ALL SELECT 'parse', parse_status, '', count(*) FROM elevations WHERE parse_status <> 'success'"
            " AND has_parts_data AND deleted_at IS NULL GROUP BY 2",

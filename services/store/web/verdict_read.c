@@ -38,7 +38,7 @@ const struct query query_verdict_sync = {
 const struct query query_verdict_counts = {
     .name = "verdict_counts",
     .sql = "SELECT json_build_object('elevations', count(*) FILTER (WHERE deleted_at IS NULL),"
-           " 'unparsed', count(*) FILTER (WHERE deleted_at IS NULL AND parse_status IN ('failed', 'error')))"
-           " FROM elevations",
+           " 'unparsed', count(*) FILTER (WHERE deleted_at IS NULL AND parse_status IN ('failed', 'error')),"
+           " 'sizes', (SELECT row_to_json(s) FROM logikald_sizes() s)) FROM elevations",
     .is_slow = true,
 };

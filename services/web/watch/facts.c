@@ -135,6 +135,16 @@ static void add_sync(const struct facts *f, cJSON *facts)
     cJSON_AddNumberToObject(facts, "sync_age_ms", (double)(mono_ms() - f->sync_ms));
 }
 
+static void add_sizes(const struct facts *f, cJSON *facts)
+{
+    const cJSON *sizes = fact(f->counts, "sizes");
+    if (!sizes) return;
+    cJSON *copy = cJSON_Duplicate(sizes, true);
+    cJSON_AddNumberToObject(copy, "limit_bytes", (double)conf_int(f->web->conf, SET_DATABASE_SIZE_LIMIT));
+    cJSON_AddNumberToObject(copy, "now_s", (double)wall_ms() / 1000);
+    cJSON_AddItemToObject(facts, "sizes", copy);
+}
+
 /* Lines that were lost long ago are no problem any more. */
 static void forget_old_drops(struct facts *f, cJSON *supervisor)
 {
@@ -163,6 +173,7 @@ static cJSON *gather(struct facts *f)
     cJSON_AddBoolToObject(backlog, "is_stuck", backlog_is_stuck(&v->backlog, mono_ms()));
     cJSON_AddStringToObject(backlog, "queue", v->backlog.queue);
     cJSON_AddNumberToObject(backlog, "waiting", (double)v->backlog.waiting);
+    add_sizes(f, facts);
     add_sync(f, facts);
     return facts;
 }

@@ -12,6 +12,7 @@
 #include "ipc/queue.h"
 #include "ipc/redis.h"
 #include "ipc/snapshot.h"
+#include "services/store/sizes.h"
 #include "services/store/web/metrics_read.h"
 #include "services/web/cache/cache.h"
 #include "services/web/gate/handlers.h"
@@ -251,6 +252,29 @@ static void add_family(struct buf *out, const PGresult *result, size_t f)
     }
 }
 
+static double size_of(const PGresult *result, const char *kind)
+{
+    for (int row = 0; row < PQntuples(result); row++)
+        if (strcmp(PQgetvalue(result, row, 0), "size") == 0 && strcmp(PQgetvalue(result, row, 1), kind) == 0)
+            return strtod(PQgetvalue(result, row, 3), NULL);
+    return 0;
+}
+
+static void add_sizes(struct buf *out, const PGresult *result, const struct web *web)
+{
+    const struct sizes s = {.database = (int64_t)size_of(result, "database"), .per_day = size_of(result, "growth")};
+    int64_t limit = conf_int(web->conf, SET_DATABASE_SIZE_LIMIT);
+    one(out, "database_bytes", "gauge", "Size of the database", (double)s.database);
+    one(out, "database_limit_bytes", "gauge", "How large it may become; 0 = not known", (double)limit);
+    one(out, "database_growth_bytes_per_day", "gauge", "How fast it grows, by two weeks; 0 = not, or not known yet",
+        s.per_day);
+    one(out, "database_full_in_seconds", "gauge", "When it will be full at this rate; -1 = not, or not known",
+        sizes_full_in(&s, limit));
+    one(out, "parts_bytes", "gauge", "Parts lists as they are stored", size_of(result, "parts"));
+    one(out, "parts_raw_bytes", "gauge", "The same as files", size_of(result, "parts_raw"));
+    one(out, "parts_files", "gauge", "Different parts lists that are stored", size_of(result, "parts_files"));
+}
+
 /* ---- putting it together ---- */
 
 static void send_metrics(struct req *r)
@@ -268,6 +292,7 @@ static void on_rows(void *arg, const PGresult *result, const struct err *err)
 {
     struct req *r = arg;
     for (size_t f = 0; !err && f < sizeof(families) / sizeof(*families); f++) add_family(r->state, result, f);
+    if (!err) add_sizes(r->state, result, r->web);
     send_metrics(r);
 }
 

@@ -7,6 +7,7 @@
 
 #include "services/web/watch/problem.h"
 #include "services/web/watch/problems_feed.h"
+#include "services/web/watch/problems_size.h"
 #include "services/web/watch/problems_sync.h"
 
 #define DEPTH_MANY    1000
@@ -180,6 +181,7 @@ cJSON *problems_judge(const cJSON *facts)
     judge_queues(&f, facts);
     judge_switch(&f, facts);
     judge_feed(&f, facts);
+    judge_size(&f, facts);
     judge_sync(&f, facts);
     cJSON *out = cJSON_CreateObject(), *problems = findings_close(&f);
     put_state(out, problems, facts);

@@ -12,6 +12,7 @@
  *                last attempt that ended,"error","stale_s","next"}], "runs":[{"scope","trouble","trouble_s","since"}],
  *                "hooks":[{"id","name","state","failures","error","since","next"}] that are not well,
  *                "holds", "failing","failing_since","unparsed","elevations","skew_s": database's clock less ours}
+ *   "sizes"      {"database_bytes","bytes_per_day": null = not known,"limit_bytes": 0 = not known,"now_s"}
  *   "sync_age_ms" how old "sync" is
  *
  * The answer: {"state","text","problems":[...]}. state: "wrong" (something is), else "unknown" (there is no evidence

@@ -2,6 +2,9 @@
  * or with other pages, strangers beside the elevation's row. Stored byte by byte, each read by its own row. */
 #include "tests/support/sync_truth.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static struct sync_world world;
 
 static void test_every_form_of_a_real_parts_list_is_stored_and_read(void **state)
@@ -15,6 +18,42 @@ static void test_every_form_of_a_real_parts_list_is_stored_and_read(void **state
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE system_code LIKE 'FREMD%'"), 0);
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE parts_count < 1000"), 0);
     assert_nothing_leaked(&world);
+}
+
+/* Too large for a setting: an error that names the elevation and the setting, a status that people see, and what fitted
+ * is there. With a larger limit the next plain sync asks at once. */
+static void test_list_that_is_too_large_is_told_and_asked_for_when_the_limit_grew(void **state)
+{
+    (void)state;
+    static const char *const limits[] = {"PARTS_MAX_BYTES=1MB", "LOGIKAL_MAX_ANSWER_BYTES=1MB"};
+    for (int i = 0; i < 2; i++) {
+        sync_world_clear(&world);
+        world.extra_env[0] = limits[i];
+        cJSON *result = sync_task(&world, "tasks.sync_tasks.full_sync_task", NULL, NULL, NULL);
+        char *text = cJSON_Print(result),
+             *name = pg_value(&world.pg, "SELECT 'parts list of elevation ' || name || ' ('"
+                                         " || logikal_id || ')' FROM elevations WHERE"
+                                         " parse_status = 'failed' ORDER BY id LIMIT 1");
+        assert_non_null(name);
+        assert_non_null(strstr(text, i ? "LOGIKAL_MAX_ANSWER_BYTES" : "PARTS_MAX_BYTES"));
+        assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE parse_status NOT IN ('failed',"
+                                           " 'success') OR (parse_status = 'failed') <> (parse_error IS NOT NULL)"),
+                         0);
+        assert_int_equal(pg_int(&world.pg,
+                                "SELECT count(*) FROM elevations e JOIN elevation_parts_lists l ON"
+                                " l.elevation_id = e.id WHERE (parse_status = 'failed') <> (sha256 IS NULL)"),
+                         0);
+        cJSON_Delete(result);
+        free(text);
+        free(name);
+        sync_all(&world, false); /* not asked again yet: it would be the same */
+        world.extra_env[0] = NULL;
+
+        sync_all(&world, false);
+
+        assert_truth(&world, true);
+        assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE parse_error IS NOT NULL"), 0);
+    }
 }
 
 /* In the database: the lines of each list, typed, and of a list with several elevations only its own. */
@@ -92,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_form_of_a_real_parts_list_is_stored_and_read),
+        cmocka_unit_test(test_list_that_is_too_large_is_told_and_asked_for_when_the_limit_grew),
         cmocka_unit_test(test_lines_of_every_real_parts_list_are_stored),
         cmocka_unit_test(test_changed_real_parts_lists_follow),
     };

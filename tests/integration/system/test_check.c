@@ -77,6 +77,8 @@ TEST(test_a_fresh_database_is_a_warning_and_a_migrated_one_is_well)
 
     SAYS(0, "migrated, connected in", NOTHING);
     SAYS(0, "directories listed, in", NOTHING);
+    SAYS(0, "of 1.0 MB: full", "DATABASE_SIZE_LIMIT=1MB");
+    SAYS(0, "of 100 GB", "DATABASE_SIZE_LIMIT=100GB");
     SAYS(0, "scheduled sync is on", "BACKGROUND_SYNC_ENABLED=true");
     int status;
     char *text = check("--json", NULL, &status);
