@@ -229,7 +229,7 @@ $(ROOT)/bench-memory: $(OBJ)/tests/bench/memory.o $(OBJ_TEST)
 
 bench:                          ## every bench, as one report in build/bench/; BENCH="queue http" for some
 	$(Q)scripts/setup test
-	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/bench-memory $(ROOT)/bench-sync
+	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/bench-memory $(ROOT)/bench-sync $(ROOT)/bench-feed
 	$(Q)scripts/bench $(BENCH)
 
 .PHONY: bench-supervisor
@@ -253,6 +253,13 @@ bench-sync: programs $(ROOT)/bench-sync ## field case beside its critical path, 
 
 bench-parts: programs $(ROOT)/bench-sync ## parts lists of real size: read, kept, the sync's pace; beside Python and psql \copy; ELEVATIONS=1000
 	$(Q)ONLY=real LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-sync
+
+$(ROOT)/bench-feed: $(OBJ)/tests/bench/feed.o $(OBJ_TEST)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+.PHONY: bench-feed
+bench-feed: programs $(ROOT)/bench-feed ## from a commit to its webhook, and changes read a second
+	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-feed
 
 setup:                          ## install the Debian packages that are missing
 	$(Q)scripts/setup
