@@ -179,7 +179,7 @@ local function results_of(parts, saved)
 end
 local count_part
 local function end_chord(item, part, undo, parts, saved)
-  local spec = cjson.decode(part.spec)
+  local spec = part.spec
   local fail = spec.fail
   local is_fine, results, why = pcall(results_of, parts, saved)
   if not is_fine then results, why = nil, 'Join error: the shape of its results that is kept with the group cannot be read' end

@@ -1,10 +1,11 @@
-/* See chord.h. The form that finish.lua reads is JSON:
- *   part:  {"k": [numbers of the keys .j, .t, .s and of the saved group], "id": JSON text, "index": score, "state":
- * text, "result": JSON text or null (the failure of the chord before it), "spec": text of a spec:  {"token": text,
- * "push": [[key, message] ...], "set": [[key, value] ...], "fail": {"push": [...], "set": [...], "result": [[key, JSON]
- * ...], "parts": [part ...]}} Messages in "push" have the token, as a JSON text in their body, where the results
- * belong; results in "fail" have it where the message of the ChordError belongs. A spec is looked at only when its
- * chord is complete. */
+/* See chord.h. The form that finish.lua reads is JSON. Keys have numbers, as Lua counts.
+ *
+ * A part: "k" (numbers of the keys .j, .t, .s and of the saved group), "id" (as JSON text), "index" (score), "state",
+ * "result" (JSON text; without one it is the failure of the chord before it), "spec".
+ *
+ * A spec, what becomes of the body: "token"; "push" (pairs of key and message, with the token, as a JSON text in the
+ * message's body, where the results belong); "set" (pairs of key and value); "fail": "push" and "set" likewise,
+ * "result" (pairs of key and JSON, with the token where the message of the ChordError belongs), "parts". */
 #include "services/runner/chord.h"
 
 #include <stdlib.h>
@@ -221,7 +222,7 @@ static int add_part(struct chord_parts *p, struct buf *out, const struct chord_p
         buf_json_string(out, part->value, strlen(part->value));
     }
     buf_str(out, ", \"spec\": ");
-    buf_json_string(out, spec.data ? spec.data : "", spec.len);
+    buf_str(out, spec.data ? spec.data : "{}");
     buf_char(out, '}');
     p->has_failed = p->has_failed || spec.failed || id.failed || out->failed;
     buf_free(&spec);

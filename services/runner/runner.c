@@ -143,8 +143,8 @@ static int on_start(void *arg, const cJSON *signature, cJSON **result, struct er
     if (rc == 0 && (sends.failed || children.failed)) rc = err_set(err, ERR_NOMEM, "no memory to send a canvas");
     if (rc == 0) {
         speak(self, &sends);
-        if (self->children->len > 1) buf_str(self->children, ", ");
-        buf_str(self->children, children.data);
+        if (self->children.len > 0) buf_str(&self->children, ", ");
+        buf_str(&self->children, children.data);
         if (result) *result = json_parse(children.data, children.len);
     }
     buf_free(&sends);
@@ -295,9 +295,11 @@ static void run_task(struct runner_self *self, const struct wire *frame)
     } else {
         if (frame->text[RUN_CANVAS]) run.canvas = json_parse(frame->text[RUN_CANVAS], frame->len[RUN_CANVAS]);
         self->canvas = run.canvas;
-        self->children = &run.children;
-        buf_char(&run.children, '[');
+        buf_reset(&self->children);
         int rc = def->run(&run.ctx, run.body.args, run.body.kwargs, &run.result, &run.err);
+        buf_char(&run.children, '[');
+        if (self->children.len > 0) buf_str(&run.children, self->children.data);
+        run.children.failed = run.children.failed || self->children.failed;
         status = judge(self, &run, rc, &delay_ms);
     }
     log_set_task(NULL);
@@ -325,7 +327,6 @@ static void run_task(struct runner_self *self, const struct wire *frame)
     cJSON_Delete(run.result);
     cJSON_Delete(run.canvas);
     self->canvas = NULL;
-    self->children = NULL;
     for (int i = 0; i < 6; i++) buf_free(bufs[i]);
 }
 

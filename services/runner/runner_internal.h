@@ -15,7 +15,7 @@ struct runner_self {
     uint32_t seq;             /* of the task that runs */
     const struct wire *frame; /* its RUN frame */
     const cJSON *canvas;      /* see message_canvas; or NULL */
-    struct buf *children;     /* of its result */
+    struct buf children;      /* of its result, for what it started */
     int64_t told_ms;          /* last progress */
     bool has_spoken;          /* the task has sent something by the socket: its end must follow there */
     struct buf in, out;

@@ -116,17 +116,17 @@ static int send_task(struct sending *s, const cJSON *signature, const cJSON *pre
     double countdown = number_of(options, "countdown"), priority = number_of(options, "priority");
     const char *root_id = signature_text(options, "root_id"), *parent_id = signature_text(options, "parent_id");
     struct stamps stamps = stamps_of(s, options);
-    cJSON *carried[] = {arguments(signature, prefix),
-                        cJSON_IsObject(kwargs) ? copy(kwargs) : NULL,
-                        signature_list_option(signature, "link"),
-                        signature_list_option(signature, "link_error"),
-                        chain && chain->child ? copy(chain) : NULL,
-                        copy(signature_member(options, "chord")),
-                        copy(signature_member(options, "headers")),
-                        copy(signature_member(options, "group_index")),
-                        stamps.names,
-                        stamps.values};
-    enum { CARRIED = sizeof carried / sizeof *carried };
+    enum { CARRIED = 10 };
+    cJSON *carried[CARRIED] = {arguments(signature, prefix),
+                               cJSON_IsObject(kwargs) ? copy(kwargs) : NULL,
+                               signature_list_option(signature, "link"),
+                               signature_list_option(signature, "link_error"),
+                               chain && chain->child ? copy(chain) : NULL,
+                               copy(signature_member(options, "chord")),
+                               copy(signature_member(options, "headers")),
+                               copy(signature_member(options, "group_index")),
+                               stamps.names,
+                               stamps.values};
     struct message_spec spec = {
         .task = task,
         .id = id,
@@ -274,8 +274,10 @@ static int send_group_in_chain(struct sending *s, const cJSON *group, const cJSO
     if (!chain || !chain->child) return send_group(s, group, NULL, prefix, children, depth, err);
     cJSON *rest = cJSON_Duplicate(chain, true);
     cJSON *body = cJSON_DetachItemFromArray(rest, cJSON_GetArraySize(rest) - 1);
-    prepare_body(s, body, rest);
-    int rc = send_group(s, group, body, prefix, children, depth, err);
+    bool is_fine = signature_is_whole(body);
+    if (is_fine) prepare_body(s, body, rest);
+    int rc = !is_fine ? err_set(err, ERR_INPUT, "what is behind a group in its chain is no signature")
+                      : send_group(s, group, body, prefix, children, depth, err);
     cJSON_Delete(body);
     cJSON_Delete(rest);
     return rc;
@@ -312,7 +314,8 @@ static int send_chain(struct sending *s, const cJSON *signature, const cJSON *pr
 static int send(struct sending *s, const cJSON *signature, const cJSON *prefix, const cJSON *chain,
                 struct buf *children, int depth, struct err *err)
 {
-    if (depth > SIGNATURE_DEPTH) return err_set(err, ERR_INPUT, "signatures are nested too deeply");
+    if (depth > SIGNATURE_DEPTH || !signature_is_whole(signature))
+        return err_set(err, ERR_INPUT, "a signature is none, or holds one that is none, or is nested too deeply");
     if (!chain || !chain->child) chain = signature_member(signature_member(signature, "options"), "chain");
     if (!cJSON_IsArray(chain)) chain = NULL;
     switch (signature_kind(signature)) {

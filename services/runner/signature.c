@@ -48,6 +48,24 @@ cJSON *signature_body(const cJSON *chord)
     return (cJSON *)(uintptr_t)signature_member(signature_member(chord, "kwargs"), "body");
 }
 
+static bool is_whole(const cJSON *signature, int depth)
+{
+    const cJSON *one;
+    enum signature_kind kind = signature_kind(signature);
+    if (!cJSON_IsObject(signature) || depth > SIGNATURE_DEPTH) return false;
+    if (kind == KIND_TASK) return true;
+    if (!cJSON_IsArray(signature_members(signature))) return false;
+    cJSON_ArrayForEach(one, signature_members(signature)) {
+        if (!is_whole(one, depth + 1)) return false;
+    }
+    return kind != KIND_CHORD || !signature_body(signature) || is_whole(signature_body(signature), depth + 1);
+}
+
+bool signature_is_whole(const cJSON *signature)
+{
+    return is_whole(signature, 0);
+}
+
 static void each(const cJSON *signature, int depth, void (*fn)(void *arg, const cJSON *task), void *arg)
 {
     const cJSON *one;

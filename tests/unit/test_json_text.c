@@ -63,6 +63,29 @@ TEST(test_what_is_carried_is_not_changed)
     }
 }
 
+/* The parser takes any control byte for a blank; the texts beside the tree do, too. */
+TEST(test_odd_blanks_mix_nothing_up)
+{
+    static const struct {
+        const char *text, *out;
+    } rows[] = {
+        {"[\x01"
+         "1.0,\x1f"
+         "0.30000000000000004]",
+         "[1.0,0.30000000000000004]"},
+        {"{\x02\"a\"\x03:\x04"
+         "1.50\x05,\x06\"b\": [\x07NaN\x08]}",
+         "{\"a\":1.50,\"b\":[NaN]}"},
+        {"\t[\v\"\\u0000\"\f, 18446744073709551616\x0e]\x0f", "[\"\\u0000\",18446744073709551616]"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *out = through(rows[i].text);
+        assert_non_null(out);
+        assert_string_equal(out, rows[i].out);
+        free(out);
+    }
+}
+
 TEST(test_blanks_between_do_not_matter)
 {
     char *out = through(" { \"a\" : [ 1.0 ,\t2 , NaN ] ,\n\"b\": 1e400 } ");
@@ -128,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_carried_is_not_changed),
         cmocka_unit_test(test_blanks_between_do_not_matter),
+        cmocka_unit_test(test_odd_blanks_mix_nothing_up),
         cmocka_unit_test(test_pairs_and_plain_texts_stay_texts),
         cmocka_unit_test(test_numbers_can_be_read_and_say_when_they_do_not_fit),
         cmocka_unit_test(test_bytes_that_are_not_utf8_become_question_marks),
