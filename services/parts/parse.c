@@ -7,7 +7,6 @@
 
 #include "services/parts/image.h"
 #include "services/parts/move.h"
-#include "services/parts/preview.h"
 #include "services/parts/read.h"
 #include "services/store/db.h"
 #include "services/store/frames.h"
@@ -73,7 +72,6 @@ static int read_one(const PGresult *contents, int row, struct parts_data *data, 
         len = file.len;
     }
     if (rc == 0) rc = parts_read(bytes, len, db_text(contents, row, 2), db_text(contents, row, 3), data, err);
-    if (rc == 0) data->preview = parts_preview(bytes, len);
     buf_free(&file);
     return rc;
 }

@@ -14,7 +14,7 @@
 #define VALUE_MAX (256 * 1024) /* bytes; a longer one ends its table's preview */
 
 struct preview {
-    struct image image;
+    struct image *image;
     struct buf out;
     int64_t deadline_ms;
     bool is_partial;
@@ -28,7 +28,7 @@ static bool is_late(const struct preview *p)
 static sqlite3_stmt *prepare(struct preview *p, const char *format, const char *table)
 {
     char *sql = sqlite3_mprintf(format, table);
-    sqlite3_stmt *s = sql ? image_prepare(&p->image, sql, NULL) : NULL;
+    sqlite3_stmt *s = sql ? image_prepare(p->image, sql, NULL) : NULL;
     sqlite3_free(sql);
     if (!s) p->is_partial = true;
     return s;
@@ -47,7 +47,7 @@ static void add_cell(struct preview *p, sqlite3_stmt *row, int column)
         add_text(p, number);
         return;
     }
-    char *text = cell_text(&p->image, NULL, row, column, PREVIEW_CELL);
+    char *text = cell_text(p->image, NULL, row, column, PREVIEW_CELL);
     add_text(p, text);
     free(text);
 }
@@ -68,7 +68,7 @@ static int add_rows(struct preview *p, sqlite3_stmt *s, int columns)
 {
     int rows = 0, rc = 0;
     buf_str(&p->out, ",\"rows\":[");
-    while (rows < PREVIEW_ROWS && !is_late(p) && (rc = image_step(&p->image, s, NULL)) == 1) {
+    while (rows < PREVIEW_ROWS && !is_late(p) && (rc = image_step(p->image, s, NULL)) == 1) {
         buf_str(&p->out, rows++ > 0 ? ",{\"cells\":[" : "{\"cells\":[");
         for (int i = 0; i < columns; i++) {
             if (i > 0) buf_char(&p->out, ',');
@@ -84,7 +84,7 @@ static int add_rows(struct preview *p, sqlite3_stmt *s, int columns)
 static int64_t count_of(struct preview *p, const char *table)
 {
     sqlite3_stmt *s = prepare(p, "SELECT count(*) FROM \"%w\"", table);
-    int64_t count = s && image_step(&p->image, s, NULL) == 1 ? sqlite3_column_int64(s, 0) : -1;
+    int64_t count = s && image_step(p->image, s, NULL) == 1 ? sqlite3_column_int64(s, 0) : -1;
     sqlite3_finalize(s);
     if (count < 0) p->is_partial = true;
     return count;
@@ -112,14 +112,14 @@ static void add_table(struct preview *p, const char *name)
 
 static void add_tables(struct preview *p)
 {
-    sqlite3_stmt *s = image_prepare(&p->image,
+    sqlite3_stmt *s = image_prepare(p->image,
                                     "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage <> 0"
                                     " ORDER BY name <> 'Elevations', name LIMIT 200",
                                     NULL);
     int rc = -1;
     bool is_first = true;
-    while (s && !is_late(p) && (rc = image_step(&p->image, s, NULL)) == 1) {
-        char *name = cell_text(&p->image, NULL, s, 0, 0);
+    while (s && !is_late(p) && (rc = image_step(p->image, s, NULL)) == 1) {
+        char *name = cell_text(p->image, NULL, s, 0, 0);
         if (name && sqlite3_strnicmp(name, "sqlite_", 7) != 0) {
             if (!is_first) buf_char(&p->out, ',');
             is_first = false;
@@ -131,20 +131,26 @@ static void add_tables(struct preview *p)
     if (rc != 0) p->is_partial = true;
 }
 
-char *parts_preview(const void *bytes, size_t len)
+char *parts_preview_of(struct image *image)
 {
-    struct preview p = {.deadline_ms = mono_ms() + PREVIEW_MS};
-    if (image_open(&p.image, bytes, len, NULL) != 0) return NULL;
-    p.image.deadline_ms = p.deadline_ms;
-    sqlite3_limit(p.image.db, SQLITE_LIMIT_LENGTH, VALUE_MAX);
+    struct preview p = {.image = image, .deadline_ms = mono_ms() + PREVIEW_MS};
+    image->deadline_ms = p.deadline_ms;
+    sqlite3_limit(image->db, SQLITE_LIMIT_LENGTH, VALUE_MAX);
     buf_init(&p.out, 8 * PREVIEW_BYTES);
     buf_str(&p.out, "{\"tables\":[");
     add_tables(&p);
     buf_printf(&p.out, "]%s}", p.is_partial ? ",\"problem\":\"Not all of it could be read\"" : "");
-    bool is_lost = p.image.has_no_memory;
-    image_close(&p.image);
     char *json = buf_steal(&p.out);
-    if (!is_lost) return json;
+    if (!image->has_no_memory) return json;
     free(json);
     return NULL;
+}
+
+char *parts_preview(const void *bytes, size_t len)
+{
+    struct image image;
+    if (image_open(&image, bytes, len, NULL) != 0) return NULL;
+    char *json = parts_preview_of(&image);
+    image_close(&image);
+    return json;
 }

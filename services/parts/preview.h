@@ -15,5 +15,8 @@
  * not all could be read; to be freed. NULL: it cannot be opened, or there is no memory. Never takes long, and never
  * more than a few hundred KiB, whatever the file does. */
 char *parts_preview(const void *bytes, size_t len);
+/* The same of one that is open, and of no use for anything else afterwards. */
+struct image;
+char *parts_preview_of(struct image *image);
 
 #endif
