@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf/buf.h"
 #include "conf/clock.h"
@@ -158,12 +159,42 @@ void rights_change(struct chaos *c)
 }
 
 /* ---- what must hold ---- */
-/* Each task whose message Redis took has told of its end exactly once, however often it ran. */
-void check_follow_ups(struct chaos *c)
+/* Each of these tasks, whose message Redis took, has told of its end exactly once, however often it ran. */
+static int check_ledger(struct chaos *c, redisContext *redis, const char *path)
 {
     char id[80];
     int sent = 0;
-    FILE *ledger = fopen(c->follow_ups, "re");
+    FILE *ledger = fopen(path, "re");
+    while (ledger && fscanf(ledger, "%79s", id) == 1) {
+        redisReply *reply = redisCommand(redis, "HGET follow-up-counts %s", id);
+        sent++;
+        if (!reply || reply->type != REDIS_REPLY_STRING) chaos_fail(c, "task %s has sent no follow-up", id);
+        if (strcmp(reply->str, "1") != 0) chaos_fail(c, "task %s has sent %s follow-ups", id, reply->str);
+        freeReplyObject(reply);
+    }
+    if (ledger) fclose(ledger);
+    return sent;
+}
+
+static int lines_of(const char *path)
+{
+    int count = 0;
+    char *text = support_read_file(path);
+    for (const char *at = text; at && (at = strchr(at, '\n')); at++) count++;
+    free(text);
+    return count;
+}
+
+/* An effect shows a moment before its end is told. */
+static bool is_every_end_told(struct chaos *c)
+{
+    int accepted = lines_of(c->load.ledger) + (access(c->follow_ups, F_OK) == 0 ? lines_of(c->follow_ups) : 0);
+    return chaos_redis_number(c, "--raw llen followups") >= accepted;
+}
+
+void check_follow_ups(struct chaos *c)
+{
+    chaos_wait(c, "the follow-ups of all accepted tasks", is_every_end_told);
     redisContext *redis = talk(c);
     redisReply *total =
         redisCommand(redis, "EVAL %s 0",
@@ -173,15 +204,8 @@ void check_follow_ups(struct chaos *c)
     if (!total || total->type != REDIS_REPLY_ARRAY) chaos_fail(c, "the follow-ups cannot be counted");
     long long most = total->element[0]->integer, all = total->element[1]->integer;
     freeReplyObject(total);
-    while (ledger && fscanf(ledger, "%79s", id) == 1) {
-        redisReply *reply = redisCommand(redis, "HGET follow-up-counts %s", id);
-        sent++;
-        if (!reply || reply->type != REDIS_REPLY_STRING) chaos_fail(c, "task %s has sent no follow-up", id);
-        if (strcmp(reply->str, "1") != 0) chaos_fail(c, "task %s has sent %s follow-ups", id, reply->str);
-        freeReplyObject(reply);
-    }
-    if (ledger) fclose(ledger);
-    printf("follow-ups: %lld of %d tasks, none lost, none twice\n", all, sent);
+    int sent = check_ledger(c, redis, c->follow_ups) + check_ledger(c, redis, c->load.ledger);
+    printf("follow-ups: %lld of %d tasks that were accepted, none lost, none twice\n", all, sent);
     if (most > 1) chaos_fail(c, "a follow-up was sent %lld times", most);
     freeReplyObject(redisCommand(redis, "DEL followups follow-up-counts"));
     redisFree(redis);

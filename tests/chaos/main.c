@@ -200,6 +200,7 @@ int main(int argc, char **argv)
     system_servers(&c.sys, tree);
     chaos_boot(&c);
     check_start(&c);
+    c.load.has_follow_ups = true;
     load_open(&c.load, &c.sys);
     load_start(&c.load, plan);
     c.end_ms = mono_ms() + seconds * 1000;

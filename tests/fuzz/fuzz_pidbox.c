@@ -45,9 +45,9 @@ int64_t redis_round_trips(const struct redis *r)
 
 int revoke_apply(struct worker *w, const char *const *ids, size_t count, bool terminate, int signal)
 {
-    (void)w, (void)terminate;
+    (void)w;
     for (size_t i = 0; i < count; i++) PROMISE(ids[i]);
-    PROMISE(count > 0 && signal >= 1 && signal <= 64);
+    PROMISE(count > 0 && (!terminate || (signal >= 1 && signal <= 64)));
     return (int)(count % 2);
 }
 

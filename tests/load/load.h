@@ -45,6 +45,7 @@ struct load {
     struct load_shared *shared;
     bool is_strict;        /* nothing disturbs the system: a 401 or a lost object of who may have it is wrong too */
     bool changes_upstream; /* the syncer changes elevations before it asks for a sync */
+    bool has_follow_ups;   /* each effect is followed by a task after-ID in the list followups, which nobody takes */
     char client[1100];     /* token of a client that may read and sync */
     char admin[80];        /* of an administrator */
     char ledger[280], complaints[280], stop_file[280];

@@ -6,6 +6,7 @@
 
 #include "conf/clock.h"
 #include "ipc/queue.h"
+#include "ipc/queue_message.h"
 #include "tests/load/client.h"
 
 #define RESULT_MS   240000 /* within which a result is there whatever struck meanwhile */
@@ -70,6 +71,14 @@ static void on_effect_sent(void *arg, const struct err *err)
     sent_over(sent);
 }
 
+static void on_effect_pushed(void *arg, const struct redis_answer *answer)
+{
+    struct err err = {0};
+    if (answer->fault != REDIS_FINE) err_set(&err, ERR_REDIS, "%s", answer->text);
+    on_effect_sent(arg, err.code ? &err : NULL);
+}
+
+/* A task with an effect that can be counted; with a follow-up, which tells of each time that its end was told. */
 static void send_effect(struct sender *s)
 {
     char key[80];
@@ -77,7 +86,26 @@ static void send_effect(struct sender *s)
     snprintf(key, sizeof key, "load-effect-%s", sent->id);
     cJSON *args = cJSON_CreateArray();
     cJSON_AddItemToArray(args, cJSON_CreateString(key));
-    enqueue(sent, "tasks.diagnostics.effect", args, on_effect_sent);
+    if (!s->client->load->has_follow_ups) {
+        enqueue(sent, "tasks.diagnostics.effect", args, on_effect_sent);
+        return;
+    }
+    struct buf message = {0};
+    char text[300];
+    snprintf(text, sizeof text,
+             "[{\"task\": \"tasks.diagnostics.noop\", \"args\": [], \"kwargs\": {}, \"immutable\": true, "
+             "\"options\": {\"queue\": \"followups\", \"task_id\": \"after-%s\"}}]",
+             sent->id);
+    cJSON *after = cJSON_Parse(text);
+    struct message_spec spec = {
+        .task = "tasks.diagnostics.effect", .id = sent->id, .queue = "sync", .args = args, .callbacks = after};
+    message_encode(&message, &spec);
+    const char *words[] = {"LPUSH", "sync", message.data};
+    const size_t lens[] = {5, 4, message.len};
+    if (redis_command(s->redis, on_effect_pushed, sent, 3, words, lens) != 0) sent_over(sent);
+    buf_free(&message);
+    cJSON_Delete(after);
+    cJSON_Delete(args);
 }
 
 /* ---- results ---- */

@@ -539,6 +539,40 @@ TEST(test_redis_that_a_platform_does_not_name_is_needed_only_for_scheduled_sync)
     }
 }
 
+TEST(test_redis_schemes_and_priority_steps)
+{
+    static const struct {
+        const char *url, *steps;
+        bool is_right;
+    } rows[] = {
+        {"redis://h", "0,3,6,9", true},
+        {"rediss://h", "0", true},
+        {"valkey://h", "0, 5", true},
+        {"valkeys://h", "0,1,2,3,4,5,6,7,8,9", true},
+        {"redis+socket:///s", "0,3,6,9", true},
+        {"redis+unix:///s", "0,3,6,9", true},
+        {"unix:///s", "0,255", true},
+        {"sentinel://h", "0,3,6,9", false},
+        {"http://h", "0,3,6,9", false},
+        {"redis://h", "3,0", false},
+        {"redis://h", "0,0", false},
+        {"redis://h", "0,x", false},
+        {"redis://h", "0,3,", false},
+        {"redis://h", "-1,3", false},
+        {"redis://h", "0 3", false},
+        {"redis://h", "0,256", false},
+        {"redis://h", "0,1,2,3,4,5,6,7,8,9,10", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct err err = {0};
+        setenv("REDIS_URL", rows[i].url, 1);
+        setenv("REDIS_PRIORITY_STEPS", rows[i].steps, 1);
+        struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
+        if ((conf != NULL) != rows[i].is_right) fail_msg("%s, %s: %s", rows[i].url, rows[i].steps, err.text);
+        if (conf) conf_free(conf);
+    }
+}
+
 TEST(test_all_missing_secrets_are_told_at_once)
 {
     struct err err = {0};
@@ -620,6 +654,7 @@ int main(void)
         cmocka_unit_test_setup(test_master_switch_reads_every_spelling, set_up),
         cmocka_unit_test_setup(test_fault_names_its_line_and_what_was_expected, set_up),
         cmocka_unit_test_setup(test_sizes_take_units, set_up),
+        cmocka_unit_test_setup(test_redis_schemes_and_priority_steps, set_up),
         cmocka_unit_test_setup(test_placeholder_and_bad_environment_are_refused_without_showing_secrets, set_up),
         cmocka_unit_test_setup(test_env_files_as_people_write_them, set_up),
         cmocka_unit_test_setup(test_unknown_names_in_an_env_file_are_told_and_do_nothing, set_up),
