@@ -17,7 +17,6 @@ struct change_wait {
     bool is_waiting;
     int64_t deadline_ms;
     uint64_t seen; /* change_waits_seen() before the reader looked */
-    void *state;   /* the reader's own, while r->state is this */
     void (*again)(struct req *r);
     void (*last)(struct req *r);
 };
@@ -45,8 +44,7 @@ static void leave(struct change_wait *c)
 {
     TAILQ_REMOVE(&c->waits->list, c, link);
     c->waits->count--;
-    c->req->state = c->state;
-    c->req->gone = NULL;
+    req_on_gone(c->req, NULL, NULL);
     c->is_waiting = false;
 }
 
@@ -56,11 +54,11 @@ static void on_end(void *arg)
     if (c->is_waiting) leave(c);
 }
 
-static void on_gone(struct req *r)
+static void on_gone(void *arg)
 {
-    struct change_wait *c = r->state;
+    struct change_wait *c = arg;
     leave(c);
-    c->last(r);
+    c->last(c->req);
 }
 
 /* Nobody reads from the connection of a request that is being worked on: whether the client has closed it is asked now
@@ -149,13 +147,11 @@ bool change_waits_add(struct change_waits *w, struct req *r, uint64_t seen, int6
                               .is_waiting = true,
                               .deadline_ms = deadline_ms,
                               .seen = seen,
-                              .state = r->state,
                               .again = again,
                               .last = last};
     TAILQ_INSERT_TAIL(&w->list, c, link);
     w->count++;
-    r->state = c;
-    r->gone = on_gone;
+    req_on_gone(r, on_gone, c);
     req_on_end(r, on_end, c);
     arm(w);
     return true;

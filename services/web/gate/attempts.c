@@ -130,8 +130,9 @@ static void refuse(struct req *r, int wait_s)
     reply_detail(r, 429, "Too many failed logins; try again in %d seconds", wait_s);
 }
 
-static void on_gone(struct req *r)
+static void on_gone(void *arg)
 {
+    struct req *r = arg;
     attempt_leave(r);
     reply_unavailable(r, 1, "Nobody waits for this login any more");
 }
@@ -142,7 +143,7 @@ static void run(struct attempt *t)
     if (t->held) event_free(t->held);
     t->held = NULL;
     t->state = ATTEMPT_RUNS;
-    r->gone = NULL;
+    req_on_gone(r, NULL, NULL);
     t->go(r);
 }
 
@@ -165,7 +166,7 @@ static void start(struct attempt *t)
     struct attempts *a = t->attempts;
     if (must_be_held(a, t)) {
         t->state = ATTEMPT_HELD;
-        t->req->gone = on_gone;
+        req_on_gone(t->req, on_gone, t->req);
         t->held = evtimer_new(a->web->base, on_held, t);
         if (t->held && event_add(t->held, &(struct timeval){.tv_sec = HOLD_MS / 1000}) == 0) return;
     }
@@ -223,7 +224,7 @@ void attempt_begin(struct req *r, enum attempt_kind kind, const char *account, v
         refuse(r, 1);
         return;
     }
-    r->gone = on_gone;
+    req_on_gone(r, on_gone, r);
     if (in_line == 0) consider(t);
 }
 
@@ -279,7 +280,7 @@ void attempt_leave(struct req *r)
     struct attempt *t = r->attempt;
     if (!t) return;
     r->attempt = NULL;
-    if (t->state != ATTEMPT_RUNS) r->gone = NULL;
+    if (t->state != ATTEMPT_RUNS) req_on_gone(r, NULL, NULL);
     TAILQ_REMOVE(&t->attempts->list, t, link);
     if (t->held) event_free(t->held);
     if (!TAILQ_EMPTY(&t->attempts->list)) event_active(t->attempts->turn, EV_TIMEOUT, 0);

@@ -134,9 +134,9 @@ static bool is_user(const struct web *web, bool is_viewer, const char *username,
     return (name & word) && is_there(web, is_viewer); /* both, always: the time tells nothing */
 }
 
-static void then_added(struct req *r, const PGresult *result)
+static void then_added(struct req *r, const PGresult *result, void *arg)
 {
-    struct login *l = r->state;
+    struct login *l = arg;
     attempt_succeeded(r);
     log_info("%s logged in to the admin pages from %s", l->username, r->address);
     char *expires_at = req_strdup(r, PQgetvalue(result, 0, 0));
@@ -152,7 +152,7 @@ static void add_session(struct req *r, bool is_viewer)
     proof_of(r->web, SET_SECRET_KEY, l->token, is_viewer, proof);
     snprintf(hours, sizeof hours, "%lld", (long long)conf_int(r->web->conf, SET_ADMIN_SESSION_HOURS));
     const char *values[] = {id, l->username, r->address, hours, is_viewer ? "true" : "false", proof};
-    req_query(r, &query_session_add, 6, values, then_added);
+    req_query_with(r, &query_session_add, 6, values, then_added, l);
 }
 
 static void try_login(struct req *r)
@@ -188,11 +188,11 @@ void session_login(struct req *r, const char *username, const char *password,
     attempt_begin(r, ATTEMPT_ADMIN, account_of(r->web, l->username), try_login);
 }
 
-static void then_dropped(struct req *r, const PGresult *result)
+static void then_dropped(struct req *r, const PGresult *result, void *arg)
 {
     (void)result;
-    void (*then)(struct req *) = *(void (**)(struct req *))r->state;
-    then(r);
+    void (**then)(struct req * r) = arg;
+    (*then)(r);
 }
 
 void session_logout(struct req *r, void (*then)(struct req *r))
@@ -204,6 +204,5 @@ void session_logout(struct req *r, void (*then)(struct req *r))
     }
     void (**kept)(struct req *) = req_alloc(r, sizeof *kept);
     *kept = then;
-    r->state = kept;
-    req_query(r, &query_session_drop, 1, (const char *[]){r->who.session}, then_dropped);
+    req_query_with(r, &query_session_drop, 1, (const char *[]){r->who.session}, then_dropped, kept);
 }

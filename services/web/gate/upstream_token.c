@@ -10,13 +10,11 @@
 
 struct upstream_lookup {
     void (*next)(struct req *r);
-    void *state; /* of who asks for it */
 };
 
-static void then_identified(struct req *r, const PGresult *result)
+static void then_identified(struct req *r, const PGresult *result, void *arg)
 {
-    struct upstream_lookup *l = r->state;
-    r->state = l->state;
+    struct upstream_lookup *l = arg;
     if (PQntuples(result) > 0) {
         r->who.kind = WHO_CLIENT;
         r->who.permissions = PERM_PROJECTS | PERM_ELEVATIONS | PERM_SYNC;
@@ -32,8 +30,7 @@ bool upstream_token_identify(struct req *r, void (*next)(struct req *r))
     char id[65];
     if (!token || !strstr(r->route->query, "token?:") || !session_id_of(token, id)) return false;
     struct upstream_lookup *l = req_alloc(r, sizeof *l);
-    *l = (struct upstream_lookup){next, r->state};
-    r->state = l;
-    req_query(r, &query_upstream_token_get, 1, (const char *[]){id}, then_identified);
+    l->next = next;
+    req_query_with(r, &query_upstream_token_get, 1, (const char *[]){id}, then_identified, l);
     return true;
 }

@@ -62,7 +62,7 @@ void reply_client_gone(struct req *r)
     else if (more)
         more(r);
     else if (r->gone)
-        r->gone(r);
+        r->gone(r->gone_arg);
 }
 
 /* ---- whole answers ---- */

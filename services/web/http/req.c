@@ -1,6 +1,7 @@
 /* A request: taken over from evhttp, its parts read and checked for form, kept until it is answered. See req.h. */
 #include "services/web/http/req.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -72,6 +73,13 @@ void req_on_end(struct req *r, void (*fn)(void *arg), void *arg)
     struct req_end *end = req_alloc(r, sizeof(*end));
     *end = (struct req_end){.fn = fn, .arg = arg, .next = r->ends};
     r->ends = end;
+}
+
+void req_on_gone(struct req *r, void (*fn)(void *arg), void *arg)
+{
+    assert(!fn || !r->gone || r->gone == fn); /* another room still waits with it */
+    r->gone = fn;
+    r->gone_arg = arg;
 }
 
 void req_free(struct req *r)
@@ -261,38 +269,58 @@ void req_begin(struct web *web, struct evhttp_request *ev)
 
 /* ---- statements ---- */
 
+/* A statement under way: what comes after it is kept with it, so that no other one can take its place. */
+struct statement {
+    struct req *req;
+    void (*then)(struct req *r, const PGresult *result);
+    void (*then_with)(struct req *r, const PGresult *result, void *arg);
+    void *arg;
+};
+
 static void on_result(void *arg, const PGresult *result, const struct err *err)
 {
-    struct req *r = arg;
-    if (err) {
-        reply_statement_err(r, err);
-        return;
-    }
-    r->then(r, result);
+    struct statement *s = arg;
+    if (err)
+        reply_statement_err(s->req, err);
+    else if (s->then)
+        s->then(s->req, result);
+    else
+        s->then_with(s->req, result, s->arg);
 }
 
-void req_query(struct req *r, const struct query *q, int n, const char *const *values,
-               void (*then)(struct req *r, const PGresult *result))
+static void ask(struct req *r, const struct query *q, int n, const char *const *values, struct statement statement)
 {
     if (!r->web->pool) {
         reply_unavailable(r, 30, "PostgreSQL is not configured: set DATABASE_URL");
         return;
     }
-    r->then = then;
+    struct statement *s = req_alloc(r, sizeof *s);
+    *s = statement;
     r->versions = NULL;
-    if (!pool_query(r->web->pool, q, n, values, on_result, r)) reply_unavailable(r, 1, "No memory");
+    if (!pool_query(r->web->pool, q, n, values, on_result, s)) reply_unavailable(r, 1, "No memory");
 }
 
-static void then_json(struct req *r, const PGresult *result)
+void req_query(struct req *r, const struct query *q, int n, const char *const *values,
+               void (*then)(struct req *r, const PGresult *result))
+{
+    ask(r, q, n, values, (struct statement){.req = r, .then = then});
+}
+
+void req_query_with(struct req *r, const struct query *q, int n, const char *const *values,
+                    void (*then)(struct req *r, const PGresult *result, void *arg), void *arg)
+{
+    ask(r, q, n, values, (struct statement){.req = r, .then_with = then, .arg = arg});
+}
+
+static void then_json(struct req *r, const PGresult *result, void *not_found)
 {
     if (PQntuples(result) == 0 || PQgetisnull(result, 0, 0))
-        reply_detail(r, 404, "%s", r->state ? (const char *)r->state : "Not found");
+        reply_detail(r, 404, "%s", (const char *)not_found);
     else
         reply_json(r, 200, PQgetvalue(result, 0, 0));
 }
 
 void req_json(struct req *r, const struct query *q, int n, const char *const *values, const char *not_found)
 {
-    r->state = (void *)(not_found ? not_found : "Not found");
-    req_query(r, q, n, values, then_json);
+    req_query_with(r, q, n, values, then_json, (void *)(not_found ? not_found : "Not found"));
 }

@@ -45,6 +45,7 @@ struct conn;
 struct gzip_stream;
 struct stream_place;
 struct attempt;
+struct sse;
 struct req_end;
 struct req_memory;
 struct wait;
@@ -79,14 +80,17 @@ struct req {
     struct wait *cache;                    /* its place at the cache */
     struct stream_place *place;            /* among the large answers */
     struct attempt *attempt;               /* to log in */
+    struct sse *sse;                       /* its stream of events */
     void (*told)(struct req *r, const char *bytes, size_t len); /* looks at a kept answer before it is sent; or NULL */
-    void *state;                                                /* the handler's own */
-    void (*then)(struct req *r, const PGresult *result);
+    /* Of the room that answers: the handler, or the room to which its last act hands the request (cache, list). Whoever
+     * gives the request back keeps what is its own elsewhere: beside a statement, a wait, or in a member above. */
+    void *state;
     void (*more)(struct req *r); /* of a streamed answer: the last piece has left */
     int64_t piece_ms;            /* when its last piece was handed over */
     size_t piece_bytes;
-    struct gzip_stream *packer;  /* when it is compressed */
-    void (*gone)(struct req *r); /* the client went away before the answer; it must still be answered */
+    struct gzip_stream *packer; /* when it is compressed */
+    void (*gone)(void *arg);    /* see req_on_gone */
+    void *gone_arg;
     struct req_end *ends;
     struct req_memory *memory;
     struct conn *conn;        /* of the server */
@@ -101,6 +105,10 @@ void req_free(struct req *r);
 /* fn(arg) is called once, right before the request is freed, the last one given first: whoever keeps the request in a
  * list takes it out, whoever keeps memory for it frees it. */
 void req_on_end(struct req *r, void (*fn)(void *arg), void *arg);
+
+/* For the one room that keeps the request waiting: fn(arg) is called when the client goes away before the answer; it
+ * must still be answered. fn NULL: that wait is over. */
+void req_on_gone(struct req *r, void (*fn)(void *arg), void *arg);
 
 void *req_alloc(struct req *r, size_t size); /* zeroed; never NULL (ends the process without memory) */
 char *req_strdup(struct req *r, const char *text);
@@ -124,6 +132,9 @@ const char *req_body_text(struct req *r, const char *name);
  * first column of the first row is the JSON answer, and no row (or NULL) is a 404 that says not_found. */
 void req_query(struct req *r, const struct query *q, int n, const char *const *values,
                void (*then)(struct req *r, const PGresult *result));
+/* The same for a room that gives the request back: then gets arg, and r->state stays its owner's. */
+void req_query_with(struct req *r, const struct query *q, int n, const char *const *values,
+                    void (*then)(struct req *r, const PGresult *result, void *arg), void *arg);
 void req_json(struct req *r, const struct query *q, int n, const char *const *values, const char *not_found);
 
 /* Has the client closed its side of the connection (it may still read), or is it gone? For who keeps a place for it. */

@@ -11,22 +11,22 @@
 
 #define BEHIND_MAX (256u << 10) /* bytes a client may be behind */
 
-struct stream {
+struct sse {
     struct req *req;
-    struct stream *next, **link;
+    struct sse *next, **link;
     struct event *alive;
     void (*closed)(struct req *r);
 };
-static struct stream *streams;
+static struct sse *streams;
 
-static void stream_over(struct req *r)
+static void stream_over(void *arg)
 {
-    struct stream *s = r->state;
+    struct sse *s = arg;
+    struct req *r = s->req;
     *s->link = s->next;
     if (s->next) s->next->link = s->link;
     event_free(s->alive);
-    r->gone = NULL;
-    r->state = NULL;
+    req_on_gone(r, NULL, NULL);
     if (s->closed) s->closed(r);
     reply_stream_end(r);
 }
@@ -41,7 +41,7 @@ static bool is_behind(const struct req *r)
 static bool stream_send(struct req *r, const char *text, size_t len)
 {
     if (!is_behind(r) && reply_stream_chunk(r, text, len, NULL)) return true;
-    stream_over(r);
+    stream_over(r->sse);
     return false;
 }
 
@@ -53,12 +53,11 @@ static void on_alive(evutil_socket_t fd, short what, void *arg)
 
 bool sse_begin(struct req *r, void (*closed)(struct req *r))
 {
-    struct stream *s = req_alloc(r, sizeof *s);
-    *s = (struct stream){.req = r, .next = streams, .link = &streams, .closed = closed};
+    struct sse *s = req_alloc(r, sizeof *s);
+    *s = (struct sse){.req = r, .next = streams, .link = &streams, .closed = closed};
     if (s->next) s->next->link = &s->next;
-    streams = s;
-    r->state = s;
-    r->gone = stream_over;
+    r->sse = streams = s;
+    req_on_gone(r, stream_over, s);
     s->alive = event_new(r->web->base, -1, EV_PERSIST, on_alive, r);
     if (!s->alive) abort();
     event_add(s->alive, &(struct timeval){.tv_sec = SSE_ALIVE_S});
@@ -87,10 +86,10 @@ bool sse_event(struct req *r, const char *event, const char *data)
 
 void sse_end(struct req *r)
 {
-    stream_over(r);
+    stream_over(r->sse);
 }
 
 void sse_end_all(void)
 {
-    while (streams) stream_over(streams->req);
+    while (streams) stream_over(streams);
 }

@@ -53,11 +53,12 @@ static void step_out(struct stream_place *p)
     if (p->late) event_free(p->late);
     p->late = NULL;
     p->is_waiting = false;
-    p->req->gone = NULL;
+    req_on_gone(p->req, NULL, NULL);
 }
 
-static void turn_away(struct req *r)
+static void turn_away(void *arg)
 {
+    struct req *r = arg;
     struct stream_place *p = r->place;
     r->place = NULL;
     step_out(p);
@@ -98,7 +99,7 @@ void streams_admit(struct req *r, void (*go)(struct req *r))
     struct stream_place *p = r->place = req_alloc(r, sizeof(*p));
     *p = (struct stream_place){.req = r, .go = go, .is_waiting = true, .late = evtimer_new(r->web->base, on_late, r)};
     TAILQ_INSERT_TAIL(&line, p, link);
-    r->gone = turn_away;
+    req_on_gone(r, turn_away, r);
     if (p->late)
         event_add(p->late, &(struct timeval){.tv_sec = STREAM_WAIT_S});
     else
