@@ -19,9 +19,11 @@
 #include "services/store/web/changes_read.h"
 #include "services/store/web/webhooks_read.h"
 
-#define TAIL_LINES 20
-#define PAGE       "1000"
-#define FOLLOW_US  500000
+#define TAIL_LINES   20
+#define PAGE         "1000"
+#define PAGE_CHANGES 1000
+#define LINES_MAX    1000
+#define FOLLOW_US    500000
 
 static const char usage[] =
     "usage: logikald feed status [--json]\n"
@@ -146,31 +148,33 @@ static int find_begin(struct db *db, struct tail *t, struct err *err)
     return 0;
 }
 
+/* The option's value is kept; 1 when it takes one, 0 when it does not, or negative. */
+static int take_option(struct tail *t, const char *word, const char *value)
+{
+    const struct {
+        const char *name;
+        const char **to;
+    } texts[] = {{"--types", &t->types}, {"--project", &t->project}, {"--object", &t->object}};
+    bool is_json = strcmp(word, "--json") == 0, is_follow = strcmp(word, "-f") == 0;
+    t->is_json |= is_json;
+    t->follows |= is_follow;
+    if (is_json || is_follow) return 0;
+    if (value && strcmp(word, "-n") == 0) return t->lines = strtoll(value, NULL, 10), 1;
+    for (size_t i = 0; value && i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(word, texts[i].name) == 0) return *texts[i].to = value, 1;
+    return -ERR_INPUT;
+}
+
 static int parse_tail(struct tail *t, int argc, char **argv)
 {
     for (int i = 0; i < argc; i++) {
-        const char *word = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (strcmp(word, "--json") == 0) {
-            t->is_json = true;
-        } else if (strcmp(word, "-f") == 0) {
-            t->follows = true;
-        } else if (!value) {
-            return -ERR_INPUT;
-        } else if (strcmp(word, "-n") == 0) {
-            t->lines = strtoll(value, NULL, 10), i++;
-        } else if (strcmp(word, "--types") == 0) {
-            t->types = value, i++;
-        } else if (strcmp(word, "--project") == 0) {
-            t->project = value, i++;
-        } else if (strcmp(word, "--object") == 0) {
-            t->object = value, i++;
-        } else {
-            return -ERR_INPUT;
-        }
+        int taken = take_option(t, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+        if (taken < 0) return taken;
+        i += taken;
     }
-    bool is_object =
-        !t->object || (*t->object && strlen(t->object) <= 15 && strspn(t->object, "0123456789") == strlen(t->object));
-    return t->lines > 0 && t->lines <= 1000 && is_object ? 0 : -ERR_INPUT;
+    const char *object = t->object;
+    bool is_object = !object || (*object && strlen(object) <= 15 && strspn(object, "0123456789") == strlen(object));
+    return t->lines > 0 && t->lines <= LINES_MAX && is_object ? 0 : -ERR_INPUT;
 }
 
 static int run_tail(struct db *db, int argc, char **argv, struct err *err)
@@ -180,7 +184,7 @@ static int run_tail(struct db *db, int argc, char **argv, struct err *err)
     int rc = find_begin(db, &t, err), count = 0;
     if (rc == 0) count = read_page(db, &t, err);
     t.lines = INT64_MAX;
-    while (count >= 0 && rc == 0 && (t.follows || count == atoi(PAGE))) {
+    while (count >= 0 && rc == 0 && (t.follows || count == PAGE_CHANGES)) {
         fflush(stdout);
         if (ferror(stdout)) break;
         if (count == 0) usleep(FOLLOW_US);

@@ -164,6 +164,17 @@ static int work(struct deliverer *d, int64_t budget_ms, struct err *err)
     }
 }
 
+/* Most looks find nothing, and need no libcurl then. 1 when there is something to do, 0, or negative. */
+static int begin(struct deliverer *d, struct err *err)
+{
+    int64_t id, wait_ms;
+    if (webhooks_take(d->db, err) < 0) return -ERR_DB;
+    int count = webhooks_due(d->db, &id, 1, &wait_ms, err);
+    if (count <= 0) return count;
+    d->posts = posts_new(d->ctx->conf, err);
+    return d->posts ? 1 : -(int)err->code;
+}
+
 int deliver(struct task_ctx *ctx, int64_t budget_ms, struct deliver_counts *counts, struct err *err)
 {
     struct deliverer *d = calloc(1, sizeof *d);
@@ -174,8 +185,8 @@ int deliver(struct task_ctx *ctx, int64_t budget_ms, struct deliver_counts *coun
     owner_self(d->owner, ctx->id);
     for (int i = 0; i < AT_ONCE; i++) d->slots[i].d = d;
     d->db = db_open_conf(ctx->conf, false, "logikald webhooks", err);
-    if (d->db && webhooks_take(d->db, err) == 0) d->posts = posts_new(ctx->conf, err);
-    int rc = d->posts ? work(d, budget_ms, err) : -(int)err->code;
+    int rc = d->db ? begin(d, err) : -(int)err->code;
+    if (rc == 1) rc = work(d, budget_ms, err);
     posts_free(d->posts); /* before what it sends */
     for (int i = 0; i < AT_ONCE; i++)
         if (d->slots[i].is_used) let_go(&d->slots[i]);

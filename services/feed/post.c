@@ -37,9 +37,11 @@ struct post {
     char why[CURL_ERROR_SIZE];
 };
 
+LIST_HEAD(post_list, post);
+
 struct posts {
     CURLM *multi;
-    LIST_HEAD(, post) list;
+    struct post_list list;
     int running;
     const char *allowed;
     char ca_file[1025];

@@ -102,25 +102,32 @@ static void add_one(struct buf *out, const cJSON *change, const char *name)
     buf_char(out, '.');
 }
 
+struct kind {
+    const char *type, *operation;
+    int count;
+};
+
+/* The kind with these words, which may be a new one; NULL: there are too many. */
+static struct kind *kind_of(struct kind kinds[KINDS_MAX], const char *type, const char *operation)
+{
+    for (int i = 0; i < KINDS_MAX; i++) {
+        if (!kinds[i].type) kinds[i] = (struct kind){type, operation, 0};
+        if (strcmp(kinds[i].type, type) == 0 && strcmp(kinds[i].operation, operation) == 0) return &kinds[i];
+    }
+    return NULL;
+}
+
 /* "12 changes: 3 elevations created, 9 elevations changed." */
 static void add_many(struct buf *out, const cJSON *changes, bool has_more)
 {
-    struct {
-        const char *type, *operation;
-        int count;
-    } kinds[KINDS_MAX] = {0};
-    int n = 0;
+    struct kind kinds[KINDS_MAX] = {0};
     const cJSON *c;
     cJSON_ArrayForEach(c, changes) {
-        int i = 0;
-        const char *type = text_of(c, "type"), *operation = text_of(c, "operation");
-        while (i < n && (strcmp(kinds[i].type, type) != 0 || strcmp(kinds[i].operation, operation) != 0)) i++;
-        if (i == KINDS_MAX) continue;
-        if (i == n) kinds[n].type = type, kinds[n++].operation = operation;
-        kinds[i].count++;
+        struct kind *kind = kind_of(kinds, text_of(c, "type"), text_of(c, "operation"));
+        if (kind) kind->count++;
     }
     buf_printf(out, "%d changes: ", cJSON_GetArraySize(changes));
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < KINDS_MAX && kinds[i].type; i++) {
         bool is_directory = strcmp(kinds[i].type, "directory") == 0;
         const char *word = is_directory ? "director" : word_of(kinds[i].type);
         const char *plural = is_directory ? (kinds[i].count == 1 ? "y" : "ies") : kinds[i].count == 1 ? "" : "s";

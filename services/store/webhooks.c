@@ -54,7 +54,12 @@ int webhooks_ask(struct db *db, struct err *err)
 
 int webhooks_take(struct db *db, struct err *err)
 {
-    return db_exec(db, err, "UPDATE webhook_asks SET taken_at = clock_timestamp()", 0, NULL) < 0 ? -ERR_DB : 0;
+    return db_exec(db, err,
+                   "UPDATE webhook_asks SET taken_at = clock_timestamp() WHERE EXISTS"
+                   " (SELECT FROM webhooks WHERE state = 'active')",
+                   0, NULL) < 0
+               ? -ERR_DB
+               : 0;
 }
 
 static char *copy(const char *text)

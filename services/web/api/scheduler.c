@@ -183,6 +183,9 @@ static void then_status_active(struct req *r, const cJSON *entries)
     if (conf_int(conf, SET_BEAT_HEALTH) > 0)
         add_schedule(schedule, "system-health-monitor", TASK_SCHEDULER "system_health_monitor",
                      (double)conf_int(conf, SET_BEAT_HEALTH));
+    if (conf_int(conf, SET_WEBHOOK_TICK) > 0)
+        add_schedule(schedule, "deliver-webhooks", "tasks.feed_tasks.deliver_webhooks",
+                     (double)conf_int(conf, SET_WEBHOOK_TICK));
     if (conf_is_set(conf, SET_BEAT_CLEANUP))
         add_schedule(schedule, "cleanup-old-tasks", TASK_SCHEDULER "cleanup_old_tasks", 86400);
     if (conf_is_set(conf, SET_BEAT_HOURLY))

@@ -557,6 +557,34 @@ TEST(test_https_needs_a_certificate_that_is_trusted)
     process_stop(&other.process);
 }
 
+/* ---- without worker and beat ---- */
+
+TEST(test_what_a_sync_in_a_child_of_web_changed_is_told_when_it_ends)
+{
+    static const char *const few[] = {"--preset", "field-case", "--delay-scale", "0", NULL};
+    static char base_url[200];
+    struct sim_server sim;
+    sim_start(&sim, few);
+    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
+    const char *environment[] = {base_url,
+                                 "LOGIKAL_AUTH_USERNAME=demo",
+                                 "LOGIKAL_AUTH_PASSWORD=demo",
+                                 "WEBHOOK_ALLOW_NETWORKS=127.0.0.0/8",
+                                 "WEBHOOK_TICK_SECONDS=0", /* nothing but the end of the sync brings it about */
+                                 "BACKGROUND_SYNC_ENABLED=false",
+                                 NULL};
+    web_stop(&web);
+    web_run(&web, environment, true);
+    web_log_in(&web);
+    struct hook h = make("/ok?child", "");
+
+    cJSON_Delete(call("POST", "/api/v1/sync/full", NULL, 200));
+
+    WAIT_UNTIL(strtol(member_of(&h, "delivered"), NULL, 10) > 17, 30000);
+    drop(&h);
+    sim_stop(&sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -573,6 +601,7 @@ int main(void)
         cmocka_unit_test(test_a_gap_in_the_journal_is_told),
         cmocka_unit_test(test_a_large_backlog_comes_in_bounded_batches),
         cmocka_unit_test(test_https_needs_a_certificate_that_is_trusted),
+        cmocka_unit_test(test_what_a_sync_in_a_child_of_web_changed_is_told_when_it_ends),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
