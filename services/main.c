@@ -21,6 +21,7 @@ static const struct role {
     {"web", web_main, conf_check_web}, {"worker", worker_main, NULL}, {"beat", beat_main, NULL},
     {"migrate", migrate_main, NULL},   {"queue", queue_main, NULL},   {"task", task_main, NULL},
     {"check", check_main, NULL},       {"hold", hold_main, NULL},     {"feed", feed_main, NULL},
+    {"alert", alert_main, NULL},
 };
 
 static const struct role *role_find(const char *name)

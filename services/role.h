@@ -10,6 +10,7 @@ int web_main(struct conf *conf, int argc, char **argv);     /* HTTP API and admi
 int worker_main(struct conf *conf, int argc, char **argv);  /* consumer and runners */
 int beat_main(struct conf *conf, int argc, char **argv);    /* scheduler */
 int migrate_main(struct conf *conf, int argc, char **argv); /* database migrations, then exit */
+int alert_main(struct conf *conf, int argc, char **argv);   /* alert test */
 int feed_main(struct conf *conf, int argc, char **argv);    /* feed status|tail|replay */
 int hold_main(struct conf *conf, int argc, char **argv);    /* hold list|apply|refuse */
 int queue_main(struct conf *conf, int argc, char **argv);   /* queue list|peek|dead|retry|purge */

@@ -43,6 +43,7 @@ static const struct command {
     {"migrate", run_role, "", "bring the database schema up to date, then exit"},
     {"hold", run_role, "COMMAND ...", "what the sync does not believe to be gone: list, apply, refuse"},
     {"feed", run_role, "COMMAND ...", "changes and who is told of them: status, tail, replay"},
+    {"alert", run_role, "test", "tell the channels of alarms of a test"},
     {"queue", run_role, "COMMAND ...", "look into the queues: list, peek, dead, retry, purge, pause ..."},
     {"task", run_role, "NAME ...", "run one task here and now"},
     {"check", run_role, "", "test configuration, PostgreSQL, Redis and the Logikal login"},
@@ -57,7 +58,7 @@ static const struct command {
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 /* Those that look at what runs: with the configuration of the supervisor, when none is named. */
-static const char *const tools[] = {"migrate", "feed", "queue", "task", "check", "config", NULL};
+static const char *const tools[] = {"migrate", "feed", "queue", "task", "check", "config", "alert", NULL};
 
 static int run_help(int argc, char **argv)
 {

@@ -32,6 +32,7 @@
 #include "services/web/jobs/queue_link.h"
 #include "services/web/ui/ui.h"
 #include "services/web/watch/access_log.h"
+#include "services/web/watch/alarms.h"
 #include "services/web/watch/facts.h"
 #include "services/web/watch/metrics.h"
 #include "services/web/watch/verdict.h"
@@ -131,9 +132,11 @@ static int set_up(struct web *web)
     web->change_waits = change_waits_new(web);
     web->verdict = verdict_new(web);
     web->facts = facts_new(web);
+    web->alarms = alarms_new(web);
     web->ui = ui_new(web);
     if (!web->versions || !web->limiter || !web->attempts || !web->metrics || !web->verdict || !web->facts ||
-        !web->hasher || !web->cache || !web->actions || !web->feed_watch || !web->change_waits || !web->ui)
+        !web->alarms || !web->hasher || !web->cache || !web->actions || !web->feed_watch || !web->change_waits ||
+        !web->ui)
         return EXIT_INTERNAL;
     web->server = server_new(web, &hooks, &err);
     if (web->server) return 0;
@@ -152,6 +155,7 @@ static void tear_down(struct web *web)
     change_waits_free(web->change_waits);
     cache_free(web->cache);
     task_counts_free(web->task_counts);
+    alarms_free(web->alarms);
     facts_free(web->facts);
     verdict_free(web->verdict);
     metrics_free(web->metrics);

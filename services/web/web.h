@@ -14,6 +14,7 @@ struct redis;
 struct queue;
 struct verdict;
 struct facts;
+struct alarms;
 struct versions;
 struct cache;
 struct limiter;
@@ -36,6 +37,7 @@ struct web {
     struct queue *queue; /* NULL without Redis */
     struct verdict *verdict;
     struct facts *facts;
+    struct alarms *alarms;
     struct versions *versions;
     struct cache *cache;
     struct limiter *limiter;

@@ -136,6 +136,8 @@ static const struct {
     {"{'sync':{'skew_s':45}}", "look", "45 s ahead", "", 1},
     {"{'sync':{'skew_s':-7200}}", "look", "2 h behind", "", 1},
     {"{'sync':{'skew_s':-20}}", "fresh", "", "", 0},
+    {"{'alarms':'mail: it answered 550'}", "look", "cannot be told by mail: it answered 550", "", 1},
+    {"{'alarms':''}", "fresh", "", "", 0},
     /* without evidence there is no green */
     {"{'sync':null}", "unknown", "has not been told", "", 1},
     {"{'sync_age_ms':20001}", "unknown", "has not been told", "", 1},

@@ -10,6 +10,7 @@
 #include "services/store/pool.h"
 #include "services/store/web/holds_read.h"
 #include "services/store/web/verdict_read.h"
+#include "services/web/watch/alarms.h"
 #include "services/web/watch/problem.h"
 #include "services/web/watch/problems.h"
 #include "services/web/watch/state.h"
@@ -174,6 +175,7 @@ static cJSON *gather(struct facts *f)
     cJSON_AddStringToObject(backlog, "queue", v->backlog.queue);
     cJSON_AddNumberToObject(backlog, "waiting", (double)v->backlog.waiting);
     add_sizes(f, facts);
+    cJSON_AddStringToObject(facts, "alarms", alarms_fault(web->alarms));
     add_sync(f, facts);
     return facts;
 }

@@ -154,6 +154,14 @@ static void judge_switch(struct findings *f, const cJSON *facts)
     problem_blocks(f, p);
 }
 
+static void judge_alarms(struct findings *f, const cJSON *facts)
+{
+    const char *fault = fact_text(facts, "alarms");
+    if (*fault)
+        problem_advice(problem(f, SEVERITY_LOOK, "alarms", "", "Problems cannot be told by %s", fault),
+                       "Is the address right, and the receiver there? POST /api/v1/admin/alerts/test tries it.");
+}
+
 static void put_state(cJSON *out, const cJSON *problems, const cJSON *facts)
 {
     static const char *const words[SEVERITIES] = {
@@ -182,6 +190,7 @@ cJSON *problems_judge(const cJSON *facts)
     judge_switch(&f, facts);
     judge_feed(&f, facts);
     judge_size(&f, facts);
+    judge_alarms(&f, facts);
     judge_sync(&f, facts);
     cJSON *out = cJSON_CreateObject(), *problems = findings_close(&f);
     put_state(out, problems, facts);

@@ -8,6 +8,7 @@
  *   "supervisor" see state_children
  *   "queues"     {"queues":[{"name","depth","oldest_ms","is_paused","paused_by","paused_since"}],"dead","workers"},
  *   "backlog"    {"is_stuck","queue","waiting"}
+ *   "alarms"     why what is wrong cannot be told elsewhere, "" = it can
  *   "sync"       {"intervals":[{"type","name","is_on","is_known","age_s": of last_sync, null = never,"finished": the
  *                last attempt that ended,"error","stale_s","next"}], "runs":[{"scope","trouble","trouble_s","since"}],
  *                "hooks":[{"id","name","state","failures","error","since","next"}] that are not well,

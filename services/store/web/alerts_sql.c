@@ -1,0 +1,64 @@
+/* See alerts_sql.h. */
+#include "services/store/web/alerts_sql.h"
+
+#define SILENCE_JSON                                                                                                   \
+    "json_build_object('id', s.id, 'key', s.key, 'until', s.until, 'reason', s.reason, 'made_by', s.made_by,"          \
+    " 'made_at', s.made_at)"
+
+const struct query query_alert_claim = {
+    .name = "alert_claim",
+    .sql = "WITH s AS (SELECT 1 FROM alert_silences WHERE key = $1 AND until > now()),"
+           " c AS (INSERT INTO alert_states AS a (key, severity, cause, first_at)"
+           "  SELECT $1, $2, $3, $4::timestamptz WHERE NOT EXISTS (SELECT FROM s)"
+           "  ON CONFLICT (key) DO UPDATE SET told_at = now(), seen_at = now(), cause = excluded.cause,"
+           "   severity = excluded.severity WHERE a.told_at <= now() - $5 * interval '1 second'"
+           "  RETURNING xmax = 0 AS is_new),"
+           " seen AS (UPDATE alert_states SET seen_at = now() WHERE key = $1 AND NOT EXISTS (SELECT FROM c))"
+           " SELECT CASE WHEN EXISTS (SELECT FROM s) THEN 'silenced' WHEN NOT EXISTS (SELECT FROM c) THEN 'told'"
+           "  WHEN (SELECT is_new FROM c) THEN 'problem' ELSE 'again' END",
+};
+
+const struct query query_alert_over = {
+    .name = "alert_over",
+    .sql = "DELETE FROM alert_states WHERE key = $1 RETURNING cause",
+};
+
+/* Each process says which problems it sees, so that one that only another one sees does not end. */
+const struct query query_alert_orphans = {
+    .name = "alert_orphans",
+    .sql = "WITH seen AS (UPDATE alert_states SET seen_at = now()"
+           "  WHERE key IN (SELECT json_array_elements_text($1::json)))"
+           " SELECT key FROM alert_states WHERE seen_at < now() - interval '2 minutes'"
+           "  AND key NOT IN (SELECT json_array_elements_text($1::json)) LIMIT 20",
+};
+
+const struct query query_alert_note = {
+    .name = "alert_note",
+    .sql = "WITH old AS (DELETE FROM alert_log WHERE at < now() - interval '90 days')"
+           " INSERT INTO alert_log (kind, key, text, channel, error) VALUES ($1, $2, $3, $4, $5)",
+};
+
+const struct query query_alert_log = {
+    .name = "alerts",
+    .sql = "SELECT coalesce(json_agg(json_build_object('id', a.id, 'at', a.at, 'kind', a.kind, 'key', a.key,"
+           " 'text', a.text, 'channel', a.channel, 'error', a.error) ORDER BY a.id DESC), '[]')"
+           " FROM (SELECT * FROM alert_log ORDER BY id DESC LIMIT $1::int) a",
+};
+
+const struct query query_silences = {
+    .name = "silences",
+    .sql = "SELECT coalesce(json_agg(" SILENCE_JSON
+           " ORDER BY s.until), '[]') FROM alert_silences s WHERE s.until > now()",
+};
+
+const struct query query_silence_add = {
+    .name = "silence_add",
+    .sql = "INSERT INTO alert_silences AS s (key, until, reason, made_by)"
+           " VALUES ($1, now() + $2::int * interval '1 minute', $3, $4) RETURNING " SILENCE_JSON,
+};
+
+const struct query query_silence_remove = {
+    .name = "silence_remove",
+    .sql =
+        "UPDATE alert_silences s SET until = now() WHERE s.id = $1::bigint AND s.until > now() RETURNING " SILENCE_JSON,
+};

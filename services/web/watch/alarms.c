@@ -1,0 +1,259 @@
+/* See alarms.h. An alarm lives as long as its problem, and a little longer, so that one that comes and goes is one. */
+#include "services/web/watch/alarms.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "conf/clock.h"
+#include "conf/log.h"
+#include "services/store/pool.h"
+#include "services/store/web/alerts_sql.h"
+#include "services/web/watch/facts.h"
+#include "services/web/watch/problem.h"
+#include "services/web/watch/telling.h"
+#include "services/web/watch/verdict.h"
+
+#define LOOK_S     2
+#define GONE_MS    10000 /* not there for so long: over */
+#define AGAIN_MS   30000 /* asked anew, after silence or another's word */
+#define ORPHANS_MS 30000
+#define YOUNG_MS   60000 /* what a process that has just begun does not see may be there all the same */
+
+struct alarm {
+    struct alarms *alarms;
+    char *key;
+    cJSON *problem;
+    int64_t first_ms, seen_ms, next_ms; /* mono time; next: of a claim */
+    bool is_told;                       /* by this process, or another one */
+    bool is_own;                        /* without PostgreSQL: nobody else knows */
+    struct pool_call *call;
+    LIST_ENTRY(alarm) link;
+};
+
+struct end { /* of which PostgreSQL is asked whose it is to tell */
+    struct alarms *alarms;
+    char *key;
+    LIST_ENTRY(end) link;
+};
+
+struct alarms {
+    struct web *web;
+    struct event *timer;
+    struct telling *telling;
+    LIST_HEAD(, alarm) list;
+    LIST_HEAD(, end) ends;
+    struct pool_call *orphans;
+    int64_t begun_ms, orphans_ms, beat_ms;
+};
+
+static bool can_claim(const struct alarms *a)
+{
+    return a->web->pool && a->web->verdict->is_db_up && a->web->verdict->migrations.state == MIGRATIONS_DONE;
+}
+
+static bool is_worth_it(const struct alarms *a, const cJSON *problem)
+{
+    return strcmp(conf_str(a->web->conf, SET_ALERT_SEVERITY), "look") == 0 ||
+           problem_severity(problem) != SEVERITY_LOOK;
+}
+
+static void alarm_free(struct alarm *m)
+{
+    LIST_REMOVE(m, link);
+    cJSON_Delete(m->problem);
+    free(m->key);
+    free(m);
+}
+
+/* ---- beginning ---- */
+
+static void on_claimed(void *arg, const PGresult *result, const struct err *err)
+{
+    struct alarm *m = arg;
+    m->call = NULL;
+    const char *what = !err && PQntuples(result) ? PQgetvalue(result, 0, 0) : "";
+    bool is_ours = strcmp(what, "problem") == 0 || strcmp(what, "again") == 0;
+    m->next_ms = mono_ms() + AGAIN_MS;
+    if (err || strcmp(what, "silenced") == 0) return;
+    m->is_told = true;
+    m->is_own = false;
+    if (is_ours) telling_tell(m->alarms->telling, what, m->problem);
+}
+
+static void claim(struct alarm *m)
+{
+    struct alarms *a = m->alarms;
+    char repeat[24];
+    snprintf(repeat, sizeof repeat, "%lld", (long long)conf_int(a->web->conf, SET_ALERT_REPEAT));
+    const char *values[] = {m->key, fact_text(m->problem, "severity"), fact_text(m->problem, "cause"),
+                            fact_text(m->problem, "since"), repeat};
+    if (can_claim(a)) {
+        m->call = pool_query(a->web->pool, &query_alert_claim, 5, values, on_claimed, m);
+        return;
+    }
+    if (m->is_told) return; /* told again when PostgreSQL is back */
+    m->is_told = m->is_own = true;
+    telling_tell(a->telling, "problem", m->problem);
+}
+
+static struct alarm *alarm_of(struct alarms *a, const cJSON *problem)
+{
+    const char *key = fact_text(problem, "key");
+    struct alarm *m;
+    LIST_FOREACH(m, &a->list, link)
+        if (strcmp(m->key, key) == 0) return m;
+    m = calloc(1, sizeof *m);
+    if (!m || !(m->key = strdup(key))) {
+        free(m);
+        return NULL;
+    }
+    m->alarms = a;
+    m->first_ms = mono_ms();
+    LIST_INSERT_HEAD(&a->list, m, link);
+    return m;
+}
+
+static void take_problem(struct alarms *a, const cJSON *problem)
+{
+    struct alarm *m = is_worth_it(a, problem) ? alarm_of(a, problem) : NULL;
+    int64_t now = mono_ms(), after_ms = conf_int(a->web->conf, SET_ALERT_AFTER) * 1000;
+    if (!m) return;
+    cJSON_Delete(m->problem);
+    m->problem = cJSON_Duplicate(problem, true);
+    m->seen_ms = now;
+    if (now - m->first_ms >= after_ms && now >= m->next_ms && !m->call) claim(m);
+}
+
+/* ---- ending ---- */
+
+static void tell_over(struct alarms *a, const char *key, const char *cause)
+{
+    cJSON *problem = cJSON_CreateObject();
+    cJSON_AddStringToObject(problem, "key", key);
+    cJSON_AddStringToObject(problem, "cause", cause);
+    telling_tell(a->telling, "over", problem);
+    cJSON_Delete(problem);
+}
+
+static void end_free(struct end *e)
+{
+    LIST_REMOVE(e, link);
+    free(e->key);
+    free(e);
+}
+
+static void on_over(void *arg, const PGresult *result, const struct err *err)
+{
+    struct end *e = arg;
+    if (!err && PQntuples(result) > 0) tell_over(e->alarms, e->key, PQgetvalue(result, 0, 0));
+    end_free(e);
+}
+
+static void end(struct alarms *a, const char *key)
+{
+    struct end *e = calloc(1, sizeof *e);
+    if (!e) return; /* it is found among the orphans later */
+    e->alarms = a;
+    e->key = strdup(key);
+    LIST_INSERT_HEAD(&a->ends, e, link);
+    if (!e->key || !pool_query(a->web->pool, &query_alert_over, 1, (const char *[]){key}, on_over, e)) end_free(e);
+}
+
+static void end_those_gone(struct alarms *a)
+{
+    for (struct alarm *m = LIST_FIRST(&a->list), *next; m; m = next) {
+        next = LIST_NEXT(m, link);
+        if (m->call || mono_ms() - m->seen_ms < GONE_MS) continue;
+        if (m->is_told && m->is_own)
+            tell_over(a, m->key, fact_text(m->problem, "cause"));
+        else if (m->is_told && !can_claim(a))
+            continue; /* whose it is to tell is known later */
+        else if (m->is_told)
+            end(a, m->key);
+        alarm_free(m);
+    }
+}
+
+static void on_orphans(void *arg, const PGresult *result, const struct err *err)
+{
+    struct alarms *a = arg;
+    a->orphans = NULL;
+    for (int i = 0; !err && i < PQntuples(result); i++) end(a, PQgetvalue(result, i, 0));
+}
+
+/* Told by a process that is no more, over meanwhile. */
+static void look_for_orphans(struct alarms *a)
+{
+    struct alarm *m;
+    bool is_young = mono_ms() - a->begun_ms < YOUNG_MS;
+    if (!can_claim(a) || a->orphans || is_young || mono_ms() - a->orphans_ms < ORPHANS_MS) return;
+    a->orphans_ms = mono_ms();
+    cJSON *keys = cJSON_CreateArray();
+    LIST_FOREACH(m, &a->list, link) cJSON_AddItemToArray(keys, cJSON_CreateString(m->key));
+    char *text = cJSON_PrintUnformatted(keys);
+    if (text) a->orphans = pool_query(a->web->pool, &query_alert_orphans, 1, (const char *[]){text}, on_orphans, a);
+    free(text);
+    cJSON_Delete(keys);
+}
+
+/* ---- the heartbeat ---- */
+
+static void beat(struct alarms *a, const cJSON *verdict)
+{
+    const char *state = fact_text(verdict, "state");
+    bool is_well = strcmp(state, "fresh") == 0 || strcmp(state, "look") == 0;
+    int64_t every_ms = conf_int(a->web->conf, SET_HEARTBEAT_EVERY) * 1000;
+    if (!is_well || !conf_is_set(a->web->conf, SET_HEARTBEAT_URL)) return;
+    if (a->beat_ms && mono_ms() - a->beat_ms < every_ms) return;
+    a->beat_ms = mono_ms();
+    telling_beat(a->telling);
+}
+
+static void look(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct alarms *a = arg;
+    const cJSON *verdict = facts_verdict(a->web->facts), *problem;
+    cJSON_ArrayForEach(problem, fact(verdict, "problems")) take_problem(a, problem);
+    end_those_gone(a);
+    look_for_orphans(a);
+    beat(a, verdict);
+}
+
+struct alarms *alarms_new(struct web *web)
+{
+    struct alarms *a = calloc(1, sizeof *a);
+    if (!a) return NULL;
+    a->web = web;
+    a->begun_ms = mono_ms();
+    a->telling = telling_new(web);
+    if (!a->telling) {
+        free(a);
+        return NULL;
+    }
+    a->timer = event_new(web->base, -1, EV_PERSIST, look, a);
+    if (a->timer && telling_is_on(web)) event_add(a->timer, &(struct timeval){.tv_sec = LOOK_S});
+    return a;
+}
+
+void alarms_free(struct alarms *a)
+{
+    if (!a) return;
+    if (a->timer) event_free(a->timer);
+    for (struct alarm *m; (m = LIST_FIRST(&a->list)) != NULL;) alarm_free(m);
+    for (struct end *e; (e = LIST_FIRST(&a->ends)) != NULL;) end_free(e);
+    telling_free(a->telling);
+    free(a);
+}
+
+const char *alarms_fault(const struct alarms *a)
+{
+    return a ? telling_fault(a->telling) : "";
+}
+
+int alarms_test(struct alarms *a, alarms_test_fn fn, void *arg, struct err *err)
+{
+    return telling_test(a->telling, fn, arg, err);
+}

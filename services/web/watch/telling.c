@@ -1,0 +1,230 @@
+/* See telling.h. */
+#include "services/web/watch/telling.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "conf/log.h"
+#include "services/alert/channels.h"
+#include "services/store/pool.h"
+#include "services/store/web/alerts_sql.h"
+#include "services/web/watch/problem.h"
+#include "services/web/watch/verdict.h"
+
+#define TRIES_MAX 8 /* the last one about eight minutes after the first */
+#define WAIT_S    4 /* before the second; each wait is twice the one before */
+#define NOTES_MAX 200
+
+struct message {
+    struct telling *telling;
+    enum channel channel;
+    char kind[12];
+    cJSON *problem; /* NULL: a test */
+    char *line;
+    int tries;
+    char why[300]; /* of the last try; "" = it was taken */
+    bool is_over;
+    struct event *timer;
+    struct test *test;
+    TAILQ_ENTRY(message) link;
+};
+
+struct test {
+    int waiting;
+    cJSON *results;
+    alarms_test_fn fn;
+    void *arg;
+};
+
+struct telling {
+    struct web *web;
+    struct courier *courier;
+    TAILQ_HEAD(, message) messages;
+    int count; /* those that are over, and not noted yet, among them */
+    char fault[400];
+    bool is_beat_lost;
+    struct event *timer;
+    bool is_noting;
+};
+
+static void message_free(struct message *m)
+{
+    TAILQ_REMOVE(&m->telling->messages, m, link);
+    m->telling->count--;
+    if (m->timer) event_free(m->timer);
+    cJSON_Delete(m->problem);
+    free(m->line);
+    free(m);
+}
+
+/* ---- what became of it ---- */
+
+static void on_noted(void *arg, const PGresult *result, const struct err *err)
+{
+    (void)result;
+    struct message *m = arg;
+    m->telling->is_noting = false;
+    if (!err) message_free(m);
+}
+
+/* One after the other, in order; while PostgreSQL is away they wait. */
+static void note(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct telling *t = arg;
+    struct web *web = t->web;
+    struct message *m;
+    if (t->is_noting || !web->pool || !web->verdict->is_db_up || web->verdict->migrations.state != MIGRATIONS_DONE)
+        return;
+    TAILQ_FOREACH(m, &t->messages, link)
+        if (m->is_over) break;
+    if (!m) return;
+    const char *values[] = {m->kind, m->problem ? fact_text(m->problem, "key") : "", m->line, channel_name(m->channel),
+                            *m->why ? m->why : NULL};
+    t->is_noting = pool_query(web->pool, &query_alert_note, 5, values, on_noted, m) != NULL;
+}
+
+static void end_test(struct message *m)
+{
+    struct test *test = m->test;
+    cJSON *row = cJSON_CreateObject();
+    cJSON_AddStringToObject(row, "channel", channel_name(m->channel));
+    cJSON_AddBoolToObject(row, "is_delivered", !*m->why);
+    if (*m->why) cJSON_AddStringToObject(row, "error", m->why);
+    cJSON_AddItemToArray(test->results, row);
+    m->test = NULL;
+    if (--test->waiting > 0) return;
+    test->fn(test->arg, test->results);
+    free(test);
+}
+
+static void is_over(struct message *m)
+{
+    struct telling *t = m->telling;
+    m->is_over = true;
+    snprintf(t->fault, sizeof t->fault, "%s", "");
+    if (*m->why) snprintf(t->fault, sizeof t->fault, "%s: %s", channel_name(m->channel), m->why);
+    if (*m->why)
+        log_error("could not be told by %s (%s): %s", channel_name(m->channel), m->why, m->line);
+    else
+        log_info("told by %s: %s", channel_name(m->channel), m->line);
+    if (m->test) end_test(m);
+}
+
+/* ---- sending ---- */
+
+static void on_sent(void *arg, const char *why)
+{
+    struct message *m = arg;
+    snprintf(m->why, sizeof m->why, "%s", why ? why : "");
+    if (!why || m->test || ++m->tries >= TRIES_MAX) {
+        is_over(m);
+        return;
+    }
+    snprintf(m->telling->fault, sizeof m->telling->fault, "%s: %s", channel_name(m->channel), why);
+    event_add(m->timer, &(struct timeval){.tv_sec = WAIT_S << (m->tries - 1)});
+}
+
+static void send_it(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct message *m = arg;
+    struct err err = {0};
+    if (channel_send(m->telling->courier, m->telling->web->conf, m->channel, m->kind, m->problem, on_sent, m, &err) < 0)
+        on_sent(m, err.text);
+}
+
+static void put(struct telling *t, enum channel channel, const char *kind, const cJSON *problem, struct test *test)
+{
+    struct message *m = t->count < NOTES_MAX ? calloc(1, sizeof *m) : NULL;
+    char *line = m ? alert_line(kind, problem) : NULL;
+    if (!line) {
+        free(m);
+        log_error("no room to tell of a problem (%s): %s", kind, fact_text(problem, "cause"));
+        if (test) test->waiting--;
+        return;
+    }
+    m->telling = t;
+    m->channel = channel;
+    m->line = line;
+    m->test = test;
+    m->problem = problem ? cJSON_Duplicate(problem, true) : NULL;
+    m->timer = evtimer_new(t->web->base, send_it, m);
+    snprintf(m->kind, sizeof m->kind, "%s", kind);
+    TAILQ_INSERT_TAIL(&t->messages, m, link);
+    t->count++;
+    event_add(m->timer, &(struct timeval){0}); /* not from within the caller */
+}
+
+void telling_tell(struct telling *t, const char *kind, const cJSON *problem)
+{
+    for (int i = 0; i < CHANNELS; i++)
+        if (channel_is_set(t->web->conf, (enum channel)i)) put(t, (enum channel)i, kind, problem, NULL);
+}
+
+int telling_test(struct telling *t, alarms_test_fn fn, void *arg, struct err *err)
+{
+    int channels = 0;
+    for (int i = 0; i < CHANNELS; i++) channels += channel_is_set(t->web->conf, (enum channel)i);
+    if (channels == 0)
+        return err_set(err, ERR_CONFIG, "nobody is told: set ALERT_WEBHOOK_URL, or SMTP_URL and ALERT_EMAIL_TO");
+    if (t->count + channels > NOTES_MAX) return err_set(err, ERR_LIMIT, "too much waits to be told already");
+    struct test *test = calloc(1, sizeof *test);
+    if (!test) return err_set(err, ERR_NOMEM, "no memory for a test");
+    *test = (struct test){.waiting = channels, .results = cJSON_CreateArray(), .fn = fn, .arg = arg};
+    for (int i = 0; i < CHANNELS; i++)
+        if (channel_is_set(t->web->conf, (enum channel)i)) put(t, (enum channel)i, "test", NULL, test);
+    return 0;
+}
+
+static void on_beat(void *arg, const char *why)
+{
+    struct telling *t = arg;
+    if (why && !t->is_beat_lost) log_error("HEARTBEAT_URL cannot be called: %s", why);
+    if (!why && t->is_beat_lost) log_info("HEARTBEAT_URL can be called again");
+    t->is_beat_lost = why != NULL;
+}
+
+void telling_beat(struct telling *t)
+{
+    struct err err = {0};
+    if (courier_call(t->courier, conf_str(t->web->conf, SET_HEARTBEAT_URL), NULL, on_beat, t, &err) < 0)
+        on_beat(t, err.text);
+}
+
+const char *telling_fault(const struct telling *t)
+{
+    return t->fault;
+}
+
+bool telling_is_on(const struct web *web)
+{
+    for (int i = 0; i < CHANNELS; i++)
+        if (channel_is_set(web->conf, (enum channel)i)) return true;
+    return conf_is_set(web->conf, SET_HEARTBEAT_URL);
+}
+
+struct telling *telling_new(struct web *web)
+{
+    struct telling *t = calloc(1, sizeof *t);
+    if (!t) return NULL;
+    t->web = web;
+    TAILQ_INIT(&t->messages);
+    t->courier = telling_is_on(web) ? courier_new(web->base) : NULL;
+    t->timer = event_new(web->base, -1, EV_PERSIST, note, t);
+    if (t->courier && t->timer) event_add(t->timer, &(struct timeval){.tv_sec = 1});
+    if ((t->courier || !telling_is_on(web)) && t->timer) return t;
+    telling_free(t);
+    return NULL;
+}
+
+void telling_free(struct telling *t)
+{
+    if (!t) return;
+    courier_free(t->courier);
+    if (t->timer) event_free(t->timer);
+    for (struct message *m; (m = TAILQ_FIRST(&t->messages)) != NULL;) message_free(m);
+    free(t);
+}

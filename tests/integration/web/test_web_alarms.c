@@ -1,0 +1,199 @@
+/* Operators are told by a real mail server (aiosmtpd) and a real HTTP receiver: of a problem that lasts, once, and when
+ * it is over; also while PostgreSQL is away; by one of two web processes; not while it is silenced. */
+#include "tests/support/web.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct web_server web, second;
+static struct process receiver;
+static char seen[300], hook[200], smtp[200], beat[200];
+
+/* Mail and calls are lines of one file: "mail TO SUBJECT", "post BODY", "get PATH". */
+static const char program[] =
+    "import sys, email, email.header, http.server, threading, time\n"
+    "from aiosmtpd.controller import Controller\n"
+    "out = open(sys.argv[1], 'a', buffering=1)\n"
+    "class Mail:\n"
+    "    async def handle_DATA(self, server, session, envelope):\n"
+    "        m = email.message_from_bytes(envelope.content)\n"
+    "        subject = str(email.header.make_header(email.header.decode_header(m['Subject'])))\n"
+    "        body = m.get_payload(decode=True).decode('utf-8').replace('\\n', '|')\n"
+    "        out.write('mail %s %s %s\\n' % (','.join(envelope.rcpt_tos), subject.replace('\\n', ''), body))\n"
+    "        return '250 OK'\n"
+    "class Hook(http.server.BaseHTTPRequestHandler):\n"
+    "    refusals = 0\n"
+    "    def do_POST(self):\n"
+    "        body = self.rfile.read(int(self.headers['Content-Length'])).decode()\n"
+    "        if self.path == '/flaky' and Hook.refusals < 1:\n"
+    "            Hook.refusals += 1; self.send_response(503)\n"
+    "        else:\n"
+    "            out.write('post %s\\n' % body); self.send_response(200)\n"
+    "        self.send_header('Content-Length', '0'); self.end_headers()\n"
+    "    def do_GET(self):\n"
+    "        out.write('get %s\\n' % self.path)\n"
+    "        self.send_response(200); self.send_header('Content-Length', '0'); self.end_headers()\n"
+    "    def log_message(self, *a): pass\n"
+    "Controller(Mail(), hostname='127.0.0.1', port=int(sys.argv[2])).start()\n"
+    "http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[3])), Hook).serve_forever()\n";
+
+static int count_of(const char *words)
+{
+    char line[4096];
+    int n = 0;
+    FILE *f = fopen(seen, "r");
+    while (f && fgets(line, sizeof line, f)) n += strstr(line, words) != NULL;
+    if (f) fclose(f);
+    return n;
+}
+
+static void hold(const char *state)
+{
+    char sql[300];
+    snprintf(sql, sizeof sql,
+             "TRUNCATE sync_holds CASCADE;"
+             "INSERT INTO sync_holds (id, reason, directories, projects, phases, elevations, run_id, state)"
+             " VALUES (77, 'mass', 1, 2, 3, 4, 7, '%s')",
+             state);
+    pg_exec(&web.pg, sql);
+}
+
+/* Nothing else is wrong: no queue, no schedule that could be late. */
+static void quiet(void)
+{
+    pg_exec(&web.pg, "UPDATE object_sync_configs SET last_sync = now(), last_status = 'success', last_error = NULL,"
+                     " last_finished_status = 'success', staleness_threshold_minutes = 600;"
+                     "TRUNCATE sync_holds CASCADE");
+}
+
+TEST(test_problem_is_told_once_by_one_of_two_and_so_is_its_end)
+{
+    quiet();
+    hold("open");
+    WAIT_UNTIL(count_of("mail ops@example.org,boss@example.org [logikald] wrong: Not believed to be gone") == 1, 20000);
+    WAIT_UNTIL(count_of("\"kind\":\"problem\"") == 1 && count_of("\"key\":\"hold:77\"") >= 1, 20000);
+    assert_int_equal(count_of("Hits"), 0);
+    hold("refused");
+    WAIT_UNTIL(count_of("[logikald] Over: Not believed to be gone") == 1 && count_of("\"kind\":\"over\"") == 1, 40000);
+    assert_int_equal(count_of("\"kind\":\"problem\""), 1);
+    WAIT_UNTIL(pg_int(&web.pg, "SELECT count(*) FROM alert_log WHERE error IS NULL AND key = 'hold:77'") == 4, 20000);
+    assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM alert_states WHERE key = 'hold:77'"), 0);
+}
+
+TEST(test_silenced_problem_is_not_told)
+{
+    int told = count_of("hold:77");
+    struct http_reply reply =
+        web_call(&web, "POST", "/api/v1/admin/silences", web.admin,
+                 "{\"key\":\"hold:77\",\"minutes\":5,\"reason\":\"they move house \xf0\x9f\x8f\xa0\"}");
+    assert_int_equal(reply.status, 200);
+    char *id = web_member(reply.body, "id"), path[80];
+    http_reply_free(&reply);
+    hold("open");
+    reply = web_call(&web, "GET", "/api/v1/verdict", web.admin, NULL);
+    http_reply_free(&reply);
+    WAIT_UNTIL(web_status(&web, "GET", "/api/v1/admin/silences", web.admin, NULL) == 200, 1000);
+    int64_t deadline = support_deadline(6000); /* three looks */
+    while (!support_late(deadline)) support_pause();
+    assert_int_equal(count_of("hold:77"), told);
+    snprintf(path, sizeof path, "/api/v1/admin/silences/%s", id);
+    assert_int_equal(web_status(&web, "DELETE", path, web.admin, NULL), 200);
+    assert_int_equal(web_status(&web, "DELETE", path, web.admin, NULL), 404);
+    WAIT_UNTIL(count_of("hold:77") > told, 60000);
+    free(id);
+    quiet();
+}
+
+TEST(test_test_of_the_channels_by_api_and_command)
+{
+    int before = count_of("A test: this is how problems are told");
+    struct http_reply reply = web_call(&web, "POST", "/api/v1/admin/alerts/test", web.admin, NULL);
+    if (reply.status != 200 || strstr(reply.body, "error")) fail_msg("%d %s", reply.status, reply.body);
+    http_reply_free(&reply);
+    assert_int_equal(count_of("A test: this is how problems are told"), before + 2);
+    char *const env[] = {hook, smtp, beat, (char *)"ALERT_EMAIL_TO=ops@example.org", NULL};
+    char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"alert", (char *)"test", NULL};
+    char *output = NULL;
+    assert_int_equal(process_run(argv, env, &output), 0);
+    assert_non_null(strstr(output, "webhook: taken"));
+    assert_non_null(strstr(output, "mail: taken"));
+    assert_non_null(strstr(output, "heartbeat: taken"));
+    free(output);
+    assert_int_equal(count_of("A test: this is how problems are told"), before + 4);
+    char *const nobody[] = {(char *)"ALERT_WEBHOOK_URL=http://127.0.0.1:1/x?secret=s3cr3t", NULL};
+    assert_int_equal(process_run(argv, nobody, &output), 69);
+    assert_null(strstr(output, "s3cr3t"));
+    free(output);
+    assert_int_equal(process_run(argv, (char *const[]){NULL}, &output), 78);
+    free(output);
+}
+
+TEST(test_without_postgres_nobody_is_silent_and_the_heart_stops)
+{
+    WAIT_UNTIL(count_of("get /beat") >= 1, 30000);
+    pg_kill(&web.pg);
+    WAIT_UNTIL(count_of("mail ops@example.org,boss@example.org [logikald] wrong: PostgreSQL: ") >= 1, 40000);
+    int beats = count_of("get /beat");
+    int64_t deadline = support_deadline(7000); /* one was due */
+    while (!support_late(deadline)) support_pause();
+    assert_int_equal(count_of("get /beat"), beats);
+    pg_restart(&web.pg);
+    WAIT_UNTIL(count_of("[logikald] Over: PostgreSQL: ") >= 1, 60000);
+    WAIT_UNTIL(count_of("get /beat") > beats, 60000);
+    WAIT_UNTIL(pg_int(&web.pg, "SELECT count(*) FROM alert_log WHERE key = 'PostgreSQL' AND kind = 'problem'") >= 2,
+               30000);
+}
+
+FIXTURE(start)
+{
+    char script[300], ports[2][12], *argv[] = {(char *)"/usr/bin/python3", script, seen, ports[0], ports[1], NULL};
+    int mail_port = support_free_port(), http_port = support_free_port();
+    snprintf(script, sizeof script, "%s/receiver.py", support_dir());
+    snprintf(seen, sizeof seen, "%s/seen", support_dir());
+    snprintf(ports[0], sizeof ports[0], "%d", mail_port);
+    snprintf(ports[1], sizeof ports[1], "%d", http_port);
+    FILE *f = fopen(script, "w");
+    fputs(program, f);
+    fclose(f);
+    process_start(&receiver, "receiver", argv, NULL);
+    snprintf(hook, sizeof hook, "ALERT_WEBHOOK_URL=http://127.0.0.1:%d/flaky", http_port);
+    snprintf(beat, sizeof beat, "HEARTBEAT_URL=http://127.0.0.1:%d/beat", http_port);
+    snprintf(smtp, sizeof smtp, "SMTP_URL=smtp://127.0.0.1:%d", mail_port);
+    const char *const env[] = {hook,
+                               smtp,
+                               beat,
+                               "ALERT_EMAIL_TO=ops@example.org, boss@example.org",
+                               "ALERT_EMAIL_FROM=logikald@example.org",
+                               "ALERT_AFTER_SECONDS=1",
+                               "HEARTBEAT_SECONDS=5",
+                               "LOGIKAL_API_BASE_URL=http://127.0.0.1:1",
+                               "RATE_LIMIT_PER_MINUTE=0",
+                               NULL};
+    web_servers(&web);
+    quiet();
+    web_run(&web, env, true);
+    web_log_in(&web);
+    second.pg = web.pg;
+    web_run(&second, env, true);
+    return 0;
+}
+
+FIXTURE(stop)
+{
+    web_stop(&second);
+    web_end(&web);
+    process_signal(&receiver, SIGKILL);
+    process_wait(&receiver, 5000);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_problem_is_told_once_by_one_of_two_and_so_is_its_end),
+                                       cmocka_unit_test(test_silenced_problem_is_not_told),
+                                       cmocka_unit_test(test_test_of_the_channels_by_api_and_command),
+                                       cmocka_unit_test(test_without_postgres_nobody_is_silent_and_the_heart_stops)};
+    return cmocka_run_group_tests(tests, start, stop);
+}
