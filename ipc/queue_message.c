@@ -206,8 +206,9 @@ void message_canvas(const struct message *m, struct buf *out)
 {
     static const char *const names[] = {"group_index", "stamped_headers", "stamps"};
     const cJSON *headers = member(m->envelope, "headers");
+    bool is_stamped = !is_null(member(headers, "stamped_headers"));
     cJSON *canvas = NULL;
-    for (int i = 0; i < 3; i++) {
+    for (int i = m->group ? 0 : 1; i < (is_stamped ? 3 : 1); i++) {
         const cJSON *value = member(headers, names[i]);
         if (is_null(value)) continue;
         if (!canvas) canvas = cJSON_CreateObject();

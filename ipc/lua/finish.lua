@@ -37,7 +37,8 @@ while at <= #ARGV do
     item.sends = {}
     for i = 1, tonumber(operand()) do item.sends[i] = {key(), operand()} end
   end
-  if has(item.flags, 'v') then
+  local is_canvas = string.find(item.flags, '[vk]') -- most are not: one look
+  if is_canvas and has(item.flags, 'v') then
     item.sets = {}
     for i = 1, tonumber(operand()) do item.sets[i] = {key(), operand()} end
   end
@@ -49,7 +50,7 @@ while at <= #ARGV do
     item.rest = {}
     for i = 1, tonumber(operand()) do item.rest[i] = {key = key(), json = operand(), freed = 0} end
   end
-  if has(item.flags, 'k') then
+  if is_canvas and has(item.flags, 'k') then
     item.keys = {}
     for i = 1, tonumber(operand()) do item.keys[i] = key() end
     item.parts = operand()
@@ -277,6 +278,7 @@ local function hand_on_all(item, undo)
   return not item.dead or try('LPUSH', KEYS[5], item.dead)
 end
 local function hand_on(item)
+  if not (item.later or item.sends or item.dead or item.sets or item.parts) then return true end
   local undo = {}
   local is_fine, is_done = pcall(hand_on_all, item, undo)
   if is_fine and is_done then return true end

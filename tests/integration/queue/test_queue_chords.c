@@ -35,6 +35,14 @@ static int set_up_durable(void **state)
     return 0;
 }
 
+static int set_up_small(void **state)
+{
+    static const char *const small[] = {"--maxmemory", "12mb", "--maxmemory-policy", "noeviction", NULL};
+    (void)state;
+    start_with(small);
+    return 0;
+}
+
 static int tear_down(void **state)
 {
     (void)state;
@@ -236,6 +244,33 @@ static void test_frozen_worker_counts_no_part(void **state)
     assert_int_equal(keys_left(), 0);
 }
 
+/* Redis is full when the parts end. */
+static void test_full_redis_completes_chords(void **state)
+{
+    (void)state;
+    start(&first, "first");
+    send_chord("full0", 4, "sleep", 1, 0.1, -1);
+    send_chord("bad0", 3, "sleep", 1, 0.1, 1);
+    WAIT_UNTIL(rig_has_state(&rig, "full0-0", "PROGRESS"), 20000);
+    bool is_full = false;
+    for (int size = 100000; size > 100; size /= 10)
+        for (int i = 0; i < 100000; i++) {
+            char *junk = calloc(1, (size_t)size + 1);
+            memset(junk, 'x', (size_t)size);
+            redisReply *reply = redisCommand(rig.redis, "RPUSH junk %s", junk);
+            is_full = reply->type == REDIS_REPLY_ERROR;
+            freeReplyObject(reply);
+            free(junk);
+            if (is_full) break;
+        }
+    assert_true(is_full);
+    WAIT_UNTIL(rig_left(&rig) == 0, 30000);
+    expect_bodies("bodies", 1, "full", "[1,1.1,1.2,1.3]");
+    assert_int_equal(rig_int(&rig, "LLEN errors"), 1);
+    assert_true(rig_has_state(&rig, "body-bad0", "FAILURE"));
+    assert_int_equal(keys_left(), 0);
+}
+
 /* What counting needs is refused for a while, or for ever: nothing is lost or held up for others. */
 static void test_refused_commands_and_odd_keys(void **state)
 {
@@ -282,6 +317,7 @@ int main(void)
         ROW(test_killed_workers_leave_whole_chords),
         cmocka_unit_test_setup_teardown(test_restarted_redis_keeps_chords_whole, set_up_durable, tear_down),
         ROW(test_frozen_worker_counts_no_part),
+        cmocka_unit_test_setup_teardown(test_full_redis_completes_chords, set_up_small, tear_down),
         ROW(test_refused_commands_and_odd_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
