@@ -101,6 +101,18 @@ static bool is_page(const redisReply *reply)
     return true;
 }
 
+static int revoke_left(struct queue *q, const redisReply *reply, struct err *err)
+{
+    size_t count = reply->elements - 3;
+    if (count == 0) return 0;
+    const char **ids = calloc(count, sizeof *ids);
+    if (!ids) return err_set(err, ERR_NOMEM, "no memory to revoke %zu tasks", count);
+    for (size_t i = 0; i < count; i++) ids[i] = reply->element[3 + i]->str;
+    int rc = queue_revoke(q, ids, count, false, NULL, NULL, err);
+    free(ids);
+    return rc;
+}
+
 static void take(struct queue_op *op, const redisReply *reply)
 {
     struct sweep *s = op->sweep;
@@ -127,6 +139,10 @@ static void on_swept(void *arg, const struct redis_answer *answer)
         return;
     }
     take(op, answer->reply);
+    if (s->action == SWEEP_CANCEL && s->what.view != QUEUE_DEAD && revoke_left(op->q, answer->reply, &err) != 0) {
+        end(op, false, &err);
+        return;
+    }
     if (s->left <= 0) {
         s->step++;
         s->offset = 0;

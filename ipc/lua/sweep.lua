@@ -7,7 +7,9 @@
 -- Looking begins with the next in line (the newest dead letter). Changing begins where nothing is taken away meanwhile, so
 -- that it passes over nothing: at the far end; dead letters: at the oldest, and no more of them than there were at first,
 -- for what is retried may be dead again at once.
--- Returns {offset, left, matched, then the entries as in view.lua}. Text is looked for in id, task, queue and reason.
+-- What is part of a group is not cancelled here: a chord may wait for it, and only a worker has read what the chord is. Its
+-- id is told, and the caller revokes it.
+-- Returns {offset, left, matched, then the entries as in view.lua; when cancelling, the ids that are to be revoked}. Text is looked for in id, task, queue and reason.
 local view, action, text, offset = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local count, wanted, queue = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 local is_look = action == 'look'
@@ -45,6 +47,14 @@ local function revoke(raw)
   redis.call('PUBLISH', key, json)
   return id
 end
+-- True when it is left to the workers.
+local function leave(raw)
+  if not string.find(raw, '"group": ?"') then return false end
+  local id = head(raw)
+  if type(id) ~= 'string' then return false end
+  out[#out + 1] = id
+  return true
+end
 local function show(...)
   matched = matched + 1
   if matched > wanted then return end
@@ -75,6 +85,7 @@ if view == 'waiting' then
     sweep_list(offset, page, function(raw)
       if not matches_message(raw, queue) then return false end
       matched = matched + 1
+      if leave(raw) then return false end
       revoke(raw)
       return true
     end)
@@ -88,8 +99,8 @@ elseif view == 'scheduled' then
     local entry = redis.call('HGET', KEYS[2], page[i])
     local list, id, raw = string.match(entry or '', '^([^\n]*)\n([^\n]*)\n(.*)$')
     if raw and matches_message(raw, string.match(list, '^([^\6]*)')) then
-      show(page[i], page[i + 1], entry)
-      if not is_look then
+      if is_look then show(page[i], page[i + 1], entry) else matched = matched + 1 end
+      if not is_look and not leave(raw) then
         revoke(raw)
         redis.call('ZREM', KEYS[1], page[i])
         redis.call('HDEL', KEYS[2], page[i])

@@ -110,6 +110,43 @@ static void send_many(void)
     }
 }
 
+/* Parts of groups, waiting and scheduled: they stay for a worker, which counts them in their chord, and are revoked. */
+TEST(test_parts_of_groups_are_left_to_the_workers)
+{
+    cJSON *body = cJSON_Parse("{\"task\": \"tasks.diagnostics.noop\", \"args\": [], \"kwargs\": {}, \"options\": "
+                              "{\"task_id\": \"body\", \"queue\": \"elsewhere\"}}");
+    rig_text(&rig, "SET celery-taskset-meta-the-group.s 3");
+    for (int i = 0; i < 3; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "part-%d", i);
+        struct message_spec spec = {.task = "tasks.diagnostics.noop",
+                                    .id = id,
+                                    .queue = "sync",
+                                    .group = "the-group",
+                                    .chord = body,
+                                    .eta_us = i == 2 ? wall_us() + 3600000000 : 0};
+        rig_send_spec(&rig, &spec);
+    }
+    cJSON_Delete(body);
+    rig_send(&rig, "sync", "noop", "alone", "[]");
+    struct process worker;
+    rig_text(&rig, "HSET logikald.paused sync 1");
+    assert_int_equal(count_of((struct queue_sweep){.view = QUEUE_WAITING}, SWEEP_CANCEL), 4);
+    assert_int_equal(rig_int(&rig, "LLEN sync"), 3);
+    assert_true(rig_has_state(&rig, "alone", "REVOKED"));
+    int64_t deadline = support_deadline(10000); /* the revoke is on its way */
+    while (rig_int(&rig, "ZCARD logikald.revoked") < 3 && !support_late(deadline)) event_base_loop(base, EVLOOP_ONCE);
+    assert_int_equal(rig_int(&rig, "ZCARD logikald.revoked"), 3);
+
+    rig_text(&rig, "DEL logikald.paused");
+    rig_role(&rig, &worker, "worker", "worker", NULL);
+    WAIT_UNTIL(rig_has_state(&rig, "body", "FAILURE"), 30000);
+    assert_true(rig_has_state(&rig, "part-0", "REVOKED") && rig_has_state(&rig, "part-2", "REVOKED"));
+    assert_int_equal(rig_int(&rig, "LLEN elsewhere"), 0);
+    process_stop(&worker);
+    rig_check(&worker);
+}
+
 TEST(test_waiting_tasks_are_found_and_cancelled)
 {
     send_many();
@@ -240,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_waiting_tasks_are_found_and_cancelled, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_parts_of_groups_are_left_to_the_workers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_dead_letters_are_found_retried_and_deleted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_scheduled_tasks_are_found_and_cancelled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_keys_with_a_prefix_get_it_once, set_up_prefixed, tear_down),
