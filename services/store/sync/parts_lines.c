@@ -5,6 +5,8 @@
 
 #include "services/store/db.h"
 
+#define AT_ONCE 32 /* files whose lines are sent together */
+
 /* An earlier item has the same file. */
 static bool is_double(const struct parts_item *items, int i)
 {
@@ -49,31 +51,49 @@ static int store_files(struct db *db, const struct parts_item *items, int n, int
 }
 
 /* Kinds that an older reader found, and this one does not, go. */
+static const char drop_sql[] =
+    "DELETE FROM parts_lines l WHERE l.sha256 = ANY ($1::text[]) AND NOT EXISTS (SELECT FROM"
+    " unnest($1::text[], $2::text[]) AS d (sha, kind) WHERE d.sha = l.sha256 AND d.kind = l.kind)";
+/* What is read again and is the same is not written. */
 static const char store_sql[] =
-    "WITH new AS (SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[]) AS d (sha, kind, n, lines)"
-    "  JOIN parts_files f ON f.sha256 = d.sha),"
-    " gone AS (DELETE FROM parts_lines l WHERE l.sha256 = ANY ($1::text[]) AND NOT EXISTS (SELECT FROM new"
-    "  WHERE new.sha = l.sha256 AND new.kind = l.kind))"
-    " INSERT INTO parts_lines AS l (sha256, kind, line_count, lines) SELECT sha, kind, n, lines::jsonb FROM new"
-    " ON CONFLICT (sha256, kind) DO UPDATE SET line_count = excluded.line_count, lines = excluded.lines";
+    "INSERT INTO parts_lines AS l (sha256, kind, line_count, lines)"
+    " SELECT d.sha, d.kind, d.n, d.lines::jsonb FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[])"
+    "  AS d (sha, kind, n, lines) WHERE EXISTS (SELECT FROM parts_files f WHERE f.sha256 = d.sha)"
+    " ON CONFLICT (sha256, kind) DO UPDATE SET line_count = excluded.line_count, lines = excluded.lines"
+    " WHERE l.lines <> excluded.lines";
 
-static int store_lines(struct db *db, const struct parts_item *items, int n, struct err *err)
+/* Of the items from first to end. */
+static int store_some(struct db *db, const struct parts_item *items, int first, int end, struct err *err)
 {
-    struct buf columns[4] = {{0}};
+    struct buf columns[4] = {{0}}, kinds[2] = {{0}};
     char number[DB_NUMBER_SIZE];
     for (int i = 0; i < 4; i++) db_array_begin(&columns[i]);
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < 2; i++) db_array_begin(&kinds[i]);
+    for (int i = first; i < end; i++) {
         if (!items[i].is_stored || is_double(items, i)) continue;
         for (int k = 0; k < PARTS_KINDS; k++) {
             const struct parts_lines *lines = &items[i].data.lines[k];
             if (!lines->kind) continue;
-            db_array_add(&columns[0], items[i].sha256);
-            db_array_add(&columns[1], lines->kind);
+            for (int to = 0; to < 2; to++) {
+                db_array_add(to ? &kinds[0] : &columns[0], items[i].sha256);
+                db_array_add(to ? &kinds[1] : &columns[1], lines->kind);
+            }
             db_array_add(&columns[2], db_number(number, lines->count));
             db_array_add(&columns[3], lines->json);
         }
     }
-    return run(db, columns, 4, 0, store_sql, err);
+    int rc = run(db, kinds, 2, 0, drop_sql, err);
+    if (rc == 0) return run(db, columns, 4, 0, store_sql, err);
+    for (int i = 0; i < 4; i++) buf_free(&columns[i]);
+    return rc;
+}
+
+static int store_lines(struct db *db, const struct parts_item *items, int n, struct err *err)
+{
+    int rc = 0;
+    for (int first = 0; first < n && rc == 0; first += AT_ONCE)
+        rc = store_some(db, items, first, first + AT_ONCE < n ? first + AT_ONCE : n, err);
+    return rc;
 }
 
 static int store_versions(struct db *db, const struct parts_item *items, int n, struct err *err)
