@@ -1,4 +1,4 @@
-/* See address.h. */
+/* Addresses of clients, from text or sockets into sixteen bytes, and printed again. */
 #include "conf/address.h"
 
 #include <ctype.h>

@@ -1,4 +1,4 @@
-/* See json_times.h. */
+/* Times in PostgreSQL's JSON get fractions of six digits, whatever zeros it left out. */
 #include "conf/json_times.h"
 
 #include <ctype.h>

@@ -1,4 +1,4 @@
-/* See queue_foreign.h. */
+/* Finds lists and bindings of clients with other broker settings than ours, by the names that they would have. */
 #include "ipc/queue_foreign.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* See endpoint.h. */
+/* An endpoint in a deliverer's hands: takes its lease, makes its next body, signs and posts it, settles the try. */
 #include "services/feed/endpoint.h"
 
 #include <stdio.h>

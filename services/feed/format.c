@@ -1,4 +1,4 @@
-/* See format.h. */
+/* Changes in the forms that endpoints are sent: as Standard Webhooks have them, or as text for a chat. */
 #include "services/feed/format.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* See nudge.h. */
+/* Sends for a task that delivers, once, after something was committed. */
 #include "services/feed/nudge.h"
 
 #include <stddef.h>

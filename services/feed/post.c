@@ -1,4 +1,4 @@
-/* See post.h. */
+/* POSTs to endpoints by libcurl, several at once, each to an address that was judged when it was connected to. */
 #include "services/feed/post.h"
 
 #include <stdio.h>

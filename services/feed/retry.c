@@ -1,4 +1,4 @@
-/* See retry.h. */
+/* When an endpoint is tried again after an answer, and when it is given up: pure. */
 #include "services/feed/retry.h"
 
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* See sign.h. */
+/* Signatures of deliveries, HMAC-SHA256 under each secret of the endpoint. */
 #include "services/feed/sign.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* See slack.h. */
+/* Changes as sentences for a chat. */
 #include "services/feed/slack.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* See tasks.h. */
+/* The tasks that deliver webhooks, and send a test to one. */
 #include "services/feed/tasks.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* See followup.h. */
+/* What a task that has ended sends: callbacks, the rest of its chain, errbacks, its part of a chord. */
 #include "services/runner/followup.h"
 
 #include <stdlib.h>

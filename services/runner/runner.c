@@ -161,8 +161,8 @@ static bool claim(struct runner_self *self, uint32_t seq)
     atomic_store(&self->shared->started_us, mono_us()); /* before the claim: the worker measures from it */
     for (;;) {
         uint64_t word = atomic_load(&self->shared->word);
-        if (seq <= atomic_load(&self->shared->dead) || seq > word >> 32) return false;
-        if (atomic_compare_exchange_strong(&self->shared->word, &word, (word & ~(uint64_t)UINT32_MAX) | seq)) break;
+        if (seq <= atomic_load(&self->shared->dead) || seq > word_limit(word)) return false;
+        if (atomic_compare_exchange_strong(&self->shared->word, &word, word_of(word_limit(word), seq))) break;
     }
     self->seq = seq;
     return true;

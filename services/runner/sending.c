@@ -1,4 +1,4 @@
-/* See sending.h. */
+/* A Celery signature made into messages, with groups, chains and chords unfolded. */
 #include "services/runner/sending.h"
 
 #include <stdlib.h>

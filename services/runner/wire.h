@@ -12,8 +12,12 @@
 
 #define RING_BYTES 16384 /* a power of two */
 
-/* Shared with the runner process. word: the highest sequence number that may start, and the last one started. Work that
- * waits in a runner is taken back by lowering the former; what was taken back is skipped (numbers up to dead). */
+/* Shared with the runner process. word holds two numbers in one atomic, because each decides about the other: in its
+ * upper half the highest sequence number that may start, in its lower half the last one that was started. The runner
+ * starts a task by raising the lower half, which fails when the upper one has been lowered meanwhile; the worker takes
+ * back what waits in a runner by lowering the upper half to the lower one, and knows by the same exchange what had
+ * begun. With two words, or a message to take back, a task could be started and taken back at once, and run twice. What
+ * was taken back is skipped (numbers up to dead). */
 struct runner_shared {
     _Atomic uint64_t word;
     _Atomic uint32_t dead;
@@ -26,6 +30,22 @@ struct runner_shared {
     _Atomic bool is_rung; /* the worker has been told by a RING frame and has not looked yet */
     char ring[RING_BYTES];
 } __attribute__((aligned(4096)));
+
+/* The two halves of runner_shared.word. */
+static inline uint32_t word_limit(uint64_t word)
+{
+    return (uint32_t)(word >> 32);
+}
+
+static inline uint32_t word_started(uint64_t word)
+{
+    return (uint32_t)word;
+}
+
+static inline uint64_t word_of(uint32_t limit, uint32_t started)
+{
+    return (uint64_t)limit << 32 | started;
+}
 
 enum wire_type { WIRE_RUN = 1, WIRE_DONE, WIRE_PROGRESS, WIRE_SEND, WIRE_RING, WIRE_SET, WIRE_KEY, WIRE_PARTS };
 enum wire_status {

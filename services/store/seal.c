@@ -1,4 +1,4 @@
-/* See seal.h. */
+/* Secrets encrypted under SECRET_KEY for the database, and opened again. */
 #include "services/store/seal.h"
 
 #include <stdbool.h>

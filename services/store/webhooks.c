@@ -1,4 +1,4 @@
-/* See webhooks.h. */
+/* The statements of the deliverer of webhooks, each under the endpoint's lease. */
 #include "services/store/webhooks.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* See aftermath.h. */
+/* What a task's end without success sends besides: errbacks, the end of its chain, its chord. */
 #include "services/worker/aftermath.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* See complaint.h. */
+/* Says a fault when it is new, and once a minute while it lasts. */
 #include "services/worker/complaint.h"
 
 #include <stdio.h>

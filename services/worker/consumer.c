@@ -1,4 +1,4 @@
-/* see consumer.h. */
+/* Fetches messages, as many as there is room for, and waits in the server while the queues are empty. */
 #include "services/worker/consumer.h"
 
 #include <stdlib.h>

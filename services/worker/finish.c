@@ -1,4 +1,4 @@
-/* See finish.h. */
+/* Outcomes and follow-ups to Redis: gathered into batches, sent again as they were when an answer is lost. */
 #include "services/worker/finish.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* See finish_call.h. */
+/* Puts the words of a call of finish.lua together, and reads its answer. */
 #include "services/worker/finish_call.h"
 
 #include <stdio.h>

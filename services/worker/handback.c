@@ -1,4 +1,4 @@
-/* See handback.h. */
+/* Decides what happens to messages that this worker does not finish, and gives them back. */
 #include "services/worker/handback.h"
 
 #include <signal.h>

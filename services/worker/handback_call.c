@@ -1,4 +1,4 @@
-/* See handback_call.h. */
+/* Puts the words of a call of handback.lua together, and empties a worker that is gone page by page. */
 #include "services/worker/handback_call.h"
 
 #include <stdlib.h>

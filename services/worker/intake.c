@@ -1,4 +1,4 @@
-/* See intake.h. */
+/* Judges each message of a fetched page: malformed, revoked, expired, too early, or ready to run. */
 #include "services/worker/intake.h"
 
 #include <stdlib.h>

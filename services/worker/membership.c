@@ -1,4 +1,4 @@
-/* See membership.h. */
+/* Registers this worker, renews the lease on all it holds, takes over from dead workers, and leaves. */
 #include "services/worker/membership.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* See orphan.h. */
+/* Reads and writes a message as kombu keeps it in its unacked hash. */
 #include "services/worker/orphan.h"
 
 #include <stdio.h>

@@ -43,22 +43,6 @@ struct runners {
     void (*on_death)(struct worker *w, struct delivery *running, enum cancel_reason why, pid_t pid, int status);
 };
 
-/* The two halves of runner_shared.word. */
-static uint32_t word_limit(uint64_t word)
-{
-    return (uint32_t)(word >> 32);
-}
-
-static uint32_t word_started(uint64_t word)
-{
-    return (uint32_t)word;
-}
-
-static uint64_t word_of(uint32_t limit, uint32_t started)
-{
-    return (uint64_t)limit << 32 | started;
-}
-
 static void on_bytes(struct bufferevent *bev, void *arg);
 static void on_end(struct bufferevent *bev, short what, void *arg);
 

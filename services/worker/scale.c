@@ -1,4 +1,4 @@
-/* See scale.h. */
+/* Starts and ends runners: a number that is set, or one that follows the load. */
 #include "services/worker/scale.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* See stamped.h. */
+/* Keeps the stamps that were revoked, and finds them on a task. */
 #include "services/worker/stamped.h"
 
 #include <stdlib.h>

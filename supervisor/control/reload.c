@@ -1,4 +1,11 @@
-/* Reload: see reload.h. */
+/* Takes a new configuration: everything that can be refused is tried before anything changes, and then each child gets
+ * the least that brings it to the new plan.
+ *
+ * Which settings differ is known by value, not by text, and the table of settings says for each who uses it and how it
+ * takes effect. So a child that uses none of them is left alone; one that uses only such as are read anew gets a HUP
+ * (when it is ready to take one: while it starts, that is owed); any other is marked outdated, and children.c replaces
+ * it, a successor first where the plan lets two stand side by side. Killing all and starting over would be shorter, and
+ * would refuse connections and interrupt tasks for a log level. */
 #include "supervisor/control/reload.h"
 
 #include <signal.h>

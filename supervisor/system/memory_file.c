@@ -1,4 +1,4 @@
-/* See memory_file.h. */
+/* Puts a text into a file in memory (memfd) and names its path. */
 #include "supervisor/system/memory_file.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* See verdict_read.h. */
+/* The statements that the verdict's facts come from. */
 #include "services/store/web/verdict_read.h"
 #include "services/store/web/intervals_json.h"
 

@@ -1,4 +1,4 @@
-/* See webhooks_read.h. */
+/* The statements behind webhooks' operations and pages. */
 #include "services/store/web/webhooks_read.h"
 
 #define FINITE(column) "CASE WHEN isfinite(" column ") THEN " column " END"

@@ -1,4 +1,4 @@
-/* See change_cursor.h. */
+/* Reads and writes the cursor of the journal that readers hold. */
 #include "services/web/api/change_cursor.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* See client_login.h. */
+/* A client's secret checked, throttled and counted, for both ways to a token. */
 #include "services/web/api/client_login.h"
 
 #include <stdlib.h>

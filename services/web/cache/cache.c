@@ -1,4 +1,12 @@
-/* See cache.h. */
+/* Answers kept in memory while the versions of their tables stand; one request loads, the others wait for it.
+ *
+ * A miss makes its request the leader of all that ask for the same key under the same versions: they hang in its list
+ * of followers and cost nothing. When the leader keeps its answer, each follower gets that entry. When it does not (an
+ * error, its client gone, an answer too large), each loads for itself or streams, since one that fails for the leader
+ * may succeed for another, and nobody inherits an error. Who asks under other versions follows
+ * nobody, since the leader's answer may be older. That a whole herd asks PostgreSQL at once after a failure is taken:
+ * the pool bounds it, and electing the next leader would make the last one of a hundred wait through ninety-nine
+ * failures. */
 #include "services/web/cache/cache.h"
 
 #include <stdio.h>

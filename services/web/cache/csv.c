@@ -1,4 +1,4 @@
-/* See csv.h. */
+/* Rows of JSON as CSV, with formulas of spreadsheets made harmless. */
 #include "services/web/cache/csv.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* See like.h. */
+/* Text that people typed as a pattern for ILIKE. */
 #include "services/web/cache/like.h"
 
 #include <string.h>

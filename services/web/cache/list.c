@@ -1,4 +1,4 @@
-/* See list.h. */
+/* Lists of objects: one kept document up to LIST_WHOLE rows, a stream of pages beyond. */
 #include "services/web/cache/list.h"
 
 #include <inttypes.h>

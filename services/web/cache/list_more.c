@@ -1,4 +1,4 @@
-/* See list_more.h. */
+/* Lists of what changed or is gone, or as lines or CSV: streamed a page at a time, never kept. */
 #include "services/web/cache/list_more.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* See versions.h. */
+/* The version counters of the tables, asked by one statement for all requests that wait for them. */
 #include "services/web/cache/versions.h"
 
 #include <stdlib.h>

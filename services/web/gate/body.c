@@ -1,4 +1,4 @@
-/* See body.h. */
+/* A request's body read as its type says, and checked against the operation's schema. */
 #include "services/web/gate/body.h"
 
 #include <math.h>

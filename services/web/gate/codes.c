@@ -1,4 +1,4 @@
-/* See codes.h. */
+/* The codes of codes.def put in place of a refusal's text. */
 #include "services/web/gate/codes.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* See cors.h. */
+/* Headers of cross-origin answers for the origins of CORS_ORIGINS. */
 #include "services/web/gate/cors.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* See page.h. */
+/* Login page, documentation, and refusals that people see, from templates alone. */
 #include "services/web/gate/page.h"
 
 #include <string.h>

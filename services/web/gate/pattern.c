@@ -1,4 +1,4 @@
-/* See pattern.h. */
+/* Compares a path with a pattern of the route table, and takes the parameters out. */
 #include "services/web/gate/pattern.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* See session.h. */
+/* Admin sessions: logging in and out, what a session stands on, its cookie and its CSRF token. */
 #include "services/web/gate/session.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* See signing_key.h. */
+/* The key of client tokens that no setting gives: made once in PostgreSQL, shared by all processes. */
 #include "services/web/gate/signing_key.h"
 
 #include <stdio.h>

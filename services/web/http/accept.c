@@ -1,4 +1,4 @@
-/* See accept.h. */
+/* The form of an answer that a client prefers, by its Accept. */
 #include "services/web/http/accept.h"
 
 #include <stdlib.h>

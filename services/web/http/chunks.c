@@ -1,4 +1,4 @@
-/* See chunks.h. */
+/* Decodes the chunked coding of a body, byte by byte as it comes. */
 #include "services/web/http/chunks.h"
 
 #include <ctype.h>

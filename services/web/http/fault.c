@@ -1,4 +1,4 @@
-/* See fault.h. */
+/* The sentence of an answer for each kind of error; its own text goes to the log. */
 #include "services/web/http/fault.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-/* See framing.h. */
+/* Decides where a request ends, and refuses bytes that could be read in two ways. */
 #include "services/web/http/framing.h"
 
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-/* See linger.h. */
+/* Closes connections so that the client still sees its last answer. */
 #include "services/web/http/linger.h"
 
 #include <errno.h>

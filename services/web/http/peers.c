@@ -1,4 +1,4 @@
-/* See peers.h. */
+/* Counts connections and memory for each address that has some. */
 #include "services/web/http/peers.h"
 
 #include <stdint.h>

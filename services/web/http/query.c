@@ -1,4 +1,4 @@
-/* See query.h. */
+/* Decodes the parameters of a query or a form. */
 #include "services/web/http/query.h"
 
 #include <ctype.h>

@@ -1,4 +1,4 @@
-/* See sse.h. */
+/* Streams of server-sent events: begun, kept alive, and ended when the client is gone or too slow. */
 #include "services/web/http/sse.h"
 
 #include <stdlib.h>

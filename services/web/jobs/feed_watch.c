@@ -1,4 +1,4 @@
-/* See feed_watch.h. */
+/* Looks whether webhooks are due that no worker delivers, and delivers them in a child. */
 #include "services/web/jobs/feed_watch.h"
 
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* See queue_link.h. */
+/* Opens web's connection to Redis and its queue, and says when it comes and goes. */
 #include "services/web/jobs/queue_link.h"
 
 #include "conf/log.h"

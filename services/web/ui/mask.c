@@ -1,4 +1,4 @@
-/* See ui_mask.h. */
+/* Stars in place of secrets in JSON that is shown or kept. */
 #include "services/web/ui/mask.h"
 
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* See access_log.h. */
+/* The line that the log has of every request, at its end. */
 #include "services/web/watch/access_log.h"
 
 #include "conf/clock.h"

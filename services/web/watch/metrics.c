@@ -1,4 +1,4 @@
-/* See metrics.h. */
+/* Counts requests by route and status, and their times, for /metrics. */
 #include "services/web/watch/metrics_internal.h"
 
 #include <stdlib.h>

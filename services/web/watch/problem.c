@@ -1,4 +1,4 @@
-/* See problem.h. */
+/* Makes problems for the verdict's judges, from facts that may be missing. */
 #include "services/web/watch/problem.h"
 
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* See problems_size.h. */
+/* Judges the room for the database. */
 #include "services/web/watch/problems_size.h"
 
 #include "services/store/sizes.h"

@@ -1,4 +1,4 @@
-/* See problems_sync.h. */
+/* Judges the copy: failed, partial, stale and held syncs, and Logikal's answers. */
 #include "services/web/watch/problems_sync.h"
 
 #include <math.h>

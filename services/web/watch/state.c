@@ -1,4 +1,4 @@
-/* See state.h. */
+/* Master switch, children and stores as JSON for the pages, from memory and files alone. */
 #include "services/web/watch/state.h"
 
 #include <stdio.h>

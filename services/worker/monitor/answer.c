@@ -1,4 +1,4 @@
-/* See answer.h. */
+/* Reads requests of remote control, and makes answers of Celery's form. */
 #include "services/worker/monitor/answer.h"
 
 #include <math.h>

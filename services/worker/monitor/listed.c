@@ -1,4 +1,4 @@
-/* See listed.h. */
+/* The list of tasks that this worker knows, for `registered`. */
 #include "services/worker/monitor/listed.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* See revoke.h. */
+/* Ends revoked tasks: those that wait as REVOKED, those that run by a stop when asked. */
 #include "services/worker/monitor/revoke.h"
 
 #include <string.h>
