@@ -275,7 +275,7 @@ static void test_every_secret_by_placeholder_with_all_real_roles(void **state)
     static const struct {
         const char *child, *role;
         int mine; /* bits of secrets */
-    } rows[] = {{"worker.0", "worker", 1 << 5}, {"beat", "beat", 0}, {"helper", NULL, 1 << 1}};
+    } rows[] = {{"worker.0", "worker", 1 << 5 | 1 << 0}, {"beat", "beat", 0}, {"helper", NULL, 1 << 1}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char command[700], *output;
         snprintf(command, sizeof command, "cat /proc/%d/environ%s%s%s%s", supervised_pid(&s, rows[i].child),
