@@ -57,26 +57,38 @@ static void map_columns(struct reading *r)
     r->supplier_column = find_column(r, "LK_SupplierID");
 }
 
-/* All columns, or, when one of them cannot be computed here, those that are known. */
-static sqlite3_stmt *select_table(struct reading *r, struct err *err)
+/* The known columns that the table has, quoted; NULL when there are none. sqlite3_free it. */
+static char *known_columns(struct reading *r)
 {
-    char *sql = sqlite3_mprintf("SELECT * FROM \"%w\" NOT INDEXED", r->table);
-    sqlite3_stmt *row = sql ? image_prepare(r->image, sql, err) : NULL;
-    sqlite3_free(sql);
-    if (row || !sql) return r->image->has_no_memory |= !sql, row;
-    struct buf known = {0};
-    buf_str(&known, "SELECT ");
+    char *list = NULL;
     for (int k = 0; k < LINE_COLUMNS && r->kind->columns[k].name; k++)
         for (int i = 0; i < 2; i++) {
             const char *name = r->kind->columns[k].from[i];
             if (!name || !image_has_column(r->image, r->table, name)) continue;
-            buf_printf(&known, "%s\"%s\"", known.len > 7 ? ", " : "", name);
+            list = sqlite3_mprintf("%z%s\"%w\"", list, list ? ", " : "", name);
+            if (!list) return r->image->has_no_memory = true, NULL;
             break;
         }
-    buf_printf(&known, " FROM \"%s\" NOT INDEXED", r->table);
-    if (!known.failed && strncmp(known.data, "SELECT  ", 8) != 0) row = image_prepare(r->image, known.data, NULL);
-    if (row) cell_problem(r->data, "%s: only some of its columns can be read (%.100s)", r->table, err->text);
-    buf_free(&known);
+    return list;
+}
+
+static sqlite3_stmt *select_columns(struct reading *r, const char *columns, struct err *err)
+{
+    char *sql = sqlite3_mprintf("SELECT %s FROM \"%w\" NOT INDEXED", columns, r->table);
+    sqlite3_stmt *row = sql ? image_prepare(r->image, sql, err) : NULL;
+    if (!sql) r->image->has_no_memory = true;
+    sqlite3_free(sql);
+    return row;
+}
+
+/* All columns, or, when one of them cannot be computed here, those that are known. */
+static sqlite3_stmt *select_table(struct reading *r, struct err *err)
+{
+    sqlite3_stmt *row = select_columns(r, "*", err);
+    char *known = row ? NULL : known_columns(r);
+    if (known) row = select_columns(r, known, NULL);
+    if (known && row) cell_problem(r->data, "%s: only some of its columns can be read (%.100s)", r->table, err->text);
+    sqlite3_free(known);
     return row;
 }
 

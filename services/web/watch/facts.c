@@ -227,6 +227,6 @@ void facts_free(struct facts *f)
     if (!f) return;
     if (f->timer) event_free(f->timer);
     cJSON *all[] = {f->sync, f->holds, f->counts, f->queues, f->verdict, f->firsts};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) cJSON_Delete(all[i]);
+    for (int i = 0; i < 6; i++) cJSON_Delete(all[i]);
     free(f);
 }
