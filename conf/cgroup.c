@@ -105,20 +105,20 @@ bool cgroup_find(const char *root, const char *controller, char *out, size_t siz
 
 /* ---- how much ---- */
 
-struct walk {
+struct cgroup_walk {
     int fd, left; /* levels up to the mount */
 };
 
-static bool walk_begin(struct walk *w, const char *dir)
+static bool walk_begin(struct cgroup_walk *w, const char *dir)
 {
     const char *mount = strstr(dir, MOUNT);
-    *w = (struct walk){.fd = dir[0] ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1};
+    *w = (struct cgroup_walk){.fd = dir[0] ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1};
     for (const char *c = mount ? mount + strlen(MOUNT) : ""; *c; c++) w->left += *c == '/';
     return w->fd >= 0;
 }
 
 /* To the group above; false (and closed) at the top. */
-static bool walk_up(struct walk *w)
+static bool walk_up(struct cgroup_walk *w)
 {
     int above = w->left-- > 0 ? openat(w->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     close(w->fd);
@@ -163,7 +163,7 @@ static bool is_limit(int64_t bytes, int64_t before)
 
 void cgroup_read_memory(const char *dir, struct cgroup_memory *out)
 {
-    struct walk w;
+    struct cgroup_walk w;
     *out = (struct cgroup_memory){0};
     if (!walk_begin(&w, dir)) return;
     const struct version *v = &versions[faccessat(w.fd, versions[1].limit, F_OK, 0) == 0];
@@ -181,7 +181,7 @@ void cgroup_read_memory(const char *dir, struct cgroup_memory *out)
 
 int64_t cgroup_read_cpu(const char *dir)
 {
-    struct walk w;
+    struct cgroup_walk w;
     int64_t least = 0;
     if (!walk_begin(&w, dir)) return 0;
     do {

@@ -12,7 +12,7 @@
 
 #include "ipc/resolve.h"
 
-struct attempt {
+struct dial_attempt {
     struct dial *dial;
     int fd; /* -1 = over */
     struct event *writable;
@@ -25,13 +25,13 @@ struct dial {
     void *arg;
     struct resolve *resolve;
     struct addresses addresses;
-    struct attempt attempts[ADDRESSES_MAX];
+    struct dial_attempt attempts[ADDRESSES_MAX];
     int started, open;
     struct event *pace;
     char host[256], why[400];
 };
 
-static void attempt_end(struct attempt *a, bool keep_fd)
+static void attempt_end(struct dial_attempt *a, bool keep_fd)
 {
     if (a->writable) event_free(a->writable);
     if (a->fd >= 0 && !keep_fd) close(a->fd);
@@ -81,11 +81,11 @@ static bool set_address(struct sockaddr_storage *out, socklen_t *len, const char
 }
 
 /* True when it is on its way. */
-static bool begin(struct dial *d, struct attempt *a, const char *text)
+static bool begin(struct dial *d, struct dial_attempt *a, const char *text)
 {
     struct sockaddr_storage address;
     socklen_t len;
-    *a = (struct attempt){.dial = d, .fd = -1};
+    *a = (struct dial_attempt){.dial = d, .fd = -1};
     if (!set_address(&address, &len, text, d->port)) return note(d, text, EINVAL), false;
     a->fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (a->fd < 0) return note(d, text, errno), false;
@@ -124,7 +124,7 @@ static void on_pace(evutil_socket_t fd, short what, void *arg)
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;
-    struct attempt *a = arg;
+    struct dial_attempt *a = arg;
     struct dial *d = a->dial;
     int code = 0;
     socklen_t len = sizeof code;

@@ -81,7 +81,7 @@ static void tidy_bytes(char *text, size_t len)
 
 /* ---- tree and text side by side ---- */
 
-struct walk {
+struct json_walk {
     const char *at, *end;
     bool has_failed;
 };
@@ -92,13 +92,13 @@ static bool is_blank(char c)
     return (unsigned char)c <= ' ';
 }
 
-static void skip(struct walk *w)
+static void skip(struct json_walk *w)
 {
     while (w->at < w->end && (is_blank(*w->at) || *w->at == ',' || *w->at == ':')) w->at++;
 }
 
 /* Past the string at w; true when a C string cannot hold it, or it is no text. */
-static bool skip_string(struct walk *w)
+static bool skip_string(struct json_walk *w)
 {
     bool is_odd = false;
     for (w->at++; w->at < w->end && *w->at != '"'; w->at++) {
@@ -115,7 +115,7 @@ static bool skip_string(struct walk *w)
     return is_odd;
 }
 
-static void keep_text(struct walk *w, cJSON *item, const char *from, bool as_raw)
+static void keep_text(struct json_walk *w, cJSON *item, const char *from, bool as_raw)
 {
     char *text = strndup(from, (size_t)(w->at - from));
     if (!text) {
@@ -127,7 +127,7 @@ static void keep_text(struct walk *w, cJSON *item, const char *from, bool as_raw
     if (as_raw) item->type = (item->type & ~0xFF) | cJSON_Raw;
 }
 
-static void walk_number(struct walk *w, cJSON *item)
+static void walk_number(struct json_walk *w, cJSON *item)
 {
     const char *from = w->at;
     while (w->at < w->end && !is_blank(*w->at) && !strchr(",]}", *w->at)) w->at++;
@@ -136,7 +136,7 @@ static void walk_number(struct walk *w, cJSON *item)
     if (is_constant || digits < len || len > 15 || strncmp(from, "-0", 2) == 0) keep_text(w, item, from, is_constant);
 }
 
-static void walk(struct walk *w, cJSON *item)
+static void walk(struct json_walk *w, cJSON *item)
 {
     skip(w);
     const char *from = w->at;
@@ -190,7 +190,7 @@ cJSON *json_parse(const char *text, size_t len)
         memcpy(clean, original, len + 1);
         tidy(clean, len);
     }
-    struct walk w = {.at = original ? original : text};
+    struct json_walk w = {.at = original ? original : text};
     w.end = w.at + len;
     cJSON *json = parse_whole(clean ? clean : text, len);
     if (json) walk(&w, json);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-struct slice {
+struct url_slice {
     const char *at;
     size_t len;
 };
@@ -28,7 +28,7 @@ static int hex_digit(char c)
 }
 
 /* Percent-decodes into out; false when it does not fit, is malformed, or holds a NUL. */
-static bool decode(struct slice in, char *out, size_t size)
+static bool decode(struct url_slice in, char *out, size_t size)
 {
     size_t used = 0;
     for (size_t i = 0; i < in.len; i++) {
@@ -47,7 +47,7 @@ static bool decode(struct slice in, char *out, size_t size)
     return true;
 }
 
-static int number(struct slice in, int max)
+static int number(struct url_slice in, int max)
 {
     if (in.len == 0 || in.len > 6) return -1;
     int value = 0;
@@ -59,30 +59,30 @@ static int number(struct slice in, int max)
 }
 
 /* Cuts rest at the first of the characters in stops; what is before it is returned, rest begins with the stop. */
-static struct slice cut(struct slice *rest, const char *stops)
+static struct url_slice cut(struct url_slice *rest, const char *stops)
 {
     size_t n = 0;
     while (n < rest->len && !strchr(stops, rest->at[n])) n++;
-    struct slice head = {rest->at, n};
+    struct url_slice head = {rest->at, n};
     rest->at += n;
     rest->len -= n;
     return head;
 }
 
-static void skip(struct slice *s, size_t n)
+static void skip(struct url_slice *s, size_t n)
 {
     s->at += n;
     s->len -= n;
 }
 
-static bool is_word(struct slice s, const char *word)
+static bool is_word(struct url_slice s, const char *word)
 {
     return s.len == strlen(word) && strncasecmp(s.at, word, s.len) == 0;
 }
 
-static int read_credentials(struct slice text, struct redis_url *out, struct err *err)
+static int read_credentials(struct url_slice text, struct redis_url *out, struct err *err)
 {
-    struct slice user = cut(&text, ":");
+    struct url_slice user = cut(&text, ":");
     if (!decode(user, out->user, sizeof out->user))
         return err_set(err, ERR_CONFIG, "Redis URL: the user name is malformed or longer than 255 bytes");
     if (text.len == 0) return 0;
@@ -94,9 +94,9 @@ static int read_credentials(struct slice text, struct redis_url *out, struct err
     return 0;
 }
 
-static int read_host(struct slice text, char *out_host, size_t host_size, int *out_port, struct err *err)
+static int read_host(struct url_slice text, char *out_host, size_t host_size, int *out_port, struct err *err)
 {
-    struct slice host;
+    struct url_slice host;
     if (text.len > 0 && text.at[0] == '[') {
         skip(&text, 1);
         host = cut(&text, "]");
@@ -123,9 +123,9 @@ static int read_host(struct slice text, char *out_host, size_t host_size, int *o
 }
 
 /* The first host of a list with commas; the others are read for their faults, and kept as they are written. */
-static int read_hosts(struct slice text, struct redis_url *out, struct err *err)
+static int read_hosts(struct url_slice text, struct redis_url *out, struct err *err)
 {
-    struct slice first = cut(&text, ",");
+    struct url_slice first = cut(&text, ",");
     int rc = read_host(first, out->host, sizeof out->host, &out->port, err);
     if (text.len > 0) skip(&text, 1);
     if (text.len >= sizeof out->others) return err_set(err, ERR_CONFIG, "Redis URL: too many hosts");
@@ -147,11 +147,11 @@ void redis_url_next(struct redis_url *url)
     bool is_v6 = strchr(url->host, ':') != NULL;
     snprintf(all, sizeof all, "%s,%s%s%s:%d", url->others, is_v6 ? "[" : "", url->host, is_v6 ? "]" : "", url->port);
     struct redis_url next = *url;
-    if (read_hosts((struct slice){all, strlen(all)}, &next, NULL) == 0) *url = next;
+    if (read_hosts((struct url_slice){all, strlen(all)}, &next, NULL) == 0) *url = next;
 }
 
 /* The words that redis-py has for TLS; what we cannot do is refused rather than overlooked. */
-static int read_tls_option(struct slice name, struct slice value, struct redis_url *out, struct err *err)
+static int read_tls_option(struct url_slice name, struct url_slice value, struct redis_url *out, struct err *err)
 {
     const struct {
         const char *name;
@@ -179,7 +179,7 @@ static int read_tls_option(struct slice name, struct slice value, struct redis_u
                    (int)(word == name.len ? word : 4), name.at);
 }
 
-static int read_option(struct slice name, struct slice value, struct redis_url *out, struct err *err)
+static int read_option(struct url_slice name, struct url_slice value, struct redis_url *out, struct err *err)
 {
     if (is_word(name, "db") || is_word(name, "virtual_host")) {
         out->db = number(value, 1023);
@@ -202,10 +202,10 @@ static int read_option(struct slice name, struct slice value, struct redis_url *
     return 0; /* other options belong to Python clients (socket_timeout ...) */
 }
 
-static int read_query(struct slice query, struct redis_url *out, struct err *err)
+static int read_query(struct url_slice query, struct redis_url *out, struct err *err)
 {
     while (query.len > 0) {
-        struct slice pair = cut(&query, "&"), name = cut(&pair, "=");
+        struct url_slice pair = cut(&query, "&"), name = cut(&pair, "=");
         if (query.len > 0) skip(&query, 1);
         if (pair.len > 0) skip(&pair, 1);
         int rc = read_option(name, pair, out, err);
@@ -214,7 +214,7 @@ static int read_query(struct slice query, struct redis_url *out, struct err *err
     return 0;
 }
 
-static int read_path(struct slice path, struct redis_url *out, struct err *err)
+static int read_path(struct url_slice path, struct redis_url *out, struct err *err)
 {
     if (out->transport == REDIS_UNIX) {
         if (!decode(path, out->path, sizeof out->path) || out->path[0] != '/')
@@ -231,7 +231,7 @@ static int read_path(struct slice path, struct redis_url *out, struct err *err)
 }
 
 /* Length of the credentials in front of the authority's last '@', or 0. */
-static size_t credentials_length(struct slice authority, bool *found)
+static size_t credentials_length(struct url_slice authority, bool *found)
 {
     for (size_t i = authority.len; i-- > 0;)
         if (authority.at[i] == '@') {
@@ -247,22 +247,22 @@ int redis_url_parse(const char *text, struct redis_url *out, struct err *err)
     memcpy(out->fanout, "/{db}.", sizeof "/{db}.");
     memcpy(out->control, "celery", sizeof "celery");
     memcpy(out->events, "celeryev", sizeof "celeryev");
-    struct slice rest = {text, strlen(text)};
+    struct url_slice rest = {text, strlen(text)};
     const char *colon = strstr(text, "://");
     size_t known = sizeof schemes / sizeof *schemes, i = 0;
-    while (colon && i < known && !is_word((struct slice){text, (size_t)(colon - text)}, schemes[i].scheme)) i++;
+    while (colon && i < known && !is_word((struct url_slice){text, (size_t)(colon - text)}, schemes[i].scheme)) i++;
     if (!colon || i == known)
         return err_set(err, ERR_CONFIG,
                        "Redis URL: expected redis://host:port/db, rediss://host:port/db (TLS) or unix:///path");
     out->transport = schemes[i].transport;
     skip(&rest, (size_t)(colon - text) + 3);
 
-    struct slice authority = cut(&rest, "/?#"), credentials;
+    struct url_slice authority = cut(&rest, "/?#"), credentials;
     bool has_credentials = false;
     credentials.at = authority.at;
     credentials.len = credentials_length(authority, &has_credentials);
     if (has_credentials) skip(&authority, credentials.len + 1);
-    struct slice path = cut(&rest, "?#"), query = {rest.at, 0};
+    struct url_slice path = cut(&rest, "?#"), query = {rest.at, 0};
     if (rest.len > 0 && rest.at[0] == '?') {
         skip(&rest, 1);
         query = cut(&rest, "#");

@@ -16,7 +16,7 @@
 #define FILE_LIMIT_BYTES (1024 * 1024)
 
 enum field_type { FIELD_TEXT, FIELD_INT, FIELD_INT64, FIELD_BOOL };
-struct field {
+struct snapshot_field {
     const char *name;
     enum field_type type;
     size_t offset, size;
@@ -27,7 +27,7 @@ struct field {
 #member, type, offsetof(of, member), sizeof(((of *)0)->member)                                                 \
     }
 
-static const struct field head_fields[] = {
+static const struct snapshot_field head_fields[] = {
     FIELD(struct snapshot, written_ms, FIELD_INT64),
     FIELD(struct snapshot, started_ms, FIELD_INT64),
     FIELD(struct snapshot, pid, FIELD_INT),
@@ -54,7 +54,7 @@ static const struct field head_fields[] = {
     {0},
 };
 
-static const struct field child_fields[] = {
+static const struct snapshot_field child_fields[] = {
     FIELD(struct snapshot_child, name, FIELD_TEXT),
     FIELD(struct snapshot_child, role, FIELD_TEXT),
     FIELD(struct snapshot_child, state, FIELD_TEXT),
@@ -81,9 +81,9 @@ static const struct field child_fields[] = {
     {0},
 };
 
-static bool fields_to_json(cJSON *json, const struct field *fields, const void *from)
+static bool fields_to_json(cJSON *json, const struct snapshot_field *fields, const void *from)
 {
-    for (const struct field *f = fields; f->name; f++) {
+    for (const struct snapshot_field *f = fields; f->name; f++) {
         const char *at = (const char *)from + f->offset;
         cJSON *made = NULL;
         switch (f->type) {
@@ -100,9 +100,9 @@ static bool fields_to_json(cJSON *json, const struct field *fields, const void *
 }
 
 /* Fields that are missing or of another type stay zero: an older or newer supervisor may have written the file. */
-static void fields_from_json(const cJSON *json, const struct field *fields, void *to)
+static void fields_from_json(const cJSON *json, const struct snapshot_field *fields, void *to)
 {
-    for (const struct field *f = fields; f->name; f++) {
+    for (const struct snapshot_field *f = fields; f->name; f++) {
         char *at = (char *)to + f->offset;
         const cJSON *v = cJSON_GetObjectItemCaseSensitive(json, f->name);
         bool is_number = cJSON_IsNumber(v) && v->valuedouble > -9e15 && v->valuedouble < 9e15;

@@ -32,7 +32,7 @@ struct telling {
     int64_t news;
 };
 
-struct reading {
+struct counts_reading {
     task_counts_fn fn;
     void *arg;
 };
@@ -91,20 +91,20 @@ void task_counts_add(struct task_counts *c, const char *task, enum task_end end,
 
 /* ---- telling ---- */
 
-struct field {
+struct counts_field {
     char name[180], count[24];
 };
 
-static void add_field(struct field *fields, int *n, int64_t count, const char *kind, const char *which,
+static void add_field(struct counts_field *fields, int *n, int64_t count, const char *kind, const char *which,
                       const char *task)
 {
     if (count == 0) return;
-    struct field *f = &fields[(*n)++];
+    struct counts_field *f = &fields[(*n)++];
     snprintf(f->name, sizeof f->name, "%s%s%s %s", kind, *which ? " " : "", which, task);
     snprintf(f->count, sizeof f->count, "%lld", (long long)count);
 }
 
-static int add_fields(struct field *fields, const struct task_count_list *list)
+static int add_fields(struct counts_field *fields, const struct task_count_list *list)
 {
     int n = 0;
     for (size_t i = 0; i < list->count; i++) {
@@ -140,7 +140,7 @@ static void on_told(void *arg, const struct redis_answer *answer)
 /* The words of a call of count.lua, which live until the command is copied. */
 static int send_fields(struct task_counts *c, struct redis *redis, struct telling *telling)
 {
-    struct field *fields = calloc(FIELDS_MAX, sizeof *fields);
+    struct counts_field *fields = calloc(FIELDS_MAX, sizeof *fields);
     const char **argv = calloc(3 + 2 * FIELDS_MAX, sizeof *argv);
     int rc = -ERR_NOMEM;
     if (fields && argv) {
@@ -207,7 +207,7 @@ static void take_field(struct task_count_list *list, char *field, int64_t value)
 
 static void on_counts(void *arg, const struct redis_answer *answer)
 {
-    struct reading *reading = arg;
+    struct counts_reading *reading = arg;
     struct err err = {0};
     struct task_count_list list = {0};
     if (answer->fault != REDIS_FINE || answer->reply->type != REDIS_REPLY_ARRAY)
@@ -220,9 +220,9 @@ static void on_counts(void *arg, const struct redis_answer *answer)
 
 int task_counts_read(struct task_counts *c, struct redis *redis, task_counts_fn fn, void *arg)
 {
-    struct reading *reading = malloc(sizeof *reading);
+    struct counts_reading *reading = malloc(sizeof *reading);
     if (!reading) return -ERR_NOMEM;
-    *reading = (struct reading){.fn = fn, .arg = arg};
+    *reading = (struct counts_reading){.fn = fn, .arg = arg};
     int rc = redis_call(redis, on_counts, reading, "HGETALL", c->key, REDIS_END);
     if (rc != 0) free(reading);
     return rc;

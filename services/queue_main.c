@@ -30,7 +30,7 @@ static const char usage[] =
     "       logikald queue purge QUEUE|--dead [--json]\n"
     "       logikald queue pause|resume QUEUE [--json]\n";
 
-struct tool {
+struct queue_tool {
     struct event_base *base;
     struct redis *redis;
     struct queue *queue;
@@ -44,12 +44,12 @@ struct tool {
 
 struct verb {
     const char *name;
-    int (*ask)(struct tool *t, struct err *err);
+    int (*ask)(struct queue_tool *t, struct err *err);
     bool needs_target; /* a word, or one of the options */
     const char *options;
 };
 
-static void finish(struct tool *t, const struct err *err)
+static void finish(struct queue_tool *t, const struct err *err)
 {
     if (err) {
         fprintf(stderr, "logikald queue: %s\n", err->text);
@@ -80,7 +80,7 @@ static void add_pause(cJSON *out, const struct queue_depth *queue)
 
 static void on_stats(void *arg, const struct queue_stats *stats, const struct err *err)
 {
-    struct tool *t = arg;
+    struct queue_tool *t = arg;
     if (!err && t->is_json) {
         cJSON *out = cJSON_CreateObject(), *queues = cJSON_AddArrayToObject(out, "queues");
         for (size_t i = 0; i < stats->count; i++) {
@@ -114,7 +114,7 @@ static void on_stats(void *arg, const struct queue_stats *stats, const struct er
     finish(t, err);
 }
 
-static int ask_list(struct tool *t, struct err *err)
+static int ask_list(struct queue_tool *t, struct err *err)
 {
     return queue_stats(t->queue, on_stats, t, err);
 }
@@ -145,7 +145,7 @@ static void print_entry(const cJSON *entry)
 
 static void on_entries(void *arg, const cJSON *entries, const struct err *err)
 {
-    struct tool *t = arg;
+    struct queue_tool *t = arg;
     const cJSON *entry;
     if (!err && t->is_json) {
         print_json(cJSON_Duplicate(entries, true));
@@ -156,7 +156,7 @@ static void on_entries(void *arg, const cJSON *entries, const struct err *err)
     finish(t, err);
 }
 
-static int ask_peek(struct tool *t, struct err *err)
+static int ask_peek(struct queue_tool *t, struct err *err)
 {
     enum queue_view view = QUEUE_WAITING;
     if (t->option)
@@ -166,7 +166,7 @@ static int ask_peek(struct tool *t, struct err *err)
     return queue_list(t->queue, view, t->target, t->offset, t->limit, on_entries, t, err);
 }
 
-static int ask_dead(struct tool *t, struct err *err)
+static int ask_dead(struct queue_tool *t, struct err *err)
 {
     return queue_list(t->queue, QUEUE_DEAD, NULL, t->offset, t->limit, on_entries, t, err);
 }
@@ -174,7 +174,7 @@ static int ask_dead(struct tool *t, struct err *err)
 /* ---- retry, purge ---- */
 static void on_count(void *arg, int64_t count, const struct err *err)
 {
-    struct tool *t = arg;
+    struct queue_tool *t = arg;
     const char *done = strcmp(t->verb->name, "retry") == 0 ? "moved" : "removed";
     if (!err && t->is_json)
         printf("{\"%s\": %" PRId64 "}\n", done, count);
@@ -183,12 +183,12 @@ static void on_count(void *arg, int64_t count, const struct err *err)
     finish(t, err);
 }
 
-static int ask_retry(struct tool *t, struct err *err)
+static int ask_retry(struct queue_tool *t, struct err *err)
 {
     return queue_retry_dead(t->queue, t->target, on_count, t, err);
 }
 
-static int ask_purge(struct tool *t, struct err *err)
+static int ask_purge(struct queue_tool *t, struct err *err)
 {
     return t->option ? queue_purge_dead(t->queue, on_count, t, err)
                      : queue_purge(t->queue, t->target, on_count, t, err);
@@ -197,7 +197,7 @@ static int ask_purge(struct tool *t, struct err *err)
 /* ---- pause, resume ---- */
 static void on_turned(void *arg, int64_t count, const struct err *err)
 {
-    struct tool *t = arg;
+    struct queue_tool *t = arg;
     bool is_pause = strcmp(t->verb->name, "pause") == 0;
     if (!err && t->is_json)
         printf("{\"changed\": %s}\n", count > 0 ? "true" : "false");
@@ -209,7 +209,7 @@ static void on_turned(void *arg, int64_t count, const struct err *err)
     finish(t, err);
 }
 
-static int ask_pause(struct tool *t, struct err *err)
+static int ask_pause(struct queue_tool *t, struct err *err)
 {
     char host[64] = "", by[128];
     const struct passwd *user = getpwuid(getuid());
@@ -218,7 +218,7 @@ static int ask_pause(struct tool *t, struct err *err)
     return queue_pause(t->queue, t->target, by, on_turned, t, err);
 }
 
-static int ask_resume(struct tool *t, struct err *err)
+static int ask_resume(struct queue_tool *t, struct err *err)
 {
     return queue_resume(t->queue, t->target, on_turned, t, err);
 }
@@ -245,7 +245,7 @@ static bool read_number(const char *text, int64_t *out)
     return text && *text && *end == '\0' && *out >= 0;
 }
 
-static bool read_words(struct tool *t, int argc, char **argv)
+static bool read_words(struct queue_tool *t, int argc, char **argv)
 {
     for (size_t i = 0; argc > 0 && i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(argv[0], verbs[i].name) == 0) t->verb = &verbs[i];
@@ -273,7 +273,7 @@ static bool read_words(struct tool *t, int argc, char **argv)
 
 static void on_redis(void *arg, bool is_up, const char *why)
 {
-    struct tool *t = arg;
+    struct queue_tool *t = arg;
     struct err err;
     if (is_up && !t->is_asked) {
         t->is_asked = true;
@@ -286,7 +286,7 @@ static void on_redis(void *arg, bool is_up, const char *why)
 
 int queue_main(struct conf *conf, int argc, char **argv)
 {
-    struct tool t = {.status = EXIT_UNAVAILABLE};
+    struct queue_tool t = {.status = EXIT_UNAVAILABLE};
     struct redis_url url;
     struct err err;
     struct timeval patience = {.tv_sec = PATIENCE_S};

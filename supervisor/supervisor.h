@@ -23,7 +23,7 @@ struct watched;
 struct status;
 struct control;
 struct watch;
-struct events;
+struct events_hook;
 struct keeper;
 struct trial;
 struct child_hooks;
@@ -40,7 +40,7 @@ struct supervisor {
     struct status *status;
     struct control *control;
     struct watch *watch;
-    struct events *events;
+    struct events_hook *events;
     struct keeper *keeper; /* of the run directory */
     struct trial *trial;   /* of the program file, before an exec; NULL = none runs */
 

@@ -54,7 +54,7 @@ static int64_t lock_ms(const struct beat *b)
 static void take_runs(struct beat *b, const redisReply *reply)
 {
     for (int i = 0; i < b->schedule.count; i++) {
-        struct entry *e = &b->schedule.entries[i];
+        struct schedule_entry *e = &b->schedule.entries[i];
         const char *text = NULL;
         for (size_t k = 3; k + 1 < reply->elements && !text; k += 2)
             if (strcmp(reply->element[k]->str, e->name) == 0) text = reply->element[k + 1]->str;
@@ -93,7 +93,7 @@ static int64_t next_look_ms(const struct beat *b, int64_t now_ms)
 {
     int64_t wait = lock_ms(b) / 3;
     for (int i = 0; i < b->schedule.count; i++) {
-        struct verdict v = schedule_judge(&b->schedule.entries[i], now_ms);
+        struct tick_verdict v = schedule_judge(&b->schedule.entries[i], now_ms);
         int64_t until = v.due == DUE_NOT ? v.next_ms - now_ms : 0;
         if (until < wait) wait = until;
     }
@@ -125,7 +125,7 @@ static void on_answer(void *arg, const struct redis_answer *answer)
 }
 
 /* ---- what we ask ---- */
-static char *tick_message(const struct entry *e, char id[UUID_TEXT_SIZE])
+static char *tick_message(const struct schedule_entry *e, char id[UUID_TEXT_SIZE])
 {
     struct buf message = {0};
     struct message_spec spec = {.task = e->task,
@@ -140,8 +140,8 @@ static char *tick_message(const struct entry *e, char id[UUID_TEXT_SIZE])
 /* Returns the message, which must live until the call is made; NULL when there is none. */
 static char *add_due(struct beat *b, struct script_call *c, int i, int64_t now_ms)
 {
-    const struct entry *e = &b->schedule.entries[i];
-    struct verdict v = schedule_judge(e, now_ms);
+    const struct schedule_entry *e = &b->schedule.entries[i];
+    struct tick_verdict v = schedule_judge(e, now_ms);
     char key[QUEUE_KEY_SIZE], *message = NULL;
     if (v.due == DUE_NOT) return NULL;
     if (v.due == DUE_FIRE && !(message = tick_message(e, b->sent_ids[i]))) return NULL;

@@ -8,12 +8,12 @@
 #include <strings.h>
 #include <time.h>
 
-struct field {
+struct crontab_field {
     const char *name;
     int min, max;
     const char *words; /* three letters each, from min on */
 };
-static const struct field fields[] = {
+static const struct crontab_field fields[] = {
     {"minute", 0, 59, ""},
     {"hour", 0, 23, ""},
     {"day of month", 1, 31, ""},
@@ -22,7 +22,7 @@ static const struct field fields[] = {
 };
 
 /* A number or a name; moves *at behind it. -1 when it is neither, or out of range. */
-static int value(const struct field *f, const char **at)
+static int value(const struct crontab_field *f, const char **at)
 {
     for (size_t i = 0; f->words[i]; i += 3)
         if (strncasecmp(*at, f->words + i, 3) == 0) {
@@ -38,7 +38,7 @@ static int value(const struct field *f, const char **at)
 }
 
 /* "*", "5", "1-5", each with "/step". A range may go round: "22-4", "fri-mon". */
-static bool part(const struct field *f, const char **at, uint64_t *set)
+static bool part(const struct crontab_field *f, const char **at, uint64_t *set)
 {
     int from = f->min, to = f->max, step = 1;
     bool is_single = false;
@@ -53,7 +53,7 @@ static bool part(const struct field *f, const char **at, uint64_t *set)
         }
     }
     if (**at == '/') {
-        const struct field steps = {"step", 1, 59, ""};
+        const struct crontab_field steps = {"step", 1, 59, ""};
         (*at)++;
         step = value(&steps, at);
         if (is_single) to = f->max;
@@ -65,7 +65,7 @@ static bool part(const struct field *f, const char **at, uint64_t *set)
     return true;
 }
 
-static bool field(const struct field *f, const char **at, uint64_t *set)
+static bool field(const struct crontab_field *f, const char **at, uint64_t *set)
 {
     *set = 0;
     for (;;) {

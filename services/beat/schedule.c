@@ -12,17 +12,17 @@ static void add_interval(struct schedule *s, const char *name, const char *task,
 {
     if (every_ms <= 0) return;
     int64_t expires_ms = every_ms * 9 / 10;
-    s->entries[s->count++] = (struct entry){.name = name,
-                                            .task = task,
-                                            .queue = queue,
-                                            .every_ms = every_ms,
-                                            .expires_ms = expires_ms < 1000 ? 1000 : expires_ms};
+    s->entries[s->count++] = (struct schedule_entry){.name = name,
+                                                     .task = task,
+                                                     .queue = queue,
+                                                     .every_ms = every_ms,
+                                                     .expires_ms = expires_ms < 1000 ? 1000 : expires_ms};
 }
 
 static int add_crontab(struct schedule *s, const char *name, const char *task, const char *queue, const char *when,
                        struct err *err)
 {
-    struct entry e = {.name = name, .task = task, .queue = queue, .expires_ms = HOUR_MS};
+    struct schedule_entry e = {.name = name, .task = task, .queue = queue, .expires_ms = HOUR_MS};
     if (!when[0]) return 0;
     int rc = crontab_parse(when, &e.crontab, err);
     if (rc == 0) s->entries[s->count++] = e;
@@ -50,7 +50,7 @@ int schedule_from_conf(const struct conf *conf, struct schedule *out, struct err
 /* Only a whole number of milliseconds of this age of the world is a time; whatever else stands there counts as none,
  * and is replaced by the next run. A text that is too long to be one is kept as its beginning, which beat.lua compares
  * with. */
-void schedule_set_last(struct entry *e, const char *text)
+void schedule_set_last(struct schedule_entry *e, const char *text)
 {
     char *end = NULL;
     snprintf(e->last, sizeof e->last, "%s", text ? text : "");
@@ -60,27 +60,27 @@ void schedule_set_last(struct entry *e, const char *text)
     e->last_ms = is_time ? ms : 0;
 }
 
-static struct verdict judge_interval(const struct entry *e, int64_t now_ms)
+static struct tick_verdict judge_interval(const struct schedule_entry *e, int64_t now_ms)
 {
     int64_t due_ms = e->last_ms + e->every_ms;
     if (e->last_ms == 0 || e->last_ms > now_ms + CLOCK_SLACK_MS)
-        return (struct verdict){.due = DUE_FIRE, .run_ms = now_ms};
-    if (now_ms < due_ms) return (struct verdict){.due = DUE_NOT, .next_ms = due_ms};
+        return (struct tick_verdict){.due = DUE_FIRE, .run_ms = now_ms};
+    if (now_ms < due_ms) return (struct tick_verdict){.due = DUE_NOT, .next_ms = due_ms};
     /* On time: keep the rhythm. Late by more than a run: start anew from now. */
-    return (struct verdict){.due = DUE_FIRE, .run_ms = now_ms - due_ms < e->every_ms ? due_ms : now_ms};
+    return (struct tick_verdict){.due = DUE_FIRE, .run_ms = now_ms - due_ms < e->every_ms ? due_ms : now_ms};
 }
 
-static struct verdict judge_crontab(const struct entry *e, int64_t now_ms)
+static struct tick_verdict judge_crontab(const struct schedule_entry *e, int64_t now_ms)
 {
     if (e->last_ms == 0 || e->last_ms > now_ms + CLOCK_SLACK_MS)
-        return (struct verdict){.due = DUE_NOTE, .run_ms = now_ms};
+        return (struct tick_verdict){.due = DUE_NOTE, .run_ms = now_ms};
     int64_t next_s = crontab_next(&e->crontab, e->last_ms / 1000);
-    if (next_s < 0) return (struct verdict){.due = DUE_NOT, .next_ms = now_ms + HOUR_MS};
-    if (now_ms < next_s * 1000) return (struct verdict){.due = DUE_NOT, .next_ms = next_s * 1000};
-    return (struct verdict){.due = DUE_FIRE, .run_ms = now_ms};
+    if (next_s < 0) return (struct tick_verdict){.due = DUE_NOT, .next_ms = now_ms + HOUR_MS};
+    if (now_ms < next_s * 1000) return (struct tick_verdict){.due = DUE_NOT, .next_ms = next_s * 1000};
+    return (struct tick_verdict){.due = DUE_FIRE, .run_ms = now_ms};
 }
 
-struct verdict schedule_judge(const struct entry *e, int64_t now_ms)
+struct tick_verdict schedule_judge(const struct schedule_entry *e, int64_t now_ms)
 {
     return e->every_ms > 0 ? judge_interval(e, now_ms) : judge_crontab(e, now_ms);
 }

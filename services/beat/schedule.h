@@ -11,7 +11,7 @@
 
 #define SCHEDULE_MAX 8
 
-struct entry {
+struct schedule_entry {
     const char *name, *task, *queue;
     int64_t every_ms; /* 0 = by crontab */
     struct crontab crontab;
@@ -21,22 +21,22 @@ struct entry {
 };
 
 struct schedule {
-    struct entry entries[SCHEDULE_MAX];
+    struct schedule_entry entries[SCHEDULE_MAX];
     int count;
 };
 
 /* 0 or -ERR_CONFIG. */
 int schedule_from_conf(const struct conf *conf, struct schedule *out, struct err *err);
 
-enum due { DUE_NOT, DUE_FIRE, DUE_NOTE }; /* NOTE: remember now as the last run, send nothing */
-struct verdict {
-    enum due due;
+enum tick_due { DUE_NOT, DUE_FIRE, DUE_NOTE }; /* NOTE: remember now as the last run, send nothing */
+struct tick_verdict {
+    enum tick_due due;
     int64_t run_ms;  /* for FIRE and NOTE: what becomes the last run */
     int64_t next_ms; /* for NOT: when to look again (wall time) */
 };
 /* An interval entry that never ran fires at once; a crontab entry waits for its first time. Missed runs are made up
  * once. A last run in the future (the clock went back) counts as missed. */
-void schedule_set_last(struct entry *e, const char *text); /* as it stands in Redis; NULL = nothing */
-struct verdict schedule_judge(const struct entry *e, int64_t now_ms);
+void schedule_set_last(struct schedule_entry *e, const char *text); /* as it stands in Redis; NULL = nothing */
+struct tick_verdict schedule_judge(const struct schedule_entry *e, int64_t now_ms);
 
 #endif

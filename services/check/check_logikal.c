@@ -8,7 +8,7 @@
 
 #define LOGIKAL_TIMEOUT_MS 20000 /* a login alone may take five seconds */
 
-struct probe {
+struct logikal_check {
     struct logikal_job job;
     struct logikal *client;
     struct check_line *line;
@@ -18,27 +18,27 @@ struct probe {
 
 static bool is_late(void *arg)
 {
-    const struct probe *p = arg;
+    const struct logikal_check *p = arg;
     return mono_ms() - p->start_ms > LOGIKAL_TIMEOUT_MS;
 }
 
 static bool on_directory(struct logikal_job *job, const char *text, size_t len)
 {
     (void)text, (void)len;
-    struct probe *p = job->arg;
+    struct logikal_check *p = job->arg;
     p->directories++;
     return true;
 }
 
 static void on_restart(struct logikal_job *job)
 {
-    struct probe *p = job->arg;
+    struct logikal_check *p = job->arg;
     p->directories = 0;
 }
 
 static void on_done(struct logikal_job *job, struct logikal_outcome *outcome)
 {
-    struct probe *p = job->arg;
+    struct logikal_check *p = job->arg;
     int64_t took = mono_ms() - p->start_ms;
     if (outcome->code == ERR_NONE)
         check_say(p->line, CHECK_OK, "logged in, and %d directories listed, in %" PRId64 " ms", p->directories, took);
@@ -61,7 +61,7 @@ void check_logikal(const struct conf *conf, struct check_line *line)
     }
     static const enum sideways nothing_known[LEVEL_COUNT];
     struct err err = {0};
-    struct probe probe = {.line = line, .start_ms = mono_ms()};
+    struct logikal_check probe = {.line = line, .start_ms = mono_ms()};
     struct logikal_hooks hooks = {.is_cancelled = is_late, .arg = &probe};
     struct logikal *client = logikal_new(conf, &hooks, nothing_known, &err);
     if (!client) {

@@ -10,7 +10,7 @@
 #include "ipc/redis.h"
 #include "services/check/check_internal.h"
 
-struct probe {
+struct redis_check {
     struct event_base *base;
     struct redis *redis;
     const struct redis_url *url;
@@ -33,7 +33,7 @@ static void info_field(const char *info, const char *name, char *out, size_t siz
     snprintf(out, size, "%.*s", (int)strcspn(at, "\r\n"), at);
 }
 
-static void say_info(struct probe *p, const char *info)
+static void say_info(struct redis_check *p, const char *info)
 {
     char valkey[32], version[32], policy[48], maxmemory[32], role[16];
     info_field(info, "valkey_version", valkey, sizeof valkey);
@@ -70,13 +70,13 @@ static void say_info(struct probe *p, const char *info)
 
 static void on_foreign(void *arg, const char *problem)
 {
-    struct probe *p = arg;
+    struct redis_check *p = arg;
     if (problem[0] && p->line->verdict == CHECK_OK) check_say(p->line, CHECK_WARNING, "%s", problem);
     event_base_loopbreak(p->base);
 }
 
 /* The last question: is something where no worker would look? False: it cannot be asked. */
-static bool ask_foreign(struct probe *p)
+static bool ask_foreign(struct redis_check *p)
 {
     char texts[QUEUE_NAMES_MAX][128];
     const char *names[QUEUE_NAMES_MAX];
@@ -87,7 +87,7 @@ static bool ask_foreign(struct probe *p)
 
 static void on_info(void *arg, const struct redis_answer *answer)
 {
-    struct probe *p = arg;
+    struct redis_check *p = arg;
     if (answer->fault == REDIS_FINE && answer->reply && answer->reply->str)
         say_info(p, answer->reply->str);
     else
@@ -108,7 +108,7 @@ static void on_info(void *arg, const struct redis_answer *answer)
 
 static void on_state(void *arg, bool is_up, const char *why)
 {
-    struct probe *p = arg;
+    struct redis_check *p = arg;
     if (!is_up) {
         snprintf(p->why, sizeof p->why, "%s", why);
         event_base_loopbreak(p->base);
@@ -117,7 +117,7 @@ static void on_state(void *arg, bool is_up, const char *why)
     }
 }
 
-static void probe_run(struct probe *p)
+static void probe_run(struct redis_check *p)
 {
     struct err err = {0};
     char where[300];
@@ -147,11 +147,11 @@ void check_redis(const struct conf *conf, struct check_line *line)
         check_say(line, CHECK_SKIPPED, "not configured: web serves, and manual syncs run without it");
         return;
     }
-    struct probe probe = {.url = &url,
-                          .line = line,
-                          .queues = conf_str(conf, SET_WORKER_QUEUES),
-                          .start_ms = mono_ms(),
-                          .base = rc == 0 ? event_base_new() : NULL};
+    struct redis_check probe = {.url = &url,
+                                .line = line,
+                                .queues = conf_str(conf, SET_WORKER_QUEUES),
+                                .start_ms = mono_ms(),
+                                .base = rc == 0 ? event_base_new() : NULL};
     if (rc == 0) queue_keys_init(&probe.keys, conf, &url);
     if (probe.base)
         probe_run(&probe);

@@ -43,7 +43,7 @@ static const char *directory_of(const char *chain)
     return separator ? separator + 1 : chain;
 }
 
-const char *answer_where(const struct session *s, char *out, size_t size)
+const char *answer_where(const struct logikal_session *s, char *out, size_t size)
 {
     static const char *const names[LEVEL_COUNT] = {"the root", "directory", "project", "phase", "elevation"};
     const struct place *p = s->job ? &s->job->place : NULL;

@@ -52,7 +52,7 @@ static int make_sessions(struct logikal *l, int count)
     if (!l->sessions) return -1;
     l->max_sessions = l->session_limit = count;
     for (int i = 0; i < count; i++) {
-        struct session *s = &l->sessions[i];
+        struct logikal_session *s = &l->sessions[i];
         s->client = l;
         s->call = http_call_new(l->http, session_on_answer, s);
         backoff_init(&s->backoff, BACKOFF_BASE_MS, BACKOFF_CAP_MS);
@@ -146,7 +146,7 @@ void logikal_renew(struct logikal *l)
 static void cancel_jobs(struct logikal *l, enum err_code code, const char *text)
 {
     for (int i = 0; i < l->max_sessions; i++) {
-        struct session *s = &l->sessions[i];
+        struct logikal_session *s = &l->sessions[i];
         bool is_kept = s->state == SESSION_CALLING && (s->calling == CALL_LOGIN || s->calling == CALL_LOGOUT);
         enum session_state state = s->state;
         if (!is_kept) http_call_stop(s->call);
@@ -175,7 +175,7 @@ static int poll_time_ms(const struct logikal *l)
 {
     int64_t ms = POLL_MS, now_ms = mono_ms();
     for (int i = 0; i < l->max_sessions; i++) {
-        const struct session *s = &l->sessions[i];
+        const struct logikal_session *s = &l->sessions[i];
         if (s->state == SESSION_WAITING && s->wait_until_ms - now_ms < ms) ms = s->wait_until_ms - now_ms;
     }
     return ms < 1 ? 1 : (int)ms;
@@ -215,7 +215,7 @@ static bool is_all_closed(struct logikal *l)
 {
     bool is_closed = true;
     for (int i = 0; i < l->max_sessions; i++) {
-        struct session *s = &l->sessions[i];
+        struct logikal_session *s = &l->sessions[i];
         if (s->state == SESSION_IDLE || (s->state == SESSION_WAITING && s->token[0])) session_close(s);
         if (s->state == SESSION_WAITING && !s->token[0]) s->state = SESSION_CLOSED;
         is_closed = is_closed && s->state == SESSION_CLOSED;

@@ -19,7 +19,7 @@ enum session_state {
     SESSION_CALLING, /* a call is on its way */
     SESSION_WAITING  /* for a retry */
 };
-struct session {
+struct logikal_session {
     struct logikal *client;
     struct http_call *call;
     enum session_state state;
@@ -48,7 +48,7 @@ struct logikal {
     int sideways_doubts[LEVEL_COUNT]; /* refusals in a row where it is allowed */
     struct logikal_hooks hooks;
     struct http *http;
-    struct session *sessions; /* max_sessions of them */
+    struct logikal_session *sessions; /* max_sessions of them */
     struct logikal_job *pending, **pending_end;
     size_t pending_count, running_count;
     char opened[OPENED_KEPT][LOGIKAL_ID_SIZE]; /* the last projects that the upstream has opened for a file */
@@ -67,27 +67,28 @@ struct logikal {
 };
 
 /* session.c: the steps of a job */
-void session_begin(struct session *s, struct logikal_job *job); /* of an idle or closed session */
-void session_step(struct session *s);                           /* go on with the job */
-void session_wait(struct session *s, int64_t ms);               /* then session_step */
-void session_finish_job(struct session *s, struct logikal_outcome *outcome);
-struct logikal_job *session_let_job(struct session *s); /* it is not this session's any more; NULL = it has none */
-void session_close(struct session *s);                  /* starts a logout when it is idle */
-void session_leave(struct session *s);                  /* goes on without the token, which stays noted */
-void session_forget(struct session *s);                 /* the token is of no use any more */
-int session_slot(const struct session *s);
+void session_begin(struct logikal_session *s, struct logikal_job *job); /* of an idle or closed session */
+void session_step(struct logikal_session *s);                           /* go on with the job */
+void session_wait(struct logikal_session *s, int64_t ms);               /* then session_step */
+void session_finish_job(struct logikal_session *s, struct logikal_outcome *outcome);
+struct logikal_job *session_let_job(
+    struct logikal_session *s);                 /* it is not this session's any more; NULL = it has none */
+void session_close(struct logikal_session *s);  /* starts a logout when it is idle */
+void session_leave(struct logikal_session *s);  /* goes on without the token, which stays noted */
+void session_forget(struct logikal_session *s); /* the token is of no use any more */
+int session_slot(const struct logikal_session *s);
 void fail_run(struct logikal *l, enum err_code code, const char *text);
 
 /* reply.c: answers that came as hoped, and all others by the policy */
 void session_on_answer(void *arg, const struct http_answer *answer);
 bool session_on_bytes(void *arg, const char *bytes, size_t len);
 /* trouble.c: carries the policy out */
-void trouble_on_answer(struct session *s, const struct http_answer *answer, const struct policy_facts *facts,
+void trouble_on_answer(struct logikal_session *s, const struct http_answer *answer, const struct policy_facts *facts,
                        enum policy policy);
-void trouble_is_over(struct session *s); /* a call went well */
+void trouble_is_over(struct logikal_session *s); /* a call went well */
 
 /* sideways.c: what is learned about sibling selects */
-void sideways_on_selected(struct session *s); /* before the step is taken */
+void sideways_on_selected(struct logikal_session *s); /* before the step is taken */
 
 /* pending.c: the jobs that no session has */
 void pending_add(struct logikal *l, struct logikal_job *job);
@@ -101,7 +102,7 @@ void pending_fail(struct logikal *l, const struct place *inside, enum err_code c
 /* answer.c: text for people: "Logikal answered 409 to POST /projects/select (project G): it is locked". out is
  * returned; it is valid UTF-8. */
 const char *answer_text(const struct http_answer *answer, const char *what, const char *where, char *out, size_t size);
-const char *answer_where(const struct session *s, char *out, size_t size); /* "" for a login */
+const char *answer_where(const struct logikal_session *s, char *out, size_t size); /* "" for a login */
 
 /* dispatch.c */
 void dispatch(struct logikal *l); /* gives pending jobs to sessions, opens and renews sessions */

@@ -115,7 +115,7 @@ static struct logikal_job **balanced(struct logikal *l, const struct place *at, 
         if (!load->heaviest || (*link)->weight > (*load->heaviest)->weight) load->heaviest = link;
     }
     for (int i = 0; i < l->max_sessions; i++) {
-        const struct session *s = &l->sessions[i];
+        const struct logikal_session *s = &l->sessions[i];
         const struct place *place = s->job ? &s->job->place : &s->at;
         for (int k = 0; k < n && s->state != SESSION_CLOSED; k++)
             loads[k].sessions += place->elevation[0] && is_same_phase(loads[k].place, place);
@@ -128,7 +128,7 @@ static struct logikal_job **balanced(struct logikal *l, const struct place *at, 
 static void give_reachable_jobs(struct logikal *l)
 {
     for (int i = 0; i < l->max_sessions; i++) {
-        struct session *s = &l->sessions[i];
+        struct logikal_session *s = &l->sessions[i];
         if (s->state == SESSION_IDLE && s->must_renew) session_step(s);
         if (s->state != SESSION_IDLE) continue;
         struct logikal_job **link = nearest(l, &s->at, s->at.project);
@@ -137,14 +137,14 @@ static void give_reachable_jobs(struct logikal *l)
 }
 
 /* Where a session will be when it is idle next. */
-static const struct place *future_place(const struct session *s)
+static const struct place *future_place(const struct logikal_session *s)
 {
     return s->job ? &s->job->place : &s->at;
 }
 
 /* Marks a pending job that this session can do next, on its way down or beside it; one branch for each session. */
-static void absorb(const struct logikal *l, const struct session *s, struct logikal_job *const jobs[], bool covered[],
-                   int n, int64_t *work_ms)
+static void absorb(const struct logikal *l, const struct logikal_session *s, struct logikal_job *const jobs[],
+                   bool covered[], int n, int64_t *work_ms)
 {
     bool has_branch = false;
     for (int i = 0; i < n; i++) {
@@ -187,7 +187,7 @@ static int sessions_wanted(struct logikal *l, int open, bool is_starting)
         if (is_takable(l, job)) jobs[n++] = job;
     if (open == 0) return count_branches(l, jobs, covered, n);
     for (int i = 0; i < l->max_sessions; i++) {
-        const struct session *s = &l->sessions[i];
+        const struct logikal_session *s = &l->sessions[i];
         if (s->state != SESSION_CLOSED) absorb(l, s, jobs, covered, n, &work_ms);
     }
     int branches = count_branches(l, jobs, covered, n);
@@ -198,7 +198,7 @@ static int sessions_wanted(struct logikal *l, int open, bool is_starting)
 
 /* The job for a new session of one that was in a project: the nearest to the root, since the others pass it on their
  * way; else the heaviest. */
-static bool begin_first(struct logikal *l, struct session *s)
+static bool begin_first(struct logikal *l, struct logikal_session *s)
 {
     struct place root = {0};
     char project[LOGIKAL_ID_SIZE];
@@ -235,7 +235,7 @@ static void visit_done(struct logikal_job *job, struct logikal_outcome *outcome)
     free(job);
 }
 
-static bool visit(struct logikal *l, struct session *s)
+static bool visit(struct logikal *l, struct logikal_session *s)
 {
     struct logikal_job *job = calloc(1, sizeof *job);
     if (!job || place_copy(&job->place, &l->warm_place) < 0) {
@@ -252,7 +252,7 @@ static bool visit(struct logikal *l, struct session *s)
 static void warm_sessions(struct logikal *l, int open)
 {
     for (int i = 0; i < l->max_sessions; i++) {
-        struct session *s = &l->sessions[i];
+        struct logikal_session *s = &l->sessions[i];
         if (s->state == SESSION_IDLE && place_distance(&s->at, &l->warm_place, straight) > 0) visit(l, s);
         if (s->state == SESSION_CLOSED && open < l->warm_count && visit(l, s)) open++;
     }

@@ -14,14 +14,14 @@
 #define PATH_LIMIT 4096
 
 /* One object at hand, the first thing that refuses it, and what is odd about it. */
-struct reader {
+struct object_reader {
     const cJSON *json;
     struct logikal_odd *odd;
     const char *wrong_member, *expected;
     bool has_no_memory;
 };
 
-static void odd(struct reader *r, const char *name, const char *what)
+static void odd(struct object_reader *r, const char *name, const char *what)
 {
     struct logikal_odd *o = r->odd;
     if (o->count == (int)(sizeof o->items / sizeof o->items[0])) return;
@@ -30,7 +30,7 @@ static void odd(struct reader *r, const char *name, const char *what)
 }
 
 /* NULL when it is no JSON, or, with errno ENOMEM, without memory. */
-static cJSON *parse(struct reader *r, const char *text, size_t len)
+static cJSON *parse(struct object_reader *r, const char *text, size_t len)
 {
     struct buf tidied = {0};
     struct json_oddities found;
@@ -45,20 +45,20 @@ static cJSON *parse(struct reader *r, const char *text, size_t len)
     return json;
 }
 
-static const cJSON *member(struct reader *r, const char *name)
+static const cJSON *member(struct object_reader *r, const char *name)
 {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(r->json, name);
     return cJSON_IsNull(value) ? NULL : value;
 }
 
-static void wrong(struct reader *r, const char *name, const char *expected)
+static void wrong(struct object_reader *r, const char *name, const char *expected)
 {
     if (r->wrong_member) return;
     r->wrong_member = name;
     r->expected = expected;
 }
 
-static const char *text_of(struct reader *r, const char *name)
+static const char *text_of(struct object_reader *r, const char *name)
 {
     const cJSON *value = member(r, name);
     if (value && !cJSON_IsString(value)) odd(r, name, "is not a text");
@@ -66,20 +66,20 @@ static const char *text_of(struct reader *r, const char *name)
 }
 
 /* A text that is stored with so many characters. */
-static const char *short_text_of(struct reader *r, const char *name, size_t most, const char *what)
+static const char *short_text_of(struct object_reader *r, const char *name, size_t most, const char *what)
 {
     const char *text = text_of(r, name);
     if (text && strlen(text) > most && utf8_length(text) > most) odd(r, name, what);
     return text;
 }
 
-static const char *name_of(struct reader *r)
+static const char *name_of(struct object_reader *r)
 {
     return short_text_of(r, "name", 255, "has more than 255 characters and is cut");
 }
 
 /* An identifier of a version: it may be missing, but not be something else. */
-static const char *version_of(struct reader *r, const char *name)
+static const char *version_of(struct object_reader *r, const char *name)
 {
     const cJSON *value = member(r, name);
     if (value && !cJSON_IsString(value)) wrong(r, name, "a text");
@@ -87,7 +87,7 @@ static const char *version_of(struct reader *r, const char *name)
 }
 
 /* A directory's, which is its path. */
-static const char *path_of(struct reader *r, const char *name)
+static const char *path_of(struct object_reader *r, const char *name)
 {
     const char *text = version_of(r, name);
     if (!text || !*text || strlen(text) >= PATH_LIMIT || strchr(text, CHAIN_SEPARATOR)) wrong(r, name, "an identifier");
@@ -95,7 +95,7 @@ static const char *path_of(struct reader *r, const char *name)
 }
 
 /* A GUID, as its key; the null GUID is one only where it is allowed. */
-static const char *guid_of(struct reader *r, const char *name, bool may_be_null, char key[GUID_SIZE],
+static const char *guid_of(struct object_reader *r, const char *name, bool may_be_null, char key[GUID_SIZE],
                            const char **spelled)
 {
     *spelled = version_of(r, name);
@@ -105,7 +105,7 @@ static const char *guid_of(struct reader *r, const char *name, bool may_be_null,
     return NULL;
 }
 
-static int64_t time_of(struct reader *r, const char *name)
+static int64_t time_of(struct object_reader *r, const char *name)
 {
     const cJSON *value = member(r, name);
     if (!value) return 0;
@@ -117,14 +117,14 @@ static int64_t time_of(struct reader *r, const char *name)
     return (int64_t)seconds;
 }
 
-static bool bool_of(struct reader *r, const char *name)
+static bool bool_of(struct object_reader *r, const char *name)
 {
     const cJSON *value = member(r, name);
     if (value && !cJSON_IsBool(value)) odd(r, name, "is not true or false");
     return cJSON_IsTrue(value);
 }
 
-static bool number_of(struct reader *r, const char *name, double *out)
+static bool number_of(struct object_reader *r, const char *name, double *out)
 {
     const cJSON *value = member(r, name);
     if (!value) return false;
@@ -136,9 +136,9 @@ static bool number_of(struct reader *r, const char *name, double *out)
     return true;
 }
 
-static cJSON *open_object(struct reader *r, struct logikal_odd *odd, const char *text, size_t len)
+static cJSON *open_object(struct object_reader *r, struct logikal_odd *odd, const char *text, size_t len)
 {
-    *r = (struct reader){.odd = odd};
+    *r = (struct object_reader){.odd = odd};
     cJSON *json = parse(r, text, len);
     r->json = json;
     if (!json && errno == ENOMEM) r->has_no_memory = true;
@@ -146,7 +146,7 @@ static cJSON *open_object(struct reader *r, struct logikal_odd *odd, const char 
     return json;
 }
 
-static int close_object(struct reader *r, cJSON **json, const char *what, const char *id, struct err *err)
+static int close_object(struct object_reader *r, cJSON **json, const char *what, const char *id, struct err *err)
 {
     if (!r->wrong_member) return 0;
     if (r->has_no_memory) return err_set(err, ERR_NOMEM, "no memory to read %s", what);
@@ -160,7 +160,7 @@ static int close_object(struct reader *r, cJSON **json, const char *what, const 
 
 int logikal_directory_read(const char *text, size_t len, struct logikal_directory *out, struct err *err)
 {
-    struct reader r;
+    struct object_reader r;
     *out = (struct logikal_directory){0};
     out->json = open_object(&r, &out->odd, text, len);
     out->path = path_of(&r, "path");
@@ -170,7 +170,7 @@ int logikal_directory_read(const char *text, size_t len, struct logikal_director
 
 int logikal_project_read(const char *text, size_t len, struct logikal_project *out, struct err *err)
 {
-    struct reader r;
+    struct object_reader r;
     *out = (struct logikal_project){0};
     out->json = open_object(&r, &out->odd, text, len);
     out->id = guid_of(&r, "id", false, out->key, &out->upstream_id);
@@ -187,7 +187,7 @@ int logikal_project_read(const char *text, size_t len, struct logikal_project *o
 
 int logikal_phase_read(const char *text, size_t len, struct logikal_phase *out, struct err *err)
 {
-    struct reader r;
+    struct object_reader r;
     *out = (struct logikal_phase){0};
     out->json = open_object(&r, &out->odd, text, len);
     out->id = guid_of(&r, "id", true, out->key, &out->upstream_id);
@@ -198,7 +198,7 @@ int logikal_phase_read(const char *text, size_t len, struct logikal_phase *out, 
 
 int logikal_elevation_read(const char *text, size_t len, struct logikal_elevation *out, struct err *err)
 {
-    struct reader r;
+    struct object_reader r;
     *out = (struct logikal_elevation){0};
     out->json = open_object(&r, &out->odd, text, len);
     out->id = guid_of(&r, "id", false, out->key, &out->upstream_id);

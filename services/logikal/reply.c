@@ -10,7 +10,7 @@ static void average(int64_t *mean_ms, int64_t took_ms)
     *mean_ms += (took_ms - *mean_ms) / 4;
 }
 
-static void count_cost(struct session *s, int64_t took_ms)
+static void count_cost(struct logikal_session *s, int64_t took_ms)
 {
     struct logikal *l = s->client;
     if (s->calling == CALL_LOGIN) average(&l->login_cost_ms, took_ms);
@@ -18,7 +18,7 @@ static void count_cost(struct session *s, int64_t took_ms)
     if (s->calling == CALL_ASK) average(&l->cost_ms[s->job->kind], took_ms);
 }
 
-static void on_logged_in(struct session *s)
+static void on_logged_in(struct logikal_session *s)
 {
     struct logikal *l = s->client;
     int open = 0;
@@ -31,21 +31,21 @@ static void on_logged_in(struct session *s)
     session_step(s);
 }
 
-static void on_logged_out(struct session *s)
+static void on_logged_out(struct logikal_session *s)
 {
     s->client->stats.logouts++;
     session_forget(s);
     session_step(s);
 }
 
-static void on_selected(struct session *s)
+static void on_selected(struct logikal_session *s)
 {
     sideways_on_selected(s);
     if (place_take_step(&s->at, &s->step) < 0) fail_run(s->client, ERR_NOMEM, "no memory");
     session_step(s);
 }
 
-static void on_asked(struct session *s, const struct http_answer *answer, bool is_nothing)
+static void on_asked(struct logikal_session *s, const struct http_answer *answer, bool is_nothing)
 {
     struct logikal_outcome outcome = {
         .text = "", .body = answer->body, .type = answer->type, .is_nothing = is_nothing && s->job->kind == JOB_PARTS};
@@ -54,7 +54,7 @@ static void on_asked(struct session *s, const struct http_answer *answer, bool i
     session_finish_job(s, &outcome);
 }
 
-static void go_on(struct session *s, const struct http_answer *answer, bool is_nothing)
+static void go_on(struct logikal_session *s, const struct http_answer *answer, bool is_nothing)
 {
     if (s->calling != CALL_LOGOUT) {
         count_cost(s, answer->took_ms);
@@ -68,11 +68,11 @@ static void go_on(struct session *s, const struct http_answer *answer, bool is_n
     }
 }
 
-static void look_at_others(const struct session *s, struct policy_facts *facts)
+static void look_at_others(const struct logikal_session *s, struct policy_facts *facts)
 {
     const struct logikal *l = s->client;
     for (int i = 0; i < l->max_sessions; i++) {
-        const struct session *other = &l->sessions[i];
+        const struct logikal_session *other = &l->sessions[i];
         if (other == s) continue;
         facts->has_others = facts->has_others || other->token[0];
         bool is_new = other->state == SESSION_CALLING && other->calling == CALL_LOGIN && other->job &&
@@ -82,7 +82,7 @@ static void look_at_others(const struct session *s, struct policy_facts *facts)
     facts->has_been_accepted = l->stats.logins > 0;
 }
 
-static struct policy_facts facts_of(const struct session *s, const struct http_answer *answer)
+static struct policy_facts facts_of(const struct logikal_session *s, const struct http_answer *answer)
 {
     struct policy_facts facts = {.call = s->calling,
                                  .is_parts = s->calling == CALL_ASK && s->job->kind == JOB_PARTS,
@@ -100,7 +100,7 @@ static struct policy_facts facts_of(const struct session *s, const struct http_a
 
 void session_on_answer(void *arg, const struct http_answer *answer)
 {
-    struct session *s = arg;
+    struct logikal_session *s = arg;
     struct http_answer read = *answer;
     const char *why = NULL;
     char text[200];

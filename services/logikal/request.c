@@ -27,25 +27,25 @@ static bool is_list(enum job_kind kind)
 
 static bool on_element(void *arg, const char *text, size_t len)
 {
-    struct session *s = arg;
+    struct logikal_session *s = arg;
     return s->job->element(s->job, text, len);
 }
 
 static bool on_file(void *arg, const char *bytes, size_t len)
 {
-    struct session *s = arg;
+    struct logikal_session *s = arg;
     return s->job->bytes(s->job, bytes, len);
 }
 
 static bool is_full(void *arg)
 {
-    struct session *s = arg;
+    struct logikal_session *s = arg;
     return s->job->is_full(s->job);
 }
 
 bool session_on_bytes(void *arg, const char *bytes, size_t len)
 {
-    struct session *s = arg;
+    struct logikal_session *s = arg;
     if (s->job && s->job->kind == JOB_PARTS) return json_file_feed(&s->file, bytes, len);
     return json_list_feed(&s->list, bytes, len);
 }
@@ -60,7 +60,7 @@ static void url_encode(struct buf *out, const char *text)
     }
 }
 
-static void ask_url(struct session *s, struct buf *url)
+static void ask_url(struct logikal_session *s, struct buf *url)
 {
     if (s->job->kind == JOB_THUMBNAIL) {
         buf_str(url, "/elevations/");
@@ -78,7 +78,7 @@ static void select_json(const struct step *step, struct buf *json)
     buf_char(json, '}');
 }
 
-int request_start(struct session *s, struct err *err)
+int request_start(struct logikal_session *s, struct err *err)
 {
     struct logikal *l = s->client;
     struct buf url = {0}, json = {0};
@@ -125,7 +125,7 @@ int request_start(struct session *s, struct err *err)
     return rc;
 }
 
-const char *request_name(const struct session *s)
+const char *request_name(const struct logikal_session *s)
 {
     static const char *const selects[LEVEL_COUNT] = {"", "POST /directories/select", "POST /projects/select",
                                                      "POST /phases/select", "POST /elevations/select"};
@@ -202,7 +202,7 @@ static const char *check_image(const struct buf *body)
     return "not an image";
 }
 
-static enum reading read_asked(struct session *s, const struct http_answer *answer, const char **why)
+static enum reading read_asked(struct logikal_session *s, const struct http_answer *answer, const char **why)
 {
     if (s->job->kind == JOB_PARTS) return answer->status == 204 ? READ_NOTHING : json_file_finish(&s->file, why);
     if (!is_list(s->job->kind)) {
@@ -215,7 +215,7 @@ static enum reading read_asked(struct session *s, const struct http_answer *answ
     return *why ? READ_BADLY : READ_WELL;
 }
 
-enum reading request_read_answer(struct session *s, const struct http_answer *answer, const char **why)
+enum reading request_read_answer(struct logikal_session *s, const struct http_answer *answer, const char **why)
 {
     *why = NULL;
     switch (s->calling) {

@@ -7,7 +7,7 @@
 #include "services/logikal/request.h"
 
 /* What a sideways move looks like to this session: where it is finding out, it goes straight. */
-static struct step next_step(struct session *s)
+static struct step next_step(struct logikal_session *s)
 {
     enum sideways sideways[LEVEL_COUNT];
     memcpy(sideways, s->client->sideways, sizeof sideways);
@@ -20,12 +20,12 @@ void fail_run(struct logikal *l, enum err_code code, const char *text)
     if (!l->fatal.code) err_set(&l->fatal, code, "%s", text);
 }
 
-int session_slot(const struct session *s)
+int session_slot(const struct logikal_session *s)
 {
     return (int)(s - s->client->sessions);
 }
 
-static void start_call(struct session *s, enum session_call calling)
+static void start_call(struct logikal_session *s, enum session_call calling)
 {
     struct logikal *l = s->client;
     if (calling == CALL_LOGIN && l->hooks.login_begins) l->hooks.login_begins(l->hooks.arg, session_slot(s));
@@ -40,13 +40,13 @@ static void start_call(struct session *s, enum session_call calling)
     fail_run(l, err.code, err.text);
 }
 
-void session_wait(struct session *s, int64_t ms)
+void session_wait(struct logikal_session *s, int64_t ms)
 {
     s->state = SESSION_WAITING;
     s->wait_until_ms = mono_ms() + ms;
 }
 
-void session_begin(struct session *s, struct logikal_job *job)
+void session_begin(struct logikal_session *s, struct logikal_job *job)
 {
     s->job = job;
     s->probed = LEVEL_ROOT;
@@ -55,7 +55,7 @@ void session_begin(struct session *s, struct logikal_job *job)
     session_step(s);
 }
 
-void session_step(struct session *s)
+void session_step(struct logikal_session *s)
 {
     struct logikal *l = s->client;
     if (l->pause_until_ms > mono_ms()) {
@@ -87,7 +87,7 @@ void session_step(struct session *s)
     }
 }
 
-struct logikal_job *session_let_job(struct session *s)
+struct logikal_job *session_let_job(struct logikal_session *s)
 {
     struct logikal_job *job = s->job;
     s->job = NULL;
@@ -97,7 +97,7 @@ struct logikal_job *session_let_job(struct session *s)
     return job;
 }
 
-void session_finish_job(struct session *s, struct logikal_outcome *outcome)
+void session_finish_job(struct logikal_session *s, struct logikal_outcome *outcome)
 {
     /* Where a session stands whose select failed is anybody's guess. */
     if (outcome->code && outcome->code != ERR_CANCELLED && s->calling == CALL_SELECT) s->must_renew = true;
@@ -107,20 +107,20 @@ void session_finish_job(struct session *s, struct logikal_outcome *outcome)
 }
 
 /* The session may still be open, and stays noted; this one goes on without it. */
-void session_leave(struct session *s)
+void session_leave(struct logikal_session *s)
 {
     s->token[0] = '\0';
     s->must_renew = false;
     place_clear(&s->at);
 }
 
-void session_forget(struct session *s)
+void session_forget(struct logikal_session *s)
 {
     if (s->token[0] && s->client->hooks.session_closed) s->client->hooks.session_closed(s->client->hooks.arg, s->token);
     session_leave(s);
 }
 
-void session_close(struct session *s)
+void session_close(struct logikal_session *s)
 {
     if (s->token[0]) start_call(s, CALL_LOGOUT);
 }

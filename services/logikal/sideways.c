@@ -20,13 +20,13 @@ static void learn(struct logikal *l, enum logikal_level level, enum sideways wha
 }
 
 /* Of the chain of directories above it, only the last was selected sideways before. */
-static bool is_last_of_level(const struct session *s)
+static bool is_last_of_level(const struct logikal_session *s)
 {
     const char *chain = s->job->place.chain;
     return s->step.level != LEVEL_DIRECTORY || (chain && s->step.identifier + s->step.length == chain + strlen(chain));
 }
 
-void sideways_on_selected(struct session *s)
+void sideways_on_selected(struct logikal_session *s)
 {
     enum logikal_level level = s->step.level;
     if (s->step.is_sideways) {

@@ -19,13 +19,13 @@
 #define SILENCE_MS      10000 /* or this long without a call that went well, or the whole budget */
 #define DEPTH_ASK       1000000
 
-static int depth_of(const struct session *s)
+static int depth_of(const struct logikal_session *s)
 {
     if (s->calling == CALL_LOGIN) return 0;
     return s->calling == CALL_SELECT ? place_depth(&s->at) + !s->step.is_sideways : DEPTH_ASK;
 }
 
-void trouble_is_over(struct session *s)
+void trouble_is_over(struct logikal_session *s)
 {
     s->client->last_progress_ms = mono_ms();
     s->client->silent_in_row = 0;
@@ -38,7 +38,7 @@ void trouble_is_over(struct session *s)
         (struct logikal_effort){.backoff = effort->backoff, .is_second_round = is_second_round, .renewals = renewals};
 }
 
-static void note_trouble(struct session *s)
+static void note_trouble(struct logikal_session *s)
 {
     struct logikal_effort *effort = &s->job->effort;
     int depth = depth_of(s);
@@ -53,7 +53,7 @@ static void note_trouble(struct session *s)
 
 /* How long a job may be in trouble. Where others get on, a kind of call that has failed for good before is not waited
  * for as long again: many that will never succeed would hold up everything. */
-static int64_t budget_ms(const struct session *s)
+static int64_t budget_ms(const struct logikal_session *s)
 {
     const struct logikal *l = s->client;
     if (l->last_progress_ms < s->job->effort.since_ms) return l->budget_ms;
@@ -61,20 +61,20 @@ static int64_t budget_ms(const struct session *s)
     return ms > SHORT_BUDGET_MS || l->budget_ms < SHORT_BUDGET_MS ? ms : SHORT_BUDGET_MS;
 }
 
-static bool is_spent(const struct session *s, int64_t pause_ms)
+static bool is_spent(const struct logikal_session *s, int64_t pause_ms)
 {
     const struct logikal_effort *effort = &s->job->effort;
     return mono_ms() + pause_ms - effort->since_ms > budget_ms(s) || effort->renewals > RENEWALS_MAX;
 }
 
-static void finish(struct session *s, enum err_code code, const char *text)
+static void finish(struct logikal_session *s, enum err_code code, const char *text)
 {
     log_warning("%s", text);
     session_finish_job(s, &(struct logikal_outcome){.code = code, .text = text});
 }
 
 /* One session fewer does the work, for a while. */
-static void do_with_fewer(struct session *s, const char *text)
+static void do_with_fewer(struct logikal_session *s, const char *text)
 {
     struct logikal *l = s->client;
     int open = 0;
@@ -95,7 +95,7 @@ static void do_with_fewer(struct session *s, const char *text)
 }
 
 /* The run ends, with what is to be done about it. */
-static void on_denied(struct session *s, enum policy policy, const char *text)
+static void on_denied(struct logikal_session *s, enum policy policy, const char *text)
 {
     struct logikal *l = s->client;
     char full[sizeof l->fatal.text];
@@ -113,7 +113,7 @@ static void on_denied(struct session *s, enum policy policy, const char *text)
 }
 
 /* Nothing helped in all the time that there was. */
-static void give_up(struct session *s, const struct http_answer *answer, const struct policy_facts *facts,
+static void give_up(struct logikal_session *s, const struct http_answer *answer, const struct policy_facts *facts,
                     const char *text)
 {
     struct logikal *l = s->client;
@@ -136,12 +136,12 @@ static void give_up(struct session *s, const struct http_answer *answer, const s
     finish(s, ERR_UPSTREAM, text);
 }
 
-static void restart_list(struct session *s)
+static void restart_list(struct logikal_session *s)
 {
     if (s->job && s->job->restart && s->calling == CALL_ASK) s->job->restart(s->job);
 }
 
-static void try_again(struct session *s, const struct http_answer *answer, const struct policy_facts *facts,
+static void try_again(struct logikal_session *s, const struct http_answer *answer, const struct policy_facts *facts,
                       enum policy policy, const char *text)
 {
     struct logikal *l = s->client;
@@ -170,7 +170,7 @@ static void try_again(struct session *s, const struct http_answer *answer, const
 
 /* The token is said not to be known any more: a new one, and the way again. Only the answer to a logout is believed; a
  * session that was refused once and lives on would stay open. */
-static void log_in_again(struct session *s, const char *text)
+static void log_in_again(struct logikal_session *s, const char *text)
 {
     log_debug("a Logikal session expired; logging in again");
     s->must_renew = true;
@@ -181,14 +181,14 @@ static void log_in_again(struct session *s, const char *text)
 }
 
 /* The place that turned out to be locked: what was to be selected, or where the question was asked. */
-static int locked_place(const struct session *s, struct place *out)
+static int locked_place(const struct logikal_session *s, struct place *out)
 {
     if (place_copy(out, s->calling == CALL_SELECT ? &s->at : &s->job->place) < 0) return -1;
     return s->calling == CALL_SELECT ? place_take_step(out, &s->step) : 0;
 }
 
 /* Whatever else is to be done in a locked place meets the same lock: it is left for later, or given up, together. */
-static void on_locked(struct session *s, enum policy policy, const char *text)
+static void on_locked(struct logikal_session *s, enum policy policy, const char *text)
 {
     struct logikal *l = s->client;
     struct place locked = {0};
@@ -209,7 +209,7 @@ static void on_locked(struct session *s, enum policy policy, const char *text)
 }
 
 /* A login that gave no token: refused, or without an answer that could be read. */
-static void note_failed_login(struct session *s, const struct http_answer *answer)
+static void note_failed_login(struct logikal_session *s, const struct http_answer *answer)
 {
     struct logikal *l = s->client;
     bool is_unknown =
@@ -219,7 +219,7 @@ static void note_failed_login(struct session *s, const struct http_answer *answe
 }
 
 /* A logout is tried a few times; the next run finds the session noted. */
-static void log_out_later(struct session *s)
+static void log_out_later(struct logikal_session *s)
 {
     int64_t pause_ms = backoff_next_ms(&s->backoff);
     if (s->token[0] && s->backoff.attempt <= LOGOUT_TRIES) {
@@ -230,7 +230,7 @@ static void log_out_later(struct session *s)
     }
 }
 
-void trouble_on_answer(struct session *s, const struct http_answer *answer, const struct policy_facts *facts,
+void trouble_on_answer(struct logikal_session *s, const struct http_answer *answer, const struct policy_facts *facts,
                        enum policy policy)
 {
     char text[600], where[400];

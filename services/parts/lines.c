@@ -16,7 +16,7 @@
 
 #define SELECTED_MAX 2000
 
-struct reading {
+struct lines_reading {
     struct image *image;
     struct parts_data *data;
     struct parts_data *told; /* data, or NULL while a line of another elevation is read */
@@ -33,14 +33,14 @@ struct reading {
 
 /* ---- the columns of a table ---- */
 
-static int find_column(const struct reading *r, const char *name)
+static int find_column(const struct lines_reading *r, const char *name)
 {
     for (int i = 0; name && i < r->columns; i++)
         if (strcasecmp(sqlite3_column_name(r->row, i), name) == 0) return i;
     return -1;
 }
 
-static void map_columns(struct reading *r)
+static void map_columns(struct lines_reading *r)
 {
     r->columns = sqlite3_column_count(r->row);
     if (r->columns > SELECTED_MAX) r->columns = SELECTED_MAX;
@@ -58,7 +58,7 @@ static void map_columns(struct reading *r)
 }
 
 /* The known columns that the table has, quoted; NULL when there are none. sqlite3_free it. */
-static char *known_columns(struct reading *r)
+static char *known_columns(struct lines_reading *r)
 {
     char *list = NULL;
     for (int k = 0; k < LINE_COLUMNS && r->kind->columns[k].name; k++)
@@ -72,7 +72,7 @@ static char *known_columns(struct reading *r)
     return list;
 }
 
-static sqlite3_stmt *select_columns(struct reading *r, const char *columns, struct err *err)
+static sqlite3_stmt *select_columns(struct lines_reading *r, const char *columns, struct err *err)
 {
     char *sql = sqlite3_mprintf("SELECT %s FROM \"%w\" NOT INDEXED", columns, r->table);
     sqlite3_stmt *row = sql ? image_prepare(r->image, sql, err) : NULL;
@@ -82,7 +82,7 @@ static sqlite3_stmt *select_columns(struct reading *r, const char *columns, stru
 }
 
 /* All columns, or, when one of them cannot be computed here, those that are known. */
-static sqlite3_stmt *select_table(struct reading *r, struct err *err)
+static sqlite3_stmt *select_table(struct lines_reading *r, struct err *err)
 {
     sqlite3_stmt *row = select_columns(r, "*", err);
     char *known = row ? NULL : known_columns(r);
@@ -95,14 +95,14 @@ static sqlite3_stmt *select_table(struct reading *r, struct err *err)
 /* ---- a line ---- */
 
 /* A text as it is, NULL for anything else: asking SQLite for the text of another value changes the value. */
-static const char *text_of(const struct reading *r, int column)
+static const char *text_of(const struct lines_reading *r, int column)
 {
     bool is_text = column >= 0 && sqlite3_column_type(r->row, column) == SQLITE_TEXT;
     return is_text ? (const char *)sqlite3_column_text(r->row, column) : NULL;
 }
 
 /* A value with which other tables are spoken of. */
-static const char *id_of(const struct reading *r, int column, char number[24])
+static const char *id_of(const struct lines_reading *r, int column, char number[24])
 {
     if (column < 0 || sqlite3_column_type(r->row, column) != SQLITE_INTEGER) return text_of(r, column);
     snprintf(number, 24, "%lld", (long long)sqlite3_column_int64(r->row, column));
@@ -110,7 +110,7 @@ static const char *id_of(const struct reading *r, int column, char number[24])
 }
 
 /* The row of Elevations that the line belongs to, if the file binds it to one of several. */
-static int64_t row_of(const struct reading *r, int64_t number, const struct lookup_entry *insertion)
+static int64_t row_of(const struct lines_reading *r, int64_t number, const struct lookup_entry *insertion)
 {
     char number_text[24];
     if (r->elevation_rows < 2) return -1;
@@ -137,13 +137,13 @@ static void add_text(struct buf *out, const char *key, const char *text)
 }
 
 /* Before the names of columns when something is told of them. */
-static const char *spoken(const struct reading *r)
+static const char *spoken(const struct lines_reading *r)
 {
     return strcmp(r->kind->kind, "elevation") == 0 ? "" : r->table;
 }
 
 /* A number of the row. false: what is there is none, and goes among the others as it is. */
-static bool number_of(const struct reading *r, int column, double *value)
+static bool number_of(const struct lines_reading *r, int column, double *value)
 {
     int type = sqlite3_column_type(r->row, column);
     if (type == SQLITE_INTEGER || type == SQLITE_FLOAT) {
@@ -155,7 +155,7 @@ static bool number_of(const struct reading *r, int column, double *value)
 }
 
 /* An empty text where a number belongs is none, and nothing to tell. */
-static bool is_blank(const struct reading *r, int column)
+static bool is_blank(const struct lines_reading *r, int column)
 {
     if (sqlite3_column_type(r->row, column) != SQLITE_TEXT) return false;
     const char *text = text_of(r, column);
@@ -163,7 +163,7 @@ static bool is_blank(const struct reading *r, int column)
 }
 
 /* Adds a column under its known name; false when it is not of its type. */
-static bool add_known(struct reading *r, int column, const struct line_column *known, struct buf *out)
+static bool add_known(struct lines_reading *r, int column, const struct line_column *known, struct buf *out)
 {
     char label[200];
     double value;
@@ -194,7 +194,7 @@ static bool add_known(struct reading *r, int column, const struct line_column *k
     return true;
 }
 
-static void add_other(struct reading *r, int column, bool *is_first, struct buf *out)
+static void add_other(struct lines_reading *r, int column, bool *is_first, struct buf *out)
 {
     const char *name = sqlite3_column_name(r->row, column);
     buf_str(out, *is_first ? ",\"other\":{" : ",");
@@ -205,7 +205,7 @@ static void add_other(struct reading *r, int column, bool *is_first, struct buf 
 }
 
 /* What other tables say about a line. */
-static void add_references(const struct reading *r, const struct lookup_entry *insertion, int64_t of_row,
+static void add_references(const struct lines_reading *r, const struct lookup_entry *insertion, int64_t of_row,
                            struct buf *out)
 {
     if (of_row >= 0) buf_printf(out, ",\"of_row\":%lld", (long long)of_row);
@@ -218,7 +218,7 @@ static void add_references(const struct reading *r, const struct lookup_entry *i
     if (item) add_text(out, "name", item->name);
 }
 
-static void add_line(struct reading *r, int64_t number, struct buf *out)
+static void add_line(struct lines_reading *r, int64_t number, struct buf *out)
 {
     bool is_first = true;
     bool is_done[SELECTED_MAX];
@@ -242,7 +242,7 @@ static void add_line(struct reading *r, int64_t number, struct buf *out)
     if (r->kind->is_part && is_own) r->data->own_parts++;
 }
 
-static int read_rows(struct reading *r, struct buf *out, int64_t *count, struct err *err)
+static int read_rows(struct lines_reading *r, struct buf *out, int64_t *count, struct err *err)
 {
     int rc;
     while ((rc = image_step(r->image, r->row, err)) == 1) {
@@ -257,7 +257,7 @@ static int read_rows(struct reading *r, struct buf *out, int64_t *count, struct 
     return rc;
 }
 
-static int read_kind(struct reading *r, int index, struct err *err)
+static int read_kind(struct lines_reading *r, int index, struct err *err)
 {
     struct parts_lines *lines = &r->data->lines[index];
     struct err why = {0};
@@ -299,7 +299,7 @@ static int64_t count_rows(struct image *image, const char *table)
     return count;
 }
 
-static void add_table(struct reading *r, const char *name, struct buf *out)
+static void add_table(struct lines_reading *r, const char *name, struct buf *out)
 {
     struct parts_data *data = r->data;
     int64_t rows = count_rows(r->image, name);
@@ -320,7 +320,7 @@ static void add_table(struct reading *r, const char *name, struct buf *out)
 }
 
 /* Tables without rows of their own are none of it. */
-static void read_tables(struct reading *r)
+static void read_tables(struct lines_reading *r)
 {
     sqlite3_stmt *tables =
         image_prepare(r->image, "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage <> 0", NULL);
@@ -341,7 +341,7 @@ static void read_tables(struct reading *r)
 
 int parts_lines_read(struct image *image, int64_t elevations, struct parts_data *data, struct err *err)
 {
-    struct reading r = {.image = image, .data = data};
+    struct lines_reading r = {.image = image, .data = data};
     int rc = 0;
     r.elevation_rows = elevations;
     lookup_read(&r.elevations, image, "Elevations", "ElevationID", NULL, NULL);

@@ -14,19 +14,20 @@
 static const char *const statuses[] = {
     [PARTS_NEW] = "{pending}", [PARTS_FAILED] = "{failed,validation_failed}", [PARTS_PARTIAL] = "{partial}"};
 
-struct limits {
+struct request_limits {
     int max_retries, delay_min;
 };
 
-static int load_limits(struct db *db, struct limits *out, struct err *err)
+static int load_limits(struct db *db, struct request_limits *out, struct err *err)
 {
-    *out = (struct limits){.max_retries = 3, .delay_min = 5};
+    *out = (struct request_limits){.max_retries = 3, .delay_min = 5};
     PGresult *r = db_query(db, err,
                            "SELECT max_retry_attempts, retry_delay_minutes FROM object_sync_configs"
                            " WHERE object_type = 'sqlite_parser'",
                            0, NULL);
     if (!r) return -ERR_DB;
-    if (PQntuples(r)) *out = (struct limits){.max_retries = (int)db_int(r, 0, 0), .delay_min = (int)db_int(r, 0, 1)};
+    if (PQntuples(r))
+        *out = (struct request_limits){.max_retries = (int)db_int(r, 0, 0), .delay_min = (int)db_int(r, 0, 1)};
     PQclear(r);
     return 0;
 }
@@ -65,7 +66,7 @@ static int read_here(struct task_ctx *ctx, struct db *db, const PGresult *ids, s
 int parts_request(struct task_ctx *ctx, struct db *db, enum parts_waiting which, int64_t project_id, int batch,
                   struct parts_requested *out, struct err *err)
 {
-    struct limits limits;
+    struct request_limits limits;
     bool has_queue = true;
     int64_t after = 0;
     int rc = 0, rows, limit = batch < 1 ? 1 : batch > BATCH_MAX ? BATCH_MAX : batch;

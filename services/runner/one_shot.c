@@ -27,7 +27,7 @@ static void on_stop(int sig)
     is_stopping = 1;
 }
 
-struct request {
+struct one_shot_request {
     const struct task_def *task;
     const char *id; /* NULL = a fresh one */
     cJSON *args, *kwargs;
@@ -39,7 +39,7 @@ static int usage(const char *why, const char *what)
     return EXIT_USAGE;
 }
 
-static int read_request(const struct conf *conf, int argc, char **argv, struct request *out)
+static int read_request(const struct conf *conf, int argc, char **argv, struct one_shot_request *out)
 {
     if (argc < 1) return usage("which one?", "");
     out->task = task_find(argv[0], conf_bool(conf, SET_DIAGNOSTIC_TASKS));
@@ -99,7 +99,7 @@ static void tell_feed(struct task_ctx *ctx, const struct task_def *task)
     if (deliver(ctx, TELL_MS, &counts, &err) < 0) log_warning("webhooks are told later: %s", err.text);
 }
 
-static int run(const struct conf *conf, const struct request *request)
+static int run(const struct conf *conf, const struct one_shot_request *request)
 {
     char id[UUID_TEXT_SIZE];
     struct task_ctx ctx;
@@ -128,7 +128,7 @@ static int run(const struct conf *conf, const struct request *request)
 
 int task_main(struct conf *conf, int argc, char **argv)
 {
-    struct request request = {0};
+    struct one_shot_request request = {0};
     catch_signals();
     int status = read_request(conf, argc, argv, &request);
     confine_prepare();

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-struct head {
+struct wire_head {
     uint32_t size, type, seq;
     int32_t status, retries, deliveries, flags;
     int64_t run_us, delay_ms;
@@ -16,14 +16,14 @@ struct head {
 
 bool wire_put(struct buf *out, const struct wire *frame)
 {
-    struct head head = {.type = frame->type,
-                        .seq = frame->seq,
-                        .status = frame->status,
-                        .retries = frame->retries,
-                        .deliveries = frame->deliveries,
-                        .flags = frame->flags,
-                        .run_us = frame->run_us,
-                        .delay_ms = frame->delay_ms};
+    struct wire_head head = {.type = frame->type,
+                             .seq = frame->seq,
+                             .status = frame->status,
+                             .retries = frame->retries,
+                             .deliveries = frame->deliveries,
+                             .flags = frame->flags,
+                             .run_us = frame->run_us,
+                             .delay_ms = frame->delay_ms};
     uint64_t size = sizeof head;
     for (int i = 0; i < WIRE_TEXTS; i++) {
         const char *text = frame->text[i];
@@ -47,12 +47,12 @@ int64_t wire_size(const char *bytes, size_t len)
     uint32_t size;
     if (len < sizeof size) return 0;
     memcpy(&size, bytes, sizeof size);
-    return size >= sizeof(struct head) && size <= WIRE_LIMIT ? (int64_t)size : -1;
+    return size >= sizeof(struct wire_head) && size <= WIRE_LIMIT ? (int64_t)size : -1;
 }
 
 int64_t wire_take(const char *bytes, size_t len, struct wire *out)
 {
-    struct head head;
+    struct wire_head head;
     int64_t size = wire_size(bytes, len);
     if (size <= 0) return size;
     if (len < (size_t)size) return 0;
@@ -106,7 +106,7 @@ bool ring_take(struct runner_shared *s, struct buf *out)
     bool is_fine = used <= RING_BYTES && used >= sizeof size;
     if (is_fine) copy_out(s, read, (char *)&size, sizeof size);
     buf_reset(out);
-    is_fine = is_fine && size >= sizeof(struct head) && size <= used && buf_reserve(out, size);
+    is_fine = is_fine && size >= sizeof(struct wire_head) && size <= used && buf_reserve(out, size);
     if (!is_fine) {
         atomic_store(&s->ring_read, read + used);
         return false;

@@ -21,7 +21,7 @@ struct host {
     bool is_plain; /* a socket, or libpq's default: nothing to resolve */
 };
 
-struct attempt {
+struct pool_attempt {
     struct pool_dial *dial;
     struct host *host;
     char address[INET6_ADDRSTRLEN];
@@ -40,7 +40,7 @@ struct pool_dial {
     pool_dial_fn fn;
     void *arg;
     struct host hosts[HOSTS_MAX];
-    struct attempt attempts[ATTEMPTS_MAX];
+    struct pool_attempt attempts[ATTEMPTS_MAX];
     int host_count, started, open;
     bool has_begun;
     bool is_impatient; /* the pace has passed once: hosts whose names are still being resolved are overtaken */
@@ -52,7 +52,7 @@ struct pool_dial {
 
 /* ---- life ---- */
 
-static void attempt_end(struct attempt *a)
+static void attempt_end(struct pool_attempt *a)
 {
     if (a->event) event_free(a->event);
     PQclear(a->look);
@@ -104,14 +104,14 @@ static void note(struct pool_dial *d, const char *why)
 static void go_on(struct pool_dial *d);
 static void on_event(evutil_socket_t fd, short what, void *arg);
 
-static bool watch(struct attempt *a, short what)
+static bool watch(struct pool_attempt *a, short what)
 {
     if (a->event) event_free(a->event);
     a->event = event_new(a->dial->base, PQsocket(a->pg), what, on_event, a);
     return a->event && event_add(a->event, NULL) == 0;
 }
 
-static bool begin(struct attempt *a, bool with_options)
+static bool begin(struct pool_attempt *a, bool with_options)
 {
     struct pool_dial *d = a->dial;
     struct session_words words;
@@ -126,7 +126,7 @@ static bool begin(struct attempt *a, bool with_options)
     return false;
 }
 
-static void failed(struct attempt *a)
+static void failed(struct pool_attempt *a)
 {
     struct pool_dial *d = a->dial;
     const char *text = PQerrorMessage(a->pg);
@@ -136,7 +136,7 @@ static void failed(struct attempt *a)
     if (!is_refused || !begin(a, false)) go_on(d);
 }
 
-static void refuse(struct attempt *a, const char *why)
+static void refuse(struct pool_attempt *a, const char *why)
 {
     struct pool_dial *d = a->dial;
     note(d, why);
@@ -144,7 +144,7 @@ static void refuse(struct attempt *a, const char *why)
     go_on(d);
 }
 
-static bool ask(struct attempt *a, const char *sql)
+static bool ask(struct pool_attempt *a, const char *sql)
 {
     a->look_at++;
     PQclear(a->look);
@@ -153,7 +153,7 @@ static bool ask(struct attempt *a, const char *sql)
 }
 
 /* Of several, the primary is wanted; a standby is better than nothing, and says what it is. */
-static void won(struct attempt *a)
+static void won(struct pool_attempt *a)
 {
     struct pool_dial *d = a->dial;
     struct pool_dialled result = a->found;
@@ -177,7 +177,7 @@ static void won(struct attempt *a)
 }
 
 /* What a pooler gives is looked at, too: in statement mode there are no transactions. */
-static void learn(struct attempt *a)
+static void learn(struct pool_attempt *a)
 {
     struct err err = {0};
     session_learn(&a->found.session, a->pg, a->look);
@@ -189,7 +189,7 @@ static void learn(struct attempt *a)
         failed(a);
 }
 
-static void looked(struct attempt *a)
+static void looked(struct pool_attempt *a)
 {
     ExecStatusType status = PQresultStatus(a->look);
     char text[300];
@@ -208,7 +208,7 @@ static void looked(struct attempt *a)
 }
 
 /* True when all that was asked for is there. */
-static bool read_look(struct attempt *a)
+static bool read_look(struct pool_attempt *a)
 {
     bool is_lost = PQconsumeInput(a->pg) != 1;
     while (!PQisBusy(a->pg)) {
@@ -226,7 +226,7 @@ static bool read_look(struct attempt *a)
 static void on_event(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    struct attempt *a = arg;
+    struct pool_attempt *a = arg;
     if (a->look_at != LOOK_NO) {
         if (!read_look(a)) return;
         if (a->look || PQstatus(a->pg) == CONNECTION_OK)
@@ -247,13 +247,13 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 
 /* The first address, in the order of the URL, that was not tried; a host that is still being resolved holds up those
  * behind it only for the pace. */
-static bool next_address(struct pool_dial *d, struct attempt *a)
+static bool next_address(struct pool_dial *d, struct pool_attempt *a)
 {
     for (int i = 0; i < d->host_count; i++) {
         struct host *h = &d->hosts[i];
         if (h->resolve && !d->is_impatient) return false;
         if (h->is_plain ? h->tried > 0 : h->tried >= h->addresses.count) continue;
-        *a = (struct attempt){.dial = d, .host = h};
+        *a = (struct pool_attempt){.dial = d, .host = h};
         if (!h->is_plain) memcpy(a->address, h->addresses.text[h->tried], sizeof a->address);
         h->tried++;
         return true;

@@ -17,7 +17,7 @@ const char shape_sql[] =
 
 #define NAME_SIZE 64
 
-struct reader {
+struct shape_reader {
     struct buf *tables, *columns;
     bool only_created;
     bool is_creating;
@@ -32,7 +32,7 @@ static size_t name_at(const char *at, char out[NAME_SIZE])
     return len;
 }
 
-static void add(struct reader *r, const char *column)
+static void add(struct shape_reader *r, const char *column)
 {
     db_array_add(r->tables, r->table);
     db_array_add(r->columns, column);
@@ -45,7 +45,7 @@ static const char *behind(const char *line, const char *word)
     return at ? at + strlen(word) : NULL;
 }
 
-static void read_line(struct reader *r, const char *line)
+static void read_line(struct shape_reader *r, const char *line)
 {
     char column[NAME_SIZE];
     const char *at = behind(line, "TABLE IF NOT EXISTS ");
@@ -63,7 +63,7 @@ static void read_line(struct reader *r, const char *line)
     if (at && name_at(at, column) > 0) add(r, column);
 }
 
-static void read_file(struct reader *r, const struct embedded *file)
+static void read_file(struct shape_reader *r, const struct embedded *file)
 {
     char line[400];
     const char *at = (const char *)file->data, *end = at + file->len;
@@ -80,7 +80,7 @@ static void read_file(struct reader *r, const struct embedded *file)
 
 void shape_of(const char *path, bool only_created, struct buf *tables, struct buf *columns)
 {
-    struct reader r = {.tables = tables, .columns = columns, .only_created = only_created};
+    struct shape_reader r = {.tables = tables, .columns = columns, .only_created = only_created};
     db_array_begin(tables);
     db_array_begin(columns);
     for (const struct embedded *file = embedded_migrations; file->path; file++)

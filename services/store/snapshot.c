@@ -12,7 +12,7 @@
 #define ALONE_S   10 /* beyond its time PostgreSQL ends it, should nobody here be able to */
 #define SLACK_S   5  /* beyond the statement timeout a silent connection is taken for dead */
 
-struct snapshot {
+struct held_snapshot {
     struct pool *pool;
     int64_t seconds;
     struct pool_dial *dial;
@@ -24,7 +24,7 @@ struct snapshot {
     PGresult *result; /* the last one, or the first that failed */
 };
 
-static void drop_connection(struct snapshot *s)
+static void drop_connection(struct held_snapshot *s)
 {
     if (s->read) event_free(s->read);
     if (s->write) event_free(s->write);
@@ -35,7 +35,7 @@ static void drop_connection(struct snapshot *s)
     s->pg = NULL;
 }
 
-void snapshot_close(struct snapshot *s)
+void snapshot_close(struct held_snapshot *s)
 {
     if (!s) return;
     drop_connection(s);
@@ -45,7 +45,7 @@ void snapshot_close(struct snapshot *s)
 }
 
 /* The call may close the snapshot. */
-static void answer(struct snapshot *s, const struct err *err)
+static void answer(struct held_snapshot *s, const struct err *err)
 {
     PGresult *result = s->result;
     pool_fn fn = s->fn;
@@ -56,7 +56,7 @@ static void answer(struct snapshot *s, const struct err *err)
     PQclear(result);
 }
 
-static void broke(struct snapshot *s, const char *why)
+static void broke(struct held_snapshot *s, const char *why)
 {
     struct err err;
     err_set(&err, ERR_DB, "PostgreSQL: %.*s", (int)strcspn(why, "\n"), *why ? why : "the connection was lost");
@@ -67,20 +67,20 @@ static void broke(struct snapshot *s, const char *why)
 static void on_late(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    struct snapshot *s = arg;
+    struct held_snapshot *s = arg;
     broke(s, s->pg || s->dial ? "no answer in time" : "the connection was lost");
 }
 
 /* ---- statements ---- */
 
-static void flush(struct snapshot *s)
+static void flush(struct held_snapshot *s)
 {
     int rc = PQflush(s->pg);
     if (rc > 0) event_add(s->write, NULL);
     if (rc < 0) broke(s, PQerrorMessage(s->pg));
 }
 
-static void await(struct snapshot *s, int sent)
+static void await(struct held_snapshot *s, int sent)
 {
     event_add(s->late, &(struct timeval){.tv_sec = s->pool->timeout_ms / 1000 + SLACK_S});
     if (sent == 1)
@@ -95,7 +95,7 @@ static bool is_good(const PGresult *result)
     return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
-static void done(struct snapshot *s)
+static void done(struct held_snapshot *s)
 {
     const struct query *first = s->first;
     struct err err;
@@ -119,7 +119,7 @@ static void done(struct snapshot *s)
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    struct snapshot *s = arg;
+    struct held_snapshot *s = arg;
     if (PQconsumeInput(s->pg) != 1) {
         broke(s, PQerrorMessage(s->pg));
         return;
@@ -145,7 +145,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     flush(arg);
 }
 
-void snapshot_query(struct snapshot *s, const struct query *query, int n, const char *const *values, pool_fn fn,
+void snapshot_query(struct held_snapshot *s, const struct query *query, int n, const char *const *values, pool_fn fn,
                     void *arg)
 {
     s->fn = fn;
@@ -158,7 +158,7 @@ void snapshot_query(struct snapshot *s, const struct query *query, int n, const 
 
 /* ---- beginning ---- */
 
-static void begin(struct snapshot *s, const char *more)
+static void begin(struct held_snapshot *s, const char *more)
 {
     char *sql = NULL;
     int n = asprintf(&sql,
@@ -171,7 +171,7 @@ static void begin(struct snapshot *s, const char *more)
 
 static void on_dialled(void *arg, const struct pool_dialled *dialled)
 {
-    struct snapshot *s = arg;
+    struct held_snapshot *s = arg;
     s->dial = NULL;
     s->pg = dialled->pg;
     if (!s->pg) {
@@ -187,11 +187,12 @@ static void on_dialled(void *arg, const struct pool_dialled *dialled)
     free(dialled->sql);
 }
 
-struct snapshot *snapshot_open(struct pool *pool, int64_t seconds, const struct query *first, pool_fn fn, void *arg)
+struct held_snapshot *snapshot_open(struct pool *pool, int64_t seconds, const struct query *first, pool_fn fn,
+                                    void *arg)
 {
-    struct snapshot *s = calloc(1, sizeof(*s));
+    struct held_snapshot *s = calloc(1, sizeof(*s));
     if (!s) return NULL;
-    *s = (struct snapshot){.pool = pool, .seconds = seconds, .first = first, .fn = fn, .arg = arg};
+    *s = (struct held_snapshot){.pool = pool, .seconds = seconds, .first = first, .fn = fn, .arg = arg};
     s->late = evtimer_new(pool->base, on_late, s);
     s->dial = s->late ? pool_dial_start(pool->base, pool->options, &pool->want, on_dialled, s) : NULL;
     if (!s->dial) return snapshot_close(s), NULL;

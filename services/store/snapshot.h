@@ -6,15 +6,16 @@
 
 #include "services/store/pool.h"
 
-struct snapshot;
+struct held_snapshot;
 
 /* Connects as the pool does, begins, and runs the first statement (without values); fn is called once, later, as with
  * pool_query. NULL without memory. */
-struct snapshot *snapshot_open(struct pool *pool, int64_t seconds, const struct query *first, pool_fn fn, void *arg);
+struct held_snapshot *snapshot_open(struct pool *pool, int64_t seconds, const struct query *first, pool_fn fn,
+                                    void *arg);
 /* Only when nothing is under way. fn is called once, later. */
-void snapshot_query(struct snapshot *s, const struct query *query, int n, const char *const *values, pool_fn fn,
+void snapshot_query(struct held_snapshot *s, const struct query *query, int n, const char *const *values, pool_fn fn,
                     void *arg);
 /* What is under way is dropped, its function not called. May be called in fn. NULL is fine. */
-void snapshot_close(struct snapshot *s);
+void snapshot_close(struct held_snapshot *s);
 
 #endif

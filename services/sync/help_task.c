@@ -15,7 +15,7 @@
 #define HOPS_MAX     6
 #define STAY_AWAY_MS 100
 
-struct request {
+struct help_request {
     int64_t list; /* the run that asks */
     const char *leader;
     int hops;
@@ -29,7 +29,7 @@ static int decline(struct task_ctx *ctx, cJSON **result, const char *reason)
 
 /* Passes the request on to whoever is next at the queue. This runner stays away from it for a moment, or it would be
  * the next one again: the worker that sends is the first to see what it has sent. */
-static int pass_on(struct task_ctx *ctx, const struct request *q, cJSON **result, const char *reason)
+static int pass_on(struct task_ctx *ctx, const struct help_request *q, cJSON **result, const char *reason)
 {
     const struct timespec pause = {.tv_nsec = STAY_AWAY_MS * 1000000L};
     if (q->hops < HOPS_MAX && help_send(ctx, q->list, q->leader, q->hops + 1, NULL) == 0) nanosleep(&pause, NULL);
@@ -56,7 +56,7 @@ static cJSON *make_result(struct sync_run *run, int64_t projects, int rc, const 
     return result;
 }
 
-static int help(struct task_ctx *ctx, const char *scope, const struct request *q, cJSON **result, struct err *err)
+static int help(struct task_ctx *ctx, const char *scope, const struct help_request *q, cJSON **result, struct err *err)
 {
     struct sync_run run;
     struct err why = {0};
@@ -88,9 +88,9 @@ int task_help_sync(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs,
         ctx->exc_type = "ValueError";
         return err_set(err, ERR_INPUT, "run_id is missing or is not the number of a run");
     }
-    const struct request q = {.list = (int64_t)run->valuedouble,
-                              .leader = leader ? leader : "",
-                              .hops = cJSON_IsNumber(hops) ? hops->valueint : 0};
+    const struct help_request q = {.list = (int64_t)run->valuedouble,
+                                   .leader = leader ? leader : "",
+                                   .hops = cJSON_IsNumber(hops) ? hops->valueint : 0};
     int wanted = is_wanted(ctx, q.list, err);
     if (wanted <= 0) return wanted < 0 ? wanted : decline(ctx, result, "the sync needs no help any more");
     owner_worker(self);

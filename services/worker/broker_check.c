@@ -72,13 +72,13 @@ static void put_back(struct worker *w, const char *tag, const char *score, const
 }
 
 /* One that was sent to a named exchange: its queue is found by the bindings. */
-struct lookup {
+struct broker_lookup {
     struct worker *worker;
     char *tag, *score, *entry;
     size_t len;
 };
 
-static void lookup_free(struct lookup *l)
+static void lookup_free(struct broker_lookup *l)
 {
     free(l->tag);
     free(l->score);
@@ -88,7 +88,7 @@ static void lookup_free(struct lookup *l)
 
 static void on_bindings(void *arg, const struct redis_answer *answer)
 {
-    struct lookup *l = arg;
+    struct broker_lookup *l = arg;
     struct worker *w = l->worker;
     const redisReply *r = answer->reply;
     struct orphan o;
@@ -106,10 +106,10 @@ static void on_bindings(void *arg, const struct redis_answer *answer)
 
 static void look_up(struct worker *w, redisReply *const *e, const struct orphan *o)
 {
-    struct lookup *l = calloc(1, sizeof *l);
+    struct broker_lookup *l = calloc(1, sizeof *l);
     char key[QUEUE_KEY_SIZE];
     if (!l) return;
-    *l = (struct lookup){.worker = w, .tag = strdup(e[0]->str), .score = strdup(e[1]->str), .len = e[2]->len};
+    *l = (struct broker_lookup){.worker = w, .tag = strdup(e[0]->str), .score = strdup(e[1]->str), .len = e[2]->len};
     l->entry = malloc(l->len + 1);
     if (!l->tag || !l->score || !l->entry) {
         lookup_free(l);

@@ -25,14 +25,14 @@
 /* A fetch under way. */
 struct asked {
     struct worker *worker;
-    struct waiter *waiter; /* NULL = the worker's own connection */
+    struct queue_waiter *waiter; /* NULL = the worker's own connection */
     bool is_out;
     int first, limit; /* queue served first */
     int64_t tag;      /* number of the first */
     char epoch[72];
 };
 
-struct waiter {
+struct queue_waiter {
     struct worker *worker;
     struct redis *redis;
     char queue[128];
@@ -41,7 +41,7 @@ struct waiter {
 };
 
 struct consumer {
-    struct waiter *waiters[QUEUE_NAMES_MAX];
+    struct queue_waiter *waiters[QUEUE_NAMES_MAX];
     int count, first;
     struct event *poll;
     struct redis_sub *resumed;
@@ -110,7 +110,7 @@ static bool fetch(struct worker *w, struct asked *a, struct redis *redis, int li
 /* ---- waiting ---- */
 static void on_waiter(void *arg, const struct redis_answer *answer)
 {
-    struct waiter *t = arg;
+    struct queue_waiter *t = arg;
     t->is_armed = t->asked.is_out;
     t->is_woken = answer->fault == REDIS_FINE && answer->reply->type != REDIS_REPLY_NIL;
     if (t->is_woken && !t->is_armed) consumer_wake(t->worker); /* the fetch behind it could not be sent */
@@ -125,7 +125,7 @@ static void arm_waiters(struct worker *w)
     if (limit <= 0) return;
     if (limit > ALONG_MAX) limit = ALONG_MAX;
     for (int i = 0; i < w->consumer->count; i++) {
-        struct waiter *t = w->consumer->waiters[i];
+        struct queue_waiter *t = w->consumer->waiters[i];
         if (t->is_armed || t->is_paused || !redis_is_up(t->redis)) continue;
         queue_step_key(&w->keys, key, t->queue, 0);
         const char *argv[] = {"BLMOVE", key, key, "RIGHT", "RIGHT", WAIT_S};
@@ -138,7 +138,7 @@ static void arm_waiters(struct worker *w)
 static void on_waiter_state(void *arg, bool is_up, const char *why)
 {
     (void)why;
-    struct waiter *t = arg;
+    struct queue_waiter *t = arg;
     if (is_up) consumer_wake(t->worker);
 }
 
@@ -153,7 +153,7 @@ static void rotate(struct consumer *in, const char *queue)
 static void note_paused(struct consumer *in, int first, long long bits)
 {
     for (int i = 0; i < in->count; i++) {
-        struct waiter *t = in->waiters[(first + i) % in->count];
+        struct queue_waiter *t = in->waiters[(first + i) % in->count];
         bool is_paused = bits >> i & 1;
         if (t->is_paused != is_paused) log_info("queue %s is %s", t->queue, is_paused ? "paused" : "served again");
         t->is_paused = is_paused;
@@ -261,7 +261,7 @@ int consumer_add_queue(struct worker *w, const char *name, struct err *err)
     char client[64];
     for (int i = 0; i < in->count; i++)
         if (strcmp(in->waiters[i]->queue, name) == 0) return 0;
-    struct waiter *t = calloc(1, sizeof *t);
+    struct queue_waiter *t = calloc(1, sizeof *t);
     if (!t) return err_set(err, ERR_NOMEM, "no memory for a queue");
     if (in->count == QUEUE_NAMES_MAX || strlen(name) >= sizeof t->queue || strpbrk(name, "\"\\\n\x06")) {
         free(t);
@@ -285,7 +285,7 @@ int consumer_add_queue(struct worker *w, const char *name, struct err *err)
     return 0;
 }
 
-static void waiter_free(struct waiter *t)
+static void waiter_free(struct queue_waiter *t)
 {
     redis_free(t->redis); /* answers what it waits for */
     free(t);

@@ -293,14 +293,14 @@ void finish_state(struct worker *w, struct delivery *d, const char *json, bool i
     script_call_run(&c, w->redis, "finish", on_state, w);
 }
 
-struct mark {
+struct alone_mark {
     struct worker *worker;
     char tag[96];
 };
 
 static void on_marked(void *arg, const struct redis_answer *answer)
 {
-    struct mark *m = arg;
+    struct alone_mark *m = arg;
     struct worker *w = m->worker;
     const redisReply *reply = answer->reply;
     struct delivery *d = w->deliveries ? delivery_by_tag(w, m->tag) : NULL;
@@ -313,7 +313,7 @@ static void on_marked(void *arg, const struct redis_answer *answer)
 void finish_mark_alone(struct worker *w, struct delivery *d)
 {
     struct script_call c = {0};
-    struct mark *m = calloc(1, sizeof *m);
+    struct alone_mark *m = calloc(1, sizeof *m);
     if (!m) return;
     m->worker = w;
     memcpy(m->tag, d->tag, sizeof m->tag);

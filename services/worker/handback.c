@@ -27,15 +27,15 @@ enum trouble {
     TROUBLE_FORGOTTEN,  /* Redis has lost both */
     TROUBLES
 };
-enum place { PLACE_READY, PLACE_WAITING, PLACE_RUNNING, PLACE_OVER, PLACE_ENDING, PLACE_RETURNING, PLACES };
-enum fate {
+enum handback_place { PLACE_READY, PLACE_WAITING, PLACE_RUNNING, PLACE_OVER, PLACE_ENDING, PLACE_RETURNING, PLACES };
+enum handback_fate {
     FATE_KEEP,   /* nothing now: what is under way decides */
     FATE_RETURN, /* back to its list */
     FATE_FORGET, /* whoever has it now answers for it */
     FATE_CANCEL, /* its task is asked to stop, and forgotten when it has */
     FATE_ENTER,  /* Redis is told of it again */
 };
-static const enum fate fates[TROUBLES][PLACES] = {
+static const enum handback_fate fates[TROUBLES][PLACES] = {
     [TROUBLE_STOPPING] = {[PLACE_READY] = FATE_RETURN,
                           [PLACE_WAITING] = FATE_RETURN,
                           [PLACE_RUNNING] = FATE_KEEP, /* for the grace time */
@@ -62,7 +62,7 @@ static const enum fate fates[TROUBLES][PLACES] = {
                            [PLACE_RETURNING] = FATE_ENTER},
 };
 
-static enum place place_of(const struct worker *w, const struct delivery *d)
+static enum handback_place place_of(const struct worker *w, const struct delivery *d)
 {
     switch (d->state) {
     case DELIVERY_READY: return PLACE_READY;

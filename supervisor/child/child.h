@@ -11,7 +11,7 @@
 
 #define CHILD_REASONS 3 /* exit reasons that are remembered */
 
-struct probe;
+struct readiness_probe;
 
 struct child {
     TAILQ_ENTRY(child) link;
@@ -41,7 +41,7 @@ struct child {
     char status[160]; /* its STATUS= */
     struct event *deadline, *silence;
     int64_t pinged_ms; /* the last ping, or when it became ready */
-    struct probe *probe;
+    struct readiness_probe *probe;
 
     char reasons[CHILD_REASONS][160]; /* how it ended, the latest first */
     int64_t exited_wall_ms;

@@ -27,7 +27,7 @@ struct happened {
     int64_t wall_ms;
 };
 
-struct events {
+struct events_hook {
     struct happened queue[QUEUE_MAX];
     int first, count;
     int tokens;
@@ -42,7 +42,7 @@ struct events {
 
 static void run_next(struct supervisor *s);
 
-static void refill(struct events *e)
+static void refill(struct events_hook *e)
 {
     int64_t now = mono_ms(), more = (now - e->refilled_ms) / REFILL_MS;
     if (more <= 0) return;
@@ -50,7 +50,7 @@ static void refill(struct events *e)
     e->refilled_ms = now;
 }
 
-static void wait_ms(struct events *e, int ms)
+static void wait_ms(struct events_hook *e, int ms)
 {
     struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
     event_add(e->timer, &tv);
@@ -71,7 +71,7 @@ static void on_end(void *arg, int status)
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *s = arg;
-    struct events *e = s->events;
+    struct events_hook *e = s->events;
     (void)fd, (void)what;
     if (e->command.pid && pulse_slept_since(s, e->began_ms)) {
         e->began_ms = mono_ms() + 1;
@@ -109,7 +109,7 @@ static int start_command(struct supervisor *s, const struct happened *h)
 
 static void run_next(struct supervisor *s)
 {
-    struct events *e = s->events;
+    struct events_hook *e = s->events;
     if (e->command.pid || e->count == 0) return;
     refill(e);
     if (e->tokens == 0 && e->finish_by_ms) e->tokens = 1; /* the last ones are told all the same */
@@ -164,7 +164,7 @@ void events_command_close(struct supervisor *s)
 
 bool events_finish(struct supervisor *s)
 {
-    struct events *e = s->events;
+    struct events_hook *e = s->events;
     int64_t now = mono_ms();
     if (!e || (!e->command.pid && e->count == 0)) return true;
     if (!e->finish_by_ms) e->finish_by_ms = now + EVENTS_FINISH_MS;
@@ -216,7 +216,7 @@ void events_restore(struct supervisor *s, const cJSON *list)
 
 void events_emit(struct supervisor *s, const char *event, const char *child, int pid, const char *fmt, ...)
 {
-    struct events *e = s->events;
+    struct events_hook *e = s->events;
     va_list ap;
     if (!e || !conf_is_set(s->conf, SET_EVENTS_COMMAND)) return;
     if (e->count == QUEUE_MAX) {

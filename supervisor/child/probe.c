@@ -19,7 +19,7 @@
 
 #define ATTEMPT_MS 2000
 
-struct probe {
+struct readiness_probe {
     struct child *child;
     struct probe_target target;
     enum program_ready kind;
@@ -36,15 +36,15 @@ struct probe {
     size_t head_len;
 };
 
-static void attempt(struct probe *p);
+static void attempt(struct readiness_probe *p);
 
-static void wait_ms(struct probe *p, int ms)
+static void wait_ms(struct readiness_probe *p, int ms)
 {
     struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
     event_add(p->timer, &tv);
 }
 
-static void drop_attempt(struct probe *p)
+static void drop_attempt(struct readiness_probe *p)
 {
     if (p->io) event_free(p->io);
     if (p->fd >= 0) close(p->fd);
@@ -57,7 +57,7 @@ static void drop_attempt(struct probe *p)
 }
 
 /* The child frees the probe when it hears of what was found out. */
-static void failed(struct probe *p)
+static void failed(struct readiness_probe *p)
 {
     struct child *c = p->child;
     drop_attempt(p);
@@ -68,7 +68,7 @@ static void failed(struct probe *p)
     child_event(c, EVENT_SICK);
 }
 
-static void succeeded(struct probe *p)
+static void succeeded(struct readiness_probe *p)
 {
     drop_attempt(p);
     p->failures = 0;
@@ -80,7 +80,7 @@ static void succeeded(struct probe *p)
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-    struct probe *p = arg;
+    struct readiness_probe *p = arg;
     (void)fd, (void)what;
     bool is_open = p->fd >= 0 || p->pid;
     if (is_open && pulse_slept_since(p->child->sup, p->began_ms)) {
@@ -95,7 +95,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 static void on_command_end(void *arg, int status)
 {
-    struct probe *p = arg;
+    struct readiness_probe *p = arg;
     p->pid = 0;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         succeeded(p);
@@ -103,7 +103,7 @@ static void on_command_end(void *arg, int status)
         failed(p);
 }
 
-static void attempt_command(struct probe *p)
+static void attempt_command(struct readiness_probe *p)
 {
     struct environment e;
     struct child *c = p->child;
@@ -127,14 +127,14 @@ static void attempt_command(struct probe *p)
     failed(p);
 }
 
-static bool is_connected(const struct probe *p)
+static bool is_connected(const struct readiness_probe *p)
 {
     int error = 0;
     socklen_t len = sizeof error;
     return getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0;
 }
 
-static void read_answer(struct probe *p)
+static void read_answer(struct readiness_probe *p)
 {
     ssize_t n = recv(p->fd, p->head + p->head_len, sizeof p->head - 1 - p->head_len, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -154,7 +154,7 @@ static void read_answer(struct probe *p)
 
 static void on_io(evutil_socket_t fd, short what, void *arg)
 {
-    struct probe *p = arg;
+    struct readiness_probe *p = arg;
     char request[512];
     if (what & EV_READ) {
         read_answer(p);
@@ -175,7 +175,7 @@ static void on_io(evutil_socket_t fd, short what, void *arg)
     if (!p->io || event_add(p->io, NULL) != 0 || send(p->fd, request, (size_t)n, MSG_NOSIGNAL) != n) failed(p);
 }
 
-static void attempt(struct probe *p)
+static void attempt(struct readiness_probe *p)
 {
     p->began_ms = mono_ms();
     if (p->kind == READY_COMMAND) {
@@ -196,10 +196,10 @@ static void attempt(struct probe *p)
     wait_ms(p, ATTEMPT_MS);
 }
 
-static struct probe *start(struct child *c, enum program_ready kind, const char *target, int interval_ms)
+static struct readiness_probe *start(struct child *c, enum program_ready kind, const char *target, int interval_ms)
 {
     struct err err = {0};
-    struct probe *p = calloc(1, sizeof *p);
+    struct readiness_probe *p = calloc(1, sizeof *p);
     if (!p) return NULL;
     p->child = c;
     p->kind = kind;
@@ -214,26 +214,26 @@ static struct probe *start(struct child *c, enum program_ready kind, const char 
     return p;
 }
 
-struct probe *probe_start(struct child *c)
+struct readiness_probe *probe_start(struct child *c)
 {
     const struct program *program = c->spec.program;
-    struct probe *p = start(c, program->ready, program->ready_target, program->ready_interval_ms);
+    struct readiness_probe *p = start(c, program->ready, program->ready_target, program->ready_interval_ms);
     if (p) wait_ms(p, 1); /* it has only just been forked */
     return p;
 }
 
-struct probe *probe_start_liveness(struct child *c)
+struct readiness_probe *probe_start_liveness(struct child *c)
 {
     const struct program *program = c->spec.program;
     if (!program || program->live == READY_UNSAID) return NULL;
-    struct probe *p = start(c, program->live, program->live_target, program->live_interval_s * 1000);
+    struct readiness_probe *p = start(c, program->live, program->live_target, program->live_interval_s * 1000);
     if (!p) return NULL;
     p->failures_most = program->live_failures;
     wait_ms(p, p->interval_ms);
     return p;
 }
 
-void probe_free(struct probe *p)
+void probe_free(struct readiness_probe *p)
 {
     if (!p) return;
     drop_attempt(p);

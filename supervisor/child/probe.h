@@ -12,7 +12,7 @@
 #include "conf/program.h"
 
 struct child;
-struct probe;
+struct readiness_probe;
 
 /* Where to ask; worked out from readiness and its target. */
 struct probe_target {
@@ -28,10 +28,10 @@ int probe_target_parse(enum program_ready kind, const char *text, struct probe_t
 void probe_target_free(struct probe_target *t);
 
 /* Asks on behalf of a child that starts, which gets EVENT_READY once. NULL (logged) when it cannot be asked. */
-struct probe *probe_start(struct child *c);
+struct readiness_probe *probe_start(struct child *c);
 /* Asks a program that is ready, at its liveness interval; it gets EVENT_SICK after so many failures in a row. NULL when
  * it has no liveness probe, or (logged) cannot be asked. */
-struct probe *probe_start_liveness(struct child *c);
-void probe_free(struct probe *p); /* no more questions; NULL is fine */
+struct readiness_probe *probe_start_liveness(struct child *c);
+void probe_free(struct readiness_probe *p); /* no more questions; NULL is fine */
 
 #endif

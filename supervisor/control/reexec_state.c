@@ -20,7 +20,7 @@
 #define STATE_FORMAT 1
 
 enum kind { KIND_INT, KIND_INT64, KIND_BOOL, KIND_TEXT, KIND_FD };
-struct field {
+struct state_field {
     const char *name;
     size_t offset, size;
     enum kind kind;
@@ -30,7 +30,7 @@ struct field {
 #member, offsetof(struct of, member), sizeof(((struct of *)0)->member), kind                                   \
     }
 
-static const struct field self_fields[] = {
+static const struct state_field self_fields[] = {
     FIELD(supervisor, id, KIND_TEXT),
     FIELD(supervisor, lock_fd, KIND_FD),
     FIELD(supervisor, listen_fd, KIND_FD),
@@ -52,7 +52,7 @@ static const struct field self_fields[] = {
     {0},
 };
 
-static const struct field child_fields[] = {
+static const struct state_field child_fields[] = {
     FIELD(child, spec.name, KIND_TEXT),
     FIELD(child, spec.role, KIND_TEXT),
     FIELD(child, spec.users, KIND_INT),
@@ -108,9 +108,9 @@ static const struct field child_fields[] = {
     {0},
 };
 
-static void save(cJSON *json, const struct field *fields, const void *from)
+static void save(cJSON *json, const struct state_field *fields, const void *from)
 {
-    for (const struct field *f = fields; f->name; f++) {
+    for (const struct state_field *f = fields; f->name; f++) {
         const void *at = (const char *)from + f->offset;
         switch (f->kind) {
         case KIND_INT:
@@ -123,9 +123,9 @@ static void save(cJSON *json, const struct field *fields, const void *from)
 }
 
 /* What another version did not write stays as it is. */
-static void restore(const cJSON *json, const struct field *fields, void *to)
+static void restore(const cJSON *json, const struct state_field *fields, void *to)
 {
-    for (const struct field *f = fields; f->name; f++) {
+    for (const struct state_field *f = fields; f->name; f++) {
         void *at = (char *)to + f->offset;
         const cJSON *v = cJSON_GetObjectItemCaseSensitive(json, f->name);
         switch (f->kind) {
@@ -217,9 +217,9 @@ cJSON *reexec_save(const struct supervisor *s)
     return state;
 }
 
-static void mark(const struct field *fields, const void *of, bool is_kept)
+static void mark(const struct state_field *fields, const void *of, bool is_kept)
 {
-    for (const struct field *f = fields; f->name; f++) {
+    for (const struct state_field *f = fields; f->name; f++) {
         int fd = f->kind == KIND_FD ? *(const int *)(const void *)((const char *)of + f->offset) : -1;
         if (fd >= 0) fcntl(fd, F_SETFD, is_kept ? 0 : FD_CLOEXEC);
     }
@@ -232,9 +232,9 @@ void reexec_keep_descriptors(const struct supervisor *s, bool is_kept)
     CHILDREN_FOREACH(c, s) mark(child_fields, c, is_kept);
 }
 
-static void keep_listed(const struct field *fields, const cJSON *json)
+static void keep_listed(const struct state_field *fields, const cJSON *json)
 {
-    for (const struct field *f = fields; f->name; f++) {
+    for (const struct state_field *f = fields; f->name; f++) {
         const cJSON *fd = f->kind == KIND_FD ? cJSON_GetObjectItemCaseSensitive(json, f->name) : NULL;
         if (cJSON_IsNumber(fd) && fd->valueint >= 0) fcntl(fd->valueint, F_SETFD, 0);
     }

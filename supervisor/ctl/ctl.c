@@ -99,10 +99,11 @@ static int run_status(const char *run_dir, int argc, char **argv)
     return status;
 }
 
-enum outcome { OUTCOME_PENDING, OUTCOME_GOOD, OUTCOME_BAD };
+enum command_outcome { OUTCOME_PENDING, OUTCOME_GOOD, OUTCOME_BAD };
 
 /* What became of the child that had pid `before` when it was asked to stop or start. */
-static enum outcome outcome_of(const struct snapshot *s, const char *name, int before, bool is_stop, const char **why)
+static enum command_outcome outcome_of(const struct snapshot *s, const char *name, int before, bool is_stop,
+                                       const char **why)
 {
     bool is_there = false, is_ready = false;
     for (int i = 0; i < s->count; i++) {
@@ -134,7 +135,7 @@ static int wait_settled(const char *run_dir, const cJSON *children, bool is_stop
         const char *name = text_of(child, "name"), *why = "";
         const cJSON *pid = cJSON_GetObjectItemCaseSensitive(child, "pid");
         int before = cJSON_IsNumber(pid) && !is_start ? pid->valueint : 0;
-        enum outcome outcome = OUTCOME_PENDING;
+        enum command_outcome outcome = OUTCOME_PENDING;
         while (s && outcome == OUTCOME_PENDING) {
             if (ctl_status(run_dir, s, NULL, &err) != 0) {
                 free(s);

@@ -70,7 +70,7 @@ static bool take_bytes(struct logikal_job *job, const char *bytes, size_t len)
 
 static bool on_file(void *arg, const char *bytes, size_t len)
 {
-    struct session *s = arg;
+    struct logikal_session *s = arg;
     return s->job->bytes(s->job, bytes, len);
 }
 
@@ -78,8 +78,8 @@ static void read_file(const char *text, size_t size, enum job_kind kind)
 {
     struct buf body = {0};
     struct logikal_job job = {.kind = kind, .bytes = take_bytes};
-    static struct session session;
-    session = (struct session){.job = &job, .calling = CALL_ASK};
+    static struct logikal_session session;
+    session = (struct logikal_session){.job = &job, .calling = CALL_ASK};
     json_file_init(&session.file, on_file, &session);
     taken = 0;
     struct http_answer answer = {.status = 200, .why = "", .body = &body, .type = "", .retry_after_ms = -1};

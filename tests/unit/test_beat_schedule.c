@@ -67,7 +67,7 @@ TEST(test_judgement)
     const int64_t now = INT64_C(1795000000000);
     static const struct {
         int64_t every_ms, last_ago_ms; /* -1 = never ran */
-        enum due due;
+        enum tick_due due;
         int64_t run_ago_ms; /* of the new last run */
     } rows[] = {
         {300000, -1, DUE_FIRE, 0},        /* never ran: at once */
@@ -82,10 +82,10 @@ TEST(test_judgement)
         {0, 86400000, DUE_FIRE, 0},       /* a day missed: one */
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct entry e = {.every_ms = rows[i].every_ms};
+        struct schedule_entry e = {.every_ms = rows[i].every_ms};
         e.last_ms = rows[i].last_ago_ms == -1 ? 0 : now - rows[i].last_ago_ms;
         assert_int_equal(crontab_parse("* * * * *", &e.crontab, NULL), 0);
-        struct verdict v = schedule_judge(&e, now);
+        struct tick_verdict v = schedule_judge(&e, now);
         if (v.due != rows[i].due) fail_msg("row %zu: %d", i, (int)v.due);
         if (v.due != DUE_NOT && v.run_ms != now - rows[i].run_ago_ms) fail_msg("row %zu: run", i);
         if (v.due == DUE_NOT) assert_true(v.next_ms > now && v.next_ms <= now + e.every_ms + 2000);

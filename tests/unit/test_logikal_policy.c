@@ -180,18 +180,18 @@ static bool take_bytes(struct logikal_job *job, const char *bytes, size_t len)
 
 static bool on_file(void *arg, const char *bytes, size_t len)
 {
-    struct session *s = arg;
+    struct logikal_session *s = arg;
     return s->job->bytes(s->job, bytes, len);
 }
 
 static enum reading read_as(enum session_call call, enum job_kind kind, int status, const char *body, const char **why)
 {
-    static struct session s;
+    static struct logikal_session s;
     struct logikal_job job = {.kind = kind};
     struct buf text = {0};
     struct http_answer answer = {.status = status, .body = &text, .type = "", .why = ""};
     job.bytes = take_bytes;
-    s = (struct session){.job = &job, .calling = call};
+    s = (struct logikal_session){.job = &job, .calling = call};
     json_file_init(&s.file, on_file, &s);
     if (kind == JOB_PARTS)
         session_on_bytes(&s, body, strlen(body));
@@ -272,7 +272,7 @@ TEST(test_files_are_read_as_they_come)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         for (size_t piece = 1; piece < 9; piece++) {
-            struct session s = {.job = &(struct logikal_job){.kind = JOB_PARTS, .bytes = take_bytes}};
+            struct logikal_session s = {.job = &(struct logikal_job){.kind = JOB_PARTS, .bytes = take_bytes}};
             const char *why = NULL;
             size_t len = strlen(rows[i].json);
             buf_reset(&taken);

@@ -18,7 +18,7 @@
 
 #define PAGE 500 /* changes of one statement when they are streamed */
 
-struct reader {
+struct change_reader {
     struct change_cursor cursor;
     bool from_start; /* wants what is kept, however much is not any more */
     const char *types, *project, *object;
@@ -32,7 +32,7 @@ static void ask(struct req *r);
 
 static const char *cursor_of(struct req *r)
 {
-    struct reader *reader = r->state;
+    struct change_reader *reader = r->state;
     return change_cursor_text(r, &reader->cursor);
 }
 
@@ -70,7 +70,7 @@ static void send_lines(struct req *r, const char *lines, bool goes_on);
 
 static void answer_nothing(struct req *r)
 {
-    struct reader *reader = r->state;
+    struct change_reader *reader = r->state;
     reader->may_wait = false;
     if (reader->is_lines && !r->is_gone)
         send_lines(r, "", false);
@@ -88,7 +88,7 @@ static void ask_again(struct req *r)
 /* Before each further statement: may it still? Within a stream a refusal cuts the connection. */
 static void identify_again(struct req *r)
 {
-    struct reader *reader = r->state;
+    struct change_reader *reader = r->state;
     if (r->is_gone && reader->is_begun) {
         reply_stream_end(r);
         return;
@@ -101,7 +101,7 @@ static void identify_again(struct req *r)
 
 static void send_lines(struct req *r, const char *lines, bool goes_on)
 {
-    struct reader *reader = r->state;
+    struct change_reader *reader = r->state;
     if (!reader->is_begun) reply_stream_begin_gzip(r, 200, TYPE_NDJSON);
     reader->is_begun = true;
     struct buf piece = {0};
@@ -119,7 +119,7 @@ static void send_lines(struct req *r, const char *lines, bool goes_on)
 
 static void go_on(struct req *r)
 {
-    struct reader *reader = r->state;
+    struct change_reader *reader = r->state;
     if (reader->is_lines)
         streams_admit(r, identify_again);
     else
@@ -129,7 +129,7 @@ static void go_on(struct req *r)
 /* Who waits sends nothing: its place among the large answers is another's meanwhile. */
 static void wait_for_more(struct req *r)
 {
-    struct reader *reader = r->state;
+    struct change_reader *reader = r->state;
     streams_leave(r);
     if (!change_waits_add(r->web->change_waits, r, reader->seen, reader->deadline_ms, go_on, answer_nothing))
         reply_unavailable(r, 5, "Too many readers wait for changes");
@@ -137,7 +137,7 @@ static void wait_for_more(struct req *r)
 
 static void then_page(struct req *r, const PGresult *result)
 {
-    struct reader *reader = r->state;
+    struct change_reader *reader = r->state;
     bool is_too_old = *PQgetvalue(result, 0, 0) == 't' && !reader->from_start;
     bool is_too_new = *PQgetvalue(result, 0, 1) == 't';
     int64_t count = strtoll(PQgetvalue(result, 0, 2), NULL, 10);
@@ -159,7 +159,7 @@ static void then_page(struct req *r, const PGresult *result)
 
 static void ask(struct req *r)
 {
-    struct reader *reader = r->state;
+    struct change_reader *reader = r->state;
     int64_t page = reader->is_lines && reader->left > PAGE ? PAGE : reader->left;
     const struct change_cursor *c = &reader->cursor;
     const char *values[] = {c->place[0],   c->place[1],     c->place[2],    c->place[3],
@@ -170,7 +170,7 @@ static void ask(struct req *r)
 
 static void then_head(struct req *r, const PGresult *result)
 {
-    struct reader *reader = r->state;
+    struct change_reader *reader = r->state;
     change_cursor_read(&reader->cursor, PQgetvalue(result, 0, 0));
     ask(r);
 }
@@ -179,7 +179,7 @@ static void then_head(struct req *r, const PGresult *result)
 
 static void begin(struct req *r)
 {
-    struct reader *reader = r->state;
+    struct change_reader *reader = r->state;
     const char *since = req_arg(r, "since");
     if (strcmp(since, "now") == 0) {
         req_query(r, &query_changes_head, 0, NULL, then_head);
@@ -194,7 +194,7 @@ static void begin(struct req *r)
 
 void web_changes(struct req *r)
 {
-    struct reader *reader = req_alloc(r, sizeof(*reader));
+    struct change_reader *reader = req_alloc(r, sizeof(*reader));
     const char *types = req_arg(r, "types");
     if (types && !change_types_are_known(types)) {
         reply_invalid(r, "query", "types", "enum", "Words out of " CHANGE_TYPE_WORDS ", split by commas");

@@ -27,7 +27,7 @@
 struct copy {
     TAILQ_ENTRY(copy) link;
     struct req *req;
-    struct snapshot *snapshot;
+    struct held_snapshot *snapshot;
     struct event *deadline;
     const char *types, *cursor;
     int type; /* index of the one that is being read */

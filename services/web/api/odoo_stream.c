@@ -18,10 +18,10 @@
 #define ROWS_TEXT   "250"
 #define ROWS        250 /* elevations of one statement */
 
-enum document { DOCUMENT_PROJECT, DOCUMENT_COMPLETE, DOCUMENT_ELEVATIONS };
+enum project_document { DOCUMENT_PROJECT, DOCUMENT_COMPLETE, DOCUMENT_ELEVATIONS };
 
-struct walk {
-    enum document document;
+struct project_walk {
+    enum project_document document;
     bool is_second;                                      /* in phases_with_elevations */
     struct buf out;                                      /* not sent yet */
     char project_id[16], phase_id[16], elevation_id[16]; /* where it stands */
@@ -43,7 +43,7 @@ static void add_members(struct buf *out, const char *object)
 
 static void go_on(struct req *r, void (*next)(struct req *r))
 {
-    struct walk *w = r->state;
+    struct project_walk *w = r->state;
     if (r->is_gone || w->out.failed) {
         r->is_broken = w->out.failed;
         reply_stream_end(r);
@@ -60,7 +60,7 @@ static void go_on(struct req *r, void (*next)(struct req *r))
 
 static void finish(struct req *r)
 {
-    struct walk *w = r->state;
+    struct project_walk *w = r->state;
     r->is_broken = w->out.failed;
     if (!r->is_broken) reply_stream_chunk(r, w->out.data, w->out.len, NULL);
     reply_stream_end(r);
@@ -74,7 +74,7 @@ static void begin(struct req *r)
 /* ---- elevations ---- */
 
 /* Takes the columns count, last id, rows from column on; true when there may be more. */
-static bool take_elevations(struct walk *w, const PGresult *result, int column)
+static bool take_elevations(struct project_walk *w, const PGresult *result, int column)
 {
     int64_t n = strtoll(PQgetvalue(result, 0, column), NULL, 10);
     if (n == 0) return false;
@@ -86,7 +86,7 @@ static bool take_elevations(struct walk *w, const PGresult *result, int column)
     return n == ROWS;
 }
 
-static void end_phase(struct walk *w)
+static void end_phase(struct project_walk *w)
 {
     buf_printf(&w->out, "],\"elevations_count\":%" PRId64, w->in_phase);
     if (!w->is_second) {
@@ -98,7 +98,7 @@ static void end_phase(struct walk *w)
 
 static void then_elevations(struct req *r, const PGresult *result)
 {
-    struct walk *w = r->state;
+    struct project_walk *w = r->state;
     if (PQntuples(result) > 0 && take_elevations(w, result, 0)) {
         go_on(r, more_elevations);
     } else if (w->document == DOCUMENT_ELEVATIONS) {
@@ -112,14 +112,14 @@ static void then_elevations(struct req *r, const PGresult *result)
 
 static void more_elevations(struct req *r)
 {
-    struct walk *w = r->state;
+    struct project_walk *w = r->state;
     req_query(r, &query_odoo_stream_elevations, 3, (const char *[]){w->phase_id, w->elevation_id, ROWS_TEXT},
               then_elevations);
 }
 
 /* ---- phases ---- */
 
-static void begin_phases(struct walk *w)
+static void begin_phases(struct project_walk *w)
 {
     snprintf(w->phase_id, sizeof w->phase_id, "0");
     w->phases = w->elevations = 0;
@@ -127,7 +127,7 @@ static void begin_phases(struct walk *w)
 
 static void end_phases(struct req *r)
 {
-    struct walk *w = r->state;
+    struct project_walk *w = r->state;
     buf_str(&w->out, w->is_second ? "],\"summary\":{" : "],");
     buf_printf(&w->out, "\"phases_count\":%" PRId64 ",\"total_elevations\":%" PRId64 ",", w->phases, w->elevations);
     add_members(&w->out, w->is_second ? w->summary : w->project_end);
@@ -144,7 +144,7 @@ static void end_phases(struct req *r)
 
 static void then_phase(struct req *r, const PGresult *result)
 {
-    struct walk *w = r->state;
+    struct project_walk *w = r->state;
     if (PQntuples(result) == 0) {
         end_phases(r);
         return;
@@ -170,7 +170,7 @@ static void then_phase(struct req *r, const PGresult *result)
 
 static void next_phase(struct req *r)
 {
-    struct walk *w = r->state;
+    struct project_walk *w = r->state;
     req_query(r, &query_odoo_stream_phase, 3, (const char *[]){w->project_id, w->phase_id, ROWS_TEXT}, then_phase);
 }
 
@@ -178,7 +178,7 @@ static void next_phase(struct req *r)
 
 static void then_project(struct req *r, const PGresult *result)
 {
-    struct walk *w = r->state;
+    struct project_walk *w = r->state;
     if (PQntuples(result) == 0) { /* it was there a moment ago */
         reply_detail(r, 404, "Project not found");
         return;
@@ -196,7 +196,7 @@ static void then_project(struct req *r, const PGresult *result)
 
 static void then_place(struct req *r, const PGresult *result)
 {
-    struct walk *w = r->state;
+    struct project_walk *w = r->state;
     if (PQntuples(result) == 0) {
         reply_detail(r, 404, "Phase not found");
         return;
@@ -210,13 +210,13 @@ static void then_place(struct req *r, const PGresult *result)
 
 static void forget_walk(void *walk)
 {
-    struct walk *w = walk;
+    struct project_walk *w = walk;
     buf_free(&w->out);
 }
 
 static void on_place(struct req *r)
 {
-    struct walk *w = r->state;
+    struct project_walk *w = r->state;
     const char *values[] = {req_param(r, 0), w->document == DOCUMENT_ELEVATIONS ? req_param(r, 1) : NULL};
     if (w->document == DOCUMENT_ELEVATIONS)
         req_query(r, &query_odoo_stream_place, 2, values, then_place);
@@ -225,10 +225,10 @@ static void on_place(struct req *r)
 }
 
 /* Nothing in these documents ages by itself, so they are current while the tables stand. */
-static void walk_start(struct req *r, enum document document)
+static void walk_start(struct req *r, enum project_document document)
 {
     if (cache_unchanged(r, 0)) return;
-    struct walk *w = req_alloc(r, sizeof *w);
+    struct project_walk *w = req_alloc(r, sizeof *w);
     w->document = document;
     r->state = w;
     req_on_end(r, forget_walk, w);

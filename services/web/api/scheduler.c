@@ -98,7 +98,7 @@ static cJSON *worker_stats(const cJSON *entries)
     return out;
 }
 
-struct view {
+struct worker_view {
     void (*then)(struct req *r, const cJSON *entries);
     cJSON *workers; /* of the status page, which looks twice */
 };
@@ -106,7 +106,7 @@ struct view {
 static void on_entries(void *arg, const cJSON *entries, const struct err *err)
 {
     struct req *r = arg;
-    struct view *v = r->state;
+    struct worker_view *v = r->state;
     if (err)
         reply_err(r, err);
     else
@@ -116,7 +116,7 @@ static void on_entries(void *arg, const cJSON *entries, const struct err *err)
 /* Asks the queue; without one the list is empty. */
 static void look(struct req *r, enum queue_view what, void (*then)(struct req *r, const cJSON *entries))
 {
-    struct view *v = r->state ? r->state : req_alloc(r, sizeof *v);
+    struct worker_view *v = r->state ? r->state : req_alloc(r, sizeof *v);
     struct err err = {0};
     v->then = then;
     r->state = v;
@@ -172,7 +172,7 @@ static void add_schedule(cJSON *out, const char *name, const char *task, double 
 
 static void then_status_active(struct req *r, const cJSON *entries)
 {
-    struct view *v = r->state;
+    struct worker_view *v = r->state;
     const struct conf *conf = r->web->conf;
     bool is_on = conf_bool(conf, SET_BACKGROUND_SYNC);
     cJSON *out = cJSON_CreateObject();
@@ -201,14 +201,14 @@ static void then_status_active(struct req *r, const cJSON *entries)
 
 static void forget_workers(void *view)
 {
-    struct view *v = view;
+    struct worker_view *v = view;
     cJSON_Delete(v->workers);
     v->workers = NULL;
 }
 
 static void then_status_workers(struct req *r, const cJSON *entries)
 {
-    struct view *v = r->state;
+    struct worker_view *v = r->state;
     v->workers = worker_stats(entries);
     req_on_end(r, forget_workers, v);
     look(r, QUEUE_UNACKED, then_status_active);

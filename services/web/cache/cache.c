@@ -25,8 +25,8 @@
 
 /* Counted: the table holds one reference, and each answer that is being sent. Without bytes it only remembers that the
  * answer is streamed, and by what. */
-struct entry {
-    TAILQ_ENTRY(entry) link; /* most recently used first */
+struct cache_entry {
+    TAILQ_ENTRY(cache_entry) link; /* most recently used first */
     char *key;
     uint64_t hash; /* of the key, so that looking for one compares numbers */
     void (*instead)(struct req *r);
@@ -38,7 +38,7 @@ struct entry {
     int references;
     bool is_listed; /* in the table */
 };
-TAILQ_HEAD(entries, entry);
+TAILQ_HEAD(entries, cache_entry);
 
 LIST_HEAD(waits, wait);
 
@@ -64,7 +64,7 @@ struct cache {
 
 /* ---- entries ---- */
 
-static void entry_release(struct entry *e)
+static void entry_release(struct cache_entry *e)
 {
     if (--e->references > 0) return;
     free(e->key);
@@ -73,7 +73,7 @@ static void entry_release(struct entry *e)
     free(e);
 }
 
-static void entry_drop(struct cache *c, struct entry *e)
+static void entry_drop(struct cache *c, struct cache_entry *e)
 {
     TAILQ_REMOVE(&c->entries, e, link);
     e->is_listed = false;
@@ -82,16 +82,16 @@ static void entry_drop(struct cache *c, struct entry *e)
     entry_release(e);
 }
 
-static bool is_current(const struct entry *e, const struct wait *w)
+static bool is_current(const struct cache_entry *e, const struct wait *w)
 {
     for (int i = 0; i < VERSION_COUNT; i++)
         if ((w->tables >> i & 1) && e->versions.of[i] != w->versions.of[i]) return false;
     return e->instead || mono_ms() - e->made_ms < CACHE_AGE_MS;
 }
 
-static struct entry *entry_find(struct cache *c, const struct wait *w)
+static struct cache_entry *entry_find(struct cache *c, const struct wait *w)
 {
-    struct entry *e = TAILQ_FIRST(&c->entries);
+    struct cache_entry *e = TAILQ_FIRST(&c->entries);
     while (e && (e->hash != w->hash || strcmp(e->key, w->key) != 0)) e = TAILQ_NEXT(e, link);
     if (e && !is_current(e, w)) {
         entry_drop(c, e);
@@ -112,9 +112,9 @@ static void trim(struct cache *c)
 }
 
 /* An entry of what w asked for, in the table; NULL without memory. */
-static struct entry *entry_add(struct cache *c, const struct wait *w)
+static struct cache_entry *entry_add(struct cache *c, const struct wait *w)
 {
-    struct entry *e = calloc(1, sizeof(*e));
+    struct cache_entry *e = calloc(1, sizeof(*e));
     if (!e || !(e->key = strdup(w->key))) return free(e), NULL;
     e->hash = w->hash;
     e->versions = w->versions;
@@ -132,7 +132,7 @@ static void on_sent(const void *bytes, size_t len, void *arg)
     entry_release(arg);
 }
 
-static void entry_reply(struct cache *c, struct req *r, struct entry *e)
+static void entry_reply(struct cache *c, struct req *r, struct cache_entry *e)
 {
     reply_header(r, "Vary", "Accept-Encoding");
     if (r->told) r->told(r, e->bytes, e->len);
@@ -179,7 +179,7 @@ void cache_decline(struct req *r, void (*instead)(struct req *r))
     struct wait *w = r->cache;
     struct waits followers;
     stop_leading(w, &followers);
-    struct entry *e = instead ? entry_add(c, w) : NULL;
+    struct cache_entry *e = instead ? entry_add(c, w) : NULL;
     if (e) e->instead = instead;
     trim(c);
     for (struct wait *f; (f = LIST_FIRST(&followers)) != NULL;) {
@@ -217,7 +217,7 @@ static void on_versions(void *arg, const struct table_versions *versions, const 
         return;
     }
     w->versions = *versions;
-    struct entry *e = entry_find(c, w);
+    struct cache_entry *e = entry_find(c, w);
     if (e) {
         c->stats.hits++;
         if (e->instead)
@@ -276,7 +276,7 @@ void cache_keep(struct req *r, char *bytes, size_t len)
     struct cache *c = r->web->cache;
     struct wait *w = r->cache;
     unsigned char hash[16];
-    struct entry *e = bytes ? entry_add(c, w) : NULL;
+    struct cache_entry *e = bytes ? entry_add(c, w) : NULL;
     if (!e) {
         free(bytes);
         reply_detail(r, 500, "No memory");
@@ -302,7 +302,7 @@ void cache_keep(struct req *r, char *bytes, size_t len)
 
 /* ---- one statement ---- */
 
-struct document {
+struct cached_document {
     const struct query *query;
     int n;
     const char *const *values;
@@ -312,7 +312,7 @@ struct document {
 
 static void then_document(struct req *r, const PGresult *result)
 {
-    struct document *d = r->state;
+    struct cached_document *d = r->state;
     if (PQntuples(result) == 0) {
         reply_detail(r, 404, "%s", d->not_found ? d->not_found : "Not found");
         return;
@@ -331,14 +331,14 @@ static void then_document(struct req *r, const PGresult *result)
 
 static void load_document(struct req *r)
 {
-    struct document *d = r->state;
+    struct cached_document *d = r->state;
     req_query(r, d->query, d->n, d->values, then_document);
 }
 
 void cache_json_or(struct req *r, const struct query *q, int n, const char *const *values, unsigned tables,
                    const char *not_found, void (*large)(struct req *r))
 {
-    struct document *d = req_alloc(r, sizeof(*d));
+    struct cached_document *d = req_alloc(r, sizeof(*d));
     const char **kept = req_alloc(r, (size_t)n * sizeof(*kept) + 1);
     struct buf key = {0};
     buf_str(&key, q->name);
@@ -346,7 +346,7 @@ void cache_json_or(struct req *r, const struct query *q, int n, const char *cons
         kept[i] = values[i];
         buf_printf(&key, "\x1f%s", values[i] ? values[i] : "\x1e");
     }
-    *d = (struct document){q, n, kept, not_found, large};
+    *d = (struct cached_document){q, n, kept, not_found, large};
     r->state = d;
     cache_answer(r, req_strdup(r, key.data ? key.data : ""), tables, load_document);
     buf_free(&key);

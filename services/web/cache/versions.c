@@ -10,12 +10,12 @@
 #define SLOTS_MANY 128   /* each costs a row of the statement that every request waits for */
 #define GATHER_MS  60000 /* between two attempts */
 
-struct waiter {
+struct version_waiter {
     versions_fn fn;
     void *arg;
 };
 struct waiters {
-    struct waiter *list;
+    struct version_waiter *list;
     int count, size;
 };
 
@@ -95,11 +95,11 @@ void versions_get(struct versions *v, versions_fn fn, void *arg)
     struct waiters *w = &v->next;
     if (w->count == w->size) {
         int size = w->size ? w->size * 2 : 16;
-        struct waiter *grown = realloc(w->list, (size_t)size * sizeof *grown);
+        struct version_waiter *grown = realloc(w->list, (size_t)size * sizeof *grown);
         if (!grown) abort();
         w->list = grown;
         w->size = size;
     }
-    w->list[w->count++] = (struct waiter){fn, arg};
+    w->list[w->count++] = (struct version_waiter){fn, arg};
     if (!v->is_asking) ask(v);
 }

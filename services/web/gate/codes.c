@@ -7,28 +7,28 @@
 #include "services/web/gate/route.h"
 #include "services/web/http/reply.h"
 
-struct known {
+struct known_code {
     const char *operation;
     int status;
     const char *instead_of, *code, *message;
 };
-static const struct known table[] = {
+static const struct known_code table[] = {
 #define K(handler, status, instead_of, code, message) {#handler, status, instead_of, code, message},
 #include "services/web/gate/codes.def"
 #undef K
 };
 
-static bool is_failure(const struct known *k)
+static bool is_failure(const struct known_code *k)
 {
     size_t len = strlen(k->code);
     return len > 7 && strcmp(k->code + len - 7, "_FAILED") == 0;
 }
 
 /* text NULL: whatever it is. */
-static const struct known *find(const struct req *r, int status, const char *text)
+static const struct known_code *find(const struct req *r, int status, const char *text)
 {
-    const struct known *failure = NULL;
-    for (const struct known *k = table; r->route && k < table + sizeof table / sizeof *table; k++) {
+    const struct known_code *failure = NULL;
+    for (const struct known_code *k = table; r->route && k < table + sizeof table / sizeof *table; k++) {
         if (strcmp(k->operation, r->route->name) != 0) continue;
         if (k->status == status && (!text || !*k->instead_of || strcmp(k->instead_of, text) == 0)) return k;
         if (is_failure(k)) failure = k;
@@ -47,7 +47,7 @@ static const char *value_of(struct req *r, const char *name, size_t len)
     return member ? member : "";
 }
 
-static char *message_of(struct req *r, const struct known *k, const char *text)
+static char *message_of(struct req *r, const struct known_code *k, const char *text)
 {
     struct buf out = {0};
     for (const char *p = *k->message ? k->message : text; *p;) {
@@ -73,7 +73,7 @@ bool codes_has(const struct req *r, int status)
 
 cJSON *codes_detail(struct req *r, int status, const char *text)
 {
-    const struct known *k = find(r, status, text);
+    const struct known_code *k = find(r, status, text);
     const char *message = k ? message_of(r, k, text) : text;
     if (!k || !*k->code) return cJSON_CreateString(message);
     cJSON *out = cJSON_CreateObject();

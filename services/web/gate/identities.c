@@ -8,19 +8,19 @@
 
 #define SLOTS 256
 
-struct known {
+struct known_identity {
     char *key;
     int64_t version;
     struct identity identity;
 };
-static struct known *slots[SLOTS];
+static struct known_identity *slots[SLOTS];
 
-static struct known **slot_of(const char *key)
+static struct known_identity **slot_of(const char *key)
 {
     return &slots[hash_text(key) % SLOTS];
 }
 
-static void slot_clear(struct known **slot)
+static void slot_clear(struct known_identity **slot)
 {
     if (*slot) free((*slot)->key);
     free(*slot);
@@ -29,19 +29,19 @@ static void slot_clear(struct known **slot)
 
 const struct identity *identity_recall(const char *key, int64_t version)
 {
-    struct known *k = *slot_of(key);
+    struct known_identity *k = *slot_of(key);
     return k && k->version == version && strcmp(k->key, key) == 0 ? &k->identity : NULL;
 }
 
 bool identity_is_known(const char *key)
 {
-    const struct known *k = *slot_of(key);
+    const struct known_identity *k = *slot_of(key);
     return k && strcmp(k->key, key) == 0;
 }
 
 void identity_remember(const char *key, int64_t version, const struct identity *found)
 {
-    struct known **slot = slot_of(key);
+    struct known_identity **slot = slot_of(key);
     if (!found->exists) { /* it costs a statement each time, but no memory, and nobody else his place */
         if (identity_is_known(key)) slot_clear(slot);
         return;

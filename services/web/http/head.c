@@ -9,7 +9,7 @@
 
 #define LENGTH_DIGITS 18 /* more do not fit into an int64_t */
 
-struct field {
+struct head_field {
     const char *name, *value;
     size_t name_len, value_len;
 };
@@ -119,7 +119,7 @@ static bool read_request_line(const char *bytes, size_t len, struct head *h, str
 
 /* ---- header fields ---- */
 
-static bool read_field(const char *line, size_t len, struct field *f)
+static bool read_field(const char *line, size_t len, struct head_field *f)
 {
     const char *colon = memchr(line, ':', len);
     if (!colon || !head_is_token(line, (size_t)(colon - line))) return false;
@@ -128,18 +128,18 @@ static bool read_field(const char *line, size_t len, struct field *f)
         if (((unsigned char)*p < ' ' && *p != '\t') || *p == 0x7f) return false;
     while (value < end && (*value == ' ' || *value == '\t')) value++;
     while (end > value && (end[-1] == ' ' || end[-1] == '\t')) end--;
-    *f = (struct field){line, value, (size_t)(colon - line), (size_t)(end - value)};
+    *f = (struct head_field){line, value, (size_t)(colon - line), (size_t)(end - value)};
     return true;
 }
 
 bool head_is_field(const char *line, size_t len)
 {
-    struct field f;
+    struct head_field f;
     return read_field(line, len, &f);
 }
 
 /* What the fields say together. */
-struct facts {
+struct head_facts {
     const char *host;
     size_t host_len;
     int hosts, lengths, codings, credentials, types;
@@ -152,7 +152,7 @@ static bool is_host(const char *text, size_t len)
     return true;
 }
 
-static bool read_length(const struct field *f, struct head *h, struct refusal *why)
+static bool read_length(const struct head_field *f, struct head *h, struct refusal *why)
 {
     if (f->value_len == 0) return is_malformed(why);
     for (size_t i = 0; i < f->value_len; i++)
@@ -162,7 +162,7 @@ static bool read_length(const struct field *f, struct head *h, struct refusal *w
     return true;
 }
 
-static bool take_field(const struct field *f, struct head *h, struct facts *facts, struct refusal *why)
+static bool take_field(const struct head_field *f, struct head *h, struct head_facts *facts, struct refusal *why)
 {
     if (is_word(f->name, f->name_len, "Host")) {
         facts->hosts++;
@@ -193,14 +193,15 @@ static size_t without_port(const char *text, size_t len, const char *port)
     return len > n && memcmp(text + len - n, port, n) == 0 ? len - n : len;
 }
 
-static bool same_authority(const char *bytes, const struct head *h, struct slice authority, const struct facts *facts)
+static bool same_authority(const char *bytes, const struct head *h, struct slice authority,
+                           const struct head_facts *facts)
 {
     const char *port = (bytes[h->target.at + 4] | 0x20) == 's' ? ":443" : ":80", *named = bytes + authority.at;
     size_t a = without_port(named, authority.len, port), b = without_port(facts->host, facts->host_len, port);
     return a == b && strncasecmp(named, facts->host, a) == 0;
 }
 
-static bool agree(const char *bytes, const struct head *h, struct slice authority, const struct facts *facts,
+static bool agree(const char *bytes, const struct head *h, struct slice authority, const struct head_facts *facts,
                   struct refusal *why)
 {
     static const char doubtful[] = "The request's Host, Content-Length or Transfer-Encoding can be read in two ways";
@@ -217,7 +218,7 @@ static bool agree(const char *bytes, const struct head *h, struct slice authorit
 
 bool head_read(const char *bytes, size_t len, struct head *out, struct refusal *why)
 {
-    struct facts facts = {0};
+    struct head_facts facts = {0};
     struct slice authority = {0, 0};
     *out = (struct head){0};
     *why = (struct refusal){0};
@@ -225,7 +226,7 @@ bool head_read(const char *bytes, size_t len, struct head *out, struct refusal *
         const char *line = bytes + at, *cr = memchr(line, '\r', len - at);
         if (!cr || cr + 1 == bytes + len || cr[1] != '\n') return is_malformed(why);
         size_t line_len = (size_t)(cr - line);
-        struct field f;
+        struct head_field f;
         if (at == 0) {
             if (!read_request_line(bytes, line_len, out, &authority, why)) return false;
         } else if (!read_field(line, line_len, &f)) {

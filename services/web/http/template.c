@@ -10,7 +10,7 @@
 
 #define NAME_SIZE 128
 
-struct view {
+struct template_view {
     const struct embedded *files;
     struct buf *out;
     struct err *err;
@@ -20,7 +20,7 @@ struct view {
     int includes;
 };
 
-static int render(struct view *v, const char *text, const char *end);
+static int render(struct template_view *v, const char *text, const char *end);
 
 /* What stands between "{{" and "}}", without the sign and the spaces around. */
 struct tag {
@@ -29,7 +29,7 @@ struct tag {
     const char *begin, *end; /* of the whole tag in the text */
 };
 
-static int tag_next(struct view *v, const char *at, const char *end, struct tag *tag)
+static int tag_next(struct template_view *v, const char *at, const char *end, struct tag *tag)
 {
     const char *begin = memmem(at, (size_t)(end - at), "{{", 2);
     if (!begin) return 0;
@@ -58,7 +58,7 @@ static const cJSON *member(const cJSON *object, const char *name, size_t len)
     return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
-static const cJSON *lookup(const struct view *v, const char *name)
+static const cJSON *lookup(const struct template_view *v, const char *name)
 {
     if (strcmp(name, ".") == 0) return v->stack[v->depth - 1];
     size_t len = strcspn(name, ".");
@@ -129,7 +129,7 @@ static void add_json(struct buf *out, const cJSON *item)
     cJSON_free(text);
 }
 
-static int add_asset(struct view *v, const char *path)
+static int add_asset(struct template_view *v, const char *path)
 {
     const struct embedded *file = embedded_find(v->files, path);
     if (!file) return err_set(v->err, ERR_NOT_FOUND, "template %s: there is no asset %s", v->file, path);
@@ -137,7 +137,7 @@ static int add_asset(struct view *v, const char *path)
     return 0;
 }
 
-static int include(struct view *v, const char *name)
+static int include(struct template_view *v, const char *name)
 {
     char path[NAME_SIZE + 16];
     snprintf(path, sizeof path, "html/%s.html", name);
@@ -154,7 +154,7 @@ static int include(struct view *v, const char *name)
     return rc;
 }
 
-static int render_in(struct view *v, const cJSON *item, const char *text, const char *end)
+static int render_in(struct template_view *v, const cJSON *item, const char *text, const char *end)
 {
     if (v->depth >= UI_TEMPLATE_DEPTH) return err_set(v->err, ERR_LIMIT, "template %s: sections too deep", v->file);
     v->stack[v->depth++] = item;
@@ -174,7 +174,7 @@ static bool is_word(const cJSON *item, const char *word)
     return same;
 }
 
-static int section(struct view *v, const struct tag *open, const char *inner, const char *inner_end)
+static int section(struct template_view *v, const struct tag *open, const char *inner, const char *inner_end)
 {
     char name[NAME_SIZE];
     snprintf(name, sizeof name, "%s", open->name);
@@ -193,7 +193,7 @@ static int section(struct view *v, const struct tag *open, const char *inner, co
 }
 
 /* Finds the end of the section that open begins: 0 and *close, or an error. */
-static int section_end(struct view *v, const struct tag *open, const char *end, struct tag *close)
+static int section_end(struct template_view *v, const struct tag *open, const char *end, struct tag *close)
 {
     int nested = 1;
     const char *at = open->end;
@@ -208,7 +208,7 @@ static int section_end(struct view *v, const struct tag *open, const char *end, 
     }
 }
 
-static int render(struct view *v, const char *text, const char *end)
+static int render(struct template_view *v, const char *text, const char *end)
 {
     struct tag tag = {0}, close = {0};
     for (;;) {
@@ -240,7 +240,7 @@ static int render(struct view *v, const char *text, const char *end)
 int ui_template_render_from(struct buf *out, const struct embedded *files, const char *name, const cJSON *context,
                             struct err *err)
 {
-    struct view v = {.files = files, .out = out, .err = err, .file = name, .stack = {context}, .depth = 1};
+    struct template_view v = {.files = files, .out = out, .err = err, .file = name, .stack = {context}, .depth = 1};
     int rc = include(&v, name);
     if (rc == 0 && out->failed) rc = err_set(err, ERR_NOMEM, "template %s: too large, or out of memory", name);
     return rc;

@@ -22,7 +22,7 @@ struct work {
     action_fn fn;
     void *arg;
     struct result_wait *wait;
-    struct child *child;
+    struct job_child *child;
     int64_t child_since_us;
     struct event *deadline;
 };
@@ -184,7 +184,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     tell(w, NULL, &err);
 }
 
-struct choice {
+struct worker_choice {
     struct actions *actions;
     char id[UUID_TEXT_SIZE];
     int64_t timeout_ms;
@@ -192,7 +192,7 @@ struct choice {
 
 static void on_stats(void *arg, const struct queue_stats *stats, const struct err *err)
 {
-    struct choice *c = arg;
+    struct worker_choice *c = arg;
     struct work *w = (struct work *)action_find(c->actions, c->id);
     if (w && !err && stats && stats->workers > 0)
         run_queued(w, c->timeout_ms);
@@ -205,7 +205,7 @@ static void on_stats(void *arg, const struct queue_stats *stats, const struct er
 static void on_begin(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    struct choice *c = arg;
+    struct worker_choice *c = arg;
     struct queue *q = c->actions->web->queue;
     if (!q || queue_stats(q, on_stats, c, NULL) != 0) on_stats(c, NULL, &(struct err){.code = ERR_REDIS});
 }
@@ -214,7 +214,7 @@ const char *action_start(struct actions *a, const char *task, const char *queue,
                          action_fn fn, void *arg, struct err *err)
 {
     struct work *w = calloc(1, sizeof *w);
-    struct choice *c = malloc(sizeof *c);
+    struct worker_choice *c = malloc(sizeof *c);
     if (!w || !c || !kwargs || !(w->deadline = evtimer_new(a->web->base, on_deadline, w))) {
         cJSON_Delete(kwargs);
         free(w);
@@ -231,7 +231,7 @@ const char *action_start(struct actions *a, const char *task, const char *queue,
     w->arg = arg;
     w->next = a->list;
     a->list = w;
-    *c = (struct choice){.actions = a, .timeout_ms = timeout_ms};
+    *c = (struct worker_choice){.actions = a, .timeout_ms = timeout_ms};
     memcpy(c->id, w->shown.id, sizeof c->id);
     if (fn) event_add(w->deadline, &(struct timeval){.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000});
     event_base_once(a->web->base, -1, EV_TIMEOUT, on_begin, c, &(struct timeval){0});

@@ -18,7 +18,7 @@
 
 #define OUTPUT_MAX (4u << 20)
 
-struct child {
+struct job_child {
     pid_t pid;
     int output_fd, pid_fd;
     struct event *readable, *ended;
@@ -27,7 +27,7 @@ struct child {
     void *arg;
 };
 
-static void child_release(struct child *c)
+static void child_release(struct job_child *c)
 {
     if (c->readable) event_free(c->readable);
     if (c->ended) event_free(c->ended);
@@ -37,7 +37,7 @@ static void child_release(struct child *c)
     free(c);
 }
 
-static bool drain_output(struct child *c)
+static bool drain_output(struct job_child *c)
 {
     char bytes[16384];
     ssize_t n;
@@ -48,14 +48,14 @@ static bool drain_output(struct child *c)
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    struct child *c = arg;
+    struct job_child *c = arg;
     if (!drain_output(c)) event_del(c->readable);
 }
 
 static void on_ended(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    struct child *c = arg;
+    struct job_child *c = arg;
     int status = 0;
     if (waitpid(c->pid, &status, WNOHANG) == 0) {
         event_add(c->ended, NULL);
@@ -99,19 +99,19 @@ static _Noreturn void become_task(int output, pid_t parent, char **argv, char **
     _exit(EXIT_INTERNAL);
 }
 
-struct child *child_start(struct event_base *base, const char *task, const char *id, const char *kwargs, child_fn fn,
-                          void *arg, struct err *err)
+struct job_child *child_start(struct event_base *base, const char *task, const char *id, const char *kwargs,
+                              child_fn fn, void *arg, struct err *err)
 {
     char *argv[] = {"logikald", "task", (char *)task, "--id", (char *)id, "--kwargs", (char *)kwargs, NULL};
     char **env = child_environment();
-    struct child *c = calloc(1, sizeof *c);
+    struct job_child *c = calloc(1, sizeof *c);
     int pipe_fds[2] = {-1, -1};
     if (!c || !env || pipe2(pipe_fds, O_CLOEXEC) != 0) {
         free(c);
         free(env);
         return err_errno(err, "cannot start a task"), NULL;
     }
-    *c = (struct child){.output_fd = pipe_fds[0], .pid_fd = -1, .fn = fn, .arg = arg};
+    *c = (struct job_child){.output_fd = pipe_fds[0], .pid_fd = -1, .fn = fn, .arg = arg};
     buf_init(&c->output, OUTPUT_MAX);
     fcntl(pipe_fds[0], F_SETFL, O_NONBLOCK);
     pid_t parent = getpid();
@@ -135,12 +135,12 @@ struct child *child_start(struct event_base *base, const char *task, const char 
     return NULL;
 }
 
-void child_terminate(struct child *c)
+void child_terminate(struct job_child *c)
 {
     kill(c->pid, SIGTERM);
 }
 
-void child_free(struct child *c)
+void child_free(struct job_child *c)
 {
     if (!c) return;
     kill(c->pid, SIGTERM);

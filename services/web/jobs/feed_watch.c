@@ -20,7 +20,7 @@ struct feed_watch {
     struct web *web;
     struct event *timer;
     struct pool_call *look;
-    struct child *child;
+    struct job_child *child;
     bool is_there;               /* the database has been migrated */
     bool is_asking;              /* the queue for its workers */
     bool is_told, is_told_again; /* of something written; again: while the look at it was under way */

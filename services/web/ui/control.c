@@ -13,7 +13,7 @@
 #define ANSWER_S  10
 #define LINES_MAX 2000
 
-struct question {
+struct control_question {
     struct bufferevent *io;
     ui_control_fn fn;
     void *arg;
@@ -21,7 +21,7 @@ struct question {
     int count;
 };
 
-static void question_end(struct question *q, const cJSON *answer, const struct err *err)
+static void question_end(struct control_question *q, const cJSON *answer, const struct err *err)
 {
     q->fn(q->arg, answer, q->lines, err);
     bufferevent_free(q->io);
@@ -31,7 +31,7 @@ static void question_end(struct question *q, const cJSON *answer, const struct e
 
 static void on_read(struct bufferevent *io, void *arg)
 {
-    struct question *q = arg;
+    struct control_question *q = arg;
     char *text;
     struct err err = {0};
     while ((text = evbuffer_readln(bufferevent_get_input(io), NULL, EVBUFFER_EOL_LF)) != NULL) {
@@ -77,7 +77,7 @@ int ui_control_ask(struct event_base *base, const char *run_dir, const char *com
     if (rc < 0) return rc;
     if (access(address.sun_path, F_OK) != 0)
         return err_set(err, ERR_NOT_FOUND, "this web process runs without a supervisor");
-    struct question *q = calloc(1, sizeof *q);
+    struct control_question *q = calloc(1, sizeof *q);
     char *text = control_request(command, argc, argv);
     rc = -ERR_NOMEM;
     if (!q || !text) goto out;
