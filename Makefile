@@ -258,8 +258,9 @@ $(ROOT)/bench-feed: $(OBJ)/tests/bench/feed.o $(OBJ_TEST)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 .PHONY: bench-feed
-bench-feed: programs $(ROOT)/bench-feed ## from a commit to its webhook, and changes read a second
+bench-feed: programs $(ROOT)/bench-feed $(ROOT)/bench-sync ## from a commit to its webhook, changes read a second, and what the journal costs the sync
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-feed
+	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) ONLY=journal $(ROOT)/bench-sync
 
 setup:                          ## install the Debian packages that are missing
 	$(Q)scripts/setup

@@ -124,6 +124,7 @@ int main(void)
     if (!only || are_stores || strcmp(only, "rows") == 0) bench_rows((int)number_from("ROWS", 20000), report);
     if (!only || are_stores || strcmp(only, "parts") == 0) bench_parts((int)number_from("FILES", 2000), report);
     if (only && strcmp(only, "real") == 0) bench_real((int)number_from("ELEVATIONS", 1000), report);
+    if (only && strcmp(only, "journal") == 0) bench_journal((int)number_from("ROWS", 20000), report);
     FILE *out = path && *path ? fopen(path, "we") : NULL;
     char *text = cJSON_Print(report);
     if (out) {

@@ -118,6 +118,60 @@ void bench_rows(int rows, cJSON *report)
     sync_world_stop(&w);
 }
 
+/* The journal's triggers alone: all others stay. */
+static void set_journal(struct pg_server *pg, bool is_on)
+{
+    static const char *const tables[] = {"directories", "projects", "phases", "elevations"};
+    static const char *const triggers[] = {"changes_insert", "changes_update", "changes_delete"};
+    char sql[200];
+    for (size_t i = 0; i < 12; i++) {
+        snprintf(sql, sizeof sql, "ALTER TABLE %s %s TRIGGER %s", tables[i / 3], is_on ? "ENABLE" : "DISABLE",
+                 triggers[i % 3]);
+        pg_exec(pg, sql);
+    }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Turn by turn, so that both meet the same machine; the middle one of each. */
+void bench_journal(int rows, cJSON *report)
+{
+    enum { ROUNDS = 7 };
+    struct sync_world w;
+    struct err err = {0};
+    const char *const arguments[] = {NULL};
+    double took[2][ROUNDS];
+    sync_world_start(&w, arguments);
+    struct db *db = db_open(w.pg.url, 600000, "bench", &err);
+    if (!db) fail_msg("%s", err.text);
+    store_rows(&w.pg, db, rows); /* to warm up */
+    for (int i = 0; i < 2 * ROUNDS; i++) {
+        set_journal(&w.pg, i % 2);
+        pg_exec(&w.pg, "TRUNCATE changes");
+        pg_exec(&w.pg, "CHECKPOINT");
+        took[i % 2][i / 2] = store_rows(&w.pg, db, rows);
+        int64_t told = pg_int(&w.pg, "SELECT count(*) FROM change_items WHERE object_type = 'elevation' AND operation ="
+                                     " 'created'");
+        if (told != (i % 2 ? rows : 0)) fail_msg("%lld changes in the journal", (long long)told);
+    }
+    int64_t bytes = pg_int(&w.pg, "SELECT pg_total_relation_size('changes')");
+    for (int i = 0; i < 2; i++) qsort(took[i], ROUNDS, sizeof *took[i], by_size);
+    double without = took[0][ROUNDS / 2], with = took[1][ROUNDS / 2];
+    printf("The journal's cost, %d elevations in one project, the middle one of %d turns each:\n\n", rows, ROUNDS);
+    puts("| what | rows/s | to without |\n|---|---:|---:|");
+    printf("| without journal | %.0f | 1.00 |\n| with journal | %.0f | %.2f |\n\n", rows / without, rows / with,
+           without / with);
+    printf("The journal takes %.0f bytes an object.\n\n", (double)bytes / rows);
+    cJSON_AddNumberToObject(report, "rows_per_second_without_journal", rows / without);
+    cJSON_AddNumberToObject(report, "rows_per_second_with_journal", rows / with);
+    db_close(db);
+    sync_world_stop(&w);
+}
+
 static int number_at(const PGresult *r, int row, int column)
 {
     const unsigned char *b = (const unsigned char *)PQgetvalue(r, row, column); /* binary */

@@ -78,3 +78,18 @@ const struct query query_changes_newest = {
     .sql = "WITH " STATE " SELECT coalesce((SELECT concat_ws('-', c.epoch, c.xid, c.seq) FROM s, changes c"
            " WHERE " VISIBLE " ORDER BY c.epoch DESC, c.xid DESC, c.seq DESC LIMIT 1), '')",
 };
+
+/* Of other roles' sessions PostgreSQL shows only that they are there. */
+const struct query query_changes_lag = {
+    .name = "changes_lag",
+    .sql = "WITH " STATE ", held AS (SELECT greatest(extract(epoch FROM clock_timestamp() - c.at), 0)::bigint AS age"
+           "  FROM s, changes c WHERE c.epoch = s.epoch AND c.xid >= s.xmin ORDER BY c.epoch, c.xid, c.seq LIMIT 1)"
+           " SELECT coalesce((SELECT age FROM held), 0), CASE WHEN (SELECT age FROM held) >= 1 THEN coalesce("
+           "  (SELECT format('process %s of %s (%s, %s, since %s)', a.pid, a.usename, coalesce(nullif("
+           "    a.application_name, ''), 'no name'), a.state, to_char(a.xact_start AT TIME ZONE 'UTC',"
+           "    'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')) FROM s, pg_stat_activity a WHERE a.backend_xid IS NOT NULL"
+           "    AND a.backend_xid::text::bigint = s.xmin::text::bigint & 4294967295 LIMIT 1),"
+           "  (SELECT format('the prepared transaction %s of %s', x.gid, x.owner) FROM s, pg_prepared_xacts x"
+           "    WHERE x.transaction::text::bigint = s.xmin::text::bigint & 4294967295 LIMIT 1),"
+           "  'a transaction of another role') ELSE '' END",
+};

@@ -14,5 +14,8 @@ extern const struct query query_changes_page;
 extern const struct query query_changes_head;
 /* () -> the newest block that can be seen, as text: differs when there is something new. */
 extern const struct query query_changes_newest;
+/* () -> seconds that the first change that is committed and cannot be seen yet has waited, and from 1 s on the
+ * transaction that it waits for, in words. */
+extern const struct query query_changes_lag;
 
 #endif

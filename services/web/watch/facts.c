@@ -176,6 +176,10 @@ static cJSON *gather(struct facts *f)
     cJSON_AddNumberToObject(backlog, "waiting", (double)v->backlog.waiting);
     add_sizes(f, facts);
     cJSON_AddStringToObject(facts, "alarms", alarms_fault(web->alarms));
+    cJSON *feed = cJSON_AddObjectToObject(facts, "feed");
+    cJSON_AddBoolToObject(feed, "is_late", v->feed.is_late);
+    cJSON_AddNumberToObject(feed, "seconds", (double)v->feed.seconds);
+    cJSON_AddStringToObject(feed, "holder", v->feed.holder);
     add_sync(f, facts);
     return facts;
 }

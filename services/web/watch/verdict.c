@@ -160,6 +160,7 @@ static void refresh(evutil_socket_t fd, short what, void *arg)
     if (v->is_db_up && v->migrations.state == MIGRATIONS_DONE && !v->room_call)
         v->room_call = pool_query(web->pool, &query_room, 0, NULL, on_room, v);
     if (is_complete(v) && !v->holds_call) v->holds_call = pool_query(web->pool, &query_holds_now, 0, NULL, on_holds, v);
+    if (is_complete(v)) feed_lag_ask(web, &v->feed);
     v->is_redis_used = web->redis != NULL;
     if (!web->redis || v->is_redis_asked) return;
     if (web->queue && !v->is_queue_asked) v->is_queue_asked = queue_stats(web->queue, on_queues, v, NULL) == 0;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "services/web/watch/backlog.h"
+#include "services/web/watch/feed_lag.h"
 #include "services/web/watch/migrations.h"
 #include "services/web/web.h"
 
@@ -29,6 +30,7 @@ struct verdict {
         char reason[16], since[32];
         int64_t directories, projects, phases, elevations;
     } holds;
+    struct feed_lag feed;
     bool is_redis_used, is_redis_up;
     double redis_ms;
     int64_t redis_checked_ms, redis_asked_us;

@@ -19,8 +19,9 @@ static char *token;
 
 FIXTURE(set_up)
 {
-    static const char *const environment[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
-                                              NULL};
+    static const char *const environment[] = {
+        "RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0",          "LOG_LEVEL=warning",
+        "CHANGES_LAG_SECONDS=2",   "METRICS_TOKEN=only-for-metrics", NULL};
     web_servers(&web);
     web_run(&web, environment, true);
     web_log_in(&web);
@@ -253,6 +254,38 @@ TEST(test_a_transaction_that_still_runs_holds_back_what_came_after_it)
     assert_string_equal(story(cursor),
                         "directory changed name=\"D 1\">\"late\";directory changed name=\"D 2\">\"early\";");
     PQfinish(late);
+}
+
+static int64_t lag(void)
+{
+    struct http_reply reply = web_call(&web, "GET", "/metrics", "only-for-metrics", NULL);
+    const char *at = strstr(reply.body, "\nlogikald_feed_lag_seconds ");
+    assert_non_null(at);
+    int64_t out = strtoll(at + 27, NULL, 10);
+    http_reply_free(&reply);
+    return out;
+}
+
+static void test_a_transaction_that_stays_open_is_told_with_who_holds_it(void **state)
+{
+    (void)state;
+    char words[80];
+    PGconn *stuck = pg_connect(&web.pg);
+    assert_int_equal(lag(), 0);
+    PQclear(PQexec(stuck, "BEGIN; SET LOCAL application_name = 'forgotten'; UPDATE directories SET name = name"));
+    pg_exec(&web.pg, "UPDATE projects SET description = 'held back'");
+
+    snprintf(words, sizeof words, "by process %d of ", PQbackendPID(stuck));
+    WAIT_UNTIL(process_logged(&web.process, "the feed of changes has been held back for"), 30000);
+    assert_true(process_logged(&web.process, words));
+    assert_true(lag() >= 2);
+    struct http_reply page = web_call(&web, "GET", "/api/v1/verdict", web.admin, NULL);
+    assert_non_null(strstr(page.body, "The feed of changes has been held back for"));
+    http_reply_free(&page);
+
+    PQclear(PQexec(stuck, "ROLLBACK"));
+    PQfinish(stuck);
+    WAIT_UNTIL(lag() == 0, 30000);
 }
 
 /* "type operation id;..." of what a reader of one project is told, with pages as small as can be. */
@@ -663,6 +696,7 @@ int main(void)
         cmocka_unit_test(test_each_kind_of_change_is_told_with_before_and_after),
         cmocka_unit_test(test_run_task_and_project_are_told),
         cmocka_unit_test(test_a_transaction_that_still_runs_holds_back_what_came_after_it),
+        cmocka_unit_test(test_a_transaction_that_stays_open_is_told_with_who_holds_it),
         cmocka_unit_test(test_a_reader_misses_nothing_and_sees_nothing_twice_while_writers_commit_out_of_order),
         cmocka_unit_test(test_a_reader_of_one_project_is_told_what_left_it),
         cmocka_unit_test(test_what_goes_with_its_parent_is_told_with_its_ids),
