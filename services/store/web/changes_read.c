@@ -12,7 +12,8 @@
  * without any would be taken for the end. */
 #define BEHIND                                                                                                         \
     "(c.epoch, c.xid, c.seq) >= ($1::integer, $2::xid8, $3::bigint) AND " VISIBLE                                      \
-    " AND ($9::text IS NULL OR c.epoch <> $1::integer OR NOT pg_visible_in_snapshot(c.xid, $9::text::pg_snapshot))"    \
+    " AND ($9::text IS NULL OR c.epoch <> $1::integer OR NOT pg_visible_in_snapshot(coalesce(c.writer, c.xid), "       \
+    "$9::text::pg_snapshot))"                                                                                          \
     " AND ($5::text IS NULL OR c.object_type = ANY (string_to_array($5, ',')))"                                        \
     " AND ($7::bigint IS NULL OR c.row_ids @> ARRAY[$7::bigint])"
 /* A block stands under the project where its objects are now; of one item: was it in a wanted project before? */

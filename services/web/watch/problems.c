@@ -144,16 +144,6 @@ static void judge_queues(struct findings *f, const cJSON *facts)
     problem_text(p, "link", "/ui/tasks");
 }
 
-/* A transaction somewhere that stays open. */
-static void judge_feed(struct findings *f, const cJSON *feed)
-{
-    if (!fact_is(feed, "is_late")) return;
-    problem_advice(problem(f, SEVERITY_LOOK, "feed", "", "The feed of changes has been held back for %.0f s by %s",
-                           fact_number(feed, "seconds"), fact_text(feed, "holder")),
-                   "Nothing is lost, and all comes when it ends. End it (pg_terminate_backend), and set "
-                   "idle_in_transaction_session_timeout in PostgreSQL.");
-}
-
 static void judge_switch(struct findings *f, const cJSON *facts)
 {
     const cJSON *gate = fact(facts, "switch");
@@ -202,7 +192,6 @@ cJSON *problems_judge(const cJSON *facts)
     judge_size(&f, facts);
     judge_alarms(&f, facts);
     judge_sync(&f, facts);
-    judge_feed(&f, fact(facts, "feed"));
     cJSON *out = cJSON_CreateObject(), *problems = findings_close(&f);
     put_state(out, problems, facts);
     cJSON_AddItemToObject(out, "problems", problems);

@@ -29,8 +29,19 @@ static void judge_hook(struct findings *f, const cJSON *h)
     problem_text(p, "link", "/ui/feed");
 }
 
+/* A transaction somewhere that stays open. */
+static void judge_lag(struct findings *f, const cJSON *feed)
+{
+    if (!fact_is(feed, "is_late")) return;
+    problem_advice(problem(f, SEVERITY_LOOK, "feed", "", "The feed of changes has been held back for %.0f s by %s",
+                           fact_number(feed, "seconds"), fact_text(feed, "holder")),
+                   "Nothing is lost, and all comes when it ends. End it (pg_terminate_backend), and set "
+                   "idle_in_transaction_session_timeout in PostgreSQL.");
+}
+
 void judge_feed(struct findings *f, const cJSON *facts)
 {
     const cJSON *h;
     cJSON_ArrayForEach(h, fact(fact(facts, "sync"), "hooks")) judge_hook(f, h);
+    judge_lag(f, fact(facts, "feed"));
 }

@@ -256,6 +256,29 @@ TEST(test_a_transaction_that_still_runs_holds_back_what_came_after_it)
     PQfinish(late);
 }
 
+static void test_changes_of_an_object_come_in_the_order_in_which_they_were_made(void **state)
+{
+    (void)state;
+    char cursor[100];
+    cursor_now(cursor);
+    PGconn *first = pg_connect(&web.pg), *second = pg_connect(&web.pg), *third = pg_connect(&web.pg);
+    PQclear(PQexec(first, "BEGIN; UPDATE directories SET level = 100 WHERE logikal_id = 'd1'"));
+    PQclear(PQexec(second, "BEGIN; SELECT pg_current_xact_id()")); /* it has its number, and writes later */
+    PQclear(PQexec(third, "BEGIN; UPDATE directories SET level = 201 WHERE logikal_id = 'd2'; COMMIT"));
+    PQclear(PQexec(first, "UPDATE directories SET level = 202 WHERE logikal_id = 'd2'; COMMIT"));
+    PQclear(PQexec(second, "UPDATE directories SET level = 203 WHERE logikal_id = 'd2'; COMMIT"));
+
+    const char *told = story(cursor), *at = told;
+    static const char *const order[] = {"level=null>201", "level=201>202", "level=202>203"};
+    for (size_t i = 0; i < 3; i++) {
+        at = strstr(at, order[i]);
+        if (!at) fail_msg("%s is not there, or too early: %s", order[i], told);
+    }
+    PQfinish(first);
+    PQfinish(second);
+    PQfinish(third);
+}
+
 static int64_t lag(void)
 {
     struct http_reply reply = web_call(&web, "GET", "/metrics", "only-for-metrics", NULL);
@@ -697,6 +720,7 @@ int main(void)
         cmocka_unit_test(test_run_task_and_project_are_told),
         cmocka_unit_test(test_a_transaction_that_still_runs_holds_back_what_came_after_it),
         cmocka_unit_test(test_a_transaction_that_stays_open_is_told_with_who_holds_it),
+        cmocka_unit_test(test_changes_of_an_object_come_in_the_order_in_which_they_were_made),
         cmocka_unit_test(test_a_reader_misses_nothing_and_sees_nothing_twice_while_writers_commit_out_of_order),
         cmocka_unit_test(test_a_reader_of_one_project_is_told_what_left_it),
         cmocka_unit_test(test_what_goes_with_its_parent_is_told_with_its_ids),
