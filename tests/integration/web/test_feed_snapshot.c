@@ -208,7 +208,8 @@ TEST(test_a_snapshot_and_what_follows_are_all_there_is)
     close(until[1]); /* the writers end */
     for (int i = 0; i < WRITERS; i++) waitpid(pids[i], NULL, 0);
     close(until[0]);
-    while (mirror_follow(cursor)) continue;
+    int64_t last = pg_int(&web.pg, "SELECT pg_current_xact_id()::text::bigint"); /* all of theirs have ended before */
+    WAIT_UNTIL((mirror_follow(cursor), strtoll(strchr(cursor, '-') + 1, NULL, 10) > last), 60000);
 
     assert_null(strchr(cursor, '~'));
     assert_true(with_others > 0); /* some were taken beside running transactions */
