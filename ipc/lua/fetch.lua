@@ -19,7 +19,6 @@ local out = {-1, 0, '', 0}
 
 -- Nothing may fail once a message is popped: keys of a wrong type show themselves here.
 redis.call('HLEN', KEYS[1])
-redis.call('ZCARD', KEYS[2])
 redis.call('HLEN', KEYS[3])
 local has_history = redis.call('HLEN', KEYS[4]) > 0
 local paused = {}

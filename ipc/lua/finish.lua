@@ -65,15 +65,14 @@ end
 if string.match(redis.call('HGET', KEYS[9], ARGV[1]) or '', '^%S+') ~= ARGV[2] then return -1 end
 
 local owned, scores = redis.call('HMGET', KEYS[3], unpack(tags)), redis.call('ZMSCORE', KEYS[2], unpack(tags))
--- Keys of a wrong type show themselves before anything is changed.
-redis.call('HLEN', KEYS[1])
 local is_full = false
 if slot ~= '' then
   local noted = redis.pcall('HSET', KEYS[10], slot, batch .. ' ')
   is_full = type(noted) == 'table' and noted.err ~= nil
   if is_full and not string.find(noted.err, 'OOM', 1, true) then return noted end
 end
--- Nothing, but the script has written now: what follows is not refused for want of memory; and rights are missed here.
+-- Nothing, but the script has written now: what follows is not refused for want of memory; and rights are missed, and keys
+-- of a wrong type show themselves, here, before anything is changed.
 redis.call('ZREM', KEYS[2], '')
 redis.call('HDEL', KEYS[1], '')
 
@@ -108,8 +107,8 @@ local function set_all(sets)
   end
   return true
 end
-local time = redis.call('TIME')
 local function schedule(later)
+  local time = redis.call('TIME')
   local due = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(later[1])
   local entry = later[3] .. '\n' .. later[4] .. '\n' .. later[5]
   if not (try('HSET', KEYS[7], later[2], entry) and try('ZADD', KEYS[6], string.format('%.0f', due), later[2])) then
