@@ -37,6 +37,7 @@ static const struct task_def table[] = {
      .queue = "sqlite_parser",
      .run = task_trigger_parsing_for_new_files},
     {.name = PARSER "take_over_parts_files", .queue = "sqlite_parser", .run = task_take_over_parts_files},
+    {.name = PARSER "parts_table_rows", .queue = "sqlite_parser", .run = task_parts_table_rows},
 
     {.name = FEED_DELIVER_TASK, .queue = FEED_QUEUE, .run = task_deliver_webhooks, .ignores_result = true},
     {.name = FEED_TEST_TASK, .queue = FEED_QUEUE, .run = task_test_webhook},

@@ -32,6 +32,7 @@ static const struct list_more projects_more = {
     "{\"projects\":[",
     tail_of_projects,
     NULL,
+    .page = 0,
 };
 static const struct list_more phases_more = {
     &query_odoo_phases_more,
@@ -39,6 +40,7 @@ static const struct list_more phases_more = {
     "[",
     tail_of_rows,
     "Project not found",
+    .page = 0,
 };
 static const struct list_more elevations_more = {
     &query_odoo_elevations_more,
@@ -49,6 +51,7 @@ static const struct list_more elevations_more = {
     "[",
     tail_of_rows,
     "Phase not found",
+    .page = 0,
 };
 
 /* ---- operations ---- */

@@ -71,3 +71,33 @@ bool csv_add_rows(struct buf *out, const char *columns, const char *lines)
     }
     return !out->failed;
 }
+
+static void add_members(struct buf *out, const cJSON *row, bool is_head)
+{
+    for (const cJSON *m = row->child; m; m = m->next) {
+        if (m != row->child) buf_char(out, ',');
+        if (is_head)
+            add_quoted(out, m->string, *m->string && strchr("=+-@\t\r", *m->string));
+        else
+            add_value(out, m);
+    }
+    buf_str(out, "\r\n");
+}
+
+bool csv_add_unnamed(struct buf *out, const char *lines)
+{
+    bool is_first = true;
+    for (const char *p = lines; *p && !out->failed; is_first = false) {
+        const char *end;
+        cJSON *row = cJSON_ParseWithOpts(p, &end, 0);
+        if (!cJSON_IsObject(row)) {
+            cJSON_Delete(row);
+            return false;
+        }
+        if (is_first) add_members(out, row, true);
+        add_members(out, row, false);
+        cJSON_Delete(row);
+        p = end + strspn(end, "\n");
+    }
+    return !out->failed;
+}

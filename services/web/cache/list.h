@@ -14,6 +14,14 @@
 #define LIST_QUERY "limit?:integer(1..2500), cursor?:integer(0..2147483647), " LIST_SINCE
 #define LIST_SINCE "updated_since?:datetime, include_deleted?:boolean=false"
 
+/* Of rows of parts lists. */
+#define PARTS_PAGE "limit?:integer(1..2500), cursor?:integer(0..2147483647)"
+#define BOM_MEMBERS                                                                                                    \
+    "elevations:[{elevation_id:integer, name?:string, amount:number, version:integer, sha256:string,"                  \
+    " valid_from:datetime}], is_whole:boolean, not_in_it:[{elevation_id:integer, name?:string, state:string,"          \
+    " error?:string}], articles:[BomLine], profiles:[BomLine], panes:[BomLine], labour:[BomLine],"                     \
+    " labour_minutes:number"
+
 /* query: (after id, limit, filter) -> count, last id, rows as JSON split by commas, how many are stale, last update. */
 void list_reply(struct req *r, const struct query *query, const char *filter, unsigned tables);
 

@@ -122,7 +122,9 @@ void list_more_reply(struct req *r, const struct list_more *list, const char *fi
                        .filter_2 = filter_2,
                        .since = req_arg(r, "updated_since"),
                        .is_paged = limit || cursor,
-                       .limit = limit ? (int)strtol(limit, NULL, 10) : LIST_PAGE};
+                       .limit = limit        ? (int)strtol(limit, NULL, 10)
+                                : list->page ? list->page
+                                             : LIST_PAGE};
     if (cursor && !limit) m->limit = LIST_WHOLE;
     snprintf(m->after, sizeof(m->after), "%s", cursor ? cursor : "0");
     r->state = m;

@@ -12,6 +12,7 @@ struct list_more {
     const char *head;          /* of the JSON document, before the rows */
     void (*tail)(struct req *r, struct buf *out, const struct list_totals *totals, const char *next_cursor);
     const char *not_found; /* said when what the rows are looked for in is not there */
+    int page;              /* rows of a statement; 0 = LIST_PAGE */
 };
 
 bool list_more_is_wanted(const struct req *r);

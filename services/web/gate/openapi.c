@@ -21,12 +21,15 @@ static const char *method_name(enum evhttp_cmd_type method)
                                          : "patch";
 }
 
-/* "/a/{id:int}/" -> "/a/{id}": a slash more at the end makes no difference to a request. */
+/* "/a/{id:int}/" -> "/a/{id}" (a colon elsewhere, as in "/a:batchGet", stays): a slash more at the end makes no
+ * difference to a request. */
 static void plain_path(const char *pattern, char *out, size_t size)
 {
     size_t n = 0;
+    bool is_name = false;
     for (const char *p = pattern; *p && n + 1 < size; p++) {
-        if (*p == ':') p += strcspn(p, "}");
+        if (is_name && *p == ':') p += strcspn(p, "}");
+        if (*p == '{' || *p == '}') is_name = *p == '{';
         out[n++] = *p;
     }
     if (n > 1 && out[n - 1] == '/') n--;
@@ -114,6 +117,9 @@ static void add_content(cJSON *list, const char *type)
     cJSON_AddItemToObject(cJSON_AddObjectToObject(content, type), "schema", schema_type_to_json("string"));
 }
 
+/* What every list that comes in these forms has. */
+#define ROWS_QUERY "cursor?:integer(0..2147483647)"
+
 static void add_responses(cJSON *operation, const struct route *t)
 {
     static const struct {
@@ -129,7 +135,7 @@ static void add_responses(cJSON *operation, const struct route *t)
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(t->response, others[i].word) == 0) type = others[i].type, schema = "string";
     add_response(list, "200", t->summary, *schema ? type : NULL, *schema ? schema : "any");
-    if (strstr(t->query, "updated_since?:")) {
+    if (strstr(t->query, "updated_since?:") || strstr(t->query, ROWS_QUERY)) {
         add_content(list, TYPE_NDJSON);
         add_content(list, TYPE_CSV);
     }

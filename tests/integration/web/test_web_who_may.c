@@ -51,6 +51,8 @@ static bool matches(const char *pattern, const char *path, bool *is_literal)
     while (*pattern && *path) {
         if (*pattern == '{') {
             *is_literal = false;
+            bool is_number = strncmp(pattern, "{elevation_id}", 14) == 0; /* and "parts:batchGet" beside it is none */
+            if (is_number && (*path < '0' || *path > '9')) return false;
             pattern += strcspn(pattern, "}") + 1;
             path += strcspn(path, "/");
         } else if (*pattern++ != *path++) {

@@ -1,0 +1,159 @@
+/* See bom_read.h. */
+#include "services/store/web/bom_read.h"
+
+/* ---- added up ---- */
+
+/* The elevations that it is made of, in which version; and those of which nothing is in it. */
+#define MADE_OF                                                                                                        \
+    "'elevations', (SELECT coalesce(jsonb_agg(jsonb_build_object('elevation_id', s.elevation_id, 'name', s.name,"      \
+    " 'amount', s.amount, 'version', s.number, 'sha256', s.sha256, 'valid_from', s.valid_from) ORDER BY"               \
+    " s.elevation_id), '[]') FROM s WHERE s.state = 'read'),"                                                          \
+    " 'is_whole', NOT EXISTS (SELECT FROM s WHERE s.state NOT IN ('read', 'none')),"                                   \
+    " 'not_in_it', (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('elevation_id', s.elevation_id,"    \
+    " 'name', s.name, 'state', s.state, 'error', s.error)) ORDER BY s.elevation_id), '[]') FROM s"                     \
+    " WHERE s.state <> 'read')"
+#define OF_PRESENT                                                                                                     \
+    "(SELECT bom_document(array_agg(s.elevation_id), array_agg(s.number), array_agg(s.amount)) FROM s"                 \
+    " WHERE s.state = 'read')"
+#define BOM(who, where, from)                                                                                          \
+    "WITH s AS MATERIALIZED (SELECT * FROM parts_states WHERE " where ")"                                              \
+    " SELECT jsonb_build_object(" who ", " MADE_OF ") || " OF_PRESENT " FROM " from " o"
+
+#define PROJECT_IS(o, value)                                                                                           \
+    o " = (SELECT p.id FROM projects p WHERE p.deleted_at IS NULL AND (p.logikal_id = logikald_guid(" value            \
+      ") OR p.id::text = " value ") ORDER BY p.logikal_id = logikald_guid(" value ") DESC LIMIT 1)"
+
+const struct query query_bom_elevation = {
+    .name = "bom_elevation",
+    .is_slow = true,
+    .sql = BOM("'elevation_id', o.id", "elevation_id = $1::int", "elevations") " WHERE o.id = $1::int AND"
+                                                                               " o.deleted_at IS NULL",
+};
+const struct query query_bom_phase = {
+    .name = "bom_phase",
+    .is_slow = true,
+    .sql = BOM("'phase_id', o.id, 'name', o.name", "phase_id = $1::int", "phases") " WHERE o.id = $1::int AND"
+                                                                                   " o.deleted_at IS NULL",
+};
+const struct query query_bom_project = {
+    .name = "bom_project",
+    .is_slow = true,
+    .sql = BOM("'project_id', o.id, 'logikal_id', o.logikal_id, 'name', o.name", PROJECT_IS("project_id", "$1"),
+               "projects") " WHERE " PROJECT_IS("o.id", "$1"),
+};
+
+/* ---- what became another ---- */
+
+#define VERSION_JSON                                                                                                   \
+    "jsonb_build_object('number', v.number, 'sha256', v.sha256, 'valid_from', v.valid_from, 'amount',"                 \
+    " coalesce(v.amount, 1))"
+#define ONE(x) "ARRAY[" x ".elevation_id], ARRAY[" x ".number], ARRAY[coalesce(" x ".amount, 1)::double precision]"
+
+const struct query query_bom_diff = {
+    .name = "bom_diff",
+    .is_slow = true,
+    .sql = "WITH z AS (SELECT v.*, " VERSION_JSON " AS told FROM parts_versions v WHERE v.elevation_id = $1::int AND"
+           " CASE WHEN $3::int IS NULL THEN v.valid_to IS NULL ELSE v.number = $3::int END),"
+           " a AS (SELECT v.*, " VERSION_JSON " AS told FROM parts_versions v, z WHERE v.elevation_id = $1::int AND"
+           " CASE WHEN $2::int IS NULL THEN v.number < z.number ELSE v.number = $2::int END"
+           " ORDER BY v.number DESC LIMIT 1)"
+           " SELECT a.parsed_at IS NOT NULL AND z.parsed_at IS NOT NULL, jsonb_build_object('elevation_id',"
+           " z.elevation_id, 'from', a.told, 'to', z.told) || bom_difference(" ONE("a") ", " ONE("z") ") FROM a, z",
+};
+
+/* What was known at a time: the versions that were valid then, of elevations that are there today or were then. */
+#define AT(time)                                                                                                       \
+    "(SELECT array_agg(v.elevation_id) AS ids, array_agg(v.number) AS numbers,"                                        \
+    " array_agg(coalesce(v.amount, 1)::double precision) AS amounts, count(*) AS n,"                                   \
+    " count(*) FILTER (WHERE v.parsed_at IS NULL) AS unread FROM e JOIN parts_versions v ON v.elevation_id = e.id"     \
+    " WHERE v.valid_from <= " time " AND (v.valid_to IS NULL OR v.valid_to > " time                                    \
+    ") AND (e.deleted_at IS NULL OR e.deleted_at > " time "))"
+
+const struct query query_bom_project_diff = {
+    .name = "bom_project_diff",
+    .is_slow = true,
+    .sql = "WITH e AS MATERIALIZED (SELECT e.id, e.deleted_at FROM elevations e LEFT JOIN phases h ON h.id = e.phase_id"
+           " WHERE " PROJECT_IS(
+               "coalesce(h.project_id, e.project_id)",
+               "$1") "),"
+                     " a AS MATERIALIZED " AT(
+                         "$2::timestamptz") ","
+                                            " z AS MATERIALIZED " AT(
+                                                "coalesce($3::timestamptz, now())") " SELECT "
+                                                                                    "jsonb_build_object('project_id', "
+                                                                                    "o.id, 'logikal_id', o.logikal_id, "
+                                                                                    "'from', jsonb_build_object('time',"
+                                                                                    " $2::timestamptz, 'elevations', "
+                                                                                    "a.n, 'unread', a.unread), 'to', "
+                                                                                    "jsonb_build_object('time',"
+                                                                                    " coalesce($3::timestamptz, "
+                                                                                    "now()), 'elevations', z.n, "
+                                                                                    "'unread', z.unread)) ||"
+                                                                                    " bom_difference(a.ids, a.numbers, "
+                                                                                    "a.amounts, z.ids, z.numbers, "
+                                                                                    "z.amounts)"
+                                                                                    " FROM a, z, projects o "
+                                                                                    "WHERE " PROJECT_IS("o.id", "$1"),
+};
+
+/* ---- what is ordered ---- */
+
+const struct query query_bom_unread = {
+    .name = "bom_unread",
+    .sql =
+        "SELECT count(s.elevation_id), coalesce((SELECT string_agg(x, ', ') FROM unnest((array_agg(s.name || ' (' ||"
+        " s.state || ')' ORDER BY s.elevation_id))[1:20]) x), '') FROM projects o LEFT JOIN parts_states s"
+        " ON s.project_id = o.id AND s.state NOT IN ('read', 'none') WHERE " PROJECT_IS("o.id", "$1") " GROUP BY o.id",
+};
+
+#define OF_PROJECT                                                                                                     \
+    "(SELECT array_agg(s.elevation_id) AS ids, array_agg(s.number) AS numbers, array_agg(s.amount) AS amounts"         \
+    " FROM parts_states s WHERE s.state = 'read' AND " PROJECT_IS("s.project_id", "$3") ") p"
+/* rows: with a number "line" in their order. */
+#define ORDER_SQL(rows)                                                                                                \
+    "SELECT count(*), max(line), coalesce(string_agg(row_to_json(t)::text, E',\n' ORDER BY line), ''), 0, NULL,"       \
+    " true FROM (SELECT * FROM (" rows ") q WHERE line > $1::int AND $4::text IS NULL AND $5::text IS NULL"            \
+    " AND NOT $6::boolean ORDER BY line LIMIT $2::int) t"
+
+const struct query query_glass_order = {
+    .name = "glass_order",
+    .is_slow = true,
+    .sql = ORDER_SQL(
+        "SELECT row_number() OVER (ORDER BY l.supplier_name, l.supplier, l.code, l.name, l.width DESC, l.height DESC,"
+        " l.spacer, l.size_unit) AS line, l.supplier, l.supplier_name, l.code, l.name, l.width, l.height, l.size_unit,"
+        " l.spacer, sum(l.n) AS amount, bom_round(sum(l.area * l.n)) AS area, min(l.area_unit) AS area_unit,"
+        " bom_round(sum(l.weight * l.n)) AS weight, min(l.weight_unit) AS weight_unit, jsonb_agg(jsonb_strip_nulls("
+        "jsonb_build_object('elevation_id', l.elevation_id, 'elevation', e.name, 'position', l.position, 'amount', "
+        "l.n))"
+        " ORDER BY e.name, l.elevation_id, l.line) AS positions FROM " OF_PROJECT ","
+        " bom_lines(p.ids, p.numbers, p.amounts) l JOIN elevations e ON e.id = l.elevation_id WHERE l.kind = 'glass'"
+        " GROUP BY l.supplier, l.supplier_name, l.code, l.name, l.width, l.height, l.size_unit, l.spacer"),
+};
+
+const struct query query_cutting_list = {
+    .name = "cutting_list",
+    .is_slow = true,
+    .sql = ORDER_SQL(
+        "SELECT row_number() OVER (ORDER BY l.code, l.colour, l.length DESC, l.angle_left, l.angle_right, "
+        "l.length_unit,"
+        " min(l.description)) AS line, l.code, min(l.supplier_code) AS supplier_code, min(l.description) AS "
+        "description,"
+        " l.colour, l.length, l.length_unit, l.angle_left, l.angle_right, sum(l.n) AS amount, bom_round(sum(l.length *"
+        " l.n)) AS total_length, min(l.supplier_name) AS supplier_name, count(*) FILTER (WHERE l.n IS NULL) AS"
+        " lines_without_amount, jsonb_agg(jsonb_strip_nulls(jsonb_build_object('elevation_id', l.elevation_id,"
+        " 'elevation', e.name, 'amount', l.n)) ORDER BY e.name, l.elevation_id, l.line) AS positions FROM " OF_PROJECT
+        ", bom_lines(p.ids, p.numbers, p.amounts) l JOIN elevations e ON e.id = l.elevation_id WHERE l.kind = 'profile'"
+        " GROUP BY l.code, CASE WHEN l.code IS NULL THEN l.description END, l.colour, l.length, l.length_unit,"
+        " l.angle_left, l.angle_right"),
+};
+
+const struct query query_stock_list = {
+    .name = "stock_list",
+    .is_slow = true,
+    .sql = ORDER_SQL(
+        "SELECT row_number() OVER (ORDER BY b.supplier_name, b.code, b.colour, b.key) AS line, b.supplier,"
+        " b.supplier_name, b.code, b.supplier_code, b.description, b.colour, b.amount, b.units, b.unit, b.pack_size,"
+        " CASE WHEN b.pack_size > 0 THEN ceil(b.amount / b.pack_size) END AS packs, b.price, b.prices,"
+        " b.lines_without_amount FROM " OF_PROJECT ", bom_rows(p.ids, p.numbers, p.amounts) b"
+        " WHERE b.kind = 'article'"),
+};

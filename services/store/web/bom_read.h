@@ -1,0 +1,24 @@
+/* Bills of materials: what parts lists add up to, what became another between two of them, and what is ordered from
+ * them. Statements for pool_query; all parameters are text, NULL = absent; projects by Logikal's id or ours. Those
+ * marked JSON answer one row with one column, the document ready to be sent, NULL or no row when there is no such
+ * object. */
+#ifndef LOGIKALD_SERVICES_STORE_WEB_BOM_READ_H
+#define LOGIKALD_SERVICES_STORE_WEB_BOM_READ_H
+
+#include "services/store/pool.h"
+
+extern const struct query query_bom_elevation; /* (elevation) JSON */
+extern const struct query query_bom_phase;     /* (phase) JSON */
+extern const struct query query_bom_project;   /* (project) JSON */
+
+extern const struct query query_bom_diff; /* (elevation, from or NULL, to or NULL) JSON, NULL: no such versions */
+extern const struct query query_bom_project_diff; /* (project, from, to or NULL) JSON */
+
+/* (project): how many elevations' parts lists are not read, the first of them by name; no row: no such project */
+extern const struct query query_bom_unread;
+/* (after, limit, project): as LIST_MORE_SQL */
+extern const struct query query_glass_order;
+extern const struct query query_cutting_list;
+extern const struct query query_stock_list;
+
+#endif

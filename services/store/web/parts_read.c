@@ -1,0 +1,66 @@
+/* See parts_read.h. */
+#include "services/store/web/parts_read.h"
+
+const struct query query_parts_state = {
+    .name = "parts_state",
+    .sql = "SELECT s.state, coalesce(s.error, ''), coalesce(s.sha256, ''), coalesce(f.raw_size, 0), s.name"
+           " FROM parts_states s LEFT JOIN parts_files f ON f.sha256 = s.sha256 WHERE s.elevation_id = $1::int",
+};
+
+const struct query query_parts_table = {
+    .name = "parts_table",
+    .sql = "SELECT t->>'name', t->>'kind', t->>'rows' FROM parts_states s JOIN parts_files f ON f.sha256 = s.sha256,"
+           " jsonb_array_elements(f.tables) t WHERE s.elevation_id = $1::int AND lower(t->>'name') = lower($2)",
+};
+
+const struct query query_parts_tables = {
+    .name = "parts_tables",
+    .sql = "SELECT jsonb_build_object('elevation_id', s.elevation_id, 'name', s.name, 'version', s.number, 'sha256',"
+           " s.sha256, 'size_bytes', f.raw_size, 'valid_from', s.valid_from, 'parsed_at', s.parsed_at, 'parts_count',"
+           " s.parts_count, 'problem', f.problem, 'tables', coalesce(f.tables, '[]'))"
+           " FROM parts_states s JOIN parts_files f ON f.sha256 = s.sha256 WHERE s.elevation_id = $1::int",
+};
+
+const struct query query_parts_versions = {
+    .name = "parts_versions",
+    .sql = "SELECT jsonb_build_object('elevation_id', e.id, 'versions', (SELECT coalesce(jsonb_agg(jsonb_build_object("
+           "'number', v.number, 'sha256', v.sha256, 'size_bytes', f.raw_size, 'valid_from', v.valid_from, 'valid_to',"
+           " v.valid_to, 'version_id', v.version_id, 'changed_date', v.changed_date, 'amount', v.amount, 'parsed_at',"
+           " v.parsed_at, 'parts_count', v.parts_count) ORDER BY v.number DESC), '[]') FROM parts_versions v"
+           " JOIN parts_files f ON f.sha256 = v.sha256 WHERE v.elevation_id = e.id))"
+           " FROM elevations e WHERE e.id = $1::int AND e.deleted_at IS NULL",
+};
+
+const struct query query_parts_rows = {
+    .name = "parts_rows",
+    .is_slow = true,
+    .sql =
+        "SELECT count(*), max(line), coalesce(string_agg(row_to_json(t)::text, E',\n' ORDER BY line), ''), 0, NULL,"
+        " true FROM (SELECT l.line, l.insertion, l.position, l.code, l.supplier_code, l.name, l.short_name,"
+        " l.description, l.what, l.colour, l.amount, l.units, l.unit, l.pack_size, l.price, l.length, l.length_unit,"
+        " l.width, l.width_unit, l.height, l.height_unit, l.weight, l.weight_unit, l.area, l.area_unit, l.angle_left,"
+        " l.angle_right, l.spacer, l.minutes, l.value, l.u_value, l.u_unit, l.supplier, l.supplier_name, l.other"
+        " FROM parts_version_lines l WHERE l.elevation_id = $3::int AND l.valid_to IS NULL AND l.table_name = $4"
+        " AND l.line > $1::int AND $5::text IS NULL AND NOT $6::boolean ORDER BY l.line LIMIT $2::int) t",
+};
+
+const struct query query_parts_frame = {
+    .name = "parts_frame",
+    .is_binary = true,
+    .sql = "SELECT frame FROM parts_frame($1, $2::int)",
+};
+
+const struct query query_parts_batch = {
+    .name = "parts_batch",
+    .is_slow = true,
+    .sql =
+        "SELECT jsonb_build_object('elevation_id', w.id, 'name', s.name, 'state', coalesce(s.state, 'unknown'), "
+        "'error',"
+        " s.error, 'amount', s.amount, 'version', s.number, 'sha256', s.sha256, 'valid_from', s.valid_from,"
+        " 'tables', f.tables, 'lines', (SELECT jsonb_object_agg(l.kind, (SELECT coalesce(jsonb_agg(x ORDER BY n), '[]')"
+        " FROM jsonb_array_elements(l.lines) WITH ORDINALITY AS y (x, n) WHERE (x->>'of_row') IS NULL OR"
+        " (x->>'of_row')::int = s.file_row)) FROM parts_lines l WHERE l.sha256 = s.sha256 AND s.state = 'read'))"
+        " FROM (SELECT value::int AS id, ordinality FROM json_array_elements_text($1::json) WITH ORDINALITY"
+        " ORDER BY ordinality OFFSET $2::int LIMIT $3::int) w LEFT JOIN parts_states s ON s.elevation_id = w.id"
+        " LEFT JOIN parts_files f ON f.sha256 = s.sha256 ORDER BY w.ordinality",
+};

@@ -1,0 +1,60 @@
+/* What is ordered from the parts lists of a project: panes, profiles to be cut, articles by packing units; as JSON,
+ * lines or CSV. A list that something is missing from is refused, unless it is asked for as it is. */
+#include <stdlib.h>
+
+#include "services/store/web/bom_read.h"
+#include "services/web/api/parts_rows.h"
+#include "services/web/cache/list_more.h"
+#include "services/web/gate/handlers.h"
+#include "services/web/http/reply.h"
+
+#define LIST(name, names)                                                                                              \
+    static const struct list_more name##_more = {                                                                      \
+        &query_##name, names, "{\"data\":[", parts_rows_tail, "Project not found", .page = LIST_WHOLE}
+
+LIST(glass_order, "line,supplier,supplier_name,code,name,width,height,size_unit,spacer,amount,area,area_unit,weight,"
+                  "weight_unit,positions");
+LIST(cutting_list, "line,code,supplier_code,description,colour,length,length_unit,angle_left,angle_right,amount,"
+                   "total_length,supplier_name,lines_without_amount,positions");
+LIST(stock_list, "line,supplier,supplier_name,code,supplier_code,description,colour,amount,units,unit,pack_size,packs,"
+                 "price,prices,lines_without_amount");
+
+static void then_unread(struct req *r, const PGresult *result)
+{
+    const struct list_more *list = r->state;
+    if (PQntuples(result) == 0) {
+        reply_detail(r, 404, "Project not found");
+        return;
+    }
+    int64_t unread = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+    if (unread > 0 && !req_arg_bool(r, "incomplete")) {
+        reply_detail(r, 409,
+                     "The parts lists of %lld elevations are not in it: %s%s. Ask again when they are read, or with "
+                     "incomplete=true for what is there",
+                     (long long)unread, PQgetvalue(result, 0, 1), unread > 20 ? " ..." : "");
+        return;
+    }
+    reply_header(r, "X-Parts-Not-Read", req_printf(r, "%lld", (long long)unread));
+    list_more_reply(r, list, req_param(r, 0), NULL);
+}
+
+static void order(struct req *r, const struct list_more *list)
+{
+    r->state = (void *)list;
+    req_query(r, &query_bom_unread, 1, (const char *[]){req_param(r, 0)}, then_unread);
+}
+
+void web_glass_order(struct req *r)
+{
+    order(r, &glass_order_more);
+}
+
+void web_cutting_list(struct req *r)
+{
+    order(r, &cutting_list_more);
+}
+
+void web_stock_list(struct req *r)
+{
+    order(r, &stock_list_more);
+}
