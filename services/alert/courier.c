@@ -31,7 +31,7 @@ struct courier {
     struct event_base *base;
     CURLM *multi;
     struct event *timer;
-    LIST_HEAD(, parcel) parcels;
+    LIST_HEAD(parcels, parcel) parcels;
 };
 
 static void parcel_free(struct parcel *p)

@@ -82,7 +82,7 @@ _Noreturn static void try_it(const struct conf *conf, int own_port, int out)
     bool is_own = own_port > 0 && own_port == (int)conf_int(conf, SET_HTTP_PORT);
     int fd = open_configured(conf, &err);
     if (fd >= 0 || (errno == EADDRINUSE && is_own)) _exit(0); /* the port is taken by us */
-    _exit(write(out, err.text, strlen(err.text)) < 0);
+    _exit(write(out, err.text, strlen(err.text)) < 0 ? 1 : 0);
 }
 
 bool listener_check(const struct conf *conf, int fd, struct err *err)

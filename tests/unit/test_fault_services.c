@@ -119,7 +119,7 @@ static int sign(void *arg, struct err *err)
 {
     struct jwt_claims claims;
     (void)err;
-    char *token = jwt_write(arg, "client", "[\"projects:read\"]", 3, 3600);
+    char *token = jwt_write(arg, "client", "[\"projects:read\"]", NULL, 3, 3600);
     int rc = token ? 0 : -1;
     if (token) assert_true(jwt_read(arg, token, &claims) && claims.version == 3);
     free(token);

@@ -205,8 +205,8 @@ TEST(test_garbage_is_never_fresh)
                                           "null",
                                           "{'sync':7}",
                                           "{'sync':{'intervals':null}}",
-                                          "{'stores':'x','queues':[1,2],'supervisor':null,'sync':{'intervals':{}},"
-                                          "'sync_age_ms':'old','switch':1}",
+                                          ("{'stores':'x','queues':[1,2],'supervisor':null,'sync':{'intervals':{}},"
+                                           "'sync_age_ms':'old','switch':1}"),
                                           "{'supervisor':{'children':[1,'x',null,{}]},'sync':[]}"};
     for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++) {
         cJSON *facts = parse(garbage[i]), *verdict = problems_judge(facts);

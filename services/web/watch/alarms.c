@@ -42,8 +42,8 @@ struct alarms {
     struct web *web;
     struct event *timer;
     struct telling *telling;
-    LIST_HEAD(, alarm) list;
-    LIST_HEAD(, end) ends;
+    LIST_HEAD(alarm_list, alarm) list;
+    LIST_HEAD(end_list, end) ends;
     struct pool_call *orphans;
     int64_t begun_ms, orphans_ms, beat_ms;
 };

@@ -41,7 +41,7 @@ struct test {
 struct telling {
     struct web *web;
     struct courier *courier;
-    TAILQ_HEAD(, message) messages;
+    TAILQ_HEAD(message_list, message) messages;
     int count; /* those that are over, and not noted yet, among them */
     char fault[400];
     bool is_beat_lost;
