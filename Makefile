@@ -300,6 +300,7 @@ analyze:                        ## clang's static analyzer over everything (some
 	$(Q)scripts/lint deep
 
 screenshots: programs           ## make docs/images/*.png from a demonstration system
+	$(Q)scripts/setup test
 	$(Q)scripts/screenshots
 
 clean:                          ## remove what was built

@@ -50,6 +50,8 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN); /* of meaning to the supervisor; who signals all of a name means no harm to the roles */
+    signal(SIGUSR2, SIG_IGN);
     crash_tell();
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* whatever takes a role over cannot rise by a setuid program */
     log_open(role->name, LOG_INFO, LOG_TEXT);
@@ -64,5 +66,8 @@ int main(int argc, char **argv)
     }
     conf_apply_log(conf);
     conf_tell_notes(conf);
+    bool is_service = role->main == web_main || role->main == worker_main || role->main == beat_main;
+    if (is_service && conf_is_set(conf, SET_LOG_FILE) && !getenv("LOGIKALD_SUPERVISED"))
+        log_warning("log.file (LOG_FILE) is written by the supervisor; a role by itself writes to standard error");
     return role->main(conf, argc - 2, argv + 2);
 }

@@ -12,7 +12,7 @@
 #include "services/check/check_internal.h"
 
 #define MIB            (1024.0 * 1024.0)
-#define DISK_LEAST_MIB 100.0
+#define DISK_LEAST_MIB 16.0  /* sockets, status and settings; logs go elsewhere */
 #define ROOM_LEAST_MIB 256.0 /* container memory below this is too little for web, worker and beat under load */
 
 void check_configuration(const struct conf *conf, struct check_line *line)

@@ -15,9 +15,10 @@
 #include "services/web/gate/signing_key.h"
 #include "services/web/http/server.h"
 
-#define REFRESH_S 4
-#define HURRY_S   1 /* while something is missing */
-#define SILENT_US 4500000
+#define REFRESH_S         4
+#define HURRY_S           1 /* while something is missing */
+#define SILENT_US         4500000
+#define START_TOGETHER_MS 15000 /* within which a PostgreSQL that was started with us has come up */
 
 /* A database that answers may still only read, or not hold what is to be written. */
 static void judge_session(struct verdict *v, const PGresult *row)
@@ -98,6 +99,19 @@ static void on_info(void *arg, const struct redis_answer *answer)
     v->redis_limit_bytes = strtoll(number, NULL, 10);
 }
 
+/* Told once, however many connections notice it. One that starts together with us is waited for without an error. */
+static void tell_db(struct verdict *v)
+{
+    if (v->is_db_up || v->is_db_told || !v->web->pool) return;
+    if (!v->was_db_up && mono_ms() - v->opened_ms < START_TOGETHER_MS) {
+        if (!v->is_db_awaited) log_info("waiting for PostgreSQL: %s", v->db_why);
+        v->is_db_awaited = true;
+        return;
+    }
+    log_error("PostgreSQL is unreachable: %s; what needs it answers 503 until it is back", v->db_why);
+    v->is_db_told = true;
+}
+
 /* A server that hangs is found out before the connection's own deadline. */
 static void judge_silence(struct verdict *v)
 {
@@ -151,6 +165,7 @@ static void refresh(evutil_socket_t fd, short what, void *arg)
     struct verdict *v = arg;
     struct web *web = v->web;
     judge_silence(v);
+    tell_db(v);
     if (v->timer) event_add(v->timer, &(struct timeval){.tv_sec = is_complete(v) ? REFRESH_S : HURRY_S});
     if (web->pool && !v->call) {
         v->asked_us = mono_us();
@@ -172,16 +187,18 @@ static void refresh(evutil_socket_t fd, short what, void *arg)
 static void on_pool_state(void *arg, bool is_up, const char *why)
 {
     struct verdict *v = arg;
-    if (is_up)
-        log_info("PostgreSQL is reachable");
-    else
-        log_error("PostgreSQL is unreachable: %s; what needs it answers 503 until it is back", why);
+    if (is_up) log_info("PostgreSQL is reachable");
     v->is_db_up = is_up;
+    v->was_db_up = v->was_db_up || is_up;
+    if (is_up) v->is_db_told = false;
     snprintf(v->db_why, sizeof(v->db_why), "%.250s", why);
     if (!is_up) /* what it was is over, and a pooler that cannot be used is reachable */
         snprintf(v->db_fault, sizeof v->db_fault, "%s",
                  strstr(why, SESSION_STATEMENT_MODE) ? SESSION_STATEMENT_MODE : "");
-    if (is_up) migrations_ask(&v->migrations);
+    if (is_up)
+        migrations_ask(&v->migrations);
+    else
+        tell_db(v);
 }
 
 const char *verdict_why_not_ready(const struct verdict *v)
@@ -208,6 +225,7 @@ const char *verdict_why_not_ready(const struct verdict *v)
 struct verdict *verdict_new(struct web *web)
 {
     struct verdict *v = calloc(1, sizeof(*v));
+    if (v) v->opened_ms = mono_ms();
     if (!v) return NULL;
     v->web = web;
     v->migrations = (struct migrations){.web = web, .done = signing_key_ask};

@@ -16,7 +16,9 @@ struct verdict {
     struct event *timer;
     struct pool_call *call;
     int64_t asked_us;
-    bool is_db_up;
+    bool is_db_up, was_db_up;       /* now; ever */
+    bool is_db_awaited, is_db_told; /* that it is not there is told: as what a start waits for, as an error */
+    int64_t opened_ms;
     char db_why[256];
     char db_fault[300]; /* it answers, and cannot be used; "" = it can */
     char db_full[300];  /* it answers, and has no room; "" = it has */
