@@ -208,6 +208,10 @@ install: programs               ## put the programs below PREFIX=/usr/local (and
 deb:                            ## dist/logikald_VERSION_ARCH.deb, for the Debian that this runs on
 	$(Q)scripts/deb
 
+.PHONY: release
+release:                        ## everything of a release into dist/, with SHA-256 sums; RELEASE=--twice compares with a second one
+	$(Q)scripts/release $(RELEASE)
+
 deb-test: programs              ## the package in a Debian of its own, booted with systemd: install, upgrade, purge (root, by hand)
 	$(Q)tests/deb/run
 
