@@ -434,6 +434,23 @@ static void test_real_role_that_crashes_or_hangs_tells_where(void **state)
 
 /* ---- limits of talking ---- */
 
+static void test_user_signals_end_no_role(void **state)
+{
+    (void)state;
+    supervised_prepare(&s, " ");
+    supervised_real_roles(&s);
+    supervised_start(&s, (char *[]){"LOGIKALD_ROLES=web", NULL});
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 30000);
+    int web = supervised_pid(&s, "web.0");
+    assert_int_equal(supervised_ctl(&s, NULL, "signal", "web", "USR1", NULL), 0);
+    assert_int_equal(supervised_ctl(&s, NULL, "signal", "web", "USR2", NULL), 0);
+    assert_int_equal(supervised_ctl(&s, NULL, "signal", "web", "HUP", NULL), 0);
+    WAIT_UNTIL(process_logged(&s.process, "web") && supervised_is(&s, "web.0", "ready"), 5000);
+    assert_int_equal(supervised_pid(&s, "web.0"), web);
+    supervised_stop(&s);
+    assert_false(process_logged(&s.process, "killed by SIGUSR"));
+}
+
 static void test_followers_leave_room_for_commands(void **state)
 {
     struct process followers[20];
@@ -537,6 +554,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_roles_are_checked),
         cmocka_unit_test(test_outer_supervisor_hears_ready_when_the_essential_are),
         cmocka_unit_test(test_real_role_that_crashes_or_hangs_tells_where),
+        cmocka_unit_test(test_user_signals_end_no_role),
         cmocka_unit_test(test_followers_leave_room_for_commands),
         cmocka_unit_test(test_wrong_words_of_ctl_are_told),
         cmocka_unit_test(test_closed_terminal_ends_it_and_hup_with_one_does_not),
