@@ -165,6 +165,30 @@ static void test_equal_bytes_are_one_file(void **state)
     assert_truth(&world, true);
 }
 
+/* A sync leaves a sample, another one within the hour none. */
+static void test_rate_is_the_slope_of_two_weeks(void **state)
+{
+    (void)state;
+    static const char rate[] = "SELECT coalesce(round(bytes_per_day)::bigint, -5) FROM logikald_sizes()";
+    assert_int_equal(number("SELECT count(*) FROM store_sizes"), 1);
+    assert_int_equal(number(rate), -5);
+    pg_exec(&world.pg, "TRUNCATE store_sizes; INSERT INTO store_sizes SELECT now() - i * interval '1 day',"
+                       " 5000000000 - i * 1000000, 0, 0, 0 FROM generate_series(0, 20) i");
+    assert_int_equal(number(rate), 1000000);
+    pg_exec(&world.pg, "UPDATE store_sizes SET database_bytes = 7 WHERE at < now() - interval '15 days'");
+    assert_int_equal(number(rate), 1000000);
+    pg_exec(&world.pg, "TRUNCATE store_sizes; INSERT INTO store_sizes SELECT now() - i * interval '10 minutes',"
+                       " 5000000000 - i * 1000000, 0, 0, 0 FROM generate_series(0, 5) i");
+    assert_int_equal(number(rate), -5); /* too short a time */
+    pg_exec(&world.pg, "UPDATE store_sizes SET at = at - interval '2 hours'");
+    sync_all(&world, false);
+    assert_int_equal(number("SELECT count(*) FROM store_sizes"), 7);
+    assert_int_equal(
+        number("SELECT count(*) FROM store_sizes WHERE database_bytes ="
+               " pg_database_size(current_database()) OR parts_files = (SELECT count(*) FROM parts_files)"),
+        1);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -200,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_vanished_elevations_lose_their_lists_after_a_while),
         cmocka_unit_test(test_versions_are_kept_by_the_rule),
         cmocka_unit_test(test_equal_bytes_are_one_file),
+        cmocka_unit_test(test_rate_is_the_slope_of_two_weeks),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
