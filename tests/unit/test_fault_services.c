@@ -130,7 +130,8 @@ static void test_tokens(void **state)
 {
     static struct web web = {.jwt_key = "a key of the test that is known to nobody"};
     (void)state;
-    fault_each("jwt_write", FAULT_ALLOC, FAULT_RESULT, sign, &web);
+    /* Without memory for its name the key is found by trying. */
+    fault_each("jwt_write", FAULT_ALLOC, FAULT_SILENT, sign, &web);
 }
 
 int main(void)

@@ -48,7 +48,7 @@ bool session_csrf_holds(const struct web *web, const char *token, const char *cs
     bool has_previous = conf_is_set(web->conf, SET_SECRET_KEY_PREVIOUS);
     csrf_of(web, SET_SECRET_KEY, token, wanted);
     csrf_of(web, SET_SECRET_KEY_PREVIOUS, token, before);
-    return session_equal(csrf, wanted) | (has_previous & session_equal(csrf, before));
+    return ((int)session_equal(csrf, wanted) | ((int)has_previous & (int)session_equal(csrf, before))) != 0;
 }
 
 bool session_equal(const char *a, const char *b)
@@ -116,7 +116,8 @@ bool session_stands(const struct web *web, const char *token, bool is_viewer, co
     bool has_previous = conf_is_set(web->conf, SET_SECRET_KEY_PREVIOUS);
     proof_of(web, SET_SECRET_KEY, token, is_viewer, wanted);
     proof_of(web, SET_SECRET_KEY_PREVIOUS, token, is_viewer, before);
-    return is_there(web, is_viewer) && (session_equal(wanted, proof) | (has_previous & session_equal(before, proof)));
+    return is_there(web, is_viewer) &&
+           ((int)session_equal(wanted, proof) | ((int)has_previous & (int)session_equal(before, proof))) != 0;
 }
 
 /* ---- logging in ---- */
