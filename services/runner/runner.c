@@ -99,7 +99,9 @@ static int on_enqueue(void *arg, const char *task, const cJSON *args, const cJSO
                                 .expires_us = o->expires_ms > 0 ? now_us + o->expires_ms * 1000 : 0,
                                 .expiration_ms = o->expires_ms,
                                 .retries = o->retries,
-                                .priority = o->priority};
+                                .priority = o->priority,
+                                .stamped_headers = signature_member(self->canvas, "stamped_headers"),
+                                .stamps = signature_member(self->canvas, "stamps")};
     struct buf message = {0};
     message_encode(&message, &spec);
     queue_list_key(self->keys, list, spec.queue, spec.priority);
@@ -294,6 +296,7 @@ static void run_task(struct runner_self *self, const struct wire *frame)
         status = RAN_MALFORMED;
     } else {
         if (frame->text[RUN_CANVAS]) run.canvas = json_parse(frame->text[RUN_CANVAS], frame->len[RUN_CANVAS]);
+        json_exact(run.canvas);
         self->canvas = run.canvas;
         buf_reset(&self->children);
         int rc = def->run(&run.ctx, run.body.args, run.body.kwargs, &run.result, &run.err);
