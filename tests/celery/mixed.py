@@ -50,4 +50,4 @@ for n, r in enumerate(chains):
     assert outcome(r) == 3 * (1 + n) + 6 + 100, outcome(r)
 did = {node: count - before.get(node, 0) for node, count in totals().items()}
 print("tasks done by each: %s" % did)
-assert len(did) == 2 and min(did.values()) >= 20, did
+assert len(did) == 2 and min(did.values()) >= 3, did

@@ -244,6 +244,26 @@ static void test_frozen_worker_counts_no_part(void **state)
     assert_int_equal(keys_left(), 0);
 }
 
+/* A Python worker sends the group behind a chain in the header, and puts that group's size in the place of the chord's.
+ */
+static void test_size_that_celery_spoils_is_put_right(void **state)
+{
+    (void)state;
+    static const char shape[] = "{\"result\": [[\"odd0\", null], [[[\"odd0\", null], [[[\"odd0-0\", null], null], "
+                                "[[\"odd0-1\", null], null]]], [[\"odd0-2\", [[\"x\", null], null]], null]]]}";
+    start(&first, "first");
+    freeReplyObject(redisCommand(rig.redis, "SET celery-taskset-meta-odd0 %s", shape));
+    rig_text(&rig, "SET celery-taskset-meta-odd0.s 2");
+    send_part("odd0", 2, "given", "[2]");
+    send_part("odd0", 0, "given", "[0]");
+    WAIT_UNTIL(rig_int(&rig, "ZCARD celery-taskset-meta-odd0.j") == 2 && rig_left(&rig) == 0, 20000);
+    assert_int_equal(rig_int(&rig, "LLEN bodies"), 0);
+    assert_int_equal(rig_int(&rig, "GET celery-taskset-meta-odd0.s"), 3);
+    send_part("odd0", 1, "given", "[1]");
+    WAIT_UNTIL(rig_int(&rig, "LLEN bodies") == 1, 20000);
+    expect_bodies("bodies", 1, "odd", "[[[0],[1]],[2]]");
+}
+
 /* Redis is full when the parts end. */
 static void test_full_redis_completes_chords(void **state)
 {
@@ -317,6 +337,7 @@ int main(void)
         ROW(test_killed_workers_leave_whole_chords),
         cmocka_unit_test_setup_teardown(test_restarted_redis_keeps_chords_whole, set_up_durable, tear_down),
         ROW(test_frozen_worker_counts_no_part),
+        ROW(test_size_that_celery_spoils_is_put_right),
         cmocka_unit_test_setup_teardown(test_full_redis_completes_chords, set_up_small, tear_down),
         ROW(test_refused_commands_and_odd_keys),
     };
