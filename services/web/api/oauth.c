@@ -21,7 +21,7 @@
 
 #define SECRET_MAX 512
 
-static const char *const scopes[] = {"projects:read", "elevations:read", "sync:write", "admin:read"};
+static const char *const scopes[] = {"projects:read", "elevations:read", "sync:write", "admin:read", "webhooks:manage"};
 enum { SCOPES = sizeof(scopes) / sizeof(*scopes) };
 
 struct grant {

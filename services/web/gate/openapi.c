@@ -157,16 +157,17 @@ static void add_responses(cJSON *operation, const struct route *t)
 /* The same as bearer, for tools that get the token themselves. */
 static void add_scopes(cJSON *list, const struct route *t)
 {
-    static const char *const words[][2] = {[ACCESS_ANY] = {NULL},
+    static const char *const words[][3] = {[ACCESS_ANY] = {NULL},
                                            [ACCESS_PROJECTS] = {"projects:read"},
                                            [ACCESS_ELEVATIONS] = {"elevations:read"},
                                            [ACCESS_JOURNAL] = {"projects:read", "elevations:read"},
+                                           [ACCESS_HOOKS] = {"webhooks:manage", "projects:read", "elevations:read"},
                                            [ACCESS_SYNC] = {"sync:write"},
                                            [ACCESS_ADMIN_READ] = {"admin:read"},
                                            [ACCESS_METRICS] = {"admin:read"}};
     if (t->access >= ACCESS_ADMIN) return;
     cJSON *way = cJSON_CreateObject(), *scopes = cJSON_AddArrayToObject(way, "oauth2");
-    for (int i = 0; i < 2 && words[t->access][i]; i++)
+    for (int i = 0; i < 3 && words[t->access][i]; i++)
         cJSON_AddItemToArray(scopes, cJSON_CreateString(words[t->access][i]));
     cJSON_AddItemToArray(list, way);
 }
@@ -253,6 +254,7 @@ static cJSON *document(void)
     cJSON_AddStringToObject(scopes, "elevations:read", "Elevations, images and parts lists");
     cJSON_AddStringToObject(scopes, "sync:write", "Start syncs");
     cJSON_AddStringToObject(scopes, "admin:read", "State of the system");
+    cJSON_AddStringToObject(scopes, "webhooks:manage", "Webhooks of one's own");
     return doc;
 }
 
