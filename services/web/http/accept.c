@@ -27,6 +27,9 @@ static double weight_of(const char *parameters, size_t len)
 enum form accept_form(const struct req *r)
 {
     enum form found = FORM_JSON;
+    const char *format = req_arg(r, "format"); /* checked by the route, where it has one */
+    if (format && r->query_schema && strstr(r->query_schema, "format?:json|ndjson|csv"))
+        return *format == 'c' ? FORM_CSV : *format == 'n' ? FORM_LINES : FORM_JSON;
     double most = 0;
     for (const char *p = req_header(r, "Accept"); p && *p; p += strcspn(p, ","), p += *p == ',') {
         p += strspn(p, " \t");
