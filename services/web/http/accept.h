@@ -9,8 +9,8 @@
 
 enum form { FORM_JSON, FORM_LINES, FORM_CSV };
 
-/* What ?format= says, where the operation has it (for links of a page); else what Accept names with the greatest weight,
- * the first of equals; JSON when it names none of them. */
+/* What ?format= says, where the operation has it (for links of a page); else what Accept names with the greatest
+ * weight, the first of equals; JSON when it names none of them. */
 enum form accept_form(const struct req *r);
 
 #endif

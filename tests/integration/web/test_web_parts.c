@@ -406,6 +406,30 @@ TEST(test_what_is_ordered)
     http_reply_free(&reply);
 }
 
+/* ---- the page ---- */
+
+TEST(test_the_page_of_an_elevation_shows_its_bill)
+{
+    static const char *const shown[] = {
+        "<td>G1</td><td>Float 4</td><td>600</td><td>800</td><td>16</td><td>6</td><td>2.88</td><td>72</td>"
+        "<td>Glas, AG</td>",
+        "<td>P1</td><td>Rahmen</td><td>RAL 7021</td><td>15</td><td>16203 mm</td>"
+        "<td>9 × 1200 (45/45°), 6 × 900.5 (45/90°)</td><td>15, 20</td>",
+        "<td>A1</td><td>Griff</td><td>RAL 9016</td><td>15</td><td>Stk</td><td>10</td><td>5</td>",
+        "<td>Cut</td><td>Saw</td><td>45</td>",
+        "<td>Other Things</td><td>5</td><td><a href=\"/api/v1/elevations/1/parts/Other%20Things?format=csv\">",
+    };
+    struct http_reply reply = web_call(&web, "GET", "/ui/browse/elevations/1", web.admin, NULL);
+    assert_int_equal(reply.status, 200);
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+        if (!strstr(reply.body, shown[i])) fail_msg("not shown: %s in %s", shown[i], reply.body);
+    http_reply_free(&reply);
+    reply = web_call(&web, "GET", "/ui/browse/elevations/3", web.admin, NULL); /* nothing is read of it */
+    assert_int_equal(reply.status, 200);
+    assert_null(strstr(reply.body, "Bill of materials"));
+    http_reply_free(&reply);
+}
+
 /* ---- many at once ---- */
 
 TEST(test_many_at_once)
@@ -480,6 +504,7 @@ int main(void)
         cmocka_unit_test(test_bill_of_an_elevation_that_is_built_three_times),
         cmocka_unit_test(test_bill_of_a_phase_and_of_a_project),
         cmocka_unit_test(test_what_is_ordered),
+        cmocka_unit_test(test_the_page_of_an_elevation_shows_its_bill),
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_what_became_another_between_two_versions),
     };

@@ -1,0 +1,12 @@
+/* What an elevation's page shows of its parts list: the bill of materials in tables of text, and all tables of the
+ * file. */
+#ifndef LOGIKALD_SERVICES_STORE_UI_UI_BILL_H
+#define LOGIKALD_SERVICES_STORE_UI_UI_BILL_H
+
+#include "services/store/pool.h"
+
+/* (elevation): {"version", "times", "groups": [{"title", "table", "count", "columns", "rows": [{"cells"}]}], "tables":
+ * [{"name", "rows", "path"}]}; no row while the list is not read. */
+extern const struct query ui_query_bill;
+
+#endif
