@@ -35,6 +35,7 @@ struct http_call {
     enum http_fault stopped_by; /* why we cut the transfer ourselves */
     bool is_running;
     struct http_call *next_paused;
+    int64_t paused_ms, waited_ms; /* since when; how long in all */
     char why[CURL_ERROR_SIZE];
 };
 
@@ -101,6 +102,7 @@ static size_t stop_with(struct http_call *c, enum http_fault fault)
 /* libcurl keeps what came, and lets the server wait. */
 static size_t wait_for_room(struct http_call *c)
 {
+    c->paused_ms = mono_ms();
     c->next_paused = c->http->paused;
     c->http->paused = c;
     return CURL_WRITEFUNC_PAUSE;
@@ -113,13 +115,16 @@ static void forget_pause(struct http_call *c)
     if (*link) *link = c->next_paused;
 }
 
-/* Those that are still full pause again. */
+/* Those that are still full pause again. That they had to wait is no fault of the server's: its time is as much longer.
+ */
 static void go_on(struct http *h)
 {
     struct http_call *c = h->paused;
     h->paused = NULL;
     for (struct http_call *next; c; c = next) {
         next = c->next_paused;
+        c->waited_ms += mono_ms() - c->paused_ms;
+        curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long)(c->request.timeout_ms + c->waited_ms));
         curl_easy_pause(c->easy, CURLPAUSE_CONT);
     }
 }
@@ -218,6 +223,7 @@ int http_call_start(struct http_call *c, const struct http_request *request, str
     c->request = *request;
     c->request.url = c->request.token = c->request.json = NULL; /* libcurl has its own copies */
     c->received = 0;
+    c->waited_ms = 0;
     c->server_time_s = 0;
     c->stopped_by = HTTP_FAULT_NONE;
     c->why[0] = '\0';
