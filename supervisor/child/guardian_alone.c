@@ -78,9 +78,11 @@ static void find_ranges(struct alone *a)
     uintptr_t here = (uintptr_t)a, keep_end = ((uintptr_t)__stop_guardian_text + page - 1) & ~(page - 1);
     FILE *maps = fopen("/proc/self/maps", "re");
     char line[512];
+    bool is_hosted = false; /* by a tool that lives in the same process, and needs the library at the end */
     while (maps && fgets(line, sizeof line, maps)) {
         char *rest;
         uintptr_t start = strtoul(line, &rest, 16), end = *rest == '-' ? strtoul(rest + 1, &rest, 16) : 0;
+        if (strstr(line, "/valgrind/")) is_hosted = true;
         if (strstr(line, " [v")) continue;
         if (start <= here && here < end) {
             a->stack = start;
@@ -92,6 +94,7 @@ static void find_ranges(struct alone *a)
         }
     }
     if (maps) fclose(maps);
+    if (is_hosted) a->range_count = 0;
 }
 
 /* The kernel writes into the library's memory at each switch of tasks, until it is told not to. */
