@@ -269,8 +269,8 @@ int redis_url_parse(const char *text, struct redis_url *out, struct err *err)
     }
     int rc = has_credentials ? read_credentials(credentials, out, err) : 0;
     if (!rc && out->transport != REDIS_UNIX) rc = read_hosts(authority, out, err);
-    if (!rc) rc = read_path(path, out, err);
-    if (!rc) rc = read_query(query, out, err);
+    if (rc == 0) rc = read_path(path, out, err);
+    if (rc == 0) rc = read_query(query, out, err);
     return rc;
 }
 

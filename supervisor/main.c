@@ -62,8 +62,7 @@ static const char *const tools[] = {"migrate", "feed", "queue", "task", "check",
 
 static int run_help(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
+    (void)argc, (void)argv;
     puts("usage: logikald [--config FILE] [--env-file FILE] [COMMAND ...]\n\nCommands:");
     for (size_t i = 0; i < COMMANDS; i++) {
         char usage[64];
@@ -83,8 +82,7 @@ static int run_help(int argc, char **argv)
 
 static int run_version(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
+    (void)argc, (void)argv;
     printf("logikald %s\n", version_text);
     return 0;
 }
@@ -176,8 +174,7 @@ static int run_trial(int argc, char **argv)
 {
     static struct plan plan;
     struct err err = {0};
-    (void)argc;
-    (void)argv;
+    (void)argc, (void)argv;
     cJSON *state = reexec_state(&err);
     struct conf *conf = state && reexec_check(state, &err) == 0 ? reexec_conf(state, &err) : NULL;
     const char *only = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(state, "only"));

@@ -64,8 +64,8 @@ static void say_migrated(const struct conf *conf, struct db *db, struct check_li
     int64_t limit = conf_int(conf, SET_DATABASE_SIZE_LIMIT);
     char text[200];
     char lacking[200] = "", full[300] = "";
-    look_for_room(db, full, sizeof(full));
-    if (shape_check(db, NULL, false, &err) < 0 || look_at_rights(db, lacking, sizeof(lacking), &err) < 0 ||
+    look_for_room(db, full, sizeof full);
+    if (shape_check(db, NULL, false, &err) < 0 || look_at_rights(db, lacking, sizeof lacking, &err) < 0 ||
         sizes_read(db, &sizes, &err) < 0)
         check_say(line, CHECK_FAILED, "%s", err.text);
     else if (*lacking)

@@ -139,7 +139,7 @@ static void forget_doubles(struct parts_item *items, int n)
 int parts_parse_many(struct db *db, const int64_t *ids, int n, bool force, enum parse_outcome *outcomes,
                      struct err *whys, struct err *err)
 {
-    struct parts_item *items = calloc((size_t)n + 1, sizeof(*items));
+    struct parts_item *items = calloc((size_t)n + 1, sizeof *items);
     if (!items) return err_set(err, ERR_NOMEM, "no memory");
     for (int i = 0; i < n; i++) {
         items[i].elevation_id = ids[i];

@@ -284,7 +284,7 @@ static bool is_worked_on(void *arg)
 /* For a statement that begins now; sql NULL: for more of the one that is under way. */
 static struct wire_limit limit_of(struct db *db, const char *sql)
 {
-    if (sql) snprintf(db->now, sizeof(db->now), "%s", sql);
+    if (sql) snprintf(db->now, sizeof db->now, "%s", sql);
     return (struct wire_limit){.deadline_ms = db->want.timeout_ms ? mono_ms() + db->want.timeout_ms + SLACK_MS : 0,
                                .patience_ms = db->patience_ms,
                                .is_worked_on = is_worked_on,

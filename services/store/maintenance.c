@@ -22,7 +22,7 @@ int maintenance_cleanup(struct db *db, int days, struct cleanup_counts *c, struc
                      " AND acquired_at < now() - $1::integer * interval '1 day'"},
         {&c->sessions, "DELETE FROM sessions WHERE expires_at < now() - $1::integer * interval '1 day'"},
     };
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
         if ((*steps[i].count = db_exec(db, err, steps[i].sql, 1, values)) < 0) return -ERR_DB;
     return stage_sweep(db, err);
 }

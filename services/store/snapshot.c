@@ -190,7 +190,7 @@ static void on_dialled(void *arg, const struct pool_dialled *dialled)
 struct held_snapshot *snapshot_open(struct pool *pool, int64_t seconds, const struct query *first, pool_fn fn,
                                     void *arg)
 {
-    struct held_snapshot *s = calloc(1, sizeof(*s));
+    struct held_snapshot *s = calloc(1, sizeof *s);
     if (!s) return NULL;
     *s = (struct held_snapshot){.pool = pool, .seconds = seconds, .first = first, .fn = fn, .arg = arg};
     s->late = evtimer_new(pool->base, on_late, s);

@@ -223,7 +223,7 @@ static void on_done(struct logikal_job *job, struct logikal_outcome *outcome)
 
 static int submit(struct project_work *w, const PGresult *r, int row, enum job_kind kind, struct err *err)
 {
-    struct file_job *f = calloc(1, sizeof(*f));
+    struct file_job *f = calloc(1, sizeof *f);
     const char *id = db_text(r, row, 2), *phase = db_text(r, row, 3), *version = db_text(r, row, 4);
     bool is_parts = kind == JOB_PARTS;
     if (!f || place_set(&f->job.place, w->chain, w->spelled, phase, is_parts ? id : NULL) < 0 ||
@@ -231,7 +231,7 @@ static int submit(struct project_work *w, const PGresult *r, int row, enum job_k
         if (f) job_free(f);
         return err_set(err, ERR_NOMEM, "no memory");
     }
-    snprintf(f->job.object, sizeof(f->job.object), "%s", id);
+    snprintf(f->job.object, sizeof f->job.object, "%s", id);
     f->job.kind = kind;
     f->job.weight = is_parts ? db_int(r, row, 8) : 0;
     f->job.done = on_done;
@@ -244,7 +244,7 @@ static int submit(struct project_work *w, const PGresult *r, int row, enum job_k
     f->changed_s = db_int(r, row, 5);
     f->has_good = db_bool(r, row, 9);
     f->is_of_version = db_bool(r, row, 10);
-    snprintf(f->stored_sha256, sizeof(f->stored_sha256), "%s", db_text(r, row, 11) ? db_text(r, row, 11) : "");
+    snprintf(f->stored_sha256, sizeof f->stored_sha256, "%s", db_text(r, row, 11) ? db_text(r, row, 11) : "");
     w->open_jobs++;
     logikal_submit(w->run->client, &f->job);
     return 0;

@@ -95,6 +95,6 @@ int task_help_sync(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs,
     if (wanted <= 0) return wanted < 0 ? wanted : decline(ctx, result, "the sync needs no help any more");
     owner_worker(self);
     if (strcmp(q.leader, self) == 0) return pass_on(ctx, &q, result, "the sync is led by this worker");
-    snprintf(scope, sizeof(scope), "help:%lld:%s", (long long)q.list, self);
+    snprintf(scope, sizeof scope, "help:%lld:%s", (long long)q.list, self);
     return help(ctx, scope, &q, result, err);
 }

@@ -323,7 +323,7 @@ void run_note_error(struct sync_run *run, const char *fmt, ...)
     char text[400];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
+    vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     utf8_finish(text);
     if (run->error_count++ >= ERRORS_KEPT) return;
@@ -360,7 +360,7 @@ void run_progress(struct sync_run *run, int64_t current, int64_t total, const ch
 {
     run->current = current;
     run->total = total;
-    snprintf(run->doing, sizeof(run->doing), "%s", doing);
+    snprintf(run->doing, sizeof run->doing, "%s", doing);
     utf8_finish(run->doing);
 }
 

@@ -165,7 +165,7 @@ int guardian_start(struct supervisor *s, struct err *err)
     if (pid < 0 || reap_watch(s, pid, on_end, s) != 0) {
         err_errno(err, "no process for the guardian");
         if (pid > 0) close(prepared.fd);
-        return -(int)ERR_SYSTEM;
+        return -ERR_SYSTEM;
     }
     made_ms = mono_ms();
     s->guardian_pid = pid;

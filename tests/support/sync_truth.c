@@ -30,11 +30,11 @@ static char **environment(struct sync_world *w)
     static char texts[5][512];
     static char *env[32];
     int n = 0;
-    snprintf(texts[0], sizeof(texts[0]), "DATABASE_URL=%s", w->database_url ? w->database_url : w->pg.url);
-    snprintf(texts[1], sizeof(texts[1]), "LOGIKAL_API_BASE_URL=%s", w->sim.base_url);
-    snprintf(texts[2], sizeof(texts[2]), "LOGIKAL_AUTH_USERNAME=demo");
-    snprintf(texts[3], sizeof(texts[3]), "LOGIKAL_AUTH_PASSWORD=demo");
-    snprintf(texts[4], sizeof(texts[4]), "BACKGROUND_SYNC_ENABLED=true");
+    snprintf(texts[0], sizeof texts[0], "DATABASE_URL=%s", w->database_url ? w->database_url : w->pg.url);
+    snprintf(texts[1], sizeof texts[1], "LOGIKAL_API_BASE_URL=%s", w->sim.base_url);
+    snprintf(texts[2], sizeof texts[2], "LOGIKAL_AUTH_USERNAME=demo");
+    snprintf(texts[3], sizeof texts[3], "LOGIKAL_AUTH_PASSWORD=demo");
+    snprintf(texts[4], sizeof texts[4], "BACKGROUND_SYNC_ENABLED=true");
     for (; n < 5; n++) env[n] = texts[n];
     for (int i = 0; i < 16 && w->extra_env[i]; i++) env[n++] = (char *)(uintptr_t)w->extra_env[i];
     env[n] = NULL;

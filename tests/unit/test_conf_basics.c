@@ -1,7 +1,6 @@
 /* The small rooms of conf: buffers, time, backoff, random identifiers, log lines, errors. */
 #include <errno.h>
 #include <limits.h>
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 #include <cjson/cJSON.h>
 
 #include "conf/backoff.h"
@@ -19,10 +17,10 @@
 #include "conf/log.h"
 #include "conf/random.h"
 #include "conf/utf8.h"
+#include "tests/support/test.h"
 
-static void test_buffer_stops_at_its_limit_and_says_so(void **state)
+TEST(test_buffer_stops_at_its_limit_and_says_so)
 {
-    (void)state;
     struct buf b;
     buf_init(&b, 8);
     assert_true(buf_str(&b, "12345678"));
@@ -40,9 +38,8 @@ static void test_buffer_stops_at_its_limit_and_says_so(void **state)
     buf_free(&b);
 }
 
-static void test_json_strings_are_valid_whatever_the_bytes(void **state)
+TEST(test_json_strings_are_valid_whatever_the_bytes)
 {
-    (void)state;
     static const struct {
         const char *bytes;
         size_t len;
@@ -72,9 +69,8 @@ static void test_json_strings_are_valid_whatever_the_bytes(void **state)
     }
 }
 
-static void test_text_that_is_not_utf8_is_found_cut_and_repaired(void **state)
+TEST(test_text_that_is_not_utf8_is_found_cut_and_repaired)
 {
-    (void)state;
     static const struct {
         const char *bytes, *repaired;
     } table[] = {
@@ -102,9 +98,8 @@ static void test_text_that_is_not_utf8_is_found_cut_and_repaired(void **state)
     assert_int_equal(utf8_length("ab\xc3\xbc"), 3);
 }
 
-static void test_times_are_read_and_written(void **state)
+TEST(test_times_are_read_and_written)
 {
-    (void)state;
     static const struct {
         const char *text;
         int64_t unix_us; /* -1 = refused */
@@ -137,9 +132,8 @@ static void test_times_are_read_and_written(void **state)
 }
 
 /* The values are Python's (datetime.fromisoformat), which refuses the others, too. */
-static void test_loose_times_are_those_of_python(void **state)
+TEST(test_loose_times_are_those_of_python)
 {
-    (void)state;
     static const struct {
         const char *text;
         int64_t unix_us;
@@ -194,9 +188,8 @@ static void test_loose_times_are_those_of_python(void **state)
     }
 }
 
-static void test_backoff_grows_to_its_cap_with_jitter(void **state)
+TEST(test_backoff_grows_to_its_cap_with_jitter)
 {
-    (void)state;
     struct backoff b;
     backoff_init(&b, 100, 1000);
     int64_t nominal = 100;
@@ -211,9 +204,8 @@ static void test_backoff_grows_to_its_cap_with_jitter(void **state)
     for (int i = 0; i < 70; i++) assert_true(backoff_next_ms(&b) > 0);
 }
 
-static void test_identifiers_have_their_form_and_differ(void **state)
+TEST(test_identifiers_have_their_form_and_differ)
 {
-    (void)state;
     char a[UUID_TEXT_SIZE], b[UUID_TEXT_SIZE], token[33];
     random_uuid4(a);
     random_uuid4(b);
@@ -225,9 +217,8 @@ static void test_identifiers_have_their_form_and_differ(void **state)
     assert_int_equal(strspn(token, "0123456789abcdef"), 32);
 }
 
-static void test_errors_keep_their_first_reason_and_errno(void **state)
+TEST(test_errors_keep_their_first_reason_and_errno)
 {
-    (void)state;
     struct err err = {0};
     errno = ENOENT;
     assert_int_equal(err_errno(&err, "open %s", "x"), -ERR_SYSTEM);
@@ -266,9 +257,8 @@ static char *logged(enum log_format format, const char *text)
     return line;
 }
 
-static void test_log_lines_are_one_line_and_name_level_role_and_task(void **state)
+TEST(test_log_lines_are_one_line_and_name_level_role_and_task)
 {
-    (void)state;
     const char *text = logged(LOG_TEXT, "first\nsecond");
     assert_non_null(strstr(text, "warning  test["));
     assert_non_null(strstr(text, "task=t-1: first second\n"));
@@ -282,9 +272,8 @@ static void test_log_lines_are_one_line_and_name_level_role_and_task(void **stat
     cJSON_Delete(json);
 }
 
-static void test_long_log_line_is_cut_and_stays_whole_json(void **state)
+TEST(test_long_log_line_is_cut_and_stays_whole_json)
 {
-    (void)state;
     char *text = malloc(20001);
     assert_non_null(text);
     memset(text, '"', 20000);
@@ -297,9 +286,8 @@ static void test_long_log_line_is_cut_and_stays_whole_json(void **state)
     free(text);
 }
 
-static void test_an_event_has_its_fields_in_both_formats(void **state)
+TEST(test_an_event_has_its_fields_in_both_formats)
 {
-    (void)state;
     static const struct log_field some[] = {{"path", LOG_FIELD_TEXT, .text = "/a b\"\n"},
                                             {"route", LOG_FIELD_TEXT, .text = "/plain"},
                                             {"client_id", LOG_FIELD_TEXT, .text = NULL},
@@ -320,9 +308,8 @@ static void test_an_event_has_its_fields_in_both_formats(void **state)
     fields = NULL;
 }
 
-static void test_an_event_of_long_texts_stays_one_whole_object(void **state)
+TEST(test_an_event_of_long_texts_stays_one_whole_object)
 {
-    (void)state;
     static char text[3000];
     for (size_t i = 0; i + 1 < sizeof text; i++) text[i] = i % 3 ? '\x01' : '"';
     struct log_field many[9];

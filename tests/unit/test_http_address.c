@@ -1,16 +1,14 @@
 /* Addresses as headers and sockets have them: read, printed in one form, grouped, and found in lists. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "conf/address.h"
+#include "tests/support/test.h"
 
-static void test_every_form_is_one_address(void **state)
+TEST(test_every_form_is_one_address)
 {
-    (void)state;
     static const struct {
         const char *text, *printed; /* NULL: none */
     } rows[] = {
@@ -53,9 +51,8 @@ static void test_every_form_is_one_address(void **state)
     }
 }
 
-static void test_one_household_is_one_group(void **state)
+TEST(test_one_household_is_one_group)
 {
-    (void)state;
     static const struct {
         const char *text, *group;
     } rows[] = {
@@ -74,9 +71,8 @@ static void test_one_household_is_one_group(void **state)
     }
 }
 
-static void test_a_list_holds_addresses_and_networks(void **state)
+TEST(test_a_list_holds_addresses_and_networks)
 {
-    (void)state;
     static const char list[] = "10.0.0.0/8, 192.0.2.7,2001:db8::/32 , ::1, bad, 172.16.0.0/, 1.2.3.4/33, /8";
     static const struct {
         const char *text;

@@ -1,17 +1,15 @@
 /* Times in JSON from PostgreSQL get the digits that strict readers want, and nothing else is touched. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "conf/json_times.h"
+#include "tests/support/test.h"
 
-static void test_fractions_are_filled_up(void **state)
+TEST(test_fractions_are_filled_up)
 {
-    (void)state;
     static const struct {
         const char *in, *out;
     } rows[] = {

@@ -1,10 +1,8 @@
 /* Lines of parts lists, value by value against SQLite's own reading of the same file: files of many forms, and files
  * with tables, columns and values by chance. */
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <sqlite3.h>
@@ -19,6 +17,7 @@
 #include "services/parts/line_kinds.h"
 #include "services/parts/read.h"
 #include "services/parts/table.h"
+#include "tests/support/test.h"
 
 struct file {
     unsigned char *bytes;
@@ -245,9 +244,8 @@ static void add_series(struct buf *out, int n, const char *text)
                 buf_char(out, *p);
 }
 
-static void test_files_of_every_form(void **state)
+TEST(test_files_of_every_form)
 {
-    (void)state;
     static const struct {
         const char *label, *pragmas, *more;
         bool is_wal;
@@ -370,9 +368,8 @@ static void expect_text(const struct parts_data *data, const char *kind, int lin
     cJSON_Delete(array);
 }
 
-static void test_lines_are_bound_to_their_elevation(void **state)
+TEST(test_lines_are_bound_to_their_elevation)
 {
-    (void)state;
     struct file file = make("", TABLES ROWS "INSERT INTO Elevations (ElevationID, Name) VALUES ('{E2}', 'P02');"
                                             "INSERT INTO Insertions VALUES ('{I9}', '{E2}', 'fremd', 0, 1);"
                                             "INSERT INTO Glass (GlassID, InsertionID) VALUES ('{G9}', '{I9}')");
@@ -401,9 +398,8 @@ static void test_lines_are_bound_to_their_elevation(void **state)
 }
 
 /* One table that cannot be read is told, and keeps none of the others out. */
-static void test_column_that_needs_a_function_is_left_out_and_told(void **state)
+TEST(test_column_that_needs_a_function_is_left_out_and_told)
 {
-    (void)state;
     struct file file =
         make("", TABLES ROWS "ALTER TABLE Profiles ADD COLUMN Evil GENERATED ALWAYS AS (evil()) VIRTUAL");
     struct parts_data data;
@@ -419,9 +415,8 @@ static void test_column_that_needs_a_function_is_left_out_and_told(void **state)
 }
 
 /* Any table, page by page, as it is; err may be NULL. */
-static void test_rows_of_any_table(void **state)
+TEST(test_rows_of_any_table)
 {
-    (void)state;
     struct file file = make("", TABLES ROWS "CREATE TABLE \"odd \"\"name\" (a, \"b \"\"c\", d); INSERT INTO"
                                             " \"odd \"\"name\" VALUES (1, 'ü', x'0102'), (2.5, NULL, ''), (3, 4, 5);"
                                             "CREATE VIEW v AS SELECT 1");
@@ -444,9 +439,8 @@ static void test_rows_of_any_table(void **state)
     sqlite3_free(file.bytes);
 }
 
-static void test_too_many_lines_are_told(void **state)
+TEST(test_too_many_lines_are_told)
 {
-    (void)state;
     struct file file =
         make("", TABLES ROWS "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20005)"
                              " INSERT INTO Articles (ArticleCode) SELECT i FROM n");
@@ -532,9 +526,8 @@ static void add_table(struct buf *sql, const struct line_kind *kind)
     }
 }
 
-static void test_schemas_by_chance(void **state)
+TEST(test_schemas_by_chance)
 {
-    (void)state;
     static const char *const encodings[] = {"PRAGMA encoding='UTF-8'", "PRAGMA encoding='UTF-16le'", "", ""};
     int64_t values = 0;
     for (int i = 0; i < 150; i++) {

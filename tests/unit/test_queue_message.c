@@ -13,9 +13,8 @@
 #define PROPS "\"properties\":{\"body_encoding\":\"base64\",\"delivery_tag\":\"t\"}"
 #define BODY  "\"body\":\"W1tdLCB7fSwge31d\"" /* [[], {}, {}] */
 
-static void test_encoded_message_is_read_back(void **state)
+TEST(test_encoded_message_is_read_back)
 {
-    (void)state;
     cJSON *args = cJSON_Parse("[1, \"\u00fc\"]"), *kwargs = cJSON_Parse("{\"a\": {\"b\": [null, true]}}");
     struct message_spec spec = {.task = "tasks.x",
                                 .id = "id-1",
@@ -61,9 +60,8 @@ static void test_encoded_message_is_read_back(void **state)
     cJSON_Delete(kwargs);
 }
 
-static void test_celerys_own_message(void **state)
+TEST(test_celerys_own_message)
 {
-    (void)state;
     static const char text[] = "{\"body\": "
                                "\"W1sxLCAyXSwge30sIHsiY2FsbGJhY2tzIjogbnVsbCwgImVycmJhY2tzIjogbnVsbCwgImNoYWluIjogbnVsb"
                                "CwgImNob3JkIjogbnVsbH1d\","
@@ -88,9 +86,8 @@ static void test_celerys_own_message(void **state)
     message_free(&m);
 }
 
-static void test_malformed_messages(void **state)
+TEST(test_malformed_messages)
 {
-    (void)state;
     static const struct {
         const char *text, *reason, *id;
     } rows[] = {
@@ -126,9 +123,8 @@ static void test_malformed_messages(void **state)
     }
 }
 
-static void test_malformed_bodies(void **state)
+TEST(test_malformed_bodies)
 {
-    (void)state;
     static const char *const rows[] = {"",
                                        "x",
                                        "[]",
@@ -147,9 +143,8 @@ static void test_malformed_bodies(void **state)
     }
 }
 
-static void test_json_from_outside(void **state)
+TEST(test_json_from_outside)
 {
-    (void)state;
     static const char text[] = "[NaN, Infinity, -Infinity, \"NaN\", 1]";
     cJSON *json = json_parse(text, strlen(text));
     assert_non_null(json);
@@ -166,9 +161,8 @@ static void test_json_from_outside(void **state)
     cJSON_Delete(json);
 }
 
-static void test_base64(void **state)
+TEST(test_base64)
 {
-    (void)state;
     static const char *const bad[] = {"a", "ab=c", "@@@@", "YQ=", "YQ==YQ=="};
     size_t len;
     char *text = base64_decode("w7xY\n", 5, &len);
@@ -181,9 +175,8 @@ static void test_base64(void **state)
     }
 }
 
-static void test_python_repr(void **state)
+TEST(test_python_repr)
 {
-    (void)state;
     static const struct {
         const char *json, *repr;
         bool as_tuple;
@@ -206,9 +199,8 @@ static void test_python_repr(void **state)
     }
 }
 
-static void test_result_is_read_back(void **state)
+TEST(test_result_is_read_back)
 {
-    (void)state;
     struct buf out = {0}, error = {0};
     struct result result;
     cJSON *owner;
@@ -227,9 +219,8 @@ static void test_result_is_read_back(void **state)
     buf_free(&error);
 }
 
-static void test_frames(void **state)
+TEST(test_frames)
 {
-    (void)state;
     struct wire in = {.type = WIRE_DONE, .seq = 9, .status = RAN_FAILED, .run_us = -5, .text = {"a", NULL, ""}}, out;
     struct buf bytes = {0};
     assert_true(wire_put(&bytes, &in));
@@ -245,9 +236,8 @@ static void test_frames(void **state)
     buf_free(&bytes);
 }
 
-static void test_ring_wraps_and_refuses_what_does_not_fit(void **state)
+TEST(test_ring_wraps_and_refuses_what_does_not_fit)
 {
-    (void)state;
     struct runner_shared *shared = aligned_alloc(4096, sizeof *shared);
     struct buf frame = {0}, out = {0};
     static char text[5000];

@@ -7,9 +7,8 @@
 #include "services/worker/orphan.h"
 #include "tests/support/support.h"
 
-static void test_a_delivery_goes_only_where_it_may(void **state)
+TEST(test_a_delivery_goes_only_where_it_may)
 {
-    (void)state;
     static const char *const rows[DELIVERY_STATES] = {
         /* to:               ready sent over ending returning */
         [DELIVERY_READY] = "_++_+",  [DELIVERY_SENT] = "+_+_+",      [DELIVERY_OVER] = "___+_",
@@ -21,9 +20,8 @@ static void test_a_delivery_goes_only_where_it_may(void **state)
                 fail_msg("from %d to %d", from, to);
 }
 
-static void test_orphans_in_all_forms(void **state)
+TEST(test_orphans_in_all_forms)
 {
-    (void)state;
     static const struct {
         const char *entry, *raw, *exchange, *routing_key;
         int priority;
@@ -60,9 +58,8 @@ static void test_orphans_in_all_forms(void **state)
     }
 }
 
-static void test_bindings(void **state)
+TEST(test_bindings)
 {
-    (void)state;
     static const struct {
         const char *bound, *key;
         bool is_bound;

@@ -49,7 +49,7 @@ static void set_taken(struct parts_item *items, int n, const PGresult *r)
         if (!item) continue;
         item->taken = PARTS_TAKEN;
         item->size_bytes = db_int(r, i, 2);
-        snprintf(item->sha256, sizeof(item->sha256), "%s", db_text(r, i, 1));
+        snprintf(item->sha256, sizeof item->sha256, "%s", db_text(r, i, 1));
     }
 }
 
@@ -122,7 +122,7 @@ static void add_columns(struct buf columns[COLUMNS], const struct parts_item *it
     db_array_add(&columns[1], item->sha256);
     for (int i = 0; i < PARTS_TEXTS; i++) db_array_add(&columns[2 + i], d->texts[i]);
     for (int i = 0; i < PARTS_NUMBERS; i++) {
-        snprintf(number, sizeof(number), "%.17g", d->numbers[i].value);
+        snprintf(number, sizeof number, "%.17g", d->numbers[i].value);
         db_array_add(&columns[2 + PARTS_TEXTS + i], d->numbers[i].is_set ? number : NULL);
     }
     db_array_add(&columns[COLUMNS - 3], db_number(number, d->parts_count));

@@ -63,4 +63,4 @@ const struct snapshot_type snapshot_types[] = {
       .sql = PAGE("glass", "r.id", "r.elevation_id", "e.logikal_id", "e.project_id", "p.logikal_id",
                   F(name) C F(glass_id) C F(elevation_id), "elevation_glass" OF_ELEVATION "true")}},
 };
-const int snapshot_types_count = sizeof(snapshot_types) / sizeof(*snapshot_types);
+const int snapshot_types_count = sizeof snapshot_types / sizeof *snapshot_types;

@@ -90,8 +90,8 @@ bool change_types_are_known(const char *types)
                                         "thumbnail", "parts_list", "glass"};
     for (const char *p = types; *p; p += strcspn(p, ","), p += *p == ',') {
         size_t len = strcspn(p, ","), i = 0;
-        while (i < sizeof(known) / sizeof(*known) && (strlen(known[i]) != len || strncmp(known[i], p, len) != 0)) i++;
-        if (i == sizeof(known) / sizeof(*known)) return false;
+        while (i < sizeof known / sizeof *known && (strlen(known[i]) != len || strncmp(known[i], p, len) != 0)) i++;
+        if (i == sizeof known / sizeof *known) return false;
     }
     return true;
 }

@@ -86,7 +86,7 @@ static void on_newest(void *arg, const PGresult *result, const struct err *err)
     struct change_waits *w = arg;
     w->look = NULL;
     if (!err && strcmp(w->newest, PQgetvalue(result, 0, 0)) != 0) {
-        snprintf(w->newest, sizeof(w->newest), "%s", PQgetvalue(result, 0, 0));
+        snprintf(w->newest, sizeof w->newest, "%s", PQgetvalue(result, 0, 0));
         w->changed++;
     }
     let_go(w);
@@ -105,7 +105,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 struct change_waits *change_waits_new(struct web *web)
 {
-    struct change_waits *w = calloc(1, sizeof(*w));
+    struct change_waits *w = calloc(1, sizeof *w);
     if (!w) return NULL;
     w->web = web;
     TAILQ_INIT(&w->list);
@@ -141,7 +141,7 @@ bool change_waits_add(struct change_waits *w, struct req *r, uint64_t seen, int6
                       void (*again)(struct req *r), void (*last)(struct req *r))
 {
     if (w->count >= CHANGE_WAITS_MAX || count_own(w, &r->who) >= CHANGE_WAITS_OWN) return false;
-    struct change_wait *c = req_alloc(r, sizeof(*c));
+    struct change_wait *c = req_alloc(r, sizeof *c);
     *c = (struct change_wait){.waits = w,
                               .req = r,
                               .is_waiting = true,

@@ -93,7 +93,7 @@ static void identify_again(struct req *r)
         reply_stream_end(r);
         return;
     }
-    memset(&r->who, 0, sizeof(r->who));
+    memset(&r->who, 0, sizeof r->who);
     r->versions = NULL;
     reader->seen = change_waits_seen(r->web->change_waits);
     auth_identify(r, ask_again);
@@ -194,7 +194,7 @@ static void begin(struct req *r)
 
 void web_changes(struct req *r)
 {
-    struct change_reader *reader = req_alloc(r, sizeof(*reader));
+    struct change_reader *reader = req_alloc(r, sizeof *reader);
     const char *types = req_arg(r, "types");
     if (types && !change_types_are_known(types)) {
         reply_invalid(r, "query", "types", "enum", "Words out of " CHANGE_TYPE_WORDS ", split by commas");

@@ -57,7 +57,7 @@ static void end_late(struct req *r)
         "(CHANGES_SNAPSHOT_SECONDS): what came is not whole. Begin again, and read faster or ask for fewer types\"}}\n";
     log_warning("request %s: %s did not take the snapshot in time (CHANGES_SNAPSHOT_SECONDS): it was ended", r->id,
                 r->who.name);
-    reply_stream_chunk(r, line, sizeof(line) - 1, NULL);
+    reply_stream_chunk(r, line, sizeof line - 1, NULL);
     reply_stream_end(r);
 }
 
@@ -97,7 +97,7 @@ static void go_on(struct req *r)
         reply_stream_end(r);
         return;
     }
-    memset(&r->who, 0, sizeof(r->who));
+    memset(&r->who, 0, sizeof r->who);
     r->versions = NULL;
     c->is_identifying = true;
     auth_identify(r, identified);
@@ -123,12 +123,12 @@ static void then_page(void *arg, const PGresult *result, const struct err *err)
     }
     if (*PQgetvalue(result, 0, 0) == '0') {
         c->type++;
-        snprintf(c->after, sizeof(c->after), "0");
+        snprintf(c->after, sizeof c->after, "0");
         ask(r);
         return;
     }
     struct buf piece = {0};
-    snprintf(c->after, sizeof(c->after), "%s", PQgetvalue(result, 0, 1));
+    snprintf(c->after, sizeof c->after, "%s", PQgetvalue(result, 0, 1));
     json_times_add(&piece, PQgetvalue(result, 0, 2), (size_t)PQgetlength(result, 0, 2));
     buf_char(&piece, '\n');
     r->is_broken = piece.failed;
@@ -203,7 +203,7 @@ static void begin(struct req *r)
 
 void web_changes_snapshot(struct req *r)
 {
-    struct copy *c = req_alloc(r, sizeof(*c));
+    struct copy *c = req_alloc(r, sizeof *c);
     const char *types = req_arg(r, "types");
     if (types && !change_types_are_known(types)) {
         reply_invalid(r, "query", "types", "enum", "Words out of " CHANGE_TYPE_WORDS ", split by commas");
@@ -211,7 +211,7 @@ void web_changes_snapshot(struct req *r)
     }
     c->req = r;
     c->types = types;
-    snprintf(c->after, sizeof(c->after), "0");
+    snprintf(c->after, sizeof c->after, "0");
     r->state = c;
     if (r->is_head) {
         reply_stream_begin(r, 200, TYPE_NDJSON);

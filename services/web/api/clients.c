@@ -46,7 +46,7 @@ static void then_login(struct req *r, bool is_right)
 
 void web_client_login(struct req *r)
 {
-    struct client_login *l = req_alloc(r, sizeof(*l));
+    struct client_login *l = req_alloc(r, sizeof *l);
     l->client_id = req_body_str(r, "client_id");
     l->secret = req_body_str(r, "client_secret");
     l->then = then_login;

@@ -22,7 +22,7 @@
 #define SECRET_MAX 512
 
 static const char *const scopes[] = {"projects:read", "elevations:read", "sync:write", "admin:read", "webhooks:manage"};
-enum { SCOPES = sizeof(scopes) / sizeof(*scopes) };
+enum { SCOPES = sizeof scopes / sizeof *scopes };
 
 struct grant {
     struct client_login login; /* first: r->state */
@@ -62,7 +62,7 @@ static bool take_form(struct req *r, struct grant *g)
     bool is_read = req_body_is_form(r) && strlen(text) == len && query_parse(text, &form);
     if (is_read)
         TAILQ_FOREACH(kv, &form, next)
-            for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+            for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
                 if (strcmp(kv->key, known[i].name) != 0 || !*kv->value) continue; /* an empty one is none */
                 if (*known[i].to) twice = known[i].name;
                 *known[i].to = req_strdup(r, kv->value);
@@ -88,7 +88,7 @@ static bool take_basic(struct req *r, const char *encoded, const char **id, cons
 {
     char pair[2048];
     size_t n = 0, len = strcspn(encoded, " \t=");
-    if (sodium_base642bin((unsigned char *)pair, sizeof(pair) - 1, encoded, len, NULL, &n, NULL,
+    if (sodium_base642bin((unsigned char *)pair, sizeof pair - 1, encoded, len, NULL, &n, NULL,
                           sodium_base64_VARIANT_ORIGINAL_NO_PADDING) != 0)
         return false;
     pair[n] = 0;
@@ -136,7 +136,7 @@ static bool has_word(const char *list, const char *word)
 static bool is_granted(const struct client_login *l, const char *scope)
 {
     char quoted[40];
-    snprintf(quoted, sizeof(quoted), "\"%s\"", scope);
+    snprintf(quoted, sizeof quoted, "\"%s\"", scope);
     return strstr(l->permissions, quoted) != NULL;
 }
 
@@ -197,7 +197,7 @@ static void then_client(struct req *r, bool is_right)
 
 void web_oauth_token(struct req *r)
 {
-    struct grant *g = req_alloc(r, sizeof(*g));
+    struct grant *g = req_alloc(r, sizeof *g);
     if (!take_form(r, g)) return;
     if (!g->type) {
         refuse(r, 400, "invalid_request", "grant_type is needed: client_credentials");

@@ -49,7 +49,7 @@ static void ask(struct req *r)
 
 void web_parts_batch(struct req *r)
 {
-    struct batch *b = req_alloc(r, sizeof(*b));
+    struct batch *b = req_alloc(r, sizeof *b);
     b->ids = req_body_text(r, "elevation_ids");
     b->count = cJSON_GetArraySize(cJSON_GetObjectItem(r->body, "elevation_ids"));
     r->state = b;

@@ -102,7 +102,7 @@ static const char *disposition(struct req *r, const struct parts_ready *ready)
 
 static void begin(struct req *r, const struct parts_ready *ready)
 {
-    struct sending *s = req_alloc(r, sizeof(*s));
+    struct sending *s = req_alloc(r, sizeof *s);
     const char *range = req_header(r, "Range"), *only_if = req_header(r, "If-Range");
     *s = (struct sending){ready->sha256, ready->size, 0, ready->size, false};
     r->state = s;

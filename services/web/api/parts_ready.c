@@ -49,7 +49,7 @@ static void then_state(struct req *r, const PGresult *result, void *arg)
 
 void parts_ready(struct req *r, bool is_file_enough, void (*go)(struct req *r, const struct parts_ready *ready))
 {
-    struct asked *a = req_alloc(r, sizeof(*a));
+    struct asked *a = req_alloc(r, sizeof *a);
     *a = (struct asked){.ready.elevation = req_param(r, 0), .is_file_enough = is_file_enough, .go = go};
     req_query_with(r, &query_parts_state, 1, (const char *[]){req_param(r, 0)}, then_state, a);
 }

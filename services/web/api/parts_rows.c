@@ -39,7 +39,7 @@ static void reply_rows(struct req *r, const char *lines, int64_t count)
     struct buf out = {0};
     char next[24] = "";
     bool is_good = true;
-    if (count == read->limit) snprintf(next, sizeof(next), "%" PRId64, read->first + count);
+    if (count == read->limit) snprintf(next, sizeof next, "%" PRId64, read->first + count);
     if (*next) list_link_next(r, next);
     if (form == FORM_JSON) {
         buf_str(&out, "{\"data\":[");
@@ -98,7 +98,7 @@ static void run(struct req *r, const char *sha256, const char *table)
 
 void parts_rows_of_file(struct req *r, const char *sha256, const char *table, int64_t first, int64_t limit)
 {
-    struct read *read = req_alloc(r, sizeof(*read));
+    struct read *read = req_alloc(r, sizeof *read);
     *read = (struct read){first, limit};
     r->state = read;
     if (reads >= READS_MAX)

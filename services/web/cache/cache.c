@@ -114,7 +114,7 @@ static void trim(struct cache *c)
 /* An entry of what w asked for, in the table; NULL without memory. */
 static struct cache_entry *entry_add(struct cache *c, const struct wait *w)
 {
-    struct cache_entry *e = calloc(1, sizeof(*e));
+    struct cache_entry *e = calloc(1, sizeof *e);
     if (!e || !(e->key = strdup(w->key))) return free(e), NULL;
     e->hash = w->hash;
     e->versions = w->versions;
@@ -229,7 +229,7 @@ static void on_versions(void *arg, const struct table_versions *versions, const 
     struct wait *other;
     LIST_FOREACH(other, &c->loading, link) {
         if (other->hash != w->hash || strcmp(other->key, w->key) != 0 ||
-            memcmp(&other->versions, versions, sizeof(*versions)) != 0)
+            memcmp(&other->versions, versions, sizeof *versions) != 0)
             continue;
         wait_enter(&other->followers, w);
         return;
@@ -239,7 +239,7 @@ static void on_versions(void *arg, const struct table_versions *versions, const 
 
 void cache_answer(struct req *r, const char *key, unsigned tables, void (*load)(struct req *r))
 {
-    struct wait *w = req_alloc(r, sizeof(*w));
+    struct wait *w = req_alloc(r, sizeof *w);
     *w = (struct wait){.req = r, .key = key, .hash = hash_text(key), .tables = tables, .load = load};
     r->cache = w;
     req_on_end(r, on_end, w);
@@ -261,12 +261,12 @@ bool cache_unchanged(struct req *r, int64_t age_ms)
     for (int i = 0; i < VERSION_COUNT; i++)
         if (w->tables >> i & 1) facts[i] = w->versions.of[i];
     if (age_ms) facts[VERSION_COUNT] = wall_ms() / age_ms;
-    crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+    crypto_generichash_init(&state, NULL, 0, sizeof hash);
     crypto_generichash_update(&state, (const unsigned char *)version_text, strlen(version_text));
     crypto_generichash_update(&state, (const unsigned char *)w->key, strlen(w->key) + 1);
-    crypto_generichash_update(&state, (const unsigned char *)facts, sizeof(facts));
-    crypto_generichash_final(&state, hash, sizeof(hash));
-    sodium_bin2hex(etag, sizeof(etag), hash, sizeof(hash));
+    crypto_generichash_update(&state, (const unsigned char *)facts, sizeof facts);
+    crypto_generichash_final(&state, hash, sizeof hash);
+    sodium_bin2hex(etag, sizeof etag, hash, sizeof hash);
     reply_header(r, "Vary", "Accept-Encoding");
     return reply_unchanged_weak(r, etag);
 }
@@ -282,8 +282,8 @@ void cache_keep(struct req *r, char *bytes, size_t len)
         reply_detail(r, 500, "No memory");
         return;
     }
-    crypto_generichash(hash, sizeof(hash), (const unsigned char *)bytes, len, NULL, 0);
-    sodium_bin2hex(e->etag, sizeof(e->etag), hash, sizeof(hash));
+    crypto_generichash(hash, sizeof hash, (const unsigned char *)bytes, len, NULL, 0);
+    sodium_bin2hex(e->etag, sizeof e->etag, hash, sizeof hash);
     e->bytes = bytes;
     e->len = len;
     c->stats.bytes += len;
@@ -338,8 +338,8 @@ static void load_document(struct req *r)
 void cache_json_or(struct req *r, const struct query *q, int n, const char *const *values, unsigned tables,
                    const char *not_found, void (*large)(struct req *r))
 {
-    struct cached_document *d = req_alloc(r, sizeof(*d));
-    const char **kept = req_alloc(r, (size_t)n * sizeof(*kept) + 1);
+    struct cached_document *d = req_alloc(r, sizeof *d);
+    const char **kept = req_alloc(r, (size_t)n * sizeof *kept + 1);
     struct buf key = {0};
     buf_str(&key, q->name);
     for (int i = 0; i < n; i++) {
@@ -362,7 +362,7 @@ void cache_json(struct req *r, const struct query *q, int n, const char *const *
 
 struct cache *cache_new(struct web *web)
 {
-    struct cache *c = calloc(1, sizeof(*c));
+    struct cache *c = calloc(1, sizeof *c);
     if (!c) return NULL;
     c->web = web;
     TAILQ_INIT(&c->entries);

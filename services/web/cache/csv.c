@@ -47,7 +47,7 @@ static void add_row(struct buf *out, const char *columns, const cJSON *row)
     char name[64];
     for (const char *p = columns; *p; p += strcspn(p, ","), p += *p == ',') {
         size_t len = strcspn(p, ",");
-        if (len >= sizeof(name)) len = sizeof(name) - 1;
+        if (len >= sizeof name) len = sizeof name - 1;
         memcpy(name, p, len);
         name[len] = 0;
         if (p != columns) buf_char(out, ',');

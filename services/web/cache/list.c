@@ -26,7 +26,7 @@ struct list {
 static void list_ask(struct req *r, void (*then)(struct req *r, const PGresult *result))
 {
     struct list *l = r->state;
-    snprintf(l->rows, sizeof(l->rows), "%d", l->limit);
+    snprintf(l->rows, sizeof l->rows, "%d", l->limit);
     req_query(r, l->query, 3, (const char *[]){l->after, l->rows, l->filter}, then);
 }
 
@@ -36,7 +36,7 @@ int64_t list_count_in(struct list_totals *t, const PGresult *result)
     t->count += rows;
     t->stale += strtoll(PQgetvalue(result, 0, 3), NULL, 10);
     const char *updated = PQgetvalue(result, 0, 4); /* ISO text, so that comparing works */
-    if (strcmp(updated, t->updated) > 0) snprintf(t->updated, sizeof(t->updated), "%s", updated);
+    if (strcmp(updated, t->updated) > 0) snprintf(t->updated, sizeof t->updated, "%s", updated);
     return rows;
 }
 
@@ -44,7 +44,7 @@ int64_t list_count_in(struct list_totals *t, const PGresult *result)
 static int64_t list_take(struct list *l, const PGresult *result)
 {
     int64_t rows = list_count_in(&l->so_far, result);
-    if (rows > 0) snprintf(l->after, sizeof(l->after), "%s", PQgetvalue(result, 0, 1));
+    if (rows > 0) snprintf(l->after, sizeof l->after, "%s", PQgetvalue(result, 0, 1));
     return rows;
 }
 
@@ -52,8 +52,8 @@ void list_add_tail(const struct list_totals *t, struct buf *out, const char *nex
 {
     buf_printf(out, "],\"count\":%" PRId64 ",\"last_updated\":", t->count);
     if (*t->updated) {
-        char quoted[sizeof(t->updated) + 2];
-        json_times_add(out, quoted, (size_t)snprintf(quoted, sizeof(quoted), "\"%s\"", t->updated));
+        char quoted[sizeof t->updated + 2];
+        json_times_add(out, quoted, (size_t)snprintf(quoted, sizeof quoted, "\"%s\"", t->updated));
     } else
         buf_str(out, "null");
     buf_printf(out, ",\"sync_status\":\"%s\",\"stale_count\":%" PRId64,
@@ -91,12 +91,12 @@ static void link_kept(struct req *r, const char *bytes, size_t len)
     static const char name[] = "\"next_cursor\":";
     char cursor[24];
     const char *at = len > 64 ? bytes + len - 64 : bytes;
-    at = memmem(at, (size_t)(bytes + len - at), name, sizeof(name) - 1);
+    at = memmem(at, (size_t)(bytes + len - at), name, sizeof name - 1);
     if (!at) return;
-    at += sizeof(name) - 1;
+    at += sizeof name - 1;
     size_t digits = strspn(at, "0123456789");
-    if (digits == 0 || digits >= sizeof(cursor)) return;
-    snprintf(cursor, sizeof(cursor), "%.*s", (int)digits, at);
+    if (digits == 0 || digits >= sizeof cursor) return;
+    snprintf(cursor, sizeof cursor, "%.*s", (int)digits, at);
     list_link_next(r, cursor);
 }
 
@@ -167,13 +167,13 @@ static void list_load(struct req *r)
 
 void list_reply(struct req *r, const struct query *query, const char *filter, unsigned tables)
 {
-    struct list *l = req_alloc(r, sizeof(*l));
+    struct list *l = req_alloc(r, sizeof *l);
     const char *limit = req_arg(r, "limit"), *cursor = req_arg(r, "cursor");
     l->query = query;
     l->filter = filter;
     l->is_paged = limit || cursor;
     l->limit = limit ? (int)strtol(limit, NULL, 10) : LIST_WHOLE;
-    snprintf(l->after, sizeof(l->after), "%s", cursor ? cursor : "0");
+    snprintf(l->after, sizeof l->after, "%s", cursor ? cursor : "0");
     r->state = l;
     if (l->is_paged) r->told = link_kept;
     const char *key = req_printf(r, "%s\x1f%s\x1f%s\x1f%s", query->name, filter ? filter : "", limit ? limit : "",

@@ -87,7 +87,7 @@ static void then_page(struct req *r, const PGresult *result)
     }
     int64_t rows = list_count_in(&m->so_far, result);
     bool has_next = m->is_paged && rows == m->limit, is_last = m->is_paged || rows < m->limit;
-    if (rows > 0) snprintf(m->after, sizeof(m->after), "%s", PQgetvalue(result, 0, 1));
+    if (rows > 0) snprintf(m->after, sizeof m->after, "%s", PQgetvalue(result, 0, 1));
     if (!m->is_begun) begin(r, m, has_next, &out);
     m->is_begun = true;
     r->is_broken = !add_page(m, is_first, result, rows, &out);
@@ -114,7 +114,7 @@ static void ask(struct req *r)
 
 void list_more_reply(struct req *r, const struct list_more *list, const char *filter, const char *filter_2)
 {
-    struct more *m = req_alloc(r, sizeof(*m));
+    struct more *m = req_alloc(r, sizeof *m);
     const char *limit = req_arg(r, "limit"), *cursor = req_arg(r, "cursor");
     *m = (struct more){.list = list,
                        .form = accept_form(r),
@@ -126,7 +126,7 @@ void list_more_reply(struct req *r, const struct list_more *list, const char *fi
                                 : list->page ? list->page
                                              : LIST_PAGE};
     if (cursor && !limit) m->limit = LIST_WHOLE;
-    snprintf(m->after, sizeof(m->after), "%s", cursor ? cursor : "0");
+    snprintf(m->after, sizeof m->after, "%s", cursor ? cursor : "0");
     r->state = m;
     streams_admit(r, ask);
 }

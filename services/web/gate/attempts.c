@@ -57,7 +57,7 @@ static void key_of(const struct attempts *a, const char *group, enum attempt_kin
 {
     crypto_generichash_state state;
     unsigned char word = (unsigned char)kind;
-    crypto_generichash_init(&state, a->secret, sizeof(a->secret), KEY_SIZE);
+    crypto_generichash_init(&state, a->secret, sizeof a->secret, KEY_SIZE);
     crypto_generichash_update(&state, &word, 1);
     crypto_generichash_update(&state, (const unsigned char *)group, strlen(group) + 1);
     if (account) crypto_generichash_update(&state, (const unsigned char *)account, strlen(account) + 1);
@@ -81,7 +81,7 @@ static void age(struct mark *m, int64_t now)
 static struct mark *find(const struct attempts *a, const unsigned char key[KEY_SIZE])
 {
     uint32_t row;
-    memcpy(&row, key, sizeof(row));
+    memcpy(&row, key, sizeof row);
     struct mark *first = a->marks ? &a->marks[row % ROWS * WAYS] : NULL;
     for (struct mark *m = first; m && m < first + WAYS; m++)
         if (memcmp(m->key, key, KEY_SIZE) == 0) return age(m, mono_ms()), m;
@@ -93,9 +93,9 @@ static struct mark *make(struct attempts *a, const unsigned char key[KEY_SIZE])
     struct mark *found = find(a, key);
     uint32_t row;
     if (found) return found;
-    if (!a->marks) a->marks = calloc((size_t)ROWS * WAYS, sizeof(*a->marks));
+    if (!a->marks) a->marks = calloc((size_t)ROWS * WAYS, sizeof *a->marks);
     if (!a->marks) return NULL;
-    memcpy(&row, key, sizeof(row));
+    memcpy(&row, key, sizeof row);
     struct mark *first = &a->marks[row % ROWS * WAYS], *least = first;
     int64_t now = mono_ms();
     for (struct mark *m = first; m < first + WAYS; m++)
@@ -210,7 +210,7 @@ static void on_end(void *req)
 void attempt_begin(struct req *r, enum attempt_kind kind, const char *account, void (*go)(struct req *r))
 {
     struct attempts *a = r->web->attempts;
-    struct attempt *t = req_alloc(r, sizeof(*t));
+    struct attempt *t = req_alloc(r, sizeof *t);
     char group[ADDRESS_TEXT];
     address_group_print(r->address, group);
     *t = (struct attempt){.req = r, .attempts = a, .kind = kind, .go = go};
@@ -290,11 +290,11 @@ void attempt_leave(struct req *r)
 
 struct attempts *attempts_new(struct web *web)
 {
-    struct attempts *a = calloc(1, sizeof(*a));
+    struct attempts *a = calloc(1, sizeof *a);
     if (!a) return NULL;
     a->web = web;
     TAILQ_INIT(&a->list);
-    randombytes_buf(a->secret, sizeof(a->secret));
+    randombytes_buf(a->secret, sizeof a->secret);
     a->turn = event_new(web->base, -1, 0, on_turn, a);
     if (a->turn) return a;
     attempts_free(a);

@@ -29,7 +29,7 @@ static bool kid_in(const char *token, char out[KID_SIZE])
 {
     char header[512];
     size_t n = 0;
-    if (sodium_base642bin((unsigned char *)header, sizeof(header) - 1, token, strcspn(token, "."), NULL, &n, NULL,
+    if (sodium_base642bin((unsigned char *)header, sizeof header - 1, token, strcspn(token, "."), NULL, &n, NULL,
                           sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
         return false;
     header[n] = 0;
@@ -68,12 +68,12 @@ static bool take_claims(jwt_t *jwt, struct jwt_claims *out)
     char text[CLOCK_TEXT_SIZE];
     out->expires_s = jwt_get_grant_int(jwt, "exp");
     out->version = jwt_get_grant_int(jwt, "ver");
-    if (jwt_get_alg(jwt) != JWT_ALG_HS256 || !client || !*client || strlen(client) >= sizeof(out->client_id) ||
-        (scope && strlen(scope) >= sizeof(out->scope)) || out->expires_s <= wall_ms() / 1000)
+    if (jwt_get_alg(jwt) != JWT_ALG_HS256 || !client || !*client || strlen(client) >= sizeof out->client_id ||
+        (scope && strlen(scope) >= sizeof out->scope) || out->expires_s <= wall_ms() / 1000)
         return false;
-    snprintf(out->client_id, sizeof(out->client_id), "%s", client);
-    snprintf(out->scope, sizeof(out->scope), "%s", scope ? scope : "");
-    snprintf(out->expires_at, sizeof(out->expires_at), "%s", clock_iso_ms(out->expires_s * 1000, text));
+    snprintf(out->client_id, sizeof out->client_id, "%s", client);
+    snprintf(out->scope, sizeof out->scope, "%s", scope ? scope : "");
+    snprintf(out->expires_at, sizeof out->expires_at, "%s", clock_iso_ms(out->expires_s * 1000, text));
     return true;
 }
 

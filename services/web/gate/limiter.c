@@ -15,7 +15,7 @@
 
 struct limiter *limiter_new(struct web *web)
 {
-    struct limiter *l = calloc(1, sizeof(*l));
+    struct limiter *l = calloc(1, sizeof *l);
     if (l) l->web = web;
     return l;
 }
@@ -30,15 +30,15 @@ void limiter_free(struct limiter *l)
 
 struct limit_entry *limiter_entry(struct limiter *l, const char *key)
 {
-    if (!l->entries) l->entries = calloc(LIMITER_ROWS * LIMITER_WAYS, sizeof(*l->entries));
+    if (!l->entries) l->entries = calloc(LIMITER_ROWS * LIMITER_WAYS, sizeof *l->entries);
     if (!l->entries) return NULL;
     struct limit_entry *row = &l->entries[hash_text(key) % LIMITER_ROWS * LIMITER_WAYS], *oldest = row;
     for (struct limit_entry *e = row; e < row + LIMITER_WAYS; e++) {
-        if (strncmp(e->key, key, sizeof(e->key) - 1) == 0) return e;
+        if (strncmp(e->key, key, sizeof e->key - 1) == 0) return e;
         if (e->used_ms < oldest->used_ms) oldest = e;
     }
-    memset(oldest, 0, sizeof(*oldest));
-    snprintf(oldest->key, sizeof(oldest->key), "%s", key);
+    memset(oldest, 0, sizeof *oldest);
+    snprintf(oldest->key, sizeof oldest->key, "%s", key);
     return oldest;
 }
 
@@ -81,7 +81,7 @@ static bool count(struct req *r, bool is_nobody)
     if (per_minute == 0 && per_hour == 0) return true;
     if (!is_nobody && r->who.kind == WHO_CLIENT && r->who.rate_limit_per_hour > 0)
         per_hour = r->who.rate_limit_per_hour;
-    key_of(r, is_nobody, key, sizeof(key));
+    key_of(r, is_nobody, key, sizeof key);
     struct limit_entry *e = limiter_entry(l, key);
     if (!e) return true;
     entry_turn(e, now);

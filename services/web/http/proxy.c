@@ -56,11 +56,11 @@ void proxy_read(struct req *r)
 {
     struct evhttp_connection *connection = evhttp_request_get_connection(r->ev);
     struct sockaddr_storage socket;
-    socklen_t len = sizeof(socket);
+    socklen_t len = sizeof socket;
     struct address a;
     const char *trusted = conf_str(r->web->conf, SET_HTTP_TRUSTED_PROXIES), *host = req_header(r, "Host");
     r->host = host ? host : "";
-    snprintf(r->address, sizeof(r->address), "unix");
+    snprintf(r->address, sizeof r->address, "unix");
     if (!connection ||
         getpeername(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), (struct sockaddr *)&socket,
                     &len) != 0 ||

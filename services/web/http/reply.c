@@ -116,7 +116,7 @@ const char *reply_reason(int status)
                    {503, "Service Unavailable"},
                    {504, "Gateway Timeout"},
                    {505, "HTTP Version Not Supported"}};
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
         if (reasons[i].status == status) return reasons[i].text;
     return "Status";
 }
@@ -134,7 +134,7 @@ static void send_buffer(struct req *r, int status, const char *type, struct evbu
     r->bytes = evbuffer_get_length(body);
     reply_common_headers(r, status, type);
     if (r->is_head) {
-        snprintf(length, sizeof(length), "%zu", r->bytes);
+        snprintf(length, sizeof length, "%zu", r->bytes);
         reply_header(r, "Content-Length", length);
         evbuffer_drain(body, r->bytes); /* evhttp would send it, and a client take it for the next answer */
         r->bytes = 0;
@@ -238,7 +238,7 @@ void reply_detail(struct req *r, int status, const char *fmt, ...)
     struct buf b = {0};
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     if (server_hooks(r->web->server)->refuse(r, status, text)) return;
     buf_str(&b, "{\"detail\":");
@@ -254,7 +254,7 @@ void reply_fault(struct req *r, int status, const char *code, const char *fmt, .
     struct buf b = {0};
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     buf_printf(&b, "{\"detail\":{\"code\":\"%s\",\"message\":", code);
     buf_json_string(&b, text, strlen(text));
@@ -268,9 +268,9 @@ void reply_unavailable(struct req *r, int retry_after_s, const char *fmt, ...)
     char text[1024], seconds[16];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    snprintf(seconds, sizeof(seconds), "%d", retry_after_s);
+    snprintf(seconds, sizeof seconds, "%d", retry_after_s);
     reply_header(r, "Retry-After", seconds);
     reply_detail(r, 503, "%s", text);
 }
@@ -299,7 +299,7 @@ static bool unchanged(struct req *r, const char *weak, const char *etag)
 {
     char text[80];
     const char *quoted = text + strlen(weak), *known = req_header(r, "If-None-Match");
-    snprintf(text, sizeof(text), "%s\"%.70s\"", weak, etag);
+    snprintf(text, sizeof text, "%s\"%.70s\"", weak, etag);
     reply_header(r, "ETag", text);
     reply_header_default(r, "Cache-Control", "private, no-cache");
     if (!known || (!strstr(known, quoted) && strcmp(known, "*") != 0)) return false;

@@ -40,7 +40,7 @@ struct req_end {
 
 void *req_alloc(struct req *r, size_t size)
 {
-    struct req_memory *m = calloc(1, sizeof(*m) + size);
+    struct req_memory *m = calloc(1, sizeof *m + size);
     if (!m) {
         log_critical("no memory for a request");
         abort();
@@ -70,7 +70,7 @@ char *req_printf(struct req *r, const char *fmt, ...)
 
 void req_on_end(struct req *r, void (*fn)(void *arg), void *arg)
 {
-    struct req_end *end = req_alloc(r, sizeof(*end));
+    struct req_end *end = req_alloc(r, sizeof *end);
     *end = (struct req_end){.fn = fn, .arg = arg, .next = r->ends};
     r->ends = end;
 }
@@ -241,7 +241,7 @@ static bool take_target(struct req *r)
 
 void req_begin(struct web *web, struct evhttp_request *ev)
 {
-    struct req *r = calloc(1, sizeof(*r));
+    struct req *r = calloc(1, sizeof *r);
     if (!r) {
         evhttp_send_error(ev, 503, NULL);
         return;

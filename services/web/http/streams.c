@@ -84,7 +84,7 @@ static void on_free(evutil_socket_t fd, short what, void *arg)
 bool streams_enter(struct req *r)
 {
     if (taken >= STREAMS_MAX || count_own(r) >= STREAMS_OWN || next_in_line()) return false;
-    r->place = req_alloc(r, sizeof(*r->place));
+    r->place = req_alloc(r, sizeof *r->place);
     r->place->req = r;
     take(r->place);
     return true;
@@ -96,7 +96,7 @@ void streams_admit(struct req *r, void (*go)(struct req *r))
         go(r);
         return;
     }
-    struct stream_place *p = r->place = req_alloc(r, sizeof(*p));
+    struct stream_place *p = r->place = req_alloc(r, sizeof *p);
     *p = (struct stream_place){.req = r, .go = go, .is_waiting = true, .late = evtimer_new(r->web->base, on_late, r)};
     TAILQ_INSERT_TAIL(&line, p, link);
     req_on_gone(r, turn_away, r);

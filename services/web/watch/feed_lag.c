@@ -12,7 +12,7 @@ static void take(struct web *web, struct feed_lag *f, const PGresult *result)
 {
     bool was_late = f->is_late;
     f->seconds = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-    snprintf(f->holder, sizeof(f->holder), "%s", PQgetvalue(result, 0, 1));
+    snprintf(f->holder, sizeof f->holder, "%s", PQgetvalue(result, 0, 1));
     f->is_late = f->seconds >= conf_int(web->conf, SET_CHANGES_LAG);
     if (f->is_late && !was_late)
         log_warning("the feed of changes has been held back for %lld s by %s: end it (pg_terminate_backend), and set"

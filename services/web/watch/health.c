@@ -39,7 +39,7 @@ void web_root(struct req *r)
 void web_health(struct req *r)
 {
     char json[128];
-    snprintf(json, sizeof(json), "{\"status\":\"%s\",\"version\":\"%s\"}",
+    snprintf(json, sizeof json, "{\"status\":\"%s\",\"version\":\"%s\"}",
              r->web->verdict->is_db_up ? "healthy" : "degraded", version_text);
     reply_json(r, 200, json);
 }
@@ -126,7 +126,7 @@ static cJSON *redis_component(const struct web *web)
 
 static cJSON *workers(const struct web *web)
 {
-    struct snapshot *s = calloc(1, sizeof(*s));
+    struct snapshot *s = calloc(1, sizeof *s);
     bool is_known =
         s && snapshot_read(conf_str(web->conf, SET_RUN_DIR), s, NULL) == 0 && !snapshot_is_stale(s, wall_ms());
     int running = 0;
@@ -162,7 +162,7 @@ static cJSON *machine(void)
     cJSON *out = component("machine", "healthy", 0);
     FILE *f = fopen("/proc/meminfo", "re");
     if (f) {
-        text[fread(text, 1, sizeof(text) - 1, f)] = 0;
+        text[fread(text, 1, sizeof text - 1, f)] = 0;
         fclose(f);
     }
     double total = meminfo_kb(text, "MemTotal:"), available = meminfo_kb(text, "MemAvailable:");
@@ -190,7 +190,7 @@ static cJSON *sync_component(const struct web *web)
     cJSON *out = component("sync", h->open ? "held" : "healthy", 0);
     if (!h->open) return out;
     char text[200];
-    snprintf(text, sizeof(text),
+    snprintf(text, sizeof text,
              "%lld directories, %lld projects, %lld phases and %lld elevations are missing in Logikal and held (%s)",
              (long long)h->directories, (long long)h->projects, (long long)h->phases, (long long)h->elevations,
              h->reason);

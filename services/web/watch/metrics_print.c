@@ -198,7 +198,7 @@ static double child_loop(const struct snapshot_child *c)
 
 static void add_children(struct buf *out, const struct web *web)
 {
-    struct snapshot *s = calloc(1, sizeof(*s));
+    struct snapshot *s = calloc(1, sizeof *s);
     if (s && snapshot_read(conf_str(web->conf, SET_RUN_DIR), s, NULL) == 0 && !snapshot_is_stale(s, wall_ms())) {
         child_gauge(out, s, "child_ready", "gauge", "1 when the child is ready", child_ready);
         child_gauge(out, s, "child_restarts_total", "counter", "Restarts of the child", child_restarts);
@@ -293,7 +293,7 @@ static void forget_metrics(void *out)
 static void on_rows(void *arg, const PGresult *result, const struct err *err)
 {
     struct req *r = arg;
-    for (size_t f = 0; !err && f < sizeof(families) / sizeof(*families); f++) add_family(r->state, result, f);
+    for (size_t f = 0; !err && f < sizeof families / sizeof *families; f++) add_family(r->state, result, f);
     if (!err) add_sizes(r->state, result, r->web);
     send_metrics(r);
 }
@@ -352,7 +352,7 @@ void web_metrics(struct req *r)
         reply_detail(r, 404, "Metrics are switched off (PROMETHEUS_ENABLED)");
         return;
     }
-    struct buf *out = req_alloc(r, sizeof(*out));
+    struct buf *out = req_alloc(r, sizeof *out);
     r->state = out;
     req_on_end(r, forget_metrics, out);
     metrics_head(out, "build_info", "gauge", "Version");

@@ -19,7 +19,7 @@ cJSON *state_switch(const struct web *web)
                                          [SOURCE_OVERRIDE] = "set at run time, until the supervisor ends"};
     bool is_on = conf_bool(web->conf, SET_BACKGROUND_SYNC);
     char text[256];
-    snprintf(text, sizeof(text), "Scheduled sync is %s: BACKGROUND_SYNC_ENABLED=%s, %s.%s", is_on ? "on" : "off",
+    snprintf(text, sizeof text, "Scheduled sync is %s: BACKGROUND_SYNC_ENABLED=%s, %s.%s", is_on ? "on" : "off",
              is_on ? "true" : "false", places[conf_source(web->conf, SET_BACKGROUND_SYNC)],
              is_on ? "" : " Syncs that you start here still run.");
     cJSON *out = cJSON_CreateObject();
@@ -106,7 +106,7 @@ static void add_snapshot(cJSON *out, const struct snapshot *s)
 cJSON *state_children(const struct web *web)
 {
     struct err err = {0};
-    struct snapshot *s = calloc(1, sizeof(*s));
+    struct snapshot *s = calloc(1, sizeof *s);
     cJSON *out = cJSON_CreateObject();
     int rc = s ? snapshot_read(conf_str(web->conf, SET_RUN_DIR), s, &err) : -ERR_NOMEM;
     if (rc == 0)
@@ -138,25 +138,25 @@ cJSON *state_stores(const struct web *web)
     bool is_migrated = v->migrations.state != MIGRATIONS_MISSING;
     const char *db_fault = verdict_db_fault(v), *redis_fault = verdict_redis_fault(v);
     if (!v->is_db_up)
-        snprintf(text, sizeof(text), "%.300s", v->db_why);
+        snprintf(text, sizeof text, "%.300s", v->db_why);
     else if (*db_fault)
-        snprintf(text, sizeof(text), "%.350s", db_fault);
+        snprintf(text, sizeof text, "%.350s", db_fault);
     else if (!is_migrated)
-        snprintf(text, sizeof(text), "%d migrations are missing", v->migrations.missing);
+        snprintf(text, sizeof text, "%d migrations are missing", v->migrations.missing);
     else
-        snprintf(text, sizeof(text), "answers in %.1f ms", v->db_ms);
+        snprintf(text, sizeof text, "answers in %.1f ms", v->db_ms);
     cJSON_AddItemToArray(out, store("PostgreSQL", v->is_db_up && is_migrated && !*db_fault ? "ok" : "bad", text,
                                     !v->is_db_up   ? "Check DATABASE_URL and that the server runs."
                                     : !is_migrated ? "Run `logikald migrate`."
                                                    : ""));
     if (!v->is_redis_used)
-        snprintf(text, sizeof(text), "not configured: syncs run in children of the web process");
+        snprintf(text, sizeof text, "not configured: syncs run in children of the web process");
     else if (*redis_fault)
-        snprintf(text, sizeof(text), "%.390s", redis_fault);
+        snprintf(text, sizeof text, "%.390s", redis_fault);
     else if (v->is_redis_up)
-        snprintf(text, sizeof(text), "answers in %.1f ms, version %s", v->redis_ms, v->redis_version);
+        snprintf(text, sizeof text, "answers in %.1f ms, version %s", v->redis_ms, v->redis_version);
     else
-        snprintf(text, sizeof(text), "unreachable");
+        snprintf(text, sizeof text, "unreachable");
     cJSON_AddItemToArray(out, store("Redis",
                                     !v->is_redis_used                 ? "off"
                                     : v->is_redis_up && !*redis_fault ? "ok"

@@ -28,7 +28,7 @@ static void judge_session(struct verdict *v, const PGresult *row)
     const char *fault = session_fault(&session);
     if (fault && !v->db_fault[0]) log_error("PostgreSQL cannot be used: %s", fault);
     if (!fault && v->db_fault[0]) log_info("PostgreSQL can be used again");
-    snprintf(v->db_fault, sizeof(v->db_fault), "%s", fault ? fault : "");
+    snprintf(v->db_fault, sizeof v->db_fault, "%s", fault ? fault : "");
 }
 
 static void on_ping(void *arg, const PGresult *result, const struct err *err)
@@ -38,7 +38,7 @@ static void on_ping(void *arg, const PGresult *result, const struct err *err)
     if (!err) judge_session(v, result);
     if (!err && !v->is_db_up) log_info("PostgreSQL answers");
     v->is_db_up = !err;
-    snprintf(v->db_why, sizeof(v->db_why), "%.250s", err ? err->text : "");
+    snprintf(v->db_why, sizeof v->db_why, "%.250s", err ? err->text : "");
     v->db_ms = (double)(mono_us() - v->asked_us) / 1000;
     v->db_checked_ms = wall_ms();
 }
@@ -52,9 +52,9 @@ static void on_room(void *arg, const PGresult *result, const struct err *err)
     const char *why = PQgetvalue(result, 0, 0);
     if (*why && !v->db_full[0]) log_error("PostgreSQL has no room for more rows: %s", why);
     if (!*why && v->db_full[0]) log_info("PostgreSQL has room again");
-    snprintf(v->db_full, sizeof(v->db_full), "%s", "");
+    snprintf(v->db_full, sizeof v->db_full, "%s", "");
     if (*why)
-        snprintf(v->db_full, sizeof(v->db_full),
+        snprintf(v->db_full, sizeof v->db_full,
                  "it has no room for more rows (%.150s): make room, and it goes on by itself", why);
 }
 
@@ -66,8 +66,8 @@ static void on_holds(void *arg, const PGresult *result, const struct err *err)
     struct hold_sum *h = &v->holds;
     h->open = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
     h->id = strtoll(PQgetvalue(result, 0, 1), NULL, 10);
-    snprintf(h->reason, sizeof(h->reason), "%s", PQgetvalue(result, 0, 2));
-    snprintf(h->since, sizeof(h->since), "%s", PQgetvalue(result, 0, 3));
+    snprintf(h->reason, sizeof h->reason, "%s", PQgetvalue(result, 0, 2));
+    snprintf(h->since, sizeof h->since, "%s", PQgetvalue(result, 0, 3));
     int64_t *counts[] = {&h->directories, &h->projects, &h->phases, &h->elevations};
     for (int i = 0; i < 4; i++) *counts[i] = strtoll(PQgetvalue(result, 0, 4 + i), NULL, 10);
 }
@@ -87,15 +87,15 @@ static void on_info(void *arg, const struct redis_answer *answer)
     v->redis_checked_ms = wall_ms();
     if (!v->is_redis_up || answer->reply->type != REDIS_REPLY_STRING) return;
     char number[32] = "0";
-    take_field(answer->reply->str, "redis_version:", v->redis_version, sizeof(v->redis_version));
-    take_field(answer->reply->str, "used_memory_human:", v->redis_memory, sizeof(v->redis_memory));
-    take_field(answer->reply->str, "connected_clients:", number, sizeof(number));
+    take_field(answer->reply->str, "redis_version:", v->redis_version, sizeof v->redis_version);
+    take_field(answer->reply->str, "used_memory_human:", v->redis_memory, sizeof v->redis_memory);
+    take_field(answer->reply->str, "connected_clients:", number, sizeof number);
     v->redis_clients = strtoll(number, NULL, 10);
-    take_field(answer->reply->str, "uptime_in_seconds:", number, sizeof(number));
+    take_field(answer->reply->str, "uptime_in_seconds:", number, sizeof number);
     v->redis_uptime_s = strtoll(number, NULL, 10);
-    take_field(answer->reply->str, "maxmemory_policy:", v->redis_policy, sizeof(v->redis_policy));
-    snprintf(number, sizeof(number), "0");
-    take_field(answer->reply->str, "maxmemory:", number, sizeof(number));
+    take_field(answer->reply->str, "maxmemory_policy:", v->redis_policy, sizeof v->redis_policy);
+    snprintf(number, sizeof number, "0");
+    take_field(answer->reply->str, "maxmemory:", number, sizeof number);
     v->redis_limit_bytes = strtoll(number, NULL, 10);
 }
 
@@ -118,7 +118,7 @@ static void judge_silence(struct verdict *v)
     if (!v->call || !v->is_db_up || mono_us() - v->asked_us < SILENT_US) return;
     log_error("PostgreSQL has not answered for %d seconds", SILENT_US / 1000000);
     v->is_db_up = false;
-    snprintf(v->db_why, sizeof(v->db_why), "it does not answer");
+    snprintf(v->db_why, sizeof v->db_why, "it does not answer");
 }
 
 const char *verdict_db_fault(const struct verdict *v)
@@ -133,10 +133,10 @@ const char *verdict_redis_fault(const struct verdict *v)
     const char *missing = redis ? redis_missing(redis) : "", *unwritable = redis ? redis_unwritable(redis) : "";
     text[0] = '\0';
     if (*missing)
-        snprintf(text, sizeof(text),
+        snprintf(text, sizeof text,
                  "Redis lets us not do what is needed (%s): the log and `logikald check` tell what to grant", missing);
     else if (*unwritable)
-        snprintf(text, sizeof(text), "Redis takes no writes: %s", unwritable);
+        snprintf(text, sizeof text, "Redis takes no writes: %s", unwritable);
     return text;
 }
 
@@ -191,7 +191,7 @@ static void on_pool_state(void *arg, bool is_up, const char *why)
     v->is_db_up = is_up;
     v->was_db_up = v->was_db_up || is_up;
     if (is_up) v->is_db_told = false;
-    snprintf(v->db_why, sizeof(v->db_why), "%.250s", why);
+    snprintf(v->db_why, sizeof v->db_why, "%.250s", why);
     if (!is_up) /* what it was is over, and a pooler that cannot be used is reachable */
         snprintf(v->db_fault, sizeof v->db_fault, "%s",
                  strstr(why, SESSION_STATEMENT_MODE) ? SESSION_STATEMENT_MODE : "");
@@ -208,13 +208,13 @@ const char *verdict_why_not_ready(const struct verdict *v)
     if (server_is_draining(v->web->server)) return "stopping";
     if (!v->is_db_up && !v->db_fault[0]) return "PostgreSQL is unreachable";
     if (*verdict_db_fault(v)) {
-        snprintf(text, sizeof(text), "PostgreSQL cannot be used: %s", verdict_db_fault(v));
+        snprintf(text, sizeof text, "PostgreSQL cannot be used: %s", verdict_db_fault(v));
         return text;
     }
     if (m->state == MIGRATIONS_FOREIGN) return m->foreign;
     if (m->state == MIGRATIONS_UNKNOWN) return "PostgreSQL has not told yet whether it is migrated";
     if (m->state == MIGRATIONS_MISSING) {
-        snprintf(text, sizeof(text),
+        snprintf(text, sizeof text,
                  "the database lacks %d migrations of this version (first: %s): run `logikald migrate`", m->missing,
                  m->first_missing);
         return text;
@@ -224,12 +224,12 @@ const char *verdict_why_not_ready(const struct verdict *v)
 
 struct verdict *verdict_new(struct web *web)
 {
-    struct verdict *v = calloc(1, sizeof(*v));
+    struct verdict *v = calloc(1, sizeof *v);
     if (v) v->opened_ms = mono_ms();
     if (!v) return NULL;
     v->web = web;
     v->migrations = (struct migrations){.web = web, .done = signing_key_ask};
-    snprintf(v->db_why, sizeof(v->db_why), "%s", web->pool ? "not connected yet" : "DATABASE_URL is not set");
+    snprintf(v->db_why, sizeof v->db_why, "%s", web->pool ? "not connected yet" : "DATABASE_URL is not set");
     v->timer = event_new(web->base, -1, EV_PERSIST, refresh, v);
     if (web->pool) pool_on_state(web->pool, on_pool_state, v);
     refresh(-1, 0, v);

@@ -30,27 +30,24 @@ static void start_worker(struct process *p, const char *name, bool is_other)
     process_start(p, name, argv, env);
 }
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     redis_server_start(&server, NULL);
     start_worker(&worker, "worker", false);
     WAIT_UNTIL(process_logged(&worker, "connected to"), 20000);
     return 0;
 }
 
-static int set_up_other(void **state)
+FIXTURE(set_up_other)
 {
-    (void)state;
     redis_server_start(&server, NULL);
     start_worker(&worker, "worker", true);
     WAIT_UNTIL(process_logged(&worker, "connected to"), 20000);
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     char *log;
     process_stop(&worker);
     log = process_log(&worker);
@@ -107,17 +104,15 @@ CASE(events_of_waiting_tasks)
 CASE(remote_control)
 CASE(other_names)
 
-static void test_shutdown_by_remote_control(void **state)
+TEST(test_shutdown_by_remote_control)
 {
-    (void)state;
     run_case("shutdown");
     assert_int_equal(process_wait(&worker, 15000), 0);
 }
 
 /* A client with kombu's defaults beside a worker with other names, and the other way round. */
-static void test_tasks_that_no_worker_looks_for_are_told(void **state)
+TEST(test_tasks_that_no_worker_looks_for_are_told)
 {
-    (void)state;
     struct process plain = {0};
     char url[160], *output = NULL;
     free(redis_cli(&server, "--raw lpush sync:7 x"));

@@ -20,9 +20,8 @@ static void start_with(const char *const extra[])
     rig_open(&rig, extra);
 }
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     start_with(NULL);
     return 0;
 }
@@ -43,9 +42,8 @@ static int set_up_small(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     struct process *all[] = {&first, &second};
     for (int i = 0; i < 2; i++) {
         if (all[i]->pid <= 0) continue;
@@ -145,9 +143,8 @@ static int keys_left(void)
 }
 
 /* ---- the tests ---- */
-static void test_lost_answers_count_no_part_twice(void **state)
+TEST(test_lost_answers_count_no_part_twice)
 {
-    (void)state;
     proxy_start(&proxy, rig.server.port);
     snprintf(rig.url, sizeof rig.url, "redis://127.0.0.1:%d/0", proxy.port);
     snprintf(proxy.rules->needle, sizeof proxy.rules->needle, "taskset-meta"); /* what finish.lua is told of a part */
@@ -169,9 +166,8 @@ static void test_lost_answers_count_no_part_twice(void **state)
 }
 
 /* Both workers are killed again and again, in turns. */
-static void test_killed_workers_leave_whole_chords(void **state)
+TEST(test_killed_workers_leave_whole_chords)
 {
-    (void)state;
     enum { CHORDS = 16 };
     struct process *both[] = {&first, &second};
     char chord[32];
@@ -199,9 +195,8 @@ static void test_killed_workers_leave_whole_chords(void **state)
     assert_int_equal(keys_left(), 0);
 }
 
-static void test_restarted_redis_keeps_chords_whole(void **state)
+TEST(test_restarted_redis_keeps_chords_whole)
 {
-    (void)state;
     enum { CHORDS = 16 };
     char chord[32];
     start(&first, "first");
@@ -226,9 +221,8 @@ static void test_restarted_redis_keeps_chords_whole(void **state)
 }
 
 /* A worker is frozen in the middle of the last part and taken for dead; when it wakes, the other has counted. */
-static void test_frozen_worker_counts_no_part(void **state)
+TEST(test_frozen_worker_counts_no_part)
 {
-    (void)state;
     start(&first, "first");
     send_chord("ice0", 2, "sleep", 4, 0.1, -1);
     WAIT_UNTIL(rig_has_state(&rig, "ice0-0", "PROGRESS") && rig_has_state(&rig, "ice0-1", "PROGRESS"), 20000);
@@ -246,9 +240,8 @@ static void test_frozen_worker_counts_no_part(void **state)
 
 /* A Python worker sends the group behind a chain in the header, and puts that group's size in the place of the chord's.
  */
-static void test_size_that_celery_spoils_is_put_right(void **state)
+TEST(test_size_that_celery_spoils_is_put_right)
 {
-    (void)state;
     static const char shape[] = "{\"result\": [[\"odd0\", null], [[[\"odd0\", null], [[[\"odd0-0\", null], null], "
                                 "[[\"odd0-1\", null], null]]], [[\"odd0-2\", [[\"x\", null], null]], null]]]}";
     start(&first, "first");
@@ -265,9 +258,8 @@ static void test_size_that_celery_spoils_is_put_right(void **state)
 }
 
 /* Redis is full when the parts end. */
-static void test_full_redis_completes_chords(void **state)
+TEST(test_full_redis_completes_chords)
 {
-    (void)state;
     start(&first, "first");
     send_chord("full0", 4, "sleep", 1, 0.1, -1);
     send_chord("bad0", 3, "sleep", 1, 0.1, 1);
@@ -292,9 +284,8 @@ static void test_full_redis_completes_chords(void **state)
 }
 
 /* What counting needs is refused for a while, or for ever: nothing is lost or held up for others. */
-static void test_refused_commands_and_odd_keys(void **state)
+TEST(test_refused_commands_and_odd_keys)
 {
-    (void)state;
     static const char *const taken[] = {"-zadd", "-zcard", "-zrange", "-zrangebyscore",
                                         "-type", "-get",   "-lpush",  "-del"};
     enum { COUNT = sizeof taken / sizeof *taken };

@@ -9,9 +9,8 @@
 static struct rig genuine_rig, our_rig;
 static struct process genuine, ours, beside;
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     char url[160];
     rig_open(&genuine_rig, NULL);
     rig_open(&our_rig, NULL);
@@ -40,9 +39,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     process_stop(&ours);
     rig_check(&ours);
     process_stop(&genuine);
@@ -72,17 +70,15 @@ static void run_script(const char *script, const char *first_url, const char *se
     assert_int_equal(status, 0);
 }
 
-static void test_the_same_client_sees_the_same(void **state)
+TEST(test_the_same_client_sees_the_same)
 {
-    (void)state;
     run_script("tests/celery/compare.py", genuine_rig.server.url, our_rig.server.url);
     assert_int_equal(rig_int(&our_rig, "HLEN unacked"), 0);
 }
 
 /* Both on one Redis. */
-static void test_both_work_on_the_same_chords(void **state)
+TEST(test_both_work_on_the_same_chords)
 {
-    (void)state;
     static const char *const more[] = {"WORKER_QUEUES=sync", NULL};
     rig_role(&genuine_rig, &beside, "beside", "worker", more);
     WAIT_UNTIL(process_logged(&beside, "connected to"), 20000);

@@ -33,9 +33,8 @@ static void freeze(const int *pids, int count, int64_t ms)
     for (int i = 0; i < count; i++) kill(pids[i], SIGCONT);
 }
 
-static void test_frozen_children_are_not_hung(void **state)
+TEST(test_frozen_children_are_not_hung)
 {
-    (void)state;
     start(" ", (char *[]){"LOGIKALD_ROLES=web", "WATCHDOG_SECONDS=2", "WORKERS=2", NULL});
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && supervised_is(&s, "web.1", "ready"), 5000);
     int pids[] = {supervised_pid(&s, "web.0"), supervised_pid(&s, "web.1")};
@@ -50,9 +49,8 @@ static void test_frozen_children_are_not_hung(void **state)
     supervised_stop(&s);
 }
 
-static void test_child_that_hangs_is_still_found_after_a_sleep(void **state)
+TEST(test_child_that_hangs_is_still_found_after_a_sleep)
 {
-    (void)state;
     start(" ", (char *[]){"LOGIKALD_ROLES=web", "WATCHDOG_SECONDS=2", NULL});
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
     int web = supervised_pid(&s, "web.0");
@@ -64,9 +62,8 @@ static void test_child_that_hangs_is_still_found_after_a_sleep(void **state)
     supervised_stop(&s);
 }
 
-static void test_start_and_stop_deadlines_do_not_run_while_frozen(void **state)
+TEST(test_start_and_stop_deadlines_do_not_run_while_frozen)
 {
-    (void)state;
     start("programs = ({ name = \"slow\"; readiness = \"notify\"; start_timeout_s = 4; stop_timeout_s = 5;"
           " command = [\"sh\", \"-c\", \"trap 'sleep 0.7; echo saved; exit 0' TERM; echo armed; while :; do sleep 0.1; "
           "done\"]; });",

@@ -62,9 +62,8 @@ static void test_restart_after_a_slow_stop_begins_anew(void **state)
     process_wait(&s.process, 15000);
 }
 
-static void test_one_shot_that_is_done_and_changed_begins_anew(void **state)
+TEST(test_one_shot_that_is_done_and_changed_begins_anew)
 {
-    (void)state;
     start(
         "programs = ({ name = \"init\"; command = [\"sh\", \"-c\", \"exit 0\"]; restart = \"on-failure\"; essential = "
         "true; });",
@@ -78,9 +77,8 @@ static void test_one_shot_that_is_done_and_changed_begins_anew(void **state)
     supervised_stop(&s);
 }
 
-static void test_program_that_flaps_is_given_up(void **state)
+TEST(test_program_that_flaps_is_given_up)
 {
-    (void)state;
     start("programs = ({ name = \"p\"; command = [\"false\"]; essential = true; });",
           (char *[]){"LOGIKALD_ROLES=p", "ESSENTIAL_TIMEOUT_SECONDS=2", NULL});
     assert_int_equal(gave_up(15000), 70);
@@ -100,9 +98,8 @@ static void test_web_that_says_ready_and_dies_again_and_again_is_given_up(void *
     assert_int_equal(gave_up(1000), 70);
 }
 
-static void test_one_crash_after_a_long_time_is_no_reason_to_give_up(void **state)
+TEST(test_one_crash_after_a_long_time_is_no_reason_to_give_up)
 {
-    (void)state;
     start(" ", (char *[]){"LOGIKALD_ROLES=web", "ESSENTIAL_TIMEOUT_SECONDS=2", "RESTART_STABLE_SECONDS=60", NULL});
     pass(3500); /* longer than the timeout, shorter than the stable time */
     int web = supervised_pid(&s, "web.0");
@@ -112,9 +109,8 @@ static void test_one_crash_after_a_long_time_is_no_reason_to_give_up(void **stat
     supervised_stop(&s);
 }
 
-static void test_one_of_two_web_processes_is_enough(void **state)
+TEST(test_one_of_two_web_processes_is_enough)
 {
-    (void)state;
     start(" ", (char *[]){"LOGIKALD_ROLES=web", "WORKERS=2", "ESSENTIAL_TIMEOUT_SECONDS=2", NULL});
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && supervised_is(&s, "web.1", "ready"), 5000);
     pass(1500);

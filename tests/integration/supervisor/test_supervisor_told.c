@@ -434,9 +434,8 @@ static void test_real_role_that_crashes_or_hangs_tells_where(void **state)
 
 /* ---- limits of talking ---- */
 
-static void test_user_signals_end_no_role(void **state)
+TEST(test_user_signals_end_no_role)
 {
-    (void)state;
     supervised_prepare(&s, " ");
     supervised_real_roles(&s);
     supervised_start(&s, (char *[]){"LOGIKALD_ROLES=web", NULL});

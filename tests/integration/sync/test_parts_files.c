@@ -34,9 +34,8 @@ static void store_as_before(void)
             "   'UTF8') AS c FROM generate_series(1, 1000) i) x");
 }
 
-static void test_take_over_is_interrupted_five_times(void **state)
+TEST(test_take_over_is_interrupted_five_times)
 {
-    (void)state;
     int64_t before = 0;
     store_as_before();
     int64_t bytes = number("SELECT sum(octet_length(content)) FROM elevation_parts_lists");
@@ -75,9 +74,8 @@ static void test_take_over_is_interrupted_five_times(void **state)
 
 /* A row whose bytes are replaced while it is on its way keeps the new ones; one whose hash is wrong gets the right one.
  */
-static void test_take_over_believes_the_bytes(void **state)
+TEST(test_take_over_believes_the_bytes)
 {
-    (void)state;
     pg_exec(&world.pg, "UPDATE elevation_parts_lists SET content = 'other bytes', sha256 = 'wrong', size_bytes = 7"
                        " WHERE elevation_id IN (100001, 100002)");
 
@@ -102,9 +100,8 @@ static void sweep(const char *variable, const char *value)
     cJSON_Delete(result);
 }
 
-static void test_vanished_elevations_lose_their_lists_after_a_while(void **state)
+TEST(test_vanished_elevations_lose_their_lists_after_a_while)
 {
-    (void)state;
     pg_exec(&world.pg, "UPDATE elevations SET deleted_at = now() - (id % 2) * interval '100 days' - interval '1 day'"
                        " WHERE id > 100000");
 
@@ -123,9 +120,8 @@ static void test_vanished_elevations_lose_their_lists_after_a_while(void **state
     assert_int_equal(number("SELECT count(*) FROM parts_files"), 0);
 }
 
-static void test_versions_are_kept_by_the_rule(void **state)
+TEST(test_versions_are_kept_by_the_rule)
 {
-    (void)state;
     sync_all(&world, false);
     assert_int_equal(number("SELECT count(*) FROM parts_versions"), 4);
     for (int i = 0; i < 4; i++) {
@@ -152,9 +148,8 @@ static void test_versions_are_kept_by_the_rule(void **state)
 }
 
 /* The same bytes again make no version, and are not sent. */
-static void test_equal_bytes_are_one_file(void **state)
+TEST(test_equal_bytes_are_one_file)
 {
-    (void)state;
     int64_t versions = number("SELECT count(*) FROM parts_versions");
     pg_exec(&world.pg, "UPDATE parts_files SET used_at = '2020-01-01'");
 
@@ -166,9 +161,8 @@ static void test_equal_bytes_are_one_file(void **state)
 }
 
 /* A sync leaves a sample, another one within the hour none. */
-static void test_rate_is_the_slope_of_two_weeks(void **state)
+TEST(test_rate_is_the_slope_of_two_weeks)
 {
-    (void)state;
     static const char rate[] = "SELECT coalesce(round(bytes_per_day)::bigint, -5) FROM logikald_sizes()";
     assert_int_equal(number("SELECT count(*) FROM store_sizes"), 1);
     assert_int_equal(number(rate), -5);
@@ -189,9 +183,8 @@ static void test_rate_is_the_slope_of_two_weeks(void **state)
         1);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     static const char *const arguments[] = {"--parts=tiny",
                                             "--directories",
                                             "1",
@@ -209,9 +202,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

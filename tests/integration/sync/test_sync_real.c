@@ -7,10 +7,8 @@
 
 static struct sync_world world;
 
-static void test_every_form_of_a_real_parts_list_is_stored_and_read(void **state)
+TEST(test_every_form_of_a_real_parts_list_is_stored_and_read)
 {
-    (void)state;
-
     sync_all(&world, false);
 
     assert_truth(&world, true);
@@ -22,9 +20,8 @@ static void test_every_form_of_a_real_parts_list_is_stored_and_read(void **state
 
 /* Too large for a setting: an error that names the elevation and the setting, a status that people see, and what fitted
  * is there. With a larger limit the next plain sync asks at once. */
-static void test_list_that_is_too_large_is_told_and_asked_for_when_the_limit_grew(void **state)
+TEST(test_list_that_is_too_large_is_told_and_asked_for_when_the_limit_grew)
 {
-    (void)state;
     static const char *const limits[] = {"PARTS_MAX_BYTES=1MB", "LOGIKAL_MAX_ANSWER_BYTES=1MB"};
     for (int i = 0; i < 2; i++) {
         sync_world_clear(&world);
@@ -57,9 +54,8 @@ static void test_list_that_is_too_large_is_told_and_asked_for_when_the_limit_gre
 }
 
 /* In the database: the lines of each list, typed, and of a list with several elevations only its own. */
-static void test_lines_of_every_real_parts_list_are_stored(void **state)
+TEST(test_lines_of_every_real_parts_list_are_stored)
 {
-    (void)state;
     static const struct {
         const char *sql;
         int64_t expected;
@@ -91,9 +87,8 @@ static void test_lines_of_every_real_parts_list_are_stored(void **state)
     }
 }
 
-static void test_changed_real_parts_lists_follow(void **state)
+TEST(test_changed_real_parts_lists_follow)
 {
-    (void)state;
     sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":8,\"seed\":3}");
 
     sync_all(&world, false);
@@ -101,9 +96,8 @@ static void test_changed_real_parts_lists_follow(void **state)
     assert_truth(&world, true);
 }
 
-static int start(void **state)
+FIXTURE(start)
 {
-    (void)state;
     static const char *const arguments[] = {"--parts=real",
                                             "--directories",
                                             "1",
@@ -120,9 +114,8 @@ static int start(void **state)
     return 0;
 }
 
-static int stop(void **state)
+FIXTURE(stop)
 {
-    (void)state;
     sync_world_stop(&world);
     return 0;
 }

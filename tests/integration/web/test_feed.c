@@ -257,9 +257,8 @@ TEST(test_a_transaction_that_still_runs_holds_back_what_came_after_it)
     PQfinish(late);
 }
 
-static void test_changes_of_an_object_come_in_the_order_in_which_they_were_made(void **state)
+TEST(test_changes_of_an_object_come_in_the_order_in_which_they_were_made)
 {
-    (void)state;
     char cursor[100];
     cursor_now(cursor);
     PGconn *first = pg_connect(&web.pg), *second = pg_connect(&web.pg), *third = pg_connect(&web.pg);
@@ -290,9 +289,8 @@ static int64_t lag(void)
     return out;
 }
 
-static void test_a_transaction_that_stays_open_is_told_with_who_holds_it(void **state)
+TEST(test_a_transaction_that_stays_open_is_told_with_who_holds_it)
 {
-    (void)state;
     char words[80];
     PGconn *stuck = pg_connect(&web.pg);
     assert_int_equal(lag(), 0);

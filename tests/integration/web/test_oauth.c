@@ -41,9 +41,8 @@ static bool is_ready(void)
     return web_status(&web, "GET", "/api/v1/health/ready", NULL, NULL) == 200;
 }
 
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static char text[4][400];
     assert_true(sodium_init() >= 0);
     web_servers(&web);
@@ -81,9 +80,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     free(secret);
     web_end(&web);
     return 0;
@@ -119,9 +117,8 @@ static bool may(const char *token, const char *path)
     return status == 200;
 }
 
-static void test_tokens_by_header_and_by_form(void **state)
+TEST(test_tokens_by_header_and_by_form)
 {
-    (void)state;
     char header[1500], form[300];
     basic_of("erp", secret, header, sizeof header);
     snprintf(form, sizeof form, "grant_type=client_credentials&client_id=erp&client_secret=%s", secret);
@@ -142,9 +139,8 @@ static void test_tokens_by_header_and_by_form(void **state)
     }
 }
 
-static void test_a_scope_narrows_a_token(void **state)
+TEST(test_a_scope_narrows_a_token)
 {
-    (void)state;
     char header[1500];
     basic_of("erp", secret, header, sizeof header);
     struct http_reply reply =
@@ -161,9 +157,8 @@ static void test_a_scope_narrows_a_token(void **state)
     free(scope);
 }
 
-static void test_refusals_are_those_of_the_standard(void **state)
+TEST(test_refusals_are_those_of_the_standard)
 {
-    (void)state;
     char right[1500], wrong[1500], nobody[1500], form[400], both[400], other[400];
     basic_of("erp", secret, right, sizeof right);
     basic_of("erp", "wrong", wrong, sizeof wrong);
@@ -209,9 +204,8 @@ static void test_refusals_are_those_of_the_standard(void **state)
     }
 }
 
-static void test_names_and_secrets_of_any_text_fit_the_header(void **state)
+TEST(test_names_and_secrets_of_any_text_fit_the_header)
 {
-    (void)state;
     struct http_reply reply = web_call(&web, "POST", "/api/v1/client-auth/register", web.admin,
                                        "{\"client_id\":\"a:b c+d%\xc3\xa4\",\"name\":\"odd\"}");
     assert_int_equal(reply.status, 200);
@@ -224,9 +218,8 @@ static void test_names_and_secrets_of_any_text_fit_the_header(void **state)
     free(word);
 }
 
-static void test_where_it_is_can_be_found_out(void **state)
+TEST(test_where_it_is_can_be_found_out)
 {
-    (void)state;
     char url[200], end[200];
     snprintf(url, sizeof url, "%s/.well-known/oauth-authorization-server", web.url);
     snprintf(end, sizeof end, "%s/oauth/token", web.url);
@@ -265,9 +258,8 @@ static char *rotate(const char *body)
     return out;
 }
 
-static void test_two_secrets_are_right_until_the_old_one_ends(void **state)
+TEST(test_two_secrets_are_right_until_the_old_one_ends)
 {
-    (void)state;
     char *second = rotate(NULL);
     assert_int_equal(login_with(secret), 200);
     assert_int_equal(login_with(second), 200);
@@ -411,9 +403,8 @@ static bool has_kid(const char *other)
     return strcmp(now, other) != 0;
 }
 
-static void test_secrets_and_keys_are_replaced_and_nobody_is_refused(void **state)
+TEST(test_secrets_and_keys_are_replaced_and_nobody_is_refused)
 {
-    (void)state;
     pthread_t threads[4];
     char first[300], *second, *third;
     atomic_store(&current, secret);

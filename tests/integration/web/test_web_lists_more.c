@@ -32,9 +32,8 @@ static const struct {
 enum { LISTS = sizeof lists / sizeof *lists, ROWS = 7, GONE = 2 };
 
 /* Of each type seven that are there, two that are gone. */
-static int set_up(void **state)
+FIXTURE(set_up)
 {
-    (void)state;
     static const char *const environment[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
                                               NULL};
     web_servers(&web);
@@ -57,9 +56,8 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+FIXTURE(tear_down)
 {
-    (void)state;
     free(token);
     web_end(&web);
     return 0;
@@ -106,9 +104,8 @@ static char *ids(int i, const char *more)
     return out;
 }
 
-static void test_lists_tell_what_changed_since_and_what_is_gone(void **state)
+TEST(test_lists_tell_what_changed_since_and_what_is_gone)
 {
-    (void)state;
     for (int i = 0; i < LISTS; i++) {
         char sql[300], c = lists[i].table[0] == 'p' && lists[i].table[1] == 'h' ? 'h' : lists[i].table[0];
         char all[200], whole[200], since[100];
@@ -157,9 +154,8 @@ static char *members(int i)
     return out;
 }
 
-static void test_lists_come_as_lines_and_as_csv(void **state)
+TEST(test_lists_come_as_lines_and_as_csv)
 {
-    (void)state;
     for (int i = 0; i < LISTS; i++) {
         struct http_reply lines = ask(lists[i].path, "", "application/x-ndjson");
         struct http_reply csv = ask(lists[i].path, "include_deleted=true", "text/csv");
@@ -189,9 +185,8 @@ static void test_lists_come_as_lines_and_as_csv(void **state)
     }
 }
 
-static void test_accept_picks_the_form(void **state)
+TEST(test_accept_picks_the_form)
 {
-    (void)state;
     static const struct {
         const char *accept, *type;
     } table[] = {{"*/*", "application/json"},
@@ -213,9 +208,8 @@ static void test_accept_picks_the_form(void **state)
     }
 }
 
-static void test_csv_holds_any_text_and_no_formula(void **state)
+TEST(test_csv_holds_any_text_and_no_formula)
 {
-    (void)state;
     static const struct {
         const char *name, *csv;
     } table[] = {{"plain", "plain"},
@@ -271,9 +265,8 @@ static char *follow(int i, const char *more, const char *accept, int *pages)
     return out;
 }
 
-static void test_pages_lead_to_the_next_in_every_form(void **state)
+TEST(test_pages_lead_to_the_next_in_every_form)
 {
-    (void)state;
     for (int i = 0; i < LISTS; i++) {
         char c = lists[i].table[0] == 'p' && lists[i].table[1] == 'h' ? 'h' : lists[i].table[0], all[200], whole[200];
         int pages;
@@ -293,9 +286,8 @@ static void test_pages_lead_to_the_next_in_every_form(void **state)
     }
 }
 
-static void test_what_is_no_time_or_boolean_is_refused(void **state)
+TEST(test_what_is_no_time_or_boolean_is_refused)
 {
-    (void)state;
     static const char *const bad[] = {"updated_since=yesterday",
                                       "updated_since=",
                                       "updated_since=2020-13-01T00:00:00Z",
@@ -312,9 +304,8 @@ static void test_what_is_no_time_or_boolean_is_refused(void **state)
         }
 }
 
-static void test_many_rows_are_streamed_whole(void **state)
+TEST(test_many_rows_are_streamed_whole)
 {
-    (void)state;
     int lines = 0;
     pg_exec(&web.pg, "INSERT INTO elevations (logikal_id, name, phase_id, project_id) SELECT 'm' || i, 'Many ' || i, 1,"
                      " 1 FROM generate_series(1, 3000) i");
