@@ -82,16 +82,19 @@ static int latencies(const char *path, double *out)
     cJSON_ArrayForEach(request, got) {
         cJSON *data = cJSON_GetObjectItem(cJSON_GetObjectItem(request, "body"), "data");
         cJSON_ArrayForEach(change, cJSON_GetObjectItem(data, "changes")) {
-            char xid[24];
-            if (sscanf(cJSON_GetStringValue(cJSON_GetObjectItem(change, "cursor")), "%*[0-9]-%23[0-9]", xid) != 1)
-                continue;
-            if (strcmp(xid, last) == 0 || n == SAMPLES_MAX) continue;
-            snprintf(last, sizeof last, "%s", xid);
-            const char *values[] = {xid};
-            PGresult *r = PQexecParams(conn, "SELECT extract(epoch FROM pg_xact_commit_timestamp($1::xid))", 1, NULL,
-                                       values, NULL, NULL, 0);
-            if (PQntuples(r) == 1)
-                out[n++] = 1000 * (cJSON_GetObjectItem(request, "t")->valuedouble - strtod(PQgetvalue(r, 0, 0), NULL));
+            const char *values[] = {cJSON_GetStringValue(cJSON_GetObjectItem(change, "cursor"))};
+            PGresult *r =
+                PQexecParams(conn,
+                             "SELECT coalesce(writer, xid), extract(epoch FROM"
+                             " pg_xact_commit_timestamp(coalesce(writer, xid)::text::xid)) FROM changes WHERE"
+                             " (epoch, xid, seq) = (split_part($1, '-', 1)::integer, split_part($1, '-', 2)::xid8,"
+                             " split_part($1, '-', 3)::bigint)",
+                             1, NULL, values, NULL, NULL, 0);
+            bool is_new = PQntuples(r) == 1 && strcmp(PQgetvalue(r, 0, 0), last) != 0 && n < SAMPLES_MAX;
+            if (is_new) {
+                snprintf(last, sizeof last, "%s", PQgetvalue(r, 0, 0));
+                out[n++] = 1000 * (cJSON_GetObjectItem(request, "t")->valuedouble - strtod(PQgetvalue(r, 0, 1), NULL));
+            }
             PQclear(r);
         }
     }
