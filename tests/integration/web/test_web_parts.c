@@ -49,6 +49,7 @@ static const char window_1[] =
     "INSERT INTO \"Other Things\" VALUES (1, 'one', x'0102'), (2, NULL, NULL), (3, '=drei, \"3\"', NULL), (4, 'ä', "
     "NULL),"
     " (5, 'five', NULL);"
+    "CREATE TABLE \"a/b?ä%\" (c TEXT); INSERT INTO \"a/b?ä%\" VALUES ('odd');"
     "CREATE TABLE Filler (t TEXT); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
     " INSERT INTO Filler SELECT hex(randomblob(60)) FROM n;";
 
@@ -229,7 +230,7 @@ TEST(test_tables_and_their_rows)
     cJSON *parts = ask_json("/elevations/1/parts");
     EXPECT(parts, "tables", "name rows kind",
            "Elevations 1 elevation; Insertions 2 insertion; Articles 4 article; Profiles 3 profile; Glass 3 glass; "
-           "LabourTimes 3 labour; Suppliers 2 supplier; Other Things 5 -; Filler 3000 -; ");
+           "LabourTimes 3 labour; Suppliers 2 supplier; Other Things 5 -; a/b?ä% 1 -; Filler 3000 -; ");
     assert_int_equal(cJSON_GetObjectItem(parts, "size_bytes")->valueint, first_size);
     cJSON_Delete(parts);
 
@@ -245,6 +246,9 @@ TEST(test_tables_and_their_rows)
     rows = ask_json("/elevations/1/parts/Other%20Things?limit=2&cursor=2");
     EXPECT(rows, "data", "x b", "3 -; 4 -; ");
     assert_int_equal(cJSON_GetObjectItem(rows, "next_cursor")->valueint, 4);
+    cJSON_Delete(rows);
+    rows = ask_json("/elevations/1/parts/a%2Fb%3F%C3%A4%25");
+    EXPECT(rows, "data", "c", "odd; ");
     cJSON_Delete(rows);
     rows = ask_json("/elevations/1/parts/Filler?limit=2500&cursor=600");
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(rows, "data")), 2400);
@@ -418,6 +422,7 @@ TEST(test_the_page_of_an_elevation_shows_its_bill)
         "<td>A1</td><td>Griff</td><td>RAL 9016</td><td>15</td><td>Stk</td><td>10</td><td>5</td>",
         "<td>Cut</td><td>Saw</td><td>45</td>",
         "<td>Other Things</td><td>5</td><td><a href=\"/api/v1/elevations/1/parts/Other%20Things?format=csv\">",
+        "parts/a%2Fb%3F%C3%A4%25?format=csv",
     };
     struct http_reply reply = web_call(&web, "GET", "/ui/browse/elevations/1", web.admin, NULL);
     assert_int_equal(reply.status, 200);
@@ -447,7 +452,8 @@ TEST(test_many_at_once)
             EXPECT(cJSON_GetObjectItem(json, "lines"), "labour", "what minutes", "Cut 12.5; Mount 30; Cut 2.5; ");
         if (i == 3)
             EXPECT(json, "tables", "name",
-                   "Elevations; Insertions; Articles; Profiles; Glass; LabourTimes; Suppliers; Other Things; Filler; ");
+                   "Elevations; Insertions; Articles; Profiles; Glass; LabourTimes; Suppliers; Other Things; a/b?ä%; "
+                   "Filler; ");
         cJSON_Delete(json);
     }
     assert_int_equal(i, 11);
