@@ -36,6 +36,11 @@ static const struct call {
     {"admin_client_change", "/api/v1/admin/clients/contract", "{\"description\":\"changed\"}", 0},
     {"admin_client_regenerate", "/api/v1/admin/clients/contract/regenerate-secret", NULL, 0},
     {"admin_client_delete", "/api/v1/admin/clients/doomed", NULL, 0},
+    {"admin_client_rotate", "/api/v1/admin/clients/contract/rotate-secret", NULL, 0},
+    {"admin_client_end_old", "/api/v1/admin/clients/contract/end-old-secret", NULL, 0},
+    {"oauth_token", NULL, "{}", 400}, /* a form is asked for */
+    {"alert_test", NULL, NULL, 409},  /* no channel is set */
+    {"silence_add", NULL, "{\"key\":\"sync\",\"minutes\":5,\"reason\":\"a test\"}", 0},
     {"interval_add", NULL, "{\"object_type\":\"contract_type\",\"display_name\":\"C\",\"depends_on\":[\"phase\"]}", 0},
     {"interval_change", "/api/v1/admin/sync-intervals/phase", "{\"priority\":4}", 0},
     {"interval_delete", "/api/v1/admin/sync-intervals/contract_type", NULL, 0},
