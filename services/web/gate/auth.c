@@ -154,12 +154,22 @@ static bool goes_on_as_nobody(struct req *r, void (*next)(struct req *r))
     return true;
 }
 
+/* How things are is told, while PostgreSQL is away, to whoever was known to be allowed to ask when it was last there.
+ */
+static bool goes_on_as_last_known(struct req *r)
+{
+    const struct identity *last = identity_last(((const struct auth_lookup *)r->auth)->key);
+    if (r->route->access != ACCESS_METRICS || !last) return false;
+    identified(r, last);
+    return true;
+}
+
 static void on_versions(void *arg, const struct table_versions *versions, const struct err *err)
 {
     struct req *r = arg;
     struct auth_lookup *l = r->auth;
     if (err) {
-        if (!goes_on_as_nobody(r, l->next)) reply_statement_err(r, err);
+        if (!goes_on_as_nobody(r, l->next) && !goes_on_as_last_known(r)) reply_statement_err(r, err);
         return;
     }
     l->versions = *versions;

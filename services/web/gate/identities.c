@@ -33,6 +33,12 @@ const struct identity *identity_recall(const char *key, int64_t version)
     return k && k->version == version && strcmp(k->key, key) == 0 ? &k->identity : NULL;
 }
 
+const struct identity *identity_last(const char *key)
+{
+    const struct known_identity *k = *slot_of(key);
+    return k && strcmp(k->key, key) == 0 ? &k->identity : NULL;
+}
+
 bool identity_is_known(const char *key)
 {
     const struct known_identity *k = *slot_of(key);

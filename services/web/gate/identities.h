@@ -18,6 +18,8 @@ struct identity {
 };
 
 const struct identity *identity_recall(const char *key, int64_t version); /* NULL: not known, or outdated */
+/* Whatever the version: as it was when it was last looked up. */
+const struct identity *identity_last(const char *key);
 bool identity_is_known(const char *key); /* it was there when it was last looked up, outdated or not */
 void identity_remember(const char *key, int64_t version, const struct identity *found);
 void identities_free(void);

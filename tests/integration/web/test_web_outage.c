@@ -139,6 +139,8 @@ TEST(test_without_postgresql_exactly_what_needs_it_is_refused)
                                              "openapi",
                                              "upstream_test", /* wrong credentials, told from the settings */
                                              "supervisor_state",
+                                             "verdict",
+                                             "oauth_metadata",
                                              NULL};
     WAIT_UNTIL(is_ready() && has_redis(), 20000);
     assert_true(for_each(check_service) > 50);
