@@ -53,8 +53,8 @@ cJSON *deploy_component(struct deploy *d, const char *name)
 
 static const char *bound(struct deploy *d, const char *key, const char *value)
 {
-    if (value && strstr(value, ".DATABASE_URL}")) return d->pg.url;
-    if (value && strstr(value, ".REDIS_URL}")) return d->redis.url;
+    if (value && strcmp(value, "${logikal-redis.DATABASE_URL}") == 0) return d->redis.url; /* of any kind of database */
+    if (value && strcmp(value, "${logikal-db.DATABASE_URL}") == 0) return d->pg.url;
     if (value) return value;
     if (strcmp(key, "LOGIKAL_API_BASE_URL") == 0) return d->sim.base_url;
     if (strncmp(key, "LOGIKAL_AUTH_", 13) == 0) return "demo";

@@ -44,7 +44,7 @@ FIXTURE(start)
     struct instance job;
     deploy_start(&d, "deploy/app-multi.yaml", tree);
     deploy_run(&d, "migrate", &job, NULL);
-    assert_int_equal(process_wait(&job.process, 60000), 0);
+    if (process_wait(&job.process, 60000) != 0) fail_msg("migrate: %s", process_log(&job.process));
     deploy_run(&d, "web", &web, quick);
     deploy_run(&d, "worker", &worker[0], quick);
     deploy_run(&d, "beat", &beat[0], quick);

@@ -110,7 +110,7 @@ TEST(test_statement_pool_is_refused_by_name)
     } while (!(reply.body && strstr(reply.body, "statement mode")) && !support_late(deadline));
     assert_int_equal(reply.status, 503);
     if (!strstr(reply.body, "statement mode")) fail_msg("%s", reply.body);
-    assert_true(process_logged(&web.process, "statement mode"));
+    WAIT_UNTIL(process_logged(&web.process, "statement mode"), 10000);
     http_reply_free(&reply);
     web_stop(&web);
     pooler_stop(&pooler);
