@@ -89,7 +89,7 @@ static void run(struct req *r, const char *sha256, const char *table)
     cJSON_AddNumberToObject(kwargs, "limit", (double)read->limit);
     char *text = cJSON_PrintUnformatted(kwargs);
     cJSON_Delete(kwargs);
-    if (text && child_start(r->web->base, TASK, random_uuid4(id), text, on_end, r, &err))
+    if (text && job_child_start(r->web->base, TASK, random_uuid4(id), text, on_end, r, &err))
         reads++;
     else
         reply_unavailable(r, RETRY_S, "The process that reads the table cannot be started");

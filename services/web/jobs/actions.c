@@ -35,7 +35,7 @@ struct actions {
 static void work_free(struct work *w)
 {
     result_wait_cancel(w->wait);
-    child_free(w->child);
+    job_child_free(w->child);
     if (w->deadline) event_free(w->deadline);
     cJSON_Delete(w->shown.kwargs);
     cJSON_Delete(w->shown.result);
@@ -128,7 +128,7 @@ static void run_local(struct work *w)
     if (children(w->actions) >= ACTION_CHILDREN_MAX)
         err_set(&err, ERR_LIMIT, "%d manual tasks are running already; try again later", ACTION_CHILDREN_MAX);
     else if (kwargs)
-        w->child = child_start(w->actions->web->base, w->shown.task, w->shown.id, kwargs, on_child_end, w, &err);
+        w->child = job_child_start(w->actions->web->base, w->shown.task, w->shown.id, kwargs, on_child_end, w, &err);
     cJSON_free(kwargs);
     w->child_since_us = mono_us();
     w->shown.state = ACTION_RUNNING;

@@ -99,8 +99,8 @@ static _Noreturn void become_task(int output, pid_t parent, char **argv, char **
     _exit(EXIT_INTERNAL);
 }
 
-struct job_child *child_start(struct event_base *base, const char *task, const char *id, const char *kwargs,
-                              child_fn fn, void *arg, struct err *err)
+struct job_child *job_child_start(struct event_base *base, const char *task, const char *id, const char *kwargs,
+                                  child_fn fn, void *arg, struct err *err)
 {
     char *argv[] = {"logikald", "task", (char *)task, "--id", (char *)id, "--kwargs", (char *)kwargs, NULL};
     char **env = child_environment();
@@ -140,7 +140,7 @@ void child_terminate(struct job_child *c)
     kill(c->pid, SIGTERM);
 }
 
-void child_free(struct job_child *c)
+void job_child_free(struct job_child *c)
 {
     if (!c) return;
     kill(c->pid, SIGTERM);

@@ -43,7 +43,7 @@ static void start(struct feed_watch *w)
     char id[UUID_TEXT_SIZE];
     struct err err = {0};
     w->is_told = false;
-    w->child = child_start(w->web->base, DELIVER_TASK, random_uuid4(id), "{}", on_child_end, w, &err);
+    w->child = job_child_start(w->web->base, DELIVER_TASK, random_uuid4(id), "{}", on_child_end, w, &err);
     if (!w->child) log_warning("webhooks are not delivered to: %s", err.text);
 }
 
@@ -127,7 +127,7 @@ struct feed_watch *feed_watch_new(struct web *web)
 void feed_watch_free(struct feed_watch *w)
 {
     if (!w) return;
-    child_free(w->child);
+    job_child_free(w->child);
     if (w->timer) event_free(w->timer);
     free(w);
 }

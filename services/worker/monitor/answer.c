@@ -37,7 +37,7 @@ bool request_is_true(const cJSON *value)
     return cJSON_IsTrue(value) || cJSON_IsRaw(value);
 }
 
-cJSON *control_answer(const char *name, const char *fmt, ...)
+cJSON *celery_answer(const char *name, const char *fmt, ...)
 {
     char text[800];
     va_list ap;

@@ -10,6 +10,6 @@ const char *request_text(const cJSON *object, const char *name);             /* 
 double request_number(const cJSON *object, const char *name, double absent); /* also of a text that is a number */
 bool request_is_true(const cJSON *value);                                    /* as Python judges it: Flower sends 1 */
 
-cJSON *control_answer(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+cJSON *celery_answer(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -50,20 +50,19 @@ static cJSON *revoke_ids(struct worker *w, const cJSON *arguments, bool always_t
     else if (cJSON_IsArray(ids))
         cJSON_ArrayForEach(item, ids)
             if (cJSON_IsString(item) && count < IDS_MAX) list[count++] = item->valuestring;
-    if (count == 0)
-        return control_answer("error", "TypeError('revoke: task_id must be a string or a list of strings')");
-    if (terminate && number == 0) return control_answer("error", "ValueError('revoke: no such signal')");
+    if (count == 0) return celery_answer("error", "TypeError('revoke: task_id must be a string or a list of strings')");
+    if (terminate && number == 0) return celery_answer("error", "ValueError('revoke: no such signal')");
     int running = revoke_apply(w, list, count, terminate, number);
     struct buf names = {0};
     for (size_t i = 0; i < count && names.len < 400; i++) buf_printf(&names, "%s%.255s", i > 0 ? ", " : "", list[i]);
     log_info("revoked by remote control: %s%s", names.data, terminate ? " (running ones are stopped)" : "");
     cJSON *answer;
     if (!terminate)
-        answer = control_answer("ok", "tasks %.500s flagged as revoked", names.data);
+        answer = celery_answer("ok", "tasks %.500s flagged as revoked", names.data);
     else if (running > 0)
-        answer = control_answer("ok", "terminate: %.500s", names.data);
+        answer = celery_answer("ok", "terminate: %.500s", names.data);
     else
-        answer = control_answer("ok", "terminate: tasks unknown");
+        answer = celery_answer("ok", "terminate: tasks unknown");
     buf_free(&names);
     return answer;
 }
@@ -102,20 +101,20 @@ static cJSON *do_revoke_stamped(struct worker *w, const cJSON *arguments)
     bool terminate = request_is_true(request_member(arguments, "terminate"));
     int number = signal_of(arguments);
     cJSON *stamps = stamps_of(request_member(arguments, "headers"));
-    if (!stamps) return control_answer("error", "TypeError('revoke_by_stamped_headers: headers must be a dictionary')");
+    if (!stamps) return celery_answer("error", "TypeError('revoke_by_stamped_headers: headers must be a dictionary')");
     if (terminate && number == 0) {
         cJSON_Delete(stamps);
-        return control_answer("error", "ValueError('revoke: no such signal')");
+        return celery_answer("error", "ValueError('revoke: no such signal')");
     }
     int running = revoke_stamps(w, stamps, terminate, number);
     struct buf shown = {0};
     python_repr(&shown, stamps, false, 300);
     log_info("revoked by remote control: what is stamped %s%s", shown.data ? shown.data : "",
              terminate ? " (running ones are stopped)" : "");
-    cJSON *answer = control_answer("ok", "headers %s %s", shown.data ? shown.data : "",
-                                   !terminate    ? "flagged as revoked, but not terminated"
-                                   : running > 0 ? "revoked"
-                                                 : "were not terminated");
+    cJSON *answer = celery_answer("ok", "headers %s %s", shown.data ? shown.data : "",
+                                  !terminate    ? "flagged as revoked, but not terminated"
+                                  : running > 0 ? "revoked"
+                                                : "were not terminated");
     buf_free(&shown);
     cJSON_Delete(stamps);
     return answer;
@@ -126,11 +125,11 @@ static cJSON *change_pool(struct worker *w, const cJSON *arguments, int sign)
 {
     struct err err = {0};
     double n = request_number(arguments, "n", 1);
-    if (!(n >= 1 && n <= RUNNERS_MAX)) return control_answer("error", "ValueError('n is a number of runners')");
+    if (!(n >= 1 && n <= RUNNERS_MAX)) return celery_answer("error", "ValueError('n is a number of runners')");
     if (scale_change(w, sign * (int)n, &err) != 0)
-        return scale_is_on(w) ? control_answer("error", "%s", err.text)
-                              : control_answer("error", "ValueError('%s')", err.text);
-    return control_answer("ok", sign > 0 ? "pool will grow" : "pool will shrink");
+        return scale_is_on(w) ? celery_answer("error", "%s", err.text)
+                              : celery_answer("error", "ValueError('%s')", err.text);
+    return celery_answer("ok", sign > 0 ? "pool will grow" : "pool will shrink");
 }
 
 static cJSON *do_pool_grow(struct worker *w, const cJSON *arguments)
@@ -148,16 +147,16 @@ static cJSON *do_autoscale(struct worker *w, const cJSON *arguments)
     struct err err = {0};
     double most = request_number(arguments, "max", 0), least = request_number(arguments, "min", 0);
     if (!(most >= 0 && most <= RUNNERS_MAX && least >= 0 && least <= RUNNERS_MAX))
-        return control_answer("error", "ValueError('max and min are numbers of runners')");
-    if (scale_set(w, (int)most, (int)least, &err) != 0) return control_answer("error", "ValueError('%s')", err.text);
-    return control_answer("ok", "autoscale now max=%d min=%d", scale_most(w), scale_least(w));
+        return celery_answer("error", "ValueError('max and min are numbers of runners')");
+    if (scale_set(w, (int)most, (int)least, &err) != 0) return celery_answer("error", "ValueError('%s')", err.text);
+    return celery_answer("ok", "autoscale now max=%d min=%d", scale_most(w), scale_least(w));
 }
 
 static cJSON *do_pool_restart(struct worker *w, const cJSON *arguments)
 {
     (void)arguments;
     runners_recycle(w);
-    return control_answer("ok", "reload started");
+    return celery_answer("ok", "reload started");
 }
 
 /* ---- limits ---- */
@@ -186,25 +185,25 @@ static cJSON *do_rate_limit(struct worker *w, const cJSON *arguments)
     const struct task_def *def = task_of(w, arguments);
     double rate = rate_of(request_member(arguments, "rate_limit"));
     if (!(rate >= 0 && rate <= 1e6))
-        return control_answer("error",
-                              "Invalid rate limit string: ValueError('a rate is a number, or 5/s, 5/m or 5/h')");
-    if (!def) return control_answer("error", "unknown task");
+        return celery_answer("error",
+                             "Invalid rate limit string: ValueError('a rate is a number, or 5/s, 5/m or 5/h')");
+    if (!def) return celery_answer("error", "unknown task");
     dispatch_set_rate(w, (int)(def - task_table(NULL)), rate);
     log_info("rate of %s by remote control: %.6g a second", def->name, rate);
-    return control_answer("ok", rate > 0 ? "new rate limit set successfully" : "rate limit disabled successfully");
+    return celery_answer("ok", rate > 0 ? "new rate limit set successfully" : "rate limit disabled successfully");
 }
 
 static cJSON *do_time_limit(struct worker *w, const cJSON *arguments)
 {
     const struct task_def *def = task_of(w, arguments);
     double soft = request_number(arguments, "soft", 0), hard = request_number(arguments, "hard", 0);
-    if (!def) return control_answer("error", "unknown task");
+    if (!def) return celery_answer("error", "unknown task");
     if (!(soft >= 0 && soft <= LIMIT_MAX_S && hard >= 0 && hard <= LIMIT_MAX_S))
-        return control_answer("error", "ValueError('soft and hard are seconds, at most %.0f')", LIMIT_MAX_S);
+        return celery_answer("error", "ValueError('soft and hard are seconds, at most %.0f')", LIMIT_MAX_S);
     limits_set(w, (int)(def - task_table(NULL)), (int64_t)(soft * 1000), (int64_t)(hard * 1000));
     log_info("time limits of %s by remote control: soft %.3f s, hard %.3f s (0 = as configured)", def->name, soft,
              hard);
-    return control_answer("ok", "time limits set successfully");
+    return celery_answer("ok", "time limits set successfully");
 }
 
 /* ---- queues ---- */
@@ -214,32 +213,32 @@ static cJSON *do_add_consumer(struct worker *w, const cJSON *arguments)
     const char *queue = request_text(arguments, "queue"), *exchange = request_text(arguments, "exchange");
     const char *type = request_text(arguments, "exchange_type"), *routing_key = request_text(arguments, "routing_key");
     char key[QUEUE_KEY_SIZE], member[QUEUE_KEY_SIZE];
-    if (!queue || !queue[0]) return control_answer("error", "TypeError('queue must be a name')");
+    if (!queue || !queue[0]) return celery_answer("error", "TypeError('queue must be a name')");
     if (type && type[0] && strcmp(type, "direct") != 0)
-        return control_answer("error", "ValueError('only direct exchanges can be bound by this worker')");
+        return celery_answer("error", "ValueError('only direct exchanges can be bound by this worker')");
     if ((exchange && strlen(exchange) > 200) || (routing_key && strlen(routing_key) > 200))
-        return control_answer("error", "ValueError('a name is too long')");
-    if (consumer_add_queue(w, queue, &err) != 0) return control_answer("error", "ValueError('%s')", err.text);
+        return celery_answer("error", "ValueError('a name is too long')");
+    if (consumer_add_queue(w, queue, &err) != 0) return celery_answer("error", "ValueError('%s')", err.text);
     queue_key(&w->keys, key, KEY_BINDING, exchange && exchange[0] ? exchange : queue);
     queue_binding(&w->keys, member, routing_key && routing_key[0] ? routing_key : queue, queue);
     redis_call(w->redis, NULL, NULL, "SADD", key, member, REDIS_END);
     log_info("queue %s is served from now on, by remote control", queue);
-    return control_answer("ok", "add consumer %.200s", queue);
+    return celery_answer("ok", "add consumer %.200s", queue);
 }
 
 static cJSON *do_cancel_consumer(struct worker *w, const cJSON *arguments)
 {
     const char *queue = request_text(arguments, "queue");
-    if (!queue || consumer_drop_queue(w, queue) != 0) return control_answer("error", "no such queue is consumed here");
+    if (!queue || consumer_drop_queue(w, queue) != 0) return celery_answer("error", "no such queue is consumed here");
     log_info("queue %s is served no more, by remote control", queue);
-    return control_answer("ok", "no longer consuming from %.200s", queue);
+    return celery_answer("ok", "no longer consuming from %.200s", queue);
 }
 
 /* ---- events ---- */
 static cJSON *turn_events(struct worker *w, bool is_on)
 {
     bool is_news = events_of_tasks(w, is_on);
-    return control_answer("ok", "task events %s%s", is_news ? "" : "already ", is_on ? "enabled" : "disabled");
+    return celery_answer("ok", "task events %s%s", is_news ? "" : "already ", is_on ? "enabled" : "disabled");
 }
 
 static cJSON *do_enable_events(struct worker *w, const cJSON *arguments)
@@ -273,9 +272,9 @@ static cJSON *do_shutdown(struct worker *w, const cJSON *arguments)
     (void)arguments;
     bool is_supervised = getenv("LOGIKALD_INSTANCE") && getenv("LOGIKALD_INSTANCE")[0];
     (void)w; /* the caller stops it when this has been told */
-    return control_answer("ok", is_supervised ? "the worker ends, and its supervisor starts it anew; to keep it away: "
-                                                "logikald ctl stop worker"
-                                              : "the worker ends");
+    return celery_answer("ok", is_supervised ? "the worker ends, and its supervisor starts it anew; to keep it away: "
+                                               "logikald ctl stop worker"
+                                             : "the worker ends");
 }
 
 bool commands_run(struct worker *w, const char *method, const cJSON *arguments, cJSON **answer)

@@ -52,7 +52,7 @@ cJSON *memory_dump(struct worker *w, const cJSON *arguments)
     char text[24];
     double samples = request_number(arguments, "samples", 10);
     struct buf out = {0};
-    if (!(samples >= 1)) return control_answer("error", "ValueError('samples is a number')");
+    if (!(samples >= 1)) return celery_answer("error", "ValueError('samples is a number')");
     int shown = samples < taken.count ? (int)samples : taken.count;
     if (shown > 0) buf_str(&out, "- rss (sample):\n");
     for (int i = 0; i < shown; i++) buf_printf(&out, "-    > %s,\n", taken.texts[i * taken.count / shown]);
@@ -66,5 +66,5 @@ cJSON *memory_dump(struct worker *w, const cJSON *arguments)
 cJSON *memory_graph(struct worker *w, const cJSON *arguments)
 {
     (void)w, (void)arguments;
-    return control_answer("error", "ImportError('objgraph draws Python objects, and this worker has none')");
+    return celery_answer("error", "ImportError('objgraph draws Python objects, and this worker has none')");
 }

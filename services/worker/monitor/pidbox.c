@@ -153,7 +153,7 @@ static void handle(struct worker *w, const cJSON *request)
     cJSON *value = NULL;
     if (!commands_run(w, method, arguments, &value)) {
         value = inspect_answer(w, method, arguments);
-        if (!value) value = control_answer("error", "KeyError('%.100s')", method);
+        if (!value) value = celery_answer("error", "KeyError('%.100s')", method);
     }
     bool is_last = strcmp(method, "shutdown") == 0;
     if (!send_reply(w, request, value, is_last) && is_last) stop(w);
