@@ -76,7 +76,7 @@ static void test_roles_come_up_with_counts_and_only_their_secrets(void **state)
     start(format(" "), env);
     WAIT_UNTIL(supervised_is(&s, "worker.0", "ready") && supervised_is(&s, "worker.1", "ready"), 5000);
     WAIT_UNTIL(supervised_is(&s, "beat", "ready"), 5000);
-    WAIT_UNTIL(process_logged(&s.process, "worker plays ready, previous none, secrets D"), 5000);
+    WAIT_UNTIL(process_logged(&s.process, "worker plays ready, previous none, secrets SD"), 5000);
     WAIT_UNTIL(process_logged(&s.process, "beat plays ready, previous none, secrets \n"), 5000);
     assert_true(position("migrate is done") < position("worker.0["));
     supervised_stop(&s);
