@@ -122,26 +122,41 @@ static void mirror_apply(const cJSON *change)
     mirror[id] = is_gone ? NULL : strdup(name ? text_of(name, "after") : "?");
 }
 
-/* One page; is there more? */
-static bool mirror_follow(char cursor[4200])
+/* One page of at most limit changes, of which it applies the first ones and remembers how far it came: when it applied
+ * none, the cursor stays. Is there more? */
+static bool mirror_follow(char cursor[4200], int limit, int most)
 {
     char path[4400];
-    snprintf(path, sizeof path, "?types=elevation&limit=97&since=%s", cursor);
+    snprintf(path, sizeof path, "?types=elevation&limit=%d&since=%s", limit, cursor);
     struct http_reply reply = ask(path, token);
     if (reply.status != 200) printf("%s: %s\n", path, reply.body);
     assert_int_equal(reply.status, 200);
     cJSON *page = cJSON_Parse(reply.body), *change, *changes = cJSON_GetObjectItem(page, "changes");
-    int count = 0, size = cJSON_GetArraySize(changes), half = rand() % 3 == 0 ? size / 2 : size;
-    snprintf(cursor, 4200, "%s", text_of(page, "next"));
+    int count = 0, size = cJSON_GetArraySize(changes);
+    assert_in_range(size, 0, limit);
     cJSON_ArrayForEach(change, changes) {
-        if (count++ == half) break;
+        if (count == most) break;
         mirror_apply(change);
-        if (count == half && half < size) snprintf(cursor, 4200, "%s", text_of(change, "cursor")); /* stops there */
+        snprintf(cursor, 4200, "%s", text_of(change, "cursor"));
+        count++;
     }
-    bool has_more = half < size || cJSON_IsTrue(cJSON_GetObjectItem(page, "has_more"));
+    if (count == size) snprintf(cursor, 4200, "%s", text_of(page, "next"));
+    bool has_more = count < size || cJSON_IsTrue(cJSON_GetObjectItem(page, "has_more"));
     cJSON_Delete(page);
     http_reply_free(&reply);
     return has_more;
+}
+
+/* Pages of some sizes; some of them are left in the middle, or before their first change. */
+static void mirror_follow_somehow(char cursor[4200])
+{
+    int limit = rand() % 4 == 0 ? 1 + rand() % 3 : 97;
+    mirror_follow(cursor, limit, rand() % 3 == 0 ? rand() % limit : limit);
+}
+
+static int64_t xid_of(const char *cursor)
+{
+    return strtoll(strchr(cursor, '-') + 1, NULL, 10);
 }
 
 static void mirror_compare(void)
@@ -203,17 +218,41 @@ TEST(test_a_snapshot_and_what_follows_are_all_there_is)
         mirror_clear();
         mirror_begin(cursor);
         with_others += strchr(cursor, '~') != NULL;
-        for (int i = 0; i < 12; i++) mirror_follow(cursor);
+        for (int i = 0; i < 12; i++) mirror_follow_somehow(cursor);
     }
     close(until[1]); /* the writers end */
     for (int i = 0; i < WRITERS; i++) waitpid(pids[i], NULL, 0);
     close(until[0]);
     int64_t last = pg_int(&web.pg, "SELECT pg_current_xact_id()::text::bigint"); /* all of theirs have ended before */
-    WAIT_UNTIL((mirror_follow(cursor), strtoll(strchr(cursor, '-') + 1, NULL, 10) > last), 60000);
+    WAIT_UNTIL((mirror_follow_somehow(cursor), xid_of(cursor) > last), 60000);
 
     assert_null(strchr(cursor, '~'));
     assert_true(with_others > 0); /* some were taken beside running transactions */
     mirror_compare();
+    mirror_clear();
+}
+
+/* Whoever stops in a page, wherever, goes on there: also before its only change. */
+TEST(test_a_mirror_may_stop_anywhere_in_a_page)
+{
+    static char cursor[4200];
+    for (int limit = 1; limit <= 4; limit++)
+        for (int most = 0; most <= limit; most++) {
+            mirror_clear();
+            mirror_begin(cursor);
+            pg_exec(&web.pg,
+                    "INSERT INTO elevations (logikal_id, name, phase_id, project_id) VALUES ('s', 'born', 1, 1)");
+            pg_exec(&web.pg, "UPDATE elevations SET name = 'grown' WHERE logikal_id = 's'");
+            pg_exec(&web.pg, "UPDATE elevations SET deleted_at = now() WHERE logikal_id = 's'");
+            pg_exec(&web.pg, "UPDATE elevations SET name = name || '.' WHERE id IN (1, 2)");
+            pg_exec(&web.pg, "UPDATE elevations SET logikal_id = 's-' || id WHERE logikal_id = 's'");
+            int64_t last = pg_int(&web.pg, "SELECT pg_current_xact_id()::text::bigint");
+
+            mirror_follow(cursor, limit, most);
+            WAIT_UNTIL((mirror_follow(cursor, limit, limit), xid_of(cursor) > last), 30000);
+
+            mirror_compare();
+        }
     mirror_clear();
 }
 
@@ -379,6 +418,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_snapshot_and_what_follows_are_all_there_is),
+        cmocka_unit_test(test_a_mirror_may_stop_anywhere_in_a_page),
         cmocka_unit_test(test_every_type_is_there_with_the_fields_that_the_journal_tells),
         cmocka_unit_test(test_what_is_no_cursor_of_a_snapshot_is_refused),
         cmocka_unit_test(test_a_client_has_its_share_and_who_goes_ends_his),
