@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "conf/clock.h"
+#include "conf/random.h"
 #include "ipc/queue_message.h"
 #include "ipc/redis.h"
 
@@ -128,39 +129,56 @@ int task_crash(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJS
 struct effect {
     struct event_base *base;
     struct redis *redis;
+    char runs[520], run[33];
     const char *key;
     int64_t value;
-    bool is_done, is_sent;
+    bool is_done, is_over, is_unknown; /* unknown: it was asked for, and may have been made */
     char why[200];
 };
 
-static void on_incremented(void *arg, const struct redis_answer *answer)
+static void on_counted(void *arg, const struct redis_answer *answer)
 {
     struct effect *e = arg;
     if (answer->fault == REDIS_CLOSED) return;
-    if (answer->fault == REDIS_FINE && answer->reply->type == REDIS_REPLY_INTEGER) {
-        e->value = answer->reply->integer;
-        e->is_done = true;
-    } else {
-        snprintf(e->why, sizeof e->why, "%s", answer->text);
-    }
+    if (answer->fault != REDIS_FINE) snprintf(e->why, sizeof e->why, "%s", answer->text);
+    if (answer->fault == REDIS_LOST || answer->fault == REDIS_LATE) return; /* asked again when Redis is there */
+    e->is_unknown = false;
+    e->is_over = true;
+    e->is_done = answer->fault == REDIS_FINE && answer->reply->type == REDIS_REPLY_INTEGER;
+    if (e->is_done) e->value = answer->reply->integer;
     event_base_loopbreak(e->base);
 }
 
+/* Under the name of this run, so that asking again counts nothing again. */
 static void on_state(void *arg, bool is_up, const char *why)
 {
     struct effect *e = arg;
-    if (!is_up) {
+    const char *argv[] = {e->key, e->runs, e->run};
+    if (!is_up)
         snprintf(e->why, sizeof e->why, "%s", why);
-    } else if (!e->is_sent) { /* once: a repetition could count twice */
-        e->is_sent = redis_call(e->redis, on_incremented, e, "INCR", e->key, REDIS_END) == 0;
+    else if (!e->is_over && redis_script(e->redis, "effect", on_counted, e, 2, 3, argv, NULL) == 0)
+        e->is_unknown = true;
+}
+
+/* False when the task is cancelled. As long as it is not known whether the effect was made, another run might make it a
+ * second time: only this one can find out. */
+static bool wait_for_effect(struct task_ctx *ctx, struct effect *e)
+{
+    const struct timeval look = {.tv_usec = 200000};
+    int64_t until_ms = mono_ms() + EFFECT_WAIT_S * 1000;
+    redis_start(e->redis);
+    while (!e->is_over && (e->is_unknown || mono_ms() < until_ms)) {
+        if (ctx->ops->is_cancelled(ctx->self)) return false;
+        event_base_loopexit(e->base, &look);
+        event_base_dispatch(e->base);
     }
+    return true;
 }
 
 int task_effect(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
 {
     const cJSON *key = task_arg(args, kwargs, 0, "key"), *delay = task_arg(args, kwargs, 1, "delay_ms");
-    struct timeval limit = {.tv_sec = EFFECT_WAIT_S};
+    bool goes_on = true;
     struct redis_url url;
     struct effect e = {0};
     if (!cJSON_IsString(key) || strlen(key->valuestring) > 500)
@@ -170,13 +188,13 @@ int task_effect(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJ
     int rc = redis_url_from_conf(ctx->conf, &url, err);
     if (rc) return rc;
     e.key = key->valuestring;
+    snprintf(e.runs, sizeof e.runs, "%s.runs", e.key);
+    random_token_hex(e.run, 16);
     e.base = event_base_new();
     e.redis = e.base ? redis_new(e.base, &url, "logikald-effect", err) : NULL;
     if (e.redis) {
         redis_on_state(e.redis, on_state, &e);
-        redis_start(e.redis);
-        event_base_loopexit(e.base, &limit);
-        event_base_dispatch(e.base);
+        goes_on = wait_for_effect(ctx, &e);
     }
     redis_free(e.redis);
     if (e.base) event_base_free(e.base);
@@ -184,6 +202,7 @@ int task_effect(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJ
         *result = cJSON_CreateNumber((double)e.value);
         return 0;
     }
+    if (!goes_on) return err_set(err, ERR_CANCELLED, "asked to stop");
     ctx->retry_after_ms = 500;
     ctx->max_retries = 100;
     return err_set(err, ERR_REDIS, "the effect could not be made: %s", e.why[0] ? e.why : "no answer in time");

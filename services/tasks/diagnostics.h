@@ -21,7 +21,8 @@ int task_sleep(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJS
 int task_fail(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err);
 /* crash(signal=11): its runner dies of the signal */
 int task_crash(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err);
-/* effect(key, delay_ms=0): INCR key in Redis; the new value. For counting how often a task took effect. */
+/* effect(key, delay_ms=0): one more in key of Redis; the new value. For counting how often a task took effect: each run
+ * counts once (key.runs has those that have), and asks again when an answer does not come. */
 int task_effect(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err);
 /* ignored(): does nothing and keeps no result */
 int task_ignored(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err);

@@ -77,8 +77,10 @@ static void expect_undisturbed(struct world *w)
         char *log = process_log(both[i]);
         fail_msg("%s: a worker was taken for dead:\n%s", w->name, log);
     }
-    if (rig_int(&w->rig, "GET seen") != TASKS)
-        fail_msg("%s: %d tasks had %d effects", w->name, TASKS, (int)rig_int(&w->rig, "GET seen"));
+    if (rig_int(&w->rig, "GET seen") == TASKS) return;
+    char *logs[] = {process_log(both[0]), process_log(both[1])};
+    fail_msg("%s: %d tasks had %d effects:\n%s\nand the other worker:\n%s", w->name, TASKS,
+             (int)rig_int(&w->rig, "GET seen"), logs[0], logs[1]);
 }
 
 /* ---- clocks ---- */

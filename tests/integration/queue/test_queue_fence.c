@@ -256,6 +256,25 @@ TEST(test_lost_answer_schedules_once)
     assert_int_equal(copies_of_t1(), 0);
 }
 
+/* A run that does not know whether Redis did what it asked for asks again for the same: it counts once, and the message
+ * is not tried again. */
+TEST(test_lost_answers_count_an_effect_once)
+{
+    static const int cuts[] = {1, 4};
+    for (int i = 0; i < 2; i++) {
+        through_proxy("counted", cuts[i]);
+        start(&first, "first");
+        send_linked("effect", "t1", i == 0 ? "[\"counted\"]" : "[\"counted\", 300]", false);
+        WAIT_UNTIL(rig_has_state(&rig, "t1", "SUCCESS"), 60000);
+        process_stop(&first);
+        assert_int_equal(atomic_load(&proxy.rules->cuts_made), cuts[i]);
+        assert_int_equal(rig_int(&rig, "GET counted"), 1);
+        assert_false(process_logged(&first, "failed, try"));
+        rig_text(&rig, "FLUSHALL");
+        proxy_stop(&proxy);
+    }
+}
+
 TEST(test_redis_that_forgot_gets_one_follow_up)
 {
     start(&first, "first");
@@ -304,6 +323,7 @@ int main(void)
         ROW(test_lost_answers_send_no_follow_up_twice),
         ROW(test_lost_wake_ups_lose_no_message),
         ROW(test_lost_answer_schedules_once),
+        ROW(test_lost_answers_count_an_effect_once),
         ROW(test_redis_that_forgot_gets_one_follow_up),
         ROW(test_message_that_kombu_took_is_left_alone),
     };
