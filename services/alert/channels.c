@@ -9,6 +9,7 @@
 #include "conf/buf.h"
 #include "conf/clock.h"
 #include "conf/json.h"
+#include "conf/utf8.h"
 
 static const char *const names[CHANNELS] = {"webhook", "mail"};
 
@@ -113,7 +114,7 @@ int channel_send(struct courier *c, const struct conf *conf, enum channel channe
         rc = err_set(err, ERR_NOMEM, "no memory for a message");
     } else if (channel == CHANNEL_MAIL) {
         const char *from = conf_is_set(conf, SET_ALERT_MAIL_FROM) ? conf_str(conf, SET_ALERT_MAIL_FROM) : "logikald";
-        snprintf(subject, sizeof subject, "[logikald] %.250s", line);
+        snprintf(subject, sizeof subject, "[logikald] %.*s", (int)utf8_cut(line, 250), line);
         rc = courier_mail(c, conf_str(conf, SET_SMTP_URL), from, conf_str(conf, SET_ALERT_MAIL_TO), subject, lines, fn,
                           arg, err);
     } else {

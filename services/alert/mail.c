@@ -25,6 +25,7 @@ static void add_subject(struct buf *out, const char *subject)
     buf_str(out, "Subject:");
     for (const char *at = subject; *at;) {
         size_t n = utf8_cut(at, WORD_BYTES);
+        if (n == 0) n = strnlen(at, WORD_BYTES); /* that is no UTF-8 */
         buf_str(out, at == subject ? " =?UTF-8?B?" : "\r\n =?UTF-8?B?");
         add_base64(out, at, n);
         buf_str(out, "?=");

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "services/alert/mail.h"
 #include "services/web/watch/problem.h"
 #include "services/web/watch/problems.h"
 #include "tests/support/test.h"
@@ -236,10 +237,26 @@ TEST(test_keys_are_the_same_next_time_and_differ_by_cause)
     cJSON_Delete(differs);
 }
 
+TEST(test_mail_ends_whatever_its_subject_is)
+{
+    char odd[400];
+    memset(odd, 0x80, sizeof odd - 1);
+    odd[sizeof odd - 1] = 0;
+    const char *const subjects[] = {"", "x", odd, "a\r\nBcc: b@example.org", "\xf0\x9f\x8f\xa0 Fenster gro\xc3\x9f"};
+    for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
+        char *text = mail_text("a@example.org", "b@example.org\r\nBcc: c@example.org", subjects[i], odd);
+        assert_non_null(text);
+        assert_null(strstr(text, "\r\nBcc:"));
+        assert_non_null(strstr(text, "\r\n\r\n"));
+        free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdict_of_each_fault),
                                        cmocka_unit_test(test_garbage_is_never_fresh),
+                                       cmocka_unit_test(test_mail_ends_whatever_its_subject_is),
                                        cmocka_unit_test(test_keys_are_the_same_next_time_and_differ_by_cause)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

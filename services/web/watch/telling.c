@@ -42,8 +42,8 @@ struct telling {
     struct web *web;
     struct courier *courier;
     TAILQ_HEAD(message_list, message) messages;
-    int count; /* those that are over, and not noted yet, among them */
-    char fault[400];
+    int count;                 /* those that are over, and not noted yet, among them */
+    char fault[CHANNELS][400]; /* of the last try; "" = it was taken */
     bool is_beat_lost;
     struct event *timer;
     bool is_noting;
@@ -100,12 +100,18 @@ static void end_test(struct message *m)
     free(test);
 }
 
+/* Each channel has its own: that one takes what another refuses is no cure. */
+static void note_fault(const struct message *m)
+{
+    char *fault = m->telling->fault[m->channel];
+    *fault = 0;
+    if (*m->why) snprintf(fault, sizeof m->telling->fault[0], "%s: %s", channel_name(m->channel), m->why);
+}
+
 static void is_over(struct message *m)
 {
-    struct telling *t = m->telling;
     m->is_over = true;
-    snprintf(t->fault, sizeof t->fault, "%s", "");
-    if (*m->why) snprintf(t->fault, sizeof t->fault, "%s: %s", channel_name(m->channel), m->why);
+    note_fault(m);
     if (*m->why)
         log_error("could not be told by %s (%s): %s", channel_name(m->channel), m->why, m->line);
     else
@@ -123,7 +129,7 @@ static void on_sent(void *arg, const char *why)
         is_over(m);
         return;
     }
-    snprintf(m->telling->fault, sizeof m->telling->fault, "%s: %s", channel_name(m->channel), why);
+    note_fault(m);
     event_add(m->timer, &(struct timeval){.tv_sec = WAIT_S << (m->tries - 1)});
 }
 
@@ -196,7 +202,9 @@ void telling_beat(struct telling *t)
 
 const char *telling_fault(const struct telling *t)
 {
-    return t->fault;
+    for (int i = 0; i < CHANNELS; i++)
+        if (*t->fault[i]) return t->fault[i];
+    return "";
 }
 
 bool telling_is_on(const struct web *web)
