@@ -27,7 +27,7 @@ struct task_counts {
     bool is_refused;
 };
 
-struct telling {
+struct counts_telling {
     struct task_counts *counts;
     int64_t news;
 };
@@ -123,7 +123,7 @@ static int add_fields(struct counts_field *fields, const struct task_count_list 
 
 static void on_told(void *arg, const struct redis_answer *answer)
 {
-    struct telling *telling = arg;
+    struct counts_telling *telling = arg;
     struct task_counts *c = telling->counts;
     if (answer->fault == REDIS_FINE) {
         c->told = telling->news;
@@ -138,7 +138,7 @@ static void on_told(void *arg, const struct redis_answer *answer)
 }
 
 /* The words of a call of count.lua, which live until the command is copied. */
-static int send_fields(struct task_counts *c, struct redis *redis, struct telling *telling)
+static int send_fields(struct task_counts *c, struct redis *redis, struct counts_telling *telling)
 {
     struct counts_field *fields = calloc(FIELDS_MAX, sizeof *fields);
     const char **argv = calloc(3 + 2 * FIELDS_MAX, sizeof *argv);
@@ -163,9 +163,9 @@ void task_counts_tell(struct task_counts *c, struct redis *redis)
 {
     bool is_old = c->sent > 0 && c->sent == c->told && mono_ms() - c->told_ms >= REFRESH_MS;
     if (!redis || !redis_is_up(redis) || (c->news == c->sent && !is_old)) return;
-    struct telling *telling = malloc(sizeof *telling);
+    struct counts_telling *telling = malloc(sizeof *telling);
     if (!telling) return;
-    *telling = (struct telling){c, c->news};
+    *telling = (struct counts_telling){c, c->news};
     if (send_fields(c, redis, telling) == 0)
         c->sent = c->news;
     else

@@ -14,14 +14,14 @@ static const char usage[] =
     "Tells the channels of the settings (ALERT_WEBHOOK_URL, SMTP_URL with ALERT_EMAIL_TO) of a test, calls\n"
     "HEARTBEAT_URL, and says of each whether it was taken. Exit status 0: all of them; 69: not; 78: there is none.\n";
 
-struct trial {
+struct channel_trial {
     const char *name;
     int *waiting, *refused;
 };
 
 static void on_told(void *arg, const char *why)
 {
-    struct trial *t = arg;
+    struct channel_trial *t = arg;
     printf("%s: %s\n", t->name, why ? why : "taken");
     *t->refused += why != NULL;
     --*t->waiting;
@@ -31,11 +31,11 @@ static int tell_all(struct conf *conf, struct event_base *base, struct courier *
 {
     int waiting = 0, refused = 0, tried = 0;
     struct err err = {0};
-    struct trial trials[CHANNELS + 1];
+    struct channel_trial trials[CHANNELS + 1];
     for (int i = 0; i <= CHANNELS; i++) {
         bool is_beat = i == CHANNELS;
         if (!(is_beat ? conf_is_set(conf, SET_HEARTBEAT_URL) : channel_is_set(conf, (enum channel)i))) continue;
-        trials[i] = (struct trial){is_beat ? "heartbeat" : channel_name((enum channel)i), &waiting, &refused};
+        trials[i] = (struct channel_trial){is_beat ? "heartbeat" : channel_name((enum channel)i), &waiting, &refused};
         tried++;
         waiting++;
         int rc = is_beat ? courier_call(courier, conf_str(conf, SET_HEARTBEAT_URL), NULL, on_told, &trials[i], &err)

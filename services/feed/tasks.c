@@ -34,7 +34,7 @@ int task_deliver_webhooks(struct task_ctx *ctx, const cJSON *args, const cJSON *
 
 /* ---- a test ---- */
 
-struct test {
+struct endpoint_test {
     struct webhook w;
     struct post_answer answer;
     bool is_answered;
@@ -42,12 +42,12 @@ struct test {
 
 static void on_answer(void *arg, const struct post_answer *answer)
 {
-    struct test *t = arg;
+    struct endpoint_test *t = arg;
     t->answer = *answer;
     t->is_answered = true;
 }
 
-static int send_test(struct task_ctx *ctx, struct test *t, struct err *err)
+static int send_test(struct task_ctx *ctx, struct endpoint_test *t, struct err *err)
 {
     struct buf body = {0}, signature = {0};
     char id[WEBHOOK_ID_SIZE], uuid[UUID_TEXT_SIZE];
@@ -73,7 +73,7 @@ static int send_test(struct task_ctx *ctx, struct test *t, struct err *err)
 int task_test_webhook(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)
 {
     const cJSON *id = task_arg(args, kwargs, 0, "webhook_id");
-    struct test t = {0};
+    struct endpoint_test t = {0};
     if (!cJSON_IsNumber(id) || id->valuedouble < 1 || id->valuedouble > 9e15) {
         ctx->exc_type = "ValueError";
         return err_set(err, ERR_INPUT, "webhook_id is missing, or no number");

@@ -25,7 +25,7 @@
 #define SUSPECT_WAIT_MS  10000
 #define SUSPECT_AGAIN_MS 15000
 
-struct row {
+struct task_pace {
     int64_t typical_us;               /* run time, smoothed; 0 = unknown */
     int64_t interval_us;              /* between two starts; 0 = no limit */
     int64_t next_start_us, booked_us; /* when the next may start; the last turn that was given away */
@@ -33,7 +33,7 @@ struct row {
 };
 
 struct dispatch {
-    struct row rows[TASKS_MAX];
+    struct task_pace rows[TASKS_MAX];
     int64_t typical_us;
     struct event *turn;       /* a task that is limited in its rate may start */
     int64_t suspect_since_ms; /* one waits to be alone; 0 = none */
@@ -113,7 +113,7 @@ static void turn_in(struct worker *w, int64_t us)
  * they are in nobody's way. */
 static bool is_held_up(struct worker *w, struct delivery *d, int64_t now_us, bool *has_next)
 {
-    struct row *row = d->row >= 0 ? &w->dispatch->rows[d->row] : NULL;
+    struct task_pace *row = d->row >= 0 ? &w->dispatch->rows[d->row] : NULL;
     if (!row || row->interval_us == 0) return false;
     int64_t wait = row->next_start_us - now_us;
     if (wait <= 0) {
@@ -140,7 +140,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 
 void dispatch_set_rate(struct worker *w, int row, double per_second)
 {
-    struct row *r = &w->dispatch->rows[row];
+    struct task_pace *r = &w->dispatch->rows[row];
     r->interval_us = per_second > 0 ? (int64_t)fmin(1e6 / per_second, 1e15) : 0;
     r->next_start_us = r->booked_us = 0;
     deliveries_changed(w);

@@ -19,11 +19,11 @@
 
 #define STATE_FORMAT 1
 
-enum kind { KIND_INT, KIND_INT64, KIND_BOOL, KIND_TEXT, KIND_FD };
+enum field_kind { KIND_INT, KIND_INT64, KIND_BOOL, KIND_TEXT, KIND_FD };
 struct state_field {
     const char *name;
     size_t offset, size;
-    enum kind kind;
+    enum field_kind kind;
 };
 #define FIELD(of, member, kind)                                                                                        \
     {                                                                                                                  \

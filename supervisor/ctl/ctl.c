@@ -286,7 +286,7 @@ static int run_version(const char *run_dir, int argc, char **argv)
     return status;
 }
 
-static const struct row {
+static const struct ctl_command {
     const char *name;
     int (*run)(const char *run_dir, int argc, char **argv);
     int min_args, max_args;

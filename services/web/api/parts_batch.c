@@ -12,7 +12,7 @@
 
 #define AT_ONCE 8 /* some hundred kilobytes */
 
-struct batch {
+struct parts_batch {
     const char *ids;
     int first, count;
 };
@@ -21,7 +21,7 @@ static void ask(struct req *r);
 
 static void then_lines(struct req *r, const PGresult *result)
 {
-    struct batch *b = r->state;
+    struct parts_batch *b = r->state;
     struct buf out = {0};
     b->first += AT_ONCE;
     bool is_last = b->first >= b->count;
@@ -38,7 +38,7 @@ static void then_lines(struct req *r, const PGresult *result)
 
 static void ask(struct req *r)
 {
-    const struct batch *b = r->state;
+    const struct parts_batch *b = r->state;
     if (r->is_gone && r->is_streaming) {
         reply_stream_end(r);
         return;
@@ -49,7 +49,7 @@ static void ask(struct req *r)
 
 void web_parts_batch(struct req *r)
 {
-    struct batch *b = req_alloc(r, sizeof *b);
+    struct parts_batch *b = req_alloc(r, sizeof *b);
     b->ids = req_body_text(r, "elevation_ids");
     b->count = cJSON_GetArraySize(cJSON_GetObjectItem(r->body, "elevation_ids"));
     r->state = b;

@@ -13,7 +13,7 @@
 
 #define TYPE_SQLITE "application/vnd.sqlite3"
 
-struct sending {
+struct file_sending {
     const char *sha256;
     int64_t size, at, end; /* the next byte to be sent, and where that is over */
     bool is_part;
@@ -51,7 +51,7 @@ static int read_range(const char *p, int64_t size, int64_t *at, int64_t *end)
 
 static void ask(struct req *r);
 
-static bool send_frame(struct req *r, struct sending *s, const PGresult *result, bool *is_last)
+static bool send_frame(struct req *r, struct file_sending *s, const PGresult *result, bool *is_last)
 {
     struct buf bytes = {0};
     int64_t begins = s->at / FRAME_BYTES * FRAME_BYTES;
@@ -72,7 +72,7 @@ static bool send_frame(struct req *r, struct sending *s, const PGresult *result,
 
 static void then_frame(struct req *r, const PGresult *result)
 {
-    struct sending *s = r->state;
+    struct file_sending *s = r->state;
     bool is_last = false;
     if (!r->is_streaming) reply_stream_begin(r, s->is_part ? 206 : 200, TYPE_SQLITE);
     if (!send_frame(r, s, result, &is_last) || is_last) reply_stream_end(r);
@@ -80,7 +80,7 @@ static void then_frame(struct req *r, const PGresult *result)
 
 static void ask(struct req *r)
 {
-    const struct sending *s = r->state;
+    const struct file_sending *s = r->state;
     if (r->is_gone && r->is_streaming) {
         reply_stream_end(r);
         return;
@@ -102,9 +102,9 @@ static const char *disposition(struct req *r, const struct parts_ready *ready)
 
 static void begin(struct req *r, const struct parts_ready *ready)
 {
-    struct sending *s = req_alloc(r, sizeof *s);
+    struct file_sending *s = req_alloc(r, sizeof *s);
     const char *range = req_header(r, "Range"), *only_if = req_header(r, "If-Range");
-    *s = (struct sending){ready->sha256, ready->size, 0, ready->size, false};
+    *s = (struct file_sending){ready->sha256, ready->size, 0, ready->size, false};
     r->state = s;
     reply_header(r, "Accept-Ranges", "bytes");
     reply_header(r, "Cache-Control", "private, no-cache");

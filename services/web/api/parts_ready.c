@@ -9,7 +9,7 @@
 
 #define RETRY_S 30
 
-struct asked {
+struct parts_asked {
     struct parts_ready ready;
     bool is_file_enough;
     void (*go)(struct req *r, const struct parts_ready *ready);
@@ -35,7 +35,7 @@ static bool refuse(struct req *r, const char *state, const char *error, bool is_
 
 static void then_state(struct req *r, const PGresult *result, void *arg)
 {
-    struct asked *a = arg;
+    struct parts_asked *a = arg;
     if (PQntuples(result) == 0) {
         reply_detail(r, 404, "Elevation not found");
         return;
@@ -49,7 +49,7 @@ static void then_state(struct req *r, const PGresult *result, void *arg)
 
 void parts_ready(struct req *r, bool is_file_enough, void (*go)(struct req *r, const struct parts_ready *ready))
 {
-    struct asked *a = req_alloc(r, sizeof *a);
-    *a = (struct asked){.ready.elevation = req_param(r, 0), .is_file_enough = is_file_enough, .go = go};
+    struct parts_asked *a = req_alloc(r, sizeof *a);
+    *a = (struct parts_asked){.ready.elevation = req_param(r, 0), .is_file_enough = is_file_enough, .go = go};
     req_query_with(r, &query_parts_state, 1, (const char *[]){req_param(r, 0)}, then_state, a);
 }

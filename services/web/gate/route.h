@@ -26,7 +26,7 @@ enum access {
 };
 
 /* Limits. */
-enum limits {
+enum route_limits {
     LIMITS_FREE,  /* never counted: health, files */
     LIMITS_PACED, /* the client's rate limits */
     LIMITS_LOGIN  /* and the throttle of logins */
@@ -36,7 +36,7 @@ struct route {
     enum evhttp_cmd_type method;
     const char *path; /* "/api/v1/odoo/projects/{project_id}"; {name:int} takes only digits */
     enum access access;
-    enum limits limits;
+    enum route_limits limits;
     void (*handler)(struct req *r);
     const char *query, *body, *response; /* schemas (schema.h); "" = none; a response of "html", "text" is no JSON */
     const char *name;                    /* the operation's id */

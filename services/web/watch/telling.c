@@ -17,7 +17,7 @@
 #define WAIT_S    4 /* before the second; each wait is twice the one before */
 #define NOTES_MAX 200
 
-struct message {
+struct alarm_message {
     struct telling *telling;
     enum channel channel;
     char kind[12];
@@ -27,11 +27,11 @@ struct message {
     char why[300]; /* of the last try; "" = it was taken */
     bool is_over;
     struct event *timer;
-    struct test *test;
-    TAILQ_ENTRY(message) link;
+    struct channels_test *test;
+    TAILQ_ENTRY(alarm_message) link;
 };
 
-struct test {
+struct channels_test {
     int waiting;
     cJSON *results;
     alarms_test_fn fn;
@@ -41,7 +41,7 @@ struct test {
 struct telling {
     struct web *web;
     struct courier *courier;
-    TAILQ_HEAD(message_list, message) messages;
+    TAILQ_HEAD(message_list, alarm_message) messages;
     int count;                 /* those that are over, and not noted yet, among them */
     char fault[CHANNELS][400]; /* of the last try; "" = it was taken */
     bool is_beat_lost;
@@ -49,7 +49,7 @@ struct telling {
     bool is_noting;
 };
 
-static void message_free(struct message *m)
+static void message_free(struct alarm_message *m)
 {
     TAILQ_REMOVE(&m->telling->messages, m, link);
     m->telling->count--;
@@ -64,7 +64,7 @@ static void message_free(struct message *m)
 static void on_noted(void *arg, const PGresult *result, const struct err *err)
 {
     (void)result;
-    struct message *m = arg;
+    struct alarm_message *m = arg;
     m->telling->is_noting = false;
     if (!err) message_free(m);
 }
@@ -75,7 +75,7 @@ static void note(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     struct telling *t = arg;
     struct web *web = t->web;
-    struct message *m;
+    struct alarm_message *m;
     if (t->is_noting || !web->pool || !web->verdict->is_db_up || web->verdict->migrations.state != MIGRATIONS_DONE)
         return;
     TAILQ_FOREACH(m, &t->messages, link)
@@ -86,9 +86,9 @@ static void note(evutil_socket_t fd, short what, void *arg)
     t->is_noting = pool_query(web->pool, &query_alert_note, 5, values, on_noted, m) != NULL;
 }
 
-static void end_test(struct message *m)
+static void end_test(struct alarm_message *m)
 {
-    struct test *test = m->test;
+    struct channels_test *test = m->test;
     cJSON *row = cJSON_CreateObject();
     cJSON_AddStringToObject(row, "channel", channel_name(m->channel));
     cJSON_AddBoolToObject(row, "is_delivered", !*m->why);
@@ -101,14 +101,14 @@ static void end_test(struct message *m)
 }
 
 /* Each channel has its own: that one takes what another refuses is no cure. */
-static void note_fault(const struct message *m)
+static void note_fault(const struct alarm_message *m)
 {
     char *fault = m->telling->fault[m->channel];
     *fault = 0;
     if (*m->why) snprintf(fault, sizeof m->telling->fault[0], "%s: %s", channel_name(m->channel), m->why);
 }
 
-static void is_over(struct message *m)
+static void is_over(struct alarm_message *m)
 {
     m->is_over = true;
     note_fault(m);
@@ -123,7 +123,7 @@ static void is_over(struct message *m)
 
 static void on_sent(void *arg, const char *why)
 {
-    struct message *m = arg;
+    struct alarm_message *m = arg;
     snprintf(m->why, sizeof m->why, "%s", why ? why : "");
     if (!why || m->test || ++m->tries >= TRIES_MAX) {
         is_over(m);
@@ -136,15 +136,16 @@ static void on_sent(void *arg, const char *why)
 static void send_it(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    struct message *m = arg;
+    struct alarm_message *m = arg;
     struct err err = {0};
     if (channel_send(m->telling->courier, m->telling->web->conf, m->channel, m->kind, m->problem, on_sent, m, &err) < 0)
         on_sent(m, err.text);
 }
 
-static void put(struct telling *t, enum channel channel, const char *kind, const cJSON *problem, struct test *test)
+static void put(struct telling *t, enum channel channel, const char *kind, const cJSON *problem,
+                struct channels_test *test)
 {
-    struct message *m = t->count < NOTES_MAX ? calloc(1, sizeof *m) : NULL;
+    struct alarm_message *m = t->count < NOTES_MAX ? calloc(1, sizeof *m) : NULL;
     char *line = m ? alert_line(kind, problem) : NULL;
     if (!line) {
         free(m);
@@ -177,9 +178,9 @@ int telling_test(struct telling *t, alarms_test_fn fn, void *arg, struct err *er
     if (channels == 0)
         return err_set(err, ERR_CONFIG, "nobody is told: set ALERT_WEBHOOK_URL, or SMTP_URL and ALERT_EMAIL_TO");
     if (t->count + channels > NOTES_MAX) return err_set(err, ERR_LIMIT, "too much waits to be told already");
-    struct test *test = calloc(1, sizeof *test);
+    struct channels_test *test = calloc(1, sizeof *test);
     if (!test) return err_set(err, ERR_NOMEM, "no memory for a test");
-    *test = (struct test){.waiting = channels, .results = cJSON_CreateArray(), .fn = fn, .arg = arg};
+    *test = (struct channels_test){.waiting = channels, .results = cJSON_CreateArray(), .fn = fn, .arg = arg};
     for (int i = 0; i < CHANNELS; i++)
         if (channel_is_set(t->web->conf, (enum channel)i)) put(t, (enum channel)i, "test", NULL, test);
     return 0;
@@ -233,6 +234,6 @@ void telling_free(struct telling *t)
     if (!t) return;
     courier_free(t->courier);
     if (t->timer) event_free(t->timer);
-    for (struct message *m; (m = TAILQ_FIRST(&t->messages)) != NULL;) message_free(m);
+    for (struct alarm_message *m; (m = TAILQ_FIRST(&t->messages)) != NULL;) message_free(m);
     free(t);
 }
