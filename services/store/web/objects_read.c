@@ -159,13 +159,3 @@ const struct query query_elevation_has_parts = {
     .sql = "SELECT l.sha256 IS NOT NULL FROM elevations e LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
            " WHERE e.id = $1::int AND e.deleted_at IS NULL",
 };
-
-/* ---- images ---- */
-const struct query query_elevation_image = {
-    .name = "elevation_image",
-    .sql = "SELECT t.content, coalesce(t.content_type, 'image/png')::text, coalesce(t.sha256, '')::text"
-           " FROM elevations e LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
-           " WHERE e.logikal_id = logikald_guid($1) OR e.id::text = $1"
-           " ORDER BY t.content IS NULL, e.logikal_id = logikald_guid($1) DESC LIMIT 1",
-    .is_binary = true,
-};

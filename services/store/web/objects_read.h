@@ -18,6 +18,5 @@ extern const struct query query_elevation_get;        /* (id) JSON */
 extern const struct query query_elevation_enrichment; /* (id) JSON */
 extern const struct query query_elevation_has_parts;  /* (id) -> whether a parts list is stored */
 extern const struct query query_enrichment_status;    /* () JSON */
-extern const struct query query_elevation_image;      /* (logikal_id or id) -> bytes, type, hash; binary */
 
 #endif

@@ -1,6 +1,4 @@
-/* Directories, projects, phases and elevations: cached lists, single objects, exclusions from the sync, images. */
-#include <string.h>
-
+/* Directories, projects, phases and elevations: cached lists, single objects, exclusions from the sync. */
 #include "services/store/web/directories_read.h"
 #include "services/store/web/objects_read.h"
 #include "services/web/cache/cache.h"
@@ -137,49 +135,4 @@ void web_elevation_enrichment(struct req *r)
 void web_enrichment_status(struct req *r)
 {
     cache_json(r, &query_enrichment_status, 0, NULL, TABLES_PARTS, NULL);
-}
-
-/* What the bytes themselves say. What the upstream declared counts for nothing: whatever is none of these is a
- * download, which no browser takes for a page. */
-static const char *image_type(const char *bytes, size_t len)
-{
-    static const struct {
-        const char *type, *start;
-        size_t len;
-    } known[] = {{"image/png", "\x89PNG\r\n\x1a\n", 8},
-                 {"image/jpeg", "\xff\xd8\xff", 3},
-                 {"image/gif", "GIF87a", 6},
-                 {"image/gif", "GIF89a", 6},
-                 {"image/bmp", "BM", 2}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (len >= known[i].len && memcmp(bytes, known[i].start, known[i].len) == 0) return known[i].type;
-    return NULL;
-}
-
-static void then_image(struct req *r, const PGresult *result)
-{
-    if (PQntuples(result) == 0 || PQgetisnull(result, 0, 0)) {
-        reply_detail(r, 404, "%s not found", PQntuples(result) == 0 ? "Elevation" : (const char *)r->state);
-        return;
-    }
-    const char *etag = PQgetvalue(result, 0, 2);
-    size_t len = (size_t)PQgetlength(result, 0, 0);
-    const char *type = image_type(PQgetvalue(result, 0, 0), len);
-    reply_header(r, "Cache-Control", "private, max-age=300");
-    reply_header(r, "Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'");
-    if (!type) reply_header(r, "Content-Disposition", "attachment; filename=\"image.bin\"");
-    if (*etag && reply_unchanged(r, etag)) return;
-    reply_bytes(r, 200, type ? type : "application/octet-stream", PQgetvalue(result, 0, 0), len);
-}
-
-void web_elevation_image(struct req *r)
-{
-    r->state = (void *)"Image";
-    req_query(r, &query_elevation_image, 1, (const char *[]){req_param(r, 0)}, then_image);
-}
-
-void web_elevation_thumbnail(struct req *r)
-{
-    r->state = (void *)"Thumbnail";
-    req_query(r, &query_elevation_image, 1, (const char *[]){req_param(r, 0)}, then_image);
 }

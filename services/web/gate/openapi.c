@@ -124,11 +124,9 @@ static void add_responses(cJSON *operation, const struct route *t)
 {
     static const struct {
         const char *word, *type;
-    } others[] = {{"html", "text/html"},
-                  {"text", "text/plain"},
-                  {"image", "image/*"},
-                  {"file", "*/*"},
-                  {"lines", "application/x-ndjson"},
+    } others[] = {{"html", "text/html"},          {"text", "text/plain"},
+                  {"image", "image/*"},           {"file", "*/*"},
+                  {"zip", "application/zip"},     {"lines", "application/x-ndjson"},
                   {"events", "text/event-stream"}};
     cJSON *list = cJSON_AddObjectToObject(operation, "responses");
     const char *type = TYPE_JSON, *schema = t->response;

@@ -1,0 +1,17 @@
+/* Images of elevations as they are stored. Statements for pool_query; all parameters are text. */
+#ifndef LOGIKALD_SERVICES_STORE_WEB_IMAGES_READ_H
+#define LOGIKALD_SERVICES_STORE_WEB_IMAGES_READ_H
+
+#include "services/store/pool.h"
+
+#define IMAGES_STATEMENT_BYTES "1048576" /* of many thumbnails one statement brings: as much as this, at least one */
+#define IMAGE_MAX_BYTES        "4194304" /* a larger one does not come among many */
+
+extern const struct query query_elevation_image; /* (logikal_id or id) -> bytes, type, hash; binary */
+/* (JSON list of ids, first): of the different ones among them, from the first on, as many as one statement brings, in
+ * the order in which they were asked for: id, state (stored, none, too_large, unknown), bytes (NULL unless stored), a
+ * line of what is known of it (JSON: elevation_id, name, state, sha256, size, fetched_at, error), how many different
+ * ones there are; binary */
+extern const struct query query_thumbnails_batch;
+
+#endif

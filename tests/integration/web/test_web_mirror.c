@@ -1,0 +1,169 @@
+/* An ERP mirrors everything: how many calls that takes, with the limits as they are by default, and what counts. The
+ * world is made by SQL: 2 000 elevations, later 10 000, each with a picture of its own, all with the same parts list.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <cjson/cJSON.h>
+
+#include "tests/support/web.h"
+
+static struct web_server web;
+static char *token;
+
+/* Elevations up to this number, where they are not there yet. Every hundredth one's picture is 5 kB, the others' small;
+ * the bytes begin as a PNG does. */
+static void make_elevations(int count)
+{
+    char sql[2000];
+    snprintf(sql, sizeof sql,
+             "WITH e AS (INSERT INTO elevations (logikal_id, name, phase_id, project_id, amount, has_parts_data)"
+             " SELECT 'e' || n, 'W' || n, 1, 1, 1, true FROM generate_series("
+             " (SELECT count(*) FROM elevations) + 1, %d) n ORDER BY n RETURNING id),"
+             " t AS (INSERT INTO elevation_thumbnails (elevation_id, content, content_type, size_bytes, sha256)"
+             " SELECT id, c, 'image/png', octet_length(c), encode(sha256(c), 'hex') FROM (SELECT id,"
+             " '\\x89504e470d0a1a0a'::bytea || convert_to(repeat(id::text, CASE WHEN id %% 100 = 0 THEN 1000 ELSE 1 "
+             "END), 'UTF8') AS c FROM e) x)"
+             " INSERT INTO parts_versions (elevation_id, number, sha256, parsed_at, file_row, parts_count)"
+             " SELECT id, 1, 'f', now(), 0, 2 FROM e",
+             count);
+    pg_exec(&web.pg, sql);
+}
+
+FIXTURE(set_up)
+{
+    static const char *const settings[] = {"LOG_LEVEL=warning", NULL};
+    WAIT_UNTIL(3600 - time(NULL) % 3600 > 240, 250000); /* the limits' windows are hours of the clock */
+    web_servers(&web);
+    pg_exec(&web.pg, "INSERT INTO directories (logikal_id, name) VALUES ('d', 'D');"
+                     "INSERT INTO projects (logikal_id, name, directory_id) VALUES ('p1', 'P 1', 1);"
+                     "INSERT INTO phases (logikal_id, name, project_id) VALUES ('h1', 'H 1', 1);"
+                     "INSERT INTO parts_files (sha256, content, frames, raw_size, stored_size, reader, tables) VALUES"
+                     " ('f', '', '{}', 0, 0, 1, '[{\"name\": \"Articles\", \"rows\": 2, \"kind\": \"article\"}]');"
+                     "INSERT INTO parts_lines (sha256, kind, line_count, lines) VALUES ('f', 'article', 2,"
+                     " '[{\"table_name\": \"Articles\", \"line\": 1, \"code\": \"A1\", \"amount\": 2},"
+                     " {\"table_name\": \"Articles\", \"line\": 2, \"code\": \"A2\", \"amount\": 5}]')");
+    make_elevations(2000);
+    web_run(&web, settings, true);
+    web_log_in(&web);
+    token = web_client(&web, "erp", "[\"projects:read\",\"elevations:read\"]");
+    return 0;
+}
+
+FIXTURE(tear_down)
+{
+    free(token);
+    web_end(&web);
+    return 0;
+}
+
+static cJSON *mirror(void)
+{
+    char *output = NULL;
+    char *argv[] = {(char *)"/usr/bin/python3", (char *)"tests/clients/mirror.py", web.url, token, NULL};
+    int status = process_run(argv, (char *const[]){NULL}, &output);
+    cJSON *told = cJSON_Parse(output);
+    if (status != 0 || !told) fail_msg("the client: %d %s", status, output);
+    free(output);
+    return told;
+}
+
+static int number(const cJSON *told, const char *name)
+{
+    return (int)cJSON_GetNumberValue(cJSON_GetObjectItem(told, name));
+}
+
+static void expect_pictures(const cJSON *told)
+{
+    char *digest = pg_value(&web.pg, "SELECT encode(sha256(string_agg(content, '' ORDER BY elevation_id)), 'hex')"
+                                     " FROM elevation_thumbnails");
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(told, "digest")), digest);
+    free(digest);
+}
+
+TEST(test_two_thousand_elevations_with_pictures_take_few_calls)
+{
+    cJSON *told = mirror();
+
+    assert_int_equal(number(told, "elevations"), 2000);
+    assert_int_equal(number(told, "pictures"), 2000);
+    assert_int_equal(number(told, "read"), 2000);
+    assert_int_equal(number(told, "amounts"), 2000 * 7);
+    assert_true(number(told, "calls") < 60);
+    expect_pictures(told);
+    cJSON_Delete(told);
+}
+
+/* ---- what is not there is named ---- */
+
+/* index.json, without the archive around it. */
+static cJSON *index_of(const char *body)
+{
+    char path[300], command[1500], *output = NULL, *const argv[] = {"/bin/sh", "-c", command, NULL};
+    snprintf(path, sizeof path, "%s/t.zip", support_dir());
+    snprintf(command, sizeof command,
+             "curl -sf -o %s -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d '%s' "
+             "%s/api/v1/elevations/thumbnails:batchGet && python3 -c 'import sys, zipfile; z = zipfile.ZipFile("
+             "sys.argv[1]); assert z.testzip() is None; print(z.read(\"index.json\").decode())' %s",
+             path, body, web.url, path);
+    char *bearer = malloc(strlen(token) + 10);
+    sprintf(bearer, "TOKEN=%s", token);
+    int status = process_run(argv, (char *const[]){bearer, NULL}, &output);
+    cJSON *index = cJSON_Parse(output);
+    if (status != 0 || !index) fail_msg("%d %s", status, output);
+    free(bearer);
+    free(output);
+    return index;
+}
+
+static void expect_index(const char *ids, const char *const states[])
+{
+    char body[300];
+    snprintf(body, sizeof body, "{\"elevation_ids\":[%s]}", ids);
+    cJSON *index = index_of(body);
+    const cJSON *each;
+    int i = 0;
+    cJSON_ArrayForEach(each, cJSON_GetObjectItem(index, "thumbnails")) {
+        const char *state = cJSON_GetStringValue(cJSON_GetObjectItem(each, "state"));
+        if (!states[i] || strcmp(states[i], state) != 0) fail_msg("%d of %s is %s", i, ids, state);
+        assert_int_equal(cJSON_HasObjectItem(each, "file"), strcmp(state, "stored") == 0);
+        i++;
+    }
+    assert_null(states[i]);
+    cJSON_Delete(index);
+}
+
+TEST(test_every_elevation_that_was_asked_for_stands_in_the_index)
+{
+    pg_exec(&web.pg, "UPDATE elevation_thumbnails SET content = NULL, error = 'Logikal has no thumbnail of it'"
+                     " WHERE elevation_id = 3; DELETE FROM elevation_thumbnails WHERE elevation_id = 4;"
+                     "UPDATE elevation_thumbnails SET content = convert_to(repeat('x', 4194305), 'UTF8')"
+                     " WHERE elevation_id = 5;"
+                     "UPDATE elevation_thumbnails SET content = convert_to(repeat('x', 900000), 'UTF8')"
+                     " WHERE elevation_id IN (6, 7, 8);"
+                     "UPDATE elevation_thumbnails SET content = '' WHERE elevation_id = 9");
+    expect_index("3,2,99999,4,2,3,5", (const char *const[]){"none", "stored", "unknown", "none", "too_large", NULL});
+    expect_index("6,1,7,8,9,10", /* more than one statement brings */
+                 (const char *const[]){"stored", "stored", "stored", "stored", "stored", "stored", NULL});
+    expect_index("99999", (const char *const[]){"unknown", NULL});
+    cJSON *index = index_of("{\"elevation_ids\":[3,9]}");
+    const cJSON *list = cJSON_GetObjectItem(index, "thumbnails"), *first = cJSON_GetArrayItem(list, 0);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(first, "error")), "Logikal has no thumbnail of it");
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(first, "name")), "W3");
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetArrayItem(list, 1), "file")), "9.bin");
+    cJSON_Delete(index);
+    static const char *const refused[] = {"{}", "{\"elevation_ids\":[]}", "{\"elevation_ids\":[0]}",
+                                          "{\"elevation_ids\":[\"1\"]}", "{\"elevation_ids\":[2147483648]}"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        assert_int_equal(web_status(&web, "POST", "/api/v1/elevations/thumbnails:batchGet", token, refused[i]), 422);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_two_thousand_elevations_with_pictures_take_few_calls),
+        cmocka_unit_test(test_every_elevation_that_was_asked_for_stands_in_the_index),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
