@@ -31,6 +31,15 @@ void supervised_let(struct supervised *s, const char *role, const char *act);
 /* For main(): plays a role, or a program's part ("--play PART ..."), and never returns when it has to. */
 void supervised_act(int argc, char **argv);
 
+/* TEST_MAIN for these programs. */
+#define SUPERVISED_MAIN(rows)                                                                                          \
+    int main(int argc, char **argv)                                                                                    \
+    {                                                                                                                  \
+        supervised_act(argc, argv);                                                                                    \
+        cmocka_set_test_filter(getenv("TEST_FILTER"));                                                                 \
+        return cmocka_run_group_tests(rows, NULL, NULL);                                                               \
+    }
+
 /* The child of this name that is not draining, from a fresh status; NULL when there is none. */
 const struct snapshot_child *supervised_child(struct supervised *s, const char *name);
 bool supervised_is(struct supervised *s, const char *name, const char *state);

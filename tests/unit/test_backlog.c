@@ -43,8 +43,5 @@ TEST(test_backlogs)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_backlogs)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {cmocka_unit_test(test_backlogs)};
+TEST_MAIN(tests, NULL, NULL)

@@ -92,12 +92,9 @@ TEST(test_judgement)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_crontab_next),
-        cmocka_unit_test(test_bad_crontabs),
-        cmocka_unit_test(test_judgement),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_crontab_next),
+    cmocka_unit_test(test_bad_crontabs),
+    cmocka_unit_test(test_judgement),
+};
+TEST_MAIN(tests, NULL, NULL)

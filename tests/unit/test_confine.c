@@ -108,8 +108,5 @@ TEST(test_tasks_are_confined)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_tasks_are_confined)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {cmocka_unit_test(test_tasks_are_confined)};
+TEST_MAIN(tests, NULL, NULL)

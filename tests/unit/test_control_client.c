@@ -176,12 +176,9 @@ TEST(test_the_web_process_names_what_is_wrong)
                      -ERR_NOT_FOUND);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_command_line_names_what_is_wrong),
-        cmocka_unit_test(test_what_cannot_be_asked),
-        cmocka_unit_test(test_the_web_process_names_what_is_wrong),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_the_command_line_names_what_is_wrong),
+    cmocka_unit_test(test_what_cannot_be_asked),
+    cmocka_unit_test(test_the_web_process_names_what_is_wrong),
+};
+TEST_MAIN(tests, set_up, tear_down)

@@ -53,11 +53,8 @@ TEST(test_misread_passwords_are_refused_and_not_shown)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_urls_are_taken),
-        cmocka_unit_test(test_misread_passwords_are_refused_and_not_shown),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_good_urls_are_taken),
+    cmocka_unit_test(test_misread_passwords_are_refused_and_not_shown),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -122,14 +122,11 @@ TEST(test_a_line_is_logged_without_memory)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_allocation_of_a_load_may_fail),
-        cmocka_unit_test(test_every_file_of_a_load_may_be_unreadable),
-        cmocka_unit_test(test_a_file_that_cannot_be_read_is_not_an_empty_one),
-        cmocka_unit_test(test_a_buffer_without_memory_gives_nothing),
-        cmocka_unit_test(test_a_line_is_logged_without_memory),
-    };
-    return cmocka_run_group_tests(tests, set_up, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_every_allocation_of_a_load_may_fail),
+    cmocka_unit_test(test_every_file_of_a_load_may_be_unreadable),
+    cmocka_unit_test(test_a_file_that_cannot_be_read_is_not_an_empty_one),
+    cmocka_unit_test(test_a_buffer_without_memory_gives_nothing),
+    cmocka_unit_test(test_a_line_is_logged_without_memory),
+};
+TEST_MAIN(tests, set_up, NULL)

@@ -197,14 +197,11 @@ TEST(test_the_control_client)
     fault_each("control", FAULT_ALLOC | FAULT_PIPE, FAULT_TEXT, speak, NULL);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_encoding_is_whole_or_failed),
-        cmocka_unit_test(test_a_message_is_not_called_malformed_for_lack_of_memory),
-        cmocka_unit_test(test_results),
-        cmocka_unit_test(test_the_status_file_is_replaced_whole_or_not_at_all),
-        cmocka_unit_test(test_the_control_client),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_encoding_is_whole_or_failed),
+    cmocka_unit_test(test_a_message_is_not_called_malformed_for_lack_of_memory),
+    cmocka_unit_test(test_results),
+    cmocka_unit_test(test_the_status_file_is_replaced_whole_or_not_at_all),
+    cmocka_unit_test(test_the_control_client),
+};
+TEST_MAIN(tests, set_up, tear_down)

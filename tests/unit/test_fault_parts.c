@@ -1,12 +1,8 @@
 /* Parts lists without memory, in SQLite and beside it: the file is not blamed, and nothing is read as missing. */
 #include <malloc.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "services/parts/image.h"
@@ -14,6 +10,7 @@
 #include "services/parts/read.h"
 #include "services/parts/verify.h"
 #include "tests/fault/fault.h"
+#include "tests/support/test.h"
 
 #define TABLES                                                                                                         \
     "CREATE TABLE Elevations (AutoDescription, AutoDescriptionShort, Width_Output, Width_Unit, Height_Output,"         \
@@ -147,12 +144,9 @@ static void test_preview_without_memory_is_none(void **state)
     assert_true(fault_each("parts_preview", FAULT_ALLOC, FAULT_SILENT, preview, *state) > 50);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reading_without_memory),
-        cmocka_unit_test(test_verifying_without_memory),
-        cmocka_unit_test(test_preview_without_memory_is_none),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_reading_without_memory),
+    cmocka_unit_test(test_verifying_without_memory),
+    cmocka_unit_test(test_preview_without_memory_is_none),
+};
+TEST_MAIN(tests, set_up, tear_down)

@@ -134,13 +134,10 @@ static void test_tokens(void **state)
     fault_each("jwt_write", FAULT_ALLOC, FAULT_SILENT, sign, &web);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_objects_are_not_refused_for_lack_of_memory),
-        cmocka_unit_test(test_lists_are_whole_or_say_so),
-        cmocka_unit_test(test_places),
-        cmocka_unit_test(test_tokens),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_objects_are_not_refused_for_lack_of_memory),
+    cmocka_unit_test(test_lists_are_whole_or_say_so),
+    cmocka_unit_test(test_places),
+    cmocka_unit_test(test_tokens),
+};
+TEST_MAIN(tests, NULL, NULL)

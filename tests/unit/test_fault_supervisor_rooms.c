@@ -233,14 +233,11 @@ TEST(test_no_process_can_be_made)
     fault_each("spawn", FAULT_FORK, FAULT_TEXT, spawn_true, NULL);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_environments_and_probes_without_memory),
-        cmocka_unit_test(test_run_dir_that_cannot_be_made_or_locked),
-        cmocka_unit_test(test_accepted_configuration_is_replaced_whole_or_not_at_all),
-        cmocka_unit_test(test_listening_and_logging_without_descriptors),
-        cmocka_unit_test(test_no_process_can_be_made),
-    };
-    return cmocka_run_group_tests(tests, make_dir, remove_dir);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_environments_and_probes_without_memory),
+    cmocka_unit_test(test_run_dir_that_cannot_be_made_or_locked),
+    cmocka_unit_test(test_accepted_configuration_is_replaced_whole_or_not_at_all),
+    cmocka_unit_test(test_listening_and_logging_without_descriptors),
+    cmocka_unit_test(test_no_process_can_be_made),
+};
+TEST_MAIN(tests, make_dir, remove_dir)

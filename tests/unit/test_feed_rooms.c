@@ -327,17 +327,14 @@ TEST(test_tests_and_gaps_are_json_in_each_format)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_only_public_addresses_are_called),
-        cmocka_unit_test(test_urls_are_judged_when_they_are_registered),
-        cmocka_unit_test(test_the_fate_of_an_endpoint_follows_from_the_answer),
-        cmocka_unit_test(test_a_sealed_secret_opens_with_its_key_alone),
-        cmocka_unit_test(test_signatures_are_those_of_the_specification),
-        cmocka_unit_test(test_messages_of_each_format),
-        cmocka_unit_test(test_a_message_ends_before_it_is_too_large),
-        cmocka_unit_test(test_tests_and_gaps_are_json_in_each_format),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_only_public_addresses_are_called),
+    cmocka_unit_test(test_urls_are_judged_when_they_are_registered),
+    cmocka_unit_test(test_the_fate_of_an_endpoint_follows_from_the_answer),
+    cmocka_unit_test(test_a_sealed_secret_opens_with_its_key_alone),
+    cmocka_unit_test(test_signatures_are_those_of_the_specification),
+    cmocka_unit_test(test_messages_of_each_format),
+    cmocka_unit_test(test_a_message_ends_before_it_is_too_large),
+    cmocka_unit_test(test_tests_and_gaps_are_json_in_each_format),
+};
+TEST_MAIN(tests, NULL, NULL)

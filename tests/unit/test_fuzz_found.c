@@ -36,10 +36,7 @@ TEST(test_token_that_is_no_header_text_is_refused)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_token_that_is_no_header_text_is_refused),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_token_that_is_no_header_text_is_refused),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -101,12 +101,9 @@ TEST(test_a_list_holds_addresses_and_networks)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_form_is_one_address),
-        cmocka_unit_test(test_one_household_is_one_group),
-        cmocka_unit_test(test_a_list_holds_addresses_and_networks),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_every_form_is_one_address),
+    cmocka_unit_test(test_one_household_is_one_group),
+    cmocka_unit_test(test_a_list_holds_addresses_and_networks),
+};
+TEST_MAIN(tests, NULL, NULL)

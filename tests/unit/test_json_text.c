@@ -146,16 +146,13 @@ TEST(test_malformed_json_is_nothing)
     assert_null(json_parse("1\0", 2));
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_carried_is_not_changed),
-        cmocka_unit_test(test_blanks_between_do_not_matter),
-        cmocka_unit_test(test_odd_blanks_mix_nothing_up),
-        cmocka_unit_test(test_pairs_and_plain_texts_stay_texts),
-        cmocka_unit_test(test_numbers_can_be_read_and_say_when_they_do_not_fit),
-        cmocka_unit_test(test_bytes_that_are_not_utf8_become_question_marks),
-        cmocka_unit_test(test_malformed_json_is_nothing),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_what_is_carried_is_not_changed),
+    cmocka_unit_test(test_blanks_between_do_not_matter),
+    cmocka_unit_test(test_odd_blanks_mix_nothing_up),
+    cmocka_unit_test(test_pairs_and_plain_texts_stay_texts),
+    cmocka_unit_test(test_numbers_can_be_read_and_say_when_they_do_not_fit),
+    cmocka_unit_test(test_bytes_that_are_not_utf8_become_question_marks),
+    cmocka_unit_test(test_malformed_json_is_nothing),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -41,8 +41,5 @@ TEST(test_fractions_are_filled_up)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fractions_are_filled_up)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {cmocka_unit_test(test_fractions_are_filled_up)};
+TEST_MAIN(tests, NULL, NULL)

@@ -208,16 +208,13 @@ TEST(test_spelling_is_kept_beside_the_key)
     cJSON_Delete(p.json);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_identifiers_alone_refuse_an_object),
-        cmocka_unit_test(test_odd_members_are_left_out_and_told),
-        cmocka_unit_test(test_texts_become_readable),
-        cmocka_unit_test(test_long_names_are_told),
-        cmocka_unit_test(test_any_bytes_in_a_name_are_read),
-        cmocka_unit_test(test_guids_have_one_key),
-        cmocka_unit_test(test_spelling_is_kept_beside_the_key),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_identifiers_alone_refuse_an_object),
+    cmocka_unit_test(test_odd_members_are_left_out_and_told),
+    cmocka_unit_test(test_texts_become_readable),
+    cmocka_unit_test(test_long_names_are_told),
+    cmocka_unit_test(test_any_bytes_in_a_name_are_read),
+    cmocka_unit_test(test_guids_have_one_key),
+    cmocka_unit_test(test_spelling_is_kept_beside_the_key),
+};
+TEST_MAIN(tests, NULL, NULL)

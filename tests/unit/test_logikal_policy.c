@@ -356,16 +356,13 @@ TEST(test_texts_are_cut_between_letters)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_policy_by_table),
-        cmocka_unit_test(test_policy_keeps_its_promises),
-        cmocka_unit_test(test_answers_are_read_by_table),
-        cmocka_unit_test(test_files_are_read_as_they_come),
-        cmocka_unit_test(test_long_tokens),
-        cmocka_unit_test(test_errors_are_told_in_their_own_words),
-        cmocka_unit_test(test_texts_are_cut_between_letters),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_policy_by_table),
+    cmocka_unit_test(test_policy_keeps_its_promises),
+    cmocka_unit_test(test_answers_are_read_by_table),
+    cmocka_unit_test(test_files_are_read_as_they_come),
+    cmocka_unit_test(test_long_tokens),
+    cmocka_unit_test(test_errors_are_told_in_their_own_words),
+    cmocka_unit_test(test_texts_are_cut_between_letters),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -208,13 +208,10 @@ TEST(test_places_inside_others)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_steps_by_table),
-        cmocka_unit_test(test_taking_every_step_arrives),
-        cmocka_unit_test(test_lists_by_table),
-        cmocka_unit_test(test_places_inside_others),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_steps_by_table),
+    cmocka_unit_test(test_taking_every_step_arrives),
+    cmocka_unit_test(test_lists_by_table),
+    cmocka_unit_test(test_places_inside_others),
+};
+TEST_MAIN(tests, NULL, NULL)

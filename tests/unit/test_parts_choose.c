@@ -266,18 +266,15 @@ TEST(test_every_table_is_counted)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows_are_chosen_by_table),
-        cmocka_unit_test(test_long_name_is_found_by_its_beginning),
-        cmocka_unit_test(test_right_row_in_every_encoding_one_after_the_other),
-        cmocka_unit_test(test_nothing_is_guessed_when_no_row_fits),
-        cmocka_unit_test(test_glass_of_other_elevations_is_left_out),
-        cmocka_unit_test(test_texts_that_are_no_utf8_are_repaired_and_told),
-        cmocka_unit_test(test_what_is_cut_or_replaced_is_told),
-        cmocka_unit_test(test_texts_of_two_megabytes_are_read),
-        cmocka_unit_test(test_every_table_is_counted),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_rows_are_chosen_by_table),
+    cmocka_unit_test(test_long_name_is_found_by_its_beginning),
+    cmocka_unit_test(test_right_row_in_every_encoding_one_after_the_other),
+    cmocka_unit_test(test_nothing_is_guessed_when_no_row_fits),
+    cmocka_unit_test(test_glass_of_other_elevations_is_left_out),
+    cmocka_unit_test(test_texts_that_are_no_utf8_are_repaired_and_told),
+    cmocka_unit_test(test_what_is_cut_or_replaced_is_told),
+    cmocka_unit_test(test_texts_of_two_megabytes_are_read),
+    cmocka_unit_test(test_every_table_is_counted),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -552,15 +552,12 @@ TEST(test_schemas_by_chance)
     assert_true(values > 15000);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files_of_every_form),
-        cmocka_unit_test(test_lines_are_bound_to_their_elevation),
-        cmocka_unit_test(test_column_that_needs_a_function_is_left_out_and_told),
-        cmocka_unit_test(test_rows_of_any_table),
-        cmocka_unit_test(test_too_many_lines_are_told),
-        cmocka_unit_test(test_schemas_by_chance),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_files_of_every_form),
+    cmocka_unit_test(test_lines_are_bound_to_their_elevation),
+    cmocka_unit_test(test_column_that_needs_a_function_is_left_out_and_told),
+    cmocka_unit_test(test_rows_of_any_table),
+    cmocka_unit_test(test_too_many_lines_are_told),
+    cmocka_unit_test(test_schemas_by_chance),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -212,15 +212,12 @@ TEST(test_what_is_no_database_has_none)
     sqlite3_free(bytes);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tables_and_rows_are_shown),
-        cmocka_unit_test(test_files_of_every_encoding_and_journal_are_shown),
-        cmocka_unit_test(test_much_is_cut_and_said_so),
-        cmocka_unit_test(test_all_tables_of_a_large_list_are_told),
-        cmocka_unit_test(test_files_that_cost_much_cost_little),
-        cmocka_unit_test(test_what_is_no_database_has_none),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_tables_and_rows_are_shown),
+    cmocka_unit_test(test_files_of_every_encoding_and_journal_are_shown),
+    cmocka_unit_test(test_much_is_cut_and_said_so),
+    cmocka_unit_test(test_all_tables_of_a_large_list_are_told),
+    cmocka_unit_test(test_files_that_cost_much_cost_little),
+    cmocka_unit_test(test_what_is_no_database_has_none),
+};
+TEST_MAIN(tests, NULL, NULL)

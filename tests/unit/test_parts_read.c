@@ -223,18 +223,15 @@ TEST(test_endless_reading_is_interrupted)
     file_free(&file);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_file_is_read),
-        cmocka_unit_test(test_partly_readable_file_says_so),
-        cmocka_unit_test(test_refused_files_by_table),
-        cmocka_unit_test(test_missing_tables_and_columns_by_table),
-        cmocka_unit_test(test_bytes_that_are_no_database),
-        cmocka_unit_test(test_damaged_files_never_hurt),
-        cmocka_unit_test(test_wal_mode_file_is_read),
-        cmocka_unit_test(test_statements_beyond_reading_are_denied),
-        cmocka_unit_test(test_endless_reading_is_interrupted),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_good_file_is_read),
+    cmocka_unit_test(test_partly_readable_file_says_so),
+    cmocka_unit_test(test_refused_files_by_table),
+    cmocka_unit_test(test_missing_tables_and_columns_by_table),
+    cmocka_unit_test(test_bytes_that_are_no_database),
+    cmocka_unit_test(test_damaged_files_never_hurt),
+    cmocka_unit_test(test_wal_mode_file_is_read),
+    cmocka_unit_test(test_statements_beyond_reading_are_denied),
+    cmocka_unit_test(test_endless_reading_is_interrupted),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -263,19 +263,16 @@ TEST(test_ring_wraps_and_refuses_what_does_not_fit)
     free(shared);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_encoded_message_is_read_back),
-        cmocka_unit_test(test_celerys_own_message),
-        cmocka_unit_test(test_malformed_messages),
-        cmocka_unit_test(test_malformed_bodies),
-        cmocka_unit_test(test_json_from_outside),
-        cmocka_unit_test(test_base64),
-        cmocka_unit_test(test_python_repr),
-        cmocka_unit_test(test_result_is_read_back),
-        cmocka_unit_test(test_frames),
-        cmocka_unit_test(test_ring_wraps_and_refuses_what_does_not_fit),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_encoded_message_is_read_back),
+    cmocka_unit_test(test_celerys_own_message),
+    cmocka_unit_test(test_malformed_messages),
+    cmocka_unit_test(test_malformed_bodies),
+    cmocka_unit_test(test_json_from_outside),
+    cmocka_unit_test(test_base64),
+    cmocka_unit_test(test_python_repr),
+    cmocka_unit_test(test_result_is_read_back),
+    cmocka_unit_test(test_frames),
+    cmocka_unit_test(test_ring_wraps_and_refuses_what_does_not_fit),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -63,9 +63,6 @@ TEST(test_what_is_judged_must_be_there)
     record_free(&r);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bounds),
-                                       cmocka_unit_test(test_what_is_judged_must_be_there)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {cmocka_unit_test(test_bounds),
+                                          cmocka_unit_test(test_what_is_judged_must_be_there)};
+TEST_MAIN(tests, NULL, NULL)

@@ -105,13 +105,10 @@ TEST(test_shown_url_has_no_credentials)
     assert_string_equal(redis_url_shown(&url, text, sizeof text), "rediss://[fe80::1]:7/3");
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_urls),
-        cmocka_unit_test(test_several_hosts_take_turns),
-        cmocka_unit_test(test_bad_urls_are_refused_without_the_password),
-        cmocka_unit_test(test_shown_url_has_no_credentials),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_good_urls),
+    cmocka_unit_test(test_several_hosts_take_turns),
+    cmocka_unit_test(test_bad_urls_are_refused_without_the_password),
+    cmocka_unit_test(test_shown_url_has_no_credentials),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -72,11 +72,8 @@ TEST(test_verdict_tells_of_a_database_that_fills)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forecast_by_table),
-        cmocka_unit_test(test_verdict_tells_of_a_database_that_fills),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_forecast_by_table),
+    cmocka_unit_test(test_verdict_tells_of_a_database_that_fills),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -371,20 +371,17 @@ TEST(test_random_events_keep_the_invariants)
     for (unsigned seed = 1; seed <= 400; seed++) walk(seed, 1000);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_event_in_each_state_goes_where_the_table_says),
-        cmocka_unit_test(test_first_restart_is_at_once_then_backoff_doubles_up_to_crash_loop),
-        cmocka_unit_test(test_stable_time_resets_backoff_with_and_without_the_timer),
-        cmocka_unit_test(test_slow_crashes_are_no_crash_loop),
-        cmocka_unit_test(test_restart_policies),
-        cmocka_unit_test(test_hung_child_counts_as_failure_and_asked_restart_does_not),
-        cmocka_unit_test(test_what_cannot_be_killed_is_given_up_and_the_child_goes_on),
-        cmocka_unit_test(test_rest_of_a_group_has_the_whole_stop_timeout),
-        cmocka_unit_test(test_hurry_leaves_a_moment_to_whoever_was_asked_just_now),
-        cmocka_unit_test(test_sleep_moves_what_is_due),
-        cmocka_unit_test(test_random_events_keep_the_invariants),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_each_event_in_each_state_goes_where_the_table_says),
+    cmocka_unit_test(test_first_restart_is_at_once_then_backoff_doubles_up_to_crash_loop),
+    cmocka_unit_test(test_stable_time_resets_backoff_with_and_without_the_timer),
+    cmocka_unit_test(test_slow_crashes_are_no_crash_loop),
+    cmocka_unit_test(test_restart_policies),
+    cmocka_unit_test(test_hung_child_counts_as_failure_and_asked_restart_does_not),
+    cmocka_unit_test(test_what_cannot_be_killed_is_given_up_and_the_child_goes_on),
+    cmocka_unit_test(test_rest_of_a_group_has_the_whole_stop_timeout),
+    cmocka_unit_test(test_hurry_leaves_a_moment_to_whoever_was_asked_just_now),
+    cmocka_unit_test(test_sleep_moves_what_is_due),
+    cmocka_unit_test(test_random_events_keep_the_invariants),
+};
+TEST_MAIN(tests, NULL, NULL)

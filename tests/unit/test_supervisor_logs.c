@@ -204,13 +204,10 @@ static void test_full_reader_drops_lines_counts_them_and_says_so(void **state)
     event_base_free(base);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes_become_lines_however_they_are_split),
-        cmocka_unit_test(test_long_lines_are_split_and_marked_and_nothing_is_lost),
-        cmocka_unit_test(test_log_file_rotates_by_size_and_reopens),
-        cmocka_unit_test(test_full_reader_drops_lines_counts_them_and_says_so),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_bytes_become_lines_however_they_are_split),
+    cmocka_unit_test(test_long_lines_are_split_and_marked_and_nothing_is_lost),
+    cmocka_unit_test(test_log_file_rotates_by_size_and_reopens),
+    cmocka_unit_test(test_full_reader_drops_lines_counts_them_and_says_so),
+};
+TEST_MAIN(tests, NULL, NULL)

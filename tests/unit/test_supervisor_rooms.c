@@ -416,21 +416,18 @@ static void test_run_dir_is_ours_alone_and_locked_once(void **state)
     assert_non_null(strstr(err.text, "not a directory"));
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_environment_passes_only_the_secrets_that_a_child_uses),
-        cmocka_unit_test(test_every_secret_is_kept_from_programs),
-        cmocka_unit_test(test_exits_are_told_in_words),
-        cmocka_unit_test(test_last_lines_are_bounded_and_whole),
-        cmocka_unit_test(test_cgroup_limits_and_kills_are_read),
-        cmocka_unit_test(test_only_our_part_of_the_cgroups_may_be_mounted),
-        cmocka_unit_test(test_control_groups_of_version_1_are_read),
-        cmocka_unit_test(test_processors_are_what_the_quota_allows),
-        cmocka_unit_test(test_guard_decides_by_limits_and_container),
-        cmocka_unit_test(test_usage_counts_a_process_with_its_descendants),
-        cmocka_unit_test(test_probe_targets_good_and_bad),
-        cmocka_unit_test(test_run_dir_is_ours_alone_and_locked_once),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_environment_passes_only_the_secrets_that_a_child_uses),
+    cmocka_unit_test(test_every_secret_is_kept_from_programs),
+    cmocka_unit_test(test_exits_are_told_in_words),
+    cmocka_unit_test(test_last_lines_are_bounded_and_whole),
+    cmocka_unit_test(test_cgroup_limits_and_kills_are_read),
+    cmocka_unit_test(test_only_our_part_of_the_cgroups_may_be_mounted),
+    cmocka_unit_test(test_control_groups_of_version_1_are_read),
+    cmocka_unit_test(test_processors_are_what_the_quota_allows),
+    cmocka_unit_test(test_guard_decides_by_limits_and_container),
+    cmocka_unit_test(test_usage_counts_a_process_with_its_descendants),
+    cmocka_unit_test(test_probe_targets_good_and_bad),
+    cmocka_unit_test(test_run_dir_is_ours_alone_and_locked_once),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -164,16 +164,13 @@ TEST(test_dependence_reaches_over_others)
     assert_false(due_depends(configs, 4, "none", "phase"));
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_due_by_table),
-        cmocka_unit_test(test_safety_net_looks_at_the_rows),
-        cmocka_unit_test(test_order_is_dependencies_then_priority),
-        cmocka_unit_test(test_cycles_are_refused_and_others_go_on),
-        cmocka_unit_test(test_unknown_dependency_is_none),
-        cmocka_unit_test(test_blocked_by_what_was_never_synced),
-        cmocka_unit_test(test_dependence_reaches_over_others),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_due_by_table),
+    cmocka_unit_test(test_safety_net_looks_at_the_rows),
+    cmocka_unit_test(test_order_is_dependencies_then_priority),
+    cmocka_unit_test(test_cycles_are_refused_and_others_go_on),
+    cmocka_unit_test(test_unknown_dependency_is_none),
+    cmocka_unit_test(test_blocked_by_what_was_never_synced),
+    cmocka_unit_test(test_dependence_reaches_over_others),
+};
+TEST_MAIN(tests, NULL, NULL)

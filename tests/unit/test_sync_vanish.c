@@ -53,8 +53,5 @@ TEST(test_verdicts)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdicts)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdicts)};
+TEST_MAIN(tests, NULL, NULL)

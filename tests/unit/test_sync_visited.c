@@ -64,12 +64,9 @@ TEST(test_depth_ends)
     visited_free(&v);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cycles_by_table),
-        cmocka_unit_test(test_each_directory_once),
-        cmocka_unit_test(test_depth_ends),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_cycles_by_table),
+    cmocka_unit_test(test_each_directory_once),
+    cmocka_unit_test(test_depth_ends),
+};
+TEST_MAIN(tests, NULL, NULL)

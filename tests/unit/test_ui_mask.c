@@ -27,10 +27,7 @@ TEST(test_every_member_with_a_secret_name_is_masked)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_member_with_a_secret_name_is_masked),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_every_member_with_a_secret_name_is_masked),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -36,10 +36,7 @@ TEST(test_places_are_left_out)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_places_are_left_out),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_places_are_left_out),
+};
+TEST_MAIN(tests, NULL, NULL)

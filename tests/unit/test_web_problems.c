@@ -252,11 +252,8 @@ TEST(test_mail_ends_whatever_its_subject_is)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdict_of_each_fault),
-                                       cmocka_unit_test(test_garbage_is_never_fresh),
-                                       cmocka_unit_test(test_mail_ends_whatever_its_subject_is),
-                                       cmocka_unit_test(test_keys_are_the_same_next_time_and_differ_by_cause)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdict_of_each_fault),
+                                          cmocka_unit_test(test_garbage_is_never_fresh),
+                                          cmocka_unit_test(test_mail_ends_whatever_its_subject_is),
+                                          cmocka_unit_test(test_keys_are_the_same_next_time_and_differ_by_cause)};
+TEST_MAIN(tests, NULL, NULL)

@@ -87,12 +87,9 @@ TEST(test_bindings)
     assert_null(orphan_queue_of(&keys, "sync" QUEUE_SEP QUEUE_SEP, "sync"));
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_delivery_goes_only_where_it_may),
-        cmocka_unit_test(test_orphans_in_all_forms),
-        cmocka_unit_test(test_bindings),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_a_delivery_goes_only_where_it_may),
+    cmocka_unit_test(test_orphans_in_all_forms),
+    cmocka_unit_test(test_bindings),
+};
+TEST_MAIN(tests, NULL, NULL)

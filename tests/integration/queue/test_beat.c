@@ -190,18 +190,15 @@ TEST(test_faulty_settings)
     free(output);
 }
 
-int main(void)
-{
 #define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = {
-        ROW(test_two_beats_fire_once_and_survive_their_leader),
-        ROW(test_leader_that_stops_hands_over_at_once),
-        ROW(test_missed_ticks_are_made_up_once),
-        ROW(test_redis_away_and_back),
-        ROW(test_whatever_stands_as_the_last_run),
-        ROW(test_ticks_that_are_refused),
-        ROW(test_full_redis_keeps_the_lead_and_ticks),
-        ROW(test_faulty_settings),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    ROW(test_two_beats_fire_once_and_survive_their_leader),
+    ROW(test_leader_that_stops_hands_over_at_once),
+    ROW(test_missed_ticks_are_made_up_once),
+    ROW(test_redis_away_and_back),
+    ROW(test_whatever_stands_as_the_last_run),
+    ROW(test_ticks_that_are_refused),
+    ROW(test_full_redis_keeps_the_lead_and_ticks),
+    ROW(test_faulty_settings),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -132,37 +132,33 @@ TEST(test_tasks_that_no_worker_looks_for_are_told)
     process_stop(&plain);
 }
 
-int main(void)
-{
 #define ROW(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
-    if (getenv("TEST_FILTER")) cmocka_set_test_filter(getenv("TEST_FILTER"));
-    const struct CMUnitTest tests[] = {
-        ROW(results),
-        ROW(progress),
-        ROW(unknown),
-        ROW(eta_and_expiry),
-        ROW(revoke),
-        ROW(revoke_by_stamps),
-        ROW(chords_of_tasks),
-        ROW(retries),
-        ROW(chains_and_links),
-        ROW(failed_chains),
-        ROW(errbacks),
-        ROW(groups_chains_and_maps),
-        ROW(carried_unchanged),
-        ROW(wire_variants),
-        ROW(time_limits),
-        ROW(crash),
-        ROW(priorities),
-        ROW(malformed),
-        ROW(large),
-        ROW(monitors),
-        ROW(events),
-        ROW(events_of_waiting_tasks),
-        ROW(remote_control),
-        cmocka_unit_test_setup_teardown(test_other_names, set_up_other, tear_down),
-        cmocka_unit_test_setup_teardown(test_tasks_that_no_worker_looks_for_are_told, set_up_other, tear_down),
-        ROW(shutdown_by_remote_control),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    ROW(results),
+    ROW(progress),
+    ROW(unknown),
+    ROW(eta_and_expiry),
+    ROW(revoke),
+    ROW(revoke_by_stamps),
+    ROW(chords_of_tasks),
+    ROW(retries),
+    ROW(chains_and_links),
+    ROW(failed_chains),
+    ROW(errbacks),
+    ROW(groups_chains_and_maps),
+    ROW(carried_unchanged),
+    ROW(wire_variants),
+    ROW(time_limits),
+    ROW(crash),
+    ROW(priorities),
+    ROW(malformed),
+    ROW(large),
+    ROW(monitors),
+    ROW(events),
+    ROW(events_of_waiting_tasks),
+    ROW(remote_control),
+    cmocka_unit_test_setup_teardown(test_other_names, set_up_other, tear_down),
+    cmocka_unit_test_setup_teardown(test_tasks_that_no_worker_looks_for_are_told, set_up_other, tear_down),
+    ROW(shutdown_by_remote_control),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -258,8 +258,5 @@ FIXTURE(tear_down)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_no_task_is_lost, set_up, tear_down)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_no_task_is_lost, set_up, tear_down)};
+TEST_MAIN(tests, NULL, NULL)

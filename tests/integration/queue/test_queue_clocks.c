@@ -265,10 +265,7 @@ FIXTURE(close_worlds)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_clocks_and_pauses_kill_nobody, close_worlds),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_teardown(test_clocks_and_pauses_kill_nobody, close_worlds),
+};
+TEST_MAIN(tests, NULL, NULL)

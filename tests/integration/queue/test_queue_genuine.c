@@ -87,12 +87,8 @@ TEST(test_both_work_on_the_same_chords)
     rig_check(&beside);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_same_client_sees_the_same),
-        cmocka_unit_test(test_both_work_on_the_same_chords),
-    };
-    if (getenv("TEST_FILTER")) cmocka_set_test_filter(getenv("TEST_FILTER"));
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_the_same_client_sees_the_same),
+    cmocka_unit_test(test_both_work_on_the_same_chords),
+};
+TEST_MAIN(tests, set_up, tear_down)

@@ -362,18 +362,14 @@ TEST(test_rights_that_come_and_go)
     assert_true(lines_with(&first, "could not be stored") >= 1);
 }
 
-int main(void)
-{
-    if (getenv("TEST_FILTER")) cmocka_set_test_filter(getenv("TEST_FILTER"));
 #define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = {
-        ROW(test_orphans_of_any_form),
-        ROW(test_visibility_timeout_is_a_setting),
-        ROW(test_rate_limit_delays_only_its_own_task),
-        ROW(test_revoke_that_nobody_hears),
-        ROW(test_revoke_while_the_listener_is_away),
-        ROW(test_user_without_channels),
-        ROW(test_rights_that_come_and_go),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    ROW(test_orphans_of_any_form),
+    ROW(test_visibility_timeout_is_a_setting),
+    ROW(test_rate_limit_delays_only_its_own_task),
+    ROW(test_revoke_that_nobody_hears),
+    ROW(test_revoke_while_the_listener_is_away),
+    ROW(test_user_without_channels),
+    ROW(test_rights_that_come_and_go),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -145,13 +145,10 @@ TEST(test_what_is_paused_is_listed_and_unknown_names_are_refused)
     change("resume", true);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_paused_tasks_stay_and_run_when_resumed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_expiry_passes_while_paused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_pausing_makes_no_worker_spin, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_is_paused_is_listed_and_unknown_names_are_refused, set_up, tear_down),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(test_paused_tasks_stay_and_run_when_resumed, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_expiry_passes_while_paused, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_pausing_makes_no_worker_spin, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_what_is_paused_is_listed_and_unknown_names_are_refused, set_up, tear_down),
+};
+TEST_MAIN(tests, NULL, NULL)

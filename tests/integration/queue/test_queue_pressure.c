@@ -343,18 +343,14 @@ TEST(test_memory_is_bounded_with_any_mixture)
     }
 }
 
-int main(void)
-{
-    if (getenv("TEST_FILTER")) cmocka_set_test_filter(getenv("TEST_FILTER"));
 #define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = {
-        ROW(test_full_redis_heals),
-        ROW(test_full_redis_keeps_retries_and_dead_letters),
-        ROW(test_result_that_does_not_fit_is_told),
-        ROW(test_poison_is_buried_whatever_its_tag),
-        ROW(test_death_of_the_worker_condemns_only_the_culprit),
-        ROW(test_stop_in_the_middle_of_a_fetch),
-        ROW(test_memory_is_bounded_with_any_mixture),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    ROW(test_full_redis_heals),
+    ROW(test_full_redis_keeps_retries_and_dead_letters),
+    ROW(test_result_that_does_not_fit_is_told),
+    ROW(test_poison_is_buried_whatever_its_tag),
+    ROW(test_death_of_the_worker_condemns_only_the_culprit),
+    ROW(test_stop_in_the_middle_of_a_fetch),
+    ROW(test_memory_is_bounded_with_any_mixture),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -273,14 +273,11 @@ TEST(test_keys_with_a_prefix_get_it_once)
     assert_int_equal(rig_int(&rig, "LLEN pre:sync"), MANY);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_waiting_tasks_are_found_and_cancelled, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_parts_of_groups_are_left_to_the_workers, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_dead_letters_are_found_retried_and_deleted, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_scheduled_tasks_are_found_and_cancelled, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_keys_with_a_prefix_get_it_once, set_up_prefixed, tear_down),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(test_waiting_tasks_are_found_and_cancelled, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_parts_of_groups_are_left_to_the_workers, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_dead_letters_are_found_retried_and_deleted, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_scheduled_tasks_are_found_and_cancelled, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_keys_with_a_prefix_get_it_once, set_up_prefixed, tear_down),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -195,12 +195,9 @@ TEST(test_results_are_awaited)
     unsetenv("REDIS_URL");
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_operator_looks_and_repairs, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_dead_letter_of_any_bytes_tells_why_it_is_dead, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_results_are_awaited, set_up, tear_down),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(test_operator_looks_and_repairs, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_a_dead_letter_of_any_bytes_tells_why_it_is_dead, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_results_are_awaited, set_up, tear_down),
+};
+TEST_MAIN(tests, NULL, NULL)

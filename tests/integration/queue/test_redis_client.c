@@ -236,12 +236,9 @@ TEST(test_lost_connections_are_made_again)
     rig_close(&rig);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tls),
-        cmocka_unit_test(test_users_databases_and_unix_sockets),
-        cmocka_unit_test(test_lost_connections_are_made_again),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_tls),
+    cmocka_unit_test(test_users_databases_and_unix_sockets),
+    cmocka_unit_test(test_lost_connections_are_made_again),
+};
+TEST_MAIN(tests, NULL, NULL)

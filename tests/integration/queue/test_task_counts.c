@@ -309,14 +309,11 @@ TEST(test_a_manual_sync_runs_in_a_worker_although_the_switch_is_off)
     rig_close(&rig);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_every_end_of_a_task_is_counted_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_workers_add_up_and_a_restart_takes_nothing_away, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_redis_that_was_away_or_forgot_has_the_counts_again, set_up, tear_down),
-        cmocka_unit_test(test_without_redis_a_web_process_counts_its_own_children),
-        cmocka_unit_test(test_a_manual_sync_runs_in_a_worker_although_the_switch_is_off),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(test_every_end_of_a_task_is_counted_once, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_workers_add_up_and_a_restart_takes_nothing_away, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_redis_that_was_away_or_forgot_has_the_counts_again, set_up, tear_down),
+    cmocka_unit_test(test_without_redis_a_web_process_counts_its_own_children),
+    cmocka_unit_test(test_a_manual_sync_runs_in_a_worker_although_the_switch_is_off),
+};
+TEST_MAIN(tests, NULL, NULL)

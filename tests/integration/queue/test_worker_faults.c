@@ -236,21 +236,18 @@ TEST(test_without_redis)
     WAIT_UNTIL(rig_has_state(&rig, "t1", "SUCCESS"), 15000);
 }
 
-int main(void)
-{
 #define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = {
-        ROW(test_successor_takes_over_at_once),
-        ROW(test_other_worker_takes_over_after_the_lease),
-        ROW(test_long_task_keeps_its_message),
-        ROW(test_frozen_worker_writes_nothing_afterwards),
-        ROW(test_redis_killed_and_restarted),
-        ROW(test_redis_that_forgot_gets_the_result),
-        ROW(test_stop_hands_back_what_is_not_done),
-        ROW(test_full_and_read_only_redis),
-        ROW(test_orphans_of_python_workers_come_back),
-        ROW(test_runners_are_recycled),
-        ROW(test_without_redis),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    ROW(test_successor_takes_over_at_once),
+    ROW(test_other_worker_takes_over_after_the_lease),
+    ROW(test_long_task_keeps_its_message),
+    ROW(test_frozen_worker_writes_nothing_afterwards),
+    ROW(test_redis_killed_and_restarted),
+    ROW(test_redis_that_forgot_gets_the_result),
+    ROW(test_stop_hands_back_what_is_not_done),
+    ROW(test_full_and_read_only_redis),
+    ROW(test_orphans_of_python_workers_come_back),
+    ROW(test_runners_are_recycled),
+    ROW(test_without_redis),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -114,8 +114,5 @@ static void test_a_worker_without_memory_loses_nothing(void **state)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_worker_without_memory_loses_nothing)};
-    return cmocka_run_group_tests(tests, open_rig, close_rig);
-}
+static const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_worker_without_memory_loses_nothing)};
+TEST_MAIN(tests, open_rig, close_rig)

@@ -298,21 +298,18 @@ TEST(test_bad_arguments_are_explained)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_login_is_checked),
-        cmocka_unit_test(test_calls_in_the_wrong_state_are_refused),
-        cmocka_unit_test(test_sideways_is_refused_until_allowed),
-        cmocka_unit_test(test_token_expires_and_is_no_leak_once_noticed),
-        cmocka_unit_test(test_login_of_a_client_that_hung_up_opens_no_session),
-        cmocka_unit_test(test_every_project_has_a_null_guid_phase),
-        cmocka_unit_test(test_field_case_has_13_and_4_elevations),
-        cmocka_unit_test(test_thumbnail_is_a_png_of_the_asked_size),
-        cmocka_unit_test(test_parts_list_is_a_database),
-        cmocka_unit_test(test_same_seed_same_company),
-        cmocka_unit_test(test_calls_of_one_session_wait_for_each_other_others_do_not),
-        cmocka_unit_test(test_bad_arguments_are_explained),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_login_is_checked),
+    cmocka_unit_test(test_calls_in_the_wrong_state_are_refused),
+    cmocka_unit_test(test_sideways_is_refused_until_allowed),
+    cmocka_unit_test(test_token_expires_and_is_no_leak_once_noticed),
+    cmocka_unit_test(test_login_of_a_client_that_hung_up_opens_no_session),
+    cmocka_unit_test(test_every_project_has_a_null_guid_phase),
+    cmocka_unit_test(test_field_case_has_13_and_4_elevations),
+    cmocka_unit_test(test_thumbnail_is_a_png_of_the_asked_size),
+    cmocka_unit_test(test_parts_list_is_a_database),
+    cmocka_unit_test(test_same_seed_same_company),
+    cmocka_unit_test(test_calls_of_one_session_wait_for_each_other_others_do_not),
+    cmocka_unit_test(test_bad_arguments_are_explained),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -320,17 +320,14 @@ TEST(test_stop_ends_cleanly_with_calls_on_their_way)
     assert_int_equal(status, 0);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dump_equals_walk_also_after_changes),
-        cmocka_unit_test(test_change_raises_date_and_version_and_is_seen),
-        cmocka_unit_test(test_control_refuses_nonsense),
-        cmocka_unit_test(test_each_fault_strikes_once),
-        cmocka_unit_test(test_login_whose_answer_is_lost_leaks_no_session),
-        cmocka_unit_test(test_faults_are_the_same_for_the_same_seed),
-        cmocka_unit_test(test_stats_count_and_reset),
-        cmocka_unit_test(test_stop_ends_cleanly_with_calls_on_their_way),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_dump_equals_walk_also_after_changes),
+    cmocka_unit_test(test_change_raises_date_and_version_and_is_seen),
+    cmocka_unit_test(test_control_refuses_nonsense),
+    cmocka_unit_test(test_each_fault_strikes_once),
+    cmocka_unit_test(test_login_whose_answer_is_lost_leaks_no_session),
+    cmocka_unit_test(test_faults_are_the_same_for_the_same_seed),
+    cmocka_unit_test(test_stats_count_and_reset),
+    cmocka_unit_test(test_stop_ends_cleanly_with_calls_on_their_way),
+};
+TEST_MAIN(tests, NULL, NULL)

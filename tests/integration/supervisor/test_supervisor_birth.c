@@ -395,24 +395,20 @@ static void test_liveness_and_pings_of_programs(void **state)
     supervised_stop(&s);
 }
 
-int main(int argc, char **argv)
-{
-    supervised_act(argc, argv);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_program_that_cannot_be_run_is_never_ready),
-        cmocka_unit_test(test_one_shot_is_waited_for),
-        cmocka_unit_test(test_on_failure_with_readiness_none_does_not_hold_others_up),
-        cmocka_unit_test(test_probes_that_are_given_up_leave_no_process),
-        cmocka_unit_test(test_deaths_are_noticed_whatever_was_inherited),
-        cmocka_unit_test(test_signals_before_it_listens_are_neither_fatal_nor_lost),
-        cmocka_unit_test(test_near_the_descriptor_limit_children_are_whole_or_refused),
-        cmocka_unit_test(test_no_descriptors_for_clients_does_not_make_it_spin),
-        cmocka_unit_test(test_user_group_and_home),
-        cmocka_unit_test(test_unknown_accounts_are_refused_before_anything_starts),
-        cmocka_unit_test(test_own_path_finds_the_command),
-        cmocka_unit_test(test_without_autostart_it_waits_for_ctl_start),
-        cmocka_unit_test(test_all_means_everybody),
-        cmocka_unit_test(test_liveness_and_pings_of_programs),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_program_that_cannot_be_run_is_never_ready),
+    cmocka_unit_test(test_one_shot_is_waited_for),
+    cmocka_unit_test(test_on_failure_with_readiness_none_does_not_hold_others_up),
+    cmocka_unit_test(test_probes_that_are_given_up_leave_no_process),
+    cmocka_unit_test(test_deaths_are_noticed_whatever_was_inherited),
+    cmocka_unit_test(test_signals_before_it_listens_are_neither_fatal_nor_lost),
+    cmocka_unit_test(test_near_the_descriptor_limit_children_are_whole_or_refused),
+    cmocka_unit_test(test_no_descriptors_for_clients_does_not_make_it_spin),
+    cmocka_unit_test(test_user_group_and_home),
+    cmocka_unit_test(test_unknown_accounts_are_refused_before_anything_starts),
+    cmocka_unit_test(test_own_path_finds_the_command),
+    cmocka_unit_test(test_without_autostart_it_waits_for_ctl_start),
+    cmocka_unit_test(test_all_means_everybody),
+    cmocka_unit_test(test_liveness_and_pings_of_programs),
+};
+SUPERVISED_MAIN(tests)

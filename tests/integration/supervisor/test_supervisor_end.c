@@ -253,22 +253,18 @@ static void test_term_in_every_state(void **state)
     }
 }
 
-int main(int argc, char **argv)
-{
-    supervised_act(argc, argv);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stop_ends_grandchildren_that_ignore_term_and_escapees),
-        cmocka_unit_test(test_ctl_stop_ends_the_whole_group_before_it_says_down),
-        cmocka_unit_test(test_crash_takes_the_rest_of_the_group_along),
-        cmocka_unit_test(test_kill_9_of_the_supervisor_leaves_nothing),
-        cmocka_unit_test(test_killed_guardian_is_made_anew_and_still_guards),
-        cmocka_unit_test(test_waiting_guardian_is_a_few_pages),
-        cmocka_unit_test(test_guardian_is_made_when_there_is_a_process_for_it_again),
-        cmocka_unit_test(test_second_supervisor_is_refused_with_the_first_ones_pid),
-        cmocka_unit_test(test_run_directory_of_another_is_refused),
-        cmocka_unit_test(test_child_that_ignores_term_is_killed_at_its_deadline),
-        cmocka_unit_test(test_second_term_hurries),
-        cmocka_unit_test(test_term_in_every_state),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_stop_ends_grandchildren_that_ignore_term_and_escapees),
+    cmocka_unit_test(test_ctl_stop_ends_the_whole_group_before_it_says_down),
+    cmocka_unit_test(test_crash_takes_the_rest_of_the_group_along),
+    cmocka_unit_test(test_kill_9_of_the_supervisor_leaves_nothing),
+    cmocka_unit_test(test_killed_guardian_is_made_anew_and_still_guards),
+    cmocka_unit_test(test_waiting_guardian_is_a_few_pages),
+    cmocka_unit_test(test_guardian_is_made_when_there_is_a_process_for_it_again),
+    cmocka_unit_test(test_second_supervisor_is_refused_with_the_first_ones_pid),
+    cmocka_unit_test(test_run_directory_of_another_is_refused),
+    cmocka_unit_test(test_child_that_ignores_term_is_killed_at_its_deadline),
+    cmocka_unit_test(test_second_term_hurries),
+    cmocka_unit_test(test_term_in_every_state),
+};
+SUPERVISED_MAIN(tests)

@@ -399,23 +399,19 @@ static void test_status_marks_children_of_another_program(void **state)
     supervised_stop(&s);
 }
 
-int main(int argc, char **argv)
-{
-    supervised_act(argc, argv);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_file_that_is_faulty_at_the_exec_is_not_read),
-        cmocka_unit_test(test_trial_that_hangs_is_ended),
-        cmocka_unit_test(test_no_program_at_all),
-        cmocka_unit_test(test_new_program_that_cannot_take_over_goes_back_to_the_old_one),
-        cmocka_unit_test(test_program_of_another_state_format_is_refused_by_its_trial),
-        cmocka_unit_test(test_log_file_that_cannot_be_opened_any_more),
-        cmocka_unit_test(test_half_lines_times_of_failures_and_last_lines_go_over),
-        cmocka_unit_test(test_failures_before_an_exec_count_towards_a_crash_loop),
-        cmocka_unit_test(test_cpu_after_an_exec_is_that_of_the_last_interval),
-        cmocka_unit_test(test_secrets_stay_hidden_and_runtime_settings_stay_set),
-        cmocka_unit_test(test_hook_that_runs_ends_before_an_exec),
-        cmocka_unit_test(test_link_to_a_release_is_followed_and_every_child_replaced),
-        cmocka_unit_test(test_status_marks_children_of_another_program),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_file_that_is_faulty_at_the_exec_is_not_read),
+    cmocka_unit_test(test_trial_that_hangs_is_ended),
+    cmocka_unit_test(test_no_program_at_all),
+    cmocka_unit_test(test_new_program_that_cannot_take_over_goes_back_to_the_old_one),
+    cmocka_unit_test(test_program_of_another_state_format_is_refused_by_its_trial),
+    cmocka_unit_test(test_log_file_that_cannot_be_opened_any_more),
+    cmocka_unit_test(test_half_lines_times_of_failures_and_last_lines_go_over),
+    cmocka_unit_test(test_failures_before_an_exec_count_towards_a_crash_loop),
+    cmocka_unit_test(test_cpu_after_an_exec_is_that_of_the_last_interval),
+    cmocka_unit_test(test_secrets_stay_hidden_and_runtime_settings_stay_set),
+    cmocka_unit_test(test_hook_that_runs_ends_before_an_exec),
+    cmocka_unit_test(test_link_to_a_release_is_followed_and_every_child_replaced),
+    cmocka_unit_test(test_status_marks_children_of_another_program),
+};
+SUPERVISED_MAIN(tests)

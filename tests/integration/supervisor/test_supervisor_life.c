@@ -329,24 +329,20 @@ static void test_faulty_plans_are_refused_at_start(void **state)
     }
 }
 
-int main(int argc, char **argv)
-{
-    supervised_act(argc, argv);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gate_off_runs_web_only_and_says_so),
-        cmocka_unit_test(test_gate_on_without_redis_says_what_to_set),
-        cmocka_unit_test(test_roles_come_up_with_counts_and_only_their_secrets),
-        cmocka_unit_test(test_failing_migration_is_retried_while_web_serves_and_worker_waits),
-        cmocka_unit_test(test_programs_start_in_order_when_ready_and_stop_in_reverse),
-        cmocka_unit_test(test_every_kind_of_readiness),
-        cmocka_unit_test(test_child_that_is_never_ready_is_stopped_and_tried_again),
-        cmocka_unit_test(test_killed_child_is_back_at_once_and_learns_of_its_predecessor),
-        cmocka_unit_test(test_hung_child_is_dumped_killed_and_replaced),
-        cmocka_unit_test(test_crash_loop_is_told_shown_retried_and_forgotten_when_stable),
-        cmocka_unit_test(test_missing_essential_child_makes_the_supervisor_give_up),
-        cmocka_unit_test(test_restart_policies_of_programs),
-        cmocka_unit_test(test_program_gets_its_surroundings_and_no_secrets),
-        cmocka_unit_test(test_faulty_plans_are_refused_at_start),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_gate_off_runs_web_only_and_says_so),
+    cmocka_unit_test(test_gate_on_without_redis_says_what_to_set),
+    cmocka_unit_test(test_roles_come_up_with_counts_and_only_their_secrets),
+    cmocka_unit_test(test_failing_migration_is_retried_while_web_serves_and_worker_waits),
+    cmocka_unit_test(test_programs_start_in_order_when_ready_and_stop_in_reverse),
+    cmocka_unit_test(test_every_kind_of_readiness),
+    cmocka_unit_test(test_child_that_is_never_ready_is_stopped_and_tried_again),
+    cmocka_unit_test(test_killed_child_is_back_at_once_and_learns_of_its_predecessor),
+    cmocka_unit_test(test_hung_child_is_dumped_killed_and_replaced),
+    cmocka_unit_test(test_crash_loop_is_told_shown_retried_and_forgotten_when_stable),
+    cmocka_unit_test(test_missing_essential_child_makes_the_supervisor_give_up),
+    cmocka_unit_test(test_restart_policies_of_programs),
+    cmocka_unit_test(test_program_gets_its_surroundings_and_no_secrets),
+    cmocka_unit_test(test_faulty_plans_are_refused_at_start),
+};
+SUPERVISED_MAIN(tests)

@@ -314,19 +314,15 @@ static void test_included_files_are_frozen_as_well(void **state)
     supervised_stop(&s);
 }
 
-int main(int argc, char **argv)
-{
-    supervised_act(argc, argv);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_removed_comes_back),
-        cmocka_unit_test(test_second_supervisor_never_starts_on_it),
-        cmocka_unit_test(test_full_disk_is_told_once_and_nothing_ends),
-        cmocka_unit_test(test_ctl_with_a_faulty_file_talks_to_the_supervisor_that_it_names),
-        cmocka_unit_test(test_default_place_is_that_of_the_user),
-        cmocka_unit_test(test_files_beside_the_program_are_read_when_none_is_named),
-        cmocka_unit_test(test_second_shell_sees_the_running_system),
-        cmocka_unit_test(test_every_secret_by_placeholder_with_all_real_roles),
-        cmocka_unit_test(test_included_files_are_frozen_as_well),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_what_is_removed_comes_back),
+    cmocka_unit_test(test_second_supervisor_never_starts_on_it),
+    cmocka_unit_test(test_full_disk_is_told_once_and_nothing_ends),
+    cmocka_unit_test(test_ctl_with_a_faulty_file_talks_to_the_supervisor_that_it_names),
+    cmocka_unit_test(test_default_place_is_that_of_the_user),
+    cmocka_unit_test(test_files_beside_the_program_are_read_when_none_is_named),
+    cmocka_unit_test(test_second_shell_sees_the_running_system),
+    cmocka_unit_test(test_every_secret_by_placeholder_with_all_real_roles),
+    cmocka_unit_test(test_included_files_are_frozen_as_well),
+};
+SUPERVISED_MAIN(tests)

@@ -379,21 +379,17 @@ static void test_exec_of_a_broken_program_file_is_refused(void **state)
     supervised_stop(&s);
 }
 
-int main(int argc, char **argv)
-{
-    supervised_act(argc, argv);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gate_goes_on_and_off_by_the_file),
-        cmocka_unit_test(test_bad_file_is_refused_whole_and_does_not_hurt_a_restart),
-        cmocka_unit_test(test_reload_touches_only_what_changed),
-        cmocka_unit_test(test_counts_grow_and_shrink),
-        cmocka_unit_test(test_web_is_replaced_and_crashes_without_a_failed_request),
-        cmocka_unit_test(test_successor_that_fails_leaves_the_old_one_serving),
-        cmocka_unit_test(test_storm_of_hups_under_load_fails_no_request),
-        cmocka_unit_test(test_storm_of_hups_on_the_real_web_fails_no_request),
-        cmocka_unit_test(test_runtime_settings_are_shown_applied_and_gone_with_the_supervisor),
-        cmocka_unit_test(test_exec_of_itself_keeps_children_sockets_and_what_is_known),
-        cmocka_unit_test(test_exec_of_a_broken_program_file_is_refused),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_gate_goes_on_and_off_by_the_file),
+    cmocka_unit_test(test_bad_file_is_refused_whole_and_does_not_hurt_a_restart),
+    cmocka_unit_test(test_reload_touches_only_what_changed),
+    cmocka_unit_test(test_counts_grow_and_shrink),
+    cmocka_unit_test(test_web_is_replaced_and_crashes_without_a_failed_request),
+    cmocka_unit_test(test_successor_that_fails_leaves_the_old_one_serving),
+    cmocka_unit_test(test_storm_of_hups_under_load_fails_no_request),
+    cmocka_unit_test(test_storm_of_hups_on_the_real_web_fails_no_request),
+    cmocka_unit_test(test_runtime_settings_are_shown_applied_and_gone_with_the_supervisor),
+    cmocka_unit_test(test_exec_of_itself_keeps_children_sockets_and_what_is_known),
+    cmocka_unit_test(test_exec_of_a_broken_program_file_is_refused),
+};
+SUPERVISED_MAIN(tests)

@@ -81,13 +81,9 @@ TEST(test_start_and_stop_deadlines_do_not_run_while_frozen)
     assert_false(process_logged(&s.process, "did not stop in"));
 }
 
-int main(int argc, char **argv)
-{
-    supervised_act(argc, argv);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frozen_children_are_not_hung),
-        cmocka_unit_test(test_child_that_hangs_is_still_found_after_a_sleep),
-        cmocka_unit_test(test_start_and_stop_deadlines_do_not_run_while_frozen),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_frozen_children_are_not_hung),
+    cmocka_unit_test(test_child_that_hangs_is_still_found_after_a_sleep),
+    cmocka_unit_test(test_start_and_stop_deadlines_do_not_run_while_frozen),
+};
+SUPERVISED_MAIN(tests)

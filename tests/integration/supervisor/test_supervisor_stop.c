@@ -189,19 +189,15 @@ TEST(test_old_process_is_stopped_by_its_own_rules)
     supervised_stop(&s);
 }
 
-int main(int argc, char **argv)
-{
-    supervised_act(argc, argv);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_zombie_in_the_group_does_not_hold_a_stop_up),
-        cmocka_unit_test(test_zombie_in_the_group_does_not_keep_others_from_their_stop),
-        cmocka_unit_test(test_whoever_is_hurried_still_gets_its_moment),
-        cmocka_unit_test(test_server_behind_a_shell_has_the_whole_stop_timeout),
-        cmocka_unit_test(test_rest_of_a_group_that_does_not_stop_is_named_and_killed),
-        cmocka_unit_test(test_copies_of_a_program_that_daemonises_do_not_pile_up),
-        cmocka_unit_test(test_stop_restart_and_reload_end_what_went_out_of_the_group),
-        cmocka_unit_test(test_daemon_of_a_running_program_is_left_alone),
-        cmocka_unit_test(test_old_process_is_stopped_by_its_own_rules),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_zombie_in_the_group_does_not_hold_a_stop_up),
+    cmocka_unit_test(test_zombie_in_the_group_does_not_keep_others_from_their_stop),
+    cmocka_unit_test(test_whoever_is_hurried_still_gets_its_moment),
+    cmocka_unit_test(test_server_behind_a_shell_has_the_whole_stop_timeout),
+    cmocka_unit_test(test_rest_of_a_group_that_does_not_stop_is_named_and_killed),
+    cmocka_unit_test(test_copies_of_a_program_that_daemonises_do_not_pile_up),
+    cmocka_unit_test(test_stop_restart_and_reload_end_what_went_out_of_the_group),
+    cmocka_unit_test(test_daemon_of_a_running_program_is_left_alone),
+    cmocka_unit_test(test_old_process_is_stopped_by_its_own_rules),
+};
+SUPERVISED_MAIN(tests)

@@ -86,12 +86,8 @@ static void test_a_thousand_crashes_leave_memory_flat(void **state)
     supervised_stop(&s);
 }
 
-int main(int argc, char **argv)
-{
-    supervised_act(argc, argv);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ten_thousand_orphans_are_reaped_and_own_statuses_are_kept),
-        cmocka_unit_test(test_a_thousand_crashes_leave_memory_flat),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_ten_thousand_orphans_are_reaped_and_own_statuses_are_kept),
+    cmocka_unit_test(test_a_thousand_crashes_leave_memory_flat),
+};
+SUPERVISED_MAIN(tests)

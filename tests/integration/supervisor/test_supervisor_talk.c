@@ -424,23 +424,19 @@ static void test_completion_knows_commands_and_children(void **state)
     supervised_stop(&s);
 }
 
-int main(int argc, char **argv)
-{
-    supervised_act(argc, argv);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines_are_whole_prefixed_split_and_clean),
-        cmocka_unit_test(test_json_logs_are_json_whatever_children_write),
-        cmocka_unit_test(test_log_file_rotates_and_usr1_reopens_it),
-        cmocka_unit_test(test_flood_and_a_reader_that_stalls_never_block_supervision),
-        cmocka_unit_test(test_status_for_people_and_for_programs),
-        cmocka_unit_test(test_start_stop_restart_signal_tail_and_mistakes),
-        cmocka_unit_test(test_restart_that_fails_is_told),
-        cmocka_unit_test(test_tail_follows),
-        cmocka_unit_test(test_control_socket_bears_nonsense_and_is_closed_to_others),
-        cmocka_unit_test(test_usr2_logs_the_status),
-        cmocka_unit_test(test_events_reach_the_hook_and_its_rate_is_bounded),
-        cmocka_unit_test(test_child_that_outgrows_its_limit_is_replaced_gracefully),
-        cmocka_unit_test(test_completion_knows_commands_and_children),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_lines_are_whole_prefixed_split_and_clean),
+    cmocka_unit_test(test_json_logs_are_json_whatever_children_write),
+    cmocka_unit_test(test_log_file_rotates_and_usr1_reopens_it),
+    cmocka_unit_test(test_flood_and_a_reader_that_stalls_never_block_supervision),
+    cmocka_unit_test(test_status_for_people_and_for_programs),
+    cmocka_unit_test(test_start_stop_restart_signal_tail_and_mistakes),
+    cmocka_unit_test(test_restart_that_fails_is_told),
+    cmocka_unit_test(test_tail_follows),
+    cmocka_unit_test(test_control_socket_bears_nonsense_and_is_closed_to_others),
+    cmocka_unit_test(test_usr2_logs_the_status),
+    cmocka_unit_test(test_events_reach_the_hook_and_its_rate_is_bounded),
+    cmocka_unit_test(test_child_that_outgrows_its_limit_is_replaced_gracefully),
+    cmocka_unit_test(test_completion_knows_commands_and_children),
+};
+SUPERVISED_MAIN(tests)

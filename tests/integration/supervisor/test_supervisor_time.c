@@ -122,17 +122,13 @@ TEST(test_one_of_two_web_processes_is_enough)
     assert_int_equal(gave_up(15000), 70);
 }
 
-int main(int argc, char **argv)
-{
-    supervised_act(argc, argv);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_child_that_was_held_is_missing_only_from_its_start_on),
-        cmocka_unit_test(test_restart_after_a_slow_stop_begins_anew),
-        cmocka_unit_test(test_one_shot_that_is_done_and_changed_begins_anew),
-        cmocka_unit_test(test_program_that_flaps_is_given_up),
-        cmocka_unit_test(test_web_that_says_ready_and_dies_again_and_again_is_given_up),
-        cmocka_unit_test(test_one_crash_after_a_long_time_is_no_reason_to_give_up),
-        cmocka_unit_test(test_one_of_two_web_processes_is_enough),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_child_that_was_held_is_missing_only_from_its_start_on),
+    cmocka_unit_test(test_restart_after_a_slow_stop_begins_anew),
+    cmocka_unit_test(test_one_shot_that_is_done_and_changed_begins_anew),
+    cmocka_unit_test(test_program_that_flaps_is_given_up),
+    cmocka_unit_test(test_web_that_says_ready_and_dies_again_and_again_is_given_up),
+    cmocka_unit_test(test_one_crash_after_a_long_time_is_no_reason_to_give_up),
+    cmocka_unit_test(test_one_of_two_web_processes_is_enough),
+};
+SUPERVISED_MAIN(tests)

@@ -537,26 +537,22 @@ static void test_closed_terminal_ends_it_and_hup_with_one_does_not(void **state)
     assert_int_equal(supervised_left(&s), 0);
 }
 
-int main(int argc, char **argv)
-{
-    supervised_act(argc, argv);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_programs_cannot_forge_lines),
-        cmocka_unit_test(test_standard_error_is_a_level_of_its_own),
-        cmocka_unit_test(test_status_is_valid_utf8_whatever_children_say),
-        cmocka_unit_test(test_program_of_another_user_is_heard),
-        cmocka_unit_test(test_lost_lines_are_told_as_many_as_they_were),
-        cmocka_unit_test(test_events_come_before_the_end_and_the_hook_is_heard),
-        cmocka_unit_test(test_hung_held_and_stop_are_events),
-        cmocka_unit_test(test_what_cannot_be_applied_is_refused_at_once),
-        cmocka_unit_test(test_address_that_cannot_be_listened_on_is_refused_at_once),
-        cmocka_unit_test(test_roles_are_checked),
-        cmocka_unit_test(test_outer_supervisor_hears_ready_when_the_essential_are),
-        cmocka_unit_test(test_real_role_that_crashes_or_hangs_tells_where),
-        cmocka_unit_test(test_user_signals_end_no_role),
-        cmocka_unit_test(test_followers_leave_room_for_commands),
-        cmocka_unit_test(test_wrong_words_of_ctl_are_told),
-        cmocka_unit_test(test_closed_terminal_ends_it_and_hup_with_one_does_not),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_programs_cannot_forge_lines),
+    cmocka_unit_test(test_standard_error_is_a_level_of_its_own),
+    cmocka_unit_test(test_status_is_valid_utf8_whatever_children_say),
+    cmocka_unit_test(test_program_of_another_user_is_heard),
+    cmocka_unit_test(test_lost_lines_are_told_as_many_as_they_were),
+    cmocka_unit_test(test_events_come_before_the_end_and_the_hook_is_heard),
+    cmocka_unit_test(test_hung_held_and_stop_are_events),
+    cmocka_unit_test(test_what_cannot_be_applied_is_refused_at_once),
+    cmocka_unit_test(test_address_that_cannot_be_listened_on_is_refused_at_once),
+    cmocka_unit_test(test_roles_are_checked),
+    cmocka_unit_test(test_outer_supervisor_hears_ready_when_the_essential_are),
+    cmocka_unit_test(test_real_role_that_crashes_or_hangs_tells_where),
+    cmocka_unit_test(test_user_signals_end_no_role),
+    cmocka_unit_test(test_followers_leave_room_for_commands),
+    cmocka_unit_test(test_wrong_words_of_ctl_are_told),
+    cmocka_unit_test(test_closed_terminal_ends_it_and_hup_with_one_does_not),
+};
+SUPERVISED_MAIN(tests)

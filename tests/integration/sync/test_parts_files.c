@@ -208,15 +208,12 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_take_over_is_interrupted_five_times),
-        cmocka_unit_test(test_take_over_believes_the_bytes),
-        cmocka_unit_test(test_vanished_elevations_lose_their_lists_after_a_while),
-        cmocka_unit_test(test_versions_are_kept_by_the_rule),
-        cmocka_unit_test(test_equal_bytes_are_one_file),
-        cmocka_unit_test(test_rate_is_the_slope_of_two_weeks),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_take_over_is_interrupted_five_times),
+    cmocka_unit_test(test_take_over_believes_the_bytes),
+    cmocka_unit_test(test_vanished_elevations_lose_their_lists_after_a_while),
+    cmocka_unit_test(test_versions_are_kept_by_the_rule),
+    cmocka_unit_test(test_equal_bytes_are_one_file),
+    cmocka_unit_test(test_rate_is_the_slope_of_two_weeks),
+};
+TEST_MAIN(tests, start, stop)

@@ -256,19 +256,16 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_enrichment_is_what_the_file_says),
-        cmocka_unit_test(test_same_content_is_read_once),
-        cmocka_unit_test(test_unreadable_file_fails_is_logged_and_retried),
-        cmocka_unit_test(test_new_version_heals),
-        cmocka_unit_test(test_batch_with_all_sorts_of_ids),
-        cmocka_unit_test(test_trigger_reads_everything_that_waits),
-        cmocka_unit_test(test_parser_that_died_is_replaced),
-        cmocka_unit_test(test_row_of_the_elevation_is_found_by_its_name),
-        cmocka_unit_test(test_what_an_older_reader_has_read_is_read_again),
-        cmocka_unit_test(test_one_bad_list_keeps_no_other_out),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_enrichment_is_what_the_file_says),
+    cmocka_unit_test(test_same_content_is_read_once),
+    cmocka_unit_test(test_unreadable_file_fails_is_logged_and_retried),
+    cmocka_unit_test(test_new_version_heals),
+    cmocka_unit_test(test_batch_with_all_sorts_of_ids),
+    cmocka_unit_test(test_trigger_reads_everything_that_waits),
+    cmocka_unit_test(test_parser_that_died_is_replaced),
+    cmocka_unit_test(test_row_of_the_elevation_is_found_by_its_name),
+    cmocka_unit_test(test_what_an_older_reader_has_read_is_read_again),
+    cmocka_unit_test(test_one_bad_list_keeps_no_other_out),
+};
+TEST_MAIN(tests, start, stop)

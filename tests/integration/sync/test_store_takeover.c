@@ -249,12 +249,9 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_existing_database_is_taken_over),
-        cmocka_unit_test(test_odd_databases_are_taken_over),
-        cmocka_unit_test(test_several_migrate_at_once),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_existing_database_is_taken_over),
+    cmocka_unit_test(test_odd_databases_are_taken_over),
+    cmocka_unit_test(test_several_migrate_at_once),
+};
+TEST_MAIN(tests, start, stop)

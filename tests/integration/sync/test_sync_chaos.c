@@ -261,18 +261,15 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_killed_in_every_stage_and_resumed),
-        cmocka_unit_test(test_killed_while_logging_in),
-        cmocka_unit_test(test_failed_logouts_are_made_up_for),
-        cmocka_unit_test(test_refused_logouts_are_not_over),
-        cmocka_unit_test(test_sessions_refused_once_are_logged_out),
-        cmocka_unit_test(test_interrupted_sync_is_due_again_at_once),
-        cmocka_unit_test(test_terminated_sync_logs_out),
-        cmocka_unit_test(test_upstream_changes_during_sync),
-        cmocka_unit_test(test_random_mutations_and_faults_converge),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_killed_in_every_stage_and_resumed),
+    cmocka_unit_test(test_killed_while_logging_in),
+    cmocka_unit_test(test_failed_logouts_are_made_up_for),
+    cmocka_unit_test(test_refused_logouts_are_not_over),
+    cmocka_unit_test(test_sessions_refused_once_are_logged_out),
+    cmocka_unit_test(test_interrupted_sync_is_due_again_at_once),
+    cmocka_unit_test(test_terminated_sync_logs_out),
+    cmocka_unit_test(test_upstream_changes_during_sync),
+    cmocka_unit_test(test_random_mutations_and_faults_converge),
+};
+TEST_MAIN(tests, start, stop)

@@ -140,14 +140,11 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_elevation_in_two_projects_stays_where_it_is),
-        cmocka_unit_test(test_elevation_in_two_changed_projects_stays),
-        cmocka_unit_test(test_two_elevations_with_one_identifier_are_told),
-        cmocka_unit_test(test_project_in_two_directories_stays_where_it_is),
-        cmocka_unit_test(test_clocks_hours_apart_cost_nothing),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_elevation_in_two_projects_stays_where_it_is),
+    cmocka_unit_test(test_elevation_in_two_changed_projects_stays),
+    cmocka_unit_test(test_two_elevations_with_one_identifier_are_told),
+    cmocka_unit_test(test_project_in_two_directories_stays_where_it_is),
+    cmocka_unit_test(test_clocks_hours_apart_cost_nothing),
+};
+TEST_MAIN(tests, start, stop)

@@ -304,27 +304,24 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_passing_error_statuses),
-        cmocka_unit_test(test_passing_cut_connections),
-        cmocka_unit_test(test_passing_garbage),
-        cmocka_unit_test(test_passing_truncated_answers),
-        cmocka_unit_test(test_passing_locks),
-        cmocka_unit_test(test_expired_tokens),
-        cmocka_unit_test(test_rate_limit_pauses_and_goes_on),
-        cmocka_unit_test(test_slow_answers_are_waited_for),
-        cmocka_unit_test(test_hanging_calls_time_out_and_are_repeated),
-        cmocka_unit_test(test_dead_parts_lists_leave_rows_and_come_later),
-        cmocka_unit_test(test_refused_thumbnails_are_not_asked_for_again),
-        cmocka_unit_test(test_objects_of_wrong_types_are_refused_alone),
-        cmocka_unit_test(test_endless_answer_is_cut),
-        cmocka_unit_test(test_upstream_that_is_down_loses_nothing),
-        cmocka_unit_test(test_wrong_address_is_named),
-        cmocka_unit_test(test_wrong_password_is_said_at_once),
-        cmocka_unit_test(test_too_large_list_fails_its_project_alone),
-        cmocka_unit_test(test_session_limit_of_server_is_respected),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_passing_error_statuses),
+    cmocka_unit_test(test_passing_cut_connections),
+    cmocka_unit_test(test_passing_garbage),
+    cmocka_unit_test(test_passing_truncated_answers),
+    cmocka_unit_test(test_passing_locks),
+    cmocka_unit_test(test_expired_tokens),
+    cmocka_unit_test(test_rate_limit_pauses_and_goes_on),
+    cmocka_unit_test(test_slow_answers_are_waited_for),
+    cmocka_unit_test(test_hanging_calls_time_out_and_are_repeated),
+    cmocka_unit_test(test_dead_parts_lists_leave_rows_and_come_later),
+    cmocka_unit_test(test_refused_thumbnails_are_not_asked_for_again),
+    cmocka_unit_test(test_objects_of_wrong_types_are_refused_alone),
+    cmocka_unit_test(test_endless_answer_is_cut),
+    cmocka_unit_test(test_upstream_that_is_down_loses_nothing),
+    cmocka_unit_test(test_wrong_address_is_named),
+    cmocka_unit_test(test_wrong_password_is_said_at_once),
+    cmocka_unit_test(test_too_large_list_fails_its_project_alone),
+    cmocka_unit_test(test_session_limit_of_server_is_respected),
+};
+TEST_MAIN(tests, start, stop)

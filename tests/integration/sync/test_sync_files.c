@@ -222,16 +222,13 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused_files_are_errors_and_wait),
-        cmocka_unit_test(test_the_delay_grows_to_a_day),
-        cmocka_unit_test(test_force_asks_at_once),
-        cmocka_unit_test(test_new_version_is_asked_for_at_once),
-        cmocka_unit_test(test_what_was_there_stays),
-        cmocka_unit_test(test_damaged_list_is_fetched_again),
-        cmocka_unit_test(test_run_that_breaks_off_among_files_is_no_success),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_refused_files_are_errors_and_wait),
+    cmocka_unit_test(test_the_delay_grows_to_a_day),
+    cmocka_unit_test(test_force_asks_at_once),
+    cmocka_unit_test(test_new_version_is_asked_for_at_once),
+    cmocka_unit_test(test_what_was_there_stays),
+    cmocka_unit_test(test_damaged_list_is_fetched_again),
+    cmocka_unit_test(test_run_that_breaks_off_among_files_is_no_success),
+};
+TEST_MAIN(tests, start, stop)

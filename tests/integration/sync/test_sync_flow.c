@@ -121,14 +121,11 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_tick_syncs_whole_tree),
-        cmocka_unit_test(test_second_tick_does_nothing_before_its_time),
-        cmocka_unit_test(test_unchanged_tree_costs_only_its_directories),
-        cmocka_unit_test(test_changed_elevations_are_updated_alone),
-        cmocka_unit_test(test_flag_off_skips_scheduled_tasks_only),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_first_tick_syncs_whole_tree),
+    cmocka_unit_test(test_second_tick_does_nothing_before_its_time),
+    cmocka_unit_test(test_unchanged_tree_costs_only_its_directories),
+    cmocka_unit_test(test_changed_elevations_are_updated_alone),
+    cmocka_unit_test(test_flag_off_skips_scheduled_tasks_only),
+};
+TEST_MAIN(tests, start, stop)

@@ -292,20 +292,17 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unknown_project_is_found_in_tree),
-        cmocka_unit_test(test_forced_again_fetches_every_file_anew),
-        cmocka_unit_test(test_by_name_and_with_directory),
-        cmocka_unit_test(test_moved_project_is_followed),
-        cmocka_unit_test(test_project_that_is_nowhere_is_said),
-        cmocka_unit_test(test_projects_of_directory_and_all_directories),
-        cmocka_unit_test(test_manual_sync_skips_what_did_not_move),
-        cmocka_unit_test(test_request_joins_running_sync),
-        cmocka_unit_test(test_failure_before_the_first_call_ends_the_sync),
-        cmocka_unit_test(test_lost_lease_cannot_write),
-        cmocka_unit_test(test_token_that_a_server_gives_twice_is_kept_once),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_unknown_project_is_found_in_tree),
+    cmocka_unit_test(test_forced_again_fetches_every_file_anew),
+    cmocka_unit_test(test_by_name_and_with_directory),
+    cmocka_unit_test(test_moved_project_is_followed),
+    cmocka_unit_test(test_project_that_is_nowhere_is_said),
+    cmocka_unit_test(test_projects_of_directory_and_all_directories),
+    cmocka_unit_test(test_manual_sync_skips_what_did_not_move),
+    cmocka_unit_test(test_request_joins_running_sync),
+    cmocka_unit_test(test_failure_before_the_first_call_ends_the_sync),
+    cmocka_unit_test(test_lost_lease_cannot_write),
+    cmocka_unit_test(test_token_that_a_server_gives_twice_is_kept_once),
+};
+TEST_MAIN(tests, start, stop)

@@ -126,12 +126,9 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_upstream_changes_its_spelling),
-        cmocka_unit_test(test_project_is_found_by_every_spelling),
-        cmocka_unit_test(test_old_rows_get_the_key),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_upstream_changes_its_spelling),
+    cmocka_unit_test(test_project_is_found_by_every_spelling),
+    cmocka_unit_test(test_old_rows_get_the_key),
+};
+TEST_MAIN(tests, start, stop)

@@ -172,12 +172,9 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_two_workers_share_a_sync, begin),
-        cmocka_unit_test_setup(test_killed_helper_loses_nothing, begin),
-        cmocka_unit_test_setup(test_cancelled_sync_stops_its_helper, begin),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup(test_two_workers_share_a_sync, begin),
+    cmocka_unit_test_setup(test_killed_helper_loses_nothing, begin),
+    cmocka_unit_test_setup(test_cancelled_sync_stops_its_helper, begin),
+};
+TEST_MAIN(tests, start, stop)

@@ -314,22 +314,19 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_everything_gone_is_held),
-        cmocka_unit_test(test_all_projects_gone_are_held),
-        cmocka_unit_test(test_all_phases_gone_are_held),
-        cmocka_unit_test(test_all_elevations_gone_are_held),
-        cmocka_unit_test(test_all_in_recycle_bin_are_held),
-        cmocka_unit_test(test_applied_hold_marks_and_all_comes_back),
-        cmocka_unit_test(test_refused_hold_is_not_raised_again),
-        cmocka_unit_test(test_any_loss_is_believed_at_the_second_look),
-        cmocka_unit_test(test_loss_that_is_taken_back_marks_nothing),
-        cmocka_unit_test(test_exchanged_world_is_held),
-        cmocka_unit_test(test_renamed_directories_are_no_loss),
-        cmocka_unit_test(test_settings_move_the_bound),
-        cmocka_unit_test(test_deletions_are_found_beside_a_closed_directory),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_everything_gone_is_held),
+    cmocka_unit_test(test_all_projects_gone_are_held),
+    cmocka_unit_test(test_all_phases_gone_are_held),
+    cmocka_unit_test(test_all_elevations_gone_are_held),
+    cmocka_unit_test(test_all_in_recycle_bin_are_held),
+    cmocka_unit_test(test_applied_hold_marks_and_all_comes_back),
+    cmocka_unit_test(test_refused_hold_is_not_raised_again),
+    cmocka_unit_test(test_any_loss_is_believed_at_the_second_look),
+    cmocka_unit_test(test_loss_that_is_taken_back_marks_nothing),
+    cmocka_unit_test(test_exchanged_world_is_held),
+    cmocka_unit_test(test_renamed_directories_are_no_loss),
+    cmocka_unit_test(test_settings_move_the_bound),
+    cmocka_unit_test(test_deletions_are_found_beside_a_closed_directory),
+};
+TEST_MAIN(tests, start, stop)

@@ -72,8 +72,5 @@ TEST(test_memory_is_flat)
     assert_true(large < small + GROWTH_KIB);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory_is_flat)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory_is_flat)};
+TEST_MAIN(tests, NULL, NULL)

@@ -189,16 +189,13 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused_logins_cost_nothing_whatever_their_status),
-        cmocka_unit_test(test_projects_in_use_stop_nothing),
-        cmocka_unit_test(test_lock_that_passes_is_waited_for_in_the_same_run),
-        cmocka_unit_test(test_select_that_answers_a_page_is_not_believed),
-        cmocka_unit_test(test_listed_project_that_cannot_be_selected_is_told),
-        cmocka_unit_test(test_elevation_without_a_parts_list_is_asked_once),
-        cmocka_unit_test(test_many_that_fail_for_good_hold_up_nobody),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_refused_logins_cost_nothing_whatever_their_status),
+    cmocka_unit_test(test_projects_in_use_stop_nothing),
+    cmocka_unit_test(test_lock_that_passes_is_waited_for_in_the_same_run),
+    cmocka_unit_test(test_select_that_answers_a_page_is_not_believed),
+    cmocka_unit_test(test_listed_project_that_cannot_be_selected_is_told),
+    cmocka_unit_test(test_elevation_without_a_parts_list_is_asked_once),
+    cmocka_unit_test(test_many_that_fail_for_good_hold_up_nobody),
+};
+TEST_MAIN(tests, start, stop)

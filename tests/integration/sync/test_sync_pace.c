@@ -97,12 +97,9 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_session_opens_a_project),
-        cmocka_unit_test(test_tick_takes_the_listings_and_what_has_changed),
-        cmocka_unit_test(test_parts_lists_come_compressed),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_one_session_opens_a_project),
+    cmocka_unit_test(test_tick_takes_the_listings_and_what_has_changed),
+    cmocka_unit_test(test_parts_lists_come_compressed),
+};
+TEST_MAIN(tests, start, stop)

@@ -120,13 +120,10 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_form_of_a_real_parts_list_is_stored_and_read),
-        cmocka_unit_test(test_list_that_is_too_large_is_told_and_asked_for_when_the_limit_grew),
-        cmocka_unit_test(test_lines_of_every_real_parts_list_are_stored),
-        cmocka_unit_test(test_changed_real_parts_lists_follow),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_every_form_of_a_real_parts_list_is_stored_and_read),
+    cmocka_unit_test(test_list_that_is_too_large_is_told_and_asked_for_when_the_limit_grew),
+    cmocka_unit_test(test_lines_of_every_real_parts_list_are_stored),
+    cmocka_unit_test(test_changed_real_parts_lists_follow),
+};
+TEST_MAIN(tests, start, stop)

@@ -256,16 +256,13 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_name_in_directory_means_that_one),
-        cmocka_unit_test(test_unknown_ambiguous_name_is_refused),
-        cmocka_unit_test(test_name_wins_over_row_id),
-        cmocka_unit_test(test_ambiguous_directory_is_refused),
-        cmocka_unit_test(test_forced_syncs_notice_deletions),
-        cmocka_unit_test(test_renamed_directory_loses_no_project),
-        cmocka_unit_test(test_request_joins_only_what_covers_it),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_name_in_directory_means_that_one),
+    cmocka_unit_test(test_unknown_ambiguous_name_is_refused),
+    cmocka_unit_test(test_name_wins_over_row_id),
+    cmocka_unit_test(test_ambiguous_directory_is_refused),
+    cmocka_unit_test(test_forced_syncs_notice_deletions),
+    cmocka_unit_test(test_renamed_directory_loses_no_project),
+    cmocka_unit_test(test_request_joins_only_what_covers_it),
+};
+TEST_MAIN(tests, start, stop)

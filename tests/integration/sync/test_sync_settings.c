@@ -356,23 +356,20 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_staleness_makes_unchanged_projects_be_listed_again, settle),
-        cmocka_unit_test_setup(test_interval_decides_when, settle),
-        cmocka_unit_test_setup(test_disabled_type_is_left_alone, settle),
-        cmocka_unit_test_setup(test_staleness_shorter_than_interval_makes_due, settle),
-        cmocka_unit_test_setup(test_idle_tick_leaves_no_trace, settle),
-        cmocka_unit_test_setup(test_hourly_sync_reads_again_what_is_stale, settle),
-        cmocka_unit_test_setup(test_hourly_sync_leaves_a_running_one_alone, settle),
-        cmocka_unit_test_setup(test_cascade_brings_dependents_along, settle),
-        cmocka_unit_test_setup(test_depends_on_orders_and_blocks, settle),
-        cmocka_unit_test_setup(test_cycle_is_refused_and_said, settle),
-        cmocka_unit_test_setup(test_retries_after_delay_then_waits_for_interval, settle),
-        cmocka_unit_test_setup(test_batch_size_splits_parser_tasks_and_writes, settle),
-        cmocka_unit_test_setup(test_excluded_directory_covers_its_subtree, settle),
-        cmocka_unit_test_setup(test_excluded_directory_stays_so_under_a_new_path, settle),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup(test_staleness_makes_unchanged_projects_be_listed_again, settle),
+    cmocka_unit_test_setup(test_interval_decides_when, settle),
+    cmocka_unit_test_setup(test_disabled_type_is_left_alone, settle),
+    cmocka_unit_test_setup(test_staleness_shorter_than_interval_makes_due, settle),
+    cmocka_unit_test_setup(test_idle_tick_leaves_no_trace, settle),
+    cmocka_unit_test_setup(test_hourly_sync_reads_again_what_is_stale, settle),
+    cmocka_unit_test_setup(test_hourly_sync_leaves_a_running_one_alone, settle),
+    cmocka_unit_test_setup(test_cascade_brings_dependents_along, settle),
+    cmocka_unit_test_setup(test_depends_on_orders_and_blocks, settle),
+    cmocka_unit_test_setup(test_cycle_is_refused_and_said, settle),
+    cmocka_unit_test_setup(test_retries_after_delay_then_waits_for_interval, settle),
+    cmocka_unit_test_setup(test_batch_size_splits_parser_tasks_and_writes, settle),
+    cmocka_unit_test_setup(test_excluded_directory_covers_its_subtree, settle),
+    cmocka_unit_test_setup(test_excluded_directory_stays_so_under_a_new_path, settle),
+};
+TEST_MAIN(tests, start, stop)

@@ -187,12 +187,9 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_no_text_is_an_error),
-        cmocka_unit_test(test_texts_are_finished_between_characters),
-        cmocka_unit_test(test_refused_rows_are_told_and_stop_no_other),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_no_text_is_an_error),
+    cmocka_unit_test(test_texts_are_finished_between_characters),
+    cmocka_unit_test(test_refused_rows_are_told_and_stop_no_other),
+};
+TEST_MAIN(tests, start, stop)

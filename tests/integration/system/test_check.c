@@ -148,13 +148,10 @@ TEST(test_usage_and_liveness)
     assert_int_equal(status, 1);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_fresh_database_is_a_warning_and_a_migrated_one_is_well),
-        cmocka_unit_test(test_what_is_wrong_is_named),
-        cmocka_unit_test(test_servers_that_would_lose_or_refuse_writes),
-        cmocka_unit_test(test_usage_and_liveness),
-    };
-    return cmocka_run_group_tests(tests, start_servers, end_servers);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_a_fresh_database_is_a_warning_and_a_migrated_one_is_well),
+    cmocka_unit_test(test_what_is_wrong_is_named),
+    cmocka_unit_test(test_servers_that_would_lose_or_refuse_writes),
+    cmocka_unit_test(test_usage_and_liveness),
+};
+TEST_MAIN(tests, start_servers, end_servers)

@@ -203,15 +203,12 @@ TEST(test_killed_web_serves_again_what_others_stored)
     assert_every_file_is_served();
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tree_is_synced_by_a_worker_of_its_own),
-        cmocka_unit_test(test_only_one_beat_fires),
-        cmocka_unit_test(test_standby_beat_takes_over_when_leader_is_killed),
-        cmocka_unit_test(test_second_worker_takes_its_share),
-        cmocka_unit_test(test_killed_worker_loses_no_task),
-        cmocka_unit_test(test_killed_web_serves_again_what_others_stored),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_tree_is_synced_by_a_worker_of_its_own),
+    cmocka_unit_test(test_only_one_beat_fires),
+    cmocka_unit_test(test_standby_beat_takes_over_when_leader_is_killed),
+    cmocka_unit_test(test_second_worker_takes_its_share),
+    cmocka_unit_test(test_killed_worker_loses_no_task),
+    cmocka_unit_test(test_killed_web_serves_again_what_others_stored),
+};
+TEST_MAIN(tests, start, stop)

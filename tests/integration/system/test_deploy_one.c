@@ -64,12 +64,9 @@ TEST(test_switched_on_it_syncs_within_a_minute)
     deploy_end(&d, "logikald", &app);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_migrate_job_runs_to_its_end_and_may_run_again),
-        cmocka_unit_test(test_service_as_in_the_file_serves_without_worker_and_beat),
-        cmocka_unit_test(test_switched_on_it_syncs_within_a_minute),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_migrate_job_runs_to_its_end_and_may_run_again),
+    cmocka_unit_test(test_service_as_in_the_file_serves_without_worker_and_beat),
+    cmocka_unit_test(test_switched_on_it_syncs_within_a_minute),
+};
+TEST_MAIN(tests, start, stop)

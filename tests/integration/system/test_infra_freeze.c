@@ -199,14 +199,11 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frozen_way),
-        cmocka_unit_test(test_frozen_connections),
-        cmocka_unit_test(test_frozen_answer),
-        cmocka_unit_test(test_what_takes_long_is_let_alone),
-        cmocka_unit_test(test_statement_that_the_server_ends_is_no_lost_connection),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_frozen_way),
+    cmocka_unit_test(test_frozen_connections),
+    cmocka_unit_test(test_frozen_answer),
+    cmocka_unit_test(test_what_takes_long_is_let_alone),
+    cmocka_unit_test(test_statement_that_the_server_ends_is_no_lost_connection),
+};
+TEST_MAIN(tests, start, stop)

@@ -67,8 +67,5 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_authorities_and_certificates)};
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {cmocka_unit_test(test_authorities_and_certificates)};
+TEST_MAIN(tests, start, stop)

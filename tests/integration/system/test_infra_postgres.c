@@ -241,16 +241,13 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_cannot_be_written_is_told),
-        cmocka_unit_test(test_other_encodings_are_refused),
-        cmocka_unit_test(test_tables_of_somebody_else_are_named),
-        cmocka_unit_test(test_words_that_are_not_ours_are_named),
-        cmocka_unit_test(test_options_of_the_url_are_kept),
-        cmocka_unit_test(test_role_that_may_only_write_rows_is_enough),
-        cmocka_unit_test(test_shape_is_that_of_the_migrations),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_what_cannot_be_written_is_told),
+    cmocka_unit_test(test_other_encodings_are_refused),
+    cmocka_unit_test(test_tables_of_somebody_else_are_named),
+    cmocka_unit_test(test_words_that_are_not_ours_are_named),
+    cmocka_unit_test(test_options_of_the_url_are_kept),
+    cmocka_unit_test(test_role_that_may_only_write_rows_is_enough),
+    cmocka_unit_test(test_shape_is_that_of_the_migrations),
+};
+TEST_MAIN(tests, start, stop)

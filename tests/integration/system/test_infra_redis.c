@@ -325,18 +325,15 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_missing_rights_are_named_and_heal),
-        cmocka_unit_test(test_rights_that_are_not_needed),
-        cmocka_unit_test(test_server_without_lmove_is_too_old),
-        cmocka_unit_test(test_renamed_commands_that_do_not_matter),
-        cmocka_unit_test(test_sentinel_is_not_what_it_watches),
-        cmocka_unit_test(test_cluster_is_refused_by_name),
-        cmocka_unit_test(test_full_server_says_so_itself),
-        cmocka_unit_test(test_certificates_on_both_sides),
-        cmocka_unit_test(test_server_that_went_back_is_told),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_missing_rights_are_named_and_heal),
+    cmocka_unit_test(test_rights_that_are_not_needed),
+    cmocka_unit_test(test_server_without_lmove_is_too_old),
+    cmocka_unit_test(test_renamed_commands_that_do_not_matter),
+    cmocka_unit_test(test_sentinel_is_not_what_it_watches),
+    cmocka_unit_test(test_cluster_is_refused_by_name),
+    cmocka_unit_test(test_full_server_says_so_itself),
+    cmocka_unit_test(test_certificates_on_both_sides),
+    cmocka_unit_test(test_server_that_went_back_is_told),
+};
+TEST_MAIN(tests, start, stop)

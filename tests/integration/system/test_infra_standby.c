@@ -133,11 +133,8 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_primary_is_found_among_hosts),
-        cmocka_unit_test(test_standby_is_named_and_promoted_under_load),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_primary_is_found_among_hosts),
+    cmocka_unit_test(test_standby_is_named_and_promoted_under_load),
+};
+TEST_MAIN(tests, start, stop)

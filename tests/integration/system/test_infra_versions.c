@@ -177,10 +177,7 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_servers_work_or_are_refused_by_name),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_servers_work_or_are_refused_by_name),
+};
+TEST_MAIN(tests, start, stop)

@@ -93,8 +93,5 @@ TEST(test_every_metric_that_is_documented_exists)
     system_end(&sys);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_metric_that_is_documented_exists)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_metric_that_is_documented_exists)};
+TEST_MAIN(tests, NULL, NULL)

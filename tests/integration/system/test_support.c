@@ -87,13 +87,10 @@ TEST(test_nothing_outlives_killed_program)
     close(ends[1]);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_redis_keeps_data_over_kill),
-        cmocka_unit_test(test_postgres_keeps_data_over_kill),
-        cmocka_unit_test(test_process_environment_is_minimal),
-        cmocka_unit_test(test_nothing_outlives_killed_program),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_redis_keeps_data_over_kill),
+    cmocka_unit_test(test_postgres_keeps_data_over_kill),
+    cmocka_unit_test(test_process_environment_is_minimal),
+    cmocka_unit_test(test_nothing_outlives_killed_program),
+};
+TEST_MAIN(tests, NULL, NULL)

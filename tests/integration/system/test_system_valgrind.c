@@ -126,9 +126,6 @@ TEST(test_tasks_lose_no_memory)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_system_serves_and_syncs_clean_under_memcheck),
-                                       cmocka_unit_test(test_tasks_lose_no_memory)};
-    return cmocka_run_group_tests(tests, start_servers, end_servers);
-}
+static const struct CMUnitTest tests[] = {cmocka_unit_test(test_system_serves_and_syncs_clean_under_memcheck),
+                                          cmocka_unit_test(test_tasks_lose_no_memory)};
+TEST_MAIN(tests, start_servers, end_servers)

@@ -712,28 +712,25 @@ TEST(test_a_restored_database_begins_a_new_epoch)
     cJSON_Delete(page);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_kind_of_change_is_told_with_before_and_after),
-        cmocka_unit_test(test_run_task_and_project_are_told),
-        cmocka_unit_test(test_a_transaction_that_still_runs_holds_back_what_came_after_it),
-        cmocka_unit_test(test_a_transaction_that_stays_open_is_told_with_who_holds_it),
-        cmocka_unit_test(test_changes_of_an_object_come_in_the_order_in_which_they_were_made),
-        cmocka_unit_test(test_a_reader_misses_nothing_and_sees_nothing_twice_while_writers_commit_out_of_order),
-        cmocka_unit_test(test_a_reader_of_one_project_is_told_what_left_it),
-        cmocka_unit_test(test_what_goes_with_its_parent_is_told_with_its_ids),
-        cmocka_unit_test(test_who_waits_is_answered_when_something_comes),
-        cmocka_unit_test(test_who_waits_in_vain_is_answered_at_the_end_of_its_time),
-        cmocka_unit_test(test_who_waits_for_lines_takes_no_place_of_large_answers),
-        cmocka_unit_test(test_one_client_does_not_take_all_places_to_wait_and_who_goes_gives_his_back),
-        cmocka_unit_test(test_who_closes_only_its_sending_side_is_answered),
-        cmocka_unit_test(test_who_loses_the_right_while_waiting_gets_nothing),
-        cmocka_unit_test(test_both_rights_are_needed),
-        cmocka_unit_test(test_what_is_no_cursor_is_refused),
-        cmocka_unit_test(test_lines_are_streamed_and_end_with_the_cursor),
-        cmocka_unit_test(test_a_cursor_older_than_what_is_kept_is_gone_and_start_still_works),
-        cmocka_unit_test(test_a_restored_database_begins_a_new_epoch),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_each_kind_of_change_is_told_with_before_and_after),
+    cmocka_unit_test(test_run_task_and_project_are_told),
+    cmocka_unit_test(test_a_transaction_that_still_runs_holds_back_what_came_after_it),
+    cmocka_unit_test(test_a_transaction_that_stays_open_is_told_with_who_holds_it),
+    cmocka_unit_test(test_changes_of_an_object_come_in_the_order_in_which_they_were_made),
+    cmocka_unit_test(test_a_reader_misses_nothing_and_sees_nothing_twice_while_writers_commit_out_of_order),
+    cmocka_unit_test(test_a_reader_of_one_project_is_told_what_left_it),
+    cmocka_unit_test(test_what_goes_with_its_parent_is_told_with_its_ids),
+    cmocka_unit_test(test_who_waits_is_answered_when_something_comes),
+    cmocka_unit_test(test_who_waits_in_vain_is_answered_at_the_end_of_its_time),
+    cmocka_unit_test(test_who_waits_for_lines_takes_no_place_of_large_answers),
+    cmocka_unit_test(test_one_client_does_not_take_all_places_to_wait_and_who_goes_gives_his_back),
+    cmocka_unit_test(test_who_closes_only_its_sending_side_is_answered),
+    cmocka_unit_test(test_who_loses_the_right_while_waiting_gets_nothing),
+    cmocka_unit_test(test_both_rights_are_needed),
+    cmocka_unit_test(test_what_is_no_cursor_is_refused),
+    cmocka_unit_test(test_lines_are_streamed_and_end_with_the_cursor),
+    cmocka_unit_test(test_a_cursor_older_than_what_is_kept_is_gone_and_start_still_works),
+    cmocka_unit_test(test_a_restored_database_begins_a_new_epoch),
+};
+TEST_MAIN(tests, set_up, tear_down)

@@ -191,10 +191,7 @@ static void test_nothing_is_lost_and_the_order_of_an_object_is_kept_through_kill
     for (int i = 0; i < 2; i++) assert_int_equal(readers[i].seen, all);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_is_lost_and_the_order_of_an_object_is_kept_through_kills),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_nothing_is_lost_and_the_order_of_an_object_is_kept_through_kills),
+};
+TEST_MAIN(tests, set_up, tear_down)

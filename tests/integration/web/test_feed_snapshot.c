@@ -414,16 +414,13 @@ TEST(test_who_is_too_slow_is_told_and_holds_nothing)
     assert_null(strstr(d.tail, "\"next\""));
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_snapshot_and_what_follows_are_all_there_is),
-        cmocka_unit_test(test_a_mirror_may_stop_anywhere_in_a_page),
-        cmocka_unit_test(test_every_type_is_there_with_the_fields_that_the_journal_tells),
-        cmocka_unit_test(test_what_is_no_cursor_of_a_snapshot_is_refused),
-        cmocka_unit_test(test_a_client_has_its_share_and_who_goes_ends_his),
-        cmocka_unit_test(test_who_loses_the_right_gets_no_further_row),
-        cmocka_unit_test(test_who_is_too_slow_is_told_and_holds_nothing),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_a_snapshot_and_what_follows_are_all_there_is),
+    cmocka_unit_test(test_a_mirror_may_stop_anywhere_in_a_page),
+    cmocka_unit_test(test_every_type_is_there_with_the_fields_that_the_journal_tells),
+    cmocka_unit_test(test_what_is_no_cursor_of_a_snapshot_is_refused),
+    cmocka_unit_test(test_a_client_has_its_share_and_who_goes_ends_his),
+    cmocka_unit_test(test_who_loses_the_right_gets_no_further_row),
+    cmocka_unit_test(test_who_is_too_slow_is_told_and_holds_nothing),
+};
+TEST_MAIN(tests, set_up, tear_down)

@@ -435,16 +435,13 @@ TEST(test_secrets_and_keys_are_replaced_and_nobody_is_refused)
     secret = third;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tokens_by_header_and_by_form),
-        cmocka_unit_test(test_a_scope_narrows_a_token),
-        cmocka_unit_test(test_names_and_secrets_of_any_text_fit_the_header),
-        cmocka_unit_test(test_where_it_is_can_be_found_out),
-        cmocka_unit_test(test_two_secrets_are_right_until_the_old_one_ends),
-        cmocka_unit_test(test_secrets_and_keys_are_replaced_and_nobody_is_refused),
-        cmocka_unit_test(test_refusals_are_those_of_the_standard),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_tokens_by_header_and_by_form),
+    cmocka_unit_test(test_a_scope_narrows_a_token),
+    cmocka_unit_test(test_names_and_secrets_of_any_text_fit_the_header),
+    cmocka_unit_test(test_where_it_is_can_be_found_out),
+    cmocka_unit_test(test_two_secrets_are_right_until_the_old_one_ends),
+    cmocka_unit_test(test_secrets_and_keys_are_replaced_and_nobody_is_refused),
+    cmocka_unit_test(test_refusals_are_those_of_the_standard),
+};
+TEST_MAIN(tests, set_up, tear_down)

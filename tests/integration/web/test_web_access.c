@@ -201,21 +201,18 @@ TEST(test_logins_are_throttled_after_failures)
     http_reply_free(&reply);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_change_by_cookie_needs_the_csrf_token),
-        cmocka_unit_test(test_the_session_cookie_is_closed_to_scripts_and_other_sites),
-        cmocka_unit_test(test_a_restart_logs_nobody_out),
-        cmocka_unit_test(test_a_logout_ends_the_session),
-        cmocka_unit_test(test_old_and_closed_pages_lead_on_with_their_query),
-        cmocka_unit_test(test_an_expired_session_is_refused),
-        cmocka_unit_test(test_a_new_secret_voids_the_old_tokens_at_once),
-        cmocka_unit_test(test_a_deactivated_client_is_out_at_once_and_stays_out),
-        cmocka_unit_test(test_changed_permissions_hold_for_tokens_already_given),
-        cmocka_unit_test(test_tokens_that_are_not_ours_are_refused),
-        cmocka_unit_test(test_a_bcrypt_hash_of_the_replaced_system_is_accepted_and_replaced),
-        cmocka_unit_test(test_logins_are_throttled_after_failures),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_a_change_by_cookie_needs_the_csrf_token),
+    cmocka_unit_test(test_the_session_cookie_is_closed_to_scripts_and_other_sites),
+    cmocka_unit_test(test_a_restart_logs_nobody_out),
+    cmocka_unit_test(test_a_logout_ends_the_session),
+    cmocka_unit_test(test_old_and_closed_pages_lead_on_with_their_query),
+    cmocka_unit_test(test_an_expired_session_is_refused),
+    cmocka_unit_test(test_a_new_secret_voids_the_old_tokens_at_once),
+    cmocka_unit_test(test_a_deactivated_client_is_out_at_once_and_stays_out),
+    cmocka_unit_test(test_changed_permissions_hold_for_tokens_already_given),
+    cmocka_unit_test(test_tokens_that_are_not_ours_are_refused),
+    cmocka_unit_test(test_a_bcrypt_hash_of_the_replaced_system_is_accepted_and_replaced),
+    cmocka_unit_test(test_logins_are_throttled_after_failures),
+};
+TEST_MAIN(tests, set_up, tear_down)

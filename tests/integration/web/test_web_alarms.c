@@ -189,11 +189,8 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_problem_is_told_once_by_one_of_two_and_so_is_its_end),
-                                       cmocka_unit_test(test_silenced_problem_is_not_told),
-                                       cmocka_unit_test(test_test_of_the_channels_by_api_and_command),
-                                       cmocka_unit_test(test_without_postgres_nobody_is_silent_and_the_heart_stops)};
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {cmocka_unit_test(test_problem_is_told_once_by_one_of_two_and_so_is_its_end),
+                                          cmocka_unit_test(test_silenced_problem_is_not_told),
+                                          cmocka_unit_test(test_test_of_the_channels_by_api_and_command),
+                                          cmocka_unit_test(test_without_postgres_nobody_is_silent_and_the_heart_stops)};
+TEST_MAIN(tests, start, stop)

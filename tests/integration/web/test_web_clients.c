@@ -265,17 +265,14 @@ TEST(test_the_access_log_names_the_client_in_plain_text)
     http_reply_free(&reply);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sessions_end_after_the_hours_that_are_set_and_lie_in_postgresql),
-        cmocka_unit_test(test_a_token_that_has_run_out_is_renewed),
-        cmocka_unit_test(test_a_client_that_gives_up_leaves_a_sync_that_ends),
-        cmocka_unit_test(test_of_many_clients_at_once_each_gets_its_own),
-        cmocka_unit_test(test_a_connection_belongs_to_nobody),
-        cmocka_unit_test(test_answers_carry_what_browsers_must_know),
-        cmocka_unit_test(test_the_cookie_is_secure_behind_https_only),
-        cmocka_unit_test(test_the_access_log_names_the_client_in_plain_text),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_sessions_end_after_the_hours_that_are_set_and_lie_in_postgresql),
+    cmocka_unit_test(test_a_token_that_has_run_out_is_renewed),
+    cmocka_unit_test(test_a_client_that_gives_up_leaves_a_sync_that_ends),
+    cmocka_unit_test(test_of_many_clients_at_once_each_gets_its_own),
+    cmocka_unit_test(test_a_connection_belongs_to_nobody),
+    cmocka_unit_test(test_answers_carry_what_browsers_must_know),
+    cmocka_unit_test(test_the_cookie_is_secure_behind_https_only),
+    cmocka_unit_test(test_the_access_log_names_the_client_in_plain_text),
+};
+TEST_MAIN(tests, set_up, tear_down)

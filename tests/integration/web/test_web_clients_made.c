@@ -38,10 +38,7 @@ TEST(test_what_generators_make_compiles_and_logs_in)
     web_end(&web);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_generators_make_compiles_and_logs_in),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_what_generators_make_compiles_and_logs_in),
+};
+TEST_MAIN(tests, NULL, NULL)

@@ -302,15 +302,12 @@ TEST(test_a_smart_sync_that_ran_tells_when)
     http_reply_free(&reply);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_wrong_or_missing_has_its_code),
-        cmocka_unit_test(test_what_is_unavailable_keeps_the_code),
-        cmocka_unit_test(test_tokens_live_a_day),
-        cmocka_unit_test(test_marking_tells_the_date),
-        cmocka_unit_test(test_a_smart_sync_that_ran_tells_when),
-        cmocka_unit_test(test_a_sync_that_fails_has_its_code), /* the last one: with a wrong password */
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_what_is_wrong_or_missing_has_its_code),
+    cmocka_unit_test(test_what_is_unavailable_keeps_the_code),
+    cmocka_unit_test(test_tokens_live_a_day),
+    cmocka_unit_test(test_marking_tells_the_date),
+    cmocka_unit_test(test_a_smart_sync_that_ran_tells_when),
+    cmocka_unit_test(test_a_sync_that_fails_has_its_code), /* the last one: with a wrong password */
+};
+TEST_MAIN(tests, set_up, tear_down)

@@ -282,18 +282,15 @@ TEST(test_a_request_under_way_is_answered_before_the_end)
     assert_int_equal(process_wait(&web.process, 20000), 0);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_without_a_database_it_serves_what_needs_none),
-        cmocka_unit_test(test_a_database_that_goes_is_named_and_is_used_again_when_it_is_back),
-        cmocka_unit_test(test_a_database_that_hangs_is_noticed),
-        cmocka_unit_test(test_without_redis_a_manual_sync_runs_in_a_child),
-        cmocka_unit_test(test_a_stale_project_is_synced_before_it_is_answered),
-        cmocka_unit_test(test_redis_that_is_gone_stops_only_what_looks_into_it),
-        cmocka_unit_test(test_a_quick_statement_does_not_wait_for_slow_ones),
-        cmocka_unit_test(test_one_connection_is_enough),
-        cmocka_unit_test(test_a_request_under_way_is_answered_before_the_end),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_without_a_database_it_serves_what_needs_none),
+    cmocka_unit_test(test_a_database_that_goes_is_named_and_is_used_again_when_it_is_back),
+    cmocka_unit_test(test_a_database_that_hangs_is_noticed),
+    cmocka_unit_test(test_without_redis_a_manual_sync_runs_in_a_child),
+    cmocka_unit_test(test_a_stale_project_is_synced_before_it_is_answered),
+    cmocka_unit_test(test_redis_that_is_gone_stops_only_what_looks_into_it),
+    cmocka_unit_test(test_a_quick_statement_does_not_wait_for_slow_ones),
+    cmocka_unit_test(test_one_connection_is_enough),
+    cmocka_unit_test(test_a_request_under_way_is_answered_before_the_end),
+};
+TEST_MAIN(tests, set_up, tear_down)

@@ -190,12 +190,9 @@ TEST(test_the_page_shows_what_the_task_has_read)
     free(changed);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_only_four_types_are_shown),
-        cmocka_unit_test(test_no_page_opens_a_parts_list),
-        cmocka_unit_test(test_the_page_shows_what_the_task_has_read),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_only_four_types_are_shown),
+    cmocka_unit_test(test_no_page_opens_a_parts_list),
+    cmocka_unit_test(test_the_page_shows_what_the_task_has_read),
+};
+TEST_MAIN(tests, set_up, tear_down)

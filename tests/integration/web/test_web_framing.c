@@ -338,16 +338,13 @@ TEST(test_head_of_an_event_stream_is_its_headers)
     assert_int_equal(web_status(&web, "GET", "/health", NULL, NULL), 200);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_method_without_a_body_has_none),
-        cmocka_unit_test(test_what_can_be_read_in_two_ways_is_refused),
-        cmocka_unit_test(test_bytes_that_are_no_text_are_refused),
-        cmocka_unit_test(test_what_is_legal_is_read_however_it_comes),
-        cmocka_unit_test(test_a_client_that_waits_is_told_to_go_on),
-        cmocka_unit_test(test_an_answer_to_head_has_no_body),
-        cmocka_unit_test(test_head_of_an_event_stream_is_its_headers),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_a_method_without_a_body_has_none),
+    cmocka_unit_test(test_what_can_be_read_in_two_ways_is_refused),
+    cmocka_unit_test(test_bytes_that_are_no_text_are_refused),
+    cmocka_unit_test(test_what_is_legal_is_read_however_it_comes),
+    cmocka_unit_test(test_a_client_that_waits_is_told_to_go_on),
+    cmocka_unit_test(test_an_answer_to_head_has_no_body),
+    cmocka_unit_test(test_head_of_an_event_stream_is_its_headers),
+};
+TEST_MAIN(tests, set_up, tear_down)

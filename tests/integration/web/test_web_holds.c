@@ -174,13 +174,10 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hold_is_told_everywhere),
-        cmocka_unit_test(test_applied_by_an_administrator),
-        cmocka_unit_test(test_refused_and_unknown),
-        cmocka_unit_test(test_by_the_command),
-    };
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_hold_is_told_everywhere),
+    cmocka_unit_test(test_applied_by_an_administrator),
+    cmocka_unit_test(test_refused_and_unknown),
+    cmocka_unit_test(test_by_the_command),
+};
+TEST_MAIN(tests, start, stop)

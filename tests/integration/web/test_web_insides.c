@@ -159,13 +159,10 @@ TEST(test_strangers_learn_of_health_whether_it_is_well)
     free(ops);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_database_that_refuses_is_not_described),
-        cmocka_unit_test(test_a_statement_that_fails_is_not_described),
-        cmocka_unit_test(test_texts_that_postgresql_cannot_take_are_refused_in_our_words),
-        cmocka_unit_test(test_strangers_learn_of_health_whether_it_is_well),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_a_database_that_refuses_is_not_described),
+    cmocka_unit_test(test_a_statement_that_fails_is_not_described),
+    cmocka_unit_test(test_texts_that_postgresql_cannot_take_are_refused_in_our_words),
+    cmocka_unit_test(test_strangers_learn_of_health_whether_it_is_well),
+};
+TEST_MAIN(tests, set_up, tear_down)

@@ -237,13 +237,10 @@ TEST(test_the_tree_of_many_small_phases_is_streamed)
     assert_tree("wide", true, 40001, 46000, 3000);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_list_is_streamed_and_readers_that_stop_cost_a_piece_each),
-        cmocka_unit_test(test_pages_cover_everything_once),
-        cmocka_unit_test(test_the_tree_of_a_large_project_is_streamed),
-        cmocka_unit_test(test_the_tree_of_many_small_phases_is_streamed),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_the_list_is_streamed_and_readers_that_stop_cost_a_piece_each),
+    cmocka_unit_test(test_pages_cover_everything_once),
+    cmocka_unit_test(test_the_tree_of_a_large_project_is_streamed),
+    cmocka_unit_test(test_the_tree_of_many_small_phases_is_streamed),
+};
+TEST_MAIN(tests, set_up, tear_down)

@@ -264,23 +264,20 @@ TEST(test_only_a_trusted_proxy_names_the_client)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_body_beyond_the_limit_is_refused),
-        cmocka_unit_test(test_headers_beyond_the_limit_are_refused),
-        cmocka_unit_test(test_json_nested_too_deeply_is_refused),
-        cmocka_unit_test(test_a_request_that_arrives_too_slowly_is_cut),
-        cmocka_unit_test(test_an_idle_connection_is_closed),
-        cmocka_unit_test(test_connections_beyond_the_cap_are_answered_503_when_all_are_at_work),
-        cmocka_unit_test(test_an_idle_connection_gives_way_to_a_new_one),
-        cmocka_unit_test(test_head_answers_like_get_without_a_body),
-        cmocka_unit_test(test_methods_that_are_not_there_are_told_apart_from_paths_that_are_not),
-        cmocka_unit_test(test_only_listed_origins_may_read_across_sites),
-        cmocka_unit_test(test_parameters_are_taken_literally_or_refused),
-        cmocka_unit_test(test_the_request_id_is_returned_when_it_is_harmless),
-        cmocka_unit_test(test_requests_beyond_the_rate_limit_are_told_when_to_come_back),
-        cmocka_unit_test(test_only_a_trusted_proxy_names_the_client),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_a_body_beyond_the_limit_is_refused),
+    cmocka_unit_test(test_headers_beyond_the_limit_are_refused),
+    cmocka_unit_test(test_json_nested_too_deeply_is_refused),
+    cmocka_unit_test(test_a_request_that_arrives_too_slowly_is_cut),
+    cmocka_unit_test(test_an_idle_connection_is_closed),
+    cmocka_unit_test(test_connections_beyond_the_cap_are_answered_503_when_all_are_at_work),
+    cmocka_unit_test(test_an_idle_connection_gives_way_to_a_new_one),
+    cmocka_unit_test(test_head_answers_like_get_without_a_body),
+    cmocka_unit_test(test_methods_that_are_not_there_are_told_apart_from_paths_that_are_not),
+    cmocka_unit_test(test_only_listed_origins_may_read_across_sites),
+    cmocka_unit_test(test_parameters_are_taken_literally_or_refused),
+    cmocka_unit_test(test_the_request_id_is_returned_when_it_is_harmless),
+    cmocka_unit_test(test_requests_beyond_the_rate_limit_are_told_when_to_come_back),
+    cmocka_unit_test(test_only_a_trusted_proxy_names_the_client),
+};
+TEST_MAIN(tests, set_up, tear_down)

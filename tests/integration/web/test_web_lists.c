@@ -227,19 +227,16 @@ TEST(test_the_erp_reads_dates_without_a_time_zone)
     cJSON_Delete(project);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_list_longer_than_a_document_is_streamed_whole),
-        cmocka_unit_test(test_pages_cover_the_list_once),
-        cmocka_unit_test(test_a_filter_selects),
-        cmocka_unit_test(test_a_change_is_seen_by_the_next_request),
-        cmocka_unit_test(test_counters_of_writers_that_are_gone_are_put_together),
-        cmocka_unit_test(test_the_number_of_cached_answers_is_bounded),
-        cmocka_unit_test(test_an_unchanged_list_is_not_sent_again),
-        cmocka_unit_test(test_large_answers_are_compressed_for_those_who_ask),
-        cmocka_unit_test(test_compression_is_negotiated_as_the_standard_says),
-        cmocka_unit_test(test_the_erp_reads_dates_without_a_time_zone),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_a_list_longer_than_a_document_is_streamed_whole),
+    cmocka_unit_test(test_pages_cover_the_list_once),
+    cmocka_unit_test(test_a_filter_selects),
+    cmocka_unit_test(test_a_change_is_seen_by_the_next_request),
+    cmocka_unit_test(test_counters_of_writers_that_are_gone_are_put_together),
+    cmocka_unit_test(test_the_number_of_cached_answers_is_bounded),
+    cmocka_unit_test(test_an_unchanged_list_is_not_sent_again),
+    cmocka_unit_test(test_large_answers_are_compressed_for_those_who_ask),
+    cmocka_unit_test(test_compression_is_negotiated_as_the_standard_says),
+    cmocka_unit_test(test_the_erp_reads_dates_without_a_time_zone),
+};
+TEST_MAIN(tests, set_up, tear_down)

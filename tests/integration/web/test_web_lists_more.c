@@ -320,16 +320,13 @@ TEST(test_many_rows_are_streamed_whole)
     http_reply_free(&reply);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lists_tell_what_changed_since_and_what_is_gone),
-        cmocka_unit_test(test_lists_come_as_lines_and_as_csv),
-        cmocka_unit_test(test_accept_picks_the_form),
-        cmocka_unit_test(test_csv_holds_any_text_and_no_formula),
-        cmocka_unit_test(test_pages_lead_to_the_next_in_every_form),
-        cmocka_unit_test(test_what_is_no_time_or_boolean_is_refused),
-        cmocka_unit_test(test_many_rows_are_streamed_whole),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_lists_tell_what_changed_since_and_what_is_gone),
+    cmocka_unit_test(test_lists_come_as_lines_and_as_csv),
+    cmocka_unit_test(test_accept_picks_the_form),
+    cmocka_unit_test(test_csv_holds_any_text_and_no_formula),
+    cmocka_unit_test(test_pages_lead_to_the_next_in_every_form),
+    cmocka_unit_test(test_what_is_no_time_or_boolean_is_refused),
+    cmocka_unit_test(test_many_rows_are_streamed_whole),
+};
+TEST_MAIN(tests, set_up, tear_down)

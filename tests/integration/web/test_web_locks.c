@@ -211,14 +211,11 @@ TEST(test_nobody_waits_for_ever)
     WAIT_UNTIL(web_status(&web, "GET", "/api/v1/projects/g1", client, NULL) == 404, 20000);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_that_waits_for_a_table_holds_up_nothing),
-        cmocka_unit_test(test_many_equal_ones_hold_up_nothing),
-        cmocka_unit_test(test_those_sent_together_with_one_that_waits_are_not_held_up),
-        cmocka_unit_test(test_reports_that_wait_hold_up_nothing),
-        cmocka_unit_test(test_nobody_waits_for_ever),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_one_that_waits_for_a_table_holds_up_nothing),
+    cmocka_unit_test(test_many_equal_ones_hold_up_nothing),
+    cmocka_unit_test(test_those_sent_together_with_one_that_waits_are_not_held_up),
+    cmocka_unit_test(test_reports_that_wait_hold_up_nothing),
+    cmocka_unit_test(test_nobody_waits_for_ever),
+};
+TEST_MAIN(tests, set_up, tear_down)

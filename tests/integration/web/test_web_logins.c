@@ -450,23 +450,20 @@ TEST(test_bodies_mean_what_they_say)
                      200); /* a backslash and a text */
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_five_are_free_then_the_address_waits),
-        cmocka_unit_test(test_an_ipv6_network_is_one_address),
-        cmocka_unit_test(test_a_good_login_clears_no_failures_but_its_own),
-        cmocka_unit_test(test_a_good_login_clears_its_own),
-        cmocka_unit_test(test_a_burst_has_five_free_ones_too),
-        cmocka_unit_test(test_right_ones_at_once_all_get_in),
-        cmocka_unit_test(test_a_right_login_passes_a_line_of_guesses),
-        cmocka_unit_test(test_the_time_does_not_tell_which_clients_exist),
-        cmocka_unit_test(test_another_site_logs_nobody_in),
-        cmocka_unit_test(test_forms_are_taken_only_where_there_is_one),
-        cmocka_unit_test(test_bodies_mean_what_they_say),
-        cmocka_unit_test(test_the_way_back_is_a_page_of_ours),
-        cmocka_unit_test(test_a_guessing_neighbour_refuses_no_right_secret),
-        cmocka_unit_test(test_failures_from_everywhere_refuse_no_right_secret),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_five_are_free_then_the_address_waits),
+    cmocka_unit_test(test_an_ipv6_network_is_one_address),
+    cmocka_unit_test(test_a_good_login_clears_no_failures_but_its_own),
+    cmocka_unit_test(test_a_good_login_clears_its_own),
+    cmocka_unit_test(test_a_burst_has_five_free_ones_too),
+    cmocka_unit_test(test_right_ones_at_once_all_get_in),
+    cmocka_unit_test(test_a_right_login_passes_a_line_of_guesses),
+    cmocka_unit_test(test_the_time_does_not_tell_which_clients_exist),
+    cmocka_unit_test(test_another_site_logs_nobody_in),
+    cmocka_unit_test(test_forms_are_taken_only_where_there_is_one),
+    cmocka_unit_test(test_bodies_mean_what_they_say),
+    cmocka_unit_test(test_the_way_back_is_a_page_of_ours),
+    cmocka_unit_test(test_a_guessing_neighbour_refuses_no_right_secret),
+    cmocka_unit_test(test_failures_from_everywhere_refuse_no_right_secret),
+};
+TEST_MAIN(tests, set_up, tear_down)

@@ -181,11 +181,8 @@ TEST(test_without_redis_exactly_what_looks_into_it_is_refused)
     for_each(check_service);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_without_postgresql_exactly_what_needs_it_is_refused),
-        cmocka_unit_test(test_without_redis_exactly_what_looks_into_it_is_refused),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_without_postgresql_exactly_what_needs_it_is_refused),
+    cmocka_unit_test(test_without_redis_exactly_what_looks_into_it_is_refused),
+};
+TEST_MAIN(tests, set_up, tear_down)

@@ -500,19 +500,16 @@ TEST(test_what_became_another_between_two_versions)
     free(between);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_not_there_yet_says_why),
-        cmocka_unit_test(test_tables_and_their_rows),
-        cmocka_unit_test(test_rows_as_lines_and_csv),
-        cmocka_unit_test(test_the_file_and_parts_of_it),
-        cmocka_unit_test(test_bill_of_an_elevation_that_is_built_three_times),
-        cmocka_unit_test(test_bill_of_a_phase_and_of_a_project),
-        cmocka_unit_test(test_what_is_ordered),
-        cmocka_unit_test(test_the_page_of_an_elevation_shows_its_bill),
-        cmocka_unit_test(test_many_at_once),
-        cmocka_unit_test(test_what_became_another_between_two_versions),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_what_is_not_there_yet_says_why),
+    cmocka_unit_test(test_tables_and_their_rows),
+    cmocka_unit_test(test_rows_as_lines_and_csv),
+    cmocka_unit_test(test_the_file_and_parts_of_it),
+    cmocka_unit_test(test_bill_of_an_elevation_that_is_built_three_times),
+    cmocka_unit_test(test_bill_of_a_phase_and_of_a_project),
+    cmocka_unit_test(test_what_is_ordered),
+    cmocka_unit_test(test_the_page_of_an_elevation_shows_its_bill),
+    cmocka_unit_test(test_many_at_once),
+    cmocka_unit_test(test_what_became_another_between_two_versions),
+};
+TEST_MAIN(tests, set_up, tear_down)

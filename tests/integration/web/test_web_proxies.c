@@ -264,13 +264,10 @@ TEST(test_a_client_does_not_choose_its_address)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nobody_gets_another_ones_answer_through_nginx),
-        cmocka_unit_test(test_nobody_gets_another_ones_answer_through_haproxy),
-        cmocka_unit_test(test_a_token_goes_to_who_logged_in),
-        cmocka_unit_test(test_a_client_does_not_choose_its_address),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_nobody_gets_another_ones_answer_through_nginx),
+    cmocka_unit_test(test_nobody_gets_another_ones_answer_through_haproxy),
+    cmocka_unit_test(test_a_token_goes_to_who_logged_in),
+    cmocka_unit_test(test_a_client_does_not_choose_its_address),
+};
+TEST_MAIN(tests, set_up, tear_down)

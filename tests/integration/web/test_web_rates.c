@@ -235,15 +235,12 @@ TEST(test_of_two_limits_the_nearer_one_is_told_and_the_longer_wait)
     web_stop(&alone);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_limit_counts_over_both_processes),
-        cmocka_unit_test(test_without_redis_each_counts_for_itself_and_nobody_fails),
-        cmocka_unit_test(test_redis_that_lost_its_data_gives_no_new_limit),
-        cmocka_unit_test(test_the_address_is_the_last_that_no_trusted_proxy_has),
-        cmocka_unit_test(test_a_proxy_that_is_not_trusted_names_nobody),
-        cmocka_unit_test(test_of_two_limits_the_nearer_one_is_told_and_the_longer_wait),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_the_limit_counts_over_both_processes),
+    cmocka_unit_test(test_without_redis_each_counts_for_itself_and_nobody_fails),
+    cmocka_unit_test(test_redis_that_lost_its_data_gives_no_new_limit),
+    cmocka_unit_test(test_the_address_is_the_last_that_no_trusted_proxy_has),
+    cmocka_unit_test(test_a_proxy_that_is_not_trusted_names_nobody),
+    cmocka_unit_test(test_of_two_limits_the_nearer_one_is_told_and_the_longer_wait),
+};
+TEST_MAIN(tests, set_up, tear_down)

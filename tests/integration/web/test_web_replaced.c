@@ -349,14 +349,11 @@ TEST(test_an_image_says_what_it_is)
     http_reply_free(&reply);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_everything_that_clients_know_is_described),
-        cmocka_unit_test(test_everything_that_clients_know_is_answered),
-        cmocka_unit_test(test_a_slash_at_the_end_makes_no_difference),
-        cmocka_unit_test(test_the_configuration_is_the_one_in_force),
-        cmocka_unit_test(test_an_image_says_what_it_is),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_everything_that_clients_know_is_described),
+    cmocka_unit_test(test_everything_that_clients_know_is_answered),
+    cmocka_unit_test(test_a_slash_at_the_end_makes_no_difference),
+    cmocka_unit_test(test_the_configuration_is_the_one_in_force),
+    cmocka_unit_test(test_an_image_says_what_it_is),
+};
+TEST_MAIN(tests, set_up, tear_down)

@@ -365,24 +365,21 @@ TEST(test_bodies_of_another_type_are_not_taken)
     }
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_secrets_are_stored_as_hashes_only),
-        cmocka_unit_test(test_a_login_never_takes_over_a_session_that_was_brought),
-        cmocka_unit_test(test_tokens_in_the_address_are_not_looked_at),
-        cmocka_unit_test(test_members_that_nobody_asked_for_change_nothing),
-        cmocka_unit_test(test_a_login_leads_to_own_pages_only),
-        cmocka_unit_test(test_quotes_are_data_to_the_database),
-        cmocka_unit_test(test_names_are_text_on_pages),
-        cmocka_unit_test(test_the_log_has_no_secrets_and_nobody_writes_lines_into_it),
-        cmocka_unit_test(test_errors_tell_nothing_of_the_inside),
-        cmocka_unit_test(test_every_kind_of_answer_has_its_headers),
-        cmocka_unit_test(test_scripts_of_pages_are_files),
-        cmocka_unit_test(test_files_outside_are_out_of_reach),
-        cmocka_unit_test(test_no_request_hides_in_another_ones_body),
-        cmocka_unit_test(test_methods_that_show_or_tunnel_are_refused),
-        cmocka_unit_test(test_bodies_of_another_type_are_not_taken),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_secrets_are_stored_as_hashes_only),
+    cmocka_unit_test(test_a_login_never_takes_over_a_session_that_was_brought),
+    cmocka_unit_test(test_tokens_in_the_address_are_not_looked_at),
+    cmocka_unit_test(test_members_that_nobody_asked_for_change_nothing),
+    cmocka_unit_test(test_a_login_leads_to_own_pages_only),
+    cmocka_unit_test(test_quotes_are_data_to_the_database),
+    cmocka_unit_test(test_names_are_text_on_pages),
+    cmocka_unit_test(test_the_log_has_no_secrets_and_nobody_writes_lines_into_it),
+    cmocka_unit_test(test_errors_tell_nothing_of_the_inside),
+    cmocka_unit_test(test_every_kind_of_answer_has_its_headers),
+    cmocka_unit_test(test_scripts_of_pages_are_files),
+    cmocka_unit_test(test_files_outside_are_out_of_reach),
+    cmocka_unit_test(test_no_request_hides_in_another_ones_body),
+    cmocka_unit_test(test_methods_that_show_or_tunnel_are_refused),
+    cmocka_unit_test(test_bodies_of_another_type_are_not_taken),
+};
+TEST_MAIN(tests, set_up, tear_down)

@@ -214,14 +214,11 @@ TEST(test_a_viewer_starts_no_sync_by_any_method)
     free(writer);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_stream_of_changes_ends_with_its_session),
-        cmocka_unit_test(test_other_streams_go_on),
-        cmocka_unit_test(test_a_session_without_proof_is_none),
-        cmocka_unit_test(test_a_viewer_starts_no_sync_by_any_method),
-        cmocka_unit_test(test_a_session_stands_on_what_it_was_made_with),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_the_stream_of_changes_ends_with_its_session),
+    cmocka_unit_test(test_other_streams_go_on),
+    cmocka_unit_test(test_a_session_without_proof_is_none),
+    cmocka_unit_test(test_a_viewer_starts_no_sync_by_any_method),
+    cmocka_unit_test(test_a_session_stands_on_what_it_was_made_with),
+};
+TEST_MAIN(tests, set_up, tear_down)

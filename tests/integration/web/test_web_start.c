@@ -130,14 +130,11 @@ TEST(test_production_does_not_start_without_a_key)
     free(output);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_it_is_not_ready_before_the_database_is_migrated),
-        cmocka_unit_test(test_a_database_of_a_newer_version_is_served),
-        cmocka_unit_test(test_processes_without_a_configured_key_take_each_others_tokens),
-        cmocka_unit_test(test_postgresql_that_comes_later_brings_the_key),
-        cmocka_unit_test(test_production_does_not_start_without_a_key),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_it_is_not_ready_before_the_database_is_migrated),
+    cmocka_unit_test(test_a_database_of_a_newer_version_is_served),
+    cmocka_unit_test(test_processes_without_a_configured_key_take_each_others_tokens),
+    cmocka_unit_test(test_postgresql_that_comes_later_brings_the_key),
+    cmocka_unit_test(test_production_does_not_start_without_a_key),
+};
+TEST_MAIN(tests, NULL, NULL)

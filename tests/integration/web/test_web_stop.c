@@ -288,16 +288,13 @@ TEST(test_everybody_is_answered_once_the_tables_are_free)
     expect_service();
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_web_stops_while_all_wait_for_tables),
-        cmocka_unit_test(test_web_stops_while_redis_says_nothing),
-        cmocka_unit_test(test_web_stops_while_streams_wait_for_their_readers),
-        cmocka_unit_test(test_clients_go_while_they_wait),
-        cmocka_unit_test(test_postgresql_goes_while_all_wait_for_it),
-        cmocka_unit_test(test_redis_goes_while_all_wait_for_it),
-        cmocka_unit_test(test_everybody_is_answered_once_the_tables_are_free),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_web_stops_while_all_wait_for_tables),
+    cmocka_unit_test(test_web_stops_while_redis_says_nothing),
+    cmocka_unit_test(test_web_stops_while_streams_wait_for_their_readers),
+    cmocka_unit_test(test_clients_go_while_they_wait),
+    cmocka_unit_test(test_postgresql_goes_while_all_wait_for_it),
+    cmocka_unit_test(test_redis_goes_while_all_wait_for_it),
+    cmocka_unit_test(test_everybody_is_answered_once_the_tables_are_free),
+};
+TEST_MAIN(tests, set_up, tear_down)

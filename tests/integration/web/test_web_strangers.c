@@ -322,16 +322,13 @@ TEST(test_refusals_count_in_the_rate_before_any_statement)
                      200); /* known, and somebody else */
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_half_bodies_take_no_memory, let_go),
-        cmocka_unit_test_teardown(test_who_gives_way_is_told_so, let_go),
-        cmocka_unit_test_teardown(test_open_operations_take_small_bodies_only, let_go),
-        cmocka_unit_test_teardown(test_half_requests_of_one_address_hold_up_nobody, let_go),
-        cmocka_unit_test_teardown(test_half_requests_of_many_addresses_hold_up_nobody, let_go),
-        cmocka_unit_test_teardown(test_a_client_at_work_keeps_its_connection, let_go),
-        cmocka_unit_test_teardown(test_refusals_count_in_the_rate_before_any_statement, let_go),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_teardown(test_half_bodies_take_no_memory, let_go),
+    cmocka_unit_test_teardown(test_who_gives_way_is_told_so, let_go),
+    cmocka_unit_test_teardown(test_open_operations_take_small_bodies_only, let_go),
+    cmocka_unit_test_teardown(test_half_requests_of_one_address_hold_up_nobody, let_go),
+    cmocka_unit_test_teardown(test_half_requests_of_many_addresses_hold_up_nobody, let_go),
+    cmocka_unit_test_teardown(test_a_client_at_work_keeps_its_connection, let_go),
+    cmocka_unit_test_teardown(test_refusals_count_in_the_rate_before_any_statement, let_go),
+};
+TEST_MAIN(tests, set_up, tear_down)

@@ -264,17 +264,14 @@ TEST(test_readers_that_are_too_slow_are_cut)
     free(log);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_an_answer_that_breaks_never_looks_whole),
-        cmocka_unit_test(test_clients_of_every_age_get_it_whole),
-        cmocka_unit_test(test_headers_of_a_stream_are_those_of_its_encoding),
-        cmocka_unit_test(test_a_connection_goes_on_after_the_head_of_a_stream),
-        cmocka_unit_test(test_an_unchanged_tree_is_not_sent_again),
-        cmocka_unit_test(test_large_answers_wait_for_their_turn),
-        cmocka_unit_test(test_an_answer_that_a_crash_cuts_never_looks_whole),
-        cmocka_unit_test(test_readers_that_are_too_slow_are_cut),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_an_answer_that_breaks_never_looks_whole),
+    cmocka_unit_test(test_clients_of_every_age_get_it_whole),
+    cmocka_unit_test(test_headers_of_a_stream_are_those_of_its_encoding),
+    cmocka_unit_test(test_a_connection_goes_on_after_the_head_of_a_stream),
+    cmocka_unit_test(test_an_unchanged_tree_is_not_sent_again),
+    cmocka_unit_test(test_large_answers_wait_for_their_turn),
+    cmocka_unit_test(test_an_answer_that_a_crash_cuts_never_looks_whole),
+    cmocka_unit_test(test_readers_that_are_too_slow_are_cut),
+};
+TEST_MAIN(tests, set_up, tear_down)

@@ -116,11 +116,8 @@ TEST(test_the_elevations_of_a_phase_are_its_own)
     cJSON_Delete(none);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_streamed_and_built_documents_are_the_same),
-        cmocka_unit_test(test_the_elevations_of_a_phase_are_its_own),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_streamed_and_built_documents_are_the_same),
+    cmocka_unit_test(test_the_elevations_of_a_phase_are_its_own),
+};
+TEST_MAIN(tests, set_up, tear_down)

@@ -154,10 +154,7 @@ FIXTURE(stop)
     return 0;
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_fault_of_the_copy_is_named_and_forgotten), cmocka_unit_test(test_queues_and_redis),
-        cmocka_unit_test(test_it_answers_while_both_stores_are_away), cmocka_unit_test(test_it_is_not_for_everybody)};
-    return cmocka_run_group_tests(tests, start, stop);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_each_fault_of_the_copy_is_named_and_forgotten), cmocka_unit_test(test_queues_and_redis),
+    cmocka_unit_test(test_it_answers_while_both_stores_are_away), cmocka_unit_test(test_it_is_not_for_everybody)};
+TEST_MAIN(tests, start, stop)

@@ -388,15 +388,12 @@ TEST(test_a_stop_with_everything_under_way_breaks_nothing)
     while (n > 0) close(fds[--n]);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_table_and_the_program_know_the_same_operations),
-        cmocka_unit_test(test_whoever_may_not_is_refused_and_changes_nothing),
-        cmocka_unit_test(test_every_method_on_every_path_is_as_the_table_says),
-        cmocka_unit_test(test_whoever_may_is_not_refused),
-        cmocka_unit_test(test_callers_that_leave_early_break_nothing),
-        cmocka_unit_test(test_a_stop_with_everything_under_way_breaks_nothing),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_the_table_and_the_program_know_the_same_operations),
+    cmocka_unit_test(test_whoever_may_not_is_refused_and_changes_nothing),
+    cmocka_unit_test(test_every_method_on_every_path_is_as_the_table_says),
+    cmocka_unit_test(test_whoever_may_is_not_refused),
+    cmocka_unit_test(test_callers_that_leave_early_break_nothing),
+    cmocka_unit_test(test_a_stop_with_everything_under_way_breaks_nothing),
+};
+TEST_MAIN(tests, set_up, tear_down)

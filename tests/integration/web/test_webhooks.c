@@ -585,23 +585,20 @@ TEST(test_what_a_sync_in_a_child_of_web_changed_is_told_when_it_ends)
     sim_stop(&sim);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_changes_are_posted_signed_and_with_the_cursor_behind_them),
-        cmocka_unit_test(test_the_secret_is_shown_once_and_is_not_in_the_database),
-        cmocka_unit_test(test_former_secrets_sign_while_they_are_rotated),
-        cmocka_unit_test(test_odoo_gets_flat_records_and_slack_a_sentence),
-        cmocka_unit_test(test_a_test_is_sent_at_once_and_tells_what_came_back),
-        cmocka_unit_test(test_a_bad_receiver_is_told_apart_and_holds_up_nobody),
-        cmocka_unit_test(test_a_refused_batch_comes_again_the_same_and_before_what_follows),
-        cmocka_unit_test(test_retry_after_is_obeyed_in_both_forms),
-        cmocka_unit_test(test_410_switches_off_and_long_failing_pauses_until_somebody_resumes),
-        cmocka_unit_test(test_replay_tells_again_from_a_place),
-        cmocka_unit_test(test_a_gap_in_the_journal_is_told),
-        cmocka_unit_test(test_a_large_backlog_comes_in_bounded_batches),
-        cmocka_unit_test(test_https_needs_a_certificate_that_is_trusted),
-        cmocka_unit_test(test_what_a_sync_in_a_child_of_web_changed_is_told_when_it_ends),
-    };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_changes_are_posted_signed_and_with_the_cursor_behind_them),
+    cmocka_unit_test(test_the_secret_is_shown_once_and_is_not_in_the_database),
+    cmocka_unit_test(test_former_secrets_sign_while_they_are_rotated),
+    cmocka_unit_test(test_odoo_gets_flat_records_and_slack_a_sentence),
+    cmocka_unit_test(test_a_test_is_sent_at_once_and_tells_what_came_back),
+    cmocka_unit_test(test_a_bad_receiver_is_told_apart_and_holds_up_nobody),
+    cmocka_unit_test(test_a_refused_batch_comes_again_the_same_and_before_what_follows),
+    cmocka_unit_test(test_retry_after_is_obeyed_in_both_forms),
+    cmocka_unit_test(test_410_switches_off_and_long_failing_pauses_until_somebody_resumes),
+    cmocka_unit_test(test_replay_tells_again_from_a_place),
+    cmocka_unit_test(test_a_gap_in_the_journal_is_told),
+    cmocka_unit_test(test_a_large_backlog_comes_in_bounded_batches),
+    cmocka_unit_test(test_https_needs_a_certificate_that_is_trusted),
+    cmocka_unit_test(test_what_a_sync_in_a_child_of_web_changed_is_told_when_it_ends),
+};
+TEST_MAIN(tests, set_up, tear_down)
