@@ -326,9 +326,7 @@ static size_t read_catalogue(bool (*takes)(const struct told_lie *))
 FIXTURE(start)
 {
     /* Enough of each kind that half of it is more than a listing may lose unseen. */
-    static const char *const arguments[] = {"--directories", "3", "--depth",      "2", "--projects", "2",
-                                            "--phases",      "2", "--elevations", "3", NULL};
-    sync_world_start(&world, arguments);
+    sync_world_open(&world, "--directories 3 --depth 2 --projects 2 --phases 2 --elevations 3");
     world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=1";
     world.extra_env[1] = "LOGIKAL_CALL_TIMEOUT_MS=5000";
     world.extra_env[2] = "LOGIKAL_MAX_ANSWER_BYTES=2097152";

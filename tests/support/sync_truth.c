@@ -19,6 +19,15 @@ void sync_world_start(struct sync_world *w, const char *const sim_arguments[])
     sync_world_clear(w);
 }
 
+void sync_world_open(struct sync_world *w, const char *words)
+{
+    const char *arguments[32] = {NULL};
+    char *text = strdup(words), *rest = text;
+    for (int i = 0; i < 31 && (arguments[i] = strtok_r(rest, " ", &rest)) != NULL; i++) continue;
+    sync_world_start(w, arguments);
+    free(text);
+}
+
 void sync_world_stop(struct sync_world *w)
 {
     sim_stop(&w->sim);

@@ -13,8 +13,25 @@ struct sync_world {
     const char *extra_env[16]; /* NAME=value for the tasks, NULL-terminated */
 };
 void sync_world_start(struct sync_world *w, const char *const sim_arguments[]);
+void sync_world_open(struct sync_world *w, const char *words); /* the same, arguments in one text */
 void sync_world_stop(struct sync_world *w);
 void sync_world_clear(struct sync_world *w); /* an empty schema again */
+
+/* The world of a test program, `world`, and its fixtures: `start` opens it with these words, and does what follows
+ * them; `stop`. */
+#define SYNC_WORLD(words, ...)                                                                                         \
+    static struct sync_world world;                                                                                    \
+    FIXTURE(start)                                                                                                     \
+    {                                                                                                                  \
+        sync_world_open(&world, words);                                                                                \
+        __VA_ARGS__;                                                                                                   \
+        return 0;                                                                                                      \
+    }                                                                                                                  \
+    FIXTURE(stop)                                                                                                      \
+    {                                                                                                                  \
+        sync_world_stop(&world);                                                                                       \
+        return 0;                                                                                                      \
+    }
 
 /* Starts logikald-roles task NAME; args and kwargs are JSON texts or NULL. */
 void sync_task_start(struct sync_world *w, struct process *p, const char *task, const char *args, const char *kwargs);

@@ -13,7 +13,7 @@
 #define CLEANUP   "tasks.scheduler_tasks.cleanup_old_tasks"
 #define ROWS      1000
 
-static struct sync_world world;
+SYNC_WORLD("--parts=tiny --directories 1 --depth 1 --projects 1 --phases 2 --elevations 2 --sideways=allow")
 
 static int64_t number(const char *sql)
 {
@@ -181,31 +181,6 @@ TEST(test_rate_is_the_slope_of_two_weeks)
         number("SELECT count(*) FROM store_sizes WHERE database_bytes ="
                " pg_database_size(current_database()) OR parts_files = (SELECT count(*) FROM parts_files)"),
         1);
-}
-
-FIXTURE(start)
-{
-    static const char *const arguments[] = {"--parts=tiny",
-                                            "--directories",
-                                            "1",
-                                            "--depth",
-                                            "1",
-                                            "--projects",
-                                            "1",
-                                            "--phases",
-                                            "2",
-                                            "--elevations",
-                                            "2",
-                                            "--sideways=allow",
-                                            NULL};
-    sync_world_start(&world, arguments);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

@@ -58,25 +58,13 @@ TEST(test_full_disk_in_the_middle_of_storing)
 
 FIXTURE(start)
 {
-    static const char *const arguments[] = {"--parts=real",
-                                            "--directories",
-                                            "1",
-                                            "--depth",
-                                            "1",
-                                            "--projects",
-                                            "1",
-                                            "--phases",
-                                            "2",
-                                            "--elevations",
-                                            "4",
-                                            "--sideways=allow",
-                                            NULL};
     char sql[400];
     struct support_user user = servers_user();
     support_make_dir(disk, sizeof disk, "parts-disk");
     size_disk("size=1500k,mode=0777", 0);
     if (chown(disk, user.uid, user.gid) != 0) fail_msg("chown %s", disk);
-    sync_world_start(&world, arguments);
+    sync_world_open(&world,
+                    "--parts=real --directories 1 --depth 1 --projects 1 --phases 2 --elevations 4 --sideways=allow");
     snprintf(sql, sizeof sql, "CREATE TABLESPACE small LOCATION '%s'", disk);
     pg_exec(&world.pg, sql);
     pg_exec(&world.pg, "ALTER TABLE parts_files SET TABLESPACE small");

@@ -12,7 +12,7 @@
 #define BATCH   "tasks.sqlite_parser_tasks.batch_parse_elevations"
 #define TRIGGER "tasks.sqlite_parser_tasks.trigger_parsing_for_new_files"
 
-static struct sync_world world;
+SYNC_WORLD("--directories 1 --projects 2 --phases 2 --elevations 3", sync_all(&world, false))
 
 static int64_t number(const char *sql)
 {
@@ -239,21 +239,6 @@ TEST(test_one_bad_list_keeps_no_other_out)
                      1);
     sql("ALTER TABLE elevation_glass DROP CONSTRAINT refuses");
     heal();
-}
-
-FIXTURE(start)
-{
-    const char *const arguments[] = {"--directories", "1", "--projects", "2", "--phases", "2",
-                                     "--elevations",  "3", NULL};
-    sync_world_start(&world, arguments);
-    sync_all(&world, false);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

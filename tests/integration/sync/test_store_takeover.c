@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct sync_world world;
+SYNC_WORLD("--directories 2 --projects 2 --phases 2 --elevations 2")
 
 static char *read_file(const char *path)
 {
@@ -233,20 +233,6 @@ TEST(test_several_migrate_at_once)
 
     for (int i = 0; i < 4; i++) assert_int_equal(process_wait(&p[i], 60000), 0);
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM object_sync_configs"), 7);
-}
-
-FIXTURE(start)
-{
-    const char *const arguments[] = {"--directories", "2", "--projects", "2", "--phases", "2",
-                                     "--elevations",  "2", NULL};
-    sync_world_start(&world, arguments);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

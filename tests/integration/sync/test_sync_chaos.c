@@ -9,7 +9,7 @@
 
 #define FULL "tasks.sync_tasks.full_sync_task"
 
-static struct sync_world world;
+SYNC_WORLD("--directories 4 --depth 3 --projects 1 --phases 2 --total-elevations 60 --uneven")
 
 /* Kills a full sync once the condition (a query that gives 1) is true; false when it ended before. */
 static bool kill_when(const char *condition)
@@ -245,20 +245,6 @@ TEST(test_random_mutations_and_faults_converge)
     world.extra_env[1] = NULL;
     assert_truth(&world, true);
     assert_nothing_leaked(&world);
-}
-
-FIXTURE(start)
-{
-    const char *const arguments[] = {"--directories",      "4",  "--depth",  "3", "--projects", "1", "--phases", "2",
-                                     "--total-elevations", "60", "--uneven", NULL};
-    sync_world_start(&world, arguments);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

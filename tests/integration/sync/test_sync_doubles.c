@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct sync_world world;
+SYNC_WORLD("--directories 2 --projects 2 --phases 1 --elevations 3", sync_all(&world, false))
 
 static int64_t number(const char *sql)
 {
@@ -123,21 +123,6 @@ TEST(test_clocks_hours_apart_cost_nothing)
                          0);
     }
     sim_post(&world.sim, "/lies", "{\"lies\":[]}");
-}
-
-FIXTURE(start)
-{
-    const char *const arguments[] = {"--directories", "2", "--projects", "2", "--phases", "1",
-                                     "--elevations",  "3", NULL};
-    sync_world_start(&world, arguments);
-    sync_all(&world, false);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

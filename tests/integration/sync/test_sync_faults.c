@@ -7,7 +7,8 @@
 
 #include "conf/buf.h"
 
-static struct sync_world world;
+SYNC_WORLD("--directories 2 --depth 2 --projects 1 --phases 2 --elevations 3",
+           world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=20")
 
 static const char *const endpoints[] = {
     "auth",        "directories_list", "directories_select", "projects_list",     "projects_select",
@@ -287,21 +288,6 @@ TEST(test_session_limit_of_server_is_respected)
     assert_true(sim_number(&world, "peak_sessions") <= 2);
     sim_stop(&world.sim);
     world.sim = normal;
-}
-
-FIXTURE(start)
-{
-    const char *const arguments[] = {"--directories", "2", "--depth",      "2", "--projects", "1",
-                                     "--phases",      "2", "--elevations", "3", NULL};
-    sync_world_start(&world, arguments);
-    world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=20";
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

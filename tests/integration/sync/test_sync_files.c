@@ -9,7 +9,7 @@
 #define FULL  "tasks.sync_tasks.full_sync_task"
 #define FORCE "{\"force_sync\":true}"
 
-static struct sync_world world;
+SYNC_WORLD("--directories 2 --projects 2 --phases 2 --elevations 3")
 
 static void fault(const char *endpoint, const char *kind, const char *more)
 {
@@ -206,20 +206,6 @@ TEST(test_run_that_breaks_off_among_files_is_no_success)
     world.extra_env[0] = NULL;
     sync_all(&world, false);
     assert_truth(&world, true);
-}
-
-FIXTURE(start)
-{
-    const char *const arguments[] = {"--directories", "2", "--projects", "2", "--phases", "2",
-                                     "--elevations",  "3", NULL};
-    sync_world_start(&world, arguments);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

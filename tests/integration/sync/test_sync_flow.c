@@ -5,7 +5,8 @@
 
 #define SCHEDULER "tasks.scheduler_tasks.smart_sync_scheduler"
 
-static struct sync_world world;
+SYNC_WORLD("--directories 5 --depth 3 --projects 4 --phases 4 --total-elevations 2000 --uneven",
+           world.extra_env[0] = "SYNC_PARTS_LISTS=false", world.extra_env[1] = "SYNC_THUMBNAILS=false")
 
 static void due_again(void)
 {
@@ -103,22 +104,6 @@ TEST(test_flag_off_skips_scheduled_tasks_only)
     sync_all(&world, false);
     assert_true(sim_number(&world, "total_calls") > 0);
     world.extra_env[2] = NULL;
-}
-
-FIXTURE(start)
-{
-    const char *const arguments[] = {"--directories",      "5",    "--depth",  "3", "--projects", "4", "--phases", "4",
-                                     "--total-elevations", "2000", "--uneven", NULL};
-    sync_world_start(&world, arguments);
-    world.extra_env[0] = "SYNC_PARTS_LISTS=false";
-    world.extra_env[1] = "SYNC_THUMBNAILS=false";
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

@@ -14,7 +14,7 @@
 
 #define FORCE "tasks.sync_tasks.force_sync_project_task"
 
-static struct sync_world world;
+SYNC_WORLD("--directories 3 --depth 2 --projects 2 --phases 2 --elevations 3")
 
 static const cJSON *need(const cJSON *result, const char *name)
 {
@@ -276,20 +276,6 @@ TEST(test_token_that_a_server_gives_twice_is_kept_once)
     assert_int_equal(upstream_session_closed(db, "the same", &err), 0);
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sessions WHERE holder = 'twice'"), 0);
     db_close(db);
-}
-
-FIXTURE(start)
-{
-    const char *const arguments[] = {"--directories", "3", "--depth",      "2", "--projects", "2",
-                                     "--phases",      "2", "--elevations", "3", NULL};
-    sync_world_start(&world, arguments);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct sync_world world;
+SYNC_WORLD("--directories 1 --projects 3 --phases 2 --elevations 2", sync_all(&world, false))
 
 static int64_t number(const char *sql)
 {
@@ -109,21 +109,6 @@ TEST(test_old_rows_get_the_key)
     free(before);
     free(now);
     free(sql);
-}
-
-FIXTURE(start)
-{
-    const char *const arguments[] = {"--directories", "1", "--projects", "3", "--phases", "2",
-                                     "--elevations",  "2", NULL};
-    sync_world_start(&world, arguments);
-    sync_all(&world, false);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

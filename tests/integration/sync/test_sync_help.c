@@ -151,9 +151,7 @@ TEST(test_cancelled_sync_stops_its_helper)
 
 FIXTURE(start)
 {
-    const char *const arguments[] = {"--directories", "2", "--projects", "20", "--phases", "1",
-                                     "--elevations",  "2", NULL};
-    sync_world_start(&world, arguments);
+    sync_world_open(&world, "--directories 2 --projects 20 --phases 1 --elevations 2");
     rig_open(&rig, NULL);
     start_worker(0);
     start_worker(1);

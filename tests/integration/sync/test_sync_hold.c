@@ -8,7 +8,7 @@
 
 #define FULL "tasks.sync_tasks.full_sync_task"
 
-static struct sync_world world;
+SYNC_WORLD("--directories 4 --depth 2 --projects 2 --phases 2 --elevations 4")
 
 #define LIVING(table) "SELECT count(*) FROM " table " WHERE deleted_at IS NULL"
 
@@ -298,20 +298,6 @@ TEST(test_deletions_are_found_beside_a_closed_directory)
     free(text);
     free(project);
     cJSON_Delete(result);
-}
-
-FIXTURE(start)
-{
-    const char *const arguments[] = {"--directories", "4", "--depth",      "2", "--projects", "2",
-                                     "--phases",      "2", "--elevations", "4", NULL};
-    sync_world_start(&world, arguments);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

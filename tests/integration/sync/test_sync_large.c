@@ -36,9 +36,7 @@ static int64_t sync_peak_kib(int directories, int projects)
     int64_t peak = 0, elevations = (int64_t)directories * projects * 50, deadline = support_patience(120000);
     snprintf(counts[0], sizeof counts[0], "%d", directories);
     snprintf(counts[1], sizeof counts[1], "%d", projects);
-    const char *const arguments[] = {"--directories", counts[0], "--projects",       counts[1], "--phases", "1",
-                                     "--elevations",  "50",      "--sideways=allow", NULL};
-    sync_world_start(&world, arguments);
+    sync_world_open(&world, "--directories --projects --phases 1 --elevations 50 --sideways=allow");
     world.extra_env[0] = "SYNC_THUMBNAILS=false";
     world.extra_env[1] = "ASAN_OPTIONS=quarantine_size_mb=0:thread_local_quarantine_size_kb=0:malloc_context_size=0:"
                          "allocator_release_to_os_interval_ms=0:"

@@ -8,7 +8,8 @@
 
 #include "conf/clock.h"
 
-static struct sync_world world;
+SYNC_WORLD("--directories 2 --depth 2 --projects 7 --phases 2 --elevations 1",
+           world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=20")
 
 static cJSON *full_sync(bool force, int *status)
 {
@@ -172,21 +173,6 @@ TEST(test_many_that_fail_for_good_hold_up_nobody)
     world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=20";
     sync_all(&world, false);
     assert_truth(&world, true);
-}
-
-FIXTURE(start)
-{
-    const char *const arguments[] = {"--directories", "2", "--depth",      "2", "--projects", "7",
-                                     "--phases",      "2", "--elevations", "1", NULL};
-    sync_world_start(&world, arguments);
-    world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=20";
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

@@ -8,7 +8,7 @@
 
 #include "conf/clock.h"
 
-static struct sync_world world;
+SYNC_WORLD("--directories 4 --projects 10 --phases 2 --elevations 2 --sideways=allow")
 
 static int64_t files_asked(void)
 {
@@ -81,20 +81,6 @@ TEST(test_parts_lists_come_compressed)
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM parts_files WHERE stored_size <> octet_length(content)"
                                        " OR pg_column_size(content) < stored_size"),
                      0);
-}
-
-FIXTURE(start)
-{
-    const char *const arguments[] = {"--directories", "4", "--projects",       "10", "--phases", "2",
-                                     "--elevations",  "2", "--sideways=allow", NULL};
-    sync_world_start(&world, arguments);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

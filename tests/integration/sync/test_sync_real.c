@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct sync_world world;
+SYNC_WORLD("--parts=real --directories 1 --depth 1 --projects 2 --phases 2 --elevations 12")
 
 TEST(test_every_form_of_a_real_parts_list_is_stored_and_read)
 {
@@ -94,30 +94,6 @@ TEST(test_changed_real_parts_lists_follow)
     sync_all(&world, false);
 
     assert_truth(&world, true);
-}
-
-FIXTURE(start)
-{
-    static const char *const arguments[] = {"--parts=real",
-                                            "--directories",
-                                            "1",
-                                            "--depth",
-                                            "1",
-                                            "--projects",
-                                            "2",
-                                            "--phases",
-                                            "2",
-                                            "--elevations",
-                                            "12",
-                                            NULL};
-    sync_world_start(&world, arguments);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

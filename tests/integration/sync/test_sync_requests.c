@@ -11,7 +11,7 @@
 #define DIRECTORY   "tasks.sync_tasks.force_sync_directory_task"
 #define DIRECTORIES "tasks.sync_tasks.force_sync_directories_task"
 
-static struct sync_world world;
+SYNC_WORLD("--directories 4 --depth 2 --projects 2 --phases 1 --elevations 2")
 
 /* A member ("id", "parent") of the n-th object of a type. */
 static char *truth(const char *type, int n, const char *member)
@@ -240,20 +240,6 @@ TEST(test_request_joins_only_what_covers_it)
     asked_while("tasks.scheduler_tasks.smart_sync_scheduler", NULL, FULL, force, false);
     assert_truth(&world, true);
     assert_nothing_leaked(&world);
-}
-
-FIXTURE(start)
-{
-    const char *const arguments[] = {"--directories", "4", "--depth",      "2", "--projects", "2",
-                                     "--phases",      "1", "--elevations", "2", NULL};
-    sync_world_start(&world, arguments);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

@@ -8,7 +8,8 @@
 #define SCHEDULER  "tasks.scheduler_tasks.smart_sync_scheduler"
 #define SAFETY_NET "tasks.scheduler_tasks.hourly_smart_sync"
 
-static struct sync_world world;
+SYNC_WORLD("--directories 4 --depth 3 --projects 1 --phases 2 --elevations 3",
+           world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=1")
 
 static void sql(const char *text)
 {
@@ -339,21 +340,6 @@ static void test_excluded_directory_stays_so_under_a_new_path(void **state)
     excluded_under_a_new_path(false, false);
     settle(state);
     excluded_under_a_new_path(true, true);
-}
-
-FIXTURE(start)
-{
-    const char *const arguments[] = {"--directories", "4", "--depth",      "3", "--projects", "1",
-                                     "--phases",      "2", "--elevations", "3", NULL};
-    sync_world_start(&world, arguments);
-    world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=1";
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

@@ -10,7 +10,7 @@
 #include "conf/utf8.h"
 #include "services/store/db.h"
 
-static struct sync_world world;
+SYNC_WORLD("--directories 2 --projects 2 --phases 2 --elevations 2")
 
 static const char *const scripts[] = {
     "Die angeforderte Ressource ist gesperrt: Fenstertür Süd, Größe über Maß, weiß, öäüÖÄÜß",
@@ -171,20 +171,6 @@ TEST(test_refused_rows_are_told_and_stop_no_other)
         assert_truth(&world, true);
         free(id);
     }
-}
-
-FIXTURE(start)
-{
-    const char *const arguments[] = {"--directories", "2", "--projects", "2", "--phases", "2",
-                                     "--elevations",  "2", NULL};
-    sync_world_start(&world, arguments);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

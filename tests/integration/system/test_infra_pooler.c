@@ -16,7 +16,7 @@
 
 #define OTHERS 2
 
-static struct sync_world world;
+SYNC_WORLD("--directories 3 --depth 2 --projects 4 --phases 3 --elevations 7")
 
 static const char all_dropped[] = "ignore_startup_parameters = extra_float_digits,options\n";
 
@@ -222,20 +222,6 @@ TEST(test_web_through_a_pool)
     pooler_stop(&pooler);
     for (int i = 0; i < 4; i++) http_reply_free(&direct[i]);
     free(token);
-}
-
-FIXTURE(start)
-{
-    const char *const arguments[] = {"--directories", "3", "--depth",      "2", "--projects", "4",
-                                     "--phases",      "3", "--elevations", "7", NULL};
-    sync_world_start(&world, arguments);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    sync_world_stop(&world);
-    return 0;
 }
 
 int main(void)

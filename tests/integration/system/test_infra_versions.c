@@ -160,9 +160,7 @@ TEST(test_servers_work_or_are_refused_by_name)
 
 FIXTURE(start)
 {
-    const char *const arguments[] = {"--directories", "3", "--projects", "4", "--phases", "3",
-                                     "--elevations",  "5", NULL};
-    sync_world_start(&world, arguments);
+    sync_world_open(&world, "--directories 3 --projects 4 --phases 3 --elevations 5");
     redis_server_start(&redis, NULL);
     snprintf(at_redis, sizeof at_redis, "REDIS_URL=%s", redis.url);
     snprintf(database, sizeof database, "DATABASE_URL=%s", world.pg.url);
