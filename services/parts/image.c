@@ -6,7 +6,8 @@
 
 #include "conf/clock.h"
 
-#define STEPS_BETWEEN_LOOKS 10000 /* virtual machine steps between two looks at the clock */
+#define STEPS_BETWEEN_LOOKS 10000         /* virtual machine steps between two looks at the clock */
+#define VALUE_BYTES         (1024 * 1024) /* of a value that is computed; more only where the file itself has more */
 
 static size_t limit_bytes = PARTS_BYTES_MAX;
 
@@ -36,7 +37,14 @@ static int is_late(void *arg)
     return mono_ms() > image->deadline_ms;
 }
 
-static void restrict_it(struct image *image)
+/* No value that is stored is larger than the file, twice that when a UTF-16 text grows on its way to UTF-8. A column
+ * may be computed, and cost any memory. */
+static int most_of_a_value(size_t file_bytes)
+{
+    return file_bytes < VALUE_BYTES / 2 ? VALUE_BYTES : (int)(2 * file_bytes);
+}
+
+static void restrict_it(struct image *image, size_t file_bytes)
 {
     sqlite3 *db = image->db;
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -45,7 +53,7 @@ static void restrict_it(struct image *image)
     sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
     sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
-    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, (int)(2 * limit_bytes)); /* a UTF-16 text grows on its way to UTF-8 */
+    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, most_of_a_value(file_bytes));
     sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, 64 * 1024);
     sqlite3_limit(db, SQLITE_LIMIT_COLUMN, 2000);
     sqlite3_limit(db, SQLITE_LIMIT_EXPR_DEPTH, 50);
@@ -121,7 +129,7 @@ int image_open(struct image *image, const void *bytes, size_t len, struct err *e
         image_close(image);
         return err_set(err, ERR_NOMEM, "no memory to open it"); /* the content was not looked at yet */
     }
-    restrict_it(image);
+    restrict_it(image, len);
     return 0;
 }
 

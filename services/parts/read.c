@@ -11,7 +11,6 @@
 #include "services/parts/choose.h"
 #include "services/parts/image.h"
 #include "services/parts/lines.h"
-#include "services/parts/preview.h"
 #include "services/parts/verify.h"
 
 #define GLASS_MAX 10000
@@ -192,7 +191,6 @@ int parts_read(const void *bytes, size_t len, const char *name, const char *id, 
     data->file_row = chosen.row;
     if (rc == 0) rc = parts_lines_read(&image, chosen.rows, data, err);
     if (image.has_no_memory) rc = err_set(err, ERR_NOMEM, "no memory to read the parts list");
-    if (rc == 0) data->preview = parts_preview_of(&image);
     sqlite3_value_free(chosen.id);
     image_close(&image);
     return rc;

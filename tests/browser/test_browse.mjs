@@ -2,14 +2,14 @@
 import { test, check, equal, until, sql } from './checks.mjs';
 
 const synced = () => until('elevations with parts lists are stored', async () => Number(await sql(
-  'SELECT count(*) FROM elevation_parts_lists p JOIN elevation_thumbnails t USING (elevation_id) JOIN elevation_parts_previews v USING (elevation_id) WHERE p.size_bytes > 0 AND t.size_bytes > 0')) > 0, 60000);
+  'SELECT count(*) FROM elevation_parts_lists p JOIN elevation_thumbnails t USING (elevation_id) JOIN parts_versions v USING (elevation_id) WHERE v.parsed_at IS NOT NULL AND p.size_bytes > 0 AND t.size_bytes > 0')) > 0, 60000);
 
 test('browse: from a directory to an elevation with its picture and parts', async ({ page: open, pages }) => {
   await synced();
   const row = (await sql(`SELECT e.id || '|' || e.name || '|' || p.id || '|' || p.name || '|' || d.id || '|' || d.name
     FROM elevations e JOIN projects p ON p.id = e.project_id JOIN directories d ON d.id = p.directory_id
-    JOIN elevation_parts_lists l ON l.elevation_id = e.id JOIN elevation_thumbnails t ON t.elevation_id = e.id JOIN elevation_parts_previews v ON v.elevation_id = e.id
-    WHERE l.size_bytes > 0 AND t.size_bytes > 0 AND d.deleted_at IS NULL ORDER BY e.id LIMIT 1`)).split('|');
+    JOIN elevation_parts_lists l ON l.elevation_id = e.id JOIN elevation_thumbnails t ON t.elevation_id = e.id JOIN parts_versions v ON v.elevation_id = e.id
+    WHERE v.parsed_at IS NOT NULL AND l.size_bytes > 0 AND t.size_bytes > 0 AND d.deleted_at IS NULL ORDER BY e.id LIMIT 1`)).split('|');
   const [, elevation, project, projectName, directory] = row;
   const page = await open(pages, `/ui/browse?directory=${directory}`);
   await page.locator(`[data-key="project-${project}"] a`).click();
@@ -18,8 +18,10 @@ test('browse: from a directory to an elevation with its picture and parts', asyn
   await page.getByRole('heading', { level: 1, name: elevation, exact: true }).waitFor();
   const width = await until('the picture is loaded', () => page.locator('img.thumb').evaluate((img) => img.complete && img.naturalWidth));
   check(width > 8, `the picture is ${width} wide`);
-  await page.getByRole('region', { name: 'Table Elevations' }).waitFor();
-  check(await page.locator('table tbody td').count() > 3, 'the parts table is empty');
+  await page.getByText('All tables of the file').click();
+  const tables = page.getByRole('region', { name: 'All tables of the file' });
+  await tables.getByRole('cell', { name: 'Elevations', exact: true }).waitFor();
+  check(await tables.locator('tbody tr').count() >= 3, 'not all tables of the parts list are told');
 });
 
 test('browse: a search finds across all kinds', async ({ page: open, pages }) => {

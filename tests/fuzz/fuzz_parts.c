@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/parts/preview.h"
 #include "services/parts/read.h"
 #include "services/parts/verify.h"
 #include "tests/fuzz/fuzz.h"
@@ -22,8 +21,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         PROMISE(parts.parts_count >= 0);
     }
     parts_data_free(&parts);
-    char *preview = parts_preview(data, size);
-    PROMISE(!preview || strlen(preview) < 8 * PREVIEW_BYTES);
-    free(preview);
     return 0;
 }

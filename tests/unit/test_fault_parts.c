@@ -6,7 +6,6 @@
 #include <sqlite3.h>
 
 #include "services/parts/image.h"
-#include "services/parts/preview.h"
 #include "services/parts/read.h"
 #include "services/parts/verify.h"
 #include "tests/fault/fault.h"
@@ -125,28 +124,8 @@ static void test_verifying_without_memory(void **state)
     assert_true(fault_each("parts_verify", FAULT_ALLOC, FAULT_SILENT, verify_it, *state) > 100);
 }
 
-/* Without memory there is no preview, or a smaller one that says so; never half of its JSON. */
-static int preview(void *arg, struct err *err)
-{
-    struct file *file = arg;
-    (void)err;
-    char *json = parts_preview(file->bytes, file->len);
-    image_forget();
-    size_t len = json ? strlen(json) : 0;
-    bool is_whole = !json || (len > 13 && strncmp(json, "{\"tables\":[", 11) == 0 && json[len - 1] == '}');
-    free(json);
-    assert_true(is_whole);
-    return 0;
-}
-
-static void test_preview_without_memory_is_none(void **state)
-{
-    assert_true(fault_each("parts_preview", FAULT_ALLOC, FAULT_SILENT, preview, *state) > 50);
-}
-
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_reading_without_memory),
     cmocka_unit_test(test_verifying_without_memory),
-    cmocka_unit_test(test_preview_without_memory_is_none),
 };
 TEST_MAIN(tests, set_up, tear_down)

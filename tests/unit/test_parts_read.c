@@ -2,8 +2,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sqlite3.h>
 
 #include "conf/clock.h"
@@ -223,6 +225,55 @@ TEST(test_endless_reading_is_interrupted)
     file_free(&file);
 }
 
+#define SCHEMA_OF(table, sql)                                                                                          \
+    "PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = '" sql "' WHERE name = '" table "';"
+
+/* Columns that are computed, put into the schema by hand: each value would cost much time or memory. */
+TEST(test_files_that_cost_much_cost_little)
+{
+    static const char *const rows[] = {
+        "CREATE TABLE Articles(a); INSERT INTO Articles VALUES (1), (2), (3);" SCHEMA_OF(
+            "Articles", "CREATE TABLE Articles(a integer, Description AS (printf(''%*d'',200000000,a)), Color AS"
+                        " (printf(''%*d'',200000000,a)), ArticleCode AS (printf(''%*d'',200000000,a)))"),
+        "CREATE TABLE Glass(a); INSERT INTO Glass VALUES (1), (2), (3);" SCHEMA_OF(
+            "Glass", "CREATE TABLE Glass(a integer, GlassID AS (length(hex(zeroblob(20000000+a)))),"
+                     " Name AS (length(hex(zeroblob(20000000+a)))), b AS (length(hex(zeroblob(100000+a)))))"),
+        "CREATE TABLE Insertions(a); INSERT INTO Insertions VALUES (1), (2), (3);" SCHEMA_OF(
+            "Insertions", "CREATE TABLE Insertions(a integer, InsertionID AS (hex(randomblob(120000))), Name AS"
+                          " (hex(randomblob(120000))))"),
+        "CREATE TABLE t(x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+        " INSERT INTO t SELECT i FROM n; CREATE VIEW Profiles AS SELECT a.x FROM t a, t b, t c;"
+        " PRAGMA writable_schema = 1; UPDATE sqlite_master SET type = 'table', rootpage = 3 WHERE name = 'Profiles';",
+        "CREATE TABLE Profiles(a); INSERT INTO Profiles VALUES (zeroblob(9000000));"
+        "CREATE TABLE Suppliers(Name); INSERT INTO Suppliers VALUES (hex(zeroblob(4000000)));",
+        "CREATE TABLE UValue(a); INSERT INTO UValue VALUES (1);" SCHEMA_OF(
+            "UValue", "CREATE TABLE UValue(a, Name AS (load_extension(''x'')))"),
+        "CREATE VIRTUAL TABLE LabourTimes USING fts5(WhatName); INSERT INTO LabourTimes VALUES ('a');",
+        "CREATE TABLE UValue(a); INSERT INTO UValue VALUES (1);" SCHEMA_OF(
+            "UValue", "CREATE TABLE UValue(a, Name AS (abs(a) COLLATE nothing) CHECK (a > 7))"),
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char sql[2000];
+        struct err err = {0};
+        struct parts_data data;
+        struct rusage before, after;
+        snprintf(sql, sizeof sql, "%s%s", ELEVATIONS ROW, rows[i]);
+        struct file file = make(sql);
+        getrusage(RUSAGE_SELF, &before);
+        int64_t began = mono_ms();
+        int rc = parts_verify(file.bytes, file.len, &err);
+        if (rc == 0) rc = parts_read(file.bytes, file.len, NULL, NULL, &data, &err);
+        int64_t ms = mono_ms() - began;
+        getrusage(RUSAGE_SELF, &after);
+        if (rc < 0 && !err.text[0]) fail_msg("row %zu was refused without a word", i);
+        if (rc == 0) parts_data_free(&data);
+        if (ms > 3 * PARTS_TIME_MS) fail_msg("row %zu took %d ms", i, (int)ms);
+        if (after.ru_maxrss - before.ru_maxrss > 100000)
+            fail_msg("row %zu took %ld KiB", i, after.ru_maxrss - before.ru_maxrss);
+        file_free(&file);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_good_file_is_read),
     cmocka_unit_test(test_partly_readable_file_says_so),
@@ -233,5 +284,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_wal_mode_file_is_read),
     cmocka_unit_test(test_statements_beyond_reading_are_denied),
     cmocka_unit_test(test_endless_reading_is_interrupted),
+    cmocka_unit_test(test_files_that_cost_much_cost_little),
 };
 TEST_MAIN(tests, NULL, NULL)

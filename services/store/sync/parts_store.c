@@ -17,7 +17,6 @@ void parts_data_free(struct parts_data *data)
         free(data->glass[i].name);
     }
     free(data->glass);
-    free(data->preview);
     free(data->tables);
     for (int i = 0; i < PARTS_KINDS; i++) free(data->lines[i].json);
     *data = (struct parts_data){0};
@@ -219,35 +218,6 @@ static int store_glass(struct db *db, const struct parts_item *items, int n, str
     return rc < 0 ? (int)rc : 0;
 }
 
-/* A list without a preview loses the one that it had. */
-static int store_previews(struct db *db, const struct parts_item *items, int n, struct err *err)
-{
-    struct buf columns[3] = {{0}};
-    char number[DB_NUMBER_SIZE];
-    for (int i = 0; i < 3; i++) db_array_begin(&columns[i]);
-    for (int i = 0; i < n; i++) {
-        if (!items[i].is_stored) continue;
-        db_array_add(&columns[0], db_number(number, items[i].elevation_id));
-        db_array_add(&columns[1], items[i].sha256);
-        db_array_add(&columns[2], items[i].data.preview);
-    }
-    for (int i = 0; i < 3; i++) db_array_end(&columns[i]);
-    const char *values[] = {columns[0].data, columns[1].data, columns[2].data};
-    bool has_failed = columns[0].failed || columns[1].failed || columns[2].failed;
-    int64_t rc = has_failed ? err_set(err, ERR_NOMEM, "no memory")
-                            : db_exec(db, err,
-                                      "WITH new AS (SELECT * FROM unnest($1::integer[], $2::text[], $3::text[])"
-                                      "  AS p (id, sha, preview)), gone AS (DELETE FROM elevation_parts_previews"
-                                      "  WHERE elevation_id IN (SELECT id FROM new WHERE preview IS NULL))"
-                                      " INSERT INTO elevation_parts_previews (elevation_id, sha256, preview)"
-                                      " SELECT id, sha, preview::json FROM new WHERE preview IS NOT NULL"
-                                      " ON CONFLICT (elevation_id) DO UPDATE SET sha256 = excluded.sha256,"
-                                      " preview = excluded.preview",
-                                      3, values);
-    for (int i = 0; i < 3; i++) buf_free(&columns[i]);
-    return rc < 0 ? (int)rc : 0;
-}
-
 int parts_store_read(struct db *db, struct parts_item *items, int n, int reader, struct err *err)
 {
     if (db_begin(db, err) < 0) return -ERR_DB;
@@ -257,7 +227,6 @@ int parts_store_read(struct db *db, struct parts_item *items, int n, int reader,
         if (item) item->is_stored = true;
     }
     int rc = r ? store_glass(db, items, n, err) : -ERR_DB;
-    if (rc == 0) rc = store_previews(db, items, n, err);
     if (rc == 0) rc = parts_lines_store(db, items, n, reader, err);
     PQclear(r);
     if (rc == 0) rc = db_commit(db, err);

@@ -38,7 +38,6 @@ struct parts_data {
     struct parts_lines lines[PARTS_KINDS];
     char *tables;      /* JSON, as parts_files.tables */
     char problem[400]; /* "" = everything was read, as it is */
-    char *preview;     /* JSON for the pages; NULL = none */
 };
 void parts_data_free(struct parts_data *data);
 

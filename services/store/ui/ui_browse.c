@@ -91,8 +91,6 @@ const struct query ui_query_elevation = {
         " 'parts_bytes', p.size_bytes, 'parts_at', p.fetched_at, 'parts_error', p.error,"
         " 'glass', (SELECT json_agg(json_build_object('glass_id', g.glass_id, 'name', g.name) ORDER BY g.id)"
         "   FROM elevation_glass g WHERE g.elevation_id = e.id),"
-        " 'parts', (SELECT v.preview FROM elevation_parts_previews v WHERE v.elevation_id = e.id"
-        "   AND v.sha256 = p.sha256),"
         " 'errors', (SELECT json_agg(json_build_object('type', x.error_type, 'message', x.error_message, 'at', "
         "x.created_at)"
         "   ORDER BY x.id DESC) FROM (SELECT * FROM parsing_error_logs WHERE elevation_id = e.id ORDER BY id DESC "

@@ -171,8 +171,8 @@ TEST(test_the_page_shows_what_the_task_has_read)
         "CREATE TABLE Elevations (Name, AutoDescription, AutoDescriptionShort, Width_Output, Width_Unit,"
         " Height_Output, Height_Unit, Weight_Output, Weight_Unit, Area_Output, Area_Unit, SystemCode, SystemName,"
         " SystemLongName, ColorBase_Long); INSERT INTO Elevations (Name, SystemCode) VALUES ('e', 'S1');"
-        "CREATE TABLE Glass (GlassID, Name); CREATE TABLE Articles(Code);"
-        "INSERT INTO Articles VALUES ('<b>evil</b> article')");
+        "CREATE TABLE Glass (GlassID, Name); CREATE TABLE Articles(ArticleCode, Description);"
+        "INSERT INTO Articles VALUES ('7', '<b>evil</b> article'); CREATE TABLE \"<i>evil</i>\"(x)");
     char *unread = page();
     assert_null(strstr(unread, "Articles"));
 
@@ -180,8 +180,11 @@ TEST(test_the_page_shows_what_the_task_has_read)
                      200);
 
     char *read = page();
-    if (!strstr(read, "<b>Articles</b>") || !strstr(read, "&lt;b&gt;evil&lt;/b&gt; article")) fail_msg("%s", read);
+    if (!strstr(read, "<b>Articles</b>") || !strstr(read, "&lt;b&gt;evil&lt;/b&gt; article") ||
+        !strstr(read, "&lt;i&gt;evil&lt;/i&gt;"))
+        fail_msg("%s", read);
     assert_null(strstr(read, "<b>evil</b>"));
+    assert_null(strstr(read, "<i>evil</i>"));
     store_list("CREATE TABLE Other(a)"); /* what was read of another file is not shown for this one */
     char *changed = page();
     assert_null(strstr(changed, "Articles"));
