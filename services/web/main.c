@@ -102,10 +102,16 @@ static bool refuse_in_form(struct req *r, int status, const char *text)
     return page_refuse(r, status, text) || codes_refuse(r, status, text);
 }
 
+static void add_headers(struct req *r)
+{
+    limiter_answer(r);
+    cors_headers(r);
+}
+
 /* The wings above the server, each at its place in a request's life. */
 static void (*const listeners[])(const struct req *r) = {ui_action_record, access_log, NULL};
 static const struct http_hooks hooks = {.route = route_request,
-                                        .headers = cors_headers,
+                                        .headers = add_headers,
                                         .refuse = refuse_in_form,
                                         .over = listeners,
                                         .body_max = route_body_max};

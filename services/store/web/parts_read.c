@@ -50,6 +50,7 @@ const struct query query_parts_frame = {
     .sql = "SELECT frame FROM parts_frame($1, $2::int)",
 };
 
+/* Each by its key (LIMIT 1 keeps it so), also while the tables are new and their statistics tell nothing. */
 const struct query query_parts_batch = {
     .name = "parts_batch",
     .is_slow = true,
@@ -61,6 +62,7 @@ const struct query query_parts_batch = {
         " FROM jsonb_array_elements(l.lines) WITH ORDINALITY AS y (x, n) WHERE (x->>'of_row') IS NULL OR"
         " (x->>'of_row')::int = s.file_row)) FROM parts_lines l WHERE l.sha256 = s.sha256 AND s.state = 'read'))"
         " FROM (SELECT value::int AS id, ordinality FROM json_array_elements_text($1::json) WITH ORDINALITY"
-        " ORDER BY ordinality OFFSET $2::int LIMIT $3::int) w LEFT JOIN parts_states s ON s.elevation_id = w.id"
+        " ORDER BY ordinality OFFSET $2::int LIMIT $3::int) w"
+        " LEFT JOIN LATERAL (SELECT * FROM parts_states s WHERE s.elevation_id = w.id LIMIT 1) s ON true"
         " LEFT JOIN parts_files f ON f.sha256 = s.sha256 ORDER BY w.ordinality",
 };

@@ -13,6 +13,11 @@
 #include "conf/address.h"
 #include "services/web/http/reply.h"
 
+struct rates {
+    int64_t per_minute, per_hour; /* 0 = none */
+    int64_t now_ms;
+};
+
 struct limiter *limiter_new(struct web *web)
 {
     struct limiter *l = calloc(1, sizeof *l);
@@ -71,33 +76,80 @@ static void key_of(const struct req *r, bool is_nobody, char *out, size_t size)
     }
 }
 
+/* Where the request counts, with its windows as of now; NULL: nothing is counted. */
+static struct limit_entry *place_of(const struct req *r, bool is_nobody, struct rates *rates)
+{
+    char key[sizeof(((struct limit_entry *)0)->key)];
+    *rates = (struct rates){.per_minute = conf_int(r->web->conf, SET_RATE_MINUTE),
+                            .per_hour = conf_int(r->web->conf, SET_RATE_HOUR),
+                            .now_ms = wall_ms()};
+    if (rates->per_minute == 0 && rates->per_hour == 0) return NULL;
+    if (!is_nobody && r->who.kind == WHO_CLIENT && r->who.rate_limit_per_hour > 0)
+        rates->per_hour = r->who.rate_limit_per_hour;
+    key_of(r, is_nobody, key, sizeof key);
+    struct limit_entry *e = limiter_entry(r->web->limiter, key);
+    if (e) entry_turn(e, rates->now_ms);
+    return e;
+}
+
+/* What is left of the limit that is nearer. */
+static void tell(struct req *r, const struct limit_entry *e, const struct rates *rates)
+{
+    int64_t minute = e->in_minute + e->shared_minute, hour = e->in_hour + e->shared_hour;
+    int64_t left_m = rates->per_minute - minute, left_h = rates->per_hour - hour;
+    bool is_minute = rates->per_minute > 0 && (rates->per_hour == 0 || left_m < left_h);
+    r->limit = is_minute ? rates->per_minute : rates->per_hour;
+    r->limit_left = is_minute ? left_m : left_h;
+}
+
+static void add(struct req *r, struct limit_entry *e)
+{
+    e->in_minute++;
+    e->in_hour++;
+    limiter_shared_counted(r->web->limiter);
+}
+
+/* more: what it would add itself. True: it is too much, and was answered 429. */
+static bool is_refused(struct req *r, const struct limit_entry *e, const struct rates *rates, int more)
+{
+    int64_t minute = e->in_minute + e->shared_minute + more, hour = e->in_hour + e->shared_hour + more;
+    int64_t now_s = rates->now_ms / 1000;
+    if (rates->per_hour > 0 && hour > rates->per_hour) /* the longer wait first: after the other one comes this one */
+        refuse(r, rates->per_hour, 3600 - now_s % 3600, "hour");
+    else if (rates->per_minute > 0 && minute > rates->per_minute)
+        refuse(r, rates->per_minute, 60 - now_s % 60, "minute");
+    else
+        return false;
+    return true;
+}
+
 /* Counts it; false: it is too much, and was answered 429. */
 static bool count(struct req *r, bool is_nobody)
 {
-    struct limiter *l = r->web->limiter;
-    int64_t now = wall_ms(), per_minute = conf_int(r->web->conf, SET_RATE_MINUTE);
-    int64_t per_hour = conf_int(r->web->conf, SET_RATE_HOUR);
-    char key[sizeof(((struct limit_entry *)0)->key)];
-    if (per_minute == 0 && per_hour == 0) return true;
-    if (!is_nobody && r->who.kind == WHO_CLIENT && r->who.rate_limit_per_hour > 0)
-        per_hour = r->who.rate_limit_per_hour;
-    key_of(r, is_nobody, key, sizeof key);
-    struct limit_entry *e = limiter_entry(l, key);
+    struct rates rates;
+    struct limit_entry *e = place_of(r, is_nobody, &rates);
     if (!e) return true;
-    entry_turn(e, now);
-    int64_t minute = ++e->in_minute + e->shared_minute, hour = ++e->in_hour + e->shared_hour;
-    limiter_shared_counted(l);
-    if (per_hour > 0 && hour > per_hour) { /* the longer wait first: after the other one it would be refused again */
-        refuse(r, per_hour, 3600 - now / 1000 % 3600, "hour");
-        return false;
-    }
-    if (per_minute > 0 && minute > per_minute) {
-        refuse(r, per_minute, 60 - now / 1000 % 60, "minute");
-        return false;
-    }
-    bool is_minute = per_minute > 0 && (per_hour == 0 || per_minute - minute < per_hour - hour);
-    r->limit = is_minute ? per_minute : per_hour;
-    r->limit_left = r->limit - (is_minute ? minute : hour);
+    add(r, e);
+    if (is_refused(r, e, &rates, 0)) return false;
+    tell(r, e, &rates);
+    return true;
+}
+
+/* May it turn out that it costs next to nothing? */
+static bool may_be_free(const struct req *r)
+{
+    return r->route && r->who.kind != WHO_NOBODY &&
+           (r->route->limits == LIMITS_CACHED ||
+            (r->route->method == EVHTTP_REQ_GET && req_header(r, "If-None-Match")));
+}
+
+/* It counts once it is known how it is answered; false as above, for who has nothing left. */
+static bool count_later(struct req *r)
+{
+    struct rates rates;
+    const struct limit_entry *e = place_of(r, false, &rates);
+    if (e && is_refused(r, e, &rates, 1)) return false;
+    r->counts_later = e != NULL;
     return true;
 }
 
@@ -112,10 +164,20 @@ void limiter_check(struct req *r, void (*next)(struct req *r))
     bool is_nobody = r->who.kind == WHO_NOBODY;
     bool is_free = r->route && r->route->limits == LIMITS_FREE && (r->route->access == ACCESS_OPEN || !is_nobody);
     bool is_counted = is_free || (is_nobody && r->is_counted);
-    if (!is_counted && !count(r, is_nobody)) return;
-    if (!is_free && r->limit > 0) {
-        reply_header(r, "X-RateLimit-Limit", req_printf(r, "%lld", (long long)r->limit));
-        reply_header(r, "X-RateLimit-Remaining", req_printf(r, "%lld", (long long)r->limit_left));
-    }
+    if (!is_counted && !(may_be_free(r) ? count_later(r) : count(r, is_nobody))) return;
+    r->is_limit_told = !is_free;
     next(r);
+}
+
+void limiter_answer(struct req *r)
+{
+    struct rates rates;
+    struct limit_entry *e = r->counts_later ? place_of(r, false, &rates) : NULL;
+    bool is_free = r->status == 304 || (r->status == 200 && r->route && r->route->limits == LIMITS_CACHED);
+    if (e && !is_free) add(r, e);
+    if (e) tell(r, e, &rates);
+    r->counts_later = false;
+    if (!r->is_limit_told || r->limit <= 0) return;
+    reply_header(r, "X-RateLimit-Limit", req_printf(r, "%lld", (long long)r->limit));
+    reply_header(r, "X-RateLimit-Remaining", req_printf(r, "%lld", (long long)(r->limit_left > 0 ? r->limit_left : 0)));
 }

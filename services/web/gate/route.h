@@ -27,9 +27,10 @@ enum access {
 
 /* Limits. */
 enum route_limits {
-    LIMITS_FREE,  /* never counted: health, files */
-    LIMITS_PACED, /* the client's rate limits */
-    LIMITS_LOGIN  /* and the throttle of logins */
+    LIMITS_FREE,   /* never counted: health, files */
+    LIMITS_CACHED, /* the client's rate limits, unless it is answered 200 */
+    LIMITS_PACED,  /* the client's rate limits */
+    LIMITS_LOGIN   /* and the throttle of logins */
 };
 
 struct route {

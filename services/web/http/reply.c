@@ -70,6 +70,7 @@ void reply_client_gone(struct req *r)
 void reply_common_headers(struct req *r, int status, const char *type)
 {
     r->status = status;
+    if (status >= 400) evhttp_remove_header(out_headers(r), "ETag"); /* of what was to be answered */
     if (type) reply_header_default(r, "Content-Type", type);
     reply_header(r, "X-Request-ID", r->id);
     reply_header(r, "X-Content-Type-Options", "nosniff");

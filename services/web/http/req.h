@@ -66,6 +66,8 @@ struct req {
     struct who who;
     int64_t limit, limit_left; /* of its rate, once it is counted; 0 = none */
     bool is_counted;           /* for its address, before it was known who asks */
+    bool counts_later;         /* in its rate: once its answer is known */
+    bool is_limit_told;        /* the answer says what is left */
     char id[REQ_ID_SIZE];
     char address[48];                                          /* the client's, as far as trusted proxies tell */
     const char *host;                                          /* that it asked for: Host, or what such a proxy says */

@@ -58,10 +58,10 @@ FIXTURE(tear_down)
     return 0;
 }
 
-static cJSON *mirror(void)
+static cJSON *mirror(char *bearer)
 {
     char *output = NULL;
-    char *argv[] = {(char *)"/usr/bin/python3", (char *)"tests/clients/mirror.py", web.url, token, NULL};
+    char *argv[] = {(char *)"/usr/bin/python3", (char *)"tests/clients/mirror.py", web.url, bearer, NULL};
     int status = process_run(argv, (char *const[]){NULL}, &output);
     cJSON *told = cJSON_Parse(output);
     if (status != 0 || !told) fail_msg("the client: %d %s", status, output);
@@ -84,7 +84,7 @@ static void expect_pictures(const cJSON *told)
 
 TEST(test_two_thousand_elevations_with_pictures_take_few_calls)
 {
-    cJSON *told = mirror();
+    cJSON *told = mirror(token);
 
     assert_int_equal(number(told, "elevations"), 2000);
     assert_int_equal(number(told, "pictures"), 2000);
@@ -142,7 +142,9 @@ TEST(test_every_elevation_that_was_asked_for_stands_in_the_index)
                      " WHERE elevation_id = 5;"
                      "UPDATE elevation_thumbnails SET content = convert_to(repeat('x', 900000), 'UTF8')"
                      " WHERE elevation_id IN (6, 7, 8);"
-                     "UPDATE elevation_thumbnails SET content = '' WHERE elevation_id = 9");
+                     "UPDATE elevation_thumbnails SET content = '' WHERE elevation_id = 9;"
+                     "UPDATE elevation_thumbnails SET sha256 = encode(sha256(content), 'hex'), size_bytes ="
+                     " octet_length(content) WHERE elevation_id BETWEEN 5 AND 9");
     expect_index("3,2,99999,4,2,3,5", (const char *const[]){"none", "stored", "unknown", "none", "too_large", NULL});
     expect_index("6,1,7,8,9,10", /* more than one statement brings */
                  (const char *const[]){"stored", "stored", "stored", "stored", "stored", "stored", NULL});
@@ -159,11 +161,110 @@ TEST(test_every_elevation_that_was_asked_for_stands_in_the_index)
         assert_int_equal(web_status(&web, "POST", "/api/v1/elevations/thumbnails:batchGet", token, refused[i]), 422);
 }
 
+/* ---- limits ---- */
+
+struct told {
+    int status;
+    long left; /* -1 = was not told */
+    char etag[100];
+};
+
+static struct told ask(const char *bearer, const char *path, const char *etag)
+{
+    char url[300], authorization[2200], header[150];
+    const char *headers[] = {authorization, etag && *etag ? header : NULL, NULL};
+    struct told told = {.left = -1};
+    snprintf(url, sizeof url, "%s/api/v1%s", web.url, path);
+    snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", bearer);
+    snprintf(header, sizeof header, "If-None-Match: %s", etag ? etag : "");
+    struct http_reply reply = http_request("GET", url, headers, NULL);
+    if (!reply.headers) fail_msg("%s is not answered", url);
+    const char *left = strcasestr(reply.headers, "X-RateLimit-Remaining:"), *tag = strcasestr(reply.headers, "ETag:");
+    told.status = reply.status;
+    if (left) told.left = strtol(strchr(left, ':') + 1, NULL, 10);
+    if (tag) snprintf(told.etag, sizeof told.etag, "%.*s", (int)strcspn(tag + 6, "\r\n"), tag + 6);
+    http_reply_free(&reply);
+    return told;
+}
+
+/* Registers a client that may make so many calls an hour; 0 = as many as it is by default. */
+static char *client(const char *id, int per_hour)
+{
+    char body[300], rate[60] = "";
+    if (per_hour) snprintf(rate, sizeof rate, ",\"rate_limit_per_hour\":%d", per_hour);
+    snprintf(body, sizeof body,
+             "{\"client_id\":\"%s\",\"name\":\"%s\",\"permissions\":[\"projects:read\",\"elevations:read\"]%s}", id, id,
+             rate);
+    struct http_reply reply = web_call(&web, "POST", "/api/v1/client-auth/register", web.admin, body);
+    char *secret = web_member(reply.body, "client_secret");
+    http_reply_free(&reply);
+    snprintf(body, sizeof body, "{\"client_id\":\"%s\",\"client_secret\":\"%s\"}", id, secret);
+    free(secret);
+    reply = web_call(&web, "POST", "/api/v1/client-auth/login", NULL, body);
+    char *bearer = web_member(reply.body, "access_token");
+    http_reply_free(&reply);
+    return bearer;
+}
+
+TEST(test_what_is_known_already_and_pictures_use_up_nothing)
+{
+    char *bearer = client("frugal", 20);
+    static const char *const documents[] = {"/projects/cached", "/elevations/1", "/elevations/cached?limit=5",
+                                            "/phases/cached?limit=10"};
+    int used = 0;
+    for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
+        struct told first = ask(bearer, documents[i], NULL);
+        if (first.status != 200) fail_msg("%s: %d", documents[i], first.status);
+        used++;
+        assert_int_equal(first.left, 20 - used);
+        for (int n = 0; n < 10; n++) {
+            struct told again = ask(bearer, documents[i], first.etag);
+            if (again.status != 304 || again.left != 20 - used)
+                fail_msg("%s again: %d, %ld left of %d", documents[i], again.status, again.left, 20 - used);
+        }
+    }
+    struct told picture = ask(bearer, "/elevations/1/thumbnail", NULL);
+    for (int n = 0; n < 10; n++) {
+        assert_int_equal(ask(bearer, "/elevations/2/image", NULL).left, 20 - used);
+        assert_int_equal(ask(bearer, "/elevations/e7/thumbnail", NULL).status, 200);
+        assert_int_equal(ask(bearer, "/elevations/1/thumbnail", picture.etag).status, 304);
+    }
+    /* what is not there, has changed or is not permitted counts, whatever was said of it */
+    static const char *const counted[] = {"/elevations/99999/thumbnail", "/projects/cached", "/client-auth/clients"};
+    static const int statuses[] = {404, 200, 403};
+    for (int i = 0; i < 3; i++) {
+        struct told told = ask(bearer, counted[i], "\"another\"");
+        used++;
+        if (told.status != statuses[i] || told.left != 20 - used)
+            fail_msg("%s: %d, %ld left of %d", counted[i], told.status, told.left, 20 - used);
+    }
+    while (used++ < 20) assert_int_equal(ask(bearer, "/elevations/1", NULL).status, 200);
+    assert_int_equal(ask(bearer, "/elevations/1", NULL).status, 429);
+    assert_int_equal(ask(bearer, "/elevations/1/thumbnail", NULL).status, 429);
+    assert_int_equal(ask(bearer, "/elevations/1/thumbnail", picture.etag).status, 429);
+    free(bearer);
+}
+
+TEST(test_ten_thousand_elevations_fit_into_the_hour_of_a_client_as_it_is_by_default)
+{
+    char *bearer = client("mirror", 0);
+    make_elevations(10000);
+    cJSON *told = mirror(bearer);
+    assert_int_equal(number(told, "elevations"), 10000);
+    assert_int_equal(number(told, "pictures"), 9997);
+    assert_int_equal(number(told, "read"), 10000);
+    assert_true(number(told, "left") >= 900); /* of a thousand: it could do so ten times an hour */
+    cJSON_Delete(told);
+    free(bearer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_thousand_elevations_with_pictures_take_few_calls),
         cmocka_unit_test(test_every_elevation_that_was_asked_for_stands_in_the_index),
+        cmocka_unit_test(test_what_is_known_already_and_pictures_use_up_nothing),
+        cmocka_unit_test(test_ten_thousand_elevations_fit_into_the_hour_of_a_client_as_it_is_by_default),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
