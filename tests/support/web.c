@@ -1,9 +1,11 @@
-/* See web.h. */
+/* A web role of the test's own: see web.h. */
 #include "tests/support/web.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <cjson/cJSON.h>
 
@@ -53,7 +55,9 @@ static void run(struct web_server *w, const char *const extra[], bool with_datab
     snprintf(run_dir, sizeof run_dir, "LOGIKALD_RUN_DIR=%.200s/run", support_dir());
     snprintf(database, sizeof database, "DATABASE_URL=%s", w->pg.url);
     if (with_database) env[n++] = database;
-    for (; extra && *extra && n < 46; extra++) env[n++] = (char *)*extra;
+    for (; extra && *extra && n < 44; extra++) env[n++] = (char *)*extra;
+    env[n++] = "RATE_LIMIT_PER_MINUTE=0"; /* the first of a name counts */
+    env[n++] = "RATE_LIMIT_PER_HOUR=0";
     char *argv[] = {(char *)support_program("logikald-roles"), "web", NULL};
     process_start(&w->process, "web", argv, env);
     WAIT_UNTIL(answers(w), 15000);
@@ -68,6 +72,15 @@ void web_run(struct web_server *w, const char *const extra[], bool with_database
 void web_run_unready(struct web_server *w, const char *const extra[])
 {
     run(w, extra, true);
+}
+
+int web_connect(struct web_server *w)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons((unsigned short)w->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
 }
 
 void web_stop(struct web_server *w)

@@ -16,14 +16,34 @@ struct web_server {
 
 void web_servers(struct web_server *w); /* starts PostgreSQL and migrates */
 void web_migrate(struct web_server *w); /* once more */
-/* Starts the role with these settings (NAME=value, may be NULL) and waits until it answers; with_database false:
- * without DATABASE_URL. */
+/* Starts the role with these settings (NAME=value, may be NULL; rates are not limited unless they say so) and waits
+ * until it answers; with_database false: without DATABASE_URL. */
 void web_run(struct web_server *w, const char *const extra[], bool with_database);
 /* The same with its database, of which nothing is waited for. */
 void web_run_unready(struct web_server *w, const char *const extra[]);
 void web_stop(struct web_server *w); /* TERM; fails the test unless it exits 0 */
 void web_log_in(struct web_server *w);
 void web_end(struct web_server *w);
+
+int web_connect(struct web_server *w); /* a connection of its own, blocking */
+
+/* The server of a test program, `web`, and its fixtures: `start` runs it with these settings and logs in, and does what
+ * follows them; `stop`. */
+#define WEB_WORLD(settings, ...)                                                                                       \
+    static struct web_server web;                                                                                      \
+    FIXTURE(start)                                                                                                     \
+    {                                                                                                                  \
+        web_servers(&web);                                                                                             \
+        web_run(&web, settings, true);                                                                                 \
+        web_log_in(&web);                                                                                              \
+        __VA_ARGS__;                                                                                                   \
+        return 0;                                                                                                      \
+    }                                                                                                                  \
+    FIXTURE(stop)                                                                                                      \
+    {                                                                                                                  \
+        web_end(&web);                                                                                                 \
+        return 0;                                                                                                      \
+    }
 
 /* A request; token, body (JSON) may be NULL. */
 struct http_reply web_call(struct web_server *w, const char *method, const char *path, const char *token,

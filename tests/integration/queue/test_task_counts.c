@@ -28,8 +28,7 @@ FIXTURE(set_up)
     static const char *const safe[] = {"--appendfsync", "always", NULL};
     rig_open(&rig, safe);
     snprintf(url, sizeof url, "REDIS_URL=%s", rig.server.url);
-    const char *const env[] = {url, "METRICS_TOKEN=only-for-metrics", "RATE_LIMIT_PER_MINUTE=0",
-                               "RATE_LIMIT_PER_HOUR=0", NULL};
+    const char *const env[] = {url, "METRICS_TOKEN=only-for-metrics", NULL};
     web_run(&web, env, false);
     return 0;
 }
@@ -244,8 +243,7 @@ TEST(test_redis_that_was_away_or_forgot_has_the_counts_again)
 
 TEST(test_without_redis_a_web_process_counts_its_own_children)
 {
-    static const char *const env[] = {"METRICS_TOKEN=only-for-metrics", "RATE_LIMIT_PER_MINUTE=0",
-                                      "RATE_LIMIT_PER_HOUR=0", NULL};
+    static const char *const env[] = {"METRICS_TOKEN=only-for-metrics", NULL};
     const char *task = "tasks.sync_tasks.force_sync_directories_task";
     web_servers(&web);
     web_run(&web, env, true);

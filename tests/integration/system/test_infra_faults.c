@@ -350,7 +350,7 @@ FIXTURE(start)
     admin_does("ALTER TABLE elevations SET TABLESPACE small"); /* one table is enough */
     redis_server_start(&redis, (const char *const[]){"--dir", redis_dir, "--repl-diskless-load", "disabled", NULL});
     support_format(setting, sizeof setting, "REDIS_URL=%s", redis.url);
-    web_run(&web, (const char *const[]){setting, "RATE_LIMIT_PER_MINUTE=0", NULL}, true);
+    web_run(&web, (const char *const[]){setting, NULL}, true);
     web_log_in(&web);
     WAIT_UNTIL(is_whole(), HEALED_MS);
     return 0;

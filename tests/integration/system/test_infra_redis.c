@@ -92,7 +92,7 @@ TEST(test_missing_rights_are_named_and_heal)
     snprintf(url, sizeof url, "redis://app:x@127.0.0.1:%d/0", redis.port);
     snprintf(setting, sizeof setting, "REDIS_URL=%s", url);
     acl("~* &* +@all");
-    web_run(&web, (const char *const[]){setting, "RATE_LIMIT_PER_MINUTE=0", NULL}, true);
+    web_run(&web, (const char *const[]){setting, NULL}, true);
     web_log_in(&web);
     WAIT_UNTIL(process_logged(&web.process, "Redis is reachable"), 20000);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -154,7 +154,7 @@ static void web_says(const char *url, const char *text)
 {
     char setting[160];
     snprintf(setting, sizeof setting, "REDIS_URL=%s", url);
-    web_run(&web, (const char *const[]){setting, "RATE_LIMIT_PER_MINUTE=0", NULL}, true);
+    web_run(&web, (const char *const[]){setting, NULL}, true);
     web_log_in(&web);
     WAIT_UNTIL(process_logged(&web.process, text), 10000);
     assert_int_equal(web_status(&web, "GET", "/api/v1/health/detailed", web.admin, NULL), 503);
@@ -290,7 +290,7 @@ TEST(test_server_that_went_back_is_told)
     struct redis_server saved;
     redis_server_start(&saved, (const char *const[]){"--appendonly", "no", NULL});
     snprintf(setting, sizeof setting, "REDIS_URL=%s", saved.url);
-    web_run(&web, (const char *const[]){setting, "RATE_LIMIT_PER_MINUTE=0", NULL}, true);
+    web_run(&web, (const char *const[]){setting, NULL}, true);
     web_log_in(&web);
     WAIT_UNTIL(process_logged(&web.process, "Redis is reachable"), 20000);
     free(redis_cli(&saved, "save"));

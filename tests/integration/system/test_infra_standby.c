@@ -72,7 +72,7 @@ TEST(test_primary_is_found_among_hosts)
     for (int i = 0; i < 3; i++) {
         struct web_server web = {.pg = primary};
         url_of(web.pg.url, sizeof web.pg.url, standby.port, primary.port, more[i]);
-        web_run(&web, (const char *const[]){"RATE_LIMIT_PER_MINUTE=0", NULL}, true);
+        web_run(&web, NULL, true);
         assert_int_equal(log_in(&web), 200);
         if (i < 2) must_check(web.pg.url, true, "migrated"); /* "any" is what libpq understands by it */
         web_stop(&web);
@@ -83,7 +83,7 @@ TEST(test_standby_is_named_and_promoted_under_load)
 {
     struct web_server web = {.pg = primary};
     url_of(web.pg.url, sizeof web.pg.url, primary.port, standby.port, "");
-    web_run(&web, (const char *const[]){"RATE_LIMIT_PER_MINUTE=0", "LOGIN_MAX_ATTEMPTS=100000", NULL}, true);
+    web_run(&web, (const char *const[]){"LOGIN_MAX_ATTEMPTS=100000", NULL}, true);
     WAIT_UNTIL(pg_int(&primary, "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == 1, 20000);
     int before = 0, after = 0, other = 0;
     for (; before < 20; before++) assert_int_equal(log_in(&web), 200);

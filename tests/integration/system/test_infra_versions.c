@@ -142,8 +142,7 @@ TEST(test_servers_work_or_are_refused_by_name)
     char base_url[160];
     snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", world.sim.base_url);
     web_run(&web,
-            (const char *const[]){at_redis, base_url, "RATE_LIMIT_PER_MINUTE=0", "LOGIKAL_AUTH_USERNAME=demo",
-                                  "LOGIKAL_AUTH_PASSWORD=demo", NULL},
+            (const char *const[]){at_redis, base_url, "LOGIKAL_AUTH_USERNAME=demo", "LOGIKAL_AUTH_PASSWORD=demo", NULL},
             true);
     web_log_in(&web);
     start_worker(NULL);

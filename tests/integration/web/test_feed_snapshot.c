@@ -20,8 +20,7 @@ static char *token;
 
 static void run(const char *seconds)
 {
-    const char *const environment[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning", seconds,
-                                       NULL};
+    const char *const environment[] = {"LOG_LEVEL=warning", seconds, NULL};
     web_run(&web, environment, true);
 }
 

@@ -6,23 +6,9 @@
 
 #include "tests/support/web.h"
 
-static struct web_server web;
-static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "TRUSTED_PROXIES=127.0.0.1",
-                                       "LOG_LEVEL=warning", NULL};
+static const char *const settings[] = {"TRUSTED_PROXIES=127.0.0.1", "LOG_LEVEL=warning", NULL};
 
-FIXTURE(set_up)
-{
-    web_servers(&web);
-    web_run(&web, settings, true);
-    web_log_in(&web);
-    return 0;
-}
-
-FIXTURE(tear_down)
-{
-    web_end(&web);
-    return 0;
-}
+WEB_WORLD(settings)
 
 static struct http_reply with_cookie(const char *method, const char *path, const char *csrf, const char *body)
 {
@@ -215,4 +201,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_bcrypt_hash_of_the_replaced_system_is_accepted_and_replaced),
     cmocka_unit_test(test_logins_are_throttled_after_failures),
 };
-TEST_MAIN(tests, set_up, tear_down)
+TEST_MAIN(tests, start, stop)

@@ -169,7 +169,6 @@ FIXTURE(start)
                                "ALERT_AFTER_SECONDS=1",
                                "HEARTBEAT_SECONDS=5",
                                "LOGIKAL_API_BASE_URL=http://127.0.0.1:1",
-                               "RATE_LIMIT_PER_MINUTE=0",
                                NULL};
     web_servers(&web);
     quiet();

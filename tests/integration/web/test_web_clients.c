@@ -30,8 +30,6 @@ FIXTURE(set_up)
     const char *const env[] = {base_url,
                                "LOGIKAL_AUTH_USERNAME=demo",
                                "LOGIKAL_AUTH_PASSWORD=demo",
-                               "RATE_LIMIT_PER_MINUTE=0",
-                               "RATE_LIMIT_PER_HOUR=0",
                                "TRUSTED_PROXIES=127.0.0.1",
                                "JWT_EXPIRE_MINUTES=7",
                                "ADMIN_SESSION_EXPIRE_HOURS=3",
@@ -102,19 +100,10 @@ TEST(test_sessions_end_after_the_hours_that_are_set_and_lie_in_postgresql)
 
 /* ---- giving up ---- */
 
-static int connect_to_web(void)
-{
-    struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_port = htons((unsigned short)web.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
-    return fd;
-}
-
 TEST(test_a_client_that_gives_up_leaves_a_sync_that_ends)
 {
     char text[400];
-    int fd = connect_to_web();
+    int fd = web_connect(&web);
     int len = snprintf(text, sizeof text,
                        "POST /api/v1/sync/full HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"
                        "Content-Length: 0\r\n\r\n",
@@ -193,7 +182,7 @@ TEST(test_a_connection_belongs_to_nobody)
                                   "GET /api/v1/client-auth/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
                                   a, b),
            n = 0;
-    int fd = connect_to_web();
+    int fd = web_connect(&web);
     assert_int_equal(send(fd, text, len, MSG_NOSIGNAL), (ssize_t)len);
     for (ssize_t k; n < sizeof got - 1 && (k = read(fd, got + n, sizeof got - 1 - n)) > 0;) n += (size_t)k;
     got[n] = 0;

@@ -10,8 +10,7 @@
 
 TEST(test_what_generators_make_compiles_and_logs_in)
 {
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
-                                           NULL};
+    static const char *const settings[] = {"LOG_LEVEL=warning", NULL};
     static struct web_server web;
     static struct process node;
     if (access("node_modules/openapi-typescript", F_OK) != 0) fail_msg("npm's packages are missing: npm ci");

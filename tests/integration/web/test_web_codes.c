@@ -17,8 +17,6 @@ static void run(const char *password)
     const char *const env[] = {base_url,
                                "LOGIKAL_AUTH_USERNAME=demo",
                                password,
-                               "RATE_LIMIT_PER_MINUTE=0",
-                               "RATE_LIMIT_PER_HOUR=0",
                                "LOG_LEVEL=error",
                                "DATABASE_STATEMENT_TIMEOUT_MS=3000",
                                "TRUSTED_PROXIES=127.0.0.1/32",

@@ -110,8 +110,6 @@ FIXTURE(set_up)
                                redis_url,
                                "LOGIKAL_AUTH_USERNAME=demo",
                                "LOGIKAL_AUTH_PASSWORD=demo",
-                               "RATE_LIMIT_PER_MINUTE=0",
-                               "RATE_LIMIT_PER_HOUR=0",
                                "LOG_LEVEL=warning",
                                "WEBHOOK_ALLOW_NETWORKS=127.0.0.0/8",
                                NULL};

@@ -22,8 +22,7 @@ FIXTURE(tear_down)
     return 0;
 }
 
-static const char *const quiet[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=error",
-                                    "DATABASE_STATEMENT_TIMEOUT_MS=120000", NULL};
+static const char *const quiet[] = {"LOG_LEVEL=error", "DATABASE_STATEMENT_TIMEOUT_MS=120000", NULL};
 
 TEST(test_without_a_database_it_serves_what_needs_none)
 {

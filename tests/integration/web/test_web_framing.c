@@ -12,31 +12,13 @@
 
 #include "tests/support/web.h"
 
-static struct web_server web;
-
-FIXTURE(set_up)
-{
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", NULL};
-    web_servers(&web);
-    web_run(&web, settings, true);
-    web_log_in(&web);
-    return 0;
-}
-
-FIXTURE(tear_down)
-{
-    web_end(&web);
-    return 0;
-}
+WEB_WORLD(NULL)
 
 static int connect_to_web(void)
 {
-    struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_port = htons((unsigned short)web.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = web_connect(&web);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = 20}, sizeof(struct timeval)),
                      0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
     return fd;
 }
 
@@ -347,4 +329,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_an_answer_to_head_has_no_body),
     cmocka_unit_test(test_head_of_an_event_stream_is_its_headers),
 };
-TEST_MAIN(tests, set_up, tear_down)
+TEST_MAIN(tests, start, stop)

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct web_server web;
-
 /* A tree of 1 directory, 2 projects, 2 phases, 4 elevations, all of it held. */
+WEB_WORLD(NULL)
+
 static int64_t make_hold(void)
 {
     pg_exec(
@@ -158,20 +158,6 @@ TEST(test_by_the_command)
     assert_int_equal(status, 66);
     assert_non_null(strstr(text, "applied already"));
     free(text);
-}
-
-FIXTURE(start)
-{
-    web_servers(&web);
-    web_run(&web, NULL, true);
-    web_log_in(&web);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    web_end(&web);
-    return 0;
 }
 
 static const struct CMUnitTest tests[] = {

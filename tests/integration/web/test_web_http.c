@@ -17,9 +17,7 @@ static struct web_server web;
 
 FIXTURE(set_up)
 {
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0",
-                                           "RATE_LIMIT_PER_HOUR=0",
-                                           "HTTP_MAX_BODY_BYTES=4096",
+    static const char *const settings[] = {"HTTP_MAX_BODY_BYTES=4096",
                                            "HTTP_MAX_HEADER_BYTES=2048",
                                            "METRICS_TOKEN=0123456789abcdef0123",
                                            "LOG_FORMAT=json",
@@ -35,15 +33,6 @@ FIXTURE(tear_down)
 {
     web_end(&web);
     return 0;
-}
-
-static int connect_to_web(void)
-{
-    struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_port = htons((unsigned short)web.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
-    return fd;
 }
 
 /* All that comes until the other side closes. */
@@ -66,7 +55,7 @@ static char *hear(int fd)
 /* Sends these bytes and returns all that comes until the other side closes. */
 static char *talk(const char *bytes, size_t len)
 {
-    int fd = connect_to_web();
+    int fd = web_connect(&web);
     assert_int_equal(send(fd, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
     return hear(fd);
 }
@@ -172,7 +161,7 @@ TEST(test_a_client_that_goes_on_sending_gets_its_answer)
     static char piece[20000], got[4096];
     memset(piece, 'x', sizeof piece);
     for (int i = 0; i < 3; i++) {
-        int fd = connect_to_web();
+        int fd = web_connect(&web);
         struct pollfd p = {.fd = fd, .events = POLLIN};
         assert_true(send(fd, heads[i], strlen(heads[i]), MSG_NOSIGNAL) > 0);
         assert_true(send(fd, piece, sizeof piece, MSG_NOSIGNAL) == (ssize_t)sizeof piece);
@@ -218,7 +207,7 @@ TEST(test_a_connection_gets_all_its_bytes)
         "POST /api/v1/admin/login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n"
         "Content-Type: application/json\r\n\r\n";
     for (int i = 0; i < 500; i++) {
-        int fd = connect_to_web();
+        int fd = web_connect(&web);
         assert_int_equal(send(fd, head, sizeof head - 1, MSG_NOSIGNAL), (ssize_t)sizeof head - 1);
         usleep((unsigned)i % 64 * 10); /* so that the body comes in each phase of the reading of the head */
         assert_int_equal(send(fd, "{}", 2, MSG_NOSIGNAL), 2);

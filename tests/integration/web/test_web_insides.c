@@ -23,9 +23,8 @@ FIXTURE(tear_down)
     return 0;
 }
 
-static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0",
-                                       "LOG_LEVEL=warning",       "DATABASE_STATEMENT_TIMEOUT_MS=1500",
-                                       "METRICS_TOKEN=" MONITOR,  NULL};
+static const char *const settings[] = {"LOG_LEVEL=warning", "DATABASE_STATEMENT_TIMEOUT_MS=1500",
+                                       "METRICS_TOKEN=" MONITOR, NULL};
 
 struct call {
     const char *method, *path, *token, *body; /* token "admin": the administrator's */
@@ -68,8 +67,7 @@ TEST(test_a_database_that_refuses_is_not_described)
     char url[300], port[16];
     snprintf(port, sizeof port, "%d", web.pg.port);
     snprintf(url, sizeof url, "DATABASE_URL=postgresql://" ROLE ":hidden@127.0.0.1:%d/postgres", web.pg.port);
-    const char *const env[] = {
-        "RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning", "METRICS_TOKEN=" MONITOR, url, NULL};
+    const char *const env[] = {"LOG_LEVEL=warning", "METRICS_TOKEN=" MONITOR, url, NULL};
     const char *const words[] = {ROLE, "127.0.0.1", port, "FATAL", "connection to server", "role \"", "password", NULL};
     static const struct call calls[] = {
         {"POST", "/api/v1/client-auth/login", NULL, "{\"client_id\":\"a\",\"client_secret\":\"b\"}"},

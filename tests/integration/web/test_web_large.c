@@ -61,12 +61,8 @@ static void fill(struct pg_server *pg)
 
 FIXTURE(set_up)
 {
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0",
-                                           "RATE_LIMIT_PER_HOUR=0",
-                                           "LOG_LEVEL=warning",
-                                           "HTTP_TIMEOUT_SECONDS=300",
-                                           "ASAN_OPTIONS=detect_leaks=1:exitcode=99:quarantine_size_mb=2",
-                                           NULL};
+    static const char *const settings[] = {"LOG_LEVEL=warning", "HTTP_TIMEOUT_SECONDS=300",
+                                           "ASAN_OPTIONS=detect_leaks=1:exitcode=99:quarantine_size_mb=2", NULL};
     web_servers(&web);
     fill(&web.pg);
     web_run(&web, settings, true);

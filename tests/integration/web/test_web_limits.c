@@ -17,9 +17,7 @@ static char *token;
 
 FIXTURE(set_up)
 {
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0",
-                                           "RATE_LIMIT_PER_HOUR=0",
-                                           "HTTP_MAX_BODY_BYTES=4096",
+    static const char *const settings[] = {"HTTP_MAX_BODY_BYTES=4096",
                                            "HTTP_MAX_HEADER_BYTES=2048",
                                            "HTTP_TIMEOUT_SECONDS=2",
                                            "HTTP_MAX_CONNECTIONS=12",
@@ -39,15 +37,6 @@ FIXTURE(tear_down)
     free(token);
     web_end(&web);
     return 0;
-}
-
-static int connect_to_web(void)
-{
-    struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_port = htons((unsigned short)web.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
-    return fd;
 }
 
 /* True when the other side closes within ms; what comes before is dropped. */
@@ -97,7 +86,7 @@ TEST(test_json_nested_too_deeply_is_refused)
 TEST(test_a_request_that_arrives_too_slowly_is_cut)
 {
     static const char text[] = "GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ";
-    int fd = connect_to_web();
+    int fd = web_connect(&web);
     assert_true(write(fd, text, sizeof text - 1) > 0);
 
     bool is_cut = false; /* a byte now and then, which would keep an idle timeout from striking */
@@ -110,7 +99,7 @@ TEST(test_a_request_that_arrives_too_slowly_is_cut)
 
 TEST(test_an_idle_connection_is_closed)
 {
-    int fd = connect_to_web();
+    int fd = web_connect(&web);
     assert_true(is_closed_within(fd, 8000));
     close(fd);
 }
@@ -122,7 +111,7 @@ TEST(test_connections_beyond_the_cap_are_answered_503_when_all_are_at_work)
     int len = snprintf(text, sizeof text, "GET /ui/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n",
                        web.admin);
     for (int i = 0; i < 12; i++) {
-        fds[i] = connect_to_web();
+        fds[i] = web_connect(&web);
         assert_int_equal(send(fds[i], text, (size_t)len, MSG_NOSIGNAL), len);
         assert_true(read(fds[i], bytes, sizeof bytes) > 0);
     }
@@ -139,7 +128,7 @@ TEST(test_connections_beyond_the_cap_are_answered_503_when_all_are_at_work)
 TEST(test_an_idle_connection_gives_way_to_a_new_one)
 {
     int fds[12];
-    for (int i = 0; i < 12; i++) fds[i] = connect_to_web();
+    for (int i = 0; i < 12; i++) fds[i] = web_connect(&web);
     for (int i = 0; i < 4; i++) assert_int_equal(web_status(&web, "GET", "/health", NULL, NULL), 200);
     assert_true(is_closed_within(fds[0], 1000)); /* the one that waited longest */
     for (int i = 0; i < 12; i++) close(fds[i]);
@@ -231,8 +220,7 @@ static void restart_with(const char *const settings[])
 
 TEST(test_requests_beyond_the_rate_limit_are_told_when_to_come_back)
 {
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=5", "LOG_LEVEL=warning",
-                                           NULL};
+    static const char *const settings[] = {"RATE_LIMIT_PER_HOUR=5", "LOG_LEVEL=warning", NULL};
     restart_with(settings);
     struct http_reply reply = {0};
     for (int i = 0; i < 6; i++) {

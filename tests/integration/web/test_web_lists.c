@@ -13,8 +13,7 @@ static char *token;
 
 FIXTURE(set_up)
 {
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
-                                           NULL};
+    static const char *const settings[] = {"LOG_LEVEL=warning", NULL};
     web_servers(&web);
     pg_exec(&web.pg, "INSERT INTO directories (logikal_id, name) VALUES ('d1', 'Directory')");
     pg_exec(&web.pg,

@@ -34,8 +34,7 @@ enum { LISTS = sizeof lists / sizeof *lists, ROWS = 7, GONE = 2 };
 /* Of each type seven that are there, two that are gone. */
 FIXTURE(set_up)
 {
-    static const char *const environment[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
-                                              NULL};
+    static const char *const environment[] = {"LOG_LEVEL=warning", NULL};
     web_servers(&web);
     pg_exec(&web.pg, "INSERT INTO directories (logikal_id, name, updated_at, deleted_at) SELECT 'd' || i, 'D ' || i,"
                      " '2020-01-01', CASE WHEN i > 7 THEN timestamptz '2020-02-01' END FROM generate_series(1, 9) i");

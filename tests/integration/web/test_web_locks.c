@@ -22,8 +22,7 @@ static int fd_count;
 
 FIXTURE(set_up)
 {
-    static const char *const env[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
-                                      "DATABASE_STATEMENT_TIMEOUT_MS=20000", NULL};
+    static const char *const env[] = {"LOG_LEVEL=warning", "DATABASE_STATEMENT_TIMEOUT_MS=20000", NULL};
     signal(SIGPIPE, SIG_IGN);
     web_servers(&web);
     web_run(&web, env, true);
@@ -46,22 +45,13 @@ static double now_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static int connect_to_web(void)
-{
-    struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_port = htons((unsigned short)web.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
-    return fd;
-}
-
 static void begin(const char *path, const char *token)
 {
     char text[2500];
     int len =
         snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n\r\n", path, token);
     assert_true(fd_count < MANY);
-    int fd = fds[fd_count++] = connect_to_web();
+    int fd = fds[fd_count++] = web_connect(&web);
     assert_int_equal(send(fd, text, (size_t)len, MSG_NOSIGNAL), len);
 }
 
@@ -193,9 +183,8 @@ TEST(test_reports_that_wait_hold_up_nothing)
 /* A lock that stays: the statement ends with its timeout, and those that found no connection with theirs. */
 TEST(test_nobody_waits_for_ever)
 {
-    static const char *const env[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0",
-                                      "LOG_LEVEL=warning",       "DATABASE_STATEMENT_TIMEOUT_MS=2000",
-                                      "DATABASE_POOL_SIZE=2",    NULL};
+    static const char *const env[] = {"LOG_LEVEL=warning", "DATABASE_STATEMENT_TIMEOUT_MS=2000", "DATABASE_POOL_SIZE=2",
+                                      NULL};
     char path[64];
     web_stop(&web);
     web_run(&web, env, true);

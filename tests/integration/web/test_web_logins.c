@@ -15,28 +15,9 @@
 #define WRONG       "{\"username\":\"admin\",\"password\":\"no\"}"
 #define VIEWER      "{\"username\":\"viewer\",\"password\":\"only looking here\"}"
 
-static struct web_server web;
-
-FIXTURE(set_up)
-{
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0",
-                                           "RATE_LIMIT_PER_HOUR=0",
-                                           "LOG_LEVEL=error",
-                                           "TRUSTED_PROXIES=127.0.0.1/32",
-                                           "VIEWER_USERNAME=viewer",
-                                           "VIEWER_PASSWORD=only looking here",
-                                           NULL};
-    web_servers(&web);
-    web_run(&web, settings, true);
-    web_log_in(&web);
-    return 0;
-}
-
-FIXTURE(tear_down)
-{
-    web_end(&web);
-    return 0;
-}
+static const char *const settings[] = {"LOG_LEVEL=error", "TRUSTED_PROXIES=127.0.0.1/32", "VIEWER_USERNAME=viewer",
+                                       "VIEWER_PASSWORD=only looking here", NULL};
+WEB_WORLD(settings)
 
 /* ---- as somebody else ---- */
 
@@ -466,4 +447,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_guessing_neighbour_refuses_no_right_secret),
     cmocka_unit_test(test_failures_from_everywhere_refuse_no_right_secret),
 };
-TEST_MAIN(tests, set_up, tear_down)
+TEST_MAIN(tests, start, stop)

@@ -18,7 +18,7 @@ FIXTURE(set_up)
     web_servers(&web);
     redis_server_start(&redis, NULL);
     snprintf(redis_url, sizeof redis_url, "REDIS_URL=%s", redis.url);
-    const char *const env[] = {redis_url, "RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=error", NULL};
+    const char *const env[] = {redis_url, "LOG_LEVEL=error", NULL};
     web_run(&web, env, true);
     web_log_in(&web);
     free(web_client(&web, "1", "[\"projects:read\"]")); /* so that there is one */

@@ -118,8 +118,7 @@ static void read_lists(const char *args)
 
 FIXTURE(set_up)
 {
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
-                                           NULL};
+    static const char *const settings[] = {"LOG_LEVEL=warning", NULL};
     web_servers(&web);
     pg_exec(&web.pg, "INSERT INTO directories (logikal_id, name) VALUES ('d', 'D');"
                      "INSERT INTO projects (logikal_id, name, directory_id) VALUES ('p1', 'P 1', 1), ('p2', 'P 2', 1);"

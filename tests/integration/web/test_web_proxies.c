@@ -88,8 +88,7 @@ static void start_haproxy(void)
 
 FIXTURE(set_up)
 {
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=info",
-                                           "TRUSTED_PROXIES=127.0.0.1", NULL};
+    static const char *const settings[] = {"LOG_LEVEL=info", "TRUSTED_PROXIES=127.0.0.1", NULL};
     signal(SIGPIPE, SIG_IGN);
     web_servers(&web);
     web_run(&web, settings, true);

@@ -24,14 +24,8 @@ FIXTURE(set_up)
     snprintf(redis_url, sizeof redis_url, "REDIS_URL=%s", redis.url);
     sim_start(&sim, small);
     snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
-    const char *const env[] = {base_url,
-                               redis_url,
-                               "LOGIKAL_AUTH_USERNAME=demo",
-                               "LOGIKAL_AUTH_PASSWORD=demo",
-                               "RATE_LIMIT_PER_MINUTE=0",
-                               "RATE_LIMIT_PER_HOUR=0",
-                               "LOG_LEVEL=warning",
-                               NULL};
+    const char *const env[] = {
+        base_url, redis_url, "LOGIKAL_AUTH_USERNAME=demo", "LOGIKAL_AUTH_PASSWORD=demo", "LOG_LEVEL=warning", NULL};
     web_run(&web, env, true);
     web_log_in(&web);
     struct http_reply reply = web_call(&web, "POST", "/api/v1/sync/full", web.admin, NULL);

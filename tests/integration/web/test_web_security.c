@@ -12,24 +12,9 @@
 
 #define BAIT "hunter2-a-password"
 
-static struct web_server web;
-
-FIXTURE(set_up)
-{
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0",      "RATE_LIMIT_PER_HOUR=0",
-                                           "TRUSTED_PROXIES=127.0.0.1",    "LOG_LEVEL=debug",
-                                           "ADMIN_SESSION_EXPIRE_HOURS=2", NULL};
-    web_servers(&web);
-    web_run(&web, settings, true);
-    web_log_in(&web);
-    return 0;
-}
-
-FIXTURE(tear_down)
-{
-    web_end(&web);
-    return 0;
-}
+static const char *const settings[] = {"TRUSTED_PROXIES=127.0.0.1", "LOG_LEVEL=debug", "ADMIN_SESSION_EXPIRE_HOURS=2",
+                                       NULL};
+WEB_WORLD(settings)
 
 static struct http_reply request(const char *method, const char *path, const char *const headers[], const char *body)
 {
@@ -382,4 +367,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_methods_that_show_or_tunnel_are_refused),
     cmocka_unit_test(test_bodies_of_another_type_are_not_taken),
 };
-TEST_MAIN(tests, set_up, tear_down)
+TEST_MAIN(tests, start, stop)

@@ -16,25 +16,11 @@
 #define ADMIN  "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\"}"
 #define VIEWER "{\"username\":\"viewer\",\"password\":\"only looking here\"}"
 
-static struct web_server web;
-
-#define COMMON      "RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning"
+#define COMMON      "LOG_LEVEL=warning"
 #define WITH_VIEWER COMMON, "VIEWER_USERNAME=viewer", "VIEWER_PASSWORD=only looking here"
 static const char *const usual[] = {WITH_VIEWER, NULL};
 
-FIXTURE(set_up)
-{
-    web_servers(&web);
-    web_run(&web, usual, true);
-    web_log_in(&web);
-    return 0;
-}
-
-FIXTURE(tear_down)
-{
-    web_end(&web);
-    return 0;
-}
+WEB_WORLD(usual)
 
 static char *log_in_as(const char *body)
 {
@@ -221,4 +207,4 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_viewer_starts_no_sync_by_any_method),
     cmocka_unit_test(test_a_session_stands_on_what_it_was_made_with),
 };
-TEST_MAIN(tests, set_up, tear_down)
+TEST_MAIN(tests, start, stop)

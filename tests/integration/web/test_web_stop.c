@@ -27,8 +27,6 @@ static void run(void)
 {
     if (process_running(&web.process)) return;
     const char *const env[] = {redis_url,
-                               "RATE_LIMIT_PER_MINUTE=0",
-                               "RATE_LIMIT_PER_HOUR=0",
                                "LOG_LEVEL=info",
                                "DATABASE_STATEMENT_TIMEOUT_MS=120000",
                                "HTTP_MAX_CONNECTIONS_PER_ADDRESS=2000",

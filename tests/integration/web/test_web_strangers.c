@@ -23,7 +23,7 @@ static int fd_count;
 
 FIXTURE(set_up)
 {
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=info", NULL};
+    static const char *const settings[] = {"LOG_LEVEL=info", NULL};
     struct rlimit files;
     signal(SIGPIPE, SIG_IGN);
     getrlimit(RLIMIT_NOFILE, &files);
@@ -281,7 +281,7 @@ static void make_request(char *out, size_t size, const char *head, int number)
 /* Each refused kind, LIMIT times and then some, from an address of its own. */
 TEST(test_refusals_count_in_the_rate_before_any_statement)
 {
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=20", "LOG_LEVEL=info", NULL};
+    static const char *const settings[] = {"RATE_LIMIT_PER_HOUR=20", "LOG_LEVEL=info", NULL};
     static const struct {
         const char *head;
         int status;

@@ -17,8 +17,7 @@ static char *token, *other;
 
 FIXTURE(set_up)
 {
-    static const char *const environment[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
-                                              "HTTP_TIMEOUT_SECONDS=300", NULL};
+    static const char *const environment[] = {"LOG_LEVEL=warning", "HTTP_TIMEOUT_SECONDS=300", NULL};
     web_servers(&web);
     pg_exec(&web.pg, "INSERT INTO projects (logikal_id, name) VALUES ('big', 'Big')");
     pg_exec(&web.pg, "INSERT INTO phases (logikal_id, name, project_id) VALUES ('h', 'Phase', 1)");

@@ -11,8 +11,7 @@ static struct web_server web;
 
 FIXTURE(set_up)
 {
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", "LOG_LEVEL=warning",
-                                           NULL};
+    static const char *const settings[] = {"LOG_LEVEL=warning", NULL};
     web_servers(&web);
     pg_exec(&web.pg, "INSERT INTO projects (logikal_id, name, description, status) VALUES"
                      " ('edge', 'Projekt \"Ü\"', E'two\\nlines', 'active'), ('small', 'Small', NULL, NULL)");

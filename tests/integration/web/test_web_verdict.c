@@ -139,10 +139,7 @@ FIXTURE(start)
     redis_server_start(&redis, NULL);
     web_servers(&web);
     snprintf(url, sizeof url, "REDIS_URL=%s", redis.url);
-    web_run(&web,
-            (const char *[]){url, "METRICS_TOKEN=" METRICS_TOKEN, "BACKGROUND_SYNC_ENABLED=true",
-                             "RATE_LIMIT_PER_MINUTE=0", NULL},
-            true);
+    web_run(&web, (const char *[]){url, "METRICS_TOKEN=" METRICS_TOKEN, "BACKGROUND_SYNC_ENABLED=true", NULL}, true);
     web_log_in(&web);
     return 0;
 }

@@ -177,13 +177,8 @@ static void fill_database(void)
 
 FIXTURE(set_up)
 {
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0",
-                                           "RATE_LIMIT_PER_HOUR=0",
-                                           "LOG_LEVEL=warning",
-                                           "METRICS_TOKEN=" MONITOR,
-                                           "VIEWER_USERNAME=viewer",
-                                           "VIEWER_PASSWORD=only looking here",
-                                           NULL};
+    static const char *const settings[] = {"LOG_LEVEL=warning", "METRICS_TOKEN=" MONITOR, "VIEWER_USERNAME=viewer",
+                                           "VIEWER_PASSWORD=only looking here", NULL};
     static const char *const rights[] = {"[]",
                                          "[\"projects:read\"]",
                                          "[\"elevations:read\"]",
@@ -324,22 +319,13 @@ TEST(test_whoever_may_is_not_refused)
 
 /* ---- callers that leave ---- */
 
-static int dial(void)
-{
-    struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_port = htons((unsigned short)web.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
-    return fd;
-}
-
 /* Sends a request, reads `wanted` bytes at most, and is gone: with a reset. */
 static void leave_early(const char *method, const char *path, const char *version, const char *more, size_t wanted)
 {
     char text[600], got[4096];
     struct linger now = {.l_onoff = 1};
     struct timeval patience = {.tv_usec = 200000};
-    int fd = dial();
+    int fd = web_connect(&web);
     int len = snprintf(text, sizeof text, "%s %s HTTP/%s\r\nHost: h\r\nAuthorization: Bearer %s\r\n%s\r\n", method,
                        path, version, web.admin, more);
     assert_int_equal(send(fd, text, (size_t)len, MSG_NOSIGNAL), len);
@@ -379,7 +365,7 @@ TEST(test_a_stop_with_everything_under_way_breaks_nothing)
     for (int i = 0; i < count && n < 200; i++) {
         if (strcmp(rules[i].method, "GET") != 0) continue;
         fill(rules[i].path, path, sizeof path);
-        fds[n] = dial();
+        fds[n] = web_connect(&web);
         int len = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n\r\n", path,
                            web.admin);
         assert_int_equal(send(fds[n++], text, (size_t)len, MSG_NOSIGNAL), len);
