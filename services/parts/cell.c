@@ -89,6 +89,30 @@ bool cell_is_number(const char *text, size_t len, double *out)
     return end != copy && end[strspn(end, " ")] == '\0' && isfinite(*out);
 }
 
+static size_t digits(const char *text)
+{
+    return strspn(text, "0123456789");
+}
+
+bool cell_is_json_number(const char *text, size_t len)
+{
+    const char *p = text + (*text == '-');
+    double value;
+    if (!cell_is_number(text, len, &value) || digits(p) == 0 || (*p == '0' && digits(p) > 1)) return false;
+    p += digits(p);
+    if (*p == '.') {
+        if (digits(++p) == 0) return false;
+        p += digits(p);
+    }
+    if (*p == 'e' || *p == 'E') {
+        p++;
+        p += *p == '-' || *p == '+';
+        if (digits(p) == 0) return false;
+        p += digits(p);
+    }
+    return p == text + len;
+}
+
 void cell_number(struct image *image, struct parts_data *data, sqlite3_stmt *row, int column, struct parts_number *out)
 {
     int type = sqlite3_column_type(row, column);

@@ -162,6 +162,18 @@ static bool is_blank(const struct lines_reading *r, int column)
     return text && text[strspn(text, " ")] == '\0' && (size_t)sqlite3_column_bytes(r->row, column) == strlen(text);
 }
 
+/* The number in all the digits that the file has. */
+static void add_digits(const struct lines_reading *r, int column, double value, struct buf *out)
+{
+    const char *text = text_of(r, column);
+    if (sqlite3_column_type(r->row, column) == SQLITE_INTEGER)
+        buf_printf(out, "%lld", (long long)sqlite3_column_int64(r->row, column));
+    else if (text && cell_is_json_number(text, strlen(text)))
+        buf_str(out, text);
+    else
+        cell_add_number(out, value);
+}
+
 /* Adds a column under its known name; false when it is not of its type. */
 static bool add_known(struct lines_reading *r, int column, const struct line_column *known, struct buf *out)
 {
@@ -172,7 +184,7 @@ static bool add_known(struct lines_reading *r, int column, const struct line_col
         if (is_blank(r, column)) return true;
         if (number_of(r, column, &value)) {
             add_key(out, known->name);
-            cell_add_number(out, value);
+            add_digits(r, column, value, out);
             return true;
         }
         if (r->told) cell_problem(r->told, "%s is not a number", cell_label(label, spoken(r), r->row, column));

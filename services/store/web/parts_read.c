@@ -31,17 +31,26 @@ const struct query query_parts_versions = {
            " FROM elevations e WHERE e.id = $1::int AND e.deleted_at IS NULL",
 };
 
+/* Values as they are stored, not as parts_lines_typed has them: numbers keep all their digits. */
 const struct query query_parts_rows = {
     .name = "parts_rows",
     .is_slow = true,
-    .sql =
-        "SELECT count(*), max(line), coalesce(string_agg(row_to_json(t)::text, E',\n' ORDER BY line), ''), 0, NULL,"
-        " true FROM (SELECT l.line, l.insertion, l.position, l.code, l.supplier_code, l.name, l.short_name,"
-        " l.description, l.what, l.colour, l.amount, l.units, l.unit, l.pack_size, l.price, l.length, l.length_unit,"
-        " l.width, l.width_unit, l.height, l.height_unit, l.weight, l.weight_unit, l.area, l.area_unit, l.angle_left,"
-        " l.angle_right, l.spacer, l.minutes, l.value, l.u_value, l.u_unit, l.supplier, l.supplier_name, l.other"
-        " FROM parts_version_lines l WHERE l.elevation_id = $3::int AND l.valid_to IS NULL AND l.table_name = $4"
-        " AND l.line > $1::int AND $5::text IS NULL AND NOT $6::boolean ORDER BY l.line LIMIT $2::int) t",
+    .sql = "SELECT count(*), max(line), coalesce(string_agg(row_to_json(t)::text, E',\n' ORDER BY line), ''), 0, NULL,"
+           " true FROM (SELECT (x->>'line')::int AS line,"
+           " x->'insertion' AS insertion, x->'position' AS position, x->'code' AS code,"
+           " x->'supplier_code' AS supplier_code, x->'name' AS name, x->'short_name' AS short_name,"
+           " x->'description' AS description, x->'what' AS what, x->'colour' AS colour, x->'amount' AS amount,"
+           " x->'units' AS units, x->'unit' AS unit, x->'pack_size' AS pack_size, x->'price' AS price,"
+           " x->'length' AS length, x->'length_unit' AS length_unit, x->'width' AS width,"
+           " x->'width_unit' AS width_unit, x->'height' AS height, x->'height_unit' AS height_unit,"
+           " x->'weight' AS weight, x->'weight_unit' AS weight_unit, x->'area' AS area, x->'area_unit' AS area_unit,"
+           " x->'angle_left' AS angle_left, x->'angle_right' AS angle_right, x->'spacer' AS spacer,"
+           " x->'minutes' AS minutes, x->'value' AS value, x->'u_value' AS u_value, x->'u_unit' AS u_unit,"
+           " x->'supplier' AS supplier, x->'supplier_name' AS supplier_name, x->'other' AS other"
+           " FROM parts_versions v JOIN parts_lines l ON l.sha256 = v.sha256, jsonb_array_elements(l.lines) x"
+           " WHERE v.elevation_id = $3::int AND v.valid_to IS NULL AND x->>'table_name' = $4"
+           " AND (x->>'line')::int > $1::int AND ((x->>'of_row') IS NULL OR (x->>'of_row')::int = v.file_row)"
+           " AND $5::text IS NULL AND NOT $6::boolean ORDER BY 1 LIMIT $2::int) t",
 };
 
 const struct query query_parts_frame = {

@@ -2,7 +2,8 @@
 #include "services/web/cache/csv.h"
 
 #include <string.h>
-#include <cjson/cJSON.h>
+
+#include "ipc/queue_message.h"
 
 static void add_quoted(struct buf *out, const char *text, bool is_guarded)
 {
@@ -56,18 +57,27 @@ static void add_row(struct buf *out, const char *columns, const cJSON *row)
     buf_str(out, "\r\n");
 }
 
+/* Numbers keep the text that they came with: a double holds no integer of 17 digits. NULL: it is no object. */
+static cJSON *read_row(const char *text, size_t len)
+{
+    cJSON *row = json_parse(text, len);
+    if (cJSON_IsObject(row)) {
+        json_exact(row->child);
+        return row;
+    }
+    cJSON_Delete(row);
+    return NULL;
+}
+
 bool csv_add_rows(struct buf *out, const char *columns, const char *lines)
 {
-    for (const char *p = lines; *p && !out->failed;) {
-        const char *end;
-        cJSON *row = cJSON_ParseWithOpts(p, &end, 0);
-        if (!cJSON_IsObject(row)) {
-            cJSON_Delete(row);
-            return false;
-        }
+    for (const char *p = lines, *end; *p && !out->failed; p = *end ? end + 2 : end) {
+        end = strstr(p, ",\n"); /* no object has such a comma in it */
+        if (!end) end = p + strlen(p);
+        cJSON *row = read_row(p, (size_t)(end - p));
+        if (!row) return false;
         add_row(out, columns, row);
         cJSON_Delete(row);
-        p = end + strspn(end, ",\n");
     }
     return !out->failed;
 }
@@ -87,17 +97,13 @@ static void add_members(struct buf *out, const cJSON *row, bool is_head)
 bool csv_add_unnamed(struct buf *out, const char *lines)
 {
     bool is_first = true;
-    for (const char *p = lines; *p && !out->failed; is_first = false) {
-        const char *end;
-        cJSON *row = cJSON_ParseWithOpts(p, &end, 0);
-        if (!cJSON_IsObject(row)) {
-            cJSON_Delete(row);
-            return false;
-        }
+    for (const char *p = lines, *end; *p && !out->failed; is_first = false, p = end + (*end != 0)) {
+        end = strchrnul(p, '\n');
+        cJSON *row = read_row(p, (size_t)(end - p));
+        if (!row) return false;
         if (is_first) add_members(out, row, true);
         add_members(out, row, false);
         cJSON_Delete(row);
-        p = end + strspn(end, "\n");
     }
     return !out->failed;
 }

@@ -6,9 +6,7 @@
 #include <cjson/cJSON.h>
 #include <sqlite3.h>
 
-#include "tests/support/web.h"
-
-#define READ "tasks.sqlite_parser_tasks.batch_parse_elevations"
+#include "tests/support/parts_lists.h"
 
 static struct web_server web;
 static char *token;
@@ -68,52 +66,14 @@ static const char window_2[] = "INSERT INTO Elevations VALUES ('{E2}', 'W2', 1);
                                "INSERT INTO Glass VALUES ('G1', NULL, 'Float 4', 600, 800, 0.48, 16, 12, 30, 2);"
                                "INSERT INTO LabourTimes VALUES ('Mount', 'Bench', 10);";
 
-static unsigned char *make_file(const char *rows, sqlite3_int64 *size)
-{
-    sqlite3 *db;
-    char *why = NULL;
-    assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-    if (sqlite3_exec(db, tables, NULL, NULL, &why) != SQLITE_OK ||
-        sqlite3_exec(db, rows, NULL, NULL, &why) != SQLITE_OK)
-        fail_msg("%s", why);
-    unsigned char *bytes = sqlite3_serialize(db, "main", size, 0);
-    sqlite3_close(db);
-    assert_non_null(bytes);
-    return bytes;
-}
-
-/* As the version before stored it: it is taken over when it is read. */
-static void store(int elevation, const unsigned char *bytes, sqlite3_int64 size)
-{
-    char *sql = malloc((size_t)size * 2 + 500), *p = sql;
-    p += sprintf(p,
-                 "INSERT INTO elevation_parts_lists AS l (elevation_id, size_bytes, sha256, fetched_at, content)"
-                 " SELECT %d, octet_length(c), encode(sha256(c), 'hex'), now(), c FROM (SELECT '\\x",
-                 elevation);
-    for (sqlite3_int64 i = 0; i < size; i++) p += sprintf(p, "%02x", bytes[i]);
-    sprintf(p, "'::bytea AS c) x ON CONFLICT (elevation_id) DO UPDATE SET content = excluded.content, sha256 ="
-               " excluded.sha256, size_bytes = excluded.size_bytes, fetched_at = now()");
-    pg_exec(&web.pg, sql);
-    free(sql);
-}
-
 static void store_rows(int elevation, const char *rows)
 {
-    sqlite3_int64 size;
-    unsigned char *bytes = make_file(rows, &size);
-    store(elevation, bytes, size);
-    sqlite3_free(bytes);
+    parts_list_store_rows(&web, elevation, tables, rows);
 }
 
 static void read_lists(const char *args)
 {
-    char database[300], *output = NULL;
-    snprintf(database, sizeof database, "DATABASE_URL=%s", web.pg.url);
-    char *const argv[] = {(char *)support_program("logikald-roles"), "task", READ, "--args", (char *)args, NULL};
-    char *const env[] = {database, "LOG_LEVEL=warning", NULL};
-    int status = process_run(argv, env, &output);
-    if (status != 0) fail_msg("%d: %s", status, output);
-    free(output);
+    parts_list_read(&web, args);
 }
 
 FIXTURE(set_up)
@@ -126,8 +86,8 @@ FIXTURE(set_up)
                      "INSERT INTO elevations (logikal_id, name, phase_id, project_id, amount, has_parts_data) VALUES"
                      " ('e1', 'W1', 1, 1, 3, true), ('e2', 'W2', 1, 1, NULL, true), ('e3', 'W3', 2, 1, 1, true),"
                      " ('e4', 'W4', 2, 1, 1, false)");
-    first_file = make_file(window_1, &first_size);
-    store(1, first_file, first_size);
+    first_file = parts_list_make(tables, window_1, &first_size);
+    parts_list_store(&web, 1, first_file, first_size);
     store_rows(2, window_2);
     web_run(&web, settings, true);
     web_log_in(&web);

@@ -1,0 +1,169 @@
+/* What is told of parts lists over the API, beyond their figures: all digits of a number in every form, why a list
+ * cannot be read, and that nothing has changed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cjson/cJSON.h>
+
+#include "tests/support/parts_lists.h"
+
+static struct web_server web;
+static char *token;
+
+static const char tables[] = "CREATE TABLE Elevations (ElevationID TEXT, Name TEXT, Amount INTEGER);"
+                             "CREATE TABLE Articles (ArticleCode, Description, Amount, Units, Price, Color, Odd);"
+                             "CREATE TABLE Other (a, b, c);";
+/* A list of one article, and a row of a table that is not stored. */
+#define LIST(code, amount, units, price, odd)                                                                          \
+    "INSERT INTO Elevations VALUES ('{E}', 'W', 1);"                                                                   \
+    "INSERT INTO Articles VALUES (" code ", 'x', " amount ", " units ", " price ", NULL, " odd ");"                    \
+    "INSERT INTO Other VALUES (" odd ", " price ", " amount ")"
+
+static const struct {
+    const char *list;
+    const char *code, *amount, *units, *price, *odd; /* as JSON */
+    const char *other[3];
+} numbers[] = {
+    /* the first integer that a double does not have; the largest that SQLite has; 17 digits of a fraction */
+    {LIST("9007199254740993", "9007199254740993", "9223372036854775807", "0.30000000000000004", "-9007199254740995"),
+     "\"9007199254740993\"",
+     "9007199254740993",
+     "9223372036854775807",
+     "0.30000000000000004",
+     "-9007199254740995",
+     {"-9007199254740995", "0.30000000000000004", "9007199254740993"}},
+    /* the smallest; a small and a large fraction */
+    {LIST("'12345678901234567890'", "-9223372036854775808", "1.7976931348623157e-300", "123456789012.34567",
+          "9007199254740992001"),
+     "\"12345678901234567890\"",
+     "-9223372036854775808",
+     NULL,
+     "123456789012.34567",
+     "9007199254740992001",
+     {"9007199254740992001", "123456789012.34567", "-9223372036854775808"}},
+    /* texts that are numbers stay as they are where they are texts */
+    {LIST("'007'", "'12345678901234567890123'", "'0.1234567890123456789'", "99999999999999.98",
+          "'10000000000000000001'"),
+     "\"007\"",
+     "12345678901234567890123",
+     "0.1234567890123456789",
+     "99999999999999.98",
+     "\"10000000000000000001\"",
+     {"\"10000000000000000001\"", "99999999999999.98", "\"12345678901234567890123\""}},
+};
+#define NUMBERS 3
+#define BROKEN  4 /* the elevation whose list cannot be read */
+
+FIXTURE(set_up)
+{
+    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "LOG_LEVEL=warning", NULL};
+    web_servers(&web);
+    pg_exec(&web.pg, "INSERT INTO directories (logikal_id, name) VALUES ('d', 'D');"
+                     "INSERT INTO projects (logikal_id, name, directory_id) VALUES ('p1', 'P 1', 1);"
+                     "INSERT INTO phases (logikal_id, name, project_id) VALUES ('h1', 'H 1', 1);"
+                     "INSERT INTO elevations (logikal_id, name, phase_id, project_id, amount, has_parts_data)"
+                     " SELECT 'e' || n, 'W' || n, 1, 1, 1, true FROM generate_series(1, 4) n");
+    for (int i = 0; i < NUMBERS; i++) parts_list_store_rows(&web, i + 1, tables, numbers[i].list);
+    parts_list_read(&web, "[[1,2,3],true]");
+    web_run(&web, settings, true);
+    web_log_in(&web);
+    token = web_client(&web, "erp", "[\"elevations:read\"]");
+    return 0;
+}
+
+FIXTURE(tear_down)
+{
+    free(token);
+    web_end(&web);
+    return 0;
+}
+
+static struct http_reply ask(const char *path, const char *header)
+{
+    char url[600], bearer[2200];
+    snprintf(url, sizeof url, "%s/api/v1%s", web.url, path);
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token);
+    const char *headers[] = {bearer, header, NULL};
+    return http_request("GET", url, headers, NULL);
+}
+
+/* ---- digits ---- */
+
+/* The text of a member's value, as it came, up to its comma or end: "" when there is none. */
+static const char *value_of(const char *json, const char *name)
+{
+    static char out[100];
+    char key[60];
+    snprintf(key, sizeof key, "\"%s\"", name);
+    const char *p = strstr(json, key);
+    out[0] = 0;
+    if (!p) return out;
+    p += strlen(key);
+    p += strspn(p, ": ");
+    snprintf(out, sizeof out, "%.*s", (int)strcspn(p, ",}"), p);
+    return out;
+}
+
+static void expect_member(const char *what, const char *json, const char *name, const char *value)
+{
+    if (value && strcmp(value_of(json, name), value) != 0)
+        fail_msg("%s: %s is %s, not %s, in %s", what, name, value_of(json, name), value, json);
+}
+
+static void expect_line(const char *what, const char *json, int i)
+{
+    expect_member(what, json, "code", numbers[i].code);
+    expect_member(what, json, "amount", numbers[i].amount);
+    expect_member(what, json, "units", numbers[i].units);
+    expect_member(what, json, "price", numbers[i].price);
+    expect_member(what, json, "Odd", numbers[i].odd);
+}
+
+/* A value as CSV has it: text without its quotes. */
+static void add_plain(char *out, const char *value)
+{
+    size_t len = strlen(value), quoted = *value == '"';
+    sprintf(out + strlen(out), "%s%.*s", *out ? "," : "", (int)(len - 2 * quoted), value + quoted);
+}
+
+TEST(test_numbers_keep_all_their_digits_in_every_form)
+{
+    static const char *const forms[] = {"Accept: application/json", "Accept: application/x-ndjson"};
+    for (int i = 0; i < NUMBERS; i++) {
+        char path[100], body[60], line[400] = "";
+        for (int form = 0; form < 2; form++) {
+            snprintf(path, sizeof path, "/elevations/%d/parts/Articles", i + 1);
+            struct http_reply reply = ask(path, forms[form]);
+            expect_line(path, reply.body, i);
+            http_reply_free(&reply);
+            snprintf(path, sizeof path, "/elevations/%d/parts/Other", i + 1);
+            reply = ask(path, forms[form]);
+            for (int c = 0; c < 3; c++)
+                expect_member(path, reply.body, (const char *[]){"a", "b", "c"}[c], numbers[i].other[c]);
+            http_reply_free(&reply);
+        }
+        struct http_reply reply = ask(path, "Accept: text/csv");
+        for (int c = 0; c < 3; c++) add_plain(line, numbers[i].other[c]);
+        assert_string_equal(strchr(reply.body, '\n') + 1, strcat(line, "\r\n"));
+        http_reply_free(&reply);
+
+        snprintf(path, sizeof path, "/elevations/%d/parts/Articles", i + 1);
+        reply = ask(path, "Accept: text/csv");
+        char amount[60] = "", price[60] = "";
+        add_plain(amount, numbers[i].amount);
+        add_plain(price, numbers[i].price);
+        if (!strstr(reply.body, amount) || !strstr(reply.body, price) || !strstr(reply.body, numbers[i].odd + 1))
+            fail_msg("%s, %s are not in %s", amount, price, reply.body);
+        http_reply_free(&reply);
+
+        snprintf(body, sizeof body, "{\"elevation_ids\":[%d]}", i + 1);
+        reply = web_call(&web, "POST", "/api/v1/elevations/parts:batchGet", token, body);
+        expect_line("batchGet", strstr(reply.body, "\"article\""), i);
+        http_reply_free(&reply);
+    }
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_numbers_keep_all_their_digits_in_every_form),
+};
+TEST_MAIN(tests, set_up, tear_down)
