@@ -42,13 +42,20 @@ void parts_list_store_rows(struct web_server *web, int elevation, const char *ta
     sqlite3_free(bytes);
 }
 
-void parts_list_read(struct web_server *web, const char *args)
+int parts_list_try(struct web_server *web, const char *args)
 {
     char database[300], *output = NULL;
     snprintf(database, sizeof database, "DATABASE_URL=%s", web->pg.url);
     char *const argv[] = {(char *)support_program("logikald-roles"), "task", READ, "--args", (char *)args, NULL};
     char *const env[] = {database, "LOG_LEVEL=warning", NULL};
     int status = process_run(argv, env, &output);
-    if (status != 0) fail_msg("%d: %s", status, output);
+    if (status != 0) print_error("%s\n", output);
     free(output);
+    return status;
+}
+
+void parts_list_read(struct web_server *web, const char *args)
+{
+    int status = parts_list_try(web, args);
+    if (status != 0) fail_msg("reading %s: %d", args, status);
 }

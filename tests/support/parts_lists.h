@@ -13,5 +13,7 @@ void parts_list_store(struct web_server *web, int elevation, const unsigned char
 void parts_list_store_rows(struct web_server *web, int elevation, const char *tables, const char *rows);
 /* Has them read; args as JSON: "[[1,2],true]" are elevations, and true that they are read again. */
 void parts_list_read(struct web_server *web, const char *args);
+/* The same, which may fail: its exit status. */
+int parts_list_try(struct web_server *web, const char *args);
 
 #endif

@@ -1,5 +1,6 @@
 /* See bom_read.h. */
 #include "services/store/web/bom_read.h"
+#include "services/store/web/parts_sql.h"
 
 /* ---- added up ---- */
 
@@ -42,6 +43,20 @@ const struct query query_bom_project = {
                "projects") " WHERE " PROJECT_IS("o.id", "$1"),
 };
 
+const struct query query_bom_phase_mark = {
+    .name = "bom_phase_mark",
+    .sql = "SELECT " PARTS_MARK_OF(
+        "o.name || " PARTS_MARK) " FROM phases o LEFT JOIN (" PARTS_STATES ") ON s.phase_id"
+                                 " = o.id WHERE o.id = $1::int AND o.deleted_at IS NULL GROUP BY o.id",
+};
+const struct query query_bom_project_mark = {
+    .name = "bom_project_mark",
+    .sql = "SELECT " PARTS_MARK_OF(
+        "concat(o.logikal_id, ' ', o.name) || " PARTS_MARK) " FROM projects o LEFT JOIN (" PARTS_STATES
+                                                            ") ON s.project_id = o.id WHERE " PROJECT_IS(
+                                                                "o.id", "$1") " GROUP BY o.id",
+};
+
 /* ---- what became another ---- */
 
 #define VERSION_JSON                                                                                                   \
@@ -58,7 +73,11 @@ const struct query query_bom_diff = {
            " CASE WHEN $2::int IS NULL THEN v.number < z.number ELSE v.number = $2::int END"
            " ORDER BY v.number DESC LIMIT 1)"
            " SELECT a.parsed_at IS NOT NULL AND z.parsed_at IS NOT NULL, jsonb_build_object('elevation_id',"
-           " z.elevation_id, 'from', a.told, 'to', z.told) || bom_difference(" ONE("a") ", " ONE("z") ") FROM a, z",
+           " z.elevation_id, 'from', a.told, 'to', z.told) || bom_difference(" ONE("a") ", " ONE(
+               "z") "), s.name, s.state,"
+                    " coalesce(s.error, ''), concat_ws(', ', CASE WHEN a.parsed_at IS NULL THEN a.number END,"
+                    " CASE WHEN z.parsed_at IS NULL THEN z.number END) FROM a, z, parts_states s WHERE s.elevation_id "
+                    "= $1::int",
 };
 
 /* What was known at a time: the versions that were valid then, of elevations that are there today or were then. */
@@ -100,10 +119,11 @@ const struct query query_bom_project_diff = {
 
 const struct query query_bom_unread = {
     .name = "bom_unread",
-    .sql =
-        "SELECT count(s.elevation_id), coalesce((SELECT string_agg(x, ', ') FROM unnest((array_agg(s.name || ' (' ||"
-        " s.state || ')' ORDER BY s.elevation_id))[1:20]) x), '') FROM projects o LEFT JOIN parts_states s"
-        " ON s.project_id = o.id AND s.state NOT IN ('read', 'none') WHERE " PROJECT_IS("o.id", "$1") " GROUP BY o.id",
+    .sql = "SELECT count(s.elevation_id) FILTER (WHERE s.state NOT IN ('read', 'none')), coalesce((SELECT"
+           " string_agg(x, ', ') FROM unnest((array_agg(s.name || ' (' || s.state || ')' ORDER BY s.elevation_id)"
+           " FILTER (WHERE s.state NOT IN ('read', 'none')))[1:20]) x), ''), " PARTS_MARK
+           " FROM projects o LEFT JOIN (" PARTS_STATES
+           ") ON s.project_id = o.id WHERE " PROJECT_IS("o.id", "$1") " GROUP BY o.id",
 };
 
 #define OF_PROJECT                                                                                                     \

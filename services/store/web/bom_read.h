@@ -11,10 +11,16 @@ extern const struct query query_bom_elevation; /* (elevation) JSON */
 extern const struct query query_bom_phase;     /* (phase) JSON */
 extern const struct query query_bom_project;   /* (project) JSON */
 
-extern const struct query query_bom_diff; /* (elevation, from or NULL, to or NULL) JSON, NULL: no such versions */
+extern const struct query query_bom_phase_mark;   /* (phase): its mark (parts_sql.h); no row: no such phase */
+extern const struct query query_bom_project_mark; /* (project) likewise */
+
+/* (elevation, from or NULL, to or NULL): are both read, the difference (JSON), the elevation's name, state and error
+ * (parts_states), the numbers of those that are not read; no row: no such versions */
+extern const struct query query_bom_diff;
 extern const struct query query_bom_project_diff; /* (project, from, to or NULL) JSON */
 
-/* (project): how many elevations' parts lists are not read, the first of them by name; no row: no such project */
+/* (project): how many elevations' parts lists are not read, the first of them by name, the mark (parts_sql.h); no row:
+ * no such project */
 extern const struct query query_bom_unread;
 /* (after, limit, project): as LIST_MORE_SQL */
 extern const struct query query_glass_order;

@@ -1,10 +1,22 @@
 /* See parts_read.h. */
 #include "services/store/web/parts_read.h"
+#include "services/store/web/parts_sql.h"
 
 const struct query query_parts_state = {
     .name = "parts_state",
-    .sql = "SELECT s.state, coalesce(s.error, ''), coalesce(s.sha256, ''), coalesce(f.raw_size, 0), s.name"
-           " FROM parts_states s LEFT JOIN parts_files f ON f.sha256 = s.sha256 WHERE s.elevation_id = $1::int",
+    .sql = "SELECT s.state, coalesce(s.error, ''), coalesce(s.sha256, ''), coalesce(f.raw_size, 0), s.name,"
+           " " PARTS_MARK_OF(PARTS_FACTS) " FROM " PARTS_STATES " WHERE s.elevation_id = $1::int",
+};
+
+const struct query query_parts_versions_mark = {
+    .name = "parts_versions_mark",
+    .sql = "SELECT " PARTS_MARK_OF(
+        "string_agg(ROW(v.*, f.reader, f.read_at)::text, ',' ORDER BY v.number)") " FROM elevations e LEFT JOIN "
+                                                                                  "parts_versions v ON v.elevation_id "
+                                                                                  "= e.id LEFT JOIN parts_files f"
+                                                                                  " ON f.sha256 = v.sha256 WHERE e.id "
+                                                                                  "= $1::int AND e.deleted_at IS NULL "
+                                                                                  "GROUP BY e.id",
 };
 
 const struct query query_parts_table = {

@@ -6,15 +6,16 @@
 
 #include "services/store/pool.h"
 
-/* (elevation): state (parts_states), error, sha256, size of the file, elevation's name; no row: there is no elevation
- */
+/* (elevation): state (parts_states), error, sha256, size of the file, elevation's name, mark (parts_sql.h); no row:
+ * there is no elevation */
 extern const struct query query_parts_state;
 /* (elevation, table): the table's name as the file has it, its kind (NULL = not among the stored lines), rows */
 extern const struct query query_parts_table;
-extern const struct query query_parts_tables;   /* (elevation) JSON */
-extern const struct query query_parts_versions; /* (elevation) JSON */
-extern const struct query query_parts_rows;     /* (after line, limit, elevation, table): as LIST_MORE_SQL */
-extern const struct query query_parts_frame;    /* (sha256, n): a frame of the file, its size in the file; binary */
-extern const struct query query_parts_batch;    /* (JSON list of ids, first, limit): a line (JSON) for each of them */
+extern const struct query query_parts_tables;        /* (elevation) JSON */
+extern const struct query query_parts_versions;      /* (elevation) JSON */
+extern const struct query query_parts_versions_mark; /* (elevation): the mark of all its versions; no row as above */
+extern const struct query query_parts_rows;          /* (after line, limit, elevation, table): as LIST_MORE_SQL */
+extern const struct query query_parts_frame; /* (sha256, n): a frame of the file, its size in the file; binary */
+extern const struct query query_parts_batch; /* (JSON list of ids, first, limit): a line (JSON) for each of them */
 
 #endif

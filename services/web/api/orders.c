@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "services/store/web/bom_read.h"
+#include "services/web/api/parts_mark.h"
 #include "services/web/api/parts_rows.h"
 #include "services/web/cache/list_more.h"
 #include "services/web/gate/handlers.h"
@@ -35,7 +36,7 @@ static void then_unread(struct req *r, const PGresult *result)
         return;
     }
     reply_header(r, "X-Parts-Not-Read", req_printf(r, "%lld", (long long)unread));
-    list_more_reply(r, list, req_param(r, 0), NULL);
+    if (!parts_unchanged(r, PQgetvalue(result, 0, 2))) list_more_reply(r, list, req_param(r, 0), NULL);
 }
 
 static void order(struct req *r, const struct list_more *list)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "services/store/web/parts_read.h"
+#include "services/web/api/parts_mark.h"
 #include "services/web/api/parts_ready.h"
 #include "services/web/api/parts_rows.h"
 #include "services/web/gate/handlers.h"
@@ -29,7 +30,7 @@ void parts_rows_tail(struct req *r, struct buf *out, const struct list_totals *t
 
 static void ask_tables(struct req *r, const struct parts_ready *ready)
 {
-    (void)ready;
+    if (parts_unchanged(r, ready->mark)) return;
     req_json(r, &query_parts_tables, 1, (const char *[]){req_param(r, 0)}, "Elevation not found");
 }
 
@@ -47,6 +48,7 @@ static void then_table(struct req *r, const PGresult *result)
                      req_param(r, 0));
         return;
     }
+    if (parts_unchanged(r, ready->mark)) return;
     const char *table = req_strdup(r, PQgetvalue(result, 0, 0));
     if (PQgetisnull(result, 0, 1))
         parts_rows_of_file(r, ready->sha256, table, cursor ? strtoll(cursor, NULL, 10) : 0,

@@ -16,14 +16,19 @@ struct parts_asked {
 };
 
 /* True = answered. */
-static bool refuse(struct req *r, const char *state, const char *error, bool is_file_enough)
+static bool refuse(struct req *r, const PGresult *result, bool is_file_enough)
 {
+    const char *state = PQgetvalue(result, 0, 0), *error = PQgetvalue(result, 0, 1), *name = PQgetvalue(result, 0, 4);
     bool has_file = strcmp(state, "waiting") == 0 || strcmp(state, "failed") == 0;
     if (strcmp(state, "read") == 0 || (has_file && is_file_enough)) return false;
     if (strcmp(state, "none") == 0)
         reply_detail(r, 404, "The elevation has no parts list");
     else if (strcmp(state, "failed") == 0)
-        reply_detail(r, 409, "The parts list could not be read: %s", *error ? error : "the log tells why");
+        reply_detail(r, 409,
+                     "The parts list of elevation \"%.120s\" could not be read: %.500s. The file is at "
+                     "/api/v1/elevations/%s/parts-list; POST /api/v1/elevations/%s/enrichment/trigger?force=true reads "
+                     "it again, and it is read anew when it changes in Logikal",
+                     name, *error ? error : "the log tells why", req_param(r, 0), req_param(r, 0));
     else if (strcmp(state, "waiting") == 0)
         reply_unavailable(r, RETRY_S, "The parts list waits to be read: ask again");
     else if (strcmp(state, "moving") == 0)
@@ -40,10 +45,11 @@ static void then_state(struct req *r, const PGresult *result, void *arg)
         reply_detail(r, 404, "Elevation not found");
         return;
     }
-    if (refuse(r, PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1), a->is_file_enough)) return;
+    if (refuse(r, result, a->is_file_enough)) return;
     a->ready.sha256 = req_strdup(r, PQgetvalue(result, 0, 2));
     a->ready.size = strtoll(PQgetvalue(result, 0, 3), NULL, 10);
     a->ready.name = req_strdup(r, PQgetvalue(result, 0, 4));
+    a->ready.mark = req_strdup(r, PQgetvalue(result, 0, 5));
     a->go(r, &a->ready);
 }
 

@@ -8,6 +8,7 @@ struct parts_ready {
     const char *sha256, *name; /* of the file; of the elevation */
     int64_t size;
     const char *elevation; /* its id */
+    const char *mark;      /* parts_mark.h */
 };
 
 /* The elevation is the first parameter of the path. Calls go with what is known of it, which lives as long as r, or

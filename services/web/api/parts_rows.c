@@ -50,7 +50,7 @@ static void reply_rows(struct req *r, const char *lines, int64_t count)
     } else {
         is_good = csv_add_unnamed(&out, lines);
     }
-    reply_header(r, "Vary", "Accept, Accept-Encoding");
+    reply_header_default(r, "Vary", "Accept, Accept-Encoding");
     if (!is_good || out.failed)
         reply_detail(r, 500, "The rows cannot be written in this form");
     else

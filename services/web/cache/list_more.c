@@ -38,7 +38,7 @@ static void begin(struct req *r, const struct more *m, bool has_next, struct buf
 {
     static const char *const types[] = {
         [FORM_JSON] = TYPE_JSON, [FORM_LINES] = TYPE_NDJSON, [FORM_CSV] = TYPE_CSV "; charset=utf-8; header=present"};
-    reply_header(r, "Vary", "Accept, Accept-Encoding");
+    reply_header_default(r, "Vary", "Accept, Accept-Encoding");
     if (has_next) list_link_next(r, m->after);
     reply_stream_begin_gzip(r, 200, types[m->form]);
     if (m->form == FORM_JSON) buf_str(out, m->list->head);

@@ -52,7 +52,6 @@ static const struct {
      {"\"10000000000000000001\"", "99999999999999.98", "\"12345678901234567890123\""}},
 };
 #define NUMBERS 3
-#define BROKEN  4 /* the elevation whose list cannot be read */
 
 FIXTURE(set_up)
 {
@@ -163,7 +162,155 @@ TEST(test_numbers_keep_all_their_digits_in_every_form)
     }
 }
 
+/* ---- nothing has changed ---- */
+
+static const char *const documents[] = {"/elevations/1/bom",
+                                        "/phases/1/bom",
+                                        "/projects/p1/bom",
+                                        "/elevations/1/parts",
+                                        "/elevations/1/parts/Articles",
+                                        "/elevations/1/parts/Other?limit=1",
+                                        "/elevations/1/versions",
+                                        "/projects/p1/glass-order?incomplete=true",
+                                        "/projects/p1/cutting-list?incomplete=true",
+                                        "/projects/p1/stock-list?incomplete=true"};
+#define DOCUMENTS (sizeof documents / sizeof *documents)
+
+static void tag_of(const struct http_reply *reply, char out[120])
+{
+    const char *tag = strcasestr(reply->headers, "\nETag:");
+    snprintf(out, 120, "If-None-Match: %.*s", tag ? (int)strcspn(tag + 7, "\r\n") : 0, tag ? tag + 7 : "");
+}
+
+/* Which of the documents are other ones than those that the client has, as letters from a on; tags are those of now. */
+static const char *changed(char tags[DOCUMENTS][120])
+{
+    static char out[DOCUMENTS + 1];
+    size_t n = 0;
+    for (size_t i = 0; i < DOCUMENTS; i++) {
+        struct http_reply reply = ask(documents[i], tags[i]);
+        if (reply.status == 200)
+            out[n++] = (char)('a' + i);
+        else if (reply.status != 304)
+            fail_msg("%s: %d %s", documents[i], reply.status, reply.body);
+        tag_of(&reply, tags[i]);
+        if (!strchr(tags[i], '"')) fail_msg("%s has no ETag", documents[i]);
+        http_reply_free(&reply);
+    }
+    out[n] = 0;
+    return out;
+}
+
+TEST(test_answers_that_the_client_has_are_not_made_again)
+{
+    char tags[DOCUMENTS][120] = {{0}}, csv[120];
+    assert_string_equal(changed(tags), "abcdefghij");
+    assert_string_equal(changed(tags), "");
+    struct http_reply reply = ask(documents[4], "Accept: text/csv"); /* another form has another tag */
+    tag_of(&reply, csv);
+    assert_string_not_equal(csv, tags[4]);
+    http_reply_free(&reply);
+    reply = ask("/elevations/2/parts/Articles", tags[4]);
+    assert_int_equal(reply.status, 200);
+    http_reply_free(&reply);
+
+    pg_exec(&web.pg, "UPDATE elevations SET amount = 2 WHERE id = 1"); /* multiplies what is in it */
+    assert_string_equal(changed(tags), "abcdefhij");
+    pg_exec(&web.pg, "UPDATE elevations SET amount = 2, description = 'x' WHERE id = 1; ANALYZE elevations");
+    assert_string_equal(changed(tags), "");
+    pg_exec(&web.pg, "UPDATE elevations SET name = 'other' WHERE id = 2");
+    assert_string_equal(changed(tags), "bchij");
+    pg_exec(&web.pg, "UPDATE projects SET name = 'P 2'");
+    assert_string_equal(changed(tags), "c");
+    parts_list_store_rows(&web, 2, tables, LIST("'A'", "1", "1", "1", "1")); /* an order of it is refused meanwhile */
+    parts_list_read(&web, "[[2],true]");
+    assert_string_equal(changed(tags), "bchij");
+    parts_list_store_rows(&web, 1, tables, LIST("'B'", "1", "1", "1", "1"));
+    parts_list_read(&web, "[[1],true]");
+    assert_string_equal(changed(tags), "abcdefghij");
+    assert_string_equal(changed(tags), "");
+}
+
+TEST(test_a_refusal_has_no_tag)
+{
+    struct http_reply reply = ask("/projects/p1/glass-order", NULL);
+    assert_int_equal(reply.status, 409);
+    assert_null(strcasestr(reply.headers, "\nETag:"));
+    http_reply_free(&reply);
+}
+
+/* ---- lists that cannot be read ---- */
+
+static void expect_told(const char *path, int status, const char *const texts[])
+{
+    struct http_reply reply = ask(path, NULL);
+    if (reply.status != status) fail_msg("%s: %d %s", path, reply.status, reply.body);
+    for (; *texts; texts++)
+        if (!strstr(reply.body, *texts)) fail_msg("%s: %s is not in %s", path, *texts, reply.body);
+    http_reply_free(&reply);
+}
+
+static void expect_refused(void)
+{
+    static const char *const told[] = {"\\\"W4\\\"", "could not be read", "/elevations/4/parts-list",
+                                       "/elevations/4/enrichment/trigger?force=true", NULL};
+    expect_told("/elevations/4/bom", 409, told);
+    expect_told("/elevations/4/parts", 409, told);
+    expect_told("/elevations/4/parts/Articles", 409, told);
+    expect_told("/projects/p1/stock-list", 409, (const char *const[]){"W4 (failed)", "incomplete=true", NULL});
+    expect_told("/projects/p1/bom", 200,
+                (const char *const[]){"\"is_whole\": false", "\"state\": \"failed\"", "W4", "\"error\": ", NULL});
+    struct http_reply reply =
+        web_call(&web, "POST", "/api/v1/elevations/parts:batchGet", token, "{\"elevation_ids\":[4]}");
+    assert_non_null(strstr(reply.body, "\"state\": \"failed\""));
+    http_reply_free(&reply);
+}
+
+/* What is stored of it, though it cannot be read, is had as it came. */
+static void expect_file(sqlite3_int64 size)
+{
+    char url[200], wanted[40], command[2600], *output = NULL, *const argv[] = {"/bin/sh", "-c", command, NULL};
+    snprintf(url, sizeof url, "%s/api/v1/elevations/4/parts-list", web.url);
+    snprintf(command, sizeof command,
+             "curl -s -o /dev/null -w '%%{http_code} %%{size_download}' -H 'Authorization: "
+             "Bearer %s' %s",
+             token, url);
+    assert_int_equal(process_run(argv, (char *const[]){NULL}, &output), 0);
+    snprintf(wanted, sizeof wanted, "200 %lld", (long long)size);
+    assert_string_equal(output, wanted);
+    free(output);
+}
+
+TEST(test_a_list_that_cannot_be_read_says_so_with_its_elevation_and_what_to_do)
+{
+    sqlite3_int64 size;
+    unsigned char *whole = parts_list_make(tables, LIST("'A'", "1", "1", "1", "1"), &size);
+    unsigned char *broken = malloc((size_t)size);
+    for (int i = 0; i < 4; i++) {
+        sqlite3_int64 len = size;
+        memcpy(broken, whole, (size_t)size);
+        if (i == 0) memcpy(broken, "<html>Service", 13);            /* no SQLite at all */
+        if (i == 1) len = size / 2;                                 /* cut off */
+        if (i == 2) memset(broken + 100, 0xff, (size_t)size - 100); /* the head is fine, the rest is not */
+        if (i == 3) memset(broken + 20, 0xff, 4), len = 4096 - 1;   /* a part of a page */
+        parts_list_store(&web, 4, broken, len);
+        parts_list_try(&web, "[[4],true]");
+        expect_refused();
+        expect_file(len);
+    }
+    parts_list_store(&web, 4, whole, size);
+    parts_list_read(&web, "[[4],true]");
+    expect_told("/elevations/4/bom", 200, (const char *const[]){"\"is_whole\": true", NULL});
+    expect_told("/elevations/4/bom/diff?from=1", 409,
+                (const char *const[]){"\\\"W4\\\"", "Version 1", "/versions", NULL});
+    free(broken);
+    sqlite3_free(whole);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_numbers_keep_all_their_digits_in_every_form),
+    cmocka_unit_test(test_answers_that_the_client_has_are_not_made_again),
+    cmocka_unit_test(test_a_refusal_has_no_tag),
+    cmocka_unit_test(test_a_list_that_cannot_be_read_says_so_with_its_elevation_and_what_to_do),
 };
 TEST_MAIN(tests, set_up, tear_down)
