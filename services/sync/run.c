@@ -11,21 +11,17 @@
 #include "conf/hash.h"
 #include "conf/log.h"
 #include "conf/utf8.h"
-#include "services/logikal/farewell.h"
 #include "services/store/owner.h"
 #include "services/store/sizes.h"
 #include "services/store/sync/sync_log.h"
 #include "services/store/sync/sync_share.h"
 #include "services/sync/filing.h"
+#include "services/sync/run_sessions.h"
 
-#define ERRORS_KEPT  20
-#define SHOW_MS      500
-#define FILING_MS    50
-#define TROUBLE_MS   2000 /* shorter ones are no news */
-#define LEFT_AT_ONCE 64
-#define REFUSED_MAX  3 /* logouts of sessions that were left open */
-
-static const char level_letters[] = "uar";
+#define ERRORS_KEPT 20
+#define SHOW_MS     500
+#define FILING_MS   50
+#define TROUBLE_MS  2000 /* shorter ones are no news */
 
 static bool on_is_cancelled(void *arg)
 {
@@ -115,47 +111,6 @@ int run_tick(struct sync_run *run, struct err *err)
     return on_tick(run, err);
 }
 
-static void on_login_begins(void *arg, int slot)
-{
-    struct sync_run *run = arg;
-    struct err err = {0};
-    const struct conf *conf = run->ctx->conf;
-    int rc = upstream_login_begins(run->db, conf_str(conf, SET_LOGIKAL_URL), conf_str(conf, SET_LOGIKAL_USER), slot,
-                                   &run->lease, &err);
-    run_check(run, rc, &err);
-}
-
-static void on_login_failed(void *arg, int slot)
-{
-    struct sync_run *run = arg;
-    struct err err = {0};
-    if (!db_is_alive(run->db)) return;
-    run_check(run, upstream_login_failed(run->db, slot, &run->lease, &err), &err);
-}
-
-static void on_session_opened(void *arg, int slot, const char *token)
-{
-    struct sync_run *run = arg;
-    struct err err = {0};
-    run_check(run, upstream_session_opened(run->db, slot, token, &run->lease, &err), &err);
-}
-
-static void on_session_closed(void *arg, const char *token)
-{
-    struct sync_run *run = arg;
-    struct err err = {0};
-    if (!db_is_alive(run->db)) return;
-    run_check(run, upstream_session_closed(run->db, token, &err), &err);
-}
-
-static void on_learned(void *arg, enum logikal_level level, enum sideways what)
-{
-    struct sync_run *run = arg;
-    struct err err = {0};
-    run->levels[level - 1] = level_letters[what];
-    run_check(run, upstream_remember(run->db, conf_str(run->ctx->conf, SET_LOGIKAL_URL), run->levels, &err), &err);
-}
-
 static void on_noted(void *arg, const char *text)
 {
     run_note_error(arg, "%s", text);
@@ -193,55 +148,16 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const struct run_ask *a
     return 0;
 }
 
-/* Logs out of what was left open: by processes that died, or because the upstream refused. Stops where it refuses a few
- * again; which come first is left to chance, so that those few never keep the others open. A login that was on its way
- * in the moment of a kill has no token to do it with. */
-static int log_out_left(struct sync_run *run, struct err *err)
-{
-    const char *base_url = conf_str(run->ctx->conf, SET_LOGIKAL_URL);
-    int64_t unknown = upstream_logins_left(run->db, base_url, err);
-    if (unknown < 0) return -ERR_DB;
-    run->sessions_unknown = (int)unknown;
-    if (unknown)
-        log_warning("a process died while it logged in: %d Logikal sessions may stay open until the server ends them",
-                    run->sessions_unknown);
-    int count = LEFT_AT_ONCE, refused = 0, rc = 0;
-    while (refused < REFUSED_MAX && count == LEFT_AT_ONCE && rc == 0) {
-        PGresult *left = upstream_sessions_left(run->db, base_url, LEFT_AT_ONCE, err);
-        if (!left) return -ERR_DB;
-        count = PQntuples(left);
-        for (int i = 0; i < count && refused < REFUSED_MAX && rc == 0; i++) {
-            if (logikal_farewell(run->ctx->conf, db_text(left, i, 0)))
-                rc = upstream_session_closed(run->db, db_text(left, i, 0), err);
-            else
-                refused++;
-        }
-        PQclear(left);
-    }
-    return rc;
-}
-
 int run_connect(struct sync_run *run, struct err *err)
 {
     const struct conf *conf = run->ctx->conf;
-    enum sideways sideways[LEVEL_COUNT] = {SIDEWAYS_UNKNOWN};
-    const struct logikal_hooks hooks = {.is_cancelled = on_is_cancelled,
-                                        .tick = on_tick,
-                                        .turn = on_turn,
-                                        .login_begins = on_login_begins,
-                                        .login_failed = on_login_failed,
-                                        .session_opened = on_session_opened,
-                                        .session_closed = on_session_closed,
-                                        .learned = on_learned,
-                                        .arg = run};
-    if (upstream_recall(run->db, conf_str(conf, SET_LOGIKAL_URL), run->levels, err) < 0) return -ERR_DB;
-    for (int i = 1; i < LEVEL_COUNT; i++) {
-        const char *letter = strchr(level_letters, run->levels[i - 1]);
-        sideways[i] = letter ? (enum sideways)(letter - level_letters) : SIDEWAYS_UNKNOWN;
-    }
+    enum sideways sideways[LEVEL_COUNT];
+    struct logikal_hooks hooks = {.is_cancelled = on_is_cancelled, .tick = on_tick, .turn = on_turn, .arg = run};
+    run_sessions_hook(&hooks);
+    if (run_sessions_recall(run, sideways, err) < 0) return -ERR_DB;
     run->client = logikal_new(conf, &hooks, sideways, err);
     if (!run->client) return -(int)err->code;
-    return log_out_left(run, err);
+    return run_sessions_left(run, err);
 }
 
 /* One line for a run that asked the upstream for something. */

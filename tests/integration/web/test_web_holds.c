@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A tree of 1 directory, 2 projects, 2 phases, 4 elevations, all of it held. */
 WEB_WORLD(NULL)
 
+/* A tree of 1 directory, 2 projects, 2 phases, 4 elevations, all of it held. */
 static int64_t make_hold(void)
 {
     pg_exec(
