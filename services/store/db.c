@@ -1,37 +1,18 @@
-/* A blocking PostgreSQL connection: see db.h. What it must be set to is session.c's, how long it waits db_wire.c's. */
-#include "services/store/db.h"
+/* A blocking PostgreSQL connection: how it is opened, and what is set for it. What it must be set to is session.c's,
+ * its statements are db_statement.c's. */
+#include "services/store/db_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
-#include "conf/clock.h"
 #include "conf/conf.h"
 #include "conf/log.h"
-#include "services/store/clean.h"
 #include "services/store/database_url.h"
-#include "services/store/db_doubt.h"
 #include "services/store/db_wire.h"
-#include "services/store/session.h"
 
-#define SLACK_MS  5000 /* beyond the statement timeout, by which the server answers itself */
-#define LOOK_MS   10000
-#define LITTLE_MS 2000 /* for what nobody waits for */
-
-struct db {
-    PGconn *conn;
-    PQconninfoOption *url;
-    struct session_want want;
-    char application[64], schema[64], run_id[DB_NUMBER_SIZE], task_id[128];
-    struct session session;
-    char *sql;           /* makes the settings in each transaction; NULL = the session has them */
-    int64_t patience_ms; /* after which a statement that may take long is asked after; 0 = never */
-    char now[200];       /* how the statement that is under way begins */
-    const char *given_up;
-    char state[6]; /* SQLSTATE of the last failure */
-};
+#define LOOK_MS 10000
 
 /* What a migration warns of is for the operator; other notices are not. */
 static void on_notice(void *arg, const char *message)
@@ -43,15 +24,6 @@ static void on_notice(void *arg, const char *message)
     else
         log_debug("postgresql: %.*s", (int)strcspn(message, "\n"), message);
 }
-
-/* The server's or libpq's message, first line only, without "ERROR:  " in front. */
-static void message_line(const char *message, char *out, size_t size)
-{
-    if (strncmp(message, "ERROR:  ", 8) == 0) message += 8;
-    snprintf(out, size, "%.*s", (int)strcspn(message, "\n"), message);
-}
-
-/* ---- life ---- */
 
 /* Of several hosts, the first that can be written. */
 static bool may_choose(const struct db *db)
@@ -88,7 +60,7 @@ static int connect_db(struct db *db, struct err *err)
         PQsetNoticeProcessor(db->conn, on_notice, NULL);
         return 0;
     }
-    message_line(db->conn ? PQerrorMessage(db->conn) : "no memory", text, sizeof text);
+    db_message_line(db->conn ? PQerrorMessage(db->conn) : "no memory", text, sizeof text);
     return err_set(err, ERR_DB, "PostgreSQL is unreachable: %s", text);
 }
 
@@ -98,7 +70,7 @@ static int try_transaction(struct db *db, struct err *err)
     char text[300];
     PGresult *r = wire_script_within(db->conn, "BEGIN", LOOK_MS);
     bool is_good = PQresultStatus(r) == PGRES_COMMAND_OK;
-    message_line(r ? PQresultErrorMessage(r) : "no answer", text, sizeof text);
+    db_message_line(r ? PQresultErrorMessage(r) : "no answer", text, sizeof text);
     PQclear(r);
     db_rollback(db);
     if (is_good && db_is_alive(db)) return 0;
@@ -110,11 +82,12 @@ static int try_transaction(struct db *db, struct err *err)
 
 static int learn(struct db *db, struct err *err)
 {
-    int64_t wait_ms = db->want.timeout_ms && db->want.timeout_ms < LOOK_MS ? db->want.timeout_ms + SLACK_MS : LOOK_MS;
+    int64_t wait_ms =
+        db->want.timeout_ms && db->want.timeout_ms < LOOK_MS ? db->want.timeout_ms + DB_SLACK_MS : LOOK_MS;
     PGresult *r = wire_script_within(db->conn, session_look, wait_ms);
     char text[400];
     if (PQresultStatus(r) != PGRES_TUPLES_OK) {
-        message_line(r ? PQresultErrorMessage(r) : "no answer", text, sizeof text);
+        db_message_line(r ? PQresultErrorMessage(r) : "no answer", text, sizeof text);
         PQclear(r);
         return err_set(err, ERR_DB, "PostgreSQL is unreachable: %s", text);
     }
@@ -243,195 +216,4 @@ int db_make_schema(struct db *db, struct err *err)
     PQclear(r);
     if (rc < 0) err_prefix(err, "DB_SCHEMA");
     return rc;
-}
-
-/* ---- statements ---- */
-
-bool db_was_refused(const struct db *db)
-{
-    static const char *const classes[] = {"21", "22", "23", "44", "54", "P0"};
-    for (size_t i = 0; db_is_alive(db) && i < sizeof classes / sizeof classes[0]; i++)
-        if (strncmp(db->state, classes[i], 2) == 0) return true;
-    return false;
-}
-
-static int fail(struct db *db, const PGresult *result, struct err *err)
-{
-    const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-    const char *message = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-    const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
-    const char *advice = session_advice(state);
-    char text[300];
-    snprintf(db->state, sizeof db->state, "%s", state ? state : "");
-    if (db->given_up) return err_set(err, ERR_DB, "connection to PostgreSQL lost: %s", db->given_up);
-    if (PQstatus(db->conn) != CONNECTION_OK) {
-        message_line(message ? message : PQerrorMessage(db->conn), text, sizeof text);
-        return err_set(err, ERR_DB, "connection to PostgreSQL lost: %s", text);
-    }
-    message_line(message ? message : PQerrorMessage(db->conn), text, sizeof text);
-    if (state && (strcmp(state, "57014") == 0 || strcmp(state, "55P03") == 0))
-        return err_set(err, ERR_TIMEOUT, "PostgreSQL: %s", text);
-    if (advice) return err_set(err, ERR_DB, "PostgreSQL: %s (%s)", text, advice);
-    return err_set(err, ERR_DB, "PostgreSQL: %s%s%.100s", text, detail ? ": " : "", detail ? detail : "");
-}
-
-static bool is_worked_on(void *arg)
-{
-    const struct db *db = arg;
-    return doubt_is_worked_on(db->url, &db->want, db->now);
-}
-
-/* For a statement that begins now; sql NULL: for more of the one that is under way. */
-static struct wire_limit limit_of(struct db *db, const char *sql)
-{
-    if (sql) snprintf(db->now, sizeof db->now, "%s", sql);
-    return (struct wire_limit){.deadline_ms = db->want.timeout_ms ? mono_ms() + db->want.timeout_ms + SLACK_MS : 0,
-                               .patience_ms = db->patience_ms,
-                               .is_worked_on = is_worked_on,
-                               .arg = db};
-}
-
-static void note_silence(struct db *db, const PGresult *result, const struct wire_limit *limit)
-{
-    if (!result && limit->given_up && !db_is_alive(db)) db->given_up = limit->given_up;
-}
-
-static PGresult *checked(struct db *db, PGresult *result, struct err *err)
-{
-    ExecStatusType status = PQresultStatus(result);
-    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return db->state[0] = '\0', result;
-    fail(db, result, err);
-    PQclear(result);
-    return NULL;
-}
-
-/* What makes the settings of a statement that is a transaction of its own. */
-static const char *settings_of(const struct db *db)
-{
-    return db->sql && !db_in_transaction(db) ? db->sql : NULL;
-}
-
-static PGresult *run(struct db *db, struct err *err, struct wire_query query)
-{
-    struct wire_limit limit = limit_of(db, query.sql);
-    struct clean clean;
-    if (clean_values(&clean, query.n, query.values, query.formats) < 0)
-        return err_set(err, ERR_NOMEM, "no memory for a statement"), NULL;
-    query.before = settings_of(db);
-    query.values = clean.values;
-    PGresult *result = wire_query(db->conn, &query, &limit);
-    clean_free(&clean);
-    note_silence(db, result, &limit);
-    return checked(db, result, err);
-}
-
-PGresult *db_query(struct db *db, struct err *err, const char *sql, int n, const char *const *values)
-{
-    return run(db, err, (struct wire_query){.sql = sql, .n = n, .values = values});
-}
-
-PGresult *db_query_binary(struct db *db, struct err *err, const char *sql, int n, const char *const *values,
-                          const int *lengths)
-{
-    int formats[16] = {0};
-    for (int i = 0; i < n && i < 16; i++) formats[i] = lengths[i] > 0;
-    return run(db, err,
-               (struct wire_query){.sql = sql, .n = n, .values = values, .lengths = lengths, .formats = formats});
-}
-
-PGresult *db_query_bytes(struct db *db, struct err *err, const char *sql, int n, const char *const *values)
-{
-    return run(db, err, (struct wire_query){.sql = sql, .n = n, .values = values, .result_format = 1});
-}
-
-int64_t db_exec(struct db *db, struct err *err, const char *sql, int n, const char *const *values)
-{
-    PGresult *result = db_query(db, err, sql, n, values);
-    if (!result) return -ERR_DB;
-    int64_t rows = strtoll(PQcmdTuples(result), NULL, 10);
-    PQclear(result);
-    return rows;
-}
-
-/* Several statements in one message are one transaction, unless they say otherwise themselves. */
-static PGresult *run_script(struct db *db, const char *before, const char *sql, const char *after)
-{
-    struct buf text = {0};
-    bool is_plain = !before && !after;
-    if (!is_plain)
-        buf_printf(&text, "%s%s%s%s%s", before ? before : "", before ? ";" : "", sql, after ? ";" : "",
-                   after ? after : "");
-    const char *all = is_plain || text.failed ? sql : text.data;
-    struct wire_limit limit = limit_of(db, all);
-    PGresult *result = text.failed ? NULL : wire_script(db->conn, all, &limit);
-    note_silence(db, result, &limit);
-    buf_free(&text);
-    return result;
-}
-
-int db_script(struct db *db, struct err *err, const char *sql)
-{
-    PGresult *result = checked(db, run_script(db, settings_of(db), sql, NULL), err);
-    if (!result) return -ERR_DB;
-    PQclear(result);
-    return 0;
-}
-
-int db_begin(struct db *db, struct err *err)
-{
-    PGresult *result = checked(db, run_script(db, NULL, "BEGIN", settings_of(db)), err);
-    if (!result) return -ERR_DB;
-    PQclear(result);
-    return 0;
-}
-
-int db_commit(struct db *db, struct err *err)
-{
-    /* COMMIT of a failed transaction answers ROLLBACK without an error. */
-    PGresult *result = checked(db, run_script(db, NULL, "COMMIT", NULL), err);
-    if (!result) return -ERR_DB;
-    bool is_committed = strcmp(PQcmdStatus(result), "COMMIT") == 0;
-    PQclear(result);
-    return is_committed ? 0 : err_set(err, ERR_DB, "PostgreSQL rolled the transaction back");
-}
-
-bool db_in_transaction(const struct db *db)
-{
-    PGTransactionStatusType status = PQtransactionStatus(db->conn);
-    return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
-}
-
-void db_rollback(struct db *db)
-{
-    if (db_in_transaction(db)) PQclear(wire_script_within(db->conn, "ROLLBACK", LITTLE_MS));
-}
-
-int db_copy_begin(struct db *db, struct err *err, const char *sql)
-{
-    PGresult *result = run_script(db, settings_of(db), sql, NULL);
-    bool is_ok = PQresultStatus(result) == PGRES_COPY_IN;
-    int rc = is_ok ? 0 : fail(db, result, err);
-    PQclear(result);
-    return rc;
-}
-
-int db_copy_data(struct db *db, struct err *err, const char *bytes, size_t len)
-{
-    struct wire_limit limit = limit_of(db, NULL);
-    if (len > INT32_MAX) return err_set(err, ERR_LIMIT, "too much for one chunk of a COPY");
-    if (wire_copy_data(db->conn, bytes, (int)len, &limit) == 0) return 0;
-    note_silence(db, NULL, &limit);
-    return fail(db, NULL, err);
-}
-
-int64_t db_copy_end(struct db *db, struct err *err)
-{
-    struct wire_limit limit = limit_of(db, NULL);
-    PGresult *result = wire_copy_end(db->conn, &limit);
-    note_silence(db, result, &limit);
-    result = checked(db, result, err);
-    if (!result) return -ERR_DB;
-    int64_t rows = strtoll(PQcmdTuples(result), NULL, 10);
-    PQclear(result);
-    return rows;
 }

@@ -1,4 +1,4 @@
-/* Statements on the wire, each with a deadline of our own: see db_wire.c. For db.c alone. */
+/* Statements on the wire, each with a deadline of our own: see db_wire.c. For db.c and db_statement.c alone. */
 #ifndef LOGIKALD_SERVICES_STORE_DB_WIRE_H
 #define LOGIKALD_SERVICES_STORE_DB_WIRE_H
 

@@ -1,0 +1,26 @@
+/* A blocking connection as its own files see it. */
+#ifndef LOGIKALD_SERVICES_STORE_DB_INTERNAL_H
+#define LOGIKALD_SERVICES_STORE_DB_INTERNAL_H
+
+#include "services/store/db.h"
+#include "services/store/session.h"
+
+#define DB_SLACK_MS 5000 /* beyond the statement timeout, by which the server answers itself */
+
+struct db {
+    PGconn *conn;
+    PQconninfoOption *url;
+    struct session_want want;
+    char application[64], schema[64], run_id[DB_NUMBER_SIZE], task_id[128];
+    struct session session;
+    char *sql;           /* makes the settings in each transaction; NULL = the session has them */
+    int64_t patience_ms; /* after which a statement that may take long is asked after; 0 = never */
+    char now[200];       /* how the statement that is under way begins */
+    const char *given_up;
+    char state[6]; /* SQLSTATE of the last failure */
+};
+
+/* The server's or libpq's message, first line only, without "ERROR:  " in front. */
+void db_message_line(const char *message, char *out, size_t size);
+
+#endif
