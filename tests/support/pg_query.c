@@ -74,3 +74,10 @@ void pg_exec(struct pg_server *pg, const char *sql)
     PQfinish(c);
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) fail_msg("statement failed");
 }
+
+void pg_settle(struct pg_server *pg)
+{
+    WAIT_UNTIL(
+        pg_int(pg, "SELECT coalesce(max(xid) < pg_snapshot_xmin(pg_current_snapshot()), true)::int FROM changes") == 1,
+        20000);
+}

@@ -74,6 +74,8 @@ char *pg_value(struct pg_server *pg,
                const char *sql); /* first column of the first row as text ("" if none); free() it */
 int64_t pg_int(struct pg_server *pg, const char *sql); /* the same as a number; -1 when there is no row or an error */
 void pg_exec(struct pg_server *pg, const char *sql);   /* fails the test on an error */
+/* Waits until no transaction (a role's, autovacuum's) hides what the journal got before: its "now" is behind that. */
+void pg_settle(struct pg_server *pg);
 
 /* The upstream simulator. */
 struct sim_server {

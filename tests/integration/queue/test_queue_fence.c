@@ -201,8 +201,8 @@ TEST(test_lost_answers_send_no_follow_up_twice)
         WAIT_UNTIL(rig_int(&rig, "LLEN followups") >= 2, 20000);
         rig_send(&rig, "sync", "noop", "last", "[]");
         WAIT_UNTIL(rig_has_state(&rig, "last", "SUCCESS"), 20000);
+        WAIT_UNTIL(atomic_load(&proxy.rules->cuts) == 0, 30000); /* the worker asks until it hears the answer */
         process_stop(&first);
-        assert_true(atomic_load(&proxy.rules->cuts_made) >= 2);
         assert_int_equal(rig_int(&rig, "LLEN followups"), 2);
         assert_int_equal(rig_int(&rig, "HLEN unacked"), 0);
         rig_text(&rig, "FLUSHALL");
@@ -214,24 +214,25 @@ TEST(test_lost_answers_send_no_follow_up_twice)
  * the worker and never came to it goes back, and runs: all of it, once, without the worker's end. */
 TEST(test_lost_wake_ups_lose_no_message)
 {
-    enum { TASKS = 60 };
+    enum { TASKS = 60, TASKS_MAX = 600 };
+    int sent = 0;
     through_proxy("BLMOVE", 0);
     start(&first, "first");
     atomic_store(&proxy.rules->cuts, 12);
-    for (int i = 0; i < TASKS; i++) {
+    for (; sent < TASKS || (sent < TASKS_MAX && atomic_load(&proxy.rules->cuts_made) < 3); sent++) {
         char id[32];
-        snprintf(id, sizeof id, "wake-%d", i);
+        snprintf(id, sizeof id, "wake-%d", sent);
         send_linked("noop", id, "[]", true);
-        WAIT_UNTIL(i % 5 != 4 || rig_int(&rig, "LLEN followups") >= i - 20, 20000); /* not all at once */
+        WAIT_UNTIL(sent % 5 != 4 || rig_int(&rig, "LLEN followups") >= sent - 20, 20000); /* not all at once */
         usleep(15000);
     }
-    WAIT_UNTIL(rig_int(&rig, "LLEN followups") >= TASKS, 30000);
+    WAIT_UNTIL(rig_int(&rig, "LLEN followups") >= sent, 30000);
     rig_send(&rig, "sync", "noop", "last", "[]");
     WAIT_UNTIL(rig_has_state(&rig, "last", "SUCCESS"), 20000);
     WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 0, 20000);
     assert_true(atomic_load(&proxy.rules->cuts_made) >= 3);
     assert_true(process_logged(&first, "that did not reach this worker go back"));
-    assert_int_equal(rig_int(&rig, "LLEN followups"), TASKS);
+    assert_int_equal(rig_int(&rig, "LLEN followups"), sent);
     process_stop(&first);
 }
 

@@ -75,6 +75,7 @@ static int make_hook(const char *path, const char *token, const char *more)
 {
     char body[400];
     snprintf(body, sizeof body, "{\"url\":\"%s%s\"%s}", receiver.url, path, more);
+    pg_settle(&sys.pg);
     cJSON *made = answer("POST", "/api/v1/webhooks", token, body, 200);
     int id = cJSON_GetObjectItem(made, "id")->valueint;
     cJSON_Delete(made);

@@ -68,6 +68,7 @@ static void take_cursor(const cJSON *page, char cursor[100])
 
 static void cursor_now(char cursor[100])
 {
+    pg_settle(&web.pg);
     cJSON *page = page_of("?since=now");
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(page, "changes")), 0);
     take_cursor(page, cursor);

@@ -162,6 +162,7 @@ static void test_nothing_is_lost_and_the_order_of_an_object_is_kept_through_kill
     int64_t wanted = text && *text ? strtoll(text, NULL, 10) : 12000, kills = 0, began = mono_ms();
     unsigned seed = 20260101;
     pid_t pids[WRITERS];
+    pg_settle(&web.pg);
     struct http_reply now = web_call(&web, "GET", "/api/v1/changes?since=now", token, NULL);
     char *cursor = web_member(now.body, "next");
     for (int i = 0; i < 2; i++) snprintf(readers[i].cursor, sizeof readers[i].cursor, "%s", cursor);

@@ -84,6 +84,7 @@ static struct hook make(const char *path, const char *more)
     char body[600];
     snprintf(h.path, sizeof h.path, "%s", path);
     snprintf(body, sizeof body, "{\"url\":\"%s%s\"%s}", receiver.url, path, more);
+    pg_settle(&web.pg);
     cJSON *added = call("POST", "/api/v1/webhooks", body, 200);
     h.id = number_of(added, "id");
     snprintf(h.secret, sizeof h.secret, "%s", text_of(added, "secret"));
