@@ -8,6 +8,7 @@
 #include "services/store/maintenance.h"
 #include "services/store/sizes.h"
 #include "services/store/sync/parts_files.h"
+#include "services/store/task_history.h"
 #include "services/sync/result.h"
 #include "services/sync/tasks.h"
 
@@ -35,6 +36,8 @@ int task_cleanup_old_tasks(struct task_ctx *ctx, const cJSON *args, const cJSON 
     int rc = db ? maintenance_cleanup(db, days, &n, err) : -ERR_DB;
     if (rc == 0) n.changes = journal_prune(db, (int)conf_int(ctx->conf, SET_CHANGES_DAYS), err);
     if (n.changes < 0) rc = -ERR_DB;
+    int64_t tasks = rc == 0 ? task_history_sweep(db, (int)conf_int(ctx->conf, SET_TASK_HISTORY_DAYS), err) : 0;
+    if (tasks < 0) rc = -ERR_DB;
     struct parts_swept swept = {0};
     if (rc == 0)
         rc = parts_sweep(db, (int)conf_int(ctx->conf, SET_PARTS_VERSIONS),
@@ -48,6 +51,7 @@ int task_cleanup_old_tasks(struct task_ctx *ctx, const cJSON *args, const cJSON 
     cJSON_AddNumberToObject(*result, "api_logs_deleted", (double)n.api_logs);
     cJSON_AddNumberToObject(*result, "parsing_errors_deleted", (double)n.parsing_errors);
     cJSON_AddNumberToObject(*result, "changes_deleted", (double)n.changes);
+    cJSON_AddNumberToObject(*result, "tasks_deleted", (double)tasks);
     cJSON_AddNumberToObject(*result, "parts_versions_deleted", (double)swept.versions);
     cJSON_AddNumberToObject(*result, "parts_lists_deleted", (double)swept.lists);
     cJSON_AddNumberToObject(*result, "parts_files_deleted", (double)swept.files);

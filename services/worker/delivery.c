@@ -229,6 +229,7 @@ static void outcome_free(struct outcome *o)
     free(o->json);
     free(o->dead);
     free(o->later_raw);
+    free(o->why);
 }
 
 void delivery_free(struct worker *w, struct delivery *d)

@@ -9,6 +9,7 @@
 #include "services/worker/complaint.h"
 #include "services/worker/events.h"
 #include "services/worker/finish_call.h"
+#include "services/worker/history.h"
 
 #define SLOTS        2
 #define BATCH_BYTES  (8u << 20)
@@ -91,6 +92,7 @@ static void outcome_written(struct worker *w, struct delivery *d)
     events_count_done(w);
     if (d->outcome.end != TASK_ENDS)
         task_counts_add(w->counts, d->def ? d->def->name : NULL, d->outcome.end, d->outcome.run_us);
+    history_ended(w, d);
     delivery_free(w, d);
 }
 

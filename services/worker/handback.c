@@ -9,6 +9,7 @@
 #include "conf/log.h"
 #include "services/worker/finish.h"
 #include "services/worker/handback_call.h"
+#include "services/worker/history.h"
 #include "services/worker/outcome.h"
 #include "services/worker/runners.h"
 
@@ -231,12 +232,14 @@ void handback_died(struct worker *w, struct delivery *d, enum cancel_reason why,
     if (d->cancel == CANCEL_LOST) why = CANCEL_LOST;
     if (why == CANCEL_SOFT_LIMIT) why = CANCEL_HARD_LIMIT;
     if (ended_as_asked(w, d, why)) return;
+    char how[120];
     if (WIFSIGNALED(status))
-        log_error("runner %d died of signal %d (%s) in task %s[%s]: delivery %d of at most %d", (int)pid,
-                  WTERMSIG(status), strsignal(WTERMSIG(status)), d->m.task, d->m.id, d->deliveries, most);
+        snprintf(how, sizeof how, "runner %d died of signal %d (%s)", (int)pid, WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
     else
-        log_error("runner %d left with status %d in task %s[%s]: delivery %d of at most %d", (int)pid,
-                  WEXITSTATUS(status), d->m.task, d->m.id, d->deliveries, most);
+        snprintf(how, sizeof how, "runner %d left with status %d", (int)pid, WEXITSTATUS(status));
+    log_error("%s in task %s[%s]: delivery %d of at most %d", how, d->m.task, d->m.id, d->deliveries, most);
+    history_crashed(w, d, how);
     if (d->deliveries >= most) {
         finish_forget(w, d);
         d->unsent = 0;

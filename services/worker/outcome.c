@@ -28,6 +28,12 @@ static void hand_on(struct worker *w, struct delivery *d, enum task_end end, int
     finish_add(w, d);
 }
 
+static void note_why(struct delivery *d, const char *why)
+{
+    free(d->outcome.why);
+    d->outcome.why = strdup(why); /* without it the history lacks a word */
+}
+
 static char *steal_whole(struct buf *b)
 {
     char *text = buf_steal(b);
@@ -106,6 +112,7 @@ void outcome_malformed(struct worker *w, struct delivery *d, const char *reason)
 {
     log_warning("malformed message in queue %s (task %s, id %s), kept as a dead letter: %s", d->queue,
                 d->m.task ? d->m.task : "?", d->m.id ? d->m.id : "?", reason);
+    note_why(d, reason);
     set_dead(d, reason, d->deliveries);
     if (d->m.id) {
         end_with(w, d, "FAILURE", "DecodeError", reason, "kombu.exceptions");
@@ -119,6 +126,7 @@ void outcome_unknown(struct worker *w, struct delivery *d)
     char reason[MESSAGE_ID_LIMIT + 40];
     log_error("task %s (id %s) is not known here: answered NotRegistered, kept as a dead letter", d->m.task, d->m.id);
     snprintf(reason, sizeof reason, "NotRegistered('%s')", d->m.task);
+    note_why(d, reason);
     set_dead(d, reason, d->deliveries);
     end_with(w, d, "FAILURE", "NotRegistered", d->m.task, "celery.exceptions");
     events_task(w, EVENT_FAILED, d, reason, NULL, 0);
@@ -128,6 +136,7 @@ void outcome_unknown(struct worker *w, struct delivery *d)
 void outcome_revoked(struct worker *w, struct delivery *d, const char *word)
 {
     log_info("task %s[%s] %s", d->m.task, d->m.id, word);
+    note_why(d, word);
     end_with(w, d, "REVOKED", "TaskRevokedError", word, "celery.exceptions");
     events_task(w, EVENT_REVOKED, d, word, NULL, 0);
     hand_on(w, d, TASK_REVOKED, -1);
@@ -141,6 +150,7 @@ void outcome_overran(struct worker *w, struct delivery *d, bool is_hard)
     log_error("task %s[%s] failed: it ran into its %stime limit", d->m.task, d->m.id, is_hard ? "" : "soft ");
     end_badly(w, d, "FAILURE", type, args, "billiard.exceptions");
     snprintf(text, sizeof text, "%s(%s%s)", type, args, args[0] ? "," : "");
+    note_why(d, text);
     events_task(w, EVENT_FAILED, d, text, NULL, 0);
     int64_t run_us = d->started_wall_us > 0 ? wall_us() - d->started_wall_us : 0;
     hand_on(w, d, TASK_FAILURE, run_us > 0 ? run_us : 0);
@@ -151,6 +161,7 @@ void outcome_lost(struct worker *w, struct delivery *d, int times)
     char reason[120];
     snprintf(reason, sizeof reason, "delivered %d times, and its runner or worker died each time", times);
     log_error("task %s[%s] becomes a dead letter: %s", d->m.task, d->m.id, reason);
+    note_why(d, reason);
     set_dead(d, reason, times);
     end_with(w, d, "FAILURE", "WorkerLostError", reason, "billiard.exceptions");
     events_task(w, EVENT_FAILED, d, reason, NULL, 0);
@@ -215,10 +226,12 @@ void outcome_ran(struct worker *w, struct delivery *d, const struct wire *frame)
     } else if (status == RAN_RETRY) {
         log_warning("task %s[%s] failed, try %d in %.1f s: %s", d->m.task, d->m.id, d->m.retries + 2,
                     (double)frame->delay_ms / 1000, error);
+        note_why(d, error);
         events_task(w, EVENT_RETRIED, d, frame->text[DONE_REPR], frame->text[DONE_TRACEBACK], 0);
         set_later(d, retry_message(d, frame->delay_ms), frame->delay_ms);
     } else {
         log_error("task %s[%s] failed: %s", d->m.task, d->m.id, error);
+        note_why(d, error);
         events_task(w, EVENT_FAILED, d, frame->text[DONE_REPR], frame->text[DONE_TRACEBACK], 0);
         aftermath_rest(d);
     }

@@ -25,6 +25,7 @@
 #include "services/worker/events.h"
 #include "services/worker/finish.h"
 #include "services/worker/handback.h"
+#include "services/worker/history.h"
 #include "services/worker/consumer.h"
 #include "services/worker/limits.h"
 #include "services/worker/membership.h"
@@ -51,7 +52,7 @@ enum stop_stage { STOP_GRACE, STOP_ASKED, STOP_KILLED };
 
 static bool is_idle(struct worker *w)
 {
-    return deliveries_are_none(w) && finish_is_idle(w) && !consumer_is_fetching(w);
+    return deliveries_are_none(w) && finish_is_idle(w) && history_is_idle(w) && !consumer_is_fetching(w);
 }
 
 static void stop_in(int64_t ms)
@@ -90,6 +91,7 @@ void worker_stop(struct worker *w, const char *why)
     consumer_stop(w);
     membership_check(w); /* the connections that waited may have taken something: it goes back */
     handback_stop(w);
+    history_stop(w);
     stop_in(conf_int(w->conf, SET_WORKER_GRACE) * 1000);
     deliveries_changed(w);
 }
@@ -247,8 +249,9 @@ static int worker_open(struct worker *w, struct err *err)
     w->counts = task_counts_new(w->conf);
     if (!w->counts) return err_set(err, ERR_NOMEM, "no memory");
     confine_prepare();
-    static int (*const before[])(struct worker * w, struct err * err) = {
-        deliveries_open, revoked_open, stamped_open, events_open, finish_open, handback_open, membership_open};
+    static int (*const before[])(struct worker * w, struct err * err) = {deliveries_open, revoked_open,   stamped_open,
+                                                                         events_open,     history_open,   finish_open,
+                                                                         handback_open,   membership_open};
     for (size_t i = 0; i < sizeof before / sizeof *before && rc == 0; i++) rc = before[i](w, err);
     if (rc == 0) rc = open_signals(w, err);
     if (rc == 0) rc = runners_open(w, concurrency(w->conf), err);
@@ -277,6 +280,7 @@ static void worker_close(struct worker *w)
     dispatch_close(w);
     limits_close(w);
     scale_close(w);
+    history_close(w);
     events_close(w);
     revoked_close(w);
     stamped_close(w);

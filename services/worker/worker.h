@@ -5,6 +5,7 @@
  *   revoked       ids that must not run
  *   stamped       stamps whose tasks must not run
  *   events        what monitors hear
+ *   history       what became of tasks, to PostgreSQL (history_row: one of them)
  *   finish        outcomes to Redis, in batches (finish_call: the words of a call)
  *   aftermath     what else is told when a task has failed: its chain, errbacks, chord
  *   outcome       what became of a message, as finish is told
@@ -54,6 +55,7 @@ struct worker {
     struct revoked *revoked;
     struct stamped *stamped;
     struct events *events;
+    struct history *history;
     struct finish *finish;
     struct handback *handback;
     struct runners *runners;

@@ -9,13 +9,13 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "ipc/mask.h"
 #include "ipc/snapshot.h"
 #include "services/store/pool.h"
 #include "services/store/ui/ui_actions.h"
 #include "services/store/ui/ui_overview.h"
 #include "services/web/gate/route.h"
 #include "services/web/ui/live.h"
-#include "services/web/ui/mask.h"
 #include "services/web/ui/page.h"
 
 #define SAMPLE_S 60
@@ -82,7 +82,7 @@ static char *detail_of(const struct req *r)
 {
     if (!r->body) return NULL;
     cJSON *copy = cJSON_Duplicate(r->body, 1);
-    ui_mask(copy);
+    mask_secrets(copy);
     char *text = cJSON_PrintUnformatted(copy);
     cJSON_Delete(copy);
     return text;

@@ -4,10 +4,10 @@
 
 #include "conf/json.h"
 #include "conf/utf8.h"
+#include "ipc/mask.h"
 #include "services/store/ui/ui_logs.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/ui/bulk.h"
-#include "services/web/ui/mask.h"
 #include "services/web/ui/page.h"
 
 #define SHOWN         100 /* of a list, without a search of each queue */
@@ -38,7 +38,7 @@ static void dress(cJSON *list)
         for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
             cJSON *value = cJSON_GetObjectItemCaseSensitive(each, members[i]);
             if (!value || cJSON_IsNull(value) || cJSON_IsString(value)) continue;
-            ui_mask(value);
+            mask_secrets(value);
             char *text = value->child ? cJSON_PrintUnformatted(value) : NULL;
             cJSON_ReplaceItemInObjectCaseSensitive(each, members[i], cJSON_CreateString(text ? text : ""));
             cJSON_free(text);

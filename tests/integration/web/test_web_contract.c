@@ -59,6 +59,8 @@ static const struct call {
     {"explorer_search", "/admin/elevations/search?q=a", NULL, 0},
     {"scheduler_sync_batch", NULL, "[\"{project}\"]", 0},
     {"scheduler_cancel", "/api/v1/scheduler/tasks/none", NULL, 0},
+    {"task_history_one", "/api/v1/tasks/history/past", NULL, 0},
+    {"task_again", "/api/v1/admin/tasks/past/again", NULL, 0},
     {"process_command", "/api/v1/admin/processes/web/restart", NULL, 503}, /* there is no supervisor */
     {"supervisor_reload", NULL, NULL, 503},
     {"advanced_stale", "/api/v1/advanced-sync/stale-objects/phase", NULL, 0},
@@ -120,6 +122,10 @@ FIXTURE(set_up)
     http_reply_free(&reply);
     project = pg_value(&web.pg, "SELECT logikal_id FROM projects ORDER BY id LIMIT 1");
     phase = pg_value(&web.pg, "SELECT h.logikal_id FROM phases h JOIN elevations e ON e.phase_id = h.id LIMIT 1");
+    pg_exec(&web.pg,
+            "INSERT INTO task_history (id, name, queue, args, kwargs, arguments, state, tries, deliveries, worker,"
+            " ended_at) VALUES ('past', 'nobody.serves', 'unserved', '[]', '{}', 'whole', 'failure', 1, 1, 'w',"
+            " now()); INSERT INTO task_history_losses (worker, since, count) VALUES ('w', now(), 2)");
     make_clients();
     free(web_client(&web, "doomed", "[]"));
     for (int i = 0; i < 2; i++) assert_int_equal(web_status(&web, "POST", "/api/v1/webhooks", web.admin, WEBHOOK), 200);

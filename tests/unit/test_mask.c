@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/web/ui/mask.h"
+#include "ipc/mask.h"
 #include "tests/support/test.h"
 
 TEST(test_every_member_with_a_secret_name_is_masked)
@@ -19,7 +19,7 @@ TEST(test_every_member_with_a_secret_name_is_masked)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         cJSON *value = cJSON_Parse(rows[i][0]);
-        ui_mask(value);
+        mask_secrets(value);
         char *text = cJSON_PrintUnformatted(value);
         assert_string_equal(text, rows[i][1]);
         cJSON_free(text);

@@ -1,7 +1,6 @@
 /* Stars in place of secrets in JSON that is shown or kept. */
-#include "services/web/ui/mask.h"
+#include "ipc/mask.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 static bool is_secret(const char *name)
@@ -23,16 +22,19 @@ static void replace(cJSON *object, cJSON *member, cJSON *masked)
     }
 }
 
-void ui_mask(cJSON *value)
+bool mask_secrets(cJSON *value)
 {
-    if (!cJSON_IsArray(value) && !cJSON_IsObject(value)) return;
+    bool has_masked = false;
+    if (!cJSON_IsArray(value) && !cJSON_IsObject(value)) return false;
     for (cJSON *each = value->child, *next; each; each = next) {
         next = each->next;
         if (each->string && is_secret(each->string) && !cJSON_IsNull(each)) {
             cJSON *masked = cJSON_CreateString("***");
             if (masked) replace(value, each, masked);
-        } else {
-            ui_mask(each);
+            has_masked = true;
+        } else if (mask_secrets(each)) {
+            has_masked = true;
         }
     }
+    return has_masked;
 }

@@ -1,0 +1,376 @@
+/* The history of tasks in PostgreSQL: every end that is no quick success, whatever it was sent as; what is masked; over
+ * the API, with filters, pages and "again"; while PostgreSQL is away; when a worker is killed. Real Redis, PostgreSQL,
+ * worker and web. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/web.h"
+
+#define D "tasks.diagnostics."
+
+static struct rig rig;
+static struct web_server web;
+static struct process worker;
+
+static void start_worker(void)
+{
+    static char database[300];
+    snprintf(database, sizeof database, "DATABASE_URL=%s", web.pg.url);
+    const char *const env[] = {database, "TASK_MAX_DELIVERIES=2", "WORKER_LEASE_SECONDS=5", NULL};
+    memset(&worker, 0, sizeof worker);
+    rig_role(&rig, &worker, "worker", "worker", env);
+    WAIT_UNTIL(rig_int(&rig, "ZCARD logikald.workers") > 0, 20000);
+}
+
+FIXTURE(set_up)
+{
+    static char url[160];
+    static const char *const safe[] = {"--appendfsync", "always", NULL};
+    rig_open(&rig, safe);
+    web_servers(&web);
+    snprintf(url, sizeof url, "REDIS_URL=%s", rig.server.url);
+    const char *const env[] = {url, "RATE_LIMIT_PER_MINUTE=0", "RATE_LIMIT_PER_HOUR=0", NULL};
+    web_run(&web, env, true);
+    web_log_in(&web);
+    start_worker();
+    return 0;
+}
+
+FIXTURE(tear_down)
+{
+    if (worker.pid > 0 && process_running(&worker)) process_stop(&worker);
+    rig_check(&worker);
+    web_end(&web);
+    rig_close(&rig);
+    return 0;
+}
+
+static int64_t rows(const char *condition)
+{
+    char sql[600];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM task_history WHERE %s", condition);
+    return pg_int(&web.pg, sql);
+}
+
+static char *get(const char *path)
+{
+    struct http_reply reply = web_call(&web, "GET", path, web.admin, NULL);
+    if (reply.status != 200) fail_msg("%s: %d %s", path, reply.status, reply.body);
+    char *body = strdup(reply.body);
+    http_reply_free(&reply);
+    return body;
+}
+
+static void assert_says(const char *path, const char *words)
+{
+    char *body = get(path);
+    if (!strstr(body, words)) fail_msg("%s: without %s: %s", path, words, body);
+    free(body);
+}
+
+/* ---- every end ---- */
+
+static void send(const char *task, const char *id, const char *args, const char *kwargs, int64_t expires_us)
+{
+    cJSON *list = cJSON_Parse(args), *named = kwargs ? cJSON_Parse(kwargs) : NULL;
+    struct message_spec spec = {
+        .task = task, .id = id, .queue = "sync", .args = list, .kwargs = named, .expires_us = expires_us};
+    rig_send_spec(&rig, &spec);
+    cJSON_Delete(list);
+    cJSON_Delete(named);
+}
+
+static void send_large(const char *id, size_t bytes)
+{
+    cJSON *list = cJSON_CreateArray();
+    char *text = calloc(1, bytes + 1);
+    memset(text, 'x', bytes);
+    cJSON_AddItemToArray(list, cJSON_CreateString(text));
+    struct message_spec spec = {.task = D "fail", .id = id, .queue = "sync", .args = list};
+    rig_send_spec(&rig, &spec);
+    cJSON_Delete(list);
+    free(text);
+}
+
+/* No worker looks into a body before a runner does; this one says that it is compressed. */
+static void send_packed(const char *id)
+{
+    cJSON *headers = cJSON_Parse("{\"compression\":\"application/x-gzip\"}");
+    struct message_spec spec = {
+        .task = D "noop", .id = id, .queue = "sync", .body = "[[], {}, {}]", .headers = headers};
+    rig_send_spec(&rig, &spec);
+    cJSON_Delete(headers);
+}
+
+/* id, state and how its arguments are kept; more: a condition on its row. */
+static const struct {
+    const char *id, *state, *arguments, *more;
+} ends[] = {
+    {"long", "success", "whole", "run_ms > 2 AND args = '[0.01]' AND result = '0.01' AND error IS NULL"},
+    {"failed", "failure", "whole", "error = 'Küche \"1\"' AND result LIKE '%ValueError%' AND tries = 1"},
+    {"failed-\xd8\xba \\u0000 '\" %", "failure", "whole", "queue = 'sync'"},
+    {"retried", "failure", "whole", "tries = 2 AND error = 'again'"},
+    {"said-no", "failure", "whole", "error = 'the door is shut' AND kwargs LIKE '%shut%'"},
+    {"exact", "failure", "whole",
+     "args = '[12345678901234567890123,0.1000]' OR args LIKE '[12345678901234567890123,%'"},
+    {"secret", "failure", "masked", "kwargs = '{\"deep\":{\"password\":\"***\"},\"message\":\"m\"}'"},
+    {"secret-in-result", "failure", "masked", "result NOT LIKE '%hidden%' AND kwargs NOT LIKE '%hidden%'"},
+    {"large", "failure", "large", "args IS NULL AND kwargs IS NULL"},
+    {"packed", "dead", "packed", "args IS NULL"},
+    {"expired", "expired", "whole", "run_ms IS NULL AND started_at IS NULL"},
+    {"revoked", "revoked", "whole", "true"},
+    {"unknown", "dead", "whole", "name = 'tasks.of.somebody_else' AND error LIKE 'NotRegistered%'"},
+    {"crashing", "dead", "whole", "deliveries = 2 AND error LIKE '%died each time%'"},
+};
+
+static void send_all(void)
+{
+    for (int i = 0; i < 100; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "quick%d", i);
+        send(D "noop", id, "[]", NULL, 0);
+    }
+    send(D "sleep", "long", "[0.01]", NULL, 0);
+    send(D "fail", "failed", "[\"Küche \\\"1\\\"\"]", NULL, 0);
+    send(D "fail", ends[2].id, "[]", NULL, 0);
+    send(D "fail", "retried", "[\"again\",1]", NULL, 0);
+    send(D "echo", "said-no", "[]", "{\"success\":false,\"message\":\"the door is shut\"}", 0);
+    send_large("large", 20000);
+    send(D "fail", "secret", "[]", "{\"deep\":{\"password\":\"hidden\"},\"message\":\"m\"}", 0);
+    send(D "echo", "secret-in-result", "[]", "{\"success\":false,\"api_key\":\"hidden\"}", 0);
+    send_packed("packed");
+    send(D "noop", "expired", "[]", NULL, 1000000);
+    send("tasks.of.somebody_else", "unknown", "[1]", NULL, 0);
+    send(D "crash", "crashing", "[9]", NULL, 0);
+    struct message_spec exact = {
+        .task = D "fail", .id = "exact", .queue = "sync", .body = "[[12345678901234567890123, 0.1000], {}, {}]"};
+    rig_send_spec(&rig, &exact);
+    rig_push(&rig, "sync", "this is no message", 18);
+    rig_push(&rig, "sync", "{\"headers\":{\"id\":\"halved\"},\"body\":7}", 36);
+}
+
+static void fail_row(const char *id, const char *wanted)
+{
+    char sql[400];
+    snprintf(sql, sizeof sql, "SELECT row_to_json(h) FROM task_history h WHERE id = $id$%s$id$", id);
+    char *row = pg_value(&web.pg, sql), *log = process_log(&worker);
+    fail_msg("%s: not %s, but %s; the worker: %s", id, wanted, row, log);
+}
+
+TEST(test_every_end_that_is_no_quick_success_is_a_row)
+{
+    char sql[800];
+    assert_int_equal(web_status(&web, "DELETE", "/api/v1/scheduler/tasks/revoked", web.admin, NULL), 200);
+    send(D "noop", "revoked", "[]", NULL, 0);
+
+    send_all();
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        int64_t deadline = support_patience(15000);
+        snprintf(sql, sizeof sql, "id = $id$%s$id$ AND state = '%s' AND arguments = '%s' AND (%s)", ends[i].id,
+                 ends[i].state, ends[i].arguments, ends[i].more);
+        while (rows(sql) != 1) {
+            if (support_late(deadline)) fail_row(ends[i].id, sql);
+            support_pause();
+        }
+    }
+    WAIT_UNTIL(rows("state = 'dead' AND id NOT IN ('packed', 'unknown', 'crashing')") == 2, 20000);
+    assert_int_equal(rows("name = '" D "noop' AND state = 'success' AND run_ms <= 2 AND deliveries = 1"), 0);
+    assert_int_equal(rows("worker NOT LIKE '%@%' OR ended_at > now() + interval '1 minute' OR received_at > ended_at "
+                          "+ interval '1 second'"),
+                     0);
+}
+
+TEST(test_tries_of_one_task_stand_together)
+{
+    char *tries = pg_value(&web.pg, "SELECT string_agg(state || try || delivery, ' ' ORDER BY ended_at)"
+                                    " FROM task_tries WHERE task_id = 'crashing'");
+    assert_string_equal(tries, "lost11 lost12 dead12");
+    free(tries);
+    tries = pg_value(&web.pg, "SELECT string_agg(state || try, ' ' ORDER BY ended_at) FROM task_tries"
+                              " WHERE task_id = 'retried'");
+    assert_string_equal(tries, "retry1 failure2");
+    free(tries);
+    assert_says("/api/v1/tasks/history/crashing", "died of signal 9");
+    assert_says("/api/v1/tasks/history/retried", "\"state\" : \"retry\", \"try\" : 1");
+}
+
+/* ---- over the API ---- */
+
+static int count_of(const char *query)
+{
+    char path[300];
+    snprintf(path, sizeof path, "/api/v1/tasks/history%s", query);
+    char *body = get(path);
+    cJSON *out = cJSON_Parse(body);
+    int count = cJSON_GetArraySize(cJSON_GetObjectItem(out, "tasks"));
+    cJSON_Delete(out);
+    free(body);
+    return count;
+}
+
+TEST(test_filters_and_pages)
+{
+    static const char *const none[] = {"?until=2020-01-01T00:00:00Z",
+                                       "?since=2100-01-01T00:00:00Z",
+                                       "?queue=parser",
+                                       "?name=nobody%27s",
+                                       "?text=100%25",
+                                       "?state=retry"};
+    int all = count_of(""), seen = 0;
+    assert_int_equal(all, rows("true"));
+    assert_int_equal(count_of("?state=failure"), rows("state = 'failure'"));
+    assert_int_equal(count_of("?name=SLEEP&state=success"), 1);
+    assert_int_equal(count_of("?text=K%C3%BCche"), 1);
+    assert_int_equal(count_of("?text=somebody_else&queue=sync&since=2020-01-01T00:00:00Z"), 1);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_int_equal(count_of(none[i]), 0);
+    char query[120] = "?limit=3", *next = NULL;
+    do {
+        char path[200];
+        snprintf(path, sizeof path, "/api/v1/tasks/history%s", query);
+        char *body = get(path);
+        cJSON *out = cJSON_Parse(body);
+        seen += cJSON_GetArraySize(cJSON_GetObjectItem(out, "tasks"));
+        next = cJSON_GetStringValue(cJSON_GetObjectItem(out, "next"));
+        snprintf(query, sizeof query, "?limit=3&before=%s", next ? next : "");
+        cJSON_Delete(out);
+        free(body);
+    } while (strlen(query) > strlen("?limit=3&before=") && seen <= all);
+    assert_int_equal(seen, all);
+    static const char *const wrong[] = {"?before=x",
+                                        "?before=1-",
+                                        "?before=1-2-3",
+                                        "?state=lots",
+                                        "?limit=0",
+                                        "?since=yesterday",
+                                        "?before=99999999999999999999-1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char path[120];
+        snprintf(path, sizeof path, "/api/v1/tasks/history%s", wrong[i]);
+        assert_int_equal(web_status(&web, "GET", path, web.admin, NULL), 422);
+    }
+    assert_int_equal(web_status(&web, "GET", "/api/v1/tasks/history/quick", web.admin, NULL), 404);
+}
+
+TEST(test_a_task_is_sent_again_with_the_same_arguments)
+{
+    static const char *const refused[][2] = {
+        {"secret", "hold a secret"}, {"large", "larger than"}, {"packed", "compressed"}};
+    struct http_reply reply = web_call(&web, "POST", "/api/v1/admin/tasks/exact/again", web.admin, NULL);
+    assert_int_equal(reply.status, 200);
+    char *id = web_member(reply.body, "task_id"), condition[300];
+    snprintf(condition, sizeof condition,
+             "id = '%s' AND parent_id = 'exact' AND args = (SELECT args FROM task_history WHERE id = 'exact')", id);
+    WAIT_UNTIL(rows(condition) == 1, 20000);
+    assert_says("/api/v1/tasks/history/exact", id);
+    http_reply_free(&reply);
+    free(id);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char path[120];
+        snprintf(path, sizeof path, "/api/v1/admin/tasks/%s/again", refused[i][0]);
+        reply = web_call(&web, "POST", path, web.admin, NULL);
+        if (reply.status != 409 || !strstr(reply.body, refused[i][1]))
+            fail_msg("%s: %d %s", path, reply.status, reply.body);
+        http_reply_free(&reply);
+    }
+    assert_int_equal(web_status(&web, "POST", "/api/v1/admin/tasks/nobody/again", web.admin, NULL), 404);
+}
+
+TEST(test_old_ones_are_swept)
+{
+    pg_exec(&web.pg, "UPDATE task_history SET ended_at = now() - interval '31 days' WHERE state = 'dead';"
+                     "UPDATE task_tries SET ended_at = ended_at - interval '31 days' WHERE state IN ('dead', 'lost')");
+    int64_t left = rows("state <> 'dead'");
+    rig_send(&rig, "scheduler", "tasks.scheduler_tasks.cleanup_old_tasks", "sweep", "[]");
+    WAIT_UNTIL(rig_has_state(&rig, "sweep", "SUCCESS"), 30000);
+    assert_int_equal(rows("state = 'dead'"), 0);
+    assert_true(rows("state <> 'dead'") >= left);
+    assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM task_tries WHERE state IN ('dead', 'lost')"), 0);
+}
+
+/* ---- PostgreSQL away ---- */
+
+TEST(test_while_postgresql_is_away_tasks_go_on_and_what_is_lost_is_counted)
+{
+    char id[32];
+    pg_kill(&web.pg);
+    send(D "fail", "kept", "[]", NULL, 0);
+    WAIT_UNTIL(rig_has_state(&rig, "kept", "FAILURE"), 20000);
+    for (int i = 0; i < 400; i++) {
+        snprintf(id, sizeof id, "many%d", i);
+        send_large(id, 9000);
+    }
+    WAIT_UNTIL(rig_left(&rig) == 0, 60000);
+    WAIT_UNTIL(process_logged(&worker, "the history of"), 20000);
+
+    pg_restart(&web.pg);
+
+    WAIT_UNTIL(rows("id = 'kept'") == 1, 60000);
+    WAIT_UNTIL(pg_int(&web.pg, "SELECT (SELECT count(*) FROM task_history WHERE id LIKE 'many%') + coalesce((SELECT"
+                               " sum(count) FROM task_history_losses), 0)") == 400,
+               60000);
+    assert_true(pg_int(&web.pg, "SELECT sum(count) FROM task_history_losses") > 0);
+    WAIT_UNTIL(web_status(&web, "GET", "/api/v1/tasks/history", web.admin, NULL) == 200, 20000);
+    assert_says("/api/v1/tasks/history?limit=1", "\"lost\" : {\"count\" : ");
+    assert_int_equal(count_of("?text=xxxx&limit=1"), 1);
+}
+
+/* ---- a worker that ends ---- */
+
+TEST(test_a_worker_that_stops_writes_all_and_a_killed_one_loses_only_its_newest)
+{
+    char id[32];
+    for (int i = 0; i < 8; i++) {
+        snprintf(id, sizeof id, "last%d", i);
+        send(D "fail", id, "[]", NULL, 0);
+    }
+    WAIT_UNTIL(rig_left(&rig) == 0, 20000);
+    process_stop(&worker);
+    assert_int_equal(rows("id LIKE 'last%'"), 8);
+
+    start_worker();
+    for (int i = 0; i < 60; i++) {
+        snprintf(id, sizeof id, "killed%d", i);
+        send(D "sleep", id, "[0.03]", NULL, 0);
+    }
+    WAIT_UNTIL(rows("id LIKE 'killed%'") > 5, 30000);
+    process_signal(&worker, SIGKILL);
+    process_wait(&worker, 20000);
+    char *before = pg_value(&web.pg, "SELECT max(ended_at) AT TIME ZONE 'UTC' FROM task_history");
+    start_worker();
+    WAIT_UNTIL(rig_left(&rig) == 0, 60000);
+    process_stop(&worker);
+
+    for (int i = 0; i < 60; i++) {
+        char condition[60];
+        snprintf(id, sizeof id, "killed%d", i);
+        snprintf(condition, sizeof condition, "id = '%s'", id);
+        if (rows(condition) == 1) continue;
+        cJSON *result = cJSON_Parse(rig_text(&rig, "GET celery-task-meta-%s", id));
+        char *done = cJSON_GetStringValue(cJSON_GetObjectItem(result, "date_done")), sql[300];
+        assert_non_null(done);
+        snprintf(sql, sizeof sql, "SELECT ('%s'::timestamp > '%s'::timestamp - interval '1 second')::int", done,
+                 before);
+        assert_int_equal(pg_int(&web.pg, sql), 1);
+        cJSON_Delete(result);
+    }
+    free(before);
+    start_worker();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_end_that_is_no_quick_success_is_a_row),
+        cmocka_unit_test(test_tries_of_one_task_stand_together),
+        cmocka_unit_test(test_filters_and_pages),
+        cmocka_unit_test(test_a_task_is_sent_again_with_the_same_arguments),
+        cmocka_unit_test(test_old_ones_are_swept),
+        cmocka_unit_test(test_a_worker_that_stops_writes_all_and_a_killed_one_loses_only_its_newest),
+        cmocka_unit_test(test_while_postgresql_is_away_tasks_go_on_and_what_is_lost_is_counted),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
