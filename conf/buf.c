@@ -141,3 +141,12 @@ bool buf_json_string(struct buf *b, const char *text, size_t len)
     buf_add(b, plain, (size_t)(p - plain));
     return buf_char(b, '"');
 }
+
+void buf_json_member(struct buf *b, const char *name, const char *text)
+{
+    buf_printf(b, ", \"%s\": ", name);
+    if (text)
+        buf_json_string(b, text, strlen(text));
+    else
+        buf_str(b, "null");
+}

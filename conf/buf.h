@@ -28,5 +28,7 @@ char *buf_steal(struct buf *b);              /* the NUL-terminated bytes, now th
 
 /* Adds text as a JSON string with its quotes; bytes that are not UTF-8 become U+FFFD, so the output is always valid. */
 bool buf_json_string(struct buf *b, const char *text, size_t len);
+/* A member behind others: , "name": "text"; null for NULL. */
+void buf_json_member(struct buf *b, const char *name, const char *text);
 
 #endif

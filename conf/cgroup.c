@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/file.h"
+
 #define MOUNT     "/sys/fs/cgroup"
 #define V1_NO_MAX (1LL << 60) /* version 1 has no word for "none": a number near the largest */
 
@@ -20,31 +22,10 @@ static const struct version {
     {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ", "memory.oom_control", "oom_kill "},
 };
 
-static bool slurp_at(int dir, const char *name, char *text, size_t size)
-{
-    size_t len = 0;
-    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return false;
-    for (ssize_t n; len < size - 1 && (n = read(fd, text + len, size - 1 - len)) > 0;) len += (size_t)n;
-    close(fd);
-    text[len] = 0;
-    return len > 0;
-}
-
-static int64_t number_after(const char *text, const char *name)
-{
-    size_t len = strlen(name);
-    for (const char *line = text; line; line = strchr(line, '\n')) {
-        if (*line == '\n') line++;
-        if (strncmp(line, name, len) == 0) return strtoll(line + len, NULL, 10);
-    }
-    return 0;
-}
-
 static int64_t number_at(int dir, const char *name)
 {
     char text[64];
-    return slurp_at(dir, name, text, sizeof text) ? strtoll(text, NULL, 10) : 0; /* "max" is 0 */
+    return file_read(dir, name, text, sizeof text) > 0 ? strtoll(text, NULL, 10) : 0; /* "max" is 0 */
 }
 
 /* ---- where ---- */
@@ -88,7 +69,7 @@ bool cgroup_find(const char *root, const char *controller, char *out, size_t siz
     bool is_cpu = strcmp(controller, "cpu") == 0;
     char text[4096], path[512], mount[PATH_MAX];
     snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-    if (!slurp_at(AT_FDCWD, path, text, sizeof text)) return false;
+    if (file_read(AT_FDCWD, path, text, sizeof text) == 0) return false;
     for (int v = 2; v >= 1; v--) {
         const char *file = is_cpu ? (v == 2 ? "cpu.stat" : "cpu.cfs_quota_us") : versions[2 - v].events;
         for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
@@ -131,7 +112,7 @@ static int64_t used_at(int dir, const struct version *v)
 {
     char text[4096];
     int64_t used = number_at(dir, v->used), cache = 0;
-    if (slurp_at(dir, "memory.stat", text, sizeof text)) cache = number_after(text, v->cache);
+    if (file_read(dir, "memory.stat", text, sizeof text) > 0) cache = file_number_after(text, v->cache);
     return used > cache ? used - cache : used;
 }
 
@@ -139,13 +120,13 @@ static void read_events(int dir, const struct version *v, struct cgroup_memory *
 {
     char text[1024];
     static const char some[] = "some avg10=";
-    if (slurp_at(dir, v->events, text, sizeof text)) {
-        out->oom_kills = number_after(text, v->kills);
-        out->limit_hits = number_after(text, "max ");
-        out->high_hits = number_after(text, "high ");
+    if (file_read(dir, v->events, text, sizeof text) > 0) {
+        out->oom_kills = file_number_after(text, v->kills);
+        out->limit_hits = file_number_after(text, "max ");
+        out->high_hits = file_number_after(text, "high ");
     }
     if (v != &versions[0]) out->limit_hits = number_at(dir, "memory.failcnt");
-    if (slurp_at(dir, "memory.pressure", text, sizeof text) && strncmp(text, some, strlen(some)) == 0)
+    if (file_read(dir, "memory.pressure", text, sizeof text) && strncmp(text, some, strlen(some)) == 0)
         out->pressure_permille = (int)(strtod(text + strlen(some), NULL) * 10);
 }
 
@@ -153,7 +134,8 @@ static void read_events(int dir, const struct version *v, struct cgroup_memory *
 static int64_t limit_above(int dir)
 {
     char text[4096];
-    return slurp_at(dir, "memory.stat", text, sizeof text) ? number_after(text, "hierarchical_memory_limit ") : 0;
+    return file_read(dir, "memory.stat", text, sizeof text) > 0 ? file_number_after(text, "hierarchical_memory_limit ")
+                                                                : 0;
 }
 
 static bool is_limit(int64_t bytes, int64_t before)
@@ -186,7 +168,7 @@ int64_t cgroup_read_cpu(const char *dir)
     if (!walk_begin(&w, dir)) return 0;
     do {
         char text[64] = "", *rest = text;
-        int64_t quota = slurp_at(w.fd, "cpu.max", text, sizeof text) ? strtoll(text, &rest, 10) : 0;
+        int64_t quota = file_read(w.fd, "cpu.max", text, sizeof text) > 0 ? strtoll(text, &rest, 10) : 0;
         int64_t period = strtoll(rest, NULL, 10);
         if (!text[0]) {
             quota = number_at(w.fd, "cpu.cfs_quota_us"); /* -1 = none */

@@ -7,39 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/json_escape.h"
 #include "conf/utf8.h"
 #include "ipc/queue_message.h"
 
 /* ---- the copy ---- */
 
-static unsigned hex4(const char *p)
-{
-    unsigned value = 0;
-    for (int i = 0; i < 4; i++) {
-        unsigned c = (unsigned char)p[i];
-        unsigned digit = c - '0' < 10u ? c - '0' : (c | 32) - 'a' < 6u ? (c | 32) - 'a' + 10 : 16;
-        if (digit > 15) return 0x10000;
-        value = value << 4 | digit;
-    }
-    return value;
-}
-
-/* The code of an escape \uXXXX at p, of which left bytes are there; above 0xFFFF when it is none. */
-static unsigned escape_at(const char *p, size_t left)
-{
-    return left >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2) : 0x10000;
-}
-
 /* Replaces halves of surrogate pairs in the string that begins at text[at]; the place behind its end. */
 static size_t tidy_string(char *text, size_t at, size_t len)
 {
     for (at++; at < len && text[at] != '"'; at++) {
+        size_t n;
         if (text[at] != '\\') continue;
-        unsigned code = escape_at(text + at, len - at), next = 0;
-        if (code - 0xD800u < 0x400u) next = at + 6 < len ? escape_at(text + at + 6, len - at - 6) : 0;
-        bool is_pair = next - 0xDC00u < 0x400u && next <= 0xFFFF;
-        if (code <= 0xFFFF && code - 0xD800u < 0x800u && !is_pair) memcpy(text + at, "\\ufffd", 6);
-        at += is_pair ? 11 : code <= 0xFFFF ? 5 : 1;
+        if (json_escape(text + at, len - at, &n) == ESCAPE_HALF) memcpy(text + at, "\\ufffd", 6);
+        at += n - 1;
     }
     return at;
 }
@@ -68,17 +49,6 @@ static void tidy(char *text, size_t len)
     }
 }
 
-/* Bytes that are not UTF-8 become question marks. */
-static void tidy_bytes(char *text, size_t len)
-{
-    for (size_t at = 0; at < len;) {
-        size_t n = 1;
-        while (n <= 4 && at + n <= len && !utf8_is_valid(text + at, n)) n++;
-        if (n > 4 || at + n > len) text[at] = '?', n = 1;
-        at += n;
-    }
-}
-
 /* ---- tree and text side by side ---- */
 
 struct json_walk {
@@ -102,14 +72,11 @@ static bool skip_string(struct json_walk *w)
 {
     bool is_odd = false;
     for (w->at++; w->at < w->end && *w->at != '"'; w->at++) {
+        size_t n;
         if (*w->at != '\\') continue;
-        unsigned code = escape_at(w->at, (size_t)(w->end - w->at));
-        unsigned next = code - 0xD800u < 0x400u && w->end - w->at > 6
-                            ? escape_at(w->at + 6, (size_t)(w->end - w->at) - 6)
-                            : 0x10000;
-        bool is_pair = next <= 0xFFFF && next - 0xDC00u < 0x400u;
-        if (code == 0 || (code <= 0xFFFF && code - 0xD800u < 0x800u && !is_pair)) is_odd = true;
-        w->at += is_pair ? 11 : code <= 0xFFFF ? 5 : 1;
+        enum json_escape escape = json_escape(w->at, (size_t)(w->end - w->at), &n);
+        if (escape == ESCAPE_NUL || escape == ESCAPE_HALF) is_odd = true;
+        w->at += n - 1;
     }
     w->at++;
     return is_odd;
@@ -186,7 +153,7 @@ cJSON *json_parse(const char *text, size_t len)
             free(original);
             return errno = ENOMEM, NULL;
         }
-        if (!is_utf8) tidy_bytes(original, len);
+        if (!is_utf8) utf8_repair(original, len);
         memcpy(clean, original, len + 1);
         tidy(clean, len);
     }

@@ -18,15 +18,6 @@ static void add_json(struct buf *out, const cJSON *value, const char *absent)
     free(text);
 }
 
-static void add_text(struct buf *out, const char *name, const char *value)
-{
-    buf_printf(out, ", \"%s\": ", name);
-    if (value)
-        buf_json_string(out, value, strlen(value));
-    else
-        buf_str(out, "null");
-}
-
 static void add_time(struct buf *out, const char *name, int64_t unix_us)
 {
     char text[CLOCK_TEXT_SIZE];
@@ -54,7 +45,7 @@ static void add_repr(struct buf *out, const char *name, const char *given, const
     else
         buf_str(&text, is_args ? "()" : "{}");
     if (text.failed) out->failed = true;
-    add_text(out, name, text.data);
+    buf_json_member(out, name, text.data);
     buf_free(&text);
 }
 
@@ -94,12 +85,12 @@ static void add_more_headers(struct buf *out, const cJSON *headers)
 static void add_headers(struct buf *out, const struct message_spec *s)
 {
     buf_str(out, "{\"lang\": \"py\"");
-    add_text(out, "task", s->task);
-    add_text(out, "id", s->id);
-    add_text(out, "shadow", s->shadow);
+    buf_json_member(out, "task", s->task);
+    buf_json_member(out, "id", s->id);
+    buf_json_member(out, "shadow", s->shadow);
     add_time(out, "eta", s->eta_us);
     add_time(out, "expires", s->expires_us);
-    add_text(out, "group", s->group);
+    buf_json_member(out, "group", s->group);
     buf_str(out, ", \"group_index\": ");
     add_json(out, s->group_index, "null");
     buf_printf(out, ", \"retries\": %d, \"timelimit\": [", s->retries);
@@ -107,11 +98,11 @@ static void add_headers(struct buf *out, const struct message_spec *s)
     buf_str(out, ", ");
     add_limit(out, s->soft_limit_ms);
     buf_char(out, ']');
-    add_text(out, "root_id", s->root_id ? s->root_id : s->id);
-    add_text(out, "parent_id", s->parent_id);
+    buf_json_member(out, "root_id", s->root_id ? s->root_id : s->id);
+    buf_json_member(out, "parent_id", s->parent_id);
     add_repr(out, "argsrepr", s->args_repr, s->args, true);
     add_repr(out, "kwargsrepr", s->kwargs_repr, s->kwargs, false);
-    add_text(out, "origin", origin());
+    buf_json_member(out, "origin", origin());
     buf_printf(out, ", \"ignore_result\": %s, \"sent_at_ms\": %" PRId64, s->ignores_result ? "true" : "false",
                wall_ms());
     if (s->stamped_headers) {
@@ -164,7 +155,7 @@ void message_encode(struct buf *out, const struct message_spec *s)
     buf_str(out, ", \"properties\": {\"correlation_id\": ");
     buf_json_string(out, s->id, strlen(s->id));
     buf_str(out, ", \"reply_to\": \"\", \"delivery_mode\": 2, \"delivery_info\": {\"exchange\": \"\"");
-    add_text(out, "routing_key", s->queue);
+    buf_json_member(out, "routing_key", s->queue);
     buf_printf(out, "}, \"priority\": %d, \"body_encoding\": %s", s->priority, s->is_plain ? "null" : "\"base64\"");
     if (s->expiration_ms > 0) buf_printf(out, ", \"expiration\": \"%" PRId64 "\"", s->expiration_ms);
     buf_printf(out, ", \"delivery_tag\": \"%s\"}}", random_uuid4(tag));
@@ -180,6 +171,6 @@ void message_wrap(struct buf *out, const char *body, size_t len, const char *hea
                "\", \"content-encoding\": \"utf-8\", \"content-type\": \"application/json\", \"headers\": %s, "
                "\"properties\": {\"delivery_mode\": 1, \"delivery_info\": {\"exchange\": \"%s\"",
                headers, exchange);
-    add_text(out, "routing_key", routing_key);
+    buf_json_member(out, "routing_key", routing_key);
     buf_printf(out, "}, \"priority\": 0, \"body_encoding\": \"base64\", \"delivery_tag\": \"%s\"}}", random_uuid4(tag));
 }

@@ -45,27 +45,18 @@ void result_exception(struct buf *out, const char *exc_type, const char *message
     buf_free(&args);
 }
 
-static void text_or_null(struct buf *out, const char *name, const char *value)
-{
-    buf_printf(out, ", \"%s\": ", name);
-    if (value)
-        buf_json_string(out, value, strlen(value));
-    else
-        buf_str(out, "null");
-}
-
 void result_encode(struct buf *out, const struct result_spec *spec)
 {
     char now[CLOCK_TEXT_SIZE];
     buf_printf(out, "{\"status\": \"%s\", \"result\": ", spec->status);
     buf_str(out, spec->value ? spec->value : "null");
-    text_or_null(out, "traceback", spec->traceback);
+    buf_json_member(out, "traceback", spec->traceback);
     buf_str(out, ", \"children\": ");
     buf_str(out, spec->children ? spec->children : "[]");
-    text_or_null(out, "date_done", result_is_ready(state_of(spec->status)) ? clock_iso_us(wall_us(), now) : NULL);
-    if (spec->group) text_or_null(out, "group_id", spec->group);
-    if (spec->parent_id) text_or_null(out, "parent_id", spec->parent_id);
-    text_or_null(out, "task_id", spec->task_id);
+    buf_json_member(out, "date_done", result_is_ready(state_of(spec->status)) ? clock_iso_us(wall_us(), now) : NULL);
+    if (spec->group) buf_json_member(out, "group_id", spec->group);
+    if (spec->parent_id) buf_json_member(out, "parent_id", spec->parent_id);
+    buf_json_member(out, "task_id", spec->task_id);
     buf_char(out, '}');
 }
 

@@ -1,9 +1,9 @@
 /* Nearly JSON: see json_tidy.h. */
 #include "services/logikal/json_tidy.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "conf/json_escape.h"
 #include "conf/utf8.h"
 
 #define REPLACEMENT "\xef\xbf\xbd"
@@ -14,27 +14,6 @@ struct tidy {
     struct json_oddities *found;
     bool in_string;
 };
-
-/* The code unit of \uXXXX at p, or -1. */
-static long unit_at(const char *p, const char *end)
-{
-    char digits[5];
-    if (end - p < 6 || p[0] != '\\' || p[1] != 'u') return -1;
-    memcpy(digits, p + 2, 4);
-    digits[4] = '\0';
-    if (strspn(digits, "0123456789abcdefABCDEF") != 4) return -1;
-    return strtol(digits, NULL, 16);
-}
-
-static bool is_high(long unit)
-{
-    return unit >= 0xd800 && unit <= 0xdbff;
-}
-
-static bool is_low(long unit)
-{
-    return unit >= 0xdc00 && unit <= 0xdfff;
-}
 
 static void copy(struct tidy *t, size_t len)
 {
@@ -51,17 +30,13 @@ static void replace(struct tidy *t, size_t len, const char *by, bool *flag)
 
 static void escape(struct tidy *t)
 {
-    long unit = unit_at(t->at, t->end);
-    if (unit < 0)
-        copy(t, t->end - t->at >= 2 ? 2 : 1);
-    else if (unit == 0)
-        replace(t, 6, "\\ufffd", &t->found->has_nul);
-    else if (is_high(unit) && is_low(unit_at(t->at + 6, t->end)))
-        copy(t, 12);
-    else if (is_high(unit) || is_low(unit))
-        replace(t, 6, "\\ufffd", &t->found->has_half_pair);
-    else
-        copy(t, 6);
+    size_t len;
+    switch (json_escape(t->at, (size_t)(t->end - t->at), &len)) {
+    case ESCAPE_NUL: replace(t, len, "\\ufffd", &t->found->has_nul); break;
+    case ESCAPE_HALF: replace(t, len, "\\ufffd", &t->found->has_half_pair); break;
+    case ESCAPE_PAIR:
+    case ESCAPE_PLAIN: copy(t, len); break;
+    }
 }
 
 /* NaN and its like, where a value may stand. */

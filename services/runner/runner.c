@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "conf/clock.h"
+#include "conf/file.h"
 #include "conf/log.h"
 #include "conf/random.h"
 #include "ipc/result.h"
@@ -173,11 +174,8 @@ static bool claim(struct runner_self *self, uint32_t seq)
 static int rss_mib(void)
 {
     char text[64] = "";
-    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return 0;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    char *second = n > 0 ? strchr(text, ' ') : NULL;
+    file_read(AT_FDCWD, "/proc/self/statm", text, sizeof text);
+    char *second = strchr(text, ' ');
     return second ? (int)(strtoll(second, NULL, 10) * sysconf(_SC_PAGESIZE) >> 20) : 0;
 }
 

@@ -136,31 +136,22 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
     flush(arg);
 }
 
-static void add_text(struct buf *out, const char *name, const char *value)
-{
-    buf_printf(out, ", \"%s\": ", name);
-    if (value)
-        buf_json_string(out, value, strlen(value));
-    else
-        buf_str(out, "null");
-}
-
 static void add_received(struct buf *out, const struct delivery *d)
 {
-    add_text(out, "name", d->m.name);
-    add_text(out, "args", d->m.args_repr);
-    add_text(out, "kwargs", d->m.kwargs_repr);
-    add_text(out, "root_id", d->m.root_id);
-    add_text(out, "parent_id", d->m.parent_id);
+    buf_json_member(out, "name", d->m.name);
+    buf_json_member(out, "args", d->m.args_repr);
+    buf_json_member(out, "kwargs", d->m.kwargs_repr);
+    buf_json_member(out, "root_id", d->m.root_id);
+    buf_json_member(out, "parent_id", d->m.parent_id);
     buf_printf(out, ", \"retries\": %d", d->m.retries);
-    add_text(out, "eta", d->m.eta);
-    add_text(out, "expires", d->m.expires);
+    buf_json_member(out, "eta", d->m.eta);
+    buf_json_member(out, "expires", d->m.expires);
 }
 
 static void add_end(struct buf *out, const char *text, const char *traceback)
 {
-    add_text(out, "exception", text ? text : "");
-    add_text(out, "traceback", traceback ? traceback : "");
+    buf_json_member(out, "exception", text ? text : "");
+    buf_json_member(out, "traceback", traceback ? traceback : "");
 }
 
 static void add_revoked(struct buf *out, const char *word)
@@ -175,7 +166,7 @@ static void begin(struct worker *w, const char *type, const char *id)
     struct events *e = w->events;
     buf_str(&e->batch, e->count == 0 ? "[" : ", ");
     add_common(w, &e->batch, type);
-    add_text(&e->batch, "uuid", id);
+    buf_json_member(&e->batch, "uuid", id);
 }
 
 static void end(struct worker *w)
@@ -204,7 +195,7 @@ void events_task(struct worker *w, enum event_kind kind, const struct delivery *
     case EVENT_RECEIVED: add_received(out, d); break;
     case EVENT_STARTED: break;
     case EVENT_SUCCEEDED:
-        add_text(out, "result", text ? text : "None");
+        buf_json_member(out, "result", text ? text : "None");
         buf_printf(out, ", \"runtime\": %.6f", (double)runtime_us / 1e6);
         break;
     case EVENT_FAILED:

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/file.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
 #include "supervisor/child/reap.h"
@@ -20,23 +21,12 @@
 #define ENV_BYTES 65536
 #define SHOWN     5
 
-static size_t slurp(const char *path, char *text, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    size_t len = 0;
-    if (fd < 0) return 0;
-    for (ssize_t n; len < size && (n = read(fd, text + len, size - len)) > 0;) len += (size_t)n;
-    close(fd);
-    return len;
-}
-
 size_t process_environment(pid_t pid, char **text)
 {
     static char env[ENV_BYTES + 1];
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
-    size_t len = slurp(path, env, ENV_BYTES);
-    env[len] = 0;
+    size_t len = file_read(AT_FDCWD, path, env, sizeof env);
     *text = env;
     return len;
 }
@@ -55,7 +45,7 @@ int process_offspring(pid_t *out, int room)
     char path[64], *at = text, *end;
     int count = 0;
     snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
-    text[slurp(path, text, sizeof text - 1)] = 0;
+    file_read(AT_FDCWD, path, text, sizeof text);
     for (long pid; count < room && (pid = strtol(at, &end, 10)) > 0 && *end; at = end) /* a blank follows each number */
         out[count++] = (pid_t)pid;
     return count;
@@ -66,7 +56,7 @@ static bool read_stat(const char *pid, pid_t *group, char *state)
 {
     char path[64], text[512];
     snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
-    text[slurp(path, text, sizeof text - 1)] = 0;
+    file_read(AT_FDCWD, path, text, sizeof text);
     const char *p = strrchr(text, ')'); /* the name before it may hold anything */
     if (!p || p[1] != ' ' || !p[2]) return false;
     char *end = NULL;
@@ -137,7 +127,7 @@ const char *process_name(pid_t pid, char out[PROCESS_NAME_SIZE])
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
-    out[slurp(path, out, PROCESS_NAME_SIZE - 1)] = 0;
+    file_read(AT_FDCWD, path, out, PROCESS_NAME_SIZE);
     out[strcspn(out, "\n")] = 0;
     for (char *p = out; *p; p++)
         if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e) *p = '?';

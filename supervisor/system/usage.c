@@ -7,36 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/file.h"
+
 #define TREE_MAX 256
-
-/* A small file into text (NUL-terminated); false when it cannot be read. */
-static bool slurp(const char *path, char *text, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return false;
-    size_t len = 0;
-    for (ssize_t n; len < size - 1 && (n = read(fd, text + len, size - 1 - len)) > 0;) len += (size_t)n;
-    close(fd);
-    text[len] = 0;
-    return len > 0;
-}
-
-/* The number after "name" at the start of a line; 0 when it is not there. */
-static int64_t number_after(const char *text, const char *name)
-{
-    size_t len = strlen(name);
-    for (const char *line = text; line; line = strchr(line, '\n')) {
-        if (*line == '\n') line++;
-        if (strncmp(line, name, len) == 0) return strtoll(line + len, NULL, 10);
-    }
-    return 0;
-}
 
 static int64_t cpu_ms_of(pid_t pid)
 {
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    if (!slurp(path, text, sizeof text)) return 0;
+    if (file_read(AT_FDCWD, path, text, sizeof text) == 0) return 0;
     char *p = strrchr(text, ')'); /* the name before it may hold anything */
     unsigned long long sum = 0;   /* utime, stime, cutime, cstime: the 14th to 17th field; the state is the 3rd */
     int field = 3;
@@ -54,9 +33,9 @@ void usage_read_one(pid_t pid, struct usage *out)
     char path[64], text[4096];
     *out = (struct usage){0};
     snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
-    if (!slurp(path, text, sizeof text)) return;
-    out->rss_bytes = number_after(text, "Rss:") * 1024;
-    out->pss_bytes = number_after(text, "Pss:") * 1024;
+    if (file_read(AT_FDCWD, path, text, sizeof text) == 0) return;
+    out->rss_bytes = file_number_after(text, "Rss:") * 1024;
+    out->pss_bytes = file_number_after(text, "Pss:") * 1024;
     out->cpu_ms = cpu_ms_of(pid);
     out->processes = 1;
 }
@@ -66,7 +45,7 @@ static int add_children(pid_t pid, pid_t *list, int count)
 {
     char path[64], text[4096];
     snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
-    if (!slurp(path, text, sizeof text)) return count;
+    if (file_read(AT_FDCWD, path, text, sizeof text) == 0) return count;
     char *at = text, *end;
     for (long child; count < TREE_MAX && (child = strtol(at, &end, 10)) > 0 && end != at; at = end)
         list[count++] = (pid_t)child;

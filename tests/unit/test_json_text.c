@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/json_escape.h"
 #include "ipc/queue_message.h"
 #include "tests/support/support.h"
 
@@ -146,7 +147,43 @@ TEST(test_malformed_json_is_nothing)
     assert_null(json_parse("1\0", 2));
 }
 
+TEST(test_escapes_are_told_apart)
+{
+    static const struct {
+        const char *text;
+        enum json_escape what;
+        size_t len;
+    } rows[] = {
+        {"\\n", ESCAPE_PLAIN, 2},
+        {"\\\\", ESCAPE_PLAIN, 2},
+        {"\\", ESCAPE_PLAIN, 1},
+        {"\\u0041", ESCAPE_PLAIN, 6},
+        {"\\uFFFFx", ESCAPE_PLAIN, 6},
+        {"\\u004", ESCAPE_PLAIN, 2},
+        {"\\u00g1", ESCAPE_PLAIN, 2},
+        {"\\U0041", ESCAPE_PLAIN, 2},
+        {"\\u0000", ESCAPE_NUL, 6},
+        {"\\ud83d\\uDE00", ESCAPE_PAIR, 12},
+        {"\\uD83D\\ude0", ESCAPE_HALF, 6},
+        {"\\uD83Dude00", ESCAPE_HALF, 6},
+        {"\\uD83D\\u0041", ESCAPE_HALF, 6},
+        {"\\uD83D\\uD83D", ESCAPE_HALF, 6},
+        {"\\udbff\\udfff", ESCAPE_PAIR, 12},
+        {"\\udc00\\ud800", ESCAPE_HALF, 6},
+        {"\\udfff", ESCAPE_HALF, 6},
+        {"\\ue000", ESCAPE_PLAIN, 6},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t len = 0;
+        char *text = strdup(rows[i].text); /* whose end the sanitizer knows */
+        assert_int_equal(json_escape(text, strlen(text), &len), rows[i].what);
+        assert_int_equal(len, rows[i].len);
+        free(text);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_escapes_are_told_apart),
     cmocka_unit_test(test_what_is_carried_is_not_changed),
     cmocka_unit_test(test_blanks_between_do_not_matter),
     cmocka_unit_test(test_odd_blanks_mix_nothing_up),
