@@ -1,6 +1,6 @@
-/* From nothing to a usable Redis connection: dialled (dial.h), TLS, then the greeting (AUTH, SELECT, CLIENT SETNAME,
- * PING), and the probe of what the server lets us do. The greeting's commands go out together; the first that is
- * refused decides why we are not up. A server that loads its data refuses PING, and we come again. */
+/* From nothing to a usable Redis connection: dialled (dial.h), TLS, then the greeting (AUTH, ROLE, SELECT, CLIENT
+ * SETNAME, PING), and the probe of what the server lets us do. The greeting's commands go out together; the first that
+ * is refused decides why we are not up. A server that loads its data refuses PING, and we come again. */
 #include "ipc/redis_internal.h"
 
 #include <errno.h>
@@ -59,6 +59,8 @@ static void on_ping(void *arg, const struct redis_answer *answer)
         probe_send(r); /* its end is the greeting's */
 }
 
+/* AUTH comes first: behind another command, Redis 7.2 to 8 leave its refusal out of their answers (redis/redis#15640).
+ */
 static void greet(struct redis *r)
 {
     char db[16];
@@ -68,11 +70,11 @@ static void greet(struct redis *r)
                *role[] = {"ROLE"};
     r->state = REDIS_HANDSHAKE;
     r->heard_ms = mono_ms();
-    redis_send_now(r, on_role, r, 1, role);
     if (r->url.user[0])
         redis_send_now(r, on_greeting, r, 3, auth_user);
     else if (r->url.password[0])
         redis_send_now(r, on_greeting, r, 2, auth);
+    redis_send_now(r, on_role, r, 1, role);
     if (r->url.db != 0) redis_send_now(r, on_greeting, r, 2, select);
     redis_send_now(r, on_name, r, 3, name);
     redis_send_now(r, on_ping, r, 1, ping);

@@ -1,6 +1,9 @@
 /* The Redis client against real servers: TLS with an authority of the test's own, users and passwords, unix sockets,
  * subscriptions and scripts over lost connections, a server that is frozen. */
 #include <signal.h>
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <event2/event.h>
 
 #include "conf/clock.h"
@@ -192,6 +195,31 @@ TEST(test_users_databases_and_unix_sockets)
     rig_close(&rig);
 }
 
+/* Some servers leave out the refusal of a password that comes behind another command; then all answers seem to be of
+ * the command before. */
+TEST(test_the_password_comes_before_all_else)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), fd = -1;
+    assert_true(listener >= 0 && bind(listener, (struct sockaddr *)&at, sizeof at) == 0 && listen(listener, 4) == 0 &&
+                getsockname(listener, (struct sockaddr *)&at, &len) == 0);
+    static const char *const forms[][2] = {{"user:word@", "*3\r\n$4\r\nAUTH\r\n"}, {":word@", "*2\r\n$4\r\nAUTH\r\n"}};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct probe p;
+        char url[100], heard[20] = "";
+        snprintf(url, sizeof url, "redis://%s127.0.0.1:%d/2", forms[i][0], ntohs(at.sin_port));
+        probe_open(&p, url, NULL);
+        TURN_UNTIL(&p, (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0, 10000);
+        TURN_UNTIL(&p, recv(fd, heard, strlen(forms[i][1]), MSG_PEEK) >= (ssize_t)strlen(forms[i][1]), 10000);
+        assert_string_equal(heard, forms[i][1]);
+        close(fd);
+        probe_close(&p);
+    }
+    close(listener);
+}
+
 TEST(test_lost_connections_are_made_again)
 {
     struct rig rig;
@@ -239,6 +267,7 @@ TEST(test_lost_connections_are_made_again)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_tls),
     cmocka_unit_test(test_users_databases_and_unix_sockets),
+    cmocka_unit_test(test_the_password_comes_before_all_else),
     cmocka_unit_test(test_lost_connections_are_made_again),
 };
 TEST_MAIN(tests, NULL, NULL)
