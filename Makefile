@@ -6,6 +6,9 @@ VARIANT   ?= release
 ifeq ($(VARIANT),fuzz)
 CC        := clang
 endif
+ifeq ($(VARIANT),arm64)
+CC        := aarch64-linux-gnu-gcc
+endif
 VERSION   := $(shell cat VERSION)
 # What the programs call themselves: the version, and the commit or, without git, a hash of the sources. Builds for tests
 # have one name, so that a commit does not link them anew.
@@ -22,10 +25,12 @@ PKGS       := libevent_core libevent_extra libevent_openssl openssl hiredis libp
 WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2
 CPPFLAGS  += -D_GNU_SOURCE -I. $(shell pkg-config --cflags-only-I $(PKGS) 2>/dev/null)
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+CFLAGS_arm64    = $(CFLAGS_release)
 CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CFLAGS_fuzz     := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 CFLAGS_coverage := -O0 -g --coverage
 LDFLAGS_release := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+LDFLAGS_arm64   = $(LDFLAGS_release)
 # Tests link 150 programs: with mold, where it is, in a third of the time.
 MOLD            := $(if $(shell command -v mold),-fuse-ld=mold)
 LDFLAGS_asan    := -fsanitize=address,undefined -Wl,--as-needed $(MOLD)
@@ -207,6 +212,13 @@ install: programs               ## put the programs below PREFIX=/usr/local (and
 
 deb:                            ## dist/logikald_VERSION_ARCH.deb, for the Debian that this runs on
 	$(Q)scripts/deb
+
+.PHONY: cross-test image
+cross-test:                     ## arm64: cross-compiled in a Debian of its own, unit tests under qemu, its package (root, by hand); SUITE=trixie
+	$(Q)tests/cross
+
+image:                          ## the image by docker or podman, and its bill of materials in dist/; BASE=... SNAPSHOT=...
+	$(Q)scripts/image
 
 .PHONY: release
 release:                        ## everything of a release into dist/, with SHA-256 sums; RELEASE=--twice compares with a second one
