@@ -87,6 +87,16 @@ bool buf_printf(struct buf *b, const char *fmt, ...)
     return ok;
 }
 
+bool buf_int(struct buf *b, int64_t value)
+{
+    char text[24], *p = text + sizeof text;
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do *--p = (char)('0' + left % 10);
+    while ((left /= 10) > 0);
+    if (value < 0) *--p = '-';
+    return buf_add(b, p, (size_t)(text + sizeof text - p));
+}
+
 void buf_consume(struct buf *b, size_t len)
 {
     if (len > b->len) len = b->len;
@@ -120,14 +130,21 @@ static void json_escape(struct buf *b, unsigned char c)
     }
 }
 
+/* How many bytes from p on need no escape and are ASCII. */
+static size_t plain_run(const unsigned char *p, const unsigned char *end)
+{
+    const unsigned char *start = p;
+    while (p < end && *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\') p++;
+    return (size_t)(p - start);
+}
+
 bool buf_json_string(struct buf *b, const char *text, size_t len)
 {
     const unsigned char *p = (const unsigned char *)text, *end = p + len, *plain = p;
     buf_char(b, '"');
-    while (p < end) {
+    while ((p += plain_run(p, end)) < end) {
         size_t n = utf8_step((const char *)p, (size_t)(end - p));
-        bool is_plain = n > 0 && *p >= 0x20 && *p != '"' && *p != '\\' && *p != 0x7f;
-        if (is_plain) {
+        if (n > 1) {
             p += n;
             continue;
         }

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf {
     char *data;
@@ -22,6 +23,7 @@ bool buf_reserve(struct buf *b, size_t more);
 bool buf_add(struct buf *b, const void *bytes, size_t len);
 bool buf_str(struct buf *b, const char *text);
 bool buf_char(struct buf *b, char c);
+bool buf_int(struct buf *b, int64_t value); /* decimal */
 bool buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_consume(struct buf *b, size_t len); /* drops len bytes from the front */
 char *buf_steal(struct buf *b);              /* the NUL-terminated bytes, now the caller's to free(); NULL if failed */

@@ -129,14 +129,36 @@ void cell_number(struct image *image, struct parts_data *data, sqlite3_stmt *row
     if (!out->is_set) cell_problem(data, "%s is not a number", sqlite3_column_name(row, column));
 }
 
+/* As most numbers are: a few places behind the point. A power of ten up to 1e22 and an integer below 2^53 are exact, so
+ * that their quotient is the number that the decimal text stands for. */
+static bool add_decimal(struct buf *out, double value)
+{
+    double power = 10;
+    if (fabs(value) < 1e-4) return false; /* has an exponent */
+    for (int places = 1; places <= 6; places++, power *= 10) {
+        double digits = nearbyint(value * power);
+        if (fabs(digits) >= 1e15) return false;
+        if (digits / power != value) continue;
+        int64_t whole = (int64_t)(digits / power), rest = llabs((int64_t)digits) % (int64_t)power;
+        char fraction[8] = {0};
+        for (int i = places; i-- > 0; rest /= 10) fraction[i] = (char)('0' + rest % 10);
+        if (value < 0 && whole == 0) buf_char(out, '-');
+        buf_int(out, whole);
+        buf_char(out, '.');
+        buf_add(out, fraction, (size_t)places);
+        return true;
+    }
+    return false;
+}
+
 void cell_add_number(struct buf *out, double value)
 {
     char text[40];
     if (value == (double)(int64_t)(fabs(value) < 1e15 ? value : 0.5)) {
-        snprintf(text, sizeof text, "%lld", (long long)value);
-        buf_str(out, text);
+        buf_int(out, (int64_t)value);
         return;
     }
+    if (add_decimal(out, value)) return;
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value) break;
@@ -188,10 +210,7 @@ void cell_json(struct image *image, struct parts_data *data, const char *table, 
     char text[200];
     double value;
     switch (sqlite3_column_type(row, column)) {
-    case SQLITE_INTEGER:
-        snprintf(text, sizeof text, "%lld", (long long)sqlite3_column_int64(row, column));
-        buf_str(out, text);
-        return;
+    case SQLITE_INTEGER: buf_int(out, sqlite3_column_int64(row, column)); return;
     case SQLITE_FLOAT:
         value = sqlite3_column_double(row, column);
         if (isfinite(value)) {

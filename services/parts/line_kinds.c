@@ -5,14 +5,14 @@
 
 #define TEXT(to, ...)                                                                                                  \
     {                                                                                                                  \
-        to, LINE_TEXT,                                                                                                 \
+        to, ",\"" to "\":", LINE_TEXT,                                                                                 \
         {                                                                                                              \
             __VA_ARGS__                                                                                                \
         }                                                                                                              \
     }
 #define NUMBER(to, ...)                                                                                                \
     {                                                                                                                  \
-        to, LINE_NUMBER,                                                                                               \
+        to, ",\"" to "\":", LINE_NUMBER,                                                                               \
         {                                                                                                              \
             __VA_ARGS__                                                                                                \
         }                                                                                                              \

@@ -11,6 +11,7 @@ enum line_type { LINE_TEXT, LINE_NUMBER };
 /* A column of parts_lines_typed, and where it comes from: the first of these that the table has. */
 struct line_column {
     const char *name;
+    const char *key; /* the name as it stands before a value in an object: ,"name": */
     enum line_type type;
     const char *from[2];
 };

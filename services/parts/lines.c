@@ -28,7 +28,11 @@ struct lines_reading {
     sqlite3_stmt *row;
     int columns;
     int column_of[LINE_COLUMNS]; /* where each of kind->columns is; -1 = the table has none */
-    int insertion_column, elevation_column, supplier_column;
+    int insertion_column, elevation_column, supplier_column, calc_column;
+    bool is_elevation, is_insertion;
+    struct buf head;                   /* how each of its lines goes on behind the number */
+    struct buf keys;                   /* the columns' names as they stand before values: "name": */
+    size_t key_ends[SELECTED_MAX + 1]; /* in keys: column i's is from key_ends[i] to key_ends[i + 1] */
 };
 
 /* ---- the columns of a table ---- */
@@ -55,6 +59,26 @@ static void map_columns(struct lines_reading *r)
     r->insertion_column = find_column(r, "InsertionID");
     r->elevation_column = find_column(r, "ElevationID");
     r->supplier_column = find_column(r, "LK_SupplierID");
+    r->calc_column = strcmp(r->kind->kind, "calc") == 0 ? find_column(r, "CalcItemNameID") : -1;
+    r->is_elevation = strcmp(r->kind->kind, "elevation") == 0;
+    r->is_insertion = strcmp(r->kind->kind, "insertion") == 0;
+}
+
+/* What is the same in each line of the table is made once. */
+static void make_keys(struct lines_reading *r)
+{
+    buf_reset(&r->head);
+    buf_reset(&r->keys);
+    buf_printf(&r->head, ",\"table_name\":\"%s\"", r->table);
+    for (int i = 0; i < r->columns; i++) {
+        const char *name = sqlite3_column_name(r->row, i);
+        r->key_ends[i] = r->keys.len;
+        if (!name) r->image->has_no_memory = true;
+        buf_json_string(&r->keys, name ? name : "", name ? strlen(name) : 0);
+        buf_char(&r->keys, ':');
+    }
+    r->key_ends[r->columns] = r->keys.len;
+    if (r->head.failed || r->keys.failed) r->image->has_no_memory = true;
 }
 
 /* The known columns that the table has, quoted; NULL when there are none. sqlite3_free it. */
@@ -114,32 +138,24 @@ static int64_t row_of(const struct lines_reading *r, int64_t number, const struc
 {
     char number_text[24];
     if (r->elevation_rows < 2) return -1;
-    if (strcmp(r->kind->kind, "elevation") == 0) return number - 1;
+    if (r->is_elevation) return number - 1;
     const struct lookup_entry *e = insertion ? lookup_find(&r->elevations, insertion->parent) : NULL;
     if (!e && r->insertion_column < 0) e = lookup_find(&r->elevations, id_of(r, r->elevation_column, number_text));
-    if (!e && strcmp(r->kind->kind, "insertion") == 0)
-        e = lookup_find(&r->elevations, id_of(r, r->elevation_column, number_text));
+    if (!e && r->is_insertion) e = lookup_find(&r->elevations, id_of(r, r->elevation_column, number_text));
     return e ? e->row : -1;
-}
-
-static void add_key(struct buf *out, const char *name)
-{
-    buf_char(out, ',');
-    buf_json_string(out, name, strlen(name));
-    buf_char(out, ':');
 }
 
 static void add_text(struct buf *out, const char *key, const char *text)
 {
     if (!text) return;
-    add_key(out, key);
+    buf_str(out, key);
     buf_json_string(out, text, strlen(text));
 }
 
 /* Before the names of columns when something is told of them. */
 static const char *spoken(const struct lines_reading *r)
 {
-    return strcmp(r->kind->kind, "elevation") == 0 ? "" : r->table;
+    return r->is_elevation ? "" : r->table;
 }
 
 /* A number of the row. false: what is there is none, and goes among the others as it is. */
@@ -167,7 +183,7 @@ static void add_digits(const struct lines_reading *r, int column, double value, 
 {
     const char *text = text_of(r, column);
     if (sqlite3_column_type(r->row, column) == SQLITE_INTEGER)
-        buf_printf(out, "%lld", (long long)sqlite3_column_int64(r->row, column));
+        buf_int(out, sqlite3_column_int64(r->row, column));
     else if (text && cell_is_json_number(text, strlen(text)))
         buf_str(out, text);
     else
@@ -183,7 +199,7 @@ static bool add_known(struct lines_reading *r, int column, const struct line_col
     if (known->type == LINE_NUMBER) {
         if (is_blank(r, column)) return true;
         if (number_of(r, column, &value)) {
-            add_key(out, known->name);
+            buf_str(out, known->key);
             add_digits(r, column, value, out);
             return true;
         }
@@ -195,7 +211,7 @@ static bool add_known(struct lines_reading *r, int column, const struct line_col
             cell_problem(r->told, "%s is not a text", cell_label(label, spoken(r), r->row, column));
         return false;
     }
-    add_key(out, known->name);
+    buf_str(out, known->key);
     if (type == SQLITE_TEXT) {
         cell_json(r->image, r->told, spoken(r), r->row, column, out);
     } else {
@@ -208,11 +224,10 @@ static bool add_known(struct lines_reading *r, int column, const struct line_col
 
 static void add_other(struct lines_reading *r, int column, bool *is_first, struct buf *out)
 {
-    const char *name = sqlite3_column_name(r->row, column);
+    size_t key = r->key_ends[column];
     buf_str(out, *is_first ? ",\"other\":{" : ",");
     *is_first = false;
-    buf_json_string(out, name, strlen(name));
-    buf_char(out, ':');
+    if (!r->keys.failed) buf_add(out, r->keys.data + key, r->key_ends[column + 1] - key);
     cell_json(r->image, r->told, spoken(r), r->row, column, out);
 }
 
@@ -220,14 +235,17 @@ static void add_other(struct lines_reading *r, int column, bool *is_first, struc
 static void add_references(const struct lines_reading *r, const struct lookup_entry *insertion, int64_t of_row,
                            struct buf *out)
 {
-    if (of_row >= 0) buf_printf(out, ",\"of_row\":%lld", (long long)of_row);
-    if (insertion) add_text(out, "position", insertion->name);
+    if (of_row >= 0) {
+        buf_str(out, ",\"of_row\":");
+        buf_int(out, of_row);
+    }
+    if (insertion) add_text(out, ",\"position\":", insertion->name);
     char number[24];
     const struct lookup_entry *supplier = lookup_find(&r->suppliers, id_of(r, r->supplier_column, number));
-    if (supplier) add_text(out, "supplier_name", supplier->parent ? supplier->parent : supplier->name);
-    if (strcmp(r->kind->kind, "calc") != 0) return;
-    const struct lookup_entry *item = lookup_find(&r->calc_names, id_of(r, find_column(r, "CalcItemNameID"), number));
-    if (item) add_text(out, "name", item->name);
+    if (supplier) add_text(out, ",\"supplier_name\":", supplier->parent ? supplier->parent : supplier->name);
+    if (r->calc_column < 0) return;
+    const struct lookup_entry *item = lookup_find(&r->calc_names, id_of(r, r->calc_column, number));
+    if (item) add_text(out, ",\"name\":", item->name);
 }
 
 static void add_line(struct lines_reading *r, int64_t number, struct buf *out)
@@ -240,7 +258,9 @@ static void add_line(struct lines_reading *r, int64_t number, struct buf *out)
     bool is_own = of_row < 0 || of_row == r->data->file_row;
     r->told = is_own ? r->data : NULL;
     memset(is_done, 0, (size_t)r->columns * sizeof *is_done);
-    buf_printf(out, "%s{\"line\":%lld,\"table_name\":\"%s\"", number > 1 ? "," : "", (long long)number, r->table);
+    buf_str(out, number > 1 ? ",{\"line\":" : "{\"line\":");
+    buf_int(out, number);
+    if (!r->head.failed) buf_add(out, r->head.data, r->head.len);
     add_references(r, insertion, of_row, out);
     for (int k = 0; k < LINE_COLUMNS; k++) {
         int column = r->column_of[k];
@@ -282,7 +302,10 @@ static int read_kind(struct lines_reading *r, int index, struct err *err)
     r->row = select_table(r, &why);
     int rc = r->row ? 0 : -(int)why.code;
     buf_char(&out, '[');
-    if (r->row) map_columns(r);
+    if (r->row) {
+        map_columns(r);
+        make_keys(r);
+    }
     if (rc == 0) rc = read_rows(r, &out, &lines->count, &why);
     buf_char(&out, ']');
     sqlite3_finalize(r->row);
@@ -362,6 +385,8 @@ int parts_lines_read(struct image *image, int64_t elevations, struct parts_data 
     lookup_read(&r.calc_names, image, "CalcItemNames", "CalcItemNameID", "Name", NULL);
     for (int i = 0; i < PARTS_KINDS && rc == 0; i++) rc = read_kind(&r, i, err);
     if (rc == 0) read_tables(&r);
+    buf_free(&r.head);
+    buf_free(&r.keys);
     lookup_free(&r.elevations);
     lookup_free(&r.insertions);
     lookup_free(&r.suppliers);

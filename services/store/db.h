@@ -81,6 +81,13 @@ void db_array_begin(struct buf *out);
 void db_array_add(struct buf *out, const char *text);
 void db_array_end(struct buf *out);
 
+/* The same in PostgreSQL's binary form, for many or large elements (db_query_binary): nothing is escaped here or there.
+ * add takes valid UTF-8, without U+0000. */
+enum db_element { DB_TEXT = 25, DB_JSONB = 3802 };
+void db_elements_begin(struct buf *out, enum db_element type);
+void db_elements_add(struct buf *out, enum db_element type, const char *text, size_t len);
+void db_elements_end(struct buf *out);
+
 const char *db_number(char out[DB_NUMBER_SIZE], int64_t value); /* decimal text; returns out */
 
 /* Cells of a result: NULL stays NULL; a number of a null cell is 0. */

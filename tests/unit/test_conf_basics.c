@@ -69,6 +69,41 @@ TEST(test_json_strings_are_valid_whatever_the_bytes)
     }
 }
 
+/* Texts by chance, of which each byte stands at each place of a word. */
+TEST(test_texts_by_chance_pass_as_they_are)
+{
+    static const char *const pieces[] = {"a", "\"", "\\", "\n", "\x7f", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+                                         " ", "xyz"};
+    srand(5);
+    for (int round = 0; round < 3000; round++) {
+        char text[200] = "";
+        for (int n = rand() % 30; n > 0; n--) strcat(text, pieces[(size_t)rand() % (sizeof pieces / sizeof *pieces)]);
+        size_t len = strlen(text);
+        struct buf b = {0};
+        assert_true(utf8_is_valid(text, len));
+        assert_true(buf_json_string(&b, text, len));
+        cJSON *parsed = cJSON_Parse(b.data);
+        assert_string_equal(cJSON_GetStringValue(parsed), text);
+        cJSON_Delete(parsed);
+        buf_free(&b);
+        if (len == 0) continue;
+        size_t at = (size_t)rand() % len;
+        text[at] = (char)0xff;
+        assert_false(utf8_is_valid(text, len));
+    }
+}
+
+TEST(test_integers_are_written_as_they_are)
+{
+    static const int64_t numbers[] = {0, 1, -1, 9, 10, -10, 1234567890123, INT64_MAX, INT64_MIN, INT64_MIN + 1};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct buf b = {0};
+        assert_true(buf_int(&b, numbers[i]));
+        assert_int_equal(strtoll(b.data, NULL, 10), numbers[i]);
+        buf_free(&b);
+    }
+}
+
 TEST(test_text_that_is_not_utf8_is_found_cut_and_repaired)
 {
     static const struct {
@@ -332,6 +367,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_buffer_stops_at_its_limit_and_says_so),
         cmocka_unit_test(test_json_strings_are_valid_whatever_the_bytes),
+        cmocka_unit_test(test_texts_by_chance_pass_as_they_are),
+        cmocka_unit_test(test_integers_are_written_as_they_are),
         cmocka_unit_test(test_text_that_is_not_utf8_is_found_cut_and_repaired),
         cmocka_unit_test(test_times_are_read_and_written),
         cmocka_unit_test(test_loose_times_are_those_of_python),

@@ -439,6 +439,38 @@ TEST(test_rows_of_any_table)
     sqlite3_free(file.bytes);
 }
 
+/* Numbers come back as they were, in no more digits than it takes. */
+TEST(test_numbers_come_back)
+{
+    static const struct {
+        double value;
+        const char *text;
+    } table[] = {{0.1, "0.1"},           {-0.5, "-0.5"},      {1234.5, "1234.5"},
+                 {-1700.25, "-1700.25"}, {0.000001, "1e-06"}, {2.5e-5, "2.5e-05"},
+                 {0.0005, "0.0005"},     {1e15, "1e+15"},     {123456789.125, "123456789.125"},
+                 {1e300, "1e+300"},      {-3, "-3"},          {999999.999999, "999999.999999"},
+                 {0.05, "0.05"},         {10.01, "10.01"}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct buf b = {0};
+        cell_add_number(&b, table[i].value);
+        assert_string_equal(b.data, table[i].text);
+        buf_free(&b);
+    }
+    srand(7);
+    for (int i = 0; i < 20000; i++) {
+        char short_text[40];
+        double scale = pow(10, rand() % 24 - 10), value = (rand() % 2000000 - 1000000) / 997.0 * scale;
+        if (i % 2)
+            value = strtod((snprintf(short_text, sizeof short_text, "%.*f", rand() % 8, value), short_text), NULL);
+        struct buf b = {0};
+        cell_add_number(&b, value);
+        if (strtod(b.data, NULL) != value) fail_msg("%.17g became %s", value, b.data);
+        bool is_plain = fabs(value) >= 1e-4 && fabs(value) < 1e15;
+        if (i % 2 && is_plain && b.len > strlen(short_text)) fail_msg("%s became %s", short_text, b.data);
+        buf_free(&b);
+    }
+}
+
 TEST(test_too_many_lines_are_told)
 {
     struct file file =
@@ -557,6 +589,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_lines_are_bound_to_their_elevation),
     cmocka_unit_test(test_column_that_needs_a_function_is_left_out_and_told),
     cmocka_unit_test(test_rows_of_any_table),
+    cmocka_unit_test(test_numbers_come_back),
     cmocka_unit_test(test_too_many_lines_are_told),
     cmocka_unit_test(test_schemas_by_chance),
 };

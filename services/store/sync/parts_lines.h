@@ -6,6 +6,6 @@
 
 /* Of all items with is_stored, within the caller's transaction: lines and tables of their files, and in their versions
  * whose they are. 0 or negative. */
-int parts_lines_store(struct db *db, const struct parts_item *items, int n, int reader, struct err *err);
+int parts_lines_store(struct db *db, struct parts_item *items, int n, int reader, struct err *err);
 
 #endif

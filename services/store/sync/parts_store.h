@@ -54,8 +54,10 @@ struct parts_item {
     char sha256[65]; /* of the content that was taken */
     int64_t size_bytes;
     struct parts_data data;
-    bool is_read;   /* data is to be stored */
-    bool is_stored; /* it was; else the content has changed meanwhile, and waits to be read again */
+    bool is_read;    /* data is to be stored */
+    char digest[65]; /* of what was read */
+    bool is_known;   /* its file's lines stand there already as they were read */
+    bool is_stored;  /* it was; else the content has changed meanwhile, and waits to be read again */
 };
 
 /* Marks the items' elevations in_progress, as far as they are to be read (force: again; reader: what a reader older

@@ -76,6 +76,48 @@ TEST(test_same_content_is_read_once)
     assert_int_equal(number("SELECT count(*) FROM elevation_glass WHERE name = 'another'"), 0);
 }
 
+/* Which of a file's lines were written: xmin tells. What is not as it was read is put right, and only that. */
+TEST(test_lines_are_written_when_they_are_others)
+{
+    static const char of_one[] =
+        "SELECT md5(string_agg(l.xmin::text || l.kind || l.lines::text, ',' ORDER BY l.kind) || min(f.xmin::text)"
+        " || min(f.lines_digest)) FROM parts_lines l JOIN parts_files f USING (sha256)"
+        " JOIN elevation_parts_lists p USING (sha256) WHERE p.elevation_id = 1";
+    static const char *const harms[] = {
+        "DELETE FROM parts_lines WHERE kind = 'glass' AND sha256 = ",
+        "UPDATE parts_lines SET lines = '[]', line_count = 0 WHERE kind = 'profile' AND sha256 = ",
+        "UPDATE parts_files SET reader = reader - 1, tables = '[]' WHERE sha256 = ",
+        "UPDATE parts_files SET lines_digest = NULL WHERE sha256 = ",
+        "WITH l AS (UPDATE parts_lines SET lines = '[{}]' WHERE kind = 'glass' AND sha256 = (SELECT sha256 FROM"
+        " elevation_parts_lists WHERE elevation_id = 1)) UPDATE parts_files SET lines_digest = 'other' WHERE sha256 = ",
+        "INSERT INTO parts_lines SELECT sha256, 'of an older reader', 1, '[{}]' FROM parts_files WHERE sha256 = ",
+    };
+    static const char contents[] =
+        "SELECT md5(string_agg(l.kind || l.line_count || l.lines::text, ',' ORDER BY l.kind) || min(f.tables::text)"
+        " || min(f.lines_digest) || min(f.reader)) FROM parts_lines l JOIN parts_files f USING (sha256)"
+        " JOIN elevation_parts_lists p USING (sha256) WHERE p.elevation_id = 1";
+    expect_status(PARSE, "[1,true]", "success");
+    char *before = pg_value(&world.pg, of_one), *read = pg_value(&world.pg, contents);
+    assert_true(strlen(before) == 32);
+
+    expect_status(PARSE, "[1,true]", "success");
+
+    char *after = pg_value(&world.pg, of_one);
+    assert_string_equal(after, before);
+    for (size_t i = 0; i < sizeof harms / sizeof *harms; i++) {
+        char text[500];
+        snprintf(text, sizeof text, "%s(SELECT sha256 FROM elevation_parts_lists WHERE elevation_id = 1)", harms[i]);
+        sql(text);
+        expect_status(PARSE, "[1,true]", "success");
+        char *healed = pg_value(&world.pg, contents);
+        if (strcmp(healed, read) != 0) fail_msg("not put right: %s", harms[i]);
+        free(healed);
+    }
+    free(before);
+    free(after);
+    free(read);
+}
+
 TEST(test_unreadable_file_fails_is_logged_and_retried)
 {
     sql("UPDATE object_sync_configs SET max_retry_attempts = 1, retry_delay_minutes = 5 WHERE object_type = "
@@ -244,6 +286,7 @@ TEST(test_one_bad_list_keeps_no_other_out)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_enrichment_is_what_the_file_says),
     cmocka_unit_test(test_same_content_is_read_once),
+    cmocka_unit_test(test_lines_are_written_when_they_are_others),
     cmocka_unit_test(test_unreadable_file_fails_is_logged_and_retried),
     cmocka_unit_test(test_new_version_heals),
     cmocka_unit_test(test_batch_with_all_sorts_of_ids),
