@@ -118,7 +118,7 @@ char *buf_steal(struct buf *b)
     return data;
 }
 
-static void json_escape(struct buf *b, unsigned char c)
+static void escape_byte(struct buf *b, unsigned char c)
 {
     switch (c) {
     case '"': buf_str(b, "\\\""); break;
@@ -152,7 +152,7 @@ bool buf_json_string(struct buf *b, const char *text, size_t len)
         if (n == 0)
             buf_str(b, "\xef\xbf\xbd");
         else
-            json_escape(b, *p);
+            escape_byte(b, *p);
         plain = ++p;
     }
     buf_add(b, plain, (size_t)(p - plain));
