@@ -14,7 +14,7 @@
 
 #define LITTLE_MS 500
 
-/* What is sent or read from now on fails at once, also the farewell. */
+/* What is sent or read from now on fails at once, also the goodbye of the protocol (Terminate). */
 static int give_up(PGconn *conn)
 {
     if (PQsocket(conn) >= 0) shutdown(PQsocket(conn), SHUT_RDWR);

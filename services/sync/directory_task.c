@@ -12,7 +12,7 @@
 #include "services/sync/tasks.h"
 #include "services/sync/tree.h"
 #include "services/sync/vanish.h"
-#include "services/sync/works.h"
+#include "services/sync/worklist.h"
 
 #define PARSE_BATCH 100
 
@@ -81,7 +81,7 @@ static int sync_projects(struct sync_run *run, const struct directory *d, struct
     run->counts.projects = n.seen;
     run->counts.withheld[MISSING_PROJECTS] += n.withheld;
     if (tree_plan(&run->stage, &wants, &planned, &skipped, err) < 0) return -(int)err->code;
-    rc = planned ? works_run(run, planned, true, "projects of the directory", err) : 0;
+    rc = planned ? worklist_run(run, planned, true, "projects of the directory", err) : 0;
     if (rc == 0 && n.missing) rc = look_elsewhere(run, err);
     return rc == 0 ? vanish_judge(run, false, err) : rc;
 }

@@ -3,7 +3,7 @@
 
 #include "services/sync/tree.h"
 #include "services/sync/vanish.h"
-#include "services/sync/works.h"
+#include "services/sync/worklist.h"
 
 static bool wants_rows(const struct tree_wants *w)
 {
@@ -61,7 +61,7 @@ static int sync_rows(struct sync_run *run, const struct tree_types *types, struc
     if (!wants_rows(&types->wants)) return 0;
     if (tree_plan(&run->stage, &types->wants, &planned, &skipped, err) < 0) return -(int)err->code;
     run->counts.projects_skipped = skipped;
-    return planned ? works_run(run, planned, false, "projects", err) : 0;
+    return planned ? worklist_run(run, planned, false, "projects", err) : 0;
 }
 
 static int sync_files(struct sync_run *run, struct err *err)
@@ -70,7 +70,7 @@ static int sync_files(struct sync_run *run, struct err *err)
     if (!run->with_thumbnails && !run->with_parts) return 0;
     if (tree_plan_files(&run->stage, run->id, run->with_thumbnails, run->with_parts, &planned, err) < 0)
         return -(int)err->code;
-    return planned ? works_run(run, planned, true, "thumbnails and parts lists of projects", err) : 0;
+    return planned ? worklist_run(run, planned, true, "thumbnails and parts lists of projects", err) : 0;
 }
 
 int sync_tree(struct sync_run *run, const struct tree_types *types, struct err *err)

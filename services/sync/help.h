@@ -1,4 +1,4 @@
-/* Help between workers: asking for it, and noticing that a helper is gone. See works.h. */
+/* Help between workers: asking for it, and noticing that a helper is gone. See worklist.h. */
 #ifndef LOGIKALD_SERVICES_SYNC_HELP_H
 #define LOGIKALD_SERVICES_SYNC_HELP_H
 

@@ -10,7 +10,7 @@
 #include "services/store/owner.h"
 #include "services/sync/result.h"
 #include "services/sync/tasks.h"
-#include "services/sync/works.h"
+#include "services/sync/worklist.h"
 
 #define HOPS_MAX     6
 #define STAY_AWAY_MS 100
@@ -69,7 +69,7 @@ static int help(struct task_ctx *ctx, const char *scope, const struct help_reque
     }
     run.helps = q->list;
     rc = run_connect(&run, &why);
-    if (rc == 0) rc = works_help(&run, &projects, &why);
+    if (rc == 0) rc = worklist_help(&run, &projects, &why);
     bool is_cancelled = rc == -ERR_CANCELLED && ctx->ops->is_cancelled(ctx->self);
     *result = make_result(&run, projects, rc, &why);
     run_close(&run, rc == 0 ? "completed" : rc == -ERR_CANCELLED ? "cancelled" : "failed", *result);

@@ -8,13 +8,13 @@
 #include "services/store/sync/sync_config.h"
 #include "services/store/sync/sync_log.h"
 #include "services/sync/join.h"
-#include "services/sync/one.h"
+#include "services/sync/named_project.h"
 #include "services/sync/result.h"
 #include "services/sync/tasks.h"
 
 #define PARSE_BATCH 100
 
-static void add_names(cJSON *result, const struct one_project *one)
+static void add_names(cJSON *result, const struct named_project *one)
 {
     cJSON_AddStringToObject(result, "project_id", one->guid);
     if (one->directory_identifier[0])
@@ -23,7 +23,7 @@ static void add_names(cJSON *result, const struct one_project *one)
         cJSON_AddNullToObject(result, "directory_id");
 }
 
-static cJSON *make_result(const struct sync_run *run, const struct one_project *one, int rc, const struct err *err)
+static cJSON *make_result(const struct sync_run *run, const struct named_project *one, int rc, const struct err *err)
 {
     const struct sync_counts *c = &run->counts;
     char message[sizeof err->text];
@@ -63,7 +63,7 @@ static int count_all(struct sync_run *run, struct err *err)
 
 static int work(struct sync_run *run, void *arg, cJSON **result, struct err *err)
 {
-    struct one_project *one = arg;
+    struct named_project *one = arg;
     const struct sync_counts *c = &run->counts;
     struct parts_requested parsed;
     struct err why = {0};
@@ -71,7 +71,7 @@ static int work(struct sync_run *run, void *arg, cJSON **result, struct err *err
         sync_log_begin(run->db, one->is_forced ? "project_forced" : "project", run->ctx->id, one->project_id, err);
     if (log < 0) return -ERR_DB;
     int rc = run_connect(run, &why);
-    if (rc == 0) rc = one_project_sync(run, one, &why);
+    if (rc == 0) rc = named_project_sync(run, one, &why);
     if (rc == -ERR_DB || rc == -ERR_CONFLICT || rc == -ERR_NOMEM) return err_set(err, why.code, "%s", why.text);
     *result = make_result(run, one, rc, &why);
     int64_t synced = c->phases + c->elevations, failed = c->failed_phases + c->failed_projects + c->parts_failed;
@@ -85,10 +85,10 @@ static int work(struct sync_run *run, void *arg, cJSON **result, struct err *err
 }
 
 /* 0 and the scope; -ERR_INPUT when what was named is ambiguous. */
-static int find_scope(struct task_ctx *ctx, struct one_project *one, char scope[LEASE_NAME_SIZE], struct err *err)
+static int find_scope(struct task_ctx *ctx, struct named_project *one, char scope[LEASE_NAME_SIZE], struct err *err)
 {
     struct db *db = db_open_conf(ctx->conf, false, "logikald sync", err);
-    int found = db ? one_project_guid(db, one, err) : -(int)err->code;
+    int found = db ? named_project_guid(db, one, err) : -(int)err->code;
     db_close(db);
     if (found < 0) return found;
     char *name = NULL;
@@ -101,14 +101,14 @@ static int find_scope(struct task_ctx *ctx, struct one_project *one, char scope[
 }
 
 /* Nothing was done, and it is said why. */
-static cJSON *refused_result(struct task_ctx *ctx, const struct one_project *one, const struct err *why)
+static cJSON *refused_result(struct task_ctx *ctx, const struct named_project *one, const struct err *why)
 {
     struct sync_run run = {.ctx = ctx, .started_ms = mono_ms()};
     return make_result(&run, one, -ERR_INPUT, why);
 }
 
 /* 0 and the result, or negative. */
-static int sync_one(struct task_ctx *ctx, struct one_project *one, cJSON **result, struct err *err)
+static int sync_one(struct task_ctx *ctx, struct named_project *one, cJSON **result, struct err *err)
 {
     char scope[LEASE_NAME_SIZE];
     *result = NULL;
@@ -118,7 +118,7 @@ static int sync_one(struct task_ctx *ctx, struct one_project *one, cJSON **resul
         rc = join_or_work(ctx, &ask, work, one, result, err);
     else if (one->candidates)
         *result = refused_result(ctx, one, err), rc = 0;
-    one_project_clear(one);
+    named_project_clear(one);
     return rc;
 }
 
@@ -132,7 +132,7 @@ int task_sync_project(struct task_ctx *ctx, const cJSON *args, const cJSON *kwar
 {
     char *project = argument_text(args, kwargs, 0, "project_id", err);
     if (!project) return refuse(ctx);
-    struct one_project one = {.wanted = project, .is_forced = argument_bool(args, kwargs, 1, "force_sync")};
+    struct named_project one = {.wanted = project, .is_forced = argument_bool(args, kwargs, 1, "force_sync")};
     int rc = sync_one(ctx, &one, result, err);
     if (rc == 0 && *result) cJSON_AddBoolToObject(*result, "force_sync", one.is_forced);
     free(project);
@@ -146,7 +146,7 @@ int task_force_sync_project(struct task_ctx *ctx, const cJSON *args, const cJSON
     if (!project) return refuse(ctx);
     const cJSON *given = task_arg(args, kwargs, 1, "directory_id");
     char *directory = given && !cJSON_IsNull(given) ? argument_text(args, kwargs, 1, "directory_id", err) : NULL;
-    struct one_project one = {.wanted = project, .directory = directory, .is_forced = true};
+    struct named_project one = {.wanted = project, .directory = directory, .is_forced = true};
     int rc = sync_one(ctx, &one, result, err);
     free(directory);
     free(project);
@@ -160,21 +160,21 @@ static int sync_each(struct task_ctx *ctx, const cJSON *ids, bool is_forced, cJS
     int done = 0, total = cJSON_GetArraySize(ids), rc = 0;
     const cJSON *id;
     cJSON_ArrayForEach(id, ids) {
-        cJSON *one_result = NULL;
+        cJSON *entry = NULL;
         struct err why = {0};
         cJSON *wrapped = cJSON_CreateArray();
         cJSON_AddItemToArray(wrapped, cJSON_Duplicate(id, true));
         char *text = argument_text(wrapped, NULL, 0, "project_id", &why);
-        struct one_project one = {.wanted = text, .is_forced = is_forced};
-        rc = text ? sync_one(ctx, &one, &one_result, &why) : -ERR_INPUT;
-        if (!one_result) {
-            one_result = cJSON_CreateObject();
-            cJSON_AddFalseToObject(one_result, "success");
-            cJSON_AddStringToObject(one_result, "message", why.text);
-            cJSON_AddItemToObject(one_result, "project_id", cJSON_Duplicate(id, true));
+        struct named_project one = {.wanted = text, .is_forced = is_forced};
+        rc = text ? sync_one(ctx, &one, &entry, &why) : -ERR_INPUT;
+        if (!entry) {
+            entry = cJSON_CreateObject();
+            cJSON_AddFalseToObject(entry, "success");
+            cJSON_AddStringToObject(entry, "message", why.text);
+            cJSON_AddItemToObject(entry, "project_id", cJSON_Duplicate(id, true));
         }
-        *failed += !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(one_result, "success"));
-        cJSON_AddItemToArray(results, one_result);
+        *failed += !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(entry, "success"));
+        cJSON_AddItemToArray(results, entry);
         cJSON_Delete(wrapped);
         free(text);
         if (rc == -ERR_CANCELLED || rc == -ERR_DB) return err_set(err, why.code, "%s", why.text);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "conf/log.h"
-#include "services/logikal/farewell.h"
+#include "services/logikal/logout.h"
 
 #define LEFT_AT_ONCE 64
 #define REFUSED_MAX  3 /* logouts of sessions that were left open */
@@ -88,7 +88,7 @@ int run_sessions_left(struct sync_run *run, struct err *err)
         if (!left) return -ERR_DB;
         count = PQntuples(left);
         for (int i = 0; i < count && refused < REFUSED_MAX && rc == 0; i++) {
-            if (logikal_farewell(run->ctx->conf, db_text(left, i, 0)))
+            if (logikal_logout(run->ctx->conf, db_text(left, i, 0)))
                 rc = upstream_session_closed(run->db, db_text(left, i, 0), err);
             else
                 refused++;

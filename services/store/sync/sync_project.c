@@ -118,7 +118,7 @@ static const char move_cursor[] =
     "c.failed_at),"
     "  failures = CASE WHEN $6::text IS NULL THEN 0 ELSE c.failures + 1 END, last_error = excluded.last_error";
 
-static int64_t one_count(struct db *db, const char *sql, const char *listings, const char *stage, struct err *err)
+static int64_t query_count(struct db *db, const char *sql, const char *listings, const char *stage, struct err *err)
 {
     const char *values[] = {listings, stage};
     PGresult *r = db_query(db, err, sql, 2, values);
@@ -135,8 +135,8 @@ static int write_phases(struct db *db, const struct project_apply *a, const char
     const char *values[] = {db_number(listing, a->phases_listing), project, db_number(stage, a->stage->id),
                             db_number(run, a->run)};
     if (!a->phases_listing) return 0;
-    n->phases = one_count(db, "SELECT count(DISTINCT id) FROM sync_stage_phases WHERE listing = $1 AND stage = $2",
-                          listing, stage, err);
+    n->phases = query_count(db, "SELECT count(DISTINCT id) FROM sync_stage_phases WHERE listing = $1 AND stage = $2",
+                            listing, stage, err);
     const struct write insert = {"phase",
                                  apply_phases,
                                  3,
@@ -158,7 +158,7 @@ static int write_elevations(struct db *db, const struct project_apply *a, const 
     const char *values[] = {listings, project, db_number(stage, a->stage->id), db_number(run, a->run),
                             a->phases_listed ? a->phases_listed : "{}"};
     const char *found[] = {listings, stage};
-    n->elevations = one_count(
+    n->elevations = query_count(
         db, "SELECT count(DISTINCT id) FROM sync_stage_elevations WHERE listing = ANY ($1::bigint[]) AND stage = $2",
         listings, stage, err);
     if (n->elevations < 0) return -ERR_DB;

@@ -135,7 +135,7 @@ int64_t shares_collect(struct db *db, int64_t run, int64_t counts[], int n, stru
     return finished;
 }
 
-static int one_bool(struct db *db, const char *sql, int64_t run, struct err *err)
+static int query_bool(struct db *db, const char *sql, int64_t run, struct err *err)
 {
     char id[DB_NUMBER_SIZE];
     const char *values[] = {db_number(id, run)};
@@ -148,13 +148,13 @@ static int one_bool(struct db *db, const char *sql, int64_t run, struct err *err
 
 int shares_run_lives(struct db *db, int64_t run, struct err *err)
 {
-    return one_bool(db,
-                    "SELECT EXISTS (SELECT FROM sync_runs r JOIN leases l ON l.name = r.scope"
-                    " WHERE r.id = $1 AND r.state = 'running' AND l.expires_at > clock_timestamp())",
-                    run, err);
+    return query_bool(db,
+                      "SELECT EXISTS (SELECT FROM sync_runs r JOIN leases l ON l.name = r.scope"
+                      " WHERE r.id = $1 AND r.state = 'running' AND l.expires_at > clock_timestamp())",
+                      run, err);
 }
 
 int shares_has_free(struct db *db, int64_t run, struct err *err)
 {
-    return one_bool(db, "SELECT EXISTS (SELECT FROM sync_shares WHERE run_id = $1 AND holder IS NULL)", run, err);
+    return query_bool(db, "SELECT EXISTS (SELECT FROM sync_shares WHERE run_id = $1 AND holder IS NULL)", run, err);
 }

@@ -1,5 +1,5 @@
-/* Working off the list: see works.h. The list stays in the database; only the projects in work are in memory. */
-#include "services/sync/works.h"
+/* Working off the list: see worklist.h. The list stays in the database; only the projects in work are in memory. */
+#include "services/sync/worklist.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #define COUNT_COUNT ((int)(sizeof(struct sync_counts) / sizeof(int64_t)))
 _Static_assert(sizeof(struct sync_counts) % sizeof(int64_t) == 0, "sync_counts is an array of int64_t");
 
-struct works {
+struct worklist {
     struct sync_run *run;
     const char *doing;
     int64_t list; /* the run whose list it is */
@@ -30,9 +30,9 @@ struct works {
     size_t told_errors;
 };
 
-static void fill(struct works *ws);
+static void fill(struct worklist *ws);
 
-static void show(struct works *ws)
+static void show(struct worklist *ws)
 {
     struct err err = {0};
     struct shares_state state;
@@ -45,7 +45,7 @@ static void show(struct works *ws)
 }
 
 /* What this helper has counted since it last told. */
-static int tell(struct works *ws, int64_t seq, struct err *err)
+static int tell(struct worklist *ws, int64_t seq, struct err *err)
 {
     struct sync_run *run = ws->run;
     int64_t now[COUNT_COUNT], before[COUNT_COUNT];
@@ -66,7 +66,7 @@ static int tell(struct works *ws, int64_t seq, struct err *err)
     return rc;
 }
 
-static void finish(struct works *ws, int64_t seq)
+static void finish(struct worklist *ws, int64_t seq)
 {
     struct err err = {0};
     ws->done++;
@@ -86,7 +86,7 @@ static void note_gone(const struct project_work *w)
 
 static void on_done(struct project_work *w)
 {
-    struct works *ws = w->owner;
+    struct worklist *ws = w->owner;
     struct sync_run *run = ws->run;
     bool is_over = w->is_cancelled || run->fatal.code || logikal_is_over(run->client);
     int64_t seq = w->tag;
@@ -97,7 +97,7 @@ static void on_done(struct project_work *w)
     if (!ws->is_filling) fill(ws);
 }
 
-static int begin(struct works *ws, const PGresult *r, int row, struct err *err)
+static int begin(struct worklist *ws, const PGresult *r, int row, struct err *err)
 {
     if (run_was_said(ws->run, db_text(r, row, 2))) { /* it was found to be locked in this run */
         finish(ws, db_int(r, row, 0));
@@ -123,7 +123,7 @@ static int begin(struct works *ws, const PGresult *r, int row, struct err *err)
     return 0;
 }
 
-static void fill_page(struct works *ws, int rows)
+static void fill_page(struct worklist *ws, int rows)
 {
     struct err err = {0};
     PGresult *r = shares_take(ws->run->db, ws->list, &ws->run->lease, rows, &err);
@@ -136,7 +136,7 @@ static void fill_page(struct works *ws, int rows)
     PQclear(r);
 }
 
-static void fill(struct works *ws)
+static void fill(struct worklist *ws)
 {
     ws->is_filling = true;
     while (!ws->has_all && ws->in_work < ws->limit && !ws->run->fatal.code && !logikal_is_over(ws->run->client)) {
@@ -148,14 +148,14 @@ static void fill(struct works *ws)
     if (!ws->is_helper && !ws->has_all && left > ws->limit) help_ask(ws->run, &ws->help);
 }
 
-static struct works new_works(struct sync_run *run, int64_t list, const char *doing)
+static struct worklist worklist_new(struct sync_run *run, int64_t list, const char *doing)
 {
     int limit = logikal_max_sessions(run->client) * 2;
-    return (struct works){.run = run, .list = list, .doing = doing, .limit = limit < HELD_MAX ? limit : HELD_MAX};
+    return (struct worklist){.run = run, .list = list, .doing = doing, .limit = limit < HELD_MAX ? limit : HELD_MAX};
 }
 
 /* Until a project is free again (its helper died), or all are done: 1 = there are some to take, 0 = none is left. */
-static int wait_for_others(struct works *ws, struct err *err)
+static int wait_for_others(struct worklist *ws, struct err *err)
 {
     const struct timespec pause = {.tv_nsec = WAIT_MS * 1000000L};
     struct sync_run *run = ws->run;
@@ -173,7 +173,7 @@ static int wait_for_others(struct works *ws, struct err *err)
     }
 }
 
-static int add_helped(struct works *ws, struct err *err)
+static int add_helped(struct worklist *ws, struct err *err)
 {
     struct sync_run *run = ws->run;
     int64_t counts[COUNT_COUNT];
@@ -189,9 +189,9 @@ static int add_helped(struct works *ws, struct err *err)
     return helped < 0 ? -ERR_DB : 0;
 }
 
-int works_run(struct sync_run *run, int64_t total, bool with_files, const char *doing, struct err *err)
+int worklist_run(struct sync_run *run, int64_t total, bool with_files, const char *doing, struct err *err)
 {
-    struct works ws = new_works(run, run->id, doing);
+    struct worklist ws = worklist_new(run, run->id, doing);
     ws.total = total;
     if (shares_publish(&run->stage, run->id, with_files, err) < 0) return -ERR_DB;
     run_progress(run, 0, total, doing);
@@ -208,9 +208,9 @@ int works_run(struct sync_run *run, int64_t total, bool with_files, const char *
     return rc;
 }
 
-int works_help(struct sync_run *run, int64_t *projects, struct err *err)
+int worklist_help(struct sync_run *run, int64_t *projects, struct err *err)
 {
-    struct works ws = new_works(run, run->helps, "helping with projects");
+    struct worklist ws = worklist_new(run, run->helps, "helping with projects");
     ws.is_helper = true;
     fill(&ws);
     int rc = run_jobs(run, err);

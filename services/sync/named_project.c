@@ -1,6 +1,6 @@
-/* One project: see one.h. When the database knows the place, everything is asked for at once on several sessions; when
- * the project turns out to be elsewhere, or is new, the tree is searched for it. */
-#include "services/sync/one.h"
+/* One project: see named_project.h. When the database knows the place, everything is asked for at once on several
+ * sessions; when the project turns out to be elsewhere, or is new, the tree is searched for it. */
+#include "services/sync/named_project.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static cJSON *candidates_of(const PGresult *r, int id, int name, int directory)
 }
 
 /* The directory that was named, if the database knows it. */
-static int find_directory(struct db *db, struct one_project *one, struct err *err)
+static int find_directory(struct db *db, struct named_project *one, struct err *err)
 {
     if (!one->directory || one->wanted_directory) return 0;
     PGresult *r = directory_find(db, one->directory, err);
@@ -59,7 +59,7 @@ static int find_directory(struct db *db, struct one_project *one, struct err *er
 
 /* Reads the project's row, if there is one, into one: 1, 0, -ERR_INPUT when there are several; the chain is the
  * caller's to free, NULL when it is not known. */
-static int look_up(struct db *db, struct one_project *one, const char *name, char **chain, struct err *err)
+static int look_up(struct db *db, struct named_project *one, const char *name, char **chain, struct err *err)
 {
     *chain = NULL;
     PGresult *r = project_find(db, name, one->directory && !one->wanted_directory ? -1 : one->wanted_directory, err);
@@ -80,7 +80,7 @@ static int look_up(struct db *db, struct one_project *one, const char *name, cha
     return found;
 }
 
-int one_project_guid(struct db *db, struct one_project *one, struct err *err)
+int named_project_guid(struct db *db, struct named_project *one, struct err *err)
 {
     char *chain;
     snprintf(one->guid, sizeof one->guid, "%s", one->wanted);
@@ -91,7 +91,7 @@ int one_project_guid(struct db *db, struct one_project *one, struct err *err)
     return found;
 }
 
-void one_project_clear(struct one_project *one)
+void named_project_clear(struct named_project *one)
 {
     cJSON_Delete(one->candidates);
     free(one->wanted_chain);
@@ -99,7 +99,7 @@ void one_project_clear(struct one_project *one)
     one->wanted_chain = NULL;
 }
 
-static struct project_work *start_work(struct sync_run *run, const struct one_project *one, const char *chain,
+static struct project_work *start_work(struct sync_run *run, const struct named_project *one, const char *chain,
                                        const int64_t *changed, bool *is_done, struct err *err)
 {
     struct project_work *w = project_work_new(run, one->project_id, one->guid, chain);
@@ -147,7 +147,7 @@ static int is_first_time(struct db *db, int64_t project_id, struct err *err)
 }
 
 /* Its rows and files; 1 = it is there, 0 = it is not any more, or negative. */
-static int work_on(struct sync_run *run, const struct one_project *one, const char *chain, const int64_t *changed,
+static int work_on(struct sync_run *run, const struct named_project *one, const char *chain, const int64_t *changed,
                    struct walk *beside, struct err *err)
 {
     bool is_done = false;
@@ -161,7 +161,7 @@ static int work_on(struct sync_run *run, const struct one_project *one, const ch
 }
 
 /* With the listing of its directory beside its own lists. */
-static int sync_known(struct sync_run *run, struct one_project *one, const char *chain, struct err *err)
+static int sync_known(struct sync_run *run, struct named_project *one, const char *chain, struct err *err)
 {
     struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = one->guid};
     int is_first = is_first_time(run->db, one->project_id, err);
@@ -175,7 +175,7 @@ static int sync_known(struct sync_run *run, struct one_project *one, const char 
 }
 
 /* Only when it moved: its directory is listed first. */
-static int sync_if_moved(struct sync_run *run, struct one_project *one, const char *chain, struct err *err)
+static int sync_if_moved(struct sync_run *run, struct named_project *one, const char *chain, struct err *err)
 {
     struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = one->guid};
     const struct tree_wants wants = {.phases_due = true, .elevations_due = true};
@@ -192,7 +192,7 @@ static int sync_if_moved(struct sync_run *run, struct one_project *one, const ch
 }
 
 /* The project was seen by a walk: its row is stored, and it is worked on. */
-static int sync_found(struct sync_run *run, struct one_project *one, const struct walk *w, struct err *err)
+static int sync_found(struct sync_run *run, struct named_project *one, const struct walk *w, struct err *err)
 {
     char *chain = NULL;
     int rc = apply_project(run, err);
@@ -206,7 +206,7 @@ static int sync_found(struct sync_run *run, struct one_project *one, const struc
 }
 
 /* What a walk has found by a name: 1 = one project, and it is synced; 0 = none; -ERR_INPUT = several. */
-static int take_found(struct sync_run *run, struct one_project *one, struct walk *w, struct err *err)
+static int take_found(struct sync_run *run, struct named_project *one, struct walk *w, struct err *err)
 {
     int rc = 0;
     if (!w->is_exact && cJSON_GetArraySize(w->candidates) > 1) {
@@ -221,7 +221,7 @@ static int take_found(struct sync_run *run, struct one_project *one, struct walk
 }
 
 /* In the directory that was named, which the database knows: 1 = synced, 0 = it is not there. */
-static int search_directory(struct sync_run *run, struct one_project *one, const char *name, struct err *err)
+static int search_directory(struct sync_run *run, struct named_project *one, const char *name, struct err *err)
 {
     struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = name};
     warm(run, one->wanted_chain, NULL);
@@ -232,7 +232,7 @@ static int search_directory(struct sync_run *run, struct one_project *one, const
 }
 
 /* Nowhere in the whole tree: a project that is stored is gone. Not so where it could not be seen. */
-static int note_gone(struct sync_run *run, const struct one_project *one, struct err *err)
+static int note_gone(struct sync_run *run, const struct named_project *one, struct err *err)
 {
     int is_excluded = one->directory_identifier[0] ? tree_is_excluded(run->db, one->directory_identifier, err) : 0;
     if (!one->project_id || is_excluded) return is_excluded < 0 ? is_excluded : 0;
@@ -242,7 +242,7 @@ static int note_gone(struct sync_run *run, const struct one_project *one, struct
 
 /* Through the whole tree; the directories on the way are stored. A name is looked for to the end: there may be another.
  */
-static int search(struct sync_run *run, struct one_project *one, const char *name, struct err *err)
+static int search(struct sync_run *run, struct named_project *one, const char *name, struct err *err)
 {
     struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = name, .find_in = one->directory};
     warm(run, NULL, NULL);
@@ -257,7 +257,7 @@ static int search(struct sync_run *run, struct one_project *one, const char *nam
                    run->counts.vanished_of[MISSING_PROJECTS] ? " any more: it is marked as gone" : "");
 }
 
-int one_project_sync(struct sync_run *run, struct one_project *one, struct err *err)
+int named_project_sync(struct sync_run *run, struct named_project *one, struct err *err)
 {
     char *chain = NULL, key[GUID_SIZE];
     int rc = find_directory(run->db, one, err);

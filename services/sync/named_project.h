@@ -1,14 +1,14 @@
 /* A sync of one project by its GUID, name or row id: where it is comes from the database, or from a search of the tree.
  */
-#ifndef LOGIKALD_SERVICES_SYNC_ONE_H
-#define LOGIKALD_SERVICES_SYNC_ONE_H
+#ifndef LOGIKALD_SERVICES_SYNC_NAMED_PROJECT_H
+#define LOGIKALD_SERVICES_SYNC_NAMED_PROJECT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "services/sync/run.h"
 
-struct one_project {
+struct named_project {
     const char *wanted;    /* GUID, name, or, when nothing has that name, row id */
     const char *directory; /* in which a name is meant: identifier, name, or row id; NULL = wherever it is */
     bool is_forced;        /* its lists are read even when nothing has moved */
@@ -24,12 +24,12 @@ struct one_project {
 };
 
 /* The GUID that a request means, as far as the database knows: 1 and it is in guid; 0 (guid is as wanted); -ERR_INPUT,
- * and candidates are there: it is ambiguous; -ERR_DB. one_project_clear when all is done. */
-int one_project_guid(struct db *db, struct one_project *one, struct err *err);
+ * and candidates are there: it is ambiguous; -ERR_DB. named_project_clear when all is done. */
+int named_project_guid(struct db *db, struct named_project *one, struct err *err);
 
 /* 0, -ERR_NOT_FOUND (nowhere in the tree), -ERR_INPUT (ambiguous), or what ended it. Needs a connected run. */
-int one_project_sync(struct sync_run *run, struct one_project *one, struct err *err);
+int named_project_sync(struct sync_run *run, struct named_project *one, struct err *err);
 
-void one_project_clear(struct one_project *one);
+void named_project_clear(struct named_project *one);
 
 #endif

@@ -1,5 +1,5 @@
-/* A single logout: see farewell.h. */
-#include "services/logikal/farewell.h"
+/* A single logout: see logout.h. */
+#include "services/logikal/logout.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@ static void on_done(void *arg, const struct http_answer *answer)
     *(int *)arg = answer->status ? answer->status : -1;
 }
 
-bool logikal_farewell(const struct conf *conf, const char *token)
+bool logikal_logout(const struct conf *conf, const char *token)
 {
     const char *base = conf_str(conf, SET_LOGIKAL_URL);
     int len = (int)strlen(base), status = 0;

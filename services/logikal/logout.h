@@ -1,6 +1,6 @@
 /* Logging out of a session that somebody else has left open. */
-#ifndef LOGIKALD_SERVICES_LOGIKAL_FAREWELL_H
-#define LOGIKALD_SERVICES_LOGIKAL_FAREWELL_H
+#ifndef LOGIKALD_SERVICES_LOGIKAL_LOGOUT_H
+#define LOGIKALD_SERVICES_LOGIKAL_LOGOUT_H
 
 #include <stdbool.h>
 
@@ -8,6 +8,6 @@ struct conf;
 
 /* Blocks for at most five seconds. True: the session is over, by this or before; false: nobody knows, try again later.
  */
-bool logikal_farewell(const struct conf *conf, const char *token);
+bool logikal_logout(const struct conf *conf, const char *token);
 
 #endif
