@@ -116,6 +116,10 @@ typedef void (*queue_list_fn)(void *arg, const cJSON *entries, const struct err 
 int queue_list(struct queue *q, enum queue_view view, const char *name, int64_t offset, int64_t limit, queue_list_fn fn,
                void *arg, struct err *err);
 
+/* What else Redis keeps: {"leader": of the beats, "runs": {entry of the schedule: when it last ran, unix ms},
+ * "revoked_ms": when the task was}; what there is not is left out. task_id may be NULL. As queue_list. */
+int queue_marks(struct queue *q, const char *task_id, queue_list_fn fn, void *arg, struct err *err);
+
 /* All that waits, is scheduled or dead and matches: text (any case; in id, task, queue or reason; NULL = everything),
  * queue (NULL = all served), letter (of a dead letter as listed; NULL = any). SWEEP_LOOK gives the first `wanted`
  * entries and how many match, and looks at `most` at most (0 = at all; then is_whole is false when there were more).

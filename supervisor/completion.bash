@@ -14,7 +14,7 @@ _logikald() {
         return
     fi
     if ((COMP_CWORD == at)); then
-        words="supervise ctl web worker beat migrate hold feed alert queue task check defaults config --help --version --config --env-file"
+        words="supervise ctl web worker beat migrate hold feed alert queue why task check defaults config --help --version --config --env-file"
     elif [[ ${COMP_WORDS[at]} == ctl ]]; then
         if ((COMP_CWORD == at + 1)); then
             words="status start stop restart reload signal tail set flags version shutdown --help"

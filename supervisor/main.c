@@ -45,6 +45,7 @@ static const struct command {
     {"feed", run_role, "COMMAND ...", "changes and who is told of them: status, tail, replay"},
     {"alert", run_role, "test", "tell the channels of alarms of a test"},
     {"queue", run_role, "COMMAND ...", "look into the queues: list, peek, dead, retry, purge, pause ..."},
+    {"why", run_role, "X", "why a type, object, task, queue or process is as it is; works while web is down"},
     {"task", run_role, "NAME ...", "run one task here and now"},
     {"check", run_role, "", "test configuration, PostgreSQL, Redis and the Logikal login"},
     {"defaults", run_defaults, "[--markdown|--run-dir]",
@@ -58,7 +59,7 @@ static const struct command {
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 /* Those that look at what runs: with the configuration of the supervisor, when none is named. */
-static const char *const tools[] = {"migrate", "feed", "queue", "task", "check", "config", "alert", NULL};
+static const char *const tools[] = {"migrate", "feed", "queue", "task", "check", "config", "alert", "why", NULL};
 
 static int run_help(int argc, char **argv)
 {

@@ -37,6 +37,7 @@
 #include "services/web/watch/metrics.h"
 #include "services/web/watch/verdict.h"
 #include "services/web/web.h"
+#include "services/why/gather.h"
 
 #define GRACE_S 25 /* for requests under way; below the supervisor's default of 30 */
 
@@ -170,6 +171,7 @@ static void tear_down(struct web *web)
     versions_free(web->versions);
     pool_free(web->pool);
     ui_free(web->ui);
+    why_asks_free();
     identities_free();
     if (web->base) event_base_free(web->base);
     conf_free(web->conf);

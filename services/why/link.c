@@ -1,0 +1,172 @@
+/* Links and facts: see link.h. */
+#include "services/why/link.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/clock.h"
+#include "conf/json.h"
+#include "conf/utf8.h"
+
+#define TEXT_SIZE 1000
+
+static const char *const state_words[] = {"fine", "waits", "unknown", "stuck"};
+
+const char *why_state_word(enum why_state state)
+{
+    return state_words[state];
+}
+
+/* What is cut is cut between characters. */
+static cJSON *text_of(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
+static cJSON *text_of(const char *fmt, va_list ap)
+{
+    char text[TEXT_SIZE];
+    int len = vsnprintf(text, sizeof text, fmt, ap);
+    if (len >= (int)sizeof text) strcpy(text + utf8_cut(text, sizeof text - 4), "...");
+    return cJSON_CreateString(text);
+}
+
+cJSON *why_link(enum why_state state, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    cJSON *link = cJSON_CreateObject();
+    cJSON_AddStringToObject(link, "state", state_words[state]);
+    cJSON_AddItemToObject(link, "what", text_of(fmt, ap));
+    va_end(ap);
+    cJSON_AddArrayToObject(link, "because");
+    cJSON_AddArrayToObject(link, "do");
+    return link;
+}
+
+static void add_time(cJSON *link, const char *name, double unix_ms)
+{
+    char text[CLOCK_TEXT_SIZE];
+    if (unix_ms > 0 && !why_fact(link, name)) cJSON_AddStringToObject(link, name, clock_iso_ms((int64_t)unix_ms, text));
+}
+
+static double ms_of(const char *iso)
+{
+    int64_t us = 0;
+    return iso && clock_parse_iso(iso, &us) == 0 ? (double)(us / 1000) : 0;
+}
+
+void why_since(cJSON *link, const char *iso)
+{
+    add_time(link, "since", ms_of(iso));
+}
+
+void why_since_ms(cJSON *link, double unix_ms)
+{
+    add_time(link, "since", unix_ms);
+}
+
+void why_because(cJSON *link, cJSON *cause)
+{
+    if (cause) cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(link, "because"), cause);
+}
+
+void why_next(cJSON *link, const char *at, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    cJSON *text = text_of(fmt, ap);
+    va_end(ap);
+    cJSON_DeleteItemFromObjectCaseSensitive(link, "next");
+    cJSON_AddItemToObject(link, "next", text);
+    add_time(link, "next_at", ms_of(at));
+}
+
+void why_next_ms(cJSON *link, double unix_ms, const char *what)
+{
+    why_next(link, NULL, "%s", what);
+    add_time(link, "next_at", unix_ms);
+}
+
+void why_do(cJSON *link, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(link, "do"), text_of(fmt, ap));
+    va_end(ap);
+}
+
+enum why_state why_worst(const cJSON *link)
+{
+    enum why_state worst = WHY_FINE;
+    for (int i = WHY_FINE; i <= WHY_STUCK; i++)
+        if (strcmp(why_text(link, "state"), state_words[i]) == 0) worst = (enum why_state)i;
+    const cJSON *cause;
+    cJSON_ArrayForEach(cause, why_fact(link, "because")) {
+        enum why_state of_cause = why_worst(cause);
+        if (of_cause > worst) worst = of_cause;
+    }
+    return worst;
+}
+
+bool why_has_cause(const cJSON *link)
+{
+    const cJSON *causes = why_fact(link, "because");
+    return causes && causes->child;
+}
+
+/* ---- facts ---- */
+
+const cJSON *why_fact(const cJSON *object, const char *key)
+{
+    return json_member(object, key);
+}
+
+const char *why_text(const cJSON *object, const char *key)
+{
+    const char *text = json_text(object, key);
+    return text ? text : "";
+}
+
+double why_number(const cJSON *object, const char *key)
+{
+    return json_number(object, key, 0);
+}
+
+bool why_is(const cJSON *object, const char *key)
+{
+    return cJSON_IsTrue(why_fact(object, key));
+}
+
+double why_ms(const cJSON *object, const char *key)
+{
+    return ms_of(json_text(object, key));
+}
+
+const cJSON *why_find(const cJSON *list, const char *key, const char *text)
+{
+    const cJSON *each;
+    cJSON_ArrayForEach(each, list)
+        if (strcmp(why_text(each, key), text) == 0) return each;
+    return NULL;
+}
+
+const char *why_span(double seconds, char out[32])
+{
+    if (seconds < 100)
+        snprintf(out, 32, "%.0f s", seconds > 0 ? seconds : 0);
+    else if (seconds < 100 * 60)
+        snprintf(out, 32, "%.0f min", seconds / 60);
+    else if (seconds < 48 * 3600)
+        snprintf(out, 32, "%.0f h", seconds / 3600);
+    else
+        snprintf(out, 32, "%.0f d", seconds / 86400);
+    return out;
+}
+
+const char *why_setting(const cJSON *facts, const char *name, char *out, size_t size)
+{
+    const cJSON *setting = why_fact(why_fact(facts, "settings"), name);
+    if (setting)
+        snprintf(out, size, "%s=%s, %s", name, why_text(setting, "value"), why_text(setting, "where"));
+    else
+        snprintf(out, size, "%s", name);
+    return out;
+}

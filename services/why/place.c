@@ -1,0 +1,149 @@
+/* Why a queue stands, and why a process runs or does not. */
+#include <stdio.h>
+#include <string.h>
+
+#include "services/why/explain.h"
+#include "services/why/link.h"
+#include "services/why/plant.h"
+
+/* ---- queues ---- */
+
+static cJSON *depth_of(const cJSON *q, const char *name)
+{
+    double depth = why_number(q, "depth"), oldest = why_number(q, "oldest_ms");
+    char span[32];
+    if (depth == 0) return why_link(WHY_FINE, "Queue %s is empty: nothing waits in it", name);
+    if (oldest <= 0)
+        return why_link(WHY_WAITS, "%.0f task%s in queue %s", depth, depth == 1 ? " waits" : "s wait", name);
+    return why_link(WHY_WAITS, "%.0f task%s in queue %s; the next in line has waited for %s", depth,
+                    depth == 1 ? " waits" : "s wait", name, why_span(oldest / 1000, span));
+}
+
+cJSON *why_queue(const cJSON *facts, const char *queue)
+{
+    const cJSON *stats = why_fact(facts, "stats"), *q = why_find(why_fact(stats, "queues"), "name", queue), *w;
+    cJSON *link = stats ? depth_of(q, queue) : why_link(WHY_UNKNOWN, "What waits in queue %s is not known", queue);
+    plant_add_queue(facts, queue, link);
+    if (!stats || why_has_cause(link)) return link;
+    double active = 0, runners = 0;
+    char setting[200];
+    cJSON_ArrayForEach(w, why_fact(facts, "workers")) {
+        active += why_number(w, "active");
+        runners += why_number(w, "concurrency");
+    }
+    if (why_number(q, "depth") > 0 && active >= runners) {
+        cJSON *cause = why_link(WHY_WAITS, "All %.0f runners of all workers are busy", runners);
+        why_do(cause, "More runners: %s", why_setting(facts, "WORKER_CONCURRENCY", setting, sizeof setting));
+        why_because(link, cause);
+        why_next(link, NULL, "The next in line is taken when a runner is free");
+    } else if (why_number(q, "depth") > 0) {
+        why_next(link, NULL, "%.0f of %.0f runners are busy: what waits is taken now", active, runners);
+    } else {
+        why_next(link, NULL, "What is sent is taken at once: %.0f of %.0f runners are busy", active, runners);
+    }
+    return link;
+}
+
+/* ---- processes ---- */
+
+static cJSON *at_work(const cJSON *facts, const cJSON *child)
+{
+    const char *status = why_text(child, "status"), *exit = why_text(child, "last_exit");
+    char span[32];
+    double uptime = (why_number(facts, "now_ms") - why_number(child, "started_ms")) / 1000;
+    cJSON *link =
+        why_link(WHY_FINE, "%s is %s%s%s%s, up for %s, started %.0f times after its first%s%s", why_text(child, "name"),
+                 why_text(child, "state"), *status ? " (" : "", status, *status ? ")" : "", why_span(uptime, span),
+                 why_number(child, "restarts"), *exit ? "; last exit: " : "", exit);
+    why_since_ms(link, why_number(child, "started_ms"));
+    return link;
+}
+
+static cJSON *supervisor(const cJSON *facts)
+{
+    const cJSON *s = why_fact(facts, "supervisor");
+    char span[32];
+    if (!s) {
+        const char *note = why_text(facts, "supervisor_note");
+        cJSON *link = why_link(WHY_UNKNOWN, "%s", *note ? note : "No supervisor has reported here");
+        why_do(link,
+               "Where each role runs by itself there is none. Else: logikald ctl status, with its LOGIKALD_RUN_DIR.");
+        return link;
+    }
+    cJSON *link = plant_supervisor(facts);
+    if (link) return link;
+    double uptime = (why_number(facts, "now_ms") - why_number(s, "started_ms")) / 1000;
+    link = why_link(WHY_FINE, "The supervisor is %s, up for %s, with %.0f reloads", why_text(s, "state"),
+                    why_span(uptime, span), why_number(s, "reloads"));
+    why_since_ms(link, why_number(s, "started_ms"));
+    if (*why_text(s, "reload_error")) {
+        cJSON *cause = why_link(WHY_STUCK, "The last reload was refused: %s", why_text(s, "reload_error"));
+        why_since_ms(cause, why_number(s, "reload_ms"));
+        why_do(cause, "Correct it and reload again; until then the former configuration is in force.");
+        why_because(link, cause);
+    }
+    if (*why_text(s, "background_note")) why_because(link, why_link(WHY_STUCK, "%s", why_text(s, "background_note")));
+    return link;
+}
+
+/* None of that role is among the supervisor's children, or there is no supervisor. */
+static cJSON *absent(const cJSON *facts, const char *role)
+{
+    bool knows = plant_knows_children(facts);
+    cJSON *link = why_link(knows ? WHY_STUCK : WHY_UNKNOWN,
+                           knows ? "The supervisor runs no %s"
+                                 : "Whether a %s runs is not "
+                                   "known here",
+                           role);
+    if (strcmp(role, "worker") == 0) {
+        cJSON *redis = plant_redis(facts);
+        why_because(link, redis);
+        if (!redis) plant_add_workers(facts, link);
+    } else if (strcmp(role, "beat") == 0) {
+        plant_add_schedule(facts, link);
+    }
+    if (!why_has_cause(link)) why_because(link, plant_supervisor(facts));
+    const cJSON *marks = why_fact(facts, "marks"), *w;
+    cJSON_ArrayForEach(w, why_fact(facts, "workers"))
+        if (strcmp(role, "worker") == 0)
+            why_because(link, why_link(WHY_FINE, "Worker %s is registered with Redis, with %.0f of %.0f runners busy",
+                                       why_text(w, "node"), why_number(w, "active"), why_number(w, "concurrency")));
+    if (strcmp(role, "beat") == 0 && *why_text(marks, "leader"))
+        why_because(link, why_link(WHY_FINE, "A beat leads the schedule: %s", why_text(marks, "leader")));
+    return link;
+}
+
+/* What of the whole keeps a process from its work though it runs. */
+static void add_needs(const cJSON *facts, const char *role, cJSON *link)
+{
+    bool is_worker = strcmp(role, "worker") == 0, is_beat = strcmp(role, "beat") == 0;
+    if (!is_beat && (is_worker || strcmp(role, "web") == 0 || strcmp(role, "migrate") == 0))
+        why_because(link, plant_database(facts));
+    if (is_worker || is_beat) why_because(link, plant_redis(facts));
+}
+
+cJSON *why_process(const cJSON *facts, const char *name)
+{
+    const cJSON *child;
+    cJSON *all[64], *link = NULL;
+    int count = 0;
+    const char *role = name;
+    if (strcmp(name, "supervisor") == 0) return supervisor(facts);
+    if (plant_knows_children(facts))
+        cJSON_ArrayForEach(child, why_fact(why_fact(facts, "supervisor"), "children")) {
+            bool is_it = strcmp(why_text(child, "name"), name) == 0;
+            if ((!is_it && strcmp(why_text(child, "role"), name) != 0) || count == 64) continue;
+            cJSON *cause = plant_child(facts, child);
+            all[count++] = cause ? cause : at_work(facts, child);
+            if (is_it) role = why_text(child, "role");
+        }
+    if (count == 0) return absent(facts, name);
+    if (count == 1) {
+        link = all[0];
+    } else {
+        link = why_link(WHY_FINE, "%d processes are %s", count, name);
+        for (int i = 0; i < count; i++) why_because(link, all[i]);
+    }
+    add_needs(facts, role, link);
+    return link;
+}

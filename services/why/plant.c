@@ -1,0 +1,311 @@
+/* See plant.h. One cause is told once: a queue that nobody takes from because the worker is stopped is told as the
+ * worker that is stopped. */
+#include "services/why/plant.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "services/why/link.h"
+
+#define SNAPSHOT_OLD_MS 15000
+#define SILENT_SHARE    0.7 /* of the watchdog's time without a ping */
+#define SLACK_MS        5000
+#define LEASE_MS        15000 /* of a worker, when its setting is not known */
+#define TICKS_LATE      3     /* so many intervals without a tick are none */
+#define SCHEDULE_QUEUE  "scheduler"
+#define TICK            "smart-sync-scheduler"
+
+cJSON *plant_database(const cJSON *facts)
+{
+    const cJSON *database = why_fact(facts, "database");
+    if (!database || why_is(database, "is_up")) return NULL;
+    if (!why_is(database, "is_used")) {
+        cJSON *link = why_link(WHY_STUCK, "PostgreSQL is not configured");
+        why_do(link, "Set DATABASE_URL.");
+        return link;
+    }
+    cJSON *link = why_link(WHY_STUCK, "PostgreSQL is not reachable: %s. How the copy is cannot be told until it is",
+                           why_text(database, "why"));
+    why_do(link, "Check that the server runs and that DATABASE_URL is right; nothing has to be restarted.");
+    return link;
+}
+
+cJSON *plant_redis(const cJSON *facts)
+{
+    const cJSON *redis = why_fact(facts, "redis");
+    if (!redis || why_is(redis, "is_up")) return NULL;
+    if (!why_is(redis, "is_used")) {
+        cJSON *link = why_link(WHY_STUCK, "Redis is not configured: there are no queues, and neither worker nor beat");
+        why_do(link, "Set REDIS_URL. Syncs that are started by hand run in children of web meanwhile.");
+        return link;
+    }
+    cJSON *link =
+        why_link(WHY_STUCK, "Redis is not reachable: %s. No task is sent or taken until it is", why_text(redis, "why"));
+    why_do(link, "Check that the server runs and that REDIS_URL is right; nothing has to be restarted.");
+    return link;
+}
+
+/* ---- processes ---- */
+
+static bool is_snapshot_old(const cJSON *facts)
+{
+    double written = why_number(why_fact(facts, "supervisor"), "written_ms");
+    return written > 0 && why_number(facts, "now_ms") - written > SNAPSHOT_OLD_MS;
+}
+
+bool plant_knows_children(const cJSON *facts)
+{
+    return why_fact(facts, "supervisor") && !is_snapshot_old(facts);
+}
+
+cJSON *plant_supervisor(const cJSON *facts)
+{
+    const cJSON *s = why_fact(facts, "supervisor");
+    if (!s || !is_snapshot_old(facts)) return NULL;
+    cJSON *link = why_link(WHY_STUCK, "The supervisor has not reported since then: it is gone, or it hangs");
+    why_since_ms(link, why_number(s, "written_ms"));
+    why_do(link, "Look at the container's log; restart the container when it does not come back.");
+    return link;
+}
+
+/* Sentences for each state in which a child is not at work. */
+static const struct {
+    const char *state, *what, *advice; /* advice: with the name */
+    enum why_state is;
+} states[] = {
+    {"crash-loop", "%s ends again and again", "Its last lines say why: logikald ctl tail %s", WHY_STUCK},
+    {"backoff", "%s failed and is started again soon", "Its last lines say why: logikald ctl tail %s", WHY_WAITS},
+    {"dumping", "%s hung: it did not ping in time, and is replaced", "Its stack is in its log: logikald ctl tail %s",
+     WHY_WAITS},
+    {"waiting", "%s waits for what it depends on", "logikald ctl status tells what of %s's needs is not ready",
+     WHY_WAITS},
+    {"starting", "%s is starting", NULL, WHY_WAITS},
+    {"stopping", "%s is stopping", NULL, WHY_WAITS},
+    {"killing", "%s did not stop in time and is killed", NULL, WHY_WAITS},
+    {"lingering", "%s has ended, and something that it started has not", NULL, WHY_WAITS},
+    {"down", "%s is down", "Start it: logikald ctl start %s", WHY_STUCK},
+    {"done", "%s has ended and is not started again", "Start it: logikald ctl start %s", WHY_STUCK},
+};
+
+static cJSON *child_by_state(const cJSON *child, const char *name, const char *state)
+{
+    char text[200];
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        if (strcmp(states[i].state, state) != 0) continue;
+        const char *at = strstr(states[i].what, "%s");
+        snprintf(text, sizeof text, "%.*s%.64s%s", (int)(at - states[i].what), states[i].what, name, at + 2);
+        const char *exit = why_text(child, "last_exit");
+        cJSON *link = why_link(states[i].is, "%s%s%s%s", text, *exit ? " (last exit: " : "", exit, *exit ? ")" : "");
+        if (states[i].advice) {
+            at = strstr(states[i].advice, "%s");
+            why_do(link, "%.*s%s%s", (int)(at - states[i].advice), states[i].advice, name, at + 2);
+        }
+        return link;
+    }
+    return NULL;
+}
+
+static double setting_ms(const cJSON *facts, const char *name)
+{
+    return 1000 * why_number(why_fact(why_fact(facts, "settings"), name), "number");
+}
+
+/* A role pings twice in its watchdog's time. */
+static bool is_silent(const cJSON *facts, const cJSON *child)
+{
+    double watchdog_ms = setting_ms(facts, "WATCHDOG_SECONDS");
+    return watchdog_ms > 0 && why_number(child, "watchdog_age_ms") > SILENT_SHARE * watchdog_ms;
+}
+
+cJSON *plant_child(const cJSON *facts, const cJSON *child)
+{
+    const char *name = why_text(child, "name"), *state = why_text(child, "state");
+    bool is_loop = why_is(child, "is_crash_loop");
+    cJSON *link = NULL;
+    char span[32], setting[200];
+    if (why_is(child, "is_held")) {
+        link = why_link(WHY_STUCK, "%s was stopped by hand (ctl stop, or the System page)", name);
+        why_since_ms(link, why_number(child, "last_exit_ms"));
+        why_do(link, "Start it: logikald ctl start %s, or the System page.", name);
+        return link;
+    }
+    if (why_is(child, "is_ready") && !is_loop) {
+        double age = why_number(child, "watchdog_age_ms") + why_number(facts, "now_ms") -
+                     why_number(why_fact(facts, "supervisor"), "written_ms");
+        if (!is_silent(facts, child)) return NULL;
+        link =
+            why_link(WHY_WAITS, "%s has not pinged for %s: it hangs, or is frozen", name, why_span(age / 1000, span));
+        why_next(link, NULL, "It is killed and replaced when the watchdog's time is over (%s)",
+                 why_setting(facts, "WATCHDOG_SECONDS", setting, sizeof setting));
+        return link;
+    }
+    link = child_by_state(child, name, is_loop ? "crash-loop" : state);
+    if (!link) return NULL;
+    why_since_ms(link, why_number(child, "last_exit_ms"));
+    if (why_number(child, "next_start_ms") > 0)
+        why_next_ms(link, why_number(child, "next_start_ms"), "It is started again");
+    return link;
+}
+
+/* The children of a role that are not at work become causes. Returns how many are. */
+static int add_children(const cJSON *facts, const char *role, cJSON *link)
+{
+    int well = 0;
+    const cJSON *child;
+    cJSON_ArrayForEach(child, why_fact(why_fact(facts, "supervisor"), "children")) {
+        if (strcmp(why_text(child, "role"), role) != 0) continue;
+        cJSON *cause = plant_child(facts, child);
+        well += !cause;
+        why_because(link, cause);
+    }
+    return well;
+}
+
+/* ---- workers ---- */
+
+static bool has_child(const cJSON *facts, const char *role)
+{
+    return why_find(why_fact(why_fact(facts, "supervisor"), "children"), "role", role) != NULL;
+}
+
+static cJSON *switch_off(const cJSON *facts, const char *so)
+{
+    char setting[200];
+    const cJSON *value = why_fact(why_fact(facts, "settings"), "BACKGROUND_SYNC_ENABLED");
+    if (!value || strcmp(why_text(value, "value"), "true") == 0) return NULL;
+    cJSON *link = why_link(WHY_STUCK, "Background sync is off: %s. %s",
+                           why_setting(facts, "BACKGROUND_SYNC_ENABLED", setting, sizeof setting), so);
+    why_do(link,
+           "Set BACKGROUND_SYNC_ENABLED=true where it is set and reload, or until the next start: logikald ctl set "
+           "BACKGROUND_SYNC_ENABLED true");
+    return link;
+}
+
+static const cJSON *child_of_pid(const cJSON *facts, double pid)
+{
+    const cJSON *child;
+    cJSON_ArrayForEach(child, why_fact(why_fact(facts, "supervisor"), "children"))
+        if (why_number(child, "pid") == pid) return child;
+    return NULL;
+}
+
+/* Those that Redis has registered: how many renew; the others become causes, but for what the supervisor has told. */
+static int add_registered(const cJSON *facts, cJSON *link)
+{
+    int well = 0;
+    char span[32];
+    double lease_ms = setting_ms(facts, "WORKER_LEASE_SECONDS");
+    if (lease_ms <= 0) lease_ms = LEASE_MS;
+    const cJSON *worker;
+    cJSON_ArrayForEach(worker, why_fact(facts, "workers")) {
+        double silent = why_number(worker, "last_seen_ms");
+        const cJSON *child = child_of_pid(facts, why_number(worker, "pid"));
+        if (silent <= lease_ms) {
+            well++;
+            continue;
+        }
+        if (child && (!why_is(child, "is_ready") || is_silent(facts, child))) continue;
+        cJSON *cause = why_link(WHY_WAITS, "Worker %s has not been heard of for %s: it hangs, is frozen or is gone",
+                                why_text(worker, "node"), why_span(silent / 1000, span));
+        why_since_ms(cause, why_number(facts, "now_ms") - silent);
+        why_next(cause, NULL, "What it holds goes to another worker when its lease is over");
+        why_because(link, cause);
+    }
+    return well;
+}
+
+void plant_add_workers(const cJSON *facts, cJSON *link)
+{
+    char setting[200];
+    bool knows = plant_knows_children(facts);
+    cJSON *found = why_link(WHY_FINE, " "); /* collects, so that a worker at work can silence the others */
+    int ready = knows ? add_children(facts, "worker", found) : 0;
+    int renewing = add_registered(facts, found);
+    if (renewing == 0 && why_fact(facts, "workers") && !why_has_cause(found)) {
+        cJSON *cause = why_link(WHY_STUCK, "No worker is there");
+        cJSON *off = knows && !has_child(facts, "worker") ? switch_off(facts, "The supervisor starts no worker") : NULL;
+        const char *note = knows ? why_text(why_fact(facts, "supervisor"), "background_note") : "";
+        why_because(cause, off);
+        if (*note) why_because(cause, why_link(WHY_STUCK, "%s", note));
+        if (ready > 0) why_because(cause, why_link(WHY_WAITS, "A worker runs, and has not registered with Redis yet"));
+        if (!why_has_cause(cause))
+            why_do(cause, "Start one: logikald worker, or with the supervisor (%s).",
+                   why_setting(facts, "BACKGROUND_SYNC_ENABLED", setting, sizeof setting));
+        why_because(link, cause);
+    }
+    for (cJSON *causes = cJSON_GetObjectItemCaseSensitive(found, "because"), *each;
+         renewing == 0 && (each = cJSON_DetachItemFromArray(causes, 0));)
+        why_because(link, each);
+    cJSON_Delete(found);
+}
+
+/* ---- queues ---- */
+
+static cJSON *paused(const cJSON *queue)
+{
+    if (!why_is(queue, "is_paused")) return NULL;
+    const char *name = why_text(queue, "name");
+    cJSON *link = why_link(WHY_STUCK, "Queue %s was paused by %s: no worker takes from it", name,
+                           *why_text(queue, "paused_by") ? why_text(queue, "paused_by") : "somebody");
+    why_since_ms(link, why_number(queue, "paused_ms"));
+    why_do(link, "Resume it: logikald queue resume %s, or the Tasks page.", name);
+    return link;
+}
+
+void plant_add_queue(const cJSON *facts, const char *queue, cJSON *link)
+{
+    cJSON *redis = plant_redis(facts);
+    why_because(link, redis);
+    if (redis) return;
+    const cJSON *stats = why_fact(facts, "stats"), *q = why_find(why_fact(stats, "queues"), "name", queue);
+    char setting[600];
+    if (stats && !q) {
+        cJSON *cause = why_link(WHY_STUCK, "No worker with these settings serves a queue %s: %s", queue,
+                                why_setting(facts, "WORKER_QUEUES", setting, sizeof setting));
+        why_do(cause, "Add it to WORKER_QUEUES, or start a worker elsewhere that serves it.");
+        why_because(link, cause);
+        return;
+    }
+    why_because(link, paused(q));
+    plant_add_workers(facts, link);
+}
+
+/* ---- the schedule ---- */
+
+static void add_beat(const cJSON *facts, cJSON *link)
+{
+    const cJSON *marks = why_fact(facts, "marks"), *runs = why_fact(marks, "runs");
+    double every_ms = setting_ms(facts, "SYNC_INTERVAL_SECONDS");
+    double last_ms = why_number(runs, TICK), now_ms = why_number(facts, "now_ms");
+    bool knows = plant_knows_children(facts);
+    int well = 0, causes = cJSON_GetArraySize(why_fact(link, "because"));
+    if (knows) well = add_children(facts, "beat", link);
+    if (cJSON_GetArraySize(why_fact(link, "because")) > causes || !marks) return;
+    if (!*why_text(marks, "leader") && well == 0) {
+        cJSON *cause = why_link(WHY_STUCK, "No beat leads the schedule: nothing is due by itself");
+        const char *note = knows ? why_text(why_fact(facts, "supervisor"), "background_note") : "";
+        if (*note) why_because(cause, why_link(WHY_STUCK, "%s", note));
+        why_since_ms(cause, last_ms);
+        why_do(cause, "Start one: logikald ctl start beat, or logikald beat where each role runs by itself.");
+        why_because(link, cause);
+    } else if (last_ms > 0 && every_ms > 0 && now_ms - last_ms > TICKS_LATE * every_ms + SLACK_MS) {
+        cJSON *cause = why_link(WHY_STUCK, "The beat that leads has sent no tick for long");
+        why_since_ms(cause, last_ms);
+        why_do(cause, "Its log says more: logikald ctl tail beat. Restart it: logikald ctl restart beat.");
+        why_because(link, cause);
+    }
+}
+
+void plant_add_schedule(const cJSON *facts, cJSON *link)
+{
+    cJSON *supervisor = plant_supervisor(facts);
+    cJSON *off = switch_off(facts, "Nothing is synced on schedule, and neither worker nor beat is started");
+    why_because(link, supervisor);
+    why_because(link, off);
+    if (off) return;
+    cJSON *redis = plant_redis(facts);
+    why_because(link, redis);
+    if (redis) return;
+    add_beat(facts, link);
+    plant_add_queue(facts, SCHEDULE_QUEUE, link);
+}

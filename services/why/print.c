@@ -1,0 +1,46 @@
+/* See print.h. */
+#include "services/why/print.h"
+
+#include <stdio.h>
+
+#include "services/why/link.h"
+
+#define INDENT 4
+
+/* "2026-11-28T00:10:11.123Z" as "2026-11-28 00:10:11 UTC" */
+static void add_time(struct buf *out, const char *before, const char *iso)
+{
+    if (*iso) buf_printf(out, "%s%.10s %.8s UTC", before, iso, iso + 11);
+}
+
+static void print_link(struct buf *out, const cJSON *link, int depth)
+{
+    const cJSON *each;
+    int at = depth * INDENT;
+    buf_printf(out, "%*s%s%s", at, "", depth ? "because: " : "", why_text(link, "what"));
+    add_time(out, ", since ", why_text(link, "since"));
+    buf_char(out, '\n');
+    at += INDENT;
+    cJSON_ArrayForEach(each, why_fact(link, "because")) print_link(out, each, depth + 1);
+    if (*why_text(link, "next")) {
+        buf_printf(out, "%*snext: %s", at, "", why_text(link, "next"));
+        add_time(out, ", ", why_text(link, "next_at"));
+        buf_char(out, '\n');
+    }
+    cJSON_ArrayForEach(each, why_fact(link, "do")) buf_printf(out, "%*sdo: %s\n", at, "", each->valuestring);
+}
+
+void why_print(struct buf *out, const cJSON *chain)
+{
+    buf_printf(out, "%s %s: %s\n", why_text(chain, "kind"), why_text(chain, "name"), why_text(chain, "state"));
+    print_link(out, why_fact(chain, "chain"), 0);
+}
+
+void why_print_candidates(struct buf *out, const cJSON *candidates)
+{
+    const cJSON *each;
+    buf_str(out, "That can be several things. Ask again for the one that is meant:\n");
+    cJSON_ArrayForEach(each, candidates)
+        buf_printf(out, "  %-28s %s\n", why_text(each, "of"),
+                   *why_text(each, "way") ? why_text(each, "way") : why_text(each, "name"));
+}

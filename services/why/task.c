@@ -1,0 +1,172 @@
+/* Why a task is where it is: running, waiting, waiting for its time, given up, revoked, done, lost. */
+#include <stdio.h>
+#include <string.h>
+
+#include "services/why/explain.h"
+#include "services/why/link.h"
+#include "services/why/plant.h"
+
+static const char *name_of(const cJSON *entry)
+{
+    return *why_text(entry, "task") ? why_text(entry, "task") : "a task that cannot be read";
+}
+
+static cJSON *with_revoke(const cJSON *facts, enum why_state state, cJSON *link)
+{
+    double at_ms = why_number(why_fact(facts, "marks"), "revoked_ms");
+    if (at_ms <= 0) return link;
+    cJSON *cause = why_link(state, "It was revoked: no worker begins it");
+    why_since_ms(cause, at_ms);
+    why_because(link, cause);
+    return link;
+}
+
+static cJSON *dead(const cJSON *entry)
+{
+    cJSON *link = why_link(WHY_STUCK, "%s was given up, and is a dead letter", name_of(entry));
+    const char *reason = why_text(entry, "reason");
+    why_since(link, why_text(entry, "at"));
+    why_because(link, why_link(WHY_STUCK, "%s", *reason ? reason : "no reason was kept"));
+    why_do(link, "When its cause is gone: logikald queue retry %s, or the Tasks page; else delete it there.",
+           why_text(entry, "id"));
+    return link;
+}
+
+/* A worker has it. Is that worker well? */
+static cJSON *in_hand(const cJSON *facts, const cJSON *entry, const cJSON *result)
+{
+    const char *owner = why_text(entry, "worker"), *status = why_text(result, "status");
+    const cJSON *worker = why_find(why_fact(facts, "workers"), "id", owner);
+    double lease_ms = why_number(why_fact(why_fact(facts, "settings"), "WORKER_LEASE_SECONDS"), "number") * 1000;
+    double held = why_number(entry, "held_ms"), tries = why_number(entry, "deliveries");
+    bool is_lost = *owner && (!worker || why_number(worker, "last_seen_ms") > lease_ms);
+    bool has_begun = strcmp(status, "STARTED") == 0 || strcmp(status, "PROGRESS") == 0;
+    char span[32], setting[200];
+    cJSON *link;
+    if (has_begun && *why_text(result, "progress"))
+        link = why_link(WHY_WAITS, "%s is running: %s", name_of(entry), why_text(result, "progress"));
+    else
+        link = why_link(WHY_WAITS, has_begun ? "%s is running" : "%s is in a worker's hands", name_of(entry));
+    if (is_lost || !*owner) {
+        cJSON *cause =
+            why_link(WHY_WAITS, "The worker that holds it has not been heard of: it hangs, is frozen or is gone");
+        if (worker)
+            why_because(cause, why_link(WHY_WAITS, "Worker %s has said nothing for %s", why_text(worker, "node"),
+                                        why_span(why_number(worker, "last_seen_ms") / 1000, span)));
+        why_next(cause, NULL, "It goes to another worker when the lease is over: %s, or for a Python worker %s",
+                 why_setting(facts, "WORKER_LEASE_SECONDS", setting, sizeof setting), "its visibility timeout");
+        why_because(link, cause);
+        plant_add_workers(facts, cause);
+    } else {
+        why_because(link,
+                    why_link(WHY_FINE, "Worker %s holds it, with %.0f of %.0f runners busy", why_text(worker, "node"),
+                             why_number(worker, "active"), why_number(worker, "concurrency")));
+        why_next(link, NULL, has_begun ? "It ends by itself, or at its time limit" : "It begins when a runner is free");
+    }
+    if (tries > 1)
+        why_because(link,
+                    why_link(WHY_WAITS, "It is its delivery number %.0f: a worker died or was cut off with it", tries));
+    if (strcmp(status, "RETRY") == 0)
+        why_because(link, why_link(WHY_WAITS, "It failed before, and is tried again: %s", why_text(result, "error")));
+    why_since_ms(link, why_number(facts, "now_ms") - held);
+    why_do(link, "To stop it: Tasks page, or DELETE /api/v1/scheduler/tasks/%s", why_text(entry, "id"));
+    return with_revoke(facts, WHY_WAITS, link);
+}
+
+static cJSON *scheduled(const cJSON *facts, const cJSON *entry, const cJSON *result)
+{
+    cJSON *link = why_link(WHY_WAITS, "%s waits for its time", name_of(entry));
+    double retries = why_number(entry, "retries");
+    if (strcmp(why_text(result, "status"), "RETRY") == 0 || retries > 0) {
+        const char *error = why_text(result, "error");
+        cJSON *cause =
+            why_link(WHY_WAITS, "It failed, and is tried again (try %.0f)%s%s", retries + 1, *error ? ": " : "", error);
+        why_since(cause, why_text(result, "done"));
+        why_because(link, cause);
+    } else if (*why_text(entry, "eta")) {
+        why_because(link, why_link(WHY_WAITS, "Its sender asked for that time (eta)"));
+    } else {
+        why_because(link, why_link(WHY_WAITS, "Its kind is limited in its rate (rate_limit, set by remote control)"));
+    }
+    why_next(link, why_text(entry, "due"), "Then it goes into queue %s", why_text(entry, "queue"));
+    if (*why_text(entry, "expires"))
+        why_because(link, why_link(WHY_FINE, "It is dropped when it has not begun at %s", why_text(entry, "expires")));
+    why_do(link, "To cancel it: Tasks page, or DELETE /api/v1/scheduler/tasks/%s", why_text(entry, "id"));
+    plant_add_queue(facts, why_text(entry, "queue"), link);
+    return with_revoke(facts, WHY_WAITS, link);
+}
+
+static cJSON *waiting(const cJSON *facts, const cJSON *entry, const cJSON *result)
+{
+    const char *queue = why_text(entry, "queue");
+    const cJSON *before = why_fact(why_fact(facts, "task"), "before");
+    cJSON *link = why_link(WHY_WAITS, "%s waits in queue %s", name_of(entry), queue);
+    with_revoke(facts, WHY_WAITS, link);
+    if (cJSON_IsNumber(before) && before->valuedouble > 0)
+        why_because(link, why_link(WHY_WAITS, "%.0f other%s before it", before->valuedouble,
+                                   before->valuedouble == 1 ? " is" : "s are"));
+    if (strcmp(why_text(result, "status"), "RETRY") == 0 || why_number(entry, "retries") > 0)
+        why_because(link, why_link(WHY_WAITS, "It failed before, and is tried again: %s", why_text(result, "error")));
+    if (*why_text(entry, "expires"))
+        why_because(link, why_link(WHY_FINE, "It is dropped when it has not begun at %s", why_text(entry, "expires")));
+    why_next(link, NULL, "It begins when it is the next in line and a runner is free");
+    why_do(link, "To cancel it: Tasks page, or DELETE /api/v1/scheduler/tasks/%s", why_text(entry, "id"));
+    plant_add_queue(facts, queue, link);
+    return link;
+}
+
+/* It stands in no queue: what is kept of it is its result. */
+static cJSON *ended(const cJSON *facts, const cJSON *result)
+{
+    const char *status = why_text(result, "status"), *error = why_text(result, "error");
+    char setting[200];
+    cJSON *link;
+    if (strcmp(status, "SUCCESS") == 0) {
+        link = why_link(WHY_FINE, "The task is done, with success");
+    } else if (strcmp(status, "FAILURE") == 0) {
+        link = why_link(WHY_STUCK, "The task failed");
+        why_because(link, why_link(WHY_STUCK, "%s", *error ? error : "no error was kept"));
+        why_do(link, "When its cause is gone, send it again: the Tasks page of it, or logikald task NAME.");
+    } else if (strcmp(status, "REVOKED") == 0) {
+        link = why_link(WHY_FINE, "The task was not done, or stopped%s%s", *error ? ": " : "", error);
+        with_revoke(facts, WHY_FINE, link);
+    } else {
+        link = why_link(WHY_STUCK, "The task says %s, and neither a queue nor a worker has it: it is lost", status);
+        why_because(link,
+                    why_link(WHY_STUCK, "Its worker died without a trace, Redis lost the message, or a Python worker "
+                                        "runs it that acknowledges early"));
+        why_do(link, "Send it again; docs/queue.md tells what is lost when.");
+    }
+    why_since(link, why_text(result, "done"));
+    if (why_number(why_fact(why_fact(facts, "settings"), "RESULT_EXPIRES"), "number") > 0)
+        why_next(link, NULL, "Its result is forgotten after a while: %s",
+                 why_setting(facts, "RESULT_EXPIRES", setting, sizeof setting));
+    return link;
+}
+
+static cJSON *nothing_known(const cJSON *facts, const char *id)
+{
+    char setting[200];
+    cJSON *redis = plant_redis(facts);
+    cJSON *link = why_link(WHY_UNKNOWN, redis ? "Where task %s is is not known" : "Nothing is known of a task %s", id);
+    why_because(link, redis);
+    if (redis) return link;
+    if (why_number(why_fact(facts, "marks"), "revoked_ms") > 0) return with_revoke(facts, WHY_WAITS, link);
+    why_because(link, why_link(WHY_UNKNOWN,
+                               "It was never sent here, or it ended so long ago that its result is forgotten (%s), "
+                               "or Redis has lost it",
+                               why_setting(facts, "RESULT_EXPIRES", setting, sizeof setting)));
+    why_do(link, "Is the id right, and is it this Redis? The log of the workers names each task that ended badly.");
+    return link;
+}
+
+cJSON *why_task(const cJSON *facts, const char *id)
+{
+    const cJSON *task = why_fact(facts, "task"), *result = why_fact(task, "result"), *entry;
+    if ((entry = why_find(why_fact(task, "unacked"), "id", id))) return in_hand(facts, entry, result);
+    if ((entry = why_find(why_fact(task, "scheduled"), "id", id))) return scheduled(facts, entry, result);
+    if ((entry = why_find(why_fact(task, "waiting"), "id", id))) return waiting(facts, entry, result);
+    if ((entry = why_find(why_fact(task, "dead"), "id", id))) return dead(entry);
+    if (*why_text(result, "status")) return ended(facts, result);
+    return nothing_known(facts, id);
+}

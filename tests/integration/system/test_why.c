@@ -1,0 +1,597 @@
+/* Why: one system of real servers and processes, in which each row stages a situation; what is told of it must name the
+ * cause, what comes next and what to do, in words and values. Then without PostgreSQL and without Redis, and by the
+ * command while web is down. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "conf/clock.h"
+#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/system.h"
+
+#define TOKEN "a-token-for-the-monitoring-0123456789"
+#define ID(n) "0000000" #n "-1111-4222-8333-444444444444"
+
+static struct system sys;
+static struct rig rig;
+
+/* ---- asking ---- */
+
+static struct http_reply ask(const char *path, const char *of)
+{
+    char url[400], escaped[300], *to = escaped;
+    for (const char *p = of; *p; p++) to += sprintf(to, strchr(" #%&+>\"", *p) ? "%%%02X" : "%c", (unsigned char)*p);
+    snprintf(url, sizeof url, "%s%s?of=%s", sys.url, path, escaped);
+    return http_request("GET", url, (const char *[]){"Authorization: Bearer " TOKEN, NULL}, NULL);
+}
+
+#define WORDS 6
+/* The state and all these words are in what is told. */
+static bool tells(const char *of, const char *state, const char *const words[WORDS])
+{
+    struct http_reply reply = ask("/api/v1/why", of);
+    char member[40];
+    snprintf(member, sizeof member, "\"state\":\"%s\",\"chain\"", state);
+    bool is_so = reply.status == 200 && (!*state || strstr(reply.body, member));
+    for (int i = 0; i < WORDS && words[i]; i++) is_so = is_so && strstr(reply.body, words[i]);
+    http_reply_free(&reply);
+    return is_so;
+}
+
+static void expect(const char *of, const char *state, const char *const words[WORDS])
+{
+    int64_t deadline = support_patience(10000);
+    while (!tells(of, state, words)) {
+        if (support_late(deadline)) {
+            struct http_reply reply = ask("/api/v1/why", of);
+            fail_msg("%s is to be %s, and to tell \"%s\" ...: %d %s", of, state, words[0], reply.status, reply.body);
+        }
+        support_pause();
+    }
+}
+
+/* ---- staging ---- */
+
+static void logikald(char *const words[])
+{
+    char run_dir[300], *output = NULL;
+    snprintf(run_dir, sizeof run_dir, "LOGIKALD_RUN_DIR=%s", sys.run_dir);
+    int status = process_run(words, (char *[]){run_dir, NULL}, &output);
+    if (status != 0) fail_msg("%s %s: %d %s", words[1], words[2], status, output);
+    free(output);
+}
+
+static void ctl(const char *command)
+{
+    char text[100], *words[8] = {(char *)(uintptr_t)support_program("logikald"), "ctl"}, *rest = text;
+    snprintf(text, sizeof text, "%s", command);
+    for (int n = 2; n < 7 && (words[n] = strtok_r(n == 2 ? rest : NULL, " ", &rest)); n++) continue;
+    logikald(words);
+}
+
+/* "sql: ...", "redis: ...", "ctl: ..." */
+static void stage(const char *what)
+{
+    if (!what) return;
+    if (strncmp(what, "sql: ", 5) == 0)
+        pg_exec(&sys.pg, what + 5);
+    else if (strncmp(what, "redis: ", 7) == 0)
+        free(redis_cli(&sys.redis, what + 7));
+    else
+        ctl(what + 5);
+}
+
+static void send_with_eta(const char *id)
+{
+    struct message_spec spec = {
+        .task = "tasks.diagnostics.noop", .id = id, .queue = "sync", .eta_us = wall_us() + 3600000000};
+    rig_send_spec(&rig, &spec);
+}
+
+static void control(const char *method, const char *arguments)
+{
+    struct buf body = {0}, message = {0};
+    buf_printf(&body,
+               "{\"method\": \"%s\", \"arguments\": %s, \"destination\": null, \"pattern\": null, \"matcher\": null}",
+               method, arguments);
+    message_wrap(&message, body.data, body.len, "{\"clock\": 1, \"expires\": 0}", "celery.pidbox", "");
+    freeReplyObject(redisCommand(rig.redis, "PUBLISH /0.celery.pidbox %b", message.data, message.len));
+    buf_free(&body);
+    buf_free(&message);
+}
+
+/* As after a first sync, whatever was staged. */
+static void all_is_well(void)
+{
+    pg_exec(&sys.pg, "UPDATE object_sync_configs SET last_sync = now(), last_status = 'success', last_error = NULL,"
+                     " last_finished_status = 'success', is_sync_enabled = true, retry_count = 0, next_retry_at = NULL,"
+                     " sync_interval_minutes = 600, staleness_threshold_minutes = 900;"
+                     "UPDATE directories SET exclude_from_sync = false; DELETE FROM sync_missing;"
+                     "DELETE FROM sync_holds; DELETE FROM sync_runs; UPDATE project_cursors SET failures = 0");
+    stage("redis: del logikald.paused sync logikald.scheduled logikald.scheduled.messages logikald.scheduled.ids");
+    static const char *const roles[] = {"web", "worker", "beat"};
+    for (int i = 0; i < 3; i++) {
+        char start[30];
+        snprintf(start, sizeof start, "ctl: start %s", roles[i]);
+        if (!system_child(&sys, roles[i])) stage(start);
+    }
+    WAIT_UNTIL(system_health(&sys) == 200, 20000);
+}
+
+/* ---- the rows ---- */
+
+TEST(test_all_is_well)
+{
+    expect("project", "fine",
+           (const char *[WORDS]){"are fresh: synced", "Its interval of 600 min (Sync intervals) is not over",
+                                 "It is synced with the first tick after that", "\"next_at\":\"20", "\"since\":\"20"});
+    expect("type:Projects", "fine", (const char *[WORDS]){"\"name\":\"Projects\"", "are fresh"});
+    expect("queue:sync", "fine",
+           (const char *[WORDS]){"Queue sync is empty", "What is sent is taken at once: 0 of 2 runners are busy"});
+    expect("worker.0", "fine", (const char *[WORDS]){"worker.0 is ready", "up for", "\"because\":[]"});
+    expect("web", "fine", (const char *[WORDS]){"web.0 is ready"});
+    expect("supervisor", "fine", (const char *[WORDS]){"The supervisor is running, up for"});
+}
+
+TEST(test_tasks)
+{
+    rig_send(&rig, "sync", "sleep", ID(1), "[600]");
+    rig_send(&rig, "sync", "sleep", ID(2), "[600]");
+    expect(ID(1), "waits",
+           (const char *[WORDS]){"tasks.diagnostics.sleep is running: ", " of ", "Worker ", "runners busy",
+                                 "It ends by itself, or at its time limit", "DELETE /api/v1/scheduler/tasks/" ID(1)});
+    expect(ID(2), "waits", (const char *[WORDS]){"is running"});
+    rig_send(&rig, "sync", "sleep", ID(3), "[600]");
+    rig_send(&rig, "sync", "noop", ID(4), "[]");
+    rig_send(&rig, "sync", "noop", ID(5), "[]");
+    expect(ID(5), "waits",
+           (const char *[WORDS]){"tasks.diagnostics.noop waits in queue sync", "2 others are before it",
+                                 "It begins when it is the next in line and a runner is free"});
+    expect("queue:sync", "waits",
+           (const char *[WORDS]){"3 tasks wait in queue sync", "All 2 runners of all workers are busy",
+                                 "WORKER_CONCURRENCY=2, set in the environment", "when a runner is free"});
+    rig_text(&rig, "ZADD logikald.revoked %lld %s", (long long)(wall_ms() / 1000), ID(4));
+    expect(ID(4), "waits", (const char *[WORDS]){"It was revoked: no worker begins it", "1 other is before it"});
+    stage("redis: del sync");
+    control("revoke", "{\"task_id\": [\"" ID(1) "\", \"" ID(2) "\"], \"terminate\": true, \"signal\": \"SIGTERM\"}");
+    expect(ID(1), "fine", (const char *[WORDS]){"The task was not done, or stopped: "});
+    expect(ID(4), "waits", (const char *[WORDS]){"Nothing is known of a task", "It was revoked"});
+
+    rig_send(&rig, "sync", "noop", ID(6), "[]");
+    expect(ID(6), "fine",
+           (const char *[WORDS]){"The task is done, with success", "Its result is forgotten after a while",
+                                 "RESULT_EXPIRES=3600, the default"});
+    rig_send(&rig, "sync", "fail", ID(7), "[\"the roof leaks\"]");
+    expect(ID(7), "stuck", (const char *[WORDS]){"The task failed", "ValueError: the roof leaks", "send it again"});
+    rig_send(&rig, "sync", "fail", ID(8), "[\"the roof leaks\", 500]");
+    expect(ID(8), "waits",
+           (const char *[WORDS]){"tasks.diagnostics.fail waits for its time", "It failed, and is tried again (try ",
+                                 "the roof leaks", "Then it goes into queue sync", "\"next_at\":\"20"});
+    send_with_eta(ID(9));
+    expect(ID(9), "waits",
+           (const char *[WORDS]){"Its sender asked for that time (eta)", "Then it goes into queue sync",
+                                 "\"next_at\":\"20"});
+    control("rate_limit", "{\"task_name\": \"tasks.diagnostics.echo\", \"rate_limit\": \"1/h\"}");
+    rig_send(&rig, "sync", "echo", ID(10), "[1]");
+    rig_send(&rig, "sync", "echo", "a0000011-1111-4222-8333-444444444444", "[1]");
+    expect("a0000011-1111-4222-8333-444444444444", "waits",
+           (const char *[WORDS]){"tasks.diagnostics.echo waits for its time",
+                                 "Its kind is limited in its rate (rate_limit, set by remote control)"});
+    rig_push(&rig, "sync", "no message", 10);
+    rig_send(&rig, "sync", "crash", "a0000012-1111-4222-8333-444444444444", "[9]");
+    expect("a0000012-1111-4222-8333-444444444444", "stuck", (const char *[WORDS]){"The task failed", "Lost"});
+    rig_text(&rig,
+             "SET celery-task-meta-a0000013-1111-4222-8333-444444444444 {\"status\":\"STARTED\",\"result\":null}");
+    expect("a0000013-1111-4222-8333-444444444444", "stuck",
+           (const char *[WORDS]){"says STARTED, and neither a queue nor a worker has it: it is lost", "Send it again"});
+    expect("a0000014-1111-4222-8333-444444444444", "unknown",
+           (const char *[WORDS]){"Nothing is known of a task", "RESULT_EXPIRES=3600", "Is the id right"});
+    expect("task:my own id", "unknown", (const char *[WORDS]){"Nothing is known of a task my own id"});
+}
+
+/* What stands still: processes and queues. */
+static const struct {
+    const char *before, *of, *state, *words[WORDS], *after;
+} rows[] = {
+    {"redis: hset logikald.paused sync '1700000000000 eve on box'",
+     "queue:sync",
+     "stuck",
+     {"Queue sync was paused by eve on box", "2023-11-14T22:13:20", "logikald queue resume sync"},
+     "redis: hdel logikald.paused sync"},
+    {NULL,
+     "queue:nobody",
+     "stuck",
+     {"serves a queue nobody: WORKER_QUEUES=scheduler,sync,sqlite_parser, the default", "Add it to WORKER_QUEUES"},
+     NULL},
+    {"ctl: stop worker",
+     "queue:sync",
+     "stuck",
+     {"worker.0 was stopped by hand", "\"since\":\"20", "logikald ctl start worker.0"},
+     NULL},
+    {NULL, "worker", "stuck", {"worker.0 was stopped by hand", "logikald ctl start worker.0"}, NULL},
+    {NULL, "elevation", "stuck", {"are fresh", "worker.0 was stopped by hand"}, "ctl: start worker"},
+    {"ctl: stop beat", "type:project", "stuck", {"beat was stopped by hand", "logikald ctl start beat"}, NULL},
+    {NULL, "beat", "stuck", {"beat was stopped by hand", "logikald ctl start beat"}, "ctl: start beat"},
+    {"ctl: set BACKGROUND_SYNC_ENABLED false",
+     "type:phase",
+     "stuck",
+     {"Background sync is off: BACKGROUND_SYNC_ENABLED=false, set by ctl set", "Set BACKGROUND_SYNC_ENABLED=true"},
+     NULL},
+    {NULL, "queue:sync", "stuck", {"Background sync is off", "No worker is there"}, NULL},
+    {NULL,
+     "beat",
+     "stuck",
+     {"Background sync is off", "neither worker nor beat is started"},
+     "ctl: set BACKGROUND_SYNC_ENABLED"},
+
+    /* the sync; the scheduler's queue is paused, so that nothing of it is repaired */
+    {"redis: hset logikald.paused scheduler '1700000000000 eve'",
+     "type:project",
+     "stuck",
+     {"Queue scheduler was paused by eve"},
+     NULL},
+    {"sql: UPDATE object_sync_configs SET last_finished_status = 'failed', last_status = 'failed', retry_count = 1,"
+     " next_retry_at = '2099-01-02 03:04:05Z', last_error = 'Logikal refuses the login of demo (401)'"
+     " WHERE object_type = 'project'",
+     "type:project",
+     "stuck",
+     {"The last sync failed: Logikal refuses the login of demo (401)", "It is tried again, 1 of 3",
+      "2099-01-02T03:04:05", "LOGIKAL_AUTH_USERNAME=demo, set in the environment", "LOGIKAL_AUTH_PASSWORD"},
+     NULL},
+    {"sql: UPDATE object_sync_configs SET last_error = 'Logikal answered 500 to GET /projects', retry_count = 2"
+     " WHERE object_type = 'project'",
+     "type:project",
+     "stuck",
+     {"The last sync failed: Logikal answered 500 to GET /projects", "It is tried again, 2 of 3", "2099-01-02T03:04:05",
+      "Look at Logikal's server", "LOGIKAL_API_BASE_URL=http"},
+     NULL},
+    {"sql: UPDATE object_sync_configs SET retry_count = 0, next_retry_at = NULL WHERE object_type = 'project'",
+     "type:project",
+     "stuck",
+     {"Its retries are used up", "its interval of 600 min"},
+     "sql: UPDATE object_sync_configs SET last_finished_status = 'success', last_status = 'success', last_error = "
+     "NULL"},
+    {"sql: UPDATE object_sync_configs SET last_finished_status = 'partial', last_error = '3 of 5 directories: 403'"
+     " WHERE object_type = 'directory'",
+     "type:directory",
+     "stuck",
+     {"The last sync was not complete: 3 of 5 directories: 403", "asked for again with the next sync"},
+     "sql: UPDATE object_sync_configs SET last_finished_status = 'success', last_error = NULL"},
+    {"sql: UPDATE object_sync_configs SET is_sync_enabled = false WHERE object_type = 'phase'",
+     "phase",
+     "stuck",
+     {"Scheduled sync of Phases is switched off", "sync-intervals/phase/toggle"},
+     "sql: UPDATE object_sync_configs SET is_sync_enabled = true"},
+    {"sql: UPDATE object_sync_configs SET last_sync = NULL WHERE object_type IN ('directory', 'project')",
+     "type:directory",
+     "stuck",
+     {"never synced yet", "It is due (never synced before)", "SYNC_INTERVAL_SECONDS="},
+     NULL},
+    {"sql: UPDATE object_sync_configs SET is_sync_enabled = false WHERE object_type = 'directory'",
+     "type:project",
+     "stuck",
+     {"directory: what it depends on was never synced", "logikald why type:NAME"},
+     "sql: UPDATE object_sync_configs SET is_sync_enabled = true, last_sync = now()"},
+    {"sql: UPDATE object_sync_configs SET last_sync = now() - interval '3 hours', staleness_threshold_minutes = 30"
+     " WHERE object_type = 'phase'",
+     "phase",
+     "stuck",
+     {"Phases are stale: 3 h old, and 30 min is their staleness threshold", "older than its staleness threshold"},
+     NULL},
+    {"sql: UPDATE object_sync_configs SET last_sync = now() + interval '2 hours' WHERE object_type = 'phase'",
+     "phase",
+     "stuck",
+     {"their last sync lies 2 h in the future", "set the clocks by NTP"},
+     "sql: UPDATE object_sync_configs SET last_sync = now(), staleness_threshold_minutes = 900"},
+    {"sql: UPDATE object_sync_configs SET depends_on = 'project' WHERE object_type = 'directory'",
+     "type:directory",
+     "stuck",
+     {"depends_on makes a cycle", "Correct \\\"depends on\\\""},
+     "sql: UPDATE object_sync_configs SET depends_on = NULL WHERE object_type = 'directory'"},
+    {"sql: INSERT INTO object_sync_configs (object_type, display_name, sync_interval_minutes,"
+     " staleness_threshold_minutes, priority, is_sync_enabled, cascade_sync, batch_size, max_retry_attempts,"
+     " retry_delay_minutes) VALUES ('elevatoin', 'Elevatoins', 60, 90, 99, true, false, 100, 3, 5)",
+     "elevatoins",
+     "stuck",
+     {"Nothing in this program syncs a type elevatoin", "misspelt"},
+     "sql: DELETE FROM object_sync_configs WHERE priority = 99 OR object_type = 'parsing_errors'"},
+    {NULL, "parsing_errors", "stuck", {"Type parsing_errors is not synced: Sync intervals has no row for it"}, NULL},
+    {"sql: INSERT INTO sync_holds (reason, directories, projects, phases, elevations, run_id) VALUES ('mass', 0, 7, 0,"
+     " 0, 7)",
+     "type:project",
+     "stuck",
+     {"7 of them are missing in Logikal", "hold 1, mass", "logikald hold apply 1", "logikald hold refuse 1"},
+     NULL},
+    {"sql: INSERT INTO sync_runs (scope, task_id, current, total, status, started_at) VALUES ('tree', 't-77', 37, 320,"
+     " 'listing', '2026-01-02 03:04:05Z')",
+     "type:elevation",
+     "stuck",
+     {"A sync is running (tree), 37 of 320: listing", "2026-01-02T03:04:05", "logikald why task:t-77"},
+     NULL},
+    {"sql: UPDATE sync_runs SET trouble = 'Logikal answered 503 to GET /projects', trouble_since ="
+     " '2026-01-02 03:05:00Z' WHERE task_id = 't-77'",
+     "type:elevation",
+     "stuck",
+     {"Logikal answered 503 to GET /projects; it is being tried again", "2026-01-02T03:05:00",
+      "LOGIKAL_RETRY_BUDGET_SECONDS=120, the default"},
+     NULL},
+    {"sql: UPDATE sync_runs SET trouble = NULL, updated_at = now() - interval '5 minutes' WHERE task_id = 't-77';"
+     " INSERT INTO leases (name, owner, expires_at) VALUES ('tree', 'runner 9 of worker@gone', '2099-01-02 03:04:05Z')"
+     " ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at",
+     "type:elevation",
+     "stuck",
+     {"It has said nothing for 5 min: its worker hangs, is frozen or is gone", "Its lease ends unless it is renewed",
+      "2099-01-02T03:04:05"},
+     "sql: UPDATE sync_runs SET state = 'failed' WHERE task_id = 't-77'"},
+    {NULL,
+     "type:elevation",
+     "stuck",
+     {"The lease of tree is held by runner 9 of worker@gone, which has no run", "2099-01-02T03:04:05"},
+     "sql: UPDATE leases SET expires_at = now()"},
+
+    /* objects */
+    {NULL,
+     "project:#1",
+     "stuck",
+     {"Project ", " was read ", "Queue scheduler was paused", "sync/force/project/"},
+     NULL},
+    {"sql: UPDATE directories SET exclude_from_sync = true, name = 'Private', full_path = 'Private' WHERE id ="
+     " (SELECT directory_id FROM projects WHERE id = 1)",
+     "project:#1",
+     "stuck",
+     {"It lies in directory Private, which is excluded from the sync", "Include it again", "/exclude {"},
+     NULL},
+    {NULL,
+     "directory:private",
+     "stuck",
+     {"Directory Private is excluded from the sync", "Include it again"},
+     "sql: UPDATE directories SET exclude_from_sync = false"},
+    {"sql: UPDATE projects SET name = 'Smith & Sons', job_number = 'J-94609' WHERE id = 1; INSERT INTO project_cursors"
+     " (project_id, failures, failed_at, last_error) VALUES (1, 3, '2026-01-02 03:04:05Z', 'Logikal answered 404 to GET"
+     " /elevations') ON CONFLICT (project_id) DO UPDATE SET failures = 3, failed_at = excluded.failed_at,"
+     " last_error = excluded.last_error",
+     "smith & sons",
+     "stuck",
+     {"It could not be read whole, 3 times in a row: Logikal answered 404 to GET /elevations", "2026-01-02T03:04:05",
+      "It is asked for again with each sync", "logikald check"},
+     NULL},
+    {NULL,
+     "J-94609",
+     "stuck",
+     {"\"name\":\"Smith & Sons\"", "3 times in a row"},
+     "sql: UPDATE project_cursors SET failures = 0"},
+    {"sql: INSERT INTO sync_missing (object_type, object_id, state, run_id, since) VALUES ('project', 1, 'new', 1,"
+     " '2026-01-02 03:04:05Z')",
+     "J-94609",
+     "stuck",
+     {"Logikal did not list it with the last sync", "The next sync confirms it, or finds it again"},
+     NULL},
+    {"sql: UPDATE sync_missing SET state = 'held', hold_id = 1",
+     "J-94609",
+     "stuck",
+     {"it is not believed to be gone (hold 1, mass)", "logikald hold apply 1"},
+     "sql: DELETE FROM sync_missing; DELETE FROM sync_holds"},
+    {"sql: UPDATE projects SET deleted_at = '2026-01-02 03:04:05Z' WHERE id = 1",
+     "J-94609",
+     "fine",
+     {"Project Smith & Sons is gone", "2026-01-02T03:04:05", "If Logikal lists it again"},
+     "sql: UPDATE projects SET deleted_at = NULL"},
+    {"sql: INSERT INTO elevation_parts_lists (elevation_id, error, tries, tried_at, retry_at) VALUES (1, 'it has "
+     "30000000"
+     " bytes, and 25165824 are taken: PARTS_MAX_BYTES would have to be more', 4, now(), '2099-01-02 03:04:05Z')"
+     " ON CONFLICT (elevation_id) DO UPDATE SET error = excluded.error, tries = 4, retry_at = excluded.retry_at",
+     "elevation:#1",
+     "stuck",
+     {"Its parts list could not be fetched", "it has 30000000 bytes, and 25165824 are taken",
+      "Allow more, and reload: PARTS_MAX_BYTES=25165824, the default", "after try 4", "2099-01-02T03:04:05"},
+     "sql: UPDATE elevation_parts_lists SET error = NULL, retry_at = NULL"},
+    {"sql: UPDATE elevations SET parse_status = 'failed', parse_error = 'the file is damaged', parse_retry_count = 2"
+     " WHERE id = 1",
+     "elevation:#1",
+     "stuck",
+     {"Its parts list could not be read (try 2): the file is damaged", "/enrichment/trigger?force=true"},
+     "sql: UPDATE elevations SET parse_status = 'success', parse_error = NULL WHERE id = 1"},
+    {"sql: INSERT INTO elevation_thumbnails (elevation_id, error, tries) VALUES (1, 'Logikal answered 500 to GET"
+     " /thumbnail', 1) ON CONFLICT (elevation_id) DO UPDATE SET error = excluded.error, retry_at = NULL",
+     "elevation:#1",
+     "stuck",
+     {"Its image could not be fetched", "Logikal answered 500 to GET /thumbnail",
+      "It is asked for again with the next sync"},
+     "sql: UPDATE elevation_thumbnails SET error = NULL"},
+    {NULL, "directory:Private", "stuck", {"Directory Private was read"}, "redis: hdel logikald.paused scheduler"},
+};
+
+TEST(test_each_situation_is_told_with_cause_next_and_advice)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        print_message("%s\n", rows[i].words[0]);
+        stage(rows[i].before);
+        expect(rows[i].of, rows[i].state, rows[i].words);
+        stage(rows[i].after);
+    }
+}
+
+TEST(test_a_frozen_worker)
+{
+    all_is_well();
+    WAIT_UNTIL(system_child(&sys, "worker") > 0, 20000);
+    int pid = system_child(&sys, "worker");
+    rig_send(&rig, "sync", "noop", "a0000021-1111-4222-8333-444444444444", "[]");
+    expect("a0000021-1111-4222-8333-444444444444", "fine", (const char *[WORDS]){"is done"});
+    kill(pid, SIGSTOP);
+    expect("queue:sync", "waits",
+           (const char *[WORDS]){"has not been heard of for", "it hangs, is frozen or is gone",
+                                 "goes to another worker when its lease is over"});
+    kill(pid, SIGCONT);
+    expect("queue:sync", "fine", (const char *[WORDS]){"Queue sync is empty"});
+}
+
+TEST(test_what_can_be_several_things_is_asked_back)
+{
+    all_is_well();
+    pg_exec(&sys.pg, "UPDATE elevations SET name = 'Pos. 77' WHERE id IN (1, 2);"
+                     "UPDATE projects SET name = 'sync' WHERE id = 1");
+    struct http_reply reply = ask("/api/v1/why", "pos. 77");
+    assert_int_equal(reply.status, 200);
+    const char *const two[] = {"\"candidates\":[", "\"of\":\"elevation:#1\"", "\"of\":\"elevation:#2\"",
+                               " > Pos. 77\""};
+    for (size_t i = 0; i < 4; i++) assert_non_null(strstr(reply.body, two[i]));
+    assert_null(strstr(reply.body, "\"chain\""));
+    http_reply_free(&reply);
+    reply = ask("/api/v1/why", "sync");
+    assert_non_null(strstr(reply.body, "\"of\":\"queue:sync\""));
+    assert_non_null(strstr(reply.body, "\"of\":\"project:#1\""));
+    http_reply_free(&reply);
+    reply = ask("/api/v1/why", "sqlite_parser");
+    assert_non_null(strstr(reply.body, "\"of\":\"type:sqlite_parser\""));
+    http_reply_free(&reply);
+    pg_exec(&sys.pg, "UPDATE elevations SET deleted_at = now() WHERE id = 2"); /* what is gone is not meant */
+    expect("pos. 77", "fine", (const char *[WORDS]){"Elevation Pos. 77 was read"});
+    reply = ask("/api/v1/why", "nobody's");
+    assert_int_equal(reply.status, 404);
+    const char *const accepted[] = {"nobody's",
+                                    "a type (directory, project",
+                                    "a queue (scheduler,sync,sqlite_parser)",
+                                    "a process (supervisor, web",
+                                    "a task's id",
+                                    "KIND:NAME"};
+    for (size_t i = 0; i < 6; i++) assert_non_null(strstr(reply.body, accepted[i]));
+    http_reply_free(&reply);
+}
+
+/* ---- the command, and what is away ---- */
+
+static int command(const char *of, char **output)
+{
+    char run_dir[300];
+    snprintf(run_dir, sizeof run_dir, "LOGIKALD_RUN_DIR=%s", sys.run_dir);
+    char *words[] = {(char *)(uintptr_t)support_program("logikald"), "why", (char *)(uintptr_t)of, NULL};
+    return process_run(words, (char *[]){run_dir, NULL}, output);
+}
+
+static void command_says(const char *of, int status, const char *const words[WORDS])
+{
+    char *output = NULL;
+    int is = command(of, &output);
+    for (int i = 0; i < WORDS && words[i]; i++)
+        if (is != status || !strstr(output, words[i]))
+            fail_msg("why %s: %d, and not \"%s\": %s", of, is, words[i], output);
+    free(output);
+}
+
+TEST(test_the_command_answers_while_web_is_down)
+{
+    all_is_well();
+    ctl("stop web");
+    command_says("web", 0,
+                 (const char *[WORDS]){"process web: stuck\n", "web.0 was stopped by hand", ", since 20", " UTC\n",
+                                       "\n    do: Start it: logikald ctl start web.0"});
+    command_says("type:project", 0,
+                 (const char *[WORDS]){"type Projects: fine\n", "are fresh: synced", "    because: Its interval of",
+                                       "    next: It is synced with the first tick after that, 20"});
+    command_says("sqlite_parser", 1,
+                 (const char *[WORDS]){"Ask again", "  type:sqlite_parser ", "  queue:sqlite_parser "});
+    command_says("nobody", 66, (const char *[WORDS]){"There is no thing of the name \"nobody\""});
+    command_says("--nonsense", 64, (const char *[WORDS]){"usage: logikald why"});
+    ctl("start web");
+}
+
+static bool has_secret(const char *text)
+{
+    return strstr(text, "test-admin-password") || strstr(text, "9b1de3c25f0c4a6e8d7f6a5b4c3d2e1f") ||
+           strstr(text, TOKEN);
+}
+
+TEST(test_without_redis)
+{
+    all_is_well();
+    redis_server_kill(&sys.redis);
+    expect("queue:sync", "stuck",
+           (const char *[WORDS]){"What waits in queue sync is not known",
+                                 "Redis is not reachable: ", "REDIS_URL is right"});
+    expect("type:project", "stuck", (const char *[WORDS]){"are fresh", "Redis is not reachable: "});
+    expect(ID(6), "stuck", (const char *[WORDS]){"Where task " ID(6) " is is not known", "Redis is not reachable: "});
+    expect("worker.0", "stuck", (const char *[WORDS]){"worker.0 is ready", "Redis is not reachable: "});
+    command_says("queue:sync", 0,
+                 (const char *[WORDS]){"What waits in queue sync is not known", "Redis is not reachable"});
+    redis_server_restart(&sys.redis);
+    expect("type:project", "fine", (const char *[WORDS]){"are fresh"});
+}
+
+TEST(test_without_postgresql)
+{
+    all_is_well();
+    pg_kill(&sys.pg);
+    expect("type:project", "stuck",
+           (const char *[WORDS]){"How fresh type project is is not known",
+                                 "PostgreSQL is not reachable: ", "DATABASE_URL is right"});
+    expect("queue:sync", "", (const char *[WORDS]){"Queue sync is empty"});
+    expect("web.0", "stuck", (const char *[WORDS]){"web.0 is ready", "PostgreSQL is not reachable: "});
+    struct http_reply reply = ask("/api/v1/why", "Smith & Sons");
+    assert_int_equal(reply.status, 503);
+    assert_non_null(strstr(reply.body, "PostgreSQL is not reachable, so it is not known whether something is called"));
+    assert_false(has_secret(reply.body));
+    http_reply_free(&reply);
+    command_says("type:project", 0, (const char *[WORDS]){"PostgreSQL is not reachable: "});
+    command_says("Smith", 69, (const char *[WORDS]){"PostgreSQL is not reachable"});
+    redis_server_kill(&sys.redis);
+    expect("type:project", "stuck", (const char *[WORDS]){"PostgreSQL is not reachable", "Redis is not reachable"});
+    redis_server_restart(&sys.redis);
+    pg_restart(&sys.pg);
+    expect("type:project", "fine", (const char *[WORDS]){"are fresh"});
+}
+
+/* ---- the world ---- */
+
+static bool all_synced(void)
+{
+    return pg_int(&sys.pg,
+                  "SELECT count(*) FROM object_sync_configs WHERE object_type IN"
+                  " ('directory', 'project', 'phase', 'elevation') AND last_finished_status = 'success'") == 4 &&
+           pg_int(&sys.pg, "SELECT count(*) FROM sync_runs WHERE state = 'running'") == 0;
+}
+
+FIXTURE(start)
+{
+    static const char *const tree[] = {"--directories", "1", "--depth",      "1", "--projects", "1",
+                                       "--phases",      "1", "--elevations", "3", NULL};
+    static const char *const env[] = {"METRICS_TOKEN=" TOKEN,           "DIAGNOSTIC_TASKS=true",
+                                      "WORKER_LEASE_SECONDS=3",         "TASK_MAX_DELIVERIES=1",
+                                      "WEBHOOK_TICK_SECONDS=0",         "BEAT_HEALTH_INTERVAL_SECONDS=0",
+                                      "BEAT_HOURLY_CRONTAB=0 0 29 2 *", "RATE_LIMIT_PER_MINUTE=0",
+                                      "RATE_LIMIT_PER_HOUR=0",          NULL};
+    system_servers(&sys, tree);
+    system_run(&sys, "sync = { background_enabled = true; };\n", env);
+    rig.server = sys.redis;
+    rig_reconnect(&rig);
+    WAIT_UNTIL(system_child(&sys, "worker") > 0 && system_child(&sys, "beat") > 0, 60000);
+    WAIT_UNTIL(all_synced(), 60000);
+    pg_exec(&sys.pg, "UPDATE object_sync_configs SET sync_interval_minutes = 600, staleness_threshold_minutes = 900,"
+                     " last_sync = now()");
+    return 0;
+}
+
+FIXTURE(stop)
+{
+    if (rig.redis) redisFree(rig.redis);
+    system_stop(&sys);
+    system_end(&sys);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_is_well),
+        cmocka_unit_test(test_tasks),
+        cmocka_unit_test(test_each_situation_is_told_with_cause_next_and_advice),
+        cmocka_unit_test(test_a_frozen_worker),
+        cmocka_unit_test(test_what_can_be_several_things_is_asked_back),
+        cmocka_unit_test(test_the_command_answers_while_web_is_down),
+        cmocka_unit_test(test_without_redis),
+        cmocka_unit_test(test_without_postgresql),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
