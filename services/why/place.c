@@ -21,26 +21,20 @@ static cJSON *depth_of(const cJSON *q, const char *name)
 
 cJSON *why_queue(const cJSON *facts, const char *queue)
 {
-    const cJSON *stats = why_fact(facts, "stats"), *q = why_find(why_fact(stats, "queues"), "name", queue), *w;
+    const cJSON *stats = why_fact(facts, "stats"), *q = why_find(why_fact(stats, "queues"), "name", queue);
     cJSON *link = stats ? depth_of(q, queue) : why_link(WHY_UNKNOWN, "What waits in queue %s is not known", queue);
+    double active, runners;
     plant_add_queue(facts, queue, link);
     if (!stats || why_has_cause(link)) return link;
-    double active = 0, runners = 0;
-    char setting[200];
-    cJSON_ArrayForEach(w, why_fact(facts, "workers")) {
-        active += why_number(w, "active");
-        runners += why_number(w, "concurrency");
-    }
-    if (why_number(q, "depth") > 0 && active >= runners) {
-        cJSON *cause = why_link(WHY_WAITS, "All %.0f runners of all workers are busy", runners);
-        why_do(cause, "More runners: %s", why_setting(facts, "WORKER_CONCURRENCY", setting, sizeof setting));
-        why_because(link, cause);
+    plant_runners(facts, &runners, &active);
+    cJSON *busy = why_number(q, "depth") > 0 ? plant_busy(facts) : NULL;
+    why_because(link, busy);
+    if (busy)
         why_next(link, NULL, "The next in line is taken when a runner is free");
-    } else if (why_number(q, "depth") > 0) {
-        why_next(link, NULL, "%.0f of %.0f runners are busy: what waits is taken now", active, runners);
-    } else {
-        why_next(link, NULL, "What is sent is taken at once: %.0f of %.0f runners are busy", active, runners);
-    }
+    else
+        why_next(link, NULL, "%s: %.0f of %.0f runners are busy",
+                 why_number(q, "depth") > 0 ? "What waits is taken now" : "What is sent is taken at once", active,
+                 runners);
     return link;
 }
 

@@ -239,6 +239,27 @@ void plant_add_workers(const cJSON *facts, cJSON *link)
     cJSON_Delete(found);
 }
 
+void plant_runners(const cJSON *facts, double *runners, double *active)
+{
+    const cJSON *w;
+    *runners = *active = 0;
+    cJSON_ArrayForEach(w, why_fact(facts, "workers")) {
+        *active += why_number(w, "active");
+        *runners += why_number(w, "concurrency");
+    }
+}
+
+cJSON *plant_busy(const cJSON *facts)
+{
+    double runners, active;
+    char setting[200];
+    plant_runners(facts, &runners, &active);
+    if (runners <= 0 || active < runners) return NULL;
+    cJSON *link = why_link(WHY_WAITS, "All %.0f runners of all workers are busy", runners);
+    why_do(link, "More runners: %s", why_setting(facts, "WORKER_CONCURRENCY", setting, sizeof setting));
+    return link;
+}
+
 /* ---- queues ---- */
 
 static cJSON *paused(const cJSON *queue)

@@ -14,6 +14,9 @@ bool plant_knows_children(const cJSON *facts);              /* there is a snapsh
 /* Adds to link what keeps a queue from being worked on; a queue that nobody knows adds nothing. */
 void plant_add_queue(const cJSON *facts, const char *queue, cJSON *link);
 void plant_add_workers(const cJSON *facts, cJSON *link);
+/* Runners of all workers, and how many of them have something to do. */
+void plant_runners(const cJSON *facts, double *runners, double *active);
+cJSON *plant_busy(const cJSON *facts); /* no runner of any worker is free */
 /* Adds what keeps scheduled syncs from coming. */
 void plant_add_schedule(const cJSON *facts, cJSON *link);
 

@@ -112,6 +112,7 @@ static cJSON *waiting(const cJSON *facts, const cJSON *entry, const cJSON *resul
     why_next(link, NULL, "It begins when it is the next in line and a runner is free");
     why_do(link, "To cancel it: Tasks page, or DELETE /api/v1/scheduler/tasks/%s", why_text(entry, "id"));
     plant_add_queue(facts, queue, link);
+    why_because(link, plant_busy(facts));
     return link;
 }
 
@@ -148,13 +149,18 @@ static cJSON *nothing_known(const cJSON *facts, const char *id)
 {
     char setting[200];
     cJSON *redis = plant_redis(facts);
-    cJSON *link = why_link(WHY_UNKNOWN, redis ? "Where task %s is is not known" : "Nothing is known of a task %s", id);
-    why_because(link, redis);
-    if (redis) return link;
-    if (why_number(why_fact(facts, "marks"), "revoked_ms") > 0) return with_revoke(facts, WHY_WAITS, link);
+    if (redis) {
+        cJSON *link = why_link(WHY_UNKNOWN, "Where task %s is is not known", id);
+        why_because(link, redis);
+        return link;
+    }
+    if (why_number(why_fact(facts, "marks"), "revoked_ms") > 0)
+        return with_revoke(facts, WHY_FINE,
+                           why_link(WHY_FINE, "Nothing is known of a task %s but that it was revoked", id));
+    cJSON *link = why_link(WHY_UNKNOWN, "Nothing is known of a task %s", id);
     why_because(link, why_link(WHY_UNKNOWN,
-                               "It was never sent here, or it ended so long ago that its result is forgotten (%s), "
-                               "or Redis has lost it",
+                               "It was never sent here, or it ended so long ago that its result is forgotten (%s), or "
+                               "Redis has lost it",
                                why_setting(facts, "RESULT_EXPIRES", setting, sizeof setting)));
     why_do(link, "Is the id right, and is it this Redis? The log of the workers names each task that ended badly.");
     return link;

@@ -111,7 +111,7 @@ static void add_due(const cJSON *facts, const cJSON *t, cJSON *link)
 cJSON *why_type(const cJSON *facts, const char *type)
 {
     const cJSON *plant = why_fact(facts, "plant"), *t = why_find(why_fact(plant, "types"), "type", type);
-    if (!plant) {
+    if (!cJSON_IsObject(plant)) {
         cJSON *link = why_link(WHY_UNKNOWN, "How fresh type %s is is not known", type);
         why_because(link, plant_database(facts));
         plant_add_schedule(facts, link);

@@ -140,7 +140,7 @@ TEST(test_tasks)
     rig_send(&rig, "sync", "sleep", ID(1), "[600]");
     rig_send(&rig, "sync", "sleep", ID(2), "[600]");
     expect(ID(1), "waits",
-           (const char *[WORDS]){"tasks.diagnostics.sleep is running: ", " of ", "Worker ", "runners busy",
+           (const char *[WORDS]){"tasks.diagnostics.sleep is running", "Worker ", "runners busy",
                                  "It ends by itself, or at its time limit", "DELETE /api/v1/scheduler/tasks/" ID(1)});
     expect(ID(2), "waits", (const char *[WORDS]){"is running"});
     rig_send(&rig, "sync", "sleep", ID(3), "[600]");
@@ -148,6 +148,7 @@ TEST(test_tasks)
     rig_send(&rig, "sync", "noop", ID(5), "[]");
     expect(ID(5), "waits",
            (const char *[WORDS]){"tasks.diagnostics.noop waits in queue sync", "2 others are before it",
+                                 "All 2 runners of all workers are busy",
                                  "It begins when it is the next in line and a runner is free"});
     expect("queue:sync", "waits",
            (const char *[WORDS]){"3 tasks wait in queue sync", "All 2 runners of all workers are busy",
@@ -157,7 +158,7 @@ TEST(test_tasks)
     stage("redis: del sync");
     control("revoke", "{\"task_id\": [\"" ID(1) "\", \"" ID(2) "\"], \"terminate\": true, \"signal\": \"SIGTERM\"}");
     expect(ID(1), "fine", (const char *[WORDS]){"The task was not done, or stopped: "});
-    expect(ID(4), "waits", (const char *[WORDS]){"Nothing is known of a task", "It was revoked"});
+    expect(ID(4), "fine", (const char *[WORDS]){"but that it was revoked", "It was revoked: no worker begins it"});
 
     rig_send(&rig, "sync", "noop", ID(6), "[]");
     expect(ID(6), "fine",
@@ -498,6 +499,76 @@ TEST(test_the_command_answers_while_web_is_down)
     ctl("start web");
 }
 
+/* ---- what docs/operating.md shows ---- */
+
+static char *section_of_document(void)
+{
+    char *text = calloc(1, 200000);
+    FILE *f = fopen("docs/operating.md", "re");
+    assert_non_null(f);
+    text[fread(text, 1, 199999, f)] = '\0';
+    fclose(f);
+    char *begin = strstr(text, "## Why: `logikald why`"), *end = begin ? strstr(begin + 3, "\n## ") : NULL;
+    assert_non_null(end);
+    *end = '\0';
+    char *section = strdup(begin);
+    free(text);
+    return section;
+}
+
+static const char *dirname_of_programs(void)
+{
+    static char dir[300];
+    snprintf(dir, sizeof dir, "%s", support_program("logikald"));
+    *strrchr(dir, '/') = '\0';
+    return dir;
+}
+
+/* Times differ. */
+static void mask_digits(char *text)
+{
+    for (char *at = strstr(text, "since "); at; at = strstr(at + 1, "since "))
+        for (char *p = at; *p && *p != '\n'; p++)
+            if (*p >= '0' && *p <= '9') *p = '#';
+}
+
+TEST(test_the_examples_of_the_document)
+{
+    char *section = section_of_document(), *rest = section, *line, *output, said[4000] = "";
+    int count = 0;
+    bool is_shown = false;
+    all_is_well();
+    pg_exec(&sys.pg, "UPDATE projects SET name = 'Smith & Sons', job_number = 'J-94609' WHERE id = 1");
+    ctl("stop worker");
+    while ((line = strsep(&rest, "\n"))) {
+        if (strncmp(line, "    logikald ", 13) == 0) {
+            char shell[500];
+            snprintf(shell, sizeof shell, "exec %s/%s", dirname_of_programs(), line + 4);
+            char run_dir[300];
+            snprintf(run_dir, sizeof run_dir, "LOGIKALD_RUN_DIR=%s", sys.run_dir);
+            int status = process_run((char *[]){"/bin/sh", "-c", shell, NULL}, (char *[]){run_dir, NULL}, &output);
+            if (status != 0) fail_msg("%s: %d %s", line, status, output);
+            free(output);
+            count++;
+        }
+        if (is_shown && strncmp(line, "    ", 4) != 0) is_shown = false;
+        if (is_shown) {
+            strcat(said, line + 4);
+            strcat(said, "\n");
+        }
+        if (strcmp(line, "    $ logikald why queue:sync") == 0) is_shown = true;
+    }
+    assert_true(count >= 7);
+    assert_int_equal(command("queue:sync", &output), 0);
+    char *answer = strstr(output, "queue sync: ");
+    assert_non_null(answer);
+    mask_digits(said);
+    mask_digits(answer);
+    assert_string_equal(answer, said);
+    free(output);
+    free(section);
+}
+
 static bool has_secret(const char *text)
 {
     return strstr(text, "test-admin-password") || strstr(text, "9b1de3c25f0c4a6e8d7f6a5b4c3d2e1f") ||
@@ -590,6 +661,7 @@ int main(void)
         cmocka_unit_test(test_a_frozen_worker),
         cmocka_unit_test(test_what_can_be_several_things_is_asked_back),
         cmocka_unit_test(test_the_command_answers_while_web_is_down),
+        cmocka_unit_test(test_the_examples_of_the_document),
         cmocka_unit_test(test_without_redis),
         cmocka_unit_test(test_without_postgresql),
     };
