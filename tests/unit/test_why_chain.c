@@ -231,7 +231,7 @@ static const struct {
     {PLANT "," TYPE("") ",'object':{'id':3,'name':'X','project_guid':'g'}",
      "project",
      "#3",
-     "fine",
+     "waits",
      {"Project X was never read whole yet", "first tick after that"}},
     {PLANT "," TYPE("") ",'object':{'id':3,'name':'X','missing':{'state':'refused','hold':4}}",
      "directory",

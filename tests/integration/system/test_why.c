@@ -182,7 +182,10 @@ TEST(test_tasks)
                                  "Its kind is limited in its rate (rate_limit, set by remote control)"});
     rig_push(&rig, "sync", "no message", 10);
     rig_send(&rig, "sync", "crash", "a0000012-1111-4222-8333-444444444444", "[9]");
-    expect("a0000012-1111-4222-8333-444444444444", "stuck", (const char *[WORDS]){"The task failed", "Lost"});
+    expect("a0000012-1111-4222-8333-444444444444", "stuck",
+           (const char *[WORDS]){"tasks.diagnostics.crash was given up, and is a dead letter",
+                                 "its runner or worker died each time",
+                                 "logikald queue retry a0000012-1111-4222-8333-444444444444"});
     rig_text(&rig,
              "SET celery-task-meta-a0000013-1111-4222-8333-444444444444 {\"status\":\"STARTED\",\"result\":null}");
     expect("a0000013-1111-4222-8333-444444444444", "stuck",
