@@ -45,8 +45,9 @@ int main(int argc, char **argv)
 {
     const struct role *role = argc > 1 ? role_find(argv[1]) : NULL;
     if (!role) {
-        fputs("usage: logikald web|worker|beat|migrate|queue|hold|feed|task|check|why ... (logikald --help tells more)\n",
-              stderr);
+        fputs(
+            "usage: logikald web|worker|beat|migrate|queue|hold|feed|task|check|why ... (logikald --help tells more)\n",
+            stderr);
         return EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN);

@@ -60,6 +60,8 @@ static const struct call {
     {"scheduler_sync_batch", NULL, "[\"{project}\"]", 0},
     {"scheduler_cancel", "/api/v1/scheduler/tasks/none", NULL, 0},
     {"task_history_one", "/api/v1/tasks/history/past", NULL, 0},
+    {"why", "/api/v1/why?of=type:project", NULL, 0},
+    {"why_object", "/api/v1/why/object?of={project}", NULL, 0},
     {"task_again", "/api/v1/admin/tasks/past/again", NULL, 0},
     {"process_command", "/api/v1/admin/processes/web/restart", NULL, 503}, /* there is no supervisor */
     {"supervisor_reload", NULL, NULL, 503},
