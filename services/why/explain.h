@@ -10,6 +10,7 @@
  *   "stats"      {"queues": [{"name","depth","oldest_ms","is_paused","paused_by","paused_ms"}], "unacked","scheduled",
  *                "dead","workers"}; "workers" as queue_list lists them; "marks": see queue_marks
  *   "task"       {"result","waiting","unacked","scheduled","dead","before"}
+ *   "history"    {"task"} of PostgreSQL: see history_read.h
  *   "object"     the row of a directory, project or elevation with what keeps it: see why_read.h
  *   "found"      [{"kind","id","name","way","is_gone"}]: what "of" can mean among the objects
  *

@@ -7,6 +7,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "services/store/web/history_read.h"
 #include "services/store/web/why_read.h"
 #include "services/why/explain.h"
 #include "services/why/link.h"
@@ -241,6 +242,8 @@ static void ask_plant(struct why_ask *a)
     ask_sql(a, "plant", &query_why_plant, 0, NULL);
     if (subject_may_be_object(&a->subject))
         ask_sql(a, "found", &query_why_find, 3, (const char *[]){a->subject.name, a->subject.kind, FOUND_MOST});
+    if (subject_may_be_task(&a->subject))
+        ask_sql(a, "history", &query_history_task, 1, (const char *[]){a->subject.name});
     if (a->from.queue && !a->from.redis_is_down) ask_redis(a);
     settle(a);
 }

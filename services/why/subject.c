@@ -129,6 +129,7 @@ static bool is_task(const struct subject *s, const cJSON *facts)
     const cJSON *task = why_fact(facts, "task");
     for (size_t i = 0; i < COUNT(places); i++)
         if (why_find(why_fact(task, places[i]), "id", s->name)) return true;
+    if (cJSON_IsObject(why_fact(facts, "history"))) return true;
     return why_fact(task, "result") != NULL || why_number(why_fact(facts, "marks"), "revoked_ms") > 0;
 }
 

@@ -145,6 +145,27 @@ static cJSON *ended(const cJSON *facts, const cJSON *result)
     return link;
 }
 
+/* What PostgreSQL keeps of it, when Redis has forgotten it. */
+static cJSON *past(const cJSON *t)
+{
+    static const char *const bad[] = {"failure", "dead", "lost"};
+    const char *error = why_text(t, "error"), *name = why_text(t, "name");
+    enum why_state state = strcmp(why_text(t, "state"), "retry") == 0 ? WHY_WAITS : WHY_FINE;
+    char times[64] = "", took[64] = "";
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (strcmp(why_text(t, "state"), bad[i]) == 0) state = WHY_STUCK;
+    if (why_number(t, "tries") > 1) snprintf(times, sizeof times, ", after %.0f tries", why_number(t, "tries"));
+    if (why_number(t, "run_ms") > 0) snprintf(took, sizeof took, ", having run for %.0f ms", why_number(t, "run_ms"));
+    cJSON *link = why_link(state, "%s ended as %s on worker %s%s%s", *name ? name : "A task", why_text(t, "state"),
+                           why_text(t, "worker"), times, took);
+    why_since(link, why_text(t, "ended_at"));
+    if (*error) why_because(link, why_link(state, "%s", error));
+    if (state == WHY_STUCK)
+        why_do(link, "When its cause is gone, send it again: the Tasks page, or POST /api/v1/admin/tasks/%s/again",
+               why_text(t, "id"));
+    return link;
+}
+
 static cJSON *nothing_known(const cJSON *facts, const char *id)
 {
     char setting[200];
@@ -174,5 +195,6 @@ cJSON *why_task(const cJSON *facts, const char *id)
     if ((entry = why_find(why_fact(task, "waiting"), "id", id))) return waiting(facts, entry, result);
     if ((entry = why_find(why_fact(task, "dead"), "id", id))) return dead(entry);
     if (*why_text(result, "status")) return ended(facts, result);
-    return nothing_known(facts, id);
+    const cJSON *history = why_fact(why_fact(facts, "history"), "task");
+    return cJSON_IsObject(history) ? past(history) : nothing_known(facts, id);
 }

@@ -221,6 +221,19 @@ static const struct {
     {BASE ",'marks':{'revoked_ms':1779999000000}", "task", "t", "fine", {"but that it was revoked", "It was revoked"}},
     {BASE, "task", "t", "unknown", {"Nothing is known of a task t", "RESULT_EXPIRES=3600"}},
     {NOW ",'redis':{'is_used':false}", "task", "t", "stuck", {"Where task t is is not known", "not configured"}},
+    {BASE ",'history':{'task':{'id':'t','name':'a.b','state':'failure','worker':'w','tries':3,'run_ms':12,'error':'"
+          "ValueError: x',"
+          "'ended_at':'2026-05-28T01:02:03Z'}}",
+     "task",
+     "t",
+     "stuck",
+     {"a.b ended as failure on worker w, after 3 tries, having run for 12 ms", "ValueError: x",
+      "since 2026-05-28 01:02:03", "t/again"}},
+    {BASE ",'history':{'task':{'id':'t','name':'a.b','state':'success','worker':'w','tries':1}}",
+     "task",
+     "t",
+     "fine",
+     {"a.b ended as success on worker w"}},
     /* objects */
     {PLANT "," TYPE("") ",'object':{'id':3,'name':'X','read_at':'2026-05-28T19:26:40Z','excluded':{'id':2,'name':'D',"
                         "'distance':2},'project_guid':'g'}",

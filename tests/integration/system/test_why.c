@@ -190,6 +190,10 @@ TEST(test_tasks)
              "SET celery-task-meta-a0000013-1111-4222-8333-444444444444 {\"status\":\"STARTED\",\"result\":null}");
     expect("a0000013-1111-4222-8333-444444444444", "stuck",
            (const char *[WORDS]){"says STARTED, and neither a queue nor a worker has it: it is lost", "Send it again"});
+    WAIT_UNTIL(pg_int(&sys.pg, "SELECT count(*) FROM task_history WHERE id = '" ID(7) "'") == 1, 20000);
+    stage("redis: del celery-task-meta-" ID(7));
+    expect(ID(7), "stuck",
+           (const char *[WORDS]){"tasks.diagnostics.fail ended as fail", "on worker ", "the roof leaks", "/again"});
     expect("a0000014-1111-4222-8333-444444444444", "unknown",
            (const char *[WORDS]){"Nothing is known of a task", "RESULT_EXPIRES=3600", "Is the id right"});
     expect("task:my own id", "unknown", (const char *[WORDS]){"Nothing is known of a task my own id"});
