@@ -1,5 +1,6 @@
-/* logikald task NAME [--args JSON] [--kwargs JSON]: runs one task here and now, without a queue, and prints its result
- * as one line of JSON on standard output. TERM and INT ask the task to stop, after which it still logs out of Logikal.
+/* logikald task NAME [--args JSON] [--kwargs JSON] [--dry-run]: runs one task here and now, without a queue, and prints
+ * its result as one line of JSON on standard output. --dry-run (a sync of everything or of a project): it is told what
+ * would change, and nothing is written. TERM and INT ask the task to stop, after which it still logs out of Logikal.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -35,7 +36,8 @@ struct one_shot_request {
 
 static int usage(const char *why, const char *what)
 {
-    fprintf(stderr, "task: %s%s\nusage: logikald task NAME [--id ID] [--args '[...]'] [--kwargs '{...}']\n", why, what);
+    fprintf(stderr, "task: %s%s\nusage: logikald task NAME [--id ID] [--args '[...]'] [--kwargs '{...}'] [--dry-run]\n",
+            why, what);
     return EXIT_USAGE;
 }
 
@@ -44,7 +46,10 @@ static int read_request(const struct conf *conf, int argc, char **argv, struct o
     if (argc < 1) return usage("which one?", "");
     out->task = task_find(argv[0], conf_bool(conf, SET_DIAGNOSTIC_TASKS));
     if (!out->task) return usage("there is no task ", argv[0]);
+    bool is_dry = false;
     for (int i = 1; i < argc; i += 2) {
+        while (i < argc && strcmp(argv[i], "--dry-run") == 0) is_dry = true, i++;
+        if (i == argc) break;
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (!value) return usage("a value is missing after ", argv[i]);
         if (strcmp(argv[i], "--id") == 0) {
@@ -59,6 +64,9 @@ static int read_request(const struct conf *conf, int argc, char **argv, struct o
             return usage("unknown option ", argv[i]);
         }
     }
+    if (is_dry && !out->kwargs) out->kwargs = cJSON_CreateObject();
+    if (is_dry) cJSON_DeleteItemFromObjectCaseSensitive(out->kwargs, "dry_run");
+    if (is_dry) cJSON_AddTrueToObject(out->kwargs, "dry_run");
     return 0;
 }
 
@@ -108,7 +116,8 @@ static int run(const struct conf *conf, const struct one_shot_request *request)
     random_uuid4(id);
     task_ctx_local(&ctx, conf, request->id ? request->id : id, request->task->name, &is_stopping);
     log_set_task(ctx.id);
-    int rc = request->task->run(&ctx, request->args, request->kwargs, &result, &err);
+    int rc = task_check_dry_run(request->task, request->kwargs, &err);
+    if (rc == 0) rc = request->task->run(&ctx, request->args, request->kwargs, &result, &err);
     if (rc < 0) {
         log_error("%s failed: %s", request->task->name, err.text);
         cJSON_Delete(result);
@@ -121,7 +130,7 @@ static int run(const struct conf *conf, const struct one_shot_request *request)
     print_result(result);
     fflush(stdout);
     int status = exit_status(rc, result);
-    tell_feed(&ctx, request->task);
+    if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(request->kwargs, "dry_run"))) tell_feed(&ctx, request->task);
     cJSON_Delete(result);
     return status;
 }

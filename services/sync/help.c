@@ -30,7 +30,7 @@ void help_ask(struct sync_run *run, struct help_call *call)
 {
     char worker[OWNER_WORKER_SIZE];
     struct err err = {0};
-    if (call->count < 0 || mono_ms() < call->next_ms) return;
+    if (run->is_dry || call->count < 0 || mono_ms() < call->next_ms) return;
     owner_worker(worker);
     call->next_ms = mono_ms() + (call->count < SOON_COUNT ? SOON_MS : LATER_MS);
     call->count = help_send(run->ctx, run->id, worker, 0, &err) == 0 ? call->count + 1 : -1;

@@ -48,6 +48,7 @@ static int is_wanted(struct task_ctx *ctx, int64_t list, struct err *err)
 static cJSON *make_result(struct sync_run *run, int64_t projects, int rc, const struct err *why)
 {
     cJSON *result = result_new(run, true, rc < 0 ? why->text : "helped with a sync");
+    cJSON_DeleteItemFromObject(result, "run_id");
     cJSON_AddNumberToObject(result, "run_id", (double)run->helps);
     cJSON_AddNumberToObject(result, "projects_synced", (double)projects);
     result_add_counts(result, &run->counts);
@@ -68,7 +69,8 @@ static int help(struct task_ctx *ctx, const char *scope, const struct help_reque
         return rc == -ERR_CONFLICT ? pass_on(ctx, q, result, "this worker helps already") : rc;
     }
     run.helps = q->list;
-    rc = run_connect(&run, &why);
+    rc = db_origin(run.db, run.helps, ctx->id, &why); /* what it writes, the run that it helps has changed */
+    if (rc == 0) rc = run_connect(&run, &why);
     if (rc == 0) rc = worklist_help(&run, &projects, &why);
     bool is_cancelled = rc == -ERR_CANCELLED && ctx->ops->is_cancelled(ctx->self);
     *result = make_result(&run, projects, rc, &why);

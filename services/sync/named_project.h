@@ -9,9 +9,9 @@
 #include "services/sync/run.h"
 
 struct named_project {
-    const char *wanted;    /* GUID, name, or, when nothing has that name, row id */
-    const char *directory; /* in which a name is meant: identifier, name, or row id; NULL = wherever it is */
-    bool is_forced;        /* its lists are read even when nothing has moved */
+    const char *wanted;     /* GUID, name, or, when nothing has that name, row id */
+    const char *directory;  /* in which a name is meant: identifier, name, or row id; NULL = wherever it is */
+    bool is_forced, is_dry; /* its lists are read even when nothing has moved */
 
     char guid[LOGIKAL_ID_SIZE];
     int64_t project_id, directory_id;

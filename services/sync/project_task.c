@@ -74,6 +74,7 @@ static int work(struct sync_run *run, void *arg, cJSON **result, struct err *err
     if (rc == 0) rc = named_project_sync(run, one, &why);
     if (rc == -ERR_DB || rc == -ERR_CONFLICT || rc == -ERR_NOMEM) return err_set(err, why.code, "%s", why.text);
     *result = make_result(run, one, rc, &why);
+    if (result_add_preview(*result, run, err) < 0) return -ERR_DB;
     int64_t synced = c->phases + c->elevations, failed = c->failed_phases + c->failed_projects + c->parts_failed;
     if (result_log(run, log, *result, rc, synced + c->failed_phases, synced, failed, err) < 0 ||
         count_all(run, err) < 0)
@@ -113,7 +114,7 @@ static int sync_one(struct task_ctx *ctx, struct named_project *one, cJSON **res
     char scope[LEASE_NAME_SIZE];
     *result = NULL;
     int rc = find_scope(ctx, one, scope, err);
-    const struct run_ask ask = {.scope = scope, .asks = "project", .is_forced = one->is_forced};
+    const struct run_ask ask = {.scope = scope, .asks = "project", .is_forced = one->is_forced, .is_dry = one->is_dry};
     if (rc == 0)
         rc = join_or_work(ctx, &ask, work, one, result, err);
     else if (one->candidates)
@@ -132,7 +133,9 @@ int task_sync_project(struct task_ctx *ctx, const cJSON *args, const cJSON *kwar
 {
     char *project = argument_text(args, kwargs, 0, "project_id", err);
     if (!project) return refuse(ctx);
-    struct named_project one = {.wanted = project, .is_forced = argument_bool(args, kwargs, 1, "force_sync")};
+    struct named_project one = {.wanted = project,
+                                .is_forced = argument_bool(args, kwargs, 1, "force_sync"),
+                                .is_dry = argument_bool(args, kwargs, 2, "dry_run")};
     int rc = sync_one(ctx, &one, result, err);
     if (rc == 0 && *result) cJSON_AddBoolToObject(*result, "force_sync", one.is_forced);
     free(project);
@@ -146,7 +149,10 @@ int task_force_sync_project(struct task_ctx *ctx, const cJSON *args, const cJSON
     if (!project) return refuse(ctx);
     const cJSON *given = task_arg(args, kwargs, 1, "directory_id");
     char *directory = given && !cJSON_IsNull(given) ? argument_text(args, kwargs, 1, "directory_id", err) : NULL;
-    struct named_project one = {.wanted = project, .directory = directory, .is_forced = true};
+    struct named_project one = {.wanted = project,
+                                .directory = directory,
+                                .is_forced = true,
+                                .is_dry = argument_bool(args, kwargs, 2, "dry_run")};
     int rc = sync_one(ctx, &one, result, err);
     free(directory);
     free(project);

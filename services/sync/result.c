@@ -10,6 +10,7 @@
 #include "conf/json.h"
 #include "conf/utf8.h"
 #include "services/store/sync/sync_log.h"
+#include "services/store/sync/sync_preview.h"
 
 static void add_head(cJSON *result, const struct task_ctx *ctx, const char *when)
 {
@@ -49,6 +50,7 @@ cJSON *result_new(const struct sync_run *run, bool is_success, const char *messa
     cJSON_AddStringToObject(result, "message", text ? utf8_finish(text) : "");
     free(text);
     add_head(result, run->ctx, "completed_at");
+    if (run->id && !run->is_dry) cJSON_AddNumberToObject(result, "run_id", (double)run->id);
     result_add_duration(result, run_duration_ms(run));
     return result;
 }
@@ -163,6 +165,24 @@ char *argument_text(const cJSON *args, const cJSON *kwargs, int index, const cha
     if (!text) err_set(err, ERR_INPUT, "%s is missing or is not a text", name);
     if (text && !copy) err_set(err, ERR_NOMEM, "no memory");
     return copy;
+}
+
+int result_add_preview(cJSON *result, struct sync_run *run, struct err *err)
+{
+    static const char *const not_seen[] = {"thumbnails", "parts_lists", "glass"};
+    char message[600];
+    if (!run->is_dry) return 0;
+    PGresult *r = preview_changes(run->db, err);
+    cJSON *preview = r ? cJSON_Parse(db_text(r, 0, 0)) : NULL;
+    PQclear(r);
+    if (!r) return -ERR_DB;
+    const char *was = json_text(result, "message");
+    snprintf(message, sizeof message, "dry run, nothing is written: %s", was ? was : "");
+    cJSON_ReplaceItemInObjectCaseSensitive(result, "message", cJSON_CreateString(utf8_finish(message)));
+    cJSON_AddTrueToObject(result, "dry_run");
+    cJSON_AddItemToObject(result, "preview", preview);
+    cJSON_AddItemToObject(result, "not_previewed", cJSON_CreateStringArray(not_seen, 3));
+    return 0;
 }
 
 bool argument_bool(const cJSON *args, const cJSON *kwargs, int index, const char *name)

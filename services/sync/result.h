@@ -22,6 +22,8 @@ void result_add_errors(cJSON *result, const struct sync_run *run);
 /* "status": completed, partial (with errors, or is_broken: begun and not ended), held, cancelled, failed. Of a run that
  * is held, and nothing worse: success false, how many rows of each type, and the message says so. */
 void result_add_status(cJSON *result, const struct sync_run *run, int rc, bool is_broken);
+/* Of a dry run: "dry_run", "preview" (sync_preview.h) and "not_previewed", and the message says so. Else nothing. */
+int result_add_preview(cJSON *result, struct sync_run *run, struct err *err);
 /* How a run with this result (NULL = none) and outcome ends: completed, held, cancelled, failed. */
 const char *result_state(const cJSON *result, int rc);
 /* Ends a row of sync_logs with what the result says; of so many objects, so many well, and failed ones. */

@@ -14,6 +14,7 @@
 #include "services/store/owner.h"
 #include "services/store/sizes.h"
 #include "services/store/sync/sync_log.h"
+#include "services/store/sync/sync_preview.h"
 #include "services/store/sync/sync_share.h"
 #include "services/sync/filing.h"
 #include "services/sync/run_sessions.h"
@@ -65,6 +66,7 @@ void run_tell_feed(struct sync_run *run)
                    c->thumbnails + c->thumbnails_failed + c->parts_lists + c->parts_failed + c->vanished;
     if (rows != run->rows_told) run->feed.is_owed = true;
     run->rows_told = rows;
+    if (run->is_dry) return;
     feed_tick(&run->feed, run->ctx, run->db, false);
 }
 
@@ -101,7 +103,8 @@ int64_t run_parts_limit(const struct sync_run *run)
 
 struct filing *run_filing(struct sync_run *run, struct err *err)
 {
-    if (!run->filing) run->filing = filing_start(run->ctx->conf, run->id, run->ctx->id, on_filed, run, err);
+    if (!run->filing)
+        run->filing = filing_start(run->ctx->conf, run->helps ? run->helps : run->id, run->ctx->id, on_filed, run, err);
     return run->filing;
 }
 
@@ -129,9 +132,11 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const struct run_ask *a
     *run = (struct sync_run){.ctx = ctx, .is_forced = ask->is_forced, .started_ms = mono_ms(), .next_listing = 1};
     run->with_thumbnails = conf_bool(ctx->conf, SET_SYNC_THUMBNAILS);
     run->with_parts = conf_bool(ctx->conf, SET_SYNC_PARTS);
+    if ((run->is_dry = ask->is_dry)) run->with_thumbnails = run->with_parts = false;
     owner_self(owner, ctx->id);
     run->db = db_open_conf(ctx->conf, true, "logikald sync", err);
     if (!run->db) return -(int)err->code;
+    if (run->is_dry && preview_begin(run->db, err) < 0) return -(int)err->code;
     /* What is lost with the server's crash is fetched again; the end of the run waits for the disk. */
     if (db_relax(run->db, true, err) < 0) return -(int)err->code;
     int rc = owner_take_lease(run->db, &run->lease, ask->scope, owner, LEASE_TTL_MS, err);
@@ -189,10 +194,10 @@ void run_close(struct sync_run *run, const char *state, const cJSON *result)
         db_relax(run->db, false, NULL);
         stage_close(&run->stage);
         if (run->id) sync_run_end(run->db, run->id, state, text, NULL);
-        sizes_sample(run->db, NULL);
+        if (!run->is_dry) sizes_sample(run->db, NULL);
         lease_release(run->db, &run->lease);
         run->feed.is_owed |= run->id != 0;
-        feed_tick(&run->feed, run->ctx, run->db, true);
+        if (!run->is_dry) feed_tick(&run->feed, run->ctx, run->db, true);
         free(text);
     }
     run->id = 0;

@@ -51,6 +51,7 @@ struct sync_run {
     struct lease *held[HELD_MAX];
     int64_t id; /* in sync_runs; 0 = none */
     bool is_forced;
+    bool is_dry; /* it writes nothing but what its own connection sees: sync_preview.h */
     bool with_thumbnails, with_parts;
     int64_t started_ms;
     int64_t next_listing;
@@ -79,6 +80,7 @@ struct sync_run {
 struct run_ask {
     const char *scope, *asks;
     bool is_forced;
+    bool is_dry; /* nothing is written; without files */
 };
 
 /* Opens the database, takes the lease of the scope and begins a run: 0; -ERR_CONFLICT when somebody else has the scope

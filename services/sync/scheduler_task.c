@@ -27,6 +27,7 @@ struct round {
     int plan_count;
     const char *only; /* one type; NULL = those that are due */
     enum due_mode mode;
+    bool is_dry;
     struct tree_types types;
     int64_t logs[OBJECT_TYPES_MAX]; /* of the entries of the plan */
     int due_count;
@@ -231,6 +232,8 @@ static int end_types(struct round *r, struct err *err)
             o.error = why;
         } else if (is_tree_type(c->type)) {
             o = tree_outcome(r, c->type);
+        } else if (r->run.is_dry) {
+            o.is_success = true; /* its work is done by other tasks */
         } else if (r->rc == 0 || r->run.has_rows) {
             if (parse_type(r, c, &o, err) < 0 && err->code == ERR_DB) return -ERR_DB;
         } else {
@@ -300,14 +303,14 @@ static int work(struct round *r, struct err *err)
     if (end_types(r, err) < 0 || parse_new(r, err) < 0) return -(int)err->code;
     if (r->due_count && sync_config_note_run(r->run.db, r->mode == DUE_EVERYTHING, err) < 0) return -ERR_DB;
     make_result(r);
-    return 0;
+    return result_add_preview(r->result, &r->run, err);
 }
 
 /* One round: 0 and the result, or negative. */
 static int round_run(struct round *r, struct task_ctx *ctx, bool is_forced, bool joins, cJSON **result, struct err *err)
 {
     const char *asks = r->only ? r->only : r->mode == DUE_EVERYTHING ? "all" : "due";
-    const struct run_ask ask = {.scope = TREE_SCOPE, .asks = asks, .is_forced = is_forced};
+    const struct run_ask ask = {.scope = TREE_SCOPE, .asks = asks, .is_forced = is_forced, .is_dry = r->is_dry};
     int rc = joins ? join_or_open(&r->run, ctx, &ask, result, err) : run_open(&r->run, ctx, &ask, err);
     if (rc == 1) return 0;
     if (rc == -ERR_CONFLICT) {
@@ -366,6 +369,7 @@ int task_full_sync(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs,
     struct round *r = calloc(1, sizeof *r);
     if (!r) return err_set(err, ERR_NOMEM, "no memory");
     r->mode = DUE_EVERYTHING;
+    r->is_dry = argument_bool(args, kwargs, 1, "dry_run");
     int rc = round_run(r, ctx, argument_bool(args, kwargs, 0, "force_sync"), true, result, err);
     free(r);
     return rc;

@@ -267,6 +267,7 @@ void web_scheduler_sync_project(struct req *r)
     cJSON *kwargs = cJSON_CreateObject(), *out = cJSON_CreateObject();
     cJSON_AddStringToObject(kwargs, "project_id", req_param(r, 0));
     cJSON_AddBoolToObject(kwargs, "force_sync", is_forced);
+    if (req_arg_bool(r, "dry_run")) cJSON_AddTrueToObject(kwargs, "dry_run");
     cJSON_AddStringToObject(out, "project_id", req_param(r, 0));
     cJSON_AddStringToObject(out, "sync_type", "project");
     cJSON_AddBoolToObject(out, "force_sync", is_forced);
@@ -297,6 +298,7 @@ void web_scheduler_sync_full(struct req *r)
     cJSON *kwargs = cJSON_CreateObject(), *out = cJSON_CreateObject();
     bool is_forced = req_arg_bool(r, "force_sync");
     cJSON_AddBoolToObject(kwargs, "force_sync", is_forced);
+    if (req_arg_bool(r, "dry_run")) cJSON_AddTrueToObject(kwargs, "dry_run");
     cJSON_AddBoolToObject(out, "force_sync", is_forced);
     cJSON_AddStringToObject(out, "sync_type", "full");
     started(r, out, start(r, TASK_SYNC "full_sync_task", kwargs, &err), &err);

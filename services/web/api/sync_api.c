@@ -114,6 +114,7 @@ void web_force_project(struct req *r)
     cJSON *kwargs = cJSON_CreateObject();
     cJSON_AddStringToObject(kwargs, "project_id", req_param(r, 0));
     if (req_arg(r, "directory_id")) cJSON_AddStringToObject(kwargs, "directory_id", req_arg(r, "directory_id"));
+    if (req_arg_bool(r, "dry_run")) cJSON_AddTrueToObject(kwargs, "dry_run");
     sync_run(r, TASK_SYNC "force_sync_project_task", "sync", kwargs, NULL);
 }
 
@@ -207,6 +208,7 @@ void web_sync_full(struct req *r)
 {
     cJSON *kwargs = cJSON_CreateObject();
     cJSON_AddTrueToObject(kwargs, "force_sync");
+    if (req_arg_bool(r, "dry_run")) cJSON_AddTrueToObject(kwargs, "dry_run");
     sync_run(r, TASK_SYNC "full_sync_task", "sync", kwargs, shape_full);
 }
 
@@ -214,6 +216,7 @@ void web_sync_incremental(struct req *r)
 {
     cJSON *kwargs = cJSON_CreateObject();
     cJSON_AddFalseToObject(kwargs, "force_sync");
+    if (req_arg_bool(r, "dry_run")) cJSON_AddTrueToObject(kwargs, "dry_run");
     sync_run(r, TASK_SYNC "full_sync_task", "sync", kwargs, shape_full);
 }
 

@@ -77,10 +77,21 @@ int route_find(struct req *r, char *allow, size_t size)
 
 /* ---- checking ---- */
 
+/* Parameters that are not known are ignored, but for this one: whoever asks for a dry run must not get a real one. */
+static bool is_dry_run_meant(const struct req *r)
+{
+    return r->route->method != EVHTTP_REQ_GET && evhttp_find_header(&r->query, "dry_run") &&
+           !strstr(r->route->query, "dry_run");
+}
+
 static bool check_query(struct req *r)
 {
     struct schema_member m;
     struct schema_fault fault;
+    if (is_dry_run_meant(r)) {
+        reply_invalid(r, "query", "dry_run", "not_supported", "This cannot be previewed: nothing was done");
+        return false;
+    }
     for (const char *at = NULL; schema_next(r->route->query, &at, &m);) {
         const char *text = evhttp_find_header(&r->query, m.name);
         if (!text && !m.is_optional) {

@@ -59,6 +59,7 @@ static const struct call {
     {"explorer_search", "/admin/elevations/search?q=a", NULL, 0},
     {"scheduler_sync_batch", NULL, "[\"{project}\"]", 0},
     {"scheduler_cancel", "/api/v1/scheduler/tasks/none", NULL, 0},
+    {"run_changes", "/api/v1/syncs/1/changes", NULL, 0},
     {"task_history_one", "/api/v1/tasks/history/past", NULL, 0},
     {"why", "/api/v1/why?of=type:project", NULL, 0},
     {"why_object", "/api/v1/why/object?of={project}", NULL, 0},
