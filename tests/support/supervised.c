@@ -105,6 +105,12 @@ void supervised_start(struct supervised *s, char *const env[])
     if (!process_running(&s->process)) fail_msg("the supervisor did not start: %s", process_log(&s->process));
 }
 
+void supervised_up(struct supervised *s, const char *config, char *const env[])
+{
+    supervised_prepare(s, config);
+    supervised_start(s, env);
+}
+
 void supervised_stop(struct supervised *s)
 {
     process_signal(&s->process, SIGTERM);

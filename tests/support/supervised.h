@@ -20,7 +20,8 @@ struct supervised {
 void supervised_prepare(struct supervised *s, const char *config);
 void supervised_real_roles(struct supervised *s); /* before the start: the product's own logikald-roles */
 void supervised_start(struct supervised *s, char *const env[]);
-void supervised_config(struct supervised *s, const char *config); /* writes the file anew */
+void supervised_up(struct supervised *s, const char *config, char *const env[]); /* both */
+void supervised_config(struct supervised *s, const char *config);                /* writes the file anew */
 /* TERM; fails the test unless it ends with status 0 and leaves nothing behind. */
 void supervised_stop(struct supervised *s);
 

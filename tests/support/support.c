@@ -144,6 +144,14 @@ char *support_read_file(const char *path)
     return text;
 }
 
+bool support_file_has(const char *path, const char *text)
+{
+    char *all = support_read_file(path);
+    bool is_there = strstr(all, text) != NULL;
+    free(all);
+    return is_there;
+}
+
 void support_write_file(const char *path, const char *text)
 {
     FILE *f = fopen(path, "we");

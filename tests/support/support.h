@@ -102,4 +102,7 @@ void http_reply_free(struct http_reply *r);
 
 void support_stop_all(void);
 
+char *support_read_file(const char *path); /* whole file, "" when it cannot be read; free() it */
+bool support_file_has(const char *path, const char *text);
+
 #endif

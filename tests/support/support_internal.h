@@ -12,9 +12,8 @@ struct support_user {
 
 /* Formats into a fixed buffer and ends the program when it does not fit. */
 void support_format(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-const char *support_build_dir(void);       /* where this variant was built */
-void support_take_build_dir(void);         /* LOGIKALD_BUILD_DIR has changed */
-char *support_read_file(const char *path); /* whole file, "" when it cannot be read; free() it */
+const char *support_build_dir(void); /* where this variant was built */
+void support_take_build_dir(void);   /* LOGIKALD_BUILD_DIR has changed */
 void support_write_file(const char *path, const char *text);
 void support_make_dir(char *out, size_t size, const char *name); /* a new numbered directory in support_dir */
 

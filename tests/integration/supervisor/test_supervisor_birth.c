@@ -16,12 +16,6 @@
 
 static struct supervised s;
 
-static void start(const char *config, char *const env[])
-{
-    supervised_prepare(&s, config);
-    supervised_start(&s, env);
-}
-
 static int64_t logged_at(const char *text) /* where in the log; -1 = not there */
 {
     char *log = process_log(&s.process);
@@ -45,7 +39,7 @@ static void test_program_that_cannot_be_run_is_never_ready(void **state)
             "programs = ({ name = \"a\"; command = %s; }, { name = \"b\"; depends_on = [\"a\"]; command = [\"sleep\", "
             "\"99\"]; });",
             commands[i]);
-        start(config, (char *[]){"LOGIKALD_ROLES=a,b", NULL});
+        supervised_up(&s, config, (char *[]){"LOGIKALD_ROLES=a,b", NULL});
         WAIT_UNTIL(supervised_child(&s, "a")->restarts >= 2, 10000);
         assert_true(supervised_is(&s, "b", "waiting"));
         assert_true(logged_at("a[") >= 0);
@@ -69,7 +63,7 @@ static void test_one_shot_is_waited_for(void **state)
             "{ name = \"app\"; depends_on = [\"init\"]; command = [\"sh\", \"-c\", \"echo app runs; exec sleep 99\"]; "
             "});",
             how[i]);
-        start(config, (char *[]){"LOGIKALD_ROLES=init,app", "START_TIMEOUT_SECONDS=1", NULL});
+        supervised_up(&s, config, (char *[]){"LOGIKALD_ROLES=init,app", "START_TIMEOUT_SECONDS=1", NULL});
         WAIT_UNTIL(process_logged(&s.process, "app runs"), 10000);
         assert_true(logged_at("init done") >= 0 && logged_at("init done") < logged_at("app runs"));
         supervised_stop(&s);
@@ -78,10 +72,12 @@ static void test_one_shot_is_waited_for(void **state)
 
 TEST(test_on_failure_with_readiness_none_does_not_hold_others_up)
 {
-    start("programs = ({ name = \"server\"; command = [\"sleep\", \"99\"]; restart = \"on-failure\"; readiness = "
-          "\"none\"; },"
-          "{ name = \"app\"; depends_on = [\"server\"]; command = [\"sleep\", \"99\"]; });",
-          (char *[]){"LOGIKALD_ROLES=server,app", NULL});
+    supervised_up(
+        &s,
+        "programs = ({ name = \"server\"; command = [\"sleep\", \"99\"]; restart = \"on-failure\"; readiness = "
+        "\"none\"; },"
+        "{ name = \"app\"; depends_on = [\"server\"]; command = [\"sleep\", \"99\"]; });",
+        (char *[]){"LOGIKALD_ROLES=server,app", NULL});
     WAIT_UNTIL(supervised_is(&s, "app", "ready"), 5000);
     supervised_stop(&s);
 }
@@ -90,8 +86,8 @@ static void test_probes_that_are_given_up_leave_no_process(void **state)
 {
     char *output, *argv[] = {"pgrep", "-fc", "--", "sleep 57[.]31", NULL};
     (void)state;
-    start("programs = ({ name = \"p\"; command = [\"true\"]; readiness = \"command:sleep 57.31\"; });",
-          (char *[]){"LOGIKALD_ROLES=p", "RESTART_BACKOFF_BASE_MS=1", "RESTART_BACKOFF_CAP_MS=1", NULL});
+    supervised_up(&s, "programs = ({ name = \"p\"; command = [\"true\"]; readiness = \"command:sleep 57.31\"; });",
+                  (char *[]){"LOGIKALD_ROLES=p", "RESTART_BACKOFF_BASE_MS=1", "RESTART_BACKOFF_CAP_MS=1", NULL});
     WAIT_UNTIL(supervised_child(&s, "p")->restarts > 300, 30000);
     assert_int_equal(supervised_ctl(&s, &output, "stop", "p", NULL), 0);
     free(output);
@@ -271,7 +267,8 @@ static void test_no_descriptors_for_clients_does_not_make_it_spin(void **state)
 TEST(test_user_group_and_home)
 {
     if (geteuid() != 0) skip();
-    start(
+    supervised_up(
+        &s,
         "programs = ("
         "{ name = \"named\"; user = \"nobody\"; command = [\"sh\", \"-c\", \"echo named $(id -u) $(id -g) $HOME $USER; "
         "exec sleep 99\"]; },"
@@ -333,9 +330,11 @@ static void test_without_autostart_it_waits_for_ctl_start(void **state)
 {
     char *output;
     (void)state;
-    start("programs = ({ name = \"a\"; command = [\"sleep\", \"99\"]; autostart = false; }, { name = \"b\"; command = "
-          "[\"sleep\", \"99\"]; });",
-          (char *[]){"LOGIKALD_ROLES=a,b", NULL});
+    supervised_up(
+        &s,
+        "programs = ({ name = \"a\"; command = [\"sleep\", \"99\"]; autostart = false; }, { name = \"b\"; command = "
+        "[\"sleep\", \"99\"]; });",
+        (char *[]){"LOGIKALD_ROLES=a,b", NULL});
     WAIT_UNTIL(supervised_is(&s, "b", "ready"), 5000);
     assert_true(supervised_is(&s, "a", "down"));
     process_signal(&s.process, SIGHUP);
@@ -351,9 +350,10 @@ static void test_all_means_everybody(void **state)
 {
     char *output;
     (void)state;
-    start("programs = ({ name = \"a\"; command = [\"sleep\", \"99\"]; }, { name = \"b\"; command = [\"sleep\", "
-          "\"99\"]; });",
-          (char *[]){"LOGIKALD_ROLES=a,b,web", NULL});
+    supervised_up(&s,
+                  "programs = ({ name = \"a\"; command = [\"sleep\", \"99\"]; }, { name = \"b\"; command = [\"sleep\", "
+                  "\"99\"]; });",
+                  (char *[]){"LOGIKALD_ROLES=a,b,web", NULL});
     WAIT_UNTIL(supervised_is(&s, "b", "ready") && supervised_is(&s, "web.0", "ready"), 5000);
     int b = supervised_pid(&s, "b");
     assert_int_equal(supervised_ctl(&s, &output, "restart", "all", NULL), 0);

@@ -14,12 +14,6 @@
 
 static struct supervised s;
 
-static void start(const char *config, char *const env[])
-{
-    supervised_prepare(&s, config);
-    supervised_start(&s, env);
-}
-
 static void write_text(const char *path, const char *text, mode_t mode)
 {
     char fresh[700];
@@ -67,7 +61,7 @@ static void test_file_that_is_faulty_at_the_exec_is_not_read(void **state)
 {
     char command[1200], run[320], *output;
     (void)state;
-    start("log = { level = \"debug\"; };", NULL);
+    supervised_up(&s, "log = { level = \"debug\"; };", NULL);
     int web = supervised_pid(&s, "web.0");
     snprintf(run, sizeof run, "LOGIKALD_RUN_DIR=%s", s.run_dir);
     snprintf(command, sizeof command, "'%s' ctl reload --exec & sleep 0.02; echo garbage > '%s'; wait",
@@ -91,7 +85,7 @@ static void test_trial_that_hangs_is_ended(void **state)
 {
     char path[300], good[310];
     (void)state;
-    start(" ", NULL);
+    supervised_up(&s, " ", NULL);
     int web = supervised_pid(&s, "web.0");
     snprintf(path, sizeof path, "%s/bin/logikald", s.dir);
     snprintf(good, sizeof good, "%s.good", path);
@@ -113,7 +107,7 @@ static void test_no_program_at_all(void **state)
                                        "#!/nonexistent/interpreter\n", NULL};
     char path[300], good[310];
     (void)state;
-    start(" ", NULL);
+    supervised_up(&s, " ", NULL);
     int web = supervised_pid(&s, "web.0");
     snprintf(path, sizeof path, "%s/bin/logikald", s.dir);
     snprintf(good, sizeof good, "%s.good", path);
@@ -137,7 +131,7 @@ static void test_new_program_that_cannot_take_over_goes_back_to_the_old_one(void
 {
     char path[300], good[310], text[2000];
     (void)state;
-    start(" ", (char *[]){"LOGIKALD_ROLES=web", NULL});
+    supervised_up(&s, " ", (char *[]){"LOGIKALD_ROLES=web", NULL});
     int web = supervised_pid(&s, "web.0");
     snprintf(path, sizeof path, "%s/bin/logikald", s.dir);
     snprintf(good, sizeof good, "%s.good", path);
@@ -166,7 +160,7 @@ static void test_program_of_another_state_format_is_refused_by_its_trial(void **
 {
     char path[300], good[310], text[2000];
     (void)state;
-    start(" ", NULL);
+    supervised_up(&s, " ", NULL);
     int web = supervised_pid(&s, "web.0");
     snprintf(path, sizeof path, "%s/bin/logikald", s.dir);
     snprintf(good, sizeof good, "%s.good", path);
@@ -215,10 +209,12 @@ static void test_half_lines_times_of_failures_and_last_lines_go_over(void **stat
 {
     char *output;
     (void)state;
-    start("programs = ({ name = \"p\"; command = [\"sh\", \"-c\", \"echo before; printf 'first half '; printf 'err "
-          "half ' "
-          ">&2; sleep 4; echo second half; echo rest >&2; exec sleep 99\"]; });",
-          (char *[]){"LOGIKALD_ROLES=p", NULL});
+    supervised_up(
+        &s,
+        "programs = ({ name = \"p\"; command = [\"sh\", \"-c\", \"echo before; printf 'first half '; printf 'err "
+        "half ' "
+        ">&2; sleep 4; echo second half; echo rest >&2; exec sleep 99\"]; });",
+        (char *[]){"LOGIKALD_ROLES=p", NULL});
     WAIT_UNTIL(process_logged(&s.process, "before"), 5000);
     for (int i = 0; i < 3; i++) exec_well();
     WAIT_UNTIL(process_logged(&s.process, "first half second half"), 10000);
@@ -232,8 +228,9 @@ static void test_half_lines_times_of_failures_and_last_lines_go_over(void **stat
 
 TEST(test_failures_before_an_exec_count_towards_a_crash_loop)
 {
-    start(" ", (char *[]){"LOGIKALD_ROLES=web", "CRASH_LOOP_COUNT=4", "CRASH_LOOP_WINDOW_SECONDS=600",
-                          "RESTART_STABLE_SECONDS=600", NULL});
+    supervised_up(&s, " ",
+                  (char *[]){"LOGIKALD_ROLES=web", "CRASH_LOOP_COUNT=4", "CRASH_LOOP_WINDOW_SECONDS=600",
+                             "RESTART_STABLE_SECONDS=600", NULL});
     for (int i = 0; i < 3; i++) {
         WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 10000);
         int web = supervised_pid(&s, "web.0");
@@ -250,9 +247,11 @@ TEST(test_failures_before_an_exec_count_towards_a_crash_loop)
 
 TEST(test_cpu_after_an_exec_is_that_of_the_last_interval)
 {
-    start("programs = ({ name = \"p\"; command = [\"sh\", \"-c\", \"timeout 3 sh -c 'while :; do :; done'; exec sleep "
-          "99\"]; });",
-          (char *[]){"LOGIKALD_ROLES=p", NULL});
+    supervised_up(
+        &s,
+        "programs = ({ name = \"p\"; command = [\"sh\", \"-c\", \"timeout 3 sh -c 'while :; do :; done'; exec sleep "
+        "99\"]; });",
+        (char *[]){"LOGIKALD_ROLES=p", NULL});
     WAIT_UNTIL(supervised_child(&s, "p")->cpu_ms > 300, 20000);
     for (int i = 0; i < 2; i++) {
         exec_well();
@@ -268,10 +267,12 @@ static void test_secrets_stay_hidden_and_runtime_settings_stay_set(void **state)
 {
     char *output;
     (void)state;
-    start("security = { secret_key = \"${MY_KEY}\"; };\nprograms = ({ name = \"p\"; command = [\"sh\", \"-c\", \"env | "
-          "grep -c "
-          "'^MY_KEY=' | sed 's/^/seen /'; exec sleep 99\"]; });",
-          (char *[]){"LOGIKALD_ROLES=p", "MY_KEY=0123456789abcdef0123456789abcdef", NULL});
+    supervised_up(
+        &s,
+        "security = { secret_key = \"${MY_KEY}\"; };\nprograms = ({ name = \"p\"; command = [\"sh\", \"-c\", \"env | "
+        "grep -c "
+        "'^MY_KEY=' | sed 's/^/seen /'; exec sleep 99\"]; });",
+        (char *[]){"LOGIKALD_ROLES=p", "MY_KEY=0123456789abcdef0123456789abcdef", NULL});
     WAIT_UNTIL(process_logged(&s.process, "seen 0"), 5000);
     assert_int_equal(supervised_ctl(&s, &output, "set", "log.level", "debug", NULL), 0);
     free(output);
@@ -381,7 +382,7 @@ static void test_status_marks_children_of_another_program(void **state)
 {
     char command[1500], *output;
     (void)state;
-    start(" ", NULL);
+    supervised_up(&s, " ", NULL);
     assert_int_equal(supervised_ctl(&s, &output, "status", NULL), 0);
     assert_null(strstr(output, "old program"));
     free(output);

@@ -14,12 +14,6 @@
 
 static struct supervised s, t;
 
-static void start(const char *config, char *const env[])
-{
-    supervised_prepare(&s, config);
-    supervised_start(&s, env);
-}
-
 __attribute__((format(printf, 1, 2))) static void shell(const char *fmt, ...)
 {
     char command[2000];
@@ -52,7 +46,7 @@ static void test_what_is_removed_comes_back(void **state)
     static const char *const what[] = {"\"$D\"/control.sock", "\"$D\"/supervisor.lock", "\"$D\"/web.*", "\"$D\"/*",
                                        "-r \"$D\""};
     (void)state;
-    start("http = { max_connections = 77; };", (char *[]){"LOGIKALD_ROLES=web", NULL});
+    supervised_up(&s, "http = { max_connections = 77; };", (char *[]){"LOGIKALD_ROLES=web", NULL});
     for (size_t i = 0; i < sizeof what / sizeof *what; i++) {
         shell("D='%s'; rm -f %s || true", s.run_dir, what[i]);
         WAIT_UNTIL(answers(), 10000);
@@ -72,7 +66,7 @@ static void test_second_supervisor_never_starts_on_it(void **state)
 {
     static const char *const before[] = {":", "rm -f \"$D\"/supervisor.lock", "rm -f \"$D\"/*"};
     (void)state;
-    start(" ", (char *[]){"LOGIKALD_ROLES=web", NULL});
+    supervised_up(&s, " ", (char *[]){"LOGIKALD_ROLES=web", NULL});
     for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
         char run[320], *output;
         snprintf(run, sizeof run, "LOGIKALD_RUN_DIR=%s", s.run_dir);
@@ -201,8 +195,8 @@ static void test_second_shell_sees_the_running_system(void **state)
 {
     char run[320], *output;
     (void)state;
-    start("logikal = { username = \"from-file\"; };",
-          (char *[]){"LOGIKALD_ROLES=web", "VIEWER_USERNAME=from-outside", NULL});
+    supervised_up(&s, "logikal = { username = \"from-file\"; };",
+                  (char *[]){"LOGIKALD_ROLES=web", "VIEWER_USERNAME=from-outside", NULL});
     assert_int_equal(supervised_ctl(&s, &output, "set", "log.level", "debug", NULL), 0);
     free(output);
     snprintf(run, sizeof run, "LOGIKALD_RUN_DIR=%s", s.run_dir);

@@ -12,12 +12,6 @@
 
 static struct supervised s;
 
-static void start(const char *config, char *const env[])
-{
-    supervised_prepare(&s, config);
-    supervised_start(&s, env);
-}
-
 static void pass(int64_t ms)
 {
     for (int64_t until = mono_ms() + ms; mono_ms() < until;) support_pause();
@@ -35,7 +29,7 @@ static void freeze(const int *pids, int count, int64_t ms)
 
 TEST(test_frozen_children_are_not_hung)
 {
-    start(" ", (char *[]){"LOGIKALD_ROLES=web", "WATCHDOG_SECONDS=2", "WORKERS=2", NULL});
+    supervised_up(&s, " ", (char *[]){"LOGIKALD_ROLES=web", "WATCHDOG_SECONDS=2", "WORKERS=2", NULL});
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && supervised_is(&s, "web.1", "ready"), 5000);
     int pids[] = {supervised_pid(&s, "web.0"), supervised_pid(&s, "web.1")};
     for (int i = 0; i < 3; i++) {
@@ -51,7 +45,7 @@ TEST(test_frozen_children_are_not_hung)
 
 TEST(test_child_that_hangs_is_still_found_after_a_sleep)
 {
-    start(" ", (char *[]){"LOGIKALD_ROLES=web", "WATCHDOG_SECONDS=2", NULL});
+    supervised_up(&s, " ", (char *[]){"LOGIKALD_ROLES=web", "WATCHDOG_SECONDS=2", NULL});
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
     int web = supervised_pid(&s, "web.0");
     kill(s.process.pid, SIGSTOP);
@@ -64,10 +58,12 @@ TEST(test_child_that_hangs_is_still_found_after_a_sleep)
 
 TEST(test_start_and_stop_deadlines_do_not_run_while_frozen)
 {
-    start("programs = ({ name = \"slow\"; readiness = \"notify\"; start_timeout_s = 4; stop_timeout_s = 5;"
-          " command = [\"sh\", \"-c\", \"trap 'sleep 0.7; echo saved; exit 0' TERM; echo armed; while :; do sleep 0.1; "
-          "done\"]; });",
-          (char *[]){"LOGIKALD_ROLES=slow", NULL});
+    supervised_up(
+        &s,
+        "programs = ({ name = \"slow\"; readiness = \"notify\"; start_timeout_s = 4; stop_timeout_s = 5;"
+        " command = [\"sh\", \"-c\", \"trap 'sleep 0.7; echo saved; exit 0' TERM; echo armed; while :; do sleep 0.1; "
+        "done\"]; });",
+        (char *[]){"LOGIKALD_ROLES=slow", NULL});
     WAIT_UNTIL(supervised_is(&s, "slow", "starting") && process_logged(&s.process, "armed"), 5000);
     int pid = supervised_pid(&s, "slow");
     freeze(&pid, 1, 5000);

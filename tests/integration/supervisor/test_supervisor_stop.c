@@ -13,12 +13,6 @@
 
 static struct supervised s;
 
-static void start(const char *config, char *const env[])
-{
-    supervised_prepare(&s, config);
-    supervised_start(&s, env);
-}
-
 /* How many processes run whose command line holds this text. */
 static int running(const char *text)
 {
@@ -50,7 +44,7 @@ static void start_with_zombie(const char *mark)
 {
     char config[1000];
     snprintf(config, sizeof config, ZOMBIE_CONFIG, mark);
-    start(config, (char *[]){"LOGIKALD_ROLES=a,db", NULL});
+    supervised_up(&s, config, (char *[]){"LOGIKALD_ROLES=a,db", NULL});
     WAIT_UNTIL(supervised_is(&s, "a", "ready"), 5000);
     for (int64_t until = mono_ms() + 800; mono_ms() < until;) support_pause(); /* the zombie is one now */
 }
@@ -78,7 +72,8 @@ TEST(test_zombie_in_the_group_does_not_keep_others_from_their_stop)
 
 TEST(test_whoever_is_hurried_still_gets_its_moment)
 {
-    start(
+    supervised_up(
+        &s,
         "programs = ({ name = \"deaf\"; depends_on = [\"db\"]; command = [\"sh\", \"-c\", \"trap '' TERM; while :; do "
         "sleep 0.1; done\"]; }, { name = \"db\"; command = [\"sh\", \"-c\", \"trap 'sleep 0.3; echo db saves its data; "
         "exit 0' TERM; while :; do sleep 0.05; done\"]; });",
@@ -95,10 +90,12 @@ TEST(test_whoever_is_hurried_still_gets_its_moment)
 
 TEST(test_server_behind_a_shell_has_the_whole_stop_timeout)
 {
-    start("programs = ({ name = \"w\"; stop_timeout_s = 20; command = [\"bash\", \"-c\", \"bash -c \\\"trap 'sleep 3; "
-          "echo "
-          "data written; exit 0' TERM; echo server up; while :; do sleep 0.1; done\\\"; echo after\"]; });",
-          (char *[]){"LOGIKALD_ROLES=w", NULL});
+    supervised_up(
+        &s,
+        "programs = ({ name = \"w\"; stop_timeout_s = 20; command = [\"bash\", \"-c\", \"bash -c \\\"trap 'sleep 3; "
+        "echo "
+        "data written; exit 0' TERM; echo server up; while :; do sleep 0.1; done\\\"; echo after\"]; });",
+        (char *[]){"LOGIKALD_ROLES=w", NULL});
     WAIT_UNTIL(process_logged(&s.process, "server up"), 5000);
     assert_int_equal(ctl("stop", "w"), 0);
     assert_true(process_logged(&s.process, "data written"));
@@ -107,7 +104,8 @@ TEST(test_server_behind_a_shell_has_the_whole_stop_timeout)
 
 TEST(test_rest_of_a_group_that_does_not_stop_is_named_and_killed)
 {
-    start(
+    supervised_up(
+        &s,
         "programs = ({ name = \"w\"; stop_timeout_s = 2; command = [\"bash\", \"-c\", \"bash -c \\\"trap '' TERM; echo "
         "server up; while :; do sleep 0.1; done\\\" & wait\"]; });",
         (char *[]){"LOGIKALD_ROLES=w", NULL});
@@ -122,8 +120,9 @@ TEST(test_rest_of_a_group_that_does_not_stop_is_named_and_killed)
 
 TEST(test_copies_of_a_program_that_daemonises_do_not_pile_up)
 {
-    start("programs = ({ name = \"d\"; command = [\"sh\", \"-c\", \"setsid sleep 1017.3 & sleep 0.05\"]; });",
-          (char *[]){"LOGIKALD_ROLES=d", NULL});
+    supervised_up(&s,
+                  "programs = ({ name = \"d\"; command = [\"sh\", \"-c\", \"setsid sleep 1017.3 & sleep 0.05\"]; });",
+                  (char *[]){"LOGIKALD_ROLES=d", NULL});
     WAIT_UNTIL(supervised_child(&s, "d")->restarts >= 4, 15000);
     assert_true(process_logged(&s.process, "d has left process"));
     assert_int_equal(ctl("stop", "d"), 0);
@@ -135,10 +134,12 @@ static void test_stop_restart_and_reload_end_what_went_out_of_the_group(void **s
 {
     static const char *const how[] = {"stop", "restart", "reload"};
     (void)state;
-    start("programs = ({ name = \"d\"; stop_timeout_s = 3; command = [\"sh\", \"-c\", \"setsid setsid sleep 1018.4 & "
-          "sleep "
-          "0.2; echo left; exec sleep 999\"]; });",
-          (char *[]){"LOGIKALD_ROLES=d", NULL});
+    supervised_up(
+        &s,
+        "programs = ({ name = \"d\"; stop_timeout_s = 3; command = [\"sh\", \"-c\", \"setsid setsid sleep 1018.4 & "
+        "sleep "
+        "0.2; echo left; exec sleep 999\"]; });",
+        (char *[]){"LOGIKALD_ROLES=d", NULL});
     for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
         WAIT_UNTIL(running("sleep 1018[.]4") == 1, 5000);
         if (strcmp(how[i], "reload") == 0) {
@@ -158,8 +159,9 @@ static void test_stop_restart_and_reload_end_what_went_out_of_the_group(void **s
 
 TEST(test_daemon_of_a_running_program_is_left_alone)
 {
-    start("programs = ({ name = \"d\"; command = [\"sh\", \"-c\", \"(setsid sleep 1019.5 &); exec sleep 999\"]; });",
-          (char *[]){"LOGIKALD_ROLES=d", NULL});
+    supervised_up(
+        &s, "programs = ({ name = \"d\"; command = [\"sh\", \"-c\", \"(setsid sleep 1019.5 &); exec sleep 999\"]; });",
+        (char *[]){"LOGIKALD_ROLES=d", NULL});
     WAIT_UNTIL(running("sleep 1019[.]5") == 1, 5000);
     for (int64_t until = mono_ms() + 7000; mono_ms() < until;) support_pause(); /* longer than between two looks */
     assert_int_equal(running("sleep 1019[.]5"), 1);
@@ -170,11 +172,13 @@ TEST(test_daemon_of_a_running_program_is_left_alone)
 
 TEST(test_old_process_is_stopped_by_its_own_rules)
 {
-    start("programs = ({ name = \"p\"; stop_signal = \"INT\"; stop_timeout_s = 30; command = [\"sh\", \"-c\", \"trap "
-          "'sleep "
-          "1.5; echo got INT; exit 0' INT; trap 'echo got USR1; exit 0' USR1; echo well; while :; do sleep 0.05; "
-          "done\"]; });",
-          (char *[]){"LOGIKALD_ROLES=p", NULL});
+    supervised_up(
+        &s,
+        "programs = ({ name = \"p\"; stop_signal = \"INT\"; stop_timeout_s = 30; command = [\"sh\", \"-c\", \"trap "
+        "'sleep "
+        "1.5; echo got INT; exit 0' INT; trap 'echo got USR1; exit 0' USR1; echo well; while :; do sleep 0.05; "
+        "done\"]; });",
+        (char *[]){"LOGIKALD_ROLES=p", NULL});
     WAIT_UNTIL(process_logged(&s.process, "well"), 5000);
     supervised_config(&s,
                       "programs = ({ name = \"p\"; stop_signal = \"USR1\"; stop_timeout_s = 1; command = [\"sleep\", "

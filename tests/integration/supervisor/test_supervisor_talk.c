@@ -30,25 +30,6 @@ static void start_program(const char *part, char *const env[])
     supervised_start(&s, env);
 }
 
-static char *read_file(const char *path)
-{
-    FILE *f = fopen(path, "r");
-    if (!f) return strdup("");
-    char *text = calloc(1, 4 << 20);
-    size_t n = fread(text, 1, (4 << 20) - 1, f);
-    text[n] = 0;
-    fclose(f);
-    return text;
-}
-
-static bool file_has(const char *path, const char *word)
-{
-    char *text = read_file(path);
-    bool is_there = strstr(text, word) != NULL;
-    free(text);
-    return is_there;
-}
-
 /* ---- logs ---- */
 
 static void test_lines_are_whole_prefixed_split_and_clean(void **state)
@@ -115,15 +96,15 @@ static void test_log_file_rotates_and_usr1_reopens_it(void **state)
     snprintf(rotated, sizeof rotated, "%s.2", file);
     snprintf(entry, sizeof entry, "LOG_FILE=%s", file);
     start_program("\"flood\", \"1000\"", env);
-    WAIT_UNTIL(file_has(file, "plays flood") || file_has(rotated, "plays flood"), 10000);
+    WAIT_UNTIL(support_file_has(file, "plays flood") || support_file_has(rotated, "plays flood"), 10000);
     assert_int_equal(stat(rotated, &st), 0);
     assert_in_range(st.st_size, 90000, 100000);
 
     assert_int_equal(rename(file, moved), 0);
     process_signal(&s.process, SIGUSR1);
-    WAIT_UNTIL(file_has(file, "log reopened"), 5000);
+    WAIT_UNTIL(support_file_has(file, "log reopened"), 5000);
     supervised_stop(&s);
-    assert_true(file_has(file, "stopped, exit status 0"));
+    assert_true(support_file_has(file, "stopped, exit status 0"));
 }
 
 static void test_flood_and_a_reader_that_stalls_never_block_supervision(void **state)
@@ -367,25 +348,25 @@ static void test_events_reach_the_hook_and_its_rate_is_bounded(void **state)
     supervised_start(&s, env);
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
     process_signal(&s.process, SIGHUP);
-    WAIT_UNTIL(file_has(file, "reload//0 settings changed/\n"), 5000);
+    WAIT_UNTIL(support_file_has(file, "reload//0 settings changed/\n"), 5000);
     supervised_kill(&s, "web.0", SIGKILL);
-    WAIT_UNTIL(file_has(file, "exit/web.0/killed by SIGKILL; restarting now/\n"), 5000);
+    WAIT_UNTIL(support_file_has(file, "exit/web.0/killed by SIGKILL; restarting now/\n"), 5000);
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
 
     supervised_config(&s, "sync = { background_enabled = true; };");
     process_signal(&s.process, SIGHUP);
-    WAIT_UNTIL(file_has(file, "gate//background_sync on/\n"), 5000);
+    WAIT_UNTIL(support_file_has(file, "gate//background_sync on/\n"), 5000);
 
     supervised_let(&s, "web", "exit 1");
     supervised_kill(&s, "web.0", SIGKILL);
-    WAIT_UNTIL(file_has(file, "crash-loop/web.0/"), 20000);
+    WAIT_UNTIL(support_file_has(file, "crash-loop/web.0/"), 20000);
     int64_t deadline = support_deadline(20000);
     while (supervised_count(&s, "web.0") < 0 || s.status.events_dropped == 0) { /* each HUP is an event */
         if (support_late(deadline)) fail_msg("no event was dropped");
         process_signal(&s.process, SIGHUP);
         poll(NULL, 0, 2);
     }
-    assert_false(file_has(file, "not-for-the-hook"));
+    assert_false(support_file_has(file, "not-for-the-hook"));
     supervised_stop(&s);
 }
 

@@ -12,12 +12,6 @@
 
 static struct supervised s;
 
-static void start(const char *config, char *const env[])
-{
-    supervised_prepare(&s, config);
-    supervised_start(&s, env);
-}
-
 static void pass(int64_t ms)
 {
     for (int64_t until = mono_ms() + ms; mono_ms() < until;) support_pause();
@@ -34,7 +28,7 @@ static void test_child_that_was_held_is_missing_only_from_its_start_on(void **st
 {
     char *output;
     (void)state;
-    start(" ", (char *[]){"LOGIKALD_ROLES=web", "ESSENTIAL_TIMEOUT_SECONDS=2", NULL});
+    supervised_up(&s, " ", (char *[]){"LOGIKALD_ROLES=web", "ESSENTIAL_TIMEOUT_SECONDS=2", NULL});
     assert_int_equal(supervised_ctl(&s, &output, "stop", "web", NULL), 0);
     free(output);
     pass(3000);
@@ -49,9 +43,10 @@ static void test_restart_after_a_slow_stop_begins_anew(void **state)
 {
     char *output;
     (void)state;
-    start("programs = ({ name = \"p\"; essential = true; stop_timeout_s = 3;"
-          " command = [\"sh\", \"-c\", \"trap '' TERM; echo well; while :; do sleep 0.1; done\"]; });",
-          (char *[]){"LOGIKALD_ROLES=p", "ESSENTIAL_TIMEOUT_SECONDS=2", NULL});
+    supervised_up(&s,
+                  "programs = ({ name = \"p\"; essential = true; stop_timeout_s = 3;"
+                  " command = [\"sh\", \"-c\", \"trap '' TERM; echo well; while :; do sleep 0.1; done\"]; });",
+                  (char *[]){"LOGIKALD_ROLES=p", "ESSENTIAL_TIMEOUT_SECONDS=2", NULL});
     WAIT_UNTIL(process_logged(&s.process, "well"), 5000);
     pass(2500);
     assert_int_equal(supervised_ctl(&s, &output, "restart", "p", NULL), 0); /* it takes longer than the timeout */
@@ -64,7 +59,8 @@ static void test_restart_after_a_slow_stop_begins_anew(void **state)
 
 TEST(test_one_shot_that_is_done_and_changed_begins_anew)
 {
-    start(
+    supervised_up(
+        &s,
         "programs = ({ name = \"init\"; command = [\"sh\", \"-c\", \"exit 0\"]; restart = \"on-failure\"; essential = "
         "true; });",
         (char *[]){"LOGIKALD_ROLES=init", "ESSENTIAL_TIMEOUT_SECONDS=2", NULL});
@@ -79,8 +75,8 @@ TEST(test_one_shot_that_is_done_and_changed_begins_anew)
 
 TEST(test_program_that_flaps_is_given_up)
 {
-    start("programs = ({ name = \"p\"; command = [\"false\"]; essential = true; });",
-          (char *[]){"LOGIKALD_ROLES=p", "ESSENTIAL_TIMEOUT_SECONDS=2", NULL});
+    supervised_up(&s, "programs = ({ name = \"p\"; command = [\"false\"]; essential = true; });",
+                  (char *[]){"LOGIKALD_ROLES=p", "ESSENTIAL_TIMEOUT_SECONDS=2", NULL});
     assert_int_equal(gave_up(15000), 70);
     assert_true(process_logged(&s.process, "p is essential and could not be kept up"));
 }
@@ -89,7 +85,8 @@ static void test_web_that_says_ready_and_dies_again_and_again_is_given_up(void *
 {
     int64_t end = mono_ms() + 20000;
     (void)state;
-    start(" ", (char *[]){"LOGIKALD_ROLES=web", "ESSENTIAL_TIMEOUT_SECONDS=3", "RESTART_STABLE_SECONDS=20", NULL});
+    supervised_up(&s, " ",
+                  (char *[]){"LOGIKALD_ROLES=web", "ESSENTIAL_TIMEOUT_SECONDS=3", "RESTART_STABLE_SECONDS=20", NULL});
     while (process_running(&s.process) && mono_ms() < end) {
         struct snapshot_child const *web = supervised_child(&s, "web.0");
         if (web && web->pid && strcmp(web->state, "ready") == 0) kill(web->pid, SIGKILL);
@@ -100,7 +97,8 @@ static void test_web_that_says_ready_and_dies_again_and_again_is_given_up(void *
 
 TEST(test_one_crash_after_a_long_time_is_no_reason_to_give_up)
 {
-    start(" ", (char *[]){"LOGIKALD_ROLES=web", "ESSENTIAL_TIMEOUT_SECONDS=2", "RESTART_STABLE_SECONDS=60", NULL});
+    supervised_up(&s, " ",
+                  (char *[]){"LOGIKALD_ROLES=web", "ESSENTIAL_TIMEOUT_SECONDS=2", "RESTART_STABLE_SECONDS=60", NULL});
     pass(3500); /* longer than the timeout, shorter than the stable time */
     int web = supervised_pid(&s, "web.0");
     supervised_kill(&s, "web.0", SIGKILL);
@@ -111,7 +109,7 @@ TEST(test_one_crash_after_a_long_time_is_no_reason_to_give_up)
 
 TEST(test_one_of_two_web_processes_is_enough)
 {
-    start(" ", (char *[]){"LOGIKALD_ROLES=web", "WORKERS=2", "ESSENTIAL_TIMEOUT_SECONDS=2", NULL});
+    supervised_up(&s, " ", (char *[]){"LOGIKALD_ROLES=web", "WORKERS=2", "ESSENTIAL_TIMEOUT_SECONDS=2", NULL});
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && supervised_is(&s, "web.1", "ready"), 5000);
     pass(1500);
     supervised_let(&s, "web", "exit 1");
