@@ -234,11 +234,32 @@ static void mask_url(const char *url, char *out, size_t size)
              word ? "***" : "");
 }
 
+/* Sentinels stand in URLs of their own, with semicolons between them. */
+static void mask_urls(const char *urls, char *out, size_t size)
+{
+    char one[2100];
+    size_t used = 0;
+    out[0] = 0;
+    while (*urls && used < size) {
+        size_t len = strcspn(urls, ";");
+        snprintf(one, sizeof one, "%.*s", (int)len, urls);
+        if (strstr(one, "://"))
+            mask_url(one, out + used, size - used);
+        else
+            snprintf(out + used, size - used, "%s", one[0] ? "***" : "");
+        used += strlen(out + used);
+        urls += len;
+        if (*urls == ';') used += (size_t)snprintf(out + used, size - used, "%.1s", urls++);
+    }
+}
+
 const char *conf_shown(const struct conf *conf, enum setting_id id, char *out, size_t size)
 {
     const char *value = conf->value[id];
     bool may_be_url = !settings[id].is_secret || id == SET_DATABASE_URL || id == SET_REDIS_URL;
-    if (may_be_url && strstr(value, "://"))
+    if (id == SET_REDIS_URL && strncmp(value, "sentinel", 8) == 0)
+        mask_urls(value, out, size);
+    else if (may_be_url && strstr(value, "://"))
         mask_url(value, out, size);
     else
         snprintf(out, size, "%s", settings[id].is_secret && value[0] ? "***" : value);

@@ -19,15 +19,20 @@ static bool starts_with_one_of(const char *text, const char *const *prefixes)
 static int check_schemes(const struct conf *conf, struct err *err)
 {
     static const char *const postgres[] = {"postgres://", "postgresql://", NULL};
-    static const char *const redis[] = {"redis://",   "rediss://",       "unix://",       "valkey://",
-                                        "valkeys://", "redis+socket://", "redis+unix://", NULL};
+    static const char *const redis[] = {"redis://",        "rediss://",     "unix://",     "valkey://",    "valkeys://",
+                                        "redis+socket://", "redis+unix://", "sentinel://", "sentinels://", NULL};
     static const char *const http[] = {"http://", "https://", NULL};
     if (conf_is_set(conf, SET_DATABASE_URL) && !starts_with_one_of(conf_str(conf, SET_DATABASE_URL), postgres))
         return err_set(err, ERR_CONFIG, "DATABASE_URL expects postgres://... or postgresql://...");
     if (conf_is_set(conf, SET_REDIS_URL) && !starts_with_one_of(conf_str(conf, SET_REDIS_URL), redis))
         return err_set(err, ERR_CONFIG,
-                       "REDIS_URL expects redis://..., rediss://... (TLS) or unix://..., or the same "
-                       "as valkey://, valkeys://, redis+socket://");
+                       "REDIS_URL expects redis://..., rediss://... (TLS), unix://... or sentinel://..., or the same "
+                       "as valkey://, valkeys://, redis+socket://, sentinels://");
+    if (starts_with_one_of(conf_str(conf, SET_REDIS_URL), &redis[7]) && !conf_is_set(conf, SET_REDIS_MASTER) &&
+        !strstr(conf_str(conf, SET_REDIS_URL), "master_name="))
+        return err_set(err, ERR_CONFIG,
+                       "REDIS_URL names Sentinels: REDIS_MASTER_NAME must say what they call the server, for instance "
+                       "mymaster");
     if (conf_is_set(conf, SET_LOGIKAL_URL) && !starts_with_one_of(conf_str(conf, SET_LOGIKAL_URL), http))
         return err_set(err, ERR_CONFIG, "LOGIKAL_API_BASE_URL expects http://... or https://...");
     return 0;

@@ -34,7 +34,7 @@ struct redis *redis_new(struct event_base *base, const struct redis_url *url, co
     backoff_init(&r->backoff, 50, 3000);
     r->timer = evtimer_new(base, on_timer, r);
     if (!r->timer) err_set(err, ERR_NOMEM, "no memory for a Redis connection");
-    if (!r->timer || (url->transport == REDIS_TLS && !(r->tls = tls_context(url, err)))) {
+    if (!r->timer || ((url->transport == REDIS_TLS || url->sentinels.is_tls) && !(r->tls = tls_context(url, err)))) {
         redis_free(r);
         return NULL;
     }
@@ -141,6 +141,7 @@ void redis_went_up(struct redis *r)
     r->up_since_ms = r->probed_ms = mono_ms();
     r->doubted_ms = 0;
     r->why[0] = '\0';
+    master_tell(r);
     redis_set_timer(r, REDIS_PING_MS);
     subs_renew(r);
     if (r->on_state) r->on_state(r->on_state_arg, true, "");
@@ -210,6 +211,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         } else {
             const char *ping[] = {"PING"};
             probe_in_time(r);
+            master_look(r);
             struct redis_call *head = STAILQ_FIRST(&r->calls);
             if (!head && now - r->heard_ms >= REDIS_PING_MS - 100) redis_send_now(r, ping_answered, r, 1, ping);
             head = STAILQ_FIRST(&r->calls);
@@ -257,14 +259,20 @@ void redis_send_now(struct redis *r, redis_fn fn, void *arg, int argc, const cha
     send_words(r, r->timeout_ms, fn, arg, argc, argv, NULL);
 }
 
+void redis_look(struct redis *r)
+{
+    r->has_commands = true;
+    witness_write(r);
+    probe_in_time(r);
+    master_look(r);
+}
+
 int redis_command_within(struct redis *r, int64_t timeout_ms, redis_fn fn, void *arg, int argc, const char *const *argv,
                          const size_t *lens)
 {
     if (r->state != REDIS_UP) return -ERR_REDIS;
     if (evbuffer_get_length(bufferevent_get_output(r->bev)) > REDIS_OUTPUT_LIMIT) return -ERR_LIMIT;
-    r->has_commands = true;
-    witness_write(r);
-    probe_in_time(r);
+    redis_look(r);
     return send_words(r, timeout_ms, fn, arg, argc, argv, lens);
 }
 

@@ -14,6 +14,7 @@
 
 #include "conf/clock.h"
 #include "ipc/dial.h"
+#include "ipc/sentinel.h"
 
 static void on_read(struct bufferevent *bev, void *arg)
 {
@@ -43,7 +44,23 @@ static void on_role(void *arg, const struct redis_answer *answer)
     if (!role || role->type != REDIS_REPLY_ARRAY || role->elements == 0 || role->element[0]->type != REDIS_REPLY_STRING)
         return;
     if (strcmp(role->element[0]->str, "sentinel") == 0)
-        redis_drop(arg, REDIS_LOST, "this is a Sentinel, not the server that it watches: REDIS_URL must name that");
+        redis_drop(arg, REDIS_LOST,
+                   "this is a Sentinel, not the server that it watches: REDIS_URL must name that, or be sentinel://");
+}
+
+/* A Sentinel may be behind, or wrong: who is no master is not the one. */
+static void on_master_role(void *arg, const struct redis_answer *answer)
+{
+    struct redis *r = arg;
+    const redisReply *role = answer->reply;
+    if (!role || role->type != REDIS_REPLY_ARRAY || role->elements == 0 ||
+        role->element[0]->type != REDIS_REPLY_STRING || strcmp(role->element[0]->str, "master") == 0 ||
+        r->state != REDIS_HANDSHAKE)
+        return;
+    master_refuse(r);
+    redis_drop(r, REDIS_LOST, "%s:%d is a %.20s, although %s name it the master of \"%s\": they are asked again",
+               r->url.host, r->url.port, strcmp(role->element[0]->str, "slave") ? role->element[0]->str : "replica",
+               r->named, r->url.sentinels.master);
 }
 
 static void on_ping(void *arg, const struct redis_answer *answer)
@@ -76,6 +93,7 @@ static void greet(struct redis *r)
         redis_send_now(r, on_greeting, r, 2, auth);
     redis_send_now(r, on_role, r, 1, role);
     if (r->url.db != 0) redis_send_now(r, on_greeting, r, 2, select);
+    if (master_is_asked_for(r)) redis_send_now(r, on_master_role, r, 1, role);
     redis_send_now(r, on_name, r, 3, name);
     redis_send_now(r, on_ping, r, 1, ping);
 }
@@ -116,7 +134,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 /* fd: connected, ours from here on; -1 for a socket that is yet to be connected. */
 static bool make_bufferevent(struct redis *r, int fd)
 {
-    r->bev = r->url.transport == REDIS_TLS ? tls_bufferevent(r, fd)
+    r->bev = r->url.transport == REDIS_TLS ? tls_bufferevent(r->base, r->tls, r->url.host, r->url.any_name, fd)
                                            : bufferevent_socket_new(r->base, fd, BEV_OPT_CLOSE_ON_FREE);
     if (!r->bev) {
         if (fd >= 0) close(fd);
@@ -134,7 +152,13 @@ static void on_dialled(void *arg, int fd, const char *why)
     int one = 1;
     r->dial = NULL;
     redis_enter(r);
-    if (fd < 0) {
+    if (fd < 0 && master_is_asked_for(r)) {
+        master_refuse(r);
+        redis_drop(r, REDIS_LOST,
+                   "%s (the master of \"%s\", say %s; they must name an address that can be reached from here: "
+                   "replica-announce-ip, sentinel announce-ip, or resolve-hostnames)",
+                   why, r->url.sentinels.master, r->named);
+    } else if (fd < 0) {
         redis_drop(r, REDIS_LOST, "%s", why);
     } else {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -170,12 +194,21 @@ void redis_connect(struct redis *r)
         connect_unix(r);
         return;
     }
+    if (master_is_asked_for(r))
+        master_ask(r);
+    else
+        redis_dial(r);
+}
+
+void redis_dial(struct redis *r)
+{
     r->dial = dial_start(r->base, r->url.host, r->url.port, on_dialled, r);
     if (!r->dial) redis_drop(r, REDIS_LOST, "no memory for a connection");
 }
 
 const char *redis_connect_late(const struct redis *r)
 {
+    if (r->search) return "no Sentinel answered";
     if (r->dial) return "no connection";
     if (r->state == REDIS_CONNECTING && r->url.transport == REDIS_TLS)
         return "connected, but no TLS (is this a plain port? then the URL begins with redis://)";
@@ -189,6 +222,8 @@ void redis_disconnect(struct redis *r)
     if (r->bev) bufferevent_free(r->bev);
     if (r->reader) redisReaderFree(r->reader);
     dial_cancel(r->dial);
+    sentinel_cancel(r->search);
+    r->search = NULL;
     r->bev = NULL;
     r->reader = NULL;
     r->dial = NULL;

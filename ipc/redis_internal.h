@@ -1,6 +1,7 @@
 /* Inside of the Redis client, shared by its files: redis.c (life, commands, timeouts), redis_connect.c (from nothing to
- * a usable connection), redis_reply.c (bytes in, answers out), redis_script.c, redis_subscribe.c, redis_tls.c,
- * redis_probe.c (what the server lets us do), redis_witness.c (whether it forgets, whether it takes writes). */
+ * a usable connection), redis_master.c (which server that is, from Sentinels), redis_reply.c (bytes in, answers out),
+ * redis_script.c, redis_subscribe.c, redis_tls.c, redis_probe.c (what the server lets us do), redis_witness.c (whether
+ * it forgets, whether it takes writes). */
 #ifndef LOGIKALD_IPC_REDIS_INTERNAL_H
 #define LOGIKALD_IPC_REDIS_INTERNAL_H
 
@@ -17,12 +18,14 @@
 #define REDIS_STABLE_MS    5000  /* of being up, after which the backoff starts anew */
 #define REDIS_OUTPUT_LIMIT (32 << 20)
 #define REDIS_REPLY_LIMIT  (256u << 20)
-#define REDIS_QUIET_MS     1000 /* an answer that is late may still be coming in */
-#define REDIS_DOUBT_MS     500  /* between two looks that find an answer late */
-#define REDIS_TICK_MS      200  /* between two looks at a late answer */
+#define REDIS_QUIET_MS     1000  /* an answer that is late may still be coming in */
+#define REDIS_DOUBT_MS     500   /* between two looks that find an answer late */
+#define REDIS_TICK_MS      200   /* between two looks at a late answer */
+#define REDIS_MASTER_MS    10000 /* between two looks at which server the Sentinels call the master */
 
 struct script;
 struct dial;
+struct sentinel_search;
 struct ssl_ctx_st;
 
 /* A command that waits for its answer. */
@@ -53,7 +56,11 @@ struct redis {
     struct redis_url url;
     char name[64];
     struct ssl_ctx_st *tls;
-    struct dial *dial; /* while there is no socket yet */
+    struct dial *dial;              /* while there is no socket yet */
+    struct sentinel_search *search; /* while Sentinels are asked for the master: before dialling, and now and then */
+    struct redis_address refused;   /* what they have named and was of no use */
+    char named[40];                 /* "2 of 3 Sentinels" */
+    int64_t asked_ms;               /* when they were last asked */
     struct bufferevent *bev;
     redisReader *reader;
     enum redis_state state;
@@ -86,6 +93,7 @@ void redis_enter(struct redis *r);
 void redis_leave(struct redis *r); /* r may be gone afterwards */
 void redis_set_timer(struct redis *r, int64_t ms);
 void redis_went_up(struct redis *r);
+void redis_look(struct redis *r); /* before each command: what is looked at now and then */
 /* The connection is of no use: answers what is in flight, tells the owner, and tries again later. */
 void redis_drop(struct redis *r, enum redis_fault fault, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 struct redis_call *redis_push(struct redis *r, int64_t timeout_ms, redis_fn fn, void *arg);
@@ -97,8 +105,16 @@ void redis_send_now(struct redis *r, redis_fn fn, void *arg, int argc, const cha
 
 /* redis_connect.c */
 void redis_connect(struct redis *r);
+void redis_dial(struct redis *r);                      /* the host of the URL */
 const char *redis_connect_late(const struct redis *r); /* what it waited for in vain */
 void redis_disconnect(struct redis *r);                /* closes what there is; no callbacks */
+
+/* redis_master.c: of a client whose URL names Sentinels */
+bool master_is_asked_for(const struct redis *r);
+void master_ask(struct redis *r);        /* then dials it */
+void master_look(struct redis *r);       /* is it still the one? in time, while it is up */
+void master_refuse(struct redis *r);     /* the one that was named is of no use: another one before it */
+void master_tell(const struct redis *r); /* once for each change in this process */
 
 /* redis_probe.c */
 void probe_send(struct redis *r);    /* ends the greeting, or drops the connection for what is missing */
@@ -132,7 +148,9 @@ void subs_free(struct redis *r);
 /* redis_tls.c */
 struct ssl_ctx_st *tls_context(const struct redis_url *url, struct err *err);
 void tls_context_free(struct ssl_ctx_st *tls);
-struct bufferevent *tls_bufferevent(struct redis *r, int fd); /* fd: connected. NULL without memory */
+/* fd: connected. host: whose name the certificate must have, unless any_name. NULL without memory. */
+struct bufferevent *tls_bufferevent(struct event_base *base, struct ssl_ctx_st *tls, const char *host, bool any_name,
+                                    int fd);
 /* has_own: we have a certificate of ours to show. */
 void tls_fault(struct bufferevent *bev, bool has_own, char *out, size_t size);
 

@@ -64,9 +64,7 @@ int redis_script(struct redis *r, const char *name, redis_fn fn, void *arg, int 
     if (r->state != REDIS_UP) return -ERR_REDIS;
     if (evbuffer_get_length(bufferevent_get_output(r->bev)) > REDIS_OUTPUT_LIMIT) return -ERR_LIMIT;
     struct script *s = script_find(name);
-    r->has_commands = true;
-    witness_write(r);
-    probe_in_time(r);
+    redis_look(r);
     if (!s->sha[0] && !s->is_asked) {
         const char *load[] = {"SCRIPT", "LOAD", (const char *)s->text->data};
         s->is_asked = redis_command(r, on_loaded, s, 3, load, NULL) == 0;

@@ -72,24 +72,24 @@ void tls_context_free(SSL_CTX *tls)
     SSL_CTX_free(tls);
 }
 
-struct bufferevent *tls_bufferevent(struct redis *r, int fd)
+struct bufferevent *tls_bufferevent(struct event_base *base, SSL_CTX *tls, const char *host, bool any_name, int fd)
 {
-    SSL *ssl = SSL_new(r->tls);
+    SSL *ssl = SSL_new(tls);
     if (!ssl) return NULL;
     struct sockaddr_storage address;
     int len = sizeof address;
-    bool is_address = evutil_parse_sockaddr_port(r->url.host, (struct sockaddr *)&address, &len) == 0;
-    if (!is_address) SSL_set_tlsext_host_name(ssl, r->url.host);
-    if (r->url.any_name) {
+    bool is_address = evutil_parse_sockaddr_port(host, (struct sockaddr *)&address, &len) == 0;
+    if (!is_address) SSL_set_tlsext_host_name(ssl, host);
+    if (any_name) {
         /* any certificate of a trusted authority will do */
     } else if (is_address) {
-        X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), r->url.host);
+        X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host);
     } else {
-        SSL_set1_host(ssl, r->url.host);
+        SSL_set1_host(ssl, host);
     }
     ERR_clear_error();
     struct bufferevent *bev =
-        bufferevent_openssl_socket_new(r->base, fd, ssl, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
+        bufferevent_openssl_socket_new(base, fd, ssl, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
     if (!bev) SSL_free(ssl);
     return bev;
 }

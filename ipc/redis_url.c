@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define SENTINEL_PORT 26379
+
 struct url_slice {
     const char *at;
     size_t len;
@@ -15,9 +17,17 @@ struct url_slice {
 static const struct {
     const char *scheme;
     enum redis_transport transport;
+    int port; /* unless one is given */
 } schemes[] = {
-    {"redis", REDIS_TCP}, {"valkey", REDIS_TCP},        {"rediss", REDIS_TLS},      {"valkeys", REDIS_TLS},
-    {"unix", REDIS_UNIX}, {"redis+socket", REDIS_UNIX}, {"redis+unix", REDIS_UNIX},
+    {"redis", REDIS_TCP, 6379},
+    {"valkey", REDIS_TCP, 6379},
+    {"rediss", REDIS_TLS, 6379},
+    {"valkeys", REDIS_TLS, 6379},
+    {"unix", REDIS_UNIX, 0},
+    {"redis+socket", REDIS_UNIX, 0},
+    {"redis+unix", REDIS_UNIX, 0},
+    {"sentinel", REDIS_TCP, SENTINEL_PORT},
+    {"sentinels", REDIS_TLS, SENTINEL_PORT},
 };
 
 static int hex_digit(char c)
@@ -94,6 +104,7 @@ static int read_credentials(struct url_slice text, struct redis_url *out, struct
     return 0;
 }
 
+/* out_port holds the one that counts when none is given. */
 static int read_host(struct url_slice text, char *out_host, size_t host_size, int *out_port, struct err *err)
 {
     struct url_slice host;
@@ -113,7 +124,6 @@ static int read_host(struct url_slice text, char *out_host, size_t host_size, in
             return err_set(err, ERR_CONFIG, /* it may be a part of the password, so it is not quoted */
                            "Redis URL: the host holds a character that no host name has (percent-encode what is "
                            "special in a password)");
-    *out_port = 6379;
     if (text.len == 0) return 0;
     if (text.at[0] != ':') return err_set(err, ERR_CONFIG, "Redis URL: expected :port after the host");
     skip(&text, 1);
@@ -126,6 +136,7 @@ static int read_host(struct url_slice text, char *out_host, size_t host_size, in
 static int read_hosts(struct url_slice text, struct redis_url *out, struct err *err)
 {
     struct url_slice first = cut(&text, ",");
+    out->port = 6379;
     int rc = read_host(first, out->host, sizeof out->host, &out->port, err);
     if (text.len > 0) skip(&text, 1);
     if (text.len >= sizeof out->others) return err_set(err, ERR_CONFIG, "Redis URL: too many hosts");
@@ -133,11 +144,45 @@ static int read_hosts(struct url_slice text, struct redis_url *out, struct err *
     out->others[text.len] = '\0';
     while (rc == 0 && text.len > 0) {
         char host[sizeof out->host];
-        int port;
+        int port = 6379;
         rc = read_host(cut(&text, ","), host, sizeof host, &port, err);
         if (text.len > 0) skip(&text, 1);
     }
     return rc;
+}
+
+/* All of them go to the Sentinels, with their ports. */
+static int read_sentinels(struct url_slice text, struct redis_url *out, struct err *err)
+{
+    struct redis_sentinels *s = &out->sentinels;
+    struct redis_address at;
+    int count = 0;
+    for (const char *rest = s->hosts; redis_sentinels_next(&rest, &at);) count++;
+    do {
+        size_t len = strlen(s->hosts);
+        at.port = SENTINEL_PORT;
+        int rc = read_host(cut(&text, ","), at.host, sizeof at.host, &at.port, err);
+        if (rc) return rc;
+        if (text.len > 0) skip(&text, 1);
+        bool is_v6 = strchr(at.host, ':') != NULL;
+        int n = snprintf(s->hosts + len, sizeof s->hosts - len, "%s%s%s%s:%d", len ? "," : "", is_v6 ? "[" : "",
+                         at.host, is_v6 ? "]" : "", at.port);
+        if (++count > REDIS_SENTINELS_MAX || len + (size_t)n >= sizeof s->hosts)
+            return err_set(err, ERR_CONFIG, "Redis URL: too many Sentinels (%d at most, in %zu bytes)",
+                           REDIS_SENTINELS_MAX, sizeof s->hosts - 1);
+    } while (text.len > 0);
+    return 0;
+}
+
+bool redis_sentinels_next(const char **list, struct redis_address *out)
+{
+    struct url_slice rest = {*list, strlen(*list)};
+    if (rest.len == 0) return false;
+    struct url_slice one = cut(&rest, ",");
+    if (rest.len > 0) skip(&rest, 1);
+    *list = rest.at;
+    out->port = SENTINEL_PORT;
+    return read_host(one, out->host, sizeof out->host, &out->port, NULL) == 0;
 }
 
 void redis_url_next(struct redis_url *url)
@@ -148,6 +193,13 @@ void redis_url_next(struct redis_url *url)
     snprintf(all, sizeof all, "%s,%s%s%s:%d", url->others, is_v6 ? "[" : "", url->host, is_v6 ? "]" : "", url->port);
     struct redis_url next = *url;
     if (read_hosts((struct url_slice){all, strlen(all)}, &next, NULL) == 0) *url = next;
+}
+
+bool redis_is_master_name(const char *text)
+{
+    for (const char *c = text; *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr(".-_", *c)) return false;
+    return text[0] != '\0';
 }
 
 /* The words that redis-py has for TLS; what we cannot do is refused rather than overlooked. */
@@ -179,6 +231,20 @@ static int read_tls_option(struct url_slice name, struct url_slice value, struct
                    (int)(word == name.len ? word : 4), name.at);
 }
 
+/* What kombu has in its transport options. */
+static int read_sentinel_option(struct url_slice name, struct url_slice value, struct redis_url *out, struct err *err)
+{
+    if (is_word(name, "sentinel_ssl")) {
+        out->sentinels.is_tls = is_word(value, "true") || is_word(value, "1");
+        if (out->sentinels.is_tls || is_word(value, "false") || is_word(value, "0")) return 0;
+        return err_set(err, ERR_CONFIG, "Redis URL: sentinel_ssl must be true or false");
+    }
+    if (decode(value, out->sentinels.master, sizeof out->sentinels.master) &&
+        redis_is_master_name(out->sentinels.master))
+        return 0;
+    return err_set(err, ERR_CONFIG, "Redis URL: master_name is made of letters, digits, \".\", \"-\" and \"_\"");
+}
+
 static int read_option(struct url_slice name, struct url_slice value, struct redis_url *out, struct err *err)
 {
     if (is_word(name, "db") || is_word(name, "virtual_host")) {
@@ -190,6 +256,8 @@ static int read_option(struct url_slice name, struct url_slice value, struct red
         else if (!is_word(value, "required") && !is_word(value, "optional") && !is_word(value, "CERT_REQUIRED") &&
                  !is_word(value, "CERT_OPTIONAL"))
             return err_set(err, ERR_CONFIG, "Redis URL: ssl_cert_reqs must be none, optional or required");
+    } else if (out->sentinels.hosts[0] && (is_word(name, "master_name") || is_word(name, "sentinel_ssl"))) {
+        return read_sentinel_option(name, value, out, err);
     } else if (name.len > 4 && strncasecmp(name.at, "ssl_", 4) == 0) {
         return read_tls_option(name, value, out, err);
     } else if (is_word(name, "password")) {
@@ -241,21 +309,21 @@ static size_t credentials_length(struct url_slice authority, bool *found)
     return 0;
 }
 
-int redis_url_parse(const char *text, struct redis_url *out, struct err *err)
+/* One URL; hosts of Sentinels are added to those that are there. */
+static int parse_one(struct url_slice rest, struct redis_url *out, struct err *err)
 {
-    memset(out, 0, sizeof *out);
-    memcpy(out->fanout, "/{db}.", sizeof "/{db}.");
-    memcpy(out->control, "celery", sizeof "celery");
-    memcpy(out->events, "celeryev", sizeof "celeryev");
-    struct url_slice rest = {text, strlen(text)};
-    const char *colon = strstr(text, "://");
+    const char *colon = memmem(rest.at, rest.len, "://", 3);
     size_t known = sizeof schemes / sizeof *schemes, i = 0;
-    while (colon && i < known && !is_word((struct url_slice){text, (size_t)(colon - text)}, schemes[i].scheme)) i++;
+    while (colon && i < known && !is_word((struct url_slice){rest.at, (size_t)(colon - rest.at)}, schemes[i].scheme))
+        i++;
     if (!colon || i == known)
         return err_set(err, ERR_CONFIG,
-                       "Redis URL: expected redis://host:port/db, rediss://host:port/db (TLS) or unix:///path");
+                       "Redis URL: expected redis://host:port/db, rediss://host:port/db (TLS), unix:///path or "
+                       "sentinel://host:port/db");
+    bool is_sentinel = schemes[i].port == SENTINEL_PORT;
     out->transport = schemes[i].transport;
-    skip(&rest, (size_t)(colon - text) + 3);
+    out->sentinels.is_tls = is_sentinel && out->transport == REDIS_TLS;
+    skip(&rest, (size_t)(colon - rest.at) + 3);
 
     struct url_slice authority = cut(&rest, "/?#"), credentials;
     bool has_credentials = false;
@@ -268,53 +336,50 @@ int redis_url_parse(const char *text, struct redis_url *out, struct err *err)
         query = cut(&rest, "#");
     }
     int rc = has_credentials ? read_credentials(credentials, out, err) : 0;
-    if (!rc && out->transport != REDIS_UNIX) rc = read_hosts(authority, out, err);
+    if (!rc && is_sentinel)
+        rc = read_sentinels(authority, out, err);
+    else if (!rc && out->transport != REDIS_UNIX)
+        rc = read_hosts(authority, out, err);
     if (rc == 0) rc = read_path(path, out, err);
     if (rc == 0) rc = read_query(query, out, err);
     return rc;
 }
 
-int redis_url_from_conf(const struct conf *conf, struct redis_url *out, struct err *err)
+/* Further Sentinels: what they say of the server again must be what the first says, since a Celery client takes it from
+ * whichever URL it is at. What they leave out is the first's. */
+static int parse_others(struct url_slice rest, struct redis_url *out, struct err *err)
 {
-    if (conf_is_set(conf, SET_REDIS_URL)) {
-        int rc = redis_url_parse(conf_str(conf, SET_REDIS_URL), out, err);
-        if (rc) {
-            err_prefix(err, "REDIS_URL");
-            return rc;
-        }
-    } else if (conf_is_set(conf, SET_REDIS_HOST)) {
-        memset(out, 0, sizeof *out);
-        out->transport = REDIS_TCP;
-        snprintf(out->host, sizeof out->host, "%s", conf_str(conf, SET_REDIS_HOST));
-        snprintf(out->password, sizeof out->password, "%s", conf_str(conf, SET_REDIS_PASSWORD));
-        out->port = (int)conf_int(conf, SET_REDIS_PORT);
-        out->db = (int)conf_int(conf, SET_REDIS_DB);
-    } else {
-        return err_set(err, ERR_NOT_FOUND,
-                       "Redis is not configured: set REDIS_URL (redis://, rediss:// or unix://), or REDIS_HOST");
+    while (rest.len > 0) {
+        struct url_slice text = cut(&rest, ";");
+        if (rest.len > 0) skip(&rest, 1);
+        if (text.len == 0) continue;
+        struct redis_url one = *out;
+        int rc = parse_one(text, &one, err);
+        if (rc) return rc;
+        if (one.host[0] || one.path[0] || one.transport != out->transport)
+            return err_set(err, ERR_CONFIG,
+                           "Redis URL: each Sentinel has a URL that begins as the first: sentinel://a;sentinel://b");
+        if (one.db != out->db || strcmp(one.user, out->user) != 0 || strcmp(one.password, out->password) != 0 ||
+            (out->sentinels.master[0] && strcmp(one.sentinels.master, out->sentinels.master) != 0))
+            return err_set(
+                err, ERR_CONFIG,
+                "Redis URL: the Sentinels' URLs differ in user, password, database or master_name, which are "
+                "the server's: write them into the first, and the same or nothing into the others");
+        one.sentinels.is_tls = out->sentinels.is_tls;
+        *out = one;
     }
-    snprintf(out->fanout, sizeof out->fanout, "%s", conf_str(conf, SET_REDIS_FANOUT));
-    snprintf(out->control, sizeof out->control, "%s", conf_str(conf, SET_REDIS_CONTROL));
-    snprintf(out->events, sizeof out->events, "%s", conf_str(conf, SET_REDIS_EVENTS));
-    snprintf(out->prefix, sizeof out->prefix, "%s", conf_str(conf, SET_REDIS_PREFIX));
-    snprintf(out->result_prefix, sizeof out->result_prefix, "%s", conf_str(conf, SET_REDIS_RESULT_PREFIX));
-    if (conf_is_set(conf, SET_REDIS_CA_FILE))
-        snprintf(out->ca_file, sizeof out->ca_file, "%s", conf_str(conf, SET_REDIS_CA_FILE));
-    if (conf_is_set(conf, SET_REDIS_CERT_FILE))
-        snprintf(out->cert_file, sizeof out->cert_file, "%s", conf_str(conf, SET_REDIS_CERT_FILE));
-    if (conf_is_set(conf, SET_REDIS_KEY_FILE))
-        snprintf(out->key_file, sizeof out->key_file, "%s", conf_str(conf, SET_REDIS_KEY_FILE));
     return 0;
 }
 
-const char *redis_url_shown(const struct redis_url *url, char *out, unsigned size)
+int redis_url_parse(const char *text, struct redis_url *out, struct err *err)
 {
-    const char *scheme = url->transport == REDIS_TLS ? "rediss" : "redis";
-    if (url->transport == REDIS_UNIX)
-        snprintf(out, size, "unix://%s?db=%d", url->path, url->db);
-    else if (strchr(url->host, ':'))
-        snprintf(out, size, "%s://[%s]:%d/%d", scheme, url->host, url->port, url->db);
-    else
-        snprintf(out, size, "%s://%s:%d/%d", scheme, url->host, url->port, url->db);
-    return out;
+    memset(out, 0, sizeof *out);
+    memcpy(out->fanout, "/{db}.", sizeof "/{db}.");
+    memcpy(out->control, "celery", sizeof "celery");
+    memcpy(out->events, "celeryev", sizeof "celeryev");
+    struct url_slice rest = {text, strlen(text)}, first = rest;
+    bool is_sentinel = strncasecmp(text, "sentinel://", 11) == 0 || strncasecmp(text, "sentinels://", 12) == 0;
+    if (is_sentinel) first = cut(&rest, ";");
+    int rc = parse_one(first, out, err);
+    return rc == 0 && is_sentinel ? parse_others(rest, out, err) : rc;
 }

@@ -39,6 +39,7 @@ struct queue_tool {
     const char *option; /* "unacked" ...; NULL = none */
     int64_t offset, limit;
     bool is_json, is_asked;
+    int tries; /* connections that came to nothing */
     int status;
 };
 
@@ -278,7 +279,7 @@ static void on_redis(void *arg, bool is_up, const char *why)
     if (is_up && !t->is_asked) {
         t->is_asked = true;
         if (t->verb->ask(t, &err) != 0) finish(t, &err);
-    } else if (!is_up) {
+    } else if (!is_up && (t->is_asked || ++t->tries >= redis_url_places(redis_where(t->redis)))) {
         err_set(&err, ERR_REDIS, "Redis is not reachable: %s", why);
         finish(t, &err);
     }

@@ -182,7 +182,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 static void on_redis(void *arg, bool is_up, const char *why)
 {
     struct beat *b = arg;
-    char where[600];
+    char where[REDIS_URL_SHOWN_SIZE];
     redis_url_shown(&b->url, where, sizeof where);
     b->is_asking = b->knows_runs = false;
     if (is_up) {

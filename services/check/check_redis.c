@@ -18,6 +18,7 @@ struct redis_check {
     struct queue_keys keys;
     const char *queues; /* served ones, with commas */
     int64_t start_ms;
+    int tries; /* connections that came to nothing */
     char why[512];
 };
 
@@ -33,9 +34,19 @@ static void info_field(const char *info, const char *name, char *out, size_t siz
     snprintf(out, size, "%.*s", (int)strcspn(at, "\r\n"), at);
 }
 
+/* Where Sentinels have led to, or nothing. Returns out. */
+static const char *named_master(const struct redis_check *p, char *out, size_t size)
+{
+    const struct redis_url *at = redis_where(p->redis);
+    out[0] = 0;
+    if (at->sentinels.hosts[0])
+        snprintf(out, size, " at %s:%d, the master of \"%s\"", at->host, at->port, at->sentinels.master);
+    return out;
+}
+
 static void say_info(struct redis_check *p, const char *info)
 {
-    char valkey[32], version[32], policy[48], maxmemory[32], role[16];
+    char master[420], valkey[32], version[32], policy[48], maxmemory[32], role[16];
     info_field(info, "valkey_version", valkey, sizeof valkey);
     info_field(info, "redis_version", version, sizeof version);
     info_field(info, "maxmemory_policy", policy, sizeof policy);
@@ -54,7 +65,7 @@ static void say_info(struct redis_check *p, const char *info)
                   kind, number);
     else if (strcmp(mode, "sentinel") == 0)
         check_say(p->line, CHECK_FAILED,
-                  "this is a Sentinel, not the server that it watches: REDIS_URL must name that");
+                  "this is a Sentinel, not the server that it watches: REDIS_URL must name that, or be sentinel://");
     else if (strcmp(role, "slave") == 0)
         check_say(p->line, CHECK_FAILED, "%s %s is a read-only replica: REDIS_URL must name the primary", kind, number);
     else if (version[0] && strtol(version, NULL, 10) < 6)
@@ -64,8 +75,8 @@ static void say_info(struct redis_check *p, const char *info)
                   "%s %s, %s: maxmemory-policy %s may throw queued tasks away when memory runs out: set noeviction",
                   kind, number, tls, policy);
     else
-        check_say(p->line, CHECK_OK, "%s %s, %s, eviction %s, answered in %lld ms", kind, number, tls,
-                  policy[0] ? policy : "unknown", took);
+        check_say(p->line, CHECK_OK, "%s %s%s, %s, eviction %s, answered in %lld ms", kind, number,
+                  named_master(p, master, sizeof master), tls, policy[0] ? policy : "unknown", took);
 }
 
 static void on_foreign(void *arg, const char *problem)
@@ -111,16 +122,17 @@ static void on_state(void *arg, bool is_up, const char *why)
     struct redis_check *p = arg;
     if (!is_up) {
         snprintf(p->why, sizeof p->why, "%s", why);
-        event_base_loopbreak(p->base);
-    } else if (redis_call(p->redis, on_info, p, "INFO", REDIS_END) != 0) {
-        event_base_loopbreak(p->base);
+        if (++p->tries >= redis_url_places(p->url)) event_base_loopbreak(p->base);
+        return;
     }
+    p->why[0] = 0;
+    if (redis_call(p->redis, on_info, p, "INFO", REDIS_END) != 0) event_base_loopbreak(p->base);
 }
 
 static void probe_run(struct redis_check *p)
 {
     struct err err = {0};
-    char where[300];
+    char where[REDIS_URL_SHOWN_SIZE];
     check_say(p->line, CHECK_FAILED, "%s did not answer within %d s", redis_url_shown(p->url, where, sizeof where),
               CHECK_TIMEOUT_S);
     p->redis = redis_new(p->base, p->url, "logikald-check", &err);

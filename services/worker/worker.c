@@ -164,7 +164,7 @@ static void on_doubt(struct worker *w)
 static void on_redis(void *arg, bool is_up, const char *why)
 {
     struct worker *w = arg;
-    char where[600];
+    char where[REDIS_URL_SHOWN_SIZE];
     redis_url_shown(&w->url, where, sizeof where);
     cut(w);
     if (is_up) {

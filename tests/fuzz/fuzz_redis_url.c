@@ -5,13 +5,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *text = fuzz_text(data, size), shown[600];
+    char *text = fuzz_text(data, size), shown[REDIS_URL_SHOWN_SIZE];
     struct err err = {0};
     struct redis_url url;
     int rc = redis_url_parse(text, &url, &err);
     PROMISE(rc <= 0 && (rc == 0 || err.text[0]));
     if (rc == 0) {
-        PROMISE(url.transport == REDIS_UNIX ? url.path[0] == '/' : url.host[0] && url.port > 0 && url.port < 65536);
+        PROMISE(url.sentinels.hosts[0]        ? !url.host[0] && !url.path[0]
+                : url.transport == REDIS_UNIX ? url.path[0] == '/'
+                                              : url.host[0] && url.port > 0 && url.port < 65536);
         PROMISE(url.db >= 0);
         const char *s = redis_url_shown(&url, shown, sizeof shown);
         PROMISE(strlen(s) < sizeof shown);

@@ -481,6 +481,19 @@ TEST(test_secrets_are_masked_when_shown)
         assert_string_equal(conf_shown(conf, SET_JWT_SECRET_KEY, out, sizeof out), "");
         conf_free(conf);
     }
+    static const char *const sentinels[][2] = {
+        {"sentinel://a;sentinel://b:1/2?master_name=m", "sentinel://a;sentinel://b:1/2?master_name=m"},
+        {"sentinel://u:hunter2@a;sentinel://:hunter2@b/0?master_name=m",
+         "sentinel://u:***@a;sentinel://:***@b/0?master_name=m"},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        struct err err = {0};
+        setenv("REDIS_URL", sentinels[i][0], 1);
+        struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
+        assert_non_null(conf);
+        assert_string_equal(conf_shown(conf, SET_REDIS_URL, out, sizeof out), sentinels[i][1]);
+        conf_free(conf);
+    }
 }
 
 TEST(test_programs_expand_variables_and_step_aside_for_the_real_thing)
@@ -552,7 +565,9 @@ TEST(test_redis_schemes_and_priority_steps)
         {"redis+socket:///s", "0,3,6,9", true},
         {"redis+unix:///s", "0,3,6,9", true},
         {"unix:///s", "0,255", true},
-        {"sentinel://h", "0,3,6,9", false},
+        {"sentinel://h", "0,3,6,9", false}, /* which master? */
+        {"sentinel://h;sentinel://g/0?master_name=m", "0,3,6,9", true},
+        {"sentinels://h?master_name=m", "0,3,6,9", true},
         {"http://h", "0,3,6,9", false},
         {"redis://h", "3,0", false},
         {"redis://h", "0,0", false},

@@ -150,6 +150,29 @@ TEST(test_redis_that_forgot_gets_the_result)
     WAIT_UNTIL(rig_has_state(&rig, "t2", "SUCCESS"), 10000);
 }
 
+/* What it kept in memory alone is gone, but for what the worker holds. */
+TEST(test_redis_without_persistence_is_restarted)
+{
+    char files[300];
+    start(&first, "first", quick);
+    rig_send(&rig, "sync", "sleep", "t1", "[3]");
+    WAIT_UNTIL(rig_has_state(&rig, "t1", "STARTED") || rig_has_state(&rig, "t1", "PROGRESS"), 10000);
+    rig_send(&rig, "other", "noop", "t2", "[]"); /* nobody's */
+
+    redis_server_kill(&rig.server);
+    snprintf(files, sizeof files, "%s/appendonlydir", rig.server.dir);
+    process_run((char *const[]){(char *)"rm", (char *)"-r", files, NULL}, NULL, NULL);
+    redis_server_restart(&rig.server);
+    rig_reconnect(&rig);
+
+    WAIT_UNTIL(rig_has_state(&rig, "t1", "SUCCESS"), 30000);
+    assert_int_equal(rig_int(&rig, "LLEN other"), 0);
+    WAIT_UNTIL(process_logged(&first, "Redis went back in time") || process_logged(&first, "Redis has lost"), 15000);
+    WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 0, 10000);
+    rig_send(&rig, "sync", "noop", "t3", "[]");
+    WAIT_UNTIL(rig_has_state(&rig, "t3", "SUCCESS"), 10000);
+}
+
 TEST(test_stop_hands_back_what_is_not_done)
 {
     const char *const env[] = {"WORKER_QUEUES=sync", "WORKER_GRACE_SECONDS=3", NULL};
@@ -244,6 +267,7 @@ static const struct CMUnitTest tests[] = {
     ROW(test_frozen_worker_writes_nothing_afterwards),
     ROW(test_redis_killed_and_restarted),
     ROW(test_redis_that_forgot_gets_the_result),
+    ROW(test_redis_without_persistence_is_restarted),
     ROW(test_stop_hands_back_what_is_not_done),
     ROW(test_full_and_read_only_redis),
     ROW(test_orphans_of_python_workers_come_back),

@@ -1,0 +1,376 @@
+/* REDIS_URL names Sentinels: three genuine ones with passwords of their own, a master and two replicas with another.
+ * Every client of Redis finds the master by them and follows it, a genuine Celery client beside ours; whom they cannot
+ * lead anywhere is told why. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <hiredis/hiredis.h>
+
+#include "ipc/queue_message.h"
+#include "tests/support/support_internal.h"
+
+#define NODES     3
+#define SENTINELS 3
+
+struct sentinel {
+    struct process process;
+    int port;
+};
+
+static struct redis_server nodes[NODES], left, other;
+static struct sentinel sentinels[SENTINELS], liar, mover;
+static struct process worker, beat, web, moved;
+static char url[200];
+static int master; /* index of the node that is it */
+static redisContext *link_to;
+
+static redisContext *node_connect(int port, const char *password)
+{
+    redisContext *c = redisConnect("127.0.0.1", port);
+    if (!c || c->err) fail_msg("no connection to port %d", port);
+    freeReplyObject(redisCommand(c, "AUTH %s", password));
+    return c;
+}
+
+/* The answer as text or number, the command as printf; "" when there is none. */
+static const char *ask(redisContext *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static const char *ask(redisContext *c, const char *fmt, ...)
+{
+    static char text[8192];
+    char command[1024], *words[16], *rest = command;
+    int n = 0;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(command, sizeof command, fmt, ap);
+    va_end(ap);
+    while (n < 16 && (words[n] = strtok_r(n == 0 ? rest : NULL, " ", &rest))) n++;
+    redisReply *reply = redisCommandArgv(c, n, (const char **)words, NULL);
+    text[0] = 0;
+    if (reply && reply->type == REDIS_REPLY_INTEGER) snprintf(text, sizeof text, "%lld", reply->integer);
+    if (reply && reply->str) snprintf(text, sizeof text, "%s", reply->str);
+    if (reply && reply->type == REDIS_REPLY_ARRAY && reply->elements > 1 && reply->element[1]->str)
+        snprintf(text, sizeof text, "%s:%s", reply->element[0]->str, reply->element[1]->str);
+    if (reply) freeReplyObject(reply);
+    return text;
+}
+
+static const char *ask_sentinel(const struct sentinel *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static const char *ask_sentinel(const struct sentinel *s, const char *fmt, ...)
+{
+    char command[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(command, sizeof command, fmt, ap);
+    va_end(ap);
+    redisContext *c = node_connect(s->port, "guard");
+    const char *text = ask(c, "%s", command);
+    redisFree(c);
+    return text;
+}
+
+static void watch(const struct sentinel *s, const char *name, int port)
+{
+    static const char *const settings[] = {"auth-pass data", "down-after-milliseconds 500", "failover-timeout 3000"};
+    assert_string_equal(ask_sentinel(s, "SENTINEL MONITOR %s 127.0.0.1 %d 2", name, port), "OK");
+    for (size_t i = 0; i < 3; i++) assert_string_equal(ask_sentinel(s, "SENTINEL SET %s %s", name, settings[i]), "OK");
+}
+
+static void sentinel_run(struct sentinel *s, const char *name)
+{
+    char dir[300], path[340], text[500];
+    s->port = support_free_port();
+    snprintf(dir, sizeof dir, "%s/%s", support_dir(), name);
+    mkdir(dir, 0700);
+    snprintf(path, sizeof path, "%s/sentinel.conf", dir);
+    snprintf(text, sizeof text, "port %d\nbind 127.0.0.1\ndir %s\nrequirepass guard\n", s->port, dir);
+    support_write_file(path, text);
+    char *const argv[] = {(char *)"redis-sentinel", path, NULL};
+    process_start(&s->process, name, argv, NULL);
+    WAIT_UNTIL(process_logged(&s->process, "Sentinel ID is"), 10000);
+}
+
+static void nodes_run(void)
+{
+    char first[16];
+    for (int i = 0; i < NODES; i++) {
+        const char *const extra[] = {
+            "--requirepass",          "data",      "--masterauth", "data", "--repl-diskless-sync-delay", "0",
+            i ? "--replicaof" : NULL, "127.0.0.1", first,          NULL};
+        redis_server_start(&nodes[i], extra);
+        snprintf(first, sizeof first, "%d", nodes[0].port);
+    }
+    link_to = node_connect(nodes[0].port, "data");
+    WAIT_UNTIL(strstr(ask(link_to, "INFO replication"), "connected_slaves:2"), 20000);
+}
+
+static int sentinel_count(const struct sentinel *s, const char *what)
+{
+    int count = 0;
+    redisContext *c = node_connect(s->port, "guard");
+    redisReply *reply = redisCommand(c, "SENTINEL %s mymaster", what);
+    if (reply && reply->type == REDIS_REPLY_ARRAY) count = (int)reply->elements;
+    if (reply) freeReplyObject(reply);
+    redisFree(c);
+    return count;
+}
+
+static void role_run(struct process *p, const char *name, const char *role, const char *redis_url, const char *more)
+{
+    char setting[300];
+    snprintf(setting, sizeof setting, "REDIS_URL=%s", redis_url);
+    char *const env[] = {setting,
+                         (char *)"REDIS_SENTINEL_PASSWORD=guard",
+                         (char *)(uintptr_t)(p == &moved ? "REDIS_MASTER_NAME=moving" : "REDIS_MASTER_NAME=mymaster"),
+                         (char *)"DIAGNOSTIC_TASKS=true",
+                         (char *)"WORKER_CONCURRENCY=2",
+                         (char *)"WORKER_LEASE_SECONDS=5",
+                         (char *)"BACKGROUND_SYNC_ENABLED=true",
+                         (char *)(uintptr_t)more,
+                         NULL};
+    char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)(uintptr_t)role, NULL};
+    process_start(p, name, argv, env);
+}
+
+FIXTURE(start)
+{
+    char port[32];
+    nodes_run();
+    redis_server_start(&left, (const char *const[]){"--requirepass", "data", NULL});
+    redis_server_start(&other, (const char *const[]){"--requirepass", "data", NULL});
+    for (int i = 0; i < SENTINELS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "s%d", i);
+        sentinel_run(&sentinels[i], name);
+        watch(&sentinels[i], "mymaster", nodes[0].port);
+    }
+    sentinel_run(&mover, "mover");
+    watch(&mover, "moving", left.port);
+    snprintf(url, sizeof url, "sentinel://:data@127.0.0.1:%d/1;sentinel://:data@127.0.0.1:%d/1;sentinel://127.0.0.1:%d",
+             sentinels[0].port, sentinels[1].port, sentinels[2].port);
+    role_run(&worker, "worker", "worker", url, "WORKER_QUEUES=sync");
+    role_run(&beat, "beat", "beat", url, NULL);
+    snprintf(port, sizeof port, "HTTP_PORT=%d", support_free_port());
+    role_run(&web, "web", "web", url, port);
+    char one[100];
+    snprintf(one, sizeof one, "sentinel://:data@127.0.0.1:%d/2", mover.port);
+    role_run(&moved, "moved", "beat", one, NULL);
+    freeReplyObject(redisCommand(link_to, "SELECT 1"));
+    return 0;
+}
+
+FIXTURE(stop)
+{
+    struct process *roles[] = {&worker, &beat, &web, &moved};
+    for (int i = 0; i < 4; i++) {
+        process_stop(roles[i]);
+        char *log = process_log(roles[i]);
+        if (strstr(log, "Sanitizer") || strstr(log, "runtime error")) fail_msg("%s", log);
+        free(log);
+    }
+    redisFree(link_to);
+    support_stop_all();
+    return 0;
+}
+
+/* A command of the roles' program to its end. */
+static void command_says(const char *redis_url, const char *name, const char *password, bool works, const char *says,
+                         const char *const words[])
+{
+    char settings[3][300], *argv[6] = {(char *)(uintptr_t)support_program("logikald-roles")}, *output;
+    snprintf(settings[0], sizeof settings[0], "REDIS_URL=%s", redis_url);
+    snprintf(settings[1], sizeof settings[1], "REDIS_MASTER_NAME=%s", name);
+    snprintf(settings[2], sizeof settings[2], "REDIS_SENTINEL_PASSWORD=%s", password);
+    char *const env[] = {settings[0], settings[1], settings[2], NULL};
+    for (int i = 0; words[i]; i++) argv[i + 1] = (char *)(uintptr_t)words[i];
+    process_run(argv, env, &output);
+    const char *line = strstr(output, "redis  ");
+    const char *mark = line && line - 9 >= output ? line - 9 : output;
+    bool is_right = line ? (strncmp(mark, "failed", 6) != 0) == works : works;
+    if (!is_right || !strstr(output, says)) fail_msg("%s, %s: no \"%s\" in %s", redis_url, name, says, output);
+    free(output);
+}
+
+static void check_says(const char *redis_url, const char *name, const char *password, bool works, const char *says)
+{
+    command_says(redis_url, name, password, works, says, (const char *const[]){"check", NULL});
+}
+
+TEST(test_every_client_finds_the_master)
+{
+    char says[80];
+    struct process *roles[] = {&worker, &beat, &web};
+    snprintf(says, sizeof says, "the master of \"mymaster\" is 127.0.0.1:%d", nodes[0].port);
+    for (int i = 0; i < 3; i++) {
+        int64_t deadline = support_patience(20000);
+        while (!process_logged(roles[i], says) && !support_late(deadline)) support_pause();
+        char *log = process_log(roles[i]);
+        if (!strstr(log, says)) fail_msg("%s", log);
+        free(log);
+    }
+    snprintf(says, sizeof says, "at 127.0.0.1:%d, the master of \"mymaster\"", nodes[0].port);
+    check_says(url, "mymaster", "guard", true, says);
+    command_says(url, "mymaster", "guard", true, "sync", (const char *const[]){"queue", "list", NULL});
+
+    WAIT_UNTIL(process_logged(&moved, "connected to"), 20000); /* what it does then is seen at the end */
+    assert_string_equal(ask_sentinel(&mover, "SENTINEL REMOVE moving"), "OK");
+    watch(&mover, "moving", other.port);
+}
+
+static void celery_talks(void)
+{
+    char *output;
+    char *argv[] = {"/usr/bin/python3", "tests/celery/sentinel.py", url, "mymaster", "guard", NULL};
+    int status = process_run(argv, (char *const[]){NULL}, &output);
+    if (status != 0) fail_msg("%s", output);
+    free(output);
+}
+
+TEST(test_whom_they_lead_nowhere_is_told_why)
+{
+    char dead[100], text[300];
+    int nobody = support_free_port();
+    sentinel_run(&liar, "liar");
+    watch(&liar, "theirs", nodes[1].port); /* a replica */
+    watch(&liar, "gone", nobody);
+    watch(&sentinels[0], "theirs", nodes[0].port);
+    snprintf(dead, sizeof dead, "sentinel://:data@127.0.0.1:%d/1", nobody);
+
+    check_says(url, "yours", "guard", false, "3 of 3 Sentinels answer, and know no master named \"yours\" (they know");
+    check_says(url, "yours", "guard", false, "set REDIS_MASTER_NAME");
+    check_says(url, "mymaster", "wrong", false, "REDIS_SENTINEL_PASSWORD");
+    check_says(dead, "mymaster", "guard", false, "no Sentinel names the master of \"mymaster\"");
+    check_says(dead, "mymaster", "guard", false, "Connection refused");
+    snprintf(text, sizeof text, "%s;%s", dead, url);
+    check_says(text, "mymaster", "guard", true, "the master of \"mymaster\"");
+    snprintf(text, sizeof text, "sentinel://:data@127.0.0.1:%d/1", nodes[0].port);
+    check_says(text, "mymaster", "data", false, "this is no Sentinel");
+    snprintf(text, sizeof text, "sentinel://:data@127.0.0.1:%d/1", liar.port);
+    check_says(text, "theirs", "guard", false, "is a replica, although 1 of 1 Sentinels name it");
+    check_says(text, "gone", "guard", false, "they must name an address that can be reached from here");
+    snprintf(text, sizeof text, "sentinel://:data@127.0.0.1:%d/1;sentinel://127.0.0.1:%d", liar.port,
+             sentinels[0].port);
+    check_says(text, "theirs", "guard", true, "the master of \"theirs\"");
+    snprintf(text, sizeof text, "sentinel://:wrong@127.0.0.1:%d/1", sentinels[0].port);
+    check_says(text, "mymaster", "guard", false, "WRONGPASS");
+    process_stop(&liar.process);
+    assert_string_equal(ask_sentinel(&sentinels[0], "SENTINEL REMOVE theirs"), "OK");
+}
+
+static void send_task(int number)
+{
+    char id[32], key[48];
+    snprintf(id, sizeof id, "t%d", number);
+    snprintf(key, sizeof key, "[\"e%d\"]", number);
+    cJSON *args = cJSON_Parse(key);
+    struct buf message = {0};
+    struct message_spec spec = {.task = "tasks.diagnostics.effect", .id = id, .queue = "sync", .args = args};
+    message_encode(&message, &spec);
+    redisReply *reply = redisCommand(link_to, "LPUSH sync %b", message.data, message.len);
+    if (reply) freeReplyObject(reply);
+    buf_free(&message);
+    cJSON_Delete(args);
+}
+
+/* Sentinels have named another node, and it answers. */
+static void follow(void)
+{
+    char where[64], before[64];
+    int64_t deadline = support_patience(60000);
+    snprintf(before, sizeof before, "127.0.0.1:%d", nodes[master].port);
+    do {
+        if (support_late(deadline)) fail_msg("no fail-over");
+        support_pause();
+        snprintf(where, sizeof where, "%s", ask_sentinel(&sentinels[2], "SENTINEL get-master-addr-by-name mymaster"));
+    } while (strcmp(where, before) == 0 || !where[0]);
+    for (int i = 0; i < NODES; i++)
+        if (nodes[i].port == atoi(where + strlen("127.0.0.1:"))) master = i;
+    redisFree(link_to);
+    link_to = node_connect(nodes[master].port, "data");
+    freeReplyObject(redisCommand(link_to, "SELECT 1"));
+}
+
+static int effects(int from, int to)
+{
+    int done = 0;
+    for (int i = from; i < to; i++) done += atoi(ask(link_to, "GET e%d", i)) > 0;
+    return done;
+}
+
+/* Killed while tasks come in and are worked on, with the first of the Sentinels dead as well. */
+TEST(test_killed_master_loses_nothing_that_a_replica_had)
+{
+    enum { BEFORE = 150, ALL = 200 };
+    int sure = 0;
+    WAIT_UNTIL(sentinel_count(&sentinels[1], "replicas") == 2 && sentinel_count(&sentinels[1], "sentinels") == 2,
+               30000);
+    celery_talks();
+    process_signal(&sentinels[0].process, SIGKILL);
+    for (; sure < BEFORE; sure++) {
+        send_task(sure);
+        assert_true(atoi(ask(link_to, "WAIT 1 20000")) >= 1);
+    }
+
+    redis_server_kill(&nodes[master]);
+    follow();
+    for (int i = sure; i < ALL; i++) send_task(i);
+
+    WAIT_UNTIL(effects(0, ALL) == ALL, 60000);
+    WAIT_UNTIL(atoi(ask(link_to, "HLEN unacked")) == 0 && atoi(ask(link_to, "LLEN sync")) == 0, 20000);
+    celery_talks();
+}
+
+/* What the worker's connection counts in Redis. */
+static long witness(void)
+{
+    redisReply *reply = redisCommand(link_to, "EVAL %s 0",
+                                     "local k = redis.call('keys', 'logikald.witness.*logikald-worker*') "
+                                     "return k[1] and tonumber(redis.call('get', k[1])) or -1");
+    long count = reply && reply->type == REDIS_REPLY_INTEGER ? (long)reply->integer : -1;
+    if (reply) freeReplyObject(reply);
+    return count;
+}
+
+/* A replica that got nothing for a second becomes the master. */
+TEST(test_what_no_replica_had_is_lost_and_told)
+{
+    enum { FROM = 1000, TO = 1020 };
+    int heir = master == 1 ? 2 : 1;
+    process_signal(&nodes[heir].process, SIGSTOP);
+    ask(link_to, "CLIENT KILL TYPE replica");
+    long before = witness();
+    for (int i = FROM; i < TO; i++) send_task(i);
+    assert_true(before > 0);
+    WAIT_UNTIL(effects(FROM, TO) == TO - FROM && witness() > before + 1, 20000);
+
+    redis_server_kill(&nodes[master]);
+    process_signal(&nodes[heir].process, SIGCONT);
+    follow();
+
+    assert_int_equal(master, heir);
+    WAIT_UNTIL(process_logged(&worker, "Redis went back in time"), 60000);
+    int lost = TO - FROM - effects(FROM, TO);
+    assert_int_equal(lost, TO - FROM); /* neither message nor effect was anywhere else */
+    send_task(TO);
+    WAIT_UNTIL(effects(TO, TO + 1) == 1, 60000);
+}
+
+/* The server that a client is connected to still lives, and is the master no more. */
+TEST(test_client_leaves_a_master_that_was_given_up)
+{
+    char says[100];
+    snprintf(says, sizeof says, "1 of 1 Sentinels name 127.0.0.1:%d", other.port);
+    WAIT_UNTIL(process_logged(&moved, says), 30000);
+    snprintf(says, sizeof says, "is 127.0.0.1:%d, say 1 of 1 Sentinels", other.port);
+    WAIT_UNTIL(process_logged(&moved, says), 30000);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_every_client_finds_the_master),
+    cmocka_unit_test(test_whom_they_lead_nowhere_is_told_why),
+    cmocka_unit_test(test_killed_master_loses_nothing_that_a_replica_had),
+    cmocka_unit_test(test_what_no_replica_had_is_lost_and_told),
+    cmocka_unit_test(test_client_leaves_a_master_that_was_given_up),
+};
+TEST_MAIN(tests, start, stop)
