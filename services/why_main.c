@@ -9,6 +9,7 @@
 #include "conf/buf.h"
 #include "conf/exit.h"
 #include "conf/log.h"
+#include "conf/utf8.h"
 #include "services/role.h"
 #include "services/store/pool.h"
 #include "services/why/gather.h"
@@ -122,7 +123,7 @@ static bool read_words(struct why_tool *t, int argc, char **argv)
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0)
             t->is_json = true;
-        else if (t->of || argv[i][0] == '-' || !argv[i][0])
+        else if (t->of || argv[i][0] == '-' || !argv[i][0] || !utf8_is_valid(argv[i], strlen(argv[i])))
             return false;
         else
             t->of = argv[i];

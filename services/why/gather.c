@@ -105,7 +105,7 @@ static void note_store(struct why_ask *a, const char *name, const struct err *er
 {
     cJSON *store = cJSON_GetObjectItemCaseSensitive(a->facts, name);
     bool is_first = !*why_text(store, "why") && !why_is(store, "is_up");
-    if (!is_first) return;
+    if (!is_first || (err && err->code == ERR_INPUT)) return; /* that is the question's fault */
     cJSON_ReplaceItemInObjectCaseSensitive(store, "is_up", cJSON_CreateBool(!err));
     if (err) cJSON_ReplaceItemInObjectCaseSensitive(store, "why", cJSON_CreateString(err->text));
 }

@@ -50,7 +50,9 @@ static void add_time(cJSON *link, const char *name, double unix_ms)
 static double ms_of(const char *iso)
 {
     int64_t us = 0;
-    return iso && clock_parse_iso(iso, &us) == 0 ? (double)(us / 1000) : 0;
+    if (!iso || clock_parse_iso(iso, &us) != 0) return 0;
+    us /= 1000;
+    return (double)us;
 }
 
 void why_since(cJSON *link, const char *iso)

@@ -30,7 +30,7 @@ static cJSON *read_at(const cJSON *facts, const char *kind, const cJSON *o)
     } else if (!*at) {
         link = why_link(WHY_WAITS, "%s %s was never read whole yet", kind, name);
     } else {
-        link = why_link(WHY_FINE, "%s %s was read %s ago", kind, name, why_span(seconds, span));
+        link = why_link(WHY_FINE, "%s %s is as it was read %s ago", kind, name, why_span(seconds, span));
         why_since(link, at);
     }
     return link;

@@ -24,8 +24,16 @@ cJSON *plant_database(const cJSON *facts)
         why_do(link, "Set DATABASE_URL.");
         return link;
     }
-    cJSON *link = why_link(WHY_STUCK, "PostgreSQL is not reachable: %s. How the copy is cannot be told until it is",
-                           why_text(database, "why"));
+    if (strstr(why_text(database, "why"), "does not exist")) {
+        cJSON *old = why_link(WHY_STUCK, "PostgreSQL answers, and is not as this version needs it: %s",
+                              why_text(database, "why"));
+        why_do(old, "Run logikald migrate, with the user that owns the tables.");
+        return old;
+    }
+    const char *why = why_text(database, "why"), *colon = strstr(why, ": ");
+    if (strncmp(why, "PostgreSQL", 10) == 0 && colon) why = colon + 2; /* it begins so by itself */
+    cJSON *link =
+        why_link(WHY_STUCK, "PostgreSQL is not reachable: %s. How the copy is cannot be told until it is", why);
     why_do(link, "Check that the server runs and that DATABASE_URL is right; nothing has to be restarted.");
     return link;
 }

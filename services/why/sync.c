@@ -55,11 +55,27 @@ static cJSON *running(const cJSON *facts, const cJSON *run)
     return link;
 }
 
+/* The owner of a lease names the task for which it is held. */
+static bool is_of_a_run(const cJSON *facts, const cJSON *lease)
+{
+    const cJSON *run;
+    cJSON_ArrayForEach(run, why_fact(why_fact(facts, "plant"), "runs")) {
+        const char *task = why_text(run, "task_id");
+        if (*task && strstr(why_text(lease, "owner"), task)) return true;
+    }
+    return false;
+}
+
 /* A lease that somebody holds keeps others out until it ends by itself. */
-static cJSON *held_lease(const cJSON *lease, bool has_run)
+static cJSON *held_lease(const cJSON *facts, const cJSON *lease, bool has_run)
 {
     double left = why_number(lease, "left_s");
     if (!lease || left <= 0 || has_run) return NULL;
+    if (is_of_a_run(facts, lease)) {
+        cJSON *now = why_link(WHY_WAITS, "It is being read right now, by a sync that is running");
+        why_since(now, why_text(lease, "acquired_at"));
+        return now;
+    }
     cJSON *link = why_link(WHY_WAITS, "The lease of %s is held by %s, which has no run: it has just begun, or is gone",
                            why_text(lease, "name"), why_text(lease, "owner"));
     why_since(link, why_text(lease, "acquired_at"));
@@ -67,7 +83,7 @@ static cJSON *held_lease(const cJSON *lease, bool has_run)
     return link;
 }
 
-void sync_add_run(const cJSON *facts, const char *scope, cJSON *link)
+bool sync_add_run(const cJSON *facts, const char *scope, cJSON *link)
 {
     const cJSON *plant = why_fact(facts, "plant"), *run, *lease = why_find(why_fact(plant, "leases"), "name", scope);
     bool has_run = false;
@@ -84,7 +100,8 @@ void sync_add_run(const cJSON *facts, const char *scope, cJSON *link)
         }
         why_because(link, cause);
     }
-    why_because(link, held_lease(lease, has_run));
+    why_because(link, held_lease(facts, lease, has_run));
+    return has_run;
 }
 
 cJSON *sync_last_failure(const cJSON *facts, const cJSON *t)

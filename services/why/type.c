@@ -56,7 +56,7 @@ static cJSON *age_of(const cJSON *t)
     char span[32], limit[32];
     cJSON *link;
     if (age < 0)
-        link = why_link(WHY_FINE, "%s: never synced yet", name);
+        link = why_link(WHY_WAITS, "%s: never synced yet", name);
     else if (why_number(t, "future_s") > FUTURE_S)
         link = why_link(WHY_STUCK, "%s: their last sync lies %s in the future, so they are not due until then", name,
                         why_span(why_number(t, "future_s"), span));
@@ -99,12 +99,9 @@ static void add_due(const cJSON *facts, const cJSON *t, cJSON *link)
         why_because(link, why_link(WHY_FINE, "Its interval of %d min (Sync intervals) is not over", c->interval_min));
         why_next(link, why_text(t, "next"), "It is synced with the first tick after that");
     } else if (due_is_yes(due)) {
-        why_next(link, NULL, "It is due (%s): synced with the next tick, every %s", due_reason(due),
-                 why_setting(facts, "SYNC_INTERVAL_SECONDS", setting, sizeof setting));
         double every = why_number(why_fact(why_fact(facts, "settings"), "SYNC_INTERVAL_SECONDS"), "number");
-        if (every > 0)
-            why_next(link, NULL, "It is due (%s): synced with the next tick, within %s (%s)", due_reason(due),
-                     why_span(every, span), why_setting(facts, "SYNC_INTERVAL_SECONDS", setting, sizeof setting));
+        why_next(link, NULL, "It is due (%s): synced with the next tick, within %s (%s)", due_reason(due),
+                 why_span(every, span), why_setting(facts, "SYNC_INTERVAL_SECONDS", setting, sizeof setting));
     }
 }
 
@@ -131,11 +128,13 @@ cJSON *why_type(const cJSON *facts, const char *type)
     }
     cJSON *off = switched_off(t);
     why_because(link, off);
-    sync_add_run(facts, "tree", link);
+    bool is_running = sync_add_run(facts, "tree", link);
     why_because(link, sync_last_failure(facts, t));
     why_because(link, sync_holds(facts, type));
     if (off) return link;
     add_due(facts, t, link);
+    if (is_running)
+        why_next(link, NULL, "The sync that is running reads it when it was due as that began, else the next one");
     plant_add_schedule(facts, link);
     return link;
 }

@@ -343,7 +343,7 @@ static const struct {
     {NULL,
      "project:#1",
      "stuck",
-     {"Project ", " was read ", "Queue scheduler was paused", "sync/force/project/"},
+     {"Project ", " is as it was read ", "Queue scheduler was paused", "sync/force/project/"},
      NULL},
     {"sql: UPDATE directories SET exclude_from_sync = true, name = 'Private', full_path = 'Private' WHERE id ="
      " (SELECT directory_id FROM projects WHERE id = 1)",
@@ -408,7 +408,11 @@ static const struct {
      {"Its image could not be fetched", "Logikal answered 500 to GET /thumbnail",
       "It is asked for again with the next sync"},
      "sql: UPDATE elevation_thumbnails SET error = NULL"},
-    {NULL, "directory:Private", "stuck", {"Directory Private was read"}, "redis: hdel logikald.paused scheduler"},
+    {NULL,
+     "directory:Private",
+     "stuck",
+     {"Directory Private is as it was read"},
+     "redis: hdel logikald.paused scheduler"},
 };
 
 TEST(test_each_situation_is_told_with_cause_next_and_advice)
@@ -456,7 +460,7 @@ TEST(test_what_can_be_several_things_is_asked_back)
     assert_non_null(strstr(reply.body, "\"of\":\"type:sqlite_parser\""));
     http_reply_free(&reply);
     pg_exec(&sys.pg, "UPDATE elevations SET deleted_at = now() WHERE id = 2"); /* what is gone is not meant */
-    expect("pos. 77", "fine", (const char *[WORDS]){"Elevation Pos. 77 was read"});
+    expect("pos. 77", "fine", (const char *[WORDS]){"Elevation Pos. 77 is as it was read"});
     reply = ask("/api/v1/why", "nobody's");
     assert_int_equal(reply.status, 404);
     const char *const accepted[] = {"nobody's",
@@ -596,6 +600,9 @@ TEST(test_without_redis)
                  (const char *[WORDS]){"What waits in queue sync is not known", "Redis is not reachable"});
     redis_server_restart(&sys.redis);
     expect("type:project", "fine", (const char *[WORDS]){"are fresh"});
+    kill(sys.redis.process.pid, SIGSTOP); /* it is there, and says nothing */
+    command_says("queue:sync", 0, (const char *[WORDS]){"Redis is not reachable: it does not answer"});
+    kill(sys.redis.process.pid, SIGCONT);
 }
 
 TEST(test_without_postgresql)
