@@ -241,7 +241,7 @@ static const struct {
      "project",
      "#3",
      "stuck",
-     {"being read right now, by a sync that is running", "A sync is running (tree)"}},
+     {"being read right now, by a sync that is running"}},
     {NOW ",'database':{'is_used':true,'is_up':false,'why':'relation x does not exist'}",
      "project",
      "#3",
