@@ -90,7 +90,7 @@ int main(int argc, char **argv)
     int status = 1;
     signal(SIGPIPE, SIG_IGN);
     log_open("sim", LOG_INFO, LOG_TEXT);
-    parts_set_size(sim.options.is_tiny ? PARTS_TINY : PARTS_REAL);
+    parts_set_size(sim.options.parts);
     sim.world = world_new(&sim.options.shape);
     stats_reset(&sim.stats, &sim.sessions);
     if (read_faults(&sim, &err) < 0 || arm_lies(&sim, &err) < 0 || server_open(&sim, &err) < 0) {

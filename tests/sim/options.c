@@ -29,7 +29,7 @@ static const char help[] =
     "  --phases N             phases for each project, the default phase included (2)\n"
     "  --elevations N         elevations for each phase (10)\n"
     "  --total-elevations N   elevations in all, spread over the phases\n"
-    "  --parts=real|tiny      parts lists of 0.7 to 1.7 MB with 71 tables, or of a few kB (real)\n"
+    "  --parts=real|tiny|huge parts lists of 0.7 to 1.7 MB with 71 tables, of a few kB, or of 20 MB (real)\n"
     "  --uneven               vary the number of projects and elevations from parent to parent\n"
     "\n"
     "How it behaves:\n"
@@ -232,7 +232,7 @@ static bool read_option(int option, const char *value, struct options *o, struct
         o->shape.seed = (uint64_t)n;
         break;
     case UNEVEN: o->shape.is_uneven = true; break;
-    case PARTS: o->is_tiny = strcmp(value, "tiny") == 0; return o->is_tiny || strcmp(value, "real") == 0;
+    case PARTS: return parts_size_of(value, &o->parts);
     case DELAY: return delays_read(value, o->delay_ms);
     case SCALE: return read_number(value, 0, 1000, &o->delay_scale);
     case SIDEWAYS: return read_allow(value, &o->is_sideways_allowed);

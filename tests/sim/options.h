@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "tests/sim/parts.h"
 #include "tests/sim/shape.h"
 
 /* What is slow in the upstream, each with its own delay. */
@@ -35,7 +36,7 @@ struct options {
     double token_ttl_s;             /* 0 = tokens live for ever */
     const char *lies[OPTIONS_LIES]; /* NAME or NAME:WHERE */
     int lie_count;
-    bool is_tiny; /* parts lists of a few kB */
+    enum parts_size parts;
     bool is_verbose;
 };
 

@@ -47,10 +47,22 @@ struct form {
     bool is_wal;
 };
 
-#define SIZES    (sizeof sizes / sizeof sizes[0])
-#define VARIANTS (sizeof variants / sizeof variants[0])
-static struct form forms[SIZES][VARIANTS], tiny;
+#define SIZES      (sizeof sizes / sizeof sizes[0])
+#define VARIANTS   (sizeof variants / sizeof variants[0])
+#define HUGE_BYTES (20 * 1000 * 1000)
+static struct form forms[SIZES][VARIANTS], tiny, huge;
 static enum parts_size size_made = PARTS_REAL;
+
+bool parts_size_of(const char *name, enum parts_size *size)
+{
+    static const char *const names[] = {"real", "tiny", "huge"};
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(name, names[i]) != 0) continue;
+        *size = (enum parts_size)i;
+        return true;
+    }
+    return false;
+}
 
 void parts_set_size(enum parts_size size)
 {
@@ -119,6 +131,10 @@ static struct form *form_of(const struct world *w, uint32_t elevation)
         if (!tiny.db) form_make(&tiny, "UTF-8", 1024, 0, false);
         return &tiny;
     }
+    if (size_made == PARTS_HUGE) {
+        if (!huge.db) form_make(&huge, "UTF-8", 4096, HUGE_BYTES, true);
+        return &huge;
+    }
     for (int n = (int)(h % 20); n >= sizes[s].of_20; s++) n -= sizes[s].of_20;
     for (int n = (int)((h >> 32) % 8); n >= variants[v].of_8; v++) n -= variants[v].of_8;
     struct form *f = &forms[s][v];
@@ -138,6 +154,7 @@ void parts_forget(void)
     for (size_t s = 0; s < SIZES; s++)
         for (size_t v = 0; v < VARIANTS; v++) form_free(&forms[s][v]);
     form_free(&tiny);
+    form_free(&huge);
 }
 
 /* ---- the rows of one elevation ---- */
