@@ -26,6 +26,7 @@ enum job_kind {
     JOB_ELEVATIONS,
     JOB_THUMBNAIL, /* of elevation `object` in the selected phase: bytes of an image */
     JOB_PARTS,     /* of the selected elevation: bytes of a SQLite file */
+    JOB_DRAWING,   /* of the selected elevation: bytes of an image, larger and with cuts */
     JOB_KIND_COUNT
 };
 
@@ -35,7 +36,7 @@ struct logikal_outcome {
                            ERR_CANCELLED. ERR_UPSTREAM, ERR_LIMIT: gave up */
     bool is_nothing;    /* ERR_NONE, of a file: the upstream has none */
     const char *text;   /* what went wrong, where; valid UTF-8, "" = nothing */
-    struct buf *body;   /* of thumbnails; may be stolen */
+    struct buf *body;   /* of thumbnails and drawings; may be stolen */
     const char *type;   /* Content-Type of files */
     int64_t asked_at_s; /* by the upstream's clock, when the answer was made; ours when it does not tell */
 };
@@ -55,7 +56,8 @@ struct logikal_job {
     enum job_kind kind;
     struct place place;
     char object[LOGIKAL_ID_SIZE];
-    int64_t weight; /* among equally near ones the heavier goes first */
+    int64_t weight;     /* among equally near ones the heavier goes first */
+    size_t limit_bytes; /* of its answer; 0 = LOGIKAL_MAX_ANSWER_BYTES */
     /* Lists: an element's JSON text; false stops reading and fails the job with ERR_INPUT. restart: a try failed in the
      * middle, forget its elements. */
     bool (*element)(struct logikal_job *job, const char *text, size_t len);

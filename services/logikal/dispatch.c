@@ -14,7 +14,7 @@ static const enum sideways straight[LEVEL_COUNT] = {SIDEWAYS_REFUSED, SIDEWAYS_R
 
 static bool is_file(const struct logikal_job *job)
 {
-    return job->kind == JOB_THUMBNAIL || job->kind == JOB_PARTS;
+    return job->kind == JOB_THUMBNAIL || job->kind == JOB_PARTS || job->kind == JOB_DRAWING;
 }
 
 bool dispatch_is_opened(const struct logikal *l, const struct logikal_job *job)

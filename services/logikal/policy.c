@@ -21,7 +21,8 @@ enum condition {
     IF_ACCEPTED = 64,
     IF_TRIED_ONCE = 128,
     IF_TRIED_TWICE = 256,
-    IF_TRIED_5 = 512
+    IF_TRIED_5 = 512,
+    IF_DRAWING = 1024
 };
 
 /* Answers: a status, or one of these. */
@@ -104,6 +105,7 @@ static const struct rule rules[] = {
     {JOBS, 409, IF_TRIED_ONCE, POLICY_ANEW},
     {JOBS, 409, 0, POLICY_AGAIN},
 
+    {ASKS, A_BAD, IF_DRAWING, POLICY_UNREADABLE}, /* whoever waits for it is told, and may ask again */
     {ASKS, A_BAD, IF_TRIED_5, POLICY_UNREADABLE},
     {ASKS, A_BAD, 0, POLICY_AGAIN},
     {ASKS, A_LOST, 0, POLICY_AGAIN},
@@ -139,7 +141,7 @@ static unsigned conditions_of(const struct policy_facts *f)
            (f->is_second_round ? IF_SECOND_ROUND : 0U) | (f->has_others ? IF_OTHERS : 0U) |
            (f->has_logins ? IF_LOGINS : 0U) | (f->has_been_accepted ? IF_ACCEPTED : 0U) |
            (f->tries >= 1 ? IF_TRIED_ONCE : 0U) | (f->tries >= 2 ? IF_TRIED_TWICE : 0U) |
-           (f->tries >= 5 ? IF_TRIED_5 : 0U);
+           (f->tries >= 5 ? IF_TRIED_5 : 0U) | (f->is_drawing ? IF_DRAWING : 0U);
 }
 
 enum policy policy_decide(const struct policy_facts *facts)

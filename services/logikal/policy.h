@@ -19,6 +19,7 @@ enum reading {
 struct policy_facts {
     enum session_call call;
     bool is_parts;    /* CALL_ASK: of a parts list, which an elevation may not have */
+    bool is_drawing;  /* CALL_ASK: of a drawing, for somebody who waits */
     bool is_sideways; /* CALL_SELECT: of a sibling */
     int status;       /* 0 = no answer: see fault */
     enum http_fault fault;

@@ -86,6 +86,7 @@ static struct policy_facts facts_of(const struct logikal_session *s, const struc
 {
     struct policy_facts facts = {.call = s->calling,
                                  .is_parts = s->calling == CALL_ASK && s->job->kind == JOB_PARTS,
+                                 .is_drawing = s->calling == CALL_ASK && s->job->kind == JOB_DRAWING,
                                  .is_sideways = s->calling == CALL_SELECT && s->step.is_sideways,
                                  .status = answer->status,
                                  .fault = answer->fault};

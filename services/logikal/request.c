@@ -15,7 +15,10 @@
 static const char *const select_paths[LEVEL_COUNT] = {"", "/directories/select", "/projects/select", "/phases/select",
                                                       "/elevations/select"};
 static const char *const ask_paths[JOB_KIND_COUNT] = {
-    "", "/directories", "/projects", "/phases", "/elevations", "", "/elevations/selected/parts-list"};
+    "", "/directories", "/projects", "/phases", "/elevations", "", "/elevations/selected/parts-list",
+    /* Its longer side fills a page of A4 at 150 dots an inch. */
+    "/elevations/selected/drawing?width=1600&height=1600&view=Exterior&withGlass=true&withElevation=true"
+    "&withVerticalCuts=true&withHorizontalCuts=true"};
 /* As large as the pages show it; the exterior is what the ERP prints. */
 #define THUMBNAIL_QUERY                                                                                                \
     "/thumbnail?width=300&height=300&format=PNG&view=Exterior&withdimensions=true&withdescription=false"
@@ -105,6 +108,7 @@ int request_start(struct logikal_session *s, struct err *err)
         break;
     case CALL_ASK:
         request.limit_bytes = l->max_answer_bytes;
+        if (s->job->limit_bytes && s->job->limit_bytes < request.limit_bytes) request.limit_bytes = s->job->limit_bytes;
         ask_url(s, &url);
         if (is_list(s->job->kind)) {
             json_list_init(&s->list, on_element, s);
@@ -135,7 +139,8 @@ const char *request_name(const struct logikal_session *s)
                                                      "GET /phases",
                                                      "GET /elevations",
                                                      "GET /elevations/{id}/thumbnail",
-                                                     "GET /elevations/selected/parts-list"};
+                                                     "GET /elevations/selected/parts-list",
+                                                     "GET /elevations/selected/drawing"};
     switch (s->calling) {
     case CALL_LOGIN: return "POST /auth";
     case CALL_LOGOUT: return "DELETE /auth";
@@ -202,11 +207,22 @@ static const char *check_image(const struct buf *body)
     return "not an image";
 }
 
+/* The description leaves open which form a drawing has: what Windows programs make of one is taken as it is. */
+static const char *check_drawing(const struct buf *body)
+{
+    static const unsigned char emf[] = {1, 0, 0, 0};
+    const char *why = check_image(body);
+    bool is_emf = body->len > 88 && memcmp(body->data, emf, sizeof emf) == 0 && memcmp(body->data + 40, " EMF", 4) == 0;
+    bool is_other = body->len > 26 && (memcmp(body->data, "GIF8", 4) == 0 || memcmp(body->data, "BM", 2) == 0 ||
+                                       memcmp(body->data, "%PDF-", 5) == 0);
+    return why && (is_emf || is_other) ? NULL : why;
+}
+
 static enum reading read_asked(struct logikal_session *s, const struct http_answer *answer, const char **why)
 {
     if (s->job->kind == JOB_PARTS) return answer->status == 204 ? READ_NOTHING : json_file_finish(&s->file, why);
     if (!is_list(s->job->kind)) {
-        *why = check_image(answer->body);
+        *why = s->job->kind == JOB_DRAWING ? check_drawing(answer->body) : check_image(answer->body);
     } else if (answer->status == 204) {
         return READ_NOTHING;
     } else if (!json_list_finish(&s->list)) {

@@ -41,6 +41,9 @@ int task_sync_object_type(struct task_ctx *ctx, const cJSON *args, const cJSON *
  * worker takes part in it. Not for people. */
 int task_help_sync(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err);
 
+/* tasks.sync_tasks.fetch_drawing_task(elevation_id): the upstream's drawing of one elevation (row id), for the API. */
+int task_fetch_drawing(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err);
+
 /* ---- queue sync; forced, as the ERP asks for them ---- */
 /* tasks.sync_tasks.force_sync_project_task(project_id, directory_id=None): GUID or name; the directory by path or id.
  * Result: success, message, project_id, directory_id, phases_synced, elevations_synced, parts_lists_synced,

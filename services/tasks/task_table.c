@@ -27,6 +27,7 @@ static const struct task_def table[] = {
     {.name = SYNC "health_check_task", .queue = "sync", .run = task_health_check},
     {.name = SYNC "sync_object_type_task", .queue = "sync", .run = task_sync_object_type},
     {.name = SYNC "help_sync_task", .queue = "sync", .run = task_help_sync},
+    {.name = SYNC "fetch_drawing_task", .queue = "sync", .run = task_fetch_drawing},
     {.name = SYNC "force_sync_project_task", .queue = "sync", .run = task_force_sync_project, .can_preview = true},
     {.name = SYNC "force_sync_directory_task", .queue = "sync", .run = task_force_sync_directory},
     {.name = SYNC "force_sync_directories_task", .queue = "sync", .run = task_force_sync_directories},

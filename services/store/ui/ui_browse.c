@@ -88,6 +88,10 @@ const struct query ui_query_elevation = {
         " 'area_out', e.area_output, 'area_unit', e.area_unit, 'parts_count', e.parts_count,"
         " 'parse_status', e.parse_status, 'parse_error', e.parse_error, 'parse_retries', e.parse_retry_count,"
         " 'parsed_at', e.data_parsed_at, 'has_thumbnail', coalesce(t.size_bytes, 0) > 0, 'thumbnail_error', t.error,"
+        " 'has_drawing', w.sha256 IS NOT NULL AND (e.deleted_at IS NOT NULL OR (w.error_code IS NULL AND (w.version_id,"
+        " w.changed_date) IS NOT DISTINCT FROM (e.version_id, e.api_changed_date))),"
+        " 'drawing_at', extract(epoch FROM w.fetched_at)::bigint, 'drawing_error', w.error, 'is_drawing_asked',"
+        " w.asked_at > now() - interval '10 minutes',"
         " 'parts_bytes', p.size_bytes, 'parts_at', p.fetched_at, 'parts_error', p.error,"
         " 'glass', (SELECT json_agg(json_build_object('glass_id', g.glass_id, 'name', g.name) ORDER BY g.id)"
         "   FROM elevation_glass g WHERE g.elevation_id = e.id),"
@@ -96,5 +100,6 @@ const struct query ui_query_elevation = {
         "   ORDER BY x.id DESC) FROM (SELECT * FROM parsing_error_logs WHERE elevation_id = e.id ORDER BY id DESC "
         "LIMIT 10) x))"
         " FROM elevations e LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
+        " LEFT JOIN elevation_drawings w ON w.elevation_id = e.id"
         " LEFT JOIN elevation_parts_lists p ON p.elevation_id = e.id WHERE e.id = $1::int",
 };

@@ -31,3 +31,39 @@ const struct query query_thumbnails_batch = {
         " 'fetched_at', c.fetched_at, 'error', c.error))::text, c.total::text FROM c LEFT JOIN elevation_thumbnails t"
         " ON t.elevation_id = c.id WHERE c.place = 1 OR c.together <= " IMAGES_STATEMENT_BYTES " ORDER BY c.n",
 };
+
+/* A drawing, and a failure, are of one version of the elevation. What may pass by itself is told for half a minute,
+ * what the upstream has refused for a quarter of an hour; then it is asked again. */
+#define OF_VERSION  "(d.version_id, d.changed_date) IS NOT DISTINCT FROM (e.version_id, e.api_changed_date)"
+#define CLAIM_LASTS "interval '10 minutes'"
+
+const struct query query_drawing = {
+    .name = "drawing",
+    .is_binary = true,
+    .sql = "SELECT x.id, x.state, CASE WHEN x.state = 'stored' THEN d.content END, coalesce(d.sha256, ''),"
+           " coalesce(d.error, ''), x.name FROM (SELECT e.id::text AS id, e.name::text AS name, (CASE"
+           "  WHEN d.sha256 IS NOT NULL AND (e.deleted_at IS NOT NULL OR (" OF_VERSION " AND d.error_code IS NULL))"
+           "   THEN 'stored'"
+           "  WHEN e.deleted_at IS NOT NULL THEN 'gone'"
+           "  WHEN d.asked_at > now() - " CLAIM_LASTS " THEN 'coming'"
+           "  WHEN d.error_code IS NOT NULL AND " OF_VERSION " AND d.tried_at > now() - CASE WHEN d.error_code IN"
+           "   ('not_found', 'auth', 'limit') THEN interval '15 minutes' ELSE interval '30 seconds' END"
+           "   THEN d.error_code ELSE 'wanted' END)::text AS state"
+           "  FROM elevations e LEFT JOIN elevation_drawings d ON d.elevation_id = e.id WHERE e.id = $1::int) x"
+           " LEFT JOIN elevation_drawings d ON d.elevation_id = x.id::int",
+};
+
+const struct query query_drawing_claim = {
+    .name = "drawing_claim",
+    .sql = "INSERT INTO elevation_drawings AS d (elevation_id, asked_at, asked_by) SELECT e.id, now(), $2"
+           " FROM elevations e WHERE e.id = $1::int AND e.deleted_at IS NULL ON CONFLICT (elevation_id) DO UPDATE SET"
+           " asked_at = now(), asked_by = excluded.asked_by WHERE d.asked_at IS NULL OR d.asked_at <= now() -"
+           " " CLAIM_LASTS " RETURNING true",
+};
+
+const struct query query_drawing_unclaim = {
+    .name = "drawing_unclaim",
+    .sql = "UPDATE elevation_drawings d SET asked_at = NULL, asked_by = NULL, tried_at = now(), error = $3,"
+           " error_code = $4, version_id = e.version_id, changed_date = e.api_changed_date FROM elevations e"
+           " WHERE e.id = d.elevation_id AND d.elevation_id = $1::int AND d.asked_by = $2",
+};

@@ -14,4 +14,12 @@ extern const struct query query_elevation_image; /* (logikal_id or id) -> bytes,
  * ones there are; binary */
 extern const struct query query_thumbnails_batch;
 
+/* (elevation): id, state, bytes (only of what is stored), hash, error, name; binary. state: stored; coming (somebody is
+ * at it); wanted (nobody is); gone (the elevation is, upstream); or the word of what went wrong lately (conf/err.h). */
+extern const struct query query_drawing;
+/* (elevation, who): who is at it from now on; a row when nobody else is. */
+extern const struct query query_drawing_claim;
+/* (elevation, who, error, its word): who has given up. */
+extern const struct query query_drawing_unclaim;
+
 #endif

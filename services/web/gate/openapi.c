@@ -138,6 +138,9 @@ static void add_responses(cJSON *operation, const struct route *t)
         add_content(list, TYPE_CSV);
     }
     if (strcmp(t->path, "/api/v1/changes") == 0) add_content(list, TYPE_NDJSON);
+    if (strcmp(t->name, "elevation_drawing") == 0)
+        add_response(list, "202", "It is fetched: ask again", TYPE_JSON,
+                     "{elevation_id:integer, status:string, retry_after:integer, message:string}");
     if (strstr(t->query, "wait?:boolean")) add_response(list, "202", "The task goes on", TYPE_JSON, "Accepted");
     const char *error = *t->body == '=' ? "OAuthError" : "Error";
     add_response(list, "400", "The request cannot be read, or cannot be done", TYPE_JSON, error);

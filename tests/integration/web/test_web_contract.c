@@ -52,6 +52,7 @@ static const struct call {
     {"odoo_elevations", "/api/v1/odoo/projects/{project}/phases/{phase}/elevations", NULL, 0},
     {"parts_table", "/api/v1/elevations/1/parts/Articles", NULL, 0},
     {"parts_batch", NULL, "{\"elevation_ids\":[1,2,99999]}", 0},
+    {"elevation_drawing", "/api/v1/elevations/99999/drawing", NULL, 404}, /* else 202, or 200 when it has come */
     {"thumbnails_batch", NULL, "{\"elevation_ids\":[1,2,99999]}", 0},
     {"bom_diff", NULL, NULL, 404}, /* there is one version of it */
     {"bom_project_diff", "/api/v1/projects/{project}/bom/diff?from=2020-01-01T00:00:00Z", NULL, 0},

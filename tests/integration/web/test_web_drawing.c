@@ -1,0 +1,251 @@
+/* The upstream's drawing of an elevation, which is fetched when somebody asks for it: how it comes, that many who ask
+ * cost one call, when it is fetched anew, and what is said when it does not come. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cjson/cJSON.h>
+
+#include "tests/support/web.h"
+
+static struct web_server web;
+static struct sim_server sim;
+static char *token;
+
+FIXTURE(set_up)
+{
+    static char base_url[200];
+    static const char *const field[] = {"--preset", "field-case", "--seed", "5", NULL};
+    web_servers(&web);
+    sim_start(&sim, field);
+    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
+    const char *const env[] = {base_url,
+                               "LOGIKAL_AUTH_USERNAME=demo",
+                               "LOGIKAL_AUTH_PASSWORD=demo",
+                               "LOGIKAL_RETRY_BUDGET_SECONDS=1",
+                               "LOGIKAL_MAX_DRAWING_BYTES=65536",
+                               "SYNC_PARTS_LISTS=false",
+                               "RATE_LIMIT_PER_MINUTE=0",
+                               "RATE_LIMIT_PER_HOUR=0",
+                               "LOG_LEVEL=warning",
+                               NULL};
+    web_run(&web, env, true);
+    web_log_in(&web);
+    token = web_client(&web, "erp", "[\"elevations:read\"]");
+    assert_int_equal(web_status(&web, "POST", "/api/v1/sync/full", web.admin, NULL), 200);
+    return 0;
+}
+
+FIXTURE(tear_down)
+{
+    free(token);
+    web_end(&web);
+    sim_stop(&sim);
+    return 0;
+}
+
+static int drawings_asked(void)
+{
+    char *stats = sim_get(&sim, "/stats");
+    cJSON *json = cJSON_Parse(stats);
+    int n = (int)cJSON_GetNumberValue(cJSON_GetObjectItem(cJSON_GetObjectItem(json, "calls"), "drawing"));
+    cJSON_Delete(json);
+    free(stats);
+    return n;
+}
+
+static struct http_reply ask(int elevation, const char *header)
+{
+    char url[200], bearer[2200];
+    snprintf(url, sizeof url, "%s/api/v1/elevations/%d/drawing", web.url, elevation);
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token);
+    const char *headers[] = {bearer, header, NULL};
+    return http_request("GET", url, headers, NULL);
+}
+
+static int status_of(int elevation)
+{
+    struct http_reply reply = ask(elevation, NULL);
+    int status = reply.status;
+    if (status == 202) {
+        assert_non_null(strcasestr(reply.headers, "Retry-After: "));
+        assert_non_null(strstr(reply.body, "ask again"));
+        assert_null(strcasestr(reply.headers, "ETag:"));
+    }
+    http_reply_free(&reply);
+    return status;
+}
+
+/* Asks as it is told to, a little faster; the answer that is no 202. */
+static int until_answered(int elevation)
+{
+    int status = 0;
+    WAIT_UNTIL((status = status_of(elevation)) != 202, 30000);
+    return status;
+}
+
+TEST(test_a_drawing_comes_when_it_is_asked_for_and_stays)
+{
+    int before = drawings_asked();
+    assert_int_equal(before, 0); /* a sync asks for none */
+    assert_int_equal(status_of(1), 202);
+    assert_int_equal(until_answered(1), 200);
+    assert_int_equal(drawings_asked(), 1);
+
+    char *etag = pg_value(&web.pg, "SELECT encode(sha256(content), 'hex') FROM elevation_drawings"
+                                   " WHERE elevation_id = 1 AND substring(content FROM 17 FOR 4) = '\\x00000640'"),
+         known[200];
+    struct http_reply reply = ask(1, NULL);
+    snprintf(known, sizeof known, "ETag: \"%s\"", etag);
+    assert_non_null(strcasestr(reply.headers, known));
+    assert_non_null(strcasestr(reply.headers, "Content-Type: image/png"));
+    http_reply_free(&reply);
+    snprintf(known, sizeof known, "If-None-Match: \"%s\"", etag);
+    reply = ask(1, known);
+    assert_int_equal(reply.status, 304);
+    http_reply_free(&reply);
+    free(etag);
+    assert_int_equal(drawings_asked(), 1);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/elevations/9999/drawing", token, NULL), 404);
+}
+
+static void fault(const char *json)
+{
+    char text[300];
+    snprintf(text, sizeof text, "{\"rules\":[{\"endpoint\":\"drawing\",%s}]}", json);
+    sim_post(&sim, "/faults", text);
+}
+
+TEST(test_many_who_ask_at_once_cost_one_call)
+{
+    char command[3500], *output = NULL, *const argv[] = {"/bin/sh", "-c", command, NULL};
+    int before = drawings_asked();
+    fault("\"kind\":\"slow\",\"duration_ms\":700,\"count\":1");
+    snprintf(command, sizeof command,
+             "for i in 1 2 3 4 5 6 7 8 9 10; do curl -s -o /dev/null -w '%%{http_code} ' -H 'Authorization: Bearer %s' "
+             "%s/api/v1/elevations/2/drawing & done; wait",
+             token, web.url);
+    assert_int_equal(process_run(argv, (char *const[]){NULL}, &output), 0);
+    assert_string_equal(output, "202 202 202 202 202 202 202 202 202 202 ");
+    free(output);
+    assert_int_equal(until_answered(2), 200);
+    assert_int_equal(drawings_asked(), before + 1);
+}
+
+TEST(test_a_task_that_comes_twice_asks_once)
+{
+    char database[300], url[200], *output = NULL;
+    int before = drawings_asked();
+    snprintf(database, sizeof database, "DATABASE_URL=%s", web.pg.url);
+    snprintf(url, sizeof url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
+    char *const argv[] = {(char *)support_program("logikald-roles"),
+                          "task",
+                          "tasks.sync_tasks.fetch_drawing_task",
+                          "--args",
+                          "[2]",
+                          NULL};
+    char *const env[] = {database, url, "LOGIKAL_AUTH_USERNAME=demo", "LOGIKAL_AUTH_PASSWORD=demo", NULL};
+    assert_int_equal(process_run(argv, env, &output), 0);
+    assert_non_null(strstr(output, "nobody waits for it"));
+    free(output);
+    assert_int_equal(drawings_asked(), before);
+}
+
+TEST(test_another_version_of_the_elevation_has_another_drawing)
+{
+    int before = drawings_asked();
+    pg_exec(&web.pg, "UPDATE elevations SET version_id = 'another' WHERE id = 1");
+    assert_int_equal(status_of(1), 202);
+    assert_int_equal(until_answered(1), 200);
+    assert_int_equal(drawings_asked(), before + 1);
+    assert_int_equal(pg_int(&web.pg, "SELECT (version_id = 'another')::int FROM elevation_drawings"
+                                     " WHERE elevation_id = 1"),
+                     1);
+}
+
+/* ---- what does not come ---- */
+
+TEST(test_what_the_upstream_does_instead_is_told)
+{
+    static const struct {
+        const char *fault;
+        int status;
+        const char *told; /* NULL: the fault passes, and the drawing comes */
+    } rows[] = {
+        {"\"kind\":\"status\",\"status\":403", 502, "refuses"},
+        {"\"kind\":\"status\",\"status\":400", 502, "refuses"},
+        {"\"kind\":\"status\",\"status\":404", 404, "has no drawing"},
+        {"\"kind\":\"status\",\"status\":410", 404, "has no drawing"},
+        {"\"kind\":\"garbage\"", 502, "is none"},
+        {"\"kind\":\"wrong_type\"", 502, "is none"}, /* JSON that is none */
+        {"\"kind\":\"huge\"", 502, "LOGIKAL_MAX_DRAWING_BYTES"},
+        {"\"kind\":\"locked\"", 503, "could not be fetched"},
+        {"\"kind\":\"status\",\"status\":500", 503, "could not be fetched"},
+        {"\"kind\":\"cut\"", 503, "could not be fetched"},
+        {"\"kind\":\"truncate\"", 503, "could not be fetched"},
+        {"\"kind\":\"cut\",\"count\":1", 200, NULL},
+        {"\"kind\":\"expire\",\"count\":1", 200, NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int elevation = 3 + (int)i, asked;
+        fault(rows[i].fault);
+        int status = until_answered(elevation);
+        asked = drawings_asked();
+        struct http_reply reply = ask(elevation, NULL);
+        if (status != rows[i].status || reply.status != status || (rows[i].told && !strstr(reply.body, rows[i].told)))
+            fail_msg("%s: %d, %d %s", rows[i].fault, status, reply.status, rows[i].told ? reply.body : "");
+        if (status == 503) assert_non_null(strcasestr(reply.headers, "Retry-After:"));
+        http_reply_free(&reply);
+        assert_int_equal(drawings_asked(), asked); /* it is not asked again for everybody */
+    }
+    sim_post(&sim, "/faults/clear", "{}");
+    pg_exec(&web.pg, "UPDATE elevation_drawings SET tried_at = now() - interval '1 day'"); /* after a while it is */
+    assert_int_equal(until_answered(3), 200);
+    assert_int_equal(until_answered(10), 200);
+}
+
+TEST(test_what_is_gone_upstream_has_its_last_drawing_or_none)
+{
+    pg_exec(&web.pg, "UPDATE elevations SET deleted_at = now(), version_id = 'last' WHERE id IN (1, 17)");
+    int before = drawings_asked();
+    assert_int_equal(status_of(1), 200);
+    assert_int_equal(status_of(17), 410);
+    assert_int_equal(drawings_asked(), before);
+}
+
+/* ---- whoever was at it is no more ---- */
+
+TEST(test_a_claim_that_nobody_works_on_ends)
+{
+    pg_exec(&web.pg,
+            "UPDATE elevations SET deleted_at = NULL, version_id = 'back' WHERE id = 17;"
+            "INSERT INTO elevation_drawings (elevation_id, asked_at, asked_by) VALUES (17, now(), 'the dead')");
+    int before = drawings_asked();
+    assert_int_equal(status_of(17), 202);
+    pg_exec(&web.pg, "UPDATE elevation_drawings SET asked_at = now() - interval '11 minutes' WHERE elevation_id = 17");
+    assert_int_equal(until_answered(17), 200);
+    assert_int_equal(drawings_asked(), before + 1);
+}
+
+TEST(test_the_page_of_an_elevation_shows_its_drawing)
+{
+    struct http_reply reply = web_call(&web, "GET", "/ui/browse/elevations/2", web.admin, NULL);
+    assert_non_null(strstr(reply.body, "src=\"/api/v1/elevations/2/drawing?of="));
+    http_reply_free(&reply);
+    pg_exec(&web.pg, "UPDATE elevations SET version_id = 'newer' WHERE id = 2");
+    reply = web_call(&web, "GET", "/ui/browse/elevations/2", web.admin, NULL);
+    assert_null(strstr(reply.body, "/drawing?of="));
+    assert_non_null(strstr(reply.body, "data-do=\"GET /api/v1/elevations/2/drawing\""));
+    http_reply_free(&reply);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_a_drawing_comes_when_it_is_asked_for_and_stays),
+    cmocka_unit_test(test_many_who_ask_at_once_cost_one_call),
+    cmocka_unit_test(test_a_task_that_comes_twice_asks_once),
+    cmocka_unit_test(test_another_version_of_the_elevation_has_another_drawing),
+    cmocka_unit_test(test_what_the_upstream_does_instead_is_told),
+    cmocka_unit_test(test_what_is_gone_upstream_has_its_last_drawing_or_none),
+    cmocka_unit_test(test_a_claim_that_nobody_works_on_ends),
+    cmocka_unit_test(test_the_page_of_an_elevation_shows_its_drawing),
+};
+TEST_MAIN(tests, set_up, tear_down)
