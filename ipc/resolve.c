@@ -118,6 +118,8 @@ static struct evdns_base *dns_new(struct event_base *base, bool *has_servers)
         evdns_base_load_hosts(dns, "/etc/hosts");
         evdns_base_nameserver_ip_add(dns, "127.0.0.1"); /* as resolv.conf(5) has it when none is named */
     }
+    /* Not with capitals at random, against forged answers: podman's name server then knows no name. */
+    if (dns) evdns_base_set_option(dns, "randomize-case:", "0");
     return dns;
 }
 

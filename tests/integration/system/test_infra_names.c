@@ -4,6 +4,8 @@
 #include "tests/support/support.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +113,52 @@ TEST(test_every_address_is_tried)
         WAIT_UNTIL(is_ready() && redis_is_up(), 20000);
         web_end();
     }
+}
+
+/* A name server that knows one address, for names in small letters alone, as podman's does. */
+static void serve_names(int fd)
+{
+    static const unsigned char record[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 1};
+    unsigned char packet[600];
+    struct sockaddr_storage from;
+    socklen_t from_len = sizeof from;
+    ssize_t len;
+    while ((len = recvfrom(fd, packet, 500, 0, (struct sockaddr *)&from, &from_len)) > 16) {
+        size_t end = 12 + strlen((const char *)packet + 12) + 5;
+        if (end > (size_t)len) continue;
+        bool is_known = true;
+        for (size_t i = 12; i < end - 4; i++) is_known = is_known && !isupper(packet[i]);
+        bool is_a = is_known && packet[end - 3] == 1;
+        memcpy(packet + 2, "\x81\x83\0\1\0\0\0\0\0\0", 10);
+        if (is_known) packet[3] = 0x80;
+        packet[7] = is_a;
+        if (is_a) memcpy(packet + end, record, sizeof record);
+        sendto(fd, packet, end + (is_a ? sizeof record : 0), 0, (struct sockaddr *)&from, from_len);
+        from_len = sizeof from;
+    }
+    _exit(0);
+}
+
+TEST(test_names_are_asked_as_they_are_written)
+{
+    char database[100], of_redis[100], resolv[100], address[40];
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(53)};
+    snprintf(address, sizeof address, "127.53.%d.%d", getpid() >> 8 & 255, getpid() & 255);
+    inet_pton(AF_INET, address, &at.sin_addr);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0);
+    pid_t server = fork();
+    if (server == 0) serve_names(fd);
+    snprintf(resolv, sizeof resolv, "nameserver %s\n", address);
+    at_ports("long-name-of-the-servers.test", database, of_redis, sizeof database);
+
+    web_start(database, of_redis, "127.0.0.1 localhost\n", resolv);
+    WAIT_UNTIL(is_ready() && redis_is_up(), 30000);
+    web_end();
+
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
+    close(fd);
 }
 
 /* Packets to this network go nowhere: connecting does not fail, it waits. */
@@ -254,6 +302,7 @@ FIXTURE(stop)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names_are_asked_as_they_are_written),
         cmocka_unit_test(test_every_address_is_tried),
         cmocka_unit_test(test_silent_address_costs_a_moment),
         cmocka_unit_test(test_files_are_read_anew),
