@@ -213,12 +213,15 @@ install: programs               ## put the programs below PREFIX=/usr/local (and
 deb:                            ## dist/logikald_VERSION_ARCH.deb, for the Debian that this runs on
 	$(Q)scripts/deb
 
-.PHONY: cross-test image
+.PHONY: cross-test image compose-test
 cross-test:                     ## arm64: cross-compiled in a Debian of its own, unit tests under qemu, its package (root, by hand); SUITE=trixie
 	$(Q)tests/cross
 
 image:                          ## the image by docker or podman, and its bill of materials in dist/; BASE=... SNAPSHOT=...
 	$(Q)scripts/image
+
+compose-test:                   ## compose.yaml as it stands, brought up whole by docker compose or podman-compose (by hand)
+	$(Q)tests/image/compose
 
 .PHONY: release
 release:                        ## everything of a release into dist/, with SHA-256 sums; RELEASE=--twice compares with a second one
