@@ -8,6 +8,7 @@ import './test_browse.mjs';
 import './test_admin.mjs';
 import './test_feed.mjs';
 import './test_why.mjs';
+import './test_history.mjs';
 import './test_looks.mjs';
 import './test_live.mjs';
 import './test_outage.mjs';

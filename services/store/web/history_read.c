@@ -1,6 +1,8 @@
 /* See history_read.h. */
 #include "services/store/web/history_read.h"
 
+#include <string.h>
+
 #define TASK_JSON                                                                                                      \
     "json_build_object('id', h.id, 'name', h.name, 'queue', h.queue, 'state', h.state, 'args', h.args,"                \
     " 'kwargs', h.kwargs, 'arguments', h.arguments, 'tries', h.tries, 'deliveries', h.deliveries,"                     \
@@ -33,6 +35,14 @@ const struct query query_history_list = {
            "    'until', max(until)) FROM task_history_losses))",
     .is_slow = true,
 };
+
+/* Two numbers. */
+bool history_is_cursor(const char *text)
+{
+    size_t first = strspn(text, "0123456789");
+    size_t second = text[first] == '-' ? strspn(text + first + 1, "0123456789") : 0;
+    return first > 0 && first <= 17 && second > 0 && second <= 18 && text[first + 1 + second] == '\0';
+}
 
 /* The family: what has the same root, its parent and what it sent, in the order in which they ended. */
 const struct query query_history_task = {

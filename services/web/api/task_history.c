@@ -10,18 +10,10 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 
-/* Two numbers, as history_list gives them. */
-static bool is_cursor(const char *text)
-{
-    size_t first = strspn(text, "0123456789");
-    size_t second = text[first] == '-' ? strspn(text + first + 1, "0123456789") : 0;
-    return first > 0 && first <= 17 && second > 0 && second <= 18 && text[first + 1 + second] == '\0';
-}
-
 void web_task_history(struct req *r)
 {
     const char *before = req_arg(r, "before"), *limit = req_arg(r, "limit");
-    if (before && *before && !is_cursor(before)) {
+    if (before && *before && !history_is_cursor(before)) {
         reply_invalid(r, "query", "before", "cursor", "next of the page before");
         return;
     }

@@ -1,7 +1,6 @@
 /* Sync logs: the list by filter, and its export. */
 #include <string.h>
 
-#include "conf/clock.h"
 #include "services/store/ui/ui_logs.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
@@ -9,25 +8,6 @@
 
 #define SHOWN      50
 #define SHOWN_TEXT "51" /* one more tells that there are older ones */
-
-/* A time of a filter: "" when absent. datetime-local fields come without zone and mean UTC. False: not a time. */
-static bool take_time(struct req *r, const char *name, const char **out)
-{
-    const char *text = req_arg(r, name);
-    int64_t us;
-    *out = "";
-    if (!text || !*text) return true;
-    size_t len = strlen(text);
-    char *full = len == 16   ? req_printf(r, "%s:00Z", text)
-                 : len == 10 ? req_printf(r, "%sT00:00:00Z", text)
-                             : req_strdup(r, text);
-    if (clock_parse_iso(full, &us) != 0) {
-        reply_invalid(r, "query", name, "datetime_parsing", "ISO 8601 expected, like 2026-11-25T08:00");
-        return false;
-    }
-    *out = full;
-    return true;
-}
 
 static void prepare(struct ui_page *p)
 {
@@ -43,7 +23,7 @@ void web_ui_sync_logs(struct req *r)
     static const struct ui_look look = {"sync-logs", "logs", "Sync logs", "logs"};
     static const char *const names[] = {"type", "status", "since", "until"};
     const char *since, *until, *before = req_arg(r, "before");
-    if (!take_time(r, "since", &since) || !take_time(r, "until", &until)) return;
+    if (!ui_page_time(r, "since", &since) || !ui_page_time(r, "until", &until)) return;
     if (before && strspn(before, "0123456789") != strlen(before)) {
         reply_invalid(r, "query", "before", "int_parsing", "A number expected");
         return;
@@ -71,7 +51,7 @@ static void then_export(struct req *r, const PGresult *result)
 void web_ui_sync_logs_export(struct req *r)
 {
     const char *since, *until;
-    if (!take_time(r, "since", &since) || !take_time(r, "until", &until)) return;
+    if (!ui_page_time(r, "since", &since) || !ui_page_time(r, "until", &until)) return;
     bool is_csv = strcmp(req_arg(r, "format"), "csv") == 0;
     req_query(r, is_csv ? &ui_query_logs_csv : &ui_query_logs_json, 4,
               (const char *[]){req_arg(r, "type"), req_arg(r, "status"), since, until}, then_export);

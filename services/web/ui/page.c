@@ -110,6 +110,24 @@ static void page_free(struct ui_page *p)
     free(p);
 }
 
+bool ui_page_time(struct req *r, const char *name, const char **out)
+{
+    const char *text = req_arg(r, name);
+    int64_t us;
+    *out = "";
+    if (!text || !*text) return true;
+    size_t len = strlen(text);
+    char *full = len == 16   ? req_printf(r, "%s:00Z", text)
+                 : len == 10 ? req_printf(r, "%sT00:00:00Z", text)
+                             : req_strdup(r, text);
+    if (clock_parse_iso(full, &us) != 0) {
+        reply_invalid(r, "query", name, "datetime_parsing", "ISO 8601 expected, like 2026-11-25T08:00");
+        return false;
+    }
+    *out = full;
+    return true;
+}
+
 void ui_pages_free(void)
 {
     for (struct ui_page *p = pages, *next; p; p = next) {

@@ -44,6 +44,13 @@ void ui_page_before(struct ui_page *p, void (*fn)(struct ui_page *p));
 /* All sources are named: the page is sent as soon as they have answered. */
 void ui_page_go(struct ui_page *p);
 
+/* A time of a filter, as PostgreSQL takes it: "" when absent. datetime-local fields come without zone and mean UTC.
+ * False: it is not a time, and the request has been answered. */
+bool ui_page_time(struct req *r, const char *name, const char **out);
+
+/* "changes" of an object: what templates can go through. */
+void ui_list_changes(cJSON *holder);
+
 /* What was never answered, once pool and queue are gone. */
 void ui_pages_free(void);
 

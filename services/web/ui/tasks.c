@@ -6,7 +6,9 @@
 #include "conf/utf8.h"
 #include "ipc/mask.h"
 #include "services/store/ui/ui_logs.h"
+#include "services/store/web/history_read.h"
 #include "services/web/gate/handlers.h"
+#include "services/web/jobs/actions.h"
 #include "services/web/ui/bulk.h"
 #include "services/web/ui/page.h"
 
@@ -127,13 +129,34 @@ void web_ui_tasks(struct req *r)
     ui_page_go(p);
 }
 
+/* Of a dry run the result says what would change; a task of this process has it here, an older one the history. */
+static void prepare_task(struct ui_page *p)
+{
+    cJSON *data = ui_page_data(p), *kept = cJSON_DetachItemFromObjectCaseSensitive(data, "kept");
+    const char *text = json_text(json_member(data, "result"), "result");
+    if (!text) text = json_text(json_member(json_member(data, "past"), "task"), "result");
+    cJSON *result = kept ? kept : cJSON_Parse(text);
+    cJSON *preview = cJSON_DetachItemFromObjectCaseSensitive(result, "preview");
+    if (cJSON_IsObject(preview)) {
+        ui_list_changes(preview);
+        cJSON_AddItemToObject(data, "preview", preview);
+    } else {
+        cJSON_Delete(preview);
+    }
+    cJSON_Delete(result);
+}
+
 void web_ui_task(struct req *r)
 {
     static const struct ui_look look = {"task", "tasks", "Task", "queues runs logs"};
     const char *id = req_param(r, 0);
+    const struct action *a = action_find(r->web->actions, id);
     struct ui_page *p = ui_page_new(r, &look);
     cJSON_AddStringToObject(ui_page_data(p), "id", id);
+    if (a && a->result) cJSON_AddItemToObject(ui_page_data(p), "kept", cJSON_Duplicate(a->result, true));
     ui_page_title(p, "Task");
+    ui_page_sql(p, "past", &query_history_task, 1, (const char *[]){id});
+    ui_page_before(p, prepare_task);
     ui_page_sql(p, "history", &ui_query_run, 1, (const char *[]){id});
     ui_page_result(p, "result", id);
     ui_page_go(p);

@@ -166,6 +166,12 @@
     f.line.textContent = answer.status === 'REVOKED' ? 'Cancelled'
       : isGood ? result.message || (result.skipped ? result.reason : '') || 'Done'
       : answer.error || result.message || result.error || result.reason || 'Failed';
+    if (result.preview || result.run_id) {
+      const link = document.createElement('a');
+      link.href = result.preview ? `/ui/tasks/${encodeURIComponent(id)}` : `/ui/runs/${result.run_id}`;
+      link.textContent = result.preview ? 'What would change' : 'What it changed';
+      f.place.append(link);
+    }
     refreshSoon();
   }
   async function ask(id) {
