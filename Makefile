@@ -230,6 +230,10 @@ release:                        ## everything of a release into dist/, with SHA-
 deb-test: programs              ## the package in a Debian of its own, booted with systemd: install, upgrade, purge (root, by hand)
 	$(Q)tests/deb/run
 
+.PHONY: upgrade-test
+upgrade-test:                   ## from the last release to this tree and back, under load: no request fails, no task is lost (TAG=v0.1.0)
+	$(Q)tests/upgrade/run $(TAG)
+
 .PHONY: storm
 storm: programs                 ## the supervisor in a storm of commands, faults and execs; STORM_SECONDS=1800, STORM="--seed N"
 	$(Q)scripts/setup test

@@ -33,9 +33,11 @@ bool upgrade_is_due(const struct child *c)
     char room[PATH_MAX];
     struct stat st;
     bool has_run = c->pid || c->machine.state == CHILD_DONE;
-    const char *path = has_run && c->program_inode ? path_of(c, room) : NULL;
-    return path && stat(path, &st) == 0 &&
-           ((int64_t)st.st_ino != c->program_inode || (int64_t)st.st_dev != c->program_device);
+    const char *path = has_run ? path_of(c, room) : NULL;
+    if (!path || stat(path, &st) != 0) return false;
+    if (!c->program_inode)
+        return c->spec.users != 0; /* taken over from a version that did not note it: another program */
+    return (int64_t)st.st_ino != c->program_inode || (int64_t)st.st_dev != c->program_device;
 }
 
 void upgrade_begin(struct supervisor *s)
