@@ -1,0 +1,149 @@
+/* The order of the feed: a reader misses nothing and sees nothing twice, whatever the writers do. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cjson/cJSON.h>
+
+#include "conf/clock.h"
+#include "conf/random.h"
+#include "tests/support/feed.h"
+
+/* ---- writers that commit out of order ---- */
+
+#define WRITERS      20
+#define TRANSACTIONS 25
+#define ROWS         3
+
+static void write_out_of_order(int writer)
+{
+    PGconn *conn = pg_connect(&feed.web.pg);
+    unsigned seed = (unsigned)writer * 7919u + 1;
+    for (int i = 0; i < TRANSACTIONS; i++) {
+        char sql[400];
+        PQclear(PQexec(conn, "BEGIN"));
+        for (int row = 0; row < ROWS; row++) {
+            snprintf(
+                sql, sizeof sql,
+                "INSERT INTO directories (logikal_id, name) VALUES ('w-%d-%d-%d', 'W'); SELECT pg_sleep(%d / 1000.0)",
+                writer, i, row, rand_r(&seed) % 20);
+            PQclear(PQexec(conn, sql));
+        }
+        PQclear(PQexec(conn, i % 5 == 4 ? "ROLLBACK" : "COMMIT"));
+    }
+    PQfinish(conn);
+    _exit(0);
+}
+
+TEST(test_a_reader_misses_nothing_and_sees_nothing_twice_while_writers_commit_out_of_order)
+{
+    enum { EXPECTED = WRITERS * (TRANSACTIONS - TRANSACTIONS / 5) * ROWS };
+    static unsigned char seen[WRITERS][TRANSACTIONS][ROWS];
+    char cursor[100], query[200];
+    pid_t pids[WRITERS];
+    feed_cursor_now(cursor);
+    for (int i = 0; i < WRITERS; i++)
+        if ((pids[i] = fork()) == 0) write_out_of_order(i);
+
+    int count = 0, ended = 0;
+    int64_t deadline = mono_ms() + 120000; /* anything else that writes may hold the last ones back for a moment */
+    bool is_last = false;
+    while ((!is_last || count < EXPECTED || ended < WRITERS) && mono_ms() < deadline) {
+        is_last = ended == WRITERS;
+        snprintf(query, sizeof query, "?since=%s&types=directory&limit=7", cursor);
+        cJSON *page = feed_page(query), *change;
+        cJSON_ArrayForEach(change, cJSON_GetObjectItem(page, "changes")) {
+            int w, t, row;
+            assert_int_equal(sscanf(feed_text(change, "logikal_id"), "w-%d-%d-%d", &w, &t, &row), 3);
+            assert_int_equal(seen[w][t][row], 0);
+            seen[w][t][row] = 1;
+            assert_true(row == 0 || seen[w][t][row - 1]);
+            count++;
+        }
+        if (cJSON_IsTrue(cJSON_GetObjectItem(page, "has_more"))) is_last = false;
+        feed_take_cursor(page, cursor);
+        cJSON_Delete(page);
+        while (ended < WRITERS && waitpid(-1, NULL, WNOHANG) > 0) ended++;
+    }
+
+    assert_int_equal(count, EXPECTED);
+    assert_int_equal(pg_int(&feed.web.pg, "SELECT count(*) FROM directories WHERE logikal_id LIKE 'w-%'"), EXPECTED);
+}
+
+TEST(test_a_transaction_that_still_runs_holds_back_what_came_after_it)
+{
+    char cursor[100];
+    feed_cursor_now(cursor);
+    PGconn *late = pg_connect(&feed.web.pg);
+    PQclear(PQexec(late, "BEGIN; UPDATE directories SET name = 'late' WHERE logikal_id = 'd1'"));
+
+    pg_exec(&feed.web.pg, "UPDATE directories SET name = 'early' WHERE logikal_id = 'd2'");
+
+    assert_string_equal(feed_story(cursor), "");
+    PQclear(PQexec(late, "COMMIT"));
+    assert_string_equal(feed_story(cursor),
+                        "directory changed name=\"D 1\">\"late\";directory changed name=\"D 2\">\"early\";");
+    PQfinish(late);
+}
+
+TEST(test_changes_of_an_object_come_in_the_order_in_which_they_were_made)
+{
+    char cursor[100];
+    feed_cursor_now(cursor);
+    PGconn *first = pg_connect(&feed.web.pg), *second = pg_connect(&feed.web.pg), *third = pg_connect(&feed.web.pg);
+    PQclear(PQexec(first, "BEGIN; UPDATE directories SET level = 100 WHERE logikal_id = 'd1'"));
+    PQclear(PQexec(second, "BEGIN; SELECT pg_current_xact_id()")); /* it has its number, and writes later */
+    PQclear(PQexec(third, "BEGIN; UPDATE directories SET level = 201 WHERE logikal_id = 'd2'; COMMIT"));
+    PQclear(PQexec(first, "UPDATE directories SET level = 202 WHERE logikal_id = 'd2'; COMMIT"));
+    PQclear(PQexec(second, "UPDATE directories SET level = 203 WHERE logikal_id = 'd2'; COMMIT"));
+
+    const char *told = feed_story(cursor), *at = told;
+    static const char *const order[] = {"level=null>201", "level=201>202", "level=202>203"};
+    for (size_t i = 0; i < 3; i++) {
+        at = strstr(at, order[i]);
+        if (!at) fail_msg("%s is not there, or too early: %s", order[i], told);
+    }
+    PQfinish(first);
+    PQfinish(second);
+    PQfinish(third);
+}
+
+static int64_t lag(void)
+{
+    struct http_reply reply = web_call(&feed.web, "GET", "/metrics", "only-for-metrics", NULL);
+    const char *at = strstr(reply.body, "\nlogikald_feed_lag_seconds ");
+    assert_non_null(at);
+    int64_t out = strtoll(at + 27, NULL, 10);
+    http_reply_free(&reply);
+    return out;
+}
+
+TEST(test_a_transaction_that_stays_open_is_told_with_who_holds_it)
+{
+    char words[80];
+    PGconn *stuck = pg_connect(&feed.web.pg);
+    assert_int_equal(lag(), 0);
+    PQclear(PQexec(stuck, "BEGIN; SET LOCAL application_name = 'forgotten'; UPDATE directories SET name = name"));
+    pg_exec(&feed.web.pg, "UPDATE projects SET description = 'held back'");
+
+    snprintf(words, sizeof words, "by process %d of ", PQbackendPID(stuck));
+    WAIT_UNTIL(process_logged(&feed.web.process, "the feed of changes has been held back for"), 30000);
+    assert_true(process_logged(&feed.web.process, words));
+    assert_true(lag() >= 2);
+    struct http_reply page = web_call(&feed.web, "GET", "/api/v1/verdict", feed.web.admin, NULL);
+    assert_non_null(strstr(page.body, "The feed of changes has been held back for"));
+    http_reply_free(&page);
+
+    PQclear(PQexec(stuck, "ROLLBACK"));
+    PQfinish(stuck);
+    WAIT_UNTIL(lag() == 0, 30000);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_a_transaction_that_still_runs_holds_back_what_came_after_it),
+    cmocka_unit_test(test_a_transaction_that_stays_open_is_told_with_who_holds_it),
+    cmocka_unit_test(test_changes_of_an_object_come_in_the_order_in_which_they_were_made),
+    cmocka_unit_test(test_a_reader_misses_nothing_and_sees_nothing_twice_while_writers_commit_out_of_order),
+};
+TEST_MAIN(tests, feed_start_filled, feed_stop)
