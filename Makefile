@@ -290,11 +290,13 @@ setup:                          ## install the Debian packages that are missing
 
 run:                            ## install, build and run the whole system; nothing to configure
 	$(Q)scripts/setup run
+	$(Q)[ -x $(ROOT)/logikald-roles ] || echo "Building (half a minute of two processors) ..."
 	$(Q)$(MAKE) -j$$(nproc) programs
 	$(Q)scripts/run
 
 test:                           ## install, build with sanitizers and run every test; T=name for one
 	$(Q)scripts/setup test
+	$(Q)[ -d build/asan/tests ] || echo "Building the programs, with and without sanitizers, and the tests (some minutes) ..."
 	$(Q)$(MAKE) -j$$(nproc) programs
 	$(Q)$(MAKE) -j$$(nproc) VARIANT=asan programs tests
 	$(Q)$(if $(T),,$(MAKE) -j$$(nproc) VARIANT=fuzz fuzz-programs)

@@ -62,14 +62,27 @@ int redis_url_from_conf(const struct conf *conf, struct redis_url *out, struct e
     return 0;
 }
 
+/* The path of a socket, as it may stand in a URL: what would end or change it there is encoded. */
+static void show_path(const char *path, char *out, size_t size)
+{
+    size_t used = 0;
+    for (const unsigned char *c = (const unsigned char *)path; *c && used + 4 < size; c++) {
+        bool is_plain = *c > ' ' && *c < 0x7f && !strchr("%?#@", *c);
+        used += (size_t)snprintf(out + used, size - used, is_plain ? "%c" : "%%%02X", *c);
+    }
+    out[used] = 0;
+}
+
 const char *redis_url_shown(const struct redis_url *url, char *out, unsigned size)
 {
     const char *scheme = url->transport == REDIS_TLS ? "rediss" : "redis";
+    char path[3 * sizeof url->path + 4];
+    show_path(url->path, path, sizeof path);
     if (url->sentinels.hosts[0])
         snprintf(out, size, "sentinel%s://%s/%d%s%s", url->transport == REDIS_TLS ? "s" : "", url->sentinels.hosts,
                  url->db, url->sentinels.master[0] ? "?master_name=" : "", url->sentinels.master);
     else if (url->transport == REDIS_UNIX)
-        snprintf(out, size, "unix://%s?db=%d", url->path, url->db);
+        snprintf(out, size, "unix://%s?db=%d", path, url->db);
     else if (strchr(url->host, ':'))
         snprintf(out, size, "%s://[%s]:%d/%d", scheme, url->host, url->port, url->db);
     else

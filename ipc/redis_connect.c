@@ -40,7 +40,9 @@ static void on_name(void *arg, const struct redis_answer *answer)
 static void on_role(void *arg, const struct redis_answer *answer)
 {
     const redisReply *role = answer->reply;
+    struct redis *r = arg;
     on_name(arg, answer);
+    if (answer->reply) snprintf(r->first_error, sizeof r->first_error, "%s", answer->text);
     if (!role || role->type != REDIS_REPLY_ARRAY || role->elements == 0 || role->element[0]->type != REDIS_REPLY_STRING)
         return;
     if (strcmp(role->element[0]->str, "sentinel") == 0)
@@ -98,13 +100,25 @@ static void greet(struct redis *r)
     redis_send_now(r, on_ping, r, 1, ping);
 }
 
+/* A server that refuses whoever comes (protected mode) says why, and closes at once: its words may lie there still. */
+static void read_farewell(struct redis *r, struct bufferevent *bev, char *text, size_t size)
+{
+    char words[200];
+    ssize_t n = r->has_heard ? -1 : recv(bufferevent_getfd(bev), words, sizeof words - 1, MSG_DONTWAIT);
+    if (n <= 1 || words[0] != '-') return;
+    words[n] = 0;
+    snprintf(text, size, "%.*s", (int)strcspn(words + 1, "\r\n"), words + 1);
+}
+
 /* Why the connection ended before it was of use: often the wrong kind of port. */
 static void say_end(struct redis *r, struct bufferevent *bev, short what, char *text, size_t size)
 {
     int code = EVUTIL_SOCKET_ERROR();
     bool is_deaf = r->state == REDIS_HANDSHAKE && !r->has_heard;
     if (r->url.transport == REDIS_TLS) tls_fault(bev, r->url.cert_file[0] != 0, text, size);
+    if (r->url.transport == REDIS_TCP) read_farewell(r, bev, text, size);
     if (!text[0] && r->handshake_fault[0]) snprintf(text, size, "%s", r->handshake_fault);
+    if (!text[0] && r->state == REDIS_HANDSHAKE) snprintf(text, size, "%s", r->first_error);
     if (text[0]) return;
     const char *hint = is_deaf && r->url.transport == REDIS_TCP
                            ? " before it said anything (is this a TLS port? then the URL begins with rediss://)"
@@ -181,7 +195,7 @@ void redis_connect(struct redis *r)
 {
     r->state = REDIS_CONNECTING;
     r->has_heard = false;
-    r->handshake_fault[0] = '\0';
+    r->handshake_fault[0] = r->first_error[0] = '\0';
     r->deadline_ms = mono_ms() + REDIS_TIMEOUT_MS;
     redis_set_timer(r, REDIS_TIMEOUT_MS);
     r->reader = redisReaderCreate();

@@ -74,6 +74,7 @@ struct redis {
     void *on_state_arg;
     char why[512];
     char handshake_fault[256];
+    char first_error[160]; /* what the server said first, if it refused that: the reason when it closes then */
     char missing[200], missing_error[160]; /* what the probe found */
     char unwritable[200];                  /* why the witness could not be raised; "" = it was */
     char witness_key[200];

@@ -74,5 +74,9 @@ export async function runAll(context) {
       }
     }
   }
+  if (passed + failed === 0) {
+    console.log(`FAIL  no check has "${only}" in its name`);
+    failed = 1;
+  }
   return { passed, failed };
 }

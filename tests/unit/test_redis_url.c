@@ -106,6 +106,26 @@ TEST(test_shown_url_has_no_credentials)
     assert_string_equal(redis_url_shown(&url, text, sizeof text), "rediss://[fe80::1]:7/3");
 }
 
+TEST(test_shown_url_can_be_read_again)
+{
+    static const char *const rows[][2] = {
+        {"unix:///run/redis.sock?db=2", "unix:///run/redis.sock?db=2"},
+        {"unix:////a%25b%3Fc%23d%40e", "unix:////a%25b%3Fc%23d%40e?db=0"},
+        {"unix:///\xff\x80%20%0a", "unix:///%FF%80%20%0A?db=0"},
+        {"unix:////russ/_s+l/rtualredisredis://u:esrp%25r:p%40ss@_ss://uh:eshos_ca_certs/p%eedss@ho=",
+         "unix:////russ/_s+l/rtualredisredis://u:esrp%25r:p%40ss%40_ss://uh:eshos_ca_certs/p%EEdss%40ho=?db=0"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct redis_url url, again;
+        struct err err = {0};
+        char shown[REDIS_URL_SHOWN_SIZE];
+        if (redis_url_parse(rows[i][0], &url, &err) != 0) fail_msg("%s: %s", rows[i][0], err.text);
+        assert_string_equal(redis_url_shown(&url, shown, sizeof shown), rows[i][1]);
+        assert_int_equal(redis_url_parse(shown, &again, &err), 0);
+        assert_string_equal(again.path, url.path);
+    }
+}
+
 TEST(test_sentinels_as_kombu_names_them)
 {
     static const struct {
@@ -210,6 +230,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_several_hosts_take_turns),
     cmocka_unit_test(test_bad_urls_are_refused_without_the_password),
     cmocka_unit_test(test_shown_url_has_no_credentials),
+    cmocka_unit_test(test_shown_url_can_be_read_again),
     cmocka_unit_test(test_sentinels_as_kombu_names_them),
     cmocka_unit_test(test_sentinels_that_contradict_each_other_are_refused),
     cmocka_unit_test(test_sentinels_disagree),

@@ -220,6 +220,36 @@ TEST(test_the_password_comes_before_all_else)
     close(listener);
 }
 
+/* A server in protected mode answers whoever comes from outside with its reason, and closes with what was sent unread.
+ */
+TEST(test_a_server_that_refuses_everybody_is_quoted)
+{
+    static const char *const words[][2] = {
+        {"-DENIED Redis is running in protected mode because no password is set\r\n", "running in protected mode"},
+        {"-ERR max number of clients reached\r\n", "max number of clients"},
+        {"-NOAUTH behind a proxy that knows nobody\r\n", "a proxy that knows nobody"},
+    };
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_true(listener >= 0 && bind(listener, (struct sockaddr *)&at, sizeof at) == 0 && listen(listener, 4) == 0 &&
+                getsockname(listener, (struct sockaddr *)&at, &len) == 0);
+    for (size_t i = 0; i < 6; i++) {
+        struct probe p;
+        char url[100], byte;
+        int fd = -1;
+        snprintf(url, sizeof url, "redis://%s127.0.0.1:%d/0", i % 2 ? ":word@" : "", ntohs(at.sin_port));
+        probe_open(&p, url, NULL);
+        TURN_UNTIL(&p, (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0, 10000);
+        TURN_UNTIL(&p, recv(fd, &byte, 1, MSG_PEEK) == 1, 10000); /* what it closes with unread */
+        assert_true(write(fd, words[i / 2][0], strlen(words[i / 2][0])) > 0);
+        close(fd);
+        TURN_UNTIL(&p, strstr(p.why, words[i / 2][1]), 10000);
+        probe_close(&p);
+    }
+    close(listener);
+}
+
 TEST(test_lost_connections_are_made_again)
 {
     struct rig rig;
@@ -268,6 +298,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_tls),
     cmocka_unit_test(test_users_databases_and_unix_sockets),
     cmocka_unit_test(test_the_password_comes_before_all_else),
+    cmocka_unit_test(test_a_server_that_refuses_everybody_is_quoted),
     cmocka_unit_test(test_lost_connections_are_made_again),
 };
 TEST_MAIN(tests, NULL, NULL)
