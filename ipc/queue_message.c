@@ -10,9 +10,14 @@
 
 #include "conf/clock.h"
 
+#define NODES_MAX 64 /* an envelope has about 40 */
+
 static const cJSON *member(const cJSON *object, const char *name)
 {
-    return cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
+    if (!cJSON_IsObject(object)) return NULL;
+    for (const cJSON *one = object->child; one; one = one->next)
+        if (one->string[0] == name[0] && strcmp(one->string, name) == 0) return one;
+    return NULL;
 }
 
 static const char *text_member(const cJSON *object, const char *name)
@@ -34,9 +39,9 @@ static int not_read(struct err *err, const char *what)
 }
 
 /* The body as text, into m->body. */
-static int take_body(struct message *m, const cJSON *properties, struct err *err)
+static int take_body(struct message *m, const cJSON *envelope, struct err *err)
 {
-    const cJSON *body = member(m->envelope, "body");
+    const cJSON *body = member(envelope, "body"), *properties = member(envelope, "properties");
     const char *encoding = text_member(properties, "body_encoding");
     if (!cJSON_IsString(body)) return err_set(err, ERR_INPUT, "the message has no body text");
     if (!encoding || !encoding[0] || strcasecmp(encoding, "utf-8") == 0 || strcasecmp(encoding, "utf8") == 0) {
@@ -50,10 +55,10 @@ static int take_body(struct message *m, const cJSON *properties, struct err *err
     return m->body ? 0 : not_read(err, "the body is not valid base64");
 }
 
-static int check_content(const struct message *m, const cJSON *headers, struct err *err)
+static int check_content(const cJSON *envelope, const cJSON *headers, struct err *err)
 {
-    const char *type = text_member(m->envelope, "content-type");
-    const char *encoding = text_member(m->envelope, "content-encoding");
+    const char *type = text_member(envelope, "content-type");
+    const char *encoding = text_member(envelope, "content-encoding");
     if (!type || strcasecmp(type, "application/json") != 0)
         return err_set(err, ERR_INPUT, "content type \"%.60s\" is not accepted: only application/json is",
                        type ? type : "(none)");
@@ -120,6 +125,7 @@ static int take_fields(struct message *m, const cJSON *headers, struct err *err)
     if (text_member(headers, "argsrepr")) m->args_repr = text_member(headers, "argsrepr");
     if (text_member(headers, "kwargsrepr")) m->kwargs_repr = text_member(headers, "kwargsrepr");
     m->retries = clamp(member(headers, "retries"), 0, 1000000);
+    m->is_stamped = !is_null(member(headers, "stamped_headers")) || !is_null(member(headers, "stamps"));
     m->ignores_result = cJSON_IsTrue(member(headers, "ignore_result"));
     if (cJSON_IsArray(limits)) {
         m->hard_limit_ms = limit_ms(cJSON_GetArrayItem(limits, 0));
@@ -164,15 +170,30 @@ static const cJSON *headers_of_protocol_1(struct message *m)
     return body;
 }
 
+/* Into nodes when it is plain, as most are; only the strings are kept then. The fields of protocol 1 need a tree that
+ * grows. NULL when it is not JSON, or without memory. */
+static const cJSON *read_envelope(struct message *m, cJSON *nodes)
+{
+    if (!(m->text = malloc(m->raw_len + 1))) return errno = ENOMEM, NULL;
+    memcpy(m->text, m->raw, m->raw_len);
+    m->text[m->raw_len] = '\0';
+    const cJSON *plain = json_read_plain(m->text, m->raw_len, nodes, NODES_MAX);
+    if (text_member(member(plain, "headers"), "task")) return plain;
+    free(m->text);
+    m->text = NULL;
+    return m->envelope = json_parse(m->raw, m->raw_len);
+}
+
 int message_decode(const char *raw, size_t len, struct message *m, struct err *err)
 {
-    *m = (struct message){.args_repr = "", .kwargs_repr = ""};
+    *m = (struct message){.args_repr = "", .kwargs_repr = "", .raw = raw, .raw_len = len};
     if (len > MESSAGE_LIMIT_BYTES)
         return err_set(err, ERR_LIMIT, "the message is larger than %u bytes", MESSAGE_LIMIT_BYTES);
-    m->envelope = json_parse(raw, len);
-    if (!m->envelope) return not_read(err, "the message is not JSON");
-    if (!cJSON_IsObject(m->envelope)) return err_set(err, ERR_INPUT, "the message is not a JSON object");
-    const cJSON *headers = member(m->envelope, "headers"), *properties = member(m->envelope, "properties");
+    cJSON nodes[NODES_MAX];
+    const cJSON *envelope = read_envelope(m, nodes);
+    if (!envelope) return not_read(err, "the message is not JSON");
+    if (!cJSON_IsObject(envelope)) return err_set(err, ERR_INPUT, "the message is not a JSON object");
+    const cJSON *headers = member(envelope, "headers"), *properties = member(envelope, "properties");
     const cJSON *delivery = member(properties, "delivery_info");
     const char *exchange = text_member(delivery, "exchange");
     m->id = text_member(headers, "id");
@@ -183,8 +204,8 @@ int message_decode(const char *raw, size_t len, struct message *m, struct err *e
     m->has_exchange = exchange && exchange[0];
     m->priority = clamp(member(properties, "priority"), 0, 9);
 
-    int rc = check_content(m, headers, err);
-    if (rc == 0) rc = take_body(m, properties, err);
+    int rc = check_content(envelope, headers, err);
+    if (rc == 0) rc = take_body(m, envelope, err);
     m->packing = packing_of(text_member(headers, "compression"));
     if (rc == 0 && !m->task) rc = unpack_body(m, err);
     if (rc) return rc;
@@ -205,15 +226,18 @@ int message_decode(const char *raw, size_t len, struct message *m, struct err *e
 void message_canvas(const struct message *m, struct buf *out)
 {
     static const char *const names[] = {"group_index", "stamped_headers", "stamps"};
-    const cJSON *headers = member(m->envelope, "headers");
+    if (!m->group && !m->is_stamped) return;
+    cJSON *envelope = message_envelope(m), *canvas = NULL;
+    const cJSON *headers = member(envelope, "headers");
     bool is_stamped = !is_null(member(headers, "stamped_headers"));
-    cJSON *canvas = NULL;
     for (int i = m->group ? 0 : 1; i < (is_stamped ? 3 : 1); i++) {
         const cJSON *value = member(headers, names[i]);
         if (is_null(value)) continue;
         if (!canvas) canvas = cJSON_CreateObject();
         cJSON_AddItemToObject(canvas, names[i], cJSON_Duplicate(value, true));
     }
+    cJSON_Delete(envelope);
+    if (!envelope) out->failed = true;
     if (!canvas) return;
     json_exact(canvas);
     char *text = cJSON_PrintUnformatted(canvas);
@@ -225,9 +249,15 @@ void message_canvas(const struct message *m, struct buf *out)
     cJSON_Delete(canvas);
 }
 
+cJSON *message_envelope(const struct message *m)
+{
+    return m->envelope ? cJSON_Duplicate(m->envelope, true) : json_parse(m->raw, m->raw_len);
+}
+
 void message_free(struct message *m)
 {
     cJSON_Delete(m->envelope);
+    free(m->text);
     free(m->body);
     *m = (struct message){0};
 }
@@ -298,9 +328,9 @@ cJSON *message_unwrap(const char *raw, size_t len, cJSON **envelope, struct err 
         not_read(err, "not JSON");
         return NULL;
     }
-    struct message m = {.envelope = *envelope};
+    struct message m = {0};
     cJSON *body = NULL;
-    if (take_body(&m, member(*envelope, "properties"), err) == 0) {
+    if (take_body(&m, *envelope, err) == 0) {
         body = json_parse(m.body, m.body_len);
         if (!body) not_read(err, "the body is not JSON");
     }

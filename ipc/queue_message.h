@@ -19,8 +19,11 @@
 
 /* A message, as much of it as the worker's loop needs; the body stays text. Strings belong to the message. */
 struct message {
-    cJSON *envelope; /* as received (protocol 1: with the body's fields as headers) */
-    char *body;      /* text of [args, kwargs, embed], NUL-terminated; packed when packing says so */
+    cJSON *envelope; /* as received (protocol 1: with the body's fields as headers); NULL when it was plain */
+    char *text;      /* then the strings lie in this, */
+    const char *raw; /* and this, the caller's, is what it was made of */
+    size_t raw_len;
+    char *body; /* text of [args, kwargs, embed], NUL-terminated; packed when packing says so */
     size_t body_len;
     enum packing packing;
     const char *id, *task;                   /* set whenever readable, also when decoding failed */
@@ -31,15 +34,17 @@ struct message {
     int64_t eta_us, expires_us;              /* unix time, 0 = none */
     int64_t soft_limit_ms, hard_limit_ms;    /* 0 = none given */
     int retries, priority;
-    bool ignores_result;
+    bool ignores_result, is_stamped;
     bool has_exchange;        /* sent to a named exchange */
     const char *delivery_tag; /* or NULL */
 };
 
-/* 0; -ERR_INPUT or -ERR_LIMIT with err saying what is wrong with it; -ERR_NOMEM when nothing is wrong but our memory.
- * out is to be freed in all cases. */
+/* raw must live as long as out. 0; -ERR_INPUT or -ERR_LIMIT with err saying what is wrong with it; -ERR_NOMEM when
+ * nothing is wrong but our memory. out is to be freed in all cases. */
 int message_decode(const char *raw, size_t len, struct message *out, struct err *err);
 void message_free(struct message *m);
+/* A copy of its envelope, or NULL without memory; the caller deletes it. */
+cJSON *message_envelope(const struct message *m);
 /* What a canvas needs of its headers, as a JSON object: "group_index", "stamped_headers", "stamps", those that are
  * there. Nothing is added when none is. */
 void message_canvas(const struct message *m, struct buf *out);
@@ -88,6 +93,10 @@ cJSON *message_unwrap(const char *raw, size_t len, cJSON **envelope, struct err 
  * would print differently has its text in valuestring too; NaN, Infinity and texts that no C string holds are
  * cJSON_Raw. NULL when malformed, or, with errno ENOMEM, without memory. */
 cJSON *json_parse(const char *text, size_t len);
+/* The same tree of a text that is plain (ASCII without escapes, integers of at most 15 digits, not deep), made of count
+ * nodes of the caller's and of the text itself, which is written to and has a NUL behind it. It is to be looked at or
+ * duplicated. NULL when the text is not plain, or has more nodes. */
+cJSON *json_read_plain(char *text, size_t len, cJSON *nodes, size_t count);
 /* Before such a tree (and what comes behind it in its list) is printed: numbers that have their text print it. They are
  * no cJSON_Number any more after that. */
 void json_exact(cJSON *item);

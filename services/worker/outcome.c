@@ -187,7 +187,7 @@ void outcome_later(struct worker *w, struct delivery *d, int64_t delay_ms)
 static char *retry_message(const struct delivery *d, int64_t delay_ms)
 {
     char eta[CLOCK_TEXT_SIZE], text[CLOCK_TEXT_SIZE + 8], tag[UUID_TEXT_SIZE];
-    cJSON *envelope = cJSON_Duplicate(d->m.envelope, true);
+    cJSON *envelope = message_envelope(&d->m);
     cJSON *headers = cJSON_GetObjectItemCaseSensitive(envelope, "headers");
     cJSON *properties = cJSON_GetObjectItemCaseSensitive(envelope, "properties");
     snprintf(text, sizeof text, "%s+00:00", clock_iso_us(wall_us() + delay_ms * 1000, eta));

@@ -78,19 +78,27 @@ static bool has_value(const struct stamped *set, const char *header, const cJSON
     return is_revoked;
 }
 
-bool stamped_has(const struct worker *w, const struct message *m)
+static bool has_any(const struct stamped *set, const cJSON *headers)
 {
-    const cJSON *headers = cJSON_GetObjectItemCaseSensitive(m->envelope, "headers"), *stamp, *one;
-    if (w->stamped->count == 0) return false;
+    const cJSON *stamp, *one;
     cJSON_ArrayForEach(stamp, cJSON_GetObjectItemCaseSensitive(headers, "stamps")) {
         if (!stamp->string) continue;
-        if (!cJSON_IsArray(stamp) && has_value(w->stamped, stamp->string, stamp)) return true;
+        if (!cJSON_IsArray(stamp) && has_value(set, stamp->string, stamp)) return true;
         if (!cJSON_IsArray(stamp)) continue;
         cJSON_ArrayForEach(one, stamp) {
-            if (has_value(w->stamped, stamp->string, one)) return true;
+            if (has_value(set, stamp->string, one)) return true;
         }
     }
     return false;
+}
+
+bool stamped_has(const struct worker *w, const struct message *m)
+{
+    if (w->stamped->count == 0 || !m->is_stamped) return false;
+    cJSON *envelope = message_envelope(m);
+    bool is_revoked = has_any(w->stamped, cJSON_GetObjectItemCaseSensitive(envelope, "headers"));
+    cJSON_Delete(envelope);
+    return is_revoked;
 }
 
 static void on_loaded(void *arg, const struct redis_answer *answer)

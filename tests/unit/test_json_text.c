@@ -182,6 +182,130 @@ TEST(test_escapes_are_told_apart)
     }
 }
 
+/* ---- plain texts, read where they lie ---- */
+static bool is_same(const cJSON *a, const cJSON *b)
+{
+    const cJSON *x = a->child, *y = b->child;
+    if (a->type != b->type || a->valuedouble != b->valuedouble || a->valueint != b->valueint) return false;
+    if (cJSON_IsString(a) && strcmp(a->valuestring, b->valuestring) != 0) return false;
+    if (cJSON_IsNumber(a) && (a->valuestring || b->valuestring)) return false;
+    for (; x && y; x = x->next, y = y->next) {
+        if ((x->string != NULL) != (y->string != NULL) || (x->string && strcmp(x->string, y->string) != 0))
+            return false;
+        if ((x == a->child) != (y == b->child) || (x->prev->next != NULL) != (y->prev->next != NULL)) return false;
+        if (!is_same(x, y)) return false;
+    }
+    return !x && !y;
+}
+
+/* Whatever is read where it lies gives the same tree, and is malformed for neither; whether it was. */
+static bool is_plain(const char *text, size_t len)
+{
+    cJSON nodes[64];
+    char *own = malloc(len + 1);
+    assert_non_null(own);
+    memcpy(own, text, len);
+    own[len] = '\0';
+    cJSON *plain = json_read_plain(own, len, nodes, 64), *tree = plain ? json_parse(text, len) : NULL;
+    cJSON *copy = plain ? cJSON_Duplicate(plain, true) : NULL;
+    if (plain && (!tree || !is_same(plain, tree))) printf("differs: %.*s\n", (int)len, text);
+    if (plain) assert_true(tree && is_same(plain, tree) && is_same(copy, tree));
+    cJSON_Delete(copy);
+    cJSON_Delete(tree);
+    free(own);
+    return plain != NULL;
+}
+
+TEST(test_what_is_plain)
+{
+    static const char *const plain[] = {"1",
+                                        "0",
+                                        "-7",
+                                        "123456789012345",
+                                        "-12345678901234",
+                                        "2147483648",
+                                        "-2147483649",
+                                        "null",
+                                        "[true, false]",
+                                        "{}",
+                                        "[ ]",
+                                        "\"\"",
+                                        " {\"a\" : [1,{\"b\":null}]\n, \"a\":\"x\"}\r\n",
+                                        "[[[[[[[[]]]]]]]]",
+                                        "{\"\": {\"\": \"\"}}"};
+    static const char *const others[] = {"",
+                                         " ",
+                                         "-",
+                                         "-0",
+                                         "01",
+                                         "1.0",
+                                         "1e5",
+                                         "1234567890123456",
+                                         "-123456789012345",
+                                         "NaN",
+                                         "nul",
+                                         "nullx",
+                                         "[1,]",
+                                         "{\"a\":1,}",
+                                         "{\"a\" 1}",
+                                         "{a:1}",
+                                         "[1 2]",
+                                         "1 2",
+                                         "\"a",
+                                         "\"\\n\"",
+                                         "\"\xc3\xa4\"",
+                                         "\"a\tb\"",
+                                         "\"\x7f\"",
+                                         "\x01[]",
+                                         "[[[[[[[[[]]]]]]]]]"};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        if (!is_plain(plain[i], strlen(plain[i]))) printf("not plain: %s\n", plain[i]);
+        assert_true(is_plain(plain[i], strlen(plain[i])));
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (is_plain(others[i], strlen(others[i]))) printf("plain: %s\n", others[i]);
+        assert_false(is_plain(others[i], strlen(others[i])));
+    }
+    assert_false(is_plain("1\0", 2));
+}
+
+TEST(test_plain_texts_and_trees_are_the_same)
+{
+    static const char envelope[] =
+        "{\"body\": \"W1tdLCB7fV0=\", \"content-encoding\": \"utf-8\", \"headers\": {\"lang\": \"py\", \"id\": "
+        "\"a-1\", \"eta\": "
+        "null, \"retries\": 0, \"timelimit\": [null, 30], \"ignore_result\": false, \"stamps\": {\"k\": [1, \"x\"]}}, "
+        "\"properties\": {\"delivery_info\": {\"exchange\": \"\", \"routing_key\": \"sync\"}, \"priority\": 3}}";
+    static const char odd[] = "\"\\{}[],:0123456789.-+eENnulltruefalse \n\x01\x7f\xc3\xa4\0";
+    char text[sizeof envelope];
+    int plain = 0;
+    srand(7);
+    for (int round = 0; round < 5000; round++) {
+        size_t len = sizeof envelope - 1;
+        memcpy(text, envelope, sizeof envelope);
+        for (int change = rand() % 4; change > 0; change--) {
+            size_t at = (size_t)rand() % len;
+            if (rand() % 3 == 0)
+                memmove(text + at, text + at + 1, --len - at);
+            else
+                text[at] = odd[(size_t)rand() % (sizeof odd - 1)];
+        }
+        plain += is_plain(text, len);
+    }
+    assert_in_range(plain, 1000, 5000);
+}
+
+TEST(test_nodes_have_an_end)
+{
+    char text[400];
+    for (int items = 60; items < 70; items++) {
+        size_t len = (size_t)snprintf(text, sizeof text, "[0");
+        for (int i = 1; i < items; i++) len += (size_t)snprintf(text + len, sizeof text - len, ",%d", i);
+        len += (size_t)snprintf(text + len, sizeof text - len, "]");
+        assert_int_equal(is_plain(text, len), items < 64);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_escapes_are_told_apart),
     cmocka_unit_test(test_what_is_carried_is_not_changed),
@@ -191,5 +315,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_numbers_can_be_read_and_say_when_they_do_not_fit),
     cmocka_unit_test(test_bytes_that_are_not_utf8_become_question_marks),
     cmocka_unit_test(test_malformed_json_is_nothing),
+    cmocka_unit_test(test_what_is_plain),
+    cmocka_unit_test(test_plain_texts_and_trees_are_the_same),
+    cmocka_unit_test(test_nodes_have_an_end),
 };
 TEST_MAIN(tests, NULL, NULL)
