@@ -4,11 +4,12 @@
 -- A batch is done once: its name and its answer are kept in the worker's slot until the slot's next batch, so a batch whose
 -- answer was lost is sent again, and answered from there.
 -- KEYS: unacked, unacked_index, held, history, dead, scheduled, scheduled messages, scheduled ids, registered, done, then
---       keys that items name by their number.
+--       keys of the items, in the order in which these name them.
 -- ARGV: worker, its epoch, slot ("" = not to be kept: states before the end), name of the batch, seconds a result is
---       kept (0 = for ever), most dead letters kept, then items of: tag, flags, operands in this order:
+--       kept (0 = for ever), most dead letters kept, then items of: tag, flags, operands in this order (those that are keys
+--       are not among them, but the next of KEYS):
 --   m: mark                       note it at the held message (a worker's death then counts as a delivery)
---   p: n, n times list, message   send (lists by number of key)
+--   p: n, n times list, message   send
 --   v: n, n times key, value      set, for as long as results are kept
 --   r: delay ms, tag, list, id, message, 1 or 0   schedule; 1 = monitors have heard of it (noted in its history)
 --   x: dead letter                keep it
@@ -22,49 +23,59 @@
 -- Returns {a digit for each item, why a result was not told ("" = all were), why an item could not be done ("" ...)} with
 -- the digits 1 = done, 0 = it is not this worker's, 2 = done, but the result was not kept, 3 = refused, nothing was done;
 -- or -1 = the epoch is over.
-local slot, batch, expiry, dead_cap = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
-local at, items, tags = 7, {}, {}
+local slot, batch, expiry, dead_cap = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local at, next_key = 7, 11
 local function operand()
   at = at + 1
   return ARGV[at - 1]
 end
-local function key() return KEYS[tonumber(operand())] end
-local function has(flags, letter) return string.find(flags, letter, 1, true) ~= nil end
+local function key()
+  next_key = next_key + 1
+  return KEYS[next_key - 1]
+end
+local function list_of(one)
+  local list = {}
+  for i = 1, tonumber(operand()) do list[i] = one() end
+  return list
+end
+local function pair() return {key(), operand()} end
+local read = {
+  m = function(item) item.mark = operand() end,
+  p = function(item) item.sends = list_of(pair) end,
+  v = function(item) item.sets = list_of(pair) end,
+  r = function(item) item.later = {operand(), operand(), key(), operand(), operand(), operand()} end,
+  x = function(item) item.dead = operand() end,
+  a = function(item) item.is_over = true end,
+  d = function(item) item.sha = operand() end,
+  s = function(item) item.key, item.json = key(), operand() end,
+  c = function(item) item.rest = list_of(function() return {key = key(), json = operand()} end) end,
+  k = function(item) item.keys, item.parts = list_of(key), operand() end
+}
+-- Most items are plain (as, a): acknowledged, stored, and no more. Of these items[n] is false.
+local tags, keys, results, items = {}, {}, {}, {}
 while at <= #ARGV do
-  local item = {tag = operand(), flags = operand()}
-  if has(item.flags, 'm') then item.mark = operand() end
-  if has(item.flags, 'p') then
-    item.sends = {}
-    for i = 1, tonumber(operand()) do item.sends[i] = {key(), operand()} end
+  local n, flags = #tags + 1, ARGV[at + 1]
+  tags[n], keys[n], results[n], items[n] = ARGV[at], false, false, false
+  at = at + 2
+  if flags == 'as' then
+    keys[n], results[n] = KEYS[next_key], ARGV[at]
+    at, next_key = at + 1, next_key + 1
+  elseif flags ~= 'a' then
+    local item = {tag = tags[n]}
+    for letter in string.gmatch(flags, '.') do read[letter](item) end
+    keys[n], results[n], items[n] = item.key or false, item.json or false, item
   end
-  local is_canvas = string.find(item.flags, '[vk]') -- most are not: one look
-  if is_canvas and has(item.flags, 'v') then
-    item.sets = {}
-    for i = 1, tonumber(operand()) do item.sets[i] = {key(), operand()} end
-  end
-  if has(item.flags, 'r') then item.later = {operand(), operand(), key(), operand(), operand(), operand()} end
-  if has(item.flags, 'x') then item.dead = operand() end
-  if has(item.flags, 'd') then item.sha = operand() end
-  if has(item.flags, 's') then item.key, item.json = key(), operand() end
-  if has(item.flags, 'c') then
-    item.rest = {}
-    for i = 1, tonumber(operand()) do item.rest[i] = {key = key(), json = operand(), freed = 0} end
-  end
-  if is_canvas and has(item.flags, 'k') then
-    item.keys = {}
-    for i = 1, tonumber(operand()) do item.keys[i] = key() end
-    item.parts = operand()
-  end
-  items[#items + 1], tags[#tags + 1] = item, item.tag
 end
 
 if slot ~= '' then
   local name, digits = string.match(redis.call('HGET', KEYS[10], slot) or '', '^(%S+) (%d+)$')
-  if name == batch and #digits == #items then return {digits, '', ''} end
+  if name == batch and #digits == #tags then return {digits, '', ''} end
 end
 if string.match(redis.call('HGET', KEYS[9], ARGV[1]) or '', '^%S+') ~= ARGV[2] then return -1 end
 
-local owned, scores = redis.call('HMGET', KEYS[3], unpack(tags)), redis.call('ZMSCORE', KEYS[2], unpack(tags))
+-- A message's place in the index says that nobody has taken it away. That of a plain one shows when it is taken out.
+local owned, there = redis.call('HMGET', KEYS[3], unpack(tags)), {}
+for i, item in ipairs(items) do there[i] = not item or redis.call('ZSCORE', KEYS[2], item.tag) end
 local is_full = false
 if slot ~= '' then
   local noted = redis.pcall('HSET', KEYS[10], slot, batch .. ' ')
@@ -98,7 +109,7 @@ local function send_all(sends, undo)
   return true
 end
 local function set(name, value)
-  if expiry > 0 then return try('SET', name, value, 'EX', expiry) end
+  if expiry ~= '0' then return try('SET', name, value, 'EX', expiry) end
   return try('SET', name, value)
 end
 local function set_all(sets)
@@ -120,7 +131,7 @@ local function schedule(later)
     local sha = redis.sha1hex(later[5])
     local noted = redis.pcall('HGET', KEYS[4], sha)
     if type(noted) ~= 'string' then noted = '0' end
-    if not has(noted, 'r') then redis.pcall('HSET', KEYS[4], sha, noted .. 'r') end
+    if not string.find(noted, 'r', 1, true) then redis.pcall('HSET', KEYS[4], sha, noted .. 'r') end
     redis.pcall('EXPIRE', KEYS[4], 604800)
   end
   return true
@@ -197,7 +208,7 @@ local function end_chord(item, part, undo, parts, saved)
   if not set_all(at(fail.set)) or not send_all(at(fail.push), undo) then return false end
   item.rest = item.rest or {}
   for _, one in ipairs(at(fail.result)) do
-    item.rest[#item.rest + 1] = {key = one[1], json = put_into(one[2], '"' .. spec.token .. '"', why), freed = 0}
+    item.rest[#item.rest + 1] = {key = one[1], json = put_into(one[2], '"' .. spec.token .. '"', why)}
   end
   local failure = '{"exc_type": "ChordError", "exc_message": [' .. why .. '], "exc_module": "celery.exceptions"}'
   for _, one in ipairs(fail.parts) do
@@ -263,7 +274,7 @@ function count_part(item, part, failure, undo)
   if not is_list and is_counted(part, parts_key) then return true end
   local is_fine, is_new = add_part(part, parts_key, entry, is_list, undo)
   if not is_new then return is_fine end
-  if expiry > 0 then for i = 1, 3 do redis.pcall('EXPIRE', item.keys[part.k[i]], expiry) end end
+  if expiry ~= '0' then for i = 1, 3 do redis.pcall('EXPIRE', item.keys[part.k[i]], expiry) end end
   local size, more = redis.pcall('GET', size_key), redis.pcall('GET', more_key)
   local count = redis.pcall(is_list and 'LLEN' or 'ZCARD', parts_key)
   local parts = redis.pcall(is_list and 'LRANGE' or 'ZRANGE', parts_key, 0, 0)
@@ -303,49 +314,69 @@ local function hand_on(item)
   item.over = nil
   return false
 end
-local function store(item)
-  local stored = redis.pcall('GET', item.key)
-  if type(stored) == 'string' and string.find(stored, '^{"status": ?"SUCCESS"') then return '1' end
-  local json, digit = item.json, '1'
-  if is_full and #json > item.freed + 1024 then
-    json = '{"status": "FAILURE", "result": {"exc_type": "BackendStoreError", "exc_message": ["the result of ' .. #json ..
-      ' bytes was not kept: Redis is full"], "exc_module": "celery.exceptions"}, "traceback": null, "children": [], ' ..
-      '"date_done": null, "task_id": ' .. cjson.encode(string.match(item.key, 'celery%-task%-meta%-(.*)$') or '') .. '}'
-    digit, problem = '2', 'Redis is full'
-  end
-  if expiry > 0 then digit = try('SET', item.key, json, 'EX', expiry) and digit or '2'
-  else digit = try('SET', item.key, json) and digit or '2' end
-  local told = redis.pcall('PUBLISH', item.key, json)
-  if type(told) == 'table' and told.err then unheard = told.err end
-  return digit
-end
-
-local digits, acked, entries, forgotten = {}, {}, {}, {}
+local digits, acked, forgotten = {}, {}, {}
 for i, item in ipairs(items) do
-  local is_mine = owned[i] and scores[i]
+  local is_mine = owned[i] and there[i]
   digits[i] = is_mine and '1' or '0'
-  if is_mine and not hand_on(item) then
+  if is_mine and item and not hand_on(item) then
     digits[i], is_mine = '3', false
   end
-  if is_mine then
+  if is_mine and item then
     if item.mark then try('HSET', KEYS[3], item.tag, item.mark .. string.sub(owned[i], 2)) end
     if item.dead then redis.pcall('LTRIM', KEYS[5], 0, dead_cap - 1) end
     if item.over then redis.pcall('DEL', unpack(item.over)) end
-    item.freed = is_full and redis.call('HSTRLEN', KEYS[1], item.tag) or 0
-    if has(item.flags, 'a') then acked[#acked + 1] = item.tag end
     if item.sha then forgotten[#forgotten + 1] = item.sha end
+  end
+  if is_mine and (not item or item.is_over) then acked[#acked + 1] = tags[i] end
+end
+-- What was not in the index was taken away, unless it is still among the messages.
+local room = {}
+if #acked > 0 and redis.call('ZREM', KEYS[2], unpack(acked)) < #acked or is_full then
+  acked = {}
+  for i, item in ipairs(items) do
+    local size = digits[i] == '1' and redis.pcall('HSTRLEN', KEYS[1], tags[i])
+    room[i] = type(size) == 'number' and size or 0
+    if digits[i] == '1' and not item and room[i] == 0 then digits[i] = '0' end
+    if digits[i] == '1' and (not item or item.is_over) then acked[#acked + 1] = tags[i] end
   end
 end
 if #acked > 0 then
-  redis.call('ZREM', KEYS[2], unpack(acked))
   redis.call('HDEL', KEYS[1], unpack(acked))
   redis.call('HDEL', KEYS[3], unpack(acked))
 end
 if #forgotten > 0 then redis.call('HDEL', KEYS[4], unpack(forgotten)) end
+
+local stored = {} -- what is there, by key
+local function look(names)
+  local values = #names > 0 and redis.pcall('MGET', unpack(names)) or {}
+  for i, name in ipairs(names) do stored[name] = values[i] or false end
+end
+local function store(name, json, most)
+  local digit = '1'
+  if stored[name] and string.find(stored[name], '^{"status": ?"SUCCESS"') then return digit end
+  if is_full and #json > most + 1024 then
+    json = '{"status": "FAILURE", "result": {"exc_type": "BackendStoreError", "exc_message": ["the result of ' .. #json ..
+      ' bytes was not kept: Redis is full"], "exc_module": "celery.exceptions"}, "traceback": null, "children": [], ' ..
+      '"date_done": null, "task_id": ' .. cjson.encode(string.match(name, 'celery%-task%-meta%-(.*)$') or '') .. '}'
+    digit, problem = '2', 'Redis is full'
+  end
+  if set(name, json) then stored[name] = json else digit = '2' end
+  local told = redis.pcall('PUBLISH', name, json)
+  if type(told) == 'table' and told.err then unheard = told.err end
+  return digit
+end
+local names, none = {}, {}
+for i, name in ipairs(keys) do
+  if name and digits[i] == '1' then names[#names + 1] = name end
+end
+look(names)
 for i, item in ipairs(items) do
   if digits[i] == '1' then
-    if item.json then digits[i] = store(item) end
-    for _, one in ipairs(item.rest or {}) do if store(one) == '2' then digits[i] = '2' end end
+    if keys[i] then digits[i] = store(keys[i], results[i], room[i] or 0) end
+    for _, one in ipairs(item and item.rest or none) do
+      look({one.key})
+      if store(one.key, one.json, 0) == '2' then digits[i] = '2' end
+    end
   end
 end
 local answer = table.concat(digits)

@@ -26,7 +26,7 @@ void finish_call_begin(struct worker *w, struct script_call *c, int slot, const 
 static void add_result(struct worker *w, struct script_call *c, const char *id, const char *json)
 {
     char key[QUEUE_KEY_SIZE];
-    script_call_number(c, script_call_key(c, queue_result_key(&w->keys, key, id)));
+    script_call_add_key(c, queue_result_key(&w->keys, key, id));
     script_call_text(c, json);
 }
 
@@ -34,7 +34,7 @@ static void add_pushes(struct script_call *c, const struct push *pushes, size_t 
 {
     if (count) script_call_number(c, (int64_t)count);
     for (size_t i = 0; i < count; i++) {
-        script_call_number(c, script_call_key(c, pushes[i].list));
+        script_call_add_key(c, pushes[i].list);
         script_call_word(c, pushes[i].raw, pushes[i].len);
     }
 }
@@ -43,7 +43,7 @@ static void add_parts(struct script_call *c, const struct outcome *o)
 {
     if (!o->parts) return;
     script_call_number(c, (int64_t)o->part_key_count);
-    for (size_t i = 0; i < o->part_key_count; i++) script_call_number(c, script_call_key(c, o->part_keys[i]));
+    for (size_t i = 0; i < o->part_key_count; i++) script_call_add_key(c, o->part_keys[i]);
     script_call_text(c, o->parts);
 }
 
@@ -69,7 +69,7 @@ void finish_call_outcome(struct worker *w, struct script_call *c, const struct d
     if (o->later_raw) {
         script_call_number(c, o->delay_ms);
         script_call_text(c, o->later_tag);
-        script_call_number(c, script_call_key(c, d->list));
+        script_call_add_key(c, d->list);
         script_call_text(c, strchr(d->m.id, '\n') ? "-" : d->m.id);
         script_call_text(c, o->later_raw);
         script_call_text(c, o->later_is_same ? "1" : "0");
@@ -88,7 +88,7 @@ void finish_call_send(struct script_call *c, const char *tag, bool is_value, con
     script_call_text(c, tag);
     script_call_text(c, is_value ? "v" : "p");
     script_call_text(c, "1");
-    script_call_number(c, script_call_key(c, list));
+    script_call_add_key(c, list);
     script_call_word(c, raw, len);
 }
 
