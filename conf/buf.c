@@ -76,13 +76,13 @@ bool buf_printf(struct buf *b, const char *fmt, ...)
     va_list ap, again;
     va_start(ap, fmt);
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    size_t room = b->cap - b->len;
+    int n = vsnprintf(room ? b->data + b->len : NULL, room, fmt, ap);
     va_end(ap);
     bool ok = n >= 0 && buf_reserve(b, (size_t)n);
-    if (ok) {
-        vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
-        b->len += (size_t)n;
-    }
+    if (ok && (size_t)n >= room) vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
+    if (ok) b->len += (size_t)n;
+    if (b->data) b->data[b->len] = 0;
     va_end(again);
     return ok;
 }
@@ -161,7 +161,9 @@ bool buf_json_string(struct buf *b, const char *text, size_t len)
 
 void buf_json_member(struct buf *b, const char *name, const char *text)
 {
-    buf_printf(b, ", \"%s\": ", name);
+    buf_str(b, ", \"");
+    buf_str(b, name);
+    buf_str(b, "\": ");
     if (text)
         buf_json_string(b, text, strlen(text));
     else

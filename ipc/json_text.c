@@ -139,7 +139,12 @@ static cJSON *parse_whole(const char *text, size_t len)
 
 static bool needs_tidying(const char *text, size_t len)
 {
-    return memmem(text, len, "\\u", 2) || memmem(text, len, "NaN", 3) || memmem(text, len, "Infinity", 8);
+    for (const char *at = text, *end = text + len; at < end; at++) {
+        if (*at == '\\' && end - at >= 2 && at[1] == 'u') return true;
+        if (*at == 'N' && end - at >= 3 && memcmp(at, "NaN", 3) == 0) return true;
+        if (*at == 'I' && end - at >= 8 && memcmp(at, "Infinity", 8) == 0) return true;
+    }
+    return false;
 }
 
 cJSON *json_parse(const char *text, size_t len)

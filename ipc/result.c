@@ -48,7 +48,9 @@ void result_exception(struct buf *out, const char *exc_type, const char *message
 void result_encode(struct buf *out, const struct result_spec *spec)
 {
     char now[CLOCK_TEXT_SIZE];
-    buf_printf(out, "{\"status\": \"%s\", \"result\": ", spec->status);
+    buf_str(out, "{\"status\": \"");
+    buf_str(out, spec->status);
+    buf_str(out, "\", \"result\": ");
     buf_str(out, spec->value ? spec->value : "null");
     buf_json_member(out, "traceback", spec->traceback);
     buf_str(out, ", \"children\": ");
