@@ -4,9 +4,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <event2/buffer.h>
 
 #include "conf/clock.h"
+
+#define LIBEVENT_READS 4096 /* bytes at a time */
 
 static const struct {
     const char *prefix;
@@ -79,19 +82,40 @@ static void dispatch(struct redis *r, const redisReply *reply)
     if (fault == REDIS_LOADING && r->state == REDIS_UP) redis_drop(r, REDIS_LOST, "the server loads its data");
 }
 
-/* Moves what the socket has brought into the reader: NULL, or why that is not possible. */
+/* Into the reader: NULL, or why that is not possible. */
+static const char *feed_bytes(struct redis *r, const char *bytes, size_t len)
+{
+    if (redisReaderFeed(r->reader, bytes, len) != REDIS_OK)
+        return r->reader->err == REDIS_ERR_OOM ? "no memory for the server's answer"
+                                               : "the server's answer is malformed";
+    return r->reader->len > REDIS_REPLY_LIMIT ? "the server's answer is too large" : NULL;
+}
+
+/* libevent takes 4 kB at a time: what more there is of a large answer is read here. An end or an error is left to it.
+ */
+static const char *feed_rest(struct redis *r)
+{
+    static char bytes[64 << 10];
+    const char *why = NULL;
+    ssize_t n;
+    do {
+        n = read(bufferevent_getfd(r->bev), bytes, sizeof bytes);
+        if (n > 0) why = feed_bytes(r, bytes, (size_t)n);
+    } while (n == sizeof bytes && !why);
+    return why;
+}
+
 static const char *feed(struct redis *r)
 {
     struct evbuffer *input = bufferevent_get_input(r->bev);
     struct evbuffer_iovec part;
-    while (evbuffer_peek(input, -1, NULL, &part, 1) > 0 && part.iov_len > 0) {
-        if (redisReaderFeed(r->reader, part.iov_base, part.iov_len) != REDIS_OK)
-            return r->reader->err == REDIS_ERR_OOM ? "no memory for the server's answer"
-                                                   : "the server's answer is malformed";
+    bool has_more = evbuffer_get_length(input) >= LIBEVENT_READS && r->url.transport != REDIS_TLS;
+    const char *why = NULL;
+    while (!why && evbuffer_peek(input, -1, NULL, &part, 1) > 0 && part.iov_len > 0) {
+        why = feed_bytes(r, part.iov_base, part.iov_len);
         evbuffer_drain(input, part.iov_len);
-        if (r->reader->len > REDIS_REPLY_LIMIT) return "the server's answer is too large";
     }
-    return NULL;
+    return why || !has_more ? why : feed_rest(r);
 }
 
 void redis_read(struct redis *r)

@@ -7,15 +7,17 @@
 -- Returns: -1 when the worker is not registered under this epoch (it was taken for dead, or Redis forgot it: register
 -- first), else {ms until the next scheduled message is due or -1, the paused queues as bits in the order of their names,
 -- a list that this worker does not serve and that has something due ("" = none), 1 when a message was left for its
--- size, then for each message: tag, list, queue, history, message}. Nothing is taken from a paused queue.
--- A tag is used once (epoch, dot, number), whatever the message says of itself: who holds a tag holds this delivery.
--- The history is "" or what handback.lua and finish.lua noted of the same bytes: crashes, marks, and their SHA-1.
+-- size, {list, queue, how many came from it, ...}, {history, ...}, {message, ...}}. Nothing is taken from a paused queue.
+-- A tag is used once (epoch, dot, number), whatever the message says of itself: who holds a tag holds this delivery. The
+-- messages have the numbers from the first on.
+-- A history is "" or what handback.lua and finish.lua noted of the same bytes: crashes, marks, and their SHA-1. There are as
+-- many as messages, or none when none has one.
 if string.match(redis.call('HGET', KEYS[5], ARGV[1]) or '', '^%S+') ~= ARGV[2] then return -1 end
-local first_tag, limit, bytes_left, queues = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])
-local is_strict = ARGV[6] == '1'
+local epoch, first_tag, limit, bytes_left = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local is_strict, queues = ARGV[6] == '1', tonumber(ARGV[7])
 local time = redis.call('TIME')
-local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local out = {-1, 0, '', 0}
+local places, histories, messages = {}, {}, {}
+local out = {-1, 0, '', 0, places, histories, messages}
 
 -- Nothing may fail once a message is popped: keys of a wrong type show themselves here.
 redis.call('HLEN', KEYS[1])
@@ -40,7 +42,7 @@ if #due > 0 then
   for i = 10, #KEYS do served[KEYS[i]] = true end
 end
 for i = 1, #due, 2 do
-  local wait = tonumber(due[i + 1]) - now * 1000
+  local wait = tonumber(due[i + 1]) - tonumber(time[1]) * 1000 - tonumber(time[2]) / 1000
   if wait > 0 then
     out[1] = math.ceil(wait)
     break
@@ -57,36 +59,39 @@ for i = 1, #due, 2 do
   end
 end
 
+-- What a message costs here is most of what a short task costs: numbers become text by %d, what is the same for all of a list
+-- is put together once. The microseconds count on, so that the index keeps the order.
 local index, unacked, held, taken = {}, {}, {}, 0
-local function take(list, queue, raw)
-  local tag, history = ARGV[2] .. '.' .. string.format('%.0f', first_tag + taken), false
-  if has_history then
-    local sha = redis.sha1hex(raw)
-    history = redis.call('HGET', KEYS[4], sha)
-    history = history and history .. ':' .. sha
-  end
-  local i, n = taken * 2, #out
-  index[i + 1], index[i + 2] = string.format('%.6f', now + taken / 1000000), tag
-  unacked[i + 1], unacked[i + 2] = tag, '[' .. raw .. ', "", "' .. queue .. '"]'
-  held[i + 1], held[i + 2] = tag, '0' .. list
-  out[n + 1], out[n + 2], out[n + 3], out[n + 4], out[n + 5] = tag, list, queue, history or '', raw
-  taken = taken + 1
-  bytes_left = bytes_left - #raw
+local micros = math.min(tonumber(time[2]), 999999 - limit)
+local function history_of(raw)
+  local sha = redis.sha1hex(raw)
+  local history = redis.call('HGET', KEYS[4], sha)
+  return history and history .. ':' .. sha or ''
 end
 
 -- One by one: how large a message is shows only when it is out, and what is out must be taken.
 local function pop(list, queue, count)
-  for i = 1, count do
+  local mark, tail, before = '0' .. list, ', "", "' .. queue .. '"]', taken
+  while taken - before < count do
     local raw = bytes_left > 0 and redis.pcall('RPOP', list)
-    if type(raw) ~= 'string' then return i - 1 end
+    if type(raw) ~= 'string' then break end
     if is_strict and #raw > bytes_left then
       redis.call('RPUSH', list, raw)
       out[4] = 1
-      return i - 1
+      break
     end
-    take(list, queue, raw)
+    local tag, i = string.format('%s.%d', epoch, first_tag + taken), taken * 2
+    index[i + 1], index[i + 2] = string.format('%s.%06d', time[1], micros + taken), tag
+    unacked[i + 1], unacked[i + 2] = tag, '[' .. raw .. tail
+    held[i + 1], held[i + 2] = tag, mark
+    taken = taken + 1
+    messages[taken] = raw
+    if has_history then histories[taken] = history_of(raw) end
+    bytes_left = bytes_left - #raw
   end
-  return count
+  local count_here, n = taken - before, #places
+  if count_here > 0 then places[n + 1], places[n + 2], places[n + 3] = list, queue, count_here end
+  return count_here
 end
 
 for first = 10, #KEYS, queues do
@@ -110,8 +115,8 @@ enter('ZADD', KEYS[2], index)
 enter('HSET', KEYS[1], unacked)
 enter('HSET', KEYS[3], held)
 if refused then
-  for n = #out, 9, -5 do redis.call('RPUSH', out[n - 3], out[n]) end
-  for i = 1, taken do
+  for i = taken, 1, -1 do
+    redis.call('RPUSH', string.sub(held[2 * i], 2), messages[i])
     redis.pcall('ZREM', KEYS[2], index[2 * i])
     redis.pcall('HDEL', KEYS[1], index[2 * i])
   end

@@ -10,7 +10,7 @@
 
 #include "conf/buf.h"
 
-#define RING_BYTES 16384 /* a power of two */
+#define RING_BYTES 65536 /* a power of two; a window of short tasks has room */
 
 /* Shared with the runner process. word holds two numbers in one atomic, because each decides about the other: in its
  * upper half the highest sequence number that may start, in its lower half the last one that was started. The runner

@@ -208,7 +208,7 @@ static void on_fetched(void *arg, const struct redis_answer *answer)
     }
     if (!w->is_stopping && !a->waiter) note_paused(in, a->first, page.paused);
     if (page.other[0]) move_due(w, page.other);
-    intake_take(w, &page, a->epoch);
+    intake_take(w, &page, a->epoch, a->tag);
     if (w->is_stopping) return;
     in->empty_us = page.count < (size_t)a->limit && !page.has_left && !page.paused ? mono_us() : 0;
     if (page.count > 0) {

@@ -18,7 +18,7 @@
 #include "services/worker/runners.h"
 
 #define SHORT_US         2000
-#define WINDOW_MAX       64       /* tasks given to a runner ahead, when they are short */
+#define WINDOW_MAX       128      /* tasks given to a runner ahead, when they are short */
 #define WINDOW_US        3000     /* as much expected work as is given ahead */
 #define NEAR_US          250000   /* a turn this near is waited for here */
 #define FAR_US           30000000 /* a turn that is further away is asked for again after this */

@@ -12,30 +12,57 @@
 #include "services/worker/revoked.h"
 #include "services/worker/stamped.h"
 
-#define EARLY_US   2000 /* an eta this near runs now */
-#define PAGE_HEAD  4    /* elements before the messages */
-#define PAGE_WIDTH 5
+#define EARLY_US    2000 /* an eta this near runs now */
+#define PLACE_WIDTH 3    /* list, queue, how many messages came from it */
+
+enum { PAGE_DUE, PAGE_PAUSED, PAGE_OTHER, PAGE_LEFT, PAGE_PLACES, PAGE_HISTORIES, PAGE_MESSAGES, PAGE_WIDTH };
+
+static const int types[PAGE_WIDTH] = {
+    [PAGE_DUE] = REDIS_REPLY_INTEGER,   [PAGE_PAUSED] = REDIS_REPLY_INTEGER, [PAGE_OTHER] = REDIS_REPLY_STRING,
+    [PAGE_LEFT] = REDIS_REPLY_INTEGER,  [PAGE_PLACES] = REDIS_REPLY_ARRAY,   [PAGE_HISTORIES] = REDIS_REPLY_ARRAY,
+    [PAGE_MESSAGES] = REDIS_REPLY_ARRAY};
+
+static bool are_texts(const redisReply *list)
+{
+    for (size_t i = 0; i < list->elements; i++)
+        if (list->element[i]->type != REDIS_REPLY_STRING) return false;
+    return true;
+}
+
+/* As many messages as came from the places. */
+static bool are_places(const redisReply *places, size_t messages)
+{
+    if (places->elements % PLACE_WIDTH != 0) return false;
+    for (size_t i = 0; i < places->elements; i++) {
+        const redisReply *one = places->element[i];
+        bool is_number = i % PLACE_WIDTH == PLACE_WIDTH - 1;
+        if (one->type != (is_number ? REDIS_REPLY_INTEGER : REDIS_REPLY_STRING)) return false;
+        if (is_number && (one->integer < 1 || (size_t)one->integer > messages)) return false;
+        if (is_number) messages -= (size_t)one->integer;
+    }
+    return messages == 0;
+}
 
 bool page_read(const redisReply *reply, struct page *out)
 {
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < PAGE_HEAD) return false;
-    if ((reply->elements - PAGE_HEAD) % PAGE_WIDTH != 0) return false;
-    for (size_t i = 0; i < reply->elements; i++) {
-        bool is_number = i < PAGE_HEAD && i != 2;
-        if (reply->element[i]->type != (is_number ? REDIS_REPLY_INTEGER : REDIS_REPLY_STRING)) return false;
-    }
-    *out = (struct page){.due_ms = reply->element[0]->integer,
-                         .paused = reply->element[1]->integer,
-                         .other = reply->element[2]->str,
-                         .has_left = reply->element[3]->integer != 0,
-                         .count = (reply->elements - PAGE_HEAD) / PAGE_WIDTH,
-                         .reply = reply};
-    return true;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != PAGE_WIDTH) return false;
+    for (int i = 0; i < PAGE_WIDTH; i++)
+        if (reply->element[i]->type != types[i]) return false;
+    *out = (struct page){.due_ms = reply->element[PAGE_DUE]->integer,
+                         .paused = reply->element[PAGE_PAUSED]->integer,
+                         .other = reply->element[PAGE_OTHER]->str,
+                         .has_left = reply->element[PAGE_LEFT]->integer != 0,
+                         .count = reply->element[PAGE_MESSAGES]->elements,
+                         .places = reply->element[PAGE_PLACES],
+                         .histories = reply->element[PAGE_HISTORIES],
+                         .messages = reply->element[PAGE_MESSAGES]};
+    bool is_whole = out->histories->elements == 0 || out->histories->elements == out->count;
+    return is_whole && are_texts(out->histories) && are_texts(out->messages) && are_places(out->places, out->count);
 }
 
 const char *page_last_queue(const struct page *page)
 {
-    return page->reply->element[page->reply->elements - PAGE_WIDTH + 2]->str;
+    return page->places->element[page->places->elements - PLACE_WIDTH + 1]->str;
 }
 
 static void judge(struct worker *w, struct delivery *d)
@@ -57,16 +84,10 @@ static void judge(struct worker *w, struct delivery *d)
     }
 }
 
-static void take(struct worker *w, redisReply *const *e)
+static void take(struct worker *w, const struct fetched *f)
 {
     struct err err = {0};
-    struct fetched f = {.tag = e[0]->str,
-                        .list = e[1]->str,
-                        .queue = e[2]->str,
-                        .history = e[3]->str,
-                        .raw = e[4]->str,
-                        .len = (size_t)e[4]->len};
-    struct delivery *d = delivery_new(w, &f, &err);
+    struct delivery *d = delivery_new(w, f, &err);
     if (!d || err.code == ERR_NOMEM) {
         log_critical("%s", err.text);
         abort(); /* it is in Redis with this worker's name on it: the successor takes it */
@@ -79,11 +100,26 @@ static void take(struct worker *w, redisReply *const *e)
         judge(w, d);
 }
 
-void intake_take(struct worker *w, const struct page *page, const char *epoch)
+void intake_take(struct worker *w, const struct page *page, const char *epoch, int64_t tag)
 {
+    char text[96];
     if (page->count > 0 && strcmp(epoch, w->epoch) != 0) {
         log_info("%zu messages came after this worker had lost them: they are left to whoever has them", page->count);
         return;
     }
-    for (size_t i = 0; i < page->count; i++) take(w, page->reply->element + PAGE_HEAD + i * PAGE_WIDTH);
+    size_t at = 0;
+    for (size_t i = 0; i < page->places->elements; i += PLACE_WIDTH) {
+        redisReply *const *place = page->places->element + i;
+        for (long long n = place[2]->integer; n > 0; n--, at++) {
+            const redisReply *raw = page->messages->element[at];
+            snprintf(text, sizeof text, "%s.%lld", epoch, (long long)tag + (long long)at);
+            struct fetched f = {.tag = text,
+                                .list = place[0]->str,
+                                .queue = place[1]->str,
+                                .history = page->histories->elements > 0 ? page->histories->element[at]->str : "",
+                                .raw = raw->str,
+                                .len = (size_t)raw->len};
+            take(w, &f);
+        }
+    }
 }

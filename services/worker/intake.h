@@ -12,12 +12,12 @@ struct page {
     const char *other; /* a list that is not served here and has something due; "" = none */
     bool has_left;     /* a message was left where it is for its size */
     size_t count;
-    const redisReply *reply;
+    const redisReply *places, *histories, *messages; /* as fetch.lua has them */
 };
 
 bool page_read(const redisReply *reply, struct page *out); /* false: it is none, the epoch is over */
 const char *page_last_queue(const struct page *page);      /* of one that is not empty */
-/* epoch: under which it was asked for. */
-void intake_take(struct worker *w, const struct page *page, const char *epoch);
+/* epoch: under which it was asked for. tag: the number of the first message. */
+void intake_take(struct worker *w, const struct page *page, const char *epoch, int64_t tag);
 
 #endif
