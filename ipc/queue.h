@@ -117,7 +117,8 @@ int queue_list(struct queue *q, enum queue_view view, const char *name, int64_t 
                void *arg, struct err *err);
 
 /* What else Redis keeps: {"leader": of the beats, "runs": {entry of the schedule: when it last ran, unix ms},
- * "revoked_ms": when the task was}; what there is not is left out. task_id may be NULL. As queue_list. */
+ * "paused": {entry: {"since_ms","by"}}, "revoked_ms": when the task was}; what there is not is left out. task_id may be
+ * NULL. As queue_list. */
 int queue_marks(struct queue *q, const char *task_id, queue_list_fn fn, void *arg, struct err *err);
 
 /* All that waits, is scheduled or dead and matches: text (any case; in id, task, queue or reason; NULL = everything),
@@ -145,6 +146,10 @@ int queue_purge(struct queue *q, const char *name, queue_count_fn fn, void *arg,
  */
 int queue_pause(struct queue *q, const char *name, const char *by, queue_count_fn fn, void *arg, struct err *err);
 int queue_resume(struct queue *q, const char *name, queue_count_fn fn, void *arg, struct err *err);
+/* The same for an entry of the schedule: while it is paused its runs are left out. The name is not looked at. */
+int queue_entry_pause(struct queue *q, const char *entry, const char *by, queue_count_fn fn, void *arg,
+                      struct err *err);
+int queue_entry_resume(struct queue *q, const char *entry, queue_count_fn fn, void *arg, struct err *err);
 int queue_purge_dead(struct queue *q, queue_count_fn fn, void *arg, struct err *err);
 
 #endif

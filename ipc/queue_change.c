@@ -77,3 +77,27 @@ int queue_resume(struct queue *q, const char *name, queue_count_fn fn, void *arg
                           queue_channel(&q->keys, channel, CHANNEL_RESUMED)};
     return run(q, "resume", 1, 3, argv, fn, arg, err);
 }
+
+int queue_entry_pause(struct queue *q, const char *entry, const char *by, queue_count_fn fn, void *arg, struct err *err)
+{
+    char key[QUEUE_KEY_SIZE], note[160];
+    struct queue_op *op = queue_op_new(q, arg, err);
+    if (!op) return -ERR_NOMEM;
+    op->fn.count = fn;
+    snprintf(note, sizeof note, "%lld %.120s", (long long)wall_ms(), by);
+    return queue_accepted(op,
+                          redis_call(q->redis, on_count, op, "HSETNX", queue_key(&q->keys, key, KEY_BEAT_PAUSED, ""),
+                                     entry, note, REDIS_END),
+                          err);
+}
+
+int queue_entry_resume(struct queue *q, const char *entry, queue_count_fn fn, void *arg, struct err *err)
+{
+    char key[QUEUE_KEY_SIZE];
+    struct queue_op *op = queue_op_new(q, arg, err);
+    if (!op) return -ERR_NOMEM;
+    op->fn.count = fn;
+    return queue_accepted(
+        op, redis_call(q->redis, on_count, op, "HDEL", queue_key(&q->keys, key, KEY_BEAT_PAUSED, ""), entry, REDIS_END),
+        err);
+}

@@ -1,5 +1,5 @@
-/* What Redis keeps besides messages and results, for people: who leads the schedule, when its entries last ran, when a
- * task was revoked. Two or three plain reads, one answer. */
+/* What Redis keeps besides messages and results, for people: who leads the schedule, when its entries last ran and
+ * which of them are paused, when a task was revoked. Some plain reads, one answer. */
 #include "ipc/queue_internal.h"
 
 #include <stdlib.h>
@@ -44,6 +44,23 @@ static void on_runs(void *arg, const struct redis_answer *answer)
     settle(m, answer);
 }
 
+/* "since by" of each */
+static void on_paused(void *arg, const struct redis_answer *answer)
+{
+    struct marks *m = arg;
+    const redisReply *reply = answer->reply;
+    cJSON *all = cJSON_AddObjectToObject(m->json, "paused");
+    for (size_t i = 0; reply && reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
+        if (reply->element[i]->type != REDIS_REPLY_STRING || reply->element[i + 1]->type != REDIS_REPLY_STRING)
+            continue;
+        char *by = NULL;
+        cJSON *one = cJSON_AddObjectToObject(all, reply->element[i]->str);
+        cJSON_AddNumberToObject(one, "since_ms", (double)strtoll(reply->element[i + 1]->str, &by, 10));
+        cJSON_AddStringToObject(one, "by", by + (*by == ' '));
+    }
+    settle(m, answer);
+}
+
 static void on_revoked(void *arg, const struct redis_answer *answer)
 {
     struct marks *m = arg;
@@ -55,7 +72,7 @@ static void on_revoked(void *arg, const struct redis_answer *answer)
 
 int queue_marks(struct queue *q, const char *task_id, queue_list_fn fn, void *arg, struct err *err)
 {
-    char lock[QUEUE_KEY_SIZE], runs[QUEUE_KEY_SIZE], revoked[QUEUE_KEY_SIZE];
+    char lock[QUEUE_KEY_SIZE], runs[QUEUE_KEY_SIZE], paused[QUEUE_KEY_SIZE], revoked[QUEUE_KEY_SIZE];
     struct queue_op *op = queue_op_new(q, arg, err);
     struct marks *m = op ? calloc(1, sizeof *m) : NULL;
     if (!m) {
@@ -66,6 +83,8 @@ int queue_marks(struct queue *q, const char *task_id, queue_list_fn fn, void *ar
     m->waiting +=
         redis_call(q->redis, on_leader, m, "GET", queue_key(&q->keys, lock, KEY_BEAT_LOCK, ""), REDIS_END) == 0;
     m->waiting += redis_call(q->redis, on_runs, m, "HGETALL", queue_key(&q->keys, runs, KEY_BEAT, ""), REDIS_END) == 0;
+    m->waiting +=
+        redis_call(q->redis, on_paused, m, "HGETALL", queue_key(&q->keys, paused, KEY_BEAT_PAUSED, ""), REDIS_END) == 0;
     if (task_id)
         m->waiting += redis_call(q->redis, on_revoked, m, "ZSCORE", queue_key(&q->keys, revoked, KEY_REVOKED, ""),
                                  task_id, REDIS_END) == 0;

@@ -16,7 +16,7 @@
 #include "ipc/queue_message.h"
 #include "ipc/redis.h"
 #include "ipc/script_call.h"
-#include "services/beat/schedule.h"
+#include "services/schedule/schedule.h"
 #include "services/role.h"
 
 #define LEAVE_MS 1000
@@ -157,11 +157,11 @@ static char *add_due(struct beat *b, struct script_call *c, int i, int64_t now_m
 
 static void ask(struct beat *b)
 {
-    static const char *const names[] = {KEY_BEAT_LOCK, KEY_BEAT_FENCE, KEY_BEAT};
+    static const char *const names[] = {KEY_BEAT_LOCK, KEY_BEAT_FENCE, KEY_BEAT, KEY_BEAT_PAUSED};
     struct script_call c = {0};
     char *messages[SCHEDULE_MAX] = {NULL};
     if (b->is_asking || b->is_leaving || !redis_is_up(b->redis)) return;
-    script_call_keys(&c, &b->keys, names, 3, 0, "");
+    script_call_keys(&c, &b->keys, names, 4, 0, "");
     script_call_text(&c, b->id);
     script_call_number(&c, lock_ms(b));
     script_call_number(&c, b->token);

@@ -301,6 +301,16 @@ void plant_add_queue(const cJSON *facts, const char *queue, cJSON *link)
 
 /* ---- the schedule ---- */
 
+static cJSON *paused_tick(const cJSON *pause)
+{
+    if (!cJSON_IsObject(pause)) return NULL;
+    cJSON *link = why_link(WHY_STUCK, "The schedule's entry " TICK " was paused by %s: nothing is synced on schedule",
+                           *why_text(pause, "by") ? why_text(pause, "by") : "somebody");
+    why_since_ms(link, why_number(pause, "since_ms"));
+    why_do(link, "Resume it: page Schedule, or POST /api/v1/admin/schedule/" TICK "/resume");
+    return link;
+}
+
 static void add_beat(const cJSON *facts, cJSON *link)
 {
     const cJSON *marks = why_fact(facts, "marks"), *runs = why_fact(marks, "runs");
@@ -308,6 +318,7 @@ static void add_beat(const cJSON *facts, cJSON *link)
     double last_ms = why_number(runs, TICK), now_ms = why_number(facts, "now_ms");
     bool knows = plant_knows_children(facts);
     int well = 0, causes = cJSON_GetArraySize(why_fact(link, "because"));
+    why_because(link, paused_tick(why_fact(why_fact(marks, "paused"), TICK)));
     if (knows) well = add_children(facts, "beat", link);
     if (cJSON_GetArraySize(why_fact(link, "because")) > causes || !marks) return;
     if (!*why_text(marks, "leader") && well == 0) {

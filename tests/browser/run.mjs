@@ -9,6 +9,7 @@ import './test_admin.mjs';
 import './test_feed.mjs';
 import './test_why.mjs';
 import './test_history.mjs';
+import './test_schedule.mjs';
 import './test_looks.mjs';
 import './test_live.mjs';
 import './test_outage.mjs';

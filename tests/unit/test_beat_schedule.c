@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "services/beat/schedule.h"
+#include "services/schedule/schedule.h"
 #include "tests/support/support.h"
 
 static int64_t at(const char *iso)

@@ -90,6 +90,12 @@ static const struct {
     {"{'switch':{'is_on':false,'text':'Scheduled sync is off: set by ctl'}}", "look", "set by ctl", "", 1},
     {"{'switch':{'is_on':false,'text':'off'},'sync':{'intervals':[{'age_s':9999}]}}", "wrong", "off",
      "older than their threshold: Projects", 1},
+    {"{'paused':{'smart-sync-scheduler':{'by':'eve','since_ms':1700000000000}}}", "look",
+     "entry smart-sync-scheduler was paused by eve", "", 1},
+    {"{'paused':{'smart-sync-scheduler':{'by':'eve'}},'sync':{'intervals':[{'age_s':9999}]}}", "wrong", "paused by eve",
+     "older than their threshold: Projects", 1},
+    {"{'paused':{'cleanup-old-tasks':{}}}", "look", "entry cleanup-old-tasks was paused by somebody", "", 1},
+    {"{'paused':{}}", "fresh", "", "", 0},
     /* failed, not complete */
     {P0("'finished':'failed','error':'503'"), "wrong", "The last sync failed: 503", "1 type: Projects", 1},
     {BOTH("'finished':'failed','error':'refuses the login'"), "wrong", "refuses the login", "2 types: Projects, Phases",

@@ -26,9 +26,9 @@ struct facts {
     struct web *web;
     struct event *timer;
     struct pool_call *sync_call, *holds_call, *counts_call;
-    bool is_queue_asked;
-    cJSON *sync, *holds, *counts, *queues; /* NULL = not known */
-    int64_t sync_ms, counts_ms;            /* mono time of the answer; 0 = none */
+    bool is_queue_asked, is_marks_asked;
+    cJSON *sync, *holds, *counts, *queues, *marks; /* NULL = not known */
+    int64_t sync_ms, counts_ms;                    /* mono time of the answer; 0 = none */
     double skew_s;
     cJSON *verdict;
     int64_t judged_ms;
@@ -102,6 +102,14 @@ static void on_queues(void *arg, const struct queue_stats *stats, const struct e
     cJSON_AddNumberToObject(f->queues, "workers", (double)stats->workers);
 }
 
+static void on_marks(void *arg, const cJSON *marks, const struct err *err)
+{
+    struct facts *f = arg;
+    f->is_marks_asked = false;
+    cJSON_Delete(f->marks);
+    f->marks = err ? NULL : cJSON_Duplicate(marks, true);
+}
+
 static void ask(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
@@ -114,6 +122,7 @@ static void ask(evutil_socket_t fd, short what, void *arg)
     if (is_usable && !f->counts_call && (!f->counts_ms || mono_ms() - f->counts_ms > COUNT_MS))
         f->counts_call = pool_query(web->pool, &query_verdict_counts, 0, NULL, on_counts, f);
     if (web->queue && !f->is_queue_asked) f->is_queue_asked = queue_stats(web->queue, on_queues, f, NULL) == 0;
+    if (web->queue && !f->is_marks_asked) f->is_marks_asked = queue_marks(web->queue, NULL, on_marks, f, NULL) == 0;
     facts_verdict(f); /* so that "since" is right, though nobody asks */
 }
 
@@ -170,6 +179,8 @@ static cJSON *gather(struct facts *f)
     cJSON_AddStringToObject(redis, "policy", v->redis_policy);
     cJSON_AddNumberToObject(redis, "limit_bytes", (double)v->redis_limit_bytes);
     if (f->queues && v->is_redis_up) cJSON_AddItemToObject(facts, "queues", cJSON_Duplicate(f->queues, true));
+    if (f->marks && v->is_redis_up)
+        cJSON_AddItemToObject(facts, "paused", cJSON_Duplicate(fact(f->marks, "paused"), true));
     cJSON *backlog = cJSON_AddObjectToObject(facts, "backlog");
     cJSON_AddBoolToObject(backlog, "is_stuck", backlog_is_stuck(&v->backlog, mono_ms()));
     cJSON_AddStringToObject(backlog, "queue", v->backlog.queue);
@@ -230,7 +241,7 @@ void facts_free(struct facts *f)
 {
     if (!f) return;
     if (f->timer) event_free(f->timer);
-    cJSON *all[] = {f->sync, f->holds, f->counts, f->queues, f->verdict, f->firsts};
-    for (int i = 0; i < 6; i++) cJSON_Delete(all[i]);
+    cJSON *all[] = {f->sync, f->holds, f->counts, f->queues, f->marks, f->verdict, f->firsts};
+    for (int i = 0; i < 7; i++) cJSON_Delete(all[i]);
     free(f);
 }

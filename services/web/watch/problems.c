@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/clock.h"
 #include "services/web/watch/problem.h"
 #include "services/web/watch/problems_feed.h"
 #include "services/web/watch/problems_size.h"
@@ -154,6 +155,22 @@ static void judge_switch(struct findings *f, const cJSON *facts)
     problem_blocks(f, p);
 }
 
+static void judge_schedule(struct findings *f, const cJSON *facts)
+{
+    const cJSON *pause;
+    char since[CLOCK_TEXT_SIZE];
+    cJSON_ArrayForEach(pause, fact(facts, "paused")) {
+        const char *entry = pause->string, *by = fact_text(pause, "by");
+        cJSON *p = problem(f, SEVERITY_LOOK, "schedule", entry, "The schedule's entry %s was paused by %s", entry,
+                           *by ? by : "somebody");
+        problem_advice(p, "Its runs are left out until it is resumed, on the page Schedule.");
+        problem_text(p, "link", "/ui/schedule");
+        if (fact_number(pause, "since_ms") > 0)
+            problem_text(p, "since", clock_iso_ms((int64_t)fact_number(pause, "since_ms"), since));
+        if (strcmp(entry, "smart-sync-scheduler") == 0) problem_blocks(f, p);
+    }
+}
+
 static void judge_alarms(struct findings *f, const cJSON *facts)
 {
     const char *fault = fact_text(facts, "alarms");
@@ -188,6 +205,7 @@ cJSON *problems_judge(const cJSON *facts)
     judge_supervisor(&f, facts);
     judge_queues(&f, facts);
     judge_switch(&f, facts);
+    judge_schedule(&f, facts);
     judge_feed(&f, facts);
     judge_size(&f, facts);
     judge_alarms(&f, facts);

@@ -7,6 +7,7 @@
  *   "redis"      {"policy": of maxmemory, "limit_bytes"}
  *   "supervisor" see state_children
  *   "queues"     {"queues":[{"name","depth","oldest_ms","is_paused","paused_by","paused_since"}],"dead","workers"},
+ *   "paused"     {entry of the schedule: {"since_ms","by"}}
  *   "backlog"    {"is_stuck","queue","waiting"}
  *   "alarms"     why what is wrong cannot be told elsewhere, "" = it can
  *   "sync"       {"intervals":[{"type","name","is_on","is_known","age_s": of last_sync, null = never,"finished": the

@@ -55,6 +55,25 @@ TEST(test_two_beats_fire_once_and_survive_their_leader)
     assert_non_null(strstr(tick, "\"expiration\": \"1000\""));
 }
 
+static int64_t last_run(void)
+{
+    return rig_int(&rig, "HGET logikald.beat smart-sync-scheduler");
+}
+
+TEST(test_runs_of_a_paused_entry_are_left_out_and_not_made_up)
+{
+    rig_role(&rig, &beats[0], "beat0", "beat", fast);
+    WAIT_UNTIL(rig_int(&rig, "LLEN scheduler") >= 1, 15000);
+    rig_text(&rig, "HSET logikald.beat.paused smart-sync-scheduler 1700000000000");
+    int64_t sent = rig_int(&rig, "LLEN scheduler"), began = last_run();
+    WAIT_UNTIL(last_run() >= began + 3000, 15000);
+    assert_true(rig_int(&rig, "LLEN scheduler") <= sent); /* the pause and the count are no one step */
+    rig_text(&rig, "DEL logikald.beat.paused");
+    int64_t resumed = last_run();
+    WAIT_UNTIL(rig_int(&rig, "LLEN scheduler") > sent, 15000);
+    assert_true(rig_int(&rig, "LLEN scheduler") - sent <= (last_run() - resumed) / 1000 + 1);
+}
+
 TEST(test_leader_that_stops_hands_over_at_once)
 {
     const char *const slow_lock[] = {"SYNC_INTERVAL_SECONDS=1", "BEAT_LOCK_TTL_SECONDS=10",

@@ -162,8 +162,13 @@ TEST(test_without_postgresql_exactly_what_needs_it_is_refused)
 
 TEST(test_without_redis_exactly_what_looks_into_it_is_refused)
 {
-    static const char *const look[] = {"scheduler_status",  "scheduler_active", "scheduler_scheduled",
-                                       "scheduler_workers", "health_detailed",  NULL};
+    static const char *const look[] = {"scheduler_status",
+                                       "scheduler_active",
+                                       "scheduler_scheduled",
+                                       "scheduler_workers",
+                                       "health_detailed",
+                                       "schedule",
+                                       NULL};
     WAIT_UNTIL(is_ready() && has_redis(), 20000);
 
     redis_server_kill(&redis);

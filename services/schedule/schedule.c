@@ -1,5 +1,5 @@
 /* The schedule: see schedule.h. Adding a scheduled task means adding a row here. */
-#include "services/beat/schedule.h"
+#include "services/schedule/schedule.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,43 +7,44 @@
 
 #define CLOCK_SLACK_MS 2000
 #define HOUR_MS        3600000
+#define QUEUE          "scheduler"
+#define SCHEDULER      "tasks.scheduler_tasks."
 
-static void add_interval(struct schedule *s, const char *name, const char *task, const char *queue, int64_t every_ms)
+static void add_interval(struct schedule *s, const struct conf *conf, const char *name, const char *task,
+                         enum setting_id seconds)
 {
+    int64_t every_ms = conf_int(conf, seconds) * 1000;
     if (every_ms <= 0) return;
     int64_t expires_ms = every_ms * 9 / 10;
     s->entries[s->count++] = (struct schedule_entry){.name = name,
                                                      .task = task,
-                                                     .queue = queue,
+                                                     .queue = QUEUE,
+                                                     .setting = seconds,
                                                      .every_ms = every_ms,
                                                      .expires_ms = expires_ms < 1000 ? 1000 : expires_ms};
 }
 
-static int add_crontab(struct schedule *s, const char *name, const char *task, const char *queue, const char *when,
-                       struct err *err)
+static int add_crontab(struct schedule *s, const struct conf *conf, const char *name, const char *task,
+                       enum setting_id when, struct err *err)
 {
-    struct schedule_entry e = {.name = name, .task = task, .queue = queue, .expires_ms = HOUR_MS};
-    if (!when[0]) return 0;
-    int rc = crontab_parse(when, &e.crontab, err);
-    if (rc == 0) s->entries[s->count++] = e;
+    struct schedule_entry e = {.name = name, .task = task, .queue = QUEUE, .setting = when, .expires_ms = HOUR_MS};
+    if (!conf_is_set(conf, when)) return 0;
+    int rc = crontab_parse(conf_str(conf, when), &e.crontab, err);
+    if (rc)
+        err_prefix(err, "%s", settings[when].env);
+    else
+        s->entries[s->count++] = e;
     return rc;
 }
 
 int schedule_from_conf(const struct conf *conf, struct schedule *out, struct err *err)
 {
     out->count = 0;
-    add_interval(out, "smart-sync-scheduler", "tasks.scheduler_tasks.smart_sync_scheduler", "scheduler",
-                 conf_int(conf, SET_SYNC_INTERVAL) * 1000);
-    add_interval(out, "system-health-monitor", "tasks.scheduler_tasks.system_health_monitor", "scheduler",
-                 conf_int(conf, SET_BEAT_HEALTH) * 1000);
-    add_interval(out, "deliver-webhooks", "tasks.feed_tasks.deliver_webhooks", "scheduler",
-                 conf_int(conf, SET_WEBHOOK_TICK) * 1000);
-    int rc = add_crontab(out, "cleanup-old-tasks", "tasks.scheduler_tasks.cleanup_old_tasks", "scheduler",
-                         conf_str(conf, SET_BEAT_CLEANUP), err);
-    if (rc) return err_prefix(err, "BEAT_CLEANUP_CRONTAB"), rc;
-    rc = add_crontab(out, "hourly-smart-sync", "tasks.scheduler_tasks.hourly_smart_sync", "scheduler",
-                     conf_str(conf, SET_BEAT_HOURLY), err);
-    if (rc) err_prefix(err, "BEAT_HOURLY_CRONTAB");
+    add_interval(out, conf, "smart-sync-scheduler", SCHEDULER "smart_sync_scheduler", SET_SYNC_INTERVAL);
+    add_interval(out, conf, "system-health-monitor", SCHEDULER "system_health_monitor", SET_BEAT_HEALTH);
+    add_interval(out, conf, "deliver-webhooks", "tasks.feed_tasks.deliver_webhooks", SET_WEBHOOK_TICK);
+    int rc = add_crontab(out, conf, "cleanup-old-tasks", SCHEDULER "cleanup_old_tasks", SET_BEAT_CLEANUP, err);
+    if (rc == 0) rc = add_crontab(out, conf, "hourly-smart-sync", SCHEDULER "hourly_smart_sync", SET_BEAT_HOURLY, err);
     return rc;
 }
 

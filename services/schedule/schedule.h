@@ -1,19 +1,20 @@
 /* The schedule: which entries there are (from the configuration), and which are due. Pure: facts and a clock in, a
  * decision out. */
-#ifndef LOGIKALD_SERVICES_BEAT_SCHEDULE_H
-#define LOGIKALD_SERVICES_BEAT_SCHEDULE_H
+#ifndef LOGIKALD_SERVICES_SCHEDULE_SCHEDULE_H
+#define LOGIKALD_SERVICES_SCHEDULE_SCHEDULE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "conf/conf.h"
-#include "services/beat/crontab.h"
+#include "services/schedule/crontab.h"
 
 #define SCHEDULE_MAX 8
 
 struct schedule_entry {
     const char *name, *task, *queue;
-    int64_t every_ms; /* 0 = by crontab */
+    enum setting_id setting; /* that says when it is due */
+    int64_t every_ms;        /* 0 = by crontab */
     struct crontab crontab;
     int64_t expires_ms; /* a tick that nobody takes is dropped after this */
     int64_t last_ms;    /* last run, wall time; 0 = none known, or what stands there is no time */

@@ -1,5 +1,5 @@
 /* Crontab times: see crontab.h. */
-#include "services/beat/crontab.h"
+#include "services/schedule/crontab.h"
 
 #include <ctype.h>
 #include <stdbool.h>
