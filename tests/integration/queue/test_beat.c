@@ -212,6 +212,7 @@ TEST(test_faulty_settings)
 #define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 static const struct CMUnitTest tests[] = {
     ROW(test_two_beats_fire_once_and_survive_their_leader),
+    ROW(test_runs_of_a_paused_entry_are_left_out_and_not_made_up),
     ROW(test_leader_that_stops_hands_over_at_once),
     ROW(test_missed_ticks_are_made_up_once),
     ROW(test_redis_away_and_back),
