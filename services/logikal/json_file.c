@@ -5,8 +5,6 @@
 #include <string.h>
 #include <cjson/cJSON.h>
 
-#define PIECE 12288 /* characters of base64 that are decoded at once */
-
 void json_file_init(struct json_file *f, json_file_fn bytes, void *arg)
 {
     json_file_free(f);
@@ -17,10 +15,9 @@ void json_file_init(struct json_file *f, json_file_fn bytes, void *arg)
 
 void json_file_free(struct json_file *f)
 {
-    EVP_ENCODE_CTX_free(f->decoder);
+    base64_text_free(&f->text);
     buf_free(&f->rest);
     buf_free(&f->key);
-    f->decoder = NULL;
 }
 
 static bool hand_on(struct json_file *f, const unsigned char *bytes, int len)
@@ -32,12 +29,12 @@ static bool hand_on(struct json_file *f, const unsigned char *bytes, int len)
 
 static bool decode(struct json_file *f, const char *text, size_t len)
 {
-    unsigned char bytes[PIECE];
-    int n = 0;
+    unsigned char bytes[BASE64_PIECE];
     f->text_len += len;
     while (len > 0 && !f->problem) {
-        size_t piece = len < PIECE ? len : PIECE;
-        if (EVP_DecodeUpdate(f->decoder, bytes, &n, (const unsigned char *)text, (int)piece) < 0)
+        size_t piece = len < BASE64_PIECE ? len : BASE64_PIECE;
+        int n = base64_text_add(&f->text, text, piece, bytes);
+        if (n < 0)
             f->problem = "the parts list is not base64";
         else if (!hand_on(f, bytes, n))
             return false;
@@ -53,19 +50,17 @@ static bool begin_data(struct json_file *f)
     f->in_data = true;
     if (f->has_file) f->problem = "two parts lists in it";
     f->has_file = true;
-    if (!f->decoder) f->decoder = EVP_ENCODE_CTX_new();
-    if (!f->decoder) return f->is_stopped = true, false;
-    EVP_DecodeInit(f->decoder);
+    if (!base64_text_begin(&f->text)) return f->is_stopped = true, false;
     return true;
 }
 
 static bool end_data(struct json_file *f)
 {
     unsigned char bytes[64];
-    int n = 0;
     f->in_data = false;
     if (f->problem || f->text_len == 0) return true;
-    if (EVP_DecodeFinal(f->decoder, bytes, &n) != 1) f->problem = "the parts list is not base64";
+    int n = base64_text_end(&f->text, bytes);
+    if (n < 0) f->problem = "the parts list is not base64";
     return f->problem ? true : hand_on(f, bytes, n);
 }
 
@@ -97,8 +92,10 @@ static size_t take_data(struct json_file *f, const char *bytes, size_t len)
         take_escape(f, *bytes);
         return 1;
     }
-    size_t n = 0;
-    while (n < len && bytes[n] != '"' && bytes[n] != '\\') n++;
+    const char *escape = memchr(bytes, '\\', len);
+    size_t n = escape ? (size_t)(escape - bytes) : len;
+    const char *end = memchr(bytes, '"', n);
+    if (end) n = (size_t)(end - bytes);
     if (n > 0) {
         decode(f, bytes, n);
         return n;

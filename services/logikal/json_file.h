@@ -5,9 +5,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <openssl/evp.h>
 
 #include "conf/buf.h"
+#include "services/logikal/base64_text.h"
 #include "services/logikal/policy.h"
 
 #define JSON_FILE_REST_LIMIT (1024 * 1024)
@@ -18,7 +18,7 @@ typedef bool (*json_file_fn)(void *arg, const char *bytes, size_t len);
 struct json_file {
     json_file_fn bytes;
     void *arg;
-    EVP_ENCODE_CTX *decoder;
+    struct base64_text text;
     struct buf rest; /* the document, with an empty text for the file */
     struct buf key;  /* the string that is read at depth 1 */
     int depth;       /* open brackets */

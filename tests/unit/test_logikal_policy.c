@@ -359,6 +359,65 @@ TEST(test_texts_are_cut_between_letters)
     }
 }
 
+/* ---- base64 in pieces ---- */
+
+/* By libcrypto alone, at once: how many bytes, -1 = it is none. A '-' is none, and neither is more behind the end. */
+static int decoded_whole(const char *text, size_t len, unsigned char *out)
+{
+    const char *end = memchr(text, '=', len);
+    if (memchr(text, '-', len)) return -1;
+    for (const char *p = end; p && p < text + len; p++)
+        if (!*p || !strchr("= \t\n", *p)) return -1;
+    EVP_ENCODE_CTX *decoder = EVP_ENCODE_CTX_new();
+    int n = 0, rest = 0;
+    EVP_DecodeInit(decoder);
+    bool is_well = EVP_DecodeUpdate(decoder, out, &n, (const unsigned char *)text, (int)len) >= 0 &&
+                   EVP_DecodeFinal(decoder, out + n, &rest) == 1;
+    EVP_ENCODE_CTX_free(decoder);
+    return is_well ? n + rest : -1;
+}
+
+static int decoded_in_pieces(struct base64_text *b, const char *text, size_t len, unsigned char *out)
+{
+    int sum = 0;
+    assert_true(base64_text_begin(b));
+    for (size_t at = 0, piece; at < len; at += piece) {
+        piece = (size_t)rand() % (rand() % 3 ? 9 : 4000);
+        if (piece > len - at) piece = len - at;
+        int n = base64_text_add(b, text + at, piece, out + sum);
+        if (n < 0) return -1;
+        sum += n;
+    }
+    int n = base64_text_end(b, out + sum);
+    return n < 0 ? -1 : sum + n;
+}
+
+/* Texts by chance: whole, with line ends, with something wrong somewhere, cut; the same comes of them however they
+ * come. */
+TEST(test_base64_in_any_pieces_is_what_libcrypto_makes_of_it)
+{
+    static const char wrong[] = "=-\n *\x80 \t";
+    static unsigned char bytes[6000], whole[9000], pieces[30000];
+    static char text[9000];
+    struct base64_text b = {0};
+    int well = 0, badly = 0;
+    srand(11);
+    for (int round = 0; round < 4000; round++) {
+        size_t len = (size_t)rand() % (round % 2 ? 40 : sizeof bytes), n = 0;
+        for (size_t i = 0; i < len; i++) bytes[i] = (unsigned char)rand();
+        n = (size_t)EVP_EncodeBlock((unsigned char *)text, bytes, (int)len);
+        for (int harm = rand() % 3; harm > 0 && n > 0; harm--)
+            if (round % 4 > 1) text[(size_t)rand() % n] = wrong[(size_t)rand() % (sizeof wrong - 1)];
+        if (round % 8 == 7) n -= (size_t)rand() % (n + 1);
+        int expected = decoded_whole(text, n, whole), got = decoded_in_pieces(&b, text, n, pieces);
+        if (expected != got) fail_msg("%d instead of %d bytes: %.*s", got, expected, (int)n, text);
+        if (expected > 0) assert_memory_equal(whole, pieces, (size_t)expected);
+        *(expected < 0 ? &badly : &well) += 1;
+    }
+    base64_text_free(&b);
+    assert_true(well > 1000 && badly > 500);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_policy_by_table),
     cmocka_unit_test(test_policy_keeps_its_promises),
@@ -367,5 +426,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_long_tokens),
     cmocka_unit_test(test_errors_are_told_in_their_own_words),
     cmocka_unit_test(test_texts_are_cut_between_letters),
+    cmocka_unit_test(test_base64_in_any_pieces_is_what_libcrypto_makes_of_it),
 };
 TEST_MAIN(tests, NULL, NULL)
