@@ -274,6 +274,10 @@ $(ROOT)/bench-sync: $(call objs,$(wildcard tests/bench/sync*.c)) $(OBJ_TEST)
 bench-sync: programs $(ROOT)/bench-sync ## field case beside its critical path, rows beside COPY, parts lists beside Python; SCALE=1, ONLY=field|stores|rows|parts
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-sync
 
+.PHONY: bench-pace
+bench-pace: programs $(ROOT)/bench-sync ## the sync of real parts lists beside the same with small ones, in turns, with processor seconds; ELEVATIONS=1000 ROUNDS=3
+	$(Q)ONLY=pace LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-sync
+
 bench-parts: programs $(ROOT)/bench-sync ## parts lists of real size: read, kept, the sync's pace; beside Python and psql \copy; ELEVATIONS=1000
 	$(Q)ONLY=real LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-sync
 

@@ -125,7 +125,9 @@ int main(void)
     if (!only || are_stores || strcmp(only, "parts") == 0) bench_parts((int)number_from("FILES", 2000), report);
     if (only && strcmp(only, "read") == 0)
         bench_read((int)number_from("ELEVATIONS", 400), (int)number_from("ROUNDS", 5));
-    if (only && strcmp(only, "kept") == 0) bench_store((int)number_from("ELEVATIONS", 400), report);
+    if (only && strcmp(only, "pace") == 0)
+        bench_pace((int)number_from("ELEVATIONS", 1000), (int)number_from("ROUNDS", 3), report);
+    if (only && strcmp(only, "kept") == 0) bench_kept((int)number_from("ELEVATIONS", 400), report);
     if (only && strcmp(only, "real") == 0) bench_real((int)number_from("ELEVATIONS", 1000), report);
     if (only && strcmp(only, "journal") == 0) bench_journal((int)number_from("ROWS", 20000), report);
     FILE *out = path && *path ? fopen(path, "we") : NULL;

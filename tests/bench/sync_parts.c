@@ -38,7 +38,7 @@ static void start_world(struct sync_world *w, const char *form, int elevations, 
 /* ---- the sync, with and without delays ---- */
 
 struct synced {
-    double seconds;
+    double seconds, own_cpu, postgres_cpu, sim_cpu;
     int64_t elevations, raw, stored, database, wal;
 };
 
@@ -50,8 +50,13 @@ static struct synced sync_once(const char *form, int elevations, const char *del
     w.extra_env[0] = "SYNC_THUMBNAILS=false";
     char *lsn = pg_value(&w.pg, "SELECT pg_current_wal_lsn()");
     int64_t before = pg_int(&w.pg, "SELECT pg_database_size(current_database())"), started_us = mono_us();
+    double own = cpu_of(RUSAGE_CHILDREN), postgres = cpu_of_tree(w.pg.process.pid),
+           sim = cpu_of_tree(w.sim.process.pid);
     sync_all(&w, false);
     s.seconds = seconds_since(started_us);
+    s.own_cpu = cpu_of(RUSAGE_CHILDREN) - own;
+    s.postgres_cpu = cpu_of_tree(w.pg.process.pid) - postgres;
+    s.sim_cpu = cpu_of_tree(w.sim.process.pid) - sim;
     char sql[120];
     snprintf(sql, sizeof sql, "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '%s')::bigint", lsn);
     s.wal = pg_int(&w.pg, sql);
@@ -64,18 +69,47 @@ static struct synced sync_once(const char *form, int elevations, const char *del
     return s;
 }
 
-static void bench_pace(int elevations, cJSON *report)
+static void pace_row(const char *what, const struct synced *s)
 {
-    struct synced small = sync_once("tiny", elevations, DELAYS), real = sync_once("real", elevations, DELAYS);
+    double n = (double)s->elevations;
+    printf("| %s | %.1f | %.0f | %.1f | %.1f | %.1f | %.1f | %.1f |\n", what, s->seconds, (double)s->raw / 1e6,
+           s->own_cpu, s->postgres_cpu, s->sim_cpu, 1e3 * s->own_cpu / n, 1e3 * s->postgres_cpu / n);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Small files and real ones in turns, since others may want the machine; each pair is a ratio. */
+void bench_pace(int elevations, int rounds, cJSON *report)
+{
+    enum { MOST = 9 };
+    double ratios[MOST], own_ms = 0, postgres_ms = 0;
+    if (rounds < 1 || rounds > MOST) rounds = rounds < 1 ? 1 : MOST;
+    printf("A first sync of %d elevations, fetched, stored and read, 4 sessions; processor seconds of the task, "
+           "PostgreSQL and "
+           "the simulator:\n\n",
+           elevations / 40 * 40);
+    puts("| what | s | MB of files | task | PostgreSQL | simulator | task, ms each | PostgreSQL, ms each |");
+    puts("|---|---:|---:|---:|---:|---:|---:|---:|");
+    for (int i = 0; i < rounds; i++) {
+        struct synced small = sync_once("tiny", elevations, DELAYS), real = sync_once("real", elevations, DELAYS);
+        ratios[i] = real.seconds / small.seconds;
+        pace_row("a tenth of the field's delays, small files", &small);
+        pace_row("the same, real size", &real);
+        own_ms = 1e3 * real.own_cpu / (double)real.elevations;
+        postgres_ms = 1e3 * real.postgres_cpu / (double)real.elevations;
+    }
+    qsort(ratios, (size_t)rounds, sizeof *ratios, by_size);
     struct synced bare = sync_once("real", elevations, "--delay-scale=0");
-    printf("A first sync of %d elevations, fetched, stored and read, 4 sessions:\n\n", (int)real.elevations);
-    puts("| what | s | MB of files | MB/s |\n|---|---:|---:|---:|");
-    printf("| a tenth of the field's delays, small files | %.1f | %.0f | |\n", small.seconds, (double)small.raw / 1e6);
-    printf("| the same, real size (%.2fx) | %.1f | %.0f | %.1f |\n", real.seconds / small.seconds, real.seconds,
-           (double)real.raw / 1e6, (double)real.raw / 1e6 / real.seconds);
-    printf("| no delays, real size | %.1f | %.0f | %.1f |\n\n", bare.seconds, (double)bare.raw / 1e6,
-           (double)bare.raw / 1e6 / bare.seconds);
-    cJSON_AddNumberToObject(report, "real_to_small_files", real.seconds / small.seconds);
+    pace_row("no delays, real size", &bare);
+    printf("\nReal size to small files: %.2fx (the median of %d; %.2f to %.2f). Without delays %.1f MB/s.\n\n",
+           ratios[rounds / 2], rounds, ratios[0], ratios[rounds - 1], (double)bare.raw / 1e6 / bare.seconds);
+    cJSON_AddNumberToObject(report, "real_sync_cpu_ms", own_ms);
+    cJSON_AddNumberToObject(report, "real_sync_postgres_ms", postgres_ms);
+    cJSON_AddNumberToObject(report, "real_to_small_files", ratios[rounds / 2]);
     cJSON_AddNumberToObject(report, "real_files_mb_per_second", (double)bare.raw / 1e6 / bare.seconds);
 }
 
@@ -134,7 +168,8 @@ static void write_files(struct db *db, const char *dir)
     PQclear(r);
 }
 
-/* tests/bench/parts_peer.py: "read", "pack" (seconds), or "copy" (a file for \copy, of packed or raw bytes). */
+/* tests/bench/parts_peer.py: "read", "pack" (seconds of processor), or "copy" (a file for \copy, of packed or raw
+ * bytes). */
 static double peer(const char *what)
 {
     char *output = NULL;
@@ -146,7 +181,7 @@ static double peer(const char *what)
     return seconds;
 }
 
-/* psql's \copy of the files as they are into a table of bytes. */
+/* psql's \copy of the files as they are into a table of bytes: seconds of processor. */
 static double copy_files(struct pg_server *pg)
 {
     char sql[400], *output = NULL;
@@ -154,46 +189,94 @@ static double copy_files(struct pg_server *pg)
     pg_exec(pg, "CREATE TABLE copied (id integer PRIMARY KEY, content bytea)");
     snprintf(sql, sizeof sql, "\\copy copied from '%s/files.copy'", support_dir());
     char *const in[] = {(char *)"psql", (char *)"-qd", pg->url, (char *)"-c", sql, NULL};
-    int64_t started_us = mono_us();
+    double psql = cpu_of(RUSAGE_CHILDREN), postgres = cpu_of_tree(pg->process.pid);
     if (process_run(in, NULL, &output) != 0) fail_msg("psql: %s", output);
     free(output);
-    return seconds_since(started_us);
+    return cpu_of(RUSAGE_CHILDREN) - psql + cpu_of_tree(pg->process.pid) - postgres;
 }
 
-void bench_store(int elevations, cJSON *report)
+/* One bill of materials of everything: seconds of processor. */
+static double bill_of_all(struct sync_world *w, struct db *db)
+{
+    struct err err = {0};
+    double before = cpu_of_tree(w->pg.process.pid);
+    PGresult *r =
+        db_query(db, &err,
+                 "SELECT bom_document(array_agg(elevation_id), array_agg(number), array_agg(amount)) FROM parts_states"
+                 " WHERE state = 'read'",
+                 0, NULL);
+    if (!r) fail_msg("%s", err.text);
+    PQclear(r);
+    return cpu_of_tree(w->pg.process.pid) - before;
+}
+
+/* Of all files: bytes, and seconds of processor. */
+struct kept {
+    double files, raw, stored, lines, copied_bytes;
+    struct reading read;
+    double bill, python, packing, copied;
+};
+
+static struct kept measure_kept(int elevations)
 {
     struct sync_world w;
     struct err err = {0};
+    struct kept k;
     start_world(&w, "real", elevations, "--delay-scale=0");
     w.extra_env[0] = "SYNC_THUMBNAILS=false";
     sync_all(&w, false);
     struct db *db = db_open(w.pg.url, 60000, "bench", &err);
-    int64_t files = pg_int(&w.pg, "SELECT count(*) FROM parts_files"),
-            raw = pg_int(&w.pg, "SELECT sum(raw_size) FROM parts_files");
-    int64_t stored = pg_int(&w.pg, "SELECT pg_total_relation_size('parts_files')");
-    int64_t lines = pg_int(&w.pg, "SELECT pg_total_relation_size('parts_lines')");
-    struct reading best = read_all(&w, db, 3);
+    k.files = (double)pg_int(&w.pg, "SELECT count(*) FROM parts_files");
+    k.raw = (double)pg_int(&w.pg, "SELECT sum(raw_size) FROM parts_files");
+    k.stored = (double)pg_int(&w.pg, "SELECT pg_total_relation_size('parts_files')");
+    k.lines = (double)pg_int(&w.pg, "SELECT pg_total_relation_size('parts_lines')");
+    k.read = read_all(&w, db, 3);
+    k.bill = bill_of_all(&w, db);
     write_files(db, support_dir());
-    double python = peer("read"), packing = peer("pack"), copied = copy_files(&w.pg);
-    int64_t copy_bytes = pg_int(&w.pg, "SELECT pg_total_relation_size('copied')");
-    printf("%d real parts lists, %.1f MB:\n\n", (int)files, (double)raw / 1e6);
-    puts("| what | per second | bytes on disk, to the file |\n|---|---:|---:|");
-    printf("| taken from the database, unpacked, read, lines stored | %.0f | %.3f files + %.3f lines |\n",
-           (double)files / best.seconds, (double)stored / (double)raw, (double)lines / (double)raw);
-    printf("| the same, a second of a core (%.2f ms here, %.2f ms in PostgreSQL a file) | %.0f | |\n",
-           1e3 * best.own_cpu / (double)files, 1e3 * best.postgres_cpu / (double)files,
-           (double)files / (best.own_cpu + best.postgres_cpu));
-    printf("| Python: sqlite3 of the same tables from files, as JSON, not stored | %.0f | |\n", (double)files / python);
-    printf("| Python: SHA-256 and zlib level 1 of the files, not stored | %.0f | |\n", (double)files / packing);
-    printf("| psql \\copy of the same bytes | %.0f | %.3f |\n\n", (double)files / copied,
-           (double)copy_bytes / (double)raw);
-    cJSON_AddNumberToObject(report, "real_files_read_per_second", (double)files / best.seconds);
-    cJSON_AddNumberToObject(report, "real_files_read_per_core", (double)files / (best.own_cpu + best.postgres_cpu));
-    cJSON_AddNumberToObject(report, "real_files_read_per_own_core", (double)files / best.own_cpu);
-    cJSON_AddNumberToObject(report, "python_real_files_read_per_second", (double)files / python);
-    cJSON_AddNumberToObject(report, "real_files_bytes_kept", (double)(stored + lines) / (double)raw);
+    k.python = peer("read");
+    k.packing = peer("pack");
+    k.copied = copy_files(&w.pg);
+    k.copied_bytes = (double)pg_int(&w.pg, "SELECT pg_total_relation_size('copied')");
     db_close(db);
     sync_world_stop(&w);
+    return k;
+}
+
+static void tell_kept(const struct kept *k)
+{
+    double n = k->files;
+    printf("%.0f real parts lists, %.1f MB; %.0f a second by the clock:\n\n", n, k->raw / 1e6, n / k->read.seconds);
+    puts("| what | per second of a core | bytes on disk, to the file |\n|---|---:|---:|");
+    printf("| taken from the database, unpacked, read again (%.2f ms here, %.2f ms in PostgreSQL a file) | %.0f | %.3f "
+           "files + %.3f lines |\n",
+           1e3 * k->read.own_cpu / n, 1e3 * k->read.postgres_cpu / n, n / (k->read.own_cpu + k->read.postgres_cpu),
+           k->stored / k->raw, k->lines / k->raw);
+    printf("| one bill of materials of all of them, elevations | %.0f | |\n", n / k->bill);
+    printf("| Python: sqlite3 of the same tables from files, as JSON, not stored | %.0f | |\n", n / k->python);
+    printf("| Python: SHA-256 and zlib level 1 of the files, not stored | %.0f | |\n", n / k->packing);
+    printf("| psql \\copy of the same bytes | %.0f | %.3f |\n\n", n / k->copied, k->copied_bytes / k->raw);
+}
+
+void bench_kept(int elevations, cJSON *report)
+{
+    struct kept k = measure_kept(elevations);
+    const struct {
+        const char *name;
+        double value;
+    } figures[] = {
+        {"real_files_read_per_second", k.files / k.read.seconds},
+        {"real_files_read_per_core", k.files / (k.read.own_cpu + k.read.postgres_cpu)},
+        {"real_files_read_per_own_core", k.files / k.read.own_cpu},
+        {"real_files_bytes_kept", (k.stored + k.lines) / k.raw},
+        {"bill_elevations_per_core", k.files / k.bill},
+        {"python_real_files_read_per_core", k.files / k.python},
+        {"python_real_files_packed_per_core", k.files / k.packing},
+        {"copy_real_files_per_core", k.files / k.copied},
+        {"copy_bytes_kept", k.copied_bytes / k.raw},
+    };
+    tell_kept(&k);
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        cJSON_AddNumberToObject(report, figures[i].name, figures[i].value);
 }
 
 static void bench_wal(int elevations, cJSON *report)
@@ -225,7 +308,7 @@ void bench_read(int elevations, int rounds)
 
 void bench_real(int elevations, cJSON *report)
 {
-    bench_store(elevations, report);
+    bench_kept(elevations, report);
     bench_wal(elevations, report);
-    bench_pace(elevations, report);
+    bench_pace(elevations, 1, report);
 }
