@@ -122,6 +122,8 @@ const struct query query_bom_unread = {
     .sql = "SELECT count(s.elevation_id) FILTER (WHERE s.state NOT IN ('read', 'none')), coalesce((SELECT"
            " string_agg(x, ', ') FROM unnest((array_agg(s.name || ' (' || s.state || ')' ORDER BY s.elevation_id)"
            " FILTER (WHERE s.state NOT IN ('read', 'none')))[1:20]) x), ''), " PARTS_MARK
+           ", jsonb_build_object('project', o.name, 'job', o.job_number, 'offer', o.offer_number, 'person',"
+           " o.person_in_charge, 'at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI \"UTC\"'))"
            " FROM projects o LEFT JOIN (" PARTS_STATES
            ") ON s.project_id = o.id WHERE " PROJECT_IS("o.id", "$1") " GROUP BY o.id",
 };

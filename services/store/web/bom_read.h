@@ -19,8 +19,8 @@ extern const struct query query_bom_project_mark; /* (project) likewise */
 extern const struct query query_bom_diff;
 extern const struct query query_bom_project_diff; /* (project, from, to or NULL) JSON */
 
-/* (project): how many elevations' parts lists are not read, the first of them by name, the mark (parts_sql.h); no row:
- * no such project */
+/* (project): how many elevations' parts lists are not read, the first of them by name, the mark (parts_sql.h), what
+ * stands at the head of an order (JSON: project, job, offer, person, at); no row: no such project */
 extern const struct query query_bom_unread;
 /* (after, limit, project): as LIST_MORE_SQL */
 extern const struct query query_glass_order;

@@ -1,5 +1,7 @@
 /* What is ordered from the parts lists of a project: panes, profiles to be cut, articles by packing units; as JSON,
  * lines or CSV. A list that something is missing from is refused, unless it is asked for as it is. */
+#include "services/web/api/orders.h"
+
 #include <stdlib.h>
 
 #include "services/store/web/bom_read.h"
@@ -20,9 +22,13 @@ LIST(cutting_list, "line,code,supplier_code,description,colour,length,length_uni
 LIST(stock_list, "line,supplier,supplier_name,code,supplier_code,description,colour,amount,units,unit,pack_size,packs,"
                  "price,prices,lines_without_amount");
 
-static void then_unread(struct req *r, const PGresult *result)
+struct whole {
+    void (*go)(struct req *r, const PGresult *head);
+};
+
+static void then_unread(struct req *r, const PGresult *result, void *arg)
 {
-    const struct list_more *list = r->state;
+    const struct whole *w = arg;
     if (PQntuples(result) == 0) {
         reply_detail(r, 404, "Project not found");
         return;
@@ -36,13 +42,25 @@ static void then_unread(struct req *r, const PGresult *result)
         return;
     }
     reply_header(r, "X-Parts-Not-Read", req_printf(r, "%lld", (long long)unread));
-    if (!parts_unchanged(r, PQgetvalue(result, 0, 2))) list_more_reply(r, list, req_param(r, 0), NULL);
+    w->go(r, result);
+}
+
+void order_when_whole(struct req *r, void (*go)(struct req *r, const PGresult *head))
+{
+    struct whole *w = req_alloc(r, sizeof *w);
+    w->go = go;
+    req_query_with(r, &query_bom_unread, 1, (const char *[]){req_param(r, 0)}, then_unread, w);
+}
+
+static void send_list(struct req *r, const PGresult *head)
+{
+    if (!parts_unchanged(r, PQgetvalue(head, 0, 2))) list_more_reply(r, r->state, req_param(r, 0), NULL);
 }
 
 static void order(struct req *r, const struct list_more *list)
 {
     r->state = (void *)list;
-    req_query(r, &query_bom_unread, 1, (const char *[]){req_param(r, 0)}, then_unread);
+    order_when_whole(r, send_list);
 }
 
 void web_glass_order(struct req *r)

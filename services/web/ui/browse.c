@@ -4,6 +4,7 @@
 
 #include "services/store/ui/ui_bill.h"
 #include "services/store/ui/ui_browse.h"
+#include "services/store/ui/ui_versions.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/ui/page.h"
@@ -58,8 +59,11 @@ void web_ui_elevation(struct req *r)
 {
     static const struct ui_look look = {"elevation", "browse", "Elevation", "objects"};
     struct ui_page *p = ui_page_new(r, &look);
+    cJSON_AddBoolToObject(ui_page_data(p), "is_asked", req_arg(r, "from") || req_arg(r, "to"));
     ui_page_sql(p, "elevation", &ui_query_elevation, 1, (const char *[]){req_param(r, 0)});
     ui_page_sql(p, "bill", &ui_query_bill, 1, (const char *[]){req_param(r, 0)});
+    ui_page_sql(p, "compared", &ui_query_versions, 3,
+                (const char *[]){req_param(r, 0), req_arg(r, "from"), req_arg(r, "to")});
     ui_page_need(p, "elevation", "There is no such elevation.");
     ui_page_before(p, name_elevation);
     ui_page_go(p);

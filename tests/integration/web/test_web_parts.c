@@ -369,6 +369,48 @@ TEST(test_what_is_ordered)
     http_reply_free(&reply);
 }
 
+static void expect_page(const char *path, const char *const shown[])
+{
+    struct http_reply reply = ask(path, "Accept: text/html");
+    if (reply.status != 200) fail_msg("%s: %d %s", path, reply.status, reply.body);
+    assert_non_null(strcasestr(reply.headers, "Content-Type: text/html"));
+    assert_null(strcasestr(reply.body, "<script"));
+    assert_non_null(strstr(reply.body, "</html>")); /* whole */
+    for (; *shown; shown++)
+        if (!strstr(reply.body, *shown)) fail_msg("%s: not shown: %s in %s", path, *shown, reply.body);
+    http_reply_free(&reply);
+}
+
+TEST(test_what_is_ordered_is_printed)
+{
+    pg_exec(&web.pg, "UPDATE projects SET name = 'P <1>', job_number = '2025-3315', offer_number = 'A&B'"
+                     " WHERE logikal_id = 'p1'");
+    expect_page("/projects/p1/glass-order/print?incomplete=true",
+                (const char *const[]){"<h1>Glass order</h1>", "P &lt;1&gt;", "2025-3315", "A&amp;B", "W3 (missing)",
+                                      "<td class=\"n\">600</td>", "<td>W1 left × 3, W1 right × 3, W2 × 1</td>",
+                                      "<td>Glas, AG</td>", "Lines: 2.", NULL});
+    expect_page(
+        "/projects/1/cutting-list/print?incomplete=true",
+        (const char *const[]){"<td class=\"n\">900.5 mm</td>", "<td class=\"n\">5403 mm</td>", "Lines: 2.", NULL});
+    expect_page("/projects/p1/stock-list/print?incomplete=true",
+                (const char *const[]){"<td>=Schraube</td>", "<td class=\"n\">16</td>", "Lines: 3.", NULL});
+    expect_page("/projects/p2/glass-order/print", (const char *const[]){"There is nothing to order.", NULL});
+
+    struct http_reply reply = ask("/projects/p1/stock-list/print", "Accept: text/html");
+    assert_int_equal(reply.status, 409);
+    assert_non_null(strcasestr(reply.headers, "Content-Type: text/html"));
+    assert_non_null(strstr(reply.body, "W3 (missing)"));
+    http_reply_free(&reply);
+    expect_status("/projects/none/stock-list/print", 404, "Project not found");
+    char *other = web_client(&web, "without", "[\"projects:read\"]");
+    assert_int_equal(web_status(&web, "GET", "/api/v1/projects/p1/stock-list/print", other, NULL), 403);
+    free(other);
+    reply = web_call(&web, "GET", "/ui/browse/projects/1", web.admin, NULL);
+    assert_non_null(strstr(reply.body, "href=\"/api/v1/projects/1/cutting-list/print\""));
+    assert_non_null(strstr(reply.body, "Parts lists that are not read: 1."));
+    http_reply_free(&reply);
+}
+
 /* ---- the page ---- */
 
 TEST(test_the_page_of_an_elevation_shows_its_bill)
@@ -452,6 +494,28 @@ TEST(test_what_became_another_between_two_versions)
             EXPECT(diff, "changed", "kind code", "article A1; glass G1; labour -; labour -; ");
         cJSON_Delete(diff);
     }
+    static const char *const shown[] = {
+        "1 and 2: 1 added, 3 removed, 3 changed",
+        "<tr class=\"is-added\"><td><span class=\"badge ok\">added</span></td><td>article</td><td>A3</td><td>Band</td>"
+        "<td></td><td></td><td></td><td>6</td><td>9</td><td></td></tr>",
+        "<tr class=\"is-removed\"><td><span class=\"badge bad\">removed</span></td><td>pane</td><td>G1</td><td>Float "
+        "4</td>"
+        "<td>600 × 800</td><td>6</td><td>30</td><td></td><td></td><td></td></tr>",
+        "<td>A1</td><td>Griff</td><td>RAL 7021</td><td>9</td><td>4.5</td><td>12</td><td>4.75</td>"
+        "<td>amount 9 → 12, line count 2 → 1, price 4.5 → 4.75, units 9 → 12</td>",
+        "<tr><td></td><td>profile</td><td>P1</td>", /* as it was */
+    };
+    struct http_reply reply = web_call(&web, "GET", "/ui/browse/elevations/1", web.admin, NULL);
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
+        if (!strstr(reply.body, shown[i])) fail_msg("not shown: %s in %s", shown[i], reply.body);
+    http_reply_free(&reply);
+    reply = web_call(&web, "GET", "/ui/browse/elevations/1?from=2&to=1", web.admin, NULL);
+    assert_non_null(strstr(reply.body, "2 and 1: 3 added, 1 removed, 3 changed"));
+    http_reply_free(&reply);
+    reply = web_call(&web, "GET", "/ui/browse/elevations/1?from=7", web.admin, NULL);
+    assert_non_null(strstr(reply.body, "There is no such version before"));
+    http_reply_free(&reply);
+
     cJSON *back = ask_json("/elevations/1/bom/diff?from=2&to=1");
     EXPECT(back, "added", "code colour amount", "A1 RAL 9016 15; G1 - 3; G1 - 6; ");
     cJSON_Delete(back);
@@ -467,6 +531,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_bill_of_an_elevation_that_is_built_three_times),
     cmocka_unit_test(test_bill_of_a_phase_and_of_a_project),
     cmocka_unit_test(test_what_is_ordered),
+    cmocka_unit_test(test_what_is_ordered_is_printed),
     cmocka_unit_test(test_the_page_of_an_elevation_shows_its_bill),
     cmocka_unit_test(test_many_at_once),
     cmocka_unit_test(test_what_became_another_between_two_versions),
