@@ -64,7 +64,7 @@ const struct query ui_query_project = {
         " 'orders', '[{\"path\": \"glass-order\", \"name\": \"Glass order\"}, {\"path\": \"cutting-list\", \"name\": "
         "\"Cutting list\"},"
         " {\"path\": \"stock-list\", \"name\": \"Stock list\"}]'::json, 'unread', (SELECT count(*) FROM parts_states s"
-        " WHERE s.project_id = p.id AND s.state NOT IN ('read', 'none')),"
+        " WHERE s.project_id = p.id AND (s.state NOT IN ('read', 'none') OR s.behind IS NOT NULL)),"
         " 'elevations_total', (SELECT count(*) FROM elevations e WHERE e.project_id = p.id AND e.deleted_at IS NULL),"
         " 'phases', (SELECT coalesce(json_agg(json_build_object('id', f.id, 'name', f.name, 'last_sync', "
         "f.last_sync_date,"

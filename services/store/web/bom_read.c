@@ -7,9 +7,10 @@
 /* The elevations that it is made of, in which version; and those of which nothing is in it. */
 #define MADE_OF                                                                                                        \
     "'elevations', (SELECT coalesce(jsonb_agg(jsonb_build_object('elevation_id', s.elevation_id, 'name', s.name,"      \
-    " 'amount', s.amount, 'version', s.number, 'sha256', s.sha256, 'valid_from', s.valid_from) ORDER BY"               \
-    " s.elevation_id), '[]') FROM s WHERE s.state = 'read'),"                                                          \
-    " 'is_whole', NOT EXISTS (SELECT FROM s WHERE s.state NOT IN ('read', 'none')),"                                   \
+    " 'amount', s.amount, 'version', s.number, 'sha256', s.sha256, 'valid_from', s.valid_from) ||"                     \
+    " jsonb_strip_nulls(jsonb_build_object('behind', s.behind)) ORDER BY s.elevation_id), '[]') FROM s WHERE s.state " \
+    "= 'read'),"                                                                                                       \
+    " 'is_whole', NOT EXISTS (SELECT FROM s WHERE " PARTS_LACKING "),"                                                 \
     " 'not_in_it', (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('elevation_id', s.elevation_id,"    \
     " 'name', s.name, 'state', s.state, 'error', s.error)) ORDER BY s.elevation_id), '[]') FROM s"                     \
     " WHERE s.state <> 'read')"
@@ -119,9 +120,10 @@ const struct query query_bom_project_diff = {
 
 const struct query query_bom_unread = {
     .name = "bom_unread",
-    .sql = "SELECT count(s.elevation_id) FILTER (WHERE s.state NOT IN ('read', 'none')), coalesce((SELECT"
-           " string_agg(x, ', ') FROM unnest((array_agg(s.name || ' (' || s.state || ')' ORDER BY s.elevation_id)"
-           " FILTER (WHERE s.state NOT IN ('read', 'none')))[1:20]) x), ''), " PARTS_MARK
+    .sql = "SELECT count(s.elevation_id) FILTER (WHERE " PARTS_LACKING "), coalesce((SELECT"
+           " string_agg(x, ', ') FROM unnest((array_agg(s.name || ' (' || CASE WHEN s.behind IS NULL THEN s.state ELSE "
+           "'an older one' END || ')' ORDER BY s.elevation_id)"
+           " FILTER (WHERE " PARTS_LACKING "))[1:20]) x), ''), " PARTS_MARK
            ", jsonb_build_object('project', o.name, 'job', o.job_number, 'offer', o.offer_number, 'person',"
            " o.person_in_charge, 'at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI \"UTC\"'))"
            " FROM projects o LEFT JOIN (" PARTS_STATES

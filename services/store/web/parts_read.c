@@ -29,7 +29,7 @@ const struct query query_parts_tables = {
     .name = "parts_tables",
     .sql = "SELECT jsonb_build_object('elevation_id', s.elevation_id, 'name', s.name, 'version', s.number, 'sha256',"
            " s.sha256, 'size_bytes', f.raw_size, 'valid_from', s.valid_from, 'parsed_at', s.parsed_at, 'parts_count',"
-           " s.parts_count, 'problem', f.problem, 'tables', coalesce(f.tables, '[]'))"
+           " s.parts_count, 'behind', s.behind, 'problem', f.problem, 'tables', coalesce(f.tables, '[]'))"
            " FROM parts_states s JOIN parts_files f ON f.sha256 = s.sha256 WHERE s.elevation_id = $1::int",
 };
 
@@ -78,7 +78,8 @@ const struct query query_parts_batch = {
     .sql =
         "SELECT jsonb_build_object('elevation_id', w.id, 'name', s.name, 'state', coalesce(s.state, 'unknown'), "
         "'error',"
-        " s.error, 'amount', s.amount, 'version', s.number, 'sha256', s.sha256, 'valid_from', s.valid_from,"
+        " s.error, 'behind', s.behind, 'amount', s.amount, 'version', s.number, 'sha256', s.sha256, 'valid_from', "
+        "s.valid_from,"
         " 'tables', f.tables, 'lines', (SELECT jsonb_object_agg(l.kind, (SELECT coalesce(jsonb_agg(x ORDER BY n), '[]')"
         " FROM jsonb_array_elements(l.lines) WITH ORDINALITY AS y (x, n) WHERE (x->>'of_row') IS NULL OR"
         " (x->>'of_row')::int = s.file_row)) FROM parts_lines l WHERE l.sha256 = s.sha256 AND s.state = 'read'))"

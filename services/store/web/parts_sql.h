@@ -6,8 +6,10 @@
 #define PARTS_MARK_OF(text) "encode(sha256(convert_to(coalesce(" text ", ''), 'UTF8')), 'hex')"
 #define PARTS_FACTS                                                                                                    \
     "ROW(s.elevation_id, s.name, s.amount, s.state, s.error, s.number, s.sha256, s.file_row, s.valid_from,"            \
-    " s.parsed_at, f.reader, f.read_at, f.problem)::text"
+    " s.parsed_at, s.behind, f.reader, f.read_at, f.problem)::text"
 #define PARTS_MARK   PARTS_MARK_OF("string_agg(" PARTS_FACTS ", ',' ORDER BY s.elevation_id)")
 #define PARTS_STATES "parts_states s LEFT JOIN parts_files f ON f.sha256 = s.sha256"
+/* Not as Logikal has it: not read, or not the newest. */
+#define PARTS_LACKING "(s.state NOT IN ('read', 'none') OR s.behind IS NOT NULL)"
 
 #endif

@@ -35,10 +35,11 @@ static void then_unread(struct req *r, const PGresult *result, void *arg)
     }
     int64_t unread = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
     if (unread > 0 && !req_arg_bool(r, "incomplete")) {
-        reply_detail(r, 409,
-                     "The parts lists of %lld elevations are not in it: %s%s. Ask again when they are read, or with "
-                     "incomplete=true for what is there",
-                     (long long)unread, PQgetvalue(result, 0, 1), unread > 20 ? " ..." : "");
+        reply_detail(
+            r, 409,
+            "The parts lists of %lld elevations are not in it, or not the newest ones: %s%s. Ask again when they "
+            "are read, or with incomplete=true for what is there",
+            (long long)unread, PQgetvalue(result, 0, 1), unread > 20 ? " ..." : "");
         return;
     }
     reply_header(r, "X-Parts-Not-Read", req_printf(r, "%lld", (long long)unread));

@@ -21,7 +21,12 @@ static bool refuse(struct req *r, const PGresult *result, bool is_file_enough)
     const char *state = PQgetvalue(result, 0, 0), *error = PQgetvalue(result, 0, 1), *name = PQgetvalue(result, 0, 4);
     bool has_file = strcmp(state, "waiting") == 0 || strcmp(state, "failed") == 0;
     if (strcmp(state, "read") == 0 || (has_file && is_file_enough)) return false;
-    if (strcmp(state, "none") == 0)
+    if (strcmp(state, "refused") == 0)
+        reply_detail(r, 409,
+                     "The parts list of elevation \"%.120s\" was not taken: %.500s. It is asked for again with growing "
+                     "delay, and at once by POST /api/v1/sync/force/project/{project_id}",
+                     name, error);
+    else if (strcmp(state, "none") == 0)
         reply_detail(r, 404, "The elevation has no parts list");
     else if (strcmp(state, "failed") == 0)
         reply_detail(r, 409,

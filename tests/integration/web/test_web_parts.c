@@ -407,7 +407,7 @@ TEST(test_what_is_ordered_is_printed)
     free(other);
     reply = web_call(&web, "GET", "/ui/browse/projects/1", web.admin, NULL);
     assert_non_null(strstr(reply.body, "href=\"/api/v1/projects/1/cutting-list/print\""));
-    assert_non_null(strstr(reply.body, "Parts lists that are not read: 1."));
+    assert_non_null(strstr(reply.body, "Parts lists that are not read, or not the newest: 1."));
     http_reply_free(&reply);
 }
 

@@ -307,10 +307,55 @@ TEST(test_a_list_that_cannot_be_read_says_so_with_its_elevation_and_what_to_do)
     sqlite3_free(whole);
 }
 
+/* ---- lists that were not taken ---- */
+
+TEST(test_a_list_that_was_not_taken_says_so_and_is_not_waited_for)
+{
+    static const char *const statuses[] = {"failed", "validation_failed"};
+    static const char *const below[] = {"bom", "parts", "parts/Articles", "parts-list"};
+    static const char *const told[] = {"\\\"W5\\\"", "PARTS_MAX_BYTES", "/sync/force/project/", NULL};
+    pg_exec(&web.pg, "INSERT INTO elevations (logikal_id, name, phase_id, project_id, amount, has_parts_data) VALUES"
+                     " ('e5', 'W5', 1, 1, 1, true);"
+                     "INSERT INTO elevation_parts_lists (elevation_id, error) SELECT id, 'it has 30000000 bytes:"
+                     " PARTS_MAX_BYTES would have to be more' FROM elevations WHERE logikal_id = 'e5'");
+    for (int i = 0; i < 2; i++) {
+        char sql[120], path[60];
+        snprintf(sql, sizeof sql, "UPDATE elevations SET parse_status = '%s' WHERE logikal_id = 'e5'", statuses[i]);
+        pg_exec(&web.pg, sql);
+        for (int n = 0; n < 4; n++) {
+            snprintf(path, sizeof path, "/elevations/5/%s", below[n]);
+            expect_told(path, 409, told);
+        }
+        expect_told("/projects/p1/glass-order", 409, (const char *const[]){"W5 (refused)", NULL});
+    }
+    pg_exec(&web.pg, "UPDATE elevations SET parse_status = 'pending' WHERE logikal_id = 'e5'"); /* it may still come */
+    expect_told("/elevations/5/bom", 503, (const char *const[]){"not fetched yet", "PARTS_MAX_BYTES", NULL});
+    pg_exec(&web.pg, "DELETE FROM elevations WHERE logikal_id = 'e5'");
+}
+
+TEST(test_a_list_that_is_not_the_newest_says_so)
+{
+    char tags[DOCUMENTS][120] = {{0}};
+    changed(tags);
+    expect_told("/projects/p1/stock-list", 200, (const char *const[]){"\"data\":[", NULL});
+    pg_exec(&web.pg, "UPDATE elevation_parts_lists SET error = 'Logikal answered 500' WHERE elevation_id = 2");
+    assert_string_equal(changed(tags), "bchij");
+    expect_told("/projects/p1/bom", 200,
+                (const char *const[]){"\"behind\": \"Logikal answered 500\"", "\"is_whole\": false", NULL});
+    expect_told("/elevations/2/parts", 200, (const char *const[]){"\"behind\": \"Logikal answered 500\"", NULL});
+    expect_told("/elevations/1/bom", 200, (const char *const[]){"\"is_whole\": true", NULL});
+    expect_told("/projects/p1/stock-list", 409, (const char *const[]){"(an older one)", NULL});
+    expect_told("/projects/p1/stock-list?incomplete=true", 200, (const char *const[]){"\"data\":[", NULL});
+    pg_exec(&web.pg, "UPDATE elevation_parts_lists SET error = NULL");
+    expect_told("/projects/p1/bom", 200, (const char *const[]){"\"is_whole\": true", NULL});
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_numbers_keep_all_their_digits_in_every_form),
     cmocka_unit_test(test_answers_that_the_client_has_are_not_made_again),
     cmocka_unit_test(test_a_refusal_has_no_tag),
     cmocka_unit_test(test_a_list_that_cannot_be_read_says_so_with_its_elevation_and_what_to_do),
+    cmocka_unit_test(test_a_list_that_was_not_taken_says_so_and_is_not_waited_for),
+    cmocka_unit_test(test_a_list_that_is_not_the_newest_says_so),
 };
 TEST_MAIN(tests, set_up, tear_down)
