@@ -67,7 +67,7 @@ static const struct order_page stock = {&query_stock_list,
                                          {"Price", "price", NULL, true},
                                          {"Prices", "prices", NULL, false}}};
 
-struct sending {
+struct order_sending {
     const struct order_page *page;
     char after[24];
     int64_t count;
@@ -131,7 +131,7 @@ static void add_cells(cJSON *rows, const struct order_page *page, const cJSON *r
     cJSON_AddItemToArray(rows, line);
 }
 
-/* lines: objects split by ",\n". */
+/* lines: objects split by ",\n". NULL: one of them cannot be read. */
 static cJSON *rows_of(const struct order_page *page, const char *lines)
 {
     cJSON *data = cJSON_CreateObject(), *rows = cJSON_AddArrayToObject(data, "rows");
@@ -139,7 +139,11 @@ static cJSON *rows_of(const struct order_page *page, const char *lines)
         end = strstr(p, ",\n");
         if (!end) end = p + strlen(p);
         cJSON *row = json_parse(p, (size_t)(end - p));
-        if (row) add_cells(rows, page, row);
+        if (!row) {
+            cJSON_Delete(data);
+            return NULL;
+        }
+        add_cells(rows, page, row);
         cJSON_Delete(row);
     }
     return data;
@@ -150,7 +154,7 @@ static cJSON *rows_of(const struct order_page *page, const char *lines)
 static bool render(struct buf *out, const char *template, cJSON *data)
 {
     struct err err = {0};
-    int rc = ui_template_render(out, template, data, &err);
+    int rc = data ? ui_template_render(out, template, data, &err) : err_set(&err, ERR_INPUT, "a row is no JSON");
     if (rc < 0) log_error("%s", err.text);
     cJSON_Delete(data);
     return rc >= 0 && !out->failed;
@@ -160,7 +164,7 @@ static void ask(struct req *r);
 
 static void then_rows(struct req *r, const PGresult *result)
 {
-    struct sending *s = r->state;
+    struct order_sending *s = r->state;
     struct buf out = {0};
     int64_t rows = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
     bool is_last = rows < ROWS;
@@ -180,7 +184,7 @@ static void then_rows(struct req *r, const PGresult *result)
 
 static void ask(struct req *r)
 {
-    const struct sending *s = r->state;
+    const struct order_sending *s = r->state;
     if (r->is_gone) {
         reply_stream_end(r);
         return;
@@ -191,7 +195,7 @@ static void ask(struct req *r)
 
 static void begin(struct req *r, const PGresult *head)
 {
-    const struct sending *s = r->state;
+    const struct order_sending *s = r->state;
     struct buf out = {0};
     cJSON *data = cJSON_Parse(PQgetvalue(head, 0, 3));
     cJSON_AddStringToObject(data, "title", s->page->title);
@@ -215,8 +219,8 @@ static void look(struct req *r)
 
 static void page(struct req *r, const struct order_page *page)
 {
-    struct sending *s = req_alloc(r, sizeof *s);
-    *s = (struct sending){.page = page, .after = "0"};
+    struct order_sending *s = req_alloc(r, sizeof *s);
+    *s = (struct order_sending){.page = page, .after = "0"};
     r->state = s;
     streams_admit(r, look);
 }

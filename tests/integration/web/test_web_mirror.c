@@ -155,6 +155,11 @@ TEST(test_every_elevation_that_was_asked_for_stands_in_the_index)
     assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(first, "name")), "W3");
     assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetArrayItem(list, 1), "file")), "9.bin");
     cJSON_Delete(index);
+    char many[4000] = "{\"elevation_ids\":[1";
+    for (int i = 0; i < 500; i++) strcat(many, ",1");
+    strcat(many, "]}");
+    assert_int_equal(web_status(&web, "POST", "/api/v1/elevations/thumbnails:batchGet", token, many), 422);
+    assert_int_equal(web_status(&web, "POST", "/api/v1/elevations/parts:batchGet", token, many), 422);
     static const char *const refused[] = {"{}", "{\"elevation_ids\":[]}", "{\"elevation_ids\":[0]}",
                                           "{\"elevation_ids\":[\"1\"]}", "{\"elevation_ids\":[2147483648]}"};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)

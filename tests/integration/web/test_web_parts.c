@@ -363,6 +363,14 @@ TEST(test_what_is_ordered)
     stock = ask_json("/projects/1/stock-list?incomplete=true&limit=1&cursor=1");
     EXPECT(stock, "data", "line colour", "2 RAL 9016; ");
     cJSON_Delete(stock);
+    expect_text("/projects/p1/stock-list?incomplete=true&format=csv&limit=1", NULL,
+                "line,supplier,supplier_name,code,supplier_code,description,colour,amount,units,unit,pack_size,packs,"
+                "price,prices,lines_without_amount\r\n1,1,Häfele,A1,S1,Griff,RAL 7021,16,16,Stk,10,2,4.5,,0\r\n");
+    expect_text("/projects/p1/cutting-list?incomplete=true&format=csv&limit=1", NULL,
+                "line,code,supplier_code,description,colour,length,length_unit,angle_left,angle_right,amount,"
+                "total_length,supplier_name,lines_without_amount,positions\r\n1,P1,,Rahmen,RAL 7021,1200,mm,45,45,9,"
+                "10800,,0,\"[{\"\"amount\"\":6,\"\"elevation\"\":\"\"W1\"\",\"\"elevation_id\"\":1},{\"\"amount\"\":3,"
+                "\"\"elevation\"\":\"\"W1\"\",\"\"elevation_id\"\":1}]\"\r\n");
     struct http_reply reply = ask("/projects/p1/glass-order?incomplete=true", "Accept: text/csv");
     assert_non_null(strstr(reply.body, "\r\n1,2,\"Glas, AG\",G1,Float 4,600,800,"));
     assert_non_null(strcasestr(reply.headers, "X-Parts-Not-Read: 1"));
