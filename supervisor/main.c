@@ -59,7 +59,8 @@ static const struct command {
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 /* Those that look at what runs: with the configuration of the supervisor, when none is named. */
-static const char *const tools[] = {"migrate", "feed", "queue", "task", "check", "config", "alert", "why", NULL};
+static const char *const tools[] = {"migrate", "feed",  "queue", "task", "check",
+                                    "config",  "alert", "why",   "hold", NULL};
 
 static int run_help(int argc, char **argv)
 {
