@@ -1,5 +1,5 @@
-/* What Logikal sends, places in its tree, tokens and chains of directories without memory: no object is refused for it
- * (one that is refused does not count as seen), no list looks whole that is not. */
+/* Without memory: objects of Logikal, places in its tree, tokens and chains of directories (no object is refused for
+ * it, one that is refused does not count as seen; no list looks whole that is not), and rooms that cannot be opened. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +10,15 @@
 #include "services/logikal/objects.h"
 #include "services/logikal/place.h"
 #include "services/web/gate/jwt.h"
+#include "services/web/jobs/actions.h"
+#include "services/worker/delivery.h"
+#include "services/worker/events.h"
+#include "services/worker/finish.h"
+#include "services/worker/handback.h"
+#include "services/worker/history.h"
+#include "services/worker/revoked.h"
+#include "services/worker/stamped.h"
+#include "services/worker/worker.h"
 #include "tests/fault/fault.h"
 #include "tests/support/test.h"
 
@@ -134,7 +143,45 @@ static void test_tokens(void **state)
     fault_each("jwt_write", FAULT_ALLOC, FAULT_SILENT, sign, &web);
 }
 
+/* Opened in this order until one cannot be; what worker_close does follows in any case. */
+static int open_rooms(void *arg, struct err *err)
+{
+    static int (*const open[])(struct worker *, struct err *) = {
+        deliveries_open, revoked_open, stamped_open, events_open, history_open, finish_open, handback_open};
+    static void (*const close[])(struct worker *) = {finish_close,  handback_close, events_close,    history_close,
+                                                     stamped_close, revoked_close,  deliveries_close};
+    struct worker w = *(struct worker *)arg;
+    int rc = 0;
+    for (size_t i = 0; i < sizeof open / sizeof *open && rc == 0; i++) rc = open[i](&w, err);
+    for (size_t i = 0; i < sizeof close / sizeof *close; i++) close[i](&w);
+    return rc;
+}
+
+static int open_actions(void *arg, struct err *err)
+{
+    struct actions *actions = actions_new(arg);
+    (void)err;
+    actions_free(actions);
+    return actions ? 0 : -1;
+}
+
+TEST(test_rooms_that_cannot_be_opened_are_noticed)
+{
+    static struct web web;
+    struct conf_paths paths = {0};
+    struct err err = {0};
+    event_set_mem_functions(malloc, realloc, free); /* so that those of libevent fail, too */
+    setenv("DATABASE_URL", "postgres://user:word@127.0.0.1:1/db", 1);
+    struct worker empty = {.conf = conf_load(&paths, &err), .base = event_base_new()};
+    assert_true(empty.conf && empty.base);
+    assert_true(fault_each("rooms of the worker", FAULT_ALLOC, FAULT_TEXT, open_rooms, &empty) > 2 * 10);
+    fault_each("actions of web", FAULT_ALLOC, FAULT_RESULT, open_actions, &web);
+    event_base_free(empty.base);
+    conf_free(empty.conf);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_rooms_that_cannot_be_opened_are_noticed),
     cmocka_unit_test(test_objects_are_not_refused_for_lack_of_memory),
     cmocka_unit_test(test_lists_are_whole_or_say_so),
     cmocka_unit_test(test_places),
