@@ -23,6 +23,7 @@
 #define KEY_SCHEDULED_MESSAGES "logikald.scheduled.messages" /* hash: tag -> list key, newline, message */
 #define KEY_SCHEDULED_IDS      "logikald.scheduled.ids"      /* hash: task id -> tag */
 #define KEY_DEAD               "logikald.dead"               /* list of dead letters, newest first */
+#define KEY_ENDED              "logikald.ended"              /* list: what was revoked where it waited; expires */
 #define KEY_REVOKED            "logikald.revoked"            /* zset: task id by time of the revoke */
 #define KEY_REVOKED_STAMPS     "logikald.revoked.stamps"     /* zset: header=value by time of the revoke */
 #define KEY_PAUSED             "logikald.paused"             /* hash: queue -> since (ms), blank, by whom */

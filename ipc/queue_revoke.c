@@ -11,13 +11,13 @@
 #include "ipc/queue_message.h"
 #include "ipc/script_call.h"
 
-#define FIXED_KEYS 5 /* before the result keys */
+#define FIXED_KEYS 6 /* before the result keys */
 
 int queue_note_revoked(struct redis *redis, const struct queue_keys *keys, int64_t result_expires_s,
                        const char *const *ids, size_t count, redis_fn fn, void *arg)
 {
-    static const char *const names[] = {KEY_REVOKED, KEY_SCHEDULED, KEY_SCHEDULED_MESSAGES, KEY_SCHEDULED_IDS,
-                                        KEY_HISTORY};
+    static const char *const names[] = {KEY_REVOKED,       KEY_SCHEDULED, KEY_SCHEDULED_MESSAGES,
+                                        KEY_SCHEDULED_IDS, KEY_HISTORY,   KEY_ENDED};
     struct script_call c = {0};
     char key[QUEUE_KEY_SIZE], now[CLOCK_TEXT_SIZE];
     clock_iso_us(wall_us(), now);

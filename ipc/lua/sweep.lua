@@ -36,8 +36,14 @@ local function matches_message(raw, its_queue)
   local id, task = head(raw)
   return has(id) or has(task)
 end
-local function revoke(raw)
+local ended = 0
+local function revoke(raw, list)
   local id, _, is_ignored = head(raw)
+  if #raw <= 65536 then -- as in revoke.lua
+    local now = redis.call('TIME')
+    ended = redis.call('LPUSH', ARGV[9] .. 'logikald.ended',
+      string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)) .. '\n' .. list .. '\n' .. raw)
+  end
   if type(id) ~= 'string' or is_ignored then return id end
   local json = '{"status": "REVOKED", "result": {"exc_type": "TaskRevokedError", "exc_message": ["revoked"], ' ..
     '"exc_module": "celery.exceptions"}, "traceback": null, "children": [], "date_done": ' .. cjson.encode(ARGV[12]) ..
@@ -86,7 +92,7 @@ if view == 'waiting' then
       if not matches_message(raw, queue) then return false end
       matched = matched + 1
       if leave(raw) then return false end
-      revoke(raw)
+      revoke(raw, KEYS[1])
       return true
     end)
     out[1] = offset + #page - gone
@@ -101,7 +107,7 @@ elseif view == 'scheduled' then
     if raw and matches_message(raw, string.match(list, '^([^\6]*)')) then
       if is_look then show(page[i], page[i + 1], entry) else matched = matched + 1 end
       if not is_look and not leave(raw) then
-        revoke(raw)
+        revoke(raw, list)
         redis.call('ZREM', KEYS[1], page[i])
         redis.call('HDEL', KEYS[2], page[i])
         redis.call('HDEL', KEYS[3], id)
@@ -148,6 +154,10 @@ else
     if gone > 0 then redis.call('LREM', KEYS[1], -gone, gone_mark) end
   end
   out[2] = #page > 0 and left - #page or 0
+end
+if ended > 0 then
+  redis.call('LTRIM', ARGV[9] .. 'logikald.ended', 0, 9999)
+  redis.call('EXPIRE', ARGV[9] .. 'logikald.ended', 86400)
 end
 out[3] = matched
 return out

@@ -49,6 +49,7 @@ struct outcome {
     bool later_is_same; /* it is this message, of which monitors have heard */
     enum task_end end;  /* for the counts; TASK_ENDS = none, it goes on */
     int64_t run_us;     /* negative = it did not come to its end */
+    int64_t ended_us;   /* unix time, when that is known; 0 = now */
     char *why;          /* it did not succeed: for people, ours; NULL = its result says so */
 };
 

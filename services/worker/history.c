@@ -217,6 +217,43 @@ void history_crashed(struct worker *w, const struct delivery *d, const char *why
     if (w->history) keep(w, d, "lost", why);
 }
 
+/* ---- what was revoked where it waited ---- */
+static void take_ended(struct worker *w, const char *text, size_t len)
+{
+    char *at = NULL, queue[QUEUE_KEY_SIZE];
+    int64_t ms = strtoll(text, &at, 10);
+    const char *list = *at == '\n' ? at + 1 : NULL, *raw = list ? strchr(list, '\n') : NULL;
+    struct delivery d = {.outcome = {.end = TASK_REVOKED, .run_us = -1}, .taken_us = mono_us()};
+    struct err err = {0};
+    if (!raw) return;
+    raw++;
+    d.queue = queue_of_list(&w->keys, queue, list, (size_t)(raw - 1 - list));
+    snprintf(d.tag, sizeof d.tag, "ended.%lld", (long long)ms);
+    message_decode(raw, len - (size_t)(raw - text), &d.m, &err);
+    d.outcome.ended_us = ms * 1000;
+    keep(w, &d, "revoked", "revoked where it waited");
+    message_free(&d.m);
+}
+
+static void on_ended(void *arg, const struct redis_answer *answer)
+{
+    struct worker *w = arg;
+    const redisReply *reply = answer->reply;
+    if (answer->fault != REDIS_FINE || !w->history || reply->type != REDIS_REPLY_ARRAY) return;
+    for (size_t i = 0; i < reply->elements; i++)
+        if (reply->element[i]->type == REDIS_REPLY_STRING)
+            take_ended(w, reply->element[i]->str, reply->element[i]->len);
+    if (reply->elements == BATCH) history_look(w);
+}
+
+void history_look(struct worker *w)
+{
+    char key[QUEUE_KEY_SIZE], count[16];
+    if (!w->history || w->history->is_stopping || w->history->bytes > KEPT_BYTES / 2) return;
+    snprintf(count, sizeof count, "%d", BATCH);
+    redis_call(w->redis, on_ended, w, "RPOP", queue_key(&w->keys, key, KEY_ENDED, ""), count, REDIS_END);
+}
+
 /* ---- life ---- */
 bool history_is_idle(const struct worker *w)
 {

@@ -15,6 +15,9 @@ void history_ended(struct worker *w, const struct delivery *d);
 /* Its runner died, and it goes back to its queue. */
 void history_crashed(struct worker *w, const struct delivery *d, const char *why);
 
+/* For each heartbeat: what others have revoked where it waited, nobody's delivery any more, is written here. */
+void history_look(struct worker *w);
+
 void history_stop(struct worker *w); /* what is kept is written now, or within two seconds, or given up */
 bool history_is_idle(const struct worker *w);
 

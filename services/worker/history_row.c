@@ -62,7 +62,9 @@ struct history_row *history_row_new(const struct delivery *d, const char *state,
     r->run_us = why ? -1 : o->run_us;
     int64_t now = wall_us();
     r->received_us = now - (mono_us() - d->taken_us);
-    r->ended_us = d->started_wall_us > 0 && r->run_us >= 0 ? d->started_wall_us + r->run_us : now;
+    r->ended_us = o->ended_us                                ? o->ended_us
+                  : d->started_wall_us > 0 && r->run_us >= 0 ? d->started_wall_us + r->run_us
+                                                             : now;
     if (r->id && r->name && r->queue) return r;
     history_row_free(r);
     return NULL;
@@ -159,7 +161,7 @@ void history_row_print(struct buf *out, const struct history_row *r, const char 
     add_text(out, "group_id", r->group);
     add_number(out, "try", r->try_number);
     add_number(out, "delivery", r->delivery);
-    add_number(out, "received_us", r->received_us);
+    if (r->delivery > 0) add_number(out, "received_us", r->received_us); /* else no worker had it */
     if (r->run_us >= 0) {
         add_number(out, "started_us", r->ended_us - r->run_us);
         buf_printf(out, ",\"run_ms\":%lld.%03d", (long long)(r->run_us / 1000), (int)(r->run_us % 1000));

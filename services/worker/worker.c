@@ -122,6 +122,7 @@ static bool on_heartbeat(struct worker *w)
 {
     if (!membership_is_registered(w) || membership_is_leaving(w)) return false;
     task_counts_tell(w->counts, w->redis); /* in the same round trip */
+    history_look(w);
     return true;
 }
 
