@@ -58,11 +58,6 @@ void framer_free(struct framer *f)
     free(f);
 }
 
-size_t framer_size(const struct framer *f)
-{
-    return f->raw_size;
-}
-
 size_t framer_held(const struct framer *f)
 {
     return sizeof *f + f->content.len;

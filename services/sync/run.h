@@ -69,9 +69,8 @@ struct sync_run {
     struct err fatal;       /* what ends the run: the database, a lost lease */
     int64_t current, total, shown_ms;
     char doing[160];
-    char trouble[256];        /* as told last */
-    int64_t since_last_clear; /* staged rows */
-    struct feed_nudger feed;  /* of those who wait for changes */
+    char trouble[256];       /* as told last */
+    struct feed_nudger feed; /* of those who wait for changes */
     int64_t rows_told;
 };
 

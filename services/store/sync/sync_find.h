@@ -11,8 +11,6 @@
 
 struct db;
 
-#define FOUND_MAX 20 /* rows at most */
-
 /* id, logikal_id, directory's chain, directory's identifier, directory's id, name. directory: row id of the one in
  * which names are looked for (a GUID is one wherever it is), 0 = everywhere. NULL on an error. */
 PGresult *project_find(struct db *db, const char *wanted, int64_t directory, struct err *err);
