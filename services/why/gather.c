@@ -15,7 +15,7 @@
 #include "services/why/subject.h"
 
 #define PATIENCE_MS  4000
-#define FOUND_MOST   "20"
+#define FOUND_MOST   "50" /* SUBJECT_MOST as text */
 #define LISTED_MOST  1000
 #define LOOKED_AT    50000
 #define CALLS_MAX    16

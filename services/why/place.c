@@ -22,7 +22,9 @@ static cJSON *depth_of(const cJSON *q, const char *name)
 cJSON *why_queue(const cJSON *facts, const char *queue)
 {
     const cJSON *stats = why_fact(facts, "stats"), *q = why_find(why_fact(stats, "queues"), "name", queue);
-    cJSON *link = stats ? depth_of(q, queue) : why_link(WHY_UNKNOWN, "What waits in queue %s is not known", queue);
+    cJSON *link = q       ? depth_of(q, queue)
+                  : stats ? why_link(WHY_UNKNOWN, "Queue %s is none of those that are served here", queue)
+                          : why_link(WHY_UNKNOWN, "What waits in queue %s is not known", queue);
     double active, runners;
     plant_add_queue(facts, queue, link);
     if (!stats || why_has_cause(link)) return link;
@@ -45,10 +47,15 @@ static cJSON *at_work(const cJSON *facts, const cJSON *child)
     const char *status = why_text(child, "status"), *exit = why_text(child, "last_exit");
     char span[32];
     double uptime = (why_number(facts, "now_ms") - why_number(child, "started_ms")) / 1000;
-    cJSON *link =
-        why_link(WHY_FINE, "%s is %s%s%s%s, up for %s, started %.0f times after its first%s%s", why_text(child, "name"),
-                 why_text(child, "state"), *status ? " (" : "", status, *status ? ")" : "", why_span(uptime, span),
-                 why_number(child, "restarts"), *exit ? "; last exit: " : "", exit);
+    if (why_number(child, "started_ms") <= 0) {
+        cJSON *done = why_link(WHY_FINE, "%s is %s: it has ended, as it should (%s)", why_text(child, "name"),
+                               why_text(child, "state"), exit);
+        why_since_ms(done, why_number(child, "last_exit_ms"));
+        return done;
+    }
+    cJSON *link = why_link(WHY_FINE, "%s is %s%s%s%s, up for %s, %.0f restarts%s%s", why_text(child, "name"),
+                           why_text(child, "state"), *status ? " (" : "", status, *status ? ")" : "",
+                           why_span(uptime, span), why_number(child, "restarts"), *exit ? "; last exit: " : "", exit);
     why_since_ms(link, why_number(child, "started_ms"));
     return link;
 }

@@ -147,6 +147,7 @@ cJSON *plant_child(const cJSON *facts, const cJSON *child)
                  why_setting(facts, "WATCHDOG_SECONDS", setting, sizeof setting));
         return link;
     }
+    if (strcmp(state, "done") == 0 && strncmp(why_text(child, "last_exit"), "exit status 0", 13) == 0) return NULL;
     link = child_by_state(child, name, is_loop ? "crash-loop" : state);
     if (!link) return NULL;
     why_since_ms(link, why_number(child, "last_exit_ms"));

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "services/why/link.h"
+#include "services/why/subject.h"
 
 #define INDENT 4
 
@@ -43,4 +44,6 @@ void why_print_candidates(struct buf *out, const cJSON *candidates)
     cJSON_ArrayForEach(each, candidates)
         buf_printf(out, "  %-28s %s\n", why_text(each, "of"),
                    *why_text(each, "way") ? why_text(each, "way") : why_text(each, "name"));
+    if (subject_is_cut(candidates))
+        buf_printf(out, "These are the first %d of a kind; a GUID is exact.\n", SUBJECT_MOST);
 }

@@ -146,6 +146,17 @@ cJSON *subject_candidates(const struct subject *s, const cJSON *facts)
     return list;
 }
 
+bool subject_is_cut(const cJSON *candidates)
+{
+    const cJSON *each;
+    for (size_t k = OBJECTS_FROM; k < COUNT(kinds); k++) {
+        int count = 0;
+        cJSON_ArrayForEach(each, candidates) count += strcmp(why_text(each, "kind"), kinds[k]) == 0;
+        if (count >= SUBJECT_MOST) return true;
+    }
+    return false;
+}
+
 bool subject_is_unsure(const struct subject *s, const cJSON *facts)
 {
     return subject_may_be_object(s) && !why_is(why_fact(facts, "database"), "is_up");
@@ -158,9 +169,9 @@ void subject_unknown(const struct subject *s, const cJSON *facts, char *out, siz
     snprintf(name, sizeof name, "%.*s", (int)utf8_cut(s->name, 80), s->name);
     if (subject_is_unsure(s, facts))
         snprintf(out, size,
-                 "PostgreSQL is not reachable, so it is not known whether something is called \"%s\". Processes, "
+                 "PostgreSQL is not %s, so it is not known whether something is called \"%s\". Processes, "
                  "queues and tasks can be asked for meanwhile",
-                 name);
+                 why_is(why_fact(facts, "database"), "is_used") ? "reachable" : "configured", name);
     else
         snprintf(out, size,
                  "There is no %s \"%s\". Known are a type (directory, project, phase, elevation, sqlite_parser ...), a "

@@ -21,6 +21,10 @@ bool subject_may_be_task(const struct subject *s);   /* Redis has to be */
  * caller's. One is what it is; several are to be chosen from; none: it is not known. */
 cJSON *subject_candidates(const struct subject *s, const cJSON *facts);
 
+/* There are more of a kind than were looked for. */
+#define SUBJECT_MOST 50
+bool subject_is_cut(const cJSON *candidates);
+
 /* Why nothing was found, and what would be. */
 void subject_unknown(const struct subject *s, const cJSON *facts, char *out, size_t size);
 bool subject_is_unsure(const struct subject *s, const cJSON *facts); /* it may be in what is away */

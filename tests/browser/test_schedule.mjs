@@ -7,7 +7,7 @@ test('schedule: an entry is run now, paused and resumed', async ({ page: open, p
   const entry = page.locator('[data-key="entry-cleanup-old-tasks"]');
   await entry.waitFor();
   check(await page.locator('[data-key="entry-smart-sync-scheduler"] time').count() === 2, 'last and next run of the scheduler');
-  await entry.getByRole('button', { name: 'Run cleanup-old-tasks now' }).click();
+  await entry.getByRole('button', { name: 'Run now: cleanup-old-tasks' }).click();
   await page.getByText('cleanup-old-tasks is sent').waitFor();
   await entry.getByRole('button', { name: 'Pause' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Pause', exact: true }).click();

@@ -156,7 +156,7 @@ static const struct {
      "process",
      "worker.0",
      "fine",
-     {"worker.0 is ready, up for 17 min, started 2 times"}},
+     {"worker.0 is ready, up for 17 min, 2 restarts"}},
     {BASE ",'supervisor':{'written_ms':1779999000000,'children':[]}",
      "process",
      "supervisor",
@@ -178,6 +178,21 @@ static const struct {
      "migrate",
      "stuck",
      {"runs no migrate"}},
+    {BASE "," CHILD("'state':'done','last_exit':'exit status 0','last_exit_ms':1779999000000"),
+     "process",
+     "worker.0",
+     "fine",
+     {"worker.0 is done: it has ended, as it should (exit status 0), since 2026-05-28 20:10:00"}},
+    {BASE "," CHILD("'state':'done','last_exit':'exit status 3'"),
+     "process",
+     "worker.0",
+     "stuck",
+     {"has ended and is not started again (last exit: exit status 3)"}},
+    {PLANT,
+     "queue",
+     "nobody",
+     "stuck",
+     {"Queue nobody is none of those that are served here", "serves a queue nobody"}},
     /* tasks */
     {BASE "," WORKER "," TASK("'unacked':[{'id':'t','task':'a.b','worker':'w','held_ms':1000,'deliveries':3}],"
                               "'result':{'status':'STARTED'}"),
@@ -391,10 +406,32 @@ TEST(test_what_is_meant)
     }
 }
 
+TEST(test_a_list_that_is_cut_says_so)
+{
+    struct subject s;
+    struct buf out = {0};
+    cJSON *facts = facts_of(BASE, "", ""), *found = cJSON_AddArrayToObject(facts, "found");
+    subject_read("house", &s);
+    for (int i = 1; i < SUBJECT_MOST; i++)
+        cJSON_AddItemToArray(found, parse("{'kind':'elevation','id':7,'name':'house'}"));
+    cJSON *all = subject_candidates(&s, facts);
+    assert_false(subject_is_cut(all));
+    cJSON_Delete(all);
+    cJSON_AddItemToArray(found, parse("{'kind':'elevation','id':8,'name':'house'}"));
+    all = subject_candidates(&s, facts);
+    assert_true(subject_is_cut(all));
+    why_print_candidates(&out, all);
+    assert_non_null(strstr(out.data, "These are the first 50 of a kind"));
+    buf_free(&out);
+    cJSON_Delete(all);
+    cJSON_Delete(facts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_chain_of_each_situation),
                                        cmocka_unit_test(test_whatever_stands_in_the_facts_there_is_a_chain),
-                                       cmocka_unit_test(test_what_is_meant)};
+                                       cmocka_unit_test(test_what_is_meant),
+                                       cmocka_unit_test(test_a_list_that_is_cut_says_so)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
 #include "services/web/jobs/why_link.h"
+#include "services/why/subject.h"
 
 #define RETRY_S 5
 
@@ -35,6 +36,7 @@ static void reply_answer(struct req *r, const struct why_answer *answer, bool ob
     if (!answer->chain) {
         cJSON *list = cJSON_AddArrayToObject(out, "candidates");
         const cJSON *each;
+        if (subject_is_cut(answer->candidates)) cJSON_AddTrueToObject(out, "is_cut");
         cJSON_ArrayForEach(each, answer->candidates) {
             cJSON *one = cJSON_Duplicate(each, true);
             cJSON_DeleteItemFromObjectCaseSensitive(one, "key");

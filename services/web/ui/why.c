@@ -9,6 +9,7 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/jobs/why_link.h"
 #include "services/web/ui/page.h"
+#include "services/why/subject.h"
 
 #define DEPTH_SHOWN 6 /* as ui.css knows them */
 
@@ -66,6 +67,7 @@ static void show(struct req *r, const struct why_answer *answer)
         ui_page_title(p, title);
     } else if (answer && answer->candidates->child) {
         add_candidates(data, answer->candidates);
+        cJSON_AddBoolToObject(data, "is_cut", subject_is_cut(answer->candidates));
     } else if (answer) {
         cJSON_AddStringToObject(data, "unknown", answer->unknown);
     }
