@@ -133,10 +133,10 @@ void cell_number(struct image *image, struct parts_data *data, sqlite3_stmt *row
  * that their quotient is the number that the decimal text stands for. */
 static bool add_decimal(struct buf *out, double value)
 {
-    double power = 10;
+    static const double powers[] = {1, 10, 100, 1e3, 1e4, 1e5, 1e6};
     if (fabs(value) < 1e-4) return false; /* has an exponent */
-    for (int places = 1; places <= 6; places++, power *= 10) {
-        double digits = nearbyint(value * power);
+    for (int places = 1; places <= 6; places++) {
+        double power = powers[places], digits = nearbyint(value * power);
         if (fabs(digits) >= 1e15) return false;
         if (digits / power != value) continue;
         int64_t whole = (int64_t)(digits / power), rest = llabs((int64_t)digits) % (int64_t)power;
