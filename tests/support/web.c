@@ -47,17 +47,17 @@ static void run(struct web_server *w, const char *const extra[], bool with_datab
                      "HOST=127.0.0.1",
                      "ADMIN_PASSWORD=" WEB_ADMIN_PASSWORD,
                      "SECRET_KEY=0123456789abcdef0123456789abcdef",
-                     "JWT_SECRET_KEY=fedcba9876543210fedcba9876543210"};
-    int n = 6;
+                     "JWT_SECRET_KEY=fedcba9876543210fedcba9876543210",
+                     "RATE_LIMIT_PER_MINUTE=0", /* the last of a name counts: what the test says */
+                     "RATE_LIMIT_PER_HOUR=0"};
+    int n = 8;
     w->port = support_free_port();
     snprintf(w->url, sizeof w->url, "http://127.0.0.1:%d", w->port);
     snprintf(port, sizeof port, "PORT=%d", w->port);
     snprintf(run_dir, sizeof run_dir, "LOGIKALD_RUN_DIR=%.200s/run", support_dir());
     snprintf(database, sizeof database, "DATABASE_URL=%s", w->pg.url);
     if (with_database) env[n++] = database;
-    for (; extra && *extra && n < 44; extra++) env[n++] = (char *)*extra;
-    env[n++] = "RATE_LIMIT_PER_MINUTE=0"; /* the first of a name counts */
-    env[n++] = "RATE_LIMIT_PER_HOUR=0";
+    for (; extra && *extra && n < 46; extra++) env[n++] = (char *)*extra;
     char *argv[] = {(char *)support_program("logikald-roles"), "web", NULL};
     process_start(&w->process, "web", argv, env);
     WAIT_UNTIL(answers(w), 15000);

@@ -31,10 +31,24 @@ static void make_elevations(int count)
     pg_exec(&web.pg, sql);
 }
 
+/* A limit as it is by default, as a setting: "NAME=value". */
+static void by_default(const char *name, const char *key, char out[60])
+{
+    char *output = NULL, *const argv[] = {(char *)support_program("logikald"), "defaults", NULL};
+    assert_int_equal(process_run(argv, (char *const[]){NULL}, &output), 0);
+    const char *at = strstr(output, key);
+    if (!at) fail_msg("no %s in the defaults", key);
+    snprintf(out, 60, "%s=%ld", name, strtol(at + strcspn(at, "0123456789"), NULL, 10));
+    free(output);
+}
+
 FIXTURE(set_up)
 {
-    static const char *const settings[] = {"LOG_LEVEL=warning", NULL};
+    static char minute[60], hour[60];
+    static const char *const settings[] = {"LOG_LEVEL=warning", minute, hour, NULL};
     WAIT_UNTIL(3600 - time(NULL) % 3600 > 240, 250000); /* the limits' windows are hours of the clock */
+    by_default("RATE_LIMIT_PER_MINUTE", "rate_limit_per_minute = ", minute); /* other tests have none */
+    by_default("RATE_LIMIT_PER_HOUR", "rate_limit_per_hour = ", hour);
     web_servers(&web);
     pg_exec(&web.pg, "INSERT INTO directories (logikal_id, name) VALUES ('d', 'D');"
                      "INSERT INTO projects (logikal_id, name, directory_id) VALUES ('p1', 'P 1', 1);"
