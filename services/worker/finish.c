@@ -1,277 +1,11 @@
-/* Outcomes and follow-ups to Redis: gathered into batches, sent again as they were when an answer is lost. */
-#include "services/worker/finish.h"
+/* Outcomes and follow-ups to Redis: what others ask for, doubts and epochs. How they get there is finish_batch.c's. */
+#include "services/worker/finish_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/clock.h"
 #include "conf/log.h"
-#include "services/worker/complaint.h"
-#include "services/worker/events.h"
-#include "services/worker/finish_call.h"
-#include "services/worker/history.h"
 
-#define SLOTS        2
-#define BATCH_BYTES  (8u << 20)
-#define RETRY_MS     300
-#define RETRY_MAX_MS 10000
-
-struct send {
-    TAILQ_ENTRY(send) link;
-    struct delivery *d; /* NULL = gone */
-    char tag[96], list[QUEUE_KEY_SIZE];
-    bool is_value; /* list is a key */
-    char *raw;
-    size_t len;
-};
-TAILQ_HEAD(send_list, send);
-
-struct item {
-    struct delivery *d; /* its outcome; NULL = */
-    struct send *send;
-};
-
-struct batch {
-    struct worker *worker;
-    int slot;
-    char name[64];
-    size_t count;
-    struct item items[BATCH_MAX];
-    bool is_under_way, is_lost; /* lost: the epoch is over, whatever is answered */
-};
-
-struct finish {
-    struct event *flush, *retry;
-    struct batch *slots[SLOTS];
-    struct send_list sends; /* not in a batch */
-    char nonce[UUID_TEXT_SIZE];
-    int64_t batches, retry_ms;
-    bool is_tried_alone; /* in this turn of the retry timer */
-    bool is_held_up;     /* nothing is sent until it is registered again */
-    struct complaint not_done, not_kept, not_heard;
-    void (*on_doubt)(struct worker *w);
-};
-
-static void complain(struct complaint *c, const char *what, const char *why)
-{
-    if (complaint_is_due(c, why)) log_error("%s: %s", what, why);
-}
-
-static void try_later(struct worker *w)
-{
-    struct finish *f = w->finish;
-    struct timeval tv = {.tv_sec = f->retry_ms / 1000, .tv_usec = f->retry_ms % 1000 * 1000};
-    if (evtimer_pending(f->retry, NULL)) return;
-    evtimer_add(f->retry, &tv);
-    f->retry_ms = f->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : f->retry_ms * 2;
-}
-
-static void doubt(struct worker *w)
-{
-    w->finish->is_held_up = true;
-    if (w->finish->on_doubt) w->finish->on_doubt(w);
-}
-
-static void add_item(struct worker *w, struct script_call *c, const struct item *item)
-{
-    if (item->send)
-        finish_call_send(c, item->send->tag, item->send->is_value, item->send->list, item->send->raw, item->send->len);
-    else
-        finish_call_outcome(w, c, item->d);
-}
-
-/* ---- what becomes of an item ---- */
-static void send_free(struct send *s)
-{
-    free(s->raw);
-    free(s);
-}
-
-static void outcome_written(struct worker *w, struct delivery *d)
-{
-    events_count_done(w);
-    if (d->outcome.end != TASK_ENDS)
-        task_counts_add(w->counts, d->def ? d->def->name : NULL, d->outcome.end, d->outcome.run_us);
-    history_ended(w, d);
-    delivery_free(w, d);
-}
-
-static void send_answered(struct worker *w, struct send *s, char digit, bool is_lost)
-{
-    if (digit == '1' || is_lost || !s->d) {
-        if (s->d) s->d->unsent--;
-        send_free(s);
-        return;
-    }
-    if (digit == '0') s->d->is_doubtful = true;
-    TAILQ_INSERT_TAIL(&w->finish->sends, s, link);
-}
-
-static void outcome_answered(struct worker *w, struct delivery *d, char digit, bool is_lost)
-{
-    if (digit == '1' || digit == '2') {
-        outcome_written(w, d);
-    } else if (is_lost || d->cancel == CANCEL_LOST) {
-        log_info("the outcome of task %s[%s] is not told: another worker has the message", d->m.task, d->m.id);
-        delivery_free(w, d);
-    } else {
-        d->is_doubtful = digit == '0';
-        d->is_alone = digit == '3';
-        delivery_set_state(w, d, DELIVERY_OVER, digit == '0' ? "Redis does not know it" : "refused");
-    }
-}
-
-/* What was wrong may be over: all that were refused are tried again, together. */
-static void trust_again(struct worker *w)
-{
-    struct delivery *d;
-    w->finish->retry_ms = RETRY_MS;
-    w->finish->is_tried_alone = false;
-    TAILQ_FOREACH(d, deliveries_in(w, DELIVERY_OVER), link) d->is_alone = false;
-}
-
-static void take_answers(struct worker *w, struct batch *b, const char *digits)
-{
-    bool is_doubtful = false, is_refused = false;
-    for (size_t i = 0; i < b->count; i++) {
-        struct item *item = &b->items[i];
-        is_doubtful = is_doubtful || digits[i] == '0';
-        is_refused = is_refused || digits[i] == '3';
-        if (item->send)
-            send_answered(w, item->send, digits[i], b->is_lost);
-        else
-            outcome_answered(w, item->d, digits[i], b->is_lost);
-    }
-    bool is_lost = b->is_lost;
-    w->finish->slots[b->slot] = NULL;
-    free(b);
-    if (is_refused)
-        try_later(w);
-    else
-        trust_again(w);
-    if (is_doubtful && !is_lost) doubt(w);
-}
-
-/* The script as a whole failed: its items go one by one from now on, so that what is wrong with one holds up no other.
- */
-static void take_apart(struct worker *w, struct batch *b)
-{
-    for (size_t i = 0; i < b->count; i++)
-        if (b->items[i].d) b->items[i].d->is_alone = true;
-    char refused[BATCH_MAX];
-    memset(refused, '3', sizeof refused);
-    take_answers(w, b, refused);
-}
-
-static void on_batch(void *arg, const struct redis_answer *answer)
-{
-    struct batch *b = arg;
-    struct worker *w = b->worker;
-    struct finish *f = w->finish;
-    const redisReply *reply = answer->reply;
-    if (!f) return;
-    b->is_under_way = false;
-    if (answer->fault == REDIS_LOST || answer->fault == REDIS_LATE || answer->fault == REDIS_CLOSED) return;
-    if (answer->fault == REDIS_FINE && finish_call_is_answer(reply, b->count)) {
-        if (reply->element[1]->len > 0)
-            complain(&f->not_heard, "results are stored, but whoever waits is not told (check the user's channels)",
-                     reply->element[1]->str);
-        if (strchr(reply->element[0]->str, '2'))
-            complain(&f->not_kept, "a task is done, and its result could not be stored", reply->element[2]->str);
-        else if (reply->element[2]->len > 0)
-            complain(&f->not_done, "an outcome cannot be written, will be tried again", reply->element[2]->str);
-        take_answers(w, b, reply->element[0]->str);
-    } else if (answer->fault == REDIS_FINE) {
-        if (b->is_lost) take_apart(w, b);
-        doubt(w); /* the epoch is over */
-    } else {
-        complain(&f->not_done, "results cannot be stored, will be tried again", answer->text);
-        if (redis_fault_is_passing(answer->fault))
-            try_later(w);
-        else
-            take_apart(w, b);
-    }
-    if (deliveries_count(w, DELIVERY_OVER) > 0 || !TAILQ_EMPTY(&f->sends)) event_active(f->flush, EV_TIMEOUT, 0);
-    deliveries_changed(w);
-}
-
-/* ---- batches ---- */
-static void write_batch(struct worker *w, struct batch *b)
-{
-    struct script_call c = {0};
-    finish_call_begin(w, &c, b->slot, b->name);
-    for (size_t i = 0; i < b->count; i++) add_item(w, &c, &b->items[i]);
-    b->is_under_way = script_call_run(&c, w->redis, "finish", on_batch, b) == 0;
-    if (!b->is_under_way) try_later(w);
-}
-
-static void gather_sends(struct finish *f, struct batch *b, size_t *bytes)
-{
-    for (struct send *s = TAILQ_FIRST(&f->sends), *next; s && b->count < BATCH_MAX && *bytes < BATCH_BYTES; s = next) {
-        next = TAILQ_NEXT(s, link);
-        if (s->d && s->d->is_doubtful) continue;
-        TAILQ_REMOVE(&f->sends, s, link);
-        b->items[b->count++] = (struct item){.send = s};
-        *bytes += s->len;
-    }
-}
-
-/* What may be told: its follow-ups are in Redis, and nothing is doubtful. */
-static void gather(struct worker *w, struct batch *b)
-{
-    struct finish *f = w->finish;
-    size_t bytes = 0;
-    gather_sends(f, b, &bytes);
-    struct delivery *d = TAILQ_FIRST(deliveries_in(w, DELIVERY_OVER)), *next;
-    for (; d && b->count < BATCH_MAX && bytes < BATCH_BYTES; d = next) {
-        next = TAILQ_NEXT(d, link);
-        if (d->unsent > 0 || d->is_doubtful || (d->is_alone && (b->count > 0 || f->is_tried_alone))) continue;
-        delivery_set_state(w, d, DELIVERY_ENDING, "to Redis");
-        b->items[b->count++] = (struct item){.d = d};
-        bytes += finish_call_size(d);
-        if (!d->is_alone) continue;
-        f->is_tried_alone = true;
-        break;
-    }
-}
-
-static void on_flush(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what;
-    struct worker *w = arg;
-    struct finish *f = w->finish;
-    for (int i = 0; i < SLOTS && !f->is_held_up && redis_is_up(w->redis); i++) {
-        if (f->slots[i]) continue;
-        struct batch *b = calloc(1, sizeof *b);
-        if (!b) {
-            try_later(w);
-            return;
-        }
-        b->worker = w;
-        b->slot = i;
-        snprintf(b->name, sizeof b->name, "%s.%lld", f->nonce, (long long)++f->batches);
-        gather(w, b);
-        if (b->count == 0) {
-            free(b);
-            return;
-        }
-        f->slots[i] = b;
-        write_batch(w, b);
-    }
-}
-
-static void on_retry(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd, (void)what;
-    struct worker *w = arg;
-    struct finish *f = w->finish;
-    f->is_tried_alone = false;
-    for (int i = 0; i < SLOTS && !f->is_held_up && redis_is_up(w->redis); i++)
-        if (f->slots[i] && !f->slots[i]->is_under_way) write_batch(w, f->slots[i]);
-    event_active(f->flush, EV_TIMEOUT, 0);
-}
-
-/* ---- what others ask ---- */
 void finish_add(struct worker *w, struct delivery *d)
 {
     delivery_set_state(w, d, DELIVERY_OVER, "ended");
@@ -282,7 +16,7 @@ static void on_state(void *arg, const struct redis_answer *answer)
 {
     struct worker *w = arg;
     if ((answer->fault == REDIS_REFUSED || answer->fault == REDIS_OOM || answer->fault == REDIS_NOAUTH) && w->finish)
-        complain(&w->finish->not_done, "a task's state cannot be stored", answer->text);
+        finish_complain(&w->finish->not_done, "a task's state cannot be stored", answer->text);
 }
 
 void finish_state(struct worker *w, struct delivery *d, const char *json, bool is_start)
@@ -350,7 +84,7 @@ void finish_forget(struct worker *w, struct delivery *d)
         next = TAILQ_NEXT(s, link);
         if (s->d != d) continue;
         TAILQ_REMOVE(&f->sends, s, link);
-        send_free(s);
+        finish_send_free(s);
     }
     for (int i = 0; i < SLOTS; i++)
         for (size_t k = 0; f->slots[i] && k < f->slots[i]->count; k++) {
@@ -390,9 +124,9 @@ void finish_resume(struct worker *w, bool is_epoch_lost)
         b->is_lost = b->is_lost || is_epoch_lost;
         if (b->is_under_way) continue;
         if (b->is_lost)
-            take_apart(w, b);
+            finish_take_apart(w, b);
         else
-            write_batch(w, b);
+            finish_write(w, b);
     }
     event_active(f->flush, EV_TIMEOUT, 0);
 }
@@ -410,8 +144,8 @@ int finish_open(struct worker *w, struct err *err)
     random_uuid4(f->nonce);
     f->retry_ms = RETRY_MS;
     f->is_held_up = true;
-    f->flush = event_new(w->base, -1, 0, on_flush, w);
-    f->retry = evtimer_new(w->base, on_retry, w);
+    f->flush = event_new(w->base, -1, 0, finish_on_flush, w);
+    f->retry = evtimer_new(w->base, finish_on_retry, w);
     return f->flush && f->retry ? 0 : err_set(err, ERR_NOMEM, "no memory for a timer");
 }
 
@@ -422,11 +156,11 @@ void finish_close(struct worker *w)
     if (!f) return;
     while ((s = TAILQ_FIRST(&f->sends))) {
         TAILQ_REMOVE(&f->sends, s, link);
-        send_free(s);
+        finish_send_free(s);
     }
     for (int i = 0; i < SLOTS; i++) {
         for (size_t k = 0; f->slots[i] && k < f->slots[i]->count; k++)
-            if (f->slots[i]->items[k].send) send_free(f->slots[i]->items[k].send);
+            if (f->slots[i]->items[k].send) finish_send_free(f->slots[i]->items[k].send);
         free(f->slots[i]);
     }
     if (f->flush) event_free(f->flush);
