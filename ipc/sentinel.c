@@ -26,7 +26,7 @@ struct sentinel_ask {
     struct bufferevent *bev;
     redisReader *reader;
     int answered; /* of its questions; -1 stands for the password's */
-    bool is_over, knows_none;
+    bool is_over, knows_none, has_tls;
     struct sentinel_answer answer;
     char why[200], known[120]; /* masters, with commas */
 };
@@ -119,10 +119,11 @@ static void say_why(const struct sentinel_search *s, char *out, size_t size)
     for (int i = 0; i < s->count; i++) {
         const struct sentinel_ask *a = &s->asks[i];
         if (a->knows_none) continue;
-        buf_printf(&text, "; %s:%d: %s", a->at.host, a->at.port,
-                   a->why[0] ? a->why
-                   : a->dial ? "no connection in time"
-                             : "no answer in time");
+        const char *silent = a->dial ? "no connection in time"
+                             : s->url->sentinels.is_tls && !a->has_tls
+                                 ? "no TLS in time (does it speak it? else ?sentinel_ssl=false)"
+                                 : "no answer in time";
+        buf_printf(&text, "; %s:%d: %s", a->at.host, a->at.port, a->why[0] ? a->why : silent);
     }
     snprintf(out, size, "%s", text.failed ? "no memory" : text.data);
     buf_free(&text);
@@ -182,11 +183,11 @@ static void take_address(struct sentinel_ask *a, const redisReply *reply)
         a->knows_none = true;
     } else if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
                reply->element[0]->type == REDIS_REPLY_STRING && reply->element[1]->type == REDIS_REPLY_STRING) {
-        int port = atoi(reply->element[1]->str);
+        long port = strtol(reply->element[1]->str, NULL, 10);
         if (reply->element[0]->len == 0 || reply->element[0]->len >= sizeof a->answer.host || port < 1 || port > 65535)
             return note_error(a, "it names an address that is none");
         memcpy(a->answer.host, reply->element[0]->str, reply->element[0]->len + 1);
-        a->answer.port = port;
+        a->answer.port = (int)port;
     } else {
         note_error(a, "it answers what no Sentinel does");
     }
@@ -241,11 +242,17 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     struct sentinel_ask *a = arg;
     char text[200] = "";
-    if (what & BEV_EVENT_CONNECTED) return;
+    if (what & BEV_EVENT_CONNECTED) {
+        a->has_tls = true;
+        return;
+    }
     int code = EVUTIL_SOCKET_ERROR();
     if (a->search->url->sentinels.is_tls) tls_fault(bev, a->search->url->cert_file[0] != 0, text, sizeof text);
     if (text[0])
         ask_over(a, text);
+    else if (!a->search->url->sentinels.is_tls && a->answered <= 0)
+        ask_over(a,
+                 "it closed the connection without a word (does it speak TLS? then the URL begins with sentinels://)");
     else
         ask_over(a, what & BEV_EVENT_EOF || !code ? "it closed the connection" : evutil_socket_error_to_string(code));
 }

@@ -9,6 +9,7 @@
 #include <hiredis/hiredis.h>
 
 #include "ipc/queue_message.h"
+#include "tests/support/certificates.h"
 #include "tests/support/support_internal.h"
 
 #define NODES     3
@@ -20,8 +21,8 @@ struct sentinel {
 };
 
 static struct redis_server nodes[NODES], left, other;
-static struct sentinel sentinels[SENTINELS], liar, mover;
-static struct process worker, beat, web, moved;
+static struct sentinel sentinels[SENTINELS], liar, mover, plain;
+static struct process worker, beat, web, moved, mute;
 static char url[200];
 static int master; /* index of the node that is it */
 static redisContext *link_to;
@@ -77,18 +78,26 @@ static void watch(const struct sentinel *s, const char *name, int port)
     for (size_t i = 0; i < 3; i++) assert_string_equal(ask_sentinel(s, "SENTINEL SET %s %s", name, settings[i]), "OK");
 }
 
-static void sentinel_run(struct sentinel *s, const char *name)
+static void sentinel_start_with(struct sentinel *s, const char *name, const char *more)
 {
-    char dir[300], path[340], text[500];
+    char dir[300], path[340], text[2400];
     s->port = support_free_port();
     snprintf(dir, sizeof dir, "%s/%s", support_dir(), name);
     mkdir(dir, 0700);
     snprintf(path, sizeof path, "%s/sentinel.conf", dir);
-    snprintf(text, sizeof text, "port %d\nbind 127.0.0.1\ndir %s\nrequirepass guard\n", s->port, dir);
+    snprintf(text, sizeof text, "bind 127.0.0.1\ndir %s\nrequirepass guard\n", dir);
+    size_t len = strlen(text);
+    if (*more) snprintf(text + len, sizeof text - len, "port 0\ntls-port %d\n%s", s->port, more);
+    if (!*more) snprintf(text + len, sizeof text - len, "port %d\n", s->port);
     support_write_file(path, text);
     char *const argv[] = {(char *)"redis-sentinel", path, NULL};
     process_start(&s->process, name, argv, NULL);
     WAIT_UNTIL(process_logged(&s->process, "Sentinel ID is"), 10000);
+}
+
+static void sentinel_run(struct sentinel *s, const char *name)
+{
+    sentinel_start_with(s, name, "");
 }
 
 static void nodes_run(void)
@@ -258,6 +267,41 @@ TEST(test_whom_they_lead_nowhere_is_told_why)
     assert_string_equal(ask_sentinel(&sentinels[0], "SENTINEL REMOVE theirs"), "OK");
 }
 
+/* Both behind TLS, the server alone, and with an authority that we do not know. */
+TEST(test_sentinels_by_tls)
+{
+    struct certificates c;
+    struct redis_server server;
+    struct sentinel both;
+    char port[16], files[1500], text[900];
+    certificates_make(&c);
+    snprintf(port, sizeof port, "%d", support_free_port());
+    redis_server_start(&server, (const char *const[]){"--tls-port", port, "--tls-cert-file", c.server_cert,
+                                                      "--tls-key-file", c.server_key, "--tls-ca-cert-file", c.ca,
+                                                      "--tls-auth-clients", "no", "--requirepass", "data", NULL});
+    snprintf(files, sizeof files,
+             "tls-cert-file %s\ntls-key-file %s\ntls-ca-cert-file %s\ntls-auth-clients no\ntls-replication yes\n"
+             "sentinel monitor secret 127.0.0.1 %s 1\nsentinel auth-pass secret data\n",
+             c.server_cert, c.server_key, c.ca, port);
+    sentinel_start_with(&both, "both", files);
+    sentinel_run(&plain, "plain");
+    watch(&plain, "secret", atoi(port));
+
+    snprintf(text, sizeof text, "sentinels://:data@127.0.0.1:%d/0?ssl_ca_certs=%s", both.port, c.ca);
+    check_says(text, "secret", "guard", true, "the master of \"secret\", TLS");
+    snprintf(text, sizeof text, "sentinels://:data@127.0.0.1:%d/0?ssl_ca_certs=%s&sentinel_ssl=false", plain.port,
+             c.ca);
+    check_says(text, "secret", "guard", true, "the master of \"secret\", TLS");
+    snprintf(text, sizeof text, "sentinels://:data@127.0.0.1:%d/0?ssl_ca_certs=%s", both.port, c.stranger_ca);
+    check_says(text, "secret", "guard", false, "certificate is refused");
+    snprintf(text, sizeof text, "sentinels://:data@127.0.0.1:%d/0?ssl_ca_certs=%s", plain.port, c.ca);
+    role_run(&mute, "mute", "check", text, NULL); /* it waits for a while: the last test looks */
+    snprintf(text, sizeof text, "sentinel://:data@127.0.0.1:%d/0", both.port);
+    check_says(text, "secret", "guard", false, "then the URL begins with sentinels://");
+    process_stop(&both.process);
+    redis_server_stop(&server);
+}
+
 static void send_task(int number)
 {
     char id[32], key[48];
@@ -364,11 +408,14 @@ TEST(test_client_leaves_a_master_that_was_given_up)
     WAIT_UNTIL(process_logged(&moved, says), 30000);
     snprintf(says, sizeof says, "is 127.0.0.1:%d, say 1 of 1 Sentinels", other.port);
     WAIT_UNTIL(process_logged(&moved, says), 30000);
+    process_wait(&mute, 30000);
+    assert_true(process_logged(&mute, "sentinel_ssl=false"));
 }
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_every_client_finds_the_master),
     cmocka_unit_test(test_whom_they_lead_nowhere_is_told_why),
+    cmocka_unit_test(test_sentinels_by_tls),
     cmocka_unit_test(test_killed_master_loses_nothing_that_a_replica_had),
     cmocka_unit_test(test_what_no_replica_had_is_lost_and_told),
     cmocka_unit_test(test_client_leaves_a_master_that_was_given_up),
