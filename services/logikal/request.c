@@ -17,8 +17,8 @@ static const char *const select_paths[LEVEL_COUNT] = {"", "/directories/select",
 static const char *const ask_paths[JOB_KIND_COUNT] = {
     "", "/directories", "/projects", "/phases", "/elevations", "", "/elevations/selected/parts-list",
     /* Its longer side fills a page of A4 at 150 dots an inch. */
-    "/elevations/selected/drawing?width=1600&height=1600&view=Exterior&withGlass=true&withElevation=true"
-    "&withVerticalCuts=true&withHorizontalCuts=true"};
+    ("/elevations/selected/drawing?width=1600&height=1600&view=Exterior&withGlass=true&withElevation=true"
+     "&withVerticalCuts=true&withHorizontalCuts=true")};
 /* As large as the pages show it; the exterior is what the ERP prints. */
 #define THUMBNAIL_QUERY                                                                                                \
     "/thumbnail?width=300&height=300&format=PNG&view=Exterior&withdimensions=true&withdescription=false"
