@@ -269,11 +269,58 @@ static enum wire_status judge(struct runner_self *self, struct run *run, int rc,
     return RAN_FAILED;
 }
 
+/* Runs what the frame asks for: what became of it. */
+static enum wire_status execute(struct runner_self *self, const struct wire *frame, struct run *run, int64_t *delay_ms)
+{
+    const struct task_def *def = task_find(frame->text[RUN_NAME], true);
+    const struct message packed = {.body = (char *)(uintptr_t)frame->text[RUN_BODY],
+                                   .body_len = frame->len[RUN_BODY],
+                                   .packing = (enum packing)frame->status};
+    if (message_body_of(&packed, UNPACK_MEMORY_TASK, &run->body, &run->err) != 0 || !def) return RAN_MALFORMED;
+    if (frame->text[RUN_CANVAS]) run->canvas = json_parse(frame->text[RUN_CANVAS], frame->len[RUN_CANVAS]);
+    json_exact(run->canvas);
+    self->canvas = run->canvas;
+    buf_reset(&self->children);
+    int rc = task_check_dry_run(def, run->body.kwargs, &run->err);
+    if (rc == 0) rc = def->run(&run->ctx, run->body.args, run->body.kwargs, &run->result, &run->err);
+    buf_char(&run->children, '[');
+    if (self->children.len > 0) buf_str(&run->children, self->children.data);
+    run->children.failed = run->children.failed || self->children.failed;
+    return judge(self, run, rc, delay_ms);
+}
+
+/* The DONE frame with everything that the run left behind, which is freed. */
+static void put_done(struct runner_self *self, struct run *run, enum wire_status status, int64_t took, int64_t delay_ms)
+{
+    static int since_rss;
+    struct wire done = {
+        .type = WIRE_DONE, .seq = self->seq, .status = (int32_t)status, .run_us = took, .delay_ms = delay_ms};
+    if (took > RSS_AFTER_US || ++since_rss >= RSS_EVERY) {
+        done.flags = rss_mib();
+        since_rss = 0;
+    }
+    done.text[DONE_JSON] = run->json.data;
+    done.text[DONE_REPR] = run->repr.data;
+    done.text[DONE_TRACEBACK] = run->traceback.data;
+    done.text[DONE_ERROR] = run->err.text;
+    if (run->sends.len > 0) {
+        done.text[DONE_SENDS] = run->sends.data;
+        done.len[DONE_SENDS] = (uint32_t)run->sends.len;
+    }
+    struct buf *bufs[] = {&run->json, &run->repr, &run->traceback, &run->value, &run->sends, &run->children};
+    bool is_whole = run->err.code != ERR_NOMEM || status != RAN_MALFORMED;
+    for (int i = 0; i < 6; i++) is_whole &= !bufs[i]->failed;
+    if (!is_whole || !wire_put(&self->out, &done)) abort(); /* no memory: as good as a crash */
+    message_body_free(&run->body);
+    cJSON_Delete(run->result);
+    cJSON_Delete(run->canvas);
+    self->canvas = NULL;
+    for (int i = 0; i < 6; i++) buf_free(bufs[i]);
+}
+
 static void run_task(struct runner_self *self, const struct wire *frame)
 {
     int64_t began = mono_us(), delay_ms = 0;
-    const struct task_def *def = task_find(frame->text[RUN_NAME], true);
-    enum wire_status status;
     struct run run = {.ctx = {.id = frame->text[RUN_ID],
                               .name = frame->text[RUN_NAME],
                               .queue = frame->text[RUN_QUEUE],
@@ -287,49 +334,9 @@ static void run_task(struct runner_self *self, const struct wire *frame)
     self->told_ms = 0;
     self->has_spoken = false;
     log_set_task(run.ctx.id);
-    const struct message packed = {.body = (char *)(uintptr_t)frame->text[RUN_BODY],
-                                   .body_len = frame->len[RUN_BODY],
-                                   .packing = (enum packing)frame->status};
-    if (message_body_of(&packed, UNPACK_MEMORY_TASK, &run.body, &run.err) != 0 || !def) {
-        status = RAN_MALFORMED;
-    } else {
-        if (frame->text[RUN_CANVAS]) run.canvas = json_parse(frame->text[RUN_CANVAS], frame->len[RUN_CANVAS]);
-        json_exact(run.canvas);
-        self->canvas = run.canvas;
-        buf_reset(&self->children);
-        int rc = task_check_dry_run(def, run.body.kwargs, &run.err);
-        if (rc == 0) rc = def->run(&run.ctx, run.body.args, run.body.kwargs, &run.result, &run.err);
-        buf_char(&run.children, '[');
-        if (self->children.len > 0) buf_str(&run.children, self->children.data);
-        run.children.failed = run.children.failed || self->children.failed;
-        status = judge(self, &run, rc, &delay_ms);
-    }
+    enum wire_status status = execute(self, frame, &run, &delay_ms);
     log_set_task(NULL);
-    int64_t took = mono_us() - began;
-    static int since_rss;
-    struct wire done = {
-        .type = WIRE_DONE, .seq = self->seq, .status = (int32_t)status, .run_us = took, .delay_ms = delay_ms};
-    if (took > RSS_AFTER_US || ++since_rss >= RSS_EVERY) {
-        done.flags = rss_mib();
-        since_rss = 0;
-    }
-    done.text[DONE_JSON] = run.json.data;
-    done.text[DONE_REPR] = run.repr.data;
-    done.text[DONE_TRACEBACK] = run.traceback.data;
-    done.text[DONE_ERROR] = run.err.text;
-    if (run.sends.len > 0) {
-        done.text[DONE_SENDS] = run.sends.data;
-        done.len[DONE_SENDS] = (uint32_t)run.sends.len;
-    }
-    struct buf *bufs[] = {&run.json, &run.repr, &run.traceback, &run.value, &run.sends, &run.children};
-    bool is_whole = run.err.code != ERR_NOMEM || status != RAN_MALFORMED;
-    for (int i = 0; i < 6; i++) is_whole &= !bufs[i]->failed;
-    if (!is_whole || !wire_put(&self->out, &done)) abort(); /* no memory: as good as a crash */
-    message_body_free(&run.body);
-    cJSON_Delete(run.result);
-    cJSON_Delete(run.canvas);
-    self->canvas = NULL;
-    for (int i = 0; i < 6; i++) buf_free(bufs[i]);
+    put_done(self, &run, status, mono_us() - began, delay_ms);
 }
 
 /* The finished task's frame is in out: by the ring where it can, and a word by the socket unless one is on its way. */

@@ -100,11 +100,21 @@ static void put_message(struct sending *s, const struct message_spec *spec)
     buf_free(&message);
 }
 
+/* As Celery writes a result of which nothing is known but its id. */
+static void add_sent(struct buf *children, const char *id)
+{
+    struct buf child = {0};
+    buf_str(&child, "[[");
+    buf_json_string(&child, id, strlen(id));
+    buf_str(&child, ", null], null]");
+    add_child(children, child.data);
+    buf_free(&child);
+}
+
 static int send_task(struct sending *s, const cJSON *signature, const cJSON *prefix, const cJSON *chain,
                      struct buf *children, struct err *err)
 {
     char id[MESSAGE_ID_LIMIT + 1];
-    struct buf child = {0};
     const cJSON *options = signature_member(signature, "options"), *kwargs = signature_member(signature, "kwargs");
     const char *task = signature_text(signature, "task"), *given_id = signature_text(options, "task_id");
     if (!task || strlen(task) > MESSAGE_ID_LIMIT)
@@ -151,11 +161,7 @@ static int send_task(struct sending *s, const cJSON *signature, const cJSON *pre
     spec.chain = carried[4], spec.chord = carried[5], spec.headers = carried[6], spec.group_index = carried[7];
     spec.stamped_headers = carried[8], spec.stamps = carried[9];
     put_message(s, &spec);
-    buf_str(&child, "[[");
-    buf_json_string(&child, id, strlen(id));
-    buf_str(&child, ", null], null]");
-    add_child(children, child.data);
-    buf_free(&child);
+    add_sent(children, id);
     for (int i = 0; i < CARRIED; i++) cJSON_Delete(carried[i]);
     return 0;
 }
