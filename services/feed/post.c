@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -227,16 +228,25 @@ static void tell_status(const struct post *o, long status, const char *location,
     utf8_finish(out);
 }
 
+/* Seconds or a date. Not by CURLINFO_RETRY_AFTER, which from curl 8 on never says more than six hours. */
+static int64_t retry_after_of(CURL *easy)
+{
+    struct curl_header *header = NULL;
+    if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK) return 0;
+    if (header->value[0] >= '0' && header->value[0] <= '9' && !strpbrk(header->value, " :"))
+        return strtoll(header->value, NULL, 10);
+    time_t at = curl_getdate(header->value, NULL), now = time(NULL);
+    return at > now ? (int64_t)(at - now) : 0;
+}
+
 static void finish(struct post *o, CURLcode code)
 {
     struct post_answer answer = {.took_ms = mono_ms() - o->started_ms};
     long status = 0;
-    curl_off_t retry_after_s = 0;
     char *location = NULL;
     curl_easy_getinfo(o->easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(o->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
     curl_easy_getinfo(o->easy, CURLINFO_REDIRECT_URL, &location);
-    answer.retry_after_s = retry_after_s > 0 ? (int64_t)retry_after_s : 0;
+    answer.retry_after_s = retry_after_of(o->easy);
     bool is_told = code == CURLE_OK || (o->is_cut && o->head_len <= ANSWER_MAX);
     if (o->answered_ms) /* whatever became of the body */
         answer.status = (int)status;
