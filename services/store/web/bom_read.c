@@ -121,7 +121,8 @@ const struct query query_bom_project_diff = {
 const struct query query_bom_unread = {
     .name = "bom_unread",
     .sql = "SELECT count(s.elevation_id) FILTER (WHERE " PARTS_LACKING "), coalesce((SELECT"
-           " string_agg(x, ', ') FROM unnest((array_agg(s.name || ' (' || CASE WHEN s.behind IS NULL THEN s.state ELSE "
+           " string_agg(x, ', ') FROM unnest((array_agg(left(s.name, 60) || ' (' || CASE WHEN s.behind IS NULL THEN "
+           "s.state ELSE "
            "'an older one' END || ')' ORDER BY s.elevation_id)"
            " FILTER (WHERE " PARTS_LACKING "))[1:20]) x), ''), " PARTS_MARK
            ", jsonb_build_object('project', o.name, 'job', o.job_number, 'offer', o.offer_number, 'person',"

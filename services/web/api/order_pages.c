@@ -13,6 +13,8 @@
 #include "services/web/http/streams.h"
 #include "services/web/http/template.h"
 
+#define UNREAD_NAMED 20 /* by query_bom_unread */
+
 #define ROWS 2500 /* of a statement, which makes the whole list each time */
 
 struct order_column {
@@ -199,7 +201,9 @@ static void begin(struct req *r, const PGresult *head)
     struct buf out = {0};
     cJSON *data = cJSON_Parse(PQgetvalue(head, 0, 3));
     cJSON_AddStringToObject(data, "title", s->page->title);
+    int64_t unread = strtoll(PQgetvalue(head, 0, 0), NULL, 10);
     cJSON_AddStringToObject(data, "unread", PQgetvalue(head, 0, 1));
+    if (unread > UNREAD_NAMED) cJSON_AddNumberToObject(data, "more", (double)(unread - UNREAD_NAMED));
     cJSON *columns = cJSON_AddArrayToObject(data, "columns");
     for (const struct order_column *c = s->page->columns; c->title; c++)
         cJSON_AddItemToArray(columns, cJSON_CreateString(c->title));

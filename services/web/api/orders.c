@@ -37,8 +37,8 @@ static void then_unread(struct req *r, const PGresult *result, void *arg)
     if (unread > 0 && !req_arg_bool(r, "incomplete")) {
         reply_detail(
             r, 409,
-            "The parts lists of %lld elevations are not in it, or not the newest ones: %s%s. Ask again when they "
-            "are read, or with incomplete=true for what is there",
+            "The parts lists of %lld elevations are not in it, or not the newest ones: ask again when they are "
+            "read, or with incomplete=true for what is there. They are those of %s%s",
             (long long)unread, PQgetvalue(result, 0, 1), unread > 20 ? " ..." : "");
         return;
     }

@@ -404,6 +404,11 @@ TEST(test_what_is_ordered_is_printed)
                 (const char *const[]){"<td>=Schraube</td>", "<td class=\"n\">16</td>", "Lines: 3.", NULL});
     expect_page("/projects/p2/glass-order/print", (const char *const[]){"There is nothing to order.", NULL});
 
+    pg_exec(&web.pg, "INSERT INTO elevations (logikal_id, name, phase_id, project_id, amount, has_parts_data)"
+                     " SELECT 'x' || n, 'X' || n, 2, 1, 1, true FROM generate_series(1, 22) n");
+    expect_page("/projects/p1/glass-order/print?incomplete=true",
+                (const char *const[]){"W3 (missing), X1 (missing)", "X19 (missing) and 3 more.", NULL});
+    pg_exec(&web.pg, "DELETE FROM elevations WHERE logikal_id LIKE 'x%'");
     struct http_reply reply = ask("/projects/p1/stock-list/print", "Accept: text/html");
     assert_int_equal(reply.status, 409);
     assert_non_null(strcasestr(reply.headers, "Content-Type: text/html"));
