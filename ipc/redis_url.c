@@ -120,7 +120,7 @@ static int read_host(struct url_slice text, char *out_host, size_t host_size, in
         return err_set(err, ERR_CONFIG, "Redis URL: the host is malformed or longer than 255 bytes");
     if (out_host[0] == '\0') memcpy(out_host, "localhost", sizeof "localhost");
     for (const char *c = out_host; *c; c++)
-        if ((unsigned char)*c <= ' ' || strchr("${}<>[]@/?#%,\"\\", *c))
+        if ((unsigned char)*c <= ' ' || strchr("${}<>[]@/?#%,;\"\\", *c))
             return err_set(err, ERR_CONFIG, /* it may be a part of the password, so it is not quoted */
                            "Redis URL: the host holds a character that no host name has (percent-encode what is "
                            "special in a password)");

@@ -85,6 +85,8 @@ TEST(test_bad_urls_are_refused_without_the_password)
         "rediss://u:hunter2@h?ssl_cert_reqs=maybe",
         "unix://relative",
         "redis://@[[]",
+        "redis://a;redis://b",
+        "redis://a%3Bb",
         "redis://a%2Fb",
         "redis://hunter2<x/y@h", /* the host ends at the slash: it is the password's beginning */
     };
@@ -186,6 +188,7 @@ TEST(test_sentinels_that_contradict_each_other_are_refused)
         {"sentinel://a?sentinel_ssl=maybe", "sentinel_ssl"},
         {"sentinel://a,b,c,d,e;sentinel://f,g,h,i,j", "too many"},
         {"sentinel://hun;ter2@a", "expected"},
+        {"sentinel://a;sentinel://b,c%3B=", "host"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct redis_url url;
