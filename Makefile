@@ -64,8 +64,9 @@ OBJ_EMBEDDED := $(EMBEDDED:%=$(OBJ)/embedded_%.o)
 OBJ_ROLES    := $(OBJ)/version.o $(call objs,$(SRC_CONF) $(SRC_IPC) $(SRC_SERVICES)) $(OBJ_EMBEDDED)
 
 # Folders of test programs; the programs themselves lie flat in $(ROOT)/tests.
-TEST_WINGS := $(patsubst %/,%,$(sort $(dir $(wildcard tests/unit/test_*.c tests/integration/test_*.c tests/integration/*/test_*.c))))
-TESTS_UNIT := $(patsubst tests/unit/%.c,$(ROOT)/tests/%,$(wildcard tests/unit/test_*.c))
+TEST_WINGS := $(patsubst %/,%,$(sort $(dir $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c \
+              tests/integration/test_*.c tests/integration/*/test_*.c))))
+TESTS_UNIT := $(patsubst %.c,$(ROOT)/tests/%,$(notdir $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c)))
 TESTS_INTEGRATION := $(patsubst %.c,$(ROOT)/tests/%,$(notdir $(wildcard tests/integration/test_*.c tests/integration/*/test_*.c)))
 
 .DEFAULT_GOAL := all
@@ -341,4 +342,6 @@ clean-data:                     ## remove the data of `make run`
 help:                           ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
 
--include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+# Of a source that has been moved, nothing is left to depend on.
+DEPS := $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+-include $(foreach d,$(DEPS),$(if $(wildcard $(patsubst $(OBJ)/%.d,%.c,$(d)) $(d:.d=.c)),$(d)))
