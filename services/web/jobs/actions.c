@@ -12,6 +12,7 @@
 #include "ipc/task_counts.h"
 #include "services/web/jobs/child.h"
 #include "services/web/jobs/feed_watch.h"
+#include "services/web/jobs/past.h"
 
 /* What action.h shows, and what is needed to run it. */
 struct work {
@@ -94,6 +95,21 @@ static void count(const struct work *w, enum err_code code, int status)
     task_counts_tell(web->task_counts, web->redis);
 }
 
+static void note_past(const struct work *w, const struct err *err, int status)
+{
+    const cJSON *message = cJSON_GetObjectItemCaseSensitive(w->shown.result, "message");
+    bool is_failed = err->code || status;
+    past_note(w->actions->web, &w->shown, w->queue,
+              err->code == ERR_CANCELLED ? "revoked"
+              : is_failed                ? "failure"
+                                         : "success",
+              err->code    ? err->text
+              : !is_failed ? NULL
+              : message    ? cJSON_GetStringValue(message)
+                           : "its result says that it did not succeed",
+              mono_us() - w->child_since_us);
+}
+
 static void on_child_end(void *arg, const char *output, int status)
 {
     struct work *w = arg;
@@ -108,6 +124,7 @@ static void on_child_end(void *arg, const char *output, int status)
         err_set(&err, code_of(w->shown.result), "%s",
                 cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(w->shown.result, "error")));
     count(w, err.code, status);
+    note_past(w, &err, status);
     finish(w, err.code ? NULL : w->shown.result, err.code ? &err : NULL);
     feed_watch_look(w->actions->web->feed_watch);
     trim(w->actions);

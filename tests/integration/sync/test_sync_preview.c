@@ -52,7 +52,8 @@ static double number(const cJSON *object, const char *part, const char *name)
     return n ? n->valuedouble : 0;
 }
 
-/* Every table and sequence with a sum of what is in it, but for what web notes of requests and of itself. */
+/* Every table and sequence with a sum of what is in it, but for what web notes of requests, of tasks and of itself.
+ */
 static char *dump(void)
 {
     return pg_value(
@@ -60,7 +61,7 @@ static char *dump(void)
         "SELECT string_agg(relname || ' ' || md5(query_to_xml(CASE relkind WHEN 'S' THEN format('SELECT last_value,"
         " is_called FROM %I', relname) ELSE format('SELECT t::text FROM %I t ORDER BY 1', relname) END, false, false,"
         " '')::text), E'\n' ORDER BY relname) FROM pg_class WHERE relkind IN ('r', 'S') AND relnamespace ="
-        " 'public'::regnamespace AND relname !~ '^(admin_|web_|store_sizes|logikald_migrations)'");
+        " 'public'::regnamespace AND relname !~ '^(admin_|web_|task_|store_sizes|logikald_migrations)'");
 }
 
 static void assert_untouched(const char *before, const char *what)
@@ -131,6 +132,11 @@ TEST(test_what_a_run_has_changed)
     const cJSON *one = cJSON_GetArrayItem(cJSON_GetObjectItem(out, "changes"), 0);
     assert_non_null(strstr(cJSON_GetStringValue(cJSON_GetObjectItem(one, "link")), "/ui/browse/elevations/"));
     cJSON_Delete(out);
+
+    WAIT_UNTIL(pg_int(&web.pg,
+                      "SELECT count(*) FROM task_history WHERE name LIKE '%full_sync_task' AND state = 'success'"
+                      " AND worker LIKE 'web@%' AND kwargs = '{\"force_sync\":true}' AND run_ms > 2") == 1,
+               20000);
 
     sim_post(&sim, "/change", "{\"type\":\"elevation\",\"count\":2}");
     sim_post(&sim, "/add", "{\"type\":\"elevation\",\"count\":1}");
