@@ -9,53 +9,20 @@
 #include <unistd.h>
 
 #include "conf/conf_internal.h"
-#include "tests/support/test.h"
-
-static char dir[] = "/tmp/test-conf-XXXXXX";
-static char file_path[128], env_path[128], override_path[128];
-
-static const char *write_to(const char *path, const char *text)
-{
-    FILE *out = fopen(path, "w");
-    assert_non_null(out);
-    fputs(text, out);
-    fclose(out);
-    return path;
-}
-
-FIXTURE(set_up)
-{
-    clearenv();
-    if (access(dir, F_OK) != 0 && !mkdtemp(dir)) return -1;
-    snprintf(file_path, sizeof file_path, "%s/a.cfg", dir);
-    snprintf(env_path, sizeof env_path, "%s/a.env", dir);
-    snprintf(override_path, sizeof override_path, "%s/overrides", dir);
-    return 0;
-}
-
-FIXTURE(remove_dir)
-{
-    unlink(file_path);
-    unlink(env_path);
-    unlink(override_path);
-    return rmdir(dir);
-}
-
-static struct conf *load_file(const char *text, struct err *err)
-{
-    return conf_load(&(struct conf_paths){.file = write_to(file_path, text)}, err);
-}
+#include "tests/support/settings.h"
 
 TEST(test_later_source_wins_and_is_named)
 {
     struct err err = {0};
-    write_to(file_path, "http = { port = 1; host = \"a\"; max_connections = 9; };\nworker = { processes = 2; };\n");
-    write_to(env_path, "# comment\nexport PORT=2\nHOST='b c'\n\nHTTP_MAX_CONNECTIONS = \"10\"\n");
-    write_to(override_path, "http.port=4\n");
+    settings_write(settings_at.file,
+                   "http = { port = 1; host = \"a\"; max_connections = 9; };\nworker = { processes = 2; };\n");
+    settings_write(settings_at.env_file, "# comment\nexport PORT=2\nHOST='b c'\n\nHTTP_MAX_CONNECTIONS = \"10\"\n");
+    settings_write(settings_at.overrides, "http.port=4\n");
     setenv("PORT", "3", 1);
     setenv("HOST", "", 1);
 
-    struct conf *conf = conf_load(&(struct conf_paths){file_path, env_path, override_path}, &err);
+    struct conf *conf =
+        conf_load(&(struct conf_paths){settings_at.file, settings_at.env_file, settings_at.overrides}, &err);
 
     assert_string_equal(err.text, "");
     assert_non_null(conf);
@@ -117,7 +84,7 @@ TEST(test_fault_names_its_line_and_what_was_expected)
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct err err = {0};
-        struct conf *conf = load_file(table[i].text, &err);
+        struct conf *conf = settings_load(table[i].text, &err);
         assert_null(conf);
         assert_int_equal(err.code, ERR_CONFIG);
         if (!strstr(err.text, table[i].says)) fail_msg("\"%s\" does not say \"%s\"", err.text, table[i].says);
@@ -145,13 +112,13 @@ TEST(test_sizes_take_units)
         char text[80];
         struct err err = {0};
         snprintf(text, sizeof text, "database = { size_limit_bytes = \"%s\"; };", table[i].text);
-        struct conf *conf = load_file(text, &err);
+        struct conf *conf = settings_load(text, &err);
         if ((conf != NULL) != (table[i].bytes >= 0)) fail_msg("%s: %s", table[i].text, err.text);
         if (conf) assert_int_equal(conf_int(conf, SET_DATABASE_SIZE_LIMIT), table[i].bytes);
         conf_free(conf);
     }
     struct err err = {0};
-    assert_null(load_file("http = { port = \"10kB\"; };", &err)); /* no size */
+    assert_null(settings_load("http = { port = \"10kB\"; };", &err)); /* no size */
 }
 
 TEST(test_placeholder_and_bad_environment_are_refused_without_showing_secrets)
@@ -167,209 +134,13 @@ TEST(test_placeholder_and_bad_environment_are_refused_without_showing_secrets)
     assert_null(strstr(err.text, "hunter2"));
     unsetenv("DATABASE_URL");
 
-    write_to(env_path, "LOG_LEVEL=info\nSECRET_KEY='hunter2\n");
-    assert_null(conf_load(&(struct conf_paths){.env_file = env_path}, &err));
+    settings_write(settings_at.env_file, "LOG_LEVEL=info\nSECRET_KEY='hunter2\n");
+    assert_null(conf_load(&(struct conf_paths){.env_file = settings_at.env_file}, &err));
     assert_non_null(strstr(err.text, "a.env:2: the closing ' is missing"));
     assert_null(strstr(err.text, "hunter2"));
 
     assert_null(conf_load(&(struct conf_paths){.file = "/nonexistent/x.cfg"}, &err));
     assert_non_null(strstr(err.text, "/nonexistent/x.cfg"));
-}
-
-static void test_env_files_as_people_write_them(void **state)
-{
-    static const struct {
-        const char *text;
-        size_t len;              /* 0 = as long as the text is */
-        const char *name, *says; /* ADMIN_USERNAME, or the fault */
-    } rows[] = {
-        {"ADMIN_USERNAME=joe # me\n", 0, "joe", NULL},
-        {"ADMIN_USERNAME=joe#me\n", 0, "joe#me", NULL},
-        {"ADMIN_USERNAME=\"joe\" # me\n", 0, "joe", NULL},
-        {"ADMIN_USERNAME='joe # me' # and me\n", 0, "joe # me", NULL},
-        {"ADMIN_USERNAME = joe\t#\n", 0, "joe", NULL},
-        {"\xef\xbb\xbf"
-         "ADMIN_USERNAME=joe\n",
-         0, "joe", NULL},
-        {"ADMIN_USERNAME=joe\r\n\r\n# x\r\n", 0, "joe", NULL},
-        {"export ADMIN_USERNAME=joe\n", 0, "joe", NULL},
-        {"export\tADMIN_USERNAME=\"joe\"\r\n", 0, "joe", NULL},
-        {"ADMIN_USERNAME=\"a\\\"b\\\\c\\d\"\n", 0, "a\"b\\c\\d", NULL},
-        {"ADMIN_USERNAME='a\\\\b'\n", 0, "a\\\\b", NULL},
-        {"ADMIN_USERNAME= # nothing\n", 0, "admin", NULL},
-        {"ADMIN_USERNAME=\n", 0, "admin", NULL},
-        {"ADMIN_USERNAME=", 0, "admin", NULL},
-        {"ADMIN_USERNAME=joe", 0, "joe", NULL},
-        {"KEY=\"-----BEGIN\nxyz\n-----END\"\nADMIN_USERNAME=joe\n", 0, "joe", NULL},
-        {"ADMIN_USERNAME=\"joe\nPORT=1\n", 0, NULL, ":1: the closing \" is missing"},
-        {"PORT=1\nADMIN_USERNAME=\"joe\"x\n", 0, NULL, ":2: something follows the closing \""},
-        {"PORT=1\n\ngarbage\n", 0, NULL, ":3: expected NAME=value"},
-        {"=x\n", 0, NULL, ":1: expected NAME=value"},
-        {"ADMIN_USERNAME=joe\0PORT=1\n", 26, NULL, "NUL"},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct err err = {0};
-        FILE *out = fopen(env_path, "w");
-        fwrite(rows[i].text, 1, rows[i].len ? rows[i].len : strlen(rows[i].text), out);
-        fclose(out);
-        struct conf *conf = conf_load(&(struct conf_paths){.env_file = env_path}, &err);
-        if (!conf != !rows[i].name) fail_msg("row %zu: %s", i, err.text);
-        if (conf && strcmp(conf_str(conf, SET_ADMIN_USERNAME), rows[i].name) != 0)
-            fail_msg("row %zu: <%s>", i, conf_str(conf, SET_ADMIN_USERNAME));
-        if (!conf && !strstr(err.text, rows[i].says)) fail_msg("row %zu: %s", i, err.text);
-        conf_free(conf);
-    }
-}
-
-static void test_unknown_names_in_an_env_file_are_told_and_do_nothing(void **state)
-{
-    struct err err = {0};
-    (void)state;
-    write_to(env_path, "POSTGRES_PASSWORD=x\nPORT=12\nCOMPOSE_PROJECT_NAME=y\n");
-    struct conf *conf = conf_load(&(struct conf_paths){.env_file = env_path}, &err);
-    assert_non_null(conf);
-    assert_int_equal(conf_int(conf, SET_HTTP_PORT), 12);
-    assert_non_null(strstr(conf_notes(conf), "POSTGRES_PASSWORD in the env file is not a setting"));
-    assert_non_null(strstr(conf_notes(conf), "COMPOSE_PROJECT_NAME"));
-    conf_free(conf);
-}
-
-static void test_line_ends_after_a_value_are_cut_and_told(void **state)
-{
-    static const char *const ends[] = {"\n", "\r\n", "\n\n"};
-    (void)state;
-    for (size_t i = 0; i < 3; i++) {
-        struct err err = {0};
-        char value[40];
-        snprintf(value, sizeof value, "hunter2hunter2%s", ends[i]);
-        setenv("SECRET_KEY", value, 1);
-        setenv("ADMIN_USERNAME", "joe\n", 1);
-        snprintf(value, sizeof value, "8123%s", ends[i]);
-        setenv("PORT", value, 1);
-        snprintf(value, sizeof value, "true%s", ends[i]);
-        setenv("BACKGROUND_SYNC_ENABLED", value, 1);
-        struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
-        assert_non_null(conf);
-        assert_string_equal(conf_str(conf, SET_SECRET_KEY), "hunter2hunter2");
-        assert_string_equal(conf_str(conf, SET_ADMIN_USERNAME), "joe");
-        assert_int_equal(conf_int(conf, SET_HTTP_PORT), 8123);
-        assert_true(conf_bool(conf, SET_BACKGROUND_SYNC));
-        assert_non_null(strstr(conf_notes(conf), "http.port ended with a line end"));
-        assert_non_null(strstr(conf_notes(conf), "security.secret_key ended with a line end"));
-        assert_null(strstr(conf_notes(conf), "hunter2"));
-        conf_free(conf);
-    }
-}
-
-static void test_braces_can_be_written(void **state)
-{
-    static const struct {
-        const char *written, *meant;
-    } rows[] = {
-        {"curl $${LOGIKALD_EVENT}", "curl ${LOGIKALD_EVENT}"},
-        {"$${", "${"},
-        {"a$$${HERE}", "a$${HERE}"},
-        {"$$${X}", "$${X}"},
-        {"${HERE}$${HERE}", "here${HERE}"},
-        {"$$ $x $", "$$ $x $"},
-        {"${NONE:-$x}", "$x"},
-    };
-    (void)state;
-    setenv("HERE", "here", 1);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct err err = {0};
-        char text[400];
-        snprintf(text, sizeof text,
-                 "supervisor = { events_command = \"%s\"; }; admin = { password = \"%s\"; };"
-                 "programs = ( { name = \"p\"; command = [ \"sh\", \"%s\" ]; environment = [ \"A=%s\" ]; } );",
-                 rows[i].written, rows[i].written, rows[i].written, rows[i].written);
-        struct conf *conf = load_file(text, &err);
-        if (!conf) fail_msg("row %zu: %s", i, err.text);
-        assert_string_equal(conf_program(conf, 0)->command[1], conf_str(conf, SET_EVENTS_COMMAND));
-        assert_string_equal(conf_program(conf, 0)->environment[0] + 2, conf_str(conf, SET_ADMIN_PASSWORD));
-        assert_string_equal(conf_str(conf, SET_EVENTS_COMMAND), rows[i].meant);
-        conf_free(conf);
-    }
-    setenv("EVENTS_COMMAND", "echo ${LOGIKALD_EVENT}", 1);
-    setenv("ADMIN_PASSWORD", "pa${ss", 1);
-    setenv("SECRET_KEY", "x${y}z", 1);
-    struct err err = {0};
-    struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
-    assert_non_null(conf);
-    assert_string_equal(conf_str(conf, SET_EVENTS_COMMAND), "echo ${LOGIKALD_EVENT}");
-    assert_string_equal(conf_str(conf, SET_ADMIN_PASSWORD), "pa${ss");
-    conf_free(conf);
-    setenv("SECRET_KEY", "${logikald.SECRET_KEY}", 1); /* nobody has filled it in */
-    assert_null(conf_load(&(struct conf_paths){0}, &err));
-    assert_non_null(strstr(err.text, "placeholder"));
-}
-
-static void assert_same(const struct conf *a, const struct conf *b)
-{
-    for (int i = 0; i < SET_COUNT; i++) {
-        enum setting_id id = (enum setting_id)i;
-        if (strcmp(conf_str(a, id), conf_str(b, id)) != 0 || conf_source(a, id) != conf_source(b, id))
-            fail_msg("%s: <%s> %s, <%s> %s", settings[i].key, conf_str(a, id), conf_source_name(conf_source(a, id)),
-                     conf_str(b, id), conf_source_name(conf_source(b, id)));
-    }
-    assert_int_equal(conf_program_count(a), conf_program_count(b));
-    for (int i = 0; i < conf_program_count(a); i++) assert_true(program_equal(conf_program(a, i), conf_program(b, i)));
-}
-
-static void test_what_is_written_out_reads_the_same(void **state)
-{
-    static const char *const odd[] = {"plain",    "a\"b",        "a\\b",   "pa${ss", "$${x}", "$$${y", "tab\there",
-                                      "\x01\x7f", "caf\xc3\xa9", "' # \"", "#",      "a #b",  "$x\\$", "\\"};
-    (void)state;
-    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
-        struct err err = {0};
-        struct buf first = {0}, file = {0}, env = {0}, overrides = {0};
-        buf_str(&first, "log = { rotate_bytes = 77; }; sync = { background_enabled = true; }; environment = \"test\";\n"
-                        "worker = { max_runner_bytes = 4294967296L; };\n admin = { password = ");
-        conf_write_text(&first, odd[i]);
-        buf_str(&first, "; };\nprograms = ( { name = \"a\"; command = [ \"x\", ");
-        conf_write_text(&first, odd[i]);
-        buf_str(&first, " ]; environment = [ \"A=1\" ]; user = \"nobody\"; group = \"4\"; umask = \"027\"; readiness = "
-                        "\"tcp:1.2.3.4:5\"; liveness = \"command:true 'a b'\"; stop_signal = \"INT\"; restart = "
-                        "\"on-failure\"; essential = true; autostart = false; rlimit_nofile = 64; stop_timeout_s = 9; "
-                        "depends_on = [ \"b\" ]; unless_env = [ \"REDIS_URL\" ]; gate = \"background_sync\"; },"
-                        "{ name = \"b\"; command = [ \"y\" ]; restart = \"never\"; } );\n");
-        write_to(file_path, first.data);
-        buf_str(&env, "SECRET_KEY=\"");
-        for (const char *p = odd[i]; *p; p++) buf_printf(&env, strchr("\"\\$", *p) ? "\\%c" : "%c", *p);
-        buf_str(&env, "\"\nREDIS_HOST=h\n");
-        write_to(env_path, env.data);
-        buf_free(&env);
-        buf_printf(&overrides, "admin.username=%s\n", odd[i]);
-        write_to(override_path, overrides.data);
-        buf_free(&overrides);
-        struct conf *conf = conf_load(&(struct conf_paths){file_path, env_path, override_path}, &err);
-        if (!conf) fail_msg("row %zu: %s", i, err.text);
-        assert_string_equal(conf_str(conf, SET_ADMIN_PASSWORD), odd[i]);
-        assert_string_equal(conf_str(conf, SET_SECRET_KEY), odd[i]);
-
-        conf_write_file(conf, ~0u, true, &file);
-        conf_write_env(conf, ~0u, &env);
-        conf_write_overrides(conf, ~0u, &overrides);
-        write_to(file_path, file.data);
-        write_to(env_path, env.data);
-        write_to(override_path, overrides.data);
-        struct conf *again = conf_load(&(struct conf_paths){file_path, env_path, override_path}, &err);
-        if (!again) fail_msg("row %zu: %s in\n%s", i, err.text, file.data);
-        assert_same(conf, again);
-        conf_free(again);
-
-        buf_free(&file);
-        conf_write_file(conf, USER_BEAT, false, &file); /* who has no use for a secret does not see it */
-        assert_null(strstr(file.data, "password"));
-        buf_free(&env);
-        conf_write_env(conf, USER_BEAT, &env);
-        assert_null(strstr(env.data, "SECRET_KEY"));
-        assert_non_null(strstr(env.data, "REDIS_HOST"));
-        conf_free(conf);
-        buf_free(&first), buf_free(&file), buf_free(&env), buf_free(&overrides);
-    }
 }
 
 static void test_variables_that_only_secrets_are_made_of_are_known(void **state)
@@ -379,11 +150,11 @@ static void test_variables_that_only_secrets_are_made_of_are_known(void **state)
     setenv("MY_KEY", "k", 1);
     setenv("DB_PASS", "p", 1);
     setenv("BASE", "/b", 1);
-    struct conf *conf = load_file("security = { secret_key = \"${MY_KEY}\"; };\n"
-                                  "database = { url = \"postgresql://u:${DB_PASS}@/d?host=${BASE}\"; };\n"
-                                  "programs = ( { name = \"a\"; command = [ \"${BASE}/x\" ]; environment = [ "
-                                  "\"K=${MY_KEY}\" ]; } );",
-                                  &err);
+    struct conf *conf = settings_load("security = { secret_key = \"${MY_KEY}\"; };\n"
+                                      "database = { url = \"postgresql://u:${DB_PASS}@/d?host=${BASE}\"; };\n"
+                                      "programs = ( { name = \"a\"; command = [ \"${BASE}/x\" ]; environment = [ "
+                                      "\"K=${MY_KEY}\" ]; } );",
+                                      &err);
     assert_non_null(conf);
     assert_true(conf_is_secret_name(conf, "MY_KEY"));
     assert_true(conf_is_secret_name(conf, "DB_PASS"));
@@ -392,57 +163,11 @@ static void test_variables_that_only_secrets_are_made_of_are_known(void **state)
     conf_free(conf);
 }
 
-static void test_include_is_relative_to_the_file(void **state)
-{
-    struct err err = {0};
-    char part[300], text[200];
-    (void)state;
-    snprintf(part, sizeof part, "%s/part.cfg", dir);
-    write_to(part, "port = 4321;\n");
-    snprintf(text, sizeof text, "http = {\n@include \"part.cfg\"\n};\n");
-    struct conf *conf = load_file(text, &err);
-    unlink(part);
-    if (!conf) fail_msg("%s", err.text);
-    assert_int_equal(conf_int(conf, SET_HTTP_PORT), 4321);
-    conf_free(conf);
-}
-
-static void test_run_dir_is_told_also_when_the_file_is_faulty(void **state)
-{
-    static const struct {
-        const char *file, *env, *expected; /* NULL = cannot be told */
-    } rows[] = {
-        {"supervisor: { run_dir = \"/tmp/rd19\"; };", NULL, "/tmp/rd19"},
-        {"supervisor: { run_dir = \"/tmp/rd19\"; };\ngarbage", NULL, "/tmp/rd19"},
-        {"supervisor = {\n  run_dir : '/x';\n run_dir = \"/tmp/rd19\"\n};\ngarbage", NULL, NULL},
-        {"supervisor: { run_dir = \"${RD}/19\"; };\nlog = { level = \"loud\"; };", NULL, "/rd/19"},
-        {"supervisor: { run_dir = \"${NOT_SET}/19\"; };\ngarbage", NULL, NULL},
-        {"# run_dir = \"/no\"\nsupervisor: {\n// run_dir = \"/no\"\n run_dir = \"/yes\"; };\ngarbage", NULL, "/yes"},
-        {"log = { level = \"loud\"; };", NULL, ""},
-        {"@include \"x.cfg\"\ngarbage", NULL, NULL},
-        {"supervisor: { run_dir = \"/a\"; };\ngarbage", "LOGIKALD_RUN_DIR=/b\n", "/b"},
-        {"supervisor: { run_dir = \"/a\"; };", "export LOGIKALD_RUN_DIR=\"/b\"\nwhat\n", "/b"},
-        {NULL, "LOGIKALD_RUN_DIR=/b # here\nwhat\n", "/b"},
-    };
-    (void)state;
-    setenv("RD", "/rd", 1);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct err err = {0};
-        char out[128];
-        struct conf_paths paths = {rows[i].file ? write_to(file_path, rows[i].file) : NULL,
-                                   rows[i].env ? write_to(env_path, rows[i].env) : NULL, NULL};
-        int rc = conf_run_dir(&paths, out, sizeof out, &err);
-        if ((rc == 0) != (rows[i].expected != NULL)) fail_msg("row %zu: %d <%s> %s", i, rc, out, err.text);
-        if (rc == 0 && strcmp(out, rows[i].expected) != 0) fail_msg("row %zu: <%s>", i, out);
-        if (rc != 0) assert_non_null(strstr(err.text, "set LOGIKALD_RUN_DIR"));
-    }
-}
-
 static void test_default_run_dir_is_where_nobody_cleans(void **state)
 {
     char out[128], expected[300], place[256];
     (void)state;
-    snprintf(place, sizeof place, "%s", dir);
+    snprintf(place, sizeof place, "%s", settings_at.dir);
     setenv("XDG_RUNTIME_DIR", place, 1);
     snprintf(expected, sizeof expected, "%s/logikald", place);
     assert_string_equal(conf_default_run_dir(out, sizeof out), expected);
@@ -501,12 +226,13 @@ TEST(test_programs_expand_variables_and_step_aside_for_the_real_thing)
     struct err err = {0};
     static const char text[] =
         "redis = { url = \"unix://${DATA}/redis.sock\"; };\n"
-        "programs = ( { name = \"redis\"; command = [\"redis-server\", \"--dir\", \"${DATA}/x\", \"${P:-7}\"];\n"
+        "programs = ( { name = \"redis\"; command = [\"redis-server\", \"--settings_at.dir\", \"${DATA}/x\", "
+        "\"${P:-7}\"];\n"
         "  unless_env = [\"REDIS_URL\", \"REDIS_HOST\"]; readiness = \"unix:${DATA}/redis.sock\"; umask = \"077\";\n"
         "  stop_signal = \"SIGINT\"; restart = \"on-failure\"; rlimit_nofile = 64; essential = true; } );\n";
     setenv("DATA", "/d", 1);
 
-    struct conf *conf = load_file(text, &err), *same = load_file(text, &err);
+    struct conf *conf = settings_load(text, &err), *same = settings_load(text, &err);
     assert_non_null(conf);
     const struct program *p = conf_program(conf, 0);
     assert_int_equal(conf_program_count(conf), 1);
@@ -522,13 +248,13 @@ TEST(test_programs_expand_variables_and_step_aside_for_the_real_thing)
     conf_free(same);
 
     setenv("P", "8", 1);
-    same = load_file(text, &err);
+    same = settings_load(text, &err);
     assert_false(program_equal(p, conf_program(same, 0)));
     conf_free(same);
     conf_free(conf);
 
     setenv("REDIS_HOST", "elsewhere", 1);
-    conf = load_file(text, &err);
+    conf = settings_load(text, &err);
     assert_true(conf_program(conf, 0)->is_skipped);
     assert_false(conf_is_set(conf, SET_REDIS_URL)); /* the later source named a host, so the file's URL is void */
     conf_free(conf);
@@ -632,8 +358,8 @@ TEST(test_diff_names_what_a_reload_changes)
 {
     struct err err = {0};
     enum setting_id changed[SET_COUNT];
-    struct conf *a = load_file("log = { level = \"info\"; };", &err);
-    struct conf *b = load_file("log = { level = \"DEBUG\"; };\nsync = { interval_s = 60; };", &err);
+    struct conf *a = settings_load("log = { level = \"info\"; };", &err);
+    struct conf *b = settings_load("log = { level = \"DEBUG\"; };\nsync = { interval_s = 60; };", &err);
 
     int n = conf_diff(a, b, changed);
 
@@ -644,49 +370,20 @@ TEST(test_diff_names_what_a_reload_changes)
     conf_free(b);
 }
 
-TEST(test_generated_file_is_loaded_back_as_the_defaults)
-{
-    struct err err = {0};
-    FILE *out = fopen(file_path, "w");
-    settings_print_cfg(out);
-    fclose(out);
-    enum setting_id changed[SET_COUNT];
-
-    struct conf *from_file = conf_load(&(struct conf_paths){.file = file_path}, &err);
-    struct conf *defaults = conf_load(&(struct conf_paths){0}, &err);
-
-    assert_string_equal(err.text, "");
-    assert_non_null(from_file);
-    assert_int_equal(conf_diff(from_file, defaults, changed), 0);
-    conf_free(from_file);
-    conf_free(defaults);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_later_source_wins_and_is_named, set_up),
-        cmocka_unit_test_setup(test_master_switch_reads_every_spelling, set_up),
-        cmocka_unit_test_setup(test_fault_names_its_line_and_what_was_expected, set_up),
-        cmocka_unit_test_setup(test_sizes_take_units, set_up),
-        cmocka_unit_test_setup(test_redis_schemes_and_priority_steps, set_up),
-        cmocka_unit_test_setup(test_placeholder_and_bad_environment_are_refused_without_showing_secrets, set_up),
-        cmocka_unit_test_setup(test_env_files_as_people_write_them, set_up),
-        cmocka_unit_test_setup(test_unknown_names_in_an_env_file_are_told_and_do_nothing, set_up),
-        cmocka_unit_test_setup(test_line_ends_after_a_value_are_cut_and_told, set_up),
-        cmocka_unit_test_setup(test_braces_can_be_written, set_up),
-        cmocka_unit_test_setup(test_what_is_written_out_reads_the_same, set_up),
-        cmocka_unit_test_setup(test_variables_that_only_secrets_are_made_of_are_known, set_up),
-        cmocka_unit_test_setup(test_include_is_relative_to_the_file, set_up),
-        cmocka_unit_test_setup(test_run_dir_is_told_also_when_the_file_is_faulty, set_up),
-        cmocka_unit_test_setup(test_default_run_dir_is_where_nobody_cleans, set_up),
-        cmocka_unit_test_setup(test_secrets_are_masked_when_shown, set_up),
-        cmocka_unit_test_setup(test_programs_expand_variables_and_step_aside_for_the_real_thing, set_up),
-        cmocka_unit_test_setup(test_redis_that_a_platform_does_not_name_is_needed_only_for_scheduled_sync, set_up),
-        cmocka_unit_test_setup(test_all_missing_secrets_are_told_at_once, set_up),
-        cmocka_unit_test_setup(test_production_needs_real_secrets_to_serve, set_up),
-        cmocka_unit_test_setup(test_diff_names_what_a_reload_changes, set_up),
-        cmocka_unit_test_setup(test_generated_file_is_loaded_back_as_the_defaults, set_up),
-    };
-    return cmocka_run_group_tests_name("conf", tests, NULL, remove_dir);
-}
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup(test_later_source_wins_and_is_named, settings_start),
+    cmocka_unit_test_setup(test_master_switch_reads_every_spelling, settings_start),
+    cmocka_unit_test_setup(test_fault_names_its_line_and_what_was_expected, settings_start),
+    cmocka_unit_test_setup(test_sizes_take_units, settings_start),
+    cmocka_unit_test_setup(test_redis_schemes_and_priority_steps, settings_start),
+    cmocka_unit_test_setup(test_placeholder_and_bad_environment_are_refused_without_showing_secrets, settings_start),
+    cmocka_unit_test_setup(test_variables_that_only_secrets_are_made_of_are_known, settings_start),
+    cmocka_unit_test_setup(test_default_run_dir_is_where_nobody_cleans, settings_start),
+    cmocka_unit_test_setup(test_secrets_are_masked_when_shown, settings_start),
+    cmocka_unit_test_setup(test_programs_expand_variables_and_step_aside_for_the_real_thing, settings_start),
+    cmocka_unit_test_setup(test_redis_that_a_platform_does_not_name_is_needed_only_for_scheduled_sync, settings_start),
+    cmocka_unit_test_setup(test_all_missing_secrets_are_told_at_once, settings_start),
+    cmocka_unit_test_setup(test_production_needs_real_secrets_to_serve, settings_start),
+    cmocka_unit_test_setup(test_diff_names_what_a_reload_changes, settings_start),
+};
+TEST_MAIN(tests, NULL, settings_stop)
