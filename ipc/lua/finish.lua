@@ -33,26 +33,28 @@ local function key()
   next_key = next_key + 1
   return KEYS[next_key - 1]
 end
-local function list_of(one)
-  local list = {}
-  for i = 1, tonumber(operand()) do list[i] = one() end
-  return list
+local function readers()
+  local function list_of(one)
+    local list = {}
+    for i = 1, tonumber(operand()) do list[i] = one() end
+    return list
+  end
+  local function pair() return {key(), operand()} end
+  return {
+    m = function(item) item.mark = operand() end,
+    p = function(item) item.sends = list_of(pair) end,
+    v = function(item) item.sets = list_of(pair) end,
+    r = function(item) item.later = {operand(), operand(), key(), operand(), operand(), operand()} end,
+    x = function(item) item.dead = operand() end,
+    a = function(item) item.is_over = true end,
+    d = function(item) item.sha = operand() end,
+    s = function(item) item.key, item.json = key(), operand() end,
+    c = function(item) item.rest = list_of(function() return {key = key(), json = operand()} end) end,
+    k = function(item) item.keys, item.parts = list_of(key), operand() end
+  }
 end
-local function pair() return {key(), operand()} end
-local read = {
-  m = function(item) item.mark = operand() end,
-  p = function(item) item.sends = list_of(pair) end,
-  v = function(item) item.sets = list_of(pair) end,
-  r = function(item) item.later = {operand(), operand(), key(), operand(), operand(), operand()} end,
-  x = function(item) item.dead = operand() end,
-  a = function(item) item.is_over = true end,
-  d = function(item) item.sha = operand() end,
-  s = function(item) item.key, item.json = key(), operand() end,
-  c = function(item) item.rest = list_of(function() return {key = key(), json = operand()} end) end,
-  k = function(item) item.keys, item.parts = list_of(key), operand() end
-}
 -- Most items are plain (as, a): acknowledged, stored, and no more. Of these items[n] is false.
-local tags, keys, results, items = {}, {}, {}, {}
+local tags, keys, results, items, read = {}, {}, {}, {}, nil
 while at <= #ARGV do
   local n, flags = #tags + 1, ARGV[at + 1]
   tags[n], keys[n], results[n], items[n] = ARGV[at], false, false, false
@@ -62,6 +64,7 @@ while at <= #ARGV do
     at, next_key = at + 1, next_key + 1
   elseif flags ~= 'a' then
     local item = {tag = tags[n]}
+    read = read or readers()
     for letter in string.gmatch(flags, '.') do read[letter](item) end
     keys[n], results[n], items[n] = item.key or false, item.json or false, item
   end
@@ -96,224 +99,235 @@ local function try(...)
   end
   return true
 end
--- What was done to hand an item on, backwards, when a part of it was refused.
-local function send(list, message, undo)
-  if not try('LPUSH', list, message) then return false end
-  undo[#undo + 1] = function() redis.pcall('LPOP', list) end
-  return true
-end
-local function send_all(sends, undo)
-  for _, one in ipairs(sends or {}) do
-    if not send(one[1], one[2], undo) then return false end
-  end
-  return true
-end
 local function set(name, value)
   if expiry ~= '0' then return try('SET', name, value, 'EX', expiry) end
   return try('SET', name, value)
 end
-local function set_all(sets)
-  for _, one in ipairs(sets or {}) do
-    if not set(one[1], one[2]) then return false end
+
+-- What items hand on. Most have nothing, and a script that makes all its functions each time costs a single task much of its time.
+local function hander()
+  -- What was done to hand an item on, backwards, when a part of it was refused.
+  local function send(list, message, undo)
+    if not try('LPUSH', list, message) then return false end
+    undo[#undo + 1] = function() redis.pcall('LPOP', list) end
+    return true
   end
-  return true
-end
-local function schedule(later)
-  local time = redis.call('TIME')
-  local due = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(later[1])
-  local entry = later[3] .. '\n' .. later[4] .. '\n' .. later[5]
-  if not (try('HSET', KEYS[7], later[2], entry) and try('ZADD', KEYS[6], string.format('%.0f', due), later[2])) then
+  local function send_all(sends, undo)
+    for _, one in ipairs(sends or {}) do
+      if not send(one[1], one[2], undo) then return false end
+    end
+    return true
+  end
+  local function set_all(sets)
+    for _, one in ipairs(sets or {}) do
+      if not set(one[1], one[2]) then return false end
+    end
+    return true
+  end
+  local function schedule(later)
+    local time = redis.call('TIME')
+    local due = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(later[1])
+    local entry = later[3] .. '\n' .. later[4] .. '\n' .. later[5]
+    if not (try('HSET', KEYS[7], later[2], entry) and try('ZADD', KEYS[6], string.format('%.0f', due), later[2])) then
+      redis.pcall('HDEL', KEYS[7], later[2])
+      return false
+    end
+    redis.pcall('HSET', KEYS[8], later[4], later[2])
+    if later[6] == '1' then
+      local sha = redis.sha1hex(later[5])
+      local noted = redis.pcall('HGET', KEYS[4], sha)
+      if type(noted) ~= 'string' then noted = '0' end
+      if not string.find(noted, 'r', 1, true) then redis.pcall('HSET', KEYS[4], sha, noted .. 'r') end
+      redis.pcall('EXPIRE', KEYS[4], 604800)
+    end
+    return true
+  end
+  local function unschedule(later)
+    redis.pcall('ZREM', KEYS[6], later[2])
     redis.pcall('HDEL', KEYS[7], later[2])
-    return false
+    redis.pcall('HDEL', KEYS[8], later[4])
   end
-  redis.pcall('HSET', KEYS[8], later[4], later[2])
-  if later[6] == '1' then
-    local sha = redis.sha1hex(later[5])
-    local noted = redis.pcall('HGET', KEYS[4], sha)
-    if type(noted) ~= 'string' then noted = '0' end
-    if not string.find(noted, 'r', 1, true) then redis.pcall('HSET', KEYS[4], sha, noted .. 'r') end
-    redis.pcall('EXPIRE', KEYS[4], 604800)
-  end
-  return true
-end
-local function unschedule(later)
-  redis.pcall('ZREM', KEYS[6], later[2])
-  redis.pcall('HDEL', KEYS[7], later[2])
-  redis.pcall('HDEL', KEYS[8], later[4])
-end
 
--- Chords: as Celery's Redis backend counts them. What the results are put into is text; nothing is parsed and written anew.
-local function put_into(text, token, value)
-  local from, to = string.find(text, token, 1, true)
-  return from and string.sub(text, 1, from - 1) .. value .. string.sub(text, to + 1) or text
-end
-local function repr(value)
-  if type(value) == 'string' then
-    local quote = string.find(value, "'", 1, true) and not string.find(value, '"', 1, true) and '"' or "'"
-    value = string.gsub(value, '\\', '\\\\')
-    value = string.gsub(string.gsub(string.gsub(value, '\n', '\\n'), '\r', '\\r'), '\t', '\\t')
-    if quote == "'" then value = string.gsub(value, "'", "\\'") end
-    return quote .. value .. quote
+  -- Chords: as Celery's Redis backend counts them. What the results are put into is text; nothing is parsed and written anew.
+  local function put_into(text, token, value)
+    local from, to = string.find(text, token, 1, true)
+    return from and string.sub(text, 1, from - 1) .. value .. string.sub(text, to + 1) or text
   end
-  if type(value) == 'boolean' then return value and 'True' or 'False' end
-  if type(value) == 'number' then return string.format('%.14g', value) end
-  return value == cjson.null and 'None' or cjson.encode(value)
-end
-local function repr_exception(json)
-  local ok, e = pcall(cjson.decode, json)
-  if not ok or type(e) ~= 'table' or type(e.exc_type) ~= 'string' then return json end
-  local args = {}
-  for i, arg in ipairs(type(e.exc_message) == 'table' and e.exc_message or {e.exc_message}) do args[i] = repr(arg) end
-  return e.exc_type .. '(' .. table.concat(args, ', ') .. ')'
-end
--- The results of all parts as a JSON list, in their order, or in the shape that was saved with the group; or nil, and what
--- the chord fails of.
-local function results_of(parts, saved)
-  local list, by_id = {}, {}
-  local shape = type(saved) == 'string' and cjson.decode(saved).result
-  for i, part in ipairs(parts) do
-    local id, state, result = string.match(part, '^%[%s*1%s*,%s*"(.-)"%s*,%s*"(%u+)"%s*,%s*(.*)%]%s*$')
-    if not id then return nil, 'Join error: ' .. part end
-    id = cjson.decode('["' .. id .. '"]')[1]
-    if state == 'FAILURE' or state == 'REVOKED' then
-      return nil, (shape and 'Join error: ' or 'Dependency ' .. id .. ' raised ') .. repr_exception(result)
+  local function repr(value)
+    if type(value) == 'string' then
+      local quote = string.find(value, "'", 1, true) and not string.find(value, '"', 1, true) and '"' or "'"
+      value = string.gsub(value, '\\', '\\\\')
+      value = string.gsub(string.gsub(string.gsub(value, '\n', '\\n'), '\r', '\\r'), '\t', '\\t')
+      if quote == "'" then value = string.gsub(value, "'", "\\'") end
+      return quote .. value .. quote
     end
-    list[i], by_id[id] = result, result
+    if type(value) == 'boolean' then return value and 'True' or 'False' end
+    if type(value) == 'number' then return string.format('%.14g', value) end
+    return value == cjson.null and 'None' or cjson.encode(value)
   end
-  local function shaped(node)
-    if type(node[2]) ~= 'table' then return by_id[node[1][1]] or 'null' end
-    local inner = {}
-    for i, one in ipairs(node[2]) do inner[i] = shaped(one) end
-    return '[' .. table.concat(inner, ', ') .. ']'
+  local function repr_exception(json)
+    local ok, e = pcall(cjson.decode, json)
+    if not ok or type(e) ~= 'table' or type(e.exc_type) ~= 'string' then return json end
+    local args = {}
+    for i, arg in ipairs(type(e.exc_message) == 'table' and e.exc_message or {e.exc_message}) do args[i] = repr(arg) end
+    return e.exc_type .. '(' .. table.concat(args, ', ') .. ')'
   end
-  return shape and shaped(shape) or '[' .. table.concat(list, ', ') .. ']'
-end
-local count_part
-local function end_chord(item, part, undo, parts, saved)
-  local spec = part.spec
-  local fail = spec.fail
-  local is_fine, results, why = pcall(results_of, parts, saved)
-  if not is_fine then results, why = nil, 'Join error: the shape of its results that is kept with the group cannot be read' end
-  local function at(pairs)
-    local named = {}
-    for i, one in ipairs(pairs) do named[i] = {item.keys[one[1]], one[2]} end
-    return named
+  -- The results of all parts as a JSON list, in their order, or in the shape that was saved with the group; or nil, and what
+  -- the chord fails of.
+  local function results_of(parts, saved)
+    local list, by_id = {}, {}
+    local shape = type(saved) == 'string' and cjson.decode(saved).result
+    for i, part in ipairs(parts) do
+      local id, state, result = string.match(part, '^%[%s*1%s*,%s*"(.-)"%s*,%s*"(%u+)"%s*,%s*(.*)%]%s*$')
+      if not id then return nil, 'Join error: ' .. part end
+      id = cjson.decode('["' .. id .. '"]')[1]
+      if state == 'FAILURE' or state == 'REVOKED' then
+        return nil, (shape and 'Join error: ' or 'Dependency ' .. id .. ' raised ') .. repr_exception(result)
+      end
+      list[i], by_id[id] = result, result
+    end
+    local function shaped(node)
+      if type(node[2]) ~= 'table' then return by_id[node[1][1]] or 'null' end
+      local inner = {}
+      for i, one in ipairs(node[2]) do inner[i] = shaped(one) end
+      return '[' .. table.concat(inner, ', ') .. ']'
+    end
+    return shape and shaped(shape) or '[' .. table.concat(list, ', ') .. ']'
   end
-  if results then
-    local text = string.sub(cjson.encode(results), 2, -2)
-    for _, one in ipairs(spec.push) do one[2] = put_into(one[2], '\\"' .. spec.token .. '\\"', text) end
-    return set_all(at(spec.set)) and send_all(at(spec.push), undo)
+  local count_part
+  local function end_chord(item, part, undo, parts, saved)
+    local spec = part.spec
+    local fail = spec.fail
+    local is_fine, results, why = pcall(results_of, parts, saved)
+    if not is_fine then results, why = nil, 'Join error: the shape of its results that is kept with the group cannot be read' end
+    local function at(pairs)
+      local named = {}
+      for i, one in ipairs(pairs) do named[i] = {item.keys[one[1]], one[2]} end
+      return named
+    end
+    if results then
+      local text = string.sub(cjson.encode(results), 2, -2)
+      for _, one in ipairs(spec.push) do one[2] = put_into(one[2], '\\"' .. spec.token .. '\\"', text) end
+      return set_all(at(spec.set)) and send_all(at(spec.push), undo)
+    end
+    why = cjson.encode(why)
+    if not set_all(at(fail.set)) or not send_all(at(fail.push), undo) then return false end
+    item.rest = item.rest or {}
+    for _, one in ipairs(at(fail.result)) do
+      item.rest[#item.rest + 1] = {key = one[1], json = put_into(one[2], '"' .. spec.token .. '"', why)}
+    end
+    local failure = '{"exc_type": "ChordError", "exc_message": [' .. why .. '], "exc_module": "celery.exceptions"}'
+    for _, one in ipairs(fail.parts) do
+      if not count_part(item, one, failure, undo) then return false end
+    end
+    return true
   end
-  why = cjson.encode(why)
-  if not set_all(at(fail.set)) or not send_all(at(fail.push), undo) then return false end
-  item.rest = item.rest or {}
-  for _, one in ipairs(at(fail.result)) do
-    item.rest[#item.rest + 1] = {key = one[1], json = put_into(one[2], '"' .. spec.token .. '"', why)}
+  -- How many parts the shape has that was saved with the group. Celery counts them wrongly when it sends a group that stands
+  -- at the end of a chain in the header: it puts that group's size in the place of the chord's. That is put right.
+  local function size_of(node)
+    if type(node[2]) ~= 'table' then return 1 end
+    local size = 0
+    for _, one in ipairs(node[2]) do size = size + size_of(one) end
+    return size
   end
-  local failure = '{"exc_type": "ChordError", "exc_message": [' .. why .. '], "exc_module": "celery.exceptions"}'
-  for _, one in ipairs(fail.parts) do
-    if not count_part(item, one, failure, undo) then return false end
+  local function total_of(size, more, saved, size_key)
+    local total = type(size) == 'string' and tonumber(size)
+    if not total then return nil end
+    if type(more) == 'string' then total = total + (tonumber(more) or 0) end
+    local is_fine, parts = pcall(function() return size_of(cjson.decode(saved).result) end)
+    if type(saved) ~= 'string' or not is_fine or parts == total then return total end
+    set(size_key, string.format('%.0f', parts))
+    return parts
   end
-  return true
-end
--- How many parts the shape has that was saved with the group. Celery counts them wrongly when it sends a group that stands
--- at the end of a chain in the header: it puts that group's size in the place of the chord's. That is put right.
-local function size_of(node)
-  if type(node[2]) ~= 'table' then return 1 end
-  local size = 0
-  for _, one in ipairs(node[2]) do size = size + size_of(one) end
-  return size
-end
-local function total_of(size, more, saved, size_key)
-  local total = type(size) == 'string' and tonumber(size)
-  if not total then return nil end
-  if type(more) == 'string' then total = total + (tonumber(more) or 0) end
-  local is_fine, parts = pcall(function() return size_of(cjson.decode(saved).result) end)
-  if type(saved) ~= 'string' or not is_fine or parts == total then return total end
-  set(size_key, string.format('%.0f', parts))
-  return parts
-end
--- Kinds of keys that others have made are not held against the task.
-local function is_odd(answer)
-  if type(answer) ~= 'table' or not answer.err then return false end
-  if string.find(answer.err, 'WRONGTYPE', 1, true) then problem = 'a chord cannot be counted: ' .. answer.err end
-  return true
-end
--- False when something was refused that may go well later.
-local function add_part(part, parts_key, entry, is_list, undo)
-  local answer
-  if is_list then answer = redis.pcall('RPUSH', parts_key, entry)
-  else answer = redis.pcall('ZADD', parts_key, part.index, entry) end
-  if is_odd(answer) then
-    if string.find(answer.err, 'WRONGTYPE', 1, true) then return true, false end
-    problem = answer.err
-    return false
+  -- Kinds of keys that others have made are not held against the task.
+  local function is_odd(answer)
+    if type(answer) ~= 'table' or not answer.err then return false end
+    if string.find(answer.err, 'WRONGTYPE', 1, true) then problem = 'a chord cannot be counted: ' .. answer.err end
+    return true
   end
-  if answer == 0 then return true, false end
-  undo[#undo + 1] = function() redis.pcall(is_list and 'RPOP' or 'ZREM', parts_key, not is_list and entry or nil) end
-  return true, true
-end
-local function is_counted(part, parts_key)
-  local prefix = '[1, ' .. part.id .. ', '
-  local there = part.index ~= '+inf' and redis.pcall('ZRANGEBYSCORE', parts_key, part.index, part.index) or {}
-  for _, one in ipairs(there) do
-    if string.sub(one, 1, #prefix) == prefix then return true end
-  end
-  return false
-end
-function count_part(item, part, failure, undo)
-  local parts_key, more_key = item.keys[part.k[1]], item.keys[part.k[2]]
-  local size_key, group_key = item.keys[part.k[3]], item.keys[part.k[4]]
-  local entry = '[1, ' .. part.id .. ', "' .. part.state .. '", ' .. (part.result or failure) .. ']'
-  local kind = redis.pcall('TYPE', parts_key)
-  if is_odd(kind) then
-    problem = kind.err
-    return false
-  end
-  local is_list = kind.ok == 'list'
-  if not is_list and is_counted(part, parts_key) then return true end
-  local is_fine, is_new = add_part(part, parts_key, entry, is_list, undo)
-  if not is_new then return is_fine end
-  if expiry ~= '0' then for i = 1, 3 do redis.pcall('EXPIRE', item.keys[part.k[i]], expiry) end end
-  local size, more = redis.pcall('GET', size_key), redis.pcall('GET', more_key)
-  local count = redis.pcall(is_list and 'LLEN' or 'ZCARD', parts_key)
-  local parts = redis.pcall(is_list and 'LRANGE' or 'ZRANGE', parts_key, 0, 0)
-  local saved = redis.pcall('GET', group_key)
-  for _, answer in ipairs({size, more, count, parts, saved}) do
+  -- False when something was refused that may go well later.
+  local function add_part(part, parts_key, entry, is_list, undo)
+    local answer
+    if is_list then answer = redis.pcall('RPUSH', parts_key, entry)
+    else answer = redis.pcall('ZADD', parts_key, part.index, entry) end
     if is_odd(answer) then
+      if string.find(answer.err, 'WRONGTYPE', 1, true) then return true, false end
       problem = answer.err
-      return string.find(answer.err, 'WRONGTYPE', 1, true) ~= nil
+      return false
     end
+    if answer == 0 then return true, false end
+    undo[#undo + 1] = function() redis.pcall(is_list and 'RPOP' or 'ZREM', parts_key, not is_list and entry or nil) end
+    return true, true
   end
-  if count ~= total_of(size, more, saved, size_key) then return true end
-  parts = redis.call(is_list and 'LRANGE' or 'ZRANGE', parts_key, 0, -1)
-  item.over = item.over or {}
-  for i = 1, 3 do item.over[#item.over + 1] = item.keys[part.k[i]] end
-  return end_chord(item, part, undo, parts, saved)
-end
+  local function is_counted(part, parts_key)
+    local prefix = '[1, ' .. part.id .. ', '
+    local there = part.index ~= '+inf' and redis.pcall('ZRANGEBYSCORE', parts_key, part.index, part.index) or {}
+    for _, one in ipairs(there) do
+      if string.sub(one, 1, #prefix) == prefix then return true end
+    end
+    return false
+  end
+  function count_part(item, part, failure, undo)
+    local parts_key, more_key = item.keys[part.k[1]], item.keys[part.k[2]]
+    local size_key, group_key = item.keys[part.k[3]], item.keys[part.k[4]]
+    local entry = '[1, ' .. part.id .. ', "' .. part.state .. '", ' .. (part.result or failure) .. ']'
+    local kind = redis.pcall('TYPE', parts_key)
+    if is_odd(kind) then
+      problem = kind.err
+      return false
+    end
+    local is_list = kind.ok == 'list'
+    if not is_list and is_counted(part, parts_key) then return true end
+    local is_fine, is_new = add_part(part, parts_key, entry, is_list, undo)
+    if not is_new then return is_fine end
+    if expiry ~= '0' then for i = 1, 3 do redis.pcall('EXPIRE', item.keys[part.k[i]], expiry) end end
+    local size, more = redis.pcall('GET', size_key), redis.pcall('GET', more_key)
+    local count = redis.pcall(is_list and 'LLEN' or 'ZCARD', parts_key)
+    local parts = redis.pcall(is_list and 'LRANGE' or 'ZRANGE', parts_key, 0, 0)
+    local saved = redis.pcall('GET', group_key)
+    for _, answer in ipairs({size, more, count, parts, saved}) do
+      if is_odd(answer) then
+        problem = answer.err
+        return string.find(answer.err, 'WRONGTYPE', 1, true) ~= nil
+      end
+    end
+    if count ~= total_of(size, more, saved, size_key) then return true end
+    parts = redis.call(is_list and 'LRANGE' or 'ZRANGE', parts_key, 0, -1)
+    item.over = item.over or {}
+    for i = 1, 3 do item.over[#item.over + 1] = item.keys[part.k[i]] end
+    return end_chord(item, part, undo, parts, saved)
+  end
 
--- All of it or nothing.
-local function hand_on_all(item, undo)
-  if item.later then
-    if not schedule(item.later) then return false end
-    undo[1] = function() unschedule(item.later) end
+  -- All of it or nothing.
+  local function hand_on_all(item, undo)
+    if item.later then
+      if not schedule(item.later) then return false end
+      undo[1] = function() unschedule(item.later) end
+    end
+    if not set_all(item.sets) or not send_all(item.sends, undo) then return false end
+    for _, part in ipairs(item.parts and cjson.decode(item.parts) or {}) do
+      if not count_part(item, part, 'null', undo) then return false end
+    end
+    return not item.dead or try('LPUSH', KEYS[5], item.dead)
   end
-  if not set_all(item.sets) or not send_all(item.sends, undo) then return false end
-  for _, part in ipairs(item.parts and cjson.decode(item.parts) or {}) do
-    if not count_part(item, part, 'null', undo) then return false end
+  local function hand_on(item)
+    local undo = {}
+    local is_fine, is_done = pcall(hand_on_all, item, undo)
+    if is_fine and is_done then return true end
+    if not is_fine then problem = type(is_done) == 'table' and is_done.err or tostring(is_done) end
+    for i = #undo, 1, -1 do undo[i]() end
+    item.over = nil
+    return false
   end
-  return not item.dead or try('LPUSH', KEYS[5], item.dead)
+  return hand_on
 end
+local hand_on_it
 local function hand_on(item)
   if not (item.later or item.sends or item.dead or item.sets or item.parts) then return true end
-  local undo = {}
-  local is_fine, is_done = pcall(hand_on_all, item, undo)
-  if is_fine and is_done then return true end
-  if not is_fine then problem = type(is_done) == 'table' and is_done.err or tostring(is_done) end
-  for i = #undo, 1, -1 do undo[i]() end
-  item.over = nil
-  return false
+  hand_on_it = hand_on_it or hander()
+  return hand_on_it(item)
 end
+
 local digits, acked, forgotten = {}, {}, {}
 for i, item in ipairs(items) do
   local is_mine = owned[i] and there[i]
