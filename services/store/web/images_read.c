@@ -64,6 +64,12 @@ const struct query query_drawing_claim = {
 const struct query query_drawing_unclaim = {
     .name = "drawing_unclaim",
     .sql = "UPDATE elevation_drawings d SET asked_at = NULL, asked_by = NULL, tried_at = now(), error = $3,"
-           " error_code = $4, version_id = e.version_id, changed_date = e.api_changed_date FROM elevations e"
+           " error_code = 'unavailable', version_id = e.version_id, changed_date = e.api_changed_date FROM elevations e"
            " WHERE e.id = d.elevation_id AND d.elevation_id = $1::int AND d.asked_by = $2",
+};
+
+const struct query query_drawing_release = {
+    .name = "drawing_release",
+    .sql = "UPDATE elevation_drawings SET asked_at = NULL, asked_by = NULL WHERE elevation_id = $1::int AND asked_by ="
+           " $2",
 };

@@ -19,7 +19,9 @@ extern const struct query query_thumbnails_batch;
 extern const struct query query_drawing;
 /* (elevation, who): who is at it from now on; a row when nobody else is. */
 extern const struct query query_drawing_claim;
-/* (elevation, who, error, its word): who has given up. */
+/* (elevation, who, error): who has given up, for whatever may pass by itself. */
 extern const struct query query_drawing_unclaim;
+/* (elevation, who): the same, and nothing is told of it. */
+extern const struct query query_drawing_release;
 
 #endif

@@ -42,10 +42,14 @@ static void ignore(void *arg, const PGresult *result, const struct err *err)
     if (err) log_warning("the claim of a drawing could not be given back: %s", err->text);
 }
 
+/* When there is only no room for it here now, the next one who asks tries again; else it is told for a while. */
 static void give_up(const struct claim *c, const struct err *why)
 {
-    const char *values[] = {c->elevation, c->who, why->text, err_code_name(why->code)};
-    if (c->web->pool) pool_query(c->web->pool, &query_drawing_unclaim, 4, values, ignore, NULL);
+    const char *values[] = {c->elevation, c->who, why->text};
+    bool is_told = why->code != ERR_LIMIT;
+    if (!c->web->pool) return;
+    pool_query(c->web->pool, is_told ? &query_drawing_unclaim : &query_drawing_release, is_told ? 3 : 2, values, ignore,
+               NULL);
 }
 
 /* A task that came to an end has stored what came of it. */

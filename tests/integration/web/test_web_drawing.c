@@ -226,6 +226,18 @@ TEST(test_a_claim_that_nobody_works_on_ends)
     assert_int_equal(drawings_asked(), before + 1);
 }
 
+TEST(test_more_than_there_is_room_for_come_one_after_the_other)
+{
+    pg_exec(&web.pg, "DELETE FROM elevation_drawings");
+    fault("\"kind\":\"slow\",\"duration_ms\":400");
+    int before = drawings_asked();
+    for (int i = 3; i <= 12; i++) assert_int_equal(status_of(i), 202);
+    for (int i = 3; i <= 12; i++) assert_int_equal(until_answered(i), 200);
+    assert_int_equal(drawings_asked(), before + 10);
+    assert_int_equal(until_answered(2), 200);
+    sim_post(&sim, "/faults/clear", "{}");
+}
+
 TEST(test_the_page_of_an_elevation_shows_its_drawing)
 {
     struct http_reply reply = web_call(&web, "GET", "/ui/browse/elevations/2", web.admin, NULL);
@@ -246,6 +258,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_the_upstream_does_instead_is_told),
     cmocka_unit_test(test_what_is_gone_upstream_has_its_last_drawing_or_none),
     cmocka_unit_test(test_a_claim_that_nobody_works_on_ends),
+    cmocka_unit_test(test_more_than_there_is_room_for_come_one_after_the_other),
     cmocka_unit_test(test_the_page_of_an_elevation_shows_its_drawing),
 };
 TEST_MAIN(tests, set_up, tear_down)
