@@ -122,6 +122,30 @@ TEST(test_it_answers_while_both_stores_are_away)
     WAIT_UNTIL(is_silent_about("PostgreSQL: ") && is_silent_about("Redis: "), 30000);
 }
 
+TEST(test_the_erp_may_ask_why_of_objects_and_learns_no_address)
+{
+    char *erp = web_client(&web, "why-erp", "[\"elevations:read\"]");
+    pg_exec(&web.pg, "INSERT INTO directories (id, logikal_id, name) VALUES (71, 'd71', 'd');"
+                     "INSERT INTO projects (id, logikal_id, name, directory_id) VALUES (71, 'p71', 'House', 71);"
+                     "INSERT INTO project_cursors (project_id, failures, last_error) VALUES"
+                     " (71, 2, 'Logikal at http://10.1.2.3:8080/x cannot be reached')");
+    struct http_reply reply = web_call(&web, "GET", "/api/v1/why/object?of=house", erp, NULL);
+    assert_int_equal(reply.status, 200);
+    assert_non_null(strstr(reply.body, "It could not be read whole, 2 times in a row: Logikal at "));
+    assert_null(strstr(reply.body, "10.1.2.3"));
+    http_reply_free(&reply);
+    reply = web_call(&web, "GET", "/api/v1/why?of=house", web.admin, NULL);
+    assert_non_null(strstr(reply.body, "http://10.1.2.3:8080/x"));
+    http_reply_free(&reply);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/why?of=house", erp, NULL), 403);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/why/object?of=type:project", erp, NULL), 404);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/why/object?of=queue:sync", erp, NULL), 404);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/why/object?of=process:web", erp, NULL), 404);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/why/object?of=task:1", erp, NULL), 404);
+    pg_exec(&web.pg, "DELETE FROM projects WHERE id = 71; DELETE FROM directories WHERE id = 71");
+    free(erp);
+}
+
 TEST(test_it_is_not_for_everybody)
 {
     char *client = web_client(&web, "erp", "[\"projects:read\"]"), *watcher = web_client(&web, "w", "[\"admin:read\"]");
@@ -153,5 +177,6 @@ FIXTURE(stop)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_each_fault_of_the_copy_is_named_and_forgotten), cmocka_unit_test(test_queues_and_redis),
-    cmocka_unit_test(test_it_answers_while_both_stores_are_away), cmocka_unit_test(test_it_is_not_for_everybody)};
+    cmocka_unit_test(test_it_answers_while_both_stores_are_away), cmocka_unit_test(test_it_is_not_for_everybody),
+    cmocka_unit_test(test_the_erp_may_ask_why_of_objects_and_learns_no_address)};
 TEST_MAIN(tests, start, stop)
