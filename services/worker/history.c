@@ -204,10 +204,12 @@ static void keep(struct worker *w, const struct delivery *d, const char *state, 
     flush_in(h, h->is_stopping ? 0 : GATHER_MS);
 }
 
+/* Also of a tick of every few seconds whose result nobody keeps: all of them would be most of the table. */
 void history_ended(struct worker *w, const struct delivery *d)
 {
     const struct outcome *o = &d->outcome;
-    if (o->end == TASK_SUCCESS && o->run_us <= SHORT_US && d->m.retries == 0 && d->deliveries <= 1) return;
+    bool is_news = o->run_us > SHORT_US && !(d->def && d->def->ignores_result);
+    if (o->end == TASK_SUCCESS && !is_news && d->m.retries == 0 && d->deliveries <= 1) return;
     if (!w->history || o->end == TASK_ENDS) return;
     keep(w, d, o->why && strcmp(o->why, "expired") == 0 ? "expired" : task_end_name(o->end), NULL);
 }
