@@ -206,7 +206,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         else
             redis_set_timer(r, r->deadline_ms - now);
     } else if (r->state == REDIS_UP) {
-        if (is_late(r, now)) {
+        if (master_has_moved(r)) {
+            master_leave(r);
+        } else if (is_late(r, now)) {
             redis_drop(r, REDIS_LATE, "no answer in time: this connection is given up");
         } else {
             const char *ping[] = {"PING"};

@@ -18,10 +18,10 @@
 #define REDIS_STABLE_MS    5000  /* of being up, after which the backoff starts anew */
 #define REDIS_OUTPUT_LIMIT (32 << 20)
 #define REDIS_REPLY_LIMIT  (256u << 20)
-#define REDIS_QUIET_MS     1000  /* an answer that is late may still be coming in */
-#define REDIS_DOUBT_MS     500   /* between two looks that find an answer late */
-#define REDIS_TICK_MS      200   /* between two looks at a late answer */
-#define REDIS_MASTER_MS    10000 /* between two looks at which server the Sentinels call the master */
+#define REDIS_QUIET_MS     1000 /* an answer that is late may still be coming in */
+#define REDIS_DOUBT_MS     500  /* between two looks that find an answer late */
+#define REDIS_TICK_MS      200  /* between two looks at a late answer */
+#define REDIS_MASTER_MS    1000 /* between two looks of a process at which server the Sentinels call the master */
 
 struct script;
 struct dial;
@@ -112,7 +112,9 @@ void redis_disconnect(struct redis *r);                /* closes what there is; 
 
 /* redis_master.c: of a client whose URL names Sentinels */
 bool master_is_asked_for(const struct redis *r);
-void master_ask(struct redis *r);        /* then dials it */
+void master_ask(struct redis *r);             /* then dials it */
+bool master_has_moved(const struct redis *r); /* a look has found another one since it was last asked for */
+void master_leave(struct redis *r);
 void master_look(struct redis *r);       /* is it still the one? in time, while it is up */
 void master_refuse(struct redis *r);     /* the one that was named is of no use: another one before it */
 void master_tell(const struct redis *r); /* once for each change in this process */

@@ -10,7 +10,13 @@
 #include "conf/log.h"
 #include "ipc/sentinel.h"
 
-static char told[300]; /* where the master was when this process last said so */
+static char told[300];    /* where the master was when this process last said so */
+static int64_t looked_ms; /* when one of its connections last looked */
+static struct {           /* what that one found, if it was another server than its own */
+    struct redis_address at;
+    char master[sizeof((struct redis_sentinels *)0)->master];
+    int64_t found_ms;
+} moved;
 
 bool master_is_asked_for(const struct redis *r)
 {
@@ -40,35 +46,53 @@ static void on_named(void *arg, const struct sentinel_found *found, const char *
     redis_leave(r);
 }
 
-static void ask(struct redis *r, sentinel_fn fn)
+void master_ask(struct redis *r)
 {
     struct redis_address current = {.port = r->url.port};
     snprintf(current.host, sizeof current.host, "%s", r->url.host);
     r->asked_ms = mono_ms();
-    r->search = sentinel_start(r->base, &r->url, r->tls, &current, &r->refused, fn, r);
-}
-
-void master_ask(struct redis *r)
-{
-    ask(r, on_named);
+    r->search = sentinel_start(r->base, &r->url, r->tls, &current, &r->refused, on_named, r);
     if (!r->search) redis_drop(r, REDIS_LOST, "no memory for a connection");
 }
 
+/* One looks for all of its process: the others see at their next look what it has found. */
 static void on_looked(void *arg, const struct sentinel_found *found, const char *why)
 {
     struct redis *r = arg;
     (void)why; /* that nobody answers is no reason to leave a server that does */
     r->search = NULL;
-    if (!found || r->state != REDIS_UP || (found->port == r->url.port && strcmp(found->host, r->url.host) == 0)) return;
-    redis_enter(r);
-    redis_drop(r, REDIS_LOST, "the master of \"%s\" is no longer %s:%d: %d of %d Sentinels name %s:%d",
-               r->url.sentinels.master, r->url.host, r->url.port, found->named_by, found->of, found->host, found->port);
-    redis_leave(r);
+    if (!found || (found->port == r->url.port && strcmp(found->host, r->url.host) == 0)) return;
+    snprintf(moved.at.host, sizeof moved.at.host, "%s", found->host);
+    snprintf(moved.master, sizeof moved.master, "%s", r->url.sentinels.master);
+    moved.at.port = found->port;
+    moved.found_ms = mono_ms();
+    redis_set_timer(r, 0);
+}
+
+bool master_has_moved(const struct redis *r)
+{
+    return moved.found_ms > r->asked_ms && strcmp(moved.master, r->url.sentinels.master) == 0 &&
+           (moved.at.port != r->url.port || strcmp(moved.at.host, r->url.host) != 0);
+}
+
+void master_leave(struct redis *r)
+{
+    redis_drop(r, REDIS_LOST, "the master of \"%s\" is no longer %s:%d: the Sentinels name %s:%d",
+               r->url.sentinels.master, r->url.host, r->url.port, moved.at.host, moved.at.port);
 }
 
 void master_look(struct redis *r)
 {
-    if (master_is_asked_for(r) && !r->search && mono_ms() - r->asked_ms >= REDIS_MASTER_MS) ask(r, on_looked);
+    int64_t now = mono_ms();
+    if (!master_is_asked_for(r)) return;
+    if (master_has_moved(r)) {
+        redis_set_timer(r, 0); /* not here: whoever sends something is in the middle of it */
+    } else if (!r->search && now - looked_ms >= REDIS_MASTER_MS) {
+        looked_ms = now;
+        struct redis_address current = {.port = r->url.port};
+        snprintf(current.host, sizeof current.host, "%s", r->url.host);
+        r->search = sentinel_start(r->base, &r->url, r->tls, &current, &r->refused, on_looked, r);
+    }
 }
 
 void master_tell(const struct redis *r)

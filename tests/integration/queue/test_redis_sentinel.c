@@ -164,7 +164,7 @@ FIXTURE(start)
     role_run(&web, "web", "web", url, port);
     char one[100];
     snprintf(one, sizeof one, "sentinel://:data@127.0.0.1:%d/2", mover.port);
-    role_run(&moved, "moved", "beat", one, NULL);
+    role_run(&moved, "moved", "worker", one, "WORKER_QUEUES=sync");
     freeReplyObject(redisCommand(link_to, "SELECT 1"));
     return 0;
 }
@@ -404,10 +404,15 @@ TEST(test_what_no_replica_had_is_lost_and_told)
 TEST(test_client_leaves_a_master_that_was_given_up)
 {
     char says[100];
-    snprintf(says, sizeof says, "1 of 1 Sentinels name 127.0.0.1:%d", other.port);
+    snprintf(says, sizeof says, "the Sentinels name 127.0.0.1:%d", other.port);
     WAIT_UNTIL(process_logged(&moved, says), 30000);
     snprintf(says, sizeof says, "is 127.0.0.1:%d, say 1 of 1 Sentinels", other.port);
     WAIT_UNTIL(process_logged(&moved, says), 30000);
+    redisFree(link_to); /* all of its connections have come along: those that wait for tasks, too */
+    link_to = node_connect(other.port, "data");
+    freeReplyObject(redisCommand(link_to, "SELECT 2"));
+    send_task(1);
+    WAIT_UNTIL(effects(1, 2) == 1, 20000);
     process_wait(&mute, 30000);
     assert_true(process_logged(&mute, "sentinel_ssl=false"));
 }
