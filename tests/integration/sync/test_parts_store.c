@@ -88,8 +88,9 @@ TEST(test_lines_are_written_when_they_are_others)
         "UPDATE parts_lines SET lines = '[]', line_count = 0 WHERE kind = 'profile' AND sha256 = ",
         "UPDATE parts_files SET reader = reader - 1, tables = '[]' WHERE sha256 = ",
         "UPDATE parts_files SET lines_digest = NULL WHERE sha256 = ",
-        "WITH l AS (UPDATE parts_lines SET lines = '[{}]' WHERE kind = 'glass' AND sha256 = (SELECT sha256 FROM"
-        " elevation_parts_lists WHERE elevation_id = 1)) UPDATE parts_files SET lines_digest = 'other' WHERE sha256 = ",
+        ("WITH l AS (UPDATE parts_lines SET lines = '[{}]' WHERE kind = 'glass' AND sha256 = (SELECT sha256 FROM"
+         " elevation_parts_lists WHERE elevation_id = 1)) UPDATE parts_files SET lines_digest = 'other' WHERE sha256 "
+         "= "),
         "INSERT INTO parts_lines SELECT sha256, 'of an older reader', 1, '[{}]' FROM parts_files WHERE sha256 = ",
     };
     static const char contents[] =
