@@ -1,4 +1,4 @@
-/* A sync that only looks: see migrations/0141_preview.sql. */
+/* A sync that only looks: see migrations/0142_preview_names.sql. */
 #ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_PREVIEW_H
 #define LOGIKALD_SERVICES_STORE_SYNC_SYNC_PREVIEW_H
 

@@ -279,6 +279,25 @@ TEST(test_a_dry_run_that_fails_writes_nothing_either)
     free(before);
 }
 
+TEST(test_a_dry_run_in_a_schema_with_an_odd_name)
+{
+    char *output = NULL;
+    char *const env[] = {
+        database, base_url, "LOGIKAL_AUTH_USERNAME=demo", "LOGIKAL_AUTH_PASSWORD=demo", "DB_SCHEMA=Odd \"Schema's",
+        NULL};
+    char *migrate[] = {(char *)(uintptr_t)support_program("logikald-roles"), "migrate", NULL};
+    char *task[] = {migrate[0], "task", "tasks.sync_tasks.full_sync_task", "--dry-run", NULL};
+    assert_int_equal(process_run(migrate, env, &output), 0);
+    free(output);
+
+    int status = process_run(task, env, &output);
+
+    if (status != 0 || !strstr(output, "\"created\":")) fail_msg("%d: %s", status, output);
+    free(output);
+    assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM \"Odd \"\"Schema's\".elevations"), 0);
+    assert_int_equal(pg_int(&web.pg, "SELECT last_value FROM \"Odd \"\"Schema's\".sync_runs_id_seq"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_a_dry_run_tells_what_the_sync_then_does_and_writes_nothing),
         cmocka_unit_test(test_a_project_can_be_previewed_by_the_api_and_the_command),
         cmocka_unit_test(test_a_dry_run_that_fails_writes_nothing_either),
+        cmocka_unit_test(test_a_dry_run_in_a_schema_with_an_odd_name),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
