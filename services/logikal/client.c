@@ -71,7 +71,7 @@ static void release(struct logikal *l)
     }
     free(l->sessions);
     http_free(l->http);
-    place_clear(&l->warm_place);
+    place_clear(&l->ahead_place);
     free(l->base_url);
     free(l->login_json);
     free(l);
@@ -106,9 +106,9 @@ struct logikal *logikal_new(const struct conf *conf, const struct logikal_hooks 
     return NULL;
 }
 
-void logikal_warm(struct logikal *l, const struct place *place, int count)
+void logikal_open_ahead(struct logikal *l, const struct place *place, int count)
 {
-    if (place_copy(&l->warm_place, place) == 0) l->warm_count = count < l->max_sessions ? count : l->max_sessions;
+    if (place_copy(&l->ahead_place, place) == 0) l->ahead_count = count < l->max_sessions ? count : l->max_sessions;
 }
 
 void logikal_wake(struct logikal *l)

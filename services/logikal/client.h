@@ -113,7 +113,7 @@ void logikal_renew(struct logikal *l);
 /* Cancels the jobs that no session has begun. */
 void logikal_drop_pending(struct logikal *l);
 /* Keeps count sessions at hand, as deep as place, in the hope of jobs there. */
-void logikal_warm(struct logikal *l, const struct place *place, int count);
+void logikal_open_ahead(struct logikal *l, const struct place *place, int count);
 
 /* Works until there is no job left: 0. Negative when the run must end: -ERR_CANCELLED, -ERR_AUTH (login refused),
  * -ERR_UPSTREAM (unreachable beyond the budget, or no progress for stall_timeout_s), or tick's. All jobs are then done,

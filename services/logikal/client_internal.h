@@ -53,8 +53,8 @@ struct logikal {
     size_t pending_count, running_count;
     char opened[OPENED_KEPT][LOGIKAL_ID_SIZE]; /* the last projects that the upstream has opened for a file */
     int opened_next;
-    struct place warm_place;
-    int warm_count;
+    struct place ahead_place;
+    int ahead_count;
     int64_t cost_ms[JOB_KIND_COUNT], login_cost_ms, select_cost_ms[LEVEL_COUNT]; /* moving averages */
     int64_t pause_until_ms;   /* the server asked everybody to wait */
     int64_t last_progress_ms; /* mono time of the last call that went well */

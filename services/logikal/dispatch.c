@@ -238,7 +238,7 @@ static void visit_done(struct logikal_job *job, struct logikal_outcome *outcome)
 static bool visit(struct logikal *l, struct logikal_session *s)
 {
     struct logikal_job *job = calloc(1, sizeof *job);
-    if (!job || place_copy(&job->place, &l->warm_place) < 0) {
+    if (!job || place_copy(&job->place, &l->ahead_place) < 0) {
         free(job);
         return false;
     }
@@ -249,12 +249,12 @@ static bool visit(struct logikal *l, struct logikal_session *s)
 }
 
 /* Sessions kept at hand: a visit for each one that is missing, or idle on the way to the place. */
-static void warm_sessions(struct logikal *l, int open)
+static void open_ahead(struct logikal *l, int open)
 {
     for (int i = 0; i < l->max_sessions; i++) {
         struct logikal_session *s = &l->sessions[i];
-        if (s->state == SESSION_IDLE && place_distance(&s->at, &l->warm_place, straight) > 0) visit(l, s);
-        if (s->state == SESSION_CLOSED && open < l->warm_count && visit(l, s)) open++;
+        if (s->state == SESSION_IDLE && place_distance(&s->at, &l->ahead_place, straight) > 0) visit(l, s);
+        if (s->state == SESSION_CLOSED && open < l->ahead_count && visit(l, s)) open++;
     }
 }
 
@@ -275,8 +275,8 @@ void dispatch(struct logikal *l)
         if (wanted > l->session_limit - open) raise_limit(l);
         open_sessions(l, wanted < l->session_limit - open ? wanted : l->session_limit - open);
     }
-    if (l->warm_count > l->session_limit) l->warm_count = l->session_limit;
-    if (l->warm_count > 0 && (l->pending || l->running_count)) warm_sessions(l, open);
+    if (l->ahead_count > l->session_limit) l->ahead_count = l->session_limit;
+    if (l->ahead_count > 0 && (l->pending || l->running_count)) open_ahead(l, open);
     open = 0;
     for (int i = 0; i < l->max_sessions; i++) open += l->sessions[i].state != SESSION_CLOSED;
     if (open > l->stats.peak_sessions) l->stats.peak_sessions = open;

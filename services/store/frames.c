@@ -58,7 +58,7 @@ void framer_free(struct framer *f)
     free(f);
 }
 
-size_t framer_held(const struct framer *f)
+size_t framer_packed(const struct framer *f)
 {
     return sizeof *f + f->content.len;
 }

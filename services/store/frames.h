@@ -28,7 +28,7 @@ void framer_free(struct framer *f);         /* NULL is fine */
 int framer_add(struct framer *f, const void *bytes, size_t len, struct err *err);
 /* The file is over; packed_free out, also after an error. The framer begins anew. */
 int framer_end(struct framer *f, struct packed *out, struct err *err);
-size_t framer_held(const struct framer *f); /* memory of what they became */
+size_t framer_packed(const struct framer *f); /* memory of what they became */
 
 /* All at once. */
 int frames_pack(const void *bytes, size_t len, struct packed *out, struct err *err);

@@ -68,7 +68,7 @@ static bool take_bytes(struct logikal_job *job, const char *bytes, size_t len)
     }
     if (!f->framer) f->framer = framer_new(&err);
     if (!f->framer || framer_add(f->framer, bytes, len, &err) < 0) return run_check(f->work->run, -ERR_NOMEM, &err);
-    job_hold(f, framer_held(f->framer));
+    job_hold(f, framer_packed(f->framer));
     return true;
 }
 

@@ -124,11 +124,11 @@ static int apply_project(struct sync_run *run, struct err *err)
 }
 
 /* Sessions at hand from the start, since a project that is read for the first time will need them all. */
-static void warm(struct sync_run *run, const char *chain, const char *guid)
+static void open_ahead(struct sync_run *run, const char *chain, const char *guid)
 {
     struct place place = {0};
     if (place_set(&place, chain, guid, NULL, NULL) == 0)
-        logikal_warm(run->client, &place, logikal_max_sessions(run->client));
+        logikal_open_ahead(run->client, &place, logikal_max_sessions(run->client));
     place_clear(&place);
 }
 
@@ -166,7 +166,7 @@ static int sync_known(struct sync_run *run, struct named_project *one, const cha
     struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = one->guid};
     int is_first = is_first_time(run->db, one->project_id, err);
     if (is_first < 0 || walk_directory_begin(&w, chain, err) < 0) return -(int)err->code;
-    if (is_first) warm(run, chain, one->guid);
+    if (is_first) open_ahead(run, chain, one->guid);
     int rc = work_on(run, one, chain, &w.found_changed_s, &w, err);
     if (rc < 0) return rc;
     if (!w.is_found) return 0;
@@ -198,7 +198,7 @@ static int sync_found(struct sync_run *run, struct named_project *one, const str
     int rc = apply_project(run, err);
     if (rc == 0 && look_up(run->db, one, w->found_guid, &chain, err) < 0) rc = -ERR_DB;
     if (rc == 0 && chain) {
-        warm(run, chain, one->guid);
+        open_ahead(run, chain, one->guid);
         rc = work_on(run, one, chain, &w->found_changed_s, NULL, err);
     }
     free(chain);
@@ -224,7 +224,7 @@ static int take_found(struct sync_run *run, struct named_project *one, struct wa
 static int search_directory(struct sync_run *run, struct named_project *one, const char *name, struct err *err)
 {
     struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = name};
-    warm(run, one->wanted_chain, NULL);
+    open_ahead(run, one->wanted_chain, NULL);
     int rc = walk_directory_begin(&w, one->wanted_chain, err);
     if (rc == 0) rc = walk_finish(&w, run_jobs(run, err), err);
     if (rc < 0) return cJSON_Delete(w.candidates), rc;
@@ -245,7 +245,7 @@ static int note_gone(struct sync_run *run, const struct named_project *one, stru
 static int search(struct sync_run *run, struct named_project *one, const char *name, struct err *err)
 {
     struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = name, .find_in = one->directory};
-    warm(run, NULL, NULL);
+    open_ahead(run, NULL, NULL);
     int rc = walk_tree(&w, err);
     if (rc < 0) return cJSON_Delete(w.candidates), rc;
     if (w.is_found) return take_found(run, one, &w, err);

@@ -7,7 +7,7 @@
 
 #include "conf/clock.h"
 #include "services/store/sync/sync_share.h"
-#include "services/sync/help.h"
+#include "services/sync/helper.h"
 #include "services/sync/project.h"
 
 #define PAGE_ROWS   16
@@ -23,7 +23,7 @@ struct worklist {
     bool is_helper;
     int64_t done, taken, total;
     int64_t done_by_others, looked_ms;
-    struct help_call help;
+    struct helper_call help;
     int in_work, limit;
     bool has_all, is_filling;
     struct sync_counts told; /* helper: what the leader has been told of */
@@ -145,7 +145,7 @@ static void fill(struct worklist *ws)
     }
     ws->is_filling = false;
     int64_t left = ws->total - ws->taken - ws->done_by_others;
-    if (!ws->is_helper && !ws->has_all && left > ws->limit) help_ask(ws->run, &ws->help);
+    if (!ws->is_helper && !ws->has_all && left > ws->limit) helper_ask(ws->run, &ws->help);
 }
 
 static struct worklist worklist_new(struct sync_run *run, int64_t list, const char *doing)
@@ -161,7 +161,7 @@ static int wait_for_others(struct worklist *ws, struct err *err)
     struct sync_run *run = ws->run;
     for (;;) {
         struct shares_state state;
-        if (help_free_lost(run, ws->list, err) < 0 || shares_look(run->db, ws->list, &run->lease, &state, err) < 0)
+        if (helper_free_lost(run, ws->list, err) < 0 || shares_look(run->db, ws->list, &run->lease, &state, err) < 0)
             return -ERR_DB;
         ws->done_by_others = state.done;
         if (state.free) return 1;

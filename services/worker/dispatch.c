@@ -215,7 +215,7 @@ static bool feed_suspect(struct worker *w)
     return true;
 }
 
-void dispatch_feed(struct worker *w)
+void dispatch_ready(struct worker *w)
 {
     bool has_given = false, has_next = false;
     int64_t now_us = mono_us();

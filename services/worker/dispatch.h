@@ -11,7 +11,7 @@ void dispatch_close(struct worker *w);
 /* fn is called when a runner was given work. */
 void dispatch_on_given(struct worker *w, void (*fn)(struct worker *w));
 
-void dispatch_feed(struct worker *w);      /* what is READY to runners that have room */
+void dispatch_ready(struct worker *w);     /* what is READY to runners that have room */
 int dispatch_want(const struct worker *w); /* how many messages may be in hand */
 /* A task of this row has been running for so long: it is no short one. */
 void dispatch_note_long(struct worker *w, int row, int64_t elapsed_us);

@@ -60,7 +60,7 @@ static void unload(struct worker *w, int slot, const struct delivery *running, i
     struct delivery *d;
     dispatch_note_long(w, running->row, elapsed_us);
     if (deliveries_sent_count(w, slot) > 1) runners_take_back(w, slot);
-    dispatch_feed(w);
+    dispatch_ready(w);
     while ((d = TAILQ_FIRST(deliveries_in(w, DELIVERY_READY))) && !d->is_suspect)
         handback_return(w, d, "it would wait behind a long task");
 }

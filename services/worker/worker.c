@@ -100,7 +100,7 @@ void worker_stop(struct worker *w, const char *why)
 static void on_change(struct worker *w)
 {
     if (!w->is_stopping) {
-        dispatch_feed(w);
+        dispatch_ready(w);
         consumer_wake(w);
         return;
     }

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "services/store/sync/sync_share.h"
-#include "services/sync/help.h"
+#include "services/sync/helper.h"
 #include "services/store/owner.h"
 #include "services/sync/result.h"
 #include "services/sync/tasks.h"
@@ -15,7 +15,7 @@
 #define HOPS_MAX     6
 #define STAY_AWAY_MS 100
 
-struct help_request {
+struct helper_wish {
     int64_t list; /* the run that asks */
     const char *leader;
     int hops;
@@ -29,10 +29,10 @@ static int decline(struct task_ctx *ctx, cJSON **result, const char *reason)
 
 /* Passes the request on to whoever is next at the queue. This runner stays away from it for a moment, or it would be
  * the next one again: the worker that sends is the first to see what it has sent. */
-static int pass_on(struct task_ctx *ctx, const struct help_request *q, cJSON **result, const char *reason)
+static int pass_on(struct task_ctx *ctx, const struct helper_wish *q, cJSON **result, const char *reason)
 {
     const struct timespec pause = {.tv_nsec = STAY_AWAY_MS * 1000000L};
-    if (q->hops < HOPS_MAX && help_send(ctx, q->list, q->leader, q->hops + 1, NULL) == 0) nanosleep(&pause, NULL);
+    if (q->hops < HOPS_MAX && helper_request(ctx, q->list, q->leader, q->hops + 1, NULL) == 0) nanosleep(&pause, NULL);
     return decline(ctx, result, reason);
 }
 
@@ -57,7 +57,7 @@ static cJSON *make_result(struct sync_run *run, int64_t projects, int rc, const 
     return result;
 }
 
-static int help(struct task_ctx *ctx, const char *scope, const struct help_request *q, cJSON **result, struct err *err)
+static int help(struct task_ctx *ctx, const char *scope, const struct helper_wish *q, cJSON **result, struct err *err)
 {
     struct sync_run run;
     struct err why = {0};
@@ -90,9 +90,9 @@ int task_help_sync(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs,
         ctx->exc_type = "ValueError";
         return err_set(err, ERR_INPUT, "run_id is missing or is not the number of a run");
     }
-    const struct help_request q = {.list = (int64_t)run->valuedouble,
-                                   .leader = leader ? leader : "",
-                                   .hops = cJSON_IsNumber(hops) ? hops->valueint : 0};
+    const struct helper_wish q = {.list = (int64_t)run->valuedouble,
+                                  .leader = leader ? leader : "",
+                                  .hops = cJSON_IsNumber(hops) ? hops->valueint : 0};
     int wanted = is_wanted(ctx, q.list, err);
     if (wanted <= 0) return wanted < 0 ? wanted : decline(ctx, result, "the sync needs no help any more");
     owner_worker(self);

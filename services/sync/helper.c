@@ -1,5 +1,5 @@
-/* Help between workers: see help.h. */
-#include "services/sync/help.h"
+/* Help between workers: see helper.h. */
+#include "services/sync/helper.h"
 
 #include <cjson/cJSON.h>
 
@@ -13,7 +13,7 @@
 #define LATER_MS   10000 /* and afterwards: a worker may have been added */
 #define EXPIRES_MS 5000
 
-int help_send(struct task_ctx *ctx, int64_t list, const char *leader, int hops, struct err *err)
+int helper_request(struct task_ctx *ctx, int64_t list, const char *leader, int hops, struct err *err)
 {
     cJSON *kwargs = cJSON_CreateObject();
     cJSON_AddNumberToObject(kwargs, "run_id", (double)list);
@@ -26,17 +26,17 @@ int help_send(struct task_ctx *ctx, int64_t list, const char *leader, int hops, 
     return rc;
 }
 
-void help_ask(struct sync_run *run, struct help_call *call)
+void helper_ask(struct sync_run *run, struct helper_call *call)
 {
     char worker[OWNER_WORKER_SIZE];
     struct err err = {0};
     if (run->is_dry || call->count < 0 || mono_ms() < call->next_ms) return;
     owner_worker(worker);
     call->next_ms = mono_ms() + (call->count < SOON_COUNT ? SOON_MS : LATER_MS);
-    call->count = help_send(run->ctx, run->id, worker, 0, &err) == 0 ? call->count + 1 : -1;
+    call->count = helper_request(run->ctx, run->id, worker, 0, &err) == 0 ? call->count + 1 : -1;
 }
 
-int help_free_lost(struct sync_run *run, int64_t list, struct err *err)
+int helper_free_lost(struct sync_run *run, int64_t list, struct err *err)
 {
     PGresult *r = shares_holders(run->db, list, &run->lease, err);
     int rc = r ? 0 : -ERR_DB;
