@@ -13,7 +13,7 @@
 #include "tests/support/web.h"
 
 #define MANY   64
-#define SOON_S 3 /* generous: without the lock it is milliseconds, behind it the statement timeout of 20 s */
+#define SOON_S 10 /* generous: without the lock it is milliseconds, behind it the statement timeout of 20 s */
 
 static struct web_server web;
 static char *client;
@@ -83,7 +83,7 @@ static PGconn *lock(const char *tables)
 {
     char sql[300];
     PGconn *pg = pg_connect(&web.pg);
-    snprintf(sql, sizeof sql, "BEGIN; LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", tables);
+    snprintf(sql, sizeof sql, "SET lock_timeout = 30000; BEGIN; LOCK TABLE %s IN ACCESS EXCLUSIVE MODE", tables);
     PGresult *result = PQexec(pg, sql);
     assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
     PQclear(result);
