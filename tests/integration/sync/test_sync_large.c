@@ -32,11 +32,11 @@ static int64_t sync_peak_kib(int directories, int projects)
 {
     struct sync_world world;
     struct process p;
-    char counts[2][16];
+    char words[120];
     int64_t peak = 0, elevations = (int64_t)directories * projects * 50, deadline = support_patience(120000);
-    snprintf(counts[0], sizeof counts[0], "%d", directories);
-    snprintf(counts[1], sizeof counts[1], "%d", projects);
-    sync_world_open(&world, "--directories --projects --phases 1 --elevations 50 --sideways=allow");
+    snprintf(words, sizeof words, "--directories %d --projects %d --phases 1 --elevations 50 --sideways=allow",
+             directories, projects);
+    sync_world_open(&world, words);
     world.extra_env[0] = "SYNC_THUMBNAILS=false";
     world.extra_env[1] = "ASAN_OPTIONS=quarantine_size_mb=0:thread_local_quarantine_size_kb=0:malloc_context_size=0:"
                          "allocator_release_to_os_interval_ms=0:"
