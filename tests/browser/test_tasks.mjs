@@ -5,6 +5,7 @@ import { test, check, equal, until, sql, sim, redis, message } from './checks.mj
 test('tasks: a running sync is cancelled and says so', async ({ page: open, pages }) => {
   await sim('/delays', { list: 1500, directory: 1500, project: 1500 });
   try {
+    await until('no other sync runs, which this one would join', async () => await sql("SELECT count(*) FROM sync_runs WHERE state = 'running'") === '0');
     const page = await open(pages, '/ui');
     await page.getByRole('button', { name: 'Sync everything now' }).click();
     await page.getByRole('dialog', { name: 'Are you sure?' }).getByRole('button', { name: 'Sync everything' }).click();
@@ -15,7 +16,7 @@ test('tasks: a running sync is cancelled and says so', async ({ page: open, page
     await page.locator(`.live[data-task="${id}"]`).getByText('Cancelled').waitFor({ timeout: 20000 });
     await until('its run is over', async () => await sql(`SELECT count(*) FROM sync_runs WHERE state = 'running' AND task_id = '${id}'`) === '0');
     await page.goto(`/ui/tasks/${id}`);
-    await page.locator('.badge', { hasText: 'REVOKED' }).waitFor();
+    await page.getByText('REVOKED', { exact: true }).waitFor(); // its tries say so in small letters
   } finally {
     await sim('/delays', { list: 5, directory: 5, project: 5 });
   }
