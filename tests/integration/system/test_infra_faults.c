@@ -17,7 +17,7 @@
 #include "tests/support/support_internal.h"
 #include "tests/support/web.h"
 
-#define NAMED_MS  10000
+#define NAMED_MS  30000
 #define HEALED_MS 20000
 
 static struct web_server web;
@@ -154,9 +154,13 @@ static void need_no_replicas(void)
     redis_does("config set min-replicas-to-write 0");
 }
 
+/* Its file has room up to the end of a page: Redis meets the full disk with the first write beyond that. */
 static void fill_redis_disk(void)
 {
+    char command[9000] = "set filler ";
+    memset(command + strlen(command), 'x', 8192);
     fill(redis_dir);
+    free(redis_cli(&redis, command));
 }
 
 static void empty_redis_disk(void)
