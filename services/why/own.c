@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
+#include "conf/json.h"
 #include "ipc/snapshot.h"
 #include "services/why/link.h"
 
@@ -93,7 +94,11 @@ cJSON *own_result(const struct result *result)
     const cJSON *value = result->value;
     cJSON *out = cJSON_CreateObject();
     cJSON_AddStringToObject(out, "status", result->status ? result->status : "");
-    cJSON_AddStringToObject(out, "error", result->error ? result->error : "");
+    bool says_failed = result->state == RESULT_SUCCESS && cJSON_IsFalse(json_member(value, "success"));
+    const char *error = says_failed ? json_text(value, "message") : result->error;
+    if (says_failed && !error) error = json_text(value, "error");
+    cJSON_AddBoolToObject(out, "says_failed", says_failed);
+    cJSON_AddStringToObject(out, "error", error ? error : "");
     cJSON_AddStringToObject(out, "done", result->date_done ? result->date_done : "");
     if (result->state == RESULT_PROGRESS && cJSON_IsObject(value)) {
         snprintf(progress, sizeof progress, "%.0f of %.0f, %.200s", why_number(value, "current"),

@@ -33,6 +33,8 @@ cJSON *why_queue(const cJSON *facts, const char *queue)
     why_because(link, busy);
     if (busy)
         why_next(link, NULL, "The next in line is taken when a runner is free");
+    else if (runners > 0 && active >= runners)
+        why_next(link, NULL, "What is sent now waits until one of %.0f runners is free: all are busy", runners);
     else
         why_next(link, NULL, "%s: %.0f of %.0f runners are busy",
                  why_number(q, "depth") > 0 ? "What waits is taken now" : "What is sent is taken at once", active,

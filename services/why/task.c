@@ -122,7 +122,11 @@ static cJSON *ended(const cJSON *facts, const cJSON *result)
     const char *status = why_text(result, "status"), *error = why_text(result, "error");
     char setting[200];
     cJSON *link;
-    if (strcmp(status, "SUCCESS") == 0) {
+    if (why_is(result, "says_failed")) {
+        link = why_link(WHY_STUCK, "The task came to its end, and its result says that it did not succeed");
+        why_because(link, why_link(WHY_STUCK, "%s", *error ? error : "it gave no reason"));
+        why_do(link, "When its cause is gone, send it again: the Tasks page of it, or logikald task NAME.");
+    } else if (strcmp(status, "SUCCESS") == 0) {
         link = why_link(WHY_FINE, "The task is done, with success");
     } else if (strcmp(status, "FAILURE") == 0) {
         link = why_link(WHY_STUCK, "The task failed");
