@@ -71,7 +71,7 @@ struct task_def {
     int soft_limit_s, hard_limit_s; /* 0 = the settings' limits */
     bool is_diagnostic;             /* only with DIAGNOSTIC_TASKS=true */
     bool ignores_result;
-    bool can_preview; /* takes dry_run */
+    int dry_run_at; /* where dry_run stands among the arguments by position; 0 = cannot be previewed */
 };
 
 /* A context for running a task without a worker (command line, one-shot child, tests): progress goes to the log at

@@ -116,7 +116,7 @@ static int run(const struct conf *conf, const struct one_shot_request *request)
     random_uuid4(id);
     task_ctx_local(&ctx, conf, request->id ? request->id : id, request->task->name, &is_stopping);
     log_set_task(ctx.id);
-    int rc = task_check_dry_run(request->task, request->kwargs, &err);
+    int rc = task_check_dry_run(request->task, request->args, request->kwargs, &err);
     if (rc == 0) rc = request->task->run(&ctx, request->args, request->kwargs, &result, &err);
     if (rc < 0) {
         log_error("%s failed: %s", request->task->name, err.text);

@@ -281,7 +281,7 @@ static enum wire_status execute(struct runner_self *self, const struct wire *fra
     json_exact(run->canvas);
     self->canvas = run->canvas;
     buf_reset(&self->children);
-    int rc = task_check_dry_run(def, run->body.kwargs, &run->err);
+    int rc = task_check_dry_run(def, run->body.args, run->body.kwargs, &run->err);
     if (rc == 0) rc = def->run(&run->ctx, run->body.args, run->body.kwargs, &run->result, &run->err);
     buf_char(&run->children, '[');
     if (self->children.len > 0) buf_str(&run->children, self->children.data);

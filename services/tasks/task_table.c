@@ -21,14 +21,14 @@ static const struct task_def table[] = {
     {.name = SCHEDULER "cleanup_old_tasks", .queue = "scheduler", .run = task_cleanup_old_tasks},
     {.name = SCHEDULER "system_health_monitor", .queue = "scheduler", .run = task_system_health_monitor},
 
-    {.name = SYNC "sync_project_task", .queue = "sync", .run = task_sync_project, .can_preview = true},
+    {.name = SYNC "sync_project_task", .queue = "sync", .run = task_sync_project, .dry_run_at = 2},
     {.name = SYNC "batch_sync_projects_task", .queue = "sync", .run = task_batch_sync_projects},
-    {.name = SYNC "full_sync_task", .queue = "sync", .run = task_full_sync, .can_preview = true},
+    {.name = SYNC "full_sync_task", .queue = "sync", .run = task_full_sync, .dry_run_at = 1},
     {.name = SYNC "health_check_task", .queue = "sync", .run = task_health_check},
     {.name = SYNC "sync_object_type_task", .queue = "sync", .run = task_sync_object_type},
     {.name = SYNC "help_sync_task", .queue = "sync", .run = task_help_sync},
     {.name = SYNC "fetch_drawing_task", .queue = "sync", .run = task_fetch_drawing},
-    {.name = SYNC "force_sync_project_task", .queue = "sync", .run = task_force_sync_project, .can_preview = true},
+    {.name = SYNC "force_sync_project_task", .queue = "sync", .run = task_force_sync_project, .dry_run_at = 2},
     {.name = SYNC "force_sync_directory_task", .queue = "sync", .run = task_force_sync_directory},
     {.name = SYNC "force_sync_directories_task", .queue = "sync", .run = task_force_sync_directories},
 
@@ -77,11 +77,12 @@ const struct task_def *task_find(const char *name, bool with_diagnostics)
     return NULL;
 }
 
-int task_check_dry_run(const struct task_def *def, const cJSON *kwargs, struct err *err)
+int task_check_dry_run(const struct task_def *def, const cJSON *args, const cJSON *kwargs, struct err *err)
 {
-    const cJSON *asked = cJSON_GetObjectItemCaseSensitive(kwargs, "dry_run");
+    const cJSON *asked = task_arg(def->dry_run_at > 0 ? args : NULL, kwargs, def->dry_run_at, "dry_run");
     if (!asked || cJSON_IsNull(asked) || cJSON_IsFalse(asked) || def->is_diagnostic) return 0;
     if (!cJSON_IsTrue(asked)) return err_set(err, ERR_INPUT, "dry_run is neither true nor false: nothing was done");
-    return def->can_preview ? 0
-                            : err_set(err, ERR_INPUT, "%s cannot be previewed (dry_run): nothing was done", def->name);
+    return def->dry_run_at > 0
+               ? 0
+               : err_set(err, ERR_INPUT, "%s cannot be previewed (dry_run): nothing was done", def->name);
 }

@@ -15,6 +15,6 @@ const struct task_def *task_find(const char *name, bool with_diagnostics);
 
 /* Before a task is run: 0, or -ERR_INPUT when it is asked for a dry run that it cannot make, or in words that are
  * neither yes nor no. Nothing may be done then: whoever asked believes that nothing will be. */
-int task_check_dry_run(const struct task_def *def, const cJSON *kwargs, struct err *err);
+int task_check_dry_run(const struct task_def *def, const cJSON *args, const cJSON *kwargs, struct err *err);
 
 #endif
