@@ -9,14 +9,23 @@
 
 #define RETRY_S 60
 
-static void reply_schedule(struct req *r, cJSON *schedule)
+static bool has_queue(struct req *r)
 {
-    reply_cjson_take(r, 200, schedule);
+    if (!r->web->queue) reply_unavailable(r, RETRY_S, "Redis is not configured: there is no schedule");
+    return r->web->queue != NULL;
+}
+
+static void reply_schedule(struct req *r, cJSON *schedule, const struct err *err)
+{
+    if (err)
+        reply_err(r, err);
+    else
+        reply_cjson_take(r, 200, schedule);
 }
 
 void web_schedule(struct req *r)
 {
-    schedule_link_look(r, reply_schedule);
+    if (has_queue(r)) schedule_link_look(r, reply_schedule);
 }
 
 /* The entry that the path names; without it, or without Redis, it is answered. */
@@ -24,10 +33,7 @@ static bool find(struct req *r, struct schedule_entry *out)
 {
     struct schedule schedule;
     struct err err = {0};
-    if (!r->web->queue) {
-        reply_unavailable(r, RETRY_S, "Redis is not configured: there is no schedule");
-        return false;
-    }
+    if (!has_queue(r)) return false;
     if (schedule_from_conf(r->web->conf, &schedule, &err) != 0) {
         reply_err(r, &err);
         return false;

@@ -9,11 +9,9 @@
 #include "services/schedule/schedule.h"
 #include "services/web/http/reply.h"
 
-#define RETRY_S 60
-
 struct schedule_look {
     struct req *r;
-    void (*then)(struct req *r, cJSON *schedule);
+    schedule_link_fn then;
 };
 
 static void add_time(cJSON *to, const char *name, double unix_ms)
@@ -63,7 +61,7 @@ static void on_marks(void *arg, const cJSON *marks, const struct err *err)
     struct schedule schedule;
     struct err fault = {0};
     if (err || schedule_from_conf(r->web->conf, &schedule, &fault) != 0) {
-        reply_err(r, err ? err : &fault);
+        look->then(r, NULL, err ? err : &fault);
         return;
     }
     cJSON *out = cJSON_CreateObject();
@@ -71,16 +69,13 @@ static void on_marks(void *arg, const cJSON *marks, const struct err *err)
     cJSON *entries = cJSON_AddArrayToObject(out, "entries");
     for (int i = 0; i < schedule.count; i++)
         cJSON_AddItemToArray(entries, entry_json(r->web->conf, &schedule.entries[i], marks));
-    look->then(r, out);
+    look->then(r, out, NULL);
 }
 
-void schedule_link_look(struct req *r, void (*then)(struct req *r, cJSON *schedule))
+void schedule_link_look(struct req *r, schedule_link_fn then)
 {
     struct err err = {0};
     struct schedule_look *look = req_alloc(r, sizeof *look);
     *look = (struct schedule_look){.r = r, .then = then};
-    if (!r->web->queue)
-        reply_unavailable(r, RETRY_S, "Redis is not configured: there is no schedule");
-    else if (queue_marks(r->web->queue, NULL, on_marks, look, &err) < 0)
-        reply_err(r, &err);
+    if (queue_marks(r->web->queue, NULL, on_marks, look, &err) < 0) then(r, NULL, &err);
 }

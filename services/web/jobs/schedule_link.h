@@ -6,8 +6,10 @@
 
 #include "services/web/http/req.h"
 
-/* then is called once with {"leader"?, "entries": [...]} (see the route), its to delete, unless the request is answered
- * here, as without Redis. */
-void schedule_link_look(struct req *r, void (*then)(struct req *r, cJSON *schedule));
+/* Either {"leader"?, "entries": [...]} (see the route), the function's to delete, or what is in the way of it. */
+typedef void (*schedule_link_fn)(struct req *r, cJSON *schedule, const struct err *err);
+
+/* then is called once. Web has a queue, that is, Redis is configured. */
+void schedule_link_look(struct req *r, schedule_link_fn then);
 
 #endif
