@@ -47,6 +47,8 @@ TEST(test_inserted_text_is_escaped)
     check("{{x}} {{y}} {{z}} {{t}}", "{\"x\":1,\"y\":1.5,\"z\":-9000000000,\"t\":true}", "1 1.5 -9000000000 true");
     check("[{{gone}}{{null}}]", "{\"null\":null}", "[]");
     check("{{ a.b.c }}", "{\"a\":{\"b\":{\"c\":\"d\"}}}", "d");
+    check("/t/{{url x}}/again", "{\"x\":\"../a b?c#d/\u00e9'<%\"}", "/t/..%2Fa%20b%3Fc%23d%2F%C3%A9%27%3C%25/again");
+    check("{{url n}}{{url gone}}", "{\"n\":12}", "12");
     check("{{json x}}", "{\"x\":[\"</script>&\"]}", "[\"\\u003c/script\\u003e\\u0026\"]");
     check("<b a='{{json x}}'>", "{\"x\":\"a' onclick='b\"}", "<b a='\"a\\u0027 onclick=\\u0027b\"'>");
 }

@@ -116,6 +116,22 @@ static void add_value(struct buf *out, const cJSON *item)
         buf_str(out, cJSON_IsTrue(item) ? "true" : "false");
 }
 
+/* A name from outside stays one part of a path or query, whatever is in it. */
+static void add_url(struct buf *out, const cJSON *item)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+    if (!cJSON_IsString(item)) {
+        add_value(out, item);
+        return;
+    }
+    for (const char *p = item->valuestring; *p; p++) {
+        if (strchr(plain, *p))
+            buf_char(out, *p);
+        else
+            buf_printf(out, "%%%02X", (unsigned char)*p);
+    }
+}
+
 /* '<' and the apostrophe never appear as themselves: neither an element nor an attribute in '...' is ended early. */
 static void add_json(struct buf *out, const cJSON *item)
 {
@@ -228,6 +244,8 @@ static int render(struct template_view *v, const char *text, const char *end)
             rc = include(v, tag.name);
         } else if (strncmp(tag.name, "asset ", 6) == 0) {
             rc = add_asset(v, tag.name + 6);
+        } else if (strncmp(tag.name, "url ", 4) == 0) {
+            add_url(v->out, lookup(v, tag.name + 4));
         } else if (strncmp(tag.name, "json ", 5) == 0) {
             add_json(v->out, lookup(v, tag.name + 5));
         } else {

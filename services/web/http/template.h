@@ -8,6 +8,7 @@
  * word)
  *   {{> file}}                   another template of the folder
  *   {{asset path}}               URL of a file of services/web/ui/assets, with its content hash
+ *   {{url name}}                 percent-encoded: one part of a path or a value of a query, in addresses and data-do
  *   {{json name}}                as JSON, safe inside an element <script type="application/json"> and in an attribute
  *                                in apostrophes
  */
