@@ -77,6 +77,7 @@ void why_next(cJSON *link, const char *at, const char *fmt, ...)
     cJSON *text = text_of(fmt, ap);
     va_end(ap);
     cJSON_DeleteItemFromObjectCaseSensitive(link, "next");
+    cJSON_DeleteItemFromObjectCaseSensitive(link, "next_at");
     cJSON_AddItemToObject(link, "next", text);
     add_time(link, "next_at", ms_of(at));
 }

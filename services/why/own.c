@@ -101,8 +101,11 @@ cJSON *own_result(const struct result *result)
     cJSON_AddStringToObject(out, "error", error ? error : "");
     cJSON_AddStringToObject(out, "done", result->date_done ? result->date_done : "");
     if (result->state == RESULT_PROGRESS && cJSON_IsObject(value)) {
-        snprintf(progress, sizeof progress, "%.0f of %.0f, %.200s", why_number(value, "current"),
-                 why_number(value, "total"), why_text(value, "status"));
+        char count[64] = "";
+        const char *status = why_text(value, "status");
+        if (why_number(value, "total") > 0)
+            snprintf(count, sizeof count, "%.0f of %.0f", why_number(value, "current"), why_number(value, "total"));
+        snprintf(progress, sizeof progress, "%s%s%.200s", count, *count && *status ? ", " : "", status);
         cJSON_AddStringToObject(out, "progress", progress);
     }
     return out;

@@ -38,7 +38,7 @@ static cJSON *in_hand(const cJSON *facts, const cJSON *entry, const cJSON *resul
     const char *owner = why_text(entry, "worker"), *status = why_text(result, "status");
     const cJSON *worker = why_find(why_fact(facts, "workers"), "id", owner);
     double lease_ms = why_number(why_fact(why_fact(facts, "settings"), "WORKER_LEASE_SECONDS"), "number") * 1000;
-    double held = why_number(entry, "held_ms"), tries = why_number(entry, "deliveries");
+    double tries = why_number(entry, "deliveries");
     bool is_lost = *owner && (!worker || why_number(worker, "last_seen_ms") > lease_ms);
     bool has_begun = strcmp(status, "STARTED") == 0 || strcmp(status, "PROGRESS") == 0;
     char span[32], setting[200];
@@ -68,7 +68,9 @@ static cJSON *in_hand(const cJSON *facts, const cJSON *entry, const cJSON *resul
                     why_link(WHY_WAITS, "It is its delivery number %.0f: a worker died or was cut off with it", tries));
     if (strcmp(status, "RETRY") == 0)
         why_because(link, why_link(WHY_WAITS, "It failed before, and is tried again: %s", why_text(result, "error")));
-    why_since_ms(link, why_number(facts, "now_ms") - held);
+    /* Redis knows when it was renewed last, which is not when it was taken: only a sync says when it began. */
+    why_since(link, why_text(why_find(why_fact(why_fact(facts, "plant"), "runs"), "task_id", why_text(entry, "id")),
+                             "started_at"));
     why_do(link, "To stop it: Tasks page, or DELETE /api/v1/scheduler/tasks/%s", why_text(entry, "id"));
     return with_revoke(facts, WHY_WAITS, link);
 }

@@ -81,8 +81,8 @@ static cJSON *switched_off(const cJSON *t)
     return link;
 }
 
-/* Why the scheduler does not sync it at its next tick, or that it does. */
-static void add_due(const cJSON *facts, const cJSON *t, cJSON *link)
+/* Why the scheduler does not sync it at its next tick, or that it does; stands: no tick comes as it is. */
+static void add_due(const cJSON *facts, const cJSON *t, bool stands, cJSON *link)
 {
     const struct object_config *c = NULL;
     const char *type = why_text(t, "type"), *name = why_text(t, "name");
@@ -97,7 +97,12 @@ static void add_due(const cJSON *facts, const cJSON *t, cJSON *link)
         why_because(link, cause);
     } else if (due == DUE_NOT) {
         why_because(link, why_link(WHY_FINE, "Its interval of %d min (Sync intervals) is not over", c->interval_min));
-        why_next(link, why_text(t, "next"), "It is synced with the first tick after that");
+        why_next(link, why_text(t, "next"),
+                 stands ? "It stays as it is until the cause is mended; it is due again"
+                        : "It is synced with the first tick after that");
+    } else if (due_is_yes(due) && stands) {
+        why_next(link, NULL, "It is due (%s), and synced with the first tick when the cause is mended",
+                 due_reason(due));
     } else if (due_is_yes(due)) {
         double every = why_number(why_fact(why_fact(facts, "settings"), "SYNC_INTERVAL_SECONDS"), "number");
         why_next(link, NULL, "It is due (%s): synced with the next tick, within %s (%s)", due_reason(due),
@@ -132,9 +137,13 @@ cJSON *why_type(const cJSON *facts, const char *type)
     why_because(link, sync_last_failure(facts, t));
     why_because(link, sync_holds(facts, type));
     if (off) return link;
-    add_due(facts, t, link);
+    cJSON *schedule = why_link(WHY_FINE, " "), *cause; /* collects */
+    plant_add_schedule(facts, schedule);
+    add_due(facts, t, why_worst(schedule) == WHY_STUCK, link);
     if (is_running)
         why_next(link, NULL, "The sync that is running reads it when it was due as that began, else the next one");
-    plant_add_schedule(facts, link);
+    while ((cause = cJSON_DetachItemFromArray(cJSON_GetObjectItemCaseSensitive(schedule, "because"), 0)))
+        why_because(link, cause);
+    cJSON_Delete(schedule);
     return link;
 }

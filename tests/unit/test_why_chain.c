@@ -85,7 +85,14 @@ static const struct {
      "type",
      "project",
      "stuck",
-     {"The beat that leads has sent no tick for long", "since 2026-05-28 17:40:00"}},
+     {"The beat that leads has sent no tick for long", "since 2026-05-28 17:40:00", "until the cause is mended"}},
+    {BASE
+     "," WORKER "," QUEUES
+     ",'marks':{'leader':'b','runs':{},'paused':{'smart-sync-scheduler':{'by':'ann'}}}," TYPE(",'since_sync_s':8000"),
+     "type",
+     "project",
+     "stuck",
+     {"was paused by ann", "It is due (its interval has passed), and synced with the first tick when the cause"}},
     {NOW "," UP ",'settings':{'BACKGROUND_SYNC_ENABLED':{'value':'false','where':'the default'}}," TYPE(""),
      "type",
      "project",
@@ -204,7 +211,14 @@ static const struct {
      "task",
      "t",
      "waits",
-     {"a.b is running", "Worker celery@box holds it", "delivery number 3"}},
+     {"a.b is running\n", "Worker celery@box holds it", "delivery number 3"}},
+    {BASE "," WORKER "," TASK("'unacked':[{'id':'t','task':'a.b','worker':'w','held_ms':1000,'deliveries':1}],"
+                              "'result':{'status':'STARTED'}") ",'plant':{'runs':[{'task_id':'t','started_at':"
+                                                               "'2026-05-28T01:02:03Z'}]}",
+     "task",
+     "t",
+     "waits",
+     {"a.b is running, since 2026-05-28 01:02:03"}},
     {BASE "," WORKER "," TASK("'unacked':[{'id':'t','task':'a.b','worker':'gone','held_ms':1000}]"),
      "task",
      "t",

@@ -87,7 +87,7 @@ static const struct {
     {"sql: UPDATE object_sync_configs SET last_sync = NULL WHERE object_type IN ('directory', 'project')",
      "type:directory",
      "stuck",
-     {"never synced yet", "It is due (never synced before)", "SYNC_INTERVAL_SECONDS="},
+     {"never synced yet", "It is due (never synced before)", "when the cause is mended"},
      NULL},
     {"sql: UPDATE object_sync_configs SET is_sync_enabled = false WHERE object_type = 'directory'",
      "type:project",
