@@ -148,7 +148,10 @@ static void add_responses(cJSON *operation, const struct route *t)
         add_response(list, "401", "Not authenticated", TYPE_JSON, error);
     if (t->access != ACCESS_OPEN && t->access != ACCESS_ANY)
         add_response(list, "403", "Not permitted", TYPE_JSON, "Error");
-    if (strchr(t->path, '{')) add_response(list, "404", "Not found", TYPE_JSON, "Error");
+    bool may_be_unknown = strchr(t->path, '{') || strcmp(t->response, "Why") == 0;
+    if (may_be_unknown) add_response(list, "404", "Not found", TYPE_JSON, "Error");
+    if (strstr(t->summary, "; 409 "))
+        add_response(list, "409", "In conflict with what is there: detail says why", TYPE_JSON, "Error");
     if (*t->query || (*t->body && *t->body != '='))
         add_response(list, "422", "Invalid parameters", TYPE_JSON, "Invalid");
     if (t->limits != LIMITS_FREE) add_response(list, "429", "Too many requests", TYPE_JSON, "Error");
