@@ -171,12 +171,12 @@ static void run_log(const struct sync_run *run, const char *state)
     const struct sync_counts *c = &run->counts;
     if (!run->client) return;
     const struct logikal_stats *calls = logikal_stats(run->client);
-    log_info("%s: sync %s in %.1f s: %lld directories, %lld projects (%lld unchanged), %lld phases, %lld elevations, "
+    log_info("%s: %ssync %s in %.1f s: %lld directories, %lld projects (%lld unchanged), %lld phases, %lld elevations, "
              "%lld thumbnails, %lld parts lists; %lld calls, %lld logins, %lld errors",
-             run->lease.name, state, (double)run_duration_ms(run) / 1000, (long long)c->directories,
-             (long long)c->projects, (long long)c->projects_skipped, (long long)c->phases, (long long)c->elevations,
-             (long long)c->thumbnails, (long long)c->parts_lists, (long long)calls->calls, (long long)calls->logins,
-             (long long)run->error_count);
+             run->lease.name, run->is_dry ? "dry run of the " : "", state, (double)run_duration_ms(run) / 1000,
+             (long long)c->directories, (long long)c->projects, (long long)c->projects_skipped, (long long)c->phases,
+             (long long)c->elevations, (long long)c->thumbnails, (long long)c->parts_lists, (long long)calls->calls,
+             (long long)calls->logins, (long long)run->error_count);
 }
 
 void run_close(struct sync_run *run, const char *state, const cJSON *result)
