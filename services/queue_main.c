@@ -17,6 +17,7 @@
 #include "conf/exit.h"
 #include "conf/json.h"
 #include "conf/log.h"
+#include "ipc/mask.h"
 #include "ipc/queue.h"
 #include "services/role.h"
 
@@ -137,9 +138,13 @@ static void print_entry(const cJSON *entry)
     for (size_t i = 0; i < 2; i++) {
         const char *name = i == 0 ? "args" : "kwargs";
         const cJSON *value = cJSON_GetObjectItemCaseSensitive(entry, name);
-        char *text = value && !cJSON_IsNull(value) ? cJSON_PrintUnformatted(value) : NULL;
+        if (!value || cJSON_IsNull(value)) continue;
+        cJSON *shown = cJSON_Duplicate(value, true);
+        mask_secrets(shown);
+        char *text = cJSON_PrintUnformatted(shown);
         if (text) printf("  %s=%.200s", name, text);
-        free(text);
+        cJSON_free(text);
+        cJSON_Delete(shown);
     }
     putchar('\n');
 }
