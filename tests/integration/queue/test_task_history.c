@@ -50,7 +50,7 @@ FIXTURE(tear_down)
 
 static int64_t rows(const char *condition)
 {
-    char sql[600];
+    char sql[900];
     snprintf(sql, sizeof sql, "SELECT count(*) FROM task_history WHERE %s", condition);
     return pg_int(&web.pg, sql);
 }
