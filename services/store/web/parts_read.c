@@ -71,20 +71,26 @@ const struct query query_parts_frame = {
     .sql = "SELECT frame FROM parts_frame($1, $2::int)",
 };
 
-/* Each by its key (LIMIT 1 keeps it so), also while the tables are new and their statistics tell nothing. */
+/* Each by its key (LIMIT 1 keeps it so), also while the tables are new and their statistics tell nothing. As many as
+ * hold PARTS_BATCH_LINES together, at least one. */
 const struct query query_parts_batch = {
     .name = "parts_batch",
     .is_slow = true,
     .sql =
-        "SELECT jsonb_build_object('elevation_id', w.id, 'name', s.name, 'state', coalesce(s.state, 'unknown'), "
+        "WITH w AS MATERIALIZED (SELECT value::int AS id, ordinality AS n FROM json_array_elements_text($1::json)"
+        " WITH ORDINALITY ORDER BY ordinality OFFSET $2::int LIMIT $3::int),"
+        " c AS MATERIALIZED (SELECT w.n, w.id, sum(coalesce(h.line_count, 0)) OVER (ORDER BY w.n) AS together,"
+        " row_number() OVER (ORDER BY w.n) AS place FROM w LEFT JOIN LATERAL (SELECT (SELECT sum(l.line_count)"
+        " FROM parts_lines l WHERE l.sha256 = s.sha256) AS line_count FROM parts_states s WHERE s.elevation_id = w.id"
+        " LIMIT 1) h ON true)"
+        " SELECT jsonb_build_object('elevation_id', w.id, 'name', s.name, 'state', coalesce(s.state, 'unknown'), "
         "'error',"
         " s.error, 'behind', s.behind, 'amount', s.amount, 'version', s.number, 'sha256', s.sha256, 'valid_from', "
         "s.valid_from,"
         " 'tables', f.tables, 'lines', (SELECT jsonb_object_agg(l.kind, (SELECT coalesce(jsonb_agg(x ORDER BY n), '[]')"
         " FROM jsonb_array_elements(l.lines) WITH ORDINALITY AS y (x, n) WHERE (x->>'of_row') IS NULL OR"
         " (x->>'of_row')::int = s.file_row)) FROM parts_lines l WHERE l.sha256 = s.sha256 AND s.state = 'read'))"
-        " FROM (SELECT value::int AS id, ordinality FROM json_array_elements_text($1::json) WITH ORDINALITY"
-        " ORDER BY ordinality OFFSET $2::int LIMIT $3::int) w"
+        " FROM (SELECT * FROM c WHERE c.place = 1 OR c.together <= " PARTS_BATCH_LINES ") w"
         " LEFT JOIN LATERAL (SELECT * FROM parts_states s WHERE s.elevation_id = w.id LIMIT 1) s ON true"
-        " LEFT JOIN parts_files f ON f.sha256 = s.sha256 ORDER BY w.ordinality",
+        " LEFT JOIN parts_files f ON f.sha256 = s.sha256 ORDER BY w.n",
 };

@@ -6,6 +6,8 @@
 
 #include "services/store/pool.h"
 
+#define PARTS_BATCH_LINES "12000" /* of lists that one statement brings together: some megabytes */
+
 /* (elevation): state (parts_states), error, sha256, size of the file, elevation's name, mark (parts_sql.h); no row:
  * there is no elevation */
 extern const struct query query_parts_state;
@@ -16,6 +18,7 @@ extern const struct query query_parts_versions;      /* (elevation) JSON */
 extern const struct query query_parts_versions_mark; /* (elevation): the mark of all its versions; no row as above */
 extern const struct query query_parts_rows;          /* (after line, limit, elevation, table): as LIST_MORE_SQL */
 extern const struct query query_parts_frame; /* (sha256, n): a frame of the file, its size in the file; binary */
-extern const struct query query_parts_batch; /* (JSON list of ids, first, limit): a line (JSON) for each of them */
+/* (JSON list of ids, first, limit): a line (JSON) for each of them, fewer when they are large, at least one */
+extern const struct query query_parts_batch;
 
 #endif

@@ -10,7 +10,7 @@
 #include "services/web/http/reply.h"
 #include "services/web/http/streams.h"
 
-#define AT_ONCE 8 /* some hundred kilobytes */
+#define AT_ONCE 8 /* some hundred kilobytes, of large lists fewer */
 
 struct parts_batch {
     const char *ids;
@@ -23,10 +23,11 @@ static void then_lines(struct req *r, const PGresult *result)
 {
     struct parts_batch *b = r->state;
     struct buf out = {0};
-    b->first += AT_ONCE;
-    bool is_last = b->first >= b->count;
+    int rows = PQntuples(result);
+    b->first += rows;
+    bool is_last = rows == 0 || b->first >= b->count;
     if (!r->is_streaming) reply_stream_begin_gzip(r, 200, TYPE_NDJSON);
-    for (int i = 0; i < PQntuples(result); i++) {
+    for (int i = 0; i < rows; i++) {
         json_times_add(&out, PQgetvalue(result, i, 0), (size_t)PQgetlength(result, i, 0));
         buf_char(&out, '\n');
     }
