@@ -15,11 +15,17 @@ struct more {
     const struct list_more *list;
     enum form form;
     const char *filter, *filter_2, *since;
-    bool is_paged, is_begun;
+    bool is_paged, is_begun, with_deleted;
     int limit; /* rows of a statement */
     char after[24];
     struct list_totals so_far;
 };
+
+/* What the route does not take is nothing to it, as anywhere else. */
+static bool takes(const struct req *r, const char *parameter)
+{
+    return r->query_schema && strstr(r->query_schema, parameter);
+}
 
 bool list_more_is_wanted(const struct req *r)
 {
@@ -106,9 +112,8 @@ static void ask(struct req *r)
         reply_stream_end(r);
         return;
     }
-    const char *values[] = {m->after,  req_printf(r, "%d", m->limit),
-                            m->filter, m->filter_2,
-                            m->since,  req_arg_bool(r, "include_deleted") ? "true" : "false"};
+    const char *values[] = {m->after, req_printf(r, "%d", m->limit),     m->filter, m->filter_2,
+                            m->since, m->with_deleted ? "true" : "false"};
     req_query(r, m->list->query, 6, values, then_page);
 }
 
@@ -120,7 +125,8 @@ void list_more_reply(struct req *r, const struct list_more *list, const char *fi
                        .form = accept_form(r),
                        .filter = filter,
                        .filter_2 = filter_2,
-                       .since = req_arg(r, "updated_since"),
+                       .since = takes(r, "updated_since?:") ? req_arg(r, "updated_since") : NULL,
+                       .with_deleted = takes(r, "include_deleted?:") && req_arg_bool(r, "include_deleted"),
                        .is_paged = limit || cursor,
                        .limit = limit        ? (int)strtol(limit, NULL, 10)
                                 : list->page ? list->page

@@ -363,6 +363,9 @@ TEST(test_what_is_ordered)
     stock = ask_json("/projects/1/stock-list?incomplete=true&limit=1&cursor=1");
     EXPECT(stock, "data", "line colour", "2 RAL 9016; ");
     cJSON_Delete(stock);
+    stock = ask_json("/projects/1/stock-list?incomplete=true&updated_since=x&include_deleted=true"); /* takes none */
+    EXPECT(stock, "data", "code amount", "A1 16; A1 15; A2 -; ");
+    cJSON_Delete(stock);
     expect_text("/projects/p1/stock-list?incomplete=true&format=csv&limit=1", NULL,
                 "line,supplier,supplier_name,code,supplier_code,description,colour,amount,units,unit,pack_size,packs,"
                 "price,prices,lines_without_amount\r\n1,1,Häfele,A1,S1,Griff,RAL 7021,16,16,Stk,10,2,4.5,,0\r\n");
