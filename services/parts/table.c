@@ -29,8 +29,19 @@ static void add_row(struct image *image, sqlite3_stmt *row, struct buf *out)
     buf_str(out, "}\n");
 }
 
+static void add_names(sqlite3_stmt *row, struct buf *out)
+{
+    for (int i = 0; i < sqlite3_column_count(row); i++) {
+        const char *name = sqlite3_column_name(row, i);
+        buf_char(out, i ? ',' : '{');
+        buf_json_string(out, name, strlen(name));
+        buf_str(out, ":null");
+    }
+    buf_char(out, '}');
+}
+
 int64_t parts_table_rows(const void *bytes, size_t len, const char *table, int64_t first, int64_t limit,
-                         struct buf *out, struct err *err)
+                         struct buf *names, struct buf *out, struct err *err)
 {
     struct image image;
     int64_t count = 0;
@@ -39,6 +50,7 @@ int64_t parts_table_rows(const void *bytes, size_t len, const char *table, int64
     if (rc == 0 && !image_has_table(&image, table)) rc = err_set(err, ERR_NOT_FOUND, "there is no table %.100s", table);
     if (rc == 0 && !(row = select_rows(&image, table, first, limit, err)))
         rc = image.has_no_memory ? -ERR_NOMEM : -ERR_INPUT;
+    if (rc == 0 && names) add_names(row, names);
     if (rc == 0)
         while ((rc = image_step(&image, row, err)) == 1) {
             add_row(&image, row, out);

@@ -10,9 +10,10 @@
 #include "conf/err.h"
 
 /* Adds a line of JSON ({"column": value, ...}, a BLOB as {"bytes": n}) for each of limit rows from the first one (0)
- * on, in the table's order. How many there were; -ERR_NOT_FOUND: there is no such table; -ERR_INPUT, -ERR_TIMEOUT,
- * -ERR_LIMIT (the file, or out, is too large), -ERR_NOMEM. */
+ * on, in the table's order; names (or NULL) gets the columns likewise, all of them null. How many there were;
+ * -ERR_NOT_FOUND: there is no such table; -ERR_INPUT, -ERR_TIMEOUT, -ERR_LIMIT (the file, or out, is too large),
+ * -ERR_NOMEM. */
 int64_t parts_table_rows(const void *bytes, size_t len, const char *table, int64_t first, int64_t limit,
-                         struct buf *out, struct err *err);
+                         struct buf *names, struct buf *out, struct err *err);
 
 #endif

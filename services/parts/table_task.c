@@ -16,7 +16,8 @@ static int64_t number_of(const cJSON *value, int64_t otherwise)
 }
 
 /* What is wrong with the request or the file is a result; only what is wrong here is a failure of the task. */
-static int result_of(int64_t count, struct buf *rows, const struct err *err, cJSON **result)
+static int result_of(int64_t count, const struct buf *names, const struct buf *rows, const struct err *err,
+                     cJSON **result)
 {
     bool is_told = count == -ERR_NOT_FOUND || count == -ERR_LIMIT || count == -ERR_INPUT || count == -ERR_TIMEOUT;
     if (count < 0 && !is_told) return (int)count;
@@ -27,6 +28,7 @@ static int result_of(int64_t count, struct buf *rows, const struct err *err, cJS
         cJSON_AddBoolToObject(*result, "is_too_large", count == -ERR_LIMIT);
     } else {
         cJSON_AddNumberToObject(*result, "count", (double)count);
+        cJSON_AddStringToObject(*result, "names", names->data ? names->data : "");
         cJSON_AddStringToObject(*result, "rows", rows->data ? rows->data : "");
     }
     return 0;
@@ -38,7 +40,7 @@ int task_parts_table_rows(struct task_ctx *ctx, const cJSON *args, const cJSON *
     const char *table = cJSON_GetStringValue(task_arg(args, kwargs, 1, "table"));
     int64_t first = number_of(task_arg(args, kwargs, 2, "first"), 0);
     int64_t limit = number_of(task_arg(args, kwargs, 3, "limit"), 1000);
-    struct buf file = {0}, rows;
+    struct buf file = {0}, names = {0}, rows;
     if (!sha256 || !table) {
         ctx->exc_type = "ValueError";
         return err_set(err, ERR_INPUT, "sha256 or table is missing");
@@ -47,9 +49,10 @@ int task_parts_table_rows(struct task_ctx *ctx, const cJSON *args, const cJSON *
     struct db *db = db_open_conf(ctx->conf, false, "logikald parts", err);
     int64_t count = db ? parts_file_load(db, sha256, &file, err) : -(int64_t)err->code;
     db_close(db);
-    if (count == 0) count = parts_table_rows(file.data, file.len, table, first, limit, &rows, err);
-    int rc = result_of(count, &rows, err, result);
+    if (count == 0) count = parts_table_rows(file.data, file.len, table, first, limit, &names, &rows, err);
+    int rc = result_of(count, &names, &rows, err, result);
     buf_free(&file);
+    buf_free(&names);
     buf_free(&rows);
     return rc;
 }

@@ -22,7 +22,7 @@ int task_take_over_parts_files(struct task_ctx *ctx, const cJSON *args, const cJ
                                struct err *err);
 
 /* tasks.sqlite_parser_tasks.parts_table_rows(sha256, table, first=0, limit=1000): a page of a table of a stored file,
- * as lines of JSON ({"success", "count", "rows"}, or {"success": false, "problem", "is_too_large"}). */
+ * as lines of JSON ({"success", "count", "names", "rows"}, or {"success": false, "problem", "is_too_large"}). */
 int task_parts_table_rows(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result,
                           struct err *err);
 

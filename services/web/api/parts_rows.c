@@ -30,7 +30,7 @@ static void add_split(struct buf *out, const char *lines)
     }
 }
 
-static void reply_rows(struct req *r, const char *lines, int64_t count)
+static void reply_rows(struct req *r, const char *names, const char *lines, int64_t count)
 {
     static const char *const types[] = {
         [FORM_JSON] = TYPE_JSON, [FORM_LINES] = TYPE_NDJSON, [FORM_CSV] = TYPE_CSV "; charset=utf-8; header=present"};
@@ -48,7 +48,7 @@ static void reply_rows(struct req *r, const char *lines, int64_t count)
     } else if (form == FORM_LINES) {
         buf_str(&out, lines);
     } else {
-        is_good = csv_add_unnamed(&out, lines);
+        is_good = csv_add_unnamed(&out, names, lines);
     }
     reply_header_default(r, "Vary", "Accept, Accept-Encoding");
     if (!is_good || out.failed)
@@ -63,10 +63,11 @@ static void on_end(void *arg, const char *output, int status)
     struct req *r = arg;
     cJSON *result = cJSON_Parse(output);
     const char *rows = cJSON_GetStringValue(cJSON_GetObjectItem(result, "rows"));
+    const char *names = cJSON_GetStringValue(cJSON_GetObjectItem(result, "names"));
     const char *problem = cJSON_GetStringValue(cJSON_GetObjectItem(result, "problem"));
     reads--;
-    if (rows)
-        reply_rows(r, rows, (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(result, "count")));
+    if (rows && names)
+        reply_rows(r, names, rows, (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(result, "count")));
     else if (problem && cJSON_IsTrue(cJSON_GetObjectItem(result, "is_too_large")))
         reply_detail(r, 400, "The rows are too large for one answer: ask for fewer with limit");
     else if (problem)

@@ -94,14 +94,16 @@ static void add_members(struct buf *out, const cJSON *row, bool is_head)
     buf_str(out, "\r\n");
 }
 
-bool csv_add_unnamed(struct buf *out, const char *lines)
+bool csv_add_unnamed(struct buf *out, const char *names, const char *lines)
 {
-    bool is_first = true;
-    for (const char *p = lines, *end; *p && !out->failed; is_first = false, p = end + (*end != 0)) {
+    cJSON *head = read_row(names, strlen(names));
+    if (!head) return false;
+    add_members(out, head, true);
+    cJSON_Delete(head);
+    for (const char *p = lines, *end; *p && !out->failed; p = end + (*end != 0)) {
         end = strchrnul(p, '\n');
         cJSON *row = read_row(p, (size_t)(end - p));
         if (!row) return false;
-        if (is_first) add_members(out, row, true);
         add_members(out, row, false);
         cJSON_Delete(row);
     }

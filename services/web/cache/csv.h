@@ -10,8 +10,8 @@ void csv_add_head(struct buf *out, const char *columns);
 /* lines: JSON objects, one a line, split by ",\n". Nothing is null, lists and objects stand as JSON. False when
  * something is no JSON object, or there is no memory. */
 bool csv_add_rows(struct buf *out, const char *columns, const char *lines);
-/* The same of rows whose members are not known before, one a line (NDJSON): the first one's names make the head, and
- * each row has the same members in the same order. */
-bool csv_add_unnamed(struct buf *out, const char *lines);
+/* The same with its head of rows whose members are not known before, one a line (NDJSON): names is an object with the
+ * members that each row has, in the same order. */
+bool csv_add_unnamed(struct buf *out, const char *names, const char *lines);
 
 #endif

@@ -231,6 +231,7 @@ TEST(test_rows_as_lines_and_csv)
 {
     expect_text("/elevations/1/parts/Other%20Things?limit=3", "Accept: text/csv",
                 "x,\"the \"\"y, z\",b\r\n1,one,\"{\"\"bytes\"\":2}\"\r\n2,,\r\n3,\"'=drei, \"\"3\"\"\",\r\n");
+    expect_text("/elevations/1/parts/Other%20Things?cursor=9", "Accept: text/csv", "x,\"the \"\"y, z\",b\r\n");
     expect_text("/elevations/1/parts/Other%20Things?limit=1", "Accept: application/x-ndjson",
                 "{\"x\":1,\"the \\\"y, z\":\"one\",\"b\":{\"bytes\":2}}\n");
     expect_text("/elevations/1/parts/LabourTimes?limit=1&format=json", "Accept: text/csv", NULL);

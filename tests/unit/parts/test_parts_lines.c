@@ -239,22 +239,25 @@ TEST(test_rows_of_any_table)
         parts_file_make("", TABLES ROWS "CREATE TABLE \"odd \"\"name\" (a, \"b \"\"c\", d); INSERT INTO"
                                         " \"odd \"\"name\" VALUES (1, 'ü', x'0102'), (2.5, NULL, ''), (3, 4, 5);"
                                         "CREATE VIEW v AS SELECT 1");
-    struct buf out = {0};
+    struct buf out = {0}, names = {0};
 
-    assert_int_equal(parts_table_rows(file.bytes, (size_t)file.len, "odd \"name", 0, 2, &out, NULL), 2);
+    assert_int_equal(parts_table_rows(file.bytes, (size_t)file.len, "odd \"name", 0, 2, NULL, &out, NULL), 2);
     assert_string_equal(out.data, "{\"a\":1,\"b \\\"c\":\"ü\",\"d\":{\"bytes\":2}}\n"
                                   "{\"a\":2.5,\"b \\\"c\":null,\"d\":\"\"}\n");
     buf_reset(&out);
-    assert_int_equal(parts_table_rows(file.bytes, (size_t)file.len, "odd \"name", 2, 9, &out, NULL), 1);
-    assert_int_equal(parts_table_rows(file.bytes, (size_t)file.len, "ODD \"NAME", 3, 9, &out, NULL), 0);
+    assert_int_equal(parts_table_rows(file.bytes, (size_t)file.len, "odd \"name", 2, 9, NULL, &out, NULL), 1);
+    assert_int_equal(parts_table_rows(file.bytes, (size_t)file.len, "ODD \"NAME", 3, 9, &names, &out, NULL), 0);
+    assert_string_equal(names.data, "{\"a\":null,\"b \\\"c\":null,\"d\":null}");
     static const char *const none[] = {"nothing", "v", "", "sqlite_master\"; DROP TABLE Glass; --"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        assert_int_equal(parts_table_rows(file.bytes, (size_t)file.len, none[i], 0, 9, &out, NULL), -ERR_NOT_FOUND);
-    assert_int_equal(parts_table_rows("x", 1, "Glass", 0, 9, &out, NULL), -ERR_INPUT);
+        assert_int_equal(parts_table_rows(file.bytes, (size_t)file.len, none[i], 0, 9, NULL, &out, NULL),
+                         -ERR_NOT_FOUND);
+    assert_int_equal(parts_table_rows("x", 1, "Glass", 0, 9, NULL, &out, NULL), -ERR_INPUT);
     buf_free(&out);
     buf_init(&out, 20);
-    assert_int_equal(parts_table_rows(file.bytes, (size_t)file.len, "Glass", 0, 9, &out, NULL), -ERR_LIMIT);
+    assert_int_equal(parts_table_rows(file.bytes, (size_t)file.len, "Glass", 0, 9, NULL, &out, NULL), -ERR_LIMIT);
     buf_free(&out);
+    buf_free(&names);
     sqlite3_free(file.bytes);
 }
 
