@@ -86,14 +86,20 @@ static void add_value(struct buf *out, const cJSON *value)
         buf_printf(out, "%.15g", value->valuedouble);
 }
 
+/* Around a name: what is written from right to left does not change places with what stands beside it. */
+#define ISOLATE     "\u2068"
+#define ISOLATE_END "\u2069"
+
 /* "W1 left × 3": of a line, where so many of it belong. */
 static void add_position(struct buf *out, const cJSON *p)
 {
     const cJSON *position = cJSON_GetObjectItemCaseSensitive(p, "position");
     const cJSON *amount = cJSON_GetObjectItemCaseSensitive(p, "amount");
+    buf_str(out, ISOLATE);
     add_value(out, cJSON_GetObjectItemCaseSensitive(p, "elevation"));
     if (position) buf_char(out, ' ');
     add_value(out, position);
+    buf_str(out, ISOLATE_END);
     if (amount) buf_str(out, " × ");
     add_value(out, amount);
 }

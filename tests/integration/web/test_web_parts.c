@@ -399,7 +399,8 @@ TEST(test_what_is_ordered_is_printed)
                      " WHERE logikal_id = 'p1'");
     expect_page("/projects/p1/glass-order/print?incomplete=true",
                 (const char *const[]){"<h1>Glass order</h1>", "P &lt;1&gt;", "2025-3315", "A&amp;B", "W3 (missing)",
-                                      "<td class=\"n\">600</td>", "<td>W1 left × 3, W1 right × 3, W2 × 1</td>",
+                                      "<td class=\"n\">600</td>",
+                                      "<td>\u2068W1 left\u2069 × 3, \u2068W1 right\u2069 × 3, \u2068W2\u2069 × 1</td>",
                                       "<td>Glas, AG</td>", "Lines: 2.", NULL});
     expect_page(
         "/projects/1/cutting-list/print?incomplete=true",
