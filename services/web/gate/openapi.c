@@ -117,6 +117,32 @@ static void add_content(cJSON *list, const char *type)
     cJSON_AddItemToObject(cJSON_AddObjectToObject(content, type), "schema", schema_type_to_json("string"));
 }
 
+/* What else is answered, beside what all of the kind have. */
+static void add_special(cJSON *list, const char *route)
+{
+    static const struct {
+        const char *status, *description, *schema; /* schema: of an error, NULL without a body */
+        const char *routes;
+    } answers[] = {
+        {"206", "A part of it", NULL, " parts_file "},
+        {"304", "As the client has it (If-None-Match)", NULL,
+         " parts_tables parts_table parts_file parts_versions bom_elevation bom_diff bom_phase bom_project glass_order"
+         " cutting_list stock_list elevation_drawing elevation_image elevation_thumbnail "},
+        {"409", "A parts list could not be read, or was not taken: detail says why", "Error",
+         " parts_tables parts_table parts_file bom_elevation bom_diff glass_order cutting_list stock_list"
+         " glass_order_page cutting_list_page stock_list_page "},
+        {"410", "Logikal does not have it any more", "Error", " elevation_drawing "},
+        {"416", "There are no such bytes", "Error", " parts_file "},
+        {"502", "Logikal refuses it, or what it sent is none", "Error", " elevation_drawing "},
+    };
+    char name[64];
+    snprintf(name, sizeof name, " %s ", route);
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
+        if (strstr(answers[i].routes, name))
+            add_response(list, answers[i].status, answers[i].description, answers[i].schema ? TYPE_JSON : NULL,
+                         answers[i].schema);
+}
+
 /* What every list that comes in these forms has. */
 #define ROWS_QUERY "cursor?:integer(0..2147483647)"
 
@@ -141,6 +167,7 @@ static void add_responses(cJSON *operation, const struct route *t)
     if (strcmp(t->name, "elevation_drawing") == 0)
         add_response(list, "202", "It is fetched: ask again", TYPE_JSON,
                      "{elevation_id:integer, status:string, retry_after:integer, message:string}");
+    add_special(list, t->name);
     if (strstr(t->query, "wait?:boolean")) add_response(list, "202", "The task goes on", TYPE_JSON, "Accepted");
     const char *error = *t->body == '=' ? "OAuthError" : "Error";
     add_response(list, "400", "The request cannot be read, or cannot be done", TYPE_JSON, error);
