@@ -178,7 +178,8 @@ const struct query query_stock_list = {
     .sql = ORDER_SQL(
         "SELECT row_number() OVER (ORDER BY b.supplier_name, b.code, b.colour, b.key) AS line, b.supplier,"
         " b.supplier_name, b.code, b.supplier_code, b.description, b.colour, b.amount, b.units, b.unit, b.pack_size,"
-        " CASE WHEN b.pack_size > 0 THEN ceil(b.amount / b.pack_size) END AS packs, b.price, b.prices,"
+        " CASE WHEN b.pack_size > 0 THEN ceil(b.amount::numeric / b.pack_size::numeric) END AS packs, b.price, "
+        "b.prices,"
         " b.lines_without_amount FROM " OF_PROJECT ", bom_rows(p.ids, p.numbers, p.amounts) b"
         " WHERE b.kind = 'article'"),
 };
