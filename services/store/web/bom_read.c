@@ -89,31 +89,35 @@ const struct query query_bom_diff = {
     " WHERE v.valid_from <= " time " AND (v.valid_to IS NULL OR v.valid_to > " time                                    \
     ") AND (e.deleted_at IS NULL OR e.deleted_at > " time "))"
 
+#define FROM_TIME "$2::timestamptz"
+#define TO_TIME   "coalesce($3::timestamptz, now())"
+/* Elevations of that time whose version of then is not kept any more (of a vanished one without any, nobody knows
+ * whether it had one): what they held is not in it. */
+#define NOT_KEPT(time)                                                                                                 \
+    "(SELECT count(*) FROM e LEFT JOIN LATERAL (SELECT min(v.number) AS number, min(v.valid_from) AS since"            \
+    " FROM parts_versions v WHERE v.elevation_id = e.id) k ON true WHERE e.created_at <= " time                        \
+    " AND (e.deleted_at IS NULL OR e.deleted_at > " time ") AND ((k.number > 1 AND k.since > " time ")"                \
+    " OR (k.number IS NULL AND e.deleted_at IS NOT NULL)))"
+
 const struct query query_bom_project_diff = {
     .name = "bom_project_diff",
     .is_slow = true,
-    .sql = "WITH e AS MATERIALIZED (SELECT e.id, e.deleted_at FROM elevations e LEFT JOIN phases h ON h.id = e.phase_id"
+    .sql = "WITH e AS MATERIALIZED (SELECT e.id, e.created_at, e.deleted_at FROM elevations e"
+           " LEFT JOIN phases h ON h.id = e.phase_id"
            " WHERE " PROJECT_IS(
                "coalesce(h.project_id, e.project_id)",
                "$1") "),"
-                     " a AS MATERIALIZED " AT(
-                         "$2::timestamptz") ","
-                                            " z AS MATERIALIZED " AT(
-                                                "coalesce($3::timestamptz, now())") " SELECT "
-                                                                                    "jsonb_build_object('project_id', "
-                                                                                    "o.id, 'logikal_id', o.logikal_id, "
-                                                                                    "'from', jsonb_build_object('time',"
-                                                                                    " $2::timestamptz, 'elevations', "
-                                                                                    "a.n, 'unread', a.unread), 'to', "
-                                                                                    "jsonb_build_object('time',"
-                                                                                    " coalesce($3::timestamptz, "
-                                                                                    "now()), 'elevations', z.n, "
-                                                                                    "'unread', z.unread)) ||"
-                                                                                    " bom_difference(a.ids, a.numbers, "
-                                                                                    "a.amounts, z.ids, z.numbers, "
-                                                                                    "z.amounts)"
-                                                                                    " FROM a, z, projects o "
-                                                                                    "WHERE " PROJECT_IS("o.id", "$1"),
+                     " a AS MATERIALIZED " AT(FROM_TIME) ", z AS MATERIALIZED " AT(
+                         TO_TIME) " SELECT jsonb_build_object('project_id', o.id, 'logikal_id', o.logikal_id,"
+                                  " 'from', jsonb_build_object('time', " FROM_TIME
+                                  ", 'elevations', a.n, 'unread', a.unread,"
+                                  " 'not_kept', " NOT_KEPT(
+                                      FROM_TIME) "), 'to', jsonb_build_object('time', " TO_TIME ", 'elevations', z.n,"
+                                                 " 'unread', z.unread, 'not_kept', " NOT_KEPT(
+                                                     TO_TIME) ")) ||"
+                                                              " bom_difference(a.ids, a.numbers, a.amounts, z.ids, "
+                                                              "z.numbers, z.amounts)"
+                                                              " FROM a, z, projects o WHERE " PROJECT_IS("o.id", "$1"),
 };
 
 /* ---- what is ordered ---- */

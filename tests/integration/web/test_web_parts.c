@@ -546,6 +546,15 @@ TEST(test_what_became_another_between_two_versions)
     EXPECT(back, "added", "code colour amount", "A1 RAL 9016 15; G1 - 3; G1 - 6; ");
     cJSON_Delete(back);
     expect_status("/elevations/1/bom/diff?from=1&to=9", 404, "/versions");
+
+    cJSON *kept = ask_json(path), *gone;
+    pg_exec(&web.pg, "DELETE FROM parts_versions WHERE elevation_id = 1 AND number = 1");
+    gone = ask_json(path);
+    assert_int_equal(cJSON_GetObjectItem(cJSON_GetObjectItem(kept, "from"), "not_kept")->valueint, 0);
+    assert_int_equal(cJSON_GetObjectItem(cJSON_GetObjectItem(gone, "from"), "not_kept")->valueint, 1);
+    assert_int_equal(cJSON_GetObjectItem(cJSON_GetObjectItem(gone, "to"), "not_kept")->valueint, 0);
+    cJSON_Delete(kept);
+    cJSON_Delete(gone);
     free(between);
 }
 
