@@ -43,7 +43,8 @@ const struct query query_parts_versions = {
            " FROM elevations e WHERE e.id = $1::int AND e.deleted_at IS NULL",
 };
 
-/* Values as they are stored, not as parts_lines_typed has them: numbers keep all their digits. */
+/* Values as they are stored, not as parts_lines_typed has them: numbers keep all their digits. Which lines first, so
+ * that of the others nothing is taken apart. */
 const struct query query_parts_rows = {
     .name = "parts_rows",
     .is_slow = true,
@@ -59,10 +60,11 @@ const struct query query_parts_rows = {
            " x->'angle_left' AS angle_left, x->'angle_right' AS angle_right, x->'spacer' AS spacer,"
            " x->'minutes' AS minutes, x->'value' AS value, x->'u_value' AS u_value, x->'u_unit' AS u_unit,"
            " x->'supplier' AS supplier, x->'supplier_name' AS supplier_name, x->'other' AS other"
-           " FROM parts_versions v JOIN parts_lines l ON l.sha256 = v.sha256, jsonb_array_elements(l.lines) x"
+           " FROM (SELECT x FROM parts_versions v JOIN parts_lines l ON l.sha256 = v.sha256, "
+           "jsonb_array_elements(l.lines) x"
            " WHERE v.elevation_id = $3::int AND v.valid_to IS NULL AND x->>'table_name' = $4"
            " AND (x->>'line')::int > $1::int AND ((x->>'of_row') IS NULL OR (x->>'of_row')::int = v.file_row)"
-           " AND $5::text IS NULL AND NOT $6::boolean ORDER BY 1 LIMIT $2::int) t",
+           " AND $5::text IS NULL AND NOT $6::boolean ORDER BY (x->>'line')::int LIMIT $2::int) p ORDER BY 1) t",
 };
 
 const struct query query_parts_frame = {

@@ -19,7 +19,7 @@ static const struct list_more typed = {
     "{\"data\":[",
     parts_rows_tail,
     "Elevation not found",
-    .page = 0};
+    .page = LIST_WHOLE}; /* a statement takes the whole list apart each time */
 
 void parts_rows_tail(struct req *r, struct buf *out, const struct list_totals *totals, const char *next_cursor)
 {
