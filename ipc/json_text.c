@@ -98,9 +98,11 @@ static void walk_number(struct json_walk *w, cJSON *item)
 {
     const char *from = w->at;
     while (w->at < w->end && !is_blank(*w->at) && !strchr(",]}", *w->at)) w->at++;
-    size_t len = (size_t)(w->at - from), digits = strspn(from, "-0123456789");
-    bool is_constant = strcspn(from, "NI") < len;
-    if (is_constant || digits < len || len > 15 || strncmp(from, "-0", 2) == 0) keep_text(w, item, from, is_constant);
+    size_t len = (size_t)(w->at - from), digits = 0;
+    while (digits < len && (from[digits] == '-' || (from[digits] >= '0' && from[digits] <= '9'))) digits++;
+    bool is_constant = memchr(from, 'N', len) || memchr(from, 'I', len);
+    if (is_constant || digits < len || len > 15 || (len >= 2 && memcmp(from, "-0", 2) == 0))
+        keep_text(w, item, from, is_constant);
 }
 
 static void walk(struct json_walk *w, cJSON *item)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "conf/json_escape.h"
 #include "ipc/queue_message.h"
@@ -306,6 +307,30 @@ TEST(test_nodes_have_an_end)
     }
 }
 
+/* A number is looked at as far as it goes: a long list takes no longer for each, and nothing behind the text is read.
+ */
+TEST(test_numbers_are_read_no_further_than_they_go)
+{
+    enum { MANY = 200000 };
+    size_t len = 2 * (size_t)MANY + 1;
+    char *text = malloc(len); /* without an end, where an address sanitizer looks */
+    assert_non_null(text);
+    for (size_t i = 0; i < len; i++) text[i] = i % 2 ? '1' : ',';
+    text[0] = '[', text[len - 1] = ']';
+    clock_t since = clock();
+    cJSON *json = json_parse(text, len);
+    assert_int_equal(cJSON_GetArraySize(json), MANY);
+    assert_true(clock() - since < 5 * CLOCKS_PER_SEC);
+    cJSON_Delete(json);
+    memcpy(text, "7", 1);
+    char *alone = memcpy(malloc(1), text, 1);
+    json = json_parse(alone, 1);
+    assert_int_equal(json ? json->valueint : 0, 7);
+    cJSON_Delete(json);
+    free(alone);
+    free(text);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_escapes_are_told_apart),
     cmocka_unit_test(test_what_is_carried_is_not_changed),
@@ -318,5 +343,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_is_plain),
     cmocka_unit_test(test_plain_texts_and_trees_are_the_same),
     cmocka_unit_test(test_nodes_have_an_end),
+    cmocka_unit_test(test_numbers_are_read_no_further_than_they_go),
 };
 TEST_MAIN(tests, NULL, NULL)
