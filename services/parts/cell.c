@@ -89,6 +89,15 @@ bool cell_is_number(const char *text, size_t len, double *out)
     return end != copy && end[strspn(end, " ")] == '\0' && isfinite(*out);
 }
 
+#define COUNTABLE_MAX 1e60
+#define COUNTABLE_MIN 1e-60
+
+bool cell_is_countable(double value, const char *text)
+{
+    if (value == 0) return !text || strcspn(text, "123456789") >= strcspn(text, "eE");
+    return fabs(value) <= COUNTABLE_MAX && fabs(value) >= COUNTABLE_MIN;
+}
+
 static size_t digits(const char *text)
 {
     return strspn(text, "0123456789");

@@ -158,16 +158,19 @@ static const char *spoken(const struct lines_reading *r)
     return r->is_elevation ? "" : r->table;
 }
 
-/* A number of the row. false: what is there is none, and goes among the others as it is. */
-static bool number_of(const struct lines_reading *r, int column, double *value)
+/* A number of the row. false: what is there is none that can be counted with (why), and goes among the others as it
+ * is. */
+static bool number_of(const struct lines_reading *r, int column, double *value, const char **why)
 {
     int type = sqlite3_column_type(r->row, column);
+    const char *text = type == SQLITE_TEXT ? text_of(r, column) : NULL;
+    bool is_number = text && cell_is_number(text, (size_t)sqlite3_column_bytes(r->row, column), value);
     if (type == SQLITE_INTEGER || type == SQLITE_FLOAT) {
         *value = sqlite3_column_double(r->row, column);
-        return isfinite(*value);
+        is_number = isfinite(*value);
     }
-    const char *text = type == SQLITE_TEXT ? text_of(r, column) : NULL;
-    return text && cell_is_number(text, (size_t)sqlite3_column_bytes(r->row, column), value);
+    *why = is_number ? "is too large or too small a number" : "is not a number";
+    return is_number && cell_is_countable(*value, text);
 }
 
 /* An empty text where a number belongs is none, and nothing to tell. */
@@ -194,16 +197,17 @@ static void add_digits(const struct lines_reading *r, int column, double value, 
 static bool add_known(struct lines_reading *r, int column, const struct line_column *known, struct buf *out)
 {
     char label[200];
+    const char *why;
     double value;
     int type = sqlite3_column_type(r->row, column);
     if (known->type == LINE_NUMBER) {
         if (is_blank(r, column)) return true;
-        if (number_of(r, column, &value)) {
+        if (number_of(r, column, &value, &why)) {
             buf_str(out, known->key);
             add_digits(r, column, value, out);
             return true;
         }
-        if (r->told) cell_problem(r->told, "%s is not a number", cell_label(label, spoken(r), r->row, column));
+        if (r->told) cell_problem(r->told, "%s %s", cell_label(label, spoken(r), r->row, column), why);
         return false;
     }
     if (type == SQLITE_BLOB) {

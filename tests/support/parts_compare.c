@@ -110,7 +110,7 @@ static void compare_value(const struct line_kind *kind, const cJSON *line, sqlit
         if (type == SQLITE_TEXT && strspn(text, " ") == len) return;
         bool is_one = type == SQLITE_TEXT ? cell_is_number(text, len, &value) : type != SQLITE_BLOB;
         if (is_one && type != SQLITE_TEXT) value = sqlite3_column_double(row, column);
-        if (is_one && isfinite(value)) {
+        if (is_one && isfinite(value) && cell_is_countable(value, type == SQLITE_TEXT ? text : NULL)) {
             same_number(typed, value, where);
             return;
         }

@@ -71,6 +71,7 @@ static const struct order_page stock = {&query_stock_list,
 
 struct order_sending {
     const struct order_page *page;
+    const char *head; /* until it is sent, with the first rows: what cannot be made is refused before */
     char after[24];
     int64_t count;
 };
@@ -170,11 +171,17 @@ static bool render(struct buf *out, const char *template, cJSON *data)
 
 static void ask(struct req *r);
 
+static void refuse(struct req *r)
+{
+    reply_fault(r, 500, "INTERNAL_ERROR", "The page cannot be shown (request %s)", r->id);
+}
+
 static void then_rows(struct req *r, const PGresult *result)
 {
     struct order_sending *s = r->state;
     struct buf out = {0};
     int64_t rows = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+    if (s->head) buf_str(&out, s->head);
     bool is_last = rows < ROWS;
     bool is_good = rows == 0 || render(&out, "order-rows", rows_of(s->page, PQgetvalue(result, 0, 2)));
     s->count += rows;
@@ -184,6 +191,13 @@ static void then_rows(struct req *r, const PGresult *result)
         cJSON_AddNumberToObject(data, "count", (double)s->count);
         is_good = render(&out, "order-foot", data);
     }
+    if (s->head && !is_good) {
+        refuse(r);
+        buf_free(&out);
+        return;
+    }
+    if (s->head) reply_stream_begin_gzip(r, 200, TYPE_HTML);
+    s->head = NULL;
     r->is_broken = !is_good;
     bool is_taken = is_good && reply_stream_chunk(r, out.data, out.len, is_last ? NULL : ask);
     buf_free(&out);
@@ -193,7 +207,7 @@ static void then_rows(struct req *r, const PGresult *result)
 static void ask(struct req *r)
 {
     const struct order_sending *s = r->state;
-    if (r->is_gone) {
+    if (r->is_gone && !s->head) {
         reply_stream_end(r);
         return;
     }
@@ -203,7 +217,7 @@ static void ask(struct req *r)
 
 static void begin(struct req *r, const PGresult *head)
 {
-    const struct order_sending *s = r->state;
+    struct order_sending *s = r->state;
     struct buf out = {0};
     cJSON *data = cJSON_Parse(PQgetvalue(head, 0, 3));
     cJSON_AddStringToObject(data, "title", s->page->title);
@@ -214,10 +228,10 @@ static void begin(struct req *r, const PGresult *head)
     for (const struct order_column *c = s->page->columns; c->title; c++)
         cJSON_AddItemToArray(columns, cJSON_CreateString(c->title));
     if (!render(&out, "order-head", data)) {
-        reply_fault(r, 500, "INTERNAL_ERROR", "The page cannot be shown (request %s)", r->id);
+        refuse(r);
     } else {
-        reply_stream_begin_gzip(r, 200, TYPE_HTML);
-        if (!reply_stream_chunk(r, out.data, out.len, ask)) reply_stream_end(r);
+        s->head = req_printf(r, "%.*s", (int)out.len, out.data);
+        ask(r);
     }
     buf_free(&out);
 }

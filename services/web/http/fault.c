@@ -90,9 +90,20 @@ static const char *sentence(enum err_code code, bool is_statement)
     }
 }
 
+static bool is_asking(const struct req *r)
+{
+    return r->is_head || evhttp_request_get_command(r->ev) == EVHTTP_REQ_GET;
+}
+
+/* Who only asks has nothing to be stored: a value that is there cannot be counted with. */
+#define UNCOUNTABLE                                                                                                    \
+    "A number that it is made of is too large or too small to be counted with: look for one among the amounts of its " \
+    "elevations and in their parts lists (amounts, sizes, prices, packing units), and correct it in Logikal"
+
 static const char *told(struct req *r, const struct err *err, bool is_statement)
 {
     const char *instead = sentence(err->code, is_statement);
+    if (is_statement && err->code == ERR_INPUT && is_asking(r)) instead = UNCOUNTABLE;
     if (!instead) return fault_without_places(r, err->text);
     log_warning("request %s is told \"%s\" instead of: %s", r->id, instead, err->text);
     return req_printf(r, "%s (request %s)", instead, r->id);
@@ -134,5 +145,6 @@ void reply_err(struct req *r, const struct err *err)
 
 void reply_statement_err(struct req *r, const struct err *err)
 {
-    answer(r, err->code, fault_told_of_statement(r, err));
+    enum err_code code = err->code == ERR_INPUT && is_asking(r) ? ERR_CONFLICT : err->code;
+    answer(r, code, fault_told_of_statement(r, err));
 }

@@ -350,6 +350,90 @@ TEST(test_a_list_that_is_not_the_newest_says_so)
     expect_told("/projects/p1/bom", 200, (const char *const[]){"\"is_whole\": true", NULL});
 }
 
+/* ---- numbers that nothing can be counted with ---- */
+
+static const char packed[] =
+    "CREATE TABLE Elevations (ElevationID TEXT, Name TEXT, Amount, AutoDescription,"
+    " AutoDescriptionShort, Width_Unit, Height_Unit, Weight_Unit, Area_Unit, SystemCode, SystemName, SystemLongName);"
+    "CREATE TABLE Articles (ArticleCode, Amount, Units, PUSize, Price);"
+    "CREATE TABLE Profiles (ArticleCode, Amount, Length);"
+    "CREATE TABLE Glass (GlassID, Name, Amount, AreaOffer);";
+static const char *const counted[] = {"/elevations/4/bom",
+                                      "/phases/1/bom",
+                                      "/projects/p1/bom",
+                                      "/projects/p1/stock-list?incomplete=true",
+                                      "/projects/p1/cutting-list?incomplete=true",
+                                      "/projects/p1/glass-order?incomplete=true",
+                                      "/projects/p1/stock-list/print?incomplete=true",
+                                      "/projects/p1/cutting-list/print?incomplete=true",
+                                      "/projects/p1/glass-order/print?incomplete=true"};
+#define COUNTED (sizeof counted / sizeof *counted)
+
+static void expect_counted(void)
+{
+    for (size_t i = 0; i < COUNTED; i++) expect_told(counted[i], 200, (const char *const[]){"", NULL});
+}
+
+TEST(test_an_absurd_number_in_a_list_is_told_and_spoils_nothing)
+{
+    static const struct {
+        const char *articles, *profiles, *glass, *told;
+    } rows[] = {
+        {"1e308, 1, 10, 1", "1, 1", "1, 1", "Articles.Amount is too large or too small a number"},
+        {"'-1e308', 1, 10, 1", "1, 1", "1, 1", "Articles.Amount is too large or too small a number"},
+        {"1e59, 1, 1e-300, 1", "1, 1", "1, 1", "Articles.PUSize is too large or too small a number"},
+        {"1, '1e-400', 1e-60, 1", "1, 1", "1, 1", "Articles.Units is too large or too small a number"},
+        {"1, 1, 1, 1e200", "1e60, 1e60", "1, 1", "Articles.Price is too large or too small a number"},
+        {"1, 1, 1, 1", "1e300, 1e300", "1, 1", "Profiles.Amount is too large or too small a number"},
+        {"1, 1, 1, 1", "1, 1", "1e-170, 1e-170", "Glass.Amount is too large or too small a number"},
+        {"0, 0.0, '0', '0e-400'", "0, 1e60", "1e60, 1e60", ""}, /* as they are */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char list[600];
+        snprintf(
+            list, sizeof list,
+            "INSERT INTO Elevations (ElevationID, Name) VALUES ('{E}', 'W'); INSERT INTO Articles VALUES ('A', %s);"
+            "INSERT INTO Profiles VALUES ('P', %s); INSERT INTO Glass VALUES ('G', 'Float', %s)",
+            rows[i].articles, rows[i].profiles, rows[i].glass);
+        parts_list_store_rows(&web, 4, packed, list);
+        parts_list_read(&web, "[[4],true]");
+        char *told = pg_value(&web.pg, "SELECT coalesce(parse_error, '') FROM elevations WHERE id = 4");
+        if (!strstr(told, rows[i].told) || (strstr(told, "too large") && !*rows[i].told))
+            fail_msg("%s is not told, but \"%s\"", rows[i].told, told);
+        free(told);
+        expect_counted();
+    }
+}
+
+TEST(test_an_absurd_amount_of_an_elevation_spoils_nothing)
+{
+    static const char *const amounts[] = {"1e308", "-1e308", "1e61", "1e-300", "0", "'NaN'", "'Infinity'", "1e60"};
+    for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++) {
+        char sql[100];
+        snprintf(sql, sizeof sql, "UPDATE elevations SET amount = %s WHERE id = 4", amounts[i]);
+        pg_exec(&web.pg, sql);
+        expect_counted();
+    }
+    pg_exec(&web.pg, "UPDATE elevations SET amount = 1e308 WHERE id = 4");
+    expect_told("/elevations/4/bom", 200, (const char *const[]){"\"lines_without_amount\": 1", NULL});
+    pg_exec(&web.pg, "UPDATE elevations SET amount = 1 WHERE id = 4");
+}
+
+/* As an earlier version has stored them. */
+TEST(test_sums_that_no_number_holds_are_refused_with_what_to_look_for)
+{
+    pg_exec(&web.pg, "UPDATE parts_lines SET lines = '[{\"line\":1,\"code\":\"A\",\"amount\":1e308,\"length\":1e308},"
+                     "{\"line\":2,\"code\":\"A\",\"amount\":1e308,\"area\":1e308}]'"
+                     " WHERE kind IN ('article', 'profile', 'glass') AND sha256 ="
+                     " (SELECT sha256 FROM parts_states WHERE elevation_id = 4)");
+    for (size_t i = 0; i < COUNTED; i++)
+        expect_told(counted[i], 409, (const char *const[]){"too large or too small", "amounts", "packing units", NULL});
+    struct http_reply reply = web_call(&web, "GET", "/ui/browse/elevations/4", web.admin, NULL);
+    assert_int_equal(reply.status, 200);
+    assert_non_null(strstr(reply.body, "too large or too small"));
+    http_reply_free(&reply);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_numbers_keep_all_their_digits_in_every_form),
     cmocka_unit_test(test_answers_that_the_client_has_are_not_made_again),
@@ -357,5 +441,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_list_that_cannot_be_read_says_so_with_its_elevation_and_what_to_do),
     cmocka_unit_test(test_a_list_that_was_not_taken_says_so_and_is_not_waited_for),
     cmocka_unit_test(test_a_list_that_is_not_the_newest_says_so),
+    cmocka_unit_test(test_an_absurd_number_in_a_list_is_told_and_spoils_nothing),
+    cmocka_unit_test(test_an_absurd_amount_of_an_elevation_spoils_nothing),
+    cmocka_unit_test(test_sums_that_no_number_holds_are_refused_with_what_to_look_for),
 };
 TEST_MAIN(tests, set_up, tear_down)
