@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conf/conf_internal.h"
+#include "conf/hide.h"
 #include "conf/log.h"
 
 void conf_note(struct conf *conf, const char *fmt, ...)
@@ -218,38 +219,18 @@ const char *conf_source_name(enum conf_source source)
     return names[source];
 }
 
-/* "postgres://user:***@host/db" of a URL with a password; without one as it is, but for "password=..." in its query. */
-static void mask_url(const char *url, char *out, size_t size)
-{
-    const char *authority = strstr(url, "://") + 3;
-    const char *at = strrchr(authority, '@'), *rest = url, *word = strstr(authority, "password=");
-    size_t user_len = strcspn(authority, ":@"), used = 0;
-    if (at && (!word || word > authority + user_len)) { /* else the @ belongs to the password in the query */
-        snprintf(out, size, "%.*s:***@", (int)(authority - url) + (int)user_len, url);
-        used = strlen(out);
-        rest = at + 1;
-        word = strstr(rest, "password=");
-    }
-    snprintf(out + used, size - used, "%.*s%s", word ? (int)(word - rest) + 9 : (int)strlen(rest), rest,
-             word ? "***" : "");
-}
-
-/* Sentinels stand in URLs of their own, with semicolons between them. */
-static void mask_urls(const char *urls, char *out, size_t size)
+/* Sentinels may stand without a scheme, between semicolons: the whole of such a one is hidden. */
+static void add_hidden(struct buf *out, const char *urls, bool is_list)
 {
     char one[2100];
-    size_t used = 0;
-    out[0] = 0;
-    while (*urls && used < size) {
-        size_t len = strcspn(urls, ";");
+    for (size_t len; *urls; urls += len) {
+        len = is_list ? strcspn(urls, ";") : strlen(urls);
         snprintf(one, sizeof one, "%.*s", (int)len, urls);
-        if (strstr(one, "://"))
-            mask_url(one, out + used, size - used);
-        else
-            snprintf(out + used, size - used, "%s", one[0] ? "***" : "");
-        used += strlen(out + used);
-        urls += len;
-        if (*urls == ';') used += (size_t)snprintf(out + used, size - used, "%.1s", urls++);
+        if (!strstr(one, "://"))
+            buf_str(out, one[0] ? "***" : "");
+        else if (!hide_secrets(out, one, true))
+            buf_str(out, one);
+        if (urls[len] == ';') buf_char(out, urls[len++]);
     }
 }
 
@@ -257,12 +238,14 @@ const char *conf_shown(const struct conf *conf, enum setting_id id, char *out, s
 {
     const char *value = conf->value[id];
     bool may_be_url = !settings[id].is_secret || id == SET_DATABASE_URL || id == SET_REDIS_URL;
-    if (id == SET_REDIS_URL && strncmp(value, "sentinel", 8) == 0)
-        mask_urls(value, out, size);
-    else if (may_be_url && strstr(value, "://"))
-        mask_url(value, out, size);
-    else
+    struct buf shown = {0};
+    if (may_be_url && strstr(value, "://")) {
+        add_hidden(&shown, value, id == SET_REDIS_URL && strncmp(value, "sentinel", 8) == 0);
+        snprintf(out, size, "%s", shown.data && !shown.failed ? shown.data : "***");
+        buf_free(&shown);
+    } else {
         snprintf(out, size, "%s", settings[id].is_secret && value[0] ? "***" : value);
+    }
     return out;
 }
 

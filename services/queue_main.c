@@ -133,8 +133,11 @@ static void print_entry(const cJSON *entry)
     static const char *const extra[] = {"reason", "at", "eta", "due", "worker", "node", "queue"};
     printf("%s  %s", text_of(entry, "id"), text_of(entry, "task"));
     for (size_t i = 0; i < sizeof extra / sizeof *extra; i++)
-        if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(entry, extra[i])))
-            printf("  %s=%s", extra[i], text_of(entry, extra[i]));
+        if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(entry, extra[i]))) {
+            char *text = mask_text(text_of(entry, extra[i]));
+            printf("  %s=%s", extra[i], text ? text : "");
+            free(text);
+        }
     for (size_t i = 0; i < 2; i++) {
         const char *name = i == 0 ? "args" : "kwargs";
         const cJSON *value = cJSON_GetObjectItemCaseSensitive(entry, name);

@@ -7,6 +7,7 @@
 
 #include "conf/clock.h"
 #include "conf/json.h"
+#include "ipc/mask.h"
 #include "ipc/snapshot.h"
 #include "services/why/link.h"
 
@@ -98,7 +99,9 @@ cJSON *own_result(const struct result *result)
     const char *error = says_failed ? json_text(value, "message") : result->error;
     if (says_failed && !error) error = json_text(value, "error");
     cJSON_AddBoolToObject(out, "says_failed", says_failed);
-    cJSON_AddStringToObject(out, "error", error ? error : "");
+    char *masked = mask_text(error ? error : "");
+    cJSON_AddStringToObject(out, "error", masked ? masked : "");
+    free(masked);
     cJSON_AddStringToObject(out, "done", result->date_done ? result->date_done : "");
     if (result->state == RESULT_PROGRESS && cJSON_IsObject(value)) {
         char count[64] = "";

@@ -25,6 +25,14 @@ static char *keep(struct history_row *r, const char *text, size_t most)
     return copy;
 }
 
+/* Without secrets, which a cut could open. */
+static char *keep_error(struct history_row *r, const char *text)
+{
+    char *masked = text ? mask_text(text) : NULL, *kept = keep(r, masked, WHY_LIMIT);
+    free(masked);
+    return kept;
+}
+
 static void keep_body(struct history_row *r, const struct message *m)
 {
     r->arguments = m->packing != PACKING_NONE ? "packed" : m->body_len > BODY_LIMIT ? "large" : NULL;
@@ -54,7 +62,7 @@ struct history_row *history_row_new(const struct delivery *d, const char *state,
     r->parent = keep(r, d->m.parent_id, NAME_LIMIT);
     r->root = keep(r, d->m.root_id, NAME_LIMIT);
     r->group = keep(r, d->m.group, NAME_LIMIT);
-    r->why = keep(r, why ? why : o->why, WHY_LIMIT);
+    r->why = keep_error(r, why ? why : o->why);
     keep_body(r, &d->m);
     if (!why) keep_result(r, o->json);
     r->try_number = d->m.retries > 0 && d->m.retries < TRIES_MAX ? d->m.retries + 1 : 1;
@@ -129,6 +137,7 @@ static void add_result(struct buf *out, const struct history_row *r)
     cJSON *whole = r->result ? json_parse(r->result, strlen(r->result)) : NULL;
     cJSON *value = cJSON_DetachItemFromObjectCaseSensitive(whole, "result");
     const char *why = r->why;
+    mask_secrets(value);
     if (!why && strcmp(r->state, "failure") == 0) {
         why = json_text(value, "message");
         if (!why) why = json_text(value, "error");
@@ -139,10 +148,7 @@ static void add_result(struct buf *out, const struct history_row *r)
         snprintf(text, sizeof text, "%.*s", (int)utf8_cut(why, WHY_LIMIT), why);
         add_text(out, "error", text);
     }
-    if (value && !cJSON_IsNull(value)) {
-        mask_secrets(value);
-        add_json(out, "result", value);
-    }
+    if (value && !cJSON_IsNull(value)) add_json(out, "result", value);
     if (r->result_bytes > 0) add_number(out, "result_bytes", r->result_bytes);
     cJSON_Delete(value);
     cJSON_Delete(whole);

@@ -219,6 +219,19 @@ TEST(test_secrets_are_masked_when_shown)
         assert_string_equal(conf_shown(conf, SET_REDIS_URL, out, sizeof out), sentinels[i][1]);
         conf_free(conf);
     }
+    static const char *const bases[][2] = {
+        {"https://h/api?x=1&token=hunt@er2&y=2", "https://h/api?x=1&token=***&y=2"},
+        {"https://u:hunter2@h/api/?api_key=hunter2", "https://u:***@h/api/?api_key=***"},
+        {"https://h:8080/api/@v1", "https://h:8080/api/@v1"},
+    };
+    for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
+        struct err err = {0};
+        setenv("LOGIKAL_API_BASE_URL", bases[i][0], 1);
+        struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
+        assert_non_null(conf);
+        assert_string_equal(conf_shown(conf, SET_LOGIKAL_URL, out, sizeof out), bases[i][1]);
+        conf_free(conf);
+    }
 }
 
 TEST(test_programs_expand_variables_and_step_aside_for_the_real_thing)

@@ -27,7 +27,85 @@ TEST(test_every_member_with_a_secret_name_is_masked)
     }
 }
 
+TEST(test_secrets_inside_texts_are_masked_and_the_rest_stays)
+{
+    static const char *const rows[][2] = {
+        {"redis://u:pw@h:6379/0 is away", "redis://u:***@h:6379/0 is away"},
+        {"(redis://:pw@h)", "(redis://:***@h)"},
+        {"postgresql://u:p@s/s@h/d", "postgresql://u:***@h/d"},
+        {"postgres://u:p/w#x@h/d", "postgres://u:***@h/d"},
+        {"postgresql://h/d?user=u&password=p,w&x=1", "postgresql://h/d?user=u&password=***&x=1"},
+        {"https://h/?token=abc", "https://h/?token=***"},
+        {"GET /a?x=1&API-Key=a%20b HTTP/1.1", "GET /a?x=1&API-Key=*** HTTP/1.1"},
+        {"see 'https://h/#access_token=abc'.", "see 'https://h/#access_token=***'."},
+        {"amqp://a:b@h,redis://u:pw@i;https://j/@k", "amqp://a:***@h,redis://u:***@i;https://j/@k"},
+        {"host=h user=u password='p w' dbname=d", "host=h user=u password='***' dbname=d"},
+        {"PGPASSWORD=x psql", "PGPASSWORD=*** psql"},
+        {"{'pwd': 'x', \"privateKey\":\"a\\\"b\", 'n': 1}", "{'pwd': '***', \"privateKey\":\"***\", 'n': 1}"},
+        {"sent Authorization: Bearer eyJhbGciOi.J9-_x=", "sent Authorization: Bearer ***"},
+        {"set cookie=a; passphrase=b", "set cookie=*** passphrase=***"},
+    };
+    static const char *const harmless[] = {
+        "",
+        "a plain text: with = and @",
+        "https://h:8080/@scope/x?y=1",
+        "http://[::1]:80/a@b",
+        "git@github.com:a/b",
+        "ssh://git@h/x",
+        "mailto:a@b",
+        "Unexpected token: } at 3",
+        "if (token == null)",
+        "Bearer token is missing",
+        "the field \"token\": must be a text",
+        "://",
+        "=",
+        "token=",
+        "a://b:@c",
+        "x=1&y=2",
+        "\xc3\xa4: \"\xe2\x82\xac\"",
+        "2026-01-02T03:04:05Z https://h/a?mail=u@h",
+        "\"password\" is missing",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cJSON *value = cJSON_CreateArray();
+        cJSON_AddItemToArray(value, cJSON_CreateString(rows[i][0]));
+        assert_true(mask_secrets(value));
+        assert_string_equal(value->child->valuestring, rows[i][1]);
+        cJSON_Delete(value);
+        char *text = mask_text(rows[i][0]);
+        assert_string_equal(text, rows[i][1]);
+        free(text);
+    }
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) {
+        cJSON *value = cJSON_CreateString(harmless[i]);
+        if (mask_secrets(value)) print_message("%s\n", harmless[i]);
+        assert_string_equal(value->valuestring, harmless[i]);
+        cJSON_Delete(value);
+    }
+}
+
+TEST(test_names_of_secrets)
+{
+    static const char *const secret[] = {"passphrase", "db_pwd", "private_key", "PrivateKey",
+                                         "Set-Cookie", "bearer", "X-Api-Key",   "PGPASSWORD"};
+    static const char *const plain[] = {"key", "name", "path", "passed", "private", ""};
+    for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) {
+        cJSON *value = cJSON_CreateObject();
+        cJSON_AddNumberToObject(value, secret[i], 1);
+        assert_true(mask_secrets(value));
+        cJSON_Delete(value);
+    }
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        cJSON *value = cJSON_CreateObject();
+        cJSON_AddNumberToObject(value, plain[i], 1);
+        assert_false(mask_secrets(value));
+        cJSON_Delete(value);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_every_member_with_a_secret_name_is_masked),
+    cmocka_unit_test(test_secrets_inside_texts_are_masked_and_the_rest_stays),
+    cmocka_unit_test(test_names_of_secrets),
 };
 TEST_MAIN(tests, NULL, NULL)

@@ -65,7 +65,9 @@ void past_note(struct web *web, const struct action *a, const char *queue, const
     add_us(row, "started_us", now - run_us);
     add_us(row, "ended_us", now);
     cJSON_AddNumberToObject(row, "run_ms", (double)run_us / 1000);
-    if (error) cJSON_AddStringToObject(row, "error", error);
+    char *masked = error ? mask_text(error) : NULL;
+    if (masked) cJSON_AddStringToObject(row, "error", masked);
+    free(masked);
     if (a->result) add_masked(row, "result", a->result);
     char *json = cJSON_PrintUnformatted(list);
     if (!json || !pool_query(web->pool, &query_history_write, 1, (const char *[]){json}, on_written, NULL))

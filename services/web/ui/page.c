@@ -11,6 +11,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "conf/version.h"
+#include "ipc/mask.h"
 #include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/template.h"
@@ -317,6 +318,13 @@ void ui_page_search(struct ui_page *p, const char *key, enum queue_view view, co
     source_done(s, NULL);
 }
 
+static void add_masked(cJSON *to, const char *name, const char *text)
+{
+    char *masked = text ? mask_text(text) : NULL;
+    if (masked) cJSON_AddStringToObject(to, name, masked);
+    free(masked);
+}
+
 static void on_task_result(void *arg, const struct result *result, const struct err *err)
 {
     struct source *s = arg;
@@ -325,10 +333,11 @@ static void on_task_result(void *arg, const struct result *result, const struct 
         return;
     }
     cJSON *out = cJSON_CreateObject();
-    const cJSON *value = result->value;
+    cJSON *value = cJSON_Duplicate(result->value, 1);
+    mask_secrets(value);
     cJSON_AddStringToObject(out, "status", result->status ? result->status : "");
-    if (result->error) cJSON_AddStringToObject(out, "error", result->error);
-    if (result->traceback) cJSON_AddStringToObject(out, "traceback", result->traceback);
+    add_masked(out, "error", result->error);
+    add_masked(out, "traceback", result->traceback);
     if (result->date_done) {
         char at[48];
         snprintf(at, sizeof at, "%.40sZ", result->date_done);
@@ -345,6 +354,7 @@ static void on_task_result(void *arg, const struct result *result, const struct 
         cJSON_AddStringToObject(out, "result", text ? text : "");
         cJSON_free(text);
     }
+    cJSON_Delete(value);
     source_done(s, out);
 }
 

@@ -39,14 +39,16 @@ static void dress(cJSON *list)
         static const char *const members[] = {"args", "kwargs"};
         for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
             cJSON *value = cJSON_GetObjectItemCaseSensitive(each, members[i]);
-            if (!value || cJSON_IsNull(value) || cJSON_IsString(value)) continue;
             mask_secrets(value);
+            if (!value || cJSON_IsNull(value) || cJSON_IsString(value)) continue;
             char *text = value->child ? cJSON_PrintUnformatted(value) : NULL;
             cJSON_ReplaceItemInObjectCaseSensitive(each, members[i], cJSON_CreateString(text ? text : ""));
             cJSON_free(text);
         }
         /* The bare message only when it could not be read: otherwise it is told by its parts. */
         cJSON *raw = cJSON_GetObjectItemCaseSensitive(each, "message");
+        mask_secrets(raw);
+        mask_secrets(cJSON_GetObjectItemCaseSensitive(each, "reason"));
         const cJSON *args = cJSON_GetObjectItemCaseSensitive(each, "args");
         if (cJSON_IsString(raw) && cJSON_IsString(args))
             cJSON_DeleteItemFromObjectCaseSensitive(each, "message");

@@ -118,6 +118,9 @@ static const struct {
      "args = '[12345678901234567890123,0.1000]' OR args LIKE '[12345678901234567890123,%'"},
     {"secret", "failure", "masked", "kwargs = '{\"deep\":{\"password\":\"***\"},\"message\":\"m\"}'"},
     {"secret-in-result", "failure", "masked", "result NOT LIKE '%hidden%' AND kwargs NOT LIKE '%hidden%'"},
+    {"secret-in-text", "failure", "masked",
+     "args = '[\"https://h/?token=*** redis://u:***@h\"]' AND error = 'https://h/?token=*** redis://u:***@h'"
+     " AND result NOT LIKE '%hidden%'"},
     {"large", "failure", "large", "args IS NULL AND kwargs IS NULL"},
     {"packed", "dead", "packed", "args IS NULL"},
     {"expired", "expired", "whole", "run_ms IS NULL AND started_at IS NULL"},
@@ -143,6 +146,7 @@ static void send_all(void)
     send_large("large", 20000);
     send(D "fail", "secret", "[]", "{\"deep\":{\"password\":\"hidden\"},\"message\":\"m\"}", 0);
     send(D "echo", "secret-in-result", "[]", "{\"success\":false,\"api_key\":\"hidden\"}", 0);
+    send(D "fail", "secret-in-text", "[\"https://h/?token=hidden redis://u:hidden@h\"]", NULL, 0);
     send_packed("packed");
     send(D "noop", "expired", "[]", NULL, 1000000);
     send("tasks.of.somebody_else", "unknown", "[1]", NULL, 0);

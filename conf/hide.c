@@ -1,0 +1,135 @@
+/* See hide.h. One pass: each mark behind which a secret may stand ("://", "=", ":", "Bearer ") says where it ends. */
+#include "conf/hide.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#define NAME_MAX_LEN     64
+#define BEARER_MIN_LEN   12 /* shorter is a word of a sentence */
+#define ENDS_A_URL       " \t\r\n\"'<>`"
+#define ENDS_A_VALUE     "& \t\r\n\"'<>`"
+#define ENDS_A_URL_VALUE "&"
+
+struct span {
+    const char *from, *to; /* from NULL = there is none */
+};
+
+bool hide_is_secret_name(const char *name)
+{
+    static const char *const words[] = {"password", "passwd",     "passphrase",    "pwd",        "secret", "token",
+                                        "apikey",   "privatekey", "authorization", "credential", "cookie", "bearer"};
+    char bare[256];
+    size_t len = 0;
+    for (; *name && len + 1 < sizeof bare; name++)
+        if (*name != '_' && *name != '-') bare[len++] = *name;
+    bare[len] = '\0';
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasestr(bare, words[i])) return true;
+    return false;
+}
+
+/* Does the name that ends before `end` sound like a secret? */
+static bool is_secret_before(const char *text, const char *end)
+{
+    char name[NAME_MAX_LEN + 1];
+    const char *begin = end;
+    while (begin > text && end - begin < NAME_MAX_LEN &&
+           (isalnum((unsigned char)begin[-1]) || strchr("_-.%[]", begin[-1])))
+        begin--;
+    memcpy(name, begin, (size_t)(end - begin));
+    name[end - begin] = '\0';
+    return hide_is_secret_name(name);
+}
+
+static struct span quoted(const char *quote)
+{
+    const char *end = quote + 1;
+    while (*end && *end != *quote) end += end[0] == '\\' && end[1] ? 2 : 1;
+    return (struct span){end > quote + 1 ? quote + 1 : NULL, end};
+}
+
+/* name=value, name="value" */
+static struct span of_equals(const char *text, const char *equals, bool is_url)
+{
+    const char *value = equals + 1;
+    if (*value == '=' || !is_secret_before(text, equals)) return (struct span){0};
+    if (!is_url && (*value == '"' || *value == '\'')) return quoted(value);
+    size_t len = strcspn(value, is_url ? ENDS_A_URL_VALUE : ENDS_A_VALUE);
+    return (struct span){len > 0 ? value : NULL, value + len};
+}
+
+/* "name": "value" */
+static struct span of_colon(const char *text, const char *colon)
+{
+    const char *value = colon + 1 + strspn(colon + 1, " ");
+    if (colon == text || (colon[-1] != '"' && colon[-1] != '\'') || (*value != '"' && *value != '\'') ||
+        !is_secret_before(text, colon - 1))
+        return (struct span){0};
+    return quoted(value);
+}
+
+static struct span of_bearer(const char *text, const char *blank)
+{
+    if (blank - text < 6 || strncasecmp(blank - 6, "bearer", 6) != 0) return (struct span){0};
+    size_t len = strspn(blank + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=");
+    return (struct span){len >= BEARER_MIN_LEN ? blank + 1 : NULL, blank + 1 + len};
+}
+
+/* Where the URL ends whose host begins here; in a list of URLs not in a later one. */
+static const char *end_of_url(const char *host, bool is_url)
+{
+    const char *end = host + (is_url ? strlen(host) : strcspn(host, ENDS_A_URL)), *next = strstr(host, "://");
+    if (!next || next >= end) return end;
+    for (const char *p = next; p > host; p--)
+        if (strchr(",;|", p[-1])) return p - 1;
+    return end;
+}
+
+static const char *last_at(const char *from, const char *to)
+{
+    return memrchr(from, '@', (size_t)(to - from));
+}
+
+/* The password of scheme://user:password@host. Whoever writes one by hand leaves its / ? # and @ as they are. */
+static struct span of_url(const char *host, bool is_url)
+{
+    const char *end = end_of_url(host, is_url), *stop = host + strcspn(host, "/?#");
+    if (stop > end) stop = end;
+    const char *colon = *host == '[' ? NULL : memchr(host, ':', (size_t)(stop - host));
+    if (!colon) return (struct span){0};
+    const char *at = memchr(colon, '@', (size_t)(stop - colon));
+    if (at) {
+        size_t len = strcspn(at, "?#");
+        at = last_at(at, at + len < end ? at + len : end);
+    } else if (colon + 1 + strspn(colon + 1, "0123456789") < stop) { /* else a port, and a path with an @ */
+        at = last_at(colon, end);
+    }
+    return (struct span){at && at > colon + 1 ? colon + 1 : NULL, at};
+}
+
+static struct span secret_at(const char *text, const char *mark, bool is_url)
+{
+    if (*mark == '=') return of_equals(text, mark, is_url);
+    if (*mark == ' ') return of_bearer(text, mark);
+    if (strncmp(mark, "://", 3) == 0) return of_url(mark + 3, is_url);
+    return of_colon(text, mark);
+}
+
+bool hide_secrets(struct buf *out, const char *text, bool is_url)
+{
+    const char *done = text, *mark = text;
+    while ((mark = strpbrk(mark, "=: ")) != NULL) {
+        struct span secret = secret_at(text, mark, is_url);
+        if (!secret.from) {
+            mark++;
+            continue;
+        }
+        buf_add(out, done, (size_t)(secret.from - done));
+        buf_str(out, "***");
+        done = mark = secret.to;
+    }
+    if (done == text) return false;
+    buf_str(out, done);
+    return true;
+}
