@@ -111,7 +111,10 @@ static cJSON *waiting(const cJSON *facts, const cJSON *entry, const cJSON *resul
         why_because(link, why_link(WHY_WAITS, "It failed before, and is tried again: %s", why_text(result, "error")));
     if (*why_text(entry, "expires"))
         why_because(link, why_link(WHY_FINE, "It is dropped when it has not begun at %s", why_text(entry, "expires")));
-    why_next(link, NULL, "It begins when it is the next in line and a runner is free");
+    const cJSON *place = why_find(why_fact(why_fact(facts, "stats"), "queues"), "name", queue);
+    why_next(link, NULL,
+             why_is(place, "is_paused") ? "Nothing of that queue begins until it is resumed"
+                                        : "It begins when it is the next in line and a runner is free");
     why_do(link, "To cancel it: Tasks page, or DELETE /api/v1/scheduler/tasks/%s", why_text(entry, "id"));
     plant_add_queue(facts, queue, link);
     why_because(link, plant_busy(facts));

@@ -228,7 +228,13 @@ static const struct {
      "task",
      "t",
      "waits",
-     {"a.b waits in queue sync", "4 others are before it"}},
+     {"a.b waits in queue sync", "4 others are before it", "It begins when it is the next in line"}},
+    {BASE "," WORKER ",'stats':{'queues':[{'name':'sync','depth':1,'is_paused':true,'paused_by':'ann'}]},"
+          "" TASK("'waiting':[{'id':'t','task':'a.b','queue':'sync','retries':0}]"),
+     "task",
+     "t",
+     "stuck",
+     {"a.b waits in queue sync", "was paused by ann", "Nothing of that queue begins until it is resumed"}},
     {BASE "," QUEUES "," WORKER
           "," TASK("'scheduled':[{'id':'t','task':'a.b','queue':'sync','retries':2,'due':"
                    "'2026-05-28T21:00:00Z'}],'result':{'status':'RETRY','error':'ValueError: x'}"),
