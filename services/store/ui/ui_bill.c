@@ -1,10 +1,13 @@
 /* See ui_bill.h. Missing values are empty cells. */
 #include "services/store/ui/ui_bill.h"
+#include "services/store/ui/ui_lines.h"
 
-#define GROUP(title, of_kind, order, columns, cells)                                                                   \
+#define GROUP(title, of_kind, columns)                                                                                 \
     "jsonb_build_object('title', '" title "', 'count', (SELECT count(*) FROM b WHERE b.kind = '" of_kind "'),"         \
-    " 'columns', '" columns "'::jsonb, 'rows', (SELECT coalesce(jsonb_agg(jsonb_build_object('cells',"                 \
-    " jsonb_build_array(" cells ")) ORDER BY " order ", b.key), '[]') FROM b WHERE b.kind = '" of_kind "'))"
+    " 'more', (SELECT count(*) FROM b WHERE b.kind = '" of_kind                                                        \
+    "') - (SELECT count(*) FROM shown WHERE kind = '" of_kind "'), 'columns', '" columns                               \
+    "'::jsonb, 'rows', (SELECT coalesce(jsonb_agg(jsonb_build_object('cells',"                                         \
+    " cells) ORDER BY n), '[]') FROM shown WHERE kind = '" of_kind "'))"
 #define WITH_UNIT(x, unit) "coalesce(" x " || coalesce(' ' || " unit ", ''), '')"
 #define PRICE              "coalesce(b.price::text, (SELECT string_agg(p, ', ') FROM jsonb_array_elements_text(b.prices) p), '')"
 #define CUTS                                                                                                           \
@@ -33,19 +36,37 @@
 #define ARTICLE_NAMES                                                                                                  \
     "[\"Code\",\"Description\",\"Colour\",\"Amount\",\"Unit\",\"Packing unit\",\"Price\",\"Supplier\"]"
 #define LABOUR_NAMES "[\"What\",\"Where\",\"Minutes\"]"
-#define PANES        GROUP("Panes", "glass", "b.code, b.name, b.width DESC", PANE_NAMES, PANE_CELLS)
-#define PROFILES     GROUP("Profiles", "profile", "b.code, b.colour", PROFILE_NAMES, PROFILE_CELLS)
-#define ARTICLES     GROUP("Articles", "article", "b.code, b.colour", ARTICLE_NAMES, ARTICLE_CELLS)
-#define LABOUR       GROUP("Labour", "labour", "b.what, b.name", LABOUR_NAMES, LABOUR_CELLS)
+#define PANES        GROUP("Panes", "glass", PANE_NAMES)
+#define PROFILES     GROUP("Profiles", "profile", PROFILE_NAMES)
+#define ARTICLES     GROUP("Articles", "article", ARTICLE_NAMES)
+#define LABOUR       GROUP("Labour", "labour", LABOUR_NAMES)
+/* A page stays one, however much a list holds: so many lines of each kind, and no more than so many bytes of them. */
+#define SHOWN_BYTES "200000"
+#define FIRST                                                                                                          \
+    "(SELECT b.*, row_number() OVER (PARTITION BY b.kind ORDER BY b.code, b.what, CASE WHEN b.kind IN ('glass',"       \
+    " 'labour') THEN b.name ELSE b.colour END, b.width DESC, b.key) AS n FROM b)"
+#define CELLS                                                                                                          \
+    "CASE b.kind WHEN 'glass' THEN jsonb_build_array(" PANE_CELLS                                                      \
+    ") WHEN 'profile' THEN jsonb_build_array(" PROFILE_CELLS ") WHEN 'article' THEN jsonb_build_array(" ARTICLE_CELLS  \
+    ") ELSE jsonb_build_array(" LABOUR_CELLS ") END"
+#define SHOWN                                                                                                          \
+    "(SELECT * FROM (SELECT c.kind, c.n, c.cells, sum(octet_length(c.cells::text)) OVER (PARTITION BY c.kind ORDER BY" \
+    " c.n) AS bytes FROM (SELECT b.kind, b.n, (SELECT jsonb_agg(" UI_CUT(                                              \
+        "y.c") " ORDER BY y.i) FROM"                                                                                   \
+               " jsonb_array_elements_text(" CELLS ") WITH ORDINALITY AS y (c, i)) AS cells FROM " FIRST " b"          \
+               " WHERE b.n <= " UI_LINES ") c) c WHERE c.bytes <= " SHOWN_BYTES ")"
 #define TABLES                                                                                                         \
     "(SELECT coalesce(jsonb_agg(jsonb_build_object('name', t->>'name', 'rows', coalesce(t->>'rows', '?'), 'path',"     \
-    " " SEGMENT("t->>'name'") ") ORDER BY n), '[]') FROM jsonb_array_elements(f.tables) WITH ORDINALITY AS x (t, n))"
+    " " SEGMENT("t->>'name'") ") ORDER BY n), '[]') FROM jsonb_array_elements(f.tables) WITH ORDINALITY AS x (t, n) "  \
+                              "WHERE n <= " UI_LINES ")"
 
 const struct query ui_query_bill = {
     .name = "ui_bill",
-    .sql = "WITH s AS (SELECT * FROM parts_states WHERE elevation_id = $1::int AND state = 'read'),"
-           " b AS MATERIALIZED (SELECT b.* FROM s, bom_rows(ARRAY[s.elevation_id], ARRAY[s.number], ARRAY[s.amount]) b)"
-           " SELECT jsonb_build_object('version', s.number, 'times', s.amount, 'groups',"
-           " jsonb_build_array(" PANES ", " PROFILES ", " ARTICLES ", " LABOUR "), 'tables', " TABLES ")"
-           " FROM s JOIN parts_files f ON f.sha256 = s.sha256",
+    .sql =
+        "WITH s AS (SELECT * FROM parts_states WHERE elevation_id = $1::int AND state = 'read'),"
+        " b AS MATERIALIZED (SELECT b.* FROM s, bom_rows(ARRAY[s.elevation_id], ARRAY[s.number], ARRAY[s.amount]) b),"
+        " shown AS MATERIALIZED " SHOWN " SELECT jsonb_build_object('version', s.number, 'times', s.amount, 'groups',"
+        " jsonb_build_array(" PANES ", " PROFILES ", " ARTICLES ", " LABOUR "), 'tables', " TABLES ","
+        " 'more_tables', greatest(jsonb_array_length(f.tables) - " UI_LINES ", 0))"
+        " FROM s JOIN parts_files f ON f.sha256 = s.sha256",
 };

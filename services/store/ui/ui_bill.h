@@ -5,8 +5,9 @@
 
 #include "services/store/pool.h"
 
-/* (elevation): {"version", "times", "groups": [{"title", "table", "count", "columns", "rows": [{"cells"}]}], "tables":
- * [{"name", "rows", "path"}]}; no row while the list is not read. */
+/* (elevation): {"version", "times", "groups": [{"title", "count", "more", "columns", "rows": [{"cells"}]}], "tables":
+ * [{"name", "rows", "path"}], "more_tables"}, more: so many are not among the rows; no row while the list is not read.
+ */
 extern const struct query ui_query_bill;
 
 #endif

@@ -1,4 +1,5 @@
 /* See ui_versions.h. Lines are told from each other by the key of bom_rows, as bom_difference does. */
+#include "services/store/ui/ui_lines.h"
 #include "services/store/ui/ui_versions.h"
 
 #define LINES_OF(v)                                                                                                    \
@@ -31,6 +32,18 @@
                                                                                                                    "e"                          \
                                                                                                                    "r") ", 'changes', " CHANGES \
                                                                                                                         ")"
+#define ORDER                                                                                                          \
+    "array_position(ARRAY['glass', 'profile', 'article', 'labour'], d.l->>'kind'), d.l->>'code', d.l->>'name', d.key"
+/* Of more lines than a page has room for those that differ come first. */
+#define FIRST                                                                                                          \
+    "(SELECT * FROM (SELECT d.*, row_number() OVER (ORDER BY d.mark = '', " ORDER                                      \
+    ") AS n FROM d) d WHERE d.n <= " UI_LINES ")"
+#define SHOWN                                                                                                          \
+    "(SELECT * FROM (SELECT d.*, sum(octet_length(d.told::text)) OVER (ORDER BY d.n) AS bytes FROM (SELECT d.*,"       \
+    " (SELECT jsonb_object_agg(m.key, " UI_CUT("m.value") ") FROM jsonb_each_text(" ROW_OF_D                           \
+                                                          ") m) AS told FROM " FIRST                                   \
+                                                          " d) d) d WHERE d.bytes <= " SHOWN_BYTES ")"
+#define SHOWN_BYTES "400000"
 
 const struct query ui_query_versions = {
     .name = "ui_versions",
@@ -44,7 +57,8 @@ const struct query ui_query_versions = {
                     " d AS MATERIALIZED (SELECT key, coalesce(y.line, x.line) AS l, coalesce(x.line, '{}') AS before,"
                     "  coalesce(y.line, '{}') AS after, CASE WHEN x.line IS NULL THEN 'added' WHEN y.line IS NULL THEN "
                     "'removed'"
-                    "  WHEN x.line <> y.line THEN 'changed' ELSE '' END AS mark FROM x FULL JOIN y USING (key))"
+                    "  WHEN x.line <> y.line THEN 'changed' ELSE '' END AS mark FROM x FULL JOIN y USING (key)), shown "
+                    "AS MATERIALIZED " SHOWN
                     " SELECT jsonb_build_object('versions', (SELECT jsonb_agg(jsonb_build_object('number', v.number, "
                     "'since',"
                     "  v.valid_from, 'is_from', v.number = (SELECT number FROM a), 'is_to', v.number = (SELECT number "
@@ -54,10 +68,8 @@ const struct query ui_query_versions = {
                     "parsed_at"
                     "  FROM z) t), 'added', (SELECT count(*) FROM d WHERE mark = 'added'), 'removed', (SELECT count(*) "
                     "FROM d"
-                    "  WHERE mark = 'removed'), 'changed', (SELECT count(*) FROM d WHERE mark = 'changed'), 'rows', "
-                    "(SELECT"
-                    "  coalesce(jsonb_agg(" ROW_OF_D
-                    " ORDER BY array_position(ARRAY['glass', 'profile', 'article', 'labour'],"
-                    "  d.l->>'kind'), d.l->>'code', d.l->>'name', d.key), '[]') FROM d))"
+                    "  WHERE mark = 'removed'), 'changed', (SELECT count(*) FROM d WHERE mark = 'changed'), 'more',"
+                    " (SELECT count(*) FROM d) - (SELECT count(*) FROM shown), 'rows', (SELECT "
+                    "coalesce(jsonb_agg(d.told ORDER BY " ORDER "), '[]') FROM shown d))"
                     " WHERE (SELECT count(*) FROM v) > 1",
 };

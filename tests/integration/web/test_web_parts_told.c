@@ -419,6 +419,46 @@ TEST(test_an_absurd_amount_of_an_elevation_spoils_nothing)
     pg_exec(&web.pg, "UPDATE elevations SET amount = 1 WHERE id = 4");
 }
 
+/* ---- a page of a list that is larger than it ---- */
+
+#define MANY 20000
+
+static void store_many(const char *price)
+{
+    char list[1400];
+    snprintf(
+        list, sizeof list,
+        "INSERT INTO Elevations (ElevationID, Name) VALUES ('{E}', 'W');"
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+        " INSERT INTO Articles SELECT printf('A%%05d', i), 1, 1, 1, %s FROM n;"
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+        " INSERT INTO Profiles SELECT 'P', 1, i FROM n;"
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 700)"
+        " INSERT INTO Glass SELECT 'G', printf('%%03d', i) || replace(hex(zeroblob(700)), '00', '\"<'), 1, 1 FROM n",
+        MANY, price, MANY);
+    parts_list_store_rows(&web, 4, packed, list);
+    parts_list_read(&web, "[[4],true]");
+}
+
+TEST(test_the_page_of_a_large_list_shows_its_beginning_and_says_how_much_more_there_is)
+{
+    static const char *const shown[] = {">A00001<", ">A00500<",
+                                        "19500 more lines are not shown: <a href=\"/api/v1/elevations/4/bom\">",
+                                        "…</td>", /* the panes' names, and the cuts of the profile */ NULL};
+    store_many("1");
+    store_many("CASE i WHEN 19999 THEN 2 ELSE 1 END");
+    struct http_reply reply = web_call(&web, "GET", "/ui/browse/elevations/4", web.admin, NULL);
+    assert_int_equal(reply.status, 200);
+    for (int i = 0; i < 4; i++)
+        if (!strstr(reply.body, shown[i])) fail_msg("%s is not shown in %.20000s", shown[i], reply.body);
+    assert_null(strstr(reply.body, ">A00501<"));
+    assert_non_null(strstr(reply.body, ">A19999<")); /* which differs between the versions */
+    assert_non_null(
+        strstr(reply.body, "(those that differ come first): <a href=\"/api/v1/elevations/4/bom/diff?from="));
+    assert_non_null(strstr(reply.body, "</html>"));
+    http_reply_free(&reply);
+}
+
 /* As an earlier version has stored them. */
 TEST(test_sums_that_no_number_holds_are_refused_with_what_to_look_for)
 {
@@ -443,6 +483,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_list_that_is_not_the_newest_says_so),
     cmocka_unit_test(test_an_absurd_number_in_a_list_is_told_and_spoils_nothing),
     cmocka_unit_test(test_an_absurd_amount_of_an_elevation_spoils_nothing),
+    cmocka_unit_test(test_the_page_of_a_large_list_shows_its_beginning_and_says_how_much_more_there_is),
     cmocka_unit_test(test_sums_that_no_number_holds_are_refused_with_what_to_look_for),
 };
 TEST_MAIN(tests, set_up, tear_down)
