@@ -122,6 +122,14 @@ const struct query query_bom_project_diff = {
 
 /* ---- what is ordered ---- */
 
+/* How many there are, and the first one's id. */
+#define OF_STATE(which) "count(s.elevation_id) FILTER (WHERE " which "), min(s.elevation_id) FILTER (WHERE " which ")"
+#define TO_COME         OF_STATE("s.state IN ('waiting', 'moving', 'missing')")
+#define FAILED          OF_STATE("s.state = 'failed'")
+#define REFUSED         OF_STATE("s.state = 'refused'")
+#define OLDER           OF_STATE("s.state = 'read' AND s.behind IS NOT NULL")
+#define UNREAD_FROM     " FROM projects o LEFT JOIN (" PARTS_STATES ") ON s.project_id = o.id WHERE "
+
 const struct query query_bom_unread = {
     .name = "bom_unread",
     .sql = "SELECT count(s.elevation_id) FILTER (WHERE " PARTS_LACKING "), coalesce((SELECT"
@@ -130,9 +138,8 @@ const struct query query_bom_unread = {
            "'an older one' END || ')' ORDER BY s.elevation_id)"
            " FILTER (WHERE " PARTS_LACKING "))[1:20]) x), ''), " PARTS_MARK
            ", jsonb_build_object('project', o.name, 'job', o.job_number, 'offer', o.offer_number, 'person',"
-           " o.person_in_charge, 'at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI \"UTC\"'))"
-           " FROM projects o LEFT JOIN (" PARTS_STATES
-           ") ON s.project_id = o.id WHERE " PROJECT_IS("o.id", "$1") " GROUP BY o.id",
+           " o.person_in_charge, 'at', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI \"UTC\"')), " TO_COME
+           ", " FAILED ", " REFUSED ", " OLDER UNREAD_FROM PROJECT_IS("o.id", "$1") " GROUP BY o.id",
 };
 
 #define OF_PROJECT                                                                                                     \

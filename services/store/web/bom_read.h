@@ -20,7 +20,8 @@ extern const struct query query_bom_diff;
 extern const struct query query_bom_project_diff; /* (project, from, to or NULL) JSON */
 
 /* (project): how many elevations' parts lists are not read, the first of them by name, the mark (parts_sql.h), what
- * stands at the head of an order (JSON: project, job, offer, person, at); no row: no such project */
+ * stands at the head of an order (JSON: project, job, offer, person, at), and of those still to come, failed, refused,
+ * not the newest: how many and the first one's id; no row: no such project */
 extern const struct query query_bom_unread;
 /* (after, limit, project): as LIST_MORE_SQL */
 extern const struct query query_glass_order;

@@ -3,7 +3,9 @@
 #include "services/web/api/orders.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "conf/buf.h"
 #include "services/store/web/bom_read.h"
 #include "services/web/api/parts_mark.h"
 #include "services/web/api/parts_rows.h"
@@ -26,6 +28,42 @@ struct whole {
     void (*go)(struct req *r, const PGresult *head);
 };
 
+/* By how it is with a list: what its elevation is answered and shown tells why. As query_bom_unread has them. */
+static const struct {
+    const char *state, *what_to_do;
+} lacking[] = {
+    {"still to be read or fetched", "ask again when they are"},
+    {"could not be read (failed)", "waiting repairs none of them: have the file put right in Logikal, or read again by"
+                                   " POST /api/v1/elevations/{id}/enrichment/trigger?force=true"},
+    {"not taken as they came (refused)", "have Logikal give another, and fetch it by POST"
+                                         " /api/v1/sync/force/project/{project_id}"},
+    {"not the newest",
+     "Logikal's newer list could not be had; POST /api/v1/sync/force/project/{project_id} tries again"},
+};
+#define LACKING_COLUMN 4 /* of the first one's number; the id follows */
+
+static void refuse(struct req *r, const PGresult *result, int64_t unread)
+{
+    struct buf out = {0};
+    buf_printf(&out, "The parts lists of %lld elevations are not in it, or not the newest ones: ", (long long)unread);
+    for (int i = 0; i < (int)(sizeof lacking / sizeof *lacking); i++) {
+        const char *count = PQgetvalue(result, 0, LACKING_COLUMN + 2 * i);
+        const char *id = PQgetvalue(result, 0, LACKING_COLUMN + 2 * i + 1);
+        if (strcmp(count, "0") == 0) continue;
+        buf_printf(&out, "%s %s: %s", count, lacking[i].state, lacking[i].what_to_do);
+        if (i > 0)
+            buf_printf(&out, " (why: /api/v1/elevations/%s/parts, or the page /ui/why?of=elevation:%%23%s)", id, id);
+        buf_str(&out, ". ");
+    }
+    buf_printf(&out, "With incomplete=true there is what can be had. They are those of %s%s", PQgetvalue(result, 0, 1),
+               unread > 20 ? " ..." : "");
+    if (out.failed)
+        reply_unavailable(r, 1, "No memory");
+    else
+        reply_detail(r, 409, "%.*s", (int)out.len, out.data);
+    buf_free(&out);
+}
+
 static void then_unread(struct req *r, const PGresult *result, void *arg)
 {
     const struct whole *w = arg;
@@ -35,11 +73,7 @@ static void then_unread(struct req *r, const PGresult *result, void *arg)
     }
     int64_t unread = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
     if (unread > 0 && !req_arg_bool(r, "incomplete")) {
-        reply_detail(
-            r, 409,
-            "The parts lists of %lld elevations are not in it, or not the newest ones: ask again when they are "
-            "read, or with incomplete=true for what is there. They are those of %s%s",
-            (long long)unread, PQgetvalue(result, 0, 1), unread > 20 ? " ..." : "");
+        refuse(r, result, unread);
         return;
     }
     reply_header(r, "X-Parts-Not-Read", req_printf(r, "%lld", (long long)unread));

@@ -235,7 +235,7 @@ void reply_shared(struct req *r, int status, const char *type, const void *bytes
 
 void reply_detail(struct req *r, int status, const char *fmt, ...)
 {
-    char text[1024];
+    char text[8192]; /* names of many objects, each a long one */
     struct buf b = {0};
     va_list ap;
     va_start(ap, fmt);

@@ -250,6 +250,13 @@ static void expect_told(const char *path, int status, const char *const texts[])
     http_reply_free(&reply);
 }
 
+static void expect_not_told(const char *path, const char *text)
+{
+    struct http_reply reply = ask(path, NULL);
+    if (strstr(reply.body, text)) fail_msg("%s: %s is in %s", path, text, reply.body);
+    http_reply_free(&reply);
+}
+
 static void expect_refused(void)
 {
     static const char *const told[] = {"\\\"W4\\\"", "could not be read", "/elevations/4/parts-list",
@@ -257,7 +264,9 @@ static void expect_refused(void)
     expect_told("/elevations/4/bom", 409, told);
     expect_told("/elevations/4/parts", 409, told);
     expect_told("/elevations/4/parts/Articles", 409, told);
-    expect_told("/projects/p1/stock-list", 409, (const char *const[]){"W4 (failed)", "incomplete=true", NULL});
+    expect_told("/projects/p1/stock-list", 409,
+                (const char *const[]){"W4 (failed)", "1 could not be read", "waiting repairs none",
+                                      "/elevations/4/parts", "of=elevation:%234", "incomplete=true", NULL});
     expect_told("/projects/p1/bom", 200,
                 (const char *const[]){"\"is_whole\": false", "\"state\": \"failed\"", "W4", "\"error\": ", NULL});
     struct http_reply reply =
@@ -326,9 +335,14 @@ TEST(test_a_list_that_was_not_taken_says_so_and_is_not_waited_for)
             snprintf(path, sizeof path, "/elevations/5/%s", below[n]);
             expect_told(path, 409, told);
         }
-        expect_told("/projects/p1/glass-order", 409, (const char *const[]){"W5 (refused)", NULL});
+        expect_told("/projects/p1/glass-order", 409,
+                    (const char *const[]){"W5 (refused)", "1 not taken", "/elevations/5/parts",
+                                          "/ui/why?of=elevation:%235", NULL});
+        expect_not_told("/projects/p1/glass-order/print", "ask again");
     }
     pg_exec(&web.pg, "UPDATE elevations SET parse_status = 'pending' WHERE logikal_id = 'e5'"); /* it may still come */
+    expect_told("/projects/p1/glass-order", 409,
+                (const char *const[]){"W5 (missing)", "1 still to be read or fetched: ask again", NULL});
     expect_told("/elevations/5/bom", 503, (const char *const[]){"not fetched yet", "PARTS_MAX_BYTES", NULL});
     pg_exec(&web.pg, "DELETE FROM elevations WHERE logikal_id = 'e5'");
 }
@@ -344,7 +358,8 @@ TEST(test_a_list_that_is_not_the_newest_says_so)
                 (const char *const[]){"\"behind\": \"Logikal answered 500\"", "\"is_whole\": false", NULL});
     expect_told("/elevations/2/parts", 200, (const char *const[]){"\"behind\": \"Logikal answered 500\"", NULL});
     expect_told("/elevations/1/bom", 200, (const char *const[]){"\"is_whole\": true", NULL});
-    expect_told("/projects/p1/stock-list", 409, (const char *const[]){"(an older one)", NULL});
+    expect_told("/projects/p1/stock-list", 409,
+                (const char *const[]){"(an older one)", "1 not the newest", "/elevations/2/parts", NULL});
     expect_told("/projects/p1/stock-list?incomplete=true", 200, (const char *const[]){"\"data\":[", NULL});
     pg_exec(&web.pg, "UPDATE elevation_parts_lists SET error = NULL");
     expect_told("/projects/p1/bom", 200, (const char *const[]){"\"is_whole\": true", NULL});
