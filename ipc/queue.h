@@ -106,7 +106,7 @@ int queue_stats(struct queue *q, queue_stats_fn fn, void *arg, struct err *err);
 /* Lists as JSON, offset from the next in line, limit at most 1000; the array belongs to the queue and is gone after the
  * call. Entries (members that are not known are null):
  *   QUEUE_WAITING  {"queue","id","task","args","kwargs","retries","eta","expires","priority","size_bytes"}
- *   QUEUE_UNACKED  the same and {"tag","worker","deliveries","held_ms"}
+ *   QUEUE_UNACKED  the same and {"tag","worker","deliveries","running_ms"}; running_ms: of what its worker has told of
  *   QUEUE_SCHEDULED the same as waiting, and {"tag","due"}
  *   QUEUE_DEAD {"index","letter","reason","queue","id","task","deliveries","at","size_bytes","message","args","kwargs"}
  *   QUEUE_WORKERS  {"id","node","pid","active","processed","concurrency","last_seen_ms"}

@@ -135,11 +135,14 @@ static cJSON *unacked_entry(redisReply **e)
     size_t len;
     const char *raw = unwrap(e[2], &len, queue, sizeof queue);
     cJSON *entry = describe(raw, len, queue);
-    int64_t held = wall_ms() - (int64_t)(strtod(e[1]->str, NULL) * 1000);
+    int64_t began = number(e[5]), now = wall_ms();
     add_text(entry, "tag", e[0]->str);
     add_text(entry, "worker", e[3]->len > 0 ? e[3]->str : NULL);
     cJSON_AddNumberToObject(entry, "deliveries", (double)number(e[4]) + 1);
-    cJSON_AddNumberToObject(entry, "held_ms", held > 0 ? (double)held : 0);
+    if (began > 0)
+        cJSON_AddNumberToObject(entry, "running_ms", now > began ? (double)(now - began) : 0);
+    else
+        cJSON_AddNullToObject(entry, "running_ms");
     return entry;
 }
 
@@ -185,13 +188,14 @@ static cJSON *worker_entry(redisReply **e)
     }
     int64_t seen = wall_ms() - (int64_t)(strtod(e[1]->str, NULL) * 1000);
     cJSON_DeleteItemFromObjectCaseSensitive(entry, "id");
+    cJSON_DeleteItemFromObjectCaseSensitive(entry, "began"); /* it stands with the tasks */
     add_text(entry, "id", e[0]->str);
     cJSON_AddNumberToObject(entry, "last_seen_ms", seen > 0 ? (double)seen : 0);
     return entry;
 }
 
 static const int row_width[] = {
-    [QUEUE_WAITING] = 2, [QUEUE_UNACKED] = 5, [QUEUE_SCHEDULED] = 3, [QUEUE_DEAD] = 2, [QUEUE_WORKERS] = 3};
+    [QUEUE_WAITING] = 2, [QUEUE_UNACKED] = 6, [QUEUE_SCHEDULED] = 3, [QUEUE_DEAD] = 2, [QUEUE_WORKERS] = 3};
 
 size_t queue_row_width(enum queue_view view)
 {
@@ -230,8 +234,8 @@ static void on_list(void *arg, const struct redis_answer *answer)
 static int view_keys(struct queue *q, enum queue_view view, const char *name, const char **argv,
                      char (*keys)[QUEUE_KEY_SIZE])
 {
-    static const char *const table[][4] = {
-        [QUEUE_UNACKED] = {KEY_UNACKED, KEY_UNACKED_INDEX, KEY_REGISTERED, KEY_HISTORY},
+    static const char *const table[][5] = {
+        [QUEUE_UNACKED] = {KEY_UNACKED, KEY_UNACKED_INDEX, KEY_REGISTERED, KEY_HISTORY, KEY_ABOUT},
         [QUEUE_SCHEDULED] = {KEY_SCHEDULED, KEY_SCHEDULED_MESSAGES},
         [QUEUE_DEAD] = {KEY_DEAD},
         [QUEUE_WORKERS] = {KEY_WORKERS, KEY_ABOUT},
@@ -240,7 +244,7 @@ static int view_keys(struct queue *q, enum queue_view view, const char *name, co
     if (view == QUEUE_WAITING)
         for (; n < q->keys.step_count; n++) argv[n] = queue_step_key(&q->keys, keys[n], name, n);
     else
-        for (; n < 4 && table[view][n]; n++) argv[n] = queue_key(&q->keys, keys[n], table[view][n], "");
+        for (; n < 5 && table[view][n]; n++) argv[n] = queue_key(&q->keys, keys[n], table[view][n], "");
     return n;
 }
 

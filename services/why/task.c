@@ -40,7 +40,8 @@ static cJSON *in_hand(const cJSON *facts, const cJSON *entry, const cJSON *resul
     double lease_ms = why_number(why_fact(why_fact(facts, "settings"), "WORKER_LEASE_SECONDS"), "number") * 1000;
     double tries = why_number(entry, "deliveries");
     bool is_lost = *owner && (!worker || why_number(worker, "last_seen_ms") > lease_ms);
-    bool has_begun = strcmp(status, "STARTED") == 0 || strcmp(status, "PROGRESS") == 0;
+    double running_ms = why_number(entry, "running_ms");
+    bool has_begun = running_ms > 0 || strcmp(status, "STARTED") == 0 || strcmp(status, "PROGRESS") == 0;
     char span[32], setting[200];
     cJSON *link;
     if (has_begun && *why_text(result, "progress"))
@@ -68,7 +69,8 @@ static cJSON *in_hand(const cJSON *facts, const cJSON *entry, const cJSON *resul
                     why_link(WHY_WAITS, "It is its delivery number %.0f: a worker died or was cut off with it", tries));
     if (strcmp(status, "RETRY") == 0)
         why_because(link, why_link(WHY_WAITS, "It failed before, and is tried again: %s", why_text(result, "error")));
-    /* Redis knows when it was renewed last, which is not when it was taken: only a sync says when it began. */
+    /* Its worker tells after a while, a sync at once. */
+    if (running_ms > 0) why_since_ms(link, why_number(facts, "now_ms") - running_ms);
     why_since(link, why_text(why_find(why_fact(why_fact(facts, "plant"), "runs"), "task_id", why_text(entry, "id")),
                              "started_at"));
     why_do(link, "To stop it: Tasks page, or DELETE /api/v1/scheduler/tasks/%s", why_text(entry, "id"));

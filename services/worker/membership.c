@@ -20,6 +20,7 @@
 /* Tags begin with the epoch in hex: longer than 64 bytes, they make Redis keep its hashes as hashes. */
 #define EPOCH_BYTES 32
 #define MEMBERS_MAX 256
+#define LONG_US     500000  /* of shorter tasks it is not told since when they run */
 #define ALL_MAX     "20000" /* messages of a dead worker that are given back in one go */
 
 /* What another worker's record was when it was first seen so, and when that was (own monotonic clock). */
@@ -109,25 +110,42 @@ static void on_leased(void *arg, const struct redis_answer *answer)
         log_error("this worker cannot register with Redis, will be tried again: %s", answer->text);
 }
 
+/* Since when each task runs that has run for a while: renewals write over what Redis knows of that. */
+static void add_began(struct worker *w, struct buf *about)
+{
+    const char *between = "";
+    buf_str(about, ", \"began\": {");
+    for (int slot = 0; slot < RUNNERS_MAX; slot++) {
+        const struct delivery *d = TAILQ_FIRST(deliveries_sent(w, slot));
+        if (!d || !d->is_started_told || wall_us() - d->started_wall_us < LONG_US) continue;
+        buf_printf(about, "%s\"%s\": \"%lld\"", between, d->tag, (long long)(d->started_wall_us / 1000));
+        between = ", ";
+    }
+    buf_char(about, '}');
+}
+
 static void send_lease(struct worker *w)
 {
     static const char *const names[] = {KEY_WORKERS, KEY_HELD, KEY_UNACKED_INDEX, KEY_ABOUT, KEY_SWEPT, KEY_REGISTERED};
     struct membership *m = w->membership;
     struct script_call c = {0};
-    char about[800];
+    struct buf about = {0};
     if (m->is_leasing) return;
-    snprintf(about, sizeof about,
-             "{\"node\": \"%s\", \"pid\": %d, \"active\": %d, \"processed\": %lld, \"concurrency\": %d}", w->node,
-             (int)getpid(), deliveries_count(w, DELIVERY_SENT), (long long)events_done_count(w), runners_size(w));
+    buf_printf(&about, "{\"node\": \"%s\", \"pid\": %d, \"active\": %d, \"processed\": %lld, \"concurrency\": %d",
+               w->node, (int)getpid(), deliveries_count(w, DELIVERY_SENT), (long long)events_done_count(w),
+               runners_size(w));
+    add_began(w, &about);
+    buf_char(&about, '}');
     script_call_keys(&c, &w->keys, names, 6, 1u << 1 | 1u << 4, w->id);
     script_call_text(&c, w->id);
-    script_call_text(&c, about);
+    script_call_text(&c, about.failed ? "{}" : about.data);
     script_call_text(&c, w->epoch);
     script_call_text(&c, m->proposed);
     script_call_number(&c, lease_ms(w) / 1000);
     script_call_number(&c, ++m->renewals);
     m->leased_us = mono_us();
     m->is_leasing = script_call_run(&c, w->redis, "lease", on_leased, w) == 0;
+    buf_free(&about);
 }
 
 void membership_check(struct worker *w)

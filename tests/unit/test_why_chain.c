@@ -206,20 +206,20 @@ static const struct {
      "stuck",
      {"Queue nobody is none of those that are served here", "serves a queue nobody"}},
     /* tasks */
-    {BASE "," WORKER "," TASK("'unacked':[{'id':'t','task':'a.b','worker':'w','held_ms':1000,'deliveries':3}],"
+    {BASE "," WORKER "," TASK("'unacked':[{'id':'t','task':'a.b','worker':'w','running_ms':1000,'deliveries':3}],"
                               "'result':{'status':'STARTED'}"),
      "task",
      "t",
      "waits",
-     {"a.b is running\n", "Worker celery@box holds it", "delivery number 3"}},
-    {BASE "," WORKER "," TASK("'unacked':[{'id':'t','task':'a.b','worker':'w','held_ms':1000,'deliveries':1}],"
+     {"a.b is running, since 2026-05-28 20:26:39", "Worker celery@box holds it", "delivery number 3"}},
+    {BASE "," WORKER "," TASK("'unacked':[{'id':'t','task':'a.b','worker':'w','running_ms':null,'deliveries':1}],"
                               "'result':{'status':'STARTED'}") ",'plant':{'runs':[{'task_id':'t','started_at':"
                                                                "'2026-05-28T01:02:03Z'}]}",
      "task",
      "t",
      "waits",
      {"a.b is running, since 2026-05-28 01:02:03"}},
-    {BASE "," WORKER "," TASK("'unacked':[{'id':'t','task':'a.b','worker':'gone','held_ms':1000}]"),
+    {BASE "," WORKER "," TASK("'unacked':[{'id':'t','task':'a.b','worker':'gone','running_ms':null}]"),
      "task",
      "t",
      "waits",

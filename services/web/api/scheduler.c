@@ -39,7 +39,7 @@ static void add_tasks(cJSON *list, const cJSON *entries)
     const cJSON *e;
     cJSON_ArrayForEach(e, entries) {
         cJSON *t = cJSON_CreateObject();
-        const cJSON *held = json_member(e, "held_ms");
+        const cJSON *running = json_member(e, "running_ms");
         add_text(t, "id", e, "id");
         add_text(t, "name", e, "task");
         cJSON_AddItemToObject(t, "args", copy_or(e, "args", cJSON_CreateArray));
@@ -47,7 +47,10 @@ static void add_tasks(cJSON *list, const cJSON *entries)
         add_text(t, "type", e, "task");
         add_text(t, "hostname", e, "worker");
         add_text(t, "worker", e, "worker");
-        if (held) cJSON_AddNumberToObject(t, "time_start", (double)wall_ms() / 1000 - held->valuedouble / 1000);
+        if (cJSON_IsNumber(running))
+            cJSON_AddNumberToObject(t, "time_start", ((double)wall_ms() - running->valuedouble) / 1000);
+        else if (running)
+            cJSON_AddNullToObject(t, "time_start"); /* its worker has not told yet */
         if (json_member(e, "eta")) cJSON_AddItemToObject(t, "eta", cJSON_Duplicate(json_member(e, "eta"), true));
         if (json_member(e, "expires"))
             cJSON_AddItemToObject(t, "expires", cJSON_Duplicate(json_member(e, "expires"), true));

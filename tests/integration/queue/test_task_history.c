@@ -1,11 +1,13 @@
 /* The history of tasks in PostgreSQL: every end that is no quick success, whatever it was sent as; what is masked; over
  * the API, with filters, pages and "again"; while PostgreSQL is away; when a worker is killed. Real Redis, PostgreSQL,
  * worker and web. */
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/clock.h"
 #include "tests/integration/queue/queue_rig.h"
 #include "tests/support/web.h"
 
@@ -71,8 +73,6 @@ static void assert_says(const char *path, const char *words)
     free(body);
 }
 
-/* ---- every end ---- */
-
 static void send(const char *task, const char *id, const char *args, const char *kwargs, int64_t expires_us)
 {
     cJSON *list = cJSON_Parse(args), *named = kwargs ? cJSON_Parse(kwargs) : NULL;
@@ -82,6 +82,51 @@ static void send(const char *task, const char *id, const char *args, const char 
     cJSON_Delete(list);
     cJSON_Delete(named);
 }
+
+/* ---- what runs ---- */
+
+/* When it began, unix seconds, as is told of what runs; 0 = it is not told. */
+static double began(const char *id)
+{
+    char *body = get("/api/v1/scheduler/tasks/active");
+    cJSON *answer = cJSON_Parse(body), *task;
+    double at = 0;
+    cJSON_ArrayForEach(task, cJSON_GetObjectItemCaseSensitive(answer, "active_tasks")) {
+        const char *own = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(task, "id"));
+        const cJSON *start = cJSON_GetObjectItemCaseSensitive(task, "time_start");
+        assert_non_null(start);
+        if (own && strcmp(own, id) == 0 && cJSON_IsNumber(start)) at = start->valuedouble;
+    }
+    cJSON_Delete(answer);
+    free(body);
+    return at;
+}
+
+static double renewed(void)
+{
+    redisReply *reply = redisCommand(rig.redis, "ZRANGE logikald.workers 0 0 WITHSCORES");
+    assert_true(reply && reply->type == REDIS_REPLY_ARRAY);
+    double score = reply->elements == 2 ? strtod(reply->element[1]->str, NULL) : 0;
+    freeReplyObject(reply);
+    return score;
+}
+
+TEST(test_when_a_task_began_stays_though_its_lease_is_renewed)
+{
+    int64_t sent_ms = wall_ms();
+    send(D "sleep", "runs-on", "[600]", NULL, 0);
+    WAIT_UNTIL(began("runs-on") > 0, 30000);
+    double first = began("runs-on"), told_at = (double)wall_ms() / 1000, last = renewed();
+    assert_true(first * 1000 >= (double)sent_ms - 50 && first <= told_at - 0.4);
+    for (int i = 0; i < 2; i++, last = renewed()) WAIT_UNTIL(renewed() != last, 30000);
+    assert_true(fabs(began("runs-on") - first) < 0.1);
+    assert_int_equal(web_status(&web, "DELETE", "/api/v1/scheduler/tasks/runs-on", web.admin, NULL), 200);
+    WAIT_UNTIL(rows("id = 'runs-on'") == 1, 20000);
+    WAIT_UNTIL(began("runs-on") == 0, 20000);
+    pg_exec(&web.pg, "DELETE FROM task_history WHERE id = 'runs-on'");
+}
+
+/* ---- every end ---- */
 
 static void send_large(const char *id, size_t bytes)
 {
@@ -391,6 +436,7 @@ TEST(test_a_worker_that_stops_writes_all_and_a_killed_one_loses_only_its_newest)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_when_a_task_began_stays_though_its_lease_is_renewed),
         cmocka_unit_test(test_every_end_that_is_no_quick_success_is_a_row),
         cmocka_unit_test(test_tries_of_one_task_stand_together),
         cmocka_unit_test(test_filters_and_pages),
