@@ -5,9 +5,10 @@
 /* ---- added up ---- */
 
 /* The elevations that it is made of, in which version; and those of which nothing is in it. */
+#define S_SINCE PARTS_TIME("s.valid_from")
 #define MADE_OF                                                                                                        \
     "'elevations', (SELECT coalesce(jsonb_agg(jsonb_build_object('elevation_id', s.elevation_id, 'name', s.name,"      \
-    " 'amount', s.amount, 'version', s.number, 'sha256', s.sha256, 'valid_from', s.valid_from) ||"                     \
+    " 'amount', s.amount, 'version', s.number, 'sha256', s.sha256, 'valid_from', " S_SINCE ") ||"                      \
     " jsonb_strip_nulls(jsonb_build_object('behind', s.behind)) ORDER BY s.elevation_id), '[]') FROM s WHERE s.state " \
     "= 'read'),"                                                                                                       \
     " 'is_whole', NOT EXISTS (SELECT FROM s WHERE " PARTS_LACKING "),"                                                 \
@@ -27,18 +28,21 @@
 
 const struct query query_bom_elevation = {
     .name = "bom_elevation",
+    .is_exact = true,
     .is_slow = true,
     .sql = BOM("'elevation_id', o.id", "elevation_id = $1::int", "elevations") " WHERE o.id = $1::int AND"
                                                                                " o.deleted_at IS NULL",
 };
 const struct query query_bom_phase = {
     .name = "bom_phase",
+    .is_exact = true,
     .is_slow = true,
     .sql = BOM("'phase_id', o.id, 'name', o.name", "phase_id = $1::int", "phases") " WHERE o.id = $1::int AND"
                                                                                    " o.deleted_at IS NULL",
 };
 const struct query query_bom_project = {
     .name = "bom_project",
+    .is_exact = true,
     .is_slow = true,
     .sql = BOM("'project_id', o.id, 'logikal_id', o.logikal_id, 'name', o.name", PROJECT_IS("project_id", "$1"),
                "projects") " WHERE " PROJECT_IS("o.id", "$1"),
@@ -60,13 +64,15 @@ const struct query query_bom_project_mark = {
 
 /* ---- what became another ---- */
 
+#define V_SINCE PARTS_TIME("v.valid_from")
 #define VERSION_JSON                                                                                                   \
-    "jsonb_build_object('number', v.number, 'sha256', v.sha256, 'valid_from', v.valid_from, 'amount',"                 \
+    "jsonb_build_object('number', v.number, 'sha256', v.sha256, 'valid_from', " V_SINCE ", 'amount',"                  \
     " coalesce(v.amount, 1))"
 #define ONE(x) "ARRAY[" x ".elevation_id], ARRAY[" x ".number], ARRAY[coalesce(" x ".amount, 1)::double precision]"
 
 const struct query query_bom_diff = {
     .name = "bom_diff",
+    .is_exact = true,
     .is_slow = true,
     .sql = "WITH z AS (SELECT v.*, " VERSION_JSON " AS told FROM parts_versions v WHERE v.elevation_id = $1::int AND"
            " CASE WHEN $3::int IS NULL THEN v.valid_to IS NULL ELSE v.number = $3::int END),"
@@ -99,25 +105,29 @@ const struct query query_bom_diff = {
     " AND (e.deleted_at IS NULL OR e.deleted_at > " time ") AND ((k.number > 1 AND k.since > " time ")"                \
     " OR (k.number IS NULL AND e.deleted_at IS NOT NULL)))"
 
+#define IN_PROJECT  PROJECT_IS("coalesce(h.project_id, e.project_id)", "$1")
+#define IS_PROJECT  PROJECT_IS("o.id", "$1")
+#define AT_FROM     AT(FROM_TIME)
+#define AT_TO       AT(TO_TIME)
+#define FROM_TOLD   PARTS_TIME(FROM_TIME)
+#define TO_TOLD     PARTS_TIME(TO_TIME)
+#define FROM_UNKEPT NOT_KEPT(FROM_TIME)
+#define TO_UNKEPT   NOT_KEPT(TO_TIME)
+
 const struct query query_bom_project_diff = {
     .name = "bom_project_diff",
+    .is_exact = true,
     .is_slow = true,
     .sql = "WITH e AS MATERIALIZED (SELECT e.id, e.created_at, e.deleted_at FROM elevations e"
-           " LEFT JOIN phases h ON h.id = e.phase_id"
-           " WHERE " PROJECT_IS(
-               "coalesce(h.project_id, e.project_id)",
-               "$1") "),"
-                     " a AS MATERIALIZED " AT(FROM_TIME) ", z AS MATERIALIZED " AT(
-                         TO_TIME) " SELECT jsonb_build_object('project_id', o.id, 'logikal_id', o.logikal_id,"
-                                  " 'from', jsonb_build_object('time', " FROM_TIME
-                                  ", 'elevations', a.n, 'unread', a.unread,"
-                                  " 'not_kept', " NOT_KEPT(
-                                      FROM_TIME) "), 'to', jsonb_build_object('time', " TO_TIME ", 'elevations', z.n,"
-                                                 " 'unread', z.unread, 'not_kept', " NOT_KEPT(
-                                                     TO_TIME) ")) ||"
-                                                              " bom_difference(a.ids, a.numbers, a.amounts, z.ids, "
-                                                              "z.numbers, z.amounts)"
-                                                              " FROM a, z, projects o WHERE " PROJECT_IS("o.id", "$1"),
+           " LEFT JOIN phases h ON h.id = e.phase_id WHERE " IN_PROJECT "),"
+           " a AS MATERIALIZED " AT_FROM ", z AS MATERIALIZED " AT_TO
+           " SELECT jsonb_build_object('project_id', o.id, 'logikal_id', o.logikal_id,"
+           " 'from', jsonb_build_object('time', " FROM_TOLD
+           ", 'elevations', a.n, 'unread', a.unread, 'not_kept', " FROM_UNKEPT "),"
+           " 'to', jsonb_build_object('time', " TO_TOLD
+           ", 'elevations', z.n, 'unread', z.unread, 'not_kept', " TO_UNKEPT ")) ||"
+           " bom_difference(a.ids, a.numbers, a.amounts, z.ids, z.numbers, z.amounts)"
+           " FROM a, z, projects o WHERE " IS_PROJECT,
 };
 
 /* ---- what is ordered ---- */
@@ -153,6 +163,7 @@ const struct query query_bom_unread = {
 
 const struct query query_glass_order = {
     .name = "glass_order",
+    .is_exact = true,
     .is_slow = true,
     .sql = ORDER_SQL(
         "SELECT row_number() OVER (ORDER BY l.supplier_name, l.supplier, l.code, l.name, l.width DESC, l.height DESC,"
@@ -168,6 +179,7 @@ const struct query query_glass_order = {
 
 const struct query query_cutting_list = {
     .name = "cutting_list",
+    .is_exact = true,
     .is_slow = true,
     .sql = ORDER_SQL(
         "SELECT row_number() OVER (ORDER BY l.code, l.colour, l.length DESC, l.angle_left, l.angle_right, "
@@ -185,6 +197,7 @@ const struct query query_cutting_list = {
 
 const struct query query_stock_list = {
     .name = "stock_list",
+    .is_exact = true,
     .is_slow = true,
     .sql = ORDER_SQL(
         "SELECT row_number() OVER (ORDER BY b.supplier_name, b.code, b.colour, b.key) AS line, b.supplier,"

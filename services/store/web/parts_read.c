@@ -27,10 +27,15 @@ const struct query query_parts_table = {
 
 const struct query query_parts_tables = {
     .name = "parts_tables",
-    .sql = "SELECT jsonb_build_object('elevation_id', s.elevation_id, 'name', s.name, 'version', s.number, 'sha256',"
-           " s.sha256, 'size_bytes', f.raw_size, 'valid_from', s.valid_from, 'parsed_at', s.parsed_at, 'parts_count',"
-           " s.parts_count, 'behind', s.behind, 'problem', f.problem, 'tables', coalesce(f.tables, '[]'))"
-           " FROM parts_states s JOIN parts_files f ON f.sha256 = s.sha256 WHERE s.elevation_id = $1::int",
+    .is_exact = true,
+    .sql =
+        "SELECT jsonb_build_object('elevation_id', s.elevation_id, 'name', s.name, 'version', s.number, 'sha256',"
+        " s.sha256, 'size_bytes', f.raw_size, 'valid_from', " PARTS_TIME("s.valid_from") ", 'parsed_at', " PARTS_TIME(
+            "s.parsed_at") ", 'parts_count',"
+                           " s.parts_count, 'behind', s.behind, 'problem', f.problem, 'tables', coalesce(f.tables, "
+                           "'[]'))"
+                           " FROM parts_states s JOIN parts_files f ON f.sha256 = s.sha256 WHERE s.elevation_id = "
+                           "$1::int",
 };
 
 const struct query query_parts_versions = {
@@ -47,6 +52,7 @@ const struct query query_parts_versions = {
  * that of the others nothing is taken apart. */
 const struct query query_parts_rows = {
     .name = "parts_rows",
+    .is_exact = true,
     .is_slow = true,
     .sql = "SELECT count(*), max(line), coalesce(string_agg(row_to_json(t)::text, E',\n' ORDER BY line), ''), 0, NULL,"
            " true FROM (SELECT (x->>'line')::int AS line,"
@@ -77,6 +83,7 @@ const struct query query_parts_frame = {
  * hold PARTS_BATCH_LINES together, at least one. */
 const struct query query_parts_batch = {
     .name = "parts_batch",
+    .is_exact = true,
     .is_slow = true,
     .sql =
         "WITH w AS MATERIALIZED (SELECT value::int AS id, ordinality AS n FROM json_array_elements_text($1::json)"
@@ -87,12 +94,17 @@ const struct query query_parts_batch = {
         " LIMIT 1) h ON true)"
         " SELECT jsonb_build_object('elevation_id', w.id, 'name', s.name, 'state', coalesce(s.state, 'unknown'), "
         "'error',"
-        " s.error, 'behind', s.behind, 'amount', s.amount, 'version', s.number, 'sha256', s.sha256, 'valid_from', "
-        "s.valid_from,"
-        " 'tables', f.tables, 'lines', (SELECT jsonb_object_agg(l.kind, (SELECT coalesce(jsonb_agg(x ORDER BY n), '[]')"
-        " FROM jsonb_array_elements(l.lines) WITH ORDINALITY AS y (x, n) WHERE (x->>'of_row') IS NULL OR"
-        " (x->>'of_row')::int = s.file_row)) FROM parts_lines l WHERE l.sha256 = s.sha256 AND s.state = 'read'))"
-        " FROM (SELECT * FROM c WHERE c.place = 1 OR c.together <= " PARTS_BATCH_LINES ") w"
-        " LEFT JOIN LATERAL (SELECT * FROM parts_states s WHERE s.elevation_id = w.id LIMIT 1) s ON true"
-        " LEFT JOIN parts_files f ON f.sha256 = s.sha256 ORDER BY w.n",
+        " s.error, 'behind', s.behind, 'amount', s.amount, 'version', s.number, 'sha256', s.sha256, "
+        "'valid_from', " PARTS_TIME(
+            "s.valid_from") ","
+                            " 'tables', f.tables, 'lines', (SELECT jsonb_object_agg(l.kind, (SELECT "
+                            "coalesce(jsonb_agg(x ORDER BY n), '[]')"
+                            " FROM jsonb_array_elements(l.lines) WITH ORDINALITY AS y (x, n) WHERE (x->>'of_row') IS "
+                            "NULL OR"
+                            " (x->>'of_row')::int = s.file_row)) FROM parts_lines l WHERE l.sha256 = s.sha256 AND "
+                            "s.state = 'read'))"
+                            " FROM (SELECT * FROM c WHERE c.place = 1 OR c.together <= " PARTS_BATCH_LINES ") w"
+                            " LEFT JOIN LATERAL (SELECT * FROM parts_states s WHERE s.elevation_id = w.id LIMIT 1) s "
+                            "ON true"
+                            " LEFT JOIN parts_files f ON f.sha256 = s.sha256 ORDER BY w.n",
 };

@@ -12,4 +12,9 @@
 /* Not as Logikal has it: not read, or not the newest. */
 #define PARTS_LACKING "(s.state NOT IN ('read', 'none') OR s.behind IS NOT NULL)"
 
+/* A time as JSON's text, as all of the API has them: with six digits of a fraction, or none. */
+#define PARTS_TIME(x)                                                                                                  \
+    "to_char(" x ", CASE WHEN date_trunc('second', " x ") = " x " THEN 'YYYY-MM-DD\"T\"HH24:MI:SSTZH:TZM' ELSE"        \
+    " 'YYYY-MM-DD\"T\"HH24:MI:SS.USTZH:TZM' END)"
+
 #endif

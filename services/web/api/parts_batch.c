@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "conf/buf.h"
-#include "conf/json_times.h"
 #include "services/store/web/parts_read.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/accept.h"
@@ -28,7 +27,7 @@ static void then_lines(struct req *r, const PGresult *result)
     bool is_last = rows == 0 || b->first >= b->count;
     if (!r->is_streaming) reply_stream_begin_gzip(r, 200, TYPE_NDJSON);
     for (int i = 0; i < rows; i++) {
-        json_times_add(&out, PQgetvalue(result, i, 0), (size_t)PQgetlength(result, i, 0));
+        buf_add(&out, PQgetvalue(result, i, 0), (size_t)PQgetlength(result, i, 0));
         buf_char(&out, '\n');
     }
     r->is_broken = out.failed;

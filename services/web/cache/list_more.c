@@ -69,11 +69,18 @@ static bool add_rows(const struct more *m, bool is_first, const char *rows, stru
     return true;
 }
 
+/* The rows as they go out; true = all of them. */
+static bool add_timed(const struct more *m, const PGresult *result, struct buf *out)
+{
+    const char *rows = PQgetvalue(result, 0, 2);
+    size_t len = (size_t)PQgetlength(result, 0, 2);
+    return m->list->query->is_exact ? buf_add(out, rows, len) : json_times_add(out, rows, len);
+}
+
 static bool add_page(struct more *m, bool is_first, const PGresult *result, int64_t rows, struct buf *out)
 {
     struct buf timed = {0};
-    bool is_good = rows == 0 || (json_times_add(&timed, PQgetvalue(result, 0, 2), (size_t)PQgetlength(result, 0, 2)) &&
-                                 add_rows(m, is_first, timed.data, out));
+    bool is_good = rows == 0 || (add_timed(m, result, &timed) && add_rows(m, is_first, timed.data, out));
     buf_free(&timed);
     return is_good && !out->failed;
 }

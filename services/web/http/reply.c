@@ -192,7 +192,7 @@ void reply_bytes(struct req *r, int status, const char *type, const void *bytes,
 void reply_json(struct req *r, int status, const char *json)
 {
     struct buf b = {0};
-    if (json_times_add(&b, json, strlen(json)))
+    if (r->is_exact ? buf_str(&b, json) : json_times_add(&b, json, strlen(json)))
         reply_bytes(r, status, TYPE_JSON, b.data ? b.data : "", b.len);
     else
         reply_detail(r, 500, "No memory");

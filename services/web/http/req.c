@@ -297,6 +297,7 @@ static void ask(struct req *r, const struct query *q, int n, const char *const *
     struct statement *s = req_alloc(r, sizeof *s);
     *s = statement;
     r->versions = NULL;
+    r->is_exact = q->is_exact;
     if (!pool_query(r->web->pool, q, n, values, on_result, s)) reply_unavailable(r, 1, "No memory");
 }
 

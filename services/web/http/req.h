@@ -77,6 +77,7 @@ struct req {
     int64_t started_us;
     int status;
     size_t bytes;
+    bool is_exact;                         /* of the statement that ran last: its JSON goes out as it is */
     const struct table_versions *versions; /* asked since it came; NULL: not, or a statement has run since then */
     struct auth_lookup *auth;              /* while it is found out who asks */
     struct wait *cache;                    /* its place at the cache */

@@ -434,6 +434,69 @@ TEST(test_an_absurd_amount_of_an_elevation_spoils_nothing)
     pg_exec(&web.pg, "UPDATE elevations SET amount = 1 WHERE id = 4");
 }
 
+/* ---- texts that look like times ---- */
+
+#define TIME_1 "2026-01-31T08:00:00.5"
+#define TIME_2 "2026-01-31T08:00:00.25Z"
+#define TIME_3 "2026-01-31T08:00:00.125+01:00"
+
+static void expect_exact(const char *path, const char *accept, const char *const texts[])
+{
+    struct http_reply reply = ask(path, accept);
+    if (reply.status != 200) fail_msg("%s: %d %s", path, reply.status, reply.body);
+    for (; *texts; texts++)
+        if (!strstr(reply.body, *texts)) fail_msg("%s: %s is not in %s", path, *texts, reply.body);
+    for (const char *p = reply.body; (p = strstr(p, "2026-01-31T08:00:00.")) != NULL; p++)
+        if (strstr(p, "00000") == p + 21 || strncmp(p + 22, "0000", 4) == 0 || strncmp(p + 23, "000", 3) == 0)
+            fail_msg("%s: a text got digits in %s", path, reply.body);
+    http_reply_free(&reply);
+}
+
+TEST(test_texts_of_files_that_look_like_times_stay_as_they_are)
+{
+    static const char *const forms[] = {"Accept: application/json", "Accept: application/x-ndjson", "Accept: text/csv"};
+    static const char *const all[] = {TIME_1, TIME_2, TIME_3, NULL}, *const code[] = {TIME_1, NULL};
+    static const char times[] =
+        "CREATE TABLE Elevations (ElevationID, Name, Amount);"
+        "CREATE TABLE Articles (ArticleCode, Description, Amount, \"" TIME_3 "\");"
+        "CREATE TABLE Profiles (ArticleCode, Amount, Length); CREATE TABLE Glass (GlassID, Name, Amount);"
+        "CREATE TABLE Other (a, \"" TIME_3 "\", b);";
+    static const char rows[] = "INSERT INTO Elevations VALUES ('{E}', 'W', 1);"
+                               "INSERT INTO Articles VALUES ('" TIME_1 "', '" TIME_2 "', 1, '" TIME_1 "');"
+                               "INSERT INTO Profiles VALUES ('" TIME_1 "', 1, 1);"
+                               "INSERT INTO Glass VALUES ('" TIME_1 "', '" TIME_1 "', 1);"
+                               "INSERT INTO Other VALUES ('" TIME_1 "', '" TIME_2 "', 1)";
+    static const char *const bills[] = {"/elevations/4/bom", "/phases/1/bom", "/projects/p1/bom",
+                                        "/elevations/4/bom/diff", "/projects/p1/bom/diff?from=2020-01-01T00:00:00.5Z"};
+    static const char *const orders[] = {"/projects/p1/stock-list?incomplete=true",
+                                         "/projects/p1/cutting-list?incomplete=true",
+                                         "/projects/p1/glass-order?incomplete=true"};
+    parts_list_store_rows(&web, 4, times, rows);
+    parts_list_read(&web, "[[4],true]");
+    for (int i = 0; i < 3; i++) {
+        expect_exact("/elevations/4/parts/Articles", forms[i], i == 2 ? code : all);
+        expect_exact("/elevations/4/parts/Other", forms[i], all);
+        for (int n = 0; n < 3; n++) expect_exact(orders[n], forms[i], code);
+    }
+    for (int i = 0; i < 5; i++) expect_exact(bills[i], forms[0], code);
+    expect_exact(bills[4], forms[0], (const char *const[]){"\"2020-01-01T00:00:00.500000+00:00\"", NULL});
+    struct http_reply reply =
+        web_call(&web, "POST", "/api/v1/elevations/parts:batchGet", token, "{\"elevation_ids\":[4]}");
+    for (int i = 0; i < 3; i++) assert_non_null(strstr(reply.body, all[i]));
+    http_reply_free(&reply);
+
+    pg_exec(&web.pg, "UPDATE parts_versions SET valid_from = '2026-02-01T08:00:00.5Z' WHERE elevation_id = 4 AND"
+                     " valid_to IS NULL"); /* a time of ours has all its digits */
+    static const char *const own[] = {"\"valid_from\": \"2026-02-01T08:00:00.500000+00:00\"", NULL};
+    expect_told("/elevations/4/bom", 200, own);
+    expect_told("/elevations/4/bom/diff", 200, own);
+    expect_told("/elevations/4/parts", 200, own);
+    expect_told("/elevations/4/versions", 200, own);
+    reply = web_call(&web, "POST", "/api/v1/elevations/parts:batchGet", token, "{\"elevation_ids\":[4]}");
+    assert_non_null(strstr(reply.body, own[0]));
+    http_reply_free(&reply);
+}
+
 /* ---- a page of a list that is larger than it ---- */
 
 #define MANY 20000
@@ -499,6 +562,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_an_absurd_number_in_a_list_is_told_and_spoils_nothing),
     cmocka_unit_test(test_an_absurd_amount_of_an_elevation_spoils_nothing),
     cmocka_unit_test(test_the_page_of_a_large_list_shows_its_beginning_and_says_how_much_more_there_is),
+    cmocka_unit_test(test_texts_of_files_that_look_like_times_stay_as_they_are),
     cmocka_unit_test(test_sums_that_no_number_holds_are_refused_with_what_to_look_for),
 };
 TEST_MAIN(tests, set_up, tear_down)
