@@ -15,7 +15,9 @@ PREFIX = "lk"
 
 
 def call(*words):
-    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(words)}: status {done.returncode}: {done.stderr.strip()}")
 
 
 def quietly(*words):
