@@ -447,7 +447,7 @@ static void expect_exact(const char *path, const char *accept, const char *const
     for (; *texts; texts++)
         if (!strstr(reply.body, *texts)) fail_msg("%s: %s is not in %s", path, *texts, reply.body);
     for (const char *p = reply.body; (p = strstr(p, "2026-01-31T08:00:00.")) != NULL; p++)
-        if (strstr(p, "00000") == p + 21 || strncmp(p + 22, "0000", 4) == 0 || strncmp(p + 23, "000", 3) == 0)
+        if (strncmp(p + 21, "00000", 5) == 0 || strncmp(p + 22, "0000", 4) == 0 || strncmp(p + 23, "000", 3) == 0)
             fail_msg("%s: a text got digits in %s", path, reply.body);
     http_reply_free(&reply);
 }
@@ -561,8 +561,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_list_that_is_not_the_newest_says_so),
     cmocka_unit_test(test_an_absurd_number_in_a_list_is_told_and_spoils_nothing),
     cmocka_unit_test(test_an_absurd_amount_of_an_elevation_spoils_nothing),
-    cmocka_unit_test(test_the_page_of_a_large_list_shows_its_beginning_and_says_how_much_more_there_is),
     cmocka_unit_test(test_texts_of_files_that_look_like_times_stay_as_they_are),
+    cmocka_unit_test(test_the_page_of_a_large_list_shows_its_beginning_and_says_how_much_more_there_is),
     cmocka_unit_test(test_sums_that_no_number_holds_are_refused_with_what_to_look_for),
 };
 TEST_MAIN(tests, set_up, tear_down)
