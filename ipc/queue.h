@@ -117,6 +117,7 @@ int queue_list(struct queue *q, enum queue_view view, const char *name, int64_t 
                void *arg, struct err *err);
 
 /* What else Redis keeps: {"leader": of the beats, "runs": {entry of the schedule: when it last ran, unix ms},
+ * "noted": {entry: true} for those whose time is none at which it was sent (never yet, or it was paused),
  * "paused": {entry: {"since_ms","by"}}, "revoked_ms": when the task was}; what there is not is left out. task_id may be
  * NULL. As queue_list. */
 int queue_marks(struct queue *q, const char *task_id, queue_list_fn fn, void *arg, struct err *err);

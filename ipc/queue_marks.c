@@ -37,10 +37,13 @@ static void on_runs(void *arg, const struct redis_answer *answer)
 {
     struct marks *m = arg;
     const redisReply *reply = answer->reply;
-    cJSON *runs = cJSON_AddObjectToObject(m->json, "runs");
-    for (size_t i = 0; reply && reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2)
-        if (reply->element[i]->type == REDIS_REPLY_STRING && reply->element[i + 1]->type == REDIS_REPLY_STRING)
-            cJSON_AddNumberToObject(runs, reply->element[i]->str, strtod(reply->element[i + 1]->str, NULL));
+    cJSON *runs = cJSON_AddObjectToObject(m->json, "runs"), *noted = cJSON_AddObjectToObject(m->json, "noted");
+    for (size_t i = 0; reply && reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
+        if (reply->element[i]->type != REDIS_REPLY_STRING || reply->element[i + 1]->type != REDIS_REPLY_STRING)
+            continue;
+        cJSON_AddNumberToObject(runs, reply->element[i]->str, strtod(reply->element[i + 1]->str, NULL));
+        if (reply->element[i + 1]->str[0] == '0') cJSON_AddTrueToObject(noted, reply->element[i]->str);
+    }
     settle(m, answer);
 }
 

@@ -1,7 +1,7 @@
 -- The leader of the beats: takes or renews the lock and fires what the leader found due, in one step, so that a beat
 -- that has lost the lock fires nothing (the token is the fence), and a tick that fired is never fired again.
 -- KEYS: lock, fence counter, last runs (hash), paused entries (hash), then for each due entry: binding set, list. What is
--- due of a paused entry is noted as run, and not sent.
+-- due of a paused entry is noted as run, and not sent. What is noted and was not sent has a zero before its digits.
 -- ARGV: beat, lock expiry in ms, token held (0 = none), predecessor that is known to be dead ("" = none), then for each due
 --       entry: name, the text that stood as its last run when it was judged (its first 39 bytes), new last run (ms), binding, message
 --       ("" = only note the run). Entries are fired only for who held the lock before the call.
@@ -20,12 +20,13 @@ redis.call('SET', KEYS[1], mine, 'PX', ARGV[2])
 local fired, key = {}, 5
 for i = 5, holder and #ARGV or 0, 5 do
   if string.sub(redis.call('HGET', KEYS[3], ARGV[i]) or '', 1, 39) == ARGV[i + 1] then
+    local sign = '0'
     if ARGV[i + 4] ~= '' and redis.call('HEXISTS', KEYS[4], ARGV[i]) == 0 then
       redis.pcall('SADD', KEYS[key], ARGV[i + 3])
       redis.call('LPUSH', KEYS[key + 1], ARGV[i + 4])
-      fired[#fired + 1] = ARGV[i]
+      fired[#fired + 1], sign = ARGV[i], ''
     end
-    redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 2])
+    redis.call('HSET', KEYS[3], ARGV[i], sign .. ARGV[i + 2])
   end
   key = key + 2
 end

@@ -43,7 +43,8 @@ static cJSON *entry_json(const struct conf *conf, struct schedule_entry *e, cons
         cJSON_AddNumberToObject(out, "every_s", (double)e->every_ms / 1000);
     else
         cJSON_AddStringToObject(out, "crontab", conf_str(conf, e->setting));
-    add_time(out, "last_run", (double)e->last_ms);
+    bool is_noted = json_member(json_member(marks, "noted"), e->name) != NULL;
+    add_time(out, is_noted ? "no_run_since" : "last_run", (double)e->last_ms);
     cJSON_AddBoolToObject(out, "is_paused", pause != NULL);
     if (pause) {
         cJSON_AddStringToObject(out, "paused_by", json_text(pause, "by") ? json_text(pause, "by") : "");

@@ -68,10 +68,12 @@ TEST(test_runs_of_a_paused_entry_are_left_out_and_not_made_up)
     int64_t sent = rig_int(&rig, "LLEN scheduler"), began = last_run();
     WAIT_UNTIL(last_run() >= began + 3000, 15000);
     assert_true(rig_int(&rig, "LLEN scheduler") <= sent); /* the pause and the count are no one step */
+    assert_int_equal(rig_text(&rig, "HGET logikald.beat smart-sync-scheduler")[0], '0');
     rig_text(&rig, "DEL logikald.beat.paused");
     int64_t resumed = last_run();
     WAIT_UNTIL(rig_int(&rig, "LLEN scheduler") > sent, 15000);
     assert_true(rig_int(&rig, "LLEN scheduler") - sent <= (last_run() - resumed) / 1000 + 1);
+    assert_int_not_equal(rig_text(&rig, "HGET logikald.beat smart-sync-scheduler")[0], '0');
 }
 
 TEST(test_leader_that_stops_hands_over_at_once)
@@ -96,6 +98,8 @@ TEST(test_missed_ticks_are_made_up_once)
     rig_role(&rig, &beats[1], "beat1", "beat", env);
     WAIT_UNTIL(process_logged(&beats[1], "leading the schedule"), 15000);
     WAIT_UNTIL(rig_int(&rig, "HEXISTS logikald.beat cleanup-old-tasks") == 1, 5000);
+    assert_int_equal(rig_text(&rig, "HGET logikald.beat cleanup-old-tasks")[0], '0'); /* noted, not sent */
+    assert_int_not_equal(rig_text(&rig, "HGET logikald.beat smart-sync-scheduler")[0], '0');
     assert_int_equal(rig_int(&rig, "LLEN scheduler"), 2);
 }
 

@@ -126,6 +126,16 @@ TEST(test_when_a_task_began_stays_though_its_lease_is_renewed)
     pg_exec(&web.pg, "DELETE FROM task_history WHERE id = 'runs-on'");
 }
 
+/* A mark that begins with a zero was noted by the beat when it sent nothing. */
+TEST(test_what_was_never_sent_has_no_last_run)
+{
+    rig_text(&rig, "HSET logikald.beat cleanup-old-tasks 01780000000000 smart-sync-scheduler 1780000001000");
+    assert_says("/api/v1/admin/schedule", "\"no_run_since\":\"2026-05-28T20:26:40");
+    assert_says("/api/v1/admin/schedule", "\"last_run\":\"2026-05-28T20:26:41");
+    assert_says("/ui/schedule", "none since <time datetime=\"2026-05-28T20:26:40");
+    rig_text(&rig, "DEL logikald.beat");
+}
+
 /* ---- every end ---- */
 
 static void send_large(const char *id, size_t bytes)
@@ -437,6 +447,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_when_a_task_began_stays_though_its_lease_is_renewed),
+        cmocka_unit_test(test_what_was_never_sent_has_no_last_run),
         cmocka_unit_test(test_every_end_that_is_no_quick_success_is_a_row),
         cmocka_unit_test(test_tries_of_one_task_stand_together),
         cmocka_unit_test(test_filters_and_pages),
