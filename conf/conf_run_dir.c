@@ -32,15 +32,14 @@ const char *conf_default_run_dir_at(int index, char *out, size_t size)
 
 const char *conf_default_run_dir(char *out, size_t size)
 {
-    for (int i = 0; conf_default_run_dir_at(i + 1, out, size); i++) { /* the last one is taken as it is */
-        char parent[256];
-        conf_default_run_dir_at(i, out, size);
+    char parent[256];
+    for (int i = 0; conf_default_run_dir_at(i, out, size); i++) {
         snprintf(parent, sizeof parent, "%.*s", (int)(strrchr(out, '/') - out), out);
         if (strlen(out) <= (size_t)settings[SET_RUN_DIR].max &&
             (is_ours(out) || (is_ours(parent) && access(out, F_OK) != 0)))
             return out;
     }
-    return out;
+    return out; /* the last one is taken as it is */
 }
 
 /* The text after = or : in quotes (or plain, in an env file) behind each mention of word; false when there are several

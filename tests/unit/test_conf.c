@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "conf/conf_internal.h"
@@ -179,6 +180,23 @@ static void test_default_run_dir_is_where_nobody_cleans(void **state)
     assert_string_equal(conf_str(conf, SET_RUN_DIR), out);
     assert_int_equal(conf_source(conf, SET_RUN_DIR), SOURCE_DEFAULT);
     conf_free(conf);
+}
+
+/* Somebody whom no session manager gave a place: neither /run nor /run/user/UID is theirs. */
+TEST(test_default_run_dir_of_a_user_without_a_session)
+{
+    if (geteuid() != 0 || access("/run/user/54321", F_OK) == 0) return;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        char out[128];
+        unsetenv("XDG_RUNTIME_DIR");
+        if (setuid(54321) != 0) _exit(2);
+        _exit(strcmp(conf_default_run_dir(out, sizeof out), "/tmp/logikald") != 0);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
 }
 
 TEST(test_secrets_are_masked_when_shown)
@@ -392,6 +410,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(test_placeholder_and_bad_environment_are_refused_without_showing_secrets, settings_start),
     cmocka_unit_test_setup(test_variables_that_only_secrets_are_made_of_are_known, settings_start),
     cmocka_unit_test_setup(test_default_run_dir_is_where_nobody_cleans, settings_start),
+    cmocka_unit_test(test_default_run_dir_of_a_user_without_a_session),
     cmocka_unit_test_setup(test_secrets_are_masked_when_shown, settings_start),
     cmocka_unit_test_setup(test_programs_expand_variables_and_step_aside_for_the_real_thing, settings_start),
     cmocka_unit_test_setup(test_redis_that_a_platform_does_not_name_is_needed_only_for_scheduled_sync, settings_start),
