@@ -2,11 +2,13 @@
 #include "conf/hide.h"
 
 #include <ctype.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
 #define NAME_MAX_LEN     64
 #define BEARER_MIN_LEN   12 /* shorter is a word of a sentence */
+#define NESTED_MAX_LEN   256
 #define ENDS_A_URL       " \t\r\n\"'<>`"
 #define ENDS_A_VALUE     "& \t\r\n\"'<>`"
 #define ENDS_A_URL_VALUE "&"
@@ -76,14 +78,29 @@ static struct span of_bearer(const char *text, const char *blank)
     return (struct span){len >= BEARER_MIN_LEN ? blank + 1 : NULL, blank + 1 + len};
 }
 
-/* Where the URL ends whose host begins here; in a list of URLs not in a later one. */
+static const char *next_url(const char *from)
+{
+    while ((from = strchr(from, ':')) != NULL && strncmp(from, "://", 3) != 0) from++;
+    return from;
+}
+
+static size_t url_len(const char *from, size_t max)
+{
+    size_t len = 0;
+    while (len < max && from[len] && !strchr(ENDS_A_URL, from[len])) len++;
+    return len;
+}
+
+/* Where the URL ends whose host begins here; in a list of URLs not in a later one. Of one inside another no more is
+ * looked at than NESTED_MAX_LEN, so that a text made of nothing else takes no time that grows with its square. */
 static const char *end_of_url(const char *host, bool is_url)
 {
-    const char *end = host + (is_url ? strlen(host) : strcspn(host, ENDS_A_URL)), *next = strstr(host, "://");
-    if (!next || next >= end) return end;
+    const char *next = next_url(host);
+    const char *end = is_url ? host + strlen(host) : host + url_len(host, next ? (size_t)(next - host) : SIZE_MAX);
+    if (!next || end < next) return end;
     for (const char *p = next; p > host; p--)
         if (strchr(",;|", p[-1])) return p - 1;
-    return end;
+    return is_url ? end : next + url_len(next, NESTED_MAX_LEN);
 }
 
 static const char *last_at(const char *from, const char *to)
