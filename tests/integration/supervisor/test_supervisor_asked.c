@@ -216,6 +216,8 @@ static void test_followers_leave_room_for_commands(void **state)
     snprintf(run, sizeof run, "LOGIKALD_RUN_DIR=%s", s.run_dir);
     char *argv[] = {program, "ctl", "tail", "p", "-f", NULL}, *env[] = {run, NULL};
     for (int i = 0; i < 20; i++) process_start(&followers[i], "follower", argv, env);
+    /* until it is heard what they want, those who come at once take every place for a moment */
+    WAIT_UNTIL(supervised_ctl(&s, NULL, "status", NULL) == 0, 10000);
     for (int i = 0; i < 20; i++) {
         assert_int_equal(supervised_ctl(&s, &output, "status", NULL), 0);
         free(output);
