@@ -46,13 +46,13 @@ LIBS_SIM   := $(shell pkg-config --libs libevent_core libevent_extra libcjson sq
 
 # The supervisor links little and stays tiny; what the roles need is in a second program beside it.
 SRC_CONF    := $(wildcard conf/*.c)
-SRC_IPC     := $(wildcard ipc/*.c)
+SRC_IPC     := $(wildcard ipc/*.c ipc/*/*.c)
 SRC_IPC_LIGHT := $(wildcard ipc/notify.c ipc/control*.c ipc/snapshot*.c ipc/task.c)
 SRC_SUP     := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c supervisor/*/*.c))
-SRC_SERVICES := $(filter-out services/main.c,$(wildcard services/*.c services/*/*.c services/*/*/*.c))
+SRC_SERVICES := $(filter-out services/main.c,$(wildcard services/*.c services/*/*.c services/*/*/*.c services/*/*/*/*.c))
 SRC_SIM     := $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))
 SRC_SIM_CONF := conf/buf.c conf/clock.c conf/err.c conf/log.c conf/random.c conf/utf8.c ipc/notify.c
-SRC_SUPPORT := $(wildcard tests/support/*.c)
+SRC_SUPPORT := $(wildcard tests/support/*.c tests/support/*/*.c)
 EMBEDDED    := lua migrations assets
 DIR_lua        := ipc/lua
 DIR_migrations := services/store/migrations

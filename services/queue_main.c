@@ -18,7 +18,7 @@
 #include "conf/json.h"
 #include "conf/log.h"
 #include "ipc/mask.h"
-#include "ipc/queue.h"
+#include "ipc/queue/queue.h"
 #include "services/role.h"
 
 #define PATIENCE_S 10

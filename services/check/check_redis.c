@@ -5,9 +5,9 @@
 #include <event2/event.h>
 
 #include "conf/clock.h"
-#include "ipc/queue.h"
-#include "ipc/queue_foreign.h"
-#include "ipc/redis.h"
+#include "ipc/queue/queue.h"
+#include "ipc/queue/queue_foreign.h"
+#include "ipc/redis/redis.h"
 #include "services/check/check_internal.h"
 
 struct redis_check {

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "conf/random.h"
-#include "ipc/result.h"
+#include "ipc/queue/result.h"
 #include "services/runner/signature.h"
 #include "services/runner/wire.h"
 

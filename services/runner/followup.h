@@ -3,8 +3,8 @@
 #ifndef LOGIKALD_SERVICES_RUNNER_FOLLOWUP_H
 #define LOGIKALD_SERVICES_RUNNER_FOLLOWUP_H
 
-#include "ipc/queue_keys.h"
-#include "ipc/queue_message.h"
+#include "ipc/redis/queue_keys.h"
+#include "ipc/queue/queue_message.h"
 
 /* The task that has ended; queue: where it came from, for follow-ups that name none. */
 struct ended_task {

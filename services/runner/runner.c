@@ -16,7 +16,7 @@
 #include "conf/file.h"
 #include "conf/log.h"
 #include "conf/random.h"
-#include "ipc/result.h"
+#include "ipc/queue/result.h"
 #include "services/runner/confine.h"
 #include "services/runner/followup.h"
 #include "services/runner/sending.h"

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 #include "conf/conf.h"
-#include "ipc/queue_keys.h"
+#include "ipc/redis/queue_keys.h"
 #include "services/runner/wire.h"
 
 /* Called in the child after fork; never returns, and ends when worker_pid is gone. */

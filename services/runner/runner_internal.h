@@ -2,8 +2,8 @@
 #ifndef LOGIKALD_SERVICES_RUNNER_RUNNER_INTERNAL_H
 #define LOGIKALD_SERVICES_RUNNER_RUNNER_INTERNAL_H
 
-#include "ipc/queue.h"
-#include "ipc/queue_message.h"
+#include "ipc/queue/queue.h"
+#include "ipc/queue/queue_message.h"
 #include "ipc/task.h"
 #include "services/runner/runner.h"
 

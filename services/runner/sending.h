@@ -3,8 +3,8 @@
 #ifndef LOGIKALD_SERVICES_RUNNER_SENDING_H
 #define LOGIKALD_SERVICES_RUNNER_SENDING_H
 
-#include "ipc/queue_keys.h"
-#include "ipc/queue_message.h"
+#include "ipc/redis/queue_keys.h"
+#include "ipc/queue/queue_message.h"
 
 struct sending {
     const struct queue_keys *keys;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "conf/random.h"
-#include "ipc/queue_message.h"
+#include "ipc/queue/queue_message.h"
 
 /* ---- reading ---- */
 const cJSON *signature_member(const cJSON *object, const char *name)

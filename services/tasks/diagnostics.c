@@ -10,8 +10,8 @@
 
 #include "conf/clock.h"
 #include "conf/random.h"
-#include "ipc/queue_message.h"
-#include "ipc/redis.h"
+#include "ipc/queue/queue_message.h"
+#include "ipc/redis/redis.h"
 
 #define SLEEP_STEPS   10
 #define SLEEP_MAX_S   86400

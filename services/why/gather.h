@@ -8,7 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "conf/conf.h"
-#include "ipc/queue.h"
+#include "ipc/queue/queue.h"
 #include "services/store/pool.h"
 
 struct why_sources {

@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "conf/utf8.h"
-#include "ipc/queue_keys.h"
+#include "ipc/redis/queue_keys.h"
 #include "services/why/link.h"
 
 #define QUEUES_MAX 16

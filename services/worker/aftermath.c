@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "conf/log.h"
-#include "ipc/result.h"
+#include "ipc/queue/result.h"
 #include "services/runner/followup.h"
 #include "services/runner/signature.h"
 #include "services/runner/wire.h"

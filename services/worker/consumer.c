@@ -6,8 +6,8 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "ipc/queue.h"
-#include "ipc/script_call.h"
+#include "ipc/queue/queue.h"
+#include "ipc/redis/script_call.h"
 #include "services/worker/complaint.h"
 #include "services/worker/delivery.h"
 #include "services/worker/dispatch.h"

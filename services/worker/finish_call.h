@@ -2,7 +2,7 @@
 #ifndef LOGIKALD_SERVICES_WORKER_FINISH_CALL_H
 #define LOGIKALD_SERVICES_WORKER_FINISH_CALL_H
 
-#include "ipc/script_call.h"
+#include "ipc/redis/script_call.h"
 #include "services/worker/delivery.h"
 
 /* slot -1: the answer is not kept (states before the end); else batch names what is done in it. */

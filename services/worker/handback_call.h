@@ -2,7 +2,7 @@
 #ifndef LOGIKALD_SERVICES_WORKER_HANDBACK_CALL_H
 #define LOGIKALD_SERVICES_WORKER_HANDBACK_CALL_H
 
-#include "ipc/script_call.h"
+#include "ipc/redis/script_call.h"
 #include "services/worker/worker.h"
 
 /* owner: whose messages; is_dead: when nothing is left of them, its registration goes, too. */

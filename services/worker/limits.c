@@ -7,7 +7,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "ipc/result.h"
+#include "ipc/queue/result.h"
 #include "services/tasks/task_table.h"
 #include "services/worker/dispatch.h"
 #include "services/worker/events.h"

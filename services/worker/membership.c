@@ -8,7 +8,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "conf/random.h"
-#include "ipc/script_call.h"
+#include "ipc/redis/script_call.h"
 #include "services/worker/complaint.h"
 #include "services/worker/consumer.h"
 #include "services/worker/events.h"

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <cjson/cJSON.h>
 
-#include "ipc/queue_keys.h"
-#include "ipc/queue_message.h"
+#include "ipc/redis/queue_keys.h"
+#include "ipc/queue/queue_message.h"
 
 /* The length of the JSON object or array that begins at text, found by its brackets; 0 = it does not end. */
 static size_t extent(const char *text, size_t len)

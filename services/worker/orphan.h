@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "ipc/queue_keys.h"
+#include "ipc/redis/queue_keys.h"
 
 struct orphan {
     const char *raw; /* the message's own bytes, within the entry */

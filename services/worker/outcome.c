@@ -7,7 +7,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "conf/random.h"
-#include "ipc/result.h"
+#include "ipc/queue/result.h"
 #include "services/worker/aftermath.h"
 #include "services/worker/events.h"
 #include "services/worker/finish.h"

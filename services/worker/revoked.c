@@ -6,8 +6,8 @@
 
 #include "conf/clock.h"
 #include "conf/hash.h"
-#include "ipc/queue.h"
-#include "ipc/queue_message.h"
+#include "ipc/queue/queue.h"
+#include "ipc/queue/queue_message.h"
 
 #define BUCKETS 4096
 

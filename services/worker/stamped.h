@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_WORKER_STAMPED_H
 #define LOGIKALD_SERVICES_WORKER_STAMPED_H
 
-#include "ipc/queue_message.h"
+#include "ipc/queue/queue_message.h"
 #include "services/worker/worker.h"
 
 int stamped_open(struct worker *w, struct err *err);

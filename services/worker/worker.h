@@ -32,9 +32,9 @@
 
 #include "conf/conf.h"
 #include "conf/err.h"
-#include "ipc/queue_keys.h"
-#include "ipc/redis.h"
-#include "ipc/task_counts.h"
+#include "ipc/redis/queue_keys.h"
+#include "ipc/redis/redis.h"
+#include "ipc/queue/task_counts.h"
 
 #define RUNNERS_MAX 64
 #define BATCH_MAX   128 /* messages of one fetch or finish */

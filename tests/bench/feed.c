@@ -7,7 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "conf/clock.h"
-#include "tests/support/hooks.h"
+#include "tests/support/servers/hooks.h"
 #include "tests/support/system.h"
 
 #define SAMPLES_MAX  20000

@@ -13,7 +13,7 @@
 #include "conf/buf.h"
 #include "conf/clock.h"
 #include "conf/random.h"
-#include "ipc/queue_message.h"
+#include "ipc/queue/queue_message.h"
 #include "tests/support/support_internal.h"
 
 #define FROZEN_MS   7000 /* longer than a lease of 4 s, as others see it */

@@ -1,5 +1,5 @@
 /* Task messages from the queue: whatever decodes must encode and decode again to the same. */
-#include "ipc/queue_message.h"
+#include "ipc/queue/queue_message.h"
 
 #include "tests/fuzz/fuzz.h"
 

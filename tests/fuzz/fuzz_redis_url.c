@@ -1,5 +1,5 @@
 /* REDIS_URL, and the text that is shown of it: no user, no password. */
-#include "ipc/redis_url.h"
+#include "ipc/redis/redis_url.h"
 
 #include "tests/fuzz/fuzz.h"
 

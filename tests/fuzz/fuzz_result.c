@@ -1,5 +1,5 @@
 /* Task results as other Celery programs store them: anything malformed reads as a state, never as a crash. */
-#include "ipc/result.h"
+#include "ipc/queue/result.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
 /* Bodies and parameters of requests against every shape that the API knows. short run: 10000 */
-#include "ipc/queue_message.h"
+#include "ipc/queue/queue_message.h"
 #include "services/web/http/schema.h"
 #include "tests/fuzz/fuzz.h"
 

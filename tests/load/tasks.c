@@ -5,8 +5,8 @@
 #include <event2/event.h>
 
 #include "conf/clock.h"
-#include "ipc/queue.h"
-#include "ipc/queue_message.h"
+#include "ipc/queue/queue.h"
+#include "ipc/queue/queue_message.h"
 #include "tests/load/client.h"
 
 #define RESULT_MS   240000 /* within which a result is there whatever struck meanwhile */

@@ -4,8 +4,8 @@
 
 #include <cjson/cJSON.h>
 
-#include "tests/support/certificates.h"
-#include "tests/support/hooks.h"
+#include "tests/support/servers/certificates.h"
+#include "tests/support/servers/hooks.h"
 #include "tests/support/web.h"
 
 extern struct hook_world {

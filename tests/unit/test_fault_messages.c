@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "ipc/control.h"
-#include "ipc/queue_message.h"
-#include "ipc/result.h"
+#include "ipc/queue/queue_message.h"
+#include "ipc/queue/result.h"
 #include "ipc/snapshot.h"
 #include "tests/fault/fault.h"
 #include "tests/support/test.h"

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "conf/json_escape.h"
-#include "ipc/queue_message.h"
+#include "ipc/queue/queue_message.h"
 #include "tests/support/support.h"
 
 static char *through(const char *text)

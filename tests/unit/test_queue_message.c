@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ipc/queue_message.h"
-#include "ipc/result.h"
+#include "ipc/queue/queue_message.h"
+#include "ipc/queue/result.h"
 #include "services/runner/wire.h"
 #include "tests/support/support.h"
 

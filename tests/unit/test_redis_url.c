@@ -1,8 +1,8 @@
 /* Redis URLs, as the Python clients write them: good ones by their parts, bad ones by what is said about them. */
 #include <string.h>
 
-#include "ipc/redis_url.h"
-#include "ipc/sentinel.h"
+#include "ipc/redis/redis_url.h"
+#include "ipc/redis/sentinel.h"
 #include "tests/support/support.h"
 
 TEST(test_good_urls)

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ipc/queue_keys.h"
+#include "ipc/redis/queue_keys.h"
 #include "services/worker/delivery.h"
 #include "services/worker/orphan.h"
 #include "tests/support/support.h"

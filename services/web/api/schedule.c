@@ -1,7 +1,7 @@
 /* The schedule, and what an administrator does to an entry of it: run it now, pause, resume. */
 #include <string.h>
 
-#include "ipc/queue.h"
+#include "ipc/queue/queue.h"
 #include "services/schedule/schedule.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"

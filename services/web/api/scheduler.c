@@ -6,7 +6,7 @@
 
 #include "conf/clock.h"
 #include "conf/json.h"
-#include "ipc/queue.h"
+#include "ipc/queue/queue.h"
 #include "services/store/web/intervals_read.h"
 #include "services/web/api/sync_api.h"
 #include "services/web/gate/handlers.h"

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "conf/random.h"
-#include "ipc/queue.h"
-#include "ipc/queue_message.h"
+#include "ipc/queue/queue.h"
+#include "ipc/queue/queue_message.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 

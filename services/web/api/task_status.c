@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "ipc/queue.h"
+#include "ipc/queue/queue.h"
 #include "services/store/web/sync_state_read.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "ipc/queue_message.h"
+#include "ipc/queue/queue_message.h"
 
 static void add_quoted(struct buf *out, const char *text, bool is_guarded)
 {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "ipc/redis.h"
+#include "ipc/redis/redis.h"
 
 #define TELL_MS 1000
 

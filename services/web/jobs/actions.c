@@ -8,8 +8,8 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "ipc/queue.h"
-#include "ipc/task_counts.h"
+#include "ipc/queue/queue.h"
+#include "ipc/queue/task_counts.h"
 #include "services/web/jobs/child.h"
 #include "services/web/jobs/feed_watch.h"
 #include "services/web/jobs/past.h"

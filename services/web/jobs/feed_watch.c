@@ -7,7 +7,7 @@
 
 #include "conf/log.h"
 #include "conf/random.h"
-#include "ipc/queue.h"
+#include "ipc/queue/queue.h"
 #include "services/store/web/webhooks_read.h"
 #include "services/web/jobs/child.h"
 

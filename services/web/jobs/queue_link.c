@@ -2,9 +2,9 @@
 #include "services/web/jobs/queue_link.h"
 
 #include "conf/log.h"
-#include "ipc/queue.h"
-#include "ipc/redis.h"
-#include "ipc/task_counts.h"
+#include "ipc/queue/queue.h"
+#include "ipc/redis/redis.h"
+#include "ipc/queue/task_counts.h"
 
 static long reconnects;
 

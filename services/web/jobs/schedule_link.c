@@ -5,7 +5,7 @@
 
 #include "conf/clock.h"
 #include "conf/json.h"
-#include "ipc/queue.h"
+#include "ipc/queue/queue.h"
 #include "services/schedule/schedule.h"
 #include "services/web/http/reply.h"
 

@@ -1,7 +1,7 @@
 /* See why_link.h. */
 #include "services/web/jobs/why_link.h"
 
-#include "ipc/redis.h"
+#include "ipc/redis/redis.h"
 #include "services/web/http/reply.h"
 
 struct why_wait {

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "ipc/queue.h"
+#include "ipc/queue/queue.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/fault.h"
 #include "services/web/http/reply.h"

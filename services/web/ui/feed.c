@@ -3,7 +3,7 @@
 
 #include "services/store/ui/ui_feed.h"
 #include "services/store/web/webhooks_read.h"
-#include "services/web/api/change_cursor.h"
+#include "services/web/api/feed/change_cursor.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/ui/page.h"

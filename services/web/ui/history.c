@@ -6,7 +6,7 @@
 #include "conf/json.h"
 #include "services/store/web/history_read.h"
 #include "services/store/web/run_changes_read.h"
-#include "services/web/api/change_cursor.h"
+#include "services/web/api/feed/change_cursor.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/ui/page.h"

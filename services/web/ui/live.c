@@ -8,7 +8,7 @@
 #include "conf/buf.h"
 #include "conf/clock.h"
 #include "conf/utf8.h"
-#include "ipc/queue.h"
+#include "ipc/queue/queue.h"
 #include "ipc/snapshot.h"
 #include "services/store/pool.h"
 #include "services/store/ui/ui_live.h"

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <cjson/cJSON.h>
 
-#include "ipc/queue.h"
+#include "ipc/queue/queue.h"
 #include "services/store/pool.h"
 #include "services/web/http/req.h"
 

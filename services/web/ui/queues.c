@@ -1,5 +1,5 @@
 /* What administrators do to queues and dead letters: pause, resume, empty, send again, delete. */
-#include "ipc/queue.h"
+#include "ipc/queue/queue.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ipc/queue.h"
+#include "ipc/queue/queue.h"
 
 #define BACKLOG_PATIENCE_MS 6000
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "ipc/queue.h"
+#include "ipc/queue/queue.h"
 #include "services/store/pool.h"
 #include "services/store/web/holds_read.h"
 #include "services/store/web/verdict_read.h"

@@ -10,7 +10,7 @@
 
 #include "conf/clock.h"
 #include "conf/version.h"
-#include "ipc/redis.h"
+#include "ipc/redis/redis.h"
 #include "ipc/snapshot.h"
 #include "services/store/pool.h"
 #include "services/web/http/reply.h"

@@ -3,7 +3,7 @@
 #define LOGIKALD_SERVICES_WEB_WATCH_METRICS_INTERNAL_H
 
 #include "conf/buf.h"
-#include "ipc/task_counts.h"
+#include "ipc/queue/task_counts.h"
 #include "services/web/watch/metrics.h"
 
 #define METRICS_BUCKETS  10

@@ -7,8 +7,8 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "ipc/queue.h"
-#include "ipc/redis.h"
+#include "ipc/queue/queue.h"
+#include "ipc/redis/redis.h"
 #include "services/store/session.h"
 #include "services/store/web/health_read.h"
 #include "services/store/web/holds_read.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "conf/log.h"
-#include "ipc/queue_message.h"
+#include "ipc/queue/queue_message.h"
 #include "services/tasks/task_table.h"
 #include "services/worker/consumer.h"
 #include "services/worker/dispatch.h"

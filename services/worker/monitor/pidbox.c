@@ -9,7 +9,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "ipc/queue_message.h"
+#include "ipc/queue/queue_message.h"
 #include "services/worker/events.h"
 #include "services/worker/membership.h"
 #include "services/worker/monitor/answer.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "conf/log.h"
-#include "ipc/queue.h"
+#include "ipc/queue/queue.h"
 #include "services/worker/delivery.h"
 #include "services/worker/events.h"
 #include "services/worker/limits.h"

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <cjson/cJSON.h>
 
-#include "tests/support/download.h"
+#include "tests/support/answers/download.h"
 #include "tests/support/web.h"
 
 #define ROWS 1600 /* elevations at the beginning */

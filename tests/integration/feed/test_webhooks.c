@@ -6,8 +6,8 @@
 #include <unistd.h>
 #include <cjson/cJSON.h>
 
-#include "tests/support/certificates.h"
-#include "tests/support/hooks.h"
+#include "tests/support/servers/certificates.h"
+#include "tests/support/servers/hooks.h"
 #include "tests/support/webhook.h"
 
 /* ---- the API ---- */

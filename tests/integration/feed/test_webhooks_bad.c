@@ -5,7 +5,7 @@
 #include <unistd.h>
 #include <cjson/cJSON.h>
 
-#include "tests/support/hooks.h"
+#include "tests/support/servers/hooks.h"
 #include "tests/support/webhook.h"
 
 /* ---- the API ---- */

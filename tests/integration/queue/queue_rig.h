@@ -8,7 +8,7 @@
 #include <string.h>
 #include <hiredis/hiredis.h>
 
-#include "ipc/queue_message.h"
+#include "ipc/queue/queue_message.h"
 #include "tests/support/support.h"
 
 #define UNUSED __attribute__((unused))

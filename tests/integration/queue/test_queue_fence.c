@@ -6,7 +6,7 @@
 
 #include "conf/clock.h"
 #include "tests/integration/queue/queue_rig.h"
-#include "tests/support/proxy.h"
+#include "tests/support/servers/proxy.h"
 
 static struct rig rig;
 static struct process first, second;

@@ -3,7 +3,7 @@
 #include <event2/event.h>
 
 #include "conf/clock.h"
-#include "ipc/queue.h"
+#include "ipc/queue/queue.h"
 #include "tests/integration/queue/queue_rig.h"
 
 #define MANY 700

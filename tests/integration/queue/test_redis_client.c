@@ -7,7 +7,7 @@
 #include <event2/event.h>
 
 #include "conf/clock.h"
-#include "ipc/redis.h"
+#include "ipc/redis/redis.h"
 #include "tests/integration/queue/queue_rig.h"
 
 struct probe {

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <hiredis/hiredis.h>
 
-#include "ipc/queue_message.h"
-#include "tests/support/certificates.h"
+#include "ipc/queue/queue_message.h"
+#include "tests/support/servers/certificates.h"
 #include "tests/support/support_internal.h"
 
 #define NODES     3

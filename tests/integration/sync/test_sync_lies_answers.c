@@ -1,7 +1,8 @@
-/* Answers that are none and calls that fail, where directories and projects are listed: see tests/support/lies.h. */
+/* Answers that are none and calls that fail, where directories and projects are listed: see tests/support/lies/lies.h.
+ */
 #include <string.h>
 
-#include "tests/support/lies.h"
+#include "tests/support/lies/lies.h"
 
 static bool takes(const struct told_lie *lie)
 {

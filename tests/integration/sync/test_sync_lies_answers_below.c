@@ -1,7 +1,7 @@
-/* Answers that are none and calls that fail below projects, in logins and files: see tests/support/lies.h. */
+/* Answers that are none and calls that fail below projects, in logins and files: see tests/support/lies/lies.h. */
 #include <string.h>
 
-#include "tests/support/lies.h"
+#include "tests/support/lies/lies.h"
 
 static bool takes(const struct told_lie *lie)
 {

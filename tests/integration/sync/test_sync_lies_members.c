@@ -1,7 +1,7 @@
-/* Lies about single members, and refusals of listings: see tests/support/lies.h. */
+/* Lies about single members, and refusals of listings: see tests/support/lies/lies.h. */
 #include <string.h>
 
-#include "tests/support/lies.h"
+#include "tests/support/lies/lies.h"
 
 static bool is_rule(const struct told_lie *lie, const char *rule)
 {

@@ -1,7 +1,7 @@
-/* Oddities that are no lies: all is read as if nothing were odd. See tests/support/lies.h. */
+/* Oddities that are no lies: all is read as if nothing were odd. See tests/support/lies/lies.h. */
 #include <string.h>
 
-#include "tests/support/lies.h"
+#include "tests/support/lies/lies.h"
 
 static bool is_rule(const struct told_lie *lie, const char *rule)
 {

@@ -1,7 +1,7 @@
-/* Selects that are refused, lost, doubled or not carried out, and lies in files: see tests/support/lies.h. */
+/* Selects that are refused, lost, doubled or not carried out, and lies in files: see tests/support/lies/lies.h. */
 #include <string.h>
 
-#include "tests/support/lies.h"
+#include "tests/support/lies/lies.h"
 
 static bool is_rule(const struct told_lie *lie, const char *rule)
 {

@@ -1,7 +1,7 @@
-/* Lies that nobody can tell from the truth: see tests/support/lies.h. */
+/* Lies that nobody can tell from the truth: see tests/support/lies/lies.h. */
 #include <string.h>
 
-#include "tests/support/lies.h"
+#include "tests/support/lies/lies.h"
 
 static bool is_rule(const struct told_lie *lie, const char *rule)
 {

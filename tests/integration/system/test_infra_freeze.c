@@ -10,9 +10,9 @@
 #include "conf/clock.h"
 #include "conf/conf.h"
 #include "services/store/db.h"
-#include "tests/support/haproxy.h"
-#include "tests/support/pooler.h"
-#include "tests/support/proxy.h"
+#include "tests/support/servers/haproxy.h"
+#include "tests/support/servers/pooler.h"
+#include "tests/support/servers/proxy.h"
 
 #define ONE_STATEMENT_MS "1000"
 

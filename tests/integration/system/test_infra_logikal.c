@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "tests/support/certificates.h"
-#include "tests/support/haproxy.h"
+#include "tests/support/servers/certificates.h"
+#include "tests/support/servers/haproxy.h"
 
 static struct sim_server sim;
 static struct certificates certificates;

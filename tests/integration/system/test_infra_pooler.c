@@ -11,7 +11,7 @@
 #include "services/store/sync/sync_stage.h"
 #include "services/store/sync/sync_tree.h"
 #include "services/store/lease.h"
-#include "tests/support/pooler.h"
+#include "tests/support/servers/pooler.h"
 #include "tests/support/web.h"
 
 #define OTHERS 2

@@ -8,8 +8,8 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
-#include "tests/support/certificates.h"
-#include "tests/support/haproxy.h"
+#include "tests/support/servers/certificates.h"
+#include "tests/support/servers/haproxy.h"
 #include "tests/support/support_internal.h"
 #include "tests/support/web.h"
 

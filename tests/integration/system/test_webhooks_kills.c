@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <cjson/cJSON.h>
 
-#include "tests/support/hooks.h"
+#include "tests/support/servers/hooks.h"
 #include "tests/support/system.h"
 #include "tests/support/test.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cjson/cJSON.h>
 
-#include "tests/support/json_schema.h"
+#include "tests/support/answers/json_schema.h"
 #include "tests/support/web.h"
 
 static struct web_server web;

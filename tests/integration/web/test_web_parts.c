@@ -6,7 +6,7 @@
 #include <cjson/cJSON.h>
 #include <sqlite3.h>
 
-#include "tests/support/parts_lists.h"
+#include "tests/support/parts/parts_lists.h"
 
 static struct web_server web;
 static char *token;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <cjson/cJSON.h>
 
-#include "tests/support/parts_lists.h"
+#include "tests/support/parts/parts_lists.h"
 
 static struct web_server web;
 static char *token;

@@ -12,7 +12,7 @@
 #include "services/parts/line_kinds.h"
 #include "services/parts/read.h"
 #include "services/parts/table.h"
-#include "tests/support/parts_compare.h"
+#include "tests/support/parts/parts_compare.h"
 
 /* ---- files by chance ---- */
 

@@ -1,0 +1,244 @@
+/* From nothing to a usable Redis connection: dialled (dial.h), TLS, then the greeting (AUTH, ROLE, SELECT, CLIENT
+ * SETNAME, PING), and the probe of what the server lets us do. The greeting's commands go out together; the first that
+ * is refused decides why we are not up. A server that loads its data refuses PING, and we come again. */
+#include "ipc/redis/redis_internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/un.h>
+#include <event2/buffer.h>
+#include <event2/util.h>
+
+#include "conf/clock.h"
+#include "ipc/dial.h"
+#include "ipc/redis/sentinel.h"
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    redis_read(arg);
+}
+
+static void on_greeting(void *arg, const struct redis_answer *answer)
+{
+    struct redis *r = arg;
+    if (answer->fault != REDIS_FINE && r->state == REDIS_HANDSHAKE && !r->handshake_fault[0])
+        snprintf(r->handshake_fault, sizeof r->handshake_fault, "%s", answer->text);
+}
+
+/* CLIENT SETNAME may be forbidden by an ACL: that is no reason to stay away. But a server that is full answers the
+ * first command, whichever it is, and closes. */
+static void on_name(void *arg, const struct redis_answer *answer)
+{
+    if (answer->reply && redis_fault_is_passing(answer->fault)) on_greeting(arg, answer);
+}
+
+/* Who asks without being allowed to learns nothing, and needs not: a Sentinel lets everybody ask. */
+static void on_role(void *arg, const struct redis_answer *answer)
+{
+    const redisReply *role = answer->reply;
+    struct redis *r = arg;
+    on_name(arg, answer);
+    if (answer->reply) snprintf(r->first_error, sizeof r->first_error, "%s", answer->text);
+    if (!role || role->type != REDIS_REPLY_ARRAY || role->elements == 0 || role->element[0]->type != REDIS_REPLY_STRING)
+        return;
+    if (strcmp(role->element[0]->str, "sentinel") == 0)
+        redis_drop(arg, REDIS_LOST,
+                   "this is a Sentinel, not the server that it watches: REDIS_URL must name that, or be sentinel://");
+}
+
+/* A Sentinel may be behind, or wrong: who is no master is not the one. */
+static void on_master_role(void *arg, const struct redis_answer *answer)
+{
+    struct redis *r = arg;
+    const redisReply *role = answer->reply;
+    if (!role || role->type != REDIS_REPLY_ARRAY || role->elements == 0 ||
+        role->element[0]->type != REDIS_REPLY_STRING || strcmp(role->element[0]->str, "master") == 0 ||
+        r->state != REDIS_HANDSHAKE)
+        return;
+    master_refuse(r);
+    redis_drop(r, REDIS_LOST, "%s:%d is a %.20s, although %s name it the master of \"%s\": they are asked again",
+               r->url.host, r->url.port, strcmp(role->element[0]->str, "slave") ? role->element[0]->str : "replica",
+               r->named, r->url.sentinels.master);
+}
+
+static void on_ping(void *arg, const struct redis_answer *answer)
+{
+    struct redis *r = arg;
+    on_greeting(arg, answer);
+    if (r->state != REDIS_HANDSHAKE || !answer->reply) return;
+    if (r->handshake_fault[0])
+        redis_drop(r, REDIS_LOST, "%s", r->handshake_fault);
+    else if (r->is_subscriber)
+        redis_went_up(r);
+    else
+        probe_send(r); /* its end is the greeting's */
+}
+
+/* AUTH comes first: behind another command, Redis 7.2 to 8 leave its refusal out of their answers (redis/redis#15640).
+ */
+static void greet(struct redis *r)
+{
+    char db[16];
+    snprintf(db, sizeof db, "%d", r->url.db);
+    const char *auth[] = {"AUTH", r->url.password}, *auth_user[] = {"AUTH", r->url.user, r->url.password};
+    const char *select[] = {"SELECT", db}, *name[] = {"CLIENT", "SETNAME", r->name}, *ping[] = {"PING"},
+               *role[] = {"ROLE"};
+    r->state = REDIS_HANDSHAKE;
+    r->heard_ms = mono_ms();
+    if (r->url.user[0])
+        redis_send_now(r, on_greeting, r, 3, auth_user);
+    else if (r->url.password[0])
+        redis_send_now(r, on_greeting, r, 2, auth);
+    redis_send_now(r, on_role, r, 1, role);
+    if (r->url.db != 0) redis_send_now(r, on_greeting, r, 2, select);
+    if (master_is_asked_for(r)) redis_send_now(r, on_master_role, r, 1, role);
+    redis_send_now(r, on_name, r, 3, name);
+    redis_send_now(r, on_ping, r, 1, ping);
+}
+
+/* A server that refuses whoever comes (protected mode) says why, and closes at once: its words may lie there still. */
+static void read_farewell(struct redis *r, struct bufferevent *bev, char *text, size_t size)
+{
+    char words[200];
+    ssize_t n = r->has_heard ? -1 : recv(bufferevent_getfd(bev), words, sizeof words - 1, MSG_DONTWAIT);
+    if (n <= 1 || words[0] != '-') return;
+    words[n] = 0;
+    snprintf(text, size, "%.*s", (int)strcspn(words + 1, "\r\n"), words + 1);
+}
+
+/* Why the connection ended before it was of use: often the wrong kind of port. */
+static void say_end(struct redis *r, struct bufferevent *bev, short what, char *text, size_t size)
+{
+    int code = EVUTIL_SOCKET_ERROR();
+    bool is_deaf = r->state == REDIS_HANDSHAKE && !r->has_heard;
+    if (r->url.transport == REDIS_TLS) tls_fault(bev, r->url.cert_file[0] != 0, text, size);
+    if (r->url.transport == REDIS_TCP) read_farewell(r, bev, text, size);
+    if (!text[0] && r->handshake_fault[0]) snprintf(text, size, "%s", r->handshake_fault);
+    if (!text[0] && r->state == REDIS_HANDSHAKE) snprintf(text, size, "%s", r->first_error);
+    if (text[0]) return;
+    const char *hint = is_deaf && r->url.transport == REDIS_TCP
+                           ? " before it said anything (is this a TLS port? then the URL begins with rediss://)"
+                       : r->state == REDIS_CONNECTING && r->url.transport == REDIS_TLS
+                           ? " instead of beginning TLS (is this a plain port? then the URL begins with redis://)"
+                           : "";
+    if (what & BEV_EVENT_EOF)
+        snprintf(text, size, "the server closed the connection%s", hint);
+    else
+        snprintf(text, size, "%s%s", code ? evutil_socket_error_to_string(code) : "connection lost", hint);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+    struct redis *r = arg;
+    redis_enter(r);
+    if (what & BEV_EVENT_CONNECTED) {
+        greet(r);
+    } else {
+        char text[400] = "";
+        say_end(r, bev, what, text, sizeof text);
+        redis_drop(r, REDIS_LOST, "%s", text);
+    }
+    redis_leave(r);
+}
+
+/* fd: connected, ours from here on; -1 for a socket that is yet to be connected. */
+static bool make_bufferevent(struct redis *r, int fd)
+{
+    r->bev = r->url.transport == REDIS_TLS ? tls_bufferevent(r->base, r->tls, r->url.host, r->url.any_name, fd)
+                                           : bufferevent_socket_new(r->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    if (!r->bev) {
+        if (fd >= 0) close(fd);
+        redis_drop(r, REDIS_LOST, "no memory for a connection");
+        return false;
+    }
+    bufferevent_setcb(r->bev, on_read, NULL, on_event, r);
+    bufferevent_enable(r->bev, EV_READ | EV_WRITE);
+    return true;
+}
+
+static void on_dialled(void *arg, int fd, const char *why)
+{
+    struct redis *r = arg;
+    int one = 1;
+    r->dial = NULL;
+    redis_enter(r);
+    if (fd < 0 && master_is_asked_for(r)) {
+        master_refuse(r);
+        redis_drop(r, REDIS_LOST,
+                   "%s (the master of \"%s\", say %s; they must name an address that can be reached from here: "
+                   "replica-announce-ip, sentinel announce-ip, or resolve-hostnames)",
+                   why, r->url.sentinels.master, r->named);
+    } else if (fd < 0) {
+        redis_drop(r, REDIS_LOST, "%s", why);
+    } else {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        if (make_bufferevent(r, fd) && r->url.transport == REDIS_TCP) greet(r);
+    }
+    redis_leave(r);
+}
+
+static void connect_unix(struct redis *r)
+{
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    memcpy(un.sun_path, r->url.path, strlen(r->url.path) + 1);
+    /* A refusal may already have been reported to on_event, which has dropped the connection. */
+    if (make_bufferevent(r, -1) && bufferevent_socket_connect(r->bev, (struct sockaddr *)&un, sizeof un) != 0 &&
+        r->state == REDIS_CONNECTING)
+        redis_drop(r, REDIS_LOST, "cannot connect: %s", strerror(errno));
+}
+
+void redis_connect(struct redis *r)
+{
+    r->state = REDIS_CONNECTING;
+    r->has_heard = false;
+    r->handshake_fault[0] = r->first_error[0] = '\0';
+    r->deadline_ms = mono_ms() + REDIS_TIMEOUT_MS;
+    redis_set_timer(r, REDIS_TIMEOUT_MS);
+    r->reader = redisReaderCreate();
+    if (!r->reader) {
+        redis_drop(r, REDIS_LOST, "no memory for a connection");
+        return;
+    }
+    r->reader->maxbuf = 64 << 10;
+    if (r->url.transport == REDIS_UNIX) {
+        connect_unix(r);
+        return;
+    }
+    if (master_is_asked_for(r))
+        master_ask(r);
+    else
+        redis_dial(r);
+}
+
+void redis_dial(struct redis *r)
+{
+    r->dial = dial_start(r->base, r->url.host, r->url.port, on_dialled, r);
+    if (!r->dial) redis_drop(r, REDIS_LOST, "no memory for a connection");
+}
+
+const char *redis_connect_late(const struct redis *r)
+{
+    if (r->search) return "no Sentinel answered";
+    if (r->dial) return "no connection";
+    if (r->state == REDIS_CONNECTING && r->url.transport == REDIS_TLS)
+        return "connected, but no TLS (is this a plain port? then the URL begins with redis://)";
+    if (r->state == REDIS_CONNECTING) return "no connection";
+    return r->has_heard ? "no whole answer to the greeting"
+                        : "connected, but no answer to the greeting (is this a Redis port?)";
+}
+
+void redis_disconnect(struct redis *r)
+{
+    if (r->bev) bufferevent_free(r->bev);
+    if (r->reader) redisReaderFree(r->reader);
+    dial_cancel(r->dial);
+    sentinel_cancel(r->search);
+    r->search = NULL;
+    r->bev = NULL;
+    r->reader = NULL;
+    r->dial = NULL;
+}

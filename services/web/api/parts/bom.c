@@ -1,0 +1,92 @@
+/* Bills of materials of an elevation, a phase, a project, and what became another between two of them. */
+#include <string.h>
+
+#include "services/store/web/bom_read.h"
+#include "services/store/web/parts_read.h"
+#include "services/web/api/parts/parts_mark.h"
+#include "services/web/api/parts/parts_ready.h"
+#include "services/web/gate/handlers.h"
+#include "services/web/http/reply.h"
+
+static void ask_elevation(struct req *r, const struct parts_ready *ready)
+{
+    if (parts_unchanged(r, ready->mark)) return;
+    req_json(r, &query_bom_elevation, 1, (const char *[]){req_param(r, 0)}, "Elevation not found");
+}
+
+void web_bom_elevation(struct req *r)
+{
+    parts_ready(r, false, ask_elevation);
+}
+
+static void ask_phase(struct req *r)
+{
+    req_json(r, &query_bom_phase, 1, (const char *[]){req_param(r, 0)}, "Phase not found");
+}
+
+void web_bom_phase(struct req *r)
+{
+    parts_unless_unchanged(r, &query_bom_phase_mark, "Phase not found", ask_phase);
+}
+
+static void ask_project(struct req *r)
+{
+    req_json(r, &query_bom_project, 1, (const char *[]){req_param(r, 0)}, "Project not found");
+}
+
+void web_bom_project(struct req *r)
+{
+    parts_unless_unchanged(r, &query_bom_project_mark, "Project not found", ask_project);
+}
+
+static void ask_versions(struct req *r)
+{
+    req_json(r, &query_parts_versions, 1, (const char *[]){req_param(r, 0)}, "Elevation not found");
+}
+
+void web_parts_versions(struct req *r)
+{
+    parts_unless_unchanged(r, &query_parts_versions_mark, "Elevation not found", ask_versions);
+}
+
+/* A former version that was never read will not be; the present one is, unless it cannot be. */
+static void refuse_unread(struct req *r, const PGresult *result)
+{
+    const char *state = PQgetvalue(result, 0, 3), *error = PQgetvalue(result, 0, 4);
+    if (strcmp(state, "waiting") == 0 || strcmp(state, "moving") == 0)
+        reply_unavailable(r, 30, "Version %s of elevation \"%.120s\" waits to be read: ask again",
+                          PQgetvalue(result, 0, 5), PQgetvalue(result, 0, 2));
+    else
+        reply_detail(r, 409,
+                     "Version %s of the parts list of elevation \"%.120s\" was not read%s%.500s: "
+                     "/api/v1/elevations/%s/versions tells which ones are (parsed_at)",
+                     PQgetvalue(result, 0, 5), PQgetvalue(result, 0, 2), *error ? ": " : "", error, req_param(r, 0));
+}
+
+static void then_difference(struct req *r, const PGresult *result)
+{
+    if (PQntuples(result) == 0)
+        reply_detail(r, 404, "There is no such version: /api/v1/elevations/%s/versions lists those that are kept",
+                     req_param(r, 0));
+    else if (*PQgetvalue(result, 0, 0) != 't')
+        refuse_unread(r, result);
+    else
+        reply_json(r, 200, PQgetvalue(result, 0, 1));
+}
+
+static void ask_difference(struct req *r)
+{
+    const char *values[] = {req_param(r, 0), req_arg(r, "from"), req_arg(r, "to")};
+    req_query(r, &query_bom_diff, 3, values, then_difference);
+}
+
+void web_bom_diff(struct req *r)
+{
+    parts_unless_unchanged(r, &query_parts_versions_mark, "Elevation not found", ask_difference);
+}
+
+void web_bom_project_diff(struct req *r)
+{
+    const char *values[] = {req_param(r, 0), req_arg(r, "from"), req_arg(r, "to")};
+    req_json(r, &query_bom_project_diff, 3, values, "Project not found");
+}
