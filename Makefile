@@ -290,6 +290,14 @@ bench-feed: programs $(ROOT)/bench-feed $(ROOT)/bench-sync ## from a commit to i
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-feed
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) ONLY=journal $(ROOT)/bench-sync
 
+.PHONY: fuzz-api
+fuzz-api:                       ## requests by chance for every operation of /openapi.json; SEED=1 SECONDS=60
+	$(Q)scripts/setup test
+	$(Q)$(MAKE) VARIANT=asan -j$$(nproc) programs build/asan/tests/test_web_contract
+	$(Q)FUZZ_SEED=$(or $(SEED),1) FUZZ_SECONDS=$(or $(SECONDS),60) TEST_FILTER='test_no_request*' TEST_LINES=200 \
+		TEST_TIMEOUT=$$(($(or $(SECONDS),60) + 300)) VARIANT=asan TEST_NO_SCRIPTS=1 tests/run test_web_contract
+	$(Q)tail -n 1 build/asan/test-output/test_web_contract.log
+
 setup:                          ## install the Debian packages that are missing
 	$(Q)scripts/setup
 

@@ -6,9 +6,9 @@
 
 #include "conf/version.h"
 #include "services/web/gate/handlers.h"
+#include "services/web/gate/openapi_answers.h"
 #include "services/web/gate/page.h"
 #include "services/web/gate/route.h"
-#include "services/web/http/accept.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/schema.h"
 
@@ -101,90 +101,6 @@ static void add_body(cJSON *operation, const struct route *t)
     cJSON_AddItemToObject(json, "schema", schema_type_to_json(t->body + has_mark));
 }
 
-static void add_response(cJSON *list, const char *status, const char *description, const char *type, const char *schema)
-{
-    cJSON *r = cJSON_AddObjectToObject(list, status);
-    cJSON_AddStringToObject(r, "description", description);
-    if (!type) return;
-    cJSON *content = cJSON_AddObjectToObject(cJSON_AddObjectToObject(r, "content"), type);
-    cJSON_AddItemToObject(content, "schema", schema_type_to_json(schema));
-}
-
-/* Another form of the answer, by Accept. */
-static void add_content(cJSON *list, const char *type)
-{
-    cJSON *content = cJSON_GetObjectItem(cJSON_GetObjectItem(list, "200"), "content");
-    cJSON_AddItemToObject(cJSON_AddObjectToObject(content, type), "schema", schema_type_to_json("string"));
-}
-
-/* What else is answered, beside what all of the kind have. */
-static void add_special(cJSON *list, const char *route)
-{
-    static const struct {
-        const char *status, *description, *schema; /* schema: of an error, NULL without a body */
-        const char *routes;
-    } answers[] = {
-        {"206", "A part of it", NULL, " parts_file "},
-        {"304", "As the client has it (If-None-Match)", NULL,
-         " parts_tables parts_table parts_file parts_versions bom_elevation bom_diff bom_phase bom_project glass_order"
-         " cutting_list stock_list elevation_drawing elevation_image elevation_thumbnail "},
-        {"409", "A parts list could not be read, or was not taken: detail says why", "Error",
-         " parts_tables parts_table parts_file bom_elevation bom_diff glass_order cutting_list stock_list"
-         " glass_order_page cutting_list_page stock_list_page "},
-        {"410", "Logikal does not have it any more", "Error", " elevation_drawing "},
-        {"416", "There are no such bytes", "Error", " parts_file "},
-        {"502", "Logikal refuses it, or what it sent is none", "Error", " elevation_drawing "},
-    };
-    char name[64];
-    snprintf(name, sizeof name, " %s ", route);
-    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
-        if (strstr(answers[i].routes, name))
-            add_response(list, answers[i].status, answers[i].description, answers[i].schema ? TYPE_JSON : NULL,
-                         answers[i].schema);
-}
-
-/* What every list that comes in these forms has. */
-#define ROWS_QUERY "cursor?:integer(0..2147483647)"
-
-static void add_responses(cJSON *operation, const struct route *t)
-{
-    static const struct {
-        const char *word, *type;
-    } others[] = {{"html", "text/html"},          {"text", "text/plain"},
-                  {"image", "image/*"},           {"file", "*/*"},
-                  {"zip", "application/zip"},     {"lines", "application/x-ndjson"},
-                  {"events", "text/event-stream"}};
-    cJSON *list = cJSON_AddObjectToObject(operation, "responses");
-    const char *type = TYPE_JSON, *schema = t->response;
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (strcmp(t->response, others[i].word) == 0) type = others[i].type, schema = "string";
-    add_response(list, "200", t->summary, *schema ? type : NULL, *schema ? schema : "any");
-    if (strstr(t->query, "updated_since?:") || strstr(t->query, ROWS_QUERY)) {
-        add_content(list, TYPE_NDJSON);
-        add_content(list, TYPE_CSV);
-    }
-    if (strcmp(t->path, "/api/v1/changes") == 0) add_content(list, TYPE_NDJSON);
-    if (strcmp(t->name, "elevation_drawing") == 0)
-        add_response(list, "202", "It is fetched: ask again", TYPE_JSON,
-                     "{elevation_id:integer, status:string, retry_after:integer, message:string}");
-    add_special(list, t->name);
-    if (strstr(t->query, "wait?:boolean")) add_response(list, "202", "The task goes on", TYPE_JSON, "Accepted");
-    const char *error = *t->body == '=' ? "OAuthError" : "Error";
-    add_response(list, "400", "The request cannot be read, or cannot be done", TYPE_JSON, error);
-    if (t->access != ACCESS_OPEN || t->limits == LIMITS_LOGIN)
-        add_response(list, "401", "Not authenticated", TYPE_JSON, error);
-    if (t->access != ACCESS_OPEN && t->access != ACCESS_ANY)
-        add_response(list, "403", "Not permitted", TYPE_JSON, "Error");
-    bool may_be_unknown = strchr(t->path, '{') || strcmp(t->response, "Why") == 0;
-    if (may_be_unknown) add_response(list, "404", "Not found", TYPE_JSON, "Error");
-    if (strstr(t->summary, "; 409 "))
-        add_response(list, "409", "In conflict with what is there: detail says why", TYPE_JSON, "Error");
-    if (*t->query || (*t->body && *t->body != '='))
-        add_response(list, "422", "Invalid parameters", TYPE_JSON, "Invalid");
-    if (t->limits != LIMITS_FREE) add_response(list, "429", "Too many requests", TYPE_JSON, "Error");
-    add_response(list, "503", "Something that is needed is unreachable", TYPE_JSON, "Error");
-}
-
 /* The same as bearer, for tools that get the token themselves. */
 static void add_scopes(cJSON *list, const struct route *t)
 {
@@ -239,7 +155,7 @@ static void add_operation(cJSON *paths, const struct route *t)
     cJSON_AddStringToObject(operation, "operationId", name);
     add_parameters(operation, t);
     add_body(operation, t);
-    add_responses(operation, t);
+    openapi_add_answers(operation, t);
     add_security(operation, t);
 }
 
@@ -268,6 +184,7 @@ static cJSON *document(void)
     const char *const *names;
     int count = schema_names(&names);
     for (int i = 0; i < count; i++) cJSON_AddItemToObject(schemas, names[i], schema_to_json(schema_named(names[i])));
+    openapi_add_shared_answers(components);
     cJSON *security = cJSON_AddObjectToObject(components, "securitySchemes");
     cJSON *bearer = cJSON_AddObjectToObject(security, "bearer"),
           *session = cJSON_AddObjectToObject(security, "session");

@@ -76,6 +76,11 @@ static void on_letter(struct req *r, int64_t count, const struct err *err, const
     }
 }
 
+static void on_task_retried(void *arg, int64_t count, const struct err *err)
+{
+    on_letter(arg, count, err, "Sent again.", "dead letters were sent again.");
+}
+
 static void on_retried(void *arg, int64_t count, bool is_whole, const cJSON *entries, const struct err *err)
 {
     struct req *r = arg;
@@ -109,7 +114,7 @@ void web_dead_letters_retry(struct req *r)
     if (!has_queue(r)) return;
     struct queue_sweep what = {.view = QUEUE_DEAD, .letter = req_body_str(r, "letter")};
     const char *id = req_body_str(r, "task_id");
-    int rc = id ? queue_retry_dead(r->web->queue, id, on_changed, r, &err)
+    int rc = id ? queue_retry_dead(r->web->queue, id, on_task_retried, r, &err)
                 : queue_sweep(r->web->queue, &what, SWEEP_RETRY, on_retried, r, &err);
     if (rc < 0) reply_err(r, &err);
 }
