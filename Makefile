@@ -47,7 +47,7 @@ LIBS_SIM   := $(shell pkg-config --libs libevent_core libevent_extra libcjson sq
 # The supervisor links little and stays tiny; what the roles need is in a second program beside it.
 SRC_CONF    := $(wildcard conf/*.c)
 SRC_IPC     := $(wildcard ipc/*.c ipc/*/*.c)
-SRC_IPC_LIGHT := $(wildcard ipc/notify.c ipc/control*.c ipc/snapshot*.c ipc/task.c)
+SRC_IPC_LIGHT := $(wildcard ipc/notify.c ipc/control*.c ipc/snapshot*.c ipc/flight.c ipc/task.c)
 SRC_SUP     := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c supervisor/*/*.c))
 SRC_SERVICES := $(filter-out services/main.c,$(wildcard services/*.c services/*/*.c services/*/*/*.c services/*/*/*/*.c))
 SRC_SIM     := $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))

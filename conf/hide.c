@@ -8,6 +8,7 @@
 
 #define NAME_MAX_LEN     64
 #define BEARER_MIN_LEN   12 /* shorter is a word of a sentence */
+#define BASIC_MIN_LEN    8
 #define NESTED_MAX_LEN   256
 #define ENDS_A_URL       " \t\r\n\"'<>`"
 #define ENDS_A_VALUE     "& \t\r\n\"'<>`"
@@ -71,11 +72,16 @@ static struct span of_colon(const char *text, const char *colon)
     return quoted(value);
 }
 
-static struct span of_bearer(const char *text, const char *blank)
+/* What follows the name of an HTTP scheme: enough of it, and after Basic no plain word either. */
+static struct span of_scheme(const char *text, const char *blank)
 {
-    if (blank - text < 6 || strncasecmp(blank - 6, "bearer", 6) != 0) return (struct span){0};
+    bool is_bearer = blank - text >= 6 && strncasecmp(blank - 6, "bearer", 6) == 0;
+    bool is_basic = blank - text >= 5 && strncasecmp(blank - 5, "basic", 5) == 0;
+    if (!is_bearer && !is_basic) return (struct span){0};
     size_t len = strspn(blank + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=");
-    return (struct span){len >= BEARER_MIN_LEN ? blank + 1 : NULL, blank + 1 + len};
+    size_t small = strspn(blank + 1, "abcdefghijklmnopqrstuvwxyz-.");
+    bool is_one = is_bearer ? len >= BEARER_MIN_LEN : len >= BASIC_MIN_LEN && small < len;
+    return (struct span){is_one ? blank + 1 : NULL, blank + 1 + len};
 }
 
 static const char *next_url(const char *from)
@@ -128,23 +134,29 @@ static struct span of_url(const char *host, bool is_url)
 static struct span secret_at(const char *text, const char *mark, bool is_url)
 {
     if (*mark == '=') return of_equals(text, mark, is_url);
-    if (*mark == ' ') return of_bearer(text, mark);
+    if (*mark == ' ') return of_scheme(text, mark);
     if (strncmp(mark, "://", 3) == 0) return of_url(mark + 3, is_url);
     return of_colon(text, mark);
 }
 
+const char *hide_find(const char *text, const char *at, bool is_url, const char **end)
+{
+    while ((at = strpbrk(at, "=: ")) != NULL) {
+        struct span secret = secret_at(text, at, is_url);
+        *end = secret.to;
+        if (secret.from) return secret.from;
+        at++;
+    }
+    return NULL;
+}
+
 bool hide_secrets(struct buf *out, const char *text, bool is_url)
 {
-    const char *done = text, *mark = text;
-    while ((mark = strpbrk(mark, "=: ")) != NULL) {
-        struct span secret = secret_at(text, mark, is_url);
-        if (!secret.from) {
-            mark++;
-            continue;
-        }
-        buf_add(out, done, (size_t)(secret.from - done));
+    const char *done = text, *from, *end;
+    while ((from = hide_find(text, done, is_url, &end)) != NULL) {
+        buf_add(out, done, (size_t)(from - done));
         buf_str(out, "***");
-        done = mark = secret.to;
+        done = end;
     }
     if (done == text) return false;
     buf_str(out, done);

@@ -19,6 +19,7 @@
 #include "supervisor/child/hooks.h"
 #include "supervisor/child/pulse.h"
 #include "supervisor/child/reap.h"
+#include "supervisor/child/recorder.h"
 #include "supervisor/child/upgrade.h"
 #include "supervisor/control/control.h"
 #include "supervisor/control/keeper.h"
@@ -131,6 +132,7 @@ static int set_up(struct supervisor *s, struct err *err)
 {
     int rc = make_loop(s, err);
     if (rc == 0) rc = take_place(s, err);
+    if (rc == 0) rc = recorder_open(s, err);
     if (rc == 0 && !s->is_resumed) rc = guardian_start(s, err);
     if (rc == 0 && !s->is_resumed) rc = plan_check_only(s->only, s->conf, err);
     if (rc == 0) rc = plan_from_conf(&s->plan, s->conf, s->only, err);
@@ -162,6 +164,7 @@ static void tear_down(struct supervisor *s)
     reexec_abandon(s);
     keeper_close(s);
     events_command_close(s);
+    recorder_close(s);
     guardian_dismiss(s);
     if (s->base && s->lock_fd >= 0) reap_all(s, ESCAPED_GRACE_MS);
     if (s->guardian_fd >= 0) close(s->guardian_fd);
@@ -243,16 +246,24 @@ static int take_over(struct supervisor *s, const cJSON *state, struct err *err)
 
 static void run(struct supervisor *s)
 {
+    char what[256];
+    snprintf(what, sizeof what, "logikald %s%s%s supervises %d children%s", version_text,
+             s->version_before[0] ? ", executed anew in the place of "
+             : s->is_resumed      ? ", executed anew,"
+                                  : "",
+             s->version_before, s->plan.count, getpid() == 1 ? " as PID 1" : "");
     log_info("logikald %s supervises %d children%s%s", version_text, s->plan.count, getpid() == 1 ? " as PID 1" : "",
              s->is_resumed ? ", having been executed anew" : "");
     log_info("configuration: %s%s%s, and the environment", s->source.file ? s->source.file : "no file",
              s->source.env_file ? ", " : "", s->source.env_file ? s->source.env_file : "");
+    recorder_note(s, s->is_resumed ? "exec" : "start", NULL, (int)getpid(), what, NULL);
     if (s->plan.note[0]) log_info("%s", s->plan.note);
     if (!s->is_resumed) conf_tell_notes(s->conf);
     children_follow_plan(s);
     s->must_trim = true;
     event_base_dispatch(s->base);
     log_info("stopped, exit status %d", s->exit_status);
+    recorder_say(s, "end", NULL, (int)getpid(), "stopped, exit status %d", s->exit_status);
 }
 
 int supervise(struct conf *conf, const struct conf_paths *paths, char **argv, cJSON *state)
@@ -271,6 +282,7 @@ int supervise(struct conf *conf, const struct conf_paths *paths, char **argv, cJ
     } else {
         if (s->is_resumed) reexec_back(argv, s->sink, err.text);
         log_critical("%s", err.text);
+        recorder_say(s, "end", NULL, (int)getpid(), "could not start: %s", err.text);
         s->exit_status = exit_status_of(&err);
     }
     tear_down(s);

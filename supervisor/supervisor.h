@@ -24,6 +24,7 @@ struct status;
 struct control;
 struct watch;
 struct events_hook;
+struct recorder;
 struct keeper;
 struct trial;
 struct child_hooks;
@@ -41,8 +42,9 @@ struct supervisor {
     struct control *control;
     struct watch *watch;
     struct events_hook *events;
-    struct keeper *keeper; /* of the run directory */
-    struct trial *trial;   /* of the program file, before an exec; NULL = none runs */
+    struct recorder *recorder; /* of events */
+    struct keeper *keeper;     /* of the run directory */
+    struct trial *trial;       /* of the program file, before an exec; NULL = none runs */
 
     struct conf *conf;
     struct conf_paths source; /* the files as given */
@@ -65,6 +67,7 @@ struct supervisor {
     bool is_announced;         /* to whoever started us, that everything is ready */
     int told_up, told_all;     /* how many children, as it was last told */
     bool is_resumed;           /* after an exec of itself */
+    char version_before[64];   /* of the program that was executed anew; "" = not known */
     char **argv;
     int exit_status;
     int64_t started_ms; /* wall */

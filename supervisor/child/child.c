@@ -19,6 +19,7 @@
 #include "supervisor/child/kin.h"
 #include "supervisor/child/probe.h"
 #include "supervisor/child/pulse.h"
+#include "supervisor/child/recorder.h"
 #include "supervisor/child/strays.h"
 #include "supervisor/plan/exit_words.h"
 
@@ -101,7 +102,7 @@ static void tell_failure(const struct child *c, unsigned actions)
     if (m->state == CHILD_BACKOFF || m->state == CHILD_CRASH_LOOP)
         snprintf(next, sizeof next, "next try in %" PRId64 " ms", m->deadline_ms - mono_ms());
     log_warning("%s failed: %s; %s", c->spec.name, c->reasons[0], next);
-    events_emit(c->sup, "exit", c->spec.name, (int)c->previous_pid, "%s; %s", c->reasons[0], next);
+    events_emit_exit(c, "%s; %s", c->reasons[0], next);
     if (!(actions & ACTION_LOOPING)) return;
     events_emit(c->sup, "crash-loop", c->spec.name, (int)c->previous_pid, "%s", c->reasons[0]);
     char lines[1024];
@@ -117,8 +118,11 @@ static void tell_change(const struct child *c, enum child_state before)
 {
     const struct child_machine *m = &c->machine;
     log_debug("%s: %s -> %s", c->spec.name, child_state_name(before), child_state_name(m->state));
-    if (m->state == CHILD_READY)
+    if (m->state == CHILD_READY) {
         log_info("%s[%d] ready after %" PRId64 " ms", c->spec.name, (int)c->pid, mono_ms() - c->started_ms);
+        recorder_say(c->sup, "ready", c->spec.name, (int)c->pid, "ready after %" PRId64 " ms",
+                     mono_ms() - c->started_ms);
+    }
     if (m->state == CHILD_DONE && m->is_success) log_info("%s is done", c->spec.name);
     if (m->state == CHILD_DUMPING)
         log_error("%s[%d] is hung: no ping for %" PRId64 " ms; it is asked for a backtrace and then killed",
@@ -331,6 +335,8 @@ void child_reaped(struct child *c, int wait_status)
     }
     remember_reason(c, words);
     if (is_expected && c->machine.why == WHY_ASKED) log_info("%s[%d] %s", c->spec.name, (int)c->pid, words);
+    if ((is_expected && c->machine.why == WHY_ASKED) || is_clean)
+        recorder_say(c->sup, "ended", c->spec.name, (int)c->pid, "%s", words);
     c->previous_pid = is_clean ? 0 : c->pid;
     c->pid = 0;
     c->status[0] = 0;

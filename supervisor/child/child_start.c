@@ -188,6 +188,7 @@ int child_start(struct child *c, struct err *err)
     pipes.out[0] = pipes.err[0] = pipes.notify[0] = pipes.status[0] = -1;
     if (rc != 0) goto out;
     c->started_ms = mono_ms();
+    line_ring_mark(&c->lines);
     c->started_wall_ms = wall_ms();
     pid_t pid = spawn(&how, err);
     if (pid < 0) {

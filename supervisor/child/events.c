@@ -9,9 +9,11 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "conf/utf8.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
 #include "supervisor/child/pulse.h"
+#include "supervisor/child/recorder.h"
 #include "supervisor/child/tool.h"
 #include "supervisor/plan/environment.h"
 #include "supervisor/plan/exit_words.h"
@@ -202,22 +204,9 @@ cJSON *events_save(const struct supervisor *s)
     return list;
 }
 
-void events_restore(struct supervisor *s, const cJSON *list)
-{
-    const cJSON *item;
-    cJSON_ArrayForEach(item, list) {
-        const char *event = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "event"));
-        const char *child = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "child"));
-        const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "text"));
-        const cJSON *pid = cJSON_GetObjectItemCaseSensitive(item, "pid");
-        if (event) events_emit(s, event, child, pid ? pid->valueint : 0, "%s", text ? text : "");
-    }
-}
-
-void events_emit(struct supervisor *s, const char *event, const char *child, int pid, const char *fmt, ...)
+static void tell_hook(struct supervisor *s, const char *event, const char *child, int pid, const char *text)
 {
     struct events_hook *e = s->events;
-    va_list ap;
     if (!e || !conf_is_set(s->conf, SET_EVENTS_COMMAND)) return;
     if (e->count == QUEUE_MAX) {
         e->dropped++;
@@ -227,10 +216,57 @@ void events_emit(struct supervisor *s, const char *event, const char *child, int
     *h = (struct happened){.pid = pid, .wall_ms = wall_ms()};
     snprintf(h->event, sizeof h->event, "%s", event);
     snprintf(h->child, sizeof h->child, "%s", child ? child : "");
-    va_start(ap, fmt);
-    vsnprintf(h->text, sizeof h->text, fmt, ap);
-    va_end(ap);
+    snprintf(h->text, sizeof h->text, "%s", text);
     run_next(s);
+}
+
+void events_restore(struct supervisor *s, const cJSON *list)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, list) {
+        const char *event = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "event"));
+        const char *child = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "child"));
+        const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "text"));
+        const cJSON *pid = cJSON_GetObjectItemCaseSensitive(item, "pid");
+        if (event) tell_hook(s, event, child, pid ? pid->valueint : 0, text ? text : "");
+    }
+}
+
+static void format_text(char *out, size_t size, const char *fmt, va_list ap) __attribute__((format(printf, 3, 0)));
+static void format_text(char *out, size_t size, const char *fmt, va_list ap)
+{
+    vsnprintf(out, size, fmt, ap);
+    utf8_finish(out);
+}
+
+void events_emit(struct supervisor *s, const char *event, const char *child, int pid, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    format_text(text, sizeof text, fmt, ap);
+    va_end(ap);
+    recorder_note(s, event, child, pid, text, NULL);
+    tell_hook(s, event, child, pid, text);
+}
+
+void events_emit_exit(const struct child *c, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    format_text(text, sizeof text, fmt, ap);
+    va_end(ap);
+    recorder_exit(c, "exit", text);
+    tell_hook(c->sup, "exit", c->spec.name, (int)c->previous_pid, text);
+}
+
+void events_emit_reload(struct supervisor *s, int count, const char *what)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%d settings changed", count);
+    recorder_note(s, "reload", NULL, 0, text, what);
+    tell_hook(s, "reload", NULL, 0, text);
 }
 
 int64_t events_dropped(const struct supervisor *s)

@@ -1,5 +1,6 @@
-/* The events hook: a command of the operator's, run on changes of state with the event in its environment. One at a
- * time, from a bounded queue, at a bounded rate; what is too much is dropped and counted. */
+/* What happens to us and our children: recorded (recorder.h), and told to the events hook, a command of the operator's,
+ * run on changes of state with the event in its environment. One at a time, from a bounded queue, at a bounded rate;
+ * what is too much is dropped and counted. */
 #ifndef LOGIKALD_SUPERVISOR_CHILD_EVENTS_H
 #define LOGIKALD_SUPERVISOR_CHILD_EVENTS_H
 
@@ -15,10 +16,13 @@ bool events_finish(struct supervisor *s);
 
 /* event: "exit", "crash-loop", "recovered", "hung", "held", "gave-up", "stop", "gate", "reload", "reload-refused",
  * "memory". child: a name or NULL.
- * Does nothing when no command is configured. */
+ * The hook is not run when no command is configured. */
 void events_emit(struct supervisor *s, const char *event, const char *child, int pid, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
-bool events_is_busy(const struct supervisor *s); /* a command runs */
+struct child;
+void events_emit_exit(const struct child *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void events_emit_reload(struct supervisor *s, int count, const char *what); /* what: lines for the record alone */
+bool events_is_busy(const struct supervisor *s);                            /* a command runs */
 /* Those that wait, over an exec. */
 cJSON *events_save(const struct supervisor *s);
 void events_restore(struct supervisor *s, const cJSON *list);

@@ -8,6 +8,7 @@
 #include "ipc/notify.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
+#include "supervisor/child/recorder.h"
 
 static void forgive(struct supervisor *s, int64_t slept_ms)
 {
@@ -18,6 +19,7 @@ static void forgive(struct supervisor *s, int64_t slept_ms)
     s->woken_ms = now;
     log_warning("we were asleep for %" PRId64 " ms (frozen, or without a CPU): nobody is judged by that time",
                 slept_ms);
+    recorder_say(s, "asleep", NULL, 0, "asleep for %" PRId64 " ms: frozen, or without a CPU", slept_ms);
     children_settle_soon(s);
 }
 

@@ -10,6 +10,7 @@
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
 #include "supervisor/child/events.h"
+#include "supervisor/child/recorder.h"
 #include "supervisor/control/control.h"
 #include "supervisor/control/overrides.h"
 #include "supervisor/control/reexec.h"
@@ -39,6 +40,7 @@ typedef void (*child_fn)(struct child *c);
 
 static void start_child(struct child *c)
 {
+    if (c->is_held) recorder_say(c->sup, "released", c->spec.name, (int)c->pid, "started by `ctl start`");
     c->is_held = false;
     enum child_state state = c->machine.state;
     if (state == CHILD_STARTING || state == CHILD_READY) return;
@@ -56,6 +58,7 @@ static void stop_child(struct child *c)
 
 static void restart_child(struct child *c)
 {
+    recorder_say(c->sup, "restart", c->spec.name, (int)c->pid, "restarted by `ctl restart`");
     c->is_held = false;
     if (c->machine.state == CHILD_READY && c->spec.is_overlapping)
         c->is_outdated = true; /* replaced without a gap */

@@ -9,6 +9,7 @@
 
 #include "conf/buf.h"
 #include "conf/log.h"
+#include "conf/version.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
 #include "supervisor/child/events.h"
@@ -204,6 +205,7 @@ cJSON *reexec_save(const struct supervisor *s)
     if (!children) return state;
     cJSON_AddNumberToObject(state, "format", STATE_FORMAT);
     if (path) cJSON_AddStringToObject(state, "program", path);
+    cJSON_AddStringToObject(state, "version", version_text);
     save(state, self_fields, s);
     save_configuration(s, state);
     cJSON *environment = cJSON_AddArrayToObject(state, "environment"); /* for a way back */
@@ -269,7 +271,9 @@ int reexec_adopt_self(struct supervisor *s, const cJSON *state, struct err *err)
     int rc = reexec_check(state, err);
     if (rc != 0) return rc;
     const char *path = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(state, "program"));
+    const char *version = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(state, "version"));
     if (path) self_set(path);
+    if (version) snprintf(s->version_before, sizeof s->version_before, "%s", version);
     restore(state, self_fields, s);
     mark(self_fields, s, false);
     if (s->source_file[0]) s->source.file = s->source_file;

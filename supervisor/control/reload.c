@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/buf.h"
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "conf/utf8.h"
@@ -118,6 +119,17 @@ static void mark_changes(struct supervisor *s, const struct plan *after, const e
     }
 }
 
+/* For the record: each setting as it was and is, secrets masked. */
+static void list_changes(struct buf *out, const struct conf *before, const struct conf *after,
+                         const enum setting_id *changed, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char was[256], is[256];
+        buf_printf(out, "%s: \"%s\" > \"%s\"\n", settings[changed[i]].key,
+                   conf_shown(before, changed[i], was, sizeof was), conf_shown(after, changed[i], is, sizeof is));
+    }
+}
+
 static void tell_fixed(const struct conf *conf, const enum setting_id *changed, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -163,8 +175,11 @@ static int reload(struct supervisor *s, struct err *err)
     plan_copy(&s->plan, plan);
     s->must_trim = true;
     children_follow_plan(s);
+    struct buf what = {0};
+    list_changes(&what, before, conf, changed, count);
     conf_free(before);
-    events_emit(s, "reload", NULL, 0, "%d settings changed", count);
+    events_emit_reload(s, count, what.data);
+    buf_free(&what);
     log_info("configuration reloaded: %d settings changed", count);
     return 0;
 }

@@ -20,6 +20,7 @@ void line_ring_add(struct line_ring *r, const char *text, size_t len)
         drop = end ? (size_t)(end - r->bytes) + 1 : r->len;
         memmove(r->bytes, r->bytes + drop, r->len - drop);
         r->len -= drop;
+        r->mark = r->mark > drop ? r->mark - drop : 0;
     }
     memcpy(r->bytes + r->len, text, len);
     r->bytes[r->len + len] = '\n';
@@ -35,6 +36,17 @@ const char *line_ring_last(const struct line_ring *r, int lines, size_t *len)
     }
     *len = r->len - start;
     return r->bytes ? r->bytes + start : "";
+}
+
+void line_ring_mark(struct line_ring *r)
+{
+    r->mark = r->len;
+}
+
+const char *line_ring_marked(const struct line_ring *r, size_t *len)
+{
+    *len = r->len - r->mark;
+    return r->bytes ? r->bytes + r->mark : "";
 }
 
 void line_ring_free(struct line_ring *r)

@@ -14,6 +14,7 @@
 #include "supervisor/child/children.h"
 #include "supervisor/child/events.h"
 #include "supervisor/child/pulse.h"
+#include "supervisor/child/recorder.h"
 #include "supervisor/child/strays.h"
 #include "supervisor/system/trim.h"
 #include "supervisor/watch/status.h"
@@ -21,12 +22,14 @@
 #define REPLACE_INTERVAL_MS  60000 /* a child that grows at once is not replaced all the time */
 #define NEARLY_FULL_PERMILLE 900
 #define PRESSED_PERMILLE     100
+#define READING_MS           600000 /* memory is recorded as often, changes at once */
 
 struct watch {
     struct event *tick, *essential;
     char cgroup[PATH_MAX]; /* "" = none */
     int64_t oom_seen, oom_at_start;
     bool is_nearly_full, is_pressed;
+    int64_t reading_ms; /* of the last one that was recorded */
 };
 
 static void guard_child(struct supervisor *s, struct child *c)
@@ -36,9 +39,12 @@ static void guard_child(struct supervisor *s, struct child *c)
     switch (guard_decide(used, spec->memory_soft_bytes, spec->memory_hard_bytes, s->memory.limit_bytes)) {
     case GUARD_FINE: c->is_large = false; break;
     case GUARD_WARN:
-        if (!c->is_large)
+        if (!c->is_large) {
             log_warning("%s[%d] uses %" PRId64 " MB of memory: more than the soft limit of %" PRId64 " MB", spec->name,
                         (int)c->pid, used >> 20, spec->memory_soft_bytes >> 20);
+            recorder_say(s, "memory", spec->name, (int)c->pid, "above its soft limit: %" PRId64 " of %" PRId64 " MB",
+                         used >> 20, spec->memory_soft_bytes >> 20);
+        }
         c->is_large = true;
         break;
     case GUARD_REPLACE:
@@ -76,12 +82,18 @@ static void tell_pressure(struct supervisor *s)
     const struct cgroup_memory *m = &s->memory;
     struct watch *w = s->watch;
     bool is_pressed = m->pressure_permille >= PRESSED_PERMILLE;
-    if (is_pressed && !w->is_pressed)
+    if (is_pressed && !w->is_pressed) {
         log_warning(
             "the container lacks memory: in %d.%d %% of the last 10 s something waited for it; its limit was met "
             "%" PRId64 " times so far",
             m->pressure_permille / 10, m->pressure_permille % 10, m->limit_hits + m->high_hits);
-    if (!is_pressed && w->is_pressed) log_info("the container does not lack memory any more");
+        recorder_say(s, "memory", NULL, 0, "the container lacks memory: in %d.%d %% of the last 10 s something waited",
+                     m->pressure_permille / 10, m->pressure_permille % 10);
+    }
+    if (!is_pressed && w->is_pressed) {
+        log_info("the container does not lack memory any more");
+        recorder_say(s, "memory", NULL, 0, "the container does not lack memory any more");
+    }
     w->is_pressed = is_pressed;
 }
 
@@ -94,8 +106,29 @@ static void look_at_container(struct supervisor *s)
     if (is_nearly_full && !s->watch->is_nearly_full)
         log_warning("the container's memory is nearly full: %" PRId64 " of %" PRId64 " MB", s->memory.used_bytes >> 20,
                     s->memory.limit_bytes >> 20);
+    if (is_nearly_full != s->watch->is_nearly_full)
+        recorder_say(s, "memory", NULL, 0,
+                     is_nearly_full ? "nearly full: %" PRId64 " of %" PRId64 " MB"
+                                    : "not nearly full any more: %" PRId64 " of %" PRId64 " MB",
+                     s->memory.used_bytes >> 20, s->memory.limit_bytes >> 20);
     s->watch->is_nearly_full = is_nearly_full;
     tell_pressure(s);
+}
+
+/* What everybody uses, now and then. */
+static void record_memory(struct supervisor *s, int64_t now)
+{
+    char text[640];
+    const struct child *c;
+    if (s->watch->reading_ms && now - s->watch->reading_ms < READING_MS) return;
+    s->watch->reading_ms = now;
+    int n = snprintf(text, sizeof text, "container %" PRId64 " MB of %" PRId64 ", supervisor %" PRId64 " MB",
+                     s->memory.used_bytes >> 20, s->memory.limit_bytes >> 20, s->usage.rss_bytes >> 20);
+    CHILDREN_FOREACH(c, s)
+        if (c->pid && n > 0 && (size_t)n < sizeof text)
+            n += snprintf(text + n, sizeof text - (size_t)n, ", %s %" PRId64 " MB", c->spec.name,
+                          (c->usage.pss_bytes ? c->usage.pss_bytes : c->usage.rss_bytes) >> 20);
+    recorder_note(s, "reading", NULL, 0, text, NULL);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -109,6 +142,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     usage_read_one(getpid(), &s->usage);
     CHILDREN_FOREACH(c, s) look_at_child(s, c, passed);
     strays_sweep(s);
+    record_memory(s, now);
+    recorder_retry(s);
     status_changed(s);
     if (s->must_trim) trim();
     s->must_trim = false;
