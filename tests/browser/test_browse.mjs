@@ -1,4 +1,5 @@
 // Browse: from the directories down to a parts list, and directories that are left out of the sync.
+import { readFile } from 'node:fs/promises';
 import { test, check, equal, until, sql } from './checks.mjs';
 
 const synced = () => until('elevations with parts lists are stored', async () => Number(await sql(
@@ -31,6 +32,21 @@ test('browse: a search finds across all kinds', async ({ page: open, pages }) =>
   await page.getByLabel('Search everything').fill(name);
   await page.getByRole('button', { name: 'Search' }).click();
   await page.getByRole('link', { name, exact: true }).first().waitFor();
+  // Sorted by a click, filtered by a choice, page by page.
+  await page.getByLabel('Search everything').fill('');
+  await page.getByLabel('Kind').selectOption('elevation');
+  await page.waitForURL(/kind=elevation/);
+  const total = await sql('SELECT count(*) FROM elevations WHERE deleted_at IS NULL');
+  await page.getByRole('heading', { level: 2, name: new RegExp(`^${total} of `) }).waitFor();
+  await page.getByRole('columnheader', { name: 'Name' }).getByRole('link').click();
+  equal(await page.getByRole('columnheader', { name: 'Name' }).getAttribute('aria-sort'), 'ascending', 'the order');
+  await page.getByRole('link', { name: 'Next' }).click();
+  await page.getByText(`51 to 100 of ${total}`).waitFor();
+  equal(await page.getByRole('columnheader', { name: 'Name' }).getAttribute('aria-sort'), 'ascending', 'the order of the next page');
+  const download = page.waitForEvent('download');
+  await page.getByRole('link', { name: 'CSV' }).click();
+  const lines = (await readFile(await (await download).path(), 'utf8')).trim().split('\r\n');
+  equal(lines.length, Number(total) + 1, 'lines of the export');
 });
 
 test('browse: a forced sync of a project shows its progress', async ({ page: open, pages }) => {
@@ -64,6 +80,9 @@ test('browse: an excluded directory is left out of the sync', async ({ page: ope
   const page = await open(pages, `/ui/browse?directory=${directory}`);
   const row = page.locator(`[data-key="dir-${directory}"]`);
   await row.getByRole('button', { name: `Exclude ${name}`, exact: true }).click();
+  const question = page.getByRole('dialog', { name: 'Are you sure?' });
+  await question.getByText('Nothing is deleted.').waitFor();
+  await question.getByRole('button', { name: 'Exclude', exact: true }).click();
   await row.getByText('excluded', { exact: true }).waitFor();
   equal(await sql(`SELECT exclude_from_sync FROM directories WHERE id = ${directory}`), 't', 'stored');
   const inside = `SELECT coalesce(max(c.confirmed_at)::text, '') FROM project_cursors c JOIN projects p ON p.id = c.project_id WHERE p.directory_id`;

@@ -1,5 +1,5 @@
-/* What is stored, for looking around: the tree of directories with what lies in the open one, a search over everything,
- * a project with its phases and elevations, an elevation with all that is known of it. */
+/* What is stored, for looking around: the tree of directories with what lies in the open one, a project with its phases
+ * and elevations, an elevation with all that is known of it. */
 #include "services/store/ui/ui_browse.h"
 
 /* The directories from the roots down, children in order of name; those on the way to the open one are marked. A
@@ -25,32 +25,14 @@ const struct query ui_query_tree = {
         "  'here', (SELECT json_build_object('id', d.id, 'name', d.name, 'path', coalesce(d.full_path, d.name),"
         "     'excluded', d.exclude_from_sync, 'logikal_id', d.logikal_id, 'synced_at', d.synced_at)"
         "     FROM directories d WHERE d.id = nullif($1, '')::int),"
-        "  'projects', (SELECT coalesce(json_agg(json_build_object('id', p.id, 'name', p.name, 'job', p.job_number,"
+        "  'in_all', (SELECT count(*) FROM projects WHERE directory_id IS NOT DISTINCT FROM nullif($1, '')::int"
+        "     AND deleted_at IS NULL), 'projects', (SELECT coalesce(json_agg(json_build_object('id', p.id, 'name', "
+        "p.name, 'job', p.job_number,"
         "     'description', p.description, 'last_sync', p.last_sync_date, 'logikal_id', p.logikal_id,"
         "     'failures', c.failures, 'error', c.last_error) ORDER BY lower(p.name), p.id), '[]')"
         "     FROM (SELECT * FROM projects WHERE directory_id IS NOT DISTINCT FROM nullif($1, '')::int"
         "       AND deleted_at IS NULL ORDER BY lower(name), id LIMIT 500) p"
         "     LEFT JOIN project_cursors c ON c.project_id = p.id))",
-};
-
-const struct query ui_query_search = {
-    .name = "ui_search",
-    .sql = "WITH w AS (SELECT '%' || replace(replace(replace($1, '\\', '\\\\'), '%', '\\%'), '_', '\\_') || '%' AS w)"
-           " SELECT coalesce(json_agg(x), '[]') FROM ("
-           " (SELECT 'directory' AS kind, d.id, d.name, coalesce(d.full_path, '') AS place, '/ui/browse?directory=' || "
-           "d.id AS url"
-           "  FROM directories d, w WHERE d.name ILIKE w.w AND d.deleted_at IS NULL LIMIT $2::int)"
-           " UNION ALL (SELECT 'project', p.id, p.name, coalesce(p.job_number, p.description, ''), "
-           "'/ui/browse/projects/' || p.id"
-           "  FROM projects p, w WHERE (p.name ILIKE w.w OR p.job_number ILIKE w.w OR p.logikal_id = logikald_guid($1))"
-           "  AND p.deleted_at IS NULL LIMIT $2::int)"
-           " UNION ALL (SELECT 'phase', f.id, f.name, p.name, '/ui/browse/projects/' || p.id FROM phases f"
-           "  JOIN projects p ON p.id = f.project_id, w WHERE f.name ILIKE w.w AND f.deleted_at IS NULL LIMIT $2::int)"
-           " UNION ALL (SELECT 'elevation', e.id, e.name, coalesce(e.auto_description_short, e.description, ''),"
-           "  '/ui/browse/elevations/' || e.id FROM elevations e, w WHERE (e.name ILIKE w.w OR e.logikal_id = "
-           "logikald_guid($1))"
-           "  AND e.deleted_at IS NULL LIMIT $2::int)) x",
-    .is_slow = true,
 };
 
 const struct query ui_query_project = {

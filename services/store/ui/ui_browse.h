@@ -6,7 +6,6 @@
 #include "services/store/pool.h"
 
 extern const struct query ui_query_tree;      /* (directory id) the tree's open part, and what lies in it */
-extern const struct query ui_query_search;    /* (text, limit) list of directories, projects, phases, elevations */
 extern const struct query ui_query_project;   /* (id) project with phases and elevations */
 extern const struct query ui_query_elevation; /* (id) elevation with glass, files, parsing errors */
 

@@ -1,28 +1,39 @@
-/* Looking around in what is stored: directories and their projects, a search, projects, elevations. */
+/* Looking around in what is stored: directories and their projects, projects, elevations. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/json.h"
 #include "services/store/ui/ui_bill.h"
 #include "services/store/ui/ui_browse.h"
 #include "services/store/ui/ui_versions.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
+#include "services/web/ui/find.h"
 #include "services/web/ui/page.h"
+
+static void count_rest(struct ui_page *p)
+{
+    cJSON *tree = cJSON_GetObjectItemCaseSensitive(ui_page_data(p), "tree");
+    double rest =
+        json_number(tree, "in_all", 0) - cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(tree, "projects"));
+    if (rest > 0) cJSON_AddNumberToObject(tree, "rest", rest);
+}
 
 void web_ui_browse(struct req *r)
 {
     static const struct ui_look look = {"browse", "browse", "Browse", "objects"};
-    const char *directory = req_arg(r, "directory"), *text = req_arg(r, "q");
+    const char *directory = req_arg(r, "directory");
+    if (ui_find_is_asked(r)) {
+        ui_find_show(r);
+        return;
+    }
     if (directory && (strspn(directory, "0123456789") != strlen(directory) || strlen(directory) > 9)) {
         reply_invalid(r, "query", "directory", "int_parsing", "A number expected");
         return;
     }
     struct ui_page *p = ui_page_new(r, &look);
-    cJSON_AddStringToObject(ui_page_data(p), "q", text ? text : "");
-    if (text && *text)
-        ui_page_sql(p, "found", &ui_query_search, 2, (const char *[]){text, "50"});
-    else
-        ui_page_sql(p, "tree", &ui_query_tree, 1, (const char *[]){directory});
+    ui_page_sql(p, "tree", &ui_query_tree, 1, (const char *[]){directory});
+    ui_page_before(p, count_rest);
     ui_page_go(p);
 }
 

@@ -1,0 +1,181 @@
+/* The table of objects: found by words in any order and spelling, kind, state and directory, sorted, page by page; what
+ * changes is found by what it is called now. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/web.h"
+
+static struct web_server web;
+
+FIXTURE(set_up)
+{
+    static const char *const settings[] = {"LOG_LEVEL=warning", NULL};
+    web_servers(&web);
+    pg_exec(&web.pg, "INSERT INTO directories (logikal_id, name, synced_at) VALUES ('d1', 'Wintergärten', now()),"
+                     " ('d2', 'Altes', now() - interval '9 days');"
+                     "INSERT INTO directories (logikal_id, name, parent_id, exclude_from_sync, synced_at) VALUES"
+                     " ('d3', 'Innen', 1, true, now())");
+    pg_exec(&web.pg, "INSERT INTO projects (logikal_id, name, directory_id, job_number, offer_number, person_in_charge,"
+                     " last_sync_date, api_changed_date) VALUES"
+                     " ('6f9619ff-8b86-d011-b42d-00c04fc964ff', 'Wohnhaus am Deich 138', 1, 'J-94609', 'A/2026/9103',"
+                     "  'Jürgen Groß', now(), '2026-01-02'),"
+                     " ('p2', '100% \"neu\"_x', 2, NULL, NULL, 'Søren', now() - interval '9 days', '2026-01-03'),"
+                     " ('p3', 'Kuester, Bauelemente', 3, NULL, NULL, NULL, now() + interval '1 s', '2026-01-01');"
+                     "INSERT INTO project_cursors (project_id, failures, last_error) VALUES (2, 1, 'answered 404')");
+    pg_exec(&web.pg, "INSERT INTO phases (logikal_id, name, project_id) VALUES ('f1', 'Bauabschnitt 16', 1),"
+                     " ('f2', 'Straße', 3);"
+                     "INSERT INTO elevations (logikal_id, name, phase_id, project_id, amount, width, height) VALUES"
+                     " ('e1', 'Pos. 001 Küche', 1, 1, 12, 1138, 1041), ('e2', 'Pos. 002 Bad', 1, 1, 1, 1, 1),"
+                     " ('e3', '=1+1', 2, 3, 1, 1, 1)");
+    pg_exec(&web.pg, "INSERT INTO elevations (logikal_id, name, phase_id, deleted_at) VALUES"
+                     " ('e4', 'Pos. 003 Kueche', 1, now())");
+    web_run(&web, settings, true);
+    web_log_in(&web);
+    return 0;
+}
+
+FIXTURE(tear_down)
+{
+    web_end(&web);
+    return 0;
+}
+
+/* What the lines are about: "e1 p2". */
+static void found(const char *query, char *out, size_t size)
+{
+    char path[600];
+    snprintf(path, sizeof path, "/ui/browse/export?%s", query);
+    struct http_reply reply = web_call(&web, "GET", path, web.admin, NULL);
+    if (reply.status != 200) fail_msg("%s: %d %.200s", query, reply.status, reply.body);
+    *out = 0;
+    size_t len = 0;
+    for (char *line = strstr(reply.body, "\r\n"); line && line[2]; line = strstr(line + 2, "\r\n")) {
+        char kind[20];
+        int id;
+        if (sscanf(line + 2, "%19[a-z],%d", kind, &id) == 2 && len + 30 < size)
+            len += (size_t)snprintf(out + len, size - len, "%s%c%d", len ? " " : "", kind[0], id);
+    }
+    http_reply_free(&reply);
+}
+
+/* Of a kind the first letter: p is a project or a phase. */
+static void test_what_is_asked_is_found(void **state)
+{
+    static const struct {
+        const char *query, *ids;
+    } rows[] = {
+        {"q=k%C3%BCche", "e1"},
+        {"q=KUCHE", "e1"},
+        {"q=kueche", "e1"},
+        {"q=Ku%CC%88che", "e1"}, /* the mark stands behind its letter */
+        {"q=k%C3%BCche&state=all", "e1 e4"},
+        {"q=kuche&state=gone", "e4"},
+        {"q=138+k%C3%BCche+wohnhaus", "e1"},
+        {"q=k%C3%BCche+winterg%C3%A4rten", "e1"},
+        {"q=kuche+altes", ""},
+        {"q=gross+jurgen", "p1"},
+        {"q=JUERGEN", "p1"},
+        {"q=soren", "p2"},
+        {"q=A/2026/9103", "p1"},
+        {"q=94609", "p1"},
+        {"q=%7B6F9619FF-8B86-D011-B42D-00C04FC964FF%7D", "p1"},
+        {"q=8b86-D011", "p1"},
+        {"q=strasse", "p2"}, /* a phase */
+        {"q=stra%C3%9Fe", "p2"},
+        {"q=k%C3%BCster", "p3"},
+        {"q=kuster", "p3"},
+        {"q=element", "p3"},
+        {"q=100%25", "p2"},
+        {"q=%25%25", ""},
+        {"q=_", "p2"},
+        {"q=%5C", ""},
+        {"q=%22neu%22", "p2"},
+        {"kind=elevation", "e3 e1 e2"},
+        {"kind=elevation&sort=-name", "e2 e1 e3"},
+        {"kind=project&sort=changed", "p3 p1 p2"},
+        {"kind=project&sort=-changed", "p2 p1 p3"},
+        {"kind=project&sort=read", "p2 p1 p3"},
+        {"kind=project&state=failing", "p2"},
+        {"kind=project&state=old", "p2"},
+        {"kind=directory&state=old", "d2"},
+        {"state=excluded", "d3 p3 p2 e3"},
+        {"directory=1&kind=elevation", "e3 e1 e2"},
+        {"directory=3&kind=elevation", "e3"},
+        {"directory=2", "d2 p2"},
+        {"directory=99", ""},
+        {"kind=door&state=open&sort=size&directory=x&q=kuche", "e1"}, /* what cannot be filtered by is left out */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char ids[400];
+        found(rows[i].query, ids, sizeof ids);
+        if (strcmp(ids, rows[i].ids) != 0) fail_msg("%s: \"%s\" instead of \"%s\"", rows[i].query, ids, rows[i].ids);
+    }
+}
+
+static bool page_has(const char *path, const char *text)
+{
+    struct http_reply reply = web_call(&web, "GET", path, web.admin, NULL);
+    bool has = reply.status == 200 && strstr(reply.body, text);
+    if (!has) print_message("%s: %d, without \"%s\"\n", path, reply.status, text);
+    http_reply_free(&reply);
+    return has;
+}
+
+static void test_the_page_tells_totals_ways_and_what_is_gone(void **state)
+{
+    (void)state;
+    const char *kitchen = "/ui/browse?q=kuche";
+    assert_true(page_has(kitchen, "1 of 12"));
+    assert_true(page_has(kitchen, "12 pcs · 1138 × 1041 mm"));
+    assert_true(page_has(kitchen, "<bdi>Wohnhaus am Deich 138</bdi>"));
+    assert_true(page_has(kitchen, "1 that match are gone"));
+    assert_true(page_has("/ui/browse?state=gone", "Pos. 003 Kueche"));
+    assert_true(page_has("/ui/browse?q=nothing+at+all", "0 of 12"));
+    assert_true(page_has("/ui/browse?kind=door", "there is no &quot;door&quot;"));
+    assert_true(page_has("/ui/browse?q=soren", "answered 404"));
+    /* Beyond the last page, and no number at all. */
+    assert_true(page_has("/ui/browse?kind=project&page=900", "3 of 3"));
+    assert_true(page_has("/ui/browse?kind=project&page=x", "Wohnhaus am Deich 138"));
+}
+
+static void test_what_changes_is_found_by_what_it_is_called_now(void **state)
+{
+    char ids[400];
+    (void)state;
+    pg_exec(&web.pg, "UPDATE elevations SET name = 'Pos. 002 Ölraum' WHERE id = 2");
+    pg_exec(&web.pg, "UPDATE directories SET name = 'Neues' WHERE id = 2; UPDATE projects SET person_in_charge = 'Ines'"
+                     " WHERE id = 2");
+    found("q=bad", ids, sizeof ids);
+    assert_string_equal(ids, "");
+    found("q=oelraum", ids, sizeof ids);
+    assert_string_equal(ids, "e2");
+    found("q=ines+neues", ids, sizeof ids);
+    assert_string_equal(ids, "p2");
+    pg_exec(&web.pg, "DELETE FROM elevations WHERE id = 2");
+    assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM object_words WHERE kind = 'elevation'"), 3);
+    /* Written anew where it is there already, as the sync does. */
+    pg_exec(&web.pg, "INSERT INTO elevations (logikal_id, name) VALUES ('e1', 'Saal'), ('e9', 'Saal') ON CONFLICT"
+                     " (logikal_id) DO UPDATE SET name = excluded.name");
+    found("q=saal", ids, sizeof ids);
+    assert_true(strncmp(ids, "e1 e", 4) == 0 && strlen(ids) > 4);
+}
+
+/* Fields keep their place, and a spreadsheet computes nothing. */
+static void test_csv_is_harmless(void **state)
+{
+    (void)state;
+    struct http_reply reply = web_call(&web, "GET", "/ui/browse/export?kind=elevation&directory=3", web.admin, NULL);
+    assert_non_null(strstr(reply.body, "elevation,3,\"'=1+1\",\"Wintergärten > Innen > Kuester, Bauelemente > Straße\","
+                                       "\"e3\",\"\",\"\",\"\",1,1,1,"));
+    http_reply_free(&reply);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_what_is_asked_is_found),
+    cmocka_unit_test(test_the_page_tells_totals_ways_and_what_is_gone),
+    cmocka_unit_test(test_csv_is_harmless),
+    cmocka_unit_test(test_what_changes_is_found_by_what_it_is_called_now),
+};
+TEST_MAIN(tests, set_up, tear_down)
