@@ -120,7 +120,7 @@ $(OBJ)/embedded_%.c: scripts/embed $$(shell find $$(DIR_$$*) -type f 2>/dev/null
 	$(Q)scripts/embed embedded_$* $(DIR_$*) > $@
 
 # Static files, put together by scripts/assets.
-$(OBJ)/assets.made: scripts/assets $(shell find services/web/ui/assets -type f)
+$(OBJ)/assets.made: scripts/assets scripts/translate $(shell find services/web/ui/assets services/web/ui/language -type f)
 	@mkdir -p $(@D)
 	$(Q)scripts/assets $(OBJ)/assets && touch $@
 $(OBJ)/embedded_assets.c: $(OBJ)/assets.made

@@ -29,7 +29,7 @@ static void check(const char *text, const char *json, const char *expected)
     struct buf out = {0};
     struct err err = {0};
 
-    int rc = ui_template_render_from(&out, files, "t", context, &err);
+    int rc = ui_template_render_from(&out, files, "en", "t", context, &err);
 
     assert_non_null(context);
     if (rc < 0) {
@@ -93,7 +93,7 @@ TEST(test_every_template_renders)
         struct buf out = {0};
         struct err err = {0};
 
-        int rc = ui_template_render(&out, name, context, &err);
+        int rc = ui_template_render(&out, "en", name, context, &err);
 
         if (rc < 0) fail_msg("%s", err.text);
         buf_free(&out);

@@ -7,7 +7,7 @@
 #include "conf/version.h"
 #include "services/web/gate/route.h"
 #include "services/web/http/reply.h"
-#include "services/web/http/template.h"
+#include "services/web/http/language.h"
 
 #define PAGE_MAX (4u << 20)
 
@@ -23,7 +23,7 @@ void page_reply(struct req *r, int status, const char *template, const char *tit
     cJSON_AddStringToObject(values, "version", version_text);
     cJSON_AddBoolToObject(values, "is_admin", r->who.kind == WHO_ADMIN);
     struct err err = {0};
-    int rc = ui_template_render(&out, template, values, &err);
+    int rc = language_render(r, &out, template, values, &err);
     cJSON_Delete(values);
     if (rc != 0) log_error("template %s: %s", template, err.text);
     if (rc != 0 || out.failed)
@@ -42,7 +42,7 @@ bool page_refuse(struct req *r, int status, const char *text)
     cJSON_AddStringToObject(values, "text", text);
     cJSON_AddBoolToObject(values, "is_passing", status == 503);
     struct buf out = {0};
-    int rc = ui_template_render(&out, "refused", values, NULL);
+    int rc = language_render(r, &out, "refused", values, NULL);
     cJSON_Delete(values);
     if (rc == 0) reply_bytes(r, status, TYPE_HTML, out.data, out.len);
     buf_free(&out);

@@ -8,13 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "services/web/http/phrase.h"
+
 #define NAME_SIZE 128
 
 struct template_view {
     const struct embedded *files;
     struct buf *out;
     struct err *err;
-    const char *file;
+    const char *language, *file;
     const cJSON *stack[UI_TEMPLATE_DEPTH];
     int depth;
     int includes;
@@ -116,6 +118,30 @@ static void add_value(struct buf *out, const cJSON *item)
         buf_str(out, cJSON_IsTrue(item) ? "true" : "false");
 }
 
+static void add_said(const struct template_view *v, const cJSON *item)
+{
+    struct buf said = {0};
+    if (!cJSON_IsString(item)) {
+        add_value(v->out, item);
+        return;
+    }
+    phrase_add(&said, v->language, item->valuestring);
+    if (said.data) add_escaped(v->out, said.data);
+    buf_free(&said);
+}
+
+static void add_number_said(const struct template_view *v, const cJSON *item)
+{
+    struct buf digits = {0};
+    if (!cJSON_IsNumber(item)) {
+        add_value(v->out, item);
+        return;
+    }
+    add_number(&digits, item->valuedouble);
+    if (digits.data) phrase_add_number(v->out, v->language, digits.data);
+    buf_free(&digits);
+}
+
 /* A name from outside stays one part of a path or query, whatever is in it. */
 static void add_url(struct buf *out, const cJSON *item)
 {
@@ -156,7 +182,8 @@ static int add_asset(struct template_view *v, const char *path)
 static int include(struct template_view *v, const char *name)
 {
     char path[NAME_SIZE + 16];
-    snprintf(path, sizeof path, "html/%s.html", name);
+    bool is_english = strcmp(v->language, PHRASE_ENGLISH) == 0;
+    snprintf(path, sizeof path, "html/%s%s%s.html", is_english ? "" : v->language, is_english ? "" : "/", name);
     const struct embedded *file = embedded_find(v->files, path);
     if (!file) return err_set(v->err, ERR_NOT_FOUND, "template %s: there is no template %s", v->file, path);
     if (v->includes >= UI_TEMPLATE_DEPTH)
@@ -246,6 +273,10 @@ static int render(struct template_view *v, const char *text, const char *end)
             rc = add_asset(v, tag.name + 6);
         } else if (strncmp(tag.name, "url ", 4) == 0) {
             add_url(v->out, lookup(v, tag.name + 4));
+        } else if (strncmp(tag.name, "say ", 4) == 0) {
+            add_said(v, lookup(v, tag.name + 4));
+        } else if (strncmp(tag.name, "number ", 7) == 0) {
+            add_number_said(v, lookup(v, tag.name + 7));
         } else if (strncmp(tag.name, "json ", 5) == 0) {
             add_json(v->out, lookup(v, tag.name + 5));
         } else {
@@ -255,16 +286,17 @@ static int render(struct template_view *v, const char *text, const char *end)
     }
 }
 
-int ui_template_render_from(struct buf *out, const struct embedded *files, const char *name, const cJSON *context,
-                            struct err *err)
+int ui_template_render_from(struct buf *out, const struct embedded *files, const char *language, const char *name,
+                            const cJSON *context, struct err *err)
 {
-    struct template_view v = {.files = files, .out = out, .err = err, .file = name, .stack = {context}, .depth = 1};
+    struct template_view v = {
+        .files = files, .out = out, .err = err, .language = language, .file = name, .stack = {context}, .depth = 1};
     int rc = include(&v, name);
     if (rc == 0 && out->failed) rc = err_set(err, ERR_NOMEM, "template %s: too large, or out of memory", name);
     return rc;
 }
 
-int ui_template_render(struct buf *out, const char *name, const cJSON *context, struct err *err)
+int ui_template_render(struct buf *out, const char *language, const char *name, const cJSON *context, struct err *err)
 {
-    return ui_template_render_from(out, embedded_assets, name, context, err);
+    return ui_template_render_from(out, embedded_assets, language, name, context, err);
 }

@@ -9,6 +9,8 @@
  *   {{> file}}                   another template of the folder
  *   {{asset path}}               URL of a file of services/web/ui/assets, with its content hash
  *   {{url name}}                 percent-encoded: one part of a path or a value of a query, in addresses and data-do
+ *   {{say name}}                 a text that the program made, in the language of the page (phrase.h)
+ *   {{number name}}              a number as the language of the page writes it; scripts/translate puts it into texts
  *   {{json name}}                as JSON, safe inside an element <script type="application/json"> and in an attribute
  *                                in apostrophes
  */
@@ -23,11 +25,11 @@
 
 #define UI_TEMPLATE_DEPTH 16 /* sections and included files inside each other */
 
-/* Adds html/NAME.html, filled from context, to out. 0, or a negative error that names the file and the place (then out
- * holds a part). Does not block. */
-int ui_template_render(struct buf *out, const char *name, const cJSON *context, struct err *err);
+/* Adds html/NAME.html (in another language than English html/LANGUAGE/NAME.html), filled from context, to out. 0, or a
+ * negative error that names the file and the place (then out holds a part). Does not block. */
+int ui_template_render(struct buf *out, const char *language, const char *name, const cJSON *context, struct err *err);
 /* The same from another table of files, for tests. */
-int ui_template_render_from(struct buf *out, const struct embedded *files, const char *name, const cJSON *context,
-                            struct err *err);
+int ui_template_render_from(struct buf *out, const struct embedded *files, const char *language, const char *name,
+                            const cJSON *context, struct err *err);
 
 #endif

@@ -41,7 +41,7 @@ static void name_it(struct ui_page *p, const char *key)
 {
     const cJSON *object = cJSON_GetObjectItemCaseSensitive(ui_page_data(p), key);
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "name"));
-    if (name) ui_page_title(p, name);
+    if (name) ui_page_name(p, name);
 }
 
 static void name_project(struct ui_page *p)

@@ -14,7 +14,7 @@
 #include "ipc/mask.h"
 #include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
-#include "services/web/http/template.h"
+#include "services/web/http/language.h"
 
 #define PAGE_LIMIT_BYTES (8 * 1024 * 1024)
 #define SOURCES_MAX      80
@@ -88,6 +88,11 @@ void ui_page_title(struct ui_page *p, const char *title)
     cJSON_ReplaceItemInObjectCaseSensitive(p->data, "title", cJSON_CreateString(title));
 }
 
+void ui_page_name(struct ui_page *p, const char *name)
+{
+    cJSON_AddStringToObject(p->data, "called", name);
+}
+
 void ui_page_fault(struct ui_page *p, const char *fmt, ...)
 {
     char text[600];
@@ -139,12 +144,12 @@ void ui_pages_free(void)
     pages = NULL;
 }
 
-static void send_rendered(struct req *r, int status, const char *template, const cJSON *data)
+static void send_rendered(struct req *r, int status, const char *template, cJSON *data)
 {
     struct buf out;
     struct err err = {0};
     buf_init(&out, PAGE_LIMIT_BYTES);
-    if (ui_template_render(&out, template, data, &err) < 0) {
+    if (language_render(r, &out, template, data, &err) < 0) {
         log_error("%s", err.text);
         reply_fault(r, 500, "INTERNAL_ERROR", "The page cannot be shown (request %s)", r->id);
     } else {

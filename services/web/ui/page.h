@@ -23,6 +23,7 @@ struct ui_look {
 struct ui_page *ui_page_new(struct req *r, const struct ui_look *look);
 cJSON *ui_page_data(struct ui_page *p); /* the object that the template sees; add to it what is known at once */
 void ui_page_title(struct ui_page *p, const char *title);
+void ui_page_name(struct ui_page *p, const char *name); /* its title is a name from outside */
 void ui_page_fault(struct ui_page *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- sources; key is a literal ---- */

@@ -11,7 +11,8 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/streams.h"
-#include "services/web/http/template.h"
+#include "services/web/http/language.h"
+#include "services/web/http/phrase.h"
 
 #define UNREAD_NAMED 20 /* by query_bom_unread */
 
@@ -71,6 +72,7 @@ static const struct order_page stock = {&query_stock_list,
 
 struct order_sending {
     const struct order_page *page;
+    const char *language;
     const char *head; /* until it is sent, with the first rows: what cannot be made is refused before */
     char after[24];
     int64_t count;
@@ -78,13 +80,15 @@ struct order_sending {
 
 /* ---- cells ---- */
 
-/* A number as it came, a text as it is; nothing of what is not there. */
-static void add_value(struct buf *out, const cJSON *value)
+/* A number as it came, in the writing of the language, a text as it is; nothing of what is not there. */
+static void add_value(struct buf *out, const char *language, const cJSON *value)
 {
-    if (cJSON_IsString(value) || (cJSON_IsNumber(value) && value->valuestring))
+    char digits[40];
+    if (cJSON_IsNumber(value)) snprintf(digits, sizeof digits, "%.15g", value->valuedouble);
+    if (cJSON_IsNumber(value))
+        phrase_add_number(out, language, value->valuestring ? value->valuestring : digits);
+    else if (cJSON_IsString(value))
         buf_str(out, value->valuestring);
-    else if (cJSON_IsNumber(value))
-        buf_printf(out, "%.15g", value->valuedouble);
 }
 
 /* Around a name: what is written from right to left does not change places with what stands beside it. */
@@ -92,46 +96,46 @@ static void add_value(struct buf *out, const cJSON *value)
 #define ISOLATE_END "\u2069"
 
 /* "W1 left × 3": of a line, where so many of it belong. */
-static void add_position(struct buf *out, const cJSON *p)
+static void add_position(struct buf *out, const char *language, const cJSON *p)
 {
     const cJSON *position = cJSON_GetObjectItemCaseSensitive(p, "position");
     const cJSON *amount = cJSON_GetObjectItemCaseSensitive(p, "amount");
     buf_str(out, ISOLATE);
-    add_value(out, cJSON_GetObjectItemCaseSensitive(p, "elevation"));
+    add_value(out, language, cJSON_GetObjectItemCaseSensitive(p, "elevation"));
     if (position) buf_char(out, ' ');
-    add_value(out, position);
+    add_value(out, language, position);
     buf_str(out, ISOLATE_END);
     if (amount) buf_str(out, " × ");
-    add_value(out, amount);
+    add_value(out, language, amount);
 }
 
-static void add_cell_text(struct buf *out, const cJSON *row, const struct order_column *c)
+static void add_cell_text(struct buf *out, const char *language, const cJSON *row, const struct order_column *c)
 {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(row, c->member), *each;
     if (!cJSON_IsArray(value)) {
         const cJSON *unit = c->unit ? cJSON_GetObjectItemCaseSensitive(row, c->unit) : NULL;
-        add_value(out, value);
+        add_value(out, language, value);
         if (!cJSON_IsString(unit) || !value || cJSON_IsNull(value)) return;
         buf_char(out, ' ');
-        add_value(out, unit);
+        add_value(out, language, unit);
         return;
     }
     cJSON_ArrayForEach(each, value) {
         if (each != value->child) buf_str(out, ", ");
         if (cJSON_IsObject(each))
-            add_position(out, each);
+            add_position(out, language, each);
         else
-            add_value(out, each);
+            add_value(out, language, each);
     }
 }
 
-static void add_cells(cJSON *rows, const struct order_page *page, const cJSON *row)
+static void add_cells(cJSON *rows, const struct order_sending *s, const cJSON *row)
 {
     cJSON *line = cJSON_CreateObject(), *cells = cJSON_AddArrayToObject(line, "cells");
-    for (const struct order_column *c = page->columns; c->title; c++) {
+    for (const struct order_column *c = s->page->columns; c->title; c++) {
         struct buf text = {0};
         cJSON *cell = cJSON_CreateObject();
-        add_cell_text(&text, row, c);
+        add_cell_text(&text, s->language, row, c);
         cJSON_AddStringToObject(cell, "text", text.data ? text.data : "");
         cJSON_AddBoolToObject(cell, "is_number", c->is_number);
         cJSON_AddItemToArray(cells, cell);
@@ -141,7 +145,7 @@ static void add_cells(cJSON *rows, const struct order_page *page, const cJSON *r
 }
 
 /* lines: objects split by ",\n". NULL: one of them cannot be read. */
-static cJSON *rows_of(const struct order_page *page, const char *lines)
+static cJSON *rows_of(const struct order_sending *s, const char *lines)
 {
     cJSON *data = cJSON_CreateObject(), *rows = cJSON_AddArrayToObject(data, "rows");
     for (const char *p = lines, *end; *p; p = *end ? end + 2 : end) {
@@ -152,7 +156,7 @@ static cJSON *rows_of(const struct order_page *page, const char *lines)
             cJSON_Delete(data);
             return NULL;
         }
-        add_cells(rows, page, row);
+        add_cells(rows, s, row);
         cJSON_Delete(row);
     }
     return data;
@@ -160,10 +164,10 @@ static cJSON *rows_of(const struct order_page *page, const char *lines)
 
 /* ---- sending ---- */
 
-static bool render(struct buf *out, const char *template, cJSON *data)
+static bool render(struct req *r, struct buf *out, const char *template, cJSON *data)
 {
     struct err err = {0};
-    int rc = data ? ui_template_render(out, template, data, &err) : err_set(&err, ERR_INPUT, "a row is no JSON");
+    int rc = data ? language_render(r, out, template, data, &err) : err_set(&err, ERR_INPUT, "a row is no JSON");
     if (rc < 0) log_error("%s", err.text);
     cJSON_Delete(data);
     return rc >= 0 && !out->failed;
@@ -183,13 +187,13 @@ static void then_rows(struct req *r, const PGresult *result)
     int64_t rows = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
     if (s->head) buf_str(&out, s->head);
     bool is_last = rows < ROWS;
-    bool is_good = rows == 0 || render(&out, "order-rows", rows_of(s->page, PQgetvalue(result, 0, 2)));
+    bool is_good = rows == 0 || render(r, &out, "order-rows", rows_of(s, PQgetvalue(result, 0, 2)));
     s->count += rows;
     if (rows > 0) snprintf(s->after, sizeof s->after, "%s", PQgetvalue(result, 0, 1));
     if (is_good && is_last) {
         cJSON *data = cJSON_CreateObject();
         cJSON_AddNumberToObject(data, "count", (double)s->count);
-        is_good = render(&out, "order-foot", data);
+        is_good = render(r, &out, "order-foot", data);
     }
     if (s->head && !is_good) {
         refuse(r);
@@ -227,7 +231,7 @@ static void begin(struct req *r, const PGresult *head)
     cJSON *columns = cJSON_AddArrayToObject(data, "columns");
     for (const struct order_column *c = s->page->columns; c->title; c++)
         cJSON_AddItemToArray(columns, cJSON_CreateString(c->title));
-    if (!render(&out, "order-head", data)) {
+    if (!render(r, &out, "order-head", data)) {
         refuse(r);
     } else {
         s->head = req_printf(r, "%.*s", (int)out.len, out.data);
@@ -244,7 +248,7 @@ static void look(struct req *r)
 static void page(struct req *r, const struct order_page *page)
 {
     struct order_sending *s = req_alloc(r, sizeof *s);
-    *s = (struct order_sending){.page = page, .after = "0"};
+    *s = (struct order_sending){.page = page, .language = language_of(r), .after = "0"};
     r->state = s;
     streams_admit(r, look);
 }

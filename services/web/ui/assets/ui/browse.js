@@ -15,7 +15,7 @@
       await ui.send('POST', '/api/v1/directories/bulk-exclude',
         { directory_ids: boxes.map((box) => Number(box.dataset.directory)), exclude });
       for (const box of boxes) box.checked = false;
-      ui.say(`${boxes.length} directories are ${exclude ? 'excluded' : 'included'}.`);
+      ui.say(exclude ? ui.t`${boxes.length} directories are excluded.` : ui.t`${boxes.length} directories are included.`);
       ui.refresh();
     } catch (error) { ui.say(error.message, 'bad'); }
   });

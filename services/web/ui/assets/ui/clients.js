@@ -14,7 +14,7 @@
   byId('secret').addEventListener('close', () => { byId('secret-text').textContent = ''; });
   byId('secret-copy').addEventListener('click', () => ui.guard('copy', async () => {
     await navigator.clipboard.writeText(byId('secret-text').textContent);
-    ui.say('Copied.');
+    ui.say(ui.t`Copied.`);
   }));
 
   ui.on('click', '[data-client]', 'edit', (button) => {

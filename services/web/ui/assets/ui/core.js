@@ -10,11 +10,34 @@
   const ui = window.ui = {};
   const byId = (id) => document.getElementById(id);
 
+  // What people read, in the language of the page: ui.t`...` is a text of the scripts, ui.said() one that came from the
+  // server, found again by the patterns of the catalogue (as services/web/http/phrase.c does it).
+  const texts = window.uiTexts || [];
+  ui.locale = texts.length ? document.documentElement.lang : undefined; // English: as the browser is set
+  const put = (said, values) => said.replace(/\x01(\d)/g, (_, place) => values[place - 1]);
+  const number = (value) => typeof value === 'number' && ui.locale ? value.toLocaleString(ui.locale) : value;
+  const byText = new Map(texts);
+  ui.t = (parts, ...values) => {
+    const text = byText.get(parts.join('\x01'));
+    return text === undefined ? String.raw(parts, ...values) : put(text, values.map(number));
+  };
+  const quote = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const patterns = texts.map(([pattern, said]) => ({ pattern, said, match: null }));
+  ui.said = (text, nested = 0) => {
+    if (!texts.length || !text || nested > 3) return text;
+    for (const each of patterns) {
+      each.match = each.match || new RegExp(`^${quote(each.pattern).replace(/\x01/g, '([^]*?)').replace(/\x02/g, '(-?\\d[\\d.]*)')}$`);
+      const found = each.match.exec(text);
+      if (found) return put(each.said, found.slice(1).map((one) => isNaN(one) || one === '' ? ui.said(one, nested + 1) : number(Number(one))));
+    }
+    return text;
+  };
+
   // A widget that fails says so and leaves the rest of the page alone.
   ui.guard = (name, work) => {
     const report = (error) => {
       console.error(`${name}: ${error && error.stack || error}`);
-      ui.say(`A part of this page failed (${name}). The rest works; reload to try again.`, 'bad');
+      ui.say(ui.t`A part of this page failed (${name}). The rest works; reload to try again.`, 'bad');
     };
     try {
       const result = work();
@@ -38,7 +61,7 @@
     setTimeout(() => line.remove(), seconds * 1000);
   };
 
-  ui.ask = (text, yes = 'Yes') => new Promise((resolve) => {
+  ui.ask = (text, yes = ui.t`Yes`) => new Promise((resolve) => {
     const box = byId('confirm');
     byId('confirm-text').textContent = text;
     byId('confirm-yes').textContent = yes;
@@ -49,17 +72,17 @@
 
   // What a refusal says, and for which fields: detail is a text, {message}, or a list of faults with their place.
   function fault(status, body) {
-    const error = new Error(`The server answered ${status}.`);
+    const error = new Error(ui.t`The server answered ${status}.`);
     error.status = status;
     error.fields = {};
     const detail = body && body.detail;
-    if (typeof detail === 'string') error.message = detail;
+    if (typeof detail === 'string') error.message = ui.said(detail);
     else if (Array.isArray(detail)) {
-      for (const each of detail) error.fields[(each.loc || []).slice(1).join('.')] = each.msg;
-      error.message = detail.map((each) => `${(each.loc || []).slice(1).join('.') || 'request'}: ${each.msg}`).join('; ');
+      for (const each of detail) error.fields[(each.loc || []).slice(1).join('.')] = ui.said(each.msg);
+      error.message = detail.map((each) => `${(each.loc || []).slice(1).join('.') || ui.t`request`}: ${ui.said(each.msg)}`).join('; ');
     } else if (detail && detail.message) {
-      error.message = detail.message;
-      if (detail.field) error.fields[detail.field] = detail.message;
+      error.message = ui.said(detail.message);
+      if (detail.field) error.fields[detail.field] = error.message;
     }
     return error;
   }
@@ -73,12 +96,12 @@
     try {
       answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
     } catch {
-      throw new Error('The server cannot be reached.');
+      throw new Error(ui.t`The server cannot be reached.`);
     }
     const json = await answer.json().catch(() => null);
     if (answer.status === 401) {
       location.assign(`/ui/login?next=${encodeURIComponent(location.pathname + location.search)}`);
-      throw new Error('Your session is over: log in again.');
+      throw new Error(ui.t`Your session is over: log in again.`);
     }
     if (!answer.ok) throw fault(answer.status, json);
     return json;
@@ -86,18 +109,19 @@
 
   // Times: relative words, and the exact ones on hover (UTC) - kept fresh by a timer.
   const words = [[60, 1, 's'], [3600, 60, 'min'], [86400, 3600, 'h'], [Infinity, 86400, 'd']];
+  const decimals = (n) => n.toLocaleString(ui.locale || 'en', { minimumFractionDigits: 1, maximumFractionDigits: 1, useGrouping: false });
   ui.ago = (seconds) => {
     const far = Math.abs(seconds);
-    if (far < 1) return 'now';
+    if (far < 1) return ui.t`now`;
     const [, unit, word] = words.find(([limit]) => far < limit);
     const text = `${Math.floor(far / unit)} ${word}`;
-    return seconds > 0 ? `${text} ago` : `in ${text}`;
+    return seconds > 0 ? ui.t`${text} ago` : ui.t`in ${text}`;
   };
-  ui.duration = (ms) => ms < 1000 ? `${Math.round(ms)} ms` : ms < 60000 ? `${(ms / 1000).toFixed(1)} s`
+  ui.duration = (ms) => ms < 1000 ? `${Math.round(ms)} ms` : ms < 60000 ? `${decimals(ms / 1000)} s`
     : ms < 3600000 ? `${Math.floor(ms / 60000)} min ${Math.round(ms % 60000 / 1000)} s`
     : `${Math.floor(ms / 3600000)} h ${Math.round(ms % 3600000 / 60000)} min`;
-  ui.bytes = (n) => n < 1024 ? `${n} B` : n < 1048576 ? `${(n / 1024).toFixed(0)} KiB` : `${(n / 1048576).toFixed(1)} MiB`;
-  const local = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+  ui.bytes = (n) => n < 1024 ? `${n} B` : n < 1048576 ? `${(n / 1024).toFixed(0)} KiB` : `${decimals(n / 1048576)} MiB`;
+  const local = new Intl.DateTimeFormat(ui.locale, { dateStyle: 'medium', timeStyle: 'medium' });
   ui.times = (root = document) => {
     for (const each of root.querySelectorAll('time[datetime]')) {
       const at = new Date(each.getAttribute('datetime'));
@@ -150,7 +174,7 @@
       const box = element.closest('dialog');
       if (box && box.open && !element.hasAttribute('data-stay')) box.close();
       if (element.dataset.said) ui.say(element.dataset.said);
-      else if (answer && answer.message && !('task' in element.dataset)) ui.say(answer.message);
+      else if (answer && answer.message && !('task' in element.dataset)) ui.say(ui.said(answer.message));
       if ('task' in element.dataset && answer && answer.task_id) ui.follow(element, answer.task_id);
       element.dispatchEvent(new CustomEvent('done', { bubbles: true, detail: answer }));
       if (element.dataset.then) return location.assign(element.dataset.then);

@@ -11,12 +11,12 @@
       byId('secret-text').textContent = answer.secret;
       byId('secret').showModal();
     }
-    if (event.target.hasAttribute('data-test') && !answer.success) ui.say(`The test was not taken: ${answer.message}`, 'bad');
+    if (event.target.hasAttribute('data-test') && !answer.success) ui.say(ui.t`The test was not taken: ${answer.message}`, 'bad');
   }));
   byId('secret').addEventListener('close', () => { byId('secret-text').textContent = ''; });
   byId('secret-copy').addEventListener('click', () => ui.guard('copy', async () => {
     await navigator.clipboard.writeText(byId('secret-text').textContent);
-    ui.say('Copied.');
+    ui.say(ui.t`Copied.`);
   }));
 
   ui.on('click', '[data-replay]', 'replay', (button) => {
@@ -41,7 +41,7 @@
     const svg = make('svg', { class: 'spark', viewBox: '0 0 240 28', role: 'img', preserveAspectRatio: 'none' });
     const title = make('title', {});
     const bad = tries.filter((each) => each.error).length;
-    title.textContent = `The last ${tries.length} tries: ${tries.length - bad} taken, ${bad} in vain`;
+    title.textContent = ui.t`The last ${tries.length} tries: ${tries.length - bad} taken, ${bad} in vain`;
     svg.append(title);
     tries.slice(-60).forEach((each, i) => {
       const height = 3 + 25 * Math.min(1, Math.log10(Math.max(1, each.ms)) / 4);

@@ -9,7 +9,7 @@
     const box = document.getElementById('interval-edit');
     const form = box.querySelector('form');
     form.reset();
-    document.getElementById('edit-title').textContent = `Edit ${type.display_name}`;
+    document.getElementById('edit-title').textContent = ui.t`Edit ${type.display_name}`;
     form.dataset.do = `PUT /api/v1/admin/sync-intervals/${type.object_type}`;
     for (const field of form.elements) {
       if (!field.name) continue;
@@ -34,6 +34,6 @@
     if (!interval || !threshold || !interval.validity.valid || !threshold.validity.valid) return;
     const place = form.querySelector('[data-fault=staleness_threshold_minutes]');
     place.textContent = Number(threshold.value) < Number(interval.value)
-      ? 'Shorter than the interval: it will be stale before each sync.' : '';
+      ? ui.t`Shorter than the interval: it will be stale before each sync.` : '';
   });
 })();

@@ -58,7 +58,7 @@
       const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
       if (answer.redirected && new URL(answer.url).pathname === '/ui/login') return location.assign(answer.url);
       const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
-      if (!answer.ok) throw new Error(saidBy(fresh) || `The server answered ${answer.status}.`);
+      if (!answer.ok) throw new Error(saidBy(fresh) || ui.t`The server answered ${answer.status}.`);
       for (const part of document.querySelectorAll('[data-live]')) {
         const other = fresh.getElementById(part.id);
         if (other) ui.guard(`refresh ${part.id}`, () => morph(part, other));
@@ -68,7 +68,8 @@
       if (state) state.textContent = '';
       ui.verdict();
     } catch (error) {
-      const why = `What you see may be old. ${error.message === 'Failed to fetch' ? 'The server cannot be reached.' : error.message}`;
+      const cause = error.message === 'Failed to fetch' ? ui.t`The server cannot be reached.` : error.message;
+      const why = ui.t`What you see may be old. ${cause}`;
       if (state) state.textContent = why;
       ui.lost(why);
     } finally { isBusy = false; }
@@ -127,13 +128,13 @@
     place.innerHTML = '';
     const bar = document.createElement('progress');
     bar.max = 100;
-    bar.setAttribute('aria-label', 'Progress');
+    bar.setAttribute('aria-label', ui.t`Progress`);
     const line = document.createElement('p');
     line.className = 'small soft';
-    line.textContent = 'Waiting for a worker';
+    line.textContent = ui.t`Waiting for a worker`;
     const stop = document.createElement('button');
     stop.type = 'button';
-    stop.textContent = 'Cancel';
+    stop.textContent = ui.t`Cancel`;
     stop.addEventListener('click', () => ui.guard('cancel', async () => {
       stop.disabled = true;
       await ui.send('DELETE', `/api/v1/scheduler/tasks/${encodeURIComponent(id)}`).catch((e) => ui.say(e.message, 'bad'));
@@ -149,8 +150,8 @@
     const f = followed.get(run.task_id);
     if (!f || f.isOver) return;
     if (run.total > 0) f.bar.value = Math.min(99, 100 * run.current / run.total);
-    const count = run.total > 0 ? `${run.current} of ${run.total}` : '';
-    f.line.textContent = [run.text || 'Running', count].filter(Boolean).join(' · ');
+    const count = run.total > 0 ? ui.t`${run.current} of ${run.total}` : '';
+    f.line.textContent = [run.text ? ui.said(run.text) : ui.t`Running`, count].filter(Boolean).join(' · ');
   }
   function end(id, answer) {
     const f = followed.get(id);
@@ -163,13 +164,13 @@
     if (isGood) f.bar.value = 100;
     else if (!f.bar.hasAttribute('value')) f.bar.value = 0;
     f.place.className = `live ${isGood ? 'ok' : 'bad'}`;
-    f.line.textContent = answer.status === 'REVOKED' ? 'Cancelled'
-      : isGood ? result.message || (result.skipped ? result.reason : '') || 'Done'
-      : answer.error || result.message || result.error || result.reason || 'Failed';
+    f.line.textContent = answer.status === 'REVOKED' ? ui.t`Cancelled`
+      : isGood ? ui.said(result.message || (result.skipped ? result.reason : '')) || ui.t`Done`
+      : ui.said(answer.error || result.message || result.error || result.reason) || ui.t`Failed`;
     if (result.preview || result.run_id) {
       const link = document.createElement('a');
       link.href = result.preview ? `/ui/tasks/${encodeURIComponent(id)}` : `/ui/runs/${result.run_id}`;
-      link.textContent = result.preview ? 'What would change' : 'What it changed';
+      link.textContent = result.preview ? ui.t`What would change` : ui.t`What it changed`;
       f.place.append(link);
     }
     refreshSoon();

@@ -32,7 +32,7 @@
     if (!inner) return;
     inner.className = 'verdict-inner unknown';
     inner.dataset.state = 'unknown';
-    inner.querySelector('h2').textContent = `Not known since ${new Date().toLocaleTimeString()}`;
+    inner.querySelector('h2').textContent = ui.t`Not known since ${new Date().toLocaleTimeString(ui.locale)}`;
     const text = document.createElement('p');
     text.id = 'lost-why';
     text.textContent = why;

@@ -32,7 +32,7 @@
     const width = columns.length * dx - dx + w + 4, height = Math.max(1, ...columns.map((c) => c ? c.length : 0)) * dy;
     const svg = make('svg', { class: 'graph', viewBox: `0 0 ${width} ${height}`, role: 'img' });
     svg.append(make('title', {}, types.map((t) => t.depends_on && t.depends_on.length
-      ? `${t.display_name} after ${t.depends_on.join(', ')}` : t.display_name).join('; ')));
+      ? ui.t`${t.display_name} after ${t.depends_on.join(', ')}` : ui.said(t.display_name)).join('; ')));
     const tip = make('marker', { id: 'tip', viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: 'auto' });
     tip.append(make('path', { d: 'M0 0L8 4L0 8z', class: 'tip' }));
     svg.append(tip);
@@ -48,7 +48,7 @@
       const [x, y] = at.get(type.object_type);
       svg.append(make('rect', { class: type.is_sync_enabled ? 'box' : 'box off', x, y, width: w, height: h, rx: 6 }),
         make('text', { class: 'name', x: x + w / 2, y: y + h / 2 + 4, 'text-anchor': 'middle' },
-          type.display_name.length > 17 ? `${type.display_name.slice(0, 16)}…` : type.display_name));
+          ((name) => name.length > 17 ? `${name.slice(0, 16)}…` : name)(ui.said(type.display_name))));
     }
     svg.setAttribute('width', Math.min(width, 1100));
     place.replaceChildren(svg);
@@ -89,7 +89,7 @@
         done++;
       } catch (error) { failed = error.message; }
     }
-    ui.say(failed ? `${done} of ${ids.length} done. ${failed}` : `${done} done.`, failed ? 'bad' : 'ok');
+    ui.say(failed ? ui.t`${done} of ${ids.length} done. ${failed}` : ui.t`${done} done.`, failed ? 'bad' : 'ok');
     for (const box of table.querySelectorAll('input:checked')) box.checked = false;
     ui.refresh();
   });

@@ -1,0 +1,201 @@
+/* See phrase.h. A catalogue is indexed when it is first asked: a line for each phrase, "pattern TAB translation", those
+ * with most of their own text first, so that the first that fits is the one that says most. In a pattern ANY stands for
+ * any text and NUMBER for a number; in a translation ANY and a digit for what stood at that place. */
+#include "services/web/http/phrase.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/embedded.h"
+
+#define ANY         '\1'
+#define NUMBER      '\2'
+#define LINE_BREAK  '\4'
+#define PLACES_MAX  9
+#define NESTED_MOST 4
+#define LANGUAGES   4
+
+struct text {
+    const char *at;
+    size_t len;
+};
+
+struct phrase {
+    struct text pattern, said;
+};
+
+struct catalogue {
+    char language[8];
+    struct phrase *phrases;
+    size_t count;
+};
+
+static struct catalogue catalogues[LANGUAGES];
+
+static const struct embedded *file_of(const char *language)
+{
+    char path[32];
+    snprintf(path, sizeof path, "text/%.8s", language);
+    return embedded_find(embedded_assets, path);
+}
+
+bool phrase_knows(const char *language)
+{
+    return strcmp(language, PHRASE_ENGLISH) == 0 || file_of(language);
+}
+
+static void index_lines(struct catalogue *c, const struct embedded *file)
+{
+    const char *p = (const char *)file->data, *end = p + file->len;
+    size_t lines = 0;
+    for (const char *q = p; q < end; q++) lines += *q == '\n';
+    c->phrases = calloc(lines + 1, sizeof *c->phrases);
+    if (!c->phrases) return;
+    while (p < end) {
+        const char *tab = memchr(p, '\t', (size_t)(end - p));
+        const char *line_end = tab ? memchr(tab, '\n', (size_t)(end - tab)) : NULL;
+        if (!line_end) return;
+        c->phrases[c->count++] = (struct phrase){{p, (size_t)(tab - p)}, {tab + 1, (size_t)(line_end - tab - 1)}};
+        p = line_end + 1;
+    }
+}
+
+static const struct catalogue *catalogue_of(const char *language)
+{
+    for (int i = 0; i < LANGUAGES; i++) {
+        struct catalogue *c = &catalogues[i];
+        if (strcmp(c->language, language) == 0) return c;
+        const struct embedded *file = c->language[0] ? NULL : file_of(language);
+        if (c->language[0]) continue;
+        if (!file) return NULL;
+        snprintf(c->language, sizeof c->language, "%s", language);
+        index_lines(c, file);
+        return c;
+    }
+    return NULL;
+}
+
+/* ---- finding ---- */
+
+static bool begins(struct text text, struct text with)
+{
+    return text.len >= with.len && memcmp(text.at, with.at, with.len) == 0;
+}
+
+/* Where the place at the begin of the pattern ends in the text, given what follows it; false: nowhere. */
+static bool place_end(char kind, struct text text, struct text follows, bool is_last, size_t *len)
+{
+    if (kind == NUMBER) {
+        *len = 0;
+        if (text.len > 0 && *text.at == '-') *len = 1;
+        while (*len < text.len && memchr("0123456789.", text.at[*len], 11)) ++*len;
+        while (*len > 0 && text.at[*len - 1] == '.') --*len;
+        return *len > 0 && begins((struct text){text.at + *len, text.len - *len}, follows);
+    }
+    if (is_last) {
+        *len = text.len - follows.len;
+        return text.len >= follows.len && memcmp(text.at + *len, follows.at, follows.len) == 0;
+    }
+    const char *found = follows.len ? memmem(text.at, text.len, follows.at, follows.len) : text.at;
+    if (!found) return false;
+    *len = (size_t)(found - text.at);
+    return true;
+}
+
+static size_t own_len(struct text pattern)
+{
+    size_t n = 0;
+    while (n < pattern.len && pattern.at[n] != ANY && pattern.at[n] != NUMBER) n++;
+    return n;
+}
+
+static struct text after(struct text text, size_t len)
+{
+    return (struct text){text.at + len, text.len - len};
+}
+
+static bool fits(struct text pattern, struct text text, struct text *found, bool *is_number)
+{
+    size_t own = own_len(pattern);
+    if (!begins(text, (struct text){pattern.at, own})) return false;
+    pattern = after(pattern, own);
+    text = after(text, own);
+    for (int i = 0; pattern.len > 0; i++) {
+        if (i == PLACES_MAX) return false;
+        is_number[i] = *pattern.at == NUMBER;
+        pattern = after(pattern, 1);
+        own = own_len(pattern);
+        size_t len;
+        if (!place_end(is_number[i] ? NUMBER : ANY, text, (struct text){pattern.at, own}, own == pattern.len, &len))
+            return false;
+        found[i] = (struct text){text.at, len};
+        pattern = after(pattern, own);
+        text = after(text, len + own);
+    }
+    return text.len == 0;
+}
+
+/* ---- saying ---- */
+
+/* Thousands in groups, and the sign before the fraction, as in German. */
+static void add_number(struct buf *out, struct text digits)
+{
+    size_t whole = 0, sign = digits.len > 0 && *digits.at == '-';
+    while (sign + whole < digits.len && digits.at[sign + whole] != '.') whole++;
+    buf_add(out, digits.at, sign);
+    for (size_t i = 0; i < whole; i++) {
+        if (i > 0 && (whole - i) % 3 == 0) buf_char(out, '.');
+        buf_char(out, digits.at[sign + i]);
+    }
+    struct text rest = after(digits, sign + whole);
+    if (rest.len == 0) return;
+    buf_char(out, ',');
+    buf_add(out, rest.at + 1, rest.len - 1);
+}
+
+static bool is_decimal(const char *digits)
+{
+    size_t sign = *digits == '-', whole = strspn(digits + sign, "0123456789");
+    const char *rest = digits + sign + whole;
+    return whole > 0 && (!*rest || (*rest == '.' && rest[1] && rest[1 + strspn(rest + 1, "0123456789")] == 0));
+}
+
+void phrase_add_number(struct buf *out, const char *language, const char *digits)
+{
+    if (strcmp(language, PHRASE_ENGLISH) == 0 || !is_decimal(digits))
+        buf_str(out, digits);
+    else
+        add_number(out, (struct text){digits, strlen(digits)});
+}
+
+static void say(struct buf *out, const struct catalogue *c, struct text text, int nested)
+{
+    struct text found[PLACES_MAX];
+    bool is_number[PLACES_MAX];
+    for (size_t i = 0; i < c->count && nested < NESTED_MOST; i++) {
+        if (!fits(c->phrases[i].pattern, text, found, is_number)) continue;
+        struct text said = c->phrases[i].said;
+        for (size_t k = 0; k < said.len; k++) {
+            int place = said.at[k] == ANY && k + 1 < said.len ? said.at[k + 1] - '1' : -1;
+            if (place < 0)
+                buf_char(out, said.at[k] == LINE_BREAK ? '\n' : said.at[k]);
+            else if (is_number[place])
+                add_number(out, found[place]);
+            else
+                say(out, c, found[place], nested + 1);
+            if (place >= 0) k++;
+        }
+        return;
+    }
+    buf_add(out, text.at, text.len);
+}
+
+void phrase_add(struct buf *out, const char *language, const char *text)
+{
+    const struct catalogue *c = strcmp(language, PHRASE_ENGLISH) == 0 ? NULL : catalogue_of(language);
+    if (c)
+        say(out, c, (struct text){text, strlen(text)}, 0);
+    else
+        buf_str(out, text);
+}
