@@ -11,10 +11,9 @@
 
 #define COOKIE         "logikald_language"
 #define COOKIE_SECONDS "31536000"
-#define NAME_SIZE      3
 
 /* "de-AT;q=0.8" is German, by 0.8; name gets "de". */
-static double weight_of(const char *entry, size_t len, char name[NAME_SIZE])
+static double weight_of(const char *entry, size_t len, char name[LANGUAGE_SIZE])
 {
     size_t tag = strcspn(entry, "-; \t,");
     name[0] = 0;
@@ -25,18 +24,18 @@ static double weight_of(const char *entry, size_t len, char name[NAME_SIZE])
     return q ? strtod(q + 2, NULL) : 1;
 }
 
-const char *language_preferred(struct req *r, const char *accept_language)
+bool language_preferred(const char *accept_language, char best[LANGUAGE_SIZE])
 {
-    char name[NAME_SIZE], best[NAME_SIZE] = "";
+    char name[LANGUAGE_SIZE];
     double most = 0;
     for (const char *p = accept_language; p && *p; p += strcspn(p, ","), p += *p == ',') {
         p += strspn(p, " \t");
         double weight = weight_of(p, strcspn(p, ","), name);
         if (!(weight > most) || !phrase_knows(name)) continue;
         most = weight;
-        memcpy(best, name, sizeof best);
+        memcpy(best, name, LANGUAGE_SIZE);
     }
-    return *best ? req_strdup(r, best) : NULL;
+    return most > 0;
 }
 
 /* What somebody chose by a link, or NULL. */
@@ -48,13 +47,12 @@ static const char *asked(const struct req *r)
 
 const char *language_of(struct req *r)
 {
-    char cookie[NAME_SIZE];
-    const char *name = asked(r);
-    if (name) return name;
-    if (req_cookie(r, COOKIE, cookie, sizeof cookie) && strlen(cookie) == 2 && phrase_knows(cookie))
-        return req_strdup(r, cookie);
-    name = language_preferred(r, req_header(r, "Accept-Language"));
-    return name ? name : PHRASE_ENGLISH;
+    char name[LANGUAGE_SIZE];
+    const char *chosen = asked(r);
+    if (chosen) return chosen;
+    bool is_known = req_cookie(r, COOKIE, name, sizeof name) && strlen(name) == 2 && phrase_knows(name);
+    if (!is_known) is_known = language_preferred(req_header(r, "Accept-Language"), name);
+    return is_known ? req_strdup(r, name) : PHRASE_ENGLISH;
 }
 
 /* The query of the page without its language, to be followed by another. */

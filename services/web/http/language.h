@@ -11,8 +11,9 @@
 
 const char *language_of(struct req *r); /* "en", "de" ...; one that phrase_knows */
 
-/* The first that there is, of those with the greatest weight; NULL: none. */
-const char *language_preferred(struct req *r, const char *accept_language);
+/* Of an Accept-Language: the first of those with the greatest weight that there is a catalogue of; false: none. */
+#define LANGUAGE_SIZE 3
+bool language_preferred(const char *accept_language, char name[LANGUAGE_SIZE]);
 
 /* Renders a template in the language of the request; data gets what links to another one need. The answer says in which
  * language it is. 0, or a negative error. A page that is sent in parts is rendered by several calls. */

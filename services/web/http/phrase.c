@@ -3,6 +3,7 @@
  * any text and NUMBER for a number; in a translation ANY and a digit for what stood at that place. */
 #include "services/web/http/phrase.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #define LINE_BREAK  '\4'
 #define PLACES_MAX  9
 #define NESTED_MOST 4
+#define WEAK_BELOW  6 /* letters: in "%s of %s" only words stand before the last place, as nearly all has an "of" */
 #define LANGUAGES   4
 
 struct text {
@@ -23,6 +25,7 @@ struct text {
 
 struct phrase {
     struct text pattern, said;
+    bool is_weak;
 };
 
 struct catalogue {
@@ -45,6 +48,13 @@ bool phrase_knows(const char *language)
     return strcmp(language, PHRASE_ENGLISH) == 0 || file_of(language);
 }
 
+static bool is_weak(struct text pattern)
+{
+    int letters = 0;
+    for (size_t i = 0; i < pattern.len; i++) letters += isalpha((unsigned char)pattern.at[i]) != 0;
+    return letters < WEAK_BELOW;
+}
+
 static void index_lines(struct catalogue *c, const struct embedded *file)
 {
     const char *p = (const char *)file->data, *end = p + file->len;
@@ -56,7 +66,8 @@ static void index_lines(struct catalogue *c, const struct embedded *file)
         const char *tab = memchr(p, '\t', (size_t)(end - p));
         const char *line_end = tab ? memchr(tab, '\n', (size_t)(end - tab)) : NULL;
         if (!line_end) return;
-        c->phrases[c->count++] = (struct phrase){{p, (size_t)(tab - p)}, {tab + 1, (size_t)(line_end - tab - 1)}};
+        struct text pattern = {p, (size_t)(tab - p)}, said = {tab + 1, (size_t)(line_end - tab - 1)};
+        c->phrases[c->count++] = (struct phrase){pattern, said, is_weak(pattern)};
         p = line_end + 1;
     }
 }
@@ -115,8 +126,9 @@ static struct text after(struct text text, size_t len)
     return (struct text){text.at + len, text.len - len};
 }
 
-static bool fits(struct text pattern, struct text text, struct text *found, bool *is_number)
+static bool fits(const struct phrase *phrase, struct text text, struct text *found, bool *is_number)
 {
+    struct text pattern = phrase->pattern;
     size_t own = own_len(pattern);
     if (!begins(text, (struct text){pattern.at, own})) return false;
     pattern = after(pattern, own);
@@ -129,6 +141,7 @@ static bool fits(struct text pattern, struct text text, struct text *found, bool
         size_t len;
         if (!place_end(is_number[i] ? NUMBER : ANY, text, (struct text){pattern.at, own}, own == pattern.len, &len))
             return false;
+        if (phrase->is_weak && own < pattern.len && memchr(text.at, ' ', len)) return false;
         found[i] = (struct text){text.at, len};
         pattern = after(pattern, own);
         text = after(text, len + own);
@@ -174,7 +187,7 @@ static void say(struct buf *out, const struct catalogue *c, struct text text, in
     struct text found[PLACES_MAX];
     bool is_number[PLACES_MAX];
     for (size_t i = 0; i < c->count && nested < NESTED_MOST; i++) {
-        if (!fits(c->phrases[i].pattern, text, found, is_number)) continue;
+        if (!fits(&c->phrases[i], text, found, is_number)) continue;
         struct text said = c->phrases[i].said;
         for (size_t k = 0; k < said.len; k++) {
             int place = said.at[k] == ANY && k + 1 < said.len ? said.at[k + 1] - '1' : -1;

@@ -22,11 +22,16 @@
     return text === undefined ? String.raw(parts, ...values) : put(text, values.map(number));
   };
   const quote = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const patterns = texts.map(([pattern, said]) => ({ pattern, said, match: null }));
+  const patterns = texts.filter((each) => !each[2]).map(([pattern, said]) => ({ pattern, said, match: null }));
+  const matcher = (pattern) => { // where little is said, only words stand before the last place
+    const any = pattern.replace(/[^a-z]/gi, '').length < 6 ? '([^ ]*?)' : '([^]*?)';
+    return new RegExp(`^${quote(pattern).split('\x01').reduce((text, part, i, all) => text + (i === all.length - 1 ? '([^]*?)' : any) + part)
+      .replace(/\x02/g, '(-?\\d[\\d.]*)')}$`);
+  };
   ui.said = (text, nested = 0) => {
     if (!texts.length || !text || nested > 3) return text;
     for (const each of patterns) {
-      each.match = each.match || new RegExp(`^${quote(each.pattern).replace(/\x01/g, '([^]*?)').replace(/\x02/g, '(-?\\d[\\d.]*)')}$`);
+      each.match = each.match || matcher(each.pattern);
       const found = each.match.exec(text);
       if (found) return put(each.said, found.slice(1).map((one) => isNaN(one) || one === '' ? ui.said(one, nested + 1) : number(Number(one))));
     }

@@ -1,0 +1,139 @@
+/* The language of pages: which one a browser gets, sentences found again by their formats, numbers as German writes
+ * them, and that every template renders in German, with what it says in German. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "services/web/http/language.h"
+#include "services/web/http/phrase.h"
+#include "services/web/http/template.h"
+#include "tests/support/test.h"
+
+TEST(test_browser_gets_the_language_it_prefers)
+{
+    static const struct {
+        const char *accept, *expected;
+    } cases[] = {
+        {"de", "de"},
+        {"de-AT", "de"},
+        {"DE-de", "de"},
+        {"en-US,en;q=0.9,de;q=0.8", "en"},
+        {"en;q=0.5, de;q=0.8", "de"},
+        {"fr-FR, fr;q=0.9, de;q=0.3, en;q=0.2", "de"},
+        {"de;q=0, en", "en"},
+        {"de ; q=0.7,en;q=0.6", "de"},
+        {"de;q=nan, en;q=0.1", "en"},
+        {"deu, xx, *", NULL},
+        {"fr", NULL},
+        {"de;q=0", NULL},
+        {",;q=,, ", NULL},
+        {"", NULL},
+        {NULL, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char name[LANGUAGE_SIZE] = "";
+        bool is_known = language_preferred(cases[i].accept, name);
+        if (is_known != (cases[i].expected != NULL) || (is_known && strcmp(name, cases[i].expected) != 0))
+            fail_msg("\"%s\" is %s", cases[i].accept ? cases[i].accept : "(none)", is_known ? name : "nothing");
+    }
+}
+
+static void check_said(const char *language, const char *text, const char *expected)
+{
+    struct buf said = {0};
+    phrase_add(&said, language, text);
+    assert_string_equal(said.data ? said.data : "", expected);
+    buf_free(&said);
+}
+
+TEST(test_sentences_are_found_again)
+{
+    check_said("de", "Not known", "Nicht bekannt");
+    check_said("de", "answers in 1234.5 ms", "antwortet in 1.234,5 ms");
+    check_said("de", "answers in 0.4 ms, version 7.2.4", "antwortet in 0,4 ms, Version 7.2.4");
+    check_said("de", "12 tasks wait in queue a b", "Wartende Aufgaben in Warteschlange a b: 12"); /* other order */
+    check_said("de", "The last reload was refused: no memory", "Das letzte Neuladen wurde verweigert: kein Speicher");
+    check_said("de", "web.0 ends again and again (exit status 0)", "web.0 endet immer wieder (Exit-Status 0)");
+    check_said("de", "Something else, of another program", "Something else, of another program");
+    check_said("de", "", "");
+    check_said("en", "Not known", "Not known");
+    check_said("fr", "Not known", "Not known");
+    assert_true(phrase_knows("de") && phrase_knows("en"));
+    assert_false(phrase_knows("fr") || phrase_knows("") || phrase_knows(".."));
+}
+
+static void check_number(const char *language, const char *digits, const char *expected)
+{
+    struct buf said = {0};
+    phrase_add_number(&said, language, digits);
+    assert_string_equal(said.data ? said.data : "", expected);
+    buf_free(&said);
+}
+
+TEST(test_numbers_are_written_as_the_language_does)
+{
+    check_number("de", "0", "0");
+    check_number("de", "999", "999");
+    check_number("de", "1000", "1.000");
+    check_number("de", "-1234567.25", "-1.234.567,25");
+    check_number("de", "1234.5", "1.234,5");
+    check_number("de", "1e+20", "1e+20");
+    check_number("de", "1.2.3", "1.2.3");
+    check_number("de", "007-1", "007-1");
+    check_number("en", "1234.5", "1234.5");
+}
+
+static void check_page(const char *text, const char *json, const char *expected)
+{
+    const struct embedded files[] = {{"html/de/t.html", (const unsigned char *)text, strlen(text), "1"}, {0}};
+    cJSON *context = cJSON_Parse(json);
+    struct buf out = {0};
+    struct err err = {0};
+    assert_non_null(context);
+    assert_int_equal(ui_template_render_from(&out, files, "de", "t", context, &err), 0);
+    assert_string_equal(out.data ? out.data : "", expected);
+    buf_free(&out);
+    cJSON_Delete(context);
+}
+
+TEST(test_templates_say_in_the_language)
+{
+    check_page("{{say x}}|{{x}}", "{\"x\":\"Not known\"}", "Nicht bekannt|Not known");
+    check_page("{{say x}}", "{\"x\":\"The table could not be read: <b>&\"}",
+               "Die Tabelle konnte nicht gelesen werden: &lt;b&gt;&amp;");
+    check_page("{{number n}} {{number s}} {{number gone}}", "{\"n\":1234.5,\"s\":\"1234.5\"}", "1.234,5 1234.5 ");
+}
+
+TEST(test_every_template_renders_in_german)
+{
+    size_t count = 0;
+    for (const struct embedded *file = embedded_assets; file->path; file++) {
+        size_t len = strlen(file->path);
+        if (strncmp(file->path, "html/de/", 8) != 0) continue;
+        char name[128];
+        snprintf(name, sizeof name, "%.*s", (int)(len - 13), file->path + 8);
+        cJSON *context = cJSON_CreateObject();
+        struct buf out = {0};
+        struct err err = {0};
+
+        int rc = ui_template_render(&out, "de", name, context, &err);
+
+        if (rc < 0) fail_msg("%s", err.text);
+        if (out.data && strstr(out.data, "<html")) assert_non_null(strstr(out.data, "<html lang=\"de\">"));
+        count++;
+        buf_free(&out);
+        cJSON_Delete(context);
+    }
+    assert_true(count > 25);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_browser_gets_the_language_it_prefers),
+    cmocka_unit_test(test_sentences_are_found_again),
+    cmocka_unit_test(test_numbers_are_written_as_the_language_does),
+    cmocka_unit_test(test_templates_say_in_the_language),
+    cmocka_unit_test(test_every_template_renders_in_german),
+};
+TEST_MAIN(tests, NULL, NULL)
