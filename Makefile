@@ -252,8 +252,8 @@ $(ROOT)/bench-memory: $(OBJ)/tests/bench/memory.o $(OBJ_TEST)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 bench:                          ## every bench, as one report in build/bench/; BENCH="queue http" for some
-	$(Q)scripts/setup test
-	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/bench-memory $(ROOT)/bench-sync $(ROOT)/bench-feed
+	$(Q)scripts/setup bench
+	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/bench-memory $(ROOT)/bench-sync $(ROOT)/bench-feed $(ROOT)/bench-floor
 	$(Q)scripts/bench $(BENCH)
 
 .PHONY: bench-supervisor
@@ -262,6 +262,13 @@ bench-supervisor: programs      ## the supervisor's memory and restart time besi
 
 bench-http: programs            ## cached lists and /health beside FastAPI + uvicorn
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) tests/bench/http/run
+
+$(ROOT)/bench-floor: $(OBJ)/tests/bench/http/floor.o
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -levent
+
+.PHONY: bench-floors
+bench-floors: programs $(ROOT)/bench-floor ## web beside a bare evhttp server, nginx, h2o, and FastAPI with a cache, the same bytes
+	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) tests/bench/http/floors
 
 bench-queue: programs           ## tasks a second and latency beside Celery's, on the same Redis
 	$(Q)/usr/bin/python3 tests/bench/queue/bench.py

@@ -18,6 +18,10 @@ def at_most(limit):
     return lambda ours, peers: ours <= limit
 
 
+def at_least(limit):
+    return lambda ours, peers: ours >= limit
+
+
 def times(factor, *names):
     """At least that many times better than each of these peers (all when none is named)."""
     def is_met(ours, peers):
@@ -102,6 +106,15 @@ FIGURES = [
         at_most(0)),
     row("http", "list of 2 000 elevations, 16 clients, a core", "/s", "more", http(ELEVATIONS, 16, "logikald", "per_core"),
         [("FastAPI + uvicorn, 1 client", http(ELEVATIONS, 1, "fastapi", "per_core"))], "100x", times(100)),
+    row("floors", "/health, a core, beside a bare evhttp server", "", "more", ["ratios", "health_of_floor"], (), "0.9", at_least(0.9)),
+    row("floors", "304 of the list, a core, beside /health", "", "more", ["ratios", "unchanged_of_health"], (), "0.75",
+        at_least(0.75)),
+    row("floors", HTTP + ", a core, beside h2o's", "", "more", ["ratios", "list_of_h2o"], (), "0.5", at_least(0.5)),
+    row("floors", "the same beside nginx's", "", "more", ["ratios", "list_of_nginx"]),
+    row("floors", "the same beside FastAPI's that keeps its answer", "times", "more", ["ratios", "list_of_fastapi"]),
+    row("floors", "the same, changing 30 times a second, beside unchanged", "", "more", ["ratios", "changing_of_kept"], (), "0.9",
+        at_least(0.9)),
+    row("floors", "a change until a client that asks again sees it, p50", "ms", "less", ["seen_ms"]),
 ]
 
 

@@ -54,15 +54,28 @@ static const char *method_name(enum evhttp_cmd_type method)
                                          : "PATCH";
 }
 
+/* What a path of this route begins with, without the last character: a slash at the end may be missing. */
+static size_t fixed_length(const struct route *t)
+{
+    static unsigned char lengths[sizeof routes / sizeof *routes]; /* 0: not yet measured */
+    unsigned char *length = &lengths[t - routes];
+    if (*length == 0) {
+        size_t fixed = strcspn(t->path, "{");
+        *length = (unsigned char)(fixed > 1 ? fixed - 1 : fixed);
+    }
+    return *length;
+}
+
 int route_find(struct req *r, char *allow, size_t size)
 {
     enum evhttp_cmd_type method = evhttp_request_get_command(r->ev);
     if (method == EVHTTP_REQ_HEAD) method = EVHTTP_REQ_GET;
     snprintf(allow, size, "OPTIONS");
     int status = 404;
+    size_t len = strlen(r->path);
     for (const struct route *t = routes; t < routes + routes_count; t++) {
-        size_t fixed = strcspn(t->path, "{");
-        if (strncmp(t->path, r->path, fixed > 1 ? fixed - 1 : fixed) != 0 || !matches(r, t->path)) continue;
+        size_t fixed = fixed_length(t);
+        if (memcmp(t->path, r->path, fixed < len ? fixed : len) != 0 || !matches(r, t->path)) continue;
         if (t->method == method) {
             r->route = t;
             r->query_schema = t->query;
@@ -98,6 +111,7 @@ static bool check_query(struct req *r)
             reply_invalid(r, "query", m.name, "missing", "Field required");
             return false;
         }
+        if (!text && m.fallback[0]) req_default(r, m.name, m.fallback);
         if (text && schema_check_text(r->route->query, m.name, text, &fault) != 0) {
             reply_invalid(r, "query", m.name, fault.type, fault.msg);
             return false;

@@ -182,7 +182,12 @@ static void make_room(struct server *s, struct conn *c)
 static void greet(struct server *s, struct conn *c)
 {
     int fd = bufferevent_getfd(c->bev), yes = 1;
-    c->peer = fd < 0 ? NULL : peer_enter(s->peers, fd, conf_str(s->web->conf, SET_HTTP_TRUSTED_PROXIES));
+    struct sockaddr_storage socket;
+    socklen_t len = sizeof socket;
+    if (fd >= 0 && getpeername(fd, (struct sockaddr *)&socket, &len) == 0 &&
+        address_of_socket((struct sockaddr *)&socket, &c->address))
+        address_print(&c->address, c->address_text);
+    c->peer = fd < 0 ? NULL : peer_enter(s->peers, &c->address, conf_str(s->web->conf, SET_HTTP_TRUSTED_PROXIES));
     if (!c->peer) {
         conn_cut(c);
         return;

@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "conf/hash.h"
 
@@ -30,14 +29,10 @@ static struct peer_list *row_of(struct peers *p, const struct address *a)
     return &p->rows[hash_bytes(a->bytes, sizeof a->bytes) % ROWS];
 }
 
-struct peer *peer_enter(struct peers *p, int fd, const char *trusted_proxies)
+struct peer *peer_enter(struct peers *p, const struct address *address, const char *trusted_proxies)
 {
-    struct sockaddr_storage socket;
-    socklen_t len = sizeof socket;
-    struct address address = {0};
-    if (getpeername(fd, (struct sockaddr *)&socket, &len) == 0) address_of_socket((struct sockaddr *)&socket, &address);
-    bool is_proxy = address_is_listed(trusted_proxies, &address);
-    struct address group = is_proxy ? address : address_group(&address);
+    bool is_proxy = address_is_listed(trusted_proxies, address);
+    struct address group = is_proxy ? *address : address_group(address);
     struct peer_list *row = row_of(p, &group);
     struct peer *peer;
     LIST_FOREACH(peer, row, link)

@@ -21,8 +21,9 @@ struct peers;
 struct peers *peers_new(void); /* NULL without memory */
 void peers_free(struct peers *p);
 
-/* The peer of a socket, one reference of which is the caller's; NULL without memory. */
-struct peer *peer_enter(struct peers *p, int fd, const char *trusted_proxies);
+/* The peer of a socket whose other end has this address (all zero: none), one reference of which is the caller's; NULL
+ * without memory. */
+struct peer *peer_enter(struct peers *p, const struct address *address, const char *trusted_proxies);
 void peer_leave(struct peer *peer); /* NULL is fine */
 
 #endif

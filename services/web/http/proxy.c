@@ -7,10 +7,9 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/queue.h>
-#include <event2/bufferevent.h>
-#include <sys/socket.h>
 
 #include "conf/address.h"
+#include "services/web/http/server.h"
 
 /* Walks one line from its end. True: the client was found, or what stands there is no address. */
 static bool walk_line(struct req *r, const char *trusted, const char *line)
@@ -54,20 +53,12 @@ static char *last_element(struct req *r, const char *name)
 
 void proxy_read(struct req *r)
 {
-    struct evhttp_connection *connection = evhttp_request_get_connection(r->ev);
-    struct sockaddr_storage socket;
-    socklen_t len = sizeof socket;
-    struct address a;
-    const char *trusted = conf_str(r->web->conf, SET_HTTP_TRUSTED_PROXIES), *host = req_header(r, "Host");
+    const char *trusted = conf_str(r->web->conf, SET_HTTP_TRUSTED_PROXIES), *host = req_header(r, "Host"), *text;
+    const struct address *a = server_client(r, &text);
     r->host = host ? host : "";
-    snprintf(r->address, sizeof r->address, "unix");
-    if (!connection ||
-        getpeername(bufferevent_getfd(evhttp_connection_get_bufferevent(connection)), (struct sockaddr *)&socket,
-                    &len) != 0 ||
-        !address_of_socket((struct sockaddr *)&socket, &a))
-        return;
-    address_print(&a, r->address);
-    if (!*trusted || !address_is_listed(trusted, &a)) return;
+    snprintf(r->address, sizeof r->address, "%s", a ? text : "unix");
+    if (!a) return;
+    if (!*trusted || !address_is_listed(trusted, a)) return;
     forwarded_for(r, trusted);
     const char *scheme = last_element(r, "X-Forwarded-Proto"), *name = last_element(r, "X-Forwarded-Host");
     r->is_https = scheme && strcasecmp(scheme, "https") == 0;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <sys/socket.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -67,11 +68,26 @@ void reply_client_gone(struct req *r)
 
 /* ---- whole answers ---- */
 
+/* The time of the answer (RFC 9110, 6.6.1), printed once a second; evhttp prints its own for each answer without. */
+static const char *date_of_now(void)
+{
+    static char text[32];
+    static time_t printed;
+    time_t now = time(NULL);
+    struct tm tm;
+    if (now != printed && gmtime_r(&now, &tm)) {
+        strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+        printed = now;
+    }
+    return text;
+}
+
 void reply_common_headers(struct req *r, int status, const char *type)
 {
     r->status = status;
     if (status >= 400) evhttp_remove_header(out_headers(r), "ETag"); /* of what was to be answered */
     if (type) reply_header_default(r, "Content-Type", type);
+    reply_header(r, "Date", date_of_now());
     reply_header(r, "X-Request-ID", r->id);
     reply_header(r, "X-Content-Type-Options", "nosniff");
     reply_header_default(r, "Cache-Control", "no-store");

@@ -134,17 +134,24 @@ const char *req_param(const struct req *r, int index)
     return r->params[index];
 }
 
+struct req_default {
+    struct req_default *next;
+    const char *name, *value;
+};
+
+void req_default(struct req *r, const char *name, const char *value)
+{
+    struct req_default *d = req_alloc(r, sizeof *d);
+    *d = (struct req_default){r->defaults, req_strdup(r, name), req_strdup(r, value)};
+    r->defaults = d;
+}
+
 const char *req_arg(const struct req *r, const char *name)
 {
     const char *text = evhttp_find_header(&r->query, name);
-    struct schema_member m;
-    if (text || !r->query_schema || !strchr(r->query_schema, '=')) return text; /* most have no defaults */
-    for (const char *at = NULL; schema_next(r->query_schema, &at, &m);)
-        if (strcmp(m.name, name) == 0 && m.fallback[0]) {
-            evhttp_add_header(&((struct req *)r)->query, name, m.fallback);
-            return evhttp_find_header(&r->query, name);
-        }
-    return NULL;
+    for (const struct req_default *d = r->defaults; d && !text; d = d->next)
+        if (strcmp(d->name, name) == 0) text = d->value;
+    return text;
 }
 
 int64_t req_arg_int(const struct req *r, const char *name)
@@ -207,6 +214,20 @@ bool who_is_same(const struct who *a, const struct who *b)
 
 /* ---- beginning ---- */
 
+/* Ids name requests in the log and are no secret: many are drawn at once. */
+static void draw_id(char out[17])
+{
+    static uint64_t drawn[64];
+    static size_t left;
+    if (left == 0) {
+        random_bytes(drawn, sizeof drawn);
+        left = sizeof drawn / sizeof *drawn;
+    }
+    uint64_t id = drawn[--left];
+    for (int i = 15; i >= 0; i--, id >>= 4) out[i] = "0123456789abcdef"[id & 15];
+    out[16] = '\0';
+}
+
 static void take_id(struct req *r)
 {
     const char *given = req_header(r, "X-Request-ID");
@@ -215,7 +236,7 @@ static void take_id(struct req *r)
     if (given && n > 0 && n < REQ_ID_SIZE && !given[n])
         memcpy(r->id, given, n + 1);
     else
-        random_token_hex(r->id, 8);
+        draw_id(r->id);
 }
 
 bool req_decode(struct req *r, const char *encoded, size_t len, char **out)
@@ -234,7 +255,11 @@ bool req_decode(struct req *r, const char *encoded, size_t len, char **out)
 static bool take_target(struct req *r)
 {
     const char *target = evhttp_request_get_uri(r->ev), *query = strchr(target, '?');
-    r->path = req_printf(r, "%.*s", (int)(query ? query - target : (ptrdiff_t)strlen(target)), target);
+    size_t len = query ? (size_t)(query - target) : strlen(target);
+    char *path = req_alloc(r, len + 1);
+    memcpy(path, target, len);
+    path[len] = '\0';
+    r->path = path;
     r->raw_query = query ? query + 1 : "";
     return query_parse(r->raw_query, &r->query);
 }

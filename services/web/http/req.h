@@ -46,6 +46,7 @@ struct gzip_stream;
 struct stream_place;
 struct attempt;
 struct sse;
+struct req_default;
 struct req_end;
 struct req_memory;
 struct wait;
@@ -62,6 +63,7 @@ struct req {
     char *params[REQ_PARAMS_MAX]; /* what {name}s of the pattern matched, decoded */
     const char *raw_query;        /* what comes after "?", as it came */
     struct evkeyvalq query;       /* decoded */
+    struct req_default *defaults; /* of parameters that it leaves out */
     cJSON *body;                  /* validated against the route's schema; NULL when it has none */
     struct who who;
     int64_t limit, limit_left; /* of its rate, once it is counted; 0 = none */
@@ -120,7 +122,8 @@ char *req_printf(struct req *r, const char *fmt, ...) __attribute__((format(prin
 const char *req_header(const struct req *r, const char *name); /* NULL when absent */
 char *req_with_query(struct req *r, const char *path);         /* path and the query as it came */
 bool req_cookie(const struct req *r, const char *name, char *out, size_t size);
-const char *req_param(const struct req *r, int index);      /* path parameter */
+const char *req_param(const struct req *r, int index);                /* path parameter */
+void req_default(struct req *r, const char *name, const char *value); /* what req_arg says of one that is left out */
 const char *req_arg(const struct req *r, const char *name); /* query parameter, or its default; NULL when absent */
 int64_t req_arg_int(const struct req *r, const char *name); /* checked by the route already */
 bool req_arg_bool(const struct req *r, const char *name);

@@ -91,24 +91,42 @@ void schema_type_read(const char **p, struct schema_type *out)
     }
 }
 
+/* Past a type and its range, without reading them. */
+static void skip_type(const char **p)
+{
+    skip_space(p);
+    if (**p == '{' || **p == '[')
+        skip_nested(p);
+    else
+        *p += strcspn(*p, "(,}]= \n");
+    if (**p == '(') *p += strcspn(*p, ")"), *p += **p == ')';
+}
+
+static void copy_text(char *out, size_t size, const char *text, size_t len)
+{
+    if (len >= size) len = size - 1;
+    memcpy(out, text, len);
+    out[len] = '\0';
+}
+
+/* Of every request the schema of its query is walked some times: this only looks where things end. */
 bool schema_next(const char *schema, const char **at, struct schema_member *out)
 {
     const char *p = *at ? *at : schema + 1;
-    struct schema_type type;
     if (!*at && *schema != '{') return false;
-    p += strspn(p, " ,\n\t");
+    while (*p == ' ' || *p == ',' || *p == '\n' || *p == '\t') p++;
     if (*p == '}' || !*p) return false;
     size_t len = strcspn(p, "?: ");
-    snprintf(out->name, sizeof out->name, "%.*s", (int)len, p);
+    copy_text(out->name, sizeof out->name, p, len);
     p += len;
     out->is_optional = *p == '?';
-    p += strspn(p, "?: ");
+    while (*p == '?' || *p == ':' || *p == ' ') p++;
     out->type = p;
     out->fallback[0] = 0;
-    schema_type_read(&p, &type);
+    skip_type(&p);
     if (*p == '=') {
         len = strcspn(p + 1, ",}");
-        snprintf(out->fallback, sizeof out->fallback, "%.*s", (int)len, p + 1);
+        copy_text(out->fallback, sizeof out->fallback, p + 1, len);
         p += 1 + len;
         out->is_optional = true;
     }

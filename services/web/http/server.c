@@ -80,6 +80,14 @@ const struct refusal *server_refusal(const struct req *r)
     return c && c->framing.state == FRAMING_REFUSED && c->begun == c->handed_on ? &c->framing.refusal : NULL;
 }
 
+const struct address *server_client(const struct req *r, const char **text)
+{
+    const struct conn *c = r->conn;
+    if (!c || !*c->address_text) return NULL;
+    *text = c->address_text;
+    return &c->address;
+}
+
 static void on_request(struct evhttp_request *ev, void *arg)
 {
     struct server *s = arg;

@@ -2,6 +2,7 @@
 #ifndef LOGIKALD_SERVICES_WEB_HTTP_SERVER_H
 #define LOGIKALD_SERVICES_WEB_HTTP_SERVER_H
 
+#include "conf/address.h"
 #include "conf/err.h"
 #include "services/web/http/head.h"
 #include "services/web/http/hooks.h"
@@ -24,6 +25,9 @@ const struct http_hooks *server_hooks(const struct server *s);
 bool server_is_draining(const struct server *s);
 /* Why this request is refused whatever it is (its bytes were not sound, or too many); NULL: it is not. */
 const struct refusal *server_refusal(const struct req *r);
+/* The address at the other end of the connection, and as text; NULL: there is none (any more), or it is no IP address.
+ */
+const struct address *server_client(const struct req *r, const char **text);
 
 struct server_stats {
     int connections, requests;

@@ -18,8 +18,10 @@ struct conn {
     TAILQ_ENTRY(conn) link; /* oldest first */
     struct server *server;
     struct bufferevent *bev;
-    struct req *req;   /* the one under way */
-    struct peer *peer; /* NULL until the loop turns after it was accepted */
+    struct req *req;                 /* the one under way */
+    struct peer *peer;               /* NULL until the loop turns after it was accepted */
+    struct address address;          /* of the socket's other end */
+    char address_text[ADDRESS_TEXT]; /* "" when it has none */
     struct framing framing;
     int64_t waiting_ms;        /* since when it waits for a request, or for the rest of one */
     size_t held, working;      /* bytes counted of a request that is not whole, and of those handed on */
