@@ -45,3 +45,24 @@ test('history: what a sync would change is told, then what it has changed', asyn
   await page.locator('#runs').getByRole('link', { name: 'what it changed' }).first().waitFor();
   equal(await page.locator('#changes').count(), 0);
 });
+
+test('runs: a column for each run, a row for each type, and what the run did behind each', async ({ page: open, pages }) => {
+  await until('a run of the tree is over', async () => await sql("SELECT count(*) FROM sync_runs r WHERE r.scope = 'tree' AND r.state = 'completed' AND r.total > 0 AND EXISTS (SELECT FROM sync_logs l WHERE l.task_id = r.task_id)") > '0', 60000);
+  const page = await open(pages, '/ui/runs');
+  const types = await sql('SELECT string_agg(display_name, \',\' ORDER BY priority, id) FROM object_sync_configs');
+  const rows = await page.locator('.run-grid tbody th').allInnerTexts();
+  equal(rows.slice(0, types.split(',').length).join(','), types, 'the rows');
+  const cell = page.locator('[data-key="type-elevation"] a.cell').first();
+  check(/(completed|partial|failed|started|cancelled): \d+ objects, \d+ failed, \d+ ms/.test(await cell.textContent()), `a cell says ${await cell.textContent()}`);
+  const run = (await cell.getAttribute('href')).split('/').pop();
+  await cell.click();
+  await page.getByRole('heading', { level: 1, name: 'What a sync changed' }).waitFor();
+  // What failed in it, as an object with its error and its way on.
+  const project = await sql(`INSERT INTO project_cursors AS c (project_id, failures, failed_at, last_error) SELECT (SELECT min(id) FROM projects), 2, started_at, 'of the test: 404'
+    FROM sync_runs WHERE id = ${run} ON CONFLICT (project_id) DO UPDATE SET failures = 2, failed_at = excluded.failed_at, last_error = excluded.last_error RETURNING project_id`);
+  await page.goto(`/ui/runs/${run}`);
+  const failed = page.locator(`[data-key="failed-${project}"]`);
+  await failed.getByText('of the test: 404').waitFor();
+  equal(await failed.getByRole('link').first().getAttribute('href'), `/ui/browse/projects/${project}`, 'the way to it');
+  await sql(`UPDATE project_cursors SET failures = 0, failed_at = NULL, last_error = NULL WHERE project_id = ${project}`);
+});

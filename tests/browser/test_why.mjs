@@ -44,3 +44,14 @@ test('why: what can be several things is chosen from, and what is unknown is sai
   await page.getByRole('button', { name: 'Ask' }).click();
   await page.getByText('There is no thing of the name "nobody knows <b>this</b> & that"').waitFor();
 });
+
+test('why: the pages of a project and of the types tell why they are as old as they are', async ({ page: open, pages }) => {
+  const [id, name] = (await sql('SELECT id || \'|\' || name FROM projects WHERE deleted_at IS NULL ORDER BY id LIMIT 1')).split('|');
+  const page = await open(pages, `/ui/browse/projects/${id}`);
+  await page.locator('.card', { hasText: 'Why it is as old as it is' }).locator('ol.why li').first().waitFor();
+  check((await page.locator('ol.why').innerText()).includes(name), 'the chain does not name the project');
+  await page.goto('/ui/sync-intervals');
+  const type = page.locator('[data-key="elevation"]');
+  await type.getByText('Why it is as old as it is').click();
+  await type.locator('ol.why li').first().waitFor();
+});

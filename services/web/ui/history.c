@@ -4,6 +4,7 @@
 
 #include "conf/buf.h"
 #include "conf/json.h"
+#include "services/store/ui/ui_runs.h"
 #include "services/store/web/history_read.h"
 #include "services/store/web/run_changes_read.h"
 #include "services/web/api/feed/change_cursor.h"
@@ -13,6 +14,7 @@
 
 #define TASKS_SHOWN   "50"
 #define CHANGES_SHOWN "100"
+#define RUNS_SHOWN    "24" /* columns beside each other */
 
 /* What is filtered, and as the beginning of a query for the next page. */
 static void add_filter(struct ui_page *p, struct req *r, const char *const *names, size_t count)
@@ -50,7 +52,21 @@ void web_ui_history(struct req *r)
     ui_page_go(p);
 }
 
-/* ---- a run ---- */
+/* ---- runs ---- */
+
+void web_ui_runs(struct req *r)
+{
+    static const struct ui_look look = {"runs", "runs", "Runs", "runs logs"};
+    const char *before = req_arg(r, "before");
+    if (before && (strspn(before, "0123456789") != strlen(before) || strlen(before) > 18)) {
+        reply_invalid(r, "query", "before", "int_parsing", "A number expected");
+        return;
+    }
+    struct ui_page *p = ui_page_new(r, &look);
+    cJSON_AddStringToObject(ui_page_data(p), "before", before ? before : "");
+    ui_page_sql(p, "grid", &ui_query_run_grid, 2, (const char *[]){before, RUNS_SHOWN});
+    ui_page_go(p);
+}
 
 /* Templates go through lists. */
 static void list_fields(cJSON *change)
@@ -88,7 +104,7 @@ static void prepare_run(struct ui_page *p)
 
 void web_ui_run(struct req *r)
 {
-    static const struct ui_look look = {"run", "tasks", "What a sync changed", "runs"};
+    static const struct ui_look look = {"run", "runs", "What a sync changed", "runs"};
     static const char *const names[] = {"type", "operation"};
     const char *after = req_arg(r, "after");
     struct change_cursor cursor;
@@ -100,6 +116,7 @@ void web_ui_run(struct req *r)
     add_filter(p, r, names, sizeof names / sizeof *names);
     ui_page_sql(p, "sync", &query_run_changes, 5,
                 (const char *[]){req_param(r, 0), req_arg(r, "type"), req_arg(r, "operation"), after, CHANGES_SHOWN});
+    ui_page_sql(p, "failed", &ui_query_run_failed, 1, (const char *[]){req_param(r, 0)});
     ui_page_need(p, "sync", "No such sync: it is older than what is kept, or never was");
     ui_page_before(p, prepare_run);
     ui_page_go(p);

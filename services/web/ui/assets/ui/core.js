@@ -126,12 +126,13 @@
     : ms < 3600000 ? `${Math.floor(ms / 60000)} min ${Math.round(ms % 60000 / 1000)} s`
     : `${Math.floor(ms / 3600000)} h ${Math.round(ms % 3600000 / 60000)} min`;
   ui.bytes = (n) => n < 1024 ? `${n} B` : n < 1048576 ? `${(n / 1024).toFixed(0)} KiB` : `${decimals(n / 1048576)} MiB`;
+  const clock = new Intl.DateTimeFormat(ui.locale, { hour: '2-digit', minute: '2-digit' });
   const local = new Intl.DateTimeFormat(ui.locale, { dateStyle: 'medium', timeStyle: 'medium' });
   ui.times = (root = document) => {
     for (const each of root.querySelectorAll('time[datetime]')) {
       const at = new Date(each.getAttribute('datetime'));
       if (isNaN(at)) continue;
-      const text = each.hasAttribute('data-at') ? local.format(at) : ui.ago((Date.now() - at) / 1000);
+      const text = each.hasAttribute('data-at') ? local.format(at) : each.hasAttribute('data-clock') ? clock.format(at) : ui.ago((Date.now() - at) / 1000);
       if (each.textContent !== text) each.textContent = text;
       const title = `${at.toISOString().replace('T', ' ').replace('Z', '')} UTC · ${local.format(at)}`;
       if (each.title !== title) each.title = title;

@@ -109,6 +109,22 @@
     for (const row of document.querySelectorAll(`#${field.dataset.filter} tbody tr`))
       row.hidden = Boolean(word) && !row.textContent.toLowerCase().includes(word);
   });
+  // A part of another page (data-load, its address; data-part, the id there), fetched when it is first to be seen.
+  const load = async (place) => {
+    if (place.dataset.state) return;
+    place.dataset.state = 'asked';
+    const answer = await fetch(place.dataset.load, { headers: { Accept: 'text/html' } });
+    const part = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById(place.dataset.part);
+    if (!answer.ok || answer.redirected || !part) { place.dataset.state = ''; return; } // the link in it stays
+    place.replaceChildren(...part.childNodes);
+    ui.times(place);
+  };
+  for (const place of document.querySelectorAll('[data-load]'))
+    if (!place.closest('details')) ui.guard('part', () => load(place));
+  document.addEventListener('toggle', (event) => {
+    const place = event.target.open && event.target.querySelector('[data-load]');
+    if (place) ui.guard('part', () => load(place));
+  }, true);
   const lines = document.getElementById('lines');
   if (lines) lines.scrollTop = lines.scrollHeight;
 })();
