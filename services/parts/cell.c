@@ -54,7 +54,7 @@ static const char *borrowed(struct image *image, sqlite3_stmt *row, int column, 
 {
     int type = sqlite3_column_type(row, column);
     const char *text = (const char *)sqlite3_column_text(row, column);
-    if (!text && type != SQLITE_NULL && sqlite3_errcode(image->db) == SQLITE_NOMEM) image->has_no_memory = true;
+    if (!text && type != SQLITE_NULL && image_is_memory_short(image)) image->has_no_memory = true;
     *len = text ? (size_t)sqlite3_column_bytes(row, column) : 0;
     return text;
 }

@@ -312,7 +312,7 @@ static int read_kind(struct lines_reading *r, int index, struct err *err)
     }
     if (rc == 0) rc = read_rows(r, &out, &lines->count, &why);
     buf_char(&out, ']');
-    sqlite3_finalize(r->row);
+    image_release(r->image, r->row);
     if (out.failed) r->image->has_no_memory = true;
     if (rc == -ERR_TIMEOUT || rc == -ERR_NOMEM) {
         err_set(err, why.code, "%s", why.text);
@@ -333,7 +333,7 @@ static int64_t count_rows(struct image *image, const char *table)
     if (!sql) image->has_no_memory = true;
     sqlite3_stmt *row = sql ? image_prepare(image, sql, NULL) : NULL;
     int64_t count = row && image_step(image, row, NULL) == 1 ? sqlite3_column_int64(row, 0) : -1;
-    sqlite3_finalize(row);
+    image_release(image, row);
     sqlite3_free(sql);
     return count;
 }
@@ -373,7 +373,7 @@ static void read_tables(struct lines_reading *r)
     }
     buf_char(&out, ']');
     if (rc < 0) cell_problem(r->data, "not all tables could be counted");
-    sqlite3_finalize(tables);
+    image_release(r->image, tables);
     if (out.failed) r->image->has_no_memory = true;
     r->data->tables = buf_steal(&out);
 }

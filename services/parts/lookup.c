@@ -66,7 +66,7 @@ void lookup_read(struct lookup *l, struct image *image, const char *table, const
         entry->parent = cell_text(image, NULL, row, 2, 0);
         l->count++;
     }
-    sqlite3_finalize(row);
+    image_release(image, row);
     if (l->count > 1) qsort(l->entries, l->count, sizeof *l->entries, by_id);
 }
 

@@ -5,12 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/parts/image.h"
 #include "services/parts/move.h"
 #include "services/parts/read.h"
 #include "services/store/db.h"
-#include "services/store/frames.h"
 #include "services/store/sync/parts_store.h"
+#include "services/store/unframe.h"
 
 #define DOUBLE      (-1)              /* in place of an elevation's id */
 #define GROUP_BYTES (4 * 1024 * 1024) /* contents in memory at once, unless one alone is larger */
@@ -58,27 +57,23 @@ static int store_all(struct db *db, struct parts_item *items, int n, enum parse_
 }
 
 /* Reads one row of parts_contents. */
-static int read_one(const PGresult *contents, int row, struct parts_data *data, struct err *err)
+static int read_one(const PGresult *contents, int row, struct unframer *frames, struct parts_data *data,
+                    struct err *err)
 {
     const char *bytes = PQgetvalue(contents, row, 1);
+    const char *name = db_text(contents, row, 2), *id = db_text(contents, row, 3);
     size_t len = (size_t)PQgetlength(contents, row, 1);
-    struct buf file = {0};
     if (PQgetisnull(contents, row, 1)) return err_set(err, ERR_INPUT, "its file is not stored any more");
-    int rc = 0;
-    if (!PQgetisnull(contents, row, 4)) {
-        rc = frames_unpack(bytes, len, (size_t)db_int(contents, row, 4), &file, err);
-        if (rc == 0) image_without_wal(file.data, file.len);
-        bytes = file.data;
-        len = file.len;
-    }
-    if (rc == 0) rc = parts_read(bytes, len, db_text(contents, row, 2), db_text(contents, row, 3), data, err);
-    buf_free(&file);
+    if (PQgetisnull(contents, row, 4)) return parts_read(bytes, len, name, id, data, err);
+    int rc = unframer_open(frames, bytes, len, (size_t)db_int(contents, row, 4), err);
+    if (rc == 0) rc = parts_read_frames(frames, name, id, data, err);
+    unframer_close(frames);
     return rc;
 }
 
 /* Reads the contents of one group. */
-static int read_group(struct db *db, struct parts_item *items, int n, enum parse_outcome *outcomes, struct err *whys,
-                      struct err *err)
+static int read_group(struct db *db, struct unframer *frames, struct parts_item *items, int n,
+                      enum parse_outcome *outcomes, struct err *whys, struct err *err)
 {
     PGresult *contents = parts_contents(db, items, n, err);
     int rc = contents ? 0 : -ERR_DB;
@@ -86,7 +81,7 @@ static int read_group(struct db *db, struct parts_item *items, int n, enum parse
         int i = 0;
         while (i < n && (items[i].taken != PARTS_TAKEN || items[i].elevation_id != db_int(contents, row, 0))) i++;
         if (i == n) continue;
-        items[i].is_read = read_one(contents, row, &items[i].data, &whys[i]) == 0;
+        items[i].is_read = read_one(contents, row, frames, &items[i].data, &whys[i]) == 0;
         if (items[i].is_read) continue;
         outcomes[i] = PARSE_FAILED;
         rc = store_failure(db, items[i].elevation_id, &whys[i], err);
@@ -98,14 +93,16 @@ static int read_group(struct db *db, struct parts_item *items, int n, enum parse
 static int read_all(struct db *db, struct parts_item *items, int n, enum parse_outcome *outcomes, struct err *whys,
                     struct err *err)
 {
-    for (int first = 0, end; first < n; first = end) {
+    struct unframer *frames = unframer_new(err);
+    int rc = frames ? 0 : -ERR_NOMEM;
+    for (int first = 0, end; first < n && rc == 0; first = end) {
         int64_t bytes = items[first].size_bytes;
         for (end = first + 1; end < n && bytes + items[end].size_bytes <= GROUP_BYTES; end++)
             bytes += items[end].size_bytes;
-        int rc = read_group(db, items + first, end - first, outcomes + first, whys + first, err);
-        if (rc < 0) return rc;
+        rc = read_group(db, frames, items + first, end - first, outcomes + first, whys + first, err);
     }
-    return store_all(db, items, n, outcomes, whys, err);
+    unframer_free(frames);
+    return rc < 0 ? rc : store_all(db, items, n, outcomes, whys, err);
 }
 
 static int finish(struct db *db, const struct parts_item *items, int n, enum parse_outcome *outcomes, struct err *whys,

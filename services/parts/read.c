@@ -46,7 +46,7 @@ static int choose_elevation(struct image *image, const char *name, const char *i
     int has_id = image_has_column(image, "Elevations", "ElevationID");
     sqlite3_stmt *row = image_prepare(image, selects[has_name + 2 * has_id], err);
     int rc = row ? look_at_rows(image, row, &choose, err) : -ERR_INPUT;
-    sqlite3_finalize(row);
+    image_release(image, row);
     if (rc == 0 && choose.rows == 0) rc = err_set(err, ERR_INPUT, "there is no elevation in it");
     chosen->rows = choose.rows;
     chosen->row = choose_row(&choose);
@@ -93,7 +93,7 @@ static int read_elevation(struct image *image, struct parts_data *data, struct c
     } else if (rc == 0) {
         rc = err_set(err, ERR_INPUT, "there is no elevation in it");
     }
-    sqlite3_finalize(row);
+    image_release(image, row);
     return rc;
 }
 
@@ -154,7 +154,7 @@ static int read_glass(struct image *image, struct parts_data *data, const struct
         }
         if ((rc = add_glass(image, data, row, err)) < 0) break;
     }
-    sqlite3_finalize(row);
+    image_release(image, row);
     return rc < 0 ? rc : 0;
 }
 
@@ -179,19 +179,34 @@ static int read_contents(struct image *image, const char *name, struct parts_dat
     return rc;
 }
 
+/* opened: what opening it has said. */
+static int read_image(struct image *image, int opened, const char *name, const char *id, struct parts_data *data,
+                      struct err *err)
+{
+    struct chosen chosen = {.row = -1};
+    int rc = opened;
+    *data = (struct parts_data){0};
+    if (rc == 0) rc = choose_elevation(image, name, id, &chosen, err);
+    if (rc == 0) rc = read_contents(image, name, data, &chosen, err);
+    data->file_row = chosen.row;
+    if (rc == 0) rc = parts_lines_read(image, chosen.rows, data, err);
+    if (image->has_no_memory) rc = err_set(err, ERR_NOMEM, "no memory to read the parts list");
+    if (rc < 0) image->has_failed = true;
+    sqlite3_value_free(chosen.id);
+    image_close(image);
+    return rc;
+}
+
 int parts_read(const void *bytes, size_t len, const char *name, const char *id, struct parts_data *data,
                struct err *err)
 {
     struct image image;
-    struct chosen chosen = {.row = -1};
-    *data = (struct parts_data){0};
-    int rc = image_open(&image, bytes, len, err);
-    if (rc == 0) rc = choose_elevation(&image, name, id, &chosen, err);
-    if (rc == 0) rc = read_contents(&image, name, data, &chosen, err);
-    data->file_row = chosen.row;
-    if (rc == 0) rc = parts_lines_read(&image, chosen.rows, data, err);
-    if (image.has_no_memory) rc = err_set(err, ERR_NOMEM, "no memory to read the parts list");
-    sqlite3_value_free(chosen.id);
-    image_close(&image);
-    return rc;
+    return read_image(&image, image_open(&image, bytes, len, err), name, id, data, err);
+}
+
+int parts_read_frames(struct unframer *frames, const char *name, const char *id, struct parts_data *data,
+                      struct err *err)
+{
+    struct image image;
+    return read_image(&image, image_open_frames(&image, frames, err), name, id, data, err);
 }

@@ -9,6 +9,8 @@
 #include "conf/err.h"
 #include "services/store/sync/parts_store.h"
 
+struct unframer;
+
 /* Grows whenever a list would be read differently than before: what an older reader has read is read again. */
 #define PARTS_READER 5
 
@@ -18,5 +20,8 @@
  * to be changed: then it was read in part. */
 int parts_read(const void *bytes, size_t len, const char *name, const char *id, struct parts_data *data,
                struct err *err);
+/* The same of a packed file (unframer_open). */
+int parts_read_frames(struct unframer *frames, const char *name, const char *id, struct parts_data *data,
+                      struct err *err);
 
 #endif

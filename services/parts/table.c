@@ -9,10 +9,11 @@
 
 static sqlite3_stmt *select_rows(struct image *image, const char *table, int64_t first, int64_t limit, struct err *err)
 {
-    char *sql = sqlite3_mprintf("SELECT * FROM \"%w\" NOT INDEXED LIMIT %lld OFFSET %lld", table, (long long)limit,
-                                (long long)first);
+    char *sql = sqlite3_mprintf("SELECT * FROM \"%w\" NOT INDEXED LIMIT ?1 OFFSET ?2", table);
     if (!sql) return image->has_no_memory = true, NULL;
     sqlite3_stmt *row = image_prepare(image, sql, err);
+    if (row && (sqlite3_bind_int64(row, 1, limit) != SQLITE_OK || sqlite3_bind_int64(row, 2, first) != SQLITE_OK))
+        image->has_no_memory = true;
     sqlite3_free(sql);
     return row;
 }
@@ -60,7 +61,7 @@ int64_t parts_table_rows(const void *bytes, size_t len, const char *table, int64
                              : err_set(err, ERR_TIMEOUT, "reading it takes longer than %d s", PARTS_TIME_MS / 1000);
             break;
         }
-    sqlite3_finalize(row);
+    image_release(&image, row);
     if (image.has_no_memory) rc = err_set(err, ERR_NOMEM, "no memory to read the parts list");
     image_close(&image);
     return rc < 0 ? rc : count;

@@ -22,7 +22,7 @@ static int check_integrity(struct image *image, struct err *err)
     } else if (rc == 0) {
         rc = err_set(err, ERR_INPUT, "damaged");
     }
-    sqlite3_finalize(check);
+    image_release(image, check);
     return rc;
 }
 
@@ -31,19 +31,32 @@ static int check_columns(struct image *image, struct err *err)
 {
     sqlite3_stmt *statement = image_prepare(image, "SELECT 1 FROM Elevations", err);
     if (!statement) return -ERR_INPUT;
-    sqlite3_finalize(statement);
+    image_release(image, statement);
     for (int i = 0; parts_columns[i]; i++)
         if (image_has_column(image, "Elevations", parts_columns[i])) return 0;
     return err_set(err, ERR_INPUT, "no parts list: Elevations has none of the columns that one has");
 }
 
+/* opened: what opening it has said. */
+static int verify(struct image *image, int opened, struct err *err)
+{
+    int rc = opened;
+    if (rc == 0) rc = check_integrity(image, err);
+    if (rc == 0) rc = check_columns(image, err);
+    if (image->has_no_memory) rc = err_set(err, ERR_NOMEM, "no memory to verify the parts list");
+    if (rc < 0) image->has_failed = true;
+    image_close(image);
+    return rc;
+}
+
 int parts_verify(const void *bytes, size_t len, struct err *err)
 {
     struct image image;
-    int rc = image_open(&image, bytes, len, err);
-    if (rc == 0) rc = check_integrity(&image, err);
-    if (rc == 0) rc = check_columns(&image, err);
-    if (image.has_no_memory) rc = err_set(err, ERR_NOMEM, "no memory to verify the parts list");
-    image_close(&image);
-    return rc;
+    return verify(&image, image_open(&image, bytes, len, err), err);
+}
+
+int parts_verify_frames(struct unframer *frames, struct err *err)
+{
+    struct image image;
+    return verify(&image, image_open_frames(&image, frames, err), err);
 }

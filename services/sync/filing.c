@@ -12,6 +12,7 @@
 #include "services/parts/image.h"
 #include "services/parts/verify.h"
 #include "services/store/db.h"
+#include "services/store/unframe.h"
 
 #define WAITING_MAX   16
 #define WAITING_BYTES (8 * 1024 * 1024) /* packed */
@@ -22,7 +23,8 @@ struct filing {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t has_work, has_moved;
-    struct db *db; /* the thread's */
+    struct db *db; /* the thread's, like the next */
+    struct unframer *frames;
     void (*wake)(void *arg);
     void *arg;
     struct filed *waiting, **waiting_end, *done, **done_end;
@@ -32,38 +34,34 @@ struct filing {
 
 /* ---- in the thread ---- */
 
-static int verify(const struct packed *packed, struct err *why, struct err *err)
+static int verify(struct unframer *frames, const struct packed *packed, struct err *why, struct err *err)
 {
-    struct buf file = {0};
-    int rc = frames_unpack(packed->content.data, packed->content.len, packed->raw_size, &file, err);
-    if (rc == 0) {
-        image_without_wal(file.data, file.len);
-        if (parts_verify(file.data, file.len, why) == -ERR_NOMEM) rc = err_set(err, ERR_NOMEM, "%s", why->text);
-    }
-    buf_free(&file);
+    int rc = unframer_open(frames, packed->content.data, packed->content.len, packed->raw_size, err);
+    if (rc == 0 && parts_verify_frames(frames, why) == -ERR_NOMEM) rc = err_set(err, ERR_NOMEM, "%s", why->text);
+    unframer_close(frames);
     if (packed->raw_size > LARGE_BYTES) malloc_trim(0);
     return rc;
 }
 
-static int store_parts(struct db *db, struct filed *file, struct err *err)
+static int store_parts(struct filing *f, struct filed *file, struct err *err)
 {
     const struct packed *packed = file->has_bytes ? &file->packed : NULL;
     bool has_file = packed && strcmp(packed->sha256, file->stored_sha256) == 0;
-    int rc = packed && !(has_file && file->has_good) ? verify(packed, &file->invalid, err) : 0;
+    int rc = packed && !(has_file && file->has_good) ? verify(f->frames, packed, &file->invalid, err) : 0;
     if (rc < 0) return rc;
     if (file->invalid.code && file->has_good) {
         struct file_row row = file->row;
         row.error = file->invalid.text;
-        return file_store_failure(db, &file->lease, true, &row, 0, err);
+        return file_store_failure(f->db, &file->lease, true, &row, 0, err);
     }
     const char *why = file->invalid.code ? file->invalid.text : NULL;
-    return file_store_parts(db, &file->lease, &file->row, packed, has_file, file->run, why, err);
+    return file_store_parts(f->db, &file->lease, &file->row, packed, has_file, file->run, why, err);
 }
 
-static void store(struct db *db, struct filed *file)
+static void store(struct filing *f, struct filed *file)
 {
-    file->rc = file->is_parts ? store_parts(db, file, &file->err)
-                              : file_store_thumbnail(db, &file->lease, &file->row, &file->err);
+    file->rc = file->is_parts ? store_parts(f, file, &file->err)
+                              : file_store_thumbnail(f->db, &file->lease, &file->row, &file->err);
     packed_free(&file->packed);
 }
 
@@ -94,7 +92,7 @@ static void *work(void *arg)
         if (f->is_stopping) break;
         struct filed *file = take(f);
         pthread_mutex_unlock(&f->lock);
-        store(f->db, file);
+        store(f, file);
         pthread_mutex_lock(&f->lock);
         put_done(f, file);
         f->wake(f->arg);
@@ -142,7 +140,8 @@ struct filing *filing_start(const struct conf *conf, int64_t run, const char *ta
     image_limit((size_t)conf_int(conf, SET_PARTS_MAX));
     f->db = db_open_conf(conf, true, "logikald sync files", err);
     /* What is lost with the server's crash is fetched again. */
-    if (f->db && db_relax(f->db, true, err) == 0 && db_origin(f->db, run, task_id, err) == 0 &&
+    f->frames = f->db ? unframer_new(err) : NULL;
+    if (f->frames && db_relax(f->db, true, err) == 0 && db_origin(f->db, run, task_id, err) == 0 &&
         start_thread(f, err) == 0)
         return f;
     filing_stop(f);
@@ -170,6 +169,7 @@ void filing_stop(struct filing *f)
     if (f->has_thread) pthread_join(f->thread, NULL);
     filing_tell(f);
     db_close(f->db);
+    unframer_free(f->frames);
     pthread_cond_destroy(&f->has_work);
     pthread_cond_destroy(&f->has_moved);
     pthread_mutex_destroy(&f->lock);

@@ -203,7 +203,7 @@ TEST(test_statements_beyond_reading_are_denied)
     for (size_t i = 0; i < sizeof denied / sizeof denied[0]; i++) {
         sqlite3_stmt *statement = image_prepare(&image, denied[i], NULL);
         if (statement && image_step(&image, statement, NULL) >= 0) fail_msg("not denied: %s", denied[i]);
-        sqlite3_finalize(statement);
+        image_release(&image, statement);
     }
 
     image_close(&image);
@@ -223,7 +223,7 @@ TEST(test_endless_reading_is_interrupted)
 
     assert_int_equal(image_step(&image, statement, &err), -ERR_TIMEOUT);
 
-    sqlite3_finalize(statement);
+    image_release(&image, statement);
     image_close(&image);
     file_free(&file);
 }
