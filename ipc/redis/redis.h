@@ -69,6 +69,8 @@ const struct redis_url *redis_where(const struct redis *r);
 const char *redis_missing(const struct redis *r);
 /* Why it takes no writes although it answers (full, too few replicas, its disk), as last seen; "" = it takes them. */
 const char *redis_unwritable(const struct redis *r);
+/* When the server's certificate ends (unix time); 0 = without TLS, or not connected. */
+int64_t redis_certificate_ends_s(const struct redis *r);
 /* How often this process has seen Redis come back without what it had acknowledged. */
 long redis_went_back(void);
 

@@ -9,6 +9,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "ipc/certificate.h"
+
 static const char *why(void)
 {
     const char *text = ERR_reason_error_string(ERR_get_error());
@@ -112,4 +114,10 @@ void tls_fault(struct bufferevent *bev, bool has_own, char *out, size_t size)
                             : "");
     }
     ERR_clear_error();
+}
+
+int64_t redis_certificate_ends_s(const struct redis *r)
+{
+    bool is_tls = r->bev && r->state == REDIS_UP && r->url.transport == REDIS_TLS;
+    return is_tls ? certificate_ends_s(bufferevent_openssl_get_ssl(r->bev)) : 0;
 }

@@ -22,6 +22,7 @@ struct parcel {
     char *body;
     size_t len, sent;
     courier_fn fn;
+    courier_ends_fn look; /* instead of fn: nothing is sent */
     void *arg;
     char why[CURL_ERROR_SIZE];
     LIST_ENTRY(parcel) link;
@@ -47,8 +48,36 @@ static void parcel_free(struct parcel *p)
 
 /* ---- the loop ---- */
 
+/* Of the server's own certificate, the first of its chain. */
+static int64_t ends_of(CURL *easy)
+{
+    static const char name[] = "Expire date:";
+    struct curl_certinfo *info = NULL;
+    if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &info) != CURLE_OK || !info || info->num_of_certs < 1) return 0;
+    for (const struct curl_slist *line = info->certinfo[0]; line; line = line->next)
+        if (strncmp(line->data, name, sizeof name - 1) == 0) {
+            time_t ends = curl_getdate(line->data + sizeof name - 1, NULL);
+            return ends > 0 ? (int64_t)ends : 0;
+        }
+    return 0;
+}
+
+static void finish_look(struct parcel *p)
+{
+    int64_t ends_s = ends_of(p->easy);
+    courier_ends_fn look = p->look;
+    void *arg = p->arg;
+    parcel_free(p);
+    look(arg, ends_s);
+}
+
 static void finish(struct parcel *p, CURLcode code)
 {
+    if (p->look) {
+        finish_look(p);
+        return;
+    }
+
     long status = 0;
     char why[WHY_SIZE + 80];
     courier_fn fn = p->fn;
@@ -231,5 +260,18 @@ int courier_mail(struct courier *c, const char *smtp_url, const char *from, cons
     curl_easy_setopt(p->easy, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(p->easy, CURLOPT_READFUNCTION, give_body);
     curl_easy_setopt(p->easy, CURLOPT_READDATA, p);
+    return send_off(p, err);
+}
+
+int courier_look(struct courier *c, const char *url, courier_ends_fn fn, void *arg, struct err *err)
+{
+    struct parcel *p = parcel_new(c, url, "", NULL, arg, err);
+    if (!p) return -(int)err->code;
+    p->look = fn;
+    curl_easy_setopt(p->easy, CURLOPT_PROTOCOLS_STR, "https,smtps");
+    curl_easy_setopt(p->easy, CURLOPT_CONNECT_ONLY, 1L);
+    curl_easy_setopt(p->easy, CURLOPT_CERTINFO, 1L);
+    curl_easy_setopt(p->easy, CURLOPT_SSL_VERIFYPEER, 0L); /* one that has ended is to be told, too */
+    curl_easy_setopt(p->easy, CURLOPT_SSL_VERIFYHOST, 0L);
     return send_off(p, err);
 }

@@ -8,6 +8,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "conf/utf8.h"
+#include "ipc/certificate.h"
 #include "services/store/database_url.h"
 
 #define CONNECT_TIMEOUT_MS 10000
@@ -382,4 +383,12 @@ void pool_stats(const struct pool *p, struct pool_stats *out)
         out->open++;
         out->busy += p->conns[i]->in_flight > 0;
     }
+}
+
+int64_t pool_certificate_ends_s(const struct pool *p)
+{
+    for (int i = 0; i < p->size; i++)
+        if (p->conns[i] && p->conns[i]->state == CONN_READY)
+            return certificate_ends_s(PQsslStruct(p->conns[i]->pg, "OpenSSL"));
+    return 0;
 }

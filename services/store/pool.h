@@ -47,6 +47,9 @@ struct pool_call *pool_query(struct pool *pool, const struct query *query, int n
 typedef void (*pool_state_fn)(void *arg, bool is_up, const char *why);
 void pool_on_state(struct pool *pool, pool_state_fn fn, void *arg);
 
+/* When the server's certificate ends (unix time); 0 = without TLS, or not connected. */
+int64_t pool_certificate_ends_s(const struct pool *pool);
+
 struct pool_stats {
     int size, open, busy, waiting;
     int64_t queries, errors, timeouts, reconnects;

@@ -228,7 +228,7 @@ static int end_types(struct round *r, struct err *err)
         if (!due_is_yes(r->plan[i].due)) continue;
         const char *failed = failed_dependency(r, i, has_failed);
         if (failed && r->rc == 0) {
-            snprintf(why, sizeof why, "not synced, because %s failed", failed);
+            snprintf(why, sizeof why, SYNC_LEFT_OUT "%s failed", failed);
             o.error = why;
         } else if (is_tree_type(c->type)) {
             o = tree_outcome(r, c->type);

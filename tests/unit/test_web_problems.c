@@ -26,6 +26,7 @@ static const char well[] =
     "{'stores':[{'name':'PostgreSQL','tone':'" tone "','text':'" text "','advice':'" advice "'}]}"
 #define STORE1(tone, text) "{'stores':[{},{'name':'Redis','tone':'" tone "','text':'" text "'}]}"
 #define WORKER(members)    "{'supervisor':{'children':[{},{" members "}]}}"
+#define ENDS(members)      "{'certificates':{'now_s':1000000,'list':[{" members "}]}}"
 #define QUEUE(members)     "{'queues':{'queues':[{" members "}]}}"
 
 static const struct {
@@ -45,6 +46,10 @@ static const struct {
     {"{'redis':{'policy':'allkeys-lru','limit_bytes':1000}}", "look", "throws keys away", "", 1},
     {"{'redis':{'policy':'volatile-ttl','limit_bytes':1}}", "look", "volatile-ttl", "", 1},
     {"{'redis':{'policy':'allkeys-lru','limit_bytes':0}}", "fresh", "", "", 0},
+    {"{'redis':{'is_forgetful':true}}", "look", "Redis keeps nothing on disk", "0 tasks now", 1},
+    {"{'redis':{'is_forgetful':true},'queues':{'unacked':1}}", "look", "what waits in it is lost", "1 task now", 1},
+    {"{'redis':{'is_forgetful':true},'queues':{'unacked':2,'queues':[{'depth':5}]}}", "look", "keeps nothing",
+     "7 tasks now", 1},
     /* processes */
     {"{'supervisor':{'is_stale':true,'note':'it hangs'}}", "wrong", "it hangs", "", 1},
     {"{'supervisor':{'note':'LOGIKAL_API_BASE_URL is missing'}}", "look", "LOGIKAL_API_BASE_URL is missing", "", 1},
@@ -102,6 +107,20 @@ static const struct {
      1},
     {"{'sync':{'intervals':[{'finished':'failed','error':'a'},{'finished':'failed','error':'b'}]}}", "wrong", "a",
      "1 type: Projects", 2},
+    {"{'sync':{'intervals':[{'finished':'failed','error':'403'},{'finished':'failed','error':'not synced, because "
+     "project "
+     "failed'}]}}",
+     "wrong", "The last sync failed: 403", "2 types: Projects, Phases", 1},
+    {"{'sync':{'intervals':[{'finished':'failed','error':'not synced, because phase "
+     "failed'},{'finished':'failed','error':"
+     "'500'}]}}",
+     "wrong", "The last sync failed: 500", "2 types: Projects, Phases", 1},
+    {"{'sync':{'intervals':[{'finished':'failed','error':'not synced, because phase failed'},{'finished':'success'}]}}",
+     "wrong", "because phase failed", "1 type: Projects", 1},
+    {"{'sync':{'intervals':[{'finished':'failed','error':'not synced, because phase "
+     "failed'},{'finished':'failed','error':"
+     "'not synced, because project failed'}]}}",
+     "wrong", "because p", "Projects", 2},
     {P0("'finished':'failed','error':null"), "wrong", "no reason was given", "Projects", 1},
     {P0("'finished':'failed','error':'x','is_on':false"), "fresh", "", "", 0},
     {P0("'finished':'partial','error':'5 of 5 could not be listed'"), "look", "was not complete: 5 of 5", "Projects",
@@ -145,6 +164,24 @@ static const struct {
     {"{'sync':{'skew_s':-20}}", "fresh", "", "", 0},
     {"{'alarms':'mail: it answered 550'}", "look", "cannot be told by mail: it answered 550", "", 1},
     {"{'alarms':''}", "fresh", "", "", 0},
+    {"{'heartbeat':'it answered 500'}", "look", "HEARTBEAT_URL cannot be called: it answered 500", "", 1},
+    {"{'heartbeat':''}", "fresh", "", "", 0},
+    /* certificates: 14 days and 3 days */
+    {ENDS("'of':'Logikal','ends_s':2209700"), "fresh", "", "", 0},
+    {ENDS("'of':'Logikal','ends_s':2209500"), "look", "The certificate of Logikal ends in 14 d", "", 1},
+    {ENDS("'of':'Redis','ends_s':1259300"), "look", "The certificate of Redis ends in 3 d, at 1970-01-15", "", 1},
+    {ENDS("'of':'Redis','ends_s':1259100"), "wrong", "The certificate of Redis ends in 3 d", "", 1},
+    {ENDS("'of':'PostgreSQL','ends_s':1000060"), "wrong", "The certificate of PostgreSQL ends in 60 s", "", 1},
+    {ENDS("'of':'the mail server','ends_s':913600"), "wrong", "The certificate of the mail server ended 24 h ago", "",
+     1},
+    {ENDS("'of':'Redis','ends_s':1000060},{'of':'PostgreSQL','ends_s':1000060"), "wrong", "Redis", "", 2},
+    /* one that has ended is the first cause of what fails by it */
+    {"{'certificates':{'now_s':1000000,'list':[{'of':'Logikal','ends_s':900000}]},'sync':{'intervals':[{'finished':"
+     "'failed','error':'SSL: certificate has expired'}]}}",
+     "wrong", "The certificate of Logikal ended", "1 type: Projects", 1},
+    {"{'certificates':{'now_s':1000000,'list':[{'of':'Logikal','ends_s':900000}]},'sync':{'intervals':[{'finished':"
+     "'failed','error':'Logikal answered 500'}]}}",
+     "wrong", "The certificate of Logikal ended", "", 2},
     /* without evidence there is no green */
     {"{'sync':null}", "unknown", "has not been told", "", 1},
     {"{'sync_age_ms':20001}", "unknown", "has not been told", "", 1},

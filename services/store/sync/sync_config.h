@@ -7,6 +7,9 @@
 
 #include "conf/err.h"
 
+/* How the reason of a type begins that was left out, before the name of the one that failed and a blank. */
+#define SYNC_LEFT_OUT "not synced, because "
+
 struct db;
 
 #define OBJECT_TYPES_MAX 32

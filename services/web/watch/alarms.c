@@ -253,6 +253,11 @@ const char *alarms_fault(const struct alarms *a)
     return a ? telling_fault(a->telling) : "";
 }
 
+const char *alarms_beat_fault(const struct alarms *a)
+{
+    return a ? telling_beat_fault(a->telling) : "";
+}
+
 int alarms_test(struct alarms *a, alarms_test_fn fn, void *arg, struct err *err)
 {
     return telling_test(a->telling, fn, arg, err);

@@ -15,6 +15,8 @@ void alarms_free(struct alarms *a);         /* NULL is fine */
 /* Why the last message could not be delivered, and by which channel; "" = it was. */
 const char *alarms_fault(const struct alarms *a);
 
+const char *alarms_beat_fault(const struct alarms *a); /* why HEARTBEAT_URL could not be called; "" = it could */
+
 /* Tells all channels of a test: 0, and fn is called with [{"channel","is_delivered","error"}] (its to delete);
  * -ERR_CONFIG when there is no channel. */
 typedef void (*alarms_test_fn)(void *arg, cJSON *results);

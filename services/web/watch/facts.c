@@ -11,6 +11,7 @@
 #include "services/store/web/holds_read.h"
 #include "services/store/web/verdict_read.h"
 #include "services/web/watch/alarms.h"
+#include "services/web/watch/certificates.h"
 #include "services/web/watch/problem.h"
 #include "services/web/watch/problems.h"
 #include "services/web/watch/state.h"
@@ -24,6 +25,7 @@
 
 struct facts {
     struct web *web;
+    struct certificates_watch *certificates;
     struct event *timer;
     struct pool_call *sync_call, *holds_call, *counts_call;
     bool is_queue_asked, is_marks_asked;
@@ -98,6 +100,7 @@ static void on_queues(void *arg, const struct queue_stats *stats, const struct e
     f->queues = cJSON_CreateObject();
     cJSON *list = cJSON_AddArrayToObject(f->queues, "queues");
     for (size_t i = 0; i < stats->count; i++) add_queue(list, &stats->queues[i]);
+    cJSON_AddNumberToObject(f->queues, "unacked", (double)stats->unacked);
     cJSON_AddNumberToObject(f->queues, "dead", (double)stats->dead);
     cJSON_AddNumberToObject(f->queues, "workers", (double)stats->workers);
 }
@@ -178,6 +181,7 @@ static cJSON *gather(struct facts *f)
     cJSON *redis = cJSON_AddObjectToObject(facts, "redis");
     cJSON_AddStringToObject(redis, "policy", v->redis_policy);
     cJSON_AddNumberToObject(redis, "limit_bytes", (double)v->redis_limit_bytes);
+    cJSON_AddBoolToObject(redis, "is_forgetful", v->is_redis_up && v->redis_keeps.is_forgetful);
     if (f->queues && v->is_redis_up) cJSON_AddItemToObject(facts, "queues", cJSON_Duplicate(f->queues, true));
     if (f->marks && v->is_redis_up)
         cJSON_AddItemToObject(facts, "paused", cJSON_Duplicate(fact(f->marks, "paused"), true));
@@ -187,6 +191,10 @@ static cJSON *gather(struct facts *f)
     cJSON_AddNumberToObject(backlog, "waiting", (double)v->backlog.waiting);
     add_sizes(f, facts);
     cJSON_AddStringToObject(facts, "alarms", alarms_fault(web->alarms));
+    cJSON_AddStringToObject(facts, "heartbeat", alarms_beat_fault(web->alarms));
+    cJSON *certificates = cJSON_AddObjectToObject(facts, "certificates");
+    cJSON_AddItemToObject(certificates, "list", certificates_known(f->certificates));
+    cJSON_AddNumberToObject(certificates, "now_s", (double)wall_ms() / 1000);
     cJSON *feed = cJSON_AddObjectToObject(facts, "feed");
     cJSON_AddBoolToObject(feed, "is_late", v->feed.is_late);
     cJSON_AddNumberToObject(feed, "seconds", (double)v->feed.seconds);
@@ -232,15 +240,21 @@ struct facts *facts_new(struct web *web)
     struct facts *f = calloc(1, sizeof *f);
     if (!f) return NULL;
     f->web = web;
+    f->certificates = certificates_watch_new(web);
     f->timer = event_new(web->base, -1, EV_PERSIST, ask, f);
-    if (f->timer) event_add(f->timer, &(struct timeval){.tv_sec = ASK_S});
-    return f;
+    if (f->timer && f->certificates) {
+        event_add(f->timer, &(struct timeval){.tv_sec = ASK_S});
+        return f;
+    }
+    facts_free(f);
+    return NULL;
 }
 
 void facts_free(struct facts *f)
 {
     if (!f) return;
     if (f->timer) event_free(f->timer);
+    certificates_watch_free(f->certificates);
     cJSON *all[] = {f->sync, f->holds, f->counts, f->queues, f->marks, f->verdict, f->firsts};
     for (int i = 0; i < 7; i++) cJSON_Delete(all[i]);
     free(f);

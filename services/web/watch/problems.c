@@ -7,13 +7,32 @@
 
 #include "conf/clock.h"
 #include "services/web/watch/problem.h"
+#include "services/web/watch/problems_certificates.h"
 #include "services/web/watch/problems_feed.h"
 #include "services/web/watch/problems_size.h"
 #include "services/web/watch/problems_sync.h"
 
+#define PARSER_QUEUE  "sqlite_parser"
 #define DEPTH_MANY    1000
 #define OLDEST_LATE_S 900
 #define MEMORY_FULL   0.92 /* of the limit */
+
+/* What a restart of it would lose. */
+static void judge_forgetful(struct findings *f, const cJSON *facts)
+{
+    const cJSON *q;
+    double waiting = fact_number(fact(facts, "queues"), "unacked");
+    char hits[120];
+    if (!fact_is(fact(facts, "redis"), "is_forgetful")) return;
+    cJSON_ArrayForEach(q, fact(fact(facts, "queues"), "queues")) waiting += fact_number(q, "depth");
+    cJSON *p = problem(f, SEVERITY_LOOK, "Redis", "forgets",
+                       "Redis keeps nothing on disk: with its next restart what waits in it is lost");
+    snprintf(hits, sizeof hits, "%.0f task%s now, results, and what was paused", waiting, waiting == 1 ? "" : "s");
+    problem_text(p, "hits", hits);
+    problem_advice(p,
+                   "Switch its append-only file on (appendonly yes), or rent one that persists. Data is not at risk: "
+                   "what is due is read again.");
+}
 
 static void judge_stores(struct findings *f, const cJSON *facts)
 {
@@ -33,6 +52,7 @@ static void judge_stores(struct findings *f, const cJSON *facts)
             problem(f, SEVERITY_LOOK, "Redis", "evicts",
                     "Redis throws keys away when its memory is full (maxmemory-policy %s): tasks can be lost", policy),
             "Set maxmemory-policy noeviction.");
+    judge_forgetful(f, facts);
 }
 
 static void judge_child(struct findings *f, const cJSON *c)
@@ -97,7 +117,7 @@ static void judge_pause(struct findings *f, const cJSON *queue)
     problem_advice(p, "Nothing of it is run until it is resumed: here, or with logikald queue resume.");
     problem_text(p, "since", fact_text(queue, "paused_since"));
     problem_text(p, "queue", name);
-    problem_blocks(f, p);
+    if (strcmp(name, PARSER_QUEUE) != 0) problem_blocks(f, p); /* what is read does not wait for what is parsed */
 }
 
 static void judge_queue(struct findings *f, const cJSON *q)
@@ -177,6 +197,11 @@ static void judge_alarms(struct findings *f, const cJSON *facts)
     if (*fault)
         problem_advice(problem(f, SEVERITY_LOOK, "alarms", "", "Problems cannot be told by %s", fault),
                        "Is the address right, and the receiver there? POST /api/v1/admin/alerts/test tries it.");
+    if (*fact_text(facts, "heartbeat"))
+        problem_advice(problem(f, SEVERITY_LOOK, "heartbeat", "", "HEARTBEAT_URL cannot be called: %s",
+                               fact_text(facts, "heartbeat")),
+                       "Its owner will take that for our silence. Is the address right, and the receiver there? It is "
+                       "called again by itself.");
 }
 
 static void put_state(cJSON *out, const cJSON *problems, const cJSON *facts)
@@ -209,6 +234,7 @@ cJSON *problems_judge(const cJSON *facts)
     judge_feed(&f, facts);
     judge_size(&f, facts);
     judge_alarms(&f, facts);
+    judge_certificates(&f, facts);
     judge_sync(&f, facts);
     cJSON *out = cJSON_CreateObject(), *problems = findings_close(&f);
     put_state(out, problems, facts);

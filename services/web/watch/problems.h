@@ -4,11 +4,14 @@
  * facts (any member may be missing; what is missing is no evidence for anything):
  *   "stores"     see state_stores
  *   "switch"     {"is_on","text"}
- *   "redis"      {"policy": of maxmemory, "limit_bytes"}
+ *   "redis"      {"policy": of maxmemory, "limit_bytes", "is_forgetful": keeps nothing over a restart}
  *   "supervisor" see state_children
- *   "queues"     {"queues":[{"name","depth","oldest_ms","is_paused","paused_by","paused_since"}],"dead","workers"},
+ *   "queues"     {"queues":[{"name","depth","oldest_ms","is_paused","paused_by","paused_since"}],"dead","unacked",
+ *                "workers"},
  *   "paused"     {entry of the schedule: {"since_ms","by"}}
  *   "backlog"    {"is_stuck","queue","waiting"}
+ *   "certificates" {"list":[{"of": whose,"ends_s"}],"now_s"}
+ *   "heartbeat"  why HEARTBEAT_URL cannot be called, "" = it can
  *   "alarms"     why what is wrong cannot be told elsewhere, "" = it can
  *   "sync"       {"intervals":[{"type","name","is_on","is_known","age_s": of last_sync, null = never,"finished": the
  *                last attempt that ended,"error","stale_s","next"}], "runs":[{"scope","trouble","trouble_s","since"}],

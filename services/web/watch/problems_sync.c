@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "services/store/sync/sync_config.h"
 #include "services/web/watch/problems.h"
 
 #define TROUBLE_S    5  /* that a call is tried again for so long is worth a word */
@@ -12,6 +13,7 @@
 #define FUTURE_S     60
 #define OFF_FOR_LONG 3 /* times its staleness threshold */
 #define LIST_SIZE    300
+#define TYPES_MAX    16 /* that depend on each other */
 
 /* ", " between; what does not fit is left out, with "..." in its place. */
 static void list_add(char list[LIST_SIZE], const char *name)
@@ -33,26 +35,47 @@ static bool is_partial(const cJSON *type)
     return fact_is(type, "is_on") && strcmp(fact_text(type, "finished"), "partial") == 0;
 }
 
+/* Why a type ended so. One that was left out because another had failed has that one's reason. */
+static const char *reason_of(const cJSON *intervals, const cJSON *type, bool (*is_so)(const cJSON *type))
+{
+    size_t len = strlen(SYNC_LEFT_OUT);
+    for (int hops = 0; hops < TYPES_MAX && strncmp(fact_text(type, "error"), SYNC_LEFT_OUT, len) == 0; hops++) {
+        const char *name = fact_text(type, "error") + len;
+        const cJSON *i, *cause = NULL;
+        cJSON_ArrayForEach(i, intervals) {
+            size_t n = strlen(fact_text(i, "type"));
+            if (n > 0 && strncmp(fact_text(i, "type"), name, n) == 0 && name[n] == ' ' && is_so(i)) cause = i;
+        }
+        if (!cause) break;
+        type = cause;
+    }
+    return fact_text(type, "error");
+}
+
 /* Types whose last attempt ended so, one problem for each different reason. */
 static void judge_endings(struct findings *f, const cJSON *intervals, bool (*is_so)(const cJSON *type),
                           enum severity severity, const char *what)
 {
     const cJSON *i, *k;
     cJSON_ArrayForEach(i, intervals) {
-        const char *error = fact_text(i, "error");
+        const char *error = reason_of(intervals, i, is_so);
         char names[LIST_SIZE] = "";
         int count = 0;
         bool is_first = is_so(i);
         for (k = intervals->child; k && is_first; k = k->next) {
-            if (!is_so(k) || strcmp(fact_text(k, "error"), error) != 0) continue;
+            if (!is_so(k) || strcmp(reason_of(intervals, k, is_so), error) != 0) continue;
             if (k != i && count == 0) is_first = false; /* told with that one */
             list_add(names, fact_text(k, "name"));
             count++;
         }
         if (!is_first) continue;
-        cJSON *p = problem(f, severity, "sync", error, "%s: %s", what, *error ? error : "no reason was given");
         char hits[LIST_SIZE + 40];
         snprintf(hits, sizeof hits, "%d type%s: %s", count, count == 1 ? "" : "s", names);
+        if (f->ended && strstr(error, "certificate")) {
+            problem_hits(f, f->ended, severity, hits);
+            continue;
+        }
+        cJSON *p = problem(f, severity, "sync", error, "%s: %s", what, *error ? error : "no reason was given");
         problem_hits(f, p, severity, hits);
         problem_text(p, "next", fact_text(i, "next"));
         problem_text(p, "link", "/ui/sync-logs");

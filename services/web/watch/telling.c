@@ -44,7 +44,7 @@ struct telling {
     TAILQ_HEAD(message_list, alarm_message) messages;
     int count;                 /* those that are over, and not noted yet, among them */
     char fault[CHANNELS][400]; /* of the last try; "" = it was taken */
-    bool is_beat_lost;
+    char beat_fault[240];      /* of the last call; "" = it was taken */
     struct event *timer;
     bool is_noting;
 };
@@ -189,9 +189,14 @@ int telling_test(struct telling *t, alarms_test_fn fn, void *arg, struct err *er
 static void on_beat(void *arg, const char *why)
 {
     struct telling *t = arg;
-    if (why && !t->is_beat_lost) log_error("HEARTBEAT_URL cannot be called: %s", why);
-    if (!why && t->is_beat_lost) log_info("HEARTBEAT_URL can be called again");
-    t->is_beat_lost = why != NULL;
+    if (why && !*t->beat_fault) log_error("HEARTBEAT_URL cannot be called: %s", why);
+    if (!why && *t->beat_fault) log_info("HEARTBEAT_URL can be called again");
+    snprintf(t->beat_fault, sizeof t->beat_fault, "%.230s", why ? why : "");
+}
+
+const char *telling_beat_fault(const struct telling *t)
+{
+    return t->beat_fault;
 }
 
 void telling_beat(struct telling *t)

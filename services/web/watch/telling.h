@@ -15,6 +15,7 @@ bool telling_is_on(const struct web *web);    /* there is a channel, or a heartb
 
 void telling_tell(struct telling *t, const char *kind, const cJSON *problem); /* see channels.h */
 void telling_beat(struct telling *t);
+const char *telling_beat_fault(const struct telling *t); /* "" = it could be called */
 const char *telling_fault(const struct telling *t);
 int telling_test(struct telling *t, alarms_test_fn fn, void *arg, struct err *err);
 

@@ -97,6 +97,7 @@ static void on_info(void *arg, const struct redis_answer *answer)
     snprintf(number, sizeof number, "0");
     take_field(answer->reply->str, "maxmemory:", number, sizeof number);
     v->redis_limit_bytes = strtoll(number, NULL, 10);
+    redis_keeps_learn(&v->redis_keeps, v->web->redis, answer->reply->str);
 }
 
 /* Told once, however many connections notice it. One that starts together with us is waited for without an error. */

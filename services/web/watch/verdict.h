@@ -9,6 +9,7 @@
 #include "services/web/watch/backlog.h"
 #include "services/web/watch/feed_lag.h"
 #include "services/web/watch/migrations.h"
+#include "services/web/watch/redis_keeps.h"
 #include "services/web/web.h"
 
 struct verdict {
@@ -43,6 +44,7 @@ struct verdict {
     int64_t redis_clients, redis_uptime_s;
     char redis_policy[32]; /* what Redis does when its memory is full */
     int64_t redis_limit_bytes;
+    struct redis_keeps redis_keeps;
 };
 
 struct verdict *verdict_new(struct web *web); /* NULL without memory */

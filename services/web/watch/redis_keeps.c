@@ -1,0 +1,44 @@
+/* See redis_keeps.h. */
+#include "services/web/watch/redis_keeps.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/clock.h"
+
+#define UNSAVED_S 7200 /* twice what the slowest save point that Redis has by default lets a change wait */
+
+/* "save" and its points: "" = there are none. */
+static void on_save(void *arg, const struct redis_answer *answer)
+{
+    struct redis_keeps *k = arg;
+    const redisReply *reply = answer->reply;
+    k->is_asked = false;
+    if (reply && reply->type == REDIS_REPLY_ERROR) k->is_refused = true;
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) return;
+    k->is_forgetful = reply->element[1]->type == REDIS_REPLY_STRING && reply->element[1]->len == 0;
+}
+
+static int64_t number_of(const char *info, const char *name)
+{
+    const char *at = strstr(info, name);
+    return at ? strtoll(at + strlen(name), NULL, 10) : -1;
+}
+
+/* Where nobody may ask: changes for hours, and none of them was saved. */
+static bool saves_nothing(const char *info)
+{
+    int64_t saved_s = number_of(info, "\nrdb_last_save_time:");
+    bool is_changed = number_of(info, "\nrdb_changes_since_last_save:") > 0;
+    return is_changed && saved_s > 0 && wall_ms() / 1000 - saved_s > UNSAVED_S;
+}
+
+void redis_keeps_learn(struct redis_keeps *k, struct redis *redis, const char *info)
+{
+    if (number_of(info, "\naof_enabled:") != 0)
+        k->is_forgetful = false;
+    else if (k->is_refused)
+        k->is_forgetful = saves_nothing(info);
+    else if (!k->is_asked)
+        k->is_asked = redis_call(redis, on_save, k, "CONFIG", "GET", "save", REDIS_END) == 0;
+}
