@@ -152,6 +152,10 @@ $(ROOT)/tests/%: $(OBJ)/$(1)/%.o $(OBJ_TEST)
 endef
 $(foreach wing,$(TEST_WINGS),$(eval $(call test-wing,$(wing))))
 
+# Faults on the whole system: all of them with make faults.
+$(ROOT)/tests/test_faults: $(OBJ)/tests/integration/system/test_faults.o $(call objs,$(wildcard tests/faults/*.c)) $(OBJ_TEST)
+	$(link-test)
+
 # Programs named test_fault_* have their own calls of these counted, and made to fail (tests/fault).
 FAULT_CALLS := malloc calloc realloc strdup strndup asprintf vasprintf __asprintf_chk __vasprintf_chk open fopen \
                memfd_create socket write read fstat rename mkdir chmod pipe2 socketpair fork
@@ -200,6 +204,11 @@ $(ROOT)/chaos: $(call objs,$(wildcard tests/chaos/*.c)) $(OBJ_LOAD) $(OBJ_TEST)
 chaos:                          ## ten minutes of random faults under load, then the invariants; CHAOS="--seed N"
 	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/chaos $(ROOT)/shim.so
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/chaos --seconds 600 $(CHAOS)
+
+.PHONY: faults
+faults:                         ## stages every fault on the whole system, and writes what is told and when into docs/operating.md
+	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/tests/test_faults
+	$(Q)FAULTS=all FAULTS_REPORT=docs/operating.md LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/tests/test_faults
 
 .PHONY: infra-test
 infra-test:                     ## poolers, rights, names, certificates: what docs/requirements.md promises, on real servers

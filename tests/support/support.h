@@ -66,8 +66,9 @@ struct pg_server {
     char url[256]; /* of a fresh, empty database */
 };
 void pg_start(struct pg_server *pg);
-void pg_kill(struct pg_server *pg);    /* immediate, as a crash */
-void pg_restart(struct pg_server *pg); /* start again on the same port and data */
+void pg_kill(struct pg_server *pg);            /* immediate, as a crash */
+void pg_restart(struct pg_server *pg);         /* start again on the same port and data */
+void pg_signal(struct pg_server *pg, int sig); /* to every process of it: SIGSTOP, SIGCONT */
 void pg_stop(struct pg_server *pg);
 PGconn *pg_connect(struct pg_server *pg); /* fails the test when it cannot */
 char *pg_value(struct pg_server *pg,

@@ -12,8 +12,13 @@ enum { ENV_MAX = 48, COMMAND_MAX = 24 };
 
 void system_servers(struct system *s, const char *const sim_args[])
 {
+    system_servers_with(s, sim_args, NULL);
+}
+
+void system_servers_with(struct system *s, const char *const sim_args[], const char *const redis_args[])
+{
     memset(s, 0, sizeof *s);
-    redis_server_start(&s->redis, NULL);
+    redis_server_start(&s->redis, redis_args);
     pg_start(&s->pg);
     sim_start(&s->sim, sim_args);
 }

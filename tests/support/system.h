@@ -5,11 +5,15 @@
 #include "ipc/snapshot.h"
 #include "tests/support/support.h"
 
+struct receiver;
+
 struct system {
     struct redis_server redis;
     struct pg_server pg;
     struct sim_server sim;
     struct process logikald;
+    struct receiver *receiver; /* of alarms, when the test has one */
+    const char *certificates;  /* directory of what steps call {certificates} */
     int port;
     char url[64]; /* http://127.0.0.1:PORT */
     char run_dir[256];
@@ -19,6 +23,7 @@ struct system {
 
 /* Starts the servers; sim_args as sim_start. The supervisor is started by system_run. */
 void system_servers(struct system *s, const char *const sim_args[]);
+void system_servers_with(struct system *s, const char *const sim_args[], const char *const redis_args[]);
 /* Starts the supervisor with the configuration text (libconfig; "" = none of its own) and environment entries on top of
  * the URLs of the servers; ticks every second. extra may be NULL. */
 void system_run(struct system *s, const char *config, const char *const extra[]);

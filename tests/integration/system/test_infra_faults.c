@@ -98,25 +98,14 @@ static void show_table(void)
     admin_does("ALTER TABLE hidden RENAME TO logikald_migrations");
 }
 
-static void pg_signal_all(int sig)
-{
-    char path[100];
-    support_format(path, sizeof path, "/proc/%d/task/%d/children", (int)web.pg.process.pid, (int)web.pg.process.pid);
-    char *children = support_read_file(path);
-    process_signal(&web.pg.process, sig);
-    for (char *save = NULL, *pid = strtok_r(children, " ", &save); pid; pid = strtok_r(NULL, " ", &save))
-        kill((pid_t)strtol(pid, NULL, 10), sig);
-    free(children);
-}
-
 static void freeze_pg(void)
 {
-    pg_signal_all(SIGSTOP);
+    pg_signal(&web.pg, SIGSTOP);
 }
 
 static void thaw_pg(void)
 {
-    pg_signal_all(SIGCONT);
+    pg_signal(&web.pg, SIGCONT);
 }
 
 static void crash_pg(void)

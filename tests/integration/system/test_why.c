@@ -9,7 +9,7 @@
 
 #include "conf/clock.h"
 #include "tests/integration/queue/queue_rig.h"
-#include "tests/support/system.h"
+#include "tests/support/stage.h"
 #include "tests/integration/system/why_situations.h"
 
 #define TOKEN "a-token-for-the-monitoring-0123456789"
@@ -54,35 +54,6 @@ static void expect(const char *of, const char *state, const char *const words[WO
 
 /* ---- staging ---- */
 
-static void logikald(char *const words[])
-{
-    char run_dir[300], *output = NULL;
-    snprintf(run_dir, sizeof run_dir, "LOGIKALD_RUN_DIR=%s", sys.run_dir);
-    int status = process_run(words, (char *[]){run_dir, NULL}, &output);
-    if (status != 0) fail_msg("%s %s: %d %s", words[1], words[2], status, output);
-    free(output);
-}
-
-static void ctl(const char *command)
-{
-    char text[100], *words[8] = {(char *)(uintptr_t)support_program("logikald"), "ctl"}, *rest = text;
-    snprintf(text, sizeof text, "%s", command);
-    for (int n = 2; n < 7 && (words[n] = strtok_r(n == 2 ? rest : NULL, " ", &rest)); n++) continue;
-    logikald(words);
-}
-
-/* "sql: ...", "redis: ...", "ctl: ..." */
-static void stage(const char *what)
-{
-    if (!what) return;
-    if (strncmp(what, "sql: ", 5) == 0)
-        pg_exec(&sys.pg, what + 5);
-    else if (strncmp(what, "redis: ", 7) == 0)
-        free(redis_cli(&sys.redis, what + 7));
-    else
-        ctl(what + 5);
-}
-
 static void send_with_eta(const char *id)
 {
     struct message_spec spec = {
@@ -110,12 +81,12 @@ static void all_is_well(void)
                      " sync_interval_minutes = 600, staleness_threshold_minutes = 900;"
                      "UPDATE directories SET exclude_from_sync = false; DELETE FROM sync_missing;"
                      "DELETE FROM sync_holds; DELETE FROM sync_runs; UPDATE project_cursors SET failures = 0");
-    stage("redis: del logikald.paused sync logikald.scheduled logikald.scheduled.messages logikald.scheduled.ids");
+    stage(&sys, "redis: del logikald.paused sync logikald.scheduled logikald.scheduled.messages logikald.scheduled.ids");
     static const char *const roles[] = {"web", "worker", "beat"};
     for (int i = 0; i < 3; i++) {
         char start[30];
         snprintf(start, sizeof start, "ctl: start %s", roles[i]);
-        if (!system_child(&sys, roles[i])) stage(start);
+        if (!system_child(&sys, roles[i])) stage(&sys, start);
     }
     WAIT_UNTIL(system_health(&sys) == 200, 20000);
 }
@@ -155,7 +126,7 @@ TEST(test_tasks)
                                  "WORKER_CONCURRENCY=2, set in the environment", "when a runner is free"});
     rig_text(&rig, "ZADD logikald.revoked %lld %s", (long long)(wall_ms() / 1000), ID(4));
     expect(ID(4), "waits", (const char *[WORDS]){"It was revoked: no worker begins it", "1 other is before it"});
-    stage("redis: del sync");
+    stage(&sys, "redis: del sync");
     control("revoke", "{\"task_id\": [\"" ID(1) "\", \"" ID(2) "\"], \"terminate\": true, \"signal\": \"SIGTERM\"}");
     expect(ID(1), "fine", (const char *[WORDS]){"The task was not done, or stopped: "});
     expect(ID(4), "fine", (const char *[WORDS]){"but that it was revoked", "It was revoked: no worker begins it"});
@@ -191,7 +162,7 @@ TEST(test_tasks)
     expect("a0000013-1111-4222-8333-444444444444", "stuck",
            (const char *[WORDS]){"says STARTED, and neither a queue nor a worker has it: it is lost", "Send it again"});
     WAIT_UNTIL(pg_int(&sys.pg, "SELECT count(*) FROM task_history WHERE id = '" ID(7) "'") == 1, 20000);
-    stage("redis: del celery-task-meta-" ID(7));
+    stage(&sys, "redis: del celery-task-meta-" ID(7));
     expect(ID(7), "stuck",
            (const char *[WORDS]){"tasks.diagnostics.fail ended as fail", "on worker ", "the roof leaks", "/again"});
     expect("a0000014-1111-4222-8333-444444444444", "unknown",
@@ -204,9 +175,9 @@ TEST(test_each_situation_is_told_with_cause_next_and_advice)
 {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         print_message("%s\n", rows[i].words[0]);
-        stage(rows[i].before);
+        stage(&sys, rows[i].before);
         expect(rows[i].of, rows[i].state, rows[i].words);
-        stage(rows[i].after);
+        stage(&sys, rows[i].after);
     }
 }
 
@@ -285,7 +256,7 @@ static void command_says(const char *of, int status, const char *const words[WOR
 TEST(test_the_command_answers_while_web_is_down)
 {
     all_is_well();
-    ctl("stop web");
+    stage(&sys, "ctl: stop web");
     command_says("web", 0,
                  (const char *[WORDS]){"process web: stuck\n", "web.0 was stopped by hand", ", since 20", " UTC\n",
                                        "\n    do: Start it: logikald ctl start web.0"});
@@ -296,7 +267,7 @@ TEST(test_the_command_answers_while_web_is_down)
                  (const char *[WORDS]){"Ask again", "  type:sqlite_parser ", "  queue:sqlite_parser "});
     command_says("nobody", 66, (const char *[WORDS]){"There is no thing of the name \"nobody\""});
     command_says("--nonsense", 64, (const char *[WORDS]){"usage: logikald why"});
-    ctl("start web");
+    stage(&sys, "ctl: start web");
 }
 
 /* ---- what docs/operating.md shows ---- */
@@ -339,8 +310,8 @@ TEST(test_the_examples_of_the_document)
     bool is_shown = false;
     all_is_well();
     pg_exec(&sys.pg, "UPDATE projects SET name = 'Smith & Sons', job_number = 'J-94609' WHERE id = 1");
-    ctl("stop worker");
-    stage("redis: del sync"); /* what it has given back */
+    stage(&sys, "ctl: stop worker");
+    stage(&sys, "redis: del sync"); /* what it has given back */
     while ((line = strsep(&rest, "\n"))) {
         if (strncmp(line, "    logikald ", 13) == 0) {
             char shell[500];

@@ -167,6 +167,17 @@ void pg_kill(struct pg_server *pg)
     process_wait(&pg->process, 20000);
 }
 
+void pg_signal(struct pg_server *pg, int sig)
+{
+    char path[100];
+    support_format(path, sizeof path, "/proc/%d/task/%d/children", (int)pg->process.pid, (int)pg->process.pid);
+    char *children = support_read_file(path);
+    process_signal(&pg->process, sig);
+    for (char *save = NULL, *pid = strtok_r(children, " ", &save); pid; pid = strtok_r(NULL, " ", &save))
+        kill((pid_t)strtol(pid, NULL, 10), sig);
+    free(children);
+}
+
 void pg_stop(struct pg_server *pg)
 {
     pg_close_cached();

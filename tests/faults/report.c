@@ -1,0 +1,64 @@
+/* The table of docs/operating.md, written by what measured it: it stands between two lines that mark it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/buf.h"
+#include "tests/faults/faults.h"
+
+#define BEGIN "<!-- faults: written by `make faults` -->\n"
+#define END   "<!-- end of faults -->\n"
+
+/* What was told, without the ports of this run. */
+static void add_cause(struct buf *out, const char *cause)
+{
+    static const char host[] = "127.0.0.1:";
+    for (const char *p = cause; *p;) {
+        if (strncmp(p, host, strlen(host)) == 0) {
+            buf_str(out, "HOST:PORT");
+            p += strlen(host) + strspn(p + strlen(host), "0123456789");
+        } else {
+            if (*p == '|') buf_char(out, '\\');
+            buf_char(out, *p++);
+        }
+    }
+}
+
+static void add_rows(struct buf *out)
+{
+    buf_str(out, "| fault | told as | first cause | s to it | s back to green | besides the end of the fault |\n"
+                 "|---|---|---|---|---|---|\n");
+    for (struct lane *l = lanes; l->name; l++)
+        for (int i = 0; i < l->count; i++) {
+            const struct fault *f = &l->faults[i];
+            if (!f->is_done) continue;
+            buf_printf(out, "| %s | %s | ", f->what, f->state);
+            add_cause(out, f->cause);
+            buf_printf(out, " | %.1f | %.1f | %s |\n", f->red_s, f->green_s, f->back ? f->back : "nothing");
+        }
+}
+
+void report_print(void)
+{
+    struct buf out = {0};
+    add_rows(&out);
+    print_message("%s", out.data);
+    buf_free(&out);
+}
+
+void report_write(const char *path)
+{
+    char *text = support_read_file(path), *begin = strstr(text, BEGIN), *end = strstr(text, END);
+    if (!begin || !end) fail_msg("%s has no place for the table of faults", path);
+    struct buf out = {0};
+    buf_add(&out, text, (size_t)(begin - text));
+    buf_str(&out, BEGIN);
+    add_rows(&out);
+    buf_str(&out, end);
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    fwrite(out.data, 1, out.len, f);
+    assert_int_equal(fclose(f), 0);
+    buf_free(&out);
+    free(text);
+}
