@@ -18,8 +18,8 @@ typedef void (*courier_fn)(void *arg, const char *why);
 
 /* 0, and fn is called; or negative, and it is not. Texts are copied. json NULL: a GET. */
 int courier_call(struct courier *c, const char *url, const char *json, courier_fn fn, void *arg, struct err *err);
-/* Looks at the certificate of an https:// or smtps:// server, good or not: ends_s is when it ends (unix time), 0 when it
- * could not be told. Called once, from the loop. */
+/* Looks at the certificate of an https:// or smtps:// server, good or not: ends_s is when it ends (unix time), 0 when
+ * it could not be told. Called once, from the loop. */
 typedef void (*courier_ends_fn)(void *arg, int64_t ends_s);
 int courier_look(struct courier *c, const char *url, courier_ends_fn fn, void *arg, struct err *err);
 /* smtp_url: smtp://user:password@host:587 (STARTTLS where it is offered, and demanded when there is a password) or

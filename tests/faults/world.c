@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "tests/faults/faults.h"
-#include "tests/support/certificates.h"
-#include "tests/support/hooks.h"
+#include "tests/support/servers/certificates.h"
+#include "tests/support/servers/hooks.h"
 #include "tests/support/support_internal.h"
 
 #define TOKEN "a-token-for-the-monitoring-0123456789"

@@ -8,8 +8,8 @@
 #include <hiredis/hiredis.h>
 
 #include "conf/clock.h"
-#include "ipc/queue_message.h"
-#include "tests/support/hooks.h"
+#include "ipc/queue/queue_message.h"
+#include "tests/support/servers/hooks.h"
 #include "tests/support/support_internal.h"
 
 #define WORDS_MAX 12

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "ipc/redis.h"
+#include "ipc/redis/redis.h"
 #include "services/alert/courier.h"
 #include "services/store/pool.h"
 

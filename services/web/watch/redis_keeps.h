@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "ipc/redis.h"
+#include "ipc/redis/redis.h"
 
 struct redis_keeps {
     bool is_asked, is_refused; /* CONFIG is not allowed: not asked again, since each refusal has the rights looked at */

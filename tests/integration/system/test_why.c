@@ -81,7 +81,8 @@ static void all_is_well(void)
                      " sync_interval_minutes = 600, staleness_threshold_minutes = 900;"
                      "UPDATE directories SET exclude_from_sync = false; DELETE FROM sync_missing;"
                      "DELETE FROM sync_holds; DELETE FROM sync_runs; UPDATE project_cursors SET failures = 0");
-    stage(&sys, "redis: del logikald.paused sync logikald.scheduled logikald.scheduled.messages logikald.scheduled.ids");
+    stage(&sys,
+          "redis: del logikald.paused sync logikald.scheduled logikald.scheduled.messages logikald.scheduled.ids");
     static const char *const roles[] = {"web", "worker", "beat"};
     for (int i = 0; i < 3; i++) {
         char start[30];

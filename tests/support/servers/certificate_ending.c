@@ -1,5 +1,5 @@
 /* Certificates with an end of the test's choice: see certificates.h. The openssl command makes none that has ended. */
-#include "tests/support/certificates.h"
+#include "tests/support/servers/certificates.h"
 
 #include <stdio.h>
 #include <openssl/evp.h>
