@@ -221,3 +221,15 @@ out:
     cJSON_Delete(json);
     return rc;
 }
+
+bool snapshot_is_stopped(int pid)
+{
+    static const char ours[] = "(logikald"; /* also logikald-roles */
+    char path[40], text[120] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *f = pid > 0 ? fopen(path, "re") : NULL;
+    if (!f) return false;
+    const char *name = fgets(text, sizeof text, f) ? strchr(text, '(') : NULL, *end = name ? strrchr(text, ')') : NULL;
+    fclose(f);
+    return end && strncmp(name, ours, sizeof ours - 1) == 0 && end[1] == ' ' && (end[2] == 'T' || end[2] == 't');
+}

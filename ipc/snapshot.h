@@ -65,6 +65,10 @@ struct snapshot {
 int snapshot_read(const char *run_dir, struct snapshot *out, struct err *err);
 bool snapshot_is_stale(const struct snapshot *s, int64_t now_ms); /* now: unix time */
 
+/* The process is stopped now (SIGSTOP, a debugger): it runs nothing, and pings no more. False when it cannot be seen,
+ * and for a process of another program that has this id here. */
+bool snapshot_is_stopped(int pid);
+
 /* Replaces RUN_DIR/status.json (mode 0600). 0 or a negative error. */
 int snapshot_write(const char *run_dir, const struct snapshot *s, struct err *err);
 

@@ -35,13 +35,24 @@ static void add_settings(cJSON *facts, const struct conf *conf)
     }
 }
 
+/* What the supervisor will know when its watchdog's time is over. */
+static void add_stopped(cJSON *supervisor)
+{
+    cJSON *child;
+    if (snapshot_is_stopped((int)why_number(supervisor, "pid"))) cJSON_AddTrueToObject(supervisor, "is_stopped");
+    cJSON_ArrayForEach(child, cJSON_GetObjectItemCaseSensitive(supervisor, "children"))
+        if (snapshot_is_stopped((int)why_number(child, "pid"))) cJSON_AddTrueToObject(child, "is_stopped");
+}
+
 static void add_supervisor(cJSON *facts, const struct conf *conf)
 {
     struct err err = {0};
     struct snapshot *s = calloc(1, sizeof *s);
     int rc = s ? snapshot_read(conf_str(conf, SET_RUN_DIR), s, &err) : -ERR_NOMEM;
+    cJSON *supervisor = rc == 0 ? snapshot_to_json(s) : NULL;
+    add_stopped(supervisor);
     if (rc == 0)
-        cJSON_AddItemToObject(facts, "supervisor", snapshot_to_json(s));
+        cJSON_AddItemToObject(facts, "supervisor", supervisor);
     else
         cJSON_AddStringToObject(facts, "supervisor_note",
                                 rc == -ERR_NOT_FOUND ? "No supervisor has reported here" : err.text);

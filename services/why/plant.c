@@ -69,8 +69,11 @@ bool plant_knows_children(const cJSON *facts)
 cJSON *plant_supervisor(const cJSON *facts)
 {
     const cJSON *s = why_fact(facts, "supervisor");
-    if (!s || !is_snapshot_old(facts)) return NULL;
-    cJSON *link = why_link(WHY_STUCK, "The supervisor has not reported since then: it is gone, or it hangs");
+    bool is_stopped = why_is(s, "is_stopped");
+    if (!s || (!is_stopped && !is_snapshot_old(facts))) return NULL;
+    cJSON *link = why_link(WHY_STUCK, "The supervisor %s",
+                           is_stopped ? "is stopped by a signal (SIGSTOP) and watches nothing"
+                                      : "has not reported since then: it is gone, or it hangs");
     why_since_ms(link, why_number(s, "written_ms"));
     why_do(link, "Look at the container's log; restart the container when it does not come back.");
     return link;
@@ -121,6 +124,7 @@ static double setting_ms(const cJSON *facts, const char *name)
 /* A role pings twice in its watchdog's time. */
 static bool is_silent(const cJSON *facts, const cJSON *child)
 {
+    if (why_is(child, "is_stopped")) return true;
     double watchdog_ms = setting_ms(facts, "WATCHDOG_SECONDS");
     return watchdog_ms > 0 && why_number(child, "watchdog_age_ms") > SILENT_SHARE * watchdog_ms;
 }
@@ -141,8 +145,11 @@ cJSON *plant_child(const cJSON *facts, const cJSON *child)
         double age = why_number(child, "watchdog_age_ms") + why_number(facts, "now_ms") -
                      why_number(why_fact(facts, "supervisor"), "written_ms");
         if (!is_silent(facts, child)) return NULL;
-        link =
-            why_link(WHY_WAITS, "%s has not pinged for %s: it hangs, or is frozen", name, why_span(age / 1000, span));
+        if (why_is(child, "is_stopped"))
+            link = why_link(WHY_WAITS, "%s is stopped by a signal (SIGSTOP) and does nothing", name);
+        else
+            link = why_link(WHY_WAITS, "%s has not pinged for %s: it hangs, or is frozen", name,
+                            why_span(age / 1000, span));
         why_next(link, NULL, "It is killed and replaced when the watchdog's time is over (%s)",
                  why_setting(facts, "WATCHDOG_SECONDS", setting, sizeof setting));
         return link;

@@ -54,6 +54,10 @@ static struct fault postgres[] = {
 
 /* ---- Redis ---- */
 
+#define REDIS_SHOWS(which)                                                                                             \
+    "redis: config set tls-cert-file {certificates}/" which ".pem tls-key-file {certificates}/" which                  \
+    ".key\nredis: client kill type normal skipme yes"
+
 static struct fault redis_away[] = {
     {.what = "Redis killed",
      .stage = "redis-server: kill",
@@ -103,6 +107,13 @@ static struct fault redis_away[] = {
      .state = "wrong",
      .part = "Redis",
      .says = "EVAL",
+     .within_s = 10},
+    {.what = "Redis's certificate ends in ten days",
+     .stage = REDIS_SHOWS("ten-days"),
+     .remove = REDIS_SHOWS("good"),
+     .state = "look",
+     .part = "certificate",
+     .says = "The certificate of Redis ends in 10 d",
      .within_s = 10},
 };
 
@@ -366,9 +377,6 @@ static struct fault alarms[] = {
     "sql: ALTER SYSTEM SET ssl_key_file = '{certificates}/" which ".key'\n"                                            \
     "sql: ALTER SYSTEM SET ssl = on\nsql: SELECT pg_reload_conf(); SELECT pg_sleep(0.2); " APP_ENDS
 #define PG_PLAIN "sql: ALTER SYSTEM SET ssl = off\nsql: SELECT pg_reload_conf(); SELECT pg_sleep(0.2); " APP_ENDS
-#define REDIS_SHOWS(which)                                                                                             \
-    "redis: config set tls-cert-file {certificates}/" which ".pem tls-key-file {certificates}/" which                  \
-    ".key\nredis: client kill type normal skipme yes"
 
 static struct fault certificates[] = {
     {.what = "PostgreSQL's certificate ends in ten days",
@@ -383,14 +391,7 @@ static struct fault certificates[] = {
      .remove = PG_PLAIN,
      .state = "wrong",
      .part = "certificate",
-     .says = "The certificate of PostgreSQL ends in 48 h",
-     .within_s = 10},
-    {.what = "Redis's certificate ends in ten days",
-     .stage = REDIS_SHOWS("ten-days"),
-     .remove = REDIS_SHOWS("good"),
-     .state = "look",
-     .part = "certificate",
-     .says = "The certificate of Redis ends in 10 d",
+     .says = "The certificate of PostgreSQL ends in 2 d",
      .within_s = 10},
 };
 

@@ -103,3 +103,15 @@ void versions_get(struct versions *v, versions_fn fn, void *arg)
     w->list[w->count++] = (struct version_waiter){fn, arg};
     if (!v->is_asking) ask(v);
 }
+
+static void leave(struct waiters *w, const void *arg)
+{
+    for (int i = w->count - 1; i >= 0; i--)
+        if (w->list[i].arg == arg) w->list[i] = w->list[--w->count];
+}
+
+void versions_forget(struct versions *v, const void *arg)
+{
+    leave(&v->asked, arg);
+    leave(&v->next, arg);
+}

@@ -29,5 +29,6 @@ typedef void (*versions_fn)(void *arg, const struct table_versions *v, const str
 struct versions *versions_new(struct web *web); /* NULL without memory */
 void versions_free(struct versions *v);         /* who still waits is not called */
 void versions_get(struct versions *v, versions_fn fn, void *arg);
+void versions_forget(struct versions *v, const void *arg); /* who asked with it is not called any more */
 
 #endif

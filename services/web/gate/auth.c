@@ -20,9 +20,12 @@
 #include "services/web/gate/upstream_token.h"
 #include "services/web/http/reply.h"
 
+#define PATIENCE_S 2 /* with PostgreSQL, of whoever asks how things are */
+
 struct auth_lookup {
     void (*next)(struct req *r);
     struct table_versions versions;
+    struct event *patience;   /* NULL: however long it takes */
     struct jwt_claims claims; /* of a client's token */
     bool is_client;
     char key[320]; /* in the identities: "client NAME" or "session HASH" */
@@ -164,10 +167,39 @@ static bool goes_on_as_last_known(struct req *r)
     return true;
 }
 
+static void on_versions(void *arg, const struct table_versions *versions, const struct err *err);
+
+static void end_patience(struct auth_lookup *l)
+{
+    if (l->patience) event_free(l->patience);
+    l->patience = NULL;
+}
+
+/* A PostgreSQL that hangs is not waited for. */
+static void on_impatient(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct req *r = arg;
+    end_patience(r->auth);
+    if (!identity_last(r->auth->key)) return;
+    versions_forget(r->web->versions, r);
+    goes_on_as_last_known(r);
+}
+
+static void ask_versions(struct req *r)
+{
+    struct auth_lookup *l = r->auth;
+    if (r->route->access == ACCESS_METRICS && identity_last(l->key))
+        l->patience = evtimer_new(r->web->base, on_impatient, r);
+    if (l->patience) event_add(l->patience, &(struct timeval){.tv_sec = PATIENCE_S});
+    versions_get(r->web->versions, on_versions, r);
+}
+
 static void on_versions(void *arg, const struct table_versions *versions, const struct err *err)
 {
     struct req *r = arg;
     struct auth_lookup *l = r->auth;
+    end_patience(l);
     if (err) {
         if (!goes_on_as_nobody(r, l->next) && !goes_on_as_last_known(r)) reply_statement_err(r, err);
         return;
@@ -220,7 +252,7 @@ void auth_identify(struct req *r, void (*next)(struct req *r))
     /* A token that we have signed is somebody's; what merely looks like a session counts for its address first. */
     if (!l->is_client && !identity_is_known(l->key) && !limiter_admits(r)) return;
     r->auth = l;
-    versions_get(r->web->versions, on_versions, r);
+    ask_versions(r);
 }
 
 /* ---- permitting ---- */

@@ -67,6 +67,9 @@ static void judge_child(struct findings *f, const cJSON *c)
     } else if (strcmp(state, "stopped") == 0) {
         p = problem(f, SEVERITY_LOOK, name, "", "%s was stopped by hand", name);
         problem_advice(p, "Start it on the System page.");
+    } else if (strcmp(state, "frozen") == 0) {
+        p = problem(f, SEVERITY_LOOK, name, "", "%s is stopped by a signal (SIGSTOP) and does nothing", name);
+        problem_advice(p, "It is replaced when it has not pinged for WATCHDOG_SECONDS; SIGCONT lets it go on.");
     } else if (strcmp(state, "dumping") == 0) {
         p = problem(f, SEVERITY_LOOK, name, "", "%s hung and is being ended; it is started again by itself", name);
     } else if (*tone && strcmp(tone, "ok") != 0) {

@@ -46,16 +46,21 @@ static const char *tone_of(const struct snapshot_child *c)
     return "warn";
 }
 
+static const char *state_of(const struct snapshot_child *c)
+{
+    if (c->is_crash_loop) return "crash-loop";
+    if (c->is_held) return "stopped";
+    return c->is_ready && snapshot_is_stopped(c->pid) ? "frozen" : c->state;
+}
+
 static cJSON *child_json(const struct snapshot_child *c)
 {
+    const char *state = state_of(c);
     cJSON *out = cJSON_CreateObject();
     cJSON_AddStringToObject(out, "name", c->name);
     cJSON_AddStringToObject(out, "role", c->role);
-    cJSON_AddStringToObject(out, "state",
-                            c->is_crash_loop && strcmp(c->state, "crash-loop") != 0 ? "crash-loop"
-                            : c->is_held                                            ? "stopped"
-                                                                                    : c->state);
-    cJSON_AddStringToObject(out, "tone", tone_of(c));
+    cJSON_AddStringToObject(out, "state", state);
+    cJSON_AddStringToObject(out, "tone", strcmp(state, "frozen") == 0 ? "warn" : tone_of(c));
     cJSON_AddStringToObject(out, "status", c->status);
     cJSON_AddStringToObject(out, "last_exit", c->last_exit);
     cJSON_AddNumberToObject(out, "pid", c->pid);
@@ -75,9 +80,12 @@ static void add_snapshot(cJSON *out, const struct snapshot *s)
 {
     int64_t total = s->pss_bytes > 0 ? s->pss_bytes : s->rss_bytes;
     cJSON_AddTrueToObject(out, "is_known");
-    if (snapshot_is_stale(s, wall_ms())) {
+    bool is_stopped = snapshot_is_stopped(s->pid);
+    if (is_stopped || snapshot_is_stale(s, wall_ms())) {
         cJSON_AddTrueToObject(out, "is_stale");
-        cJSON_AddStringToObject(out, "note", "The supervisor has not reported for a while: it is gone, or it hangs.");
+        cJSON_AddStringToObject(out, "note",
+                                is_stopped ? "The supervisor is stopped by a signal (SIGSTOP) and watches nothing."
+                                           : "The supervisor has not reported for a while: it is gone, or it hangs.");
     } else if (*s->background_note) {
         cJSON_AddStringToObject(out, "note", s->background_note);
     }

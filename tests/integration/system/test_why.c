@@ -190,10 +190,12 @@ TEST(test_a_frozen_worker)
     rig_send(&rig, "sync", "noop", "a0000021-1111-4222-8333-444444444444", "[]");
     expect("a0000021-1111-4222-8333-444444444444", "fine", (const char *[WORDS]){"is done"});
     kill(pid, SIGSTOP);
-    expect("queue:sync", "waits",
-           (const char *[WORDS]){"has not been heard of for", "it hangs, is frozen or is gone",
-                                 "goes to another worker when its lease is over"});
+    expect("worker.0", "waits",
+           (const char *[WORDS]){"worker.0 is stopped by a signal (SIGSTOP) and does nothing",
+                                 "It is killed and replaced when the watchdog's time is over", "WATCHDOG_SECONDS"});
+    expect("queue:sync", "waits", (const char *[WORDS]){"worker.0 is stopped by a signal (SIGSTOP)"});
     kill(pid, SIGCONT);
+    expect("worker.0", "fine", (const char *[WORDS]){"worker.0 is ready"});
     expect("queue:sync", "fine", (const char *[WORDS]){"Queue sync is empty"});
 }
 

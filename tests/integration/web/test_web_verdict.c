@@ -2,9 +2,12 @@
  * it is over; also while both stores are away. */
 #include "tests/support/web.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "conf/clock.h"
 
 #define METRICS_TOKEN "a-token-for-the-monitoring-0123456789"
 
@@ -122,6 +125,24 @@ TEST(test_it_answers_while_both_stores_are_away)
     WAIT_UNTIL(is_silent_about("PostgreSQL: ") && is_silent_about("Redis: "), 30000);
 }
 
+/* It is asked before anybody has noticed that PostgreSQL hangs. */
+TEST(test_why_is_answered_at_once_while_postgresql_hangs)
+{
+    char *watcher = web_client(&web, "hang", "[\"admin:read\"]");
+    assert_int_equal(web_status(&web, "GET", "/api/v1/why?of=web", watcher, NULL), 200);
+    pg_signal(&web.pg, SIGSTOP);
+    int64_t start_ms = mono_ms();
+    struct http_reply reply = web_call(&web, "GET", "/api/v1/why?of=type:project", watcher, NULL);
+    int64_t took_ms = mono_ms() - start_ms;
+    pg_signal(&web.pg, SIGCONT);
+    assert_int_equal(reply.status, 200);
+    assert_non_null(strstr(reply.body, "PostgreSQL is not reachable"));
+    if (took_ms > 10000) fail_msg("it took %lld ms", (long long)took_ms); /* 2 s to know who asks, 4 s for the rest */
+    http_reply_free(&reply);
+    WAIT_UNTIL(web_status(&web, "GET", "/api/v1/why?of=web", watcher, NULL) == 200, 20000);
+    free(watcher);
+}
+
 TEST(test_the_erp_may_ask_why_of_objects_and_learns_no_address)
 {
     char *erp = web_client(&web, "why-erp", "[\"elevations:read\"]");
@@ -175,8 +196,10 @@ FIXTURE(stop)
     return 0;
 }
 
-static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_each_fault_of_the_copy_is_named_and_forgotten), cmocka_unit_test(test_queues_and_redis),
-    cmocka_unit_test(test_it_answers_while_both_stores_are_away), cmocka_unit_test(test_it_is_not_for_everybody),
-    cmocka_unit_test(test_the_erp_may_ask_why_of_objects_and_learns_no_address)};
+static const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_fault_of_the_copy_is_named_and_forgotten),
+                                          cmocka_unit_test(test_queues_and_redis),
+                                          cmocka_unit_test(test_it_answers_while_both_stores_are_away),
+                                          cmocka_unit_test(test_it_is_not_for_everybody),
+                                          cmocka_unit_test(test_why_is_answered_at_once_while_postgresql_hangs),
+                                          cmocka_unit_test(test_the_erp_may_ask_why_of_objects_and_learns_no_address)};
 TEST_MAIN(tests, start, stop)
