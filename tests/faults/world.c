@@ -8,22 +8,31 @@
 
 #include "tests/faults/faults.h"
 #include "tests/support/servers/certificates.h"
+#include "tests/support/servers/haproxy.h"
 #include "tests/support/servers/hooks.h"
+#include "tests/support/shimmed.h"
 #include "tests/support/support_internal.h"
 
 #define TOKEN "a-token-for-the-monitoring-0123456789"
 
 static struct receiver receiver;
+static struct shimmed shim;
+static struct haproxy proxies[3];
 static char certificates[200];
 
 /* All in one file that may be trusted, too. PostgreSQL, which reads its key, may be another user, and keys are its own.
  */
 static void make_certificates(void)
 {
+    static const char here[] = "IP:127.0.0.1,DNS:localhost";
     static const struct {
-        const char *name;
+        const char *name, *names;
         long days;
-    } all[] = {{"good", 90}, {"ten-days", 10}, {"two-days", 2}, {"ended", -1}};
+    } all[] = {{"good", here, 90},
+               {"ten-days", here, 10},
+               {"two-days", here, 2},
+               {"ended", here, -1},
+               {"elsewhere", "DNS:elsewhere.example", 90}};
     struct support_user user = servers_user();
     char path[300], *text;
     support_make_dir(certificates, sizeof certificates, "certificates");
@@ -32,7 +41,7 @@ static void make_certificates(void)
     FILE *together = fopen(path, "we");
     assert_non_null(together);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        certificate_make_ending(certificates, all[i].name, all[i].days * 86400 + 600);
+        certificate_make_ending(certificates, all[i].name, all[i].names, all[i].days * 86400 + 600);
         support_format(path, sizeof path, "%s/%s.key", certificates, all[i].name);
         if (chmod(path, 0600) != 0 || (user.uid != 0 && chown(path, user.uid, user.gid) != 0)) fail_msg("%s", path);
         support_format(path, sizeof path, "%s/%s.pem", certificates, all[i].name);
@@ -41,6 +50,32 @@ static void make_certificates(void)
         free(text);
     }
     assert_int_equal(fclose(together), 0);
+}
+
+static void add_place(struct system *s, const char *name, const char *text)
+{
+    struct system_place *p = s->places;
+    while (p->name) p++;
+    p->name = name;
+    snprintf(p->text, sizeof p->text, "%s", text);
+}
+
+/* Logikal by TLS, with a certificate of the name: the address. Without HAProxy there is none. */
+static void add_tls(struct system *s, struct haproxy *h, const char *name)
+{
+    char words[300], url[200];
+    snprintf(words, sizeof words, " ssl crt %s/%s.both", certificates, name);
+    haproxy_start_with(h, s->sim.port, words);
+    snprintf(url, sizeof url, "https://127.0.0.1:%d%s", h->port, strstr(s->sim.base_url, "/MbioeService"));
+    add_place(s, name, url);
+}
+
+static void name_places(struct system *s, bool is_real_time)
+{
+    add_place(s, "certificates", certificates);
+    add_place(s, "simulator", s->sim.base_url);
+    if (!is_real_time || !haproxy_is_installed()) return;
+    for (int i = 0; i < 3; i++) add_tls(s, &proxies[i], (const char *[]){"ten-days", "ended", "elsewhere"}[i]);
 }
 
 static bool all_synced(struct system *s)
@@ -96,7 +131,7 @@ void world_start(struct system *s, bool is_real_time)
                                        "RESTART_BACKOFF_CAP_MS=30000",
                                        "ALERT_AFTER_SECONDS=0",
                                        NULL};
-    char database[200], hook[120], beat[120], redis[60], ca[260], port[12], pem[260], key[260];
+    char database[200], hook[120], beat[120], redis[60], ca[260], logikal_ca[260], port[12], pem[260], key[260];
     const char *const tls[] = {"--tls-port", port, "--tls-cert-file", pem, "--tls-key-file", key, "--tls-auth-clients",
                                "no",         NULL};
     const char *env[40] = {"METRICS_TOKEN=" TOKEN,
@@ -118,8 +153,13 @@ void world_start(struct system *s, bool is_real_time)
                            hook,
                            beat,
                            redis,
-                           ca};
-    int n = 20;
+                           ca,
+                           logikal_ca,
+                           "SYNC_VANISH_MAX_ROWS=1",
+                           shim.preload,
+                           shim.file,
+                           shim.sanitizer};
+    int n = 25;
     for (const char *const *e = is_real_time ? real : quick; *e; e++) env[n++] = *e;
     make_certificates();
     snprintf(port, sizeof port, "%d", support_free_port());
@@ -127,8 +167,11 @@ void world_start(struct system *s, bool is_real_time)
     snprintf(key, sizeof key, "%s/good.key", certificates);
     snprintf(redis, sizeof redis, "REDIS_URL=rediss://127.0.0.1:%s/0", port);
     snprintf(ca, sizeof ca, "REDIS_CA_FILE=%s/all.pem", certificates);
+    snprintf(logikal_ca, sizeof logikal_ca, "LOGIKAL_CA_FILE=%s/all.pem", certificates);
+    shimmed_open(&shim);
     system_servers_with(s, tree, tls);
-    s->certificates = certificates;
+    s->shim = shim.shim;
+    name_places(s, is_real_time);
     receiver_start(&receiver);
     s->receiver = &receiver;
     pg_exec(&s->pg, "CREATE ROLE app LOGIN; ALTER DATABASE logikald OWNER TO app");

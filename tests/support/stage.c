@@ -1,4 +1,5 @@
 /* See stage.h. */
+#include "tests/shim/shim.h"
 #include "tests/support/stage.h"
 
 #include <signal.h>
@@ -138,6 +139,18 @@ static void receiver(struct system *s, const char *what)
     if (strcmp(what, "start") == 0) receiver_start(s->receiver);
 }
 
+/* Seconds that the clock of logikald's processes is ahead. */
+static void clock_is(struct system *s, const char *seconds)
+{
+    __atomic_store_n(&s->shim->clock_us, strtoll(seconds, NULL, 10) * 1000000, __ATOMIC_RELAXED);
+}
+
+/* full, free: for regular files of logikald's processes. */
+static void disk(struct system *s, const char *what)
+{
+    __atomic_store_n(&s->shim->disk_full, strcmp(what, "full") == 0, __ATOMIC_RELAXED);
+}
+
 /* A transaction that has done this, and stays open until "unlock". */
 static void lock_it(struct system *s, const char *statement)
 {
@@ -200,27 +213,30 @@ static const struct {
     const char *name;
     void (*fn)(struct system *s, const char *arguments);
 } verbs[] = {
-    {"sql", sql},           {"redis", redis},
-    {"ctl", ctl},           {"queue", queue},
-    {"sim", simulator},     {"config", config},
-    {"due", due},           {"crash", crash},
-    {"lock", lock_it},      {"unlock", unlock},
-    {"signal", signal_it},  {"postgres", postgres},
-    {"send", send_it},      {"redis-server", redis_server},
+    {"sql", sql},           {"redis", redis},    {"ctl", ctl},          {"queue", queue},
+    {"sim", simulator},     {"config", config},  {"due", due},          {"crash", crash},
+    {"lock", lock_it},      {"unlock", unlock},  {"signal", signal_it}, {"postgres", postgres},
+    {"send", send_it},      {"clock", clock_is}, {"disk", disk},        {"redis-server", redis_server},
     {"receiver", receiver},
 };
 
-/* With the directory in place of {certificates}. */
+/* With the text of each {PLACE}. */
 static char *filled_in(const struct system *s, const char *text)
 {
-    static const char mark[] = "{certificates}";
     struct buf out = {0};
-    for (const char *at; (at = strstr(text, mark)); text = at + strlen(mark)) {
-        buf_add(&out, text, (size_t)(at - text));
-        buf_str(&out, s->certificates);
+    while (*text) {
+        const struct system_place *p = s->places;
+        while (p->name &&
+               !(*text == '{' && strncmp(text + 1, p->name, strlen(p->name)) == 0 && text[1 + strlen(p->name)] == '}'))
+            p++;
+        if (p->name) {
+            buf_str(&out, p->text);
+            text += strlen(p->name) + 2;
+        } else {
+            buf_char(&out, *text++);
+        }
     }
-    buf_str(&out, text);
-    return buf_steal(&out);
+    return out.data ? buf_steal(&out) : strdup("");
 }
 
 static void step(struct system *s, const char *line)

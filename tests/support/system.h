@@ -6,14 +6,21 @@
 #include "tests/support/support.h"
 
 struct receiver;
+struct shim;
+
+struct system_place { /* what steps of stage.h call {NAME} */
+    const char *name;
+    char text[200];
+};
 
 struct system {
     struct redis_server redis;
     struct pg_server pg;
     struct sim_server sim;
     struct process logikald;
-    struct receiver *receiver; /* of alarms, when the test has one */
-    const char *certificates;  /* directory of what steps call {certificates} */
+    struct shim *shim;             /* of its processes, when the test has one */
+    struct system_place places[8]; /* ends with one without a name */
+    struct receiver *receiver;     /* of alarms, when the test has one */
     int port;
     char url[64]; /* http://127.0.0.1:PORT */
     char run_dir[256];

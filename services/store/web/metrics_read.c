@@ -33,6 +33,7 @@ const struct query query_metrics = {
            "  ('parts', s.parts_bytes), ('parts_raw', s.parts_raw_bytes), ('parts_files', s.parts_files),"
            "  ('growth', coalesce(s.bytes_per_day, 0))) x (k, v)"
            " UNION ALL SELECT family, label, label2, value FROM logikald_webhook_metrics()"
+           " UNION ALL SELECT 'history_lost', '', '', coalesce(sum(count), 0) FROM task_history_losses"
            " UNION ALL SELECT 'parse', parse_status, '', count(*) FROM elevations WHERE parse_status <> 'success'"
            " AND has_parts_data AND deleted_at IS NULL GROUP BY 2",
 };

@@ -234,6 +234,8 @@ static const struct {
     {"hook_failures", "webhook_failures", "gauge", "Tries in vain since the last delivery", "webhook", NULL},
     {"hook_tries", "webhook_tries_total", "counter", "POSTs to the webhook", "webhook", NULL},
     {"hook_delivered", "webhook_changes_total", "counter", "Changes that were delivered", "webhook", NULL},
+    {"history_lost", "task_history_lost", "gauge",
+     "Tasks of the last TASK_HISTORY_DAYS whose history could not be written", NULL, NULL},
     {"parse", "parts_lists_unread", "gauge", "Parts lists that are not read, by their state", "status", NULL},
 };
 
@@ -244,6 +246,10 @@ static void add_family(struct buf *out, const PGresult *result, size_t f)
         metrics_head(out, "sync_duration_seconds", "histogram", "Duration of syncs by type");
     for (int row = 0; row < PQntuples(result); row++) {
         if (strcmp(PQgetvalue(result, row, 0), families[f].key) != 0) continue;
+        if (!families[f].label1) {
+            buf_printf(out, "logikald_%s %s\n", families[f].name, PQgetvalue(result, row, 3));
+            continue;
+        }
         buf_printf(out, "logikald_%s{", families[f].name);
         metrics_label(out, families[f].label1, PQgetvalue(result, row, 1));
         if (families[f].label2) {

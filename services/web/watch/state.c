@@ -143,18 +143,22 @@ cJSON *state_stores(const struct web *web)
     const struct verdict *v = web->verdict;
     char text[400];
     cJSON *out = cJSON_CreateArray();
-    bool is_migrated = v->migrations.state != MIGRATIONS_MISSING;
+    bool is_foreign = v->migrations.state == MIGRATIONS_FOREIGN;
+    bool is_migrated = v->migrations.state != MIGRATIONS_MISSING && !is_foreign;
     const char *db_fault = verdict_db_fault(v), *redis_fault = verdict_redis_fault(v);
     if (!v->is_db_up)
         snprintf(text, sizeof text, "%.300s", v->db_why);
     else if (*db_fault)
         snprintf(text, sizeof text, "%.350s", db_fault);
+    else if (is_foreign)
+        snprintf(text, sizeof text, "%.390s", v->migrations.foreign);
     else if (!is_migrated)
         snprintf(text, sizeof text, "%d migrations are missing", v->migrations.missing);
     else
         snprintf(text, sizeof text, "answers in %.1f ms", v->db_ms);
     cJSON_AddItemToArray(out, store("PostgreSQL", v->is_db_up && is_migrated && !*db_fault ? "ok" : "bad", text,
                                     !v->is_db_up   ? "Check DATABASE_URL and that the server runs."
+                                    : is_foreign   ? ""
                                     : !is_migrated ? "Run `logikald migrate`."
                                                    : ""));
     if (!v->is_redis_used)

@@ -167,6 +167,22 @@ TEST(test_the_erp_may_ask_why_of_objects_and_learns_no_address)
     free(erp);
 }
 
+static bool metrics_have(const char *line)
+{
+    struct http_reply metrics = web_call(&web, "GET", "/metrics", METRICS_TOKEN, NULL);
+    bool is_there = metrics.status == 200 && strstr(metrics.body, line);
+    http_reply_free(&metrics);
+    return is_there;
+}
+
+TEST(test_lost_history_is_a_metric)
+{
+    WAIT_UNTIL(metrics_have("\nlogikald_task_history_lost 0\n"), 10000);
+    pg_exec(&web.pg,
+            "INSERT INTO task_history_losses (worker, since, count) VALUES ('a@b', now(), 3), ('c@d', now(), 4)");
+    WAIT_UNTIL(metrics_have("\nlogikald_task_history_lost 7\n"), 10000);
+}
+
 TEST(test_it_is_not_for_everybody)
 {
     char *client = web_client(&web, "erp", "[\"projects:read\"]"), *watcher = web_client(&web, "w", "[\"admin:read\"]");
@@ -200,6 +216,7 @@ static const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_fault_of_th
                                           cmocka_unit_test(test_queues_and_redis),
                                           cmocka_unit_test(test_it_answers_while_both_stores_are_away),
                                           cmocka_unit_test(test_it_is_not_for_everybody),
+                                          cmocka_unit_test(test_lost_history_is_a_metric),
                                           cmocka_unit_test(test_why_is_answered_at_once_while_postgresql_hangs),
                                           cmocka_unit_test(test_the_erp_may_ask_why_of_objects_and_learns_no_address)};
 TEST_MAIN(tests, start, stop)

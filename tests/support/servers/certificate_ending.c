@@ -15,7 +15,7 @@ static void extend(X509 *certificate, int nid, const char *value)
     X509_EXTENSION_free(extension);
 }
 
-static X509 *make(EVP_PKEY *key, long seconds)
+static X509 *make(EVP_PKEY *key, const char *names, long seconds)
 {
     X509 *certificate = X509_new();
     X509_NAME *name = X509_get_subject_name(certificate);
@@ -27,30 +27,34 @@ static X509 *make(EVP_PKEY *key, long seconds)
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0);
     X509_set_issuer_name(certificate, name);
     extend(certificate, NID_basic_constraints, "critical,CA:TRUE");
-    extend(certificate, NID_subject_alt_name, "IP:127.0.0.1,DNS:localhost");
+    extend(certificate, NID_subject_alt_name, names);
     if (X509_sign(certificate, key, EVP_sha256()) == 0) fail_msg("a certificate cannot be signed");
     return certificate;
 }
 
-static FILE *open_file(const char *dir, const char *name, const char *end)
+static void write_files(const char *dir, const char *name, X509 *certificate, EVP_PKEY *key)
 {
-    char path[400];
-    support_format(path, sizeof path, "%s/%s.%s", dir, name, end);
-    FILE *f = fopen(path, "we");
-    assert_non_null(f);
-    return f;
+    static const struct {
+        const char *end;
+        bool has_certificate, has_key;
+    } files[] = {{"pem", true, false}, {"key", false, true}, {"both", true, true}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char path[400];
+        support_format(path, sizeof path, "%s/%s.%s", dir, name, files[i].end);
+        FILE *f = fopen(path, "we");
+        assert_non_null(f);
+        if (files[i].has_certificate) assert_int_equal(PEM_write_X509(f, certificate), 1);
+        if (files[i].has_key) assert_int_equal(PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL), 1);
+        assert_int_equal(fclose(f), 0);
+    }
 }
 
-void certificate_make_ending(const char *dir, const char *name, long seconds)
+void certificate_make_ending(const char *dir, const char *name, const char *names, long seconds)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     assert_non_null(key);
-    X509 *certificate = make(key, seconds);
-    FILE *pem = open_file(dir, name, "pem"), *secret = open_file(dir, name, "key");
-    assert_int_equal(PEM_write_X509(pem, certificate), 1);
-    assert_int_equal(PEM_write_PrivateKey(secret, key, NULL, NULL, 0, NULL, NULL), 1);
-    fclose(pem);
-    fclose(secret);
+    X509 *certificate = make(key, names, seconds);
+    write_files(dir, name, certificate, key);
     X509_free(certificate);
     EVP_PKEY_free(key);
 }

@@ -12,8 +12,8 @@ struct certificates {
 };
 void certificates_make(struct certificates *c);
 
-/* Makes NAME.pem and NAME.key in dir: a certificate that signs itself, for 127.0.0.1 and localhost, and ends so many
- * seconds from now (negative: it has ended). What connects must be told to trust it. */
-void certificate_make_ending(const char *dir, const char *name, long seconds);
+/* Makes NAME.pem, NAME.key and both as NAME.both in dir: a certificate that signs itself, for these names
+ * ("IP:127.0.0.1,DNS:localhost"), and ends so many seconds from now (negative: it has ended). */
+void certificate_make_ending(const char *dir, const char *name, const char *names, long seconds);
 
 #endif
