@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-enum { ENV_MAX = 48, COMMAND_MAX = 24 };
+enum { ENV_MAX = 64, COMMAND_MAX = 24 };
 
 void system_servers(struct system *s, const char *const sim_args[])
 {

@@ -15,7 +15,7 @@ static void extend(X509 *certificate, int nid, const char *value)
     X509_EXTENSION_free(extension);
 }
 
-static X509 *make(EVP_PKEY *key, const char *names, long seconds)
+static X509 *make(EVP_PKEY *key, const char *subject, const char *names, long seconds)
 {
     X509 *certificate = X509_new();
     X509_NAME *name = X509_get_subject_name(certificate);
@@ -24,7 +24,7 @@ static X509 *make(EVP_PKEY *key, const char *names, long seconds)
     X509_gmtime_adj(X509_getm_notBefore(certificate), -30L * 86400);
     X509_gmtime_adj(X509_getm_notAfter(certificate), seconds);
     X509_set_pubkey(certificate, key);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)subject, -1, -1, 0);
     X509_set_issuer_name(certificate, name);
     extend(certificate, NID_basic_constraints, "critical,CA:TRUE");
     extend(certificate, NID_subject_alt_name, names);
@@ -53,7 +53,7 @@ void certificate_make_ending(const char *dir, const char *name, const char *name
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     assert_non_null(key);
-    X509 *certificate = make(key, names, seconds);
+    X509 *certificate = make(key, name, names, seconds);
     write_files(dir, name, certificate, key);
     X509_free(certificate);
     EVP_PKEY_free(key);
