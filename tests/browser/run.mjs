@@ -11,6 +11,7 @@ import './test_why.mjs';
 import './test_history.mjs';
 import './test_schedule.mjs';
 import './test_looks.mjs';
+import './test_german.mjs';
 import './test_live.mjs';
 import './test_outage.mjs';
 

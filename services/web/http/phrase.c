@@ -182,7 +182,26 @@ void phrase_add_number(struct buf *out, const char *language, const char *digits
         add_number(out, (struct text){digits, strlen(digits)});
 }
 
-static void say(struct buf *out, const struct catalogue *c, struct text text, int nested)
+static bool say(struct buf *out, const struct catalogue *c, struct text text, int nested);
+
+/* "Projects, Phases": each is said, when all are known. */
+static bool say_list(struct buf *out, const struct catalogue *c, struct text text, int nested)
+{
+    struct buf said = {0};
+    bool is_known = true;
+    for (const char *comma; is_known && (comma = memmem(text.at, text.len, ", ", 2)) != NULL;) {
+        is_known = say(&said, c, (struct text){text.at, (size_t)(comma - text.at)}, nested);
+        buf_str(&said, ", ");
+        text = after(text, (size_t)(comma - text.at) + 2);
+    }
+    is_known = is_known && said.len > 0 && say(&said, c, text, nested);
+    if (is_known) buf_add(out, said.data, said.len);
+    buf_free(&said);
+    return is_known;
+}
+
+/* False: the catalogue has none of it, and it came out as it is. */
+static bool say(struct buf *out, const struct catalogue *c, struct text text, int nested)
 {
     struct text found[PLACES_MAX];
     bool is_number[PLACES_MAX];
@@ -199,9 +218,11 @@ static void say(struct buf *out, const struct catalogue *c, struct text text, in
                 say(out, c, found[place], nested + 1);
             if (place >= 0) k++;
         }
-        return;
+        return true;
     }
+    if (nested < NESTED_MOST && say_list(out, c, text, nested + 1)) return true;
     buf_add(out, text.at, text.len);
+    return false;
 }
 
 void phrase_add(struct buf *out, const char *language, const char *text)

@@ -35,7 +35,9 @@
       const found = each.match.exec(text);
       if (found) return put(each.said, found.slice(1).map((one) => isNaN(one) || one === '' ? ui.said(one, nested + 1) : number(Number(one))));
     }
-    return text;
+    const parts = text.split(', ');
+    const said = parts.length > 1 ? parts.map((part) => ui.said(part, nested + 1)) : [];
+    return said.length && said.every((part, i) => part !== parts[i]) ? said.join(', ') : text; // a list of known words
   };
 
   // A widget that fails says so and leaves the rest of the page alone.
