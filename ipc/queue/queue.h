@@ -151,6 +151,8 @@ int queue_resume(struct queue *q, const char *name, queue_count_fn fn, void *arg
 int queue_entry_pause(struct queue *q, const char *entry, const char *by, queue_count_fn fn, void *arg,
                       struct err *err);
 int queue_entry_resume(struct queue *q, const char *entry, queue_count_fn fn, void *arg, struct err *err);
+/* Notes that somebody has had the entry run now; the schedule goes on as before. Nobody is told how that went. */
+void queue_entry_note_run(struct queue *q, const char *entry, const char *by);
 int queue_purge_dead(struct queue *q, queue_count_fn fn, void *arg, struct err *err);
 
 #endif

@@ -101,3 +101,10 @@ int queue_entry_resume(struct queue *q, const char *entry, queue_count_fn fn, vo
         op, redis_call(q->redis, on_count, op, "HDEL", queue_key(&q->keys, key, KEY_BEAT_PAUSED, ""), entry, REDIS_END),
         err);
 }
+
+void queue_entry_note_run(struct queue *q, const char *entry, const char *by)
+{
+    char key[QUEUE_KEY_SIZE], note[160];
+    snprintf(note, sizeof note, "%lld %.120s", (long long)wall_ms(), by);
+    redis_call(q->redis, NULL, NULL, "HSET", queue_key(&q->keys, key, KEY_BEAT_BY_HAND, ""), entry, note, REDIS_END);
+}

@@ -47,12 +47,11 @@ static void on_runs(void *arg, const struct redis_answer *answer)
     settle(m, answer);
 }
 
-/* "since by" of each */
-static void on_paused(void *arg, const struct redis_answer *answer)
+/* "since by" of each entry */
+static void add_notes(struct marks *m, const char *name, const struct redis_answer *answer)
 {
-    struct marks *m = arg;
     const redisReply *reply = answer->reply;
-    cJSON *all = cJSON_AddObjectToObject(m->json, "paused");
+    cJSON *all = cJSON_AddObjectToObject(m->json, name);
     for (size_t i = 0; reply && reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
         if (reply->element[i]->type != REDIS_REPLY_STRING || reply->element[i + 1]->type != REDIS_REPLY_STRING)
             continue;
@@ -62,6 +61,16 @@ static void on_paused(void *arg, const struct redis_answer *answer)
         cJSON_AddStringToObject(one, "by", by + (*by == ' '));
     }
     settle(m, answer);
+}
+
+static void on_paused(void *arg, const struct redis_answer *answer)
+{
+    add_notes(arg, "paused", answer);
+}
+
+static void on_by_hand(void *arg, const struct redis_answer *answer)
+{
+    add_notes(arg, "by_hand", answer);
 }
 
 static void on_revoked(void *arg, const struct redis_answer *answer)
@@ -76,6 +85,7 @@ static void on_revoked(void *arg, const struct redis_answer *answer)
 int queue_marks(struct queue *q, const char *task_id, queue_list_fn fn, void *arg, struct err *err)
 {
     char lock[QUEUE_KEY_SIZE], runs[QUEUE_KEY_SIZE], paused[QUEUE_KEY_SIZE], revoked[QUEUE_KEY_SIZE];
+    char by_hand[QUEUE_KEY_SIZE];
     struct queue_op *op = queue_op_new(q, arg, err);
     struct marks *m = op ? calloc(1, sizeof *m) : NULL;
     if (!m) {
@@ -88,6 +98,8 @@ int queue_marks(struct queue *q, const char *task_id, queue_list_fn fn, void *ar
     m->waiting += redis_call(q->redis, on_runs, m, "HGETALL", queue_key(&q->keys, runs, KEY_BEAT, ""), REDIS_END) == 0;
     m->waiting +=
         redis_call(q->redis, on_paused, m, "HGETALL", queue_key(&q->keys, paused, KEY_BEAT_PAUSED, ""), REDIS_END) == 0;
+    m->waiting += redis_call(q->redis, on_by_hand, m, "HGETALL", queue_key(&q->keys, by_hand, KEY_BEAT_BY_HAND, ""),
+                             REDIS_END) == 0;
     if (task_id)
         m->waiting += redis_call(q->redis, on_revoked, m, "ZSCORE", queue_key(&q->keys, revoked, KEY_REVOKED, ""),
                                  task_id, REDIS_END) == 0;

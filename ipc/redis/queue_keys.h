@@ -32,6 +32,7 @@
 #define KEY_WITNESS            "logikald.witness."           /* + connection: a counter, expires (redis_witness.c) */
 #define KEY_BEAT               "logikald.beat"               /* hash: entry -> last run (ms) */
 #define KEY_BEAT_PAUSED        "logikald.beat.paused"        /* hash: entry -> since (ms), blank, by whom */
+#define KEY_BEAT_BY_HAND       "logikald.beat.by_hand"       /* hash: entry -> last run by hand (ms), blank, by whom */
 #define KEY_BEAT_LOCK          "logikald.beat.lock"          /* string: leader, with expiry */
 #define KEY_BEAT_FENCE         "logikald.beat.fence"         /* counter of leaders */
 #define KEY_COUNTS             "logikald.counts"             /* hash: what became of tasks (task_counts.c) */

@@ -63,6 +63,7 @@ static void on_sent(void *arg, const struct err *err)
         reply_err(r, err);
         return;
     }
+    queue_entry_note_run(r->web->queue, req_param(r, 0), r->who.name);
     cJSON *out = said(req_printf(r, "%s is sent: a worker does it next.", req_param(r, 0)));
     cJSON_AddStringToObject(out, "task_id", r->state);
     reply_cjson_take(r, 200, out);

@@ -27,6 +27,20 @@ static double next_ms(const struct schedule_entry *e, int64_t now_ms)
     return (double)(v.due == DUE_NOT ? v.next_ms : now_ms);
 }
 
+/* By the schedule, or by whoever had it run later. */
+static void add_last(cJSON *out, const struct schedule_entry *e, const cJSON *marks)
+{
+    bool is_noted = json_member(json_member(marks, "noted"), e->name) != NULL; /* and was not sent */
+    const cJSON *by_hand = json_member(json_member(marks, "by_hand"), e->name);
+    double by_hand_ms = json_number(by_hand, "since_ms", 0);
+    if (by_hand_ms > 0 && (is_noted || by_hand_ms > (double)e->last_ms)) {
+        add_time(out, "last_run", by_hand_ms);
+        cJSON_AddStringToObject(out, "last_run_by", json_text(by_hand, "by") ? json_text(by_hand, "by") : "");
+    } else {
+        add_time(out, is_noted ? "no_run_since" : "last_run", (double)e->last_ms);
+    }
+}
+
 static cJSON *entry_json(const struct conf *conf, struct schedule_entry *e, const cJSON *marks)
 {
     char last[40];
@@ -43,8 +57,7 @@ static cJSON *entry_json(const struct conf *conf, struct schedule_entry *e, cons
         cJSON_AddNumberToObject(out, "every_s", (double)e->every_ms / 1000);
     else
         cJSON_AddStringToObject(out, "crontab", conf_str(conf, e->setting));
-    bool is_noted = json_member(json_member(marks, "noted"), e->name) != NULL;
-    add_time(out, is_noted ? "no_run_since" : "last_run", (double)e->last_ms);
+    add_last(out, e, marks);
     cJSON_AddBoolToObject(out, "is_paused", pause != NULL);
     if (pause) {
         cJSON_AddStringToObject(out, "paused_by", json_text(pause, "by") ? json_text(pause, "by") : "");

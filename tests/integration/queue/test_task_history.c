@@ -133,7 +133,12 @@ TEST(test_what_was_never_sent_has_no_last_run)
     assert_says("/api/v1/admin/schedule", "\"no_run_since\":\"2026-05-28T20:26:40");
     assert_says("/api/v1/admin/schedule", "\"last_run\":\"2026-05-28T20:26:41");
     assert_says("/ui/schedule", "none since <time datetime=\"2026-05-28T20:26:40");
-    rig_text(&rig, "DEL logikald.beat");
+    assert_int_equal(web_status(&web, "POST", "/api/v1/admin/schedule/cleanup-old-tasks/run", web.admin, "{}"), 200);
+    assert_says("/api/v1/admin/schedule", "\"last_run_by\":\"admin\"");
+    assert_says("/ui/schedule", "by admin</span>");
+    rig_text(&rig, "HSET logikald.beat.by_hand smart-sync-scheduler 1780000000500"); /* before the schedule's own */
+    assert_says("/api/v1/admin/schedule", "\"last_run\":\"2026-05-28T20:26:41");
+    rig_text(&rig, "DEL logikald.beat logikald.beat.by_hand");
 }
 
 /* ---- every end ---- */
