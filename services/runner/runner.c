@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +18,8 @@
 #include "ipc/queue/result.h"
 #include "services/runner/confine.h"
 #include "services/runner/followup.h"
-#include "services/runner/sending.h"
-#include "services/runner/signature.h"
 #include "services/tasks/task_table.h"
 
-#define PROGRESS_MS  200
 #define RETRY_CAP_MS 600000
 #define RETRIES      3
 #define REPR_LIMIT   512
@@ -44,119 +40,6 @@ void runner_flush(struct runner_self *self)
     else
         buf_reset(&self->out);
 }
-
-static void on_progress(void *arg, int64_t current, int64_t total, const char *status)
-{
-    struct runner_self *self = arg;
-    int64_t now = mono_ms();
-    if (now - self->told_ms < PROGRESS_MS && current != total) return;
-    self->told_ms = now;
-    struct buf value = {0}, json = {0};
-    buf_printf(&value, "{\"current\": %lld, \"total\": %lld, \"status\": ", (long long)current, (long long)total);
-    buf_json_string(&value, status ? status : "", status ? strlen(status) : 0);
-    buf_char(&value, '}');
-    struct result_spec spec = {.task_id = self->frame->text[RUN_ID],
-                               .group = self->frame->text[RUN_GROUP],
-                               .parent_id = self->frame->text[RUN_PARENT],
-                               .status = "PROGRESS",
-                               .value = value.data};
-    result_encode(&json, &spec);
-    struct wire frame = {.type = WIRE_PROGRESS, .seq = self->seq, .text = {json.data}};
-    self->has_spoken = true;
-    if (!value.failed && !json.failed && wire_put(&self->out, &frame)) runner_flush(self);
-    buf_free(&value);
-    buf_free(&json);
-}
-
-static bool on_is_cancelled(void *arg)
-{
-    const struct runner_self *self = arg;
-    return atomic_load(&self->shared->cancelled) == self->seq;
-}
-
-static int on_enqueue(void *arg, const char *task, const cJSON *args, const cJSON *kwargs,
-                      const struct task_options *options, char *id_out, struct err *err)
-{
-    static const struct task_options none;
-    struct runner_self *self = arg;
-    const struct task_options *o = options ? options : &none;
-    const struct task_def *def = task_find(task, true);
-    char id[MESSAGE_ID_LIMIT + 1], list[QUEUE_KEY_SIZE];
-    int64_t now_us = wall_us();
-    if (o->task_id)
-        snprintf(id, sizeof id, "%s", o->task_id);
-    else
-        random_uuid4(id);
-    struct message_spec spec = {.task = task,
-                                .id = id,
-                                .queue = o->queue ? o->queue
-                                         : def    ? def->queue
-                                                  : self->frame->text[RUN_QUEUE],
-                                .args = args,
-                                .kwargs = kwargs,
-                                .root_id = o->root_id ? o->root_id : self->frame->text[RUN_ROOT],
-                                .parent_id = o->parent_id ? o->parent_id : self->frame->text[RUN_ID],
-                                .eta_us = o->countdown_ms > 0 ? now_us + o->countdown_ms * 1000 : 0,
-                                .expires_us = o->expires_ms > 0 ? now_us + o->expires_ms * 1000 : 0,
-                                .expiration_ms = o->expires_ms,
-                                .retries = o->retries,
-                                .priority = o->priority,
-                                .stamped_headers = signature_member(self->canvas, "stamped_headers"),
-                                .stamps = signature_member(self->canvas, "stamps")};
-    struct buf message = {0};
-    message_encode(&message, &spec);
-    queue_list_key(self->keys, list, spec.queue, spec.priority);
-    struct wire frame = {
-        .type = WIRE_SEND, .seq = self->seq, .text = {list, message.data}, .len = {0, (uint32_t)message.len}};
-    bool is_fine = !message.failed && wire_put(&self->out, &frame);
-    self->has_spoken = true;
-    if (is_fine) runner_flush(self);
-    buf_free(&message);
-    if (id_out) memccpy(id_out, id, '\0', UUID_TEXT_SIZE);
-    return is_fine ? 0 : err_set(err, ERR_NOMEM, "no memory to send %s", task);
-}
-
-/* Frames of the block go by the socket, each with this task's number. */
-static void speak(struct runner_self *self, const struct buf *sends)
-{
-    struct wire frame;
-    int64_t size;
-    for (size_t at = 0; at < sends->len; at += (size_t)size) {
-        size = wire_take(sends->data + at, sends->len - at, &frame);
-        if (size <= 0) break;
-        frame.seq = self->seq;
-        wire_put(&self->out, &frame);
-    }
-    self->has_spoken = true;
-    runner_flush(self);
-}
-
-static int on_start(void *arg, const cJSON *signature, cJSON **result, struct err *err)
-{
-    struct runner_self *self = arg;
-    struct buf sends = {0}, children = {0};
-    struct sending as = {.keys = self->keys,
-                         .parent_id = self->frame->text[RUN_ID],
-                         .root_id = self->frame->text[RUN_ROOT],
-                         .queue = self->frame->text[RUN_QUEUE],
-                         .stamped_headers = signature_member(self->canvas, "stamped_headers"),
-                         .stamps = signature_member(self->canvas, "stamps"),
-                         .sends = &sends};
-    int rc = sending_one(&as, signature, NULL, NULL, &children, err);
-    if (rc == 0 && (sends.failed || children.failed)) rc = err_set(err, ERR_NOMEM, "no memory to send a canvas");
-    if (rc == 0) {
-        speak(self, &sends);
-        if (self->children.len > 0) buf_str(&self->children, ", ");
-        buf_str(&self->children, children.data);
-        if (result) *result = json_parse(children.data, children.len);
-    }
-    buf_free(&sends);
-    buf_free(&children);
-    return rc;
-}
-
-static const struct task_ops ops = {
-    .progress = on_progress, .is_cancelled = on_is_cancelled, .enqueue = on_enqueue, .start = on_start};
 
 /* Claims the number: false when the worker has taken the task back. */
 static bool claim(struct runner_self *self, uint32_t seq)
@@ -328,7 +211,7 @@ static void run_task(struct runner_self *self, const struct wire *frame)
                               .retries = frame->retries,
                               .deliveries = frame->deliveries,
                               .conf = self->conf,
-                              .ops = &ops,
+                              .ops = &runner_ops,
                               .self = self}};
     self->frame = frame;
     self->told_ms = 0;

@@ -24,4 +24,6 @@ struct runner_self {
 /* Sends what is in out to the worker; ends the process when the worker is gone. */
 void runner_flush(struct runner_self *self);
 
+extern const struct task_ops runner_ops; /* of a context whose self is a runner_self */
+
 #endif
