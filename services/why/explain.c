@@ -15,14 +15,14 @@ static const struct {
 
 cJSON *why_explain(const cJSON *facts)
 {
-    const char *kind = why_text(facts, "kind"), *name = why_text(facts, "name");
+    const char *kind = fact_text(facts, "kind"), *name = fact_text(facts, "name");
     cJSON *out = cJSON_CreateObject(), *link = NULL;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(kinds[i].kind, kind) == 0) link = kinds[i].explain(facts, why_text(facts, "key"));
+        if (strcmp(kinds[i].kind, kind) == 0) link = kinds[i].explain(facts, fact_text(facts, "key"));
     if (!link) link = why_link(WHY_UNKNOWN, "Nothing is known of it");
-    cJSON_AddStringToObject(out, "of", why_text(facts, "of"));
+    cJSON_AddStringToObject(out, "of", fact_text(facts, "of"));
     cJSON_AddStringToObject(out, "kind", kind);
-    cJSON_AddStringToObject(out, "name", *name ? name : why_text(facts, "key"));
+    cJSON_AddStringToObject(out, "name", *name ? name : fact_text(facts, "key"));
     cJSON_AddStringToObject(out, "state", why_state_word(why_worst(link)));
     cJSON_AddItemToObject(out, "chain", link);
     return out;

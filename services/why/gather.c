@@ -89,7 +89,7 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
     static const char late[] = "it did not answer within 4 s";
     for (int i = 0; i < 2; i++) {
         cJSON *store = cJSON_GetObjectItemCaseSensitive(a->facts, i == 0 ? "database" : "redis");
-        bool is_silent = why_is(store, "is_used") && !why_is(store, "is_up") && !*why_text(store, "why");
+        bool is_silent = fact_is(store, "is_used") && !fact_is(store, "is_up") && !*fact_text(store, "why");
         if (is_silent) cJSON_ReplaceItemInObjectCaseSensitive(store, "why", cJSON_CreateString(late));
     }
     if (a->round == 1) {
@@ -104,7 +104,7 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
 static void note_store(struct why_ask *a, const char *name, const struct err *err)
 {
     cJSON *store = cJSON_GetObjectItemCaseSensitive(a->facts, name);
-    bool is_first = !*why_text(store, "why") && !why_is(store, "is_up");
+    bool is_first = !*fact_text(store, "why") && !fact_is(store, "is_up");
     if (!is_first || (err && err->code == ERR_INPUT)) return; /* that is the question's fault */
     cJSON_ReplaceItemInObjectCaseSensitive(store, "is_up", cJSON_CreateBool(!err));
     if (err) cJSON_ReplaceItemInObjectCaseSensitive(store, "why", cJSON_CreateString(err->text));
@@ -116,7 +116,7 @@ static void found(struct call *c, cJSON *json)
     cJSON *to = a->facts;
     if (c->place && !(to = cJSON_GetObjectItemCaseSensitive(a->facts, c->place)))
         to = cJSON_AddObjectToObject(a->facts, c->place);
-    if (json && !a->is_over && !why_fact(to, c->key))
+    if (json && !a->is_over && !fact(to, c->key))
         cJSON_AddItemToObject(to, c->key, json);
     else
         cJSON_Delete(json);
@@ -186,7 +186,7 @@ static void on_line(void *arg, const cJSON *entries, const struct err *err)
     double before = 0;
     bool is_there = false;
     cJSON_ArrayForEach(entry, entries) {
-        is_there = strcmp(why_text(entry, "id"), c->ask->subject.name) == 0;
+        is_there = strcmp(fact_text(entry, "id"), c->ask->subject.name) == 0;
         if (is_there) break;
         before++;
     }
@@ -259,12 +259,12 @@ static void ask_subject(struct why_ask *a)
     a->waiting = 1;
     a->candidates = subject_candidates(&a->subject, a->facts);
     own_choose(a->facts, a->candidates);
-    const char *kind = why_text(a->facts, "kind"), *key = why_text(a->facts, "key");
+    const char *kind = fact_text(a->facts, "kind"), *key = fact_text(a->facts, "key");
     for (size_t i = 0; i < 3; i++)
         if (strcmp(objects[i].kind, kind) == 0) ask_sql(a, "object", objects[i].query, 1, (const char *[]){key + 1});
-    const cJSON *waits = why_find(why_fact(why_fact(a->facts, "task"), "waiting"), "id", key);
+    const cJSON *waits = why_find(fact(fact(a->facts, "task"), "waiting"), "id", key);
     if (strcmp(kind, "task") == 0 && waits)
-        ask_list(a, "task", "before", QUEUE_WAITING, why_text(waits, "queue"), on_line);
+        ask_list(a, "task", "before", QUEUE_WAITING, fact_text(waits, "queue"), on_line);
     settle(a);
 }
 

@@ -44,7 +44,7 @@ cJSON *why_link(enum why_state state, const char *fmt, ...)
 static void add_time(cJSON *link, const char *name, double unix_ms)
 {
     char text[CLOCK_TEXT_SIZE];
-    if (unix_ms > 0 && !why_fact(link, name)) cJSON_AddStringToObject(link, name, clock_iso_ms((int64_t)unix_ms, text));
+    if (unix_ms > 0 && !fact(link, name)) cJSON_AddStringToObject(link, name, clock_iso_ms((int64_t)unix_ms, text));
 }
 
 static double ms_of(const char *iso)
@@ -100,9 +100,9 @@ enum why_state why_worst(const cJSON *link)
 {
     enum why_state worst = WHY_FINE;
     for (int i = WHY_FINE; i <= WHY_STUCK; i++)
-        if (strcmp(why_text(link, "state"), state_words[i]) == 0) worst = (enum why_state)i;
+        if (strcmp(fact_text(link, "state"), state_words[i]) == 0) worst = (enum why_state)i;
     const cJSON *cause;
-    cJSON_ArrayForEach(cause, why_fact(link, "because")) {
+    cJSON_ArrayForEach(cause, fact(link, "because")) {
         enum why_state of_cause = why_worst(cause);
         if (of_cause > worst) worst = of_cause;
     }
@@ -111,32 +111,11 @@ enum why_state why_worst(const cJSON *link)
 
 bool why_has_cause(const cJSON *link)
 {
-    const cJSON *causes = why_fact(link, "because");
+    const cJSON *causes = fact(link, "because");
     return causes && causes->child;
 }
 
 /* ---- facts ---- */
-
-const cJSON *why_fact(const cJSON *object, const char *key)
-{
-    return json_member(object, key);
-}
-
-const char *why_text(const cJSON *object, const char *key)
-{
-    const char *text = json_text(object, key);
-    return text ? text : "";
-}
-
-double why_number(const cJSON *object, const char *key)
-{
-    return json_number(object, key, 0);
-}
-
-bool why_is(const cJSON *object, const char *key)
-{
-    return cJSON_IsTrue(why_fact(object, key));
-}
 
 double why_ms(const cJSON *object, const char *key)
 {
@@ -147,28 +126,15 @@ const cJSON *why_find(const cJSON *list, const char *key, const char *text)
 {
     const cJSON *each;
     cJSON_ArrayForEach(each, list)
-        if (strcmp(why_text(each, key), text) == 0) return each;
+        if (strcmp(fact_text(each, key), text) == 0) return each;
     return NULL;
-}
-
-const char *why_span(double seconds, char out[32])
-{
-    if (seconds < 100)
-        snprintf(out, 32, "%.0f s", seconds > 0 ? seconds : 0);
-    else if (seconds < 100 * 60)
-        snprintf(out, 32, "%.0f min", seconds / 60);
-    else if (seconds < 48 * 3600)
-        snprintf(out, 32, "%.0f h", seconds / 3600);
-    else
-        snprintf(out, 32, "%.0f d", seconds / 86400);
-    return out;
 }
 
 const char *why_setting(const cJSON *facts, const char *name, char *out, size_t size)
 {
-    const cJSON *setting = why_fact(why_fact(facts, "settings"), name);
+    const cJSON *setting = fact(fact(facts, "settings"), name);
     if (setting)
-        snprintf(out, size, "%s=%s, %s", name, why_text(setting, "value"), why_text(setting, "where"));
+        snprintf(out, size, "%s=%s, %s", name, fact_text(setting, "value"), fact_text(setting, "where"));
     else
         snprintf(out, size, "%s", name);
     return out;

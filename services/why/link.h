@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <cjson/cJSON.h>
 
+#include "conf/fact.h"
+
 /* How it is, the worse the later: nothing is amiss; it goes on by itself; it cannot be told; somebody has to act. */
 enum why_state { WHY_FINE, WHY_WAITS, WHY_UNKNOWN, WHY_STUCK };
 const char *why_state_word(enum why_state state);
@@ -23,13 +25,8 @@ enum why_state why_worst(const cJSON *link); /* of it and all its causes */
 bool why_has_cause(const cJSON *link);
 
 /* ---- facts ---- */
-const cJSON *why_fact(const cJSON *object, const char *key);
-const char *why_text(const cJSON *object, const char *key); /* "" = not there */
-double why_number(const cJSON *object, const char *key);    /* 0 = not there */
-bool why_is(const cJSON *object, const char *key);
 double why_ms(const cJSON *object, const char *key);                         /* of a time as text: unix ms; 0 = none */
 const cJSON *why_find(const cJSON *list, const char *key, const char *text); /* the first whose member is this text */
-const char *why_span(double seconds, char out[32]);                          /* "40 s", "12 min", "3 h", "5 d" */
 /* "NAME=value, set in the environment": of a setting that is among the facts. */
 const char *why_setting(const cJSON *facts, const char *name, char *out, size_t size);
 

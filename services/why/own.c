@@ -39,9 +39,9 @@ static void add_settings(cJSON *facts, const struct conf *conf)
 static void add_stopped(cJSON *supervisor)
 {
     cJSON *child;
-    if (snapshot_is_stopped((int)why_number(supervisor, "pid"))) cJSON_AddTrueToObject(supervisor, "is_stopped");
+    if (snapshot_is_stopped((int)fact_number(supervisor, "pid"))) cJSON_AddTrueToObject(supervisor, "is_stopped");
     cJSON_ArrayForEach(child, cJSON_GetObjectItemCaseSensitive(supervisor, "children"))
-        if (snapshot_is_stopped((int)why_number(child, "pid"))) cJSON_AddTrueToObject(child, "is_stopped");
+        if (snapshot_is_stopped((int)fact_number(child, "pid"))) cJSON_AddTrueToObject(child, "is_stopped");
 }
 
 static void add_supervisor(cJSON *facts, const struct conf *conf)
@@ -116,9 +116,9 @@ cJSON *own_result(const struct result *result)
     cJSON_AddStringToObject(out, "done", result->date_done ? result->date_done : "");
     if (result->state == RESULT_PROGRESS && cJSON_IsObject(value)) {
         char count[64] = "";
-        const char *status = why_text(value, "status");
-        if (why_number(value, "total") > 0)
-            snprintf(count, sizeof count, "%.0f of %.0f", why_number(value, "current"), why_number(value, "total"));
+        const char *status = fact_text(value, "status");
+        if (fact_number(value, "total") > 0)
+            snprintf(count, sizeof count, "%.0f of %.0f", fact_number(value, "current"), fact_number(value, "total"));
         snprintf(progress, sizeof progress, "%s%s%.200s", count, *count && *status ? ", " : "", status);
         cJSON_AddStringToObject(out, "progress", progress);
     }
@@ -128,7 +128,7 @@ cJSON *own_result(const struct result *result)
 void own_choose(cJSON *facts, const cJSON *candidates)
 {
     if (cJSON_GetArraySize(candidates) != 1) return;
-    cJSON_AddStringToObject(facts, "kind", why_text(candidates->child, "kind"));
-    cJSON_AddStringToObject(facts, "key", why_text(candidates->child, "key"));
-    cJSON_AddStringToObject(facts, "name", why_text(candidates->child, "name"));
+    cJSON_AddStringToObject(facts, "kind", fact_text(candidates->child, "kind"));
+    cJSON_AddStringToObject(facts, "key", fact_text(candidates->child, "key"));
+    cJSON_AddStringToObject(facts, "name", fact_text(candidates->child, "name"));
 }

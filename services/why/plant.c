@@ -17,20 +17,20 @@
 
 cJSON *plant_database(const cJSON *facts)
 {
-    const cJSON *database = why_fact(facts, "database");
-    if (!database || why_is(database, "is_up")) return NULL;
-    if (!why_is(database, "is_used")) {
+    const cJSON *database = fact(facts, "database");
+    if (!database || fact_is(database, "is_up")) return NULL;
+    if (!fact_is(database, "is_used")) {
         cJSON *link = why_link(WHY_STUCK, "PostgreSQL is not configured");
         why_do(link, "Set DATABASE_URL.");
         return link;
     }
-    if (strstr(why_text(database, "why"), "does not exist")) {
+    if (strstr(fact_text(database, "why"), "does not exist")) {
         cJSON *old = why_link(WHY_STUCK, "PostgreSQL answers, and is not as this version needs it: %s",
-                              why_text(database, "why"));
+                              fact_text(database, "why"));
         why_do(old, "Run logikald migrate, with the user that owns the tables.");
         return old;
     }
-    const char *why = why_text(database, "why"), *colon = strstr(why, ": ");
+    const char *why = fact_text(database, "why"), *colon = strstr(why, ": ");
     if (strncmp(why, "PostgreSQL", 10) == 0 && colon) why = colon + 2; /* it begins so by itself */
     cJSON *link =
         why_link(WHY_STUCK, "PostgreSQL is not reachable: %s. How the copy is cannot be told until it is", why);
@@ -40,15 +40,15 @@ cJSON *plant_database(const cJSON *facts)
 
 cJSON *plant_redis(const cJSON *facts)
 {
-    const cJSON *redis = why_fact(facts, "redis");
-    if (!redis || why_is(redis, "is_up")) return NULL;
-    if (!why_is(redis, "is_used")) {
+    const cJSON *redis = fact(facts, "redis");
+    if (!redis || fact_is(redis, "is_up")) return NULL;
+    if (!fact_is(redis, "is_used")) {
         cJSON *link = why_link(WHY_STUCK, "Redis is not configured: there are no queues, and neither worker nor beat");
         why_do(link, "Set REDIS_URL. Syncs that are started by hand run in children of web meanwhile.");
         return link;
     }
-    cJSON *link =
-        why_link(WHY_STUCK, "Redis is not reachable: %s. No task is sent or taken until it is", why_text(redis, "why"));
+    cJSON *link = why_link(WHY_STUCK, "Redis is not reachable: %s. No task is sent or taken until it is",
+                           fact_text(redis, "why"));
     why_do(link, "Check that the server runs and that REDIS_URL is right; nothing has to be restarted.");
     return link;
 }
@@ -57,24 +57,24 @@ cJSON *plant_redis(const cJSON *facts)
 
 static bool is_snapshot_old(const cJSON *facts)
 {
-    double written = why_number(why_fact(facts, "supervisor"), "written_ms");
-    return written > 0 && why_number(facts, "now_ms") - written > SNAPSHOT_OLD_MS;
+    double written = fact_number(fact(facts, "supervisor"), "written_ms");
+    return written > 0 && fact_number(facts, "now_ms") - written > SNAPSHOT_OLD_MS;
 }
 
 bool plant_knows_children(const cJSON *facts)
 {
-    return why_fact(facts, "supervisor") && !is_snapshot_old(facts);
+    return fact(facts, "supervisor") && !is_snapshot_old(facts);
 }
 
 cJSON *plant_supervisor(const cJSON *facts)
 {
-    const cJSON *s = why_fact(facts, "supervisor");
-    bool is_stopped = why_is(s, "is_stopped");
+    const cJSON *s = fact(facts, "supervisor");
+    bool is_stopped = fact_is(s, "is_stopped");
     if (!s || (!is_stopped && !is_snapshot_old(facts))) return NULL;
     cJSON *link = why_link(WHY_STUCK, "The supervisor %s",
                            is_stopped ? "is stopped by a signal (SIGSTOP) and watches nothing"
                                       : "has not reported since then: it is gone, or it hangs");
-    why_since_ms(link, why_number(s, "written_ms"));
+    why_since_ms(link, fact_number(s, "written_ms"));
     why_do(link, "Look at the container's log; restart the container when it does not come back.");
     return link;
 }
@@ -105,7 +105,7 @@ static cJSON *child_by_state(const cJSON *child, const char *name, const char *s
         if (strcmp(states[i].state, state) != 0) continue;
         const char *at = strstr(states[i].what, "%s");
         snprintf(text, sizeof text, "%.*s%.64s%s", (int)(at - states[i].what), states[i].what, name, at + 2);
-        const char *exit = why_text(child, "last_exit");
+        const char *exit = fact_text(child, "last_exit");
         cJSON *link = why_link(states[i].is, "%s%s%s%s", text, *exit ? " (last exit: " : "", exit, *exit ? ")" : "");
         if (states[i].advice) {
             at = strstr(states[i].advice, "%s");
@@ -118,48 +118,48 @@ static cJSON *child_by_state(const cJSON *child, const char *name, const char *s
 
 static double setting_ms(const cJSON *facts, const char *name)
 {
-    return 1000 * why_number(why_fact(why_fact(facts, "settings"), name), "number");
+    return 1000 * fact_number(fact(fact(facts, "settings"), name), "number");
 }
 
 /* A role pings twice in its watchdog's time. */
 static bool is_silent(const cJSON *facts, const cJSON *child)
 {
-    if (why_is(child, "is_stopped")) return true;
+    if (fact_is(child, "is_stopped")) return true;
     double watchdog_ms = setting_ms(facts, "WATCHDOG_SECONDS");
-    return watchdog_ms > 0 && why_number(child, "watchdog_age_ms") > SILENT_SHARE * watchdog_ms;
+    return watchdog_ms > 0 && fact_number(child, "watchdog_age_ms") > SILENT_SHARE * watchdog_ms;
 }
 
 cJSON *plant_child(const cJSON *facts, const cJSON *child)
 {
-    const char *name = why_text(child, "name"), *state = why_text(child, "state");
-    bool is_loop = why_is(child, "is_crash_loop");
+    const char *name = fact_text(child, "name"), *state = fact_text(child, "state");
+    bool is_loop = fact_is(child, "is_crash_loop");
     cJSON *link = NULL;
-    char span[32], setting[200];
-    if (why_is(child, "is_held")) {
+    char span[SPAN_TEXT_SIZE], setting[200];
+    if (fact_is(child, "is_held")) {
         link = why_link(WHY_STUCK, "%s was stopped by hand (ctl stop, or the System page)", name);
-        why_since_ms(link, why_number(child, "last_exit_ms"));
+        why_since_ms(link, fact_number(child, "last_exit_ms"));
         why_do(link, "Start it: logikald ctl start %s, or the System page.", name);
         return link;
     }
-    if (why_is(child, "is_ready") && !is_loop) {
-        double age = why_number(child, "watchdog_age_ms") + why_number(facts, "now_ms") -
-                     why_number(why_fact(facts, "supervisor"), "written_ms");
+    if (fact_is(child, "is_ready") && !is_loop) {
+        double age = fact_number(child, "watchdog_age_ms") + fact_number(facts, "now_ms") -
+                     fact_number(fact(facts, "supervisor"), "written_ms");
         if (!is_silent(facts, child)) return NULL;
-        if (why_is(child, "is_stopped"))
+        if (fact_is(child, "is_stopped"))
             link = why_link(WHY_WAITS, "%s is stopped by a signal (SIGSTOP) and does nothing", name);
         else
             link = why_link(WHY_WAITS, "%s has not pinged for %s: it hangs, or is frozen", name,
-                            why_span(age / 1000, span));
+                            span_text(age / 1000, span));
         why_next(link, NULL, "It is killed and replaced when the watchdog's time is over (%s)",
                  why_setting(facts, "WATCHDOG_SECONDS", setting, sizeof setting));
         return link;
     }
-    if (strcmp(state, "done") == 0 && strncmp(why_text(child, "last_exit"), "exit status 0", 13) == 0) return NULL;
+    if (strcmp(state, "done") == 0 && strncmp(fact_text(child, "last_exit"), "exit status 0", 13) == 0) return NULL;
     link = child_by_state(child, name, is_loop ? "crash-loop" : state);
     if (!link) return NULL;
-    why_since_ms(link, why_number(child, "last_exit_ms"));
-    if (why_number(child, "next_start_ms") > 0)
-        why_next_ms(link, why_number(child, "next_start_ms"), "It is started again");
+    why_since_ms(link, fact_number(child, "last_exit_ms"));
+    if (fact_number(child, "next_start_ms") > 0)
+        why_next_ms(link, fact_number(child, "next_start_ms"), "It is started again");
     return link;
 }
 
@@ -168,8 +168,8 @@ static int add_children(const cJSON *facts, const char *role, cJSON *link)
 {
     int well = 0;
     const cJSON *child;
-    cJSON_ArrayForEach(child, why_fact(why_fact(facts, "supervisor"), "children")) {
-        if (strcmp(why_text(child, "role"), role) != 0) continue;
+    cJSON_ArrayForEach(child, fact(fact(facts, "supervisor"), "children")) {
+        if (strcmp(fact_text(child, "role"), role) != 0) continue;
         cJSON *cause = plant_child(facts, child);
         well += !cause;
         why_because(link, cause);
@@ -181,14 +181,14 @@ static int add_children(const cJSON *facts, const char *role, cJSON *link)
 
 static bool has_child(const cJSON *facts, const char *role)
 {
-    return why_find(why_fact(why_fact(facts, "supervisor"), "children"), "role", role) != NULL;
+    return why_find(fact(fact(facts, "supervisor"), "children"), "role", role) != NULL;
 }
 
 static cJSON *switch_off(const cJSON *facts, const char *so)
 {
     char setting[200];
-    const cJSON *value = why_fact(why_fact(facts, "settings"), "BACKGROUND_SYNC_ENABLED");
-    if (!value || strcmp(why_text(value, "value"), "true") == 0) return NULL;
+    const cJSON *value = fact(fact(facts, "settings"), "BACKGROUND_SYNC_ENABLED");
+    if (!value || strcmp(fact_text(value, "value"), "true") == 0) return NULL;
     cJSON *link = why_link(WHY_STUCK, "Background sync is off: %s. %s",
                            why_setting(facts, "BACKGROUND_SYNC_ENABLED", setting, sizeof setting), so);
     why_do(link,
@@ -200,8 +200,8 @@ static cJSON *switch_off(const cJSON *facts, const char *so)
 static const cJSON *child_of_pid(const cJSON *facts, double pid)
 {
     const cJSON *child;
-    cJSON_ArrayForEach(child, why_fact(why_fact(facts, "supervisor"), "children"))
-        if (why_number(child, "pid") == pid) return child;
+    cJSON_ArrayForEach(child, fact(fact(facts, "supervisor"), "children"))
+        if (fact_number(child, "pid") == pid) return child;
     return NULL;
 }
 
@@ -209,21 +209,21 @@ static const cJSON *child_of_pid(const cJSON *facts, double pid)
 static int add_registered(const cJSON *facts, cJSON *link)
 {
     int well = 0;
-    char span[32];
+    char span[SPAN_TEXT_SIZE];
     double lease_ms = setting_ms(facts, "WORKER_LEASE_SECONDS");
     if (lease_ms <= 0) lease_ms = LEASE_MS;
     const cJSON *worker;
-    cJSON_ArrayForEach(worker, why_fact(facts, "workers")) {
-        double silent = why_number(worker, "last_seen_ms");
-        const cJSON *child = child_of_pid(facts, why_number(worker, "pid"));
+    cJSON_ArrayForEach(worker, fact(facts, "workers")) {
+        double silent = fact_number(worker, "last_seen_ms");
+        const cJSON *child = child_of_pid(facts, fact_number(worker, "pid"));
         if (silent <= lease_ms) {
             well++;
             continue;
         }
-        if (child && (!why_is(child, "is_ready") || is_silent(facts, child))) continue;
+        if (child && (!fact_is(child, "is_ready") || is_silent(facts, child))) continue;
         cJSON *cause = why_link(WHY_WAITS, "Worker %s has not been heard of for %s: it hangs, is frozen or is gone",
-                                why_text(worker, "node"), why_span(silent / 1000, span));
-        why_since_ms(cause, why_number(facts, "now_ms") - silent);
+                                fact_text(worker, "node"), span_text(silent / 1000, span));
+        why_since_ms(cause, fact_number(facts, "now_ms") - silent);
         why_next(cause, NULL, "What it holds goes to another worker when its lease is over");
         why_because(link, cause);
     }
@@ -237,10 +237,10 @@ void plant_add_workers(const cJSON *facts, cJSON *link)
     cJSON *found = why_link(WHY_FINE, " "); /* collects, so that a worker at work can silence the others */
     int ready = knows ? add_children(facts, "worker", found) : 0;
     int renewing = add_registered(facts, found);
-    if (renewing == 0 && why_fact(facts, "workers") && !why_has_cause(found)) {
+    if (renewing == 0 && fact(facts, "workers") && !why_has_cause(found)) {
         cJSON *cause = why_link(WHY_STUCK, "No worker is there");
         cJSON *off = knows && !has_child(facts, "worker") ? switch_off(facts, "The supervisor starts no worker") : NULL;
-        const char *note = knows ? why_text(why_fact(facts, "supervisor"), "background_note") : "";
+        const char *note = knows ? fact_text(fact(facts, "supervisor"), "background_note") : "";
         why_because(cause, off);
         if (*note) why_because(cause, why_link(WHY_STUCK, "%s", note));
         if (ready > 0) why_because(cause, why_link(WHY_WAITS, "A worker runs, and has not registered with Redis yet"));
@@ -259,9 +259,9 @@ void plant_runners(const cJSON *facts, double *runners, double *active)
 {
     const cJSON *w;
     *runners = *active = 0;
-    cJSON_ArrayForEach(w, why_fact(facts, "workers")) {
-        *active += why_number(w, "active");
-        *runners += why_number(w, "concurrency");
+    cJSON_ArrayForEach(w, fact(facts, "workers")) {
+        *active += fact_number(w, "active");
+        *runners += fact_number(w, "concurrency");
     }
 }
 
@@ -280,11 +280,11 @@ cJSON *plant_busy(const cJSON *facts)
 
 static cJSON *paused(const cJSON *queue)
 {
-    if (!why_is(queue, "is_paused")) return NULL;
-    const char *name = why_text(queue, "name");
+    if (!fact_is(queue, "is_paused")) return NULL;
+    const char *name = fact_text(queue, "name");
     cJSON *link = why_link(WHY_STUCK, "Queue %s was paused by %s: no worker takes from it", name,
-                           *why_text(queue, "paused_by") ? why_text(queue, "paused_by") : "somebody");
-    why_since_ms(link, why_number(queue, "paused_ms"));
+                           *fact_text(queue, "paused_by") ? fact_text(queue, "paused_by") : "somebody");
+    why_since_ms(link, fact_number(queue, "paused_ms"));
     why_do(link, "Resume it: logikald queue resume %s, or the Tasks page.", name);
     return link;
 }
@@ -294,7 +294,7 @@ void plant_add_queue(const cJSON *facts, const char *queue, cJSON *link)
     cJSON *redis = plant_redis(facts);
     why_because(link, redis);
     if (redis) return;
-    const cJSON *stats = why_fact(facts, "stats"), *q = why_find(why_fact(stats, "queues"), "name", queue);
+    const cJSON *stats = fact(facts, "stats"), *q = why_find(fact(stats, "queues"), "name", queue);
     char setting[600];
     if (stats && !q) {
         cJSON *cause = why_link(WHY_STUCK, "No worker with these settings serves a queue %s: %s", queue,
@@ -313,25 +313,25 @@ static cJSON *paused_tick(const cJSON *pause)
 {
     if (!cJSON_IsObject(pause)) return NULL;
     cJSON *link = why_link(WHY_STUCK, "The schedule's entry " TICK " was paused by %s: nothing is synced on schedule",
-                           *why_text(pause, "by") ? why_text(pause, "by") : "somebody");
-    why_since_ms(link, why_number(pause, "since_ms"));
+                           *fact_text(pause, "by") ? fact_text(pause, "by") : "somebody");
+    why_since_ms(link, fact_number(pause, "since_ms"));
     why_do(link, "Resume it: page Schedule, or POST /api/v1/admin/schedule/" TICK "/resume");
     return link;
 }
 
 static void add_beat(const cJSON *facts, cJSON *link)
 {
-    const cJSON *marks = why_fact(facts, "marks"), *runs = why_fact(marks, "runs");
+    const cJSON *marks = fact(facts, "marks"), *runs = fact(marks, "runs");
     double every_ms = setting_ms(facts, "SYNC_INTERVAL_SECONDS");
-    double last_ms = why_number(runs, TICK), now_ms = why_number(facts, "now_ms");
+    double last_ms = fact_number(runs, TICK), now_ms = fact_number(facts, "now_ms");
     bool knows = plant_knows_children(facts);
-    int well = 0, causes = cJSON_GetArraySize(why_fact(link, "because"));
-    why_because(link, paused_tick(why_fact(why_fact(marks, "paused"), TICK)));
+    int well = 0, causes = cJSON_GetArraySize(fact(link, "because"));
+    why_because(link, paused_tick(fact(fact(marks, "paused"), TICK)));
     if (knows) well = add_children(facts, "beat", link);
-    if (cJSON_GetArraySize(why_fact(link, "because")) > causes || !marks) return;
-    if (!*why_text(marks, "leader") && well == 0) {
+    if (cJSON_GetArraySize(fact(link, "because")) > causes || !marks) return;
+    if (!*fact_text(marks, "leader") && well == 0) {
         cJSON *cause = why_link(WHY_STUCK, "No beat leads the schedule: nothing is due by itself");
-        const char *note = knows ? why_text(why_fact(facts, "supervisor"), "background_note") : "";
+        const char *note = knows ? fact_text(fact(facts, "supervisor"), "background_note") : "";
         if (*note) why_because(cause, why_link(WHY_STUCK, "%s", note));
         why_since_ms(cause, last_ms);
         why_do(cause, "Start one: logikald ctl start beat, or logikald beat where each role runs by itself.");

@@ -81,11 +81,11 @@ static void add(cJSON *list, const char *kind, const char *key, const char *name
 
 static void add_types(const struct subject *s, const cJSON *facts, cJSON *list)
 {
-    const cJSON *known = why_fact(why_fact(facts, "plant"), "types"), *t;
+    const cJSON *known = fact(fact(facts, "plant"), "types"), *t;
     bool is_added = false;
     cJSON_ArrayForEach(t, known) {
-        bool is_it = strcmp(why_text(t, "type"), s->name) == 0 || strcasecmp(why_text(t, "name"), s->name) == 0;
-        if (is_it) add(list, "type", why_text(t, "type"), why_text(t, "name"), "");
+        bool is_it = strcmp(fact_text(t, "type"), s->name) == 0 || strcasecmp(fact_text(t, "name"), s->name) == 0;
+        if (is_it) add(list, "type", fact_text(t, "type"), fact_text(t, "name"), "");
         is_added = is_added || is_it;
     }
     if (!is_added && is_one_of(s->name, types, COUNT(types))) add(list, "type", s->name, s->name, "");
@@ -94,8 +94,8 @@ static void add_types(const struct subject *s, const cJSON *facts, cJSON *list)
 static bool is_served(const struct subject *s, const cJSON *facts)
 {
     char names[QUEUES_MAX][128];
-    if (why_find(why_fact(why_fact(facts, "stats"), "queues"), "name", s->name)) return true;
-    const char *all = why_text(why_fact(why_fact(facts, "settings"), "WORKER_QUEUES"), "value");
+    if (why_find(fact(fact(facts, "stats"), "queues"), "name", s->name)) return true;
+    const char *all = fact_text(fact(fact(facts, "settings"), "WORKER_QUEUES"), "value");
     int n = queue_names(all, names, QUEUES_MAX);
     for (int i = 0; i < n; i++)
         if (strcmp(names[i], s->name) == 0) return true;
@@ -104,7 +104,7 @@ static bool is_served(const struct subject *s, const cJSON *facts)
 
 static bool is_process(const struct subject *s, const cJSON *facts)
 {
-    const cJSON *children = why_fact(why_fact(facts, "supervisor"), "children");
+    const cJSON *children = fact(fact(facts, "supervisor"), "children");
     return is_one_of(s->name, processes, COUNT(processes)) || why_find(children, "name", s->name) ||
            why_find(children, "role", s->name);
 }
@@ -112,25 +112,25 @@ static bool is_process(const struct subject *s, const cJSON *facts)
 /* What is gone is meant only when nothing else can be. */
 static void add_objects(const struct subject *s, const cJSON *facts, cJSON *list)
 {
-    const cJSON *found = why_fact(facts, "found"), *o;
+    const cJSON *found = fact(facts, "found"), *o;
     bool has_living = false;
     char key[24];
-    cJSON_ArrayForEach(o, found) has_living = has_living || (may_be(s, why_text(o, "kind")) && !why_is(o, "is_gone"));
+    cJSON_ArrayForEach(o, found) has_living = has_living || (may_be(s, fact_text(o, "kind")) && !fact_is(o, "is_gone"));
     cJSON_ArrayForEach(o, found) {
-        if (!may_be(s, why_text(o, "kind")) || (has_living && why_is(o, "is_gone"))) continue;
-        snprintf(key, sizeof key, "#%.0f", why_number(o, "id"));
-        add(list, why_text(o, "kind"), key, why_text(o, "name"), why_text(o, "way"));
+        if (!may_be(s, fact_text(o, "kind")) || (has_living && fact_is(o, "is_gone"))) continue;
+        snprintf(key, sizeof key, "#%.0f", fact_number(o, "id"));
+        add(list, fact_text(o, "kind"), key, fact_text(o, "name"), fact_text(o, "way"));
     }
 }
 
 static bool is_task(const struct subject *s, const cJSON *facts)
 {
     static const char *const places[] = {"waiting", "unacked", "scheduled", "dead"};
-    const cJSON *task = why_fact(facts, "task");
+    const cJSON *task = fact(facts, "task");
     for (size_t i = 0; i < COUNT(places); i++)
-        if (why_find(why_fact(task, places[i]), "id", s->name)) return true;
-    if (cJSON_IsObject(why_fact(facts, "history"))) return true;
-    return why_fact(task, "result") != NULL || why_number(why_fact(facts, "marks"), "revoked_ms") > 0;
+        if (why_find(fact(task, places[i]), "id", s->name)) return true;
+    if (cJSON_IsObject(fact(facts, "history"))) return true;
+    return fact(task, "result") != NULL || fact_number(fact(facts, "marks"), "revoked_ms") > 0;
 }
 
 cJSON *subject_candidates(const struct subject *s, const cJSON *facts)
@@ -151,7 +151,7 @@ bool subject_is_cut(const cJSON *candidates)
     const cJSON *each;
     for (size_t k = OBJECTS_FROM; k < COUNT(kinds); k++) {
         int count = 0;
-        cJSON_ArrayForEach(each, candidates) count += strcmp(why_text(each, "kind"), kinds[k]) == 0;
+        cJSON_ArrayForEach(each, candidates) count += strcmp(fact_text(each, "kind"), kinds[k]) == 0;
         if (count >= SUBJECT_MOST) return true;
     }
     return false;
@@ -159,24 +159,24 @@ bool subject_is_cut(const cJSON *candidates)
 
 bool subject_is_unsure(const struct subject *s, const cJSON *facts)
 {
-    return subject_may_be_object(s) && !why_is(why_fact(facts, "database"), "is_up");
+    return subject_may_be_object(s) && !fact_is(fact(facts, "database"), "is_up");
 }
 
 void subject_unknown(const struct subject *s, const cJSON *facts, char *out, size_t size)
 {
-    const cJSON *queues = why_fact(why_fact(facts, "settings"), "WORKER_QUEUES");
+    const cJSON *queues = fact(fact(facts, "settings"), "WORKER_QUEUES");
     char name[100];
     snprintf(name, sizeof name, "%.*s", (int)utf8_cut(s->name, 80), s->name);
     if (subject_is_unsure(s, facts))
         snprintf(out, size,
                  "PostgreSQL is not %s, so it is not known whether something is called \"%s\". Processes, "
                  "queues and tasks can be asked for meanwhile",
-                 why_is(why_fact(facts, "database"), "is_used") ? "reachable" : "configured", name);
+                 fact_is(fact(facts, "database"), "is_used") ? "reachable" : "configured", name);
     else
         snprintf(out, size,
                  "There is no %s \"%s\". Known are a type (directory, project, phase, elevation, sqlite_parser ...), a "
                  "queue "
                  "(%.200s), a process (supervisor, web, worker, beat, or worker.0), a task's id, and a directory, "
                  "project or elevation by its whole name, path, GUID or job number; KIND:NAME says which is meant",
-                 *s->kind ? s->kind : "thing of the name", name, why_text(queues, "value"));
+                 *s->kind ? s->kind : "thing of the name", name, fact_text(queues, "value"));
 }

@@ -33,25 +33,25 @@ void sync_add_advice(const cJSON *facts, const char *error, cJSON *link)
 
 static cJSON *running(const cJSON *facts, const cJSON *run)
 {
-    char span[32], progress[64] = "";
-    double total = why_number(run, "total"), still = why_number(run, "updated_s");
-    if (total > 0) snprintf(progress, sizeof progress, ", %.0f of %.0f", why_number(run, "current"), total);
-    cJSON *link = why_link(WHY_WAITS, "A sync is running (%s)%s%s%s", why_text(run, "scope"), progress,
-                           *why_text(run, "status") ? ": " : "", why_text(run, "status"));
-    why_since(link, why_text(run, "started_at"));
-    if (*why_text(run, "trouble")) {
-        cJSON *cause = why_link(WHY_WAITS, "%s; it is being tried again", why_text(run, "trouble"));
+    char span[SPAN_TEXT_SIZE], progress[64] = "";
+    double total = fact_number(run, "total"), still = fact_number(run, "updated_s");
+    if (total > 0) snprintf(progress, sizeof progress, ", %.0f of %.0f", fact_number(run, "current"), total);
+    cJSON *link = why_link(WHY_WAITS, "A sync is running (%s)%s%s%s", fact_text(run, "scope"), progress,
+                           *fact_text(run, "status") ? ": " : "", fact_text(run, "status"));
+    why_since(link, fact_text(run, "started_at"));
+    if (*fact_text(run, "trouble")) {
+        cJSON *cause = why_link(WHY_WAITS, "%s; it is being tried again", fact_text(run, "trouble"));
         char setting[200];
-        why_since(cause, why_text(run, "trouble_since"));
+        why_since(cause, fact_text(run, "trouble_since"));
         why_next(cause, NULL, "The run gives up when the budget is used up: %s",
                  why_setting(facts, "LOGIKAL_RETRY_BUDGET_SECONDS", setting, sizeof setting));
-        sync_add_advice(facts, why_text(run, "trouble"), cause);
+        sync_add_advice(facts, fact_text(run, "trouble"), cause);
         why_because(link, cause);
     } else if (still > STILL_S) {
         why_because(link, why_link(WHY_WAITS, "It has said nothing for %s: its worker hangs, is frozen or is gone",
-                                   why_span(still, span)));
+                                   span_text(still, span)));
     }
-    if (*why_text(run, "task_id")) why_do(link, "Look at its task: logikald why task:%s", why_text(run, "task_id"));
+    if (*fact_text(run, "task_id")) why_do(link, "Look at its task: logikald why task:%s", fact_text(run, "task_id"));
     return link;
 }
 
@@ -59,9 +59,9 @@ static cJSON *running(const cJSON *facts, const cJSON *run)
 static bool is_of_a_run(const cJSON *facts, const cJSON *lease)
 {
     const cJSON *run;
-    cJSON_ArrayForEach(run, why_fact(why_fact(facts, "plant"), "runs")) {
-        const char *task = why_text(run, "task_id");
-        if (*task && strstr(why_text(lease, "owner"), task)) return true;
+    cJSON_ArrayForEach(run, fact(fact(facts, "plant"), "runs")) {
+        const char *task = fact_text(run, "task_id");
+        if (*task && strstr(fact_text(lease, "owner"), task)) return true;
     }
     return false;
 }
@@ -69,33 +69,34 @@ static bool is_of_a_run(const cJSON *facts, const cJSON *lease)
 /* A lease that somebody holds keeps others out until it ends by itself. */
 static cJSON *held_lease(const cJSON *facts, const cJSON *lease, bool has_run)
 {
-    double left = why_number(lease, "left_s");
+    double left = fact_number(lease, "left_s");
     if (!lease || left <= 0 || has_run) return NULL;
     if (is_of_a_run(facts, lease)) {
         cJSON *now = why_link(WHY_WAITS, "It is being read right now, by a sync that is running");
-        why_since(now, why_text(lease, "acquired_at"));
+        why_since(now, fact_text(lease, "acquired_at"));
         return now;
     }
     cJSON *link = why_link(WHY_WAITS, "The lease of %s is held by %s, which has no run: it has just begun, or is gone",
-                           why_text(lease, "name"), why_text(lease, "owner"));
-    why_since(link, why_text(lease, "acquired_at"));
-    why_next(link, why_text(lease, "expires_at"), "Unless it is renewed it ends by itself, and the next sync takes it");
+                           fact_text(lease, "name"), fact_text(lease, "owner"));
+    why_since(link, fact_text(lease, "acquired_at"));
+    why_next(link, fact_text(lease, "expires_at"),
+             "Unless it is renewed it ends by itself, and the next sync takes it");
     return link;
 }
 
 bool sync_add_run(const cJSON *facts, const char *scope, cJSON *link)
 {
-    const cJSON *plant = why_fact(facts, "plant"), *run, *lease = why_find(why_fact(plant, "leases"), "name", scope);
+    const cJSON *plant = fact(facts, "plant"), *run, *lease = why_find(fact(plant, "leases"), "name", scope);
     bool has_run = false;
-    cJSON_ArrayForEach(run, why_fact(plant, "runs")) {
-        if (strcmp(why_text(run, "scope"), scope) != 0) continue;
+    cJSON_ArrayForEach(run, fact(plant, "runs")) {
+        if (strcmp(fact_text(run, "scope"), scope) != 0) continue;
         cJSON *cause = running(facts, run);
         has_run = true;
-        if (why_number(lease, "left_s") <= 0 && why_number(run, "updated_s") > STILL_S) {
+        if (fact_number(lease, "left_s") <= 0 && fact_number(run, "updated_s") > STILL_S) {
             why_because(cause, why_link(WHY_WAITS, "Its lease has ended"));
             why_next(cause, NULL, "The next sync of this scope takes its place");
-        } else if (why_number(run, "updated_s") > STILL_S) {
-            why_next(cause, why_text(lease, "expires_at"),
+        } else if (fact_number(run, "updated_s") > STILL_S) {
+            why_next(cause, fact_text(lease, "expires_at"),
                      "Its lease ends unless it is renewed; then the next sync goes on");
         }
         why_because(link, cause);
@@ -106,25 +107,25 @@ bool sync_add_run(const cJSON *facts, const char *scope, cJSON *link)
 
 cJSON *sync_last_failure(const cJSON *facts, const cJSON *t)
 {
-    const char *finished = why_text(t, "finished"), *error = why_text(t, "error");
+    const char *finished = fact_text(t, "finished"), *error = fact_text(t, "error");
     bool has_failed = strcmp(finished, "failed") == 0;
     if (!has_failed && strcmp(finished, "partial") != 0) return NULL;
-    double retries = why_number(t, "retry_count"), most = why_number(t, "max_retries");
+    double retries = fact_number(t, "retry_count"), most = fact_number(t, "max_retries");
     bool is_login = has(error, "refuses the login");
     cJSON *link = why_link(is_login ? WHY_STUCK : WHY_WAITS, "The last sync %s: %s",
                            has_failed ? "failed" : "was not complete", *error ? error : "no reason was given");
-    why_since(link, why_text(t, "last_attempt"));
+    why_since(link, fact_text(t, "last_attempt"));
     sync_add_advice(facts, error, link);
-    if (*why_text(t, "next_retry_at"))
-        why_next(link, why_text(t, "next_retry_at"),
+    if (*fact_text(t, "next_retry_at"))
+        why_next(link, fact_text(t, "next_retry_at"),
                  "It is tried again, %.0f of %.0f (retries, %.0f min apart, on Sync "
                  "intervals)",
-                 retries, most, why_number(t, "retry_delay_min"));
+                 retries, most, fact_number(t, "retry_delay_min"));
     else if (has_failed)
         why_next(link, NULL,
                  "Its retries are used up: it is tried again when its interval of %.0f min is over, counted "
                  "from the last attempt",
-                 why_number(t, "interval_min"));
+                 fact_number(t, "interval_min"));
     else
         why_next(link, NULL, "What failed is asked for again with the next sync");
     return link;
@@ -135,19 +136,19 @@ cJSON *sync_holds(const cJSON *facts, const char *type)
     static const char *const members[][2] = {
         {"directory", "directories"}, {"project", "projects"}, {"phase", "phases"}, {"elevation", "elevations"}};
     const cJSON *hold;
-    cJSON_ArrayForEach(hold, why_fact(why_fact(facts, "plant"), "holds")) {
+    cJSON_ArrayForEach(hold, fact(fact(facts, "plant"), "holds")) {
         double count = 0;
         for (int i = 0; i < 4; i++)
-            if (strcmp(members[i][0], type) == 0) count = why_number(hold, members[i][1]);
+            if (strcmp(members[i][0], type) == 0) count = fact_number(hold, members[i][1]);
         if (count <= 0) continue;
         cJSON *link = why_link(WHY_STUCK,
                                "%.0f of them are missing in Logikal, and that is not believed (hold %.0f, %s): "
                                "they are kept and served as before",
-                               count, why_number(hold, "id"), why_text(hold, "reason"));
-        why_since(link, why_text(hold, "since"));
-        why_do(link, "Were they deleted there? logikald hold apply %.0f marks them as gone.", why_number(hold, "id"));
+                               count, fact_number(hold, "id"), fact_text(hold, "reason"));
+        why_since(link, fact_text(hold, "since"));
+        why_do(link, "Were they deleted there? logikald hold apply %.0f marks them as gone.", fact_number(hold, "id"));
         why_do(link, "Else bring them back, which releases the hold, or: logikald hold refuse %.0f",
-               why_number(hold, "id"));
+               fact_number(hold, "id"));
         return link;
     }
     return NULL;

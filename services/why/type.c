@@ -19,19 +19,19 @@ static int configs_of(const cJSON *types, struct object_config out[OBJECT_TYPES_
     cJSON_ArrayForEach(t, types) {
         if (n == OBJECT_TYPES_MAX) break;
         struct object_config *c = &out[n++];
-        *c = (struct object_config){.interval_min = (int)why_number(t, "interval_min"),
-                                    .stale_min = (int)why_number(t, "stale_min"),
-                                    .priority = (int)why_number(t, "priority"),
-                                    .max_retries = (int)why_number(t, "max_retries"),
-                                    .retry_count = (int)why_number(t, "retry_count"),
-                                    .since_sync_s = (int64_t)why_number(t, "since_sync_s"),
-                                    .since_attempt_s = (int64_t)why_number(t, "since_attempt_s"),
-                                    .retry_in_s = (int64_t)why_number(t, "retry_in_s"),
-                                    .is_enabled = why_is(t, "is_on"),
-                                    .has_failed = why_is(t, "has_failed"),
+        *c = (struct object_config){.interval_min = (int)fact_number(t, "interval_min"),
+                                    .stale_min = (int)fact_number(t, "stale_min"),
+                                    .priority = (int)fact_number(t, "priority"),
+                                    .max_retries = (int)fact_number(t, "max_retries"),
+                                    .retry_count = (int)fact_number(t, "retry_count"),
+                                    .since_sync_s = (int64_t)fact_number(t, "since_sync_s"),
+                                    .since_attempt_s = (int64_t)fact_number(t, "since_attempt_s"),
+                                    .retry_in_s = (int64_t)fact_number(t, "retry_in_s"),
+                                    .is_enabled = fact_is(t, "is_on"),
+                                    .has_failed = fact_is(t, "has_failed"),
                                     .oldest_s = -1};
-        snprintf(c->type, sizeof c->type, "%s", why_text(t, "type"));
-        snprintf(c->depends_on, sizeof c->depends_on, "%s", why_text(t, "depends_on"));
+        snprintf(c->type, sizeof c->type, "%s", fact_text(t, "type"));
+        snprintf(c->depends_on, sizeof c->depends_on, "%s", fact_text(t, "depends_on"));
     }
     return n;
 }
@@ -51,33 +51,33 @@ static enum due due_now(const cJSON *types, const char *type, const struct objec
 
 static cJSON *age_of(const cJSON *t)
 {
-    double age = why_number(t, "since_sync_s"), stale = why_number(t, "stale_min") * 60;
-    const char *name = why_text(t, "name");
-    char span[32], limit[32];
+    double age = fact_number(t, "since_sync_s"), stale = fact_number(t, "stale_min") * 60;
+    const char *name = fact_text(t, "name");
+    char span[SPAN_TEXT_SIZE], limit[SPAN_TEXT_SIZE];
     cJSON *link;
     if (age < 0)
         link = why_link(WHY_WAITS, "%s: never synced yet", name);
-    else if (why_number(t, "future_s") > FUTURE_S)
+    else if (fact_number(t, "future_s") > FUTURE_S)
         link = why_link(WHY_STUCK, "%s: their last sync lies %s in the future, so they are not due until then", name,
-                        why_span(why_number(t, "future_s"), span));
+                        span_text(fact_number(t, "future_s"), span));
     else if (stale > 0 && age > stale)
         link = why_link(WHY_WAITS, "%s are stale: %s old, and %s is their staleness threshold", name,
-                        why_span(age, span), why_span(stale, limit));
+                        span_text(age, span), span_text(stale, limit));
     else
-        link = why_link(WHY_FINE, "%s are fresh: synced %s ago", name, why_span(age, span));
-    if (why_number(t, "future_s") > FUTURE_S)
+        link = why_link(WHY_FINE, "%s are fresh: synced %s ago", name, span_text(age, span));
+    if (fact_number(t, "future_s") > FUTURE_S)
         why_do(link, "A clock was wrong. Sync them by hand (button \"Sync now\" on Sync intervals), and set the clocks "
                      "by NTP.");
-    why_since(link, why_text(t, "last_sync"));
+    why_since(link, fact_text(t, "last_sync"));
     return link;
 }
 
 static cJSON *switched_off(const cJSON *t)
 {
-    if (why_is(t, "is_on")) return NULL;
+    if (fact_is(t, "is_on")) return NULL;
     cJSON *link = why_link(WHY_STUCK, "Scheduled sync of %s is switched off, by the switch on Sync intervals",
-                           why_text(t, "name"));
-    why_do(link, "Switch it on there, or: POST /api/v1/admin/sync-intervals/%s/toggle", why_text(t, "type"));
+                           fact_text(t, "name"));
+    why_do(link, "Switch it on there, or: POST /api/v1/admin/sync-intervals/%s/toggle", fact_text(t, "type"));
     return link;
 }
 
@@ -85,34 +85,34 @@ static cJSON *switched_off(const cJSON *t)
 static void add_due(const cJSON *facts, const cJSON *t, bool stands, cJSON *link)
 {
     const struct object_config *c = NULL;
-    const char *type = why_text(t, "type"), *name = why_text(t, "name");
-    const cJSON *types = why_fact(why_fact(facts, "plant"), "types");
+    const char *type = fact_text(t, "type"), *name = fact_text(t, "name");
+    const cJSON *types = fact(fact(facts, "plant"), "types");
     enum due due = due_now(types, type, &c);
     char setting[200], span[32];
     if (due == DUE_CYCLE || due == DUE_BLOCKED) {
         cJSON *cause =
-            why_link(WHY_STUCK, "%s: %s", due == DUE_CYCLE ? name : why_text(t, "depends_on"), due_reason(due));
+            why_link(WHY_STUCK, "%s: %s", due == DUE_CYCLE ? name : fact_text(t, "depends_on"), due_reason(due));
         why_do(cause, due == DUE_CYCLE ? "Correct \"depends on\" of the types on Sync intervals."
                                        : "See why that is: logikald why type:NAME of it. Until then this one waits.");
         why_because(link, cause);
     } else if (due == DUE_NOT) {
         why_because(link, why_link(WHY_FINE, "Its interval of %d min (Sync intervals) is not over", c->interval_min));
-        why_next(link, why_text(t, "next"),
+        why_next(link, fact_text(t, "next"),
                  stands ? "It stays as it is until the cause is mended; it is due again"
                         : "It is synced with the first tick after that");
     } else if (due_is_yes(due) && stands) {
         why_next(link, NULL, "It is due (%s), and synced with the first tick when the cause is mended",
                  due_reason(due));
     } else if (due_is_yes(due)) {
-        double every = why_number(why_fact(why_fact(facts, "settings"), "SYNC_INTERVAL_SECONDS"), "number");
+        double every = fact_number(fact(fact(facts, "settings"), "SYNC_INTERVAL_SECONDS"), "number");
         why_next(link, NULL, "It is due (%s): synced with the next tick, within %s (%s)", due_reason(due),
-                 why_span(every, span), why_setting(facts, "SYNC_INTERVAL_SECONDS", setting, sizeof setting));
+                 span_text(every, span), why_setting(facts, "SYNC_INTERVAL_SECONDS", setting, sizeof setting));
     }
 }
 
 cJSON *why_type(const cJSON *facts, const char *type)
 {
-    const cJSON *plant = why_fact(facts, "plant"), *t = why_find(why_fact(plant, "types"), "type", type);
+    const cJSON *plant = fact(facts, "plant"), *t = why_find(fact(plant, "types"), "type", type);
     if (!cJSON_IsObject(plant)) {
         cJSON *link = why_link(WHY_UNKNOWN, "How fresh type %s is is not known", type);
         why_because(link, plant_database(facts));
@@ -125,7 +125,7 @@ cJSON *why_type(const cJSON *facts, const char *type)
         return link;
     }
     cJSON *link = age_of(t);
-    if (!why_is(t, "is_known")) {
+    if (!fact_is(t, "is_known")) {
         cJSON *cause = why_link(WHY_STUCK, "Nothing in this program syncs a type %s", type);
         why_do(cause, "Is its name misspelt? Delete the type on Sync intervals, and add the right one.");
         why_because(link, cause);

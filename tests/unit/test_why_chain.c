@@ -352,7 +352,7 @@ TEST(test_chain_of_each_situation)
         struct buf out = {0};
         cJSON *facts = facts_of(cases[i].facts, cases[i].kind, cases[i].key), *chain = why_explain(facts);
         why_print(&out, chain);
-        if (cases[i].state && strcmp(why_text(chain, "state"), cases[i].state) != 0)
+        if (cases[i].state && strcmp(fact_text(chain, "state"), cases[i].state) != 0)
             fail_msg("row %zu is to be %s: %s", i, cases[i].state, out.data);
         for (int k = 0; k < 4 && cases[i].words[k]; k++)
             if (!strstr(out.data, cases[i].words[k]))
@@ -373,7 +373,7 @@ TEST(test_whatever_stands_in_the_facts_there_is_a_chain)
     for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++)
         for (size_t k = 0; k < 8; k++) {
             cJSON *facts = facts_of(garbage[i], kinds[k], "supervisor"), *chain = why_explain(facts);
-            assert_non_null(why_fact(chain, "chain"));
+            assert_non_null(fact(chain, "chain"));
             cJSON_Delete(chain);
             cJSON_Delete(facts);
         }
@@ -428,7 +428,7 @@ TEST(test_what_is_meant)
         const cJSON *each;
         cJSON_ArrayForEach(each, all) {
             if (*meant) strcat(meant, " ");
-            strcat(meant, why_text(each, "of"));
+            strcat(meant, fact_text(each, "of"));
         }
         if (strcmp(meant, subjects[i].meant) != 0)
             fail_msg("\"%s\" means \"%s\", and not \"%s\"", subjects[i].of, meant, subjects[i].meant);

@@ -5,30 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf/json.h"
+#include "conf/fact.h"
 
 static const char *const severity_names[SEVERITIES] = {"look", "unknown", "wrong"};
-
-const cJSON *fact(const cJSON *object, const char *key)
-{
-    return json_member(object, key);
-}
-
-const char *fact_text(const cJSON *object, const char *key)
-{
-    const char *text = json_text(object, key);
-    return text ? text : "";
-}
-
-double fact_number(const cJSON *object, const char *key)
-{
-    return json_number(object, key, 0);
-}
-
-bool fact_is(const cJSON *object, const char *key)
-{
-    return cJSON_IsTrue(fact(object, key));
-}
 
 void findings_open(struct findings *f)
 {
@@ -101,17 +80,4 @@ void problem_hits(struct findings *f, cJSON *p, enum severity at_least, const ch
     if (now >= at_least) return;
     cJSON_AddItemToArray(f->of[at_least], cJSON_DetachItemViaPointer(f->of[now], p));
     cJSON_ReplaceItemInObjectCaseSensitive(p, "severity", cJSON_CreateString(severity_names[at_least]));
-}
-
-const char *span_text(double seconds, char *out, size_t size)
-{
-    if (seconds < 100)
-        snprintf(out, size, "%.0f s", seconds);
-    else if (seconds < 100 * 60)
-        snprintf(out, size, "%.0f min", seconds / 60);
-    else if (seconds < 48 * 3600)
-        snprintf(out, size, "%.0f h", seconds / 3600);
-    else
-        snprintf(out, size, "%.0f d", seconds / 86400);
-    return out;
 }

@@ -1,15 +1,11 @@
-/* Making problems (problems.h): facts read without surprises, and the list that judges add to. */
+/* Making problems (problems.h): the list that judges add to. */
 #ifndef LOGIKALD_SERVICES_WEB_WATCH_PROBLEM_H
 #define LOGIKALD_SERVICES_WEB_WATCH_PROBLEM_H
 
 #include <stdbool.h>
 #include <cjson/cJSON.h>
 
-/* What is not there, or of another kind, is NULL, "", 0, false. */
-const cJSON *fact(const cJSON *object, const char *key);
-const char *fact_text(const cJSON *object, const char *key);
-double fact_number(const cJSON *object, const char *key);
-bool fact_is(const cJSON *object, const char *key);
+#include "conf/fact.h"
 
 enum severity { SEVERITY_LOOK, SEVERITY_UNKNOWN, SEVERITY_WRONG, SEVERITIES };
 
@@ -33,8 +29,5 @@ void problem_blocks(struct findings *f, cJSON *p);
 enum severity problem_severity(const cJSON *p);
 /* It is worse than thought, because of what it hits. */
 void problem_hits(struct findings *f, cJSON *p, enum severity at_least, const char *what);
-
-/* "40 s", "12 min", "3 h", "5 d" */
-const char *span_text(double seconds, char *out, size_t size);
 
 #endif

@@ -16,11 +16,11 @@ void judge_certificates(struct findings *f, const cJSON *facts)
     cJSON_ArrayForEach(c, fact(certificates, "list")) {
         double left_s = fact_number(c, "ends_s") - now_s;
         const char *of = fact_text(c, "of");
-        char span[32], at[CLOCK_TEXT_SIZE];
+        char span[SPAN_TEXT_SIZE], at[CLOCK_TEXT_SIZE];
         if (left_s >= LOOK_S) continue;
         clock_iso_ms((int64_t)fact_number(c, "ends_s") * 1000, at);
         bool has_ended = left_s <= 0;
-        span_text(has_ended ? -left_s : left_s, span, sizeof span);
+        span_text(has_ended ? -left_s : left_s, span);
         cJSON *p =
             problem(f, left_s < WRONG_S ? SEVERITY_WRONG : SEVERITY_LOOK, "certificate", of,
                     has_ended ? "The certificate of %s ended %s ago, at %s" : "The certificate of %s ends in %s, at %s",

@@ -124,21 +124,21 @@ static void judge_age(struct findings *f, const cJSON *i, char stale[LIST_SIZE],
     const char *name = fact_text(i, "name");
     const cJSON *age = fact(i, "age_s");
     double seconds = fact_number(i, "age_s"), limit = fact_number(i, "stale_s");
-    char span[32];
+    char span[SPAN_TEXT_SIZE];
     if (cJSON_IsFalse(fact(i, "is_known")))
         problem_advice(
             problem(f, SEVERITY_LOOK, "type", fact_text(i, "type"), "Nothing in this program syncs %s", name),
             "Is its name misspelt? Correct it, or delete the type.");
     else if (!fact_is(i, "is_on") && seconds > OFF_FOR_LONG * limit && limit > 0)
         problem_advice(problem(f, SEVERITY_LOOK, "type", fact_text(i, "type"), "%s is switched off, and %s old", name,
-                               span_text(seconds, span, sizeof span)),
+                               span_text(seconds, span)),
                        "Switch it on when its data is needed.");
     else if (fact_is(i, "is_on") && !cJSON_IsNumber(age))
         list_add(never, name);
     else if (fact_is(i, "is_on") && seconds < -FUTURE_S)
         problem_advice(problem(f, SEVERITY_WRONG, "type", fact_text(i, "type"),
                                "The last sync of %s lies %s in the future: a clock was wrong", name,
-                               span_text(-seconds, span, sizeof span)),
+                               span_text(-seconds, span)),
                        "It is not synced until then: sync it by hand.");
     else if (fact_is(i, "is_on") && limit > 0 && seconds > limit)
         list_add(stale, name);
@@ -168,7 +168,7 @@ static void judge_counts(struct findings *f, const cJSON *sync)
 {
     double failing = fact_number(sync, "failing"), unparsed = fact_number(sync, "unparsed"),
            skew = fact_number(sync, "skew_s");
-    char span[32];
+    char span[SPAN_TEXT_SIZE];
     if (failing > 0) {
         cJSON *p = problem(f, SEVERITY_LOOK, "projects", "", "%.0f project%s could not be synced completely", failing,
                            failing == 1 ? "" : "s");
@@ -182,7 +182,7 @@ static void judge_counts(struct findings *f, const cJSON *sync)
                        "Their pages say why; parsing can be started again there.");
     if (fabs(skew) > SKEW_S)
         problem_advice(problem(f, SEVERITY_LOOK, "clock", "", "The clock of PostgreSQL is %s %s of this machine's",
-                               span_text(fabs(skew), span, sizeof span), skew > 0 ? "ahead" : "behind"),
+                               span_text(fabs(skew), span), skew > 0 ? "ahead" : "behind"),
                        "Set both by NTP: times and intervals are wrong until then.");
 }
 
@@ -210,10 +210,10 @@ const char *sync_fresh_text(const cJSON *sync, char *out, size_t size)
 {
     const cJSON *i;
     double oldest = 0;
-    char span[32];
+    char span[SPAN_TEXT_SIZE];
     cJSON_ArrayForEach(i, fact(sync, "intervals"))
         if (fact_is(i, "is_on") && fact_number(i, "age_s") > oldest) oldest = fact_number(i, "age_s");
     snprintf(out, size, "Fresh: %.0f elevations, all types read in the last %s", fact_number(sync, "elevations"),
-             span_text(oldest, span, sizeof span));
+             span_text(oldest, span));
     return out;
 }
