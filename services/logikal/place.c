@@ -44,12 +44,6 @@ static const char *chain_of(const struct place *p)
     return p->chain ? p->chain : "";
 }
 
-bool place_equal(const struct place *a, const struct place *b)
-{
-    return strcmp(chain_of(a), chain_of(b)) == 0 && strcmp(a->project, b->project) == 0 &&
-           strcmp(a->phase, b->phase) == 0 && strcmp(a->elevation, b->elevation) == 0;
-}
-
 bool place_contains(const struct place *outer, const struct place *inner)
 {
     const char *o = chain_of(outer), *i = chain_of(inner);

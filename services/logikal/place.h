@@ -22,7 +22,6 @@ struct place {
 int place_copy(struct place *to, const struct place *from); /* to is overwritten (freed before); -1 without memory */
 void place_clear(struct place *p);                          /* to the root */
 enum logikal_level place_level(const struct place *p);
-bool place_equal(const struct place *a, const struct place *b);
 bool place_contains(const struct place *outer, const struct place *inner); /* inner is outer, or below it */
 /* A place from its parts; NULL or "" for what is not there. -1 when an identifier is too long or without memory. */
 int place_set(struct place *p, const char *chain, const char *project, const char *phase, const char *elevation);

@@ -43,6 +43,13 @@ static struct db *open_db(struct task_ctx *ctx, struct err *err)
     return NULL;
 }
 
+/* What the reader keeps from file to file ends with the task. */
+static void close_db(struct db *db)
+{
+    image_forget();
+    db_close(db);
+}
+
 static cJSON *result_of(int64_t id, enum parse_outcome outcome, const struct err *why)
 {
     cJSON *result = cJSON_CreateObject();
@@ -74,7 +81,7 @@ int task_parse_elevation_sqlite(struct task_ctx *ctx, const cJSON *args, const c
     int rc = db ? parse_one(db, (int64_t)id->valuedouble, force, result, err) : -(int)err->code;
     struct feed_nudger feed = {0};
     if (rc >= 0) feed_committed(&feed, ctx, db);
-    db_close(db);
+    close_db(db);
     return rc < 0 ? rc : 0;
 }
 
@@ -117,7 +124,7 @@ int task_batch_parse_elevations(struct task_ctx *ctx, const cJSON *args, const c
     cJSON *errors = cJSON_CreateArray();
     struct db *db = open_db(ctx, err);
     int rc = db ? parse_all(ctx, db, ids, force, counts, errors, err) : -(int)err->code;
-    db_close(db);
+    close_db(db);
     if (rc < 0) {
         cJSON_Delete(errors);
         return rc;
@@ -159,7 +166,7 @@ int task_trigger_parsing_for_new_files(struct task_ctx *ctx, const cJSON *args, 
     int64_t moved = db ? parts_move_all(ctx, db, MOVE_MS, err) : -(int64_t)err->code;
     int batch = moved < 0 ? (int)moved : batch_size(db, err);
     int rc = batch < 0 ? batch : parts_request(ctx, db, PARTS_NEW, 0, batch, &n, err);
-    db_close(db);
+    close_db(db);
     if (rc < 0) return rc;
     *result = cJSON_CreateObject();
     cJSON_AddTrueToObject(*result, "success");
@@ -177,7 +184,7 @@ int task_take_over_parts_files(struct task_ctx *ctx, const cJSON *args, const cJ
     (void)args, (void)kwargs;
     struct db *db = open_db(ctx, err);
     int64_t moved = db ? parts_move_all(ctx, db, 0, err) : -(int64_t)err->code;
-    db_close(db);
+    close_db(db);
     if (moved < 0) return (int)moved;
     *result = cJSON_CreateObject();
     cJSON_AddTrueToObject(*result, "success");

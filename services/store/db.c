@@ -98,8 +98,7 @@ static int learn(struct db *db, struct err *err)
     return try_transaction(db, err);
 }
 
-static struct db *open_db(const char *url, const char *schema, int64_t timeout_ms, const char *application,
-                          struct err *err)
+struct db *db_open(const char *url, const char *schema, int64_t timeout_ms, const char *application, struct err *err)
 {
     PQconninfoOption *parsed = database_url_parse(url ? url : "", err);
     if (!parsed) return NULL;
@@ -114,14 +113,9 @@ static struct db *open_db(const char *url, const char *schema, int64_t timeout_m
     return NULL;
 }
 
-struct db *db_open(const char *url, int64_t timeout_ms, const char *application, struct err *err)
-{
-    return open_db(url, NULL, timeout_ms, application, err);
-}
-
 struct db *db_open_for(const struct conf *conf, int64_t timeout_ms, const char *application, struct err *err)
 {
-    return open_db(conf_str(conf, SET_DATABASE_URL), conf_str(conf, SET_DATABASE_SCHEMA), timeout_ms, application, err);
+    return db_open(conf_str(conf, SET_DATABASE_URL), conf_str(conf, SET_DATABASE_SCHEMA), timeout_ms, application, err);
 }
 
 struct db *db_open_conf(const struct conf *conf, bool long_writes, const char *application, struct err *err)

@@ -27,8 +27,8 @@ struct session;
 
 /* A connection from a postgres:// or postgresql:// URL (or key=value words; sslmode and the like are honoured), with
  * UTC as its time zone. timeout_ms is the statement timeout, 0 = none (and no deadline). application shows in
- * pg_stat_activity. */
-struct db *db_open(const char *url, int64_t timeout_ms, const char *application, struct err *err);
+ * pg_stat_activity. schema: the one that is looked in first; NULL or "" = the server's own. */
+struct db *db_open(const char *url, const char *schema, int64_t timeout_ms, const char *application, struct err *err);
 /* The same from the settings; long_writes grants the sync's own writes ten times the statement timeout. */
 struct db *db_open_conf(const struct conf *conf, bool long_writes, const char *application, struct err *err);
 struct db *db_open_for(const struct conf *conf, int64_t timeout_ms, const char *application, struct err *err);

@@ -114,10 +114,11 @@ static void tell_failure(const struct child *c, unsigned actions)
               lines[0] ? lines : "none");
 }
 
-static void tell_change(const struct child *c, enum child_state before)
+static void tell_change(const struct child *c, enum child_state before, enum child_event event)
 {
     const struct child_machine *m = &c->machine;
-    log_debug("%s: %s -> %s", c->spec.name, child_state_name(before), child_state_name(m->state));
+    log_debug("%s: %s -> %s (%s)", c->spec.name, child_state_name(before), child_state_name(m->state),
+              child_event_name(event));
     if (m->state == CHILD_READY) {
         log_info("%s[%d] ready after %" PRId64 " ms", c->spec.name, (int)c->pid, mono_ms() - c->started_ms);
         recorder_say(c->sup, "ready", c->spec.name, (int)c->pid, "ready after %" PRId64 " ms",
@@ -152,7 +153,7 @@ static void arm_deadline(struct child *c)
 }
 
 /* What belongs to a state is there only as long as it. */
-static void entered(struct child *c, enum child_state before)
+static void entered(struct child *c, enum child_state before, enum child_event event)
 {
     enum child_state state = c->machine.state;
     probe_free(c->probe);
@@ -166,7 +167,7 @@ static void entered(struct child *c, enum child_state before)
         event_del(c->silence);
     }
     if (!child_state_has_process(state) && state != CHILD_LINGERING) child_io_close(c);
-    tell_change(c, before);
+    tell_change(c, before, event);
 }
 
 static void start(struct child *c)
@@ -238,7 +239,7 @@ void child_event(struct child *c, enum child_event event)
     if (actions & ACTION_ABORT) child_signal(c, SIGABRT);
     if (actions & ACTION_KILL) kill_all(c);
     if (actions & ACTION_ABANDON) abandon(c);
-    if (c->machine.state != before) entered(c, before);
+    if (c->machine.state != before) entered(c, before, event);
     if (actions & ACTION_FAILED) tell_failure(c, actions);
     if ((actions & ACTION_STABLE) && was_looping) {
         log_info("%s[%d] has been stable: its crash loop is over", c->spec.name, (int)c->pid);

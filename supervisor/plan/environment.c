@@ -112,12 +112,6 @@ void environment_set(struct environment *e, const char *name, const char *fmt, .
         environment_put(e, entry);
 }
 
-const char *environment_get(const struct environment *e, const char *name)
-{
-    int at = find(e, name, strlen(name));
-    return at < 0 ? NULL : e->list[at] + strlen(name) + 1;
-}
-
 void environment_free(struct environment *e)
 {
     for (int i = 0; i < e->count; i++) free(e->list[i]);

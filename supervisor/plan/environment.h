@@ -22,7 +22,6 @@ void environment_set(struct environment *e, const char *name, const char *fmt, .
     __attribute__((format(printf, 3, 4)));
 /* Sets "NAME=value" as it is. */
 void environment_put(struct environment *e, const char *entry);
-const char *environment_get(const struct environment *e, const char *name); /* NULL when absent */
 void environment_free(struct environment *e);
 
 #endif

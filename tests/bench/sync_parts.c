@@ -225,7 +225,7 @@ static struct kept measure_kept(int elevations)
     start_world(&w, "real", elevations, "--delay-scale=0");
     w.extra_env[0] = "SYNC_THUMBNAILS=false";
     sync_all(&w, false);
-    struct db *db = db_open(w.pg.url, 60000, "bench", &err);
+    struct db *db = db_open(w.pg.url, NULL, 60000, "bench", &err);
     k.files = (double)pg_int(&w.pg, "SELECT count(*) FROM parts_files");
     k.raw = (double)pg_int(&w.pg, "SELECT sum(raw_size) FROM parts_files");
     k.stored = (double)pg_int(&w.pg, "SELECT pg_total_relation_size('parts_files')");
@@ -298,7 +298,7 @@ void bench_read(int elevations, int rounds)
     start_world(&w, "real", elevations, "--delay-scale=0");
     w.extra_env[0] = "SYNC_THUMBNAILS=false";
     sync_all(&w, false);
-    struct db *db = db_open(w.pg.url, 60000, "bench", &err);
+    struct db *db = db_open(w.pg.url, NULL, 60000, "bench", &err);
     struct reading best = read_all(&w, db, rounds);
     printf("%.3f ms here, %.3f ms in PostgreSQL a file\n", 1e3 * best.own_cpu / elevations,
            1e3 * best.postgres_cpu / elevations);

@@ -101,7 +101,7 @@ void bench_rows(int rows, cJSON *report)
     const char *const arguments[] = {NULL};
     double best = 1e9, copy = 1e9;
     sync_world_start(&w, arguments);
-    struct db *db = db_open(w.pg.url, 600000, "bench", &err);
+    struct db *db = db_open(w.pg.url, NULL, 600000, "bench", &err);
     if (!db) fail_msg("%s", err.text);
     for (int i = 0; i < 3; i++) {
         double s = store_rows(&w.pg, db, rows), c = copy_rows(&w.pg);
@@ -146,7 +146,7 @@ void bench_journal(int rows, cJSON *report)
     const char *const arguments[] = {NULL};
     double took[2][ROUNDS];
     sync_world_start(&w, arguments);
-    struct db *db = db_open(w.pg.url, 600000, "bench", &err);
+    struct db *db = db_open(w.pg.url, NULL, 600000, "bench", &err);
     if (!db) fail_msg("%s", err.text);
     store_rows(&w.pg, db, rows); /* to warm up */
     for (int i = 0; i < 2 * ROUNDS; i++) {
@@ -246,7 +246,7 @@ void bench_parts(int files, cJSON *report)
     sync_world_start(&w, arguments);
     w.extra_env[0] = "SYNC_THUMBNAILS=false";
     sync_all(&w, false);
-    struct db *db = db_open(w.pg.url, 60000, "bench", &err);
+    struct db *db = db_open(w.pg.url, NULL, 60000, "bench", &err);
     PGconn *conn = pg_connect(&w.pg);
     PGresult *r =
         PQexecParams(conn,

@@ -47,7 +47,7 @@ TEST(test_misread_passwords_are_refused_and_not_shown)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct err err = {0};
-        struct db *db = db_open(rows[i], 1000, "test", &err);
+        struct db *db = db_open(rows[i], NULL, 1000, "test", &err);
         db_close(db);
         if (err.code != ERR_CONFIG || strstr(err.text, "hunter2")) fail_msg("%s: %s", rows[i], err.text);
     }

@@ -95,13 +95,13 @@ static int go(void *arg, struct err *err)
                        "A\x1f"
                        "A/B",
                        "p", "f", "e");
-    for (int steps = 0; rc == 0 && !place_equal(&at, &target); steps++) {
+    struct step step;
+    for (int steps = 0; rc == 0 && (step = place_next_step(&at, &target, unknown)).kind != STEP_HERE; steps++) {
         assert_true(steps < 10);
-        struct step step = place_next_step(&at, &target, unknown);
         rc = place_take_step(&at, &step);
     }
     if (rc == 0) rc = place_copy(&copy, &at);
-    if (rc == 0) assert_true(place_equal(&copy, &target));
+    if (rc == 0) assert_int_equal(place_next_step(&copy, &target, unknown).kind, STEP_HERE);
     place_clear(&at);
     place_clear(&target);
     place_clear(&copy);

@@ -138,7 +138,7 @@ TEST(test_bill_is_the_sum_of_the_files)
     struct err err = {0};
     sync_all(&world, false);
     pg_exec(&world.pg, "UPDATE elevations SET amount = 1 + id % 5");
-    struct db *db = db_open(world.pg.url, 60000, "bill", &err);
+    struct db *db = db_open(world.pg.url, NULL, 60000, "bill", &err);
     assert_int_equal(sqlite3_open(":memory:", &sums), SQLITE_OK);
     run(sums, "CREATE TABLE lines (kind, code, colour, n, length, area)");
 

@@ -244,7 +244,7 @@ TEST(test_lost_lease_cannot_write)
     struct err err = {0};
     struct lease old, young;
     struct project_counts counts;
-    struct db *db = db_open(world.pg.url, 10000, "test", &err);
+    struct db *db = db_open(world.pg.url, NULL, 10000, "test", &err);
     assert_int_equal(lease_acquire(db, &old, "project:x", "a", 1, &err), 0);
     WAIT_UNTIL(lease_acquire(db, &young, "project:x", "b", 60000, &err) == 0, 5000);
     const struct stage stage = {.db = db};
@@ -264,7 +264,7 @@ TEST(test_token_that_a_server_gives_twice_is_kept_once)
 {
     struct err err = {0};
     const struct lease holder = {.name = "twice", .token = 1};
-    struct db *db = db_open(world.pg.url, 10000, "test", &err);
+    struct db *db = db_open(world.pg.url, NULL, 10000, "test", &err);
 
     for (int slot = 0; slot < 2; slot++) {
         assert_int_equal(upstream_login_begins(db, "http://twice", "u", slot, &holder, &err), 0);

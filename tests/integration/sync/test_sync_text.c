@@ -95,7 +95,7 @@ static void check_error_text(struct db *db, const char *text)
 TEST(test_no_text_is_an_error)
 {
     struct err err = {0};
-    struct db *db = db_open(world.pg.url, 30000, "test", &err);
+    struct db *db = db_open(world.pg.url, NULL, 30000, "test", &err);
     assert_non_null(db);
     assert_int_equal(db_script(db, &err, "CREATE TEMP TABLE texts (a text, b text)"), 0);
     each_text(check_parameter, db);

@@ -176,7 +176,7 @@ TEST(test_what_takes_long_is_let_alone)
 TEST(test_statement_that_the_server_ends_is_no_lost_connection)
 {
     struct err err = {0};
-    struct db *db = db_open(pg.url, 200, "test", &err);
+    struct db *db = db_open(pg.url, NULL, 200, "test", &err);
 
     assert_true(db_exec(db, &err, "SELECT pg_sleep(20)", 0, NULL) < 0);
 

@@ -125,7 +125,7 @@ TEST(test_settings_hold_in_every_transaction)
     pg_exec(&world.pg, "CREATE SCHEMA IF NOT EXISTS \"their own\"");
     snprintf(url, sizeof url, "%s&options=-c%%20search_path%%3D%%22their%%5C%%20own%%22%%20--work-mem%%3D3MB",
              pooler.url);
-    struct db *db = db_open(url, 7000, "test", &err), *other = db_open(pooler.url, 9000, "test", &err);
+    struct db *db = db_open(url, NULL, 7000, "test", &err), *other = db_open(pooler.url, NULL, 9000, "test", &err);
     if (!db || !other) fail_msg("%s", err.text);
     assert_true(db_session(db)->is_pooled);
 
@@ -162,7 +162,7 @@ TEST(test_stage_that_a_crash_emptied_deletes_nothing)
     sync_world_clear(&world);
     sync_all(&world, true);
     world.database_url = NULL;
-    struct db *db = db_open(pooler.url, 10000, "test", &err);
+    struct db *db = db_open(pooler.url, NULL, 10000, "test", &err);
     assert_int_equal(lease_acquire(db, &lease, "tree", "test", 600000, &err), 0);
     assert_int_equal(stage_open(&stage, db, &lease, 100, &err), 0);
     assert_int_equal(tree_mark_listed(&stage, 'd', NULL, &err), 0);

@@ -110,7 +110,7 @@ static void other_database(const char *name, const char *sql, char *url, size_t 
     snprintf(create, sizeof create, "CREATE DATABASE %s", name);
     pg_exec(&pg, create);
     database_url(name, "postgres", "", url, size);
-    struct db *db = db_open(url, 10000, "test", &err);
+    struct db *db = db_open(url, NULL, 10000, "test", &err);
     if (!db || db_script(db, &err, sql) < 0) fail_msg("%s", err.text);
     db_close(db);
 }
@@ -161,7 +161,7 @@ TEST(test_options_of_the_url_are_kept)
     other_database("optional", "CREATE SCHEMA app2", url, sizeof url);
     database_url("optional", "postgres", "&options=-csearch_path%3Dapp2", url, sizeof url);
     must("migrate", url, NULL, true, "up to date");
-    struct db *db = db_open(url, 10000, "test", &err);
+    struct db *db = db_open(url, NULL, 10000, "test", &err);
     PGresult *r = db_query(db, &err,
                            "SELECT count(*) FILTER (WHERE schemaname = 'app2'), count(*) FILTER (WHERE schemaname ="
                            " 'public'), current_setting('statement_timeout'), current_setting('timezone') FROM"
@@ -186,7 +186,7 @@ TEST(test_role_that_may_only_write_rows_is_enough)
     must("migrate", url, NULL, true, "up to date");
     must("check", url_writer, NULL, false, "GRANT SELECT, INSERT");
     struct err err = {0};
-    struct db *db = db_open(url, 10000, "test", &err);
+    struct db *db = db_open(url, NULL, 10000, "test", &err);
     assert_int_equal(
         db_script(db, &err, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO writer"), 0);
     must("check", url_writer, NULL, false, "GRANT SELECT, INSERT");
@@ -207,7 +207,7 @@ TEST(test_shape_is_that_of_the_migrations)
     other_database("shape", "SELECT 1", url, sizeof url);
     must("migrate", url, NULL, true, "up to date");
     shape_of(NULL, false, &tables, &columns);
-    struct db *db = db_open(url, 10000, "test", &err);
+    struct db *db = db_open(url, NULL, 10000, "test", &err);
     const char *values[] = {tables.data, columns.data};
     PGresult *r = db_query(db, &err,
                            "WITH ours AS (SELECT DISTINCT t, c FROM unnest($1::text[], $2::text[]) AS w(t, c)),"
