@@ -157,6 +157,15 @@ bool process_logged(struct process *p, const char *text)
     return is_there;
 }
 
+int process_log_count(struct process *p, const char *text)
+{
+    char *log = process_log(p);
+    int count = 0;
+    for (const char *at = log; (at = strstr(at, text)); at += strlen(text)) count++;
+    free(log);
+    return count;
+}
+
 int process_run(char *const argv[], char *const env[], char **output)
 {
     struct process p;

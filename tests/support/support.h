@@ -43,6 +43,7 @@ int process_wait(struct process *p, int64_t timeout_ms);               /* wait s
 void process_stop(struct process *p);                                  /* TERM, then KILL of the group after 20 s */
 char *process_log(struct process *p);                                  /* all output so far; free() it */
 bool process_logged(struct process *p, const char *text);              /* output so far contains text */
+int process_log_count(struct process *p, const char *text);            /* how often */
 int process_run(char *const argv[], char *const env[], char **output); /* runs to its end (60 s at most): exit status */
 
 /* A redis-server (append-only file on) and a PostgreSQL of the test's own. */

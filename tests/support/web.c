@@ -74,6 +74,17 @@ void web_run_unready(struct web_server *w, const char *const extra[])
     run(w, extra, true);
 }
 
+void web_run_on(struct web_server *w, struct sim_server *sim, const char *const arguments[], const char *const extra[])
+{
+    static char base_url[200];
+    const char *env[40] = {base_url, "LOGIKAL_AUTH_USERNAME=demo", "LOGIKAL_AUTH_PASSWORD=demo"};
+    sim_start(sim, arguments);
+    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim->base_url);
+    for (int n = 3; extra && *extra && n < 39;) env[n++] = *extra++;
+    web_run(w, env, true);
+    web_log_in(w);
+}
+
 int web_connect(struct web_server *w)
 {
     struct sockaddr_in to = {
@@ -99,17 +110,29 @@ void web_end(struct web_server *w)
     pg_stop(&w->pg);
 }
 
-struct http_reply web_call(struct web_server *w, const char *method, const char *path, const char *token,
-                           const char *body)
+static struct http_reply request(struct web_server *w, const char *method, const char *path, const char *token,
+                                 const char *header, const char *body)
 {
-    char url[1200], bearer[2200];
+    char url[5000], bearer[2200];
     const char *headers[3] = {NULL};
     int n = 0;
     snprintf(url, sizeof url, "%s%s", w->url, path);
     snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token ? token : "");
     if (token) headers[n++] = bearer;
-    if (body) headers[n++] = "Content-Type: application/json";
+    if (header) headers[n++] = header;
     return http_request(method, url, headers, body);
+}
+
+struct http_reply web_call(struct web_server *w, const char *method, const char *path, const char *token,
+                           const char *body)
+{
+    return request(w, method, path, token, body ? "Content-Type: application/json" : NULL, body);
+}
+
+struct http_reply web_ask(struct web_server *w, const char *method, const char *path, const char *token,
+                          const char *header)
+{
+    return request(w, method, path, token, header, NULL);
 }
 
 int web_status(struct web_server *w, const char *method, const char *path, const char *token, const char *body)

@@ -21,6 +21,8 @@ void web_migrate(struct web_server *w); /* once more */
 void web_run(struct web_server *w, const char *const extra[], bool with_database);
 /* The same with its database, of which nothing is waited for. */
 void web_run_unready(struct web_server *w, const char *const extra[]);
+/* A simulator with these arguments, and the role on it with what more is set; an administrator is logged in. */
+void web_run_on(struct web_server *w, struct sim_server *sim, const char *const arguments[], const char *const extra[]);
 void web_stop(struct web_server *w); /* TERM; fails the test unless it exits 0 */
 void web_log_in(struct web_server *w);
 void web_end(struct web_server *w);
@@ -48,7 +50,10 @@ int web_connect(struct web_server *w); /* a connection of its own, blocking */
 /* A request; token, body (JSON) may be NULL. */
 struct http_reply web_call(struct web_server *w, const char *method, const char *path, const char *token,
                            const char *body);
-/* The same, of which only the status matters. */
+/* With one more header (NULL: none). */
+struct http_reply web_ask(struct web_server *w, const char *method, const char *path, const char *token,
+                          const char *header);
+/* A request, of which only the status matters. */
 int web_status(struct web_server *w, const char *method, const char *path, const char *token, const char *body);
 /* Registers a client with these permissions (a JSON list) and logs it in: its token, to be freed. */
 char *web_client(struct web_server *w, const char *client_id, const char *permissions);

@@ -22,21 +22,11 @@ static struct sim_server sim;
 
 FIXTURE(set_up)
 {
-    static char base_url[200];
     static const char *const small[] = {"--preset", "field-case", "--delay", "elevation=100,parts=200", NULL};
     web_servers(&web);
-    sim_start(&sim, small);
-    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
-    const char *const env[] = {base_url,
-                               "LOGIKAL_AUTH_USERNAME=demo",
-                               "LOGIKAL_AUTH_PASSWORD=demo",
-                               "TRUSTED_PROXIES=127.0.0.1",
-                               "JWT_EXPIRE_MINUTES=7",
-                               "ADMIN_SESSION_EXPIRE_HOURS=3",
-                               "LOG_FORMAT=text",
-                               NULL};
-    web_run(&web, env, true);
-    web_log_in(&web);
+    const char *const env[] = {"TRUSTED_PROXIES=127.0.0.1", "JWT_EXPIRE_MINUTES=7", "ADMIN_SESSION_EXPIRE_HOURS=3",
+                               "LOG_FORMAT=text", NULL};
+    web_run_on(&web, &sim, small, env);
     return 0;
 }
 

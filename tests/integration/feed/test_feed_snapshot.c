@@ -47,11 +47,9 @@ FIXTURE(tear_down)
 
 static struct http_reply ask(const char *path, const char *bearer)
 {
-    char url[5000], header[2200];
-    snprintf(url, sizeof url, "%s/api/v1/changes%s", web.url, path);
-    snprintf(header, sizeof header, "Authorization: Bearer %s", bearer);
-    const char *headers[] = {header, NULL};
-    return http_request("GET", url, headers, NULL);
+    char full[4500];
+    snprintf(full, sizeof full, "/api/v1/changes%s", path);
+    return web_call(&web, "GET", full, bearer, NULL);
 }
 
 static const char *text_of(const cJSON *object, const char *name)

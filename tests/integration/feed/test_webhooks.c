@@ -211,20 +211,12 @@ TEST(test_https_needs_a_certificate_that_is_trusted)
 TEST(test_what_a_sync_in_a_child_of_web_changed_is_told_when_it_ends)
 {
     static const char *const few[] = {"--preset", "field-case", "--delay-scale", "0", NULL};
-    static char base_url[200];
     struct sim_server sim;
-    sim_start(&sim, few);
-    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
-    const char *environment[] = {base_url,
-                                 "LOGIKAL_AUTH_USERNAME=demo",
-                                 "LOGIKAL_AUTH_PASSWORD=demo",
-                                 "WEBHOOK_ALLOW_NETWORKS=127.0.0.0/8",
+    const char *environment[] = {"WEBHOOK_ALLOW_NETWORKS=127.0.0.0/8",
                                  "WEBHOOK_TICK_SECONDS=0", /* nothing but the end of the sync brings it about */
-                                 "BACKGROUND_SYNC_ENABLED=false",
-                                 NULL};
+                                 "BACKGROUND_SYNC_ENABLED=false", NULL};
     web_stop(&hooked.web);
-    web_run(&hooked.web, environment, true);
-    web_log_in(&hooked.web);
+    web_run_on(&hooked.web, &sim, few, environment);
     struct hook h = hook_make("/ok?child", "");
 
     cJSON_Delete(hook_call("POST", "/api/v1/sync/full", NULL, 200));

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cjson/cJSON.h>
 
+#include "tests/support/answers/operations.h"
 #include "tests/support/web.h"
 
 #define MANY 900
@@ -51,9 +52,7 @@ FIXTURE(set_up)
     char *token = web_client(&web, "1", "[\"projects:read\",\"elevations:read\",\"sync:write\",\"admin:read\"]");
     snprintf(client, sizeof client, "%s", token);
     free(token);
-    struct http_reply reply = web_call(&web, "GET", "/openapi.json", NULL, NULL);
-    api = cJSON_Parse(reply.body);
-    http_reply_free(&reply);
+    api = operations_load(&web);
     return 0;
 }
 
@@ -84,24 +83,6 @@ static void send_request(const char *method, const char *path, const char *token
     fds[fd_count++] = fd;
 }
 
-static void fill(const char *pattern, const cJSON *operation, char *path, size_t size)
-{
-    size_t used = 0;
-    const cJSON *p;
-    for (; *pattern; pattern++) {
-        bool is_parameter = *pattern == '{';
-        if (is_parameter) pattern = strchr(pattern, '}');
-        used += (size_t)snprintf(path + used, size - used, "%c", is_parameter ? '1' : *pattern);
-    }
-    cJSON_ArrayForEach(p, cJSON_GetObjectItem(operation, "parameters")) {
-        const cJSON *word = cJSON_GetObjectItem(cJSON_GetObjectItem(p, "schema"), "enum");
-        if (strcmp(cJSON_GetObjectItem(p, "in")->valuestring, "query") != 0) continue;
-        if (!cJSON_IsTrue(cJSON_GetObjectItem(p, "required"))) continue;
-        used += (size_t)snprintf(path + used, size - used, "%c%s=%s", strchr(path, '?') ? '&' : '?',
-                                 cJSON_GetObjectItem(p, "name")->valuestring, word ? word->child->valuestring : "1");
-    }
-}
-
 /* Every operation that reads, as client and as administrator, equal ones thrice (they wait for one another), as HEAD
  * once; logins; and changes that wait for a table or for Redis. */
 static void send_all(void)
@@ -121,7 +102,7 @@ static void send_all(void)
         const cJSON *get = cJSON_GetObjectItem(item, "get");
         char path[512];
         if (!get || strncmp(item->string, "/assets", 7) == 0) continue;
-        fill(item->string, get, path, sizeof path);
+        operations_path(item->string, get, path, sizeof path);
         for (int i = 0; i < 3; i++) send_request("GET", path, client, "");
         send_request("GET", path, web.admin, "");
         send_request("HEAD", path, web.admin, "");

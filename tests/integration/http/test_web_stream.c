@@ -49,11 +49,7 @@ static void prepare(struct download *d, const char *path)
 
 static struct http_reply ask(const char *method, const char *path, const char *more)
 {
-    char url[300], bearer[2200];
-    snprintf(url, sizeof url, "%s%s", web.url, path);
-    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token);
-    const char *headers[] = {bearer, more, NULL};
-    return http_request(method, url, headers, NULL);
+    return web_ask(&web, method, path, token, more);
 }
 
 static char *etag_of(const struct http_reply *reply)

@@ -6,25 +6,20 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 
 static struct rig rig;
 static struct process beats[2];
 
 FIXTURE(set_up)
 {
-    memset(beats, 0, sizeof beats);
     rig_open(&rig, NULL);
     return 0;
 }
 
 FIXTURE(tear_down)
 {
-    for (int i = 0; i < 2; i++)
-        if (beats[i].pid > 0) {
-            if (process_running(&beats[i])) process_stop(&beats[i]);
-            rig_check(&beats[i]);
-        }
+    for (int i = 0; i < 2; i++) rig_end(&beats[i]);
     rig_close(&rig);
     return 0;
 }
@@ -118,11 +113,7 @@ TEST(test_redis_away_and_back)
 
 static int ticks_logged(struct process *p)
 {
-    char *log = process_log(p);
-    int count = 0;
-    for (const char *at = log; (at = strstr(at, "tick smart-sync-scheduler")); at++) count++;
-    free(log);
-    return count;
+    return process_log_count(p, "tick smart-sync-scheduler");
 }
 
 static int64_t commands(void)

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "conf/clock.h"
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 
 #define WORKERS       2
 #define POISONS       3

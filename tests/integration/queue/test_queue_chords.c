@@ -3,7 +3,7 @@
 #include <signal.h>
 
 #include "conf/clock.h"
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 #include "tests/support/servers/proxy.h"
 
 static struct rig rig;
@@ -14,8 +14,6 @@ static const char *const quick[] = {"WORKER_LEASE_SECONDS=2", "WORKER_QUEUES=syn
 
 static void start_with(const char *const extra[])
 {
-    memset(&first, 0, sizeof first);
-    memset(&second, 0, sizeof second);
     memset(&proxy, 0, sizeof proxy);
     rig_open(&rig, extra);
 }
@@ -44,13 +42,8 @@ static int set_up_small(void **state)
 
 FIXTURE(tear_down)
 {
-    struct process *all[] = {&first, &second};
-    for (int i = 0; i < 2; i++) {
-        if (all[i]->pid <= 0) continue;
-        kill(all[i]->pid, SIGCONT);
-        if (process_running(all[i])) process_stop(all[i]);
-        rig_check(all[i]);
-    }
+    rig_end(&first);
+    rig_end(&second);
     proxy_stop(&proxy);
     rig_close(&rig);
     return 0;
@@ -58,8 +51,7 @@ FIXTURE(tear_down)
 
 static void start(struct process *p, const char *name)
 {
-    rig_role(&rig, p, name, "worker", quick);
-    WAIT_UNTIL(process_logged(p, "connected to"), 20000);
+    rig_worker(&rig, p, name, quick);
 }
 
 /* ---- chords ---- */

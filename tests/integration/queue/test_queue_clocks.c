@@ -3,7 +3,7 @@
 #include <signal.h>
 
 #include "conf/clock.h"
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 #include "tests/support/shimmed.h"
 
 #define FREEZE_MS 3600 /* longer than the lease */

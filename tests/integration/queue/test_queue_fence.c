@@ -5,7 +5,7 @@
 #include <signal.h>
 
 #include "conf/clock.h"
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 #include "tests/support/servers/proxy.h"
 
 static struct rig rig;
@@ -16,8 +16,6 @@ static const char *const single[] = {"WORKER_LEASE_SECONDS=2", "WORKER_QUEUES=sy
 
 FIXTURE(set_up)
 {
-    memset(&first, 0, sizeof first);
-    memset(&second, 0, sizeof second);
     memset(&proxy, 0, sizeof proxy);
     rig_open(&rig, NULL);
     return 0;
@@ -25,13 +23,8 @@ FIXTURE(set_up)
 
 FIXTURE(tear_down)
 {
-    struct process *all[] = {&first, &second};
-    for (int i = 0; i < 2; i++)
-        if (all[i]->pid > 0) {
-            kill(all[i]->pid, SIGCONT);
-            if (process_running(all[i])) process_stop(all[i]);
-            rig_check(all[i]);
-        }
+    rig_end(&first);
+    rig_end(&second);
     proxy_stop(&proxy);
     rig_close(&rig);
     return 0;
@@ -39,9 +32,7 @@ FIXTURE(tear_down)
 
 static void start(struct process *p, const char *name)
 {
-    rig_role(&rig, p, name, "worker", single);
-    WAIT_UNTIL(process_logged(p, "connected to"), 20000);
-    WAIT_UNTIL(rig_int(&rig, "ZCARD logikald.workers") >= 1, 10000);
+    rig_worker(&rig, p, name, single);
 }
 
 static cJSON *follow_up(const char *id)

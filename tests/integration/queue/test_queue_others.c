@@ -5,7 +5,7 @@
 
 #include "conf/clock.h"
 #include "ipc/queue/queue.h"
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 
 static struct rig rig;
 static struct process first, second;
@@ -15,39 +15,16 @@ static const char *const quick[] = {"WORKER_LEASE_SECONDS=3", "WORKER_QUEUES=syn
 
 FIXTURE(set_up)
 {
-    memset(&first, 0, sizeof first);
-    memset(&second, 0, sizeof second);
     rig_open(&rig, NULL);
     return 0;
 }
 
 FIXTURE(tear_down)
 {
-    struct process *all[] = {&first, &second};
-    for (int i = 0; i < 2; i++)
-        if (all[i]->pid > 0) {
-            kill(all[i]->pid, SIGCONT);
-            if (process_running(all[i])) process_stop(all[i]);
-            rig_check(all[i]);
-        }
+    rig_end(&first);
+    rig_end(&second);
     rig_close(&rig);
     return 0;
-}
-
-static void start(struct process *p, const char *name, const char *const env[])
-{
-    rig_role(&rig, p, name, "worker", env);
-    WAIT_UNTIL(process_logged(p, "connected to"), 20000);
-    WAIT_UNTIL(rig_int(&rig, "ZCARD logikald.workers") >= 1, 20000);
-}
-
-static int lines_with(struct process *p, const char *text)
-{
-    char *log = process_log(p);
-    int count = 0;
-    for (const char *at = log; (at = strstr(at, text)); at += strlen(text)) count++;
-    free(log);
-    return count;
 }
 
 static bool is_waiting_somewhere(const char *id)
@@ -107,7 +84,7 @@ TEST(test_orphans_of_any_form)
         restored += rows[i].is_restored;
     }
 
-    start(&first, "first", quick);
+    rig_worker(&rig, &first, "first", quick);
 
     for (int i = 0; i < ROWS; i++)
         if (rows[i].is_restored) WAIT_UNTIL(rig_has_state(&rig, rows[i].id, "SUCCESS"), 20000);
@@ -127,7 +104,7 @@ TEST(test_visibility_timeout_is_a_setting)
         redisCommand(rig.redis, "HSET unacked long %s",
                      "[{\"headers\": {\"task\": \"tasks.diagnostics.noop\", \"id\": \"long\"}}, \"\", \"sync\"]"));
     rig_text(&rig, "ZADD unacked_index %lld long", (long long)(wall_ms() / 1000 - 4000)); /* 67 minutes */
-    start(&first, "first", patient);
+    rig_worker(&rig, &first, "first", patient);
     rig_send(&rig, "sync", "sleep", "wait", "[0.5]");
     WAIT_UNTIL(rig_has_state(&rig, "wait", "SUCCESS"), 20000);
     assert_int_equal(rig_int(&rig, "HEXISTS unacked long"), 1);
@@ -171,7 +148,7 @@ static void send_many(const char *queue, const char *task, const char *prefix, i
 
 TEST(test_rate_limit_delays_only_its_own_task)
 {
-    start(&first, "first", quick);
+    rig_worker(&rig, &first, "first", quick);
     WAIT_UNTIL(rig_int(&rig, "PUBSUB NUMPAT") >= 1, 10000);
     control("rate_limit", "{\"task_name\": \"tasks.diagnostics.echo\", \"rate_limit\": \"1/h\"}");
     rig_send(&rig, "sync", "sleep", "long", "[0.1]");
@@ -240,7 +217,7 @@ TEST(test_revoke_that_nobody_hears)
     struct message_spec later = {
         .task = "tasks.diagnostics.effect", .id = "later", .queue = "sync", .eta_us = wall_us() + 3600000000};
     rig_send_spec(&rig, &later);
-    start(&first, "first", quick);
+    rig_worker(&rig, &first, "first", quick);
     WAIT_UNTIL(rig_int(&rig, "ZCARD logikald.scheduled") == 1, 10000);
     process_stop(&first);
     rig_send(&rig, "sync", "effect", "queued", "[\"seen\"]");
@@ -250,7 +227,7 @@ TEST(test_revoke_that_nobody_hears)
 
     assert_true(rig_has_state(&rig, "later", "REVOKED"));
     assert_int_equal(rig_int(&rig, "ZCARD logikald.scheduled"), 0);
-    start(&first, "first-again", quick);
+    rig_worker(&rig, &first, "first-again", quick);
     WAIT_UNTIL(rig_has_state(&rig, "queued", "REVOKED"), 10000);
     WAIT_UNTIL(rig_has_state(&rig, "wanted", "SUCCESS"), 10000);
     assert_int_equal(rig_int(&rig, "EXISTS seen"), 0);
@@ -259,7 +236,7 @@ TEST(test_revoke_that_nobody_hears)
 /* The worker's control connection is away when the revoke is told. */
 TEST(test_revoke_while_the_listener_is_away)
 {
-    start(&first, "first", quick);
+    rig_worker(&rig, &first, "first", quick);
     rig_send(&rig, "sync", "sleep", "a", "[6]");
     rig_send(&rig, "sync", "sleep", "b", "[6]");
     WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 2, 10000);
@@ -282,7 +259,7 @@ static void as_user(const char *rules)
 TEST(test_user_without_channels)
 {
     as_user("~* +@all resetchannels");
-    start(&first, "first", quick);
+    rig_worker(&rig, &first, "first", quick);
     rig_send(&rig, "sync", "fail", "bad", "[\"x\"]");
     rig_send(&rig, "sync", "noop", "good", "[]");
     rig_send(&rig, "sync", "nobody.knows", "unknown", "[]");
@@ -294,8 +271,8 @@ TEST(test_user_without_channels)
     WAIT_UNTIL(process_logged(&first, "remote control and revokes are not heard"), 10000);
     rig_send(&rig, "sync", "sleep", "pause", "[1]");
     WAIT_UNTIL(rig_has_state(&rig, "pause", "SUCCESS"), 20000);
-    assert_true(lines_with(&first, "remote control and revokes are not heard") <= 2);
-    assert_true(lines_with(&first, "whoever waits is not told") <= 2);
+    assert_true(process_log_count(&first, "remote control and revokes are not heard") <= 2);
+    assert_true(process_log_count(&first, "whoever waits is not told") <= 2);
 
     char url[160], *output = NULL;
     snprintf(url, sizeof url, "REDIS_URL=%s", rig.url);
@@ -333,7 +310,7 @@ TEST(test_rights_that_come_and_go)
                                         "-get",  "-time",  "-publish", "-expire",  "-zscore", "-hgetall"};
     enum { COUNT = sizeof taken / sizeof *taken };
     as_user("~* &* +@all");
-    start(&first, "first", quick);
+    rig_worker(&rig, &first, "first", quick);
     for (int i = 0; i < COUNT; i++) {
         char id[32], id2[32], effect[64];
         snprintf(id, sizeof id, "r%d", i);
@@ -359,7 +336,7 @@ TEST(test_rights_that_come_and_go)
     }
     assert_int_equal(rig_int(&rig, "LLEN followups"), 2 * COUNT);
     assert_int_equal(rig_int(&rig, "LLEN logikald.dead"), COUNT);
-    assert_true(lines_with(&first, "could not be stored") >= 1);
+    assert_true(process_log_count(&first, "could not be stored") >= 1);
 }
 
 #define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -2,7 +2,7 @@
 #include <signal.h>
 
 #include "conf/clock.h"
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 
 static struct rig rig;
 static struct process worker;
@@ -10,17 +10,13 @@ static const char *const env[] = {"WORKER_QUEUES=sync,scheduler", "WORKER_LEASE_
 
 FIXTURE(set_up)
 {
-    memset(&worker, 0, sizeof worker);
     rig_open(&rig, NULL);
     return 0;
 }
 
 FIXTURE(tear_down)
 {
-    if (worker.pid > 0) {
-        process_stop(&worker);
-        rig_check(&worker);
-    }
+    rig_end(&worker);
     rig_close(&rig);
     return 0;
 }
@@ -28,16 +24,8 @@ FIXTURE(tear_down)
 /* `logikald queue` with these words; its output, and its status. */
 static char *tool(int expected, const char *verb, const char *word)
 {
-    char url[160], *output = NULL;
-    char *argv[] = {(char *)(uintptr_t)support_program("logikald-roles"),
-                    "queue",
-                    (char *)(uintptr_t)verb,
-                    "--json",
-                    (char *)(uintptr_t)word,
-                    NULL};
-    snprintf(url, sizeof url, "REDIS_URL=%s", rig.server.url);
-    char *own[] = {url, NULL};
-    int status = process_run(argv, own, &output);
+    char *output = NULL;
+    int status = rig_tool(&rig, verb, word, &output);
     if (status != expected) fail_msg("queue %s: %d: %s", verb, status, output);
     return output;
 }

@@ -5,7 +5,7 @@
 #include <zlib.h>
 
 #include "conf/clock.h"
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 #include "tests/support/servers/proxy.h"
 
 static struct rig rig;
@@ -14,7 +14,6 @@ static struct proxy proxy;
 
 FIXTURE(set_up)
 {
-    memset(&worker, 0, sizeof worker);
     memset(&proxy, 0, sizeof proxy);
     rig_open(&rig, NULL);
     return 0;
@@ -22,10 +21,7 @@ FIXTURE(set_up)
 
 FIXTURE(tear_down)
 {
-    if (worker.pid > 0) {
-        if (process_running(&worker)) process_stop(&worker);
-        rig_check(&worker);
-    }
+    rig_end(&worker);
     proxy_stop(&proxy);
     rig_close(&rig);
     return 0;
@@ -35,15 +31,6 @@ static void start(const char *const env[])
 {
     rig_role(&rig, &worker, "worker", "worker", env);
     WAIT_UNTIL(process_logged(&worker, "connected to"), 20000);
-}
-
-static int lines_with(struct process *p, const char *text)
-{
-    char *log = process_log(p);
-    int count = 0;
-    for (const char *at = log; (at = strstr(at, text)); at += strlen(text)) count++;
-    free(log);
-    return count;
 }
 
 static int64_t results(void)
@@ -92,7 +79,7 @@ TEST(test_full_redis_heals)
 
     WAIT_UNTIL(rig_left(&rig) == 0, 60000);
     assert_int_equal(results(), sent);
-    assert_true(lines_with(&worker, "OOM") <= 2);
+    assert_true(process_log_count(&worker, "OOM") <= 2);
     process_stop(&worker);
     assert_int_equal(rig_int(&rig, "LLEN sync"), 0);
 }
@@ -190,7 +177,7 @@ TEST(test_poison_is_buried_whatever_its_tag)
     WAIT_UNTIL(rig_has_state(&rig, "innocent", "SUCCESS") && rig_has_state(&rig, "quick", "SUCCESS"), 20000);
     for (int i = 0; i < COUNT; i++)
         assert_true(rig_has_state(&rig, (snprintf(id, sizeof id, "p%d", i), id), "FAILURE"));
-    assert_int_equal(lines_with(&worker, "died of signal"), 5 * COUNT);
+    assert_int_equal(process_log_count(&worker, "died of signal"), 5 * COUNT);
     assert_int_equal(rig_int(&rig, "HLEN logikald.history"), 0);
     assert_int_equal(rig_int(&rig, "HLEN unacked"), 0);
 }

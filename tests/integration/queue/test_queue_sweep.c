@@ -4,7 +4,7 @@
 
 #include "conf/clock.h"
 #include "ipc/queue/queue.h"
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 
 #define MANY 700
 

@@ -4,40 +4,28 @@
 
 #include "conf/clock.h"
 #include "ipc/queue/queue.h"
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 
 static struct rig rig;
 static struct process worker;
 
 FIXTURE(set_up)
 {
-    memset(&worker, 0, sizeof worker);
     rig_open(&rig, NULL);
     return 0;
 }
 
 FIXTURE(tear_down)
 {
-    if (worker.pid > 0) {
-        process_stop(&worker);
-        rig_check(&worker);
-    }
+    rig_end(&worker);
     rig_close(&rig);
     return 0;
 }
 
 static cJSON *tool(const char *a, const char *b)
 {
-    char url[160], *output = NULL;
-    char *argv[] = {(char *)(uintptr_t)support_program("logikald-roles"),
-                    "queue",
-                    (char *)(uintptr_t)a,
-                    "--json",
-                    (char *)(uintptr_t)b,
-                    NULL};
-    snprintf(url, sizeof url, "REDIS_URL=%s", rig.server.url);
-    char *env[] = {url, NULL};
-    int status = process_run(argv, env, &output);
+    char *output = NULL;
+    int status = rig_tool(&rig, a, b, &output);
     cJSON *json = cJSON_Parse(output);
     if (status != 0 || !json) fail_msg("queue %s: %d: %s", a, status, output);
     free(output);

@@ -8,7 +8,7 @@
 
 #include "conf/clock.h"
 #include "ipc/redis/redis.h"
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 
 struct probe {
     struct event_base *base;

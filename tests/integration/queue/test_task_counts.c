@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 #include "tests/support/web.h"
 
 #define NOOP  "tasks.diagnostics.noop"
@@ -23,8 +23,6 @@ static const char *const settings[] = {"WORKER_QUEUES=sync", "TASK_MAX_DELIVERIE
 FIXTURE(set_up)
 {
     static char url[160];
-    memset(&first, 0, sizeof first);
-    memset(&second, 0, sizeof second);
     static const char *const safe[] = {"--appendfsync", "always", NULL};
     rig_open(&rig, safe);
     snprintf(url, sizeof url, "REDIS_URL=%s", rig.server.url);
@@ -35,12 +33,8 @@ FIXTURE(set_up)
 
 FIXTURE(tear_down)
 {
-    struct process *all[] = {&first, &second};
-    for (int i = 0; i < 2; i++)
-        if (all[i]->pid > 0) {
-            if (process_running(all[i])) process_stop(all[i]);
-            rig_check(all[i]);
-        }
+    rig_end(&first);
+    rig_end(&second);
     web_stop(&web);
     rig_close(&rig);
     return 0;

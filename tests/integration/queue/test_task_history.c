@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 #include "tests/support/web.h"
 
 #define D "tasks.diagnostics."
@@ -43,8 +43,7 @@ FIXTURE(set_up)
 
 FIXTURE(tear_down)
 {
-    if (worker.pid > 0 && process_running(&worker)) process_stop(&worker);
-    rig_check(&worker);
+    rig_end(&worker);
     web_end(&web);
     rig_close(&rig);
     return 0;

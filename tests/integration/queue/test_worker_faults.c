@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 
 static struct rig rig;
 static struct process first, second;
@@ -14,36 +14,23 @@ static const char *const quick[] = {"WORKER_LEASE_SECONDS=2", "WORKER_QUEUES=syn
 
 FIXTURE(set_up)
 {
-    memset(&first, 0, sizeof first);
-    memset(&second, 0, sizeof second);
     rig_open(&rig, NULL);
     return 0;
 }
 
 FIXTURE(tear_down)
 {
-    struct process *all[] = {&first, &second};
-    for (int i = 0; i < 2; i++)
-        if (all[i]->pid > 0) {
-            if (process_running(all[i])) process_stop(all[i]);
-            rig_check(all[i]);
-        }
+    rig_end(&first);
+    rig_end(&second);
     rig_close(&rig);
     return 0;
-}
-
-static void start(struct process *p, const char *name, const char *const env[])
-{
-    rig_role(&rig, p, name, "worker", env);
-    WAIT_UNTIL(process_logged(p, "connected to"), 20000);
-    WAIT_UNTIL(rig_int(&rig, "ZCARD logikald.workers") >= 1, 10000);
 }
 
 TEST(test_successor_takes_over_at_once)
 {
     const char *const env[] = {"LOGIKALD_SUPERVISOR_ID=s1", "LOGIKALD_INSTANCE=worker.0", "WORKER_QUEUES=sync",
                                "WORKER_LEASE_SECONDS=60", NULL};
-    start(&first, "first", env);
+    rig_worker(&rig, &first, "first", env);
     rig_send(&rig, "sync", "effect", "t1", "[\"seen\", 3000]");
     WAIT_UNTIL(rig_has_state(&rig, "t1", "STARTED"), 10000);
     char previous[64];
@@ -53,7 +40,7 @@ TEST(test_successor_takes_over_at_once)
     process_wait(&first, 5000);
     assert_int_equal(rig_int(&rig, "HLEN unacked"), 1);
     const char *const next[] = {env[0], env[1], env[2], env[3], previous, NULL};
-    start(&second, "second", next);
+    rig_worker(&rig, &second, "second", next);
 
     WAIT_UNTIL(process_logged(&second, "took over 1 messages"), 1000);
     WAIT_UNTIL(rig_has_state(&rig, "t1", "SUCCESS"), 15000);
@@ -63,8 +50,8 @@ TEST(test_successor_takes_over_at_once)
 
 TEST(test_other_worker_takes_over_after_the_lease)
 {
-    start(&first, "first", quick);
-    start(&second, "second", quick);
+    rig_worker(&rig, &first, "first", quick);
+    rig_worker(&rig, &second, "second", quick);
     rig_send(&rig, "sync", "effect", "t1", "[\"seen\", 1500]");
     rig_send(&rig, "sync", "effect", "t2", "[\"seen\", 1500]");
     rig_send(&rig, "sync", "effect", "t3", "[\"seen\", 1500]");
@@ -83,8 +70,8 @@ TEST(test_other_worker_takes_over_after_the_lease)
 
 TEST(test_long_task_keeps_its_message)
 {
-    start(&first, "first", quick);
-    start(&second, "second", quick);
+    rig_worker(&rig, &first, "first", quick);
+    rig_worker(&rig, &second, "second", quick);
     rig_send(&rig, "sync", "effect", "t1", "[\"seen\", 7000]");
     WAIT_UNTIL(rig_has_state(&rig, "t1", "SUCCESS"), 20000);
     assert_int_equal(rig_int(&rig, "GET seen"), 1);
@@ -93,12 +80,12 @@ TEST(test_long_task_keeps_its_message)
 
 TEST(test_frozen_worker_writes_nothing_afterwards)
 {
-    start(&first, "first", quick);
+    rig_worker(&rig, &first, "first", quick);
     rig_send(&rig, "sync", "sleep", "t1", "[4]");
     WAIT_UNTIL(rig_has_state(&rig, "t1", "PROGRESS") || rig_has_state(&rig, "t1", "STARTED"), 10000);
 
     kill(first.pid, SIGSTOP); /* its runner works on */
-    start(&second, "second", quick);
+    rig_worker(&rig, &second, "second", quick);
     WAIT_UNTIL(process_logged(&second, "a worker is dead"), 15000);
     WAIT_UNTIL(rig_has_state(&rig, "t1", "SUCCESS"), 15000);
     char *result = strdup(rig_text(&rig, "GET celery-task-meta-t1"));
@@ -114,7 +101,7 @@ TEST(test_frozen_worker_writes_nothing_afterwards)
 TEST(test_redis_killed_and_restarted)
 {
     char id[16];
-    start(&first, "first", quick);
+    rig_worker(&rig, &first, "first", quick);
     for (int i = 0; i < 30; i++) {
         snprintf(id, sizeof id, "t%d", i);
         rig_send(&rig, "sync", "effect", id, "[\"seen\", 100]");
@@ -137,7 +124,7 @@ TEST(test_redis_killed_and_restarted)
 
 TEST(test_redis_that_forgot_gets_the_result)
 {
-    start(&first, "first", quick);
+    rig_worker(&rig, &first, "first", quick);
     rig_send(&rig, "sync", "sleep", "t1", "[3]");
     WAIT_UNTIL(rig_has_state(&rig, "t1", "STARTED") || rig_has_state(&rig, "t1", "PROGRESS"), 10000);
 
@@ -154,7 +141,7 @@ TEST(test_redis_that_forgot_gets_the_result)
 TEST(test_redis_without_persistence_is_restarted)
 {
     char files[300];
-    start(&first, "first", quick);
+    rig_worker(&rig, &first, "first", quick);
     rig_send(&rig, "sync", "sleep", "t1", "[3]");
     WAIT_UNTIL(rig_has_state(&rig, "t1", "STARTED") || rig_has_state(&rig, "t1", "PROGRESS"), 10000);
     rig_send(&rig, "other", "noop", "t2", "[]"); /* nobody's */
@@ -176,7 +163,7 @@ TEST(test_redis_without_persistence_is_restarted)
 TEST(test_stop_hands_back_what_is_not_done)
 {
     const char *const env[] = {"WORKER_QUEUES=sync", "WORKER_GRACE_SECONDS=3", NULL};
-    start(&first, "first", env);
+    rig_worker(&rig, &first, "first", env);
     rig_send(&rig, "sync", "sleep", "long", "[60]");
     rig_send(&rig, "sync", "sleep", "short", "[0.5]");
     WAIT_UNTIL(rig_has_state(&rig, "short", "PROGRESS"), 10000);
@@ -195,7 +182,7 @@ TEST(test_stop_hands_back_what_is_not_done)
 
 TEST(test_full_and_read_only_redis)
 {
-    start(&first, "first", quick);
+    rig_worker(&rig, &first, "first", quick);
     rig_send(&rig, "sync", "sleep", "t1", "[1]");
     WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 1, 10000);
     rig_text(&rig, "CONFIG SET maxmemory 1");
@@ -218,7 +205,7 @@ TEST(test_orphans_of_python_workers_come_back)
     rig_text(&rig, "ZADD unacked_index 1000 tag");
     rig_text(&rig, "CONFIG SET maxmemory-policy allkeys-lru");
 
-    start(&first, "first", quick);
+    rig_worker(&rig, &first, "first", quick);
 
     WAIT_UNTIL(rig_has_state(&rig, "old", "SUCCESS"), 10000);
     WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 0, 10000);
@@ -229,7 +216,7 @@ TEST(test_runners_are_recycled)
 {
     char id[16];
     const char *const env[] = {"WORKER_QUEUES=sync", "WORKER_MAX_TASKS_PER_CHILD=3", "LOG_LEVEL=debug", NULL};
-    start(&first, "first", env);
+    rig_worker(&rig, &first, "first", env);
     for (int i = 0; i < 40; i++) {
         snprintf(id, sizeof id, "t%d", i);
         rig_send(&rig, "sync", "add", id, "[1, 2]");

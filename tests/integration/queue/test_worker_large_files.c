@@ -3,7 +3,7 @@
 #include <dirent.h>
 #include <unistd.h>
 
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 #include "tests/support/proc.h"
 #include "tests/support/sync_truth.h"
 

@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 
 #define TASKS      60
 #define BODY_BYTES 200000

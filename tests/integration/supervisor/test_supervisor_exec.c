@@ -39,11 +39,7 @@ static int ctl(const char *command, const char *argument)
 
 static int count_logged(const char *text)
 {
-    char *log = process_log(&s.process);
-    int count = 0;
-    for (const char *at = log; (at = strstr(at, text)); at += strlen(text)) count++;
-    free(log);
-    return count;
+    return process_log_count(&s.process, text);
 }
 
 #define EXECUTED "having been executed anew"

@@ -321,16 +321,7 @@ static void test_exec_of_itself_keeps_children_sockets_and_what_is_known(void **
         char *output;
         if (supervised_ctl(&s, &output, "reload", "--exec", NULL) != 0) fail_msg("%s", output);
         free(output);
-        char *log;
-        int64_t deadline = support_deadline(10000);
-        for (int seen = 0; seen < round;) {
-            if (support_late(deadline)) fail_msg("it was not executed anew: %s", process_log(&s.process));
-            seen = 0;
-            log = process_log(&s.process);
-            for (char *at = log; (at = strstr(at, "having been executed anew")); at++) seen++;
-            free(log);
-            support_pause();
-        }
+        WAIT_UNTIL(process_log_count(&s.process, "having been executed anew") >= round, 10000);
     }
     load_end();
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);

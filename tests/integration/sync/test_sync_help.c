@@ -1,6 +1,6 @@
 /* Two real workers on one Redis, one PostgreSQL and one upstream: a large sync is shared between them, and nothing is
  * lost when the one who helps dies or the one who leads is stopped. */
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 #include "tests/support/sync_truth.h"
 
 #include <signal.h>

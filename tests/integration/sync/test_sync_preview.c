@@ -15,17 +15,9 @@ FIXTURE(set_up)
 {
     static const char *const small[] = {"--preset", "field-case", "--seed", "5", NULL};
     web_servers(&web);
-    sim_start(&sim, small);
+    web_run_on(&web, &sim, small, NULL);
     snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
     snprintf(database, sizeof database, "DATABASE_URL=%s", web.pg.url);
-    const char *const env[] = {base_url,
-                               "LOGIKAL_AUTH_USERNAME=demo",
-                               "LOGIKAL_AUTH_PASSWORD=demo",
-                               "RATE_LIMIT_PER_MINUTE=0",
-                               "RATE_LIMIT_PER_HOUR=0",
-                               NULL};
-    web_run(&web, env, true);
-    web_log_in(&web);
     return 0;
 }
 

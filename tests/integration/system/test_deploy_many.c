@@ -26,11 +26,7 @@ static bool beat_leads(int i)
 
 static int count_in(struct instance *i, const char *text)
 {
-    char *log = process_log(&i->process);
-    int count = 0;
-    for (char *at = log; (at = strstr(at, text)); at += strlen(text)) count++;
-    free(log);
-    return count;
+    return process_log_count(&i->process, text);
 }
 
 static int ticks(int i)

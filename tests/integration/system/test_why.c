@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 
 #include "conf/clock.h"
-#include "tests/integration/queue/queue_rig.h"
+#include "tests/support/rig.h"
 #include "tests/support/stage.h"
 #include "tests/integration/system/why_situations.h"
 

@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "tests/support/answers/json_schema.h"
+#include "tests/support/answers/operations.h"
 #include "tests/support/web.h"
 
 static struct web_server web;
@@ -108,22 +109,13 @@ static void forget_clients(void);
 
 FIXTURE(set_up)
 {
-    static char base_url[200], redis_url[160];
+    static char redis_url[160];
     static const char *const small[] = {"--preset", "field-case", "--seed", "5", NULL};
     web_servers(&web);
     redis_server_start(&redis, NULL);
     snprintf(redis_url, sizeof redis_url, "REDIS_URL=%s", redis.url);
-    sim_start(&sim, small);
-    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
-    const char *const env[] = {base_url,
-                               redis_url,
-                               "LOGIKAL_AUTH_USERNAME=demo",
-                               "LOGIKAL_AUTH_PASSWORD=demo",
-                               "LOG_LEVEL=warning",
-                               "WEBHOOK_ALLOW_NETWORKS=127.0.0.0/8",
-                               NULL};
-    web_run(&web, env, true);
-    web_log_in(&web);
+    const char *const env[] = {redis_url, "LOG_LEVEL=warning", "WEBHOOK_ALLOW_NETWORKS=127.0.0.0/8", NULL};
+    web_run_on(&web, &sim, small, env);
     struct http_reply reply = web_call(&web, "POST", "/api/v1/sync/full", web.admin, NULL);
     if (reply.status != 200) fail_msg("the first sync: %d %s", reply.status, reply.body);
     http_reply_free(&reply);
@@ -136,10 +128,7 @@ FIXTURE(set_up)
     make_clients();
     free(web_client(&web, "doomed", "[]"));
     for (int i = 0; i < 2; i++) assert_int_equal(web_status(&web, "POST", "/api/v1/webhooks", web.admin, WEBHOOK), 200);
-    reply = web_call(&web, "GET", "/openapi.json", NULL, NULL);
-    api = cJSON_Parse(reply.body);
-    http_reply_free(&reply);
-    assert_non_null(api);
+    api = operations_load(&web);
     return 0;
 }
 

@@ -22,6 +22,8 @@ FIXTURE(tear_down)
     return 0;
 }
 
+static const char *const small[] = {"--preset", "field-case", NULL};
+static const char *const no_workers[] = {"BACKGROUND_SYNC_ENABLED=false", "LOG_LEVEL=error", NULL};
 static const char *const quiet[] = {"LOG_LEVEL=error", "DATABASE_STATEMENT_TIMEOUT_MS=120000", NULL};
 
 TEST(test_without_a_database_it_serves_what_needs_none)
@@ -92,18 +94,7 @@ TEST(test_a_database_that_hangs_is_noticed)
 TEST(test_without_redis_a_manual_sync_runs_in_a_child)
 {
     struct sim_server sim;
-    static char base_url[200];
-    static const char *const small[] = {"--preset", "field-case", NULL};
-    sim_start(&sim, small);
-    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
-    const char *const settings[] = {base_url,
-                                    "LOGIKAL_AUTH_USERNAME=demo",
-                                    "LOGIKAL_AUTH_PASSWORD=demo",
-                                    "BACKGROUND_SYNC_ENABLED=false",
-                                    "LOG_LEVEL=error",
-                                    NULL};
-    web_run(&web, settings, true);
-    web_log_in(&web);
+    web_run_on(&web, &sim, small, no_workers);
 
     struct http_reply held = web_call(&web, "POST", "/api/v1/sync/full", web.admin, NULL);
     struct http_reply loose = web_call(&web, "POST", "/api/v1/sync/force/directories?wait=false", web.admin, NULL);
@@ -131,18 +122,7 @@ TEST(test_without_redis_a_manual_sync_runs_in_a_child)
 TEST(test_a_stale_project_is_synced_before_it_is_answered)
 {
     struct sim_server sim;
-    static char base_url[200];
-    static const char *const small[] = {"--preset", "field-case", NULL};
-    sim_start(&sim, small);
-    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
-    const char *const settings[] = {base_url,
-                                    "LOGIKAL_AUTH_USERNAME=demo",
-                                    "LOGIKAL_AUTH_PASSWORD=demo",
-                                    "BACKGROUND_SYNC_ENABLED=false",
-                                    "LOG_LEVEL=error",
-                                    NULL};
-    web_run(&web, settings, true);
-    web_log_in(&web);
+    web_run_on(&web, &sim, small, no_workers);
     assert_int_equal(web_status(&web, "POST", "/api/v1/sync/full", web.admin, NULL), 200);
     char *project = pg_value(&web.pg, "SELECT logikal_id FROM projects LIMIT 1"), stored[200], synced[200];
     snprintf(stored, sizeof stored, "/api/v1/odoo/projects/%s/complete?auto_sync=false", project);

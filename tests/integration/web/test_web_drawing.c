@@ -13,23 +13,11 @@ static char *token;
 
 FIXTURE(set_up)
 {
-    static char base_url[200];
     static const char *const field[] = {"--preset", "field-case", "--seed", "5", NULL};
     web_servers(&web);
-    sim_start(&sim, field);
-    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
-    const char *const env[] = {base_url,
-                               "LOGIKAL_AUTH_USERNAME=demo",
-                               "LOGIKAL_AUTH_PASSWORD=demo",
-                               "LOGIKAL_RETRY_BUDGET_SECONDS=1",
-                               "LOGIKAL_MAX_DRAWING_BYTES=65536",
-                               "SYNC_PARTS_LISTS=false",
-                               "RATE_LIMIT_PER_MINUTE=0",
-                               "RATE_LIMIT_PER_HOUR=0",
-                               "LOG_LEVEL=warning",
-                               NULL};
-    web_run(&web, env, true);
-    web_log_in(&web);
+    const char *const env[] = {"LOGIKAL_RETRY_BUDGET_SECONDS=1", "LOGIKAL_MAX_DRAWING_BYTES=65536",
+                               "SYNC_PARTS_LISTS=false", "LOG_LEVEL=warning", NULL};
+    web_run_on(&web, &sim, field, env);
     token = web_client(&web, "erp", "[\"elevations:read\"]");
     assert_int_equal(web_status(&web, "POST", "/api/v1/sync/full", web.admin, NULL), 200);
     return 0;
@@ -55,11 +43,9 @@ static int drawings_asked(void)
 
 static struct http_reply ask(int elevation, const char *header)
 {
-    char url[200], bearer[2200];
-    snprintf(url, sizeof url, "%s/api/v1/elevations/%d/drawing", web.url, elevation);
-    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token);
-    const char *headers[] = {bearer, header, NULL};
-    return http_request("GET", url, headers, NULL);
+    char path[200];
+    snprintf(path, sizeof path, "/api/v1/elevations/%d/drawing", elevation);
+    return web_ask(&web, "GET", path, token, header);
 }
 
 static int status_of(int elevation)

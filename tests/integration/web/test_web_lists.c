@@ -151,18 +151,15 @@ static char *header_of(const struct http_reply *reply, const char *name)
 
 TEST(test_an_unchanged_list_is_not_sent_again)
 {
-    char url[200], bearer[2200], known[160];
+    char known[160];
     struct http_reply first = web_call(&web, "GET", "/api/v1/projects/cached", token, NULL);
     char *etag = header_of(&first, "ETag");
     assert_non_null(etag);
-    snprintf(url, sizeof url, "%s/api/v1/projects/cached", web.url);
-    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token);
     snprintf(known, sizeof known, "If-None-Match: %s", etag);
-    const char *headers[] = {bearer, known, NULL};
 
-    struct http_reply same = http_request("GET", url, headers, NULL);
+    struct http_reply same = web_ask(&web, "GET", "/api/v1/projects/cached", token, known);
     pg_exec(&web.pg, "UPDATE projects SET name = 'Renamed' WHERE id = 3");
-    struct http_reply changed = http_request("GET", url, headers, NULL);
+    struct http_reply changed = web_ask(&web, "GET", "/api/v1/projects/cached", token, known);
 
     assert_int_equal(same.status, 304);
     assert_int_equal(strlen(same.body), 0);
@@ -175,12 +172,7 @@ TEST(test_an_unchanged_list_is_not_sent_again)
 
 TEST(test_large_answers_are_compressed_for_those_who_ask)
 {
-    char url[200], bearer[2200];
-    snprintf(url, sizeof url, "%s/api/v1/projects/cached", web.url);
-    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token);
-    const char *headers[] = {bearer, "Accept-Encoding: gzip", NULL};
-
-    struct http_reply packed = http_request("GET", url, headers, NULL);
+    struct http_reply packed = web_ask(&web, "GET", "/api/v1/projects/cached", token, "Accept-Encoding: gzip");
 
     assert_int_equal(packed.status, 200);
     assert_non_null(strcasestr(packed.headers, "Content-Encoding: gzip"));
@@ -202,12 +194,8 @@ TEST(test_compression_is_negotiated_as_the_standard_says)
                  {"Accept-Encoding: gzippy", false},
                  {"Accept-Encoding: identity, x-gzip", true},
                  {"Accept-Encoding: br;q=1.0, deflate", false}};
-    char url[200], bearer[2200];
-    snprintf(url, sizeof url, "%s/api/v1/projects/cached", web.url);
-    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        const char *headers[] = {bearer, table[i].header, NULL};
-        struct http_reply reply = http_request("GET", url, headers, NULL);
+        struct http_reply reply = web_ask(&web, "GET", "/api/v1/projects/cached", token, table[i].header);
         bool is_packed = strcasestr(reply.headers, "Content-Encoding: gzip") != NULL;
         if (is_packed != table[i].is_packed) fail_msg("%s: %s", table[i].header, reply.headers);
         assert_non_null(strcasestr(reply.headers, "Vary: Accept-Encoding"));

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cjson/cJSON.h>
 
+#include "tests/support/answers/operations.h"
 #include "tests/support/web.h"
 
 static struct web_server web;
@@ -25,9 +26,7 @@ FIXTURE(set_up)
     pg_exec(&web.pg, "INSERT INTO directories (id, logikal_id, name) VALUES (1, 'd', 'd');"
                      "INSERT INTO projects (id, logikal_id, name, directory_id, created_at, updated_at)"
                      " VALUES (1, '1', 'p', 1, now(), now())");
-    struct http_reply reply = web_call(&web, "GET", "/openapi.json", NULL, NULL);
-    api = cJSON_Parse(reply.body);
-    http_reply_free(&reply);
+    api = operations_load(&web);
     return 0;
 }
 
@@ -40,24 +39,6 @@ FIXTURE(tear_down)
 }
 
 /* ---- every reading operation ---- */
-
-static void fill(const char *pattern, const cJSON *operation, char *path, size_t size)
-{
-    size_t used = 0;
-    const cJSON *p;
-    for (; *pattern; pattern++) {
-        bool is_parameter = *pattern == '{';
-        if (is_parameter) pattern = strchr(pattern, '}');
-        used += (size_t)snprintf(path + used, size - used, "%c", is_parameter ? '1' : *pattern);
-    }
-    cJSON_ArrayForEach(p, cJSON_GetObjectItem(operation, "parameters")) {
-        const cJSON *word = cJSON_GetObjectItem(cJSON_GetObjectItem(p, "schema"), "enum");
-        if (strcmp(cJSON_GetObjectItem(p, "in")->valuestring, "query") != 0) continue;
-        if (!cJSON_IsTrue(cJSON_GetObjectItem(p, "required"))) continue;
-        used += (size_t)snprintf(path + used, size - used, "%c%s=%s", strchr(path, '?') ? '&' : '?',
-                                 cJSON_GetObjectItem(p, "name")->valuestring, word ? word->child->valuestring : "1");
-    }
-}
 
 typedef void (*each_fn)(const char *id, const char *path, const struct http_reply *reply);
 
@@ -72,7 +53,7 @@ static int for_each(each_fn fn)
         const cJSON *content = cJSON_GetObjectItem(ok, "content");
         char path[512];
         if (!get || !cJSON_GetObjectItem(content, "application/json")) continue;
-        fill(item->string, get, path, sizeof path);
+        operations_path(item->string, get, path, sizeof path);
         struct http_reply reply = web_call(&web, "GET", path, web.admin, NULL);
         fn(cJSON_GetObjectItem(get, "operationId")->valuestring, path, &reply);
         http_reply_free(&reply);

@@ -79,11 +79,9 @@ FIXTURE(tear_down)
 
 static struct http_reply ask(const char *path, const char *header)
 {
-    char url[600], bearer[2200];
-    snprintf(url, sizeof url, "%s/api/v1%s", web.url, path);
-    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token);
-    const char *headers[] = {bearer, header, NULL};
-    return http_request("GET", url, headers, NULL);
+    char full[600];
+    snprintf(full, sizeof full, "/api/v1%s", path);
+    return web_ask(&web, "GET", full, token, header);
 }
 
 /* ---- digits ---- */

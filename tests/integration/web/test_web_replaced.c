@@ -5,6 +5,7 @@
 #include <string.h>
 #include <cjson/cJSON.h>
 
+#include "tests/support/answers/operations.h"
 #include "tests/support/web.h"
 
 #define REPLACED_API "tests/fixtures/replaced_api.txt"
@@ -17,23 +18,17 @@ static char *project, *phase, *elevation, *directory;
 
 FIXTURE(set_up)
 {
-    static char base_url[200], redis_url[160];
+    static char redis_url[160];
     static const char *const small[] = {"--preset", "field-case", "--seed", "5", NULL};
     web_servers(&web);
     redis_server_start(&redis, NULL);
     snprintf(redis_url, sizeof redis_url, "REDIS_URL=%s", redis.url);
-    sim_start(&sim, small);
-    snprintf(base_url, sizeof base_url, "LOGIKAL_API_BASE_URL=%s", sim.base_url);
-    const char *const env[] = {
-        base_url, redis_url, "LOGIKAL_AUTH_USERNAME=demo", "LOGIKAL_AUTH_PASSWORD=demo", "LOG_LEVEL=warning", NULL};
-    web_run(&web, env, true);
-    web_log_in(&web);
+    const char *const env[] = {redis_url, "LOG_LEVEL=warning", NULL};
+    web_run_on(&web, &sim, small, env);
     struct http_reply reply = web_call(&web, "POST", "/api/v1/sync/full", web.admin, NULL);
     if (reply.status != 200) fail_msg("the first sync: %d %s", reply.status, reply.body);
     http_reply_free(&reply);
-    reply = web_call(&web, "GET", "/openapi.json", NULL, NULL);
-    api = cJSON_Parse(reply.body);
-    http_reply_free(&reply);
+    api = operations_load(&web);
     elevation = pg_value(&web.pg, "SELECT id FROM elevations WHERE phase_id IS NOT NULL ORDER BY id LIMIT 1");
     phase = pg_value(&web.pg, "SELECT h.logikal_id FROM phases h JOIN elevations e ON e.phase_id = h.id ORDER BY e.id "
                               "LIMIT 1");

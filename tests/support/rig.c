@@ -1,26 +1,13 @@
-/* A redis-server, workers and beats for the queue's tests, and a blocking connection to look and to send with.
- * Everything is static: each test program has its own. */
-#ifndef LOGIKALD_TESTS_QUEUE_RIG_H
-#define LOGIKALD_TESTS_QUEUE_RIG_H
+/* See rig.h. */
+#include "tests/support/rig.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <hiredis/hiredis.h>
+#include <unistd.h>
 
-#include "ipc/queue/queue_message.h"
-#include "tests/support/support.h"
-
-#define UNUSED __attribute__((unused))
-
-struct rig {
-    struct redis_server server;
-    redisContext *redis;
-    char url[128]; /* for the roles, when they do not go straight to the server */
-};
-
-/* After the server was restarted. */
-UNUSED static void rig_reconnect(struct rig *rig)
+void rig_reconnect(struct rig *rig)
 {
     int64_t deadline = support_deadline(20000);
     for (;;) {
@@ -35,25 +22,21 @@ UNUSED static void rig_reconnect(struct rig *rig)
     }
 }
 
-/* extra: redis-server arguments or NULL */
-UNUSED static void rig_open(struct rig *rig, const char *const extra[])
+void rig_open(struct rig *rig, const char *const extra[])
 {
     memset(rig, 0, sizeof *rig);
     redis_server_start(&rig->server, extra);
     rig_reconnect(rig);
 }
 
-UNUSED static void rig_close(struct rig *rig)
+void rig_close(struct rig *rig)
 {
     if (rig->redis) redisFree(rig->redis);
     rig->redis = NULL;
     redis_server_stop(&rig->server);
 }
 
-/* A role of logikald-roles with the rig's Redis and diagnostic tasks; env: more NAME=value, NULL-terminated, or NULL.
- */
-UNUSED static void rig_role(struct rig *rig, struct process *p, const char *name, const char *role,
-                            const char *const env[])
+void rig_role(struct rig *rig, struct process *p, const char *name, const char *role, const char *const env[])
 {
     char url[160], *all[24];
     int n = 0;
@@ -69,8 +52,7 @@ UNUSED static void rig_role(struct rig *rig, struct process *p, const char *name
     process_start(p, name, argv, all);
 }
 
-/* Fails the test when the process reported a sanitizer's finding. */
-UNUSED static void rig_check(struct process *p)
+void rig_check(struct process *p)
 {
     char *log = process_log(p);
     if (log && (strstr(log, "Sanitizer") || strstr(log, "runtime error"))) fail_msg("%s", log);
@@ -89,9 +71,7 @@ static redisReply *rig_ask(struct rig *rig, const char *fmt, va_list ap)
     return reply;
 }
 
-/* A number from Redis: an integer answer, a string read as one, -1 for anything else. The command as printf. */
-UNUSED static int64_t rig_int(struct rig *rig, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-UNUSED static int64_t rig_int(struct rig *rig, const char *fmt, ...)
+int64_t rig_int(struct rig *rig, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -104,9 +84,7 @@ UNUSED static int64_t rig_int(struct rig *rig, const char *fmt, ...)
     return value;
 }
 
-/* The text of a string answer ("" for anything else) in a buffer that the next call overwrites. */
-UNUSED static const char *rig_text(struct rig *rig, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-UNUSED static const char *rig_text(struct rig *rig, const char *fmt, ...)
+const char *rig_text(struct rig *rig, const char *fmt, ...)
 {
     static char text[65536];
     va_list ap;
@@ -119,7 +97,7 @@ UNUSED static const char *rig_text(struct rig *rig, const char *fmt, ...)
     return text;
 }
 
-UNUSED static void rig_push(struct rig *rig, const char *queue, const char *bytes, size_t len)
+void rig_push(struct rig *rig, const char *queue, const char *bytes, size_t len)
 {
     redisReply *reply = redisCommand(rig->redis, "LPUSH %s %b", queue, bytes, len);
     if (!reply || reply->type != REDIS_REPLY_INTEGER)
@@ -127,8 +105,7 @@ UNUSED static void rig_push(struct rig *rig, const char *queue, const char *byte
     freeReplyObject(reply);
 }
 
-/* A task as the spec has it. */
-UNUSED static void rig_send_spec(struct rig *rig, const struct message_spec *spec)
+void rig_send_spec(struct rig *rig, const struct message_spec *spec)
 {
     struct buf message = {0};
     message_encode(&message, spec);
@@ -136,8 +113,7 @@ UNUSED static void rig_send_spec(struct rig *rig, const struct message_spec *spe
     buf_free(&message);
 }
 
-/* LPUSHes a task onto the queue (without a dot it is one of tasks.diagnostics); args is JSON. */
-UNUSED static void rig_send(struct rig *rig, const char *queue, const char *task, const char *id, const char *args)
+void rig_send(struct rig *rig, const char *queue, const char *task, const char *id, const char *args)
 {
     char name[128];
     cJSON *list = cJSON_Parse(args);
@@ -147,8 +123,37 @@ UNUSED static void rig_send(struct rig *rig, const char *queue, const char *task
     cJSON_Delete(list);
 }
 
-/* Messages in sync and scheduler (those of priority 0), in hands, and waiting for their time, at one moment. */
-UNUSED static int64_t rig_left(struct rig *rig)
+void rig_worker(struct rig *rig, struct process *p, const char *name, const char *const env[])
+{
+    rig_role(rig, p, name, "worker", env);
+    WAIT_UNTIL(process_logged(p, "connected to"), 20000);
+    WAIT_UNTIL(rig_int(rig, "ZCARD logikald.workers") >= 1, 20000);
+}
+
+void rig_end(struct process *p)
+{
+    if (p->pid <= 0) return;
+    process_signal(p, SIGCONT);
+    process_stop(p);
+    rig_check(p);
+    memset(p, 0, sizeof *p);
+}
+
+int rig_tool(struct rig *rig, const char *verb, const char *word, char **output)
+{
+    char url[160];
+    char *argv[] = {(char *)(uintptr_t)support_program("logikald-roles"),
+                    "queue",
+                    (char *)(uintptr_t)verb,
+                    "--json",
+                    (char *)(uintptr_t)word,
+                    NULL};
+    snprintf(url, sizeof url, "REDIS_URL=%s", rig->server.url);
+    char *env[] = {url, NULL};
+    return process_run(argv, env, output);
+}
+
+int64_t rig_left(struct rig *rig)
 {
     redisReply *reply = redisCommand(rig->redis, "EVAL %s 0",
                                      "return redis.call('LLEN', 'sync') + redis.call('LLEN', 'scheduler') + "
@@ -158,11 +163,9 @@ UNUSED static int64_t rig_left(struct rig *rig)
     return left;
 }
 
-UNUSED static bool rig_has_state(struct rig *rig, const char *id, const char *status)
+bool rig_has_state(struct rig *rig, const char *id, const char *status)
 {
     char start[64];
     snprintf(start, sizeof start, "{\"status\": \"%s\"", status);
     return strncmp(rig_text(rig, "GET celery-task-meta-%s", id), start, strlen(start)) == 0;
 }
-
-#endif

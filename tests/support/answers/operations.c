@@ -1,0 +1,32 @@
+/* See operations.h. */
+#include "tests/support/answers/operations.h"
+
+#include <stdio.h>
+#include <string.h>
+
+cJSON *operations_load(struct web_server *w)
+{
+    struct http_reply reply = web_call(w, "GET", "/openapi.json", NULL, NULL);
+    cJSON *document = cJSON_Parse(reply.body);
+    http_reply_free(&reply);
+    assert_non_null(document);
+    return document;
+}
+
+void operations_path(const char *pattern, const cJSON *operation, char *path, size_t size)
+{
+    size_t used = 0;
+    const cJSON *p;
+    for (; *pattern; pattern++) {
+        bool is_parameter = *pattern == '{';
+        if (is_parameter) pattern = strchr(pattern, '}');
+        used += (size_t)snprintf(path + used, size - used, "%c", is_parameter ? '1' : *pattern);
+    }
+    cJSON_ArrayForEach(p, cJSON_GetObjectItem(operation, "parameters")) {
+        const cJSON *word = cJSON_GetObjectItem(cJSON_GetObjectItem(p, "schema"), "enum");
+        if (strcmp(cJSON_GetObjectItem(p, "in")->valuestring, "query") != 0) continue;
+        if (!cJSON_IsTrue(cJSON_GetObjectItem(p, "required"))) continue;
+        used += (size_t)snprintf(path + used, size - used, "%c%s=%s", strchr(path, '?') ? '&' : '?',
+                                 cJSON_GetObjectItem(p, "name")->valuestring, word ? word->child->valuestring : "1");
+    }
+}
