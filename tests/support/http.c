@@ -8,19 +8,23 @@
 
 struct text {
     char *bytes;
-    size_t size;
+    size_t size, room;
 };
 
 static size_t text_append(char *bytes, size_t size, size_t count, void *arg)
 {
     struct text *t = arg;
     size_t n = size * count;
-    char *larger = realloc(t->bytes, t->size + n + 1);
-    if (!larger) return 0;
-    memcpy(larger + t->size, bytes, n);
-    larger[t->size + n] = 0;
-    t->bytes = larger;
+    if (t->size + n >= t->room) { /* ever larger: a long answer comes in many pieces */
+        size_t room = 2 * t->room + n + 512;
+        char *larger = realloc(t->bytes, room);
+        if (!larger) return 0;
+        t->bytes = larger;
+        t->room = room;
+    }
+    memcpy(t->bytes + t->size, bytes, n);
     t->size += n;
+    t->bytes[t->size] = 0;
     return n;
 }
 
