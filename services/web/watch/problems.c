@@ -83,6 +83,18 @@ static void judge_child(struct findings *f, const cJSON *c)
     if (strcmp(role, "worker") == 0 || strcmp(role, "beat") == 0) problem_blocks(f, p);
 }
 
+/* Replaced without a gap: the one of its name is there until the new one is ready, and ends when that has taken over.
+ */
+static bool is_being_replaced(const cJSON *children, const cJSON *child)
+{
+    const cJSON *c;
+    if (fact_is(child, "is_draining")) return true;
+    if (strcmp(fact_text(child, "state"), "starting") != 0) return false;
+    cJSON_ArrayForEach(c, children)
+        if (c != child && strcmp(fact_text(c, "name"), fact_text(child, "name")) == 0) return true;
+    return false;
+}
+
 static void judge_supervisor(struct findings *f, const cJSON *facts)
 {
     const cJSON *supervisor = fact(facts, "supervisor"), *c;
@@ -107,8 +119,9 @@ static void judge_supervisor(struct findings *f, const cJSON *facts)
         problem_advice(problem(f, SEVERITY_LOOK, "memory", "", "%.0f of %.0f MiB of the container's memory are in use",
                                used / 1048576, limit / 1048576),
                        "Beyond the limit the kernel kills processes: give it more, or lower WORKER_CONCURRENCY.");
-    if (!fact_is(supervisor, "is_stale"))
-        cJSON_ArrayForEach(c, fact(supervisor, "children")) judge_child(f, c);
+    if (fact_is(supervisor, "is_stale")) return;
+    cJSON_ArrayForEach(c, fact(supervisor, "children"))
+        if (!is_being_replaced(fact(supervisor, "children"), c)) judge_child(f, c);
 }
 
 static void judge_pause(struct findings *f, const cJSON *queue)
