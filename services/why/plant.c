@@ -71,9 +71,9 @@ cJSON *plant_supervisor(const cJSON *facts)
     const cJSON *s = fact(facts, "supervisor");
     bool is_stopped = fact_is(s, "is_stopped");
     if (!s || (!is_stopped && !is_snapshot_old(facts))) return NULL;
-    cJSON *link = why_link(WHY_STUCK, "The supervisor %s",
-                           is_stopped ? "is stopped by a signal (SIGSTOP) and watches nothing"
-                                      : "has not reported since then: it is gone, or it hangs");
+    cJSON *link = is_stopped
+                      ? why_link(WHY_STUCK, "The supervisor is stopped by a signal (SIGSTOP) and watches nothing")
+                      : why_link(WHY_STUCK, "The supervisor has not reported since then: it is gone, or it hangs");
     why_since_ms(link, fact_number(s, "written_ms"));
     why_do(link, "Look at the container's log; restart the container when it does not come back.");
     return link;

@@ -46,10 +46,11 @@ static const struct {
     {"{'redis':{'policy':'allkeys-lru','limit_bytes':1000}}", "look", "throws keys away", "", 1},
     {"{'redis':{'policy':'volatile-ttl','limit_bytes':1}}", "look", "volatile-ttl", "", 1},
     {"{'redis':{'policy':'allkeys-lru','limit_bytes':0}}", "fresh", "", "", 0},
-    {"{'redis':{'is_forgetful':true}}", "look", "Redis keeps nothing on disk", "0 tasks now", 1},
-    {"{'redis':{'is_forgetful':true},'queues':{'unacked':1}}", "look", "what waits in it is lost", "1 task now", 1},
+    {"{'redis':{'is_forgetful':true}}", "look", "Redis keeps nothing on disk", "0 in the queues", 1},
+    {"{'redis':{'is_forgetful':true},'queues':{'unacked':1}}", "look", "what waits in it is lost", "1 in the queues",
+     1},
     {"{'redis':{'is_forgetful':true},'queues':{'unacked':2,'queues':[{'depth':5}]}}", "look", "keeps nothing",
-     "7 tasks now", 1},
+     "7 in the queues", 1},
     /* processes */
     {"{'supervisor':{'is_stale':true,'note':'it hangs'}}", "wrong", "it hangs", "", 1},
     {"{'supervisor':{'note':'LOGIKAL_API_BASE_URL is missing'}}", "look", "LOGIKAL_API_BASE_URL is missing", "", 1},
@@ -290,6 +291,29 @@ TEST(test_keys_are_the_same_next_time_and_differ_by_cause)
     cJSON_Delete(differs);
 }
 
+/* What a problem says should be asked, where it is a process, a queue or a type. */
+TEST(test_problems_name_what_to_ask_why_of)
+{
+    static const struct {
+        const char *differs, *why;
+    } rows[] = {{WORKER("'state':'dumping','tone':'warn'"), "process:worker.0"},
+                {"{'queues':{'workers':0}}", "process:worker"},
+                {QUEUE("'depth':1001"), "queue:sync"},
+                {QUEUE("'is_paused':true,'paused_by':'eve'"), "queue:sync"},
+                {"{'backlog':{'is_stuck':true,'queue':'other','waiting':7}}", "queue:other"},
+                {P0("'finished':'failed','error':'503'"), "type:project"},
+                {"{'heartbeat':'it answered 500'}", ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cJSON *facts = parse(well), *differs = parse(rows[i].differs);
+        merge(facts, differs);
+        cJSON *verdict = problems_judge(facts);
+        assert_string_equal(fact_text(cJSON_GetArrayItem(fact(verdict, "problems"), 0), "why"), rows[i].why);
+        cJSON_Delete(verdict);
+        cJSON_Delete(facts);
+        cJSON_Delete(differs);
+    }
+}
+
 TEST(test_mail_ends_whatever_its_subject_is)
 {
     char odd[400];
@@ -305,8 +329,8 @@ TEST(test_mail_ends_whatever_its_subject_is)
     }
 }
 
-static const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdict_of_each_fault),
-                                          cmocka_unit_test(test_garbage_is_never_fresh),
-                                          cmocka_unit_test(test_mail_ends_whatever_its_subject_is),
-                                          cmocka_unit_test(test_keys_are_the_same_next_time_and_differ_by_cause)};
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_verdict_of_each_fault), cmocka_unit_test(test_problems_name_what_to_ask_why_of),
+    cmocka_unit_test(test_garbage_is_never_fresh), cmocka_unit_test(test_mail_ends_whatever_its_subject_is),
+    cmocka_unit_test(test_keys_are_the_same_next_time_and_differ_by_cause)};
 TEST_MAIN(tests, NULL, NULL)

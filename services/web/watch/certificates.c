@@ -19,9 +19,9 @@ static const struct {
     const char *name;
     enum setting_id url;
 } peers[PEERS] = {{"Logikal", SET_LOGIKAL_URL},
-                  {"the receiver of alarms", SET_ALERT_WEBHOOK},
-                  {"the mail server", SET_SMTP_URL},
-                  {"the receiver of the heartbeat", SET_HEARTBEAT_URL}};
+                  {"ALERT_WEBHOOK_URL", SET_ALERT_WEBHOOK},
+                  {"SMTP_URL", SET_SMTP_URL},
+                  {"HEARTBEAT_URL", SET_HEARTBEAT_URL}};
 
 struct certificates_watch {
     struct web *web;

@@ -56,6 +56,13 @@ void problem_text(cJSON *p, const char *member, const char *text)
     if (*text) cJSON_AddStringToObject(p, member, text);
 }
 
+void problem_why(cJSON *p, const char *kind, const char *name)
+{
+    char text[200];
+    snprintf(text, sizeof text, "%s%.180s", kind, name);
+    if (*name) problem_text(p, "why", text);
+}
+
 void problem_advice(cJSON *p, const char *text)
 {
     problem_text(p, "advice", text);

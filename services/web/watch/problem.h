@@ -24,6 +24,8 @@ cJSON *findings_close(struct findings *f);                      /* all of them, 
 cJSON *problem(struct findings *f, enum severity severity, const char *part, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
 void problem_text(cJSON *p, const char *member, const char *text); /* "" adds nothing */
+/* What `logikald why` is asked for: KIND and name ("queue:", "type:", "process:"). */
+void problem_why(cJSON *p, const char *kind, const char *name);
 void problem_advice(cJSON *p, const char *text);
 void problem_blocks(struct findings *f, cJSON *p);
 enum severity problem_severity(const cJSON *p);

@@ -27,7 +27,7 @@ static void judge_forgetful(struct findings *f, const cJSON *facts)
     cJSON_ArrayForEach(q, fact(fact(facts, "queues"), "queues")) waiting += fact_number(q, "depth");
     cJSON *p = problem(f, SEVERITY_LOOK, "Redis", "forgets",
                        "Redis keeps nothing on disk: with its next restart what waits in it is lost");
-    snprintf(hits, sizeof hits, "%.0f task%s now, results, and what was paused", waiting, waiting == 1 ? "" : "s");
+    snprintf(hits, sizeof hits, "%.0f in the queues now, results, and what was paused", waiting);
     problem_text(p, "hits", hits);
     problem_advice(p,
                    "Switch its append-only file on (appendonly yes), or rent one that persists. Data is not at risk: "
@@ -78,6 +78,7 @@ static void judge_child(struct findings *f, const cJSON *c)
         problem_text(p, "next", fact_text(c, "next_start"));
     }
     if (!p) return;
+    problem_why(p, "process:", name);
     problem_text(p, "link", "/ui/system");
     problem_text(p, "since", fact_text(c, "exit_at"));
     if (strcmp(role, "worker") == 0 || strcmp(role, "beat") == 0) problem_blocks(f, p);
@@ -133,6 +134,7 @@ static void judge_pause(struct findings *f, const cJSON *queue)
     problem_advice(p, "Nothing of it is run until it is resumed: here, or with logikald queue resume.");
     problem_text(p, "since", fact_text(queue, "paused_since"));
     problem_text(p, "queue", name);
+    problem_why(p, "queue:", name);
     if (strcmp(name, PARSER_QUEUE) != 0) problem_blocks(f, p); /* what is read does not wait for what is parsed */
 }
 
@@ -140,15 +142,19 @@ static void judge_queue(struct findings *f, const cJSON *q)
 {
     double depth = fact_number(q, "depth"), oldest_ms = fact_number(q, "oldest_ms");
     const char *name = fact_text(q, "name");
-    if (fact_is(q, "is_paused"))
+    cJSON *p = NULL;
+    if (fact_is(q, "is_paused")) {
         judge_pause(f, q);
-    else if (oldest_ms > OLDEST_LATE_S * 1000.0)
-        problem_advice(problem(f, SEVERITY_LOOK, "queue", name, "The next task of queue %s has waited for %.0f minutes",
-                               name, oldest_ms / 60000),
-                       "More runners (WORKER_CONCURRENCY) or a longer interval would help.");
-    else if (depth > DEPTH_MANY)
-        problem_text(problem(f, SEVERITY_LOOK, "queue", name, "%.0f tasks wait in queue %s", depth, name), "link",
-                     "/ui/tasks");
+    } else if (oldest_ms > OLDEST_LATE_S * 1000.0) {
+        p = problem(f, SEVERITY_LOOK, "queue", name, "The next task of queue %s has waited for %.0f minutes", name,
+                    oldest_ms / 60000);
+        problem_advice(p, "More runners (WORKER_CONCURRENCY) or a longer interval would help.");
+    } else if (depth > DEPTH_MANY) {
+        p = problem(f, SEVERITY_LOOK, "queue", name, "%.0f tasks wait in queue %s", depth, name);
+    }
+    if (!p) return;
+    problem_text(p, "link", "/ui/tasks");
+    problem_why(p, "queue:", name);
 }
 
 static void judge_queues(struct findings *f, const cJSON *facts)
@@ -166,6 +172,7 @@ static void judge_queues(struct findings *f, const cJSON *facts)
                            is_on ? "No worker is there: nothing is synced" : "%.0f tasks wait and no worker is there",
                            waiting);
         problem_advice(p, "Start one: on the System page, or as a component of its own (logikald worker).");
+        problem_why(p, "process:", "worker");
         problem_text(p, "link", "/ui/system");
         problem_blocks(f, p);
     } else if (fact_is(backlog, "is_stuck")) {
@@ -173,6 +180,7 @@ static void judge_queues(struct findings *f, const cJSON *facts)
                            "%.0f tasks wait in queue %s, no worker takes any, and none is being worked on",
                            fact_number(backlog, "waiting"), fact_text(backlog, "queue"));
         problem_advice(p, "Does a worker serve this queue (WORKER_QUEUES)? Its log tells more.");
+        problem_why(p, "queue:", fact_text(backlog, "queue"));
         problem_blocks(f, p);
     }
     if (dead <= 0) return;

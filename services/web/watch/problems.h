@@ -24,7 +24,7 @@
  * The answer: {"state","text","problems":[...]}. state: "wrong" (something is), else "unknown" (there is no evidence
  * that nothing is), else "look", else "fresh". A problem: {"key": what it is the same by the next time, "part",
  * "severity": "wrong" | "unknown" | "look", "cause", and where they are known "since", "hits", "next", "advice",
- * "link", "queue", "hold", "missing"}. The worst come first. */
+ * "link", "why" (what to ask /api/v1/why of), "queue", "hold", "missing"}. The worst come first. */
 #ifndef LOGIKALD_SERVICES_WEB_WATCH_PROBLEMS_H
 #define LOGIKALD_SERVICES_WEB_WATCH_PROBLEMS_H
 

@@ -79,6 +79,7 @@ static void judge_endings(struct findings *f, const cJSON *intervals, bool (*is_
         problem_hits(f, p, severity, hits);
         problem_text(p, "next", fact_text(i, "next"));
         problem_text(p, "link", "/ui/sync-logs");
+        problem_why(p, "type:", fact_text(i, "type"));
         problem_blocks(f, p);
     }
 }
