@@ -191,6 +191,11 @@ fuzz-short:                     ## a short run of the fuzz targets, the same eve
 	$(Q)$(MAKE) -j$$(nproc) VARIANT=fuzz fuzz-programs
 	$(Q)tests/fuzz/run short $(FUZZ_NAMES)
 
+.PHONY: mutants
+mutants:                        ## change lines of the product by chance and see whether the tests notice; SEED=n COUNT=20 MUTANT_SECONDS=90 AREA=sync
+	$(Q)scripts/setup test
+	$(Q)scripts/mutants $(or $(SEED),1) $(or $(COUNT),20) $(AREA)
+
 coverage:                       ## run the tests on a build that counts lines, and list what never ran; T=name for some
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) -j$$(nproc) VARIANT=coverage programs tests
