@@ -43,7 +43,6 @@ struct config_setting_t; /* libconfig */
 /* Reads one group of the `programs` list into p (zeroed by the caller, who calls program_free also on an error). used:
  * gets the variables that it is made of, but for those that only its environment is. */
 int program_read(struct program *p, struct config_setting_t *group, struct conf_names *used, struct err *err);
-void program_write(const struct program *p, struct buf *out); /* as a group that program_read reads again */
 
 /* Replaces ${NAME} and ${NAME:-text} from the environment, and $${ by ${: a string for the caller to free(), or NULL
  * with err. used: gets the names; may be NULL. */

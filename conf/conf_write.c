@@ -97,7 +97,8 @@ static void write_key(const struct program *p, const struct program_key *key, st
     }
 }
 
-void program_write(const struct program *p, struct buf *out)
+/* As a group that program_read reads again. */
+static void program_write(const struct program *p, struct buf *out)
 {
     buf_str(out, "{ ");
     for (int i = 0; i < PROGRAM_KEYS; i++) write_key(p, &program_keys[i], out);

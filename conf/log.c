@@ -72,7 +72,7 @@ enum log_level log_level_of(const char *name)
     return strcasecmp(name, "warn") == 0 ? LOG_WARNING : LOG_INFO;
 }
 
-const char *log_level_name(enum log_level level)
+static const char *log_level_name(enum log_level level)
 {
     return level <= LOG_CRITICAL ? level_names[level] : "unknown";
 }

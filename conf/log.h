@@ -22,7 +22,6 @@ void log_set_task(const char *task_id); /* copied (cut at 63 bytes); NULL = none
 bool log_is_on(enum log_level level);
 enum log_level log_level_of(
     const char *name); /* "debug" "info" "warning" "error" "critical", any case; else LOG_INFO */
-const char *log_level_name(enum log_level level);
 
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -37,7 +37,8 @@ static int send_to_path(const char *path, const char *lines)
     return n < 0 ? -1 : 0;
 }
 
-int notify_send(const char *lines)
+/* Sends lines (one or more, separated by "\n"). */
+static int notify_send(const char *lines)
 {
     long long fd = env_number("LOGIKALD_NOTIFY_FD");
     if (fd >= 0) return send((int)fd, lines, strlen(lines), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -1 : 0;

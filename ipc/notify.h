@@ -7,9 +7,7 @@
 
 #include <stdint.h>
 
-/* Sends lines (one or more, separated by "\n"). Never blocks; returns 0 also when nobody listens, -1 when it was lost.
- */
-int notify_send(const char *lines);
+/* Each sends its lines; none blocks; 0 also when nobody listens, -1 when they were lost. */
 int notify_ready(const char *status);  /* READY=1 and STATUS= */
 int notify_status(const char *status); /* STATUS= */
 int notify_stopping(void);

@@ -104,7 +104,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
     resolve_free(r);
 }
 
-bool resolve_is_address(const char *host)
+static bool resolve_is_address(const char *host)
 {
     unsigned char address[16];
     return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;

@@ -24,6 +24,4 @@ typedef void (*resolve_fn)(void *arg, const struct addresses *found, const char 
 struct resolve *resolve_start(struct event_base *base, const char *host, resolve_fn fn, void *arg);
 void resolve_cancel(struct resolve *r); /* fn will not be called; NULL is fine */
 
-bool resolve_is_address(const char *host);
-
 #endif

@@ -134,7 +134,6 @@ void witness_drop_replica(struct redis *r); /* another host may be the primary, 
 
 /* redis_reply.c */
 void redis_read(struct redis *r);
-enum redis_fault redis_fault_of(const char *error);
 void resp_array(struct buf *out, int words);
 void resp_word(struct buf *out, const char *bytes, size_t len);
 

@@ -39,7 +39,7 @@ bool redis_fault_is_passing(enum redis_fault fault)
 
 /* Errors from inside a script carry the original's text somewhere behind: "ERR Error running script ... @user_script:
  * 12: READONLY You can't write". */
-enum redis_fault redis_fault_of(const char *error)
+static enum redis_fault redis_fault_of(const char *error)
 {
     size_t n = sizeof classes / sizeof *classes;
     for (size_t i = 0; i < n; i++)

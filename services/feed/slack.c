@@ -11,7 +11,9 @@
 #define FIELDS_SHOWN   4
 #define KINDS_MAX      64
 
-void slack_escape(struct buf *out, const char *text, size_t limit)
+/* Adds text in which nothing is a link, a mention or a command: & < > as Slack escapes them, line breaks as spaces, cut
+ * to at most limit bytes. Not yet as JSON. */
+static void slack_escape(struct buf *out, const char *text, size_t limit)
 {
     size_t len = strlen(text), shown = len > limit ? utf8_cut(text, limit) : len;
     for (size_t i = 0; i < shown; i++) {

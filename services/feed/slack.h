@@ -9,8 +9,5 @@
 
 /* {"text": "..."} about a list of changes. name: what the first one's object is called now, or NULL. */
 void slack_changes(const cJSON *changes, const char *name, bool has_more, struct buf *body);
-/* Adds text in which nothing is a link, a mention or a command: & < > as Slack escapes them, line breaks as spaces, cut
- * to at most limit bytes. Not yet as JSON. */
-void slack_escape(struct buf *out, const char *text, size_t limit);
 
 #endif

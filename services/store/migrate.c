@@ -79,7 +79,9 @@ static int apply(struct db *db, const struct embedded *file, struct err *err)
     return 1;
 }
 
-int migrate_run(struct db *db, struct err *err)
+/* Applies what is missing: how many files were applied, or negative with err (earlier files stay applied). Blocks;
+ * waits up to two minutes for another one that migrates. Writes nothing when nothing is missing. */
+static int migrate_run(struct db *db, struct err *err)
 {
     int applied = 0;
     if (db_set_timeout(db, LOCK_WAIT_MS, err) < 0) return -(int)err->code;

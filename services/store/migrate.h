@@ -9,10 +9,6 @@
 
 struct db;
 
-/* Applies what is missing: how many files were applied, or negative with err (earlier files stay applied). Blocks;
- * waits up to two minutes for another one that migrates. Writes nothing when nothing is missing. */
-int migrate_run(struct db *db, struct err *err);
-
 /* How many files of this program the database has not seen (a database without the table: all), or negative. */
 int migrate_pending(struct db *db, struct err *err);
 

@@ -16,7 +16,8 @@
 #define KNOWN_MS   1000 /* so long an answer tells that the next one comes, too */
 #define MOVES_MAX  3    /* a statement is taken from behind another one */
 
-bool pool_is_short(const struct pool *p)
+/* PostgreSQL has refused a connection lately. */
+static bool pool_is_short(const struct pool *p)
 {
     return p->refused_ms && mono_ms() - p->refused_ms < REFUSED_MS;
 }

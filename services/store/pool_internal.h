@@ -78,9 +78,8 @@ struct pool {
 enum choice { CHOICE_TAKE, CHOICE_WAIT };
 /* The connection for a call, which may have to be opened first; or the call waits. */
 enum choice pool_choose(struct pool *p, const struct pool_call *call, struct pool_conn **chosen);
-void pool_rescue(struct pool *p);         /* what stands behind a statement that waits goes back to the waiting ones */
-bool pool_is_short(const struct pool *p); /* PostgreSQL has refused a connection lately */
-bool pool_open_another(struct pool *p);   /* pool.c */
+void pool_rescue(struct pool *p);       /* what stands behind a statement that waits goes back to the waiting ones */
+bool pool_open_another(struct pool *p); /* pool.c */
 
 /* ---- pool_conn.c ---- */
 void conn_open(struct pool_conn *c);                        /* starts connecting */

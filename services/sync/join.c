@@ -23,7 +23,11 @@ static cJSON *take_result(const char *text)
     return json;
 }
 
-int join_run(struct sync_run *run, const struct run_ask *ask, cJSON **result, struct err *err)
+/* After run_open said -ERR_CONFLICT (run->db is open). 0: the other run covers what is asked (the force, the types, the
+ * place) and has ended well, *result is its result, with "joined": true. 1: the other run has ended without a result
+ * for us (it does something else, its process died, it failed, or it was of a wider scope): it is our turn, try
+ * run_open again. -ERR_CANCELLED, -ERR_DB. Blocks as long as the other one works, reporting its progress. */
+static int join_run(struct sync_run *run, const struct run_ask *ask, cJSON **result, struct err *err)
 {
     struct task_ctx *ctx = run->ctx;
     int64_t other = sync_run_current(run->db, ask->scope, ask->asks, ask->is_forced, err);

@@ -6,12 +6,6 @@
 
 #include "services/sync/run.h"
 
-/* After run_open said -ERR_CONFLICT (run->db is open). 0: it covers what is asked (the force, the types, the place) and
- * has ended well, *result is its result, with "joined": true. 1: it has ended without a result for us (it does
- * something else, its process died, it failed, or it was of a wider scope): it is our turn, try run_open again.
- * -ERR_CANCELLED, -ERR_DB. Blocks as long as the other one works, reporting its progress. */
-int join_run(struct sync_run *run, const struct run_ask *ask, cJSON **result, struct err *err);
-
 /* A whole run: opened after whoever has the scope, or joined; work does it, and makes *result; closed as that says. 0
  * and the result, or negative and none. */
 typedef int (*run_work_fn)(struct sync_run *run, void *arg, cJSON **result, struct err *err);

@@ -162,7 +162,7 @@ void runners_on_death(struct worker *w, void (*fn)(struct worker *w, struct deli
 
 /* ---- size and age ---- */
 /* Ends the process: by closing its socket when it is idle, so that it leaves by itself. */
-void runners_retire(struct worker *w, int slot)
+static void runners_retire(struct worker *w, int slot)
 {
     struct runner *r = &w->runners->runners[slot];
     r->is_retiring = true;

@@ -20,7 +20,6 @@ void runners_on_death(struct worker *w, void (*fn)(struct worker *w, struct deli
 int runners_size(const struct worker *w); /* as it is meant to be */
 void runners_resize(struct worker *w, int size);
 void runners_recycle(struct worker *w); /* each runner is replaced when it is idle (new configuration) */
-void runners_retire(struct worker *w, int slot);
 void runners_task_done(struct worker *w, int slot, int64_t rss_bytes); /* retires it when it has done or grown enough */
 
 pid_t runners_pid(const struct worker *w, int slot);    /* 0 = none */

@@ -98,7 +98,6 @@ struct child_ends {
 int child_listen(struct child *c, const struct child_ends *ends, struct err *err); /* takes them */
 void child_executed(evutil_socket_t fd, short what, void *arg); /* its program runs, or cannot be run */
 void child_environment(const struct child *c, const char *notify_path, struct environment *e);
-void child_line(struct child *c, const char *text, size_t len, bool is_cut, bool is_err);
 void child_on_out(void *arg, const char *text, size_t len, bool is_cut);
 void child_on_err(void *arg, const char *text, size_t len, bool is_cut);
 void child_told(evutil_socket_t fd, short what, void *arg); /* datagrams */

@@ -42,7 +42,7 @@ static void pass_on(struct child *c, const char *text, size_t len)
     log_sink_line(c->sup->sink, out, len + 1);
 }
 
-void child_line(struct child *c, const char *text, size_t len, bool is_cut, bool is_err)
+static void child_line(struct child *c, const char *text, size_t len, bool is_cut, bool is_err)
 {
     static char out[LOG_STREAM_LINE_BYTES * 7];
     static char cut[LOG_STREAM_LINE_BYTES + sizeof CUT_MARK];

@@ -28,7 +28,8 @@ static int fail(const struct err *err)
     return err->code == ERR_NOT_FOUND || err->code == ERR_SYSTEM || err->code == ERR_TIMEOUT ? EXIT_UNAVAILABLE : 1;
 }
 
-cJSON *ctl_ask(const char *run_dir, const char *command, int argc, char *const *argv, struct err *err)
+/* Asks once and returns the last answer (the caller's to delete), or NULL with err. */
+static cJSON *ctl_ask(const char *run_dir, const char *command, int argc, char *const *argv, struct err *err)
 {
     struct control_client client;
     cJSON *answer = NULL;

@@ -7,8 +7,6 @@
 #include "conf/err.h"
 #include "ipc/snapshot.h"
 
-/* Asks once and returns the last answer (the caller's to delete), or NULL with err. */
-cJSON *ctl_ask(const char *run_dir, const char *command, int argc, char *const *argv, struct err *err);
 /* The status, from the supervisor itself. *json (may be NULL) gets the whole answer, the caller's to delete. */
 int ctl_status(const char *run_dir, struct snapshot *out, cJSON **json, struct err *err);
 

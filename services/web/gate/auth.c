@@ -31,7 +31,8 @@ struct auth_lookup {
     char key[320]; /* in the identities: "client NAME" or "session HASH" */
 };
 
-unsigned auth_permissions(const char *json)
+/* The bits of a JSON list of words; unknown words count nothing. */
+static unsigned auth_permissions(const char *json)
 {
     static const struct {
         const char *word;

@@ -21,6 +21,4 @@ bool auth_may_start(const struct req *r);
  * its row is there still is for the caller to ask. */
 bool auth_session_holds(struct req *r);
 
-unsigned auth_permissions(const char *json); /* the bits of a JSON list of words; unknown words count nothing */
-
 #endif

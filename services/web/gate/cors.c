@@ -6,7 +6,7 @@
 #include "services/web/http/reply.h"
 
 /* list: comma separated, or a JSON list of strings; "*" allows all. */
-bool cors_allows(const char *list, const char *origin)
+static bool cors_allows(const char *list, const char *origin)
 {
     size_t len = strlen(origin);
     for (const char *p = list; *p;) {

@@ -7,6 +7,5 @@
 void cors_headers(struct req *r); /* on every answer */
 /* Answers OPTIONS; allow: the methods of the path. */
 void cors_preflight(struct req *r, const char *allow);
-bool cors_allows(const char *list, const char *origin);
 
 #endif

@@ -13,7 +13,8 @@ static size_t name_length(const char *host)
     return len;
 }
 
-bool origin_fits(const char *origin, const char *host)
+/* "https://a.example" and "a.example:443" */
+static bool origin_fits(const char *origin, const char *host)
 {
     const char *name = strstr(origin, "://");
     if (!name || !host || !*host) return false;

@@ -7,6 +7,5 @@
 /* False when a browser says that another site's page sent it (Origin, Sec-Fetch-Site). Programs that are no browsers
  * say neither, and are taken for our own. */
 bool origin_is_own(const struct req *r);
-bool origin_fits(const char *origin, const char *host); /* "https://a.example" and "a.example:443" */
 
 #endif

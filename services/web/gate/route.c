@@ -66,7 +66,8 @@ static size_t fixed_length(const struct route *t)
     return *length;
 }
 
-int route_find(struct req *r, char *allow, size_t size)
+/* Finds the route, fills r->route and r->params. 0, 404, or 405 with the allowed methods in allow. */
+static int route_find(struct req *r, char *allow, size_t size)
 {
     enum evhttp_cmd_type method = evhttp_request_get_command(r->ev);
     if (method == EVHTTP_REQ_HEAD) method = EVHTTP_REQ_GET;

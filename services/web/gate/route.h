@@ -50,8 +50,6 @@ extern const int routes_count;
 /* A body of the type of a HTML form is taken only where one of our pages has such a form. */
 bool route_takes_forms(const struct route *t);
 
-/* Finds the route, fills r->route and r->params. 0, 404, or 405 with the allowed methods in allow. */
-int route_find(struct req *r, char *allow, size_t size);
 /* For the server: the largest body for this operation; with why, how a larger one is refused. */
 int64_t route_body_max(const struct web *web, struct framing_text method, struct framing_text path,
                        struct refusal *why);

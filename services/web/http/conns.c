@@ -71,7 +71,8 @@ void conns_free(struct server *s)
 
 /* ---- time ---- */
 
-bool conn_is_waiting(const struct conn *c)
+/* No request of the connection is being worked on. */
+static bool conn_is_waiting(const struct conn *c)
 {
     return !c->req && c->begun == c->handed_on;
 }

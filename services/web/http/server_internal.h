@@ -60,7 +60,6 @@ void conns_sweep(struct server *s);                                     /* deadl
 void conns_free(struct server *s);
 struct conn *conn_of(struct server *s, struct evhttp_connection *connection); /* NULL: it is not watched */
 void conn_cut(struct conn *c);
-bool conn_is_waiting(const struct conn *c); /* no request of its is being worked on */
 
 /* ---- intake.c ---- */
 void intake_open(struct conn *c);

@@ -81,7 +81,9 @@ static void on_free(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-bool streams_enter(struct req *r)
+/* Takes a place, if one is free for this client and nobody waits for it. It is given back at the latest when the
+ * request is freed. */
+static bool streams_enter(struct req *r)
 {
     if (taken >= STREAMS_MAX || count_own(r) >= STREAMS_OWN || next_in_line()) return false;
     r->place = req_alloc(r, sizeof *r->place);

@@ -11,9 +11,6 @@
 #define STREAMS_OWN   12
 #define STREAM_WAIT_S 20
 
-/* Takes a place, if one is free for this client and nobody waits for it. It is given back at the latest when the
- * request is freed. */
-bool streams_enter(struct req *r);
 /* Calls go once there is a place, now or later; answers by itself when that takes too long or the client goes. */
 void streams_admit(struct req *r, void (*go)(struct req *r));
 

@@ -1,6 +1,6 @@
 /* Health: alive (always, while the loop turns), ready (what requests need is there), and in detail. Everything comes
  * from the verdict and from /proc; nothing is asked inline. */
-#include "services/web/watch/health.h"
+#include "services/web/gate/handlers.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -212,7 +212,7 @@ static void add_component(cJSON *parts, cJSON *bad, const char *name, cJSON *par
     cJSON_AddItemToObject(parts, name, part);
 }
 
-cJSON *health_report(const struct web *web)
+static cJSON *health_report(const struct web *web)
 {
     cJSON *parts = cJSON_CreateObject(), *bad = cJSON_CreateArray();
     add_component(parts, bad, "database", database(web));
