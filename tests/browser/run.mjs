@@ -10,6 +10,7 @@ import './test_feed.mjs';
 import './test_why.mjs';
 import './test_history.mjs';
 import './test_schedule.mjs';
+import './test_alarms.mjs';
 import './test_looks.mjs';
 import './test_german.mjs';
 import './test_live.mjs';

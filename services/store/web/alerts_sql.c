@@ -38,6 +38,11 @@ const struct query query_alert_note = {
            " INSERT INTO alert_log (kind, key, text, channel, error) VALUES ($1, $2, $3, $4, $5)",
 };
 
+const struct query query_alerts_open = {
+    .name = "alerts_open",
+    .sql = "SELECT coalesce(json_agg(json_build_object('key', key, 'told_at', told_at)), '[]') FROM alert_states",
+};
+
 const struct query query_alert_log = {
     .name = "alerts",
     .sql = "SELECT coalesce(json_agg(json_build_object('id', a.id, 'at', a.at, 'kind', a.kind, 'key', a.key,"

@@ -11,6 +11,7 @@ extern const struct query query_alert_over;    /* (key) -> the cause, when it is
 extern const struct query query_alert_orphans; /* (JSON list of the keys there are) -> keys told that nobody sees now */
 extern const struct query query_alert_note;    /* (kind, key, text, channel, error or NULL) -> nothing */
 /* JSON */
+extern const struct query query_alerts_open;    /* () -> problems that were told and are not over, by key */
 extern const struct query query_alert_log;      /* (limit) -> what was told, the newest first */
 extern const struct query query_silences;       /* () -> those in force */
 extern const struct query query_silence_add;    /* (key, minutes, reason, by) -> the silence */

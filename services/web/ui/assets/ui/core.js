@@ -153,7 +153,7 @@
         if (field.checked) out[field.name].push(field.value);
       } else if (field.type === 'checkbox') out[field.name] = field.checked;
       else if (field.multiple) out[field.name] = [...field.selectedOptions].map((option) => option.value);
-      else if (field.type === 'number') out[field.name] = field.value === '' ? undefined : Number(field.value);
+      else if (field.type === 'number' || field.dataset.number !== undefined) out[field.name] = field.value === '' ? undefined : Number(field.value);
       else out[field.name] = field.value;
     }
     return out;
