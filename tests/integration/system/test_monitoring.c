@@ -20,9 +20,13 @@ static char *scrape(void)
     return text;
 }
 
+/* Or a head: of what there is now no case (no problem, no unread parts list). */
 static bool has_sample(const char *metrics, const char *name)
 {
     size_t len = strlen(name);
+    char head[160];
+    snprintf(head, sizeof head, "\n# TYPE %s ", name);
+    if (strstr(metrics, head)) return true;
     for (const char *at = metrics; (at = strstr(at, name)) != NULL; at += len)
         if ((at == metrics || at[-1] == '\n') && (at[len] == ' ' || at[len] == '{')) return true;
     return false;
