@@ -12,7 +12,7 @@
 #include "services/store/unframe.h"
 
 #define DOUBLE      (-1)              /* in place of an elevation's id */
-#define GROUP_BYTES (4 * 1024 * 1024) /* contents in memory at once, unless one alone is larger */
+#define GROUP_BYTES (4 * 1024 * 1024) /* contents in memory at once, as they are stored, unless one alone is larger */
 
 const char *parse_outcome_name(enum parse_outcome outcome)
 {
@@ -96,9 +96,9 @@ static int read_all(struct db *db, struct parts_item *items, int n, enum parse_o
     struct unframer *frames = unframer_new(err);
     int rc = frames ? 0 : -ERR_NOMEM;
     for (int first = 0, end; first < n && rc == 0; first = end) {
-        int64_t bytes = items[first].size_bytes;
-        for (end = first + 1; end < n && bytes + items[end].size_bytes <= GROUP_BYTES; end++)
-            bytes += items[end].size_bytes;
+        int64_t bytes = items[first].stored_bytes;
+        for (end = first + 1; end < n && bytes + items[end].stored_bytes <= GROUP_BYTES; end++)
+            bytes += items[end].stored_bytes;
         rc = read_group(db, frames, items + first, end - first, outcomes + first, whys + first, err);
     }
     unframer_free(frames);

@@ -57,6 +57,12 @@ int db_script(struct db *db, struct err *err, const char *sql);
 PGresult *db_query_binary(struct db *db, struct err *err, const char *sql, int n, const char *const *values,
                           const int *lengths);
 
+/* As db_query_binary, for a statement of a file's own that runs again and again: where nobody is between us and the
+ * server, and outside of transactions, the server plans it once. sql lives for good, and is known by where it stands.
+ */
+PGresult *db_query_often(struct db *db, struct err *err, const char *sql, int n, const char *const *values,
+                         const int *lengths);
+
 /* As db_query, but every cell of the result comes in PostgreSQL's binary form: bytea as its bytes, text as it is. */
 PGresult *db_query_bytes(struct db *db, struct err *err, const char *sql, int n, const char *const *values);
 

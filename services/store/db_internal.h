@@ -5,6 +5,7 @@
 #include "services/store/db.h"
 #include "services/store/session.h"
 
+#define DB_OFTEN    8    /* statements of one connection that the server keeps a plan of */
 #define DB_SLACK_MS 5000 /* beyond the statement timeout, by which the server answers itself */
 
 struct db {
@@ -17,7 +18,9 @@ struct db {
     int64_t patience_ms; /* after which a statement that may take long is asked after; 0 = never */
     char now[200];       /* how the statement that is under way begins */
     const char *given_up;
-    char state[6]; /* SQLSTATE of the last failure */
+    char state[6];               /* SQLSTATE of the last failure */
+    const char *often[DB_OFTEN]; /* texts of db_query_often that are prepared, as "often0", "often1", ... */
+    bool is_unprepared;          /* what was prepared got lost, or did not fit any more: no more of it */
 };
 
 /* The server's or libpq's message, first line only, without "ERROR:  " in front. */

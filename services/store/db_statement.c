@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
+#include "conf/log.h"
 #include "services/store/clean.h"
 #include "services/store/db_doubt.h"
 #include "services/store/db_wire.h"
@@ -83,6 +84,12 @@ static const char *settings_of(const struct db *db)
     return db->sql && !db_in_transaction(db) ? db->sql : NULL;
 }
 
+/* Of values: which of them are binary. */
+static void formats_of(int formats[16], const int *lengths, int n)
+{
+    for (int i = 0; i < n && i < 16; i++) formats[i] = lengths[i] > 0;
+}
+
 static PGresult *run(struct db *db, struct err *err, struct wire_query query)
 {
     struct wire_limit limit = limit_of(db, query.sql);
@@ -106,9 +113,58 @@ PGresult *db_query_binary(struct db *db, struct err *err, const char *sql, int n
                           const int *lengths)
 {
     int formats[16] = {0};
-    for (int i = 0; i < n && i < 16; i++) formats[i] = lengths[i] > 0;
+    formats_of(formats, lengths, n);
     return run(db, err,
                (struct wire_query){.sql = sql, .n = n, .values = values, .lengths = lengths, .formats = formats});
+}
+
+/* ---- statements that run often ---- */
+
+/* Which of the prepared ones it is, after having it prepared; -1: it is to be run as it stands. */
+static int prepared(struct db *db, const char *sql, int n)
+{
+    char name[16];
+    int i = 0;
+    if (db->sql || db->is_unprepared || db_in_transaction(db)) return -1;
+    while (i < DB_OFTEN && db->often[i] && db->often[i] != sql) i++;
+    if (i == DB_OFTEN || db->often[i]) return i < DB_OFTEN ? i : -1;
+    struct wire_limit limit = limit_of(db, sql);
+    snprintf(name, sizeof name, "often%d", i);
+    PGresult *r = wire_prepare(db->conn, name, sql, n, &limit);
+    note_silence(db, r, &limit);
+    bool is_prepared = PQresultStatus(r) == PGRES_COMMAND_OK;
+    PQclear(r);
+    db->is_unprepared = !is_prepared; /* why it cannot be, is told by running it */
+    if (is_prepared) db->often[i] = sql;
+    return is_prepared ? i : -1;
+}
+
+/* It got lost (somebody is in between after all), or a migration has changed what it answers: nothing was done. */
+static bool is_stale(const struct db *db)
+{
+    static const char *const states[] = {"26000", "42P05", "0A000"};
+    for (size_t i = 0; db_is_alive(db) && i < sizeof states / sizeof *states; i++)
+        if (strcmp(db->state, states[i]) == 0) return true;
+    return false;
+}
+
+PGresult *db_query_often(struct db *db, struct err *err, const char *sql, int n, const char *const *values,
+                         const int *lengths)
+{
+    int formats[16] = {0}, i = prepared(db, sql, n);
+    struct err why = {0};
+    char name[16];
+    if (i < 0) return db_query_binary(db, err, sql, n, values, lengths);
+    formats_of(formats, lengths, n);
+    snprintf(name, sizeof name, "often%d", i);
+    const struct wire_query query = {
+        .sql = sql, .name = name, .n = n, .values = values, .lengths = lengths, .formats = formats};
+    PGresult *r = run(db, &why, query);
+    if (r) return r;
+    if (!is_stale(db)) return err_set(err, why.code, "%s", why.text), NULL;
+    log_info("a statement that was prepared cannot be used on this connection any more (%s): doing without", db->state);
+    db->is_unprepared = true;
+    return db_query_binary(db, err, sql, n, values, lengths);
 }
 
 PGresult *db_query_bytes(struct db *db, struct err *err, const char *sql, int n, const char *const *values)

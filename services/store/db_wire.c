@@ -141,6 +141,7 @@ static PGresult *collect_pipeline(PGconn *conn, struct wire_limit *limit)
 
 static int send_one(PGconn *conn, const struct wire_query *q)
 {
+    if (q->name) return PQsendQueryPrepared(conn, q->name, q->n, q->values, q->lengths, q->formats, q->result_format);
     return PQsendQueryParams(conn, q->sql, q->n, NULL, q->values, q->lengths, q->formats, q->result_format);
 }
 
@@ -153,6 +154,11 @@ PGresult *wire_query(PGconn *conn, const struct wire_query *q, struct wire_limit
         return collect_pipeline(conn, limit);
     give_up(conn); /* half a pipeline is on its way */
     return NULL;
+}
+
+PGresult *wire_prepare(PGconn *conn, const char *name, const char *sql, int n, struct wire_limit *limit)
+{
+    return PQsendPrepare(conn, name, sql, n, NULL) == 1 ? collect(conn, limit) : NULL;
 }
 
 PGresult *wire_script(PGconn *conn, const char *sql, struct wire_limit *limit)

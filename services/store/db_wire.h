@@ -9,6 +9,7 @@
 struct wire_query {
     const char *before; /* a statement that runs in the same transaction before it, NULL = none */
     const char *sql;
+    const char *name; /* of the prepared statement to run instead of the text, NULL = none */
     int n;
     const char *const *values;
     const int *lengths, *formats; /* NULL = text */
@@ -28,6 +29,8 @@ struct wire_limit {
 
 /* NULL when nothing came; the first error otherwise, or the last result. */
 PGresult *wire_query(PGconn *conn, const struct wire_query *query, struct wire_limit *limit);
+/* Has a statement prepared; its result as wire_query's. */
+PGresult *wire_prepare(PGconn *conn, const char *name, const char *sql, int n, struct wire_limit *limit);
 /* Several statements, without parameters. Ends at the result that begins a COPY. */
 PGresult *wire_script(PGconn *conn, const char *sql, struct wire_limit *limit);
 /* With a deadline alone. */

@@ -3,7 +3,8 @@
  *
  * Settings go with the connection ("options") where that reaches the server. A pooler refuses or drops them, and may
  * hand every transaction to another session: then they are set in each transaction instead, by session_sql. Nothing
- * else may rest on the session: no temporary table, no lock that outlives its transaction, no prepared statement. */
+ * else may rest on the session: no temporary table, no lock that outlives its transaction; a prepared statement only
+ * where nothing is in between, and where it can be done without. */
 #ifndef LOGIKALD_SERVICES_STORE_SESSION_H
 #define LOGIKALD_SERVICES_STORE_SESSION_H
 

@@ -47,7 +47,7 @@ static void set_taken(struct parts_item *items, int n, const PGresult *r)
         struct parts_item *item = item_of(items, n, db_int(r, i, 0));
         if (!item) continue;
         item->taken = PARTS_TAKEN;
-        item->size_bytes = db_int(r, i, 2);
+        item->stored_bytes = db_int(r, i, 2);
         snprintf(item->sha256, sizeof item->sha256, "%s", db_text(r, i, 1));
     }
 }
@@ -74,7 +74,8 @@ int parts_take(struct db *db, struct parts_item *items, int n, bool force, int r
         "  AND (e.parse_status <> 'in_progress' OR e.parse_started_at IS NULL OR e.parse_started_at < now() "
         "- " ABANDONED ") AND ($2::bool OR e.parse_status <> 'success' OR e.parts_file_hash IS DISTINCT FROM l.sha256"
         "   OR e.parse_version < $3::integer)"
-        " RETURNING e.id, l.sha256, l.size_bytes",
+        " RETURNING e.id, l.sha256, coalesce((SELECT f.stored_size FROM parts_files f WHERE f.sha256 = l.sha256"
+        "  AND l.content IS NULL), l.size_bytes)",
         3, values);
     int taken = r ? PQntuples(r) : 0;
     if (r) set_taken(items, n, r);

@@ -51,8 +51,8 @@ enum parts_taken {
 struct parts_item {
     int64_t elevation_id;
     enum parts_taken taken;
-    char sha256[65]; /* of the content that was taken */
-    int64_t size_bytes;
+    char sha256[65];      /* of the content that was taken */
+    int64_t stored_bytes; /* of the content as it stands in the database */
     struct parts_data data;
     bool is_read;    /* data is to be stored */
     char digest[65]; /* of what was read */

@@ -83,7 +83,7 @@ static void bind(struct file_values *v, const struct lease *lease, const struct 
 /* Runs a store; its single row says whether the content is the one of before. */
 static int run(struct db *db, const char *sql, int n, const struct file_values *v, struct err *err)
 {
-    PGresult *r = db_query_binary(db, err, sql, n, v->values, v->lengths);
+    PGresult *r = db_query_often(db, err, sql, n, v->values, v->lengths);
     if (!r) return -ERR_DB;
     int rows = PQntuples(r);
     int is_same = rows && db_bool(r, 0, 0);

@@ -141,6 +141,15 @@ TEST(test_settings_hold_in_every_transaction)
         assert_string_equal(db_text(r, 0, 3), i % 2 ? "their own" : "public");
         PQclear(r);
     }
+    static const char often[] = "SELECT count(*) + $1::integer FROM pg_prepared_statements";
+    for (int i = 0; i < 6; i++) { /* nothing is prepared, on no session */
+        const char *const values[] = {"7"};
+        const int lengths[] = {0};
+        PGresult *r = db_query_often(db, &err, often, 1, values, lengths);
+        if (!r) fail_msg("%s", err.text);
+        assert_int_equal(db_int(r, 0, 0), 7);
+        PQclear(r);
+    }
     assert_int_equal(db_script(db, &err, "CREATE TABLE mine (x integer)"), 0);
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM \"their own\".mine"), 0);
     assert_int_equal(pg_int(&world.pg, "SELECT count(to_regclass('public.mine'))"), 0);
