@@ -83,10 +83,10 @@ static void db_close_all(struct image_db *d)
     free(d);
 }
 
-static struct image_db *db_new(void)
+static struct image_db *db_new(const struct image_source *source)
 {
     struct image_db *d = calloc(1, sizeof *d);
-    if (d && (d->handle = image_file_connect(&d->file))) {
+    if (d && (d->handle = image_file_connect(source, &d->file))) {
         restrict_it(d);
         return d;
     }
@@ -153,9 +153,9 @@ struct image_db *image_db_take(const struct image_source *source, const int64_t 
 {
     struct image_db *d = take_alike(source);
     bool is_new = !d;
-    if (is_new && !(d = db_new())) return NULL;
+    if (is_new && !(d = db_new(source))) return NULL;
     d->deadline_ms = deadline_ms;
-    image_file_set(d->file, source);
+    if (!is_new) image_file_set(d->file, source);
     sqlite3_limit(d->handle, SQLITE_LIMIT_LENGTH, most_of_a_value(source->len));
     if (is_new) read_schema(d, source);
     return d;

@@ -142,6 +142,13 @@ bool image_file_is_alike(const struct image_file *f, const struct image_source *
     return f->noted_count > 0;
 }
 
+void image_file_set(struct image_file *f, const struct image_source *source)
+{
+    f->source = source ? *source : (struct image_source){0};
+    f->generation++;
+    f->err = (struct err){0};
+}
+
 /* ---- SQLite's side ---- */
 
 static struct image_file *file_of(sqlite3_file *base)
@@ -229,12 +236,17 @@ static const sqlite3_io_methods methods = {.iVersion = 1,
                                            .xSectorSize = file_zero,
                                            .xDeviceCharacteristics = file_zero};
 
+/* What the connection that is being opened has behind it: it asks for the header at once, and reads pages of a wrong
+ * size without it. */
+static const struct image_source *opening;
+
 static int system_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int flags, int *flags_out)
 {
     (void)vfs, (void)name;
     memset(base, 0, sizeof(struct image_file));
     if (!(flags & SQLITE_OPEN_MAIN_DB)) return SQLITE_CANTOPEN; /* no journals, nothing temporary */
     base->pMethods = &methods;
+    image_file_set(file_of(base), opening);
     if (flags_out) *flags_out = flags;
     return SQLITE_OK;
 }
@@ -292,11 +304,12 @@ static sqlite3_vfs file_system = {.iVersion = 1,
                                   .xSleep = system_sleep,
                                   .xCurrentTime = system_time};
 
-sqlite3 *image_file_connect(struct image_file **file)
+sqlite3 *image_file_connect(const struct image_source *source, struct image_file **file)
 {
     sqlite3 *db = NULL;
     sqlite3_file *base = NULL;
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* without an effect after the first; its counters cost a lock each */
+    opening = source;
     if (sqlite3_vfs_register(&file_system, 0) == SQLITE_OK &&
         sqlite3_open_v2("parts", &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NAME) == SQLITE_OK &&
         sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &base) == SQLITE_OK && base) {
@@ -305,13 +318,6 @@ sqlite3 *image_file_connect(struct image_file **file)
     }
     sqlite3_close(db);
     return NULL;
-}
-
-void image_file_set(struct image_file *f, const struct image_source *source)
-{
-    f->source = source ? *source : (struct image_source){0};
-    f->generation++;
-    f->err = (struct err){0};
 }
 
 const struct err *image_file_error(const struct image_file *f)

@@ -28,8 +28,8 @@ struct image_source {
 
 struct image_file; /* the connection's file */
 
-/* A connection with nothing behind it, NULL without memory. *file lives as long as the connection. */
-sqlite3 *image_file_connect(struct image_file **file);
+/* A connection with this file behind it, NULL without memory. *file lives as long as the connection. */
+sqlite3 *image_file_connect(const struct image_source *source, struct image_file **file);
 /* Sets the file behind the connection, NULL = none; no statement is under way. */
 void image_file_set(struct image_file *file, const struct image_source *source);
 /* Why the last read failed, when it was no matter of SQLite's; NULL = it did not. */

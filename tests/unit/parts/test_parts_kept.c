@@ -258,6 +258,30 @@ TEST(test_nothing_of_the_file_before_is_seen)
     image_forget();
 }
 
+/* Whatever the size of pages and the encoding: the second file of a schema finds the connection of the first. */
+TEST(test_second_file_of_a_schema_finds_it_read)
+{
+    static const char *const encodings[] = {"UTF-8", "UTF-16le", "UTF-16be"};
+    for (int page = 512; page <= 65536; page *= 2)
+        for (int i = 0; i < 3; i++) {
+            char set[100];
+            snprintf(set, sizeof set, "PRAGMA page_size=%d; PRAGMA encoding='%s'", page, encodings[i]);
+            struct parts_image first = parts_file_make(set, TABLES "INSERT INTO Elevations (Name) VALUES ('P01')");
+            struct parts_image second =
+                parts_file_make(set, TABLES "INSERT INTO Elevations (Name, SystemCode) VALUES ('P01', zeroblob(9000))");
+            image_forget();
+            free(read_it(&first, false));
+            int64_t schemas_read = image_db_schemas();
+            free(read_it(&second, false));
+            free(read_it(&first, true));
+
+            if (image_db_schemas() != schemas_read) fail_msg("pages of %d bytes, %s", page, encodings[i]);
+            sqlite3_free(first.bytes);
+            sqlite3_free(second.bytes);
+        }
+    image_forget();
+}
+
 /* Kept connections are few, and a file whose schema is new to all of them takes the place of the one longest unused. */
 TEST(test_many_schemas_are_not_kept_for_good)
 {
@@ -280,6 +304,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_files_in_any_order_are_read_as_alone),
     cmocka_unit_test(test_a_file_cut_before_its_tables_gets_a_connection_of_its_own),
     cmocka_unit_test(test_nothing_of_the_file_before_is_seen),
+    cmocka_unit_test(test_second_file_of_a_schema_finds_it_read),
     cmocka_unit_test(test_many_schemas_are_not_kept_for_good),
 };
 TEST_MAIN(tests, NULL, NULL)
