@@ -277,7 +277,7 @@ TEST(test_statements_that_run_often_survive_what_happens_to_them)
     char url[300];
     struct err err = {0};
     database_url("postgres", "postgres", "", url, sizeof url);
-    struct db *db = db_open(url, 20000, "test", &err);
+    struct db *db = db_open(url, NULL, 20000, "test", &err);
     if (!db) fail_msg("%s", err.text);
     db_script(db, &err, "CREATE TABLE often (x bytea)");
 
@@ -291,14 +291,14 @@ TEST(test_statements_that_run_often_survive_what_happens_to_them)
     often(db, often_add, 1, 1);
     db_close(db);
 
-    db = db_open(url, 20000, "test", &err);
+    db = db_open(url, NULL, 20000, "test", &err);
     often(db, often_all, 2, 4);
     db_script(db, &err, "DEALLOCATE ALL");
     often(db, often_all, 2, 4);
     assert_int_equal(prepared_statements(db), 0);
     db_close(db);
 
-    db = db_open(url, 20000, "test", &err);
+    db = db_open(url, NULL, 20000, "test", &err);
     assert_int_equal(db_begin(db, &err), 0);
     often(db, often_add, 1, 1);
     assert_int_equal(prepared_statements(db), 0);
