@@ -32,7 +32,7 @@ struct lane {
     int count;
     bool is_alone;
 };
-extern struct lane lanes[]; /* ends with one without a name */
+extern struct lane *const lanes[]; /* lanes.c; ends with NULL */
 
 /* world.c */
 void world_start(struct system *s, bool is_real_time);

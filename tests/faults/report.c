@@ -28,9 +28,9 @@ static void add_rows(struct buf *out)
 {
     buf_str(out, "| fault | told as | first cause | s to it | s back to green | besides the end of the fault |\n"
                  "|---|---|---|---|---|---|\n");
-    for (struct lane *l = lanes; l->name; l++)
-        for (int i = 0; i < l->count; i++) {
-            const struct fault *f = &l->faults[i];
+    for (struct lane *const *l = lanes; *l; l++)
+        for (int i = 0; i < (*l)->count; i++) {
+            const struct fault *f = &(*l)->faults[i];
             if (!f->is_done) continue;
             buf_printf(out, "| %s | %s | ", f->what, f->state);
             add_cause(out, f->cause);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "tests/faults/faults.h"
+#include "tests/faults/rows.h"
 #include "tests/support/stage.h"
 
 #define SHOWN_MS   700   /* a fault stays for so long after it was told: what else would be told of it comes to light */
@@ -189,13 +189,13 @@ void strike_all(struct system *s, bool with_long)
 {
     int n = 0;
     memset(tracks, 0, sizeof tracks);
-    for (struct lane *l = lanes; l->name; l++)
-        if (!l->is_alone) tracks[n++].lane = l;
+    for (struct lane *const *l = lanes; *l; l++)
+        if (!(*l)->is_alone) tracks[n++].lane = *l;
     run(s, with_long);
-    for (struct lane *l = lanes; l->name; l++) {
-        if (!l->is_alone) continue;
+    for (struct lane *const *l = lanes; *l; l++) {
+        if (!(*l)->is_alone) continue;
         memset(tracks, 0, sizeof tracks);
-        tracks[0].lane = l;
+        tracks[0].lane = *l;
         run(s, with_long);
     }
 }
