@@ -47,6 +47,13 @@ static struct fault postgres[] = {
      .part = "PostgreSQL",
      .says = "migration",
      .within_s = 15},
+    {.what = "a table that is not as it was made (another program's, or a column renamed)",
+     .stage = "sql: ALTER TABLE elevation_thumbnails RENAME COLUMN tries TO attempts\nctl: restart web",
+     .remove = "sql: ALTER TABLE elevation_thumbnails RENAME COLUMN attempts TO tries",
+     .state = "wrong",
+     .part = "PostgreSQL",
+     .says = "the table elevation_thumbnails is not ours, or not whole: it lacks tries",
+     .within_s = 15},
 };
 
 /* ---- Redis ---- */

@@ -7,6 +7,7 @@
 #define TRUTH                   "sim: faults/clear {}\ndue:"
 #define LIE(name, where)        "sim: lies {\"lies\":[{\"name\":\"" name "\",\"where\":\"" where "\"}]}\ndue:"
 #define NO_LIES                 "sim: lies/clear {}\ndue:"
+#define CHANGED(type)           "sim: change {\"type\":\"" type "\",\"count\":2}\n"
 #define UPSTREAM(named, staged, removed, state_is, words, longer)                                                      \
     {                                                                                                                  \
         .what = named, .stage = staged, .remove = removed, .state = state_is, .part = "sync", .says = words,           \
@@ -70,8 +71,11 @@ static struct fault upstream[] = {
              true),
     UPSTREAM("Logikal's login gives no token", LIE("login-tokenless", "login"), NO_LIES, "wrong", "The last sync",
              true),
-    UPSTREAM("Logikal cannot select what it lists (404)", LIE("select-404", "project"), NO_LIES, "look",
-             "The last sync", true),
+    UPSTREAM("Logikal cannot select a project that it lists (404)", CHANGED("project") LIE("select-404", "project"),
+             NO_LIES, "look", "The last sync was not complete", true),
+    UPSTREAM("Logikal has no parts list (500)",
+             CHANGED("elevation") RULE("parts", "\"kind\":\"status\",\"status\":500"), TRUTH, "look",
+             "The last sync was not complete", true),
     {.what = "Logikal lists no directory any more",
      .stage = LIE("empty", "directory"),
      .remove = NO_LIES,

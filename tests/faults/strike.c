@@ -1,5 +1,6 @@
 /* Staging and watching: see faults.h. One look at the verdict after the other; each lane goes from fault to fault. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "conf/clock.h"
@@ -159,13 +160,19 @@ static void watch_removed(struct system *s, struct track *t, const cJSON *verdic
     }
 }
 
+static bool is_left_out(const struct fault *f, bool with_long)
+{
+    const char *only = getenv("FAULTS_ONLY");
+    return (f->is_long && !with_long) || (only && !strstr(f->what, only));
+}
+
 /* False when all of it is done. */
 static bool go_on(struct system *s, struct track *t, const cJSON *verdict, bool with_long)
 {
     static void (*const watch[])(struct system *, struct track *, const cJSON *) = {
         [STAND_STAGED] = watch_staged, [STAND_SHOWN] = watch_shown, [STAND_REMOVED] = watch_removed};
     if (t->stand != STAND_IDLE) watch[t->stand](s, t, verdict);
-    while (t->stand == STAND_IDLE && t->at < t->lane->count && t->lane->faults[t->at].is_long && !with_long) t->at++;
+    while (t->stand == STAND_IDLE && t->at < t->lane->count && is_left_out(&t->lane->faults[t->at], with_long)) t->at++;
     if (t->at == t->lane->count) return false;
     if (t->stand == STAND_IDLE) begin(s, t);
     return true;

@@ -14,7 +14,8 @@ enum severity { SEVERITY_LOOK, SEVERITY_UNKNOWN, SEVERITY_WRONG, SEVERITIES };
 struct findings {
     cJSON *of[SEVERITIES];
     cJSON *blocker;
-    cJSON *ended; /* of Logikal's certificate; NULL = it has not */
+    cJSON *partial; /* the first sync that was not complete; NULL = none */
+    cJSON *ended;   /* of Logikal's certificate; NULL = it has not */
 };
 void findings_open(struct findings *f);
 bool findings_have(const struct findings *f, const char *part); /* a problem of a part whose name begins so */

@@ -80,6 +80,7 @@ static void judge_endings(struct findings *f, const cJSON *intervals, bool (*is_
         problem_text(p, "next", fact_text(i, "next"));
         problem_text(p, "link", "/ui/sync-logs");
         problem_why(p, "type:", fact_text(i, "type"));
+        if (severity == SEVERITY_LOOK && !f->partial) f->partial = p;
         problem_blocks(f, p);
     }
 }
@@ -165,12 +166,22 @@ static void tell_stale(struct findings *f, const char *stale, const char *never)
     }
 }
 
+/* The projects of which a sync was not complete are no second cause. */
+static void add_failing(cJSON *partial, double failing, const char *names)
+{
+    char hits[2 * LIST_SIZE];
+    snprintf(hits, sizeof hits, "%.330s; projects (%.0f): %.210s", fact_text(partial, "hits"), failing, names);
+    cJSON_ReplaceItemInObjectCaseSensitive(partial, "hits", cJSON_CreateString(hits));
+}
+
 static void judge_counts(struct findings *f, const cJSON *sync)
 {
     double failing = fact_number(sync, "failing"), unparsed = fact_number(sync, "unparsed"),
            skew = fact_number(sync, "skew_s");
     char span[SPAN_TEXT_SIZE];
-    if (failing > 0) {
+    if (failing > 0 && f->partial) {
+        add_failing(f->partial, failing, fact_text(sync, "failing_names"));
+    } else if (failing > 0) {
         cJSON *p = problem(f, SEVERITY_LOOK, "projects", "", "%.0f project%s could not be synced completely", failing,
                            failing == 1 ? "" : "s");
         problem_text(p, "since", fact_text(sync, "failing_since"));

@@ -1,6 +1,7 @@
 /* Faults of every part, staged on the whole system: each is named within seconds, alone, and is forgotten when it is
  * over. FAULTS=all stages those as well that take long, with the times that the settings have by default, and
- * FAULTS_REPORT=FILE writes what was measured into that document (make faults). */
+ * FAULTS_REPORT=FILE writes what was measured into that document (make faults). FAULTS_ONLY=WORDS
+ * stages those with these words in their name. */
 #include <stdlib.h>
 #include <string.h>
 
