@@ -93,8 +93,8 @@ static struct fault upstream[] = {
 };
 
 /* The address is a setting, with which web and worker are replaced. */
-#define ADDRESS(url) "ctl: set LOGIKAL_API_BASE_URL " url "\ndue:"
-#define NO_ADDRESS   "ctl: set LOGIKAL_API_BASE_URL\ndue:"
+#define ADDRESS(url) "ctl: set LOGIKAL_API_BASE_URL " url "\nctl: restart worker\ndue:"
+#define NO_ADDRESS   "ctl: set LOGIKAL_API_BASE_URL\nctl: restart worker\ndue:"
 
 static struct fault address[] = {
     UPSTREAM("Logikal's port refuses connections", ADDRESS("http://127.0.0.1:1/MbioeService.svc/api/v3"), NO_ADDRESS,
