@@ -1,4 +1,5 @@
-/* Backoff: see backoff.h. */
+/* Exponential backoff with full jitter on the upper half: base, 2*base, 4*base ... cap, each times a random 0.5 to 1.
+ * See backoff.h. */
 #include "conf/backoff.h"
 
 #include "conf/random.h"

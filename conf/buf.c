@@ -1,4 +1,4 @@
-/* Byte buffer: see buf.h. */
+/* A growing byte buffer with a limit. See buf.h. */
 #include "conf/buf.h"
 
 #include <stdarg.h>

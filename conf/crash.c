@@ -1,4 +1,5 @@
-/* Last words: see crash.h. */
+/* The last words of a process that crashes, or that a watchdog ends by SIGABRT: the signal and the stack, on standard
+ * error, from where a supervisor takes them into its log. See crash.h. */
 #include "conf/crash.h"
 
 #include <execinfo.h>

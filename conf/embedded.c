@@ -1,4 +1,4 @@
-/* Looking up an embedded file: see embedded.h. */
+/* Files that are part of the program: made by scripts/embed at build time. See embedded.h. */
 #include "conf/embedded.h"
 
 #include <string.h>

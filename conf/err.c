@@ -1,4 +1,4 @@
-/* Errors as values: see err.h. */
+/* One error value: a code for the program and a text for the person, who is told what to do. See err.h. */
 #include "conf/err.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* GUIDs: see guid.h. */
+/* GUIDs in whatever spelling: capitals or not, with braces, hyphens, or without. See guid.h. */
 #include "conf/guid.h"
 
 #include <ctype.h>

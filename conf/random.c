@@ -1,4 +1,4 @@
-/* Randomness: see random.h. */
+/* Random numbers and identifiers from the kernel (getrandom). See random.h. */
 #include "conf/random.h"
 
 #include <errno.h>

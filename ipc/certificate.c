@@ -1,4 +1,4 @@
-/* See certificate.h. */
+/* What is known of the certificate of whom we talk to by TLS. See certificate.h. */
 #include "ipc/certificate.h"
 
 #include <time.h>

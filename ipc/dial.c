@@ -1,4 +1,4 @@
-/* Dialling: see dial.h. */
+/* A TCP connection to a host, made in an event loop. See dial.h. */
 #include "ipc/dial.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* Running a task without a worker, and reading its arguments: see task.h. */
+/* What a task is, for the one who writes it and the one who runs it. A task is a plain synchronous function in a
+ * runner process (or in a one-shot child). See task.h. */
 #include "ipc/task.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
-/* Result objects: see result.h. */
+/* Task results as Celery stores them: one JSON object under celery-task-meta-<id>, published on the channel of the same
+ * name. See result.h. */
 #include "ipc/queue/result.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Key names: see queue_keys.h. */
+/* The names of the queue's keys and channels in Redis: each is spelled here and nowhere else. See queue_keys.h. */
 #include "ipc/redis/queue_keys.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* See channels.h. */
+/* The ways on which operators are told: a webhook (plain JSON, or as chats take it) and mail. See channels.h. */
 #include "services/alert/channels.h"
 
 #include <stdio.h>

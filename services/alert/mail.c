@@ -1,4 +1,5 @@
-/* See mail.h. */
+/* A mail as it goes over SMTP (RFC 5322): plain text in UTF-8, base64 (RFC 2045), its subject as encoded words (RFC
+ * 2047), so that no line is too long and nothing in it is taken for a header. See mail.h. */
 #include "services/alert/mail.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* A file in JSON as a stream: see json_file.h. */
+/* Reading {"data":"base64 ..."} as it arrives, in the memory of a piece. See json_file.h. */
 #include "services/logikal/json_file.h"
 
 #include <stdint.h>

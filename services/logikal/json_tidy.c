@@ -1,4 +1,5 @@
-/* Nearly JSON: see json_tidy.h. */
+/* JSON that is nearly JSON, made readable: bytes that are no UTF-8, U+0000 and halves of surrogate pairs become U+FFFD;
+ * NaN and Infinity become an empty list, which no member is. See json_tidy.h. */
 #include "services/logikal/json_tidy.h"
 
 #include <string.h>

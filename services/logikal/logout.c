@@ -1,4 +1,4 @@
-/* A single logout: see logout.h. */
+/* Logging out of a session that somebody else has left open. See logout.h. */
 #include "services/logikal/logout.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Places and steps: see place.h. */
+/* Where a session stands in the upstream, and the next step from there to somewhere else. See place.h. */
 #include "services/logikal/place.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* The policy: see policy.h. */
+/* What an answer of the upstream means, and what is done about it: one pure function over one table, in which the first
+ * row that fits decides. docs/sync.md shows the same table in words. See policy.h. */
 #include "services/logikal/policy.h"
 
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* Requests and answers of the Logikal API: see request.h. */
+/* The requests of the API and how their answers are read: the only place that knows its paths and JSON members. See
+ * request.h. */
 #include "services/logikal/request.h"
 
 #include <stdio.h>

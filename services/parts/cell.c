@@ -1,4 +1,5 @@
-/* Values of rows: see cell.h. */
+/* Values of a parts list's rows: texts that are valid UTF-8, without U+0000 and no longer than their column in the
+ * database, and numbers that are numbers. See cell.h. */
 #include "services/parts/cell.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* The row of an elevation: see choose.h. */
+/* Which of several elevations in a parts list is the one that it was asked for: by its name. See choose.h. */
 #include "services/parts/choose.h"
 
 #include <string.h>

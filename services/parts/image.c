@@ -1,4 +1,4 @@
-/* Opening a SQLite file that is not trusted: see image.h. */
+/* A SQLite file in memory that a stranger wrote. See image.h. */
 #include "services/parts/image.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* Connections that are kept: see image_db.h. */
+/* Connections to files of parts lists, kept from file to file with the schema that they have read and the statements
+ * that were prepared by it. See image_db.h. */
 #include "services/parts/image_db.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* A file in memory as SQLite reads it: see image_file.h. */
+/* A file of a parts list as SQLite reads it: a file system of one file that is in memory, read-only. See
+ * image_file.h. */
 #include "services/parts/image_file.h"
 
 #include <limits.h>

@@ -1,4 +1,5 @@
-/* The table of tables: see line_kinds.h. */
+/* Which tables of a parts list become stored lines, and which of their columns are which: the one table of it. See
+ * line_kinds.h. */
 #include "services/parts/line_kinds.h"
 
 #include <strings.h>

@@ -1,4 +1,4 @@
-/* Dictionaries: see lookup.h. */
+/* A table of a parts list as a dictionary: what an identifier stands for. See lookup.h. */
 #include "services/parts/lookup.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* Files on their way: see move.h. */
+/* Taking over the files that an earlier version stored beside their elevations: packed, and put among the files by
+ * their content. See move.h. */
 #include "services/parts/move.h"
 
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* Sending parts lists to be read, or reading them here: see request.h. */
+/* Having stored parts lists read: over the queue where there is one, else here and now. See request.h. */
 #include "services/parts/request.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Verifying a parts list: see verify.h. */
+/* Is this file a parts list that can be read? See verify.h. */
 #include "services/parts/verify.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* Packing files: see frames.h. */
+/* How a file stands in parts_files: Zstandard frames, one behind the other, each of FRAME_BYTES of the file, the last
+ * of the rest. See frames.h. */
 #include "services/store/frames.h"
 
 #include <stdio.h>

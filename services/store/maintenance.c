@@ -1,4 +1,4 @@
-/* Housekeeping: see maintenance.h. */
+/* Housekeeping and a look at the state of what is served. See maintenance.h. */
 #include "services/store/maintenance.h"
 
 #include "services/store/db.h"

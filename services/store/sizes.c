@@ -1,4 +1,4 @@
-/* Sizes and what they become: see sizes.h. */
+/* How large the database is, and when it will be full. See sizes.h. */
 #include "services/store/sizes.h"
 
 #include <stdio.h>

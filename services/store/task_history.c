@@ -1,4 +1,4 @@
-/* See task_history.h. */
+/* The history of tasks in PostgreSQL: written by workers, swept by the cleanup task. See task_history.h. */
 #include "services/store/task_history.h"
 
 #include "services/store/db.h"

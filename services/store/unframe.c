@@ -1,4 +1,5 @@
-/* Reading a packed file here and there: see unframe.h. */
+/* Reading a packed file (frames.h) here and there: a frame is unpacked when something of it is asked for, and kept for
+ * the rest of the file. See unframe.h. */
 #include "services/store/unframe.h"
 
 #include <stdbool.h>

@@ -1,4 +1,5 @@
-/* Planning: see due.h. */
+/* Which object types are due, and in which order: pure functions of the settings and of ages that the database gave.
+ * See due.h. */
 #include "services/sync/due.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* The thread that stores: see filing.h. */
+/* Files on their way into the database, beside the fetching: a thread of its own with a connection of its own verifies
+ * and stores them, one after the other, while the sessions go on. See filing.h. */
 #include "services/sync/filing.h"
 
 #include <malloc.h>

@@ -1,4 +1,5 @@
-/* A sync of the tree: see full.h. */
+/* A sync of the tree, for the object types whose turn it is: directories, projects, then the rows of each project that
+ * moved, then the files that are missing. See full.h. */
 #include "services/sync/full.h"
 
 #include "services/sync/tree.h"

@@ -1,4 +1,4 @@
-/* Help between workers: see helper.h. */
+/* Help between workers: asking for it, and noticing that a helper is gone. See helper.h. */
 #include "services/sync/helper.h"
 
 #include <cjson/cJSON.h>

@@ -1,4 +1,4 @@
-/* Lists on their way into the stage: see listing.h. */
+/* A list of the upstream on its way into the stage: a client's job with the number of its listing. See listing.h. */
 #include "services/sync/listing.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Results: see result.h. */
+/* Results of the sync's tasks as JSON, and the answers that several tasks share. See result.h. */
 #include "services/sync/result.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* A run of the sync: see run.h. */
+/* One run of the sync, whatever its scope: its database connection, its lease, its upstream client, its stage, its
+ * counts, and how it tells of its progress. See run.h. */
 #include "services/sync/run.h"
 
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* Judging what is missing: see vanish.h. */
+/* The end of a run's rows: what its listings have left out is marked as gone when that is believable. See vanish.h. */
 #include "services/sync/vanish.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* The rule of believing: see vanish_rule.h. */
+/* What to make of all that a run has found missing: a pure function of numbers. See vanish_rule.h. */
 #include "services/sync/vanish_rule.h"
 
 #define EXCHANGED_MIN 2 /* one object that was replaced by another is no other world */

@@ -1,4 +1,4 @@
-/* Who explains what: see explain.h. */
+/* Why something is as it is: one chain of causes in plain words, from facts. See explain.h. */
 #include "services/why/explain.h"
 
 #include <string.h>

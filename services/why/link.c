@@ -1,4 +1,4 @@
-/* Links and facts: see link.h. */
+/* Making the links of a chain (explain.h), and settings and times among its facts in words. See link.h. */
 #include "services/why/link.h"
 
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* Making the links of a chain (explain.h), and reading the facts of which they are made without surprises. */
+/* Making the links of a chain (explain.h); the facts of which they are made are read as conf/fact.h does. */
 #ifndef LOGIKALD_SERVICES_WHY_LINK_H
 #define LOGIKALD_SERVICES_WHY_LINK_H
 

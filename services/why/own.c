@@ -1,4 +1,5 @@
-/* See own.h. */
+/* The facts that are there without asking: settings with where they are set, the supervisor's snapshot, what is
+ * configured; and answers of the queue as facts. See own.h. */
 #include "services/why/own.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* See print.h. */
+/* A chain as lines for people. See print.h. */
 #include "services/why/print.h"
 
 #include <stdio.h>

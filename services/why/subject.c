@@ -1,4 +1,5 @@
-/* See subject.h. */
+/* What it is that somebody asks about: "project", "worker.0", "Pos. 001", "queue:sync", "elevation:#12". See
+ * subject.h. */
 #include "services/why/subject.h"
 
 #include <stdio.h>

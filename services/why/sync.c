@@ -1,4 +1,4 @@
-/* See sync.h. */
+/* Links of the sync itself: runs under way, leases, failures, what is held back. See sync.h. */
 #include "services/why/sync.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* The children as a whole: see children.h. */
+/* The children as a whole: who may start, who may stop, who replaces whom. See children.h. */
 #include "supervisor/child/children.h"
 
 #include <stdio.h>

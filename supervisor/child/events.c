@@ -1,4 +1,5 @@
-/* The events hook: see events.h. */
+/* What happens to us and our children: recorded (recorder.h), and told to the events hook, a command of the operator's,
+ * run on changes of state with the event in its environment. See events.h. */
 #include "supervisor/child/events.h"
 
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* The guardian: see guardian.h. */
+/* The guardian: a tiny process that outlives a supervisor killed with -9 just long enough to end what it left behind.
+ * See guardian.h. */
 #include "supervisor/child/guardian.h"
 
 #include <ctype.h>

@@ -1,4 +1,4 @@
-/* The pulse: see pulse.h. */
+/* Whether we were asleep: stopped, frozen with the container or the machine, or without a CPU for long. See pulse.h. */
 #include "supervisor/child/pulse.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
-/* Reaping: see reap.h. */
+/* The end of processes: everything that ends under us is reaped here and nowhere else, so nobody steals the status of
+ * another. See reap.h. */
 #include "supervisor/child/reap.h"
 
 #include <poll.h>

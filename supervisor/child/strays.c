@@ -1,4 +1,5 @@
-/* Strays: see strays.h. */
+/* What children that are gone have left behind: processes that went out of their group, have lost their parent, and
+ * carry the mark of a start that is over. See strays.h. */
 #include "supervisor/child/strays.h"
 
 #include <inttypes.h>

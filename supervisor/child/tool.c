@@ -1,4 +1,5 @@
-/* Tools: see tool.h. */
+/* A process of our own (no child of the plan) that runs to its end, and whose output goes to the log line by line. See
+ * tool.h. */
 #include "supervisor/child/tool.h"
 
 #include <fcntl.h>

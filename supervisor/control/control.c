@@ -1,4 +1,5 @@
-/* The control socket: see control.h. */
+/* The supervisor's side of the control socket (ipc/control.h): accepts, checks who asks, and passes each request to its
+ * row in the table of commands (control_commands.c). See control.h. */
 #include "supervisor/control/control.h"
 
 #include <errno.h>

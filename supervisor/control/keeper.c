@@ -1,4 +1,5 @@
-/* Keeping the run directory: see keeper.h. */
+/* Keeping the run directory: whoever cleans up there (of old files in /tmp, by hand) must not cut us off. See
+ * keeper.h. */
 #include "supervisor/control/keeper.h"
 
 #include <errno.h>

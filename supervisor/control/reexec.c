@@ -1,4 +1,5 @@
-/* Executing the supervisor anew: see reexec.h. */
+/* `ctl reload --exec`: the supervisor executes its own program file anew in the same process, for an upgrade without
+ * downtime. See reexec.h. */
 #include "supervisor/control/reexec.h"
 
 #include <errno.h>

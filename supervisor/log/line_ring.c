@@ -1,4 +1,5 @@
-/* The last lines: see line_ring.h. */
+/* The last lines that somebody wrote, oldest first, within a few kilobytes: shown when it crashes and by `ctl tail`.
+ * See line_ring.h. */
 #include "supervisor/log/line_ring.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Lines from a pipe: see log_stream.h. */
+/* The supervisor's end of a child's standard output or error: bytes in, lines out. See log_stream.h. */
 #include "supervisor/log/log_stream.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Exits in words: see exit_words.h. */
+/* The end of a process in words: exit status, signal, and what the supervisor knows besides. See exit_words.h. */
 #include "supervisor/plan/exit_words.h"
 
 #include <signal.h>

@@ -1,4 +1,5 @@
-/* Frozen configuration: see freeze.h. */
+/* The accepted configuration, frozen: for each role, files in the run directory from which it reads what was last
+ * loaded and found good. See freeze.h. */
 #include "supervisor/plan/freeze.h"
 
 #include <fcntl.h>

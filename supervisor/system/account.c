@@ -1,4 +1,5 @@
-/* Accounts: see account.h. */
+/* Users and groups of the machine, as far as they can be known without loading a name service into the supervisor. See
+ * account.h. */
 #include "supervisor/system/account.h"
 
 #include <grp.h>

@@ -1,4 +1,5 @@
-/* The listening socket: see listener.h. */
+/* The listening socket for HTTP: made once by the supervisor, inherited by every web process, so that no web crash or
+ * replacement refuses a connection. See listener.h. */
 #include "supervisor/system/listener.h"
 
 #include <errno.h>

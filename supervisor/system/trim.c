@@ -1,4 +1,4 @@
-/* Trimming: see trim.h. */
+/* Giving back what only a start or a reload has needed. See trim.h. */
 #include "supervisor/system/trim.h"
 
 #include <link.h>

@@ -1,4 +1,4 @@
-/* Reading what processes use: see usage.h. */
+/* What processes use, read from /proc: a process with all its descendants. See usage.h. */
 #include "supervisor/system/usage.h"
 
 #include <fcntl.h>

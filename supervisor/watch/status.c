@@ -1,4 +1,5 @@
-/* Status: see status.h. */
+/* What is known about the supervisor and its children, gathered for people and programs: the snapshot file, the answer
+ * to `ctl status`, the dump on USR2. See status.h. */
 #include "supervisor/watch/status.h"
 
 #include <inttypes.h>

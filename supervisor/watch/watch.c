@@ -1,4 +1,5 @@
-/* Looking after memory and essential children: see watch.h. */
+/* What is looked at from time to time: the memory and CPU of each child against its limits, the container's memory, and
+ * whether the essential children are up. See watch.h. */
 #include "supervisor/watch/watch.h"
 
 #include <inttypes.h>

@@ -1,4 +1,5 @@
-/* Files by their content: see parts_files.h. */
+/* Files of parts lists by their content (parts_files): taking over what an earlier version stored elsewhere, reading a
+ * file, sweeping what nobody has any more. See parts_files.h. */
 #include "services/store/sync/parts_files.h"
 
 #include "services/store/db.h"

@@ -1,4 +1,5 @@
-/* What the parser stores: see parts_store.h. */
+/* The parser's side of the database: taking a parts list to read, storing what was read, and what went wrong. See
+ * parts_store.h. */
 #include "services/store/sync/parts_store.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Object settings: see sync_config.h. */
+/* The rows of object_sync_configs, and what is noted in them about the last attempt. See sync_config.h. */
 #include "services/store/sync/sync_config.h"
 
 #include <stdio.h>

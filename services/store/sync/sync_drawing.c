@@ -1,4 +1,4 @@
-/* See sync_drawing.h. */
+/* Drawings of elevations in the database, for the task that fetches one. See sync_drawing.h. */
 #include "services/store/sync/sync_drawing.h"
 
 #include "services/store/db.h"

@@ -1,4 +1,5 @@
-/* Another world: see sync_exchange.h. */
+/* Another world in the place of the known one: a listing that leaves out more than half of what lives in a place and
+ * shows as many objects that nobody has seen before (another tenant, a restored copy). See sync_exchange.h. */
 #include "services/store/sync/sync_exchange.h"
 
 #include <libpq-fe.h>

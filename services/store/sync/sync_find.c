@@ -1,4 +1,4 @@
-/* Finding what is named: see sync_find.h. */
+/* What a request means that names a project or a directory. See sync_find.h. */
 #include "services/store/sync/sync_find.h"
 
 #include "services/store/db.h"

@@ -1,4 +1,4 @@
-/* Heirs of excluded directories: see sync_heirs.h. */
+/* An excluded directory that comes back under another path is excluded there, too. See sync_heirs.h. */
 #include "services/store/sync/sync_heirs.h"
 
 #include <stdio.h>

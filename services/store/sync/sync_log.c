@@ -1,4 +1,5 @@
-/* Runs, logs, counters: see sync_log.h. */
+/* What was synced, for people and for /metrics: runs in progress (sync_runs), rows of sync_logs, counters, histograms.
+ * See sync_log.h. */
 #include "services/store/sync/sync_log.h"
 
 #include <stdio.h>

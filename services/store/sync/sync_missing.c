@@ -1,4 +1,5 @@
-/* What is missing, and holds: see sync_missing.h. */
+/* What the listings of a run have left out (table sync_missing), and the holds on it (sync_holds). See
+ * sync_missing.h. */
 #include "services/store/sync/sync_missing.h"
 
 #include <stdio.h>

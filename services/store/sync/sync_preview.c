@@ -1,4 +1,4 @@
-/* See sync_preview.h. */
+/* A sync that only looks: see migrations/0142_preview_names.sql. See sync_preview.h. */
 #include "services/store/sync/sync_preview.h"
 
 #include "services/store/db.h"

@@ -1,4 +1,5 @@
-/* Sharing the projects of a run: see sync_share.h. */
+/* The list of a running sync's projects that several processes work off: each row is taken by one, under its lease, and
+ * is free again when that lease is gone. See sync_share.h. */
 #include "services/store/sync/sync_share.h"
 
 #include "services/store/db.h"

@@ -1,4 +1,5 @@
-/* One by one: see sync_singly.h. */
+/* Rows of the stage that PostgreSQL does not take as a group are written one by one, so that the bad one is told by
+ * name and stops no other. See sync_singly.h. */
 #include "services/store/sync/sync_singly.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* Directories and projects: see sync_tree.h. */
+/* Applying the upper part of the upstream's tree, directories and projects, from the stage; and planning from it which
+ * projects are to be visited. See sync_tree.h. */
 #include "services/store/sync/sync_tree.h"
 
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* Upstream servers: see upstream_server.h. */
+/* What is remembered about an upstream server: where it lets a session go sideways, and which sessions are open there,
+ * so that those of a process that died are logged out by the next one. See upstream_server.h. */
 #include "services/store/sync/upstream_server.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* See alerts_sql.h. */
+/* Telling of problems: who tells, what was told, what is silenced. See alerts_sql.h. */
 #include "services/store/web/alerts_sql.h"
 
 #define SILENCE_JSON                                                                                                   \

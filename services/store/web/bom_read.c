@@ -1,4 +1,5 @@
-/* See bom_read.h. */
+/* Bills of materials: what parts lists add up to, what became another between two of them, and what is ordered from
+ * them. See bom_read.h. */
 #include "services/store/web/bom_read.h"
 #include "services/store/web/parts_sql.h"
 

@@ -1,4 +1,4 @@
-/* See history_read.h. */
+/* The history of tasks, for the API and the pages. See history_read.h. */
 #include "services/store/web/history_read.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* See images_read.h. */
+/* Images of elevations as they are stored. See images_read.h. */
 #include "services/store/web/images_read.h"
 
 const struct query query_elevation_image = {

@@ -1,4 +1,4 @@
-/* See parts_read.h. */
+/* Parts lists for readers: what an elevation's file holds, its rows, its bytes, its versions. See parts_read.h. */
 #include "services/store/web/parts_read.h"
 #include "services/store/web/parts_sql.h"
 

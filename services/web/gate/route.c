@@ -1,4 +1,5 @@
-/* The way of a request through the table: see route.h. */
+/* The one table of operations (routes.def): it routes requests, says who may, checks parameters and bodies, and is
+ * printed as /openapi.json. See route.h. */
 #include "services/web/gate/route.h"
 
 #include <stdio.h>
@@ -19,7 +20,7 @@
 #include "services/web/http/req.h"
 #include "services/web/http/schema.h"
 
-/* What clients of the replaced system send to reach the upstream; only the token matters here (upstream.h). */
+/* What clients of the replaced system send to reach the upstream; only the token matters here (upstream_token.h). */
 #define UPSTREAM_QUERY "token?:string(..255), base_url?:string(..1024)"
 
 const struct route routes[] = {

@@ -1,4 +1,5 @@
-/* See language.h. */
+/* The language of a page: what ?lang= says, which is remembered in a cookie; else that cookie; else what the browser
+ * prefers (Accept-Language); else English. See language.h. */
 #include "services/web/http/language.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* The templates of ui_template.h: one pass over the text of a file, with a stack of the objects that sections have
+/* The templates of template.h: one pass over the text of a file, with a stack of the objects that sections have
  * entered. A section is rendered by finding its end and walking what lies between once for each item. Files are small
  * and render in microseconds, so nothing is compiled or kept. */
 #include "services/web/http/template.h"

@@ -14,7 +14,7 @@
 #include "services/web/jobs/feed_watch.h"
 #include "services/web/jobs/past.h"
 
-/* What action.h shows, and what is needed to run it. */
+/* What actions.h shows, and what is needed to run it. */
 struct work {
     struct action shown; /* first, so that both are one address */
     struct actions *actions;

@@ -1,4 +1,4 @@
-/* See past.h. */
+/* Tasks that web has run in children of its own, for the history that workers write of theirs. See past.h. */
 #include "services/web/jobs/past.h"
 
 #include <stdio.h>

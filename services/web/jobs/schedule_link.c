@@ -1,4 +1,4 @@
-/* See schedule_link.h. */
+/* The schedule as web shows it: entries by the configuration, last runs and pauses by Redis. See schedule_link.h. */
 #include "services/web/jobs/schedule_link.h"
 
 #include <stdio.h>

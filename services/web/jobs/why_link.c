@@ -1,4 +1,4 @@
-/* See why_link.h. */
+/* Asking why (services/why/gather.h) for a request. See why_link.h. */
 #include "services/web/jobs/why_link.h"
 
 #include "ipc/redis/redis.h"

@@ -1,4 +1,4 @@
-/* See ui_bulk.h. What waits, is scheduled or dead is changed in Redis itself (queue_sweep), step by step until all of
+/* See bulk.h. What waits, is scheduled or dead is changed in Redis itself (queue_sweep), step by step until all of
  * it was looked at; what runs is asked to stop. The answer, and the log of actions, tell how many it were. */
 #include "services/web/ui/bulk.h"
 

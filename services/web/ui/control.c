@@ -1,4 +1,4 @@
-/* See ui_control.h. One connection for each question; it is closed with the answer, the deadline, or a fault. */
+/* See control.h. One connection for each question; it is closed with the answer, the deadline, or a fault. */
 #include "services/web/ui/control.h"
 
 #include <errno.h>

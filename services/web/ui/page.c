@@ -1,4 +1,4 @@
-/* See ui_page.h. A page outlives its request when that is torn down while a source has not answered yet (the server
+/* See page.h. A page outlives its request when that is torn down while a source has not answered yet (the server
  * stops): then the answers are taken and dropped. */
 #include "services/web/ui/page.h"
 

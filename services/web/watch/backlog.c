@@ -1,4 +1,4 @@
-/* A backlog with idle workers: see backlog.h. */
+/* Tasks that wait while the workers have nothing to do: whatever the cause, that is not well. See backlog.h. */
 #include "services/web/watch/backlog.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* See certificates.h. */
+/* When the certificates end of those whom we talk to by TLS: PostgreSQL and Redis as they are connected, Logikal and
+ * the receivers of alarms by looking at them now and then. See certificates.h. */
 #include "services/web/watch/certificates.h"
 
 #include <stdlib.h>

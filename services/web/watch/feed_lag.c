@@ -1,4 +1,5 @@
-/* See feed_lag.h. */
+/* How far the feed is held back: readers see no further than the oldest transaction that still runs, and one that stays
+ * open keeps what was committed since from all of them. See feed_lag.h. */
 #include "services/web/watch/feed_lag.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* See problems_certificates.h. */
+/* Judges what ends at a time that is known: certificates. See problems_certificates.h. */
 #include "services/web/watch/problems_certificates.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* See redis_keeps.h. */
+/* Whether Redis keeps anything over a restart: neither an append-only file nor snapshots means that what waits is lost
+ * then. See redis_keeps.h. */
 #include "services/web/watch/redis_keeps.h"
 
 #include <stdlib.h>

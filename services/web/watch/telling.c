@@ -1,4 +1,5 @@
-/* See telling.h. */
+/* Brings what is to be told to all channels of the settings, tries again what was not taken, and keeps what became of
+ * it (alert_log; while PostgreSQL is away in memory). See telling.h. */
 #include "services/web/watch/telling.h"
 
 #include <stdio.h>

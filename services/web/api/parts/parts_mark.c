@@ -1,4 +1,4 @@
-/* See parts_mark.h. */
+/* Has the client already what would be made of parts lists? See parts_mark.h. */
 #include "services/web/api/parts/parts_mark.h"
 
 #include <string.h>

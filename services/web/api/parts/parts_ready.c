@@ -1,4 +1,4 @@
-/* See parts_ready.h. */
+/* Is the parts list of an elevation there, and read? See parts_ready.h. */
 #include "services/web/api/parts/parts_ready.h"
 
 #include <stdlib.h>

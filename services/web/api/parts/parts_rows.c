@@ -1,4 +1,4 @@
-/* Rows out of a file: see parts_rows.h. */
+/* Rows of parts lists as lists (list_more.h). See parts_rows.h. */
 #include "services/web/api/parts/parts_rows.h"
 
 #include <inttypes.h>
