@@ -1,10 +1,14 @@
 /* Who gets in and who is put out: administrators' sessions and their CSRF tokens, clients' tokens and their revocation,
- * throttled logins, and that a restart logs nobody out. */
+ * throttled logins, and that a restart logs nobody out; no page of another site logs anybody in, and a body means what
+ * it says. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/web.h"
+
+#define ADMIN_PATH "/api/v1/admin/login"
+#define RIGHT      "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\"}"
 
 static const char *const settings[] = {"TRUSTED_PROXIES=127.0.0.1", "LOG_LEVEL=warning", NULL};
 
@@ -172,6 +176,124 @@ TEST(test_a_bcrypt_hash_of_the_replaced_system_is_accepted_and_replaced)
     free(hash);
 }
 
+/* ---- other sites ---- */
+
+TEST(test_another_site_logs_nobody_in)
+{
+    static const char *const paths[] = {ADMIN_PATH, "/admin/api/login", "/ui/login"};
+    char own[100], own_port[100], here[40];
+    snprintf(own, sizeof own, "Origin: %s", web.url);
+    snprintf(own_port, sizeof own_port, "Origin: https://127.0.0.1:%d", web.port);
+    snprintf(here, sizeof here, "Origin: http://127.0.0.1");
+    const struct {
+        const char *header;
+        bool is_own;
+    } rows[] = {
+        {"Origin: https://evil.example", false},
+        {"Origin: null", false},
+        {"Origin: http://127.0.0.1.evil.example", false},
+        {"Origin:", true}, /* left out by curl */
+        {"Origin: http://", false},
+        {"Sec-Fetch-Site: cross-site", false},
+        {"Sec-Fetch-Site: same-site", false},
+        {"Sec-Fetch-Site: same-origin", true},
+        {"Sec-Fetch-Site: none", true},
+        {here, false}, /* another port is another origin */
+        {own, true},
+        {own_port, true},
+        {"Origin: https://public.example\r\nX-Forwarded-Host: public.example", true}, /* the proxy is trusted */
+        {"Origin: https://evil.example\r\nX-Forwarded-Host: public.example", false},
+    };
+    for (size_t p = 0; p < 3; p++)
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            char url[200];
+            snprintf(url, sizeof url, "%s%s", web.url, paths[p]);
+            const char *const headers[] = {rows[i].header, "Content-Type: application/json", NULL};
+            struct http_reply reply = http_request("POST", url, headers, RIGHT);
+            bool has_cookie = strstr(reply.headers, "Set-Cookie:");
+            if (has_cookie != rows[i].is_own) fail_msg("%s, %s: %d", paths[p], rows[i].header, reply.status);
+            if (!rows[i].is_own && p > 0) assert_int_equal(reply.status, 403);
+            http_reply_free(&reply);
+        }
+}
+
+TEST(test_forms_are_taken_only_where_there_is_one)
+{
+    static const struct {
+        const char *method, *path, *body;
+        int status;
+    } rows[] = {
+        {"POST", "/ui/login", "username=admin&password=correct+horse+battery", 303},
+        {"POST", ADMIN_PATH, "username=admin&password=correct+horse+battery", 415},
+        {"POST", ADMIN_PATH, RIGHT, 415}, /* JSON that says it is a form */
+        {"POST", "/admin/api/login", "username=admin&password=correct+horse+battery", 415},
+        {"POST", "/api/v1/client-auth/login", "client_id=a&client_secret=b", 415},
+        {"POST", "/api/v1/auth/login", "base_url=http://x&username=a&password=b", 415},
+        {"POST", "/api/v1/client-auth/register", "client_id=form&name=n", 415},
+    };
+    char bearer[128], url[200];
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", web.admin);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(url, sizeof url, "%s%s", web.url, rows[i].path);
+        const char *const headers[] = {bearer, "Content-Type: application/x-www-form-urlencoded", NULL};
+        struct http_reply reply = http_request(rows[i].method, url, headers, rows[i].body);
+        if (reply.status != rows[i].status) fail_msg("%s %s: %d", rows[i].path, rows[i].body, reply.status);
+        http_reply_free(&reply);
+    }
+}
+
+TEST(test_the_way_back_is_a_page_of_ours)
+{
+    static const char *const rows[][2] = {
+        {"/ui/tasks", "/ui/tasks"},
+        {"/ui?a=b", "/ui?a=b"},
+        {"/ui/browse?q=a%2Fb%20c&directory=3", "/ui/browse?q=a%2Fb%20c&directory=3"},
+        {"/ui/tasks/celery@host:1", "/ui/tasks/celery@host:1"},
+        {"/ui/../../evil.com", "/ui"},
+        {"/ui/./x", "/ui"},
+        {"/ui/%2e%2e/%2e%2e/x", "/ui"},
+        {"/ui/a%2f%2fb", "/ui"},
+        {"/ui/\\u0001\\u007f", "/ui"},
+        {"/ui/ä", "/ui"},
+        {"/ui?q=ä", "/ui"},
+        {"/ui/x y", "/ui"},
+        {"/ui\\u00a0", "/ui"},
+        {"/ui/x#y", "/ui"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char body[300], wanted[200];
+        snprintf(body, sizeof body, "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"next\":\"%s\"}",
+                 rows[i][0]);
+        snprintf(wanted, sizeof wanted, "Location: %s\r\n", rows[i][1]);
+        struct http_reply reply = web_call(&web, "POST", "/ui/login", NULL, body);
+        if (reply.status != 303 || !strstr(reply.headers, wanted)) fail_msg("%s: %s", rows[i][0], reply.headers);
+        http_reply_free(&reply);
+    }
+}
+
+/* What could be read in two ways, or would be cut, is refused whole. */
+TEST(test_bodies_mean_what_they_say)
+{
+    static const char *const rows[] = {
+        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\\u0000anything\"}",
+        "{\"username\":\"admin\\u0000x\",\"password\":\"" WEB_ADMIN_PASSWORD "\"}",
+        "{\"username\":\"admin\",\"pass\\u0000\":1,\"password\":\"" WEB_ADMIN_PASSWORD "\"}",
+        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"password\":\"no\"}",
+        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"pass\\u0077ord\":\"no\"}",
+        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"more\":{\"a\":1,\"a\":2}}",
+        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"more\":[1e999]}",
+        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"more\":-1e999}",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int status = web_status(&web, "POST", ADMIN_PATH, NULL, rows[i]);
+        if (status != 422) fail_msg("%s: %d", rows[i], status);
+    }
+    assert_int_equal(web_status(&web, "POST", ADMIN_PATH, NULL,
+                                "{\"username\":\"admin\",\"more\":\"\\\\u0000\",\"password\":\"" WEB_ADMIN_PASSWORD
+                                "\"}"),
+                     200); /* a backslash and a text */
+}
+
 /* The last one: it locks this address out. */
 TEST(test_logins_are_throttled_after_failures)
 {
@@ -199,6 +321,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_changed_permissions_hold_for_tokens_already_given),
     cmocka_unit_test(test_tokens_that_are_not_ours_are_refused),
     cmocka_unit_test(test_a_bcrypt_hash_of_the_replaced_system_is_accepted_and_replaced),
+    cmocka_unit_test(test_another_site_logs_nobody_in),
+    cmocka_unit_test(test_forms_are_taken_only_where_there_is_one),
+    cmocka_unit_test(test_the_way_back_is_a_page_of_ours),
+    cmocka_unit_test(test_bodies_mean_what_they_say),
     cmocka_unit_test(test_logins_are_throttled_after_failures),
 };
 TEST_MAIN(tests, start, stop)

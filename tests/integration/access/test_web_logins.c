@@ -1,5 +1,5 @@
 /* Logging in while others guess: who guesses is slowed down, who knows the secret gets in; nothing tells which clients
- * exist; and no page of another site logs anybody in. Addresses are given as a trusted proxy gives them. */
+ * exist. Addresses are given as a trusted proxy gives them. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -313,124 +313,6 @@ TEST(test_the_time_does_not_tell_which_clients_exist)
     if (most > least * 3 / 2 + 5) fail_msg("told apart by their work:%s", seen);
 }
 
-/* ---- other sites ---- */
-
-TEST(test_another_site_logs_nobody_in)
-{
-    static const char *const paths[] = {ADMIN_PATH, "/admin/api/login", "/ui/login"};
-    char own[100], own_port[100], here[40];
-    snprintf(own, sizeof own, "Origin: %s", web.url);
-    snprintf(own_port, sizeof own_port, "Origin: https://127.0.0.1:%d", web.port);
-    snprintf(here, sizeof here, "Origin: http://127.0.0.1");
-    const struct {
-        const char *header;
-        bool is_own;
-    } rows[] = {
-        {"Origin: https://evil.example", false},
-        {"Origin: null", false},
-        {"Origin: http://127.0.0.1.evil.example", false},
-        {"Origin:", true}, /* left out by curl */
-        {"Origin: http://", false},
-        {"Sec-Fetch-Site: cross-site", false},
-        {"Sec-Fetch-Site: same-site", false},
-        {"Sec-Fetch-Site: same-origin", true},
-        {"Sec-Fetch-Site: none", true},
-        {here, false}, /* another port is another origin */
-        {own, true},
-        {own_port, true},
-        {"Origin: https://public.example\r\nX-Forwarded-Host: public.example", true}, /* the proxy is trusted */
-        {"Origin: https://evil.example\r\nX-Forwarded-Host: public.example", false},
-    };
-    for (size_t p = 0; p < 3; p++)
-        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-            char url[200];
-            snprintf(url, sizeof url, "%s%s", web.url, paths[p]);
-            const char *const headers[] = {rows[i].header, "Content-Type: application/json", NULL};
-            struct http_reply reply = http_request("POST", url, headers, RIGHT);
-            bool has_cookie = strstr(reply.headers, "Set-Cookie:");
-            if (has_cookie != rows[i].is_own) fail_msg("%s, %s: %d", paths[p], rows[i].header, reply.status);
-            if (!rows[i].is_own && p > 0) assert_int_equal(reply.status, 403);
-            http_reply_free(&reply);
-        }
-}
-
-TEST(test_forms_are_taken_only_where_there_is_one)
-{
-    static const struct {
-        const char *method, *path, *body;
-        int status;
-    } rows[] = {
-        {"POST", "/ui/login", "username=admin&password=correct+horse+battery", 303},
-        {"POST", ADMIN_PATH, "username=admin&password=correct+horse+battery", 415},
-        {"POST", ADMIN_PATH, RIGHT, 415}, /* JSON that says it is a form */
-        {"POST", "/admin/api/login", "username=admin&password=correct+horse+battery", 415},
-        {"POST", CLIENT_PATH, "client_id=a&client_secret=b", 415},
-        {"POST", "/api/v1/auth/login", "base_url=http://x&username=a&password=b", 415},
-        {"POST", "/api/v1/client-auth/register", "client_id=form&name=n", 415},
-    };
-    char bearer[128], url[200];
-    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", web.admin);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        snprintf(url, sizeof url, "%s%s", web.url, rows[i].path);
-        const char *const headers[] = {bearer, "Content-Type: application/x-www-form-urlencoded", NULL};
-        struct http_reply reply = http_request(rows[i].method, url, headers, rows[i].body);
-        if (reply.status != rows[i].status) fail_msg("%s %s: %d", rows[i].path, rows[i].body, reply.status);
-        http_reply_free(&reply);
-    }
-}
-
-TEST(test_the_way_back_is_a_page_of_ours)
-{
-    static const char *const rows[][2] = {
-        {"/ui/tasks", "/ui/tasks"},
-        {"/ui?a=b", "/ui?a=b"},
-        {"/ui/browse?q=a%2Fb%20c&directory=3", "/ui/browse?q=a%2Fb%20c&directory=3"},
-        {"/ui/tasks/celery@host:1", "/ui/tasks/celery@host:1"},
-        {"/ui/../../evil.com", "/ui"},
-        {"/ui/./x", "/ui"},
-        {"/ui/%2e%2e/%2e%2e/x", "/ui"},
-        {"/ui/a%2f%2fb", "/ui"},
-        {"/ui/\\u0001\\u007f", "/ui"},
-        {"/ui/ä", "/ui"},
-        {"/ui?q=ä", "/ui"},
-        {"/ui/x y", "/ui"},
-        {"/ui\\u00a0", "/ui"},
-        {"/ui/x#y", "/ui"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char body[300], wanted[200];
-        snprintf(body, sizeof body, "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"next\":\"%s\"}",
-                 rows[i][0]);
-        snprintf(wanted, sizeof wanted, "Location: %s\r\n", rows[i][1]);
-        struct http_reply reply = send_from("203.0.113.60", "/ui/login", NULL, body);
-        if (reply.status != 303 || !strstr(reply.headers, wanted)) fail_msg("%s: %s", rows[i][0], reply.headers);
-        http_reply_free(&reply);
-    }
-}
-
-/* What could be read in two ways, or would be cut, is refused whole. */
-TEST(test_bodies_mean_what_they_say)
-{
-    static const char *const rows[] = {
-        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\\u0000anything\"}",
-        "{\"username\":\"admin\\u0000x\",\"password\":\"" WEB_ADMIN_PASSWORD "\"}",
-        "{\"username\":\"admin\",\"pass\\u0000\":1,\"password\":\"" WEB_ADMIN_PASSWORD "\"}",
-        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"password\":\"no\"}",
-        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"pass\\u0077ord\":\"no\"}",
-        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"more\":{\"a\":1,\"a\":2}}",
-        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"more\":[1e999]}",
-        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"more\":-1e999}",
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        int status = try_from("203.0.113.50", ADMIN_PATH, rows[i]);
-        if (status != 422) fail_msg("%s: %d", rows[i], status);
-    }
-    assert_int_equal(try_from("203.0.113.50", ADMIN_PATH,
-                              "{\"username\":\"admin\",\"more\":\"\\\\u0000\",\"password\":\"" WEB_ADMIN_PASSWORD
-                              "\"}"),
-                     200); /* a backslash and a text */
-}
-
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_five_are_free_then_the_address_waits),
     cmocka_unit_test(test_an_ipv6_network_is_one_address),
@@ -440,10 +322,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_right_ones_at_once_all_get_in),
     cmocka_unit_test(test_a_right_login_passes_a_line_of_guesses),
     cmocka_unit_test(test_the_time_does_not_tell_which_clients_exist),
-    cmocka_unit_test(test_another_site_logs_nobody_in),
-    cmocka_unit_test(test_forms_are_taken_only_where_there_is_one),
-    cmocka_unit_test(test_bodies_mean_what_they_say),
-    cmocka_unit_test(test_the_way_back_is_a_page_of_ours),
     cmocka_unit_test(test_a_guessing_neighbour_refuses_no_right_secret),
     cmocka_unit_test(test_failures_from_everywhere_refuse_no_right_secret),
 };
