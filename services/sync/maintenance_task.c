@@ -8,6 +8,7 @@
 #include "services/store/maintenance.h"
 #include "services/store/sizes.h"
 #include "services/store/sync/parts_files.h"
+#include "services/store/sync/sync_drawing.h"
 #include "services/store/task_history.h"
 #include "services/sync/result.h"
 #include "services/sync/tasks.h"
@@ -42,6 +43,10 @@ int task_cleanup_old_tasks(struct task_ctx *ctx, const cJSON *args, const cJSON 
     if (rc == 0)
         rc = parts_sweep(db, (int)conf_int(ctx->conf, SET_PARTS_VERSIONS),
                          (int)conf_int(ctx->conf, SET_PARTS_VANISHED_DAYS), &swept, err);
+    int64_t drawings = rc == 0 ? drawings_sweep(db, (int)conf_int(ctx->conf, SET_DRAWINGS_DAYS),
+                                                (int)conf_int(ctx->conf, SET_PARTS_VANISHED_DAYS), err)
+                               : 0;
+    if (drawings < 0) rc = -ERR_DB;
     db_close(db);
     if (rc < 0) return rc;
     *result = new_result(ctx, true, "completed_at");
@@ -56,6 +61,7 @@ int task_cleanup_old_tasks(struct task_ctx *ctx, const cJSON *args, const cJSON 
     cJSON_AddNumberToObject(*result, "parts_lists_deleted", (double)swept.lists);
     cJSON_AddNumberToObject(*result, "parts_files_deleted", (double)swept.files);
     cJSON_AddNumberToObject(*result, "parts_bytes_deleted", (double)swept.bytes);
+    cJSON_AddNumberToObject(*result, "drawings_deleted", (double)drawings);
     return 0;
 }
 

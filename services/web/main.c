@@ -98,9 +98,9 @@ static int take_secrets(struct web *web)
 }
 
 /* A page for people, a code for programs. */
-static bool refuse_in_form(struct req *r, int status, const char *text)
+static bool refuse_in_form(struct req *r, int status, const char *code, const char *text)
 {
-    return page_refuse(r, status, text) || codes_refuse(r, status, text);
+    return page_refuse(r, status, text) || (!code && codes_refuse(r, status, text));
 }
 
 static void add_headers(struct req *r)

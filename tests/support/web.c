@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <cjson/cJSON.h>
 
+#include "tests/support/answers/declared.h"
+
 void web_migrate(struct web_server *w)
 {
     char url[300], *output = NULL;
@@ -106,7 +108,10 @@ void web_stop(struct web_server *w)
 
 void web_end(struct web_server *w)
 {
-    if (process_running(&w->process)) web_stop(w);
+    if (process_running(&w->process)) {
+        declared_check(w->url);
+        web_stop(w);
+    }
     pg_stop(&w->pg);
 }
 
@@ -120,7 +125,9 @@ static struct http_reply request(struct web_server *w, const char *method, const
     snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token ? token : "");
     if (token) headers[n++] = bearer;
     if (header) headers[n++] = header;
-    return http_request(method, url, headers, body);
+    struct http_reply reply = http_request(method, url, headers, body);
+    declared_note(method, path, reply.status);
+    return reply;
 }
 
 struct http_reply web_call(struct web_server *w, const char *method, const char *path, const char *token,

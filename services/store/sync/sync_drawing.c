@@ -51,3 +51,17 @@ int drawing_store(struct db *db, const struct lease *lease, const struct drawing
     PQclear(r);
     return rows ? 0 : err_set(err, ERR_CONFLICT, "the lease %s was lost: nothing was written", lease->name);
 }
+
+int64_t drawings_sweep(struct db *db, int days, int vanished_days, struct err *err)
+{
+    char own[DB_NUMBER_SIZE], vanished[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(own, days), db_number(vanished, vanished_days)};
+    return db_exec(db, err,
+                   "DELETE FROM elevation_drawings d USING elevations e WHERE e.id = d.elevation_id"
+                   " AND NOT drawing_is_coming(e.id, d.asked_at) AND CASE"
+                   "  WHEN e.deleted_at IS NOT NULL THEN $2::integer > 0 AND e.deleted_at < now() - $2::integer *"
+                   "   interval '1 day'"
+                   "  WHEN d.content IS NULL THEN d.tried_at < now() - interval '1 day'"
+                   "  ELSE $1::integer > 0 AND d.fetched_at < now() - $1::integer * interval '1 day' END",
+                   2, values);
+}

@@ -28,4 +28,8 @@ struct drawing_row {
 /* Nobody is at it any more. 0; -ERR_CONFLICT when the lease was lost; -ERR_DB. */
 int drawing_store(struct db *db, const struct lease *lease, const struct drawing_row *drawing, struct err *err);
 
+/* Drops what was fetched more than days ago (0 = nothing), of vanished elevations what vanished more than vanished_days
+ * ago (0 = nothing), and what is only a failure of the day before. How many, or -ERR_DB. */
+int64_t drawings_sweep(struct db *db, int days, int vanished_days, struct err *err);
+
 #endif

@@ -63,7 +63,8 @@ const struct query ui_query_versions = {
                     "'since',"
                     "  v.valid_from, 'is_from', v.number = (SELECT number FROM a), 'is_to', v.number = (SELECT number "
                     "FROM z))"
-                    "  ORDER BY v.number DESC) FROM v), 'from', (SELECT number FROM a), 'to', (SELECT number FROM z),"
+                    "  ORDER BY v.number DESC) FROM v), 'from', (SELECT number FROM a), 'to', (SELECT number FROM z), "
+                    "'is_alone', (SELECT count(*) FROM v) < 2,"
                     " 'is_unread', (SELECT bool_or(t.parsed_at IS NULL) FROM (SELECT parsed_at FROM a UNION ALL SELECT "
                     "parsed_at"
                     "  FROM z) t), 'added', (SELECT count(*) FROM d WHERE mark = 'added'), 'removed', (SELECT count(*) "
@@ -71,5 +72,5 @@ const struct query ui_query_versions = {
                     "  WHERE mark = 'removed'), 'changed', (SELECT count(*) FROM d WHERE mark = 'changed'), 'more',"
                     " (SELECT count(*) FROM d) - (SELECT count(*) FROM shown), 'rows', (SELECT "
                     "coalesce(jsonb_agg(d.told ORDER BY " ORDER "), '[]') FROM shown d))"
-                    " WHERE (SELECT count(*) FROM v) > 1",
+                    " WHERE (SELECT count(*) FROM v) > 1 OR $2::int IS NOT NULL OR $3::int IS NOT NULL",
 };

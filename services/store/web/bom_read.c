@@ -131,6 +131,17 @@ const struct query query_bom_project_diff = {
            " FROM a, z, projects o WHERE " IS_PROJECT,
 };
 
+/* All versions of all its elevations, living or not: what was known at any time moves when one of them does. */
+const struct query query_bom_project_diff_mark = {
+    .name = "bom_project_diff_mark",
+    .sql = "SELECT " PARTS_MARK_OF(
+        "concat(o.logikal_id, string_agg(ROW(e.id, e.created_at, e.deleted_at, v.*, f.reader, f.read_at)::text, ','"
+        " ORDER BY e.id, v.number))") " FROM projects o LEFT JOIN (elevations e LEFT JOIN phases h ON h.id ="
+                                      " e.phase_id) ON coalesce(h.project_id, e.project_id) = o.id"
+                                      " LEFT JOIN parts_versions v ON v.elevation_id = e.id LEFT JOIN parts_files f"
+                                      " ON f.sha256 = v.sha256 WHERE " PROJECT_IS("o.id", "$1") " GROUP BY o.id",
+};
+
 /* ---- what is ordered ---- */
 
 /* How many there are, and the first one's id. */

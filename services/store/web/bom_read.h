@@ -18,6 +18,7 @@ extern const struct query query_bom_project_mark; /* (project) likewise */
  * (parts_states), the numbers of those that are not read; no row: no such versions */
 extern const struct query query_bom_diff;
 extern const struct query query_bom_project_diff; /* (project, from, to or NULL) JSON */
+extern const struct query query_bom_project_diff_mark;
 
 /* (project): how many elevations' parts lists are not read, the first of them by name, the mark (parts_sql.h), what
  * stands at the head of an order (JSON: project, job, offer, person, at), and of those still to come, failed, refused,

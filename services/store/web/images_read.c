@@ -19,7 +19,8 @@ const struct query query_thumbnails_batch = {
         "WITH w AS MATERIALIZED (SELECT value::int AS id, min(ordinality) AS n, count(*) OVER () AS total"
         "  FROM json_array_elements_text($1::json) WITH ORDINALITY GROUP BY 1 ORDER BY 2),"
         " s AS MATERIALIZED (SELECT w.id, w.n, w.total, e.name, t.sha256, t.fetched_at, t.error,"
-        "  octet_length(t.content) AS size, CASE WHEN e.id IS NULL THEN 'unknown' WHEN t.content IS NULL THEN 'none'"
+        "  octet_length(t.content) AS size, CASE WHEN e.id IS NULL THEN 'unknown' WHEN e.deleted_at IS NOT NULL THEN "
+        "'vanished' WHEN t.content IS NULL THEN 'none'"
         "  WHEN octet_length(t.content) > " IMAGE_MAX_BYTES " THEN 'too_large' ELSE 'stored' END AS state"
         "  FROM (SELECT * FROM w ORDER BY n OFFSET $2::int LIMIT 100) w LEFT JOIN elevations e ON e.id = w.id"
         "  LEFT JOIN elevation_thumbnails t ON t.elevation_id = w.id),"
@@ -34,8 +35,7 @@ const struct query query_thumbnails_batch = {
 
 /* A drawing, and a failure, are of one version of the elevation. What may pass by itself is told for half a minute,
  * what the upstream has refused for a quarter of an hour; then it is asked again. */
-#define OF_VERSION  "(d.version_id, d.changed_date) IS NOT DISTINCT FROM (e.version_id, e.api_changed_date)"
-#define CLAIM_LASTS "interval '10 minutes'"
+#define OF_VERSION "(d.version_id, d.changed_date) IS NOT DISTINCT FROM (e.version_id, e.api_changed_date)"
 
 const struct query query_drawing = {
     .name = "drawing",
@@ -45,7 +45,7 @@ const struct query query_drawing = {
            "  WHEN d.sha256 IS NOT NULL AND (e.deleted_at IS NOT NULL OR (" OF_VERSION " AND d.error_code IS NULL))"
            "   THEN 'stored'"
            "  WHEN e.deleted_at IS NOT NULL THEN 'gone'"
-           "  WHEN d.asked_at > now() - " CLAIM_LASTS " THEN 'coming'"
+           "  WHEN drawing_is_coming(e.id, d.asked_at) THEN 'coming'"
            "  WHEN d.error_code IS NOT NULL AND " OF_VERSION " AND d.tried_at > now() - CASE WHEN d.error_code IN"
            "   ('not_found', 'auth', 'limit') THEN interval '15 minutes' ELSE interval '30 seconds' END"
            "   THEN d.error_code ELSE 'wanted' END)::text AS state"
@@ -57,8 +57,8 @@ const struct query query_drawing_claim = {
     .name = "drawing_claim",
     .sql = "INSERT INTO elevation_drawings AS d (elevation_id, asked_at, asked_by) SELECT e.id, now(), $2"
            " FROM elevations e WHERE e.id = $1::int AND e.deleted_at IS NULL ON CONFLICT (elevation_id) DO UPDATE SET"
-           " asked_at = now(), asked_by = excluded.asked_by WHERE d.asked_at IS NULL OR d.asked_at <= now() -"
-           " " CLAIM_LASTS " RETURNING true",
+           " asked_at = now(), asked_by = excluded.asked_by WHERE NOT drawing_is_coming(d.elevation_id,"
+           " d.asked_at) RETURNING true",
 };
 
 const struct query query_drawing_unclaim = {

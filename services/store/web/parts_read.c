@@ -4,8 +4,9 @@
 
 const struct query query_parts_state = {
     .name = "parts_state",
-    .sql = "SELECT s.state, coalesce(s.error, ''), coalesce(s.sha256, ''), coalesce(f.raw_size, 0), s.name,"
-           " " PARTS_MARK_OF(PARTS_FACTS) " FROM " PARTS_STATES " WHERE s.elevation_id = $1::int",
+    .sql =
+        "SELECT s.state, coalesce(s.error, ''), coalesce(s.sha256, ''), coalesce(f.raw_size, 0), s.name,"
+        " " PARTS_MARK_OF(PARTS_FACTS) ", coalesce(s.number, 0) FROM " PARTS_STATES " WHERE s.elevation_id = $1::int",
 };
 
 const struct query query_parts_versions_mark = {
@@ -48,8 +49,8 @@ const struct query query_parts_versions = {
            " FROM elevations e WHERE e.id = $1::int AND e.deleted_at IS NULL",
 };
 
-/* Values as they are stored, not as parts_lines_typed has them: numbers keep all their digits. Which lines first, so
- * that of the others nothing is taken apart. */
+/* Of a version, ELEVATION/NUMBER. Values as they are stored, not as parts_lines_typed has them: numbers keep all their
+ * digits. Which lines first, so that of the others nothing is taken apart. */
 const struct query query_parts_rows = {
     .name = "parts_rows",
     .is_exact = true,
@@ -68,7 +69,8 @@ const struct query query_parts_rows = {
            " x->'supplier' AS supplier, x->'supplier_name' AS supplier_name, x->'other' AS other"
            " FROM (SELECT x FROM parts_versions v JOIN parts_lines l ON l.sha256 = v.sha256, "
            "jsonb_array_elements(l.lines) x"
-           " WHERE v.elevation_id = $3::int AND v.valid_to IS NULL AND x->>'table_name' = $4"
+           " WHERE v.elevation_id = split_part($3, '/', 1)::int AND v.number = split_part($3, '/', 2)::int"
+           " AND x->>'table_name' = $4"
            " AND (x->>'line')::int > $1::int AND ((x->>'of_row') IS NULL OR (x->>'of_row')::int = v.file_row)"
            " AND $5::text IS NULL AND NOT $6::boolean ORDER BY (x->>'line')::int LIMIT $2::int) p ORDER BY 1) t",
 };
@@ -92,7 +94,8 @@ const struct query query_parts_batch = {
         " row_number() OVER (ORDER BY w.n) AS place FROM w LEFT JOIN LATERAL (SELECT (SELECT sum(l.line_count)"
         " FROM parts_lines l WHERE l.sha256 = s.sha256) AS line_count FROM parts_states s WHERE s.elevation_id = w.id"
         " LIMIT 1) h ON true)"
-        " SELECT jsonb_build_object('elevation_id', w.id, 'name', s.name, 'state', coalesce(s.state, 'unknown'), "
+        " SELECT jsonb_build_object('elevation_id', w.id, 'name', s.name, 'state', coalesce(s.state, "
+        "CASE WHEN EXISTS (SELECT FROM elevations e WHERE e.id = w.id) THEN 'vanished' ELSE 'unknown' END), "
         "'error',"
         " s.error, 'behind', s.behind, 'amount', s.amount, 'version', s.number, 'sha256', s.sha256, "
         "'valid_from', " PARTS_TIME(

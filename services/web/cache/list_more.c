@@ -18,6 +18,7 @@ struct more {
     bool is_paged, is_begun, with_deleted;
     int limit; /* rows of a statement */
     char after[24];
+    int64_t bound; /* above the places of cursors */
     struct list_totals so_far;
 };
 
@@ -40,12 +41,18 @@ void list_more_tail(struct req *r, struct buf *out, const struct list_totals *to
 
 /* ---- writing ---- */
 
+/* After the last row so far. */
+static const char *next_cursor(struct req *r, const struct more *m)
+{
+    return m->bound ? req_printf(r, "%lld", (long long)(m->bound + strtoll(m->after, NULL, 10))) : m->after;
+}
+
 static void begin(struct req *r, const struct more *m, bool has_next, struct buf *out)
 {
     static const char *const types[] = {
         [FORM_JSON] = TYPE_JSON, [FORM_LINES] = TYPE_NDJSON, [FORM_CSV] = TYPE_CSV "; charset=utf-8; header=present"};
     reply_header_default(r, "Vary", "Accept, Accept-Encoding");
-    if (has_next) list_link_next(r, m->after);
+    if (has_next) list_link_next(r, next_cursor(r, m));
     reply_stream_begin_gzip(r, 200, types[m->form]);
     if (m->form == FORM_JSON) buf_str(out, m->list->head);
     if (m->form == FORM_CSV) csv_add_head(out, m->list->columns);
@@ -105,7 +112,7 @@ static void then_page(struct req *r, const PGresult *result)
     m->is_begun = true;
     r->is_broken = !add_page(m, is_first, result, rows, &out);
     if (is_last && m->form == FORM_JSON)
-        m->list->tail(r, &out, &m->so_far, !m->is_paged ? NULL : has_next ? m->after : "");
+        m->list->tail(r, &out, &m->so_far, !m->is_paged ? NULL : has_next ? next_cursor(r, m) : "");
     r->is_broken = r->is_broken || out.failed;
     bool is_taken = !r->is_broken && (out.len == 0 || reply_stream_chunk(r, out.data, out.len, is_last ? NULL : ask));
     buf_free(&out);
@@ -126,6 +133,12 @@ static void ask(struct req *r)
 
 void list_more_reply(struct req *r, const struct list_more *list, const char *filter, const char *filter_2)
 {
+    list_more_reply_bound(r, list, filter, filter_2, 0);
+}
+
+void list_more_reply_bound(struct req *r, const struct list_more *list, const char *filter, const char *filter_2,
+                           int64_t bound)
+{
     struct more *m = req_alloc(r, sizeof *m);
     const char *limit = req_arg(r, "limit"), *cursor = req_arg(r, "cursor");
     *m = (struct more){.list = list,
@@ -135,11 +148,15 @@ void list_more_reply(struct req *r, const struct list_more *list, const char *fi
                        .since = takes(r, "updated_since?:") ? req_arg(r, "updated_since") : NULL,
                        .with_deleted = takes(r, "include_deleted?:") && req_arg_bool(r, "include_deleted"),
                        .is_paged = limit || cursor,
+                       .bound = bound,
                        .limit = limit        ? (int)strtol(limit, NULL, 10)
                                 : list->page ? list->page
                                              : LIST_PAGE};
     if (cursor && !limit) m->limit = LIST_WHOLE;
-    snprintf(m->after, sizeof m->after, "%s", cursor ? cursor : "0");
+    if (bound && cursor)
+        snprintf(m->after, sizeof m->after, "%lld", strtoll(cursor, NULL, 10) % LIST_PLACES);
+    else
+        snprintf(m->after, sizeof m->after, "%s", cursor ? cursor : "0");
     r->state = m;
     streams_admit(r, ask);
 }

@@ -18,6 +18,11 @@ struct list_more {
 bool list_more_is_wanted(const struct req *r);
 /* The filters may be NULL, and live as long as the request. */
 void list_more_reply(struct req *r, const struct list_more *more, const char *filter, const char *filter_2);
+/* The same with cursors that have something above their places: bound, a multiple of LIST_PLACES, stands in those that
+ * are given out, and is not looked at in the one that comes. */
+#define LIST_PLACES ((int64_t)1 << 31)
+void list_more_reply_bound(struct req *r, const struct list_more *more, const char *filter, const char *filter_2,
+                           int64_t bound);
 /* The tail of the lists of list.h. */
 void list_more_tail(struct req *r, struct buf *out, const struct list_totals *totals, const char *next_cursor);
 

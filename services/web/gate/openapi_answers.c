@@ -159,6 +159,8 @@ static const struct {
     {"409", "A parts list could not be read, or was not taken, or cannot be counted with: detail says why", "Error",
      " parts_tables parts_table parts_file" BILLS ORDERS PAGES " "},
     {"410", "Logikal does not have it any more", "Error", " elevation_drawing "},
+    {"410", "The cursor counts in a list that has become another one since: begin anew", "Error",
+     " parts_table" ORDERS " "},
     {"410", "The cursor is not one of this database, or too old: begin anew with a snapshot", "Error", " changes "},
     {"410", "It is not done any more: detail says what to look at instead", "Error", " concurrency_test "},
     {"416", "There are no such bytes", "Error", " parts_file "},
@@ -180,7 +182,7 @@ static void add_special(cJSON *list, const struct route *t)
 /* ---- all of an operation ---- */
 
 /* What every list that comes in these forms has. */
-#define ROWS_QUERY "cursor?:integer(0..2147483647)"
+#define ROWS_QUERY "cursor?:integer(0..9007199254740991)"
 
 static void add_success(cJSON *list, const struct route *t)
 {

@@ -13,8 +13,9 @@ struct web;
 struct http_hooks {
     void (*route)(struct req *r);   /* takes over a request whose form is sound; it is answered later or now */
     void (*headers)(struct req *r); /* adds headers to every answer */
-    /* A refusal with a text for people: true when the hook has answered it in a form of its own (a page). */
-    bool (*refuse)(struct req *r, int status, const char *text);
+    /* A refusal with a text for people, and a code or NULL: true when the hook has answered it in a form of its own (a
+     * page). */
+    bool (*refuse)(struct req *r, int status, const char *code, const char *text);
     void (*const *over)(const struct req *r); /* each is told of every request at its end; NULL-terminated */
     /* The largest body for a method and a path, and how a larger one is refused. */
     int64_t (*body_max)(const struct web *web, struct framing_text method, struct framing_text path,

@@ -257,7 +257,7 @@ void reply_detail(struct req *r, int status, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    if (server_hooks(r->web->server)->refuse(r, status, text)) return;
+    if (server_hooks(r->web->server)->refuse(r, status, NULL, text)) return;
     buf_str(&b, "{\"detail\":");
     buf_json_string(&b, text, strlen(text));
     buf_char(&b, '}');
@@ -273,6 +273,7 @@ void reply_fault(struct req *r, int status, const char *code, const char *fmt, .
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    if (server_hooks(r->web->server)->refuse(r, status, code, text)) return;
     buf_printf(&b, "{\"detail\":{\"code\":\"%s\",\"message\":", code);
     buf_json_string(&b, text, strlen(text));
     buf_str(&b, "}}");
@@ -295,6 +296,8 @@ void reply_unavailable(struct req *r, int retry_after_s, const char *fmt, ...)
 void reply_invalid(struct req *r, const char *where, const char *name, const char *type, const char *msg)
 {
     struct buf b = {0};
+    if (server_hooks(r->web->server)->refuse(r, 422, type, req_printf(r, "%s%s%s", name, *name ? ": " : "", msg)))
+        return;
     buf_printf(&b, "{\"detail\":[{\"loc\":[\"%s\"", where);
     for (const char *p = name; *p; p += strcspn(p, "."), p += *p == '.') {
         size_t len = strcspn(p, ".");

@@ -206,8 +206,13 @@ TEST(test_a_claim_that_nobody_works_on_ends)
             "UPDATE elevations SET deleted_at = NULL, version_id = 'back' WHERE id = 17;"
             "INSERT INTO elevation_drawings (elevation_id, asked_at, asked_by) VALUES (17, now(), 'the dead')");
     int before = drawings_asked();
-    assert_int_equal(status_of(17), 202);
-    pg_exec(&web.pg, "UPDATE elevation_drawings SET asked_at = now() - interval '11 minutes' WHERE elevation_id = 17");
+    assert_int_equal(status_of(17), 202); /* its task may begin yet */
+    pg_exec(&web.pg, "UPDATE elevation_drawings SET asked_at = now() - interval '9 minutes' WHERE elevation_id = 17;"
+                     "INSERT INTO leases (name, owner, expires_at) VALUES ('drawing:17', 'alive', now() + interval"
+                     " '1 hour')");
+    assert_int_equal(status_of(17), 202); /* and goes on as long as its lease */
+    assert_int_equal(drawings_asked(), before);
+    pg_exec(&web.pg, "UPDATE leases SET expires_at = now() - interval '1 second' WHERE name = 'drawing:17'");
     assert_int_equal(until_answered(17), 200);
     assert_int_equal(drawings_asked(), before + 1);
 }
@@ -236,6 +241,46 @@ TEST(test_the_page_of_an_elevation_shows_its_drawing)
     http_reply_free(&reply);
 }
 
+/* ---- what nobody has asked for in a long time; the last, since it leaves little ---- */
+
+static void clean_up(const char *setting)
+{
+    char database[300], *output = NULL;
+    snprintf(database, sizeof database, "DATABASE_URL=%s", web.pg.url);
+    char *const argv[] = {(char *)support_program("logikald-roles"), "task", "tasks.scheduler_tasks.cleanup_old_tasks",
+                          NULL};
+    char *const env[] = {database, "BACKGROUND_SYNC_ENABLED=true", (char *)setting, NULL};
+    if (process_run(argv, env, &output) != 0 || !strstr(output, "drawings_deleted")) fail_msg("%s", output);
+    free(output);
+}
+
+static void expect_left(const char *ids)
+{
+    char *left = pg_value(&web.pg, "SELECT string_agg(elevation_id::text, ' ' ORDER BY elevation_id)"
+                                   " FROM elevation_drawings");
+    assert_string_equal(left ? left : "", ids);
+    free(left);
+}
+
+TEST(test_old_drawings_are_dropped_by_the_rule)
+{
+    pg_exec(&web.pg,
+            "DELETE FROM elevation_drawings; DELETE FROM leases; UPDATE elevations SET deleted_at = CASE id"
+            " WHEN 5 THEN now() - interval '89 days' WHEN 6 THEN now() - interval '91 days' END;"
+            "INSERT INTO elevation_drawings (elevation_id, content, sha256, fetched_at, tried_at, error_code, asked_at)"
+            " SELECT id, CASE WHEN id < 7 THEN 'x'::bytea END, CASE WHEN id < 7 THEN 'x' END, now() - d * interval"
+            " '1 day', now() - d * interval '1 day', CASE WHEN id > 6 THEN 'auth' END, CASE id WHEN 4 THEN now() END"
+            " FROM (VALUES (1, 1), (2, 89.9), (3, 90.1), (4, 91), (5, 300), (6, 300), (7, 0.9), (8, 1.1))"
+            " AS x (id, d)");
+    clean_up("DRAWINGS_KEEP_DAYS=0");
+    expect_left("1 2 3 4 5 7"); /* 4 is being fetched anew, 6 vanished long ago, 8 is an old failure */
+    clean_up(NULL);
+    expect_left("1 2 4 5 7");
+    pg_exec(&web.pg, "UPDATE elevation_drawings SET asked_at = NULL");
+    clean_up("DRAWINGS_KEEP_DAYS=30");
+    expect_left("1 5 7");
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_drawing_comes_when_it_is_asked_for_and_stays),
     cmocka_unit_test(test_many_who_ask_at_once_cost_one_call),
@@ -246,5 +291,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_claim_that_nobody_works_on_ends),
     cmocka_unit_test(test_more_than_there_is_room_for_come_one_after_the_other),
     cmocka_unit_test(test_the_page_of_an_elevation_shows_its_drawing),
+    cmocka_unit_test(test_old_drawings_are_dropped_by_the_rule),
 };
 TEST_MAIN(tests, set_up, tear_down)

@@ -162,6 +162,17 @@ TEST(test_every_elevation_that_was_asked_for_stands_in_the_index)
     expect_index("6,1,7,8,9,10", /* more than one statement brings */
                  (const char *const[]){"stored", "stored", "stored", "stored", "stored", "stored", NULL});
     expect_index("99999", (const char *const[]){"unknown", NULL});
+    pg_exec(&web.pg,
+            "UPDATE elevations SET deleted_at = now() WHERE id IN (3, 6)"); /* one with a picture, one without */
+    expect_index("3,6,7", (const char *const[]){"vanished", "vanished", "stored", NULL});
+    struct http_reply lines =
+        web_call(&web, "POST", "/api/v1/elevations/parts:batchGet", token, "{\"elevation_ids\":[3,6,99999]}");
+    int vanished = 0;
+    for (const char *p = lines.body; (p = strstr(p, "\"state\": \"vanished\"")) != NULL; p++) vanished++;
+    assert_int_equal(vanished, 2);
+    assert_non_null(strstr(lines.body, "\"state\": \"unknown\""));
+    http_reply_free(&lines);
+    pg_exec(&web.pg, "UPDATE elevations SET deleted_at = NULL");
     cJSON *index = index_of("{\"elevation_ids\":[3,9]}");
     const cJSON *list = cJSON_GetObjectItem(index, "thumbnails"), *first = cJSON_GetArrayItem(list, 0);
     assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(first, "error")), "Logikal has no thumbnail of it");

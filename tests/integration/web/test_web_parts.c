@@ -182,6 +182,14 @@ TEST(test_what_is_not_there_yet_says_why)
 
 /* ---- tables and rows ---- */
 
+/* A cursor is a place, and above its 31 bits the list that it counts in. */
+static int64_t next_place(const cJSON *page)
+{
+    int64_t cursor = (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(page, "next_cursor")), list = (int64_t)1 << 31;
+    assert_true(cursor > list);
+    return cursor % list;
+}
+
 TEST(test_tables_and_their_rows)
 {
     cJSON *parts = ask_json("/elevations/1/parts");
@@ -194,7 +202,7 @@ TEST(test_tables_and_their_rows)
     cJSON *rows = ask_json("/elevations/1/parts/articles?limit=3");
     EXPECT(rows, "data", "line code amount price colour supplier_name",
            "1 A1 2 4.5 RAL 7021 Häfele; 2 A1 1 4.5 RAL 7021 Häfele; 3 A1 5 5 RAL 9016 Häfele; ");
-    assert_int_equal(cJSON_GetObjectItem(rows, "next_cursor")->valueint, 3);
+    assert_int_equal(next_place(rows), 3);
     cJSON_Delete(rows);
     rows = ask_json("/elevations/1/parts/Articles?limit=3&cursor=3");
     EXPECT(rows, "data", "line code amount description", "4 A2 - =Schraube; ");
@@ -202,7 +210,7 @@ TEST(test_tables_and_their_rows)
 
     rows = ask_json("/elevations/1/parts/Other%20Things?limit=2&cursor=2");
     EXPECT(rows, "data", "x b", "3 -; 4 -; ");
-    assert_int_equal(cJSON_GetObjectItem(rows, "next_cursor")->valueint, 4);
+    assert_int_equal(next_place(rows), 4);
     cJSON_Delete(rows);
     rows = ask_json("/elevations/1/parts/a%2Fb%3F%C3%A4%25");
     EXPECT(rows, "data", "c", "odd; ");
@@ -274,6 +282,18 @@ static void expect_bytes(const char *range, int status, sqlite3_int64 from, sqli
     free(bytes);
 }
 
+static void expect_length(const char *method, const char *range, sqlite3_int64 length)
+{
+    char url[200], bearer[2200], wanted[60];
+    snprintf(url, sizeof url, "%s/api/v1/elevations/1/parts-list", web.url);
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token);
+    snprintf(wanted, sizeof wanted, "\nContent-Length: %lld\r", (long long)length);
+    struct http_reply reply = http_request(method, url, (const char *[]){bearer, range, NULL}, NULL);
+    if (!strcasestr(reply.headers, wanted) || strcasestr(reply.headers, "Transfer-Encoding"))
+        fail_msg("%s %s: no %lld in %s", method, range ? range : "", (long long)length, reply.headers);
+    http_reply_free(&reply);
+}
+
 TEST(test_the_file_and_parts_of_it)
 {
     assert_true(first_size > 300000); /* more than a frame */
@@ -302,6 +322,10 @@ TEST(test_the_file_and_parts_of_it)
     http_reply_free(&reply);
     snprintf(header, sizeof header, "-r 5-9 -H 'If-Range: \"%s\"'", sha256);
     expect_bytes(header, 206, 5, 5);
+    expect_length("GET", NULL, first_size);
+    expect_length("HEAD", NULL, first_size);
+    expect_length("GET", "Range: bytes=262140-262150", 11);
+    expect_length("HEAD", "Range: bytes=-7", 7);
     free(sha256);
 }
 
@@ -450,6 +474,14 @@ TEST(test_the_page_of_an_elevation_shows_its_bill)
     assert_int_equal(reply.status, 200);
     assert_null(strstr(reply.body, "Bill of materials"));
     http_reply_free(&reply);
+    for (int i = 0; i < 3; i++) {
+        static const char *const asked[] = {"1?from=5", "1?to=2", "3?from=1&to=2"};
+        char path[60];
+        snprintf(path, sizeof path, "/ui/browse/elevations/%s", asked[i]);
+        reply = web_call(&web, "GET", path, web.admin, NULL); /* no two versions are kept */
+        assert_non_null(strstr(reply.body, "There is nothing to compare"));
+        http_reply_free(&reply);
+    }
 }
 
 /* ---- many at once ---- */
@@ -489,13 +521,41 @@ TEST(test_many_at_once)
 
 /* ---- versions; the last, since it makes one ---- */
 
+/* Pages of a line each, whose next one is asked for before and after the parts list of elevation 1 becomes another. */
+static const struct {
+    const char *page;
+    int after;
+} pages[] = {{"/elevations/1/parts/Articles?limit=1", 410},
+             {"/elevations/1/parts/Filler?limit=2", 410},
+             {"/projects/p1/stock-list?incomplete=true&limit=1", 410},
+             {"/projects/1/cutting-list?incomplete=true&limit=1", 410},
+             {"/projects/p1/glass-order?incomplete=true&limit=1", 410},
+             {"/elevations/2/parts/Articles?limit=1", 200}};
+#define PAGES (sizeof pages / sizeof *pages)
+
+static void take_cursors(char next[PAGES][160])
+{
+    for (size_t i = 0; i < PAGES; i++) {
+        cJSON *page = ask_json(pages[i].page);
+        snprintf(next[i], 160, "%s&cursor=%.0f", pages[i].page,
+                 cJSON_GetNumberValue(cJSON_GetObjectItem(page, "next_cursor")));
+        cJSON_Delete(page);
+        cJSON_Delete(ask_json(next[i]));
+    }
+}
+
 TEST(test_what_became_another_between_two_versions)
 {
     char *between = pg_value(&web.pg, "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')");
     char path[200];
+    char next[PAGES][160];
+    take_cursors(next);
     expect_status("/elevations/1/bom/diff", 404, "/versions");
     store_rows(1, window_1_later);
     read_lists("[[1],true]");
+    for (size_t i = 0; i < PAGES; i++)
+        expect_status(next[i], pages[i].after, pages[i].after == 410 ? "CURSOR_EXPIRED" : "data");
+    cJSON_Delete(ask_json("/elevations/1/parts/Articles?limit=1&cursor=1")); /* a place alone is of any version */
 
     cJSON *versions = ask_json("/elevations/1/versions");
     EXPECT(versions, "versions", "number amount parts_count", "2 3 6; 1 3 10; ");

@@ -171,7 +171,8 @@ static const char *const documents[] = {"/elevations/1/bom",
                                         "/elevations/1/versions",
                                         "/projects/p1/glass-order?incomplete=true",
                                         "/projects/p1/cutting-list?incomplete=true",
-                                        "/projects/p1/stock-list?incomplete=true"};
+                                        "/projects/p1/stock-list?incomplete=true",
+                                        "/projects/p1/bom/diff?from=2020-01-01T00:00:00Z"};
 #define DOCUMENTS (sizeof documents / sizeof *documents)
 
 static void tag_of(const struct http_reply *reply, char out[120])
@@ -202,7 +203,7 @@ static const char *changed(char tags[DOCUMENTS][120])
 TEST(test_answers_that_the_client_has_are_not_made_again)
 {
     char tags[DOCUMENTS][120] = {{0}}, csv[120];
-    assert_string_equal(changed(tags), "abcdefghij");
+    assert_string_equal(changed(tags), "abcdefghijk");
     assert_string_equal(changed(tags), "");
     struct http_reply reply = ask(documents[4], "Accept: text/csv"); /* another form has another tag */
     tag_of(&reply, csv);
@@ -222,11 +223,14 @@ TEST(test_answers_that_the_client_has_are_not_made_again)
     assert_string_equal(changed(tags), "c");
     parts_list_store_rows(&web, 2, tables, LIST("'A'", "1", "1", "1", "1")); /* an order of it is refused meanwhile */
     parts_list_read(&web, "[[2],true]");
-    assert_string_equal(changed(tags), "bchij");
+    assert_string_equal(changed(tags), "bchijk");
     parts_list_store_rows(&web, 1, tables, LIST("'B'", "1", "1", "1", "1"));
     parts_list_read(&web, "[[1],true]");
-    assert_string_equal(changed(tags), "abcdefghij");
+    assert_string_equal(changed(tags), "abcdefghijk");
     assert_string_equal(changed(tags), "");
+    struct http_reply other = ask("/projects/p1/bom/diff?from=2021-01-01T00:00:00Z", tags[10]); /* of other times */
+    assert_int_equal(other.status, 200);
+    http_reply_free(&other);
 }
 
 TEST(test_a_refusal_has_no_tag)
@@ -270,6 +274,9 @@ static void expect_refused(void)
     struct http_reply reply =
         web_call(&web, "POST", "/api/v1/elevations/parts:batchGet", token, "{\"elevation_ids\":[4]}");
     assert_non_null(strstr(reply.body, "\"state\": \"failed\""));
+    http_reply_free(&reply);
+    reply = web_call(&web, "GET", "/ui/browse/elevations/4", web.admin, NULL);
+    assert_non_null(strstr(reply.body, "<a href=\"/api/v1/elevations/4/parts-list\">the stored file</a>"));
     http_reply_free(&reply);
 }
 
@@ -547,6 +554,19 @@ TEST(test_sums_that_no_number_holds_are_refused_with_what_to_look_for)
     struct http_reply reply = web_call(&web, "GET", "/ui/browse/elevations/4", web.admin, NULL);
     assert_int_equal(reply.status, 200);
     assert_non_null(strstr(reply.body, "too large or too small"));
+    http_reply_free(&reply);
+    for (size_t i = 0; i < COUNTED; i++) { /* people see a page */
+        if (!strstr(counted[i], "/print")) continue;
+        reply = ask(counted[i], "Accept: text/html,*/*;q=0.8");
+        assert_int_equal(reply.status, 409);
+        if (!strstr(reply.headers, "text/html") || !strstr(reply.body, "too large or too small"))
+            fail_msg("%s: %s %s", counted[i], reply.headers, reply.body);
+        http_reply_free(&reply);
+    }
+    reply = ask("/projects/p1/stock-list/print?incomplete=perhaps", "Accept: text/html");
+    assert_int_equal(reply.status, 422);
+    assert_non_null(strstr(reply.body, "incomplete: "));
+    assert_non_null(strstr(reply.body, "</html>"));
     http_reply_free(&reply);
 }
 

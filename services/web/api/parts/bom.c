@@ -85,8 +85,14 @@ void web_bom_diff(struct req *r)
     parts_unless_unchanged(r, &query_parts_versions_mark, "Elevation not found", ask_difference);
 }
 
-void web_bom_project_diff(struct req *r)
+static void ask_project_difference(struct req *r)
 {
     const char *values[] = {req_param(r, 0), req_arg(r, "from"), req_arg(r, "to")};
     req_json(r, &query_bom_project_diff, 3, values, "Project not found");
+}
+
+/* Without an end it is compared with now: the time alone, which is in it, makes it no other answer. */
+void web_bom_project_diff(struct req *r)
+{
+    parts_unless_unchanged(r, &query_bom_project_diff_mark, "Project not found", ask_project_difference);
 }

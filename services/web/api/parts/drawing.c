@@ -14,7 +14,7 @@
 #include "services/web/jobs/actions.h"
 
 #define COME_AGAIN_S  5
-#define TASK_LASTS_MS 600000 /* as the claim (images_read.c) */
+#define TASK_LASTS_MS 600000
 
 /* Who has claimed it: of the process, since the request is over by then. */
 struct claim {

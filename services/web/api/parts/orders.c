@@ -7,6 +7,7 @@
 
 #include "conf/buf.h"
 #include "services/store/web/bom_read.h"
+#include "services/web/api/parts/parts_cursor.h"
 #include "services/web/api/parts/parts_mark.h"
 #include "services/web/api/parts/parts_rows.h"
 #include "services/web/cache/list_more.h"
@@ -89,7 +90,10 @@ void order_when_whole(struct req *r, void (*go)(struct req *r, const PGresult *h
 
 static void send_list(struct req *r, const PGresult *head)
 {
-    if (!parts_unchanged(r, PQgetvalue(head, 0, 2))) list_more_reply(r, r->state, req_param(r, 0), NULL);
+    const char *mark = PQgetvalue(head, 0, 2);
+    int64_t bound;
+    if (!parts_cursor_is_gone(r, mark, &bound) && !parts_unchanged(r, mark))
+        list_more_reply_bound(r, r->state, req_param(r, 0), NULL, bound);
 }
 
 static void order(struct req *r, const struct list_more *list)

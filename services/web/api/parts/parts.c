@@ -3,13 +3,12 @@
 #include <stdlib.h>
 
 #include "services/store/web/parts_read.h"
+#include "services/web/api/parts/parts_cursor.h"
 #include "services/web/api/parts/parts_mark.h"
 #include "services/web/api/parts/parts_ready.h"
 #include "services/web/api/parts/parts_rows.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
-
-#define FILE_ROWS 1000 /* of a page, unless limit says so */
 
 static const struct list_more typed = {
     &query_parts_rows,
@@ -39,10 +38,15 @@ void web_parts_tables(struct req *r)
     parts_ready(r, false, ask_tables);
 }
 
+struct table_asked {
+    const struct parts_ready *ready;
+    int64_t bound; /* of cursors */
+};
+
 static void then_table(struct req *r, const PGresult *result)
 {
-    const struct parts_ready *ready = r->state;
-    const char *limit = req_arg(r, "limit"), *cursor = req_arg(r, "cursor");
+    const struct table_asked *asked = r->state;
+    const struct parts_ready *ready = asked->ready;
     if (PQntuples(result) == 0) {
         reply_detail(r, 404, "The parts list has no such table: /api/v1/elevations/%s/parts lists those that it has",
                      req_param(r, 0));
@@ -51,16 +55,18 @@ static void then_table(struct req *r, const PGresult *result)
     if (parts_unchanged(r, ready->mark)) return;
     const char *table = req_strdup(r, PQgetvalue(result, 0, 0));
     if (PQgetisnull(result, 0, 1))
-        parts_rows_of_file(r, ready->sha256, table, cursor ? strtoll(cursor, NULL, 10) : 0,
-                           limit ? strtoll(limit, NULL, 10) : FILE_ROWS);
+        parts_rows_of_file(r, ready->sha256, table, asked->bound);
     else
-        list_more_reply(r, &typed, ready->elevation, table);
+        list_more_reply_bound(r, &typed, ready->version, table, asked->bound);
 }
 
 static void ask_table(struct req *r, const struct parts_ready *ready)
 {
-    r->state = (void *)ready;
-    req_query(r, &query_parts_table, 2, (const char *[]){req_param(r, 0), req_param(r, 1)}, then_table);
+    struct table_asked *asked = req_alloc(r, sizeof *asked);
+    asked->ready = ready;
+    r->state = asked;
+    if (!parts_cursor_is_gone(r, req_printf(r, "%s %s", ready->version, ready->sha256), &asked->bound))
+        req_query(r, &query_parts_table, 2, (const char *[]){req_param(r, 0), req_param(r, 1)}, then_table);
 }
 
 void web_parts_table(struct req *r)

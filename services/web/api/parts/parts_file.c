@@ -74,7 +74,10 @@ static void then_frame(struct req *r, const PGresult *result)
 {
     struct file_sending *s = r->state;
     bool is_last = false;
-    if (!r->is_streaming) reply_stream_begin(r, s->is_part ? 206 : 200, TYPE_SQLITE);
+    if (!r->is_streaming) {
+        reply_header(r, "Content-Length", req_printf(r, "%" PRId64, s->end - s->at));
+        reply_stream_begin(r, s->is_part ? 206 : 200, TYPE_SQLITE);
+    }
     if (!send_frame(r, s, result, &is_last) || is_last) reply_stream_end(r);
 }
 

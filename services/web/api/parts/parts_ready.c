@@ -55,6 +55,7 @@ static void then_state(struct req *r, const PGresult *result, void *arg)
     a->ready.size = strtoll(PQgetvalue(result, 0, 3), NULL, 10);
     a->ready.name = req_strdup(r, PQgetvalue(result, 0, 4));
     a->ready.mark = req_strdup(r, PQgetvalue(result, 0, 5));
+    a->ready.version = req_printf(r, "%s/%s", a->ready.elevation, PQgetvalue(result, 0, 6));
     a->go(r, &a->ready);
 }
 

@@ -8,6 +8,7 @@ struct parts_ready {
     const char *sha256, *name; /* of the file; of the elevation */
     int64_t size;
     const char *elevation; /* its id */
+    const char *version;   /* its list's, ELEVATION/NUMBER */
     const char *mark;      /* parts_mark.h */
 };
 

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "conf/random.h"
@@ -14,9 +15,10 @@
 #define TASK      "tasks.sqlite_parser_tasks.parts_table_rows"
 #define READS_MAX 2 /* at a time: each is a process */
 #define RETRY_S   2
+#define FILE_ROWS 1000 /* of a page, unless limit says so */
 
 struct read {
-    int64_t first, limit;
+    int64_t first, limit, bound;
 };
 static int reads;
 
@@ -39,7 +41,7 @@ static void reply_rows(struct req *r, const char *names, const char *lines, int6
     struct buf out = {0};
     char next[24] = "";
     bool is_good = true;
-    if (count == read->limit) snprintf(next, sizeof next, "%" PRId64, read->first + count);
+    if (count == read->limit) snprintf(next, sizeof next, "%" PRId64, read->bound + read->first + count);
     if (*next) list_link_next(r, next);
     if (form == FORM_JSON) {
         buf_str(&out, "{\"data\":[");
@@ -97,10 +99,12 @@ static void run(struct req *r, const char *sha256, const char *table)
     cJSON_free(text);
 }
 
-void parts_rows_of_file(struct req *r, const char *sha256, const char *table, int64_t first, int64_t limit)
+void parts_rows_of_file(struct req *r, const char *sha256, const char *table, int64_t bound)
 {
     struct read *read = req_alloc(r, sizeof *read);
-    *read = (struct read){first, limit};
+    const char *limit = req_arg(r, "limit"), *cursor = req_arg(r, "cursor");
+    *read = (struct read){cursor ? strtoll(cursor, NULL, 10) % LIST_PLACES : 0,
+                          limit ? strtoll(limit, NULL, 10) : FILE_ROWS, bound};
     r->state = read;
     if (reads >= READS_MAX)
         reply_unavailable(r, RETRY_S, "Tables of %d parts lists are being read: ask again", READS_MAX);

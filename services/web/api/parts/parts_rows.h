@@ -7,8 +7,8 @@
 /* The end of {"data": [...], "count", "next_cursor"}. */
 void parts_rows_tail(struct req *r, struct buf *out, const struct list_totals *totals, const char *next_cursor);
 
-/* A page of a table that is not among the stored lines: out of the file, by a process of its own. first: after so many
- * rows. Answers as Accept says. */
-void parts_rows_of_file(struct req *r, const char *sha256, const char *table, int64_t first, int64_t limit);
+/* A page of a table that is not among the stored lines: out of the file, by a process of its own. Answers as Accept
+ * says; bound as of list_more_reply_bound. */
+void parts_rows_of_file(struct req *r, const char *sha256, const char *table, int64_t bound);
 
 #endif
