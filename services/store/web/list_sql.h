@@ -21,11 +21,12 @@
     "($6::boolean OR " x "deleted_at IS NULL) AND ($5::timestamptz IS NULL OR " x "updated_at >= $5::timestamptz"      \
     " OR " x "deleted_at >= $5::timestamptz) AND " x "id > $1::int"
 
-/* x: the row with last_sync_date and last_update_date; seen: when it was last confirmed (may be NULL). */
+/* x: the row with last_sync_date and last_update_date; seen: when it was last confirmed (may be NULL).
+ * What no interval is configured for counts as stale: nobody keeps it fresh. */
 #define STALE_SQL(x, seen, type)                                                                                       \
     "(" x ".last_sync_date IS NULL OR coalesce(" x ".last_update_date > " x ".last_sync_date, false)"                  \
-    " OR greatest(" x ".last_sync_date, " seen                                                                         \
+    " OR coalesce(greatest(" x ".last_sync_date, " seen                                                                \
     ") < now() - (SELECT make_interval(mins => staleness_threshold_minutes)"                                           \
-    " FROM object_sync_configs WHERE object_type = '" type "'))"
+    " FROM object_sync_configs WHERE object_type = '" type "'), true))"
 
 #endif

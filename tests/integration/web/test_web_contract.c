@@ -392,6 +392,25 @@ TEST(test_clients_can_log_in_with_the_upstream_credentials)
     free(token);
 }
 
+/* ---- types that no interval is configured for any more ---- */
+
+TEST(test_answers_stay_as_described_without_intervals)
+{
+    static const char *const paths[] = {"/api/v1/projects/cached", "/api/v1/phases/cached",
+                                        "/api/v1/elevations/cached?limit=5", "/api/v1/directories/cached",
+                                        "/api/v1/sync-status/project/1"};
+    pg_exec(&web.pg, "CREATE TABLE kept AS SELECT * FROM object_sync_configs; DELETE FROM object_sync_configs");
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct http_reply reply = web_call(&web, "GET", paths[i], web.admin, NULL);
+        assert_int_equal(reply.status, 200);
+        if (strstr(reply.body, "\"is_stale\":null") || strstr(reply.body, "\"is_stale\" : null") ||
+            strstr(reply.body, "\"sync_needed\" : null"))
+            fail_msg("%s: %.600s", paths[i], reply.body);
+        http_reply_free(&reply);
+    }
+    pg_exec(&web.pg, "INSERT INTO object_sync_configs SELECT * FROM kept; DROP TABLE kept");
+}
+
 /* ---- requests by chance ---- */
 
 /* tests/fuzz/api; longer by hand: make fuzz-api SEED=2 SECONDS=600. Last, since it changes and deletes. */
@@ -436,6 +455,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_client_without_the_permission_is_refused),
     cmocka_unit_test(test_a_client_with_the_permission_is_served),
     cmocka_unit_test(test_clients_can_log_in_with_the_upstream_credentials),
+    cmocka_unit_test(test_answers_stay_as_described_without_intervals),
     cmocka_unit_test(test_no_request_made_from_the_description_breaks_it),
 };
 
