@@ -85,6 +85,25 @@ TEST(test_numbers_are_written_as_the_language_does)
     check_number("en", "1234.5", "1234.5");
 }
 
+static void check_time(const char *language, const char *iso, const char *expected)
+{
+    struct buf said = {0};
+    phrase_add_time(&said, language, iso);
+    assert_string_equal(said.data ? said.data : "", expected);
+    buf_free(&said);
+}
+
+TEST(test_times_are_written_as_the_language_does)
+{
+    check_time("de", "2026-11-28T05:25:48.123Z", "28.11.2026 05:25 UTC");
+    check_time("de", "2026-11-28 05:25 UTC", "28.11.2026 05:25 UTC");
+    check_time("de", "2026-11-28T05:25:48.123456+00:00", "28.11.2026 05:25 UTC");
+    check_time("de", "2026-11-28T05:25:48+01:00", "2026-11-28T05:25:48+01:00"); /* of another zone */
+    check_time("de", "2026-11-28", "2026-11-28");
+    check_time("de", "", "");
+    check_time("en", "2026-11-28T05:25:48Z", "2026-11-28T05:25:48Z");
+}
+
 static void check_page(const char *text, const char *json, const char *expected)
 {
     const struct embedded files[] = {{"html/de/t.html", (const unsigned char *)text, strlen(text), "1"}, {0}};
@@ -103,6 +122,7 @@ TEST(test_templates_say_in_the_language)
     check_page("{{say x}}|{{x}}", "{\"x\":\"Not known\"}", "Nicht bekannt|Not known");
     check_page("{{say x}}", "{\"x\":\"The table could not be read: <b>&\"}",
                "Die Tabelle konnte nicht gelesen werden: &lt;b&gt;&amp;");
+    check_page("{{time t}}", "{\"t\":\"2026-11-28T05:25:48Z\"}", "28.11.2026 05:25 UTC");
     check_page("{{number n}} {{number s}} {{number gone}}", "{\"n\":1234.5,\"s\":\"1234.5\"}", "1.234,5 1234.5 ");
 }
 
@@ -133,6 +153,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_browser_gets_the_language_it_prefers),
     cmocka_unit_test(test_sentences_are_found_again),
     cmocka_unit_test(test_numbers_are_written_as_the_language_does),
+    cmocka_unit_test(test_times_are_written_as_the_language_does),
     cmocka_unit_test(test_templates_say_in_the_language),
     cmocka_unit_test(test_every_template_renders_in_german),
 };

@@ -182,6 +182,20 @@ void phrase_add_number(struct buf *out, const char *language, const char *digits
         add_number(out, (struct text){digits, strlen(digits)});
 }
 
+void phrase_add_time(struct buf *out, const char *language, const char *iso)
+{
+    int year, month, day, hour, minute, end = 0;
+    bool is_time =
+        sscanf(iso, "%4d-%2d-%2d%*1[T ]%2d:%2d%n", &year, &month, &day, &hour, &minute, &end) == 5 && end == 16;
+    size_t len = strlen(iso);
+    bool is_utc = is_time && (iso[len - 1] == 'Z' || (len > 6 && strcmp(iso + len - 6, "+00:00") == 0) ||
+                              (len > 4 && strcmp(iso + len - 4, " UTC") == 0));
+    if (is_utc && strcmp(language, PHRASE_ENGLISH) != 0)
+        buf_printf(out, "%02d.%02d.%04d %02d:%02d UTC", day, month, year, hour, minute);
+    else
+        buf_str(out, iso);
+}
+
 static bool say(struct buf *out, const struct catalogue *c, struct text text, int nested);
 
 /* "Projects, Phases": each is said, when all are known. */

@@ -16,4 +16,7 @@ void phrase_add(struct buf *out, const char *language, const char *text);
 /* A number as C writes it ("-1234.5"), as the language writes it; anything else as it is. */
 void phrase_add_number(struct buf *out, const char *language, const char *digits);
 
+/* A time as ISO 8601 has it, in UTC; anything else as it is. */
+void phrase_add_time(struct buf *out, const char *language, const char *iso);
+
 #endif

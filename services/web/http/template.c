@@ -142,6 +142,14 @@ static void add_number_said(const struct template_view *v, const cJSON *item)
     buf_free(&digits);
 }
 
+static void add_time_said(const struct template_view *v, const cJSON *item)
+{
+    struct buf said = {0};
+    if (cJSON_IsString(item)) phrase_add_time(&said, v->language, item->valuestring);
+    if (said.data) add_escaped(v->out, said.data);
+    buf_free(&said);
+}
+
 /* A name from outside stays one part of a path or query, whatever is in it. */
 static void add_url(struct buf *out, const cJSON *item)
 {
@@ -277,6 +285,8 @@ static int render(struct template_view *v, const char *text, const char *end)
             add_said(v, lookup(v, tag.name + 4));
         } else if (strncmp(tag.name, "number ", 7) == 0) {
             add_number_said(v, lookup(v, tag.name + 7));
+        } else if (strncmp(tag.name, "time ", 5) == 0) {
+            add_time_said(v, lookup(v, tag.name + 5));
         } else if (strncmp(tag.name, "json ", 5) == 0) {
             add_json(v->out, lookup(v, tag.name + 5));
         } else {

@@ -11,6 +11,7 @@
  *   {{url name}}                 percent-encoded: one part of a path or a value of a query, in addresses and data-do
  *   {{say name}}                 a text that the program made, in the language of the page (phrase.h)
  *   {{number name}}              a number as the language of the page writes it; scripts/translate puts it into texts
+ *   {{time name}}                the same of a time
  *   {{json name}}                as JSON, safe inside an element <script type="application/json"> and in an attribute
  *                                in apostrophes
  */
