@@ -26,7 +26,7 @@ void packed_free(struct packed *p)
     *p = (struct packed){0};
 }
 
-static int begin(struct framer *f, struct err *err)
+int framer_restart(struct framer *f, struct err *err)
 {
     buf_free(&f->content);
     buf_free(&f->starts);
@@ -43,7 +43,7 @@ struct framer *framer_new(struct err *err)
     f->content = f->starts = (struct buf){0};
     f->ctx = ZSTD_createCCtx();
     f->hash = EVP_MD_CTX_new();
-    if (f->ctx && f->hash && begin(f, err) == 0) return f;
+    if (f->ctx && f->hash && framer_restart(f, err) == 0) return f;
     framer_free(f);
     err_set(err, ERR_NOMEM, "no memory to store a file");
     return NULL;
@@ -107,7 +107,7 @@ int framer_end(struct framer *f, struct packed *out, struct err *err)
     *out = (struct packed){.content = f->content, .starts = f->starts, .raw_size = f->raw_size};
     f->content = f->starts = (struct buf){0};
     for (int i = 0; i < 32; i++) snprintf(out->sha256 + 2 * i, 3, "%02x", digest[i]);
-    return begin(f, err);
+    return framer_restart(f, err);
 }
 
 int frames_pack(const void *bytes, size_t len, struct packed *out, struct err *err)

@@ -24,6 +24,8 @@ void packed_free(struct packed *p);
 struct framer;
 struct framer *framer_new(struct err *err); /* NULL without memory */
 void framer_free(struct framer *f);         /* NULL is fine */
+/* For another file, with the memory that it has: what was added is forgotten. 0 or -ERR_NOMEM. */
+int framer_restart(struct framer *f, struct err *err);
 /* 0 or -ERR_NOMEM. */
 int framer_add(struct framer *f, const void *bytes, size_t len, struct err *err);
 /* The file is over; packed_free out, also after an error. The framer begins anew. */

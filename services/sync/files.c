@@ -37,13 +37,32 @@ static void job_hold(struct file_job *f, size_t bytes)
     f->held = bytes;
 }
 
+/* One is kept from file to file: its compressor's memory is most of what it costs. */
+static struct framer *take_framer(struct sync_run *run, struct err *err)
+{
+    struct framer *framer = run->framer;
+    run->framer = NULL;
+    return framer ? framer : framer_new(err);
+}
+
+static void give_framer(struct file_job *f)
+{
+    struct sync_run *run = f->work ? f->work->run : NULL;
+    bool is_kept = f->framer && run && !run->framer && framer_restart(f->framer, NULL) == 0;
+    if (is_kept)
+        run->framer = f->framer;
+    else
+        framer_free(f->framer);
+    f->framer = NULL;
+}
+
 static void job_free(struct file_job *f)
 {
+    give_framer(f);
     if (f->work) {
         job_hold(f, 0);
         if (f->work->run->leading == f) f->work->run->leading = NULL;
     }
-    framer_free(f->framer);
     packed_free(&f->filed.packed);
     buf_free(&f->picture);
     place_clear(&f->job.place);
@@ -61,12 +80,11 @@ static bool take_bytes(struct logikal_job *job, const char *bytes, size_t len)
     int64_t most = conf_int(f->work->run->ctx->conf, SET_PARTS_MAX);
     f->raw_size += len;
     if ((int64_t)f->raw_size > most) { /* told when it is over; its size is of interest */
-        framer_free(f->framer);
-        f->framer = NULL;
+        give_framer(f);
         job_hold(f, 0);
         return true;
     }
-    if (!f->framer) f->framer = framer_new(&err);
+    if (!f->framer) f->framer = take_framer(f->work->run, &err);
     if (!f->framer || framer_add(f->framer, bytes, len, &err) < 0) return run_check(f->work->run, -ERR_NOMEM, &err);
     job_hold(f, framer_packed(f->framer));
     return true;
@@ -75,8 +93,7 @@ static bool take_bytes(struct logikal_job *job, const char *bytes, size_t len)
 static void restart(struct logikal_job *job)
 {
     struct file_job *f = job->arg;
-    framer_free(f->framer);
-    f->framer = NULL;
+    give_framer(f);
     f->raw_size = 0;
     job_hold(f, 0);
 }
@@ -162,8 +179,7 @@ static int store_parts(struct file_job *f, bool is_nothing, struct err *err)
         return store_failure(f, why.text, 0, true, err);
     }
     int rc = is_nothing ? 0 : framer_end(f->framer, &f->filed.packed, err);
-    framer_free(f->framer);
-    f->framer = NULL;
+    give_framer(f);
     job_hold(f, f->filed.packed.content.len);
     f->filed.has_bytes = !is_nothing;
     if (rc == 0) rc = hand_over(f, err);

@@ -187,6 +187,8 @@ void run_close(struct sync_run *run, const char *state, const cJSON *result)
     run->filing = NULL;
     logikal_free(run->client);
     run->client = NULL;
+    framer_free(run->framer); /* all jobs are gone */
+    run->framer = NULL;
     if (db_is_alive(run->db)) {
         char *text = result ? cJSON_PrintUnformatted(result) : NULL;
         db_rollback(run->db);

@@ -47,6 +47,7 @@ struct sync_run {
     struct filing *filing; /* made with the first file */
     int64_t held_bytes;    /* of parts lists that are on their way here */
     void *leading;         /* the one that may go on when these are too many */
+    struct framer *framer; /* kept for the next of them, or NULL */
     struct lease lease;    /* of the scope */
     struct lease *held[HELD_MAX];
     int64_t id; /* in sync_runs; 0 = none */
