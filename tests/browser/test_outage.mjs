@@ -39,6 +39,28 @@ test('outage: without PostgreSQL a page says why, and comes back by itself', asy
   await page.getByRole('heading', { level: 1, name: 'Dashboard' }).waitFor({ timeout: 40000 });
 });
 
+test('outage: without PostgreSQL and Redis the processes and their logs are there, and can be started', async ({ page: open, pages }) => {
+  const page = await open(pages, '/ui/system');
+  page.expects(/503/);
+  const row = (name) => page.locator('#children tr', { has: page.getByRole('rowheader', { name, exact: true }) });
+  check(/Nobody can log in/.test(await row('postgres').getByRole('button', { name: 'Stop postgres' }).getAttribute('data-ask')), 'stopping PostgreSQL does not say what it means');
+  await ctl('stop', 'redis');
+  await ctl('stop', 'postgres');
+  try {
+    await page.getByText('PostgreSQL is away').waitFor({ timeout: 60000 });
+    await page.goto('/ui/system?log=postgres&level=info');
+    await page.locator('#lines .line').first().waitFor();
+    await row('postgres').getByRole('button', { name: 'Start postgres', exact: true }).click();
+    await row('postgres').getByText('ready').waitFor({ timeout: 60000 });
+    await row('redis').getByRole('button', { name: 'Start redis', exact: true }).click();
+    await row('redis').getByText('ready').waitFor({ timeout: 60000 });
+  } finally {
+    await ctl('start', 'postgres');
+    await ctl('start', 'redis');
+  }
+  await page.getByText('PostgreSQL is away').waitFor({ state: 'detached', timeout: 60000 });
+});
+
 test('outage: an open dashboard does not stay green while PostgreSQL is away', async ({ page: open, pages }) => {
   const page = await open(pages, '/ui');
   page.expects(/503/);

@@ -52,6 +52,22 @@ const struct query ui_query_memory = {
            " FROM m WHERE m.n > 1",
 };
 
+const struct query ui_query_memory_week = {
+    .name = "ui_memory_week",
+    .sql =
+        "WITH s AS (SELECT s.at, c ->> 'name' AS name, (c ->> 'bytes')::bigint AS bytes FROM admin_samples s,"
+        "   jsonb_array_elements(s.children) AS c WHERE s.at > now() - interval '7 days'),"
+        " b AS (SELECT name, min(at) AS since, max(at) AS until, max(bytes) AS most,"
+        "   (array_agg(bytes ORDER BY at DESC))[1] AS last FROM s WHERE bytes > 0 GROUP BY name HAVING count(*) > 1),"
+        " k AS (SELECT s.name, floor(168 * extract(epoch FROM s.at - b.since) / extract(epoch FROM b.until - b.since))"
+        "    AS step, max(s.bytes) AS bytes FROM s JOIN b ON b.name = s.name WHERE s.bytes > 0 GROUP BY 1, 2)"
+        " SELECT coalesce(json_agg(json_build_object('name', b.name, 'last', b.last, 'most', b.most, 'since', b.since,"
+        "   'until', b.until, 'points', (SELECT string_agg(round(700 * k.step / 168.0, 1) || ',' ||"
+        "    round(100 - 96.0 * k.bytes / b.most, 1), ' ' ORDER BY k.step) FROM k WHERE k.name = b.name))"
+        "  ORDER BY b.name), '[]') FROM b",
+    .is_slow = true,
+};
+
 const struct query ui_query_sample_add = {
     .name = "ui_sample_add",
     .sql = "INSERT INTO admin_samples (at, memory_bytes, children)"

@@ -11,6 +11,7 @@
 #include "conf/clock.h"
 #include "services/store/web/access_read.h"
 #include "services/web/cache/versions.h"
+#include "services/web/gate/console.h"
 #include "services/web/gate/identities.h"
 #include "services/web/gate/jwt.h"
 #include "services/web/gate/limiter.h"
@@ -168,6 +169,19 @@ static bool goes_on_as_last_known(struct req *r)
     return true;
 }
 
+static bool goes_on_by_console(struct req *r)
+{
+    struct auth_lookup *l = r->auth;
+    char token[SESSION_TOKEN_SIZE];
+    if (l->is_client) return false;
+    token_of(r, token, sizeof token);
+    if (!console_opens(r, token)) return false;
+    versions_forget(r->web->versions, r);
+    r->auth = NULL;
+    l->next(r);
+    return true;
+}
+
 static void on_versions(void *arg, const struct table_versions *versions, const struct err *err);
 
 static void end_patience(struct auth_lookup *l)
@@ -182,7 +196,7 @@ static void on_impatient(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     struct req *r = arg;
     end_patience(r->auth);
-    if (!identity_last(r->auth->key)) return;
+    if (goes_on_by_console(r) || r->route->access != ACCESS_METRICS || !identity_last(r->auth->key)) return;
     versions_forget(r->web->versions, r);
     goes_on_as_last_known(r);
 }
@@ -190,7 +204,7 @@ static void on_impatient(evutil_socket_t fd, short what, void *arg)
 static void ask_versions(struct req *r)
 {
     struct auth_lookup *l = r->auth;
-    if (r->route->access == ACCESS_METRICS && identity_last(l->key))
+    if (console_is_for(r->route) || (r->route->access == ACCESS_METRICS && identity_last(l->key)))
         l->patience = evtimer_new(r->web->base, on_impatient, r);
     if (l->patience) event_add(l->patience, &(struct timeval){.tv_sec = PATIENCE_S});
     versions_get(r->web->versions, on_versions, r);
@@ -202,7 +216,8 @@ static void on_versions(void *arg, const struct table_versions *versions, const 
     struct auth_lookup *l = r->auth;
     end_patience(l);
     if (err) {
-        if (!goes_on_as_nobody(r, l->next) && !goes_on_as_last_known(r)) reply_statement_err(r, err);
+        if (!goes_on_as_nobody(r, l->next) && !goes_on_as_last_known(r) && !goes_on_by_console(r))
+            reply_statement_err(r, err);
         return;
     }
     l->versions = *versions;

@@ -13,6 +13,7 @@
 #include "services/store/web/access_read.h"
 #include "services/web/gate/attempts.h"
 #include "services/web/gate/auth.h"
+#include "services/web/gate/console.h"
 #include "services/web/http/reply.h"
 
 bool session_id_of(const char *token, char out[65])
@@ -78,6 +79,7 @@ void session_set_cookie(struct req *r, const char *token)
     reply_header(r, "Set-Cookie",
                  req_printf(r, AUTH_COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%lld%s", token ? token : "",
                             seconds, r->is_https ? "; Secure" : ""));
+    console_set_cookie(r, token, r->who.is_viewer);
 }
 
 /* ---- what a session stands on ---- */
@@ -103,7 +105,7 @@ static void proof_of(const struct web *web, enum setting_id key_id, const char *
 }
 
 /* The viewer is told apart by the name, so it must be another one. */
-static bool is_there(const struct web *web, bool is_viewer)
+bool session_role_is_there(const struct web *web, bool is_viewer)
 {
     const char *admin = conf_str(web->conf, SET_ADMIN_USERNAME);
     if (!is_viewer) return conf_is_set(web->conf, SET_ADMIN_PASSWORD);
@@ -116,7 +118,7 @@ bool session_stands(const struct web *web, const char *token, bool is_viewer, co
     bool has_previous = conf_is_set(web->conf, SET_SECRET_KEY_PREVIOUS);
     proof_of(web, SET_SECRET_KEY, token, is_viewer, wanted);
     proof_of(web, SET_SECRET_KEY_PREVIOUS, token, is_viewer, before);
-    return is_there(web, is_viewer) &&
+    return session_role_is_there(web, is_viewer) &&
            ((int)session_equal(wanted, proof) | ((int)has_previous & (int)session_equal(before, proof))) != 0;
 }
 
@@ -132,7 +134,7 @@ static bool is_user(const struct web *web, bool is_viewer, const char *username,
 {
     bool name = session_equal(username, conf_str(web->conf, is_viewer ? SET_VIEWER_USERNAME : SET_ADMIN_USERNAME));
     bool word = session_equal(password, conf_str(web->conf, is_viewer ? SET_VIEWER_PASSWORD : SET_ADMIN_PASSWORD));
-    return (name & word) && is_there(web, is_viewer); /* both, always: the time tells nothing */
+    return (name & word) && session_role_is_there(web, is_viewer); /* both, always: the time tells nothing */
 }
 
 static void then_added(struct req *r, const PGresult *result, void *arg)
@@ -152,6 +154,7 @@ static void add_session(struct req *r, bool is_viewer)
     session_id_of(l->token, id);
     proof_of(r->web, SET_SECRET_KEY, l->token, is_viewer, proof);
     snprintf(hours, sizeof hours, "%lld", (long long)conf_int(r->web->conf, SET_ADMIN_SESSION_HOURS));
+    r->who.is_viewer = is_viewer; /* for the cookies */
     const char *values[] = {id, l->username, r->address, hours, is_viewer ? "true" : "false", proof};
     req_query_with(r, &query_session_add, 6, values, then_added, l);
 }
@@ -203,6 +206,7 @@ void session_logout(struct req *r, void (*then)(struct req *r))
         then(r);
         return;
     }
+    console_close(r->who.session);
     void (**kept)(struct req *) = req_alloc(r, sizeof *kept);
     *kept = then;
     req_query_with(r, &query_session_drop, 1, (const char *[]){r->who.session}, then_dropped, kept);

@@ -19,11 +19,14 @@ bool session_equal(const char *a, const char *b);               /* in constant t
  * them, and when there is no viewer any more, it has ended. proof is of its row. */
 bool session_stands(const struct web *web, const char *token, bool is_viewer, const char *proof);
 
+/* Is there a password for the role and, of the viewer, another name? */
+bool session_role_is_there(const struct web *web, bool is_viewer);
+
 /* Compares the credentials with ADMIN_USERNAME and ADMIN_PASSWORD, makes a session, and calls then with its token, or
  * with NULL when the credentials are wrong; or answers 429 and 503 itself. Both texts live as long as r. */
 void session_login(struct req *r, const char *username, const char *password,
                    void (*then)(struct req *r, const char *token, const char *expires_at));
 void session_logout(struct req *r, void (*then)(struct req *r));
-void session_set_cookie(struct req *r, const char *token); /* NULL: removes it */
+void session_set_cookie(struct req *r, const char *token); /* and that of console.h; NULL: removes both */
 
 #endif

@@ -2,15 +2,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/json.h"
 #include "services/store/ui/ui_actions.h"
+#include "services/store/ui/ui_logs.h"
+#include "services/store/ui/ui_overview.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
 #include "services/web/ui/control.h"
+#include "services/web/ui/log_lines.h"
 #include "services/web/ui/page.h"
 #include "services/web/watch/state.h"
+#include "services/web/watch/verdict.h"
 
-#define LOG_LINES "200"
+#define LOG_LINES     "400"
+#define ACTIONS_SHOWN "50"
+#define RUNNING_READ  1000
 
 void web_ui_clients(struct req *r)
 {
@@ -43,20 +50,84 @@ static void add_settings(cJSON *data, const struct conf *conf)
     }
 }
 
-static void show_system(struct req *r, cJSON *lines_take, const char *why_no_log)
+/* Which child a worker is: its id ends in "/NAME/PID". */
+static bool is_of(const char *worker, const char *child)
+{
+    const char *at = worker ? strstr(worker, child) : NULL;
+    return at && at > worker && at[-1] == '/' && at[strlen(child)] == '/';
+}
+
+/* What a worker runs: {tasks, syncs: [{current, total}]}, which tells what becomes of it when the worker ends. */
+static void add_running(cJSON *child, const cJSON *running, const cJSON *runs)
+{
+    const char *name = json_text(child, "name");
+    int tasks = 0;
+    cJSON *syncs = cJSON_AddArrayToObject(child, "syncs");
+    const cJSON *task, *run;
+    cJSON_ArrayForEach(task, running) {
+        if (!is_of(json_text(task, "worker"), name)) continue;
+        tasks++;
+        cJSON_ArrayForEach(run, runs) {
+            const char *id = json_text(run, "task_id"), *own = json_text(task, "id");
+            if (!id || !own || strcmp(id, own) != 0) continue;
+            cJSON *sync = cJSON_CreateObject();
+            cJSON_AddNumberToObject(sync, "current", json_number(run, "current", 0));
+            cJSON_AddNumberToObject(sync, "total", json_number(run, "total", 0));
+            cJSON_AddItemToArray(syncs, sync);
+        }
+    }
+    cJSON_AddNumberToObject(child, "tasks", tasks);
+}
+
+static void dress_children(struct ui_page *p)
+{
+    cJSON *data = ui_page_data(p), *child;
+    const cJSON *running = json_member(data, "running");
+    cJSON_ArrayForEach(child, json_member(json_member(data, "supervisor"), "children")) {
+        const char *role = json_text(child, "role"), *name = json_text(child, "name");
+        if (!role || !name) continue;
+        cJSON_AddBoolToObject(child, "is_worker", strcmp(role, "worker") == 0);
+        cJSON_AddBoolToObject(child, "is_beat", strcmp(role, "beat") == 0);
+        cJSON_AddBoolToObject(child, "is_postgres", strstr(name, "postgres") != NULL);
+        cJSON_AddBoolToObject(child, "is_redis", strstr(name, "redis") != NULL);
+        if (running)
+            add_running(child, running, json_member(data, "runs"));
+        else
+            cJSON_AddTrueToObject(child, "is_unsure");
+    }
+}
+
+/* Without PostgreSQL the page tells of processes, logs and settings, and the rest is left out. */
+static void add_stored(struct req *r, struct ui_page *p)
+{
+    if (!r->web->verdict->is_db_up) {
+        cJSON_AddTrueToObject(ui_page_data(p), "is_db_away");
+        return;
+    }
+    ui_page_sql(p, "runs", &ui_query_runs, 3, (const char *[]){"running", "", "50"});
+    ui_page_sql(p, "actions", &ui_query_actions, 2, (const char *[]){req_arg(r, "before"), ACTIONS_SHOWN});
+    ui_page_sql(p, "curves", &ui_query_memory_week, 0, NULL);
+}
+
+static void show_system(struct req *r, const cJSON *lines, const char *why_no_log)
 {
     static const struct ui_look look = {"system", "system", "System", "children stores"};
-    const char *log = req_arg(r, "log");
+    const char *log = req_arg(r, "log"), *level = req_arg(r, "level");
     struct ui_page *p = ui_page_new(r, &look);
     cJSON *data = ui_page_data(p);
     cJSON_AddStringToObject(data, "log", log ? log : "");
-    if (lines_take) cJSON_AddItemToObject(data, "lines", lines_take);
+    cJSON_AddStringToObject(data, "level", level ? level : "");
+    if (lines) cJSON_AddItemToObject(data, "lines", log_lines_of(lines, level ? level : ""));
     if (*why_no_log) cJSON_AddStringToObject(data, "no_log", why_no_log);
+    cJSON_AddTrueToObject(data, "has_actions");
+    cJSON_AddNumberToObject(data, "grace_s", (double)conf_int(r->web->conf, SET_WORKER_GRACE));
     cJSON_AddItemToObject(data, "switch", state_switch(r->web));
     cJSON_AddItemToObject(data, "supervisor", state_children(r->web));
     cJSON_AddItemToObject(data, "stores", state_stores(r->web));
     add_settings(data, r->web->conf);
-    ui_page_sql(p, "actions", &ui_query_actions, 2, (const char *[]){"", "50"});
+    if (r->web->verdict->is_redis_up) ui_page_list(p, "running", QUEUE_UNACKED, NULL, RUNNING_READ);
+    add_stored(r, p);
+    ui_page_before(p, dress_children);
     ui_page_go(p);
 }
 
@@ -69,15 +140,17 @@ static void on_log(void *arg, const cJSON *answer, const cJSON *lines, const str
     else if (refused)
         show_system(r, NULL, refused);
     else
-        show_system(r, cJSON_Duplicate(lines, 1), "");
+        show_system(r, lines, "");
 }
 
 void web_ui_system(struct req *r)
 {
-    const char *log = req_arg(r, "log");
+    const char *log = req_arg(r, "log"), *before = req_arg(r, "before");
     struct err err = {0};
     char *argv[] = {(char *)log, LOG_LINES};
-    if (!log || !*log)
+    if (before && (strspn(before, "0123456789") != strlen(before) || strlen(before) > 18))
+        reply_invalid(r, "query", "before", "int_parsing", "A number expected");
+    else if (!log || !*log)
         show_system(r, NULL, "");
     else if (ui_control_ask(r->web->base, conf_str(r->web->conf, SET_RUN_DIR), "tail", 2, argv, on_log, r, &err) < 0)
         show_system(r, NULL, fault_told(r, &err));

@@ -68,6 +68,111 @@ TEST(test_a_database_that_goes_is_named_and_is_used_again_when_it_is_back)
     web_stop(&web);
 }
 
+/* ---- the console: what can be done without PostgreSQL ---- */
+
+/* A cookie of an answer, "name=value"; the test fails without it. */
+static void cookie_of(const char *headers, const char *name, char *out, size_t size)
+{
+    char wanted[80];
+    snprintf(wanted, sizeof wanted, "Set-Cookie: %s=", name);
+    const char *at = strcasestr(headers, wanted);
+    if (!at) fail_msg("no cookie %s: %s", name, headers);
+    at += strlen("Set-Cookie: ");
+    snprintf(out, size, "%.*s", (int)strcspn(at, ";"), at);
+}
+
+static struct http_reply with_cookies(const char *method, const char *path, const char *session, const char *console,
+                                      const char *csrf)
+{
+    char url[300], cookies[500], token[120];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d%s", web.port, path);
+    snprintf(cookies, sizeof cookies, "Cookie: %s; %s", session, console);
+    snprintf(token, sizeof token, "X-CSRF-Token: %s", csrf);
+    return http_request(method, url, (const char *const[]){cookies, *csrf ? token : NULL, NULL}, NULL);
+}
+
+static int status_with(const char *method, const char *path, const char *session, const char *console, const char *csrf)
+{
+    struct http_reply reply = with_cookies(method, path, session, console, csrf);
+    int status = reply.status;
+    http_reply_free(&reply);
+    return status;
+}
+
+static void log_in_as(const char *user, const char *password, char session[200], char console[200])
+{
+    char body[300];
+    snprintf(body, sizeof body, "{\"username\":\"%s\",\"password\":\"%s\"}", user, password);
+    struct http_reply reply = web_call(&web, "POST", "/api/v1/admin/login", NULL, body);
+    assert_int_equal(reply.status, 200);
+    cookie_of(reply.headers, "logikald_session", session, 200);
+    cookie_of(reply.headers, "logikald_console", console, 200);
+    http_reply_free(&reply);
+}
+
+/* The same cookie with another letter of its signature, another role, a later end, and things that are none. */
+static void check_forged(const char *session, const char *console)
+{
+    char forged[5][200];
+    const char *dot = strchr(console, '.'), *value = strchr(console, '=') + 1;
+    for (int i = 0; i < 3; i++) snprintf(forged[i], sizeof forged[i], "%s", console);
+    forged[0][strlen(console) - 1] = console[strlen(console) - 1] == '0' ? '1' : '0';
+    forged[1][dot - console + 1] = 'v';
+    forged[2][value - console] = '9';
+    snprintf(forged[3], sizeof forged[3], "logikald_console=");
+    snprintf(forged[4], sizeof forged[4], "logikald_console=99999999999999999999.a.");
+    for (int i = 0; i < 5; i++)
+        if (status_with("GET", "/ui/system", session, forged[i], "") != 503) fail_msg("it is let in: %s", forged[i]);
+}
+
+TEST(test_who_is_logged_in_reaches_the_processes_without_postgresql)
+{
+    static const char *const settings[] = {"LOG_LEVEL=error", "VIEWER_USERNAME=looks",
+                                           "VIEWER_PASSWORD=looks-only-1234", "ADMIN_SESSION_HOURS=1", NULL};
+    char session[200], console[200], other[200], theirs[200], seen[200], views[200], ended[200], over[200];
+    web_run(&web, settings, true);
+    log_in_as("admin", WEB_ADMIN_PASSWORD, session, console);
+    log_in_as("admin", WEB_ADMIN_PASSWORD, other, theirs);
+    log_in_as("looks", "looks-only-1234", seen, views);
+    log_in_as("admin", WEB_ADMIN_PASSWORD, ended, over);
+    struct http_reply page = with_cookies("GET", "/ui/system", ended, over, "");
+    const char *csrf = strstr(page.body, "name=\"csrf\" content=\"");
+    assert_non_null(csrf);
+    char token[80];
+    snprintf(token, sizeof token, "%.64s", csrf + strlen("name=\"csrf\" content=\""));
+    assert_int_equal(status_with("POST", "/api/v1/admin/logout", ended, over, token), 200);
+    assert_int_equal(status_with("GET", "/ui/system", ended, over, ""), 303);
+    http_reply_free(&page);
+
+    pg_kill(&web.pg);
+    WAIT_UNTIL(web_status(&web, "GET", "/api/v1/health/ready", NULL, NULL) == 503, 10000);
+
+    page = with_cookies("GET", "/ui/system", session, console, "");
+    assert_int_equal(page.status, 200);
+    assert_non_null(strstr(page.body, "PostgreSQL is away"));
+    snprintf(token, sizeof token, "%.64s",
+             strstr(page.body, "name=\"csrf\" content=\"") + strlen("name=\"csrf\" content=\""));
+    http_reply_free(&page);
+    check_forged(session, console);
+    assert_int_equal(status_with("GET", "/ui/system", session, theirs, ""), 503);
+    assert_int_equal(status_with("GET", "/ui/system", ended, over, ""), 503); /* logged out, as this process knows */
+    assert_int_equal(status_with("GET", "/ui/system", seen, views, ""), 200);
+    assert_int_equal(status_with("GET", "/ui/clients", session, console, ""), 503);
+    assert_int_equal(status_with("GET", "/api/v1/client-auth/clients", session, console, ""), 503);
+    /* Commands need the token of the session; there is no supervisor here that could be told. */
+    static const char start[] = "/api/v1/admin/processes/beat/start";
+    assert_int_equal(status_with("POST", start, session, console, ""), 403);
+    assert_int_equal(status_with("POST", start, seen, views, token), 403);
+    page = with_cookies("POST", start, session, console, token);
+    assert_int_equal(page.status, 503);
+    assert_null(strstr(page.body, "PostgreSQL"));
+    http_reply_free(&page);
+
+    pg_restart(&web.pg);
+    WAIT_UNTIL(web_status(&web, "GET", "/api/v1/health/ready", NULL, NULL) == 200, 20000);
+    web_stop(&web);
+}
+
 static void signal_backends(const char *pids, int sig)
 {
     for (const char *p = pids; *p; p += strcspn(p, ","), p += *p == ',') kill((pid_t)strtol(p, NULL, 10), sig);
@@ -264,6 +369,7 @@ TEST(test_a_request_under_way_is_answered_before_the_end)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_without_a_database_it_serves_what_needs_none),
     cmocka_unit_test(test_a_database_that_goes_is_named_and_is_used_again_when_it_is_back),
+    cmocka_unit_test(test_who_is_logged_in_reaches_the_processes_without_postgresql),
     cmocka_unit_test(test_a_database_that_hangs_is_noticed),
     cmocka_unit_test(test_without_redis_a_manual_sync_runs_in_a_child),
     cmocka_unit_test(test_a_stale_project_is_synced_before_it_is_answered),

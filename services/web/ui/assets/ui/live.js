@@ -197,6 +197,9 @@
       listen();
       if (!document.hidden && topics.length) ui.refresh();
     });
+    // What changes without a topic, as a log does, is asked for while it is looked at.
+    const often = document.querySelector('[data-every]');
+    if (often) setInterval(() => { if (!document.hidden) later(60); }, often.dataset.every * 1000);
     for (const place of document.querySelectorAll('.live[data-follow]'))
       if (place.dataset.follow) ui.follow(place, place.dataset.follow);
   });

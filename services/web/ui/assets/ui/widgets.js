@@ -126,5 +126,14 @@
     if (place) ui.guard('part', () => load(place));
   }, true);
   const lines = document.getElementById('lines');
-  if (lines) lines.scrollTop = lines.scrollHeight;
+  if (lines) {
+    // At its end it stays there; who has scrolled back reads on.
+    let isAtEnd = true;
+    const follow = () => { const now = document.getElementById('lines'); if (now && isAtEnd) now.scrollTop = now.scrollHeight; };
+    document.addEventListener('scroll', (event) => {
+      if (event.target.id === 'lines') isAtEnd = event.target.scrollTop + event.target.clientHeight > event.target.scrollHeight - 40;
+    }, true);
+    document.addEventListener('refreshed', follow);
+    follow();
+  }
 })();
