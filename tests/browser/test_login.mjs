@@ -70,3 +70,26 @@ test('login: a viewer sees everything and changes nothing', async ({ visitor, pa
   await page.getByRole('button', { name: 'Log out' }).click();
   await page.waitForURL(/\/ui\/login(\?|$)/);
 });
+
+test('login: what was typed when the session ended is there again', async ({ visitor, pages }) => {
+  const page = await visitor(pages);
+  page.expects(/401/);
+  const logIn = async () => {
+    await page.getByLabel('Name', { exact: true }).fill('admin');
+    await page.getByLabel('Password').fill(password);
+    await page.getByRole('button', { name: 'Log in' }).click();
+  };
+  await page.goto('/ui/sync-intervals');
+  await logIn();
+  await page.locator('[data-key="elevation"]').getByRole('button', { name: 'Edit' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Edit Elevations' });
+  await dialog.getByLabel('Interval, minutes').fill('17');
+  await page.context().clearCookies();
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('your session is over').waitFor();
+  await logIn();
+  await dialog.waitFor();
+  equal(await dialog.getByLabel('Interval, minutes').inputValue(), '17', 'what was typed');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.locator('[data-key="elevation"]').getByText('every 17 min').waitFor();
+});

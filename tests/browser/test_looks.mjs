@@ -57,3 +57,22 @@ test('looks: pages are small', async ({ page: open, pages }) => {
     .reduce((sum, each) => sum + each.decodedBodySize, 0));
   check(bytes > 20000 && bytes < 100000, `the page weighs ${bytes} bytes`);
 });
+
+test('looks: names in other scripts turn nothing round, and exact times need no hovering', async ({ page: open, pages }) => {
+  const id = await sql("SELECT min(e.id) FROM elevations e JOIN phases f ON f.id = e.phase_id WHERE e.deleted_at IS NULL AND f.deleted_at IS NULL");
+  const [name, project] = (await sql(`SELECT name || '|' || project_id FROM elevations WHERE id = ${id}`)).split('|');
+  await sql(`UPDATE elevations SET name = 'Pos. 010 غرفة', amount = 12, width = 1138, height = 1041 WHERE id = ${id}`);
+  try {
+    const page = await open(pages, `/ui/browse/projects/${project}`);
+    const line = page.locator(`[data-key="elevation-${id}"]`);
+    check(/12 pcs · 1138 × 1041 mm/.test(await line.innerText()), await line.innerText());
+    equal(await line.locator('bdi').first().innerText(), 'Pos. 010 غرفة', 'what is isolated');
+    const time = page.locator('#facts time').first();
+    await page.getByRole('button', { name: 'Show exact times everywhere' }).press('Enter');
+    check(/\d\d:\d\d:\d\d/.test(await time.innerText()), `the time is ${await time.innerText()}`);
+    await page.getByRole('button', { name: 'Show exact times everywhere' }).click();
+    check(!/\d\d:\d\d:\d\d/.test(await time.innerText()), `the time is ${await time.innerText()} still`);
+  } finally {
+    await sql(`UPDATE elevations SET name = $n$${name}$n$ WHERE id = ${id}`);
+  }
+});

@@ -107,6 +107,7 @@
     }
     const json = await answer.json().catch(() => null);
     if (answer.status === 401) {
+      ui.keep();
       location.assign(`/ui/login?next=${encodeURIComponent(location.pathname + location.search)}`);
       throw new Error(ui.t`Your session is over: log in again.`);
     }
@@ -130,11 +131,12 @@
   ui.bytes = (n) => n < 1024 ? `${n} B` : n < 1048576 ? `${(n / 1024).toFixed(0)} KiB` : `${decimals(n / 1048576)} MiB`;
   const clock = new Intl.DateTimeFormat(ui.locale, { hour: '2-digit', minute: '2-digit' });
   const local = new Intl.DateTimeFormat(ui.locale, { dateStyle: 'medium', timeStyle: 'medium' });
+  let isExact = false;
   ui.times = (root = document) => {
     for (const each of root.querySelectorAll('time[datetime]')) {
       const at = new Date(each.getAttribute('datetime'));
       if (isNaN(at)) continue;
-      const text = each.hasAttribute('data-at') ? local.format(at) : each.hasAttribute('data-clock') ? clock.format(at) : ui.ago((Date.now() - at) / 1000);
+      const text = isExact || each.hasAttribute('data-at') ? local.format(at) : each.hasAttribute('data-clock') ? clock.format(at) : ui.ago((Date.now() - at) / 1000);
       if (each.textContent !== text) each.textContent = text;
       const title = `${at.toISOString().replace('T', ' ').replace('Z', '')} UTC · ${local.format(at)}`;
       if (each.title !== title) each.title = title;
@@ -217,8 +219,54 @@
   // Filters apply as soon as a choice is made.
   ui.on('change', 'form.filters select', 'filter', (select) => select.form.requestSubmit());
 
-  ui.guard('times', () => {
+  // Exact times instead of relative words: on touch and by keyboard there is no hovering.
+  const showTimes = (isOn) => {
+    isExact = isOn;
+    for (const button of document.querySelectorAll('[data-times-switch]')) button.setAttribute('aria-pressed', String(isOn));
     ui.times();
+  };
+  ui.on('click', '[data-times-switch]', 'times', () => {
+    showTimes(!isExact);
+    try { localStorage.setItem('times', isExact ? 'exact' : ''); } catch { /* only for this page then */ }
+  });
+
+  // What was typed when a session ends is there again when one comes back. Passwords are not kept.
+  const forms = () => [...document.querySelectorAll('form[data-do]')];
+  const values = (field) => field.type === 'checkbox' ? field.checked : field.multiple ? [...field.selectedOptions].map((each) => each.value) : field.value;
+  ui.keep = () => {
+    const form = document.querySelector('dialog[open] form[data-do]');
+    if (!form) return;
+    const fields = [...form.elements].filter((field) => field.name && !['password', 'hidden'].includes(field.type)).map((field) => [field.name, field.value, values(field)]);
+    const title = form.closest('dialog').querySelector('h2');
+    try {
+      sessionStorage.setItem('draft', JSON.stringify({ at: location.pathname + location.search, index: forms().indexOf(form), path: form.dataset.do, title: title && title.textContent, fields }));
+    } catch { /* no storage: it is lost */ }
+  };
+  const restore = () => {
+    const draft = JSON.parse(sessionStorage.getItem('draft') || 'null');
+    if (!draft || draft.at !== location.pathname + location.search) return;
+    sessionStorage.removeItem('draft');
+    const form = forms()[draft.index];
+    if (!form || !form.closest('dialog')) return;
+    form.dataset.do = draft.path;
+    for (const field of form.elements) {
+      const kept = draft.fields.find(([name, value]) => name === field.name && (field.type !== 'checkbox' || value === field.value));
+      if (!kept) continue;
+      if (field.type === 'checkbox') field.checked = kept[2];
+      else if (field.multiple) for (const option of field.options) option.selected = kept[2].includes(option.value);
+      else field.value = kept[2];
+    }
+    const title = form.closest('dialog').querySelector('h2');
+    if (title && draft.title) title.textContent = draft.title;
+    form.closest('dialog').showModal();
+    ui.say(ui.t`Your session was over. What you had typed is here again.`, 'warn', 12);
+  };
+  window.addEventListener('load', () => ui.guard('draft', restore));
+
+  ui.guard('times', () => {
+    let kept = '';
+    try { kept = localStorage.getItem('times'); } catch { /* relative then */ }
+    showTimes(kept === 'exact');
     setInterval(() => ui.guard('times', () => ui.times()), 1000);
   });
 })();

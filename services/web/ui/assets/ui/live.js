@@ -56,7 +56,10 @@
     last = Date.now();
     try {
       const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
-      if (answer.redirected && new URL(answer.url).pathname === '/ui/login') return location.assign(answer.url);
+      if (answer.redirected && new URL(answer.url).pathname === '/ui/login') {
+        ui.keep();
+        return location.assign(answer.url);
+      }
       const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
       if (!answer.ok) throw new Error(saidBy(fresh) || ui.t`The server answered ${answer.status}.`);
       for (const part of document.querySelectorAll('[data-live]')) {
