@@ -83,6 +83,7 @@ int64_t chaos_redis_number(struct chaos *c, const char *command); /* -1 when it 
 void chaos_wait(struct chaos *c, const char *what, bool (*is_true)(struct chaos *c));
 void check_start(struct chaos *c); /* and remembers what the system holds when all is well */
 void check_during(struct chaos *c);
+void check_ready(struct chaos *c); /* right after the last fault, while the load goes on */
 void check_end(struct chaos *c);
 
 #endif

@@ -303,6 +303,16 @@ static void force_all(struct chaos *c)
     chaos_sql(c, "SELECT logikald_hold_decide(id, 'apply', 'chaos') FROM sync_holds WHERE state = 'open'");
 }
 
+/* Not after the clients have ended: they wait for results, and those for the tasks that were queued before, for as long
+ * as it takes to do them. */
+void check_ready(struct chaos *c)
+{
+    int64_t calm_ms = mono_ms();
+    wait_for(c, "web healthy, worker and beat ready", is_healthy, WAIT_MS);
+    printf("ready %.1f s after the last fault, with %lld tasks queued\n", (double)(mono_ms() - calm_ms) / 1000,
+           (long long)chaos_redis_number(c, "--raw llen sync"));
+}
+
 void check_end(struct chaos *c)
 {
     wait_for(c, "web healthy, worker and beat ready", is_healthy, WAIT_MS);

@@ -209,6 +209,9 @@ int main(int argc, char **argv)
         check_during(&c);
     }
     chaos_calm(&c);
+    check_ready(&c);
+    chaos_say(&c,
+              "waiting for: the clients' last requests and the results that they wait for, behind all that is queued");
     if (!load_stop(&c.load)) chaos_fail(&c, "a client of the load ended with an error");
     check_end(&c);
     system_end(&c.sys);
