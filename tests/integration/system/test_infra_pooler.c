@@ -16,7 +16,7 @@
 
 #define OTHERS 2
 
-SYNC_WORLD("--directories 3 --depth 2 --projects 4 --phases 3 --elevations 7")
+SYNC_WORLD("--directories 3 --depth 2 --projects 4 --phases 3 --elevations 3")
 
 static const char all_dropped[] = "ignore_startup_parameters = extra_float_digits,options\n";
 
