@@ -145,12 +145,6 @@ static void clock_is(struct system *s, const char *seconds)
     __atomic_store_n(&s->shim->clock_us, strtoll(seconds, NULL, 10) * 1000000, __ATOMIC_RELAXED);
 }
 
-/* full, free: for regular files of logikald's processes. */
-static void disk(struct system *s, const char *what)
-{
-    __atomic_store_n(&s->shim->disk_full, strcmp(what, "full") == 0, __ATOMIC_RELAXED);
-}
-
 /* A transaction that has done this, and stays open until "unlock". */
 static void lock_it(struct system *s, const char *statement)
 {
@@ -213,10 +207,11 @@ static const struct {
     const char *name;
     void (*fn)(struct system *s, const char *arguments);
 } verbs[] = {
-    {"sql", sql},           {"redis", redis},    {"ctl", ctl},          {"queue", queue},
-    {"sim", simulator},     {"config", config},  {"due", due},          {"crash", crash},
-    {"lock", lock_it},      {"unlock", unlock},  {"signal", signal_it}, {"postgres", postgres},
-    {"send", send_it},      {"clock", clock_is}, {"disk", disk},        {"redis-server", redis_server},
+    {"sql", sql},           {"redis", redis},      {"ctl", ctl},
+    {"queue", queue},       {"sim", simulator},    {"config", config},
+    {"due", due},           {"crash", crash},      {"lock", lock_it},
+    {"unlock", unlock},     {"signal", signal_it}, {"postgres", postgres},
+    {"send", send_it},      {"clock", clock_is},   {"redis-server", redis_server},
     {"receiver", receiver},
 };
 
