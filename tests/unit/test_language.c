@@ -58,10 +58,47 @@ TEST(test_sentences_are_found_again)
     check_said("de", "web.0 ends again and again (exit status 0)", "web.0 endet immer wieder (Exit-Status 0)");
     check_said("de", "Something else, of another program", "Something else, of another program");
     check_said("de", "", "");
+    check_said("de", "Projects, Phases, Not known", "Projekte, Bauabschnitte, Nicht bekannt");
+    check_said("de", "Projects, something of another program", "Projects, something of another program");
     check_said("en", "Not known", "Not known");
     check_said("fr", "Not known", "Not known");
     assert_true(phrase_knows("de") && phrase_knows("en"));
     assert_false(phrase_knows("fr") || phrase_knows("") || phrase_knows(".."));
+}
+
+/* What the program may say: a line of the catalogue, with words and numbers where something is inserted. */
+static size_t fill(char *out, size_t size, const char *from, const char *end, const char *word)
+{
+    size_t n = 0;
+    for (; from < end && n + 40 < size; from++) {
+        const char *inserted = *from == '\1' ? word : *from == '\2' ? "1200" : NULL;
+        if (inserted)
+            n += (size_t)snprintf(out + n, size - n, "%s", inserted);
+        else
+            out[n++] = *from == '\4' ? '\n' : *from;
+    }
+    out[n] = 0;
+    return n;
+}
+
+TEST(test_each_text_of_the_catalogue_is_found_again)
+{
+    static const char *const words[] = {"x", "Müller & Söhne", "", "a, b", "%s: %s", "\1\1"};
+    const struct embedded *file = embedded_find(embedded_assets, "text/de");
+    assert_non_null(file);
+    int lines = 0, same = 0;
+    for (const char *p = (const char *)file->data, *tab; (tab = strchr(p, '\t')) != NULL; p = strchr(tab, '\n') + 1)
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+            char text[2000];
+            struct buf said = {0};
+            fill(text, sizeof text, p, tab, words[i]);
+            phrase_add(&said, "de", text);
+            if (i == 0) lines++;
+            if (i == 0 && strcmp(said.data ? said.data : "", text) == 0) same++;
+            buf_free(&said);
+        }
+    assert_true(lines > 800);
+    if (same >= 40) fail_msg("%d of %d come out as they are", same, lines); /* words that both languages have */
 }
 
 static void check_number(const char *language, const char *digits, const char *expected)
@@ -152,6 +189,7 @@ TEST(test_every_template_renders_in_german)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_browser_gets_the_language_it_prefers),
     cmocka_unit_test(test_sentences_are_found_again),
+    cmocka_unit_test(test_each_text_of_the_catalogue_is_found_again),
     cmocka_unit_test(test_numbers_are_written_as_the_language_does),
     cmocka_unit_test(test_times_are_written_as_the_language_does),
     cmocka_unit_test(test_templates_say_in_the_language),

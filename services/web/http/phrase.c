@@ -17,6 +17,7 @@
 #define NESTED_MOST 4
 #define WEAK_BELOW  6 /* letters: in "%s of %s" only words stand before the last place, as nearly all has an "of" */
 #define LANGUAGES   4
+#define LENGTH_MOST 4000 /* what is longer comes from elsewhere, and would only cost time */
 
 struct text {
     const char *at;
@@ -182,16 +183,27 @@ void phrase_add_number(struct buf *out, const char *language, const char *digits
         add_number(out, (struct text){digits, strlen(digits)});
 }
 
+static bool is_time(const char *text)
+{
+    static const char form[] = "0000-00-00T00:00";
+    for (size_t i = 0; form[i]; i++) {
+        bool fits_form = form[i] == '0' ? isdigit((unsigned char)text[i]) != 0 : text[i] == form[i];
+        if (!fits_form && (i != 10 || text[i] != ' ')) return false;
+    }
+    return true;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), end_len = strlen(end);
+    return len >= end_len && strcmp(text + len - end_len, end) == 0;
+}
+
 void phrase_add_time(struct buf *out, const char *language, const char *iso)
 {
-    int year, month, day, hour, minute, end = 0;
-    bool is_time =
-        sscanf(iso, "%4d-%2d-%2d%*1[T ]%2d:%2d%n", &year, &month, &day, &hour, &minute, &end) == 5 && end == 16;
-    size_t len = strlen(iso);
-    bool is_utc = is_time && (iso[len - 1] == 'Z' || (len > 6 && strcmp(iso + len - 6, "+00:00") == 0) ||
-                              (len > 4 && strcmp(iso + len - 4, " UTC") == 0));
+    bool is_utc = is_time(iso) && (ends_with(iso, "Z") || ends_with(iso, "+00:00") || ends_with(iso, " UTC"));
     if (is_utc && strcmp(language, PHRASE_ENGLISH) != 0)
-        buf_printf(out, "%02d.%02d.%04d %02d:%02d UTC", day, month, year, hour, minute);
+        buf_printf(out, "%.2s.%.2s.%.4s %.5s UTC", iso + 8, iso + 5, iso, iso + 11);
     else
         buf_str(out, iso);
 }
@@ -214,36 +226,32 @@ static bool say_list(struct buf *out, const struct catalogue *c, struct text tex
     return is_known;
 }
 
-/* False: the catalogue has none of it, and it came out as it is. */
+/* False: the catalogue has none of it, and nothing was said. */
 static bool say(struct buf *out, const struct catalogue *c, struct text text, int nested)
 {
-    struct text found[PLACES_MAX];
-    bool is_number[PLACES_MAX];
+    struct text found[PLACES_MAX] = {{0}};
+    bool is_number[PLACES_MAX] = {false};
     for (size_t i = 0; i < c->count && nested < NESTED_MOST; i++) {
         if (!fits(&c->phrases[i], text, found, is_number)) continue;
         struct text said = c->phrases[i].said;
         for (size_t k = 0; k < said.len; k++) {
-            int place = said.at[k] == ANY && k + 1 < said.len ? said.at[k + 1] - '1' : -1;
+            int place = said.at[k] == ANY && k + 1 < said.len && said.at[k + 1] >= '1' ? said.at[k + 1] - '1' : -1;
             if (place < 0)
                 buf_char(out, said.at[k] == LINE_BREAK ? '\n' : said.at[k]);
             else if (is_number[place])
                 add_number(out, found[place]);
-            else
-                say(out, c, found[place], nested + 1);
+            else if (!say(out, c, found[place], nested + 1))
+                buf_add(out, found[place].at, found[place].len);
             if (place >= 0) k++;
         }
         return true;
     }
-    if (nested < NESTED_MOST && say_list(out, c, text, nested + 1)) return true;
-    buf_add(out, text.at, text.len);
-    return false;
+    return nested < NESTED_MOST && say_list(out, c, text, nested + 1);
 }
 
 void phrase_add(struct buf *out, const char *language, const char *text)
 {
     const struct catalogue *c = strcmp(language, PHRASE_ENGLISH) == 0 ? NULL : catalogue_of(language);
-    if (c)
-        say(out, c, (struct text){text, strlen(text)}, 0);
-    else
-        buf_str(out, text);
+    struct text whole = {text, strlen(text)};
+    if (!c || whole.len > LENGTH_MOST || !say(out, c, whole, 0)) buf_str(out, text);
 }

@@ -29,7 +29,7 @@
       .replace(/\x02/g, '(-?\\d[\\d.]*)')}$`);
   };
   ui.said = (text, nested = 0) => {
-    if (!texts.length || !text || nested > 3) return text;
+    if (!texts.length || !text || text.length > 4000 || nested > 3) return text;
     for (const each of patterns) {
       each.match = each.match || matcher(each.pattern);
       const found = each.match.exec(text);
