@@ -156,7 +156,8 @@ TEST(test_the_page_of_an_elevation_shows_its_bill)
         "<td>9 × 1200 (45/45°), 6 × 900.5 (45/90°)</td><td>15, 20</td>",
         "<td>A1</td><td>Griff</td><td>RAL 9016</td><td>15</td><td>Stk</td><td>10</td><td>5</td>",
         "<td>Cut</td><td>Saw</td><td>45</td>",
-        "<td>Other Things</td><td>5</td><td><a href=\"/api/v1/elevations/1/parts/Other%20Things?format=csv\">",
+        "<td><bdi>Other Things</bdi></td><td>5</td><td><a "
+        "href=\"/api/v1/elevations/1/parts/Other%20Things?format=csv\">",
         "parts/a%2Fb%3F%C3%A4%25?format=csv",
     };
     struct http_reply reply = web_call(&world.web, "GET", "/ui/browse/elevations/1", world.web.admin, NULL);
@@ -239,14 +240,13 @@ TEST(test_what_became_another_between_two_versions)
     }
     static const char *const shown[] = {
         "1 and 2: 1 added, 3 removed, 3 changed",
-        "<tr class=\"is-added\"><td><span class=\"badge ok\">added</span></td><td>article</td><td>A3</td><td>Band</td>"
-        "<td></td><td></td><td></td><td>6</td><td>9</td><td></td></tr>",
-        "<tr class=\"is-removed\"><td><span class=\"badge bad\">removed</span></td><td>pane</td><td>G1</td><td>Float "
-        "4</td>"
-        "<td>600 × 800</td><td>6</td><td>30</td><td></td><td></td><td></td></tr>",
-        "<td>A1</td><td>Griff</td><td>RAL 7021</td><td>9</td><td>4.5</td><td>12</td><td>4.75</td>"
-        "<td>amount 9 → 12, line count 2 → 1, price 4.5 → 4.75, units 9 → 12</td>",
-        "<tr><td></td><td>profile</td><td>P1</td>", /* as it was */
+        "<tr class=\"is-added\"><td><span class=\"badge ok\">added</span></td><td>article</td><td><bdi>A3</bdi></td>"
+        "<td><bdi>Band</bdi></td><td><bdi></bdi></td><td></td><td></td><td>6</td><td>9</td><td></td></tr>",
+        "<tr class=\"is-removed\"><td><span class=\"badge bad\">removed</span></td><td>pane</td><td><bdi>G1</bdi></td>"
+        "<td><bdi>Float 4</bdi></td><td><bdi>600 × 800</bdi></td><td>6</td><td>30</td><td></td><td></td><td></td></tr>",
+        "<td><bdi>A1</bdi></td><td><bdi>Griff</bdi></td><td><bdi>RAL 7021</bdi></td><td>9</td><td>4.5</td><td>12</td>"
+        "<td>4.75</td><td>amount 9 → 12, line count 2 → 1, price 4.5 → 4.75, units 9 → 12</td>",
+        "<tr><td></td><td>profile</td><td><bdi>P1</bdi></td>", /* as it was */
     };
     struct http_reply reply = web_call(&world.web, "GET", "/ui/browse/elevations/1", world.web.admin, NULL);
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
