@@ -12,7 +12,8 @@ static char *token;
 
 FIXTURE(set_up)
 {
-    static const char *const settings[] = {"LOG_LEVEL=warning", NULL};
+    static const char *const settings[] = {"LOG_LEVEL=warning", "DATABASE_STATEMENT_TIMEOUT_MS=120000",
+                                           NULL}; /* two versions of twenty thousand lines are compared */
     static const char plain[] = "CREATE TABLE Elevations (ElevationID TEXT, Name TEXT, Amount INTEGER);"
                                 "CREATE TABLE Articles (ArticleCode, Description, Amount, Units, Price, Color);";
     web_servers(&web);
