@@ -32,7 +32,7 @@ CFLAGS_coverage := -O0 -g --coverage
 LDFLAGS_release := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 LDFLAGS_arm64   = $(LDFLAGS_release)
 # Tests link 150 programs: with mold, where it is, in a third of the time.
-MOLD            := $(if $(shell command -v mold),-fuse-ld=mold)
+MOLD            := $(if $(filter arm64,$(VARIANT)),,$(if $(shell command -v mold),-fuse-ld=mold))
 LDFLAGS_asan    := -fsanitize=address,undefined -Wl,--as-needed $(MOLD)
 LDFLAGS_fuzz    := -fsanitize=fuzzer,address,undefined -Wl,-z,muldefs -Wl,--as-needed $(MOLD)
 LDFLAGS_coverage := --coverage
@@ -142,7 +142,7 @@ $(ROOT)/support.a: $(OBJ_SUPPORT)
 
 define link-test
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) $(MOLD) -o $@ $^ $(LIBS) -lcmocka
 endef
 define test-wing
 $(ROOT)/tests/test_supervisor_%: $(OBJ)/$(1)/test_supervisor_%.o $(OBJ_TEST_SUPERVISOR)
