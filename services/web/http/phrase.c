@@ -1,6 +1,7 @@
 /* See phrase.h. A catalogue is indexed when it is first asked: a line for each phrase, "pattern TAB translation", those
  * with most of their own text first, so that the first that fits is the one that says most. In a pattern ANY stands for
- * any text and NUMBER for a number; in a translation ANY and a digit for what stood at that place. */
+ * any text and NUMBER for a number; in a translation ANY and a digit for what stood at that place, RAW and a digit for
+ * the same as it is. */
 #include "services/web/http/phrase.h"
 
 #include <ctype.h>
@@ -13,6 +14,7 @@
 #define ANY         '\1'
 #define NUMBER      '\2'
 #define LINE_BREAK  '\4'
+#define RAW         '\5'
 #define PLACES_MAX  9
 #define NESTED_MOST 4
 #define WEAK_BELOW  6 /* letters: in "%s of %s" only words stand before the last place, as nearly all has an "of" */
@@ -229,15 +231,19 @@ static bool say_list(struct buf *out, const struct catalogue *c, struct text tex
 /* False: the catalogue has none of it, and nothing was said. */
 static bool say(struct buf *out, const struct catalogue *c, struct text text, int nested)
 {
+    if (nested < NESTED_MOST && say_list(out, c, text, nested + 1)) return true;
     struct text found[PLACES_MAX] = {{0}};
     bool is_number[PLACES_MAX] = {false};
     for (size_t i = 0; i < c->count && nested < NESTED_MOST; i++) {
         if (!fits(&c->phrases[i], text, found, is_number)) continue;
         struct text said = c->phrases[i].said;
         for (size_t k = 0; k < said.len; k++) {
-            int place = said.at[k] == ANY && k + 1 < said.len && said.at[k + 1] >= '1' ? said.at[k + 1] - '1' : -1;
+            bool is_place = said.at[k] == ANY || said.at[k] == RAW;
+            int place = is_place && k + 1 < said.len && said.at[k + 1] >= '1' ? said.at[k + 1] - '1' : -1;
             if (place < 0)
                 buf_char(out, said.at[k] == LINE_BREAK ? '\n' : said.at[k]);
+            else if (said.at[k] == RAW)
+                buf_add(out, found[place].at, found[place].len);
             else if (is_number[place])
                 add_number(out, found[place]);
             else if (!say(out, c, found[place], nested + 1))
@@ -246,7 +252,7 @@ static bool say(struct buf *out, const struct catalogue *c, struct text text, in
         }
         return true;
     }
-    return nested < NESTED_MOST && say_list(out, c, text, nested + 1);
+    return false;
 }
 
 void phrase_add(struct buf *out, const char *language, const char *text)

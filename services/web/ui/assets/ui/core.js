@@ -14,7 +14,7 @@
   // server, found again by the patterns of the catalogue (as services/web/http/phrase.c does it).
   const texts = window.uiTexts || [];
   ui.locale = texts.length ? document.documentElement.lang : undefined; // English: as the browser is set
-  const put = (said, values) => said.replace(/\x01(\d)/g, (_, place) => values[place - 1]);
+  const put = (said, values, raw = values) => said.replace(/([\x01\x05])(\d)/g, (_, kind, place) => (kind === '\x05' ? raw : values)[place - 1]);
   const number = (value) => typeof value === 'number' && ui.locale ? value.toLocaleString(ui.locale) : value;
   const byText = new Map(texts);
   ui.t = (parts, ...values) => {
@@ -30,14 +30,14 @@
   };
   ui.said = (text, nested = 0) => {
     if (!texts.length || !text || text.length > 4000 || nested > 3) return text;
+    const parts = text.split(', '), said = parts.length > 1 ? parts.map((part) => ui.said(part, nested + 1)) : [];
+    if (said.length && said.every((part, i) => part !== parts[i])) return said.join(', '); // a list of known words
     for (const each of patterns) {
       each.match = each.match || matcher(each.pattern);
       const found = each.match.exec(text);
-      if (found) return put(each.said, found.slice(1).map((one) => isNaN(one) || one === '' ? ui.said(one, nested + 1) : number(Number(one))));
+      if (found) return put(each.said, found.slice(1).map((one) => isNaN(one) || one === '' ? ui.said(one, nested + 1) : number(Number(one))), found.slice(1));
     }
-    const parts = text.split(', ');
-    const said = parts.length > 1 ? parts.map((part) => ui.said(part, nested + 1)) : [];
-    return said.length && said.every((part, i) => part !== parts[i]) ? said.join(', ') : text; // a list of known words
+    return text;
   };
 
   // A widget that fails says so and leaves the rest of the page alone.
