@@ -8,7 +8,7 @@
 #include "tests/support/stage.h"
 
 #define SHOWN_MS   700   /* a fault stays for so long after it was told: what else would be told of it comes to light */
-#define FOREIGN_MS 10000 /* what nobody has staged may be there for so long: what ends and starts says so */
+#define FOREIGN_MS 20000 /* what nobody has staged may be there for so long: what ends and starts says so */
 #define GREEN_S    90
 
 enum stand { STAND_IDLE, STAND_STAGED, STAND_SHOWN, STAND_REMOVED };
