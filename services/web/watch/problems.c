@@ -167,7 +167,8 @@ static void judge_queues(struct findings *f, const cJSON *facts)
         waiting += fact_number(q, "depth");
         judge_queue(f, q);
     }
-    if (fact_number(queues, "workers") == 0 && (is_on || waiting > 0) && !findings_have(f, "worker")) {
+    bool has_workers = fact_number(queues, "workers") > 0, is_explained = !has_workers && findings_have(f, "worker");
+    if (!has_workers && (is_on || waiting > 0) && !is_explained) {
         cJSON *p = problem(f, is_on ? SEVERITY_WRONG : SEVERITY_LOOK, "worker", "none",
                            is_on ? "No worker is there: nothing is synced" : "%.0f tasks wait and no worker is there",
                            waiting);
@@ -175,7 +176,7 @@ static void judge_queues(struct findings *f, const cJSON *facts)
         problem_why(p, "process:", "worker");
         problem_text(p, "link", "/ui/system");
         problem_blocks(f, p);
-    } else if (fact_is(backlog, "is_stuck")) {
+    } else if (fact_is(backlog, "is_stuck") && !is_explained) {
         cJSON *p = problem(f, SEVERITY_WRONG, "queue", "stuck",
                            "%.0f tasks wait in queue %s, no worker takes any, and none is being worked on",
                            fact_number(backlog, "waiting"), fact_text(backlog, "queue"));

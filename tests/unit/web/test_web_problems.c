@@ -81,6 +81,12 @@ static const struct {
     /* one cause: a worker that is away is not told a second time by its queue */
     {"{'supervisor':{'children':[{},{'state':'crash-loop','tone':'bad'}]},'queues':{'workers':0}}", "wrong",
      "ends again and again", "", 1},
+    {"{'supervisor':{'children':[{},{'state':'crash-loop','tone':'bad'}]},'queues':{'workers':0},'backlog':{'is_stuck':"
+     "true,'queue':'sync','waiting':7}}",
+     "wrong", "ends again and again", "", 1},
+    {"{'supervisor':{'children':[{},{'state':'crash-loop','tone':'bad'}]},'backlog':{'is_stuck':true,'queue':'sync',"
+     "'waiting':7}}",
+     "wrong", "ends again and again", "", 2}, /* another worker is there, and takes nothing */
     /* queues */
     {"{'queues':{'workers':0}}", "wrong", "No worker is there", "", 1},
     {"{'switch':{'is_on':false},'queues':{'workers':0,'queues':[{'depth':3}]}}", "look", "3 tasks wait and no worker",
