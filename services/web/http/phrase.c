@@ -242,11 +242,9 @@ static bool say(struct buf *out, const struct catalogue *c, struct text text, in
             int place = is_place && k + 1 < said.len && said.at[k + 1] >= '1' ? said.at[k + 1] - '1' : -1;
             if (place < 0)
                 buf_char(out, said.at[k] == LINE_BREAK ? '\n' : said.at[k]);
-            else if (said.at[k] == RAW)
-                buf_add(out, found[place].at, found[place].len);
-            else if (is_number[place])
+            else if (said.at[k] != RAW && is_number[place])
                 add_number(out, found[place]);
-            else if (!say(out, c, found[place], nested + 1))
+            else if (said.at[k] == RAW || !say(out, c, found[place], nested + 1))
                 buf_add(out, found[place].at, found[place].len);
             if (place >= 0) k++;
         }
