@@ -19,29 +19,29 @@ static struct fault postgres[] = {
      .says = "PostgreSQL: ",
      .within_s = 15},
     {.what = "PostgreSQL refuses the login",
-     .stage = "sql: ALTER ROLE app NOLOGIN; " APP_ENDS,
+     .stage = "sql: ALTER ROLE app NOLOGIN\n" APP_ENDS,
      .remove = "sql: ALTER ROLE app LOGIN",
      .state = "wrong",
      .part = "PostgreSQL",
      .says = "not permitted to log in",
      .within_s = 5},
     {.what = "PostgreSQL has no connection left for the role",
-     .stage = "sql: ALTER ROLE app CONNECTION LIMIT 0; " APP_ENDS,
+     .stage = "sql: ALTER ROLE app CONNECTION LIMIT 0\n" APP_ENDS,
      .remove = "sql: ALTER ROLE app CONNECTION LIMIT -1",
      .state = "wrong",
      .part = "PostgreSQL",
      .says = "too many connections for role",
      .within_s = 5},
     {.what = "PostgreSQL only reads (default_transaction_read_only)",
-     .stage = "sql: ALTER ROLE app SET default_transaction_read_only = on; " APP_ENDS,
-     .remove = "sql: ALTER ROLE app RESET default_transaction_read_only; " APP_ENDS,
+     .stage = "sql: ALTER ROLE app SET default_transaction_read_only = on\n" APP_ENDS,
+     .remove = "sql: ALTER ROLE app RESET default_transaction_read_only\n" APP_ENDS,
      .state = "wrong",
      .part = "PostgreSQL",
      .says = "it only reads",
      .within_s = 10},
     {.what = "a migration of this version is missing",
      .stage = "sql: UPDATE logikald_migrations SET name = '9999_of_later' WHERE name ="
-              " (SELECT max(name) FROM logikald_migrations); " APP_ENDS,
+              " (SELECT max(name) FROM logikald_migrations)\n" APP_ENDS,
      .remove = "sql: DELETE FROM logikald_migrations WHERE name = '9999_of_later'\nctl: restart migrate",
      .state = "wrong",
      .part = "PostgreSQL",
@@ -143,8 +143,8 @@ static struct fault redis_kept[] = {
 #define PG_SHOWS(which)                                                                                                \
     "sql: ALTER SYSTEM SET ssl_cert_file = '{certificates}/" which ".pem'\n"                                           \
     "sql: ALTER SYSTEM SET ssl_key_file = '{certificates}/" which ".key'\n"                                            \
-    "sql: ALTER SYSTEM SET ssl = on\nsql: SELECT pg_reload_conf(); SELECT pg_sleep(0.2); " APP_ENDS
-#define PG_PLAIN "sql: ALTER SYSTEM SET ssl = off\nsql: SELECT pg_reload_conf(); SELECT pg_sleep(0.2); " APP_ENDS
+    "sql: ALTER SYSTEM SET ssl = on\nsql: SELECT pg_reload_conf(); SELECT pg_sleep(0.2)\n" APP_ENDS
+#define PG_PLAIN "sql: ALTER SYSTEM SET ssl = off\nsql: SELECT pg_reload_conf(); SELECT pg_sleep(0.2)\n" APP_ENDS
 
 static struct fault certificates[] = {
     {.what = "PostgreSQL's certificate ends in ten days",
