@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <event2/event.h>
 
+#include "conf/buf.h"
 #include "conf/clock.h"
 #include "conf/exit.h"
 #include "conf/json.h"
@@ -20,6 +21,7 @@
 #include "ipc/mask.h"
 #include "ipc/queue/queue.h"
 #include "services/role.h"
+#include "services/store/audit.h"
 
 #define PATIENCE_S 10
 
@@ -293,6 +295,21 @@ static void on_redis(void *arg, bool is_up, const char *why)
     }
 }
 
+/* Who changed something is seen in the pages. */
+static void note_change(const struct conf *conf, int argc, char **argv)
+{
+    static const char *const changes[] = {"retry", "purge", "pause", "resume"};
+    bool is_change = false;
+    struct buf words = {0};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        is_change = is_change || strcmp(argv[0], changes[i]) == 0;
+    if (!is_change) return;
+    buf_str(&words, "queue");
+    for (int i = 0; i < argc; i++) buf_printf(&words, " %.200s", argv[i]);
+    if (!words.failed) audit_command(conf, words.data);
+    buf_free(&words);
+}
+
 int queue_main(struct conf *conf, int argc, char **argv)
 {
     struct queue_tool t = {.status = EXIT_UNAVAILABLE};
@@ -323,6 +340,7 @@ int queue_main(struct conf *conf, int argc, char **argv)
     queue_free(t.queue);
     redis_free(t.redis);
     if (t.base) event_base_free(t.base);
+    if (t.status == 0) note_change(conf, argc, argv);
     conf_free(conf);
     return t.status;
 }

@@ -1,6 +1,9 @@
 // Logs, clients, system.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { test, check, equal, until, sql } from './checks.mjs';
 import { url } from './browser.mjs';
+const run = promisify(execFile);
 
 test('logs: are filtered and exported', async ({ page: open, pages }) => {
   await until('syncs were logged', async () => Number(await sql('SELECT count(*) FROM sync_logs')) > 2, 30000);
@@ -61,14 +64,14 @@ test('system: configuration is shown with its source, secrets are not', async ({
 test('system: the log of a child is shown, and it is restarted on a click', async ({ page: open, pages }) => {
   const page = await open(pages, '/ui/system?log=beat');
   check((await page.locator('#lines').innerText()).length > 10, 'beat\'s log is empty');
-  const key = () => page.locator('[data-key^="act-beat"]').first().getAttribute('data-key');
+  const key = () => page.locator('[data-key^="child-beat"]').first().getAttribute('data-key');
   const before = await key();
-  await page.locator('[data-key^="act-beat"]').first().getByRole('button', { name: 'Restart' }).click();
+  await page.locator('[data-key^="child-beat"]').first().getByRole('button', { name: 'Restart beat' }).click();
   await page.getByRole('dialog', { name: 'Are you sure?' }).getByRole('button', { name: 'Restart' }).click();
   await until('beat has another process', async () => await key() !== before && await key(), 20000);
   await until('it is ready', async () =>
     await page.locator('[data-key^="child-beat"] .badge').first().innerText() === 'ready', 20000);
-  await page.locator('#actions').getByText('/api/v1/admin/processes/beat/restart').first().waitFor();
+  await page.locator('#actions').getByText('restarted beat').first().waitFor();
 });
 
 test('system: changes need the token of the session', async ({ page: open, pages }) => {
@@ -76,4 +79,29 @@ test('system: changes need the token of the session', async ({ page: open, pages
   page.expects(/403/);
   const status = await page.evaluate(async () => (await fetch('/api/v1/admin/reload', { method: 'POST' })).status);
   equal(status, 403, 'a change without the token');
+});
+
+test('admin: who did what is told in words, with what it was before, and of the console too', async ({ page: open, pages }) => {
+  const page = await open(pages, '/ui/sync-intervals');
+  const type = page.locator('[data-key="phase"]');
+  const before = await sql("SELECT sync_interval_minutes FROM object_sync_configs WHERE object_type = 'phase'");
+  const after = before === '23' ? '24' : '23';
+  await type.getByRole('button', { name: 'Edit' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Edit Phases' });
+  await dialog.getByLabel('Interval, minutes').fill(after);
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await type.getByText(`every ${after} min`).waitFor();
+  const tool = (...words) => run(`${process.env.BUILD}/logikald`, words, { env: { ...process.env, LOGIKALD_RUN_DIR: process.env.RUN_DIR, DATABASE_URL: process.env.PG_URL, REDIS_URL: `unix://${process.env.REDIS_SOCKET}?db=0` } });
+  await tool('queue', 'resume', 'default');
+  await tool('ctl', 'restart', 'beat');
+  await page.goto('/ui/system');
+  const actions = page.locator('#actions');
+  const row = actions.locator('tr', { hasText: 'changed the settings of Phases' }).first();
+  check(new RegExp(`sync interval minutes\\s*${before}\\s*→\\s*${after}`).test(await row.innerText()), `the row says ${await row.innerText()}`);
+  await actions.getByText('ran queue resume default on the console').first().waitFor();
+  await page.locator('#recorded').getByText('restarted by `ctl restart`').first().waitFor();
+  await page.getByLabel('Name or what was done').fill('queue resume');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await page.waitForURL(/who=queue/);
+  equal(await actions.locator('tbody tr', { hasText: 'changed the settings' }).count(), 0, 'rows that do not match');
 });

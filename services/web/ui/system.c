@@ -9,6 +9,7 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
+#include "services/web/ui/action_words.h"
 #include "services/web/ui/control.h"
 #include "services/web/ui/log_lines.h"
 #include "services/web/ui/page.h"
@@ -17,6 +18,7 @@
 
 #define LOG_LINES     "400"
 #define ACTIONS_SHOWN "50"
+#define ACTIONS_COUNT 50
 #define RUNNING_READ  1000
 
 void web_ui_clients(struct req *r)
@@ -79,9 +81,12 @@ static void add_running(cJSON *child, const cJSON *running, const cJSON *runs)
     cJSON_AddNumberToObject(child, "tasks", tasks);
 }
 
-static void dress_children(struct ui_page *p)
+static void dress(struct ui_page *p)
 {
-    cJSON *data = ui_page_data(p), *child;
+    cJSON *data = ui_page_data(p), *child, *actions = cJSON_GetObjectItemCaseSensitive(data, "actions");
+    action_words_add(actions);
+    if (cJSON_GetArraySize(actions) == ACTIONS_COUNT)
+        cJSON_AddNumberToObject(data, "older", json_number(cJSON_GetArrayItem(actions, ACTIONS_COUNT - 1), "id", 0));
     const cJSON *running = json_member(data, "running");
     cJSON_ArrayForEach(child, json_member(json_member(data, "supervisor"), "children")) {
         const char *role = json_text(child, "role"), *name = json_text(child, "name");
@@ -105,7 +110,8 @@ static void add_stored(struct req *r, struct ui_page *p)
         return;
     }
     ui_page_sql(p, "runs", &ui_query_runs, 3, (const char *[]){"running", "", "50"});
-    ui_page_sql(p, "actions", &ui_query_actions, 2, (const char *[]){req_arg(r, "before"), ACTIONS_SHOWN});
+    ui_page_sql(p, "actions", &ui_query_actions, 3,
+                (const char *[]){req_arg(r, "before"), ACTIONS_SHOWN, req_arg(r, "who")});
     ui_page_sql(p, "curves", &ui_query_memory_week, 0, NULL);
 }
 
@@ -124,10 +130,12 @@ static void show_system(struct req *r, const cJSON *lines, const char *why_no_lo
     cJSON_AddItemToObject(data, "switch", state_switch(r->web));
     cJSON_AddItemToObject(data, "supervisor", state_children(r->web));
     cJSON_AddItemToObject(data, "stores", state_stores(r->web));
+    cJSON_AddStringToObject(data, "who", req_arg(r, "who") ? req_arg(r, "who") : "");
+    cJSON_AddItemToObject(data, "recorded", action_recorded(conf_str(r->web->conf, SET_RUN_DIR)));
     add_settings(data, r->web->conf);
     if (r->web->verdict->is_redis_up) ui_page_list(p, "running", QUEUE_UNACKED, NULL, RUNNING_READ);
     add_stored(r, p);
-    ui_page_before(p, dress_children);
+    ui_page_before(p, dress);
     ui_page_go(p);
 }
 
