@@ -220,7 +220,8 @@ static int check_object(const char *schema, cJSON *v, const char *where, int dep
         cJSON *member = cJSON_GetObjectItemCaseSensitive(v, m.name);
         snprintf(inner, sizeof inner, "%.60s%s%s", where, *where ? "." : "", m.name);
         if ((!member || cJSON_IsNull(member)) && m.is_optional) {
-            if (m.fallback[0] && !member) cJSON_AddItemToObject(v, m.name, schema_fallback(&m));
+            if (m.fallback[0]) cJSON_DeleteItemFromObjectCaseSensitive(v, m.name); /* null is as if it were not there */
+            if (m.fallback[0]) cJSON_AddItemToObject(v, m.name, schema_fallback(&m));
             continue;
         }
         if (!member) return refuse(f, inner, "missing", "Field required", 0);

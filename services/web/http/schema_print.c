@@ -71,7 +71,7 @@ static cJSON *object_to_json(const char *schema)
     struct schema_member m;
     for (const char *at = NULL; schema_next(schema, &at, &m);) {
         cJSON *member = schema_type_to_json(m.type);
-        if (m.is_optional && !m.fallback[0]) member = nullable(member);
+        if (m.is_optional) member = nullable(member);
         if (m.fallback[0]) cJSON_AddItemToObject(member, "default", schema_fallback(&m));
         if (!m.is_optional) cJSON_AddItemToArray(required, cJSON_CreateString(m.name));
         cJSON_AddItemToObject(properties, m.name, member);

@@ -411,6 +411,20 @@ TEST(test_answers_stay_as_described_without_intervals)
     pg_exec(&web.pg, "INSERT INTO object_sync_configs SELECT * FROM kept; DROP TABLE kept");
 }
 
+/* ---- null is as if a member were not there ---- */
+
+TEST(test_null_stands_for_the_default)
+{
+    static const char *const bodies[] = {"{\"name\":\"Without\"}", "{\"name\":\"Null\",\"rate_limit_per_hour\":null}",
+                                         "{\"name\":\"All\",\"rate_limit_per_hour\":null,\"permissions\":null}"};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct http_reply reply = web_call(&web, "POST", "/api/v1/admin/clients/", web.admin, bodies[i]);
+        if (reply.status != 200 || !strstr(reply.body, "\"rate_limit_per_hour\":1000,"))
+            fail_msg("%s: %d %s", bodies[i], reply.status, reply.body);
+        http_reply_free(&reply);
+    }
+}
+
 /* ---- requests by chance ---- */
 
 /* tests/fuzz/api; longer by hand: make fuzz-api SEED=2 SECONDS=600. Last, since it changes and deletes. */
@@ -456,6 +470,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_client_with_the_permission_is_served),
     cmocka_unit_test(test_clients_can_log_in_with_the_upstream_credentials),
     cmocka_unit_test(test_answers_stay_as_described_without_intervals),
+    cmocka_unit_test(test_null_stands_for_the_default),
     cmocka_unit_test(test_no_request_made_from_the_description_breaks_it),
 };
 
