@@ -19,49 +19,52 @@
 #define OF_PRESENT                                                                                                     \
     "(SELECT bom_document(array_agg(s.elevation_id), array_agg(s.number), array_agg(s.amount)) FROM s"                 \
     " WHERE s.state = 'read')"
-#define BOM(who, where, from)                                                                                          \
+/* The mark is of the same moment as the document, whatever happens between asking for one and the other. */
+#define BOM(who, where, from, mark)                                                                                    \
     "WITH s AS MATERIALIZED (SELECT * FROM parts_states WHERE " where ")"                                              \
-    " SELECT jsonb_build_object(" who ", " MADE_OF ") || " OF_PRESENT " FROM " from " o"
+    " SELECT jsonb_build_object(" who ", " MADE_OF ") || " OF_PRESENT ", (" mark ") FROM " from " o"
 
 #define PROJECT_IS(o, value)                                                                                           \
     o " = (SELECT p.id FROM projects p WHERE p.deleted_at IS NULL AND (p.logikal_id = logikald_guid(" value            \
       ") OR p.id::text = " value ") ORDER BY p.logikal_id = logikald_guid(" value ") DESC LIMIT 1)"
 
+#define ELEVATION_MARK "SELECT " PARTS_MARK_OF(PARTS_FACTS) " FROM " PARTS_STATES " WHERE s.elevation_id = $1::int"
+#define PHASE_MARK                                                                                                     \
+    "SELECT " PARTS_MARK_OF(                                                                                           \
+        "o.name || " PARTS_MARK) " FROM phases o LEFT JOIN (" PARTS_STATES                                             \
+                                 ") ON s.phase_id = o.id WHERE o.id = $1::int AND o.deleted_at IS NULL GROUP BY o.id"
+#define PROJECT_MARK                                                                                                   \
+    "SELECT " PARTS_MARK_OF(                                                                                           \
+        "concat(o.logikal_id, ' ', o.name) || " PARTS_MARK) " FROM projects o LEFT JOIN (" PARTS_STATES                \
+                                                            ") ON s.project_id = o.id WHERE " PROJECT_IS(              \
+                                                                "o.id", "$1") " GROUP BY o.id"
+
 const struct query query_bom_elevation = {
     .name = "bom_elevation",
     .is_exact = true,
     .is_slow = true,
-    .sql = BOM("'elevation_id', o.id", "elevation_id = $1::int", "elevations") " WHERE o.id = $1::int AND"
-                                                                               " o.deleted_at IS NULL",
+    .sql =
+        BOM("'elevation_id', o.id", "elevation_id = $1::int", "elevations", ELEVATION_MARK) " WHERE o.id = $1::int AND"
+                                                                                            " o.deleted_at IS NULL",
 };
 const struct query query_bom_phase = {
     .name = "bom_phase",
     .is_exact = true,
     .is_slow = true,
-    .sql = BOM("'phase_id', o.id, 'name', o.name", "phase_id = $1::int", "phases") " WHERE o.id = $1::int AND"
-                                                                                   " o.deleted_at IS NULL",
+    .sql =
+        BOM("'phase_id', o.id, 'name', o.name", "phase_id = $1::int", "phases", PHASE_MARK) " WHERE o.id = $1::int AND"
+                                                                                            " o.deleted_at IS NULL",
 };
 const struct query query_bom_project = {
     .name = "bom_project",
     .is_exact = true,
     .is_slow = true,
     .sql = BOM("'project_id', o.id, 'logikal_id', o.logikal_id, 'name', o.name", PROJECT_IS("project_id", "$1"),
-               "projects") " WHERE " PROJECT_IS("o.id", "$1"),
+               "projects", PROJECT_MARK) " WHERE " PROJECT_IS("o.id", "$1"),
 };
 
-const struct query query_bom_phase_mark = {
-    .name = "bom_phase_mark",
-    .sql = "SELECT " PARTS_MARK_OF(
-        "o.name || " PARTS_MARK) " FROM phases o LEFT JOIN (" PARTS_STATES ") ON s.phase_id"
-                                 " = o.id WHERE o.id = $1::int AND o.deleted_at IS NULL GROUP BY o.id",
-};
-const struct query query_bom_project_mark = {
-    .name = "bom_project_mark",
-    .sql = "SELECT " PARTS_MARK_OF(
-        "concat(o.logikal_id, ' ', o.name) || " PARTS_MARK) " FROM projects o LEFT JOIN (" PARTS_STATES
-                                                            ") ON s.project_id = o.id WHERE " PROJECT_IS(
-                                                                "o.id", "$1") " GROUP BY o.id",
-};
+const struct query query_bom_phase_mark = {.name = "bom_phase_mark", .sql = PHASE_MARK};
+const struct query query_bom_project_mark = {.name = "bom_project_mark", .sql = PROJECT_MARK};
 
 /* ---- what became another ---- */
 
@@ -115,6 +118,19 @@ const struct query query_bom_diff = {
 #define FROM_UNKEPT NOT_KEPT(FROM_TIME)
 #define TO_UNKEPT   NOT_KEPT(TO_TIME)
 
+/* All versions of all its elevations, living or not: what was known at any time moves when one of them does. */
+#define DIFF_FACTS                                                                                                     \
+    "concat(o.logikal_id, string_agg(ROW(e.id, e.created_at, e.deleted_at, v.*, f.reader, f.read_at)::text, ','"       \
+    " ORDER BY e.id, v.number))"
+#define DIFF_MARK                                                                                                      \
+    "SELECT " PARTS_MARK_OF(DIFF_FACTS) " FROM projects o LEFT JOIN (elevations e LEFT JOIN phases h ON h.id ="        \
+                                        " e.phase_id) ON coalesce(h.project_id, e.project_id) = o.id LEFT JOIN "       \
+                                        "parts_versions v ON v.elevation_id = e.id"                                    \
+                                        " LEFT JOIN parts_files f ON f.sha256 = v.sha256 WHERE " PROJECT_IS(           \
+                                            "o.id", "$1") " GROUP BY o.id"
+
+const struct query query_bom_project_diff_mark = {.name = "bom_project_diff_mark", .sql = DIFF_MARK};
+
 const struct query query_bom_project_diff = {
     .name = "bom_project_diff",
     .is_exact = true,
@@ -127,19 +143,8 @@ const struct query query_bom_project_diff = {
            ", 'elevations', a.n, 'unread', a.unread, 'not_kept', " FROM_UNKEPT "),"
            " 'to', jsonb_build_object('time', " TO_TOLD
            ", 'elevations', z.n, 'unread', z.unread, 'not_kept', " TO_UNKEPT ")) ||"
-           " bom_difference(a.ids, a.numbers, a.amounts, z.ids, z.numbers, z.amounts)"
+           " bom_difference(a.ids, a.numbers, a.amounts, z.ids, z.numbers, z.amounts), (" DIFF_MARK ")"
            " FROM a, z, projects o WHERE " IS_PROJECT,
-};
-
-/* All versions of all its elevations, living or not: what was known at any time moves when one of them does. */
-const struct query query_bom_project_diff_mark = {
-    .name = "bom_project_diff_mark",
-    .sql = "SELECT " PARTS_MARK_OF(
-        "concat(o.logikal_id, string_agg(ROW(e.id, e.created_at, e.deleted_at, v.*, f.reader, f.read_at)::text, ','"
-        " ORDER BY e.id, v.number))") " FROM projects o LEFT JOIN (elevations e LEFT JOIN phases h ON h.id ="
-                                      " e.phase_id) ON coalesce(h.project_id, e.project_id) = o.id"
-                                      " LEFT JOIN parts_versions v ON v.elevation_id = e.id LEFT JOIN parts_files f"
-                                      " ON f.sha256 = v.sha256 WHERE " PROJECT_IS("o.id", "$1") " GROUP BY o.id",
 };
 
 /* ---- what is ordered ---- */

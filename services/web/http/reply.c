@@ -320,6 +320,7 @@ static bool unchanged(struct req *r, const char *weak, const char *etag)
     char text[80];
     const char *quoted = text + strlen(weak), *known = req_header(r, "If-None-Match");
     snprintf(text, sizeof text, "%s\"%.70s\"", weak, etag);
+    evhttp_remove_header(out_headers(r), "ETag"); /* of an earlier moment */
     reply_header(r, "ETag", text);
     reply_header_default(r, "Cache-Control", "private, no-cache");
     if (!known || (!strstr(known, quoted) && strcmp(known, "*") != 0)) return false;
