@@ -110,7 +110,8 @@ static void add_assignment(struct scrub *s, const char *entry, const struct conf
     int id = setting_by_env(name);
     bool is_secret =
         hide_is_secret_name(name) || (id >= 0 && settings[id].is_secret) || (conf && conf_is_secret_name(conf, name));
-    if (is_secret) scrub_add(s, equals + 1, strlen(equals + 1));
+    bool is_shown_in_part = (id == SET_DATABASE_URL || id == SET_REDIS_URL) && strstr(equals, "://") != NULL;
+    if (is_secret && !is_shown_in_part) scrub_add(s, equals + 1, strlen(equals + 1));
     if (strstr(equals, "://")) scrub_add_urls(s, equals + 1);
 }
 
@@ -119,7 +120,8 @@ void scrub_add_conf(struct scrub *s, const struct conf *conf)
     for (int i = 0; i < SET_COUNT; i++) {
         const char *value = conf_str(conf, (enum setting_id)i);
         if (settings[i].type != SETTING_STR || !value[0]) continue;
-        if (settings[i].is_secret) scrub_add(s, value, strlen(value));
+        bool is_shown_in_part = i == SET_DATABASE_URL || i == SET_REDIS_URL; /* as conf_shown does */
+        if (settings[i].is_secret && !(is_shown_in_part && strstr(value, "://"))) scrub_add(s, value, strlen(value));
         if (strstr(value, "://")) scrub_add_urls(s, value);
     }
     for (int i = 0; i < conf_program_count(conf); i++) {

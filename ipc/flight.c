@@ -18,7 +18,7 @@
 #include "conf/utf8.h"
 
 #define TIME_MAX_MS 253402300799999.0 /* the end of the year 9999 */
-#define NUMBER_MAX  9007199254740991.0
+#define NUMBER_MAX  1e12              /* printed without an exponent */
 #define UUID_LEN    36
 
 static const struct flight_text {

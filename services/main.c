@@ -21,7 +21,7 @@ static const struct role {
     {"web", web_main, conf_check_web}, {"worker", worker_main, NULL}, {"beat", beat_main, NULL},
     {"migrate", migrate_main, NULL},   {"queue", queue_main, NULL},   {"task", task_main, NULL},
     {"check", check_main, NULL},       {"hold", hold_main, NULL},     {"feed", feed_main, NULL},
-    {"alert", alert_main, NULL},       {"why", why_main, NULL},
+    {"alert", alert_main, NULL},       {"why", why_main, NULL},       {"report", report_main, NULL},
 };
 
 static const struct role *role_find(const char *name)
@@ -45,9 +45,9 @@ int main(int argc, char **argv)
 {
     const struct role *role = argc > 1 ? role_find(argv[1]) : NULL;
     if (!role) {
-        fputs(
-            "usage: logikald web|worker|beat|migrate|queue|hold|feed|task|check|why ... (logikald --help tells more)\n",
-            stderr);
+        fputs("usage: logikald web|worker|beat|migrate|queue|hold|feed|task|check|why|report ... (logikald --help "
+              "tells more)\n",
+              stderr);
         return EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN);

@@ -16,8 +16,9 @@ int hold_main(struct conf *conf, int argc, char **argv);    /* hold list|apply|r
 int queue_main(struct conf *conf, int argc, char **argv);   /* queue list|peek|dead|retry|purge */
 int task_main(struct conf *conf, int argc,
               char **argv); /* runs one task here and now: task NAME [--args JSON] [--kwargs JSON] */
-int why_main(struct conf *conf, int argc, char **argv);   /* why X */
-int check_main(struct conf *conf, int argc, char **argv); /* pre-flight */
+int why_main(struct conf *conf, int argc, char **argv);    /* why X */
+int report_main(struct conf *conf, int argc, char **argv); /* report [--output FILE] */
+int check_main(struct conf *conf, int argc, char **argv);  /* pre-flight */
 
 /* Exit statuses of every role (sysexits.h numbers): 0 = stopped as asked, 78 = configuration, 69 = something it needs
  * is unavailable, 70 = internal error, 64 = usage. */

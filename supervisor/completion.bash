@@ -14,7 +14,7 @@ _logikald() {
         return
     fi
     if ((COMP_CWORD == at)); then
-        words="supervise ctl web worker beat migrate hold feed alert queue why task check defaults config --help --version --config --env-file"
+        words="supervise ctl web worker beat migrate hold feed alert queue why report task check defaults config --help --version --config --env-file"
     elif [[ ${COMP_WORDS[at]} == ctl ]]; then
         if ((COMP_CWORD == at + 1)); then
             words="status start stop restart reload signal tail set flags version shutdown --help"
@@ -49,6 +49,9 @@ _logikald() {
             replay) ((COMP_CWORD == at + 3)) && words="start now" ;;
             esac
         fi
+    elif [[ ${COMP_WORDS[at]} == report ]]; then
+        if [[ ${COMP_WORDS[COMP_CWORD - 1]} == --output ]]; then mapfile -t COMPREPLY < <(compgen -f -- "$word"); return; fi
+        words="--output --timeout --help"
     elif [[ ${COMP_WORDS[at]} == defaults ]]; then
         words="--markdown --run-dir"
     fi

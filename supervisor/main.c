@@ -46,6 +46,8 @@ static const struct command {
     {"alert", run_role, "test", "tell the channels of alarms of a test"},
     {"queue", run_role, "COMMAND ...", "look into the queues: list, peek, dead, retry, purge, pause ..."},
     {"why", run_role, "X", "why a type, object, task, queue or process is as it is; works while web is down"},
+    {"report", run_role, "[--output FILE]",
+     "an archive for support, without secrets; works while other parts are down"},
     {"task", run_role, "NAME ...", "run one task here and now"},
     {"check", run_role, "", "test configuration, PostgreSQL, Redis and the Logikal login"},
     {"defaults", run_defaults, "[--markdown|--run-dir]",
@@ -59,8 +61,8 @@ static const struct command {
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 /* Those that look at what runs: with the configuration of the supervisor, when none is named. */
-static const char *const tools[] = {"migrate", "feed",  "queue", "task", "check",
-                                    "config",  "alert", "why",   "hold", NULL};
+static const char *const tools[] = {"migrate", "feed", "queue", "task",   "check", "config",
+                                    "alert",   "why",  "hold",  "report", NULL};
 
 static int run_help(int argc, char **argv)
 {

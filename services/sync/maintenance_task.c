@@ -10,6 +10,7 @@
 #include "services/store/sync/parts_files.h"
 #include "services/store/sync/sync_drawing.h"
 #include "services/store/task_history.h"
+#include "services/store/timeline.h"
 #include "services/sync/result.h"
 #include "services/sync/tasks.h"
 
@@ -39,6 +40,8 @@ int task_cleanup_old_tasks(struct task_ctx *ctx, const cJSON *args, const cJSON 
     if (n.changes < 0) rc = -ERR_DB;
     int64_t tasks = rc == 0 ? task_history_sweep(db, (int)conf_int(ctx->conf, SET_TASK_HISTORY_DAYS), err) : 0;
     if (tasks < 0) rc = -ERR_DB;
+    int64_t events = rc == 0 ? timeline_sweep(db, (int)conf_int(ctx->conf, SET_TIMELINE_DAYS), err) : 0;
+    if (events < 0) rc = -ERR_DB;
     struct parts_swept swept = {0};
     if (rc == 0)
         rc = parts_sweep(db, (int)conf_int(ctx->conf, SET_PARTS_VERSIONS),
@@ -57,6 +60,7 @@ int task_cleanup_old_tasks(struct task_ctx *ctx, const cJSON *args, const cJSON 
     cJSON_AddNumberToObject(*result, "parsing_errors_deleted", (double)n.parsing_errors);
     cJSON_AddNumberToObject(*result, "changes_deleted", (double)n.changes);
     cJSON_AddNumberToObject(*result, "tasks_deleted", (double)tasks);
+    cJSON_AddNumberToObject(*result, "events_deleted", (double)events);
     cJSON_AddNumberToObject(*result, "parts_versions_deleted", (double)swept.versions);
     cJSON_AddNumberToObject(*result, "parts_lists_deleted", (double)swept.lists);
     cJSON_AddNumberToObject(*result, "parts_files_deleted", (double)swept.files);

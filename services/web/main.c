@@ -33,7 +33,9 @@
 #include "services/web/ui/ui.h"
 #include "services/web/watch/access_log.h"
 #include "services/web/watch/alarms.h"
+#include "services/web/watch/episodes.h"
 #include "services/web/watch/facts.h"
+#include "services/web/watch/flight_take.h"
 #include "services/web/watch/metrics.h"
 #include "services/web/watch/verdict.h"
 #include "services/web/web.h"
@@ -140,10 +142,12 @@ static int set_up(struct web *web)
     web->verdict = verdict_new(web);
     web->facts = facts_new(web);
     web->alarms = alarms_new(web);
+    web->episodes = episodes_new(web);
+    web->flight_take = flight_take_new(web);
     web->ui = ui_new(web);
     if (!web->versions || !web->limiter || !web->attempts || !web->metrics || !web->verdict || !web->facts ||
-        !web->alarms || !web->hasher || !web->cache || !web->actions || !web->feed_watch || !web->change_waits ||
-        !web->ui)
+        !web->alarms || !web->episodes || !web->flight_take || !web->hasher || !web->cache || !web->actions ||
+        !web->feed_watch || !web->change_waits || !web->ui)
         return EXIT_INTERNAL;
     web->server = server_new(web, &hooks, &err);
     if (web->server) return 0;
@@ -162,6 +166,8 @@ static void tear_down(struct web *web)
     change_waits_free(web->change_waits);
     cache_free(web->cache);
     task_counts_free(web->task_counts);
+    flight_take_free(web->flight_take);
+    episodes_free(web->episodes);
     alarms_free(web->alarms);
     facts_free(web->facts);
     verdict_free(web->verdict);

@@ -15,6 +15,8 @@ struct queue;
 struct verdict;
 struct facts;
 struct alarms;
+struct episodes;
+struct flight_take;
 struct versions;
 struct cache;
 struct limiter;
@@ -38,6 +40,8 @@ struct web {
     struct verdict *verdict;
     struct facts *facts;
     struct alarms *alarms;
+    struct episodes *episodes;
+    struct flight_take *flight_take;
     struct versions *versions;
     struct cache *cache;
     struct limiter *limiter;

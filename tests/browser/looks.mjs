@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { sql } from './checks.mjs';
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const pages_ = ['/ui', '/ui/sync-intervals', '/ui/tasks', '/ui/history', '/ui/runs', '/ui/runs/1', '/ui/sync-logs', '/ui/browse', '/ui/browse?q=e', '/ui/clients', '/ui/feed', '/ui/alarms', '/ui/system?log=web.0', '/ui/why?of=type:project', '/ui/schedule'];
+const pages_ = ['/ui', '/ui/sync-intervals', '/ui/tasks', '/ui/history', '/ui/runs', '/ui/runs/1', '/ui/sync-logs', '/ui/browse', '/ui/browse?q=e', '/ui/clients', '/ui/feed', '/ui/alarms', '/ui/system?log=web.0', '/ui/why?of=type:project', '/ui/schedule', '/ui/timeline'];
 export const allPages = async () => {
   const ids = [['/ui/browse/projects/', 'SELECT max(project_id) FROM phases'], ['/ui/browse/elevations/', 'SELECT max(elevation_id) FROM elevation_parts_lists']];
   const found = [];

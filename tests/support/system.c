@@ -40,7 +40,11 @@ void system_run(struct system *s, const char *config, const char *const extra[])
     snprintf(s->config, sizeof s->config, "%.255s.cfg", s->run_dir);
     assert_int_equal(mkdir(s->run_dir, 0700), 0);
     system_write_config(s, config);
+    system_again(s, extra);
+}
 
+void system_again(struct system *s, const char *const extra[])
+{
     char text[8][400];
     snprintf(text[0], sizeof text[0], "PORT=%d", s->port);
     snprintf(text[1], sizeof text[1], "LOGIKALD_RUN_DIR=%.250s", s->run_dir);

@@ -34,6 +34,8 @@ void system_servers_with(struct system *s, const char *const sim_args[], const c
 /* Starts the supervisor with the configuration text (libconfig; "" = none of its own) and environment entries on top of
  * the URLs of the servers; ticks every second. extra may be NULL. */
 void system_run(struct system *s, const char *config, const char *const extra[]);
+/* The same once more where it ran before: port, run directory and configuration stay. */
+void system_again(struct system *s, const char *const extra[]);
 void system_write_config(struct system *s, const char *config);
 /* TERM, and the test fails unless it exits 0 with no process of its group left. */
 void system_stop(struct system *s);

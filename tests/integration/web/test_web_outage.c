@@ -121,6 +121,7 @@ TEST(test_without_postgresql_exactly_what_needs_it_is_refused)
                                              "upstream_test", /* wrong credentials, told from the settings */
                                              "supervisor_state",
                                              "verdict",
+                                             "timeline", /* with what the run directory holds */
                                              "oauth_metadata",
                                              NULL};
     WAIT_UNTIL(is_ready() && has_redis(), 20000);

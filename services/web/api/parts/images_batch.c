@@ -10,7 +10,7 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/streams.h"
-#include "services/web/http/zip.h"
+#include "services/archive/zip.h"
 
 struct thumbnails {
     const char *ids;

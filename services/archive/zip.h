@@ -1,8 +1,8 @@
 /* A ZIP archive (PKWARE's APPNOTE, 4.3) made piece by piece: each file stands as it is, since images are compressed
  * already, and only the list of them is held until the end. Equal files make equal bytes: all have the format's first
  * day. No more than 65535 files, 4 GiB together. Pure. */
-#ifndef LOGIKALD_SERVICES_WEB_HTTP_ZIP_H
-#define LOGIKALD_SERVICES_WEB_HTTP_ZIP_H
+#ifndef LOGIKALD_SERVICES_ARCHIVE_ZIP_H
+#define LOGIKALD_SERVICES_ARCHIVE_ZIP_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* A ZIP archive (PKWARE's APPNOTE, 4.3) made piece by piece: each file stands as it is, since images are compressed
  * already, and only the list of them is held until the end. See zip.h. */
-#include "services/web/http/zip.h"
+#include "services/archive/zip.h"
 
 #include <string.h>
 #include <zlib.h>

@@ -1,0 +1,67 @@
+/* What happened: processes, syncs, faults, deployments and what administrators did, under each other. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/buf.h"
+#include "services/store/web/timeline_read.h"
+#include "services/web/gate/handlers.h"
+#include "services/web/http/reply.h"
+#include "services/web/ui/page.h"
+#include "services/web/watch/timeline_file.h"
+
+#define SHOWN      100
+#define SHOWN_TEXT "100"
+
+static void add_filter(cJSON *data, struct req *r)
+{
+    static const char *const names[] = {"kind", "since", "until"};
+    cJSON *filter = cJSON_AddObjectToObject(data, "filter");
+    struct buf query = {0};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *text = req_arg(r, names[i]) ? req_arg(r, names[i]) : "";
+        char *encoded = evhttp_uriencode(text, -1, false);
+        cJSON_AddStringToObject(filter, names[i], text);
+        buf_printf(&query, "%s=%s&", names[i], encoded ? encoded : "");
+        free(encoded);
+    }
+    cJSON_AddStringToObject(filter, "query", query.failed ? "" : query.data);
+    buf_free(&query);
+}
+
+/* Without PostgreSQL the run directory's part takes the place of all. */
+static void prepare(struct ui_page *p)
+{
+    cJSON *data = ui_page_data(p), *kept = cJSON_DetachItemFromObjectCaseSensitive(data, "kept");
+    cJSON *whole = cJSON_GetObjectItemCaseSensitive(data, "timeline");
+    if (whole) {
+        cJSON_AddTrueToObject(whole, "is_whole");
+        cJSON_Delete(kept);
+        return;
+    }
+    cJSON_AddItemToObject(data, "timeline", kept);
+}
+
+void web_ui_timeline(struct req *r)
+{
+    static const struct ui_look look = {"timeline", "timeline", "Timeline", ""};
+    const char *since, *until, *before = req_arg(r, "before"), *kind = req_arg(r, "kind");
+    char days[16];
+    if (!ui_page_time(r, "since", &since) || !ui_page_time(r, "until", &until)) return;
+    if (before && *before && !timeline_is_cursor(before)) {
+        reply_invalid(r, "query", "before", "cursor", "next of the page before");
+        return;
+    }
+    struct ui_page *p = ui_page_new(r, &look);
+    const struct timeline_filter filter = {kind, since, until, before, SHOWN};
+    const char *why = timeline_why_not(r->web);
+    add_filter(ui_page_data(p), r);
+    cJSON_AddItemToObject(ui_page_data(p), "kept", timeline_from_file(r->web, &filter));
+    snprintf(days, sizeof days, "%d", (int)conf_int(r->web->conf, SET_TIMELINE_DAYS));
+    if (why)
+        ui_page_fault(p, "%s.", why);
+    else
+        ui_page_sql(p, "timeline", &query_timeline, 6, (const char *[]){kind, since, until, before, SHOWN_TEXT, days});
+    ui_page_before(p, prepare);
+    ui_page_go(p);
+}
