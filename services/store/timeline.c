@@ -33,7 +33,7 @@ const struct query query_episodes_note = {
 const struct query query_episodes_end = {
     .name = "episodes_end",
     .sql = "UPDATE problem_episodes SET ended_at = seen_at WHERE ended_at IS NULL"
-           " AND seen_at < now() - interval '20 seconds'",
+           " AND seen_at < now() - interval '10 seconds'",
 };
 
 static int64_t sweep(struct db *db, int days, const char *sql, struct err *err)

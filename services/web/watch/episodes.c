@@ -15,10 +15,11 @@
 #include "services/web/watch/problem.h"
 #include "services/web/watch/verdict.h"
 
-#define LOOK_S      2
-#define LASTED_MS   3000  /* shorter is none: what is not known yet at a start */
-#define APART_MS    60000 /* longer between two of a key: two episodes */
-#define ENDS_MS     60000 /* how often what others saw is looked at */
+#define LOOK_S    2
+#define LASTED_MS 3000  /* shorter is none: what is not known yet at a start */
+#define APART_MS  60000 /* longer between two of a key: two episodes */
+#define ENDS_MS   4000 /* how often what has ended is looked for, a minute long; then each minute, for what others saw \
+                        */
 #define EPISODE_MAX 300
 
 struct episode {
@@ -34,7 +35,7 @@ struct episodes {
     TAILQ_HEAD(episode_list, episode) list;
     int count;
     struct pool_call *call;
-    int64_t ended_ms;
+    int64_t ended_ms, noted_ms;
     bool is_full; /* told */
 };
 
@@ -107,6 +108,7 @@ static void on_noted(void *arg, const PGresult *result, const struct err *err)
         one->sent_ms = 0;
     }
     e->is_full = err != NULL && e->is_full;
+    if (!err) e->noted_ms = mono_ms();
     e->call = err ? NULL : pool_query(e->web->pool, &query_episodes_end, 0, NULL, on_ended, e);
 }
 
@@ -143,7 +145,7 @@ static void note(struct episodes *e, int64_t now)
     char *text = rows->child ? cJSON_PrintUnformatted(rows) : NULL;
     if (text) {
         e->call = pool_query(web->pool, &query_episodes_note, 1, (const char *[]){text}, on_noted, e);
-    } else if (!rows->child && now - e->ended_ms > ENDS_MS) {
+    } else if (!rows->child && now - e->ended_ms > (now - e->noted_ms < APART_MS ? ENDS_MS : APART_MS)) {
         e->ended_ms = now;
         e->call = pool_query(web->pool, &query_episodes_end, 0, NULL, on_ended, e);
     }
@@ -167,6 +169,7 @@ struct episodes *episodes_new(struct web *web)
     struct episodes *e = calloc(1, sizeof *e);
     if (!e) return NULL;
     e->web = web;
+    e->noted_ms = mono_ms(); /* one before us may have left some open */
     TAILQ_INIT(&e->list);
     e->timer = event_new(web->base, -1, EV_PERSIST, look, e);
     if (e->timer && event_add(e->timer, &(struct timeval){.tv_sec = LOOK_S}) == 0) return e;

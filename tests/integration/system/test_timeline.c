@@ -212,8 +212,19 @@ TEST(test_while_postgresql_is_away_the_run_directory_tells_and_nothing_is_lost)
     WAIT_UNTIL(rows_of_pid("exit", pid) == 1, 30000);
     WAIT_UNTIL(all_taken(), 20000);
     WAIT_UNTIL(
-        pg_int(&sys.pg, "SELECT count(*) FROM problem_episodes WHERE part = 'PostgreSQL' AND ended_at > began_at") == 1,
+        pg_int(&sys.pg, "SELECT count(*) FROM problem_episodes WHERE part = 'PostgreSQL' AND seen_at > began_at") == 1,
         60000);
+}
+
+static bool is_in_file(const char *what, int pid)
+{
+    cJSON *events = flight_read(sys.run_dir, NULL, NULL), *event;
+    bool is_there = false;
+    cJSON_ArrayForEach(event, events)
+        is_there = is_there ||
+                   (strcmp(text_of(event, "event"), what) == 0 && cJSON_GetObjectItem(event, "pid")->valueint == pid);
+    cJSON_Delete(events);
+    return is_there;
 }
 
 /* The supervisor and all that it runs, at once: as when a container is killed. */
@@ -233,10 +244,7 @@ TEST(test_the_death_of_the_container_is_one_row_and_what_was_before_stays)
 {
     int pid = system_child(&sys, "beat");
     kill(pid, SIGKILL);
-    char path[300], words[60];
-    snprintf(path, sizeof path, "%s/" FLIGHT_FILE, sys.run_dir);
-    snprintf(words, sizeof words, "\"pid\":%d", pid);
-    WAIT_UNTIL(support_file_has(path, words), 20000);
+    WAIT_UNTIL(is_in_file("exit", pid), 20000);
     kill_container();
     int64_t died = rows("event = 'died'");
 
@@ -251,7 +259,8 @@ TEST(test_the_death_of_the_container_is_one_row_and_what_was_before_stays)
 
 TEST(test_the_timeline_has_all_kinds_and_pages_through_them_once)
 {
-    free(ask("POST", "/api/v1/sync/directories", admin).body);
+    struct http_reply asked = ask("POST", "/api/v1/sync/directories", admin);
+    http_reply_free(&asked);
     WAIT_UNTIL(pg_int(&sys.pg, "SELECT count(*) FROM sync_runs") > 0, 30000);
     WAIT_UNTIL(pg_int(&sys.pg, "SELECT count(*) FROM admin_actions") > 0, 30000);
     pg_exec(
@@ -269,6 +278,7 @@ TEST(test_the_timeline_has_all_kinds_and_pages_through_them_once)
         cJSON_Delete(json);
     }
     assert_int_equal(told("fault", "alarm", "wrong it is"), 1);
+    WAIT_UNTIL(told("fault", "over", "PostgreSQL") >= 1, 40000);
     assert_true(told("deployment", "start", "supervises") >= 1);
     assert_true(told("deployment", "migrate", "migrations were applied") >= 1);
 
