@@ -15,11 +15,10 @@
 #include "services/web/watch/problem.h"
 #include "services/web/watch/verdict.h"
 
-#define LOOK_S    2
-#define LASTED_MS 3000  /* shorter is none: what is not known yet at a start */
-#define APART_MS  60000 /* longer between two of a key: two episodes */
-#define ENDS_MS   4000 /* how often what has ended is looked for, a minute long; then each minute, for what others saw \
-                        */
+#define LOOK_S      2
+#define LASTED_MS   3000  /* shorter is none: what is not known yet at a start */
+#define APART_MS    60000 /* longer between two of a key: two episodes */
+#define ENDS_MS     4000  /* how often what has ended is looked for, as long; then each minute, for what others saw */
 #define EPISODE_MAX 300
 
 struct episode {
