@@ -5,55 +5,29 @@
 #include <string.h>
 #include <cjson/cJSON.h>
 
-#include "tests/support/parts/parts_lists.h"
+#include "tests/support/parts/parts_world.h"
 
-static struct web_server web;
-static char *token;
+static void store(void)
+{
+    static const char plain[] = "CREATE TABLE Elevations (ElevationID TEXT, Name TEXT, Amount INTEGER);"
+                                "CREATE TABLE Articles (ArticleCode, Description, Amount, Units, Price, Color);";
+    for (int i = 1; i <= 3; i++)
+        parts_list_store_rows(&world.web, i, plain,
+                              "INSERT INTO Elevations VALUES ('{E}', 'W', 1);"
+                              "INSERT INTO Articles VALUES ('A', 'x', 1, 1, 1, NULL)");
+    parts_list_read(&world.web, "[[1,2,3],true]");
+}
 
 FIXTURE(set_up)
 {
-    static const char *const settings[] = {"LOG_LEVEL=warning", "DATABASE_STATEMENT_TIMEOUT_MS=120000",
-                                           NULL}; /* two versions of twenty thousand lines are compared */
-    static const char plain[] = "CREATE TABLE Elevations (ElevationID TEXT, Name TEXT, Amount INTEGER);"
-                                "CREATE TABLE Articles (ArticleCode, Description, Amount, Units, Price, Color);";
-    web_servers(&web);
-    pg_exec(&web.pg, "INSERT INTO directories (logikal_id, name) VALUES ('d', 'D');"
-                     "INSERT INTO projects (logikal_id, name, directory_id) VALUES ('p1', 'P 1', 1);"
-                     "INSERT INTO phases (logikal_id, name, project_id) VALUES ('h1', 'H 1', 1);"
-                     "INSERT INTO elevations (logikal_id, name, phase_id, project_id, amount, has_parts_data)"
-                     " SELECT 'e' || n, 'W' || n, 1, 1, 1, true FROM generate_series(1, 4) n");
-    for (int i = 1; i <= 3; i++)
-        parts_list_store_rows(&web, i, plain,
-                              "INSERT INTO Elevations VALUES ('{E}', 'W', 1);"
-                              "INSERT INTO Articles VALUES ('A', 'x', 1, 1, 1, NULL)");
-    parts_list_read(&web, "[[1,2,3],true]");
-    web_run(&web, settings, true);
-    web_log_in(&web);
-    token = web_client(&web, "erp", "[\"elevations:read\"]");
+    parts_open_windows(store);
     return 0;
 }
 
 FIXTURE(tear_down)
 {
-    free(token);
-    web_end(&web);
+    parts_close();
     return 0;
-}
-
-static struct http_reply ask(const char *path, const char *header)
-{
-    char full[600];
-    snprintf(full, sizeof full, "/api/v1%s", path);
-    return web_ask(&web, "GET", full, token, header);
-}
-
-static void expect_told(const char *path, int status, const char *const texts[])
-{
-    struct http_reply reply = ask(path, NULL);
-    if (reply.status != status) fail_msg("%s: %d %s", path, reply.status, reply.body);
-    for (; *texts; texts++)
-        if (!strstr(reply.body, *texts)) fail_msg("%s: %s is not in %s", path, *texts, reply.body);
-    http_reply_free(&reply);
 }
 
 /* ---- numbers that nothing can be counted with ---- */
@@ -77,7 +51,7 @@ static const char *const counted[] = {"/elevations/4/bom",
 
 static void expect_counted(void)
 {
-    for (size_t i = 0; i < COUNTED; i++) expect_told(counted[i], 200, (const char *const[]){"", NULL});
+    for (size_t i = 0; i < COUNTED; i++) parts_expect_all(counted[i], 200, (const char *const[]){"", NULL});
 }
 
 TEST(test_an_absurd_number_in_a_list_is_told_and_spoils_nothing)
@@ -101,9 +75,9 @@ TEST(test_an_absurd_number_in_a_list_is_told_and_spoils_nothing)
             "INSERT INTO Elevations (ElevationID, Name) VALUES ('{E}', 'W'); INSERT INTO Articles VALUES ('A', %s);"
             "INSERT INTO Profiles VALUES ('P', %s); INSERT INTO Glass VALUES ('G', 'Float', %s)",
             rows[i].articles, rows[i].profiles, rows[i].glass);
-        parts_list_store_rows(&web, 4, packed, list);
-        parts_list_read(&web, "[[4],true]");
-        char *told = pg_value(&web.pg, "SELECT coalesce(parse_error, '') FROM elevations WHERE id = 4");
+        parts_list_store_rows(&world.web, 4, packed, list);
+        parts_list_read(&world.web, "[[4],true]");
+        char *told = pg_value(&world.web.pg, "SELECT coalesce(parse_error, '') FROM elevations WHERE id = 4");
         if (!strstr(told, rows[i].told) || (strstr(told, "too large") && !*rows[i].told))
             fail_msg("%s is not told, but \"%s\"", rows[i].told, told);
         free(told);
@@ -117,12 +91,12 @@ TEST(test_an_absurd_amount_of_an_elevation_spoils_nothing)
     for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++) {
         char sql[100];
         snprintf(sql, sizeof sql, "UPDATE elevations SET amount = %s WHERE id = 4", amounts[i]);
-        pg_exec(&web.pg, sql);
+        pg_exec(&world.web.pg, sql);
         expect_counted();
     }
-    pg_exec(&web.pg, "UPDATE elevations SET amount = 1e308 WHERE id = 4");
-    expect_told("/elevations/4/bom", 200, (const char *const[]){"\"lines_without_amount\": 1", NULL});
-    pg_exec(&web.pg, "UPDATE elevations SET amount = 1 WHERE id = 4");
+    pg_exec(&world.web.pg, "UPDATE elevations SET amount = 1e308 WHERE id = 4");
+    parts_expect_all("/elevations/4/bom", 200, (const char *const[]){"\"lines_without_amount\": 1", NULL});
+    pg_exec(&world.web.pg, "UPDATE elevations SET amount = 1 WHERE id = 4");
 }
 
 /* ---- texts that look like times ---- */
@@ -133,7 +107,7 @@ TEST(test_an_absurd_amount_of_an_elevation_spoils_nothing)
 
 static void expect_exact(const char *path, const char *accept, const char *const texts[])
 {
-    struct http_reply reply = ask(path, accept);
+    struct http_reply reply = parts_ask(path, accept);
     if (reply.status != 200) fail_msg("%s: %d %s", path, reply.status, reply.body);
     for (; *texts; texts++)
         if (!strstr(reply.body, *texts)) fail_msg("%s: %s is not in %s", path, *texts, reply.body);
@@ -162,8 +136,8 @@ TEST(test_texts_of_files_that_look_like_times_stay_as_they_are)
     static const char *const orders[] = {"/projects/p1/stock-list?incomplete=true",
                                          "/projects/p1/cutting-list?incomplete=true",
                                          "/projects/p1/glass-order?incomplete=true"};
-    parts_list_store_rows(&web, 4, times, rows);
-    parts_list_read(&web, "[[4],true]");
+    parts_list_store_rows(&world.web, 4, times, rows);
+    parts_list_read(&world.web, "[[4],true]");
     for (int i = 0; i < 3; i++) {
         expect_exact("/elevations/4/parts/Articles", forms[i], i == 2 ? code : all);
         expect_exact("/elevations/4/parts/Other", forms[i], all);
@@ -172,18 +146,18 @@ TEST(test_texts_of_files_that_look_like_times_stay_as_they_are)
     for (int i = 0; i < 5; i++) expect_exact(bills[i], forms[0], code);
     expect_exact(bills[4], forms[0], (const char *const[]){"\"2020-01-01T00:00:00.500000+00:00\"", NULL});
     struct http_reply reply =
-        web_call(&web, "POST", "/api/v1/elevations/parts:batchGet", token, "{\"elevation_ids\":[4]}");
+        web_call(&world.web, "POST", "/api/v1/elevations/parts:batchGet", world.token, "{\"elevation_ids\":[4]}");
     for (int i = 0; i < 3; i++) assert_non_null(strstr(reply.body, all[i]));
     http_reply_free(&reply);
 
-    pg_exec(&web.pg, "UPDATE parts_versions SET valid_from = '2026-02-01T08:00:00.5Z' WHERE elevation_id = 4 AND"
-                     " valid_to IS NULL"); /* a time of ours has all its digits */
+    pg_exec(&world.web.pg, "UPDATE parts_versions SET valid_from = '2026-02-01T08:00:00.5Z' WHERE elevation_id = 4 AND"
+                           " valid_to IS NULL"); /* a time of ours has all its digits */
     static const char *const own[] = {"\"valid_from\": \"2026-02-01T08:00:00.500000+00:00\"", NULL};
-    expect_told("/elevations/4/bom", 200, own);
-    expect_told("/elevations/4/bom/diff", 200, own);
-    expect_told("/elevations/4/parts", 200, own);
-    expect_told("/elevations/4/versions", 200, own);
-    reply = web_call(&web, "POST", "/api/v1/elevations/parts:batchGet", token, "{\"elevation_ids\":[4]}");
+    parts_expect_all("/elevations/4/bom", 200, own);
+    parts_expect_all("/elevations/4/bom/diff", 200, own);
+    parts_expect_all("/elevations/4/parts", 200, own);
+    parts_expect_all("/elevations/4/versions", 200, own);
+    reply = web_call(&world.web, "POST", "/api/v1/elevations/parts:batchGet", world.token, "{\"elevation_ids\":[4]}");
     assert_non_null(strstr(reply.body, own[0]));
     http_reply_free(&reply);
 }
@@ -205,8 +179,8 @@ static void store_many(const char *price)
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 700)"
         " INSERT INTO Glass SELECT 'G', printf('%%03d', i) || replace(hex(zeroblob(700)), '00', '\"<'), 1, 1 FROM n",
         MANY, price, MANY);
-    parts_list_store_rows(&web, 4, packed, list);
-    parts_list_read(&web, "[[4],true]");
+    parts_list_store_rows(&world.web, 4, packed, list);
+    parts_list_read(&world.web, "[[4],true]");
 }
 
 TEST(test_the_page_of_a_large_list_shows_its_beginning_and_says_how_much_more_there_is)
@@ -216,7 +190,7 @@ TEST(test_the_page_of_a_large_list_shows_its_beginning_and_says_how_much_more_th
                                         "…</td>", /* the panes' names, and the cuts of the profile */ NULL};
     store_many("1");
     store_many("CASE i WHEN 19999 THEN 2 ELSE 1 END");
-    struct http_reply reply = web_call(&web, "GET", "/ui/browse/elevations/4", web.admin, NULL);
+    struct http_reply reply = web_call(&world.web, "GET", "/ui/browse/elevations/4", world.web.admin, NULL);
     assert_int_equal(reply.status, 200);
     for (int i = 0; i < 4; i++)
         if (!strstr(reply.body, shown[i])) fail_msg("%s is not shown in %.20000s", shown[i], reply.body);
@@ -231,25 +205,27 @@ TEST(test_the_page_of_a_large_list_shows_its_beginning_and_says_how_much_more_th
 /* As an earlier version has stored them. */
 TEST(test_sums_that_no_number_holds_are_refused_with_what_to_look_for)
 {
-    pg_exec(&web.pg, "UPDATE parts_lines SET lines = '[{\"line\":1,\"code\":\"A\",\"amount\":1e308,\"length\":1e308},"
-                     "{\"line\":2,\"code\":\"A\",\"amount\":1e308,\"area\":1e308}]'"
-                     " WHERE kind IN ('article', 'profile', 'glass') AND sha256 ="
-                     " (SELECT sha256 FROM parts_states WHERE elevation_id = 4)");
+    pg_exec(&world.web.pg,
+            "UPDATE parts_lines SET lines = '[{\"line\":1,\"code\":\"A\",\"amount\":1e308,\"length\":1e308},"
+            "{\"line\":2,\"code\":\"A\",\"amount\":1e308,\"area\":1e308}]'"
+            " WHERE kind IN ('article', 'profile', 'glass') AND sha256 ="
+            " (SELECT sha256 FROM parts_states WHERE elevation_id = 4)");
     for (size_t i = 0; i < COUNTED; i++)
-        expect_told(counted[i], 409, (const char *const[]){"too large or too small", "amounts", "packing units", NULL});
-    struct http_reply reply = web_call(&web, "GET", "/ui/browse/elevations/4", web.admin, NULL);
+        parts_expect_all(counted[i], 409,
+                         (const char *const[]){"too large or too small", "amounts", "packing units", NULL});
+    struct http_reply reply = web_call(&world.web, "GET", "/ui/browse/elevations/4", world.web.admin, NULL);
     assert_int_equal(reply.status, 200);
     assert_non_null(strstr(reply.body, "too large or too small"));
     http_reply_free(&reply);
     for (size_t i = 0; i < COUNTED; i++) { /* people see a page */
         if (!strstr(counted[i], "/print")) continue;
-        reply = ask(counted[i], "Accept: text/html,*/*;q=0.8");
+        reply = parts_ask(counted[i], "Accept: text/html,*/*;q=0.8");
         assert_int_equal(reply.status, 409);
         if (!strstr(reply.headers, "text/html") || !strstr(reply.body, "too large or too small"))
             fail_msg("%s: %s %s", counted[i], reply.headers, reply.body);
         http_reply_free(&reply);
     }
-    reply = ask("/projects/p1/stock-list/print?incomplete=perhaps", "Accept: text/html");
+    reply = parts_ask("/projects/p1/stock-list/print?incomplete=perhaps", "Accept: text/html");
     assert_int_equal(reply.status, 422);
     assert_non_null(strstr(reply.body, "incomplete: "));
     assert_non_null(strstr(reply.body, "</html>"));

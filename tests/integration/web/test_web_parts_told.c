@@ -5,10 +5,7 @@
 #include <string.h>
 #include <cjson/cJSON.h>
 
-#include "tests/support/parts/parts_lists.h"
-
-static struct web_server web;
-static char *token;
+#include "tests/support/parts/parts_world.h"
 
 static const char tables[] = "CREATE TABLE Elevations (ElevationID TEXT, Name TEXT, Amount INTEGER);"
                              "CREATE TABLE Articles (ArticleCode, Description, Amount, Units, Price, Color, Odd);"
@@ -53,35 +50,22 @@ static const struct {
 };
 #define NUMBERS 3
 
+static void store(void)
+{
+    for (int i = 0; i < NUMBERS; i++) parts_list_store_rows(&world.web, i + 1, tables, numbers[i].list);
+    parts_list_read(&world.web, "[[1,2,3],true]");
+}
+
 FIXTURE(set_up)
 {
-    static const char *const settings[] = {"RATE_LIMIT_PER_MINUTE=0", "LOG_LEVEL=warning", NULL};
-    web_servers(&web);
-    pg_exec(&web.pg, "INSERT INTO directories (logikal_id, name) VALUES ('d', 'D');"
-                     "INSERT INTO projects (logikal_id, name, directory_id) VALUES ('p1', 'P 1', 1);"
-                     "INSERT INTO phases (logikal_id, name, project_id) VALUES ('h1', 'H 1', 1);"
-                     "INSERT INTO elevations (logikal_id, name, phase_id, project_id, amount, has_parts_data)"
-                     " SELECT 'e' || n, 'W' || n, 1, 1, 1, true FROM generate_series(1, 4) n");
-    for (int i = 0; i < NUMBERS; i++) parts_list_store_rows(&web, i + 1, tables, numbers[i].list);
-    parts_list_read(&web, "[[1,2,3],true]");
-    web_run(&web, settings, true);
-    web_log_in(&web);
-    token = web_client(&web, "erp", "[\"elevations:read\"]");
+    parts_open_windows(store);
     return 0;
 }
 
 FIXTURE(tear_down)
 {
-    free(token);
-    web_end(&web);
+    parts_close();
     return 0;
-}
-
-static struct http_reply ask(const char *path, const char *header)
-{
-    char full[600];
-    snprintf(full, sizeof full, "/api/v1%s", path);
-    return web_ask(&web, "GET", full, token, header);
 }
 
 /* ---- digits ---- */
@@ -130,22 +114,22 @@ TEST(test_numbers_keep_all_their_digits_in_every_form)
         char path[100], body[60], line[400] = "";
         for (int form = 0; form < 2; form++) {
             snprintf(path, sizeof path, "/elevations/%d/parts/Articles", i + 1);
-            struct http_reply reply = ask(path, forms[form]);
+            struct http_reply reply = parts_ask(path, forms[form]);
             expect_line(path, reply.body, i);
             http_reply_free(&reply);
             snprintf(path, sizeof path, "/elevations/%d/parts/Other", i + 1);
-            reply = ask(path, forms[form]);
+            reply = parts_ask(path, forms[form]);
             for (int c = 0; c < 3; c++)
                 expect_member(path, reply.body, (const char *[]){"a", "b", "c"}[c], numbers[i].other[c]);
             http_reply_free(&reply);
         }
-        struct http_reply reply = ask(path, "Accept: text/csv");
+        struct http_reply reply = parts_ask(path, "Accept: text/csv");
         for (int c = 0; c < 3; c++) add_plain(line, numbers[i].other[c]);
         assert_string_equal(strchr(reply.body, '\n') + 1, strcat(line, "\r\n"));
         http_reply_free(&reply);
 
         snprintf(path, sizeof path, "/elevations/%d/parts/Articles", i + 1);
-        reply = ask(path, "Accept: text/csv");
+        reply = parts_ask(path, "Accept: text/csv");
         char amount[60] = "", price[60] = "";
         add_plain(amount, numbers[i].amount);
         add_plain(price, numbers[i].price);
@@ -154,7 +138,7 @@ TEST(test_numbers_keep_all_their_digits_in_every_form)
         http_reply_free(&reply);
 
         snprintf(body, sizeof body, "{\"elevation_ids\":[%d]}", i + 1);
-        reply = web_call(&web, "POST", "/api/v1/elevations/parts:batchGet", token, body);
+        reply = web_call(&world.web, "POST", "/api/v1/elevations/parts:batchGet", world.token, body);
         expect_line("batchGet", strstr(reply.body, "\"article\""), i);
         http_reply_free(&reply);
     }
@@ -187,7 +171,7 @@ static const char *changed(char tags[DOCUMENTS][120])
     static char out[DOCUMENTS + 1];
     size_t n = 0;
     for (size_t i = 0; i < DOCUMENTS; i++) {
-        struct http_reply reply = ask(documents[i], tags[i]);
+        struct http_reply reply = parts_ask(documents[i], tags[i]);
         if (reply.status == 200)
             out[n++] = (char)('a' + i);
         else if (reply.status != 304)
@@ -205,37 +189,39 @@ TEST(test_answers_that_the_client_has_are_not_made_again)
     char tags[DOCUMENTS][120] = {{0}}, csv[120];
     assert_string_equal(changed(tags), "abcdefghijk");
     assert_string_equal(changed(tags), "");
-    struct http_reply reply = ask(documents[4], "Accept: text/csv"); /* another form has another tag */
+    struct http_reply reply = parts_ask(documents[4], "Accept: text/csv"); /* another form has another tag */
     tag_of(&reply, csv);
     assert_string_not_equal(csv, tags[4]);
     http_reply_free(&reply);
-    reply = ask("/elevations/2/parts/Articles", tags[4]);
+    reply = parts_ask("/elevations/2/parts/Articles", tags[4]);
     assert_int_equal(reply.status, 200);
     http_reply_free(&reply);
 
-    pg_exec(&web.pg, "UPDATE elevations SET amount = 2 WHERE id = 1"); /* multiplies what is in it */
+    pg_exec(&world.web.pg, "UPDATE elevations SET amount = 2 WHERE id = 1"); /* multiplies what is in it */
     assert_string_equal(changed(tags), "abcdefhij");
-    pg_exec(&web.pg, "UPDATE elevations SET amount = 2, description = 'x' WHERE id = 1; ANALYZE elevations");
+    pg_exec(&world.web.pg, "UPDATE elevations SET amount = 2, description = 'x' WHERE id = 1; ANALYZE elevations");
     assert_string_equal(changed(tags), "");
-    pg_exec(&web.pg, "UPDATE elevations SET name = 'other' WHERE id = 2");
+    pg_exec(&world.web.pg, "UPDATE elevations SET name = 'other' WHERE id = 2");
     assert_string_equal(changed(tags), "bchij");
-    pg_exec(&web.pg, "UPDATE projects SET name = 'P 2'");
+    pg_exec(&world.web.pg, "UPDATE projects SET name = 'P 2'");
     assert_string_equal(changed(tags), "c");
-    parts_list_store_rows(&web, 2, tables, LIST("'A'", "1", "1", "1", "1")); /* an order of it is refused meanwhile */
-    parts_list_read(&web, "[[2],true]");
+    parts_list_store_rows(&world.web, 2, tables,
+                          LIST("'A'", "1", "1", "1", "1")); /* an order of it is refused meanwhile */
+    parts_list_read(&world.web, "[[2],true]");
     assert_string_equal(changed(tags), "bchijk");
-    parts_list_store_rows(&web, 1, tables, LIST("'B'", "1", "1", "1", "1"));
-    parts_list_read(&web, "[[1],true]");
+    parts_list_store_rows(&world.web, 1, tables, LIST("'B'", "1", "1", "1", "1"));
+    parts_list_read(&world.web, "[[1],true]");
     assert_string_equal(changed(tags), "abcdefghijk");
     assert_string_equal(changed(tags), "");
-    struct http_reply other = ask("/projects/p1/bom/diff?from=2021-01-01T00:00:00Z", tags[10]); /* of other times */
+    struct http_reply other =
+        parts_ask("/projects/p1/bom/diff?from=2021-01-01T00:00:00Z", tags[10]); /* of other times */
     assert_int_equal(other.status, 200);
     http_reply_free(&other);
 }
 
 TEST(test_a_refusal_has_no_tag)
 {
-    struct http_reply reply = ask("/projects/p1/glass-order", NULL);
+    struct http_reply reply = parts_ask("/projects/p1/glass-order", NULL);
     assert_int_equal(reply.status, 409);
     assert_null(strcasestr(reply.headers, "\nETag:"));
     http_reply_free(&reply);
@@ -243,18 +229,9 @@ TEST(test_a_refusal_has_no_tag)
 
 /* ---- lists that cannot be read ---- */
 
-static void expect_told(const char *path, int status, const char *const texts[])
-{
-    struct http_reply reply = ask(path, NULL);
-    if (reply.status != status) fail_msg("%s: %d %s", path, reply.status, reply.body);
-    for (; *texts; texts++)
-        if (!strstr(reply.body, *texts)) fail_msg("%s: %s is not in %s", path, *texts, reply.body);
-    http_reply_free(&reply);
-}
-
 static void expect_not_told(const char *path, const char *text)
 {
-    struct http_reply reply = ask(path, NULL);
+    struct http_reply reply = parts_ask(path, NULL);
     if (strstr(reply.body, text)) fail_msg("%s: %s is in %s", path, text, reply.body);
     http_reply_free(&reply);
 }
@@ -263,19 +240,19 @@ static void expect_refused(void)
 {
     static const char *const told[] = {"\\\"W4\\\"", "could not be read", "/elevations/4/parts-list",
                                        "/elevations/4/enrichment/trigger?force=true", NULL};
-    expect_told("/elevations/4/bom", 409, told);
-    expect_told("/elevations/4/parts", 409, told);
-    expect_told("/elevations/4/parts/Articles", 409, told);
-    expect_told("/projects/p1/stock-list", 409,
-                (const char *const[]){"W4 (failed)", "1 could not be read", "waiting repairs none",
-                                      "/elevations/4/parts", "of=elevation:%234", "incomplete=true", NULL});
-    expect_told("/projects/p1/bom", 200,
-                (const char *const[]){"\"is_whole\": false", "\"state\": \"failed\"", "W4", "\"error\": ", NULL});
+    parts_expect_all("/elevations/4/bom", 409, told);
+    parts_expect_all("/elevations/4/parts", 409, told);
+    parts_expect_all("/elevations/4/parts/Articles", 409, told);
+    parts_expect_all("/projects/p1/stock-list", 409,
+                     (const char *const[]){"W4 (failed)", "1 could not be read", "waiting repairs none",
+                                           "/elevations/4/parts", "of=elevation:%234", "incomplete=true", NULL});
+    parts_expect_all("/projects/p1/bom", 200,
+                     (const char *const[]){"\"is_whole\": false", "\"state\": \"failed\"", "W4", "\"error\": ", NULL});
     struct http_reply reply =
-        web_call(&web, "POST", "/api/v1/elevations/parts:batchGet", token, "{\"elevation_ids\":[4]}");
+        web_call(&world.web, "POST", "/api/v1/elevations/parts:batchGet", world.token, "{\"elevation_ids\":[4]}");
     assert_non_null(strstr(reply.body, "\"state\": \"failed\""));
     http_reply_free(&reply);
-    reply = web_call(&web, "GET", "/ui/browse/elevations/4", web.admin, NULL);
+    reply = web_call(&world.web, "GET", "/ui/browse/elevations/4", world.web.admin, NULL);
     assert_non_null(strstr(reply.body, "<a href=\"/api/v1/elevations/4/parts-list\">the stored file</a>"));
     http_reply_free(&reply);
 }
@@ -284,11 +261,11 @@ static void expect_refused(void)
 static void expect_file(sqlite3_int64 size)
 {
     char url[200], wanted[40], command[2600], *output = NULL, *const argv[] = {"/bin/sh", "-c", command, NULL};
-    snprintf(url, sizeof url, "%s/api/v1/elevations/4/parts-list", web.url);
+    snprintf(url, sizeof url, "%s/api/v1/elevations/4/parts-list", world.web.url);
     snprintf(command, sizeof command,
              "curl -s -o /dev/null -w '%%{http_code} %%{size_download}' -H 'Authorization: "
              "Bearer %s' %s",
-             token, url);
+             world.token, url);
     assert_int_equal(process_run(argv, (char *const[]){NULL}, &output), 0);
     snprintf(wanted, sizeof wanted, "200 %lld", (long long)size);
     assert_string_equal(output, wanted);
@@ -307,16 +284,16 @@ TEST(test_a_list_that_cannot_be_read_says_so_with_its_elevation_and_what_to_do)
         if (i == 1) len = size / 2;                                 /* cut off */
         if (i == 2) memset(broken + 100, 0xff, (size_t)size - 100); /* the head is fine, the rest is not */
         if (i == 3) memset(broken + 20, 0xff, 4), len = 4096 - 1;   /* a part of a page */
-        parts_list_store(&web, 4, broken, len);
-        parts_list_try(&web, "[[4],true]");
+        parts_list_store(&world.web, 4, broken, len);
+        parts_list_try(&world.web, "[[4],true]");
         expect_refused();
         expect_file(len);
     }
-    parts_list_store(&web, 4, whole, size);
-    parts_list_read(&web, "[[4],true]");
-    expect_told("/elevations/4/bom", 200, (const char *const[]){"\"is_whole\": true", NULL});
-    expect_told("/elevations/4/bom/diff?from=1", 409,
-                (const char *const[]){"\\\"W4\\\"", "Version 1", "/versions", NULL});
+    parts_list_store(&world.web, 4, whole, size);
+    parts_list_read(&world.web, "[[4],true]");
+    parts_expect_all("/elevations/4/bom", 200, (const char *const[]){"\"is_whole\": true", NULL});
+    parts_expect_all("/elevations/4/bom/diff?from=1", 409,
+                     (const char *const[]){"\\\"W4\\\"", "Version 1", "/versions", NULL});
     free(broken);
     sqlite3_free(whole);
 }
@@ -328,46 +305,48 @@ TEST(test_a_list_that_was_not_taken_says_so_and_is_not_waited_for)
     static const char *const statuses[] = {"failed", "validation_failed"};
     static const char *const below[] = {"bom", "parts", "parts/Articles", "parts-list"};
     static const char *const told[] = {"\\\"W5\\\"", "PARTS_MAX_BYTES", "/sync/force/project/", NULL};
-    pg_exec(&web.pg, "INSERT INTO elevations (logikal_id, name, phase_id, project_id, amount, has_parts_data) VALUES"
-                     " ('e5', 'W5', 1, 1, 1, true);"
-                     "INSERT INTO elevation_parts_lists (elevation_id, error) SELECT id, 'it has 30000000 bytes:"
-                     " PARTS_MAX_BYTES would have to be more' FROM elevations WHERE logikal_id = 'e5'");
+    pg_exec(&world.web.pg,
+            "INSERT INTO elevations (logikal_id, name, phase_id, project_id, amount, has_parts_data) VALUES"
+            " ('e5', 'W5', 1, 1, 1, true);"
+            "INSERT INTO elevation_parts_lists (elevation_id, error) SELECT id, 'it has 30000000 bytes:"
+            " PARTS_MAX_BYTES would have to be more' FROM elevations WHERE logikal_id = 'e5'");
     for (int i = 0; i < 2; i++) {
         char sql[120], path[60];
         snprintf(sql, sizeof sql, "UPDATE elevations SET parse_status = '%s' WHERE logikal_id = 'e5'", statuses[i]);
-        pg_exec(&web.pg, sql);
+        pg_exec(&world.web.pg, sql);
         for (int n = 0; n < 4; n++) {
             snprintf(path, sizeof path, "/elevations/5/%s", below[n]);
-            expect_told(path, 409, told);
+            parts_expect_all(path, 409, told);
         }
-        expect_told("/projects/p1/glass-order", 409,
-                    (const char *const[]){"W5 (refused)", "1 not taken", "/elevations/5/parts",
-                                          "/ui/why?of=elevation:%235", NULL});
+        parts_expect_all("/projects/p1/glass-order", 409,
+                         (const char *const[]){"W5 (refused)", "1 not taken", "/elevations/5/parts",
+                                               "/ui/why?of=elevation:%235", NULL});
         expect_not_told("/projects/p1/glass-order/print", "ask again");
     }
-    pg_exec(&web.pg, "UPDATE elevations SET parse_status = 'pending' WHERE logikal_id = 'e5'"); /* it may still come */
-    expect_told("/projects/p1/glass-order", 409,
-                (const char *const[]){"W5 (missing)", "1 still to be read or fetched: ask again", NULL});
-    expect_told("/elevations/5/bom", 503, (const char *const[]){"not fetched yet", "PARTS_MAX_BYTES", NULL});
-    pg_exec(&web.pg, "DELETE FROM elevations WHERE logikal_id = 'e5'");
+    pg_exec(&world.web.pg,
+            "UPDATE elevations SET parse_status = 'pending' WHERE logikal_id = 'e5'"); /* it may still come */
+    parts_expect_all("/projects/p1/glass-order", 409,
+                     (const char *const[]){"W5 (missing)", "1 still to be read or fetched: ask again", NULL});
+    parts_expect_all("/elevations/5/bom", 503, (const char *const[]){"not fetched yet", "PARTS_MAX_BYTES", NULL});
+    pg_exec(&world.web.pg, "DELETE FROM elevations WHERE logikal_id = 'e5'");
 }
 
 TEST(test_a_list_that_is_not_the_newest_says_so)
 {
     char tags[DOCUMENTS][120] = {{0}};
     changed(tags);
-    expect_told("/projects/p1/stock-list", 200, (const char *const[]){"\"data\":[", NULL});
-    pg_exec(&web.pg, "UPDATE elevation_parts_lists SET error = 'Logikal answered 500' WHERE elevation_id = 2");
+    parts_expect_all("/projects/p1/stock-list", 200, (const char *const[]){"\"data\":[", NULL});
+    pg_exec(&world.web.pg, "UPDATE elevation_parts_lists SET error = 'Logikal answered 500' WHERE elevation_id = 2");
     assert_string_equal(changed(tags), "bchij");
-    expect_told("/projects/p1/bom", 200,
-                (const char *const[]){"\"behind\": \"Logikal answered 500\"", "\"is_whole\": false", NULL});
-    expect_told("/elevations/2/parts", 200, (const char *const[]){"\"behind\": \"Logikal answered 500\"", NULL});
-    expect_told("/elevations/1/bom", 200, (const char *const[]){"\"is_whole\": true", NULL});
-    expect_told("/projects/p1/stock-list", 409,
-                (const char *const[]){"(an older one)", "1 not the newest", "/elevations/2/parts", NULL});
-    expect_told("/projects/p1/stock-list?incomplete=true", 200, (const char *const[]){"\"data\":[", NULL});
-    pg_exec(&web.pg, "UPDATE elevation_parts_lists SET error = NULL");
-    expect_told("/projects/p1/bom", 200, (const char *const[]){"\"is_whole\": true", NULL});
+    parts_expect_all("/projects/p1/bom", 200,
+                     (const char *const[]){"\"behind\": \"Logikal answered 500\"", "\"is_whole\": false", NULL});
+    parts_expect_all("/elevations/2/parts", 200, (const char *const[]){"\"behind\": \"Logikal answered 500\"", NULL});
+    parts_expect_all("/elevations/1/bom", 200, (const char *const[]){"\"is_whole\": true", NULL});
+    parts_expect_all("/projects/p1/stock-list", 409,
+                     (const char *const[]){"(an older one)", "1 not the newest", "/elevations/2/parts", NULL});
+    parts_expect_all("/projects/p1/stock-list?incomplete=true", 200, (const char *const[]){"\"data\":[", NULL});
+    pg_exec(&world.web.pg, "UPDATE elevation_parts_lists SET error = NULL");
+    parts_expect_all("/projects/p1/bom", 200, (const char *const[]){"\"is_whole\": true", NULL});
 }
 
 static const struct CMUnitTest tests[] = {

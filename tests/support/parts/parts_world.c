@@ -77,6 +77,22 @@ void parts_open(void)
     world.token = web_client(&world.web, "erp", "[\"elevations:read\"]");
 }
 
+void parts_open_windows(void (*store)(void))
+{
+    static const char *const settings[] = {"LOG_LEVEL=warning", "DATABASE_STATEMENT_TIMEOUT_MS=120000",
+                                           NULL}; /* versions of many thousand lines may be compared */
+    web_servers(&world.web);
+    pg_exec(&world.web.pg, "INSERT INTO directories (logikal_id, name) VALUES ('d', 'D');"
+                           "INSERT INTO projects (logikal_id, name, directory_id) VALUES ('p1', 'P 1', 1);"
+                           "INSERT INTO phases (logikal_id, name, project_id) VALUES ('h1', 'H 1', 1);"
+                           "INSERT INTO elevations (logikal_id, name, phase_id, project_id, amount, has_parts_data)"
+                           " SELECT 'e' || n, 'W' || n, 1, 1, 1, true FROM generate_series(1, 4) n");
+    store();
+    web_run(&world.web, settings, true);
+    web_log_in(&world.web);
+    world.token = web_client(&world.web, "erp", "[\"elevations:read\"]");
+}
+
 void parts_close(void)
 {
     free(world.token);
@@ -139,6 +155,15 @@ const char *parts_told(const cJSON *rows, const char *names)
         n += (size_t)snprintf(out + n, sizeof out - n, "; ");
     }
     return out;
+}
+
+void parts_expect_all(const char *path, int status, const char *const texts[])
+{
+    struct http_reply reply = parts_ask(path, NULL);
+    if (reply.status != status) fail_msg("%s: %d %s", path, reply.status, reply.body);
+    for (; *texts; texts++)
+        if (!strstr(reply.body, *texts)) fail_msg("%s: %s is not in %s", path, *texts, reply.body);
+    http_reply_free(&reply);
 }
 
 void parts_expect_text(const char *path, const char *accept, const char *text)

@@ -17,12 +17,15 @@ extern struct parts_world world;
 
 void parts_open(void); /* the lists are stored, and not read yet */
 void parts_close(void);
+/* Another world in the same place: a project of four windows that are built once each; store puts their lists there. */
+void parts_open_windows(void (*store)(void));
 void parts_read_lists(void); /* of the first two windows */
 void parts_rebuild(void);    /* the first window's list becomes another, and is read */
 
 /* Paths are below /api/v1. */
 struct http_reply parts_ask(const char *path, const char *header);
 void parts_expect(const char *path, int status, const char *text);
+void parts_expect_all(const char *path, int status, const char *const texts[]);
 void parts_expect_text(const char *path, const char *accept, const char *text); /* NULL: it is JSON */
 cJSON *parts_json(const char *path);
 
