@@ -31,6 +31,23 @@ void rig_end(struct process *p);
 /* `logikald queue VERB --json WORD`: its exit status; *output is to be freed. */
 int rig_tool(struct rig *rig, const char *verb, const char *word, char **output);
 
+/* The rig of a test program, `rig`, its workers `first` and `second`, and fixtures that start and end them. */
+#define RIG_WORLD                                                                                                      \
+    static struct rig rig;                                                                                             \
+    static struct process first, second;                                                                               \
+    FIXTURE(set_up)                                                                                                    \
+    {                                                                                                                  \
+        rig_open(&rig, NULL);                                                                                          \
+        return 0;                                                                                                      \
+    }                                                                                                                  \
+    FIXTURE(tear_down)                                                                                                 \
+    {                                                                                                                  \
+        rig_end(&first);                                                                                               \
+        rig_end(&second);                                                                                              \
+        rig_close(&rig);                                                                                               \
+        return 0;                                                                                                      \
+    }
+
 /* A number from Redis: an integer answer, a string read as one, -1 for anything else. The command as printf. */
 int64_t rig_int(struct rig *rig, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The text of a string answer ("" for anything else) in a buffer that the next call overwrites. */

@@ -7,25 +7,10 @@
 #include "ipc/queue/queue.h"
 #include "tests/support/rig.h"
 
-static struct rig rig;
-static struct process first, second;
+RIG_WORLD
 
 static const char *const quick[] = {"WORKER_LEASE_SECONDS=3", "WORKER_QUEUES=sync,scheduler", "WORKER_GRACE_SECONDS=0",
                                     NULL};
-
-FIXTURE(set_up)
-{
-    rig_open(&rig, NULL);
-    return 0;
-}
-
-FIXTURE(tear_down)
-{
-    rig_end(&first);
-    rig_end(&second);
-    rig_close(&rig);
-    return 0;
-}
 
 static bool is_waiting_somewhere(const char *id)
 {

@@ -7,24 +7,9 @@
 
 #include "tests/support/rig.h"
 
-static struct rig rig;
-static struct process first, second;
+RIG_WORLD
 
 static const char *const quick[] = {"WORKER_LEASE_SECONDS=2", "WORKER_QUEUES=sync", NULL};
-
-FIXTURE(set_up)
-{
-    rig_open(&rig, NULL);
-    return 0;
-}
-
-FIXTURE(tear_down)
-{
-    rig_end(&first);
-    rig_end(&second);
-    rig_close(&rig);
-    return 0;
-}
 
 TEST(test_successor_takes_over_at_once)
 {
