@@ -314,6 +314,7 @@ sqlite3 *image_file_connect(const struct image_source *source, struct image_file
     if (sqlite3_vfs_register(&file_system, 0) == SQLITE_OK &&
         sqlite3_open_v2("parts", &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NAME) == SQLITE_OK &&
         sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &base) == SQLITE_OK && base) {
+        opening = NULL;
         *file = file_of(base);
         return db;
     }

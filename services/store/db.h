@@ -66,6 +66,9 @@ PGresult *db_query_often(struct db *db, struct err *err, const char *sql, int n,
 /* As db_query, but every cell of the result comes in PostgreSQL's binary form: bytea as its bytes, text as it is. */
 PGresult *db_query_bytes(struct db *db, struct err *err, const char *sql, int n, const char *const *values);
 
+/* The same for a statement that runs again and again (db_query_often). */
+PGresult *db_query_bytes_often(struct db *db, struct err *err, const char *sql, int n, const char *const *values);
+
 /* Who writes from now on, for the journal of changes; run_id 0 and task_id NULL or "" = nobody in particular. */
 int db_origin(struct db *db, int64_t run_id, const char *task_id, struct err *err);
 

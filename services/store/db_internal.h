@@ -20,7 +20,8 @@ struct db {
     const char *given_up;
     char state[6];               /* SQLSTATE of the last failure */
     const char *often[DB_OFTEN]; /* texts of db_query_often that are prepared, as "often0", "often1", ... */
-    bool is_unprepared;          /* what was prepared got lost, or did not fit any more: no more of it */
+    int often_uses[DB_OFTEN];
+    bool is_unprepared; /* what was prepared got lost, or did not fit any more: no more of it */
 };
 
 /* The server's or libpq's message, first line only, without "ERROR:  " in front. */

@@ -120,23 +120,38 @@ PGresult *db_query_binary(struct db *db, struct err *err, const char *sql, int n
 
 /* ---- statements that run often ---- */
 
-/* Which of the prepared ones it is, after having it prepared; -1: it is to be run as it stands. */
-static int prepared(struct db *db, const char *sql, int n)
+#define PLAN_USES 200 /* then it is planned anew: tables may have grown out of the plan */
+
+static bool prepare(struct db *db, int i, const char *sql, int n)
 {
-    char name[16];
-    int i = 0;
-    if (db->sql || db->is_unprepared || db_in_transaction(db)) return -1;
-    while (i < DB_OFTEN && db->often[i] && db->often[i] != sql) i++;
-    if (i == DB_OFTEN || db->often[i]) return i < DB_OFTEN ? i : -1;
+    char name[16], drop[32];
     struct wire_limit limit = limit_of(db, sql);
     snprintf(name, sizeof name, "often%d", i);
+    snprintf(drop, sizeof drop, "DEALLOCATE %s", name);
+    if (db->often[i]) PQclear(wire_script(db->conn, drop, &limit));
+    db->often[i] = NULL;
     PGresult *r = wire_prepare(db->conn, name, sql, n, &limit);
     note_silence(db, r, &limit);
     bool is_prepared = PQresultStatus(r) == PGRES_COMMAND_OK;
     PQclear(r);
     db->is_unprepared = !is_prepared; /* why it cannot be, is told by running it */
-    if (is_prepared) db->often[i] = sql;
-    return is_prepared ? i : -1;
+    if (!is_prepared) return false;
+    db->often[i] = sql;
+    db->often_uses[i] = 0;
+    return true;
+}
+
+/* Which of the prepared ones it is, after having it prepared; -1: it is to be run as it stands. */
+static int prepared(struct db *db, const char *sql, int n)
+{
+    int i = 0;
+    if (db->sql || db->is_unprepared || db_in_transaction(db)) return -1;
+    while (i < DB_OFTEN && db->often[i] && db->often[i] != sql) i++;
+    if (i == DB_OFTEN) return -1;
+    bool is_good = db->often[i] && db->often_uses[i] < PLAN_USES;
+    if (!is_good && !prepare(db, i, sql, n)) return -1;
+    db->often_uses[i]++;
+    return i;
 }
 
 /* It got lost (somebody is in between after all), or a migration has changed what it answers: nothing was done. */
@@ -148,23 +163,35 @@ static bool is_stale(const struct db *db)
     return false;
 }
 
-PGresult *db_query_often(struct db *db, struct err *err, const char *sql, int n, const char *const *values,
-                         const int *lengths)
+static PGresult *run_often(struct db *db, struct err *err, struct wire_query query)
 {
-    int formats[16] = {0}, i = prepared(db, sql, n);
+    int i = prepared(db, query.sql, query.n);
     struct err why = {0};
     char name[16];
-    if (i < 0) return db_query_binary(db, err, sql, n, values, lengths);
-    formats_of(formats, lengths, n);
+    if (i < 0) return run(db, err, query);
     snprintf(name, sizeof name, "often%d", i);
-    const struct wire_query query = {
-        .sql = sql, .name = name, .n = n, .values = values, .lengths = lengths, .formats = formats};
+    query.name = name;
     PGresult *r = run(db, &why, query);
     if (r) return r;
     if (!is_stale(db)) return err_set(err, why.code, "%s", why.text), NULL;
     log_info("a statement that was prepared cannot be used on this connection any more (%s): doing without", db->state);
     db->is_unprepared = true;
-    return db_query_binary(db, err, sql, n, values, lengths);
+    query.name = NULL;
+    return run(db, err, query);
+}
+
+PGresult *db_query_often(struct db *db, struct err *err, const char *sql, int n, const char *const *values,
+                         const int *lengths)
+{
+    int formats[16] = {0};
+    formats_of(formats, lengths, n);
+    return run_often(db, err,
+                     (struct wire_query){.sql = sql, .n = n, .values = values, .lengths = lengths, .formats = formats});
+}
+
+PGresult *db_query_bytes_often(struct db *db, struct err *err, const char *sql, int n, const char *const *values)
+{
+    return run_often(db, err, (struct wire_query){.sql = sql, .n = n, .values = values, .result_format = 1});
 }
 
 PGresult *db_query_bytes(struct db *db, struct err *err, const char *sql, int n, const char *const *values)

@@ -95,18 +95,17 @@ int parts_take(struct db *db, struct parts_item *items, int n, bool force, int r
     return is_well ? 0 : -ERR_DB;
 }
 
+static const char contents_of[] =
+    "SELECT l.elevation_id::text, coalesce(l.content, f.content), e.name, e.logikal_id,"
+    "  CASE WHEN l.content IS NULL THEN f.raw_size::text END"
+    " FROM elevation_parts_lists l JOIN elevations e ON e.id = l.elevation_id"
+    " LEFT JOIN parts_files f ON f.sha256 = l.sha256 WHERE l.elevation_id = ANY ($1::integer[])";
+
 PGresult *parts_contents(struct db *db, const struct parts_item *items, int n, struct err *err)
 {
     char *ids = ids_of(items, n, PARTS_TAKEN);
     const char *values[] = {ids};
-    PGresult *r = !ids ? NULL
-                       : db_query_bytes(db, err,
-                                        "SELECT l.elevation_id::text, coalesce(l.content, f.content), e.name,"
-                                        " e.logikal_id, CASE WHEN l.content IS NULL THEN f.raw_size::text END"
-                                        " FROM elevation_parts_lists l JOIN elevations e ON e.id = l.elevation_id"
-                                        " LEFT JOIN parts_files f ON f.sha256 = l.sha256"
-                                        " WHERE l.elevation_id = ANY ($1::integer[])",
-                                        1, values);
+    PGresult *r = ids ? db_query_bytes_often(db, err, contents_of, 1, values) : NULL;
     if (!ids) err_set(err, ERR_NOMEM, "no memory");
     free(ids);
     return r;

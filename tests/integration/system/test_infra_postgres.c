@@ -286,6 +286,8 @@ TEST(test_statements_that_run_often_survive_what_happens_to_them)
         often(db, often_all, 1, i);
         assert_int_equal(prepared_statements(db), 2);
     }
+    for (int i = 0; i < 450; i++) often(db, often_all, 1, 3); /* planned anew now and then */
+    assert_int_equal(prepared_statements(db), 2);
     db_script(db, &err, "ALTER TABLE often ADD y integer");
     often(db, often_all, 2, 3);
     often(db, often_add, 1, 1);
