@@ -158,7 +158,7 @@ static cJSON *parse(const struct buf *body)
     return body->len > skip ? cJSON_ParseWithLength(body->data + skip, body->len - skip) : NULL;
 }
 
-/* It becomes part of a header: visible ASCII and nothing else. */
+/* The token becomes part of a header: visible ASCII and nothing else. */
 static const char *check_token(const char *text, size_t size)
 {
     size_t len = 0;

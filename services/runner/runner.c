@@ -146,7 +146,7 @@ static enum wire_status judge(struct runner_self *self, struct run *run, int rc,
     tell_failure(self, run, type, "FAILURE");
     struct err why;
     if (followups_of_failure(&ended, &run->body, run->value.data, &run->sends, &why) != 0) {
-        log_warning("what follows its failure is not sent: %s", why.text);
+        log_warning("what follows the task's failure is not sent: %s", why.text);
         buf_reset(&run->sends);
     }
     return RAN_FAILED;

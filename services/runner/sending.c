@@ -234,7 +234,7 @@ static int send_group(struct sending *s, const cJSON *group, const cJSON *body, 
     return rc;
 }
 
-/* It is the follow-up of whoever sends the chord, though the last part will send it. */
+/* A chord's body is the follow-up of whoever sends the chord, though the last part will send it. */
 static void prepare_body(const struct sending *s, cJSON *body, const cJSON *chain)
 {
     if (chain && chain->child) signature_set_option(body, "chain", copy(chain));

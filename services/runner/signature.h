@@ -13,7 +13,7 @@
 enum signature_kind { KIND_TASK, KIND_GROUP, KIND_CHAIN, KIND_CHORD };
 enum signature_kind signature_kind(const cJSON *signature);
 
-/* It is an object, and so is each that it is made of. */
+/* The signature is an object, and so is each that it is made of. */
 bool signature_is_whole(const cJSON *signature);
 /* A member that is there and not null; the same when it is a text and not empty. */
 const cJSON *signature_member(const cJSON *object, const char *name);

@@ -37,7 +37,7 @@ static int next_ms(const struct wire_limit *limit, int64_t now)
     return left_ms < 0 ? 0 : left_ms < INT_MAX ? (int)left_ms : INT_MAX;
 }
 
-/* It may have ended while the server was asked about it. */
+/* The statement may have ended while the server was asked about it. */
 static bool is_frozen(struct pollfd *fd, const struct wire_limit *limit)
 {
     return !limit->is_worked_on(limit->arg) && poll(fd, 1, LITTLE_MS) <= 0;

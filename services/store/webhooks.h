@@ -82,7 +82,7 @@ int webhook_delivered(struct db *db, const struct lease *lease, const struct web
 /* state: what becomes of the endpoint ("active": tried again after wait_ms). */
 int webhook_refused(struct db *db, const struct lease *lease, const struct webhook *w, const struct webhook_try *t,
                     int64_t wait_ms, const char *state, struct err *err);
-/* It cannot be served as it is: its state and why, without a try. */
+/* The webhook cannot be served as it is: its state and why, without a try. */
 int webhook_set_state(struct db *db, const struct lease *lease, const struct webhook *w, const char *state,
                       const char *why, struct err *err);
 

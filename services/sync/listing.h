@@ -18,7 +18,7 @@ struct listing {
     /* Reads one element and stages it: 0, -ERR_INPUT when the element is to be refused, else what ends the run. */
     int (*read)(struct listing *l, const char *text, size_t len, struct err *err);
     void (*forget)(struct listing *l); /* beside the staged rows; may be NULL */
-    /* It is over; the listing is freed afterwards. */
+    /* The list has come to its end; the listing is freed afterwards. */
     void (*done)(struct listing *l, const struct logikal_outcome *outcome);
     void *owner;
     int64_t tag; /* the owner's */

@@ -81,7 +81,7 @@ static void settle(struct why_ask *a)
     ask_free(a);
 }
 
-/* It takes too long: what is there has to do. */
+/* Gathering takes too long: what is there has to do. */
 static void on_late(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;

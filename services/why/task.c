@@ -123,7 +123,7 @@ static cJSON *waiting(const cJSON *facts, const cJSON *entry, const cJSON *resul
     return link;
 }
 
-/* It stands in no queue: what is kept of it is its result. */
+/* The task stands in no queue: what is kept of it is its result. */
 static cJSON *ended(const cJSON *facts, const cJSON *result)
 {
     const char *status = fact_text(result, "status"), *error = fact_text(result, "error");

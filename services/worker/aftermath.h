@@ -9,7 +9,7 @@
 void aftermath_take(struct outcome *o, const char *block, size_t len);
 /* The rest of the chain gets the result of the outcome, under each id. */
 void aftermath_rest(struct delivery *d);
-/* It has failed, or will not run, with this exception; no runner has told of it. */
+/* The task has failed, or will not run, with this exception; no runner has told of it. */
 void aftermath_failed(struct worker *w, struct delivery *d, const char *value);
 void aftermath_revoked(struct worker *w, struct delivery *d, const char *value);
 

@@ -55,8 +55,8 @@ static void set_result(struct delivery *d, const char *status, const char *value
     d->outcome.json = steal_whole(&json);
 }
 
-/* It ended with an exception, of which no runner has told: its result, and all that is to be told with it. args: the
- * exception's, as JSON without the brackets. */
+/* The task ended with an exception, of which no runner has told: its result, and all that is to be told with it. args:
+ * the exception's, as JSON without the brackets. */
 static void end_badly(struct worker *w, struct delivery *d, const char *status, const char *type, const char *args,
                       const char *module)
 {

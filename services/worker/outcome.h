@@ -12,9 +12,9 @@ void outcome_ran(struct worker *w, struct delivery *d,
 void outcome_malformed(struct worker *w, struct delivery *d, const char *reason);
 void outcome_unknown(struct worker *w, struct delivery *d);
 void outcome_revoked(struct worker *w, struct delivery *d, const char *word); /* expired, revoked, terminated */
-/* It ran into a time limit: the hard one (d->limit_ms), or the soft one. */
+/* The task ran into a time limit: the hard one (d->limit_ms), or the soft one. */
 void outcome_overran(struct worker *w, struct delivery *d, bool is_hard);
-/* It was delivered too often: its runner or worker died each of these times. */
+/* The message was delivered too often: its runner or worker died each of these times. */
 void outcome_lost(struct worker *w, struct delivery *d, int times);
 void outcome_later(struct worker *w, struct delivery *d, int64_t delay_ms); /* its eta has not come */
 

@@ -29,8 +29,8 @@ cJSON *reexec_state(struct err *err);
 struct conf *reexec_conf(const cJSON *state, struct err *err);
 /* True when a state was handed over to this process, whatever it holds. */
 bool reexec_is_resumed(void);
-/* It cannot be used: executes the program before once more, which has everything as it was. Comes back only when there
- * is none, or that failed too. */
+/* The new program cannot be used: executes the program before once more, which has everything as it was. Comes back
+ * only when there is none, or that failed too. */
 void reexec_back(char **argv, struct log_sink *sink, const char *why);
 void reexec_done(void); /* it is used: what was kept for going back is closed */
 

@@ -71,7 +71,7 @@ int parts_store_read(struct db *db, struct parts_item *items, int n, int reader,
 /* Counts a failed try, with a row in parsing_error_logs. error_type: "validation", "timeout", "parse", "storage". */
 int parts_store_failure(struct db *db, int64_t elevation_id, const char *status, const char *error_type,
                         const char *text, int reader, struct err *err);
-/* It was not this try's fault (cancelled, the database): pending again. */
+/* That the list was not read is not this try's fault (cancelled, the database): pending again. */
 int parts_give_back(struct db *db, int64_t elevation_id, struct err *err);
 
 /* Elevation ids that wait, after an id: statuses is an array literal; retries below max_retries, the last try longer

@@ -143,7 +143,7 @@ static bool may_be_free(const struct req *r)
             (r->route->method == EVHTTP_REQ_GET && req_header(r, "If-None-Match")));
 }
 
-/* It counts once it is known how it is answered; false as above, for who has nothing left. */
+/* The request counts once it is known how it is answered; false as above, for who has nothing left. */
 static bool count_later(struct req *r)
 {
     struct rates rates;

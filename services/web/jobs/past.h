@@ -4,8 +4,8 @@
 
 #include "services/web/jobs/actions.h"
 
-/* It has ended: state as in task_history, error NULL when it succeeded. What PostgreSQL does not take now is lost, and
- * the log says so. */
+/* The action has ended: state as in task_history, error NULL when it succeeded. What PostgreSQL does not take now is
+ * lost, and the log says so. */
 void past_note(struct web *web, const struct action *a, const char *queue, const char *state, const char *error,
                int64_t run_us);
 

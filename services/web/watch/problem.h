@@ -30,7 +30,7 @@ void problem_why(cJSON *p, const char *kind, const char *name);
 void problem_advice(cJSON *p, const char *text);
 void problem_blocks(struct findings *f, cJSON *p);
 enum severity problem_severity(const cJSON *p);
-/* It is worse than thought, because of what it hits. */
+/* The problem is worse than thought, because of what it hits. */
 void problem_hits(struct findings *f, cJSON *p, enum severity at_least, const char *what);
 
 #endif
