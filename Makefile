@@ -83,7 +83,7 @@ programs: $(ROOT)/logikald $(ROOT)/logikald-roles $(ROOT)/logikal-sim
 
 # What an idle supervisor runs every few seconds comes first: pages of the rest are not needed meanwhile.
 OFTEN := conf/cgroup conf/clock conf/file conf/log conf/buf ipc/snapshot supervisor/child/children supervisor/child/events supervisor/child/kin \
-         supervisor/child/pulse supervisor/child/strays supervisor/child/upgrade supervisor/control/control \
+         supervisor/child/pulse supervisor/child/recorder supervisor/child/strays supervisor/child/upgrade supervisor/control/control \
          supervisor/control/keeper supervisor/log/log_sink supervisor/plan/child_state supervisor/plan/freeze \
          supervisor/system/run_dir supervisor/system/trim supervisor/system/usage supervisor/watch/status \
          supervisor/watch/watch

@@ -3,12 +3,14 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cjson/cJSON.h>
 
 #include "conf/log.h"
 #include "ipc/flight.h"
 #include "services/store/pool.h"
 #include "services/store/timeline.h"
+#include "services/web/watch/problem.h"
 #include "services/web/watch/verdict.h"
 
 #define LOOK_S 1
@@ -22,6 +24,7 @@ struct flight_take {
     int piece;                       /* events in the statement under way, or in the next one */
     struct pool_call *call;
     int64_t told_unreadable;
+    char last[64], taken_last[64]; /* the newest event of what is waiting, and of what is in PostgreSQL */
 };
 
 static void go_on(struct flight_take *t);
@@ -31,12 +34,31 @@ static void done(struct flight_take *t)
     cJSON_Delete(t->waiting);
     t->waiting = NULL;
     t->taken = t->read;
+    memcpy(t->taken_last, t->last, sizeof t->last);
     t->piece = PIECE;
 }
 
 static void drop(struct flight_take *t, int count)
 {
     while (count-- > 0 && t->waiting->child) cJSON_DeleteItemFromArray(t->waiting, 0);
+}
+
+static void name_of(const cJSON *event, char out[64])
+{
+    snprintf(out, 64, "%s:%.0f", fact_text(event, "source"), fact_number(event, "n"));
+}
+
+/* A file that has grown is read again as a whole: what stands before the last event that was taken, was taken too. */
+static void skip_taken(struct flight_take *t)
+{
+    int index = 0, taken = 0;
+    const cJSON *event;
+    cJSON_ArrayForEach(event, t->waiting) {
+        index++;
+        name_of(event, t->last);
+        if (strcmp(t->last, t->taken_last) == 0) taken = index;
+    }
+    drop(t, taken);
 }
 
 /* An event that PostgreSQL does not take must not keep those behind it back. */
@@ -86,7 +108,10 @@ static void look(evutil_socket_t fd, short what, void *arg)
     if (!t->waiting) {
         struct flight_place place = t->taken;
         t->waiting = flight_read(conf_str(t->web->conf, SET_RUN_DIR), &place, &unreadable);
-        if (t->waiting) t->read = place;
+        if (t->waiting) {
+            t->read = place;
+            skip_taken(t);
+        }
         if (unreadable > t->told_unreadable)
             log_warning("%lld lines of %s/%s are no events: they are passed over", (long long)unreadable,
                         conf_str(t->web->conf, SET_RUN_DIR), FLIGHT_FILE);
