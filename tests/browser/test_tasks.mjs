@@ -33,7 +33,7 @@ test('tasks: a dead letter is shown with its reason and sent again', async ({ pa
   check(reason.length > 5, `no reason: ${reason}`);
   // Without a worker it stays in its queue when it is sent again.
   await page.goto('/ui/system');
-  await page.locator('[data-key^="act-worker.0"]').getByRole('button', { name: 'Stop', exact: true }).click();
+  await page.getByRole('button', { name: 'Stop worker.0', exact: true }).click();
   await page.getByRole('dialog', { name: 'Are you sure?' }).getByRole('button', { name: 'Stop' }).click();
   await until('the worker is stopped', async () =>
     await page.locator('[data-key^="child-worker.0"] .badge').first().innerText() === 'stopped', 30000);
@@ -43,7 +43,7 @@ test('tasks: a dead letter is shown with its reason and sent again', async ({ pa
   await letter.waitFor({ state: 'detached' });
   await page.locator(`#waiting [data-key="${id}"]`).waitFor();
   await page.goto('/ui/system');
-  await page.locator('[data-key^="act-worker.0"]').getByRole('button', { name: 'Start', exact: true }).click();
+  await page.getByRole('button', { name: 'Start worker.0', exact: true }).click();
   await until('the worker is back', async () =>
     await page.locator('[data-key^="child-worker.0"] .badge').first().innerText() === 'ready', 30000);
   await page.goto('/ui/tasks');
