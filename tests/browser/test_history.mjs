@@ -40,7 +40,7 @@ test('history: what a sync would change is told, then what it has changed', asyn
   await page.getByLabel('Type').selectOption('elevation');
   await page.getByRole('button', { name: 'Filter' }).click();
   await page.locator('#changes tbody tr').first().waitFor();
-  for (const text of await page.locator('#changes tbody th').allInnerTexts()) check(text.startsWith('elevation'), text);
+  for (const text of await page.locator('#changes tbody th').allInnerTexts()) check(/^[+~−] elevation/.test(text), text);
   await page.goto('/ui/tasks');
   await page.locator('#runs').getByRole('link', { name: 'what it changed' }).first().waitFor();
   equal(await page.locator('#changes').count(), 0);
@@ -50,7 +50,7 @@ test('runs: a column for each run, a row for each type, and what the run did beh
   await until('a run of the tree is over', async () => await sql("SELECT count(*) FROM sync_runs r WHERE r.scope = 'tree' AND r.state = 'completed' AND r.total > 0 AND EXISTS (SELECT FROM sync_logs l WHERE l.task_id = r.task_id)") > '0', 60000);
   const page = await open(pages, '/ui/runs');
   const types = await sql('SELECT string_agg(display_name, \',\' ORDER BY priority, id) FROM object_sync_configs');
-  const rows = await page.locator('.run-grid tbody th').allInnerTexts();
+  const rows = await page.locator('.run-grid tbody th bdi').allInnerTexts();
   equal(rows.slice(0, types.split(',').length).join(','), types, 'the rows');
   const cell = page.locator('[data-key="type-elevation"] a.cell').first();
   check(/(completed|partial|failed|started|cancelled): \d+ objects, \d+ failed, \d+ ms/.test(await cell.textContent()), `a cell says ${await cell.textContent()}`);
