@@ -13,7 +13,7 @@ test('history: a failed task is found, shown with its tries, and sent again', as
   await page.getByRole('button', { name: 'Filter' }).click();
   const rows = page.locator('#past tbody tr');
   await until('one row is left', async () => await rows.count() === 1);
-  await rows.first().getByRole('link').click();
+  await rows.first().getByRole('link').first().click();
   const past = page.locator('#past');
   await past.getByText('project_id is missing').first().waitFor();
   await past.getByRole('button', { name: 'Send it again' }).click();
