@@ -9,14 +9,31 @@
 #define BEGIN "<!-- faults: written by `make faults` -->\n"
 #define END   "<!-- end of faults -->\n"
 
-/* What was told, without the ports of this run. */
+#define CAUSE_MOST 150
+
+/* What differs from machine to machine, up to the end of its digits or of its word. */
+static const struct {
+    const char *begins, *stands_for, *word;
+} own[] = {{"127.0.0.1:", "HOST:PORT", "0123456789"},
+           {"port ", "port N", "0123456789"},
+           {"process ", "process N", "0123456789"},
+           {"/tmp/logikald-test-", "...", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"},
+           {"was paused by ", "was paused by somebody", "abcdefghijklmnopqrstuvwxyz0123456789-. "}};
+
+/* Of what was told the first line, cut at a word, without what is of this run alone. */
 static void add_cause(struct buf *out, const char *cause)
 {
-    static const char host[] = "127.0.0.1:";
-    for (const char *p = cause; *p;) {
-        if (strncmp(p, host, strlen(host)) == 0) {
-            buf_str(out, "HOST:PORT");
-            p += strlen(host) + strspn(p + strlen(host), "0123456789");
+    size_t begin = out->len;
+    for (const char *p = cause; *p && *p != '\n';) {
+        size_t i = 0;
+        while (i < sizeof own / sizeof *own && strncmp(p, own[i].begins, strlen(own[i].begins)) != 0) i++;
+        if (i < sizeof own / sizeof *own) {
+            buf_str(out, own[i].stands_for);
+            p += strlen(own[i].begins);
+            p += strspn(p, own[i].word);
+        } else if (*p == ' ' && out->len - begin > CAUSE_MOST) {
+            buf_str(out, " ...");
+            return;
         } else {
             if (*p == '|') buf_char(out, '\\');
             buf_char(out, *p++);
