@@ -305,6 +305,28 @@ TEST(test_the_timeline_has_all_kinds_and_pages_through_them_once)
     http_reply_free(&reply);
 }
 
+TEST(test_what_is_old_is_swept_and_the_rest_stays)
+{
+    char run_dir[300], *output = NULL;
+    int64_t young = rows("at > now() - interval '80 days'");
+    pg_exec(&sys.pg,
+            "INSERT INTO flight_events SELECT gen_random_uuid(), n, now() - interval '91 days', 'h', 'v', 'exit', 'c',"
+            " 1, 't', '' FROM generate_series(1, 6000) n;"
+            "INSERT INTO problem_episodes (key, severity, part, cause, began_at, seen_at, ended_at)"
+            " SELECT 'old', 'wrong', 'p', 'c', d, d, d FROM (SELECT now() - interval '91 days') AS x (d)");
+    snprintf(run_dir, sizeof run_dir, "LOGIKALD_RUN_DIR=%s", sys.run_dir);
+    char *argv[] = {(char *)(uintptr_t)support_program("logikald"), "task", "tasks.scheduler_tasks.cleanup_old_tasks",
+                    NULL};
+
+    int status = process_run(argv, (char *[]){run_dir, NULL}, &output);
+
+    if (status != 0 || !strstr(output, "\"events_deleted\"")) fail_msg("%d %s", status, output);
+    free(output);
+    assert_int_equal(rows("at < now() - interval '90 days'"), 0);
+    assert_int_equal(pg_int(&sys.pg, "SELECT count(*) FROM problem_episodes WHERE key = 'old'"), 0);
+    assert_true(rows("at > now() - interval '80 days'") >= young);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_while_postgresql_is_away_the_run_directory_tells_and_nothing_is_lost),
         cmocka_unit_test(test_the_death_of_the_container_is_one_row_and_what_was_before_stays),
         cmocka_unit_test(test_the_timeline_has_all_kinds_and_pages_through_them_once),
+        cmocka_unit_test(test_what_is_old_is_swept_and_the_rest_stays),
     };
     cmocka_set_test_filter(getenv("TEST_FILTER"));
     return cmocka_run_group_tests(tests, start, stop);
