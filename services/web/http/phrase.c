@@ -33,8 +33,10 @@ struct phrase {
 
 struct catalogue {
     char language[8];
-    struct phrase *phrases;
+    struct phrase *phrases; /* those with places, the first that fits says most */
     size_t count;
+    struct phrase *whole; /* those without, sorted */
+    size_t whole_count;
 };
 
 static struct catalogue catalogues[LANGUAGES];
@@ -58,21 +60,38 @@ static bool is_weak(struct text pattern)
     return letters < WEAK_BELOW;
 }
 
+static bool has_places(struct text pattern)
+{
+    return memchr(pattern.at, ANY, pattern.len) || memchr(pattern.at, NUMBER, pattern.len);
+}
+
+static int compare(const void *a, const void *b)
+{
+    struct text one = ((const struct phrase *)a)->pattern, other = ((const struct phrase *)b)->pattern;
+    int order = memcmp(one.at, other.at, one.len < other.len ? one.len : other.len);
+    return order ? order : (one.len > other.len) - (one.len < other.len);
+}
+
 static void index_lines(struct catalogue *c, const struct embedded *file)
 {
     const char *p = (const char *)file->data, *end = p + file->len;
     size_t lines = 0;
     for (const char *q = p; q < end; q++) lines += *q == '\n';
     c->phrases = calloc(lines + 1, sizeof *c->phrases);
-    if (!c->phrases) return;
+    c->whole = calloc(lines + 1, sizeof *c->whole);
+    if (!c->phrases || !c->whole) return;
     while (p < end) {
         const char *tab = memchr(p, '\t', (size_t)(end - p));
         const char *line_end = tab ? memchr(tab, '\n', (size_t)(end - tab)) : NULL;
-        if (!line_end) return;
+        if (!line_end) break;
         struct text pattern = {p, (size_t)(tab - p)}, said = {tab + 1, (size_t)(line_end - tab - 1)};
-        c->phrases[c->count++] = (struct phrase){pattern, said, is_weak(pattern)};
+        if (has_places(pattern))
+            c->phrases[c->count++] = (struct phrase){pattern, said, is_weak(pattern)};
+        else
+            c->whole[c->whole_count++] = (struct phrase){pattern, said, false};
         p = line_end + 1;
     }
+    qsort(c->whole, c->whole_count, sizeof *c->whole, compare);
 }
 
 static const struct catalogue *catalogue_of(const char *language)
@@ -231,6 +250,13 @@ static bool say_list(struct buf *out, const struct catalogue *c, struct text tex
 /* False: the catalogue has none of it, and nothing was said. */
 static bool say(struct buf *out, const struct catalogue *c, struct text text, int nested)
 {
+    const struct phrase key = {.pattern = text};
+    const struct phrase *whole = bsearch(&key, c->whole, c->whole_count, sizeof key, compare);
+    if (whole) {
+        for (size_t k = 0; k < whole->said.len; k++)
+            buf_char(out, whole->said.at[k] == LINE_BREAK ? '\n' : whole->said.at[k]);
+        return true;
+    }
     if (nested < NESTED_MOST && say_list(out, c, text, nested + 1)) return true;
     struct text found[PLACES_MAX] = {{0}};
     bool is_number[PLACES_MAX] = {false};

@@ -22,7 +22,7 @@
     return text === undefined ? String.raw(parts, ...values) : put(text, values.map(number));
   };
   const quote = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const patterns = texts.filter((each) => !each[2]).map(([pattern, said]) => ({ pattern, said, match: null }));
+  const patterns = texts.filter((each) => !each[2] && /[\x01\x02]/.test(each[0])).map(([pattern, said]) => ({ pattern, said, match: null }));
   const matcher = (pattern) => { // where little is said, only words stand before the last place
     const any = pattern.replace(/[^a-z]/gi, '').length < 6 ? '([^ ]*?)' : '([^]*?)';
     return new RegExp(`^${quote(pattern).split('\x01').reduce((text, part, i, all) => text + (i === all.length - 1 ? '([^]*?)' : any) + part)
@@ -30,6 +30,7 @@
   };
   ui.said = (text, nested = 0) => {
     if (!texts.length || !text || text.length > 4000 || nested > 3) return text;
+    if (byText.has(text)) return byText.get(text);
     const parts = text.split(', '), said = parts.length > 1 ? parts.map((part) => ui.said(part, nested + 1)) : [];
     if (said.length && said.every((part, i) => part !== parts[i])) return said.join(', '); // a list of known words
     for (const each of patterns) {
