@@ -92,7 +92,7 @@ static int compare(const void *a, const void *b)
 static cJSON *page_of(cJSON **rows, size_t count, int limit)
 {
     cJSON *out = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(out, "events");
-    if (count > 1) qsort(rows, count, sizeof *rows, compare);
+    if (count > 1) qsort(rows, count, sizeof(cJSON *), compare);
     for (size_t i = 0; i < count; i++) {
         if (i < (size_t)limit)
             cJSON_AddItemToArray(list, rows[i]);

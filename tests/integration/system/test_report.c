@@ -143,8 +143,8 @@ static void leak_into_database(void)
     const char *values[2] = {secrets[0], secrets[1]};
     PGconn *db = pg_connect(&sys.pg);
     static const char *const statements[] = {
-        "INSERT INTO task_history (id, name, queue, args, kwargs, arguments, state, tries, deliveries, worker, error,"
-        " ended_at) VALUES ('t', 'n', 'q', $2, '{}', 'whole', 'failure', 1, 1, 'w', 'task-error ' || $1, now())",
+        ("INSERT INTO task_history (id, name, queue, args, kwargs, arguments, state, tries, deliveries, worker, error,"
+         " ended_at) VALUES ('t', 'n', 'q', $2, '{}', 'whole', 'failure', 1, 1, 'w', 'task-error ' || $1, now())"),
         "INSERT INTO sync_runs (scope, state, status, trouble) VALUES ('s', 'failed', 'run ' || $1, $2)",
         "INSERT INTO flight_events VALUES (gen_random_uuid(), 1, now(), 'h', 'v', 'exit', 'c', 1, 'event ' || $1, $2)"};
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) {
