@@ -129,7 +129,7 @@ static struct image_db *take_alike(const struct image_source *source)
     for (size_t i = 0; i < KEPT && kept[i] && pages > 0; i++) {
         struct image_db *d = kept[i];
         if (pages < d->last_page || !image_file_is_alike(d->file, source)) continue;
-        memmove(kept + i, kept + i + 1, (KEPT - 1 - i) * sizeof *kept);
+        memmove(kept + i, kept + i + 1, (KEPT - 1 - i) * sizeof *kept); /* NOLINT(bugprone-sizeof-expression) */
         kept[KEPT - 1] = NULL;
         return d;
     }
@@ -139,7 +139,7 @@ static struct image_db *take_alike(const struct image_source *source)
 static void keep(struct image_db *d)
 {
     db_close_all(kept[KEPT - 1]);
-    memmove(kept + 1, kept, (KEPT - 1) * sizeof *kept);
+    memmove(kept + 1, kept, (KEPT - 1) * sizeof *kept); /* NOLINT(bugprone-sizeof-expression) */
     kept[0] = d;
 }
 

@@ -10,8 +10,8 @@
 #define CHANGED(type)           "sim: change {\"type\":\"" type "\",\"count\":2}\n"
 #define UPSTREAM(named, staged, removed, state_is, words, longer)                                                      \
     {                                                                                                                  \
-        .what = named, .stage = staged, .remove = removed, .state = state_is, .part = "sync", .says = words,           \
-        .within_s = 15, .is_long = longer                                                                              \
+        .what = (named), .stage = (staged), .remove = (removed), .state = (state_is), .part = "sync", .says = (words), \
+        .within_s = 15, .is_long = (longer)                                                                            \
     }
 
 static struct fault upstream[] = {
