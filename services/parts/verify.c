@@ -51,12 +51,12 @@ static int verify(struct image *image, int opened, struct err *err)
 
 int parts_verify(const void *bytes, size_t len, struct err *err)
 {
-    struct image image;
+    struct image image = {0};
     return verify(&image, image_open(&image, bytes, len, err), err);
 }
 
 int parts_verify_frames(struct unframer *frames, struct err *err)
 {
-    struct image image;
+    struct image image = {0};
     return verify(&image, image_open_frames(&image, frames, err), err);
 }
