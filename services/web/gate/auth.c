@@ -184,8 +184,9 @@ static bool goes_on_by_console(struct req *r)
 
 static void on_versions(void *arg, const struct table_versions *versions, const struct err *err);
 
-static void end_patience(struct auth_lookup *l)
+static void end_patience(void *arg)
 {
+    struct auth_lookup *l = arg;
     if (l->patience) event_free(l->patience);
     l->patience = NULL;
 }
@@ -206,7 +207,10 @@ static void ask_versions(struct req *r)
     struct auth_lookup *l = r->auth;
     if (console_is_for(r->route) || (r->route->access == ACCESS_METRICS && identity_last(l->key)))
         l->patience = evtimer_new(r->web->base, on_impatient, r);
-    if (l->patience) event_add(l->patience, &(struct timeval){.tv_sec = PATIENCE_S});
+    if (l->patience) {
+        req_on_end(r, end_patience, l); /* also when web stops meanwhile */
+        event_add(l->patience, &(struct timeval){.tv_sec = PATIENCE_S});
+    }
     versions_get(r->web->versions, on_versions, r);
 }
 
