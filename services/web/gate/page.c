@@ -33,12 +33,23 @@ void page_reply(struct req *r, int status, const char *template, const char *tit
     buf_free(&out);
 }
 
-bool page_refuse(struct req *r, int status, const char *text)
+/* Somebody who follows a link or types an address, also to what is no page, or to a file. */
+static bool is_seen(struct req *r)
 {
     const char *accepts = req_header(r, "Accept");
-    if (!r->route || strcmp(r->route->response, "html") != 0 || !accepts || !strstr(accepts, "text/html")) return false;
+    bool is_page = r->route && strcmp(r->route->response, "html") == 0;
+    return accepts && strstr(accepts, "text/html") && (is_page || (r->path && strncmp(r->path, "/ui/", 4) == 0));
+}
+
+bool page_refuse(struct req *r, int status, const char *text)
+{
+    if (!is_seen(r)) return false;
+    if (status == 404 && !r->route) text = "There is no page at this address.";
     cJSON *values = cJSON_CreateObject();
-    cJSON_AddStringToObject(values, "title", status == 503 ? "Not available now" : "Refused");
+    cJSON_AddStringToObject(values, "title",
+                            status == 503   ? "Not available now"
+                            : status == 404 ? "Not found"
+                                            : "Refused");
     cJSON_AddStringToObject(values, "text", text);
     cJSON_AddBoolToObject(values, "is_passing", status == 503);
     struct buf out = {0};

@@ -109,6 +109,10 @@ static bool check_query(struct req *r)
     }
     for (const char *at = NULL; schema_next(r->route->query, &at, &m);) {
         const char *text = evhttp_find_header(&r->query, m.name);
+        if (text && !*text && m.is_optional && r->route->access == ACCESS_PAGE) {
+            evhttp_remove_header(&r->query, m.name); /* a form sends also what was not filled in */
+            text = NULL;
+        }
         if (!text && !m.is_optional) {
             reply_invalid(r, "query", m.name, "missing", "Field required");
             return false;

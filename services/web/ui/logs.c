@@ -1,6 +1,7 @@
 /* Sync logs: the list by filter, and its export. */
 #include <string.h>
 
+#include "conf/json.h"
 #include "services/store/ui/ui_logs.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
@@ -9,9 +10,18 @@
 #define SHOWN      50
 #define SHOWN_TEXT "51" /* one more tells that there are older ones */
 
+/* The template has the chosen type first: also one of which nothing is recorded. */
+static void drop_chosen(cJSON *types, const char *chosen)
+{
+    for (int i = cJSON_GetArraySize(types) - 1; i >= 0; i--)
+        if (strcmp(cJSON_GetStringValue(cJSON_GetArrayItem(types, i)), chosen) == 0)
+            cJSON_DeleteItemFromArray(types, i);
+}
+
 static void prepare(struct ui_page *p)
 {
     cJSON *data = ui_page_data(p), *list = cJSON_GetObjectItemCaseSensitive(data, "logs");
+    drop_chosen(cJSON_GetObjectItemCaseSensitive(data, "types"), json_text(json_member(data, "filter"), "type"));
     if (cJSON_GetArraySize(list) <= SHOWN) return;
     cJSON_DeleteItemFromArray(list, SHOWN);
     const cJSON *last = cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(list, SHOWN - 1), "id");
@@ -24,10 +34,6 @@ void web_ui_sync_logs(struct req *r)
     static const char *const names[] = {"type", "status", "since", "until"};
     const char *since, *until, *before = req_arg(r, "before");
     if (!ui_page_time(r, "since", &since) || !ui_page_time(r, "until", &until)) return;
-    if (before && strspn(before, "0123456789") != strlen(before)) {
-        reply_invalid(r, "query", "before", "int_parsing", "A number expected");
-        return;
-    }
     struct ui_page *p = ui_page_new(r, &look);
     cJSON *filter = cJSON_AddObjectToObject(ui_page_data(p), "filter");
     for (int i = 0; i < 4; i++)

@@ -153,12 +153,10 @@ static void on_log(void *arg, const cJSON *answer, const cJSON *lines, const str
 
 void web_ui_system(struct req *r)
 {
-    const char *log = req_arg(r, "log"), *before = req_arg(r, "before");
+    const char *log = req_arg(r, "log");
     struct err err = {0};
     char *argv[] = {(char *)log, LOG_LINES};
-    if (before && (strspn(before, "0123456789") != strlen(before) || strlen(before) > 18))
-        reply_invalid(r, "query", "before", "int_parsing", "A number expected");
-    else if (!log || !*log)
+    if (!log || !*log)
         show_system(r, NULL, "");
     else if (ui_control_ask(r->web->base, conf_str(r->web->conf, SET_RUN_DIR), "tail", 2, argv, on_log, r, &err) < 0)
         show_system(r, NULL, fault_told(r, &err));

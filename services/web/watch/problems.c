@@ -73,8 +73,8 @@ static void judge_child(struct findings *f, const cJSON *c)
     } else if (strcmp(state, "dumping") == 0) {
         p = problem(f, SEVERITY_LOOK, name, "", "%s hung and is being ended; it is started again by itself", name);
     } else if (*tone && strcmp(tone, "ok") != 0) {
-        p = problem(f, strcmp(tone, "bad") == 0 ? SEVERITY_WRONG : SEVERITY_LOOK, name, "", "%s is %s%s%s%s", name,
-                    state, *exit ? " (" : "", exit, *exit ? ")" : "");
+        p = problem(f, strcmp(tone, "bad") == 0 ? SEVERITY_WRONG : SEVERITY_LOOK, name, "", "Process %s is %s%s%s%s",
+                    name, state, *exit ? " (" : "", exit, *exit ? ")" : "");
         problem_text(p, "next", fact_text(c, "next_start"));
     }
     if (!p) return;

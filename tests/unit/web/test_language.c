@@ -57,6 +57,11 @@ TEST(test_sentences_are_found_again)
     check_said("de", "The last reload was refused: no memory", "Das letzte Neuladen wurde verweigert: kein Speicher");
     check_said("de", "web.0 ends again and again (exit status 0)", "web.0 endet immer wieder (Exit-Status 0)");
     check_said("de", "Something else, of another program", "Something else, of another program");
+    check_said("de", "FATAL:  the database system is starting up", "FATAL:  the database system is starting up");
+    check_said("de", "there is no route to it", "there is no route to it"); /* of another program: not half of it */
+    check_said("de", "Process beat is backoff (exit status 1)", "Prozess beat: wartet auf Neustart (Exit-Status 1)");
+    check_said("de", "there is no child \"a is b\" (`logikald ctl status` lists them)",
+               "einen Prozess „a is b“ gibt es nicht (`logikald ctl status` nennt sie)");
     check_said("de", "", "");
     check_said("de", "serving on port 40001", "bedient Port 40001"); /* no number to be read */
     check_said("de", "web.0 is ready (consuming), up for 22 s, 0 restarts",

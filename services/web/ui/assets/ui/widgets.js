@@ -95,15 +95,10 @@
   });
 })();
 
-// Small: selects that know their value, lists that a word narrows, logs that show their end.
+// Small: lists that a word narrows, logs that show their end.
 (function () {
   'use strict';
   const ui = window.ui;
-  for (const select of document.querySelectorAll('select[data-value]')) ui.guard('filter', () => {
-    const value = select.dataset.value;
-    if (value && ![...select.options].some((option) => option.value === value)) select.add(new Option(value));
-    select.value = value;
-  });
   ui.on('input', '[data-filter]', 'narrow', (field) => {
     const word = field.value.trim().toLowerCase();
     for (const row of document.querySelectorAll(`#${field.dataset.filter} tbody tr`))
