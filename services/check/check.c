@@ -17,9 +17,9 @@ static const struct check {
     {"configuration", check_configuration},
     {"postgresql", check_postgres},
     {"redis", check_redis},
-    {"logikal", check_logikal},
     {"disk", check_disk},
     {"memory", check_memory},
+    {"logikal", check_logikal}, /* last: it may take the longest */
 };
 #define CHECKS (sizeof checks / sizeof *checks)
 

@@ -6,7 +6,7 @@
 #include "services/check/check_internal.h"
 #include "services/logikal/client.h"
 
-#define LOGIKAL_TIMEOUT_MS 20000 /* a login alone may take five seconds */
+#define LOGIKAL_TIMEOUT_MS 15000 /* a login alone may take five seconds; less than a report waits for its parts */
 
 struct logikal_check {
     struct logikal_job job;

@@ -36,7 +36,7 @@ static const struct report_part parts[] = {
     {"settings.txt", "every setting with its source, secrets masked", report_settings},
     {"status.json", "the supervisor's last word about itself and its children", report_status},
     {"verdict.json", "what web judges the state of the copy to be", report_verdict},
-    {"check.json", "the pre-flight: configuration, PostgreSQL, Redis, Logikal, disk, memory", report_check},
+    {"check.txt", "the pre-flight: configuration, PostgreSQL, Redis, Logikal, disk, memory", report_check},
     {"events.jsonl", "what the supervisor here has recorded of its processes", report_events},
     {"logs.txt", "last lines of the log", report_logs},
     {"metrics.txt", "/metrics of web", report_metrics},

@@ -177,9 +177,11 @@ cJSON *state_stores(const struct web *web)
                                     v->is_redis_used && !v->is_redis_up && !*redis_fault
                                         ? "Check REDIS_URL and that the server runs; nothing has to be restarted."
                                         : ""));
+    char url[1200]; /* somebody may have put a password into it */
     bool is_set = conf_is_set(web->conf, SET_LOGIKAL_URL);
     cJSON_AddItemToArray(
-        out, store("Logikal", is_set ? "off" : "warn", is_set ? conf_str(web->conf, SET_LOGIKAL_URL) : "not configured",
+        out, store("Logikal", is_set ? "off" : "warn",
+                   is_set ? conf_shown(web->conf, SET_LOGIKAL_URL, url, sizeof url) : "not configured",
                    is_set ? "" : "Set LOGIKAL_API_BASE_URL, LOGIKAL_AUTH_USERNAME and LOGIKAL_AUTH_PASSWORD."));
     return out;
 }

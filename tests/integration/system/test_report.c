@@ -254,7 +254,7 @@ TEST(test_all_parts_are_in_it_and_no_secret_however_it_was_written)
                                         "database.url",
                                         "\"supervisor_id\"",
                                         "logikald_up",
-                                        "\"checks\"",
+                                        "configuration",
                                         "==> ",
                                         "last-line-of-leaks",
                                         "0160_timeline.sql",
@@ -322,12 +322,13 @@ TEST(test_it_is_made_while_all_others_hang)
     kill(web, SIGCONT);
     if (status != 0) fail_msg("%d: %s", status, said);
     static const char *const named[] = {"verdict.json: did not end within 2 s", "queues.json: did not end within 2 s",
-                                        "database.txt: did not end within 2 s"};
-    for (int i = 0; i < 3; i++)
+                                        "database.txt: did not end within 2 s", "check.txt: did not end within 2 s"};
+    for (int i = 0; i < 4; i++)
         if (!strstr(said, named[i])) fail_msg("\"%s\" is not said: %s", named[i], said);
     free(said);
     char *bytes = bytes_of(path, &len);
     assert_true(holds(bytes, len, "NOT WHOLE: did not end within 2 s"));
+    assert_true(holds(bytes, len, "ok       configuration")); /* what was checked before */
     assert_true(holds(bytes, len, "\"event\":\"start\""));
     assert_true(holds(bytes, len, "last-line-of-leaks"));
     free(bytes);

@@ -168,7 +168,7 @@ FIXTURE(start)
                                "ALERT_EMAIL_FROM=logikald@example.org",
                                "ALERT_AFTER_SECONDS=1",
                                "HEARTBEAT_SECONDS=5",
-                               "LOGIKAL_API_BASE_URL=http://127.0.0.1:1",
+                               "LOGIKAL_API_BASE_URL=http://u:pass-in-url@127.0.0.1:1/api?api_key=key-in-url",
                                NULL};
     web_servers(&web);
     quiet();
@@ -188,7 +188,23 @@ FIXTURE(stop)
     return 0;
 }
 
-static const struct CMUnitTest tests[] = {cmocka_unit_test(test_problem_is_told_once_by_one_of_two_and_so_is_its_end),
+/* What somebody writes into an address is a secret on no page. */
+static void test_no_page_shows_the_password_of_an_address(void **state)
+{
+    static const char *const paths[] = {
+        "/ui/", "/ui/system", "/ui/alarms", "/ui/why?of=web", "/api/v1/health/detailed", "/api/v1/verdict", "/metrics"};
+    (void)state;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct http_reply reply = web_call(&web, "GET", paths[i], web.admin, NULL);
+        if (reply.status != 200 || strstr(reply.body, "pass-in-url") || strstr(reply.body, "key-in-url"))
+            fail_msg("%s: %d %.3000s", paths[i], reply.status, reply.body);
+        if (i < 2 && !strstr(reply.body, "http://u:***@127.0.0.1:1/api?api_key=***")) fail_msg("%s", reply.body);
+        http_reply_free(&reply);
+    }
+}
+
+static const struct CMUnitTest tests[] = {cmocka_unit_test(test_no_page_shows_the_password_of_an_address),
+                                          cmocka_unit_test(test_problem_is_told_once_by_one_of_two_and_so_is_its_end),
                                           cmocka_unit_test(test_silenced_problem_is_not_told),
                                           cmocka_unit_test(test_test_of_the_channels_by_api_and_command),
                                           cmocka_unit_test(test_without_postgres_nobody_is_silent_and_the_heart_stops)};
