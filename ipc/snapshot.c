@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "conf/file.h"
@@ -196,6 +197,15 @@ int snapshot_read(const char *run_dir, struct snapshot *out, struct err *err)
 bool snapshot_is_stale(const struct snapshot *s, int64_t now_ms)
 {
     return now_ms - s->written_ms > SNAPSHOT_STALE_MS;
+}
+
+const char *snapshot_unwritable(const char *run_dir)
+{
+    struct statvfs fs;
+    if (statvfs(run_dir, &fs) != 0) return NULL;
+    if (fs.f_flag & ST_RDONLY) return "read-only";
+    bool is_full = fs.f_blocks > 0 && (geteuid() == 0 ? fs.f_bfree : fs.f_bavail) == 0; /* 0 of 0: it does not count */
+    return is_full || (fs.f_files > 0 && fs.f_ffree == 0) ? "full" : NULL;
 }
 
 int snapshot_write(const char *run_dir, const struct snapshot *s, struct err *err)

@@ -65,6 +65,9 @@ struct snapshot {
 int snapshot_read(const char *run_dir, struct snapshot *out, struct err *err);
 bool snapshot_is_stale(const struct snapshot *s, int64_t now_ms); /* now: unix time */
 
+/* Why nobody can write there, "full" or "read-only"; NULL when it is neither. */
+const char *snapshot_unwritable(const char *run_dir);
+
 /* The process is stopped now (SIGSTOP, a debugger): it runs nothing, and pings no more. False when it cannot be seen,
  * and for a process of another program that has this id here. */
 bool snapshot_is_stopped(int pid);

@@ -52,6 +52,11 @@ static void add_supervisor(cJSON *facts, const struct conf *conf)
     int rc = s ? snapshot_read(conf_str(conf, SET_RUN_DIR), s, &err) : -ERR_NOMEM;
     cJSON *supervisor = rc == 0 ? snapshot_to_json(s) : NULL;
     add_stopped(supervisor);
+    const char *unwritable = snapshot_unwritable(conf_str(conf, SET_RUN_DIR));
+    if (supervisor && unwritable) {
+        cJSON_AddStringToObject(supervisor, "unwritable", unwritable);
+        cJSON_AddStringToObject(supervisor, "run_dir", conf_str(conf, SET_RUN_DIR));
+    }
     if (rc == 0)
         cJSON_AddItemToObject(facts, "supervisor", supervisor);
     else

@@ -71,11 +71,18 @@ cJSON *plant_supervisor(const cJSON *facts)
     const cJSON *s = fact(facts, "supervisor");
     bool is_stopped = fact_is(s, "is_stopped");
     if (!s || (!is_stopped && !is_snapshot_old(facts))) return NULL;
-    cJSON *link = is_stopped
-                      ? why_link(WHY_STUCK, "The supervisor is stopped by a signal (SIGSTOP) and watches nothing")
-                      : why_link(WHY_STUCK, "The supervisor has not reported since then: it is gone, or it hangs");
+    const char *unwritable = fact_text(s, "unwritable");
+    cJSON *link =
+        is_stopped ? why_link(WHY_STUCK, "The supervisor is stopped by a signal (SIGSTOP) and watches nothing")
+        : *unwritable
+            ? why_link(WHY_STUCK, "The supervisor has not been able to report since then: the run directory %s is %s",
+                       fact_text(s, "run_dir"), unwritable)
+            : why_link(WHY_STUCK, "The supervisor has not reported since then: it is gone, or it hangs");
     why_since_ms(link, fact_number(s, "written_ms"));
-    why_do(link, "Look at the container's log; restart the container when it does not come back.");
+    if (*unwritable && !is_stopped)
+        why_do(link, "Make room there, or mount it so that it can be written to; nothing has to be restarted.");
+    else
+        why_do(link, "Look at the container's log; restart the container when it does not come back.");
     return link;
 }
 

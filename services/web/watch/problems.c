@@ -96,14 +96,28 @@ static bool is_being_replaced(const cJSON *children, const cJSON *child)
     return false;
 }
 
+/* A supervisor that cannot write to its run directory goes on, and nobody hears of it. Read-only may be our view of it
+ * alone, as long as it is heard of. */
+static void judge_run_dir(struct findings *f, const cJSON *supervisor)
+{
+    const char *unwritable = fact_text(supervisor, "unwritable");
+    bool is_mute = fact_is(supervisor, "is_mute");
+    if (!is_mute && strcmp(unwritable, "full") != 0) return;
+    cJSON *p = problem(f, is_mute ? SEVERITY_WRONG : SEVERITY_LOOK, "supervisor", "run-dir",
+                       "The run directory %s is %s: what processes do cannot be told or kept, and no reload is applied",
+                       fact_text(supervisor, "run_dir"), unwritable);
+    problem_advice(p, "Make room there, or mount it so that it can be written to; nothing has to be restarted.");
+}
+
 static void judge_supervisor(struct findings *f, const cJSON *facts)
 {
     const cJSON *supervisor = fact(facts, "supervisor"), *c;
     double limit = fact_number(supervisor, "memory_limit_bytes"), used = fact_number(supervisor, "memory_used_bytes");
-    if (fact_is(supervisor, "is_stale"))
+    judge_run_dir(f, supervisor);
+    if (fact_is(supervisor, "is_stale") && !fact_is(supervisor, "is_mute"))
         problem_advice(problem(f, SEVERITY_WRONG, "supervisor", "", "%s", fact_text(supervisor, "note")),
                        "Look at the container's log; restart the container when it does not come back.");
-    else if (fact_is(supervisor, "is_known") && *fact_text(supervisor, "note"))
+    else if (fact_is(supervisor, "is_known") && !fact_is(supervisor, "is_stale") && *fact_text(supervisor, "note"))
         problem_advice(problem(f, SEVERITY_LOOK, "supervisor", "note", "%s", fact_text(supervisor, "note")),
                        "Complete the configuration and reload.");
     if (*fact_text(supervisor, "reload_error")) {

@@ -76,19 +76,32 @@ static cJSON *child_json(const struct snapshot_child *c)
     return out;
 }
 
-static void add_snapshot(cJSON *out, const struct snapshot *s)
+static void add_stale(cJSON *out, bool is_stopped, const char *unwritable)
 {
+    char note[120] = "The supervisor has not reported for a while: it is gone, or it hangs.";
+    if (is_stopped)
+        snprintf(note, sizeof note, "The supervisor is stopped by a signal (SIGSTOP) and watches nothing.");
+    else if (unwritable)
+        snprintf(note, sizeof note, "The supervisor cannot report: the run directory is %s.", unwritable);
+    cJSON_AddTrueToObject(out, "is_stale");
+    cJSON_AddBoolToObject(out, "is_mute", !is_stopped && unwritable);
+    cJSON_AddStringToObject(out, "note", note);
+}
+
+static void add_snapshot(cJSON *out, const struct snapshot *s, const char *run_dir)
+{
+    const char *unwritable = snapshot_unwritable(run_dir);
     int64_t total = s->pss_bytes > 0 ? s->pss_bytes : s->rss_bytes;
     cJSON_AddTrueToObject(out, "is_known");
     bool is_stopped = snapshot_is_stopped(s->pid);
-    if (is_stopped || snapshot_is_stale(s, wall_ms())) {
-        cJSON_AddTrueToObject(out, "is_stale");
-        cJSON_AddStringToObject(out, "note",
-                                is_stopped ? "The supervisor is stopped by a signal (SIGSTOP) and watches nothing."
-                                           : "The supervisor has not reported for a while: it is gone, or it hangs.");
-    } else if (*s->background_note) {
-        cJSON_AddStringToObject(out, "note", s->background_note);
+    if (unwritable) {
+        cJSON_AddStringToObject(out, "unwritable", unwritable);
+        cJSON_AddStringToObject(out, "run_dir", run_dir);
     }
+    if (is_stopped || snapshot_is_stale(s, wall_ms()))
+        add_stale(out, is_stopped, unwritable);
+    else if (*s->background_note)
+        cJSON_AddStringToObject(out, "note", s->background_note);
     cJSON_AddStringToObject(out, "version", s->version);
     cJSON_AddStringToObject(out, "state", s->state);
     cJSON_AddStringToObject(out, "listening", s->listening);
@@ -116,9 +129,10 @@ cJSON *state_children(const struct web *web)
     struct err err = {0};
     struct snapshot *s = calloc(1, sizeof *s);
     cJSON *out = cJSON_CreateObject();
-    int rc = s ? snapshot_read(conf_str(web->conf, SET_RUN_DIR), s, &err) : -ERR_NOMEM;
+    const char *run_dir = conf_str(web->conf, SET_RUN_DIR);
+    int rc = s ? snapshot_read(run_dir, s, &err) : -ERR_NOMEM;
     if (rc == 0)
-        add_snapshot(out, s);
+        add_snapshot(out, s, run_dir);
     else
         cJSON_AddStringToObject(out, "note",
                                 rc == -ERR_NOT_FOUND ? "This web process runs without a supervisor." : err.text);

@@ -4,10 +4,12 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -178,6 +180,48 @@ static void test_status_for_people_and_for_programs(void **state)
     assert_true(snapshot_is_stale(&snap, wall_ms() + 60000));
     supervised_stop(&s);
     assert_int_equal(snapshot_read(s.run_dir, &snap, &err), -(int)ERR_NOT_FOUND);
+}
+
+/* In a mount namespace of its own, where there is the right to have one: the child's answer by its exit status. */
+static int look_at_a_disk(unsigned long flags, bool is_filled)
+{
+    char path[300], zeros[4096] = {0};
+    snprintf(path, sizeof path, "%s/small", support_dir());
+    mkdir(path, 0700);
+    if (unshare(CLONE_NEWNS) != 0) return 77;
+    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    if (mount("tmpfs", path, "tmpfs", flags, "size=16k") != 0) return 77;
+    const char *before = snapshot_unwritable(path);
+    snprintf(path, sizeof path, "%s/small/file", support_dir());
+    int fd = is_filled ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
+    while (fd >= 0 && write(fd, zeros, sizeof zeros) > 0) {
+    }
+    snprintf(path, sizeof path, "%s/small", support_dir());
+    const char *now = snapshot_unwritable(path);
+    if (flags & MS_RDONLY) return now && strcmp(now, "read-only") == 0 ? 0 : 1;
+    return !before && (is_filled ? now && strcmp(now, "full") == 0 : !now) ? 0 : 1;
+}
+
+static void test_run_directory_that_is_full_or_read_only_is_known(void **state)
+{
+    static const struct {
+        unsigned long flags;
+        bool is_filled;
+    } rows[] = {{0, false}, {0, true}, {MS_RDONLY, false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int status = 0;
+        pid_t pid = fork();
+        if (pid == 0) _exit(look_at_a_disk(rows[i].flags, rows[i].is_filled));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+            print_message("no right to mount: row %zu was not tried\n", i);
+        else if (status != 0)
+            fail_msg("row %zu: %d", i, status);
+    }
+    assert_null(snapshot_unwritable("/proc")); /* has no blocks at all */
+    assert_null(snapshot_unwritable("/nothing/there"));
+    assert_null(snapshot_unwritable(support_dir()));
 }
 
 static void test_start_stop_restart_signal_tail_and_mistakes(void **state)
@@ -411,6 +455,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_log_file_rotates_and_usr1_reopens_it),
     cmocka_unit_test(test_flood_and_a_reader_that_stalls_never_block_supervision),
     cmocka_unit_test(test_status_for_people_and_for_programs),
+    cmocka_unit_test(test_run_directory_that_is_full_or_read_only_is_known),
     cmocka_unit_test(test_start_stop_restart_signal_tail_and_mistakes),
     cmocka_unit_test(test_restart_that_fails_is_told),
     cmocka_unit_test(test_tail_follows),
