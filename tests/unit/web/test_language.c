@@ -62,6 +62,8 @@ TEST(test_sentences_are_found_again)
     check_said("de", "Process beat is backoff (exit status 1)", "Prozess beat: wartet auf Neustart (Exit-Status 1)");
     check_said("de", "there is no child \"a is b\" (`logikald ctl status` lists them)",
                "einen Prozess „a is b“ gibt es nicht (`logikald ctl status` nennt sie)");
+    check_said("de", "ready after 1467 ms", "bereit nach 1.467 ms");
+    check_said("de", "logikald 1.2 supervises 7 children as PID 1", "logikald 1.2 überwacht 7 Prozesse as PID 1");
     check_said("de", "", "");
     check_said("de", "serving on port 40001", "bedient Port 40001"); /* no number to be read */
     check_said("de", "web.0 is ready (consuming), up for 22 s, 0 restarts",
