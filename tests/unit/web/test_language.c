@@ -62,6 +62,12 @@ TEST(test_sentences_are_found_again)
     check_said("de", "Process beat is backoff (exit status 1)", "Prozess beat: wartet auf Neustart (Exit-Status 1)");
     check_said("de", "there is no child \"a is b\" (`logikald ctl status` lists them)",
                "einen Prozess „a is b“ gibt es nicht (`logikald ctl status` nennt sie)");
+    /* Names from outside that are words of ours. */
+    check_said("de", "Project running is as it was read 2 min ago", "Projekt running ist, wie vor 2 min gelesen");
+    check_said("de", "Directory failed is excluded from the sync",
+               "Das Verzeichnis failed ist vom Abgleich ausgeschlossen");
+    check_said("de", "there is no child \"running\" (`logikald ctl status` lists them)",
+               "einen Prozess „running“ gibt es nicht (`logikald ctl status` nennt sie)");
     check_said("de", "ready after 1467 ms", "bereit nach 1.467 ms");
     check_said("de", "logikald 1.2 supervises 7 children as PID 1", "logikald 1.2 überwacht 7 Prozesse as PID 1");
     check_said("de", "", "");
