@@ -18,6 +18,7 @@
 #include "supervisor/system/memory_file.h"
 
 #define ANSWER_MS  10000
+#define GIVEN_MS   5000 /* the configuration: without an answer there is another way */
 #define SETTLE_MS  90000
 #define POLL_MS    25
 #define TAIL_LINES "20"
@@ -29,14 +30,19 @@ static int fail(const struct err *err)
 }
 
 /* Asks once and returns the last answer (the caller's to delete), or NULL with err. */
-static cJSON *ctl_ask(const char *run_dir, const char *command, int argc, char *const *argv, struct err *err)
+static cJSON *ask_for(int ms, const char *run_dir, const char *command, int argc, char *const *argv, struct err *err)
 {
     struct control_client client;
     cJSON *answer = NULL;
     if (control_open(&client, run_dir, err) != 0) return NULL;
-    if (control_send(&client, command, argc, argv, err) == 0) answer = control_read(&client, ANSWER_MS, err);
+    if (control_send(&client, command, argc, argv, err) == 0) answer = control_read(&client, ms, err);
     control_close(&client);
     return answer;
+}
+
+static cJSON *ctl_ask(const char *run_dir, const char *command, int argc, char *const *argv, struct err *err)
+{
+    return ask_for(ANSWER_MS, run_dir, command, argc, argv, err);
 }
 
 static const char *text_of(const cJSON *json, const char *name)
@@ -340,7 +346,8 @@ int ctl_take_configuration(struct err *err)
     static const char *const variables[] = {CONF_FILE_VAR, CONF_ENV_FILE_VAR, CONF_OVERRIDES_VAR};
     char run_dir[128];
     if (find_run_dir(run_dir, sizeof run_dir, err) != 0) return -ERR_CONFIG;
-    cJSON *answer = ctl_ask(run_dir, "configuration", 0, NULL, err);
+    cJSON *answer = ask_for(GIVEN_MS, run_dir, "configuration", 0, NULL, err);
+    if (!answer && err->code != ERR_NOT_FOUND) return ctl_take_what_is_left(run_dir);
     int rc = is_ok(answer) ? 0 : -(int)ERR_NOT_FOUND;
     for (int i = 0; i < 3 && rc == 0; i++) {
         char path[MEMORY_FILE_PATH];

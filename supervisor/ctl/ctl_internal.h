@@ -10,6 +10,9 @@
 /* The status, from the supervisor itself. *json (may be NULL) gets the whole answer, the caller's to delete. */
 int ctl_status(const char *run_dir, struct snapshot *out, cJSON **json, struct err *err);
 
+/* Points this process at what a supervisor that runs and does not answer has given to web. 0, or an error: nothing. */
+int ctl_take_what_is_left(const char *run_dir);
+
 void ctl_print_status(const struct snapshot *s, const cJSON *overrides); /* for people */
 
 #endif

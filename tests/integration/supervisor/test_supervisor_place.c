@@ -187,19 +187,14 @@ static void test_files_beside_the_program_are_read_when_none_is_named(void **sta
     supervised_stop(&s);
 }
 
-static void test_second_shell_sees_the_running_system(void **state)
+static void second_shell_sees(const char *told)
 {
     char run[320], *output;
-    (void)state;
-    supervised_up(&s, "logikal = { username = \"from-file\"; };",
-                  (char *[]){"LOGIKALD_ROLES=web", "VIEWER_USERNAME=from-outside", NULL});
-    assert_int_equal(supervised_ctl(&s, &output, "set", "log.level", "debug", NULL), 0);
-    free(output);
     snprintf(run, sizeof run, "LOGIKALD_RUN_DIR=%s", s.run_dir);
     char *argv[] = {(char *)support_program("logikald"), "config", NULL};
     char *env[] = {run, "ADMIN_USERNAME=from-here", NULL};
     assert_int_equal(process_run(argv, env, &output), 0);
-    assert_non_null(strstr(output, "with the configuration of the supervisor on"));
+    if (!strstr(output, told)) fail_msg("%s", output);
     static const char *const lines[][3] = {{"logikal.username", "from-file", "# file"},
                                            {"admin.viewer_username", "from-outside", "# environment"},
                                            {"admin.username", "from-here", "# environment"},
@@ -212,6 +207,20 @@ static void test_second_shell_sees_the_running_system(void **state)
         if (!strstr(one, lines[i][1]) || !strstr(one, lines[i][2])) fail_msg("%s", one);
     }
     free(output);
+}
+
+static void test_second_shell_sees_the_running_system(void **state)
+{
+    char *output;
+    (void)state;
+    supervised_up(&s, "logikal = { username = \"from-file\"; };",
+                  (char *[]){"LOGIKALD_ROLES=web", "VIEWER_USERNAME=from-outside", NULL});
+    assert_int_equal(supervised_ctl(&s, &output, "set", "log.level", "debug", NULL), 0);
+    free(output);
+    second_shell_sees("with the configuration of the supervisor on");
+    process_signal(&s.process, SIGSTOP); /* never as if nothing was configured */
+    second_shell_sees("does not answer: with the configuration that it gave to web");
+    process_signal(&s.process, SIGCONT);
     supervised_stop(&s);
 }
 
