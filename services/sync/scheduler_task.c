@@ -269,9 +269,12 @@ static void make_result(struct round *r)
     bool is_broken = r->rc < 0 && r->run.has_rows;
     if (r->due_count == 0)
         snprintf(message, sizeof message, "nothing is due");
+    else if (r->is_failed && r->rc < 0 && is_broken)
+        snprintf(message, sizeof message, "rows synced, files broke off: %s", r->err.text);
+    else if (r->is_failed && r->rc < 0)
+        snprintf(message, sizeof message, "the sync failed: %s", r->err.text);
     else if (r->is_failed)
-        snprintf(message, sizeof message, "%s%s%s", is_broken ? "rows synced, files broke off" : "the sync failed",
-                 r->rc < 0 ? ": " : " in part", r->rc < 0 ? r->err.text : "");
+        snprintf(message, sizeof message, "the sync failed in part");
     else if (r->run.error_count)
         snprintf(message, sizeof message, "%d object types synced, with %lld errors", r->due_count,
                  (long long)r->run.error_count);
