@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/queue.h>
 #include <event2/buffer.h>
 #include <event2/keyvalq_struct.h>
@@ -12,6 +13,7 @@
 #include "services/web/gate/auth.h"
 #include "services/web/gate/body.h"
 #include "services/web/gate/cors.h"
+#include "services/web/gate/dry_run.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/limiter.h"
 #include "services/web/gate/pattern.h"
@@ -92,21 +94,18 @@ static int route_find(struct req *r, char *allow, size_t size)
 
 /* ---- checking ---- */
 
-/* Parameters that are not known are ignored, but for this one: whoever asks for a dry run must not get a real one. */
-static bool is_dry_run_meant(const struct req *r)
+/* Which of two values is meant nobody can tell, and whoever gives a list so would get a part of it. */
+static bool has_two_values(const struct req *r, const char *name, const char *first)
 {
-    return r->route->method != EVHTTP_REQ_GET && evhttp_find_header(&r->query, "dry_run") &&
-           !strstr(r->route->query, "dry_run");
+    for (const struct evkeyval *kv = r->query.tqh_first; kv; kv = kv->next.tqe_next)
+        if (strcasecmp(kv->key, name) == 0 && strcmp(kv->value, first) != 0) return true;
+    return false;
 }
 
 static bool check_query(struct req *r)
 {
     struct schema_member m;
     struct schema_fault fault;
-    if (is_dry_run_meant(r)) {
-        reply_invalid(r, "query", "dry_run", "not_supported", "This cannot be previewed: nothing was done");
-        return false;
-    }
     for (const char *at = NULL; schema_next(r->route->query, &at, &m);) {
         const char *text = evhttp_find_header(&r->query, m.name);
         if (text && !*text && m.is_optional && r->route->access == ACCESS_PAGE) {
@@ -118,6 +117,11 @@ static bool check_query(struct req *r)
             return false;
         }
         if (!text && m.fallback[0]) req_default(r, m.name, m.fallback);
+        if (text && has_two_values(r, m.name, text)) {
+            reply_invalid(r, "query", m.name, "repeated",
+                          "It stands there with two values: give it once, a list split by commas where it takes one");
+            return false;
+        }
         if (text && schema_check_text(r->route->query, m.name, text, &fault) != 0) {
             reply_invalid(r, "query", m.name, fault.type, fault.msg);
             return false;
@@ -158,7 +162,7 @@ int64_t route_body_max(const struct web *web, struct framing_text method, struct
 
 static void with_limits(struct req *r)
 {
-    if (check_query(r) && body_check(r)) r->route->handler(r);
+    if (check_query(r) && body_check(r) && dry_run_check(r)) r->route->handler(r);
 }
 
 static void with_permission(struct req *r)

@@ -110,6 +110,7 @@ const char *reply_reason(int status)
                    {201, "Created"},
                    {202, "Accepted"},
                    {204, "No Content"},
+                   {206, "Partial Content"},
                    {303, "See Other"},
                    {304, "Not Modified"},
                    {307, "Temporary Redirect"},
@@ -123,6 +124,7 @@ const char *reply_reason(int status)
                    {410, "Gone"},
                    {413, "Content Too Large"},
                    {415, "Unsupported Media Type"},
+                   {416, "Range Not Satisfiable"},
                    {417, "Expectation Failed"},
                    {422, "Unprocessable Entity"},
                    {429, "Too Many Requests"},
@@ -152,7 +154,7 @@ static void send_buffer(struct req *r, int status, const char *type, struct evbu
     reply_common_headers(r, status, type);
     if (r->is_head) {
         snprintf(length, sizeof length, "%zu", r->bytes);
-        reply_header(r, "Content-Length", length);
+        if (status != 304) reply_header(r, "Content-Length", length); /* there it would be that of the document */
         evbuffer_drain(body, r->bytes); /* evhttp would send it, and a client take it for the next answer */
         r->bytes = 0;
     }

@@ -53,7 +53,8 @@ static char *dump(void)
         "SELECT string_agg(relname || ' ' || md5(query_to_xml(CASE relkind WHEN 'S' THEN format('SELECT last_value,"
         " is_called FROM %I', relname) ELSE format('SELECT t::text FROM %I t ORDER BY 1', relname) END, false, false,"
         " '')::text), E'\n' ORDER BY relname) FROM pg_class WHERE relkind IN ('r', 'S') AND relnamespace ="
-        " 'public'::regnamespace AND relname !~ '^(admin_|web_|task_|store_sizes|logikald_migrations)'");
+        " 'public'::regnamespace AND relname !~ "
+        "'^(admin_|alert_|flight_|problem_|web_|task_|store_sizes|logikald_migrations)'");
 }
 
 static void assert_untouched(const char *before, const char *what)
@@ -252,9 +253,27 @@ TEST(test_a_project_can_be_previewed_by_the_api_and_the_command)
     assert_non_null(strstr(output, "neither true nor false"));
     free(output);
     static const char *const refused[] = {"/api/v1/sync/force/directories?dry_run=true",
-                                          "/api/v1/sync/directories?dry_run=true", "/api/v1/sync/full?dry_run=maybe",
-                                          "/api/v1/scheduler/sync/full?dry_run=2"};
+                                          "/api/v1/sync/directories?dry_run=true",
+                                          "/api/v1/sync/full?dry_run=maybe",
+                                          "/api/v1/scheduler/sync/full?dry_run=2",
+                                          "/api/v1/sync/full?dry_run=false&dry_run=true",
+                                          "/api/v1/sync/full?dry_run=true&wait=true&dry_run=0",
+                                          "/api/v1/sync/full?dryRun=true",
+                                          "/api/v1/sync/incremental?dry-run",
+                                          "/api/v1/sync/force/directories?DryRun=1"};
+    static const char *const in_bodies[][2] = {
+        {"/api/v1/sync/full", "{\"dry_run\":true}"},
+        {"/api/v1/sync/full?dry_run=true", "{\"dryRun\":true}"},
+        {"/api/v1/sync/directories", "{\"force\":false,\"dry-run\":\"yes\"}"},
+        {"/api/v1/sync/force/directories", "{\"DRYRUN\":1}"},
+    };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) cJSON_Delete(ask("POST", refused[i], 422));
+    for (size_t i = 0; i < sizeof in_bodies / sizeof *in_bodies; i++) {
+        struct http_reply reply = web_call(&web, "POST", in_bodies[i][0], web.admin, in_bodies[i][1]);
+        if (reply.status != 422 || !strstr(reply.body, "nothing was done"))
+            fail_msg("%s %s: %d %s", in_bodies[i][0], in_bodies[i][1], reply.status, reply.body);
+        http_reply_free(&reply);
+    }
     assert_untouched(before, "what cannot be previewed");
     free(before);
     free(project);

@@ -137,6 +137,19 @@ static void expect_bytes(const char *range, int status, sqlite3_int64 from, sqli
     free(bytes);
 }
 
+/* Of a document that the client has nothing is said that it could take for the document's. */
+static void expect_no_length(const char *method, const char *sha256)
+{
+    char url[200], bearer[2200], known[100];
+    snprintf(url, sizeof url, "%s/api/v1/elevations/1/parts-list", world.web.url);
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", world.token);
+    snprintf(known, sizeof known, "If-None-Match: \"%s\"", sha256);
+    struct http_reply reply = http_request(method, url, (const char *[]){bearer, known, NULL}, NULL);
+    assert_int_equal(reply.status, 304);
+    if (strcasestr(reply.headers, "Content-Length")) fail_msg("%s: %s", method, reply.headers);
+    http_reply_free(&reply);
+}
+
 static void expect_length(const char *method, const char *range, sqlite3_int64 length)
 {
     char url[200], bearer[2200], wanted[60];
@@ -181,6 +194,8 @@ TEST(test_the_file_and_parts_of_it)
     expect_length("HEAD", NULL, world.first_size);
     expect_length("GET", "Range: bytes=262140-262150", 11);
     expect_length("HEAD", "Range: bytes=-7", 7);
+    expect_no_length("GET", sha256);
+    expect_no_length("HEAD", sha256);
     free(sha256);
 }
 
