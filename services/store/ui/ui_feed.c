@@ -11,7 +11,7 @@ const struct query ui_query_journal = {
     .name = "ui_journal",
     .sql =
         "WITH p AS MATERIALIZED (SELECT array_agg(id::bigint) AS ids FROM projects WHERE id::text = $3 OR"
-        "  logikal_id = $3),"
+        "  logikal_id = logikald_guid($3)),"
         " blocks AS (SELECT c.* FROM changes c, p WHERE (nullif($1, '') IS NULL OR c.object_type ="
         "   ANY (string_to_array($1, ','))) AND (nullif($2, '') IS NULL OR c.row_ids @> ARRAY[nullif($2, '')::bigint])"
         "  AND (nullif($3, '') IS NULL OR c.project_id = ANY (p.ids))"

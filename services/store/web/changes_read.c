@@ -33,11 +33,13 @@
 const struct query query_changes_page = {
     .name = "changes_page",
     .sql =
-        "WITH " STATE ", wanted AS (SELECT coalesce(array_agg(id) FILTER (WHERE id IS NOT NULL), '{}') AS ids FROM ("
-        "   SELECT id::bigint FROM projects WHERE logikal_id = ANY (string_to_array($6, ','))"
-        "   UNION SELECT p::bigint FROM unnest(string_to_array($6, ',')) p WHERE p ~ '^[0-9]{1,18}$'"
+        "WITH " STATE ", asked AS MATERIALIZED (SELECT logikald_guid(btrim(p)) AS id"
+        "   FROM unnest(string_to_array($6, ',')) p),"
+        " wanted AS (SELECT coalesce(array_agg(id) FILTER (WHERE id IS NOT NULL), '{}') AS ids FROM ("
+        "   SELECT id::bigint FROM projects WHERE logikal_id = ANY (ARRAY(SELECT id FROM asked))"
+        "   UNION SELECT id::bigint FROM asked WHERE id ~ '^[0-9]{1,18}$'"
         "   UNION SELECT project_id FROM changes WHERE operation = 'deleted' AND object_type = 'project'"
-        "    AND logikal_ids[1] = ANY (string_to_array($6, ','))) p),"
+        "    AND logikal_ids[1] = ANY (ARRAY(SELECT id FROM asked))) p),"
         " blocks AS (SELECT * FROM ((SELECT c.* FROM s, wanted w, changes c WHERE " BEHIND
         "   AND ($6::text IS NULL OR c.project_id = ANY (w.ids)) ORDER BY c.epoch, c.xid, c.seq LIMIT $8::integer + 2)"
         "  UNION ALL (SELECT c.* FROM s, wanted w, changes c WHERE " BEHIND " AND $6::text IS NOT NULL"

@@ -56,7 +56,7 @@
                                                                                  "the "                                \
                                                                                  "project' "                           \
                                                                                  "END") ")"
-#define THE_PROJECT " FROM project_checks c WHERE c.logikal_id = $1 OR c.id::text = $1 LIMIT 1"
+#define THE_PROJECT " FROM project_checks c WHERE c.logikal_id = logikald_guid($1) OR c.id::text = $1 LIMIT 1"
 #define HAS_ISSUES                                                                                                     \
     "(NOT " IS_VALID " OR c.unsynced_phases > 0 OR c.unsynced_elevations > 0 OR coalesce(c.failures, 0) > 0)"
 
@@ -70,8 +70,8 @@ const struct query query_integrity_report = {
     .name = "integrity_report",
     .is_slow = true,
     .sql =
-        "WITH c AS MATERIALIZED (SELECT * FROM project_checks WHERE $1::text IS NULL OR logikal_id = $1 OR id::text = "
-        "$1)"
+        "WITH c AS MATERIALIZED (SELECT * FROM project_checks WHERE $1::text IS NULL OR logikal_id = logikald_guid($1)"
+        "  OR id::text = $1)"
         " SELECT CASE WHEN $1::text IS NOT NULL AND NOT EXISTS (SELECT FROM c) THEN NULL ELSE json_build_object("
         "'generated_at', now(), 'scope', CASE WHEN $1::text IS NULL THEN 'all_projects' ELSE 'project' END, 'summary',"
         " (SELECT json_build_object('total_projects', count(*), 'consistent_projects', count(*) FILTER (WHERE "
@@ -90,7 +90,7 @@ const struct query query_repair_project = {
     .is_slow = true,
     .sql =
         "WITH p AS (SELECT id, logikal_id, now() AS at FROM projects WHERE deleted_at IS NULL AND"
-        " (logikal_id = $1 OR id::text = $1) LIMIT 1),"
+        " (logikal_id = logikald_guid($1) OR id::text = $1) LIMIT 1),"
         " moved AS (UPDATE elevations e SET project_id = h.project_id, updated_at = now() FROM phases h, p"
         " WHERE h.project_id = p.id AND e.phase_id = h.id AND e.project_id IS DISTINCT FROM p.id AND"
         " e.deleted_at IS NULL AND h.deleted_at IS NULL RETURNING e.id),"

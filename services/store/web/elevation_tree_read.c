@@ -291,13 +291,13 @@ const struct query query_elevation_search = {
         " d.name AS directory, p.name AS project, h.name AS phase, e.has_parts_data, e.parse_status FROM elevations e"
         " LEFT JOIN phases h ON h.id = e.phase_id LEFT JOIN projects p ON p.id = coalesce(e.project_id, h.project_id)"
         " LEFT JOIN directories d ON d.id = p.directory_id WHERE e.deleted_at IS NULL AND (e.name ILIKE $1 OR"
-        " e.description ILIKE $1 OR e.logikal_id = $2) ORDER BY e.name, e.id LIMIT $3::int) e",
+        " e.description ILIKE $1 OR e.logikal_id = logikald_guid($2)) ORDER BY e.name, e.id LIMIT $3::int) e",
 };
 
 /* The projects, by Logikal's ids, in which objects of a type lie. */
 const struct query query_projects_of_objects = {
     .name = "projects_of_objects",
-    .sql = "WITH wanted AS (SELECT value FROM json_array_elements_text($2::json)),"
+    .sql = "WITH wanted AS (SELECT logikald_guid(value) AS value FROM json_array_elements_text($2::json)),"
            " found AS (SELECT p.id FROM projects p JOIN wanted w ON w.value IN (p.logikal_id, p.id::text) WHERE $1 = "
            "'project'"
            " UNION SELECT p.id FROM projects p JOIN directories d ON d.id = p.directory_id JOIN wanted w ON w.value IN"

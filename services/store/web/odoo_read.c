@@ -74,8 +74,8 @@ const struct query query_odoo_search = {
     .is_slow = true,
     .sql = "SELECT json_build_object('results', coalesce(json_agg(" PROJECT " ORDER BY p.name, p.id), '[]'), 'query',"
            " $1::text, 'count', count(*)) FROM (SELECT * FROM projects WHERE deleted_at IS NULL AND (name ILIKE $2 OR"
-           " description ILIKE $2 OR job_number ILIKE $2 OR offer_number ILIKE $2 OR logikal_id = logikald_guid($1))"
-           " ORDER BY name, id LIMIT 200) p",
+           " description ILIKE $2 OR job_number ILIKE $2 OR offer_number ILIKE $2 OR logikal_id ="
+           " logikald_guid($1))) p",
 };
 const struct query query_odoo_stats = {
     .name = "odoo_stats",

@@ -151,6 +151,25 @@ TEST(test_a_reader_of_one_project_is_told_what_left_it)
     assert_string_equal(told_of(cursor, "third", ""), "");
 }
 
+TEST(test_a_project_is_asked_for_in_any_spelling_and_in_a_list)
+{
+    static const char *const spellings[] = {
+        "ab0c4e29-77b1-4f0e-9d3a-00c1d2e3f4a5",           "AB0C4E29-77B1-4F0E-9D3A-00C1D2E3F4A5",
+        "%7Bab0c4e29-77b1-4f0e-9d3a-00c1d2e3f4a5%7D",     "AB0C4E2977B14F0E9D3A00C1D2E3F4A5",
+        "nobody,%20AB0C4E29-77B1-4F0E-9D3A-00C1D2E3F4A5", "%20ab0c4e29-77b1-4f0e-9d3a-00c1d2e3f4a5%20,nobody"};
+    char cursor[100];
+    feed_cursor_now(cursor);
+    pg_exec(&feed.web.pg,
+            "INSERT INTO projects (logikal_id, name) VALUES ('ab0c4e29-77b1-4f0e-9d3a-00c1d2e3f4a5', 'S'),"
+            " ('unasked', 'U')");
+
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
+        assert_string_equal(told_of(cursor, spellings[i], ""), "project created ab0c4e29-77b1-4f0e-9d3a-00c1d2e3f4a5;");
+    pg_exec(&feed.web.pg, "DELETE FROM projects WHERE name = 'S'");
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
+        assert_non_null(strstr(told_of(cursor, spellings[i], ""), ";project deleted ab0c4e29"));
+}
+
 TEST(test_what_goes_with_its_parent_is_told_with_its_ids)
 {
     char cursor[100], query[200];
@@ -217,8 +236,14 @@ TEST(test_what_is_no_cursor_is_refused)
         assert_int_equal(reply.status, 422);
         http_reply_free(&reply);
     }
-    static const char *const queries[] = {"?types=window", "?types=project,", "?limit=0",
-                                          "?limit=10001",  "?wait=56",        "?wait=-1"};
+    static const char *const queries[] = {"?types=window",
+                                          "?types=project,",
+                                          "?limit=0",
+                                          "?limit=10001",
+                                          "?wait=56",
+                                          "?wait=-1",
+                                          "?types=glass&types=phase",
+                                          "?project=1&project=2"};
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         struct http_reply reply = feed_ask(queries[i], feed.token, NULL);
         if (reply.status != (i == 1 ? 200 : 422)) printf("%s\n", queries[i]);
@@ -308,6 +333,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_each_kind_of_change_is_told_with_before_and_after),
     cmocka_unit_test(test_run_task_and_project_are_told),
     cmocka_unit_test(test_a_reader_of_one_project_is_told_what_left_it),
+    cmocka_unit_test(test_a_project_is_asked_for_in_any_spelling_and_in_a_list),
     cmocka_unit_test(test_what_goes_with_its_parent_is_told_with_its_ids),
     cmocka_unit_test(test_both_rights_are_needed),
     cmocka_unit_test(test_what_is_no_cursor_is_refused),

@@ -262,8 +262,8 @@ TEST(test_a_project_can_be_previewed_by_the_api_and_the_command)
                                           "/api/v1/sync/incremental?dry-run",
                                           "/api/v1/sync/force/directories?DryRun=1"};
     static const char *const in_bodies[][2] = {
-        {"/api/v1/sync/full", "{\"dry_run\":true}"},
-        {"/api/v1/sync/full?dry_run=true", "{\"dryRun\":true}"},
+        {"/api/v1/sync/full", "{\"base_url\":\"http://x\",\"username\":\"x\",\"password\":\"x\",\"dry_run\":true}"},
+        {"/api/v1/sync/force/directories?wait=true", "{\"dryRun\":true}"},
         {"/api/v1/sync/directories", "{\"force\":false,\"dry-run\":\"yes\"}"},
         {"/api/v1/sync/force/directories", "{\"DRYRUN\":1}"},
     };

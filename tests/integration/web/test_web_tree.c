@@ -115,8 +115,42 @@ TEST(test_the_elevations_of_a_phase_are_its_own)
     cJSON_Delete(none);
 }
 
+TEST(test_a_search_tells_all_that_it_finds)
+{
+    pg_exec(&web.pg,
+            "INSERT INTO projects (logikal_id, name) SELECT 'many' || i, 'Viele ' || i FROM generate_series(1, 450) i");
+    cJSON *json = get("/api/v1/odoo/search?q=viele", false);
+
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "results")), 450);
+    assert_int_equal(cJSON_GetObjectItem(json, "count")->valueint, 450);
+    cJSON_Delete(json);
+}
+
+TEST(test_projects_are_checked_by_any_spelling)
+{
+    static const char *const spellings[] = {
+        "ab0c4e29-77b1-4f0e-9d3a-00c1d2e3f4a5", "AB0C4E29-77B1-4F0E-9D3A-00C1D2E3F4A5",
+        "%7BAB0C4E29-77B1-4F0E-9D3A-00C1D2E3F4A5%7D", "ab0c4e2977b14f0e9d3a00c1d2e3f4a5"};
+    static const char *const paths[] = {
+        "/api/v1/advanced-sync/validate-consistency/", "/api/v1/advanced-sync/partial-failures/",
+        "/api/v1/advanced-sync/integrity-report?project_id=", "/admin/elevations/search?q="};
+    pg_exec(&web.pg, "INSERT INTO projects (logikal_id, name) VALUES ('ab0c4e29-77b1-4f0e-9d3a-00c1d2e3f4a5', 'G')");
+    pg_exec(&web.pg, "INSERT INTO elevations (logikal_id, name, phase_id, project_id) VALUES"
+                     " ('ab0c4e29-77b1-4f0e-9d3a-00c1d2e3f4a5', 'G 1', 3, 1)");
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
+        for (size_t k = 0; k < sizeof paths / sizeof *paths; k++) {
+            char path[200];
+            snprintf(path, sizeof path, "%s%s", paths[k], spellings[i]);
+            cJSON *json = get(path, false), *found = cJSON_GetObjectItem(json, "data");
+            if (found && cJSON_GetArraySize(found) != 1) fail_msg("%s: %d found", path, cJSON_GetArraySize(found));
+            cJSON_Delete(json);
+        }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_streamed_and_built_documents_are_the_same),
     cmocka_unit_test(test_the_elevations_of_a_phase_are_its_own),
+    cmocka_unit_test(test_a_search_tells_all_that_it_finds),
+    cmocka_unit_test(test_projects_are_checked_by_any_spelling),
 };
 TEST_MAIN(tests, set_up, tear_down)
