@@ -9,6 +9,7 @@
 #include "services/sync/tasks.h"
 #include "services/tasks/canvas.h"
 #include "services/tasks/diagnostics.h"
+#include "services/tasks/dry_run_name.h"
 
 #define SCHEDULER "tasks.scheduler_tasks."
 #define SYNC      "tasks.sync_tasks."
@@ -79,6 +80,10 @@ const struct task_def *task_find(const char *name, bool with_diagnostics)
 
 int task_check_dry_run(const struct task_def *def, const cJSON *args, const cJSON *kwargs, struct err *err)
 {
+    const char *name = def->is_diagnostic ? NULL : dry_run_member(kwargs);
+    if (name && strcmp(name, "dry_run") != 0)
+        return err_set(err, ERR_INPUT, "%.40s is no argument, a dry run is asked for by dry_run: nothing was done",
+                       name);
     const cJSON *asked = task_arg(def->dry_run_at > 0 ? args : NULL, kwargs, def->dry_run_at, "dry_run");
     if (!asked || cJSON_IsNull(asked) || cJSON_IsFalse(asked) || def->is_diagnostic) return 0;
     if (!cJSON_IsTrue(asked)) return err_set(err, ERR_INPUT, "dry_run is neither true nor false: nothing was done");

@@ -1,7 +1,6 @@
 /* Parameters and members that are not known are ignored, but for those that ask for a dry run. */
 #include "services/web/gate/dry_run.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/queue.h>
@@ -9,22 +8,11 @@
 #include <event2/buffer.h>
 #include <event2/keyvalq_struct.h>
 
+#include "services/tasks/dry_run_name.h"
 #include "services/web/gate/route.h"
 #include "services/web/http/reply.h"
 
 #define NAME "dry_run"
-
-/* dry_run, dryRun, dry-run, DRYRUN. */
-static bool is_meant(const char *name)
-{
-    const char *letters = "dryrun";
-    for (; *name; name++) {
-        if (*name == '_' || *name == '-') continue;
-        if (tolower((unsigned char)*name) != *letters) return false;
-        letters++;
-    }
-    return !*letters;
-}
 
 static bool is_taken(const struct req *r)
 {
@@ -39,13 +27,6 @@ static bool refuse(struct req *r, const char *where, const char *name)
     return false;
 }
 
-static const char *member_of(const cJSON *body)
-{
-    for (const cJSON *m = cJSON_IsObject(body) ? body->child : NULL; m; m = m->next)
-        if (is_meant(m->string)) return m->string;
-    return NULL;
-}
-
 /* Of an operation that takes no body nothing is read but this. */
 static const char *member_of_unread(struct req *r)
 {
@@ -54,7 +35,7 @@ static const char *member_of_unread(struct req *r)
     char *text = req_alloc(r, len + 1);
     evbuffer_copyout(input, text, len);
     cJSON *body = cJSON_Parse(text);
-    const char *name = member_of(body), *kept = name ? req_strdup(r, name) : NULL;
+    const char *name = dry_run_member(body), *kept = name ? req_strdup(r, name) : NULL;
     cJSON_Delete(body);
     return kept;
 }
@@ -63,7 +44,8 @@ bool dry_run_check(struct req *r)
 {
     if (r->route->method == EVHTTP_REQ_GET) return true;
     for (const struct evkeyval *kv = r->query.tqh_first; kv; kv = kv->next.tqe_next)
-        if (is_meant(kv->key) && !(is_taken(r) && strcasecmp(kv->key, NAME) == 0)) return refuse(r, "query", kv->key);
-    const char *member = *r->route->body ? member_of(r->body) : member_of_unread(r);
+        if (dry_run_is_meant(kv->key) && !(is_taken(r) && strcasecmp(kv->key, NAME) == 0))
+            return refuse(r, "query", kv->key);
+    const char *member = *r->route->body ? dry_run_member(r->body) : member_of_unread(r);
     return member ? refuse(r, "body", member) : true;
 }

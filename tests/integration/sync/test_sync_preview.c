@@ -252,6 +252,10 @@ TEST(test_a_project_can_be_previewed_by_the_api_and_the_command)
     assert_int_not_equal(process_run(argv, env, &output), 0);
     assert_non_null(strstr(output, "neither true nor false"));
     free(output);
+    argv[3] = "--kwargs", argv[4] = "{\"dryRun\":true}";
+    assert_int_not_equal(process_run(argv, env, &output), 0);
+    assert_non_null(strstr(output, "dryRun is no argument"));
+    free(output);
     static const char *const refused[] = {"/api/v1/sync/force/directories?dry_run=true",
                                           "/api/v1/sync/directories?dry_run=true",
                                           "/api/v1/sync/full?dry_run=maybe",
