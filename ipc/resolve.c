@@ -19,7 +19,7 @@ struct resolve {
     struct evdns_getaddrinfo_request *request;
     struct event *turn;
     struct addresses found;
-    bool is_done, has_servers;
+    bool is_done, is_told, has_servers;
     char host[256], why[400];
 };
 
@@ -100,8 +100,17 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
         stop_asking(r);
         return;
     }
-    if (r->fn) r->fn(r->arg, &r->found, r->why);
-    resolve_free(r);
+    if (r->is_told) {
+        resolve_free(r);
+        return;
+    }
+    /* evdns answers by one family while it calls off the question for the other, of which it hears in the next turn of
+     * the loop: a base that goes before leaves that behind. */
+    resolve_fn fn = r->fn;
+    r->fn = NULL;
+    r->is_told = true;
+    evtimer_add(r->turn, &(struct timeval){0});
+    if (fn) fn(r->arg, &r->found, r->why);
 }
 
 static bool resolve_is_address(const char *host)
