@@ -243,7 +243,9 @@ TEST(test_what_is_no_cursor_is_refused)
                                           "?wait=56",
                                           "?wait=-1",
                                           "?types=glass&types=phase",
-                                          "?project=1&project=2"};
+                                          "?project=1&project=2",
+                                          "?project=",
+                                          "?project=%20,"};
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         struct http_reply reply = feed_ask(queries[i], feed.token, NULL);
         if (reply.status != (i == 1 ? 200 : 422)) printf("%s\n", queries[i]);

@@ -200,9 +200,15 @@ void web_changes(struct req *r)
         reply_invalid(r, "query", "types", "enum", "Words out of " CHANGE_TYPE_WORDS ", split by commas");
         return;
     }
+    const char *project = req_arg(r, "project");
+    if (project && strspn(project, " ,") == strlen(project)) {
+        reply_invalid(r, "query", "project", "value_error",
+                      "An identifier or row of a project; several split by commas");
+        return;
+    }
     int64_t wait_s = req_arg_int(r, "wait");
     reader->types = types && *types ? types : NULL;
-    reader->project = req_arg(r, "project");
+    reader->project = project;
     reader->object = req_arg(r, "object");
     reader->left = req_arg_int(r, "limit");
     reader->deadline_ms = mono_ms() + wait_s * 1000;
