@@ -34,7 +34,8 @@ static unsigned chance(unsigned below)
     "CREATE TABLE Glass (GlassID, InsertionID, Name, Price);"
 
 /* The first two differ in nothing but the order in which pages are given out, the third in a column's name, the fourth
- * in where indexes are; the last is known to the planner by its statistics. */
+ * in where indexes are; the fifth is known to the planner by its statistics, and the others have keys, columns, views
+ * and triggers of other sorts. */
 static const char *const schemas[] = {
     TABLES "CREATE TABLE Profiles (ArticleCode, Amount, Length); CREATE TABLE Articles (ArticleCode, Amount, Price)",
     TABLES "CREATE TABLE Articles (ArticleCode, Amount, Price); CREATE TABLE Profiles (ArticleCode, Amount, Length)",
@@ -42,9 +43,16 @@ static const char *const schemas[] = {
     TABLES "CREATE TABLE Profiles (ArticleCode PRIMARY KEY, Amount, Length); CREATE INDEX i ON Glass (Name, GlassID)",
     TABLES "CREATE INDEX i ON Glass (GlassID); CREATE INDEX k ON Glass (Name, Price); INSERT INTO Glass VALUES (1, 2, "
            "3, 4), (1, 3, 4, 5); ANALYZE",
+    TABLES "CREATE TABLE Profiles (ArticleCode PRIMARY KEY, Amount, Length) WITHOUT ROWID; CREATE TABLE Articles "
+           "(ArticleCode, Amount, Price, Length AS (Amount || Price), Units AS (Amount * 2) STORED)",
+    TABLES
+    "CREATE TABLE Profiles (ArticleCode, Amount, Length); CREATE VIEW Articles AS SELECT * FROM Profiles; CREATE "
+    "TRIGGER t AFTER INSERT ON Profiles BEGIN INSERT INTO Glass VALUES (1, 2, NEW.Amount, 4); END",
+    TABLES "CREATE TABLE Articles (ArticleCode COLLATE NOCASE, Amount REAL, Price TEXT, PRIMARY KEY (Price, "
+           "ArticleCode)) WITHOUT ROWID; CREATE TABLE \"view\" (x); DROP TABLE \"view\"",
 };
 static const char *const pragmas[] = {"", "PRAGMA page_size=512", "PRAGMA encoding='UTF-16le'",
-                                      "PRAGMA auto_vacuum=FULL"};
+                                      "PRAGMA encoding='UTF-16be'", "PRAGMA auto_vacuum=FULL"};
 
 static void add_rows(struct buf *sql, const char *table, int columns, unsigned most)
 {
@@ -83,7 +91,8 @@ static struct parts_image make(void)
     if (chance(5) == 0) buf_str(&sql, ";DELETE FROM Glass");
     if (chance(9) == 0) buf_str(&sql, ";PRAGMA user_version=7");
     if (strstr(sql.data, "ANALYZE") && chance(2)) buf_str(&sql, ";ANALYZE");
-    struct parts_image file = parts_file_make(pragmas[chance(2) ? 0 : chance(4)], sql.data);
+    struct parts_image file =
+        parts_file_make(pragmas[chance(2) ? 0 : chance(sizeof pragmas / sizeof *pragmas)], sql.data);
     buf_free(&sql);
     return file;
 }
