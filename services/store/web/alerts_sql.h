@@ -4,12 +4,15 @@
 
 #include "services/store/pool.h"
 
-/* (key, severity, cause, first at, seconds after which it is told again) -> "problem" or "again": it is the caller's to
- * tell; "told": somebody has; "silenced". */
+/* (key, severity, cause, first at, seconds after which it is told again, the problem as JSON, JSON list of channels) ->
+ * "problem" or "again": a message for each channel waits from now on; "told": somebody has; "silenced". */
 extern const struct query query_alert_claim;
-extern const struct query query_alert_over;    /* (key) -> the cause, when it is the caller's to tell that it is over */
+extern const struct query query_alert_over; /* (key, JSON list of channels) -> a row when messages wait from now on */
+/* (ids of those that the caller sends, which it goes on to hold, as an array) -> id, channel, kind, problem: of those
+ * that wait the ones that the caller is to send. */
+extern const struct query query_alert_take;
 extern const struct query query_alert_orphans; /* (JSON list of the keys there are) -> keys told that nobody sees now */
-extern const struct query query_alert_note;    /* (kind, key, text, channel, error or NULL) -> nothing */
+extern const struct query query_alert_note;    /* (kind, key, text, channel, error or NULL, id or NULL) -> nothing */
 /* JSON */
 extern const struct query query_alerts_open;    /* () -> problems that were told and are not over, by key */
 extern const struct query query_alert_log;      /* (limit) -> what was told, the newest first */

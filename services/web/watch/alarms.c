@@ -74,12 +74,11 @@ static void on_claimed(void *arg, const PGresult *result, const struct err *err)
     struct alarm *m = arg;
     m->call = NULL;
     const char *what = !err && PQntuples(result) ? PQgetvalue(result, 0, 0) : "";
-    bool is_ours = strcmp(what, "problem") == 0 || strcmp(what, "again") == 0;
     m->next_ms = mono_ms() + AGAIN_MS;
     if (err || strcmp(what, "silenced") == 0) return;
     m->is_told = true;
     m->is_own = false;
-    if (is_ours) telling_tell(m->alarms->telling, what, m->problem);
+    telling_take(m->alarms->telling);
 }
 
 static void claim(struct alarm *m)
@@ -87,15 +86,30 @@ static void claim(struct alarm *m)
     struct alarms *a = m->alarms;
     char repeat[24];
     snprintf(repeat, sizeof repeat, "%lld", (long long)conf_int(a->web->conf, SET_ALERT_REPEAT));
-    const char *values[] = {m->key, fact_text(m->problem, "severity"), fact_text(m->problem, "cause"),
-                            fact_text(m->problem, "since"), repeat};
     if (can_claim(a)) {
-        m->call = pool_query(a->web->pool, &query_alert_claim, 5, values, on_claimed, m);
+        char *text = cJSON_PrintUnformatted(m->problem);
+        const char *values[] = {m->key,
+                                fact_text(m->problem, "severity"),
+                                fact_text(m->problem, "cause"),
+                                fact_text(m->problem, "since"),
+                                repeat,
+                                text,
+                                m->is_own ? "[]" : telling_channels(a->telling)};
+        m->call = text ? pool_query(a->web->pool, &query_alert_claim, 7, values, on_claimed, m) : NULL;
+        free(text);
         return;
     }
-    if (m->is_told) return; /* told again when PostgreSQL is back */
+    if (m->is_told) return;
     m->is_told = m->is_own = true;
     telling_tell(a->telling, "problem", m->problem);
+}
+
+/* What was told while PostgreSQL was away it knows from now on, so that the end is told though this process goes. */
+static void hand_over(struct alarms *a)
+{
+    struct alarm *m;
+    LIST_FOREACH(m, &a->list, link)
+        if (m->is_own && !m->call && mono_ms() >= m->next_ms && can_claim(a)) claim(m);
 }
 
 static struct alarm *alarm_of(struct alarms *a, const cJSON *problem)
@@ -147,7 +161,7 @@ static void end_free(struct end *e)
 static void on_over(void *arg, const PGresult *result, const struct err *err)
 {
     struct end *e = arg;
-    if (!err && PQntuples(result) > 0) tell_over(e->alarms, e->key, PQgetvalue(result, 0, 0));
+    if (!err && PQntuples(result) > 0) telling_take(e->alarms->telling);
     end_free(e);
 }
 
@@ -158,7 +172,9 @@ static void end(struct alarms *a, const char *key)
     e->alarms = a;
     e->key = strdup(key);
     LIST_INSERT_HEAD(&a->ends, e, link);
-    if (!e->key || !pool_query(a->web->pool, &query_alert_over, 1, (const char *[]){key}, on_over, e)) end_free(e);
+    if (!e->key || !pool_query(a->web->pool, &query_alert_over, 2, (const char *[]){key, telling_channels(a->telling)},
+                               on_over, e))
+        end_free(e);
 }
 
 static void end_those_gone(struct alarms *a)
@@ -217,6 +233,7 @@ static void look(evutil_socket_t fd, short what, void *arg)
     struct alarms *a = arg;
     const cJSON *verdict = facts_verdict(a->web->facts), *problem;
     cJSON_ArrayForEach(problem, fact(verdict, "problems")) take_problem(a, problem);
+    hand_over(a);
     end_those_gone(a);
     look_for_orphans(a);
     beat(a, verdict);

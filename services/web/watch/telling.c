@@ -1,5 +1,5 @@
-/* Brings what is to be told to all channels of the settings, tries again what was not taken, and keeps what became of
- * it (alert_log; while PostgreSQL is away in memory). See telling.h. */
+/* See telling.h. Messages of one problem go out one after the other, those of one channel, so that its end comes last.
+ */
 #include "services/web/watch/telling.h"
 
 #include <stdio.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "conf/buf.h"
 #include "conf/log.h"
 #include "services/alert/channels.h"
 #include "services/store/pool.h"
@@ -17,10 +18,12 @@
 #define TRIES_MAX 8 /* the last one about eight minutes after the first */
 #define WAIT_S    4 /* before the second; each wait is twice the one before */
 #define NOTES_MAX 200
+#define TAKE_S    5 /* between two looks for what waits; a quarter of the time for which it is held */
 
 struct alarm_message {
     struct telling *telling;
     enum channel channel;
+    char id[24]; /* in alert_outbox; "" = it is only here */
     char kind[12];
     cJSON *problem; /* NULL: a test */
     char *line;
@@ -46,8 +49,10 @@ struct telling {
     int count;                 /* those that are over, and not noted yet, among them */
     char fault[CHANNELS][400]; /* of the last try; "" = it was taken */
     char beat_fault[240];      /* of the last call; "" = it was taken */
-    struct event *timer;
-    bool is_noting;
+    struct event *timer, *take_timer;
+    struct pool_call *take;
+    bool is_noting, is_asked_again; /* the latter: to take, while it was being taken */
+    char channels[40];
 };
 
 static void message_free(struct alarm_message *m)
@@ -60,14 +65,22 @@ static void message_free(struct alarm_message *m)
     free(m);
 }
 
+static bool can_write(const struct web *web)
+{
+    return web->pool && web->verdict->is_db_up && web->verdict->migrations.state == MIGRATIONS_DONE;
+}
+
 /* ---- what became of it ---- */
 
 static void on_noted(void *arg, const PGresult *result, const struct err *err)
 {
     (void)result;
     struct alarm_message *m = arg;
-    m->telling->is_noting = false;
-    if (!err) message_free(m);
+    struct telling *t = m->telling;
+    t->is_noting = false;
+    if (err) return;
+    message_free(m);
+    telling_take(t); /* the next of its problem may go */
 }
 
 /* One after the other, in order; while PostgreSQL is away they wait. */
@@ -75,16 +88,18 @@ static void note(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     struct telling *t = arg;
-    struct web *web = t->web;
     struct alarm_message *m;
-    if (t->is_noting || !web->pool || !web->verdict->is_db_up || web->verdict->migrations.state != MIGRATIONS_DONE)
-        return;
+    if (t->is_noting || !can_write(t->web)) return;
     TAILQ_FOREACH(m, &t->messages, link)
         if (m->is_over) break;
     if (!m) return;
-    const char *values[] = {m->kind, m->problem ? fact_text(m->problem, "key") : "", m->line, channel_name(m->channel),
-                            *m->why ? m->why : NULL};
-    t->is_noting = pool_query(web->pool, &query_alert_note, 5, values, on_noted, m) != NULL;
+    const char *values[] = {m->kind,
+                            m->problem ? fact_text(m->problem, "key") : "",
+                            m->line,
+                            channel_name(m->channel),
+                            *m->why ? m->why : NULL,
+                            *m->id ? m->id : NULL};
+    t->is_noting = pool_query(t->web->pool, &query_alert_note, 6, values, on_noted, m) != NULL;
 }
 
 static void end_test(struct alarm_message *m)
@@ -109,8 +124,22 @@ static void note_fault(const struct alarm_message *m)
     if (*m->why) snprintf(fault, sizeof m->telling->fault[0], "%s: %s", channel_name(m->channel), m->why);
 }
 
+static bool is_same(const struct alarm_message *a, const struct alarm_message *b)
+{
+    return !a->is_over && !b->is_over && a->channel == b->channel && a->problem && b->problem &&
+           strcmp(fact_text(a->problem, "key"), fact_text(b->problem, "key")) == 0;
+}
+
+static void send_next(const struct alarm_message *m)
+{
+    struct alarm_message *next = TAILQ_NEXT(m, link);
+    while (next && !is_same(m, next)) next = TAILQ_NEXT(next, link);
+    if (next) event_add(next->timer, &(struct timeval){0});
+}
+
 static void is_over(struct alarm_message *m)
 {
+    send_next(m);
     m->is_over = true;
     note_fault(m);
     if (*m->why)
@@ -143,33 +172,103 @@ static void send_it(evutil_socket_t fd, short what, void *arg)
         on_sent(m, err.text);
 }
 
-static void put(struct telling *t, enum channel channel, const char *kind, const cJSON *problem,
-                struct channels_test *test)
+static bool is_first(struct alarm_message *m)
+{
+    struct alarm_message *before = TAILQ_PREV(m, message_list, link);
+    while (before && !is_same(m, before)) before = TAILQ_PREV(before, message_list, link);
+    return !before;
+}
+
+/* NULL without room; id: in alert_outbox, NULL when it is not there. */
+static struct alarm_message *put(struct telling *t, enum channel channel, const char *kind, const cJSON *problem,
+                                 const char *id)
 {
     struct alarm_message *m = t->count < NOTES_MAX ? calloc(1, sizeof *m) : NULL;
     char *line = m ? alert_line(kind, problem) : NULL;
     if (!line) {
         free(m);
         log_error("no room to tell of a problem (%s): %s", kind, fact_text(problem, "cause"));
-        if (test) test->waiting--;
-        return;
+        return NULL;
     }
     m->telling = t;
     m->channel = channel;
     m->line = line;
-    m->test = test;
     m->problem = problem ? cJSON_Duplicate(problem, true) : NULL;
     m->timer = evtimer_new(t->web->base, send_it, m);
     snprintf(m->kind, sizeof m->kind, "%s", kind);
+    snprintf(m->id, sizeof m->id, "%s", id ? id : "");
     TAILQ_INSERT_TAIL(&t->messages, m, link);
     t->count++;
-    event_add(m->timer, &(struct timeval){0}); /* not from within the caller */
+    if (is_first(m)) event_add(m->timer, &(struct timeval){0}); /* not from within the caller */
+    return m;
 }
 
 void telling_tell(struct telling *t, const char *kind, const cJSON *problem)
 {
     for (int i = 0; i < CHANNELS; i++)
         if (channel_is_set(t->web->conf, (enum channel)i)) put(t, (enum channel)i, kind, problem, NULL);
+}
+
+const char *telling_channels(struct telling *t)
+{
+    int n = 0;
+    for (int i = 0; i < CHANNELS; i++)
+        if (channel_is_set(t->web->conf, (enum channel)i))
+            n += snprintf(t->channels + n, sizeof t->channels - (size_t)n, "%s\"%s\"", n ? "," : "[",
+                          channel_name((enum channel)i));
+    snprintf(t->channels + n, sizeof t->channels - (size_t)n, "%s", n ? "]" : "[]");
+    return t->channels;
+}
+
+/* ---- what waits in PostgreSQL ---- */
+
+static void take_row(struct telling *t, const PGresult *result, int row)
+{
+    const char *name = PQgetvalue(result, row, 1);
+    cJSON *problem = cJSON_Parse(PQgetvalue(result, row, 3));
+    int channel = 0;
+    while (channel < CHANNELS - 1 && strcmp(channel_name((enum channel)channel), name) != 0) channel++;
+    put(t, (enum channel)channel, PQgetvalue(result, row, 2), problem, PQgetvalue(result, row, 0));
+    cJSON_Delete(problem);
+}
+
+static void on_taken(void *arg, const PGresult *result, const struct err *err)
+{
+    struct telling *t = arg;
+    bool is_asked_again = t->is_asked_again;
+    t->take = NULL;
+    t->is_asked_again = false;
+    for (int i = 0; !err && i < PQntuples(result); i++) take_row(t, result, i);
+    if (!err && is_asked_again) telling_take(t);
+}
+
+void telling_take(struct telling *t)
+{
+    struct alarm_message *m;
+    struct buf ids = {0};
+    t->is_asked_again = t->take != NULL;
+    if (t->take || !can_write(t->web)) return;
+    buf_char(&ids, '{');
+    TAILQ_FOREACH(m, &t->messages, link)
+        if (*m->id) buf_printf(&ids, "%s%s", ids.len > 1 ? "," : "", m->id);
+    buf_str(&ids, "}");
+    if (ids.data) t->take = pool_query(t->web->pool, &query_alert_take, 1, (const char *[]){ids.data}, on_taken, t);
+    buf_free(&ids);
+}
+
+static void on_take(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    telling_take(arg);
+}
+
+static void put_test(struct telling *t, enum channel channel, struct channels_test *test)
+{
+    struct alarm_message *m = put(t, channel, "test", NULL, NULL);
+    if (m)
+        m->test = test;
+    else
+        test->waiting--;
 }
 
 int telling_test(struct telling *t, alarms_test_fn fn, void *arg, struct err *err)
@@ -183,7 +282,7 @@ int telling_test(struct telling *t, alarms_test_fn fn, void *arg, struct err *er
     if (!test) return err_set(err, ERR_NOMEM, "no memory for a test");
     *test = (struct channels_test){.waiting = channels, .results = cJSON_CreateArray(), .fn = fn, .arg = arg};
     for (int i = 0; i < CHANNELS; i++)
-        if (channel_is_set(t->web->conf, (enum channel)i)) put(t, (enum channel)i, "test", NULL, test);
+        if (channel_is_set(t->web->conf, (enum channel)i)) put_test(t, (enum channel)i, test);
     return 0;
 }
 
@@ -229,8 +328,10 @@ struct telling *telling_new(struct web *web)
     TAILQ_INIT(&t->messages);
     t->courier = telling_is_on(web) ? courier_new(web->base) : NULL;
     t->timer = event_new(web->base, -1, EV_PERSIST, note, t);
+    t->take_timer = event_new(web->base, -1, EV_PERSIST, on_take, t);
     if (t->courier && t->timer) event_add(t->timer, &(struct timeval){.tv_sec = 1});
-    if ((t->courier || !telling_is_on(web)) && t->timer) return t;
+    if (t->courier && t->take_timer) event_add(t->take_timer, &(struct timeval){.tv_sec = TAKE_S});
+    if ((t->courier || !telling_is_on(web)) && t->timer && t->take_timer) return t;
     telling_free(t);
     return NULL;
 }
@@ -240,6 +341,7 @@ void telling_free(struct telling *t)
     if (!t) return;
     courier_free(t->courier);
     if (t->timer) event_free(t->timer);
+    if (t->take_timer) event_free(t->take_timer);
     for (struct alarm_message *m; (m = TAILQ_FIRST(&t->messages)) != NULL;) message_free(m);
     free(t);
 }

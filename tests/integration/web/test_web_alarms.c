@@ -1,19 +1,30 @@
 /* Operators are told by a real mail server (aiosmtpd) and a real HTTP receiver: of a problem that lasts, once, and when
- * it is over; also while PostgreSQL is away; by one of two web processes; not while it is silenced. */
+ * it is over; also while PostgreSQL is away; by one of two web processes, and by another one when it is killed before
+ * the receiver takes it; not while it is silenced. */
 #include "tests/support/web.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct web_server web, second;
 static struct process receiver;
 static char seen[300], hook[200], smtp[200], beat[200];
+static const char *const env[] = {hook,
+                                  smtp,
+                                  beat,
+                                  "ALERT_EMAIL_TO=ops@example.org, boss@example.org",
+                                  "ALERT_EMAIL_FROM=logikald@example.org",
+                                  "ALERT_AFTER_SECONDS=1",
+                                  "HEARTBEAT_SECONDS=5",
+                                  "LOGIKAL_API_BASE_URL=http://u:pass-in-url@127.0.0.1:1/api?api_key=key-in-url",
+                                  NULL};
 
 /* Mail and calls are lines of one file: "mail TO SUBJECT", "post BODY", "get PATH". */
 static const char program[] =
-    "import sys, email, email.header, http.server, threading, time\n"
+    "import os, sys, email, email.header, http.server, threading, time\n"
     "from aiosmtpd.controller import Controller\n"
     "out = open(sys.argv[1], 'a', buffering=1)\n"
     "class Mail:\n"
@@ -29,6 +40,8 @@ static const char program[] =
     "        body = self.rfile.read(int(self.headers['Content-Length'])).decode()\n"
     "        if self.path == '/flaky' and Hook.refusals < 1:\n"
     "            Hook.refusals += 1; self.send_response(503)\n"
+    "        elif os.path.exists(sys.argv[1] + '.down'):\n"
+    "            out.write('refused %s\\n' % body); self.send_response(503)\n"
     "        else:\n"
     "            out.write('post %s\\n' % body); self.send_response(200)\n"
     "        self.send_header('Content-Length', '0'); self.end_headers()\n"
@@ -46,6 +59,24 @@ static int count_of(const char *words)
     FILE *f = fopen(seen, "r");
     while (f && fgets(line, sizeof line, f)) n += strstr(line, words) != NULL;
     if (f) fclose(f);
+    return n;
+}
+
+/* How many posts of the hold were taken; kinds: of the last two. */
+static int posts_of_hold(char kinds_of_last[40])
+{
+    int n = 0;
+    char line[4096], kinds[2][12] = {"", ""};
+    FILE *f = fopen(seen, "r");
+    while (f && fgets(line, sizeof line, f)) {
+        const char *at = strncmp(line, "post", 4) == 0 && strstr(line, "hold:77") ? strstr(line, "\"kind\":\"") : NULL;
+        if (!at) continue;
+        n++;
+        memcpy(kinds[0], kinds[1], sizeof kinds[0]);
+        snprintf(kinds[1], sizeof kinds[1], "%.*s", (int)strcspn(at + 8, "\""), at + 8);
+    }
+    if (f) fclose(f);
+    snprintf(kinds_of_last, 40, "%s %s", kinds[0], kinds[1]);
     return n;
 }
 
@@ -113,10 +144,10 @@ TEST(test_test_of_the_channels_by_api_and_command)
     if (reply.status != 200 || strstr(reply.body, "error")) fail_msg("%d %s", reply.status, reply.body);
     http_reply_free(&reply);
     assert_int_equal(count_of("A test: this is how problems are told"), before + 2);
-    char *const env[] = {hook, smtp, beat, (char *)"ALERT_EMAIL_TO=ops@example.org", NULL};
+    char *const channels[] = {hook, smtp, beat, (char *)"ALERT_EMAIL_TO=ops@example.org", NULL};
     char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"alert", (char *)"test", NULL};
     char *output = NULL;
-    assert_int_equal(process_run(argv, env, &output), 0);
+    assert_int_equal(process_run(argv, channels, &output), 0);
     assert_non_null(strstr(output, "webhook: taken"));
     assert_non_null(strstr(output, "mail: taken"));
     assert_non_null(strstr(output, "heartbeat: taken"));
@@ -128,6 +159,52 @@ TEST(test_test_of_the_channels_by_api_and_command)
     free(output);
     assert_int_equal(process_run(argv, (char *const[]){NULL}, &output), 78);
     free(output);
+}
+
+static void kill_web(struct web_server *w)
+{
+    process_signal(&w->process, SIGKILL);
+    process_wait(&w->process, 10000);
+}
+
+static int outbox(const char *kind)
+{
+    char sql[200];
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM alert_outbox WHERE key = 'hold:77' AND channel = 'webhook'"
+             " AND kind = '%s'",
+             kind);
+    return (int)pg_int(&web.pg, sql);
+}
+
+/* Its end waits behind it. */
+TEST(test_what_a_killed_process_had_to_tell_is_told_by_another_and_in_order)
+{
+    char down[320], kinds[40];
+    snprintf(down, sizeof down, "%s.down", seen);
+    quiet();
+    WAIT_UNTIL(pg_int(&web.pg, "SELECT count(*) FROM alert_outbox") == 0, 60000);
+    WAIT_UNTIL(pg_int(&web.pg, "SELECT count(*) FROM alert_states WHERE key = 'hold:77'") == 0, 60000);
+    int problems = posts_of_hold(kinds), refused = count_of("refused {");
+    FILE *f = fopen(down, "we");
+    assert_non_null(f);
+    assert_int_equal(fclose(f), 0);
+    hold("open");
+    WAIT_UNTIL(count_of("refused {") > refused && outbox("problem") == 1, 30000);
+    kill_web(&web);
+    kill_web(&second);
+    pg_exec(&web.pg, "UPDATE alert_outbox SET held_until = now()"); /* the time of the dead passes */
+    web_run(&web, env, true);
+    web_run(&second, env, true);
+    refused = count_of("refused {");
+    WAIT_UNTIL(count_of("refused {") > refused, 30000);
+    hold("refused");
+    WAIT_UNTIL(outbox("over") == 1 && outbox("problem") == 1, 60000);
+    assert_int_equal(posts_of_hold(kinds), problems);
+    assert_int_equal(unlink(down), 0);
+    WAIT_UNTIL(posts_of_hold(kinds) == problems + 2, 90000);
+    assert_string_equal(kinds, "problem over");
+    WAIT_UNTIL(pg_int(&web.pg, "SELECT count(*) FROM alert_outbox") == 0, 60000);
 }
 
 TEST(test_without_postgres_nobody_is_silent_and_the_heart_stops)
@@ -161,15 +238,6 @@ FIXTURE(start)
     snprintf(hook, sizeof hook, "ALERT_WEBHOOK_URL=http://127.0.0.1:%d/flaky", http_port);
     snprintf(beat, sizeof beat, "HEARTBEAT_URL=http://127.0.0.1:%d/beat", http_port);
     snprintf(smtp, sizeof smtp, "SMTP_URL=smtp://127.0.0.1:%d", mail_port);
-    const char *const env[] = {hook,
-                               smtp,
-                               beat,
-                               "ALERT_EMAIL_TO=ops@example.org, boss@example.org",
-                               "ALERT_EMAIL_FROM=logikald@example.org",
-                               "ALERT_AFTER_SECONDS=1",
-                               "HEARTBEAT_SECONDS=5",
-                               "LOGIKAL_API_BASE_URL=http://u:pass-in-url@127.0.0.1:1/api?api_key=key-in-url",
-                               NULL};
     web_servers(&web);
     quiet();
     web_run(&web, env, true);
@@ -203,9 +271,11 @@ static void test_no_page_shows_the_password_of_an_address(void **state)
     }
 }
 
-static const struct CMUnitTest tests[] = {cmocka_unit_test(test_no_page_shows_the_password_of_an_address),
-                                          cmocka_unit_test(test_problem_is_told_once_by_one_of_two_and_so_is_its_end),
-                                          cmocka_unit_test(test_silenced_problem_is_not_told),
-                                          cmocka_unit_test(test_test_of_the_channels_by_api_and_command),
-                                          cmocka_unit_test(test_without_postgres_nobody_is_silent_and_the_heart_stops)};
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_no_page_shows_the_password_of_an_address),
+    cmocka_unit_test(test_problem_is_told_once_by_one_of_two_and_so_is_its_end),
+    cmocka_unit_test(test_silenced_problem_is_not_told),
+    cmocka_unit_test(test_test_of_the_channels_by_api_and_command),
+    cmocka_unit_test(test_what_a_killed_process_had_to_tell_is_told_by_another_and_in_order),
+    cmocka_unit_test(test_without_postgres_nobody_is_silent_and_the_heart_stops)};
 TEST_MAIN(tests, start, stop)
