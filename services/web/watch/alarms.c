@@ -13,6 +13,7 @@
 #include "services/web/watch/facts.h"
 #include "services/web/watch/problem.h"
 #include "services/web/watch/telling.h"
+#include "services/web/watch/told_alone.h"
 #include "services/web/watch/verdict.h"
 
 #define LOOK_S     2
@@ -42,6 +43,7 @@ struct alarms {
     struct web *web;
     struct event *timer;
     struct telling *telling;
+    struct told_alone *alone;
     LIST_HEAD(alarm_list, alarm) list;
     LIST_HEAD(end_list, end) ends;
     struct pool_call *orphans;
@@ -69,6 +71,16 @@ static void alarm_free(struct alarm *m)
 
 /* ---- beginning ---- */
 
+static void keep_own(struct alarms *a)
+{
+    struct alarm *m;
+    cJSON *own = cJSON_CreateArray();
+    LIST_FOREACH(m, &a->list, link)
+        if (m->is_own) cJSON_AddItemToArray(own, cJSON_Duplicate(m->problem, true));
+    told_alone_write(a->alone, own);
+    cJSON_Delete(own);
+}
+
 static void on_claimed(void *arg, const PGresult *result, const struct err *err)
 {
     struct alarm *m = arg;
@@ -77,7 +89,10 @@ static void on_claimed(void *arg, const PGresult *result, const struct err *err)
     m->next_ms = mono_ms() + AGAIN_MS;
     if (err || strcmp(what, "silenced") == 0) return;
     m->is_told = true;
-    m->is_own = false;
+    if (m->is_own) {
+        m->is_own = false;
+        keep_own(m->alarms);
+    }
     telling_take(m->alarms->telling);
 }
 
@@ -101,6 +116,7 @@ static void claim(struct alarm *m)
     }
     if (m->is_told) return;
     m->is_told = m->is_own = true;
+    keep_own(a);
     telling_tell(a->telling, "problem", m->problem);
 }
 
@@ -127,6 +143,22 @@ static struct alarm *alarm_of(struct alarms *a, const cJSON *problem)
     m->first_ms = mono_ms();
     LIST_INSERT_HEAD(&a->list, m, link);
     return m;
+}
+
+/* Told by one that is gone. */
+static void take_over(void *arg, const cJSON *problems)
+{
+    struct alarms *a = arg;
+    const cJSON *problem;
+    cJSON_ArrayForEach(problem, problems) {
+        struct alarm *m = alarm_of(a, problem);
+        if (!m || m->is_told) continue;
+        cJSON_Delete(m->problem);
+        m->problem = cJSON_Duplicate(problem, true);
+        m->seen_ms = mono_ms();
+        m->is_told = m->is_own = true;
+    }
+    keep_own(a);
 }
 
 static void take_problem(struct alarms *a, const cJSON *problem)
@@ -182,13 +214,15 @@ static void end_those_gone(struct alarms *a)
     for (struct alarm *m = LIST_FIRST(&a->list), *next; m; m = next) {
         next = LIST_NEXT(m, link);
         if (m->call || mono_ms() - m->seen_ms < GONE_MS) continue;
-        if (m->is_told && m->is_own)
+        bool is_own = m->is_told && m->is_own;
+        if (is_own)
             tell_over(a, m->key, fact_text(m->problem, "cause"));
         else if (m->is_told && !can_claim(a))
             continue; /* whose it is to tell is known later */
         else if (m->is_told)
             end(a, m->key);
         alarm_free(m);
+        if (is_own) keep_own(a);
     }
 }
 
@@ -233,6 +267,7 @@ static void look(evutil_socket_t fd, short what, void *arg)
     struct alarms *a = arg;
     const cJSON *verdict = facts_verdict(a->web->facts), *problem;
     cJSON_ArrayForEach(problem, fact(verdict, "problems")) take_problem(a, problem);
+    told_alone_take(a->alone, take_over, a);
     hand_over(a);
     end_those_gone(a);
     look_for_orphans(a);
@@ -246,8 +281,9 @@ struct alarms *alarms_new(struct web *web)
     a->web = web;
     a->begun_ms = mono_ms();
     a->telling = telling_new(web);
-    if (!a->telling) {
-        free(a);
+    a->alone = told_alone_new(conf_str(web->conf, SET_RUN_DIR));
+    if (!a->telling || !a->alone) {
+        alarms_free(a);
         return NULL;
     }
     a->timer = event_new(web->base, -1, EV_PERSIST, look, a);
@@ -262,6 +298,7 @@ void alarms_free(struct alarms *a)
     for (struct alarm *m; (m = LIST_FIRST(&a->list)) != NULL;) alarm_free(m);
     for (struct end *e; (e = LIST_FIRST(&a->ends)) != NULL;) end_free(e);
     telling_free(a->telling);
+    told_alone_free(a->alone);
     free(a);
 }
 

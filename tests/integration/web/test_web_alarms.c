@@ -3,10 +3,12 @@
  * the receiver takes it; not while it is silenced. */
 #include "tests/support/web.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct web_server web, second;
@@ -223,6 +225,24 @@ TEST(test_without_postgres_nobody_is_silent_and_the_heart_stops)
                30000);
 }
 
+/* Nobody but them knew of it. */
+TEST(test_the_end_of_what_was_told_without_postgres_is_told_though_who_told_it_is_killed)
+{
+    WAIT_UNTIL(count_of("\"kind\":\"over\"") >= 1 && pg_int(&web.pg, "SELECT count(*) FROM alert_states WHERE key ="
+                                                                     " 'PostgreSQL'") == 0,
+               60000);
+    int told = count_of("[logikald] wrong: PostgreSQL: ");
+    pg_kill(&web.pg);
+    WAIT_UNTIL(count_of("[logikald] wrong: PostgreSQL: ") > told, 40000);
+    int over = count_of("[logikald] Over: PostgreSQL: ");
+    kill_web(&web);
+    kill_web(&second);
+    pg_restart(&web.pg);
+    web_run(&web, env, true);
+    web_run(&second, env, true);
+    WAIT_UNTIL(count_of("[logikald] Over: PostgreSQL: ") > over, 60000);
+}
+
 FIXTURE(start)
 {
     char script[300], ports[2][12], *argv[] = {(char *)"/usr/bin/python3", script, seen, ports[0], ports[1], NULL};
@@ -238,6 +258,9 @@ FIXTURE(start)
     snprintf(hook, sizeof hook, "ALERT_WEBHOOK_URL=http://127.0.0.1:%d/flaky", http_port);
     snprintf(beat, sizeof beat, "HEARTBEAT_URL=http://127.0.0.1:%d/beat", http_port);
     snprintf(smtp, sizeof smtp, "SMTP_URL=smtp://127.0.0.1:%d", mail_port);
+    char run_dir[280];
+    snprintf(run_dir, sizeof run_dir, "%.200s/run", support_dir());
+    assert_true(mkdir(run_dir, 0700) == 0 || errno == EEXIST);
     web_servers(&web);
     quiet();
     web_run(&web, env, true);
@@ -277,5 +300,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_silenced_problem_is_not_told),
     cmocka_unit_test(test_test_of_the_channels_by_api_and_command),
     cmocka_unit_test(test_what_a_killed_process_had_to_tell_is_told_by_another_and_in_order),
-    cmocka_unit_test(test_without_postgres_nobody_is_silent_and_the_heart_stops)};
+    cmocka_unit_test(test_without_postgres_nobody_is_silent_and_the_heart_stops),
+    cmocka_unit_test(test_the_end_of_what_was_told_without_postgres_is_told_though_who_told_it_is_killed)};
 TEST_MAIN(tests, start, stop)
