@@ -6,7 +6,10 @@
 #include <stdint.h>
 
 #include "tests/load/load.h"
+#include "tests/support/servers/hooks.h"
 #include "tests/support/shimmed.h"
+
+#define CHAOS_TOKEN "a-token-for-who-watches-0123456789"
 
 struct chaos_usage {
     int supervisor_fds, role_fds[3]; /* of web, worker, beat */
@@ -19,6 +22,7 @@ struct chaos {
     uint64_t seed, random;
     int64_t start_ms, end_ms;
     bool is_verbose; /* CHAOS_VERBOSE: the timeline as it grows, on standard error */
+    bool is_long;    /* there is time for what takes minutes in the end */
     bool is_over;    /* all was well: nothing to tell at exit */
     int faults;      /* that struck */
     int supervisor_kills, deploys;
@@ -26,6 +30,12 @@ struct chaos {
     int server_crashes; /* of PostgreSQL */
     int poisons;        /* messages that kill their runners */
     int64_t pss_peak_kib;
+    struct receiver receiver; /* of the webhook and of alarms */
+    char hook_secret[100], hook_from[120];
+    pid_t watcher;     /* of the verdict */
+    char watched[280]; /* what it has seen */
+    int shown;         /* faults that had to show, and did */
+    int64_t shown_most_ms;
     struct chaos_usage at_first;
     char built[400];          /* where the programs were built */
     char bin[280];            /* the programs under test: copies, so that a deploy can replace them */
@@ -72,6 +82,17 @@ void check_poison(struct chaos *c);
 void upstream_misbehaves(struct chaos *c);
 void upstream_lies(struct chaos *c);
 void upstream_changes(struct chaos *c);
+void upstream_shrinks(struct chaos *c);
+
+/* verdict.c */
+void chaos_must_show(struct chaos *c, const char *words); /* a problem with these words in its cause */
+void watch_begin(struct chaos *c);
+void check_alarms(struct chaos *c); /* with the end */
+
+/* told.c: who is told of changes */
+void told_begin(struct chaos *c);
+void told_calm(struct chaos *c); /* the receiver takes all from now on */
+void check_told(struct chaos *c);
 
 /* usage.c: the processes of the system and what they hold. */
 int usage_processes(int64_t *pss_kib); /* those alive, of all supervisors so far; pss_kib may be NULL */

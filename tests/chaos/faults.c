@@ -11,6 +11,15 @@
 #include "conf/clock.h"
 #include "tests/support/proc.h"
 
+/* A fault goes on for a while, or until the verdict tells it. */
+static void go_on(struct chaos *c, int64_t least_ms, int64_t most_ms, const char *words)
+{
+    if (chaos_random(c, 2))
+        chaos_must_show(c, words);
+    else
+        chaos_pass(c, least_ms, most_ms);
+}
+
 static const char *any_role(struct chaos *c)
 {
     return chaos_roles[chaos_random(c, 3)];
@@ -82,7 +91,7 @@ static void redis_restarts(struct chaos *c)
 {
     chaos_say(c, "redis: kill -9");
     redis_server_kill(&c->sys.redis);
-    chaos_pass(c, 0, 1500);
+    go_on(c, 0, 1500, "Redis: ");
     redis_server_restart(&c->sys.redis);
     chaos_say(c, "redis: back");
 }
@@ -97,7 +106,7 @@ static void redis_pauses(struct chaos *c)
 {
     chaos_say(c, "redis: SIGSTOP");
     kill(c->sys.redis.process.pid, SIGSTOP);
-    chaos_pass(c, 200, 2500);
+    go_on(c, 200, 2500, "Redis: ");
     kill(c->sys.redis.process.pid, SIGCONT);
     chaos_say(c, "redis: SIGCONT");
 }
@@ -105,7 +114,7 @@ static void redis_pauses(struct chaos *c)
 static void redis_full(struct chaos *c)
 {
     redis_says(c, "config set maxmemory 1");
-    chaos_pass(c, 300, 2000);
+    go_on(c, 300, 2000, "Redis takes no writes");
     redis_says(c, "config set maxmemory 0");
 }
 
@@ -113,7 +122,7 @@ static void redis_read_only(struct chaos *c)
 {
     redis_says(c, "config set repl-diskless-load disabled");
     redis_says(c, "replicaof 127.0.0.1 1");
-    chaos_pass(c, 300, 2000);
+    go_on(c, 300, 2000, "Redis takes no writes");
     redis_says(c, "replicaof no one");
 }
 
@@ -128,7 +137,7 @@ static void postgres_restarts(struct chaos *c)
     chaos_say(c, "postgres: crash");
     c->server_crashes++;
     pg_kill(&c->sys.pg);
-    chaos_pass(c, 0, 1500);
+    go_on(c, 0, 1500, "PostgreSQL: ");
     pg_restart(&c->sys.pg);
     chaos_say(c, "postgres: back");
 }
@@ -151,7 +160,7 @@ static void postgres_pauses(struct chaos *c)
 {
     chaos_say(c, "postgres: SIGSTOP");
     signal_postgres(c, SIGSTOP);
-    chaos_pass(c, 500, 4000);
+    go_on(c, 500, 4000, "PostgreSQL: ");
     signal_postgres(c, SIGCONT);
     chaos_say(c, "postgres: SIGCONT");
 }
@@ -202,6 +211,7 @@ static const struct fault {
     {upstream_misbehaves, "upstream faults", 4},
     {upstream_lies, "upstream lies", 4},
     {upstream_changes, "upstream changes", 4},
+    {upstream_shrinks, "upstream shrinks", 2},
     {reload_storm, "HUP storm", 2},
     {log_level_turns, "settings turned", 2},
     {clock_steps, "clock stepped", 3},
@@ -259,6 +269,7 @@ void chaos_calm(struct chaos *c)
     __atomic_store_n(&c->shim.shim->clock_us, 0, __ATOMIC_RELAXED);
     sim_post(&c->sys.sim, "faults/clear", "{}");
     sim_post(&c->sys.sim, "lies/clear", "{}");
+    told_calm(c);
     system_write_config(&c->sys, "");
     kill(c->sys.logikald.pid, SIGHUP);
 }

@@ -5,6 +5,7 @@
 
 #include "conf/buf.h"
 #include "tests/chaos/chaos.h"
+#include "tests/support/sync_truth.h"
 
 #define LIES_MOST 4 /* at once */
 
@@ -65,4 +66,87 @@ void upstream_lies(struct chaos *c)
     chaos_pass(c, 500, 3000);
     if (chaos_random(c, 2)) sim_post(&c->sys.sim, "lies/clear", "{}");
     buf_free(&body);
+}
+
+/* ---- a company that shrinks by a lie alone ---- */
+
+static void make_due(struct chaos *c)
+{
+    chaos_sql(c, "UPDATE object_sync_configs SET last_sync = now() - interval '2 days', last_attempt = NULL");
+}
+
+/* Holds of many directories are the lie's: those of what was really deleted stay open until they are answered. */
+#define HELD_BY_LIE                                                                                                    \
+    "FROM sync_holds WHERE state = 'open' AND directories > 0 AND directories * 2 >="                                  \
+    " (SELECT count(*) FROM directories WHERE deleted_at IS NULL AND parent_id IS NULL)"
+
+static bool is_held(struct chaos *c)
+{
+    return pg_int(&c->sys.pg, "SELECT count(*) " HELD_BY_LIE) > 0;
+}
+
+static char cleared[64]; /* when the lie was told no more, by PostgreSQL's clock */
+
+/* Nor is it remembered as refused: the tree has been read once without the lie. */
+static bool is_held_no_more(struct chaos *c)
+{
+    static int looks;
+    char sql[300];
+    if (++looks % 200 == 0) make_due(c); /* what was begun under the lie has ended by now */
+    snprintf(
+        sql, sizeof sql,
+        "SELECT count(*) FROM sync_runs WHERE scope = 'upstream' AND state NOT IN ('running', 'failed', 'cancelled')"
+        " AND started_at > '%s'",
+        cleared);
+    return pg_int(&c->sys.pg, "SELECT count(*) " HELD_BY_LIE) == 0 && pg_int(&c->sys.pg, sql) > 0;
+}
+
+static void note_time(struct chaos *c, char out[64])
+{
+    char *now = pg_value(&c->sys.pg, "SELECT clock_timestamp()");
+    snprintf(out, 64, "%s", now);
+    free(now);
+}
+
+/* Objects that the upstream has all the time, and that a run has marked that began when the lie was told already. */
+static void check_harm(struct chaos *c, const char *since)
+{
+    struct sync_world world = {.pg = c->sys.pg, .sim = c->sys.sim};
+    struct buf sql = {0};
+    PGconn *conn = pg_connect(&c->sys.pg);
+    truth_load(&world, conn, false);
+    for (int k = TRUTH_PROJECT; k <= TRUTH_ELEVATION; k++) {
+        if (k == TRUTH_PHASE) continue;
+        buf_printf(&sql,
+                   "%s SELECT logikal_id FROM change_items WHERE operation = 'vanished' AND object_type = '%s'"
+                   " AND run_id IN (SELECT id FROM sync_runs WHERE started_at > '%s') AND logikal_id IN (SELECT",
+                   sql.len ? " UNION ALL" : "", truth_kinds[k].what, since);
+        buf_printf(&sql, " c1 FROM (%s) u (c1", truth_kinds[k].upstream);
+        for (int i = 2; i <= truth_kinds[k].columns; i++) buf_printf(&sql, ", c%d", i);
+        buf_str(&sql, "))");
+    }
+    PGresult *r = PQexec(conn, sql.data);
+    if (PQresultStatus(r) != PGRES_TUPLES_OK) chaos_fail(c, "%s", PQerrorMessage(conn));
+    if (PQntuples(r) > 0)
+        chaos_fail(c, "%d living objects were marked by a lie, %s among them", PQntuples(r), PQgetvalue(r, 0, 0));
+    PQclear(r);
+    PQfinish(conn);
+    buf_free(&sql);
+}
+
+/* Logikal lists no directory any more: held, told, and nobody is harmed; let go when it does again, or answered. */
+void upstream_shrinks(struct chaos *c)
+{
+    char since[64];
+    note_time(c, since);
+    chaos_say(c, "upstream: lists no directory any more");
+    sim_post(&c->sys.sim, "lies", "{\"lies\":[{\"name\":\"empty\",\"where\":\"directory\"}]}");
+    make_due(c);
+    chaos_wait(c, "what is missing to be held", is_held);
+    chaos_must_show(c, "Not believed to be gone");
+    check_harm(c, since);
+    sim_post(&c->sys.sim, "lies/clear", "{}");
+    if (chaos_random(c, 2)) chaos_sql(c, "SELECT logikald_hold_decide(id, 'refuse', 'chaos') " HELD_BY_LIE);
+    make_due(c);
+    chaos_wait(c, "what is there again to be held no more", is_held_no_more);
 }

@@ -334,6 +334,8 @@ void check_end(struct chaos *c)
     wait_for(c, "the leases of the dead to run out", is_no_lease_held, WAIT_MS);
     make_all_due(c);
     wait_for(c, "the sessions of the dead to be logged out", is_no_session_noted, WAIT_MS);
+    check_told(c);
+    check_alarms(c);
     system_stop(&c->sys);
     check_leaks(c);
     check_sanitizers(c);

@@ -125,7 +125,7 @@ static void prepare(struct chaos *c)
 
 void chaos_boot(struct chaos *c)
 {
-    char log[300], asan[1000], ubsan[600];
+    char log[300], asan[1000], ubsan[600], alarms[120];
     const char *env[] = {"BACKGROUND_SYNC_ENABLED=true",
                          "DIAGNOSTIC_TASKS=true",
                          "WORKER_LEASE_SECONDS=4",
@@ -138,6 +138,13 @@ void chaos_boot(struct chaos *c)
                          "RATE_LIMIT_PER_HOUR=0",
                          "STOP_TIMEOUT_SECONDS=20",
                          "FORCED_SYNC_TIMEOUT_SECONDS=20",
+                         "METRICS_TOKEN=" CHAOS_TOKEN,
+                         "ALERT_SEVERITY=look",
+                         "ALERT_AFTER_SECONDS=3",
+                         "WEBHOOK_ALLOW_NETWORKS=127.0.0.0/8",
+                         "WEBHOOK_TICK_SECONDS=1",
+                         "WEBHOOK_TIMEOUT_SECONDS=2",
+                         alarms,
                          c->shim.preload,
                          c->shim.file,
                          asan,
@@ -145,6 +152,7 @@ void chaos_boot(struct chaos *c)
                          log,
                          NULL};
     snprintf(log, sizeof log, "LOG_FILE=%s", c->log);
+    snprintf(alarms, sizeof alarms, "ALERT_WEBHOOK_URL=%s/moods/alarms", c->receiver.url);
     snprintf(asan, sizeof asan, "%s:quarantine_size_mb=8:log_path=%s", c->shim.sanitizer, c->sanitizer_logs);
     snprintf(ubsan, sizeof ubsan, "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:log_path=%s", c->sanitizer_logs);
     system_run(&c->sys, "", env);
@@ -187,9 +195,17 @@ int main(int argc, char **argv)
                                        "--delay",
                                        "auth=150,list=10,project=10,parts=15,thumbnail=5",
                                        NULL};
-    static const struct load_plan plan[] = {
-        {LOAD_EFFECTS, 15}, {LOAD_ADDER, 50},   {LOAD_READER, 10},  {LOAD_READER, 15},  {LOAD_READER, 20},
-        {LOAD_WRITER, 200}, {LOAD_WATCHER, 50}, {LOAD_WATCHER, 90}, {LOAD_SYNCER, 700}, {0, 0}};
+    static const struct load_plan plan[] = {{LOAD_EFFECTS, 15},
+                                            {LOAD_ADDER, 50},
+                                            {LOAD_READER, 10},
+                                            {LOAD_READER, 15},
+                                            {LOAD_READER, 20},
+                                            {LOAD_WRITER, 200},
+                                            {LOAD_WATCHER, 50},
+                                            {LOAD_WATCHER, 90},
+                                            {LOAD_SYNCER, 700},
+                                            {LOAD_FOLLOWER, 20},
+                                            {0, 0}};
     c.start_ms = mono_ms();
     told = &c;
     owner = getpid();
@@ -198,11 +214,15 @@ int main(int argc, char **argv)
     setenv("LOGIKALD_BUILD_DIR", c.bin, 1);
     support_take_build_dir();
     system_servers(&c.sys, tree);
+    receiver_start(&c.receiver);
     chaos_boot(&c);
     check_start(&c);
     c.load.has_follow_ups = true;
     load_open(&c.load, &c.sys);
+    told_begin(&c);
+    watch_begin(&c);
     load_start(&c.load, plan);
+    c.is_long = seconds >= 300;
     c.end_ms = mono_ms() + seconds * 1000;
     while (mono_ms() < c.end_ms || !chaos_struck_all()) {
         chaos_strike(&c);
@@ -215,6 +235,7 @@ int main(int argc, char **argv)
     if (!load_stop(&c.load)) chaos_fail(&c, "a client of the load ended with an error");
     check_end(&c);
     system_end(&c.sys);
+    receiver_kill(&c.receiver);
     c.is_over = true;
     printf("1 passed, 0 failed\n");
     buf_free(&timeline);

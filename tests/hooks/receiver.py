@@ -7,12 +7,15 @@ Prints the port. Each request is a line of JSON in DIRECTORY/log; DIRECTORY/port
 /ok /fails/N (500 N times, then 200) /busy/SECONDS (429 with Retry-After once, then 200) /busy-date/SECONDS (the same as a
 date) /gone (410) /moved (302 to /trap) /hang /drip (a body byte by byte) /endless (a body without end) /head (a head
 without end) /reset (cuts the connection) /reset-after/N (takes N, cuts the next, then takes) /lies (a Content-Length that
-is not true) /slow/SECONDS /down (500 while DIRECTORY/down exists) /garbage (no HTTP)."""
+is not true) /slow/SECONDS /down (500 while DIRECTORY/down exists) /garbage (no HTTP) /moods/SEED (now and then refuses,
+hangs, cuts the connection before or after it has taken the request, or is slow; the same message twice at most, and not
+while DIRECTORY/calm exists; how far it has read the feed is DIRECTORY/next)."""
 import base64
 import email.utils
 import http.server
 import json
 import os
+import random
 import socket
 import ssl
 import struct
@@ -23,6 +26,15 @@ import time
 directory = sys.argv[1]
 lock = threading.Lock()
 counts = {}
+moods = random.Random(0)
+taken = set()
+
+
+def replace(name, text):
+    path = os.path.join(directory, name)
+    with open(path + ".new", "w") as f:
+        f.write(text)
+    os.rename(path + ".new", path)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -42,6 +54,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with lock:
             counts[self.path] = counts.get(self.path, 0) + 1
             return counts[self.path]
+
+    def mood(self, body):
+        """Refused at most twice in a row, of a message and of a path: what comes third is taken."""
+        key = (self.path, self.headers.get("webhook-id"))
+        with lock:
+            counts[key] = counts.get(key, 0) + 1
+            is_bad = not os.path.exists(os.path.join(directory, "calm")) and counts[key] < 3 and moods.random() < 0.25
+            if not is_bad:
+                counts[key] = 0
+            mood = moods.choice(["refuses", "hangs", "cuts", "forgets", "slow"]) if is_bad else "takes"
+        self.note(body, mood in ("takes", "forgets", "slow"))
+        data = json.loads(body).get("data", {})
+        if mood in ("takes", "forgets", "slow") and "next" in data:
+            with lock:
+                if key not in taken:
+                    replace("next", data["next"])
+                taken.add(key)
+        if mood == "refuses":
+            self.answer(500)
+        elif mood in ("cuts", "forgets"):
+            self.cut()
+        elif mood == "hangs":
+            time.sleep(10)
+        else:
+            time.sleep(0.5 if mood == "slow" else 0)
+            self.answer(200)
 
     def answer(self, status, body=b"", **headers):
         self.send_response(status)
@@ -63,6 +101,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         words = self.path.split("?")[0].strip("/").split("/")
+        if words[0] == "moods":
+            self.mood(body)
+            return
         kind, number, n = words[0], float(words[1]) if len(words) > 1 else 0, self.count()
         refused = {"fails": n <= number, "busy": n == 1, "busy-date": n == 1, "reset-after": n == number + 1,
                    "down": os.path.exists(os.path.join(directory, "down"))}.get(
@@ -121,7 +162,5 @@ if len(sys.argv) > 3:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[2], sys.argv[3])
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-with open(kept + ".new", "w") as f:
-    f.write(str(server.server_port))
-os.rename(kept + ".new", kept)
+replace("port", str(server.server_port))
 server.serve_forever()

@@ -43,6 +43,10 @@ int writer_run(struct load_client *c);
 int watcher_run(struct load_client *c);
 int syncer_run(struct load_client *c);
 int adder_run(struct load_client *c);
+int follower_run(struct load_client *c);
 int effects_run(struct load_client *c);
+
+/* An answer of GET /api/v1/changes, as the follower writes it down; false: it is none. */
+bool follower_note(FILE *out, const cJSON *page);
 
 #endif

@@ -13,10 +13,10 @@
 #include "tests/support/support_internal.h"
 #include "tests/support/web.h"
 
-const char *const load_names[LOAD_KINDS] = {"reads", "writes", "streams", "forced syncs", "results", "effects"};
+const char *const load_names[LOAD_KINDS] = {"reads", "writes", "streams", "forced syncs", "results", "feed", "effects"};
 
-static int (*const runs[LOAD_KINDS])(struct load_client *c) = {reader_run, writer_run, watcher_run,
-                                                               syncer_run, adder_run,  effects_run};
+static int (*const runs[LOAD_KINDS])(struct load_client *c) = {reader_run, writer_run,   watcher_run, syncer_run,
+                                                               adder_run,  follower_run, effects_run};
 
 /* A client that may read and sync, and an administrator. */
 static void log_in(struct load *l)
@@ -42,6 +42,7 @@ void load_open(struct load *l, struct system *sys)
     l->shared = mmap(NULL, sizeof *l->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (l->shared == MAP_FAILED) fail_msg("no shared memory");
     support_format(l->ledger, sizeof l->ledger, "%s/ledger", support_dir());
+    support_format(l->feed, sizeof l->feed, "%s/feed", support_dir());
     support_format(l->complaints, sizeof l->complaints, "%s/complaints", support_dir());
     support_format(l->stop_file, sizeof l->stop_file, "%s/stop", support_dir());
     log_in(l);

@@ -13,12 +13,13 @@
 #include "tests/support/system.h"
 
 enum load_kind {
-    LOAD_READER,  /* lists, pages and health, as stranger, client and administrator, with and without ETag */
-    LOAD_WRITER,  /* changes an interval, leaves a directory out of the sync, and reads both back */
-    LOAD_WATCHER, /* opens the stream of events, reads for a while, closes it */
-    LOAD_SYNCER,  /* forces syncs and waits for their result */
-    LOAD_ADDER,   /* tasks whose results are awaited */
-    LOAD_EFFECTS, /* tasks whose effects are counted in the end: the ids that Redis accepted are in the ledger */
+    LOAD_READER,   /* lists, pages and health, as stranger, client and administrator, with and without ETag */
+    LOAD_WRITER,   /* changes an interval, leaves a directory out of the sync, and reads both back */
+    LOAD_WATCHER,  /* opens the stream of events, reads for a while, closes it */
+    LOAD_SYNCER,   /* forces syncs and waits for their result */
+    LOAD_ADDER,    /* tasks whose results are awaited */
+    LOAD_FOLLOWER, /* follows the feed of changes by its cursor, and writes down what it is told */
+    LOAD_EFFECTS,  /* tasks whose effects are counted in the end: the ids that Redis accepted are in the ledger */
     LOAD_KINDS
 };
 extern const char *const load_names[LOAD_KINDS];
@@ -49,6 +50,7 @@ struct load {
     char client[1100];     /* token of a client that may read and sync */
     char admin[80];        /* of an administrator */
     char ledger[280], complaints[280], stop_file[280];
+    char feed[280]; /* of the follower: "CURSOR type operation row" for each change, "= CURSOR" for each answer */
     pid_t pids[LOAD_CLIENTS];
     int clients;
 };

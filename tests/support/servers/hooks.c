@@ -107,3 +107,13 @@ void receiver_verify(const struct receiver *r, const char *const secrets[])
         free(output);
     }
 }
+
+char *receiver_forged(const struct receiver *r, const char *secret, int clock_seconds)
+{
+    char log[300], clock[40];
+    char *argv[] = {"/usr/bin/python3", "tests/hooks/hmac_check.py", log, (char *)secret, NULL}, *output = NULL;
+    drop_gets(r, log);
+    snprintf(clock, sizeof clock, "HMAC_CLOCK_SECONDS=%d", clock_seconds);
+    if (process_run(argv, (char *[]){clock, NULL}, &output) == 0) output[0] = 0;
+    return output;
+}
