@@ -95,7 +95,7 @@ static bool is_held_no_more(struct chaos *c)
     if (++looks % 200 == 0) make_due(c); /* what was begun under the lie has ended by now */
     snprintf(
         sql, sizeof sql,
-        "SELECT count(*) FROM sync_runs WHERE scope = 'upstream' AND state NOT IN ('running', 'failed', 'cancelled')"
+        "SELECT count(*) FROM sync_runs WHERE scope = 'tree' AND state NOT IN ('running', 'failed', 'cancelled')"
         " AND started_at > '%s'",
         cleared);
     return pg_int(&c->sys.pg, "SELECT count(*) " HELD_BY_LIE) == 0 && pg_int(&c->sys.pg, sql) > 0;

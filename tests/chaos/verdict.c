@@ -68,7 +68,7 @@ void chaos_must_show(struct chaos *c, const char *words)
 static void watch(struct chaos *c, FILE *out)
 {
     for (;; usleep(250000)) {
-        int port = __atomic_load_n(&c->load.shared->port, __ATOMIC_SEQ_CST);
+        int port = atomic_load(&c->load.shared->port);
         cJSON *v = port ? verdict(port) : NULL;
         const cJSON *p;
         fprintf(out, "%" PRId64 "\t%s", wall_ms(), v ? "" : "-");
