@@ -84,8 +84,9 @@ void upstream_lies(struct chaos *c);
 void upstream_changes(struct chaos *c);
 void upstream_shrinks(struct chaos *c);
 
-/* verdict.c */
-void chaos_must_show(struct chaos *c, const char *words); /* a problem with these words in its cause */
+/* verdict.c: what the verdict says, and the alarms */
+void chaos_must_show(struct chaos *c, const char *words);                /* a problem with these words in its cause */
+void chaos_must_show_while(struct chaos *c, const char *words, int pid); /* or the process is gone before */
 void watch_begin(struct chaos *c);
 void check_alarms(struct chaos *c); /* with the end */
 

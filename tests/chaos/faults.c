@@ -48,6 +48,7 @@ static void hang_role(struct chaos *c)
     chaos_say(c, "SIGSTOP %s (%d)", role, pid);
     c->web_deaths += strcmp(role, "web") == 0;
     if (pid > 0) kill(pid, SIGSTOP);
+    if (pid > 0 && strcmp(role, "web") != 0) chaos_must_show_while(c, "is stopped by a signal (SIGSTOP)", pid);
 }
 
 /* A process whose parent is the worker. */

@@ -9,8 +9,28 @@
 
 #define LIES_MOST 4 /* at once */
 
+static void make_due(struct chaos *c)
+{
+    chaos_sql(c, "UPDATE object_sync_configs SET last_sync = now() - interval '2 days', last_attempt = NULL");
+}
+
+/* Every call is refused, until that is told. */
+static void refuse_all(struct chaos *c)
+{
+    chaos_say(c, "upstream: 503 to all");
+    sim_post(&c->sys.sim, "faults", "{\"rules\":[{\"endpoint\":\"*\",\"kind\":\"status\",\"status\":503}]}");
+    make_due(c);
+    chaos_must_show(c, "Logikal answered 503");
+    sim_post(&c->sys.sim, "faults/clear", "{}");
+    make_due(c);
+}
+
 void upstream_misbehaves(struct chaos *c)
 {
+    if (chaos_random(c, 3) == 0) {
+        refuse_all(c);
+        return;
+    }
     static const char *const kinds[] = {"status", "cut", "garbage", "truncate", "expire", "locked", "slow"};
     char rule[200];
     snprintf(rule, sizeof rule,
@@ -70,11 +90,6 @@ void upstream_lies(struct chaos *c)
 
 /* ---- a company that shrinks by a lie alone ---- */
 
-static void make_due(struct chaos *c)
-{
-    chaos_sql(c, "UPDATE object_sync_configs SET last_sync = now() - interval '2 days', last_attempt = NULL");
-}
-
 /* Holds of many directories are the lie's: those of what was really deleted stay open until they are answered. */
 #define HELD_BY_LIE                                                                                                    \
     "FROM sync_holds WHERE state = 'open' AND directories > 0 AND directories * 2 >="                                  \
@@ -93,11 +108,10 @@ static bool is_held_no_more(struct chaos *c)
     static int looks;
     char sql[300];
     if (++looks % 200 == 0) make_due(c); /* what was begun under the lie has ended by now */
-    snprintf(
-        sql, sizeof sql,
-        "SELECT count(*) FROM sync_runs WHERE scope = 'tree' AND state NOT IN ('running', 'failed', 'cancelled')"
-        " AND started_at > '%s'",
-        cleared);
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM sync_runs WHERE scope = 'tree' AND state NOT IN ('running', 'failed', 'cancelled')"
+             " AND started_at > '%s'",
+             cleared);
     return pg_int(&c->sys.pg, "SELECT count(*) " HELD_BY_LIE) == 0 && pg_int(&c->sys.pg, sql) > 0;
 }
 

@@ -45,6 +45,11 @@ static bool has(const cJSON *verdict, const char *words)
 
 void chaos_must_show(struct chaos *c, const char *words)
 {
+    chaos_must_show_while(c, words, 0);
+}
+
+void chaos_must_show_while(struct chaos *c, const char *words, int pid)
+{
     char state[20] = "not answered";
     int64_t begun_ms = mono_ms(), deadline = support_patience(SHOWN_MS);
     for (bool is_shown = false; !is_shown;) {
@@ -52,6 +57,7 @@ void chaos_must_show(struct chaos *c, const char *words)
         if (v) snprintf(state, sizeof state, "%s", text(v, "state"));
         is_shown = has(v, words);
         cJSON_Delete(v);
+        if (!is_shown && pid && kill(pid, 0) != 0) return;
         if (!is_shown && support_late(deadline))
             chaos_fail(c, "the verdict does not tell \"%s\" within %d s; it says: %s", words, SHOWN_MS / 1000, state);
         support_pause();
