@@ -160,6 +160,7 @@ void upstream_shrinks(struct chaos *c)
     chaos_must_show(c, "Not believed to be gone");
     check_harm(c, since);
     sim_post(&c->sys.sim, "lies/clear", "{}");
+    note_time(c, cleared);
     if (chaos_random(c, 2)) chaos_sql(c, "SELECT logikald_hold_decide(id, 'refuse', 'chaos') " HELD_BY_LIE);
     make_due(c);
     chaos_wait(c, "what is there again to be held no more", is_held_no_more);
