@@ -28,7 +28,7 @@ int follower_run(struct load_client *c)
     FILE *out = fopen(c->load->feed, "ae");
     for (; out && !client_is_over(c); client_pause(c)) {
         snprintf(path, sizeof path, "/api/v1/changes?limit=500&since=%s&wait=%d", cursor,
-                 (int)client_random(c, WAIT_MOST + 1));
+                 strcmp(cursor, "now") == 0 ? 0 : (int)client_random(c, WAIT_MOST + 1)); /* where it begins, at once */
         struct call call = {.method = "GET", .path = path, .access = FOR_CLIENTS, .who = CLIENT};
         cJSON *page = client_json(c, &call);
         if (page && !follower_note(out, page)) client_complain(c, "%s: an answer without changes or next", path);
