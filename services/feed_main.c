@@ -56,9 +56,9 @@ static void print_hook(const cJSON *hook)
 static int run_status(struct db *db, int argc, char **argv, struct err *err)
 {
     bool is_json = argc == 1 && strcmp(argv[0], "--json") == 0;
-    const char *values[] = {NULL};
+    const char *values[] = {NULL, NULL};
     if (argc > 0 && !is_json) return -ERR_INPUT;
-    PGresult *r = db_query(db, err, query_webhook_list.sql, 1, values);
+    PGresult *r = db_query(db, err, query_webhook_list.sql, 2, values);
     if (!r) return -ERR_DB;
     cJSON *list = cJSON_Parse(db_text(r, 0, 0));
     const cJSON *hook;
@@ -177,11 +177,24 @@ static int parse_tail(struct tail *t, int argc, char **argv)
     return t->lines > 0 && t->lines <= LINES_MAX && is_object ? 0 : -ERR_INPUT;
 }
 
+/* Of a project that nobody knows nothing would ever come. */
+static int look_for_project(struct db *db, const struct tail *t, struct err *err)
+{
+    if (!t->project) return 0;
+    PGresult *r = db_query(db, err, query_changes_unknown.sql, 1, (const char *[]){t->project});
+    if (!r) return -ERR_DB;
+    const char *unknown = db_text(r, 0, 0);
+    int rc = *unknown ? err_set(err, ERR_NOT_FOUND, "no project is known as %.200s", unknown) : 0;
+    PQclear(r);
+    return rc;
+}
+
 static int run_tail(struct db *db, int argc, char **argv, struct err *err)
 {
     struct tail t = {.lines = TAIL_LINES};
     if (parse_tail(&t, argc, argv) < 0) return -ERR_INPUT;
-    int rc = find_begin(db, &t, err), count = 0;
+    int count = 0, rc = look_for_project(db, &t, err);
+    if (rc == 0) rc = find_begin(db, &t, err);
     if (rc == 0) count = read_page(db, &t, err);
     t.lines = INT64_MAX;
     while (count >= 0 && rc == 0 && (t.follows || count == PAGE_CHANGES)) {

@@ -71,6 +71,17 @@ const struct query query_changes_page = {
         "    'run_id', run_id, 'task_id', task_id)::text, E'\\n' ORDER BY epoch, xid, seq, item) FROM page) FROM s",
 };
 
+const struct query query_changes_unknown = {
+    .name = "changes_unknown",
+    .sql = "SELECT string_agg(a.asked, ', ') FROM unnest(string_to_array($1, ',')) WITH ORDINALITY AS p (text, n),"
+           " LATERAL (SELECT btrim(p.text) AS asked, logikald_guid(btrim(p.text)) AS id,"
+           "  CASE WHEN btrim(p.text) ~ '^[0-9]{1,18}$' THEN btrim(p.text)::bigint END AS row_id) a"
+           " WHERE a.asked <> '' AND NOT EXISTS (SELECT FROM projects WHERE logikal_id = a.id OR id = a.row_id)"
+           "  AND NOT EXISTS (SELECT FROM changes WHERE project_id = a.row_id)"
+           "  AND NOT EXISTS (SELECT FROM changes WHERE operation = 'deleted' AND object_type = 'project'"
+           "   AND logikal_ids[1] = a.id)",
+};
+
 const struct query query_changes_head = {
     .name = "changes_head",
     .sql = "SELECT concat_ws('-', epoch, pg_snapshot_xmin(pg_current_snapshot()), 0, 0) FROM changes_state",

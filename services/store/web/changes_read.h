@@ -10,6 +10,9 @@
  * than what is kept, is it newer than anything, how many, is there more, the cursor to go on from, the changes as JSON
  * objects, a line each. */
 extern const struct query query_changes_page;
+/* (Logikal ids or row ids of projects split by commas) -> those of which neither table nor journal has heard, or NULL
+ */
+extern const struct query query_changes_unknown;
 /* () -> "epoch-xid-seq-item": below it everything can be seen. */
 extern const struct query query_changes_head;
 /* () -> the newest block that can be seen, as text: differs when there is something new. */

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "services/store/url_short.h"
+
 #define SINCE "coalesce(nullif($2, '')::timestamptz, '-infinity')"
 #define UNTIL "coalesce(nullif($3, '')::timestamptz, 'infinity')"
 #define CURSOR_AT                                                                                                      \
@@ -75,9 +77,10 @@
 #define ACTIONS                                                                                                        \
     "SELECT a.at, 'u:' || lpad(a.id::text, 13, '0') AS id, 'admin' AS kind,"                                           \
     " CASE WHEN a.status >= 400 THEN 'refused' ELSE 'done' END AS what, a.method || ' ' || a.path AS subject,"         \
-    " coalesce(a.detail, '') AS text, NULL AS detail, NULL::timestamptz AS until,"                                     \
-    " CASE WHEN a.status >= 400 THEN 'look' END AS severity, a.actor, NULL AS host, NULL AS link,"                     \
-    " NULL::bigint AS missing FROM admin_actions a"
+    " coalesce(" URLS_SHORT(                                                                                           \
+        "a.detail") ", '') AS text, NULL AS detail, NULL::timestamptz AS until,"                                       \
+                    " CASE WHEN a.status >= 400 THEN 'look' END AS severity, a.actor, NULL AS host, NULL AS link,"     \
+                    " NULL::bigint AS missing FROM admin_actions a"
 
 const struct query query_timeline =
     {

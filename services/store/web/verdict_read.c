@@ -1,5 +1,7 @@
 /* The statements that the verdict's facts come from. */
 #include "services/store/web/verdict_read.h"
+
+#include "services/store/url_short.h"
 #include "services/store/web/intervals_json.h"
 
 /* The types that this program syncs; others are somebody's slip. */
@@ -22,17 +24,18 @@ const struct query query_verdict_sync = {
            "   FROM sync_runs r WHERE r.state = 'running' AND r.trouble IS NOT NULL"
            "    AND r.updated_at > now() - interval '1 minute'),"
            " 'hooks', (SELECT coalesce(json_agg(json_build_object('id', w.id::text,"
-           "   'name', coalesce(nullif(w.description, ''), w.url), 'state', w.state, 'failures', w.failures,"
-           "   'error', CASE WHEN w.state = 'active' THEN w.last_error ELSE w.state_reason END,"
-           "   'since', CASE WHEN w.state = 'active' THEN w.failing_since ELSE w.state_at END,"
-           "   'next', CASE WHEN w.state = 'active' AND isfinite(w.next_try_at) THEN w.next_try_at"
-           "    END) ORDER BY w.id), '[]') FROM webhooks w"
-           "   WHERE w.state IN ('failed', 'gone') OR (w.state = 'active' AND w.failures > 0)),"
-           " 'failing', f.count, 'failing_since', f.since, 'failing_names', f.names)"
-           " FROM (SELECT count(*) AS count, min(k.failed_at) AS since,"
-           "   left(string_agg(p.name, ', ' ORDER BY k.failures DESC, p.id), 200) AS names"
-           "  FROM project_cursors k JOIN projects p ON p.id = k.project_id"
-           "  WHERE k.failures > 0 AND p.deleted_at IS NULL) f",
+           "   'name', coalesce(nullif(w.description, ''), " URL_SHORT(
+               "w.url") "), 'state', w.state, 'failures', w.failures,"
+                        "   'error', CASE WHEN w.state = 'active' THEN w.last_error ELSE w.state_reason END,"
+                        "   'since', CASE WHEN w.state = 'active' THEN w.failing_since ELSE w.state_at END,"
+                        "   'next', CASE WHEN w.state = 'active' AND isfinite(w.next_try_at) THEN w.next_try_at"
+                        "    END) ORDER BY w.id), '[]') FROM webhooks w"
+                        "   WHERE w.state IN ('failed', 'gone') OR (w.state = 'active' AND w.failures > 0)),"
+                        " 'failing', f.count, 'failing_since', f.since, 'failing_names', f.names)"
+                        " FROM (SELECT count(*) AS count, min(k.failed_at) AS since,"
+                        "   left(string_agg(p.name, ', ' ORDER BY k.failures DESC, p.id), 200) AS names"
+                        "  FROM project_cursors k JOIN projects p ON p.id = k.project_id"
+                        "  WHERE k.failures > 0 AND p.deleted_at IS NULL) f",
 };
 
 const struct query query_verdict_counts = {

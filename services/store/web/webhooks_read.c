@@ -1,6 +1,8 @@
 /* The statements behind webhooks' operations and pages. */
 #include "services/store/web/webhooks_read.h"
 
+#include "services/store/url_short.h"
+
 #define FINITE(column) "CASE WHEN isfinite(" column ") THEN " column " END"
 /* When the oldest change was made that is not delivered, and can be seen; by types, for projects are told apart later.
  */
@@ -30,18 +32,20 @@
 #define TEXTS(n) "ARRAY(SELECT json_array_elements_text($" #n "::json))"
 #define OWNED(n) "($" #n "::text IS NULL OR w.client_id = $" #n ")"
 #define SECRETS  "5"
+#define SHOWN(n) "CASE WHEN $" #n " = 'short' THEN jsonb_build_object('url', " URL_SHORT("w.url") ") ELSE '{}' END"
 
 const struct query query_webhook_list = {
     .name = "webhook_list",
-    .sql = "SELECT json_build_object('webhooks', coalesce(json_agg(j || jsonb_build_object('tries', " TRIES ")"
-           "  ORDER BY w.id), '[]'), 'count', count(*))"
-           " FROM webhooks w, LATERAL (SELECT (" WEBHOOK_JSON ")::jsonb AS j) x WHERE " OWNED(1),
+    .sql = "SELECT json_build_object('webhooks', coalesce(json_agg(j || jsonb_build_object('tries', " TRIES
+           ") || " SHOWN(2) "  ORDER BY w.id), '[]'), 'count', count(*))"
+                            " FROM webhooks w, LATERAL (SELECT (" WEBHOOK_JSON ")::jsonb AS j) x WHERE " OWNED(1),
 };
 
 const struct query query_webhook_get = {
     .name = "webhook_get",
-    .sql = "SELECT (" WEBHOOK_JSON ")::jsonb || jsonb_build_object('tries', " TRIES ") FROM webhooks w"
-           " WHERE w.id = $1::bigint AND " OWNED(2),
+    .sql = "SELECT (" WEBHOOK_JSON ")::jsonb || jsonb_build_object('tries', " TRIES
+           ") || " SHOWN(3) " FROM webhooks w"
+                            " WHERE w.id = $1::bigint AND " OWNED(2),
 };
 
 /* What a statement writes it does not see: the JSON is made of what it returns. */

@@ -7,8 +7,9 @@
 
 #define WEBHOOKS_MAX "100"
 
-extern const struct query query_webhook_list; /* (owner) */
-extern const struct query query_webhook_get;  /* (id, owner) */
+/* urls: 'short' = scheme and host alone, for those who may look only; else whole */
+extern const struct query query_webhook_list; /* (owner, urls) */
+extern const struct query query_webhook_get;  /* (id, owner, urls) */
 /* (url, format, types, projects, description, since, owner, sealed secret); no row: there are WEBHOOKS_MAX already */
 extern const struct query query_webhook_add;
 /* (id, owner, url, format, types, projects, description, state); what is NULL stays */

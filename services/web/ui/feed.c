@@ -41,7 +41,7 @@ void web_ui_feed(struct req *r)
     cJSON *filter = cJSON_AddObjectToObject(ui_page_data(p), "filter");
     for (int i = 0; i < 3; i++)
         cJSON_AddStringToObject(filter, names[i], req_arg(r, names[i]) ? req_arg(r, names[i]) : "");
-    ui_page_sql(p, "hooks", &query_webhook_list, 1, (const char *[]){NULL});
+    ui_page_sql(p, "hooks", &query_webhook_list, 2, (const char *[]){NULL, r->who.is_viewer ? "short" : NULL});
     ui_page_sql(p, "journal", &ui_query_journal, 5,
                 (const char *[]){types_of(type, object), object, req_arg(r, "project"), before, SHOWN_TEXT});
     ui_page_before(p, prepare);

@@ -193,8 +193,8 @@ static void judge_counts(struct findings *f, const cJSON *sync)
                                unparsed == 1 ? "" : "s"),
                        "Their pages say why; parsing can be started again there.");
     if (fabs(skew) > SKEW_S)
-        problem_advice(problem(f, SEVERITY_LOOK, "clock", "", "The clock of PostgreSQL is %s %s of this machine's",
-                               span_text(fabs(skew), span), skew > 0 ? "ahead" : "behind"),
+        problem_advice(problem(f, SEVERITY_LOOK, "clock", "", "The clock of PostgreSQL is %s %s this machine's",
+                               span_text(fabs(skew), span), skew > 0 ? "ahead of" : "behind"),
                        "Set both by NTP: times and intervals are wrong until then.");
 }
 

@@ -161,7 +161,7 @@ cJSON *state_stores(const struct web *web)
     bool is_migrated = v->migrations.state != MIGRATIONS_MISSING && !is_foreign;
     const char *db_fault = verdict_db_fault(v), *redis_fault = verdict_redis_fault(v);
     if (!v->is_db_up)
-        snprintf(text, sizeof text, "%.300s", v->db_why);
+        snprintf(text, sizeof text, "unreachable: %.300s", v->db_why);
     else if (*db_fault)
         snprintf(text, sizeof text, "%.350s", db_fault);
     else if (is_foreign)

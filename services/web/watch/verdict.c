@@ -31,6 +31,13 @@ static void judge_session(struct verdict *v, const PGresult *row)
     snprintf(v->db_fault, sizeof v->db_fault, "%s", fault ? fault : "");
 }
 
+/* The cause alone: that it is unreachable says whoever tells of it. */
+static void keep_why(struct verdict *v, const char *why)
+{
+    const char *colon = strstr(why, "unreachable: ");
+    snprintf(v->db_why, sizeof v->db_why, "%.250s", colon ? strchr(colon, ' ') + 1 : why);
+}
+
 static void on_ping(void *arg, const PGresult *result, const struct err *err)
 {
     struct verdict *v = arg;
@@ -38,7 +45,7 @@ static void on_ping(void *arg, const PGresult *result, const struct err *err)
     if (!err) judge_session(v, result);
     if (!err && !v->is_db_up) log_info("PostgreSQL answers");
     v->is_db_up = !err;
-    snprintf(v->db_why, sizeof v->db_why, "%.250s", err ? err->text : "");
+    keep_why(v, err ? err->text : "");
     v->db_ms = (double)(mono_us() - v->asked_us) / 1000;
     v->db_checked_ms = wall_ms();
 }
@@ -192,7 +199,7 @@ static void on_pool_state(void *arg, bool is_up, const char *why)
     v->is_db_up = is_up;
     v->was_db_up = v->was_db_up || is_up;
     if (is_up) v->is_db_told = false;
-    snprintf(v->db_why, sizeof v->db_why, "%.250s", why);
+    keep_why(v, why);
     if (!is_up) /* what it was is over, and a pooler that cannot be used is reachable */
         snprintf(v->db_fault, sizeof v->db_fault, "%s",
                  strstr(why, SESSION_STATEMENT_MODE) ? SESSION_STATEMENT_MODE : "");

@@ -200,11 +200,71 @@ TEST(test_a_viewer_starts_no_sync_by_any_method)
     free(writer);
 }
 
+/* ---- addresses that are secrets ---- */
+
+static bool page_has(const char *path, const char *token, const char *text)
+{
+    struct http_reply reply = web_call(&web, "GET", path, token, NULL);
+    assert_int_equal(reply.status, 200);
+    bool has = strstr(reply.body, text);
+    http_reply_free(&reply);
+    return has;
+}
+
+#define WEBHOOK_ROW "INSERT INTO webhooks (url, state, epoch, xid, seq, item) VALUES ('%s', 'gone', 0, '0', 0, 0)"
+#define ACTION_ROW                                                                                                     \
+    "INSERT INTO admin_actions (actor, address, method, path, status, detail) VALUES ('admin', '', 'POST',"            \
+    " '/api/v1/webhooks', 200, '{\"url\":\"%s\"}')"
+
+TEST(test_what_an_address_holds_behind_its_host_is_shown_to_administrators_at_the_feed_alone)
+{
+    static const char *const urls[] = {
+        "https://hooks.example.com/services/T0/s3cret0",
+        "HTTPS://hooks.example.com:8443?key=s3cret1",
+        "https://hooks.example.com/#s3cret2",
+        "https://me:s3cret3@hooks.example.com/a",
+        "https://hooks.example.com//s3cret4",
+        "https://hooks.example.com/a\\\"s3cret5/s3cret6",
+    };
+    static const char *const pages[] = {"/ui/feed",         "/ui/timeline?kind=admin", "/ui/system", "/api/v1/timeline",
+                                        "/api/v1/webhooks", "/ui/system?who=s3cret",   "/ui"};
+    char sql[600];
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        snprintf(sql, sizeof sql, WEBHOOK_ROW, urls[i]);
+        pg_exec(&web.pg, sql);
+        snprintf(sql, sizeof sql, ACTION_ROW, urls[i]);
+        pg_exec(&web.pg, sql);
+    }
+    int one = pg_int(&web.pg, "SELECT min(id) FROM webhooks");
+    char *viewer = log_in_as(VIEWER), *admin = log_in_as(ADMIN);
+    assert_int_equal(web_status(&web, "POST", "/api/v1/webhooks", admin, "{\"url\":\"https://10.0.0.1/s3cret7\"}"),
+                     422);
+    WAIT_UNTIL(pg_int(&web.pg, "SELECT count(*) FROM admin_actions WHERE detail LIKE '%10.0.0.1/…\"%'") == 1, 20000);
+    assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM admin_actions WHERE detail LIKE '%s3cret7%'"), 0);
+
+    snprintf(sql, sizeof sql, "/api/v1/webhooks/%d", one);
+    assert_false(page_has(sql, viewer, "s3cret"));
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        bool is_search = strstr(pages[i], "who=");
+        if (page_has(pages[i], viewer, is_search ? "services" : "s3cret")) fail_msg("a viewer sees it: %s", pages[i]);
+    }
+    assert_true(page_has("/ui/feed", viewer, "https://hooks.example.com/…"));
+    assert_true(page_has("/ui/timeline?kind=admin", viewer, "https://hooks.example.com/…"));
+    assert_true(page_has("/ui/feed", admin, "services/T0/s3cret0"));
+    assert_true(page_has("/api/v1/webhooks", admin, "services/T0/s3cret0"));
+    assert_false(page_has("/ui/timeline?kind=admin", admin, "s3cret"));
+    assert_false(page_has("/ui/system", admin, "s3cret"));
+    pg_exec(&web.pg, "DELETE FROM webhooks");
+    free(viewer);
+    free(admin);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_the_stream_of_changes_ends_with_its_session),
     cmocka_unit_test(test_other_streams_go_on),
     cmocka_unit_test(test_a_session_without_proof_is_none),
     cmocka_unit_test(test_a_viewer_starts_no_sync_by_any_method),
+    cmocka_unit_test(test_what_an_address_holds_behind_its_host_is_shown_to_administrators_at_the_feed_alone),
     cmocka_unit_test(test_a_session_stands_on_what_it_was_made_with),
 };
 TEST_MAIN(tests, start, stop)

@@ -238,7 +238,35 @@ TEST(test_a_large_backlog_comes_in_bounded_batches)
     hook_drop(&h);
 }
 
+TEST(test_a_project_that_nobody_knows_is_refused)
+{
+    static const struct {
+        const char *projects;
+        int status;
+    } rows[] = {{"[\"nobody\"]", 422},
+                {"[\"p-1\",\"nobody\"]", 422},
+                {"[\"999999\"]", 422},
+                {"[\"4d7a5f0e-0000-4000-8000-000000000000\"]", 422},
+                {"[\"p-1\",\"p-2\"]", 200},
+                {"[\"1\"]", 200},
+                {"[]", 200}};
+    struct hook h = hook_make("/ok?known", "");
+    char path[80], body[200];
+    snprintf(path, sizeof path, "/api/v1/webhooks/%d", h.id);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(body, sizeof body, "{\"projects\":%s}", rows[i].projects);
+        struct http_reply reply = web_call(&hooked.web, "PATCH", path, hooked.web.admin, body);
+        if (reply.status != rows[i].status) fail_msg("PATCH %s: %d %s", body, reply.status, reply.body);
+        http_reply_free(&reply);
+        if (rows[i].status == 200) continue;
+        snprintf(body, sizeof body, "{\"url\":\"%s/ok\",\"projects\":%s}", hooked.receiver.url, rows[i].projects);
+        assert_int_equal(web_status(&hooked.web, "POST", "/api/v1/webhooks", hooked.web.admin, body), 422);
+    }
+    hook_drop(&h);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_a_project_that_nobody_knows_is_refused),
     cmocka_unit_test(test_a_bad_receiver_is_told_apart_and_holds_up_nobody),
     cmocka_unit_test(test_a_refused_batch_comes_again_the_same_and_before_what_follows),
     cmocka_unit_test(test_retry_after_is_obeyed_in_both_forms),

@@ -192,6 +192,26 @@ static void begin(struct req *r)
         reply_invalid(r, "query", "since", "cursor", "A cursor of this journal, or now, or start");
 }
 
+static void admit(struct req *r)
+{
+    const struct change_reader *reader = r->state;
+    if (reader->is_lines)
+        streams_admit(r, begin);
+    else
+        begin(r);
+}
+
+/* Nothing would ever come, and the reader would wait for it. */
+static void then_known(struct req *r, const PGresult *result)
+{
+    const char *unknown = PQgetvalue(result, 0, 0);
+    if (*unknown)
+        reply_fault(r, 404, "NOT_FOUND", "No project is known as %.200s: look for it with GET /api/v1/projects",
+                    unknown);
+    else
+        admit(r);
+}
+
 void web_changes(struct req *r)
 {
     struct change_reader *reader = req_alloc(r, sizeof *reader);
@@ -216,8 +236,8 @@ void web_changes(struct req *r)
     reader->is_lines = accept_form(r) == FORM_LINES;
     reader->seen = change_waits_seen(r->web->change_waits);
     r->state = reader;
-    if (reader->is_lines)
-        streams_admit(r, begin);
+    if (project)
+        req_query(r, &query_changes_unknown, 1, (const char *[]){project}, then_known);
     else
-        begin(r);
+        admit(r);
 }

@@ -11,6 +11,7 @@
 #include "services/feed/post.h"
 #include "services/feed/tasks.h"
 #include "services/store/seal.h"
+#include "services/store/web/changes_read.h"
 #include "services/store/web/webhooks_read.h"
 #include "services/web/api/feed/change_cursor.h"
 #include "services/web/gate/handlers.h"
@@ -27,6 +28,12 @@
 static const char *owner_of(const struct req *r)
 {
     return r->who.kind == WHO_CLIENT ? r->who.name : NULL;
+}
+
+/* The path and the query of a receiver may be a secret of its own. */
+static const char *urls_for(const struct req *r)
+{
+    return r->who.is_viewer ? "short" : NULL;
 }
 
 /* ---- what is given ---- */
@@ -48,6 +55,29 @@ static bool are_projects_fit(struct req *r)
         return false;
     }
     return true;
+}
+
+/* Asks which of the projects given nobody knows; without any it goes on at once, with NULL. */
+static void ask_projects(struct req *r, void (*then)(struct req *r, const PGresult *unknown))
+{
+    const cJSON *p;
+    const char *all = NULL;
+    cJSON_ArrayForEach(p, cJSON_GetObjectItemCaseSensitive(r->body, "projects"))
+        all = all ? req_printf(r, "%s,%s", all, p->valuestring) : p->valuestring;
+    if (all)
+        req_query(r, &query_changes_unknown, 1, (const char *[]){all}, then);
+    else
+        then(r, NULL);
+}
+
+/* Of a project that nobody knows nothing would ever be told. */
+static bool are_projects_known(struct req *r, const PGresult *unknown)
+{
+    if (!unknown || !*PQgetvalue(unknown, 0, 0)) return true;
+    reply_invalid(r, "body", "projects", "value_error",
+                  req_printf(r, "No project is known as %.200s: look for it with GET /api/v1/projects",
+                             PQgetvalue(unknown, 0, 0)));
+    return false;
 }
 
 /* now, start, a cursor or a time; in the form for the statement, or NULL when it is answered. */
@@ -88,12 +118,12 @@ static char *make_secret(struct req *r, char secret[SECRET_SIZE])
 
 void web_webhook_list(struct req *r)
 {
-    req_json(r, &query_webhook_list, 1, (const char *[]){owner_of(r)}, NULL);
+    req_json(r, &query_webhook_list, 2, (const char *[]){owner_of(r), urls_for(r)}, NULL);
 }
 
 void web_webhook_get(struct req *r)
 {
-    req_json(r, &query_webhook_get, 2, (const char *[]){req_param(r, 0), owner_of(r)}, NOT_FOUND_TEXT);
+    req_json(r, &query_webhook_get, 3, (const char *[]){req_param(r, 0), owner_of(r), urls_for(r)}, NOT_FOUND_TEXT);
 }
 
 /* ---- writing ---- */
@@ -116,10 +146,10 @@ static void then_added(struct req *r, const PGresult *result)
     feed_watch_send(r->web->feed_watch);
 }
 
-void web_webhook_add(struct req *r)
+static void then_add(struct req *r, const PGresult *unknown)
 {
-    const char *url = req_body_str(r, "url"), *since = since_of(r);
-    if (!since || !is_url_fit(r, url) || !are_projects_fit(r)) return;
+    const char *url = req_body_str(r, "url"), *since = are_projects_known(r, unknown) ? since_of(r) : NULL;
+    if (!since) return;
     r->state = req_alloc(r, SECRET_SIZE);
     char *sealed = make_secret(r, r->state);
     if (!sealed) return;
@@ -135,6 +165,12 @@ void web_webhook_add(struct req *r)
     free(sealed);
 }
 
+void web_webhook_add(struct req *r)
+{
+    if (!since_of(r) || !is_url_fit(r, req_body_str(r, "url")) || !are_projects_fit(r)) return;
+    ask_projects(r, then_add);
+}
+
 static void then_changed(struct req *r, const PGresult *result)
 {
     if (PQntuples(result) == 0) {
@@ -145,19 +181,23 @@ static void then_changed(struct req *r, const PGresult *result)
     feed_watch_send(r->web->feed_watch);
 }
 
-void web_webhook_change(struct req *r)
+static void then_change(struct req *r, const PGresult *unknown)
 {
-    const char *url = req_body_str(r, "url");
-    if (!is_url_fit(r, url) || !are_projects_fit(r)) return;
+    if (!are_projects_known(r, unknown)) return;
     const char *values[] = {req_param(r, 0),
                             owner_of(r),
-                            url,
+                            req_body_str(r, "url"),
                             req_body_str(r, "format"),
                             req_body_text(r, "types"),
                             req_body_text(r, "projects"),
                             req_body_str(r, "description"),
                             req_body_str(r, "state")};
     req_query(r, &query_webhook_change, 8, values, then_changed);
+}
+
+void web_webhook_change(struct req *r)
+{
+    if (is_url_fit(r, req_body_str(r, "url")) && are_projects_fit(r)) ask_projects(r, then_change);
 }
 
 void web_webhook_replay(struct req *r)
@@ -226,5 +266,5 @@ static void then_test(struct req *r, const PGresult *result)
 
 void web_webhook_test(struct req *r)
 {
-    req_query(r, &query_webhook_get, 2, (const char *[]){req_param(r, 0), owner_of(r)}, then_test);
+    req_query(r, &query_webhook_get, 3, (const char *[]){req_param(r, 0), owner_of(r), urls_for(r)}, then_test);
 }
