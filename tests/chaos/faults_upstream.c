@@ -42,8 +42,11 @@ void upstream_misbehaves(struct chaos *c)
     sim_post(&c->sys.sim, "faults/clear", "{}");
 }
 
+static bool has_changed; /* directories may have been renamed or deleted */
+
 void upstream_changes(struct chaos *c)
 {
+    has_changed = true;
     char body[80];
     snprintf(body, sizeof body, "{\"seed\":%d,\"count\":5}", (int)chaos_random(c, 1000000));
     chaos_say(c, "upstream: mutate %s", body);
@@ -161,7 +164,8 @@ void upstream_shrinks(struct chaos *c)
     check_harm(c, since);
     sim_post(&c->sys.sim, "lies/clear", "{}");
     note_time(c, cleared);
-    if (chaos_random(c, 2)) chaos_sql(c, "SELECT logikald_hold_decide(id, 'refuse', 'chaos') " HELD_BY_LIE);
+    /* A refusal would keep what is really missing as well. */
+    if (!has_changed) chaos_sql(c, "SELECT logikald_hold_decide(id, 'refuse', 'chaos') " HELD_BY_LIE);
     make_due(c);
     chaos_wait(c, "what is there again to be held no more", is_held_no_more);
 }
