@@ -59,7 +59,8 @@ void report_print(void)
 {
     struct buf out = {0};
     add_rows(&out);
-    print_message("%s", out.data);
+    fputs(out.data, stdout); /* print_message cuts long texts */
+    fflush(stdout);
     buf_free(&out);
 }
 

@@ -44,7 +44,7 @@ def start_postgres(folder):
         os.chown(folder, who.pw_uid, who.pw_gid)
         user = {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
     data, port = folder + "/pg", free_port()
-    subprocess.run([bin_dir + "/initdb", "-D", data, "-A", "trust", "-U", "bench"], check=True, cwd=folder,
+    subprocess.run([bin_dir + "/initdb", "-D", data, "-A", "trust", "-U", "bench", "-E", "UTF8", "--locale=C.UTF-8"], check=True, cwd=folder,
                    stdout=subprocess.DEVNULL, **user)
     postgres = subprocess.Popen([bin_dir + "/postgres", "-D", data, "-p", str(port), "-k", folder, "-h", "127.0.0.1"],
                                 cwd=folder, stderr=subprocess.DEVNULL, **user)
