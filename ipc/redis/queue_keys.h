@@ -39,6 +39,8 @@
 #define KEY_COUNTED            "logikald.counted."           /* + process: what it has added to that, expires */
 #define CHANNEL_RESUMED        "logikald.resumed"            /* a queue is served again; its name */
 
+#define DEAD_LETTERS_MAX 10000 /* that are kept, the newest */
+
 struct queue_keys {
     char prefix[72], result_prefix[72];
     char fanout[80], control[64], events[64], sep[12];

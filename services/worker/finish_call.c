@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEAD_LETTERS_MAX 10000
-#define FINISH_KEYS      10
+#define FINISH_KEYS 10
 
 void finish_call_begin(struct worker *w, struct script_call *c, int slot, const char *batch)
 {

@@ -32,6 +32,8 @@ test('clients: a secret is shown once and opens the API; deactivating closes it'
   const page = await open(pages, '/ui/clients');
   await page.getByRole('button', { name: 'Add a client' }).click();
   const dialog = page.getByRole('dialog', { name: 'Add a client' });
+  await dialog.getByLabel('Description').fill('not the name yet');
+  equal((await dialog.locator('.fault').allTextContents()).join(''), '', 'faults of fields that nobody has touched');
   await dialog.getByLabel('Name').fill('Browser test');
   await dialog.getByRole('button', { name: 'Add', exact: true }).click();
   const shown = page.getByRole('dialog', { name: 'The secret, shown this once' });
@@ -53,7 +55,7 @@ test('clients: a secret is shown once and opens the API; deactivating closes it'
 
 test('system: configuration is shown with its source, secrets are not', async ({ page: open, pages }) => {
   const page = await open(pages, '/ui/system');
-  const text = await page.locator('#settings').innerText();
+  const text = await page.locator('#settings').textContent();
   check(text.includes('sync.interval_s') && text.includes('environment'), 'settings are missing');
   for (const secret of [process.env.ADMIN_PASSWORD, '5f0c1c1be38647b8', '9b1de3c25f0c4a6e'])
     check(!(await page.content()).includes(secret), 'a secret is in the page');

@@ -98,3 +98,14 @@ test('browse: an excluded directory is left out of the sync', async ({ page: ope
   await row.getByRole('button', { name: `Include ${name}`, exact: true }).click();
   await row.getByText('excluded', { exact: true }).waitFor({ state: 'detached' });
 });
+
+test('browse: a project that cannot be read says since when, and how often it was tried', async ({ page: open, pages }) => {
+  const id = await sql('SELECT max(id) FROM projects WHERE deleted_at IS NULL');
+  await sql(`INSERT INTO project_cursors (project_id, failures, failed_at, last_error) VALUES (${id}, 3, now() - interval '2 hours', 'nothing was read')
+    ON CONFLICT (project_id) DO UPDATE SET failures = 3, failed_at = excluded.failed_at, last_error = excluded.last_error`);
+  const page = await open(pages, `/ui/browse/projects/${id}`);
+  const facts = await page.locator('#facts').innerText();
+  await sql(`UPDATE project_cursors SET failures = 0, failed_at = NULL, last_error = NULL WHERE project_id = ${id}`);
+  check(facts.includes('The last try: 2 h ago; in vain so far: 3.'), facts);
+  check(/Last sync\s+(never|.*, not complete)/.test(facts), `it seems to be complete: ${facts}`);
+});

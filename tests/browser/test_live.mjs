@@ -50,6 +50,7 @@ test('live: the page reads without scripts', async ({ page: open, pages }) => {
   const page = await open(pages, '/ui', { scripts: false });
   check((await page.locator('#freshness').innerText()).includes('Elevations'), 'the first content is not from the server');
   check(await page.locator('#hours svg').count() >= 1, 'the chart needs a script');
+  check((await page.locator('#hours').innerText()).includes('Hours are UTC.'), 'whose hours they are');
 });
 
 test('live: a hidden page listens to nothing and catches up when it is seen again', async ({ page: open, pages }) => {

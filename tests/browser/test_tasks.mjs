@@ -57,6 +57,22 @@ test('tasks: each has a page with its history', async ({ page: open, pages }) =>
   const id = await until('a sync has been', () => sql("SELECT task_id FROM sync_runs WHERE state = 'completed' AND task_id IS NOT NULL ORDER BY id DESC LIMIT 1"));
   const page = await open(pages, `/ui/tasks/${id}`);
   await page.locator('#history .badge', { hasText: 'completed' }).first().waitFor();
+  equal(await page.getByRole('button', { name: 'Cancel the task' }).count(), 0, 'buttons that cancel what is over');
+  equal(await sql("SELECT count(*) FROM sync_runs WHERE state = 'completed' AND current < total"), '0', 'finished syncs that seem to have left something out');
+  await page.goto('/ui');
+  await until('the syncs of the day are its runs', async () => (await page.locator('#hours').innerText()).startsWith(`${await sql(`SELECT count(*)
+    FROM sync_runs WHERE (state <> 'completed' OR total > 0 OR is_forced) AND started_at >= date_trunc('hour', now()) - interval '23 hours'`)} syncs, `));
+});
+
+test('tasks: it is said that older dead letters are gone', async ({ page: open, pages }) => {
+  await redis('EVAL', "for i = 1, 9999 do redis.call('LPUSH', KEYS[1], '{}') end", '1', 'logikald.dead');
+  const page = await open(pages, '/ui/tasks');
+  await page.getByText('The newest 50 of 9999').waitFor();
+  equal(await page.getByText('older ones were dropped').count(), 0, 'one less than are kept');
+  await redis('LPUSH', 'logikald.dead', '{}');
+  await page.goto('/ui/tasks');
+  await page.getByText('No more than 10 000 are kept: older ones were dropped.').waitFor();
+  await redis('DEL', 'logikald.dead');
 });
 
 test('tasks: a queue is paused and resumed, and everybody is told', async ({ page: open, pages }) => {

@@ -58,7 +58,7 @@ int sync_run_end(struct db *db, int64_t run, const char *state, const char *resu
     const char *values[] = {db_number(id, run), state, result};
     return done(db_exec(db, err,
                         "UPDATE sync_runs SET state = $2, result = $3::jsonb, updated_at = now(), finished_at = now(),"
-                        " status = $2 WHERE id = $1",
+                        " status = $2, current = CASE WHEN $2 = 'completed' THEN total ELSE current END WHERE id = $1",
                         3, values));
 }
 

@@ -11,7 +11,7 @@
     " 'percent', CASE WHEN c.last_sync IS NULL THEN 100 ELSE greatest(0, least(100, round(100 *"                       \
     "   extract(epoch FROM now() - c.last_sync) / (60.0 * c.staleness_threshold_minutes)))) END,"                      \
     " 'is_due', c.is_sync_enabled AND " INTERVAL_NEXT " <= now(),"                                                     \
-    " 'is_failed', coalesce(c.last_status = 'failed', false),"                                                         \
+    " 'is_foreign', NOT (" INTERVAL_KNOWN "), 'is_failed', coalesce(c.last_status = 'failed', false),"                 \
     " 'retry_count', c.retry_count, 'depends_text', coalesce((SELECT string_agg(d.x, ', ')"                            \
     "   FROM json_array_elements_text(" INTERVAL_DEPENDS ") AS d(x)), ''))"
 

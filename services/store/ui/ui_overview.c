@@ -15,21 +15,25 @@ const struct query ui_query_counts = {
     .is_slow = true,
 };
 
-/* One bar an hour: its height is the number of syncs, the part at its foot those that failed. */
+/* One bar an hour: its height is the number of syncs (runs in which something was due), the part at its foot those that
+ * failed. objects: without what is read of them. */
 const struct query ui_query_hours = {
     .name = "ui_hours",
     .sql =
         "WITH h AS (SELECT generate_series(date_trunc('hour', now()) - interval '23 hours', date_trunc('hour', now()),"
         "                                  interval '1 hour') AS at),"
-        " c AS (SELECT h.at, count(l.id) AS syncs, count(l.id) FILTER (WHERE l.status = 'failed') AS failed,"
-        "       coalesce(sum(l.items_processed), 0) AS objects,"
-        "       coalesce(round(avg(coalesce(l.duration_ms, l.duration_seconds * 1000))), 0) AS ms"
-        "       FROM h LEFT JOIN sync_logs l ON l.started_at >= h.at AND l.started_at < h.at + interval '1 hour'"
-        "       GROUP BY h.at),"
+        " c AS (SELECT h.at, count(r.id) AS syncs, count(r.id) FILTER (WHERE r.state = 'failed') AS failed,"
+        "       (SELECT coalesce(sum(l.items_processed), 0) FROM sync_logs l WHERE l.started_at >= h.at"
+        "         AND l.started_at < h.at + interval '1 hour'"
+        "         AND l.sync_type IN ('directory', 'project', 'phase', 'elevation')) AS objects,"
+        "       coalesce(round(avg(1000 * extract(epoch FROM r.finished_at - r.started_at))), 0) AS ms"
+        "       FROM h LEFT JOIN sync_runs r ON r.started_at >= h.at AND r.started_at < h.at + interval '1 hour'"
+        "        AND (r.state <> 'completed' OR r.total > 0 OR r.is_forced) GROUP BY h.at),"
         " m AS (SELECT greatest(max(syncs), 1) AS most FROM c)"
         " SELECT json_build_object('total', (SELECT sum(syncs) FROM c), 'failed', (SELECT sum(failed) FROM c),"
         "  'objects', (SELECT sum(objects) FROM c), 'most', m.most,"
-        "  'bars', json_agg(json_build_object('at', c.at, 'hour', to_char(c.at AT TIME ZONE 'utc', 'HH24:MI'),"
+        "  'bars', json_agg(json_build_object('at', c.at, 'until', c.at + interval '1 hour', 'hour', to_char(c.at AT "
+        "TIME ZONE 'utc', 'HH24:MI'),"
         "    'syncs', c.syncs, 'failed', c.failed, 'objects', c.objects, 'ms', c.ms,"
         "    'label', CASE WHEN extract(hour FROM c.at AT TIME ZONE 'utc')::int % 3 = 0 THEN to_char(c.at AT TIME ZONE "
         "'utc', 'HH24') ELSE '' END, 'x', 30 * (extract(epoch FROM c.at - date_trunc('hour', now()) + interval '23 "

@@ -8,6 +8,10 @@
 #define INTERVAL_NEXT "coalesce(c.next_retry_at, c.last_sync + make_interval(mins => c.sync_interval_minutes), now())"
 #define INTERVAL_STALE                                                                                                 \
     "(c.last_sync IS NULL OR c.last_sync < now() - make_interval(mins => c.staleness_threshold_minutes))"
+/* The types that this program syncs; others are somebody's slip. */
+#define INTERVAL_KNOWN                                                                                                 \
+    "c.object_type IN ('directory', 'project', 'phase', 'elevation', 'sqlite_parser', 'elevation_glass', "             \
+    "'parsing_errors')"
 #define INTERVAL_JSON                                                                                                  \
     "json_build_object('id', c.id, 'object_type', c.object_type, 'display_name', c.display_name,"                      \
     " 'description', c.description, 'sync_interval_minutes', c.sync_interval_minutes,"                                 \

@@ -4,17 +4,12 @@
 #include "services/store/url_short.h"
 #include "services/store/web/intervals_json.h"
 
-/* The types that this program syncs; others are somebody's slip. */
-#define KNOWN                                                                                                          \
-    "c.object_type IN ('directory', 'project', 'phase', 'elevation', 'sqlite_parser', 'elevation_glass', "             \
-    "'parsing_errors')"
-
 const struct query query_verdict_sync = {
     .name = "verdict_sync",
     .sql = "SELECT json_build_object('now', clock_timestamp(),"
            " 'now_s', extract(epoch FROM clock_timestamp()),"
            " 'intervals', (SELECT coalesce(json_agg(json_build_object('type', c.object_type, 'name', c.display_name,"
-           "   'is_on', c.is_sync_enabled, 'is_known', " KNOWN ","
+           "   'is_on', c.is_sync_enabled, 'is_known', " INTERVAL_KNOWN ","
            "   'age_s', extract(epoch FROM now() - c.last_sync), 'stale_s', 60 * c.staleness_threshold_minutes,"
            "   'finished', coalesce(c.last_finished_status, nullif(c.last_status, 'running')), 'error', c.last_error,"
            "   'next', " INTERVAL_NEXT ") ORDER BY c.priority, c.id), '[]') FROM object_sync_configs c),"

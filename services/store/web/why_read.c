@@ -3,9 +3,6 @@
 
 #include "services/store/web/intervals_json.h"
 
-#define KNOWN                                                                                                          \
-    "c.object_type IN ('directory', 'project', 'phase', 'elevation', 'sqlite_parser', 'elevation_glass', "             \
-    "'parsing_errors')"
 #define AGE(column)                                                                                                    \
     "CASE WHEN " column " IS NULL THEN -1 ELSE greatest(extract(epoch FROM now() - " column "), 0)::bigint END"
 
@@ -14,7 +11,7 @@ const struct query query_why_plant = {
     .sql =
         "SELECT json_build_object("
         " 'types', (SELECT coalesce(json_agg(json_build_object('type', c.object_type, 'name', c.display_name,"
-        "   'is_on', c.is_sync_enabled, 'is_known', " KNOWN ", 'last_sync', c.last_sync,"
+        "   'is_on', c.is_sync_enabled, 'is_known', " INTERVAL_KNOWN ", 'last_sync', c.last_sync,"
         "   'last_attempt', c.last_attempt, 'interval_min', c.sync_interval_minutes,"
         "   'stale_min', c.staleness_threshold_minutes, 'priority', c.priority,"
         "   'depends_on', translate(coalesce(c.depends_on, ''), '[]\"'' ', ''), 'max_retries', c.max_retry_attempts,"

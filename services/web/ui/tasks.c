@@ -5,6 +5,7 @@
 #include "conf/json.h"
 #include "conf/utf8.h"
 #include "ipc/mask.h"
+#include "ipc/redis/queue_keys.h"
 #include "services/store/ui/ui_logs.h"
 #include "services/store/web/history_read.h"
 #include "services/web/gate/handlers.h"
@@ -76,6 +77,7 @@ static void settle_list(cJSON *data, const char *list, const char *count_key, do
     int shown = cJSON_GetArraySize(json_member(data, list));
     cJSON_AddBoolToObject(counts, "is_more", count > shown);
     cJSON_AddNumberToObject(counts, "shown", shown);
+    cJSON_AddBoolToObject(counts, "is_full", count >= DEAD_LETTERS_MAX);
     dress(cJSON_GetObjectItemCaseSensitive(data, list));
 }
 
@@ -137,6 +139,12 @@ static void prepare_task(struct ui_page *p)
     cJSON *data = ui_page_data(p), *kept = cJSON_DetachItemFromObjectCaseSensitive(data, "kept");
     const char *text = json_text(json_member(data, "result"), "result");
     if (!text) text = json_text(json_member(json_member(data, "past"), "task"), "result");
+    const char *status = json_text(json_member(data, "result"), "status");
+    const cJSON *task = json_member(json_member(data, "past"), "task");
+    bool is_over =
+        status && (strcmp(status, "SUCCESS") == 0 || strcmp(status, "FAILURE") == 0 || strcmp(status, "REVOKED") == 0);
+    cJSON_AddBoolToObject(data, "is_over", is_over || (!status && json_text(task, "ended_at")));
+    if (json_text(task, "name")) ui_page_name(p, json_text(task, "name"));
     cJSON *result = kept ? kept : cJSON_Parse(text);
     cJSON *preview = cJSON_DetachItemFromObjectCaseSensitive(result, "preview");
     if (cJSON_IsObject(preview)) {

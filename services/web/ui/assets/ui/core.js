@@ -142,6 +142,8 @@
       const title = `${at.toISOString().replace('T', ' ').replace('Z', '')} UTC · ${local.format(at)}`;
       if (each.title !== title) each.title = title;
     }
+    for (const each of root.querySelectorAll('[data-hour]')) each.textContent = String(new Date(each.dataset.hour).getHours()).padStart(2, '0');
+    for (const each of root.querySelectorAll('[data-utc]')) each.hidden = true;
     for (const each of root.querySelectorAll('[data-ms]')) each.textContent = ui.duration(Number(each.dataset.ms));
     for (const each of root.querySelectorAll('[data-bytes]')) each.textContent = ui.bytes(Number(each.dataset.bytes));
   };
@@ -162,16 +164,18 @@
     return out;
   };
 
-  function showFieldFaults(form, fields) {
+  // only: the field that was just touched; none = all are looked at.
+  function showFieldFaults(form, fields, only = '') {
     for (const field of form.elements) {
       if (!field.name) continue;
       const place = form.querySelector(`[data-fault="${field.name}"]`);
-      const text = fields[field.name] || (field.willValidate && !field.validity.valid ? field.validationMessage : '');
+      const isTouched = !only || field.name === only || field.getAttribute('aria-invalid') === 'true';
+      const text = fields[field.name] || (isTouched && field.willValidate && !field.validity.valid ? field.validationMessage : '');
       if (place) place.textContent = text;
       if (place || text) field.setAttribute('aria-invalid', text ? 'true' : 'false');
     }
   }
-  ui.on('input', 'form[data-do] *', 'validation', (field) => showFieldFaults(field.form, {}));
+  ui.on('input', 'form[data-do] *', 'validation', (field) => showFieldFaults(field.form, {}, field.name));
 
   async function act(element, body) {
     const [method, path] = element.dataset.do.split(' ');
@@ -207,7 +211,7 @@
   ui.on('click', '[data-open]', 'dialog', (button) => {
     const box = byId(button.dataset.open);
     const form = box.querySelector('form[data-do]');
-    if (form) { form.reset(); showFieldFaults(form, {}); }
+    if (form) { form.reset(); showFieldFaults(form, {}, ' '); }
     box.showModal();
   });
   ui.on('click', '[data-close]', 'dialog', (button) => button.closest('dialog').close());

@@ -14,7 +14,7 @@
   function morph(old, fresh) {
     if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) return old.replaceWith(fresh);
     if (old.nodeType !== 1) {
-      if (old.nodeValue !== fresh.nodeValue && old.parentNode && !old.parentNode.matches('time,[data-ms],[data-bytes]'))
+      if (old.nodeValue !== fresh.nodeValue && old.parentNode && !old.parentNode.matches('time,[data-ms],[data-bytes],[data-hour]'))
         old.nodeValue = fresh.nodeValue;
       return;
     }
@@ -23,7 +23,7 @@
       if (old.getAttribute(name) !== value) old.setAttribute(name, value);
     for (const { name } of [...old.attributes])
       if (!fresh.hasAttribute(name) && !['open', 'title', 'style'].includes(name)) old.removeAttribute(name);
-    if (old.matches('time,[data-ms],[data-bytes]')) return ui.times(old.parentNode);
+    if (old.matches('time,[data-ms],[data-bytes],[data-hour]')) return ui.times(old.parentNode);
     const known = new Map();
     for (const child of old.childNodes) if (keyOf(child)) known.set(keyOf(child), child);
     let at = old.firstChild;
@@ -152,6 +152,9 @@
   function show(run) {
     const f = followed.get(run.task_id);
     if (!f || f.isOver) return;
+    // Stream and asking both tell: what is older than what is shown is left out.
+    if (run.text === f.text && run.total === f.total && run.current < f.current) return;
+    Object.assign(f, { text: run.text, total: run.total, current: run.current });
     if (run.total > 0) f.bar.value = Math.min(99, 100 * run.current / run.total);
     const count = run.total > 0 ? ui.t`${run.current} of ${run.total}` : '';
     f.line.textContent = [run.text ? ui.said(run.text) : ui.t`Running`, count].filter(Boolean).join(' · ');

@@ -101,6 +101,8 @@
   const ui = window.ui;
   ui.on('input', '[data-filter]', 'narrow', (field) => {
     const word = field.value.trim().toLowerCase();
+    const folded = document.querySelector(`details:has(#${field.dataset.filter})`);
+    if (folded && word) folded.open = true;
     for (const row of document.querySelectorAll(`#${field.dataset.filter} tbody tr`))
       row.hidden = Boolean(word) && !row.textContent.toLowerCase().includes(word);
   });
