@@ -127,7 +127,7 @@ static void refuse(struct req *r, int wait_s)
 {
     attempt_leave(r);
     reply_header(r, "Retry-After", req_printf(r, "%d", wait_s));
-    reply_detail(r, 429, "Too many failed logins; try again in %d seconds", wait_s);
+    reply_detail(r, 429, "Too many failed logins; try again in %d s", wait_s);
 }
 
 static void on_gone(void *arg)

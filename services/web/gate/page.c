@@ -41,6 +41,12 @@ static bool is_seen(struct req *r)
     return accepts && strstr(accepts, "text/html") && (is_page || (r->path && strncmp(r->path, "/ui/", 4) == 0));
 }
 
+/* Who is to wait before the next try keeps the form for it. */
+static bool is_login_held_up(struct req *r, int status)
+{
+    return status == 429 && r->path && strcmp(r->path, "/ui/login") == 0;
+}
+
 bool page_refuse(struct req *r, int status, const char *text)
 {
     if (!is_seen(r)) return false;
@@ -52,8 +58,11 @@ bool page_refuse(struct req *r, int status, const char *text)
                                             : "Refused");
     cJSON_AddStringToObject(values, "text", text);
     cJSON_AddBoolToObject(values, "is_passing", status == 503);
+    bool is_form = is_login_held_up(r, status);
+    if (is_form) cJSON_AddStringToObject(values, "problem", text);
+    if (is_form && r->body) cJSON_AddStringToObject(values, "next", req_body_str(r, "next"));
     struct buf out = {0};
-    int rc = language_render(r, &out, "refused", values, NULL);
+    int rc = language_render(r, &out, is_form ? "login" : "refused", values, NULL);
     cJSON_Delete(values);
     if (rc == 0) reply_bytes(r, status, TYPE_HTML, out.data, out.len);
     buf_free(&out);

@@ -90,6 +90,23 @@ TEST(test_five_are_free_then_the_address_waits)
     }
 }
 
+TEST(test_who_is_held_up_keeps_the_form)
+{
+    const char *address = somewhere();
+    char url[200], from[100], origin[200];
+    for (int i = 0; i < 5; i++) assert_int_equal(try_from(address, ADMIN_PATH, WRONG), 401);
+    snprintf(url, sizeof url, "%s/ui/login", web.url);
+    snprintf(from, sizeof from, "X-Forwarded-For: %s", address);
+    snprintf(origin, sizeof origin, "Origin: %s", web.url);
+    const char *const headers[] = {from, origin, "Content-Type: application/x-www-form-urlencoded", "Accept: text/html",
+                                   NULL};
+    struct http_reply reply = http_request("POST", url, headers, "next=%2Fui%2Fruns&username=admin&password=no");
+    if (reply.status != 429 || !strstr(reply.body, "name=\"password\"") || !strstr(reply.body, "try again in ") ||
+        !strstr(reply.body, "value=\"/ui/runs\"") || strstr(reply.body, "To the dashboard"))
+        fail_msg("%d %s", reply.status, reply.body);
+    http_reply_free(&reply);
+}
+
 TEST(test_an_ipv6_network_is_one_address)
 {
     char address[64];
@@ -314,6 +331,7 @@ TEST(test_the_time_does_not_tell_which_clients_exist)
 }
 
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_who_is_held_up_keeps_the_form),
     cmocka_unit_test(test_five_are_free_then_the_address_waits),
     cmocka_unit_test(test_an_ipv6_network_is_one_address),
     cmocka_unit_test(test_a_good_login_clears_no_failures_but_its_own),
