@@ -15,7 +15,8 @@
 
 enum { MOST_ENV = 128 };
 
-/* PATH (the system's programs first), HOME, locale, and what the sanitizers read; then the test's own. */
+/* PATH (the system's programs first), HOME, locale, a run directory in which nobody else's supervisor is, and what the
+ * sanitizers read; then the test's own. */
 static char **environment_make(char *const env[])
 {
     static const char *const kept[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TMPDIR", "LLVM_PROFILE_FILE"};
@@ -26,6 +27,7 @@ static char **environment_make(char *const env[])
     if (asprintf(&out[n++], "PATH=/usr/sbin:/usr/bin:/sbin:/bin%s%s", path ? ":" : "", path ? path : "") < 0) abort();
     if (asprintf(&out[n++], "HOME=%s", support_dir()) < 0) abort();
     out[n++] = strdup("LC_ALL=C.UTF-8");
+    if (asprintf(&out[n++], "LOGIKALD_RUN_DIR=%s/run", support_dir()) < 0) abort();
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         if (getenv(kept[i]) && asprintf(&out[n++], "%s=%s", kept[i], getenv(kept[i])) < 0) abort();
     for (; env && *env; env++) {
