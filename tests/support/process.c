@@ -27,7 +27,9 @@ static char **environment_make(char *const env[])
     if (asprintf(&out[n++], "PATH=/usr/sbin:/usr/bin:/sbin:/bin%s%s", path ? ":" : "", path ? path : "") < 0) abort();
     if (asprintf(&out[n++], "HOME=%s", support_dir()) < 0) abort();
     out[n++] = strdup("LC_ALL=C.UTF-8");
-    if (asprintf(&out[n++], "LOGIKALD_RUN_DIR=%s/run", support_dir()) < 0) abort();
+    bool has_place = false; /* it is about where the run directory is by itself */
+    for (char *const *e = env; e && *e; e++) has_place = has_place || strncmp(*e, "XDG_RUNTIME_DIR=", 16) == 0;
+    if (!has_place && asprintf(&out[n++], "LOGIKALD_RUN_DIR=%s/run", support_dir()) < 0) abort();
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         if (getenv(kept[i]) && asprintf(&out[n++], "%s=%s", kept[i], getenv(kept[i])) < 0) abort();
     for (; env && *env; env++) {
