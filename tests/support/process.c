@@ -29,7 +29,7 @@ static char **environment_make(char *const env[])
     out[n++] = strdup("LC_ALL=C.UTF-8");
     bool has_place = false; /* it is about where the run directory is by itself */
     for (char *const *e = env; e && *e; e++) has_place = has_place || strncmp(*e, "XDG_RUNTIME_DIR=", 16) == 0;
-    if (!has_place && asprintf(&out[n++], "LOGIKALD_RUN_DIR=%s/run", support_dir()) < 0) abort();
+    if (!has_place && asprintf(&out[n++], "LOGIKALD_RUN_DIR=%s/nobodys", support_dir()) < 0) abort();
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         if (getenv(kept[i]) && asprintf(&out[n++], "%s=%s", kept[i], getenv(kept[i])) < 0) abort();
     for (; env && *env; env++) {
