@@ -385,7 +385,7 @@ static void test_liveness_and_pings_of_programs(void **state)
     supervised_config(&s, config);
     supervised_start(&s, (char *[]){"LOGIKALD_ROLES=asked,pings", NULL});
     WAIT_UNTIL(supervised_is(&s, "asked", "ready") && supervised_is(&s, "pings", "ready"), 5000);
-    assert_true(process_logged(&s.process, "2000000"));
+    WAIT_UNTIL(process_logged(&s.process, "2000000"), 10000);
     WAIT_UNTIL(process_logged(&s.process, "pings[") && process_logged(&s.process, "is hung: no ping"), 15000);
     WAIT_UNTIL(supervised_child(&s, "pings")->restarts >= 1, 10000);
     assert_int_equal(supervised_child(&s, "asked")->restarts, 0);
