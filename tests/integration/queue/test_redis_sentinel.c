@@ -160,7 +160,7 @@ FIXTURE(start)
              sentinels[0].port, sentinels[1].port, sentinels[2].port);
     role_run(&worker, "worker", "worker", url, "WORKER_QUEUES=sync");
     role_run(&beat, "beat", "beat", url, NULL);
-    snprintf(port, sizeof port, "HTTP_PORT=%d", support_free_port());
+    snprintf(port, sizeof port, "PORT=%d", support_free_port());
     role_run(&web, "web", "web", url, port);
     char one[100];
     snprintf(one, sizeof one, "sentinel://:data@127.0.0.1:%d/2", mover.port);
