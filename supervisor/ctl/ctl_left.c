@@ -15,11 +15,11 @@
 
 static int pid_of(const char *run_dir)
 {
-    char path[256];
+    char path[256], line[32];
     int pid = 0;
     snprintf(path, sizeof path, "%s/%s", run_dir, RUN_DIR_LOCK);
     FILE *in = fopen(path, "re");
-    if (in && fscanf(in, "%d", &pid) != 1) pid = 0;
+    if (in && fgets(line, sizeof line, in)) pid = (int)strtol(line, NULL, 10);
     if (in) fclose(in);
     return pid > 0 && kill(pid, 0) == 0 ? pid : 0;
 }
