@@ -125,7 +125,7 @@ static void add_refusals(cJSON *list, const struct route *t)
     for (const struct refused *f = refusals; f < refusals + REFUSALS; f++) {
         char where[80];
         if (!f->applies(t) || cJSON_GetObjectItem(list, f->status)) continue;
-        if (is_page(t)) {
+        if (route_is_for_people(t)) {
             add_answer(list, f->status, f->description, TYPE_JSON, schema_of(f->status));
             add_form(list, f->status, "text/html");
             continue;
@@ -155,7 +155,7 @@ static const struct {
     {"400", "The request cannot be read, or the grant cannot be given", "OAuthError", " oauth_token "},
     {"401", "Not the client's credentials", "OAuthError", " oauth_token "},
     {"404", "Not found", "Error",
-     " alert_notify advanced_selective upstream_logout metrics dead_letters_retry advanced_integrity "},
+     " alert_notify advanced_selective upstream_logout metrics dead_letters_retry advanced_integrity changes "},
     {"409", "A parts list could not be read, or was not taken, or cannot be counted with: detail says why", "Error",
      " parts_tables parts_table parts_file" BILLS ORDERS PAGES " "},
     {"410", "Logikal does not have it any more", "Error", " elevation_drawing "},
@@ -175,7 +175,7 @@ static void add_special(cJSON *list, const struct route *t)
         if (!strstr(answers[i].routes, name)) continue;
         add_answer(list, answers[i].status, answers[i].description, answers[i].schema ? TYPE_JSON : NULL,
                    answers[i].schema);
-        if (is_page(t) && answers[i].schema) add_form(list, answers[i].status, "text/html");
+        if (route_is_for_people(t) && answers[i].schema) add_form(list, answers[i].status, "text/html");
     }
 }
 

@@ -37,8 +37,8 @@ void page_reply(struct req *r, int status, const char *template, const char *tit
 static bool is_seen(struct req *r)
 {
     const char *accepts = req_header(r, "Accept");
-    bool is_page = r->route && strcmp(r->route->response, "html") == 0;
-    return accepts && strstr(accepts, "text/html") && (is_page || (r->path && strncmp(r->path, "/ui/", 4) == 0));
+    bool is_for_people = r->route ? route_is_for_people(r->route) : r->path && strncmp(r->path, "/ui/", 4) == 0;
+    return is_for_people && accepts && strstr(accepts, "text/html");
 }
 
 /* Who is to wait before the next try keeps the form for it. */

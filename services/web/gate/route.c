@@ -135,6 +135,11 @@ bool route_takes_forms(const struct route *t)
     return t->method == EVHTTP_REQ_POST && strcmp(t->response, "html") == 0;
 }
 
+bool route_is_for_people(const struct route *t)
+{
+    return strcmp(t->response, "html") == 0 || strncmp(t->path, "/ui/", 4) == 0;
+}
+
 /* Strangers send no more than a login; what leads nowhere is told so, however much of it there is. */
 int64_t route_body_max(const struct web *web, struct framing_text method, struct framing_text path, struct refusal *why)
 {

@@ -50,6 +50,9 @@ extern const int routes_count;
 /* A body of the type of a HTML form is taken only where one of our pages has such a form. */
 bool route_takes_forms(const struct route *t);
 
+/* A page, or a file that one of our pages offers: a browser gets its refusals as pages. */
+bool route_is_for_people(const struct route *t);
+
 /* For the server: the largest body for this operation; with why, how a larger one is refused. */
 int64_t route_body_max(const struct web *web, struct framing_text method, struct framing_text path,
                        struct refusal *why);

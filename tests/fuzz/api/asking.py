@@ -1,5 +1,6 @@
 """Requests by chance for an operation of /openapi.json, with what is known of each: whether it is good by the schema."""
 import json
+import re
 from urllib.parse import quote, quote_from_bytes
 
 from jsonschema import Draft202012Validator, RefResolver
@@ -89,7 +90,12 @@ class Requests:
                 request.has_bad_path = True
             path = path.replace("{" + p["name"] + "}", quote(text, safe="") if r.random() < 0.98 else "%zz" + quote(text, safe=""))
             request.has_bad_path |= "%zz" in path
+        request.has_bad_path |= bool(parameters) and self.is_of_another(path, len(parameters))
         return path
+
+    def is_of_another(self, path, count):
+        """Whether a path with fewer parameters is meant: a name that was drawn may be a word of it."""
+        return any(p.count("{") < count and re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(p)), path) for p in self.document["paths"])
 
     def query(self, request, parameters):
         r, pairs = self.random, []
