@@ -124,7 +124,7 @@ PGresult *db_query_binary(struct db *db, struct err *err, const char *sql, int n
 
 static bool prepare(struct db *db, int i, const char *sql, int n)
 {
-    char name[16], drop[32];
+    char name[24], drop[40];
     struct wire_limit limit = limit_of(db, sql);
     snprintf(name, sizeof name, "often%d", i);
     snprintf(drop, sizeof drop, "DEALLOCATE %s", name);
@@ -167,7 +167,7 @@ static PGresult *run_often(struct db *db, struct err *err, struct wire_query que
 {
     int i = prepared(db, query.sql, query.n);
     struct err why = {0};
-    char name[16];
+    char name[24];
     if (i < 0) return run(db, err, query);
     snprintf(name, sizeof name, "often%d", i);
     query.name = name;
