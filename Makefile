@@ -45,13 +45,13 @@ LIBS       := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lbz2 -Wl,--push-st
 LIBS_SIM   := $(shell pkg-config --libs libevent_core libevent_extra libcjson sqlite3 libpng libcrypto zlib 2>/dev/null) -lm
 
 # The supervisor links little and stays tiny; what the roles need is in a second program beside it.
-SRC_CONF    := $(wildcard conf/*.c)
+SRC_CONF    := $(wildcard conf/*.c conf/*/*.c)
 SRC_IPC     := $(wildcard ipc/*.c ipc/*/*.c)
 SRC_IPC_LIGHT := $(wildcard ipc/notify.c ipc/control*.c ipc/snapshot*.c ipc/flight.c ipc/task.c)
 SRC_SUP     := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c supervisor/*/*.c))
 SRC_SERVICES := $(filter-out services/main.c,$(wildcard services/*.c services/*/*.c services/*/*/*.c services/*/*/*/*.c))
 SRC_SIM     := $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c))
-SRC_SIM_CONF := conf/buf.c conf/clock.c conf/err.c conf/log.c conf/random.c conf/utf8.c ipc/notify.c
+SRC_SIM_CONF := conf/text/buf.c conf/clock.c conf/err.c conf/log.c conf/machine/random.c conf/text/utf8.c ipc/notify.c
 SRC_SUPPORT := $(wildcard tests/support/*.c tests/support/*/*.c)
 EMBEDDED    := lua migrations assets
 DIR_lua        := ipc/lua
@@ -82,7 +82,7 @@ all: programs                   ## build build/logikald, build/logikald-roles an
 programs: $(ROOT)/logikald $(ROOT)/logikald-roles $(ROOT)/logikal-sim
 
 # What an idle supervisor runs every few seconds comes first: pages of the rest are not needed meanwhile.
-OFTEN := conf/cgroup conf/clock conf/file conf/log conf/buf ipc/snapshot supervisor/child/children supervisor/child/events supervisor/child/kin \
+OFTEN := conf/machine/cgroup conf/clock conf/machine/file conf/log conf/text/buf ipc/snapshot supervisor/child/children supervisor/child/events supervisor/child/kin \
          supervisor/child/pulse supervisor/child/recorder supervisor/child/strays supervisor/child/upgrade supervisor/control/control \
          supervisor/control/keeper supervisor/log/log_sink supervisor/plan/child_state supervisor/plan/freeze \
          supervisor/system/run_dir supervisor/system/trim supervisor/system/usage supervisor/watch/status \

@@ -2,7 +2,7 @@
  * See backoff.h. */
 #include "conf/backoff.h"
 
-#include "conf/random.h"
+#include "conf/machine/random.h"
 
 void backoff_init(struct backoff *b, int64_t base_ms, int64_t cap_ms)
 {

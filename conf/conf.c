@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "conf/conf_internal.h"
-#include "conf/hide.h"
+#include "conf/text/hide.h"
 #include "conf/log.h"
 
 void conf_note(struct conf *conf, const char *fmt, ...)

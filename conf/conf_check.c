@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/conf.h"
 
 #define KEY_LEAST      32

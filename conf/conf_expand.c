@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/conf_internal.h"
 
 static int expand_one(struct buf *out, const char *inside, size_t len, struct conf_names *used, struct err *err)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/conf_internal.h"
 
 #define PROGRAMS_MAX     64

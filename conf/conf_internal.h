@@ -2,7 +2,7 @@
 #ifndef LOGIKALD_CONF_CONF_INTERNAL_H
 #define LOGIKALD_CONF_CONF_INTERNAL_H
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/conf.h"
 
 #define CONF_VALUE_SIZE 4200 /* the longest setting and its NUL */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 
 int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 {

@@ -10,9 +10,9 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/clock.h"
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 
 static struct {
     const char *role;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
-#include "conf/hide.h"
+#include "conf/text/hide.h"
 
 #define STARS "***"
 

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 
 struct conf;
 

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <cjson/cJSON.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/err.h"
 
 #define CONTROL_SOCKET        "control.sock"

@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conf/buf.h"
-#include "conf/file.h"
-#include "conf/utf8.h"
+#include "conf/text/buf.h"
+#include "conf/machine/file.h"
+#include "conf/text/utf8.h"
 
 #define TIME_MAX_MS 253402300799999.0 /* the end of the year 9999 */
 #define NUMBER_MAX  1e12              /* printed without an exponent */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
-#include "conf/hide.h"
+#include "conf/text/buf.h"
+#include "conf/text/hide.h"
 
 /* By its place: of two members with one name both are masked. */
 static void replace(cJSON *object, cJSON *member, cJSON *masked)

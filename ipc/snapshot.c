@@ -12,7 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "conf/file.h"
+#include "conf/machine/file.h"
 
 #define FILE_LIMIT_BYTES (1024 * 1024)
 

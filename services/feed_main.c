@@ -13,11 +13,11 @@
 #include "conf/clock.h"
 #include "conf/conf.h"
 #include "conf/exit.h"
-#include "conf/json.h"
+#include "conf/text/json.h"
 #include "services/role.h"
-#include "services/store/db.h"
-#include "services/store/web/changes_read.h"
-#include "services/store/web/webhooks_read.h"
+#include "services/store/db/db.h"
+#include "services/store/web/feed/changes_read.h"
+#include "services/store/web/feed/webhooks_read.h"
 
 #define TAIL_LINES   20
 #define PAGE         "1000"

@@ -11,10 +11,10 @@
 
 #include "conf/conf.h"
 #include "conf/exit.h"
-#include "conf/json.h"
+#include "conf/text/json.h"
 #include "conf/log.h"
 #include "services/role.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/web/holds_read.h"
 
 #define LIST_MAX "200"

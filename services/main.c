@@ -8,7 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "conf/conf.h"
-#include "conf/crash.h"
+#include "conf/machine/crash.h"
 #include "conf/exit.h"
 #include "conf/log.h"
 #include "services/role.h"

@@ -13,10 +13,10 @@
 #include <unistd.h>
 #include <event2/event.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/clock.h"
 #include "conf/exit.h"
-#include "conf/json.h"
+#include "conf/text/json.h"
 #include "conf/log.h"
 #include "ipc/mask.h"
 #include "ipc/queue/queue.h"

@@ -6,12 +6,12 @@
 #include <string.h>
 #include <event2/event.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/exit.h"
 #include "conf/log.h"
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 #include "services/role.h"
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 #include "services/why/gather.h"
 #include "services/why/print.h"
 

@@ -11,9 +11,9 @@
 #include <cjson/cJSON.h>
 #include <event2/event.h>
 
-#include "conf/cgroup.h"
+#include "conf/machine/cgroup.h"
 #include "conf/conf.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "supervisor/log/log_sink.h"
 #include "supervisor/plan/plan.h"
 #include "supervisor/system/usage.h"

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/json_escape.h"
-#include "conf/utf8.h"
+#include "conf/text/json_escape.h"
+#include "conf/text/utf8.h"
 #include "ipc/queue/queue_message.h"
 
 /* ---- the copy ---- */

@@ -14,7 +14,7 @@
 
 #include "conf/conf.h"
 #include "conf/err.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/redis/queue_keys.h"
 #include "ipc/redis/redis.h"
 #include "ipc/task.h"

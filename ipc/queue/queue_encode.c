@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "conf/clock.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/queue/queue_message.h"
 
 static void add_json(struct buf *out, const cJSON *value, const char *absent)

@@ -5,7 +5,7 @@
 
 #include <sys/queue.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "ipc/queue/queue.h"
 #include "ipc/redis/queue_keys.h"
 

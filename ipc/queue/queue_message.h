@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <cjson/cJSON.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/err.h"
 #include "ipc/queue/unpack.h"
 

@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_IPC_QUEUE_RESULT_H
 #define LOGIKALD_IPC_QUEUE_RESULT_H
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "ipc/queue/queue.h"
 
 /* What is written. Zero = absent. */

@@ -9,7 +9,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/redis/queue_keys.h"
 
 #define KEPT_S     "172800"

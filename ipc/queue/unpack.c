@@ -13,7 +13,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 
 #define STEP_BYTES 65535
 

@@ -9,7 +9,7 @@
 #include <event2/bufferevent.h>
 
 #include "conf/backoff.h"
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "ipc/redis/redis.h"
 
 #define REDIS_TIMEOUT_MS   5000

@@ -11,7 +11,7 @@
 #include <event2/util.h>
 #include <hiredis/hiredis.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "ipc/dial.h"
 #include "ipc/redis/redis_internal.h"
 

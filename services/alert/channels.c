@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/clock.h"
-#include "conf/json.h"
-#include "conf/utf8.h"
+#include "conf/text/json.h"
+#include "conf/text/utf8.h"
 
 static const char *const names[CHANNELS] = {"webhook", "mail"};
 

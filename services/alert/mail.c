@@ -7,9 +7,9 @@
 #include <time.h>
 #include <openssl/evp.h>
 
-#include "conf/buf.h"
-#include "conf/random.h"
-#include "conf/utf8.h"
+#include "conf/text/buf.h"
+#include "conf/machine/random.h"
+#include "conf/text/utf8.h"
 
 #define WORD_BYTES 42 /* of text in an encoded word: 56 letters, with its marks below the 75 that are allowed */
 #define LINE_BYTES 57 /* of text in a line of 76 letters */

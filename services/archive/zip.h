@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 
 #define TYPE_ZIP "application/zip"
 

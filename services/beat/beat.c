@@ -10,7 +10,7 @@
 #include "conf/clock.h"
 #include "conf/exit.h"
 #include "conf/log.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/notify.h"
 #include "ipc/redis/queue_keys.h"
 #include "ipc/queue/queue_message.h"

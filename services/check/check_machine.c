@@ -8,7 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "conf/cgroup.h"
+#include "conf/machine/cgroup.h"
 #include "services/check/check_internal.h"
 
 #define MIB            (1024.0 * 1024.0)

@@ -4,9 +4,9 @@
 
 #include "conf/clock.h"
 #include "services/check/check_internal.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/migrate.h"
-#include "services/store/session.h"
+#include "services/store/db/session.h"
 #include "services/store/shape.h"
 #include "services/store/sizes.h"
 

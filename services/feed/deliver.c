@@ -9,7 +9,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "services/feed/endpoint.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/owner.h"
 
 #define AT_ONCE      16

@@ -7,11 +7,11 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "services/feed/format.h"
 #include "services/feed/retry.h"
 #include "services/feed/sign.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/owner.h"
 #include "services/store/seal.h"
 

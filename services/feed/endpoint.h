@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/conf.h"
 #include "services/feed/post.h"
 #include "services/store/webhooks.h"

@@ -7,7 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "conf/clock.h"
-#include "conf/json_times.h"
+#include "conf/text/json_times.h"
 #include "services/feed/slack.h"
 
 enum format format_of(const char *word)

@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/err.h"
 
 #define FORMAT_BODY_MAX  524288 /* a batch ends before it grows beyond; one change always goes */

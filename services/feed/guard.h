@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "conf/address.h"
+#include "conf/text/address.h"
 
 /* NULL: may be connected to. Else why not, static text. allowed: networks (CIDR) split by commas. */
 const char *guard_refuses(const struct address *a, bool is_https, const char *allowed);

@@ -5,7 +5,7 @@
 
 #include "conf/clock.h"
 #include "services/feed/tasks.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/webhooks.h"
 
 #define EVERY_MS   20

@@ -11,9 +11,9 @@
 #include <unistd.h>
 #include <curl/curl.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/clock.h"
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 #include "conf/version.h"
 #include "services/feed/guard.h"
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/err.h"
 
 /* Adds the signature under one secret to out, behind a space if something stands there. 0 or -ERR_INPUT. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 
 #define NAME_MAX_BYTES 200
 #define FIELDS_SHOWN   4

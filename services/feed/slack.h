@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <cjson/cJSON.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 
 /* {"text": "..."} about a list of changes. name: what the first one's object is called now, or NULL. */
 void slack_changes(const cJSON *changes, const char *name, bool has_more, struct buf *body);

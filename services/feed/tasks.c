@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "services/feed/deliver.h"
 #include "services/feed/endpoint.h"
 #include "services/feed/format.h"
 #include "services/feed/nudge.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 
 #define BUDGET_MS 20000 /* then another task goes on, so that a runner is not occupied for ever */
 #define POLL_MS   100

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <cjson/cJSON.h>
 
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 #include "services/logikal/client_internal.h"
 
 #define MESSAGE_BYTES 300

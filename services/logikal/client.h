@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "conf/backoff.h"
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/conf.h"
 #include "conf/err.h"
 #include "services/logikal/place.h"

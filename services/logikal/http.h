@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/err.h"
 
 struct http;

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "services/logikal/base64_text.h"
 #include "services/logikal/policy.h"
 

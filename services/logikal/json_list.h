@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 
 #define JSON_LIST_ELEMENT_LIMIT (1024 * 1024)
 

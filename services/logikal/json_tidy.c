@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "conf/json_escape.h"
-#include "conf/utf8.h"
+#include "conf/text/json_escape.h"
+#include "conf/text/utf8.h"
 
 #define REPLACEMENT "\xef\xbf\xbd"
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 
 struct json_oddities {
     bool has_bad_bytes, has_nul, has_half_pair, has_no_number;

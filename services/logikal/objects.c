@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 #include "services/logikal/json_tidy.h"
 #include "services/logikal/place.h"
 

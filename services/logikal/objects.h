@@ -10,7 +10,7 @@
 #include <cjson/cJSON.h>
 
 #include "conf/err.h"
-#include "conf/guid.h"
+#include "conf/text/guid.h"
 
 #define LOGIKAL_NULL_GUID "00000000-0000-0000-0000-000000000000"
 

@@ -5,7 +5,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 #include "services/logikal/client_internal.h"
 #include "services/logikal/request.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 
 void cell_problem(struct parts_data *data, const char *fmt, ...)
 {

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "services/parts/image.h"
 #include "services/store/sync/parts_store.h"
 

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "conf/guid.h"
-#include "conf/utf8.h"
+#include "conf/text/guid.h"
+#include "conf/text/utf8.h"
 
 #define NAME_MAX_CHARACTERS 255 /* of elevations.name: longer names are stored cut */
 #define BAD_BYTE            0x110000

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "conf/clock.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/frames.h"
 #include "services/store/sync/parts_files.h"
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
-#include "conf/utf8.h"
+#include "conf/text/buf.h"
+#include "conf/text/utf8.h"
 #include "services/parts/cell.h"
 #include "services/parts/choose.h"
 #include "services/parts/image.h"

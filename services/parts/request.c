@@ -5,7 +5,7 @@
 
 #include "services/parts/parse.h"
 #include "services/parts/read.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/sync/parts_store.h"
 
 #define BATCH_MAX  1000

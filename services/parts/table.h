@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/err.h"
 
 /* Adds a line of JSON ({"column": value, ...}, a BLOB as {"bytes": n}) for each of limit rows from the first one (0)

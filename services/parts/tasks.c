@@ -10,7 +10,7 @@
 #include "services/parts/move.h"
 #include "services/parts/parse.h"
 #include "services/parts/request.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 
 #define TRIGGER_BATCH 100
 #define ERRORS_SHOWN  100

@@ -11,7 +11,7 @@
 #include <sodium.h>
 
 #include "conf/exit.h"
-#include "conf/file.h"
+#include "conf/machine/file.h"
 #include "conf/log.h"
 #include "conf/scrub.h"
 #include "conf/version.h"

@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_REPORT_INTERNAL_H
 #define LOGIKALD_SERVICES_REPORT_INTERNAL_H
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/conf.h"
 
 struct scrub;

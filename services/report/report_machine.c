@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <cjson/cJSON.h>
 
-#include "conf/cgroup.h"
+#include "conf/machine/cgroup.h"
 #include "conf/clock.h"
 #include "conf/exit.h"
 #include "ipc/control.h"

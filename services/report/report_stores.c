@@ -8,8 +8,8 @@
 #include "ipc/queue/queue.h"
 #include "services/report/report_internal.h"
 #include "services/role.h"
-#include "services/store/db.h"
-#include "services/store/web/report_read.h"
+#include "services/store/db/db.h"
+#include "services/store/web/watch/report_read.h"
 
 #define STATEMENT_MS 8000
 #define HTTP_S       8L

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/queue/result.h"
 #include "services/runner/signature.h"
 #include "services/runner/wire.h"

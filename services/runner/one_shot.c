@@ -10,7 +10,7 @@
 #include "conf/conf.h"
 #include "conf/exit.h"
 #include "conf/log.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/task.h"
 #include "services/feed/deliver.h"
 #include "services/feed/tasks.h"

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "conf/clock.h"
-#include "conf/file.h"
+#include "conf/machine/file.h"
 #include "conf/log.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/queue/result.h"
 #include "services/runner/confine.h"
 #include "services/runner/followup.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/queue/result.h"
 #include "services/runner/sending.h"
 #include "services/runner/signature.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "services/runner/signature.h"
 #include "services/runner/wire.h"
 #include "services/tasks/task_table.h"

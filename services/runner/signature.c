@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/queue/queue_message.h"
 
 /* ---- reading ---- */

@@ -6,7 +6,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 
 #define SIGNATURE_DEPTH 64 /* of signatures in signatures; what lies deeper is taken for single tasks */
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 
 #define RING_BYTES 65536 /* a power of two; a window of short tasks has room */
 

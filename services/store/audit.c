@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/ui/ui_actions.h"
 
 #define PATIENCE_MS 3000

@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/err.h"
 
 #define FRAME_BYTES (256 * 1024)

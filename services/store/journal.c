@@ -1,7 +1,7 @@
 /* Housekeeping of the journal of changes: what is old goes, and a restored database begins a new epoch. */
 #include "services/store/journal.h"
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 
 int64_t journal_prune(struct db *db, int days, struct err *err)
 {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "conf/clock.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 
 int lease_acquire(struct db *db, struct lease *lease, const char *name, const char *owner, int64_t ttl_ms,
                   struct err *err)

@@ -1,7 +1,7 @@
 /* Housekeeping and a look at the state of what is served. See maintenance.h. */
 #include "services/store/maintenance.h"
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/sync/sync_stage.h"
 
 int maintenance_cleanup(struct db *db, int days, struct cleanup_counts *c, struct err *err)

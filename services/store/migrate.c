@@ -10,7 +10,7 @@
 #include "conf/exit.h"
 #include "conf/log.h"
 #include "services/role.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/journal.h"
 #include "services/store/shape.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sodium.h>
 
-#include "conf/random.h"
+#include "conf/machine/random.h"
 
 #define PLAIN      "plain:"
 #define SEALED     "sealed1:"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "conf/embedded.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 
 const char shape_sql[] =
     "SELECT to_regclass(quote_ident(w.t))::oid::regclass::text, string_agg(w.c, ', ' ORDER BY w.c)"

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/err.h"
 
 struct db;

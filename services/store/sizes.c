@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 
 #define DAY_S    86400.0
 #define FAR_DAYS 36500.0 /* nobody plans for more */

@@ -1,7 +1,7 @@
 /* The history of tasks in PostgreSQL: written by workers, swept by the cleanup task. See task_history.h. */
 #include "services/store/task_history.h"
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 
 #define SWEPT_AT_ONCE "5000"
 

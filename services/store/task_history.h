@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "conf/err.h"
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 struct db;
 

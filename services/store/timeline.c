@@ -1,7 +1,7 @@
 /* See timeline.h. */
 #include "services/store/timeline.h"
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 
 #define SWEPT_AT_ONCE "5000"
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/utf8.h"
-#include "services/store/db.h"
-#include "services/store/web/changes_read.h"
+#include "conf/text/utf8.h"
+#include "services/store/db/db.h"
+#include "services/store/web/feed/changes_read.h"
 
 /* Ends with the statement's transaction; the row lock keeps a successor out until then. */
 #define HELD "held AS MATERIALIZED (SELECT 1 FROM leases WHERE name = $1 AND token = $2::bigint FOR SHARE)"

@@ -12,7 +12,7 @@
 #include "conf/conf.h"
 #include "services/parts/image.h"
 #include "services/parts/verify.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/unframe.h"
 
 #define WAITING_MAX   16

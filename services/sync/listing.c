@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 
 static enum stage_table table_of(enum job_kind kind)
 {

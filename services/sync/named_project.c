@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/guid.h"
+#include "conf/text/guid.h"
 #include "services/store/sync/sync_find.h"
 #include "services/store/sync/sync_tree.h"
 #include "services/sync/project.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 #include "services/logikal/objects.h"
 #include "services/store/sync/sync_log.h"
 #include "services/sync/listing.h"

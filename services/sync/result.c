@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "conf/json.h"
-#include "conf/utf8.h"
+#include "conf/text/json.h"
+#include "conf/text/utf8.h"
 #include "services/store/sync/sync_log.h"
 #include "services/store/sync/sync_preview.h"
 

@@ -9,9 +9,9 @@
 #include <cjson/cJSON.h>
 
 #include "conf/clock.h"
-#include "conf/hash.h"
+#include "conf/text/hash.h"
 #include "conf/log.h"
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 #include "services/store/owner.h"
 #include "services/store/sizes.h"
 #include "services/store/sync/sync_log.h"

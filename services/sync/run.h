@@ -7,13 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/err.h"
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 #include "ipc/task.h"
 #include "services/feed/nudge.h"
 #include "services/logikal/client.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/lease.h"
 #include "services/store/sync/sync_missing.h"
 #include "services/store/sync/sync_stage.h"

@@ -9,7 +9,7 @@
 #include <event2/event.h>
 
 #include "conf/clock.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/queue/queue_message.h"
 #include "ipc/redis/redis.h"
 

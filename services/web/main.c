@@ -14,7 +14,7 @@
 #include "ipc/notify.h"
 #include "ipc/queue/task_counts.h"
 #include "services/role.h"
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 #include "services/web/api/feed/change_waits.h"
 #include "services/web/cache/cache.h"
 #include "services/web/cache/versions.h"

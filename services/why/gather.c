@@ -7,8 +7,8 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "services/store/web/history_read.h"
-#include "services/store/web/why_read.h"
+#include "services/store/web/watch/history_read.h"
+#include "services/store/web/watch/why_read.h"
 #include "services/why/explain.h"
 #include "services/why/link.h"
 #include "services/why/own.h"

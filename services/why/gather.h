@@ -9,7 +9,7 @@
 
 #include "conf/conf.h"
 #include "ipc/queue/queue.h"
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 struct why_sources {
     struct event_base *base;

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "conf/json.h"
-#include "conf/utf8.h"
+#include "conf/text/json.h"
+#include "conf/text/utf8.h"
 
 #define TEXT_SIZE 1000
 

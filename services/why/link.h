@@ -1,4 +1,4 @@
-/* Making the links of a chain (explain.h); the facts of which they are made are read as conf/fact.h does. */
+/* Making the links of a chain (explain.h); the facts of which they are made are read as conf/text/fact.h does. */
 #ifndef LOGIKALD_SERVICES_WHY_LINK_H
 #define LOGIKALD_SERVICES_WHY_LINK_H
 
@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cjson/cJSON.h>
 
-#include "conf/fact.h"
+#include "conf/text/fact.h"
 
 /* How it is, the worse the later: nothing is amiss; it goes on by itself; it cannot be told; somebody has to act. */
 enum why_state { WHY_FINE, WHY_WAITS, WHY_UNKNOWN, WHY_STUCK };

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "conf/json.h"
+#include "conf/text/json.h"
 #include "ipc/mask.h"
 #include "ipc/snapshot.h"
 #include "services/why/link.h"

@@ -4,7 +4,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 
 void why_print(struct buf *out, const cJSON *chain);
 void why_print_candidates(struct buf *out, const cJSON *candidates);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 #include "ipc/redis/queue_keys.h"
 #include "services/why/link.h"
 

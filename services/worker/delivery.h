@@ -6,7 +6,7 @@
 
 #include <sys/queue.h>
 
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/queue/queue_message.h"
 #include "ipc/task.h"
 #include "services/worker/worker.h"

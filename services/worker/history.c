@@ -8,7 +8,7 @@
 #include "conf/backoff.h"
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 #include "services/store/task_history.h"
 #include "services/worker/complaint.h"
 #include "services/worker/history_row.h"

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "conf/json.h"
-#include "conf/utf8.h"
+#include "conf/text/json.h"
+#include "conf/text/utf8.h"
 #include "ipc/mask.h"
 
 #define NAME_LIMIT   255

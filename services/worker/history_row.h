@@ -2,7 +2,7 @@
 #ifndef LOGIKALD_SERVICES_WORKER_HISTORY_ROW_H
 #define LOGIKALD_SERVICES_WORKER_HISTORY_ROW_H
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "services/worker/delivery.h"
 
 struct history_row {

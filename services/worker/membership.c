@@ -7,7 +7,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/redis/script_call.h"
 #include "services/worker/complaint.h"
 #include "services/worker/consumer.h"

@@ -6,7 +6,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/queue/result.h"
 #include "services/worker/aftermath.h"
 #include "services/worker/events.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "conf/hash.h"
+#include "conf/text/hash.h"
 #include "ipc/queue/queue.h"
 #include "ipc/queue/queue_message.h"
 

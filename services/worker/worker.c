@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/cgroup.h"
+#include "conf/machine/cgroup.h"
 #include "conf/clock.h"
 #include "conf/exit.h"
 #include "conf/log.h"

@@ -10,7 +10,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
 #include "supervisor/child/pulse.h"

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/file.h"
+#include "conf/machine/file.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
 #include "supervisor/child/reap.h"

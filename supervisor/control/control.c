@@ -12,7 +12,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/log.h"
 #include "ipc/control.h"
 #include "supervisor/child/child.h"

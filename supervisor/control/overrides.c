@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "supervisor/control/reload.h"
 
 #define TEXT_BYTES 65536

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/log.h"
 #include "conf/version.h"
 #include "supervisor/child/child.h"

@@ -13,10 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 #include "ipc/notify.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"

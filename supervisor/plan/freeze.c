@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/buf.h"
-#include "conf/file.h"
+#include "conf/text/buf.h"
+#include "conf/machine/file.h"
 #include "conf/log.h"
 
 static const struct {

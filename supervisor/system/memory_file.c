@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "conf/file.h"
+#include "conf/machine/file.h"
 
 int memory_file(const char *text, size_t len, char path[MEMORY_FILE_PATH], struct err *err)
 {

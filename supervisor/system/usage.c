@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/file.h"
+#include "conf/machine/file.h"
 
 #define TREE_MAX 256
 

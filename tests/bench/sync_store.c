@@ -6,7 +6,7 @@
 #include "conf/clock.h"
 #include "services/parts/parse.h"
 #include "services/parts/read.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/frames.h"
 #include "services/store/lease.h"
 #include "services/store/sync/sync_project.h"

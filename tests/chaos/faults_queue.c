@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/clock.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/queue/queue_message.h"
 #include "tests/support/support_internal.h"
 

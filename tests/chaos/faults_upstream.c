@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "tests/chaos/chaos.h"
 #include "tests/support/sync_truth.h"
 

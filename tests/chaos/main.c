@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/clock.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "tests/support/support_internal.h"
 
 #define WAIT_MS   120000 /* for what is there in a second unless the machine is very busy */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "tests/load/client.h"
 #include "tests/support/web.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "tests/faults/faults.h"
 
 #define BEGIN "<!-- faults: written by `make faults` -->\n"

@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 
 #include "conf/log.h"
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
 #include "supervisor/child/hooks.h"

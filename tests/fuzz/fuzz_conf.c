@@ -1,6 +1,6 @@
 /* The configuration: the first byte chooses the source (file, env file, overrides), the rest is its text. What is
  * refused says why; what is taken has every setting within its range and shows no secret. short run: 5000 */
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/conf.h"
 
 #include "tests/fuzz/fuzz.h"

@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/control.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"

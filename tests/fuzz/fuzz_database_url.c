@@ -1,7 +1,7 @@
 /* DATABASE_URL as somebody writes it who forgets to encode a password: either it is refused, with an error that shows
  * nothing of it, or all of the password is the password, and no other option (which libpq's messages quote) has a piece
  * of it. The first byte chooses between a whole URL and a password in one. */
-#include "services/store/database_url.h"
+#include "services/store/db/database_url.h"
 
 #include "tests/fuzz/fuzz.h"
 

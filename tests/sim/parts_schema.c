@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "tests/sim/hash.h"
 #include "tests/sim/words.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "conf/random.h"
+#include "conf/machine/random.h"
 
 static struct session **bucket_of(struct sessions *s, const char *token)
 {

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "tests/sim/session.h"
 
 /* Every call of the upstream's API has a name, under which it is counted and can be made to fail. */

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "tests/sim/hash.h"
 #include "tests/sim/overlay.h"
 #include "tests/sim/shape.h"

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/clock.h"
 #include "tests/soak/soak.h"
 #include "tests/support/support_internal.h"

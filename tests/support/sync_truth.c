@@ -8,7 +8,7 @@
 
 #include <openssl/evp.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "services/store/frames.h"
 
 void sync_world_start(struct sync_world *w, const char *const sim_arguments[])

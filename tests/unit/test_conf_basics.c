@@ -11,12 +11,12 @@
 #include <cjson/cJSON.h>
 
 #include "conf/backoff.h"
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/clock.h"
 #include "conf/err.h"
 #include "conf/log.h"
-#include "conf/random.h"
-#include "conf/utf8.h"
+#include "conf/machine/random.h"
+#include "conf/text/utf8.h"
 #include "tests/support/test.h"
 
 TEST(test_buffer_stops_at_its_limit_and_says_so)

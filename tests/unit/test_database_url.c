@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "services/store/database_url.h"
-#include "services/store/db.h"
+#include "services/store/db/database_url.h"
+#include "services/store/db/db.h"
 #include "tests/support/test.h"
 
 TEST(test_good_urls_are_taken)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "services/logikal/client_internal.h"
 #include "services/logikal/request.h"
 #include "tests/support/test.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "conf/json_escape.h"
+#include "conf/text/json_escape.h"
 #include "ipc/queue/queue_message.h"
 #include "tests/support/support.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/json_times.h"
+#include "conf/text/json_times.h"
 #include "tests/support/test.h"
 
 TEST(test_fractions_are_filled_up)

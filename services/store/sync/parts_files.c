@@ -2,7 +2,7 @@
  * file, sweeping what nobody has any more. See parts_files.h. */
 #include "services/store/sync/parts_files.h"
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/frames.h"
 
 int parts_file_load(struct db *db, const char *sha256, struct buf *out, struct err *err)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <openssl/evp.h>
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 
 #define AT_ONCE 32 /* files whose lines are sent together */
 

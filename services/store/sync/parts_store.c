@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/sync/parts_lines.h"
 
 #define ABANDONED "interval '10 minutes'" /* in_progress for longer: its parser died */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 
 int sync_config_load(struct db *db, struct object_config out[OBJECT_TYPES_MAX], struct err *err)
 {

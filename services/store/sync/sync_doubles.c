@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "conf/utf8.h"
-#include "services/store/db.h"
+#include "conf/text/utf8.h"
+#include "services/store/db/db.h"
 #include "services/store/sync/sync_project.h"
 #include "services/store/sync/sync_stage.h"
 

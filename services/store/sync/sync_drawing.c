@@ -1,7 +1,7 @@
 /* Drawings of elevations in the database, for the task that fetches one. See sync_drawing.h. */
 #include "services/store/sync/sync_drawing.h"
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/lease.h"
 
 PGresult *drawing_place(struct db *db, int64_t elevation_id, struct err *err)

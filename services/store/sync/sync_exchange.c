@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/sync/sync_stage.h"
 
 /* From seen and known (id, place; known: is_listed, the place was listed whole): the places where it is so, or all with

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <openssl/evp.h>
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/frames.h"
 #include "services/store/lease.h"
 #include "services/store/sync/sync_files_sql.h"

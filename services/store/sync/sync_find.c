@@ -1,7 +1,7 @@
 /* What a request means that names a project or a directory. See sync_find.h. */
 #include "services/store/sync/sync_find.h"
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 
 PGresult *project_find(struct db *db, const char *wanted, int64_t directory, struct err *err)
 {

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-#include "conf/utf8.h"
-#include "services/store/db.h"
+#include "conf/text/utf8.h"
+#include "services/store/db/db.h"
 #include "services/store/sync/sync_stage.h"
 
 /* $1 stage. now() is the time of the transaction, and of the rows that it has made. */

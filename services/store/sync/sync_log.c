@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "ipc/task.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 
 static int64_t returned_id(struct db *db, const char *sql, int n, const char *const *values, struct err *err)
 {

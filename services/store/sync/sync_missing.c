@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/lease.h"
 
 const char *const missing_types[MISSING_TYPES] = {"directory", "project", "phase", "elevation"};

@@ -3,7 +3,7 @@
  * missed. */
 #include <stddef.h>
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/sync/sync_files_sql.h"
 #include "services/store/sync/sync_stage.h"
 #include "services/store/sync/sync_tree.h"

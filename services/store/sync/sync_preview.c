@@ -1,8 +1,8 @@
 /* A sync that only looks: see migrations/0142_preview_names.sql. See sync_preview.h. */
 #include "services/store/sync/sync_preview.h"
 
-#include "services/store/db.h"
-#include "services/store/session.h"
+#include "services/store/db/db.h"
+#include "services/store/db/session.h"
 
 #define SHOWN "500"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/lease.h"
 #include "services/store/sync/sync_doubles.h"
 #include "services/store/sync/sync_exchange.h"

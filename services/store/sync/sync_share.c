@@ -2,7 +2,7 @@
  * is free again when that lease is gone. See sync_share.h. */
 #include "services/store/sync/sync_share.h"
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/lease.h"
 #include "services/store/sync/sync_stage.h"
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <libpq-fe.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/err.h"
 
 struct db;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/sync/sync_stage.h"
 
 #define VALUES_MAX 6

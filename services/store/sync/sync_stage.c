@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf/utf8.h"
-#include "services/store/db.h"
+#include "conf/text/utf8.h"
+#include "services/store/db/db.h"
 #include "services/store/lease.h"
 
 #define BATCH_BYTES (1024 * 1024) /* a batch is sent when it is this large, whatever its rows */

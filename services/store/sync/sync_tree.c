@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/lease.h"
 #include "services/store/sync/sync_doubles.h"
 #include "services/store/sync/sync_exchange.h"

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "services/store/lease.h"
 
 int upstream_recall(struct db *db, const char *base_url, char levels[UPSTREAM_LEVELS + 1], struct err *err)

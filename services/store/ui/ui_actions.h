@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_UI_UI_ACTIONS_H
 #define LOGIKALD_SERVICES_STORE_UI_UI_ACTIONS_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 extern const struct query ui_query_clients;    /* () list */
 extern const struct query ui_query_action_add; /* (actor, address, method, path, status, request id, detail) nothing */

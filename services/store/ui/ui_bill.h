@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_UI_UI_BILL_H
 #define LOGIKALD_SERVICES_STORE_UI_UI_BILL_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 /* (elevation): {"version", "times", "groups": [{"title", "count", "more", "columns", "rows": [{"cells"}]}], "tables":
  * [{"name", "rows", "path"}], "more_tables"}, more: so many are not among the rows; no row while the list is not read.

@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_UI_UI_BROWSE_H
 #define LOGIKALD_SERVICES_STORE_UI_UI_BROWSE_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 extern const struct query ui_query_tree;      /* (directory id) the tree's open part, and what lies in it */
 extern const struct query ui_query_project;   /* (id) project with phases and elevations */

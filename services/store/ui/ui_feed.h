@@ -2,7 +2,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_UI_UI_FEED_H
 #define LOGIKALD_SERVICES_STORE_UI_UI_FEED_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 /* (types split by commas, object's row id, project's row or Logikal id, before this cursor, at most) the newest first
  */

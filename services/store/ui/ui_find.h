@@ -11,7 +11,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_UI_UI_FIND_H
 #define LOGIKALD_SERVICES_STORE_UI_UI_FIND_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 /* {total, stored, gone, rows: [{kind, id, name, url, way: [{name, url}], job, offer, person, amount, width, height,
  * described, parts, parts_tone, is_failing, error, is_excluded, changed, read, gone_at}]}. total: that match; stored:

@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_UI_UI_INTERVALS_H
 #define LOGIKALD_SERVICES_STORE_UI_UI_INTERVALS_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 extern const struct query ui_query_intervals;      /* () list */
 extern const struct query ui_query_interval_types; /* () list of object types */

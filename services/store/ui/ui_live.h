@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_UI_UI_LIVE_H
 #define LOGIKALD_SERVICES_STORE_UI_UI_LIVE_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 extern const struct query ui_query_live; /* () revisions and running syncs */
 

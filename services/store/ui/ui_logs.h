@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_UI_UI_LOGS_H
 #define LOGIKALD_SERVICES_STORE_UI_UI_LOGS_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 extern const struct query ui_query_logs;      /* (type, status, since, until, before id, limit) list */
 extern const struct query ui_query_log_types; /* () list of words */

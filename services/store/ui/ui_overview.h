@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_UI_UI_OVERVIEW_H
 #define LOGIKALD_SERVICES_STORE_UI_UI_OVERVIEW_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 extern const struct query ui_query_counts; /* () object of row counts */
 extern const struct query ui_query_hours;  /* () the last 24 h of syncs, with the geometry of their bars */

@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_UI_UI_RUNS_H
 #define LOGIKALD_SERVICES_STORE_UI_UI_RUNS_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 /* (before id, limit) {runs: [{id, scope, state, is_forced, started_at, ms, message, created, changed, vanished,
  * failed}] newest first, columns: [{id, started_at}], types: [{type, name, cells: [{run, status, ms, height, objects,

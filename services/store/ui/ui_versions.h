@@ -2,7 +2,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_UI_UI_VERSIONS_H
 #define LOGIKALD_SERVICES_STORE_UI_UI_VERSIONS_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 /* (elevation, from or NULL = the one before, to or NULL = the present one): JSON; no row: there are no two versions.
  * versions: all of them; from, to: the two, NULL = there is none with this number; is_read; how many lines were added,

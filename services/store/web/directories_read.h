@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_WEB_DIRECTORIES_READ_H
 #define LOGIKALD_SERVICES_STORE_WEB_DIRECTORIES_READ_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 extern const struct query query_directories_page;
 extern const struct query query_directories_syncable;

@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_WEB_ELEVATION_TREE_READ_H
 #define LOGIKALD_SERVICES_STORE_WEB_ELEVATION_TREE_READ_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 extern const struct query query_elevation_detail;    /* (id) JSON */
 extern const struct query query_elevation_tree;      /* (text or NULL, pattern) JSON */

@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_WEB_HOLDS_READ_H
 #define LOGIKALD_SERVICES_STORE_WEB_HOLDS_READ_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 extern const struct query query_holds;       /* (state; "" = all of them, limit) -> JSON, a list, the newest first */
 extern const struct query query_hold_decide; /* (id, "apply" or "refuse", who) -> its state before (no row: no such

@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_WEB_INTERVALS_READ_H
 #define LOGIKALD_SERVICES_STORE_WEB_INTERVALS_READ_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 extern const struct query query_intervals_list; /* () JSON list */
 extern const struct query query_retry_limits;   /* () most tries, longest delay (s) of the enabled types */

@@ -4,7 +4,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_WEB_INTERVALS_WRITE_H
 #define LOGIKALD_SERVICES_STORE_WEB_INTERVALS_WRITE_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 extern const struct query
     query_interval_problem;                   /* (object_type, JSON list) -> what is wrong with depends_on, or NULL */

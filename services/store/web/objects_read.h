@@ -4,7 +4,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_WEB_OBJECTS_READ_H
 #define LOGIKALD_SERVICES_STORE_WEB_OBJECTS_READ_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 extern const struct query query_projects_page, query_projects_of_directory;
 extern const struct query query_project_get; /* (logikal_id or id) JSON */

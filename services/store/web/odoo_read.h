@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_WEB_ODOO_READ_H
 #define LOGIKALD_SERVICES_STORE_WEB_ODOO_READ_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 extern const struct query query_odoo_projects;   /* (client_id) JSON */
 extern const struct query query_odoo_project;    /* (project) JSON */

@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_WEB_ODOO_STREAM_READ_H
 #define LOGIKALD_SERVICES_STORE_WEB_ODOO_STREAM_READ_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 extern const struct query query_odoo_stream_project; /* (project) -> id, project, {created_at}, {project_name, _id} */
 extern const struct query query_odoo_stream_phase; /* (id, after phase, limit) -> id, phase, {created_at}, short phase,

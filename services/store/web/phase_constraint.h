@@ -4,7 +4,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_WEB_PHASE_CONSTRAINT_H
 #define LOGIKALD_SERVICES_STORE_WEB_PHASE_CONSTRAINT_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 extern const struct query query_phase_constraints;    /* () JSON */
 extern const struct query query_phase_constraint_fix; /* () */

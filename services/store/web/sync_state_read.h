@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_WEB_SYNC_STATE_READ_H
 #define LOGIKALD_SERVICES_STORE_WEB_SYNC_STATE_READ_H
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 extern const struct query query_sync_state;           /* () JSON */
 extern const struct query query_project_sync_status;  /* (project) JSON */

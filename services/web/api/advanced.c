@@ -3,10 +3,10 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "conf/random.h"
-#include "services/store/web/checks_read.h"
+#include "conf/machine/random.h"
+#include "services/store/web/watch/checks_read.h"
 #include "services/store/web/elevation_tree_read.h"
-#include "services/store/web/reports_read.h"
+#include "services/store/web/watch/reports_read.h"
 #include "services/web/api/sync_api.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"

@@ -1,5 +1,5 @@
 /* Telling operators: what was told, silences, and a test of the channels. */
-#include "services/store/web/alerts_sql.h"
+#include "services/store/web/watch/alerts_sql.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/watch/alarms.h"

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "services/store/web/odoo_stream_read.h"
 #include "services/web/cache/cache.h"
 #include "services/web/cache/list.h"

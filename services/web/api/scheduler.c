@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "conf/json.h"
+#include "conf/text/json.h"
 #include "ipc/queue/queue.h"
 #include "services/store/web/intervals_read.h"
 #include "services/web/api/sync_api.h"

@@ -1,10 +1,10 @@
 /* The history of tasks that workers have written, and doing one of them again. */
-#include "services/store/web/history_read.h"
+#include "services/store/web/watch/history_read.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/queue/queue.h"
 #include "ipc/queue/queue_message.h"
 #include "services/web/gate/handlers.h"

@@ -1,5 +1,5 @@
 /* The timeline for programs. While PostgreSQL is away: what the run directory holds, and that it is not all. */
-#include "services/store/web/timeline_read.h"
+#include "services/store/web/watch/timeline_read.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,9 +6,9 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "services/store/web/directories_read.h"
-#include "services/store/web/upstream_tokens.h"
+#include "services/store/web/access/upstream_tokens.h"
 #include "services/store/web/objects_read.h"
 #include "services/web/api/sync_api.h"
 #include "services/web/gate/attempts.h"

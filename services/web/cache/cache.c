@@ -15,12 +15,12 @@
 #include <sys/queue.h>
 #include <sodium.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/clock.h"
-#include "conf/hash.h"
+#include "conf/text/hash.h"
 #include "conf/version.h"
 #include "services/web/http/gzip.h"
-#include "conf/json_times.h"
+#include "conf/text/json_times.h"
 #include "services/web/http/reply.h"
 
 /* Counted: the table holds one reference, and each answer that is being sent. Without bytes it only remembers that the

@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_WEB_CACHE_CSV_H
 #define LOGIKALD_SERVICES_WEB_CACHE_CSV_H
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 
 /* columns: names split by commas. */
 void csv_add_head(struct buf *out, const char *columns);

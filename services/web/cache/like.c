@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 
 const char *like_pattern(struct req *r, const char *text)
 {

@@ -8,9 +8,9 @@
 #include <sys/queue.h>
 #include <event2/keyvalq_struct.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "services/web/cache/cache.h"
-#include "conf/json_times.h"
+#include "conf/text/json_times.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/streams.h"
 

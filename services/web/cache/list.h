@@ -4,7 +4,7 @@
 #ifndef LOGIKALD_SERVICES_WEB_CACHE_LIST_H
 #define LOGIKALD_SERVICES_WEB_CACHE_LIST_H
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "services/web/http/req.h"
 
 #define LIST_WHOLE 2500

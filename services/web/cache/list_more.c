@@ -7,7 +7,7 @@
 
 #include "services/web/cache/csv.h"
 #include "services/web/http/accept.h"
-#include "conf/json_times.h"
+#include "conf/text/json_times.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/streams.h"
 

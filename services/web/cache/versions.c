@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "services/store/web/access_read.h"
+#include "services/store/web/access/access_read.h"
 
 #define SLOTS_MANY 128   /* each costs a row of the statement that every request waits for */
 #define GATHER_MS  60000 /* between two attempts */

@@ -9,7 +9,7 @@
 #include <sodium.h>
 
 #include "conf/clock.h"
-#include "conf/address.h"
+#include "conf/text/address.h"
 #include "services/web/http/reply.h"
 
 #define WAIT_MAX_S 900

@@ -9,7 +9,7 @@
 #include <event2/http.h>
 
 #include "conf/clock.h"
-#include "services/store/web/access_read.h"
+#include "services/store/web/access/access_read.h"
 #include "services/web/cache/versions.h"
 #include "services/web/gate/console.h"
 #include "services/web/gate/identities.h"

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "services/web/gate/route.h"
 #include "services/web/http/reply.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/hash.h"
+#include "conf/text/hash.h"
 
 #define SLOTS 256
 

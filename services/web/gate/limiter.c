@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "conf/hash.h"
+#include "conf/text/hash.h"
 #include "services/web/gate/route.h"
-#include "conf/address.h"
+#include "conf/text/address.h"
 #include "services/web/http/reply.h"
 
 struct rates {

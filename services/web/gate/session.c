@@ -9,8 +9,8 @@
 #include <sodium.h>
 
 #include "conf/log.h"
-#include "conf/random.h"
-#include "services/store/web/access_read.h"
+#include "conf/machine/random.h"
+#include "services/store/web/access/access_read.h"
 #include "services/web/gate/attempts.h"
 #include "services/web/gate/auth.h"
 #include "services/web/gate/console.h"

@@ -5,8 +5,8 @@
 #include <sodium.h>
 
 #include "conf/log.h"
-#include "conf/random.h"
-#include "services/store/web/access_read.h"
+#include "conf/machine/random.h"
+#include "services/store/web/access/access_read.h"
 #include "services/web/http/reply.h"
 
 static void on_key(void *arg, const PGresult *result, const struct err *err)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "services/store/web/upstream_tokens.h"
+#include "services/store/web/access/upstream_tokens.h"
 #include "services/web/gate/route.h"
 #include "services/web/gate/session.h"
 

@@ -17,7 +17,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 
 #define DRAIN_IDLE_MS   500          /* an idle keep-alive connection gets this long for a last request */
 #define SLOWEST_BYTES_S 16384        /* a reader must take an answer at least this fast */

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/log.h"
 #include "services/web/http/reply.h"
 

@@ -7,7 +7,7 @@
 
 #include <event2/buffer.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "services/web/http/chunks.h"
 #include "services/web/http/head.h"
 

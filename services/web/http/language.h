@@ -5,7 +5,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/err.h"
 #include "services/web/http/req.h"
 

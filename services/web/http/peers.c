@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/hash.h"
+#include "conf/text/hash.h"
 
 #define ROWS 512
 

@@ -5,7 +5,7 @@
 
 #include <sys/queue.h>
 
-#include "conf/address.h"
+#include "conf/text/address.h"
 
 struct peer {
     LIST_ENTRY(peer) link;

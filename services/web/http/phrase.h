@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 
 #define PHRASE_ENGLISH "en"
 

@@ -8,7 +8,7 @@
 #include <strings.h>
 #include <sys/queue.h>
 
-#include "conf/address.h"
+#include "conf/text/address.h"
 #include "services/web/http/server.h"
 
 /* Walks one line from its end. True: the client was found, or what stands there is no address. */

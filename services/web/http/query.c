@@ -7,7 +7,7 @@
 #include <sys/queue.h>
 #include <event2/http.h>
 
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 
 static int digit(char c)
 {

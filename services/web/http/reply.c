@@ -12,11 +12,11 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/clock.h"
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 #include "services/web/http/gzip.h"
-#include "conf/json_times.h"
+#include "conf/text/json_times.h"
 #include "services/web/http/server.h"
 
 #define CSP                                                                                                            \

@@ -15,8 +15,8 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "conf/random.h"
-#include "conf/utf8.h"
+#include "conf/machine/random.h"
+#include "conf/text/utf8.h"
 #include "services/web/http/gzip.h"
 #include "services/web/http/proxy.h"
 #include "services/web/http/query.h"

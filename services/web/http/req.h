@@ -11,7 +11,7 @@
 #include <event2/keyvalq_struct.h>
 #include <libpq-fe.h>
 
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 #include "services/web/web.h"
 
 #define REQ_PARAMS_MAX 4

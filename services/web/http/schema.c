@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 
 static const struct {
     const char *name, *schema;

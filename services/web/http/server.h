@@ -2,7 +2,7 @@
 #ifndef LOGIKALD_SERVICES_WEB_HTTP_SERVER_H
 #define LOGIKALD_SERVICES_WEB_HTTP_SERVER_H
 
-#include "conf/address.h"
+#include "conf/text/address.h"
 #include "conf/err.h"
 #include "services/web/http/head.h"
 #include "services/web/http/hooks.h"

@@ -6,7 +6,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "services/web/http/reply.h"
 
 #define BEHIND_MAX (256u << 10) /* bytes a client may be behind */

@@ -20,7 +20,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/embedded.h"
 #include "conf/err.h"
 

@@ -8,7 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "conf/err.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "services/web/web.h"
 
 #define ACTION_CHILDREN_MAX 4  /* at the same time */

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "conf/log.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "ipc/queue/queue.h"
-#include "services/store/web/webhooks_read.h"
+#include "services/store/web/feed/webhooks_read.h"
 #include "services/web/jobs/child.h"
 
 #define DELIVER_TASK  "tasks.feed_tasks.deliver_webhooks"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "conf/clock.h"
-#include "conf/json.h"
+#include "conf/text/json.h"
 #include "ipc/queue/queue.h"
 #include "services/schedule/schedule.h"
 #include "services/web/http/reply.h"

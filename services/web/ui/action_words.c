@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "conf/json.h"
+#include "conf/text/json.h"
 #include "ipc/flight.h"
 
 #define RECORDED_MOST 30

@@ -1,9 +1,9 @@
 /* The page of alarms: what is told to whom, what is kept still for a while, and what was sent. */
 #include <string.h>
 
-#include "conf/json.h"
+#include "conf/text/json.h"
 #include "services/alert/channels.h"
-#include "services/store/web/alerts_sql.h"
+#include "services/store/web/watch/alerts_sql.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/ui/page.h"
 #include "services/web/watch/facts.h"

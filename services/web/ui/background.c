@@ -11,7 +11,7 @@
 #include "conf/log.h"
 #include "ipc/mask.h"
 #include "ipc/snapshot.h"
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 #include "services/store/ui/ui_actions.h"
 #include "services/store/ui/ui_overview.h"
 #include "services/web/gate/route.h"

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/json.h"
+#include "conf/text/json.h"
 #include "services/store/ui/ui_bill.h"
 #include "services/store/ui/ui_browse.h"
 #include "services/store/ui/ui_versions.h"

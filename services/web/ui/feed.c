@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "services/store/ui/ui_feed.h"
-#include "services/store/web/webhooks_read.h"
+#include "services/store/web/feed/webhooks_read.h"
 #include "services/web/api/feed/change_cursor.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
-#include "conf/json.h"
+#include "conf/text/buf.h"
+#include "conf/text/json.h"
 #include "services/store/ui/ui_find.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"

@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
-#include "conf/json.h"
+#include "conf/text/buf.h"
+#include "conf/text/json.h"
 #include "services/store/ui/ui_runs.h"
-#include "services/store/web/history_read.h"
-#include "services/store/web/run_changes_read.h"
+#include "services/store/web/watch/history_read.h"
+#include "services/store/web/feed/run_changes_read.h"
 #include "services/web/api/feed/change_cursor.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"

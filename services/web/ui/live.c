@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/clock.h"
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 #include "ipc/queue/queue.h"
 #include "ipc/snapshot.h"
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 #include "services/store/ui/ui_live.h"
-#include "services/store/web/access_read.h"
+#include "services/store/web/access/access_read.h"
 #include "services/web/gate/auth.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"

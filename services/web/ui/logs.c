@@ -1,7 +1,7 @@
 /* Sync logs: the list by filter, and its export. */
 #include <string.h>
 
-#include "conf/json.h"
+#include "conf/text/json.h"
 #include "services/store/ui/ui_logs.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"

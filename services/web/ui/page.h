@@ -9,7 +9,7 @@
 #include <cjson/cJSON.h>
 
 #include "ipc/queue/queue.h"
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 #include "services/web/http/req.h"
 
 struct ui_page;

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/json.h"
+#include "conf/text/json.h"
 #include "services/store/ui/ui_actions.h"
 #include "services/store/ui/ui_logs.h"
 #include "services/store/ui/ui_overview.h"

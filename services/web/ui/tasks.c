@@ -2,12 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/json.h"
-#include "conf/utf8.h"
+#include "conf/text/json.h"
+#include "conf/text/utf8.h"
 #include "ipc/mask.h"
 #include "ipc/redis/queue_keys.h"
 #include "services/store/ui/ui_logs.h"
-#include "services/store/web/history_read.h"
+#include "services/store/web/watch/history_read.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/jobs/actions.h"
 #include "services/web/ui/bulk.h"

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
-#include "services/store/web/timeline_read.h"
+#include "conf/text/buf.h"
+#include "services/store/web/watch/timeline_read.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/ui/page.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <event2/http.h>
 
-#include "conf/json.h"
+#include "conf/text/json.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/jobs/why_link.h"
 #include "services/web/ui/page.h"

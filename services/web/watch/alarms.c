@@ -8,8 +8,8 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "services/store/pool.h"
-#include "services/store/web/alerts_sql.h"
+#include "services/store/db/pool.h"
+#include "services/store/web/watch/alerts_sql.h"
 #include "services/web/watch/facts.h"
 #include "services/web/watch/problem.h"
 #include "services/web/watch/telling.h"

@@ -8,7 +8,7 @@
 #include "conf/clock.h"
 #include "ipc/redis/redis.h"
 #include "services/alert/courier.h"
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 
 #define FIRST_S 2
 #define LOOK_S  3600

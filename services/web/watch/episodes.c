@@ -9,7 +9,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 #include "services/store/timeline.h"
 #include "services/web/watch/facts.h"
 #include "services/web/watch/problem.h"

@@ -7,9 +7,9 @@
 
 #include "conf/clock.h"
 #include "ipc/queue/queue.h"
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 #include "services/store/web/holds_read.h"
-#include "services/store/web/verdict_read.h"
+#include "services/store/web/watch/verdict_read.h"
 #include "services/web/watch/alarms.h"
 #include "services/web/watch/certificates.h"
 #include "services/web/watch/problem.h"

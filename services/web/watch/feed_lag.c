@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "conf/log.h"
-#include "services/store/web/changes_read.h"
+#include "services/store/web/feed/changes_read.h"
 #include "services/web/watch/verdict.h"
 
 static void take(struct web *web, struct feed_lag *f, const PGresult *result)

@@ -8,7 +8,7 @@
 
 #include "conf/log.h"
 #include "ipc/flight.h"
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 #include "services/store/timeline.h"
 #include "services/web/watch/problem.h"
 #include "services/web/watch/verdict.h"

@@ -12,7 +12,7 @@
 #include "conf/version.h"
 #include "ipc/redis/redis.h"
 #include "ipc/snapshot.h"
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 #include "services/web/http/reply.h"
 #include "services/web/watch/verdict.h"
 

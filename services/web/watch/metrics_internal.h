@@ -2,7 +2,7 @@
 #ifndef LOGIKALD_SERVICES_WEB_WATCH_METRICS_INTERNAL_H
 #define LOGIKALD_SERVICES_WEB_WATCH_METRICS_INTERNAL_H
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "ipc/queue/task_counts.h"
 #include "services/web/watch/metrics.h"
 

@@ -6,14 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/clock.h"
 #include "conf/version.h"
 #include "ipc/queue/queue.h"
 #include "ipc/redis/redis.h"
 #include "ipc/snapshot.h"
 #include "services/store/sizes.h"
-#include "services/store/web/metrics_read.h"
+#include "services/store/web/watch/metrics_read.h"
 #include "services/web/cache/cache.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/route.h"

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/embedded.h"
 #include "conf/log.h"
 #include "services/store/shape.h"
-#include "services/store/web/health_read.h"
+#include "services/store/web/watch/health_read.h"
 
 static void set_state(struct migrations *m, enum migrations_state state)
 {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf/fact.h"
+#include "conf/text/fact.h"
 
 static const char *const severity_names[SEVERITIES] = {"look", "unknown", "wrong"};
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <cjson/cJSON.h>
 
-#include "conf/fact.h"
+#include "conf/text/fact.h"
 
 enum severity { SEVERITY_LOOK, SEVERITY_UNKNOWN, SEVERITY_WRONG, SEVERITIES };
 

@@ -7,7 +7,7 @@
 
 #include "conf/clock.h"
 #include "ipc/snapshot.h"
-#include "services/store/pool.h"
+#include "services/store/db/pool.h"
 #include "services/web/watch/verdict.h"
 
 cJSON *state_switch(const struct web *web)

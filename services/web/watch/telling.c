@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/log.h"
 #include "services/alert/channels.h"
-#include "services/store/pool.h"
-#include "services/store/web/alerts_sql.h"
+#include "services/store/db/pool.h"
+#include "services/store/web/watch/alerts_sql.h"
 #include "services/web/watch/problem.h"
 #include "services/web/watch/verdict.h"
 

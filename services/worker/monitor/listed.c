@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "services/tasks/task_table.h"
 #include "services/worker/dispatch.h"
 #include "services/worker/limits.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "services/worker/monitor/answer.h"
 
 #define SAMPLES_MAX 100

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <cjson/cJSON.h>
 
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "tests/support/feed.h"
 
 TEST(test_each_kind_of_change_is_told_with_before_and_after)

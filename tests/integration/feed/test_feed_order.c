@@ -7,7 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "conf/clock.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "tests/support/feed.h"
 
 /* ---- writers that commit out of order ---- */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "conf/clock.h"
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "tests/support/feed.h"
 
 /* ---- waiting ---- */

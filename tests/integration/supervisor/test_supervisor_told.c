@@ -13,7 +13,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 
 static struct supervised s;
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sqlite3.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 
 #define PARSE   "tasks.sqlite_parser_tasks.parse_elevation_sqlite"
 #define BATCH   "tasks.sqlite_parser_tasks.batch_parse_elevations"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 
 SYNC_WORLD("--directories 2 --depth 2 --projects 1 --phases 2 --elevations 3",
            world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=20")

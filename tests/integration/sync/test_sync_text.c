@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "conf/err.h"
-#include "conf/utf8.h"
-#include "services/store/db.h"
+#include "conf/text/utf8.h"
+#include "services/store/db/db.h"
 
 SYNC_WORLD("--directories 2 --projects 2 --phases 2 --elevations 2")
 

@@ -9,7 +9,7 @@
 
 #include "conf/clock.h"
 #include "conf/conf.h"
-#include "services/store/db.h"
+#include "services/store/db/db.h"
 #include "tests/support/servers/haproxy.h"
 #include "tests/support/servers/pooler.h"
 #include "tests/support/servers/proxy.h"

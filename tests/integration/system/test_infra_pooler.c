@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/store/db.h"
-#include "services/store/session.h"
+#include "services/store/db/db.h"
+#include "services/store/db/session.h"
 #include "services/store/sync/sync_stage.h"
 #include "services/store/sync/sync_tree.h"
 #include "services/store/lease.h"

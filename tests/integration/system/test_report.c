@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <cjson/cJSON.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/settings.h"
 #include "tests/support/system.h"
 

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/clock.h"
-#include "conf/hash.h"
-#include "conf/utf8.h"
+#include "conf/text/hash.h"
+#include "conf/text/utf8.h"
 #include "tests/support/lies/lies_harm.h"
 #include "tests/support/lies/lies_open.h"
 #include "tests/support/sync_truth.h"

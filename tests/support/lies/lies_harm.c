@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 
 /* Every row that there is, marked ones included, by the keys of truth_kinds. */
 static const char *const rows[] = {

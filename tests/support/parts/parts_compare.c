@@ -9,7 +9,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 #include "services/parts/cell.h"
 #include "services/parts/line_kinds.h"
 

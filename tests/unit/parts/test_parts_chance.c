@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "services/parts/cell.h"
 #include "services/parts/line_kinds.h"
 #include "services/parts/read.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sqlite3.h>
 
-#include "conf/utf8.h"
+#include "conf/text/utf8.h"
 #include "services/parts/choose.h"
 #include "services/parts/image.h"
 #include "services/parts/read.h"

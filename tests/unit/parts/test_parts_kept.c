@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "services/parts/image.h"
 #include "services/parts/image_db.h"
 #include "services/parts/read.h"

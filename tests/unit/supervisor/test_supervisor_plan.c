@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/conf.h"
 #include "supervisor/plan/plan.h"
 #include "supervisor/system/listener.h"

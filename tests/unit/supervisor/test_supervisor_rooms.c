@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "conf/cgroup.h"
+#include "conf/machine/cgroup.h"
 #include "conf/conf.h"
 #include "supervisor/child/probe.h"
 #include "supervisor/log/line_ring.h"

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf/guid.h"
-#include "conf/utf8.h"
+#include "conf/text/guid.h"
+#include "conf/text/utf8.h"
 #include "services/logikal/json_tidy.h"
 #include "services/logikal/objects.h"
 #include "tests/support/test.h"

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "conf/address.h"
+#include "conf/text/address.h"
 #include "tests/support/test.h"
 
 TEST(test_every_form_is_one_address)

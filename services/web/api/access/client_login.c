@@ -6,7 +6,7 @@
 #include <sodium.h>
 
 #include "conf/log.h"
-#include "services/store/web/clients_read.h"
+#include "services/store/web/access/clients_read.h"
 #include "services/web/gate/attempts.h"
 #include "services/web/gate/hasher.h"
 #include "services/web/gate/signing_key.h"

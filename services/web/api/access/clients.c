@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "conf/log.h"
-#include "conf/random.h"
-#include "services/store/web/clients_read.h"
+#include "conf/machine/random.h"
+#include "services/store/web/access/clients_read.h"
 #include "services/web/api/access/client_login.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/hasher.h"

@@ -11,8 +11,8 @@
 #include <event2/keyvalq_struct.h>
 #include <sodium.h>
 
-#include "conf/buf.h"
-#include "conf/utf8.h"
+#include "conf/text/buf.h"
+#include "conf/text/utf8.h"
 #include "services/web/api/access/client_login.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/jwt.h"

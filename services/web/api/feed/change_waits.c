@@ -8,7 +8,7 @@
 #include <sys/queue.h>
 
 #include "conf/clock.h"
-#include "services/store/web/changes_read.h"
+#include "services/store/web/feed/changes_read.h"
 
 struct change_wait {
     TAILQ_ENTRY(change_wait) link;

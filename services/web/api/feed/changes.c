@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/clock.h"
-#include "services/store/web/changes_read.h"
+#include "services/store/web/feed/changes_read.h"
 #include "services/web/api/feed/change_cursor.h"
 #include "services/web/api/feed/change_waits.h"
 #include "services/web/gate/auth.h"
 #include "services/web/gate/handlers.h"
-#include "conf/json_times.h"
+#include "conf/text/json_times.h"
 #include "services/web/http/accept.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/streams.h"

@@ -6,16 +6,16 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 #include "conf/log.h"
-#include "services/store/snapshot.h"
-#include "services/store/web/snapshot_read.h"
+#include "services/store/db/snapshot.h"
+#include "services/store/web/feed/snapshot_read.h"
 #include "services/web/api/feed/change_cursor.h"
 #include "services/web/gate/auth.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/accept.h"
 #include "services/web/http/fault.h"
-#include "conf/json_times.h"
+#include "conf/text/json_times.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/streams.h"
 

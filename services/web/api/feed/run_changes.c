@@ -1,5 +1,5 @@
 /* What a sync has changed. */
-#include "services/store/web/run_changes_read.h"
+#include "services/store/web/feed/run_changes_read.h"
 
 #include "services/web/api/feed/change_cursor.h"
 #include "services/web/gate/handlers.h"

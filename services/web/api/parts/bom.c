@@ -1,8 +1,8 @@
 /* Bills of materials of an elevation, a phase, a project, and what became another between two of them. */
 #include <string.h>
 
-#include "services/store/web/bom_read.h"
-#include "services/store/web/parts_read.h"
+#include "services/store/web/parts/bom_read.h"
+#include "services/store/web/parts/parts_read.h"
 #include "services/web/api/parts/parts_mark.h"
 #include "services/web/api/parts/parts_ready.h"
 #include "services/web/gate/handlers.h"

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "conf/log.h"
-#include "conf/random.h"
-#include "services/store/web/images_read.h"
+#include "conf/machine/random.h"
+#include "services/store/web/parts/images_read.h"
 #include "services/web/api/parts/images.h"
 #include "services/web/api/sync_api.h"
 #include "services/web/gate/handlers.h"

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "services/store/web/images_read.h"
+#include "services/store/web/parts/images_read.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/json_times.h"
-#include "services/store/web/images_read.h"
+#include "conf/text/json_times.h"
+#include "services/store/web/parts/images_read.h"
 #include "services/web/api/parts/images.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"

@@ -6,7 +6,7 @@
 
 #include "conf/log.h"
 #include "ipc/queue/queue_message.h"
-#include "services/store/web/bom_read.h"
+#include "services/store/web/parts/bom_read.h"
 #include "services/web/api/parts/orders.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"

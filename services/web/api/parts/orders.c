@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/buf.h"
-#include "services/store/web/bom_read.h"
+#include "conf/text/buf.h"
+#include "services/store/web/parts/bom_read.h"
 #include "services/web/api/parts/parts_cursor.h"
 #include "services/web/api/parts/parts_mark.h"
 #include "services/web/api/parts/parts_rows.h"

@@ -3,7 +3,7 @@
 
 #include "conf/clock.h"
 #include "ipc/queue/queue.h"
-#include "services/store/web/parsing_queue_read.h"
+#include "services/store/web/parts/parsing_queue_read.h"
 #include "services/web/api/sync_api.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"

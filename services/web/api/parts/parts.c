@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "services/store/web/parts_read.h"
+#include "services/store/web/parts/parts_read.h"
 #include "services/web/api/parts/parts_cursor.h"
 #include "services/web/api/parts/parts_mark.h"
 #include "services/web/api/parts/parts_ready.h"

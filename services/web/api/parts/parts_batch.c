@@ -2,8 +2,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "conf/buf.h"
-#include "services/store/web/parts_read.h"
+#include "conf/text/buf.h"
+#include "services/store/web/parts/parts_read.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/accept.h"
 #include "services/web/http/reply.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "services/store/frames.h"
-#include "services/store/web/parts_read.h"
+#include "services/store/web/parts/parts_read.h"
 #include "services/web/api/parts/parts_ready.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"

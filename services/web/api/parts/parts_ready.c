@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/store/web/parts_read.h"
+#include "services/store/web/parts/parts_read.h"
 #include "services/web/http/reply.h"
 
 #define RETRY_S 30

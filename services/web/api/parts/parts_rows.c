@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/random.h"
+#include "conf/machine/random.h"
 #include "services/web/cache/csv.h"
 #include "services/web/http/accept.h"
 #include "services/web/http/reply.h"

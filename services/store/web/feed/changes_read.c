@@ -1,0 +1,109 @@
+/* Statements that read the journal of changes, and no further than the oldest transaction that still runs. */
+#include "services/store/web/feed/changes_read.h"
+
+#define VISIBLE "(c.epoch < s.epoch OR c.xid < s.xmin)"
+#define STATE                                                                                                          \
+    "s AS MATERIALIZED (SELECT epoch, pruned_epoch, pruned_xid, pruned_seq,"                                           \
+    " pg_snapshot_xmin(pg_current_snapshot()) AS xmin, pg_snapshot_xmax(pg_current_snapshot()) AS xmax"                \
+    " FROM changes_state)"
+
+/* Blocks from the cursor on that may be seen and that the reader has not from its snapshot, of the types and the object
+ * that are asked for. Each that is taken has an item for the reader, but for the first: otherwise a page of blocks
+ * without any would be taken for the end. */
+#define BEHIND                                                                                                         \
+    "(c.epoch, c.xid, c.seq) >= ($1::integer, $2::xid8, $3::bigint) AND " VISIBLE                                      \
+    " AND ($9::text IS NULL OR c.epoch <> $1::integer OR NOT pg_visible_in_snapshot(coalesce(c.writer, c.xid), "       \
+    "$9::text::pg_snapshot))"                                                                                          \
+    " AND ($5::text IS NULL OR c.object_type = ANY (string_to_array($5, ',')))"                                        \
+    " AND ($7::bigint IS NULL OR c.row_ids @> ARRAY[$7::bigint])"
+/* A block stands under the project where its objects are now; of one item: was it in a wanted project before? */
+#define CAME_FROM "(i.fields -> 'project_id' ->> 0)::bigint = ANY (w.ids)"
+#define OBJECT    "($7::bigint IS NULL OR i.row_id = $7::bigint)"
+
+/* Of a project whose row is gone: the journal knows. */
+#define LAST_ID                                                                                                        \
+    "(SELECT d.logikal_ids[1] FROM changes d WHERE d.project_id = i.project_id AND d.object_type = 'project'"          \
+    " AND d.operation = 'deleted' ORDER BY d.epoch DESC, d.xid DESC, d.seq DESC LIMIT 1)"
+
+/* Of the cursor of a change: what its reader has already from a snapshot. */
+#define HAS                                                                                                            \
+    "CASE WHEN $9::text IS NOT NULL AND epoch = $1::integer AND xid < pg_snapshot_xmax($9::text::pg_snapshot)"         \
+    " THEN '~' || $9::text ELSE '' END"
+
+const struct query query_changes_page = {
+    .name = "changes_page",
+    .sql =
+        "WITH " STATE ", asked AS MATERIALIZED (SELECT logikald_guid(btrim(p)) AS id"
+        "   FROM unnest(string_to_array($6, ',')) p),"
+        " wanted AS (SELECT coalesce(array_agg(id) FILTER (WHERE id IS NOT NULL), '{}') AS ids FROM ("
+        "   SELECT id::bigint FROM projects WHERE logikal_id = ANY (ARRAY(SELECT id FROM asked))"
+        "   UNION SELECT id::bigint FROM asked WHERE id ~ '^[0-9]{1,18}$'"
+        "   UNION SELECT project_id FROM changes WHERE operation = 'deleted' AND object_type = 'project'"
+        "    AND logikal_ids[1] = ANY (ARRAY(SELECT id FROM asked))) p),"
+        " blocks AS (SELECT * FROM ((SELECT c.* FROM s, wanted w, changes c WHERE " BEHIND
+        "   AND ($6::text IS NULL OR c.project_id = ANY (w.ids)) ORDER BY c.epoch, c.xid, c.seq LIMIT $8::integer + 2)"
+        "  UNION ALL (SELECT c.* FROM s, wanted w, changes c WHERE " BEHIND " AND $6::text IS NOT NULL"
+        "   AND c.operation IN ('moved', 'vanished') AND c.object_type IN ('phase', 'elevation')"
+        "   AND coalesce(c.project_id, 0) <> ALL (w.ids)"
+        "   AND EXISTS (SELECT FROM unnest(c.row_ids, c.fields) AS i (row_id, fields) WHERE " CAME_FROM " AND " OBJECT
+        ")"
+        "   ORDER BY c.epoch, c.xid, c.seq LIMIT $8::integer + 2)) b ORDER BY epoch, xid, seq LIMIT $8::integer + 2),"
+        " items AS (SELECT b.epoch, b.xid, b.seq, i.item, b.at, b.object_type, b.operation, b.project_id, i.row_id,"
+        "   i.logikal_id, i.fields, b.run_id, b.task_id FROM wanted w, blocks b,"
+        "   unnest(b.row_ids, b.logikal_ids, b.fields) WITH ORDINALITY AS i (row_id, logikal_id, fields, item)"
+        "  WHERE (b.epoch, b.xid, b.seq, i.item) > ($1::integer, $2::xid8, $3::bigint, $4::bigint)"
+        "   AND ($6::text IS NULL OR b.project_id = ANY (w.ids) OR " CAME_FROM ") AND " OBJECT
+        "  ORDER BY b.epoch, b.xid, b.seq, i.item LIMIT $8::integer + 1),"
+        " page AS (SELECT i.*, coalesce(p.logikal_id, " LAST_ID ") AS project_logikal_id FROM (SELECT * FROM items"
+        "   ORDER BY epoch, xid, seq, item LIMIT $8::integer) i LEFT JOIN projects p ON p.id = i.project_id)"
+        " SELECT (s.pruned_epoch, s.pruned_xid, s.pruned_seq) > ($1::integer, $2::xid8, $3::bigint),"
+        "  $1::integer > s.epoch OR ($1::integer = s.epoch AND $2::xid8 > s.xmax),"
+        "  (SELECT count(*) FROM page), (SELECT count(*) FROM items) > $8::integer,"
+        "  CASE WHEN (SELECT count(*) FROM items) > $8::integer THEN (SELECT concat_ws('-', epoch, xid, seq, item)"
+        "    FROM page ORDER BY epoch DESC, xid DESC, seq DESC, item DESC LIMIT 1)"
+        "   ELSE (SELECT concat_ws('-', e, x, q, i) FROM (VALUES ($1::integer, $2::xid8, $3::bigint, $4::bigint),"
+        "    (s.epoch, s.xmin, 0, 0)) AS v (e, x, q, i) ORDER BY e DESC, x DESC, q DESC, i DESC LIMIT 1) END,"
+        "  (SELECT string_agg(json_build_object('cursor', concat_ws('-', epoch, xid, seq, item) || " HAS
+        ", 'time', at, 'type',"
+        "    object_type, 'operation', operation, 'id', row_id, 'logikal_id', logikal_id, 'project_id', project_id,"
+        "    'project_logikal_id', project_logikal_id, 'fields', (SELECT coalesce(json_object_agg(f.key,"
+        "     json_build_object('before', f.value -> 0, 'after', f.value -> 1)), '{}') FROM jsonb_each(fields) f),"
+        "    'run_id', run_id, 'task_id', task_id)::text, E'\\n' ORDER BY epoch, xid, seq, item) FROM page) FROM s",
+};
+
+const struct query query_changes_unknown = {
+    .name = "changes_unknown",
+    .sql = "SELECT string_agg(a.asked, ', ') FROM unnest(string_to_array($1, ',')) WITH ORDINALITY AS p (text, n),"
+           " LATERAL (SELECT btrim(p.text) AS asked, logikald_guid(btrim(p.text)) AS id,"
+           "  CASE WHEN btrim(p.text) ~ '^[0-9]{1,18}$' THEN btrim(p.text)::bigint END AS row_id) a"
+           " WHERE a.asked <> '' AND NOT EXISTS (SELECT FROM projects WHERE logikal_id = a.id OR id = a.row_id)"
+           "  AND NOT EXISTS (SELECT FROM changes WHERE project_id = a.row_id)"
+           "  AND NOT EXISTS (SELECT FROM changes WHERE operation = 'deleted' AND object_type = 'project'"
+           "   AND logikal_ids[1] = a.id)",
+};
+
+const struct query query_changes_head = {
+    .name = "changes_head",
+    .sql = "SELECT concat_ws('-', epoch, pg_snapshot_xmin(pg_current_snapshot()), 0, 0) FROM changes_state",
+};
+
+const struct query query_changes_newest = {
+    .name = "changes_newest",
+    .sql = "WITH " STATE " SELECT coalesce((SELECT concat_ws('-', c.epoch, c.xid, c.seq) FROM s, changes c"
+           " WHERE " VISIBLE " ORDER BY c.epoch DESC, c.xid DESC, c.seq DESC LIMIT 1), '')",
+};
+
+/* Of other roles' sessions PostgreSQL shows only that they are there. */
+const struct query query_changes_lag = {
+    .name = "changes_lag",
+    .sql = "WITH " STATE ", held AS (SELECT greatest(extract(epoch FROM clock_timestamp() - c.at), 0)::bigint AS age"
+           "  FROM s, changes c WHERE c.epoch = s.epoch AND c.xid >= s.xmin ORDER BY c.epoch, c.xid, c.seq LIMIT 1)"
+           " SELECT coalesce((SELECT age FROM held), 0), CASE WHEN (SELECT age FROM held) >= 1 THEN coalesce("
+           "  (SELECT format('process %s of %s (%s, %s, since %s)', a.pid, a.usename, coalesce(nullif("
+           "    a.application_name, ''), 'no name'), a.state, to_char(a.xact_start AT TIME ZONE 'UTC',"
+           "    'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')) FROM s, pg_stat_activity a WHERE a.backend_xid IS NOT NULL"
+           "    AND a.backend_xid::text::bigint = s.xmin::text::bigint & 4294967295 LIMIT 1),"
+           "  (SELECT format('the prepared transaction %s of %s', x.gid, x.owner) FROM s, pg_prepared_xacts x"
+           "    WHERE x.transaction::text::bigint = s.xmin::text::bigint & 4294967295 LIMIT 1),"
+           "  'a transaction of another role') ELSE '' END",
+};

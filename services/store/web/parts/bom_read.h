@@ -1,0 +1,32 @@
+/* Bills of materials: what parts lists add up to, what became another between two of them, and what is ordered from
+ * them. Statements for pool_query; all parameters are text, NULL = absent; projects by Logikal's id or ours. Those
+ * marked JSON answer one row with one column, the document ready to be sent, NULL or no row when there is no such
+ * object. */
+#ifndef LOGIKALD_SERVICES_STORE_WEB_PARTS_BOM_READ_H
+#define LOGIKALD_SERVICES_STORE_WEB_PARTS_BOM_READ_H
+
+#include "services/store/db/pool.h"
+
+extern const struct query query_bom_elevation; /* (elevation) JSON */
+extern const struct query query_bom_phase;     /* (phase) JSON */
+extern const struct query query_bom_project;   /* (project) JSON */
+
+extern const struct query query_bom_phase_mark;   /* (phase): its mark (parts_sql.h); no row: no such phase */
+extern const struct query query_bom_project_mark; /* (project) likewise */
+
+/* (elevation, from or NULL, to or NULL): are both read, the difference (JSON), the elevation's name, state and error
+ * (parts_states), the numbers of those that are not read; no row: no such versions */
+extern const struct query query_bom_diff;
+extern const struct query query_bom_project_diff; /* (project, from, to or NULL) JSON */
+extern const struct query query_bom_project_diff_mark;
+
+/* (project): how many elevations' parts lists are not read, the first of them by name, the mark (parts_sql.h), what
+ * stands at the head of an order (JSON: project, job, offer, person, at), and of those still to come, failed, refused,
+ * not the newest: how many and the first one's id; no row: no such project */
+extern const struct query query_bom_unread;
+/* (after, limit, project): as LIST_MORE_SQL */
+extern const struct query query_glass_order;
+extern const struct query query_cutting_list;
+extern const struct query query_stock_list;
+
+#endif
