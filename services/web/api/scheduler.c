@@ -249,7 +249,11 @@ static void started(struct req *r, cJSON *out, const char *id, const struct err 
 {
     cJSON_AddBoolToObject(out, "success", id != NULL);
     if (id) cJSON_AddStringToObject(out, "task_id", id);
-    if (!id) cJSON_AddStringToObject(out, "error", fault_told(r, err));
+    if (!id) {
+        const char *why = fault_told(r, err);
+        cJSON_AddStringToObject(out, "error", why);
+        cJSON_AddStringToObject(out, "detail", why); /* as in every refusal */
+    }
     add_now(out, "started_at");
     static const char *const names[] = {"task_id", "project_id", "project_ids", "project_count", "sync_type", "error"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) /* clients know every member */

@@ -55,7 +55,8 @@ static void on_synced(void *arg, const cJSON *result, const struct err *err)
     cJSON *out = cJSON_CreateObject();
     const char *message = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "message"));
     bool is_good = !err && !cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(result, "success"));
-    bool is_late = err && (err->code == ERR_TIMEOUT || err->code == ERR_CANCELLED);
+    bool is_late = err && (err->code == ERR_TIMEOUT || err->code == ERR_CANCELLED),
+         is_refused = err && err->code == ERR_DB;
     cJSON_AddBoolToObject(out, "success", is_good || is_late);
     cJSON_AddBoolToObject(out, "synced", is_good);
     if (is_good) {
@@ -64,16 +65,15 @@ static void on_synced(void *arg, const cJSON *result, const struct err *err)
     }
     cJSON_AddStringToObject(out, "project_id", req_param(r, 0));
     cJSON_AddItemToObject(out, "reason", cJSON_Duplicate(cJSON_GetObjectItem(n->status, "reason"), true));
+    const char *why = err ? fault_told(r, err) : message ? fault_without_places(r, message) : "The sync failed";
     if (is_good)
         cJSON_AddNullToObject(out, "error");
     else
-        cJSON_AddStringToObject(out, "error",
-                                err       ? fault_told(r, err)
-                                : message ? fault_without_places(r, message)
-                                          : "The sync failed");
+        cJSON_AddStringToObject(out, "error", why);
+    if (is_refused) cJSON_AddStringToObject(out, "detail", why); /* as in every refusal */
     cJSON_AddItemToObject(out, "sync_status", cJSON_Duplicate(n->status, true));
     cJSON_AddItemToObject(out, "sync_result", result ? cJSON_Duplicate(result, true) : cJSON_CreateNull());
-    reply_cjson_take(r, is_late ? 202 : err && err->code == ERR_DB ? 503 : 200, out);
+    reply_cjson_take(r, is_late ? 202 : is_refused ? 503 : 200, out);
 }
 
 static void start(struct req *r, bool is_forced)
