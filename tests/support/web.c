@@ -126,7 +126,7 @@ static struct http_reply request(struct web_server *w, const char *method, const
     if (token) headers[n++] = bearer;
     if (header) headers[n++] = header;
     struct http_reply reply = http_request(method, url, headers, body);
-    declared_note(method, path, reply.status);
+    declared_note(method, path, &reply);
     return reply;
 }
 

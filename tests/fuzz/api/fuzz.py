@@ -3,10 +3,12 @@
 a failure inside, hang, break the connection, or be another than its operation declares; what the schema refuses must not
 succeed.
 
-  fuzz.py URL --token ADMIN [--token CLIENT ...] [--known NAME=VALUE ...] [--seed 1] [--seconds 5] [--threads 4] [--only OPERATION]
+  fuzz.py URL --token ADMIN [--token CLIENT ...] [--known NAME=VALUE ...] [--seed 1] [--seconds 5] [--threads 4] [--requests N]
+          [--only OPERATION]
 
-The requests of a seed are the same ones as long as the operations are; what is answered hangs on what came before. The last
-line says how many were sent; status 1 when something was wrong, with the requests."""
+By time, what is asked hangs on what was answered (names that are met are asked for) and on how fast. With --requests one
+thread sends that many and learns nothing: the same ones on every machine, as long as the operations and the names given by
+--known are. The last line says how many were sent; status 1 when something was wrong, with the requests."""
 import argparse
 import collections
 import http.client
@@ -88,27 +90,48 @@ def ask(host, connection, request, answers):
     return connection, status, headers, raw, answers.judge(request, status, headers, raw)
 
 
-def work(number, options, host, document, seen, until):
-    chance = random.Random(options.seed * 1000 + number)
-    values = Values(chance, document, Known(chance, options.known))
-    requests, answers = Requests(chance, document, values, options.token), Answers(document)
-    connection = http.client.HTTPConnection(host, timeout=HANGS_S)
-    operations = [o for o in operations_of(document) if not options.only or o[2]["operationId"] == options.only]
-    chance.shuffle(operations)
-    while time.monotonic() < until:
-        for path, method, operation in operations:
-            if chance.random() < seldom(operation):
-                continue
-            request = requests.make(path, method, operation)
-            began = time.monotonic()
-            connection, status, headers, raw, wrong = ask(host, connection, request, answers)
-            if headers.get("etag"):
-                requests.etags[request.target] = headers["etag"]
-            if status == 200:
-                values.known.learn(raw)
-            seen.add(request, status, wrong, time.monotonic() - began)
+class Asker:
+    """One connection, and what to ask next."""
+    def __init__(self, chance, options, host, document, seen):
+        self.options, self.host, self.seen = options, host, seen
+        self.operations = [o for o in operations_of(document) if not options.only or o[2]["operationId"] == options.only]
+        self.values = Values(chance, document, Known(chance, options.known))
+        self.requests, self.answers = Requests(chance, document, self.values, options.token), Answers(document)
+        self.connection = http.client.HTTPConnection(host, timeout=HANGS_S)
+        self.draw_from(chance)
+        chance.shuffle(self.operations)
+
+    def draw_from(self, chance):
+        self.chance = self.values.random = self.values.known.random = self.requests.random = chance
+
+    def ask_of(self, path, method, operation, is_learning):
+        if self.chance.random() < seldom(operation):
+            return
+        request = self.requests.make(path, method, operation)
+        began = time.monotonic()
+        self.connection, status, headers, raw, wrong = ask(self.host, self.connection, request, self.answers)
+        if is_learning and headers.get("etag"):
+            self.requests.etags[request.target] = headers["etag"]
+        if is_learning and status == 200:
+            self.values.known.learn(raw)
+        self.seen.add(request, status, wrong, time.monotonic() - began)
+
+
+def ask_for_a_time(number, options, host, document, seen, until):
+    asker = Asker(random.Random(options.seed * 1000 + number), options, host, document, seen)
+    while True:
+        for operation in asker.operations:
+            asker.ask_of(*operation, True)
             if time.monotonic() >= until:
-                break
+                return
+
+
+def ask_the_same(options, host, document, seen):
+    """Each request is drawn from a chance of its own, so that none hangs on those before."""
+    asker = Asker(random.Random(options.seed), options, host, document, seen)
+    for number in range(options.requests):
+        asker.draw_from(random.Random(f"{options.seed} {number}"))
+        asker.ask_of(*asker.operations[number % len(asker.operations)], False)
 
 
 def main():
@@ -117,24 +140,27 @@ def main():
     parser.add_argument("--token", action="append", required=True)
     parser.add_argument("--known", action="append", default=["id=1", "object_type=phase", "table=Articles", "table=Glass"])
     parser.add_argument("--only")
-    for name, default in (("--seed", 1), ("--seconds", 5), ("--threads", 4)):
+    for name, default in (("--seed", 1), ("--seconds", 5), ("--threads", 4), ("--requests", 0)):
         parser.add_argument(name, type=int, default=default)
     options = parser.parse_args()
     host = options.url.split("://")[1]
     first = http.client.HTTPConnection(host, timeout=HANGS_S)
     first.request("GET", "/openapi.json")
     document = json.loads(first.getresponse().read())
-    seen, until = Seen(), time.monotonic() + options.seconds
-    threads = [threading.Thread(target=work, args=(i, options, host, document, seen, until)) for i in range(options.threads)]
+    seen, began = Seen(), time.monotonic()
+    threads = [threading.Thread(target=ask_for_a_time, args=(i, options, host, document, seen, began + options.seconds))
+               for i in range(0 if options.requests else options.threads)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    if options.requests:
+        ask_the_same(options, host, document, seen)
     for (name, _), (wrong, told, count) in sorted(seen.faults.items())[:SHOWN]:
         print(f"{name}: {wrong}\n    {count} times, first by {told}")
     never = sorted({o[2]["operationId"] for o in operations_of(document)} - seen.succeeded)
     slowest = ", ".join(f"{name} {took:.1f} s" for name, took in seen.took_s.most_common(8))
-    print(f"slowest: {slowest}, all {sum(seen.took_s.values()):.0f} s of {options.seconds * options.threads}")
+    print(f"slowest: {slowest}, all {sum(seen.took_s.values()):.0f} s in {time.monotonic() - began:.0f} s")
     print(f"never succeeded: {' '.join(never)}")
     print(f"seed {options.seed}: {seen.sent} requests, {dict(sorted(seen.statuses.items()))}, {len(seen.faults)} faults")
     return 1 if seen.faults or not seen.sent else 0

@@ -16,7 +16,8 @@ static struct redis_server redis; /* and no worker: tasks run in children of the
 static cJSON *api;
 static char *project, *phase;
 
-#define WEBHOOK "{\"url\":\"http://127.0.0.1:9/nobody\"}"
+#define FUZZ_REQUESTS "420" /* each operation twice */
+#define WEBHOOK       "{\"url\":\"http://127.0.0.1:9/nobody\"}"
 
 /* What an operation is called with, where the defaults do not do. {project} and {phase} are replaced. */
 static const struct call {
@@ -209,15 +210,8 @@ static void for_each(each_fn fn)
 
 static void validate(const char *what, int status, const char *body, const cJSON *operation)
 {
-    char code[8], why[300];
-    snprintf(code, sizeof code, "%d", status);
-    const cJSON *response = cJSON_GetObjectItem(cJSON_GetObjectItem(operation, "responses"), code);
-    const char *shared = cJSON_GetStringValue(cJSON_GetObjectItem(response, "$ref"));
-    if (shared)
-        response = cJSON_GetObjectItem(cJSON_GetObjectItem(cJSON_GetObjectItem(api, "components"), "responses"),
-                                       strrchr(shared, '/') + 1);
-    const cJSON *content = cJSON_GetObjectItem(cJSON_GetObjectItem(response, "content"), "application/json");
-    const cJSON *schema = cJSON_GetObjectItem(content, "schema");
+    char why[300];
+    const cJSON *schema = operations_schema(api, operation, status);
     if (!schema) return;
     cJSON *json = cJSON_Parse(body);
     if (!json) fail_msg("%s: %d is not JSON: %.200s", what, status, body);
@@ -427,7 +421,17 @@ TEST(test_null_stands_for_the_default)
 
 /* ---- requests by chance ---- */
 
-/* tests/fuzz/api; longer by hand: make fuzz-api SEED=2 SECONDS=600. Last, since it changes and deletes. */
+static void run_python(char *const argv[])
+{
+    char *output = NULL;
+    int status = process_run(argv, NULL, &output);
+    fputs(output, stderr);
+    free(output);
+    assert_int_equal(status, 0);
+}
+
+/* tests/fuzz/api: the same requests each time, and by chance for as long as FUZZ_SECONDS says (make fuzz-api SEED=2
+ * SECONDS=600). Last, since it changes and deletes. */
 TEST(test_no_request_made_from_the_description_breaks_it)
 {
     static char known[3][120];
@@ -435,32 +439,19 @@ TEST(test_no_request_made_from_the_description_breaks_it)
     snprintf(known[0], sizeof known[0], "--known=project_id=%s", project);
     snprintf(known[1], sizeof known[1], "--known=phase_id=%s", phase);
     snprintf(known[2], sizeof known[2], "--seed=%s", seed ? seed : "1");
-    char *argv[] = {(char *)"/usr/bin/python3",
-                    (char *)"tests/fuzz/api/fuzz.py",
-                    web.url,
-                    (char *)"--token",
-                    web.admin,
-                    (char *)"--token",
-                    all,
-                    known[0],
-                    known[1],
-                    known[2],
-                    (char *)"--known=client_id=contract",
-                    (char *)"--known=task_id=past",
-                    (char *)"--known=entry=cleanup-old-tasks",
-                    (char *)"--known=name=sqlite_parser",
-                    (char *)"--known=command=restart",
-                    (char *)"--seconds",
-                    (char *)(seconds ? seconds : "4"),
-                    NULL};
-    char *output = NULL;
-
-    int status = process_run(argv, NULL, &output);
-    fputs(output, stderr);
-    free(output);
-
-    assert_int_equal(status, 0);
+    run_python((char *const[]){(char *)"/usr/bin/python3", (char *)"tests/fuzz/api/fuzz.py", web.url, (char *)"--token",
+                               web.admin, (char *)"--token", all, known[0], known[1], known[2],
+                               (char *)"--known=client_id=contract", (char *)"--known=task_id=past",
+                               (char *)"--known=entry=cleanup-old-tasks", (char *)"--known=name=sqlite_parser",
+                               (char *)"--known=command=restart", (char *)(seconds ? "--seconds" : "--requests"),
+                               (char *)(seconds ? seconds : FUZZ_REQUESTS), NULL});
     assert_int_equal(web_status(&web, "GET", "/health", NULL, NULL), 200);
+}
+
+/* What no request has met yet: the statuses in the code of each handler, and of all that it calls. */
+TEST(test_every_status_in_the_code_of_an_operation_is_declared)
+{
+    run_python((char *const[]){(char *)"/usr/bin/python3", (char *)"tests/fuzz/api/by_reading.py", web.url, NULL});
 }
 
 static const struct CMUnitTest tests[] = {
@@ -471,6 +462,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_clients_can_log_in_with_the_upstream_credentials),
     cmocka_unit_test(test_answers_stay_as_described_without_intervals),
     cmocka_unit_test(test_null_stands_for_the_default),
+    cmocka_unit_test(test_every_status_in_the_code_of_an_operation_is_declared),
     cmocka_unit_test(test_no_request_made_from_the_description_breaks_it),
 };
 

@@ -30,3 +30,16 @@ void operations_path(const char *pattern, const cJSON *operation, char *path, si
                                  cJSON_GetObjectItem(p, "name")->valuestring, word ? word->child->valuestring : "1");
     }
 }
+
+const cJSON *operations_schema(const cJSON *document, const cJSON *operation, int status)
+{
+    char code[16];
+    snprintf(code, sizeof code, "%d", status);
+    const cJSON *response = cJSON_GetObjectItem(cJSON_GetObjectItem(operation, "responses"), code);
+    const char *shared = cJSON_GetStringValue(cJSON_GetObjectItem(response, "$ref"));
+    if (shared)
+        response = cJSON_GetObjectItem(cJSON_GetObjectItem(cJSON_GetObjectItem(document, "components"), "responses"),
+                                       strrchr(shared, '/') + 1);
+    const cJSON *content = cJSON_GetObjectItem(cJSON_GetObjectItem(response, "content"), "application/json");
+    return cJSON_GetObjectItem(content, "schema");
+}

@@ -9,5 +9,7 @@
 cJSON *operations_load(struct web_server *w); /* the document; to be deleted */
 /* A path that calls the operation of this pattern: 1 for each parameter that it must have, or its first word. */
 void operations_path(const char *pattern, const cJSON *operation, char *path, size_t size);
+/* What a JSON answer with this status is by the operation; NULL: nothing is said of it. */
+const cJSON *operations_schema(const cJSON *document, const cJSON *operation, int status);
 
 #endif
