@@ -21,10 +21,12 @@ struct chaos {
     struct load load;
     uint64_t seed, random;
     int64_t start_ms, end_ms;
-    bool is_verbose; /* CHAOS_VERBOSE: the timeline as it grows, on standard error */
-    bool is_long;    /* there is time for what takes minutes in the end */
-    bool is_over;    /* all was well: nothing to tell at exit */
-    int faults;      /* that struck */
+    int64_t phase_ms; /* when the present one began */
+    char took[400];   /* how long each phase took so far */
+    bool is_verbose;  /* CHAOS_VERBOSE: the timeline as it grows, on standard error */
+    bool is_long;     /* there is time for what takes minutes in the end */
+    bool is_over;     /* all was well: nothing to tell at exit */
+    int faults;       /* that struck */
     int supervisor_kills, deploys;
     int web_deaths;     /* of web processes that faults have killed or stopped */
     int server_crashes; /* of PostgreSQL */
@@ -34,6 +36,7 @@ struct chaos {
     char hook_secret[100], hook_from[120];
     pid_t watcher;     /* of the verdict */
     char watched[280]; /* what it has seen */
+    char lacks[700];   /* what a wait in the end is still without; printed when it was in vain */
     int shown;         /* faults that had to show, and did */
     int64_t shown_most_ms;
     struct chaos_usage at_first;
@@ -49,6 +52,7 @@ extern const char *const chaos_roles[3]; /* web, worker, beat */
 uint64_t chaos_random(struct chaos *c, uint64_t below);                                      /* 0 <= n < below */
 void chaos_say(struct chaos *c, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* into the timeline */
 void chaos_fail(struct chaos *c, const char *fmt, ...) __attribute__((format(printf, 2, 3), noreturn));
+void chaos_phase_ends(struct chaos *c, const char *phase);
 void chaos_boot(struct chaos *c);    /* starts the supervisor */
 void chaos_install(struct chaos *c); /* copies the built programs over those in bin, each by one rename */
 void chaos_pass(struct chaos *c, int64_t least_ms, int64_t most_ms); /* waits a random while */

@@ -62,9 +62,9 @@ int64_t chaos_redis_number(struct chaos *c, const char *command)
 static void wait_for(struct chaos *c, const char *what, bool (*is_true)(struct chaos *c), int64_t ms)
 {
     chaos_say(c, "waiting for: %s", what);
+    c->lacks[0] = 0;
     for (int64_t deadline = mono_ms() + ms; !is_true(c); support_pause())
-        if (mono_ms() > deadline)
-            chaos_fail(c, "not within %lld s after the last fault: %s", (long long)ms / 1000, what);
+        if (mono_ms() > deadline) chaos_fail(c, "not within %lld s: %s %s", (long long)ms / 1000, what, c->lacks);
 }
 
 void chaos_wait(struct chaos *c, const char *what, bool (*is_true)(struct chaos *c))
@@ -320,6 +320,7 @@ void check_end(struct chaos *c)
     check_effects(c);
     check_follow_ups(c);
     check_poison(c);
+    chaos_phase_ends(c, "tasks");
     check_complaints(c);
     check_answers(c);
     chaos_print_faults();
@@ -329,15 +330,20 @@ void check_end(struct chaos *c)
     wait_for(c, "one clean sync", is_synced_anew, WAIT_MS);
     wait_for(c, "the parts lists to be read", is_every_list_read, WAIT_MS);
     check_rows(c);
+    chaos_phase_ends(c, "last sync");
     wait_for(c, "the usual number of processes", has_its_processes, WAIT_MS);
     wait_for(c, "the usual number of descriptors", holds_what_it_did, WAIT_MS);
     wait_for(c, "dead workers to be forgotten", only_the_living_are_workers, WAIT_MS);
     wait_for(c, "the leases of the dead to run out", is_no_lease_held, WAIT_MS);
     make_all_due(c);
     wait_for(c, "the sessions of the dead to be logged out", is_no_session_noted, WAIT_MS);
+    chaos_phase_ends(c, "what is left");
     check_told(c);
+    chaos_phase_ends(c, "feed");
     check_alarms(c);
+    chaos_phase_ends(c, "alarms");
     system_stop(&c->sys);
     check_leaks(c);
     check_sanitizers(c);
+    chaos_phase_ends(c, "stop");
 }

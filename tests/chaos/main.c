@@ -39,6 +39,14 @@ void chaos_say(struct chaos *c, const char *fmt, ...)
     if (c->is_verbose) fprintf(stderr, "%8.3f s  %s\n", (double)(mono_ms() - c->start_ms) / 1000.0, text);
 }
 
+void chaos_phase_ends(struct chaos *c, const char *phase)
+{
+    size_t len = strlen(c->took);
+    snprintf(c->took + len, sizeof c->took - len, "%s%s %.0f s", len ? ", " : "", phase,
+             (double)(mono_ms() - c->phase_ms) / 1000);
+    c->phase_ms = mono_ms();
+}
+
 void chaos_pass(struct chaos *c, int64_t least_ms, int64_t most_ms)
 {
     usleep((useconds_t)(least_ms + (int64_t)chaos_random(c, (uint64_t)(most_ms - least_ms + 1))) * 1000);
@@ -68,8 +76,8 @@ static void tell(const char *why)
     c->is_over = true;
     char *log = support_read_file(c->log);
     size_t len = strlen(log);
-    printf("%s\nlast lines of the log:\n%s\ntimeline:\n%s\nseed %" PRIu64 ": %s\n0 passed, 1 failed\n", why,
-           log + (len > LOG_SHOWN ? len - LOG_SHOWN : 0), timeline.data ? timeline.data : "", c->seed, why);
+    printf("%s\nlast lines of the log:\n%s\ntimeline:\n%s\ntook: %s\nseed %" PRIu64 ": %s\n0 passed, 1 failed\n", why,
+           log + (len > LOG_SHOWN ? len - LOG_SHOWN : 0), timeline.data ? timeline.data : "", c->took, c->seed, why);
     fflush(stdout);
     free(log);
 }
@@ -206,7 +214,7 @@ int main(int argc, char **argv)
                                             {LOAD_SYNCER, 700},
                                             {LOAD_FOLLOWER, 20},
                                             {0, 0}};
-    c.start_ms = mono_ms();
+    c.start_ms = c.phase_ms = mono_ms();
     told = &c;
     owner = getpid();
     atexit(tell_at_exit);
@@ -224,16 +232,20 @@ int main(int argc, char **argv)
     load_start(&c.load, plan);
     c.is_long = seconds >= 300;
     c.end_ms = mono_ms() + seconds * 1000;
+    chaos_phase_ends(&c, "start");
     while (mono_ms() < c.end_ms || !chaos_struck_all()) {
         chaos_strike(&c);
         check_during(&c);
     }
     chaos_calm(&c);
+    chaos_phase_ends(&c, "faults");
     check_ready(&c);
     chaos_say(&c,
               "waiting for: the clients' last requests and the results that they wait for, behind all that is queued");
     if (!load_stop(&c.load)) chaos_fail(&c, "a client of the load ended with an error");
+    chaos_phase_ends(&c, "clients");
     check_end(&c);
+    printf("took: %s\n", c.took);
     system_end(&c.sys);
     receiver_kill(&c.receiver);
     c.is_over = true;

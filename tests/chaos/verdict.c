@@ -70,17 +70,21 @@ void chaos_must_show_while(struct chaos *c, const char *words, int pid)
 
 /* ---- written down all along ---- */
 
-/* A line for each look: the time, and the problems' keys with tabs between; "-" when nobody answered. */
+/* A line for each look: a list of the time and the problems' keys; of the time alone when nobody answered. */
 static void watch(struct chaos *c, FILE *out)
 {
     for (;; usleep(250000)) {
         int port = atomic_load(&c->load.shared->port);
-        cJSON *v = port ? verdict(port) : NULL;
+        cJSON *v = port ? verdict(port) : NULL, *line = cJSON_CreateArray();
         const cJSON *p;
-        fprintf(out, "%" PRId64 "\t%s", wall_ms(), v ? "" : "-");
-        cJSON_ArrayForEach(p, cJSON_GetObjectItemCaseSensitive(v, "problems")) fprintf(out, "%s\t", text(p, "key"));
-        fprintf(out, "\n");
+        cJSON_AddItemToArray(line, cJSON_CreateNumber((double)wall_ms()));
+        cJSON_ArrayForEach(p, cJSON_GetObjectItemCaseSensitive(v, "problems"))
+            cJSON_AddItemToArray(line, cJSON_CreateString(text(p, "key"))); /* of any characters, line ends too */
+        char *written = cJSON_PrintUnformatted(line);
+        fprintf(out, "%s\n", written);
         fflush(out);
+        free(written);
+        cJSON_Delete(line);
         cJSON_Delete(v);
     }
 }
@@ -125,11 +129,14 @@ static void see(struct spans *spans, const char *key, int64_t at_ms)
 
 static void read_watched(struct chaos *c, struct spans *spans)
 {
-    char *all = support_read_file(c->watched), *lines, *line, *fields;
-    for (line = strtok_r(all, "\n", &lines); line; line = strtok_r(NULL, "\n", &lines)) {
-        char *time = strtok_r(line, "\t", &fields);
-        for (char *key; time && (key = strtok_r(NULL, "\t", &fields));)
-            if (strcmp(key, "-") != 0) see(spans, key, strtoll(time, NULL, 10));
+    char *all = support_read_file(c->watched);
+    for (char *line = all, *end; (end = strchr(line, '\n')); line = end + 1) {
+        *end = 0;
+        cJSON *look = cJSON_Parse(line), *time = cJSON_GetArrayItem(look, 0);
+        if (!cJSON_IsNumber(time)) chaos_fail(c, "what was watched cannot be read: %s", line);
+        for (const cJSON *key = time->next; key; key = key->next)
+            see(spans, key->valuestring, (int64_t)time->valuedouble);
+        cJSON_Delete(look);
     }
     free(all);
 }
@@ -180,6 +187,26 @@ static bool find_untold(const cJSON *got, const struct spans *spans, struct span
     return false;
 }
 
+/* Of the timeline, of a wall time. */
+static double since_start(struct chaos *c, int64_t wall)
+{
+    return (double)(mono_ms() - c->start_ms - (wall_ms() - wall)) / 1000;
+}
+
+/* What came of one problem, taken or not, with its times. */
+static void list_tellings(struct chaos *c, const cJSON *got, const char *key, char *out, size_t size)
+{
+    size_t n = 0;
+    const cJSON *r;
+    cJSON_ArrayForEach(r, got) {
+        const cJSON *body = cJSON_GetObjectItemCaseSensitive(r, "body");
+        if (n + 80 > size || strcmp(text(body, "key"), key) != 0) continue;
+        n += (size_t)snprintf(out + n, size - n, " \"%.10s\" at %.1f s%s,", text(body, "kind"),
+                              since_start(c, time_of(r)), is_taken(r, key) ? "" : " (not taken)");
+    }
+    snprintf(out + n, size - n, "%s)", n ? " no more" : " nothing");
+}
+
 static struct spans spans;
 
 static bool is_all_told(struct chaos *c)
@@ -187,6 +214,11 @@ static bool is_all_told(struct chaos *c)
     struct span untold;
     cJSON *got = alarms_got(c);
     bool is_so = !find_untold(got, &spans, &untold);
+    if (!is_so) {
+        int n = snprintf(c->lacks, sizeof c->lacks, "(%.300s, there from %.1f s to %.1f s; of it came", untold.key,
+                         since_start(c, untold.first_ms), since_start(c, untold.last_ms));
+        list_tellings(c, got, untold.key, c->lacks + n, sizeof c->lacks - (size_t)n);
+    }
     cJSON_Delete(got);
     for (int i = 0; i < 20 && !is_so; i++) support_pause();
     return is_so;
@@ -227,12 +259,10 @@ static bool find_open(struct chaos *c, const cJSON *got, char *out, size_t size)
     return is_found;
 }
 
-static char open_key[300];
-
 static bool is_none_open(struct chaos *c)
 {
     cJSON *got = alarms_got(c);
-    bool is_so = !find_open(c, got, open_key, sizeof open_key);
+    bool is_so = !find_open(c, got, c->lacks, sizeof c->lacks);
     cJSON_Delete(got);
     for (int i = 0; i < 50 && !is_so; i++) support_pause();
     return is_so;
