@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conf/text/fact.h"
+#include "conf/text/utf8.h"
 
 static const char *const severity_names[SEVERITIES] = {"look", "unknown", "wrong"};
 
@@ -44,9 +45,9 @@ cJSON *problem(struct findings *f, enum severity severity, const char *part, con
     cJSON *p = cJSON_CreateObject();
     cJSON_AddStringToObject(p, "part", part);
     cJSON_AddStringToObject(p, "severity", severity_names[severity]);
-    cJSON_AddStringToObject(p, "cause", text);
+    cJSON_AddStringToObject(p, "cause", utf8_finish(text));
     snprintf(text, sizeof text, "%.200s%s%.200s", part, *name ? ":" : "", name);
-    cJSON_AddStringToObject(p, "key", text);
+    cJSON_AddStringToObject(p, "key", utf8_finish(text));
     cJSON_AddItemToArray(f->of[severity], p);
     return p;
 }
@@ -60,7 +61,7 @@ void problem_why(cJSON *p, const char *kind, const char *name)
 {
     char text[200];
     snprintf(text, sizeof text, "%s%.180s", kind, name);
-    if (*name) problem_text(p, "why", text);
+    if (*name) problem_text(p, "why", utf8_finish(text));
 }
 
 void problem_advice(cJSON *p, const char *text)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/text/utf8.h"
 #include "services/alert/mail.h"
 #include "services/web/watch/problem.h"
 #include "services/web/watch/problems.h"
@@ -333,6 +334,25 @@ TEST(test_problems_name_what_to_ask_why_of)
     }
 }
 
+/* What is too long is cut between characters: a receiver of alarms gets JSON. */
+TEST(test_long_texts_are_cut_between_characters)
+{
+    static const char *const letters[] = {"x", "\u00fc", "\u96c6", "\U0001f600"};
+    for (size_t n = 0; n < 4 * 4; n++) {
+        struct findings f;
+        char name[900] = "yyyy";
+        name[n / 4] = 0;
+        while (strlen(name) < 800) strcat(name, letters[n % 4]);
+        findings_open(&f);
+        cJSON *p = problem(&f, SEVERITY_LOOK, "sync", name, "%s", name), *member;
+        problem_why(p, "type:", name);
+        cJSON_ArrayForEach(member, p)
+            if (!utf8_is_valid(member->valuestring, strlen(member->valuestring)))
+                fail_msg("%zu: %s: %s", n, member->string, member->valuestring);
+        cJSON_Delete(findings_close(&f));
+    }
+}
+
 TEST(test_mail_ends_whatever_its_subject_is)
 {
     char odd[400];
@@ -348,8 +368,10 @@ TEST(test_mail_ends_whatever_its_subject_is)
     }
 }
 
-static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_verdict_of_each_fault), cmocka_unit_test(test_problems_name_what_to_ask_why_of),
-    cmocka_unit_test(test_garbage_is_never_fresh), cmocka_unit_test(test_mail_ends_whatever_its_subject_is),
-    cmocka_unit_test(test_keys_are_the_same_next_time_and_differ_by_cause)};
+static const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdict_of_each_fault),
+                                          cmocka_unit_test(test_problems_name_what_to_ask_why_of),
+                                          cmocka_unit_test(test_garbage_is_never_fresh),
+                                          cmocka_unit_test(test_mail_ends_whatever_its_subject_is),
+                                          cmocka_unit_test(test_keys_are_the_same_next_time_and_differ_by_cause),
+                                          cmocka_unit_test(test_long_texts_are_cut_between_characters)};
 TEST_MAIN(tests, NULL, NULL)
