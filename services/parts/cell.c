@@ -99,28 +99,36 @@ bool cell_is_countable(double value, const char *text)
     return fabs(value) <= COUNTABLE_MAX && fabs(value) >= COUNTABLE_MIN;
 }
 
-static size_t digits(const char *text)
+/* The digits at *p without zeros in front of others, and goes behind them; 0 when there are none. */
+static void add_whole(struct buf *out, const char **p)
 {
-    return strspn(text, "0123456789");
+    size_t len = strspn(*p, "0123456789"), zeros = strspn(*p, "0");
+    const char *from = *p + (zeros < len ? zeros : len ? len - 1 : 0);
+    *p += len;
+    if (len)
+        buf_add(out, from, (size_t)(*p - from));
+    else
+        buf_char(out, '0');
 }
 
-bool cell_is_json_number(const char *text, size_t len)
+void cell_add_decimal(struct buf *out, const char *text)
 {
-    const char *p = text + (*text == '-');
-    double value;
-    if (!cell_is_number(text, len, &value) || digits(p) == 0 || (*p == '0' && digits(p) > 1)) return false;
-    p += digits(p);
-    if (*p == '.') {
-        if (digits(++p) == 0) return false;
-        p += digits(p);
+    const char *p = text + strspn(text, " ");
+    if (*p == '-') buf_char(out, '-');
+    p += *p == '-' || *p == '+';
+    add_whole(out, &p);
+    if (*p == '.' || *p == ',') {
+        size_t len = strspn(++p, "0123456789");
+        if (len) buf_char(out, '.');
+        buf_add(out, p, len);
+        p += len;
     }
     if (*p == 'e' || *p == 'E') {
-        p++;
+        buf_char(out, 'e');
+        if (*++p == '-') buf_char(out, '-');
         p += *p == '-' || *p == '+';
-        if (digits(p) == 0) return false;
-        p += digits(p);
+        add_whole(out, &p);
     }
-    return p == text + len;
 }
 
 void cell_number(struct image *image, struct parts_data *data, sqlite3_stmt *row, int column, struct parts_number *out)

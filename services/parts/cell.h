@@ -34,8 +34,8 @@ bool cell_is_number(const char *text, size_t len, double *out);
 /* Neither so large nor so small that adding up and multiplying leave what a double has; text: what the value was read
  * from, or NULL (a double of it may be 0 where it is not). */
 bool cell_is_countable(double value, const char *text);
-/* Text that JSON takes for a number as it is, and which is a finite one. */
-bool cell_is_json_number(const char *text, size_t len);
+/* Such a text as a number of JSON, in all its digits. */
+void cell_add_decimal(struct buf *out, const char *text);
 void cell_add_number(struct buf *out, double value); /* in as few digits as give it back; a finite one */
 
 #endif

@@ -2,7 +2,6 @@
  * goes among the others. */
 #include "services/parts/lines.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "conf/text/buf.h"
 #include "conf/clock.h"
 #include "services/parts/cell.h"
+#include "services/parts/figure.h"
 #include "services/parts/line_kinds.h"
 #include "services/parts/lookup.h"
 
@@ -158,55 +158,14 @@ static const char *spoken(const struct lines_reading *r)
     return r->is_elevation ? "" : r->table;
 }
 
-/* A number of the row. false: what is there is none that can be counted with (why), and goes among the others as it
- * is. */
-static bool number_of(const struct lines_reading *r, int column, double *value, const char **why)
-{
-    int type = sqlite3_column_type(r->row, column);
-    const char *text = type == SQLITE_TEXT ? text_of(r, column) : NULL;
-    bool is_number = text && cell_is_number(text, (size_t)sqlite3_column_bytes(r->row, column), value);
-    if (type == SQLITE_INTEGER || type == SQLITE_FLOAT) {
-        *value = sqlite3_column_double(r->row, column);
-        is_number = isfinite(*value);
-    }
-    *why = is_number ? "is too large or too small a number" : "is not a number";
-    return is_number && cell_is_countable(*value, text);
-}
-
-/* An empty text where a number belongs is none, and nothing to tell. */
-static bool is_blank(const struct lines_reading *r, int column)
-{
-    if (sqlite3_column_type(r->row, column) != SQLITE_TEXT) return false;
-    const char *text = text_of(r, column);
-    return text && text[strspn(text, " ")] == '\0' && (size_t)sqlite3_column_bytes(r->row, column) == strlen(text);
-}
-
-/* The number in all the digits that the file has. */
-static void add_digits(const struct lines_reading *r, int column, double value, struct buf *out)
-{
-    const char *text = text_of(r, column);
-    if (sqlite3_column_type(r->row, column) == SQLITE_INTEGER)
-        buf_int(out, sqlite3_column_int64(r->row, column));
-    else if (text && cell_is_json_number(text, strlen(text)))
-        buf_str(out, text);
-    else
-        cell_add_number(out, value);
-}
-
 /* Adds a column under its known name; false when it is not of its type. */
 static bool add_known(struct lines_reading *r, int column, const struct line_column *known, struct buf *out)
 {
     char label[200];
     const char *why;
-    double value;
     int type = sqlite3_column_type(r->row, column);
     if (known->type == LINE_NUMBER) {
-        if (is_blank(r, column)) return true;
-        if (number_of(r, column, &value, &why)) {
-            buf_str(out, known->key);
-            add_digits(r, column, value, out);
-            return true;
-        }
+        if (figure_add(out, known->key, r->row, column, &why)) return true;
         if (r->told) cell_problem(r->told, "%s %s", cell_label(label, spoken(r), r->row, column), why);
         return false;
     }
@@ -252,9 +211,23 @@ static void add_references(const struct lines_reading *r, const struct lookup_en
     if (item) add_text(out, ",\"name\":", item->name);
 }
 
-static void add_line(struct lines_reading *r, int64_t number, struct buf *out)
+/* Which of its figures the file has something for that is no number: a sum of them lacks it. */
+static void add_unread(const struct lines_reading *r, const bool *is_done, struct buf *out)
 {
     bool is_first = true;
+    for (int k = 0; k < LINE_COLUMNS; k++) {
+        const struct line_column *known = &r->kind->columns[k];
+        if (r->column_of[k] < 0 || known->type != LINE_NUMBER || is_done[r->column_of[k]]) continue;
+        buf_str(out, is_first ? ",\"unread\":[" : ",");
+        buf_json_string(out, known->name, strlen(known->name));
+        is_first = false;
+    }
+    if (!is_first) buf_char(out, ']');
+}
+
+static void add_line(struct lines_reading *r, int64_t number, struct buf *out)
+{
+    bool is_first = true, is_whole = true;
     bool is_done[SELECTED_MAX];
     char id[24];
     const struct lookup_entry *insertion = lookup_find(&r->insertions, id_of(r, r->insertion_column, id));
@@ -270,8 +243,10 @@ static void add_line(struct lines_reading *r, int64_t number, struct buf *out)
         int column = r->column_of[k];
         if (column < 0) continue;
         bool is_null = sqlite3_column_type(r->row, column) == SQLITE_NULL;
-        if (is_null || add_known(r, column, &r->kind->columns[k], out)) is_done[column] = true;
+        is_done[column] = is_null || add_known(r, column, &r->kind->columns[k], out);
+        is_whole = is_whole && is_done[column];
     }
+    if (!is_whole) add_unread(r, is_done, out);
     for (int i = 0; i < r->columns; i++)
         if (!is_done[i] && sqlite3_column_type(r->row, i) != SQLITE_NULL) add_other(r, i, &is_first, out);
     buf_str(out, is_first ? "}" : "}}");

@@ -12,7 +12,7 @@
 struct unframer;
 
 /* Grows whenever a list would be read differently than before: what an older reader has read is read again. */
-#define PARTS_READER 5
+#define PARTS_READER 6
 
 /* Reads the file into data (parts_data_free it, also after an error). name and id are those of the elevation that it
  * belongs to, which tell its row when there are several (NULL = not known). 0; -ERR_INPUT (no row in Elevations, or

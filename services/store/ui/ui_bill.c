@@ -5,7 +5,8 @@
 #define GROUP(title, of_kind, columns)                                                                                 \
     "jsonb_build_object('title', '" title "', 'count', (SELECT count(*) FROM b WHERE b.kind = '" of_kind "'),"         \
     " 'more', (SELECT count(*) FROM b WHERE b.kind = '" of_kind                                                        \
-    "') - (SELECT count(*) FROM shown WHERE kind = '" of_kind "'), 'columns', '" columns                               \
+    "') - (SELECT count(*) FROM shown WHERE kind = '" of_kind                                                          \
+    "'), 'is_open', EXISTS (SELECT FROM b WHERE b.kind = '" of_kind "' AND " IS_OPEN "), 'columns', '" columns         \
     "'::jsonb, 'rows', (SELECT coalesce(jsonb_agg(jsonb_build_object('cells',"                                         \
     " cells) ORDER BY n), '[]') FROM shown WHERE kind = '" of_kind "'))"
 #define WITH_UNIT(x, unit) "coalesce(" x " || coalesce(' ' || " unit ", ''), '')"
@@ -19,18 +20,22 @@
     " 'UTF8'), 'hex')), '(..)', '%\\1', 'g') END, '' ORDER BY i) FROM regexp_split_to_table(" name                     \
     ", '') WITH ORDINALITY AS y (c, i))"
 
-#define AREA     WITH_UNIT("b.area", "b.area_unit")
-#define WEIGHT   WITH_UNIT("b.weight", "b.weight_unit")
-#define LENGTH   WITH_UNIT("b.length", "b.length_unit")
-#define WIDTH    WITH_UNIT("b.width", "b.size_unit")
-#define HEIGHT   WITH_UNIT("b.height", "b.size_unit")
-#define MATERIAL "concat(b.code), concat(b.description), concat(b.colour), concat(b.amount), "
+#define AREA   WITH_UNIT("b.area", "b.area_unit")
+#define WEIGHT WITH_UNIT("b.weight", "b.weight_unit")
+#define LENGTH WITH_UNIT("b.length", "b.length_unit")
+#define WIDTH  WITH_UNIT("b.width", "b.size_unit")
+#define HEIGHT WITH_UNIT("b.height", "b.size_unit")
+/* A sum that some lines are not in: of these nobody knows how much. */
+#define IS_OPEN  "(b.lines_without_amount > 0 OR b.lines_unread > 0)"
+#define SUM(x)   "concat_ws(' + ', " x ", CASE WHEN " IS_OPEN " THEN '?' END)"
+#define AMOUNT   SUM("b.amount")
+#define MATERIAL "concat(b.code), concat(b.description), concat(b.colour), " AMOUNT ", "
 #define PANE_CELLS                                                                                                     \
-    "concat(b.code), concat(b.name), " WIDTH ", " HEIGHT ", concat(b.spacer), concat(b.amount), " AREA ", " WEIGHT     \
+    "concat(b.code), concat(b.name), " WIDTH ", " HEIGHT ", concat(b.spacer), " AMOUNT ", " AREA ", " WEIGHT           \
     ", concat(b.supplier_name)"
 #define PROFILE_CELLS MATERIAL LENGTH ", " CUTS ", " PRICE
 #define ARTICLE_CELLS MATERIAL "concat(b.unit), concat(b.pack_size), " PRICE ", concat(b.supplier_name)"
-#define LABOUR_CELLS  "concat(b.what), concat(b.name), concat(b.minutes)"
+#define LABOUR_CELLS  "concat(b.what), concat(b.name), " SUM("b.minutes")
 #define PANE_NAMES    "[\"Code\",\"Name\",\"Width\",\"Height\",\"Spacer\",\"Amount\",\"Area\",\"Weight\",\"Supplier\"]"
 #define PROFILE_NAMES "[\"Code\",\"Description\",\"Colour\",\"Amount\",\"Length\",\"Cuts\",\"Price\"]"
 #define ARTICLE_NAMES                                                                                                  \

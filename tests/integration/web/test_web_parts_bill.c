@@ -84,13 +84,15 @@ TEST(test_what_is_ordered)
     parts_expect_text(
         "/projects/p1/stock-list?incomplete=true&format=csv&limit=1", NULL,
         "line,supplier,supplier_name,code,supplier_code,description,colour,amount,units,unit,pack_size,packs,"
-        "price,prices,lines_without_amount\r\n1,1,Häfele,A1,S1,Griff,RAL 7021,16,16,Stk,10,2,4.5,,0\r\n");
+        "price,prices,lines_without_amount,lines_unread\r\n1,1,Häfele,A1,S1,Griff,RAL "
+        "7021,16,16,Stk,10,2,4.5,,0,0\r\n");
     parts_expect_text(
         "/projects/p1/cutting-list?incomplete=true&format=csv&limit=1", NULL,
         "line,code,supplier_code,description,colour,length,length_unit,angle_left,angle_right,amount,"
-        "total_length,supplier_name,lines_without_amount,positions\r\n1,P1,,Rahmen,RAL 7021,1200,mm,45,45,9,"
+        "total_length,supplier_name,lines_without_amount,positions,lines_unread\r\n1,P1,,Rahmen,RAL "
+        "7021,1200,mm,45,45,9,"
         "10800,,0,\"[{\"\"amount\"\":6,\"\"elevation\"\":\"\"W1\"\",\"\"elevation_id\"\":1},{\"\"amount\"\":3,"
-        "\"\"elevation\"\":\"\"W1\"\",\"\"elevation_id\"\":1}]\"\r\n");
+        "\"\"elevation\"\":\"\"W1\"\",\"\"elevation_id\"\":1}]\",0\r\n");
     struct http_reply reply = parts_ask("/projects/p1/glass-order?incomplete=true", "Accept: text/csv");
     assert_non_null(strstr(reply.body, "\r\n1,2,\"Glas, AG\",G1,Float 4,600,800,"));
     assert_non_null(strcasestr(reply.headers, "X-Parts-Not-Read: 1"));
@@ -122,7 +124,8 @@ TEST(test_what_is_ordered_is_printed)
         "/projects/1/cutting-list/print?incomplete=true",
         (const char *const[]){"<td class=\"n\">900.5 mm</td>", "<td class=\"n\">5403 mm</td>", "Lines: 2.", NULL});
     expect_page("/projects/p1/stock-list/print?incomplete=true",
-                (const char *const[]){"<td>=Schraube</td>", "<td class=\"n\">16</td>", "Lines: 3.", NULL});
+                (const char *const[]){"<td>=Schraube</td>", "<td class=\"n\">16</td>", "Lines: 3.",
+                                      "<td class=\"n\">?</td>", "Sums with + ?", NULL});
     expect_page("/projects/p2/glass-order/print", (const char *const[]){"There is nothing to order.", NULL});
 
     pg_exec(&world.web.pg, "INSERT INTO elevations (logikal_id, name, phase_id, project_id, amount, has_parts_data)"
@@ -156,6 +159,8 @@ TEST(test_the_page_of_an_elevation_shows_its_bill)
         "<td>9 × 1200 (45/45°), 6 × 900.5 (45/90°)</td><td>15, 20</td>",
         "<td>A1</td><td>Griff</td><td>RAL 9016</td><td>15</td><td>Stk</td><td>10</td><td>5</td>",
         "<td>Cut</td><td>Saw</td><td>45</td>",
+        "<td>=Schraube</td><td></td><td>?</td>",
+        "Sums with + ?",
         "<td><bdi>Other Things</bdi></td><td>5</td><td><a "
         "href=\"/api/v1/elevations/1/parts/Other%20Things?format=csv\">",
         "parts/a%2Fb%3F%C3%A4%25?format=csv",

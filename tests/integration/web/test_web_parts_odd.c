@@ -1,5 +1,6 @@
-/* What is odd in a parts list, over the API: numbers that nothing can be counted with, texts that look like times, a
- * list that is larger than a page of it. The first three windows have a plain list, the fourth the odd one. */
+/* What is odd in a parts list, over the API: numbers that nothing can be counted with, or that doubles get wrong, texts
+ * that look like times, a list that is larger than a page of it. The first three windows have a plain list, the fourth
+ * the odd one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,65 @@ TEST(test_an_absurd_amount_of_an_elevation_spoils_nothing)
     pg_exec(&world.web.pg, "UPDATE elevations SET amount = 1e308 WHERE id = 4");
     parts_expect_all("/elevations/4/bom", 200, (const char *const[]){"\"lines_without_amount\": 1", NULL});
     pg_exec(&world.web.pg, "UPDATE elevations SET amount = 1 WHERE id = 4");
+}
+
+/* ---- sums are exact ---- */
+
+static void run_exact_sums(const char *what, const char *directory, const char *third, const char *fourth)
+{
+    char *argv[] = {(char *)"/usr/bin/python3",
+                    (char *)"tests/clients/exact_sums.py",
+                    (char *)what,
+                    (char *)directory,
+                    (char *)third,
+                    (char *)fourth,
+                    NULL};
+    char *output = NULL;
+    if (process_run(argv, NULL, &output) != 0) fail_msg("exact_sums.py %s %s: %s", what, third, output);
+    free(output);
+}
+
+static void store_file(const char *directory, int window)
+{
+    char path[100];
+    static unsigned char bytes[256 * 1024];
+    snprintf(path, sizeof path, "%s/%d.sqlite", directory, window);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t size = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    assert_true(size > 0 && size < sizeof bytes);
+    parts_list_store(&world.web, window, bytes, (sqlite3_int64)size);
+}
+
+/* Files by chance, full of what doubles get wrong, beside sums that Python makes of them in decimals. */
+TEST(test_sums_are_those_that_decimals_give)
+{
+    static const char *const seeds[] = {"1", "2", "3"};
+    char directory[] = "/tmp/logikald-sums-XXXXXX", path[80];
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/times", directory);
+    FILE *times = fopen(path, "w");
+    assert_non_null(times);
+    fputs("1\n3\n0.1\n7\n", times);
+    fclose(times);
+    pg_exec(&world.web.pg,
+            "UPDATE elevations SET amount = CASE id WHEN 2 THEN 3 WHEN 3 THEN 0.1 WHEN 4 THEN 7 ELSE 1 END");
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
+        run_exact_sums("make", directory, seeds[i], NULL);
+        for (int window = 1; window <= 4; window++) store_file(directory, window);
+        parts_list_read(&world.web, "[[1,2,3,4],true]");
+        run_exact_sums("check", directory, world.web.url, world.token);
+    }
+    for (int window = 1; window <= 4; window++) {
+        snprintf(path, sizeof path, "%s/%d.sqlite", directory, window);
+        remove(path);
+    }
+    snprintf(path, sizeof path, "%s/times", directory);
+    remove(path);
+    remove(directory);
+    pg_exec(&world.web.pg, "UPDATE elevations SET amount = 1");
+    store();
 }
 
 /* ---- texts that look like times ---- */
@@ -235,6 +295,7 @@ TEST(test_sums_that_no_number_holds_are_refused_with_what_to_look_for)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_an_absurd_number_in_a_list_is_told_and_spoils_nothing),
     cmocka_unit_test(test_an_absurd_amount_of_an_elevation_spoils_nothing),
+    cmocka_unit_test(test_sums_are_those_that_decimals_give),
     cmocka_unit_test(test_texts_of_files_that_look_like_times_stay_as_they_are),
     cmocka_unit_test(test_the_page_of_a_large_list_shows_its_beginning_and_says_how_much_more_there_is),
     cmocka_unit_test(test_sums_that_no_number_holds_are_refused_with_what_to_look_for),

@@ -10,7 +10,8 @@
 #define MADE_OF                                                                                                        \
     "'elevations', (SELECT coalesce(jsonb_agg(jsonb_build_object('elevation_id', s.elevation_id, 'name', s.name,"      \
     " 'amount', s.amount, 'version', s.number, 'sha256', s.sha256, 'valid_from', " S_SINCE ") ||"                      \
-    " jsonb_strip_nulls(jsonb_build_object('behind', s.behind)) ORDER BY s.elevation_id), '[]') FROM s WHERE s.state " \
+    " jsonb_strip_nulls(jsonb_build_object('behind', s.behind, 'problem', s.problem)) ORDER BY s.elevation_id), "      \
+    "'[]') FROM s WHERE s.state "                                                                                      \
     "= 'read'),"                                                                                                       \
     " 'is_whole', NOT EXISTS (SELECT FROM s WHERE " PARTS_LACKING "),"                                                 \
     " 'not_in_it', (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('elevation_id', s.elevation_id,"    \
@@ -21,7 +22,7 @@
     " WHERE s.state = 'read')"
 /* The mark is of the same moment as the document, whatever happens between asking for one and the other. */
 #define BOM(who, where, from, mark)                                                                                    \
-    "WITH s AS MATERIALIZED (SELECT * FROM parts_states WHERE " where ")"                                              \
+    "WITH s AS MATERIALIZED (SELECT s.*, f.problem FROM " PARTS_STATES " WHERE " where ")"                             \
     " SELECT jsonb_build_object(" who ", " MADE_OF ") || " OF_PRESENT ", (" mark ") FROM " from " o"
 
 #define PROJECT_IS(o, value)                                                                                           \
@@ -178,18 +179,20 @@ const struct query query_bom_unread = {
     " true FROM (SELECT * FROM (" rows ") q WHERE line > $1::int AND $4::text IS NULL AND $5::text IS NULL"            \
     " AND NOT $6::boolean ORDER BY line LIMIT $2::int) t"
 
+/* A pane, a length or an article of an order: bom_figure tells a number without zeros at its end. */
 const struct query query_glass_order = {
     .name = "glass_order",
     .is_exact = true,
     .is_slow = true,
     .sql = ORDER_SQL(
         "SELECT row_number() OVER (ORDER BY l.supplier_name, l.supplier, l.code, l.name, l.width DESC, l.height DESC,"
-        " l.spacer, l.size_unit) AS line, l.supplier, l.supplier_name, l.code, l.name, l.width, l.height, l.size_unit,"
-        " l.spacer, sum(l.n) AS amount, bom_round(sum(l.area * l.n)) AS area, min(l.area_unit) AS area_unit,"
-        " bom_round(sum(l.weight * l.n)) AS weight, min(l.weight_unit) AS weight_unit, jsonb_agg(jsonb_strip_nulls("
-        "jsonb_build_object('elevation_id', l.elevation_id, 'elevation', e.name, 'position', l.position, 'amount', "
-        "l.n))"
-        " ORDER BY e.name, l.elevation_id, l.line) AS positions FROM " OF_PROJECT ","
+        " l.spacer, l.size_unit) AS line, l.supplier, l.supplier_name, l.code, l.name, bom_figure(l.width) AS width,"
+        " bom_figure(l.height) AS height, l.size_unit, bom_figure(l.spacer) AS spacer, bom_figure(sum(l.n)) AS amount,"
+        " bom_figure(sum(l.area * l.n)) AS area, min(l.area_unit) AS area_unit, bom_figure(sum(l.weight * l.n)) AS"
+        " weight, min(l.weight_unit) AS weight_unit, jsonb_agg(jsonb_strip_nulls(jsonb_build_object('elevation_id',"
+        " l.elevation_id, 'elevation', e.name, 'position', l.position, 'amount', bom_figure(l.n)))"
+        " ORDER BY e.name, l.elevation_id, l.line) AS positions, count(*) FILTER (WHERE l.n IS NULL) AS"
+        " lines_without_amount, count(*) FILTER (WHERE l.unread) AS lines_unread FROM " OF_PROJECT ","
         " bom_lines(p.ids, p.numbers, p.amounts) l JOIN elevations e ON e.id = l.elevation_id WHERE l.kind = 'glass'"
         " GROUP BY l.supplier, l.supplier_name, l.code, l.name, l.width, l.height, l.size_unit, l.spacer"),
 };
@@ -199,18 +202,23 @@ const struct query query_cutting_list = {
     .is_exact = true,
     .is_slow = true,
     .sql = ORDER_SQL(
-        "SELECT row_number() OVER (ORDER BY l.code, l.colour, l.length DESC, l.angle_left, l.angle_right, "
-        "l.length_unit,"
-        " min(l.description)) AS line, l.code, min(l.supplier_code) AS supplier_code, min(l.description) AS "
-        "description,"
-        " l.colour, l.length, l.length_unit, l.angle_left, l.angle_right, sum(l.n) AS amount, bom_round(sum(l.length *"
-        " l.n)) AS total_length, min(l.supplier_name) AS supplier_name, count(*) FILTER (WHERE l.n IS NULL) AS"
-        " lines_without_amount, jsonb_agg(jsonb_strip_nulls(jsonb_build_object('elevation_id', l.elevation_id,"
-        " 'elevation', e.name, 'amount', l.n)) ORDER BY e.name, l.elevation_id, l.line) AS positions FROM " OF_PROJECT
+        "SELECT row_number() OVER (ORDER BY l.code, l.colour, l.length DESC, l.angle_left, l.angle_right,"
+        " l.length_unit, min(l.description)) AS line, l.code, min(l.supplier_code) AS supplier_code,"
+        " min(l.description) AS description, l.colour, bom_figure(l.length) AS length, l.length_unit,"
+        " bom_figure(l.angle_left) AS angle_left, bom_figure(l.angle_right) AS angle_right, bom_figure(sum(l.n)) AS"
+        " amount, bom_figure(sum(l.length * l.n)) AS total_length, min(l.supplier_name) AS supplier_name, count(*)"
+        " FILTER (WHERE l.n IS NULL) AS lines_without_amount, jsonb_agg(jsonb_strip_nulls(jsonb_build_object("
+        "'elevation_id', l.elevation_id, 'elevation', e.name, 'amount', bom_figure(l.n))) ORDER BY e.name,"
+        " l.elevation_id, l.line) AS positions, count(*) FILTER (WHERE l.unread) AS lines_unread FROM " OF_PROJECT
         ", bom_lines(p.ids, p.numbers, p.amounts) l JOIN elevations e ON e.id = l.elevation_id WHERE l.kind = 'profile'"
         " GROUP BY l.code, CASE WHEN l.code IS NULL THEN l.description END, l.colour, l.length, l.length_unit,"
         " l.angle_left, l.angle_right"),
 };
+
+/* So many packs that hold them: a quotient is rounded somewhere, what is left of a division is not. */
+#define PACKS                                                                                                          \
+    "CASE WHEN b.pack_size > 0 THEN bom_figure(div(b.amount, b.pack_size) + (mod(b.amount, b.pack_size) > 0)::int) "   \
+    "END"
 
 const struct query query_stock_list = {
     .name = "stock_list",
@@ -219,8 +227,6 @@ const struct query query_stock_list = {
     .sql = ORDER_SQL(
         "SELECT row_number() OVER (ORDER BY b.supplier_name, b.code, b.colour, b.key) AS line, b.supplier,"
         " b.supplier_name, b.code, b.supplier_code, b.description, b.colour, b.amount, b.units, b.unit, b.pack_size,"
-        " CASE WHEN b.pack_size > 0 THEN ceil(b.amount::numeric / b.pack_size::numeric) END AS packs, b.price, "
-        "b.prices,"
-        " b.lines_without_amount FROM " OF_PROJECT ", bom_rows(p.ids, p.numbers, p.amounts) b"
-        " WHERE b.kind = 'article'"),
+        " " PACKS " AS packs, b.price, b.prices, b.lines_without_amount, b.lines_unread FROM " OF_PROJECT
+        ", bom_rows(p.ids, p.numbers, p.amounts) b WHERE b.kind = 'article'"),
 };

@@ -76,6 +76,7 @@ struct order_sending {
     const char *head; /* until it is sent, with the first rows: what cannot be made is refused before */
     char after[24];
     int64_t count;
+    bool is_open; /* some of its sums lack something */
 };
 
 /* ---- cells ---- */
@@ -109,12 +110,31 @@ static void add_position(struct buf *out, const char *language, const cJSON *p)
     add_value(out, language, amount);
 }
 
+/* Are there lines of which nobody knows how much they are? */
+static bool is_open(const cJSON *row)
+{
+    static const char *const counts[] = {"lines_without_amount", "lines_unread"};
+    for (int i = 0; i < 2; i++)
+        if (cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(row, counts[i])) > 0) return true;
+    return false;
+}
+
+/* "7 + ?": there are such lines. */
+static void add_amount(struct buf *out, const char *language, const cJSON *row, const cJSON *value)
+{
+    add_value(out, language, value);
+    if (is_open(row)) buf_str(out, out->len ? " + ?" : "?");
+}
+
 static void add_cell_text(struct buf *out, const char *language, const cJSON *row, const struct order_column *c)
 {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(row, c->member), *each;
     if (!cJSON_IsArray(value)) {
         const cJSON *unit = c->unit ? cJSON_GetObjectItemCaseSensitive(row, c->unit) : NULL;
-        add_value(out, language, value);
+        if (strcmp(c->member, "amount") == 0)
+            add_amount(out, language, row, value);
+        else
+            add_value(out, language, value);
         if (!cJSON_IsString(unit) || !value || cJSON_IsNull(value)) return;
         buf_char(out, ' ');
         add_value(out, language, unit);
@@ -129,8 +149,9 @@ static void add_cell_text(struct buf *out, const char *language, const cJSON *ro
     }
 }
 
-static void add_cells(cJSON *rows, const struct order_sending *s, const cJSON *row)
+static void add_cells(cJSON *rows, struct order_sending *s, const cJSON *row)
 {
+    s->is_open = s->is_open || is_open(row);
     cJSON *line = cJSON_CreateObject(), *cells = cJSON_AddArrayToObject(line, "cells");
     for (const struct order_column *c = s->page->columns; c->title; c++) {
         struct buf text = {0};
@@ -145,7 +166,7 @@ static void add_cells(cJSON *rows, const struct order_sending *s, const cJSON *r
 }
 
 /* lines: objects split by ",\n". NULL: one of them cannot be read. */
-static cJSON *rows_of(const struct order_sending *s, const char *lines)
+static cJSON *rows_of(struct order_sending *s, const char *lines)
 {
     cJSON *data = cJSON_CreateObject(), *rows = cJSON_AddArrayToObject(data, "rows");
     for (const char *p = lines, *end; *p; p = *end ? end + 2 : end) {
@@ -193,6 +214,7 @@ static void then_rows(struct req *r, const PGresult *result)
     if (is_good && is_last) {
         cJSON *data = cJSON_CreateObject();
         cJSON_AddNumberToObject(data, "count", (double)s->count);
+        cJSON_AddBoolToObject(data, "is_open", s->is_open);
         is_good = render(r, &out, "order-foot", data);
     }
     if (s->head && !is_good) {

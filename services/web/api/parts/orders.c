@@ -19,11 +19,11 @@
         &query_##name, names, "{\"data\":[", parts_rows_tail, "Project not found", .page = LIST_WHOLE}
 
 LIST(glass_order, "line,supplier,supplier_name,code,name,width,height,size_unit,spacer,amount,area,area_unit,weight,"
-                  "weight_unit,positions");
+                  "weight_unit,positions,lines_without_amount,lines_unread");
 LIST(cutting_list, "line,code,supplier_code,description,colour,length,length_unit,angle_left,angle_right,amount,"
-                   "total_length,supplier_name,lines_without_amount,positions");
+                   "total_length,supplier_name,lines_without_amount,positions,lines_unread");
 LIST(stock_list, "line,supplier,supplier_name,code,supplier_code,description,colour,amount,units,unit,pack_size,packs,"
-                 "price,prices,lines_without_amount");
+                 "price,prices,lines_without_amount,lines_unread");
 
 struct whole {
     void (*go)(struct req *r, const PGresult *head);
