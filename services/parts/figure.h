@@ -5,7 +5,7 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
-#include "conf/buf.h"
+#include "conf/text/buf.h"
 
 /* Adds key and the column's number. True: it was added, or the text there is an empty one, which is no number and
  * nothing to tell. False: what is there is none that can be counted with, and *why tells what it is instead. */
