@@ -27,7 +27,7 @@
     "directory_name,directory_id,is_stale,deleted_at"
 #define MORE(name, columns)                                                                                            \
     {                                                                                                                  \
-        &query_##name, columns, "{\"success\":true,\"data\":[", list_more_tail, NULL, 0                                \
+        &query_##name, columns, "{\"success\":true,\"data\":[", list_more_tail, .page = 0                              \
     }
 
 static const struct list_more directories_more = MORE(directories_more, DIRECTORY_COLUMNS);

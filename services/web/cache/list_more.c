@@ -96,15 +96,28 @@ static bool add_page(struct more *m, bool is_first, const PGresult *result, int6
 
 static void ask(struct req *r);
 
+/* True: it was answered. */
+static bool is_refused(struct req *r, const struct more *m, const PGresult *result)
+{
+    char there = *PQgetvalue(result, 0, 5);
+    if (there == 't' || (m->is_begun && there == 'f')) return false;
+    if (m->is_begun) {
+        r->is_broken = true;
+        reply_stream_end(r);
+    } else if (there == 'c') {
+        m->list->changed(r);
+    } else {
+        reply_detail(r, 404, "%s", m->list->not_found);
+    }
+    return true;
+}
+
 static void then_page(struct req *r, const PGresult *result)
 {
     struct more *m = r->state;
     struct buf out = {0};
     bool is_first = m->so_far.count == 0;
-    if (!m->is_begun && *PQgetvalue(result, 0, 5) != 't') {
-        reply_detail(r, 404, "%s", m->list->not_found);
-        return;
-    }
+    if (is_refused(r, m, result)) return;
     int64_t rows = list_count_in(&m->so_far, result);
     bool has_next = m->is_paged && rows == m->limit, is_last = m->is_paged || rows < m->limit;
     if (rows > 0) snprintf(m->after, sizeof m->after, "%s", PQgetvalue(result, 0, 1));

@@ -13,6 +13,9 @@ struct list_more {
     void (*tail)(struct req *r, struct buf *out, const struct list_totals *totals, const char *next_cursor);
     const char *not_found; /* said when what the rows are looked for in is not there */
     int page;              /* rows of a statement; 0 = LIST_PAGE */
+    /* Answers when the statement's sixth column is 'c': the list has become another one since the request looked at it.
+     * One that has begun already is cut, so that nobody takes two halves for a whole. NULL: it never says so. */
+    void (*changed)(struct req *r);
 };
 
 bool list_more_is_wanted(const struct req *r);

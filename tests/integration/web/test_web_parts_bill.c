@@ -148,6 +148,57 @@ TEST(test_what_is_ordered_is_printed)
     http_reply_free(&reply);
 }
 
+/* ---- what becomes another one meanwhile ---- */
+
+static void copy_etag(const struct http_reply *reply, char etag[80])
+{
+    const char *p = strcasestr(reply->headers, "\nETag: ");
+    snprintf(etag, 80, "%.*s", p ? (int)strcspn(p + 7, "\r\n") : 0, p ? p + 7 : "");
+}
+
+/* Between the look at what it is made of and its statement, an elevation is built once more: an answer with the tag of
+ * before would be taken for that of before for ever (304), and a page of a list that is not the one of its cursor. */
+TEST(test_an_answer_is_of_one_moment)
+{
+    static const struct {
+        const char *path;
+        int status; /* 0 = one or the other, whole */
+    } rows[] = {{"/projects/p1/glass-order?incomplete=true", 503},
+                {"/projects/p1/glass-order?incomplete=true&limit=1&cursor=1", 410},
+                {"/projects/p1/cutting-list?incomplete=true", 503},
+                {"/projects/1/cutting-list?incomplete=true&limit=1&cursor=1", 410},
+                {"/projects/p1/glass-order/print?incomplete=true", 503},
+                {"/projects/p1/stock-list?incomplete=true", 0},
+                {"/elevations/1/parts/Articles", 503},
+                {"/elevations/1/parts/Articles?limit=1&cursor=1", 410},
+                {"/elevations/1/bom", 0},
+                {"/phases/1/bom", 0},
+                {"/projects/p1/bom", 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char etags[3][80];
+        struct http_reply before = parts_ask(rows[i].path, NULL);
+        struct http_reply between =
+            parts_ask_while(rows[i].path, "LOCK TABLE parts_lines IN ACCESS EXCLUSIVE MODE",
+                            "UPDATE elevations SET amount = coalesce(amount, 1) + 1 WHERE id = 1");
+        struct http_reply after = parts_ask(rows[i].path, NULL);
+        copy_etag(&before, etags[0]);
+        copy_etag(&between, etags[1]);
+        copy_etag(&after, etags[2]);
+        assert_int_equal(before.status, 200);
+        assert_int_equal(after.status, 200);
+        if (rows[i].status && between.status != rows[i].status)
+            fail_msg("%s: %d %s", rows[i].path, between.status, between.body);
+        if (between.status == 503) assert_non_null(strcasestr(between.headers, "Retry-After: 1"));
+        if (between.status == 200 && strcmp(etags[1], etags[0]) == 0) assert_string_equal(between.body, before.body);
+        if (between.status == 200 && strcmp(etags[1], etags[2]) == 0) assert_string_equal(between.body, after.body);
+        if (*etags[0]) assert_string_not_equal(etags[0], etags[2]);
+        http_reply_free(&before);
+        http_reply_free(&between);
+        http_reply_free(&after);
+    }
+    pg_exec(&world.web.pg, "UPDATE elevations SET amount = 3 WHERE id = 1");
+}
+
 /* ---- the page ---- */
 
 TEST(test_the_page_of_an_elevation_shows_its_bill)
@@ -285,6 +336,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_bill_of_a_phase_and_of_a_project),
     cmocka_unit_test(test_what_is_ordered),
     cmocka_unit_test(test_what_is_ordered_is_printed),
+    cmocka_unit_test(test_an_answer_is_of_one_moment),
     cmocka_unit_test(test_the_page_of_an_elevation_shows_its_bill),
     cmocka_unit_test(test_what_became_another_between_two_versions),
 };

@@ -226,7 +226,7 @@ TEST(test_texts_of_files_that_look_like_times_stay_as_they_are)
 
 #define MANY 20000
 
-static void store_many(const char *price)
+static void store_many(const char *price, int many)
 {
     char list[1400];
     snprintf(
@@ -238,7 +238,7 @@ static void store_many(const char *price)
         " INSERT INTO Profiles SELECT 'P', 1, i FROM n;"
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 700)"
         " INSERT INTO Glass SELECT 'G', printf('%%03d', i) || replace(hex(zeroblob(700)), '00', '\"<'), 1, 1 FROM n",
-        MANY, price, MANY);
+        many, price, many);
     parts_list_store_rows(&world.web, 4, packed, list);
     parts_list_read(&world.web, "[[4],true]");
 }
@@ -248,8 +248,8 @@ TEST(test_the_page_of_a_large_list_shows_its_beginning_and_says_how_much_more_th
     static const char *const shown[] = {">A00001<", ">A00500<",
                                         "19500 more lines are not shown: <a href=\"/api/v1/elevations/4/bom\">",
                                         "…</td>", /* the panes' names, and the cuts of the profile */ NULL};
-    store_many("1");
-    store_many("CASE i WHEN 19999 THEN 2 ELSE 1 END");
+    store_many("1", MANY);
+    store_many("CASE i WHEN 19999 THEN 2 ELSE 1 END", MANY);
     struct http_reply reply = web_call(&world.web, "GET", "/ui/browse/elevations/4", world.web.admin, NULL);
     assert_int_equal(reply.status, 200);
     for (int i = 0; i < 4; i++)
@@ -260,6 +260,32 @@ TEST(test_the_page_of_a_large_list_shows_its_beginning_and_says_how_much_more_th
         strstr(reply.body, "(those that differ come first): <a href=\"/api/v1/elevations/4/bom/diff?from="));
     assert_non_null(strstr(reply.body, "</html>"));
     http_reply_free(&reply);
+}
+
+/* A list of several statements, of which the first one is held until an elevation is built twice: what comes after it
+ * would be the rest of another list. */
+TEST(test_a_list_that_becomes_another_one_while_it_is_sent_is_cut)
+{
+    static const char *const paths[] = {"/projects/p1/stock-list?incomplete=true",
+                                        "/projects/p1/stock-list/print?incomplete=true"};
+    char *function = pg_value(&world.web.pg, "SELECT pg_get_functiondef('bom_figure(numeric)'::regprocedure)");
+    store_many("CASE i WHEN 1 THEN 4242 ELSE 1 END", 3000);
+    pg_exec(&world.web.pg,
+            "CREATE OR REPLACE FUNCTION bom_figure(x numeric) RETURNS numeric LANGUAGE plpgsql VOLATILE AS"
+            " $$ BEGIN IF x = 4242 THEN PERFORM pg_advisory_xact_lock_shared(77); END IF; RETURN"
+            " trim_scale(x); END $$");
+    for (int i = 0; i < 2; i++) {
+        struct http_reply reply = parts_ask_while(paths[i], "SELECT pg_advisory_xact_lock(77)",
+                                                  "UPDATE elevations SET amount = amount + 1 WHERE id = 1");
+        if (reply.status != 0) fail_msg("%s: %d, and not cut: %.200s", paths[i], reply.status, reply.body);
+        http_reply_free(&reply);
+    }
+    pg_exec(&world.web.pg, function);
+    free(function);
+    struct http_reply reply = parts_ask(paths[0], NULL);
+    assert_int_equal(reply.status, 200);
+    http_reply_free(&reply);
+    pg_exec(&world.web.pg, "UPDATE elevations SET amount = 1");
 }
 
 /* As an earlier version has stored them. */
@@ -298,6 +324,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_sums_are_those_that_decimals_give),
     cmocka_unit_test(test_texts_of_files_that_look_like_times_stay_as_they_are),
     cmocka_unit_test(test_the_page_of_a_large_list_shows_its_beginning_and_says_how_much_more_there_is),
+    cmocka_unit_test(test_a_list_that_becomes_another_one_while_it_is_sent_is_cut),
     cmocka_unit_test(test_sums_that_no_number_holds_are_refused_with_what_to_look_for),
 };
 TEST_MAIN(tests, set_up, tear_down)

@@ -1,6 +1,7 @@
 /* The files of which parts_world.h tells, and how it is asked about them. */
 #include "tests/support/parts/parts_world.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,40 @@ struct http_reply parts_ask(const char *path, const char *header)
     char full[600];
     snprintf(full, sizeof full, "/api/v1%s", path);
     return web_ask(&world.web, "GET", full, world.token, header);
+}
+
+struct asked {
+    const char *path;
+    struct http_reply reply;
+};
+
+static void *ask(void *arg)
+{
+    struct asked *a = arg;
+    a->reply = parts_ask(a->path, NULL);
+    return NULL;
+}
+
+struct http_reply parts_ask_while(const char *path, const char *lock, const char *change)
+{
+    struct asked asked = {.path = path};
+    pthread_t thread;
+    PGconn *pg = pg_connect(&world.web.pg);
+    PQclear(PQexec(pg, "BEGIN"));
+    PGresult *r = PQexec(pg, lock);
+    if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_TUPLES_OK)
+        fail_msg("%s", PQerrorMessage(pg));
+    PQclear(r);
+    pthread_create(&thread, NULL, ask, &asked);
+    WAIT_UNTIL(pg_int(&world.web.pg, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") >= 1,
+               60000);
+    r = PQexec(pg, change);
+    if (PQresultStatus(r) != PGRES_COMMAND_OK) fail_msg("%s", PQerrorMessage(pg));
+    PQclear(r);
+    PQclear(PQexec(pg, "COMMIT"));
+    PQfinish(pg);
+    pthread_join(thread, NULL);
+    return asked.reply;
 }
 
 void parts_expect(const char *path, int status, const char *text)

@@ -28,6 +28,9 @@ void parts_expect(const char *path, int status, const char *text);
 void parts_expect_all(const char *path, int status, const char *const texts[]);
 void parts_expect_text(const char *path, const char *accept, const char *text); /* NULL: it is JSON */
 cJSON *parts_json(const char *path);
+/* The same as parts_ask while what it reads is held by `lock` (a statement of a transaction) until it waits for that;
+ * then change, a statement, is committed, before what it waits for can go on. */
+struct http_reply parts_ask_while(const char *path, const char *lock, const char *change);
 
 /* The named members of each row, as a test reads them: "A1 7021 9; ...". Numbers as JSON prints them, - for none. */
 const char *parts_told(const cJSON *rows, const char *names);

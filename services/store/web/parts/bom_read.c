@@ -88,8 +88,9 @@ const struct query query_bom_diff = {
            " z.elevation_id, 'from', a.told, 'to', z.told) || bom_difference(" ONE("a") ", " ONE(
                "z") "), s.name, s.state,"
                     " coalesce(s.error, ''), concat_ws(', ', CASE WHEN a.parsed_at IS NULL THEN a.number END,"
-                    " CASE WHEN z.parsed_at IS NULL THEN z.number END) FROM a, z, parts_states s WHERE s.elevation_id "
-                    "= $1::int",
+                    " CASE WHEN z.parsed_at IS NULL THEN z.number END), (" PARTS_VERSIONS_MARK(
+                        "$1") ") FROM a, z, parts_states s WHERE s.elevation_id "
+                              "= $1::int",
 };
 
 /* What was known at a time: the versions that were valid then, of elevations that are there today or were then. */
@@ -173,11 +174,14 @@ const struct query query_bom_unread = {
 #define OF_PROJECT                                                                                                     \
     "(SELECT array_agg(s.elevation_id) AS ids, array_agg(s.number) AS numbers, array_agg(s.amount) AS amounts"         \
     " FROM parts_states s WHERE s.state = 'read' AND " PROJECT_IS("s.project_id", "$3") ") p"
-/* rows: with a number "line" in their order. */
+#define PRESENT_MARK                                                                                                   \
+    "(SELECT " PARTS_MARK " FROM projects o LEFT JOIN (" PARTS_STATES                                                  \
+    ") ON s.project_id = o.id WHERE " PROJECT_IS("o.id", "$3") " GROUP BY o.id)"
+/* rows: with a number "line" in their order. 'c': they are not of the lists with the mark that is asked for. */
 #define ORDER_SQL(rows)                                                                                                \
     "SELECT count(*), max(line), coalesce(string_agg(row_to_json(t)::text, E',\n' ORDER BY line), ''), 0, NULL,"       \
-    " true FROM (SELECT * FROM (" rows ") q WHERE line > $1::int AND $4::text IS NULL AND $5::text IS NULL"            \
-    " AND NOT $6::boolean ORDER BY line LIMIT $2::int) t"
+    " CASE WHEN " PRESENT_MARK " = $4 THEN 't' ELSE 'c' END FROM (SELECT * FROM (" rows ") q WHERE line > $1::int"     \
+    " AND $5::text IS NULL AND NOT $6::boolean ORDER BY line LIMIT $2::int) t"
 
 /* A pane, a length or an article of an order: bom_figure tells a number without zeros at its end. */
 const struct query query_glass_order = {

@@ -15,7 +15,7 @@ extern const struct query query_bom_phase_mark;   /* (phase): its mark (parts_sq
 extern const struct query query_bom_project_mark; /* (project) likewise */
 
 /* (elevation, from or NULL, to or NULL): are both read, the difference (JSON), the elevation's name, state and error
- * (parts_states), the numbers of those that are not read; no row: no such versions */
+ * (parts_states), the numbers of those that are not read, the mark of the same moment; no row: no such versions */
 extern const struct query query_bom_diff;
 extern const struct query query_bom_project_diff; /* (project, from, to or NULL) JSON */
 extern const struct query query_bom_project_diff_mark;
@@ -24,7 +24,7 @@ extern const struct query query_bom_project_diff_mark;
  * stands at the head of an order (JSON: project, job, offer, person, at), and of those still to come, failed, refused,
  * not the newest: how many and the first one's id; no row: no such project */
 extern const struct query query_bom_unread;
-/* (after, limit, project): as LIST_MORE_SQL */
+/* (after, limit, project, mark of query_bom_unread): as LIST_MORE_SQL, 'c' when that is not the mark any more */
 extern const struct query query_glass_order;
 extern const struct query query_cutting_list;
 extern const struct query query_stock_list;

@@ -9,16 +9,7 @@ const struct query query_parts_state = {
         " " PARTS_MARK_OF(PARTS_FACTS) ", coalesce(s.number, 0) FROM " PARTS_STATES " WHERE s.elevation_id = $1::int",
 };
 
-const struct query query_parts_versions_mark = {
-    .name = "parts_versions_mark",
-    .sql = "SELECT " PARTS_MARK_OF(
-        "string_agg(ROW(v.*, f.reader, f.read_at)::text, ',' ORDER BY v.number)") " FROM elevations e LEFT JOIN "
-                                                                                  "parts_versions v ON v.elevation_id "
-                                                                                  "= e.id LEFT JOIN parts_files f"
-                                                                                  " ON f.sha256 = v.sha256 WHERE e.id "
-                                                                                  "= $1::int AND e.deleted_at IS NULL "
-                                                                                  "GROUP BY e.id",
-};
+const struct query query_parts_versions_mark = {.name = "parts_versions_mark", .sql = PARTS_VERSIONS_MARK("$1")};
 
 const struct query query_parts_table = {
     .name = "parts_table",
@@ -34,9 +25,9 @@ const struct query query_parts_tables = {
         " s.sha256, 'size_bytes', f.raw_size, 'valid_from', " PARTS_TIME("s.valid_from") ", 'parsed_at', " PARTS_TIME(
             "s.parsed_at") ", 'parts_count',"
                            " s.parts_count, 'behind', s.behind, 'problem', f.problem, 'tables', coalesce(f.tables, "
-                           "'[]'))"
-                           " FROM parts_states s JOIN parts_files f ON f.sha256 = s.sha256 WHERE s.elevation_id = "
-                           "$1::int",
+                           "'[]')), " PARTS_MARK_OF(PARTS_FACTS) " FROM parts_states s JOIN parts_files f ON f.sha256 "
+                                                                 "= s.sha256 WHERE s.elevation_id = "
+                                                                 "$1::int",
 };
 
 const struct query query_parts_versions = {
@@ -45,34 +36,43 @@ const struct query query_parts_versions = {
            "'number', v.number, 'sha256', v.sha256, 'size_bytes', f.raw_size, 'valid_from', v.valid_from, 'valid_to',"
            " v.valid_to, 'version_id', v.version_id, 'changed_date', v.changed_date, 'amount', v.amount, 'parsed_at',"
            " v.parsed_at, 'parts_count', v.parts_count) ORDER BY v.number DESC), '[]') FROM parts_versions v"
-           " JOIN parts_files f ON f.sha256 = v.sha256 WHERE v.elevation_id = e.id))"
-           " FROM elevations e WHERE e.id = $1::int AND e.deleted_at IS NULL",
+           " JOIN parts_files f ON f.sha256 = v.sha256 WHERE v.elevation_id = e.id)), (" PARTS_VERSIONS_MARK(
+               "$1") ") FROM elevations e WHERE e.id = $1::int AND e.deleted_at IS NULL",
 };
 
-/* Of a version, ELEVATION/NUMBER. Values as they are stored, not as parts_lines_typed has them: numbers keep all their
- * digits. Which lines first, so that of the others nothing is taken apart. */
+/* The present mark of the elevation ahead of a slash. */
+#define MARK_OF(x)                                                                                                     \
+    "(SELECT " PARTS_MARK_OF(PARTS_FACTS) " FROM " PARTS_STATES " WHERE s.elevation_id = split_part(" x                \
+                                          ", '/', 1)::int)"
+
+/* Of a version, ELEVATION/NUMBER/MARK: 'c' when the elevation has another mark by now. Values as they are stored, not
+ * as parts_lines_typed has them: numbers keep all their digits. Which lines first, so that of the others nothing is
+ * taken apart. */
 const struct query query_parts_rows = {
     .name = "parts_rows",
     .is_exact = true,
     .is_slow = true,
-    .sql = "SELECT count(*), max(line), coalesce(string_agg(row_to_json(t)::text, E',\n' ORDER BY line), ''), 0, NULL,"
-           " true FROM (SELECT (x->>'line')::int AS line,"
-           " x->'insertion' AS insertion, x->'position' AS position, x->'code' AS code,"
-           " x->'supplier_code' AS supplier_code, x->'name' AS name, x->'short_name' AS short_name,"
-           " x->'description' AS description, x->'what' AS what, x->'colour' AS colour, x->'amount' AS amount,"
-           " x->'units' AS units, x->'unit' AS unit, x->'pack_size' AS pack_size, x->'price' AS price,"
-           " x->'length' AS length, x->'length_unit' AS length_unit, x->'width' AS width,"
-           " x->'width_unit' AS width_unit, x->'height' AS height, x->'height_unit' AS height_unit,"
-           " x->'weight' AS weight, x->'weight_unit' AS weight_unit, x->'area' AS area, x->'area_unit' AS area_unit,"
-           " x->'angle_left' AS angle_left, x->'angle_right' AS angle_right, x->'spacer' AS spacer,"
-           " x->'minutes' AS minutes, x->'value' AS value, x->'u_value' AS u_value, x->'u_unit' AS u_unit,"
-           " x->'supplier' AS supplier, x->'supplier_name' AS supplier_name, x->'other' AS other"
-           " FROM (SELECT x FROM parts_versions v JOIN parts_lines l ON l.sha256 = v.sha256, "
-           "jsonb_array_elements(l.lines) x"
-           " WHERE v.elevation_id = split_part($3, '/', 1)::int AND v.number = split_part($3, '/', 2)::int"
-           " AND x->>'table_name' = $4"
-           " AND (x->>'line')::int > $1::int AND ((x->>'of_row') IS NULL OR (x->>'of_row')::int = v.file_row)"
-           " AND $5::text IS NULL AND NOT $6::boolean ORDER BY (x->>'line')::int LIMIT $2::int) p ORDER BY 1) t",
+    .sql =
+        "SELECT count(*), max(line), coalesce(string_agg(row_to_json(t)::text, E',\n' ORDER BY line), ''), 0, NULL,"
+        " CASE WHEN " MARK_OF(
+            "$3") " = split_part($3, '/', 3) THEN 't' ELSE 'c' END FROM (SELECT (x->>'line')::int AS line,"
+                  " x->'insertion' AS insertion, x->'position' AS position, x->'code' AS code,"
+                  " x->'supplier_code' AS supplier_code, x->'name' AS name, x->'short_name' AS short_name,"
+                  " x->'description' AS description, x->'what' AS what, x->'colour' AS colour, x->'amount' AS amount,"
+                  " x->'units' AS units, x->'unit' AS unit, x->'pack_size' AS pack_size, x->'price' AS price,"
+                  " x->'length' AS length, x->'length_unit' AS length_unit, x->'width' AS width,"
+                  " x->'width_unit' AS width_unit, x->'height' AS height, x->'height_unit' AS height_unit,"
+                  " x->'weight' AS weight, x->'weight_unit' AS weight_unit, x->'area' AS area, x->'area_unit' AS "
+                  "area_unit,"
+                  " x->'angle_left' AS angle_left, x->'angle_right' AS angle_right, x->'spacer' AS spacer,"
+                  " x->'minutes' AS minutes, x->'value' AS value, x->'u_value' AS u_value, x->'u_unit' AS u_unit,"
+                  " x->'supplier' AS supplier, x->'supplier_name' AS supplier_name, x->'other' AS other"
+                  " FROM (SELECT x FROM parts_versions v JOIN parts_lines l ON l.sha256 = v.sha256, "
+                  "jsonb_array_elements(l.lines) x"
+                  " WHERE v.elevation_id = split_part($3, '/', 1)::int AND v.number = split_part($3, '/', 2)::int"
+                  " AND x->>'table_name' = $4"
+                  " AND (x->>'line')::int > $1::int AND ((x->>'of_row') IS NULL OR (x->>'of_row')::int = v.file_row)"
+                  " AND $5::text IS NULL AND NOT $6::boolean ORDER BY (x->>'line')::int LIMIT $2::int) p ORDER BY 1) t",
 };
 
 const struct query query_parts_frame = {

@@ -13,10 +13,10 @@
 extern const struct query query_parts_state;
 /* (elevation, table): the table's name as the file has it, its kind (NULL = not among the stored lines), rows */
 extern const struct query query_parts_table;
-extern const struct query query_parts_tables;        /* (elevation) JSON */
-extern const struct query query_parts_versions;      /* (elevation) JSON */
+extern const struct query query_parts_tables;        /* (elevation) JSON, and the mark of the same moment */
+extern const struct query query_parts_versions;      /* (elevation) JSON, and the mark of the same moment */
 extern const struct query query_parts_versions_mark; /* (elevation): the mark of all its versions; no row as above */
-extern const struct query query_parts_rows;          /* (after line, limit, elevation, table): as LIST_MORE_SQL */
+extern const struct query query_parts_rows;  /* (after line, limit, ELEVATION/NUMBER/MARK, table): as LIST_MORE_SQL */
 extern const struct query query_parts_frame; /* (sha256, n): a frame of the file, its size in the file; binary */
 /* (JSON list of ids, first, limit): a line (JSON) for each of them, fewer when they are large, at least one */
 extern const struct query query_parts_batch;

@@ -9,6 +9,16 @@
     " s.parsed_at, s.behind, f.reader, f.read_at, f.problem)::text"
 #define PARTS_MARK   PARTS_MARK_OF("string_agg(" PARTS_FACTS ", ',' ORDER BY s.elevation_id)")
 #define PARTS_STATES "parts_states s LEFT JOIN parts_files f ON f.sha256 = s.sha256"
+/* Of all versions of an elevation, as a statement; no row when there is no such elevation. */
+#define PARTS_VERSIONS_MARK(id)                                                                                        \
+    "SELECT " PARTS_MARK_OF(                                                                                           \
+        "string_agg(ROW(v.*, f.reader, f.read_at)::text, ',' ORDER BY v.number)") " FROM elevations m LEFT JOIN "      \
+                                                                                  "parts_versions v ON "               \
+                                                                                  "v.elevation_id = m.id LEFT JOIN "   \
+                                                                                  "parts_files f ON f.sha256 ="        \
+                                                                                  " v.sha256 WHERE m.id = " id         \
+                                                                                  "::int AND m.deleted_at IS NULL "    \
+                                                                                  "GROUP BY m.id"
 /* Not as Logikal has it: not read, or not the newest. */
 #define PARTS_LACKING "(s.state NOT IN ('read', 'none') OR s.behind IS NOT NULL)"
 

@@ -8,20 +8,10 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 
-/* A document and its mark, which may be another one by now than the one that was looked at before. */
-static void then_marked(struct req *r, const PGresult *result, void *arg)
-{
-    const char *not_found = arg;
-    if (PQntuples(result) == 0)
-        reply_detail(r, 404, "%s", not_found);
-    else if (!parts_unchanged(r, PQgetvalue(result, 0, 1)))
-        reply_json(r, 200, PQgetvalue(result, 0, 0));
-}
-
 static void ask_elevation(struct req *r, const struct parts_ready *ready)
 {
     if (parts_unchanged(r, ready->mark)) return;
-    req_query_with(r, &query_bom_elevation, 1, (const char *[]){req_param(r, 0)}, then_marked, "Elevation not found");
+    parts_reply_marked(r, &query_bom_elevation, 1, (const char *[]){req_param(r, 0)}, "Elevation not found");
 }
 
 void web_bom_elevation(struct req *r)
@@ -31,7 +21,7 @@ void web_bom_elevation(struct req *r)
 
 static void ask_phase(struct req *r)
 {
-    req_query_with(r, &query_bom_phase, 1, (const char *[]){req_param(r, 0)}, then_marked, "Phase not found");
+    parts_reply_marked(r, &query_bom_phase, 1, (const char *[]){req_param(r, 0)}, "Phase not found");
 }
 
 void web_bom_phase(struct req *r)
@@ -41,7 +31,7 @@ void web_bom_phase(struct req *r)
 
 static void ask_project(struct req *r)
 {
-    req_query_with(r, &query_bom_project, 1, (const char *[]){req_param(r, 0)}, then_marked, "Project not found");
+    parts_reply_marked(r, &query_bom_project, 1, (const char *[]){req_param(r, 0)}, "Project not found");
 }
 
 void web_bom_project(struct req *r)
@@ -51,7 +41,7 @@ void web_bom_project(struct req *r)
 
 static void ask_versions(struct req *r)
 {
-    req_json(r, &query_parts_versions, 1, (const char *[]){req_param(r, 0)}, "Elevation not found");
+    parts_reply_marked(r, &query_parts_versions, 1, (const char *[]){req_param(r, 0)}, "Elevation not found");
 }
 
 void web_parts_versions(struct req *r)
@@ -80,7 +70,7 @@ static void then_difference(struct req *r, const PGresult *result)
                      req_param(r, 0));
     else if (*PQgetvalue(result, 0, 0) != 't')
         refuse_unread(r, result);
-    else
+    else if (!parts_unchanged(r, PQgetvalue(result, 0, 6)))
         reply_json(r, 200, PQgetvalue(result, 0, 1));
 }
 
@@ -98,7 +88,7 @@ void web_bom_diff(struct req *r)
 static void ask_project_difference(struct req *r)
 {
     const char *values[] = {req_param(r, 0), req_arg(r, "from"), req_arg(r, "to")};
-    req_query_with(r, &query_bom_project_diff, 3, values, then_marked, "Project not found");
+    parts_reply_marked(r, &query_bom_project_diff, 3, values, "Project not found");
 }
 
 /* Without an end it is compared with now: the time alone, which is in it, makes it no other answer. */

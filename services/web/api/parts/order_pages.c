@@ -8,6 +8,7 @@
 #include "ipc/queue/queue_message.h"
 #include "services/store/web/parts/bom_read.h"
 #include "services/web/api/parts/orders.h"
+#include "services/web/api/parts/parts_cursor.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/streams.h"
@@ -74,6 +75,7 @@ struct order_sending {
     const struct order_page *page;
     const char *language;
     const char *head; /* until it is sent, with the first rows: what cannot be made is refused before */
+    const char *mark; /* of the lists that it is made of */
     char after[24];
     int64_t count;
     bool is_open; /* some of its sums lack something */
@@ -201,10 +203,25 @@ static void refuse(struct req *r)
     reply_fault(r, 500, "INTERNAL_ERROR", "The page cannot be shown (request %s)", r->id);
 }
 
+/* The lists have become others meanwhile. */
+static void cut(struct req *r, const struct order_sending *s)
+{
+    if (s->head) {
+        parts_list_changed(r);
+        return;
+    }
+    r->is_broken = true;
+    reply_stream_end(r);
+}
+
 static void then_rows(struct req *r, const PGresult *result)
 {
     struct order_sending *s = r->state;
     struct buf out = {0};
+    if (*PQgetvalue(result, 0, 5) != 't') {
+        cut(r, s);
+        return;
+    }
     int64_t rows = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
     if (s->head) buf_str(&out, s->head);
     bool is_last = rows < ROWS;
@@ -237,7 +254,7 @@ static void ask(struct req *r)
         reply_stream_end(r);
         return;
     }
-    const char *values[] = {s->after, req_printf(r, "%d", ROWS), req_param(r, 0), NULL, NULL, "false"};
+    const char *values[] = {s->after, req_printf(r, "%d", ROWS), req_param(r, 0), s->mark, NULL, "false"};
     req_query(r, s->page->query, 6, values, then_rows);
 }
 
@@ -245,6 +262,7 @@ static void begin(struct req *r, const PGresult *head)
 {
     struct order_sending *s = r->state;
     struct buf out = {0};
+    s->mark = req_strdup(r, PQgetvalue(head, 0, 2));
     cJSON *data = cJSON_Parse(PQgetvalue(head, 0, 3));
     cJSON_AddStringToObject(data, "title", s->page->title);
     int64_t unread = strtoll(PQgetvalue(head, 0, 0), NULL, 10);

@@ -15,8 +15,13 @@
 #include "services/web/http/reply.h"
 
 #define LIST(name, names)                                                                                              \
-    static const struct list_more name##_more = {                                                                      \
-        &query_##name, names, "{\"data\":[", parts_rows_tail, "Project not found", .page = LIST_WHOLE}
+    static const struct list_more name##_more = {&query_##name,                                                        \
+                                                 names,                                                                \
+                                                 "{\"data\":[",                                                        \
+                                                 parts_rows_tail,                                                      \
+                                                 "Project not found",                                                  \
+                                                 .page = LIST_WHOLE,                                                   \
+                                                 .changed = parts_list_changed}
 
 LIST(glass_order, "line,supplier,supplier_name,code,name,width,height,size_unit,spacer,amount,area,area_unit,weight,"
                   "weight_unit,positions,lines_without_amount,lines_unread");
@@ -93,7 +98,7 @@ static void send_list(struct req *r, const PGresult *head)
     const char *mark = PQgetvalue(head, 0, 2);
     int64_t bound;
     if (!parts_cursor_is_gone(r, mark, &bound) && !parts_unchanged(r, mark))
-        list_more_reply_bound(r, r->state, req_param(r, 0), NULL, bound);
+        list_more_reply_bound(r, r->state, req_param(r, 0), req_strdup(r, mark), bound);
 }
 
 static void order(struct req *r, const struct list_more *list)

@@ -18,7 +18,8 @@ static const struct list_more typed = {
     "{\"data\":[",
     parts_rows_tail,
     "Elevation not found",
-    .page = LIST_WHOLE}; /* a statement takes the whole list apart each time */
+    .page = LIST_WHOLE, /* a statement takes the whole list apart each time */
+    .changed = parts_list_changed};
 
 void parts_rows_tail(struct req *r, struct buf *out, const struct list_totals *totals, const char *next_cursor)
 {
@@ -30,7 +31,7 @@ void parts_rows_tail(struct req *r, struct buf *out, const struct list_totals *t
 static void ask_tables(struct req *r, const struct parts_ready *ready)
 {
     if (parts_unchanged(r, ready->mark)) return;
-    req_json(r, &query_parts_tables, 1, (const char *[]){req_param(r, 0)}, "Elevation not found");
+    parts_reply_marked(r, &query_parts_tables, 1, (const char *[]){req_param(r, 0)}, "Elevation not found");
 }
 
 void web_parts_tables(struct req *r)
@@ -57,7 +58,7 @@ static void then_table(struct req *r, const PGresult *result)
     if (PQgetisnull(result, 0, 1))
         parts_rows_of_file(r, ready->sha256, table, asked->bound);
     else
-        list_more_reply_bound(r, &typed, ready->version, table, asked->bound);
+        list_more_reply_bound(r, &typed, req_printf(r, "%s/%s", ready->version, ready->mark), table, asked->bound);
 }
 
 static void ask_table(struct req *r, const struct parts_ready *ready)

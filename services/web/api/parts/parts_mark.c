@@ -52,3 +52,17 @@ void parts_unless_unchanged(struct req *r, const struct query *mark, const char 
     *a = (struct asked_mark){not_found, go};
     req_query_with(r, mark, 1, (const char *[]){req_param(r, 0)}, then_mark, a);
 }
+
+static void then_marked(struct req *r, const PGresult *result, void *not_found)
+{
+    if (PQntuples(result) == 0)
+        reply_detail(r, 404, "%s", (const char *)not_found);
+    else if (!parts_unchanged(r, PQgetvalue(result, 0, 1)))
+        reply_json(r, 200, PQgetvalue(result, 0, 0));
+}
+
+void parts_reply_marked(struct req *r, const struct query *query, int n, const char *const *values,
+                        const char *not_found)
+{
+    req_query_with(r, query, n, values, then_marked, (void *)not_found);
+}

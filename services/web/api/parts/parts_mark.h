@@ -12,4 +12,9 @@ bool parts_unchanged(struct req *r, const char *mark);
  * with not_found. */
 void parts_unless_unchanged(struct req *r, const struct query *mark, const char *not_found, void (*go)(struct req *r));
 
+/* Answers a document whose statement tells its mark in a second column: of the same moment, whatever was looked at
+ * before. No row: 404 with not_found. */
+void parts_reply_marked(struct req *r, const struct query *query, int n, const char *const *values,
+                        const char *not_found);
+
 #endif
