@@ -35,7 +35,7 @@ LDFLAGS_arm64   = $(LDFLAGS_release)
 MOLD            := $(if $(filter arm64,$(VARIANT)),,$(if $(shell command -v mold),-fuse-ld=mold))
 LDFLAGS_asan    := -fsanitize=address,undefined -Wl,--as-needed $(MOLD)
 LDFLAGS_fuzz    := -fsanitize=fuzzer,address,undefined -Wl,-z,muldefs -Wl,--as-needed $(MOLD)
-LDFLAGS_coverage := --coverage
+LDFLAGS_coverage := --coverage $(MOLD)
 CFLAGS    += -std=c11 $(WARN) $(CFLAGS_$(VARIANT)) -MMD -MP
 LDFLAGS   += $(LDFLAGS_$(VARIANT))
 
@@ -103,6 +103,11 @@ $(OBJ)/%.o: %.c
 # Runs on after the C library has been unmapped from its process.
 $(OBJ)/supervisor/child/guardian_alone.o: CFLAGS += -ffreestanding -fno-builtin -fno-stack-protector -fno-sanitize=all \
     -U_FORTIFY_SOURCE $(if $(filter coverage,$(VARIANT)),-fno-profile-arcs)
+
+# Children that end by _exit leave their counts before.
+ifeq ($(VARIANT),coverage)
+$(addprefix $(OBJ)/services/,runner/runner.o web/jobs/child.o report/report_parts.o): CFLAGS += -include tests/mutants/counts.h
+endif
 
 # Made anew only when its text changes.
 VERSION_C := \#include "conf/version.h"\nconst char version_text[] = "$(BUILD)";\n
@@ -191,10 +196,15 @@ fuzz-short:                     ## a short run of the fuzz targets, the same eve
 	$(Q)$(MAKE) -j$$(nproc) VARIANT=fuzz fuzz-programs
 	$(Q)tests/fuzz/run short $(FUZZ_NAMES)
 
-.PHONY: mutants
-mutants:                        ## change lines of the product by chance and see whether the tests notice; SEED=n COUNT=20 MUTANT_SECONDS=90 AREA=sync
+.PHONY: mutants mutants-map
+mutants:                        ## change lines of the product by chance and see whether the tests notice; SEED=n COUNT=20 MUTANT_SECONDS=90 AREA=sync,store
 	$(Q)scripts/setup test
-	$(Q)scripts/mutants $(or $(SEED),1) $(or $(COUNT),20) $(AREA)
+	$(Q)scripts/mutants "$(SEED)" $(or $(COUNT),20) $(AREA)
+
+mutants-map:                    ## which test program runs which line, for make mutants
+	$(Q)scripts/setup test
+	$(Q)$(MAKE) -j$$(nproc) VARIANT=coverage programs tests
+	$(Q)tests/mutants/who_runs.py $(T)
 
 coverage:                       ## run the tests on a build that counts lines, and list what never ran; T=name for some
 	$(Q)scripts/setup test

@@ -16,10 +16,11 @@
 enum { MOST_ENV = 128 };
 
 /* PATH (the system's programs first), HOME, locale, a run directory in which nobody else's supervisor is, and what the
- * sanitizers read; then the test's own. */
+ * sanitizers and counters read; then the test's own. */
 static char **environment_make(char *const env[])
 {
-    static const char *const kept[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TMPDIR", "LLVM_PROFILE_FILE"};
+    static const char *const kept[] = {"ASAN_OPTIONS", "UBSAN_OPTIONS",     "LSAN_OPTIONS",
+                                       "TMPDIR",       "LLVM_PROFILE_FILE", "GCOV_PREFIX"};
     char **out = calloc(MOST_ENV + 1, sizeof *out);
     assert_non_null(out);
     size_t n = 0;

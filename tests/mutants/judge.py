@@ -1,0 +1,152 @@
+"""What the tests say of a tree with one line changed."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from lines import AREAS, ROOT, listed
+
+TREE = os.path.join(ROOT, "build", "mutants")
+BUILD = os.path.join(TREE, "build", "asan")
+OUT = os.path.join(TREE, "out")
+PROCESSES_MOST = 3000  # of this machine: a mutant that only forks is ended
+AT_ONCE = 3            # programs: most of them wait
+# Too long for the map, for what the others do not notice.
+LONG_ONES = {area: ("test_sync_lies_answers", "test_sync_lies_lists", "test_sync_lies_selects", "test_sync_chaos") for area in ("sync", "store")}
+SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99:detect_stack_use_after_return=0",
+              "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+
+
+def make(targets, variant="asan"):
+    with open(os.path.join(TREE, "make.log"), "a") as log:
+        return subprocess.run(["make", f"-j{os.cpu_count()}", f"VARIANT={variant}", *targets], cwd=TREE, stdout=log, stderr=log).returncode
+
+
+def copy_tree():
+    os.makedirs(OUT, exist_ok=True)
+    names = set(listed())
+    for name in names:
+        there, here = os.path.join(ROOT, name), os.path.join(TREE, name)
+        os.makedirs(os.path.dirname(here), exist_ok=True)
+        if not os.path.exists(here) or open(here, "rb").read() != open(there, "rb").read():
+            shutil.copy(there, here)
+    for folder, inner, files in os.walk(TREE):
+        inner[:] = [i for i in inner if os.path.join(folder, i) not in (os.path.join(TREE, "build"), OUT, os.path.join(TREE, ".git"))]
+        for name in files:
+            if os.path.relpath(os.path.join(folder, name), TREE) not in names:
+                os.unlink(os.path.join(folder, name))
+    if not os.path.exists(os.path.join(TREE, ".git")):  # the version of a build asks for it
+        subprocess.run(["git", "init", "-q", TREE], check=True)
+    if make(["programs"]) != 0:
+        sys.exit(f"the tree does not build: see {TREE}/make.log")
+
+
+def code_of(path):
+    """The instructions and constants of an object, without where they stand; for scripts, the text."""
+    if path.endswith(".lua"):
+        return open(os.path.join(TREE, path)).read()
+    sections = (".text", ".rodata", ".rodata.str1.1", ".rodata.str1.8", ".data", ".data.rel.ro.local")
+    return subprocess.run(["objdump", "-d", "-s", *(word for s in sections for word in ("-j", s)),
+                           os.path.join(TREE, "build", "obj", path[:-2] + ".o")], capture_output=True).stdout
+
+
+def put(path, number, text):
+    name = os.path.join(TREE, path)
+    lines = open(name, encoding="utf-8").read().split("\n")
+    lines[number - 1] = text
+    with open(name, "w", encoding="utf-8") as f:
+        f.write("\n".join(lines))
+
+
+class Program:
+    """A test program that runs in a group of its own."""
+
+    def __init__(self, name, takes):
+        self.name, self.log, self.begin = name, os.path.join(OUT, name + ".log"), time.time()
+        self.limit = 45 + 4 * takes
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen([os.path.join(BUILD, "tests", name)], cwd=TREE, stdout=log, stderr=log, start_new_session=True,
+                                            env=dict(os.environ, LOGIKALD_BUILD_DIR=BUILD, **SANITIZERS))
+
+    def state(self):
+        """"runs", "passed", "failed" or "hung"."""
+        status = self.process.poll()
+        if status is None and re.search(rb"^\[  FAILED  \]", open(self.log, "rb").read(), re.MULTILINE):
+            return "failed"
+        if status is None:
+            late = time.time() - self.begin > self.limit or len(os.listdir("/proc")) > PROCESSES_MOST
+            return "hung" if late else "runs"
+        return "failed" if status else "passed"
+
+    def end(self):
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+
+
+def first_unhappy(names, seconds, takes):
+    """Runs some at once until one is not happy or the time is over: (state, name or how many passed)."""
+    running, names, passed, end = [], list(names), 0, time.time() + seconds
+    try:
+        while (names and time.time() < end) or running:
+            while names and len(running) < AT_ONCE and time.time() < end:
+                name = names.pop(0)
+                if make([f"build/asan/tests/{name}"]) == 0:
+                    running.append(Program(name, takes(name)))
+            time.sleep(0.1)
+            for p in list(running):
+                state = p.state()
+                if state in ("failed", "hung"):
+                    return state, p.name
+                if state == "passed":
+                    p.end()
+                    running.remove(p)
+                    passed += 1
+        return ("passed" if not names else "cut"), passed
+    finally:
+        for p in running:
+            p.end()
+
+
+def judge(mutant, seconds, known, tests=()):
+    """("noticed", by what), ("survived", what was run), or ("not counted", why)."""
+    area, path, number, text, _, changed = mutant
+    obj = [] if path.endswith(".lua") else [f"build/obj/{path[:-2]}.o"]
+    if obj:
+        make(obj, "release")
+    before = code_of(path)
+    put(path, number, changed)
+    try:
+        if obj and make(obj, "release") != 0:
+            return "not counted", "does not compile"
+        if code_of(path) == before:
+            return "not counted", "the same code"
+        if make(["programs"]) != 0:
+            return "not counted", "does not compile"
+        names, how = (tests, "as asked") if tests else known.programs_for(path, number, LONG_ONES.get(area, ()))
+        end, doubts = time.time() + seconds, ""
+        while True:
+            state, name = first_unhappy(names, end - time.time(), known.takes)
+            if state in ("passed", "cut"):
+                return "survived", f"{name} of {len(names)} programs, {how}{doubts}"
+            if state == "failed" and (known.takes(name) < 2 or first_unhappy([name], 1, known.takes)[0] == "failed"):
+                return "noticed", f"{name}, {how}"
+            if state == "hung":  # the mutant, or the machine?
+                put(path, number, text)
+                make(["programs"])
+                if first_unhappy([name], 1, known.takes)[0] == "passed":
+                    return "noticed", f"{name}, which hung, {how}"
+                put(path, number, changed)
+                make(["programs"])
+            doubts += f"; {name} {state} once"
+            names = names[names.index(name) + 1:]
+    finally:
+        put(path, number, text)
+
+
+assert set(LONG_ONES) <= set(AREAS)

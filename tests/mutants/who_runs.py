@@ -1,0 +1,132 @@
+#!/usr/bin/python3
+"""Which test programs run a line. The map is made once, by each program for itself on the build that counts lines
+(`make mutants-map`), and stays true for each file until its text changes."""
+import concurrent.futures
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from lines import ROOT, listed
+
+MAP = os.path.join(ROOT, "build", "mutants-map.json")
+BUILD = os.path.join(ROOT, "build", "coverage")
+LONGEST = 120  # seconds; what takes longer is not in the map
+
+
+def programs():
+    return sorted(os.path.basename(p)[:-2] for p in listed("tests/unit", "tests/integration") if "/test_" in p and p.endswith(".c"))
+
+
+def text_of(path):
+    with open(os.path.join(ROOT, path), "rb") as f:
+        return hashlib.sha1(f.read()).hexdigest()
+
+
+def lines_run(counts):
+    """{path: (lines that ran, all lines with code)} of what a program left below the folder."""
+    objects = os.path.join(counts + BUILD, "obj")
+    found, names = {}, []
+    for folder, _, files in os.walk(objects):
+        inner = os.path.relpath(folder, objects)
+        if inner.split("/")[0] in ("conf", "ipc", "services", "supervisor"):
+            for name in (f[:-5] for f in files if f.endswith(".gcda")):
+                os.symlink(os.path.join(BUILD, "obj", inner, name + ".gcno"), os.path.join(folder, name + ".gcno"))
+                names.append(os.path.join(folder, name + ".gcda"))
+    if not names:
+        return found
+    work = os.path.join(counts, "gcov")
+    os.mkdir(work)
+    subprocess.run(["gcov", "--json-format", "--preserve-paths", *names], cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for name in os.listdir(work):
+        with gzip.open(os.path.join(work, name)) as f:
+            for file in json.load(f)["files"]:
+                if not file["file"].startswith(("/", "tests")):
+                    ran, code = found.setdefault(file["file"], (set(), set()))
+                    code.update(line["line_number"] for line in file["lines"])
+                    ran.update(line["line_number"] for line in file["lines"] if line["count"])
+    return found
+
+
+def measure(name):
+    """(name, seconds, whether it passed, {path: ...})"""
+    counts = tempfile.mkdtemp(prefix="mutants-map.")
+    begin, good = time.time(), False
+    process = subprocess.Popen([os.path.join(BUILD, "tests", name)], cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env=dict(os.environ, GCOV_PREFIX=counts, LOGIKALD_BUILD_DIR=BUILD))
+    try:
+        good = process.wait(LONGEST) == 0
+    except subprocess.TimeoutExpired:
+        pass
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+    seconds = time.time() - begin
+    try:
+        return name, seconds, good, lines_run(counts)
+    finally:
+        shutil.rmtree(counts, ignore_errors=True)
+
+
+def make_map(only=None):
+    """Measures all programs, or those named, whose rows are then put into the map that is there."""
+    known = {"programs": {}, "files": {}}
+    if only and os.path.exists(MAP):
+        known = json.load(open(MAP))
+    with concurrent.futures.ThreadPoolExecutor(2 * os.cpu_count()) as pool:
+        for name, seconds, good, found in pool.map(measure, only or programs()):
+            known["programs"][name] = {"seconds": round(seconds, 1), "passed": good}
+            for path, (ran, code) in found.items():
+                file = known["files"].setdefault(path, {"sha1": text_of(path), "code": [], "ran": {}})
+                file["code"] = sorted(code.union(file["code"]))
+                file["ran"][name] = sorted(ran)
+            print(f"{name}: {seconds:.1f} s, {sum(len(ran) for ran, _ in found.values())} lines{'' if good else ', FAILED'}", flush=True)
+            with open(MAP, "w", encoding="utf-8") as f:
+                json.dump(known, f)
+
+
+class Map:
+    def __init__(self):
+        rows = (line.split() for line in open(os.path.join(ROOT, "tests", "times")))
+        self.seconds = {row[0]: float(row[1]) for row in rows if len(row) == 3 and not row[0].startswith("#")}
+        known = json.load(open(MAP)) if os.path.exists(MAP) else {"programs": {}, "files": {}}
+        self.seconds.update((name, p["seconds"]) for name, p in known["programs"].items() if p["passed"])
+        self.files, self.there = known["files"], set(programs())
+        self.bad = {name for name, p in known["programs"].items() if not p["passed"]}
+        self.measured = set(known["programs"])
+
+    def takes(self, name):
+        return self.seconds.get(name, 5)
+
+    def programs_for(self, path, number, long_ones=()):
+        """(names, the most telling for their time first; how they were found)."""
+        file, room = self.files.get(path), os.path.basename(path).split(".")[0]
+        named = [n for n in self.there if room in n]
+        if not file:
+            return self.sorted(named, {}), "by name"
+        ran, how = file["ran"], "by line"
+        if file["sha1"] != text_of(path):
+            chosen, how = list(ran), "by file"
+        else:
+            line = max((n for n in file["code"] if n <= number), default=0)
+            chosen = [n for n, lines in ran.items() if line in lines]
+            if number - line > 12 or not chosen:
+                chosen, how = list(ran), "by file; no program was seen to run the line" if line else "by file"
+        rest = [n for n in (*named, *long_ones) if n not in chosen]
+        return self.sorted(chosen, ran) + self.sorted(rest, ran), how
+
+    def sorted(self, names, ran):
+        names = set(names) & self.there - self.bad
+        return sorted(names, key=lambda n: ((self.takes(n) + 0.5) / (1 + len(ran.get(n, ()))), n))
+
+
+if __name__ == "__main__":
+    make_map(sys.argv[1:])
