@@ -166,6 +166,26 @@ TEST(test_times_are_read_and_written)
     assert_string_equal(clock_iso_us(1795506957222443, out), "2026-11-24T07:55:57.222443");
 }
 
+TEST(test_times_are_printed_on_either_side_of_a_second)
+{
+    static const struct {
+        int64_t unix_us;
+        const char *ms, *us;
+    } table[] = {
+        {1795506957000000, "2026-11-24T07:55:57.000Z", "2026-11-24T07:55:57.000000"},
+        {1795506956999999, "2026-11-24T07:55:56.999Z", "2026-11-24T07:55:56.999999"},
+        {1795506957001001, "2026-11-24T07:55:57.001Z", "2026-11-24T07:55:57.001001"},
+        {0, "1970-01-01T00:00:00.000Z", "1970-01-01T00:00:00.000000"},
+        {-1000, "1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999000"},
+        {-1000000, "1969-12-31T23:59:59.000Z", "1969-12-31T23:59:59.000000"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char out[CLOCK_TEXT_SIZE];
+        assert_string_equal(clock_iso_ms(table[i].unix_us / 1000, out), table[i].ms);
+        assert_string_equal(clock_iso_us(table[i].unix_us, out), table[i].us);
+    }
+}
+
 /* The values are Python's (datetime.fromisoformat), which refuses the others, too. */
 TEST(test_loose_times_are_those_of_python)
 {
@@ -343,6 +363,26 @@ TEST(test_an_event_has_its_fields_in_both_formats)
     fields = NULL;
 }
 
+/* What could end a field, begin another, or be taken for a number of fields stands in quotes; nothing else does. */
+TEST(test_values_stand_in_quotes_where_they_must)
+{
+    static const struct {
+        const char *value, *shown;
+    } table[] = {{"/a b", "v=\"/a b\""},   {"", "v=\"\""},      {"a=b", "v=\"a=b\""},
+                 {"a\\b", "v=\"a\\\\b\""}, {"a!b", "v=a!b"},    {"\x7f", "v=\"\\u007f\""},
+                 {"a\tb", "v=\"a\\tb\""},  {"\"", "v=\"\\\"\""}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char expected[64];
+        const struct log_field one[] = {{"v", LOG_FIELD_TEXT, .text = table[i].value}};
+        fields = one;
+        fields_count = 1;
+        snprintf(expected, sizeof expected, ": request %s\n", table[i].shown);
+        const char *line = logged(LOG_TEXT, "request");
+        fields = NULL;
+        if (!strstr(line, expected)) fail_msg("no %s in %s", expected, line);
+    }
+}
+
 TEST(test_an_event_of_long_texts_stays_one_whole_object)
 {
     static char text[3000];
@@ -371,6 +411,7 @@ int main(void)
         cmocka_unit_test(test_integers_are_written_as_they_are),
         cmocka_unit_test(test_text_that_is_not_utf8_is_found_cut_and_repaired),
         cmocka_unit_test(test_times_are_read_and_written),
+        cmocka_unit_test(test_times_are_printed_on_either_side_of_a_second),
         cmocka_unit_test(test_loose_times_are_those_of_python),
         cmocka_unit_test(test_backoff_grows_to_its_cap_with_jitter),
         cmocka_unit_test(test_identifiers_have_their_form_and_differ),
@@ -378,6 +419,7 @@ int main(void)
         cmocka_unit_test(test_log_lines_are_one_line_and_name_level_role_and_task),
         cmocka_unit_test(test_long_log_line_is_cut_and_stays_whole_json),
         cmocka_unit_test(test_an_event_has_its_fields_in_both_formats),
+        cmocka_unit_test(test_values_stand_in_quotes_where_they_must),
         cmocka_unit_test(test_an_event_of_long_texts_stays_one_whole_object),
     };
     return cmocka_run_group_tests_name("conf basics", tests, NULL, NULL);

@@ -44,6 +44,10 @@ TEST(test_misread_passwords_are_refused_and_not_shown)
         "postgresql://u:hunter2%zz@127.0.0.1:1/d",
         "postgresql://127.0.0.1:hunter2/d",
         "postgresql://127.0.0.1:70000/d",
+        "postgresql://h:",
+        "postgresql://h:/d",
+        "postgresql://u:hunter2@h1:,h2/d",
+        "postgresql://u:hunter2@h1:5432,h2:/d",
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct err err = {0};

@@ -19,6 +19,7 @@ TEST(test_good_urls)
         {"REDIS://h/", REDIS_TCP, "h", "", "", "", 6379, 0},
         {"redis://:secret@h:1/0", REDIS_TCP, "h", "", "", "secret", 1, 0},
         {"rediss://user:p%40ss%2F@h.example:25061/1", REDIS_TLS, "h.example", "", "user", "p@ss/", 25061, 1},
+        {"redis://:%2f%2F%3a%7e%4A%4a%c3%A4@h/0", REDIS_TCP, "h", "", "", "//:~JJ\xc3\xa4", 6379, 0},
         {"rediss://user:a@b@h:1", REDIS_TLS, "h", "", "user", "a@b", 1, 0},
         {"redis://[::1]:7000/2", REDIS_TCP, "::1", "", "", "", 7000, 2},
         {"redis://h?db=7", REDIS_TCP, "h", "", "", "", 6379, 7},
