@@ -13,7 +13,8 @@ import sys
 import tempfile
 import time
 
-from lines import ROOT, listed
+sys.dont_write_bytecode = True
+from lines import ROOT, listed  # noqa: E402
 
 MAP = os.path.join(ROOT, "build", "mutants-map.json")
 BUILD = os.path.join(ROOT, "build", "coverage")
@@ -106,12 +107,13 @@ class Map:
     def takes(self, name):
         return self.seconds.get(name, 5)
 
-    def programs_for(self, path, number, long_ones=()):
+    def programs_for(self, path, number, names):
         """(names, the most telling for their time first; how they were found)."""
         file, room = self.files.get(path), os.path.basename(path).split(".")[0]
         named = [n for n in self.there if room in n]
+        unknown = [n for n in self.there - self.measured if n.startswith(names)]
         if not file:
-            return self.sorted(named, {}), "by name"
+            return self.sorted(named, {}) + self.sorted(set(unknown) - set(named), {}), "by name"
         ran, how = file["ran"], "by line"
         if file["sha1"] != text_of(path):
             chosen, how = list(ran), "by file"
@@ -120,8 +122,8 @@ class Map:
             chosen = [n for n, lines in ran.items() if line in lines]
             if number - line > 12 or not chosen:
                 chosen, how = list(ran), "by file; no program was seen to run the line" if line else "by file"
-        rest = [n for n in (*named, *long_ones) if n not in chosen]
-        return self.sorted(chosen, ran) + self.sorted(rest, ran), how
+        named = set(named) - set(chosen)
+        return self.sorted(chosen, ran) + self.sorted(named, ran) + self.sorted(set(unknown) - set(chosen) - named, ran), how
 
     def sorted(self, names, ran):
         names = set(names) & self.there - self.bad
