@@ -79,3 +79,10 @@ void utf8_repair(char *text, size_t len)
         i += n ? n : 1;
     }
 }
+
+char *utf8_line(char *text)
+{
+    for (char *p = text; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f) *p = ' ';
+    return text;
+}

@@ -23,4 +23,8 @@ char *utf8_finish(char *text);
 /* Puts '?' in the place of each byte that belongs to no valid sequence. */
 void utf8_repair(char *text, size_t len);
 
+/* Puts a blank in the place of each control byte, so that a stranger's text is one line that draws nothing. Returns
+ * text. */
+char *utf8_line(char *text);
+
 #endif

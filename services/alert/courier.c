@@ -10,6 +10,7 @@
 #include <curl/curl.h>
 #include <event2/event.h>
 
+#include "conf/text/utf8.h"
 #include "services/alert/mail.h"
 
 #define TIMEOUT_MS 20000L
@@ -87,6 +88,7 @@ static void finish(struct parcel *p, CURLcode code)
         snprintf(why, sizeof why, "%.*s", WHY_SIZE, *p->why ? p->why : curl_easy_strerror(code));
     else
         snprintf(why, sizeof why, "it answered %ld", status);
+    utf8_line(utf8_finish(why)); /* libcurl tells what it was answered */
     bool is_taken = code == CURLE_OK && status / 100 == 2;
     parcel_free(p);
     fn(arg, is_taken ? NULL : why);

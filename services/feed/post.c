@@ -215,17 +215,11 @@ int post_start(struct posts *p, const struct post_request *request, post_done_fn
 
 static void tell_status(const struct post *o, long status, const char *location, char out[300])
 {
-    char body[SHOWN_MAX + 1];
     if (status >= 300 && status < 400 && location) {
         snprintf(out, 300, "answers %ld to %.200s: redirects are not followed, change the URL", status, location);
-        utf8_finish(out);
         return;
     }
-    snprintf(body, sizeof body, "%s", o->shown);
-    for (char *c = body; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = ' ';
-    snprintf(out, 300, "answers %ld%s%s", status, *body ? ": " : "", body);
-    utf8_finish(out);
+    snprintf(out, 300, "answers %ld%s%s", status, *o->shown ? ": " : "", o->shown);
 }
 
 /* Seconds or a date. Not by CURLINFO_RETRY_AFTER, which from curl 8 on never says more than six hours. */
@@ -258,7 +252,7 @@ static void finish(struct post *o, CURLcode code)
         snprintf(answer.why, sizeof answer.why, "%s", o->refused);
     else
         snprintf(answer.why, sizeof answer.why, "%s", *o->why ? o->why : curl_easy_strerror(code));
-    utf8_finish(answer.why);
+    utf8_line(utf8_finish(answer.why)); /* whatever it is made of, a stranger may have said it */
     post_done_fn done = o->done;
     void *arg = o->arg;
     post_free(o);

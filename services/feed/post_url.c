@@ -43,6 +43,9 @@ int post_check_url(const char *url, const char *allowed, struct err *err)
     int rc = 0;
     for (const unsigned char *c = (const unsigned char *)url; *c && rc == 0; c++)
         if (*c <= ' ' || *c >= 0x7f) rc = err_set(err, ERR_INPUT, "A URL has neither spaces nor letters beyond ASCII");
+    const char *slashes = strchr(url, ':'); /* libcurl takes one to three of them, and readers of what is shown two */
+    if (rc == 0 && (!slashes || strncmp(slashes, "://", 3) != 0 || slashes[3] == '/'))
+        rc = err_set(err, ERR_INPUT, "This is no URL: https://HOST/PATH was expected");
     if (rc == 0 && (!parts || curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
                     curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
                     curl_url_get(parts, CURLUPART_HOST, &host, 0) != CURLUE_OK || !*host))

@@ -31,8 +31,7 @@ static void message_of(const struct buf *body, char *out, size_t size)
     size_t len = text.len ? utf8_cut(text.data, size - 1 < MESSAGE_BYTES ? size - 1 : MESSAGE_BYTES) : 0;
     if (len) memcpy(out, text.data, len);
     out[len] = '\0';
-    for (char *p = out; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = ' ';
+    utf8_line(out);
     buf_free(&text);
 }
 

@@ -86,8 +86,7 @@ static void told_line(struct child *c, const char *line)
         memcpy(c->status, line + 7, len);
         c->status[len] = 0;
         utf8_repair(c->status, len);
-        for (char *p = c->status; *p; p++)
-            if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = ' ';
+        utf8_line(c->status);
     } else if (strcmp(line, "WATCHDOG=1") == 0) {
         c->pinged_ms = mono_ms();
     } else if (strcmp(line, "WATCHDOG=trigger") == 0) {

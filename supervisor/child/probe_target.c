@@ -1,6 +1,7 @@
 /* Where a probe asks: reading "HOST:PORT", "PATH", "HOST:PORT/PATH" and command words. See probe.h. */
 #include <netinet/in.h>
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,11 @@ static int parse_inet(const char *text, bool is_http, struct probe_target *out, 
     const char *colon = host_end && is_bracketed ? host_end + 1 : host_end;
     size_t host_len = host_end ? (size_t)(host_end - host) : 0;
     char *end = NULL;
-    long port = colon && *colon == ':' ? strtol(colon + 1, &end, 10) : 0;
+    long port = colon && *colon == ':' && isdigit((unsigned char)colon[1]) ? strtol(colon + 1, &end, 10) : 0;
     bool is_ended = end && (*end == 0 || (is_http && *end == '/'));
+    if (is_ended && strlen(end) >= sizeof out->path)
+        return err_set(err, ERR_CONFIG, "readiness \"%.40s...\": expected a path of at most %zu bytes", text,
+                       sizeof out->path - 1);
     if (host_len == 0 || host_len >= sizeof out->host || port < 1 || port > 65535 || !is_ended)
         return err_set(err, ERR_CONFIG, "readiness \"%s\": expected %s", text,
                        is_http ? "HOST:PORT/PATH" : "HOST:PORT");
@@ -66,10 +70,13 @@ static int parse_command(const char *text, struct probe_target *out, struct err 
         return err_set(err, ERR_NOMEM, "no memory for a probe's command");
     }
     int count = 0;
+    const char *wrong = NULL;
     char *in = copy, *to = copy;
-    while (count < WORDS_MAX) {
-        while (*in == ' ' || *in == '\t') in++;
-        if (!*in) break;
+    while (*(in += strspn(in, " \t"))) {
+        if (count == WORDS_MAX) {
+            wrong = "at most 64 words";
+            break;
+        }
         words[count++] = to;
         char quote = 0;
         for (; *in && (quote || (*in != ' ' && *in != '\t')); in++) {
@@ -78,13 +85,15 @@ static int parse_command(const char *text, struct probe_target *out, struct err 
             else
                 *to++ = *in;
         }
+        if (quote) wrong = "an end of what is in quotes";
         if (*in) in++;
         *to++ = 0;
     }
-    if (count == 0) {
+    if (count == 0) wrong = "the command's words";
+    if (wrong) {
         free(copy);
         free(words);
-        return err_set(err, ERR_CONFIG, "readiness \"command:\": expected the command's words");
+        return err_set(err, ERR_CONFIG, "readiness \"command:%.200s\": expected %s", text, wrong);
     }
     out->command = words;
     return 0;

@@ -104,6 +104,12 @@ TEST(test_urls_are_judged_when_they_are_registered)
                                           "gopher://example.com/",
                                           "javascript:alert(1)",
                                           "https://",
+                                          "https:/example.com/hook",
+                                          "https:example.com/hook",
+                                          "https:///example.com/hook",
+                                          "https:////example.com/hook",
+                                          "example.com/hook",
+                                          "https:\\\\example.com\\hook",
                                           "https://user:pass@example.com/",
                                           "https://user@example.com/",
                                           "https://example.com/#fragment",
@@ -135,6 +141,7 @@ TEST(test_urls_are_judged_when_they_are_registered)
         if (post_check_url(refused[i], "", &err) == 0) fail_msg("%s is taken", refused[i]);
     for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
         if (post_check_url(fine[i], "", &err) != 0) fail_msg("%s: %s", fine[i], err.text);
+    assert_int_not_equal(post_check_url("http:/127.0.0.1:8069/hook", "127.0.0.0/8", &err), 0);
     assert_int_equal(post_check_url("http://127.0.0.1:8069/hook", "127.0.0.0/8", &err), 0);
     assert_int_equal(post_check_url("http://localhost:8069/hook", "127.0.0.0/8", &err), 0);
 }

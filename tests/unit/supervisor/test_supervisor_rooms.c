@@ -325,6 +325,8 @@ static void test_usage_counts_a_process_with_its_descendants(void **state)
     assert_int_equal(gone.processes, 0);
 }
 
+#define MORE_WORDS " 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20"
+
 static void test_probe_targets_good_and_bad(void **state)
 {
     static const struct {
@@ -348,6 +350,13 @@ static void test_probe_targets_good_and_bad(void **state)
         {READY_UNIX, "", false},
         {READY_COMMAND, "true", true},
         {READY_COMMAND, "   ", false},
+        {READY_COMMAND, "test 'a b", false},
+        {READY_COMMAND, "test \"a b'", false},
+        {READY_COMMAND, "a" MORE_WORDS MORE_WORDS MORE_WORDS " b c d", true}, /* 64 words */
+        {READY_COMMAND, "a" MORE_WORDS MORE_WORDS MORE_WORDS " b c d e", false},
+        {READY_TCP, "127.0.0.1:-1", false},
+        {READY_TCP, "127.0.0.1:+80", false},
+        {READY_TCP, "127.0.0.1: 80", false},
         {READY_NOTIFY, NULL, true},
     };
     struct probe_target t;
@@ -363,6 +372,11 @@ static void test_probe_targets_good_and_bad(void **state)
     memset(longest, 'a', sizeof longest - 1);
     longest[sizeof longest - 1] = 0;
     assert_int_not_equal(probe_target_parse(READY_UNIX, longest, &t, NULL), 0);
+    memcpy(longest, "127.0.0.1:80/", 13);
+    assert_int_not_equal(probe_target_parse(READY_HTTP, longest, &t, NULL), 0);
+    longest[255 + 12] = 0; /* as long as one may be */
+    assert_int_equal(probe_target_parse(READY_HTTP, longest, &t, NULL), 0);
+    assert_int_equal(strlen(t.path), 255);
     assert_int_equal(probe_target_parse(READY_COMMAND, "pg_isready -h '/a b' \"c d\"e", &t, NULL), 0);
     assert_string_equal(t.command[0], "pg_isready");
     assert_string_equal(t.command[2], "/a b");
