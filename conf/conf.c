@@ -249,6 +249,18 @@ const char *conf_shown(const struct conf *conf, enum setting_id id, char *out, s
     return out;
 }
 
+void conf_print(const struct conf *conf)
+{
+    for (int i = 0; i < SET_COUNT; i++) {
+        char shown[4096];
+        enum setting_id id = (enum setting_id)i;
+        printf("%-34s %-40s # %s\n", settings[i].key, conf_shown(conf, id, shown, sizeof shown),
+               conf_source_name(conf_source(conf, id)));
+    }
+    for (int i = 0; i < conf_program_count(conf); i++)
+        printf("program %s%s\n", conf_program(conf, i)->name, conf_program(conf, i)->is_skipped ? " (not run)" : "");
+}
+
 const char *conf_notes(const struct conf *conf)
 {
     return conf->notes.data ? conf->notes.data : "";

@@ -50,6 +50,8 @@ enum conf_source conf_source(const struct conf *conf, enum setting_id id);
 const char *conf_source_name(enum conf_source source);
 /* The value as it may be shown: secrets as "***" when set, passwords inside URLs masked. out is the caller's. */
 const char *conf_shown(const struct conf *conf, enum setting_id id, char *out, size_t size);
+/* All of them on standard output, each with where it comes from, and the programs. */
+void conf_print(const struct conf *conf);
 
 /* What is not wrong but should be known (an unknown name in the env file, a line end cut off a secret): lines, "" =
  * nothing; belongs to conf. conf_tell_notes logs them as warnings. */

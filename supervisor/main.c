@@ -129,14 +129,7 @@ static int run_config(int argc, char **argv)
     }
     struct conf *conf = load();
     if (!conf) return EXIT_CONFIG;
-    for (int i = 0; i < SET_COUNT; i++) {
-        char shown[4096];
-        enum setting_id id = (enum setting_id)i;
-        printf("%-34s %-40s # %s\n", settings[i].key, conf_shown(conf, id, shown, sizeof shown),
-               conf_source_name(conf_source(conf, id)));
-    }
-    for (int i = 0; i < conf_program_count(conf); i++)
-        printf("program %s%s\n", conf_program(conf, i)->name, conf_program(conf, i)->is_skipped ? " (not run)" : "");
+    conf_print(conf);
     conf_free(conf);
     return 0;
 }

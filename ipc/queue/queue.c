@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/clock.h"
 #include "ipc/queue/queue_message.h"
 
 struct queue *queue_new(struct event_base *base, struct redis *redis, const struct conf *conf, struct err *err)
@@ -102,28 +101,9 @@ int queue_send(struct queue *q, const char *task, const cJSON *args, const cJSON
                const struct task_options *options, char id_out[UUID_TEXT_SIZE], queue_done_fn fn, void *arg,
                struct err *err)
 {
-    static const struct task_options none;
-    const struct task_options *o = options ? options : &none;
-    char id[MESSAGE_ID_LIMIT + 1] = "", key[QUEUE_KEY_SIZE];
-    int64_t now_us = wall_us();
-    if (o->task_id)
-        snprintf(id, sizeof id, "%s", o->task_id);
-    else
-        random_uuid4(id);
-    struct message_spec spec = {.task = task,
-                                .id = id,
-                                .queue = o->queue ? o->queue : "celery",
-                                .args = args,
-                                .kwargs = kwargs,
-                                .root_id = o->root_id,
-                                .parent_id = o->parent_id,
-                                .eta_us = o->countdown_ms > 0 ? now_us + o->countdown_ms * 1000 : 0,
-                                .expires_us = o->expires_ms > 0 ? now_us + o->expires_ms * 1000 : 0,
-                                .expiration_ms = o->expires_ms,
-                                .retries = o->retries,
-                                .priority = o->priority < 0   ? 0
-                                            : o->priority > 9 ? 9
-                                                              : o->priority};
+    char id[MESSAGE_ID_LIMIT + 1], key[QUEUE_KEY_SIZE];
+    struct message_spec spec = message_spec_of(task, args, kwargs, options, id);
+    if (!spec.queue) spec.queue = "celery";
     struct queue_op *op = queue_op_new(q, arg, err);
     if (!op) return -ERR_NOMEM;
     op->fn.done = fn;
@@ -134,6 +114,6 @@ int queue_send(struct queue *q, const char *task, const cJSON *args, const cJSON
     const char *words[] = {"LPUSH", queue_list_key(&q->keys, key, spec.queue, spec.priority), q->scratch.data};
     const size_t lens[] = {5, strlen(key), q->scratch.len};
     int rc = queue_accepted(op, redis_command(q->redis, queue_on_done, op, 3, words, lens), err);
-    if (id_out) memcpy(id_out, id, UUID_TEXT_SIZE - 1), id_out[UUID_TEXT_SIZE - 1] = '\0';
+    if (id_out) snprintf(id_out, UUID_TEXT_SIZE, "%.*s", UUID_TEXT_SIZE - 1, id);
     return rc;
 }

@@ -9,6 +9,7 @@
 #include "conf/clock.h"
 #include "conf/machine/random.h"
 #include "ipc/queue/queue_message.h"
+#include "ipc/task.h"
 
 static void add_json(struct buf *out, const cJSON *value, const char *absent)
 {
@@ -142,6 +143,32 @@ static void add_body(struct buf *out, const struct message_spec *s)
     else
         base64_add(out, body.data, body.len);
     buf_free(&body);
+}
+
+struct message_spec message_spec_of(const char *task, const cJSON *args, const cJSON *kwargs,
+                                    const struct task_options *o, char id[MESSAGE_ID_LIMIT + 1])
+{
+    static const struct task_options none;
+    int64_t now_us = wall_us();
+    if (!o) o = &none;
+    if (o->task_id)
+        snprintf(id, MESSAGE_ID_LIMIT + 1, "%s", o->task_id);
+    else
+        random_uuid4(id);
+    return (struct message_spec){.task = task,
+                                 .id = id,
+                                 .queue = o->queue,
+                                 .args = args,
+                                 .kwargs = kwargs,
+                                 .root_id = o->root_id,
+                                 .parent_id = o->parent_id,
+                                 .eta_us = o->countdown_ms > 0 ? now_us + o->countdown_ms * 1000 : 0,
+                                 .expires_us = o->expires_ms > 0 ? now_us + o->expires_ms * 1000 : 0,
+                                 .expiration_ms = o->expires_ms,
+                                 .retries = o->retries,
+                                 .priority = o->priority < 0   ? 0
+                                             : o->priority > 9 ? 9
+                                                               : o->priority};
 }
 
 void message_encode(struct buf *out, const struct message_spec *s)

@@ -78,6 +78,11 @@ struct message_spec {
     const cJSON *headers;     /* an object: more of them */
     const cJSON *stamped_headers, *stamps;
 };
+/* Of a task that is sent with such options, o NULL: without any. id takes the one that they name, or a fresh one. What
+ * they leave open (queue, root, parent) is NULL. */
+struct task_options;
+struct message_spec message_spec_of(const char *task, const cJSON *args, const cJSON *kwargs,
+                                    const struct task_options *o, char id[MESSAGE_ID_LIMIT + 1]);
 /* Adds the envelope as JSON; out->failed tells of a lack of memory. */
 void message_encode(struct buf *out, const struct message_spec *spec);
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "conf/machine/random.h"
 #include "ipc/queue/result.h"
 #include "services/runner/sending.h"
 #include "services/runner/signature.h"
@@ -46,32 +45,15 @@ static bool on_is_cancelled(void *arg)
 static int on_enqueue(void *arg, const char *task, const cJSON *args, const cJSON *kwargs,
                       const struct task_options *options, char *id_out, struct err *err)
 {
-    static const struct task_options none;
     struct runner_self *self = arg;
-    const struct task_options *o = options ? options : &none;
     const struct task_def *def = task_find(task, true);
     char id[MESSAGE_ID_LIMIT + 1], list[QUEUE_KEY_SIZE];
-    int64_t now_us = wall_us();
-    if (o->task_id)
-        snprintf(id, sizeof id, "%s", o->task_id);
-    else
-        random_uuid4(id);
-    struct message_spec spec = {.task = task,
-                                .id = id,
-                                .queue = o->queue ? o->queue
-                                         : def    ? def->queue
-                                                  : self->frame->text[RUN_QUEUE],
-                                .args = args,
-                                .kwargs = kwargs,
-                                .root_id = o->root_id ? o->root_id : self->frame->text[RUN_ROOT],
-                                .parent_id = o->parent_id ? o->parent_id : self->frame->text[RUN_ID],
-                                .eta_us = o->countdown_ms > 0 ? now_us + o->countdown_ms * 1000 : 0,
-                                .expires_us = o->expires_ms > 0 ? now_us + o->expires_ms * 1000 : 0,
-                                .expiration_ms = o->expires_ms,
-                                .retries = o->retries,
-                                .priority = o->priority,
-                                .stamped_headers = signature_member(self->canvas, "stamped_headers"),
-                                .stamps = signature_member(self->canvas, "stamps")};
+    struct message_spec spec = message_spec_of(task, args, kwargs, options, id);
+    if (!spec.queue) spec.queue = def ? def->queue : self->frame->text[RUN_QUEUE];
+    if (!spec.root_id) spec.root_id = self->frame->text[RUN_ROOT];
+    if (!spec.parent_id) spec.parent_id = self->frame->text[RUN_ID];
+    spec.stamped_headers = signature_member(self->canvas, "stamped_headers");
+    spec.stamps = signature_member(self->canvas, "stamps");
     struct buf message = {0};
     message_encode(&message, &spec);
     queue_list_key(self->keys, list, spec.queue, spec.priority);
@@ -81,7 +63,7 @@ static int on_enqueue(void *arg, const char *task, const cJSON *args, const cJSO
     self->has_spoken = true;
     if (is_fine) runner_flush(self);
     buf_free(&message);
-    if (id_out) memccpy(id_out, id, '\0', UUID_TEXT_SIZE);
+    if (id_out) snprintf(id_out, UUID_TEXT_SIZE, "%.*s", UUID_TEXT_SIZE - 1, id);
     return is_fine ? 0 : err_set(err, ERR_NOMEM, "no memory to send %s", task);
 }
 

@@ -111,18 +111,24 @@ static void add_sent(struct buf *children, const char *id)
     buf_free(&child);
 }
 
+static void id_of(const cJSON *options, char id[MESSAGE_ID_LIMIT + 1])
+{
+    const char *given = signature_text(options, "task_id");
+    if (given && strlen(given) <= MESSAGE_ID_LIMIT)
+        snprintf(id, MESSAGE_ID_LIMIT + 1, "%s", given);
+    else
+        random_uuid4(id);
+}
+
 static int send_task(struct sending *s, const cJSON *signature, const cJSON *prefix, const cJSON *chain,
                      struct buf *children, struct err *err)
 {
     char id[MESSAGE_ID_LIMIT + 1];
     const cJSON *options = signature_member(signature, "options"), *kwargs = signature_member(signature, "kwargs");
-    const char *task = signature_text(signature, "task"), *given_id = signature_text(options, "task_id");
+    const char *task = signature_text(signature, "task");
     if (!task || strlen(task) > MESSAGE_ID_LIMIT)
         return err_set(err, ERR_INPUT, "a follow-up's signature names no task");
-    if (given_id && strlen(given_id) <= MESSAGE_ID_LIMIT)
-        snprintf(id, sizeof id, "%s", given_id);
-    else
-        random_uuid4(id);
+    id_of(options, id);
     double countdown = number_of(options, "countdown"), priority = number_of(options, "priority");
     const char *root_id = signature_text(options, "root_id"), *parent_id = signature_text(options, "parent_id");
     struct stamps stamps = stamps_of(s, options);

@@ -40,16 +40,6 @@ const struct query query_history_lost = {
            " VALUES ($1, to_timestamp($2::bigint / 1e6), $3::bigint)",
 };
 
-static int64_t sweep(struct db *db, int days, const char *sql, struct err *err)
-{
-    char text[DB_NUMBER_SIZE];
-    const char *values[] = {db_number(text, days)};
-    for (int64_t all = 0, count;; all += count) {
-        count = db_exec(db, err, sql, 1, values);
-        if (count <= 0) return count < 0 ? -ERR_DB : all;
-    }
-}
-
 int64_t task_history_sweep(struct db *db, int days, struct err *err)
 {
     static const char tasks[] = "DELETE FROM task_history WHERE id IN (SELECT id FROM task_history WHERE ended_at"
@@ -57,7 +47,10 @@ int64_t task_history_sweep(struct db *db, int days, struct err *err)
     static const char tries[] = "DELETE FROM task_tries WHERE ctid = ANY (ARRAY(SELECT ctid FROM task_tries WHERE"
                                 " ended_at < now() - $1::integer * interval '1 day' LIMIT " SWEPT_AT_ONCE "))";
     static const char losses[] = "DELETE FROM task_history_losses WHERE until < now() - $1::integer * interval '1 day'";
-    int64_t count = sweep(db, days, tasks, err);
-    if (count >= 0 && (sweep(db, days, tries, err) < 0 || sweep(db, days, losses, err) < 0)) return -ERR_DB;
+    char number[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(number, days)};
+    int64_t count = db_exec_all(db, err, tasks, 1, values);
+    if (count >= 0 && (db_exec_all(db, err, tries, 1, values) < 0 || db_exec_all(db, err, losses, 1, values) < 0))
+        return -ERR_DB;
     return count;
 }

@@ -36,23 +36,15 @@ const struct query query_episodes_end = {
            " AND seen_at < now() - interval '10 seconds'",
 };
 
-static int64_t sweep(struct db *db, int days, const char *sql, struct err *err)
-{
-    char text[DB_NUMBER_SIZE];
-    const char *values[] = {db_number(text, days)};
-    for (int64_t all = 0, count;; all += count) {
-        count = db_exec(db, err, sql, 1, values);
-        if (count <= 0) return count < 0 ? -ERR_DB : all;
-    }
-}
-
 int64_t timeline_sweep(struct db *db, int days, struct err *err)
 {
     static const char events[] = "DELETE FROM flight_events WHERE (source, n) IN (SELECT source, n FROM flight_events"
                                  " WHERE at < now() - $1::integer * interval '1 day' LIMIT " SWEPT_AT_ONCE ")";
     static const char episodes[] = "DELETE FROM problem_episodes WHERE id IN (SELECT id FROM problem_episodes WHERE"
                                    " ended_at < now() - $1::integer * interval '1 day' LIMIT " SWEPT_AT_ONCE ")";
-    int64_t count = sweep(db, days, events, err);
-    int64_t more = count < 0 ? count : sweep(db, days, episodes, err);
+    char number[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(number, days)};
+    int64_t count = db_exec_all(db, err, events, 1, values);
+    int64_t more = count < 0 ? count : db_exec_all(db, err, episodes, 1, values);
     return more < 0 ? more : count + more;
 }

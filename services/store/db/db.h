@@ -51,6 +51,8 @@ int db_set_timeout(struct db *db, int64_t timeout_ms, struct err *err);
 PGresult *db_query(struct db *db, struct err *err, const char *sql, int n, const char *const *values);
 /* As db_query for statements without rows: how many rows were touched (0 when it does not say), or negative. */
 int64_t db_exec(struct db *db, struct err *err, const char *sql, int n, const char *const *values);
+/* The same for one that touches so many rows at once: again until it touches no more. */
+int64_t db_exec_all(struct db *db, struct err *err, const char *sql, int n, const char *const *values);
 /* Several statements at once, without parameters (migrations). */
 int db_script(struct db *db, struct err *err, const char *sql);
 /* As db_query with binary values where lengths[i] > 0 (bytea); lengths[i] 0 = text. */

@@ -208,6 +208,14 @@ int64_t db_exec(struct db *db, struct err *err, const char *sql, int n, const ch
     return rows;
 }
 
+int64_t db_exec_all(struct db *db, struct err *err, const char *sql, int n, const char *const *values)
+{
+    for (int64_t all = 0, count;; all += count) {
+        count = db_exec(db, err, sql, n, values);
+        if (count <= 0) return count < 0 ? count : all;
+    }
+}
+
 /* Several statements in one message are one transaction, unless they say otherwise themselves. */
 static PGresult *run_script(struct db *db, const char *before, const char *sql, const char *after)
 {

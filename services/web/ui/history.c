@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/text/buf.h"
 #include "conf/text/json.h"
 #include "services/store/ui/ui_runs.h"
 #include "services/store/web/watch/history_read.h"
@@ -15,22 +14,6 @@
 #define TASKS_SHOWN   "50"
 #define CHANGES_SHOWN "100"
 #define RUNS_SHOWN    "24" /* columns beside each other */
-
-/* What is filtered, and as the beginning of a query for the next page. */
-static void add_filter(struct ui_page *p, struct req *r, const char *const *names, size_t count)
-{
-    cJSON *filter = cJSON_AddObjectToObject(ui_page_data(p), "filter");
-    struct buf query = {0};
-    for (size_t i = 0; i < count; i++) {
-        const char *text = req_arg(r, names[i]) ? req_arg(r, names[i]) : "";
-        char *encoded = evhttp_uriencode(text, -1, false);
-        cJSON_AddStringToObject(filter, names[i], text);
-        buf_printf(&query, "%s=%s&", names[i], encoded ? encoded : "");
-        free(encoded);
-    }
-    cJSON_AddStringToObject(filter, "query", query.failed ? "" : query.data);
-    buf_free(&query);
-}
 
 /* ---- tasks ---- */
 
@@ -45,7 +28,7 @@ void web_ui_history(struct req *r)
         return;
     }
     struct ui_page *p = ui_page_new(r, &look);
-    add_filter(p, r, names, sizeof names / sizeof *names);
+    ui_page_filter(p, names, sizeof names / sizeof *names);
     ui_page_sql(p, "past", &query_history_list, 8,
                 (const char *[]){req_arg(r, "name"), req_arg(r, "state"), req_arg(r, "queue"), since, until,
                                  req_arg(r, "text"), before, TASKS_SHOWN});
@@ -109,7 +92,7 @@ void web_ui_run(struct req *r)
         return;
     }
     struct ui_page *p = ui_page_new(r, &look);
-    add_filter(p, r, names, sizeof names / sizeof *names);
+    ui_page_filter(p, names, sizeof names / sizeof *names);
     ui_page_sql(p, "sync", &query_run_changes, 5,
                 (const char *[]){req_param(r, 0), req_arg(r, "type"), req_arg(r, "operation"), after, CHANGES_SHOWN});
     ui_page_sql(p, "failed", &ui_query_run_failed, 1, (const char *[]){req_param(r, 0)});

@@ -134,6 +134,21 @@ bool ui_page_time(struct req *r, const char *name, const char **out)
     return true;
 }
 
+void ui_page_filter(struct ui_page *p, const char *const *names, size_t count)
+{
+    cJSON *filter = cJSON_AddObjectToObject(p->data, "filter");
+    struct buf query = {0};
+    for (size_t i = 0; i < count; i++) {
+        const char *text = req_arg(p->req, names[i]) ? req_arg(p->req, names[i]) : "";
+        char *encoded = evhttp_uriencode(text, -1, false);
+        cJSON_AddStringToObject(filter, names[i], text);
+        buf_printf(&query, "%s=%s&", names[i], encoded ? encoded : "");
+        free(encoded);
+    }
+    cJSON_AddStringToObject(filter, "query", query.failed ? "" : query.data);
+    buf_free(&query);
+}
+
 void ui_pages_free(void)
 {
     for (struct ui_page *p = pages, *next; p; p = next) {
@@ -242,14 +257,19 @@ static bool queue_is_there(struct ui_page *p)
     return false;
 }
 
+/* An error in place of what the source was asked for stands on the page. */
+static bool is_faulty(struct source *s, const struct err *err)
+{
+    if (!err) return false;
+    ui_page_fault(s->page, "%s", fault_told(s->page->req, err));
+    source_done(s, NULL);
+    return true;
+}
+
 static void on_stats(void *arg, const struct queue_stats *stats, const struct err *err)
 {
     struct source *s = arg;
-    if (err) {
-        ui_page_fault(s->page, "%s", fault_told(s->page->req, err));
-        source_done(s, NULL);
-        return;
-    }
+    if (is_faulty(s, err)) return;
     cJSON *out = cJSON_CreateObject();
     cJSON *queues = cJSON_AddArrayToObject(out, "queues");
     for (size_t i = 0; i < stats->count; i++) {
@@ -278,15 +298,13 @@ void ui_page_stats(struct ui_page *p, const char *key)
     struct err err = {0};
     struct source *s = queue_is_there(p) ? source_new(p, key) : NULL;
     if (!s || queue_stats(p->req->web->queue, on_stats, s, &err) == 0) return;
-    ui_page_fault(p, "%s", fault_told(p->req, &err));
-    source_done(s, NULL);
+    is_faulty(s, &err);
 }
 
 static void on_list(void *arg, const cJSON *entries, const struct err *err)
 {
     struct source *s = arg;
-    if (err) ui_page_fault(s->page, "%s", fault_told(s->page->req, err));
-    source_done(s, err ? NULL : cJSON_Duplicate(entries, 1));
+    if (!is_faulty(s, err)) source_done(s, cJSON_Duplicate(entries, 1));
 }
 
 void ui_page_list(struct ui_page *p, const char *key, enum queue_view view, const char *queue, int64_t limit)
@@ -294,18 +312,13 @@ void ui_page_list(struct ui_page *p, const char *key, enum queue_view view, cons
     struct err err = {0};
     struct source *s = queue_is_there(p) ? source_new(p, key) : NULL;
     if (!s || queue_list(p->req->web->queue, view, queue, 0, limit, on_list, s, &err) == 0) return;
-    ui_page_fault(p, "%s", fault_told(p->req, &err));
-    source_done(s, NULL);
+    is_faulty(s, &err);
 }
 
 static void on_search(void *arg, int64_t count, bool is_whole, const cJSON *entries, const struct err *err)
 {
     struct source *s = arg;
-    if (err) {
-        ui_page_fault(s->page, "%s", fault_told(s->page->req, err));
-        source_done(s, NULL);
-        return;
-    }
+    if (is_faulty(s, err)) return;
     cJSON *out = cJSON_CreateObject();
     cJSON_AddNumberToObject(out, "count", (double)count);
     cJSON_AddBoolToObject(out, "is_whole", is_whole);
@@ -319,8 +332,7 @@ void ui_page_search(struct ui_page *p, const char *key, enum queue_view view, co
     struct queue_sweep what = {.view = view, .text = text, .wanted = wanted, .most = SEARCH_MOST};
     struct source *s = queue_is_there(p) ? source_new(p, key) : NULL;
     if (!s || queue_sweep(p->req->web->queue, &what, SWEEP_LOOK, on_search, s, &err) == 0) return;
-    ui_page_fault(p, "%s", fault_told(p->req, &err));
-    source_done(s, NULL);
+    is_faulty(s, &err);
 }
 
 static void add_masked(cJSON *to, const char *name, const char *text)

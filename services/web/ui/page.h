@@ -49,6 +49,9 @@ void ui_page_go(struct ui_page *p);
  * False: it is not a time, and the request has been answered. */
 bool ui_page_time(struct req *r, const char *name, const char **out);
 
+/* "filter": the arguments of these names as they were given, and as the beginning of a query for the next page. */
+void ui_page_filter(struct ui_page *p, const char *const *names, size_t count);
+
 /* "changes" of an object: what templates can go through. */
 void ui_list_changes(cJSON *holder);
 

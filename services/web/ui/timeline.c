@@ -1,9 +1,7 @@
 /* What happened: processes, syncs, faults, deployments and what administrators did, under each other. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "conf/text/buf.h"
 #include "services/store/web/watch/timeline_read.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
@@ -12,22 +10,6 @@
 
 #define SHOWN      100
 #define SHOWN_TEXT "100"
-
-static void add_filter(cJSON *data, struct req *r)
-{
-    static const char *const names[] = {"kind", "since", "until"};
-    cJSON *filter = cJSON_AddObjectToObject(data, "filter");
-    struct buf query = {0};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *text = req_arg(r, names[i]) ? req_arg(r, names[i]) : "";
-        char *encoded = evhttp_uriencode(text, -1, false);
-        cJSON_AddStringToObject(filter, names[i], text);
-        buf_printf(&query, "%s=%s&", names[i], encoded ? encoded : "");
-        free(encoded);
-    }
-    cJSON_AddStringToObject(filter, "query", query.failed ? "" : query.data);
-    buf_free(&query);
-}
 
 /* Without PostgreSQL the run directory's part takes the place of all. */
 static void prepare(struct ui_page *p)
@@ -44,6 +26,7 @@ static void prepare(struct ui_page *p)
 
 void web_ui_timeline(struct req *r)
 {
+    static const char *const names[] = {"kind", "since", "until"};
     static const struct ui_look look = {"timeline", "timeline", "Timeline", ""};
     const char *since, *until, *before = req_arg(r, "before"), *kind = req_arg(r, "kind");
     char days[16];
@@ -55,7 +38,7 @@ void web_ui_timeline(struct req *r)
     struct ui_page *p = ui_page_new(r, &look);
     const struct timeline_filter filter = {kind, since, until, before, SHOWN};
     const char *why = timeline_why_not(r->web);
-    add_filter(ui_page_data(p), r);
+    ui_page_filter(p, names, sizeof names / sizeof *names);
     cJSON_AddItemToObject(ui_page_data(p), "kept", timeline_from_file(r->web, &filter));
     snprintf(days, sizeof days, "%d", (int)conf_int(r->web->conf, SET_TIMELINE_DAYS));
     if (why)

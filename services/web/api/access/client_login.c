@@ -19,6 +19,17 @@ void secret_hint(const char *secret, char out[SECRET_HINT_SIZE])
     sodium_bin2hex(out, SECRET_HINT_SIZE, hash, SECRET_HINT_SIZE / 2);
 }
 
+void reply_token_take(struct req *r, char *token, cJSON *out)
+{
+    if (token) {
+        reply_cjson_take(r, 200, out);
+    } else {
+        cJSON_Delete(out);
+        reply_detail(r, 500, "No token could be made");
+    }
+    free(token);
+}
+
 static void then_used(struct req *r, const PGresult *result)
 {
     (void)result;

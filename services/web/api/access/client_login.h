@@ -20,6 +20,9 @@ struct client_login {
 /* Sets r->state; l lives as long as r. Answers by itself when nothing can be tried. */
 void client_login(struct req *r, struct client_login *l);
 
+/* The answer is out, which holds the token; token NULL: none could be made. Both are freed. */
+void reply_token_take(struct req *r, char *token, cJSON *out);
+
 /* Which of two secrets somebody shows, without trying both: some bits of its hash. Secrets are random and long. */
 void secret_hint(const char *secret, char out[SECRET_HINT_SIZE]);
 

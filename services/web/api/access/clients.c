@@ -35,13 +35,7 @@ static void then_login(struct req *r, bool is_right)
     cJSON_AddStringToObject(info, "name", l->name);
     cJSON_AddItemToObject(info, "permissions", cJSON_Parse(l->permissions));
     cJSON_AddRawToObject(info, "rate_limit_per_hour", l->rate_limit);
-    if (token) {
-        reply_cjson_take(r, 200, out);
-    } else {
-        cJSON_Delete(out);
-        reply_detail(r, 500, "No token could be made");
-    }
-    free(token);
+    reply_token_take(r, token, out);
 }
 
 void web_client_login(struct req *r)

@@ -2,7 +2,6 @@
  * tokens as of client-auth/login, in the standard's form; and where to find it (RFC 8414). A token that is asked for
  * with a scope may no more than that. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/queue.h>
@@ -183,13 +182,7 @@ static void then_client(struct req *r, bool is_right)
         cJSON_AddNumberToObject(out, "expires_in", (double)lifetime_s);
         cJSON_AddStringToObject(out, "scope", words.data ? words.data : "");
         reply_header(r, "Pragma", "no-cache");
-        if (token) {
-            reply_cjson_take(r, 200, out);
-        } else {
-            cJSON_Delete(out);
-            reply_detail(r, 500, "No token could be made");
-        }
-        free(token);
+        reply_token_take(r, token, out);
     }
     buf_free(&words);
     buf_free(&list);
