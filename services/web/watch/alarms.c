@@ -18,7 +18,7 @@
 
 #define LOOK_S     2
 #define GONE_MS    10000 /* not there for so long: over */
-#define AGAIN_MS   30000 /* asked anew, after silence or another's word */
+#define AGAIN_MS   10000 /* asked anew, after silence or another's word */
 #define ORPHANS_MS 30000
 #define YOUNG_MS   60000 /* what a process that has just begun does not see may be there all the same */
 
@@ -28,7 +28,10 @@ struct alarm {
     cJSON *problem;
     int64_t first_ms, seen_ms, next_ms; /* mono time; next: of a claim */
     bool is_told;                       /* by this process, or another one */
-    bool is_own;                        /* without PostgreSQL: nobody else knows */
+    bool is_own;                        /* without PostgreSQL: nobody else knows, but for a file (told_alone.h) */
+    bool is_heard;                      /* of what is our own: no channel waits for it any more */
+    bool is_over;                       /* our own, and its end is on its way */
+    bool is_silenced;
     struct pool_call *call;
     LIST_ENTRY(alarm) link;
 };
@@ -75,10 +78,27 @@ static void keep_own(struct alarms *a)
 {
     struct alarm *m;
     cJSON *own = cJSON_CreateArray();
-    LIST_FOREACH(m, &a->list, link)
-        if (m->is_own) cJSON_AddItemToArray(own, cJSON_Duplicate(m->problem, true));
+    LIST_FOREACH(m, &a->list, link) {
+        if (!m->is_own) continue;
+        cJSON *problem = cJSON_Duplicate(m->problem, true);
+        cJSON_AddBoolToObject(problem, "is_heard", m->is_heard || m->is_over);
+        cJSON_AddItemToArray(own, problem);
+    }
     told_alone_write(a->alone, own);
     cJSON_Delete(own);
+}
+
+/* What no channel waits for any more. */
+static void note_heard(struct alarms *a)
+{
+    bool is_news = false;
+    for (struct alarm *m = LIST_FIRST(&a->list), *next; m; m = next) {
+        next = LIST_NEXT(m, link);
+        if (!m->is_own || !m->is_told || m->is_heard || telling_waits(a->telling, m->key)) continue;
+        is_news = m->is_heard = true;
+        if (m->is_over) alarm_free(m);
+    }
+    if (is_news) keep_own(a);
 }
 
 static void on_claimed(void *arg, const PGresult *result, const struct err *err)
@@ -87,10 +107,11 @@ static void on_claimed(void *arg, const PGresult *result, const struct err *err)
     m->call = NULL;
     const char *what = !err && PQntuples(result) ? PQgetvalue(result, 0, 0) : "";
     m->next_ms = mono_ms() + AGAIN_MS;
-    if (err || strcmp(what, "silenced") == 0) return;
+    m->is_silenced = strcmp(what, "silenced") == 0;
+    if (err || m->is_silenced) return;
     m->is_told = true;
     if (m->is_own) {
-        m->is_own = false;
+        m->is_own = m->is_heard = false;
         keep_own(m->alarms);
     }
     telling_take(m->alarms->telling);
@@ -109,7 +130,7 @@ static void claim(struct alarm *m)
                                 fact_text(m->problem, "since"),
                                 repeat,
                                 text,
-                                m->is_own ? "[]" : telling_channels(a->telling)};
+                                m->is_own && m->is_told ? "[]" : telling_channels(a->telling)};
         m->call = text ? pool_query(a->web->pool, &query_alert_claim, 7, values, on_claimed, m) : NULL;
         free(text);
         return;
@@ -120,12 +141,15 @@ static void claim(struct alarm *m)
     telling_tell(a->telling, "problem", m->problem);
 }
 
-/* What was told while PostgreSQL was away it knows from now on, so that the end is told though this process goes. */
+/* What was told while PostgreSQL was away it knows from now on, so that the end is told though this process goes. What
+ * one that is gone had to tell, and no channel took, is told anew. */
 static void hand_over(struct alarms *a)
 {
     struct alarm *m;
     LIST_FOREACH(m, &a->list, link)
-        if (m->is_own && !m->call && mono_ms() >= m->next_ms && can_claim(a)) claim(m);
+        if (m->is_own && !m->is_over && !m->call && mono_ms() >= m->next_ms &&
+            (!m->is_told || (m->is_heard && can_claim(a))))
+            claim(m);
 }
 
 static struct alarm *alarm_of(struct alarms *a, const cJSON *problem)
@@ -133,7 +157,7 @@ static struct alarm *alarm_of(struct alarms *a, const cJSON *problem)
     const char *key = fact_text(problem, "key");
     struct alarm *m;
     LIST_FOREACH(m, &a->list, link)
-        if (strcmp(m->key, key) == 0) return m;
+        if (!m->is_over && strcmp(m->key, key) == 0) return m;
     m = calloc(1, sizeof *m);
     if (!m || !(m->key = strdup(key))) {
         free(m);
@@ -145,7 +169,7 @@ static struct alarm *alarm_of(struct alarms *a, const cJSON *problem)
     return m;
 }
 
-/* Told by one that is gone. */
+/* Told by one that is gone, or on its way when it went. */
 static void take_over(void *arg, const cJSON *problems)
 {
     struct alarms *a = arg;
@@ -156,7 +180,9 @@ static void take_over(void *arg, const cJSON *problems)
         cJSON_Delete(m->problem);
         m->problem = cJSON_Duplicate(problem, true);
         m->seen_ms = mono_ms();
-        m->is_told = m->is_own = true;
+        m->is_own = true;
+        m->is_told = m->is_heard = fact_is(problem, "is_heard");
+        cJSON_DeleteItemFromObject(m->problem, "is_heard");
     }
     keep_own(a);
 }
@@ -169,7 +195,7 @@ static void take_problem(struct alarms *a, const cJSON *problem)
     cJSON_Delete(m->problem);
     m->problem = cJSON_Duplicate(problem, true);
     m->seen_ms = now;
-    if (now - m->first_ms >= after_ms && now >= m->next_ms && !m->call) claim(m);
+    if (!m->is_own && now - m->first_ms >= after_ms && now >= m->next_ms && !m->call) claim(m);
 }
 
 /* ---- ending ---- */
@@ -209,20 +235,28 @@ static void end(struct alarms *a, const char *key)
         end_free(e);
 }
 
+/* Nobody else knows of it: it is told from here while PostgreSQL is away, and handed over before when it is not. */
+static void end_own(struct alarms *a, struct alarm *m)
+{
+    if (!m->is_told || (can_claim(a) && !m->is_silenced)) return;
+    m->is_over = true;
+    m->is_heard = false;
+    tell_over(a, m->key, fact_text(m->problem, "cause"));
+    keep_own(a);
+}
+
 static void end_those_gone(struct alarms *a)
 {
     for (struct alarm *m = LIST_FIRST(&a->list), *next; m; m = next) {
         next = LIST_NEXT(m, link);
-        if (m->call || mono_ms() - m->seen_ms < GONE_MS) continue;
-        bool is_own = m->is_told && m->is_own;
-        if (is_own)
-            tell_over(a, m->key, fact_text(m->problem, "cause"));
-        else if (m->is_told && !can_claim(a))
-            continue; /* whose it is to tell is known later */
-        else if (m->is_told)
-            end(a, m->key);
+        if (m->is_over || m->call || mono_ms() - m->seen_ms < GONE_MS) continue;
+        if (m->is_own) {
+            end_own(a, m);
+            continue;
+        }
+        if (m->is_told && !can_claim(a)) continue; /* whose it is to tell is known later */
+        if (m->is_told) end(a, m->key);
         alarm_free(m);
-        if (is_own) keep_own(a);
     }
 }
 
@@ -268,6 +302,7 @@ static void look(evutil_socket_t fd, short what, void *arg)
     const cJSON *verdict = facts_verdict(a->web->facts), *problem;
     cJSON_ArrayForEach(problem, fact(verdict, "problems")) take_problem(a, problem);
     told_alone_take(a->alone, take_over, a);
+    note_heard(a);
     hand_over(a);
     end_those_gone(a);
     look_for_orphans(a);

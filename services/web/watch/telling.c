@@ -209,6 +209,14 @@ void telling_tell(struct telling *t, const char *kind, const cJSON *problem)
         if (channel_is_set(t->web->conf, (enum channel)i)) put(t, (enum channel)i, kind, problem, NULL);
 }
 
+bool telling_waits(const struct telling *t, const char *key)
+{
+    const struct alarm_message *m;
+    TAILQ_FOREACH(m, &t->messages, link)
+        if (!*m->id && !m->is_over && m->problem && strcmp(fact_text(m->problem, "key"), key) == 0) return true;
+    return false;
+}
+
 const char *telling_channels(struct telling *t)
 {
     int n = 0;

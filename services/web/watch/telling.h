@@ -15,8 +15,9 @@ void telling_free(struct telling *t);         /* NULL is fine */
 bool telling_is_on(const struct web *web);    /* there is a channel, or a heartbeat */
 
 void telling_tell(struct telling *t, const char *kind, const cJSON *problem); /* without PostgreSQL; see channels.h */
-void telling_take(struct telling *t);                                         /* looks into alert_outbox at once */
-const char *telling_channels(struct telling *t); /* those of the settings, as a JSON list */
+bool telling_waits(const struct telling *t, const char *key); /* of a problem told so: no channel has taken it yet */
+void telling_take(struct telling *t);                         /* looks into alert_outbox at once */
+const char *telling_channels(struct telling *t);              /* those of the settings, as a JSON list */
 void telling_beat(struct telling *t);
 const char *telling_beat_fault(const struct telling *t); /* "" = it could be called */
 const char *telling_fault(const struct telling *t);

@@ -1,5 +1,6 @@
 /* What a web process has told while PostgreSQL was away, in a file of the run directory that it keeps locked: when it
- * is killed before PostgreSQL knows of that, a successor takes it over, and tells the end. */
+ * is killed before PostgreSQL knows of that, a successor takes it over, tells what no channel had taken, and the end.
+ */
 #ifndef LOGIKALD_SERVICES_WEB_WATCH_TOLD_ALONE_H
 #define LOGIKALD_SERVICES_WEB_WATCH_TOLD_ALONE_H
 

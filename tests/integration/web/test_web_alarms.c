@@ -64,14 +64,15 @@ static int count_of(const char *words)
     return n;
 }
 
-/* How many posts of the hold were taken; kinds: of the last two. */
-static int posts_of_hold(char kinds_of_last[40])
+/* How many posts of a problem were taken; kinds: of the last two. */
+static int posts_of(const char *key, char kinds_of_last[40])
 {
     int n = 0;
-    char line[4096], kinds[2][12] = {"", ""};
+    char line[4096], words[60], kinds[2][12] = {"", ""};
+    snprintf(words, sizeof words, "\"key\":\"%s\"", key);
     FILE *f = fopen(seen, "r");
     while (f && fgets(line, sizeof line, f)) {
-        const char *at = strncmp(line, "post", 4) == 0 && strstr(line, "hold:77") ? strstr(line, "\"kind\":\"") : NULL;
+        const char *at = strncmp(line, "post", 4) == 0 && strstr(line, words) ? strstr(line, "\"kind\":\"") : NULL;
         if (!at) continue;
         n++;
         memcpy(kinds[0], kinds[1], sizeof kinds[0]);
@@ -82,14 +83,23 @@ static int posts_of_hold(char kinds_of_last[40])
     return n;
 }
 
-static void hold(const char *state)
+/* The webhook's receiver refuses all, or no more. */
+static void set_down(bool is_down)
+{
+    char path[320];
+    snprintf(path, sizeof path, "%s.down", seen);
+    FILE *f = is_down ? fopen(path, "we") : NULL;
+    if (is_down && (!f || fclose(f) != 0)) fail_msg("%s cannot be written", path);
+    if (!is_down) assert_int_equal(unlink(path), 0);
+}
+
+static void hold(int id, const char *state)
 {
     char sql[300];
     snprintf(sql, sizeof sql,
-             "TRUNCATE sync_holds CASCADE;"
              "INSERT INTO sync_holds (id, reason, directories, projects, phases, elevations, run_id, state)"
-             " VALUES (77, 'mass', 1, 2, 3, 4, 7, '%s')",
-             state);
+             " VALUES (%d, 'mass', 1, 2, 3, 4, 7, '%s') ON CONFLICT (id) DO UPDATE SET state = excluded.state",
+             id, state);
     pg_exec(&web.pg, sql);
 }
 
@@ -101,41 +111,44 @@ static void quiet(void)
                      "TRUNCATE sync_holds CASCADE");
 }
 
-TEST(test_problem_is_told_once_by_one_of_two_and_so_is_its_end)
+static char silence[80]; /* its path: of hold:78, all through the first test */
+
+static void be_silent(void)
+{
+    struct http_reply reply =
+        web_call(&web, "POST", "/api/v1/admin/silences", web.admin,
+                 "{\"key\":\"hold:78\",\"minutes\":5,\"reason\":\"they move house \xf0\x9f\x8f\xa0\"}");
+    assert_int_equal(reply.status, 200);
+    char *id = web_member(reply.body, "id");
+    snprintf(silence, sizeof silence, "/api/v1/admin/silences/%s", id);
+    free(id);
+    http_reply_free(&reply);
+}
+
+TEST(test_problem_is_told_once_by_one_of_two_and_so_is_its_end_and_a_silenced_one_is_not)
 {
     quiet();
-    hold("open");
+    be_silent();
+    hold(78, "open");
+    hold(77, "open");
     WAIT_UNTIL(count_of("mail ops@example.org,boss@example.org [logikald] wrong: Not believed to be gone") == 1, 20000);
     WAIT_UNTIL(count_of("\"kind\":\"problem\"") == 1 && count_of("\"key\":\"hold:77\"") >= 1, 20000);
     assert_int_equal(count_of("Hits"), 0);
-    hold("refused");
+    hold(77, "refused");
     WAIT_UNTIL(count_of("[logikald] Over: Not believed to be gone") == 1 && count_of("\"kind\":\"over\"") == 1, 40000);
     assert_int_equal(count_of("\"kind\":\"problem\""), 1);
     WAIT_UNTIL(pg_int(&web.pg, "SELECT count(*) FROM alert_log WHERE error IS NULL AND key = 'hold:77'") == 4, 20000);
     assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM alert_states WHERE key = 'hold:77'"), 0);
 }
 
-TEST(test_silenced_problem_is_not_told)
+/* It has lasted for ten seconds and more. */
+TEST(test_silenced_problem_is_told_when_it_is_silenced_no_more)
 {
-    int told = count_of("hold:77");
-    struct http_reply reply =
-        web_call(&web, "POST", "/api/v1/admin/silences", web.admin,
-                 "{\"key\":\"hold:77\",\"minutes\":5,\"reason\":\"they move house \xf0\x9f\x8f\xa0\"}");
-    assert_int_equal(reply.status, 200);
-    char *id = web_member(reply.body, "id"), path[80];
-    http_reply_free(&reply);
-    hold("open");
-    reply = web_call(&web, "GET", "/api/v1/verdict", web.admin, NULL);
-    http_reply_free(&reply);
-    WAIT_UNTIL(web_status(&web, "GET", "/api/v1/admin/silences", web.admin, NULL) == 200, 1000);
-    int64_t deadline = support_deadline(6000); /* three looks */
-    while (!support_late(deadline)) support_pause();
-    assert_int_equal(count_of("hold:77"), told);
-    snprintf(path, sizeof path, "/api/v1/admin/silences/%s", id);
-    assert_int_equal(web_status(&web, "DELETE", path, web.admin, NULL), 200);
-    assert_int_equal(web_status(&web, "DELETE", path, web.admin, NULL), 404);
-    WAIT_UNTIL(count_of("hold:77") > told, 60000);
-    free(id);
+    assert_int_equal(count_of("hold:78"), 0);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/admin/silences", web.admin, NULL), 200);
+    assert_int_equal(web_status(&web, "DELETE", silence, web.admin, NULL), 200);
+    assert_int_equal(web_status(&web, "DELETE", silence, web.admin, NULL), 404);
+    WAIT_UNTIL(count_of("hold:78") > 0, 60000);
     quiet();
 }
 
@@ -182,16 +195,13 @@ static int outbox(const char *kind)
 /* Its end waits behind it. */
 TEST(test_what_a_killed_process_had_to_tell_is_told_by_another_and_in_order)
 {
-    char down[320], kinds[40];
-    snprintf(down, sizeof down, "%s.down", seen);
+    char kinds[40];
     quiet();
     WAIT_UNTIL(pg_int(&web.pg, "SELECT count(*) FROM alert_outbox") == 0, 60000);
     WAIT_UNTIL(pg_int(&web.pg, "SELECT count(*) FROM alert_states WHERE key = 'hold:77'") == 0, 60000);
-    int problems = posts_of_hold(kinds), refused = count_of("refused {");
-    FILE *f = fopen(down, "we");
-    assert_non_null(f);
-    assert_int_equal(fclose(f), 0);
-    hold("open");
+    int problems = posts_of("hold:77", kinds), refused = count_of("refused {");
+    set_down(true);
+    hold(77, "open");
     WAIT_UNTIL(count_of("refused {") > refused && outbox("problem") == 1, 30000);
     kill_web(&web);
     kill_web(&second);
@@ -200,11 +210,11 @@ TEST(test_what_a_killed_process_had_to_tell_is_told_by_another_and_in_order)
     web_run(&second, env, true);
     refused = count_of("refused {");
     WAIT_UNTIL(count_of("refused {") > refused, 30000);
-    hold("refused");
+    hold(77, "refused");
     WAIT_UNTIL(outbox("over") == 1 && outbox("problem") == 1, 60000);
-    assert_int_equal(posts_of_hold(kinds), problems);
-    assert_int_equal(unlink(down), 0);
-    WAIT_UNTIL(posts_of_hold(kinds) == problems + 2, 90000);
+    assert_int_equal(posts_of("hold:77", kinds), problems);
+    set_down(false);
+    WAIT_UNTIL(posts_of("hold:77", kinds) == problems + 2, 90000);
     assert_string_equal(kinds, "problem over");
     WAIT_UNTIL(pg_int(&web.pg, "SELECT count(*) FROM alert_outbox") == 0, 60000);
 }
@@ -241,6 +251,26 @@ TEST(test_the_end_of_what_was_told_without_postgres_is_told_though_who_told_it_i
     web_run(&web, env, true);
     web_run(&second, env, true);
     WAIT_UNTIL(count_of("[logikald] Over: PostgreSQL: ") > over, 60000);
+}
+
+/* Who had to tell it is killed before the receiver takes it: another one does, and tells the end. */
+TEST(test_what_no_channel_had_taken_without_postgres_is_told_by_another)
+{
+    char kinds[40];
+    WAIT_UNTIL(pg_int(&web.pg, "SELECT count(*) FROM alert_states WHERE key = 'PostgreSQL'") == 0, 60000);
+    int refused = count_of("refused {");
+    set_down(true);
+    pg_kill(&web.pg);
+    WAIT_UNTIL(count_of("refused {") >= refused + 2, 40000); /* by both, or one of them has tried it again */
+    kill_web(&web);
+    kill_web(&second);
+    int posts = posts_of("PostgreSQL", kinds);
+    set_down(false);
+    pg_restart(&web.pg);
+    web_run(&web, env, true);
+    web_run(&second, env, true);
+    WAIT_UNTIL(posts_of("PostgreSQL", kinds) >= posts + 2 && strcmp(kinds, "problem over") == 0, 90000);
+    assert_true(count_of("[logikald] Over: PostgreSQL: ") > 0);
 }
 
 FIXTURE(start)
@@ -296,10 +326,11 @@ static void test_no_page_shows_the_password_of_an_address(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_no_page_shows_the_password_of_an_address),
-    cmocka_unit_test(test_problem_is_told_once_by_one_of_two_and_so_is_its_end),
-    cmocka_unit_test(test_silenced_problem_is_not_told),
+    cmocka_unit_test(test_problem_is_told_once_by_one_of_two_and_so_is_its_end_and_a_silenced_one_is_not),
+    cmocka_unit_test(test_silenced_problem_is_told_when_it_is_silenced_no_more),
     cmocka_unit_test(test_test_of_the_channels_by_api_and_command),
     cmocka_unit_test(test_what_a_killed_process_had_to_tell_is_told_by_another_and_in_order),
     cmocka_unit_test(test_without_postgres_nobody_is_silent_and_the_heart_stops),
-    cmocka_unit_test(test_the_end_of_what_was_told_without_postgres_is_told_though_who_told_it_is_killed)};
+    cmocka_unit_test(test_the_end_of_what_was_told_without_postgres_is_told_though_who_told_it_is_killed),
+    cmocka_unit_test(test_what_no_channel_had_taken_without_postgres_is_told_by_another)};
 TEST_MAIN(tests, start, stop)
