@@ -61,7 +61,8 @@ void chaos_sql(struct chaos *c, const char *sql);                    /* tried un
 /* faults.c: one random fault, undone before it returns (but for what the system itself must mend). Each kind strikes
  * once before any strikes again. */
 void chaos_strike(struct chaos *c);
-bool chaos_struck_all(void);      /* each kind did */
+bool chaos_struck_all(const struct chaos *c); /* each kind did */
+void chaos_kill(struct chaos *c, const char *role);
 void chaos_print_faults(void);    /* how often each kind did, to the output */
 void chaos_calm(struct chaos *c); /* nothing is stopped, slow, read-only or faulty any more */
 
@@ -84,6 +85,7 @@ void check_poison(struct chaos *c);
 
 /* faults_upstream.c */
 void upstream_misbehaves(struct chaos *c);
+void upstream_stays_away(struct chaos *c);
 void upstream_lies(struct chaos *c);
 void upstream_changes(struct chaos *c);
 void upstream_shrinks(struct chaos *c);
@@ -107,7 +109,8 @@ void usage_read(struct chaos *c, struct chaos_usage *out);
 /* invariants.c: each fails with what was seen. */
 int64_t chaos_redis_number(struct chaos *c, const char *command); /* -1 when it is none */
 void chaos_wait(struct chaos *c, const char *what, bool (*is_true)(struct chaos *c));
-void check_start(struct chaos *c); /* and remembers what the system holds when all is well */
+void chaos_make_due(struct chaos *c); /* every type is synced at once */
+void check_start(struct chaos *c);    /* and remembers what the system holds when all is well */
 void check_during(struct chaos *c);
 void check_ready(struct chaos *c); /* right after the last fault, while the load goes on */
 void check_end(struct chaos *c);

@@ -25,13 +25,17 @@ static const char *any_role(struct chaos *c)
     return chaos_roles[chaos_random(c, 3)];
 }
 
-static void kill_role(struct chaos *c)
+void chaos_kill(struct chaos *c, const char *role)
 {
-    const char *role = any_role(c);
     int pid = system_child(&c->sys, role);
     chaos_say(c, "kill -9 %s (%d)", role, pid);
     c->web_deaths += strcmp(role, "web") == 0;
     if (pid > 0) kill(pid, SIGKILL);
+}
+
+static void kill_role(struct chaos *c)
+{
+    chaos_kill(c, any_role(c));
 }
 
 static void kill_guardian(struct chaos *c)
@@ -210,6 +214,7 @@ static const struct fault {
     {postgres_drops_clients, "PostgreSQL drops clients", 3},
     {postgres_is_crowded, "PostgreSQL out of connections", 1},
     {upstream_misbehaves, "upstream faults", 4},
+    {upstream_stays_away, "upstream away for a minute", 1},
     {upstream_lies, "upstream lies", 4},
     {upstream_changes, "upstream changes", 4},
     {upstream_shrinks, "upstream shrinks", 2},
@@ -226,10 +231,17 @@ enum { KINDS = sizeof faults / sizeof *faults };
 
 static int struck[KINDS];
 
-bool chaos_struck_all(void)
+/* What takes a minute strikes in long runs alone. */
+static unsigned weight_of(const struct chaos *c, int kind)
+{
+    bool takes_long = faults[kind].strike == upstream_stays_away;
+    return takes_long && !c->is_long ? 0 : faults[kind].weight;
+}
+
+bool chaos_struck_all(const struct chaos *c)
 {
     for (int i = 0; i < KINDS; i++)
-        if (!struck[i]) return false;
+        if (!struck[i] && weight_of(c, i)) return false;
     return true;
 }
 
@@ -237,11 +249,11 @@ bool chaos_struck_all(void)
 static int choose(struct chaos *c)
 {
     unsigned total = 0;
-    bool is_first = !chaos_struck_all();
-    for (int i = 0; i < KINDS; i++) total += is_first && struck[i] ? 0 : faults[i].weight;
+    bool is_first = !chaos_struck_all(c);
+    for (int i = 0; i < KINDS; i++) total += is_first && struck[i] ? 0 : weight_of(c, i);
     unsigned at = (unsigned)chaos_random(c, total);
     for (int i = 0; i < KINDS; i++) {
-        unsigned weight = is_first && struck[i] ? 0 : faults[i].weight;
+        unsigned weight = is_first && struck[i] ? 0 : weight_of(c, i);
         if (at < weight) return i;
         at -= weight;
     }

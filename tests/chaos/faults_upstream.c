@@ -3,32 +3,45 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/clock.h"
 #include "conf/text/buf.h"
 #include "tests/chaos/chaos.h"
 #include "tests/support/sync_truth.h"
 
 #define LIES_MOST 4 /* at once */
+#define AWAY_MS   60000
 
-static void make_due(struct chaos *c)
-{
-    chaos_sql(c, "UPDATE object_sync_configs SET last_sync = now() - interval '2 days', last_attempt = NULL");
-}
-
-/* Every call is refused, until that is told. */
 static void refuse_all(struct chaos *c)
 {
-    chaos_say(c, "upstream: 503 to all");
     sim_post(&c->sys.sim, "faults", "{\"rules\":[{\"endpoint\":\"*\",\"kind\":\"status\",\"status\":503}]}");
-    make_due(c);
+    chaos_make_due(c);
     chaos_must_show(c, "Logikal answered 503");
+}
+
+static void refuse_no_more(struct chaos *c)
+{
     sim_post(&c->sys.sim, "faults/clear", "{}");
-    make_due(c);
+    chaos_make_due(c);
+}
+
+/* For longer than a problem may be there untold, while web is killed again and again. */
+void upstream_stays_away(struct chaos *c)
+{
+    chaos_say(c, "upstream: 503 to all, for a minute");
+    refuse_all(c);
+    for (int64_t until = mono_ms() + AWAY_MS; mono_ms() < until;) {
+        chaos_pass(c, 5000, 20000);
+        chaos_kill(c, "web");
+    }
+    refuse_no_more(c);
 }
 
 void upstream_misbehaves(struct chaos *c)
 {
-    if (chaos_random(c, 3) == 0) {
+    if (chaos_random(c, 3) == 0) { /* until that is told */
+        chaos_say(c, "upstream: 503 to all");
         refuse_all(c);
+        refuse_no_more(c);
         return;
     }
     static const char *const kinds[] = {"status", "cut", "garbage", "truncate", "expire", "locked", "slow"};
@@ -98,8 +111,16 @@ void upstream_lies(struct chaos *c)
     "FROM sync_holds WHERE state = 'open' AND directories > 0 AND directories * 2 >="                                  \
     " (SELECT count(*) FROM directories WHERE deleted_at IS NULL AND parent_id IS NULL)"
 
+/* Now and then while it is waited for: what had begun before the lie changed has ended by then. */
+static void make_due_again(struct chaos *c)
+{
+    static int looks;
+    if (++looks % 200 == 0) chaos_make_due(c);
+}
+
 static bool is_held(struct chaos *c)
 {
+    make_due_again(c);
     return pg_int(&c->sys.pg, "SELECT count(*) " HELD_BY_LIE) > 0;
 }
 
@@ -108,9 +129,8 @@ static char cleared[64]; /* when the lie was told no more, by PostgreSQL's clock
 /* Nor is it remembered as refused: the tree has been read once without the lie. */
 static bool is_held_no_more(struct chaos *c)
 {
-    static int looks;
     char sql[300];
-    if (++looks % 200 == 0) make_due(c); /* what was begun under the lie has ended by now */
+    make_due_again(c);
     snprintf(sql, sizeof sql,
              "SELECT count(*) FROM sync_runs WHERE scope = 'tree' AND state NOT IN ('running', 'failed', 'cancelled')"
              " AND started_at > '%s'",
@@ -158,7 +178,7 @@ void upstream_shrinks(struct chaos *c)
     note_time(c, since);
     chaos_say(c, "upstream: lists no directory any more");
     sim_post(&c->sys.sim, "lies", "{\"lies\":[{\"name\":\"empty\",\"where\":\"directory\"}]}");
-    make_due(c);
+    chaos_make_due(c);
     chaos_wait(c, "what is missing to be held", is_held);
     chaos_must_show(c, "Not believed to be gone");
     check_harm(c, since);
@@ -166,6 +186,6 @@ void upstream_shrinks(struct chaos *c)
     note_time(c, cleared);
     /* A refusal would keep what is really missing as well. */
     if (!has_changed) chaos_sql(c, "SELECT logikald_hold_decide(id, 'refuse', 'chaos') " HELD_BY_LIE);
-    make_due(c);
+    chaos_make_due(c);
     chaos_wait(c, "what is there again to be held no more", is_held_no_more);
 }

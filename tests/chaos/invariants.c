@@ -150,9 +150,11 @@ static bool is_synced_anew(struct chaos *c)
                   "('directory','project','phase','elevation') AND last_sync > now() - interval '1 hour'") == 4;
 }
 
-static void make_all_due(struct chaos *c)
+/* Also what has failed, and would be tried again in some minutes. */
+void chaos_make_due(struct chaos *c)
 {
-    chaos_sql(c, "UPDATE object_sync_configs SET last_sync = now() - interval '2 days', last_attempt = NULL");
+    chaos_sql(c, "UPDATE object_sync_configs SET last_sync = now() - interval '2 days', last_attempt = NULL,"
+                 " next_retry_at = NULL, retry_count = 0");
 }
 
 /* What a parser that was killed had begun, and what waits for another try, is due after some minutes: here at once. */
@@ -163,7 +165,7 @@ static void hurry_parsers(struct chaos *c)
     last_ms = mono_ms();
     chaos_sql(c, "UPDATE elevations SET parse_started_at = now() - interval '1 day' WHERE parse_status IN ('pending', "
                  "'in_progress') AND parse_started_at < now() - interval '20 seconds'");
-    make_all_due(c);
+    chaos_make_due(c);
 }
 
 static bool is_every_list_read(struct chaos *c)
@@ -326,7 +328,7 @@ void check_end(struct chaos *c)
     chaos_print_faults();
     chaos_sql(c, "UPDATE directories SET exclude_from_sync = false"); /* what a client was about to include again */
     force_all(c);
-    make_all_due(c);
+    chaos_make_due(c);
     wait_for(c, "one clean sync", is_synced_anew, WAIT_MS);
     wait_for(c, "the parts lists to be read", is_every_list_read, WAIT_MS);
     check_rows(c);
@@ -335,7 +337,7 @@ void check_end(struct chaos *c)
     wait_for(c, "the usual number of descriptors", holds_what_it_did, WAIT_MS);
     wait_for(c, "dead workers to be forgotten", only_the_living_are_workers, WAIT_MS);
     wait_for(c, "the leases of the dead to run out", is_no_lease_held, WAIT_MS);
-    make_all_due(c);
+    chaos_make_due(c);
     wait_for(c, "the sessions of the dead to be logged out", is_no_session_noted, WAIT_MS);
     chaos_phase_ends(c, "what is left");
     check_told(c);

@@ -186,6 +186,7 @@ int main(int argc, char **argv)
     static struct chaos c;
     int64_t seconds = 60;
     read_arguments(&c, argc, argv, &seconds);
+    c.is_long = seconds >= 300;
     printf("chaos: seed %" PRIu64 ", %lld s\n", c.seed, (long long)seconds);
     fflush(stdout);
     static const char *const tree[] = {"--directories",
@@ -230,10 +231,9 @@ int main(int argc, char **argv)
     told_begin(&c);
     watch_begin(&c);
     load_start(&c.load, plan);
-    c.is_long = seconds >= 300;
     c.end_ms = mono_ms() + seconds * 1000;
     chaos_phase_ends(&c, "start");
-    while (mono_ms() < c.end_ms || !chaos_struck_all()) {
+    while (mono_ms() < c.end_ms || !chaos_struck_all(&c)) {
         chaos_strike(&c);
         check_during(&c);
     }

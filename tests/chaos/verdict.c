@@ -306,6 +306,7 @@ void check_alarms(struct chaos *c)
     printf("alarms: %d told, %d over, %d of them twice; %d problems lasted %d s; %d faults shown within %.1f s\n", told,
            ended, doubles, lasting, LASTED_MS / 1000, c->shown, (double)c->shown_most_ms / 1000);
     if (doubles > c->faults) chaos_fail(c, "%d alarms were told twice", doubles);
+    if (c->is_long && lasting == 0) chaos_fail(c, "no problem lasted %d s", LASTED_MS / 1000);
     if (c->shown == 0) chaos_fail(c, "no fault had to show");
     cJSON_Delete(got);
 }
