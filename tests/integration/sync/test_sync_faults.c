@@ -160,7 +160,9 @@ TEST(test_objects_of_wrong_types_are_refused_alone)
     assert_true(result_number(result, "error_count") > 0);
     clear_faults();
     cJSON_Delete(result);
-    sync_all(&world, false);
+    /* By force: a list all of whose objects can be read, with a member each that is told of and left out, counts as
+     * read. Which of the lists is spoilt so is up to which is asked for first. */
+    sync_all(&world, true);
     assert_truth(&world, true);
 }
 

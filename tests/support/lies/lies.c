@@ -18,6 +18,7 @@
 #define FULL_SYNC "tasks.sync_tasks.full_sync_task"
 #define LIES_MAX  600
 #define SYNC_MS   40000
+#define PATIENT   "LOGIKAL_CALL_TIMEOUT_MS=60000" /* no lie is about time but "hang"; a busy machine is none */
 
 static struct sync_world world;
 static struct told_lie lies[LIES_MAX];
@@ -80,13 +81,14 @@ static long times_struck(void)
     return struck;
 }
 
-/* The upstream changes: everything that is listed has moved, and each project has something new. */
+/* The upstream changes: each project has moved, so that all that is in it is listed, and some elevations have. On a
+ * quiet machine what was listed a moment ago would be listed again anyway, on a slow one not. */
 static void change_upstream(unsigned turn)
 {
     char json[120];
     snprintf(json, sizeof json, "{\"type\":\"elevation\",\"count\":9,\"seed\":%u}", turn);
     sim_post(&world.sim, "/change", json);
-    snprintf(json, sizeof json, "{\"type\":\"project\",\"count\":3,\"seed\":%u}", turn);
+    snprintf(json, sizeof json, "{\"type\":\"project\",\"count\":1000,\"seed\":%u}", turn);
     sim_post(&world.sim, "/change", json);
 }
 
@@ -138,7 +140,7 @@ static cJSON *run_sync(bool is_forced, struct buf *faults)
 {
     struct process p;
     sync_task_start(&world, &p, FULL_SYNC, NULL, is_forced ? "{\"force_sync\":true}" : NULL);
-    int64_t deadline = support_deadline(SYNC_MS);
+    int64_t deadline = support_patience(SYNC_MS);
     while (process_running(&p) && !support_late(deadline)) support_pause();
     if (p.is_running) {
         process_stop(&p);
@@ -231,7 +233,9 @@ static void heal(const struct told_lie *lie, struct buf *faults)
     cJSON *result = run_sync(needs_force, faults);
     char *left = truth_differences(&world, true), *told = what_was_told(result);
     if (*left) buf_printf(faults, "the truth again%s, and still different:\n%s", needs_force ? " by force" : "", left);
-    if (*told && !is_rule(lie, "word")) buf_printf(faults, "the truth again, and the result still tells of %s\n", told);
+    bool is_of_return = is_rule(lie, "held") && strstr(told, "they are kept"); /* what was held is there again */
+    if (*told && !is_rule(lie, "word") && !is_of_return)
+        buf_printf(faults, "the truth again, and the result still tells of %s\n", told);
     free(left);
     free(told);
     cJSON_Delete(result);
@@ -247,7 +251,7 @@ static void test_lie(void **state)
     harm_begin(&world);
     bool is_always_first = turn % 2;
     bool is_hanging = strcmp(lie->name, "hang") == 0;
-    world.extra_env[1] = is_hanging ? "LOGIKAL_CALL_TIMEOUT_MS=400" : "LOGIKAL_CALL_TIMEOUT_MS=5000";
+    world.extra_env[1] = is_hanging ? "LOGIKAL_CALL_TIMEOUT_MS=700" : PATIENT;
 
     change_upstream(++turn);
     sync_under(lie, false, is_always_first, &faults);
@@ -338,7 +342,7 @@ FIXTURE(start)
     /* Enough of each kind that half of it is more than a listing may lose unseen. */
     sync_world_open(&world, "--directories 3 --depth 2 --projects 2 --phases 2 --elevations 3");
     world.extra_env[0] = "LOGIKAL_RETRY_BUDGET_SECONDS=1";
-    world.extra_env[1] = "LOGIKAL_CALL_TIMEOUT_MS=5000";
+    world.extra_env[1] = PATIENT;
     world.extra_env[2] = "LOGIKAL_MAX_ANSWER_BYTES=2097152";
     sync_all(&world, true);
     assert_truth(&world, true);
