@@ -15,29 +15,41 @@ app = Celery("client", broker=URL, backend=URL)
 app.conf.update(task_default_queue="sync", task_serializer="json", result_serializer="json", accept_content=["json"],
                 result_expires=3600, task_send_sent_event=True)
 raw = redis.Redis.from_url(URL)
+PATIENCE = 90  # seconds, for what is there at once unless the machine is very busy
 
 
 def send(name, *args, **options):
     return app.send_task(TASK + name, args=args, **options)
 
 
-def wait(condition, seconds=15):
+def wait(condition, seconds=PATIENCE):
     end = time.time() + seconds
     while not condition():
         assert time.time() < end, "waited in vain"
         time.sleep(0.05)
 
 
-def value_of(task_id, seconds=20):
+def value_of(task_id, seconds=PATIENCE):
     """What a task that runs already returns. A result that comes between Celery's look for it and its subscription is one that
     Celery waits for in vain, so it is asked when there is one."""
     wait(lambda: raw.exists("celery-task-meta-" + task_id) and app.AsyncResult(task_id).ready(), seconds)
-    return app.AsyncResult(task_id).get(timeout=20)
+    return app.AsyncResult(task_id).get(timeout=PATIENCE)
+
+
+def end_of(result):
+    """The same of a result whose tasks Celery does not yet listen to when they are sent: of chains and groups."""
+    wait(result.ready)
+    return result.get(timeout=PATIENCE)
+
+
+def the_worker():
+    """Its name, as soon as it answers."""
+    return list(app.control.broadcast("ping", reply=True, timeout=PATIENCE, limit=1)[0])[0]
 
 
 def fails(result, kind, text=None):
     try:
-        value = result.get(timeout=20)
+        value = result.get(timeout=PATIENCE)
     except TimeoutError:
         raise
     except Exception as e:
@@ -48,10 +60,10 @@ def fails(result, kind, text=None):
 
 
 def results():
-    assert send("add", 1, 2).get(timeout=20) == 3
+    assert send("add", 1, 2).get(timeout=PATIENCE) == 3
     kwargs = {"ü": "日本\U0001f600", "nested": [1, {"x": None, "y": [[], {}]}], "f": 0.1}
-    assert send("echo", kwargs=kwargs).get(timeout=20) == kwargs
-    assert send("noop").get(timeout=20) is None
+    assert send("echo", kwargs=kwargs).get(timeout=PATIENCE) == kwargs
+    assert send("noop").get(timeout=PATIENCE) is None
     r = send("fail", "boom")
     fails(r, "ValueError", "boom")
     assert r.state == "FAILURE" and "ValueError: boom" in r.traceback
@@ -59,7 +71,7 @@ def results():
     assert 3000 < raw.ttl(key) <= 3600
     assert json.loads(raw.get(key))["date_done"]
     r = send("ignored")
-    assert send("add", 1, 1).get(timeout=20) == 2
+    assert send("add", 1, 1).get(timeout=PATIENCE) == 2
     assert raw.get("celery-task-meta-" + r.id) is None
     r = send("add", 2, 2, ignore_result=True)
     wait(lambda: raw.hlen("unacked") == 0 and raw.llen("sync") == 0)
@@ -69,7 +81,7 @@ def results():
 def progress():
     seen = []
     r = send("sleep", 1.5)
-    r.get(timeout=20, on_message=lambda m: seen.append(m["status"]))
+    r.get(timeout=PATIENCE, on_message=lambda m: seen.append(m["status"]))
     assert "STARTED" in seen and "PROGRESS" in seen and seen[-1] == "SUCCESS", seen
     assert r.info == 1.5
 
@@ -86,8 +98,8 @@ def eta_and_expiry():
     late = send("add", 1, 1, countdown=3, expires=1)
     wait(lambda: raw.zcard("logikald.scheduled") == 2)
     assert raw.hlen("unacked") == 0, "a task that waits for its time is nobody's"
-    assert r.get(timeout=20) == 11
-    assert 2.0 <= time.time() - begin < 4.5, time.time() - begin
+    assert r.get(timeout=PATIENCE) == 11
+    assert 2.0 <= time.time() - begin < 30, time.time() - begin
     fails(late, "TaskRevokedError", "expired")
 
 
@@ -97,22 +109,22 @@ def revoke():
     app.control.revoke(waiting.id)
     begin = time.time()
     fails(waiting, "TaskRevokedError", "revoked")
-    assert time.time() - begin < 3, "it must not wait for its time"
+    assert time.time() - begin < 30, "it must not wait for its time"
     running = send("sleep", 60)
     wait(lambda: running.state in ("STARTED", "PROGRESS"))
     app.control.revoke(running.id, terminate=True)
     fails(running, "TaskRevokedError", "terminated")
-    blockers = [send("sleep", 1.5), send("sleep", 1.5)]
+    blockers = [send("sleep", 3), send("sleep", 3)]
     queued = send("add", 1, 1)
     app.control.revoke(queued.id)
     fails(queued, "TaskRevokedError", "revoked")
     for b in blockers:
-        b.get(timeout=20)
+        b.get(timeout=PATIENCE)
 
 
 def revoke_by_stamps():
-    node = list(app.control.inspect(timeout=1).ping())[0]
-    ask = lambda **a: app.control.broadcast("revoke_by_stamped_headers", arguments=a, reply=True, timeout=5, destination=[node])[0][node]
+    node = the_worker()
+    ask = lambda **a: app.control.broadcast("revoke_by_stamped_headers", arguments=a, reply=True, timeout=PATIENCE, destination=[node])[0][node]
     def stamped(id, task, body, **stamps):
         push(id=id, body_text=json.dumps([body, {}, {}]),
              headers={"task": TASK + task, "id": id, "stamped_headers": list(stamps), "stamps": stamps})
@@ -151,11 +163,11 @@ def chords_of_tasks():
     s = app.signature
     started = app.send_task("celery.chord", kwargs={"header": [s(TASK + "add", (n, n)) for n in range(3)],
                                                     "body": s(TASK + "sum", task_id="body-1")})
-    assert started.get(timeout=20) is not None and len(started.children) == 1
+    assert started.get(timeout=PATIENCE) is not None and len(started.children) == 1
     assert value_of("body-1") == 6
-    assert app.send_task("celery.group", ([s(TASK + "add", (1, 1), task_id="member-1")],)).get(timeout=20)
+    assert app.send_task("celery.group", ([s(TASK + "add", (1, 1), task_id="member-1")],)).get(timeout=PATIENCE)
     assert value_of("member-1") == 2
-    app.send_task("celery.chain", ([s(TASK + "add", (1, 1)), s(TASK + "add", (5,), task_id="last-1")],)).get(timeout=20)
+    app.send_task("celery.chain", ([s(TASK + "add", (1, 1)), s(TASK + "add", (5,), task_id="last-1")],)).get(timeout=PATIENCE)
     assert value_of("last-1") == 7
     fails(app.send_task("celery.chord"), "RuntimeError")
     fails(app.send_task("celery.chunks", (s(TASK + "add"), [[1, 2]], 0)), "RuntimeError")
@@ -183,10 +195,10 @@ def chains_and_links():
     from celery import chain
     s = app.signature
     c = chain(s(TASK + "add", (1, 2)), s(TASK + "add", (10,)), s(TASK + "add", (100,)))()
-    assert c.get(timeout=20) == 113
-    assert c.parent.get(timeout=20) == 13 and c.parent.parent.get(timeout=20) == 3
+    assert end_of(c) == 113
+    assert end_of(c.parent) == 13 and end_of(c.parent.parent) == 3
     r = send("add", 1, 2, link=s(TASK + "add", (5,)))
-    assert r.get(timeout=20) == 3 and [x.get(timeout=20) for x in r.children] == [8]
+    assert r.get(timeout=PATIENCE) == 3 and [end_of(x) for x in r.children] == [8]
     bad = send("fail", "x", link_error=s(TASK + "echo", kwargs={"key": "seen"}, task_id="errback-1"))
     fails(bad, "ValueError")
     assert value_of("errback-1") == {"key": "seen"}
@@ -196,9 +208,9 @@ def carried_unchanged():
     """What our worker only passes on is as a Python worker would pass it on."""
     odd = {"int": 2**60 + 1, "negative": -2**63, "float": 0.1 + 0.2, "one": 1.0, "small": 5e-324, "text": "a\x00b",
            "half": "Gr\u00fc\u00dfe \ud83d", "list": [1.50, [2**53 + 1]], "pair": "\U0001f600"}
-    got = send("echo", kwargs=odd).get(timeout=20)
+    got = send("echo", kwargs=odd).get(timeout=PATIENCE)
     assert got == odd and repr(got["one"]) == "1.0", got
-    nan = send("echo", kwargs={"x": float("nan"), "y": float("inf")}).get(timeout=20)
+    nan = send("echo", kwargs={"x": float("nan"), "y": float("inf")}).get(timeout=PATIENCE)
     assert nan["x"] != nan["x"] and nan["y"] == float("inf"), nan
     s = app.signature
     after = s("other.task", (2**60 + 1, 0.1 + 0.2, 1.0, "a\x00b"), kwargs={"n": 2**64}, queue="elsewhere")
@@ -207,7 +219,7 @@ def carried_unchanged():
     import base64
     body = json.loads(base64.b64decode(json.loads(raw.lpop("elsewhere"))["body"]))
     assert body[0] == [None, 2**60 + 1, 0.1 + 0.2, 1.0, "a\x00b"] and body[1] == {"n": 2**64}, body
-    assert c.parent.get(timeout=20) is None
+    assert end_of(c.parent) is None
     fails(send("add", 2**53 + 1, 1), "OverflowError")
 
 
@@ -218,11 +230,11 @@ def failed_chains():
                         (s(TASK + "sleep", (30,), immutable=True, time_limit=1), "TimeLimitExceeded")):
         c = (first | s(TASK + "add", (1, 2), immutable=True) | s(TASK + "add", (3,))).apply_async()
         last = app.AsyncResult(c.id)  # as another process asks: by the last task's id
-        wait(lambda: last.state == "FAILURE", 30)
+        wait(lambda: last.state == "FAILURE")
         fails(last, kind)
         assert app.AsyncResult(c.parent.id).state == "FAILURE"
     ok = (s(TASK + "add", (1, 2)) | s(TASK + "add", (3,))).apply_async()
-    assert ok.get(timeout=20) == 6
+    assert end_of(ok) == 6
 
 
 def errbacks():
@@ -244,18 +256,18 @@ def groups_chains_and_maps():
     s = app.signature
     add = TASK + "add"
     last = (s(add, (1, 1)) | group(s(add, (1,)), s(add, (2,)))).apply_async()
-    assert last.get(timeout=20) == [3, 4]
+    assert end_of(last) == [3, 4]
     r = send("add", 1, 2, link=group(s(add, (10,), task_id="g-1"), s(add, (20,), task_id="g-2")))
-    assert r.get(timeout=20) == 3
+    assert r.get(timeout=PATIENCE) == 3
     assert [value_of(id) for id in ("g-1", "g-2")] == [13, 23]
     r = send("add", 1, 2, link=(s(add, (10,)) | s(add, (20,)) | s(add, (30,), task_id="c-3")))
-    assert r.get(timeout=20) == 3 and value_of("c-3") == 63
+    assert r.get(timeout=PATIENCE) == 3 and value_of("c-3") == 63
     nested = (s(add, (1, 1)) | group(s(add, (1,)) | s(add, (10,)), s(add, (2,)))).apply_async()
-    assert nested.get(timeout=20) == [13, 4]
+    assert end_of(nested) == [13, 4]
     star = app.send_task("celery.starmap", kwargs={"task": s(add), "it": [[1, 2], [3, 4]]})
-    assert star.get(timeout=20) == [3, 7]
+    assert star.get(timeout=PATIENCE) == [3, 7]
     each = app.send_task("celery.map", kwargs={"task": s(TASK + "sleep"), "it": [0, 0]})
-    assert each.get(timeout=20) == [0, 0]
+    assert each.get(timeout=PATIENCE) == [0, 0]
     fails(app.send_task("celery.map", kwargs={"task": {"task": "tasks.nowhere"}, "it": [1]}), "NotRegistered")
     fails(app.send_task("celery.starmap", kwargs={"task": s(add), "it": [1]}), "RuntimeError", "list")
     fails(app.send_task("celery.starmap", kwargs={"task": s(add), "it": [["a", 1]]}), "TypeError")
@@ -338,7 +350,7 @@ def crash():
     wait(lambda: raw.llen("logikald.dead") == 1)
     dead = json.loads(raw.lindex("logikald.dead", 0))
     assert dead["id"] == r.id and dead["deliveries"] == 5 and json.loads(dead["message"])["headers"]["id"] == r.id
-    assert send("add", 1, 2).get(timeout=20) == 3
+    assert send("add", 1, 2).get(timeout=PATIENCE) == 3
 
 
 def priorities():
@@ -348,7 +360,7 @@ def priorities():
     high = [send("echo", kwargs={"n": n}, priority=0) for n in range(3)]
     done = lambda r: json.loads(raw.get("celery-task-meta-" + r.id))["date_done"]
     for r in low + high:
-        r.get(timeout=20)
+        r.get(timeout=PATIENCE)
     # When the first low one starts, the last high one may still be with the other runner.
     assert sorted(map(done, high))[-2] <= min(map(done, low))
 
@@ -385,7 +397,7 @@ def malformed():
     assert value_of("no-tag") is None, "a message without a delivery tag is as good as any"
     for text in ("junk", "[]", "{\"body\": 1}", "{}", "[[[["):
         raw.publish("/0.celery.pidbox", text)
-    assert send("add", 1, 2).get(timeout=20) == 3
+    assert send("add", 1, 2).get(timeout=PATIENCE) == 3
     wait(lambda: raw.hlen("unacked") == 0)
     assert raw.llen("logikald.dead") >= len(silent) + len(answered), raw.llen("logikald.dead")
     entry = json.loads(raw.lindex("logikald.dead", -1))
@@ -394,13 +406,13 @@ def malformed():
 
 def large():
     push(body_text=json.dumps([[], {"big": "x" * (10 << 20)}, {}]), id="large", task=TASK + "echo")
-    wait(lambda: raw.strlen("celery-task-meta-large") > 10 << 20, 50)
+    wait(lambda: raw.strlen("celery-task-meta-large") > 10 << 20)
     assert raw.getrange("celery-task-meta-large", 0, 20).startswith(b'{"status": "SUCCESS"')
 
 
 def monitors():
-    node = list(app.control.inspect(timeout=1).ping())[0]
-    ask = app.control.inspect(destination=[node], timeout=5)
+    node = the_worker()
+    ask = app.control.inspect(destination=[node], timeout=PATIENCE)
     assert ask.ping()[node] == {"ok": "pong"}
     running = send("sleep", 4)
     later = send("add", 1, 2, countdown=60)
@@ -418,7 +430,7 @@ def monitors():
     assert ask.query_task(running.id)[node][running.id][0] == "active"
     app.control.revoke(later.id)
     wait(lambda: later.id in ask.revoked()[node])
-    control = lambda name, **a: app.control.broadcast(name, arguments=a, reply=True, timeout=5, destination=[node])[0][node]
+    control = lambda name, **a: app.control.broadcast(name, arguments=a, reply=True, timeout=PATIENCE, destination=[node])[0][node]
     assert "ok" in control("pool_grow", n=1)
     wait(lambda: ask.stats()[node]["pool"]["max-concurrency"] == 3)
     assert "ok" in control("pool_shrink", n=1)
@@ -427,7 +439,7 @@ def monitors():
     assert "ok" in control("rate_limit", task_name=TASK + "noop", rate_limit="0")
     assert "KeyError" in control("frobnicate")["error"]
     assert 0 < max(raw.ttl(k) for k in raw.keys("*.reply.celery.pidbox")) <= 60 if raw.keys("*.reply.celery.pidbox") else True
-    assert running.get(timeout=20) == 4
+    assert running.get(timeout=PATIENCE) == 4
 
 
 def events():
@@ -439,19 +451,19 @@ def events():
             receiver = app.events.Receiver(connection, handlers={"*": seen.append})
             ready.set()
             try:
-                receiver.capture(limit=None, timeout=12, wakeup=True)
+                receiver.capture(limit=None, timeout=PATIENCE, wakeup=True)
             except Exception:
                 pass
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
-    ready.wait(10)
+    ready.wait(PATIENCE)
     types = lambda: {e["type"] for e in seen}
     wait(lambda: "worker-heartbeat" in types())
     ok = send("add", 1, 2)
     bad = send("fail", "boom")
     gone = send("add", 1, 1, countdown=1, expires=0.5)
-    ok.get(timeout=20)
+    ok.get(timeout=PATIENCE)
     fails(bad, "ValueError")
     fails(gone, "TaskRevokedError")
     wait(lambda: {"task-sent", "task-received", "task-started", "task-succeeded", "task-failed", "task-revoked"} <= types())
@@ -475,26 +487,26 @@ def events_of_waiting_tasks():
             receiver = app.events.Receiver(connection, handlers={"*": seen.append})
             ready.set()
             try:
-                receiver.capture(limit=None, timeout=20, wakeup=True)
+                receiver.capture(limit=None, timeout=PATIENCE, wakeup=True)
             except Exception:
                 pass
 
     threading.Thread(target=listen, daemon=True).start()
-    ready.wait(10)
+    ready.wait(PATIENCE)
     wait(lambda: any(e["type"] == "worker-heartbeat" for e in seen))
     types = lambda r: [e["type"] for e in seen if e.get("uuid") == r.id and e["type"] != "task-sent"]
     later = send("add", 1, 2, countdown=2)
     waiting = send("add", 1, 1, countdown=60)
     wait(lambda: raw.zcard("logikald.scheduled") == 2)
     app.control.revoke(waiting.id)
-    assert later.get(timeout=20) == 3
+    assert later.get(timeout=PATIENCE) == 3
     wait(lambda: types(later) == ["task-received", "task-started", "task-succeeded"])
     wait(lambda: types(waiting) == ["task-received", "task-revoked"])
-    node = list(app.control.inspect(timeout=1).ping())[0]
+    node = the_worker()
     app.control.rate_limit(TASK + "echo", "1/s", destination=[node], reply=True)
     limited = [send("echo", kwargs={"n": n}) for n in range(3)]
     for r in limited:
-        r.get(timeout=30)
+        r.get(timeout=PATIENCE)
     wait(lambda: all(types(r) == ["task-received", "task-started", "task-succeeded"] for r in limited))
     assert raw.hlen("logikald.history") == 0, "what has ended leaves no history"
 
@@ -504,7 +516,7 @@ def remote_control():
     import contextlib
     import io
     from celery.bin.celery import celery as cli
-    node = list(app.control.inspect(timeout=1).ping())[0]
+    node = the_worker()
 
     def run(*words, destination=node):
         out = io.StringIO()
@@ -521,7 +533,7 @@ def remote_control():
             answer = {k: v for one in answer for k, v in one.items()}
         return answer.get(node, status)
 
-    control = lambda name, **a: app.control.broadcast(name, arguments=a, reply=True, timeout=5, destination=[node])[0][node]
+    control = lambda name, **a: app.control.broadcast(name, arguments=a, reply=True, timeout=PATIENCE, destination=[node])[0][node]
     inspect = lambda *words: run("inspect", *words)
     assert inspect("ping") == {"ok": "pong"}
     for name in ("active", "reserved", "scheduled", "revoked"):
@@ -549,7 +561,7 @@ def remote_control():
         "registered", taskinfoitems=["time_limit", "soft_time_limit", "nonsense"])
     fails(send("sleep", 30), "SoftTimeLimitExceeded")
     r = send("sleep", 0.8, soft_time_limit=20, time_limit=30)
-    assert r.get(timeout=20) == 0.8, "a message's own limits come first"
+    assert r.get(timeout=PATIENCE) == 0.8, "a message's own limits come first"
     assert control("time_limit", task_name=TASK + "sleep", soft=None, hard=None) == {"ok": "time limits set successfully"}
     assert control("time_limit", task_name="no.such", soft=1)["error"] == "unknown task"
     assert "ValueError" in control("time_limit", task_name=TASK + "sleep", soft="x")["error"]
@@ -565,7 +577,7 @@ def remote_control():
     assert run("control", "add_consumer", "extra", "extra-exchange", "direct", "extra.key") == {"ok": "add consumer extra"}
     assert raw.sismember("_kombu.binding.extra-exchange", "extra.key\x06\x16\x06\x16extra")
     r = app.send_task(TASK + "add", (1, 2), exchange="extra-exchange", routing_key="extra.key")
-    assert r.get(timeout=20) == 3
+    assert r.get(timeout=PATIENCE) == 3
     assert run("control", "cancel_consumer", "extra") == {"ok": "no longer consuming from extra"}
     assert "error" in control("cancel_consumer", queue="extra")
     assert "ValueError" in control("add_consumer", queue="t", exchange="e", exchange_type="topic", routing_key="#")["error"]
@@ -589,7 +601,7 @@ def remote_control():
     assert isinstance(told["revoked"][running.id][0], float) and told["revoked"][running.id][1] == running.id, told
     fails(send("noop", task_id="told-1"), "TaskRevokedError", "revoked")
     # whom it is for
-    asked = lambda timeout=5, **a: bool(app.control.broadcast("ping", reply=True, timeout=timeout, limit=1, **a))
+    asked = lambda timeout=PATIENCE, **a: bool(app.control.broadcast("ping", reply=True, timeout=timeout, limit=1, **a))
     host = node.split("@")[1]
     matches = [("glob", "*@" + host), ("glob", "worker-[0-9]*"), ("pcre", r".*@"), ("pcre", r"worker-\d+@"), ("pcre", "(?i)WORKER")]
     others = [("glob", "x*"), ("glob", "worker"), ("pcre", "^orker"), ("pcre", "("), ("pcre", "(a*)*(a*)*(.*)*x$"), ("soundex", "w")]
@@ -610,13 +622,13 @@ def other_names():
     seen = []
     with app.connection() as connection:
         receiver = app.events.Receiver(connection, handlers={"*": seen.append})
-        thread = threading.Thread(target=lambda: receiver.capture(limit=None, timeout=8, wakeup=True), daemon=True)
+        thread = threading.Thread(target=lambda: receiver.capture(limit=None, timeout=PATIENCE, wakeup=True), daemon=True)
         thread.start()
         wait(lambda: seen)
         sent = [send("add", p, 1, priority=p) for p in range(10)]
-        assert [r.get(timeout=20) for r in sent] == list(range(1, 11))
+        assert [r.get(timeout=PATIENCE) for r in sent] == list(range(1, 11))
         wait(lambda: any(e["type"] == "task-succeeded" for e in seen))
-    node = list(app.control.inspect(timeout=1).ping())[0]
+    node = the_worker()
     assert raw.sismember("_kombu.binding.steering.pidbox", "::" + node + ".steering.pidbox")
     assert raw.sismember("_kombu.binding.sync", "sync::sync")
     running = send("sleep", 60)
@@ -625,12 +637,12 @@ def other_names():
     fails(running, "TaskRevokedError", "terminated")
     waiting = send("add", 1, 1, countdown=60, priority=7)
     wait(lambda: raw.zcard("logikald.scheduled") == 1)
-    assert app.control.inspect(timeout=2).scheduled()[node][0]["request"]["delivery_info"]["routing_key"] == "sync"
+    assert app.control.inspect(destination=[node], timeout=PATIENCE).scheduled()[node][0]["request"]["delivery_info"]["routing_key"] == "sync"
     # the number of runners follows the load
-    limits = lambda: app.control.inspect(timeout=2).stats()[node]["pool"]["max-concurrency"]
+    limits = lambda: app.control.inspect(destination=[node], timeout=PATIENCE).stats()[node]["pool"]["max-concurrency"]
     long = [send("sleep", 60) for _ in range(5)]
-    wait(lambda: limits() == 4, 30)
-    control = lambda name, **a: app.control.broadcast(name, arguments=a, reply=True, timeout=5, destination=[node])[0][node]
+    wait(lambda: limits() == 4)
+    control = lambda name, **a: app.control.broadcast(name, arguments=a, reply=True, timeout=PATIENCE, destination=[node])[0][node]
     assert "not supported with autoscale" in control("pool_grow", n=1)["error"]
     assert control("autoscale", max=3, min=1) == {"ok": "autoscale now max=3 min=1"} and limits() == 3
     for most, least in ((5, 1), (1, 2), (3, -1), ("x", 1)):
