@@ -98,6 +98,8 @@ int parts_sweep(struct db *db, int versions, int vanished_days, struct parts_swe
     swept->versions = old + db_int(r, 0, 0);
     swept->lists = db_int(r, 0, 1);
     PQclear(r);
+    if (db_exec(db, err, "DELETE FROM parts_bills WHERE made_at < now() - interval '7 days'", 0, NULL) < 0)
+        return -ERR_DB;
     r = db_query(db, err, sweep_files, 0, NULL);
     if (!r) return -ERR_DB;
     swept->files = db_int(r, 0, 0);

@@ -94,7 +94,8 @@ static bool streams_enter(struct req *r)
 
 void streams_admit(struct req *r, void (*go)(struct req *r))
 {
-    if (streams_enter(r)) {
+    bool has_place = r->place && !r->place->is_waiting; /* it asks once more */
+    if (has_place || streams_enter(r)) {
         go(r);
         return;
     }

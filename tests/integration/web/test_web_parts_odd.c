@@ -262,6 +262,59 @@ TEST(test_the_page_of_a_large_list_shows_its_beginning_and_says_how_much_more_th
     http_reply_free(&reply);
 }
 
+/* ---- a bill that takes long ---- */
+
+static void expect_body(const char *path, const char *header, int status, const char *body)
+{
+    struct http_reply reply = parts_ask(path, header);
+    if (reply.status != status || (body && strcmp(reply.body, body) != 0))
+        fail_msg("%s: %d, %zu bytes: %.200s", path, reply.status, strlen(reply.body), reply.body);
+    http_reply_free(&reply);
+}
+
+#define MAKE "bom_document(integer[], integer[], double precision[])"
+
+TEST(test_a_large_bill_is_made_once)
+{
+    static const char *const paths[] = {"/projects/p1/bom", "/phases/1/bom"};
+    store_many("1", 3000);
+    for (int i = 0; i < 2; i++) {
+        char header[120];
+        struct http_reply first = parts_ask(paths[i], NULL);
+        assert_int_equal(first.status, 200);
+        assert_true(strlen(first.body) > 600000);
+        cJSON_Delete(parts_json(paths[i]));
+        const char *etag = strcasestr(first.headers, "\nETag: ");
+        snprintf(header, sizeof header, "If-None-Match: %.*s", (int)strcspn(etag + 7, "\r\n"), etag + 7);
+        pg_exec(&world.web.pg, "ALTER FUNCTION " MAKE " RENAME TO bom_document_that_nobody_finds");
+        expect_body(paths[i], NULL, 200, first.body);
+        expect_body(paths[i], header, 304, NULL);
+        pg_exec(&world.web.pg, "ALTER FUNCTION bom_document_that_nobody_finds RENAME TO bom_document;"
+                               "TRUNCATE parts_bills"); /* as after a crash of the server */
+        expect_body(paths[i], NULL, 200, first.body);
+        assert_int_equal(pg_int(&world.web.pg, "SELECT count(*) FROM parts_bills"), 1);
+
+        pg_exec(&world.web.pg, "UPDATE elevations SET amount = amount + 1 WHERE id = 4");
+        struct http_reply second = parts_ask(paths[i], header);
+        assert_int_equal(second.status, 200);
+        assert_string_not_equal(first.body, second.body);
+        /* what nobody has read for ten minutes goes with the next one; one that cannot be kept is made each time */
+        pg_exec(&world.web.pg, "UPDATE parts_bills SET made_at = now() - interval '11 minutes';"
+                               "UPDATE elevations SET amount = amount + 1 WHERE id = 4");
+        expect_body(paths[i], NULL, 200, NULL);
+        assert_int_equal(pg_int(&world.web.pg, "SELECT count(*) FROM parts_bills"), 1);
+        pg_exec(&world.web.pg, "ALTER TABLE parts_bills ADD CONSTRAINT full_disk CHECK (false) NOT VALID;"
+                               "UPDATE elevations SET amount = amount - 1 WHERE id = 4");
+        expect_body(paths[i], NULL, 200, second.body);
+        pg_exec(&world.web.pg, "ALTER TABLE parts_bills DROP CONSTRAINT full_disk; TRUNCATE parts_bills;"
+                               "UPDATE elevations SET amount = 1 WHERE id = 4");
+        http_reply_free(&first);
+        http_reply_free(&second);
+    }
+    expect_body("/elevations/4/bom", NULL, 200, NULL);
+    assert_int_equal(pg_int(&world.web.pg, "SELECT count(*) FROM parts_bills"), 0); /* a window's is quick to make */
+}
+
 /* A list of several statements, of which the first one is held until an elevation is built twice: what comes after it
  * would be the rest of another list. */
 TEST(test_a_list_that_becomes_another_one_while_it_is_sent_is_cut)
@@ -324,6 +377,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_sums_are_those_that_decimals_give),
     cmocka_unit_test(test_texts_of_files_that_look_like_times_stay_as_they_are),
     cmocka_unit_test(test_the_page_of_a_large_list_shows_its_beginning_and_says_how_much_more_there_is),
+    cmocka_unit_test(test_a_large_bill_is_made_once),
     cmocka_unit_test(test_a_list_that_becomes_another_one_while_it_is_sent_is_cut),
     cmocka_unit_test(test_sums_that_no_number_holds_are_refused_with_what_to_look_for),
 };

@@ -23,7 +23,8 @@
 /* The mark is of the same moment as the document, whatever happens between asking for one and the other. */
 #define BOM(who, where, from, mark)                                                                                    \
     "WITH s AS MATERIALIZED (SELECT s.*, f.problem FROM " PARTS_STATES " WHERE " where ")"                             \
-    " SELECT jsonb_build_object(" who ", " MADE_OF ") || " OF_PRESENT ", (" mark ") FROM " from " o"
+    " SELECT jsonb_build_object(" who ", " MADE_OF ") || " OF_PRESENT " AS document, (" mark ") AS mark FROM " from    \
+    " o"
 
 #define PROJECT_IS(o, value)                                                                                           \
     o " = (SELECT p.id FROM projects p WHERE p.deleted_at IS NULL AND (p.logikal_id = logikald_guid(" value            \
@@ -48,20 +49,33 @@ const struct query query_bom_elevation = {
         BOM("'elevation_id', o.id", "elevation_id = $1::int", "elevations", ELEVATION_MARK) " WHERE o.id = $1::int AND"
                                                                                             " o.deleted_at IS NULL",
 };
+/* A large one is kept under the name $2, and not answered but read piece by piece. */
+#define LARGE_BYTES "131072"
+#define KEPT(bill)                                                                                                     \
+    "WITH d AS MATERIALIZED (SELECT document::text, mark FROM (" bill ") b), k AS MATERIALIZED (SELECT d.*, CASE WHEN" \
+    " octet_length(document) > " LARGE_BYTES " THEN bom_keep($2, mark, document) ELSE false END AS is_kept FROM d)"    \
+    " SELECT CASE WHEN NOT is_kept THEN document END, mark FROM k"
+#define BOM_OF_PHASE                                                                                                   \
+    BOM("'phase_id', o.id, 'name', o.name", "phase_id = $1::int", "phases", PHASE_MARK)                                \
+    " WHERE o.id = $1::int AND o.deleted_at IS NULL"
+#define BOM_OF_PROJECT                                                                                                 \
+    BOM("'project_id', o.id, 'logikal_id', o.logikal_id, 'name', o.name", PROJECT_IS("project_id", "$1"), "projects",  \
+        PROJECT_MARK)                                                                                                  \
+    " WHERE " PROJECT_IS("o.id", "$1")
+
 const struct query query_bom_phase = {
-    .name = "bom_phase",
-    .is_exact = true,
-    .is_slow = true,
-    .sql =
-        BOM("'phase_id', o.id, 'name', o.name", "phase_id = $1::int", "phases", PHASE_MARK) " WHERE o.id = $1::int AND"
-                                                                                            " o.deleted_at IS NULL",
-};
+    .name = "bom_phase", .is_exact = true, .is_slow = true, .sql = KEPT(BOM_OF_PHASE)};
 const struct query query_bom_project = {
-    .name = "bom_project",
-    .is_exact = true,
-    .is_slow = true,
-    .sql = BOM("'project_id', o.id, 'logikal_id', o.logikal_id, 'name', o.name", PROJECT_IS("project_id", "$1"),
-               "projects", PROJECT_MARK) " WHERE " PROJECT_IS("o.id", "$1"),
+    .name = "bom_project", .is_exact = true, .is_slow = true, .sql = KEPT(BOM_OF_PROJECT)};
+
+const struct query query_bill_kept = {
+    .name = "bill_kept",
+    .sql = "SELECT octet_length(document) FROM parts_bills WHERE bill = $1 AND mark = $2",
+};
+const struct query query_bill_piece = {
+    .name = "bill_piece",
+    .is_binary = true,
+    .sql = "SELECT substr(document, $3::int + 1, " BILL_PIECE_SQL ") FROM parts_bills WHERE bill = $1 AND mark = $2",
 };
 
 const struct query query_bom_phase_mark = {.name = "bom_phase_mark", .sql = PHASE_MARK};

@@ -8,8 +8,13 @@
 #include "services/store/db/pool.h"
 
 extern const struct query query_bom_elevation; /* (elevation) JSON */
-extern const struct query query_bom_phase;     /* (phase) JSON */
-extern const struct query query_bom_project;   /* (project) JSON */
+/* (phase, project; name to keep it under): the document, or NULL: it is large, and kept under its mark; its mark */
+extern const struct query query_bom_phase;
+extern const struct query query_bom_project;
+extern const struct query query_bill_kept;  /* (name, mark): its bytes; no row: it is not kept */
+extern const struct query query_bill_piece; /* (name, mark, place): BILL_PIECE bytes from there on, or the rest */
+#define BILL_PIECE     262144
+#define BILL_PIECE_SQL "262144"
 
 extern const struct query query_bom_phase_mark;   /* (phase): its mark (parts_sql.h); no row: no such phase */
 extern const struct query query_bom_project_mark; /* (project) likewise */

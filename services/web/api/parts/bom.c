@@ -3,6 +3,7 @@
 
 #include "services/store/web/parts/bom_read.h"
 #include "services/store/web/parts/parts_read.h"
+#include "services/web/api/parts/bill_kept.h"
 #include "services/web/api/parts/parts_mark.h"
 #include "services/web/api/parts/parts_ready.h"
 #include "services/web/gate/handlers.h"
@@ -19,24 +20,16 @@ void web_bom_elevation(struct req *r)
     parts_ready(r, false, ask_elevation);
 }
 
-static void ask_phase(struct req *r)
-{
-    parts_reply_marked(r, &query_bom_phase, 1, (const char *[]){req_param(r, 0)}, "Phase not found");
-}
-
 void web_bom_phase(struct req *r)
 {
-    parts_unless_unchanged(r, &query_bom_phase_mark, "Phase not found", ask_phase);
-}
-
-static void ask_project(struct req *r)
-{
-    parts_reply_marked(r, &query_bom_project, 1, (const char *[]){req_param(r, 0)}, "Project not found");
+    static const struct bill bill = {&query_bom_phase_mark, &query_bom_phase, "Phase not found"};
+    bill_reply(r, &bill);
 }
 
 void web_bom_project(struct req *r)
 {
-    parts_unless_unchanged(r, &query_bom_project_mark, "Project not found", ask_project);
+    static const struct bill bill = {&query_bom_project_mark, &query_bom_project, "Project not found"};
+    bill_reply(r, &bill);
 }
 
 static void ask_versions(struct req *r)
