@@ -27,7 +27,7 @@ struct parts_swept {
     int64_t versions, lists, files, bytes;
 };
 /* Removes versions beyond the newest `versions` of an elevation, everything of elevations that vanished more than
- * vanished_days ago (0 = never), and the files that nobody has any more. */
+ * vanished_days ago (0 = never), the files that nobody has any more, and bills that were made long ago. */
 int parts_sweep(struct db *db, int versions, int vanished_days, struct parts_swept *swept, struct err *err);
 
 #endif

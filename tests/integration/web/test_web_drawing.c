@@ -272,7 +272,11 @@ TEST(test_old_drawings_are_dropped_by_the_rule)
             " '1 day', now() - d * interval '1 day', CASE WHEN id > 6 THEN 'auth' END, CASE id WHEN 4 THEN now() END"
             " FROM (VALUES (1, 1), (2, 89.9), (3, 90.1), (4, 91), (5, 300), (6, 300), (7, 0.9), (8, 1.1))"
             " AS x (id, d)");
+    pg_exec(&web.pg,
+            "INSERT INTO parts_bills (bill, mark, document, made_at) VALUES ('a', '1', '', now() - interval '6.9"
+            " days'), ('b', '1', '', now() - interval '7.1 days')"); /* large bills go with them */
     clean_up("DRAWINGS_KEEP_DAYS=0");
+    assert_int_equal(pg_int(&web.pg, "SELECT count(*) * 10 + count(*) FILTER (WHERE bill = 'a') FROM parts_bills"), 11);
     expect_left("1 2 3 4 5 7"); /* 4 is being fetched anew, 6 vanished long ago, 8 is an old failure */
     clean_up(NULL);
     expect_left("1 2 4 5 7");
