@@ -10,6 +10,7 @@
 #include "services/logikal/client_internal.h"
 
 #define IMAGE_TAIL_BYTES   64
+#define PDF_TAIL_BYTES     1024
 #define SMALL_ANSWER_BYTES (1024 * 1024)
 #define LOGOUT_TIMEOUT_MS  10000
 
@@ -191,9 +192,9 @@ static const char *check_selected(const struct http_answer *answer)
 }
 
 /* Both forms of a picture say where they end; what follows may be padding. */
-static bool ends_with(const struct buf *body, const void *end, size_t len)
+static bool ends_with(const struct buf *body, const void *end, size_t len, size_t tail)
 {
-    size_t tail = body->len < IMAGE_TAIL_BYTES ? body->len : IMAGE_TAIL_BYTES;
+    if (tail > body->len) tail = body->len;
     return memmem(body->data + body->len - tail, tail, end, len) != NULL;
 }
 
@@ -203,20 +204,45 @@ static const char *check_image(const struct buf *body)
                                jpeg_end[] = {0xff, 0xd9};
     bool is_png = body->len > sizeof png && memcmp(body->data, png, sizeof png) == 0;
     bool is_jpeg = body->len > sizeof jpeg && memcmp(body->data, jpeg, sizeof jpeg) == 0;
-    if (is_png) return ends_with(body, "IEND", 4) ? NULL : "half an image";
-    if (is_jpeg) return ends_with(body, jpeg_end, sizeof jpeg_end) ? NULL : "half an image";
+    if (is_png) return ends_with(body, "IEND", 4, IMAGE_TAIL_BYTES) ? NULL : "half an image";
+    if (is_jpeg) return ends_with(body, jpeg_end, sizeof jpeg_end, IMAGE_TAIL_BYTES) ? NULL : "half an image";
     return "not an image";
 }
 
-/* The description leaves open which form a drawing has: what Windows programs make of one is taken as it is. */
+/* But for zeros behind it. */
+static char last_byte(const struct buf *body)
+{
+    size_t len = body->len;
+    while (len > 1 && body->data[len - 1] == 0) len--;
+    return body->data[len - 1];
+}
+
+/* Says the number at a place how long it all is, and is it as long? Some write 0 there. */
+static bool is_as_long_as_at(const struct buf *body, size_t place)
+{
+    const unsigned char *p = (const unsigned char *)body->data + place;
+    size_t said = p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
+    return said <= body->len;
+}
+
+/* The description leaves open which form a drawing has: what Windows programs make of one is taken as it is, when it is
+ * whole. */
 static const char *check_drawing(const struct buf *body)
 {
-    static const unsigned char emf[] = {1, 0, 0, 0};
-    const char *why = check_image(body);
-    bool is_emf = body->len > 88 && memcmp(body->data, emf, sizeof emf) == 0 && memcmp(body->data + 40, " EMF", 4) == 0;
-    bool is_other = body->len > 26 && (memcmp(body->data, "GIF8", 4) == 0 || memcmp(body->data, "BM", 2) == 0 ||
-                                       memcmp(body->data, "%PDF-", 5) == 0);
-    return why && (is_emf || is_other) ? NULL : why;
+    static const char emf[] = {1, 0, 0, 0};
+    const char *bytes = body->data;
+    bool is_whole;
+    if (body->len > 88 && memcmp(bytes, emf, sizeof emf) == 0 && memcmp(bytes + 40, " EMF", 4) == 0)
+        is_whole = is_as_long_as_at(body, 48);
+    else if (body->len > 26 && memcmp(bytes, "BM", 2) == 0)
+        is_whole = is_as_long_as_at(body, 2);
+    else if (body->len > 26 && memcmp(bytes, "GIF8", 4) == 0)
+        is_whole = last_byte(body) == ';';
+    else if (body->len > 26 && memcmp(bytes, "%PDF-", 5) == 0)
+        is_whole = ends_with(body, "%%EOF", 5, PDF_TAIL_BYTES);
+    else
+        return check_image(body);
+    return is_whole ? NULL : "half an image";
 }
 
 static enum reading read_asked(struct logikal_session *s, const struct http_answer *answer, const char **why)

@@ -58,7 +58,8 @@ bool lie_done_twice(struct call *call, const struct lie *lie); /* a select that 
 void lie_done_but(struct call *call, const struct lie *lie);   /* carried out, answered with number */
 bool lie_select_other(struct call *call, const struct lie *lie);
 
-/* Of files: parts lists and thumbnails. */
+/* Of files: parts lists, thumbnails, drawings. */
+void lie_drawing_half(struct call *call, const struct lie *lie); /* one in the form of value, of which half comes */
 void lie_parts_other(struct call *call, const struct lie *lie);
 void lie_parts_bytes(struct call *call, const struct lie *lie); /* value: what is done to the database's bytes */
 void lie_parts_sql(struct call *call, const struct lie *lie);   /* value: run on the database */

@@ -1,4 +1,4 @@
-/* Lies in parts lists: see lie_edits.h. */
+/* Lies in parts lists and drawings: see lie_edits.h. */
 #include <openssl/evp.h>
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -74,4 +74,20 @@ void lie_parts_sql(struct call *call, const struct lie *lie)
     sqlite3_free(changed);
     sqlite3_close(db);
     buf_free(&file);
+}
+
+/* A head that says 4000 bytes, and 2000 of them; forms that end by a word end without it. */
+void lie_drawing_half(struct call *call, const struct lie *lie)
+{
+    static const struct {
+        const char *form, *head;
+        size_t head_len, length_at;
+    } forms[] = {{"emf", "\1\0\0\0", 4, 48}, {"bmp", "BM", 2, 2}, {"gif", "GIF89a", 6, 0}, {"pdf", "%PDF-1.4\n", 9, 0}};
+    size_t i = 0;
+    while (strcmp(forms[i].form, lie->value) != 0) i++;
+    buf_reset(&call->body);
+    buf_add(&call->body, forms[i].head, forms[i].head_len);
+    while (call->body.len < 2000) buf_char(&call->body, 'x');
+    if (i == 0) memcpy(call->body.data + 40, " EMF", 4);
+    if (forms[i].length_at) memcpy(call->body.data + forms[i].length_at, "\xa0\x0f\0\0", 4);
 }

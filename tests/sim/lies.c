@@ -6,9 +6,9 @@
 
 #include "tests/sim/server.h"
 
-static const char *const rule_names[RULE_COUNT] = {"quiet",  "again",  "refused", "held",
-                                                   "object", "member", "word",    "file"};
-static const char *const own_places[] = {"login", "thumbnail", "parts", "any"};
+static const char *const rule_names[RULE_COUNT] = {"quiet",  "again", "refused", "held", "object",
+                                                   "member", "word",  "asked",   "file"};
+static const char *const own_places[] = {"login", "thumbnail", "parts", "drawing", "any"};
 
 static const char *place_name(int place)
 {
@@ -116,6 +116,7 @@ static unsigned places_of(enum endpoint endpoint, bool *is_select)
     case EP_AUTH: return 1U << PLACE_LOGIN;
     case EP_THUMBNAIL: return 1U << PLACE_THUMBNAIL;
     case EP_PARTS: return 1U << PLACE_PARTS;
+    case EP_DRAWING: return 1U << PLACE_DRAWING;
     default: return 0;
     }
 }

@@ -16,7 +16,7 @@ struct call;
 struct lie;
 
 /* Where a lie strikes: the listing (or the select) of a kind of object, or a call of its own. */
-enum lie_place { PLACE_LOGIN = KIND_COUNT, PLACE_THUMBNAIL, PLACE_PARTS, PLACE_ANY, PLACE_COUNT };
+enum lie_place { PLACE_LOGIN = KIND_COUNT, PLACE_THUMBNAIL, PLACE_PARTS, PLACE_DRAWING, PLACE_ANY, PLACE_COUNT };
 
 /* What a reader of the lie should make of it. The names are told by GET /_sim/lies; a test judges by them. */
 enum lie_rule {
@@ -27,6 +27,7 @@ enum lie_rule {
     RULE_OBJECT,  /* that object is told and keeps its row; the others are synced */
     RULE_MEMBER,  /* that member is left out and told; the rest of the object is synced */
     RULE_WORD,    /* nobody can tell that it is wrong: followed, nothing marked, right again afterwards */
+    RULE_ASKED,   /* what is fetched when somebody asks: whoever asks is told, and no sync knows of it */
     RULE_FILE,    /* the file is refused and told; the rows are synced; fetched again later */
     RULE_COUNT
 };

@@ -11,6 +11,7 @@
 #define AT_LOGIN (1U << PLACE_LOGIN)
 #define AT_THUMB (1U << PLACE_THUMBNAIL)
 #define AT_PARTS (1U << PLACE_PARTS)
+#define AT_DRAW  (1U << PLACE_DRAWING)
 #define AT_ANY   (1U << PLACE_ANY)
 
 #define FAULT(...) .has_fault = true, .fault = {.retry_after_s = -1, __VA_ARGS__}
@@ -26,6 +27,8 @@
 #define ONE_NULL "that member is left out and told, the rest of the object is synced"
 #define FOLLOWED "nobody can tell: followed, no row marked or doubled, right again with the next true listing"
 #define NO_FILE  "the file is refused, told with the elevation's name and fetched again later; the rows are synced"
+#define NO_IMAGE "who asks for it is told that it is none (502); it is asked for again after a while"
+#define NOT_NOW  "who asks for it is told that it could not be fetched (503 with Retry-After)"
 #define WALKED   "walked once more in a fresh session; when it stays so, an error that names it; rows stay"
 
 const struct lie lies_table[] = {
@@ -344,6 +347,33 @@ const struct lie lies_table[] = {
      .before = lie_refuse, .number = 404, .value = "There is no picture."},
     {"thumbnail-500", AT_THUMB, .rule = RULE_FILE, .what = "500", .right = NO_FILE,
      FAULT(.kind = FAULT_STATUS, .status = 500)},
+    {"drawing-empty", AT_DRAW, .rule = RULE_ASKED, .what = "200 without a byte", .right = NO_IMAGE, .after = lie_body,
+     .value = ""},
+    {"drawing-html", AT_DRAW, .rule = RULE_ASKED, .what = "a page with 200", .right = NO_IMAGE, .after = lie_body,
+     .value = "<html><body>Wartung</body></html>"},
+    {"drawing-json", AT_DRAW, .rule = RULE_ASKED, .what = "JSON that is none, called so", .right = NO_IMAGE,
+     .after = lie_body, .value = "{\"data\":null,\"hints\":[],\"warnings\":[]}"},
+    {"drawing-half", AT_DRAW, .rule = RULE_ASKED, .what = "half a PNG", .right = NO_IMAGE, .after = lie_half},
+    {"drawing-half-emf", AT_DRAW, .rule = RULE_ASKED, .what = "half an EMF", .right = NO_IMAGE,
+     .after = lie_drawing_half, .value = "emf"},
+    {"drawing-half-bmp", AT_DRAW, .rule = RULE_ASKED, .what = "half a BMP", .right = NO_IMAGE,
+     .after = lie_drawing_half, .value = "bmp"},
+    {"drawing-half-gif", AT_DRAW, .rule = RULE_ASKED, .what = "half a GIF", .right = NO_IMAGE,
+     .after = lie_drawing_half, .value = "gif"},
+    {"drawing-half-pdf", AT_DRAW, .rule = RULE_ASKED, .what = "half a PDF", .right = NO_IMAGE,
+     .after = lie_drawing_half, .value = "pdf"},
+    {"drawing-type", AT_DRAW, .rule = RULE_ASKED, .what = "the right image, called text/html",
+     .right = "taken for what its bytes are, and sent as that", .after = lie_type, .value = "text/html"},
+    {"drawing-huge", AT_DRAW, .rule = RULE_ASKED, .what = "4 MB that do not end",
+     .right = "given up at LOGIKAL_MAX_DRAWING_BYTES, told with its name (502)",
+     FAULT(.kind = FAULT_HUGE, .size_bytes = 4 << 20)},
+    {"drawing-404", AT_DRAW, .rule = RULE_ASKED, .what = "404",
+     .right = "there is none for this version (404); asked for again after a while", .before = lie_refuse,
+     .number = 404, .value = "There is no drawing."},
+    {"drawing-500", AT_DRAW, .rule = RULE_ASKED, .what = "500", .right = NOT_NOW,
+     FAULT(.kind = FAULT_STATUS, .status = 500)},
+    {"drawing-hang", AT_DRAW, .rule = RULE_ASKED, .what = "no answer until the caller's patience ends",
+     .right = NOT_NOW, FAULT(.kind = FAULT_HANG, .duration_ms = 600e3)},
 };
 
 const int lies_table_count = sizeof lies_table / sizeof lies_table[0];

@@ -15,8 +15,12 @@ FIXTURE(set_up)
 {
     static const char *const field[] = {"--preset", "field-case", "--seed", "5", NULL};
     web_servers(&web);
-    const char *const env[] = {"LOGIKAL_RETRY_BUDGET_SECONDS=1", "LOGIKAL_MAX_DRAWING_BYTES=65536",
-                               "SYNC_PARTS_LISTS=false", "LOG_LEVEL=warning", NULL};
+    const char *const env[] = {"LOGIKAL_RETRY_BUDGET_SECONDS=1",
+                               "LOGIKAL_MAX_DRAWING_BYTES=65536",
+                               "LOGIKAL_CALL_TIMEOUT_MS=5000",
+                               "SYNC_PARTS_LISTS=false",
+                               "LOG_LEVEL=warning",
+                               NULL};
     web_run_on(&web, &sim, field, env);
     token = web_client(&web, "erp", "[\"elevations:read\"]");
     assert_int_equal(web_status(&web, "POST", "/api/v1/sync/full", web.admin, NULL), 200);
@@ -159,13 +163,9 @@ TEST(test_what_the_upstream_does_instead_is_told)
     } rows[] = {
         {"\"kind\":\"status\",\"status\":403", 502, "refuses"},
         {"\"kind\":\"status\",\"status\":400", 502, "refuses"},
-        {"\"kind\":\"status\",\"status\":404", 404, "has no drawing"},
         {"\"kind\":\"status\",\"status\":410", 404, "has no drawing"},
         {"\"kind\":\"garbage\"", 502, "is none"},
-        {"\"kind\":\"wrong_type\"", 502, "is none"}, /* JSON that is none */
-        {"\"kind\":\"huge\"", 502, "LOGIKAL_MAX_DRAWING_BYTES"},
         {"\"kind\":\"locked\"", 503, "could not be fetched"},
-        {"\"kind\":\"status\",\"status\":500", 503, "could not be fetched"},
         {"\"kind\":\"cut\"", 503, "could not be fetched"},
         {"\"kind\":\"truncate\"", 503, "could not be fetched"},
         {"\"kind\":\"cut\",\"count\":1", 200, NULL},
@@ -187,6 +187,63 @@ TEST(test_what_the_upstream_does_instead_is_told)
     pg_exec(&web.pg, "UPDATE elevation_drawings SET tried_at = now() - interval '1 day'"); /* after a while it is */
     assert_int_equal(until_answered(3), 200);
     assert_int_equal(until_answered(10), 200);
+}
+
+/* What is right of each lie about a drawing: status and text. */
+static const struct {
+    const char *name;
+    int status;
+    const char *told;
+} told_of[] = {{"drawing-empty", 502, "is none"},
+               {"drawing-html", 502, "is none"},
+               {"drawing-json", 502, "is none"},
+               {"drawing-half", 502, "half an image"},
+               {"drawing-half-emf", 502, "half an image"},
+               {"drawing-half-bmp", 502, "half an image"},
+               {"drawing-half-gif", 502, "half an image"},
+               {"drawing-half-pdf", 502, "half an image"},
+               {"drawing-type", 200, ""},
+               {"drawing-huge", 502, "LOGIKAL_MAX_DRAWING_BYTES"},
+               {"drawing-404", 404, "has no drawing"},
+               {"drawing-500", 503, "could not be fetched"},
+               {"drawing-hang", 503, "could not be fetched"}};
+
+static void expect_told(const char *lie)
+{
+    size_t i = 0, n = sizeof told_of / sizeof *told_of;
+    char json[120];
+    while (i < n && strcmp(told_of[i].name, lie) != 0) i++;
+    if (i == n) fail_msg("nothing says here what is right of %s", lie);
+    snprintf(json, sizeof json, "{\"lies\":[{\"name\":\"%s\"}]}", lie);
+    sim_post(&sim, "/lies", json);
+    pg_exec(&web.pg, "DELETE FROM elevation_drawings WHERE elevation_id = 16");
+    int status = until_answered(16);
+    struct http_reply reply = ask(16, NULL);
+    if (status != told_of[i].status || reply.status != status ||
+        (status != 200 && !strstr(reply.body, told_of[i].told)))
+        fail_msg("%s: %d, %d %.300s", lie, status, reply.status, status == 200 ? "" : reply.body);
+    if (status == 200) assert_non_null(strcasestr(reply.headers, "Content-Type: image/png"));
+    http_reply_free(&reply);
+    sim_post(&sim, "/lies/clear", "{}");
+}
+
+TEST(test_every_lie_about_a_drawing_is_told_to_who_asks)
+{
+    char *text = sim_get(&sim, "/lies");
+    cJSON *json = cJSON_Parse(text);
+    const cJSON *lie, *place;
+    int count = 0;
+    cJSON_ArrayForEach(lie, cJSON_GetObjectItemCaseSensitive(json, "catalogue")) {
+        place = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(lie, "where"), 0);
+        if (strcmp(cJSON_GetStringValue(place), "drawing") != 0) continue;
+        expect_told(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(lie, "name")));
+        count++;
+    }
+    assert_int_equal(count, sizeof told_of / sizeof *told_of);
+    cJSON_Delete(json);
+    free(text);
+    pg_exec(&web.pg, "UPDATE elevation_drawings SET tried_at = now() - interval '1 day' WHERE elevation_id = 16");
+    assert_int_equal(until_answered(16), 200); /* refused, and there after a while */
 }
 
 TEST(test_what_is_gone_upstream_has_its_last_drawing_or_none)
@@ -291,6 +348,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_task_that_comes_twice_asks_once),
     cmocka_unit_test(test_another_version_of_the_elevation_has_another_drawing),
     cmocka_unit_test(test_what_the_upstream_does_instead_is_told),
+    cmocka_unit_test(test_every_lie_about_a_drawing_is_told_to_who_asks),
     cmocka_unit_test(test_what_is_gone_upstream_has_its_last_drawing_or_none),
     cmocka_unit_test(test_a_claim_that_nobody_works_on_ends),
     cmocka_unit_test(test_more_than_there_is_room_for_come_one_after_the_other),
