@@ -2,7 +2,8 @@
 -- queue. What is missing is a right that the user of the connection does not have, or a command that the server does
 -- not know.
 -- KEYS: a string, a list, another list, a hash, a set, a sorted set, the witness, a result that no task has; unacked,
--- unacked_index, logikald.registered, logikald.dead, _kombu.binding.celery.pidbox. ARGV: channels.
+-- unacked_index, logikald.registered, logikald.dead, _kombu.binding.celery.pidbox. ARGV: channels, that of
+-- the result first.
 -- Returns what the witness counts now (each call adds one: a count that went back is a Redis that went back in time),
 -- why it could not be raised ("" = it was), then the error of each command that is missing, with its name before it.
 local s, l, m, h, e, z, witness, result, unacked, index, registered, dead, binding = unpack(KEYS)
@@ -76,7 +77,10 @@ try('HGETALL', registered)
 try('LLEN', dead)
 try('SMEMBERS', binding)
 try('SREM', binding, '')
-for _, channel in ipairs(ARGV) do try('PUBLISH', channel, '') end
+-- What is not empty is read by whoever listens: on the channel of results all that they take for one. Clients that hear
+-- the results of everybody (node-celery) end at an empty one; Celery's monitors pass over empty messages alone.
+local waits = '{"task_id": "' .. string.sub(ARGV[1], -36) .. '", "status": "PENDING", "result": null, "traceback": null, "children": []}'
+for i, channel in ipairs(ARGV) do try('PUBLISH', channel, i == 1 and waits or '') end
 try('UNLINK', l)
 try('DEL', s, m, h, e, z)
 if type(count) == 'table' then return {0, count.err, unpack(missing)} end

@@ -119,6 +119,9 @@ static void on_probe(void *arg, const struct redis_answer *answer)
     if (r->missing[0] && !r->must_not_go_up) say_channels(r);
 }
 
+/* Written as all ids of tasks are: clients that listen to all results end when they hear of another one. */
+#define NO_TASK "00000000-0000-0000-0000-000000000000"
+
 /* What it asks for by name: channels as the worker and whoever waits use them, keys as probe.lua lists them. */
 struct probe_names {
     char result[QUEUE_KEY_SIZE], resumed[QUEUE_KEY_SIZE], control[QUEUE_KEY_SIZE], event[QUEUE_KEY_SIZE];
@@ -136,7 +139,7 @@ static void name_all(struct probe_names *n, const struct redis *r)
     queue_keys_of(&keys, &r->url);
     queue_control_exchange(&keys, control);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) queue_key(&keys, n->keys[i], names[i][0], names[i][1]);
-    queue_result_key(&keys, n->result, "logikald.probe");
+    queue_result_key(&keys, n->result, NO_TASK);
     queue_channel(&keys, n->resumed, CHANNEL_RESUMED);
     queue_channel(&keys, n->control, control);
     queue_event_channel(&keys, n->event, "logikald.probe");

@@ -283,6 +283,10 @@ def wire_variants():
     push(id="utf8", task=TASK + "add", body=json.dumps(plain),
          properties={"correlation_id": "utf8", "body_encoding": "UTF8", "delivery_tag": "t2"})
     import base64
+    for n, encoding in enumerate(("base64", "BASE64", "binary", "latin-1", "utf-16", "", None, 7, "no such one")):
+        push(id="said-%d" % n, body=base64.b64encode(zlib.compress(json.dumps(plain).encode())).decode(),
+             headers={"task": TASK + "add", "id": "said-%d" % n, "compression": "application/x-gzip"}, **{"content-encoding": encoding})
+        assert value_of("said-%d" % n) == 42, encoding
     for id, packed in (("zlib", zlib.compress(json.dumps(plain).encode())), ("gz", gzip.compress(json.dumps(plain).encode()))):
         push(id=id, body=base64.b64encode(packed).decode(),
              headers={"task": TASK + "add", "id": id, "compression": "application/x-gzip"})

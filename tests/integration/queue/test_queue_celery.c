@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/support/support.h"
 
@@ -110,6 +112,27 @@ TEST(test_shutdown_by_remote_control)
     assert_int_equal(process_wait(&worker, 15000), 0);
 }
 
+/* A client for Node, which ends when it hears anything on the channels of results that is none: a role that begins
+ * meanwhile tries there what it may do. */
+TEST(test_a_client_for_node_gets_its_results)
+{
+    struct process node = {0}, second = {0};
+    if (access("node_modules/celery-ts", F_OK) != 0) fail_msg("npm's packages are missing: npm ci");
+    char *argv[] = {"/usr/bin/env", "node", "tests/celery/node.mjs", server.url, NULL};
+    process_start(&node, "node", argv, (char *[]){NULL});
+    WAIT_UNTIL(process_logged(&node, "listening") || !process_running(&node), 60000);
+    start_worker(&second, "second", false);
+    WAIT_UNTIL(process_logged(&second, "connected to"), 30000);
+    free(redis_cli(&server, "set begin 1"));
+
+    int status = process_wait(&node, 120000);
+
+    char *log = process_log(&node);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || !strstr(log, "all is well")) fail_msg("%s", log);
+    free(log);
+    process_stop(&second);
+}
+
 /* A client with kombu's defaults beside a worker with other names, and the other way round. */
 TEST(test_tasks_that_no_worker_looks_for_are_told)
 {
@@ -134,6 +157,7 @@ TEST(test_tasks_that_no_worker_looks_for_are_told)
 
 #define ROW(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 static const struct CMUnitTest tests[] = {
+    ROW(a_client_for_node_gets_its_results),
     ROW(results),
     ROW(progress),
     ROW(unknown),
