@@ -119,10 +119,22 @@ static const struct http_hooks hooks = {.route = route_request,
                                         .over = listeners,
                                         .body_max = route_body_max};
 
+/* Changes of epoll's set are gathered until the loop waits: those of a usual request undo each other, which saves four
+ * of its seven calls to the kernel. No descriptor in the loop may have a duplicate in this process (linger.h). */
+static struct event_base *loop_new(void)
+{
+    struct event_config *config = event_config_new();
+    if (!config) return NULL;
+    event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+    struct event_base *base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
 static int set_up(struct web *web)
 {
     struct err err = {0};
-    web->base = event_base_new();
+    web->base = loop_new();
     if (!web->base || take_secrets(web) != 0) return EXIT_INTERNAL;
     web->started_ms = wall_ms();
     web->pool = pool_new(web->base, web->conf, "logikald web", &err);

@@ -24,6 +24,36 @@
 #define WRITE_BYTES     (512u << 10) /* at once; libevent's 16 KiB make 60 turns of the loop of a large list */
 #define TELL_MS         10000        /* between two lines about connections that were turned away */
 
+/* ---- what it sends ---- */
+
+void conn_write(struct conn *c)
+{
+    struct evbuffer *out = bufferevent_get_output(c->bev);
+    evbuffer_unfreeze(out, 1);
+    evbuffer_write_atmost(out, bufferevent_getfd(c->bev), WRITE_BYTES);
+    evbuffer_freeze(out, 1);
+    if (evbuffer_get_length(out) > 0 || c->is_written) return;
+    c->is_written = true;
+    TAILQ_INSERT_TAIL(&c->server->written, c, written_link);
+    event_active(c->server->sent, EV_TIMEOUT, 0);
+}
+
+static void written_leave(struct conn *c)
+{
+    if (c->is_written) TAILQ_REMOVE(&c->server->written, c, written_link);
+    c->is_written = false;
+}
+
+void conns_sent(struct server *s)
+{
+    for (struct conn *c; (c = TAILQ_FIRST(&s->written)) != NULL;) {
+        written_leave(c);
+        /* evhttp takes the end of a writing for that of whichever request it has: it is told once */
+        if (c->req && c->req->is_replied && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0)
+            bufferevent_trigger(c->bev, EV_WRITE, 0);
+    }
+}
+
 /* ---- the end of one ---- */
 
 static bool conn_is_over(const struct conn *c)
@@ -55,6 +85,7 @@ static void conn_free(struct conn *c)
 {
     struct server *s = c->server;
     TAILQ_REMOVE(&s->conns, c, link);
+    written_leave(c);
     intake_close(c);
     uncount(c);
     peer_leave(c->peer);
@@ -147,7 +178,7 @@ static void turn_away(struct conn *c)
     uncount(c);
     c->is_cut = true;
     bufferevent_disable(c->bev, EV_READ);
-    linger(s->lingers, fd); /* so that what it sends is read, and no reset takes the answer away */
+    linger(s->lingers, c->bev); /* so that what it sends is read, and no reset takes the answer away */
     bufferevent_trigger_event(c->bev, BEV_EVENT_READING | BEV_EVENT_EOF, BEV_TRIG_DEFER_CALLBACKS);
     s->stats.refused++;
     if (s->told_ms && mono_ms() - s->told_ms < TELL_MS) return;

@@ -66,7 +66,7 @@ static void hand_on_refused(struct conn *c)
     if (!c->is_reading) evbuffer_freeze(input, 0);
     handed_on(c, evbuffer_get_length(input) - before);
     count(c);
-    linger(c->server->lingers, bufferevent_getfd(c->bev)); /* the client may still be sending */
+    linger(c->server->lingers, c->bev); /* the client may still be sending */
 }
 
 void intake_refuse(struct conn *c, int status, const char *text)

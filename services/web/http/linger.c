@@ -2,11 +2,9 @@
 #include "services/web/http/linger.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <unistd.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 
@@ -20,8 +18,8 @@
 struct lingering {
     LIST_ENTRY(lingering) link;
     struct lingers *owner;
+    struct bufferevent *bev;
     struct event *readable;
-    int fd;
     int64_t until_ms;
 };
 
@@ -43,7 +41,7 @@ static void lingering_free(struct lingering *g)
     LIST_REMOVE(g, link);
     g->owner->count--;
     if (g->readable) event_free(g->readable);
-    if (g->fd >= 0) close(g->fd);
+    bufferevent_decref(g->bev);
     free(g);
 }
 
@@ -65,13 +63,14 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     if (!is_open || what & EV_TIMEOUT || mono_ms() > g->until_ms) lingering_free(g);
 }
 
-void linger(struct lingers *l, int fd)
+void linger(struct lingers *l, struct bufferevent *bev)
 {
     struct lingering *g = l->count < LINGERS_MAX ? calloc(1, sizeof *g) : NULL;
     if (!g) return;
-    *g = (struct lingering){.owner = l, .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0), .until_ms = mono_ms() + TOTAL_MS};
+    *g = (struct lingering){.owner = l, .bev = bev, .until_ms = mono_ms() + TOTAL_MS};
+    bufferevent_incref(bev);
     LIST_INSERT_HEAD(&l->list, g, link);
     l->count++;
-    if (g->fd >= 0) g->readable = event_new(l->base, g->fd, EV_READ | EV_PERSIST, on_readable, g);
+    g->readable = event_new(l->base, bufferevent_getfd(bev), EV_READ | EV_PERSIST, on_readable, g);
     if (!g->readable || event_add(g->readable, &(struct timeval){.tv_sec = QUIET_S}) != 0) lingering_free(g);
 }

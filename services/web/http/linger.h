@@ -4,6 +4,7 @@
 #ifndef LOGIKALD_SERVICES_WEB_HTTP_LINGER_H
 #define LOGIKALD_SERVICES_WEB_HTTP_LINGER_H
 
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 
 struct lingers;
@@ -11,7 +12,9 @@ struct lingers;
 struct lingers *lingers_new(struct event_base *base); /* NULL without memory */
 void lingers_free(struct lingers *l);                 /* closes all; NULL is fine */
 
-/* fd stays the caller's, who sends the answer and closes it; a duplicate lingers. Nothing happens when too many do. */
-void linger(struct lingers *l, int fd);
+/* The caller sends the answer and lets go of bev; a reference keeps its socket open meanwhile. A duplicate of the
+ * descriptor would not do: the loop gathers its changes of epoll's set until it waits (main.c), and takes it for
+ * granted that a descriptor which is closed has left that set. Nothing happens when too many linger. */
+void linger(struct lingers *l, struct bufferevent *bev);
 
 #endif

@@ -14,28 +14,32 @@
 
 #include "conf/text/buf.h"
 #include "conf/clock.h"
-#include "conf/text/utf8.h"
-#include "services/web/http/gzip.h"
+#include "conf/log.h"
+#include "conf/text/copy.h"
 #include "conf/text/json_times.h"
+#include "conf/text/utf8.h"
+#include "services/web/http/fields.h"
+#include "services/web/http/gzip.h"
 #include "services/web/http/server.h"
 
 #define CSP                                                                                                            \
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "              \
     "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-static struct evkeyvalq *out_headers(struct req *r)
-{
-    return evhttp_request_get_output_headers(r->ev);
-}
-
 void reply_header(struct req *r, const char *name, const char *value)
 {
-    evhttp_add_header(out_headers(r), name, value);
+    fields_add(&r->fields, name, value);
 }
 
 void reply_header_default(struct req *r, const char *name, const char *value)
 {
-    if (!evhttp_find_header(out_headers(r), name)) reply_header(r, name, value);
+    if (!fields_have(&r->fields, name)) reply_header(r, name, value);
+}
+
+/* What evhttp goes by itself. */
+static void tell_evhttp(struct req *r, const char *name, const char *value)
+{
+    evhttp_add_header(evhttp_request_get_output_headers(r->ev), name, value);
 }
 
 /* ---- the end ---- */
@@ -85,9 +89,8 @@ static const char *date_of_now(void)
 void reply_common_headers(struct req *r, int status, const char *type)
 {
     r->status = status;
-    if (status >= 400) evhttp_remove_header(out_headers(r), "ETag"); /* of what was to be answered */
+    if (status >= 400) fields_remove(&r->fields, "ETag"); /* of what was to be answered */
     if (type) reply_header_default(r, "Content-Type", type);
-    reply_header(r, "Date", date_of_now());
     reply_header(r, "X-Request-ID", r->id);
     reply_header(r, "X-Content-Type-Options", "nosniff");
     reply_header_default(r, "Cache-Control", "no-store");
@@ -97,8 +100,11 @@ void reply_common_headers(struct req *r, int status, const char *type)
         reply_header(r, "Referrer-Policy", "same-origin");
     }
     if (r->is_https) reply_header(r, "Strict-Transport-Security", "max-age=31536000");
-    if (server_is_draining(r->web->server) || r->is_refused) reply_header(r, "Connection", "close");
+    if (server_is_draining(r->web->server) || r->is_refused) tell_evhttp(r, "Connection", "close");
     server_hooks(r->web->server)->headers(r);
+    if (fields_hand_on(&r->fields, date_of_now(), evhttp_request_get_output_headers(r->ev))) return;
+    log_critical("no memory for an answer");
+    abort();
 }
 
 const char *reply_reason(int status)
@@ -154,7 +160,7 @@ static void send_buffer(struct req *r, int status, const char *type, struct evbu
     reply_common_headers(r, status, type);
     if (r->is_head) {
         snprintf(length, sizeof length, "%zu", r->bytes);
-        if (status != 304) reply_header(r, "Content-Length", length); /* there it would be that of the document */
+        if (status != 304) tell_evhttp(r, "Content-Length", length); /* there it would be that of the document */
         evbuffer_drain(body, r->bytes); /* evhttp would send it, and a client take it for the next answer */
         r->bytes = 0;
     }
@@ -166,6 +172,7 @@ static void send_buffer(struct req *r, int status, const char *type, struct evbu
     } else {
         evhttp_request_set_on_complete_cb(ev, on_complete, r);
         evhttp_send_reply(ev, status, reply_reason(status), body);
+        server_write(r);
     }
     evbuffer_free(body);
 }
@@ -321,8 +328,10 @@ static bool unchanged(struct req *r, const char *weak, const char *etag)
 {
     char text[80];
     const char *quoted = text + strlen(weak), *known = req_header(r, "If-None-Match");
-    snprintf(text, sizeof text, "%s\"%.70s\"", weak, etag);
-    evhttp_remove_header(out_headers(r), "ETag"); /* of an earlier moment */
+    char *end = stpcpy(stpcpy(text, weak), "\"");
+    text_copy(end, 71, etag);
+    stpcpy(end + strlen(end), "\"");
+    fields_remove(&r->fields, "ETag"); /* of an earlier moment */
     reply_header(r, "ETag", text);
     reply_header_default(r, "Cache-Control", "private, no-cache");
     if (!known || (!strstr(known, quoted) && strcmp(known, "*") != 0)) return false;

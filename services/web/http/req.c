@@ -98,6 +98,7 @@ void req_free(struct req *r)
     }
     evhttp_clear_headers(&r->query);
     cJSON_Delete(r->body);
+    buf_free(&r->fields);
     free(r);
 }
 

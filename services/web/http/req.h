@@ -11,6 +11,7 @@
 #include <event2/keyvalq_struct.h>
 #include <libpq-fe.h>
 
+#include "conf/text/buf.h"
 #include "services/store/db/pool.h"
 #include "services/web/web.h"
 
@@ -79,6 +80,7 @@ struct req {
     int64_t started_us;
     int status;
     size_t bytes;
+    struct buf fields;                     /* the header of its answer (fields.h) */
     bool is_exact;                         /* of the statement that ran last: its JSON goes out as it is */
     const struct table_versions *versions; /* asked since it came; NULL: not, or a statement has run since then */
     struct auth_lookup *auth;              /* while it is found out who asks */

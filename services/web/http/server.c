@@ -74,6 +74,11 @@ void server_request_ended(struct server *s, struct req *r)
     if (connection) evhttp_connection_set_closecb(connection, NULL, NULL);
 }
 
+void server_write(const struct req *r)
+{
+    if (r->conn) conn_write(r->conn);
+}
+
 const struct refusal *server_refusal(const struct req *r)
 {
     const struct conn *c = r->conn;
@@ -98,6 +103,12 @@ static void on_fresh(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
     conns_greet(arg);
+}
+
+static void on_sent(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    conns_sent(arg);
 }
 
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
@@ -185,8 +196,10 @@ struct server *server_new(struct web *web, const struct http_hooks *hooks, struc
     if (fd < 0) return NULL;
     struct server *s = calloc(1, sizeof *s);
     if (s) TAILQ_INIT(&s->conns);
+    if (s) TAILQ_INIT(&s->written);
     if (!s || !(s->http = evhttp_new(web->base)) || !(s->sweep = event_new(web->base, -1, EV_PERSIST, on_sweep, s)) ||
-        !(s->fresh = event_new(web->base, -1, 0, on_fresh, s)) || !(s->lingers = lingers_new(web->base)) ||
+        !(s->fresh = event_new(web->base, -1, 0, on_fresh, s)) ||
+        !(s->sent = event_new(web->base, -1, 0, on_sent, s)) || !(s->lingers = lingers_new(web->base)) ||
         !(s->peers = peers_new())) {
         server_free(s);
         close(fd);
@@ -239,6 +252,7 @@ void server_free(struct server *s)
     conns_free(s);
     if (s->sweep) event_free(s->sweep);
     if (s->fresh) event_free(s->fresh);
+    if (s->sent) event_free(s->sent);
     lingers_free(s->lingers);
     peers_free(s->peers);
     free(s->by_fd);

@@ -21,6 +21,7 @@ int server_port(const struct server *s);
 
 void server_request_began(struct server *s, struct req *r);
 void server_request_ended(struct server *s, struct req *r); /* r is about to be freed */
+void server_write(const struct req *r); /* its whole answer, now, as much of it as the socket takes */
 const struct http_hooks *server_hooks(const struct server *s);
 bool server_is_draining(const struct server *s);
 /* Why this request is refused whatever it is (its bytes were not sound, or too many); NULL: it is not. */

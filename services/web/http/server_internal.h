@@ -16,6 +16,7 @@
 
 struct conn {
     TAILQ_ENTRY(conn) link; /* oldest first */
+    TAILQ_ENTRY(conn) written_link;
     struct server *server;
     struct bufferevent *bev;
     struct req *req;                 /* the one under way */
@@ -27,6 +28,7 @@ struct conn {
     size_t held, working;      /* bytes counted of a request that is not whole, and of those handed on */
     unsigned handed_on, begun; /* requests */
     bool is_unfinished, is_reading, is_counted, is_cut;
+    bool is_written; /* its answer is out, and evhttp does not know it yet */
 };
 TAILQ_HEAD(conns, conn);
 
@@ -35,10 +37,10 @@ struct server {
     const struct http_hooks *hooks;
     struct evhttp *http;
     struct evhttp_bound_socket *bound;
-    struct event *sweep, *fresh;
+    struct event *sweep, *fresh, *sent;
     struct lingers *lingers;
     struct peers *peers;
-    struct conns conns;
+    struct conns conns, written;
     struct conn **by_fd;
     int by_fd_size;
     struct req *requests;
@@ -60,6 +62,10 @@ void conns_sweep(struct server *s);                                     /* deadl
 void conns_free(struct server *s);
 struct conn *conn_of(struct server *s, struct evhttp_connection *connection); /* NULL: it is not watched */
 void conn_cut(struct conn *c);
+/* Sends what the socket takes at once of a whole answer that evhttp has just been given, so that no turn of the loop is
+ * needed to hear that it may be written; evhttp is told of its end in this turn. What is left goes the usual way. */
+void conn_write(struct conn *c);
+void conns_sent(struct server *s); /* in the same turn: of all that were sent so */
 
 /* ---- intake.c ---- */
 void intake_open(struct conn *c);
