@@ -165,6 +165,19 @@ static void list_load(struct req *r)
     list_ask(r, then_first);
 }
 
+/* What the answer depends on, beside its tables. */
+static const char *key_of(struct req *r, const char *const parts[4])
+{
+    size_t size = 4;
+    for (int i = 0; i < 4; i++) size += parts[i] ? strlen(parts[i]) : 0;
+    char *key = req_alloc(r, size), *end = key;
+    for (int i = 0; i < 4; i++) {
+        if (i > 0) *end++ = '\x1f';
+        if (parts[i]) end = stpcpy(end, parts[i]);
+    }
+    return key;
+}
+
 void list_reply(struct req *r, const struct query *query, const char *filter, unsigned tables)
 {
     struct list *l = req_alloc(r, sizeof *l);
@@ -176,7 +189,5 @@ void list_reply(struct req *r, const struct query *query, const char *filter, un
     snprintf(l->after, sizeof l->after, "%s", cursor ? cursor : "0");
     r->state = l;
     if (l->is_paged) r->told = link_kept;
-    const char *key = req_printf(r, "%s\x1f%s\x1f%s\x1f%s", query->name, filter ? filter : "", limit ? limit : "",
-                                 cursor ? cursor : "");
-    cache_answer(r, key, tables, list_load);
+    cache_answer(r, key_of(r, (const char *[]){query->name, filter, limit, cursor}), tables, list_load);
 }

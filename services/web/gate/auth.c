@@ -9,6 +9,7 @@
 #include <event2/http.h>
 
 #include "conf/clock.h"
+#include "conf/text/copy.h"
 #include "services/store/web/access/access_read.h"
 #include "services/web/cache/versions.h"
 #include "services/web/gate/console.h"
@@ -55,7 +56,7 @@ static void token_of(struct req *r, char *out, size_t size)
     *out = 0;
     r->who.is_by_cookie = false;
     if (header && strncasecmp(header, "Bearer ", 7) == 0)
-        snprintf(out, size, "%s", header + 7 + strspn(header + 7, " "));
+        text_copy(out, size, header + 7 + strspn(header + 7, " "));
     else if (!header)
         r->who.is_by_cookie = req_cookie(r, AUTH_COOKIE, out, size);
 }
@@ -115,8 +116,8 @@ static void identified(struct req *r, const struct identity *found)
         r->who.permissions = found->permissions;
         if (l->is_client) r->who.permissions &= scope_permissions(l->claims.scope);
         r->who.rate_limit_per_hour = found->rate_limit_per_hour;
-        snprintf(r->who.name, sizeof r->who.name, "%s", found->name);
-        snprintf(r->who.expires_at, sizeof r->who.expires_at, "%s", found->expires_at);
+        text_copy(r->who.name, sizeof r->who.name, found->name);
+        text_copy(r->who.expires_at, sizeof r->who.expires_at, found->expires_at);
     }
     l->next(r);
 }
@@ -235,6 +236,13 @@ static void on_versions(void *arg, const struct table_versions *versions, const 
         req_query(r, &query_session_identity, 1, (const char *[]){r->who.session}, then_session);
 }
 
+static void key_of(struct auth_lookup *l, const char *kind, const char *name)
+{
+    size_t len = strlen(kind);
+    text_copy(l->key, sizeof l->key, kind);
+    text_copy(l->key + len, sizeof l->key - len, name);
+}
+
 void auth_identify(struct req *r, void (*next)(struct req *r))
 {
     char token[2048];
@@ -263,10 +271,10 @@ void auth_identify(struct req *r, void (*next)(struct req *r))
         return;
     }
     if (l->is_client) {
-        snprintf(l->key, sizeof l->key, "client %s", l->claims.client_id);
-        snprintf(r->who.expires_at, sizeof r->who.expires_at, "%s", l->claims.expires_at);
+        key_of(l, "client ", l->claims.client_id);
+        text_copy(r->who.expires_at, sizeof r->who.expires_at, l->claims.expires_at);
     } else {
-        snprintf(l->key, sizeof l->key, "session %s", r->who.session);
+        key_of(l, "session ", r->who.session);
         session_csrf_of(r->web, token, r->who.csrf);
     }
     /* A token that we have signed is somebody's; what merely looks like a session counts for its address first. */

@@ -44,19 +44,32 @@ static bool kid_in(const char *token, char out[KID_SIZE])
 
 #define SEEN_SLOTS 64
 
+#define SEEN_HASH crypto_shorthash_siphashx24_BYTES
+
 struct seen {
-    unsigned char hash[32]; /* of the keys and the token */
+    unsigned char hash[SEEN_HASH]; /* of the token, by a key that nobody knows; zeros: empty */
     struct jwt_claims claims;
 };
 static struct seen seen[SEEN_SLOTS];
 
-static struct seen *seen_slot(const struct web *web, const char *token, unsigned char hash[32])
+/* Tokens of another signing key were not seen. */
+static const unsigned char *seen_key(const struct web *web)
 {
-    crypto_generichash_state state;
-    crypto_generichash_init(&state, NULL, 0, 32);
-    crypto_generichash_update(&state, (const unsigned char *)web->jwt_key, sizeof web->jwt_key);
-    crypto_generichash_update(&state, (const unsigned char *)token, strlen(token));
-    crypto_generichash_final(&state, hash, 32);
+    static unsigned char key[crypto_shorthash_siphashx24_KEYBYTES];
+    static char of[sizeof web->jwt_key];
+    static bool is_drawn;
+    if (is_drawn && memcmp(of, web->jwt_key, sizeof of) == 0) return key;
+    randombytes_buf(key, sizeof key);
+    memcpy(of, web->jwt_key, sizeof of);
+    memset(seen, 0, sizeof seen);
+    is_drawn = true;
+    return key;
+}
+
+static struct seen *seen_slot(const struct web *web, const char *token, unsigned char hash[SEEN_HASH])
+{
+    const unsigned char *key = seen_key(web);
+    crypto_shorthash_siphashx24(hash, (const unsigned char *)token, strlen(token), key);
     return &seen[hash[0] % SEEN_SLOTS];
 }
 
@@ -101,7 +114,7 @@ static bool verify(const struct web *web, const char *token, struct jwt_claims *
 
 bool jwt_read(const struct web *web, const char *token, struct jwt_claims *out)
 {
-    unsigned char hash[32];
+    unsigned char hash[SEEN_HASH];
     struct seen *slot = seen_slot(web, token, hash);
     if (memcmp(slot->hash, hash, sizeof hash) == 0) {
         *out = slot->claims;

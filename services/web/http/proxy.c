@@ -3,12 +3,12 @@
  * client's, and what stands before it is the client's word and no more. */
 #include "services/web/http/proxy.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/queue.h>
 
 #include "conf/text/address.h"
+#include "conf/text/copy.h"
 #include "services/web/http/server.h"
 
 /* Walks one line from its end. True: the client was found, or what stands there is no address. */
@@ -56,7 +56,7 @@ void proxy_read(struct req *r)
     const char *trusted = conf_str(r->web->conf, SET_HTTP_TRUSTED_PROXIES), *host = req_header(r, "Host"), *text;
     const struct address *a = server_client(r, &text);
     r->host = host ? host : "";
-    snprintf(r->address, sizeof r->address, "%s", a ? text : "unix");
+    text_copy(r->address, sizeof r->address, a ? text : "unix");
     if (!a) return;
     if (!*trusted || !address_is_listed(trusted, a)) return;
     forwarded_for(r, trusted);
