@@ -15,6 +15,11 @@
 
 #define WAIT_MS   120000 /* for what is there in a second unless the machine is very busy */
 #define LOG_SHOWN 12000
+#ifdef __SANITIZE_ADDRESS__
+#define EFFECTS_MS 60 /* more than a slow machine can do is waited for in the end */
+#else
+#define EFFECTS_MS 15
+#endif
 
 static struct buf timeline;
 static pid_t owner;
@@ -204,7 +209,7 @@ int main(int argc, char **argv)
                                        "--delay",
                                        "auth=150,list=10,project=10,parts=15,thumbnail=5",
                                        NULL};
-    static const struct load_plan plan[] = {{LOAD_EFFECTS, 15},
+    static const struct load_plan plan[] = {{LOAD_EFFECTS, EFFECTS_MS},
                                             {LOAD_ADDER, 50},
                                             {LOAD_READER, 10},
                                             {LOAD_READER, 15},

@@ -65,6 +65,8 @@ void sync_task_start(struct sync_world *w, struct process *p, const char *task, 
     int n = 3;
     if (args) argv[n++] = "--args", argv[n++] = args;
     if (kwargs) argv[n++] = "--kwargs", argv[n++] = kwargs;
+    const char *pause = getenv("SYNC_PAUSE_MS"); /* for trying how it is on a slow machine: docs/testing.md */
+    for (int64_t end = support_deadline(pause ? strtol(pause, NULL, 10) : 0); !support_late(end);) support_pause();
     process_start(p, "sync-task", (char *const *)(uintptr_t)argv, environment(w));
 }
 
