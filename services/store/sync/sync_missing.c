@@ -256,6 +256,19 @@ static int64_t open_hold(struct db *db, const char *run, const char *reason, str
     return id;
 }
 
+/* Lists that have lost what is held were not read to the end of the matter: they are asked for again with the next
+ * sync, whether the upstream's dates move or not, so that the hold ends when they are whole again. */
+static const char ask_again[] =
+    "WITH held AS (SELECT object_type, object_id FROM sync_missing WHERE hold_id = $1 AND state = 'held')"
+    " UPDATE project_cursors c SET elevations_date = NULL,"
+    "  phases_date = CASE WHEN p.phases THEN NULL ELSE c.phases_date END"
+    " FROM (SELECT x.project_id, bool_or(x.is_phase) AS phases FROM"
+    "  (SELECT e.project_id, false AS is_phase FROM held m JOIN elevations e ON m.object_type = 'elevation'"
+    "    AND e.id = m.object_id"
+    "   UNION ALL SELECT h.project_id, true FROM held m JOIN phases h ON m.object_type = 'phase'"
+    "    AND h.id = m.object_id) x GROUP BY x.project_id) p"
+    " WHERE c.project_id = p.project_id";
+
 static int64_t hold(struct db *db, int64_t run, const char *reason, const int64_t gone[MISSING_TYPES], struct err *err)
 {
     char run_text[DB_NUMBER_SIZE], id_text[DB_NUMBER_SIZE], counts[MISSING_TYPES][DB_NUMBER_SIZE];
@@ -270,7 +283,8 @@ static int64_t hold(struct db *db, int64_t run, const char *reason, const int64_
         db_exec(db, err,
                 "UPDATE sync_holds SET reason = $2, directories = $3, projects = $4, phases = $5, elevations = $6,"
                 " seen_at = now() WHERE id = $1",
-                6, values) < 0)
+                6, values) < 0 ||
+        db_exec(db, err, ask_again, 1, values) < 0)
         return -ERR_DB;
     return id;
 }

@@ -113,6 +113,27 @@ TEST(test_all_elevations_gone_are_held)
     all_of_type("elevation", false);
 }
 
+/* As when the upstream had changed long before it was listed: its dates are trusted. What it lists wrongly meanwhile is
+ * listed again all the same, also what has changed in it. */
+TEST(test_hold_of_a_lie_ends_with_it_though_no_date_moves)
+{
+    static const char *const lies[][2] = {{"empty", "phase"}, {"empty", "elevation"}, {"binned-all", "elevation"}};
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        char json[120];
+        begin_clean();
+        snprintf(json, sizeof json, "{\"lies\":[{\"name\":\"%s\",\"where\":\"%s\"}]}", lies[i][0], lies[i][1]);
+        sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":5}");
+        sim_post(&world.sim, "/lies", json);
+        held(i % 2 == 0);
+        sim_post(&world.sim, "/lies/clear", "{}");
+        pg_exec(&world.pg, "UPDATE project_cursors SET phases_at = phases_at + interval '1 hour',"
+                           " elevations_at = elevations_at + interval '1 hour'");
+        completed(false);
+        assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sync_holds WHERE state = 'released'"), 1);
+        assert_truth(&world, true);
+    }
+}
+
 TEST(test_all_in_recycle_bin_are_held)
 {
     begin_clean();
@@ -305,6 +326,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_all_projects_gone_are_held),
     cmocka_unit_test(test_all_phases_gone_are_held),
     cmocka_unit_test(test_all_elevations_gone_are_held),
+    cmocka_unit_test(test_hold_of_a_lie_ends_with_it_though_no_date_moves),
     cmocka_unit_test(test_all_in_recycle_bin_are_held),
     cmocka_unit_test(test_applied_hold_marks_and_all_comes_back),
     cmocka_unit_test(test_refused_hold_is_not_raised_again),
