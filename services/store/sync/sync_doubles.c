@@ -60,27 +60,29 @@ static void tell(const struct stage *stage, const char *type, const char *id, ch
     if (stage->refused) stage->refused(stage->refused_arg, type, id, why);
 }
 
-static int tell_twice(const struct stage *stage, const char *type, const char *sql, int n, const char *const *values,
-                      struct err *err)
+/* How many, or -ERR_DB. */
+static int64_t tell_twice(const struct stage *stage, const char *type, const char *sql, int n,
+                          const char *const *values, struct err *err)
 {
     char why[500];
     PGresult *r = db_query(stage->db, err, sql, n, values);
     if (!r) return -ERR_DB;
-    for (int i = 0; i < PQntuples(r); i++) {
+    int count = PQntuples(r);
+    for (int i = 0; i < count; i++) {
         snprintf(why, sizeof why, "it is listed %s times, as %s and as %s, and stored once", db_text(r, i, 1),
                  db_text(r, i, 2) ? db_text(r, i, 2) : "nothing", db_text(r, i, 3) ? db_text(r, i, 3) : "nothing");
         tell(stage, type, db_text(r, i, 0), why);
     }
     PQclear(r);
-    return 0;
+    return count;
 }
 
 int64_t doubles_elevations(const struct stage *stage, int64_t run, const char *project, const char *listings,
-                           struct err *err)
+                           int64_t *twice, struct err *err)
 {
     char id[DB_NUMBER_SIZE], run_text[DB_NUMBER_SIZE];
     const char *values[] = {db_number(id, stage->id), listings, project, db_number(run_text, run)};
-    if (tell_twice(stage, "elevation", elevations_twice, 2, values, err) < 0) return -ERR_DB;
+    if ((*twice = tell_twice(stage, "elevation", elevations_twice, 2, values, err)) < 0) return -ERR_DB;
     PGresult *r = db_query(stage->db, err, claim, 4, values);
     int64_t count = r ? db_int(r, 0, 0) : -ERR_DB;
     PQclear(r);
@@ -91,7 +93,7 @@ int doubles_projects(const struct stage *stage, struct err *err)
 {
     char id[DB_NUMBER_SIZE];
     const char *values[] = {db_number(id, stage->id)};
-    return tell_twice(stage, "project", projects_twice, 1, values, err);
+    return tell_twice(stage, "project", projects_twice, 1, values, err) < 0 ? -ERR_DB : 0;
 }
 
 /* The elevations of which a project has got the better of the one they were in. */

@@ -11,9 +11,10 @@
 struct stage;
 
 /* Takes those elevations out of the listings (an array literal) that are in another project, and keeps them as claims
- * of this one. project: row id, as text. Returns how many, or -ERR_DB. Tells of those that are listed in two ways. */
+ * of this one. project: row id, as text. Returns how many, or -ERR_DB. Tells of those that are listed in two ways,
+ * and counts them in twice. */
 int64_t doubles_elevations(const struct stage *stage, int64_t run, const char *project, const char *listings,
-                           struct err *err);
+                           int64_t *twice, struct err *err);
 /* Tells of projects that are listed in two ways. 0 or -ERR_DB. */
 int doubles_projects(const struct stage *stage, struct err *err);
 /* When all of a run's lists are there: an elevation that its project has lost goes to the one that claims it, and the

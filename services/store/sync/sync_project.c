@@ -162,7 +162,7 @@ static int write_elevations(struct db *db, const struct project_apply *a, const 
         db, "SELECT count(DISTINCT id) FROM sync_stage_elevations WHERE listing = ANY ($1::bigint[]) AND stage = $2",
         listings, stage, err);
     if (n->elevations < 0) return -ERR_DB;
-    if ((n->doubles = doubles_elevations(a->stage, a->run, project, listings, err)) < 0) return -ERR_DB;
+    if ((n->doubles = doubles_elevations(a->stage, a->run, project, listings, &n->twice, err)) < 0) return -ERR_DB;
     struct exchange exchange;
     int rc = exchange_elevations(a->stage, project, listings, values[4], &exchange, err);
     if (rc < 0) return rc;
@@ -197,10 +197,12 @@ static int write_cursor(struct db *db, const struct project_apply *a, const char
     char date[DB_NUMBER_SIZE], phases_at[DB_NUMBER_SIZE], elevations_at[DB_NUMBER_SIZE];
     bool is_whole = n->refused == 0 && a->stage->lost == 0;
     bool has_phases = is_whole && a->phases_listing && a->phases_are_whole && a->phases_at_s;
-    bool has_elevations = is_whole && a->elevations_are_whole && a->elevations_at_s && !n->withheld && !n->doubles;
+    bool has_elevations =
+        is_whole && a->elevations_are_whole && a->elevations_at_s && !n->withheld && !n->doubles && !n->twice;
     const char *error = a->error;
     if (!error && !is_whole) error = "some of its objects were refused by PostgreSQL";
     if (!error && n->withheld) error = "unknown elevations stand in the place of its own";
+    if (!error && n->twice) error = "some of its elevations are listed in two ways";
     if (!error && n->doubles) error = "elevations of it are in another project too";
     const char *changed = a->changed_s ? db_number(date, a->changed_s) : NULL;
     const char *values[] = {project,

@@ -33,6 +33,7 @@ struct project_counts {
     int64_t phases, phases_written;
     int64_t elevations, elevations_written;
     int64_t doubles;  /* elevations that stay in another project, see sync_doubles.h */
+    int64_t twice;    /* elevations that are listed in two ways, and stored in one */
     int64_t withheld; /* unknown elevations in the place of known ones: not stored, see sync_exchange.h */
     int64_t refused;  /* by PostgreSQL, each told to the stage */
 };

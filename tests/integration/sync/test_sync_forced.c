@@ -200,7 +200,7 @@ TEST(test_request_joins_running_sync)
     snprintf(args, sizeof args, "[\"%s\"]", guid);
     sync_world_clear(&world);
     sync_all(&world, false);
-    sim_post(&world.sim, "/delays", "{\"auth\":600}");
+    sim_post(&world.sim, "/delays", "{\"auth\":3000}");
     sim_post(&world.sim, "/stats/reset", "{}");
     sync_task_start(&world, &first, FORCE, args, NULL);
     WAIT_UNTIL(pg_int(&world.pg, "SELECT count(*) FROM sync_runs WHERE state = 'running'") == 1, 10000);
