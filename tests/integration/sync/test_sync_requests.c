@@ -206,7 +206,7 @@ static void asked_while(const char *running, const char *running_kwargs, const c
 {
     struct process p;
     int64_t before = pg_int(&world.pg, "SELECT count(*) FROM sync_runs");
-    sim_post(&world.sim, "/delays", "{\"list\":80}");
+    sim_post(&world.sim, "/delays", "{\"list\":200}");
     sync_task_start(&world, &p, running, NULL, running_kwargs);
     WAIT_UNTIL(pg_int(&world.pg, "SELECT count(*) FROM sync_runs WHERE state = 'running'") == 1, 20000);
 
