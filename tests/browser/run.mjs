@@ -5,6 +5,7 @@ import './test_login.mjs';
 import './test_intervals.mjs';
 import './test_tasks.mjs';
 import './test_browse.mjs';
+import './test_parts.mjs';
 import './test_admin.mjs';
 import './test_feed.mjs';
 import './test_why.mjs';
