@@ -277,7 +277,7 @@ $(ROOT)/bench-memory: $(OBJ)/tests/bench/memory.o $(OBJ_TEST)
 
 bench:                          ## every bench, as one report in build/bench/; BENCH="queue http" for some
 	$(Q)scripts/setup bench
-	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/bench-memory $(ROOT)/bench-sync $(ROOT)/bench-feed $(ROOT)/bench-floor
+	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/bench-memory $(ROOT)/bench-sync $(ROOT)/bench-feed $(ROOT)/bench-floor $(ROOT)/bench-client
 	$(Q)scripts/bench $(BENCH)
 
 .PHONY: bench-supervisor
@@ -294,8 +294,11 @@ $(ROOT)/bench-floor: $(OBJ)/tests/bench/http/floor.o
 bench-floors: programs $(ROOT)/bench-floor ## web beside a bare evhttp server, nginx, h2o, and FastAPI with a cache, the same bytes
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) tests/bench/http/floors
 
-bench-queue: programs           ## tasks a second and latency beside Celery's, on the same Redis
-	$(Q)/usr/bin/python3 tests/bench/queue/bench.py
+$(ROOT)/bench-client: $(OBJ)/tests/bench/queue/client.o
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lhiredis
+
+bench-queue: programs $(ROOT)/bench-client ## tasks a second and latency beside Celery's and three Redis round trips, on the same Redis; ONLY=plain|durations
+	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) /usr/bin/python3 tests/bench/queue/bench.py
 
 bench-memory: programs $(ROOT)/bench-memory ## memory beside the Python stack's, idle and in a large sync
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-memory $(ELEVATIONS)
@@ -317,8 +320,11 @@ $(ROOT)/bench-feed: $(OBJ)/tests/bench/feed.o $(OBJ_TEST)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 .PHONY: bench-feed
-bench-feed: programs $(ROOT)/bench-feed $(ROOT)/bench-sync ## from a commit to its webhook, changes read a second, and what the journal costs the sync
+bench-feed: programs $(ROOT)/bench-feed ## from a commit to its webhook, changes read a second
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/bench-feed
+
+.PHONY: bench-journal
+bench-journal: programs $(ROOT)/bench-sync ## what the journal of changes costs the sync: rows a second with it and without
 	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) ONLY=journal $(ROOT)/bench-sync
 
 .PHONY: fuzz-api

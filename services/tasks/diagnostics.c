@@ -75,11 +75,11 @@ int task_echo(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSO
 }
 
 /* Sleeps until the monotonic time, in short pieces; false when the task is cancelled. */
-static bool sleep_until(struct task_ctx *ctx, int64_t until_ms)
+static bool sleep_until(struct task_ctx *ctx, int64_t until_us)
 {
-    for (int64_t left; (left = until_ms - mono_ms()) > 0;) {
-        if (left > 50) left = 50;
-        struct timespec ts = {.tv_nsec = (long)left * 1000000};
+    for (int64_t left; (left = until_us - mono_us()) > 0;) {
+        if (left > 50000) left = 50000;
+        struct timespec ts = {.tv_nsec = (long)left * 1000};
         nanosleep(&ts, NULL);
         if (ctx->ops->is_cancelled(ctx->self)) return false;
     }
@@ -93,11 +93,12 @@ int task_sleep(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJS
         ctx->exc_type = "ValueError";
         return err_set(err, ERR_INPUT, "sleep() takes seconds from 0 to %d", SLEEP_MAX_S);
     }
-    int64_t began = mono_ms();
-    for (int step = 1; step <= SLEEP_STEPS; step++) {
-        if (!sleep_until(ctx, began + (int64_t)(seconds->valuedouble * 1000 * step / SLEEP_STEPS)))
+    int64_t began = mono_us();
+    int steps = seconds->valuedouble < 0.2 ? 1 : SLEEP_STEPS; /* of a short one nobody could read the progress */
+    for (int step = 1; step <= steps; step++) {
+        if (!sleep_until(ctx, began + (int64_t)(seconds->valuedouble * 1e6 * step / steps)))
             return err_set(err, ERR_CANCELLED, "asked to stop");
-        ctx->ops->progress(ctx->self, step, SLEEP_STEPS, "sleeping");
+        ctx->ops->progress(ctx->self, step, steps, "sleeping");
     }
     *result = cJSON_CreateNumber(seconds->valuedouble);
     return 0;
@@ -183,7 +184,7 @@ int task_effect(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJ
     struct effect e = {0};
     if (!cJSON_IsString(key) || strlen(key->valuestring) > 500)
         return err_set(err, ERR_INPUT, "effect() takes the name of a key");
-    if (cJSON_IsNumber(delay) && !sleep_until(ctx, mono_ms() + (int64_t)fmin(delay->valuedouble, 60000)))
+    if (cJSON_IsNumber(delay) && !sleep_until(ctx, mono_us() + (int64_t)(fmin(delay->valuedouble, 60000) * 1000)))
         return err_set(err, ERR_CANCELLED, "asked to stop");
     int rc = redis_url_from_conf(ctx->conf, &url, err);
     if (rc) return rc;

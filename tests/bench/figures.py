@@ -10,8 +10,27 @@ def http(path, clients, server, figure):
     return ["rows", {"path": path, "clients": clients}, server, figure]
 
 
+NEVER_KEPT = "the list, never kept (each request asks PostgreSQL)"
+
+
+def floors(what, figure):
+    return ["rows", {"what": what}, "logikald", figure]
+
+
 def field(sessions, sideways, figure):
     return ["field_case", {"sessions": sessions, "sideways": sideways}, figure]
+
+
+def one_by_one(ms, figure):
+    return ["durations", "rows", {"ms": ms}, "one_by_one", figure]
+
+
+def bulk(ms, figure):
+    return ["durations", "rows", {"ms": ms}, "bulk", figure]
+
+
+def celery(ms, figure):
+    return ["durations", "rows", {"ms": ms}, "celery", figure]
 
 
 def at_most(limit):
@@ -42,7 +61,7 @@ FIGURES = [
     row("memory", "idle: supervisor, web, worker with 2 runners, beat (PSS)", "MiB", "less", ["idle_mib"],
         [("Python stack: Celery, its beat, FastAPI + uvicorn", ["peer_idle_mib"])], "under 14 MiB", at_most(14)),
     row("memory", "the same beside the Python stack", "MiB", "less", ["idle_mib"],
-        [("Python stack", ["peer_idle_mib"])], "1/20", times(20)),
+        [("Python stack", ["peer_idle_mib"])], "1/12", times(12)),
     row("memory-small", "peak in a full sync of 5 000 elevations (PSS)", "MiB", "less", ["sync_peak_mib"]),
     row("memory-large", "peak in a full sync of 20 000 elevations (PSS)", "MiB", "less", ["sync_peak_mib"], (),
         "under 64 MiB, and flat", at_most(64)),
@@ -57,6 +76,8 @@ FIGURES = [
     row("feed", "commit of a sync to its webhook, p50", "ms", "less", ["commit_to_post_p50_ms"], (), "under 50 ms", at_most(50)),
     row("feed", "the same, p99", "ms", "less", ["commit_to_post_p99_ms"], (), "under 500 ms", at_most(500)),
     row("feed", "changes read, pages of 10 000", "/s", "more", ["changes_read_per_s"]),
+    row("journal", "elevations stored with the journal of changes", "/s", "more", ["rows_per_second_with_journal"],
+        [("the same without it", ["rows_per_second_without_journal"])]),
     row("queue", "tasks", "/s", "more", ["logikald", "per_second"],
         [("Celery prefork", ["prefork", "per_second"]), ("Celery solo", ["solo", "per_second"]),
          ("Celery prefork as in the replaced system", ["replaced", "per_second"]),
@@ -70,6 +91,20 @@ FIGURES = [
          ("redis-benchmark LPUSH, 1 client", ["redis_benchmark", "p99_ms"])], "under 1 ms", at_most(1)),
     row("queue", "Redis round trips a task", "", "less", ["logikald", "round_trips_per_task"],
         [("Celery prefork", ["prefork", "round_trips_per_task"])], "at most 3", at_most(3)),
+    row("tasks", "tasks of 0 ms one by one, a client in C that waits for each", "/s", "more", one_by_one(0, "per_second"),
+        [("three Redis round trips of that client", ["durations", "floor", "per_second"]),
+         ("Celery's best", celery(0, "one_by_one_per_second"))],
+        "0.7 of the round trips", times(0.7, "three Redis round trips of that client")),
+    row("tasks", "the same, p50", "ms", "less", one_by_one(0, "p50_ms"),
+        [("three Redis round trips of that client", ["durations", "floor", "p50_ms"]),
+         ("Celery's best", celery(0, "one_by_one_p50_ms"))]),
+    row("tasks", "the same, p99 beside its p50", "times", "less", one_by_one(0, "p99_of_p50"), (), "under 3", at_most(3)),
+    *(row("tasks", f"tasks of {ms} ms one by one", "/s", "more", one_by_one(ms, "per_second"),
+          [("Celery's best", celery(ms, "one_by_one_per_second"))]) for ms in (1, 10, 100)),
+    row("tasks", "tasks of 0 ms in bulk", "/s", "more", bulk(0, "per_second"), [("Celery's best", celery(0, "bulk_per_second"))]),
+    *(row("tasks", f"tasks of {ms} ms in bulk, of what 2 runners can", "", "more", bulk(ms, "share"),
+          [("Celery's best", celery(ms, "bulk_share"))], "0.98" if ms == 10 else "", at_least(0.98) if ms == 10 else None)
+      for ms in (1, 10, 100)),
     *(row("sync", f"forced sync of the field case, {n} session{'s' if n > 1 else ''}{', sideways' if sideways else ''}", "s",
           "less", field(n, sideways, "cold_s"), [("critical path", field(n, sideways, "critical_path_s"))],
           "1.2x of the path", times(1 / 1.2)) for sideways in (False, True) for n in (1, 4, 8)),
@@ -112,7 +147,10 @@ FIGURES = [
     row("floors", HTTP + ", a core, beside h2o's", "", "more", ["ratios", "list_of_h2o"], (), "0.5", at_least(0.5)),
     row("floors", "the same beside nginx's", "", "more", ["ratios", "list_of_nginx"]),
     row("floors", "the same beside FastAPI's that keeps its answer", "times", "more", ["ratios", "list_of_fastapi"]),
-    row("floors", "the same, changing 30 times a second, beside unchanged", "", "more", ["ratios", "changing_of_kept"], (), "0.9",
+    row("floors", "the same with 1 000 clients, a core, beside 16", "", "more", ["ratios", "list_of_1000"]),
+    row("floors", HTTP + ", never kept (each request asks PostgreSQL), a core of web's", "/s", "more", floors(NEVER_KEPT, "per_core")),
+    row("floors", "the same, processor time with PostgreSQL's", "us", "less", floors(NEVER_KEPT, "us")),
+    row("floors", "kept, changing 30 times a second, beside unchanged", "", "more", ["ratios", "changing_of_kept"], (), "0.9",
         at_least(0.9)),
     row("floors", "a change until a client that asks again sees it, p50", "ms", "less", ["seen_ms"]),
 ]

@@ -93,11 +93,12 @@ def cpu_seconds_of_all(parent):
     return total
 
 
-def measure(postgres, pid, url, clients, *headers):
-    """wrk for SECONDS; pid is the process that serves, postgres the server whose time counts as well."""
+def measure(postgres, pid, url, clients, *headers, script=None):
+    """wrk for SECONDS, with a script of its own or without; pid is the process that serves, postgres the server whose time counts as well."""
     command = ["wrk", "-t1", f"-c{clients}", f"-d{SECONDS}s", "--timeout", "10s", "--latency"]
     for header in headers:
         command += ["-H", header]
+    command += ["-s", script] if script else []
     before, before_store = cpu_seconds(pid), cpu_seconds_of_all(postgres)
     text = subprocess.run(command + [url], capture_output=True, text=True).stdout
     used, used_store = cpu_seconds(pid) - before, cpu_seconds_of_all(postgres) - before_store

@@ -20,8 +20,12 @@ import uuid
 import redis
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
+import durations  # noqa: E402
+
 ROOT = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
-BODY = base64.b64encode(b'[[], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]').decode()
+BUILD = os.environ.get("LOGIKALD_BUILD_DIR", os.path.join(ROOT, "build"))
 TASKS = int(os.environ.get("QUEUE_BENCH_TASKS", "100000"))
 SAMPLES = int(os.environ.get("QUEUE_BENCH_SAMPLES", "1000"))
 WINDOW_S = 10
@@ -32,15 +36,16 @@ WORKERS = {"logikald": ("logikald, 2 runners", TASKS, None, False),
            "replaced": ("Celery prefork, acks_late, prefetch 1", TASKS // 10, "prefork", True)}
 
 
-def message(task_id):
+def message(task_id, task="tasks.diagnostics.noop", kwargs=None, tag=None):
+    body = json.dumps([[], kwargs or {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]).encode()
     return json.dumps({
-        "body": BODY, "content-encoding": "utf-8", "content-type": "application/json",
-        "headers": {"lang": "py", "task": "tasks.diagnostics.noop", "id": task_id, "shadow": None, "eta": None, "expires": None,
+        "body": base64.b64encode(body).decode(), "content-encoding": "utf-8", "content-type": "application/json",
+        "headers": {"lang": "py", "task": task, "id": task_id, "shadow": None, "eta": None, "expires": None,
                     "group": None, "group_index": None, "retries": 0, "timelimit": [None, None], "root_id": task_id,
                     "parent_id": None, "argsrepr": "()", "kwargsrepr": "{}", "origin": "bench@host", "ignore_result": False},
         "properties": {"correlation_id": task_id, "reply_to": str(uuid.uuid4()), "delivery_mode": 2,
                        "delivery_info": {"exchange": "", "routing_key": "sync"}, "priority": 0,
-                       "body_encoding": "base64", "delivery_tag": str(uuid.uuid4())}})
+                       "body_encoding": "base64", "delivery_tag": tag or str(uuid.uuid4())}})
 
 
 def wait(condition, seconds, what):
@@ -76,12 +81,12 @@ def children(pid):
         return []
 
 
-def start(kind, url, log):
-    _, _, pool, is_replaced = WORKERS[kind]
+def start(pool, url, log, is_replaced=False, ahead=None):
     env = dict(os.environ, REDIS_URL=url, DIAGNOSTIC_TASKS="true", WORKER_CONCURRENCY="2", WORKER_QUEUES="sync",
-               LOG_LEVEL="warning", PYTHONPATH=HERE, PEER_AS_REPLACED="1" if is_replaced else "")
-    if kind == "logikald":
-        argv = [os.path.join(ROOT, "build", "logikald-roles"), "worker"]
+               LOG_LEVEL="warning", PYTHONPATH=HERE, PEER_AS_REPLACED="1" if is_replaced else "",
+               PEER_AHEAD=str(ahead or ""))
+    if not pool:
+        argv = [os.path.join(BUILD, "logikald-roles"), "worker"]
     else:
         argv = ["/usr/bin/python3", "-m", "celery", "-A", "peer", "worker", "-P", pool, "-c", "2", "-Q", "sync", "-l", "ERROR",
                 "--without-gossip", "--without-mingle"]
@@ -111,21 +116,31 @@ def is_done(r):
     return r.llen("sync") == 0 and r.hlen("unacked") == 0
 
 
-def throughput(r, count):
+def throughput(r, count, text=message):
     """(tasks done, seconds): all of them, or as many as were done in the window."""
     for i in range(0, count, 500):
-        r.lpush("held", *(message(str(uuid.uuid4())) for _ in range(min(500, count - i))))
+        r.lpush("held", *(text(str(uuid.uuid4())) for _ in range(min(500, count - i))))
     begin = time.perf_counter()
     r.rename("held", "sync")
     while not is_done(r) and time.perf_counter() - begin < WINDOW_S:
-        time.sleep(0.005)
+        time.sleep(0.002)
     seconds = time.perf_counter() - begin
     return count - r.llen("sync") - r.hlen("unacked"), seconds
 
 
+def stop(worker):
+    os.killpg(worker.pid, signal.SIGTERM)
+    try:
+        worker.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+
+
 def measure(kind, r, url, log, redis_pid):
+    _, _, pool, is_replaced = WORKERS[kind]
     r.flushall()
-    worker = start(kind, url, log)
+    worker = start(pool, url, log, is_replaced)
     try:
         for _ in range(20):
             one_task(r)
@@ -143,12 +158,36 @@ def measure(kind, r, url, log, redis_pid):
                 "p99_ms": latency[len(latency) * 99 // 100], "round_trips_per_task": calls / done,
                 "worker_cpu_us": used[0] / done * 1e6, "redis_cpu_us": used[1] / done * 1e6}
     finally:
-        os.killpg(worker.pid, signal.SIGTERM)
+        stop(worker)
+
+
+def by_duration(r, path, log):
+    """Of every kind of task, with every settings of Celery."""
+    bench, celery = durations.Durations(r, path, message, throughput), {}
+
+    def of(pool, ahead):
+        r.flushall()
+        worker = start(pool, ("redis+socket" if pool else "unix") + "://" + path, log, False, ahead)
         try:
-            worker.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(worker.pid, signal.SIGKILL)
-            worker.wait()
+            one_task(r)
+            return bench.measure(TASKS // 20 if pool else TASKS // 2)
+        finally:
+            stop(worker)
+    ours, floor = of(None, None), bench.floor()
+    if has_celery():
+        celery = {name: of(*settings) for name, settings in durations.CELERY.items()}
+    return durations.gather(ours, celery, floor)
+
+
+def plain(r, path, log, redis_pid):
+    results = {}
+    for kind, (_, _, pool, _) in WORKERS.items():
+        if not pool or has_celery():
+            results[kind] = measure(kind, r, ("redis+socket" if pool else "unix") + "://" + path, log, redis_pid)
+    r.flushall()
+    floor = redis_benchmark(path)
+    show(results, floor)
+    return dict(results, redis_benchmark=floor)
 
 
 def redis_benchmark(path):
@@ -174,25 +213,22 @@ def main():
         try:
             r = redis.Redis(unix_socket_path=path)
             wait(lambda: is_up(r), 10, "redis-server")
-            results = {}
-            for kind, (_, _, pool, _) in WORKERS.items():
-                if pool and not has_celery():
-                    continue
-                try:
-                    results[kind] = measure(kind, r, ("redis+socket" if pool else "unix") + "://" + path, log, server.pid)
-                except SystemExit:
-                    log.seek(0)
-                    sys.stderr.write(log.read())
-                    raise
-            r.flushall()
-            floor = redis_benchmark(path)
+            found, only = {}, os.environ.get("ONLY")
+            if only != "durations":
+                found = plain(r, path, log, server.pid)
+            if only != "plain":
+                found["durations"] = by_duration(r, path, log)
+                durations.show(found["durations"])
+        except SystemExit:
+            log.seek(0)
+            sys.stderr.write(log.read())
+            raise
         finally:
             server.terminate()
             server.wait()
-    show(results, floor)
     if os.environ.get("BENCH_JSON"):
         with open(os.environ["BENCH_JSON"], "w") as f:
-            json.dump(dict(results, redis_benchmark=floor), f, indent=1)
+            json.dump(found, f, indent=1)
 
 
 def show(results, floor):
