@@ -1,5 +1,5 @@
 /* The flight recorder's files: whatever lies in RUN_DIR, web reads events out of it that are whole, and what is
- * appended behind it is read again. short run: 4000 */
+ * appended behind it is read again. short run: 1500 */
 #include <fcntl.h>
 
 #include "conf/text/utf8.h"

@@ -1,6 +1,6 @@
 /* Packed files as they lie in parts_files, damaged in any way, and packed bodies of messages. The first byte chooses,
  * the second says how: what was packed is read again, whole and in pieces; what is damaged is refused or reads as many
- * bytes as asked for. short run: 3000 */
+ * bytes as asked for. short run: 2000 */
 #include "ipc/queue/unpack.h"
 #include "services/store/frames.h"
 #include "services/store/unframe.h"

@@ -1,5 +1,5 @@
 /* Texts of strangers in what goes out, the first byte chooses: sentences in another language, mails, chats, times in
- * JSON, and what secrets are taken out of. A zero byte in the input splits it. short run: 6000 */
+ * JSON, and what secrets are taken out of. A zero byte in the input splits it. short run: 4000 */
 #include <ctype.h>
 #include <cjson/cJSON.h>
 

@@ -1,5 +1,5 @@
 /* Why: what may be asked, a zero byte, and the facts as JSON, which PostgreSQL, Redis, the supervisor and strangers'
- * names make. Whatever they are, there is one chain with a state and a sentence for each link. short run: 6000 */
+ * names make. Whatever they are, there is one chain with a state and a sentence for each link. short run: 4000 */
 #include <cjson/cJSON.h>
 
 #include "conf/text/utf8.h"
