@@ -207,7 +207,7 @@ static void refuse(struct req *r)
 static void cut(struct req *r, const struct order_sending *s)
 {
     if (s->head) {
-        parts_list_changed(r);
+        parts_list_changed_whole(r);
         return;
     }
     r->is_broken = true;

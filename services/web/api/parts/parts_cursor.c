@@ -29,9 +29,14 @@ void parts_list_changed(struct req *r)
     if (req_arg(r, "cursor"))
         refuse(r);
     else
-        reply_unavailable(r, 1,
-                          "The list became another one while it was made (a parts list has a new version, or was "
-                          "read again): ask again");
+        parts_list_changed_whole(r);
+}
+
+void parts_list_changed_whole(struct req *r)
+{
+    reply_unavailable(r, 1,
+                      "The list became another one while it was made (a parts list has a new version, or was "
+                      "read again): ask again");
 }
 
 bool parts_cursor_is_gone(struct req *r, const char *of, int64_t *bound)

@@ -16,5 +16,6 @@ bool parts_cursor_is_gone(struct req *r, const char *of, int64_t *bound);
 /* Answers for a list that has become another one between the look at it and its statement: 410 to who asks for more of
  * it, 503 to who begins. */
 void parts_list_changed(struct req *r);
+void parts_list_changed_whole(struct req *r); /* of a document that has no pages: 503 */
 
 #endif
