@@ -9,6 +9,7 @@
 #include <event2/buffer.h>
 #include <event2/keyvalq_struct.h>
 
+#include "conf/text/hash.h"
 #include "services/web/cache/list.h"
 #include "services/web/gate/auth.h"
 #include "services/web/gate/body.h"
@@ -69,6 +70,41 @@ static size_t fixed_length(const struct route *t)
     return *length;
 }
 
+/* ---- paths without parameters, by their hash ---- */
+
+#define PLAIN_SLOTS 512 /* far more than there are routes */
+
+static const struct route **plain_slot(enum evhttp_cmd_type method, const char *path)
+{
+    static const struct route *slots[PLAIN_SLOTS];
+    size_t at = (size_t)(hash_text(path) + method) % PLAIN_SLOTS;
+    while (slots[at] && (slots[at]->method != method || strcmp(slots[at]->path, path) != 0))
+        at = (at + 1) % PLAIN_SLOTS;
+    return &slots[at];
+}
+
+/* The first of the table that matches is the one that counts: those before it with a parameter, too. */
+static bool is_first(const struct route *wanted)
+{
+    struct framing_text path = {wanted->path, strlen(wanted->path)}, params[PATTERN_PARAMS_MAX];
+    int n;
+    for (const struct route *t = routes; t < wanted; t++)
+        if (t->method == wanted->method && pattern_matches(t->path, path, params, &n)) return false;
+    return true;
+}
+
+static const struct route *plain_find(enum evhttp_cmd_type method, const char *path)
+{
+    static bool is_filled;
+    _Static_assert(sizeof routes / sizeof *routes * 2 < PLAIN_SLOTS, "the slots of plain paths are too few");
+    for (const struct route *t = routes; !is_filled && t < routes + routes_count; t++)
+        if (!strchr(t->path, '{') && is_first(t)) *plain_slot(t->method, t->path) = t;
+    is_filled = true;
+    return *plain_slot(method, path);
+}
+
+/* ---- all ---- */
+
 /* Finds the route, fills r->route and r->params. 0, 404, or 405 with the allowed methods in allow. */
 static int route_find(struct req *r, char *allow, size_t size)
 {
@@ -77,6 +113,10 @@ static int route_find(struct req *r, char *allow, size_t size)
     snprintf(allow, size, "OPTIONS");
     int status = 404;
     size_t len = strlen(r->path);
+    if ((r->route = plain_find(method, r->path)) != NULL) {
+        r->query_schema = r->route->query;
+        return 0;
+    }
     for (const struct route *t = routes; t < routes + routes_count; t++) {
         size_t fixed = fixed_length(t);
         if (memcmp(t->path, r->path, fixed < len ? fixed : len) != 0 || !matches(r, t->path)) continue;
