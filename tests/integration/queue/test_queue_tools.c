@@ -32,6 +32,20 @@ static cJSON *tool(const char *a, const char *b)
     return json;
 }
 
+/* The row with this id says so. */
+static void assert_row(const cJSON *rows, const char *id, const char *says)
+{
+    const cJSON *row;
+    cJSON_ArrayForEach(row, rows) {
+        if (strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(row, "id")), id) != 0) continue;
+        char *text = cJSON_PrintUnformatted(row);
+        if (!strstr(text, says)) fail_msg("%s does not say %s", text, says);
+        free(text);
+        return;
+    }
+    fail_msg("no row %s", id);
+}
+
 TEST(test_operator_looks_and_repairs)
 {
     const char *const env[] = {"WORKER_QUEUES=sync", NULL};
@@ -49,8 +63,19 @@ TEST(test_operator_looks_and_repairs)
     assert_true(cJSON_GetObjectItem(queue, "oldest_age_ms")->valueint >= 0);
     cJSON_Delete(json);
 
+    static const struct message_spec spec = {.task = "tasks.diagnostics.echo",
+                                             .id = "expires",
+                                             .queue = "scheduler",
+                                             .eta_us = 4070908800000000,
+                                             .expires_us = 4070908860000000,
+                                             .retries = 2,
+                                             .priority = 7};
+    rig_send_spec(&rig, &spec);
     json = tool("peek", "scheduler");
-    assert_string_equal(cJSON_GetObjectItem(json->child, "id")->valuestring, "waits");
+    assert_row(json, "waits", "\"eta\":null,\"expires\":null,\"priority\":0");
+    assert_row(json, "expires",
+               "\"retries\":2,\"eta\":\"2099-01-01T00:00:00.000000+00:00\","
+               "\"expires\":\"2099-01-01T00:01:00.000000+00:00\",\"priority\":7");
     cJSON_Delete(json);
     json = tool("dead", NULL);
     assert_string_equal(cJSON_GetObjectItem(json->child, "id")->valuestring, "poison");
@@ -128,6 +153,8 @@ static void on_sent(void *arg, const struct err *err)
         }                                                                                                              \
     } while (0)
 
+#define LIST(step) "other\x06\x16" step /* of a priority, as kombu names it */
+
 TEST(test_results_are_awaited)
 {
     struct waiter w = {.base = event_base_new()};
@@ -171,6 +198,21 @@ TEST(test_results_are_awaited)
     rig_int(&rig, "CLIENT KILL TYPE pubsub");
     TURN_UNTIL(&w, w.done == 3, 15000);
     assert_non_null(strstr(w.error, "lost its data"));
+
+    static const struct {
+        int asked, sent;
+        const char *list;
+    } priorities[] = {{-1, 0, "other"}, {0, 0, "other"}, {3, 3, LIST("3")}, {9, 9, LIST("9")}, {10, 9, LIST("9")}};
+    for (size_t i = 0; i < sizeof priorities / sizeof *priorities; i++) {
+        struct task_options to = {.queue = "other", .priority = priorities[i].asked};
+        int64_t before = rig_int(&rig, "LLEN %s", priorities[i].list);
+        assert_int_equal(queue_send(q, "tasks.diagnostics.noop", NULL, NULL, &to, id, NULL, NULL, &err), 0);
+        TURN_UNTIL(&w, rig_int(&rig, "LLEN %s", priorities[i].list) == before + 1, 10000);
+        cJSON *message = cJSON_Parse(rig_text(&rig, "LINDEX %s 0", priorities[i].list));
+        const cJSON *properties = cJSON_GetObjectItem(message, "properties");
+        assert_int_equal(cJSON_GetObjectItem(properties, "priority")->valueint, priorities[i].sent);
+        cJSON_Delete(message);
+    }
 
     const char *ids[] = {"x"};
     assert_int_equal(queue_revoke(q, ids, 1, true, on_sent, &w, &err), 0);

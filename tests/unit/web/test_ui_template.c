@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "services/web/http/template.h"
@@ -15,8 +16,8 @@
         path, (const unsigned char *)(text), sizeof(text) - 1, "0123456789abcdef"                                      \
     }
 
-/* Renders one text; the result, or "error: ..." */
-static void check(const char *text, const char *json, const char *expected)
+/* Renders one text: to this, or to nothing with an error that says so. */
+static void render(const char *text, const char *json, const char *expected, const char *says)
 {
     const struct embedded files[] = {
         {"html/t.html", (const unsigned char *)text, strlen(text), "1"},
@@ -32,13 +33,21 @@ static void check(const char *text, const char *json, const char *expected)
     int rc = ui_template_render_from(&out, files, "en", "t", context, &err);
 
     assert_non_null(context);
-    if (rc < 0) {
-        if (!strstr(err.text, expected)) fail_msg("%s: got error \"%s\", expected \"%s\"", text, err.text, expected);
-    } else {
-        assert_string_equal(out.data ? out.data : "", expected);
-    }
+    if ((rc < 0) != (says != NULL) || (says && !strstr(err.text, says)))
+        fail_msg("%s: %d \"%s\", expected \"%s\"", text, rc, err.text, says ? says : expected);
+    if (expected) assert_string_equal(out.data ? out.data : "", expected);
     buf_free(&out);
     cJSON_Delete(context);
+}
+
+static void check(const char *text, const char *json, const char *expected)
+{
+    render(text, json, expected, NULL);
+}
+
+static void refuse(const char *text, const char *json, const char *says)
+{
+    render(text, json, NULL, says);
 }
 
 TEST(test_inserted_text_is_escaped)
@@ -69,17 +78,23 @@ TEST(test_includes_and_assets)
 {
     check("{{> part}}{{#o}}{{> part}}{{/o}}", "{\"x\":1,\"o\":{\"x\":2}}", "<1><2>");
     check("{{asset ui/a.css}}", "{}", "/assets/0123456789abcdef/ui/a.css");
-    check("{{asset ui/b.css}}", "{}", "no asset ui/b.css");
-    check("{{> nothing}}", "{}", "no template html/nothing.html");
-    check("{{> loop}}", "{}", "included too deep");
+    refuse("{{asset ui/b.css}}", "{}", "no asset ui/b.css");
+    refuse("{{> nothing}}", "{}", "no template html/nothing.html");
+    refuse("{{> loop}}", "{}", "included too deep");
 }
 
 TEST(test_broken_templates_say_where)
 {
-    check("{{#a}}x", "{\"a\":1}", "html/t.html: {{/a}} is missing");
-    check("x{{/a}}", "{}", "{{/a}} ends nothing");
-    check("{{a", "{}", "not closed");
-    check("{{}}", "{}", "no name");
+    refuse("{{#a}}x", "{\"a\":1}", "html/t.html: {{/a}} is missing");
+    refuse("x{{/a}}", "{}", "{{/a}} ends nothing");
+    refuse("{{a", "{}", "not closed");
+    refuse("{{}}", "{}", "no name");
+    refuse("{{#a}}{{b", "{\"a\":1}", "not closed");
+    refuse("{{#a}}{{b", "{\"a\":0}", "not closed");
+    refuse("{{^a}}{{#b}}x{{/b}}{{c", "{}", "not closed");
+    refuse("{{#a}}{{b}}{{/a", "{\"a\":[1,2]}", "not closed");
+    refuse("{{#a}}{{> nothing}}{{/a}}", "{\"a\":1}", "no template html/nothing.html");
+    refuse("{{#a}}{{#b}}{{/a}}", "{\"a\":1,\"b\":1}", "is missing");
 }
 
 TEST(test_every_template_renders)
@@ -101,9 +116,31 @@ TEST(test_every_template_renders)
     }
 }
 
+/* What stands in sections that an empty object leaves out: each include and asset that a template names is there. */
+TEST(test_what_templates_name_is_there)
+{
+    int names = 0;
+    for (const struct embedded *file = embedded_assets; file->path; file++) {
+        if (strncmp(file->path, "html/", 5) != 0) continue;
+        char *text = strndup((const char *)file->data, file->len);
+        for (const char *at = text; (at = strstr(at, "{{")) != NULL; at += 2) {
+            char name[128], path[160];
+            bool is_include = sscanf(at, "{{> %100[^} ]", name) == 1;
+            if (!is_include && sscanf(at, "{{asset %100[^} ]", name) != 1) continue;
+            snprintf(path, sizeof path, is_include ? "html/%s.html" : "%s", name);
+            const struct embedded *other = embedded_assets;
+            while (other->path && strcmp(other->path, path) != 0) other++;
+            if (!other->path) fail_msg("%s names %s, which is not there", file->path, path);
+            names++;
+        }
+        free(text);
+    }
+    assert_true(names > 20);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_inserted_text_is_escaped), cmocka_unit_test(test_sections),
     cmocka_unit_test(test_includes_and_assets),      cmocka_unit_test(test_broken_templates_say_where),
-    cmocka_unit_test(test_every_template_renders),
+    cmocka_unit_test(test_every_template_renders),   cmocka_unit_test(test_what_templates_name_is_there),
 };
 TEST_MAIN(tests, NULL, NULL)
