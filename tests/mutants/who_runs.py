@@ -3,7 +3,6 @@
 (`make mutants-map`), and stays true for each file until its text changes."""
 import concurrent.futures
 import gzip
-import hashlib
 import json
 import os
 import shutil
@@ -25,9 +24,10 @@ def programs():
     return sorted(os.path.basename(p)[:-2] for p in listed("tests/unit", "tests/integration") if "/test_" in p and p.endswith(".c"))
 
 
-def text_of(path):
-    with open(os.path.join(ROOT, path), "rb") as f:
-        return hashlib.sha1(f.read()).hexdigest()
+def blob_of(path):
+    """The file as git names it, and keeps it even when it has changed."""
+    words = ["git", "-C", ROOT, "hash-object", "-w", path]
+    return subprocess.run(words, capture_output=True, text=True, cwd=ROOT).stdout.strip()
 
 
 def lines_run(counts):
@@ -86,7 +86,7 @@ def make_map(only=None):
         for name, seconds, good, found in pool.map(measure, only or programs()):
             known["programs"][name] = {"seconds": round(seconds, 1), "passed": good}
             for path, (ran, code) in found.items():
-                file = known["files"].setdefault(path, {"sha1": text_of(path), "code": [], "ran": {}})
+                file = known["files"].setdefault(path, {"blob": blob_of(path), "code": [], "ran": {}})
                 file["code"] = sorted(code.union(file["code"]))
                 file["ran"][name] = sorted(ran)
             print(f"{name}: {seconds:.1f} s, {sum(len(ran) for ran, _ in found.values())} lines{'' if good else ', FAILED'}", flush=True)
@@ -107,23 +107,35 @@ class Map:
     def takes(self, name):
         return self.seconds.get(name, 5)
 
+    def file_of(self, path):
+        """What the map has of the file, under this path or where it was before."""
+        name = "/" + os.path.basename(path)
+        moved = [p for p in self.files if p.endswith(name)]
+        return self.files.get(path) or (self.files[moved[0]] if len(moved) == 1 else None)
+
+    def line_then(self, file, path, number):
+        """The line's number in the text that was measured; None: it is new."""
+        now = open(os.path.join(ROOT, path), encoding="utf-8").read().split("\n")
+        then = subprocess.run(["git", "-C", ROOT, "cat-file", "blob", file["blob"]], capture_output=True, text=True).stdout.split("\n")
+        if now == then:
+            return number
+        near = [n for n, text in enumerate(then, 1) if text == now[number - 1]]
+        return min(near, key=lambda n: abs(n - number), default=None)
+
     def programs_for(self, path, number, names):
-        """(names, the most telling for their time first; how they were found)."""
-        file, room = self.files.get(path), os.path.basename(path).split(".")[0]
-        named = [n for n in self.there if room in n]
-        unknown = [n for n in self.there - self.measured if n.startswith(names)]
-        if not file:
-            return self.sorted(named, {}) + self.sorted(set(unknown) - set(named), {}), "by name"
-        ran, how = file["ran"], "by line"
-        if file["sha1"] != text_of(path):
-            chosen, how = list(ran), "by file"
-        else:
-            line = max((n for n in file["code"] if n <= number), default=0)
-            chosen = [n for n, lines in ran.items() if line in lines]
-            if number - line > 12 or not chosen:
-                chosen, how = list(ran), "by file; no program was seen to run the line" if line else "by file"
-        named = set(named) - set(chosen)
-        return self.sorted(chosen, ran) + self.sorted(named, ran) + self.sorted(set(unknown) - set(chosen) - named, ran), how
+        """(names, the most telling for their time first; how they were found). Last come those of the file's name and,
+        of those that the map does not have, those of the area's names."""
+        file, room = self.file_of(path), os.path.basename(path).split(".")[0]
+        ran, chosen, how = file["ran"] if file else {}, [], "by name"
+        then = self.line_then(file, path, number) if file else None
+        if file:
+            line = max((n for n in file["code"] if n <= (then or 0)), default=0)
+            chosen, how = [n for n, lines in ran.items() if line in lines], "by line"
+            if not chosen or then - line > 12:
+                chosen, how = [n for n, lines in ran.items() if lines], "by file"
+        named = {n for n in self.there if room in n} - set(chosen)
+        unknown = {n for n in self.there - self.measured if n.startswith(names)} - set(chosen) - named
+        return self.sorted(chosen, ran) + self.sorted(named, ran) + self.sorted(unknown, ran), how
 
     def sorted(self, names, ran):
         names = set(names) & self.there - self.bad
