@@ -166,7 +166,7 @@ static int parse_iso(const char *text, bool is_loose, int64_t *unix_us)
     const char *p = text;
     int64_t us = 0;
     int off = 0;
-    if (!is_loose && (strlen(text) < sizeof("2026-11-24T07:55:57") - 1 || text[16] != ':')) return -1;
+    if (!is_loose && (strlen(text) < sizeof "2026-11-24T07:55:57" - 1 || text[16] != ':')) return -1;
     if (!date(&p, is_loose, &tm)) return -1;
     if (*p && (!(literal(&p, 'T') || literal(&p, ' ') || (is_loose && literal(&p, 't'))) ||
                !time_of_day(&p, is_loose, &tm, &us) || !offset(&p, is_loose, &off) || *p))

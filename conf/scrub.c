@@ -94,7 +94,8 @@ static void add_hidden(struct scrub *s, const char *text, bool is_url)
     while ((from = hide_find(text, end, is_url, &end)) != NULL) add_url_part(s, from, (size_t)(end - from));
 }
 
-void scrub_add_urls(struct scrub *s, const char *text)
+/* The password of each URL in text, as it stands there and decoded, and what its query calls a secret. */
+static void add_urls(struct scrub *s, const char *text)
 {
     add_hidden(s, text, true);
     add_hidden(s, text, false);
@@ -112,7 +113,7 @@ static void add_assignment(struct scrub *s, const char *entry, const struct conf
         hide_is_secret_name(name) || (id >= 0 && settings[id].is_secret) || (conf && conf_is_secret_name(conf, name));
     bool is_shown_in_part = (id == SET_DATABASE_URL || id == SET_REDIS_URL) && strstr(equals, "://") != NULL;
     if (is_secret && !is_shown_in_part) scrub_add(s, equals + 1, strlen(equals + 1));
-    if (strstr(equals, "://")) scrub_add_urls(s, equals + 1);
+    if (strstr(equals, "://")) add_urls(s, equals + 1);
 }
 
 void scrub_add_conf(struct scrub *s, const struct conf *conf)
@@ -122,7 +123,7 @@ void scrub_add_conf(struct scrub *s, const struct conf *conf)
         if (settings[i].type != SETTING_STR || !value[0]) continue;
         bool is_shown_in_part = i == SET_DATABASE_URL || i == SET_REDIS_URL; /* as conf_shown does */
         if (settings[i].is_secret && !(is_shown_in_part && strstr(value, "://"))) scrub_add(s, value, strlen(value));
-        if (strstr(value, "://")) scrub_add_urls(s, value);
+        if (strstr(value, "://")) add_urls(s, value);
     }
     for (int i = 0; i < conf_program_count(conf); i++) {
         char **entry = conf_program(conf, i)->environment;

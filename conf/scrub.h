@@ -22,8 +22,6 @@ struct scrub {
 
 /* Notes a secret; nothing is done for an empty one, or one that is known. */
 void scrub_add(struct scrub *s, const char *secret, size_t len);
-/* The password of each URL in text, as it stands there and decoded, and what its query calls a secret. */
-void scrub_add_urls(struct scrub *s, const char *text);
 /* Secret settings, passwords of URLs in all of them, secrets in the environment of programs. */
 void scrub_add_conf(struct scrub *s, const struct conf *conf);
 /* Variables of this process whose names sound like a secret, or that the configuration takes secrets from. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
+#include "conf/text/hash.h"
 
 #define STEPS_BETWEEN_LOOKS 10000         /* virtual machine steps between two looks at the clock */
 #define VALUE_BYTES         (1024 * 1024) /* of a value that is computed; more only where the file itself has more */
@@ -14,7 +15,7 @@
 
 struct kept_statement {
     sqlite3_stmt *statement;
-    uint32_t hash;
+    uint64_t hash;
     bool is_out;
 };
 
@@ -196,17 +197,9 @@ const struct err *image_db_error(const struct image_db *d)
 
 /* ---- statements ---- */
 
-/* FNV-1a. */
-static uint32_t hash_of(const char *sql)
-{
-    uint32_t hash = 2166136261U;
-    for (const char *p = sql; *p; p++) hash = (hash ^ (unsigned char)*p) * 16777619U;
-    return hash;
-}
-
 sqlite3_stmt *image_db_prepare(struct image_db *d, const char *sql)
 {
-    uint32_t hash = hash_of(sql);
+    uint64_t hash = hash_text(sql);
     sqlite3_stmt *statement = NULL;
     for (size_t i = 0; i < d->statement_count; i++) {
         struct kept_statement *k = &d->statements[i];

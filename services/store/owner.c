@@ -26,7 +26,7 @@ static unsigned long long start_of(long pid)
 static void host_name(char out[64])
 {
     memset(out, 0, 64);
-    if (gethostname(out, 40) != 0 || !*out) memcpy(out, "localhost", sizeof("localhost"));
+    if (gethostname(out, 40) != 0 || !*out) memcpy(out, "localhost", sizeof "localhost");
     for (char *c = out; *c; c++)
         if (*c == '/' || *c == ' ') *c = '-';
 }

@@ -35,7 +35,7 @@ enum form accept_form(const struct req *r)
         p += strspn(p, " \t");
         size_t all = strcspn(p, ","), len = strcspn(p, " \t,;");
         double weight = weight_of(p + len, all - len);
-        for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+        for (size_t i = 0; i < sizeof types / sizeof *types; i++)
             if (strlen(types[i].type) == len && strncasecmp(types[i].type, p, len) == 0 && weight > most) {
                 most = weight;
                 found = types[i].form;
