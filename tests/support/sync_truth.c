@@ -50,11 +50,23 @@ static char **environment(struct sync_world *w)
     return env;
 }
 
+/* A worker that still writes down what it has done may be in the way. */
+static bool is_dropped(struct sync_world *w)
+{
+    PGconn *conn = pg_connect(&w->pg);
+    PGresult *r = PQexec(conn, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    bool is_done = PQresultStatus(r) == PGRES_COMMAND_OK;
+    if (!is_done) print_message("%s", PQresultErrorMessage(r));
+    PQclear(r);
+    PQfinish(conn);
+    return is_done;
+}
+
 void sync_world_clear(struct sync_world *w)
 {
     char *output = NULL;
     char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"migrate", NULL};
-    pg_exec(&w->pg, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    WAIT_UNTIL(is_dropped(w), 20000);
     if (process_run(argv, environment(w), &output) != 0) fail_msg("migrate failed: %s", output);
     free(output);
 }
