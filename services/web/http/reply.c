@@ -26,20 +26,28 @@
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "              \
     "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+static void tell_evhttp(struct req *r, const char *name, const char *value)
+{
+    evhttp_add_header(evhttp_request_get_output_headers(r->ev), name, value);
+}
+
+/* Does evhttp look for it, and go by it? An answer whose length it does not see is chunked, too. */
+static bool is_of_evhttp(const char *name)
+{
+    return strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Connection") == 0;
+}
+
 void reply_header(struct req *r, const char *name, const char *value)
 {
-    fields_add(&r->fields, name, value);
+    if (is_of_evhttp(name))
+        tell_evhttp(r, name, value);
+    else
+        fields_add(&r->fields, name, value);
 }
 
 void reply_header_default(struct req *r, const char *name, const char *value)
 {
     if (!fields_have(&r->fields, name)) reply_header(r, name, value);
-}
-
-/* What evhttp goes by itself. */
-static void tell_evhttp(struct req *r, const char *name, const char *value)
-{
-    evhttp_add_header(evhttp_request_get_output_headers(r->ev), name, value);
 }
 
 /* ---- the end ---- */
@@ -100,7 +108,7 @@ void reply_common_headers(struct req *r, int status, const char *type)
         reply_header(r, "Referrer-Policy", "same-origin");
     }
     if (r->is_https) reply_header(r, "Strict-Transport-Security", "max-age=31536000");
-    if (server_is_draining(r->web->server) || r->is_refused) tell_evhttp(r, "Connection", "close");
+    if (server_is_draining(r->web->server) || r->is_refused) reply_header(r, "Connection", "close");
     server_hooks(r->web->server)->headers(r);
     if (fields_hand_on(&r->fields, date_of_now(), evhttp_request_get_output_headers(r->ev))) return;
     log_critical("no memory for an answer");
@@ -160,7 +168,7 @@ static void send_buffer(struct req *r, int status, const char *type, struct evbu
     reply_common_headers(r, status, type);
     if (r->is_head) {
         snprintf(length, sizeof length, "%zu", r->bytes);
-        if (status != 304) tell_evhttp(r, "Content-Length", length); /* there it would be that of the document */
+        if (status != 304) reply_header(r, "Content-Length", length); /* there it would be that of the document */
         evbuffer_drain(body, r->bytes); /* evhttp would send it, and a client take it for the next answer */
         r->bytes = 0;
     }
