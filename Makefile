@@ -267,10 +267,10 @@ storm: programs                 ## the supervisor in a storm of commands, faults
 $(ROOT)/soak-run: $(call objs,$(wildcard tests/soak/*.c)) $(OBJ_LOAD) $(OBJ_TEST)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
-soak:                           ## an hour of steady load; memory, descriptors, latency must be flat; SOAK_MINUTES=60
+soak:                           ## an hour of steady load; memory, descriptors, latency must be flat; SOAK_MINUTES=60, REAL=1: parts lists of real size
 	$(Q)scripts/setup test
 	$(Q)$(MAKE) -j$$(nproc) programs $(ROOT)/soak-run
-	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/soak-run --minutes $(or $(SOAK_MINUTES),60) --report build/soak
+	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(ROOT)/soak-run --minutes $(or $(SOAK_MINUTES),60) --report build/soak --parts $(if $(REAL),real,tiny)
 
 $(ROOT)/bench-memory: $(OBJ)/tests/bench/memory.o $(OBJ_TEST)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
@@ -352,8 +352,12 @@ test:                           ## install, build with sanitizers and run every 
 	$(Q)$(if $(T),,$(MAKE) -j$$(nproc) VARIANT=fuzz fuzz-programs)
 	$(Q)VARIANT=asan tests/run $(T)
 
-proof: programs $(ROOT)/tests/test_option_one_fits ## 512 MB is enough: 100 000 elevations in a control group
-	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) PROOF_ELEVATIONS=$(or $(ELEVATIONS),100000) $(ROOT)/tests/test_option_one_fits
+$(ROOT)/proof-real: $(call objs,$(wildcard tests/proof/*.c) tests/bench/sync_cpu.c) $(OBJ_LOAD) $(OBJ_TEST)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+proof: programs $(ROOT)/$(if $(REAL),proof-real,tests/test_option_one_fits) ## 512 MB is enough: ELEVATIONS=100000 in a control group; REAL=1: 20000 with parts lists of real size (INTO=docs/benchmarks.md)
+	$(Q)LOGIKALD_BUILD_DIR=$(CURDIR)/$(ROOT) $(if $(REAL),$(ROOT)/proof-real --elevations $(or $(ELEVATIONS),20000) $(INTO:%=--into %),\
+		PROOF_ELEVATIONS=$(or $(ELEVATIONS),100000) $(ROOT)/tests/test_option_one_fits)
 
 container-test:                 ## build the image with docker or podman and run it under a platform's limits
 	$(Q)scripts/setup run

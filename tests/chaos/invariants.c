@@ -219,6 +219,7 @@ static void check_answers(struct chaos *c)
     int64_t broken = 0;
     for (int i = 0; i < LOAD_KINDS; i++) {
         const struct load_count *n = &c->load.shared->of[i];
+        if (!c->load.has[i]) continue;
         printf("%s: %lld answered, %lld served, %lld refused, %lld cut off\n", load_names[i], (long long)n->answered,
                (long long)n->served, (long long)n->refused, (long long)n->broken);
         if (n->served == 0) chaos_fail(c, "no client got through: %s", load_names[i]);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "conf/text/buf.h"
-#include "tests/load/client.h"
+#include "tests/load/journal.h"
 #include "tests/support/web.h"
 
 #define CLOCK_WRONG_S 7400 /* clock_steps does not go further */
@@ -51,90 +51,26 @@ void told_begin(struct chaos *c)
     cJSON_Delete(hook);
 }
 
-/* ---- the journal, as PostgreSQL has it ---- */
-
-/* Of what lies behind a cursor. */
-static char *journal(struct chaos *c, const char *cursor, const char *select)
+/* All that somebody was told since the cursor is the journal, in order. */
+static void hold(struct chaos *c, const char *who, char *difference, size_t count)
 {
-    char sql[700];
-    long long at[4];
-    if (sscanf(cursor, "%lld-%lld-%lld-%lld", &at[0], &at[1], &at[2], &at[3]) != 4)
-        chaos_fail(c, "no cursor: %s", cursor);
-    snprintf(sql, sizeof sql,
-             "SELECT %s FROM change_items WHERE (epoch, xid, seq, item) > (%lld, '%lld'::xid8, %lld, %lld)", select,
-             at[0], at[1], at[2], at[3]);
-    return pg_value(&c->sys.pg, sql);
-}
-
-static bool is_all_behind(struct chaos *c, const char *cursor)
-{
-    char *left = journal(c, cursor, "count(*)");
-    bool is_so = strcmp(left, "0") == 0;
-    free(left);
-    return is_so;
-}
-
-/* The lines of both must be the same; where they part is told. */
-static void compare(struct chaos *c, const char *who, const char *told, const char *from)
-{
-    char *wanted =
-        journal(c, from,
-                "coalesce(string_agg(concat_ws('-', epoch, xid, seq, item) || ' ' || object_type || ' ' ||"
-                " operation || ' ' || coalesce(row_id, 0) || E'\\n', '' ORDER BY epoch, xid, seq, item), '')");
-    size_t same = 0, line = 0, count = 0;
-    for (; told[same] && told[same] == wanted[same]; same++)
-        if (told[same] == '\n') line = same + 1, count++;
-    if (told[same] || wanted[same])
-        chaos_fail(c, "%s has %zu changes as they were, then \"%.*s\", where the journal has \"%.*s\"", who, count,
-                   (int)strcspn(told + line, "\n"), told + line, (int)strcspn(wanted + line, "\n"), wanted + line);
+    if (*difference) chaos_fail(c, "%s: %s", who, difference);
     printf("%s: %zu changes, none lost, in order\n", who, count);
     if (count == 0) chaos_fail(c, "%s was told nothing: nothing changed", who);
-    free(wanted);
+    free(difference);
 }
 
-/* ---- the follower ---- */
-
-static void take_cursor(struct chaos *c, char cursor[120], bool is_first)
-{
-    char *text = support_read_file(c->load.feed);
-    *cursor = 0;
-    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
-        if (*line != '=' || (is_first && *cursor)) continue;
-        snprintf(cursor, 120, "%.*s", (int)(end - line - 2), line + 2);
-    }
-    free(text);
-}
-
-/* It has ended with the load: whoever takes its cursor goes on where it was. */
 static bool has_follower_all(struct chaos *c)
 {
-    char cursor[120], path[200];
-    take_cursor(c, cursor, false);
-    if (is_all_behind(c, cursor)) return true;
-    snprintf(path, sizeof path, "/api/v1/changes?limit=500&since=%s", cursor);
-    cJSON *page = call(c, "GET", path, c->load.client, NULL);
-    FILE *out = fopen(c->load.feed, "ae");
-    if (!out || !follower_note(out, page) || fclose(out) != 0) chaos_fail(c, "%s cannot be followed", path);
-    cJSON_Delete(page);
-    return false;
+    return follower_has_all(&c->load);
 }
 
 static void check_follower(struct chaos *c)
 {
-    char from[120];
+    size_t count = 0;
     chaos_wait(c, "the follower of the feed to have all changes", has_follower_all);
-    take_cursor(c, from, true);
-    struct buf told = {0};
-    char *text = support_read_file(c->load.feed);
-    bool has_begun = false; /* the answer to "now" may have what came in the same moment, before the first cursor */
-    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
-        if (*line != '=' && has_begun) buf_add(&told, line, (size_t)(end - line) + 1);
-        has_begun = has_begun || *line == '=';
-    }
-    buf_char(&told, '\0');
-    compare(c, "the follower of the feed", told.data, from);
-    buf_free(&told);
-    free(text);
+    char *difference = follower_difference(&c->load, &count);
+    hold(c, "the follower of the feed", difference, count);
 }
 
 /* ---- the webhook ---- */
@@ -144,7 +80,7 @@ static bool has_webhook_all(struct chaos *c)
     char path[320];
     snprintf(path, sizeof path, "%s/next", c->receiver.dir);
     char *next = support_read_file(path);
-    bool is_so = *next && is_all_behind(c, next);
+    bool is_so = *next && journal_is_behind(&c->sys.pg, next);
     free(next);
     for (int i = 0; i < 10 && !is_so; i++) support_pause();
     return is_so;
@@ -222,6 +158,7 @@ static void check_webhook(struct chaos *c)
     cJSON *got = receiver_got(&c->receiver, "/moods/feed");
     struct chain chain = {.got = got};
     const cJSON *request;
+    size_t count = 0;
     snprintf(chain.next, sizeof chain.next, "%s", c->hook_from);
     cJSON_ArrayForEach(request, got) {
         if (is_again(c, &chain, request))
@@ -230,7 +167,8 @@ static void check_webhook(struct chaos *c)
             add_message(c, &chain, request);
     }
     buf_char(&chain.told, '\0');
-    compare(c, "the webhook", chain.told.data, c->hook_from);
+    char *difference = journal_difference(&c->sys.pg, c->hook_from, chain.told.data, &count);
+    hold(c, "the webhook", difference, count);
     char *forged = receiver_forged(&c->receiver, c->hook_secret, CLOCK_WRONG_S);
     if (*forged) chaos_fail(c, "the webhook's signatures: %.1500s", forged);
     printf("the webhook: %d messages, %d sent again, all signed\n", chain.messages, chain.again);

@@ -5,6 +5,7 @@
 
 #include "conf/text/buf.h"
 #include "tests/faults/faults.h"
+#include "tests/support/document.h"
 
 #define BEGIN "<!-- faults: written by `make faults` -->\n"
 #define END   "<!-- end of faults -->\n"
@@ -66,17 +67,8 @@ void report_print(void)
 
 void report_write(const char *path)
 {
-    char *text = support_read_file(path), *begin = strstr(text, BEGIN), *end = strstr(text, END);
-    if (!begin || !end) fail_msg("%s has no place for the table of faults", path);
     struct buf out = {0};
-    buf_add(&out, text, (size_t)(begin - text));
-    buf_str(&out, BEGIN);
     add_rows(&out);
-    buf_str(&out, end);
-    FILE *f = fopen(path, "we");
-    assert_non_null(f);
-    fwrite(out.data, 1, out.len, f);
-    assert_int_equal(fclose(f), 0);
+    document_put(path, BEGIN, END, out.data);
     buf_free(&out);
-    free(text);
 }

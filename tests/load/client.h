@@ -28,6 +28,7 @@ struct call {
     enum access access;
     enum who who;
     bool may_fail;    /* 400 is right when it says that what was asked for failed: a sync under faults */
+    bool may_wait;    /* 503 is right when it says that it only waits to be read, or was not fetched yet */
     bool may_be_gone; /* 404 is right: the upstream may have deleted it meanwhile */
 };
 /* One request, counted and judged; status 0 when there was no answer or no server. http_reply_free it. */
@@ -44,6 +45,7 @@ int watcher_run(struct load_client *c);
 int syncer_run(struct load_client *c);
 int adder_run(struct load_client *c);
 int follower_run(struct load_client *c);
+int buyer_run(struct load_client *c);
 int effects_run(struct load_client *c);
 
 /* An answer of GET /api/v1/changes, as the follower writes it down; false: it is none. */

@@ -13,16 +13,20 @@
 #include "tests/support/support_internal.h"
 #include "tests/support/web.h"
 
-const char *const load_names[LOAD_KINDS] = {"reads", "writes", "streams", "forced syncs", "results", "feed", "effects"};
+const char *const load_names[LOAD_KINDS] = {"reads", "writes", "streams", "forced syncs", "results",
+                                            "feed",  "bills",  "files",   "pictures",     "effects"};
 
 static int (*const runs[LOAD_KINDS])(struct load_client *c) = {reader_run, writer_run,   watcher_run, syncer_run,
-                                                               adder_run,  follower_run, effects_run};
+                                                               adder_run,  follower_run, buyer_run,   buyer_run,
+                                                               buyer_run,  effects_run};
 
 /* A client that may read and sync, and an administrator. */
 static void log_in(struct load *l)
 {
     struct web_server web = {.port = l->sys->port};
-    char body[] = "{\"username\":\"admin\",\"password\":\"test-admin-password\"}";
+    char body[200];
+    support_format(body, sizeof body, "{\"username\":\"admin\",\"password\":\"%s\"}",
+                   l->password ? l->password : "test-admin-password");
     snprintf(web.url, sizeof web.url, "%s", l->sys->url);
     struct http_reply reply = web_call(&web, "POST", "/api/v1/admin/login", NULL, body);
     if (reply.status != 200) fail_msg("the administrator cannot log in: %d", reply.status);
@@ -79,6 +83,7 @@ static pid_t client_start(struct load *l, const struct load_plan *plan, int inde
 void load_start(struct load *l, const struct load_plan plan[])
 {
     for (; plan->pause_ms && l->clients < LOAD_CLIENTS; plan++) {
+        l->has[plan->kind] = true;
         l->pids[l->clients] = client_start(l, plan, l->clients);
         l->clients++;
     }

@@ -19,6 +19,9 @@ enum load_kind {
     LOAD_SYNCER,   /* forces syncs and waits for their result */
     LOAD_ADDER,    /* tasks whose results are awaited */
     LOAD_FOLLOWER, /* follows the feed of changes by its cursor, and writes down what it is told */
+    LOAD_BILLS,    /* opens elevations as an ERP does: bills of materials, tables, lines of parts lists */
+    LOAD_FILES,    /* the parts lists themselves, whose bytes have the hash that their ETag says */
+    LOAD_PICTURES, /* thumbnails */
     LOAD_EFFECTS,  /* tasks whose effects are counted in the end: the ids that Redis accepted are in the ledger */
     LOAD_KINDS
 };
@@ -44,6 +47,7 @@ struct load_shared {
 struct load {
     struct system *sys;
     struct load_shared *shared;
+    const char *password;  /* the administrator's; NULL = that of struct system */
     bool is_strict;        /* nothing disturbs the system: a 401 or a lost object of who may have it is wrong too */
     bool changes_upstream; /* the syncer changes elevations before it asks for a sync */
     bool has_follow_ups;   /* each effect is followed by a task after-ID in the list followups, which nobody takes */
@@ -52,6 +56,7 @@ struct load {
     char ledger[280], complaints[280], stop_file[280];
     char feed[280]; /* of the follower: "CURSOR type operation row" for each change, "= CURSOR" for each answer */
     pid_t pids[LOAD_CLIENTS];
+    bool has[LOAD_KINDS]; /* there are such clients */
     int clients;
 };
 

@@ -1,4 +1,4 @@
-/* soak [--minutes N] [--report DIR]: see soak.h. Exit status 0 when everything holds. */
+/* soak [--minutes N] [--report DIR] [--parts real|tiny]: see soak.h. Exit status 0 when everything holds. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include "tests/support/sync_truth.h"
 
 #define ROW_MS 10000
+enum { PARTS_AT = 13 }; /* in the simulator's arguments */
 
 static bool is_ready(struct soak *s)
 {
@@ -92,17 +93,28 @@ static void check_after(struct soak *s, struct buf *failures)
 int main(int argc, char **argv)
 {
     static struct soak s;
-    static const char *const tree[] = {"--directories", "4",  "--depth", "1",  "--projects", "4", "--phases", "2",
-                                       "--elevations",  "12", "--seed",  "11", NULL};
-    static const struct load_plan plan[] = {{LOAD_READER, 40},   {LOAD_READER, 40},   {LOAD_READER, 60},
-                                            {LOAD_WRITER, 1000}, {LOAD_WATCHER, 500}, {LOAD_WATCHER, 1500},
-                                            {LOAD_SYNCER, 5000}, {LOAD_ADDER, 50},    {0, 0}};
+    const char *tree[] = {"--directories", "4",  "--depth", "1",  "--projects", "4",    "--phases", "2",
+                          "--elevations",  "12", "--seed",  "11", "--parts",    "tiny", NULL};
+    static const struct load_plan plan[] = {{LOAD_READER, 40},
+                                            {LOAD_READER, 40},
+                                            {LOAD_READER, 60},
+                                            {LOAD_WRITER, 1000},
+                                            {LOAD_WATCHER, 500},
+                                            {LOAD_WATCHER, 1500},
+                                            {LOAD_SYNCER, 5000},
+                                            {LOAD_ADDER, 50},
+                                            {LOAD_BILLS, 200},
+                                            {LOAD_FILES, 1000},
+                                            {LOAD_PICTURES, 200},
+                                            {LOAD_FOLLOWER, 500},
+                                            {0, 0}};
     double minutes = 60;
     const char *report = "build/soak";
     struct buf failures = {0};
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--minutes") == 0) minutes = strtod(argv[i + 1], NULL);
         if (strcmp(argv[i], "--report") == 0) report = argv[i + 1];
+        if (strcmp(argv[i], "--parts") == 0) tree[PARTS_AT] = argv[i + 1];
     }
     if (mkdir(report, 0755) != 0 && errno != EEXIST) fail_msg("%s cannot be made", report);
     system_servers(&s.sys, tree);

@@ -48,6 +48,7 @@ void cgroup_make(struct cgroup *g, int64_t memory_bytes, int cpu_percent)
     const char *name = "logikald-test";
     support_format(g->memory, sizeof g->memory, "%s/%s-%d", g->is_v2 ? ROOT : ROOT "/memory", name, (int)getpid());
     support_format(g->cpu, sizeof g->cpu, "%s/%s-%d", g->is_v2 ? ROOT : ROOT "/cpu", name, (int)getpid());
+    support_format(g->cpuacct, sizeof g->cpuacct, "%s/%s-%d", g->is_v2 ? ROOT : ROOT "/cpuacct", name, (int)getpid());
     if (g->is_v2) {
         FILE *f = fopen(ROOT "/cgroup.subtree_control", "we");
         if (f) {
@@ -56,6 +57,7 @@ void cgroup_make(struct cgroup *g, int64_t memory_bytes, int cpu_percent)
         }
     }
     bool is_made = mkdir(g->memory, 0755) == 0 && (g->is_v2 || mkdir(g->cpu, 0755) == 0);
+    if (!g->is_v2) mkdir(g->cpuacct, 0755); /* the same as cpu where they are mounted together */
     if (g->is_v2) {
         put(g->memory, "memory.swap.max", 0, 0);
         g->has_limits = is_made && put(g->memory, "memory.max", memory_bytes, 0) &&
@@ -72,8 +74,9 @@ void cgroup_enter_text(const struct cgroup *g, char *out, int size)
 {
     out[0] = 0;
     if (g->has_limits)
-        support_format(out, (size_t)size, "echo $$ >%s/cgroup.procs && echo $$ >%s/cgroup.procs && ", g->memory,
-                       g->cpu);
+        support_format(out, (size_t)size,
+                       "echo $$ >%s/cgroup.procs && echo $$ >%s/cgroup.procs && echo $$ >%s/cgroup.procs && ",
+                       g->memory, g->cpu, g->cpuacct);
 }
 
 struct cgroup_report cgroup_read(const struct cgroup *g)
@@ -84,12 +87,14 @@ struct cgroup_report cgroup_read(const struct cgroup *g)
     r.oom_kills = get(g->memory, g->is_v2 ? "memory.events" : "memory.oom_control", "oom_kill");
     r.periods = get(g->cpu, "cpu.stat", "nr_periods");
     r.throttled_periods = get(g->cpu, "cpu.stat", "nr_throttled");
+    r.cpu_s = g->is_v2 ? (double)get(g->cpu, "cpu.stat", "usage_usec") / 1e6
+                       : (double)get(g->cpuacct, "cpuacct.usage", NULL) / 1e9;
     return r;
 }
 
 void cgroup_remove(struct cgroup *g)
 {
     rmdir(g->memory);
-    if (!g->is_v2) rmdir(g->cpu);
+    if (!g->is_v2) rmdir(g->cpu), rmdir(g->cpuacct);
     g->has_limits = false;
 }

@@ -8,7 +8,7 @@
 
 struct cgroup {
     bool has_limits;
-    char memory[256], cpu[256]; /* directories; the same one in version 2 */
+    char memory[256], cpu[256], cpuacct[256]; /* directories; the same one in version 2 */
     bool is_v2;
 };
 
@@ -16,6 +16,7 @@ struct cgroup_report {
     int64_t peak_bytes;
     int64_t periods, throttled_periods;
     int64_t oom_kills;
+    double cpu_s; /* of all that were in it */
 };
 
 void cgroup_make(struct cgroup *g, int64_t memory_bytes, int cpu_percent);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "ipc/snapshot.h"
 #include "tests/support/support_internal.h"
 
 enum { MOST_ENV = 64, MOST_WORDS = 16 };
@@ -49,8 +50,6 @@ cJSON *deploy_component(struct deploy *d, const char *name)
 }
 
 /* What the platform would put in the place of a binding, or the operator into an empty secret. */
-#define SECRET "0f3c5f29a1b84d7e96c0d2e4f6a8b1c3d5e7f90112233445566778899aabbccd"
-
 static const char *bound(struct deploy *d, const char *key, const char *value)
 {
     if (value && strcmp(value, "${logikal-redis.DATABASE_URL}") == 0) return d->redis.url; /* of any kind of database */
@@ -58,7 +57,7 @@ static const char *bound(struct deploy *d, const char *key, const char *value)
     if (value) return value;
     if (strcmp(key, "LOGIKAL_API_BASE_URL") == 0) return d->sim.base_url;
     if (strncmp(key, "LOGIKAL_AUTH_", 13) == 0) return "demo";
-    return SECRET;
+    return DEPLOY_SECRET;
 }
 
 struct list {
@@ -147,6 +146,30 @@ int deploy_health(struct deploy *d, const char *name, struct instance *i, const 
     return status;
 }
 
+int64_t deploy_pss(struct instance *i)
+{
+    struct snapshot *shot = test_malloc(sizeof *shot);
+    int64_t sum = 0;
+    if (snapshot_read(i->run_dir, shot, NULL) == 0) {
+        sum = shot->pss_bytes;
+        for (int c = 0; c < shot->count; c++) sum += shot->children[c].pss_bytes;
+    }
+    test_free(shot);
+    return sum;
+}
+
+bool deploy_kill(struct instance *i, const char *role)
+{
+    struct snapshot *shot = test_malloc(sizeof *shot);
+    bool is_done = false;
+    if (snapshot_read(i->run_dir, shot, NULL) == 0)
+        for (int c = 0; c < shot->count; c++)
+            if (strcmp(shot->children[c].role, role) == 0 && shot->children[c].is_ready)
+                is_done = kill(shot->children[c].pid, SIGKILL) == 0 || is_done;
+    test_free(shot);
+    return is_done;
+}
+
 /* POSTs JSON and returns a text of the answer; fails the test unless it is there. */
 static char *post(struct instance *i, const char *path, const char *bearer, const char *body, const char *field)
 {
@@ -168,8 +191,8 @@ char *deploy_token(struct instance *i)
 {
     static int count;
     char body[400];
-    char *admin =
-        post(i, "/api/v1/admin/login", "", "{\"username\":\"admin\",\"password\":\"" SECRET "\"}", "access_token");
+    char *admin = post(i, "/api/v1/admin/login", "", "{\"username\":\"admin\",\"password\":\"" DEPLOY_SECRET "\"}",
+                       "access_token");
     support_format(body, sizeof body,
                    "{\"client_id\":\"reader-%d\",\"name\":\"reader\",\"rate_limit_per_hour\":10000000,"
                    "\"permissions\":[\"projects:read\",\"elevations:read\"]}",

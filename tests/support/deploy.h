@@ -7,6 +7,9 @@
 
 #include "tests/support/support.h"
 
+/* Every secret of it that the operator chooses, the administrator's password among them. */
+#define DEPLOY_SECRET "0f3c5f29a1b84d7e96c0d2e4f6a8b1c3d5e7f90112233445566778899aabbccd"
+
 struct deploy {
     struct redis_server redis;
     struct pg_server pg;
@@ -32,6 +35,11 @@ void deploy_run(struct deploy *d, const char *name, struct instance *i, const ch
 void deploy_end(struct deploy *d, const char *name, struct instance *i);
 /* Status of GET on the path of the component's health check ("health_check" or "liveness_health_check"). */
 int deploy_health(struct deploy *d, const char *name, struct instance *i, const char *check);
+
+/* Bytes of it and its children together, as the supervisor measures them (PSS); 0 = it has written nothing yet. */
+int64_t deploy_pss(struct instance *i);
+bool deploy_kill(struct instance *i,
+                 const char *role); /* -9 to the ready children of this role; false: there is none */
 
 /* A client's token from the running web: log in as administrator, register a client that may read everything, log it
  * in. The caller frees it. */

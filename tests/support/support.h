@@ -64,7 +64,8 @@ struct pg_server {
     struct process process;
     int port;
     char dir[256];
-    char url[256]; /* of a fresh, empty database */
+    char url[256];               /* of a fresh, empty database */
+    const char *const *settings; /* "name=value" for the next pg_restart, NULL-terminated; or NULL */
 };
 void pg_start(struct pg_server *pg);
 void pg_kill(struct pg_server *pg);            /* immediate, as a crash */
@@ -90,15 +91,18 @@ struct sim_server {
 void sim_start(struct sim_server *sim, const char *const extra[]);
 void sim_stop(struct sim_server *sim);
 void sim_post(struct sim_server *sim, const char *path, const char *json); /* fails the test unless it answers 200 */
-char *sim_get(struct sim_server *sim, const char *path);                   /* body; free() it */
+char *sim_get(struct sim_server *sim, const char *path);                   /* body, within half an hour; free() it */
 
 /* HTTP by libcurl. */
 struct http_reply {
     int status;    /* 0 = no answer */
     char *body;    /* NUL-terminated; NULL when status is 0 */
     char *headers; /* all header lines */
+    size_t size;   /* of the body, which may hold NULs */
 };
 struct http_reply http_request(const char *method, const char *url, const char *const headers[], const char *body);
+struct http_reply http_request_within(int64_t ms, const char *method, const char *url, const char *const headers[],
+                                      const char *body); /* 60 s else */
 struct http_reply http_get(const char *url);
 void http_reply_free(struct http_reply *r);
 

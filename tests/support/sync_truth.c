@@ -247,26 +247,34 @@ static void compare(PGconn *conn, size_t pair, const char *label, const char *a,
     buf_free(&sql);
 }
 
+static void check_file(const PGresult *r, struct buf *out)
+{
+    struct buf file = {0};
+    unsigned char digest[32];
+    char hex[65];
+    frames_unpack(PQgetvalue(r, 0, 1), (size_t)PQgetlength(r, 0, 1), (size_t)atol(PQgetvalue(r, 0, 2)), &file, NULL);
+    EVP_Digest(file.data, file.len, digest, NULL, EVP_sha256(), NULL);
+    for (int k = 0; k < 32; k++) snprintf(hex + 2 * k, 3, "%02x", digest[k]);
+    if (strncmp(hex, PQgetvalue(r, 0, 0), 64) != 0) buf_printf(out, "file %s is not what it is called\n", hex);
+    buf_free(&file);
+}
+
 /* What is stored under a hash, unpacked, has this hash; and an elevation's list is its present version. */
 static void check_files(PGconn *conn, struct buf *out)
 {
-    PGresult *r =
-        PQexecParams(conn, "SELECT sha256, content, raw_size::text FROM parts_files", 0, NULL, NULL, NULL, NULL, 1);
-    for (int i = 0; i < PQntuples(r); i++) {
-        struct buf file = {0};
-        unsigned char digest[32];
-        char hex[65];
-        frames_unpack(PQgetvalue(r, i, 1), (size_t)PQgetlength(r, i, 1), (size_t)atol(PQgetvalue(r, i, 2)), &file,
-                      NULL);
-        EVP_Digest(file.data, file.len, digest, NULL, EVP_sha256(), NULL);
-        for (int k = 0; k < 32; k++) snprintf(hex + 2 * k, 3, "%02x", digest[k]);
-        if (strncmp(hex, PQgetvalue(r, i, 0), 64) != 0) buf_printf(out, "file %s is not what it is called\n", hex);
-        buf_free(&file);
+    if (!PQsendQueryParams(conn, "SELECT sha256, content, raw_size::text FROM parts_files", 0, NULL, NULL, NULL, NULL,
+                           1) ||
+        !PQsetSingleRowMode(conn)) /* all of them together may be larger than memory */
+        fail_msg("the files: %s", PQerrorMessage(conn));
+    for (PGresult *one; (one = PQgetResult(conn)); PQclear(one)) {
+        if (PQresultStatus(one) == PGRES_SINGLE_TUPLE)
+            check_file(one, out);
+        else if (PQresultStatus(one) != PGRES_TUPLES_OK)
+            fail_msg("the files: %s", PQerrorMessage(conn));
     }
-    PQclear(r);
-    r = PQexec(conn, "SELECT l.elevation_id, l.sha256, v.sha256 FROM elevation_parts_lists l FULL JOIN"
-                     " (SELECT * FROM parts_versions WHERE valid_to IS NULL) v USING (elevation_id)"
-                     " WHERE l.content IS NULL AND l.sha256 IS DISTINCT FROM v.sha256");
+    PGresult *r = PQexec(conn, "SELECT l.elevation_id, l.sha256, v.sha256 FROM elevation_parts_lists l FULL JOIN"
+                               " (SELECT * FROM parts_versions WHERE valid_to IS NULL) v USING (elevation_id)"
+                               " WHERE l.content IS NULL AND l.sha256 IS DISTINCT FROM v.sha256");
     for (int i = 0; i < PQntuples(r); i++)
         buf_printf(out, "elevation %s has file %s, and as its version %s\n", PQgetvalue(r, i, 0), PQgetvalue(r, i, 1),
                    PQgetvalue(r, i, 2));

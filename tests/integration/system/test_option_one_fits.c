@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "conf/clock.h"
-#include "ipc/snapshot.h"
 #include "tests/support/cgroup.h"
 #include "tests/support/deploy.h"
 #include "tests/support/http_load.h"
@@ -58,20 +57,9 @@ struct seen {
 static void look(struct instance *app, struct seen *seen, int kind)
 {
     static const char *const roles[] = {"worker", "web", "beat"};
-    struct snapshot *shot = calloc(1, sizeof *shot);
-    assert_non_null(shot);
-    if (snapshot_read(app->run_dir, shot, NULL) == 0) {
-        int64_t sum = shot->pss_bytes;
-        for (int i = 0; i < shot->count; i++) {
-            sum += shot->children[i].pss_bytes;
-            if (kind < 0 || strcmp(shot->children[i].role, roles[kind % 3]) != 0 || !shot->children[i].is_ready)
-                continue;
-            kill(shot->children[i].pid, SIGKILL);
-            seen->kills++;
-        }
-        if (sum > seen->peak_pss_bytes) seen->peak_pss_bytes = sum;
-    }
-    free(shot);
+    int64_t pss = deploy_pss(app);
+    if (pss > seen->peak_pss_bytes) seen->peak_pss_bytes = pss;
+    if (kind >= 0 && deploy_kill(app, roles[kind % 3])) seen->kills++;
 }
 
 static bool all_synced(void)

@@ -133,25 +133,31 @@ void pg_restart(struct pg_server *pg)
     support_format(data, sizeof data, "%s/data", pg->dir);
     support_format(port, sizeof port, "%d", pg->port);
     support_format(sockets, sizeof sockets, "unix_socket_directories=%s", pg->dir);
-    char *const argv[] = {postgres,
-                          "-D",
-                          data,
-                          "-p",
-                          port,
-                          "-c",
-                          sockets,
-                          "-c",
-                          "listen_addresses=127.0.0.1",
-                          "-F",
-                          "-c",
-                          "shared_buffers=32MB",
-                          "-c",
-                          "jit=off",
-                          "-c",
-                          "full_page_writes=off",
-                          "-c",
-                          "max_wal_size=256MB",
-                          NULL};
+    char *argv[48] = {postgres,
+                      "-D",
+                      data,
+                      "-p",
+                      port,
+                      "-c",
+                      sockets,
+                      "-c",
+                      "listen_addresses=127.0.0.1",
+                      "-F",
+                      "-c",
+                      "shared_buffers=32MB",
+                      "-c",
+                      "jit=off",
+                      "-c",
+                      "full_page_writes=off",
+                      "-c",
+                      "max_wal_size=256MB"};
+    int n = 0;
+    while (argv[n]) n++;
+    for (const char *const *s = pg->settings; s && *s; s++) {
+        assert_true(n < 46);
+        argv[n++] = "-c";
+        argv[n++] = (char *)(uintptr_t)*s;
+    }
     servers_start(&pg->process, "postgres", argv, &user, pg->dir);
     WAIT_UNTIL(PQping(pg->url) == PQPING_OK || !process_running(&pg->process), 30000);
     if (pg->process.is_running) return;

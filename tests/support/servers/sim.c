@@ -41,12 +41,14 @@ void sim_stop(struct sim_server *sim)
     process_stop(&sim->process);
 }
 
+#define CONTROL_MS 1800000 /* a dump with the hashes of many large files takes long */
+
 static struct http_reply control_request(struct sim_server *sim, const char *method, const char *path, const char *json)
 {
     char *url = NULL;
     if (asprintf(&url, "%s%s%s", sim->control, *path == '/' || !*path ? "" : "/", path) < 0) abort();
     const char *const headers[] = {"Content-Type: application/json", NULL};
-    struct http_reply r = http_request(method, url, headers, json);
+    struct http_reply r = http_request_within(CONTROL_MS, method, url, headers, json);
     free(url);
     if (r.status != 200) fail_msg("simulator: %s %s answered %d: %s", method, path, r.status, r.body ? r.body : "");
     return r;
