@@ -133,7 +133,7 @@ static void forget_doubles(struct parts_item *items, int n)
                 items[i].elevation_id = DOUBLE;
 }
 
-int parts_parse_many(struct db *db, const int64_t *ids, int n, bool force, enum parse_outcome *outcomes,
+int parts_parse_many(struct db *db, const int64_t *ids, int n, struct parts_how how, enum parse_outcome *outcomes,
                      struct err *whys, struct err *err)
 {
     struct parts_item *items = calloc((size_t)n + 1, sizeof *items);
@@ -145,7 +145,7 @@ int parts_parse_many(struct db *db, const int64_t *ids, int n, bool force, enum 
     }
     forget_doubles(items, n);
     int rc = parts_move_these(db, ids, n, err);
-    if (rc == 0) rc = parts_take(db, items, n, force, PARTS_READER, err);
+    if (rc == 0) rc = parts_take(db, items, n, how, PARTS_READER, err);
     if (rc == 0) rc = read_all(db, items, n, outcomes, whys, err);
     if (rc == 0) {
         rc = finish(db, items, n, outcomes, whys, err);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "conf/err.h"
+#include "services/store/sync/parts_store.h"
 
 struct db;
 
@@ -25,7 +26,7 @@ const char *parse_outcome_name(enum parse_outcome outcome); /* parse_status's wo
 
 /* Reads the parts lists of up to PARSE_MANY elevations: outcomes[i], with the text of PARTIAL and FAILED in whys[i]. 0,
  * or -ERR_DB (what was not stored waits to be read again). */
-int parts_parse_many(struct db *db, const int64_t *ids, int n, bool force, enum parse_outcome *outcomes,
+int parts_parse_many(struct db *db, const int64_t *ids, int n, struct parts_how how, enum parse_outcome *outcomes,
                      struct err *whys, struct err *err);
 
 #endif

@@ -20,5 +20,8 @@ struct parts_requested {
 /* Of one project, or of all (0). batch = elevations for each task. A cancelled task stops early. 0 or -ERR_DB. */
 int parts_request(struct task_ctx *ctx, struct db *db, enum parts_waiting which, int64_t project_id, int batch,
                   struct parts_requested *out, struct err *err);
+/* A project's new ones while a sync goes on: over the queue only, and unless their parser is switched off. Where that
+ * cannot be, the end of the sync asks for them. 0 or -ERR_DB. */
+int parts_request_soon(struct task_ctx *ctx, struct db *db, int64_t project_id, struct err *err);
 
 #endif

@@ -33,6 +33,13 @@ static bool is_fine(enum parse_outcome outcome)
     return outcome == PARSE_SUCCESS || outcome == PARSE_PARTIAL || outcome == PARSE_CURRENT || outcome == PARSE_BUSY;
 }
 
+/* A message that comes again, and a try after a failure, do what the one before them had begun: nobody else does for
+ * many minutes. */
+static struct parts_how how(const struct task_ctx *ctx, bool force)
+{
+    return (struct parts_how){.is_forced = force, .is_again = ctx->deliveries > 1 || ctx->retries > 0};
+}
+
 /* What is lost with the server's crash is read again, so no commit waits for the disk. */
 static struct db *open_db(struct task_ctx *ctx, struct err *err)
 {
@@ -62,11 +69,11 @@ static cJSON *result_of(int64_t id, enum parse_outcome outcome, const struct err
     return result;
 }
 
-static int parse_one(struct db *db, int64_t id, bool force, cJSON **out, struct err *err)
+static int parse_one(struct db *db, int64_t id, struct parts_how how, cJSON **out, struct err *err)
 {
     enum parse_outcome outcome;
     struct err why;
-    int rc = parts_parse_many(db, &id, 1, force, &outcome, &why, err);
+    int rc = parts_parse_many(db, &id, 1, how, &outcome, &why, err);
     if (rc == 0) *out = result_of(id, outcome, &why);
     return rc;
 }
@@ -78,7 +85,7 @@ int task_parse_elevation_sqlite(struct task_ctx *ctx, const cJSON *args, const c
     if (!is_id(id)) return value_error(ctx, err, "elevation_id is missing or is not a row id");
     bool force = cJSON_IsTrue(task_arg(args, kwargs, 1, "force"));
     struct db *db = open_db(ctx, err);
-    int rc = db ? parse_one(db, (int64_t)id->valuedouble, force, result, err) : -(int)err->code;
+    int rc = db ? parse_one(db, (int64_t)id->valuedouble, how(ctx, force), result, err) : -(int)err->code;
     struct feed_nudger feed = {0};
     if (rc >= 0) feed_committed(&feed, ctx, db);
     close_db(db);
@@ -104,7 +111,7 @@ static int parse_all(struct task_ctx *ctx, struct db *db, const cJSON *ids, bool
         int n = 0;
         if (ctx->ops->is_cancelled(ctx->self)) return err_set(err, ERR_CANCELLED, "the task was cancelled");
         for (; id && n < PARSE_MANY; id = id->next) some[n++] = is_id(id) ? (int64_t)id->valuedouble : 0;
-        int rc = parts_parse_many(db, some, n, force, outcomes, whys, err);
+        int rc = parts_parse_many(db, some, n, how(ctx, force), outcomes, whys, err);
         if (rc < 0) return rc;
         for (int i = 0; i < n; i++) count_outcome(some[i], outcomes[i], &whys[i], counts, errors);
         done += n;

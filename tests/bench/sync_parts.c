@@ -127,7 +127,7 @@ static void read_ids(struct db *db, const PGresult *ids)
     struct err whys[PARSE_MANY];
     for (int first = 0, n; first < PQntuples(ids); first += n) {
         for (n = 0; n < PARSE_MANY && first + n < PQntuples(ids); n++) some[n] = db_int(ids, first + n, 0);
-        NEED(parts_parse_many(db, some, n, true, outcomes, whys, &err));
+        NEED(parts_parse_many(db, some, n, (struct parts_how){.is_forced = true}, outcomes, whys, &err));
         for (int i = 0; i < n; i++)
             if (outcomes[i] != PARSE_SUCCESS) fail_msg("%s", whys[i].text);
     }

@@ -215,7 +215,7 @@ static double parse_all(struct pg_server *pg, struct db *db)
     struct err whys[PARSE_MANY];
     for (int first = 0, n; first < PQntuples(ids); first += n) {
         for (n = 0; n < PARSE_MANY && first + n < PQntuples(ids); n++) some[n] = db_int(ids, first + n, 0);
-        NEED(parts_parse_many(db, some, n, true, outcomes, whys, &err));
+        NEED(parts_parse_many(db, some, n, (struct parts_how){.is_forced = true}, outcomes, whys, &err));
     }
     double seconds = (double)(mono_us() - started_us) / 1e6;
     PQclear(ids);

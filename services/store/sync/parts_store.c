@@ -62,22 +62,23 @@ static void set_why_not(struct parts_item *items, int n, const PGresult *r)
     }
 }
 
-int parts_take(struct db *db, struct parts_item *items, int n, bool force, int reader, struct err *err)
+int parts_take(struct db *db, struct parts_item *items, int n, struct parts_how how, int reader, struct err *err)
 {
     char *ids = ids_of(items, n, -1), version[DB_NUMBER_SIZE];
-    const char *values[] = {ids, force ? "t" : "f", db_number(version, reader)};
+    const char *values[] = {ids, how.is_forced ? "t" : "f", db_number(version, reader), how.is_again ? "t" : "f"};
     if (!ids) return err_set(err, ERR_NOMEM, "no memory");
     for (int i = 0; i < n; i++) items[i].taken = PARTS_UNKNOWN;
     PGresult *r = db_query(
         db, err,
         "UPDATE elevations e SET parse_status = 'in_progress', parse_started_at = now() FROM elevation_parts_lists l"
         " WHERE e.id = ANY ($1::integer[]) AND l.elevation_id = e.id AND l.sha256 IS NOT NULL"
-        "  AND (e.parse_status <> 'in_progress' OR e.parse_started_at IS NULL OR e.parse_started_at < now() "
+        "  AND (e.parse_status <> 'in_progress' OR $4::bool OR e.parse_started_at IS NULL OR e.parse_started_at < "
+        "now() "
         "- " ABANDONED ") AND ($2::bool OR e.parse_status <> 'success' OR e.parts_file_hash IS DISTINCT FROM l.sha256"
         "   OR e.parse_version < $3::integer)"
         " RETURNING e.id, l.sha256, coalesce((SELECT f.stored_size FROM parts_files f WHERE f.sha256 = l.sha256"
         "  AND l.content IS NULL), l.size_bytes)",
-        3, values);
+        4, values);
     int taken = r ? PQntuples(r) : 0;
     if (r) set_taken(items, n, r);
     bool is_well = r != NULL;

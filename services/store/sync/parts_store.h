@@ -60,9 +60,15 @@ struct parts_item {
     bool is_stored;  /* it was; else the content has changed meanwhile, and waits to be read again */
 };
 
-/* Marks the items' elevations in_progress, as far as they are to be read (force: again; reader: what a reader older
- * than this has read, too), and sets taken. */
-int parts_take(struct db *db, struct parts_item *items, int n, bool force, int reader, struct err *err);
+/* What is read besides what waits. */
+struct parts_how {
+    bool is_forced; /* what was read before, too */
+    bool is_again;  /* whoever asked has died or failed in the midst of it before: also what that had begun */
+};
+
+/* Marks the items' elevations in_progress, as far as they are to be read (reader: what a reader older than this has
+ * read, too), and sets taken. */
+int parts_take(struct db *db, struct parts_item *items, int n, struct parts_how how, int reader, struct err *err);
 /* The contents of taken items: rows of elevation id (text), bytes, the elevation's name and identifier, and the size of
  * the file where the bytes are its frames (NULL: they are the file), all cells binary. NULL on an error. */
 PGresult *parts_contents(struct db *db, const struct parts_item *items, int n, struct err *err);

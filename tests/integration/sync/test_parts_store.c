@@ -7,6 +7,9 @@
 #include <sqlite3.h>
 
 #include "conf/text/buf.h"
+#include "services/parts/request.h"
+#include "services/parts/tasks.h"
+#include "services/store/db/db.h"
 
 #define PARSE   "tasks.sqlite_parser_tasks.parse_elevation_sqlite"
 #define BATCH   "tasks.sqlite_parser_tasks.batch_parse_elevations"
@@ -192,6 +195,104 @@ TEST(test_parser_that_died_is_replaced)
     expect_status(PARSE, "[1]", "success");
 }
 
+/* ---- tasks in this process: a message that comes again, and one that is sent in the midst of a sync ---- */
+
+static struct conf *own_conf(void)
+{
+    struct err err = {0};
+    setenv("DATABASE_URL", world.pg.url, 1);
+    struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
+    if (!conf) fail_msg("%s", err.text);
+    return conf;
+}
+
+static int64_t parsed_by(task_fn run, const char *args, int deliveries, int retries)
+{
+    struct err err = {0};
+    struct task_ctx ctx;
+    struct conf *conf = own_conf();
+    cJSON *list = cJSON_Parse(args), *result = NULL;
+    task_ctx_local(&ctx, conf, "test", "test", NULL);
+    ctx.deliveries = deliveries;
+    ctx.retries = retries;
+    sql("UPDATE elevations SET parse_status = 'in_progress', parse_started_at = now(), parse_version = 0 WHERE id < 4");
+    if (run(&ctx, list, NULL, &result, &err) != 0) fail_msg("%s", err.text);
+    cJSON_Delete(result);
+    cJSON_Delete(list);
+    conf_free(conf);
+    return number("SELECT count(*) FROM elevations WHERE id < 4 AND parse_status = 'success'");
+}
+
+/* What the delivery before it, or the try before it, had begun stands in_progress, and is its own. */
+TEST(test_message_that_comes_again_does_what_it_had_begun)
+{
+    assert_int_equal(parsed_by(task_batch_parse_elevations, "[[1,2,3]]", 1, 0), 0);
+    assert_int_equal(parsed_by(task_batch_parse_elevations, "[[1,2,3]]", 2, 0), 3);
+    assert_int_equal(parsed_by(task_batch_parse_elevations, "[[1,2,3],true]", 1, 1), 3);
+    assert_int_equal(parsed_by(task_parse_elevation_sqlite, "[2]", 1, 0), 0);
+    assert_int_equal(parsed_by(task_parse_elevation_sqlite, "[2]", 3, 0), 1);
+    assert_int_equal(parsed_by(task_parse_elevation_sqlite, "[2]", 1, 2), 1);
+    sql("UPDATE elevations SET parse_status = 'pending' WHERE parse_status = 'in_progress'");
+    cJSON_Delete(sync_task(&world, TRIGGER, NULL, NULL, NULL));
+}
+
+static struct buf sent; /* the arguments of each message, a line each */
+static bool has_queue;
+
+static int take_message(void *self, const char *task, const cJSON *args, const cJSON *kwargs,
+                        const struct task_options *options, char *id_out, struct err *err)
+{
+    (void)self, (void)kwargs, (void)options, (void)id_out;
+    if (!has_queue) return err_set(err, ERR_REDIS, "no queue");
+    assert_string_equal(task, BATCH);
+    char *text = cJSON_PrintUnformatted(args);
+    buf_printf(&sent, "%s\n", text);
+    free(text);
+    return 0;
+}
+
+/* What parts_request_soon sends for the first project (elevations 1 to 6). */
+static const char *soon(void)
+{
+    struct err err = {0};
+    struct task_ctx ctx;
+    struct conf *conf = own_conf();
+    struct db *db = db_open(world.pg.url, NULL, 10000, "test", &err);
+    task_ctx_local(&ctx, conf, "test", "test", NULL);
+    struct task_ops ops = *ctx.ops;
+    ops.enqueue = take_message;
+    ctx.ops = &ops;
+    buf_reset(&sent);
+    buf_str(&sent, "");
+    assert_int_equal(parts_request_soon(&ctx, db, number("SELECT project_id FROM elevations WHERE id = 1"), &err), 0);
+    db_close(db);
+    conf_free(conf);
+    return sent.data;
+}
+
+TEST(test_lists_of_a_project_are_read_while_the_sync_goes_on)
+{
+    char *wanted = pg_value(&world.pg, "SELECT '[[' || string_agg(id::text, ',' ORDER BY id) || E']]\n' FROM elevations"
+                                       " WHERE project_id = (SELECT project_id FROM elevations WHERE id = 1)");
+    has_queue = true;
+    assert_string_equal(soon(), ""); /* they are read already */
+    sql("UPDATE elevations SET parse_status = 'pending'");
+    assert_string_equal(soon(), wanted);
+    sql("UPDATE object_sync_configs SET batch_size = 4 WHERE object_type = 'sqlite_parser'");
+    soon();
+    assert_non_null(strstr(sent.data, "]]\n[["));
+    sql("UPDATE object_sync_configs SET is_sync_enabled = false WHERE object_type = 'sqlite_parser'");
+    assert_string_equal(soon(), "");
+    sql("UPDATE object_sync_configs SET is_sync_enabled = true, batch_size = 100 WHERE object_type = 'sqlite_parser'");
+    has_queue = false;
+    assert_string_equal(soon(), "");
+    assert_int_equal(number("SELECT count(*) FROM elevations WHERE parse_status = 'pending'"),
+                     12); /* not here, either */
+    cJSON_Delete(sync_task(&world, TRIGGER, NULL, NULL, NULL));
+    buf_free(&sent);
+    free(wanted);
+}
+
 /* A parts list of these statements in place of an elevation's own, as if it had come from the upstream. */
 static void replace_by_list(int64_t elevation, const char *statements)
 {
@@ -221,7 +322,7 @@ static void replace_by_list(int64_t elevation, const char *statements)
 static void heal(void)
 {
     sql("DELETE FROM elevation_parts_lists");
-    sync_all(&world, false);
+    sync_all(&world, true);
     assert_truth(&world, true);
 }
 
@@ -297,6 +398,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_batch_with_all_sorts_of_ids),
     cmocka_unit_test(test_trigger_reads_everything_that_waits),
     cmocka_unit_test(test_parser_that_died_is_replaced),
+    cmocka_unit_test(test_message_that_comes_again_does_what_it_had_begun),
+    cmocka_unit_test(test_lists_of_a_project_are_read_while_the_sync_goes_on),
     cmocka_unit_test(test_row_of_the_elevation_is_found_by_its_name),
     cmocka_unit_test(test_what_an_older_reader_has_read_is_read_again),
     cmocka_unit_test(test_one_bad_list_keeps_no_other_out),
