@@ -147,6 +147,7 @@ static void on_filed(struct filed *filed)
         counts->thumbnails += !filed->is_parts;
         counts->parts_lists += filed->is_parts && !is_refused && filed->has_bytes;
         counts->parts_invalid += is_refused;
+        w->has_new_parts = w->has_new_parts || (filed->is_parts && !is_refused && filed->has_bytes);
         counts->parts_failed += is_refused;
         w->files_failed += is_refused && f->has_good;
         if (is_refused) note(f, filed->invalid.text);

@@ -8,6 +8,7 @@
 
 #include "conf/text/utf8.h"
 #include "services/logikal/objects.h"
+#include "services/parts/request.h"
 #include "services/store/sync/sync_log.h"
 #include "services/sync/listing.h"
 
@@ -323,6 +324,13 @@ static void note_files(struct project_work *w)
         run_check(w->run, project_note_files(w->run->db, w->project_id, &err), &err);
 }
 
+/* A long sync goes on for hours: what has come of a project is read meanwhile, beside it. */
+static void have_parts_read(struct project_work *w)
+{
+    struct err err = {0};
+    run_check(w->run, parts_request_soon(w->run->ctx, w->run->db, w->project_id, &err), &err);
+}
+
 void project_work_job_done(struct project_work *w)
 {
     w->open_jobs--;
@@ -332,6 +340,7 @@ void project_work_job_done(struct project_work *w)
     if (w->is_listed && w->needs_files && may_go_on && project_files_go_on(w)) return;
     if (w->open_jobs > 0) return;
     if (w->needs_files && may_go_on && w->has_all_files && !w->files_failed && !w->run->fatal.code) note_files(w);
+    if (w->has_new_parts && !w->run->fatal.code) have_parts_read(w);
     w->done(w);
 }
 

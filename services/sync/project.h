@@ -45,6 +45,7 @@ struct project_work {
     bool is_listed;              /* rows are applied, files are next */
     int64_t file_phase, file_id; /* position in the files that are wanted */
     bool has_all_files;          /* no more pages */
+    bool has_new_parts;          /* lists that nobody has read yet */
     int64_t files_failed;
     struct project_counts counts;
     char error[300];

@@ -39,6 +39,9 @@
 #define OBEY_MS  2500 /* between being asked to stop and being killed */
 #define FLUSH_MS 3000 /* for the last results */
 
+#define RUNNERS_LEAST 2 /* of a worker that was not told how many */
+#define RUNNERS_USUAL 4
+
 /* What belongs to the process alone: nobody else sees it. */
 static struct {
     struct event *signals[3], *stop_timer, *watchdog;
@@ -219,7 +222,8 @@ static int open_signals(struct worker *w, struct err *err)
     return 0;
 }
 
-/* As many as there are processors for us: a container may have a part of the machine's. */
+/* As many as there are processors for us: a container may have a part of the machine's. With one alone everything would
+ * wait for a long sync, which itself waits for the upstream most of the time. */
 static int concurrency(const struct conf *conf)
 {
     char dir[PATH_MAX];
@@ -227,7 +231,7 @@ static int concurrency(const struct conf *conf)
     if (asked > 0) return (int)asked;
     int64_t quota = cgroup_find("", "cpu", dir, sizeof dir) ? (cgroup_read_cpu(dir) + 999) / 1000 : 0;
     if (quota > 0 && quota < cpus) cpus = quota;
-    return cpus < 1 ? 1 : cpus > 4 ? 4 : (int)cpus;
+    return cpus < RUNNERS_LEAST ? RUNNERS_LEAST : cpus > RUNNERS_USUAL ? RUNNERS_USUAL : (int)cpus;
 }
 
 static void tie(struct worker *w)
