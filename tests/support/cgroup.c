@@ -9,7 +9,8 @@
 
 #include "tests/support/support_internal.h"
 
-#define ROOT "/sys/fs/cgroup"
+#define ROOT   "/sys/fs/cgroup"
+#define WEIGHT 6 /* beside those who are in no group and weigh one each: as its processes would without it */
 
 static bool put(const char *dir, const char *file, int64_t a, int64_t b)
 {
@@ -67,6 +68,7 @@ void cgroup_make(struct cgroup *g, int64_t memory_bytes, int cpu_percent)
                         put(g->cpu, "cpu.cfs_period_us", 100000, 0) &&
                         put(g->cpu, "cpu.cfs_quota_us", cpu_percent * 1000LL, 0);
     }
+    if (g->has_limits) put(g->cpu, g->is_v2 ? "cpu.weight" : "cpu.shares", g->is_v2 ? WEIGHT * 100 : WEIGHT * 1024, 0);
     if (!g->has_limits) cgroup_remove(g);
 }
 
