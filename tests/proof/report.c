@@ -58,6 +58,14 @@ static void add_disk(const struct proof *p, struct buf *out)
     buf_printf(out, "| disk at most: database and log files together | %.2f GB |\n", (double)p->peak_disk_bytes / 1e9);
 }
 
+/* The load tells no times beyond its last slot. */
+static void add_times(const struct load_count *n, struct buf *out)
+{
+    double p99 = load_percentile_ms(n, NULL, 99);
+    buf_printf(out, "p50 %.1f ms, p99 %s%.1f ms; ", load_percentile_ms(n, NULL, 50),
+               p99 >= LOAD_SLOTS / 10.0 ? "at least " : "", p99);
+}
+
 static void add_clients(const struct proof *p, struct buf *out)
 {
     for (int i = 0; i < LOAD_KINDS; i++) {
@@ -65,8 +73,7 @@ static void add_clients(const struct proof *p, struct buf *out)
         if (!p->load.has[i]) continue;
         buf_printf(out, "| HTTP meanwhile: %s | %" PRId64 " answers, ", load_names[i], n->answered);
         if (i != LOAD_FOLLOWER) /* whose answers are held open until something changes */
-            buf_printf(out, "p50 %.1f ms, p99 %.1f ms; ", load_percentile_ms(n, NULL, 50),
-                       load_percentile_ms(n, NULL, 99));
+            add_times(n, out);
         buf_printf(out, "refused %" PRId64 ", wrong %" PRId64 ", cut by kills %" PRId64 " |\n", n->refused, n->wrong,
                    n->broken);
     }
