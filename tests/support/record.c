@@ -63,6 +63,13 @@ double record_median(const struct record *r, const struct series *s, int third)
     return median;
 }
 
+static double least(const struct record *r, const struct series *s, int third)
+{
+    double found = NAN;
+    for (int i = r->rows * third / 3; i < r->rows * (third + 1) / 3; i++) found = fmin(found, s->values[i]);
+    return found;
+}
+
 double record_slope_per_hour(const struct record *r, const struct series *s)
 {
     double n = 0, sum_x = 0, sum_y = 0, sum_xx = 0, sum_xy = 0;
@@ -77,10 +84,12 @@ double record_slope_per_hour(const struct record *r, const struct series *s)
 
 bool record_holds(const struct record *r, const struct series *s)
 {
-    double middle = record_median(r, s, 1), last = record_median(r, s, 2), growth = last - middle;
+    bool rests = s->bound == REST_MEMORY || s->bound == REST_EQUAL;
+    double middle = rests ? least(r, s, 1) : record_median(r, s, 1);
+    double last = rests ? least(r, s, 2) : record_median(r, s, 2), growth = last - middle;
     if (s->bound == ANY) return true;
     if (isnan(growth)) return false; /* what is judged must have been there */
-    if (s->bound == FLAT_MEMORY) return growth <= fmax(middle * 0.05, 1024);
+    if (s->bound == FLAT_MEMORY || s->bound == REST_MEMORY) return growth <= fmax(middle * 0.05, 1024);
     if (s->bound == FLAT_COUNT) return growth <= fmax(middle * 0.05, 10);
     if (s->bound == FLAT_TIME) return last <= 2 * middle + 2;
     return growth <= 2;

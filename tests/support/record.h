@@ -4,12 +4,15 @@
 
 #include <stdbool.h>
 
-/* What a figure may do from the middle third of the run to the last, by their medians. */
+/* What a figure may do from the middle third of the run to the last, by their medians; REST_: by the least of each, of
+ * what holds more while it works, and rests in between. */
 enum bound {
     ANY,         /* shown, not judged */
     FLAT_MEMORY, /* KiB: grow by 5 % or 1 MiB, whichever is more */
     FLAT_COUNT,  /* grow by 5 % or 10, whichever is more */
     EQUAL,       /* grow by 2 (a connection that a pool keeps, or a client that is just there) */
+    REST_MEMORY, /* as FLAT_MEMORY */
+    REST_EQUAL,  /* as EQUAL */
     FLAT_TIME,   /* ms: double, and 2 ms more (the machine may have other work) */
 };
 

@@ -38,6 +38,9 @@ TEST(test_bounds)
                  {FLAT_COUNT, 600, 360, false},
                  {FLAT_TIME, 5, 10, true},
                  {FLAT_TIME, -20, 100, false},
+                 {REST_EQUAL, 20, 36, false},
+                 {REST_MEMORY, 5000, 3600, true},
+                 {REST_MEMORY, 5000, 4000, false},
                  {ANY, 5, 1e9, true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct record *r = run(cases[i].bound, cases[i].from, cases[i].growth);
@@ -46,6 +49,25 @@ TEST(test_bounds)
         double slope = record_slope_per_hour(r, &r->series[0]);
         assert_true(fabs(slope - cases[i].growth) <= 20 + fabs(cases[i].growth) / 100);
     }
+}
+
+/* What works ever more often holds more by its median, and nothing more when it rests. */
+TEST(test_what_rests_in_between_is_judged_by_that)
+{
+    struct record r = {0};
+    for (int i = 0; i < 60; i++) {
+        bool works = i % 10 < i / 6;
+        record_put(&r, "by median", EQUAL, works ? 48 : 4);
+        record_put(&r, "at rest", REST_EQUAL, works ? 48 : 4);
+        record_put(&r, "leaks", REST_EQUAL, (works ? 48 : 4) + i / 5);
+        record_put(&r, "memory", REST_MEMORY, works ? 14000 : 9000);
+        record_row(&r, i);
+    }
+    assert_false(record_holds(&r, &r.series[0]));
+    assert_true(record_holds(&r, &r.series[1]));
+    assert_false(record_holds(&r, &r.series[2]));
+    assert_true(record_holds(&r, &r.series[3]));
+    record_free(&r);
 }
 
 TEST(test_what_is_judged_must_be_there)
@@ -64,5 +86,6 @@ TEST(test_what_is_judged_must_be_there)
 }
 
 static const struct CMUnitTest tests[] = {cmocka_unit_test(test_bounds),
+                                          cmocka_unit_test(test_what_rests_in_between_is_judged_by_that),
                                           cmocka_unit_test(test_what_is_judged_must_be_there)};
 TEST_MAIN(tests, NULL, NULL)
