@@ -266,6 +266,9 @@ TEST(test_the_timeline_has_all_kinds_and_pages_through_them_once)
     pg_exec(
         &sys.pg,
         "INSERT INTO alert_log (kind, key, text, channel, error) VALUES ('problem', 'k', 'wrong it is', 'mail', 'no')");
+    pg_exec(&sys.pg, "INSERT INTO problem_episodes (key, severity, part, cause, began_at, seen_at, ended_at) VALUES"
+                     " ('been', 'wrong', 'Mail', 'What has been', now() - interval '2 min', now() - interval '1 min',"
+                     " now() - interval '1 min')");
     WAIT_UNTIL(all_taken(), 20000);
     static const char *const kinds[] = {"process", "memory", "sync", "fault", "deployment", "admin"};
     for (int i = 0; i < 6; i++) {
@@ -278,6 +281,8 @@ TEST(test_the_timeline_has_all_kinds_and_pages_through_them_once)
         cJSON_Delete(json);
     }
     assert_int_equal(told("fault", "alarm", "wrong it is"), 1);
+    assert_int_equal(told("fault", "over", "What has been"), 1);
+    assert_int_equal(told("fault", "open", "What has been"), 0);
     WAIT_UNTIL(told("fault", "over", "PostgreSQL") >= 1, 40000);
     assert_true(told("deployment", "start", "supervises") >= 1);
     assert_true(told("deployment", "migrate", "migrations were applied") >= 1);
