@@ -17,7 +17,7 @@
 /* Of rows of parts lists. */
 #define PARTS_PAGE "limit?:integer(1..2500), cursor?:integer(0..9007199254740991), format?:json|ndjson|csv"
 #define BOM_MEMBERS                                                                                                    \
-    "elevations:[{elevation_id:integer, name?:string, amount:number, version:integer, sha256:string,"                  \
+    "elevations:[{elevation_id:integer, name?:string, amount?:number, version:integer, sha256:string,"                 \
     " valid_from:datetime, behind?:string, problem?:string}], is_whole:boolean, not_in_it:[{elevation_id:integer, "    \
     "name?:string, "                                                                                                   \
     "state:string,"                                                                                                    \

@@ -9,14 +9,17 @@
 #define S_SINCE PARTS_TIME("s.valid_from")
 #define MADE_OF                                                                                                        \
     "'elevations', (SELECT coalesce(jsonb_agg(jsonb_build_object('elevation_id', s.elevation_id, 'name', s.name,"      \
-    " 'amount', s.amount, 'version', s.number, 'sha256', s.sha256, 'valid_from', " S_SINCE ") ||"                      \
-    " jsonb_strip_nulls(jsonb_build_object('behind', s.behind, 'problem', s.problem)) ORDER BY s.elevation_id), "      \
-    "'[]') FROM s WHERE s.state "                                                                                      \
-    "= 'read'),"                                                                                                       \
-    " 'is_whole', NOT EXISTS (SELECT FROM s WHERE " PARTS_LACKING "),"                                                 \
-    " 'not_in_it', (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('elevation_id', s.elevation_id,"    \
-    " 'name', s.name, 'state', s.state, 'error', s.error)) ORDER BY s.elevation_id), '[]') FROM s"                     \
-    " WHERE s.state <> 'read')"
+    " 'amount', " PARTS_AMOUNT(                                                                                        \
+        "s.amount") ", 'version', s.number, 'sha256', s.sha256, 'valid_from', " S_SINCE ") ||"                         \
+                    " jsonb_strip_nulls(jsonb_build_object('behind', s.behind, 'problem', s.problem)) ORDER BY "       \
+                    "s.elevation_id), "                                                                                \
+                    "'[]') FROM s WHERE s.state "                                                                      \
+                    "= 'read'),"                                                                                       \
+                    " 'is_whole', NOT EXISTS (SELECT FROM s WHERE " PARTS_LACKING "),"                                 \
+                    " 'not_in_it', (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('elevation_id', "   \
+                    "s.elevation_id,"                                                                                  \
+                    " 'name', s.name, 'state', s.state, 'error', s.error)) ORDER BY s.elevation_id), '[]') FROM s"     \
+                    " WHERE s.state <> 'read')"
 #define OF_PRESENT                                                                                                     \
     "(SELECT bom_document(array_agg(s.elevation_id), array_agg(s.number), array_agg(s.amount)) FROM s"                 \
     " WHERE s.state = 'read')"
@@ -85,8 +88,8 @@ const struct query query_bom_project_mark = {.name = "bom_project_mark", .sql = 
 
 #define V_SINCE PARTS_TIME("v.valid_from")
 #define VERSION_JSON                                                                                                   \
-    "jsonb_build_object('number', v.number, 'sha256', v.sha256, 'valid_from', " V_SINCE ", 'amount',"                  \
-    " coalesce(v.amount, 1))"
+    "jsonb_build_object('number', v.number, 'sha256', v.sha256, 'valid_from', " V_SINCE                                \
+    ", 'amount', " PARTS_AMOUNT("coalesce(v.amount, 1)") ")"
 #define ONE(x) "ARRAY[" x ".elevation_id], ARRAY[" x ".number], ARRAY[coalesce(" x ".amount, 1)::double precision]"
 
 const struct query query_bom_diff = {

@@ -34,10 +34,13 @@ const struct query query_parts_versions = {
     .name = "parts_versions",
     .sql = "SELECT jsonb_build_object('elevation_id', e.id, 'versions', (SELECT coalesce(jsonb_agg(jsonb_build_object("
            "'number', v.number, 'sha256', v.sha256, 'size_bytes', f.raw_size, 'valid_from', v.valid_from, 'valid_to',"
-           " v.valid_to, 'version_id', v.version_id, 'changed_date', v.changed_date, 'amount', v.amount, 'parsed_at',"
-           " v.parsed_at, 'parts_count', v.parts_count) ORDER BY v.number DESC), '[]') FROM parts_versions v"
-           " JOIN parts_files f ON f.sha256 = v.sha256 WHERE v.elevation_id = e.id)), (" PARTS_VERSIONS_MARK(
-               "$1") ") FROM elevations e WHERE e.id = $1::int AND e.deleted_at IS NULL",
+           " v.valid_to, 'version_id', v.version_id, 'changed_date', v.changed_date, 'amount', " PARTS_AMOUNT(
+               "v.amount") ", 'parsed_at',"
+                           " v.parsed_at, 'parts_count', v.parts_count) ORDER BY v.number DESC), '[]') FROM "
+                           "parts_versions v"
+                           " JOIN parts_files f ON f.sha256 = v.sha256 WHERE v.elevation_id = e.id)), "
+                           "(" PARTS_VERSIONS_MARK(
+                               "$1") ") FROM elevations e WHERE e.id = $1::int AND e.deleted_at IS NULL",
 };
 
 /* The present mark of the elevation ahead of a slash. */
@@ -97,17 +100,22 @@ const struct query query_parts_batch = {
         " SELECT jsonb_build_object('elevation_id', w.id, 'name', s.name, 'state', coalesce(s.state, "
         "CASE WHEN EXISTS (SELECT FROM elevations e WHERE e.id = w.id) THEN 'vanished' ELSE 'unknown' END), "
         "'error',"
-        " s.error, 'behind', s.behind, 'amount', s.amount, 'version', s.number, 'sha256', s.sha256, "
-        "'valid_from', " PARTS_TIME(
-            "s.valid_from") ","
-                            " 'tables', f.tables, 'lines', (SELECT jsonb_object_agg(l.kind, (SELECT "
-                            "coalesce(jsonb_agg(x ORDER BY n), '[]')"
-                            " FROM jsonb_array_elements(l.lines) WITH ORDINALITY AS y (x, n) WHERE (x->>'of_row') IS "
-                            "NULL OR"
-                            " (x->>'of_row')::int = s.file_row)) FROM parts_lines l WHERE l.sha256 = s.sha256 AND "
-                            "s.state = 'read'))"
-                            " FROM (SELECT * FROM c WHERE c.place = 1 OR c.together <= " PARTS_BATCH_LINES ") w"
-                            " LEFT JOIN LATERAL (SELECT * FROM parts_states s WHERE s.elevation_id = w.id LIMIT 1) s "
-                            "ON true"
-                            " LEFT JOIN parts_files f ON f.sha256 = s.sha256 ORDER BY w.n",
+        " s.error, 'behind', s.behind, 'amount', " PARTS_AMOUNT(
+            "s.amount") ", 'version', s.number, 'sha256', s.sha256, "
+                        "'valid_from', " PARTS_TIME(
+                            "s.valid_from") ","
+                                            " 'tables', f.tables, 'lines', (SELECT jsonb_object_agg(l.kind, (SELECT "
+                                            "coalesce(jsonb_agg(x ORDER BY n), '[]')"
+                                            " FROM jsonb_array_elements(l.lines) WITH ORDINALITY AS y (x, n) WHERE "
+                                            "(x->>'of_row') IS "
+                                            "NULL OR"
+                                            " (x->>'of_row')::int = s.file_row)) FROM parts_lines l WHERE l.sha256 = "
+                                            "s.sha256 AND "
+                                            "s.state = 'read'))"
+                                            " FROM (SELECT * FROM c WHERE c.place = 1 OR c.together "
+                                            "<= " PARTS_BATCH_LINES ") w"
+                                            " LEFT JOIN LATERAL (SELECT * FROM parts_states s WHERE s.elevation_id = "
+                                            "w.id LIMIT 1) s "
+                                            "ON true"
+                                            " LEFT JOIN parts_files f ON f.sha256 = s.sha256 ORDER BY w.n",
 };

@@ -9,6 +9,8 @@
     " s.parsed_at, s.behind, f.reader, f.read_at, f.problem)::text"
 #define PARTS_MARK   PARTS_MARK_OF("string_agg(" PARTS_FACTS ", ',' ORDER BY s.elevation_id)")
 #define PARTS_STATES "parts_states s LEFT JOIN parts_files f ON f.sha256 = s.sha256"
+/* How often an elevation is built, as a number of JSON: NULL where it is none (NaN, infinite). */
+#define PARTS_AMOUNT(x) "CASE WHEN abs(" x ") <= 1e308 THEN " x " END"
 /* Of all versions of an elevation, as a statement; no row when there is no such elevation. */
 #define PARTS_VERSIONS_MARK(id)                                                                                        \
     "SELECT " PARTS_MARK_OF(                                                                                           \
