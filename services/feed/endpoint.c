@@ -12,6 +12,7 @@
 #include "services/feed/retry.h"
 #include "services/feed/sign.h"
 #include "services/store/db/db.h"
+#include "services/store/journal.h"
 #include "services/store/owner.h"
 #include "services/store/seal.h"
 
@@ -129,7 +130,23 @@ static int next_is_gap(struct endpoint *e, struct db *db, bool is_too_old, struc
     format_gap(format_of(e->w.format), code, e->w.place.text, after.text, &body);
     int rc = keep(e, db, &body, 0, after.text, err);
     buf_free(&body);
+    if (rc == 1 && e->w.has_gap && webhook_gap_told(db, &e->w, err) < 0) rc = -ERR_DB;
     return rc;
+}
+
+/* The journal behind the place; when the database is another one than before, the epoch ends first. */
+static PGresult *changes_behind(struct endpoint *e, struct db *db, struct err *err)
+{
+    char why[160] = "";
+    int limit = format_of(e->w.format) == FORMAT_ODOO ? PAGE_SINGLY : PAGE;
+    PGresult *r = webhook_changes(db, &e->w, limit, err);
+    if (!r || !db_bool(r, 0, 6)) return r;
+    PQclear(r);
+    int is_another = journal_settle(db, why, sizeof why, err);
+    if (is_another < 0) return NULL;
+    if (is_another) log_warning(JOURNAL_IS_ANOTHER, why);
+    e->w.has_gap = true;
+    return webhook_changes(db, &e->w, limit, err);
 }
 
 /* With each page all that may have changed of the endpoint is read again: its rights, filters and secrets. */
@@ -142,9 +159,9 @@ static int read_page(struct endpoint *e, struct db *db, struct err *err)
     if (rc <= 0 || strcmp(e->w.state, "active") != 0) return rc < 0 ? rc : 0;
     if (!e->w.may) return stop(e, db, "the client that made it has not all rights any more that it needs", err);
     if (*e->w.batch.id) return 1;
-    PGresult *r = webhook_changes(db, &e->w, format_of(e->w.format) == FORMAT_ODOO ? PAGE_SINGLY : PAGE, err);
+    PGresult *r = changes_behind(e, db, err);
     if (!r) return -ERR_DB;
-    bool is_too_old = db_bool(r, 0, 0), is_too_new = db_bool(r, 0, 1);
+    bool is_too_old = db_bool(r, 0, 0), is_too_new = db_bool(r, 0, 1) || e->w.has_gap;
     if (is_too_old || is_too_new) {
         rc = next_is_gap(e, db, is_too_old, err);
     } else if (db_int(r, 0, 2) == 0) {

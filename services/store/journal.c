@@ -1,5 +1,8 @@
-/* Housekeeping of the journal of changes: what is old goes, and a restored database begins a new epoch. */
+/* Housekeeping of the journal of changes: what is old goes, and a database that is another one than before begins a
+ * new epoch. */
 #include "services/store/journal.h"
+
+#include <stdio.h>
 
 #include "services/store/db/db.h"
 
@@ -22,11 +25,11 @@ int64_t journal_prune(struct db *db, int days, struct err *err)
     return count;
 }
 
-int journal_check_epoch(struct db *db, struct err *err)
+int journal_settle(struct db *db, char *why, size_t size, struct err *err)
 {
-    int64_t rows = db_exec(db, err,
-                           "UPDATE changes_state s SET epoch = s.epoch + 1 WHERE EXISTS (SELECT FROM changes c"
-                           " WHERE c.epoch = s.epoch AND c.xid >= pg_snapshot_xmax(pg_current_snapshot()))",
-                           0, NULL);
-    return rows < 0 ? -ERR_DB : rows > 0;
+    PGresult *r = db_query(db, err, "SELECT changes_settle()", 0, NULL);
+    if (!r) return -ERR_DB;
+    snprintf(why, size, "%s", db_text(r, 0, 0));
+    PQclear(r);
+    return *why != 0;
 }

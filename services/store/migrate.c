@@ -95,9 +95,10 @@ static int migrate_run(struct db *db, struct err *err)
         applied += rc;
     }
     if (shape_check(db, NULL, false, err) < 0) return -(int)err->code;
-    int restored = journal_check_epoch(db, err);
-    if (restored > 0) log_warning("the database was restored: readers of the journal of changes start over");
-    return restored < 0 ? restored : applied;
+    char why[160];
+    int is_another = journal_settle(db, why, sizeof why, err);
+    if (is_another > 0) log_warning(JOURNAL_IS_ANOTHER, why);
+    return is_another < 0 ? is_another : applied;
 }
 
 int migrate_pending(struct db *db, struct err *err)

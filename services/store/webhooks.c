@@ -86,7 +86,7 @@ int webhook_load(struct db *db, int64_t id, struct webhook *out, struct err *err
         " w.client_id IS NULL OR (c.is_active AND c.permissions::jsonb @> '[\"projects:read\", \"elevations:read\","
         "  \"webhooks:manage\"]'), b.id, b.body, b.changes, b.tries, concat_ws('-', b.epoch, b.xid, b.seq, b.item),"
         " (SELECT string_agg(sealed, E'\\n' ORDER BY id DESC) FROM webhook_secrets s WHERE s.webhook_id = w.id"
-        "  AND s.ends_at > clock_timestamp())"
+        "  AND s.ends_at > clock_timestamp()), w.has_gap"
         " FROM webhooks w LEFT JOIN webhook_batches b ON b.webhook_id = w.id"
         " LEFT JOIN clients c ON c.client_id = w.client_id WHERE w.id = $1::bigint",
         1, values);
@@ -108,6 +108,7 @@ int webhook_load(struct db *db, int64_t id, struct webhook *out, struct err *err
         out->batch.tries = (int)db_int(r, 0, 12);
         snprintf(out->batch.after.text, sizeof out->batch.after.text, "%s", db_text(r, 0, 13));
         take_secrets(db_text(r, 0, 14), out);
+        out->has_gap = db_bool(r, 0, 15);
     }
     PQclear(r);
     return rows;
@@ -194,6 +195,13 @@ int webhook_batch_put(struct db *db, const struct lease *lease, const struct web
                         " INSERT INTO webhook_batches (webhook_id, id, body, changes, epoch, xid, seq, item)"
                         " SELECT w.id, $5, $6, $7::integer, " PLACE(8) " FROM w RETURNING 1",
                  8, values, err);
+}
+
+int webhook_gap_told(struct db *db, const struct webhook *w, struct err *err)
+{
+    char text[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(text, w->id)};
+    return db_exec(db, err, "UPDATE webhooks SET has_gap = false WHERE id = $1::bigint", 1, values) < 0 ? -ERR_DB : 0;
 }
 
 int webhook_skip(struct db *db, const struct lease *lease, const struct webhook *w, const struct webhook_place *place,

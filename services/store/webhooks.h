@@ -39,6 +39,7 @@ struct webhook {
     int failures;
     int64_t failing_ms; /* since the first of them */
     bool may;           /* who made it still has the rights */
+    bool has_gap;       /* its receiver may have been told what is gone */
     struct webhook_batch batch;
     char *sealed[WEBHOOK_SECRETS];
     int secret_count;
@@ -68,6 +69,7 @@ int webhook_object_name(struct db *db, const char *change, char *out, size_t siz
 /* Keeps what is sent from now on. */
 int webhook_batch_put(struct db *db, const struct lease *lease, const struct webhook *w,
                       const struct webhook_batch *batch, struct err *err);
+int webhook_gap_told(struct db *db, const struct webhook *w, struct err *err);
 /* Nothing of what lies before the place is for this endpoint. */
 int webhook_skip(struct db *db, const struct lease *lease, const struct webhook *w, const struct webhook_place *place,
                  struct err *err);

@@ -199,6 +199,7 @@ static cJSON *gather(struct facts *f)
     cJSON_AddBoolToObject(feed, "is_late", v->feed.is_late);
     cJSON_AddNumberToObject(feed, "seconds", (double)v->feed.seconds);
     cJSON_AddStringToObject(feed, "holder", v->feed.holder);
+    cJSON_AddStringToObject(feed, "switched", v->feed.switched);
     add_sync(f, facts);
     return facts;
 }

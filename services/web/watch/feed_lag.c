@@ -6,8 +6,16 @@
 #include <stdlib.h>
 
 #include "conf/log.h"
+#include "services/store/journal.h"
 #include "services/store/web/feed/changes_read.h"
 #include "services/web/watch/verdict.h"
+
+static void on_mark(void *arg, const PGresult *result, const struct err *err)
+{
+    struct web *web = arg;
+    web->verdict->feed.mark = NULL;
+    if (!err && *PQgetvalue(result, 0, 0)) log_warning(JOURNAL_IS_ANOTHER, PQgetvalue(result, 0, 0));
+}
 
 static void take(struct web *web, struct feed_lag *f, const PGresult *result)
 {
@@ -19,6 +27,10 @@ static void take(struct web *web, struct feed_lag *f, const PGresult *result)
         log_warning("the feed of changes has been held back for %lld s by %s: end it (pg_terminate_backend), and set"
                     " idle_in_transaction_session_timeout; nothing is lost",
                     (long long)f->seconds, f->holder);
+    f->switches = strtoll(PQgetvalue(result, 0, 3), NULL, 10);
+    snprintf(f->switched, sizeof f->switched, "%s", PQgetvalue(result, 0, 4));
+    if (*PQgetvalue(result, 0, 2) == 't' && !f->mark)
+        f->mark = pool_query(web->pool, &query_changes_mark, 0, NULL, on_mark, web);
     if (!f->is_late && was_late) log_info("the feed of changes goes on");
 }
 

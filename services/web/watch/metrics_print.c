@@ -131,6 +131,8 @@ static void add_up(struct buf *out, const struct web *web)
     if (web->redis) buf_printf(out, "logikald_up{component=\"redis\"} %d\n", redis_is_up(web->redis));
     one(out, "feed_lag_seconds", "gauge", "Age of the first change that a running transaction keeps from readers",
         (double)web->verdict->feed.seconds);
+    one(out, "feed_switches_total", "counter", "Times that PostgreSQL was another one than before (fail-over, restore)",
+        (double)web->verdict->feed.switches);
     metrics_head(out, "usable", "gauge", "1 when the component can be reached and lets us do what is needed");
     buf_printf(out, "logikald_usable{component=\"database\"} %d\n",
                web->verdict->is_db_up && !*verdict_db_fault(web->verdict) &&

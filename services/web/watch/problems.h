@@ -19,7 +19,7 @@
  *                "holds", "failing","failing_since","unparsed","elevations","skew_s": database's clock less ours}
  *   "sizes"      {"database_bytes","bytes_per_day": null = not known,"limit_bytes": 0 = not known,"now_s"}
  *   "sync_age_ms" how old "sync" is
- *   "feed"       {"is_late","seconds","holder"}: see feed_lag.h
+ *   "feed"       {"is_late","seconds","holder","switched"}: see feed_lag.h
  *
  * The answer: {"state","text","problems":[...]}. state: "wrong" (something is), else "unknown" (there is no evidence
  * that nothing is), else "look", else "fresh". A problem: {"key": what it is the same by the next time, "part",

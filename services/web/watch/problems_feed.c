@@ -39,9 +39,24 @@ static void judge_lag(struct findings *f, const cJSON *feed)
                    "idle_in_transaction_session_timeout in PostgreSQL.");
 }
 
+/* A standby that lacked the last seconds, or a backup. */
+static void judge_switch(struct findings *f, const cJSON *feed)
+{
+    if (!*fact_text(feed, "switched")) return;
+    cJSON *p = problem(f, SEVERITY_LOOK, "PostgreSQL", "another",
+                       "PostgreSQL is another one than before (a standby took over, or it was restored): what was "
+                       "committed last may be gone");
+    problem_advice(p, "What is due is read from Logikal again. Readers of the feed who had come further are told (410, "
+                      "webhooks a gap) and read all anew. This is told for an hour.");
+    problem_text(p, "since", fact_text(feed, "switched"));
+    problem_text(p, "hits", "what was written by hand or told to others in its last seconds");
+    problem_text(p, "link", "/ui/feed");
+}
+
 void judge_feed(struct findings *f, const cJSON *facts)
 {
     const cJSON *h;
     cJSON_ArrayForEach(h, fact(fact(facts, "sync"), "hooks")) judge_hook(f, h);
     judge_lag(f, fact(facts, "feed"));
+    judge_switch(f, fact(facts, "feed"));
 }

@@ -210,6 +210,33 @@ TEST(test_a_gap_in_the_journal_is_told)
     hook_drop(&ahead);
 }
 
+/* A standby took over, a dump was restored (somewhere else, or into the same server): its receiver may have been told
+ * what is gone. */
+TEST(test_another_database_is_told_as_a_gap)
+{
+    static const char *const was[] = {"identity || '0'", "'1' || identity",
+                                      "regexp_replace(identity, '/[0-9]+/([0-9A-F]+)$', '/7/\\1')"};
+    struct hook h = hook_make("/ok?another", "");
+    char sql[200];
+    for (int i = 0; i < 3; i++) {
+        hook_write_change();
+        WAIT_UNTIL(receiver_count(&hooked.receiver, h.path) == 2 * i + 1, 20000);
+        snprintf(sql, sizeof sql, "UPDATE changes_state SET identity = %s", was[i]);
+        pg_exec(&hooked.web.pg, sql);
+
+        WAIT_UNTIL(pg_int(&hooked.web.pg, "SELECT changes_is_another(identity)::int FROM changes_state") == 0, 20000);
+        hook_tell();
+        WAIT_UNTIL(receiver_count(&hooked.receiver, h.path) == 2 * i + 2, 20000);
+        cJSON *got = receiver_got(&hooked.receiver, h.path),
+              *last = cJSON_GetObjectItem(cJSON_GetArrayItem(got, 2 * i + 1), "body");
+        assert_string_equal(hook_text(last, "type"), "gap");
+        assert_string_equal(hook_text(cJSON_GetObjectItem(last, "data"), "code"), "CURSOR_UNKNOWN");
+        cJSON_Delete(got);
+    }
+    assert_int_equal(pg_int(&hooked.web.pg, "SELECT count(*) FROM changes_epochs WHERE why LIKE '%standby%'"), 1);
+    hook_drop(&h);
+}
+
 TEST(test_a_large_backlog_comes_in_bounded_batches)
 {
     struct hook h = hook_make("/ok?large", ",\"types\":[\"directory\"]");
@@ -273,6 +300,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_410_switches_off_and_long_failing_pauses_until_somebody_resumes),
     cmocka_unit_test(test_replay_tells_again_from_a_place),
     cmocka_unit_test(test_a_gap_in_the_journal_is_told),
+    cmocka_unit_test(test_another_database_is_told_as_a_gap),
     cmocka_unit_test(test_a_large_backlog_comes_in_bounded_batches),
 };
 TEST_MAIN(tests, hook_start, hook_stop)

@@ -117,6 +117,111 @@ TEST(test_standby_is_named_and_promoted_under_load)
     web_stop(&web);
 }
 
+/* ---- a standby that lacks the last seconds ---- */
+
+static struct pg_server late;
+
+static bool feed_says(struct web_server *web, const char *token, const char *since, long status, const char *text)
+{
+    char path[200];
+    support_format(path, sizeof path, "/api/v1/changes?since=%s", since);
+    struct http_reply reply = web_call(web, "GET", path, token, NULL);
+    bool does = reply.status == status && strstr(reply.body, text);
+    if (!does) print_message("%s: %ld %s\n", path, (long)reply.status, reply.body);
+    http_reply_free(&reply);
+    return does;
+}
+
+static void cursor_behind(struct web_server *web, const char *token, const char *since, char *out, size_t size)
+{
+    char path[200];
+    support_format(path, sizeof path, "/api/v1/changes?since=%s", since);
+    struct http_reply reply = web_call(web, "GET", path, token, NULL);
+    assert_int_equal(reply.status, 200);
+    char *next = web_member(reply.body, "next");
+    snprintf(out, size, "%s", next);
+    free(next);
+    http_reply_free(&reply);
+}
+
+static void list_tag(struct web_server *web, char *out, size_t size)
+{
+    struct http_reply reply = web_call(web, "GET", "/api/v1/directories/cached", web->admin, NULL);
+    assert_int_equal(reply.status, 200);
+    assert_non_null(strstr(reply.body, "lost"));
+    const char *at = strcasestr(reply.headers, "\netag: ");
+    assert_non_null(at);
+    snprintf(out, size, "If-None-Match: %.*s", (int)strcspn(at + 7, "\r\n"), at + 7);
+    http_reply_free(&reply);
+}
+
+static bool verdict_says(struct web_server *web, const char *text)
+{
+    struct http_reply reply = web_call(web, "GET", "/api/v1/verdict", web->admin, NULL);
+    bool does = reply.status == 200 && strstr(reply.body, text);
+    http_reply_free(&reply);
+    return does;
+}
+
+/* One address that moves: the heir comes up where the dead one was. */
+static void take_over(struct pg_server *from, struct pg_server *heir)
+{
+    pg_kill(from);
+    pg_kill(heir);
+    heir->port = from->port;
+    memcpy(heir->url, from->url, sizeof heir->url);
+    pg_restart(heir);
+    free(pg_value(heir, "SELECT pg_promote()"));
+    WAIT_UNTIL(pg_int(heir, "SELECT pg_is_in_recovery()::int") == 0, 30000);
+}
+
+#define MARKED                                                                                                         \
+    "SELECT count(*) FROM changes_state s WHERE sure_xid > (SELECT max(xid) FROM changes WHERE logikal_ids = '{d1}')"
+
+/* What the primary had acknowledged and the standby never got is gone, and its numbers are used again, for other
+ * things: of transactions, of the counters behind cached answers. */
+TEST(test_standby_that_lacks_the_last_seconds_is_told_to_readers)
+{
+    struct web_server web = {.pg = standby}; /* it is the primary now */
+    char sure[100], beyond[100], tag[200];
+    follow(&late, &standby);
+    support_format(web.pg.url, sizeof web.pg.url, "postgresql://postgres@127.0.0.1:%d/logikald?sslmode=disable",
+                   standby.port);
+    web_run(&web, NULL, true);
+    web_log_in(&web);
+    char *token = web_client(&web, "erp", "[\"projects:read\",\"elevations:read\"]");
+    WAIT_UNTIL(pg_int(&standby, "SELECT changes_is_another(identity)::int FROM changes_state") == 0, 30000);
+    pg_exec(&standby, "INSERT INTO directories (logikal_id, name) VALUES ('d1', 'kept')");
+    cursor_behind(&web, token, "now", sure, sizeof sure);
+    WAIT_UNTIL(pg_int(&late, MARKED) == 1, 30000);
+    pg_exec(&late, "ALTER SYSTEM SET primary_conninfo = ''");
+    pg_exec(&late, "SELECT pg_reload_conf()");
+    WAIT_UNTIL(pg_int(&standby, "SELECT count(*) FROM pg_stat_replication") == 0, 20000);
+    pg_exec(&standby, "INSERT INTO directories (logikal_id, name) VALUES ('d2', 'lost')");
+    cursor_behind(&web, token, sure, beyond, sizeof beyond);
+    assert_string_not_equal(sure, beyond);
+    list_tag(&web, tag, sizeof tag);
+
+    take_over(&standby, &late);
+
+    pg_exec(&late, "INSERT INTO directories (logikal_id, name) VALUES ('d3', 'other')");
+    for (int i = 0; i < 200; i++) free(pg_value(&late, "SELECT pg_current_xact_id()")); /* its numbers catch up */
+    WAIT_UNTIL(ready_says(&web, 200, "ready"), 30000);
+    struct http_reply reply = web_ask(&web, "GET", "/api/v1/directories/cached", web.admin, tag);
+    assert_int_equal(reply.status, 200);
+    assert_non_null(strstr(reply.body, "other"));
+    assert_null(strstr(reply.body, "lost"));
+    http_reply_free(&reply);
+    assert_true(feed_says(&web, token, beyond, 410, "CURSOR_UNKNOWN"));
+    assert_true(feed_says(&web, token, sure, 200, "other"));
+    cursor_behind(&web, token, sure, beyond, sizeof beyond); /* whoever reads on is at home in the new one */
+    assert_true(feed_says(&web, token, beyond, 200, "[]"));
+    WAIT_UNTIL(verdict_says(&web, "PostgreSQL is another one than before"), 30000);
+    assert_true(process_logged(&web.process, "PostgreSQL is another one than before"));
+    free(token);
+    web_stop(&web);
+}
+
 FIXTURE(start)
 {
     struct web_server web = {0};
@@ -130,11 +235,13 @@ FIXTURE(start)
 FIXTURE(stop)
 {
     pg_stop(&standby);
+    pg_stop(&late);
     return 0;
 }
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_primary_is_found_among_hosts),
     cmocka_unit_test(test_standby_is_named_and_promoted_under_load),
+    cmocka_unit_test(test_standby_that_lacks_the_last_seconds_is_told_to_readers),
 };
 TEST_MAIN(tests, start, stop)

@@ -3,9 +3,22 @@
 
 #define VISIBLE "(c.epoch < s.epoch OR c.xid < s.xmin)"
 #define STATE                                                                                                          \
-    "s AS MATERIALIZED (SELECT epoch, pruned_epoch, pruned_xid, pruned_seq,"                                           \
+    "s AS MATERIALIZED (SELECT epoch, identity, sure_xid, pruned_epoch, pruned_xid, pruned_seq,"                       \
     " pg_snapshot_xmin(pg_current_snapshot()) AS xmin, pg_snapshot_xmax(pg_current_snapshot()) AS xmax"                \
     " FROM changes_state)"
+
+/* The end of the newest block that can be seen, and not how far transactions have come: a cursor that only waits stays
+ * where it is, and lies within what surely survives a fail-over. */
+#define NEWEST                                                                                                         \
+    "e AS MATERIALIZED (SELECT s.epoch, coalesce(c.xid, '0') AS xid, coalesce(c.seq, 0) AS seq,"                       \
+    " coalesce(cardinality(c.row_ids), 0) AS item FROM s LEFT JOIN LATERAL (SELECT c.* FROM changes c"                 \
+    "  WHERE c.epoch = s.epoch AND c.xid < s.xmin ORDER BY c.xid DESC, c.seq DESC LIMIT 1) c ON true)"
+
+/* Of an epoch that has ended: beyond what is surely still there. What a snapshot had seen counts as well. */
+#define UNSURE                                                                                                         \
+    "EXISTS (SELECT FROM changes_epochs p WHERE p.epoch = $1::integer"                                                 \
+    " AND (($2::xid8, $3::bigint, $4::bigint) > (p.sure_xid, 0::bigint, 0::bigint)"                                    \
+    "  OR pg_snapshot_xmax($9::text::pg_snapshot) > p.sure_xid))"
 
 /* Blocks from the cursor on that may be seen and that the reader has not from its snapshot, of the types and the object
  * that are asked for. Each that is taken has an item for the reader, but for the first: otherwise a page of blocks
@@ -33,7 +46,7 @@
 const struct query query_changes_page = {
     .name = "changes_page",
     .sql =
-        "WITH " STATE ", asked AS MATERIALIZED (SELECT logikald_guid(btrim(p)) AS id"
+        "WITH " STATE ", " NEWEST ", asked AS MATERIALIZED (SELECT logikald_guid(btrim(p)) AS id"
         "   FROM unnest(string_to_array($6, ',')) p),"
         " wanted AS (SELECT coalesce(array_agg(id) FILTER (WHERE id IS NOT NULL), '{}') AS ids FROM ("
         "   SELECT id::bigint FROM projects WHERE logikal_id = ANY (ARRAY(SELECT id FROM asked))"
@@ -57,18 +70,20 @@ const struct query query_changes_page = {
         " page AS (SELECT i.*, coalesce(p.logikal_id, " LAST_ID ") AS project_logikal_id FROM (SELECT * FROM items"
         "   ORDER BY epoch, xid, seq, item LIMIT $8::integer) i LEFT JOIN projects p ON p.id = i.project_id)"
         " SELECT (s.pruned_epoch, s.pruned_xid, s.pruned_seq) > ($1::integer, $2::xid8, $3::bigint),"
-        "  $1::integer > s.epoch OR ($1::integer = s.epoch AND $2::xid8 > s.xmax),"
+        "  $1::integer > s.epoch OR ($1::integer = s.epoch AND $2::xid8 > s.xmax) OR " UNSURE ","
         "  (SELECT count(*) FROM page), (SELECT count(*) FROM items) > $8::integer,"
         "  CASE WHEN (SELECT count(*) FROM items) > $8::integer THEN (SELECT concat_ws('-', epoch, xid, seq, item)"
         "    FROM page ORDER BY epoch DESC, xid DESC, seq DESC, item DESC LIMIT 1)"
         "   ELSE (SELECT concat_ws('-', e, x, q, i) FROM (VALUES ($1::integer, $2::xid8, $3::bigint, $4::bigint),"
-        "    (s.epoch, s.xmin, 0, 0)) AS v (e, x, q, i) ORDER BY e DESC, x DESC, q DESC, i DESC LIMIT 1) END,"
+        "    (e.epoch, e.xid, e.seq, e.item)) AS v (e, x, q, i) ORDER BY e DESC, x DESC, q DESC, i DESC LIMIT 1) END,"
         "  (SELECT string_agg(json_build_object('cursor', concat_ws('-', epoch, xid, seq, item) || " HAS
         ", 'time', at, 'type',"
         "    object_type, 'operation', operation, 'id', row_id, 'logikal_id', logikal_id, 'project_id', project_id,"
         "    'project_logikal_id', project_logikal_id, 'fields', (SELECT coalesce(json_object_agg(f.key,"
         "     json_build_object('before', f.value -> 0, 'after', f.value -> 1)), '{}') FROM jsonb_each(fields) f),"
-        "    'run_id', run_id, 'task_id', task_id)::text, E'\\n' ORDER BY epoch, xid, seq, item) FROM page) FROM s",
+        "    'run_id', run_id, 'task_id', task_id)::text, E'\\n' ORDER BY epoch, xid, seq, item) FROM page),"
+        "  changes_is_another(s.identity), (SELECT count(*) FROM items) <= $8::integer"
+        "   AND s.xmin >= pg_snapshot_xmax($9::text::pg_snapshot) FROM s, e",
 };
 
 const struct query query_changes_unknown = {
@@ -84,7 +99,20 @@ const struct query query_changes_unknown = {
 
 const struct query query_changes_head = {
     .name = "changes_head",
-    .sql = "SELECT concat_ws('-', epoch, pg_snapshot_xmin(pg_current_snapshot()), 0, 0) FROM changes_state",
+    .sql = "WITH " STATE ", " NEWEST " SELECT concat_ws('-', e.epoch, e.xid, e.seq, e.item),"
+           " changes_is_another(s.identity) FROM e, s",
+};
+
+const struct query query_changes_settle = {
+    .name = "changes_settle",
+    .is_slow = true,
+    .sql = "SELECT changes_settle()",
+};
+
+const struct query query_changes_mark = {
+    .name = "changes_mark",
+    .is_slow = true,
+    .sql = "SELECT changes_mark()",
 };
 
 const struct query query_changes_newest = {
@@ -105,5 +133,10 @@ const struct query query_changes_lag = {
            "    AND a.backend_xid::text::bigint = s.xmin::text::bigint & 4294967295 LIMIT 1),"
            "  (SELECT format('the prepared transaction %s of %s', x.gid, x.owner) FROM s, pg_prepared_xacts x"
            "    WHERE x.transaction::text::bigint = s.xmin::text::bigint & 4294967295 LIMIT 1),"
-           "  'a transaction of another role') ELSE '' END",
+           "  'a transaction of another role') ELSE '' END,"
+           " s.identity = '' OR changes_is_another(s.identity)"
+           "  OR EXISTS (SELECT FROM changes c WHERE c.epoch = s.epoch AND c.xid >= s.sure_xid AND c.xid < s.xmin),"
+           " (SELECT count(*) FROM changes_epochs), coalesce((SELECT to_char(max(ended_at) AT TIME ZONE 'UTC',"
+           "  'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM changes_epochs WHERE ended_at > now() - interval '1 hour'), '')"
+           " FROM s",
 };

@@ -4,8 +4,11 @@
 
 const struct query query_snapshot_head = {
     .name = "snapshot_head",
-    .sql = "SELECT epoch, pg_snapshot_xmin(pg_current_snapshot()), pg_snapshot_xmax(pg_current_snapshot()),"
-           " pg_current_snapshot() FROM changes_state",
+    .sql =
+        "SELECT concat_ws('-', s.epoch, coalesce(c.xid, '0'), coalesce(c.seq, 0), coalesce(cardinality(c.row_ids), 0)),"
+        " concat_ws('-', s.epoch, pg_snapshot_xmin(n.now), 0, 0), pg_snapshot_xmin(n.now) = pg_snapshot_xmax(n.now),"
+        " n.now FROM changes_state s, (SELECT pg_current_snapshot() AS now) n LEFT JOIN LATERAL (SELECT c.* FROM"
+        "  changes c WHERE c.epoch = s.epoch ORDER BY c.xid DESC, c.seq DESC LIMIT 1) c ON true",
 };
 
 #define F(column) "'" #column "', r." #column

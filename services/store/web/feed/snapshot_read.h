@@ -5,8 +5,8 @@
 
 #include "services/store/db/pool.h"
 
-/* () -> the journal's epoch, the oldest transaction that this snapshot does not see the end of, the first that it does
- * not see the beginning of, and the snapshot as text. */
+/* () -> the end of the journal as a cursor, for when nothing was under way; another one, below which all had ended;
+ * whether nothing was under way; the snapshot as text. */
 extern const struct query query_snapshot_head;
 
 struct snapshot_type {

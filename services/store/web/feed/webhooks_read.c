@@ -95,7 +95,7 @@ const struct query query_webhook_delete = {
 const struct query query_webhook_replay = {
     .name = "webhook_replay",
     .sql = "WITH w AS (UPDATE webhooks w SET epoch = p.epoch, xid = p.xid, seq = p.seq, item = p.item,"
-           "   next_try_at = '-infinity', updated_at = now() FROM logikald_webhook_place($3) p"
+           "   has_gap = false, next_try_at = '-infinity', updated_at = now() FROM logikald_webhook_place($3) p"
            "  WHERE w.id = $1::bigint AND " OWNED(
                2) " RETURNING w.*),"
                   " dropped AS (DELETE FROM webhook_batches b USING w WHERE b.webhook_id = w.id)"

@@ -6,6 +6,8 @@
 
 #include "conf/text/buf.h"
 #include "conf/clock.h"
+#include "conf/log.h"
+#include "services/store/journal.h"
 #include "services/store/web/feed/changes_read.h"
 #include "services/web/api/feed/change_cursor.h"
 #include "services/web/api/feed/change_waits.h"
@@ -26,6 +28,8 @@ struct change_reader {
     int64_t deadline_ms; /* of waiting, monotonic */
     uint64_t seen;
     bool is_lines, is_begun, may_wait;
+    bool is_settled;            /* has waited until the epoch of another database ended */
+    void (*ask)(struct req *r); /* what comes again then */
 };
 
 static void ask(struct req *r);
@@ -42,7 +46,8 @@ static void refuse_cursor(struct req *r, bool is_too_new)
 {
     reply_fault(r, 410, is_too_new ? "CURSOR_UNKNOWN" : "CURSOR_EXPIRED",
                 "%s. Begin again: GET /api/v1/changes/snapshot has all objects, and ends with the cursor to go on from",
-                is_too_new ? "This cursor is ahead of the journal: the database was restored"
+                is_too_new ? "This cursor is ahead of the journal: the database was restored, or a standby took over "
+                             "that lacks the last changes"
                            : "Changes after this cursor are not kept any more (CHANGES_RETENTION_DAYS)");
 }
 
@@ -135,9 +140,29 @@ static void wait_for_more(struct req *r)
         reply_unavailable(r, 5, "Too many readers wait for changes");
 }
 
+/* The database is another one than before: its epoch ends, and then it is known what the cursor is worth. */
+static void then_settled(struct req *r, const PGresult *result)
+{
+    struct change_reader *reader = r->state;
+    if (*PQgetvalue(result, 0, 0)) log_warning(JOURNAL_IS_ANOTHER, PQgetvalue(result, 0, 0));
+    reader->ask(r);
+}
+
+/* True: ask comes again, when that is done. */
+static bool is_settled_first(struct req *r, const PGresult *result, int column, void (*again)(struct req *r))
+{
+    struct change_reader *reader = r->state;
+    if (*PQgetvalue(result, 0, column) != 't' || reader->is_settled) return false;
+    reader->is_settled = true;
+    reader->ask = again;
+    req_query(r, &query_changes_settle, 0, NULL, then_settled);
+    return true;
+}
+
 static void then_page(struct req *r, const PGresult *result)
 {
     struct change_reader *reader = r->state;
+    if (is_settled_first(r, result, 6, ask)) return;
     bool is_too_old = *PQgetvalue(result, 0, 0) == 't' && !reader->from_start;
     bool is_too_new = *PQgetvalue(result, 0, 1) == 't';
     int64_t count = strtoll(PQgetvalue(result, 0, 2), NULL, 10);
@@ -149,6 +174,7 @@ static void then_page(struct req *r, const PGresult *result)
     reader->left -= count;
     reader->from_start = false;
     change_cursor_move(&reader->cursor, PQgetvalue(result, 0, 4));
+    if (*PQgetvalue(result, 0, 7) == 't') reader->cursor.snapshot = NULL;
     if (count == 0 && reader->may_wait && mono_ms() < reader->deadline_ms && !r->web->is_stopping)
         wait_for_more(r);
     else if (reader->is_lines)
@@ -168,11 +194,19 @@ static void ask(struct req *r)
     req_query(r, &query_changes_page, 9, values, then_page);
 }
 
+static void ask_head(struct req *r);
+
 static void then_head(struct req *r, const PGresult *result)
 {
     struct change_reader *reader = r->state;
+    if (is_settled_first(r, result, 1, ask_head)) return;
     change_cursor_read(&reader->cursor, PQgetvalue(result, 0, 0));
     ask(r);
+}
+
+static void ask_head(struct req *r)
+{
+    req_query(r, &query_changes_head, 0, NULL, then_head);
 }
 
 /* ---- the operation ---- */
@@ -182,7 +216,7 @@ static void begin(struct req *r)
     struct change_reader *reader = r->state;
     const char *since = req_arg(r, "since");
     if (strcmp(since, "now") == 0) {
-        req_query(r, &query_changes_head, 0, NULL, then_head);
+        ask_head(r);
         return;
     }
     reader->from_start = strcmp(since, "start") == 0;

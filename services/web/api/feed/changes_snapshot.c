@@ -158,14 +158,13 @@ static void then_head(void *arg, const PGresult *result, const struct err *err)
         reply_statement_err(r, err);
         return;
     }
-    const char *epoch = PQgetvalue(result, 0, 0), *xmin = PQgetvalue(result, 0, 1), *xmax = PQgetvalue(result, 0, 2);
-    const char *text = PQgetvalue(result, 0, 3);
-    bool is_plain = strcmp(xmin, xmax) == 0;
+    bool is_plain = *PQgetvalue(result, 0, 2) == 't';
+    const char *place = PQgetvalue(result, 0, is_plain ? 0 : 1), *text = PQgetvalue(result, 0, 3);
     if (strlen(text) > CHANGE_CURSOR_MAX - 100) {
         reply_unavailable(r, 5, "Too many transactions are under way for a snapshot");
         return;
     }
-    c->cursor = req_printf(r, "%s-%s-0-0%s%s", epoch, xmin, is_plain ? "" : "~", is_plain ? "" : text);
+    c->cursor = req_printf(r, "%s%s%s", place, is_plain ? "" : "~", is_plain ? "" : text);
     reply_stream_begin_gzip(r, 200, TYPE_NDJSON);
     ask(r);
 }
