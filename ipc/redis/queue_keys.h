@@ -30,6 +30,7 @@
 #define KEY_CLOCK              "logikald.clock"              /* counter that tells a Redis that went back in time */
 #define KEY_PROBE              "logikald.probe."             /* + type: what the rights are tried on, at once gone */
 #define KEY_WITNESS            "logikald.witness."           /* + connection: a counter, expires (redis_witness.c) */
+#define KEY_WENT_BACK          "logikald.went_back"          /* when a process noticed that last (ms); expires */
 #define KEY_BEAT               "logikald.beat"               /* hash: entry -> last run (ms) */
 #define KEY_BEAT_PAUSED        "logikald.beat.paused"        /* hash: entry -> since (ms), blank, by whom */
 #define KEY_BEAT_BY_HAND       "logikald.beat.by_hand"       /* hash: entry -> last run by hand (ms), blank, by whom */

@@ -71,8 +71,12 @@ const char *redis_missing(const struct redis *r);
 const char *redis_unwritable(const struct redis *r);
 /* When the server's certificate ends (unix time); 0 = without TLS, or not connected. */
 int64_t redis_certificate_ends_s(const struct redis *r);
-/* How often this process has seen Redis come back without what it had acknowledged. */
+/* How often Redis has come back without what it had acknowledged, as far as this process knows: it has seen it itself,
+ * or has heard of it (redis_went_back_ask), from whichever noticed. When it was the last time (unix time, ms); 0 = not.
+ */
 long redis_went_back(void);
+int64_t redis_went_back_ms(void);
+void redis_went_back_ask(struct redis *r);
 
 void redis_set_timeout(struct redis *r, int64_t timeout_ms); /* for commands from now on; default 5000 */
 int64_t redis_round_trips(const struct redis *r);            /* batches of commands written so far, for the bench */

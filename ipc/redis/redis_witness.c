@@ -15,11 +15,63 @@
 #define WITNESS_MS   500      /* between two raises, while there is something to say */
 #define FORGOTTEN_MS 82800000 /* unseen for so long, it may have expired */
 
+#define SAME_MS 10000 /* several connections, of several processes, notice the same */
+#define TOLD_S  "86400"
+
 static long went_back;
+static int64_t went_back_ms, heard_first_ms;
 
 long redis_went_back(void)
 {
     return went_back;
+}
+
+int64_t redis_went_back_ms(void)
+{
+    return went_back_ms;
+}
+
+static void count(int64_t at_ms)
+{
+    if (at_ms - went_back_ms > SAME_MS) went_back++;
+    if (at_ms > went_back_ms) went_back_ms = at_ms;
+}
+
+/* What was noticed before we asked for the first time is told, and not counted. */
+static void on_heard(void *arg, const struct redis_answer *answer)
+{
+    (void)arg;
+    int64_t at_ms = answer->fault == REDIS_FINE && answer->reply->type == REDIS_REPLY_STRING
+                        ? strtoll(answer->reply->str, NULL, 10)
+                        : 0;
+    if (at_ms > heard_first_ms)
+        count(at_ms);
+    else if (at_ms > went_back_ms)
+        went_back_ms = at_ms;
+}
+
+static const char *told_key(const struct redis *r, char key[QUEUE_KEY_SIZE])
+{
+    struct queue_keys keys;
+    queue_keys_of(&keys, &r->url);
+    return queue_key(&keys, key, KEY_WENT_BACK, "");
+}
+
+void redis_went_back_ask(struct redis *r)
+{
+    char key[QUEUE_KEY_SIZE];
+    if (!heard_first_ms) heard_first_ms = wall_ms();
+    redis_call(r, on_heard, NULL, "GET", told_key(r, key), REDIS_END);
+}
+
+/* For those who count and show: whoever notices need not be web. */
+static void tell(struct redis *r)
+{
+    char key[QUEUE_KEY_SIZE], now[24];
+    snprintf(now, sizeof now, "%lld", (long long)wall_ms());
+    const char *words[] = {"SET", told_key(r, key), now, "EX", TOLD_S};
+    count(wall_ms());
+    redis_send_now(r, NULL, NULL, 5, words);
 }
 
 const char *redis_unwritable(const struct redis *r)
@@ -55,7 +107,7 @@ void witness_judge(struct redis *r, int64_t count, const char *error)
     if (count <= 0) return;
     bool may_have_expired = count == 1 && now - r->witnessed_ms > FORGOTTEN_MS;
     if (r->witness && count <= r->witness && !may_have_expired) {
-        went_back++;
+        tell(r);
         log_error(
             "Redis went back in time: about %.1f s of what it had acknowledged is gone (a replica that was behind "
             "became the master, or its data were restored): tasks sent and results stored then may be lost",

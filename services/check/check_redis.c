@@ -8,6 +8,7 @@
 #include "ipc/queue/queue.h"
 #include "ipc/queue/queue_foreign.h"
 #include "ipc/redis/redis.h"
+#include "ipc/redis/redis_mode.h"
 #include "services/check/check_internal.h"
 
 struct redis_check {
@@ -19,6 +20,7 @@ struct redis_check {
     const char *queues; /* served ones, with commas */
     int64_t start_ms;
     int tries; /* connections that came to nothing */
+    struct redis_mode mode;
     char why[512];
 };
 
@@ -57,7 +59,8 @@ static void say_info(struct redis_check *p, const char *info)
     const char *tls = p->url->transport == REDIS_TLS    ? "TLS"
                       : p->url->transport == REDIS_UNIX ? "unix socket"
                                                         : "no TLS";
-    char cluster[8], mode[24];
+    char cluster[8], mode[24], keeps[REDIS_MODE_SIZE];
+    redis_mode_words(&p->mode, keeps, sizeof keeps);
     info_field(info, "cluster_enabled", cluster, sizeof cluster);
     info_field(info, "redis_mode", mode, sizeof mode);
     if (strcmp(cluster, "1") == 0)
@@ -72,11 +75,16 @@ static void say_info(struct redis_check *p, const char *info)
         check_say(p->line, CHECK_FAILED, "%s %s is too old: 6.2 or later is needed", kind, number);
     else if (policy[0] && strcmp(policy, "noeviction") != 0 && strcmp(maxmemory, "0") != 0)
         check_say(p->line, CHECK_WARNING,
-                  "%s %s, %s: maxmemory-policy %s may throw queued tasks away when memory runs out: set noeviction",
-                  kind, number, tls, policy);
+                  "%s %s, %s, %s: maxmemory-policy %s may throw %s away when memory runs out: set noeviction", kind,
+                  number, tls, keeps, policy,
+                  strncmp(policy, "volatile", 8) == 0 ? "results and locks" : "queued tasks");
+    else if (redis_mode_keeps_nothing(&p->mode))
+        check_say(p->line, CHECK_WARNING,
+                  "%s %s%s, %s, nothing is kept over a restart: what waits in it is lost then: set appendonly yes",
+                  kind, number, named_master(p, master, sizeof master), tls);
     else
-        check_say(p->line, CHECK_OK, "%s %s%s, %s, eviction %s, answered in %lld ms", kind, number,
-                  named_master(p, master, sizeof master), tls, policy[0] ? policy : "unknown", took);
+        check_say(p->line, CHECK_OK, "%s %s%s, %s, %s, eviction %s, answered in %lld ms", kind, number,
+                  named_master(p, master, sizeof master), tls, keeps, policy[0] ? policy : "unknown", took);
 }
 
 static void on_foreign(void *arg, const char *problem)
@@ -99,12 +107,14 @@ static bool ask_foreign(struct redis_check *p)
 static void on_info(void *arg, const struct redis_answer *answer)
 {
     struct redis_check *p = arg;
-    if (answer->fault == REDIS_FINE && answer->reply && answer->reply->str)
+    if (answer->fault == REDIS_FINE && answer->reply && answer->reply->str) {
+        redis_mode_info(&p->mode, answer->reply->str);
         say_info(p, answer->reply->str);
-    else
+    } else {
         check_say(p->line, CHECK_WARNING,
                   "works, version and eviction unknown: INFO was refused (%.100s); ACL SETUSER %.64s +info shows them",
                   answer->text, p->url->user[0] ? p->url->user : "default");
+    }
     const char *user = p->url->user[0] ? p->url->user : "default", *missing = redis_missing(p->redis);
     if (*missing)
         check_say(
@@ -117,6 +127,14 @@ static void on_info(void *arg, const struct redis_answer *answer)
     if (p->line->verdict == CHECK_FAILED || !ask_foreign(p)) event_base_loopbreak(p->base);
 }
 
+/* CONFIG may be refused: then INFO tells what it knows. */
+static void on_conf(void *arg, const struct redis_answer *answer)
+{
+    struct redis_check *p = arg;
+    redis_mode_conf(&p->mode, answer->reply);
+    if (redis_call(p->redis, on_info, p, "INFO", REDIS_END) != 0) event_base_loopbreak(p->base);
+}
+
 static void on_state(void *arg, bool is_up, const char *why)
 {
     struct redis_check *p = arg;
@@ -126,7 +144,8 @@ static void on_state(void *arg, bool is_up, const char *why)
         return;
     }
     p->why[0] = 0;
-    if (redis_call(p->redis, on_info, p, "INFO", REDIS_END) != 0) event_base_loopbreak(p->base);
+    if (redis_call(p->redis, on_conf, p, "CONFIG", "GET", REDIS_MODE_ASK, REDIS_END) != 0)
+        event_base_loopbreak(p->base);
 }
 
 static void probe_run(struct redis_check *p)

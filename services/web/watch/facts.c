@@ -168,6 +168,15 @@ static void forget_old_drops(struct facts *f, cJSON *supervisor)
         cJSON_DeleteItemFromObjectCaseSensitive(supervisor, "log_lines_dropped");
 }
 
+/* For an hour. */
+static void add_went_back(cJSON *redis)
+{
+    char at[CLOCK_TEXT_SIZE] = "";
+    int64_t at_ms = redis_went_back_ms();
+    if (at_ms && wall_ms() - at_ms < 3600000) clock_iso_ms(at_ms, at);
+    cJSON_AddStringToObject(redis, "went_back", at);
+}
+
 static cJSON *gather(struct facts *f)
 {
     const struct web *web = f->web;
@@ -182,6 +191,7 @@ static cJSON *gather(struct facts *f)
     cJSON_AddStringToObject(redis, "policy", v->redis_policy);
     cJSON_AddNumberToObject(redis, "limit_bytes", (double)v->redis_limit_bytes);
     cJSON_AddBoolToObject(redis, "is_forgetful", v->is_redis_up && v->redis_keeps.is_forgetful);
+    add_went_back(redis);
     if (f->queues && v->is_redis_up) cJSON_AddItemToObject(facts, "queues", cJSON_Duplicate(f->queues, true));
     if (f->marks && v->is_redis_up)
         cJSON_AddItemToObject(facts, "paused", cJSON_Duplicate(fact(f->marks, "paused"), true));

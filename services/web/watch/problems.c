@@ -34,6 +34,17 @@ static void judge_forgetful(struct findings *f, const cJSON *facts)
                    "what is due is read again.");
 }
 
+static void judge_went_back(struct findings *f, const cJSON *facts)
+{
+    const char *at = fact_text(fact(facts, "redis"), "went_back");
+    if (!*at) return;
+    cJSON *p = problem(f, SEVERITY_LOOK, "Redis", "went_back",
+                       "Redis came back without what it had acknowledged: tasks and results may be lost");
+    problem_advice(p, "What is due is fetched again by itself; what others sent in its last moments they send again. A "
+                      "longer memory: appendonly yes, appendfsync always, or replicas. This is told for an hour.");
+    problem_text(p, "since", at);
+}
+
 static void judge_stores(struct findings *f, const cJSON *facts)
 {
     const cJSON *s;
@@ -53,6 +64,7 @@ static void judge_stores(struct findings *f, const cJSON *facts)
                     "Redis throws keys away when its memory is full (maxmemory-policy %s): tasks can be lost", policy),
             "Set maxmemory-policy noeviction.");
     judge_forgetful(f, facts);
+    judge_went_back(f, facts);
 }
 
 static void judge_child(struct findings *f, const cJSON *c)

@@ -4,7 +4,8 @@
  * facts (any member may be missing; what is missing is no evidence for anything):
  *   "stores"     see state_stores
  *   "switch"     {"is_on","text"}
- *   "redis"      {"policy": of maxmemory, "limit_bytes", "is_forgetful": keeps nothing over a restart}
+ *   "redis"      {"policy": of maxmemory, "limit_bytes", "is_forgetful": keeps nothing over a restart,
+ *                "went_back": when it lost what it had acknowledged, or ""}
  *   "supervisor" see state_children
  *   "queues"     {"queues":[{"name","depth","oldest_ms","is_paused","paused_by","paused_since"}],"dead","unacked",
  *                "workers"},

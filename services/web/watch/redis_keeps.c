@@ -9,15 +9,14 @@
 
 #define UNSAVED_S 7200 /* twice what the slowest save point that Redis has by default lets a change wait */
 
-/* "save" and its points: "" = there are none. */
-static void on_save(void *arg, const struct redis_answer *answer)
+static void on_conf(void *arg, const struct redis_answer *answer)
 {
     struct redis_keeps *k = arg;
     const redisReply *reply = answer->reply;
     k->is_asked = false;
     if (reply && reply->type == REDIS_REPLY_ERROR) k->is_refused = true;
-    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) return;
-    k->is_forgetful = reply->element[1]->type == REDIS_REPLY_STRING && reply->element[1]->len == 0;
+    redis_mode_conf(&k->mode, reply);
+    if (k->mode.is_configured) k->is_forgetful = redis_mode_keeps_nothing(&k->mode);
 }
 
 static int64_t number_of(const char *info, const char *name)
@@ -36,10 +35,9 @@ static bool saves_nothing(const char *info)
 
 void redis_keeps_learn(struct redis_keeps *k, struct redis *redis, const char *info)
 {
-    if (number_of(info, "\naof_enabled:") != 0)
-        k->is_forgetful = false;
-    else if (k->is_refused)
-        k->is_forgetful = saves_nothing(info);
-    else if (!k->is_asked)
-        k->is_asked = redis_call(redis, on_save, k, "CONFIG", "GET", "save", REDIS_END) == 0;
+    redis_mode_info(&k->mode, info);
+    if (number_of(info, "\naof_enabled:") != 0) k->is_forgetful = false;
+    if (k->is_refused && !k->mode.has_aof) k->is_forgetful = saves_nothing(info);
+    if (!k->is_refused && !k->is_asked)
+        k->is_asked = redis_call(redis, on_conf, k, "CONFIG", "GET", REDIS_MODE_ASK, REDIS_END) == 0;
 }

@@ -6,10 +6,12 @@
 #include <stdbool.h>
 
 #include "ipc/redis/redis.h"
+#include "ipc/redis/redis_mode.h"
 
 struct redis_keeps {
     bool is_asked, is_refused; /* CONFIG is not allowed: not asked again, since each refusal has the rights looked at */
     bool is_forgetful;
+    struct redis_mode mode;
 };
 void redis_keeps_learn(struct redis_keeps *k, struct redis *redis, const char *info);
 

@@ -152,6 +152,23 @@ static cJSON *store(const char *name, const char *tone, const char *text, const 
     return out;
 }
 
+static void redis_text(const struct verdict *v, char *text, size_t size)
+{
+    const struct redis_mode *m = &v->redis_keeps.mode;
+    if (m->is_configured && m->has_aof)
+        snprintf(text, size, "answers in %.1f ms, version %s, append-only file (fsync %s)", v->redis_ms,
+                 v->redis_version, m->fsync);
+    else if (m->is_configured && m->save[0])
+        snprintf(text, size, "answers in %.1f ms, version %s, snapshots (save %s)", v->redis_ms, v->redis_version,
+                 m->save);
+    else if (m->is_configured)
+        snprintf(text, size, "answers in %.1f ms, version %s, nothing is kept over a restart", v->redis_ms,
+                 v->redis_version);
+    else
+        snprintf(text, size, "answers in %.1f ms, version %s, %s", v->redis_ms, v->redis_version,
+                 m->has_aof ? "append-only file" : "no append-only file");
+}
+
 cJSON *state_stores(const struct web *web)
 {
     const struct verdict *v = web->verdict;
@@ -180,7 +197,7 @@ cJSON *state_stores(const struct web *web)
     else if (*redis_fault)
         snprintf(text, sizeof text, "%.390s", redis_fault);
     else if (v->is_redis_up)
-        snprintf(text, sizeof text, "answers in %.1f ms, version %s", v->redis_ms, v->redis_version);
+        redis_text(v, text, sizeof text);
     else
         snprintf(text, sizeof text, "unreachable");
     cJSON_AddItemToArray(out, store("Redis",

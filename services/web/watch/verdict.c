@@ -187,6 +187,7 @@ static void refresh(evutil_socket_t fd, short what, void *arg)
     v->is_redis_used = web->redis != NULL;
     if (!web->redis || v->is_redis_asked) return;
     if (web->queue && !v->is_queue_asked) v->is_queue_asked = queue_stats(web->queue, on_queues, v, NULL) == 0;
+    redis_went_back_ask(web->redis);
     v->redis_asked_us = mono_us();
     v->is_redis_asked = redis_call(web->redis, on_info, v, "INFO", REDIS_END) == 0;
     if (!v->is_redis_asked) v->is_redis_up = false;
