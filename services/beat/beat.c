@@ -15,6 +15,7 @@
 #include "ipc/redis/queue_keys.h"
 #include "ipc/queue/queue_message.h"
 #include "ipc/redis/redis.h"
+#include "ipc/redis/redis_outage.h"
 #include "ipc/redis/script_call.h"
 #include "services/schedule/schedule.h"
 #include "services/role.h"
@@ -33,7 +34,8 @@ struct beat {
     char id[200], predecessor[200];
     int64_t token;                               /* 0 = not the leader */
     char sent_ids[SCHEDULE_MAX][UUID_TEXT_SIZE]; /* of the ticks that are on their way */
-    bool is_asking, is_told_down, is_ready_told, is_leaving, knows_runs;
+    struct redis_outage outage;
+    bool is_asking, is_ready_told, is_leaving, knows_runs;
 };
 
 static void ask(struct beat *b);
@@ -187,12 +189,11 @@ static void on_redis(void *arg, bool is_up, const char *why)
     b->is_asking = b->knows_runs = false;
     if (is_up) {
         log_info("connected to %s", where);
-        b->is_told_down = false;
+        redis_outage_over(&b->outage);
         notify_ready(b->token ? "leading" : "standing by");
         ask(b);
     } else {
-        if (!b->is_told_down) log_warning("%s is not usable, trying on: %s", where, why);
-        b->is_told_down = true;
+        if (redis_outage_tell(&b->outage, why)) log_warning("%s is not usable, trying on: %s", where, why);
         notify_status("waiting for Redis");
         if (!b->is_ready_told) notify_ready("waiting for Redis");
         if (b->is_leaving) event_base_loopbreak(b->base);

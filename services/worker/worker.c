@@ -15,6 +15,7 @@
 #include "conf/clock.h"
 #include "conf/exit.h"
 #include "conf/log.h"
+#include "ipc/redis/redis_outage.h"
 #include "ipc/notify.h"
 #include "services/role.h"
 #include "services/runner/confine.h"
@@ -46,7 +47,8 @@
 static struct {
     struct event *signals[3], *stop_timer, *watchdog;
     int stop_stage;
-    bool is_ready_told, is_told_down;
+    struct redis_outage outage;
+    bool is_ready_told;
     struct complaint deaf; /* why nothing is heard */
 } own;
 
@@ -173,12 +175,11 @@ static void on_redis(void *arg, bool is_up, const char *why)
     cut(w);
     if (is_up) {
         log_info("connected to %s", where);
-        own.is_told_down = false;
+        redis_outage_over(&own.outage);
         membership_up(w);
         notify_ready("consuming");
     } else {
-        if (!own.is_told_down) log_warning("%s is not usable, trying on: %s", where, why);
-        own.is_told_down = true;
+        if (redis_outage_tell(&own.outage, why)) log_warning("%s is not usable, trying on: %s", where, why);
         notify_status("waiting for Redis");
         if (!own.is_ready_told) notify_ready("waiting for Redis"); /* not this process's fault: do not restart it */
         if (w->is_stopping && membership_is_leaving(w)) event_base_loopbreak(w->base);

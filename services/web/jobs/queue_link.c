@@ -4,6 +4,7 @@
 #include "conf/log.h"
 #include "ipc/queue/queue.h"
 #include "ipc/redis/redis.h"
+#include "ipc/redis/redis_outage.h"
 #include "ipc/queue/task_counts.h"
 
 static long reconnects;
@@ -15,16 +16,17 @@ long queue_link_reconnects(void)
 
 static void on_state(void *arg, bool is_up, const char *why)
 {
-    static bool was_down;
+    static struct redis_outage outage;
     struct web *web = arg;
     if (is_up) {
+        redis_outage_over(&outage);
         log_info("Redis is reachable");
         task_counts_doubt(web->task_counts);
         task_counts_tell(web->task_counts, web->redis);
     }
     reconnects += is_up;
-    if (!is_up && !was_down) log_warning("Redis is unreachable: %s; tasks run in a child of this process instead", why);
-    was_down = !is_up;
+    if (!is_up && redis_outage_tell(&outage, why))
+        log_warning("Redis is unreachable: %s; tasks run in a child of this process instead", why);
 }
 
 void queue_link_open(struct web *web)
