@@ -68,8 +68,7 @@ struct task_def {
     const char *name;
     const char *queue;
     task_fn run;
-    int soft_limit_s, hard_limit_s; /* 0 = the settings' limits */
-    bool is_diagnostic;             /* only with DIAGNOSTIC_TASKS=true */
+    bool is_diagnostic; /* only with DIAGNOSTIC_TASKS=true */
     bool ignores_result;
     int dry_run_at; /* where dry_run stands among the arguments by position; 0 = cannot be previewed */
 };

@@ -1,4 +1,4 @@
-/* The one list of tasks: name, queue, function, limits. */
+/* The one list of tasks: name, queue, function. */
 #ifndef LOGIKALD_SERVICES_TASKS_TASK_TABLE_H
 #define LOGIKALD_SERVICES_TASKS_TASK_TABLE_H
 

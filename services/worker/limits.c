@@ -33,9 +33,7 @@ static int64_t limit_ms(const struct worker *w, const struct delivery *d, bool i
     int64_t given = is_hard ? d->m.hard_limit_ms : d->m.soft_limit_ms;
     if (given > 0) return given;
     if (d->row >= 0) given = is_hard ? w->limits->rows[d->row].hard_ms : w->limits->rows[d->row].soft_ms;
-    int own_s = d->def ? (is_hard ? d->def->hard_limit_s : d->def->soft_limit_s) : 0;
     if (given > 0) return given;
-    if (own_s > 0) return (int64_t)own_s * 1000;
     return conf_int(w->conf, is_hard ? SET_TASK_HARD_LIMIT : SET_TASK_SOFT_LIMIT) * 1000;
 }
 

@@ -16,12 +16,9 @@ static int by_name(const void *a, const void *b)
     return strcmp((*x)->name, (*y)->name);
 }
 
-static void add_seconds(struct buf *out, int64_t ms, int own_s)
+static void add_seconds(struct buf *out, int64_t ms)
 {
-    if (ms > 0)
-        buf_printf(out, "%.6g", (double)ms / 1000);
-    else if (own_s > 0)
-        buf_printf(out, "%d", own_s);
+    if (ms > 0) buf_printf(out, "%.6g", (double)ms / 1000);
 }
 
 /* The value of an attribute as Celery's tasks have it; nothing for one that is not set. */
@@ -37,9 +34,9 @@ static void add_attribute(struct worker *w, const struct task_def *def, const ch
     else if (strcmp(name, "rate_limit") == 0 && dispatch_rate(w, row) > 0)
         buf_printf(out, "%.6g/s", dispatch_rate(w, row));
     else if (strcmp(name, "time_limit") == 0)
-        add_seconds(out, hard, def->hard_limit_s);
+        add_seconds(out, hard);
     else if (strcmp(name, "soft_time_limit") == 0)
-        add_seconds(out, soft, def->soft_limit_s);
+        add_seconds(out, soft);
     else if (strcmp(name, "ignore_result") == 0)
         buf_str(out, def->ignores_result ? "True" : "False");
     else if (strcmp(name, "acks_late") == 0 || strcmp(name, "track_started") == 0)
