@@ -52,6 +52,10 @@ static const struct {
      1},
     {"{'redis':{'is_forgetful':true},'queues':{'unacked':2,'queues':[{'depth':5}]}}", "look", "keeps nothing",
      "7 in the queues", 1},
+    {"{'redis':{'went_back':'2026-01-01T00:00:00Z'}}", "look", "Redis came back without", "", 1},
+    {"{'redis':{'went_back':''},'feed':{'switched':''}}", "fresh", "", "", 0},
+    {"{'feed':{'switched':'2026-01-01T00:00:00Z'}}", "look", "PostgreSQL is another one than before",
+     "in its last seconds", 1},
     /* processes */
     {"{'supervisor':{'is_stale':true,'note':'it hangs'}}", "wrong", "it hangs", "", 1},
     {"{'supervisor':{'is_stale':true,'is_mute':true,'unwritable':'full','run_dir':'/r','note':'it hangs'}}", "wrong",
