@@ -155,7 +155,7 @@ def judge(mutant, seconds, known, tests=()):
             if state in ("passed", "cut"):
                 if is_the_same_code(path, number, text, changed):
                     return "not counted", "the same code"
-                if name == 0 and names:
+                if name == 0:
                     return "not counted", f"not judged: no program ended in its time{doubts}"
                 return "survived", f"{name} of {len(names)} programs, {how}{doubts}"
             if state == "failed" and known.takes(name) >= 2 and name in good:  # twice, or the machine did it
