@@ -35,6 +35,12 @@ int err_errno(struct err *err, const char *fmt, ...)
     return -ERR_SYSTEM;
 }
 
+int err_result(struct err *err)
+{
+    if (err && err->code != ERR_NONE) return -(int)err->code;
+    return err_set(err, ERR_SYSTEM, "Failed, and nothing says why: see the log");
+}
+
 void err_prefix(struct err *err, const char *fmt, ...)
 {
     if (!err) return;

@@ -33,6 +33,10 @@ int err_set(struct err *err, enum err_code code, const char *fmt, ...) __attribu
 /* As err_set, with ": " and the text of errno at the end. */
 int err_errno(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* What a caller passes on of a callee that has failed and filled err: -code. Never 0: a failure of which nothing is
+ * said is said to be one. */
+int err_result(struct err *err);
+
 /* Puts "prefix: " before the text that is already there. */
 void err_prefix(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -246,7 +246,7 @@ int feed_main(struct conf *conf, int argc, char **argv)
     while (argc > 0 && at < 3 && strcmp(verbs[at].name, argv[0]) != 0) at++;
     if (!asks_help && argc > 0 && at < 3) {
         struct db *db = db_open_conf(conf, false, "logikald feed", &err);
-        rc = db ? verbs[at].run(db, argc - 1, argv + 1, &err) : -(int)err.code;
+        rc = db ? verbs[at].run(db, argc - 1, argv + 1, &err) : err_result(&err);
         db_close(db);
     }
     conf_free(conf);

@@ -91,7 +91,7 @@ int hold_main(struct conf *conf, int argc, char **argv)
         return EXIT_USAGE;
     }
     struct db *db = db_open_conf(conf, true, "logikald hold", &err);
-    int rc = !db ? -(int)err.code : is_list ? list(db, is_json, &err) : decide(db, id, verb, &err);
+    int rc = !db ? err_result(&err) : is_list ? list(db, is_json, &err) : decide(db, id, verb, &err);
     if (rc < 0) fprintf(stderr, "logikald hold: %s\n", err.text);
     db_close(db);
     conf_free(conf);

@@ -102,7 +102,7 @@ static int take_place(struct supervisor *s, struct err *err)
     if (!s->run_dir[0]) snprintf(s->run_dir, sizeof s->run_dir, "%s", conf_str(s->conf, SET_RUN_DIR));
     if (s->dir_fd < 0) s->dir_fd = run_dir_hold(s->run_dir, err);
     if (s->dir_fd >= 0 && s->lock_fd < 0) s->lock_fd = run_dir_lock(s->run_dir, err);
-    if (s->dir_fd < 0 || s->lock_fd < 0) return -(int)err->code;
+    if (s->dir_fd < 0 || s->lock_fd < 0) return err_result(err);
     int rc = freeze_accept(s, s->conf, err);
     if (rc != 0 && s->is_resumed) { /* a full disk, or the directory has gone: the keeper tries again */
         log_error("%s", err->text);
@@ -137,7 +137,7 @@ static int set_up(struct supervisor *s, struct err *err)
     if (rc == 0 && !s->is_resumed) rc = plan_check_only(s->only, s->conf, err);
     if (rc == 0) rc = plan_from_conf(&s->plan, s->conf, s->only, err);
     if (rc == 0 && self_directory_file("logikald-roles", s->roles_path, err) != 0 && plan_has_roles(&s->plan)) {
-        if (!s->is_resumed) rc = -(int)err->code;
+        if (!s->is_resumed) rc = err_result(err);
         if (s->is_resumed) log_error("%s", err->text); /* those that run go on */
     }
     if (rc == 0) rc = reload_check(&s->plan, s->conf, err);
@@ -145,7 +145,7 @@ static int set_up(struct supervisor *s, struct err *err)
     if (rc != 0) return rc;
     if (plan_listens(&s->plan)) {
         if (s->listen_fd < 0) s->listen_fd = listener_open(s->conf, err);
-        if (s->listen_fd < 0) return -(int)err->code;
+        if (s->listen_fd < 0) return err_result(err);
         listener_words(s->listen_fd, s->listening, sizeof s->listening);
         log_info("listening on %s", s->listening);
     }

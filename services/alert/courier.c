@@ -233,7 +233,7 @@ static int send_off(struct parcel *p, struct err *err)
 int courier_call(struct courier *c, const char *url, const char *json, courier_fn fn, void *arg, struct err *err)
 {
     struct parcel *p = parcel_new(c, url, json ? json : "", fn, arg, err);
-    if (!p) return -(int)err->code;
+    if (!p) return err_result(err);
     curl_easy_setopt(p->easy, CURLOPT_PROTOCOLS_STR, "http,https");
     if (json) {
         p->headers = curl_slist_append(NULL, "Content-Type: application/json");
@@ -268,7 +268,7 @@ int courier_mail(struct courier *c, const char *smtp_url, const char *from, cons
 int courier_look(struct courier *c, const char *url, courier_ends_fn fn, void *arg, struct err *err)
 {
     struct parcel *p = parcel_new(c, url, "", NULL, arg, err);
-    if (!p) return -(int)err->code;
+    if (!p) return err_result(err);
     p->look = fn;
     curl_easy_setopt(p->easy, CURLOPT_PROTOCOLS_STR, "https,smtps");
     curl_easy_setopt(p->easy, CURLOPT_CONNECT_ONLY, 1L);

@@ -172,7 +172,7 @@ static int begin(struct deliverer *d, struct err *err)
     int count = webhooks_due(d->db, &id, 1, &wait_ms, err);
     if (count <= 0) return count;
     d->posts = posts_new(d->ctx->conf, err);
-    return d->posts ? 1 : -(int)err->code;
+    return d->posts ? 1 : err_result(err);
 }
 
 int deliver(struct task_ctx *ctx, int64_t budget_ms, struct deliver_counts *counts, struct err *err)
@@ -185,7 +185,7 @@ int deliver(struct task_ctx *ctx, int64_t budget_ms, struct deliver_counts *coun
     owner_self(d->owner, ctx->id);
     for (int i = 0; i < AT_ONCE; i++) d->slots[i].d = d;
     d->db = db_open_conf(ctx->conf, false, "logikald webhooks", err);
-    int rc = d->db ? begin(d, err) : -(int)err->code;
+    int rc = d->db ? begin(d, err) : err_result(err);
     if (rc == 1) rc = work(d, budget_ms, err);
     posts_free(d->posts); /* before what it sends */
     for (int i = 0; i < AT_ONCE; i++)

@@ -52,7 +52,7 @@ static int send_test(struct task_ctx *ctx, struct endpoint_test *t, struct err *
     struct buf body = {0}, signature = {0};
     char id[WEBHOOK_ID_SIZE], uuid[UUID_TEXT_SIZE];
     struct posts *posts = posts_new(ctx->conf, err);
-    if (!posts) return -(int)err->code;
+    if (!posts) return err_result(err);
     snprintf(id, sizeof id, "msg_%s", random_uuid4(uuid));
     format_test(format_of(t->w.format), &body);
     struct post_request request = {.url = t->w.url, .body = body.data, .id = id, .timestamp_s = wall_ms() / 1000};

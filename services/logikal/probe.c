@@ -34,7 +34,7 @@ int logikal_probe(const struct conf *conf, struct err *err)
     const struct logikal_hooks hooks = {.is_cancelled = is_cancelled, .arg = &p};
     struct logikal_job visit = {.kind = JOB_VISIT, .done = on_done, .arg = &p};
     p.client = logikal_new(conf, &hooks, unknown, err);
-    if (!p.client) return -(int)err->code;
+    if (!p.client) return err_result(err);
     logikal_submit(p.client, &visit);
     int rc = logikal_run(p.client, err);
     logikal_free(p.client);

@@ -36,7 +36,7 @@ int parts_move_these(struct db *db, const int64_t *ids, int n, struct err *err)
     db_array_end(&list);
     PGresult *r = list.failed ? NULL : parts_unmoved_ids(db, 0, list.data, n, err);
     if (list.failed) err_set(err, ERR_NOMEM, "no memory");
-    int rc = r ? 0 : -(int)err->code;
+    int rc = r ? 0 : err_result(err);
     for (int i = 0; r && i < PQntuples(r) && rc == 0; i++) rc = move_one(db, db_int(r, i, 0), err);
     PQclear(r);
     buf_free(&list);

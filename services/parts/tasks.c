@@ -85,7 +85,7 @@ int task_parse_elevation_sqlite(struct task_ctx *ctx, const cJSON *args, const c
     if (!is_id(id)) return value_error(ctx, err, "elevation_id is missing or is not a row id");
     bool force = cJSON_IsTrue(task_arg(args, kwargs, 1, "force"));
     struct db *db = open_db(ctx, err);
-    int rc = db ? parse_one(db, (int64_t)id->valuedouble, how(ctx, force), result, err) : -(int)err->code;
+    int rc = db ? parse_one(db, (int64_t)id->valuedouble, how(ctx, force), result, err) : err_result(err);
     struct feed_nudger feed = {0};
     if (rc >= 0) feed_committed(&feed, ctx, db);
     close_db(db);
@@ -130,7 +130,7 @@ int task_batch_parse_elevations(struct task_ctx *ctx, const cJSON *args, const c
     int64_t started_ms = mono_ms(), counts[2] = {0};
     cJSON *errors = cJSON_CreateArray();
     struct db *db = open_db(ctx, err);
-    int rc = db ? parse_all(ctx, db, ids, force, counts, errors, err) : -(int)err->code;
+    int rc = db ? parse_all(ctx, db, ids, force, counts, errors, err) : err_result(err);
     close_db(db);
     if (rc < 0) {
         cJSON_Delete(errors);

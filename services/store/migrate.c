@@ -66,7 +66,7 @@ static int apply(struct db *db, const struct embedded *file, struct err *err)
     const char *values[] = {file->path, file->hash};
     int state = begin_alone(db, err) < 0 ? -ERR_DB : state_of(db, file, err);
     if (state == 0 && shape_check(db, file == embedded_migrations ? NULL : file->path, true, err) < 0)
-        state = -(int)err->code;
+        state = err_result(err);
     if (state != 0) return db_rollback(db), state < 0 ? state : 0;
     if (db_script(db, err, (const char *)file->data) < 0 ||
         db_exec(db, err, "INSERT INTO logikald_migrations (name, hash) VALUES ($1, $2)", 2, values) < 0 ||
@@ -84,8 +84,8 @@ static int apply(struct db *db, const struct embedded *file, struct err *err)
 static int migrate_run(struct db *db, struct err *err)
 {
     int applied = 0;
-    if (db_set_timeout(db, LOCK_WAIT_MS, err) < 0) return -(int)err->code;
-    if (db_make_schema(db, err) < 0 || make_table(db, err) < 0) return -(int)err->code;
+    if (db_set_timeout(db, LOCK_WAIT_MS, err) < 0) return err_result(err);
+    if (db_make_schema(db, err) < 0 || make_table(db, err) < 0) return err_result(err);
     for (const struct embedded *file = embedded_migrations; file->path; file++) {
         int state = state_of(db, file, err);
         if (state < 0) return state;
@@ -94,7 +94,7 @@ static int migrate_run(struct db *db, struct err *err)
         if (rc < 0) return rc;
         applied += rc;
     }
-    if (shape_check(db, NULL, false, err) < 0) return -(int)err->code;
+    if (shape_check(db, NULL, false, err) < 0) return err_result(err);
     char why[160];
     int is_another = journal_settle(db, why, sizeof why, err);
     if (is_another > 0) log_warning(JOURNAL_IS_ANOTHER, why);

@@ -74,13 +74,13 @@ static int sync_projects(struct sync_run *run, const struct directory *d, struct
     const struct tree_wants wants = {.phases_due = true, .elevations_due = true, .is_forced = true};
     struct apply_counts n = {0};
     int64_t planned = 0, skipped = 0;
-    if (walk_directory_begin(&w, d->chain, err) < 0) return -(int)err->code;
+    if (walk_directory_begin(&w, d->chain, err) < 0) return err_result(err);
     int rc = walk_finish(&w, run_jobs(run, err), err);
     if (rc == 0) rc = tree_apply_projects(&run->stage, &run->lease, run->id, true, &n, err);
     if (rc < 0) return rc;
     run->counts.projects = n.seen;
     run->counts.withheld[MISSING_PROJECTS] += n.withheld;
-    if (tree_plan(&run->stage, &wants, &planned, &skipped, err) < 0) return -(int)err->code;
+    if (tree_plan(&run->stage, &wants, &planned, &skipped, err) < 0) return err_result(err);
     rc = planned ? worklist_run(run, planned, true, "projects of the directory", err) : 0;
     if (rc == 0 && n.missing) rc = look_elsewhere(run, err);
     return rc == 0 ? vanish_judge(run, false, err) : rc;
@@ -151,7 +151,7 @@ static int work(struct sync_run *run, void *arg, cJSON **result, struct err *err
     if (note_log(run, log, *result, rc, err) < 0) return -ERR_DB;
     if (rc == -ERR_CANCELLED) return err_set(err, ERR_CANCELLED, "%s", why.text);
     if (run->counts.parts_lists && parts_request(run->ctx, run->db, PARTS_NEW, 0, PARSE_BATCH, &parsed, err) < 0)
-        return -(int)err->code;
+        return err_result(err);
     return 0;
 }
 

@@ -109,7 +109,7 @@ static int work(struct sync_run *run, void *arg, cJSON **result, struct err *err
         d->row.error = d->why.text;
         d->row.error_code = err_code_name(d->why.code);
     }
-    if (found && d->is_wanted && drawing_store(run->db, &run->lease, &d->row, err) < 0) return -(int)err->code;
+    if (found && d->is_wanted && drawing_store(run->db, &run->lease, &d->row, err) < 0) return err_result(err);
     *result = make_result(run, d);
     return 0;
 }

@@ -161,7 +161,7 @@ static int hand_over(struct file_job *f, struct err *err)
 {
     struct sync_run *run = f->work->run;
     struct filing *filing = run_filing(run, err);
-    int rc = filing ? 0 : -(int)err->code;
+    int rc = filing ? 0 : err_result(err);
     while (rc == 0 && !filing_put(filing, &f->filed, FILING_WAIT_MS)) rc = run_tick(run, err);
     return rc;
 }

@@ -41,14 +41,14 @@ static int store_tree(struct sync_run *run, const struct tree_types *types, cons
 {
     struct apply_counts n;
     if (types->directories) {
-        if (tree_apply_directories(&run->stage, &run->lease, run->id, &n, err) < 0) return -(int)err->code;
+        if (tree_apply_directories(&run->stage, &run->lease, run->id, &n, err) < 0) return err_result(err);
         run->counts.directories += n.seen;
         run->counts.directories_written += n.written;
     }
     bool is_new_only = w->projects == WALK_PROJECTS_OF_NEW;
     if (types->projects || is_new_only) {
         if (tree_apply_projects(&run->stage, &run->lease, run->id, types->projects, &n, err) < 0)
-            return -(int)err->code;
+            return err_result(err);
         run->counts.projects += n.seen;
         run->counts.withheld[MISSING_PROJECTS] += n.withheld;
         run->counts.projects_written += n.written;
@@ -60,7 +60,7 @@ static int sync_rows(struct sync_run *run, const struct tree_types *types, struc
 {
     int64_t planned = 0, skipped = 0;
     if (!wants_rows(&types->wants)) return 0;
-    if (tree_plan(&run->stage, &types->wants, &planned, &skipped, err) < 0) return -(int)err->code;
+    if (tree_plan(&run->stage, &types->wants, &planned, &skipped, err) < 0) return err_result(err);
     run->counts.projects_skipped = skipped;
     return planned ? worklist_run(run, planned, false, "projects", err) : 0;
 }
@@ -70,7 +70,7 @@ static int sync_files(struct sync_run *run, struct err *err)
     int64_t planned = 0;
     if (!run->with_thumbnails && !run->with_parts) return 0;
     if (tree_plan_files(&run->stage, run->id, run->with_thumbnails, run->with_parts, &planned, err) < 0)
-        return -(int)err->code;
+        return err_result(err);
     return planned ? worklist_run(run, planned, true, "thumbnails and parts lists of projects", err) : 0;
 }
 

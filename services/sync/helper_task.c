@@ -39,7 +39,7 @@ static int pass_on(struct task_ctx *ctx, const struct helper_wish *q, cJSON **re
 static int is_wanted(struct task_ctx *ctx, int64_t list, struct err *err)
 {
     struct db *db = db_open_conf(ctx->conf, false, "logikald help", err);
-    int rc = db ? shares_run_lives(db, list, err) : -(int)err->code;
+    int rc = db ? shares_run_lives(db, list, err) : err_result(err);
     if (rc == 1) rc = shares_has_free(db, list, err);
     db_close(db);
     return rc;

@@ -116,7 +116,7 @@ int task_system_health_monitor(struct task_ctx *ctx, const cJSON *args, const cJ
     PQclear(types);
     PQclear(totals);
     db_close(db);
-    return *result ? 0 : -(int)err->code;
+    return *result ? 0 : err_result(err);
 }
 
 int task_health_check(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs, cJSON **result, struct err *err)

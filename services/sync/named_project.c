@@ -152,7 +152,7 @@ static int work_on(struct sync_run *run, const struct named_project *one, const 
 {
     bool is_done = false;
     struct project_work *work = start_work(run, one, chain, changed, &is_done, err);
-    int rc = work ? run_jobs(run, err) : -(int)err->code;
+    int rc = work ? run_jobs(run, err) : err_result(err);
     if (!work) logikal_drop_pending(run->client); /* the listing beside it must not outlive its owner */
     if (beside) rc = walk_finish(beside, rc, err);
     bool is_gone = work && work->is_gone;
@@ -165,7 +165,7 @@ static int sync_known(struct sync_run *run, struct named_project *one, const cha
 {
     struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = one->guid};
     int is_first = is_first_time(run->db, one->project_id, err);
-    if (is_first < 0 || walk_directory_begin(&w, chain, err) < 0) return -(int)err->code;
+    if (is_first < 0 || walk_directory_begin(&w, chain, err) < 0) return err_result(err);
     if (is_first) open_ahead(run, chain, one->guid);
     int rc = work_on(run, one, chain, &w.found_changed_s, &w, err);
     if (rc < 0) return rc;
@@ -180,13 +180,13 @@ static int sync_if_moved(struct sync_run *run, struct named_project *one, const 
     struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = one->guid};
     const struct tree_wants wants = {.phases_due = true, .elevations_due = true};
     int64_t planned = 0, skipped = 0;
-    if (walk_directory_begin(&w, chain, err) < 0) return -(int)err->code;
+    if (walk_directory_begin(&w, chain, err) < 0) return err_result(err);
     int rc = walk_finish(&w, run_jobs(run, err), err);
     if (rc < 0 || !w.is_found) return rc;
     if ((rc = apply_project(run, err)) < 0) return rc;
-    if (tree_plan(&run->stage, &wants, &planned, &skipped, err) < 0) return -(int)err->code;
+    if (tree_plan(&run->stage, &wants, &planned, &skipped, err) < 0) return err_result(err);
     if (planned == 0 && tree_plan_files(&run->stage, run->id, run->with_thumbnails, run->with_parts, &planned, err) < 0)
-        return -(int)err->code;
+        return err_result(err);
     one->was_current = planned == 0;
     return one->was_current ? 1 : work_on(run, one, chain, &w.found_changed_s, NULL, err);
 }
@@ -274,7 +274,7 @@ int named_project_sync(struct sync_run *run, struct named_project *one, struct e
                      NAME_OF(one->directory));
     if (rc == 0) rc = search(run, one, name, err);
     free(chain);
-    if (rc > 0 && vanish_judge(run, false, err) < 0) rc = -(int)err->code;
+    if (rc > 0 && vanish_judge(run, false, err) < 0) rc = err_result(err);
     if (rc == 0) rc = err_set(err, ERR_NOT_FOUND, "project %.*s vanished while it was synced", NAME_OF(one->wanted));
     return rc < 0 ? rc : 0;
 }

@@ -364,7 +364,7 @@ static int load_phases(struct project_work *w, struct err *err)
 static int load_spelling(struct project_work *w, struct err *err)
 {
     char *spelled = project_spelling(w->run->db, w->project_id, err);
-    if (!spelled) return -(int)err->code;
+    if (!spelled) return err_result(err);
     if (*spelled) snprintf(w->spelled, sizeof w->spelled, "%s", spelled);
     free(spelled);
     return 0;

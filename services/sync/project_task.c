@@ -81,7 +81,7 @@ static int work(struct sync_run *run, void *arg, cJSON **result, struct err *err
         return -ERR_DB;
     if (rc == -ERR_CANCELLED) return err_set(err, ERR_CANCELLED, "%s", why.text);
     if (c->parts_lists && parts_request(run->ctx, run->db, PARTS_NEW, one->project_id, PARSE_BATCH, &parsed, err) < 0)
-        return -(int)err->code;
+        return err_result(err);
     return 0;
 }
 
@@ -89,7 +89,7 @@ static int work(struct sync_run *run, void *arg, cJSON **result, struct err *err
 static int find_scope(struct task_ctx *ctx, struct named_project *one, char scope[LEASE_NAME_SIZE], struct err *err)
 {
     struct db *db = db_open_conf(ctx->conf, false, "logikald sync", err);
-    int found = db ? named_project_guid(db, one, err) : -(int)err->code;
+    int found = db ? named_project_guid(db, one, err) : err_result(err);
     db_close(db);
     if (found < 0) return found;
     char *name = NULL;

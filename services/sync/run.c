@@ -136,10 +136,10 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const struct run_ask *a
     if ((run->is_dry = ask->is_dry)) run->with_thumbnails = run->with_parts = false;
     owner_self(owner, ctx->id);
     run->db = db_open_conf(ctx->conf, true, "logikald sync", err);
-    if (!run->db) return -(int)err->code;
-    if (run->is_dry && preview_begin(run->db, err) < 0) return -(int)err->code;
+    if (!run->db) return err_result(err);
+    if (run->is_dry && preview_begin(run->db, err) < 0) return err_result(err);
     /* What is lost with the server's crash is fetched again; the end of the run waits for the disk. */
-    if (db_relax(run->db, true, err) < 0) return -(int)err->code;
+    if (db_relax(run->db, true, err) < 0) return err_result(err);
     int rc = owner_take_lease(run->db, &run->lease, ask->scope, owner, LEASE_TTL_MS, err);
     if (rc < 0) return rc;
     if (sync_run_abandon(run->db, ask->scope, err) < 0) return -ERR_DB;
@@ -162,7 +162,7 @@ int run_connect(struct sync_run *run, struct err *err)
     run_sessions_hook(&hooks);
     if (run_sessions_recall(run, sideways, err) < 0) return -ERR_DB;
     run->client = logikal_new(conf, &hooks, sideways, err);
-    if (!run->client) return -(int)err->code;
+    if (!run->client) return err_result(err);
     return run_sessions_left(run, err);
 }
 

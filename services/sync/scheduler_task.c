@@ -303,7 +303,7 @@ static int work(struct round *r, struct err *err)
         if (r->rc == 0) r->rc = sync_tree(&r->run, &r->types, &r->err);
         if (r->rc == -ERR_DB || r->rc == -ERR_CONFLICT) return err_set(err, r->err.code, "%s", r->err.text);
     }
-    if (end_types(r, err) < 0 || parse_new(r, err) < 0) return -(int)err->code;
+    if (end_types(r, err) < 0 || parse_new(r, err) < 0) return err_result(err);
     if (r->due_count && sync_config_note_run(r->run.db, r->mode == DUE_EVERYTHING, err) < 0) return -ERR_DB;
     make_result(r);
     return result_add_preview(r->result, &r->run, err);

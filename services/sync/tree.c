@@ -315,7 +315,7 @@ static int start(struct walk *w, struct err *err)
 
 int walk_tree(struct walk *w, struct err *err)
 {
-    if (start(w, err) < 0) return -(int)err->code;
+    if (start(w, err) < 0) return err_result(err);
     w->is_search = w->find != NULL;
     list_directories(w, NULL, NULL);
     return walk_finish(w, run_jobs(w->run, err), err);
@@ -323,7 +323,7 @@ int walk_tree(struct walk *w, struct err *err)
 
 int walk_known_directories(struct walk *w, struct err *err)
 {
-    if (start(w, err) < 0) return -(int)err->code;
+    if (start(w, err) < 0) return err_result(err);
     PGresult *r = tree_directories(w->run->db, err);
     if (!r) return walk_finish(w, -ERR_DB, NULL);
     for (int i = 0; i < PQntuples(r); i++) list_projects(w, db_text(r, i, 1));
@@ -333,7 +333,7 @@ int walk_known_directories(struct walk *w, struct err *err)
 
 int walk_directory_begin(struct walk *w, const char *chain, struct err *err)
 {
-    if (start(w, err) < 0) return -(int)err->code;
+    if (start(w, err) < 0) return err_result(err);
     list_projects(w, chain);
     return 0;
 }

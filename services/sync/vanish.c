@@ -231,7 +231,7 @@ static int judge(struct sync_run *run, struct err *err)
 
 int vanish_judge(struct sync_run *run, bool is_all, struct err *err)
 {
-    if (doubles_settle(&run->stage, run_number(run), err) < 0) return -(int)err->code;
+    if (doubles_settle(&run->stage, run_number(run), err) < 0) return err_result(err);
     int64_t count = missing_claim(run->db, run_number(run), is_all, err);
     int rc = count < 0 ? -ERR_DB : count > 0 ? judge(run, err) : 0;
     if (rc == 0) rc = missing_tidy_holds(run->db, err);

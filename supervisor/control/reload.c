@@ -88,7 +88,7 @@ static int prepare(struct supervisor *s, struct conf **conf, struct plan *plan, 
     if (rc == 0) rc = log_sink_check(s->sink, fresh, err);
     if (rc == 0 && has_role(plan, "web") && has_other_address(s->conf, fresh) &&
         !listener_check(fresh, s->listen_fd, err))
-        rc = -(int)err->code;
+        rc = err_result(err);
     if (rc == 0) rc = freeze_accept(s, fresh, err);
     if (rc != 0) {
         conf_free(fresh);

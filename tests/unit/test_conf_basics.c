@@ -280,6 +280,13 @@ TEST(test_errors_keep_their_first_reason_and_errno)
     assert_string_equal(err.text, "load: open x: No such file or directory");
     assert_int_equal(errno, ENOENT);
     assert_int_equal(err_set(NULL, ERR_LIMIT, "ignored"), -ERR_LIMIT);
+    err_set(&err, ERR_DB, "gone");
+    assert_int_equal(err_result(&err), -ERR_DB);
+    assert_string_equal(err.text, "gone");
+    struct err silent = {0}; /* a failure that says nothing is one */
+    assert_int_equal(err_result(&silent), -ERR_SYSTEM);
+    assert_non_null(strstr(silent.text, "nothing says why"));
+    assert_int_equal(err_result(NULL), -ERR_SYSTEM);
     assert_string_equal(err_code_name(ERR_UPSTREAM), "upstream");
 }
 

@@ -94,7 +94,7 @@ static int learn(struct db *db, struct err *err)
     session_learn(&db->session, db->conn, r);
     PQclear(r);
     if (!db->session.is_pooled) return 0;
-    if (!(db->sql = session_sql(db->conn, db->url, &db->want, err))) return -(int)err->code;
+    if (!(db->sql = session_sql(db->conn, db->url, &db->want, err))) return err_result(err);
     return try_transaction(db, err);
 }
 
@@ -153,7 +153,7 @@ static int change(struct db *db, const char *set, struct err *err)
 {
     if (!db->session.is_pooled) return db_script(db, err, set);
     char *sql = session_sql(db->conn, db->url, &db->want, err);
-    if (!sql) return -(int)err->code;
+    if (!sql) return err_result(err);
     free(db->sql);
     db->sql = sql;
     return 0;

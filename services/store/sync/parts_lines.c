@@ -49,7 +49,7 @@ static int run(struct db *db, struct buf *columns, int count, int elements, int 
 {
     PGresult *r = ask(db, columns, count, elements, reader, sql, err);
     PQclear(r);
-    return r ? 0 : -(int)err->code;
+    return r ? 0 : err_result(err);
 }
 
 /* ---- what is there already ---- */
@@ -115,7 +115,7 @@ static int find_known(struct db *db, struct parts_item *items, int n, int reader
         for (int i = 0; i < n; i++)
             if (strcmp(items[i].sha256, db_text(r, row, 0)) == 0) items[i].is_known = true;
     PQclear(r);
-    return r ? 0 : -(int)err->code;
+    return r ? 0 : err_result(err);
 }
 
 /* ---- what is written ---- */

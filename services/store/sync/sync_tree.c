@@ -136,7 +136,7 @@ static int64_t count_projects(const struct stage *stage, const char *const *stag
 static int begin_apply(const struct stage *stage, const struct lease *lease, struct err *err)
 {
     if (db_begin(stage->db, err) < 0) return -ERR_DB;
-    if (lease_check(stage->db, lease, err) < 0 || stage_check(stage, err) < 0) return -(int)err->code;
+    if (lease_check(stage->db, lease, err) < 0 || stage_check(stage, err) < 0) return err_result(err);
     return 0;
 }
 
