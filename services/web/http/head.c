@@ -237,7 +237,8 @@ static bool agree(const char *bytes, const struct head *h, struct slice authorit
 {
     static const char doubtful[] = "The request's Host, Content-Length or Transfer-Encoding can be read in two ways";
     bool has_body = h->is_chunked || h->length > 0;
-    if (facts->hosts > 1 || (facts->hosts == 0 && !h->is_1_0)) return refuse(why, 400, doubtful);
+    if (facts->hosts == 0 && !h->is_1_0) return refuse(why, 400, "The request has no Host, as HTTP/1.1 asks for");
+    if (facts->hosts > 1) return refuse(why, 400, doubtful);
     if (facts->lengths + facts->codings > 1 || (facts->codings && h->is_1_0)) return refuse(why, 400, doubtful);
     if (h->is_head && has_body) return refuse(why, 400, "A HEAD request has no body");
     if (facts->credentials > 1 || facts->types > 1)

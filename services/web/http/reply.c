@@ -166,9 +166,11 @@ static void send_buffer(struct req *r, int status, const char *type, struct evbu
     }
     r->bytes = evbuffer_get_length(body);
     reply_common_headers(r, status, type);
-    if (r->is_head) {
+    if (r->is_head || r->is_http_1_0) { /* to which evhttp tells none, so that an answer that is cut looks whole */
         snprintf(length, sizeof length, "%zu", r->bytes);
-        if (status != 304) reply_header(r, "Content-Length", length); /* there it would be that of the document */
+        if (status != 304 && status != 204) reply_header(r, "Content-Length", length); /* in a 304: the document's */
+    }
+    if (r->is_head) {
         evbuffer_drain(body, r->bytes); /* evhttp would send it, and a client take it for the next answer */
         r->bytes = 0;
     }

@@ -22,12 +22,20 @@ static void end_by_reset(struct req *r, bool is_wanted)
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 }
 
+/* One that wants to keep its connection would get the length of what is there now, none: it is not heard. */
+static void end_by_closing(struct req *r)
+{
+    bool has_length = evhttp_find_header(evhttp_request_get_output_headers(r->ev), "Content-Length") != NULL;
+    if (r->is_http_1_0 && !has_length) evhttp_remove_header(evhttp_request_get_input_headers(r->ev), "Connection");
+}
+
 void reply_stream_begin(struct req *r, int status, const char *type)
 {
     reply_common_headers(r, status, type);
     r->is_streaming = true;
     if (!evhttp_request_get_connection(r->ev)) r->is_gone = true;
     if (r->is_gone) return; /* the next chunk is not taken */
+    end_by_closing(r);
     evhttp_send_reply_start(r->ev, status, reply_reason(status));
     end_by_reset(r, true);
 }

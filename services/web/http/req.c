@@ -276,6 +276,7 @@ void req_begin(struct web *web, struct evhttp_request *ev)
     r->ev = ev;
     r->started_us = mono_us();
     r->is_head = evhttp_request_get_command(ev) == EVHTTP_REQ_HEAD;
+    r->is_http_1_0 = ev->major == 1 && ev->minor == 0;
     TAILQ_INIT(&r->query);
     take_id(r);
     server_request_began(web->server, r);

@@ -75,6 +75,7 @@ struct req {
     char address[48];                                          /* the client's, as far as trusted proxies tell */
     const char *host;                                          /* that it asked for: Host, or what such a proxy says */
     bool is_https, is_head, is_replied, is_streaming, is_gone; /* gone: the client is */
+    bool is_http_1_0;
     bool is_refused; /* whatever it is: its bytes were not sound, or too many */
     bool is_broken;  /* a stream that cannot go on */
     int64_t started_us;

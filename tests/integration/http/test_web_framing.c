@@ -293,6 +293,35 @@ TEST(test_an_answer_to_head_has_no_body)
     }
 }
 
+/* An answer to HTTP/1.0 ends with its length or with the connection; whether that is kept or not, none is cut short. */
+TEST(test_an_answer_of_old_is_as_long_as_it_says)
+{
+    static const struct {
+        const char *path, *accept, *holds; /* holds: of its body */
+        bool has_length;
+    } rows[] = {{"/health", "*/*", "healthy", true},
+                {"/no/such/page", "*/*", "Not Found", true},
+                {"/api/v1/projects/cached", "application/json", "\"success\":true", true},
+                {"/api/v1/projects/cached", "text/csv", "logikal_id", false},
+                {"/api/v1/elevations/cached", "text/csv", "logikal_id", false},
+                {"/api/v1/changes/snapshot", "*/*", "\"next\"", false}};
+    static const char *const ends[] = {"", "Connection: keep-alive\r\n", "Connection: close\r\n"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows * 3; i++) {
+        char text[600];
+        snprintf(text, sizeof text,
+                 "GET %s HTTP/1.0\r\nAuthorization: Bearer %s\r\nAccept: %s\r\n%s\r\n"
+                 "GET /no/such/page HTTP/1.0\r\n\r\n", /* asked for where the connection is kept */
+                 rows[i / 3].path, web.admin, rows[i / 3].accept, ends[i % 3]);
+        const char *got = talk(text), *body = strstr(got, "\r\n\r\n"), *length = strstr(got, "\r\nContent-Length: ");
+        if (!body || !strstr(body, rows[i / 3].holds)) fail_msg("%s: %s", text, got);
+        bool has_length = length && length < body, is_kept = has_length && i % 3 == 1;
+        size_t rest = strlen(body + 4), says = has_length ? strtoul(length + 18, NULL, 10) : rest;
+        if (has_length != rows[i / 3].has_length || answers_in(got) != 1 + is_kept || says > rest ||
+            (says != rest) != is_kept || (is_kept && strncmp(body + 4 + says, "HTTP/1.", 7) != 0))
+            fail_msg("%s: %s", text, got);
+    }
+}
+
 TEST(test_head_of_an_event_stream_is_its_headers)
 {
     char bearer[160], url[100], request[400];
@@ -327,6 +356,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_is_legal_is_read_however_it_comes),
     cmocka_unit_test(test_a_client_that_waits_is_told_to_go_on),
     cmocka_unit_test(test_an_answer_to_head_has_no_body),
+    cmocka_unit_test(test_an_answer_of_old_is_as_long_as_it_says),
     cmocka_unit_test(test_head_of_an_event_stream_is_its_headers),
 };
 TEST_MAIN(tests, start, stop)
