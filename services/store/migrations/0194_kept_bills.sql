@@ -17,10 +17,10 @@ $$;
 
 -- Keeps one, and drops those of the same from before that nobody reads any more; false when it cannot be kept (a full
 -- disk, no right to write): then it is only made.
-CREATE OR REPLACE FUNCTION bom_keep(of_bill text, of_mark text, json text) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION bom_keep(of_bill text, of_mark text, body text) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM parts_bills WHERE bill = of_bill AND mark <> of_mark AND made_at < now() - interval '10 minutes';
-    INSERT INTO parts_bills (bill, mark, document) VALUES (of_bill, of_mark, convert_to(json, 'UTF8'))
+    INSERT INTO parts_bills (bill, mark, document) VALUES (of_bill, of_mark, convert_to(body, 'UTF8'))
         ON CONFLICT DO NOTHING;
     RETURN true;
 EXCEPTION WHEN OTHERS THEN
