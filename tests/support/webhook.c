@@ -120,6 +120,13 @@ void hook_tell(void)
     web_status(&hooked.web, "PATCH", path, hooked.web.admin, "{\"description\":\"told\"}");
 }
 
+void hook_wait_for_rest(const struct hook *h)
+{
+    char sql[100];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM logikald_webhooks_due() WHERE id = %d", h->id);
+    WAIT_UNTIL(pg_int(&hooked.web.pg, sql) == 0, 20000);
+}
+
 void hook_write_change(void)
 {
     char sql[160];

@@ -34,6 +34,8 @@ const char *hook_member(const struct hook *h, const char *name);
 int hook_tries(const struct hook *h);
 /* What was written by others than web is found by its next look; a change by the API has it look at once. */
 void hook_tell(void);
+/* Until it has been told everything and nobody looks at it any more. */
+void hook_wait_for_rest(const struct hook *h);
 /* One change of the elevation, whose description tells them apart. */
 void hook_write_change(void);
 

@@ -24,6 +24,10 @@ TEST(test_changes_are_posted_signed_and_with_the_cursor_behind_them)
     hook_write_change();
 
     WAIT_UNTIL(strcmp(hook_member(&h, "delivered"), "2") == 0, 20000);
+    hook_wait_for_rest(&h);
+    pg_exec(&hooked.web.pg, "UPDATE projects SET name = 'not asked for either'");
+    hook_tell();
+    hook_wait_for_rest(&h);
     cJSON *got = receiver_got(&hooked.receiver, h.path), *request, *after = hook_look(&h);
     char since[100];
     snprintf(since, sizeof since, "%s", hook_text(before, "cursor"));
@@ -135,6 +139,8 @@ TEST(test_odoo_gets_flat_records_and_slack_a_sentence)
     WAIT_UNTIL(strcmp(hook_member(&odoo, "delivered"), "5") == 0 && strcmp(hook_member(&slack, "delivered"), "5") == 0,
                20000);
     assert_int_equal(receiver_count(&hooked.receiver, odoo.path), 5);
+    hook_wait_for_rest(&odoo);
+    hook_wait_for_rest(&slack);
     hook_drop(&odoo);
     hook_drop(&slack);
 }

@@ -206,6 +206,8 @@ TEST(test_a_gap_in_the_journal_is_told)
     first = cJSON_GetObjectItem(cJSON_GetArrayItem(got, 0), "body");
     assert_string_equal(hook_text(cJSON_GetObjectItem(first, "data"), "code"), "CURSOR_UNKNOWN");
     cJSON_Delete(got);
+    hook_wait_for_rest(&h);
+    hook_wait_for_rest(&ahead);
     hook_drop(&h);
     hook_drop(&ahead);
 }
@@ -232,6 +234,7 @@ TEST(test_another_database_is_told_as_a_gap)
         assert_string_equal(hook_text(last, "type"), "gap");
         assert_string_equal(hook_text(cJSON_GetObjectItem(last, "data"), "code"), "CURSOR_UNKNOWN");
         cJSON_Delete(got);
+        hook_wait_for_rest(&h);
     }
     assert_int_equal(pg_int(&hooked.web.pg, "SELECT count(*) FROM changes_epochs WHERE why LIKE '%standby%'"), 1);
     hook_drop(&h);
