@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "conf/text/address.h"
 #include "conf/text/buf.h"
 #include "conf/conf.h"
 
@@ -21,20 +22,60 @@ static int check_schemes(const struct conf *conf, struct err *err)
     static const char *const postgres[] = {"postgres://", "postgresql://", NULL};
     static const char *const redis[] = {"redis://",        "rediss://",     "unix://",     "valkey://",    "valkeys://",
                                         "redis+socket://", "redis+unix://", "sentinel://", "sentinels://", NULL};
-    static const char *const http[] = {"http://", "https://", NULL};
-    if (conf_is_set(conf, SET_DATABASE_URL) && !starts_with_one_of(conf_str(conf, SET_DATABASE_URL), postgres))
-        return err_set(err, ERR_CONFIG, "DATABASE_URL expects postgres://... or postgresql://...");
-    if (conf_is_set(conf, SET_REDIS_URL) && !starts_with_one_of(conf_str(conf, SET_REDIS_URL), redis))
-        return err_set(err, ERR_CONFIG,
-                       "REDIS_URL expects redis://..., rediss://... (TLS), unix://... or sentinel://..., or the same "
-                       "as valkey://, valkeys://, redis+socket://, sentinels://");
+    static const char *const http[] = {"http://", "https://", NULL}, *const smtp[] = {"smtp://", "smtps://", NULL};
+    static const struct {
+        enum setting_id id;
+        const char *const *schemes, *expected;
+    } urls[] = {{SET_DATABASE_URL, postgres, "postgres://... or postgresql://..."},
+                {SET_REDIS_URL, redis,
+                 "redis://..., rediss://... (TLS), unix://... or sentinel://..., or the same as valkey://, valkeys://, "
+                 "redis+socket://, sentinels://"},
+                {SET_LOGIKAL_URL, http, "http://... or https://..."},
+                {SET_ALERT_WEBHOOK, http, "http://... or https://..."},
+                {SET_HEARTBEAT_URL, http, "http://... or https://..."},
+                {SET_SMTP_URL, smtp, "smtp://... or smtps://..."}};
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++)
+        if (conf_is_set(conf, urls[i].id) && !starts_with_one_of(conf_str(conf, urls[i].id), urls[i].schemes))
+            return err_set(err, ERR_CONFIG, "%s expects %s", settings[urls[i].id].env, urls[i].expected);
     if (starts_with_one_of(conf_str(conf, SET_REDIS_URL), &redis[7]) && !conf_is_set(conf, SET_REDIS_MASTER) &&
         !strstr(conf_str(conf, SET_REDIS_URL), "master_name="))
         return err_set(err, ERR_CONFIG,
                        "REDIS_URL names Sentinels: REDIS_MASTER_NAME must say what they call the server, for instance "
                        "mymaster");
-    if (conf_is_set(conf, SET_LOGIKAL_URL) && !starts_with_one_of(conf_str(conf, SET_LOGIKAL_URL), http))
-        return err_set(err, ERR_CONFIG, "LOGIKAL_API_BASE_URL expects http://... or https://...");
+    return 0;
+}
+
+/* An entry that cannot match would do nothing, and nobody be told. */
+static int check_networks(const struct conf *conf, struct err *err)
+{
+    static const enum setting_id lists[] = {SET_HTTP_TRUSTED_PROXIES, SET_WEBHOOK_ALLOW};
+    char entry[ADDRESS_ENTRY];
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (!address_list_is_sound(conf_str(conf, lists[i]), entry))
+            return err_set(err, ERR_CONFIG,
+                           "%s: \"%s\" is no address or network; expected such as 10.0.0.0/8, 192.0.2.7 or "
+                           "2001:db8::/32, with commas between (names of hosts are not looked up)",
+                           settings[lists[i]].env, entry);
+    return 0;
+}
+
+/* A browser sends scheme, host and port as its origin, and nothing behind: what does not look so never matches. */
+static int check_origins(const struct conf *conf, struct err *err)
+{
+    static const char *const http[] = {"http://", "https://", NULL};
+    const char *p = conf_str(conf, SET_CORS_ORIGINS);
+    for (size_t n; *(p += strspn(p, " ,[]\"")); p += n) {
+        n = strcspn(p, " ,[]\"");
+        const char *host = strstr(p, "://");
+        bool is_origin =
+            (n == 1 && *p == '*') || (n == 4 && strncmp(p, "null", 4) == 0) ||
+            (starts_with_one_of(p, http) && host + 3 < p + n && !memchr(host + 3, '/', (size_t)(p + n - host - 3)));
+        if (!is_origin)
+            return err_set(err, ERR_CONFIG,
+                           "CORS_ORIGINS: \"%.*s\" is no origin; expected such as https://erp.example.com or "
+                           "http://localhost:3000, without a path or a slash at its end; or *",
+                           (int)n, p);
+    }
     return 0;
 }
 
@@ -69,6 +110,8 @@ static int check_order(const struct conf *conf, enum setting_id a, enum setting_
 int conf_check(const struct conf *conf, struct err *err)
 {
     int rc = check_schemes(conf, err);
+    if (rc == 0) rc = check_networks(conf, err);
+    if (rc == 0) rc = check_origins(conf, err);
     if (rc == 0) rc = check_steps(conf, err);
     if (rc == 0) rc = check_order(conf, SET_TASK_SOFT_LIMIT, SET_TASK_HARD_LIMIT, true, err);
     if (rc == 0) rc = check_order(conf, SET_BACKOFF_BASE, SET_BACKOFF_CAP, false, err);

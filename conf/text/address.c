@@ -95,22 +95,42 @@ static bool same_network(const unsigned char *a, const unsigned char *b, int bit
     return rest == 0 || (a[bytes] >> (8 - rest)) == (b[bytes] >> (8 - rest));
 }
 
+/* The next entry of a list. text: as it stands there, cut; "" = there is none between two commas. */
+static bool read_network(const char **at, char text[ADDRESS_ENTRY], struct address *network, int *bits)
+{
+    const char *p = *at + strspn(*at, " ");
+    size_t len = strcspn(p, ",");
+    *at = p + len + (p[len] == ',');
+    while (len > 0 && p[len - 1] == ' ') len--;
+    snprintf(text, ADDRESS_ENTRY, "%.*s", (int)len, p);
+    char bare[ADDRESS_ENTRY], *slash, *end;
+    memcpy(bare, text, sizeof bare);
+    *bits = 128;
+    if ((slash = strchr(bare, '/')) != NULL) {
+        *slash = 0;
+        if (!isdigit((unsigned char)slash[1])) return false;
+        long width = strtol(slash + 1, &end, 10), most = strchr(bare, ':') ? 128 : 32;
+        if (*end || width > most) return false;
+        *bits = (int)(width + 128 - most);
+    }
+    return len < ADDRESS_ENTRY && parse_bare(bare, network);
+}
+
 bool address_is_listed(const char *list, const struct address *a)
 {
-    for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',') {
-        char text[64];
-        struct address network;
-        p += strspn(p, " ");
-        snprintf(text, sizeof text, "%.*s", (int)strcspn(p, ", "), p);
-        char *slash = strchr(text, '/');
-        int bits = 128;
-        if (slash) {
-            char *end;
-            *slash = 0;
-            bits = (int)strtol(slash + 1, &end, 10) + (strchr(text, ':') ? 0 : 96);
-            if (*end || !slash[1] || bits < 0 || bits > 128) continue;
-        }
-        if (parse_bare(text, &network) && same_network(a->bytes, network.bytes, bits)) return true;
-    }
+    char text[ADDRESS_ENTRY];
+    struct address network;
+    int bits;
+    while (*list)
+        if (read_network(&list, text, &network, &bits) && same_network(a->bytes, network.bytes, bits)) return true;
     return false;
+}
+
+bool address_list_is_sound(const char *list, char entry[ADDRESS_ENTRY])
+{
+    struct address network;
+    int bits;
+    while (*list)
+        if (!read_network(&list, entry, &network, &bits) && *entry) return false;
+    return true;
 }

@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ADDRESS_TEXT 48
+#define ADDRESS_TEXT  48
+#define ADDRESS_ENTRY 64
 
 struct sockaddr;
 struct address {
@@ -25,5 +26,7 @@ void address_group_print(const char *text, char out[ADDRESS_TEXT]);
 
 /* True when it lies in the comma separated list of addresses and networks (CIDR). */
 bool address_is_listed(const char *list, const struct address *a);
+/* False: this entry is neither, and would never match. */
+bool address_list_is_sound(const char *list, char entry[ADDRESS_ENTRY]);
 
 #endif

@@ -357,6 +357,46 @@ TEST(test_redis_schemes_and_priority_steps)
     }
 }
 
+/* What can never match is refused, with the entry that it is. */
+TEST(test_lists_and_urls_are_what_they_have_to_be)
+{
+    static const struct {
+        const char *name, *value, *fault; /* fault: NULL = right */
+    } rows[] = {
+        {"TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.7 ,2001:db8::/32,::1,", NULL},
+        {"TRUSTED_PROXIES", " 0.0.0.0/0,::/0", NULL},
+        {"TRUSTED_PROXIES", "10.0.0.0/8,nginx", "\"nginx\""},
+        {"TRUSTED_PROXIES", "10.0.0.0/33", "\"10.0.0.0/33\""},
+        {"TRUSTED_PROXIES", "10.0.0.0/-1", "\"10.0.0.0/-1\""},
+        {"TRUSTED_PROXIES", "10.0.0.0/", "\"10.0.0.0/\""},
+        {"TRUSTED_PROXIES", "10.0.0.0/8 11.0.0.0/8", "\"10.0.0.0/8 11.0.0.0/8\""},
+        {"TRUSTED_PROXIES", "10.0.0.0/8;11.0.0.0/8", "no address or network"},
+        {"TRUSTED_PROXIES", "2001:db8::/129", "no address or network"},
+        {"TRUSTED_PROXIES", "10.0.0.1:80", "no address or network"},
+        {"WEBHOOK_ALLOW_NETWORKS", "127.0.0.0/8", NULL},
+        {"WEBHOOK_ALLOW_NETWORKS", "erp.example.com", "\"erp.example.com\""},
+        {"CORS_ORIGINS", "*", NULL},
+        {"CORS_ORIGINS", "[\"https://a.example\", \"http://localhost:3000\"]", NULL},
+        {"CORS_ORIGINS", "https://a.example, https://b.example/", "\"https://b.example/\""},
+        {"CORS_ORIGINS", "a.example", "\"a.example\""},
+        {"CORS_ORIGINS", "https://", "\"https://\""},
+        {"ALERT_WEBHOOK_URL", "hooks.example.com/x", "ALERT_WEBHOOK_URL expects"},
+        {"HEARTBEAT_URL", "https://hc.example.com/x", NULL},
+        {"HEARTBEAT_URL", "ftp://hc.example.com", "HEARTBEAT_URL expects"},
+        {"SMTP_URL", "smtps://mail.example.com", NULL},
+        {"SMTP_URL", "mail.example.com:587", "SMTP_URL expects"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct err err = {0};
+        setenv(rows[i].name, rows[i].value, 1);
+        struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
+        unsetenv(rows[i].name);
+        if ((conf != NULL) != !rows[i].fault) fail_msg("%s=%s: %s", rows[i].name, rows[i].value, err.text);
+        if (rows[i].fault && !strstr(err.text, rows[i].fault)) fail_msg("%s: %s", rows[i].value, err.text);
+        if (conf) conf_free(conf);
+    }
+}
+
 TEST(test_all_missing_secrets_are_told_at_once)
 {
     struct err err = {0};
@@ -426,6 +466,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(test_secrets_are_masked_when_shown, settings_start),
     cmocka_unit_test_setup(test_programs_expand_variables_and_step_aside_for_the_real_thing, settings_start),
     cmocka_unit_test_setup(test_redis_that_a_platform_does_not_name_is_needed_only_for_scheduled_sync, settings_start),
+    cmocka_unit_test_setup(test_lists_and_urls_are_what_they_have_to_be, settings_start),
     cmocka_unit_test_setup(test_all_missing_secrets_are_told_at_once, settings_start),
     cmocka_unit_test_setup(test_production_needs_real_secrets_to_serve, settings_start),
     cmocka_unit_test_setup(test_diff_names_what_a_reload_changes, settings_start),
