@@ -37,6 +37,8 @@ static int take_env_name(struct conf *conf, const char *name, const char *value,
         return 0;
     }
     if (!value[0]) return 0;
+    if (conf_source(conf, (enum setting_id)id) == SOURCE_ENV_FILE)
+        conf_note(conf, "%s stands more than once in the env file: its last line holds", settings[id].env);
     return conf_set(conf, (enum setting_id)id, value, SOURCE_ENV_FILE, err);
 }
 

@@ -65,13 +65,23 @@ static void on_master_role(void *arg, const struct redis_answer *answer)
                r->named, r->url.sentinels.master);
 }
 
+/* Behind what a server says that does not know us: "" = it knows us. */
+static const char *what_to_set(const char *fault)
+{
+    static const char *const words[] = {"NOAUTH", "WRONGPASS", "ERR invalid password"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strncmp(fault, words[i], strlen(words[i])) == 0)
+            return " (REDIS_URL or REDIS_PASSWORD needs the server's user and password)";
+    return "";
+}
+
 static void on_ping(void *arg, const struct redis_answer *answer)
 {
     struct redis *r = arg;
     on_greeting(arg, answer);
     if (r->state != REDIS_HANDSHAKE || !answer->reply) return;
     if (r->handshake_fault[0])
-        redis_drop(r, REDIS_LOST, "%s", r->handshake_fault);
+        redis_drop(r, REDIS_LOST, "%s%s", r->handshake_fault, what_to_set(r->handshake_fault));
     else if (r->is_subscriber)
         redis_went_up(r);
     else

@@ -61,12 +61,14 @@ static void test_unknown_names_in_an_env_file_are_told_and_do_nothing(void **sta
 {
     struct err err = {0};
     (void)state;
-    settings_write(settings_at.env_file, "POSTGRES_PASSWORD=x\nPORT=12\nCOMPOSE_PROJECT_NAME=y\n");
+    settings_write(settings_at.env_file, "POSTGRES_PASSWORD=x\nPORT=11\nPORT=12\nCOMPOSE_PROJECT_NAME=y\nHOST=a\n");
     struct conf *conf = conf_load(&(struct conf_paths){.env_file = settings_at.env_file}, &err);
     assert_non_null(conf);
     assert_int_equal(conf_int(conf, SET_HTTP_PORT), 12);
     assert_non_null(strstr(conf_notes(conf), "POSTGRES_PASSWORD in the env file is not a setting"));
     assert_non_null(strstr(conf_notes(conf), "COMPOSE_PROJECT_NAME"));
+    assert_non_null(strstr(conf_notes(conf), "PORT stands more than once in the env file: its last line holds"));
+    assert_null(strstr(conf_notes(conf), "HOST stands"));
     conf_free(conf);
 }
 

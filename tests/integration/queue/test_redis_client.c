@@ -181,6 +181,7 @@ TEST(test_users_databases_and_unix_sockets)
     snprintf(url, sizeof url, "redis://app:wrong@127.0.0.1:%d", rig.server.port);
     probe_open(&p, url, NULL);
     TURN_UNTIL(&p, strstr(p.why, "WRONGPASS"), 10000);
+    assert_non_null(strstr(p.why, "REDIS_PASSWORD needs"));
     assert_null(strstr(p.why, "wrong@"));
     probe_close(&p);
 
