@@ -177,14 +177,21 @@ static int check_string(const struct schema_type *t, const char *text, const cha
 
 static int check_enum(const struct schema_type *t, const char *text, const char *where, struct schema_fault *f)
 {
-    size_t len = strlen(text);
+    size_t len = strlen(text), used = 0;
+    bool is_cut = false;
+    char words[160] = "";
     for (const char *p = t->text;; p++) {
         size_t n = strcspn(p, "|,}]= \n");
         if (n == len && strncmp(p, text, n) == 0) return 0;
+        is_cut = is_cut || used + n + 2 * sizeof ", ..." >= sizeof words;
+        if (!is_cut) used += (size_t)snprintf(words + used, sizeof words - used, "%s%.*s", used ? ", " : "", (int)n, p);
         p += n;
         if (*p != '|') break;
     }
-    return refuse(f, where, "enum", "Input should be one of the allowed words", 0);
+    if (is_cut) snprintf(words + used, sizeof words - used, ", ...");
+    refuse(f, where, "enum", "", 0);
+    snprintf(f->msg, sizeof f->msg, "Input should be one of: %s", words);
+    return -1;
 }
 
 static int check_word(const struct schema_type *t, cJSON *v, const char *where, struct schema_fault *f)

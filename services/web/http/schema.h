@@ -16,7 +16,7 @@
 struct schema_fault {
     char where[128]; /* "permissions.0" */
     char type[32];   /* "missing", "int_type", "string_too_long" ... */
-    char msg[128];
+    char msg[256];
 };
 
 /* Checks json, which may get defaults added. 0, or -1 with the first fault. Unknown members are left alone. */

@@ -99,7 +99,7 @@ TEST(test_rows_as_lines_and_csv)
     struct http_reply link = parts_ask("/elevations/1/parts/LabourTimes?format=csv", "Accept: text/html");
     assert_non_null(strcasestr(link.headers, "text/csv"));
     http_reply_free(&link);
-    parts_expect("/elevations/1/parts/LabourTimes?format=xml", 422, "format");
+    parts_expect("/elevations/1/parts/LabourTimes?format=xml", 422, "Input should be one of: json, ndjson, csv");
     struct http_reply reply = parts_ask("/elevations/1/parts/LabourTimes", "Accept: application/x-ndjson");
     int lines = 0;
     for (const char *p = reply.body; (p = strchr(p, '\n')); p++) lines++;
