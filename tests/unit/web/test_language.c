@@ -52,7 +52,10 @@ TEST(test_sentences_are_found_again)
 {
     check_said("de", "Not known", "Nicht bekannt");
     check_said("de", "answers in 1234.5 ms", "antwortet in 1.234,5 ms");
-    check_said("de", "answers in 0.4 ms, version 7.2.4", "antwortet in 0,4 ms, Version 7.2.4");
+    check_said("de", "answers in 0.4 ms, version 7.2.4, snapshots (save 60 1)",
+               "antwortet in 0,4 ms, Version 7.2.4, Momentaufnahmen (save 60 1)");
+    check_said("de", "answers in 0.4 ms, version 7.2.4, no append-only file",
+               "antwortet in 0,4 ms, Version 7.2.4, keine Append-only-Datei"); /* a sentence within */
     check_said("de", "12 tasks wait in queue a b", "Wartende Aufgaben in Warteschlange a b: 12"); /* other order */
     check_said("de", "The last reload was refused: no memory", "Das letzte Neuladen wurde verweigert: kein Speicher");
     check_said("de", "web.0 ends again and again (exit status 0)", "web.0 endet immer wieder (Exit-Status 0)");
