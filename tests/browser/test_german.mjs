@@ -51,6 +51,8 @@ test('german: no page has an English text, is wider than a phone, or hard to use
       await page.goto(where);
       equal(await page.evaluate(() => document.documentElement.lang), 'de', `the language of ${where}`);
       for (const text of leftOf(await textsOf(page))) faults.push(`${where}: ${text.slice(0, 200)}`);
+      const title = await page.title(), heading = await page.locator('h1').first().innerText();
+      if (/[<>]|Why/.test(title + heading)) faults.push(`${where} is called ${title}, headed ${heading}`);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       if (wide > 0) faults.push(`${where} is ${wide} px wider than the phone`);
       for (const found of await serious(page, RULES)) faults.push(`${where}: ${found}`);
@@ -119,6 +121,11 @@ test('german: orders are printed in it', async ({ page: open, pages }) => {
     check(!left.length, `in the ${path} is left: ${left.join('; ')}`);
     const wrong = await page.evaluate(() => [...document.querySelectorAll('td.n')].map((each) => each.textContent).find((text) => /\d\.\d{1,2}(?!\d)/.test(text)));
     check(!wrong, `a number is ${wrong}`);
+    const wide = await page.evaluate(() => {
+      document.querySelector('bdi').textContent = 'Glasfassade'.repeat(20); // a project's name without a blank to break it at
+      return document.documentElement.scrollWidth - window.innerWidth;
+    });
+    check(wide <= 0, `${path} is ${wide} px wider than the sheet`);
   }
   await forget(page);
 });

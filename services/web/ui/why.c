@@ -52,7 +52,6 @@ static void add_candidates(cJSON *data, const cJSON *candidates)
 static void show(struct req *r, const struct why_answer *answer)
 {
     const char *of = req_arg(r, "of");
-    char title[200];
     struct ui_page *p = ui_page_new(r, &look);
     cJSON *data = ui_page_data(p);
     cJSON_AddStringToObject(data, "of", of ? of : "");
@@ -63,8 +62,7 @@ static void show(struct req *r, const struct why_answer *answer)
         add_text(data, answer->chain, "name");
         add_text(data, answer->chain, "kind");
         add_text(data, answer->chain, "state");
-        snprintf(title, sizeof title, "Why? %.150s", json_text(answer->chain, "name"));
-        ui_page_title(p, title);
+        cJSON_AddStringToObject(data, "about", json_text(answer->chain, "name"));
     } else if (answer && answer->candidates->child) {
         add_candidates(data, answer->candidates);
         cJSON_AddBoolToObject(data, "is_cut", subject_is_cut(answer->candidates));
