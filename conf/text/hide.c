@@ -114,9 +114,11 @@ static const char *last_at(const char *from, const char *to)
     return memrchr(from, '@', (size_t)(to - from));
 }
 
-/* The password of scheme://user:password@host. Whoever writes one by hand leaves its / ? # and @ as they are. */
+/* The password of scheme://user:password@host. Whoever writes one by hand leaves its / ? # and @ as they are, and may
+ * write a slash too many. */
 static struct span of_url(const char *host, bool is_url)
 {
+    host += strspn(host, "/");
     const char *end = end_of_url(host, is_url), *stop = host + strcspn(host, "/?#");
     if (stop > end) stop = end;
     const char *colon = *host == '[' ? NULL : memchr(host, ':', (size_t)(stop - host));

@@ -223,6 +223,7 @@ TEST(test_secrets_are_masked_when_shown)
         {"postgresql://:hunter2@h/d", "postgresql://:***@h/d"},
         {"postgresql://h/d?password=hunt@er2", "postgresql://h/d?password=***"},
         {"postgresql://u:password=x@h/d?password=hunter2", "postgresql://u:***@h/d?password=***"},
+        {"postgresql:///u:hunter2@h/d?x=y", "postgresql:///u:***@h/d?x=y"}, /* a slash too many */
     };
     char out[256];
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

@@ -103,6 +103,16 @@ static struct http_reply post(const char *path, const char *token, const char *b
     return http_request("POST", url, (const char *[]){"Content-Type: application/json", bearer, NULL}, body);
 }
 
+static bool is_ready(void)
+{
+    char url[200];
+    snprintf(url, sizeof url, "%s/api/v1/health/ready", sys.url);
+    struct http_reply reply = http_request("GET", url, NULL, NULL);
+    bool is_so = reply.status == 200;
+    http_reply_free(&reply);
+    return is_so;
+}
+
 static void keep_member(const char *path, const char *token, const char *body, const char *member, char *out,
                         size_t size)
 {
@@ -191,8 +201,7 @@ FIXTURE(start)
              leaks, secret("program-token-", 7, ""), secret("program-url-pass-", 8, ""));
     write_leaks();
     system_run(&sys, config, extra);
-    WAIT_UNTIL(system_health(&sys) == 200, 30000);
-    WAIT_UNTIL(pg_int(&sys.pg, "SELECT count(*) FROM logikald_migrations WHERE name LIKE '0160%'") == 1, 30000);
+    WAIT_UNTIL(is_ready(), 60000); /* all migrations are done */
     WAIT_UNTIL(support_file_has(log_file + strlen("LOG_FILE="), "last-line-of-leaks"), 20000);
     leak_tokens();
     leak_into_database();
