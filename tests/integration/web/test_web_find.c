@@ -205,7 +205,7 @@ static void test_a_filter_that_is_none_is_refused(void **state)
         {"/ui/browse?state=failing&kind=phase", 200, "<option value=\"failing\" selected>"},
         {"/ui/nothing/like/this", 404, "There is no page at this address."},
         {"/ui/browse/projects/99999999999999999999", 404, "There is no page at this address."},
-        {"/ui/history?state=broken&lang=de", 422, "Eines der erlaubten Wörter"},
+        {"/ui/history?state=broken&lang=de", 422, "Erwartet wird eines von"},
         {"/ui/nothing?lang=de", 404, "Unter dieser Adresse"},
     };
     (void)state;
