@@ -54,7 +54,7 @@ static char *dump(void)
         " is_called FROM %I', relname) ELSE format('SELECT t::text FROM %I t ORDER BY 1', relname) END, false, false,"
         " '')::text), E'\n' ORDER BY relname) FROM pg_class WHERE relkind IN ('r', 'S') AND relnamespace ="
         " 'public'::regnamespace AND relname !~ "
-        "'^(admin_|alert_|flight_|problem_|web_|task_|store_sizes|logikald_migrations)'");
+        "'^(admin_|alert_|changes_(state|epochs)|flight_|problem_|web_|task_|store_sizes|logikald_migrations)'");
 }
 
 static void assert_untouched(const char *before, const char *what)
