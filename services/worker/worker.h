@@ -1,25 +1,25 @@
 /* What the rooms of the worker role share. One event loop owns everything here; tasks run in runner processes
  * (services/runner). Each room's struct is seen by its own file only, and a room includes only those above it:
  *
- *   delivery      a message in this worker's hands, and the one table of what may become of it
- *   revoked       ids that must not run
- *   stamped       stamps whose tasks must not run
- *   events        what monitors hear
- *   history       what became of tasks, to PostgreSQL (history_row: one of them)
- *   finish        outcomes to Redis, in batches (finish_call: the words of a call)
- *   aftermath     what else is told when a task has failed: its chain, errbacks, chord
- *   outcome       what became of a message, as finish is told
- *   runners       runner processes: start, end, crash
- *   handback      what happens to a message that this worker does not finish
- *   dispatch      tasks to runners, and what comes back
- *   limits        time limits, STARTED, work behind a long task
- *   scale         how many runners there are
- *   intake        what has been fetched: judges each message
- *   consumer      messages in: fetch, wait
- *   membership    registration, lease, dead workers
- *   broker_check  orphans of Python workers, dangerous settings, missing rights
- *   monitor/      remote control: pidbox, inspect, revoke
- *   worker        sets all of it up; signals, stopping
+ *   delivery             a message in this worker's hands, and the one table of what may become of it
+ *   events/events        what monitors hear
+ *   events/history       what became of tasks, to PostgreSQL (history_row: one of them)
+ *   runners/runners      runner processes: start, end, crash
+ *   runners/scale        how many there are
+ *   settle/finish        outcomes to Redis, in batches (finish_call: the words of a call)
+ *   settle/aftermath     what else is told when a task has failed: its chain, errbacks, chord
+ *   settle/outcome       what became of a message, as finish is told
+ *   settle/handback      what happens to a message that this worker does not finish
+ *   dispatch/revoked     ids that must not run
+ *   dispatch/stamped     stamps whose tasks must not run
+ *   dispatch/dispatch    tasks to runners, and what comes back
+ *   dispatch/intake      what has been fetched: judges each message
+ *   dispatch/limits      time limits, STARTED, work behind a long task
+ *   broker/consumer      messages in: fetch, wait
+ *   broker/membership    registration, lease, dead workers
+ *   broker/broker_check  orphans of Python workers, dangerous settings, missing rights
+ *   monitor/             remote control: pidbox, inspect, revoke
+ *   worker               sets all of it up; signals, stopping
  *
  * Nobody calls upwards: whatever changes a delivery makes deliveries_on_change be called (by the loop, once for many
  * changes), and a registration makes membership_on_state be called; worker.c decides what follows. */

@@ -4,7 +4,7 @@
 
 #include "ipc/redis/queue_keys.h"
 #include "services/worker/delivery.h"
-#include "services/worker/orphan.h"
+#include "services/worker/broker/orphan.h"
 #include "tests/support/support.h"
 
 TEST(test_a_delivery_goes_only_where_it_may)

@@ -9,14 +9,14 @@
 #include "conf/log.h"
 #include "ipc/queue/queue_message.h"
 #include "services/tasks/task_table.h"
-#include "services/worker/consumer.h"
-#include "services/worker/dispatch.h"
-#include "services/worker/events.h"
-#include "services/worker/limits.h"
+#include "services/worker/broker/consumer.h"
+#include "services/worker/dispatch/dispatch.h"
+#include "services/worker/events/events.h"
+#include "services/worker/dispatch/limits.h"
 #include "services/worker/monitor/answer.h"
 #include "services/worker/monitor/revoke.h"
-#include "services/worker/runners.h"
-#include "services/worker/scale.h"
+#include "services/worker/runners/runners.h"
+#include "services/worker/runners/scale.h"
 
 #define IDS_MAX     10000
 #define LIMIT_MAX_S 604800.0

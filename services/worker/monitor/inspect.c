@@ -13,15 +13,15 @@
 #include "conf/version.h"
 #include "services/tasks/task_table.h"
 #include "services/worker/delivery.h"
-#include "services/worker/dispatch.h"
-#include "services/worker/events.h"
-#include "services/worker/consumer.h"
+#include "services/worker/dispatch/dispatch.h"
+#include "services/worker/events/events.h"
+#include "services/worker/broker/consumer.h"
 #include "services/worker/monitor/answer.h"
 #include "services/worker/monitor/listed.h"
 #include "services/worker/monitor/memory.h"
 #include "services/worker/monitor/revoke.h"
-#include "services/worker/runners.h"
-#include "services/worker/revoked.h"
+#include "services/worker/runners/runners.h"
+#include "services/worker/dispatch/revoked.h"
 
 #define LISTED_MAX       1000
 #define REVOKED_TOLD_MAX 5000

@@ -6,8 +6,8 @@
 
 #include "conf/text/buf.h"
 #include "services/tasks/task_table.h"
-#include "services/worker/dispatch.h"
-#include "services/worker/limits.h"
+#include "services/worker/dispatch/dispatch.h"
+#include "services/worker/dispatch/limits.h"
 #include "services/worker/monitor/answer.h"
 
 static int by_name(const void *a, const void *b)

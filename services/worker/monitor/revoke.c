@@ -6,12 +6,12 @@
 #include "conf/log.h"
 #include "ipc/queue/queue.h"
 #include "services/worker/delivery.h"
-#include "services/worker/events.h"
-#include "services/worker/limits.h"
-#include "services/worker/outcome.h"
-#include "services/worker/runners.h"
-#include "services/worker/revoked.h"
-#include "services/worker/stamped.h"
+#include "services/worker/events/events.h"
+#include "services/worker/dispatch/limits.h"
+#include "services/worker/settle/outcome.h"
+#include "services/worker/runners/runners.h"
+#include "services/worker/dispatch/revoked.h"
+#include "services/worker/dispatch/stamped.h"
 
 static bool is_named(const struct delivery *d, const char *const *ids, size_t count)
 {
