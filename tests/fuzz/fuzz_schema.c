@@ -1,6 +1,6 @@
 /* Bodies and parameters of requests against every shape that the API knows. short run: 10000 */
 #include "ipc/queue/queue_message.h"
-#include "services/web/http/schema.h"
+#include "services/web/http/schema/schema.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -9,7 +9,7 @@
 #include "conf/text/utf8.h"
 #include "services/alert/mail.h"
 #include "services/feed/format.h"
-#include "services/web/http/phrase.h"
+#include "services/web/http/render/phrase.h"
 #include "tests/fuzz/fuzz.h"
 
 static bool is_same(const struct buf *b, const char *text)

@@ -11,7 +11,7 @@
 #include "services/feed/post.h"
 #include "services/tasks/dry_run_name.h"
 #include "services/web/api/feed/change_cursor.h"
-#include "services/web/http/language.h"
+#include "services/web/http/render/language.h"
 #include "supervisor/child/probe.h"
 #include "tests/fuzz/fuzz.h"
 

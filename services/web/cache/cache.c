@@ -19,7 +19,7 @@
 #include "conf/clock.h"
 #include "conf/text/hash.h"
 #include "conf/version.h"
-#include "services/web/http/gzip.h"
+#include "services/web/http/message/gzip.h"
 #include "conf/text/json_times.h"
 #include "services/web/http/reply.h"
 

@@ -8,9 +8,9 @@
 #include <event2/keyvalq_struct.h>
 
 #include "services/web/gate/route.h"
-#include "services/web/http/query.h"
+#include "services/web/http/message/query.h"
 #include "services/web/http/reply.h"
-#include "services/web/http/schema.h"
+#include "services/web/http/schema/schema.h"
 
 #define JSON_DEPTH_MAX 32
 #define MEMBERS_MAX    64 /* of an object */

@@ -10,7 +10,7 @@
 #include "services/web/gate/page.h"
 #include "services/web/gate/route.h"
 #include "services/web/http/reply.h"
-#include "services/web/http/schema.h"
+#include "services/web/http/schema/schema.h"
 
 static const char *method_name(enum evhttp_cmd_type method)
 {

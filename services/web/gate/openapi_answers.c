@@ -7,7 +7,7 @@
 
 #include "services/web/http/accept.h"
 #include "services/web/http/reply.h"
-#include "services/web/http/schema.h"
+#include "services/web/http/schema/schema.h"
 
 /* ---- rules ---- */
 

@@ -7,7 +7,7 @@
 #include "conf/version.h"
 #include "services/web/gate/route.h"
 #include "services/web/http/reply.h"
-#include "services/web/http/language.h"
+#include "services/web/http/render/language.h"
 
 #define PAGE_MAX (4u << 20)
 

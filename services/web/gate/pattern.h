@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "services/web/http/framing.h"
+#include "services/web/http/message/framing.h"
 
 #define PATTERN_PARAMS_MAX 4
 

@@ -18,10 +18,10 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/limiter.h"
 #include "services/web/gate/pattern.h"
-#include "services/web/http/query.h"
+#include "services/web/http/message/query.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/req.h"
-#include "services/web/http/schema.h"
+#include "services/web/http/schema/schema.h"
 
 /* What clients of the replaced system send to reach the upstream; only the token matters here (upstream_token.h). */
 #define UPSTREAM_QUERY "token?:string(..255), base_url?:string(..1024)"

@@ -5,7 +5,7 @@
 
 #include <event2/http.h>
 
-#include "services/web/http/framing.h"
+#include "services/web/http/message/framing.h"
 #include "services/web/http/req.h"
 
 #define OPEN_BODY_MAX 8192 /* of operations that are open to everybody */

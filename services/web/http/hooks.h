@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "services/web/http/framing.h"
+#include "services/web/http/message/framing.h"
 
 struct req;
 struct web;

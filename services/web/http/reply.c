@@ -18,8 +18,8 @@
 #include "conf/text/copy.h"
 #include "conf/text/json_times.h"
 #include "conf/text/utf8.h"
-#include "services/web/http/fields.h"
-#include "services/web/http/gzip.h"
+#include "services/web/http/message/fields.h"
+#include "services/web/http/message/gzip.h"
 #include "services/web/http/server.h"
 
 #define CSP                                                                                                            \

@@ -8,7 +8,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "services/web/http/gzip.h"
+#include "services/web/http/message/gzip.h"
 
 /* To a client of HTTP/1.0 the end of the connection is the end of the answer. Until ours is whole, every other end (a
  * deadline, or that of this process) has to be a reset. */

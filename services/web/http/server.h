@@ -4,7 +4,7 @@
 
 #include "conf/text/address.h"
 #include "conf/err.h"
-#include "services/web/http/head.h"
+#include "services/web/http/message/head.h"
 #include "services/web/http/hooks.h"
 #include "services/web/http/req.h"
 

@@ -6,7 +6,7 @@
 #include <sys/queue.h>
 #include <event2/bufferevent.h>
 
-#include "services/web/http/framing.h"
+#include "services/web/http/message/framing.h"
 #include "services/web/http/hooks.h"
 #include "services/web/http/linger.h"
 #include "services/web/http/peers.h"

@@ -14,7 +14,7 @@
 #include "ipc/mask.h"
 #include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
-#include "services/web/http/language.h"
+#include "services/web/http/render/language.h"
 
 #define PAGE_LIMIT_BYTES (8 * 1024 * 1024)
 #define SOURCES_MAX      80

@@ -5,8 +5,8 @@
 #include <sys/queue.h>
 #include <event2/http.h>
 
-#include "services/web/http/fields.h"
-#include "services/web/http/head.h"
+#include "services/web/http/message/fields.h"
+#include "services/web/http/message/head.h"
 #include "tests/support/test.h"
 
 /* Every byte at every place of values of every length up to 24: read eight at once or one by one, the verdict is the

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "services/web/http/language.h"
-#include "services/web/http/phrase.h"
-#include "services/web/http/template.h"
+#include "services/web/http/render/language.h"
+#include "services/web/http/render/phrase.h"
+#include "services/web/http/render/template.h"
 #include "tests/support/test.h"
 
 TEST(test_browser_gets_the_language_it_prefers)

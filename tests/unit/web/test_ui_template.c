@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/web/http/template.h"
+#include "services/web/http/render/template.h"
 #include "tests/support/test.h"
 
 #define FILE_OF(path, text)                                                                                            \

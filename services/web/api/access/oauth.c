@@ -15,7 +15,7 @@
 #include "services/web/api/access/client_login.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/jwt.h"
-#include "services/web/http/query.h"
+#include "services/web/http/message/query.h"
 #include "services/web/http/reply.h"
 
 #define SECRET_MAX 512

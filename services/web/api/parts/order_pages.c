@@ -12,8 +12,8 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/streams.h"
-#include "services/web/http/language.h"
-#include "services/web/http/phrase.h"
+#include "services/web/http/render/language.h"
+#include "services/web/http/render/phrase.h"
 
 #define UNREAD_NAMED 20 /* by query_bom_unread */
 

@@ -11,7 +11,7 @@
   const byId = (id) => document.getElementById(id);
 
   // What people read, in the language of the page: ui.t`...` is a text of the scripts, ui.said() one that came from the
-  // server, found again by the patterns of the catalogue (as services/web/http/phrase.c does it).
+  // server, found again by the patterns of the catalogue (as services/web/http/render/phrase.c does it).
   const texts = window.uiTexts || [];
   ui.locale = texts.length ? document.documentElement.lang : undefined; // English: as the browser is set
   const put = (said, values, raw = values) => said.replace(/([\x01\x05])(\d)/g, (_, kind, place) => (kind === '\x05' ? raw : values)[place - 1]);

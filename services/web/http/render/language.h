@@ -1,7 +1,7 @@
 /* The language of a page: what ?lang= says, which is remembered in a cookie; else that cookie; else what the browser
  * prefers (Accept-Language); else English. */
-#ifndef LOGIKALD_SERVICES_WEB_HTTP_LANGUAGE_H
-#define LOGIKALD_SERVICES_WEB_HTTP_LANGUAGE_H
+#ifndef LOGIKALD_SERVICES_WEB_HTTP_RENDER_LANGUAGE_H
+#define LOGIKALD_SERVICES_WEB_HTTP_RENDER_LANGUAGE_H
 
 #include <cjson/cJSON.h>
 

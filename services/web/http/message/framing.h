@@ -2,14 +2,14 @@
  * evhttp sees any of them. A request is held back until it is whole; then it is handed on in a form that can be read in
  * one way only: a path and no authority in its target, a Content-Length and no chunks. What is not sound, or too large,
  * is refused, and nothing after it is read. */
-#ifndef LOGIKALD_SERVICES_WEB_HTTP_FRAMING_H
-#define LOGIKALD_SERVICES_WEB_HTTP_FRAMING_H
+#ifndef LOGIKALD_SERVICES_WEB_HTTP_MESSAGE_FRAMING_H
+#define LOGIKALD_SERVICES_WEB_HTTP_MESSAGE_FRAMING_H
 
 #include <event2/buffer.h>
 
 #include "conf/text/buf.h"
-#include "services/web/http/chunks.h"
-#include "services/web/http/head.h"
+#include "services/web/http/message/chunks.h"
+#include "services/web/http/message/head.h"
 
 struct framing_text {
     const char *text;

@@ -1,14 +1,14 @@
 /* The language of a page: what ?lang= says, which is remembered in a cookie; else that cookie; else what the browser
  * prefers (Accept-Language); else English. See language.h. */
-#include "services/web/http/language.h"
+#include "services/web/http/render/language.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "services/web/http/phrase.h"
+#include "services/web/http/render/phrase.h"
 #include "services/web/http/reply.h"
-#include "services/web/http/template.h"
+#include "services/web/http/render/template.h"
 
 #define COOKIE         "logikald_language"
 #define COOKIE_SECONDS "31536000"

@@ -1,5 +1,5 @@
 /* Decides where a request ends, and refuses bytes that could be read in two ways. */
-#include "services/web/http/framing.h"
+#include "services/web/http/message/framing.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

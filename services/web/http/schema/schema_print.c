@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/web/http/schema_internal.h"
+#include "services/web/http/schema/schema_internal.h"
 
 static void add_range(cJSON *out, const struct schema_type *t, const char *min, const char *max)
 {

@@ -2,7 +2,7 @@
  * with most of their own text first, so that the first that fits is the one that says most. In a pattern ANY stands for
  * any text and NUMBER for a number; in a translation ANY and a digit for what stood at that place, RAW and a digit for
  * the same as it is. */
-#include "services/web/http/phrase.h"
+#include "services/web/http/render/phrase.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* The chunked coding of a body (RFC 9112, 7.1), decoded as it comes. Sizes are plain hexadecimal digits; extensions of
  * the grammar are read over; trailer fields are read and dropped, because they must not become headers. Pure. */
-#ifndef LOGIKALD_SERVICES_WEB_HTTP_CHUNKS_H
-#define LOGIKALD_SERVICES_WEB_HTTP_CHUNKS_H
+#ifndef LOGIKALD_SERVICES_WEB_HTTP_MESSAGE_CHUNKS_H
+#define LOGIKALD_SERVICES_WEB_HTTP_MESSAGE_CHUNKS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* The header fields of an answer, gathered as the text in which they will be sent. evhttp keeps each field as three
  * pieces of memory and prints it by itself, which is a third of the work of a small answer; so it gets them as one. */
-#ifndef LOGIKALD_SERVICES_WEB_HTTP_FIELDS_H
-#define LOGIKALD_SERVICES_WEB_HTTP_FIELDS_H
+#ifndef LOGIKALD_SERVICES_WEB_HTTP_MESSAGE_FIELDS_H
+#define LOGIKALD_SERVICES_WEB_HTTP_MESSAGE_FIELDS_H
 
 #include <stdbool.h>
 #include <event2/keyvalq_struct.h>

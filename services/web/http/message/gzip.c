@@ -1,6 +1,6 @@
 /* See gzip.h. Fast level: an answer is compressed in the loop. A stream has a window of 8 KiB, which holds a dozen rows
  * (they resemble each other), so that many at a time cost 64 KiB each. */
-#include "services/web/http/gzip.h"
+#include "services/web/http/message/gzip.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* What the program says, in another language: sentences that were made from formats, found again by the patterns of the
  * catalogue (scripts/translate makes text/LANGUAGE from services/web/ui/language). What is inserted in them is said in
  * that language as well, as far as the catalogue knows it. English comes out as it is. */
-#ifndef LOGIKALD_SERVICES_WEB_HTTP_PHRASE_H
-#define LOGIKALD_SERVICES_WEB_HTTP_PHRASE_H
+#ifndef LOGIKALD_SERVICES_WEB_HTTP_RENDER_PHRASE_H
+#define LOGIKALD_SERVICES_WEB_HTTP_RENDER_PHRASE_H
 
 #include <stdbool.h>
 

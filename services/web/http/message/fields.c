@@ -1,5 +1,5 @@
 /* See fields.h. Lines of "Name: value", each with its end. */
-#include "services/web/http/fields.h"
+#include "services/web/http/message/fields.h"
 
 #include <stdlib.h>
 #include <string.h>

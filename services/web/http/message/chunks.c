@@ -1,10 +1,10 @@
 /* Decodes the chunked coding of a body, byte by byte as it comes. */
-#include "services/web/http/chunks.h"
+#include "services/web/http/message/chunks.h"
 
 #include <ctype.h>
 #include <string.h>
 
-#include "services/web/http/head.h"
+#include "services/web/http/message/head.h"
 
 #define SIZE_DIGITS 8 /* 4 GiB: far beyond every limit */
 

@@ -1,8 +1,8 @@
 /* The notation of schema.h taken apart, for checking and for printing. */
-#ifndef LOGIKALD_SERVICES_WEB_HTTP_SCHEMA_INTERNAL_H
-#define LOGIKALD_SERVICES_WEB_HTTP_SCHEMA_INTERNAL_H
+#ifndef LOGIKALD_SERVICES_WEB_HTTP_SCHEMA_SCHEMA_INTERNAL_H
+#define LOGIKALD_SERVICES_WEB_HTTP_SCHEMA_SCHEMA_INTERNAL_H
 
-#include "services/web/http/schema.h"
+#include "services/web/http/schema/schema.h"
 
 #define SCHEMA_DEPTH_MAX 32
 

@@ -1,6 +1,6 @@
 /* See head.h. Every rule here is stricter than evhttp, and never in doubt: evhttp takes bare line feeds, blanks before
  * a colon, the first of several lengths, numbers with a sign, and the body of a HEAD for the next request. */
-#include "services/web/http/head.h"
+#include "services/web/http/message/head.h"
 
 #include <ctype.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* The head of a request: request line and header fields, as bytes. It says where the request ends and whom it is meant
  * for, and is refused when two readers could answer that in two ways (RFC 9112: 2.2, 3, 3.2, 5, 6.1 to 6.3). Pure:
  * bytes in, a decision out. */
-#ifndef LOGIKALD_SERVICES_WEB_HTTP_HEAD_H
-#define LOGIKALD_SERVICES_WEB_HTTP_HEAD_H
+#ifndef LOGIKALD_SERVICES_WEB_HTTP_MESSAGE_HEAD_H
+#define LOGIKALD_SERVICES_WEB_HTTP_MESSAGE_HEAD_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,8 +7,8 @@
  *   a|b|c is a string that is one of these words.
  *
  * "{name:string(1..255), limit?:integer(1..500)=50, tags:[string], mode?:on|off}" */
-#ifndef LOGIKALD_SERVICES_WEB_HTTP_SCHEMA_H
-#define LOGIKALD_SERVICES_WEB_HTTP_SCHEMA_H
+#ifndef LOGIKALD_SERVICES_WEB_HTTP_SCHEMA_SCHEMA_H
+#define LOGIKALD_SERVICES_WEB_HTTP_SCHEMA_SCHEMA_H
 
 #include <stdbool.h>
 #include <cjson/cJSON.h>

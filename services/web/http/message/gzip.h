@@ -1,6 +1,6 @@
 /* gzip of an answer. */
-#ifndef LOGIKALD_SERVICES_WEB_HTTP_GZIP_H
-#define LOGIKALD_SERVICES_WEB_HTTP_GZIP_H
+#ifndef LOGIKALD_SERVICES_WEB_HTTP_MESSAGE_GZIP_H
+#define LOGIKALD_SERVICES_WEB_HTTP_MESSAGE_GZIP_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,14 +1,14 @@
 /* The templates of template.h: one pass over the text of a file, with a stack of the objects that sections have
  * entered. A section is rendered by finding its end and walking what lies between once for each item. Files are small
  * and render in microseconds, so nothing is compiled or kept. */
-#include "services/web/http/template.h"
+#include "services/web/http/render/template.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "services/web/http/phrase.h"
+#include "services/web/http/render/phrase.h"
 
 #define NAME_SIZE 128
 

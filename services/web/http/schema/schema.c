@@ -1,6 +1,6 @@
 /* Checking JSON and text against the notation of schema.h. The schema text is walked along with the value; nothing is
  * compiled or kept. schema_print.c turns the same notation into JSON Schema. */
-#include "services/web/http/schema_internal.h"
+#include "services/web/http/schema/schema_internal.h"
 
 #include <errno.h>
 #include <math.h>
@@ -15,7 +15,7 @@ static const struct {
     const char *name, *schema;
 } named[] = {
 #define S(name, schema) {#name, schema},
-#include "services/web/http/schemas.def"
+#include "services/web/http/schema/schemas.def"
 #undef S
 };
 

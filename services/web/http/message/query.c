@@ -1,5 +1,5 @@
 /* Decodes the parameters of a query or a form. */
-#include "services/web/http/query.h"
+#include "services/web/http/message/query.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* "a=1&b&c=%20": the parameters of a query, or of a form, decoded into a list. */
-#ifndef LOGIKALD_SERVICES_WEB_HTTP_QUERY_H
-#define LOGIKALD_SERVICES_WEB_HTTP_QUERY_H
+#ifndef LOGIKALD_SERVICES_WEB_HTTP_MESSAGE_QUERY_H
+#define LOGIKALD_SERVICES_WEB_HTTP_MESSAGE_QUERY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -15,8 +15,8 @@
  *   {{json name}}                as JSON, safe inside an element <script type="application/json"> and in an attribute
  *                                in apostrophes
  */
-#ifndef LOGIKALD_SERVICES_WEB_HTTP_TEMPLATE_H
-#define LOGIKALD_SERVICES_WEB_HTTP_TEMPLATE_H
+#ifndef LOGIKALD_SERVICES_WEB_HTTP_RENDER_TEMPLATE_H
+#define LOGIKALD_SERVICES_WEB_HTTP_RENDER_TEMPLATE_H
 
 #include <cjson/cJSON.h>
 
