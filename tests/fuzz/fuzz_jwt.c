@@ -1,5 +1,5 @@
 /* Tokens of clients: nothing but what we signed is ever taken. */
-#include "services/web/gate/jwt.h"
+#include "services/web/gate/credentials/jwt.h"
 
 #include "tests/fuzz/fuzz.h"
 

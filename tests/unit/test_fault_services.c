@@ -9,7 +9,7 @@
 #include "services/logikal/json_list.h"
 #include "services/logikal/objects.h"
 #include "services/logikal/place.h"
-#include "services/web/gate/jwt.h"
+#include "services/web/gate/credentials/jwt.h"
 #include "services/web/jobs/actions.h"
 #include "services/worker/delivery.h"
 #include "services/worker/events/events.h"

@@ -11,7 +11,7 @@
 #include "services/store/web/access/upstream_tokens.h"
 #include "services/store/web/objects_read.h"
 #include "services/web/api/sync_api.h"
-#include "services/web/gate/attempts.h"
+#include "services/web/gate/credentials/attempts.h"
 #include "services/web/gate/codes.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/route.h"

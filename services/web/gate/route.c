@@ -13,7 +13,7 @@
 #include "services/web/cache/list.h"
 #include "services/web/gate/auth.h"
 #include "services/web/gate/body.h"
-#include "services/web/gate/cors.h"
+#include "services/web/gate/origin/cors.h"
 #include "services/web/gate/dry_run.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/limiter.h"

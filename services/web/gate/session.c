@@ -11,7 +11,7 @@
 #include "conf/log.h"
 #include "conf/machine/random.h"
 #include "services/store/web/access/access_read.h"
-#include "services/web/gate/attempts.h"
+#include "services/web/gate/credentials/attempts.h"
 #include "services/web/gate/auth.h"
 #include "services/web/gate/console.h"
 #include "services/web/http/reply.h"

@@ -12,7 +12,7 @@
 #include "services/store/db/session.h"
 #include "services/store/web/watch/health_read.h"
 #include "services/store/web/holds_read.h"
-#include "services/web/gate/signing_key.h"
+#include "services/web/gate/credentials/signing_key.h"
 #include "services/web/http/server.h"
 
 #define REFRESH_S         4

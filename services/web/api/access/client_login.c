@@ -7,9 +7,9 @@
 
 #include "conf/log.h"
 #include "services/store/web/access/clients_read.h"
-#include "services/web/gate/attempts.h"
-#include "services/web/gate/hasher.h"
-#include "services/web/gate/signing_key.h"
+#include "services/web/gate/credentials/attempts.h"
+#include "services/web/gate/credentials/hasher.h"
+#include "services/web/gate/credentials/signing_key.h"
 #include "services/web/http/reply.h"
 
 void secret_hint(const char *secret, char out[SECRET_HINT_SIZE])

@@ -10,8 +10,8 @@
 #include "services/store/web/access/clients_read.h"
 #include "services/web/api/access/client_login.h"
 #include "services/web/gate/handlers.h"
-#include "services/web/gate/hasher.h"
-#include "services/web/gate/jwt.h"
+#include "services/web/gate/credentials/hasher.h"
+#include "services/web/gate/credentials/jwt.h"
 #include "services/web/http/reply.h"
 
 /* ---- login ---- */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "services/web/gate/handlers.h"
-#include "services/web/gate/origin.h"
+#include "services/web/gate/origin/origin.h"
 #include "services/web/gate/page.h"
 #include "services/web/gate/session.h"
 #include "services/web/http/reply.h"

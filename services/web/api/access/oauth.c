@@ -14,7 +14,7 @@
 #include "conf/text/utf8.h"
 #include "services/web/api/access/client_login.h"
 #include "services/web/gate/handlers.h"
-#include "services/web/gate/jwt.h"
+#include "services/web/gate/credentials/jwt.h"
 #include "services/web/http/message/query.h"
 #include "services/web/http/reply.h"
 

@@ -1,6 +1,6 @@
 /* Who was looked up lately, valid as long as the table's version counter stands. A few hundred at most. */
-#ifndef LOGIKALD_SERVICES_WEB_GATE_IDENTITIES_H
-#define LOGIKALD_SERVICES_WEB_GATE_IDENTITIES_H
+#ifndef LOGIKALD_SERVICES_WEB_GATE_CREDENTIALS_IDENTITIES_H
+#define LOGIKALD_SERVICES_WEB_GATE_CREDENTIALS_IDENTITIES_H
 
 #include <stdbool.h>
 #include <stdint.h>

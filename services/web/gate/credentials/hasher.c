@@ -1,6 +1,6 @@
 /* See hasher.h. A thread lives as long as there are jobs; it shares nothing with the loop but the two lists, and wakes
  * it through an eventfd. */
-#include "services/web/gate/hasher.h"
+#include "services/web/gate/credentials/hasher.h"
 
 #include <crypt.h>
 #include <pthread.h>

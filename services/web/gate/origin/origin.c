@@ -1,5 +1,5 @@
 /* See origin.h. The scheme is not compared: behind a proxy that ends TLS it is not ours to know. */
-#include "services/web/gate/origin.h"
+#include "services/web/gate/origin/origin.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,6 +1,6 @@
 /* Whether a request comes from our own pages, or from no page at all. */
-#ifndef LOGIKALD_SERVICES_WEB_GATE_ORIGIN_H
-#define LOGIKALD_SERVICES_WEB_GATE_ORIGIN_H
+#ifndef LOGIKALD_SERVICES_WEB_GATE_ORIGIN_ORIGIN_H
+#define LOGIKALD_SERVICES_WEB_GATE_ORIGIN_ORIGIN_H
 
 #include "services/web/http/req.h"
 

@@ -1,5 +1,5 @@
 /* See identities.h. A small hash table; a newer entry takes the place of an older one with the same hash. */
-#include "services/web/gate/identities.h"
+#include "services/web/gate/credentials/identities.h"
 
 #include <stdlib.h>
 #include <string.h>

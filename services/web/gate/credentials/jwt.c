@@ -1,6 +1,6 @@
 /* See jwt.h; the cryptography is libjwt's. A token that was found right is known again by its hash, since clients send
  * the same one for an hour and checking it is a quarter of the work of a cached answer. */
-#include "services/web/gate/jwt.h"
+#include "services/web/gate/credentials/jwt.h"
 
 #include <stdio.h>
 #include <stdlib.h>

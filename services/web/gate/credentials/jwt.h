@@ -1,7 +1,7 @@
 /* Tokens of clients: JWT, HS256, signed with web->jwt_key; without one no token is right. Each names its key (kid), so
  * that one signed with the key before (web->jwt_previous) is right as long as that is kept. */
-#ifndef LOGIKALD_SERVICES_WEB_GATE_JWT_H
-#define LOGIKALD_SERVICES_WEB_GATE_JWT_H
+#ifndef LOGIKALD_SERVICES_WEB_GATE_CREDENTIALS_JWT_H
+#define LOGIKALD_SERVICES_WEB_GATE_CREDENTIALS_JWT_H
 
 #include <stdbool.h>
 #include <stdint.h>

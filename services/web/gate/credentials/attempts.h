@@ -4,8 +4,8 @@
  * tries only take longer. Two of an address are under way at a time, the others stand in line.
  *
  * Counted here is what this process sees. The table is bounded; what is locked is forgotten last. */
-#ifndef LOGIKALD_SERVICES_WEB_GATE_ATTEMPTS_H
-#define LOGIKALD_SERVICES_WEB_GATE_ATTEMPTS_H
+#ifndef LOGIKALD_SERVICES_WEB_GATE_CREDENTIALS_ATTEMPTS_H
+#define LOGIKALD_SERVICES_WEB_GATE_CREDENTIALS_ATTEMPTS_H
 
 #include "services/web/http/req.h"
 

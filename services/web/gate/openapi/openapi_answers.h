@@ -1,6 +1,6 @@
 /* The answers that an operation can give, for /openapi.json: what it is for, and every refusal. */
-#ifndef LOGIKALD_SERVICES_WEB_GATE_OPENAPI_ANSWERS_H
-#define LOGIKALD_SERVICES_WEB_GATE_OPENAPI_ANSWERS_H
+#ifndef LOGIKALD_SERVICES_WEB_GATE_OPENAPI_OPENAPI_ANSWERS_H
+#define LOGIKALD_SERVICES_WEB_GATE_OPENAPI_OPENAPI_ANSWERS_H
 
 #include <cjson/cJSON.h>
 

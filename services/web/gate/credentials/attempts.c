@@ -1,7 +1,7 @@
 /* See attempts.h. A try is in the list from its start to its verdict: waiting for its turn, held up, or under way. What
  * is remembered are marks: of an address with an account, of an address, and of a kind over all addresses. Keys are
  * hashes under a secret of this process, so that nobody can choose accounts that push each other out. */
-#include "services/web/gate/attempts.h"
+#include "services/web/gate/credentials/attempts.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Cross-origin requests from the origins of CORS_ORIGINS. Cookies are never allowed across origins. */
-#ifndef LOGIKALD_SERVICES_WEB_GATE_CORS_H
-#define LOGIKALD_SERVICES_WEB_GATE_CORS_H
+#ifndef LOGIKALD_SERVICES_WEB_GATE_ORIGIN_CORS_H
+#define LOGIKALD_SERVICES_WEB_GATE_ORIGIN_CORS_H
 
 #include "services/web/http/req.h"
 

@@ -6,7 +6,7 @@
 
 #include "conf/version.h"
 #include "services/web/gate/handlers.h"
-#include "services/web/gate/openapi_answers.h"
+#include "services/web/gate/openapi/openapi_answers.h"
 #include "services/web/gate/page.h"
 #include "services/web/gate/route.h"
 #include "services/web/http/reply.h"

@@ -1,5 +1,5 @@
 /* The key of client tokens that no setting gives: made once in PostgreSQL, shared by all processes. */
-#include "services/web/gate/signing_key.h"
+#include "services/web/gate/credentials/signing_key.h"
 
 #include <stdio.h>
 #include <sodium.h>

@@ -1,6 +1,6 @@
 /* See openapi_answers.h. Two tables: refusals that many operations share, each with the rule by which an operation has
  * it, and what single operations answer besides. Tests hold every answer that they get against what is printed here. */
-#include "services/web/gate/openapi_answers.h"
+#include "services/web/gate/openapi/openapi_answers.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Headers of cross-origin answers for the origins of CORS_ORIGINS. */
-#include "services/web/gate/cors.h"
+#include "services/web/gate/origin/cors.h"
 
 #include <string.h>
 

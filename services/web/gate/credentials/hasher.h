@@ -3,12 +3,12 @@
  *
  * A wrong secret takes as long for one hash as for another, and for none: with bcrypt hashes about, each refusal costs
  * an argon2id and as much bcrypt as the dearest of them. */
-#ifndef LOGIKALD_SERVICES_WEB_GATE_HASHER_H
-#define LOGIKALD_SERVICES_WEB_GATE_HASHER_H
+#ifndef LOGIKALD_SERVICES_WEB_GATE_CREDENTIALS_HASHER_H
+#define LOGIKALD_SERVICES_WEB_GATE_CREDENTIALS_HASHER_H
 
 #include <stdbool.h>
 
-#include "services/web/gate/attempts.h"
+#include "services/web/gate/credentials/attempts.h"
 
 struct hasher *hasher_new(struct web *web); /* NULL without memory; starts nothing yet */
 void hasher_free(struct hasher *h);         /* waits for the one that is running; nobody is called any more */
