@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "services/web/watch/backlog.h"
+#include "services/web/watch/health/backlog.h"
 #include "tests/support/test.h"
 
 TEST(test_backlogs)

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "services/store/sizes.h"
-#include "services/web/watch/problem.h"
-#include "services/web/watch/problems.h"
+#include "services/web/watch/problems/problem.h"
+#include "services/web/watch/problems/problems.h"
 
 #define MB (1024.0 * 1024.0)
 #define GB ((int64_t)1 << 30)

@@ -2,7 +2,7 @@
 #include "services/store/web/watch/alerts_sql.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
-#include "services/web/watch/alarms.h"
+#include "services/web/watch/alarms/alarms.h"
 
 void web_alert_log(struct req *r)
 {

@@ -7,7 +7,7 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
-#include "services/web/watch/timeline_file.h"
+#include "services/web/watch/timeline/timeline_file.h"
 
 static void answer_from_file(struct req *r, const char *why)
 {

@@ -6,8 +6,8 @@
 #include "services/store/web/watch/alerts_sql.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/ui/page.h"
-#include "services/web/watch/facts.h"
-#include "services/web/watch/problem.h"
+#include "services/web/watch/alarms/facts.h"
+#include "services/web/watch/problems/problem.h"
 
 #define SHOWN "100"
 

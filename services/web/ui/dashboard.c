@@ -4,8 +4,8 @@
 #include "services/store/ui/ui_overview.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/ui/page.h"
-#include "services/web/watch/state.h"
-#include "services/web/watch/facts.h"
+#include "services/web/watch/health/state.h"
+#include "services/web/watch/alarms/facts.h"
 
 void web_ui_home(struct req *r)
 {

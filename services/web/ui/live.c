@@ -17,9 +17,9 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/sse.h"
-#include "services/web/watch/facts.h"
-#include "services/web/watch/problem.h"
-#include "services/web/watch/verdict.h"
+#include "services/web/watch/alarms/facts.h"
+#include "services/web/watch/problems/problem.h"
+#include "services/web/watch/health/verdict.h"
 
 #define LOOK_MS       1000
 #define ALIVE_MS      10000

@@ -3,7 +3,7 @@
 #include "services/web/http/fault.h"
 #include "services/web/jobs/schedule_link.h"
 #include "services/web/ui/page.h"
-#include "services/web/watch/state.h"
+#include "services/web/watch/health/state.h"
 
 static void show(struct req *r, cJSON *schedule, const struct err *err)
 {

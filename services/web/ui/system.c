@@ -13,8 +13,8 @@
 #include "services/web/ui/control.h"
 #include "services/web/ui/log_lines.h"
 #include "services/web/ui/page.h"
-#include "services/web/watch/state.h"
-#include "services/web/watch/verdict.h"
+#include "services/web/watch/health/state.h"
+#include "services/web/watch/health/verdict.h"
 
 #define LOG_LINES     "400"
 #define ACTIONS_SHOWN "50"

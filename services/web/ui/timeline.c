@@ -6,7 +6,7 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
 #include "services/web/ui/page.h"
-#include "services/web/watch/timeline_file.h"
+#include "services/web/watch/timeline/timeline_file.h"
 
 #define SHOWN      100
 #define SHOWN_TEXT "100"

@@ -4,7 +4,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "services/web/gate/route.h"
-#include "services/web/watch/metrics.h"
+#include "services/web/watch/metrics/metrics.h"
 
 static const char *method_name(const struct req *r)
 {

@@ -5,8 +5,8 @@
 
 #include "conf/text/utf8.h"
 #include "services/alert/mail.h"
-#include "services/web/watch/problem.h"
-#include "services/web/watch/problems.h"
+#include "services/web/watch/problems/problem.h"
+#include "services/web/watch/problems/problems.h"
 #include "tests/support/test.h"
 
 static const char well[] =
