@@ -2,9 +2,9 @@
  * moved, then the files that are missing. See full.h. */
 #include "services/sync/full.h"
 
-#include "services/sync/tree.h"
-#include "services/sync/vanish.h"
-#include "services/sync/worklist.h"
+#include "services/sync/tree/tree.h"
+#include "services/sync/tree/vanish.h"
+#include "services/sync/project/worklist.h"
 
 static bool wants_rows(const struct tree_wants *w)
 {

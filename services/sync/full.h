@@ -4,7 +4,7 @@
 #define LOGIKALD_SERVICES_SYNC_FULL_H
 
 #include "services/store/sync/sync_tree.h"
-#include "services/sync/run.h"
+#include "services/sync/run/run.h"
 
 struct tree_types {
     bool directories, projects, files;

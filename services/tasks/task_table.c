@@ -6,7 +6,7 @@
 
 #include "services/feed/tasks.h"
 #include "services/parts/tasks.h"
-#include "services/sync/tasks.h"
+#include "services/sync/tasks/tasks.h"
 #include "services/tasks/canvas.h"
 #include "services/tasks/diagnostics.h"
 #include "services/tasks/dry_run_name.h"

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "services/sync/vanish_rule.h"
+#include "services/sync/tree/vanish_rule.h"
 #include "tests/support/test.h"
 
 #define D MISSING_DIRECTORIES

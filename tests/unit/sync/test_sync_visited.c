@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "services/sync/visited.h"
+#include "services/sync/tree/visited.h"
 #include "tests/support/test.h"
 
 #define S "\x1f"
