@@ -8,7 +8,7 @@
 
 #include "conf/text/buf.h"
 #include "services/parts/image.h"
-#include "services/store/sync/parts_store.h"
+#include "services/store/sync/parts/parts_store.h"
 
 /* Adds a text to data->problem, once, as long as there is room. */
 void cell_problem(struct parts_data *data, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "services/store/sync/parts_store.h"
+#include "services/store/sync/parts/parts_store.h"
 
 enum line_type { LINE_TEXT, LINE_NUMBER };
 /* A column of parts_lines_typed, and where it comes from: the first of these that the table has. */

@@ -4,7 +4,7 @@
 #define LOGIKALD_SERVICES_PARTS_LINES_H
 
 #include "services/parts/image.h"
-#include "services/store/sync/parts_store.h"
+#include "services/store/sync/parts/parts_store.h"
 
 #define LINES_MAX       20000             /* of a kind */
 #define LINES_BYTES_MAX (8 * 1024 * 1024) /* of a kind, as JSON */

@@ -7,7 +7,7 @@
 #include "conf/clock.h"
 #include "services/store/db/db.h"
 #include "services/store/frames.h"
-#include "services/store/sync/parts_files.h"
+#include "services/store/sync/parts/parts_files.h"
 
 #define AT_ONCE 256 /* ids; files are taken one by one */
 

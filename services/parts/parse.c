@@ -8,7 +8,7 @@
 #include "services/parts/move.h"
 #include "services/parts/read.h"
 #include "services/store/db/db.h"
-#include "services/store/sync/parts_store.h"
+#include "services/store/sync/parts/parts_store.h"
 #include "services/store/unframe.h"
 
 #define DOUBLE      (-1)              /* in place of an elevation's id */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "conf/err.h"
-#include "services/store/sync/parts_store.h"
+#include "services/store/sync/parts/parts_store.h"
 
 struct db;
 

@@ -6,7 +6,7 @@
 #include "services/parts/parse.h"
 #include "services/parts/read.h"
 #include "services/store/db/db.h"
-#include "services/store/sync/parts_store.h"
+#include "services/store/sync/parts/parts_store.h"
 
 #define BATCH_MAX   1000
 #define BATCH_USUAL 100

@@ -4,7 +4,7 @@
 #include "services/parts/table.h"
 #include "services/parts/tasks.h"
 #include "services/store/db/db.h"
-#include "services/store/sync/parts_files.h"
+#include "services/store/sync/parts/parts_files.h"
 
 #define ROWS_BYTES (1536 * 1024) /* a page that is larger is to be asked for in smaller ones */
 

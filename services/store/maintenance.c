@@ -2,7 +2,7 @@
 #include "services/store/maintenance.h"
 
 #include "services/store/db/db.h"
-#include "services/store/sync/sync_stage.h"
+#include "services/store/sync/staging/sync_stage.h"
 
 int maintenance_cleanup(struct db *db, int days, struct cleanup_counts *c, struct err *err)
 {

@@ -3,7 +3,7 @@
 #ifndef LOGIKALD_SERVICES_SYNC_FULL_H
 #define LOGIKALD_SERVICES_SYNC_FULL_H
 
-#include "services/store/sync/sync_tree.h"
+#include "services/store/sync/staging/sync_tree.h"
 #include "services/sync/run/run.h"
 
 struct tree_types {

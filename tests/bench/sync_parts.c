@@ -9,7 +9,7 @@
 #include "conf/clock.h"
 #include "services/parts/parse.h"
 #include "services/store/db/db.h"
-#include "services/store/sync/parts_files.h"
+#include "services/store/sync/parts/parts_files.h"
 #include "tests/bench/sync.h"
 #include "tests/bench/sync_cpu.h"
 #include "tests/support/sync_truth.h"

@@ -9,8 +9,8 @@
 #include "services/store/db/db.h"
 #include "services/store/frames.h"
 #include "services/store/lease.h"
-#include "services/store/sync/sync_project.h"
-#include "services/store/sync/sync_stage.h"
+#include "services/store/sync/staging/sync_project.h"
+#include "services/store/sync/staging/sync_stage.h"
 #include "tests/bench/sync.h"
 #include "tests/support/sync_truth.h"
 

@@ -4,7 +4,7 @@
 
 #include "services/store/db/db.h"
 #include "services/store/lease.h"
-#include "services/store/sync/sync_stage.h"
+#include "services/store/sync/staging/sync_stage.h"
 
 static int done(int64_t rows)
 {

@@ -6,7 +6,7 @@
 
 #include "conf/conf.h"
 #include "services/store/frames.h"
-#include "services/store/sync/sync_files.h"
+#include "services/store/sync/files/sync_files.h"
 #include "services/sync/run/filing.h"
 #include "services/sync/project/project.h"
 

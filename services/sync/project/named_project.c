@@ -8,7 +8,7 @@
 
 #include "conf/text/guid.h"
 #include "services/store/sync/sync_find.h"
-#include "services/store/sync/sync_tree.h"
+#include "services/store/sync/staging/sync_tree.h"
 #include "services/sync/project/project.h"
 #include "services/sync/tree/tree.h"
 #include "services/sync/tree/vanish.h"

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "services/store/sync/sync_project.h"
+#include "services/store/sync/staging/sync_project.h"
 #include "services/sync/run/run.h"
 
 #define PROJECT_LABEL_SIZE (LOGIKAL_ID_SIZE + 420)

@@ -11,7 +11,7 @@
 #include "conf/err.h"
 #include "services/store/frames.h"
 #include "services/store/lease.h"
-#include "services/store/sync/sync_files.h"
+#include "services/store/sync/files/sync_files.h"
 
 struct conf;
 struct filing;

@@ -16,7 +16,7 @@
 #include "services/store/db/db.h"
 #include "services/store/lease.h"
 #include "services/store/sync/sync_missing.h"
-#include "services/store/sync/sync_stage.h"
+#include "services/store/sync/staging/sync_stage.h"
 #include "services/store/sync/upstream_server.h"
 
 #define TREE_SCOPE   "tree"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/store/sync/sync_drawing.h"
+#include "services/store/sync/files/sync_drawing.h"
 #include "services/sync/tasks/join.h"
 #include "services/sync/tasks/result.h"
 #include "services/sync/tasks/tasks.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "services/logikal/objects.h"
-#include "services/store/sync/sync_tree.h"
+#include "services/store/sync/staging/sync_tree.h"
 #include "services/sync/tree/listing.h"
 
 /* The children that a directory's list has shown so far. */

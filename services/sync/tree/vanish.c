@@ -7,7 +7,7 @@
 
 #include "conf/log.h"
 #include "services/logikal/objects.h"
-#include "services/store/sync/sync_doubles.h"
+#include "services/store/sync/staging/sync_doubles.h"
 #include "services/store/sync/sync_log.h"
 #include "services/sync/tree/listing.h"
 #include "services/sync/tree/vanish_rule.h"

@@ -9,7 +9,7 @@
 
 #include "conf/text/buf.h"
 #include "services/store/db/db.h"
-#include "services/store/sync/parts_files.h"
+#include "services/store/sync/parts/parts_files.h"
 
 SYNC_WORLD("--parts=real --directories 1 --depth 1 --projects 2 --phases 2 --elevations 4 --sideways=allow")
 

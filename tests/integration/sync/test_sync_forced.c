@@ -8,8 +8,8 @@
 
 #include "services/store/db/db.h"
 #include "services/store/lease.h"
-#include "services/store/sync/sync_project.h"
-#include "services/store/sync/sync_stage.h"
+#include "services/store/sync/staging/sync_project.h"
+#include "services/store/sync/staging/sync_stage.h"
 #include "services/store/sync/upstream_server.h"
 
 #define FORCE "tasks.sync_tasks.force_sync_project_task"

@@ -8,8 +8,8 @@
 
 #include "services/store/db/db.h"
 #include "services/store/db/session.h"
-#include "services/store/sync/sync_stage.h"
-#include "services/store/sync/sync_tree.h"
+#include "services/store/sync/staging/sync_stage.h"
+#include "services/store/sync/staging/sync_tree.h"
 #include "services/store/lease.h"
 #include "tests/support/servers/pooler.h"
 #include "tests/support/web.h"

@@ -1,6 +1,6 @@
 /* Where the upstream's objects wait until a whole can be applied: tables that COPY fills in batches as the lists stream
  * in. See sync_stage.h. */
-#include "services/store/sync/sync_stage.h"
+#include "services/store/sync/staging/sync_stage.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Drawings of elevations in the database, for the task that fetches one. See sync_drawing.h. */
-#include "services/store/sync/sync_drawing.h"
+#include "services/store/sync/files/sync_drawing.h"
 
 #include "services/store/db/db.h"
 #include "services/store/lease.h"

@@ -1,5 +1,5 @@
 /* Lines into their tables: see parts_lines.h. A file that several elevations have is written once. */
-#include "services/store/sync/parts_lines.h"
+#include "services/store/sync/parts/parts_lines.h"
 
 #include <inttypes.h>
 #include <stdio.h>

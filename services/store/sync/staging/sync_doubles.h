@@ -1,8 +1,8 @@
 /* Objects that the upstream lists in two places at once, a copied project's elevations as a rule. A row has one place:
  * it stays where it is, until the list of that place does not show it any more; then it follows. Each is told to the
  * stage. */
-#ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_DOUBLES_H
-#define LOGIKALD_SERVICES_STORE_SYNC_SYNC_DOUBLES_H
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_DOUBLES_H
+#define LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_DOUBLES_H
 
 #include <stdint.h>
 

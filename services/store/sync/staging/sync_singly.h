@@ -1,7 +1,7 @@
 /* Rows of the stage that PostgreSQL does not take as a group are written one by one, so that the bad one is told by
  * name and stops no other. */
-#ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_SINGLY_H
-#define LOGIKALD_SERVICES_STORE_SYNC_SYNC_SINGLY_H
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_SINGLY_H
+#define LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_SINGLY_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Files of parts lists by their content (parts_files): taking over what an earlier version stored elsewhere, reading a
  * file, sweeping what nobody has any more. See parts_files.h. */
-#include "services/store/sync/parts_files.h"
+#include "services/store/sync/parts/parts_files.h"
 
 #include "services/store/db/db.h"
 #include "services/store/frames.h"

@@ -1,6 +1,6 @@
 /* An excluded directory that comes back under another path is excluded there, too. */
-#ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_HEIRS_H
-#define LOGIKALD_SERVICES_STORE_SYNC_SYNC_HEIRS_H
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_HEIRS_H
+#define LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_HEIRS_H
 
 #include "conf/err.h"
 

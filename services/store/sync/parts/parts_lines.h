@@ -1,8 +1,8 @@
 /* Storing the lines that were read from files. For parts_store.c. */
-#ifndef LOGIKALD_SERVICES_STORE_SYNC_PARTS_LINES_H
-#define LOGIKALD_SERVICES_STORE_SYNC_PARTS_LINES_H
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_PARTS_PARTS_LINES_H
+#define LOGIKALD_SERVICES_STORE_SYNC_PARTS_PARTS_LINES_H
 
-#include "services/store/sync/parts_store.h"
+#include "services/store/sync/parts/parts_store.h"
 
 /* Of all items with is_stored, within the caller's transaction: lines and tables of their files, and in their versions
  * whose they are. 0 or negative. */

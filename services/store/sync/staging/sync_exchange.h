@@ -1,8 +1,8 @@
 /* Another world in the place of the known one: a listing that leaves out more than half of what lives in a place and
  * shows as many objects that nobody has seen before (another tenant, a restored copy). What is unknown there is not
  * stored until the known is gone for good, or stays by an administrator's word. */
-#ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_EXCHANGE_H
-#define LOGIKALD_SERVICES_STORE_SYNC_SYNC_EXCHANGE_H
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_EXCHANGE_H
+#define LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_EXCHANGE_H
 
 #include <stdint.h>
 

@@ -1,12 +1,12 @@
 /* The parser's side of the database: taking a parts list to read, storing what was read, and what went wrong. See
  * parts_store.h. */
-#include "services/store/sync/parts_store.h"
+#include "services/store/sync/parts/parts_store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "services/store/db/db.h"
-#include "services/store/sync/parts_lines.h"
+#include "services/store/sync/parts/parts_lines.h"
 
 #define ABANDONED "interval '10 minutes'" /* in_progress for longer: its parser died */
 

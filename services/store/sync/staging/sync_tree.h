@@ -1,7 +1,7 @@
 /* Applying the upper part of the upstream's tree, directories and projects, from the stage; and planning from it which
  * projects are to be visited. Set-based; each apply is one transaction, guarded by the lease of the run. */
-#ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_TREE_H
-#define LOGIKALD_SERVICES_STORE_SYNC_SYNC_TREE_H
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_TREE_H
+#define LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_TREE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* Files of parts lists by their content (parts_files): taking over what an earlier version stored elsewhere, reading a
  * file, sweeping what nobody has any more. */
-#ifndef LOGIKALD_SERVICES_STORE_SYNC_PARTS_FILES_H
-#define LOGIKALD_SERVICES_STORE_SYNC_PARTS_FILES_H
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_PARTS_PARTS_FILES_H
+#define LOGIKALD_SERVICES_STORE_SYNC_PARTS_PARTS_FILES_H
 
 #include <stdint.h>
 #include <libpq-fe.h>

@@ -4,9 +4,9 @@
 #include <stddef.h>
 
 #include "services/store/db/db.h"
-#include "services/store/sync/sync_files_sql.h"
-#include "services/store/sync/sync_stage.h"
-#include "services/store/sync/sync_tree.h"
+#include "services/store/sync/files/sync_files_sql.h"
+#include "services/store/sync/staging/sync_stage.h"
+#include "services/store/sync/staging/sync_tree.h"
 
 #define OVERLAP "interval '3 s'"
 

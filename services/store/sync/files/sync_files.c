@@ -1,5 +1,5 @@
 /* Files of elevations: see sync_files.h. Each store is one statement, which writes nothing when the lease was lost. */
-#include "services/store/sync/sync_files.h"
+#include "services/store/sync/files/sync_files.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "services/store/db/db.h"
 #include "services/store/frames.h"
 #include "services/store/lease.h"
-#include "services/store/sync/sync_files_sql.h"
+#include "services/store/sync/files/sync_files_sql.h"
 
 PGresult *files_wanted(struct db *db, int64_t run, int64_t project_id, int64_t after_phase, int64_t after_id,
                        bool thumbnails, bool parts_lists, int limit, struct err *err)

@@ -1,6 +1,6 @@
 /* The parser's side of the database: taking a parts list to read, storing what was read, and what went wrong. */
-#ifndef LOGIKALD_SERVICES_STORE_SYNC_PARTS_STORE_H
-#define LOGIKALD_SERVICES_STORE_SYNC_PARTS_STORE_H
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_PARTS_PARTS_STORE_H
+#define LOGIKALD_SERVICES_STORE_SYNC_PARTS_PARTS_STORE_H
 
 #include <stdbool.h>
 #include <stddef.h>

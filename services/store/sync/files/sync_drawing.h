@@ -1,6 +1,6 @@
 /* Drawings of elevations in the database, for the task that fetches one. */
-#ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_DRAWING_H
-#define LOGIKALD_SERVICES_STORE_SYNC_SYNC_DRAWING_H
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_FILES_SYNC_DRAWING_H
+#define LOGIKALD_SERVICES_STORE_SYNC_FILES_SYNC_DRAWING_H
 
 #include <stddef.h>
 #include <stdint.h>

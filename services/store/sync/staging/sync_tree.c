@@ -1,17 +1,17 @@
 /* Applying the upper part of the upstream's tree, directories and projects, from the stage; and planning from it which
  * projects are to be visited. See sync_tree.h. */
-#include "services/store/sync/sync_tree.h"
+#include "services/store/sync/staging/sync_tree.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 
 #include "services/store/db/db.h"
 #include "services/store/lease.h"
-#include "services/store/sync/sync_doubles.h"
-#include "services/store/sync/sync_exchange.h"
-#include "services/store/sync/sync_heirs.h"
-#include "services/store/sync/sync_singly.h"
-#include "services/store/sync/sync_stage.h"
+#include "services/store/sync/staging/sync_doubles.h"
+#include "services/store/sync/staging/sync_exchange.h"
+#include "services/store/sync/staging/sync_heirs.h"
+#include "services/store/sync/staging/sync_singly.h"
+#include "services/store/sync/staging/sync_stage.h"
 
 #define SEEN_DIRECTORIES                                                                                               \
     "WITH RECURSIVE seen AS (SELECT DISTINCT ON (logikald_directory_key(identifier))"                                  \

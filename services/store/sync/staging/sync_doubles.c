@@ -1,14 +1,14 @@
 /* Doubles: see sync_doubles.h. An elevation that was moved is missing in the list of the project that it has left, and
  * one that was copied is not: so the row is given to whom it is claimed by only when it is missing. */
-#include "services/store/sync/sync_doubles.h"
+#include "services/store/sync/staging/sync_doubles.h"
 
 #include <stddef.h>
 #include <stdio.h>
 
 #include "conf/text/utf8.h"
 #include "services/store/db/db.h"
-#include "services/store/sync/sync_project.h"
-#include "services/store/sync/sync_stage.h"
+#include "services/store/sync/staging/sync_project.h"
+#include "services/store/sync/staging/sync_stage.h"
 
 /* $1 stage, $2 listings, $3 project, $4 run */
 static const char claim[] =

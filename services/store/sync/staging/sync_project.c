@@ -1,5 +1,5 @@
 /* One project's rows: see sync_project.h. Rows that did not change are not written again. */
-#include "services/store/sync/sync_project.h"
+#include "services/store/sync/staging/sync_project.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -8,10 +8,10 @@
 
 #include "services/store/db/db.h"
 #include "services/store/lease.h"
-#include "services/store/sync/sync_doubles.h"
-#include "services/store/sync/sync_exchange.h"
-#include "services/store/sync/sync_singly.h"
-#include "services/store/sync/sync_stage.h"
+#include "services/store/sync/staging/sync_doubles.h"
+#include "services/store/sync/staging/sync_exchange.h"
+#include "services/store/sync/staging/sync_singly.h"
+#include "services/store/sync/staging/sync_stage.h"
 
 static const char apply_phases[] =
     "INSERT INTO phases AS p (logikal_id, name, description, project_id, status, last_sync_date, synced_at, "

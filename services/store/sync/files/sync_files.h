@@ -1,7 +1,7 @@
 /* Thumbnails and parts lists: which ones are missing or belong to an older version, and storing them. What
  * failed is noted with the version that it was asked for, and asked for again later. */
-#ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_FILES_H
-#define LOGIKALD_SERVICES_STORE_SYNC_SYNC_FILES_H
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_FILES_SYNC_FILES_H
+#define LOGIKALD_SERVICES_STORE_SYNC_FILES_SYNC_FILES_H
 
 #include <stdbool.h>
 #include <stddef.h>

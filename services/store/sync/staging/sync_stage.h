@@ -2,8 +2,8 @@
  * in. Each row carries the number of its stage, which nobody else has, and of the listing that it came from; a listing
  * that failed is forgotten by its number. Nothing of it hangs on the session: each statement may go to PostgreSQL by
  * another one. What a killed run leaves is removed by the next. */
-#ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_STAGE_H
-#define LOGIKALD_SERVICES_STORE_SYNC_SYNC_STAGE_H
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_STAGE_H
+#define LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_STAGE_H
 
 #include <stdint.h>
 

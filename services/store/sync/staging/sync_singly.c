@@ -1,11 +1,11 @@
 /* Rows of the stage that PostgreSQL does not take as a group are written one by one, so that the bad one is told by
  * name and stops no other. See sync_singly.h. */
-#include "services/store/sync/sync_singly.h"
+#include "services/store/sync/staging/sync_singly.h"
 
 #include <string.h>
 
 #include "services/store/db/db.h"
-#include "services/store/sync/sync_stage.h"
+#include "services/store/sync/staging/sync_stage.h"
 
 #define VALUES_MAX 6
 

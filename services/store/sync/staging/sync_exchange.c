@@ -1,13 +1,13 @@
 /* Another world in the place of the known one: a listing that leaves out more than half of what lives in a place and
  * shows as many objects that nobody has seen before (another tenant, a restored copy). See sync_exchange.h. */
-#include "services/store/sync/sync_exchange.h"
+#include "services/store/sync/staging/sync_exchange.h"
 
 #include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "services/store/db/db.h"
-#include "services/store/sync/sync_stage.h"
+#include "services/store/sync/staging/sync_stage.h"
 
 /* From seen and known (id, place; known: is_listed, the place was listed whole): the places where it is so, or all with
  * something unknown when it is so of all of them together. One object that was replaced by another is no other world.

@@ -1,11 +1,11 @@
 /* An excluded directory that comes back under another path is excluded there, too. See sync_heirs.h. */
-#include "services/store/sync/sync_heirs.h"
+#include "services/store/sync/staging/sync_heirs.h"
 
 #include <stdio.h>
 
 #include "conf/text/utf8.h"
 #include "services/store/db/db.h"
-#include "services/store/sync/sync_stage.h"
+#include "services/store/sync/staging/sync_stage.h"
 
 /* $1 stage. now() is the time of the transaction, and of the rows that it has made. */
 static const char exclude[] =

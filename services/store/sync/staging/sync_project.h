@@ -1,7 +1,7 @@
 /* Applying one project from the stage: its phases, its elevations and its cursor in one transaction, so that a reader
  * sees the project as it was or as it is. Guarded by the lease of whoever syncs it. */
-#ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_PROJECT_H
-#define LOGIKALD_SERVICES_STORE_SYNC_SYNC_PROJECT_H
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_PROJECT_H
+#define LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_PROJECT_H
 
 #include <stdbool.h>
 #include <stdint.h>

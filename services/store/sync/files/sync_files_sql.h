@@ -3,8 +3,8 @@
  * upstream does not have (no sha256, no error) is asked for again after a day, and one that could not be read after a
  * growing delay. A forced run asks for every file that
  * was not asked for since it began: run is the parameter with its id (0 = none). */
-#ifndef LOGIKALD_SERVICES_STORE_SYNC_SYNC_FILES_SQL_H
-#define LOGIKALD_SERVICES_STORE_SYNC_SYNC_FILES_SQL_H
+#ifndef LOGIKALD_SERVICES_STORE_SYNC_FILES_SYNC_FILES_SQL_H
+#define LOGIKALD_SERVICES_STORE_SYNC_FILES_SYNC_FILES_SQL_H
 
 #define FORCED_SINCE(run) "(SELECT started_at FROM sync_runs WHERE id = " run "::bigint AND is_forced)"
 #define WANTS_FILE(x, run)                                                                                             \
