@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "tests/sim/object.h"
+#include "tests/sim/world/object.h"
 
 #define NOT_IN_A "This operation expects the session to be in a "
 

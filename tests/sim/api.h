@@ -2,7 +2,7 @@
 #ifndef LOGIKAL_SIM_API_H
 #define LOGIKAL_SIM_API_H
 
-#include "tests/sim/picture.h"
+#include "tests/sim/files/picture.h"
 #include "tests/sim/server.h"
 
 /* The object that an identifier means in any spelling, under a lie about them too; NO_INDEX when there is none. */

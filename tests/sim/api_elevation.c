@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "tests/sim/parts.h"
+#include "tests/sim/files/parts.h"
 
 #define BAD_REQUEST                                                                                                    \
     "The request is in an invalid format, is missing required properties or can't be performed on the requested "      \

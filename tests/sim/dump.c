@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "tests/sim/api.h"
-#include "tests/sim/object.h"
-#include "tests/sim/parts.h"
+#include "tests/sim/world/object.h"
+#include "tests/sim/files/parts.h"
 
 #define PIECE_BYTES 65536
 #define PIECE_PARTS 40 /* parts lists made in one go: a few milliseconds */

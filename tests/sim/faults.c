@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "tests/sim/hash.h"
+#include "tests/sim/world/hash.h"
 
 static const char *const kinds[FAULT_KINDS] = {"status", "cut",        "garbage", "slow", "truncate", "expire",
                                                "locked", "wrong_type", "hang",    "huge", "lost"};

@@ -10,7 +10,7 @@
 #include "conf/text/buf.h"
 #include "conf/err.h"
 #include "tests/sim/faults.h"
-#include "tests/sim/shape.h"
+#include "tests/sim/world/shape.h"
 
 struct call;
 struct lie;

@@ -6,7 +6,7 @@
 
 #include "conf/log.h"
 #include "ipc/notify.h"
-#include "tests/sim/parts.h"
+#include "tests/sim/files/parts.h"
 #include "tests/sim/server.h"
 
 static void on_stop(evutil_socket_t signal_number, short what, void *base)

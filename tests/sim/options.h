@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "tests/sim/parts.h"
-#include "tests/sim/shape.h"
+#include "tests/sim/files/parts.h"
+#include "tests/sim/world/shape.h"
 
 /* What is slow in the upstream, each with its own delay. */
 enum delay {

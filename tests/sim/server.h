@@ -10,12 +10,12 @@
 
 #include "conf/err.h"
 #include "tests/sim/faults.h"
-#include "tests/sim/identifier.h"
+#include "tests/sim/world/identifier.h"
 #include "tests/sim/lies.h"
 #include "tests/sim/options.h"
 #include "tests/sim/session.h"
 #include "tests/sim/stats.h"
-#include "tests/sim/world.h"
+#include "tests/sim/world/world.h"
 
 #define API_PREFIX     "/MbioeService.svc/api/v3"
 #define CONTROL_PREFIX "/_sim"

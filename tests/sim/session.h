@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "tests/sim/hash.h"
-#include "tests/sim/shape.h"
+#include "tests/sim/world/hash.h"
+#include "tests/sim/world/shape.h"
 
 /* The deepest thing selected; IN_ROOT is after the login. */
 enum place { IN_ROOT, IN_DIRECTORY, IN_PROJECT, IN_PHASE, IN_ELEVATION };

@@ -1,6 +1,6 @@
 /* The catalogue: every lie and oddity that the simulator can tell, a row each. See lies.h for the columns;
  * docs/simulator.md is checked against it. */
-#include "tests/sim/lie_edits.h"
+#include "tests/sim/lies/lie_edits.h"
 
 #define D   (1U << KIND_DIRECTORY)
 #define P   (1U << KIND_PROJECT)

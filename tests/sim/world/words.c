@@ -1,5 +1,5 @@
 /* Words: see words.h. Invented names, none of a real company's. */
-#include "tests/sim/words.h"
+#include "tests/sim/world/words.h"
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* Hashing and GUIDs: see hash.h. The mixing function is the finaliser of SplitMix64 (Steele, Lea, Flood 2014). */
-#include "tests/sim/hash.h"
+#include "tests/sim/world/hash.h"
 
 #include <ctype.h>
 #include <openssl/sha.h>

@@ -3,7 +3,7 @@
 #ifndef LOGIKAL_SIM_OBJECT_H
 #define LOGIKAL_SIM_OBJECT_H
 
-#include "tests/sim/world.h"
+#include "tests/sim/world/world.h"
 
 uint64_t object_created_s(const struct world *w, enum kind kind, uint32_t index);
 uint64_t object_changed_s(const struct world *w, enum kind kind, uint32_t index);

@@ -2,7 +2,7 @@
 #ifndef LOGIKAL_SIM_PICTURE_H
 #define LOGIKAL_SIM_PICTURE_H
 
-#include "tests/sim/world.h"
+#include "tests/sim/world/world.h"
 
 #define PICTURE_SIZE_MAX 4096
 

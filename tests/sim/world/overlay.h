@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tests/sim/shape.h"
+#include "tests/sim/world/shape.h"
 
 struct change {
     struct change *next; /* in its bucket */

@@ -6,7 +6,7 @@
 #ifndef LOGIKAL_SIM_PARTS_H
 #define LOGIKAL_SIM_PARTS_H
 
-#include "tests/sim/world.h"
+#include "tests/sim/world/world.h"
 
 enum parts_size { PARTS_REAL, PARTS_TINY, PARTS_HUGE };
 

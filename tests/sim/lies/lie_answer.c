@@ -9,7 +9,7 @@
 
 #include "conf/clock.h"
 #include "tests/sim/api.h"
-#include "tests/sim/lie_edits.h"
+#include "tests/sim/lies/lie_edits.h"
 
 static void add_header(struct call *call, const char *name, const char *value)
 {

@@ -1,9 +1,9 @@
 /* The table of changes: see overlay.h. Running out of memory ends the simulator: it is a tool for tests. */
-#include "tests/sim/overlay.h"
+#include "tests/sim/world/overlay.h"
 
 #include <stdlib.h>
 
-#include "tests/sim/hash.h"
+#include "tests/sim/world/hash.h"
 
 static size_t bucket_of(const struct overlay *o, enum kind kind, uint32_t index)
 {

@@ -1,9 +1,9 @@
 /* Changing the truth: see world.h. */
-#include "tests/sim/world.h"
+#include "tests/sim/world/world.h"
 
 #include <time.h>
 
-#include "tests/sim/object.h"
+#include "tests/sim/world/object.h"
 
 /* What changes below a project moves the project's date, as the upstream does it; nothing else of it. */
 static void stamp_project(struct world *w, enum kind kind, uint32_t index)

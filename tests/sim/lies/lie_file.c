@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/sim/lie_edits.h"
-#include "tests/sim/parts.h"
+#include "tests/sim/lies/lie_edits.h"
+#include "tests/sim/files/parts.h"
 
 /* What is sent instead of the right file: value of len bytes, coded. */
 static void send_file(struct call *call, const void *bytes, size_t len)

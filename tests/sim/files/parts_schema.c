@@ -1,13 +1,13 @@
 /* Making the tables: see parts_schema.h. */
-#include "tests/sim/parts_schema.h"
+#include "tests/sim/files/parts_schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf/text/buf.h"
-#include "tests/sim/hash.h"
-#include "tests/sim/words.h"
+#include "tests/sim/world/hash.h"
+#include "tests/sim/world/words.h"
 
 /* A table: its columns as SQL; how many rows of them are the same everywhere. What a column is filled with is said by
  * its type and name (see fill). */

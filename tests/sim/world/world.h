@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 #include "conf/text/buf.h"
-#include "tests/sim/hash.h"
-#include "tests/sim/overlay.h"
-#include "tests/sim/shape.h"
+#include "tests/sim/world/hash.h"
+#include "tests/sim/world/overlay.h"
+#include "tests/sim/world/shape.h"
 
 struct world {
     struct shape shape;

@@ -1,11 +1,11 @@
 /* Thumbnails: see picture.h. A frame with mullions and panes, eight palette colours, so that the files stay small. */
-#include "tests/sim/picture.h"
+#include "tests/sim/files/picture.h"
 
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/sim/object.h"
+#include "tests/sim/world/object.h"
 
 enum color { WHITE, FRAME, GLASS, GLASS_DARK, LINE, TEXT_GREY, ACCENT, COLORS };
 

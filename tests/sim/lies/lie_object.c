@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/sim/identifier.h"
-#include "tests/sim/lie_edits.h"
+#include "tests/sim/world/identifier.h"
+#include "tests/sim/lies/lie_edits.h"
 
 static cJSON *data_of(const cJSON *answer)
 {

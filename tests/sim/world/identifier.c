@@ -1,5 +1,5 @@
 /* Spellings of identifiers: see identifier.h. */
-#include "tests/sim/identifier.h"
+#include "tests/sim/world/identifier.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* Arithmetic of the unchanged tree: see shape.h. */
-#include "tests/sim/shape.h"
+#include "tests/sim/world/shape.h"
 
 #include <string.h>
 
-#include "tests/sim/hash.h"
+#include "tests/sim/world/hash.h"
 
 static const char *const names[KIND_COUNT] = {"directory", "project", "phase", "elevation"};
 

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "tests/sim/hash.h"
+#include "tests/sim/world/hash.h"
 
 #define IDENTIFIER_SIZE 64 /* of a GUID in any spelling, in a path */
 

@@ -1,7 +1,7 @@
 /* Making parts lists: see parts.h. A database of each form is made once and kept; for an elevation its rows are put in
  * within a transaction, the bytes are taken, and the transaction is rolled back: less than a millisecond for a file
  * that takes many times that to make. */
-#include "tests/sim/parts.h"
+#include "tests/sim/files/parts.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/sim/object.h"
-#include "tests/sim/parts_schema.h"
-#include "tests/sim/words.h"
+#include "tests/sim/world/object.h"
+#include "tests/sim/files/parts_schema.h"
+#include "tests/sim/world/words.h"
 
 /* In the order of how often: of 20 files so many have each size, of 8 so many each of the other things. */
 static const struct {

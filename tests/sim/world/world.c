@@ -1,10 +1,10 @@
 /* Who exists and who belongs to whom: see world.h. Changes are in world_change.c. */
-#include "tests/sim/world.h"
+#include "tests/sim/world/world.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/sim/words.h"
+#include "tests/sim/world/words.h"
 
 static uint32_t *index_array(size_t count)
 {

@@ -1,10 +1,10 @@
 /* The JSON of objects: see object.h. */
-#include "tests/sim/object.h"
+#include "tests/sim/world/object.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/sim/words.h"
+#include "tests/sim/world/words.h"
 
 enum purpose { CREATED = 300, CHANGED, NAME, PERSON, NUMBERS, SIZE, SURFACE, SYSTEM, AMOUNT, TEXT, DOMAIN_VERSION };
 
