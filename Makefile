@@ -139,7 +139,7 @@ tests: $(TESTS_UNIT) $(TESTS_INTEGRATION) $(ROOT)/chaos $(ROOT)/shim.so
 unit-tests: $(TESTS_UNIT)
 
 OBJ_SUPPORT := $(call objs,$(SRC_SUPPORT))
-OBJ_TEST    := $(sort $(OBJ_ROLES) $(filter-out $(OBJ)/tests/support/supervised.o,$(OBJ_SUPPORT)))
+OBJ_TEST    := $(sort $(OBJ_ROLES) $(filter-out $(OBJ)/tests/support/process/supervised.o,$(OBJ_SUPPORT)))
 # Of the support they take what they need: the rest needs rooms of the roles.
 OBJ_TEST_SUPERVISOR := $(sort $(OBJ_LIGHT)) $(ROOT)/support.a
 $(ROOT)/support.a: $(OBJ_SUPPORT)

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "conf/clock.h"
-#include "tests/support/proc.h"
+#include "tests/support/process/proc.h"
 #include "tests/support/system.h"
 
 #define PIDS_MAX 4096

@@ -7,7 +7,7 @@
 
 #include "tests/load/load.h"
 #include "tests/support/servers/hooks.h"
-#include "tests/support/shimmed.h"
+#include "tests/support/process/shimmed.h"
 
 #define CHAOS_TOKEN "a-token-for-who-watches-0123456789"
 

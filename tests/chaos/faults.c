@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "conf/clock.h"
-#include "tests/support/proc.h"
+#include "tests/support/process/proc.h"
 
 /* A fault goes on for a while, or until the verdict tells it. */
 static void go_on(struct chaos *c, int64_t least_ms, int64_t most_ms, const char *words)

@@ -10,7 +10,7 @@
 
 #include "conf/text/buf.h"
 #include "conf/clock.h"
-#include "tests/support/proc.h"
+#include "tests/support/process/proc.h"
 #include "tests/support/support_internal.h"
 #include "tests/support/sync_truth.h"
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/support/proc.h"
+#include "tests/support/process/proc.h"
 
 #define PIDS_MOST 256
 

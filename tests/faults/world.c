@@ -10,7 +10,7 @@
 #include "tests/support/servers/certificates.h"
 #include "tests/support/servers/haproxy.h"
 #include "tests/support/servers/hooks.h"
-#include "tests/support/shimmed.h"
+#include "tests/support/process/shimmed.h"
 #include "tests/support/support_internal.h"
 
 #define TOKEN "a-token-for-the-monitoring-0123456789"

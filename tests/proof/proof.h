@@ -6,7 +6,7 @@
 
 #include "conf/text/buf.h"
 #include "tests/load/load.h"
-#include "tests/support/cgroup.h"
+#include "tests/support/process/cgroup.h"
 #include "tests/support/deploy.h"
 
 #define PROOF_LIMIT_BYTES (512LL * 1024 * 1024)

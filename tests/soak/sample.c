@@ -7,7 +7,7 @@
 
 #include "conf/clock.h"
 #include "tests/soak/soak.h"
-#include "tests/support/proc.h"
+#include "tests/support/process/proc.h"
 
 #define PIDS_MOST 64
 

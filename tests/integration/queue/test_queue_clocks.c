@@ -4,7 +4,7 @@
 
 #include "conf/clock.h"
 #include "tests/support/rig.h"
-#include "tests/support/shimmed.h"
+#include "tests/support/process/shimmed.h"
 
 #define FREEZE_MS 3600 /* longer than the lease */
 #define TASKS     4

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "tests/support/rig.h"
-#include "tests/support/proc.h"
+#include "tests/support/process/proc.h"
 #include "tests/support/sync_truth.h"
 
 #define RUNNERS       4

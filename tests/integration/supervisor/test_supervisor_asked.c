@@ -1,6 +1,6 @@
 /* What is asked of the supervisor from outside: what it cannot do is refused at once, with words that help; an outer
  * supervisor hears what it has to; signals and terminals end it only when they are meant to. */
-#include "tests/support/supervised.h"
+#include "tests/support/process/supervised.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -1,6 +1,6 @@
 /* Births and deaths are never missed: programs that cannot be run, one-shots that others wait for, a parent that
  * ignored SIGCHLD, signals before we listen, no descriptors left. And who a program is: user, group, home, PATH. */
-#include "tests/support/supervised.h"
+#include "tests/support/process/supervised.h"
 
 #include <dirent.h>
 #include <signal.h>

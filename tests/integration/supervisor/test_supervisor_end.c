@@ -1,7 +1,7 @@
 /* The end of processes: no stop leaves anybody behind, whatever state a child is in and however the supervisor itself
  * goes. */
-#include "tests/support/shimmed.h"
-#include "tests/support/supervised.h"
+#include "tests/support/process/shimmed.h"
+#include "tests/support/process/supervised.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 /* `reload --exec` cannot take the system down: whatever lies in the place of the program or the configuration, the
  * children go on, and somebody supervises them. */
-#include "tests/support/supervised.h"
+#include "tests/support/process/supervised.h"
 
 #include <signal.h>
 #include <stdio.h>

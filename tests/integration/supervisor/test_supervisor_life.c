@@ -1,6 +1,6 @@
 /* Children come up in order, become ready in each way there is, come back when they fail, and are given up when that
  * is asked for. */
-#include "tests/support/supervised.h"
+#include "tests/support/process/supervised.h"
 
 #include <poll.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* Where a supervisor lives and what its children read: whoever cleans up its directory does not cut it off, no second
  * one takes its place, `ctl` finds it and no other, and what it has accepted its children accept. */
-#include "tests/support/supervised.h"
+#include "tests/support/process/supervised.h"
 
 #include <glob.h>
 #include <signal.h>

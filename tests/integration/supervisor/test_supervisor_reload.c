@@ -1,6 +1,6 @@
 /* A change of the configuration, or of the program itself, costs nothing but the difference: no request, no process
  * that need not change, and nothing at all when it is refused. */
-#include "tests/support/supervised.h"
+#include "tests/support/process/supervised.h"
 
 #include <arpa/inet.h>
 #include <poll.h>

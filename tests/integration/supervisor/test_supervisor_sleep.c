@@ -1,5 +1,5 @@
 /* Nobody is judged by a time in which the supervisor itself slept. */
-#include "tests/support/supervised.h"
+#include "tests/support/process/supervised.h"
 
 #include <signal.h>
 #include <stdio.h>

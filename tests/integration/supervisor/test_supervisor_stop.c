@@ -1,6 +1,6 @@
 /* Stopping always ends, and leaves nobody: zombies that nobody reaps, shell wrappers, daemons, rules that a reload has
  * changed meanwhile. */
-#include "tests/support/supervised.h"
+#include "tests/support/process/supervised.h"
 
 #include <signal.h>
 #include <stdio.h>

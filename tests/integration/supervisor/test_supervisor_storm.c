@@ -1,5 +1,5 @@
 /* Storms: ten thousand orphans, a thousand crashes. Every end is seen, nothing is mixed up, nothing piles up. */
-#include "tests/support/supervised.h"
+#include "tests/support/process/supervised.h"
 
 #include <poll.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* What the supervisor says and what it can be told: logs, status, the control socket, signals, events, limits. */
-#include "tests/support/supervised.h"
+#include "tests/support/process/supervised.h"
 
 #include <ctype.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* Which time counts: an essential child is missing while it is wanted and not up for good. */
-#include "tests/support/supervised.h"
+#include "tests/support/process/supervised.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* What is told is true: nobody forges lines, what is lost is counted, and an event comes before the end. */
-#include "tests/support/supervised.h"
+#include "tests/support/process/supervised.h"
 
 #include <ctype.h>
 #include <signal.h>

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "conf/clock.h"
-#include "tests/support/cgroup.h"
+#include "tests/support/process/cgroup.h"
 #include "tests/support/deploy.h"
 #include "tests/support/http_load.h"
 

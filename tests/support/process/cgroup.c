@@ -1,5 +1,5 @@
 /* Control groups for tests: see cgroup.h. */
-#include "tests/support/cgroup.h"
+#include "tests/support/process/cgroup.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* A control group of the test's own with a memory limit and a CPU quota, on either version of the interface. Where
  * there is none to be had (no root, or a read-only hierarchy) has_limits is false and nothing else changes. */
-#ifndef LOGIKALD_TESTS_SUPPORT_CGROUP_H
-#define LOGIKALD_TESTS_SUPPORT_CGROUP_H
+#ifndef LOGIKALD_TESTS_SUPPORT_PROCESS_CGROUP_H
+#define LOGIKALD_TESTS_SUPPORT_PROCESS_CGROUP_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* A supervisor under test: see supervised.h. */
-#include "tests/support/supervised.h"
+#include "tests/support/process/supervised.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -1,5 +1,5 @@
 /* See proc.h. */
-#include "tests/support/proc.h"
+#include "tests/support/process/proc.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -1,8 +1,8 @@
 /* A supervisor under test with roles of the test's own: logikald is linked into a scratch directory beside a
  * logikald-roles that is the test program itself, which then plays web, worker, beat or migrate as a file tells it to
  * (supervised_act). The supervisor cannot tell the difference. */
-#ifndef LOGIKALD_TESTS_SUPPORT_SUPERVISED_H
-#define LOGIKALD_TESTS_SUPPORT_SUPERVISED_H
+#ifndef LOGIKALD_TESTS_SUPPORT_PROCESS_SUPERVISED_H
+#define LOGIKALD_TESTS_SUPPORT_PROCESS_SUPERVISED_H
 
 #include "ipc/snapshot.h"
 #include "tests/support/support.h"

@@ -1,6 +1,6 @@
 /* Processes under test that have the shim preloaded: see tests/shim/shim.h. */
-#ifndef LOGIKALD_TESTS_SUPPORT_SHIMMED_H
-#define LOGIKALD_TESTS_SUPPORT_SHIMMED_H
+#ifndef LOGIKALD_TESTS_SUPPORT_PROCESS_SHIMMED_H
+#define LOGIKALD_TESTS_SUPPORT_PROCESS_SHIMMED_H
 
 #include "tests/shim/shim.h"
 #include "tests/support/support.h"

@@ -1,5 +1,5 @@
 /* See shimmed.h. */
-#include "tests/support/shimmed.h"
+#include "tests/support/process/shimmed.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* What Linux says about a process, and which processes have something in their environment. */
-#ifndef LOGIKALD_TESTS_SUPPORT_PROC_H
-#define LOGIKALD_TESTS_SUPPORT_PROC_H
+#ifndef LOGIKALD_TESTS_SUPPORT_PROCESS_PROC_H
+#define LOGIKALD_TESTS_SUPPORT_PROCESS_PROC_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -16,7 +16,7 @@
 
 #include "conf/clock.h"
 #include "ipc/notify.h"
-#include "tests/support/supervised.h"
+#include "tests/support/process/supervised.h"
 
 static volatile sig_atomic_t is_stopping, hups;
 
