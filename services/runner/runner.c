@@ -1,7 +1,7 @@
 /* A runner: the process in which tasks run, one after the other, as plain synchronous functions. It reads RUN frames,
  * answers each with a DONE frame, and makes everything that is text there (results, follow-ups), so that the worker's
  * loop only passes bytes on. It never speaks to Redis. It dies with its worker. */
-#include "services/runner/runner_internal.h"
+#include "services/runner/runner.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +15,12 @@
 #include "conf/machine/file.h"
 #include "conf/log.h"
 #include "conf/machine/random.h"
+#include "ipc/queue/queue.h"
+#include "ipc/queue/queue_message.h"
 #include "ipc/queue/result.h"
 #include "services/runner/confine.h"
 #include "services/runner/followup.h"
+#include "services/runner/running.h"
 #include "services/tasks/task_table.h"
 
 #define RETRY_CAP_MS 600000
@@ -26,31 +29,24 @@
 #define RSS_EVERY    256 /* tasks; after long ones always */
 #define RSS_AFTER_US 20000
 
-void runner_flush(struct runner_self *self)
-{
-    size_t at = 0;
-    while (at < self->out.len) {
-        ssize_t n = write(self->fd, self->out.data + at, self->out.len - at);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) _exit(0);
-        at += (size_t)n;
-    }
-    if (self->out.cap > (1 << 20))
-        buf_free(&self->out);
-    else
-        buf_reset(&self->out);
-}
+struct runner_self {
+    const struct conf *conf;
+    struct runner_shared *shared;
+    const struct queue_keys *keys;
+    int fd;
+    struct running *task;
+    struct buf in;
+};
 
 /* Claims the number: false when the worker has taken the task back. */
-static bool claim(struct runner_self *self, uint32_t seq)
+static bool claim(struct runner_shared *shared, uint32_t seq)
 {
-    atomic_store(&self->shared->started_us, mono_us()); /* before the claim: the worker measures from it */
+    atomic_store(&shared->started_us, mono_us()); /* before the claim: the worker measures from it */
     for (;;) {
-        uint64_t word = atomic_load(&self->shared->word);
-        if (seq <= atomic_load(&self->shared->dead) || seq > word_limit(word)) return false;
-        if (atomic_compare_exchange_strong(&self->shared->word, &word, word_of(word_limit(word), seq))) break;
+        uint64_t word = atomic_load(&shared->word);
+        if (seq <= atomic_load(&shared->dead) || seq > word_limit(word)) return false;
+        if (atomic_compare_exchange_strong(&shared->word, &word, word_of(word_limit(word), seq))) break;
     }
-    self->seq = seq;
     return true;
 }
 
@@ -65,17 +61,18 @@ static int rss_mib(void)
 /* What one run left behind, on its way into a DONE frame. */
 struct run {
     struct task_ctx ctx;
+    const struct wire *frame; /* its RUN frame */
     struct message_body body;
     cJSON *result, *canvas;
     struct err err;
     struct buf json, repr, traceback, value, sends, children;
 };
 
-static void tell_failure(struct runner_self *self, struct run *run, const char *type, const char *status)
+static void tell_failure(struct run *run, const char *type, const char *status)
 {
     struct result_spec spec = {.task_id = run->ctx.id,
-                               .group = self->frame->text[RUN_GROUP],
-                               .parent_id = self->frame->text[RUN_PARENT],
+                               .group = run->frame->text[RUN_GROUP],
+                               .parent_id = run->frame->text[RUN_PARENT],
                                .status = status};
     buf_printf(&run->traceback, "Traceback (most recent call last):\n  File \"logikald\", in %s\n%s: %s\n",
                run->ctx.name, type, run->err.text);
@@ -98,8 +95,8 @@ static enum wire_status tell_success(struct runner_self *self, struct run *run)
     json_exact(run->result);
     char *value = run->result ? cJSON_PrintUnformatted(run->result) : NULL;
     struct result_spec spec = {.task_id = run->ctx.id,
-                               .group = self->frame->text[RUN_GROUP],
-                               .parent_id = self->frame->text[RUN_PARENT],
+                               .group = run->frame->text[RUN_GROUP],
+                               .parent_id = run->frame->text[RUN_PARENT],
                                .status = "SUCCESS",
                                .value = value};
     buf_char(&run->children, ']');
@@ -123,10 +120,10 @@ static enum wire_status judge(struct runner_self *self, struct run *run, int rc,
 {
     int max = run->ctx.max_retries > 0 ? run->ctx.max_retries : RETRIES;
     struct ended_task ended = {.keys = self->keys,
-                               .id = self->frame->text[RUN_ID],
-                               .root_id = self->frame->text[RUN_ROOT],
-                               .queue = self->frame->text[RUN_QUEUE],
-                               .group = self->frame->text[RUN_GROUP],
+                               .id = run->frame->text[RUN_ID],
+                               .root_id = run->frame->text[RUN_ROOT],
+                               .queue = run->frame->text[RUN_QUEUE],
+                               .group = run->frame->text[RUN_GROUP],
                                .canvas = run->canvas};
     if (rc == 0) rc = followups_of_success(&ended, &run->body, run->result, &run->sends, &run->children, &run->err);
     if (rc == 0 && !run->sends.failed) return tell_success(self, run);
@@ -137,13 +134,13 @@ static enum wire_status judge(struct runner_self *self, struct run *run, int rc,
         buf_str(&run->children, "[[");
         buf_json_string(&run->children, run->ctx.id, strlen(run->ctx.id));
         buf_str(&run->children, ", null], null]");
-        tell_failure(self, run, type, "RETRY");
+        tell_failure(run, type, "RETRY");
         return RAN_RETRY;
     }
     buf_reset(&run->sends);
     buf_reset(&run->children);
     buf_char(&run->children, '[');
-    tell_failure(self, run, type, "FAILURE");
+    tell_failure(run, type, "FAILURE");
     struct err why;
     if (followups_of_failure(&ended, &run->body, run->value.data, &run->sends, &why) != 0) {
         log_warning("what follows the task's failure is not sent: %s", why.text);
@@ -153,8 +150,9 @@ static enum wire_status judge(struct runner_self *self, struct run *run, int rc,
 }
 
 /* Runs what the frame asks for: what became of it. */
-static enum wire_status execute(struct runner_self *self, const struct wire *frame, struct run *run, int64_t *delay_ms)
+static enum wire_status execute(struct runner_self *self, struct run *run, int64_t *delay_ms)
 {
+    const struct wire *frame = run->frame;
     const struct task_def *def = task_find(frame->text[RUN_NAME], true);
     const struct message packed = {.body = (char *)(uintptr_t)frame->text[RUN_BODY],
                                    .body_len = frame->len[RUN_BODY],
@@ -162,22 +160,22 @@ static enum wire_status execute(struct runner_self *self, const struct wire *fra
     if (message_body_of(&packed, UNPACK_MEMORY_TASK, &run->body, &run->err) != 0 || !def) return RAN_MALFORMED;
     if (frame->text[RUN_CANVAS]) run->canvas = json_parse(frame->text[RUN_CANVAS], frame->len[RUN_CANVAS]);
     json_exact(run->canvas);
-    self->canvas = run->canvas;
-    buf_reset(&self->children);
+    running_set_canvas(self->task, run->canvas);
     int rc = task_check_dry_run(def, run->body.args, run->body.kwargs, &run->err);
     if (rc == 0) rc = def->run(&run->ctx, run->body.args, run->body.kwargs, &run->result, &run->err);
     buf_char(&run->children, '[');
-    if (self->children.len > 0) buf_str(&run->children, self->children.data);
-    run->children.failed = run->children.failed || self->children.failed;
+    const struct buf *started = running_children(self->task);
+    if (started->len > 0) buf_str(&run->children, started->data);
+    run->children.failed = run->children.failed || started->failed;
     return judge(self, run, rc, delay_ms);
 }
 
-/* The DONE frame with everything that the run left behind, which is freed. */
-static void put_done(struct runner_self *self, struct run *run, enum wire_status status, int64_t took, int64_t delay_ms)
+/* Tells what became of it, with everything that the run left behind, which is freed. */
+static void tell_done(struct runner_self *self, struct run *run, enum wire_status status, int64_t took,
+                      int64_t delay_ms)
 {
     static int since_rss;
-    struct wire done = {
-        .type = WIRE_DONE, .seq = self->seq, .status = (int32_t)status, .run_us = took, .delay_ms = delay_ms};
+    struct wire done = {.type = WIRE_DONE, .status = (int32_t)status, .run_us = took, .delay_ms = delay_ms};
     if (took > RSS_AFTER_US || ++since_rss >= RSS_EVERY) {
         done.flags = rss_mib();
         since_rss = 0;
@@ -193,11 +191,10 @@ static void put_done(struct runner_self *self, struct run *run, enum wire_status
     struct buf *bufs[] = {&run->json, &run->repr, &run->traceback, &run->value, &run->sends, &run->children};
     bool is_whole = run->err.code != ERR_NOMEM || status != RAN_MALFORMED;
     for (int i = 0; i < 6; i++) is_whole &= !bufs[i]->failed;
-    if (!is_whole || !wire_put(&self->out, &done)) abort(); /* no memory: as good as a crash */
+    if (!is_whole || !running_end(self->task, &done)) abort(); /* no memory: as good as a crash */
     message_body_free(&run->body);
     cJSON_Delete(run->result);
     cJSON_Delete(run->canvas);
-    self->canvas = NULL;
     for (int i = 0; i < 6; i++) buf_free(bufs[i]);
 }
 
@@ -211,27 +208,14 @@ static void run_task(struct runner_self *self, const struct wire *frame)
                               .retries = frame->retries,
                               .deliveries = frame->deliveries,
                               .conf = self->conf,
-                              .ops = &runner_ops,
-                              .self = self}};
-    self->frame = frame;
-    self->told_ms = 0;
-    self->has_spoken = false;
+                              .ops = &running_ops,
+                              .self = self->task},
+                      .frame = frame};
+    running_begin(self->task, frame);
     log_set_task(run.ctx.id);
-    enum wire_status status = execute(self, frame, &run, &delay_ms);
+    enum wire_status status = execute(self, &run, &delay_ms);
     log_set_task(NULL);
-    put_done(self, &run, status, mono_us() - began, delay_ms);
-}
-
-/* The finished task's frame is in out: by the ring where it can, and a word by the socket unless one is on its way. */
-static void tell_done(struct runner_self *self)
-{
-    struct wire word = {.type = WIRE_RING};
-    if (!self->has_spoken && ring_put(self->shared, self->out.data, self->out.len)) {
-        buf_reset(&self->out);
-        if (atomic_exchange(&self->shared->is_rung, true)) return;
-        wire_put(&self->out, &word);
-    }
-    runner_flush(self);
+    tell_done(self, &run, status, mono_us() - began, delay_ms);
 }
 
 static void read_some(struct runner_self *self)
@@ -268,17 +252,16 @@ void runner_main(const struct conf *conf, struct runner_shared *shared, int fd, 
 {
     become_runner(fd, worker_pid);
     confine_enter();
-    struct runner_self self = {.conf = conf, .shared = shared, .keys = keys, .fd = 3};
+    struct runner_self self = {
+        .conf = conf, .shared = shared, .keys = keys, .fd = 3, .task = running_new(3, shared, keys)};
+    if (!self.task) abort();
     for (;;) {
         read_some(&self);
         size_t at = 0;
         struct wire frame;
         int64_t size;
         while ((size = wire_take(self.in.data + at, self.in.len - at, &frame)) > 0) {
-            if (frame.type == WIRE_RUN && claim(&self, frame.seq)) {
-                run_task(&self, &frame);
-                tell_done(&self);
-            }
+            if (frame.type == WIRE_RUN && claim(self.shared, frame.seq)) run_task(&self, &frame);
             at += (size_t)size;
         }
         if (size < 0) abort();
