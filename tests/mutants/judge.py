@@ -1,17 +1,11 @@
 """What the tests say of a tree with one line changed."""
 import os
 import re
-import shutil
 import signal
 import subprocess
-import sys
+import threading
 import time
 
-from lines import ROOT, listed
-
-TREE = os.path.join(ROOT, "build", "mutants")
-BUILD = os.path.join(TREE, "build", "asan")
-OUT = os.path.join(TREE, "out")
 PROCESSES_MOST = 3000  # of this machine: a mutant that only forks is ended
 AT_ONCE = 4            # programs: most of them wait
 # How the programs begin that try an area: of those that the map does not have, they come last.
@@ -24,68 +18,39 @@ NAMES = {
 }
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99:detect_stack_use_after_return=0",
               "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+FAILED = re.compile(rb"^\[  FAILED  \] (\w+)", re.MULTILINE)
+
+stopped = threading.Event()
+good, bad = set(), set()  # programs that passed in this run without a mutant or with one; that failed without one
 
 
-def make(targets, variant="asan"):
-    with open(os.path.join(TREE, "make.log"), "a") as log:
-        return subprocess.run(["make", f"-j{os.cpu_count()}", f"VARIANT={variant}", *targets], cwd=TREE, stdout=log, stderr=log).returncode
-
-
-def copy_tree():
-    os.makedirs(OUT, exist_ok=True)
-    names = set(listed())
-    for name in names:
-        there, here = os.path.join(ROOT, name), os.path.join(TREE, name)
-        os.makedirs(os.path.dirname(here), exist_ok=True)
-        if not os.path.exists(here) or open(here, "rb").read() != open(there, "rb").read():
-            shutil.copy(there, here)
-    for folder, inner, files in os.walk(TREE):
-        inner[:] = [i for i in inner if os.path.join(folder, i) not in (os.path.join(TREE, "build"), OUT, os.path.join(TREE, ".git"))]
-        for name in files:
-            if os.path.relpath(os.path.join(folder, name), TREE) not in names:
-                os.unlink(os.path.join(folder, name))
-    if not os.path.exists(os.path.join(TREE, ".git")):  # the version of a build asks for it
-        subprocess.run(["git", "init", "-q", TREE], check=True)
-    if make(["programs"]) != 0:
-        sys.exit(f"the tree does not build: see {TREE}/make.log")
-
-
-def code_of(path):
-    """The instructions and constants of an object, without where they stand; for scripts, the text."""
-    if path.endswith(".lua"):
-        return open(os.path.join(TREE, path)).read()
-    sections = (".text", ".rodata", ".rodata.str1.1", ".rodata.str1.8", ".data", ".data.rel.ro.local")
-    return subprocess.run(["objdump", "-d", "-s", *(word for s in sections for word in ("-j", s)),
-                           os.path.join(TREE, "build", "obj", path[:-2] + ".o")], capture_output=True).stdout
-
-
-def put(path, number, text):
-    name = os.path.join(TREE, path)
-    lines = open(name, encoding="utf-8").read().split("\n")
-    lines[number - 1] = text
-    with open(name, "w", encoding="utf-8") as f:
-        f.write("\n".join(lines))
+class Stopped(Exception):
+    pass
 
 
 class Program:
     """A test program that runs in a group of its own."""
 
-    def __init__(self, name, takes):
-        self.name, self.log, self.begin = name, os.path.join(OUT, name + ".log"), time.time()
+    def __init__(self, tree, name, takes):
+        self.name, self.log, self.begin = name, os.path.join(tree.out, name + ".log"), time.time()
         self.limit = 90 + 4 * takes
         with open(self.log, "w") as log:
-            self.process = subprocess.Popen([os.path.join(BUILD, "tests", name)], cwd=TREE, stdout=log, stderr=log, start_new_session=True,
-                                            env=dict(os.environ, LOGIKALD_BUILD_DIR=BUILD, **SANITIZERS))
+            self.process = subprocess.Popen([os.path.join(tree.build, "tests", name)], cwd=tree.folder, stdout=log, stderr=log, start_new_session=True,
+                                            env=dict(os.environ, LOGIKALD_BUILD_DIR=tree.build, **SANITIZERS))
 
     def state(self):
         """"runs", "passed", "failed" or "hung"."""
         status = self.process.poll()
-        if status is None and re.search(rb"^\[  FAILED  \]", open(self.log, "rb").read(), re.MULTILINE):
+        if status is None and self.failed_test():
             return "failed"
         if status is None:
             late = time.time() - self.begin > self.limit or len(os.listdir("/proc")) > PROCESSES_MOST
             return "hung" if late else "runs"
         return "failed" if status else "passed"
+
+    def failed_test(self):
+        found = FAILED.search(open(self.log, "rb").read())
+        return found.group(1).decode() if found else ""
 
     def end(self):
         try:
@@ -95,79 +60,73 @@ class Program:
         self.process.wait()
 
 
-def first_unhappy(names, seconds, takes):
-    """Runs some at once until one is not happy or the time is over: (state, name or how many passed)."""
+def first_unhappy(tree, names, seconds, known):
+    """Runs some at once until one is not happy or the time is over: (state, name or how many passed, the test)."""
     running, names, passed, end = [], list(names), 0, time.time() + seconds
     try:
         while (names and time.time() < end) or running:
             while names and len(running) < AT_ONCE and time.time() < end:
                 name = names.pop(0)
-                if make([f"build/asan/tests/{name}"]) == 0:
-                    running.append(Program(name, takes(name)))
+                if tree.link([name]):
+                    running.append(Program(tree, name, known.takes(name)))
             time.sleep(0.1)
+            if stopped.is_set():
+                raise Stopped
             for p in list(running):
                 state = p.state()
                 if state in ("failed", "hung"):
-                    return state, p.name
+                    return state, p.name, p.failed_test()
                 if state == "passed":
                     good.add(p.name)
                     p.end()
                     running.remove(p)
                     passed += 1
-        return ("passed" if not names else "cut"), passed
+        return ("passed" if not names else "cut"), passed, ""
     finally:
         for p in running:
             p.end()
 
 
-good = set()  # programs that have passed in this run: what fails without a mutant notices nothing
-
-
-def passes_unchanged(name, path, number, text, known):
-    put(path, number, text)
-    state = first_unhappy([name], 1, known.takes)[0] if make(["programs"]) == 0 else "no tree"
-    (good if state == "passed" else known.bad).add(name)
+def passes_unchanged(tree, name, known):
+    tree.put_back()
+    state = first_unhappy(tree, [name], 1, known)[0]
+    (good if state == "passed" else bad).add(name)
     return state == "passed"
 
 
-def is_the_same_code(path, number, text, changed):
-    """The optimizer makes the same of both."""
-    codes = []
-    for line in (text, changed):
-        put(path, number, line)
-        if not path.endswith(".lua") and make([f"build/obj/{path[:-2]}.o"], "release") != 0:
-            return False
-        codes.append(code_of(path))
-    return codes[0] == codes[1]
+def is_real(tree, mutant, state, name, known):
+    """Not the machine's doing: a failure comes twice (of a program of a second: once), and the program ends well without the mutant."""
+    if state == "failed" and known.takes(name) >= 2:
+        state = first_unhappy(tree, [name], 1, known)[0]
+    if state == "passed":
+        return False
+    if state == "failed" and name in good:
+        return True
+    is_well = passes_unchanged(tree, name, known)
+    _, path, number, _, _, changed = mutant
+    tree.put(path, number, changed)
+    return is_well
 
 
-def judge(mutant, seconds, known, tests=()):
+def judge(tree, mutant, seconds, known, tests=()):
     """("noticed", by what), ("survived", what was run), or ("not counted", why)."""
-    area, path, number, text, _, changed = mutant
-    put(path, number, changed)
+    area, path, number, _, _, changed = mutant
     try:
-        if make(["programs"]) != 0:
+        if not tree.put(path, number, changed):
             return "not counted", "does not compile"
+        if tree.is_the_same_code():
+            return "not counted", "the same code"
         names, how = (list(tests), "as asked") if tests else known.programs_for(path, number, NAMES[area])
-        end, doubts = time.time() + seconds, ""
+        names, doubts = [n for n in names if n not in bad], ""
         while True:
-            state, name = first_unhappy(names, end - time.time(), known.takes)
+            state, name, test = first_unhappy(tree, names, seconds, known)
             if state in ("passed", "cut"):
-                if is_the_same_code(path, number, text, changed):
-                    return "not counted", "the same code"
                 if name == 0:
                     return "not counted", f"not judged: no program ended in its time{doubts}"
                 return "survived", f"{name} of {len(names)} programs, {how}{doubts}"
-            if state == "failed" and known.takes(name) >= 2 and name in good:  # twice, or the machine did it
-                state = first_unhappy([name], 1, known.takes)[0]
-            is_sure = state == "failed" and name in good
-            if state != "passed" and (is_sure or passes_unchanged(name, path, number, text, known)):
-                return "noticed", f"{name}{', which hung' if state == 'hung' else ''}, {how}"
-            put(path, number, changed)
-            make(["programs"])
-            doubts += f"; {name} {'fails without it' if name in known.bad else 'was not happy once'}"
-            end = time.time() + seconds
+            if is_real(tree, mutant, state, name, known):
+                return "noticed", f"{name}{' ' + test if test else ''}{', which hung' if state == 'hung' else ''}, {how}"
+            doubts += f"; {name} {'fails without it' if name in bad else 'was not happy once'}"
             names = names[names.index(name) + 1:]
     finally:
-        put(path, number, text)
-
+        tree.put_back()

@@ -96,8 +96,9 @@ def make_map(only=None):
                 file["code"] = sorted(code.union(file["code"]))
                 file["ran"][name] = sorted(ran)
             print(f"{name}: {seconds:.1f} s, {sum(len(ran) for ran, _ in found.values())} lines{'' if good else ', FAILED'}", flush=True)
-            with open(MAP, "w", encoding="utf-8") as f:
+            with open(MAP + ".new", "w", encoding="utf-8") as f:
                 json.dump(known, f)
+            os.replace(MAP + ".new", MAP)  # make mutants may be at work
 
 
 class Map:
@@ -108,7 +109,7 @@ class Map:
         self.seconds.update((name, p["seconds"]) for name, p in known["programs"].items() if p["passed"])
         self.files, self.there = known["files"], set(programs())
         self.bad = {name for name, p in known["programs"].items() if not p["passed"]} | of_the_release()
-        self.measured = set(known["programs"])
+        self.measured = {name for file in self.files.values() for name, ran in file["ran"].items() if ran}
 
     def takes(self, name):
         return self.seconds.get(name, 5)
