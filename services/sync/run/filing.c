@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "conf/conf.h"
+#include "conf/machine/lock.h"
 #include "services/parts/image.h"
 #include "services/parts/verify.h"
 #include "services/store/db/db.h"
@@ -87,18 +88,18 @@ static void put_done(struct filing *f, struct filed *file)
 static void *work(void *arg)
 {
     struct filing *f = arg;
-    pthread_mutex_lock(&f->lock);
+    lock_take(&f->lock);
     for (;;) {
-        while (!f->waiting && !f->is_stopping) pthread_cond_wait(&f->has_work, &f->lock);
+        while (!f->waiting && !f->is_stopping) lock_wait(&f->has_work, &f->lock);
         if (f->is_stopping) break;
         struct filed *file = take(f);
-        pthread_mutex_unlock(&f->lock);
+        lock_give(&f->lock);
         store(f, file);
-        pthread_mutex_lock(&f->lock);
+        lock_take(&f->lock);
         put_done(f, file);
         f->wake(f->arg);
     }
-    pthread_mutex_unlock(&f->lock);
+    lock_give(&f->lock);
     return NULL;
 }
 
@@ -132,7 +133,7 @@ struct filing *filing_start(const struct conf *conf, int64_t run, const char *ta
     f->done_end = &f->done;
     f->wake = wake;
     f->arg = arg;
-    pthread_mutex_init(&f->lock, NULL);
+    lock_init(&f->lock);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&f->has_work, &monotonic);
@@ -162,11 +163,11 @@ static void cancel_waiting(struct filing *f)
 void filing_stop(struct filing *f)
 {
     if (!f) return;
-    pthread_mutex_lock(&f->lock);
+    lock_take(&f->lock);
     f->is_stopping = true;
     cancel_waiting(f);
     pthread_cond_broadcast(&f->has_work);
-    pthread_mutex_unlock(&f->lock);
+    lock_give(&f->lock);
     if (f->has_thread) pthread_join(f->thread, NULL);
     filing_tell(f);
     db_close(f->db);
@@ -184,7 +185,7 @@ static void wait_for_move(struct filing *f, int wait_ms)
     until.tv_nsec += wait_ms % 1000 * 1000000L;
     until.tv_sec += wait_ms / 1000 + until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
-    pthread_cond_timedwait(&f->has_moved, &f->lock, &until);
+    lock_wait_until(&f->has_moved, &f->lock, &until);
 }
 
 static bool has_room(const struct filing *f, size_t bytes)
@@ -194,7 +195,7 @@ static bool has_room(const struct filing *f, size_t bytes)
 
 bool filing_put(struct filing *f, struct filed *file, int wait_ms)
 {
-    pthread_mutex_lock(&f->lock);
+    lock_take(&f->lock);
     size_t bytes = file->packed.content.len;
     if (!has_room(f, bytes)) wait_for_move(f, wait_ms);
     bool is_taken = has_room(f, bytes);
@@ -207,18 +208,18 @@ bool filing_put(struct filing *f, struct filed *file, int wait_ms)
         f->untold++;
         pthread_cond_signal(&f->has_work);
     }
-    pthread_mutex_unlock(&f->lock);
+    lock_give(&f->lock);
     return is_taken;
 }
 
 void filing_tell(struct filing *f)
 {
     if (!f) return;
-    pthread_mutex_lock(&f->lock);
+    lock_take(&f->lock);
     struct filed *file = f->done;
     f->done = NULL;
     f->done_end = &f->done;
-    pthread_mutex_unlock(&f->lock);
+    lock_give(&f->lock);
     for (struct filed *next; file; file = next) {
         next = file->next;
         f->untold--;
@@ -229,8 +230,8 @@ void filing_tell(struct filing *f)
 bool filing_is_busy(struct filing *f, int wait_ms)
 {
     if (!f || !f->untold) return false;
-    pthread_mutex_lock(&f->lock);
+    lock_take(&f->lock);
     if (!f->done) wait_for_move(f, wait_ms);
-    pthread_mutex_unlock(&f->lock);
+    lock_give(&f->lock);
     return true;
 }

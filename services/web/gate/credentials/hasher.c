@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <sodium.h>
 
+#include "conf/machine/lock.h"
+
 #define RANKS    3
 #define COST_MAX 14 /* of bcrypt, that is made up for: a quarter of a second is 12 */
 
@@ -132,17 +134,17 @@ static struct job *job_take(struct hasher *h)
 static void *thread_main(void *arg)
 {
     struct hasher *h = arg;
-    pthread_mutex_lock(&h->lock);
+    lock_take(&h->lock);
     for (struct job *j; !h->is_ending && (j = job_take(h)) != NULL;) {
-        pthread_mutex_unlock(&h->lock);
+        lock_give(&h->lock);
         work(j);
-        pthread_mutex_lock(&h->lock);
+        lock_take(&h->lock);
         TAILQ_INSERT_TAIL(&h->done, j, link);
         uint64_t one = 1;
         if (write(h->wake, &one, sizeof one) < 0) h->is_ending = true; /* cannot happen: the counter is far from full */
     }
     h->is_running = false;
-    pthread_mutex_unlock(&h->lock);
+    lock_give(&h->lock);
     return NULL;
 }
 
@@ -155,9 +157,9 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     uint64_t count;
     struct jobs done = TAILQ_HEAD_INITIALIZER(done);
     if (read(fd, &count, sizeof count) < 0) return;
-    pthread_mutex_lock(&h->lock);
+    lock_take(&h->lock);
     TAILQ_CONCAT(&done, &h->done, link);
-    pthread_mutex_unlock(&h->lock);
+    lock_give(&h->lock);
     for (struct job *j; (j = TAILQ_FIRST(&done)) != NULL;) {
         TAILQ_REMOVE(&done, j, link);
         h->count--;
@@ -173,11 +175,11 @@ static bool job_start(struct hasher *h, struct job *j)
 {
     static const int room[RANKS] = {[ATTEMPT_KNOWN] = 64, [ATTEMPT_NEW] = 48, [ATTEMPT_SUSPECT] = 24};
     if (h->count >= room[j->rank] || !j->secret) return job_free(j), false;
-    pthread_mutex_lock(&h->lock);
+    lock_take(&h->lock);
     TAILQ_INSERT_TAIL(&h->waiting[j->rank], j, link);
     bool must_start = !h->is_running;
     h->is_running = true;
-    pthread_mutex_unlock(&h->lock);
+    lock_give(&h->lock);
     h->count++;
     if (!must_start) return true;
     if (h->has_thread) pthread_join(h->thread, NULL); /* it has ended already */
@@ -225,7 +227,7 @@ struct hasher *hasher_new(struct web *web)
     h->web = web;
     for (int rank = 0; rank < RANKS; rank++) TAILQ_INIT(&h->waiting[rank]);
     TAILQ_INIT(&h->done);
-    pthread_mutex_init(&h->lock, NULL);
+    lock_init(&h->lock);
     h->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     h->event = event_new(web->base, h->wake, EV_READ | EV_PERSIST, on_wake, h);
     if (h->wake >= 0 && h->event && event_add(h->event, NULL) == 0) return h;
@@ -244,9 +246,9 @@ static void jobs_free(struct jobs *jobs)
 void hasher_free(struct hasher *h)
 {
     if (!h) return;
-    pthread_mutex_lock(&h->lock);
+    lock_take(&h->lock);
     h->is_ending = true;
-    pthread_mutex_unlock(&h->lock);
+    lock_give(&h->lock);
     if (h->has_thread) pthread_join(h->thread, NULL);
     for (int rank = 0; rank < RANKS; rank++) jobs_free(&h->waiting[rank]);
     jobs_free(&h->done);
