@@ -10,7 +10,7 @@
 
 #include "conf/clock.h"
 #include "ipc/dial.h"
-#include "tests/support/proc.h"
+#include "tests/support/process/proc.h"
 #include "tests/support/support.h"
 #include "tests/support/test.h"
 
