@@ -1,8 +1,12 @@
-/* The version counters of the tables, asked by one statement for all requests that wait for them. */
+/* The version counters of the tables, asked by one statement for all requests that wait for them. The statement leaves
+ * at the end of the loop's turn, so that all requests that were read in one turn share it: sent with the first of them,
+ * it would have answered that one alone, and the others would have waited for a second one. */
 #include "services/web/cache/versions.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include <event2/event.h>
 
 #include "conf/clock.h"
 #include "services/store/web/access/access_read.h"
@@ -23,32 +27,21 @@ struct versions {
     struct web *web;
     struct waiters asked, next; /* of the statement under way, and those who came after it left */
     bool is_asking;
-    int64_t gathered_ms; /* when slots were last gathered; 0 = never */
+    struct event *turn_end; /* asks for all who came in this turn */
+    int64_t gathered_ms;    /* when slots were last gathered; 0 = never */
 };
 
 static const char *const names[VERSION_COUNT] = {"directories", "projects",        "phases",
                                                  "elevations",  "elevation_glass", "object_sync_configs",
                                                  "clients",     "admin_sessions"};
 
-struct versions *versions_new(struct web *web)
-{
-    struct versions *v = calloc(1, sizeof *v);
-    if (v) v->web = web;
-    return v;
-}
-
-void versions_free(struct versions *v)
-{
-    if (!v) return;
-    free(v->asked.list);
-    free(v->next.list);
-    free(v);
-}
-
 static void on_versions(void *arg, const PGresult *result, const struct err *err);
 
-static void ask(struct versions *v)
+static void ask(evutil_socket_t fd, short what, void *arg)
 {
+    (void)fd, (void)what;
+    struct versions *v = arg;
+    if (v->is_asking || v->next.count == 0) return;
     struct waiters swap = v->asked;
     v->asked = v->next;
     v->next = swap;
@@ -87,7 +80,26 @@ static void on_versions(void *arg, const PGresult *result, const struct err *err
     for (int i = 0; i < v->asked.count; i++) v->asked.list[i].fn(v->asked.list[i].arg, err ? NULL : &found, err);
     v->asked.count = 0;
     v->is_asking = false;
-    if (v->next.count > 0) ask(v);
+    if (v->next.count > 0) event_active(v->turn_end, EV_TIMEOUT, 0);
+}
+
+struct versions *versions_new(struct web *web)
+{
+    struct versions *v = calloc(1, sizeof *v);
+    if (!v) return NULL;
+    v->web = web;
+    v->turn_end = event_new(web->base, -1, 0, ask, v);
+    if (!v->turn_end) return free(v), NULL;
+    return v;
+}
+
+void versions_free(struct versions *v)
+{
+    if (!v) return;
+    event_free(v->turn_end);
+    free(v->asked.list);
+    free(v->next.list);
+    free(v);
 }
 
 void versions_get(struct versions *v, versions_fn fn, void *arg)
@@ -101,7 +113,7 @@ void versions_get(struct versions *v, versions_fn fn, void *arg)
         w->size = size;
     }
     w->list[w->count++] = (struct version_waiter){fn, arg};
-    if (!v->is_asking) ask(v);
+    if (!v->is_asking) event_active(v->turn_end, EV_TIMEOUT, 0);
 }
 
 static void leave(struct waiters *w, const void *arg)
