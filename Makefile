@@ -85,7 +85,7 @@ programs: $(ROOT)/logikald $(ROOT)/logikald-roles $(ROOT)/logikal-sim
 OFTEN := conf/machine/cgroup conf/clock conf/machine/file conf/log conf/text/buf ipc/snapshot supervisor/child/children supervisor/child/events supervisor/child/kin \
          supervisor/child/pulse supervisor/child/recorder supervisor/child/strays supervisor/child/upgrade supervisor/control/control \
          supervisor/control/keeper supervisor/log/log_sink supervisor/plan/child_state supervisor/plan/freeze \
-         supervisor/system/run_dir supervisor/system/trim supervisor/system/usage supervisor/watch/status \
+         supervisor/system/run_dir conf/machine/trim supervisor/system/usage supervisor/watch/status \
          supervisor/watch/watch
 $(ROOT)/logikald: $(OFTEN:%=$(OBJ)/%.o) $(filter-out $(OFTEN:%=$(OBJ)/%.o),$(OBJ_LIGHT) $(OBJ)/supervisor/main.o)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_LIGHT)

@@ -16,7 +16,7 @@
 #include "supervisor/ctl/ctl.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/system/self.h"
-#include "supervisor/system/trim.h"
+#include "conf/machine/trim.h"
 
 static int run_supervise(int argc, char **argv);
 static int run_defaults(int argc, char **argv);

@@ -18,6 +18,7 @@
 #include "ipc/redis/redis_outage.h"
 #include "ipc/redis/script_call.h"
 #include "services/schedule/schedule.h"
+#include "services/lull.h"
 #include "services/role.h"
 
 #define LEAVE_MS 1000
@@ -29,6 +30,7 @@ struct beat {
     struct redis_url url;
     struct queue_keys keys;
     struct redis *redis;
+    struct lull *lull;
     struct schedule schedule;
     struct event *timer, *signals[3], *watchdog, *leave_timer;
     char id[200], predecessor[200];
@@ -291,6 +293,7 @@ static int beat_open(struct beat *b, struct err *err)
         b->watchdog = event_new(b->base, -1, EV_PERSIST, on_watchdog, b);
         if (b->watchdog) event_add(b->watchdog, &tv);
     }
+    b->lull = lull_new(b->base);
     b->redis = redis_new(b->base, &b->url, "logikald-beat", err);
     if (!b->redis) return -ERR_CONFIG;
     redis_on_state(b->redis, on_redis, b);
@@ -300,6 +303,7 @@ static int beat_open(struct beat *b, struct err *err)
 static void beat_close(struct beat *b)
 {
     redis_free(b->redis);
+    lull_free(b->lull);
     struct event *events[] = {b->timer, b->leave_timer, b->watchdog, b->signals[0], b->signals[1], b->signals[2]};
     for (int i = 0; i < 6; i++)
         if (events[i]) event_free(events[i]);

@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "conf/clock.h"
 #include "conf/machine/file.h"
 #include "conf/log.h"
 #include "conf/machine/random.h"
+#include "conf/machine/trim.h"
 #include "ipc/queue/queue.h"
 #include "ipc/queue/queue_message.h"
 #include "ipc/queue/result.h"
@@ -28,6 +30,7 @@
 #define REPR_LIMIT   512
 #define RSS_EVERY    256 /* tasks; after long ones always */
 #define RSS_AFTER_US 20000
+#define LULL_MS      300 /* without a task after the last */
 
 struct runner_self {
     const struct conf *conf;
@@ -35,6 +38,7 @@ struct runner_self {
     const struct queue_keys *keys;
     int fd;
     struct running *task;
+    bool has_short_wait; /* for bytes of the worker */
     struct buf in;
 };
 
@@ -218,10 +222,27 @@ static void run_task(struct runner_self *self, const struct wire *frame)
     tell_done(self, &run, status, mono_us() - began, delay_ms);
 }
 
+/* Whether the next wait for bytes ends by itself: as long as there is something to give back. */
+static void wait_is_short(struct runner_self *self, bool is_short)
+{
+    struct timeval most = {.tv_usec = is_short ? LULL_MS * 1000 : 0};
+    if (is_short == self->has_short_wait) return;
+    setsockopt(self->fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+    self->has_short_wait = is_short;
+}
+
+/* Nothing to do: what tasks have needed and waiting does not. */
+static void rest(struct runner_self *self)
+{
+    trim();
+    wait_is_short(self, false);
+}
+
 static void read_some(struct runner_self *self)
 {
     if (!buf_reserve(&self->in, 65536)) abort();
     ssize_t n = read(self->fd, self->in.data + self->in.len, 65536);
+    if (n < 0 && errno == EAGAIN) return rest(self);
     if (n < 0 && errno == EINTR) return;
     if (n <= 0) _exit(0); /* the worker is gone, or wants us gone */
     self->in.len += (size_t)n;
@@ -261,7 +282,10 @@ void runner_main(const struct conf *conf, struct runner_shared *shared, int fd, 
         struct wire frame;
         int64_t size;
         while ((size = wire_take(self.in.data + at, self.in.len - at, &frame)) > 0) {
-            if (frame.type == WIRE_RUN && claim(self.shared, frame.seq)) run_task(&self, &frame);
+            if (frame.type == WIRE_RUN && claim(self.shared, frame.seq)) {
+                wait_is_short(&self, true);
+                run_task(&self, &frame);
+            }
             at += (size_t)size;
         }
         if (size < 0) abort();

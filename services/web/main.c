@@ -13,6 +13,7 @@
 #include "conf/log.h"
 #include "ipc/notify.h"
 #include "ipc/queue/task_counts.h"
+#include "services/lull.h"
 #include "services/role.h"
 #include "services/store/db/pool.h"
 #include "services/web/api/feed/change_waits.h"
@@ -157,6 +158,7 @@ static int set_up(struct web *web)
     web->episodes = episodes_new(web);
     web->flight_take = flight_take_new(web);
     web->ui = ui_new(web);
+    web->lull = lull_new(web->base);
     if (!web->versions || !web->limiter || !web->attempts || !web->metrics || !web->verdict || !web->facts ||
         !web->alarms || !web->episodes || !web->flight_take || !web->hasher || !web->cache || !web->actions ||
         !web->feed_watch || !web->change_waits || !web->ui)
@@ -191,6 +193,7 @@ static void tear_down(struct web *web)
     ui_free(web->ui);
     why_asks_free();
     identities_free();
+    lull_free(web->lull);
     if (web->base) event_base_free(web->base);
     conf_free(web->conf);
 }

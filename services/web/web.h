@@ -53,6 +53,7 @@ struct web {
     struct change_waits *change_waits;
     struct task_counts *task_counts; /* of those that ran in children of this process */
     struct ui *ui;
+    struct lull *lull;
     char jwt_key[129]; /* JWT_SECRET_KEY, or the one kept in PostgreSQL (signing_key.h); empty until that is there */
     char jwt_previous[129]; /* JWT_SECRET_KEY_PREVIOUS: tokens that are signed with it are right, none is made */
     int64_t started_ms;

@@ -17,6 +17,7 @@
 #include "conf/log.h"
 #include "ipc/redis/redis_outage.h"
 #include "ipc/notify.h"
+#include "services/lull.h"
 #include "services/role.h"
 #include "services/runner/confine.h"
 #include "services/worker/broker/broker_check.h"
@@ -46,6 +47,7 @@
 /* What belongs to the process alone: nobody else sees it. */
 static struct {
     struct event *signals[3], *stop_timer, *watchdog;
+    struct lull *lull;
     int stop_stage;
     struct redis_outage outage;
     bool is_ready_told;
@@ -264,6 +266,7 @@ static int worker_open(struct worker *w, struct err *err)
     static int (*const after[])(struct worker * w, struct err * err) = {
         dispatch_open, limits_open, scale_open, open_redis, consumer_open, broker_check_open, pidbox_open};
     for (size_t i = 0; i < sizeof after / sizeof *after && rc == 0; i++) rc = after[i](w, err);
+    own.lull = lull_new(w->base);
     if (rc == 0) tie(w);
     return rc;
 }
@@ -294,6 +297,7 @@ static void worker_close(struct worker *w)
         if (own.signals[i]) event_free(own.signals[i]);
     if (own.stop_timer) event_free(own.stop_timer);
     if (own.watchdog) event_free(own.watchdog);
+    lull_free(own.lull);
     task_counts_free(w->counts);
     event_base_free(w->base);
 }

@@ -17,7 +17,7 @@
 #include "supervisor/child/pulse.h"
 #include "supervisor/child/recorder.h"
 #include "supervisor/child/strays.h"
-#include "supervisor/system/trim.h"
+#include "conf/machine/trim.h"
 #include "supervisor/watch/status.h"
 
 #define REPLACE_INTERVAL_MS  60000 /* a child that grows at once is not replaced all the time */

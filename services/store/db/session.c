@@ -72,6 +72,13 @@ static bool is_ours(const char *keyword)
            strcmp(keyword, "hostaddr") == 0;
 }
 
+/* Encryption by Kerberos only where it is asked for: merely to see that there is none, libpq has its libraries read
+ * files at each connection and keep what they found, in every process. */
+static const char *usual_gssencmode(const PQconninfoOption *url)
+{
+    return session_word(url, "gssencmode") || getenv("PGGSSENCMODE") ? NULL : "disable";
+}
+
 void session_words(struct session_words *out, const PQconninfoOption *url, const struct session_want *want,
                    const char *host, const char *hostaddr, const char *port, bool with_options)
 {
@@ -87,6 +94,7 @@ void session_words(struct session_words *out, const PQconninfoOption *url, const
                              {"options", with_options ? out->options : NULL},
                              {"application_name", want->application},
                              {"client_encoding", "UTF8"},
+                             {"gssencmode", usual_gssencmode(url)},
                              {"keepalives_idle", "30"},
                              {"keepalives_interval", "10"},
                              {"keepalives_count", "3"},

@@ -1,6 +1,6 @@
 /* Giving back what only a start or a reload has needed. */
-#ifndef LOGIKALD_SUPERVISOR_SYSTEM_TRIM_H
-#define LOGIKALD_SUPERVISOR_SYSTEM_TRIM_H
+#ifndef LOGIKALD_CONF_MACHINE_TRIM_H
+#define LOGIKALD_CONF_MACHINE_TRIM_H
 
 /* Before anything is allocated: what is large lies by itself, goes back when it is freed, and counts only where it is
  * touched. */

@@ -1,5 +1,5 @@
 /* Giving back what only a start or a reload has needed. See trim.h. */
-#include "supervisor/system/trim.h"
+#include "conf/machine/trim.h"
 
 #include <link.h>
 #include <malloc.h>
@@ -11,7 +11,6 @@
 
 #define STACK_LOOKED_AT (128 << 10) /* below us; less than the gap that the kernel keeps below a stack */
 #define LARGE_BYTES     8192
-#define SEGMENTS_MAX    64
 
 void trim_prepare(void)
 {
@@ -20,34 +19,26 @@ void trim_prepare(void)
     mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
 }
 
-struct segments {
-    uintptr_t page;
-    int count;
-    struct {
-        uintptr_t start, end;
-    } of[SEGMENTS_MAX];
-};
-
-/* Segments of files that cannot be written to: they are the same in the file. Data that is read-only by now has been
- * relocated, and lies in a segment that could be written to. Dropped afterwards: the headers lie in one of them. */
-static int find_segments(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    struct segments *s = arg;
-    (void)size;
-    if (info->dlpi_addr == getauxval(AT_SYSINFO_EHDR)) return 0; /* the kernel's own */
-    for (int i = 0; i < info->dlpi_phnum && s->count < SEGMENTS_MAX; i++) {
-        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-        if (p->p_type != PT_LOAD || p->p_flags & PF_W) continue;
-        uintptr_t start = info->dlpi_addr + p->p_vaddr;
-        s->of[s->count].start = start & ~(s->page - 1);
-        s->of[s->count++].end = (start + p->p_filesz + s->page - 1) & ~(s->page - 1);
-    }
-    return 0;
-}
-
 static void drop(uintptr_t start, uintptr_t end)
 {
     madvise((void *)start, end - start, MADV_DONTNEED); /* NOLINT(performance-no-int-to-ptr) */
+}
+
+/* Segments of files that cannot be written to: they are the same in the file. Data that is read-only by now has been
+ * relocated, and lies in a segment that could be written to. The first one last: it has the headers that tell of them.
+ */
+static int drop_file(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    uintptr_t page = *(uintptr_t *)arg;
+    (void)size;
+    if (info->dlpi_addr == getauxval(AT_SYSINFO_EHDR)) return 0; /* the kernel's own */
+    for (int i = info->dlpi_phnum - 1; i >= 0; i--) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+        if (p->p_type != PT_LOAD || p->p_flags & PF_W) continue;
+        uintptr_t start = info->dlpi_addr + p->p_vaddr;
+        drop(start & ~(page - 1), (start + p->p_filesz + page - 1) & ~(page - 1));
+    }
+    return 0;
 }
 
 /* What deeper calls have left behind below us. A page is left to whoever is at work here. */
@@ -59,9 +50,8 @@ static void drop_stack(uintptr_t page)
 
 void trim(void)
 {
-    struct segments s = {.page = (uintptr_t)sysconf(_SC_PAGESIZE)};
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     malloc_trim(0);
-    dl_iterate_phdr(find_segments, &s);
-    drop_stack(s.page);
-    for (int i = 0; i < s.count; i++) drop(s.of[i].start, s.of[i].end);
+    drop_stack(page);
+    dl_iterate_phdr(drop_file, &page);
 }
