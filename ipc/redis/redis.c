@@ -14,6 +14,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "ipc/stream.h"
 
 static void on_timer(evutil_socket_t fd, short what, void *arg);
 
@@ -238,10 +239,23 @@ struct redis_call *redis_push(struct redis *r, int64_t timeout_ms, redis_fn fn, 
     return call;
 }
 
+static size_t unsent(const struct redis *r)
+{
+    return r->stream ? stream_unsent(r->stream) : evbuffer_get_length(bufferevent_get_output(r->bev));
+}
+
+bool redis_has_room(const struct redis *r)
+{
+    return unsent(r) <= REDIS_OUTPUT_LIMIT;
+}
+
 void redis_write(struct redis *r, const void *bytes, size_t len)
 {
-    if (evbuffer_get_length(bufferevent_get_output(r->bev)) == 0) r->round_trips++;
-    bufferevent_write(r->bev, bytes, len);
+    if (unsent(r) == 0) r->round_trips++;
+    if (r->stream)
+        stream_write(r->stream, bytes, len);
+    else
+        bufferevent_write(r->bev, bytes, len);
 }
 
 static int send_words(struct redis *r, int64_t timeout_ms, redis_fn fn, void *arg, int argc, const char *const *argv,
@@ -273,7 +287,7 @@ int redis_command_within(struct redis *r, int64_t timeout_ms, redis_fn fn, void 
                          const size_t *lens)
 {
     if (r->state != REDIS_UP) return -ERR_REDIS;
-    if (evbuffer_get_length(bufferevent_get_output(r->bev)) > REDIS_OUTPUT_LIMIT) return -ERR_LIMIT;
+    if (!redis_has_room(r)) return -ERR_LIMIT;
     redis_look(r);
     return send_words(r, timeout_ms, fn, arg, argc, argv, lens);
 }

@@ -1,4 +1,4 @@
-/* The one Redis client: a connection over a libevent bufferevent (plain, TLS or unix socket) with hiredis for the
+/* The one Redis client: a connection (ipc/stream, or a libevent bufferevent for TLS) with hiredis for the
  * protocol (RESP2). Commands are pipelined; answers come to callbacks in order. A lost connection is made again with
  * backoff and jitter, subscriptions are renewed, and the owner is told of every change. Nothing here blocks.
  *

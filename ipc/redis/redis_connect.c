@@ -9,18 +9,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/un.h>
-#include <event2/buffer.h>
 #include <event2/util.h>
 
 #include "conf/clock.h"
 #include "ipc/dial.h"
 #include "ipc/redis/sentinel.h"
-
-static void on_read(struct bufferevent *bev, void *arg)
-{
-    (void)bev;
-    redis_read(arg);
-}
+#include "ipc/stream.h"
 
 static void on_greeting(void *arg, const struct redis_answer *answer)
 {
@@ -110,23 +104,11 @@ static void greet(struct redis *r)
     redis_send_now(r, on_ping, r, 1, ping);
 }
 
-/* A server that refuses whoever comes (protected mode) says why, and closes at once: its words may lie there still. */
-static void read_farewell(struct redis *r, struct bufferevent *bev, char *text, size_t size)
+/* Why the connection ended before it was of use: often the wrong kind of port. code: 0 = the server has closed it. */
+static void say_end(const struct redis *r, int code, char *text, size_t size)
 {
-    char words[200];
-    ssize_t n = r->has_heard ? -1 : recv(bufferevent_getfd(bev), words, sizeof words - 1, MSG_DONTWAIT);
-    if (n <= 1 || words[0] != '-') return;
-    words[n] = 0;
-    snprintf(text, size, "%.*s", (int)strcspn(words + 1, "\r\n"), words + 1);
-}
-
-/* Why the connection ended before it was of use: often the wrong kind of port. */
-static void say_end(struct redis *r, struct bufferevent *bev, short what, char *text, size_t size)
-{
-    int code = EVUTIL_SOCKET_ERROR();
     bool is_deaf = r->state == REDIS_HANDSHAKE && !r->has_heard;
-    if (r->url.transport == REDIS_TLS) tls_fault(bev, r->url.cert_file[0] != 0, text, size);
-    if (r->url.transport == REDIS_TCP) read_farewell(r, bev, text, size);
+    if (r->bev) tls_fault(r->bev, r->url.cert_file[0] != 0, text, size);
     if (!text[0] && r->handshake_fault[0]) snprintf(text, size, "%s", r->handshake_fault);
     if (!text[0] && r->state == REDIS_HANDSHAKE) snprintf(text, size, "%s", r->first_error);
     if (text[0]) return;
@@ -135,39 +117,61 @@ static void say_end(struct redis *r, struct bufferevent *bev, short what, char *
                        : r->state == REDIS_CONNECTING && r->url.transport == REDIS_TLS
                            ? " instead of beginning TLS (is this a plain port? then the URL begins with redis://)"
                            : "";
-    if (what & BEV_EVENT_EOF)
-        snprintf(text, size, "the server closed the connection%s", hint);
-    else
-        snprintf(text, size, "%s%s", code ? evutil_socket_error_to_string(code) : "connection lost", hint);
+    snprintf(text, size, "%s%s", code ? strerror(code) : "the server closed the connection", hint);
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg)
+static void on_end(void *arg, int code)
 {
     struct redis *r = arg;
+    char text[400] = "";
     redis_enter(r);
-    if (what & BEV_EVENT_CONNECTED) {
-        greet(r);
-    } else {
-        char text[400] = "";
-        say_end(r, bev, what, text, sizeof text);
-        redis_drop(r, REDIS_LOST, "%s", text);
-    }
+    say_end(r, code, text, sizeof text);
+    redis_drop(r, REDIS_LOST, "%s", text);
     redis_leave(r);
 }
 
-/* fd: connected, ours from here on; -1 for a socket that is yet to be connected. */
-static bool make_bufferevent(struct redis *r, int fd)
+static void on_bytes(void *arg, const char *bytes, size_t len)
 {
-    r->bev = r->url.transport == REDIS_TLS ? tls_bufferevent(r->base, r->tls, r->url.host, r->url.any_name, fd)
-                                           : bufferevent_socket_new(r->base, fd, BEV_OPT_CLOSE_ON_FREE);
-    if (!r->bev) {
-        if (fd >= 0) close(fd);
-        redis_drop(r, REDIS_LOST, "no memory for a connection");
-        return false;
+    redis_read(arg, bytes, len);
+}
+
+static void on_tls_bytes(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    redis_read_tls(arg);
+}
+
+static void on_tls_event(struct bufferevent *bev, short what, void *arg)
+{
+    (void)bev;
+    struct redis *r = arg;
+    int code = EVUTIL_SOCKET_ERROR();
+    if (!(what & BEV_EVENT_CONNECTED)) {
+        on_end(r, what & BEV_EVENT_EOF ? 0 : code ? code : ECONNABORTED);
+        return;
     }
-    bufferevent_setcb(r->bev, on_read, NULL, on_event, r);
-    bufferevent_enable(r->bev, EV_READ | EV_WRITE);
-    return true;
+    redis_enter(r);
+    greet(r);
+    redis_leave(r);
+}
+
+/* fd: connected, ours from here on. Over TLS the greeting waits until that has begun. */
+static void talk(struct redis *r, int fd)
+{
+    if (r->url.transport == REDIS_TLS) {
+        r->bev = tls_bufferevent(r->base, r->tls, r->url.host, r->url.any_name, fd);
+        if (!r->bev) close(fd);
+    } else {
+        r->stream = stream_new(r->base, fd, on_bytes, on_end, r);
+    }
+    if (r->stream) {
+        greet(r);
+    } else if (r->bev) {
+        bufferevent_setcb(r->bev, on_tls_bytes, NULL, on_tls_event, r);
+        bufferevent_enable(r->bev, EV_READ | EV_WRITE);
+    } else {
+        redis_drop(r, REDIS_LOST, "no memory for a connection");
+    }
 }
 
 static void on_dialled(void *arg, int fd, const char *why)
@@ -186,7 +190,7 @@ static void on_dialled(void *arg, int fd, const char *why)
         redis_drop(r, REDIS_LOST, "%s", why);
     } else {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        if (make_bufferevent(r, fd) && r->url.transport == REDIS_TCP) greet(r);
+        talk(r, fd);
     }
     redis_leave(r);
 }
@@ -195,10 +199,13 @@ static void connect_unix(struct redis *r)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     memcpy(un.sun_path, r->url.path, strlen(r->url.path) + 1);
-    /* A refusal may already have been reported to on_event, which has dropped the connection. */
-    if (make_bufferevent(r, -1) && bufferevent_socket_connect(r->bev, (struct sockaddr *)&un, sizeof un) != 0 &&
-        r->state == REDIS_CONNECTING)
-        redis_drop(r, REDIS_LOST, "cannot connect: %s", strerror(errno));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&un, sizeof un) == 0) {
+        talk(r, fd);
+        return;
+    }
+    redis_drop(r, REDIS_LOST, "cannot connect: %s", strerror(errno));
+    if (fd >= 0) close(fd);
 }
 
 void redis_connect(struct redis *r)
@@ -243,11 +250,13 @@ const char *redis_connect_late(const struct redis *r)
 
 void redis_disconnect(struct redis *r)
 {
+    stream_free(r->stream);
     if (r->bev) bufferevent_free(r->bev);
     if (r->reader) redisReaderFree(r->reader);
     dial_cancel(r->dial);
     sentinel_cancel(r->search);
     r->search = NULL;
+    r->stream = NULL;
     r->bev = NULL;
     r->reader = NULL;
     r->dial = NULL;

@@ -25,6 +25,7 @@
 
 struct script;
 struct dial;
+struct stream;
 struct sentinel_search;
 struct ssl_ctx_st;
 
@@ -61,7 +62,8 @@ struct redis {
     struct redis_address refused;   /* what they have named and was of no use */
     char named[40];                 /* "2 of 3 Sentinels" */
     int64_t asked_ms;               /* when they were last asked */
-    struct bufferevent *bev;
+    struct stream *stream;          /* what is connected, in the clear */
+    struct bufferevent *bev;        /* or by TLS */
     redisReader *reader;
     enum redis_state state;
     struct event *timer;
@@ -98,8 +100,9 @@ void redis_look(struct redis *r); /* before each command: what is looked at now 
 /* The connection is of no use: answers what is in flight, tells the owner, and tries again later. */
 void redis_drop(struct redis *r, enum redis_fault fault, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 struct redis_call *redis_push(struct redis *r, int64_t timeout_ms, redis_fn fn, void *arg);
-/* Writes encoded bytes; counts batches. */
+/* Writes encoded bytes; counts batches. They leave at the end of this turn of the loop. */
 void redis_write(struct redis *r, const void *bytes, size_t len);
+bool redis_has_room(const struct redis *r);                                         /* for more to write */
 void redis_answer_call(struct redis_call *call, const struct redis_answer *answer); /* frees the call */
 /* A command in whatever state the connection is (handshake, subscriptions). fn may be NULL. */
 void redis_send_now(struct redis *r, redis_fn fn, void *arg, int argc, const char *const *argv);
@@ -133,7 +136,9 @@ bool witness_is_replica(const struct redis *r);
 void witness_drop_replica(struct redis *r); /* another host may be the primary, or become it */
 
 /* redis_reply.c */
-void redis_read(struct redis *r);
+/* What came, in whatever pieces. */
+void redis_read(struct redis *r, const char *bytes, size_t len);
+void redis_read_tls(struct redis *r);
 void resp_array(struct buf *out, int words);
 void resp_word(struct buf *out, const char *bytes, size_t len);
 

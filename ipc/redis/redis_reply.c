@@ -4,12 +4,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include <event2/buffer.h>
 
 #include "conf/clock.h"
-
-#define LIBEVENT_READS 4096 /* bytes at a time */
 
 static const struct {
     const char *prefix;
@@ -91,40 +88,10 @@ static const char *feed_bytes(struct redis *r, const char *bytes, size_t len)
     return r->reader->len > REDIS_REPLY_LIMIT ? "the server's answer is too large" : NULL;
 }
 
-/* libevent takes 4 kB at a time: what more there is of a large answer is read here. An end or an error is left to it.
- */
-static const char *feed_rest(struct redis *r)
+/* Answers what is whole. why: the bytes could not be taken. */
+static void take_replies(struct redis *r, const char *why)
 {
-    static char bytes[64 << 10];
-    const char *why = NULL;
-    ssize_t n;
-    do {
-        n = read(bufferevent_getfd(r->bev), bytes, sizeof bytes);
-        if (n > 0) why = feed_bytes(r, bytes, (size_t)n);
-    } while (n == sizeof bytes && !why);
-    return why;
-}
-
-static const char *feed(struct redis *r)
-{
-    struct evbuffer *input = bufferevent_get_input(r->bev);
-    struct evbuffer_iovec part;
-    bool has_more = evbuffer_get_length(input) >= LIBEVENT_READS && r->url.transport != REDIS_TLS;
-    const char *why = NULL;
-    while (!why && evbuffer_peek(input, -1, NULL, &part, 1) > 0 && part.iov_len > 0) {
-        why = feed_bytes(r, part.iov_base, part.iov_len);
-        evbuffer_drain(input, part.iov_len);
-    }
-    return why || !has_more ? why : feed_rest(r);
-}
-
-void redis_read(struct redis *r)
-{
-    redis_enter(r);
-    r->heard_ms = mono_ms();
-    r->has_heard = true;
     redisReader *reader = r->reader;
-    const char *why = feed(r);
     if (why) redis_drop(r, REDIS_LOST, "%s", why);
     /* A callback may drop the connection: then the reader is another one. */
     while (r->reader == reader && reader) {
@@ -137,8 +104,40 @@ void redis_read(struct redis *r)
         dispatch(r, reply);
         freeReplyObject(reply);
     }
+}
+
+static void begin_reading(struct redis *r)
+{
+    redis_enter(r);
+    r->heard_ms = mono_ms();
+    r->has_heard = true;
+}
+
+static void end_reading(struct redis *r)
+{
     subs_sweep(r);
     redis_leave(r);
+}
+
+void redis_read(struct redis *r, const char *bytes, size_t len)
+{
+    begin_reading(r);
+    take_replies(r, feed_bytes(r, bytes, len));
+    end_reading(r);
+}
+
+void redis_read_tls(struct redis *r)
+{
+    struct evbuffer *input = bufferevent_get_input(r->bev);
+    struct evbuffer_iovec part;
+    const char *why = NULL;
+    begin_reading(r);
+    while (!why && evbuffer_peek(input, -1, NULL, &part, 1) > 0 && part.iov_len > 0) {
+        why = feed_bytes(r, part.iov_base, part.iov_len);
+        evbuffer_drain(input, part.iov_len);
+    }
+    take_replies(r, why);
+    end_reading(r);
 }
 
 static void resp_number(struct buf *out, char kind, size_t value)

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <event2/buffer.h>
 
 #include "conf/embedded.h"
 
@@ -62,7 +61,7 @@ int redis_script(struct redis *r, const char *name, redis_fn fn, void *arg, int 
                  const char *const *argv, const size_t *lens)
 {
     if (r->state != REDIS_UP) return -ERR_REDIS;
-    if (evbuffer_get_length(bufferevent_get_output(r->bev)) > REDIS_OUTPUT_LIMIT) return -ERR_LIMIT;
+    if (!redis_has_room(r)) return -ERR_LIMIT;
     struct script *s = script_find(name);
     redis_look(r);
     if (!s->sha[0] && !s->is_asked) {
