@@ -9,23 +9,22 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/util.h>
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "ipc/stream.h"
 #include "services/runner/runner.h"
 #include "services/worker/events/events.h"
-#include "services/runner/runner.h"
 
-#define RESPAWN_MS 500 /* for a runner that dies without having done anything */
+#define RESPAWN_MS 500       /* for a runner that dies without having done anything */
+#define KEPT_BYTES (1 << 20) /* of memory for what runners say */
 
 struct runner {
     struct worker *worker;
     int slot;
     pid_t pid; /* 0 = none */
-    struct bufferevent *bev;
+    struct stream *stream;
+    struct buf in; /* a frame that is not whole yet */
     struct runner_shared *shared;
     uint32_t next_seq; /* of the next task given; the last given is next_seq - 1 */
     int64_t tasks_done, spawned_ms;
@@ -43,8 +42,8 @@ struct runners {
     void (*on_death)(struct worker *w, struct delivery *running, enum cancel_reason why, pid_t pid, int status);
 };
 
-static void on_bytes(struct bufferevent *bev, void *arg);
-static void on_end(struct bufferevent *bev, short what, void *arg);
+static void on_bytes(void *arg, const char *bytes, size_t len);
+static void on_end(void *arg, int error);
 
 static void spawn_later(struct worker *w)
 {
@@ -69,18 +68,18 @@ static bool spawn(struct runner *r)
     atomic_store(&r->shared->is_rung, false);
     r->pid = fork();
     if (r->pid == 0) runner_main(w->conf, r->shared, pair[1], &w->keys, worker_pid);
+    int error = r->pid < 0 ? errno : ENOMEM;
     close(pair[1]);
-    if (r->pid > 0) {
-        evutil_make_socket_nonblocking(pair[0]);
-        r->bev = bufferevent_socket_new(w->base, pair[0], BEV_OPT_CLOSE_ON_FREE);
-    }
-    if (r->pid < 0 || !r->bev) {
-        log_error("cannot start a runner: %s", strerror(errno));
+    if (r->pid > 0)
+        r->stream = stream_new(w->base, pair[0], on_bytes, on_end, r);
+    else
+        close(pair[0]);
+    if (!r->stream) {
+        log_error("cannot start a runner: %s", strerror(error));
         if (r->pid > 0) {
             kill(r->pid, SIGKILL);
             waitpid(r->pid, NULL, 0);
         }
-        close(pair[0]);
         r->pid = 0;
         return false;
     }
@@ -89,8 +88,6 @@ static bool spawn(struct runner *r)
     r->spawned_ms = mono_ms();
     r->is_retiring = false;
     r->killed = CANCEL_NONE;
-    bufferevent_setcb(r->bev, on_bytes, NULL, on_end, r);
-    bufferevent_enable(r->bev, EV_READ | EV_WRITE);
     return true;
 }
 
@@ -130,6 +127,14 @@ int runners_open(struct worker *w, int size, struct err *err)
     return 0;
 }
 
+static void hang_up(struct runner *r)
+{
+    stream_free(r->stream);
+    buf_free(&r->in);
+    r->stream = NULL;
+    r->pid = 0;
+}
+
 void runners_close(struct worker *w)
 {
     struct runners *p = w->runners;
@@ -140,8 +145,7 @@ void runners_close(struct worker *w)
         if (!r->pid) continue;
         kill(r->pid, SIGKILL);
         waitpid(r->pid, NULL, 0);
-        bufferevent_free(r->bev);
-        r->pid = 0;
+        hang_up(r);
     }
     if (p->respawn) event_free(p->respawn);
     if (p->shared) munmap(p->shared, RUNNERS_MAX * sizeof *p->shared);
@@ -166,7 +170,7 @@ static void runners_retire(struct worker *w, int slot)
 {
     struct runner *r = &w->runners->runners[slot];
     r->is_retiring = true;
-    if (deliveries_sent_count(w, slot) == 0 && r->bev) shutdown(bufferevent_getfd(r->bev), SHUT_WR);
+    if (deliveries_sent_count(w, slot) == 0 && r->stream) shutdown(stream_fd(r->stream), SHUT_WR);
 }
 
 int runners_size(const struct worker *w)
@@ -234,7 +238,7 @@ void runners_give(struct worker *w, int slot, uint32_t seq, const char *frame, s
     atomic_store(&r->shared->has_listeners, events_have_listeners(w));
     uint64_t word = atomic_load(&r->shared->word);
     while (!atomic_compare_exchange_weak(&r->shared->word, &word, word_of(seq, word_started(word)))) continue;
-    bufferevent_write(r->bev, frame, size);
+    stream_write(r->stream, frame, size);
 }
 
 struct delivery *runners_running(struct worker *w, int slot)
@@ -312,55 +316,56 @@ static void read_ring(struct runner *r)
     buf_free(&bytes);
 }
 
-static void read_socket(struct runner *r)
+/* All whole frames at the front of the bytes: how many bytes they are, or -1 when there is nonsense among them. */
+static int64_t take_frames(struct runner *r, const char *bytes, size_t len)
 {
-    struct evbuffer *in = bufferevent_get_input(r->bev);
-    char head[4];
-    for (;;) {
-        ssize_t got = evbuffer_copyout(in, head, sizeof head);
-        int64_t size = wire_size(head, got > 0 ? (size_t)got : 0);
-        struct wire frame;
-        if (size == 0 || (size > 0 && evbuffer_get_length(in) < (size_t)size)) break;
-        const char *bytes = size > 0 ? (const char *)evbuffer_pullup(in, size) : NULL;
-        if (!bytes || wire_take(bytes, (size_t)size, &frame) <= 0) {
-            log_error("runner %d writes nonsense: it is replaced", (int)r->pid);
-            kill(r->pid, SIGKILL);
-            evbuffer_drain(in, evbuffer_get_length(in));
-            break;
-        }
+    struct wire frame;
+    int64_t size = 0;
+    size_t at = 0;
+    while ((size = wire_take(bytes + at, len - at, &frame)) > 0) {
         if (frame.type == WIRE_RING)
             read_ring(r);
         else
             r->worker->runners->on_frame(r->worker, r->slot, &frame);
-        evbuffer_drain(in, (size_t)size);
+        at += (size_t)size;
     }
+    return size < 0 ? -1 : (int64_t)at;
 }
 
-static void on_bytes(struct bufferevent *bev, void *arg)
+/* What ends in the middle of a frame waits for the rest of it. */
+static void on_bytes(void *arg, const char *bytes, size_t len)
 {
     struct runner *r = arg;
-    (void)bev;
-    read_socket(r);
+    bool has_begun = r->in.len > 0;
+    if (has_begun) buf_add(&r->in, bytes, len);
+    int64_t taken = has_begun ? take_frames(r, r->in.data, r->in.len) : take_frames(r, bytes, len);
+    if (taken >= 0 && has_begun)
+        buf_consume(&r->in, (size_t)taken);
+    else if (taken >= 0 && (size_t)taken < len)
+        buf_add(&r->in, bytes + taken, len - (size_t)taken);
+    if (taken < 0 || r->in.failed) {
+        log_error("runner %d %s: it is replaced", (int)r->pid, taken < 0 ? "writes nonsense" : "says more than fits");
+        kill(r->pid, SIGKILL);
+        buf_free(&r->in);
+    }
+    if (r->in.len == 0 && r->in.cap > KEPT_BYTES) buf_free(&r->in);
     deliveries_changed(r->worker);
 }
 
-static void on_end(struct bufferevent *bev, short what, void *arg)
+static void on_end(void *arg, int error)
 {
-    (void)bev, (void)what;
+    (void)error;
     struct runner *r = arg;
     struct worker *w = r->worker;
     int status = 0;
-    read_socket(r); /* what it said last */
-    read_ring(r);
+    read_ring(r); /* what it said last */
     kill(r->pid, SIGKILL);
     while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR) continue;
     struct delivery *running = runners_running(w, r->slot);
     take_back(w, r->slot, running, 0, "its runner has ended");
     if (running) w->runners->on_death(w, running, r->killed, r->pid, status);
     bool is_hasty = r->tasks_done == 0 && !running && mono_ms() - r->spawned_ms < RESPAWN_MS && !r->is_retiring;
-    bufferevent_free(r->bev);
-    r->bev = NULL;
-    r->pid = 0;
+    hang_up(r);
     if (is_hasty && !w->runners->is_closing) {
         log_error("a runner ended as soon as it had started (status %d)", status);
         spawn_later(w);
