@@ -16,24 +16,15 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
+import freezer
+from programs import PROGRAMS, program
+
 ANSWER_S = 25  # for one `ctl`, on a loaded machine
 SETTLE_S = 90  # for everything to come to rest
 TIMES = {"STOP_TIMEOUT_SECONDS": "3", "START_TIMEOUT_SECONDS": "20", "RESTART_BACKOFF_BASE_MS": "20",
          "RESTART_BACKOFF_CAP_MS": "400", "RESTART_STABLE_SECONDS": "1", "WATCHDOG_SECONDS": "4", "HOST": "127.0.0.1",
          "ESSENTIAL_TIMEOUT_SECONDS": "600", "WORKERS": "2", "PORT": "0"}
-LOOP = "while :; do sleep 0.1; done"
-PROGRAMS = {
-    "steady": ('[ "sleep", "9999%d" ]', ""),
-    "shell": ('[ "sh", "-c", "sh -c \\"%s # %%d\\"; true" ]' % LOOP, ""),
-    "deaf": ('[ "sh", "-c", "trap \'\' TERM; %s # %%d" ]' % LOOP, "stop_timeout_s = 1;"),
-    "daemon": ('[ "sh", "-c", "setsid sleep 8888%d & exec sleep 9999" ]', ""),
-    "zombie": ('[ "sh", "-c", "(sleep 0.2 & exec setsid sleep 7777%d) & wait" ]', "stop_timeout_s = 1;"),
-    "flappy": ('[ "sh", "-c", "sleep 0.%d; exit 1" ]', ""),
-    "oneshot": ('[ "sh", "-c", "sleep 0.1; exit $((%d - %d))" ]', 'restart = "on-failure";'),
-    "after": ('[ "sleep", "6666%d" ]', 'depends_on = [ "steady", "oneshot" ];'),
-    "talker": ('[ "sh", "-c", "while :; do echo talk %d; sleep 0.05; done" ]', ""),
-    "manual": ('[ "sleep", "5555%d" ]', "autostart = false;"),
-}
 
 
 class Broken(Exception):
@@ -75,11 +66,7 @@ class Storm:
 
     def write_config(self, text=None):
         if text is None:
-            items = []
-            for name in sorted(self.enabled):
-                command, more = PROGRAMS[name]
-                numbers = (self.variant[name],) * command.count("%d")
-                items.append('{ name = "%s"; command = %s; %s }' % (name, command % numbers, more))
+            items = [program(name, self.variant[name]) for name in sorted(self.enabled)]
             text = "supervisor: { run_dir = \"%s\"; };\nprograms = ( %s );\n" % (self.run_dir, ",\n".join(items))
         with open(self.config + ".new", "w") as f:
             f.write(text)
@@ -239,9 +226,9 @@ class Storm:
     def do_freeze(self):
         """All of them by SIGSTOP, or by the freezer of a control group (either version) where that is allowed."""
         seconds, how = self.rng.uniform(0.2, 6), self.rng.choice(["signal", "v2", "v1"])
-        group = self.freezer(how)
+        group = freezer.group_of(how, os.path.basename(self.dir), [self.proc.pid] + self.bearers(everybody=True), self.groups)
         if group:
-            self.freeze_group(group, seconds)
+            freezer.freeze(group, seconds)
             self.counts["freeze by cgroup " + how] = self.counts.get("freeze by cgroup " + how, 0) + 1
             return "cgroup %s %.1f s" % (how, seconds)
         pids = [self.proc.pid] + [c["pid"] for c in self.children()]
@@ -258,51 +245,6 @@ class Storm:
             os.kill(pid, sig)
         except ProcessLookupError:
             pass
-
-    @staticmethod
-    def freezers():
-        """Where control groups with a freezer are mounted, by version."""
-        found = {}
-        with open("/proc/self/mounts") as f:
-            for _, place, kind, options, *_ in map(str.split, f):
-                if kind == "cgroup2":
-                    found["v2"] = place
-                elif kind == "cgroup" and "freezer" in options.split(","):
-                    found["v1"] = place
-        return found
-
-    def freezer(self, version):
-        """The file that freezes a control group of our own with the whole tree in it; None where that is not allowed."""
-        place = self.freezers().get(version)
-        if not place:
-            return None
-        path = os.path.join(place, os.path.basename(self.dir))
-        try:
-            os.makedirs(path, exist_ok=True)
-            self.groups.add(path)
-            switch = os.path.join(path, "cgroup.freeze" if version == "v2" else "freezer.state")
-            if not os.path.exists(switch):
-                return None
-            for pid in [self.proc.pid] + self.bearers(everybody=True):
-                try:
-                    with open(path + "/cgroup.procs", "w") as f:
-                        f.write(str(pid))
-                except ProcessLookupError:
-                    pass
-            return switch
-        except OSError:
-            return None
-
-    @staticmethod
-    def freeze_group(switch, seconds):
-        words = ("1", "0") if switch.endswith("cgroup.freeze") else ("FROZEN", "THAWED")
-        try:
-            with open(switch, "w") as f:
-                f.write(words[0])
-            time.sleep(seconds)
-        finally:
-            with open(switch, "w") as f:
-                f.write(words[1])
 
     def do_clean(self):
         kind = self.rng.choice(["socket", "lock", "files", "all"])

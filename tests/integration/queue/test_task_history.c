@@ -9,6 +9,7 @@
 
 #include "conf/clock.h"
 #include "tests/support/rig.h"
+#include "tests/support/task_ends.h"
 #include "tests/support/web.h"
 
 #define D "tasks.diagnostics."
@@ -72,16 +73,6 @@ static void assert_says(const char *path, const char *words)
     free(body);
 }
 
-static void send(const char *task, const char *id, const char *args, const char *kwargs, int64_t expires_us)
-{
-    cJSON *list = cJSON_Parse(args), *named = kwargs ? cJSON_Parse(kwargs) : NULL;
-    struct message_spec spec = {
-        .task = task, .id = id, .queue = "sync", .args = list, .kwargs = named, .expires_us = expires_us};
-    rig_send_spec(&rig, &spec);
-    cJSON_Delete(list);
-    cJSON_Delete(named);
-}
-
 /* ---- what runs ---- */
 
 /* When it began, unix seconds, as is told of what runs; 0 = it is not told. */
@@ -113,7 +104,7 @@ static double renewed(void)
 TEST(test_when_a_task_began_stays_though_its_lease_is_renewed)
 {
     int64_t sent_ms = wall_ms();
-    send(D "sleep", "runs-on", "[600]", NULL, 0);
+    rig_send(&rig, "sync", D "sleep", "runs-on", "[600]");
     WAIT_UNTIL(began("runs-on") > 0, 30000);
     double first = began("runs-on"), told_at = (double)wall_ms() / 1000, last = renewed();
     assert_true(first * 1000 >= (double)sent_ms - 50 && first <= told_at - 0.4);
@@ -142,81 +133,6 @@ TEST(test_what_was_never_sent_has_no_last_run)
 
 /* ---- every end ---- */
 
-static void send_large(const char *id, size_t bytes)
-{
-    cJSON *list = cJSON_CreateArray();
-    char *text = calloc(1, bytes + 1);
-    memset(text, 'x', bytes);
-    cJSON_AddItemToArray(list, cJSON_CreateString(text));
-    struct message_spec spec = {.task = D "fail", .id = id, .queue = "sync", .args = list};
-    rig_send_spec(&rig, &spec);
-    cJSON_Delete(list);
-    free(text);
-}
-
-/* No worker looks into a body before a runner does; this one says that it is compressed. */
-static void send_packed(const char *id)
-{
-    cJSON *headers = cJSON_Parse("{\"compression\":\"application/x-gzip\"}");
-    struct message_spec spec = {
-        .task = D "noop", .id = id, .queue = "sync", .body = "[[], {}, {}]", .headers = headers};
-    rig_send_spec(&rig, &spec);
-    cJSON_Delete(headers);
-}
-
-/* id, state and how its arguments are kept; more: a condition on its row. */
-static const struct {
-    const char *id, *state, *arguments, *more;
-} ends[] = {
-    {"long", "success", "whole", "run_ms > 2 AND args = '[0.01]' AND result = '0.01' AND error IS NULL"},
-    {"failed", "failure", "whole", "error = 'Küche \"1\"' AND result LIKE '%ValueError%' AND tries = 1"},
-    {"failed-\xd8\xba \\u0000 '\" %", "failure", "whole", "queue = 'sync'"},
-    {"retried", "failure", "whole", "tries = 2 AND error = 'again'"},
-    {"said-no", "failure", "whole", "error = 'the door is shut' AND kwargs LIKE '%shut%'"},
-    {"exact", "failure", "whole",
-     "args = '[12345678901234567890123,0.1000]' OR args LIKE '[12345678901234567890123,%'"},
-    {"secret", "failure", "masked", "kwargs = '{\"deep\":{\"password\":\"***\"},\"message\":\"m\"}'"},
-    {"secret-in-result", "failure", "masked", "result NOT LIKE '%hidden%' AND kwargs NOT LIKE '%hidden%'"},
-    {"secret-in-text", "failure", "masked",
-     "args = '[\"https://h/?token=*** redis://u:***@h\"]' AND error = 'https://h/?token=*** redis://u:***@h'"
-     " AND result NOT LIKE '%hidden%'"},
-    {"large", "failure", "large", "args IS NULL AND kwargs IS NULL"},
-    {"packed", "dead", "packed", "args IS NULL"},
-    {"expired", "expired", "whole", "run_ms IS NULL AND started_at IS NULL"},
-    {"revoked", "revoked", "whole", "true"},
-    {"scheduled", "revoked", "whole", "queue = 'sync' AND args = '[1]' AND error LIKE '%where it waited'"},
-    {"swept", "revoked", "whole", "queue = 'sync' AND name LIKE '%noop' AND ended_at > now() - interval '1 hour'"},
-    {"unknown", "dead", "whole", "name = 'tasks.of.somebody_else' AND error LIKE 'NotRegistered%'"},
-    {"crashing", "dead", "whole", "deliveries = 2 AND error LIKE '%died each time%'"},
-};
-
-static void send_all(void)
-{
-    for (int i = 0; i < 100; i++) {
-        char id[32];
-        snprintf(id, sizeof id, "quick%d", i);
-        send(D "noop", id, "[]", NULL, 0);
-    }
-    send(D "sleep", "long", "[0.01]", NULL, 0);
-    send(D "fail", "failed", "[\"Küche \\\"1\\\"\"]", NULL, 0);
-    send(D "fail", ends[2].id, "[]", NULL, 0);
-    send(D "fail", "retried", "[\"again\",1]", NULL, 0);
-    send(D "echo", "said-no", "[]", "{\"success\":false,\"message\":\"the door is shut\"}", 0);
-    send_large("large", 20000);
-    send(D "fail", "secret", "[]", "{\"deep\":{\"password\":\"hidden\"},\"message\":\"m\"}", 0);
-    send(D "echo", "secret-in-result", "[]", "{\"success\":false,\"api_key\":\"hidden\"}", 0);
-    send(D "fail", "secret-in-text", "[\"https://h/?token=hidden redis://u:hidden@h\"]", NULL, 0);
-    send_packed("packed");
-    send(D "noop", "expired", "[]", NULL, 1000000);
-    send("tasks.of.somebody_else", "unknown", "[1]", NULL, 0);
-    send(D "crash", "crashing", "[9]", NULL, 0);
-    struct message_spec exact = {
-        .task = D "fail", .id = "exact", .queue = "sync", .body = "[[12345678901234567890123, 0.1000], {}, {}]"};
-    rig_send_spec(&rig, &exact);
-    rig_push(&rig, "sync", "this is no message", 18);
-    rig_push(&rig, "sync", "{\"headers\":{\"id\":\"halved\"},\"body\":7}", 36);
-}
-
 static void fail_row(const char *id, const char *wanted)
 {
     char sql[400];
@@ -236,7 +152,7 @@ static void cancel_what_waits(void)
     WAIT_UNTIL(rig_int(&rig, "HEXISTS logikald.scheduled.ids scheduled") == 1, 20000);
     assert_int_equal(web_status(&web, "DELETE", "/api/v1/scheduler/tasks/scheduled", web.admin, NULL), 200);
     assert_int_equal(web_status(&web, "POST", "/api/v1/admin/queues/sync/pause", web.admin, NULL), 200);
-    send(D "noop", "swept", "[]", NULL, 0);
+    rig_send(&rig, "sync", D "noop", "swept", "[]");
     assert_int_equal(web_status(&web, "POST", "/api/v1/admin/tasks/bulk", web.admin,
                                 "{\"list\":\"waiting\",\"action\":\"cancel\",\"q\":\"swept\"}"),
                      200);
@@ -249,17 +165,17 @@ TEST(test_every_end_that_is_no_quick_success_is_a_row)
     assert_int_equal(web_status(&web, "DELETE", "/api/v1/scheduler/tasks/revoked", web.admin, NULL), 200);
     WAIT_UNTIL(process_logged(&worker, "remote control: revoked"),
                20000); /* a quick task might run before it is heard */
-    send(D "noop", "revoked", "[]", NULL, 0);
+    rig_send(&rig, "sync", D "noop", "revoked", "[]");
 
     cancel_what_waits();
-    send_all();
+    task_ends_send(&rig);
 
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    for (const struct task_end *end = task_ends; end->id; end++) {
         int64_t deadline = support_patience(15000);
-        snprintf(sql, sizeof sql, "id = $id$%s$id$ AND state = '%s' AND arguments = '%s' AND (%s)", ends[i].id,
-                 ends[i].state, ends[i].arguments, ends[i].more);
+        snprintf(sql, sizeof sql, "id = $id$%s$id$ AND state = '%s' AND arguments = '%s' AND (%s)", end->id, end->state,
+                 end->arguments, end->more);
         while (rows(sql) != 1) {
-            if (support_late(deadline)) fail_row(ends[i].id, sql);
+            if (support_late(deadline)) fail_row(end->id, sql);
             support_pause();
         }
     }
@@ -383,11 +299,11 @@ TEST(test_while_postgresql_is_away_tasks_go_on_and_what_is_lost_is_counted)
 {
     char id[32];
     pg_kill(&web.pg);
-    send(D "fail", "kept", "[]", NULL, 0);
+    rig_send(&rig, "sync", D "fail", "kept", "[]");
     WAIT_UNTIL(rig_has_state(&rig, "kept", "FAILURE"), 20000);
     for (int i = 0; i < 400; i++) {
         snprintf(id, sizeof id, "many%d", i);
-        send_large(id, 9000);
+        task_ends_send_large(&rig, id, 9000);
     }
     WAIT_UNTIL(rig_left(&rig) == 0, 60000);
     WAIT_UNTIL(process_logged(&worker, "the history of"), 20000);
@@ -411,7 +327,7 @@ TEST(test_a_worker_that_stops_writes_all_and_a_killed_one_loses_only_its_newest)
     char id[32];
     for (int i = 0; i < 8; i++) {
         snprintf(id, sizeof id, "last%d", i);
-        send(D "fail", id, "[]", NULL, 0);
+        rig_send(&rig, "sync", D "fail", id, "[]");
     }
     WAIT_UNTIL(rig_left(&rig) == 0, 20000);
     process_stop(&worker);
@@ -420,7 +336,7 @@ TEST(test_a_worker_that_stops_writes_all_and_a_killed_one_loses_only_its_newest)
     start_worker();
     for (int i = 0; i < 60; i++) {
         snprintf(id, sizeof id, "killed%d", i);
-        send(D "sleep", id, "[0.03]", NULL, 0);
+        rig_send(&rig, "sync", D "sleep", id, "[0.03]");
     }
     WAIT_UNTIL(rows("id LIKE 'killed%'") > 5, 30000);
     process_signal(&worker, SIGKILL);

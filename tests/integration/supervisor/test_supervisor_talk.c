@@ -1,7 +1,7 @@
-/* What the supervisor says and what it can be told: logs, status, the control socket, signals, events, limits. */
+/* What the supervisor can be asked and told: status, the control socket, signals, events, limits. Its logs:
+ * test_supervisor_told.c. */
 #include "tests/support/process/supervised.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -23,138 +23,13 @@
 
 static struct supervised s;
 
-static void start_program(const char *part, char *const env[])
-{
-    char config[1000];
-    snprintf(config, sizeof config, "programs = ({ name = \"p\"; command = [\"%s\", \"--play\", %s]; });",
-             supervised_program(), part);
-    supervised_prepare(&s, config);
-    supervised_start(&s, env);
-}
-
-/* ---- logs ---- */
-
-static void test_lines_are_whole_prefixed_split_and_clean(void **state)
-{
-    char *env[] = {"LOGIKALD_ROLES=p,web", NULL}, mark[64];
-    (void)state;
-    start_program("\"odd-lines\"", env);
-    WAIT_UNTIL(process_logged(&s.process, "plays odd-lines"), 5000);
-    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
-    char *log = process_log(&s.process);
-    snprintf(mark, sizeof mark, "p[%d]: ", supervised_pid(&s, "p"));
-    int cuts = 0;
-    for (char *line = log, *next; *line; line = next) {
-        next = strchr(line, '\n');
-        assert_non_null(next);
-        *next++ = 0;
-        if (!isdigit((unsigned char)line[0])) fail_msg("a line without a time: %.80s", line);
-        for (char *c = line; *c; c++)
-            if ((unsigned char)*c < 0x20 && *c != '\t') fail_msg("a control byte in: %.80s", line);
-        if (strstr(line, "LLLL")) {
-            assert_non_null(strstr(line, mark));
-            assert_true(strlen(line) < 4400);
-            cuts += strstr(line, " [cut]") != NULL;
-        }
-    }
-    assert_int_equal(cuts, 2); /* 9 999 bytes are three pieces */
-    free(log);
-    supervised_stop(&s);
-}
-
-static void test_json_logs_are_json_whatever_children_write(void **state)
-{
-    char *env[] = {"LOGIKALD_ROLES=p,web", "LOG_FORMAT=json", NULL};
-    (void)state;
-    start_program("\"odd-lines\"", env);
-    WAIT_UNTIL(process_logged(&s.process, "plays odd-lines") && process_logged(&s.process, "bytes"), 5000);
-    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
-    char *log = process_log(&s.process);
-    int lines = 0;
-    for (char *line = log, *next; *line; line = next, lines++) {
-        next = strchr(line, '\n');
-        assert_non_null(next);
-        *next++ = 0;
-        cJSON *json = cJSON_Parse(line);
-        if (!cJSON_IsObject(json)) fail_msg("not JSON: %.200s", line);
-        assert_true(cJSON_IsString(cJSON_GetObjectItem(json, "role")));
-        assert_true(cJSON_IsNumber(cJSON_GetObjectItem(json, "pid")));
-        assert_true(cJSON_IsString(cJSON_GetObjectItem(json, "time")));
-        cJSON_Delete(json);
-    }
-    assert_true(lines > 5);
-    free(log);
-    supervised_stop(&s);
-}
-
-static void test_log_file_rotates_and_usr1_reopens_it(void **state)
-{
-    char file[300], moved[320], rotated[320], entry[320];
-    char *env[] = {"LOGIKALD_ROLES=p", entry, "LOG_ROTATE_BYTES=100000", "LOG_KEEP=2", NULL};
-    struct stat st;
-    (void)state;
-    snprintf(file, sizeof file, "%s/talk.log", support_dir());
-    snprintf(moved, sizeof moved, "%s.moved", file);
-    snprintf(rotated, sizeof rotated, "%s.2", file);
-    snprintf(entry, sizeof entry, "LOG_FILE=%s", file);
-    start_program("\"flood\", \"1000\"", env);
-    WAIT_UNTIL(support_file_has(file, "plays flood") || support_file_has(rotated, "plays flood"), 10000);
-    assert_int_equal(stat(rotated, &st), 0);
-    assert_in_range(st.st_size, 90000, 100000);
-
-    assert_int_equal(rename(file, moved), 0);
-    process_signal(&s.process, SIGUSR1);
-    WAIT_UNTIL(support_file_has(file, "log reopened"), 5000);
-    supervised_stop(&s);
-    assert_true(support_file_has(file, "stopped, exit status 0"));
-}
-
-static void test_flood_and_a_reader_that_stalls_never_block_supervision(void **state)
-{
-    char fifo[300], entry[320];
-    char *env[] = {"LOGIKALD_ROLES=p,web", entry, "WATCHDOG_SECONDS=5", NULL};
-    (void)state;
-    snprintf(fifo, sizeof fifo, "%s/stalled", support_dir());
-    assert_int_equal(mkfifo(fifo, 0600), 0);
-    int reader = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    snprintf(entry, sizeof entry, "LOG_FILE=%s", fifo);
-    start_program("\"flood\", \"20000\"", env); /* 5 MB, and nobody reads */
-    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 10000);
-    WAIT_UNTIL(supervised_child(&s, "p") && s.status.log_lines_dropped > 10000, 20000);
-    int web = supervised_pid(&s, "web.0");
-    kill(web, SIGKILL);
-    WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && supervised_pid(&s, "web.0") != web, 10000);
-
-    char *all = calloc(1, 8 << 20);
-    size_t len = 0;
-    int64_t deadline = support_deadline(10000);
-    while (!strstr(all + (len > 300000 ? len - 300000 : 0), "log lines were dropped") && !support_late(deadline)) {
-        ssize_t n = read(reader, all + len, (8 << 20) - 1 - len);
-        if (n > 0) len += (size_t)n;
-        if (n <= 0) { /* something new has to be said for the count to be told */
-            if (supervised_is(&s, "web.0", "ready")) supervised_kill(&s, "web.0", SIGHUP);
-            support_pause();
-        }
-    }
-    assert_non_null(strstr(all, "log lines were dropped"));
-    free(all);
-    process_signal(&s.process, SIGTERM);
-    int64_t begin = mono_ms();
-    while (process_running(&s.process) && mono_ms() - begin < 10000) {
-        char sink[4096];
-        if (read(reader, sink, sizeof sink) <= 0) support_pause();
-    }
-    assert_int_equal(process_wait(&s.process, 1000), 0);
-    close(reader);
-}
-
 /* ---- control ---- */
 
 static void test_status_for_people_and_for_programs(void **state)
 {
     char *env[] = {"LOGIKALD_ROLES=p,web", NULL}, *output;
     (void)state;
-    start_program("\"rest\"", env);
+    supervised_play(&s, "\"rest\"", env);
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
     WAIT_UNTIL(supervised_child(&s, "p") && supervised_child(&s, "p")->pss_bytes > 0, 8000);
     assert_int_equal(supervised_ctl(&s, &output, "status", NULL), 0);
@@ -228,7 +103,7 @@ static void test_start_stop_restart_signal_tail_and_mistakes(void **state)
 {
     char *env[] = {"LOGIKALD_ROLES=p,web", NULL}, *output;
     (void)state;
-    start_program("\"rest\"", env);
+    supervised_play(&s, "\"rest\"", env);
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && process_logged(&s.process, "plays rest"), 5000);
     int p = supervised_pid(&s, "p"), web = supervised_pid(&s, "web.0");
     assert_int_equal(supervised_ctl(&s, NULL, "restart", "p", "web", NULL), 0);
@@ -315,7 +190,7 @@ static void test_control_socket_bears_nonsense_and_is_closed_to_others(void **st
     struct sockaddr_un addr;
     struct stat st;
     (void)state;
-    start_program("\"rest\"", env);
+    supervised_play(&s, "\"rest\"", env);
     assert_int_equal(control_address(s.run_dir, &addr, NULL), 0);
     assert_int_equal(stat(addr.sun_path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
@@ -364,7 +239,7 @@ static void test_usr2_logs_the_status(void **state)
 {
     char *env[] = {"LOGIKALD_ROLES=p", NULL};
     (void)state;
-    start_program("\"rest\"", env);
+    supervised_play(&s, "\"rest\"", env);
     WAIT_UNTIL(supervised_is(&s, "p", "ready"), 5000);
     process_signal(&s.process, SIGUSR2);
     WAIT_UNTIL(process_logged(&s.process, "status: p ready, pid "), 3000);
@@ -435,7 +310,7 @@ static void test_completion_knows_commands_and_children(void **state)
     char script[1200], *output;
     char *env[] = {"LOGIKALD_ROLES=p", NULL};
     (void)state;
-    start_program("\"rest\"", env);
+    supervised_play(&s, "\"rest\"", env);
     WAIT_UNTIL(supervised_is(&s, "p", "ready"), 5000);
     snprintf(script, sizeof script,
              "source supervisor/completion.bash; export LOGIKALD_RUN_DIR=%s; L=%s/bin/logikald;"
@@ -450,10 +325,6 @@ static void test_completion_knows_commands_and_children(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_lines_are_whole_prefixed_split_and_clean),
-    cmocka_unit_test(test_json_logs_are_json_whatever_children_write),
-    cmocka_unit_test(test_log_file_rotates_and_usr1_reopens_it),
-    cmocka_unit_test(test_flood_and_a_reader_that_stalls_never_block_supervision),
     cmocka_unit_test(test_status_for_people_and_for_programs),
     cmocka_unit_test(test_run_directory_that_is_full_or_read_only_is_known),
     cmocka_unit_test(test_start_stop_restart_signal_tail_and_mistakes),

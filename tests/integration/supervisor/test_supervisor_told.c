@@ -2,6 +2,7 @@
 #include "tests/support/process/supervised.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +14,122 @@
 
 #include <cjson/cJSON.h>
 
+#include "conf/clock.h"
 #include "conf/text/utf8.h"
 
 static struct supervised s;
+
+/* ---- lines and where they go ---- */
+
+TEST(test_lines_are_whole_prefixed_split_and_clean)
+{
+    char *env[] = {"LOGIKALD_ROLES=p,web", NULL}, mark[64];
+    supervised_play(&s, "\"odd-lines\"", env);
+    WAIT_UNTIL(process_logged(&s.process, "plays odd-lines"), 5000);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
+    char *log = process_log(&s.process);
+    snprintf(mark, sizeof mark, "p[%d]: ", supervised_pid(&s, "p"));
+    int cuts = 0;
+    for (char *line = log, *next; *line; line = next) {
+        next = strchr(line, '\n');
+        assert_non_null(next);
+        *next++ = 0;
+        if (!isdigit((unsigned char)line[0])) fail_msg("a line without a time: %.80s", line);
+        for (char *c = line; *c; c++)
+            if ((unsigned char)*c < 0x20 && *c != '\t') fail_msg("a control byte in: %.80s", line);
+        if (strstr(line, "LLLL")) {
+            assert_non_null(strstr(line, mark));
+            assert_true(strlen(line) < 4400);
+            cuts += strstr(line, " [cut]") != NULL;
+        }
+    }
+    assert_int_equal(cuts, 2); /* 9 999 bytes are three pieces */
+    free(log);
+    supervised_stop(&s);
+}
+
+TEST(test_json_logs_are_json_whatever_children_write)
+{
+    char *env[] = {"LOGIKALD_ROLES=p,web", "LOG_FORMAT=json", NULL};
+    supervised_play(&s, "\"odd-lines\"", env);
+    WAIT_UNTIL(process_logged(&s.process, "plays odd-lines") && process_logged(&s.process, "bytes"), 5000);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
+    char *log = process_log(&s.process);
+    int lines = 0;
+    for (char *line = log, *next; *line; line = next, lines++) {
+        next = strchr(line, '\n');
+        assert_non_null(next);
+        *next++ = 0;
+        cJSON *json = cJSON_Parse(line);
+        if (!cJSON_IsObject(json)) fail_msg("not JSON: %.200s", line);
+        assert_true(cJSON_IsString(cJSON_GetObjectItem(json, "role")));
+        assert_true(cJSON_IsNumber(cJSON_GetObjectItem(json, "pid")));
+        assert_true(cJSON_IsString(cJSON_GetObjectItem(json, "time")));
+        cJSON_Delete(json);
+    }
+    assert_true(lines > 5);
+    free(log);
+    supervised_stop(&s);
+}
+
+TEST(test_log_file_rotates_and_usr1_reopens_it)
+{
+    char file[300], moved[320], rotated[320], entry[320];
+    char *env[] = {"LOGIKALD_ROLES=p", entry, "LOG_ROTATE_BYTES=100000", "LOG_KEEP=2", NULL};
+    struct stat st;
+    snprintf(file, sizeof file, "%s/talk.log", support_dir());
+    snprintf(moved, sizeof moved, "%s.moved", file);
+    snprintf(rotated, sizeof rotated, "%s.2", file);
+    snprintf(entry, sizeof entry, "LOG_FILE=%s", file);
+    supervised_play(&s, "\"flood\", \"1000\"", env);
+    WAIT_UNTIL(support_file_has(file, "plays flood") || support_file_has(rotated, "plays flood"), 10000);
+    assert_int_equal(stat(rotated, &st), 0);
+    assert_in_range(st.st_size, 90000, 100000);
+
+    assert_int_equal(rename(file, moved), 0);
+    process_signal(&s.process, SIGUSR1);
+    WAIT_UNTIL(support_file_has(file, "log reopened"), 5000);
+    supervised_stop(&s);
+    assert_true(support_file_has(file, "stopped, exit status 0"));
+}
+
+TEST(test_flood_and_a_reader_that_stalls_never_block_supervision)
+{
+    char fifo[300], entry[320];
+    char *env[] = {"LOGIKALD_ROLES=p,web", entry, "WATCHDOG_SECONDS=5", NULL};
+    snprintf(fifo, sizeof fifo, "%s/stalled", support_dir());
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    int reader = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    snprintf(entry, sizeof entry, "LOG_FILE=%s", fifo);
+    supervised_play(&s, "\"flood\", \"20000\"", env); /* 5 MB, and nobody reads */
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 10000);
+    WAIT_UNTIL(supervised_child(&s, "p") && s.status.log_lines_dropped > 10000, 20000);
+    int web = supervised_pid(&s, "web.0");
+    kill(web, SIGKILL);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && supervised_pid(&s, "web.0") != web, 10000);
+
+    char *all = calloc(1, 8 << 20);
+    size_t len = 0;
+    int64_t deadline = support_deadline(10000);
+    while (!strstr(all + (len > 300000 ? len - 300000 : 0), "log lines were dropped") && !support_late(deadline)) {
+        ssize_t n = read(reader, all + len, (8 << 20) - 1 - len);
+        if (n > 0) len += (size_t)n;
+        if (n <= 0) { /* something new has to be said for the count to be told */
+            if (supervised_is(&s, "web.0", "ready")) supervised_kill(&s, "web.0", SIGHUP);
+            support_pause();
+        }
+    }
+    assert_non_null(strstr(all, "log lines were dropped"));
+    free(all);
+    process_signal(&s.process, SIGTERM);
+    int64_t begin = mono_ms();
+    while (process_running(&s.process) && mono_ms() - begin < 10000) {
+        char sink[4096];
+        if (read(reader, sink, sizeof sink) <= 0) support_pause();
+    }
+    assert_int_equal(process_wait(&s.process, 1000), 0);
+    close(reader);
+}
 
 /* ---- lines that nobody forges ---- */
 
@@ -239,6 +353,10 @@ static void test_real_role_that_crashes_or_hangs_tells_where(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_lines_are_whole_prefixed_split_and_clean),
+    cmocka_unit_test(test_json_logs_are_json_whatever_children_write),
+    cmocka_unit_test(test_log_file_rotates_and_usr1_reopens_it),
+    cmocka_unit_test(test_flood_and_a_reader_that_stalls_never_block_supervision),
     cmocka_unit_test(test_programs_cannot_forge_lines),
     cmocka_unit_test(test_standard_error_is_a_level_of_its_own),
     cmocka_unit_test(test_status_is_valid_utf8_whatever_children_say),

@@ -111,6 +111,14 @@ void supervised_up(struct supervised *s, const char *config, char *const env[])
     supervised_start(s, env);
 }
 
+void supervised_play(struct supervised *s, const char *part, char *const env[])
+{
+    char config[1000];
+    snprintf(config, sizeof config, "programs = ({ name = \"p\"; command = [\"%s\", \"--play\", %s]; });",
+             supervised_program(), part);
+    supervised_up(s, config, env);
+}
+
 void supervised_stop(struct supervised *s)
 {
     process_signal(&s->process, SIGTERM);

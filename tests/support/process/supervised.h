@@ -50,7 +50,8 @@ int supervised_count(struct supervised *s, const char *name);          /* childr
 int supervised_ctl(struct supervised *s, char **output, const char *command, ...) __attribute__((sentinel));
 int supervised_left(struct supervised *s); /* live processes that carry the supervisor's id or stand in its directory */
 
-/* libconfig text of a program that plays a part: word is "silent", "orphans 100" ... */
 const char *supervised_program(void); /* path of the test program, for command = [...] */
+/* supervised_up with one program p, which is the test program and plays that part: "\"orphans\", \"100\"", say. */
+void supervised_play(struct supervised *s, const char *part, char *const env[]);
 
 #endif
