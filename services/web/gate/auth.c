@@ -283,6 +283,15 @@ void auth_identify(struct req *r, void (*next)(struct req *r))
     ask_versions(r);
 }
 
+void auth_identify_again(struct req *r, void (*next)(struct req *r))
+{
+    if (!r->was) r->was = req_alloc(r, sizeof *r->was);
+    *r->was = *req_owner(r);
+    memset(&r->who, 0, sizeof r->who);
+    r->versions = NULL;
+    auth_identify(r, next);
+}
+
 /* ---- permitting ---- */
 
 static bool refuse_nobody(struct req *r)

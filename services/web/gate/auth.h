@@ -12,6 +12,9 @@
 /* Fills r->who and goes on with next; answers by itself when it cannot be found out (503). Credentials that are not
  * valid leave WHO_NOBODY. */
 void auth_identify(struct req *r, void (*next)(struct req *r));
+/* Before r, which goes on for long, is given more: r->who is found out anew. Meanwhile, and when they may no longer, r
+ * counts for whom it came (req_owner). */
+void auth_identify_again(struct req *r, void (*next)(struct req *r));
 /* True when r->who may what r->route asks for; else it has answered (401, 403, or the way to the login page). */
 bool auth_permits(struct req *r);
 

@@ -72,7 +72,8 @@ static void key_of(const struct req *r, bool is_nobody, char *out, size_t size)
         address_group_print(r->address, group);
         snprintf(out, size, "a:%s", group);
     } else {
-        snprintf(out, size, "%s%.90s", r->who.kind == WHO_ADMIN ? "u:" : "c:", r->who.name);
+        const struct who *owner = req_owner(r);
+        snprintf(out, size, "%s%.90s", owner->kind == WHO_ADMIN ? "u:" : "c:", owner->name);
     }
 }
 
@@ -84,8 +85,9 @@ static struct limit_entry *place_of(const struct req *r, bool is_nobody, struct 
                             .per_hour = conf_int(r->web->conf, SET_RATE_HOUR),
                             .now_ms = wall_ms()};
     if (rates->per_minute == 0 && rates->per_hour == 0) return NULL;
-    if (!is_nobody && r->who.kind == WHO_CLIENT && r->who.rate_limit_per_hour > 0)
-        rates->per_hour = r->who.rate_limit_per_hour;
+    const struct who *owner = req_owner(r);
+    if (!is_nobody && owner->kind == WHO_CLIENT && owner->rate_limit_per_hour > 0)
+        rates->per_hour = owner->rate_limit_per_hour;
     key_of(r, is_nobody, key, sizeof key);
     struct limit_entry *e = limiter_entry(r->web->limiter, key);
     if (e) entry_turn(e, rates->now_ms);

@@ -208,9 +208,15 @@ bool req_client_left(const struct req *r)
     return poll(&look, 1, 0) > 0;
 }
 
-bool who_is_same(const struct who *a, const struct who *b)
+const struct who *req_owner(const struct req *r)
 {
-    return a->kind == b->kind && strcmp(a->name, b->name) == 0;
+    return r->was && r->who.kind == WHO_NOBODY ? r->was : &r->who;
+}
+
+bool req_is_same_owner(const struct req *a, const struct req *b)
+{
+    const struct who *one = req_owner(a), *other = req_owner(b);
+    return one->kind == other->kind && strcmp(one->name, other->name) == 0;
 }
 
 /* ---- beginning ---- */

@@ -67,6 +67,7 @@ struct req {
     struct req_default *defaults; /* of parameters that it leaves out */
     cJSON *body;                  /* validated against the route's schema; NULL when it has none */
     struct who who;
+    struct who *was;           /* before it was asked again who asks; NULL: it never was */
     int64_t limit, limit_left; /* of its rate, once it is counted; 0 = none */
     bool is_counted;           /* for its address, before it was known who asks */
     bool counts_later;         /* in its rate: once its answer is known */
@@ -148,7 +149,11 @@ void req_json(struct req *r, const struct query *q, int n, const char *const *va
 
 /* Has the client closed its side of the connection (it may still read), or is it gone? For who keeps a place for it. */
 bool req_client_left(const struct req *r);
-bool who_is_same(const struct who *a, const struct who *b);
+
+/* In whose name it counts and is logged, wherever shares are counted: also while it is found out again who asks, and
+ * after it turned out that they may not any more. */
+const struct who *req_owner(const struct req *r);
+bool req_is_same_owner(const struct req *a, const struct req *b);
 
 /* Percent-decodes len bytes into memory of r; false when the result is not UTF-8 or holds a NUL. */
 bool req_decode(struct req *r, const char *encoded, size_t len, char **out);

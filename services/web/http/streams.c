@@ -28,7 +28,7 @@ static int count_own(const struct req *r)
 {
     const struct stream_place *p;
     int n = 0;
-    TAILQ_FOREACH(p, &held, link) n += who_is_same(&p->req->who, &r->who);
+    TAILQ_FOREACH(p, &held, link) n += req_is_same_owner(p->req, r);
     return n;
 }
 

@@ -50,7 +50,7 @@ void access_log(const struct req *r)
                                        integer("status", r->status),
                                        integer("bytes", (long long)r->bytes),
                                        {"duration_ms", LOG_FIELD_REAL, .real = (double)us / 1000},
-                                       text("client_id", *r->who.name ? r->who.name : NULL),
+                                       text("client_id", *req_owner(r)->name ? req_owner(r)->name : NULL),
                                        text("address", r->address),
                                        text("end", end_of(r))};
     log_event(level, "request", fields, sizeof fields / sizeof *fields);

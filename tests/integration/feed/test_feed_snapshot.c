@@ -373,6 +373,52 @@ TEST(test_a_client_has_its_share_and_who_goes_ends_his)
     free(other);
 }
 
+static int64_t wait_for_versions(void)
+{
+    return pg_int(&web.pg, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE"
+                           " '%FROM table_versions%'");
+}
+
+static bool has_taken_all(struct download *d)
+{
+    static size_t seen;
+    static int alike;
+    size_t bytes = atomic_load(&d->bytes);
+    alike = bytes == seen ? alike + 1 : 0;
+    seen = bytes;
+    return alike > 20;
+}
+
+/* What a client reads counts as its own also while web asks again whether it still may. */
+TEST(test_a_share_is_counted_while_it_is_found_out_again_who_reads)
+{
+    static struct download d[2], third;
+    for (int i = 0; i < 2; i++) {
+        prepare(&d[i], token);
+        download_start(&d[i]);
+    }
+    for (int i = 0; i < 2; i++) WAIT_UNTIL(atomic_load(&d[i].has_begun), 30000);
+    WAIT_UNTIL(snapshots_open() == 2, 20000);
+    prepare(&third, token);
+    third.stops = false;
+    PGconn *pg = pg_connect(&web.pg);
+    PQclear(PQexec(pg, "BEGIN; LOCK TABLE table_versions IN ACCESS EXCLUSIVE MODE"));
+
+    download_start(&third);
+    WAIT_UNTIL(wait_for_versions() == 1, 20000);
+    download_go_on(&d[0]); /* and asks behind the third */
+    WAIT_UNTIL(has_taken_all(&d[0]), 20000);
+    PQclear(PQexec(pg, "COMMIT"));
+    download_join(&third);
+    download_go_on(&d[1]);
+    for (int i = 0; i < 2; i++) download_join(&d[i]);
+
+    PQfinish(pg);
+    assert_int_equal(third.status, 503);
+    for (int i = 0; i < 2; i++) assert_non_null(strstr(d[i].tail, "{\"next\":\""));
+    WAIT_UNTIL(snapshots_open() == 0, 20000);
+}
+
 TEST(test_who_loses_the_right_gets_no_further_row)
 {
     static struct download d;
@@ -420,6 +466,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_every_type_is_there_with_the_fields_that_the_journal_tells),
     cmocka_unit_test(test_what_is_no_cursor_of_a_snapshot_is_refused),
     cmocka_unit_test(test_a_client_has_its_share_and_who_goes_ends_his),
+    cmocka_unit_test(test_a_share_is_counted_while_it_is_found_out_again_who_reads),
     cmocka_unit_test(test_who_loses_the_right_gets_no_further_row),
     cmocka_unit_test(test_who_is_too_slow_is_told_and_holds_nothing),
 };

@@ -55,7 +55,7 @@ static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
     int bytes = RECEIVE_BYTES;
     (void)purpose;
     const struct download *d = arg;
-    if ((d->stops || d->pause_ms) && !d->is_lines) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    if (d->stops || d->pause_ms) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
     return CURL_SOCKOPT_OK;
 }
 

@@ -24,7 +24,7 @@ struct download {
     bool may_go_on;
     long status;
     int failure;                    /* a CURLcode; 0 = the answer came to its end */
-    size_t bytes;                   /* of the body, unpacked */
+    atomic_size_t bytes;            /* of the body, unpacked */
     char headers[4096], tail[1024]; /* tail: the end of what came, of lines */
     pthread_t thread;
     pthread_mutex_t mutex;

@@ -127,11 +127,11 @@ uint64_t change_waits_seen(const struct change_waits *w)
     return w->changed;
 }
 
-static int count_own(const struct change_waits *w, const struct who *who)
+static int count_own(const struct change_waits *w, const struct req *r)
 {
     const struct change_wait *c;
     int n = 0;
-    TAILQ_FOREACH(c, &w->list, link) n += who_is_same(&c->req->who, who);
+    TAILQ_FOREACH(c, &w->list, link) n += req_is_same_owner(c->req, r);
     return n;
 }
 
@@ -140,7 +140,7 @@ static int count_own(const struct change_waits *w, const struct who *who)
 bool change_waits_add(struct change_waits *w, struct req *r, uint64_t seen, int64_t deadline_ms,
                       void (*again)(struct req *r), void (*last)(struct req *r))
 {
-    if (w->count >= CHANGE_WAITS_MAX || count_own(w, &r->who) >= CHANGE_WAITS_OWN) return false;
+    if (w->count >= CHANGE_WAITS_MAX || count_own(w, r) >= CHANGE_WAITS_OWN) return false;
     struct change_wait *c = req_alloc(r, sizeof *c);
     *c = (struct change_wait){.waits = w,
                               .req = r,

@@ -98,10 +98,8 @@ static void identify_again(struct req *r)
         reply_stream_end(r);
         return;
     }
-    memset(&r->who, 0, sizeof r->who);
-    r->versions = NULL;
     reader->seen = change_waits_seen(r->web->change_waits);
-    auth_identify(r, ask_again);
+    auth_identify_again(r, ask_again);
 }
 
 static void send_lines(struct req *r, const char *lines, bool goes_on)

@@ -56,7 +56,7 @@ static void end_late(struct req *r)
         "{\"error\":{\"code\":\"SNAPSHOT_TOO_SLOW\",\"message\":\"The snapshot was not taken in time "
         "(CHANGES_SNAPSHOT_SECONDS): what came is not whole. Begin again, and read faster or ask for fewer types\"}}\n";
     log_warning("request %s: %s did not take the snapshot in time (CHANGES_SNAPSHOT_SECONDS): it was ended", r->id,
-                r->who.name);
+                req_owner(r)->name);
     reply_stream_chunk(r, line, sizeof line - 1, NULL);
     reply_stream_end(r);
 }
@@ -97,10 +97,8 @@ static void go_on(struct req *r)
         reply_stream_end(r);
         return;
     }
-    memset(&r->who, 0, sizeof r->who);
-    r->versions = NULL;
     c->is_identifying = true;
-    auth_identify(r, identified);
+    auth_identify_again(r, identified);
 }
 
 static void finish(struct req *r)
@@ -175,7 +173,7 @@ static bool has_room(const struct req *r)
     int all = 0, own = 0;
     TAILQ_FOREACH(c, &copies, link) {
         all++;
-        own += who_is_same(&c->req->who, &r->who);
+        own += req_is_same_owner(c->req, r);
     }
     return all < COPIES_MAX && own < COPIES_OWN;
 }
