@@ -10,7 +10,10 @@
 #include "services/store/web/feed/changes_read.h"
 
 /* Ends with the statement's transaction; the row lock keeps a successor out until then. */
+/* Rows are locked in one order, by web too: the lease, the webhook, its batch. */
 #define HELD "held AS MATERIALIZED (SELECT 1 FROM leases WHERE name = $1 AND token = $2::bigint FOR SHARE)"
+#define LOCKED                                                                                                         \
+    HELD ", locked AS MATERIALIZED (SELECT w.id FROM held, webhooks w WHERE w.id = $3::bigint FOR UPDATE OF w)"
 
 /* The place in four values, from one text. */
 #define PLACE(n)                                                                                                       \
@@ -231,7 +234,7 @@ int webhook_delivered(struct db *db, const struct lease *lease, const struct web
     const char *values[] = {
         NULL, NULL, db_number(id, w->id), w->batch.id, db_number(status, t->status), db_number(took, t->took_ms), ""};
     return write(db, lease,
-                 "WITH " HELD ", gone AS (DELETE FROM webhook_batches b USING held WHERE b.webhook_id = $3::bigint AND"
+                 "WITH " LOCKED ", gone AS (DELETE FROM webhook_batches b USING locked l WHERE b.webhook_id = l.id AND"
                  "  b.id = $4 RETURNING b.*),"
                  " moved AS (UPDATE webhooks w SET epoch = g.epoch, xid = g.xid, seq = g.seq, item = g.item,"
                  "  next_try_at = '-infinity', failing_since = NULL, failures = 0, tries = w.tries + 1,"
@@ -255,8 +258,8 @@ int webhook_refused(struct db *db, const struct lease *lease, const struct webho
                             db_number(wait, wait_ms),
                             state};
     return write(db, lease,
-                 "WITH " HELD ", tried AS (UPDATE webhook_batches b SET tries = b.tries + 1 FROM held"
-                 "  WHERE b.webhook_id = $3::bigint AND b.id = $4 RETURNING b.*),"
+                 "WITH " LOCKED ", tried AS (UPDATE webhook_batches b SET tries = b.tries + 1 FROM locked l"
+                 "  WHERE b.webhook_id = l.id AND b.id = $4 RETURNING b.*),"
                  " moved AS (UPDATE webhooks w SET next_try_at = clock_timestamp() + $8::bigint * interval '1 ms',"
                  "  failing_since = coalesce(w.failing_since, clock_timestamp()), failures = w.failures + 1,"
                  "  tries = w.tries + 1, last_at = clock_timestamp(), last_status = nullif($5::integer, 0),"

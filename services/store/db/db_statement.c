@@ -90,6 +90,12 @@ static void formats_of(int formats[16], const int *lengths, int n)
     for (int i = 0; i < n && i < 16; i++) formats[i] = lengths[i] > 0;
 }
 
+/* It was a transaction of its own. */
+static bool is_undone_alone(const struct db *db, const PGresult *result)
+{
+    return result && session_was_undone(PQresultErrorField(result, PG_DIAG_SQLSTATE)) && !db_in_transaction(db);
+}
+
 static PGresult *run(struct db *db, struct err *err, struct wire_query query)
 {
     struct wire_limit limit = limit_of(db, query.sql);
@@ -99,6 +105,12 @@ static PGresult *run(struct db *db, struct err *err, struct wire_query query)
     query.before = settings_of(db);
     query.values = clean.values;
     PGresult *result = wire_query(db->conn, &query, &limit);
+    for (int i = 0; i < SESSION_UNDONE_MAX && is_undone_alone(db, result); i++) {
+        log_info("PostgreSQL has undone a statement to get out of a deadlock: it is done again");
+        PQclear(result);
+        limit = limit_of(db, query.sql);
+        result = wire_query(db->conn, &query, &limit);
+    }
     clean_free(&clean);
     note_silence(db, result, &limit);
     return checked(db, result, err);

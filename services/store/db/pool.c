@@ -148,6 +148,14 @@ static int fill_error(const struct pool_call *call, struct err *err)
     return err_set(err, ERR_DB, "PostgreSQL: %s (%s, %s)", message, state, call->query->name);
 }
 
+static void send_again(struct pool *p, struct pool_call *call)
+{
+    PQclear(call->result);
+    call->result = NULL;
+    TAILQ_INSERT_HEAD(&p->waiting, call, link);
+    p->waiting_count++;
+}
+
 /* A transaction pooler in between hands our statements to connections that never saw them prepared; and a migration may
  * have changed what a prepared one answers. */
 static bool repeat_unprepared(struct pool *p, struct pool_call *call)
@@ -158,10 +166,17 @@ static bool repeat_unprepared(struct pool *p, struct pool_call *call)
         return false;
     if (!p->is_unprepared) log_warning("prepared statements get lost on the way to PostgreSQL: doing without them");
     p->is_unprepared = call->is_repeated = true;
-    PQclear(call->result);
-    call->result = NULL;
-    TAILQ_INSERT_HEAD(&p->waiting, call, link);
-    p->waiting_count++;
+    send_again(p, call);
+    return true;
+}
+
+/* Of two transactions that wait for each other one is undone, whole: it is for us to do it again. */
+static bool repeat_undone(struct pool *p, struct pool_call *call)
+{
+    const char *state = PQresultErrorField(call->result, PG_DIAG_SQLSTATE);
+    if (!session_was_undone(state) || ++call->undone > SESSION_UNDONE_MAX) return false;
+    log_info("PostgreSQL has undone %s to get out of a deadlock: it is done again", call->query->name);
+    send_again(p, call);
     return true;
 }
 
@@ -170,7 +185,7 @@ void pool_call_done(struct pool *p, struct pool_call *call)
     struct err err = {0};
     ExecStatusType status = PQresultStatus(call->result);
     bool is_good = call->result && (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK);
-    if (!is_good && call->result && call->fn && repeat_unprepared(p, call)) return;
+    if (!is_good && call->result && call->fn && (repeat_unprepared(p, call) || repeat_undone(p, call))) return;
     p->stats.queries++;
     p->stats.busy_us += mono_us() - call->asked_us;
     if (!is_good) {

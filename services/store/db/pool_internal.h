@@ -27,6 +27,7 @@ struct pool_call {
     bool is_late;     /* no connection was free in time */
     bool is_led;      /* something of ours is in the pipeline before it: the settings, or its PREPARE */
     bool is_repeated; /* sent once more after its prepared statement was gone */
+    int undone;       /* so often PostgreSQL has undone it to get out of a deadlock */
     int n;
     const char *values[]; /* and the bytes they point to */
 };

@@ -155,6 +155,11 @@ const char *session_advice(const char *sqlstate)
     return NULL;
 }
 
+bool session_was_undone(const char *sqlstate)
+{
+    return sqlstate && (strcmp(sqlstate, "40P01") == 0 || strcmp(sqlstate, "40001") == 0);
+}
+
 /* ---- the settings of a transaction ---- */
 
 static void add_setting(struct buf *sql, PGconn *conn, const char *name, const char *value)

@@ -53,6 +53,11 @@ const char *session_fault(const struct session *s);
 /* What to do about an error of this SQLSTATE, NULL when nothing is known. */
 const char *session_advice(const char *sqlstate);
 
+/* The transaction was undone as a whole (SQLSTATE), to get others out of a deadlock or of an order that cannot be: the
+ * same may well succeed now. */
+#define SESSION_UNDONE_MAX 3 /* times that a statement is done again */
+bool session_was_undone(const char *sqlstate);
+
 /* The statement that makes the settings for the transaction that it runs in; free() it. NULL with err when the options
  * of the URL hold something that cannot be set this way. */
 char *session_sql(PGconn *conn, const PQconninfoOption *url, const struct session_want *want, struct err *err);

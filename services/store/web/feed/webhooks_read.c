@@ -84,12 +84,14 @@ const struct query query_webhook_change = {
                                 " SELECT " WEBHOOK_JSON " FROM w",
 };
 
+/* The lease's row is locked first, as by who delivers. */
 const struct query query_webhook_delete = {
     .name = "webhook_delete",
-    .sql = "WITH w AS (DELETE FROM webhooks w WHERE w.id = $1::bigint AND " OWNED(
-        2) " RETURNING w.id),"
-           " l AS (DELETE FROM leases l USING w WHERE l.name = 'webhook:' || w.id)"
-           " SELECT json_build_object('success', true, 'message', 'Webhook deleted', 'id', w.id) FROM w",
+    .sql = "WITH held AS MATERIALIZED (SELECT 1 FROM leases WHERE name = 'webhook:' || $1::bigint FOR UPDATE),"
+           " w AS (DELETE FROM webhooks w WHERE w.id = $1::bigint AND (SELECT count(*) FROM held) >= 0 AND " OWNED(
+               2) " RETURNING w.id),"
+                  " l AS (DELETE FROM leases l USING w WHERE l.name = 'webhook:' || w.id)"
+                  " SELECT json_build_object('success', true, 'message', 'Webhook deleted', 'id', w.id) FROM w",
 };
 
 const struct query query_webhook_replay = {
