@@ -15,6 +15,8 @@
 #define AT_ONCE      16
 #define POLL_MS      50
 #define LOOK_MS      100 /* between two looks for what is due, while something is under way */
+#define IDLE_MS      200 /* the same, once two in a row have led to nothing */
+#define IDLE_LOOKS   10  /* then it is given up, and told */
 #define RECONNECTS   10
 #define RECONNECT_US 100000
 #define FINISH_MS    3000 /* that a POST under way gets when the task has to stop */
@@ -34,6 +36,8 @@ struct deliverer {
     struct deliver_counts *counts;
     char owner[LEASE_OWNER_SIZE];
     int64_t looked_ms;
+    int idle_looks; /* in a row, of which nothing came although something was due */
+    bool has_moved; /* since the last look something was sent, or found to be of no concern */
     int reconnects;
     struct slot slots[AT_ONCE];
 };
@@ -55,9 +59,11 @@ static void let_go(struct slot *s)
 static int send_next(struct slot *s, struct err *err)
 {
     struct deliverer *d = s->d;
+    struct webhook_place was = s->endpoint.w.place;
     int rc = endpoint_next(&s->endpoint, d->db, err);
     if (rc == 1) rc = endpoint_post(&s->endpoint, d->db, d->posts, d->ctx->conf, on_answer, s, err);
     s->is_posting = rc == 1;
+    d->has_moved = d->has_moved || s->is_posting || strcmp(was.text, s->endpoint.w.place.text) != 0;
     if (rc == 0) let_go(s);
     return rc < 0 ? rc : 0;
 }
@@ -72,13 +78,35 @@ static struct slot *slot_of(struct deliverer *d, int64_t id)
     return unused;
 }
 
+/* Is it time for a look? What is due and then has nothing, again and again, is a fault of ours: the database is not to
+ * pay for it. */
+static bool may_look(const struct deliverer *d)
+{
+    bool is_running = posts_running(d->posts);
+    int64_t pause_ms = d->idle_looks > 1 ? IDLE_MS : is_running ? LOOK_MS : 0;
+    int64_t left_ms = d->looked_ms + pause_ms - mono_ms();
+    if (d->idle_looks == IDLE_LOOKS || (left_ms > 0 && is_running)) return false;
+    if (left_ms > 0) usleep((useconds_t)left_ms * 1000);
+    return true;
+}
+
+static void note_look(struct deliverer *d, int64_t id, bool has_taken)
+{
+    d->idle_looks = has_taken && !d->has_moved ? d->idle_looks + 1 : 0;
+    if (d->idle_looks == IDLE_LOOKS)
+        log_warning("webhook %lld was due %d times in a row without anything to send: it is left alone until the next "
+                    "change is written (please report this)",
+                    (long long)id, IDLE_LOOKS);
+}
+
 /* Whoever tells of a commit while this deliverer has the endpoint goes away again: so it looks once more after it has
  * let go. 1 when something was taken. */
 static int take_due(struct deliverer *d, struct err *err)
 {
     int64_t ids[4 * AT_ONCE], wait_ms;
-    if (posts_running(d->posts) && mono_ms() - d->looked_ms < LOOK_MS) return 0;
+    if (!may_look(d)) return 0;
     d->looked_ms = mono_ms();
+    d->has_moved = false;
     int count = webhooks_due(d->db, ids, 4 * AT_ONCE, &wait_ms, err), taken = 0;
     for (int i = 0; i < count; i++) {
         struct slot *s = slot_of(d, ids[i]);
@@ -91,6 +119,7 @@ static int take_due(struct deliverer *d, struct err *err)
         rc = send_next(s, err);
         if (rc < 0) return rc;
     }
+    if (count >= 0) note_look(d, count > 0 ? ids[0] : 0, taken);
     return count < 0 ? count : taken;
 }
 

@@ -167,7 +167,9 @@ static int read_page(struct endpoint *e, struct db *db, struct err *err)
     } else if (db_int(r, 0, 2) == 0) {
         struct webhook_place next;
         snprintf(next.text, sizeof next.text, "%s", db_text(r, 0, 4));
-        rc = or_nothing(webhook_skip(db, &e->lease, &e->w, &next, err));
+        rc = webhook_skip(db, &e->lease, &e->w, &next, err);
+        if (rc == 0) e->w.place = next;
+        rc = or_nothing(rc);
     } else {
         e->page = strdup(db_text(r, 0, 5));
         e->page_has_more = db_bool(r, 0, 3);

@@ -232,6 +232,114 @@ TEST(test_what_a_sync_in_a_child_of_web_changed_is_told_when_it_ends)
     sim_stop(&sim);
 }
 
+/* ---- the database in between ---- */
+
+static int waiting_for_locks(const char *application)
+{
+    char sql[200];
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = '%s'",
+             application);
+    return (int)pg_int(&hooked.web.pg, sql);
+}
+
+/* The deliverer has no row of the batch while it waits for the webhook's, which who deletes a webhook has first. */
+TEST(test_who_delivers_and_who_deletes_lock_in_one_order)
+{
+    char flag[300], sql[300];
+    snprintf(flag, sizeof flag, "%s/down", hooked.receiver.dir);
+    fclose(fopen(flag, "we"));
+    struct hook h = hook_make("/down?order", "");
+    hook_write_change();
+    WAIT_UNTIL(hook_tries(&h) == 1, 60000); /* its batch stays */
+    unlink(flag);
+    PGconn *pg = pg_connect(&hooked.web.pg);
+    PQclear(PQexec(pg, "SET lock_timeout = '60 s'; SET deadlock_timeout = '100 s'"));
+    snprintf(sql, sizeof sql,
+             "BEGIN; UPDATE webhooks SET next_try_at = '-infinity' WHERE id = %d; COMMIT AND CHAIN;"
+             " SELECT FROM webhooks WHERE id = %d FOR UPDATE",
+             h.id, h.id);
+    PQclear(PQexec(pg, sql)); /* nobody is told: a look finds it */
+    WAIT_UNTIL(waiting_for_locks("logikald webhooks") == 1, 60000);
+
+    snprintf(sql, sizeof sql, "DELETE FROM webhook_batches WHERE webhook_id = %d", h.id);
+    PGresult *r = PQexec(pg, sql);
+
+    if (PQresultStatus(r) != PGRES_COMMAND_OK) fail_msg("%s", PQresultErrorMessage(r));
+    PQclear(r);
+    PQclear(PQexec(pg, "ROLLBACK"));
+    PQfinish(pg);
+    WAIT_UNTIL(strcmp(hook_member(&h, "delivered"), "1") == 0, 60000);
+    hook_drop(&h);
+}
+
+/* The next statements on a row (of which: "webhooks", "id") end as PostgreSQL ends one of those that wait for each
+ * other.
+ */
+static void undo_next(const char *table, const char *column, int id, const char *operation, const char *state,
+                      int times)
+{
+    char sql[700];
+    snprintf(sql, sizeof sql,
+             "CREATE SEQUENCE IF NOT EXISTS undone; SELECT setval('undone', 1, false); DROP TRIGGER IF EXISTS undo ON"
+             " %s; CREATE OR REPLACE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN"
+             " IF nextval(''undone'') <= %d THEN RAISE EXCEPTION ''undone'' USING ERRCODE = ''%s''; END IF;"
+             " RETURN coalesce(NEW, OLD); END'; CREATE TRIGGER undo BEFORE %s ON %s FOR EACH ROW WHEN (OLD.%s = %d)"
+             " EXECUTE FUNCTION undo()",
+             table, times, state, operation, table, column, id);
+    pg_exec(&hooked.web.pg, sql);
+}
+
+TEST(test_what_postgresql_undoes_is_done_again)
+{
+    static const struct {
+        const char *state;
+        int times, status;
+    } rows[] = {{"40P01", 1, 200}, {"40001", 3, 200}, {"40P01", 4, 503}, {"40002", 1, 503}, {"55000", 1, 503}};
+    struct hook h = hook_make("/ok?undone", "");
+    char path[80];
+    snprintf(path, sizeof path, "/api/v1/webhooks/%d", h.id);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        undo_next("webhooks", "id", h.id, "UPDATE", rows[i].state, rows[i].times);
+        int status = web_status(&hooked.web, "PATCH", path, hooked.web.admin, "{\"description\":\"undone\"}");
+        if (status != rows[i].status) fail_msg("%s, %d times: %d", rows[i].state, rows[i].times, status);
+    }
+    pg_exec(&hooked.web.pg, "DROP TRIGGER undo ON webhooks");
+    undo_next("webhook_batches", "webhook_id", h.id, "DELETE", "40P01", 2);
+
+    hook_write_change();
+
+    WAIT_UNTIL(strcmp(hook_member(&h, "delivered"), "1") == 0, 60000);
+    assert_int_equal(receiver_count(&hooked.receiver, h.path), 1);
+    pg_exec(&hooked.web.pg, "DROP TRIGGER undo ON webhook_batches");
+    hook_drop(&h);
+}
+
+/* A fault of ours, should there be one again: the database says that there is something to do, and there never is. */
+TEST(test_what_is_due_and_has_nothing_is_given_up_and_told)
+{
+    struct hook h = hook_make("/ok?idle", "");
+    hook_write_change();
+    WAIT_UNTIL(strcmp(hook_member(&h, "delivered"), "1") == 0, 60000);
+    hook_wait_for_rest(&h);
+    pg_exec(&hooked.web.pg,
+            "CREATE SEQUENCE looks; ALTER FUNCTION logikald_webhooks_due() RENAME TO due_before;"
+            " CREATE FUNCTION logikald_webhooks_due() RETURNS TABLE (id bigint, next_try_at timestamptz) LANGUAGE"
+            " plpgsql AS 'BEGIN PERFORM nextval(''looks''); RETURN QUERY SELECT w.id, w.next_try_at FROM webhooks w;"
+            " END'");
+
+    hook_tell();
+
+    WAIT_UNTIL(process_logged(&hooked.web.process, "without anything to send"), 60000);
+    int64_t looks = pg_int(&hooked.web.pg, "SELECT last_value FROM looks");
+    if (looks > 100) fail_msg("%lld looks", (long long)looks);
+    pg_exec(&hooked.web.pg, "DROP FUNCTION logikald_webhooks_due(); ALTER FUNCTION due_before() RENAME TO"
+                            " logikald_webhooks_due");
+    hook_write_change();
+    WAIT_UNTIL(strcmp(hook_member(&h, "delivered"), "2") == 0, 60000);
+    hook_drop(&h);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_changes_are_posted_signed_and_with_the_cursor_behind_them),
     cmocka_unit_test(test_the_secret_is_shown_once_and_is_not_in_the_database),
@@ -239,6 +347,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_odoo_gets_flat_records_and_slack_a_sentence),
     cmocka_unit_test(test_a_test_is_sent_at_once_and_tells_what_came_back),
     cmocka_unit_test(test_https_needs_a_certificate_that_is_trusted),
+    cmocka_unit_test(test_who_delivers_and_who_deletes_lock_in_one_order),
+    cmocka_unit_test(test_what_postgresql_undoes_is_done_again),
+    cmocka_unit_test(test_what_is_due_and_has_nothing_is_given_up_and_told),
     cmocka_unit_test(test_what_a_sync_in_a_child_of_web_changed_is_told_when_it_ends),
 };
 TEST_MAIN(tests, hook_start, hook_stop)
