@@ -15,6 +15,7 @@ static const struct check {
     void (*run)(const struct conf *conf, struct check_line *line);
 } checks[] = {
     {"configuration", check_configuration},
+    {"files", check_files},
     {"postgresql", check_postgres},
     {"redis", check_redis},
     {"disk", check_disk},

@@ -17,6 +17,7 @@ void check_say(struct check_line *line, enum check_verdict verdict, const char *
     __attribute__((format(printf, 3, 4)));
 
 void check_configuration(const struct conf *conf, struct check_line *line);
+void check_files(const struct conf *conf, struct check_line *line);
 void check_postgres(const struct conf *conf, struct check_line *line);
 void check_redis(const struct conf *conf, struct check_line *line);
 void check_logikal(const struct conf *conf, struct check_line *line);

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <cjson/cJSON.h>
 
+#include "conf/settings.h"
+#include "tests/support/servers/certificates.h"
 #include "tests/support/system.h"
 
 static struct system sys;
@@ -76,6 +78,7 @@ TEST(test_a_fresh_database_is_a_warning_and_a_migrated_one_is_well)
     migrate();
 
     SAYS(0, "migrated, connected in", NOTHING);
+    SAYS(0, "skipped  files", NOTHING);
     SAYS(0, "directories listed, in", NOTHING);
     SAYS(0, "of 1.0 MB: full", "DATABASE_SIZE_LIMIT=1MB");
     SAYS(0, "of 100 GB", "DATABASE_SIZE_LIMIT=100GB");
@@ -85,7 +88,7 @@ TEST(test_a_fresh_database_is_a_warning_and_a_migrated_one_is_well)
     cJSON *json = cJSON_Parse(text);
     assert_int_equal(status, 0);
     assert_true(cJSON_IsTrue(cJSON_GetObjectItem(json, "ok")));
-    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "checks")), 6);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "checks")), 7);
     cJSON_Delete(json);
     free(text);
 }
@@ -112,6 +115,74 @@ TEST(test_what_is_wrong_is_named)
     SAYS(0, "nobody can log in to the admin pages", "ADMIN_PASSWORD=");
     SAYS(69, "SECRET_KEY has", "ENVIRONMENT=production", "SECRET_KEY=short");
     SAYS(69, "cannot write to /proc/self/none", "LOGIKALD_RUN_DIR=/proc/self/none");
+}
+
+/* A setting NAME=PATH and what is said of it, without Redis and Logikal. */
+static void assert_file(int wanted, const char *text, const char *name, const char *path, const char *more)
+{
+    char setting[700];
+    snprintf(setting, sizeof setting, "%s=%s", name, path);
+    assert_says((const char *const[]){setting, "REDIS_URL=", "LOGIKAL_API_BASE_URL=", more, NULL}, wanted, text);
+}
+
+static const char *file_of(const char *name, const char *content)
+{
+    static char paths[8][300];
+    static int n;
+    char *path = paths[n++ % 8];
+    snprintf(path, sizeof paths[0], "%.200s/%s", support_dir(), name);
+    FILE *out = fopen(path, "we");
+    assert_non_null(out);
+    fputs(content, out);
+    fclose(out);
+    return path;
+}
+
+TEST(test_each_setting_that_names_a_file_is_looked_at)
+{
+    int seen = 0;
+    migrate();
+    for (int i = 0; i < SET_COUNT; i++) {
+        const char *name = settings[i].env, *end = name && strlen(name) > 5 ? name + strlen(name) - 5 : "";
+        char says[200];
+        if (strcmp(end, "_FILE") != 0) continue;
+        snprintf(says, sizeof says, "failed   files         %s: /nowhere/at all", name);
+        assert_file(69, says, name, "/nowhere/at all", NULL);
+        if (seen++ % 3 == 0) assert_file(69, name, name, support_dir(), NULL); /* a directory */
+    }
+    assert_true(seen >= 8);
+}
+
+TEST(test_what_a_file_holds_is_looked_at)
+{
+    struct certificates made;
+    char cert[340], key[1100], old[300], url[900];
+    const char *query = strchr(sys.pg.url, '?');
+    migrate();
+    certificates_make(&made);
+    certificate_make_ending(support_dir(), "ended", "DNS:localhost", -1000);
+    snprintf(old, sizeof old, "%.200s/ended.pem", support_dir());
+    assert_file(0, "ok       files", "WEBHOOK_CA_FILE", made.ca, NULL);
+    assert_file(69, "is empty", "WEBHOOK_CA_FILE", file_of("empty.pem", ""), NULL);
+    assert_file(69, "PEM", "WEBHOOK_CA_FILE", file_of("words.pem", "no certificate\n"), NULL);
+    assert_file(69, "PEM", "LOGIKAL_CA_FILE",
+                file_of("cut.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"), NULL);
+    assert_file(69, "holds no certificate", "REDIS_CA_FILE", made.server_key, NULL);
+    assert_file(69, "is no file", "WEBHOOK_CA_FILE", "/dev/null", NULL);
+    assert_file(0, "have ended", "WEBHOOK_CA_FILE", old, NULL);
+    snprintf(cert, sizeof cert, "LOGIKAL_CERT_FILE=%s", made.client_cert);
+    assert_file(0, "ok       files         2", "LOGIKAL_KEY_FILE", made.client_key, cert);
+    assert_file(69, "is not the key of the certificate", "LOGIKAL_KEY_FILE", made.server_key, cert);
+    assert_file(69, "cannot be read as a private key", "LOGIKAL_KEY_FILE", made.locked_key, cert);
+    assert_file(69, "cannot be read as a private key", "LOGIKAL_CERT_FILE", made.client_cert, NULL);
+    assert_file(0, "ok       files", "REDIS_CERT_FILE", made.server, NULL);
+    snprintf(key, sizeof key, "%s?ssl_keyfile=%s&ssl_certfile=%s&ssl_password=opens", redis, made.locked_key,
+             made.client_cert);
+    SAYS(0, "ok       files         2", key);
+    snprintf(url, sizeof url, "DATABASE_URL=%s%csslrootcert=/nowhere/root.pem", sys.pg.url, query ? '&' : '?');
+    SAYS(69, "failed   files         sslrootcert of DATABASE_URL: /nowhere/root.pem is not there", url);
+    assert_file(69, "LOG_FILE: /nowhere/log cannot be written to", "LOG_FILE", "/nowhere/log", NULL);
+    assert_file(0, "ok       files", "LOG_FILE", file_of("log", ""), NULL);
 }
 
 TEST(test_servers_that_would_lose_or_refuse_writes)
@@ -153,6 +224,8 @@ TEST(test_usage_and_liveness)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_fresh_database_is_a_warning_and_a_migrated_one_is_well),
     cmocka_unit_test(test_what_is_wrong_is_named),
+    cmocka_unit_test(test_each_setting_that_names_a_file_is_looked_at),
+    cmocka_unit_test(test_what_a_file_holds_is_looked_at),
     cmocka_unit_test(test_servers_that_would_lose_or_refuse_writes),
     cmocka_unit_test(test_usage_and_liveness),
 };
