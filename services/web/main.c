@@ -198,6 +198,17 @@ static void tear_down(struct web *web)
     conf_free(web->conf);
 }
 
+/* Whatever it needs has been tried by now: only what is away is said to be away. */
+static void serve(struct web *web)
+{
+    char text[64];
+    if (web->is_stopping) return;
+    server_open(web->server);
+    snprintf(text, sizeof text, "serving on port %d", server_port(web->server));
+    log_info("%s", text);
+    notify_ready(text);
+}
+
 int web_main(struct conf *conf, int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -211,10 +222,7 @@ int web_main(struct conf *conf, int argc, char **argv)
         for (int i = 0; i < 3; i++) event_add(signals[i], NULL);
         if (ping_ms > 0)
             event_add(signals[3], &(struct timeval){.tv_sec = ping_ms / 1000, .tv_usec = ping_ms % 1000 * 1000});
-        char text[64];
-        snprintf(text, sizeof text, "serving on port %d", server_port(web.server));
-        log_info("%s", text);
-        notify_ready(text);
+        queue_link_when_tried(&web, serve);
         event_base_dispatch(web.base);
         for (int i = 0; i < 4; i++) event_free(signals[i]);
     }

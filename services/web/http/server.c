@@ -221,8 +221,14 @@ struct server *server_new(struct web *web, const struct http_hooks *hooks, struc
         close(fd);
         return err_set(err, ERR_SYSTEM, "cannot accept connections"), NULL;
     }
+    evconnlistener_disable(evhttp_bound_socket_get_listener(s->bound));
     event_add(s->sweep, &(struct timeval){.tv_usec = SWEEP_MS * 1000});
     return s;
+}
+
+void server_open(struct server *s)
+{
+    if (!s->is_draining && s->bound) evconnlistener_enable(evhttp_bound_socket_get_listener(s->bound));
 }
 
 void server_close(struct server *s)

@@ -8,8 +8,10 @@
 #include "services/web/http/hooks.h"
 #include "services/web/http/req.h"
 
-/* Listens on the inherited socket, or on HOST:PORT. hooks must outlive the server. NULL with err. */
+/* Listens on the inherited socket, or on HOST:PORT; takes connections from server_open on. hooks must outlive the
+ * server. NULL with err. */
 struct server *server_new(struct web *web, const struct http_hooks *hooks, struct err *err);
+void server_open(struct server *s);
 /* The end, in two steps: see server.c. All connections are cut; requests that wait for an answer stay, without a
  * client, until they are answered or server_free frees them. NULL is fine for both. */
 void server_close(struct server *s);

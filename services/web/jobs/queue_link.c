@@ -1,6 +1,8 @@
 /* Opens web's connection to Redis and its queue, and says when it comes and goes. */
 #include "services/web/jobs/queue_link.h"
 
+#include <event2/event.h>
+
 #include "conf/log.h"
 #include "ipc/queue/queue.h"
 #include "ipc/redis/redis.h"
@@ -9,10 +11,50 @@
 
 static long reconnects;
 
+static struct {
+    void (*fn)(struct web *web); /* NULL: nobody waits */
+    struct event *late;
+} waiter;
+
 long queue_link_reconnects(void)
 {
     return reconnects;
 }
+
+/* ---- the first attempt ---- */
+
+static void forget_waiter(void)
+{
+    if (waiter.late) event_free(waiter.late);
+    waiter.late = NULL;
+    waiter.fn = NULL;
+}
+
+static void tell_waiter(struct web *web)
+{
+    void (*fn)(struct web *) = waiter.fn;
+    forget_waiter();
+    if (fn) fn(web);
+}
+
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    log_info("Redis has not answered within %d ms: serving without waiting for it any longer", QUEUE_LINK_TRY_MS);
+    tell_waiter(arg);
+}
+
+void queue_link_when_tried(struct web *web, void (*fn)(struct web *web))
+{
+    waiter.fn = fn;
+    waiter.late = web->queue ? evtimer_new(web->base, on_late, web) : NULL;
+    if (waiter.late)
+        event_add(waiter.late, &(struct timeval){.tv_sec = QUEUE_LINK_TRY_MS / 1000});
+    else
+        tell_waiter(web);
+}
+
+/* ---- its state ---- */
 
 static void on_state(void *arg, bool is_up, const char *why)
 {
@@ -27,6 +69,7 @@ static void on_state(void *arg, bool is_up, const char *why)
     reconnects += is_up;
     if (!is_up && redis_outage_tell(&outage, why))
         log_warning("Redis is unreachable: %s; tasks run in a child of this process instead", why);
+    tell_waiter(web);
 }
 
 void queue_link_open(struct web *web)
@@ -50,6 +93,7 @@ void queue_link_open(struct web *web)
 
 void queue_link_close(struct web *web)
 {
+    forget_waiter();
     redis_free(web->redis); /* answers who waits, through the queue */
     web->redis = NULL;
     queue_free(web->queue);

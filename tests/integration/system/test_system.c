@@ -168,6 +168,78 @@ TEST(test_flag_off_serves_without_worker_and_beat_and_reload_turns_it)
     system_stop(&sys);
 }
 
+/* ---- web processes that take the place of others ---- */
+
+/* The bearer of a session, as a header. */
+static void log_in(char *header, size_t size)
+{
+    static const char *const headers[] = {"Content-Type: application/json", NULL};
+    char url[128];
+    snprintf(url, sizeof url, "%s/api/v1/admin/login", sys.url);
+    struct http_reply reply =
+        http_request("POST", url, headers, "{\"username\":\"admin\",\"password\":\"test-admin-password\"}");
+    cJSON *out = cJSON_Parse(reply.body);
+    assert_int_equal(reply.status, 200);
+    snprintf(header, size, "Authorization: Bearer %s", cJSON_GetStringValue(cJSON_GetObjectItem(out, "access_token")));
+    cJSON_Delete(out);
+    http_reply_free(&reply);
+}
+
+/* What /scheduler/status says, which needs Redis. */
+static int ask_of_queue(const char *header)
+{
+    char url[128];
+    snprintf(url, sizeof url, "%s/api/v1/scheduler/status", sys.url);
+    struct http_reply reply = http_request("GET", url, (const char *const[]){header, NULL}, NULL);
+    int status = reply.status;
+    bool is_told = status != 503 || (strcasestr(reply.headers, "Retry-After:") && strstr(reply.body, "Redis"));
+    if (!is_told) fail_msg("%d %s %s", status, reply.headers, reply.body);
+    http_reply_free(&reply);
+    return status;
+}
+
+static void replace_web(int number)
+{
+    char config[100];
+    snprintf(config, sizeof config, "http = { rate_limit_per_minute = %d; };\n", 100000 + number);
+    system_write_config(&sys, config);
+    process_signal(&sys.logikald, SIGHUP);
+}
+
+TEST(test_a_new_web_takes_requests_when_it_has_tried_redis)
+{
+    static const char *const off[] = {"BACKGROUND_SYNC_ENABLED=false", NULL};
+    char header[300];
+    system_run(&sys, "", off);
+    WAIT_UNTIL(system_health(&sys) == 200, 30000);
+    WAIT_UNTIL(system_child(&sys, "web") != 0, 10000);
+    log_in(header, sizeof header);
+    WAIT_UNTIL(ask_of_queue(header) == 200, 10000);
+    int web = system_child(&sys, "web");
+
+    free(redis_cli(&sys.redis, "client pause 1500 all")); /* it takes a while to answer the new one, too */
+    replace_web(1);
+
+    for (int64_t deadline = support_deadline(60000); system_child(&sys, "web") == web || !system_child(&sys, "web");) {
+        assert_int_equal(ask_of_queue(header), 200);
+        if (support_late(deadline)) fail_msg("web was not replaced");
+        support_pause();
+    }
+    for (int i = 0; i < 20; i++) assert_int_equal(ask_of_queue(header), 200);
+
+    /* One that answers nobody stops no replacement, and is told as what is away. */
+    web = system_child(&sys, "web");
+    process_signal(&sys.redis.process, SIGSTOP);
+    replace_web(2);
+    WAIT_UNTIL(system_child(&sys, "web") != web && system_child(&sys, "web") != 0, 60000);
+    assert_true(process_logged(&sys.logikald, "serving without waiting for it"));
+    assert_int_equal(system_health(&sys), 200);
+    assert_int_equal(ask_of_queue(header), 503);
+    process_signal(&sys.redis.process, SIGCONT);
+    WAIT_UNTIL(ask_of_queue(header) == 200, 30000);
+    system_stop(&sys);
+}
+
 TEST(test_bad_configuration_is_refused_at_start)
 {
     static const struct {
@@ -204,6 +276,7 @@ int main(void)
         cmocka_unit_test(test_scheduled_sync_flows_from_tick_to_rows_and_result),
         cmocka_unit_test(test_changed_elevations_are_fetched_again_when_due),
         cmocka_unit_test(test_flag_off_serves_without_worker_and_beat_and_reload_turns_it),
+        cmocka_unit_test(test_a_new_web_takes_requests_when_it_has_tried_redis),
         cmocka_unit_test(test_bad_configuration_is_refused_at_start),
     };
     return cmocka_run_group_tests_name("system", tests, start_servers, end_servers);
