@@ -118,6 +118,28 @@ TEST(test_frozen_connections)
     proxy_stop(&proxy);
 }
 
+/* What is said last on a connection that hangs waits no longer than a moment, whatever is known of the server. */
+TEST(test_frozen_rollback)
+{
+    struct proxy proxy;
+    struct err err = {0};
+    char url[200];
+    proxy_start(&proxy, pg.port);
+    url_at(proxy.port, url, sizeof url);
+    struct db *db = db_open(url, NULL, 60000, "test", &err); /* without a word of how long to be patient */
+    if (!db || db_begin(db, &err) < 0) fail_msg("%s", err.text);
+    proxy.rules->is_frozen = true;
+    WAIT_UNTIL(!proxy.rules->is_frozen, 10000);
+    int64_t start_ms = mono_ms();
+
+    db_rollback(db);
+
+    assert_true(mono_ms() - start_ms < 10000);
+    assert_false(db_is_alive(db));
+    db_close(db);
+    proxy_stop(&proxy);
+}
+
 /* The connection hangs while the server is at work, and still when it has done it. */
 TEST(test_frozen_answer)
 {
@@ -202,6 +224,7 @@ FIXTURE(stop)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_frozen_way),
     cmocka_unit_test(test_frozen_connections),
+    cmocka_unit_test(test_frozen_rollback),
     cmocka_unit_test(test_frozen_answer),
     cmocka_unit_test(test_what_takes_long_is_let_alone),
     cmocka_unit_test(test_statement_that_the_server_ends_is_no_lost_connection),

@@ -139,6 +139,35 @@ static void test_the_page_tells_totals_ways_and_what_is_gone(void **state)
     assert_true(page_has("/ui/browse?kind=project&page=x", "Wohnhaus am Deich 138"));
 }
 
+/* How many are in each directory and below it, which one is open, and what the page leaves out. */
+static void test_the_tree_counts_what_is_in_it(void **state)
+{
+    static const struct {
+        const char *path, *text;
+    } rows[] = {
+        {"/ui/browse", "<bdi>Wintergärten</bdi></a><span class=\"soft small\">1 projects, 1 inside</span>"},
+        {"/ui/browse", "<bdi>Altes</bdi></a><span class=\"soft small\">501 projects</span>"},
+        {"/ui/browse?directory=1", "<li data-key=\"dir-1\" class=\"\">"},
+        {"/ui/browse?directory=1", "<a href=\"/ui/browse?directory=1\" aria-current=\"true\">"},
+        {"/ui/browse?directory=1", "<li data-key=\"dir-3\" class=\"excluded\">"},
+        {"/ui/browse?directory=1", "<h2>Projects in <bdi>Wintergärten</bdi></h2>"},
+        {"/ui/browse?directory=1", "<bdi>J-94609</bdi> synced <time"},
+        {"/ui/browse?directory=2", ">1 more projects are not shown here"},
+        {"/ui/browse?directory=2", "<span class=\"fault\">answered 404</span>"},
+        {"/ui/browse?directory=3", "<bdi>Innen</bdi></a><span class=\"soft small\">1 projects</span>"},
+    };
+    (void)state;
+    pg_exec(&web.pg,
+            "INSERT INTO projects (logikal_id, name, directory_id, deleted_at) SELECT 'more' || i, 'More ' || i,"
+            " CASE WHEN i = 502 THEN 1 ELSE 2 END, CASE WHEN i > 500 THEN now() END"
+            " FROM generate_series(1, 502) i");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) assert_true(page_has(rows[i].path, rows[i].text));
+    assert_false(page_has("/ui/browse?directory=1", "more projects are not shown"));
+    pg_exec(&web.pg, "DELETE FROM projects WHERE logikal_id = 'more1'"); /* all that fit */
+    assert_false(page_has("/ui/browse?directory=2", "more projects are not shown"));
+    pg_exec(&web.pg, "DELETE FROM projects WHERE logikal_id LIKE 'more%'");
+}
+
 static void test_what_changes_is_found_by_what_it_is_called_now(void **state)
 {
     char ids[400];
@@ -222,6 +251,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_filter_that_is_none_is_refused),
     cmocka_unit_test(test_what_is_asked_is_found),
     cmocka_unit_test(test_the_page_tells_totals_ways_and_what_is_gone),
+    cmocka_unit_test(test_the_tree_counts_what_is_in_it),
     cmocka_unit_test(test_csv_is_harmless),
     cmocka_unit_test(test_what_changes_is_found_by_what_it_is_called_now),
 };
