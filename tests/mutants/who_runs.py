@@ -13,11 +13,12 @@ import tempfile
 import time
 
 sys.dont_write_bytecode = True
+import uses  # noqa: E402
 from lines import ROOT, listed  # noqa: E402
 
 MAP = os.path.join(ROOT, "build", "mutants-map.json")
 BUILD = os.path.join(ROOT, "build", "coverage")
-LONGEST = 120  # seconds; what takes longer is not in the map
+LONGEST = 300  # seconds; what takes longer is not in the map
 
 
 def programs():
@@ -88,7 +89,7 @@ def make_map(only=None):
     known = {"programs": {}, "files": {}}
     if only and os.path.exists(MAP):
         known = json.load(open(MAP))
-    with concurrent.futures.ThreadPoolExecutor(2 * os.cpu_count()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("AT_ONCE", 2 * os.cpu_count()))) as pool:
         for name, seconds, good, found in pool.map(measure, only or programs()):
             known["programs"][name] = {"seconds": round(seconds, 1), "passed": good}
             for path, (ran, code) in found.items():
@@ -109,7 +110,11 @@ class Map:
         self.seconds.update((name, p["seconds"]) for name, p in known["programs"].items() if p["passed"])
         self.files, self.there = known["files"], set(programs())
         self.bad = {name for name, p in known["programs"].items() if not p["passed"]} | of_the_release()
-        self.measured = {name for file in self.files.values() for name, ran in file["ran"].items() if ran}
+        self.runs = {}  # lines in all
+        for file in self.files.values():
+            for name, ran in file["ran"].items():
+                self.runs[name] = self.runs.get(name, 0) + len(ran)
+        self.measured = {name for name, count in self.runs.items() if count}
 
     def takes(self, name):
         return self.seconds.get(name, 5)
@@ -129,24 +134,34 @@ class Map:
         near = [n for n, text in enumerate(then, 1) if text == now[number - 1]]
         return min(near, key=lambda n: abs(n - number), default=None)
 
+    def by_line(self, path, number):
+        """Programs that run the line: (names, how sure that is)."""
+        file = self.file_of(path)
+        then = self.line_then(file, path, number) if file else None
+        if not file:
+            return [], "by name"
+        line = max((n for n in file["code"] if n <= (then or 0)), default=0)
+        chosen = [n for n, lines in file["ran"].items() if line in lines]
+        if chosen and then - line <= 12:
+            return chosen, "by line"
+        return [n for n, lines in file["ran"].items() if lines], "by file"
+
     def programs_for(self, path, number, names):
-        """(names, the most telling for their time first; how they were found). Last come those of the file's name and,
+        """(names, in the order in which they are tried; how they were found). Last come those of the file's name and,
         of those that the map does not have, those of the area's names."""
         file, room = self.file_of(path), os.path.basename(path).split(".")[0]
-        ran, chosen, how = file["ran"] if file else {}, [], "by name"
-        then = self.line_then(file, path, number) if file else None
-        if file:
-            line = max((n for n in file["code"] if n <= (then or 0)), default=0)
-            chosen, how = [n for n, lines in ran.items() if line in lines], "by line"
-            if not chosen or then - line > 12:
-                chosen, how = [n for n, lines in ran.items() if lines], "by file"
-        named = {n for n in self.there if room in n} - set(chosen)
-        unknown = {n for n in self.there - self.measured if n.startswith(names)} - set(chosen) - named
+        ran, chosen, how = file["ran"] if file else {}, set(), "by name"
+        for place in uses.of_line(path, number):
+            found, how = self.by_line(*place)
+            chosen.update(found)
+        named = {n for n in self.there if room in n} - chosen
+        unknown = {n for n in self.there - self.measured if n.startswith(names)} - chosen - named
         return self.sorted(chosen, ran) + self.sorted(named, ran) + self.sorted(unknown, ran), how
 
     def sorted(self, names, ran):
+        """First who takes little time, and runs little else than this file."""
         names = set(names) & self.there - self.bad
-        return sorted(names, key=lambda n: ((self.takes(n) + 0.5) / (1 + len(ran.get(n, ()))), n))
+        return sorted(names, key=lambda n: ((self.takes(n) + 2) * (500 + self.runs.get(n, 0)) / (1 + len(ran.get(n, ()))), n))
 
 
 if __name__ == "__main__":
