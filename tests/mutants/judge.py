@@ -61,13 +61,15 @@ class Program:
 
 
 def first_unhappy(tree, names, seconds, known):
-    """Runs some at once until one is not happy or the time is over: (state, name or how many passed, the test)."""
-    running, names, passed, end = [], list(names), 0, time.time() + seconds
+    """Runs some at once until one is not happy or the time is over, none that takes longer than what is left:
+    (state, name or how many passed, the test)."""
+    running, names, passed, left_out, end = [], list(names), 0, 0, time.time() + seconds
     try:
         while (names and time.time() < end) or running:
             while names and len(running) < AT_ONCE and time.time() < end:
                 name = names.pop(0)
-                if tree.link([name]):
+                left_out += known.takes(name) > max(end - time.time(), 2)
+                if known.takes(name) <= max(end - time.time(), 2) and tree.link([name]):
                     running.append(Program(tree, name, known.takes(name)))
             time.sleep(0.1)
             if stopped.is_set():
@@ -81,7 +83,7 @@ def first_unhappy(tree, names, seconds, known):
                     p.end()
                     running.remove(p)
                     passed += 1
-        return ("passed" if not names else "cut"), passed, ""
+        return ("passed" if not names and not left_out else "cut"), passed, ""
     finally:
         for p in running:
             p.end()
@@ -89,7 +91,7 @@ def first_unhappy(tree, names, seconds, known):
 
 def passes_unchanged(tree, name, known):
     tree.put_back()
-    state = first_unhappy(tree, [name], 1, known)[0]
+    state = first_unhappy(tree, [name], known.takes(name) + 60, known)[0]
     (good if state == "passed" else bad).add(name)
     return state == "passed"
 
@@ -97,7 +99,7 @@ def passes_unchanged(tree, name, known):
 def is_real(tree, mutant, state, name, known):
     """Not the machine's doing: a failure comes twice (of a program of a second: once), and the program ends well without the mutant."""
     if state == "failed" and known.takes(name) >= 2:
-        state = first_unhappy(tree, [name], 1, known)[0]
+        state = first_unhappy(tree, [name], known.takes(name) + 60, known)[0]
     if state == "passed":
         return False
     if state == "failed" and name in good:
