@@ -228,6 +228,6 @@ int parts_lines_store(struct db *db, struct parts_item *items, int n, int reader
     int rc = find_known(db, items, n, reader, err), written = 0;
     for (int i = 0; i < n && rc == 0; i++) written += is_written(items, i);
     if (written > 0) rc = store_files(db, items, n, reader, err);
-    if (written > 0 && rc == 0) rc = store_lines(db, items, n, err);
+    if (rc == 0) rc = store_lines(db, items, n, err);
     return rc < 0 ? rc : store_versions(db, items, n, err);
 }
