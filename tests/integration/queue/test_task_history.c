@@ -293,7 +293,32 @@ TEST(test_old_ones_are_swept)
     assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM task_tries WHERE state IN ('dead', 'lost')"), 0);
 }
 
-/* ---- PostgreSQL away ---- */
+/* ---- PostgreSQL refuses, or is away ---- */
+
+static int64_t losses(void)
+{
+    return pg_int(&web.pg, "SELECT coalesce(sum(count), 0) FROM task_history_losses");
+}
+
+TEST(test_one_that_postgresql_refuses_is_counted_and_stops_no_other)
+{
+    int64_t before = losses();
+    pg_exec(&web.pg, "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE"
+                     " invalid_text_representation; END $$; CREATE TRIGGER refuse BEFORE INSERT ON task_history"
+                     " FOR EACH ROW WHEN (NEW.id LIKE 'refused%') EXECUTE FUNCTION refuse()");
+    send(D "fail", "first", "[]", NULL, 0);
+    send(D "fail", "refused1", "[]", NULL, 0);
+    send(D "fail", "second", "[]", NULL, 0);
+    send(D "fail", "refused2", "[]", NULL, 0);
+    send(D "fail", "third", "[]", NULL, 0);
+
+    WAIT_UNTIL(rows("id IN ('first', 'second', 'third')") == 3, 60000);
+    WAIT_UNTIL(losses() == before + 2, 60000);
+    assert_int_equal(rows("id LIKE 'refused%'"), 0);
+    pg_exec(&web.pg, "DROP TRIGGER refuse ON task_history; DROP FUNCTION refuse");
+    send(D "fail", "refused3", "[]", NULL, 0);
+    WAIT_UNTIL(rows("id = 'refused3'") == 1, 60000);
+}
 
 TEST(test_while_postgresql_is_away_tasks_go_on_and_what_is_lost_is_counted)
 {
@@ -375,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_old_ones_are_swept),
         cmocka_unit_test(test_a_worker_that_stops_writes_all_and_a_killed_one_loses_only_its_newest),
         cmocka_unit_test(test_while_postgresql_is_away_tasks_go_on_and_what_is_lost_is_counted),
+        cmocka_unit_test(test_one_that_postgresql_refuses_is_counted_and_stops_no_other),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

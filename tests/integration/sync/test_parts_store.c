@@ -223,6 +223,35 @@ static int64_t parsed_by(task_fn run, const char *args, int deliveries, int retr
     return number("SELECT count(*) FROM elevations WHERE id < 4 AND parse_status = 'success'");
 }
 
+/* What can be the number of a row is looked for; what cannot is the caller's mistake. */
+TEST(test_numbers_that_no_row_can_have)
+{
+    static const struct {
+        const char *args;
+        int rc;
+    } rows[] = {{"[2147483647]", 0},
+                {"[1]", 0},
+                {"[2147483648]", -ERR_INPUT},
+                {"[0]", -ERR_INPUT},
+                {"[-1]", -ERR_INPUT},
+                {"[1.5]", -ERR_INPUT},
+                {"[2147483646.5]", -ERR_INPUT},
+                {"[\"1\"]", -ERR_INPUT},
+                {"[]", -ERR_INPUT}};
+    struct conf *conf = own_conf();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct err err = {0};
+        struct task_ctx ctx;
+        cJSON *list = cJSON_Parse(rows[i].args), *result = NULL;
+        task_ctx_local(&ctx, conf, "test", "test", NULL);
+        int rc = task_parse_elevation_sqlite(&ctx, list, NULL, &result, &err);
+        if (rc != rows[i].rc) fail_msg("%s: %d, not %d: %s", rows[i].args, rc, rows[i].rc, err.text);
+        cJSON_Delete(result);
+        cJSON_Delete(list);
+    }
+    conf_free(conf);
+}
+
 /* What the delivery before it, or the try before it, had begun stands in_progress, and is its own. */
 TEST(test_message_that_comes_again_does_what_it_had_begun)
 {
@@ -398,6 +427,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_batch_with_all_sorts_of_ids),
     cmocka_unit_test(test_trigger_reads_everything_that_waits),
     cmocka_unit_test(test_parser_that_died_is_replaced),
+    cmocka_unit_test(test_numbers_that_no_row_can_have),
     cmocka_unit_test(test_message_that_comes_again_does_what_it_had_begun),
     cmocka_unit_test(test_lists_of_a_project_are_read_while_the_sync_goes_on),
     cmocka_unit_test(test_row_of_the_elevation_is_found_by_its_name),

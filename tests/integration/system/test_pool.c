@@ -1,0 +1,180 @@
+/* The pool of connections that web asks, on a real PostgreSQL: what fails is told by its kind, what is called off is
+ * not heard of, no more connections than it may have, and want of memory costs one attempt. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <event2/event.h>
+
+#include "conf/conf.h"
+#include "services/store/db/pool.h"
+#include "tests/support/support.h"
+
+#define TIMEOUT_MS "700"
+
+static struct pg_server pg;
+static struct event_base *base;
+static struct conf *conf;
+static int fail_in; /* the n-th allocation of libevent from now on fails; 0: none */
+
+struct heard {
+    int count, ups, downs;
+    enum err_code code;
+    char text[600];
+};
+
+static void *counted_malloc(size_t size)
+{
+    return fail_in > 0 && --fail_in == 0 ? NULL : malloc(size);
+}
+
+static void *counted_realloc(void *old, size_t size)
+{
+    return fail_in > 0 && --fail_in == 0 ? NULL : realloc(old, size);
+}
+
+static void on_answer(void *arg, const PGresult *result, const struct err *err)
+{
+    struct heard *h = arg;
+    h->count++;
+    h->code = err ? err->code : ERR_NONE;
+    snprintf(h->text, sizeof h->text, "%s", err ? err->text : PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "");
+}
+
+static void on_state(void *arg, bool is_up, const char *why)
+{
+    struct heard *h = arg;
+    h->ups += is_up;
+    h->downs += !is_up;
+    snprintf(h->text, sizeof h->text, "%s", why);
+}
+
+/* Allocates nothing of its own. */
+static void turn(void)
+{
+    event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+    usleep(5000);
+}
+
+#define TURN_UNTIL(cond)                                                                                               \
+    for (int64_t end_ = support_deadline(30000); !(cond); turn())                                                      \
+        if (support_late(end_)) fail_msg("waited in vain for %s", #cond)
+
+static struct pool *pool(void)
+{
+    struct err err = {0};
+    struct pool *p = pool_new(base, conf, "test", &err);
+    if (!p) fail_msg("%s", err.text);
+    return p;
+}
+
+TEST(test_what_fails_is_told_by_its_kind)
+{
+    static const struct {
+        struct query query;
+        const char *value;
+        enum err_code code;
+        const char *text;
+    } rows[] = {
+        {{.name = "sum", .sql = "SELECT $1::int + 1"}, "41", ERR_NONE, "42"},
+        {{.name = "null", .sql = "SELECT coalesce($1::text, 'nothing')"}, NULL, ERR_NONE, "nothing"},
+        {{.name = "input", .sql = "SELECT $1::int"}, "x", ERR_INPUT, NULL},
+        {{.name = "twice", .sql = "INSERT INTO once VALUES ($1::int)"}, "1", ERR_CONFLICT, NULL},
+        {{.name = "orphan", .sql = "INSERT INTO child VALUES ($1::int)"}, "2", ERR_CONFLICT, NULL},
+        {{.name = "wrong", .sql = "SELECT nothing FROM nowhere WHERE x = $1"}, "1", ERR_DB, NULL},
+        {{.name = "slow", .sql = "SELECT pg_sleep($1::float)", .is_slow = true}, "60", ERR_TIMEOUT, NULL},
+        {{.name = "after", .sql = "SELECT $1::text"}, "still there", ERR_NONE, "still there"},
+    };
+    struct pool *p = pool();
+    struct pool_stats stats;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct heard h = {0};
+        assert_non_null(pool_query(p, &rows[i].query, 1, &rows[i].value, on_answer, &h));
+        TURN_UNTIL(h.count > 0);
+        if (h.code != rows[i].code) fail_msg("%s: %d, not %d: %s", rows[i].query.name, h.code, rows[i].code, h.text);
+        if (rows[i].text) assert_string_equal(h.text, rows[i].text);
+        assert_int_equal(h.count, 1);
+    }
+    pool_stats(p, &stats);
+    assert_int_equal(stats.queries, 8);
+    assert_int_equal(stats.timeouts, 1);
+    assert_int_equal(stats.size, 3);
+    pool_free(p);
+}
+
+/* Three connections, of which one is kept for what is quick. */
+TEST(test_slow_ones_leave_a_connection_to_others)
+{
+    static const struct query slow = {.name = "slow", .sql = "SELECT pg_sleep(0.5)", .is_slow = true};
+    static const struct query quick = {.name = "quick", .sql = "SELECT 'quick'", .is_quick = true};
+    struct pool *p = pool();
+    struct heard slow_ones = {0}, quick_one = {0};
+    struct pool_stats stats;
+    for (int i = 0; i < 4; i++) assert_non_null(pool_query(p, &slow, 0, NULL, on_answer, &slow_ones));
+    assert_non_null(pool_query(p, &quick, 0, NULL, on_answer, &quick_one));
+    TURN_UNTIL(quick_one.count > 0);
+    assert_true(slow_ones.count < 4);
+    TURN_UNTIL(slow_ones.count == 4);
+    assert_int_equal(slow_ones.code, ERR_NONE);
+    pool_stats(p, &stats);
+    assert_in_range(stats.open, 2, 3);
+    assert_int_equal(stats.busy, 0);
+    assert_int_equal(stats.waiting, 0);
+    assert_in_range(pg_int(&pg, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%test%'"), 2, 3);
+    pool_free(p);
+}
+
+/* Of libevent's: for events, their heap, names. Each attempt that fails is followed by another. */
+TEST(test_without_memory_it_is_tried_again)
+{
+    static const struct query one = {.name = "one", .sql = "SELECT 'one'"};
+    bool was_short = true;
+    int n = 1;
+    for (; was_short; n++) {
+        struct heard seen = {0}, answer = {0};
+        struct pool *p = pool();
+        pool_on_state(p, on_state, &seen);
+        fail_in = n;
+        TURN_UNTIL(seen.ups > 0);
+        was_short = fail_in == 0;
+        fail_in = 0;
+        assert_non_null(pool_query(p, &one, 0, NULL, on_answer, &answer));
+        TURN_UNTIL(answer.count > 0);
+        assert_string_equal(answer.text, "one");
+        pool_free(p);
+        for (int i = 0; i < 3; i++) turn();
+    }
+    assert_true(n > 5);
+}
+
+FIXTURE(start)
+{
+
+    struct err err = {0};
+    pg_start(&pg);
+    pg_exec(&pg, "CREATE TABLE once (id int PRIMARY KEY); INSERT INTO once VALUES (1);"
+                 " CREATE TABLE child (id int REFERENCES once)");
+    setenv("DATABASE_URL", pg.url, 1);
+    setenv("DATABASE_POOL_SIZE", "3", 1);
+    setenv("DATABASE_STATEMENT_TIMEOUT_MS", TIMEOUT_MS, 1);
+    event_set_mem_functions(counted_malloc, counted_realloc, free);
+    base = event_base_new();
+    conf = conf_load(&(struct conf_paths){0}, &err);
+    if (!conf) print_message("%s\n", err.text);
+    return base && conf ? 0 : -1;
+}
+
+FIXTURE(stop)
+{
+    conf_free(conf);
+    event_base_free(base);
+    pg_stop(&pg);
+    return 0;
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_what_fails_is_told_by_its_kind),
+    cmocka_unit_test(test_slow_ones_leave_a_connection_to_others),
+    cmocka_unit_test(test_without_memory_it_is_tried_again),
+};
+TEST_MAIN(tests, start, stop)
