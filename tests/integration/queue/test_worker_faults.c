@@ -213,6 +213,39 @@ TEST(test_runners_are_recycled)
     assert_true(process_logged(&first, "retires after 3 tasks"));
 }
 
+/* The only runner of a worker, under load that does not end. */
+static int runner_of(const struct process *worker)
+{
+    char path[64], pids[64] = "";
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)worker->pid, (int)worker->pid);
+    FILE *f = fopen(path, "re");
+    if (f && !fgets(pids, sizeof pids, f)) pids[0] = 0;
+    if (f) fclose(f);
+    return (int)strtol(pids, NULL, 10);
+}
+
+TEST(test_a_runner_that_is_to_leave_gets_nothing_more)
+{
+    const char *const env[] = {"WORKER_QUEUES=sync", "WORKER_CONCURRENCY=1", NULL};
+    rig_worker(&rig, &first, "first", env);
+    rig_send(&rig, "sync", "noop", "t1", "[]");
+    WAIT_UNTIL(rig_has_state(&rig, "t1", "SUCCESS"), 10000);
+    int former = runner_of(&first);
+    assert_true(former > 0);
+
+    for (int i = 0; i < 1000; i++) rig_send(&rig, "sync", "noop", "more", "[]");
+    process_signal(&first, SIGHUP); /* runners are replaced by such that see the new settings */
+
+    for (int64_t end = support_deadline(30000); runner_of(&first) == former;) {
+        if (support_late(end)) fail_msg("runner %d works on", former);
+        for (int i = 0; i < 500 && rig_int(&rig, "LLEN sync") < 2000; i++) rig_send(&rig, "sync", "noop", "more", "[]");
+    }
+    rig_int(&rig, "DEL sync");
+    WAIT_UNTIL(runner_of(&first) > 0 && rig_int(&rig, "HLEN unacked") == 0, 20000);
+    rig_send(&rig, "sync", "noop", "t2", "[]");
+    WAIT_UNTIL(rig_has_state(&rig, "t2", "SUCCESS"), 10000);
+}
+
 TEST(test_without_redis)
 {
     char *argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), "worker", NULL}, *env[] = {NULL},
@@ -244,6 +277,7 @@ static const struct CMUnitTest tests[] = {
     ROW(test_full_and_read_only_redis),
     ROW(test_orphans_of_python_workers_come_back),
     ROW(test_runners_are_recycled),
+    ROW(test_a_runner_that_is_to_leave_gets_nothing_more),
     ROW(test_without_redis),
 };
 TEST_MAIN(tests, NULL, NULL)

@@ -208,7 +208,83 @@ TEST(test_spelling_is_kept_beside_the_key)
     cJSON_Delete(p.json);
 }
 
+static void read_project(struct logikal_project *p, const char *members)
+{
+    char json[400];
+    struct err err = {0};
+    snprintf(json, sizeof json, "{" ID ",%s}", members);
+    if (logikal_project_read(json, strlen(json), p, &err) != 0) fail_msg("%s: %s", members, err.text);
+    cJSON_Delete(p->json);
+}
+
+TEST(test_each_member_of_a_project_is_read)
+{
+    static const char json[] =
+        "{" ID ",\"name\":\"n\",\"jobNumber\":\"j\",\"offerNumber\":\"o\",\"personInCharge\":\"p\","
+        "\"createdDate\":0,\"changedDate\":253402300799,\"isDeleted\":true,\"estimated\":true}";
+    struct logikal_project p;
+    assert_int_equal(logikal_project_read(json, strlen(json), &p, NULL), 0);
+    assert_string_equal(p.key, GUID);
+    assert_string_equal(p.name, "n");
+    assert_string_equal(p.job_number, "j");
+    assert_string_equal(p.offer_number, "o");
+    assert_string_equal(p.person_in_charge, "p");
+    assert_int_equal(p.created_s, 0);
+    assert_int_equal(p.changed_s, 253402300799);
+    cJSON_Delete(p.json);
+
+    read_project(&p, "\"isDeleted\":true,\"estimated\":false");
+    assert_true(p.is_deleted && !p.is_estimated);
+    read_project(&p, "\"isDeleted\":false,\"estimated\":true");
+    assert_true(!p.is_deleted && p.is_estimated);
+    read_project(&p, "\"name\":\"n\"");
+    assert_true(!p.is_deleted && !p.is_estimated && p.changed_s == 0);
+}
+
+TEST(test_each_member_of_an_elevation_is_read)
+{
+    static const char json[] =
+        "{" ID ",\"versionId\":\"v\",\"name\":\"n\",\"type\":\"t\",\"state\":\"s\",\"automaticDescription\":\"a\","
+        "\"systemDescription\":\"b\",\"modelDescription\":\"c\",\"userDescription\":\"d\",\"createdDate\":1,"
+        "\"changedDate\":2,\"amount\":3,\"width\":4,\"height\":0,\"isInRecycleBin\":true}";
+    struct logikal_elevation e;
+    assert_int_equal(logikal_elevation_read(json, strlen(json), &e, NULL), 0);
+    const char *const seen[] = {
+        e.version_id,      e.name, e.type, e.state, e.automatic_description, e.system_description, e.model_description,
+        e.user_description};
+    static const char *const wanted[] = {"v", "n", "t", "s", "a", "b", "c", "d"};
+    for (size_t i = 0; i < sizeof seen / sizeof seen[0]; i++) assert_string_equal(seen[i], wanted[i]);
+    assert_true(e.created_s == 1 && e.changed_s == 2);
+    assert_true(e.has_amount && e.amount == 3 && e.has_width && e.width == 4 && e.has_height && e.height == 0);
+    assert_true(e.is_recycled);
+    cJSON_Delete(e.json);
+
+    static const char bare[] = "{" ID ",\"isInRecycleBin\":false}";
+    assert_int_equal(logikal_elevation_read(bare, strlen(bare), &e, NULL), 0);
+    assert_false(e.has_amount || e.has_width || e.has_height || e.is_recycled);
+    cJSON_Delete(e.json);
+}
+
+TEST(test_each_member_of_a_directory_and_a_phase_is_read)
+{
+    static const char directory[] = "{\"path\":\"a/b\",\"name\":\"b\"}";
+    static const char phase[] = "{" ID ",\"name\":\"n\",\"description\":\"d\"}";
+    struct logikal_directory d;
+    struct logikal_phase f;
+    assert_int_equal(logikal_directory_read(directory, strlen(directory), &d, NULL), 0);
+    assert_string_equal(d.path, "a/b");
+    assert_string_equal(d.name, "b");
+    cJSON_Delete(d.json);
+    assert_int_equal(logikal_phase_read(phase, strlen(phase), &f, NULL), 0);
+    assert_string_equal(f.name, "n");
+    assert_string_equal(f.description, "d");
+    cJSON_Delete(f.json);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_each_member_of_a_project_is_read),
+    cmocka_unit_test(test_each_member_of_an_elevation_is_read),
+    cmocka_unit_test(test_each_member_of_a_directory_and_a_phase_is_read),
     cmocka_unit_test(test_identifiers_alone_refuse_an_object),
     cmocka_unit_test(test_odd_members_are_left_out_and_told),
     cmocka_unit_test(test_texts_become_readable),
