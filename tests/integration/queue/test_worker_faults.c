@@ -213,7 +213,7 @@ TEST(test_runners_are_recycled)
     assert_true(process_logged(&first, "retires after 3 tasks"));
 }
 
-/* The only runner of a worker, under load that does not end. */
+/* The only runner of a worker. */
 static int runner_of(const struct process *worker)
 {
     char path[64], pids[64] = "";
@@ -224,7 +224,7 @@ static int runner_of(const struct process *worker)
     return (int)strtol(pids, NULL, 10);
 }
 
-TEST(test_a_runner_that_is_to_leave_gets_nothing_more)
+TEST(test_runners_are_replaced_under_load_that_does_not_end)
 {
     const char *const env[] = {"WORKER_QUEUES=sync", "WORKER_CONCURRENCY=1", NULL};
     rig_worker(&rig, &first, "first", env);
@@ -233,12 +233,13 @@ TEST(test_a_runner_that_is_to_leave_gets_nothing_more)
     int former = runner_of(&first);
     assert_true(former > 0);
 
-    for (int i = 0; i < 1000; i++) rig_send(&rig, "sync", "noop", "more", "[]");
+    for (int i = 0; i < 1000; i++) rig_send(&rig, "sync", "sleep", "more", "[0.0005]");
     process_signal(&first, SIGHUP); /* runners are replaced by such that see the new settings */
 
     for (int64_t end = support_deadline(30000); runner_of(&first) == former;) {
         if (support_late(end)) fail_msg("runner %d works on", former);
-        for (int i = 0; i < 500 && rig_int(&rig, "LLEN sync") < 2000; i++) rig_send(&rig, "sync", "noop", "more", "[]");
+        for (int i = 0; i < 500 && rig_int(&rig, "LLEN sync") < 2000; i++)
+            rig_send(&rig, "sync", "sleep", "more", "[0.0005]");
     }
     rig_int(&rig, "DEL sync");
     WAIT_UNTIL(runner_of(&first) > 0 && rig_int(&rig, "HLEN unacked") == 0, 20000);
@@ -277,7 +278,7 @@ static const struct CMUnitTest tests[] = {
     ROW(test_full_and_read_only_redis),
     ROW(test_orphans_of_python_workers_come_back),
     ROW(test_runners_are_recycled),
-    ROW(test_a_runner_that_is_to_leave_gets_nothing_more),
+    ROW(test_runners_are_replaced_under_load_that_does_not_end),
     ROW(test_without_redis),
 };
 TEST_MAIN(tests, NULL, NULL)
