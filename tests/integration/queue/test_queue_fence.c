@@ -222,7 +222,7 @@ TEST(test_lost_wake_ups_lose_no_message)
     WAIT_UNTIL(rig_has_state(&rig, "last", "SUCCESS"), 20000);
     WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 0, 20000);
     assert_true(atomic_load(&proxy.rules->cuts_made) >= 3);
-    assert_true(process_logged(&first, "that did not reach this worker go back"));
+    WAIT_UNTIL(process_logged(&first, "that did not reach this worker go back"), 5000);
     assert_int_equal(rig_int(&rig, "LLEN followups"), sent);
     process_stop(&first);
 }

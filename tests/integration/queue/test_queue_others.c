@@ -79,7 +79,7 @@ TEST(test_orphans_of_any_form)
         assert_int_equal(rig_int(&rig, "HEXISTS unacked %s", rows[i].id), 1);
         assert_false(is_waiting_somewhere(rows[i].id));
     }
-    assert_true(process_logged(&first, "messages that a Python worker left behind"));
+    WAIT_UNTIL(process_logged(&first, "messages that a Python worker left behind"), 5000);
 }
 
 TEST(test_visibility_timeout_is_a_setting)

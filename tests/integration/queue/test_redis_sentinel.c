@@ -414,7 +414,7 @@ TEST(test_client_leaves_a_master_that_was_given_up)
     send_task(1);
     WAIT_UNTIL(effects(1, 2) == 1, 20000);
     process_wait(&mute, 30000);
-    assert_true(process_logged(&mute, "sentinel_ssl=false"));
+    WAIT_UNTIL(process_logged(&mute, "sentinel_ssl=false"), 5000);
 }
 
 static const struct CMUnitTest tests[] = {

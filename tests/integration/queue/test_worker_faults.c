@@ -194,7 +194,7 @@ TEST(test_orphans_of_python_workers_come_back)
 
     WAIT_UNTIL(rig_has_state(&rig, "old", "SUCCESS"), 10000);
     WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 0, 10000);
-    assert_true(process_logged(&first, "eviction policy allkeys-lru"));
+    WAIT_UNTIL(process_logged(&first, "eviction policy allkeys-lru"), 5000);
 }
 
 TEST(test_runners_are_recycled)
@@ -210,7 +210,7 @@ TEST(test_runners_are_recycled)
         snprintf(id, sizeof id, "t%d", i);
         WAIT_UNTIL(rig_has_state(&rig, id, "SUCCESS"), 20000);
     }
-    assert_true(process_logged(&first, "retires after 3 tasks"));
+    WAIT_UNTIL(process_logged(&first, "retires after 3 tasks"), 5000);
 }
 
 /* The only runner of a worker. */

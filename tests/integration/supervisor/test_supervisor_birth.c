@@ -149,7 +149,7 @@ static void test_signals_before_it_listens_are_neither_fatal_nor_lost(void **sta
     env[5] = "T=1";
     process_start(&s.process, "logikald", argv, env);
     assert_int_equal(process_wait(&s.process, 10000), 0);
-    assert_true(process_logged(&s.process, "stopping (SIGTERM)"));
+    WAIT_UNTIL(process_logged(&s.process, "stopping (SIGTERM)"), 5000);
 }
 
 /* ---- descriptors ---- */
@@ -391,7 +391,7 @@ static void test_liveness_and_pings_of_programs(void **state)
     assert_int_equal(supervised_child(&s, "asked")->restarts, 0);
     unlink(flag);
     WAIT_UNTIL(supervised_child(&s, "asked")->restarts == 1, 10000);
-    assert_true(process_logged(&s.process, "did not answer its liveness probe"));
+    WAIT_UNTIL(process_logged(&s.process, "did not answer its liveness probe"), 5000);
     supervised_stop(&s);
 }
 

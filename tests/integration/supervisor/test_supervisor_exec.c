@@ -88,7 +88,7 @@ static void test_trial_that_hangs_is_ended(void **state)
     assert_int_equal(rename(path, good), 0);
     write_text(path, "#!/bin/sh\nexec sleep 300\n", 0755);
     assert_int_equal(ctl("reload", "--exec"), 1);
-    assert_true(process_logged(&s.process, "has not ended within"));
+    WAIT_UNTIL(process_logged(&s.process, "has not ended within"), 5000);
     assert_int_equal(rename(good, path), 0); /* repaired, it works again */
     exec_well();
     assert_int_equal(supervised_pid(&s, "web.0"), web);
@@ -168,7 +168,7 @@ static void test_program_of_another_state_format_is_refused_by_its_trial(void **
         s.dir, s.dir, good);
     write_text(path, text, 0755);
     assert_int_equal(ctl("reload", "--exec"), 1);
-    assert_true(process_logged(&s.process, "state of another format"));
+    WAIT_UNTIL(process_logged(&s.process, "state of another format"), 5000);
     assert_int_equal(supervised_pid(&s, "web.0"), web);
     assert_true(process_running(&s.process));
     supervised_stop(&s);
@@ -298,7 +298,7 @@ static void test_hook_that_runs_ends_before_an_exec(void **state)
     snprintf(command, sizeof command, "grep -q reload '%s'", out);
     char *argv[] = {"sh", "-c", command, NULL};
     WAIT_UNTIL(process_run(argv, NULL, NULL) == 0, 10000);
-    assert_true(process_logged(&s.process, "hook heard reload"));
+    WAIT_UNTIL(process_logged(&s.process, "hook heard reload"), 5000);
     supervised_stop(&s);
 }
 

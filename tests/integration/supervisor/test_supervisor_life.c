@@ -51,8 +51,8 @@ static void test_gate_off_runs_web_only_and_says_so(void **state)
     WAIT_UNTIL(supervised_is(&s, "migrate", "done"), 5000);
     assert_null(supervised_child(&s, "worker.0"));
     assert_null(supervised_child(&s, "beat"));
-    assert_true(process_logged(&s.process, "Background sync is disabled, skipping worker and beat"));
-    assert_true(process_logged(&s.process, "secrets SD")); /* web uses both */
+    WAIT_UNTIL(process_logged(&s.process, "Background sync is disabled, skipping worker and beat"), 5000);
+    WAIT_UNTIL(process_logged(&s.process, "secrets SD"), 5000); /* web uses both */
     supervised_stop(&s);
 }
 
@@ -63,7 +63,7 @@ static void test_gate_on_without_redis_says_what_to_set(void **state)
     start(format(" "), env);
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 5000);
     assert_null(supervised_child(&s, "worker.0"));
-    assert_true(process_logged(&s.process, "set REDIS_URL or REDIS_HOST"));
+    WAIT_UNTIL(process_logged(&s.process, "set REDIS_URL or REDIS_HOST"), 5000);
     supervised_stop(&s);
 }
 
@@ -212,7 +212,7 @@ static void test_hung_child_is_dumped_killed_and_replaced(void **state)
     WAIT_UNTIL(supervised_child(&s, "web.0")->restarts >= 1 && supervised_is(&s, "web.0", "ready"), 8000);
     const char *words = supervised_child(&s, "web.0")->last_exit;
     if (strncmp(words, "hung: no ping for 1.", 20) != 0) fail_msg("%s", words);
-    assert_true(process_logged(&s.process, "is hung: no ping"));
+    WAIT_UNTIL(process_logged(&s.process, "is hung: no ping"), 5000);
     int pid = supervised_pid(&s, "web.0");
     poll(NULL, 0, 1500); /* longer than the watchdog: one that pings is left alone */
     assert_int_equal(supervised_pid(&s, "web.0"), pid);
@@ -234,14 +234,15 @@ static void test_crash_loop_is_told_shown_retried_and_forgotten_when_stable(void
     WAIT_UNTIL(supervised_is(&s, "web.0", "crash-loop"), 10000);
     assert_true(supervised_child(&s, "web.0")->is_crash_loop);
     WAIT_UNTIL(process_logged(&s.process, "web.0 is in a crash loop: 4 failures"), 2000);
-    assert_true(process_logged(&s.process, "exits, the latest first: exit status 7; exit status 7; exit status 7"));
-    assert_true(process_logged(&s.process, "web plays a failure"));
+    WAIT_UNTIL(process_logged(&s.process, "exits, the latest first: exit status 7; exit status 7; exit status 7"),
+               5000);
+    WAIT_UNTIL(process_logged(&s.process, "web plays a failure"), 5000);
     int64_t restarts = supervised_child(&s, "web.0")->restarts;
     WAIT_UNTIL(supervised_child(&s, "web.0")->restarts >= restarts + 3, 10000); /* still tried */
 
     supervised_let(&s, "web", "ready");
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && !supervised_child(&s, "web.0")->is_crash_loop, 10000);
-    assert_true(process_logged(&s.process, "its crash loop is over"));
+    WAIT_UNTIL(process_logged(&s.process, "its crash loop is over"), 5000);
     supervised_stop(&s);
 }
 
@@ -255,7 +256,7 @@ static void test_missing_essential_child_makes_the_supervisor_give_up(void **sta
     int status = process_wait(&s.process, 10000);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 70);
-    assert_true(process_logged(&s.process, "web.0 is essential and could not be kept up"));
+    WAIT_UNTIL(process_logged(&s.process, "web.0 is essential and could not be kept up"), 5000);
     assert_int_equal(supervised_left(&s), 0);
 }
 
@@ -278,7 +279,7 @@ static void test_restart_policies_of_programs(void **state)
     assert_string_equal(
         supervised_child(&s, "missing")->last_exit,
         "exit status 127 (could not be executed): cannot run /nonexistent/program: No such file or directory");
-    assert_true(process_logged(&s.process, "cannot run /nonexistent/program: No such file or directory"));
+    WAIT_UNTIL(process_logged(&s.process, "cannot run /nonexistent/program: No such file or directory"), 5000);
     supervised_stop(&s);
 }
 
@@ -296,8 +297,8 @@ static void test_program_gets_its_surroundings_and_no_secrets(void **state)
         env);
     WAIT_UNTIL(process_logged(&s.process, "env MINE=1"), 5000);
     WAIT_UNTIL(process_logged(&s.process, "where /usr 0027 77 4"), 5000); /* 0, 1, 2 and ls's own */
-    assert_true(process_logged(&s.process, "env HELLO=there"));
-    assert_true(process_logged(&s.process, "env LOGIKALD_INSTANCE=env"));
+    WAIT_UNTIL(process_logged(&s.process, "env HELLO=there"), 5000);
+    WAIT_UNTIL(process_logged(&s.process, "env LOGIKALD_INSTANCE=env"), 5000);
     assert_false(process_logged(&s.process, "do-not-tell"));
     supervised_stop(&s);
 }

@@ -213,7 +213,7 @@ static void test_files_beside_the_program_are_read_when_none_is_named(void **sta
     process_start(&s.process, "logikald", argv, env);
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 10000);
     shell("grep -q 'max_connections = 55' '%s/web.cfg' && grep -q joe '%s/web.env'", s.run_dir, s.run_dir);
-    assert_true(process_logged(&s.process, "bin/logikald.cfg"));
+    WAIT_UNTIL(process_logged(&s.process, "bin/logikald.cfg"), 5000);
     shell("echo 'http = { max_connections = 56; };' > '%s/bin/logikald.cfg'", s.dir);
     process_signal(&s.process, SIGHUP); /* as README has it */
     WAIT_UNTIL(process_logged(&s.process, "http.max_connections is now \"56\""), 5000);

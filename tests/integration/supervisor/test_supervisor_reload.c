@@ -113,7 +113,7 @@ static void test_gate_goes_on_and_off_by_the_file(void **state)
     supervised_config(&s, "sync = { background_enabled = false; };");
     reload();
     WAIT_UNTIL(supervised_count(&s, "worker.0") == 0 && supervised_count(&s, "beat") == 0, 10000);
-    assert_true(process_logged(&s.process, "Background sync is disabled, skipping worker and beat"));
+    WAIT_UNTIL(process_logged(&s.process, "Background sync is disabled, skipping worker and beat"), 5000);
     assert_int_equal(supervised_pid(&s, "web.0"), web); /* the flag is applied in place */
     WAIT_UNTIL(process_logged(&s.process, "web heard HUP 2"), 3000);
     supervised_stop(&s);

@@ -38,7 +38,7 @@ TEST(test_frozen_children_are_not_hung)
         assert_int_equal(supervised_pid(&s, "web.0"), pids[0]);
         assert_int_equal(supervised_pid(&s, "web.1"), pids[1]);
     }
-    assert_true(process_logged(&s.process, "we were asleep for"));
+    WAIT_UNTIL(process_logged(&s.process, "we were asleep for"), 5000);
     assert_false(process_logged(&s.process, "is hung"));
     supervised_stop(&s);
 }
@@ -73,7 +73,7 @@ TEST(test_start_and_stop_deadlines_do_not_run_while_frozen)
     WAIT_UNTIL(process_logged(&s.process, "stopping (SIGTERM)"), 5000);
     freeze(&pid, 1, 6000);
     process_wait(&s.process, 20000);
-    assert_true(process_logged(&s.process, "saved"));
+    WAIT_UNTIL(process_logged(&s.process, "saved"), 5000);
     assert_false(process_logged(&s.process, "did not stop in"));
 }
 

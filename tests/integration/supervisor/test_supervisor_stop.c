@@ -66,7 +66,7 @@ TEST(test_zombie_in_the_group_does_not_keep_others_from_their_stop)
     start_with_zombie("2");
     process_signal(&s.process, SIGTERM);
     assert_int_equal(process_wait(&s.process, 10000), 0);
-    assert_true(process_logged(&s.process, "db saves its data"));
+    WAIT_UNTIL(process_logged(&s.process, "db saves its data"), 5000);
     assert_int_equal(supervised_left(&s), 0);
 }
 
@@ -83,7 +83,7 @@ TEST(test_whoever_is_hurried_still_gets_its_moment)
     for (int64_t until = mono_ms() + 1500; mono_ms() < until;) support_pause();
     process_signal(&s.process, SIGTERM);
     assert_int_equal(process_wait(&s.process, 10000), 0);
-    assert_true(process_logged(&s.process, "db saves its data"));
+    WAIT_UNTIL(process_logged(&s.process, "db saves its data"), 5000);
 }
 
 /* ---- shell wrappers ---- */
@@ -98,7 +98,7 @@ TEST(test_server_behind_a_shell_has_the_whole_stop_timeout)
         (char *[]){"LOGIKALD_ROLES=w", NULL});
     WAIT_UNTIL(process_logged(&s.process, "server up"), 5000);
     assert_int_equal(ctl("stop", "w"), 0);
-    assert_true(process_logged(&s.process, "data written"));
+    WAIT_UNTIL(process_logged(&s.process, "data written"), 5000);
     supervised_stop(&s);
 }
 
@@ -111,8 +111,8 @@ TEST(test_rest_of_a_group_that_does_not_stop_is_named_and_killed)
         (char *[]){"LOGIKALD_ROLES=w", NULL});
     WAIT_UNTIL(process_logged(&s.process, "server up"), 5000);
     assert_int_equal(ctl("stop", "w"), 0);
-    assert_true(process_logged(&s.process, "w has ended, and "));
-    assert_true(process_logged(&s.process, "(bash)"));
+    WAIT_UNTIL(process_logged(&s.process, "w has ended, and "), 5000);
+    WAIT_UNTIL(process_logged(&s.process, "(bash)"), 5000);
     supervised_stop(&s);
 }
 
@@ -124,7 +124,7 @@ TEST(test_copies_of_a_program_that_daemonises_do_not_pile_up)
                   "programs = ({ name = \"d\"; command = [\"sh\", \"-c\", \"setsid sleep 1017.3 & sleep 0.05\"]; });",
                   (char *[]){"LOGIKALD_ROLES=d", NULL});
     WAIT_UNTIL(supervised_child(&s, "d")->restarts >= 4, 15000);
-    assert_true(process_logged(&s.process, "d has left process"));
+    WAIT_UNTIL(process_logged(&s.process, "d has left process"), 5000);
     assert_int_equal(ctl("stop", "d"), 0);
     WAIT_UNTIL(running("sleep 1017[.]3") == 0, 10000);
     supervised_stop(&s);
@@ -189,7 +189,7 @@ TEST(test_old_process_is_stopped_by_its_own_rules)
     assert_false(process_logged(&s.process, "got USR1"));
     assert_false(process_logged(&s.process, "did not stop in"));
     assert_int_equal(ctl("stop", "p"), 0); /* the new one by the new ones */
-    assert_true(process_logged(&s.process, "killed by SIGUSR1"));
+    WAIT_UNTIL(process_logged(&s.process, "killed by SIGUSR1"), 5000);
     supervised_stop(&s);
 }
 

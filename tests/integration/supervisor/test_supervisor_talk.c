@@ -230,7 +230,7 @@ static void test_control_socket_bears_nonsense_and_is_closed_to_others(void **st
         int status;
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(status, 0);
-        assert_true(process_logged(&s.process, "control: refused user 65534"));
+        WAIT_UNTIL(process_logged(&s.process, "control: refused user 65534"), 5000);
     }
     supervised_stop(&s);
 }
@@ -300,7 +300,7 @@ static void test_child_that_outgrows_its_limit_is_replaced_gracefully(void **sta
     int web = supervised_pid(&s, "web.0");
     supervised_let(&s, "web", "ready");
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && supervised_pid(&s, "web.0") != web, 15000);
-    assert_true(process_logged(&s.process, "more than its limit; it is replaced"));
+    WAIT_UNTIL(process_logged(&s.process, "more than its limit; it is replaced"), 5000);
     WAIT_UNTIL(process_logged(&s.process, "has taken over from"), 5000);
     supervised_stop(&s);
 }

@@ -78,7 +78,7 @@ TEST(test_program_that_flaps_is_given_up)
     supervised_up(&s, "programs = ({ name = \"p\"; command = [\"false\"]; essential = true; });",
                   (char *[]){"LOGIKALD_ROLES=p", "ESSENTIAL_TIMEOUT_SECONDS=2", NULL});
     assert_int_equal(gave_up(15000), 70);
-    assert_true(process_logged(&s.process, "p is essential and could not be kept up"));
+    WAIT_UNTIL(process_logged(&s.process, "p is essential and could not be kept up"), 5000);
 }
 
 static void test_web_that_says_ready_and_dies_again_and_again_is_given_up(void **state)

@@ -300,8 +300,8 @@ static void test_events_come_before_the_end_and_the_hook_is_heard(void **state)
     int status = process_wait(&s.process, 20000);
     assert_int_equal(WEXITSTATUS(status), 70);
     assert_true(support_file_has(out, "exit p\n"));
-    assert_true(process_logged(&s.process, "hook says exit"));
-    assert_true(process_logged(&s.process, "nonsense-command"));
+    WAIT_UNTIL(process_logged(&s.process, "hook says exit"), 5000);
+    WAIT_UNTIL(process_logged(&s.process, "nonsense-command"), 5000);
     assert_true(support_file_has(out, "gave-up p\n"));
 }
 

@@ -126,7 +126,7 @@ TEST(test_killed_helper_loses_nothing)
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM project_cursors WHERE elevations_date IS NOT NULL"),
                      pg_int(&world.pg, "SELECT count(*) FROM projects"));
     assert_truth(&world, false);
-    assert_true(process_logged(&workers[!dead], "a helper of the sync is gone"));
+    WAIT_UNTIL(process_logged(&workers[!dead], "a helper of the sync is gone"), 5000);
     cJSON_Delete(result);
     start_worker(dead);
 }

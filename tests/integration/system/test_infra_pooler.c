@@ -225,7 +225,7 @@ TEST(test_web_through_a_pool)
         http_reply_free(&reply);
     }
     web_log_in(&web); /* writes */
-    assert_true(process_logged(&web.process, "a connection pooler is between us"));
+    WAIT_UNTIL(process_logged(&web.process, "a connection pooler is between us"), 5000);
     stop_others(others);
     web_stop(&web);
     pooler_stop(&pooler);

@@ -100,7 +100,7 @@ TEST(test_standby_is_named_and_promoted_under_load)
         other += log_in(&web) != 503;
         if (support_late(deadline)) fail_msg("readiness does not name it: %s", process_log(&web.process));
     }
-    assert_true(process_logged(&web.process, IS_STANDBY));
+    WAIT_UNTIL(process_logged(&web.process, IS_STANDBY), 5000);
     assert_int_equal(other, 0);
     free(pg_value(&standby, "SELECT pg_promote(false)"));
     deadline = support_deadline(30000);
@@ -217,7 +217,7 @@ TEST(test_standby_that_lacks_the_last_seconds_is_told_to_readers)
     cursor_behind(&web, token, sure, beyond, sizeof beyond); /* whoever reads on is at home in the new one */
     assert_true(feed_says(&web, token, beyond, 200, "[]"));
     WAIT_UNTIL(verdict_says(&web, "PostgreSQL is another one than before"), 30000);
-    assert_true(process_logged(&web.process, "PostgreSQL is another one than before"));
+    WAIT_UNTIL(process_logged(&web.process, "PostgreSQL is another one than before"), 5000);
     free(token);
     web_stop(&web);
 }

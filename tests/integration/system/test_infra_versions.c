@@ -69,7 +69,7 @@ static void expect_work(void)
     struct http_reply reply = web_call(&web, "POST", "/api/v1/sync/full", web.admin, body);
     if (reply.status != 200) fail_msg("%d %s", reply.status, reply.body);
     http_reply_free(&reply);
-    assert_true(process_logged(&worker, "completed in"));
+    WAIT_UNTIL(process_logged(&worker, "completed in"), 5000);
     assert_truth(&world, false);
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NOT NULL"), 0);
     assert_false(health_says("unhealthy\",\"error"));

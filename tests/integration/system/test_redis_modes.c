@@ -208,7 +208,7 @@ TEST(test_each_mode_loses_what_is_said_and_tells_it)
         print_message("%s", modes[i].conf);
         run_mode(&modes[i]);
     }
-    assert_true(process_logged(&worker, "Redis went back in time"));
+    WAIT_UNTIL(process_logged(&worker, "Redis went back in time"), 5000);
     WAIT_UNTIL(!web_says("/metrics", "logikald_redis_went_back_total 0\n"), 20000);
 }
 

@@ -232,7 +232,7 @@ TEST(test_a_new_web_takes_requests_when_it_has_tried_redis)
     process_signal(&sys.redis.process, SIGSTOP);
     replace_web(2);
     WAIT_UNTIL(system_child(&sys, "web") != web && system_child(&sys, "web") != 0, 60000);
-    assert_true(process_logged(&sys.logikald, "serving without waiting for it"));
+    WAIT_UNTIL(process_logged(&sys.logikald, "serving without waiting for it"), 5000);
     assert_int_equal(system_health(&sys), 200);
     assert_int_equal(ask_of_queue(header), 503);
     process_signal(&sys.redis.process, SIGCONT);
