@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Reads an App Platform spec, checks it against app_spec.schema.json and against what the schema cannot say, and prints
 it as JSON. As a module: load() and faults()."""
+import glob
 import json
 import os
 import re
@@ -24,8 +25,8 @@ def settings():
 
 
 def routes():
-    with open(os.path.join(ROOT, "services/web/gate/routes.def"), encoding="utf-8") as f:
-        return set(re.findall(r'"(/[^"]*)"', f.read()))
+    texts = [open(name, encoding="utf-8").read() for name in glob.glob(os.path.join(ROOT, "services/web/gate/routes*.def"))]
+    return set(re.findall(r'"(/[^"]*)"', "".join(texts)))
 
 
 def load(path):

@@ -81,8 +81,8 @@ class Code:
 def handlers():
     """{operation: its handler}"""
     out = {}
-    for name in ("routes.def", "routes_ui.def"):
-        with open(os.path.join(ROOT, "gate", name), encoding="utf-8") as file:
+    for name in glob.glob(os.path.join(ROOT, "gate", "routes*.def")):
+        with open(name, encoding="utf-8") as file:
             text = file.read()
         for found in re.finditer(r'^R\(\w+,\s*"[^"]*",\s*\w+,\s*\w+,\s*(\w+),', text, flags=re.M):
             out[found.group(1)] = "web_" + found.group(1)
