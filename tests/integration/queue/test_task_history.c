@@ -306,17 +306,17 @@ TEST(test_one_that_postgresql_refuses_is_counted_and_stops_no_other)
     pg_exec(&web.pg, "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE"
                      " invalid_text_representation; END $$; CREATE TRIGGER refuse BEFORE INSERT ON task_history"
                      " FOR EACH ROW WHEN (NEW.id LIKE 'refused%') EXECUTE FUNCTION refuse()");
-    send(D "fail", "first", "[]", NULL, 0);
-    send(D "fail", "refused1", "[]", NULL, 0);
-    send(D "fail", "second", "[]", NULL, 0);
-    send(D "fail", "refused2", "[]", NULL, 0);
-    send(D "fail", "third", "[]", NULL, 0);
+    rig_send(&rig, "sync", D "fail", "first", "[]");
+    rig_send(&rig, "sync", D "fail", "refused1", "[]");
+    rig_send(&rig, "sync", D "fail", "second", "[]");
+    rig_send(&rig, "sync", D "fail", "refused2", "[]");
+    rig_send(&rig, "sync", D "fail", "third", "[]");
 
     WAIT_UNTIL(rows("id IN ('first', 'second', 'third')") == 3, 60000);
     WAIT_UNTIL(losses() == before + 2, 60000);
     assert_int_equal(rows("id LIKE 'refused%'"), 0);
     pg_exec(&web.pg, "DROP TRIGGER refuse ON task_history; DROP FUNCTION refuse");
-    send(D "fail", "refused3", "[]", NULL, 0);
+    rig_send(&rig, "sync", D "fail", "refused3", "[]");
     WAIT_UNTIL(rows("id = 'refused3'") == 1, 60000);
 }
 
