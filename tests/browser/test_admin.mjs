@@ -25,6 +25,25 @@ test('logs: are filtered and exported', async ({ page: open, pages }) => {
   check(lines[1].includes('"a ""quoted"" <error>"'), `quotes are not doubled: ${lines[1]}`);
   const json = await page.request.get('/ui/sync-logs/export?format=json&type=browser_test');
   equal((await json.json())[0].message, '=1+1', 'the message in JSON');
+  // Berlin is an hour ahead in winter: the fields are in its time, the address and the file in UTC.
+  await sql(`INSERT INTO sync_logs (sync_type, status, message, started_at) SELECT 'browser_test', 'completed', 'at ' || i,
+             '2026-01-15T09:00Z'::timestamptz + i * interval '1 min' FROM generate_series(0, 119) i`);
+  await page.goto('/ui/sync-logs?type=browser_test');
+  await page.getByLabel('From (your time)').fill('2026-01-15T10:30');
+  await page.getByLabel('To (your time)').fill('2026-01-15T11:59');
+  await page.getByRole('button', { name: 'Filter' }).click();
+  await page.waitForURL(/since=2026-01-15T09%3A30&until=2026-01-15T10%3A59/);
+  equal(await page.getByLabel('From (your time)').inputValue(), '2026-01-15T10:30', 'the field');
+  const newest = () => page.locator('#logs tbody tr').first().locator('.break').innerText();
+  equal(await newest(), 'at 118', 'the newest');
+  await page.getByRole('link', { name: 'Older' }).click();
+  await page.waitForURL(/before=/);
+  equal(await newest(), 'at 68', 'the newest of the second page');
+  equal(await page.locator('#logs tbody tr').count(), 39, 'lines of the second page');
+  const [all] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'NDJSON' }).click()]);
+  equal((await readFile(await all.path(), 'utf8')).trim().split('\n').length, 89, 'lines of the file');
+  await page.getByRole('link', { name: 'Newer' }).click();
+  await until('the first page is back', async () => await newest() === 'at 118');
   await sql("DELETE FROM sync_logs WHERE sync_type = 'browser_test'");
 });
 

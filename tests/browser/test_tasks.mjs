@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { test, check, equal, until, sql, sim, redis, message } from './checks.mjs';
 
 test('tasks: a running sync is cancelled and says so', async ({ page: open, pages }) => {
+  const alone = () => until('no other sync runs, which this one would join', async () => await sql("SELECT count(*) FROM sync_runs WHERE state = 'running'") === '0');
+  await alone(); // at its own pace
   await sim('/delays', { list: 1500, directory: 1500, project: 1500 });
   try {
-    await until('no other sync runs, which this one would join', async () => await sql("SELECT count(*) FROM sync_runs WHERE state = 'running'") === '0');
+    await alone();
     const page = await open(pages, '/ui');
     await page.getByRole('button', { name: 'Sync everything now' }).click();
     await page.getByRole('dialog', { name: 'Are you sure?' }).getByRole('button', { name: 'Sync everything' }).click();
@@ -72,6 +74,9 @@ test('tasks: it is said that older dead letters are gone', async ({ page: open, 
   await redis('LPUSH', 'logikald.dead', '{}');
   await page.goto('/ui/tasks');
   await page.getByText('No more than 10 000 are kept: older ones were dropped.').waitFor();
+  await page.locator('#dead').getByRole('link', { name: 'Next' }).click();
+  await page.getByText('Behind the first 50: 50 of 10000.').waitFor();
+  equal(await page.locator('#dead article').count(), 50, 'dead letters on the second page');
   await redis('DEL', 'logikald.dead');
 });
 
@@ -114,6 +119,18 @@ test('tasks: all that a search matches is cancelled, retried and deleted, also w
   await many(80, 'tasks.bulk.second', { password: 'hunter2', depth: { api_token: 'hunter2' }, speed: 9 });
   const page = await open(pages, '/ui/tasks?q=BULK.first');
   await page.getByText('The next 100 of 150').waitFor();
+  const first = await page.locator('#waiting tbody tr').first().getAttribute('data-key');
+  await page.locator('#waiting').getByRole('link', { name: 'Next' }).click();
+  await page.getByText('Behind the first 100: 50 of 150.').waitFor();
+  equal(await page.locator('#waiting tbody tr').count(), 50, 'tasks on the second page');
+  await page.locator('#waiting').getByRole('link', { name: 'Before' }).click();
+  await page.getByText('The next 100 of 150').waitFor();
+  equal(await page.locator('#waiting tbody tr').first().getAttribute('data-key'), first, 'the first task again');
+  await page.goto('/ui/tasks?waiting=200'); // without a search: 230 wait
+  await page.getByText('Behind the first 200: 30 of 230.').waitFor();
+  await page.goto('/ui/tasks?waiting=500');
+  await page.locator('#waiting').getByText('The list is shorter by now.').waitFor();
+  await page.goto('/ui/tasks?q=BULK.first');
   await press(page, 'Cancel all 150');
   await page.getByText('150 tasks were cancelled.').waitFor();
   equal(Number(await redis('LLEN', 'sync')), 80, 'what is left');

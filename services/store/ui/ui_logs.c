@@ -1,4 +1,5 @@
-/* Sync logs and sync runs: lists by filter, newest first, and exports. A filter that is NULL or empty selects all. */
+/* Sync logs and sync runs: lists by filter, newest first, and exports page by page. A filter that is NULL or empty
+ * selects all. */
 #include "services/store/ui/ui_logs.h"
 
 #define FILTER                                                                                                         \
@@ -11,7 +12,6 @@
     " 'skipped', l.items_skipped, 'ms', coalesce(l.duration_ms, l.duration_seconds * 1000),"                           \
     " 'error', l.error_details, 'started_at', l.started_at, 'completed_at', l.completed_at,"                           \
     " 'task_id', l.task_id, 'project_id', l.project_id)"
-#define EXPORT_ROWS "10000"
 
 const struct query ui_query_logs = {
     .name = "ui_logs",
@@ -30,28 +30,28 @@ const struct query ui_query_log_types = {
     "'\"' || regexp_replace(replace(coalesce((" value ")::text, ''), '\"', '\"\"'), '^([=+@\\t\\r-])', '''\\1') || "   \
     "'\"'"
 
+/* A page of an export: its lines, and the last one's id (NULL: there are no more). */
+#define PAGE                                                                                                           \
+    ", min(l.id) FROM (SELECT * FROM sync_logs l WHERE " FILTER                                                        \
+    " AND (coalesce($5, '') = '' OR l.id < $5::bigint) ORDER BY l.id DESC LIMIT $6::int) l"
+
 const struct query ui_query_logs_csv = {
     .name = "ui_logs_csv",
-    .sql =
-        "SELECT 'id,type,status,started_at,completed_at,duration_ms,processed,successful,skipped,failed,message,error,"
-        "task_id' || E'\\r\\n' || coalesce(string_agg(concat_ws(',', l.id, " CSV("l.sync_type") ", " CSV(
-            "l.status") ","
-                        " l.started_at, coalesce(l.completed_at::text, ''), coalesce(l.duration_ms, l.duration_seconds "
-                        "* 1000, 0),"
-                        " coalesce(l.items_processed, 0), coalesce(l.items_successful, 0), coalesce(l.items_skipped, "
-                        "0),"
-                        " coalesce(l.items_failed, 0), " CSV("l.message") ", " CSV("l.error_details") ", " CSV(
-                            "l.task_id") ") ||"
-                                         " E'\\r\\n', '' ORDER BY l.id DESC), '')"
-                                         " FROM (SELECT * FROM sync_logs l WHERE " FILTER
-                                         " ORDER BY l.id DESC LIMIT " EXPORT_ROWS ") l",
+    .sql = "SELECT string_agg(concat_ws(',', l.id, " CSV("l.sync_type") ", " CSV(
+        "l.status") ","
+                    " l.started_at, coalesce(l.completed_at::text, ''), coalesce(l.duration_ms, l.duration_seconds "
+                    "* 1000, 0),"
+                    " coalesce(l.items_processed, 0), coalesce(l.items_successful, 0), coalesce(l.items_skipped, "
+                    "0),"
+                    " coalesce(l.items_failed, 0), " CSV("l.message") ", " CSV("l.error_details") ", " CSV(
+                        "l.task_id") "),"
+                                     " E'\r\n' ORDER BY l.id DESC)" PAGE,
     .is_slow = true,
 };
 
 const struct query ui_query_logs_json = {
     .name = "ui_logs_json",
-    .sql = "SELECT coalesce(json_agg(" LOG_JSON " ORDER BY l.id DESC), '[]')"
-           " FROM (SELECT * FROM sync_logs l WHERE " FILTER " ORDER BY l.id DESC LIMIT " EXPORT_ROWS ") l",
+    .sql = "SELECT string_agg(" LOG_JSON "::text, $7 ORDER BY l.id DESC)" PAGE,
     .is_slow = true,
 };
 

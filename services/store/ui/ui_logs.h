@@ -7,8 +7,9 @@
 
 extern const struct query ui_query_logs;      /* (type, status, since, until, before id, limit) list */
 extern const struct query ui_query_log_types; /* () list of words */
-extern const struct query ui_query_logs_csv;  /* (type, status, since, until) text of at most 10 000 lines */
-extern const struct query ui_query_logs_json; /* (type, status, since, until) list, as many */
+/* A page of an export: its lines, and the last one's id; NULL where there are no more. */
+extern const struct query ui_query_logs_csv;  /* (type, status, since, until, before id, limit) without a line end */
+extern const struct query ui_query_logs_json; /* (the same, what stands between two) objects */
 extern const struct query ui_query_runs;      /* (state, text, limit) list of sync runs */
 extern const struct query ui_query_run;       /* (task id) its runs and log lines */
 

@@ -23,7 +23,7 @@ void web_ui_home(struct req *r)
     ui_page_sql(p, "memory", &ui_query_memory, 0, NULL);
     ui_page_sql(p, "runs", &ui_query_runs, 3, (const char *[]){"running", "", "10"});
     ui_page_stats(p, "queues");
-    ui_page_list(p, "workers", QUEUE_WORKERS, NULL, 50);
+    ui_page_list(p, "workers", QUEUE_WORKERS, NULL, 0, 50);
     ui_page_go(p);
 }
 

@@ -1,6 +1,7 @@
 /* The feed: who is told of changes, and the journal of them, of everything or of one object. */
 #include <string.h>
 
+#include "conf/text/json.h"
 #include "services/store/ui/ui_feed.h"
 #include "services/store/web/feed/webhooks_read.h"
 #include "services/web/api/feed/change_cursor.h"
@@ -14,10 +15,9 @@
 static void prepare(struct ui_page *p)
 {
     cJSON *data = ui_page_data(p), *list = cJSON_GetObjectItemCaseSensitive(data, "journal");
-    if (cJSON_GetArraySize(list) <= SHOWN) return;
-    cJSON_DeleteItemFromArray(list, SHOWN);
-    const cJSON *last = cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(list, SHOWN - 1), "cursor");
-    cJSON_AddStringToObject(data, "older", cJSON_GetStringValue(last));
+    bool is_more = cJSON_GetArraySize(list) > SHOWN;
+    if (is_more) cJSON_DeleteItemFromArray(list, SHOWN);
+    ui_page_pager(p, "before", is_more ? json_text(cJSON_GetArrayItem(list, SHOWN - 1), "cursor") : "", "");
 }
 
 /* What belongs to an elevation has its row's number. */
@@ -38,9 +38,7 @@ void web_ui_feed(struct req *r)
         return;
     }
     struct ui_page *p = ui_page_new(r, &look);
-    cJSON *filter = cJSON_AddObjectToObject(ui_page_data(p), "filter");
-    for (int i = 0; i < 3; i++)
-        cJSON_AddStringToObject(filter, names[i], req_arg(r, names[i]) ? req_arg(r, names[i]) : "");
+    ui_page_filter(p, names, sizeof names / sizeof *names);
     ui_page_sql(p, "hooks", &query_webhook_list, 2, (const char *[]){NULL, r->who.is_viewer ? "short" : NULL});
     ui_page_sql(p, "journal", &ui_query_journal, 5,
                 (const char *[]){types_of(type, object), object, req_arg(r, "project"), before, SHOWN_TEXT});

@@ -1,4 +1,5 @@
 /* What became of tasks, and what a sync has changed. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,11 @@
 
 /* ---- tasks ---- */
 
+static void prepare_history(struct ui_page *p)
+{
+    ui_page_pager(p, "before", json_text(json_member(ui_page_data(p), "past"), "next"), "");
+}
+
 void web_ui_history(struct req *r)
 {
     static const struct ui_look look = {"history", "tasks", "Past tasks", "runs"};
@@ -32,18 +38,27 @@ void web_ui_history(struct req *r)
     ui_page_sql(p, "past", &query_history_list, 8,
                 (const char *[]){req_arg(r, "name"), req_arg(r, "state"), req_arg(r, "queue"), since, until,
                                  req_arg(r, "text"), before, TASKS_SHOWN});
+    ui_page_before(p, prepare_history);
     ui_page_go(p);
 }
 
 /* ---- runs ---- */
+
+static void prepare_runs(struct ui_page *p)
+{
+    char next[32] = "";
+    double older = json_number(json_member(ui_page_data(p), "grid"), "older", 0);
+    if (older > 0) snprintf(next, sizeof next, "%.0f", older);
+    ui_page_pager(p, "before", next, "");
+}
 
 void web_ui_runs(struct req *r)
 {
     static const struct ui_look look = {"runs", "runs", "Runs", "runs logs"};
     const char *before = req_arg(r, "before");
     struct ui_page *p = ui_page_new(r, &look);
-    cJSON_AddStringToObject(ui_page_data(p), "before", before ? before : "");
     ui_page_sql(p, "grid", &ui_query_run_grid, 2, (const char *[]){before, RUNS_SHOWN});
+    ui_page_before(p, prepare_runs);
     ui_page_go(p);
 }
 
@@ -78,7 +93,9 @@ void ui_list_changes(cJSON *holder)
 
 static void prepare_run(struct ui_page *p)
 {
-    ui_list_changes(cJSON_GetObjectItemCaseSensitive(ui_page_data(p), "sync"));
+    cJSON *sync = cJSON_GetObjectItemCaseSensitive(ui_page_data(p), "sync");
+    ui_list_changes(sync);
+    ui_page_pager(p, "after", json_text(sync, "next"), "");
 }
 
 void web_ui_run(struct req *r)

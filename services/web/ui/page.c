@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conf/text/buf.h"
+#include "conf/text/json.h"
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "conf/version.h"
@@ -15,6 +16,7 @@
 #include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/render/language.h"
+#include "services/web/ui/pager.h"
 
 #define PAGE_LIMIT_BYTES (8 * 1024 * 1024)
 #define SOURCES_MAX      80
@@ -147,6 +149,12 @@ void ui_page_filter(struct ui_page *p, const char *const *names, size_t count)
     }
     cJSON_AddStringToObject(filter, "query", query.failed ? "" : query.data);
     buf_free(&query);
+}
+
+void ui_page_pager(struct ui_page *p, const char *name, const char *next, const char *at)
+{
+    const char *query = json_text(json_member(p->data, "filter"), "query");
+    pager_add(p->data, p->req, &(struct pager){query ? query : "", name, next, at});
 }
 
 void ui_pages_free(void)
@@ -307,11 +315,12 @@ static void on_list(void *arg, const cJSON *entries, const struct err *err)
     if (!is_faulty(s, err)) source_done(s, cJSON_Duplicate(entries, 1));
 }
 
-void ui_page_list(struct ui_page *p, const char *key, enum queue_view view, const char *queue, int64_t limit)
+void ui_page_list(struct ui_page *p, const char *key, enum queue_view view, const char *queue, int64_t offset,
+                  int64_t limit)
 {
     struct err err = {0};
     struct source *s = queue_is_there(p) ? source_new(p, key) : NULL;
-    if (!s || queue_list(p->req->web->queue, view, queue, 0, limit, on_list, s, &err) == 0) return;
+    if (!s || queue_list(p->req->web->queue, view, queue, offset, limit, on_list, s, &err) == 0) return;
     is_faulty(s, &err);
 }
 

@@ -32,7 +32,8 @@ void ui_page_sql(struct ui_page *p, const char *key, const struct query *q, int 
 /* {queues:[{name, depth, oldest_ms, is_paused, paused_by, paused_since}], unacked, scheduled, dead, workers}; without
  * Redis: only is_queue_off is set. */
 void ui_page_stats(struct ui_page *p, const char *key);
-void ui_page_list(struct ui_page *p, const char *key, enum queue_view view, const char *queue, int64_t limit);
+void ui_page_list(struct ui_page *p, const char *key, enum queue_view view, const char *queue, int64_t offset,
+                  int64_t limit);
 /* {count, is_whole, entries}: what matches text, the first `wanted` of it, and how many it are. */
 void ui_page_search(struct ui_page *p, const char *key, enum queue_view view, const char *text, int64_t wanted);
 /* {status, current, total, text, error, result, traceback, date_done}; result as text. */
@@ -51,6 +52,10 @@ bool ui_page_time(struct req *r, const char *name, const char **out);
 
 /* "filter": the arguments of these names as they were given, and as the beginning of a query for the next page. */
 void ui_page_filter(struct ui_page *p, const char *const *names, size_t count);
+
+/* "pager" (pager.h) of a list with that filter, for ui_page_before: name of the argument with the cursor, cursor of the
+ * next page ("" or NULL: this is the last one), place in the page ("#who" or ""). */
+void ui_page_pager(struct ui_page *p, const char *name, const char *next, const char *at);
 
 /* "changes" of an object: what templates can go through. */
 void ui_list_changes(cJSON *holder);

@@ -1,4 +1,5 @@
 /* API clients and the system: configuration in force, processes, their logs, and who did what. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,8 +86,10 @@ static void dress(struct ui_page *p)
 {
     cJSON *data = ui_page_data(p), *child, *actions = cJSON_GetObjectItemCaseSensitive(data, "actions");
     action_words_add(actions);
+    char next[32] = "";
     if (cJSON_GetArraySize(actions) == ACTIONS_COUNT)
-        cJSON_AddNumberToObject(data, "older", json_number(cJSON_GetArrayItem(actions, ACTIONS_COUNT - 1), "id", 0));
+        snprintf(next, sizeof next, "%.0f", json_number(cJSON_GetArrayItem(actions, ACTIONS_COUNT - 1), "id", 0));
+    ui_page_pager(p, "before", next, "#who");
     const cJSON *running = json_member(data, "running");
     cJSON_ArrayForEach(child, json_member(json_member(data, "supervisor"), "children")) {
         const char *role = json_text(child, "role"), *name = json_text(child, "name");
@@ -130,10 +133,10 @@ static void show_system(struct req *r, const cJSON *lines, const char *why_no_lo
     cJSON_AddItemToObject(data, "switch", state_switch(r->web));
     cJSON_AddItemToObject(data, "supervisor", state_children(r->web));
     cJSON_AddItemToObject(data, "stores", state_stores(r->web));
-    cJSON_AddStringToObject(data, "who", req_arg(r, "who") ? req_arg(r, "who") : "");
+    ui_page_filter(p, (const char *const[]){"who"}, 1);
     cJSON_AddItemToObject(data, "recorded", action_recorded(conf_str(r->web->conf, SET_RUN_DIR)));
     add_settings(data, r->web->conf);
-    if (r->web->verdict->is_redis_up) ui_page_list(p, "running", QUEUE_UNACKED, NULL, RUNNING_READ);
+    if (r->web->verdict->is_redis_up) ui_page_list(p, "running", QUEUE_UNACKED, NULL, 0, RUNNING_READ);
     add_stored(r, p);
     ui_page_before(p, dress);
     ui_page_go(p);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/text/json.h"
 #include "services/store/web/watch/timeline_read.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
@@ -19,9 +20,10 @@ static void prepare(struct ui_page *p)
     if (whole) {
         cJSON_AddTrueToObject(whole, "is_whole");
         cJSON_Delete(kept);
-        return;
+    } else {
+        cJSON_AddItemToObject(data, "timeline", kept);
     }
-    cJSON_AddItemToObject(data, "timeline", kept);
+    ui_page_pager(p, "before", json_text(json_member(data, "timeline"), "next"), "");
 }
 
 void web_ui_timeline(struct req *r)

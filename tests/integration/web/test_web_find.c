@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <cjson/cJSON.h>
 
 #include "tests/support/web.h"
 
@@ -247,6 +248,134 @@ static void test_a_filter_that_is_none_is_refused(void **state)
     }
 }
 
+/* ---- lists that are longer than a page ---- */
+
+static char *page_of(const char *path)
+{
+    struct http_reply reply = web_call(&web, "GET", path, web.admin, NULL);
+    if (reply.status != 200) fail_msg("%s: %d %.500s", path, reply.status, reply.body);
+    char *body = strdup(reply.body);
+    http_reply_free(&reply);
+    return body;
+}
+
+/* The address behind a link's rel, as a browser reads it; false: there is no such link. */
+static bool link_of(const char *body, const char *rel, const char *base, char *out, size_t size)
+{
+    char mark[40];
+    snprintf(mark, sizeof mark, "rel=\"%s\" href=\"", rel);
+    const char *at = strstr(body, mark);
+    if (!at) return false;
+    size_t n = (size_t)snprintf(out, size, "%s", base);
+    for (at += strlen(mark); *at != '"' && *at != '#' && n + 1 < size; at++) {
+        out[n++] = *at;
+        if (strncmp(at, "&amp;", 5) == 0) at += 4;
+    }
+    out[n] = 0;
+    return true;
+}
+
+/* The keys of the rows: what tells one page from another. */
+static void rows_of(const char *body, const char *key, char *out, size_t size)
+{
+    size_t n = 0, len = strlen(key);
+    for (const char *at = body; (at = strstr(at, key)) != NULL; at += len)
+        n += (size_t)snprintf(out + n, n + 40 < size ? size - n : 0, "%.*s ", (int)strcspn(at + len, "\""), at + len);
+}
+
+static void test_pages_lead_on_and_back(void **state)
+{
+    static const struct {
+        const char *base, *query, *key;
+    } lists[] = {{"/ui/sync-logs", "?type=paged&status=completed", "data-key=\"log-"},
+                 {"/ui/history", "?name=paged", "data-key=\"past-"},
+                 {"/ui/runs", "", "data-key=\"run-"},
+                 {"/ui/system", "?who=%2Fpaged%2F", "data-key=\"action-"},
+                 {"/ui/timeline", "?kind=admin", "<time datetime=\""},
+                 {"/ui/feed", "?type=directory", "data-key=\"change-"}};
+    static char rows[4][20000], next[3000], path[3000];
+    (void)state;
+    pg_exec(&web.pg,
+            "INSERT INTO sync_logs (sync_type, status, message) SELECT 'paged', 'completed', 'line ' || i FROM"
+            " generate_series(1, 170) i;"
+            "INSERT INTO task_history (id, name, queue, arguments, state, tries, deliveries, worker, ended_at) SELECT"
+            " 'paged-' || i, 'paged', 'sync', 'whole', 'failure', 1, 1, 'w', now() - i * interval '1 s' FROM"
+            " generate_series(1, 170) i;"
+            "INSERT INTO sync_runs (scope, state, total) SELECT 'tree', 'completed', 1 FROM generate_series(1, 80) i;"
+            "INSERT INTO admin_actions (actor, method, path, status, at) SELECT 'admin', 'POST', '/paged/' || i, 200,"
+            " now() - i * interval '1 s' FROM generate_series(1, 330) i");
+    for (int i = 0; i < 160; i++) pg_exec(&web.pg, "UPDATE directories SET name = name || '.' WHERE id = 2");
+    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
+        snprintf(path, sizeof path, "%s%s", lists[l].base, lists[l].query);
+        char *body = page_of(path), *before = NULL;
+        assert_false(link_of(body, "prev", lists[l].base, next, sizeof next));
+        for (int i = 0; i < 3; i++) { /* on */
+            memset(rows[i], 0, sizeof rows[i]);
+            rows_of(body, lists[l].key, rows[i], sizeof rows[i]);
+            if (strlen(rows[i]) < 20 || (i > 0 && strcmp(rows[i], rows[i - 1]) == 0))
+                fail_msg("%s, page %d: %s", lists[l].base, i, rows[i]);
+            if (i == 2) break;
+            if (!link_of(body, "next", lists[l].base, next, sizeof next)) fail_msg("%s: no next", lists[l].base);
+            free(body);
+            body = page_of(next);
+        }
+        for (int i = 1; i >= 0; i--) { /* and back */
+            if (!link_of(body, "prev", lists[l].base, next, sizeof next)) fail_msg("%s: no way back", lists[l].base);
+            before = body;
+            body = page_of(next);
+            free(before);
+            memset(rows[3], 0, sizeof rows[3]);
+            rows_of(body, lists[l].key, rows[3], sizeof rows[3]);
+            if (strcmp(rows[3], rows[i]) != 0) fail_msg("%s, back on page %d: %s", lists[l].base, i, rows[3]);
+        }
+        assert_false(link_of(body, "prev", lists[l].base, next, sizeof next));
+        free(body);
+    }
+}
+
+static int count_of(const char *text, const char *word)
+{
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at += strlen(word)) n++;
+    return n;
+}
+
+/* All that the filter matches, however much it is, in each form. */
+static void test_logs_are_exported_whole(void **state)
+{
+    (void)state;
+    pg_exec(&web.pg, "INSERT INTO sync_logs (sync_type, status, message, error_details, started_at) SELECT 'whole',"
+                     " CASE WHEN i % 2 = 0 THEN 'failed' ELSE 'completed' END, 'line ' || i, E'a\n\"b\"',"
+                     " '2026-01-15T09:00Z'::timestamptz + i * interval '1 s' FROM generate_series(1, 10500) i");
+    char *csv = page_of("/ui/sync-logs/export?format=csv&type=whole"),
+         *json = page_of("/ui/sync-logs/export?format=json&type=whole&status=failed"),
+         *lines = page_of("/ui/sync-logs/export?format=ndjson&type=whole&since=2026-01-15T10:00&until="),
+         *none = page_of("/ui/sync-logs/export?format=json&type=nothing"),
+         *head = page_of("/ui/sync-logs/export?format=csv&type=nothing"),
+         *empty = page_of("/ui/sync-logs/export?format=ndjson&type=nothing");
+    cJSON *list = cJSON_Parse(json), *object = NULL;
+    int last = 0, read = 0;
+
+    assert_int_equal(count_of(csv, "\r\n"), 10501);
+    assert_int_equal(count_of(csv, "\"line 1\""), 1);
+    assert_int_equal(cJSON_GetArraySize(list), 5250);
+    for (char *save = NULL, *line = strtok_r(lines, "\n", &save); line; line = strtok_r(NULL, "\n", &save), read++) {
+        object = cJSON_Parse(line);
+        if (!object) fail_msg("line %d: %.300s", read, line);
+        int id = cJSON_GetObjectItem(object, "id")->valueint;
+        assert_true(read == 0 || id < last); /* none twice */
+        last = id;
+        cJSON_Delete(object);
+    }
+    assert_int_equal(read, 10500 - 3599);
+    assert_string_equal(none, "[]");
+    assert_int_equal(count_of(head, "\r\n"), 1);
+    assert_string_equal(empty, "");
+    cJSON_Delete(list);
+    char *all[] = {csv, json, lines, none, head, empty};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_filter_that_is_none_is_refused),
     cmocka_unit_test(test_what_is_asked_is_found),
@@ -254,5 +383,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_the_tree_counts_what_is_in_it),
     cmocka_unit_test(test_csv_is_harmless),
     cmocka_unit_test(test_what_changes_is_found_by_what_it_is_called_now),
+    cmocka_unit_test(test_pages_lead_on_and_back),
+    cmocka_unit_test(test_logs_are_exported_whole),
 };
 TEST_MAIN(tests, set_up, tear_down)

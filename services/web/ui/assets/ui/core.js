@@ -224,6 +224,24 @@
   // Filters apply as soon as a choice is made.
   ui.on('change', 'form.filters select', 'filter', (select) => select.form.requestSubmit());
 
+  // Times of filters: in addresses they are in UTC, in their fields in the time of whoever fills them in.
+  const two = (n) => String(n).padStart(2, '0');
+  const inUtc = (text) => new Date(/Z$|[+-]\d\d:?\d\d$/.test(text) ? text : `${text.length === 10 ? `${text}T00:00` : text}Z`);
+  const here = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`;
+  for (const field of document.querySelectorAll('form.filters input[type=datetime-local]')) {
+    const asked = field.getAttribute('value');
+    const zone = field.parentElement.querySelector('[data-zone]');
+    if (asked && !isNaN(inUtc(asked))) field.value = here(inUtc(asked));
+    if (!zone) continue;
+    zone.textContent = ui.t`(your time)`;
+    zone.title = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  }
+  document.addEventListener('formdata', (event) => ui.guard('times', () => {
+    for (const field of event.target.querySelectorAll('input[type=datetime-local]')) {
+      if (field.value) event.formData.set(field.name, new Date(field.value).toISOString().slice(0, 16));
+    }
+  }));
+
   // Exact times instead of relative words: on touch and by keyboard there is no hovering.
   const showTimes = (isOn) => {
     isExact = isOn;
