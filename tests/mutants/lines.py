@@ -60,7 +60,15 @@ def closing(text, at):
 
 
 def variants(path, text):
-    """Each way to change this line, as (what, new text)."""
+    """Each way to change this line, as (what, new text); the second of a kind is "1 -> 2 #2"."""
+    seen, named = {}, []
+    for what, changed in unnamed_variants(path, text):
+        seen[what] = seen.get(what, 0) + 1
+        named.append((what if seen[what] == 1 else f"{what} #{seen[what]}", changed))
+    return named
+
+
+def unnamed_variants(path, text):
     found = []
     if text.lstrip().startswith('"'):
         for old, new in QUERY:
