@@ -26,8 +26,8 @@ struct file_job {
     struct framer *framer;        /* of the parts list that comes */
     size_t raw_size, held;        /* its bytes; what they take here */
     struct buf picture;
-    char type[128];
-    struct filed filed;
+    struct filed *filed; /* once its bytes are there: many wait for theirs */
+    char *type;
 };
 
 static void job_hold(struct file_job *f, size_t bytes)
@@ -63,8 +63,10 @@ static void job_free(struct file_job *f)
         job_hold(f, 0);
         if (f->work->run->leading == f) f->work->run->leading = NULL;
     }
-    packed_free(&f->filed.packed);
+    if (f->filed) packed_free(&f->filed->packed);
+    free(f->filed);
     buf_free(&f->picture);
+    free(f->type);
     place_clear(&f->job.place);
     free(f->version_id);
     free(f->name);
@@ -162,7 +164,7 @@ static int hand_over(struct file_job *f, struct err *err)
     struct sync_run *run = f->work->run;
     struct filing *filing = run_filing(run, err);
     int rc = filing ? 0 : err_result(err);
-    while (rc == 0 && !filing_put(filing, &f->filed, FILING_WAIT_MS)) rc = run_tick(run, err);
+    while (rc == 0 && !filing_put(filing, f->filed, FILING_WAIT_MS)) rc = run_tick(run, err);
     return rc;
 }
 
@@ -179,10 +181,10 @@ static int store_parts(struct file_job *f, bool is_nothing, struct err *err)
                 f->raw_size, (long long)most);
         return store_failure(f, why.text, 0, true, err);
     }
-    int rc = is_nothing ? 0 : framer_end(f->framer, &f->filed.packed, err);
+    int rc = is_nothing ? 0 : framer_end(f->framer, &f->filed->packed, err);
     give_framer(f);
-    job_hold(f, f->filed.packed.content.len);
-    f->filed.has_bytes = !is_nothing;
+    job_hold(f, f->filed->packed.content.len);
+    f->filed->has_bytes = !is_nothing;
     if (rc == 0) rc = hand_over(f, err);
     return rc < 0 ? rc : 1;
 }
@@ -191,7 +193,8 @@ static int store_parts(struct file_job *f, bool is_nothing, struct err *err)
 static int store(struct file_job *f, const struct logikal_outcome *outcome, struct err *err)
 {
     struct project_work *w = f->work;
-    struct filed *filed = &f->filed;
+    struct filed *filed = f->filed = malloc(sizeof *filed);
+    if (!filed) return err_set(err, ERR_NOMEM, "no memory");
     *filed = (struct filed){.lease = w->lease,
                             .run = w->run->id,
                             .is_parts = f->job.kind == JOB_PARTS,
@@ -205,7 +208,8 @@ static int store(struct file_job *f, const struct logikal_outcome *outcome, stru
     if (outcome->is_nothing) return store_failure(f, "Logikal has no thumbnail of it", 0, false, err);
     f->picture = *outcome->body;
     *outcome->body = (struct buf){0};
-    snprintf(f->type, sizeof f->type, "%s", outcome->type ? outcome->type : "");
+    f->type = strdup(outcome->type ? outcome->type : "");
+    if (!f->type) return err_set(err, ERR_NOMEM, "no memory");
     filed->row.bytes = f->picture.data;
     filed->row.len = f->picture.len;
     filed->row.type = f->type;
