@@ -14,6 +14,7 @@
 #include "supervisor/control/reload.h"
 #include "supervisor/control/signals.h"
 #include "supervisor/ctl/ctl.h"
+#include "supervisor/plan/environment.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/system/self.h"
 #include "conf/machine/trim.h"
@@ -198,6 +199,7 @@ static int run_role(int argc, char **argv)
     if (!words) return EXIT_UNAVAILABLE;
     words[0] = "logikald";
     for (int i = 0; i < argc; i++) words[i + 1] = argv[i];
+    setenv(ENVIRONMENT_NO_GNUTLS, "1", false);
     if (self_directory_file("logikald-roles", path, &err) == 0) {
         execv(path, words);
         err_errno(&err, "running %s", path);

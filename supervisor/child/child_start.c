@@ -110,6 +110,7 @@ void child_environment(const struct child *c, const char *notify_path, struct en
         return;
     }
     environment_set(e, "LOGIKALD_SUPERVISED", "1");
+    if (!getenv(ENVIRONMENT_NO_GNUTLS)) environment_set(e, ENVIRONMENT_NO_GNUTLS, "1");
     environment_set(e, "LOGIKALD_NOTIFY_FD", "%d", SPAWN_NOTIFY_FD);
     if (c->spec.has_listener) environment_set(e, "LISTEN_FDS", "1");
     if (c->spec.watchdog_ms) environment_set(e, "WATCHDOG_USEC", "%" PRId64, c->spec.watchdog_ms * 1000);

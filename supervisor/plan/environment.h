@@ -13,6 +13,10 @@ struct environment {
     bool failed; /* no memory */
 };
 
+/* Set for the roles: GnuTLS comes along with libpq's LDAP, and sets itself up before main unless this says no, which
+ * takes 150 kB of each process. Who uses it sets it up first. */
+#define ENVIRONMENT_NO_GNUTLS "GNUTLS_NO_IMPLICIT_INIT"
+
 /* Copies `from` without what a child with these users (enum setting_user; 0 for a program) must not see. */
 void environment_start(struct environment *e, char *const *from, unsigned users);
 /* Takes out what the configuration file makes secrets of. */
