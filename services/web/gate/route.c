@@ -19,6 +19,7 @@
 #include "services/web/gate/limiter.h"
 #include "services/web/gate/pattern.h"
 #include "services/web/http/message/query.h"
+#include "services/web/http/period.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/req.h"
 #include "services/web/http/schema/schema.h"
@@ -207,7 +208,7 @@ int64_t route_body_max(const struct web *web, struct framing_text method, struct
 
 static void with_limits(struct req *r)
 {
-    if (check_query(r) && body_check(r) && dry_run_check(r)) r->route->handler(r);
+    if (check_query(r) && period_check(r, r->route->query) && body_check(r) && dry_run_check(r)) r->route->handler(r);
 }
 
 static void with_permission(struct req *r)

@@ -28,7 +28,7 @@ void web_ui_history(struct req *r)
     static const struct ui_look look = {"history", "tasks", "Past tasks", "runs"};
     static const char *const names[] = {"name", "state", "queue", "text", "since", "until"};
     const char *since, *until, *before = req_arg(r, "before");
-    if (!ui_page_time(r, "since", &since) || !ui_page_time(r, "until", &until)) return;
+    if (!ui_page_period(r, &since, &until)) return;
     if (before && *before && !history_is_cursor(before)) {
         reply_invalid(r, "query", "before", "cursor", "next of the page before");
         return;

@@ -38,7 +38,7 @@ void web_ui_sync_logs(struct req *r)
 {
     static const struct ui_look look = {"sync-logs", "logs", "Sync logs", "logs"};
     const char *since, *until, *before = req_arg(r, "before");
-    if (!ui_page_time(r, "since", &since) || !ui_page_time(r, "until", &until)) return;
+    if (!ui_page_period(r, &since, &until)) return;
     struct ui_page *p = ui_page_new(r, &look);
     ui_page_filter(p, names, NAMES);
     ui_page_sql(p, "types", &ui_query_log_types, 0, NULL);

@@ -89,7 +89,7 @@ static void ask(struct req *r)
 void web_ui_sync_logs_export(struct req *r)
 {
     struct export *e = req_alloc(r, sizeof *e);
-    if (!ui_page_time(r, "since", &e->since) || !ui_page_time(r, "until", &e->until)) return;
+    if (!ui_page_period(r, &e->since, &e->until)) return;
     e->form = forms;
     while (strcmp(e->form->word, req_arg(r, "format")) != 0) e->form++; /* the route knows no other words */
     r->state = e;

@@ -14,6 +14,7 @@
 #include "conf/version.h"
 #include "ipc/mask.h"
 #include "services/web/http/fault.h"
+#include "services/web/http/period.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/render/language.h"
 #include "services/web/ui/pager.h"
@@ -118,7 +119,7 @@ static void page_free(struct ui_page *p)
     free(p);
 }
 
-bool ui_page_time(struct req *r, const char *name, const char **out)
+static bool page_time(struct req *r, const char *name, const char **out)
 {
     const char *text = req_arg(r, name);
     int64_t us;
@@ -134,6 +135,12 @@ bool ui_page_time(struct req *r, const char *name, const char **out)
     }
     *out = full;
     return true;
+}
+
+bool ui_page_period(struct req *r, const char **since, const char **until)
+{
+    return page_time(r, "since", since) && page_time(r, "until", until) &&
+           period_is_right(r, (struct period_end){"since", *since}, (struct period_end){"until", *until});
 }
 
 void ui_page_filter(struct ui_page *p, const char *const *names, size_t count)

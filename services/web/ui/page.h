@@ -46,9 +46,9 @@ void ui_page_before(struct ui_page *p, void (*fn)(struct ui_page *p));
 /* All sources are named: the page is sent as soon as they have answered. */
 void ui_page_go(struct ui_page *p);
 
-/* A time of a filter, as PostgreSQL takes it: "" when absent. datetime-local fields come without zone and mean UTC.
- * False: it is not a time, and the request has been answered. */
-bool ui_page_time(struct req *r, const char *name, const char **out);
+/* The times "since" and "until" of a filter, as PostgreSQL takes them: "" when absent. datetime-local fields come
+ * without zone and mean UTC. False: they are no times, or no period (period.h), and the request has been answered. */
+bool ui_page_period(struct req *r, const char **since, const char **until);
 
 /* "filter": the arguments of these names as they were given, and as the beginning of a query for the next page. */
 void ui_page_filter(struct ui_page *p, const char *const *names, size_t count);

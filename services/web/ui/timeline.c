@@ -32,7 +32,7 @@ void web_ui_timeline(struct req *r)
     static const struct ui_look look = {"timeline", "timeline", "Timeline", ""};
     const char *since, *until, *before = req_arg(r, "before"), *kind = req_arg(r, "kind");
     char days[16];
-    if (!ui_page_time(r, "since", &since) || !ui_page_time(r, "until", &until)) return;
+    if (!ui_page_period(r, &since, &until)) return;
     if (before && *before && !timeline_is_cursor(before)) {
         reply_invalid(r, "query", "before", "cursor", "next of the page before");
         return;

@@ -217,7 +217,7 @@ static int count_of(const char *query)
 TEST(test_filters_and_pages)
 {
     static const char *const none[] = {"?until=2020-01-01T00:00:00Z",
-                                       "?since=2100-01-01T00:00:00Z",
+                                       "?since=2019-01-01T00:00:00Z&until=2019-01-01T00:00:00Z",
                                        "?queue=parser",
                                        "?name=nobody%27s",
                                        "?text=100%25",
@@ -248,6 +248,7 @@ TEST(test_filters_and_pages)
                                         "?state=lots",
                                         "?limit=0",
                                         "?since=yesterday",
+                                        "?since=2100-01-01T00:00:00Z",
                                         "?before=99999999999999999999-1"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char path[120];

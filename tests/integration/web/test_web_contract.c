@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cjson/cJSON.h>
 
+#include "conf/clock.h"
 #include "tests/support/answers/json_schema.h"
 #include "tests/support/answers/operation_calls.h"
 #include "tests/support/answers/operations.h"
@@ -322,6 +323,75 @@ TEST(test_answers_stay_as_described_without_intervals)
     pg_exec(&web.pg, "INSERT INTO object_sync_configs SELECT * FROM kept; DROP TABLE kept");
 }
 
+/* ---- from when to when ---- */
+
+/* The argument that something is asked from on, as far as it is a time; its end is written to end, "" = it has none. */
+static const char *beginning_of(const cJSON *operation, bool is_page, char end[16])
+{
+    static const char *const names[][2] = {{"from", "to"}, {"since", "until"}, {"updated_since", ""}};
+    const cJSON *p;
+    cJSON_ArrayForEach(p, cJSON_GetObjectItem(operation, "parameters")) {
+        const char *name = cJSON_GetObjectItem(p, "name")->valuestring;
+        const char *format = cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetObjectItem(p, "schema"), "format"));
+        for (int i = 0; i < 3; i++) {
+            if (strcmp(name, names[i][0]) != 0 || (i != 1 || !is_page) != (format && strcmp(format, "date-time") == 0))
+                continue;
+            snprintf(end, 16, "%s", names[i][1]);
+            return names[i][0];
+        }
+    }
+    return NULL;
+}
+
+static int periods; /* operations that take one */
+
+static void call_from_when_to_when(const char *method, const char *path, const char *body, const cJSON *operation)
+{
+    static const struct {
+        const char *from, *to, *told; /* told: of the refusal; NULL = it is none */
+    } rows[] = {{"2100-01-01T00:00:00Z", "", "in the future"},
+                {"2100-01-01T00:00:00Z", "2101-01-01T00:00:00Z", "in the future"},
+                {"2020-01-01T00:00:00.001Z", "2020-01-01T00:00:00Z", "later than"},
+                {"2020-01-01T00:30:00", "2020-01-01T01:00:00%2B01:00", "later than"},
+                {"2100-01-02T00:00:00Z", "2100-01-01T00:00:00Z", "later than"},
+                {"2020-01-01T00:00:00Z", "2020-01-01T00:00:00Z", NULL},
+                {"2020-01-01T01:00:00%2B01:00", "2020-01-01T00:00:00Z", NULL},
+                {"2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z", NULL},
+                {"2020-01-01T00:00:00Z", "", NULL},
+                {"soon", "", NULL}}; /* in half a minute */
+    char end[16], soon[CLOCK_TEXT_SIZE], url[900];
+    (void)body;
+    const char *begin = strcmp(method, "GET") == 0 ? beginning_of(operation, strstr(path, "/ui/"), end) : NULL;
+    if (!begin) return;
+    periods++;
+    clock_iso_ms(wall_ms() + 30000, soon);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (*rows[i].to && !*end) continue;
+        snprintf(url, sizeof url, "%.*s?%s=%s%s%s%s%s%s", (int)strcspn(path, "?"), path, begin,
+                 strcmp(rows[i].from, "soon") == 0 ? soon : rows[i].from, *rows[i].to ? "&" : "",
+                 *rows[i].to ? end : "", *rows[i].to ? "=" : "", rows[i].to,
+                 strstr(path, "/export") ? "&format=csv" : "");
+        struct http_reply reply = web_call(&web, "GET", url, web.admin, NULL);
+        bool is_told = rows[i].told && reply.body && strstr(reply.body, rows[i].told) && strstr(reply.body, begin);
+        if (reply.status != (rows[i].told ? 422 : 200) || is_told != (rows[i].told != NULL))
+            fail_msg("%s: %d %.300s", url, reply.status, reply.body);
+        http_reply_free(&reply);
+    }
+}
+
+TEST(test_what_lies_ahead_or_begins_behind_its_end_is_no_empty_answer)
+{
+    for_each(call_from_when_to_when);
+    assert_true(periods >= 12);
+    struct http_reply reply = web_call(&web, "GET", "/ui/timeline?lang=de&since=2100-01-01T00:00", web.admin, NULL);
+    if (reply.status != 422 || !strstr(reply.body, "in der Zukunft")) fail_msg("%d %s", reply.status, reply.body);
+    http_reply_free(&reply);
+    static const char *const bodies[] = {"{\"since\":\"2100-01-01\"}", "{\"since\":\"2100-W01-1T00:00Z\"}",
+                                         "{\"since\":\"2100-01-01T00:00:00+01:00\"}"}; /* would drop what waits */
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+        assert_int_equal(web_status(&web, "POST", "/api/v1/webhooks/1/replay", web.admin, bodies[i]), 422);
+}
+
 /* ---- null is as if a member were not there ---- */
 
 TEST(test_null_stands_for_the_default)
@@ -378,6 +448,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_client_with_the_permission_is_served),
     cmocka_unit_test(test_clients_can_log_in_with_the_upstream_credentials),
     cmocka_unit_test(test_answers_stay_as_described_without_intervals),
+    cmocka_unit_test(test_what_lies_ahead_or_begins_behind_its_end_is_no_empty_answer),
     cmocka_unit_test(test_null_stands_for_the_default),
     cmocka_unit_test(test_every_status_in_the_code_of_an_operation_is_declared),
     cmocka_unit_test(test_no_request_made_from_the_description_breaks_it),

@@ -15,6 +15,7 @@
 #include "services/store/web/feed/webhooks_read.h"
 #include "services/web/api/feed/change_cursor.h"
 #include "services/web/gate/handlers.h"
+#include "services/web/http/period.h"
 #include "services/web/http/reply.h"
 #include "services/web/jobs/actions.h"
 #include "services/web/jobs/feed_watch.h"
@@ -93,7 +94,7 @@ static const char *since_of(struct req *r)
         return change_cursor_text(r, &cursor);
     }
     if (strlen(text) > 9 && clock_parse_iso_loose(text, &unix_us) == 0)
-        return req_printf(r, "%sZ", clock_iso_us(unix_us, iso));
+        return period_has_begun(r, "body", "since", unix_us) ? req_printf(r, "%sZ", clock_iso_us(unix_us, iso)) : NULL;
     reply_invalid(r, "body", "since", "value_error", "now, start, a cursor of the journal, or a time as ISO 8601");
     return NULL;
 }
