@@ -61,10 +61,22 @@ static int failed(struct image *image, struct err *err)
     int code = sqlite3_errcode(db);
     image->has_failed = true;
     if (code == SQLITE_NOMEM || (unread && unread->code == ERR_NOMEM)) image->has_no_memory = true;
+    if (unread && unread->code == ERR_DB) image->is_cut_off = true;
     if (unread) return err_set(err, unread->code, "%s", unread->text);
     if (code == SQLITE_INTERRUPT)
         return err_set(err, ERR_TIMEOUT, "reading it takes longer than %d s", PARTS_TIME_MS / 1000);
     return err_set(err, code == SQLITE_NOMEM ? ERR_NOMEM : ERR_INPUT, "%.300s", sqlite3_errmsg(db));
+}
+
+const char *image_cut_off(const struct image *image)
+{
+    const struct err *unread = image_db_error(image->db);
+    return unread ? unread->text : "";
+}
+
+bool image_is_late(const struct image *image)
+{
+    return image_db_is_late(image->db);
 }
 
 bool image_has_table(struct image *image, const char *table)

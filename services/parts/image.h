@@ -22,6 +22,7 @@ struct image {
     int64_t deadline_ms;
     bool has_failed;    /* a statement did: the connection is not used again */
     bool has_no_memory; /* something could not be read for lack of memory, which says nothing about the file */
+    bool is_cut_off;    /* the database did not give what was asked for, likewise */
 };
 
 /* The bytes must outlive the image, which stays where it is. 0; -ERR_LIMIT when it is too large; -ERR_INPUT when it is
@@ -34,6 +35,8 @@ void image_close(struct image *image); /* zero or closed is fine; all statements
 void image_limit(size_t bytes);
 void image_forget(void); /* closes the connections that are kept for the next files */
 
+const char *image_cut_off(const struct image *image); /* how the database said so */
+bool image_is_late(const struct image *image);        /* reading it takes longer than it may */
 bool image_has_table(struct image *image, const char *table);
 bool image_has_column(struct image *image, const char *table, const char *column);
 bool image_is_memory_short(const struct image *image); /* the last call failed for lack of it */

@@ -52,10 +52,14 @@ static int authorize(void *arg, int action, const char *what, const char *detail
     }
 }
 
+bool image_db_is_late(const struct image_db *d)
+{
+    return mono_ms() > *d->deadline_ms + image_file_waited_ms(d->file);
+}
+
 static int is_late(void *arg)
 {
-    const struct image_db *d = arg;
-    return mono_ms() > *d->deadline_ms;
+    return image_db_is_late(arg);
 }
 
 static void restrict_it(struct image_db *d)

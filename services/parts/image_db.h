@@ -24,6 +24,7 @@ int64_t image_db_schemas(void);
 void image_db_give(struct image_db *d, bool is_well);
 void image_db_forget(void); /* closes those that are kept */
 
+bool image_db_is_late(const struct image_db *d); /* by its deadline; waiting for the database does not count */
 sqlite3 *image_db_handle(const struct image_db *d);
 const struct err *image_db_error(const struct image_db *d); /* image_file_error */
 /* A statement of this text at its beginning, NULL = it cannot be prepared: image_db_release it. */

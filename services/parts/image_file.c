@@ -76,9 +76,10 @@ static void dress(const struct image_file *f, unsigned char header[IMAGE_HEADER]
 static int serve(struct image_file *f, size_t offset, unsigned char *out, size_t n)
 {
     unsigned char header[IMAGE_HEADER];
-    int rc = image_source_read(&f->source, offset, out, n, &f->err);
+    struct err *err = f->err.code == ERR_DB ? NULL : &f->err; /* that one is told, whatever comes after it */
+    int rc = image_source_read(&f->source, offset, out, n, err);
     if (rc < 0 || offset >= IMAGE_HEADER) return rc;
-    rc = image_source_read(&f->source, 0, header, sizeof header, &f->err);
+    rc = image_source_read(&f->source, 0, header, sizeof header, err);
     if (rc < 0) return rc;
     dress(f, header);
     memcpy(out, header + offset, n < IMAGE_HEADER - offset ? n : IMAGE_HEADER - offset);
@@ -148,6 +149,11 @@ void image_file_set(struct image_file *f, const struct image_source *source)
     f->source = source ? *source : (struct image_source){0};
     f->generation++;
     f->err = (struct err){0};
+}
+
+int64_t image_file_waited_ms(const struct image_file *f)
+{
+    return f->source.frames ? unframer_waited_ms(f->source.frames) : 0;
 }
 
 /* ---- SQLite's side ---- */

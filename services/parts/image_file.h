@@ -32,6 +32,8 @@ struct image_file; /* the connection's file */
 sqlite3 *image_file_connect(const struct image_source *source, struct image_file **file);
 /* Sets the file behind the connection, NULL = none; no statement is under way. */
 void image_file_set(struct image_file *file, const struct image_source *source);
+/* How long reading waited for the database. */
+int64_t image_file_waited_ms(const struct image_file *file);
 /* Why the last read failed, when it was no matter of SQLite's; NULL = it did not. */
 const struct err *image_file_error(const struct image_file *file);
 

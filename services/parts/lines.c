@@ -8,7 +8,6 @@
 #include <strings.h>
 
 #include "conf/text/buf.h"
-#include "conf/clock.h"
 #include "services/parts/cell.h"
 #include "services/parts/figure.h"
 #include "services/parts/line_kinds.h"
@@ -257,7 +256,7 @@ static int read_rows(struct lines_reading *r, struct buf *out, int64_t *count, s
 {
     int rc;
     while ((rc = image_step(r->image, r->row, err)) == 1) {
-        if (mono_ms() > r->image->deadline_ms)
+        if (image_is_late(r->image))
             return err_set(err, ERR_TIMEOUT, "reading it takes longer than %d s", PARTS_TIME_MS / 1000);
         if (*count == LINES_MAX || out->len > LINES_BYTES_MAX) {
             cell_problem(r->data, "%s: only its first %lld rows were read", r->table, (long long)*count);

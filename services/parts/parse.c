@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "services/parts/foresight.h"
 #include "services/parts/move.h"
 #include "services/parts/read.h"
 #include "services/store/db/db.h"
@@ -56,35 +57,94 @@ static int store_all(struct db *db, struct parts_item *items, int n, enum parse_
     return rc;
 }
 
-/* Reads one row of parts_contents. */
-static int read_one(const PGresult *contents, int row, struct unframer *frames, struct parts_data *data,
-                    struct err *err)
+/* ---- reading ---- */
+
+#define QUESTIONS 64 /* for frames of one file */
+
+struct reading {
+    struct db *db;
+    struct unframer *frames;
+    const char *sha256;           /* of the file at hand */
+    PGresult *fetched[QUESTIONS]; /* frames of it, in the order in which they were missed */
+    int questions;
+};
+
+/* With each question twice as many: who needs so many, needs more. */
+static int fetch_frames(void *arg, size_t index, const void **frames, size_t *len, struct err *err)
 {
-    const char *bytes = PQgetvalue(contents, row, 1);
-    const char *name = db_text(contents, row, 2), *id = db_text(contents, row, 3);
-    size_t len = (size_t)PQgetlength(contents, row, 1);
-    if (PQgetisnull(contents, row, 1)) return err_set(err, ERR_INPUT, "its file is not stored any more");
-    if (PQgetisnull(contents, row, 4)) return parts_read(bytes, len, name, id, data, err);
-    int rc = unframer_open(frames, bytes, len, (size_t)db_int(contents, row, 4), err);
-    if (rc == 0) rc = parts_read_frames(frames, name, id, data, err);
-    unframer_close(frames);
+    struct reading *r = arg;
+    struct err why = {0};
+    if (r->questions == QUESTIONS) return err_set(err, ERR_DB, "its frames cannot be had");
+    int count = 4 << (r->questions < 5 ? r->questions : 5);
+    PGresult *got = parts_frames(r->db, r->sha256, index, count, &why);
+    if (!got) return err_set(err, ERR_DB, "%s", why.text);
+    r->fetched[r->questions++] = got;
+    if (PQntuples(got) == 0 || PQgetisnull(got, 0, 0))
+        return err_set(err, ERR_INPUT, "its file is not stored any more");
+    *frames = PQgetvalue(got, 0, 0);
+    *len = (size_t)PQgetlength(got, 0, 0);
+    return 0;
+}
+
+static int open_frames(struct reading *r, const PGresult *contents, int row, struct err *err)
+{
+    const char *bytes = PQgetvalue(contents, row, PARTS_BYTES);
+    size_t len = (size_t)PQgetlength(contents, row, PARTS_BYTES), size = (size_t)db_int(contents, row, PARTS_SIZE);
+    if (PQgetisnull(contents, row, PARTS_BEHIND)) return unframer_open(r->frames, bytes, len, size, err);
+    const struct frames_some some = {.head = bytes,
+                                     .head_len = len,
+                                     .tail = PQgetvalue(contents, row, PARTS_TAIL),
+                                     .tail_len = (size_t)PQgetlength(contents, row, PARTS_TAIL),
+                                     .tail_count = (size_t)db_int(contents, row, PARTS_BEHIND),
+                                     .fetch = fetch_frames,
+                                     .arg = r};
+    return unframer_open_some(r->frames, &some, size, err);
+}
+
+static void close_frames(struct reading *r, bool is_read)
+{
+    size_t head, tail;
+    unframer_used(r->frames, &head, &tail);
+    if (is_read) foresight_note(head, tail);
+    unframer_close(r->frames);
+    while (r->questions > 0) PQclear(r->fetched[--r->questions]);
+}
+
+/* Reads one row of parts_contents. */
+static int read_one(struct reading *r, const PGresult *contents, int row, struct parts_data *data, struct err *err)
+{
+    const char *bytes = PQgetvalue(contents, row, PARTS_BYTES);
+    const char *name = db_text(contents, row, PARTS_NAME), *id = db_text(contents, row, PARTS_ID);
+    size_t len = (size_t)PQgetlength(contents, row, PARTS_BYTES);
+    if (PQgetisnull(contents, row, PARTS_BYTES)) return err_set(err, ERR_INPUT, "its file is not stored any more");
+    if (PQgetisnull(contents, row, PARTS_SIZE)) return parts_read(bytes, len, name, id, data, err);
+    r->sha256 = PQgetvalue(contents, row, PARTS_SHA256);
+    int rc = open_frames(r, contents, row, err);
+    if (rc == 0) rc = parts_read_frames(r->frames, name, id, data, err);
+    close_frames(r, rc == 0);
     return rc;
 }
 
 /* Reads the contents of one group. */
-static int read_group(struct db *db, struct unframer *frames, struct parts_item *items, int n,
-                      enum parse_outcome *outcomes, struct err *whys, struct err *err)
+static int read_group(struct reading *r, struct parts_item *items, int n, enum parse_outcome *outcomes,
+                      struct err *whys, struct err *err)
 {
-    PGresult *contents = parts_contents(db, items, n, err);
+    struct foresight f = foresee();
+    PGresult *contents = parts_contents(r->db, items, n, (int)f.head, (int)f.tail, err);
     int rc = contents ? 0 : -ERR_DB;
     for (int row = 0; contents && row < PQntuples(contents) && rc == 0; row++) {
         int i = 0;
-        while (i < n && (items[i].taken != PARTS_TAKEN || items[i].elevation_id != db_int(contents, row, 0))) i++;
+        while (i < n && (items[i].taken != PARTS_TAKEN || items[i].elevation_id != db_int(contents, row, PARTS_OF)))
+            i++;
         if (i == n) continue;
-        items[i].is_read = read_one(contents, row, frames, &items[i].data, &whys[i]) == 0;
-        if (items[i].is_read) continue;
-        outcomes[i] = PARSE_FAILED;
-        rc = store_failure(db, items[i].elevation_id, &whys[i], err);
+        rc = read_one(r, contents, row, &items[i].data, &whys[i]);
+        items[i].is_read = rc == 0;
+        if (rc == -ERR_DB) {
+            err_set(err, ERR_DB, "%s", whys[i].text); /* which says nothing about the file */
+        } else if (rc < 0) {
+            outcomes[i] = PARSE_FAILED;
+            rc = store_failure(r->db, items[i].elevation_id, &whys[i], err);
+        }
     }
     PQclear(contents);
     return rc;
@@ -93,17 +153,19 @@ static int read_group(struct db *db, struct unframer *frames, struct parts_item 
 static int read_all(struct db *db, struct parts_item *items, int n, enum parse_outcome *outcomes, struct err *whys,
                     struct err *err)
 {
-    struct unframer *frames = unframer_new(err);
-    int rc = frames ? 0 : -ERR_NOMEM;
+    struct reading r = {.db = db, .frames = unframer_new(err)};
+    int rc = r.frames ? 0 : -ERR_NOMEM;
     for (int first = 0, end; first < n && rc == 0; first = end) {
         int64_t bytes = items[first].stored_bytes;
         for (end = first + 1; end < n && bytes + items[end].stored_bytes <= GROUP_BYTES; end++)
             bytes += items[end].stored_bytes;
-        rc = read_group(db, frames, items + first, end - first, outcomes + first, whys + first, err);
+        rc = read_group(&r, items + first, end - first, outcomes + first, whys + first, err);
     }
-    unframer_free(frames);
+    unframer_free(r.frames);
     return rc < 0 ? rc : store_all(db, items, n, outcomes, whys, err);
 }
+
+/* ---- what became of them ---- */
 
 static int finish(struct db *db, const struct parts_item *items, int n, enum parse_outcome *outcomes, struct err *whys,
                   struct err *err)

@@ -191,6 +191,7 @@ static int read_image(struct image *image, int opened, const char *name, const c
     data->file_row = chosen.row;
     if (rc == 0) rc = parts_lines_read(image, chosen.rows, data, err);
     if (image->has_no_memory) rc = err_set(err, ERR_NOMEM, "no memory to read the parts list");
+    if (image->is_cut_off) rc = err_set(err, ERR_DB, "%s", image_cut_off(image));
     if (rc < 0) image->has_failed = true;
     sqlite3_value_free(chosen.id);
     image_close(image);

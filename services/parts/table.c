@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "conf/clock.h"
 #include "services/parts/cell.h"
 #include "services/parts/image.h"
 
@@ -56,7 +55,7 @@ int64_t parts_table_rows(const void *bytes, size_t len, const char *table, int64
         while ((rc = image_step(&image, row, err)) == 1) {
             add_row(&image, row, out);
             count++;
-            if (mono_ms() <= image.deadline_ms && !out->failed) continue;
+            if (!image_is_late(&image) && !out->failed) continue;
             rc = out->failed ? err_set(err, ERR_LIMIT, "the rows are too large: ask for fewer")
                              : err_set(err, ERR_TIMEOUT, "reading it takes longer than %d s", PARTS_TIME_MS / 1000);
             break;

@@ -1,5 +1,4 @@
-/* How a file stands in parts_files: Zstandard frames, one behind the other, each of FRAME_BYTES of the file, the last
- * of the rest. See frames.h. */
+/* How a file stands in parts_files: Zstandard frames, one behind the other. See frames.h. */
 #include "services/store/frames.h"
 
 #include <stdio.h>

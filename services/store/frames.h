@@ -1,7 +1,7 @@
-/* How a file stands in parts_files: Zstandard frames, one behind the other, each of FRAME_BYTES of the file, the last
- * of the rest. Made while the bytes come, in the memory of one frame and of what it became; read whole or frame by
- * frame.
- */
+/* How a file stands in parts_files: Zstandard frames, one behind the other, each of FRAME_BYTES of the file (before, of
+ * FRAME_BYTES_BEFORE), the last of the rest. Made while the bytes come, in the memory of one frame and of what it
+ * became; read whole or frame by frame (unframe.h), or in pieces of FRAMES_PIECE bytes of the file (parts_frame in
+ * SQL). */
 #ifndef LOGIKALD_SERVICES_STORE_FRAMES_H
 #define LOGIKALD_SERVICES_STORE_FRAMES_H
 
@@ -10,7 +10,9 @@
 #include "conf/text/buf.h"
 #include "conf/err.h"
 
-#define FRAME_BYTES (256 * 1024)
+#define FRAME_BYTES        (64 * 1024)
+#define FRAME_BYTES_BEFORE (256 * 1024)
+#define FRAMES_PIECE       (256 * 1024)
 
 /* A file, packed. */
 struct packed {

@@ -213,6 +213,83 @@ TEST(test_files_in_any_order_are_read_as_alone)
     image_forget();
 }
 
+/* ---- frames that the database keeps until they are asked for ---- */
+
+struct far_frames {
+    struct packed packed;
+    size_t starts[40], count;
+    int questions, refused; /* the question that is not answered; 0 = all are */
+};
+
+static int far_fetch(void *arg, size_t index, const void **frames, size_t *len, struct err *err)
+{
+    struct far_frames *f = arg;
+    if (++f->questions == f->refused) return err_set(err, ERR_DB, "nobody answers");
+    *frames = f->packed.content.data + f->starts[index];
+    *len = f->starts[index + 1] - f->starts[index];
+    return 0;
+}
+
+/* What is read of it with so many frames at hand, or "" when the database is to blame. */
+static char *read_far(struct far_frames *f, struct unframer *u, size_t head)
+{
+    struct err err = {0};
+    struct parts_data data;
+    struct buf out = {0};
+    const struct frames_some some = {
+        .head = f->packed.content.data, .head_len = f->starts[head], .fetch = far_fetch, .arg = f};
+    f->questions = 0;
+    assert_int_equal(unframer_open_some(u, &some, f->packed.raw_size, &err), 0);
+    int rc = parts_read_frames(u, "P01", "{3}", &data, &err);
+    buf_str(&out, "");
+    if (rc == 0) describe(&data, &out);
+    if (rc < 0 && (rc != -ERR_DB || strcmp(err.text, "nobody answers") != 0)) fail_msg("%d: %s", rc, err.text);
+    parts_data_free(&data);
+    unframer_close(u);
+    return buf_steal(&out);
+}
+
+TEST(test_what_the_database_does_not_give_says_nothing_about_the_file)
+{
+    struct parts_image file =
+        parts_file_make("", TABLES "CREATE TABLE Profiles (ArticleCode, Amount, Length);"
+                                   "INSERT INTO Elevations VALUES ('{3}', 'P01', 'x', 's', 1);"
+                                   "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)"
+                                   " INSERT INTO Profiles SELECT 'P' || i || hex(zeroblob(90)), i, 5 FROM n;"
+                                   "CREATE TABLE Pictures (x); INSERT INTO Pictures VALUES (randomblob(300000));"
+                                   "INSERT INTO Glass SELECT '{G' || Amount || '}', 'i', 'Float', 1 FROM Profiles");
+    struct far_frames f = {.count = 0};
+    struct unframer *u = unframer_new(NULL);
+    int cut = 0, asked = 0;
+    assert_int_equal(frames_pack(file.bytes, (size_t)file.len, &f.packed, NULL), 0);
+    for (char *at = f.packed.starts.data + 1; *at && *at != '}'; at += *at == ',')
+        f.starts[f.count++] = strtoul(at, &at, 10);
+    f.starts[f.count] = f.packed.content.len;
+    assert_true(f.count > 8);
+    char *whole = read_far(&f, u, f.count);
+    for (size_t head = 1; head < f.count; head += 2)
+        for (f.refused = 0; f.refused < 12; f.refused++) {
+            image_forget(); /* half of them by a connection that knows the schema */
+            int refused = f.refused;
+            f.refused = 0;
+            if (refused % 2) free(read_far(&f, u, f.count));
+            f.refused = refused;
+            char *now = read_far(&f, u, head);
+            bool is_refused = f.refused > 0 && f.questions >= f.refused;
+            if (strcmp(now, is_refused ? "" : whole) != 0)
+                fail_msg("head %d, refused %d, %d questions: %s", (int)head, f.refused, f.questions, now);
+            cut += is_refused;
+            asked += f.questions;
+            free(now);
+        }
+    assert_true(cut > 10 && asked > 50);
+    free(whole);
+    packed_free(&f.packed);
+    unframer_free(u);
+    sqlite3_free(file.bytes);
+    image_forget();
+}
+
 /* The same schema, and a file that ends before its tables begin. */
 TEST(test_a_file_cut_before_its_tables_gets_a_connection_of_its_own)
 {
@@ -311,6 +388,7 @@ TEST(test_many_schemas_are_not_kept_for_good)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_files_in_any_order_are_read_as_alone),
+    cmocka_unit_test(test_what_the_database_does_not_give_says_nothing_about_the_file),
     cmocka_unit_test(test_a_file_cut_before_its_tables_gets_a_connection_of_its_own),
     cmocka_unit_test(test_nothing_of_the_file_before_is_seen),
     cmocka_unit_test(test_second_file_of_a_schema_finds_it_read),

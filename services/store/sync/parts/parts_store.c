@@ -96,20 +96,37 @@ int parts_take(struct db *db, struct parts_item *items, int n, struct parts_how 
     return is_well ? 0 : -ERR_DB;
 }
 
+/* What is not as large as it was stored comes whole, and is found to be damaged. */
 static const char contents_of[] =
-    "SELECT l.elevation_id::text, coalesce(l.content, f.content), e.name, e.logikal_id,"
-    "  CASE WHEN l.content IS NULL THEN f.raw_size::text END"
+    "SELECT l.elevation_id::text, coalesce(l.content, CASE WHEN b.are_some THEN substr(f.content, 1, f.frames[$2::int "
+    "+ 1])"
+    "  ELSE f.content END), e.name, e.logikal_id, CASE WHEN l.content IS NULL THEN f.raw_size::text END, f.sha256,"
+    "  CASE WHEN b.are_some THEN substr(f.content, coalesce(f.frames[cardinality(f.frames) - $3::int + 1], "
+    "f.stored_size)"
+    "   + 1) END, CASE WHEN b.are_some THEN $3::text END"
     " FROM elevation_parts_lists l JOIN elevations e ON e.id = l.elevation_id"
-    " LEFT JOIN parts_files f ON f.sha256 = l.sha256 WHERE l.elevation_id = ANY ($1::integer[])";
+    " LEFT JOIN parts_files f ON f.sha256 = l.sha256 AND l.content IS NULL, LATERAL (SELECT octet_length(f.content) ="
+    "  f.stored_size AND cardinality(f.frames) > $2::int + $3::int AS are_some) b"
+    " WHERE l.elevation_id = ANY ($1::integer[])";
 
-PGresult *parts_contents(struct db *db, const struct parts_item *items, int n, struct err *err)
+PGresult *parts_contents(struct db *db, const struct parts_item *items, int n, int head, int tail, struct err *err)
 {
-    char *ids = ids_of(items, n, PARTS_TAKEN);
-    const char *values[] = {ids};
-    PGresult *r = ids ? db_query_bytes_often(db, err, contents_of, 1, values) : NULL;
+    char *ids = ids_of(items, n, PARTS_TAKEN), first[DB_NUMBER_SIZE], last[DB_NUMBER_SIZE];
+    const char *values[] = {ids, db_number(first, head), db_number(last, tail)};
+    PGresult *r = ids ? db_query_bytes_often(db, err, contents_of, 3, values) : NULL;
     if (!ids) err_set(err, ERR_NOMEM, "no memory");
     free(ids);
     return r;
+}
+
+PGresult *parts_frames(struct db *db, const char *sha256, size_t index, int count, struct err *err)
+{
+    static const char sql[] =
+        "SELECT substr(content, frames[$2::int + 1] + 1, coalesce(frames[$2::int + $3::int + 1], stored_size)"
+        " - frames[$2::int + 1]) FROM parts_files WHERE sha256 = $1 AND $2::int < cardinality(frames)";
+    char first[DB_NUMBER_SIZE], many[DB_NUMBER_SIZE];
+    const char *values[] = {sha256, db_number(first, (int64_t)index), db_number(many, count)};
+    return db_query_bytes_often(db, err, sql, 3, values);
 }
 
 /* Per item its id, its content, the values, the count of parts, the problem and the reader. */

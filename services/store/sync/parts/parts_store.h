@@ -69,9 +69,21 @@ struct parts_how {
 /* Marks the items' elevations in_progress, as far as they are to be read (reader: what a reader older than this has
  * read, too), and sets taken. */
 int parts_take(struct db *db, struct parts_item *items, int n, struct parts_how how, int reader, struct err *err);
-/* The contents of taken items: rows of elevation id (text), bytes, the elevation's name and identifier, and the size of
- * the file where the bytes are its frames (NULL: they are the file), all cells binary. NULL on an error. */
-PGresult *parts_contents(struct db *db, const struct parts_item *items, int n, struct err *err);
+/* The contents of taken items, all cells binary: rows as named, numbers as text. NULL on an error. Of a packed file
+ * that has more frames than head and tail together only the first and the last ones come; so many are behind. */
+enum {
+    PARTS_OF,    /* elevation id */
+    PARTS_BYTES, /* the file, or its (first) frames; NULL: it is not stored any more */
+    PARTS_NAME,  /* the elevation's */
+    PARTS_ID,
+    PARTS_SIZE,   /* of the file, where the bytes are frames; NULL: they are the file */
+    PARTS_SHA256, /* the rest is of frames */
+    PARTS_TAIL,   /* the last ones */
+    PARTS_BEHIND  /* how many those are; NULL = the first ones are all of them */
+};
+PGresult *parts_contents(struct db *db, const struct parts_item *items, int n, int head, int tail, struct err *err);
+/* So many frames of a file, as far as there are, as a binary cell; no row when there is none. NULL on an error. */
+PGresult *parts_frames(struct db *db, const char *sha256, size_t index, int count, struct err *err);
 /* Stores all items with is_read and their glass in one transaction, and sets is_stored. */
 int parts_store_read(struct db *db, struct parts_item *items, int n, int reader, struct err *err);
 /* Counts a failed try, with a row in parsing_error_logs. error_type: "validation", "timeout", "parse", "storage". */

@@ -54,8 +54,8 @@ static void ask(struct req *r);
 static bool send_frame(struct req *r, struct file_sending *s, const PGresult *result, bool *is_last)
 {
     struct buf bytes = {0};
-    int64_t begins = s->at / FRAME_BYTES * FRAME_BYTES;
-    int64_t holds = s->size - begins < FRAME_BYTES ? s->size - begins : FRAME_BYTES;
+    int64_t begins = s->at / FRAMES_PIECE * FRAMES_PIECE;
+    int64_t holds = s->size - begins < FRAMES_PIECE ? s->size - begins : FRAMES_PIECE;
     bool is_good = PQntuples(result) == 1 && frames_unpack(PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0),
                                                            (size_t)holds, &bytes, &(struct err){0}) == 0;
     if (is_good) {
@@ -88,7 +88,7 @@ static void ask(struct req *r)
         reply_stream_end(r);
         return;
     }
-    const char *values[] = {s->sha256, req_printf(r, "%" PRId64, s->at / FRAME_BYTES)};
+    const char *values[] = {s->sha256, req_printf(r, "%" PRId64, s->at / FRAMES_PIECE)};
     req_query(r, &query_parts_frame, 2, values, then_frame);
 }
 
