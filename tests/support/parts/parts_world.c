@@ -124,33 +124,68 @@ struct asked {
     struct http_reply reply;
 };
 
+/* In a thread; what is noted of answers is noted by one alone, and not here. */
 static void *ask(void *arg)
 {
     struct asked *a = arg;
-    a->reply = parts_ask(a->path, NULL);
+    char url[700], bearer[2200];
+    snprintf(url, sizeof url, "%s/api/v1%s", world.web.url, a->path);
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", world.token);
+    a->reply = http_request("GET", url, (const char *const[]){bearer, NULL}, NULL);
     return NULL;
 }
 
-struct http_reply parts_ask_while(const char *path, const char *lock, const char *change)
+/* Connections to the web that somebody has open. */
+static int connected(void)
 {
-    struct asked asked = {.path = path};
-    pthread_t thread;
+    char line[300];
+    int count = 0;
+    unsigned local, state;
+    FILE *f = fopen("/proc/net/tcp", "re");
+    while (f && fgets(line, sizeof line, f))
+        count += sscanf(line, " %*d: %*x:%x %*x:%*x %x", &local, &state) == 2 && state == 1 &&
+                 local == (unsigned)world.web.port;
+    if (f) fclose(f);
+    return count;
+}
+
+/* n ask while what they need is held, until one waits for it and all are there; then change, if any, is committed. */
+static void ask_held(struct asked *asked, int n, const char *lock, const char *change)
+{
+    pthread_t threads[PARTS_TOGETHER];
     PGconn *pg = pg_connect(&world.web.pg);
     PQclear(PQexec(pg, "BEGIN"));
     PGresult *r = PQexec(pg, lock);
     if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_TUPLES_OK)
         fail_msg("%s", PQerrorMessage(pg));
     PQclear(r);
-    pthread_create(&thread, NULL, ask, &asked);
-    WAIT_UNTIL(pg_int(&world.web.pg, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") >= 1,
+    for (int i = 0; i < n; i++) pthread_create(&threads[i], NULL, ask, &asked[i]);
+    WAIT_UNTIL(pg_int(&world.web.pg, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") >= 1 &&
+                   connected() >= n,
                60000);
-    r = PQexec(pg, change);
-    if (PQresultStatus(r) != PGRES_COMMAND_OK) fail_msg("%s", PQerrorMessage(pg));
-    PQclear(r);
+    if (change) {
+        r = PQexec(pg, change);
+        if (PQresultStatus(r) != PGRES_COMMAND_OK) fail_msg("%s", PQerrorMessage(pg));
+        PQclear(r);
+    }
     PQclear(PQexec(pg, "COMMIT"));
     PQfinish(pg);
-    pthread_join(thread, NULL);
+    for (int i = 0; i < n; i++) pthread_join(threads[i], NULL);
+}
+
+struct http_reply parts_ask_while(const char *path, const char *lock, const char *change)
+{
+    struct asked asked = {.path = path};
+    ask_held(&asked, 1, lock, change);
     return asked.reply;
+}
+
+void parts_ask_together(const char *path, const char *lock, struct http_reply replies[PARTS_TOGETHER])
+{
+    struct asked asked[PARTS_TOGETHER];
+    for (int i = 0; i < PARTS_TOGETHER; i++) asked[i] = (struct asked){.path = path};
+    ask_held(asked, PARTS_TOGETHER, lock, NULL);
+    for (int i = 0; i < PARTS_TOGETHER; i++) replies[i] = asked[i].reply;
 }
 
 void parts_expect(const char *path, int status, const char *text)

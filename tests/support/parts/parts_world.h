@@ -31,6 +31,9 @@ cJSON *parts_json(const char *path);
 /* The same as parts_ask while what it reads is held by `lock` (a statement of a transaction) until it waits for that;
  * then change, a statement, is committed, before what it waits for can go on. */
 struct http_reply parts_ask_while(const char *path, const char *lock, const char *change);
+/* So many ask for the same at once, before the first of them can be answered: what is read is held by `lock`. */
+#define PARTS_TOGETHER 6
+void parts_ask_together(const char *path, const char *lock, struct http_reply replies[PARTS_TOGETHER]);
 
 /* The named members of each row, as a test reads them: "A1 7021 9; ...". Numbers as JSON prints them, - for none. */
 const char *parts_told(const cJSON *rows, const char *names);

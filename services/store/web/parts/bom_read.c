@@ -52,12 +52,16 @@ const struct query query_bom_elevation = {
         BOM("'elevation_id', o.id", "elevation_id = $1::int", "elevations", ELEVATION_MARK) " WHERE o.id = $1::int AND"
                                                                                             " o.deleted_at IS NULL",
 };
-/* A large one is kept under the name $2, and not answered but read piece by piece. */
+/* A large one is kept under the name $2 among its kin $3, and not answered but read piece by piece; or it is told why
+ * not. */
 #define LARGE_BYTES "131072"
 #define KEPT(bill)                                                                                                     \
-    "WITH d AS MATERIALIZED (SELECT document::text, mark FROM (" bill ") b), k AS MATERIALIZED (SELECT d.*, CASE WHEN" \
-    " octet_length(document) > " LARGE_BYTES " THEN bom_keep($2, mark, document) ELSE false END AS is_kept FROM d)"    \
-    " SELECT CASE WHEN NOT is_kept THEN document END, mark FROM k"
+    "WITH d AS MATERIALIZED (SELECT document::text, mark FROM (" bill ") b), l AS MATERIALIZED (SELECT d.*,"           \
+    " octet_length(document) > " LARGE_BYTES " AS is_large FROM d), k AS MATERIALIZED (SELECT l.*, CASE WHEN is_large" \
+    " THEN bom_keep_told($2, mark, nullif($3, ''), document) END AS why FROM l)"                                       \
+    " SELECT CASE WHEN NOT is_large OR why IS NOT NULL THEN document END, mark, why FROM k"
+/* Of the thing itself, however it was named. */
+#define MARK_AND_ID(mark) "SELECT (" mark "), o.id FROM "
 #define BOM_OF_PHASE                                                                                                   \
     BOM("'phase_id', o.id, 'name', o.name", "phase_id = $1::int", "phases", PHASE_MARK)                                \
     " WHERE o.id = $1::int AND o.deleted_at IS NULL"
@@ -81,8 +85,14 @@ const struct query query_bill_piece = {
     .sql = "SELECT substr(document, $3::int + 1, " BILL_PIECE_SQL ") FROM parts_bills WHERE bill = $1 AND mark = $2",
 };
 
-const struct query query_bom_phase_mark = {.name = "bom_phase_mark", .sql = PHASE_MARK};
-const struct query query_bom_project_mark = {.name = "bom_project_mark", .sql = PROJECT_MARK};
+const struct query query_bom_phase_mark = {
+    .name = "bom_phase_mark",
+    .sql = MARK_AND_ID(PHASE_MARK) "phases o WHERE o.id = $1::int AND o.deleted_at IS NULL",
+};
+const struct query query_bom_project_mark = {
+    .name = "bom_project_mark",
+    .sql = MARK_AND_ID(PROJECT_MARK) "projects o WHERE " PROJECT_IS("o.id", "$1"),
+};
 
 /* ---- what became another ---- */
 
@@ -110,6 +120,13 @@ const struct query query_bom_diff = {
                               "= $1::int",
 };
 
+const struct query query_bom_diff_lacks = {
+    .name = "bom_diff_lacks",
+    .sql = "SELECT count(*), coalesce(min(v.number), 0), coalesce(max(v.number), 0), coalesce(bool_or(v.valid_to IS"
+           " NULL), false), coalesce(bool_or(v.number = $2::int), $2::int IS NULL), coalesce(bool_or(v.number ="
+           " $3::int), $3::int IS NULL) FROM parts_versions v WHERE v.elevation_id = $1::int",
+};
+
 /* What was known at a time: the versions that were valid then, of elevations that are there today or were then. */
 #define AT(time)                                                                                                       \
     "(SELECT array_agg(v.elevation_id) AS ids, array_agg(v.number) AS numbers,"                                        \
@@ -118,8 +135,9 @@ const struct query query_bom_diff = {
     " WHERE v.valid_from <= " time " AND (v.valid_to IS NULL OR v.valid_to > " time                                    \
     ") AND (e.deleted_at IS NULL OR e.deleted_at > " time "))"
 
-#define FROM_TIME "$2::timestamptz"
-#define TO_TIME   "coalesce($3::timestamptz, now())"
+/* What is ahead by another clock is now: nobody knows more. */
+#define FROM_TIME "least($4::timestamptz, now())"
+#define TO_TIME   "least(coalesce($5::timestamptz, now()), now())"
 /* Elevations of that time whose version of then is not kept any more (of a vanished one without any, nobody knows
  * whether it had one): what they held is not in it. */
 #define NOT_KEPT(time)                                                                                                 \
@@ -148,23 +166,25 @@ const struct query query_bom_diff = {
                                         " LEFT JOIN parts_files f ON f.sha256 = v.sha256 WHERE " PROJECT_IS(           \
                                             "o.id", "$1") " GROUP BY o.id"
 
-const struct query query_bom_project_diff_mark = {.name = "bom_project_diff_mark", .sql = DIFF_MARK};
+const struct query query_bom_project_diff_mark = {
+    .name = "bom_project_diff_mark",
+    .sql = MARK_AND_ID(DIFF_MARK) "projects o WHERE " IS_PROJECT,
+};
+
+#define DIFF_OF_PROJECT                                                                                                \
+    "WITH e AS MATERIALIZED (SELECT e.id, e.created_at, e.deleted_at FROM elevations e"                                \
+    " LEFT JOIN phases h ON h.id = e.phase_id WHERE " IN_PROJECT "),"                                                  \
+    " a AS MATERIALIZED " AT_FROM ", z AS MATERIALIZED " AT_TO                                                         \
+    " SELECT jsonb_build_object('project_id', o.id, 'logikal_id', o.logikal_id,"                                       \
+    " 'from', jsonb_build_object('time', " FROM_TOLD                                                                   \
+    ", 'elevations', a.n, 'unread', a.unread, 'not_kept', " FROM_UNKEPT "),"                                           \
+    " 'to', jsonb_build_object('time', " TO_TOLD ", 'elevations', z.n, 'unread', z.unread, 'not_kept', " TO_UNKEPT     \
+    ")) ||"                                                                                                            \
+    " bom_difference(a.ids, a.numbers, a.amounts, z.ids, z.numbers, z.amounts) AS document, (" DIFF_MARK               \
+    ") AS mark FROM a, z, projects o WHERE " IS_PROJECT
 
 const struct query query_bom_project_diff = {
-    .name = "bom_project_diff",
-    .is_exact = true,
-    .is_slow = true,
-    .sql = "WITH e AS MATERIALIZED (SELECT e.id, e.created_at, e.deleted_at FROM elevations e"
-           " LEFT JOIN phases h ON h.id = e.phase_id WHERE " IN_PROJECT "),"
-           " a AS MATERIALIZED " AT_FROM ", z AS MATERIALIZED " AT_TO
-           " SELECT jsonb_build_object('project_id', o.id, 'logikal_id', o.logikal_id,"
-           " 'from', jsonb_build_object('time', " FROM_TOLD
-           ", 'elevations', a.n, 'unread', a.unread, 'not_kept', " FROM_UNKEPT "),"
-           " 'to', jsonb_build_object('time', " TO_TOLD
-           ", 'elevations', z.n, 'unread', z.unread, 'not_kept', " TO_UNKEPT ")) ||"
-           " bom_difference(a.ids, a.numbers, a.amounts, z.ids, z.numbers, z.amounts), (" DIFF_MARK ")"
-           " FROM a, z, projects o WHERE " IS_PROJECT,
-};
+    .name = "bom_project_diff", .is_exact = true, .is_slow = true, .sql = KEPT(DIFF_OF_PROJECT)};
 
 /* ---- what is ordered ---- */
 

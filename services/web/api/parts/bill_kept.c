@@ -6,30 +6,47 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/clock.h"
 #include "conf/version.h"
 #include "services/store/web/parts/bom_read.h"
 #include "services/web/api/parts/parts_mark.h"
 #include "services/web/cache/cache.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/streams.h"
+#include "services/web/watch/health/unkept.h"
+
+#define MISSES_MAX 3 /* more than eight differences of a project are wanted at once */
 
 struct asked_bill {
     const struct bill *bill;
-    const char *name, *mark; /* under which it is kept */
+    const char *arguments[BILL_ARGUMENTS]; /* of the query */
+    const char *name, *mark;               /* under which it is kept */
+    const char *kin;
     int64_t sent;
+    unsigned age; /* how often bills had been dropped when it was looked for */
+    int misses;
 };
+
+/* What the cache remembers of bills that are kept holds until one of them is found to be gone (a crash of the server
+ * empties the table): then it is asked anew for all, so that those who miss the same one have it made once. */
+static unsigned dropped;
 
 /* ---- sending ---- */
 
-static void make(struct req *r);
+static void ask_cache(struct req *r);
 static void ask_piece(struct req *r);
 
 /* It was dropped between being found and being read: it is made, or cut where it has begun. */
 static void then_gone(struct req *r)
 {
+    struct asked_bill *a = r->state;
     if (!r->is_streaming) {
         streams_leave(r);
-        make(r);
+        if (a->age == dropped) dropped++;
+        if (++a->misses < MISSES_MAX)
+            ask_cache(r);
+        else
+            reply_unavailable(r, 5, "Too many large answers are being sent");
         return;
     }
     r->is_broken = true;
@@ -78,6 +95,8 @@ static void then_made(struct req *r, const PGresult *result)
     }
     bool is_as_asked = strcmp(a->mark, PQgetvalue(result, 0, 1)) == 0;
     a->mark = req_strdup(r, PQgetvalue(result, 0, 1)); /* of the moment when it was made */
+    bool is_large = PQgetisnull(result, 0, 0) || !PQgetisnull(result, 0, 2);
+    if (is_large) unkept_note(PQgetisnull(result, 0, 2) ? NULL : PQgetvalue(result, 0, 2));
     if (parts_unchanged(r, a->mark)) return;
     if (!PQgetisnull(result, 0, 0)) {
         reply_json(r, 200, PQgetvalue(result, 0, 0));
@@ -90,7 +109,10 @@ static void then_made(struct req *r, const PGresult *result)
 static void make(struct req *r)
 {
     const struct asked_bill *a = r->state;
-    req_query(r, a->bill->make, 2, (const char *[]){req_param(r, 0), a->name}, then_made);
+    const char *values[3 + BILL_ARGUMENTS] = {req_param(r, 0), a->name, a->kin};
+    int n = 3;
+    for (int i = 0; i < BILL_ARGUMENTS && a->bill->arguments[i]; i++) values[n++] = a->arguments[i];
+    req_query(r, a->bill->make, n, values, then_made);
 }
 
 static void then_looked(struct req *r, const PGresult *result)
@@ -111,6 +133,27 @@ static void look(struct req *r)
 
 /* ---- asking ---- */
 
+static void ask_cache(struct req *r)
+{
+    struct asked_bill *a = r->state;
+    a->age = dropped;
+    cache_answer(r, req_printf(r, "%s\x1f%s\x1f%u", a->name, a->mark, a->age), 0, look);
+}
+
+/* By what it is of, however that was named: its id, and the times as numbers. */
+static void name_it(struct req *r, struct asked_bill *a, const char *id)
+{
+    const struct bill *bill = a->bill;
+    a->name = req_printf(r, "%s %s %s", version_text, bill->make->name, id);
+    a->kin = bill->arguments[0] ? a->name : "";
+    for (int i = 0; i < BILL_ARGUMENTS && bill->arguments[i]; i++) {
+        int64_t us;
+        bool is_time = a->arguments[i] && clock_parse_iso(a->arguments[i], &us) == 0;
+        a->name = is_time ? req_printf(r, "%s %" PRId64, a->name, us)
+                          : req_printf(r, "%s %s", a->name, a->arguments[i] ? a->arguments[i] : "-");
+    }
+}
+
 static void then_mark(struct req *r, const PGresult *result)
 {
     struct asked_bill *a = r->state;
@@ -119,14 +162,15 @@ static void then_mark(struct req *r, const PGresult *result)
         return;
     }
     a->mark = req_strdup(r, PQgetvalue(result, 0, 0));
-    if (!parts_unchanged(r, a->mark)) cache_answer(r, req_printf(r, "%s\x1f%s", a->name, a->mark), 0, look);
+    name_it(r, a, PQgetvalue(result, 0, 1));
+    if (!parts_unchanged(r, a->mark)) ask_cache(r);
 }
 
 void bill_reply(struct req *r, const struct bill *bill)
 {
     struct asked_bill *a = req_alloc(r, sizeof *a);
     *a = (struct asked_bill){.bill = bill};
-    a->name = req_printf(r, "%s %s %s", version_text, bill->make->name, req_param(r, 0));
+    for (int i = 0; i < BILL_ARGUMENTS && bill->arguments[i]; i++) a->arguments[i] = req_arg(r, bill->arguments[i]);
     r->state = a;
     req_query(r, bill->mark, 1, (const char *[]){req_param(r, 0)}, then_mark);
 }

@@ -15,6 +15,7 @@
 #include "services/web/watch/problems/problem.h"
 #include "services/web/watch/problems/problems.h"
 #include "services/web/watch/health/state.h"
+#include "services/web/watch/health/unkept.h"
 #include "services/web/watch/health/verdict.h"
 
 #define ASK_S       2
@@ -200,6 +201,7 @@ static cJSON *gather(struct facts *f)
     cJSON_AddStringToObject(backlog, "queue", v->backlog.queue);
     cJSON_AddNumberToObject(backlog, "waiting", (double)v->backlog.waiting);
     add_sizes(f, facts);
+    cJSON_AddStringToObject(facts, "bills", unkept_why());
     cJSON_AddStringToObject(facts, "alarms", alarms_fault(web->alarms));
     cJSON_AddStringToObject(facts, "heartbeat", alarms_beat_fault(web->alarms));
     cJSON *certificates = cJSON_AddObjectToObject(facts, "certificates");

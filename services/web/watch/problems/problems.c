@@ -284,6 +284,7 @@ cJSON *problems_judge(const cJSON *facts)
     judge_schedule(&f, facts);
     judge_feed(&f, facts);
     judge_size(&f, facts);
+    judge_bills(&f, facts);
     judge_alarms(&f, facts);
     judge_certificates(&f, facts);
     judge_sync(&f, facts);

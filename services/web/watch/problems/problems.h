@@ -13,6 +13,7 @@
  *   "backlog"    {"is_stuck","queue","waiting"}
  *   "certificates" {"list":[{"of": whose,"ends_s"}],"now_s"}
  *   "heartbeat"  why HEARTBEAT_URL cannot be called, "" = it can
+ *   "bills"      why large bills of materials cannot be kept, "" = they can
  *   "alarms"     why what is wrong cannot be told elsewhere, "" = it can
  *   "sync"       {"intervals":[{"type","name","is_on","is_known","age_s": of last_sync, null = never,"finished": the
  *                last attempt that ended,"error","stale_s","next"}], "runs":[{"scope","trouble","trouble_s","since"}],

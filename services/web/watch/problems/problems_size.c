@@ -1,4 +1,4 @@
-/* Judges the room for the database. */
+/* Judges the room for the database, and what of it is refused to us. */
 #include "services/web/watch/problems/problems_size.h"
 
 #include "services/store/sizes.h"
@@ -24,4 +24,14 @@ void judge_size(struct findings *f, const cJSON *facts)
                        sizes_text(&s, limit, (int64_t)fact_number(sizes, "now_s"), text, sizeof text));
     problem_advice(p, "Rent a larger one and raise DATABASE_SIZE_LIMIT, or keep less: PARTS_KEEP_VERSIONS,"
                       " PARTS_KEEP_VANISHED_DAYS, CHANGES_RETENTION_DAYS.");
+}
+
+void judge_bills(struct findings *f, const cJSON *facts)
+{
+    const char *why = fact_text(facts, "bills");
+    if (!*why) return;
+    problem_advice(
+        problem(f, SEVERITY_LOOK, "postgresql", "bills", "Large bills of materials cannot be kept: %s", why),
+        "Each of them is made anew for whoever asks, for seconds, and held whole. Has PostgreSQL room on its disk,"
+        " and may logikald write to the table parts_bills?");
 }
