@@ -156,6 +156,12 @@ int64_t image_file_waited_ms(const struct image_file *f)
     return f->source.frames ? unframer_waited_ms(f->source.frames) : 0;
 }
 
+static const void *borrow(struct image_file *f, size_t offset, size_t n)
+{
+    if (!f->source.frames || f->is_noting || offset < IMAGE_HEADER || offset + n > f->source.len) return NULL;
+    return unframer_borrow(f->source.frames, offset, n);
+}
+
 /* ---- SQLite's side ---- */
 
 static struct image_file *file_of(sqlite3_file *base)
@@ -229,7 +235,20 @@ static int file_zero(sqlite3_file *base)
     return 0;
 }
 
-static const sqlite3_io_methods methods = {.iVersion = 1,
+/* A page where it stands, instead of a copy. The first one, and what goes over the end of a frame, is read. */
+static int file_fetch(sqlite3_file *base, sqlite3_int64 offset, int amount, void **page)
+{
+    *page = (void *)(uintptr_t)borrow(file_of(base), (size_t)offset, (size_t)amount);
+    return SQLITE_OK;
+}
+
+static int file_unfetch(sqlite3_file *base, sqlite3_int64 offset, void *page)
+{
+    (void)base, (void)offset, (void)page;
+    return SQLITE_OK;
+}
+
+static const sqlite3_io_methods methods = {.iVersion = 3,
                                            .xClose = file_close,
                                            .xRead = file_read,
                                            .xWrite = file_write,
@@ -241,7 +260,9 @@ static const sqlite3_io_methods methods = {.iVersion = 1,
                                            .xCheckReservedLock = file_is_reserved,
                                            .xFileControl = file_control,
                                            .xSectorSize = file_zero,
-                                           .xDeviceCharacteristics = file_zero};
+                                           .xDeviceCharacteristics = file_zero,
+                                           .xFetch = file_fetch,
+                                           .xUnfetch = file_unfetch};
 
 /* What the connection that is being opened has behind it: it asks for the header at once, and reads pages of a wrong
  * size without it. */
@@ -319,7 +340,8 @@ sqlite3 *image_file_connect(const struct image_source *source, struct image_file
     opening = source;
     if (sqlite3_vfs_register(&file_system, 0) == SQLITE_OK &&
         sqlite3_open_v2("parts", &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NAME) == SQLITE_OK &&
-        sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &base) == SQLITE_OK && base) {
+        sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &base) == SQLITE_OK && base &&
+        sqlite3_exec(db, "PRAGMA mmap_size=100000000", NULL, NULL, NULL) == SQLITE_OK) {
         opening = NULL;
         *file = file_of(base);
         return db;

@@ -11,6 +11,7 @@
 #include "conf/clock.h"
 #include "services/store/frames.h"
 
+#define MARGIN     256               /* behind a frame's bytes */
 #define KEPT_BYTES (2 * 1024 * 1024) /* of unpacked frames, whose memory is kept for the next file */
 
 struct frame {
@@ -199,7 +200,7 @@ static int unpack(struct unframer *u, size_t index, struct err *err)
     if (rc < 0) return rc;
     if (f->room < u->frame_bytes) {
         free(f->bytes);
-        f->bytes = malloc(u->frame_bytes);
+        f->bytes = calloc(1, u->frame_bytes + MARGIN);
         f->room = f->bytes ? u->frame_bytes : 0;
         if (!f->bytes) return err_set(err, ERR_NOMEM, "no memory to unpack a file");
     }
@@ -210,6 +211,13 @@ static int unpack(struct unframer *u, size_t index, struct err *err)
         return damaged(index, ZSTD_isError(n) ? ZSTD_getErrorName(n) : "it holds other bytes", err);
     f->is_unpacked = true;
     return 0;
+}
+
+const void *unframer_borrow(struct unframer *u, size_t offset, size_t n)
+{
+    size_t index = offset / u->frame_bytes, from = offset % u->frame_bytes;
+    if (offset + n > u->raw_size || from + n > u->frame_bytes) return NULL;
+    return u->frames[index].is_unpacked || unpack(u, index, NULL) == 0 ? u->frames[index].bytes + from : NULL;
 }
 
 int unframer_read(struct unframer *u, size_t offset, void *out, size_t n, struct err *err)

@@ -27,6 +27,9 @@ struct frames_some {
     void *arg;
 };
 int unframer_open_some(struct unframer *u, const struct frames_some *some, size_t raw_size, struct err *err);
+/* Where these bytes stand in memory, with some zeros behind the frame's; they stay until the file is closed. NULL: they
+ * are not all in one frame, or that cannot be had (unframer_read tells why). */
+const void *unframer_borrow(struct unframer *u, size_t offset, size_t n);
 int64_t unframer_waited_ms(const struct unframer *u); /* for what was fetched of the file */
 /* How many of the first frames and of the last ones would have held all that was read of the file. */
 void unframer_used(const struct unframer *u, size_t *head, size_t *tail);

@@ -383,7 +383,8 @@ TEST(test_what_lies_ahead_or_begins_behind_its_end_is_no_empty_answer)
 {
     for_each(call_from_when_to_when);
     assert_true(periods >= 12);
-    struct http_reply reply = web_call(&web, "GET", "/ui/timeline?lang=de&since=2100-01-01T00:00", web.admin, NULL);
+    struct http_reply reply =
+        web_ask(&web, "GET", "/ui/timeline?lang=de&since=2100-01-01T00:00", web.admin, "Accept: text/html");
     if (reply.status != 422 || !strstr(reply.body, "in der Zukunft")) fail_msg("%d %s", reply.status, reply.body);
     http_reply_free(&reply);
     static const char *const bodies[] = {"{\"since\":\"2100-01-01\"}", "{\"since\":\"2100-W01-1T00:00Z\"}",
