@@ -61,7 +61,7 @@ static int store_all(struct db *db, struct parts_item *items, int n, enum parse_
 
 #define QUESTIONS 64 /* for frames of one file */
 
-struct reading {
+struct file_reading {
     struct db *db;
     struct unframer *frames;
     const char *sha256;           /* of the file at hand */
@@ -72,7 +72,7 @@ struct reading {
 /* With each question twice as many: who needs so many, needs more. */
 static int fetch_frames(void *arg, size_t index, const void **frames, size_t *len, struct err *err)
 {
-    struct reading *r = arg;
+    struct file_reading *r = arg;
     struct err why = {0};
     if (r->questions == QUESTIONS) return err_set(err, ERR_DB, "its frames cannot be had");
     int count = 4 << (r->questions < 5 ? r->questions : 5);
@@ -86,7 +86,7 @@ static int fetch_frames(void *arg, size_t index, const void **frames, size_t *le
     return 0;
 }
 
-static int open_frames(struct reading *r, const PGresult *contents, int row, struct err *err)
+static int open_frames(struct file_reading *r, const PGresult *contents, int row, struct err *err)
 {
     const char *bytes = PQgetvalue(contents, row, PARTS_BYTES);
     size_t len = (size_t)PQgetlength(contents, row, PARTS_BYTES), size = (size_t)db_int(contents, row, PARTS_SIZE);
@@ -101,7 +101,7 @@ static int open_frames(struct reading *r, const PGresult *contents, int row, str
     return unframer_open_some(r->frames, &some, size, err);
 }
 
-static void close_frames(struct reading *r, bool is_read)
+static void close_frames(struct file_reading *r, bool is_read)
 {
     size_t head, tail;
     unframer_used(r->frames, &head, &tail);
@@ -111,7 +111,7 @@ static void close_frames(struct reading *r, bool is_read)
 }
 
 /* Reads one row of parts_contents. */
-static int read_one(struct reading *r, const PGresult *contents, int row, struct parts_data *data, struct err *err)
+static int read_one(struct file_reading *r, const PGresult *contents, int row, struct parts_data *data, struct err *err)
 {
     const char *bytes = PQgetvalue(contents, row, PARTS_BYTES);
     const char *name = db_text(contents, row, PARTS_NAME), *id = db_text(contents, row, PARTS_ID);
@@ -126,7 +126,7 @@ static int read_one(struct reading *r, const PGresult *contents, int row, struct
 }
 
 /* Reads the contents of one group. */
-static int read_group(struct reading *r, struct parts_item *items, int n, enum parse_outcome *outcomes,
+static int read_group(struct file_reading *r, struct parts_item *items, int n, enum parse_outcome *outcomes,
                       struct err *whys, struct err *err)
 {
     struct foresight f = foresee();
@@ -153,7 +153,7 @@ static int read_group(struct reading *r, struct parts_item *items, int n, enum p
 static int read_all(struct db *db, struct parts_item *items, int n, enum parse_outcome *outcomes, struct err *whys,
                     struct err *err)
 {
-    struct reading r = {.db = db, .frames = unframer_new(err)};
+    struct file_reading r = {.db = db, .frames = unframer_new(err)};
     int rc = r.frames ? 0 : -ERR_NOMEM;
     for (int first = 0, end; first < n && rc == 0; first = end) {
         int64_t bytes = items[first].stored_bytes;
