@@ -15,49 +15,54 @@
 if string.match(redis.call('HGET', KEYS[5], ARGV[1]) or '', '^%S+') ~= ARGV[2] then return -1 end
 local epoch, first_tag, limit, bytes_left = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local is_strict, queues = ARGV[6] == '1', tonumber(ARGV[7])
-local time = redis.call('TIME')
 local places, histories, messages = {}, {}, {}
 local out = {-1, 0, '', 0, places, histories, messages}
 
--- Nothing may fail once a message is popped: keys of a wrong type show themselves here.
-redis.call('HLEN', KEYS[1])
-redis.call('HLEN', KEYS[3])
-local has_history = redis.call('HLEN', KEYS[4]) > 0
+-- What is rarely there is asked for at once.
+local has_history = false
 local paused = {}
-if redis.call('HLEN', KEYS[9]) > 0 then
-  for q = 0, queues - 1 do
-    if redis.call('HEXISTS', KEYS[9], ARGV[8 + q]) == 1 then
-      paused[q] = true
-      out[2] = out[2] + 2 ^ q
+local function look()
+  has_history = redis.call('HLEN', KEYS[4]) > 0
+  if redis.call('HLEN', KEYS[9]) > 0 then
+    for q = 0, queues - 1 do
+      if redis.call('HEXISTS', KEYS[9], ARGV[8 + q]) == 1 then
+        paused[q] = true
+        out[2] = out[2] + 2 ^ q
+      end
+    end
+  end
+
+  -- What is due goes back to the front of its list. In a full Redis a script may write once it has taken something away, if
+  -- only nothing; and what is refused (rights) shows before anything is lost.
+  local due = redis.call('ZRANGE', KEYS[6], 0, 99, 'WITHSCORES')
+  if #due == 0 then return end
+  redis.call('ZREM', KEYS[2], '')
+  local served, now = {}, redis.call('TIME')
+  for i = 10, #KEYS do served[KEYS[i]] = true end
+  for i = 1, #due, 2 do
+    local wait = tonumber(due[i + 1]) - tonumber(now[1]) * 1000 - tonumber(now[2]) / 1000
+    if wait > 0 then
+      out[1] = math.ceil(wait)
+      break
+    end
+    local tag, entry = due[i], redis.call('HGET', KEYS[7], due[i])
+    local list, id, raw = string.match(entry or '', '^([^\n]*)\n([^\n]*)\n(.*)$')
+    if list and not served[list] then
+      out[3] = list
+    else
+      if list then redis.call('RPUSH', list, raw) end
+      redis.call('ZREM', KEYS[6], tag)
+      redis.call('HDEL', KEYS[7], tag)
+      if list and redis.call('HGET', KEYS[8], id) == tag then redis.call('HDEL', KEYS[8], id) end
     end
   end
 end
+if redis.call('EXISTS', KEYS[4], KEYS[6], KEYS[9]) > 0 then look() end
 
--- What is due goes back to the front of its list. In a full Redis a script may write once it has taken something away, if
--- only nothing; and what is refused (rights) shows before anything is lost.
-redis.call('ZREM', KEYS[2], '')
-local due = redis.call('ZRANGE', KEYS[6], 0, 99, 'WITHSCORES')
-local served = {}
-if #due > 0 then
-  for i = 10, #KEYS do served[KEYS[i]] = true end
-end
-for i = 1, #due, 2 do
-  local wait = tonumber(due[i + 1]) - tonumber(time[1]) * 1000 - tonumber(time[2]) / 1000
-  if wait > 0 then
-    out[1] = math.ceil(wait)
-    break
-  end
-  local tag, entry = due[i], redis.call('HGET', KEYS[7], due[i])
-  local list, id, raw = string.match(entry or '', '^([^\n]*)\n([^\n]*)\n(.*)$')
-  if list and not served[list] then
-    out[3] = list
-  else
-    if list then redis.call('RPUSH', list, raw) end
-    redis.call('ZREM', KEYS[6], tag)
-    redis.call('HDEL', KEYS[7], tag)
-    if list and redis.call('HGET', KEYS[8], id) == tag then redis.call('HDEL', KEYS[8], id) end
-  end
-end
+-- How many lists have something: when that many have been found, there is no more.
+local filled = redis.call('EXISTS', unpack(KEYS, 10))
+if filled == 0 then return out end
+local time = redis.call('TIME')
 
 -- What a message costs here is most of what a short task costs: numbers become text by %d, what is the same for all of a list
 -- is put together once. The microseconds count on, so that the index keeps the order.
@@ -75,8 +80,7 @@ local function pop(list, queue, count)
   while taken - before < count do
     local raw = bytes_left > 0 and redis.pcall('RPOP', list)
     if type(raw) ~= 'string' then break end
-    if is_strict and #raw > bytes_left then
-      redis.call('RPUSH', list, raw)
+    if is_strict and #raw > bytes_left and type(redis.pcall('RPUSH', list, raw)) == 'number' then
       out[4] = 1
       break
     end
@@ -98,14 +102,16 @@ for first = 10, #KEYS, queues do
   -- Each queue gets an equal share; what some leave, the others may have.
   local more = {}
   for q = 0, queues - 1 do
-    local share = math.ceil((limit - taken) / (queues - q))
-    if share > 0 and not paused[q] and pop(KEYS[first + q], ARGV[8 + q], share) == share then more[#more + 1] = q end
+    local share = filled > 0 and not paused[q] and math.ceil((limit - taken) / (queues - q)) or 0
+    local got = share > 0 and pop(KEYS[first + q], ARGV[8 + q], share) or 0
+    if got > 0 then filled = filled - 1 end
+    if share > 0 and got == share then more[#more + 1] = q end
   end
   for _, q in ipairs(more) do pop(KEYS[first + q], ARGV[8 + q], limit - taken) end
-  if taken >= limit or bytes_left <= 0 then break end
+  if filled == 0 or taken >= limit or bytes_left <= 0 then break end
 end
 
--- Entered, or back where they were.
+-- Entered, or back where they were (as when keys are of a wrong type).
 local refused = nil
 local function enter(command, key, words)
   local answer = taken > 0 and not refused and redis.pcall(command, key, unpack(words))

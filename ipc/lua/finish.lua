@@ -6,7 +6,8 @@
 -- KEYS: unacked, unacked_index, held, history, dead, scheduled, scheduled messages, scheduled ids, registered, done, then
 --       keys of the items, in the order in which these name them.
 -- ARGV: worker, its epoch, slot ("" = not to be kept: states before the end), name of the batch, seconds a result is
---       kept (0 = for ever), most dead letters kept, then items of: tag, flags, operands in this order (those that are keys
+--       kept (0 = for ever), most dead letters kept, marks of the batch (l: it may have been done, look; t: the slots' time
+--       begins anew), then items of: tag, flags, operands in this order (those that are keys
 --       are not among them, but the next of KEYS):
 --   m: mark                       note it at the held message (a worker's death then counts as a delivery)
 --   p: n, n times list, message   send
@@ -24,7 +25,7 @@
 -- the digits 1 = done, 0 = it is not this worker's, 2 = done, but the result was not kept, 3 = refused, nothing was done;
 -- or -1 = the epoch is over.
 local slot, batch, expiry, dead_cap = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
-local at, next_key = 7, 11
+local marks, at, next_key = ARGV[7], 8, 11
 local function operand()
   at = at + 1
   return ARGV[at - 1]
@@ -55,6 +56,7 @@ local function readers()
 end
 -- Most items are plain (as, a): acknowledged, stored, and no more. Of these items[n] is false.
 local tags, keys, results, items, read = {}, {}, {}, {}, nil
+local is_plain = true
 while at <= #ARGV do
   local n, flags = #tags + 1, ARGV[at + 1]
   tags[n], keys[n], results[n], items[n] = ARGV[at], false, false, false
@@ -64,13 +66,14 @@ while at <= #ARGV do
     at, next_key = at + 1, next_key + 1
   elseif flags ~= 'a' then
     local item = {tag = tags[n]}
+    is_plain = false
     read = read or readers()
     for letter in string.gmatch(flags, '.') do read[letter](item) end
     keys[n], results[n], items[n] = item.key or false, item.json or false, item
   end
 end
 
-if slot ~= '' then
+if slot ~= '' and string.find(marks, 'l', 1, true) then
   local name, digits = string.match(redis.call('HGET', KEYS[10], slot) or '', '^(%S+) (%d+)$')
   if name == batch and #digits == #tags then return {digits, '', ''} end
 end
@@ -79,16 +82,25 @@ if string.match(redis.call('HGET', KEYS[9], ARGV[1]) or '', '^%S+') ~= ARGV[2] t
 -- A message's place in the index says that nobody has taken it away. That of a plain one shows when it is taken out.
 local owned, there = redis.call('HMGET', KEYS[3], unpack(tags)), {}
 for i, item in ipairs(items) do there[i] = not item or redis.call('ZSCORE', KEYS[2], item.tag) end
-local is_full = false
+-- What the slot will say when all goes well, of a batch of plain ones, for which little can go wrong: then it is written once.
+local hoped = batch .. ' ' .. (is_plain and string.rep('1', #tags) or '')
+local is_full, is_new = false, false
 if slot ~= '' then
-  local noted = redis.pcall('HSET', KEYS[10], slot, batch .. ' ')
+  local noted = redis.pcall('HSET', KEYS[10], slot, hoped)
+  is_new = noted == 1
   is_full = type(noted) == 'table' and noted.err ~= nil
   if is_full and not string.find(noted.err, 'OOM', 1, true) then return noted end
 end
+-- Nothing has been changed yet: it is refused as a whole.
+local function refuse(answer)
+  if slot ~= '' then redis.pcall('HDEL', KEYS[10], slot) end
+  return answer
+end
 -- Nothing, but the script has written now: what follows is not refused for want of memory; and rights are missed, and keys
--- of a wrong type show themselves, here, before anything is changed.
-redis.call('ZREM', KEYS[2], '')
-redis.call('HDEL', KEYS[1], '')
+-- of a wrong type show themselves, here, before anything is changed. Plain ones are taken out of the index first: it shows then.
+local checked = redis.pcall('HDEL', KEYS[1], '')
+if checked == 0 and not is_plain then checked = redis.pcall('ZREM', KEYS[2], '') end
+if checked ~= 0 then return refuse(checked) end
 
 local problem, unheard = '', ''
 local function try(...)
@@ -345,7 +357,9 @@ for i, item in ipairs(items) do
 end
 -- What was not in the index was taken away, unless it is still among the messages.
 local room = {}
-if #acked > 0 and redis.call('ZREM', KEYS[2], unpack(acked)) < #acked or is_full then
+local removed = #acked > 0 and redis.pcall('ZREM', KEYS[2], unpack(acked)) or 0
+if type(removed) == 'table' then return refuse(removed) end
+if removed < #acked or is_full then
   acked = {}
   for i, item in ipairs(items) do
     local size = digits[i] == '1' and redis.pcall('HSTRLEN', KEYS[1], tags[i])
@@ -395,7 +409,8 @@ for i, item in ipairs(items) do
 end
 local answer = table.concat(digits)
 if slot ~= '' then
-  redis.call('HSET', KEYS[10], slot, batch .. ' ' .. answer)
-  redis.pcall('EXPIRE', KEYS[10], 86400)
+  local kept = batch .. ' ' .. answer
+  if is_full or kept ~= hoped then redis.call('HSET', KEYS[10], slot, kept) end
+  if is_new or is_full or string.find(marks, 't', 1, true) then redis.pcall('EXPIRE', KEYS[10], 86400) end
 end
 return {answer, unheard, problem}

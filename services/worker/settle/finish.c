@@ -24,7 +24,7 @@ void finish_state(struct worker *w, struct delivery *d, const char *json, bool i
     struct script_call c = {0};
     bool is_kept = delivery_keeps_result(d), is_marked = is_start && !d->is_marked_alone;
     if (!redis_is_up(w->redis) || w->finish->is_held_up || (!is_kept && !is_marked)) return;
-    finish_call_begin(w, &c, -1, "");
+    finish_call_begin(w, &c, -1, "", "");
     finish_call_state(w, &c, d, is_marked ? "1" : NULL, is_kept ? json : NULL);
     script_call_run(&c, w->redis, "finish", on_state, w);
 }
@@ -53,7 +53,7 @@ void finish_mark_alone(struct worker *w, struct delivery *d)
     if (!m) return;
     m->worker = w;
     memcpy(m->tag, d->tag, sizeof m->tag);
-    finish_call_begin(w, &c, -1, "");
+    finish_call_begin(w, &c, -1, "", "");
     finish_call_state(w, &c, d, "2", NULL);
     if (script_call_run(&c, w->redis, "finish", on_marked, m) != 0) free(m);
 }

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/clock.h"
 #include "conf/log.h"
 #include "services/worker/events/events.h"
 #include "services/worker/events/history.h"
 
 #define BATCH_BYTES  (8u << 20)
 #define RETRY_MAX_MS 10000
+#define RENEW_MS     3600000 /* finish.lua keeps the slots for a day */
 
 void finish_complain(struct complaint *c, const char *what, const char *why)
 {
@@ -139,6 +141,7 @@ static void on_batch(void *arg, const struct redis_answer *answer)
             finish_complain(&f->not_kept, "a task is done, and its result could not be stored", reply->element[2]->str);
         else if (reply->element[2]->len > 0)
             finish_complain(&f->not_done, "an outcome cannot be written, will be tried again", reply->element[2]->str);
+        if (b->renews) f->renewed_ms = mono_ms();
         take_answers(w, b, reply->element[0]->str);
     } else if (answer->fault == REDIS_FINE) {
         if (b->is_lost) finish_take_apart(w, b);
@@ -157,10 +160,13 @@ static void on_batch(void *arg, const struct redis_answer *answer)
 /* ---- making them ---- */
 void finish_write(struct worker *w, struct batch *b)
 {
+    static const char *const marks[2][2] = {{"", "t"}, {"l", "lt"}};
     struct script_call c = {0};
-    finish_call_begin(w, &c, b->slot, b->name);
+    b->renews = w->finish->renewed_ms == 0 || mono_ms() - w->finish->renewed_ms >= RENEW_MS;
+    finish_call_begin(w, &c, b->slot, b->name, marks[b->was_sent][b->renews]);
     for (size_t i = 0; i < b->count; i++) add_item(w, &c, &b->items[i]);
     b->is_under_way = script_call_run(&c, w->redis, "finish", on_batch, b) == 0;
+    b->was_sent = b->was_sent || b->is_under_way;
     if (!b->is_under_way) try_later(w);
 }
 

@@ -6,7 +6,7 @@
 
 #define FINISH_KEYS 10
 
-void finish_call_begin(struct worker *w, struct script_call *c, int slot, const char *batch)
+void finish_call_begin(struct worker *w, struct script_call *c, int slot, const char *batch, const char *marks)
 {
     static const char *const names[FINISH_KEYS] = {
         KEY_UNACKED,   KEY_UNACKED_INDEX,      KEY_HELD,          KEY_HISTORY,    KEY_DEAD,
@@ -20,6 +20,7 @@ void finish_call_begin(struct worker *w, struct script_call *c, int slot, const 
     script_call_text(c, batch);
     script_call_number(c, conf_int(w->conf, SET_RESULT_EXPIRES));
     script_call_number(c, DEAD_LETTERS_MAX);
+    script_call_text(c, marks);
 }
 
 static void add_result(struct worker *w, struct script_call *c, const char *id, const char *json)

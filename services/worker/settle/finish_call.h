@@ -5,8 +5,8 @@
 #include "ipc/redis/script_call.h"
 #include "services/worker/delivery.h"
 
-/* slot -1: the answer is not kept (states before the end); else batch names what is done in it. */
-void finish_call_begin(struct worker *w, struct script_call *c, int slot, const char *batch);
+/* slot -1: the answer is not kept (states before the end); else batch names what is done in it. marks: finish.lua's. */
+void finish_call_begin(struct worker *w, struct script_call *c, int slot, const char *batch, const char *marks);
 /* Items; what they point to must live until the call has been made. */
 void finish_call_outcome(struct worker *w, struct script_call *c, const struct delivery *d);
 void finish_call_send(struct script_call *c, const char *tag, bool is_value, const char *list, const char *raw,

@@ -31,6 +31,7 @@ struct batch {
     size_t count;
     struct item items[BATCH_MAX];
     bool is_under_way, is_lost; /* lost: the epoch is over, whatever is answered */
+    bool was_sent, renews;      /* it may have been done; the slots' time begins anew with it */
 };
 
 struct finish {
@@ -39,6 +40,7 @@ struct finish {
     struct send_list sends; /* not in a batch */
     char nonce[UUID_TEXT_SIZE];
     int64_t batches, retry_ms;
+    int64_t renewed_ms;  /* when the slots' time was last begun anew; 0 = never */
     bool is_tried_alone; /* in this turn of the retry timer */
     bool is_held_up;     /* nothing is sent until it is registered again */
     struct complaint not_done, not_kept, not_heard;

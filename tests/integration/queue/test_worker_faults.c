@@ -265,6 +265,85 @@ TEST(test_without_redis)
     WAIT_UNTIL(rig_has_state(&rig, "t1", "SUCCESS"), 15000);
 }
 
+/* ---- keys that are something else for a while ---- */
+static const char *const one_queue[] = {"WORKER_QUEUES=sync", NULL};
+
+static int64_t refusals(void)
+{
+    const char *stats = rig_text(&rig, "INFO errorstats"), *at = strstr(stats, "errorstat_WRONGTYPE:count=");
+    return at ? strtoll(strchr(at, '=') + 1, NULL, 10) : 0;
+}
+
+static void spoil(const char *key)
+{
+    if (rig_int(&rig, "EXISTS %s", key)) rig_text(&rig, "RENAME %s spoiled", key);
+    rig_text(&rig, "SET %s x", key);
+}
+
+static void heal(const char *key)
+{
+    rig_int(&rig, "DEL %s", key);
+    if (rig_int(&rig, "EXISTS spoiled")) rig_text(&rig, "RENAME spoiled %s", key);
+}
+
+static void ask_redis(char *out, size_t size, const char *script)
+{
+    redisReply *reply = redisCommand(rig.redis, "EVAL %s 0", script);
+    assert_int_equal(reply->type, REDIS_REPLY_STRING);
+    snprintf(out, size, "%s", reply->str);
+    freeReplyObject(reply);
+}
+
+/* What was taken out of its list before it shows goes back in its order; once the key is itself again, all runs. */
+TEST(test_keys_of_a_wrong_type_keep_messages)
+{
+    static const char *const keys[] = {"unacked", "unacked_index", "logikald.history"};
+    static const char all[] = "return table.concat(redis.call('LRANGE', 'sync', 0, -1))";
+    char sent[8192], left[8192], id[32];
+    rig_worker(&rig, &first, "first", one_queue);
+    for (int i = 0; i < 3; i++) {
+        spoil(keys[i]);
+        int64_t before = refusals();
+        for (int k = 0; k < 3; k++) {
+            snprintf(id, sizeof id, "w%d%d", i, k);
+            rig_send(&rig, "aside", "noop", id, "[]");
+        }
+        ask_redis(sent, sizeof sent, "return table.concat(redis.call('LRANGE', 'aside', 0, -1))");
+        rig_text(&rig, "RENAME aside sync"); /* they are taken together */
+        WAIT_UNTIL(refusals() >= before + 2, 20000);
+        ask_redis(left, sizeof left, all);
+        assert_string_equal(left, sent);
+        heal(keys[i]);
+        WAIT_UNTIL(rig_has_state(&rig, id, "SUCCESS"), 20000);
+        WAIT_UNTIL(rig_left(&rig) == 0, 20000);
+    }
+}
+
+/* The same when an outcome is written. */
+TEST(test_keys_of_a_wrong_type_keep_outcomes)
+{
+    char done[200];
+    rig_worker(&rig, &first, "first", one_queue);
+    rig_send(&rig, "sync", "noop", "first", "[]");
+    WAIT_UNTIL(rig_has_state(&rig, "first", "SUCCESS"), 20000);
+    ask_redis(done, sizeof done, "return redis.call('KEYS', 'logikald.done.*')[1]");
+    const struct {
+        const char *key, *id;
+        int least; /* refusals: states on the way are among those of the index */
+    } rows[] = {{"unacked_index", "s1", 4}, {done, "s2", 2}};
+    for (int i = 0; i < 2; i++) {
+        rig_send(&rig, "sync", "sleep", rows[i].id, "[0.4]");
+        WAIT_UNTIL(rig_has_state(&rig, rows[i].id, "STARTED"), 20000);
+        int64_t before = refusals();
+        spoil(rows[i].key);
+        WAIT_UNTIL(refusals() >= before + rows[i].least, 20000);
+        assert_false(rig_has_state(&rig, rows[i].id, "SUCCESS"));
+        heal(rows[i].key);
+        WAIT_UNTIL(rig_has_state(&rig, rows[i].id, "SUCCESS"), 30000);
+        WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 0, 20000);
+    }
+}
+
 #define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 static const struct CMUnitTest tests[] = {
     ROW(test_successor_takes_over_at_once),
@@ -280,5 +359,7 @@ static const struct CMUnitTest tests[] = {
     ROW(test_runners_are_recycled),
     ROW(test_runners_are_replaced_under_load_that_does_not_end),
     ROW(test_without_redis),
+    ROW(test_keys_of_a_wrong_type_keep_messages),
+    ROW(test_keys_of_a_wrong_type_keep_outcomes),
 };
 TEST_MAIN(tests, NULL, NULL)
