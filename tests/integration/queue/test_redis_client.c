@@ -251,6 +251,14 @@ TEST(test_a_server_that_refuses_everybody_is_quoted)
     close(listener);
 }
 
+static int64_t calls(struct rig *rig, const char *command)
+{
+    char name[60];
+    snprintf(name, sizeof name, "cmdstat_%s:calls=", command);
+    const char *at = strstr(rig_text(rig, "INFO commandstats"), name);
+    return at ? strtoll(at + strlen(name), NULL, 10) : 0;
+}
+
 TEST(test_lost_connections_are_made_again)
 {
     struct rig rig;
@@ -274,6 +282,7 @@ TEST(test_lost_connections_are_made_again)
     TURN_UNTIL(&listener, rig_int(&rig, "PUBLISH news y") == 1, 10000);
     TURN_UNTIL(&listener, listener.messages >= 3, 10000);
 
+    int64_t by_text = calls(&rig, "eval"), by_sum = calls(&rig, "evalsha");
     for (int round = 0; round < 3; round++) { /* unknown script, known script, forgotten script */
         int before = p.answers;
         if (round == 2) rig_text(&rig, "SCRIPT FLUSH");
@@ -281,6 +290,9 @@ TEST(test_lost_connections_are_made_again)
         TURN_UNTIL(&p, p.answers > before, 10000);
         assert_int_equal(p.fault, REDIS_FINE);
     }
+    assert_int_equal(calls(&rig, "eval") - by_text,
+                     2); /* its text goes only where the server does not know it by its sum */
+    assert_int_equal(calls(&rig, "evalsha") - by_sum, 2);
 
     kill(rig.server.process.pid, SIGSTOP); /* a half-open connection looks like this */
     int before = p.answers;

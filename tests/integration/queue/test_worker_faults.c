@@ -42,6 +42,7 @@ TEST(test_other_worker_takes_over_after_the_lease)
     rig_send(&rig, "sync", "effect", "t3", "[\"seen\", 1500]");
     rig_send(&rig, "sync", "effect", "t4", "[\"seen\", 1500]");
     WAIT_UNTIL(rig_int(&rig, "HLEN unacked") == 4, 10000);
+    rig_int(&rig, "HSET logikald.history of-another-message 1"); /* is no reason to look for more of the dead one's */
 
     process_signal(&first, SIGKILL);
     process_wait(&first, 5000);
@@ -50,7 +51,8 @@ TEST(test_other_worker_takes_over_after_the_lease)
     for (int i = 0; i < 4; i++) WAIT_UNTIL(rig_has_state(&rig, ids[i], "SUCCESS"), 20000);
     assert_true(rig_int(&rig, "GET seen") >= 4);
     assert_int_equal(rig_int(&rig, "HLEN unacked"), 0);
-    assert_int_equal(rig_int(&rig, "ZCARD logikald.workers"), 1);
+    WAIT_UNTIL(rig_int(&rig, "ZCARD logikald.workers") == 1 && rig_int(&rig, "HLEN logikald.registered") == 1, 20000);
+    assert_int_equal(rig_int(&rig, "HLEN logikald.history"), 1);
 }
 
 TEST(test_long_task_keeps_its_message)
