@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <event2/event.h>
 
@@ -124,6 +127,60 @@ TEST(test_slow_ones_leave_a_connection_to_others)
     pool_free(p);
 }
 
+/* A port that refuses: bound, and nobody listens. */
+static int refusing_port(int *fd)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof a;
+    *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(*fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(getsockname(*fd, (struct sockaddr *)&a, &len), 0);
+    return ntohs(a.sin_port);
+}
+
+/* Of one host or several the named ones are dialled, each with its port, and no other. */
+TEST(test_the_hosts_that_are_named_are_dialled)
+{
+    static const struct query one = {.name = "one", .sql = "SELECT 'one'"};
+    int first_fd, second_fd, first = refusing_port(&first_fd), second = refusing_port(&second_fd);
+    struct heard answer = {0};
+    struct {
+        char url[200], why[200];
+        bool is_up;
+    } rows[3] = {{.is_up = false}, {.is_up = false}, {.is_up = true}};
+    snprintf(rows[0].url, sizeof rows[0].url, "postgresql://postgres@127.0.0.1:%d/logikald?sslmode=disable", first);
+    snprintf(rows[1].url, sizeof rows[1].url,
+             "postgresql://postgres@127.0.0.1:%d,127.0.0.1:%d/logikald?sslmode=disable", first, second);
+    snprintf(rows[2].url, sizeof rows[2].url,
+             "postgresql://postgres@127.0.0.1:%d,127.0.0.1:%d/logikald?sslmode=disable", first, pg.port);
+    for (int i = 0; i < 2; i++)
+        snprintf(rows[i].why, sizeof rows[i].why,
+                 "connection to server at \"127.0.0.1\", port %d failed: Connection refused", i == 0 ? first : second);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct heard seen = {0};
+        struct err err = {0};
+        setenv("DATABASE_URL", rows[i].url, 1);
+        struct conf *own = conf_load(&(struct conf_paths){0}, &err);
+        if (!own) fail_msg("%s", err.text);
+        struct pool *p = pool_new(base, own, "test", &err);
+        if (!p) fail_msg("%s", err.text);
+        pool_on_state(p, on_state, &seen);
+        TURN_UNTIL(seen.ups + seen.downs > 0);
+        assert_int_equal(seen.ups, rows[i].is_up);
+        if (strncmp(seen.text, rows[i].why, strlen(rows[i].why)) != 0) fail_msg("%s: %s", rows[i].url, seen.text);
+        if (rows[i].is_up) {
+            assert_non_null(pool_query(p, &one, 0, NULL, on_answer, &answer));
+            TURN_UNTIL(answer.count > 0);
+            assert_string_equal(answer.text, "one");
+        }
+        pool_free(p);
+        conf_free(own);
+        turn();
+    }
+    close(first_fd);
+    close(second_fd);
+}
+
 /* Of libevent's: for events, their heap, names. Each attempt that fails is followed by another. */
 TEST(test_without_memory_it_is_tried_again)
 {
@@ -175,6 +232,7 @@ FIXTURE(stop)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_fails_is_told_by_its_kind),
     cmocka_unit_test(test_slow_ones_leave_a_connection_to_others),
+    cmocka_unit_test(test_the_hosts_that_are_named_are_dialled),
     cmocka_unit_test(test_without_memory_it_is_tried_again),
 };
 TEST_MAIN(tests, start, stop)
