@@ -15,7 +15,7 @@
 #include "ipc/redis/redis_url.h"
 #include "services/check/check_internal.h"
 #include "services/store/db/database_url.h"
-#include "services/store/db/session.h"
+#include "services/store/db/db_session.h"
 
 struct file_check {
     struct buf faults, warnings;
@@ -124,7 +124,7 @@ static void look_at(struct file_check *l, const struct named *n)
 
 static const char *word_or_none(const PQconninfoOption *url, const char *word)
 {
-    const char *text = session_word(url, word);
+    const char *text = db_session_word(url, word);
     return text ? text : "";
 }
 

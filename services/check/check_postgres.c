@@ -6,7 +6,7 @@
 #include "services/check/check_internal.h"
 #include "services/store/db/db.h"
 #include "services/store/migrate.h"
-#include "services/store/db/session.h"
+#include "services/store/db/db_session.h"
 #include "services/store/shape.h"
 #include "services/store/sizes.h"
 
@@ -87,7 +87,7 @@ static void say_migrated(const struct conf *conf, struct db *db, struct check_li
 static void say_facts(const struct conf *conf, struct db *db, struct check_line *line, int64_t took_ms)
 {
     struct err err = {0};
-    const char *fault = session_fault(db_session(db));
+    const char *fault = db_session_fault(db_session(db));
     PGresult *r = fault ? NULL : db_query(db, &err, facts_sql, 0, NULL);
     int pending = r ? migrate_pending(db, &err) : -1;
     bool may_make = pending > 0 && (db_bool(r, 0, 1) || db_wants_schema(db));

@@ -9,7 +9,7 @@
 #include "services/parts/image.h"
 #include "services/parts/move.h"
 #include "services/parts/parse.h"
-#include "services/parts/request.h"
+#include "services/parts/enqueue.h"
 #include "services/store/db/db.h"
 
 #define TRIGGER_BATCH 100

@@ -1,4 +1,4 @@
-/* A blocking PostgreSQL connection: how it is opened, and what is set for it. What it must be set to is session.c's,
+/* A blocking PostgreSQL connection: how it is opened, and what is set for it. What it must be set to is db_session.c's,
  * its statements are db_statement.c's. */
 #include "services/store/db/db_internal.h"
 
@@ -28,17 +28,17 @@ static void on_notice(void *arg, const char *message)
 /* Of several hosts, the first that can be written. */
 static bool may_choose(const struct db *db)
 {
-    const char *hosts = session_word(db->url, "host");
-    return hosts && strchr(hosts, ',') && !session_word(db->url, "target_session_attrs");
+    const char *hosts = db_session_word(db->url, "host");
+    return hosts && strchr(hosts, ',') && !db_session_word(db->url, "target_session_attrs");
 }
 
 static PGconn *connect_to(const struct db *db, bool with_options, bool is_choosy)
 {
-    struct session_words words;
+    struct db_session_words words;
     char timeout[16];
     snprintf(timeout, sizeof timeout, "%d", DB_CONNECT_TIMEOUT_S);
-    session_words(&words, db->url, &db->want, session_word(db->url, "host"), session_word(db->url, "hostaddr"),
-                  session_word(db->url, "port"), with_options);
+    db_session_words(&words, db->url, &db->want, db_session_word(db->url, "host"), db_session_word(db->url, "hostaddr"),
+                     db_session_word(db->url, "port"), with_options);
     int n = 0;
     while (words.keys[n]) n++;
     words.keys[n] = "connect_timeout", words.values[n++] = timeout;
@@ -52,7 +52,7 @@ static int connect_db(struct db *db, struct err *err)
     char text[400];
     for (int i = may_choose(db) ? 0 : 2; i < 4 && PQstatus(db->conn) != CONNECTION_OK; i++) {
         bool has_options = i % 2 == 0;
-        if (!has_options && (!db->conn || !session_refused_options(PQerrorMessage(db->conn)))) continue;
+        if (!has_options && (!db->conn || !db_session_refused_options(PQerrorMessage(db->conn)))) continue;
         PQfinish(db->conn);
         db->conn = connect_to(db, has_options, i < 2);
     }
@@ -84,17 +84,17 @@ static int learn(struct db *db, struct err *err)
 {
     int64_t wait_ms =
         db->want.timeout_ms && db->want.timeout_ms < LOOK_MS ? db->want.timeout_ms + DB_SLACK_MS : LOOK_MS;
-    PGresult *r = wire_script_within(db->conn, session_look, wait_ms);
+    PGresult *r = wire_script_within(db->conn, db_session_look, wait_ms);
     char text[400];
     if (PQresultStatus(r) != PGRES_TUPLES_OK) {
         db_message_line(r ? PQresultErrorMessage(r) : "no answer", text, sizeof text);
         PQclear(r);
         return err_set(err, ERR_DB, "PostgreSQL is unreachable: %s", text);
     }
-    session_learn(&db->session, db->conn, r);
+    db_session_learn(&db->session, db->conn, r);
     PQclear(r);
     if (!db->session.is_pooled) return 0;
-    if (!(db->sql = session_sql(db->conn, db->url, &db->want, err))) return err_result(err);
+    if (!(db->sql = db_session_sql(db->conn, db->url, &db->want, err))) return err_result(err);
     return try_transaction(db, err);
 }
 
@@ -107,7 +107,7 @@ struct db *db_open(const char *url, const char *schema, int64_t timeout_ms, cons
     db->url = parsed;
     snprintf(db->application, sizeof db->application, "%s", application);
     snprintf(db->schema, sizeof db->schema, "%s", schema ? schema : "");
-    db->want = (struct session_want){.application = db->application, .schema = db->schema, .timeout_ms = timeout_ms};
+    db->want = (struct db_session_want){.application = db->application, .schema = db->schema, .timeout_ms = timeout_ms};
     if (connect_db(db, err) == 0 && learn(db, err) == 0) return db;
     db_close(db);
     return NULL;
@@ -121,7 +121,7 @@ struct db *db_open_for(const struct conf *conf, int64_t timeout_ms, const char *
 struct db *db_open_conf(const struct conf *conf, bool long_writes, const char *application, struct err *err)
 {
     struct db *db = db_open_for(conf, conf_int(conf, SET_DATABASE_TIMEOUT) * (long_writes ? 10 : 1), application, err);
-    const char *fault = db ? session_fault(&db->session) : NULL;
+    const char *fault = db ? db_session_fault(&db->session) : NULL;
     if (db && long_writes) db->patience_ms = conf_int(conf, SET_DATABASE_TIMEOUT);
     if (!fault) return db;
     err_set(err, ERR_DB, "PostgreSQL cannot be used: %s", fault);
@@ -143,7 +143,7 @@ bool db_is_alive(const struct db *db)
     return db && PQstatus(db->conn) == CONNECTION_OK;
 }
 
-const struct session *db_session(const struct db *db)
+const struct db_session *db_session(const struct db *db)
 {
     return &db->session;
 }
@@ -152,7 +152,7 @@ const struct session *db_session(const struct db *db)
 static int change(struct db *db, const char *set, struct err *err)
 {
     if (!db->session.is_pooled) return db_script(db, err, set);
-    char *sql = session_sql(db->conn, db->url, &db->want, err);
+    char *sql = db_session_sql(db->conn, db->url, &db->want, err);
     if (!sql) return err_result(err);
     free(db->sql);
     db->sql = sql;

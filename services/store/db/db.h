@@ -20,7 +20,7 @@
 
 struct db;
 struct conf;
-struct session;
+struct db_session;
 
 #define DB_CONNECT_TIMEOUT_S 10
 #define DB_NUMBER_SIZE       24
@@ -37,7 +37,7 @@ bool db_is_alive(const struct db *db);
 /* The last statement failed because of the values that it was given (SQLSTATE classes 21, 22, 23, 44, 54 and P0): with
  * other values it would have worked. */
 bool db_was_refused(const struct db *db);
-const struct session *db_session(const struct db *db); /* what is known of it: session.h */
+const struct db_session *db_session(const struct db *db); /* what is known of it: db_session.h */
 
 /* Makes the schema that the settings name, when it is not there: 0 or negative. */
 bool db_wants_schema(const struct db *db); /* the settings name one */

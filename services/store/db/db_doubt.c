@@ -15,11 +15,11 @@ static const char activity_sql[] = "SELECT count(*) FROM pg_stat_activity WHERE 
                                    " AND pid <> pg_backend_pid() AND starts_with(query, $1)"
                                    " AND coalesce(wait_event_type, '') <> 'Client'";
 
-static PGconn *connect_anew(const PQconninfoOption *url, const struct session_want *want)
+static PGconn *connect_anew(const PQconninfoOption *url, const struct db_session_want *want)
 {
-    struct session_words words;
-    session_words(&words, url, want, session_word(url, "host"), session_word(url, "hostaddr"),
-                  session_word(url, "port"), false);
+    struct db_session_words words;
+    db_session_words(&words, url, want, db_session_word(url, "host"), db_session_word(url, "hostaddr"),
+                     db_session_word(url, "port"), false);
     int n = 0;
     while (words.keys[n]) n++;
     words.keys[n] = "connect_timeout", words.values[n++] = "4";
@@ -39,7 +39,7 @@ static bool ask(PGconn *conn, const char *sql)
     return is_so;
 }
 
-bool doubt_is_worked_on(const PQconninfoOption *url, const struct session_want *want, const char *sql)
+bool doubt_is_worked_on(const PQconninfoOption *url, const struct db_session_want *want, const char *sql)
 {
     PGconn *conn = connect_anew(url, want);
     bool is_up = PQstatus(conn) == CONNECTION_OK;

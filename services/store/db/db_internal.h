@@ -3,7 +3,7 @@
 #define LOGIKALD_SERVICES_STORE_DB_DB_INTERNAL_H
 
 #include "services/store/db/db.h"
-#include "services/store/db/session.h"
+#include "services/store/db/db_session.h"
 
 #define DB_OFTEN    8    /* statements of one connection that the server keeps a plan of */
 #define DB_SLACK_MS 5000 /* beyond the statement timeout, by which the server answers itself */
@@ -11,9 +11,9 @@
 struct db {
     PGconn *conn;
     PQconninfoOption *url;
-    struct session_want want;
+    struct db_session_want want;
     char application[64], schema[64], run_id[DB_NUMBER_SIZE], task_id[128];
-    struct session session;
+    struct db_session session;
     char *sql;           /* makes the settings in each transaction; NULL = the session has them */
     int64_t patience_ms; /* after which a statement that may take long is asked after; 0 = never */
     char now[200];       /* how the statement that is under way begins */

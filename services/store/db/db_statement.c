@@ -33,7 +33,7 @@ static int fail(struct db *db, const PGresult *result, struct err *err)
     const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     const char *message = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
     const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
-    const char *advice = session_advice(state);
+    const char *advice = db_session_advice(state);
     char text[300];
     snprintf(db->state, sizeof db->state, "%s", state ? state : "");
     if (db->given_up) return err_set(err, ERR_DB, "connection to PostgreSQL lost: %s", db->given_up);
@@ -93,7 +93,7 @@ static void formats_of(int formats[16], const int *lengths, int n)
 /* It was a transaction of its own. */
 static bool is_undone_alone(const struct db *db, const PGresult *result)
 {
-    return result && session_was_undone(PQresultErrorField(result, PG_DIAG_SQLSTATE)) && !db_in_transaction(db);
+    return result && db_session_was_undone(PQresultErrorField(result, PG_DIAG_SQLSTATE)) && !db_in_transaction(db);
 }
 
 static PGresult *run(struct db *db, struct err *err, struct wire_query query)
@@ -105,7 +105,7 @@ static PGresult *run(struct db *db, struct err *err, struct wire_query query)
     query.before = settings_of(db);
     query.values = clean.values;
     PGresult *result = wire_query(db->conn, &query, &limit);
-    for (int i = 0; i < SESSION_UNDONE_MAX && is_undone_alone(db, result); i++) {
+    for (int i = 0; i < DB_SESSION_UNDONE_MAX && is_undone_alone(db, result); i++) {
         log_info("PostgreSQL has undone a statement to get out of a deadlock: it is done again");
         PQclear(result);
         limit = limit_of(db, query.sql);

@@ -37,7 +37,7 @@ struct pool *pool_new(struct event_base *base, const struct conf *conf, const ch
     p->size = (int)conf_int(conf, SET_DATABASE_POOL);
     snprintf(p->application, sizeof p->application, "%s", application);
     snprintf(p->schema, sizeof p->schema, "%s", conf_str(conf, SET_DATABASE_SCHEMA));
-    p->want = (struct session_want){.application = p->application, .schema = p->schema, .timeout_ms = p->timeout_ms};
+    p->want = (struct db_session_want){.application = p->application, .schema = p->schema, .timeout_ms = p->timeout_ms};
     snprintf(p->why, sizeof p->why, "not connected yet");
     backoff_init(&p->backoff, 100, 5000);
     TAILQ_INIT(&p->waiting);
@@ -174,7 +174,7 @@ static bool repeat_unprepared(struct pool *p, struct pool_call *call)
 static bool repeat_undone(struct pool *p, struct pool_call *call)
 {
     const char *state = PQresultErrorField(call->result, PG_DIAG_SQLSTATE);
-    if (!session_was_undone(state) || ++call->undone > SESSION_UNDONE_MAX) return false;
+    if (!db_session_was_undone(state) || ++call->undone > DB_SESSION_UNDONE_MAX) return false;
     log_info("PostgreSQL has undone %s to get out of a deadlock: it is done again", call->query->name);
     send_again(p, call);
     return true;

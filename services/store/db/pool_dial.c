@@ -36,7 +36,7 @@ struct pool_attempt {
 struct pool_dial {
     struct event_base *base;
     const PQconninfoOption *url;
-    const struct session_want *want;
+    const struct db_session_want *want;
     pool_dial_fn fn;
     void *arg;
     struct host hosts[HOSTS_MAX];
@@ -114,9 +114,9 @@ static bool watch(struct pool_attempt *a, short what)
 static bool begin(struct pool_attempt *a, bool with_options)
 {
     struct pool_dial *d = a->dial;
-    struct session_words words;
-    session_words(&words, d->url, d->want, a->host->name[0] ? a->host->name : NULL, a->address[0] ? a->address : NULL,
-                  a->host->port[0] ? a->host->port : NULL, with_options);
+    struct db_session_words words;
+    db_session_words(&words, d->url, d->want, a->host->name[0] ? a->host->name : NULL,
+                     a->address[0] ? a->address : NULL, a->host->port[0] ? a->host->port : NULL, with_options);
     a->has_options = with_options;
     a->pg = PQconnectStartParams(words.keys, words.values, 0);
     d->open += a->pg != NULL;
@@ -130,7 +130,7 @@ static void failed(struct pool_attempt *a)
 {
     struct pool_dial *d = a->dial;
     const char *text = PQerrorMessage(a->pg);
-    bool is_refused = a->has_options && session_refused_options(text);
+    bool is_refused = a->has_options && db_session_refused_options(text);
     note(d, text);
     attempt_end(a);
     if (!is_refused || !begin(a, false)) go_on(d);
@@ -180,10 +180,10 @@ static void won(struct pool_attempt *a)
 static void learn(struct pool_attempt *a)
 {
     struct err err = {0};
-    session_learn(&a->found.session, a->pg, a->look);
+    db_session_learn(&a->found.session, a->pg, a->look);
     if (!a->found.session.is_pooled)
         won(a);
-    else if (!(a->found.sql = session_sql(a->pg, a->dial->url, a->dial->want, &err)))
+    else if (!(a->found.sql = db_session_sql(a->pg, a->dial->url, a->dial->want, &err)))
         refuse(a, err.text);
     else if (!ask(a, "BEGIN"))
         failed(a);
@@ -195,7 +195,7 @@ static void looked(struct pool_attempt *a)
     char text[300];
     snprintf(text, sizeof text, "%s", a->look ? PQresultErrorMessage(a->look) : PQerrorMessage(a->pg));
     if (a->look_at == LOOK_BEGIN && status != PGRES_COMMAND_OK && strstr(text, "statement")) {
-        refuse(a, SESSION_STATEMENT_MODE);
+        refuse(a, DB_SESSION_STATEMENT_MODE);
     } else if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
         refuse(a, text);
     } else if (a->look_at == LOOK_SESSION) {
@@ -239,7 +239,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
     bool is_fine = status != PGRES_POLLING_FAILED;
     if (status == PGRES_POLLING_READING) is_fine = watch(a, EV_READ);
     if (status == PGRES_POLLING_WRITING) is_fine = watch(a, EV_WRITE);
-    if (status == PGRES_POLLING_OK) is_fine = ask(a, session_look) && watch(a, EV_READ | EV_PERSIST);
+    if (status == PGRES_POLLING_OK) is_fine = ask(a, db_session_look) && watch(a, EV_READ | EV_PERSIST);
     if (!is_fine) failed(a);
 }
 
@@ -331,13 +331,13 @@ static int count_items(const char *list)
 
 static bool add_host(struct pool_dial *d, int index)
 {
-    const char *names = session_word(d->url, "host"), *addresses = session_word(d->url, "hostaddr");
+    const char *names = db_session_word(d->url, "host"), *addresses = db_session_word(d->url, "hostaddr");
     struct host *h = &d->hosts[d->host_count++];
     char address[256];
     *h = (struct host){.dial = d};
     item(names, index, false, h->name, sizeof h->name);
     item(addresses, index, false, address, sizeof address);
-    item(session_word(d->url, "port"), index, true, h->port, sizeof h->port);
+    item(db_session_word(d->url, "port"), index, true, h->port, sizeof h->port);
     const char *wanted = address[0] ? address : h->name;
     h->is_plain = !*wanted || *wanted == '/' || *wanted == '@';
     if (h->is_plain) return true;
@@ -345,14 +345,14 @@ static bool add_host(struct pool_dial *d, int index)
     return h->resolve != NULL;
 }
 
-struct pool_dial *pool_dial_start(struct event_base *base, const PQconninfoOption *url, const struct session_want *want,
-                                  pool_dial_fn fn, void *arg)
+struct pool_dial *pool_dial_start(struct event_base *base, const PQconninfoOption *url,
+                                  const struct db_session_want *want, pool_dial_fn fn, void *arg)
 {
     struct pool_dial *d = calloc(1, sizeof *d);
     if (!d) return NULL;
     *d = (struct pool_dial){.base = base, .url = url, .want = want, .fn = fn, .arg = arg};
     snprintf(d->why, sizeof d->why, "no answer in time while connecting");
-    const char *names = session_word(url, "host"), *addresses = session_word(url, "hostaddr");
+    const char *names = db_session_word(url, "host"), *addresses = db_session_word(url, "hostaddr");
     int n = count_items(names ? names : addresses);
     bool is_good = (d->pace = evtimer_new(base, on_pace, d)) != NULL;
     for (int i = 0; is_good && i < n && i < HOSTS_MAX; i++) is_good = add_host(d, i);

@@ -10,12 +10,12 @@
 #include <event2/event.h>
 #include <libpq-fe.h>
 
-#include "services/store/db/session.h"
+#include "services/store/db/db_session.h"
 
 struct pool_dial;
 struct pool_dialled {
     PGconn *pg; /* the caller's, non-blocking; NULL with why */
-    struct session session;
+    struct db_session session;
     char *sql; /* the caller's to free(): makes the settings in each transaction; NULL = the session has them */
     const char *why;
 };
@@ -23,8 +23,8 @@ struct pool_dialled {
 typedef void (*pool_dial_fn)(void *arg, const struct pool_dialled *result);
 
 /* url and want must outlive it. NULL without memory. */
-struct pool_dial *pool_dial_start(struct event_base *base, const PQconninfoOption *url, const struct session_want *want,
-                                  pool_dial_fn fn, void *arg);
+struct pool_dial *pool_dial_start(struct event_base *base, const PQconninfoOption *url,
+                                  const struct db_session_want *want, pool_dial_fn fn, void *arg);
 void pool_dial_cancel(struct pool_dial *d);           /* NULL is fine */
 const char *pool_dial_why(const struct pool_dial *d); /* what has gone wrong so far, or what it waits for */
 

@@ -7,7 +7,7 @@
 #include "conf/backoff.h"
 #include "services/store/db/pool.h"
 #include "services/store/db/pool_dial.h"
-#include "services/store/db/session.h"
+#include "services/store/db/db_session.h"
 
 #define POOL_MAX         64
 #define POOL_PIPELINE    64   /* statements in flight on one connection */
@@ -52,7 +52,7 @@ struct pool_conn {
 struct pool {
     struct event_base *base;
     PQconninfoOption *options;
-    struct session_want want;
+    struct db_session_want want;
     char application[64], schema[64];
     int64_t timeout_ms;
     int size;

@@ -2,7 +2,7 @@
 #include "services/store/sync/sync_preview.h"
 
 #include "services/store/db/db.h"
-#include "services/store/db/session.h"
+#include "services/store/db/db_session.h"
 
 #define SHOWN "500"
 

@@ -8,7 +8,7 @@
 
 #include "conf/text/utf8.h"
 #include "services/logikal/objects.h"
-#include "services/parts/request.h"
+#include "services/parts/enqueue.h"
 #include "services/store/sync/sync_log.h"
 #include "services/sync/tree/listing.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/parts/request.h"
+#include "services/parts/enqueue.h"
 #include "services/store/sync/sync_log.h"
 #include "services/store/sync/sync_find.h"
 #include "services/sync/full.h"

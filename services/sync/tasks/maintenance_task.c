@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "conf/clock.h"
-#include "services/logikal/probe.h"
+#include "services/logikal/login_check.h"
 #include "services/store/journal.h"
 #include "services/store/maintenance.h"
 #include "services/store/sizes.h"
@@ -126,7 +126,7 @@ int task_health_check(struct task_ctx *ctx, const cJSON *args, const cJSON *kwar
     int64_t started_ms = mono_ms();
     struct db *db = db_open_conf(ctx->conf, false, "logikald health", &db_why);
     PGresult *r = db ? db_query(db, &db_why, "SELECT 1", 0, NULL) : NULL;
-    bool has_db = r != NULL, has_upstream = logikal_probe(ctx->conf, &upstream_why) == 0;
+    bool has_db = r != NULL, has_upstream = logikal_login_check(ctx->conf, &upstream_why) == 0;
     PQclear(r);
     db_close(db);
     *result = new_result(ctx, has_db && has_upstream, "checked_at");

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "services/parts/request.h"
+#include "services/parts/enqueue.h"
 #include "services/store/sync/sync_config.h"
 #include "services/store/sync/sync_log.h"
 #include "services/sync/tasks/join.h"

@@ -6,7 +6,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
-#include "services/parts/request.h"
+#include "services/parts/enqueue.h"
 #include "services/store/sync/sync_config.h"
 #include "services/store/sync/sync_log.h"
 #include "services/sync/due.h"

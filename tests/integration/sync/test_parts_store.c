@@ -7,7 +7,7 @@
 #include <sqlite3.h>
 
 #include "conf/text/buf.h"
-#include "services/parts/request.h"
+#include "services/parts/enqueue.h"
 #include "services/parts/tasks.h"
 #include "services/store/db/db.h"
 

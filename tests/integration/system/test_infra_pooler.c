@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "services/store/db/db.h"
-#include "services/store/db/session.h"
+#include "services/store/db/db_session.h"
 #include "services/store/sync/staging/sync_stage.h"
 #include "services/store/sync/staging/sync_tree.h"
 #include "services/store/lease.h"

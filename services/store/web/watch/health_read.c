@@ -1,10 +1,10 @@
 /* Statements that ask how the database is. */
 #include "services/store/web/watch/health_read.h"
 
-#include "services/store/db/session.h"
+#include "services/store/db/db_session.h"
 #include "services/store/shape.h"
 
-const struct query query_ping = {.name = "ping", .sql = session_look};
+const struct query query_ping = {.name = "ping", .sql = db_session_look};
 
 const struct query query_room = {.name = "room", .sql = "SELECT logikald_room()"};
 

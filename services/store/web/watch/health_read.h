@@ -5,7 +5,7 @@
 
 #include "services/store/db/pool.h"
 
-extern const struct query query_ping;           /* () -> the row of session_learn */
+extern const struct query query_ping;           /* () -> the row of db_session_learn */
 extern const struct query query_room;           /* () -> why there is no room for rows, NULL when there is */
 extern const struct query query_has_migrations; /* () -> whether there is a table of them */
 extern const struct query query_migrations; /* (our names) -> how many are missing, how many newer, the first missing */

@@ -9,7 +9,7 @@
 #include "conf/log.h"
 #include "ipc/queue/queue.h"
 #include "ipc/redis/redis.h"
-#include "services/store/db/session.h"
+#include "services/store/db/db_session.h"
 #include "services/store/web/watch/health_read.h"
 #include "services/store/web/holds_read.h"
 #include "services/web/gate/credentials/signing_key.h"
@@ -23,9 +23,9 @@
 /* A database that answers may still only read, or not hold what is to be written. */
 static void judge_session(struct verdict *v, const PGresult *row)
 {
-    struct session session;
-    session_learn(&session, NULL, row);
-    const char *fault = session_fault(&session);
+    struct db_session session;
+    db_session_learn(&session, NULL, row);
+    const char *fault = db_session_fault(&session);
     if (fault && !v->db_fault[0]) log_error("PostgreSQL cannot be used: %s", fault);
     if (!fault && v->db_fault[0]) log_info("PostgreSQL can be used again");
     snprintf(v->db_fault, sizeof v->db_fault, "%s", fault ? fault : "");
@@ -203,7 +203,7 @@ static void on_pool_state(void *arg, bool is_up, const char *why)
     keep_why(v, why);
     if (!is_up) /* what it was is over, and a pooler that cannot be used is reachable */
         snprintf(v->db_fault, sizeof v->db_fault, "%s",
-                 strstr(why, SESSION_STATEMENT_MODE) ? SESSION_STATEMENT_MODE : "");
+                 strstr(why, DB_SESSION_STATEMENT_MODE) ? DB_SESSION_STATEMENT_MODE : "");
     if (is_up)
         migrations_ask(&v->migrations);
     else

@@ -1,5 +1,5 @@
-/* Having stored parts lists read: over the queue where there is one, else here and now. See request.h. */
-#include "services/parts/request.h"
+/* Having stored parts lists read: over the queue where there is one, else here and now. See enqueue.h. */
+#include "services/parts/enqueue.h"
 
 #include <string.h>
 

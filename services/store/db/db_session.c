@@ -1,6 +1,6 @@
-/* Sessions with PostgreSQL: see session.h. That settings reached the server is known by a setting of our own name; that
- * a pooler is in between, by the process number in the cancel key, which is not the server's then. */
-#include "services/store/db/session.h"
+/* Sessions with PostgreSQL: see db_session.h. That settings reached the server is known by a setting of our own name;
+ * that a pooler is in between, by the process number in the cancel key, which is not the server's then. */
+#include "services/store/db/db_session.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,12 +11,12 @@
 
 #define VERSION_MIN 130000
 
-const char session_look[] =
+const char db_session_look[] =
     "SELECT pg_backend_pid(), coalesce(current_setting('logikald.session', true), '') = 'set',"
     " current_setting('transaction_read_only') = 'on', pg_is_in_recovery(), current_schema() IS NOT NULL,"
     " current_setting('server_version_num'), current_setting('server_encoding')";
 
-const char *session_word(const PQconninfoOption *url, const char *keyword)
+const char *db_session_word(const PQconninfoOption *url, const char *keyword)
 {
     for (; url && url->keyword; url++)
         if (strcmp(url->keyword, keyword) == 0) return url->val && *url->val ? url->val : NULL;
@@ -43,13 +43,13 @@ static void quote_schema(struct buf *out, const char *schema)
     buf_char(out, '"');
 }
 
-static bool has_schema(const struct session_want *want)
+static bool has_schema(const struct db_session_want *want)
 {
     return want->schema && *want->schema;
 }
 
 /* Theirs first, so that ours win. */
-static void make_options(char *out, size_t size, const char *theirs, const struct session_want *want)
+static void make_options(char *out, size_t size, const char *theirs, const struct db_session_want *want)
 {
     struct buf text = {0}, path = {0};
     buf_printf(&text, "%s%s-c statement_timeout=%" PRId64 " -c lock_timeout=%" PRId64 " -c timezone=UTC",
@@ -76,18 +76,18 @@ static bool is_ours(const char *keyword)
  * files at each connection and keep what they found, in every process. */
 static const char *usual_gssencmode(const PQconninfoOption *url)
 {
-    return session_word(url, "gssencmode") || getenv("PGGSSENCMODE") ? NULL : "disable";
+    return db_session_word(url, "gssencmode") || getenv("PGGSSENCMODE") ? NULL : "disable";
 }
 
-void session_words(struct session_words *out, const PQconninfoOption *url, const struct session_want *want,
-                   const char *host, const char *hostaddr, const char *port, bool with_options)
+void db_session_words(struct db_session_words *out, const PQconninfoOption *url, const struct db_session_want *want,
+                      const char *host, const char *hostaddr, const char *port, bool with_options)
 {
     int n = 0;
-    for (const PQconninfoOption *o = url; o->keyword && n < SESSION_WORDS_MAX - 16; o++) {
+    for (const PQconninfoOption *o = url; o->keyword && n < DB_SESSION_WORDS_MAX - 16; o++) {
         if (!o->val || !*o->val || is_ours(o->keyword)) continue;
         out->keys[n] = o->keyword, out->values[n++] = o->val;
     }
-    make_options(out->options, sizeof out->options, session_word(url, "options"), want);
+    make_options(out->options, sizeof out->options, db_session_word(url, "options"), want);
     const char *more[][2] = {{"host", host},
                              {"hostaddr", hostaddr},
                              {"port", port},
@@ -104,24 +104,24 @@ void session_words(struct session_words *out, const PQconninfoOption *url, const
     out->keys[n] = out->values[n] = NULL;
 }
 
-bool session_refused_options(const char *message)
+bool db_session_refused_options(const char *message)
 {
     return strstr(message, "startup parameter") || strstr(message, "command-line options") ||
            strstr(message, "startup option");
 }
 
-void session_learn(struct session *out, const PGconn *conn, const PGresult *row)
+void db_session_learn(struct db_session *out, const PGconn *conn, const PGresult *row)
 {
-    *out = (struct session){.is_pooled = strtol(PQgetvalue(row, 0, 0), NULL, 10) != PQbackendPID(conn) ||
-                                         *PQgetvalue(row, 0, 1) != 't',
-                            .is_read_only = *PQgetvalue(row, 0, 2) == 't',
-                            .is_standby = *PQgetvalue(row, 0, 3) == 't',
-                            .has_schema = *PQgetvalue(row, 0, 4) == 't',
-                            .version = (int)strtol(PQgetvalue(row, 0, 5), NULL, 10)};
+    *out = (struct db_session){.is_pooled = strtol(PQgetvalue(row, 0, 0), NULL, 10) != PQbackendPID(conn) ||
+                                            *PQgetvalue(row, 0, 1) != 't',
+                               .is_read_only = *PQgetvalue(row, 0, 2) == 't',
+                               .is_standby = *PQgetvalue(row, 0, 3) == 't',
+                               .has_schema = *PQgetvalue(row, 0, 4) == 't',
+                               .version = (int)strtol(PQgetvalue(row, 0, 5), NULL, 10)};
     snprintf(out->encoding, sizeof out->encoding, "%s", PQgetvalue(row, 0, 6));
 }
 
-const char *session_fault(const struct session *s)
+const char *db_session_fault(const struct db_session *s)
 {
     if (s->is_standby) return "it is a standby, which only reads: DATABASE_URL must lead to the primary";
     if (s->is_read_only)
@@ -134,7 +134,7 @@ const char *session_fault(const struct session *s)
     return NULL;
 }
 
-const char *session_advice(const char *sqlstate)
+const char *db_session_advice(const char *sqlstate)
 {
     static const struct {
         const char *sqlstate, *text;
@@ -155,7 +155,7 @@ const char *session_advice(const char *sqlstate)
     return NULL;
 }
 
-bool session_was_undone(const char *sqlstate)
+bool db_session_was_undone(const char *sqlstate)
 {
     return sqlstate && (strcmp(sqlstate, "40P01") == 0 || strcmp(sqlstate, "40001") == 0);
 }
@@ -219,11 +219,11 @@ static int add_theirs(struct buf *sql, PGconn *conn, const char *options, struct
     return is_good ? 0 : -ERR_CONFIG;
 }
 
-char *session_sql(PGconn *conn, const PQconninfoOption *url, const struct session_want *want, struct err *err)
+char *db_session_sql(PGconn *conn, const PQconninfoOption *url, const struct db_session_want *want, struct err *err)
 {
     struct buf sql = {0}, path = {0};
     char timeout[24];
-    const char *theirs = session_word(url, "options");
+    const char *theirs = db_session_word(url, "options");
     snprintf(timeout, sizeof timeout, "%" PRId64, want->timeout_ms);
     if (theirs && add_theirs(&sql, conn, theirs, err) < 0) return buf_free(&sql), NULL;
     add_setting(&sql, conn, "statement_timeout", timeout);

@@ -1,6 +1,6 @@
 /* Having stored parts lists read: over the queue where there is one, else here and now. */
-#ifndef LOGIKALD_SERVICES_PARTS_REQUEST_H
-#define LOGIKALD_SERVICES_PARTS_REQUEST_H
+#ifndef LOGIKALD_SERVICES_PARTS_ENQUEUE_H
+#define LOGIKALD_SERVICES_PARTS_ENQUEUE_H
 
 #include <stdint.h>
 

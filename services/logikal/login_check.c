@@ -1,5 +1,5 @@
-/* The probe: see probe.h. It is a client with one session that only visits the root. */
-#include "services/logikal/probe.h"
+/* See login_check.h. It is a client with one session that only visits the root. */
+#include "services/logikal/login_check.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -27,7 +27,7 @@ static bool is_cancelled(void *arg)
     return mono_ms() > p->deadline_ms || logikal_stats(p->client)->retries > 0;
 }
 
-int logikal_probe(const struct conf *conf, struct err *err)
+int logikal_login_check(const struct conf *conf, struct err *err)
 {
     struct probe p = {.deadline_ms = mono_ms() + TIME_MS};
     const enum sideways unknown[LEVEL_COUNT] = {SIDEWAYS_UNKNOWN};
