@@ -19,9 +19,10 @@ NAMES = {
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99:detect_stack_use_after_return=0",
               "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
 FAILED = re.compile(rb"^\[  FAILED  \] (\w+)", re.MULTILINE)
+BEGUN = re.compile(rb"^\[ RUN      \] (\w+)", re.MULTILINE)
 
 stopped = threading.Event()
-good, bad = set(), set()  # programs that passed in this run without a mutant or with one; that failed without one
+good, bad = set(), set()  # (program, the one test of it or ""): what passed in this run, without a mutant or with one; what failed without one
 
 
 class Stopped(Exception):
@@ -31,17 +32,17 @@ class Stopped(Exception):
 class Program:
     """A test program that runs in a group of its own."""
 
-    def __init__(self, tree, name, takes):
+    def __init__(self, tree, name, takes, only=""):
         self.name, self.log, self.begin = name, os.path.join(tree.out, name + ".log"), time.time()
-        self.limit = 90 + 4 * takes
+        self.limit = 60 + 4 * takes
         with open(self.log, "w") as log:
             self.process = subprocess.Popen([os.path.join(tree.build, "tests", name)], cwd=tree.folder, stdout=log, stderr=log, start_new_session=True,
-                                            env=dict(os.environ, LOGIKALD_BUILD_DIR=tree.build, **SANITIZERS))
+                                            env=dict(os.environ, LOGIKALD_BUILD_DIR=tree.build, **({"TEST_FILTER": only} if only else {}), **SANITIZERS))
 
     def state(self):
         """"runs", "passed", "failed" or "hung"."""
         status = self.process.poll()
-        if status is None and self.failed_test():
+        if status is None and FAILED.search(open(self.log, "rb").read()):
             return "failed"
         if status is None:
             late = time.time() - self.begin > self.limit or len(os.listdir("/proc")) > PROCESSES_MOST
@@ -49,8 +50,10 @@ class Program:
         return "failed" if status else "passed"
 
     def failed_test(self):
-        found = FAILED.search(open(self.log, "rb").read())
-        return found.group(1).decode() if found else ""
+        """The one that failed, or in which the program has crashed."""
+        log = open(self.log, "rb").read()
+        found = FAILED.findall(log) or BEGUN.findall(log)[-1:]
+        return found[0].decode() if found else ""
 
     def end(self):
         try:
@@ -79,7 +82,7 @@ def first_unhappy(tree, names, seconds, known):
                 if state in ("failed", "hung"):
                     return state, p.name, p.failed_test()
                 if state == "passed":
-                    good.add(p.name)
+                    good.add((p.name, ""))
                     p.end()
                     running.remove(p)
                     passed += 1
@@ -89,25 +92,39 @@ def first_unhappy(tree, names, seconds, known):
             p.end()
 
 
-def passes_unchanged(tree, name, known):
-    tree.put_back()
-    state = first_unhappy(tree, [name], known.takes(name) + 60, known)[0]
-    (good if state == "passed" else bad).add(name)
-    return state == "passed"
+def run_alone(tree, name, known, only=""):
+    """The state in which the program ends, or this one test of it."""
+    if not tree.link([name]):
+        return "not linked"
+    program = Program(tree, name, known.takes(name), only)
+    try:
+        while program.state() == "runs":
+            time.sleep(0.1)
+            if stopped.is_set():
+                raise Stopped
+        return program.state()
+    finally:
+        program.end()
 
 
-def is_real(tree, mutant, state, name, known):
-    """Not the machine's doing: a failure comes twice (of a program of a second: once), and the program ends well without the mutant."""
-    if state == "failed" and known.takes(name) >= 2:
-        state = first_unhappy(tree, [name], known.takes(name) + 60, known)[0]
-    if state == "passed":
-        return False
-    if state == "failed" and name in good:
+def passes_unchanged(tree, mutant, name, known, only=""):
+    if (name, only) not in good | bad:
+        tree.put_back()
+        state = run_alone(tree, name, known, only)
+        (good if state == "passed" else bad).add((name, only))
+        _, path, number, _, _, changed = mutant
+        tree.put(path, number, changed)
+    return (name, only) in good
+
+
+def is_real(tree, mutant, state, name, test, known):
+    """Not the machine's doing: what fails or hangs does so twice (the one test that failed suffices, where it can stand
+    alone), and ends well without the mutant."""
+    if state == "failed" and test and run_alone(tree, name, known, test) == "failed" and passes_unchanged(tree, mutant, name, known, test):
         return True
-    is_well = passes_unchanged(tree, name, known)
-    _, path, number, _, _, changed = mutant
-    tree.put(path, number, changed)
-    return is_well
+    if run_alone(tree, name, known) == "passed":
+        return False
+    return passes_unchanged(tree, mutant, name, known)
 
 
 def judge(tree, mutant, seconds, known, tests=()):
@@ -119,16 +136,16 @@ def judge(tree, mutant, seconds, known, tests=()):
         if tree.is_the_same_code():
             return "not counted", "the same code"
         names, how = (list(tests), "as asked") if tests else known.programs_for(path, number, NAMES[area])
-        names, doubts = [n for n in names if n not in bad], ""
+        names, doubts = [n for n in names if (n, "") not in bad], ""
         while True:
             state, name, test = first_unhappy(tree, names, seconds, known)
             if state in ("passed", "cut"):
                 if name == 0:
                     return "not counted", f"not judged: no program ended in its time{doubts}"
                 return "survived", f"{name} of {len(names)} programs, {how}{doubts}"
-            if is_real(tree, mutant, state, name, known):
+            if is_real(tree, mutant, state, name, test, known):
                 return "noticed", f"{name}{' ' + test if test else ''}{', which hung' if state == 'hung' else ''}, {how}"
-            doubts += f"; {name} {'fails without it' if name in bad else 'was not happy once'}"
+            doubts += f"; {name} " + ("fails without it" if (name, "") in bad else "was not happy once")
             names = names[names.index(name) + 1:]
     finally:
         tree.put_back()

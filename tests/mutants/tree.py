@@ -41,7 +41,7 @@ class Tree:
         self.out, self.build = os.path.join(self.folder, "out"), os.path.join(self.folder, "build", "asan")
         os.makedirs(self.out, exist_ok=True)
         copy_to(self.folder)
-        if not self.make("asan", ["programs"]):
+        if not self.make("asan", ["programs", "build/asan/shim.so"]):
             sys.exit(f"the tree does not build: see {self.folder}/make.log")
         self.made = commands(self.folder, "asan", ["programs", *(f"build/asan/tests/{t}" for t in tests)])
         self.made_for_release = commands(self.folder, "release", ["programs"])

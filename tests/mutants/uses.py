@@ -19,19 +19,23 @@ def table_of(text, number):
     return None
 
 
+def found(*words):
+    """[(path, line, text)] of the product's lines that git grep finds."""
+    said = subprocess.run(["git", "-C", ROOT, "grep", "-n", *words, "--", *(f"{p}/*.[ch]" for p in PRODUCT)], capture_output=True, text=True).stdout
+    return [(path, int(line), text) for path, line, text in (row.split(":", 2) for row in said.splitlines())]
+
+
 def of_line(path, number, depth=3):
-    """[(path, line)] of what uses the table of this line, also by way of other tables; [(path, number)] for a function's line."""
+    """[(path, line)] of what uses the script or table of this line, also by way of other tables; [(path, number)] for a function's line."""
+    if path.endswith(".lua"):
+        return [place[:2] for place in found("-F", f'"{path.split("/")[-1][:-4]}"')]
     text = open(f"{ROOT}/{path}", encoding="utf-8").read().split("\n")
-    name = table_of(text, number) if path.endswith((".c", ".h")) else None
+    name = table_of(text, number)
     if not name:
         return [(path, number)]
-    if depth == 0:
-        return []
-    found = subprocess.run(["git", "-C", ROOT, "grep", "-nw", name, "--", *(f"{p}/*.[ch]" for p in PRODUCT)], capture_output=True, text=True).stdout
     uses = []
-    for row in found.splitlines():
-        other, line, used = row.split(":", 2)
+    for other, line, used in found("-w", name) if depth else []:
         other_text = open(f"{ROOT}/{other}", encoding="utf-8").read().split("\n")
-        if table_of(other_text, int(line)) != name and not used.startswith("extern"):
-            uses += of_line(other, int(line), depth - 1)
+        if table_of(other_text, line) != name and not used.startswith("extern"):
+            uses += of_line(other, line, depth - 1)
     return uses
