@@ -109,3 +109,11 @@ def equivalent():
             path, text, what, why = row.rstrip("\n").split("\t")
             rows[(path, text, what)] = why
     return rows
+
+
+def gone(rows):
+    """Those of `equivalent` whose line has changed since, or has another place."""
+    def is_there(path, text, what):
+        name = os.path.join(ROOT, path)
+        return os.path.exists(name) and any(line.strip() == text and what in (w for w, _ in variants(path, line)) for line in open(name, encoding="utf-8"))
+    return [row for row in rows if not is_there(*row)]
