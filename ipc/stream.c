@@ -92,11 +92,15 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     send_out(arg);
 }
 
+void stream_flush(struct stream *s)
+{
+    if (!s->is_full) send_out(s);
+}
+
 static void on_turn_end(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what;
-    struct stream *s = arg;
-    if (!s->is_full) send_out(s);
+    stream_flush(arg);
 }
 
 void stream_write(struct stream *s, const void *bytes, size_t len)

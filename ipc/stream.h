@@ -25,6 +25,8 @@ void stream_free(struct stream *s);
 
 /* Copies the bytes. What is written to a stream that is at its end goes nowhere. Without memory the stream ends. */
 void stream_write(struct stream *s, const void *bytes, size_t len);
+void stream_flush(
+    struct stream *s); /* sends what has been written now: somebody waits for it, and more is to be done */
 size_t stream_unsent(const struct stream *s); /* bytes that the kernel has not taken */
 int stream_fd(const struct stream *s);        /* still the stream's; to shut a side of it down */
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/text/copy.h"
 #include "conf/text/utf8.h"
 
 void buf_init(struct buf *b, size_t limit_bytes)
@@ -89,12 +90,8 @@ bool buf_printf(struct buf *b, const char *fmt, ...)
 
 bool buf_int(struct buf *b, int64_t value)
 {
-    char text[24], *p = text + sizeof text;
-    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do *--p = (char)('0' + left % 10);
-    while ((left /= 10) > 0);
-    if (value < 0) *--p = '-';
-    return buf_add(b, p, (size_t)(text + sizeof text - p));
+    char text[TEXT_NUMBER_SIZE];
+    return buf_add(b, text, text_number(text, value));
 }
 
 void buf_consume(struct buf *b, size_t len)

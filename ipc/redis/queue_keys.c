@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/text/copy.h"
 #include "ipc/redis/redis_url.h"
 
 static void read_steps(struct queue_keys *keys, const char *text)
@@ -54,16 +55,18 @@ void queue_keys_init(struct queue_keys *keys, const struct conf *conf, const str
 
 const char *queue_key(const struct queue_keys *keys, char *out, const char *name, const char *suffix)
 {
-    snprintf(out, QUEUE_KEY_SIZE, "%s%s%s", keys->prefix, name, suffix);
+    const char *end = out + QUEUE_KEY_SIZE;
+    text_append(text_append(text_append(out, end, keys->prefix), end, name), end, suffix);
     return out;
 }
 
 const char *queue_step_key(const struct queue_keys *keys, char *out, const char *queue, int step)
 {
-    char name[QUEUE_KEY_SIZE - sizeof keys->prefix];
+    char number[TEXT_NUMBER_SIZE], suffix[sizeof keys->sep + sizeof number];
     if (keys->steps[step] == 0) return queue_key(keys, out, queue, "");
-    snprintf(name, sizeof name, "%.300s%s%d", queue, keys->sep, keys->steps[step]);
-    return queue_key(keys, out, name, "");
+    text_number(number, keys->steps[step]);
+    text_append(text_append(suffix, suffix + sizeof suffix, keys->sep), suffix + sizeof suffix, number);
+    return queue_key(keys, out, queue, suffix);
 }
 
 /* The largest step that is not above the priority; below all of them it is the last one, as in kombu. */
@@ -77,7 +80,8 @@ const char *queue_list_key(const struct queue_keys *keys, char *out, const char 
 
 const char *queue_result_key(const struct queue_keys *keys, char *out, const char *task_id)
 {
-    snprintf(out, QUEUE_KEY_SIZE, "%scelery-task-meta-%s", keys->result_prefix, task_id);
+    const char *end = out + QUEUE_KEY_SIZE;
+    text_append(text_append(text_append(out, end, keys->result_prefix), end, "celery-task-meta-"), end, task_id);
     return out;
 }
 

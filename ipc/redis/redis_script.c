@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conf/embedded.h"
+#include "conf/text/copy.h"
 
 struct script {
     const struct embedded *text;
@@ -69,9 +70,8 @@ int redis_script(struct redis *r, const char *name, redis_fn fn, void *arg, int 
         s->is_asked = redis_command(r, on_loaded, s, 3, load, NULL) == 0;
     }
     struct buf tail = {0};
-    char count[16];
-    int digits = snprintf(count, sizeof count, "%d", nkeys);
-    resp_word(&tail, count, (size_t)digits);
+    char count[TEXT_NUMBER_SIZE];
+    resp_word(&tail, count, text_number(count, nkeys));
     for (int i = 0; i < argc; i++) resp_word(&tail, argv[i], lens ? lens[i] : strlen(argv[i]));
     struct redis_call *call = tail.failed ? NULL : redis_push(r, r->timeout_ms, fn, arg);
     if (!call) {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/text/copy.h"
+
 #define CHUNK_BYTES 8192
 #define LOOK_BACK   4 /* keys that are compared with a new one */
 
@@ -95,8 +97,8 @@ void script_call_copy(struct script_call *c, const char *text)
 
 void script_call_number(struct script_call *c, int64_t number)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%lld", (long long)number);
+    char text[TEXT_NUMBER_SIZE];
+    text_number(text, number);
     script_call_copy(c, text);
 }
 

@@ -12,6 +12,7 @@
 
 #include "conf/backoff.h"
 #include "conf/text/buf.h"
+#include "conf/text/copy.h"
 #include "conf/clock.h"
 #include "conf/err.h"
 #include "conf/machine/random.h"
@@ -100,6 +101,23 @@ TEST(test_integers_are_written_as_they_are)
         assert_true(buf_int(&b, numbers[i]));
         assert_int_equal(strtoll(b.data, NULL, 10), numbers[i]);
         buf_free(&b);
+    }
+}
+
+TEST(test_texts_that_are_put_together_are_cut_where_their_room_ends)
+{
+    static const char *const rows[][3] = {{"", "", ""},
+                                          {"abc", "", "abc"},
+                                          {"abc", "def", "abcdef"},
+                                          {"abcdefg", "", "abcdefg"},
+                                          {"abcd", "efgh", "abcdefg"},
+                                          {"abcdefgh", "x", "abcdefg"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char out[9] = "????????", *end = out + 8; /* the last byte is none of its */
+        char *at = text_append(text_append(out, end, rows[i][0]), end, rows[i][1]);
+        assert_string_equal(out, rows[i][2]);
+        assert_ptr_equal(at, out + strlen(rows[i][2]));
+        if (strlen(rows[i][2]) < 7) assert_int_equal(out[7], '?');
     }
 }
 
@@ -297,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_json_strings_are_valid_whatever_the_bytes),
         cmocka_unit_test(test_texts_by_chance_pass_as_they_are),
         cmocka_unit_test(test_integers_are_written_as_they_are),
+        cmocka_unit_test(test_texts_that_are_put_together_are_cut_where_their_room_ends),
         cmocka_unit_test(test_text_that_is_not_utf8_is_found_cut_and_repaired),
         cmocka_unit_test(test_times_are_read_and_written),
         cmocka_unit_test(test_times_are_printed_on_either_side_of_a_second),

@@ -157,6 +157,25 @@ TEST(test_what_is_written_in_a_turn_leaves_at_its_end)
     talk_close(&t);
 }
 
+TEST(test_what_is_flushed_leaves_at_once_and_only_once)
+{
+    struct talk t;
+    char bytes[20];
+    talk_open(&t, false);
+    stream_flush(t.stream); /* nothing */
+    stream_write(t.stream, "one", 3);
+    stream_flush(t.stream);
+    assert_int_equal(waiting_at(t.far), 3);
+    stream_write(t.stream, " two", 4);
+    turn(&t);
+    assert_int_equal(read(t.far, bytes, sizeof bytes), 7);
+    assert_memory_equal(bytes, "one two", 7);
+    stream_flush(t.stream);
+    turn(&t);
+    assert_int_equal(waiting_at(t.far), 0);
+    talk_close(&t);
+}
+
 TEST(test_what_the_kernel_does_not_take_follows)
 {
     char *bytes = large_bytes();
@@ -280,6 +299,7 @@ TEST(test_may_be_freed_by_its_callbacks)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_is_written_in_a_turn_leaves_at_its_end),
+    cmocka_unit_test(test_what_is_flushed_leaves_at_once_and_only_once),
     cmocka_unit_test(test_what_the_kernel_does_not_take_follows),
     cmocka_unit_test(test_what_is_not_sent_is_dropped_with_the_stream),
     cmocka_unit_test(test_much_that_comes_is_heard_whole_and_then_the_end),

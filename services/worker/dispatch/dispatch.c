@@ -232,6 +232,7 @@ void dispatch_ready(struct worker *w)
     } else {
         has_given = deliveries_count(w, DELIVERY_SENT) > 0;
     }
+    if (has_given) runners_send(w);
     if (has_given && w->dispatch->on_given) w->dispatch->on_given(w);
 }
 

@@ -241,6 +241,12 @@ void runners_give(struct worker *w, int slot, uint32_t seq, const char *frame, s
     stream_write(r->stream, frame, size);
 }
 
+void runners_send(struct worker *w)
+{
+    for (int i = 0; i < RUNNERS_MAX; i++)
+        if (w->runners->runners[i].stream) stream_flush(w->runners->runners[i].stream);
+}
+
 struct delivery *runners_running(struct worker *w, int slot)
 {
     struct delivery *d;

@@ -28,6 +28,7 @@ int runners_open_count(const struct worker *w);
 uint32_t runners_next_seq(struct worker *w, int slot);
 /* The task with this number, as an encoded RUN frame; it is in deliveries_sent(slot). */
 void runners_give(struct worker *w, int slot, uint32_t seq, const char *frame, size_t size);
+void runners_send(struct worker *w); /* what was given, now: else it goes at the end of this turn of the loop */
 struct delivery *runners_running(struct worker *w, int slot); /* what it runs now, or NULL */
 bool runners_is_running(const struct worker *w, const struct delivery *d);
 int64_t runners_started_us(const struct worker *w, int slot); /* monotonic, of what it runs */

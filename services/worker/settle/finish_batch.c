@@ -207,6 +207,7 @@ void finish_on_flush(evutil_socket_t fd, short what, void *arg)
     struct finish *f = w->finish;
     for (int i = 0; i < SLOTS && !f->is_held_up && redis_is_up(w->redis); i++) {
         if (f->slots[i]) continue;
+        if (deliveries_count(w, DELIVERY_OVER) == 0 && TAILQ_EMPTY(&f->sends)) return;
         struct batch *b = calloc(1, sizeof *b);
         if (!b) {
             try_later(w);

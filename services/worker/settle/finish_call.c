@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/text/copy.h"
+
 #define FINISH_KEYS 10
 
 void finish_call_begin(struct worker *w, struct script_call *c, int slot, const char *batch, const char *marks)
@@ -11,8 +13,8 @@ void finish_call_begin(struct worker *w, struct script_call *c, int slot, const 
     static const char *const names[FINISH_KEYS] = {
         KEY_UNACKED,   KEY_UNACKED_INDEX,      KEY_HELD,          KEY_HISTORY,    KEY_DEAD,
         KEY_SCHEDULED, KEY_SCHEDULED_MESSAGES, KEY_SCHEDULED_IDS, KEY_REGISTERED, KEY_DONE};
-    char name[16] = "";
-    if (slot >= 0) snprintf(name, sizeof name, "%d", slot);
+    char name[TEXT_NUMBER_SIZE] = "";
+    if (slot >= 0) text_number(name, slot);
     script_call_keys(c, &w->keys, names, FINISH_KEYS, 1u << 2 | 1u << 9, w->id);
     script_call_text(c, w->id);
     script_call_text(c, w->epoch);
