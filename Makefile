@@ -106,7 +106,7 @@ $(OBJ)/supervisor/child/guardian_alone.o: CFLAGS += -ffreestanding -fno-builtin 
 
 # Children that end by _exit leave their counts before.
 ifeq ($(VARIANT),coverage)
-$(addprefix $(OBJ)/services/,runner/runner.o web/jobs/child.o report/report_parts.o): CFLAGS += -include tests/mutants/counts.h
+$(addprefix $(OBJ)/services/,runner/runner.o runner/running.o web/jobs/child.o report/report_parts.o): CFLAGS += -include tests/mutants/counts.h
 endif
 
 # Made anew only when its text changes.
