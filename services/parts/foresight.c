@@ -32,8 +32,9 @@ static size_t best(const struct needs *n)
 struct foresight foresee(void)
 {
     if (noted == 0) return (struct foresight){.head = FORESIGHT_ALL};
-    const struct foresight f = {.head = best(&heads), .tail = best(&tails)};
-    return f.head == MOST || f.tail == MOST ? (struct foresight){.head = FORESIGHT_ALL} : f;
+    struct foresight f = {.head = best(&heads), .tail = best(&tails)};
+    if (f.head == MOST || f.tail == MOST) f = (struct foresight){.head = FORESIGHT_ALL};
+    return f;
 }
 
 static void halve(struct needs *n)

@@ -22,6 +22,7 @@ static void store(void)
 
 FIXTURE(set_up)
 {
+    setenv("ASAN_OPTIONS", "detect_leaks=1:exitcode=99:quarantine_size_mb=2", 1); /* web's memory is looked at */
     parts_open_windows(store);
     return 0;
 }
@@ -411,19 +412,17 @@ TEST(test_a_large_bill_is_made_once)
  */
 TEST(test_of_differences_the_newest_few_are_kept)
 {
-    char path[200];
+    static const char *const paths[] = {"/projects/p1/bom/diff?from=2020-01-01T00:00:00Z",
+                                        "/projects/p1/bom/diff?from=2020-01-01T00:00:01Z"};
     expect_body("/projects/p1/bom", NULL, 200, NULL);
-    for (int i = 0; i < 11; i++) {
-        snprintf(path, sizeof path, "/projects/p1/bom/diff?from=2020-01-01T00:00:%02dZ", i);
-        expect_body(path, NULL, 200, NULL);
-    }
+    expect_body(paths[0], NULL, 200, NULL);
+    pg_exec(&world.web.pg, "INSERT INTO parts_bills SELECT bill || n, mark, made_at - n * interval '1 s', document, kin"
+                           " FROM parts_bills, generate_series(1, 20) n WHERE kin IS NOT NULL");
+    expect_body(paths[1], NULL, 200, NULL);
     assert_int_equal(kept(), 9);
     assert_int_equal(pg_int(&world.web.pg, "SELECT count(*) FROM parts_bills WHERE kin IS NULL"), 1);
     rename_function(DIFFERENCE, "bom_that_nobody_finds");
-    for (int i = 10; i > 2; i--) {
-        snprintf(path, sizeof path, "/projects/p1/bom/diff?from=2020-01-01T00:00:%02dZ", i);
-        expect_body(path, NULL, 200, NULL);
-    }
+    for (int i = 0; i < 2; i++) expect_body(paths[i], NULL, 200, NULL);
     rename_function("bom_that_nobody_finds", "integer[], integer[], float8[], integer[], integer[], float8[]",
                     "bom_difference");
     pg_exec(&world.web.pg, "TRUNCATE parts_bills");
@@ -458,6 +457,43 @@ TEST(test_a_herd_that_asks_for_one_bill_has_it_made_once)
         pg_exec(&world.web.pg, sql);
         rename_function("bom_really", m->types, m->function);
     }
+}
+
+static long peak_kb(void)
+{
+    char path[64], line[256];
+    long kb = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)world.web.process.pid);
+    FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, "VmHWM:", 6) == 0) kb = strtol(line + 6, NULL, 10);
+    if (f) fclose(f);
+    assert_true(kb > 0);
+    return kb;
+}
+
+/* 40 MB each, for which a function of the test's own stands: what matters is how it is sent. */
+TEST(test_web_holds_no_large_bill)
+{
+    long before_kb = peak_kb();
+    for (const struct made *m = made; m < made + MADE; m++) {
+        char path[200], sql[500];
+        path_of(m->path, path);
+        rename_function(m->function, m->types, "bom_really");
+        snprintf(sql, sizeof sql,
+                 "CREATE FUNCTION %s(%s) RETURNS jsonb LANGUAGE sql STABLE AS $$ SELECT jsonb_build_object('added',"
+                 " jsonb_agg(md5(n::text) || repeat('x', 1000))) FROM generate_series(1, 40000) n $$",
+                 m->function, m->types);
+        pg_exec(&world.web.pg, sql);
+        struct http_reply reply = parts_ask(path, NULL);
+        assert_int_equal(reply.status, 200);
+        assert_true(strlen(reply.body) > 40000000);
+        http_reply_free(&reply);
+        snprintf(sql, sizeof sql, "DROP FUNCTION %s(%s); TRUNCATE parts_bills", m->function, m->types);
+        pg_exec(&world.web.pg, sql);
+        rename_function("bom_really", m->types, m->function);
+    }
+    if (peak_kb() - before_kb > 16000) fail_msg("web grew by %ld kB", peak_kb() - before_kb);
 }
 
 /* A list of several statements, of which the first one is held until an elevation is built twice: what comes after it
@@ -524,6 +560,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_large_bill_is_made_once),
     cmocka_unit_test(test_of_differences_the_newest_few_are_kept),
     cmocka_unit_test(test_a_herd_that_asks_for_one_bill_has_it_made_once),
+    cmocka_unit_test(test_web_holds_no_large_bill),
     cmocka_unit_test(test_a_list_that_becomes_another_one_while_it_is_sent_is_cut),
     cmocka_unit_test(test_sums_that_no_number_holds_are_refused_with_what_to_look_for),
 };
