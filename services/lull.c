@@ -17,6 +17,7 @@
 struct lull {
     struct event *timer;
     int64_t seen_us, given_us; /* processor time at the last look, and when it was last given back */
+    bool is_settled;           /* there was a lull since the start, however slow that was */
 };
 
 static int64_t processor_us(void)
@@ -36,11 +37,12 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)fd, (void)what;
     struct lull *lull = arg;
     int64_t now = processor_us();
-    bool is_first = lull->seen_us == 0;
-    if (is_first || (now - lull->seen_us < QUIET_US && now - lull->given_us > WORTH_US)) {
+    bool is_first = lull->seen_us == 0, is_quiet = !is_first && now - lull->seen_us < QUIET_US;
+    if (is_first || (is_quiet && (!lull->is_settled || now - lull->given_us > WORTH_US))) {
         trim();
         lull->given_us = now;
     }
+    lull->is_settled = lull->is_settled || is_quiet;
     lull->seen_us = now;
     look_in(lull, LOOK_MS);
 }

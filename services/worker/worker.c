@@ -256,11 +256,11 @@ static int worker_open(struct worker *w, struct err *err)
     queue_keys_init(&w->keys, w->conf, &w->url);
     w->counts = task_counts_new(w->conf);
     if (!w->counts) return err_set(err, ERR_NOMEM, "no memory");
-    confine_prepare();
     static int (*const before[])(struct worker * w, struct err * err) = {deliveries_open, revoked_open,   stamped_open,
                                                                          events_open,     history_open,   finish_open,
                                                                          handback_open,   membership_open};
     for (size_t i = 0; i < sizeof before / sizeof *before && rc == 0; i++) rc = before[i](w, err);
+    confine_prepare(); /* after their tables: most of those is never touched, as long as no freed memory is under it */
     if (rc == 0) rc = open_signals(w, err);
     if (rc == 0) rc = runners_open(w, concurrency(w->conf), err);
     static int (*const after[])(struct worker * w, struct err * err) = {

@@ -17,10 +17,14 @@ struct revoked_id {
     char id[];
 };
 
-struct revoked {
+struct table {
     struct revoked_id *buckets[BUCKETS];
     struct revoked_id *ring[QUEUE_REVOKED_MAX];
     size_t next_slot;
+};
+
+struct revoked {
+    struct table *table; /* made with the first: most workers never see one, and it would be in each runner, too */
     void (*on_loaded)(struct worker *w, const char *const *ids, size_t count);
 };
 
@@ -31,12 +35,13 @@ static size_t bucket(const char *id)
 
 bool revoked_has(const struct worker *w, const char *id)
 {
-    for (struct revoked_id *r = w->revoked->buckets[bucket(id)]; r; r = r->next)
+    const struct table *table = w->revoked->table;
+    for (struct revoked_id *r = table ? table->buckets[bucket(id)] : NULL; r; r = r->next)
         if (strcmp(r->id, id) == 0) return true;
     return false;
 }
 
-static void drop(struct revoked *set, struct revoked_id *old)
+static void drop(struct table *set, struct revoked_id *old)
 {
     struct revoked_id **at = &set->buckets[bucket(old->id)];
     while (*at && *at != old) at = &(*at)->next;
@@ -48,8 +53,9 @@ void revoked_add(struct worker *w, const char *id)
 {
     size_t len = strlen(id);
     if (len == 0 || len > MESSAGE_ID_LIMIT || revoked_has(w, id)) return;
-    struct revoked *set = w->revoked;
-    struct revoked_id *r = malloc(sizeof *r + len + 1);
+    if (!w->revoked->table) w->revoked->table = calloc(1, sizeof *w->revoked->table);
+    struct table *set = w->revoked->table;
+    struct revoked_id *r = set ? malloc(sizeof *r + len + 1) : NULL;
     if (!r) return;
     memcpy(r->id, id, len + 1);
     r->slot = set->next_slot;
@@ -62,8 +68,9 @@ void revoked_add(struct worker *w, const char *id)
 
 void revoked_list(const struct worker *w, cJSON *out)
 {
-    for (size_t i = 0; i < QUEUE_REVOKED_MAX; i++)
-        if (w->revoked->ring[i]) cJSON_AddItemToArray(out, cJSON_CreateString(w->revoked->ring[i]->id));
+    const struct table *table = w->revoked->table;
+    for (size_t i = 0; table && i < QUEUE_REVOKED_MAX; i++)
+        if (table->ring[i]) cJSON_AddItemToArray(out, cJSON_CreateString(table->ring[i]->id));
 }
 
 static void on_loaded(void *arg, const struct redis_answer *answer)
@@ -98,7 +105,9 @@ int revoked_open(struct worker *w, struct err *err)
 void revoked_close(struct worker *w)
 {
     if (!w->revoked) return;
-    for (size_t i = 0; i < QUEUE_REVOKED_MAX; i++) free(w->revoked->ring[i]);
+    struct table *table = w->revoked->table;
+    for (size_t i = 0; table && i < QUEUE_REVOKED_MAX; i++) free(table->ring[i]);
+    free(table);
     free(w->revoked);
     w->revoked = NULL;
 }

@@ -9,7 +9,7 @@
 #define STAMPS_MAX 10000 /* the oldest go first */
 
 struct stamped {
-    char **pairs; /* "header=value", a ring */
+    char **pairs; /* "header=value", a ring; made with the first */
     size_t count, next;
     void (*on_loaded)(struct worker *w);
 };
@@ -24,7 +24,8 @@ static bool is_known(const struct stamped *set, const char *pair)
 static bool remember(struct stamped *set, const char *pair)
 {
     if (is_known(set, pair)) return false;
-    char *copy = strdup(pair);
+    if (!set->pairs) set->pairs = calloc(STAMPS_MAX, sizeof *set->pairs);
+    char *copy = set->pairs ? strdup(pair) : NULL;
     if (!copy) return false;
     free(set->pairs[set->next]);
     set->pairs[set->next] = copy;
@@ -123,8 +124,7 @@ void stamped_load(struct worker *w, void (*fn)(struct worker *w))
 int stamped_open(struct worker *w, struct err *err)
 {
     w->stamped = calloc(1, sizeof *w->stamped);
-    if (w->stamped) w->stamped->pairs = calloc(STAMPS_MAX, sizeof *w->stamped->pairs);
-    return w->stamped && w->stamped->pairs ? 0 : err_set(err, ERR_NOMEM, "no memory");
+    return w->stamped ? 0 : err_set(err, ERR_NOMEM, "no memory");
 }
 
 void stamped_close(struct worker *w)

@@ -39,6 +39,43 @@ int64_t proc_pss_kib(int pid)
     return kib > 0 ? kib : 0;
 }
 
+/* Whose a mapping of smaps is: an unnamed one that begins where a file's ends is the rest of that file's data. */
+struct mapping {
+    unsigned long start, end;
+    bool is_mapped_file, is_own;
+};
+
+static bool mapping_next(struct mapping *m, const char *line, const char *program)
+{
+    struct mapping next = {0};
+    int at = 0;
+    if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %n", &next.start, &next.end, &at) != 2 || at == 0) return false;
+    const char *name = line + at;
+    bool is_rest = *name == '\0' && m->is_mapped_file && m->end == next.start;
+    next.is_mapped_file = *name == '/' || is_rest;
+    next.is_own = is_rest ? m->is_own : *name != '/' || strncmp(name, program, strlen(program)) == 0;
+    *m = next;
+    return true;
+}
+
+int64_t proc_own_kib(int pid)
+{
+    char path[64], line[4300], program[4096] = "";
+    int64_t sum = 0;
+    struct mapping m = {0};
+    snprintf(path, sizeof path, "/proc/%d/exe", pid);
+    if (readlink(path, program, sizeof program - 1) <= 0) return 0;
+    snprintf(path, sizeof path, "/proc/%d/smaps", pid);
+    FILE *in = fopen(path, "re");
+    while (in && fgets(line, sizeof line, in)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (!mapping_next(&m, line, program) && m.is_own && strncmp(line, "Anonymous:", 10) == 0)
+            sum += strtoll(line + 10, NULL, 10);
+    }
+    if (in) fclose(in);
+    return sum;
+}
+
 int proc_descriptors(int pid)
 {
     char path[64];
