@@ -8,6 +8,7 @@
 #include "conf/text/utf8.h"
 
 #define NAME_MAX_BYTES 200
+#define WORD_MAX_BYTES 40
 #define FIELDS_SHOWN   4
 #define KINDS_MAX      64
 
@@ -28,6 +29,12 @@ static void slack_escape(struct buf *out, const char *text, size_t limit)
             buf_char(out, (unsigned char)c < ' ' || c == 0x7f ? ' ' : c);
     }
     if (shown < len) buf_str(out, "…");
+}
+
+/* A word of the journal's: as little trusted as any other text. */
+static void add_word(struct buf *out, const char *word)
+{
+    slack_escape(out, word, WORD_MAX_BYTES);
 }
 
 static const char *text_of(const cJSON *object, const char *name)
@@ -94,12 +101,14 @@ static const char *name_in(const cJSON *change, const char *name)
 
 static void add_one(struct buf *out, const cJSON *change, const char *name)
 {
-    char word[32];
-    snprintf(word, sizeof word, "%s", word_of(text_of(change, "type")));
-    if (word[0] >= 'a' && word[0] <= 'z') word[0] = (char)(word[0] - 'a' + 'A');
-    buf_printf(out, "%s ", word);
+    const char *word = word_of(text_of(change, "type"));
+    bool is_small = *word >= 'a' && *word <= 'z';
+    if (is_small) buf_char(out, (char)(*word - 'a' + 'A'));
+    add_word(out, word + is_small);
+    buf_char(out, ' ');
     slack_escape(out, name_in(change, name), NAME_MAX_BYTES);
-    buf_printf(out, " %s", verb_of(text_of(change, "operation")));
+    buf_char(out, ' ');
+    add_word(out, verb_of(text_of(change, "operation")));
     add_fields(out, change);
     buf_char(out, '.');
 }
@@ -133,7 +142,10 @@ static void add_many(struct buf *out, const cJSON *changes, bool has_more)
         bool is_directory = strcmp(kinds[i].type, "directory") == 0;
         const char *word = is_directory ? "director" : word_of(kinds[i].type);
         const char *plural = is_directory ? (kinds[i].count == 1 ? "y" : "ies") : kinds[i].count == 1 ? "" : "s";
-        buf_printf(out, "%s%d %s%s %s", i ? ", " : "", kinds[i].count, word, plural, kinds[i].operation);
+        buf_printf(out, "%s%d ", i ? ", " : "", kinds[i].count);
+        add_word(out, word);
+        buf_printf(out, "%s ", plural);
+        add_word(out, kinds[i].operation);
     }
     buf_str(out, has_more ? ", and more to come." : ".");
 }

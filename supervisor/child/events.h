@@ -11,7 +11,7 @@ void events_command_close(struct supervisor *s);
 
 /* At the end: what waits is still told, within EVENTS_FINISH_MS. True when that is over; otherwise children_settle is
  * asked for when there is news. */
-#define EVENTS_FINISH_MS 2000
+#define EVENTS_FINISH_MS 5000
 bool events_finish(struct supervisor *s);
 
 /* event: "exit", "crash-loop", "recovered", "hung", "held", "gave-up", "stop", "gate", "reload", "reload-refused",

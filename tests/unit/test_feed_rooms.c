@@ -289,6 +289,17 @@ TEST(test_messages_of_each_format)
     text = message(FORMAT_SLACK, &page, &changes, after);
     assert_string_equal(text, "{\"text\":\"Parts list Pos 1 &lt;!here&gt; vanished from Logikal.\"}");
     free(text);
+    static const char *const words[] = {
+        /* of the journal, which are no better than names */
+        LINE("1-5-6-1", "<!all>", "re\\nborn & <b>", "{}"),
+        LINE("1-5-6-1", "<!all>", "re\\nborn & <b>", "{}") "\n" LINE("1-5-6-2", "\\r<x>", "\\u007f", "{}"),
+        LINE("1-5-6-1", "", "", "{}")};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        page.lines = words[i];
+        text = message(FORMAT_SLACK, &page, &changes, after);
+        if (strpbrk(text, "<>\r\n\177") || strstr(text, "\\n") || strstr(text, "\\r")) fail_msg("%s", text);
+        free(text);
+    }
 }
 
 TEST(test_a_message_ends_before_it_is_too_large)
