@@ -233,7 +233,7 @@ static struct pool_conn *conn_add(struct pool *p)
         if (!c) return NULL;
         c->pool = p;
         TAILQ_INIT(&c->calls);
-        c->in_flight = c->slow_in_flight = 0;
+        c->in_flight = c->slow_in_flight = c->patient_in_flight = 0;
         conn_open(c);
         return c;
     }
@@ -318,7 +318,7 @@ void pool_conn_lost(struct pool_conn *c, const char *why)
     snprintf(text, sizeof text, "%.*s", (int)strcspn(why, "\n"), why);
     conn_close(c);
     TAILQ_CONCAT(&p->failed, &c->calls, link);
-    c->in_flight = c->slow_in_flight = 0;
+    c->in_flight = c->slow_in_flight = c->patient_in_flight = 0;
     event_active(p->turn, EV_TIMEOUT, 1);
     if (is_refused) p->refused_ms = mono_ms();
     if (any_ready(p)) return;

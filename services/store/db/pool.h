@@ -20,10 +20,11 @@
 struct query {
     const char *name; /* for logs and metrics */
     const char *sql;
-    bool is_slow;   /* reports, large lists: no other statement should wait behind it */
-    bool is_quick;  /* never waits for a table that others lock: a connection is kept for these */
-    bool is_binary; /* results come in binary form (bytea) */
-    bool is_exact;  /* its JSON goes out as it is: it has texts of files, and its own times are written in full */
+    bool is_slow;    /* reports, large lists: no other statement should wait behind it */
+    bool is_quick;   /* never waits for a table that others lock: a connection is kept for these */
+    bool is_patient; /* nobody waits for it: all such have one connection together, and leave the last one to others */
+    bool is_binary;  /* results come in binary form (bytea) */
+    bool is_exact;   /* its JSON goes out as it is: it has texts of files, and its own times are written in full */
 };
 
 struct pool;

@@ -3,7 +3,8 @@
  * A connection that has not answered for STUCK_MS is stuck: nothing more is put behind what it does, and what already
  * stands there goes elsewhere, if it only reads. One statement, however often it is asked for, is on one connection
  * until it was answered, and then on half of them: all of a kind wait for the same. The first connection is kept for
- * the statements that find out who asks. */
+ * the statements that find out who asks. While one is stuck, another is left for what has not been asked yet: neither a
+ * statement that has one already takes it, nor one that nobody waits for. */
 #include "services/store/db/pool_internal.h"
 
 #include <stdlib.h>
@@ -14,7 +15,10 @@
 #define REFUSED_MS 5000 /* so long no more connections are tried after one was refused */
 #define STUCK_MS   100
 #define KNOWN_MS   1000 /* so long an answer tells that the next one comes, too */
-#define MOVES_MAX  3    /* a statement is taken from behind another one */
+#define PATIENT_MS                                                                                                     \
+    500             /* so long who is patient leaves the last idle one, for it may turn out that others are stuck      \
+                     */
+#define MOVES_MAX 3 /* a statement is taken from behind another one */
 
 /* PostgreSQL has refused a connection lately. */
 static bool pool_is_short(const struct pool *p)
@@ -32,20 +36,33 @@ static bool is_stuck(const struct pool_conn *c, int64_t now)
     return c->state == CONN_READY && c->in_flight > 0 && now - c->since_ms >= STUCK_MS;
 }
 
-/* How things stand for one statement. */
+/* How things stand for one statement; of the connections that it may have. */
 struct outlook {
-    int carrying; /* connections on which it is */
+    int carrying; /* it is on them */
+    int stuck;
+    int others; /* they are not stuck, and it is not on them: something else would be answered there */
+    int idle;   /* or not open yet */
     bool is_opening;
 };
 
-static struct outlook look(const struct pool *p, int query_id)
+static int first_of(const struct pool *p, const struct query *query)
+{
+    return !query->is_quick && p->size > 1 && !pool_is_short(p);
+}
+
+static struct outlook look(const struct pool *p, const struct pool_call *call, int64_t now)
 {
     struct outlook o = {0};
     for (int i = 0; i < p->size; i++) {
         const struct pool_conn *c = p->conns[i];
-        if (!c || c->state == CONN_CLOSED) continue;
-        o.is_opening = o.is_opening || c->state != CONN_READY;
-        o.carrying += c->carried[query_id] > 0;
+        bool is_open = c && c->state != CONN_CLOSED, is_carrying = is_open && c->carried[call->query_id] > 0;
+        bool has_stuck = c && is_stuck(c, now);
+        o.is_opening = o.is_opening || (is_open && c->state != CONN_READY);
+        o.carrying += is_carrying;
+        if (i < first_of(p, call->query)) continue;
+        o.stuck += has_stuck;
+        o.others += !has_stuck && !is_carrying;
+        o.idle += !is_open || c->in_flight == 0;
     }
     return o;
 }
@@ -54,8 +71,7 @@ static struct outlook look(const struct pool *p, int query_id)
 static struct pool_conn *least_busy(const struct pool *p, const struct pool_call *call, bool only_carrying, int64_t now)
 {
     struct pool_conn *best = NULL;
-    bool is_first_kept = !call->query->is_quick && p->size > 1 && !pool_is_short(p);
-    for (int i = is_first_kept; i < p->size; i++) {
+    for (int i = first_of(p, call->query); i < p->size; i++) {
         struct pool_conn *c = p->conns[i];
         if (!c || c->state != CONN_READY || c->in_flight >= POOL_PIPELINE || is_stuck(c, now)) continue;
         if (only_carrying && c->carried[call->query_id] == 0) continue;
@@ -73,12 +89,23 @@ static int share_of(const struct pool *p, const struct pool_call *call, int64_t 
     return is_known && p->size > 3 ? p->size / 2 : 1;
 }
 
+/* Those that nobody waits for have one connection together, and leave the last one to others. */
+static bool waits_for_others(const struct pool *p, const struct pool_call *call, const struct outlook *o)
+{
+    bool is_new = mono_us() - call->asked_us < PATIENT_MS * 1000;
+    for (int i = 0; i < p->size; i++)
+        if (p->conns[i] && p->conns[i]->patient_in_flight > 0) return true;
+    return (o->stuck > 0 && o->others < 2) || (is_new && o->idle < 2);
+}
+
 enum choice pool_choose(struct pool *p, const struct pool_call *call, struct pool_conn **chosen)
 {
     int64_t now = mono_ms();
     bool is_slow = call->query->is_slow, is_quick = call->query->is_quick, is_shared = p->size > 1 && !pool_is_short(p);
-    struct outlook o = look(p, call->query_id);
-    bool has_its_share = is_shared && !is_quick && o.carrying >= share_of(p, call, now);
+    struct outlook o = look(p, call, now);
+    bool is_last = o.carrying > 0 && o.stuck > 0 && o.others < 2;
+    bool has_its_share = is_shared && !is_quick && (is_last || o.carrying >= share_of(p, call, now));
+    if (call->query->is_patient && is_shared && p->size > 2 && waits_for_others(p, call, &o)) return CHOICE_WAIT;
     if (has_its_share && is_slow) return CHOICE_WAIT;
     struct pool_conn *c = *chosen = least_busy(p, call, has_its_share, now);
     bool is_busy =

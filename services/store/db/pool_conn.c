@@ -122,6 +122,7 @@ int conn_send(struct pool_conn *c, struct pool_call *call)
     if (c->in_flight++ == 0) c->since_ms = mono_ms();
     c->carried[call->query_id]++;
     if (q->is_slow) c->slow_in_flight++;
+    if (q->is_patient) c->patient_in_flight++;
     return rc == 1 ? flush(c) : -1;
 }
 
@@ -132,6 +133,7 @@ static void call_finish(struct pool_conn *c)
     c->in_flight--;
     if (!call->is_ghost) c->carried[call->query_id]--;
     if (call->query->is_slow) c->slow_in_flight--;
+    if (call->query->is_patient) c->patient_in_flight--;
     pool_call_done(c->pool, call);
 }
 

@@ -43,7 +43,7 @@ struct pool_conn {
     char *sql;              /* makes the settings in each transaction; NULL = the session has them */
     struct event *read, *write;
     struct pool_calls calls; /* in flight, in order */
-    int in_flight, slow_in_flight;
+    int in_flight, slow_in_flight, patient_in_flight;
     int64_t since_ms; /* of the state, or of the last thing that happened on it */
     bool is_prepared[POOL_QUERIES_MAX];
     unsigned char carried[POOL_QUERIES_MAX]; /* of each statement, in flight (POOL_PIPELINE at most) */

@@ -110,6 +110,12 @@ static void expect_the_rest_soon(void)
     }
 }
 
+/* Then it is known that such ones are answered, and they get more than one connection. */
+static void hear_of_a_project(void)
+{
+    expect_soon("GET", "/api/v1/projects/g1", client, NULL, 404);
+}
+
 TEST(test_one_that_waits_for_a_table_holds_up_nothing)
 {
     PGconn *pg = lock("projects");
@@ -137,6 +143,42 @@ TEST(test_many_equal_ones_hold_up_nothing)
     PQfinish(pg);
     hear(0, 40, 20000, 404);
     finish();
+}
+
+static int64_t waiting_for_locks(void)
+{
+    return pg_int(&web.pg, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name"
+                           " LIKE 'logikald web%'");
+}
+
+static void begin_many(void)
+{
+    char path[64];
+    for (int i = 0; i < 40; i++) {
+        snprintf(path, sizeof path, "/api/v1/projects/g%d", i);
+        begin(path, client);
+    }
+}
+
+/* Web asks by itself, every few seconds, what the locked table has a part in: before the requests, or after them. */
+TEST(test_what_web_asks_by_itself_takes_not_the_last_connection)
+{
+    for (int round = 0; round < 2; round++) {
+        hear_of_a_project();
+        PGconn *pg = lock("projects");
+        if (round == 0) WAIT_UNTIL(waiting_for_locks() > 0, 30000);
+        begin_many();
+        if (round == 1) {
+            WAIT_UNTIL(waiting_for_locks() > 0, 30000);
+            int64_t until = support_deadline(6000); /* longer than from one look of its own to the next */
+            while (!support_late(until)) support_pause();
+        }
+        expect_the_rest_soon();
+        for (int i = 0; i < 40; i++) assert_true(waits(i));
+        PQfinish(pg);
+        hear(0, 40, 20000, 404);
+        finish();
+    }
 }
 
 TEST(test_those_sent_together_with_one_that_waits_are_not_held_up)
@@ -203,6 +245,7 @@ TEST(test_nobody_waits_for_ever)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_one_that_waits_for_a_table_holds_up_nothing),
     cmocka_unit_test(test_many_equal_ones_hold_up_nothing),
+    cmocka_unit_test(test_what_web_asks_by_itself_takes_not_the_last_connection),
     cmocka_unit_test(test_those_sent_together_with_one_that_waits_are_not_held_up),
     cmocka_unit_test(test_reports_that_wait_hold_up_nothing),
     cmocka_unit_test(test_nobody_waits_for_ever),

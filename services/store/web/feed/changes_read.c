@@ -124,6 +124,7 @@ const struct query query_changes_newest = {
 /* Of other roles' sessions PostgreSQL shows only that they are there. */
 const struct query query_changes_lag = {
     .name = "changes_lag",
+    .is_patient = true,
     .sql = "WITH " STATE ", held AS (SELECT greatest(extract(epoch FROM clock_timestamp() - c.at), 0)::bigint AS age"
            "  FROM s, changes c WHERE c.epoch = s.epoch AND c.xid >= s.xmin ORDER BY c.epoch, c.xid, c.seq LIMIT 1)"
            " SELECT coalesce((SELECT age FROM held), 0), CASE WHEN (SELECT age FROM held) >= 1 THEN coalesce("

@@ -123,6 +123,7 @@ const struct query query_webhooks_there = {
 
 const struct query query_webhooks_waiting = {
     .name = "webhooks_waiting",
+    .is_patient = true,
     .sql =
         "SELECT EXISTS (SELECT FROM logikald_webhooks_due() WHERE next_try_at <= clock_timestamp()),"
         " CASE WHEN isfinite(taken_at) THEN extract(epoch FROM clock_timestamp() - taken_at)::bigint ELSE 1000000 END"

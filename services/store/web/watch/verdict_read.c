@@ -6,6 +6,7 @@
 
 const struct query query_verdict_sync = {
     .name = "verdict_sync",
+    .is_patient = true,
     .sql = "SELECT json_build_object('now', clock_timestamp(),"
            " 'now_s', extract(epoch FROM clock_timestamp()),"
            " 'intervals', (SELECT coalesce(json_agg(json_build_object('type', c.object_type, 'name', c.display_name,"

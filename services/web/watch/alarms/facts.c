@@ -122,7 +122,8 @@ static void ask(evutil_socket_t fd, short what, void *arg)
     bool is_usable = web->pool && web->verdict->is_db_up && web->verdict->migrations.state == MIGRATIONS_DONE;
     if (is_usable && !f->sync_call) f->sync_call = pool_query(web->pool, &query_verdict_sync, 0, NULL, on_sync, f);
     if (is_usable && !f->holds_call)
-        f->holds_call = pool_query(web->pool, &query_holds, 2, (const char *[]){"open", HOLDS_SHOWN}, on_holds, f);
+        f->holds_call =
+            pool_query(web->pool, &query_holds_watched, 2, (const char *[]){"open", HOLDS_SHOWN}, on_holds, f);
     if (is_usable && !f->counts_call && (!f->counts_ms || mono_ms() - f->counts_ms > COUNT_MS))
         f->counts_call = pool_query(web->pool, &query_verdict_counts, 0, NULL, on_counts, f);
     if (web->queue && !f->is_queue_asked) f->is_queue_asked = queue_stats(web->queue, on_queues, f, NULL) == 0;
