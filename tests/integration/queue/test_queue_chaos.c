@@ -15,7 +15,7 @@
 #define FAULT_MS      700
 #define FREEZE_MS     5000 /* longer than a lease */
 #define TROUBLE_MS    400  /* of a server that is full, or refuses */
-#define DEADLINE_MS   240000
+#define DEADLINE_MS   480000
 #define FAULTS_FOR_MS 60000
 
 static struct rig rig;
