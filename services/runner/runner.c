@@ -276,6 +276,7 @@ void runner_main(const struct conf *conf, struct runner_shared *shared, int fd, 
     struct runner_self self = {
         .conf = conf, .shared = shared, .keys = keys, .fd = 3, .task = running_new(3, shared, keys)};
     if (!self.task) abort();
+    wait_is_short(&self, true); /* what is free in the worker's heap by the fork is ours to give back, too */
     for (;;) {
         read_some(&self);
         size_t at = 0;
