@@ -212,7 +212,13 @@ static int run_sentence(const char *run_dir, const char *command, int argc, char
 
 static int run_reload(const char *run_dir, int argc, char **argv)
 {
-    return run_sentence(run_dir, "reload", argc, argv);
+    bool executes = argc > 0 && strcmp(argv[0], "--exec") == 0;
+    struct snapshot *before = executes ? calloc(1, sizeof *before) : NULL;
+    bool is_known = before && ctl_status(run_dir, before, NULL, NULL) == 0;
+    int status = run_sentence(run_dir, "reload", argc, argv);
+    if (status == 0 && is_known) status = ctl_tell_executed(run_dir, before);
+    free(before);
+    return status;
 }
 
 static int run_signal(const char *run_dir, int argc, char **argv)

@@ -324,6 +324,61 @@ static void test_completion_knows_commands_and_children(void **state)
     supervised_stop(&s);
 }
 
+/* ---- an upgrade that is none ---- */
+
+/* This build under another version, as `s.dir`/bin/logikald. */
+static void put_older_program(void)
+{
+    char command[1200];
+    int n = (int)strcspn(version_text, "+");
+    snprintf(command, sizeof command,
+             "LC_ALL=C sed 's/%.*s[+]dev/%.*s+old/g' '%s' > '%s/bin/new' && chmod 755 '%s/bin/new' && mv '%s/bin/new' "
+             "'%s/bin/logikald'",
+             n, version_text, n, version_text, support_program("logikald"), s.dir, s.dir, s.dir, s.dir);
+    assert_int_equal(system(command), 0);
+}
+
+/* By the program that stands somewhere else than where the supervisor's own does. */
+static int exec_by_the_new_program(char **output)
+{
+    char run[320], *env[] = {run, NULL};
+    char *argv[] = {(char *)support_program("logikald"), "ctl", "reload", "--exec", NULL};
+    snprintf(run, sizeof run, "LOGIKALD_RUN_DIR=%s", s.run_dir);
+    return process_run(argv, env, output);
+}
+
+static void test_exec_that_leads_to_no_other_program_is_told(void **state)
+{
+    char *env[] = {"LOGIKALD_ROLES=web", NULL}, *output, command[900];
+    (void)state;
+    supervised_prepare(&s, " ");
+    put_older_program();
+    supervised_start(&s, env);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 10000);
+    assert_int_equal(exec_by_the_new_program(&output), 1); /* it was put where nobody looks */
+    assert_non_null(strstr(output, "nothing is upgraded"));
+    assert_non_null(strstr(output, "+old, and this program is"));
+    assert_non_null(strstr(output, "/bin/logikald: put the new programs there"));
+    free(output);
+    assert_int_equal(supervised_ctl(&s, &output, "reload", "--exec", NULL), 0); /* the same, and meant to be */
+    assert_null(strstr(output, "upgraded"));
+    free(output);
+    assert_int_equal(supervised_ctl(&s, &output, "reload", NULL), 0);
+    free(output);
+
+    snprintf(command, sizeof command, "cp '%s' '%s/bin/new' && mv '%s/bin/new' '%s/bin/logikald'",
+             support_program("logikald"), s.dir, s.dir, s.dir);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(exec_by_the_new_program(&output), 0);
+    assert_non_null(strstr(output, "+dev now, and was "));
+    free(output);
+    put_older_program(); /* and back, by a program that is neither before nor after another one */
+    assert_int_equal(exec_by_the_new_program(&output), 0);
+    assert_null(strstr(output, "nothing is upgraded"));
+    free(output);
+    supervised_stop(&s);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_status_for_people_and_for_programs),
     cmocka_unit_test(test_run_directory_that_is_full_or_read_only_is_known),
@@ -335,5 +390,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_events_reach_the_hook_and_its_rate_is_bounded),
     cmocka_unit_test(test_child_that_outgrows_its_limit_is_replaced_gracefully),
     cmocka_unit_test(test_completion_knows_commands_and_children),
+    cmocka_unit_test(test_exec_that_leads_to_no_other_program_is_told),
 };
 SUPERVISED_MAIN(tests)
