@@ -145,7 +145,9 @@ static int fill_error(const struct pool_call *call, struct err *err)
     if (strncmp(state, "23", 2) == 0)
         return err_set(err, ERR_CONFLICT, "%s%s%.200s", message, detail ? ": " : "", detail ? detail : "");
     if (strncmp(state, "22", 2) == 0) return err_set(err, ERR_INPUT, "%s", message);
-    return err_set(err, ERR_DB, "PostgreSQL: %s (%s, %s)", message, state, call->query->name);
+    const char *advice = db_session_advice(state);
+    return err_set(err, ERR_DB, "PostgreSQL: %s (%s%s%s, %s)", message, advice ? advice : "", advice ? "; " : "", state,
+                   call->query->name);
 }
 
 static void send_again(struct pool *p, struct pool_call *call)
