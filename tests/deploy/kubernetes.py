@@ -105,6 +105,11 @@ def faults(docs):
             out.append(f"{name}: its selector meets other pods than its own")
         if pod["terminationGracePeriodSeconds"] <= max(grace, stop if name != "logikald-beat" else 0):
             out.append(f"{name}: the grace period is not longer than STOP_TIMEOUT_SECONDS and WORKER_GRACE_SECONDS")
+        if "prometheus.io/scrape" in s["template"]["metadata"].get("annotations", {}):
+            out.append(f"{name}: /metrics asks for a token, which annotations cannot carry: every scrape would be refused")
+        given = [e["name"] for c in pod["containers"] for e in c.get("env", [])]
+        if any(c.get("ports") for c in pod["containers"]) and "METRICS_TOKEN" not in given:
+            out.append(f"{name}: is given no METRICS_TOKEN, so nothing can read its /metrics")
         if not pod["securityContext"]["runAsNonRoot"]:
             out.append(f"{name}: runs as root")
         for c in pod.get("initContainers", []) + pod["containers"]:
