@@ -243,12 +243,18 @@ TEST(test_failures_before_an_exec_count_towards_a_crash_loop)
 
 TEST(test_cpu_after_an_exec_is_that_of_the_last_interval)
 {
-    supervised_up(
-        &s,
-        "programs = ({ name = \"p\"; command = [\"sh\", \"-c\", \"timeout 3 sh -c 'while :; do :; done'; exec sleep "
-        "99\"]; });",
-        (char *[]){"LOGIKALD_ROLES=p", NULL});
-    WAIT_UNTIL(supervised_child(&s, "p")->cpu_ms > 300, 20000);
+    char config[700], end[400];
+    supervised_prepare(&s, " ");
+    snprintf(end, sizeof end, "%s/enough", s.dir);
+    snprintf(
+        config, sizeof config,
+        "programs = ({ name = \"p\"; command = [\"sh\", \"-c\", \"timeout 60 sh -c 'while [ ! -e %s ]; do :; done'; "
+        "exec sleep 99\"]; });",
+        end);
+    supervised_config(&s, config);
+    supervised_start(&s, (char *[]){"LOGIKALD_ROLES=p", NULL});
+    WAIT_UNTIL(supervised_child(&s, "p")->cpu_ms > 300, 30000);
+    write_text(end, "", 0644);
     for (int i = 0; i < 2; i++) {
         exec_well();
         for (int64_t until = mono_ms() + 900; mono_ms() < until;) {
