@@ -472,9 +472,21 @@ static long peak_kb(void)
     return kb;
 }
 
-/* 40 MB each, for which a function of the test's own stands: what matters is how it is sent. */
+/* The highest so far is what it has now, where that may be said (root). */
+static void forget_peak(void)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/clear_refs", (int)world.web.process.pid);
+    FILE *f = fopen(path, "we");
+    if (!f) return;
+    fputs("5", f);
+    fclose(f);
+}
+
+/* 16 MB each, for which a function of the test's own stands: what matters is how it is sent. */
 TEST(test_web_holds_no_large_bill)
 {
+    forget_peak();
     long before_kb = peak_kb();
     for (const struct made *m = made; m < made + MADE; m++) {
         char path[200], sql[500];
@@ -482,18 +494,19 @@ TEST(test_web_holds_no_large_bill)
         rename_function(m->function, m->types, "bom_really");
         snprintf(sql, sizeof sql,
                  "CREATE FUNCTION %s(%s) RETURNS jsonb LANGUAGE sql STABLE AS $$ SELECT jsonb_build_object('added',"
-                 " jsonb_agg(md5(n::text) || repeat('x', 1000))) FROM generate_series(1, 40000) n $$",
+                 " jsonb_agg(md5(n::text) || repeat('x', 1000))) FROM generate_series(1, 16000) n $$",
                  m->function, m->types);
         pg_exec(&world.web.pg, sql);
         struct http_reply reply = parts_ask(path, NULL);
         assert_int_equal(reply.status, 200);
-        assert_true(strlen(reply.body) > 40000000);
+        assert_true(strlen(reply.body) > 16000000);
         http_reply_free(&reply);
         snprintf(sql, sizeof sql, "DROP FUNCTION %s(%s); TRUNCATE parts_bills", m->function, m->types);
         pg_exec(&world.web.pg, sql);
         rename_function("bom_really", m->types, m->function);
     }
-    if (peak_kb() - before_kb > 16000) fail_msg("web grew by %ld kB", peak_kb() - before_kb);
+    print_message("web grew by %ld kB\n", peak_kb() - before_kb);
+    if (peak_kb() - before_kb > 13000) fail_msg("web grew by %ld kB", peak_kb() - before_kb);
 }
 
 /* A list of several statements, of which the first one is held until an elevation is built twice: what comes after it
