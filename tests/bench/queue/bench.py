@@ -173,10 +173,10 @@ def by_duration(r, path, log):
             return bench.measure(TASKS // 20 if pool else TASKS // 2)
         finally:
             stop(worker)
-    ours, floor = of(None, None), bench.floor()
+    ours, floor, sleepers = of(None, None), bench.floor(), bench.sleepers()
     if has_celery():
         celery = {name: of(*settings) for name, settings in durations.CELERY.items()}
-    return durations.gather(ours, celery, floor)
+    return durations.gather(ours, celery, floor, sleepers)
 
 
 def plain(r, path, log, redis_pid):

@@ -2,11 +2,13 @@
  *
  *   client SOCKET floor SAMPLES BODY               three Redis round trips one after the other: LPUSH, RPOP, GET
  *   client SOCKET tasks SAMPLES BODY QUEUE ID      puts a task, waits for its result, puts the next one
+ *   client - sleep SAMPLES MILLISECONDS            only sleeps, one time after the other: what a runner at best can
  *
  * BODY is a file with the message as it is put; ID is what stands in it wherever its id belongs, of which the last
  * twelve characters become a number. Results are heard by the channels of Celery's result backend. Prints JSON:
  * milliseconds of the median and the 99th of a hundred, and how many a second from the first to the last. */
 #include <err.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@
 #define BODY_MAX 65536
 
 struct client {
+    double sleep_ms;
     redisContext *redis, *heard;
     char body[BODY_MAX];
     size_t size;
@@ -53,6 +56,13 @@ static void three_round_trips(struct client *c)
     settle(c->redis, redisCommand(c->redis, "LPUSH bench-floor %b", c->body, c->size));
     settle(c->redis, redisCommand(c->redis, "RPOP bench-floor"));
     settle(c->redis, redisCommand(c->redis, "GET bench-floor-result"));
+}
+
+static void sleep_only(struct client *c)
+{
+    const struct timespec ts = {.tv_sec = (time_t)(c->sleep_ms / 1e3),
+                                .tv_nsec = (long)(c->sleep_ms * 1e6) % 1000000000};
+    nanosleep(&ts, NULL);
 }
 
 /* A number in place of the last digits of each id in the body. */
@@ -100,7 +110,7 @@ static void measure(struct client *c, void (*one)(struct client *c), int samples
 {
     double *took = calloc((size_t)samples, sizeof *took);
     if (!took) errx(1, "no memory");
-    for (int i = 0; i < WARMED; i++) one(c);
+    for (int i = 0; i < WARMED && one != sleep_only; i++) one(c);
     double begin = now_ms(), last = begin;
     for (int i = 0; i < samples; i++) {
         one(c);
@@ -117,9 +127,16 @@ static void measure(struct client *c, void (*one)(struct client *c), int samples
 int main(int argc, char **argv)
 {
     int is_floor = argc == 5 && strcmp(argv[2], "floor") == 0, is_tasks = argc == 7 && strcmp(argv[2], "tasks") == 0;
-    if (!is_floor && !is_tasks) errx(2, "usage: client SOCKET floor|tasks SAMPLES BODY [QUEUE ID]");
+    bool is_sleep = argc == 5 && strcmp(argv[2], "sleep") == 0;
+    if (!is_floor && !is_tasks && !is_sleep)
+        errx(2, "usage: client SOCKET floor|tasks|sleep SAMPLES BODY|MILLISECONDS [QUEUE ID]");
     static struct client c;
     int samples = (int)strtol(argv[3], NULL, 10);
+    if (is_sleep) {
+        c.sleep_ms = strtod(argv[4], NULL);
+        measure(&c, sleep_only, samples < 1 ? 1 : samples);
+        return 0;
+    }
     FILE *f = fopen(argv[4], "r");
     if (!f || samples < 1) err(1, "%s", argv[4]);
     c.size = fread(c.body, 1, sizeof c.body - 1, f);

@@ -2,7 +2,8 @@
 by logikald and by Celery with the settings that suit each kind best, with one client in C for all of them; and what that
 client gets out of three Redis round trips on the same server, the floor of one by one.
 
-In bulk the most that there can be is concurrency / duration; share is what was reached of it."""
+In bulk the most that there can be is concurrency / duration; share is what was reached of it. No sleep ends at its time:
+beside it stands the share of as many processes that only sleep for so long, again and again."""
 import json
 import os
 import subprocess
@@ -51,6 +52,17 @@ class Durations:
             body.flush()
             return client(self.path, "floor", 5000 // QUICK, body.name)
 
+    def sleepers(self):
+        """By milliseconds, what is reached of concurrency / duration by processes that do nothing else."""
+        shares = {}
+        for ms in MS[1:]:
+            count = int(1000 / ms * IN_BULK_S / QUICK)
+            started = [subprocess.Popen([CLIENT, "-", "sleep", str(count), str(ms)], stdout=subprocess.PIPE, text=True)
+                       for _ in range(CONCURRENCY)]
+            told = [json.loads(p.communicate()[0]) for p in started]
+            shares[ms] = sum(t["per_second"] for t in told) * ms / 1000 / CONCURRENCY
+        return shares
+
     def in_bulk(self, ms, no_ops):
         most = CONCURRENCY * 1000 / ms if ms else None
         count = int(most * IN_BULK_S / QUICK) if most else no_ops // QUICK
@@ -68,13 +80,13 @@ def best_of(measured, ms, way, figure, least=False):
     return (min if least else max)(found, key=lambda pair: pair[1]) if found else (None, None)
 
 
-def gather(ours, celery, floor):
+def gather(ours, celery, floor, sleepers):
     """What the report looks up: each kind by its milliseconds, with Celery's best beside it and by which settings."""
     rows = []
     for ms in MS:
         one, bulk = ours[str(ms)]["one_by_one"], ours[str(ms)]["bulk"]
         row = {"ms": ms, "one_by_one": dict(one, p99_of_p50=one["p99_ms"] / one["p50_ms"], of_floor=one["per_second"] / floor["per_second"]),
-               "bulk": bulk, "celery": {}}
+               "bulk": dict(bulk, sleepers_share=sleepers.get(ms)), "celery": {}}
         for way, figure, least in (("one_by_one", "per_second", False), ("one_by_one", "p50_ms", True),
                                    ("one_by_one", "p99_ms", True), ("bulk", "per_second", False), ("bulk", "share", False)):
             if figure == "share" and not ms:
@@ -90,11 +102,11 @@ def gather(ours, celery, floor):
 def show(found):
     floor = found["floor"]
     print(f"Three Redis round trips by the same client: {floor['per_second']:.0f}/s, p50 {floor['p50_ms']:.3f} ms, p99 {floor['p99_ms']:.3f} ms.\n")
-    print("| a task of | one by one: /s | of the floor | p50 ms | p99 ms | Celery's best /s (by) | p50 ms | in bulk: /s | of the most | Celery's best /s (by) |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    print("| a task of | one by one: /s | of the floor | p50 ms | p99 ms | Celery's best /s (by) | p50 ms | in bulk: /s | of the most | of those that only sleep: of the most | Celery's best /s (by) |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
     for r in found["rows"]:
         one, bulk, c = r["one_by_one"], r["bulk"], r["celery"]
-        share = f"{bulk['share']:.3f}" if bulk["share"] else "-"
+        share = f"{bulk['share']:.3f} | {bulk['sleepers_share']:.3f}" if bulk["share"] else "- | -"
         beside = (f"{c['one_by_one_per_second']:.0f} ({c['one_by_one_per_second_by']}) | {c['one_by_one_p50_ms']:.2f}" if c else "not installed | -",
                   f"{c['bulk_per_second']:.0f} ({c['bulk_per_second_by']})" if c else "not installed")
         print(f"| {r['ms']} ms | {one['per_second']:.0f} | {one['of_floor']:.2f} | {one['p50_ms']:.3f} | {one['p99_ms']:.3f} | {beside[0]} |"
