@@ -39,9 +39,9 @@ static bool is_stuck(const struct pool_conn *c, int64_t now)
 /* How things stand for one statement; of the connections that it may have. */
 struct outlook {
     int carrying; /* it is on them */
-    int stuck;
-    int others; /* they are not stuck, and it is not on them: something else would be answered there */
-    int idle;   /* or not open yet */
+    int stuck;    /* or may be: what web asks by itself is on them */
+    int others;   /* they are not stuck, and it is not on them: something else would be answered there */
+    int idle;     /* or not open yet */
     bool is_opening;
 };
 
@@ -56,7 +56,8 @@ static struct outlook look(const struct pool *p, const struct pool_call *call, i
     for (int i = 0; i < p->size; i++) {
         const struct pool_conn *c = p->conns[i];
         bool is_open = c && c->state != CONN_CLOSED, is_carrying = is_open && c->carried[call->query_id] > 0;
-        bool has_stuck = c && is_stuck(c, now);
+        bool has_own = c && c->patient_in_flight > 0 && !call->query->is_patient; /* it may turn out to be stuck */
+        bool has_stuck = c && (is_stuck(c, now) || has_own);
         o.is_opening = o.is_opening || (is_open && c->state != CONN_READY);
         o.carrying += is_carrying;
         if (i < first_of(p, call->query)) continue;
