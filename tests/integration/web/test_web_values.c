@@ -228,6 +228,30 @@ static int assert_histograms(const char *metrics)
 
 #define PROJECTS "{route=\"/api/v1/projects/cached\",method=\"GET\""
 
+static bool verdict_has(const char *text)
+{
+    struct http_reply reply = web_call(&web, "GET", "/api/v1/verdict", web.admin, NULL);
+    bool has = reply.status == 200 && strstr(reply.body, text);
+    http_reply_free(&reply);
+    return has;
+}
+
+/* Of one that is tried again by itself, where that has a time; of no other. */
+TEST(test_the_verdict_says_when_a_webhook_is_tried_again)
+{
+    pg_exec(&web.pg,
+            "INSERT INTO webhooks (url, description, epoch, xid, seq, item, failures, last_error, failing_since,"
+            " state, next_try_at) SELECT 'http://127.0.0.1:1/x', d, 1, '1', 1, 1, 3, 'no answer', now(), s, t FROM"
+            " (VALUES ('Later', 'active', '2033-01-02 03:04:05+00'::timestamptz), ('Never', 'active', 'infinity'),"
+            " ('Failed', 'failed', '2034-01-02 03:04:05+00'), ('Gone', 'gone', '2034-01-02 03:04:05+00')) v (d, s, t)");
+    WAIT_UNTIL(verdict_has("Later") && verdict_has("Never") && verdict_has("Failed") && verdict_has("Gone"), 30000);
+    assert_true(verdict_has("2033-01-02"));
+    assert_false(verdict_has("infinity"));
+    assert_false(verdict_has("2034-01-02"));
+    pg_exec(&web.pg, "DELETE FROM webhooks");
+    WAIT_UNTIL(!verdict_has("Later"), 30000);
+}
+
 TEST(test_metrics_count_what_was_asked)
 {
     enum { ASKED = 10, UNKNOWN = 3 };
@@ -274,6 +298,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_the_grade_is_that_of_the_worse_of_freshness_and_failures),
     cmocka_unit_test(test_repair_puts_right_what_is_wrong_in_this_project_alone),
     cmocka_unit_test(test_a_projects_page_shows_its_own_phases),
+    cmocka_unit_test(test_the_verdict_says_when_a_webhook_is_tried_again),
     cmocka_unit_test(test_metrics_count_what_was_asked),
 };
 TEST_MAIN(tests, start, stop)
