@@ -92,10 +92,23 @@ TEST(test_addresses_that_cannot_be_listened_on)
     conf_free(conf);
 }
 
+/* A program in the place of a role of its name, or a role in that of a program. */
+TEST(test_what_becomes_another_kind_is_replaced)
+{
+    const struct program sleeper = {.name = "web"};
+    const struct child_spec role = {.name = "web", .role = "web"};
+    const struct child_spec program = {.name = "web", .role = "web", .program = &sleeper};
+    assert_int_equal(spec_compare(&role, &program, NULL, 0), SPEC_REPLACE);
+    assert_int_equal(spec_compare(&program, &role, NULL, 0), SPEC_REPLACE);
+    assert_int_equal(spec_compare(&program, &program, NULL, 0), SPEC_SAME);
+    assert_int_equal(spec_compare(&role, &role, NULL, 0), SPEC_SAME);
+}
+
 int main(void)
 {
     clearenv();
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_becomes_another_kind_is_replaced),
         cmocka_unit_test(test_more_children_than_there_is_room_for),
         cmocka_unit_test(test_dependencies_that_cannot_be_met),
         cmocka_unit_test(test_addresses_that_cannot_be_listened_on),
