@@ -5,6 +5,8 @@
 #include <string.h>
 #include <cjson/cJSON.h>
 
+#include "tests/support/answers/json_schema.h"
+#include "tests/support/answers/operations.h"
 #include "tests/support/parts/parts_world.h"
 
 FIXTURE(start)
@@ -86,6 +88,33 @@ TEST(test_tables_and_their_rows)
     cJSON_Delete(rows);
     parts_expect("/elevations/1/parts/Nothing", 404, "no such table");
     parts_expect("/elevations/2/parts/Other%20Things", 404, "no such table");
+}
+
+/* Each row of a table whose kind is known is as /openapi.json has it: all its members are declared, with their types.
+ */
+TEST(test_typed_rows_are_what_is_declared)
+{
+    static const char *const tables[] = {"Elevations", "Insertions",  "Articles", "Profiles",
+                                         "Glass",      "LabourTimes", "Suppliers"};
+    char path[80], why[300];
+    cJSON *api = operations_load(&world.web);
+    const cJSON *line =
+        cJSON_GetObjectItem(cJSON_GetObjectItem(cJSON_GetObjectItem(api, "components"), "schemas"), "PartsLine");
+    assert_non_null(line);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        snprintf(path, sizeof path, "/elevations/1/parts/%s", tables[i]);
+        cJSON *rows = parts_json(path);
+        const cJSON *row, *member;
+        assert_true(cJSON_GetArraySize(cJSON_GetObjectItem(rows, "data")) > 0);
+        cJSON_ArrayForEach(row, cJSON_GetObjectItem(rows, "data")) {
+            if (!json_schema_valid(api, line, row, why, sizeof why)) fail_msg("%s: %s", path, why);
+            cJSON_ArrayForEach(member, row)
+                if (!cJSON_GetObjectItem(cJSON_GetObjectItem(line, "properties"), member->string))
+                    fail_msg("%s: %s is not declared", path, member->string);
+        }
+        cJSON_Delete(rows);
+    }
+    cJSON_Delete(api);
 }
 
 TEST(test_rows_as_lines_and_csv)
@@ -238,10 +267,8 @@ TEST(test_many_at_once)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_what_is_not_there_yet_says_why),
-    cmocka_unit_test(test_tables_and_their_rows),
-    cmocka_unit_test(test_rows_as_lines_and_csv),
-    cmocka_unit_test(test_the_file_and_parts_of_it),
-    cmocka_unit_test(test_many_at_once),
+    cmocka_unit_test(test_what_is_not_there_yet_says_why),  cmocka_unit_test(test_tables_and_their_rows),
+    cmocka_unit_test(test_typed_rows_are_what_is_declared), cmocka_unit_test(test_rows_as_lines_and_csv),
+    cmocka_unit_test(test_the_file_and_parts_of_it),        cmocka_unit_test(test_many_at_once),
 };
 TEST_MAIN(tests, start, stop)

@@ -4,7 +4,7 @@
  *   member := name ['?'] ':' type ['=' default]          '?' = may be absent or null
  *   word   := string integer number boolean datetime object any null, or the Name of a row of schemas.def
  *   (min..max) is a range of a number, or of the length of a string or list; either side may be missing.
- *   a|b|c is a string that is one of these words.
+ *   a|b|c is a string that is one of these words; Name|object (in answers) is of one of these types.
  *
  * "{name:string(1..255), limit?:integer(1..500)=50, tags:[string], mode?:on|off}" */
 #ifndef LOGIKALD_SERVICES_WEB_HTTP_SCHEMA_SCHEMA_H

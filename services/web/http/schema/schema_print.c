@@ -1,4 +1,5 @@
 /* The notation of schema.h as JSON Schema (2020-12, the dialect of OpenAPI 3.1). */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,8 +31,25 @@ static cJSON *word_to_json(const struct schema_type *t)
     return out;
 }
 
+/* "Name|object": of one of these types. */
+static cJSON *choice_to_json(const char *types)
+{
+    cJSON *out = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(out, "anyOf");
+    for (const char *p = types;; p++) {
+        size_t n = strcspn(p, "|,}]= \n");
+        char *type = strndup(p, n);
+        cJSON_AddItemToArray(list, schema_type_to_json(type));
+        free(type);
+        p += n;
+        if (*p != '|') return out;
+    }
+}
+
 static cJSON *enum_to_json(const struct schema_type *t)
 {
+    char first[64];
+    snprintf(first, sizeof first, "%.*s", (int)strcspn(t->text, "|"), t->text);
+    if (schema_named(first)) return choice_to_json(t->text);
     cJSON *out = cJSON_CreateObject();
     cJSON_AddStringToObject(out, "type", "string");
     cJSON *words = cJSON_AddArrayToObject(out, "enum");
