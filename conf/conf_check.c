@@ -5,6 +5,7 @@
 
 #include "conf/text/address.h"
 #include "conf/text/buf.h"
+#include "conf/crontab.h"
 #include "conf/conf.h"
 
 #define KEY_LEAST      32
@@ -97,6 +98,19 @@ static int check_steps(const struct conf *conf, struct err *err)
                    text);
 }
 
+/* Beat would go on with the one before, and not start any more the next time. */
+static int check_crontabs(const struct conf *conf, struct err *err)
+{
+    static const enum setting_id times[] = {SET_BEAT_CLEANUP, SET_BEAT_HOURLY};
+    struct crontab crontab;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        if (!conf_is_set(conf, times[i]) || crontab_parse(conf_str(conf, times[i]), &crontab, err) == 0) continue;
+        err_prefix(err, "%s", settings[times[i]].env);
+        return -ERR_CONFIG;
+    }
+    return 0;
+}
+
 /* a must not be larger than b, unless b is 0 where that means "no limit". */
 static int check_order(const struct conf *conf, enum setting_id a, enum setting_id b, bool zero_is_none,
                        struct err *err)
@@ -113,6 +127,7 @@ int conf_check(const struct conf *conf, struct err *err)
     if (rc == 0) rc = check_networks(conf, err);
     if (rc == 0) rc = check_origins(conf, err);
     if (rc == 0) rc = check_steps(conf, err);
+    if (rc == 0) rc = check_crontabs(conf, err);
     if (rc == 0) rc = check_order(conf, SET_TASK_SOFT_LIMIT, SET_TASK_HARD_LIMIT, true, err);
     if (rc == 0) rc = check_order(conf, SET_BACKOFF_BASE, SET_BACKOFF_CAP, false, err);
     if (rc == 0) rc = check_order(conf, SET_MEMORY_SOFT, SET_MEMORY_HARD, true, err);

@@ -10,7 +10,6 @@
 
 #include "conf/machine/cgroup.h"
 #include "services/check/check_internal.h"
-#include "services/schedule/schedule.h"
 
 #define MIB            (1024.0 * 1024.0)
 #define DISK_LEAST_MIB 16.0  /* sockets, status and settings; logs go elsewhere */
@@ -21,8 +20,7 @@ void check_configuration(const struct conf *conf, struct check_line *line)
     int count[SOURCE_OVERRIDE + 1] = {0};
     for (int i = 0; i < SET_COUNT; i++) count[conf_source(conf, (enum setting_id)i)]++;
     struct err err = {0};
-    struct schedule schedule; /* beat would refuse it */
-    if (conf_check_web(conf, &err) != 0 || schedule_from_conf(conf, &schedule, &err) != 0) {
+    if (conf_check_web(conf, &err) != 0) {
         check_say(line, CHECK_FAILED, "%s", err.text);
         return;
     }

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "conf/conf.h"
-#include "services/schedule/crontab.h"
+#include "conf/crontab.h"
 
 #define SCHEDULE_MAX 8
 

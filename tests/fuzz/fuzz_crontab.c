@@ -1,6 +1,6 @@
 /* Crontab times: the next one is later, on a whole minute, and matches; the one after the minute before it is itself.
  */
-#include "services/schedule/crontab.h"
+#include "conf/crontab.h"
 
 #include "tests/fuzz/fuzz.h"
 

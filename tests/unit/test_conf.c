@@ -290,6 +290,12 @@ TEST(test_lists_and_urls_are_what_they_have_to_be)
         {"HEARTBEAT_URL", "ftp://hc.example.com", "HEARTBEAT_URL expects"},
         {"SMTP_URL", "smtps://mail.example.com", NULL},
         {"SMTP_URL", "mail.example.com:587", "SMTP_URL expects"},
+        {"BEAT_CLEANUP_CRONTAB", "", NULL},
+        {"BEAT_CLEANUP_CRONTAB", "*/5 1-3 * jan mon-fri", NULL},
+        {"BEAT_CLEANUP_CRONTAB", "99 * * * *", "BEAT_CLEANUP_CRONTAB: crontab \"99 * * * *\""},
+        {"BEAT_CLEANUP_CRONTAB", "0 2 * *", "BEAT_CLEANUP_CRONTAB"},
+        {"BEAT_HOURLY_CRONTAB", "@hourly", "BEAT_HOURLY_CRONTAB"},
+        {"BEAT_HOURLY_CRONTAB", "0 2 * * * root", "BEAT_HOURLY_CRONTAB"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct err err = {0};

@@ -106,8 +106,8 @@ TEST(test_what_is_wrong_is_named)
     SAYS(69, "redis://127.0.0.1:1", "REDIS_URL=redis://u:hunter2@127.0.0.1:1/0");
     SAYS(69, "Redis URL: the port", "REDIS_URL=redis://u:hunter2@127.0.0.1:0/0");
     SAYS(69, "Redis is not configured", "REDIS_URL=", "BACKGROUND_SYNC_ENABLED=true");
-    SAYS(69, "BEAT_CLEANUP_CRONTAB: crontab", "BEAT_CLEANUP_CRONTAB=every night");
-    SAYS(69, "BEAT_HOURLY_CRONTAB: crontab", "BEAT_HOURLY_CRONTAB=61 * * * *");
+    SAYS(78, "BEAT_CLEANUP_CRONTAB: crontab", "BEAT_CLEANUP_CRONTAB=every night");
+    SAYS(78, "BEAT_HOURLY_CRONTAB: crontab", "BEAT_HOURLY_CRONTAB=61 * * * *");
     SAYS(0, "skipped  redis", "REDIS_URL=");
     SAYS(0, "LOGIKAL_API_BASE_URL is not set", "LOGIKAL_API_BASE_URL=");
     SAYS(69, "LOGIKAL_AUTH_PASSWORD", "LOGIKAL_AUTH_PASSWORD=hunter2-wrong");

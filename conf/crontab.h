@@ -1,7 +1,7 @@
 /* Crontab times: "minute hour day-of-month month day-of-week" in UTC, each field *, a number, a name (jan, mon), a
  * range, a list, or any of these with /step. As in Celery's crontab a time must match all five fields. Pure. */
-#ifndef LOGIKALD_SERVICES_SCHEDULE_CRONTAB_H
-#define LOGIKALD_SERVICES_SCHEDULE_CRONTAB_H
+#ifndef LOGIKALD_CONF_CRONTAB_H
+#define LOGIKALD_CONF_CRONTAB_H
 
 #include <stdint.h>
 

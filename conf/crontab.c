@@ -1,6 +1,6 @@
 /* Crontab times: "minute hour day-of-month month day-of-week" in UTC, each field *, a number, a name (jan, mon), a
  * range, a list, or any of these with /step. See crontab.h. */
-#include "services/schedule/crontab.h"
+#include "conf/crontab.h"
 
 #include <ctype.h>
 #include <stdbool.h>
