@@ -82,6 +82,8 @@ def unnamed_variants(path, text):
                 if end < 0 or path.endswith(".lua"):
                     continue
                 changed = text[:m.start()] + new + text[m.end():end] + ")" + text[end:]
+            if path.endswith(".lua"):
+                changed = changed.replace(" != ", " ~= ")
             found.append((f"{m.group().strip()} -> {new.strip()}", changed))
     for m in NUMBER.finditer(text):
         found.append((f"{m.group()} -> {int(m.group()) + 1}", text[:m.start()] + str(int(m.group()) + 1) + text[m.end():]))
