@@ -11,6 +11,8 @@
 #include "conf/text/hide.h"
 #include "conf/log.h"
 
+#define SCHEME_LETTERS "abcdefghijklmnopqrstuvwxyz+"
+
 void conf_note(struct conf *conf, const char *fmt, ...)
 {
     char text[512];
@@ -219,8 +221,17 @@ const char *conf_source_name(enum conf_source source)
     return names[source];
 }
 
+/* A URL that somebody garbled may have its password anywhere. */
+static bool is_garbled(const char *url)
+{
+    const char *rest = strstr(url, "://") + 3;
+    for (const char *p = url; *p; p++)
+        if ((unsigned char)*p <= ' ' || *p == 0x7f || strchr("\"'<>`", *p)) return true;
+    return strstr(rest, "://") != NULL;
+}
+
 /* Sentinels may stand without a scheme, between semicolons: the whole of such a one is hidden. */
-static void add_hidden(struct buf *out, const char *urls, bool is_list)
+static void add_hidden(struct buf *out, const char *urls, bool is_list, bool is_secret)
 {
     char one[2100];
     for (size_t len; *urls; urls += len) {
@@ -228,6 +239,8 @@ static void add_hidden(struct buf *out, const char *urls, bool is_list)
         snprintf(one, sizeof one, "%.*s", (int)len, urls);
         if (!strstr(one, "://"))
             buf_str(out, one[0] ? "***" : "");
+        else if (is_secret && is_garbled(one))
+            buf_printf(out, "%.*s://***", (int)strspn(one, SCHEME_LETTERS), one);
         else if (!hide_secrets(out, one, true))
             buf_str(out, one);
         if (urls[len] == ';') buf_char(out, urls[len++]);
@@ -240,7 +253,7 @@ const char *conf_shown(const struct conf *conf, enum setting_id id, char *out, s
     bool may_be_url = !settings[id].is_secret || id == SET_DATABASE_URL || id == SET_REDIS_URL;
     struct buf shown = {0};
     if (may_be_url && strstr(value, "://")) {
-        add_hidden(&shown, value, id == SET_REDIS_URL && strncmp(value, "sentinel", 8) == 0);
+        add_hidden(&shown, value, id == SET_REDIS_URL && strncmp(value, "sentinel", 8) == 0, settings[id].is_secret);
         snprintf(out, size, "%s", shown.data && !shown.failed ? shown.data : "***");
         buf_free(&shown);
     } else {

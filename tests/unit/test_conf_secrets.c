@@ -59,6 +59,10 @@ TEST(test_secrets_are_masked_when_shown)
         {"postgresql://h/d?password=hunt@er2", "postgresql://h/d?password=***"},
         {"postgresql://u:password=x@h/d?password=hunter2", "postgresql://u:***@h/d?password=***"},
         {"postgresql:///u:hunter2@h/d?x=y", "postgresql:///u:***@h/d?x=y"}, /* a slash too many */
+        {"postgresql://u/a://b@c/d\n:hunter2@h/d", "postgresql://***"},     /* garbled: it may be anywhere */
+        {"postgresql://u:a hunter2@h/d", "postgresql://***"},
+        {"postgres://u@h/://:hunter2@h/d", "postgres://***"},
+        {"postgres://u/'d':hunter2@h/d", "postgres://***"},
     };
     char out[256];
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
