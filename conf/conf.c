@@ -221,13 +221,26 @@ const char *conf_source_name(enum conf_source source)
     return names[source];
 }
 
-/* A URL that somebody garbled may have its password anywhere. */
-static bool is_garbled(const char *url)
+/* A URL that somebody garbled may have its password anywhere: behind a colon, before an @, and not found. */
+static bool is_garbled(const char *shown)
 {
-    const char *rest = strstr(url, "://") + 3;
-    for (const char *p = url; *p; p++)
-        if ((unsigned char)*p <= ' ' || *p == 0x7f || strchr("\"'<>`", *p)) return true;
-    return strstr(rest, "://") != NULL;
+    const char *begin = strstr(shown, "://") + 3, *at = begin;
+    for (; (at = strchr(at, '@')) != NULL; at++) {
+        bool is_hidden = at - begin >= 3 && strncmp(at - 3, "***", 3) == 0;
+        if (!is_hidden && memchr(begin, ':', (size_t)(at - begin))) return true;
+    }
+    return false;
+}
+
+static void add_hidden_one(struct buf *out, const char *url, bool is_secret)
+{
+    struct buf shown = {0};
+    if (!hide_secrets(&shown, url, true)) buf_str(&shown, url);
+    if (shown.failed || (is_secret && is_garbled(shown.data)))
+        buf_printf(out, "%.*s://***", (int)strspn(url, SCHEME_LETTERS), url);
+    else
+        buf_add(out, shown.data, shown.len);
+    buf_free(&shown);
 }
 
 /* Sentinels may stand without a scheme, between semicolons: the whole of such a one is hidden. */
@@ -239,10 +252,8 @@ static void add_hidden(struct buf *out, const char *urls, bool is_list, bool is_
         snprintf(one, sizeof one, "%.*s", (int)len, urls);
         if (!strstr(one, "://"))
             buf_str(out, one[0] ? "***" : "");
-        else if (is_secret && is_garbled(one))
-            buf_printf(out, "%.*s://***", (int)strspn(one, SCHEME_LETTERS), one);
-        else if (!hide_secrets(out, one, true))
-            buf_str(out, one);
+        else
+            add_hidden_one(out, one, is_secret);
         if (urls[len] == ';') buf_char(out, urls[len++]);
     }
 }

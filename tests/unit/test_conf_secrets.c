@@ -60,8 +60,10 @@ TEST(test_secrets_are_masked_when_shown)
         {"postgresql://u:password=x@h/d?password=hunter2", "postgresql://u:***@h/d?password=***"},
         {"postgresql:///u:hunter2@h/d?x=y", "postgresql:///u:***@h/d?x=y"}, /* a slash too many */
         {"postgresql://u/a://b@c/d\n:hunter2@h/d", "postgresql://***"},     /* garbled: it may be anywhere */
-        {"postgresql://u:a hunter2@h/d", "postgresql://***"},
-        {"postgres://u@h/://:hunter2@h/d", "postgres://***"},
+        {"postgresql://u:a hunter2@h/d", "postgresql://u:***@h/d"},
+        {"postgresql://?u:hunter2@h/d?x=y", "postgresql://***"},
+        {"postgresql://u@h:1/d", "postgresql://u@h:1/d"},
+        {"postgres://u@h/://:hunter2@h/d", "postgres://u@h/://:***@h/d"},
         {"postgres://u/'d':hunter2@h/d", "postgres://***"},
     };
     char out[256];
