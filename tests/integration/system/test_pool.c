@@ -13,11 +13,8 @@
 #include "services/store/db/pool.h"
 #include "tests/support/support.h"
 
-#define TIMEOUT_MS "700"
-
 static struct pg_server pg;
 static struct event_base *base;
-static struct conf *conf;
 static int fail_in; /* the n-th allocation of libevent from now on fails; 0: none */
 
 struct heard {
@@ -63,12 +60,30 @@ static void turn(void)
     for (int64_t end_ = support_deadline(30000); !(cond); turn())                                                      \
         if (support_late(end_)) fail_msg("waited in vain for %s", #cond)
 
-static struct pool *pool(void)
+static struct conf *conf_with(const char *url, const char *timeout_ms)
 {
     struct err err = {0};
+    setenv("DATABASE_URL", url, 1);
+    setenv("DATABASE_POOL_SIZE", "3", 1);
+    setenv("DATABASE_STATEMENT_TIMEOUT_MS", timeout_ms, 1);
+    struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
+    if (!conf) fail_msg("%s", err.text);
+    return conf;
+}
+
+static struct pool *pool_at(const char *url, const char *timeout_ms)
+{
+    struct err err = {0};
+    struct conf *conf = conf_with(url, timeout_ms);
     struct pool *p = pool_new(base, conf, "test", &err);
     if (!p) fail_msg("%s", err.text);
+    conf_free(conf);
     return p;
+}
+
+static struct pool *pool(void)
+{
+    return pool_at(pg.url, "60000");
 }
 
 TEST(test_what_fails_is_told_by_its_kind)
@@ -92,7 +107,6 @@ TEST(test_what_fails_is_told_by_its_kind)
          "1",
          ERR_DB,
          "whose table it is; 42703"},
-        {{.name = "slow", .sql = "SELECT pg_sleep($1::float)", .is_slow = true}, "60", ERR_TIMEOUT, NULL},
         {{.name = "after", .sql = "SELECT $1::text"}, "still there", ERR_NONE, "still there"},
     };
     struct pool *p = pool();
@@ -108,31 +122,50 @@ TEST(test_what_fails_is_told_by_its_kind)
         assert_int_equal(h.count, 1);
     }
     pool_stats(p, &stats);
-    assert_int_equal(stats.queries, 9);
-    assert_int_equal(stats.timeouts, 1);
+    assert_int_equal(stats.queries, sizeof rows / sizeof rows[0]);
+    assert_int_equal(stats.timeouts, 0);
     assert_int_equal(stats.size, 3);
     pool_free(p);
 }
 
-/* Three connections, of which one is kept for what is quick. */
+TEST(test_what_takes_too_long_is_ended)
+{
+    static const struct query slow = {.name = "slow", .sql = "SELECT pg_sleep(600)", .is_slow = true};
+    struct pool *p = pool_at(pg.url, "500");
+    struct heard h = {0};
+    struct pool_stats stats;
+    assert_non_null(pool_query(p, &slow, 0, NULL, on_answer, &h));
+    TURN_UNTIL(h.count > 0);
+    assert_int_equal(h.code, ERR_TIMEOUT);
+    pool_stats(p, &stats);
+    assert_int_equal(stats.timeouts, 1);
+    pool_free(p);
+}
+
+/* Three connections, of which one is kept for what is quick: it is answered while all the others wait for a lock. */
 TEST(test_slow_ones_leave_a_connection_to_others)
 {
-    static const struct query slow = {.name = "slow", .sql = "SELECT pg_sleep(0.5)", .is_slow = true};
+    static const struct query slow = {.name = "slow", .sql = "SELECT pg_advisory_xact_lock(7)", .is_slow = true};
     static const struct query quick = {.name = "quick", .sql = "SELECT 'quick'", .is_quick = true};
     struct pool *p = pool();
     struct heard slow_ones = {0}, quick_one = {0};
     struct pool_stats stats;
+    PGconn *holder = pg_connect(&pg);
+    PQclear(PQexec(holder, "SELECT pg_advisory_lock(7)"));
     for (int i = 0; i < 4; i++) assert_non_null(pool_query(p, &slow, 0, NULL, on_answer, &slow_ones));
+    TURN_UNTIL(pg_int(&pg, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") > 0);
     assert_non_null(pool_query(p, &quick, 0, NULL, on_answer, &quick_one));
     TURN_UNTIL(quick_one.count > 0);
-    assert_true(slow_ones.count < 4);
+    assert_string_equal(quick_one.text, "quick");
+    assert_int_equal(slow_ones.count, 0);
+    pool_stats(p, &stats);
+    assert_in_range(stats.open, 2, 3);
+    PQfinish(holder);
     TURN_UNTIL(slow_ones.count == 4);
     assert_int_equal(slow_ones.code, ERR_NONE);
     pool_stats(p, &stats);
-    assert_in_range(stats.open, 2, 3);
     assert_int_equal(stats.busy, 0);
     assert_int_equal(stats.waiting, 0);
-    assert_in_range(pg_int(&pg, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%test%'"), 2, 3);
     pool_free(p);
 }
 
@@ -167,12 +200,7 @@ TEST(test_the_hosts_that_are_named_are_dialled)
                  "connection to server at \"127.0.0.1\", port %d failed: Connection refused", i == 0 ? first : second);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct heard seen = {0};
-        struct err err = {0};
-        setenv("DATABASE_URL", rows[i].url, 1);
-        struct conf *own = conf_load(&(struct conf_paths){0}, &err);
-        if (!own) fail_msg("%s", err.text);
-        struct pool *p = pool_new(base, own, "test", &err);
-        if (!p) fail_msg("%s", err.text);
+        struct pool *p = pool_at(rows[i].url, "60000");
         pool_on_state(p, on_state, &seen);
         TURN_UNTIL(seen.ups + seen.downs > 0);
         assert_int_equal(seen.ups, rows[i].is_up);
@@ -183,7 +211,6 @@ TEST(test_the_hosts_that_are_named_are_dialled)
             assert_string_equal(answer.text, "one");
         }
         pool_free(p);
-        conf_free(own);
         turn();
     }
     close(first_fd);
@@ -215,24 +242,16 @@ TEST(test_without_memory_it_is_tried_again)
 
 FIXTURE(start)
 {
-
-    struct err err = {0};
     pg_start(&pg);
     pg_exec(&pg, "CREATE TABLE once (id int PRIMARY KEY); INSERT INTO once VALUES (1);"
                  " CREATE TABLE child (id int REFERENCES once)");
-    setenv("DATABASE_URL", pg.url, 1);
-    setenv("DATABASE_POOL_SIZE", "3", 1);
-    setenv("DATABASE_STATEMENT_TIMEOUT_MS", TIMEOUT_MS, 1);
     event_set_mem_functions(counted_malloc, counted_realloc, free);
     base = event_base_new();
-    conf = conf_load(&(struct conf_paths){0}, &err);
-    if (!conf) print_message("%s\n", err.text);
-    return base && conf ? 0 : -1;
+    return base ? 0 : -1;
 }
 
 FIXTURE(stop)
 {
-    conf_free(conf);
     event_base_free(base);
     pg_stop(&pg);
     return 0;
@@ -240,6 +259,7 @@ FIXTURE(stop)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_fails_is_told_by_its_kind),
+    cmocka_unit_test(test_what_takes_too_long_is_ended),
     cmocka_unit_test(test_slow_ones_leave_a_connection_to_others),
     cmocka_unit_test(test_the_hosts_that_are_named_are_dialled),
     cmocka_unit_test(test_without_memory_it_is_tried_again),
