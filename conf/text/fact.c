@@ -1,6 +1,7 @@
 /* Facts and spans of time as people are told them. */
 #include "conf/text/fact.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 #include "conf/text/json.h"
@@ -19,6 +20,17 @@ const char *fact_text(const cJSON *object, const char *key)
 double fact_number(const cJSON *object, const char *key)
 {
     return json_number(object, key, 0);
+}
+
+int64_t fact_whole(const cJSON *object, const char *key)
+{
+    return json_whole(object, key, 0);
+}
+
+int fact_int(const cJSON *object, const char *key)
+{
+    int64_t value = fact_whole(object, key);
+    return value > INT_MAX ? INT_MAX : value < INT_MIN ? INT_MIN : (int)value;
 }
 
 bool fact_is(const cJSON *object, const char *key)

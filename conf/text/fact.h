@@ -3,11 +3,14 @@
 #define LOGIKALD_CONF_TEXT_FACT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <cjson/cJSON.h>
 
 const cJSON *fact(const cJSON *object, const char *key);
 const char *fact_text(const cJSON *object, const char *key);
 double fact_number(const cJSON *object, const char *key);
+int64_t fact_whole(const cJSON *object, const char *key); /* without its fraction, and no larger than it can be */
+int fact_int(const cJSON *object, const char *key);
 bool fact_is(const cJSON *object, const char *key);
 
 #define SPAN_TEXT_SIZE 32

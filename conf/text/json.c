@@ -1,6 +1,10 @@
 /* Members of JSON objects by name, with the case as it is written. */
 #include "conf/text/json.h"
 
+#include <math.h>
+
+#define WHOLE_MAX 9007199254740992.0 /* a double has each whole number up to here */
+
 const cJSON *json_member(const cJSON *object, const char *name)
 {
     return cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
@@ -15,4 +19,11 @@ double json_number(const cJSON *object, const char *name, double otherwise)
 {
     const cJSON *value = json_member(object, name);
     return cJSON_IsNumber(value) ? value->valuedouble : otherwise;
+}
+
+int64_t json_whole(const cJSON *object, const char *name, int64_t otherwise)
+{
+    double value = json_number(object, name, (double)otherwise);
+    if (isnan(value)) return otherwise;
+    return value > WHOLE_MAX ? (int64_t)WHOLE_MAX : value < -WHOLE_MAX ? -(int64_t)WHOLE_MAX : (int64_t)value;
 }

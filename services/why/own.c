@@ -40,9 +40,9 @@ static void add_settings(cJSON *facts, const struct conf *conf)
 static void add_stopped(cJSON *supervisor)
 {
     cJSON *child;
-    if (snapshot_is_stopped((int)fact_number(supervisor, "pid"))) cJSON_AddTrueToObject(supervisor, "is_stopped");
+    if (snapshot_is_stopped(fact_int(supervisor, "pid"))) cJSON_AddTrueToObject(supervisor, "is_stopped");
     cJSON_ArrayForEach(child, cJSON_GetObjectItemCaseSensitive(supervisor, "children"))
-        if (snapshot_is_stopped((int)fact_number(child, "pid"))) cJSON_AddTrueToObject(child, "is_stopped");
+        if (snapshot_is_stopped(fact_int(child, "pid"))) cJSON_AddTrueToObject(child, "is_stopped");
 }
 
 static void add_supervisor(cJSON *facts, const struct conf *conf)

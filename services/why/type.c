@@ -19,14 +19,14 @@ static int configs_of(const cJSON *types, struct object_config out[OBJECT_TYPES_
     cJSON_ArrayForEach(t, types) {
         if (n == OBJECT_TYPES_MAX) break;
         struct object_config *c = &out[n++];
-        *c = (struct object_config){.interval_min = (int)fact_number(t, "interval_min"),
-                                    .stale_min = (int)fact_number(t, "stale_min"),
-                                    .priority = (int)fact_number(t, "priority"),
-                                    .max_retries = (int)fact_number(t, "max_retries"),
-                                    .retry_count = (int)fact_number(t, "retry_count"),
-                                    .since_sync_s = (int64_t)fact_number(t, "since_sync_s"),
-                                    .since_attempt_s = (int64_t)fact_number(t, "since_attempt_s"),
-                                    .retry_in_s = (int64_t)fact_number(t, "retry_in_s"),
+        *c = (struct object_config){.interval_min = fact_int(t, "interval_min"),
+                                    .stale_min = fact_int(t, "stale_min"),
+                                    .priority = fact_int(t, "priority"),
+                                    .max_retries = fact_int(t, "max_retries"),
+                                    .retry_count = fact_int(t, "retry_count"),
+                                    .since_sync_s = fact_whole(t, "since_sync_s"),
+                                    .since_attempt_s = fact_whole(t, "since_attempt_s"),
+                                    .retry_in_s = fact_whole(t, "retry_in_s"),
                                     .is_enabled = fact_is(t, "is_on"),
                                     .has_failed = fact_is(t, "has_failed"),
                                     .oldest_s = -1};

@@ -1,10 +1,13 @@
 /* JSON that is only carried comes out as it went in; what is read says when it does not fit. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "conf/text/fact.h"
+#include "conf/text/json.h"
 #include "conf/text/json_escape.h"
 #include "ipc/queue/queue_message.h"
 #include "tests/support/support.h"
@@ -331,7 +334,33 @@ TEST(test_numbers_are_read_no_further_than_they_go)
     free(text);
 }
 
+TEST(test_whole_numbers_of_strangers_are_bounded)
+{
+    static const struct {
+        const char *text;
+        int64_t whole;
+        int small;
+    } rows[] = {{"{\"n\":1.9}", 1, 1},
+                {"{\"n\":-1.9}", -1, -1},
+                {"{\"n\":6e100}", 9007199254740992, INT_MAX},
+                {"{\"n\":-1e308}", -9007199254740992, INT_MIN},
+                {"{\"n\":2147483648}", 2147483648, INT_MAX},
+                {"{\"n\":-2147483649}", -2147483649, INT_MIN},
+                {"{\"n\":1e999}", 9007199254740992, INT_MAX},
+                {"{\"n\":\"7\"}", 0, 0},
+                {"{}", 0, 0},
+                {"[]", 0, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cJSON *json = cJSON_Parse(rows[i].text);
+        assert_int_equal(json_whole(json, "n", 0), rows[i].whole);
+        assert_int_equal(fact_whole(json, "n"), rows[i].whole);
+        assert_int_equal(fact_int(json, "n"), rows[i].small);
+        cJSON_Delete(json);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_whole_numbers_of_strangers_are_bounded),
     cmocka_unit_test(test_escapes_are_told_apart),
     cmocka_unit_test(test_what_is_carried_is_not_changed),
     cmocka_unit_test(test_blanks_between_do_not_matter),

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "conf/clock.h"
+#include "conf/text/json.h"
 #include "conf/log.h"
 #include "conf/machine/random.h"
 #include "services/store/web/watch/checks_read.h"
@@ -92,10 +93,10 @@ static void copy(cJSON *to, const char *name, const cJSON *from, const char *sou
 static void add_times(cJSON *out, const cJSON *result)
 {
     char text[CLOCK_TEXT_SIZE];
-    const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(result, "duration_seconds");
+    double seconds = json_number(result, "duration_seconds", 0);
     int64_t now = wall_us();
-    cJSON_AddStringToObject(out, "started_at",
-                            clock_iso_us(now - (seconds ? (int64_t)(seconds->valuedouble * 1e6) : 0), text));
+    int64_t took = seconds > 0 && seconds < 1e9 ? (int64_t)(seconds * 1e6) : 0;
+    cJSON_AddStringToObject(out, "started_at", clock_iso_us(now - took, text));
     cJSON_AddStringToObject(out, "completed_at", clock_iso_us(now, text));
 }
 

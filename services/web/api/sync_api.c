@@ -2,10 +2,12 @@
  * task that takes longer than FORCED_SYNC_TIMEOUT_SECONDS, are answered 202 with the task's id. */
 #include "services/web/api/sync_api.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf/clock.h"
+#include "conf/text/json.h"
 #include "services/store/web/objects_read.h"
 #include "services/store/web/intervals_read.h"
 #include "services/store/web/sync_state_read.h"
@@ -192,10 +194,8 @@ static cJSON *shape_full(const struct req *r, const cJSON *result)
                                            {"phase", "phases_processed"},
                                            {"elevation", "elevations_processed"}};
     cJSON *out = cJSON_Duplicate(result, true);
-    const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(result, "duration_seconds");
-    double total = 0;
-    cJSON_ReplaceItemInObject(out, "duration_seconds",
-                              cJSON_CreateNumber(seconds ? (double)(long long)(seconds->valuedouble + 0.5) : 0));
+    double seconds = json_number(result, "duration_seconds", 0), total = 0;
+    cJSON_ReplaceItemInObject(out, "duration_seconds", cJSON_CreateNumber(floor(seconds + 0.5)));
     for (size_t i = 0; i < 4; i++) {
         cJSON_AddNumberToObject(out, types[i][1], count_of(result, types[i][0]));
         total += count_of(result, types[i][0]);

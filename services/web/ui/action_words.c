@@ -94,7 +94,7 @@ cJSON *action_recorded(const char *run_dir)
             char at[CLOCK_TEXT_SIZE];
             if (strcmp(event, told[k]) != 0) continue;
             cJSON *one = cJSON_Duplicate(each, true);
-            cJSON_AddStringToObject(one, "at", clock_iso_ms((int64_t)json_number(each, "at_ms", 0), at));
+            cJSON_AddStringToObject(one, "at", clock_iso_ms(json_whole(each, "at_ms", 0), at));
             cJSON_AddItemToArray(out, one);
             break;
         }

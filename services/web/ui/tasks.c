@@ -76,7 +76,7 @@ static const struct shown shown[LISTS] = {
 
 static int64_t offset_of(const cJSON *data, int which)
 {
-    return (int64_t)json_number(json_member(data, "offsets"), shown[which].list, 0);
+    return json_whole(json_member(data, "offsets"), shown[which].list, 0);
 }
 
 static void drop_first(cJSON *list, int64_t n)

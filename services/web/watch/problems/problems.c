@@ -237,7 +237,7 @@ static void judge_schedule(struct findings *f, const cJSON *facts)
         problem_advice(p, "Its runs are left out until it is resumed, on the page Schedule.");
         problem_text(p, "link", "/ui/schedule");
         if (fact_number(pause, "since_ms") > 0)
-            problem_text(p, "since", clock_iso_ms((int64_t)fact_number(pause, "since_ms"), since));
+            problem_text(p, "since", clock_iso_ms(fact_whole(pause, "since_ms"), since));
         if (strcmp(entry, "smart-sync-scheduler") == 0) problem_blocks(f, p);
     }
 }

@@ -18,7 +18,7 @@ void judge_certificates(struct findings *f, const cJSON *facts)
         const char *of = fact_text(c, "of");
         char span[SPAN_TEXT_SIZE], at[CLOCK_TEXT_SIZE];
         if (left_s >= LOOK_S) continue;
-        clock_iso_ms((int64_t)fact_number(c, "ends_s") * 1000, at);
+        clock_iso_ms(fact_whole(c, "ends_s") * 1000, at);
         bool has_ended = left_s <= 0;
         span_text(has_ended ? -left_s : left_s, span);
         cJSON *p =

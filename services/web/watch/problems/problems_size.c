@@ -11,17 +11,16 @@
 void judge_size(struct findings *f, const cJSON *facts)
 {
     const cJSON *sizes = fact(facts, "sizes");
-    struct sizes s = {.database = (int64_t)fact_number(sizes, "database_bytes"),
-                      .per_day = fact_number(sizes, "bytes_per_day")};
-    int64_t limit = (int64_t)fact_number(sizes, "limit_bytes");
+    struct sizes s = {.database = fact_whole(sizes, "database_bytes"), .per_day = fact_number(sizes, "bytes_per_day")};
+    int64_t limit = fact_whole(sizes, "limit_bytes");
     char text[200];
     if (limit <= 0 || s.database <= 0) return;
     double full_in = sizes_full_in(&s, limit), share = (double)s.database / (double)limit;
     bool is_soon = full_in != SIZES_NEVER && full_in < SOON_S, is_now = full_in != SIZES_NEVER && full_in < NOW_S;
     if (!is_soon && share < MUCH) return;
-    cJSON *p = problem(f, is_now || share >= TOO_MUCH ? SEVERITY_WRONG : SEVERITY_LOOK, "postgresql", "size",
-                       "The database is filling up: %s",
-                       sizes_text(&s, limit, (int64_t)fact_number(sizes, "now_s"), text, sizeof text));
+    cJSON *p =
+        problem(f, is_now || share >= TOO_MUCH ? SEVERITY_WRONG : SEVERITY_LOOK, "postgresql", "size",
+                "The database is filling up: %s", sizes_text(&s, limit, fact_whole(sizes, "now_s"), text, sizeof text));
     problem_advice(p, "Rent a larger one and raise DATABASE_SIZE_LIMIT, or keep less: PARTS_KEEP_VERSIONS,"
                       " PARTS_KEEP_VANISHED_DAYS, CHANGES_RETENTION_DAYS.");
 }

@@ -46,7 +46,7 @@ static cJSON *row_of(const cJSON *event, const char *kind, const char *id)
     char at[CLOCK_TEXT_SIZE];
     const char *child = fact_text(event, "child"), *what = fact_text(event, "event");
     cJSON *row = cJSON_CreateObject();
-    cJSON_AddStringToObject(row, "at", clock_iso_ms((int64_t)fact_number(event, "at_ms"), at));
+    cJSON_AddStringToObject(row, "at", clock_iso_ms(fact_whole(event, "at_ms"), at));
     cJSON_AddStringToObject(row, "id", id);
     cJSON_AddStringToObject(row, "kind", kind);
     cJSON_AddStringToObject(row, "what", what);
@@ -124,10 +124,10 @@ cJSON *timeline_from_file(const struct web *web, const struct timeline_filter *f
     cJSON **rows = calloc((size_t)cJSON_GetArraySize(events) + 1, sizeof(cJSON *));
     cJSON_ArrayForEach(event, events) {
         char id[80];
-        snprintf(id, sizeof id, "p:%s:%013" PRId64, fact_text(event, "source"), (int64_t)fact_number(event, "n"));
+        snprintf(id, sizeof id, "p:%s:%013" PRId64, fact_text(event, "source"), fact_whole(event, "n"));
         const char *kind = kind_of(event, &version);
-        bool is_in = is_wanted(kind, fact_text(event, "event"), f->kind) &&
-                     is_within(&w, (int64_t)fact_number(event, "at_ms"), id);
+        bool is_in =
+            is_wanted(kind, fact_text(event, "event"), f->kind) && is_within(&w, fact_whole(event, "at_ms"), id);
         if (rows && is_in) rows[count++] = row_of(event, kind, id);
     }
     cJSON *out = page_of(rows, count, f->limit);
