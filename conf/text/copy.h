@@ -14,10 +14,10 @@ static inline void text_copy(char *out, size_t size, const char *text)
     out[len] = '\0';
 }
 
-/* Copies a text to `at`, at most up to the last byte before `end`, which is for the NUL; where the next one goes. */
-static inline char *text_append(char *at, const char *end, const char *text)
+/* Copies a text to `at`, cut so that its NUL is at `last` at the latest; where the next one goes. */
+static inline char *text_append(char *at, const char *last, const char *text)
 {
-    size_t len = strnlen(text, (size_t)(end - at) - 1);
+    size_t len = strnlen(text, (size_t)(last - at));
     memcpy(at, text, len);
     at[len] = '\0';
     return at + len;

@@ -55,8 +55,8 @@ void queue_keys_init(struct queue_keys *keys, const struct conf *conf, const str
 
 const char *queue_key(const struct queue_keys *keys, char *out, const char *name, const char *suffix)
 {
-    const char *end = out + QUEUE_KEY_SIZE;
-    text_append(text_append(text_append(out, end, keys->prefix), end, name), end, suffix);
+    const char *last = &out[QUEUE_KEY_SIZE - 1];
+    text_append(text_append(text_append(out, last, keys->prefix), last, name), last, suffix);
     return out;
 }
 
@@ -65,7 +65,8 @@ const char *queue_step_key(const struct queue_keys *keys, char *out, const char 
     char number[TEXT_NUMBER_SIZE], suffix[sizeof keys->sep + sizeof number];
     if (keys->steps[step] == 0) return queue_key(keys, out, queue, "");
     text_number(number, keys->steps[step]);
-    text_append(text_append(suffix, suffix + sizeof suffix, keys->sep), suffix + sizeof suffix, number);
+    const char *last = suffix + sizeof suffix - 1;
+    text_append(text_append(suffix, last, keys->sep), last, number);
     return queue_key(keys, out, queue, suffix);
 }
 
@@ -80,8 +81,8 @@ const char *queue_list_key(const struct queue_keys *keys, char *out, const char 
 
 const char *queue_result_key(const struct queue_keys *keys, char *out, const char *task_id)
 {
-    const char *end = out + QUEUE_KEY_SIZE;
-    text_append(text_append(text_append(out, end, keys->result_prefix), end, "celery-task-meta-"), end, task_id);
+    const char *last = &out[QUEUE_KEY_SIZE - 1];
+    text_append(text_append(text_append(out, last, keys->result_prefix), last, "celery-task-meta-"), last, task_id);
     return out;
 }
 

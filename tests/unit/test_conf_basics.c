@@ -113,8 +113,8 @@ TEST(test_texts_that_are_put_together_are_cut_where_their_room_ends)
                                           {"abcd", "efgh", "abcdefg"},
                                           {"abcdefgh", "x", "abcdefg"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char out[9] = "????????", *end = out + 8; /* the last byte is none of its */
-        char *at = text_append(text_append(out, end, rows[i][0]), end, rows[i][1]);
+        char out[9] = "????????", *last = out + 7; /* the one behind is none of its */
+        char *at = text_append(text_append(out, last, rows[i][0]), last, rows[i][1]);
         assert_string_equal(out, rows[i][2]);
         assert_ptr_equal(at, out + strlen(rows[i][2]));
         if (strlen(rows[i][2]) < 7) assert_int_equal(out[7], '?');
