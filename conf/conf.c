@@ -224,8 +224,9 @@ const char *conf_source_name(enum conf_source source)
 /* A URL that somebody garbled may have its password anywhere: behind a colon, before an @, and not found. */
 static bool is_garbled(const char *shown)
 {
-    const char *begin = strstr(shown, "://") + 3, *at = begin;
-    for (; (at = strchr(at, '@')) != NULL; at++) {
+    const char *begin = strstr(shown, "://"), *at;
+    if (!begin) return true; /* it was part of what is hidden */
+    for (at = begin += 3; (at = strchr(at, '@')) != NULL; at++) {
         bool is_hidden = at - begin >= 3 && strncmp(at - 3, "***", 3) == 0;
         if (!is_hidden && memchr(begin, ':', (size_t)(at - begin))) return true;
     }
@@ -236,8 +237,9 @@ static void add_hidden_one(struct buf *out, const char *url, bool is_secret)
 {
     struct buf shown = {0};
     if (!hide_secrets(&shown, url, true)) buf_str(&shown, url);
+    size_t scheme = strspn(url, SCHEME_LETTERS);
     if (shown.failed || (is_secret && is_garbled(shown.data)))
-        buf_printf(out, "%.*s://***", (int)strspn(url, SCHEME_LETTERS), url);
+        buf_printf(out, "%.*s***", strncmp(url + scheme, "://", 3) == 0 ? (int)scheme + 3 : 0, url);
     else
         buf_add(out, shown.data, shown.len);
     buf_free(&shown);

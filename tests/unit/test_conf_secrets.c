@@ -80,10 +80,11 @@ TEST(test_secrets_are_masked_when_shown)
     }
     static const char *const sentinels[][2] = {
         {"sentinel://a;sentinel://b:1/2?master_name=m", "sentinel://a;sentinel://b:1/2?master_name=m"},
+        {"sentinel://a;password=hunter2://b/0?master_name=m", "sentinel://a;***"}, /* its mark is hidden with it */
         {"sentinel://u:hunter2@a;sentinel://:hunter2@b/0?master_name=m",
          "sentinel://u:***@a;sentinel://:***@b/0?master_name=m"},
     };
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof sentinels / sizeof *sentinels; i++) {
         struct err err = {0};
         setenv("REDIS_URL", sentinels[i][0], 1);
         struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
