@@ -36,6 +36,14 @@ void redis_server_start(struct redis_server *r, const char *const extra[])
     redis_server_restart(r);
 }
 
+static void fail_without_redis(struct redis_server *r)
+{
+    char *log = process_log(&r->process);
+    print_message("%s\n", log);
+    free(log);
+    fail_msg("redis-server %s", r->process.is_running ? "is not ready" : "did not start");
+}
+
 void redis_server_restart(struct redis_server *r)
 {
     char path[300];
@@ -43,12 +51,11 @@ void redis_server_restart(struct redis_server *r)
     const char *program = getenv("TEST_REDIS_PROGRAM");
     char *const argv[] = {(char *)(program ? program : "redis-server"), path, NULL};
     servers_start(&r->process, "redis", argv, NULL, NULL);
-    WAIT_UNTIL(process_logged(&r->process, "Ready to accept connections") || !process_running(&r->process), 20000);
-    if (r->process.is_running) return;
-    char *log = process_log(&r->process);
-    print_message("%s\n", log);
-    free(log);
-    fail_msg("redis-server did not start");
+    int64_t deadline = support_patience(60000); /* it may have much to read from its file */
+    while (!process_logged(&r->process, "Ready to accept connections")) {
+        if (!process_running(&r->process) || support_late(deadline)) fail_without_redis(r);
+        support_pause();
+    }
 }
 
 void redis_server_kill(struct redis_server *r)
