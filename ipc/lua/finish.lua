@@ -268,7 +268,9 @@ local function hander()
       return false
     end
     if answer == 0 then return true, false end
-    undo[#undo + 1] = function() redis.pcall(is_list and 'RPOP' or 'ZREM', parts_key, not is_list and entry or nil) end
+    undo[#undo + 1] = function()
+      if is_list then redis.pcall('RPOP', parts_key) else redis.pcall('ZREM', parts_key, entry) end
+    end
     return true, true
   end
   local function is_counted(part, parts_key)

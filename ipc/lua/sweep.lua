@@ -81,7 +81,7 @@ end
 if view == 'waiting' then
   local n = redis.call('LLEN', KEYS[1])
   if is_look then
-    local page = redis.call('LRANGE', KEYS[1], math.max(0, n - offset - count), n - offset - 1)
+    local page = offset < n and redis.call('LRANGE', KEYS[1], math.max(0, n - offset - count), n - offset - 1) or {}
     for i = #page, 1, -1 do
       if matches_message(page[i], queue) then show('0', page[i]) end
     end
@@ -120,7 +120,7 @@ elseif view == 'scheduled' then
 else
   local n = redis.call('LLEN', KEYS[1])
   local left = ARGV[5] == '' and n or tonumber(ARGV[5])
-  count = math.min(count, left)
+  count = math.min(count, left, n - offset)
   local first = is_look and offset or math.max(0, n - offset - count)
   local page = count > 0 and redis.call('LRANGE', KEYS[1], first, is_look and first + count - 1 or n - offset - 1) or {}
   local function matches(entry)

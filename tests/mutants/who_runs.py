@@ -18,6 +18,7 @@ from lines import ROOT, listed  # noqa: E402
 
 MAP = os.path.join(ROOT, "build", "mutants-map.json")
 BUILD = os.path.join(ROOT, "build", "coverage")
+SCRIPTS = "test_queue_scripts"  # has cases of each script
 LONGEST = 300  # seconds; what takes longer is not in the map
 
 
@@ -154,6 +155,8 @@ class Map:
         for place in uses.of_line(path, number):
             found, how = self.by_line(*place)
             chosen.update(found)
+        if path.endswith(".lua"):
+            chosen.add(SCRIPTS)
         named = {n for n in self.there if room in n} - chosen
         unknown = {n for n in self.there - self.measured if n.startswith(names)} - chosen - named
         return self.sorted(chosen, ran) + self.sorted(named, ran) + self.sorted(unknown, ran), how
