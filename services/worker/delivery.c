@@ -210,9 +210,14 @@ struct delivery *delivery_new(struct worker *w, const struct fetched *f, struct 
     return d;
 }
 
+bool delivery_keeps_failure(const struct delivery *d)
+{
+    return d->m.id && !(d->def && d->def->ignores_result);
+}
+
 bool delivery_keeps_result(const struct delivery *d)
 {
-    return d->m.id && !d->m.ignores_result && !(d->def && d->def->ignores_result);
+    return !d->m.ignores_result && delivery_keeps_failure(d);
 }
 
 static void outcome_free(struct outcome *o)

@@ -108,6 +108,8 @@ void delivery_set_state(struct worker *w, struct delivery *d, enum delivery_stat
 void delivery_send(struct worker *w, struct delivery *d, int slot);
 void delivery_take_back(struct worker *w, struct delivery *d, const char *why); /* SENT to the front of READY */
 bool delivery_keeps_result(const struct delivery *d);
+/* How it fails is kept, as by Celery, also where only the message says that its result is not wanted. */
+bool delivery_keeps_failure(const struct delivery *d);
 bool delivery_state_allows(enum delivery_state from, enum delivery_state to);
 
 /* In the order in which they came. sent: of one runner. */

@@ -19,6 +19,10 @@ def chain_fails_in_the_middle(w):
     return (w.s("add", 1, 2) | w.si("fail", "x") | w.s("add", 3)).apply_async()
 
 
+def chain_fails_where_no_result_is_wanted(w):
+    return (w.s("fail", "x").set(ignore_result=True) | w.si("add", 1, 2)).apply_async()
+
+
 def chain_of_unknown(w):
     return (w.s("add", 1, 2) | w.s("tasks.nowhere") | w.s("add", 3)).apply_async()
 
@@ -46,6 +50,10 @@ def chain_group_group(w):
 
 def chain_retries(w):
     return (w.s("fail", "x", 1) | w.s("add", 1)).apply_async()
+
+
+def chain_retries_behind_its_head(w):
+    return (w.s("add", 1, 2) | w.si("fail", "x", 1) | w.s("add", 1)).apply_async()
 
 
 def chain_expires(w):
@@ -138,6 +146,10 @@ def chord_header_eta(w):
 
 def chord_header_ignored(w):
     return chord([w.s("add", 1, 1), w.s("add", 2, 2).set(ignore_result=True)])(w.s("sum"))
+
+
+def chord_header_fails_ignored(w):
+    return chord([w.s("add", 1, 1), w.s("fail", "x").set(ignore_result=True)])(w.s("sum"))
 
 
 def chord_header_with_links(w):

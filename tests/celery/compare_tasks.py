@@ -29,8 +29,19 @@ def ignored_result(w):
     w.send("ignored")
 
 
+def ignored_result_of_failures(w):
+    w.send("fail", "x", ignore_result=True)
+    w.app.send_task("tasks.nowhere", ignore_result=True)
+    w.send("add", 1, 2, ignore_result=True, expires=-1)
+
+
 def retries(w):
     return w.send("fail", "again", 1)
+
+
+def retries_have_their_parent(w):
+    return [w.send("add", 1, 2, link=w.si("fail", "again", 1)),
+            w.send("fail", "x", link_error=w.s("fail", kwargs={"retries": 1}))]
 
 
 def expired(w):

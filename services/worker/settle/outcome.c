@@ -50,7 +50,7 @@ static void set_result(struct delivery *d, const char *status, const char *value
                                .status = status,
                                .value = value,
                                .traceback = traceback};
-    if (!delivery_keeps_result(d)) return;
+    if (!delivery_keeps_failure(d)) return;
     result_encode(&json, &spec);
     d->outcome.json = steal_whole(&json);
 }
@@ -196,10 +196,10 @@ static char *retry_message(const struct delivery *d, int64_t delay_ms)
         properties = cJSON_AddObjectToObject(envelope, "properties");
     }
     static const char *const replaced[] = {"retries", "eta", "parent_id"};
-    for (int i = 0; i < 3; i++) cJSON_DeleteItemFromObjectCaseSensitive(headers, replaced[i]);
+    for (int i = 0; i < (d->m.parent_id ? 2 : 3); i++) cJSON_DeleteItemFromObjectCaseSensitive(headers, replaced[i]);
     cJSON_AddNumberToObject(headers, "retries", d->m.retries + 1);
     cJSON_AddStringToObject(headers, "eta", text);
-    cJSON_AddStringToObject(headers, "parent_id", d->m.id);
+    if (!d->m.parent_id) cJSON_AddStringToObject(headers, "parent_id", d->m.id); /* as Celery has it */
     cJSON_DeleteItemFromObjectCaseSensitive(properties, "delivery_tag");
     cJSON_AddStringToObject(properties, "delivery_tag", random_uuid4(tag));
     json_exact(envelope);
@@ -216,8 +216,9 @@ void outcome_ran(struct worker *w, struct delivery *d, const struct wire *frame)
         outcome_malformed(w, d, error);
         return;
     }
-    if (delivery_keeps_result(d) && frame->text[DONE_JSON] && !(d->outcome.json = strdup(frame->text[DONE_JSON])))
-        no_memory();
+    bool is_failure = status != RAN_OK && status != RAN_UNSUCCESSFUL && status != RAN_RETRY;
+    bool is_kept = is_failure ? delivery_keeps_failure(d) : delivery_keeps_result(d);
+    if (is_kept && frame->text[DONE_JSON] && !(d->outcome.json = strdup(frame->text[DONE_JSON]))) no_memory();
     if (frame->text[DONE_SENDS]) aftermath_take(&d->outcome, frame->text[DONE_SENDS], frame->len[DONE_SENDS]);
     enum task_end end = status == RAN_OK ? TASK_SUCCESS : status == RAN_RETRY ? TASK_RETRY : TASK_FAILURE;
     if (status == RAN_OK || status == RAN_UNSUCCESSFUL) {
