@@ -297,6 +297,9 @@ TEST(test_refusals_count_in_the_rate_before_any_statement)
          "Connection: close\r\n\r\n{}",
          401},
         {"GET /openapi.json HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer TOKEN\r\n", 200},
+        {"GET /api/v1/projects/?token=TOKEN HTTP/1.1\r\nHost: h\r\n", 401},
+        {"GET /api/v1/directories/?base_url=x&token=TOKEN HTTP/1.1\r\nHost: h\r\n", 401},
+        {"POST /api/v1/projects/7/select?token=TOKEN HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n", 401},
     };
     WAIT_UNTIL(3600 - time(NULL) % 3600 > 60, 70000); /* all within one hour of the clock */
     web_stop(&web);
