@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conf/conf_internal.h"
+#include "conf/text_file.h"
 
 #define FILE_BYTES (1024 * 1024)
 
@@ -101,42 +102,18 @@ static int take_entry(struct conf *conf, char **p, int *lines, struct err *err)
     return value ? take_env_name(conf, name, value, err) : -ERR_CONFIG;
 }
 
-/* The whole of a small file with a NUL at its end; NULL with err. */
-static char *read_text(const char *path, size_t *len, struct err *err)
-{
-    FILE *in = fopen(path, "re");
-    char *text = in ? malloc(FILE_BYTES + 1) : NULL;
-    *len = text ? fread(text, 1, FILE_BYTES + 1, in) : 0;
-    if (!in || (text && ferror(in)))
-        err_set(err, ERR_CONFIG, "cannot read the env file %s: %s", path, strerror(errno));
-    else if (!text)
-        err_set(err, ERR_NOMEM, "no memory for %s", path);
-    else if (*len > FILE_BYTES)
-        err_set(err, ERR_LIMIT, "%s is larger than %d bytes", path, FILE_BYTES);
-    bool is_good = in && text && !ferror(in) && *len <= FILE_BYTES;
-    if (in) fclose(in);
-    if (is_good) {
-        text[*len] = 0;
-        return text;
-    }
-    free(text);
-    return NULL;
-}
-
 int conf_read_env_file(struct conf *conf, const char *path, struct err *err)
 {
-    size_t len;
-    char *text = read_text(path, &len, err), *p = text;
-    int rc = 0, number = 1, lines;
-    if (!text) return -ERR_CONFIG;
-    if (strlen(text) < len) rc = err_set(err, ERR_CONFIG, "%s: holds a NUL byte: expected text", path);
-    if (strncmp(p, "\xef\xbb\xbf", 3) == 0) p += 3; /* a byte order mark, which nobody sees */
+    struct buf text = {0};
+    int rc = text_file_read(path, "env file", FILE_BYTES, &text, err), number = 1, lines;
+    char *p = text.data;
+    if (rc == 0 && strncmp(p, "\xef\xbb\xbf", 3) == 0) p += 3; /* a byte order mark, which nobody sees */
     for (; rc == 0 && *p; number += lines) {
         rc = take_entry(conf, &p, &lines, err);
         if (rc != 0) err_prefix(err, "%s:%d", path, number);
     }
-    explicit_bzero(text, len);
-    free(text);
+    if (text.data) explicit_bzero(text.data, text.len);
+    buf_free(&text);
     return rc;
 }
 

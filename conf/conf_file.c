@@ -1,6 +1,5 @@
 /* The configuration file (libconfig): settings in groups, and the list of programs. Every fault is told as file:line.
  */
-#include <errno.h>
 #include <libconfig.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 
 #include "conf/text/buf.h"
 #include "conf/conf_internal.h"
+#include "conf/text_file.h"
 
 #define PROGRAMS_MAX     64
 #define FILE_LIMIT_BYTES (1024 * 1024)
@@ -113,35 +113,13 @@ static int read_root(struct conf *conf, const char *path, config_setting_t *root
     return 0;
 }
 
-/* The whole file, read here: libconfig's scanner ends the process when a read fails. */
-static int read_text(const char *path, struct buf *text, struct err *err)
-{
-    FILE *in = fopen(path, "re");
-    bool is_read = in != NULL;
-    size_t n = 1;
-    while (is_read && n > 0 && buf_reserve(text, 4096)) {
-        n = fread(text->data + text->len, 1, 4096, in);
-        text->len += n;
-        text->data[text->len] = 0;
-        is_read = !ferror(in);
-    }
-    int rc = 0;
-    if (!is_read)
-        rc = err_set(err, ERR_CONFIG, "cannot read the configuration file %s: %s", path, strerror(errno));
-    else if (text->failed)
-        rc = err_set(err, ERR_LIMIT, "%s: larger than %d bytes, or no memory for it", path, FILE_LIMIT_BYTES);
-    else if (text->data && strlen(text->data) < text->len)
-        rc = err_set(err, ERR_CONFIG, "%s: holds a NUL byte: expected text", path);
-    if (in) fclose(in);
-    return rc;
-}
-
 int conf_read_file(struct conf *conf, const char *path, struct err *err)
 {
-    struct buf text = {.limit_bytes = FILE_LIMIT_BYTES};
+    struct buf text = {0};
     config_t config;
     config_init(&config);
-    int rc = read_text(path, &text, err);
+    /* Read here: libconfig's scanner ends the process when a read fails. */
+    int rc = text_file_read(path, "configuration file", FILE_LIMIT_BYTES, &text, err);
     const char *slash = strrchr(path, '/');
     char *directory = slash ? strndup(path, slash > path ? (size_t)(slash - path) : 1) : NULL;
     if (rc == 0 && slash && !directory) rc = err_set(err, ERR_NOMEM, "no memory for the configuration");

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "conf/conf_internal.h"
+#include "conf/text_file.h"
 
 #define TEXT_BYTES (1024 * 1024)
 
@@ -70,24 +71,16 @@ static bool find_value(const char *text, const char *word, char *out, size_t siz
     return true;
 }
 
-static char *read_text(const char *path)
-{
-    FILE *in = path ? fopen(path, "re") : NULL;
-    char *text = in ? calloc(1, TEXT_BYTES) : NULL;
-    if (text && fread(text, 1, TEXT_BYTES - 1, in) == 0) text[0] = 0;
-    if (in) fclose(in);
-    return text;
-}
-
 /* 1 = found, 0 = the file does not name one, -1 = it cannot be told. */
 static int look_into(const char *path, const char *word, char *out, size_t size)
 {
-    char *text = read_text(path), found[256];
+    char found[256];
+    struct buf text = {0};
     if (!path) return 0;
-    if (!text) return -1;
-    bool is_clear = find_value(text, word, found, sizeof found);
-    bool has_more = !found[0] && strstr(text, "@include");
-    free(text);
+    bool is_read = text_file_read(path, "file", TEXT_BYTES, &text, NULL) == 0;
+    bool is_clear = is_read && find_value(text.data, word, found, sizeof found);
+    bool has_more = is_clear && !found[0] && strstr(text.data, "@include");
+    buf_free(&text);
     if (!is_clear || has_more) return -1;
     if (!found[0]) return 0;
     char *full = conf_expand(found, NULL, NULL);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "conf/conf_internal.h"
@@ -275,6 +277,76 @@ TEST(test_generated_file_is_loaded_back_as_the_defaults)
     conf_free(defaults);
 }
 
+/* Loads path as the configuration file or as the env file; what is said ("" = it was taken). */
+static void said_of(const char *path, bool is_env_file, char out[sizeof((struct err){0}).text])
+{
+    struct err err = {0};
+    struct conf_paths paths = {.file = is_env_file ? NULL : path, .env_file = is_env_file ? path : NULL};
+    struct conf *conf = conf_load(&paths, &err);
+    snprintf(out, sizeof err.text, "%s", conf ? "" : err.text);
+    conf_free(conf);
+}
+
+TEST(test_no_kind_of_file_holds_the_reader_up)
+{
+    char fifo[300], link[300], said[sizeof((struct err){0}).text], out[256];
+    snprintf(fifo, sizeof fifo, "%s.fifo", settings_at.file);
+    snprintf(link, sizeof link, "%s.link", settings_at.file);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    assert_int_equal(symlink(fifo, link), 0);
+    const struct {
+        const char *path, *says;
+    } rows[] = {
+        {fifo, "nobody writes into this pipe"},
+        {link, "nobody writes into this pipe"},
+        {"/dev/zero", "larger than 1048576 bytes"},
+        {"/dev/full", "larger than 1048576 bytes"},
+        {"/dev", "directory"},
+        {"/proc/self/mem", "cannot read"},
+        {"/nowhere/at/all", "No such file"},
+        {"/dev/null", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int is_env_file = 0; is_env_file < 2; is_env_file++) {
+            said_of(rows[i].path, is_env_file, said);
+            if (*rows[i].says ? !strstr(said, rows[i].says) : *said) fail_msg("%s: <%s>", rows[i].path, said);
+        }
+    /* Whoever looks for a supervisor, too. */
+    assert_int_not_equal(conf_run_dir(&(struct conf_paths){.env_file = fifo}, out, sizeof out, NULL), 0);
+    assert_int_not_equal(conf_run_dir(&(struct conf_paths){.file = fifo}, out, sizeof out, NULL), 0);
+    unlink(link);
+    unlink(fifo);
+}
+
+/* As a shell's <(...): its writer may take a moment, and writes in pieces. */
+TEST(test_a_pipe_is_read_to_its_end)
+{
+    static const char *const pieces[] = {"ADMIN_USERNAME=j", "oe\nPO", "RT=8123\n"};
+    int ends[2];
+    char path[40];
+    struct err err = {0};
+    assert_int_equal(pipe(ends), 0);
+    pid_t writer = fork();
+    if (writer == 0) {
+        for (int i = 0; i < 3; i++) {
+            usleep(30000);
+            if (write(ends[1], pieces[i], strlen(pieces[i])) < 0) _exit(1);
+        }
+        _exit(0);
+    }
+    close(ends[1]);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+
+    struct conf *conf = conf_load(&(struct conf_paths){.env_file = path}, &err);
+
+    assert_string_equal(err.text, "");
+    assert_string_equal(conf_str(conf, SET_ADMIN_USERNAME), "joe");
+    assert_int_equal(conf_int(conf, SET_HTTP_PORT), 8123);
+    conf_free(conf);
+    close(ends[0]);
+    assert_int_equal(waitpid(writer, NULL, 0), writer);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(test_env_files_as_people_write_them, settings_start),
     cmocka_unit_test_setup(test_unknown_names_in_an_env_file_are_told_and_do_nothing, settings_start),
@@ -284,5 +356,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(test_include_is_relative_to_the_file, settings_start),
     cmocka_unit_test_setup(test_run_dir_is_told_also_when_the_file_is_faulty, settings_start),
     cmocka_unit_test_setup(test_generated_file_is_loaded_back_as_the_defaults, settings_start),
+    cmocka_unit_test_setup(test_no_kind_of_file_holds_the_reader_up, settings_start),
+    cmocka_unit_test_setup(test_a_pipe_is_read_to_its_end, settings_start),
 };
 TEST_MAIN(tests, NULL, settings_stop)
