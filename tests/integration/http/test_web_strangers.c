@@ -15,7 +15,7 @@
 #include "tests/support/web.h"
 
 #define MANY  2300
-#define LIMIT 20
+#define LIMIT 40
 
 static struct web_server web;
 static int fds[MANY];
@@ -281,7 +281,7 @@ static void make_request(char *out, size_t size, const char *head, int number)
 /* Each refused kind, LIMIT times and then some, from an address of its own. */
 TEST(test_refusals_count_in_the_rate_before_any_statement)
 {
-    static const char *const settings[] = {"RATE_LIMIT_PER_HOUR=20", "LOG_LEVEL=info", NULL};
+    static const char *const settings[] = {"RATE_LIMIT_PER_HOUR=40", "LOG_LEVEL=info", NULL};
     static const struct {
         const char *head;
         int status;
