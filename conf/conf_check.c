@@ -60,22 +60,37 @@ static int check_networks(const struct conf *conf, struct err *err)
     return 0;
 }
 
-/* A browser sends scheme, host and port as its origin, and nothing behind: what does not look so never matches. */
+static bool ends_with(const char *text, size_t len, const char *end)
+{
+    size_t n = strlen(end);
+    return len > n && strncmp(text + len - n, end, n) == 0;
+}
+
+/* A browser sends scheme, host and port as its origin, in small letters, without a port that goes without saying, and
+ * nothing behind: what does not look so never matches. */
+static bool is_origin(const char *text, size_t len)
+{
+    bool is_https = strncmp(text, "https://", 8) == 0;
+    size_t scheme = is_https ? 8 : 7;
+    if ((len == 1 && *text == '*') || (len == 4 && strncmp(text, "null", 4) == 0)) return true;
+    if ((!is_https && strncmp(text, "http://", 7) != 0) || len <= scheme) return false;
+    for (size_t i = scheme; i < len; i++)
+        if (strchr("/*@?#\\", text[i]) || (text[i] >= 'A' && text[i] <= 'Z')) return false;
+    return !ends_with(text, len, is_https ? ":443" : ":80") && !ends_with(text, len, ":");
+}
+
 static int check_origins(const struct conf *conf, struct err *err)
 {
-    static const char *const http[] = {"http://", "https://", NULL};
     const char *p = conf_str(conf, SET_CORS_ORIGINS);
     for (size_t n; *(p += strspn(p, " ,[]\"")); p += n) {
         n = strcspn(p, " ,[]\"");
-        const char *host = strstr(p, "://");
-        bool is_origin =
-            (n == 1 && *p == '*') || (n == 4 && strncmp(p, "null", 4) == 0) ||
-            (starts_with_one_of(p, http) && host + 3 < p + n && !memchr(host + 3, '/', (size_t)(p + n - host - 3)));
-        if (!is_origin)
-            return err_set(err, ERR_CONFIG,
-                           "CORS_ORIGINS: \"%.*s\" is no origin; expected such as https://erp.example.com or "
-                           "http://localhost:3000, without a path or a slash at its end; or *",
-                           (int)n, p);
+        if (!is_origin(p, n))
+            return err_set(
+                err, ERR_CONFIG,
+                "CORS_ORIGINS: \"%.*s\" is no origin; expected such as https://erp.example.com or "
+                "http://localhost:3000, as browsers send it: in small letters, without a path, a slash at its "
+                "end or :443, each one for itself; or *",
+                (int)n, p);
     }
     return 0;
 }

@@ -291,8 +291,8 @@ static int read_path(struct url_slice path, struct redis_url *out, struct err *e
                            sizeof out->path - 1);
         return 0;
     }
-    if (path.len <= 1) return 0;
-    skip(&path, 1);
+    for (int i = 0; i < 2 && path.len > 0 && *path.at == '/'; i++) skip(&path, 1); /* "//" as Celery's examples have */
+    if (path.len == 0) return 0;
     out->db = number(path, 1023);
     if (out->db < 0) return err_set(err, ERR_CONFIG, "Redis URL: the path must be a database number from 0 to 1023");
     return 0;

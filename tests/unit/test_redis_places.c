@@ -53,6 +53,7 @@ TEST(test_options_of_a_url)
     } rows[] = {
         {"redis://h/1023", NULL, 1023, 0, 0, "", "", "", "", "", ""},
         {"redis://h/1024", "database number from 0 to 1023", 0, 0, 0, "", "", "", "", "", ""},
+        {"redis://h///1", "database number from 0 to 1023", 0, 0, 0, "", "", "", "", "", ""},
         {"redis://h?db=1023", NULL, 1023, 0, 0, "", "", "", "", "", ""},
         {"redis://h?db=1024", "db must be a number", 0, 0, 0, "", "", "", "", "", ""},
         {"redis://h?virtual_host=7", NULL, 7, 0, 0, "", "", "", "", "", ""},
