@@ -214,10 +214,13 @@ static void renew_idle_sessions(struct logikal *l, int *wanted)
         if (l->sessions[i].state == SESSION_IDLE && begin_first(l, &l->sessions[i])) --*wanted;
 }
 
-static void open_sessions(struct logikal *l, int wanted)
+/* How many were opened. */
+static int open_sessions(struct logikal *l, int wanted)
 {
-    for (int i = 0; i < l->max_sessions && wanted > 0; i++)
-        if (l->sessions[i].state == SESSION_CLOSED && begin_first(l, &l->sessions[i])) wanted--;
+    int opened = 0;
+    for (int i = 0; i < l->max_sessions && opened < wanted; i++)
+        opened += l->sessions[i].state == SESSION_CLOSED && begin_first(l, &l->sessions[i]);
+    return opened;
 }
 
 /* After a while the server may have room for one session more. */
@@ -273,7 +276,7 @@ void dispatch(struct logikal *l)
         int wanted = sessions_wanted(l, open, is_starting);
         renew_idle_sessions(l, &wanted);
         if (wanted > l->session_limit - open) raise_limit(l);
-        open_sessions(l, wanted < l->session_limit - open ? wanted : l->session_limit - open);
+        open += open_sessions(l, wanted < l->session_limit - open ? wanted : l->session_limit - open);
     }
     if (l->ahead_count > l->session_limit) l->ahead_count = l->session_limit;
     if (l->ahead_count > 0 && (l->pending || l->running_count)) open_ahead(l, open);

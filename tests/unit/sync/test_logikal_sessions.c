@@ -1,0 +1,397 @@
+/* The client's sessions, turn by turn: which session does which job, how many are opened and how deep, what is learned
+ * of siblings, what waits for a lock. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/clock.h"
+#include "tests/support/sessions.h"
+#include "tests/support/settings.h"
+
+#define SESSIONS 4
+
+static struct sessions s;
+
+/* "PHASES A p, PROJECTS A": jobs in this order, each heavier than the one before when it begins with a plus. */
+static void submit(const char *jobs)
+{
+    static const char *const names[JOB_KIND_COUNT] = {"VISIT ",      "DIRECTORIES ", "PROJECTS ", "PHASES ",
+                                                      "ELEVATIONS ", "THUMBNAIL ",   "PARTS ",    "DRAWING "};
+    char copy[400], *rest = NULL;
+    int64_t weight = 1;
+    snprintf(copy, sizeof copy, "%s", jobs);
+    for (char *job = strtok_r(copy, ",", &rest); job; job = strtok_r(NULL, ",", &rest)) {
+        job += strspn(job, " ");
+        if (*job == '+') weight++;
+        job += *job == '+';
+        for (int kind = 0; kind < JOB_KIND_COUNT; kind++)
+            if (strncmp(job, names[kind], strlen(names[kind])) == 0)
+                sessions_job(&s, (enum job_kind)kind, job + strlen(names[kind]), weight);
+    }
+}
+
+/* A session that is logged in and idle there. */
+static void stand(int slot, const char *place)
+{
+    struct logikal_session *one = &s.client->sessions[slot];
+    sessions_place(&one->at, place);
+    one->state = SESSION_IDLE;
+    snprintf(one->token, sizeof one->token, "s%d", slot);
+}
+
+#define expect(text) assert_string_equal(sessions_state(&s), text)
+#define told(text)   assert_string_equal(sessions_told(&s), text)
+
+static void open(enum sideways sideways)
+{
+    sessions_open(&s, "max_sessions = 4;", sideways);
+}
+
+/* What one look at the pending jobs comes to. */
+TEST(test_who_does_what_by_table)
+{
+    static const struct {
+        enum sideways sideways;
+        const char *at[SESSIONS]; /* of sessions that idle; NULL = closed */
+        const char *jobs, *expected;
+    } rows[] = {
+        /* nobody is there yet: a login for each branch */
+        {SIDEWAYS_UNKNOWN, {NULL}, "PROJECTS A", "0 POST /auth for A"},
+        {SIDEWAYS_UNKNOWN, {NULL}, "PROJECTS A, PROJECTS A", "0 POST /auth for A"},
+        {SIDEWAYS_UNKNOWN, {NULL}, "PROJECTS A, PROJECTS B", "0 POST /auth for A; 1 POST /auth for B"},
+        {SIDEWAYS_UNKNOWN, {NULL}, "PHASES A p, PROJECTS A", "0 POST /auth for A"},
+        {SIDEWAYS_UNKNOWN, {NULL}, "PROJECTS A, PHASES A p", "0 POST /auth for A"},
+        {SIDEWAYS_UNKNOWN, {NULL}, "PHASES A p, PHASES A q, PROJECTS A", "0 POST /auth for A; 1 POST /auth for A p"},
+        {SIDEWAYS_UNKNOWN,
+         {NULL},
+         "PHASES A p, PHASES A q, PHASES A r, PHASES A s, PHASES A t",
+         "0 POST /auth for A p; 1 POST /auth for A q; 2 POST /auth for A r; 3 POST /auth for A s"},
+        {SIDEWAYS_UNKNOWN, {NULL}, "PHASES A p, +PHASES A q", "0 POST /auth for A q; 1 POST /auth for A p"},
+        /* files of a project that is not open yet: one begins */
+        {SIDEWAYS_UNKNOWN, {NULL}, "PARTS A p f e, PARTS A p f x", "0 POST /auth for A p f e"},
+        {SIDEWAYS_UNKNOWN,
+         {NULL},
+         "PARTS A p f e, PARTS A q f x",
+         "0 POST /auth for A p f e; 1 POST /auth for A q f x"},
+        {SIDEWAYS_UNKNOWN, {NULL}, "THUMBNAIL A p f e, DRAWING A p f x", "0 POST /auth for A p f"},
+        {SIDEWAYS_UNKNOWN,
+         {NULL},
+         "DRAWING A p f e, ELEVATIONS A p g",
+         "0 POST /auth for A p g; 1 POST /auth for A p f e"},
+        /* the nearest; where one is already inside a project, that */
+        {SIDEWAYS_UNKNOWN, {"A"}, "PHASES A p, PROJECTS A", "0 GET /projects"},
+        {SIDEWAYS_UNKNOWN, {"A"}, "PHASES B q, PHASES A p", "0 POST /projects/select p; 1 POST /auth for B q"},
+        {SIDEWAYS_UNKNOWN, {"A"}, "PROJECTS B", "0 POST /directories/select B sideways"},
+        {SIDEWAYS_ALLOWED, {"A p"}, "PHASES A q, ELEVATIONS A p f", "0 POST /phases/select f; 1 POST /auth for A q"},
+        {SIDEWAYS_ALLOWED, {"A p"}, "PHASES A q", "0 POST /projects/select q sideways"},
+        {SIDEWAYS_ALLOWED, {"A p"}, "PHASES A q, PHASES A p", "0 GET /phases"},
+        {SIDEWAYS_ALLOWED, {"A"}, "PHASES A p, +PHASES A q", "0 POST /projects/select q"},
+        {SIDEWAYS_ALLOWED, {"A"}, "PHASES A p, PHASES A q", "0 POST /projects/select p"},
+        /* what it cannot reach: from anew, by itself when it has nothing else, else by one more */
+        {SIDEWAYS_REFUSED, {"A p"}, "PHASES A q", "0 DELETE /auth"},
+        {SIDEWAYS_REFUSED, {"A p", "A q"}, "PHASES A r, PHASES A p", "0 GET /phases; 1 DELETE /auth"},
+        {SIDEWAYS_REFUSED, {"A p"}, "PHASES A p, PHASES A q", "0 GET /phases; 1 POST /auth for A q"},
+        {SIDEWAYS_REFUSED,
+         {"A"},
+         "PHASES A p, PHASES A q, PHASES A r",
+         "0 POST /projects/select p; 1 POST /auth for A q; 2 POST /auth for A r"},
+        {SIDEWAYS_ALLOWED, {"A"}, "PHASES A p, PHASES A q, PHASES A r", "0 POST /projects/select p"},
+        {SIDEWAYS_UNKNOWN, {"A"}, "PHASES A p, PHASES A q", "0 POST /projects/select p; 1 POST /auth for A q"},
+        /* into the phase with the most to do for each session that is there */
+        {SIDEWAYS_ALLOWED, {"A p"}, "PARTS A p f e, PARTS A p g x, PARTS A p g y", "0 POST /phases/select g"},
+        {SIDEWAYS_ALLOWED, {"A p f"}, "PARTS A p f e, PARTS A p g x", "0 POST /elevations/select e"},
+        {SIDEWAYS_ALLOWED,
+         {"A p f"},
+         "PARTS A p f e, PARTS A p g x, PARTS A p g y",
+         "0 POST /phases/select g sideways"},
+        {SIDEWAYS_ALLOWED,
+         {"A p g z"},
+         "PARTS A p g x, PARTS A p f e, PARTS A p f y, PARTS A p f w",
+         "0 POST /elevations/select x sideways"},
+        {SIDEWAYS_REFUSED, {"A p"}, "PARTS A p f e, PARTS A p g x, PARTS A p g y", "0 POST /phases/select f"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        open(rows[i].sideways);
+        for (int k = 0; k < SESSIONS; k++)
+            if (rows[i].at[k]) stand(k, rows[i].at[k]);
+        submit(rows[i].jobs);
+        dispatch(s.client);
+        if (strcmp(sessions_state(&s), rows[i].expected) != 0) fail_msg("row %zu: %s", i, sessions_state(&s));
+        sessions_close(&s);
+    }
+}
+
+/* More of the same kind where the sessions are: one more when each of them has more to do than it costs to open it;
+ * while nobody is logged in yet, a tenth of that is enough. */
+TEST(test_a_session_more_for_much_work)
+{
+    static const struct {
+        int logged_in;   /* sessions; 0 = one that is about to be */
+        int64_t cost_ms; /* of each of two questions that are left */
+        bool is_one_more;
+    } rows[] = {{1, 50, false}, {1, 51, true}, {2, 100, false}, {2, 101, true}, {0, 5, false}, {0, 6, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        open(SIDEWAYS_ALLOWED);
+        s.client->login_cost_ms = 50;
+        memset(s.client->select_cost_ms, 0, sizeof s.client->select_cost_ms);
+        s.client->select_cost_ms[LEVEL_PROJECT] = 30;
+        s.client->select_cost_ms[LEVEL_PHASE] = 20;
+        s.client->cost_ms[JOB_PARTS] = rows[i].cost_ms;
+        memcpy(s.client->opened[7], "p", 2);
+        for (int k = 0; k < rows[i].logged_in; k++) stand(k, "A p f e");
+        submit(rows[i].logged_in == 2 ? "PARTS A p f e, PARTS A p f e" : "PARTS A p f e");
+        if (rows[i].logged_in == 0) dispatch(s.client);
+        submit("PARTS A p f e, PARTS A p f e");
+        dispatch(s.client);
+        int sessions = rows[i].logged_in + !rows[i].logged_in + rows[i].is_one_more;
+        if (s.client->stats.peak_sessions != sessions) fail_msg("row %zu: %s", i, sessions_state(&s));
+        sessions_close(&s);
+    }
+}
+
+/* One question opens a project for all files of it; 64 projects stay open. */
+TEST(test_projects_that_are_open_for_files)
+{
+    char text[100];
+    open(SIDEWAYS_ALLOWED);
+    submit("PARTS A p f e, PARTS A p f x, PARTS A q f e");
+    dispatch(s.client);
+    expect("0 POST /auth for A p f e; 1 POST /auth for A q f e");
+    sessions_until(&s, 0, "GET");
+    expect("0 GET /elevations/selected/parts-list; 1 POST /auth for A q f e");
+    assert_false(s.client->pending->is_opened);
+    sessions_well(&s, 0);
+    assert_true(s.client->pending->is_opened);
+    dispatch(s.client);
+    expect("0 POST /elevations/select x sideways; 1 POST /auth for A q f e");
+    sessions_until(&s, 0, "idle");
+    told("begins 0; begins 1; opened 0 t1; [ABC]; done PARTS A p f e: 0; [ABC]; done PARTS A p f x: 0; ");
+
+    for (int i = 0; i < OPENED_KEPT; i++) {
+        struct logikal_job other = {.kind = JOB_PARTS};
+        assert_true(dispatch_is_opened(s.client, &(struct logikal_job){.kind = JOB_PARTS, .place.project = "p"}) ==
+                    (i < OPENED_KEPT));
+        snprintf(text, sizeof text, "A o%d f e", i);
+        sessions_place(&other.place, text);
+        assert_false(dispatch_is_opened(s.client, &other));
+        dispatch_opened(s.client, &other);
+        dispatch_opened(s.client, &other); /* twice is once */
+        assert_true(dispatch_is_opened(s.client, &other));
+        place_clear(&other.place);
+    }
+    struct logikal_job job = {.kind = JOB_THUMBNAIL, .place.project = "p"};
+    assert_false(dispatch_is_opened(s.client, &job)); /* the first one has made room */
+    job.kind = JOB_DRAWING;
+    assert_false(dispatch_is_opened(s.client, &job));
+    job.kind = JOB_PHASES;
+    assert_true(dispatch_is_opened(s.client, &job)); /* a list needs none */
+    memcpy(job.place.project, "o0", 3);
+    job.kind = JOB_PARTS;
+    assert_true(dispatch_is_opened(s.client, &job));
+    sessions_close(&s);
+}
+
+TEST(test_as_many_as_the_server_allows)
+{
+    open(SIDEWAYS_REFUSED);
+    s.client->session_limit = 2;
+    s.client->limit_until_ms = INT64_MAX;
+    submit("PHASES A p, PHASES A q, PHASES A r, PHASES A s");
+    dispatch(s.client);
+    expect("0 POST /auth for A p; 1 POST /auth for A q");
+    assert_int_equal(s.client->stats.peak_sessions, 2);
+
+    s.client->limit_until_ms = 0; /* it is time to try one more */
+    s.client->limit_wait_ms = 600000;
+    int64_t before_ms = mono_ms();
+    dispatch(s.client);
+    expect("0 POST /auth for A p; 1 POST /auth for A q; 2 POST /auth for A r");
+    assert_in_range(s.client->limit_until_ms, before_ms + 600000, mono_ms() + 600000);
+    assert_int_equal(s.client->stats.peak_sessions, 3);
+    dispatch(s.client);
+    expect("0 POST /auth for A p; 1 POST /auth for A q; 2 POST /auth for A r");
+
+    /* The third is refused: it is done with two again, and twice as long until the next try. */
+    sessions_well(&s, 0);
+    sessions_well(&s, 1);
+    before_ms = mono_ms();
+    sessions_say(&s, 2, 409, "{}");
+    assert_int_equal(s.client->session_limit, 2);
+    assert_in_range(s.client->limit_until_ms, before_ms + 120000, mono_ms() + 120000); /* at most two minutes */
+    s.client->limit_wait_ms = 0;
+    s.client->limit_until_ms = 0;
+    dispatch(s.client);
+    expect("0 POST /directories/select A; 1 POST /directories/select A; 2 POST /auth for A s");
+    sessions_say(&s, 2, 409, "{}");
+    assert_int_equal(s.client->limit_wait_ms, 5000);
+    sessions_close(&s);
+}
+
+TEST(test_sessions_ahead_of_the_work)
+{
+    struct place ahead = {0};
+    open(SIDEWAYS_REFUSED);
+    sessions_place(&ahead, "A p");
+    logikal_open_ahead(s.client, &ahead, 9);
+    assert_int_equal(s.client->ahead_count, SESSIONS);
+    logikal_open_ahead(s.client, &ahead, 2);
+    dispatch(s.client);
+    expect(""); /* there is no work to be ahead of */
+    submit("PHASES A p");
+    dispatch(s.client);
+    expect("0 POST /auth for A p; 1 POST /auth for A p");
+    sessions_until(&s, 1, "idle");
+    expect("0 POST /auth for A p; 1 idle A p");
+    sessions_until(&s, 0, "GET");
+    expect("0 GET /phases; 1 idle A p");
+    s.client->ahead_count = 4;
+    s.client->session_limit = 3;
+    dispatch(s.client);
+    expect("0 GET /phases; 1 idle A p; 2 POST /auth for A p");
+    assert_int_equal(s.client->ahead_count, 3);
+    sessions_say(&s, 2, 503, "{}"); /* no room for it: nothing is lost */
+    expect("0 GET /phases; 1 idle A p");
+    assert_int_equal(s.client->session_limit, 2);
+    assert_int_equal(logikal_pending(s.client), 1);
+    place_clear(&s.client->sessions[1].at); /* one that idles above the place goes there */
+    dispatch(s.client);
+    expect("0 GET /phases; 1 POST /directories/select A");
+    place_clear(&ahead);
+    sessions_close(&s);
+}
+
+/* ---- siblings ---- */
+
+/* Two phases of a project by one session, with what the server answers to the select of the sibling. */
+static void try_sibling(enum sideways known)
+{
+    sessions_open(&s, "max_sessions = 1;", known);
+    stand(0, "A p f");
+    submit("ELEVATIONS A p g");
+    dispatch(s.client);
+}
+
+TEST(test_siblings_are_tried_and_learned)
+{
+    try_sibling(SIDEWAYS_UNKNOWN);
+    expect("0 POST /phases/select g sideways");
+    sessions_until(&s, 0, "idle");
+    told("learned 3 1; done ELEVATIONS A p g: 0; ");
+    submit("ELEVATIONS A p f");
+    sessions_until(&s, 0, "idle");
+    told("done ELEVATIONS A p f: 0; ");
+    sessions_close(&s);
+
+    try_sibling(SIDEWAYS_UNKNOWN); /* refused, and then selected from above: it is the direction */
+    sessions_say(&s, 0, 404, "{}");
+    expect("0 DELETE /auth");
+    assert_int_equal(s.client->sessions[0].job->effort.renewals, 1);
+    assert_true(s.client->sessions[0].job->effort.is_anew);
+    sessions_until(&s, 0, "POST /phases");
+    expect("0 POST /phases/select g");
+    told("closed s0; begins 0; opened 0 t1; ");
+    sessions_until(&s, 0, "idle");
+    told("learned 3 2; done ELEVATIONS A p g: 0; ");
+    submit("ELEVATIONS A p f");
+    dispatch(s.client);
+    expect("0 DELETE /auth");
+    sessions_close(&s);
+
+    try_sibling(SIDEWAYS_UNKNOWN); /* neither way: it is the object */
+    sessions_say(&s, 0, 404, "{}");
+    sessions_until(&s, 0, "POST /phases");
+    sessions_say(&s, 0, 404, "{}");
+    told("closed s0; begins 0; opened 0 t1; done ELEVATIONS A p g: 8; ");
+    assert_int_equal(s.client->sideways[LEVEL_PHASE], SIDEWAYS_UNKNOWN);
+    sessions_close(&s);
+}
+
+TEST(test_siblings_that_were_allowed_are_doubted_three_times)
+{
+    try_sibling(SIDEWAYS_ALLOWED);
+    for (int i = 1; i <= 4; i++) {
+        sessions_say(&s, 0, 404, "{}");
+        sessions_until(&s, 0, "idle");
+        told(i == 1   ? "closed s0; begins 0; opened 0 t1; done ELEVATIONS A p g: 0; "
+             : i == 2 ? "closed t1; begins 0; opened 0 t2; done ELEVATIONS A p f: 0; "
+             : i == 3 ? "closed t2; begins 0; opened 0 t3; done ELEVATIONS A p g: 0; "
+                      : "");
+        if (i == 2) { /* one that goes well in between */
+            submit("ELEVATIONS A p h");
+            sessions_until(&s, 0, "idle");
+            told("done ELEVATIONS A p h: 0; ");
+        }
+        if (i == 3) break;
+        submit(i == 1 ? "ELEVATIONS A p f" : "ELEVATIONS A p g");
+        dispatch(s.client);
+    }
+    assert_int_equal(s.client->sideways[LEVEL_PHASE], SIDEWAYS_ALLOWED);
+    assert_int_equal(s.client->sideways_doubts[LEVEL_PHASE], 1);
+    for (int i = 2; i <= 3; i++) {
+        submit(i == 2 ? "ELEVATIONS A p f" : "ELEVATIONS A p g");
+        dispatch(s.client);
+        sessions_say(&s, 0, 405, "{}");
+        sessions_until(&s, 0, "idle");
+    }
+    told("closed t3; begins 0; opened 0 t4; done ELEVATIONS A p f: 0; "
+         "closed t4; begins 0; opened 0 t5; learned 3 2; done ELEVATIONS A p g: 0; ");
+    sessions_close(&s);
+}
+
+/* Above a directory there are others of its level: only the last one was tried sideways. */
+TEST(test_sibling_directories)
+{
+    sessions_open(&s, "max_sessions = 1;", SIDEWAYS_UNKNOWN);
+    stand(0, "A/B");
+    submit("PROJECTS A/C");
+    dispatch(s.client);
+    expect("0 POST /directories/select C sideways");
+    sessions_say(&s, 0, 400, "{}");
+    sessions_until(&s, 0, "POST /dir");
+    expect("0 POST /directories/select A");
+    sessions_well(&s, 0);
+    expect("0 POST /directories/select C");
+    told("closed s0; begins 0; opened 0 t1; ");
+    sessions_well(&s, 0);
+    told("learned 1 2; ");
+    sessions_close(&s);
+}
+
+TEST(test_siblings_as_the_setting_says)
+{
+    static const struct {
+        const char *mode, *expected;
+    } rows[] = {
+        {"always", "0 POST /phases/select g sideways"}, {"never", "0 DELETE /auth"}, {"auto", "0 DELETE /auth"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char more[100];
+        snprintf(more, sizeof more, "max_sessions = 1; sideways = \"%s\";", rows[i].mode);
+        sessions_open(&s, more, i == 1 ? SIDEWAYS_ALLOWED : SIDEWAYS_REFUSED);
+        stand(0, "A p f");
+        submit("ELEVATIONS A p g");
+        dispatch(s.client);
+        expect(rows[i].expected);
+        if (i == 0) { /* and nothing else is learned */
+            sessions_say(&s, 0, 404, "{}");
+            sessions_until(&s, 0, "idle");
+            told("closed s0; begins 0; opened 0 t1; done ELEVATIONS A p g: 0; ");
+            assert_int_equal(s.client->sideways[LEVEL_PHASE], SIDEWAYS_ALLOWED);
+        }
+        sessions_close(&s);
+    }
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_who_does_what_by_table),
+    cmocka_unit_test(test_a_session_more_for_much_work),
+    cmocka_unit_test(test_projects_that_are_open_for_files),
+    cmocka_unit_test(test_as_many_as_the_server_allows),
+    cmocka_unit_test(test_sessions_ahead_of_the_work),
+    cmocka_unit_test(test_siblings_are_tried_and_learned),
+    cmocka_unit_test(test_siblings_that_were_allowed_are_doubted_three_times),
+    cmocka_unit_test(test_sibling_directories),
+    cmocka_unit_test(test_siblings_as_the_setting_says),
+};
+TEST_MAIN(tests, settings_start, settings_stop)
