@@ -157,7 +157,7 @@ static void add_call(struct buf *out, const struct logikal_session *s)
     buf_str(out, request_name(s));
     if (s->calling == CALL_LOGIN) {
         buf_str(out, " for ");
-        add_place(out, &s->job->place);
+        if (s->job) add_place(out, &s->job->place);
     }
     if (s->calling == CALL_SELECT)
         buf_printf(out, " %.*s%s", (int)s->step.length, s->step.identifier, s->step.is_sideways ? " sideways" : "");
