@@ -110,6 +110,30 @@ static void send_effect(struct sender *s)
 
 /* ---- results ---- */
 
+static void on_state(void *arg, const struct redis_answer *answer)
+{
+    struct sent *sent = arg;
+    client_complain(sent->sender->client,
+                    "the result of an accepted task (%s, %d + %d) is not ready in time; at %lld s: %.200s", sent->id,
+                    sent->a, sent->b, (long long)(mono_ms() / 1000),
+                    answer->fault != REDIS_FINE ? answer->text : answer->reply->str);
+    sent_over(sent);
+}
+
+/* What Redis holds then tells whether the task waits still, was lost, or its end was not told. */
+static void complain_late(struct sent *sent)
+{
+    static const char ask[] = "return redis.call('LLEN', 'sync') .. ' queued, ' .. redis.call('HLEN', 'unacked') .. "
+                              "' unacked, its result: ' .. (redis.call('GET', KEYS[1]) or 'none')";
+    char key[80];
+    snprintf(key, sizeof key, "celery-task-meta-%s", sent->id);
+    const char *words[] = {"EVAL", ask, "1", key};
+    if (redis_command(sent->sender->redis, on_state, sent, 4, words, NULL) == 0) return;
+    client_complain(sent->sender->client, "the result of an accepted task (%s, %d + %d) is not ready in time", sent->id,
+                    sent->a, sent->b);
+    sent_over(sent);
+}
+
 static void on_result(void *arg, const struct result *result, const struct err *err)
 {
     struct sent *sent = arg;
@@ -119,6 +143,9 @@ static void on_result(void *arg, const struct result *result, const struct err *
     if (is_sum) {
         atomic_fetch_add(&c->count->answered, 1);
         client_served(c, mono_us() - sent->begin_us);
+    } else if (err && err->code == ERR_TIMEOUT) {
+        complain_late(sent);
+        return;
     } else {
         client_complain(c, "the result of an accepted task (%s, %d + %d) is %.300s", sent->id, sent->a, sent->b,
                         err                      ? err->text
