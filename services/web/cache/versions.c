@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "conf/clock.h"
+#include "conf/text/hash.h"
 #include "services/store/web/access/access_read.h"
 
 #define SLOTS_MANY 128   /* each costs a row of the statement that every request waits for */
@@ -27,8 +28,11 @@ struct versions {
     struct web *web;
     struct waiters asked, next; /* of the statement under way, and those who came after it left */
     bool is_asking;
-    struct event *turn_end; /* asks for all who came in this turn */
-    int64_t gathered_ms;    /* when slots were last gathered; 0 = never */
+    struct event *turn_end;     /* asks for all who came in this turn */
+    int64_t gathered_ms;        /* when slots were last gathered; 0 = never */
+    char *text;                 /* the last answer; NULL: there was none */
+    struct table_versions read; /* what it says */
+    int slots;                  /* that it tells of */
 };
 
 static const char *const names[VERSION_COUNT] = {"directories", "projects",        "phases",
@@ -59,24 +63,50 @@ static void ignore(void *arg, const PGresult *result, const struct err *err)
 }
 
 /* Writers leave a slot each; those of the dead are put together before they are many. */
-static void gather(struct versions *v, const PGresult *result)
+static void gather(struct versions *v)
 {
-    int64_t slots = 0, now = mono_ms();
-    for (int row = 0; row < PQntuples(result); row++) slots += strtoll(PQgetvalue(result, row, 2), NULL, 10);
-    if (slots < SLOTS_MANY || (v->gathered_ms && now - v->gathered_ms < GATHER_MS)) return;
+    if (v->slots < SLOTS_MANY) return;
+    int64_t now = mono_ms();
+    if (v->gathered_ms && now - v->gathered_ms < GATHER_MS) return;
     v->gathered_ms = now;
     pool_query(v->web->pool, &query_versions_gather, 0, NULL, ignore, NULL);
+}
+
+/* The place of "NAME=COUNT" in the table; VERSION_COUNT: a name that nobody asks for. */
+static int place_of(const char *slot)
+{
+    int i = 0;
+    for (size_t len = strcspn(slot, "="); i < VERSION_COUNT; i++)
+        if (strlen(names[i]) == len && memcmp(names[i], slot, len) == 0) break;
+    return i;
+}
+
+/* See query_table_versions. Between two changes, which is nearly always, it is the text of before. */
+static const struct table_versions *versions_read(struct versions *v, const char *text)
+{
+    if (v->text && strcmp(v->text, text) == 0) return &v->read;
+    size_t len = strcspn(text, ",");
+    int64_t base = (int64_t)(hash_bytes(text, len) & 0x3fffffffffffffff);
+    for (int i = 0; i < VERSION_COUNT; i++) v->read.of[i] = base;
+    v->slots = 0;
+    for (const char *at = text + len; *at; at += strcspn(at, ","), v->slots++) {
+        int place = place_of(++at);
+        at += strcspn(at, "=,");
+        if (*at == '=' && place < VERSION_COUNT) v->read.of[place] += strtoll(at + 1, NULL, 10);
+    }
+    free(v->text);
+    v->text = strdup(text); /* NULL without memory: the next one is read as well */
+    return &v->read;
 }
 
 static void on_versions(void *arg, const PGresult *result, const struct err *err)
 {
     struct versions *v = arg;
     struct table_versions found = {0};
-    if (result) gather(v, result);
-    for (int row = 0; result && row < PQntuples(result); row++)
-        for (int i = 0; i < VERSION_COUNT; i++)
-            if (strcmp(PQgetvalue(result, row, 0), names[i]) == 0)
-                found.of[i] = strtoll(PQgetvalue(result, row, 1), NULL, 10);
+    if (!err) {
+        found = *versions_read(v, PQgetvalue(result, 0, 0));
+        gather(v);
+    }
     for (int i = 0; i < v->asked.count; i++) v->asked.list[i].fn(v->asked.list[i].arg, err ? NULL : &found, err);
     v->asked.count = 0;
     v->is_asking = false;
@@ -99,6 +129,7 @@ void versions_free(struct versions *v)
     event_free(v->turn_end);
     free(v->asked.list);
     free(v->next.list);
+    free(v->text);
     free(v);
 }
 

@@ -3,13 +3,14 @@
  */
 #include "services/store/web/access/access_read.h"
 
+/* One text, so that who asks sees by comparing it that nothing has changed: "TIMELINE/EPOCH,NAME=COUNT,NAME=COUNT...",
+ * a count for each slot. Counters go on from another place on a standby that lacks what was counted last, or after a
+ * restore: the same number is another with another timeline or epoch. */
 const struct query query_table_versions = {
     .name = "table_versions",
     .is_quick = true,
-    /* Counted anew by a standby that lacks what was counted last, or after a restore: the same number is another then.
-     */
-    .sql = "SELECT name, (sum(version) + (SELECT hashtextextended(changes_timeline() || '/' || epoch, 0)"
-           " & 4611686018427387903 FROM changes_state))::bigint, count(*) FROM table_versions GROUP BY name",
+    .sql = "SELECT coalesce((SELECT changes_timeline() || '/' || epoch FROM changes_state), '')"
+           " || coalesce(string_agg(',' || name || '=' || version, ''), '') FROM table_versions",
 };
 
 /* Slots of server processes that have ended, into one; the sums stay. */
