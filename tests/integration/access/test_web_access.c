@@ -159,6 +159,26 @@ TEST(test_tokens_that_are_not_ours_are_refused)
         assert_int_equal(web_status(&web, "GET", "/api/v1/projects/cached", tokens[i], NULL), 401);
 }
 
+/* Web knows a token again that it has found right: by the whole of it. */
+TEST(test_a_token_that_was_right_vouches_for_no_other)
+{
+    char *token = web_client(&web, "known-again", "[\"projects:read\"]");
+    size_t len = strlen(token);
+    for (size_t i = 0; i < len; i++) {
+        char *other = strdup(token), kept = token[i];
+        other[i] = strchr("ABCD", kept) ? 'E' : 'A'; /* of the last one two bits count nothing */
+        assert_int_equal(web_status(&web, "GET", "/api/v1/projects/cached", token, NULL), 200);
+        int status = web_status(&web, "GET", "/api/v1/projects/cached", other, NULL);
+        if (status != 401) fail_msg("with byte %zu of %zu another one: %d", i, len, status);
+        other[i] = kept;
+        other[len - 1 - i / 2] = '\0';
+        status = web_status(&web, "GET", "/api/v1/projects/cached", other, NULL);
+        if (status != 401) fail_msg("without its last %zu bytes: %d", i / 2 + 1, status);
+        free(other);
+    }
+    free(token);
+}
+
 TEST(test_a_bcrypt_hash_of_the_replaced_system_is_accepted_and_replaced)
 {
     pg_exec(&web.pg, "INSERT INTO clients (client_id, client_secret_hash, name, permissions) VALUES ('old', "
@@ -320,6 +340,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_deactivated_client_is_out_at_once_and_stays_out),
     cmocka_unit_test(test_changed_permissions_hold_for_tokens_already_given),
     cmocka_unit_test(test_tokens_that_are_not_ours_are_refused),
+    cmocka_unit_test(test_a_token_that_was_right_vouches_for_no_other),
     cmocka_unit_test(test_a_bcrypt_hash_of_the_replaced_system_is_accepted_and_replaced),
     cmocka_unit_test(test_another_site_logs_nobody_in),
     cmocka_unit_test(test_forms_are_taken_only_where_there_is_one),
