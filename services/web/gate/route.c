@@ -4,10 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/queue.h>
-#include <event2/buffer.h>
-#include <event2/keyvalq_struct.h>
 
 #include "conf/text/hash.h"
 #include "services/web/cache/list.h"
@@ -18,11 +14,10 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/gate/limiter.h"
 #include "services/web/gate/pattern.h"
-#include "services/web/http/message/query.h"
+#include "services/web/gate/query_check.h"
 #include "services/web/http/period.h"
 #include "services/web/http/reply.h"
 #include "services/web/http/req.h"
-#include "services/web/http/schema/schema.h"
 
 /* What clients of the replaced system send to reach the upstream; only the token matters here (upstream_token.h). */
 #define UPSTREAM_QUERY "token?:string(..255), base_url?:string(..1024)"
@@ -133,43 +128,7 @@ static int route_find(struct req *r, char *allow, size_t size)
     return status;
 }
 
-/* ---- checking ---- */
-
-/* Which of two values is meant nobody can tell, and whoever gives a list so would get a part of it. */
-static bool has_two_values(const struct req *r, const char *name, const char *first)
-{
-    for (const struct evkeyval *kv = r->query.tqh_first; kv; kv = kv->next.tqe_next)
-        if (strcasecmp(kv->key, name) == 0 && strcmp(kv->value, first) != 0) return true;
-    return false;
-}
-
-static bool check_query(struct req *r)
-{
-    struct schema_member m;
-    struct schema_fault fault;
-    for (const char *at = NULL; schema_next(r->route->query, &at, &m);) {
-        const char *text = evhttp_find_header(&r->query, m.name);
-        if (text && !*text && m.is_optional && r->route->access == ACCESS_PAGE) {
-            evhttp_remove_header(&r->query, m.name); /* a form sends also what was not filled in */
-            text = NULL;
-        }
-        if (!text && !m.is_optional) {
-            reply_invalid(r, "query", m.name, "missing", "Field required");
-            return false;
-        }
-        if (!text && m.fallback[0]) req_default(r, m.name, m.fallback);
-        if (text && has_two_values(r, m.name, text)) {
-            reply_invalid(r, "query", m.name, "repeated",
-                          "It stands there with two values: give it once, a list split by commas where it takes one");
-            return false;
-        }
-        if (text && schema_check_text(r->route->query, m.name, text, &fault) != 0) {
-            reply_invalid(r, "query", m.name, fault.type, fault.msg);
-            return false;
-        }
-    }
-    return true;
-}
+/* ---- what a route is ---- */
 
 bool route_takes_forms(const struct route *t)
 {
@@ -208,7 +167,7 @@ int64_t route_body_max(const struct web *web, struct framing_text method, struct
 
 static void with_limits(struct req *r)
 {
-    if (check_query(r) && period_check(r, r->route->query) && body_check(r) && dry_run_check(r)) r->route->handler(r);
+    if (query_check(r) && period_check(r, r->route->query) && body_check(r) && dry_run_check(r)) r->route->handler(r);
 }
 
 static void with_permission(struct req *r)

@@ -42,12 +42,17 @@ struct who {
     char expires_at[40];     /* of the session or token, as ISO 8601 */
 };
 
+/* What req_arg says of a parameter that is left out; static, or as long as the request. */
+struct req_default {
+    const struct req_default *next;
+    const char *name, *value;
+};
+
 struct conn;
 struct gzip_stream;
 struct stream_place;
 struct attempt;
 struct sse;
-struct req_default;
 struct req_end;
 struct req_memory;
 struct wait;
@@ -64,8 +69,8 @@ struct req {
     char *params[REQ_PARAMS_MAX]; /* what {name}s of the pattern matched, decoded */
     const char *raw_query;        /* what comes after "?", as it came */
     struct evkeyvalq query;       /* decoded */
-    struct req_default *defaults; /* of parameters that it leaves out */
-    cJSON *body;                  /* validated against the route's schema; NULL when it has none */
+    const struct req_default *defaults;
+    cJSON *body; /* validated against the route's schema; NULL when it has none */
     struct who who;
     struct who *was;           /* before it was asked again who asks; NULL: it never was */
     int64_t limit, limit_left; /* of its rate, once it is counted; 0 = none */
@@ -126,8 +131,7 @@ char *req_printf(struct req *r, const char *fmt, ...) __attribute__((format(prin
 const char *req_header(const struct req *r, const char *name); /* NULL when absent */
 char *req_with_query(struct req *r, const char *path);         /* path and the query as it came */
 bool req_cookie(const struct req *r, const char *name, char *out, size_t size);
-const char *req_param(const struct req *r, int index);                /* path parameter */
-void req_default(struct req *r, const char *name, const char *value); /* what req_arg says of one that is left out */
+const char *req_param(const struct req *r, int index);      /* path parameter */
 const char *req_arg(const struct req *r, const char *name); /* query parameter, or its default; NULL when absent */
 int64_t req_arg_int(const struct req *r, const char *name); /* checked by the route already */
 bool req_arg_bool(const struct req *r, const char *name);
