@@ -9,6 +9,7 @@
 #include <event2/keyvalq_struct.h>
 
 #include "conf/text/buf.h"
+#include "conf/text/copy.h"
 #include "services/web/cache/cache.h"
 #include "conf/text/json_times.h"
 #include "services/web/http/reply.h"
@@ -186,7 +187,7 @@ void list_reply(struct req *r, const struct query *query, const char *filter, un
     l->filter = filter;
     l->is_paged = limit || cursor;
     l->limit = limit ? (int)strtol(limit, NULL, 10) : LIST_WHOLE;
-    snprintf(l->after, sizeof l->after, "%s", cursor ? cursor : "0");
+    text_copy(l->after, sizeof l->after, cursor ? cursor : "0");
     r->state = l;
     if (l->is_paged) r->told = link_kept;
     cache_answer(r, key_of(r, (const char *[]){query->name, filter, limit, cursor}), tables, list_load);

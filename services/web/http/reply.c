@@ -344,7 +344,7 @@ static bool unchanged(struct req *r, const char *weak, const char *etag)
     fields_remove(&r->fields, "ETag"); /* of an earlier moment */
     reply_header(r, "ETag", text);
     reply_header_default(r, "Cache-Control", "private, no-cache");
-    if (!known || (!strstr(known, quoted) && strcmp(known, "*") != 0)) return false;
+    if (!known || (strcmp(known, text) != 0 && !strstr(known, quoted) && strcmp(known, "*") != 0)) return false;
     reply_empty(r, 304);
     return true;
 }
