@@ -72,6 +72,18 @@ static void print_json(cJSON *value)
     cJSON_Delete(value);
 }
 
+/* Nothing was found, or changed: of a name that is misspelt that would be no answer. True: it has finished. */
+static bool is_misspelt(struct queue_tool *t)
+{
+    struct err err = {0};
+    bool is_queue = t->target && strcmp(t->verb->name, "retry") != 0;
+    if (is_queue && queue_check_name(t->queue, t->target, &err) == 0) return false;
+    if (!t->target) return false;
+    if (!is_queue) err_set(&err, ERR_NOT_FOUND, "there is no dead letter of a task %.200s", t->target);
+    finish(t, &err);
+    return true;
+}
+
 /* ---- list ---- */
 static void add_pause(cJSON *out, const struct queue_depth *queue)
 {
@@ -158,6 +170,7 @@ static void on_entries(void *arg, const cJSON *entries, const struct err *err)
 {
     struct queue_tool *t = arg;
     const cJSON *entry;
+    if (!err && cJSON_GetArraySize(entries) == 0 && is_misspelt(t)) return;
     if (!err && t->is_json) {
         print_json(cJSON_Duplicate(entries, true));
     } else if (!err) {
@@ -187,6 +200,7 @@ static void on_count(void *arg, int64_t count, const struct err *err)
 {
     struct queue_tool *t = arg;
     const char *done = strcmp(t->verb->name, "retry") == 0 ? "moved" : "removed";
+    if (!err && count == 0 && is_misspelt(t)) return;
     if (!err && t->is_json)
         printf("{\"%s\": %" PRId64 "}\n", done, count);
     else if (!err)
@@ -210,6 +224,7 @@ static void on_turned(void *arg, int64_t count, const struct err *err)
 {
     struct queue_tool *t = arg;
     bool is_pause = strcmp(t->verb->name, "pause") == 0;
+    if (!err && count == 0 && is_misspelt(t)) return;
     if (!err && t->is_json)
         printf("{\"changed\": %s}\n", count > 0 ? "true" : "false");
     else if (!err)

@@ -142,6 +142,9 @@ typedef void (*queue_count_fn)(void *arg, int64_t count, const struct err *err);
 /* Dead letters with this task id (NULL = all) go back to their queues with a clean delivery count. */
 int queue_retry_dead(struct queue *q, const char *task_id, queue_count_fn fn, void *arg, struct err *err);
 int queue_purge(struct queue *q, const char *name, queue_count_fn fn, void *arg, struct err *err);
+/* Is it one of WORKER_QUEUES? Else -ERR_NOT_FOUND, and err names those that there are. For what was found of a queue
+ * that may be misspelt: nothing. */
+int queue_check_name(const struct queue *q, const char *name, struct err *err);
 /* Pauses a queue for all workers until it is resumed; what they hold already they finish. by: who did it. The name must
  * be one of WORKER_QUEUES (else -ERR_NOT_FOUND); resuming takes any. Count 0: it was so already, and nothing changed.
  */

@@ -50,16 +50,21 @@ int queue_purge_dead(struct queue *q, queue_count_fn fn, void *arg, struct err *
     return run(q, "purge", 1, 1, argv, fn, arg, err);
 }
 
-int queue_pause(struct queue *q, const char *name, const char *by, queue_count_fn fn, void *arg, struct err *err)
+int queue_check_name(const struct queue *q, const char *name, struct err *err)
 {
-    char key[QUEUE_KEY_SIZE], note[160], known[512] = "";
-    bool is_known = false;
+    char known[512] = "";
     for (int i = 0; i < q->name_count; i++) {
         size_t used = strlen(known);
-        is_known = is_known || strcmp(q->names[i], name) == 0;
+        if (strcmp(q->names[i], name) == 0) return 0;
         snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "", q->names[i]);
     }
-    if (!is_known) return err_set(err, ERR_NOT_FOUND, "no queue \"%.128s\": there are %s", name, known);
+    return err_set(err, ERR_NOT_FOUND, "no queue \"%.128s\": there are %s", name, known);
+}
+
+int queue_pause(struct queue *q, const char *name, const char *by, queue_count_fn fn, void *arg, struct err *err)
+{
+    char key[QUEUE_KEY_SIZE], note[160];
+    if (queue_check_name(q, name, err) != 0) return -ERR_NOT_FOUND;
     struct queue_op *op = queue_op_new(q, arg, err);
     if (!op) return -ERR_NOMEM;
     op->fn.count = fn;

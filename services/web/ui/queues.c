@@ -49,9 +49,19 @@ void web_queue_pause(struct req *r)
     if (queue_pause(r->web->queue, req_param(r, 0), r->who.name, on_paused, r, &err) < 0) reply_err(r, &err);
 }
 
+/* Nothing was changed, since there is no such queue: answered. */
+static bool is_misspelt(struct req *r, int64_t count, const struct err *err)
+{
+    struct err why = {0};
+    if (err || count > 0 || queue_check_name(r->web->queue, req_param(r, 0), &why) == 0) return false;
+    reply_err(r, &why);
+    return true;
+}
+
 static void on_resumed(void *arg, int64_t count, const struct err *err)
 {
     struct req *r = arg;
+    if (is_misspelt(r, count, err)) return;
     said(r, err, req_printf(r, count > 0 ? "Queue %s is served again." : "Queue %s was not paused.", req_param(r, 0)));
 }
 
@@ -126,9 +136,14 @@ void web_dead_letters_purge(struct req *r)
     if (queue_purge_dead(r->web->queue, on_changed, r, &err) < 0) reply_err(r, &err);
 }
 
+static void on_purged(void *arg, int64_t count, const struct err *err)
+{
+    if (!is_misspelt(arg, count, err)) on_changed(arg, count, err);
+}
+
 void web_queue_messages_purge(struct req *r)
 {
     struct err err = {0};
     if (!has_queue(r)) return;
-    if (queue_purge(r->web->queue, req_param(r, 0), on_changed, r, &err) < 0) reply_err(r, &err);
+    if (queue_purge(r->web->queue, req_param(r, 0), on_purged, r, &err) < 0) reply_err(r, &err);
 }

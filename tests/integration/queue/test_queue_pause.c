@@ -127,10 +127,24 @@ TEST(test_what_is_paused_is_listed_and_unknown_names_are_refused)
     assert_non_null(strstr(cJSON_GetObjectItem(sync, "paused_by")->valuestring, " on "));
     assert_non_null(strstr(cJSON_GetObjectItem(sync, "paused_since")->valuestring, "Z"));
     cJSON_Delete(json);
-    output = tool(69, "pause", "nonsense");
-    assert_non_null(strstr(output, "no queue \"nonsense\": there are scheduler, sync"));
-    free(output);
     change("resume", true);
+    static const char *const verbs[] = {"pause", "resume", "peek", "purge"};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        output = tool(69, verbs[i], "nonsense");
+        if (!strstr(output, "no queue \"nonsense\": there are scheduler, sync")) fail_msg("%s: %s", verbs[i], output);
+        free(output);
+    }
+    output = tool(69, "retry", "nonsense");
+    assert_non_null(strstr(output, "no dead letter of a task nonsense"));
+    free(output);
+    /* One that others serve is looked into, and what is misspelt is said of ours that are empty by nobody. */
+    assert_int_equal(rig_int(&rig, "LPUSH elsewhere {}"), 1);
+    free(tool(0, "peek", "elsewhere"));
+    free(tool(0, "purge", "elsewhere"));
+    assert_int_equal(rig_int(&rig, "LLEN elsewhere"), 0);
+    free(tool(0, "peek", "scheduler"));
+    free(tool(0, "purge", "scheduler"));
+    free(tool(0, "retry", "--all"));
 }
 
 static const struct CMUnitTest tests[] = {

@@ -152,6 +152,10 @@ static void cancel_what_waits(void)
     WAIT_UNTIL(rig_int(&rig, "HEXISTS logikald.scheduled.ids scheduled") == 1, 20000);
     assert_int_equal(web_status(&web, "DELETE", "/api/v1/scheduler/tasks/scheduled", web.admin, NULL), 200);
     assert_int_equal(web_status(&web, "POST", "/api/v1/admin/queues/sync/pause", web.admin, NULL), 200);
+    assert_int_equal(web_status(&web, "POST", "/api/v1/admin/queues/snyc/pause", web.admin, NULL), 404);
+    assert_int_equal(web_status(&web, "POST", "/api/v1/admin/queues/snyc/resume", web.admin, NULL), 404);
+    assert_int_equal(web_status(&web, "DELETE", "/api/v1/admin/queues/snyc/messages", web.admin, NULL), 404);
+    assert_int_equal(web_status(&web, "DELETE", "/api/v1/admin/queues/sqlite_parser/messages", web.admin, NULL), 200);
     rig_send(&rig, "sync", D "noop", "swept", "[]");
     assert_int_equal(web_status(&web, "POST", "/api/v1/admin/tasks/bulk", web.admin,
                                 "{\"list\":\"waiting\",\"action\":\"cancel\",\"q\":\"swept\"}"),
