@@ -5,34 +5,13 @@
 
 #include "conf/text/utf8.h"
 #include "services/logikal/client_internal.h"
+#include "services/logikal/envelope.h"
 
-#define MESSAGE_BYTES 300
-
-static void add(struct buf *out, const char *separator, const char *text)
+static void message_of(const struct buf *body, char out[ENVELOPE_WORDS])
 {
-    if (!text || !*text || out->len >= MESSAGE_BYTES || (out->len && strstr(out->data, text))) return;
-    buf_str(out, out->len ? separator : "");
-    buf_str(out, text);
-}
-
-/* The upstream's own words: its message, and the errors that come beside it or instead of it. */
-static void message_of(const struct buf *body, char *out, size_t size)
-{
-    struct buf text = {0};
     cJSON *json = body && body->len ? cJSON_ParseWithLength(body->data, body->len) : NULL;
-    add(&text, "", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "message")));
-    const cJSON *errors = cJSON_GetObjectItemCaseSensitive(json, "errors");
-    for (const cJSON *e = cJSON_IsArray(errors) ? errors->child : NULL; e; e = e->next)
-        add(&text, "; ",
-            cJSON_IsObject(e) ? cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(e, "message"))
-                              : cJSON_GetStringValue(e));
+    envelope_message(json, out);
     cJSON_Delete(json);
-    if (text.len) utf8_repair(text.data, text.len);
-    size_t len = text.len ? utf8_cut(text.data, size - 1 < MESSAGE_BYTES ? size - 1 : MESSAGE_BYTES) : 0;
-    if (len) memcpy(out, text.data, len);
-    out[len] = '\0';
-    utf8_line(out);
-    buf_free(&text);
 }
 
 /* The last component of a chain of directories, which is its path. */
@@ -75,7 +54,7 @@ const char *answer_where(const struct logikal_session *s, char *out, size_t size
 
 const char *answer_text(const struct http_answer *answer, const char *what, const char *where, char *out, size_t size)
 {
-    char message[MESSAGE_BYTES + 4], text[1200];
+    char message[ENVELOPE_WORDS], text[1200];
     const char *open = *where ? " (" : "", *close = *where ? ")" : "";
     if (answer->fault) {
         snprintf(text, sizeof text, "Logikal did not answer %s%s%s%s: %s", what, open, where, close, answer->why);
@@ -84,7 +63,7 @@ const char *answer_text(const struct http_answer *answer, const char *what, cons
                  where, close,
                  answer->location && *answer->location ? answer->location : "an address it does not tell");
     } else {
-        message_of(answer->body, message, sizeof message);
+        message_of(answer->body, message);
         snprintf(text, sizeof text, "Logikal answered %d to %s%s%s%s%s%s", answer->status, what, open, where, close,
                  *message ? ": " : "", message);
     }

@@ -31,14 +31,15 @@ enum job_kind {
 };
 
 struct logikal_outcome {
-    enum err_code code; /* ERR_NONE: done. ERR_NOT_FOUND: the place or object is gone. ERR_INPUT: the answer cannot be
-                           read. ERR_AUTH: refused for good (403). ERR_CONFLICT: locked, by another user as a rule.
-                           ERR_CANCELLED. ERR_UPSTREAM, ERR_LIMIT: gave up */
-    bool is_nothing;    /* ERR_NONE, of a file: the upstream has none */
-    const char *text;   /* what went wrong, where; valid UTF-8, "" = nothing */
-    struct buf *body;   /* of thumbnails and drawings; may be stolen */
-    const char *type;   /* Content-Type of files */
-    int64_t asked_at_s; /* by the upstream's clock, when the answer was made; ours when it does not tell */
+    enum err_code code;   /* ERR_NONE: done. ERR_NOT_FOUND: the place or object is gone. ERR_INPUT: the answer cannot be
+                             read. ERR_AUTH: refused for good (403). ERR_CONFLICT: locked, by another user as a rule.
+                             ERR_CANCELLED. ERR_UPSTREAM, ERR_LIMIT: gave up */
+    bool is_nothing;      /* ERR_NONE, of a file: the upstream has none */
+    const char *text;     /* what went wrong, where; valid UTF-8, "" = nothing */
+    struct buf *body;     /* of thumbnails and drawings; may be stolen */
+    const char *type;     /* Content-Type of files */
+    const char *warnings; /* of lists: what the upstream warns of, beside the data; valid UTF-8, NULL or "" = nothing */
+    int64_t asked_at_s;   /* by the upstream's clock, when the answer was made; ours when it does not tell */
 };
 
 /* The trouble that a job has at present; the client's. */

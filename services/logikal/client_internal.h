@@ -4,6 +4,7 @@
 
 #include "conf/backoff.h"
 #include "services/logikal/client.h"
+#include "services/logikal/envelope.h"
 #include "services/logikal/http.h"
 #include "services/logikal/json_file.h"
 #include "services/logikal/json_list.h"
@@ -34,6 +35,7 @@ struct logikal_session {
     int64_t wait_until_ms;
     struct json_list list;
     struct json_file file;
+    char words[ENVELOPE_WORDS]; /* beside the data of the answer at hand: its error, or a list's warnings */
 };
 
 struct logikal {

@@ -135,7 +135,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
     size_t len = size * count;
     long status = 0;
     curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status != 200) {
+    if (status < 200 || status >= 300 || status == 206) { /* a part is not the whole */
         size_t room = ERROR_BODY_LIMIT - (c->body.len < ERROR_BODY_LIMIT ? c->body.len : ERROR_BODY_LIMIT);
         buf_add(&c->body, bytes, len < room ? len : room);
         return len;

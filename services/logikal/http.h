@@ -33,7 +33,8 @@ struct http_request {
     bool is_fresh;      /* on a connection of its own, so that it is never sent twice unseen */
     int64_t timeout_ms; /* for the whole call */
     size_t limit_bytes; /* of the answer's body */
-    bool (*sink)(void *arg, const char *bytes, size_t len); /* gets a 200's body; NULL = collected. false = stop */
+    bool (*sink)(void *arg, const char *bytes,
+                 size_t len);   /* gets the body of a 2xx but 206; NULL = collected. false = stop */
     bool (*is_full)(void *arg); /* the sink takes nothing now: it is asked again at each look at the network */
 };
 
@@ -41,7 +42,7 @@ struct http_answer {
     int status; /* 0 = there is none: see fault */
     enum http_fault fault;
     const char *why;        /* text of the fault, never NULL */
-    struct buf *body;       /* what was collected (of a 200 without a sink, or the first 64 KiB of anything else) */
+    struct buf *body;       /* what was collected (of a 2xx without a sink, or the first 64 KiB of anything else) */
     const char *type;       /* Content-Type, "" when absent */
     const char *location;   /* of a redirect; may be NULL */
     int64_t retry_after_ms; /* Retry-After, -1 when absent */

@@ -158,26 +158,23 @@ bool json_file_feed(struct json_file *f, const char *bytes, size_t len)
     return !f->is_stopped;
 }
 
-bool json_is_error(const cJSON *json)
-{
-    const cJSON *errors = cJSON_GetObjectItemCaseSensitive(json, "errors");
-    const cJSON *code = cJSON_GetObjectItemCaseSensitive(json, "code");
-    return cJSON_GetArraySize(errors) > 0 || (cJSON_IsNumber(code) && code->valuedouble >= 400);
-}
-
-enum reading json_file_finish(struct json_file *f, const char **why)
+enum reading json_file_finish(struct json_file *f, char words[ENVELOPE_WORDS], const char **why)
 {
     size_t skip = f->rest.len >= 3 && memcmp(f->rest.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     cJSON *json = f->rest.len > skip ? cJSON_ParseWithLength(f->rest.data + skip, f->rest.len - skip) : NULL;
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
-    bool is_nothing = cJSON_IsObject(json) && !json_is_error(json) &&
+    bool is_error = envelope_is_error(json);
+    bool is_nothing = cJSON_IsObject(json) && !is_error &&
                       (!data || cJSON_IsNull(data) || (cJSON_IsString(data) && f->text_len == 0));
     if (is_nothing)
         *why = NULL;
+    else if (is_error)
+        *why = envelope_error(json, words);
     else if (!cJSON_IsString(data) || f->text_len == 0)
         *why = "no parts list in it";
     else
         *why = f->problem ? f->problem : f->byte_count == 0 ? "the parts list is not base64" : NULL;
+    if (!*why) envelope_warnings(json, words);
     cJSON_Delete(json);
     return is_nothing ? READ_NOTHING : *why ? READ_BADLY : READ_WELL;
 }

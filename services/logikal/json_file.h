@@ -8,6 +8,7 @@
 
 #include "conf/text/buf.h"
 #include "services/logikal/base64_text.h"
+#include "services/logikal/envelope.h"
 #include "services/logikal/policy.h"
 
 #define JSON_FILE_REST_LIMIT (1024 * 1024)
@@ -38,11 +39,8 @@ struct json_file {
 void json_file_init(struct json_file *f, json_file_fn bytes, void *arg);
 void json_file_free(struct json_file *f);
 bool json_file_feed(struct json_file *f, const char *bytes, size_t len); /* false = stopped */
-/* The document is over. *why tells what is wrong with one that is READ_BADLY. */
-enum reading json_file_finish(struct json_file *f, const char **why);
-
-/* Does an object with a polite status say that something went wrong? */
-struct cJSON;
-bool json_is_error(const struct cJSON *json);
+/* The document is over. *why tells what is wrong with one that is READ_BADLY; words: what the upstream says of it, or
+ * warns of. */
+enum reading json_file_finish(struct json_file *f, char words[ENVELOPE_WORDS], const char **why);
 
 #endif

@@ -5,14 +5,14 @@
 
 void json_list_init(struct json_list *l, json_list_fn element, void *arg)
 {
-    buf_free(&l->text);
+    json_list_free(l);
     *l = (struct json_list){.element = element, .arg = arg};
-    buf_init(&l->text, JSON_LIST_ELEMENT_LIMIT);
 }
 
 void json_list_free(struct json_list *l)
 {
     buf_free(&l->text);
+    buf_free(&l->outer);
 }
 
 static bool is_space(char c)
@@ -24,6 +24,13 @@ static bool malformed(struct json_list *l)
 {
     l->is_malformed = true;
     return false;
+}
+
+/* A byte of the element, or of the key, at hand: what is too large is read over, so that it costs nothing but itself.
+ */
+static bool take(struct json_list *l, char c)
+{
+    return l->text.len >= JSON_LIST_ELEMENT_LIMIT || buf_char(&l->text, c) || malformed(l);
 }
 
 /* The element in l->text is whole. */
@@ -49,7 +56,7 @@ static bool open_bracket(struct json_list *l, char c)
         buf_reset(&l->text);
         return true;
     }
-    return l->in_data ? buf_char(&l->text, c) || malformed(l) : true;
+    return l->in_data ? take(l, c) : true;
 }
 
 static bool close_bracket(struct json_list *l, char c)
@@ -60,7 +67,7 @@ static bool close_bracket(struct json_list *l, char c)
         if (!deliver(l)) return false;
         l->in_data = false;
     } else if (l->in_data) {
-        return buf_char(&l->text, c) || malformed(l);
+        return take(l, c);
     }
     if (l->depth == 0) l->is_complete = true;
     return true;
@@ -76,7 +83,7 @@ static bool data_byte(struct json_list *l, char c)
         return true;
     }
     if (l->text.len == 0 && is_space(c)) return true;
-    return buf_char(&l->text, c) || malformed(l);
+    return take(l, c);
 }
 
 /* A byte of the outer object that is no bracket and no string. */
@@ -103,8 +110,7 @@ static bool string_byte(struct json_list *l, char c)
         l->is_escaped = true;
     else if (c == '"')
         l->in_string = false;
-    if (l->in_data || l->depth == 1) return buf_char(&l->text, c) || malformed(l);
-    return true;
+    return l->in_data || l->depth == 1 ? take(l, c) : true;
 }
 
 /* The next byte of a byte order mark, before everything else. */
@@ -123,7 +129,7 @@ static bool feed_byte(struct json_list *l, char c)
         if (l->depth == 0 || l->after_data) return malformed(l);
         if (!l->in_data && l->depth == 1) buf_reset(&l->text);
         l->in_string = true;
-        return l->in_data || l->depth == 1 ? buf_char(&l->text, c) || malformed(l) : true;
+        return l->in_data || l->depth == 1 ? take(l, c) : true;
     case '{':
     case '[': return open_bracket(l, c);
     case '}':
@@ -137,12 +143,16 @@ static bool feed_byte(struct json_list *l, char c)
 bool json_list_feed(struct json_list *l, const char *bytes, size_t len)
 {
     if (l->is_malformed || l->is_stopped) return false;
-    for (size_t i = 0; i < len; i++)
+    for (size_t i = 0; i < len; i++) {
+        bool was_in_data = l->in_data;
         if (!feed_byte(l, bytes[i])) return false;
+        bool is_outer = !was_in_data || !l->in_data;
+        if (is_outer && l->outer.len < JSON_LIST_OUTER_LIMIT) buf_char(&l->outer, bytes[i]);
+    }
     return true;
 }
 
 bool json_list_finish(const struct json_list *l)
 {
-    return l->is_complete && l->has_data && !l->is_malformed && !l->is_stopped;
+    return l->is_complete && l->has_data && !l->is_malformed && !l->is_stopped && !l->outer.failed;
 }

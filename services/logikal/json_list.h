@@ -10,17 +10,21 @@
 #include "conf/text/buf.h"
 
 #define JSON_LIST_ELEMENT_LIMIT (1024 * 1024)
+#define JSON_LIST_OUTER_LIMIT   (64 * 1024)
+#define JSON_LIST_DEPTH         1024
 
-/* One element: len bytes of text, NUL-terminated, gone afterwards. false = stop reading. */
+/* One element: len bytes of text, NUL-terminated, gone afterwards; of one that has JSON_LIST_ELEMENT_LIMIT bytes or
+ * more so many, which is no JSON. false = stop reading. */
 typedef bool (*json_list_fn)(void *arg, const char *text, size_t len);
 
 struct json_list {
     json_list_fn element;
     void *arg;
-    struct buf text; /* of the element, or of a key of the outer object */
-    int depth;       /* open brackets */
-    int bom;         /* bytes of a byte order mark that have come so far */
-    char open[64];   /* which */
+    struct buf text;            /* of the element, or of a key of the outer object */
+    struct buf outer;           /* the outer object without the elements, as much of it as has room */
+    int depth;                  /* open brackets */
+    int bom;                    /* bytes of a byte order mark that have come so far */
+    char open[JSON_LIST_DEPTH]; /* which */
     bool in_string, is_escaped;
     bool is_key;       /* the string at hand is in the place of a key of the outer object */
     bool after_data;   /* the key "data" was read, its value comes next */

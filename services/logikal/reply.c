@@ -47,8 +47,11 @@ static void on_selected(struct logikal_session *s)
 
 static void on_asked(struct logikal_session *s, const struct http_answer *answer, bool is_nothing)
 {
-    struct logikal_outcome outcome = {
-        .text = "", .body = answer->body, .type = answer->type, .is_nothing = is_nothing && s->job->kind == JOB_PARTS};
+    struct logikal_outcome outcome = {.text = "",
+                                      .body = answer->body,
+                                      .type = answer->type,
+                                      .warnings = s->words,
+                                      .is_nothing = is_nothing && s->job->kind == JOB_PARTS};
     dispatch_opened(s->client, s->job);
     outcome.asked_at_s = answer->server_time_s ? answer->server_time_s : wall_ms() / 1000;
     session_finish_job(s, &outcome);
@@ -104,7 +107,7 @@ void session_on_answer(void *arg, const struct http_answer *answer)
     struct logikal_session *s = arg;
     struct http_answer read = *answer;
     const char *why = NULL;
-    char text[200];
+    char text[ENVELOPE_WORDS + 40];
     struct policy_facts facts = facts_of(s, answer);
     if (!answer->fault && answer->status / 100 == 2) facts.reading = request_read_answer(s, answer, &why);
     if (answer->fault == HTTP_FAULT_SINK) why = "not the JSON that was expected";

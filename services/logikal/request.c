@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "services/logikal/client_internal.h"
+#include "services/logikal/envelope.h"
 
 #define IMAGE_TAIL_BYTES   64
 #define PDF_TAIL_BYTES     1024
@@ -181,12 +182,12 @@ const char *request_read_token(const struct buf *body, char *token, size_t size)
 }
 
 /* A select's answer has nothing to say but that it is one. */
-static const char *check_selected(const struct http_answer *answer)
+static const char *check_selected(struct logikal_session *s, const struct http_answer *answer)
 {
     if (answer->status == 204) return NULL;
     cJSON *json = parse(answer->body);
     const char *why = !cJSON_IsObject(json) ? "not the JSON that was expected" : NULL;
-    if (!why && json_is_error(json)) why = "an error that is called a success";
+    if (!why && envelope_is_error(json)) why = envelope_error(json, s->words);
     cJSON_Delete(json);
     return why;
 }
@@ -245,15 +246,28 @@ static const char *check_drawing(const struct buf *body)
     return is_whole ? NULL : "half an image";
 }
 
+/* A list may be whole, and yet be all that there was when something went wrong. */
+static const char *check_list(struct logikal_session *s)
+{
+    if (!json_list_finish(&s->list)) return "not the JSON that was expected";
+    const struct buf *outer = &s->list.outer;
+    cJSON *json = outer->len ? cJSON_ParseWithLength(outer->data, outer->len) : NULL;
+    const char *why = envelope_is_error(json) ? envelope_error(json, s->words) : NULL;
+    if (!why) envelope_warnings(json, s->words);
+    cJSON_Delete(json);
+    return why;
+}
+
 static enum reading read_asked(struct logikal_session *s, const struct http_answer *answer, const char **why)
 {
-    if (s->job->kind == JOB_PARTS) return answer->status == 204 ? READ_NOTHING : json_file_finish(&s->file, why);
+    if (s->job->kind == JOB_PARTS)
+        return answer->status == 204 ? READ_NOTHING : json_file_finish(&s->file, s->words, why);
     if (!is_list(s->job->kind)) {
         *why = s->job->kind == JOB_DRAWING ? check_drawing(answer->body) : check_image(answer->body);
     } else if (answer->status == 204) {
         return READ_NOTHING;
-    } else if (!json_list_finish(&s->list)) {
-        *why = "not the JSON that was expected";
+    } else {
+        *why = check_list(s);
     }
     return *why ? READ_BADLY : READ_WELL;
 }
@@ -261,10 +275,11 @@ static enum reading read_asked(struct logikal_session *s, const struct http_answ
 enum reading request_read_answer(struct logikal_session *s, const struct http_answer *answer, const char **why)
 {
     *why = NULL;
+    s->words[0] = '\0';
     switch (s->calling) {
     case CALL_LOGIN: *why = request_read_token(answer->body, s->token, sizeof s->token); break;
     case CALL_LOGOUT: break;
-    case CALL_SELECT: *why = check_selected(answer); break;
+    case CALL_SELECT: *why = check_selected(s, answer); break;
     case CALL_ASK: return read_asked(s, answer, why);
     }
     return *why ? READ_BADLY : READ_WELL;

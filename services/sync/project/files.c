@@ -118,6 +118,13 @@ static void note(struct file_job *f, const char *why)
                    NAME_OF(f->name), f->job.object, why);
 }
 
+static void note_warning(struct file_job *f, const char *warnings)
+{
+    char where[600];
+    snprintf(where, sizeof where, "parts list of elevation %.*s (%s)", NAME_OF(f->name), f->job.object);
+    run_note_warning(f->work->run, where, warnings);
+}
+
 /* A file that is not there, with the reason; what was there before stays. free: how many such failures in a row wait
  * for nothing but the next sync. */
 static int store_failure(struct file_job *f, const char *why, int free_tries, bool is_too_large, struct err *err)
@@ -231,9 +238,10 @@ static void on_done(struct logikal_job *job, struct logikal_outcome *outcome)
     int rc = 0;
     if (w->run->fatal.code || outcome->code == ERR_CANCELLED)
         w->is_cancelled = w->is_cancelled || outcome->code == ERR_CANCELLED;
-    else if (outcome->code == ERR_NONE)
+    else if (outcome->code == ERR_NONE) {
+        note_warning(f, outcome->warnings);
         run_check(w->run, rc = store(f, outcome, &err), &err);
-    else if (outcome->code == ERR_CONFLICT)
+    } else if (outcome->code == ERR_CONFLICT)
         project_work_busy(w, outcome->text);
     else
         run_check(w->run, store_failure(f, outcome->text, free_tries(outcome), outcome->code == ERR_LIMIT, &err), &err);

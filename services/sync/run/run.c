@@ -271,6 +271,13 @@ bool run_first(struct sync_run *run, const char *what)
     return true;
 }
 
+void run_note_warning(struct sync_run *run, const char *where, const char *warnings)
+{
+    bool is_told = run->error_count < ERRORS_KEPT; /* nobody would read the others */
+    if (!warnings || !*warnings || !is_told || !run_first(run, warnings)) return;
+    run_note_error(run, "%s: Logikal warns: %s; told once for all of this sync", where, warnings);
+}
+
 void run_note_errors(struct sync_run *run, const char *lines)
 {
     for (const char *p = lines; p && *p;) {

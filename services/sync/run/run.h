@@ -104,6 +104,8 @@ void run_note_error(struct sync_run *run, const char *fmt, ...) __attribute__((f
 /* Is it the first time in this run that this is said? run_was_said asks without saying. */
 bool run_first(struct sync_run *run, const char *what);
 bool run_was_said(const struct sync_run *run, const char *what);
+/* What the upstream warns of, beside an answer that went well: each text once a run. NULL is fine. */
+void run_note_warning(struct sync_run *run, const char *where, const char *warnings);
 /* What a helper has noted: one line each. NULL is fine. */
 void run_note_errors(struct sync_run *run, const char *lines);
 /* For waiting outside of run_jobs: renews the leases, shows the progress, looks whether to stop. 0, -ERR_CANCELLED ...

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conf/text/utf8.h"
+#include "services/logikal/json_list.h"
 
 static enum stage_table table_of(enum job_kind kind)
 {
@@ -45,12 +46,19 @@ static const char *where(const struct place *p, char *out, size_t size)
     return out;
 }
 
+/* Its first bytes say which one it is, as a rule. */
+static int too_large(const char *text, struct err *err)
+{
+    return err_set(err, ERR_INPUT, "object is larger than %d KiB, and left out: %.*s", JSON_LIST_ELEMENT_LIMIT / 1024,
+                   (int)utf8_cut(text, 80), text);
+}
+
 static bool on_element(struct logikal_job *job, const char *text, size_t len)
 {
     struct listing *l = job->arg;
     struct err err = {0};
     if (l->run->fatal.code) return false;
-    int rc = l->read(l, text, len, &err);
+    int rc = len < JSON_LIST_ELEMENT_LIMIT ? l->read(l, text, len, &err) : too_large(text, &err);
     if (rc == -ERR_INPUT) {
         l->refused++;
         l->run->counts.objects_refused++;
@@ -77,7 +85,11 @@ static void on_restart(struct logikal_job *job)
 static void on_done(struct logikal_job *job, struct logikal_outcome *outcome)
 {
     struct listing *l = job->arg;
-    if (outcome->code) on_restart(job);
+    char place[600];
+    if (outcome->code)
+        on_restart(job);
+    else
+        run_note_warning(l->run, where(&job->place, place, sizeof place), outcome->warnings);
     l->done(l, outcome);
     place_clear(&job->place);
     free(l);

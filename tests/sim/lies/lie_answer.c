@@ -53,6 +53,11 @@ void lie_body(struct call *call, const struct lie *lie)
     forget_login(call);
 }
 
+void lie_status(struct call *call, const struct lie *lie)
+{
+    call->status = lie->number;
+}
+
 void lie_half(struct call *call, const struct lie *lie)
 {
     (void)lie;

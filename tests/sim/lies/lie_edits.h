@@ -12,6 +12,8 @@ void lie_text(struct call *call, const struct lie *lie, cJSON *answer);       /*
 void lie_envelope(struct call *call, const struct lie *lie, cJSON *answer);   /* {"items": list} */
 void lie_keep(struct call *call, const struct lie *lie, cJSON *answer);  /* one of number, beginning with the first */
 void lie_first(struct call *call, const struct lie *lie, cJSON *answer); /* no more than number */
+/* Half of the list; beside it member, of the answer, is the JSON of value. */
+void lie_beside(struct call *call, const struct lie *lie, cJSON *answer);
 void lie_doubled(struct call *call, const struct lie *lie, cJSON *answer);
 void lie_reversed(struct call *call, const struct lie *lie, cJSON *answer);
 void lie_nulls(struct call *call, const struct lie *lie, cJSON *answer); /* null and a number between the objects */
@@ -34,13 +36,17 @@ void lie_member(struct call *call, const struct lie *lie, cJSON *answer);      /
 void lie_member_all(struct call *call, const struct lie *lie, cJSON *answer);  /* of all; "" = it is missing */
 void lie_member_name(struct call *call, const struct lie *lie, cJSON *answer); /* what follows the name of the first */
 void lie_name_of(struct call *call, const struct lie *lie, cJSON *answer);     /* number times value as its name */
-void lie_extra(struct call *call, const struct lie *lie, cJSON *answer);       /* members that nobody knows */
-void lie_sparse(struct call *call, const struct lie *lie, cJSON *answer);      /* nothing but what identifies it */
+void lie_large(struct call *call, const struct lie *lie, cJSON *answer);       /* the first has a member of number kB */
+void lie_nested(struct call *call, const struct lie *lie,
+                cJSON *answer);                                          /* the first has lists in lists, number deep */
+void lie_extra(struct call *call, const struct lie *lie, cJSON *answer); /* members that nobody knows */
+void lie_sparse(struct call *call, const struct lie *lie, cJSON *answer); /* nothing but what identifies it */
 
 /* Of answers: bytes, status, headers, effects. */
 void lie_prefix(struct call *call, const struct lie *lie); /* value before the body */
 void lie_suffix(struct call *call, const struct lie *lie); /* value behind it */
 void lie_body(struct call *call, const struct lie *lie);   /* value instead of it; number: another status */
+void lie_status(struct call *call, const struct lie *lie); /* number as the status of an answer that is whole */
 void lie_half(struct call *call, const struct lie *lie);   /* half of it, announced as the whole */
 void lie_utf16(struct call *call, const struct lie *lie);
 void lie_latin1(struct call *call, const struct lie *lie);

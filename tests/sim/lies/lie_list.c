@@ -88,6 +88,16 @@ void lie_first(struct call *call, const struct lie *lie, cJSON *answer)
     for (int i = cJSON_GetArraySize(data) - 1; i >= lie->number; i--) cJSON_DeleteItemFromArray(data, i);
 }
 
+void lie_beside(struct call *call, const struct lie *lie, cJSON *answer)
+{
+    (void)call;
+    cJSON *data = data_of(answer);
+    for (int i = cJSON_GetArraySize(data) - 1; i >= 0; i--)
+        if (i % 2) cJSON_DeleteItemFromArray(data, i);
+    cJSON_DeleteItemFromObjectCaseSensitive(answer, lie->member);
+    cJSON_AddItemToObject(answer, lie->member, cJSON_CreateRaw(lie->value));
+}
+
 void lie_doubled(struct call *call, const struct lie *lie, cJSON *answer)
 {
     (void)call, (void)lie;

@@ -43,6 +43,87 @@ static enum reading read_as(enum session_call call, enum job_kind kind, int stat
     return reading;
 }
 
+static bool on_listed(void *arg, const char *text, size_t len)
+{
+    (void)text;
+    *(size_t *)arg = len;
+    return true;
+}
+
+/* A list may be whole, and yet be all that there was when something went wrong. */
+TEST(test_lists_are_read_with_what_stands_beside_them)
+{
+    static const struct {
+        const char *body;
+        enum reading expected;
+        const char *words; /* of the refusal, or the warnings */
+    } rows[] = {
+        {"{\"data\":[{}]}", READ_WELL, ""},
+        {"{\"data\":[{}],\"hints\":[\"h\"],\"warnings\":[],\"errors\":[],\"code\":0}", READ_WELL, ""},
+        {"{\"data\":[{}],\"code\":200,\"message\":\"ok\",\"errors\":\"\"}", READ_WELL, ""},
+        {"{\"data\":[{\"errors\":[\"of the object\"],\"code\":500}]}", READ_WELL, ""},
+        {"{\"data\":[{}],\"warnings\":[\"a\",\"b\\nc\"]}", READ_WELL, "a; b c"},
+        {"{\"warnings\":\"one\",\"data\":[]}", READ_WELL, "one"},
+        {"{\"data\":[{}],\"errors\":[\"timeout\"]}", READ_BADLY, "an error that is called a success: timeout"},
+        {"{\"errors\":[\"timeout\"],\"data\":[]}", READ_BADLY, "an error that is called a success: timeout"},
+        {"\xef\xbb\xbf{\"errors\":\"a, b\",\"data\":[]}", READ_BADLY, "an error that is called a success: a, b"},
+        {"{\"errors\":{\"x\":[\"y\"]},\"data\":[]}", READ_BADLY, "an error that is called a success"},
+        {"{\"message\":\"busy\",\"data\":[{}],\"code\":503}", READ_BADLY, "an error that is called a success: busy"},
+        {"{\"data\":[{}],\"errors\":[{\"message\":\"m\"}]}", READ_BADLY, "an error that is called a success: m"},
+        {"{\"data\":[{}]", READ_BADLY, "not the JSON that was expected"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        static struct logikal_session s;
+        struct logikal_job job = {.kind = i % 2 ? JOB_ELEVATIONS : JOB_DIRECTORIES};
+        struct buf none = {0};
+        const struct http_answer answer = {.status = 200, .body = &none, .type = "", .why = ""};
+        const char *why = NULL;
+        size_t len = 0;
+        s = (struct logikal_session){.job = &job, .calling = CALL_ASK};
+        json_list_init(&s.list, on_listed, &len);
+        session_on_bytes(&s, rows[i].body, strlen(rows[i].body));
+        enum reading reading = request_read_answer(&s, &answer, &why);
+        json_list_free(&s.list);
+        if (reading != rows[i].expected) fail_msg("row %zu: %d %s", i, (int)reading, why ? why : "");
+        assert_string_equal(why ? why : s.words, rows[i].words);
+    }
+}
+
+/* What is too large costs nothing but itself; what is nested deeply is read. */
+TEST(test_one_large_object_is_one_object)
+{
+    static const struct {
+        size_t size, delivered;
+    } rows[] = {{10, 20},
+                {70000, 70010},
+                {JSON_LIST_ELEMENT_LIMIT - 11, JSON_LIST_ELEMENT_LIMIT - 1},
+                {JSON_LIST_ELEMENT_LIMIT, JSON_LIST_ELEMENT_LIMIT},
+                {5000000, JSON_LIST_ELEMENT_LIMIT}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct json_list l = {0};
+        struct buf text = {0};
+        size_t len = 0;
+        json_list_init(&l, on_listed, &len);
+        buf_str(&text, "{\"data\":[{\"id\": \"");
+        for (size_t k = 0; k < rows[i].size; k++) buf_char(&text, k % 7 ? 'x' : '[');
+        buf_str(&text, "\"}");
+        assert_true(json_list_feed(&l, text.data, text.len));
+        buf_reset(&text);
+        buf_str(&text, ",{\"a\":");
+        for (int k = 0; k < 500; k++) buf_char(&text, '[');
+        for (int k = 0; k < 500; k++) buf_char(&text, ']');
+        assert_true(json_list_feed(&l, text.data, 5));
+        assert_int_equal(len, rows[i].delivered);
+        assert_true(json_list_feed(&l, text.data + 5, text.len - 5));
+        assert_true(json_list_feed(&l, "}]}", 3));
+        assert_int_equal(len, 1006);
+        assert_true(json_list_finish(&l));
+        json_list_free(&l);
+        buf_free(&text);
+    }
+}
+
 TEST(test_answers_are_read_by_table)
 {
     static const struct {
@@ -67,6 +148,8 @@ TEST(test_answers_are_read_by_table)
         {CALL_LOGIN, JOB_VISIT, 200, "{\"data\":{}}", READ_BADLY},
         {CALL_ASK, JOB_PARTS, 200, "{\"data\":\"QUJD\"}", READ_WELL},
         {CALL_ASK, JOB_PARTS, 200, "\xef\xbb\xbf{\"data\":\"QUJD\"}", READ_WELL},
+        {CALL_ASK, JOB_PARTS, 200, "{\"data\":\"QUJD\",\"errors\":[\"x\"]}", READ_BADLY},
+        {CALL_ASK, JOB_PARTS, 200, "{\"errors\":[],\"code\":0,\"data\":\"QUJD\",\"warnings\":[\"x\"]}", READ_WELL},
         {CALL_ASK, JOB_PARTS, 200, "{\"data\":\"\"}", READ_NOTHING},
         {CALL_ASK, JOB_PARTS, 200, "{\"data\":null,\"hints\":[]}", READ_NOTHING},
         {CALL_ASK, JOB_PARTS, 200, "{\"hints\":[],\"warnings\":[]}", READ_NOTHING},
@@ -119,7 +202,7 @@ TEST(test_files_are_read_as_they_come)
             json_file_init(&s.file, on_file, &s);
             for (size_t at = 0; at < len; at += piece)
                 assert_true(json_file_feed(&s.file, rows[i].json + at, len - at < piece ? len - at : piece));
-            enum reading reading = json_file_finish(&s.file, &why);
+            enum reading reading = json_file_finish(&s.file, s.words, &why);
             if (reading != (rows[i].bytes ? READ_WELL : READ_BADLY)) fail_msg("row %zu: %d %s", i, (int)reading, why);
             if (rows[i].bytes) assert_string_equal(taken.data, rows[i].bytes);
             json_file_free(&s.file);
@@ -257,6 +340,8 @@ TEST(test_base64_in_any_pieces_is_what_libcrypto_makes_of_it)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_answers_are_read_by_table),
+    cmocka_unit_test(test_lists_are_read_with_what_stands_beside_them),
+    cmocka_unit_test(test_one_large_object_is_one_object),
     cmocka_unit_test(test_files_are_read_as_they_come),
     cmocka_unit_test(test_long_tokens),
     cmocka_unit_test(test_errors_are_told_in_their_own_words),
