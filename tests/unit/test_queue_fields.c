@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "conf/clock.h"
 #include "ipc/queue/queue_message.h"
@@ -67,7 +68,7 @@ TEST(test_each_field_is_read)
         {", \"eta\": 1", "", " eta_us=1000000"},
         {", \"eta\": 0.000001", "", " eta_us=1"},
         {", \"eta\": 249999999999", "", " eta_us=249999999999000000"},
-        {", \"eta\": 250000000000", "", "!eta is not a time"},
+        {", \"eta\": 250000000000", "", "!eta is not a time: expected ISO 8601 text such as 2026-11-24T07:55:57+00:00"},
         {", \"eta\": 0", "", "!eta is not a time"},
         {", \"eta\": -1", "", "!eta is not a time"},
         {", \"eta\": true", "", "!eta is not a time"},
@@ -268,6 +269,37 @@ TEST(test_protocol_1)
     }
 }
 
+/* A body of protocol 1 is unpacked for them; ids at their bounds. */
+TEST(test_packed_and_long_ones_of_protocol_1)
+{
+    static const struct {
+        int id_len;
+        const char *task, *wrong;
+        int id_is;
+    } rows[] = {{255, ", \"task\": \"t\"", NULL, 255},
+                {256, ", \"task\": \"t\"", "the task id is longer than 255 bytes", -1},
+                {255, "", "the message names no task", 255}};
+    for (int i = 0; i < 3; i++) {
+        char z[300], body[600], packed[800];
+        uLongf len = sizeof packed;
+        struct message m;
+        struct err err = {0};
+        struct buf text = {0};
+        snprintf(body, sizeof body, "{\"id\": \"%s\"%s}", row_of_z(z, rows[i].id_len), rows[i].task);
+        assert_int_equal(compress((Bytef *)packed, &len, (const Bytef *)body, strlen(body)), Z_OK);
+        buf_str(&text, "{\"content-type\": \"application/json\", \"headers\": {\"compression\": \"zlib\"}, "
+                       "\"properties\": {\"body_encoding\": \"base64\"}, \"body\": \"");
+        base64_add(&text, packed, len);
+        buf_str(&text, "\"}");
+        int rc = message_decode(text.data, text.len, &m, &err);
+        assert_int_equal(rc, rows[i].wrong ? -ERR_INPUT : 0);
+        if (rows[i].wrong) assert_string_equal(err.text, rows[i].wrong);
+        assert_int_equal(m.id ? (int)strlen(m.id) : -1, rows[i].id_is);
+        message_free(&m);
+        buf_free(&text);
+    }
+}
+
 TEST(test_the_largest_message)
 {
     static const char plain[] = "{\"body\": \"[[], {}, {}]\", \"content-type\": \"application/json\", \"headers\": "
@@ -321,8 +353,12 @@ TEST(test_what_a_canvas_needs)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_each_field_is_read),    cmocka_unit_test(test_names_and_their_lengths),
-    cmocka_unit_test(test_bodies_in_each_coding), cmocka_unit_test(test_protocol_1),
-    cmocka_unit_test(test_the_largest_message),   cmocka_unit_test(test_what_a_canvas_needs),
+    cmocka_unit_test(test_each_field_is_read),
+    cmocka_unit_test(test_names_and_their_lengths),
+    cmocka_unit_test(test_bodies_in_each_coding),
+    cmocka_unit_test(test_protocol_1),
+    cmocka_unit_test(test_packed_and_long_ones_of_protocol_1),
+    cmocka_unit_test(test_the_largest_message),
+    cmocka_unit_test(test_what_a_canvas_needs),
 };
 TEST_MAIN(tests, NULL, NULL)

@@ -10,6 +10,15 @@
 #include "ipc/task.h"
 #include "tests/support/support.h"
 
+static void expect_origin(const char *text, size_t len)
+{
+    char host[256] = "", wanted[300];
+    gethostname(host, sizeof host - 1);
+    snprintf(wanted, sizeof wanted, "%d@%s", (int)getpid(), host);
+    assert_int_equal(len, strlen(wanted));
+    assert_memory_equal(text, wanted, len);
+}
+
 /* What differs each time becomes letters: the sender, the time (which must be now), the tag. */
 static void put_letters(struct buf *out, const char *text)
 {
@@ -29,7 +38,7 @@ static void put_letters(struct buf *out, const char *text)
             text += len;
             if (i == 1) assert_true(llabs(strtoll(text, NULL, 10) - wall_ms()) < 600000);
             if (i == 2) assert_int_equal(n, 36);
-            if (i == 0) assert_int_equal(strtol(text, NULL, 10), getpid());
+            if (i == 0) expect_origin(text, n);
             buf_str(out, rows[i].letter);
             text += n;
             is_found = true;
@@ -141,6 +150,28 @@ TEST(test_finished_bodies_and_given_texts_are_written)
         "\"q\"}, \"priority\": 0, \"body_encoding\": \"base64\", \"delivery_tag\": \"T\"}}");
     cJSON_Delete(stamped);
     cJSON_Delete(odd);
+}
+
+/* The repr of arguments is cut, for monitors. */
+TEST(test_long_arguments_are_cut_in_their_repr)
+{
+    for (int more = 0; more < 2; more++) {
+        char value[1100], wanted[1200];
+        struct buf out = {0};
+        struct message m;
+        struct err err = {0};
+        memset(value, 'v', sizeof value);
+        value[1019 + more] = '\0'; /* with ('',) around it: 1024, and one more */
+        cJSON *args = cJSON_CreateArray();
+        cJSON_AddItemToArray(args, cJSON_CreateString(value));
+        message_encode(&out, &(struct message_spec){.task = "t", .id = "i", .queue = "q", .args = args});
+        snprintf(wanted, sizeof wanted, "('%s'%s", value, more ? ",..." : ",)");
+        assert_int_equal(message_decode(out.data, out.len, &m, &err), 0);
+        assert_string_equal(m.args_repr, wanted);
+        message_free(&m);
+        cJSON_Delete(args);
+        buf_free(&out);
+    }
 }
 
 TEST(test_options_of_a_task)
@@ -426,10 +457,15 @@ TEST(test_base64_of_each_length)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_messages_are_written),  cmocka_unit_test(test_finished_bodies_and_given_texts_are_written),
-    cmocka_unit_test(test_options_of_a_task),     cmocka_unit_test(test_wraps),
-    cmocka_unit_test(test_bodies_in_each_form),   cmocka_unit_test(test_results_are_written),
-    cmocka_unit_test(test_errors_of_results),     cmocka_unit_test(test_repr_of_each_kind),
+    cmocka_unit_test(test_messages_are_written),
+    cmocka_unit_test(test_finished_bodies_and_given_texts_are_written),
+    cmocka_unit_test(test_long_arguments_are_cut_in_their_repr),
+    cmocka_unit_test(test_options_of_a_task),
+    cmocka_unit_test(test_wraps),
+    cmocka_unit_test(test_bodies_in_each_form),
+    cmocka_unit_test(test_results_are_written),
+    cmocka_unit_test(test_errors_of_results),
+    cmocka_unit_test(test_repr_of_each_kind),
     cmocka_unit_test(test_base64_of_each_length),
 };
 TEST_MAIN(tests, NULL, NULL)

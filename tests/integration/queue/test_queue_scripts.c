@@ -39,6 +39,7 @@ FIXTURE(set_up)
     rig_open(&rig, ordered);
     ear = redisConnect("127.0.0.1", rig.server.port);
     assert_true(ear && !ear->err);
+    redisSetTimeout(ear, (struct timeval){.tv_sec = 60});
     freeReplyObject(redisCommand(ear, "PSUBSCRIBE *"));
     return 0;
 }
