@@ -1,0 +1,55 @@
+/* See store.h. */
+#include "tests/support/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/text/buf.h"
+
+void store_start(struct store *s)
+{
+    char url[300], *output = NULL;
+    char *argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), "migrate", NULL}, *env[] = {url, NULL};
+    *s = (struct store){0};
+    pg_start(&s->pg);
+    snprintf(url, sizeof url, "DATABASE_URL=%s", s->pg.url);
+    if (process_run(argv, env, &output) != 0) fail_msg("migrate failed: %s", output);
+    free(output);
+    s->db = db_open(s->pg.url, NULL, 60000, "test", &s->err);
+    if (!s->db) fail_msg("%s", s->err.text);
+}
+
+void store_stop(struct store *s)
+{
+    db_close(s->db);
+    pg_stop(&s->pg);
+}
+
+void store_expect_at(struct store *s, const char *text, const char *sql, const char *file, int line)
+{
+    char *got = pg_value(&s->pg, sql);
+    if (strcmp(got, text) != 0) {
+        print_error("%s instead of %s: %s\n", got, text, sql);
+        _fail(file, line);
+    }
+    free(got);
+}
+
+const char *store_rows(PGresult *r)
+{
+    static char text[4000];
+    struct buf out = {0};
+    assert_non_null(r);
+    for (int row = 0; row < PQntuples(r); row++) {
+        if (row) buf_str(&out, "; ");
+        for (int column = 0; column < PQnfields(r); column++) {
+            const char *cell = db_text(r, row, column);
+            buf_printf(&out, "%s%s", column ? " " : "", !cell ? "-" : *cell ? cell : "''");
+        }
+    }
+    snprintf(text, sizeof text, "%s", out.len ? out.data : "");
+    buf_free(&out);
+    PQclear(r);
+    return text;
+}
