@@ -6,6 +6,8 @@
 #include "services/why/explain.h"
 #include "services/why/link.h"
 #include "services/why/print.h"
+#include "tests/support/answers/differs.h"
+#include "tests/support/answers/shown.h"
 #include "tests/support/test.h"
 
 #define NOW "'now_ms':1780000000000"
@@ -330,28 +332,18 @@ static const struct {
      {"Nothing is known now of elevation #3"}},
 };
 
-static cJSON *parse(const char *text)
-{
-    char *copy = strdup(text);
-    for (char *p = copy; *p; p++)
-        if (*p == '\'') *p = '"';
-    cJSON *json = cJSON_Parse(copy);
-    if (!json) fail_msg("no JSON: %s", text);
-    free(copy);
-    return json;
-}
-
 static cJSON *facts_of(const char *members, const char *kind, const char *key)
 {
     char *text = malloc(strlen(members) + 200);
     sprintf(text, "{%s,'kind':'%s','key':'%s'}", members, kind, key);
-    cJSON *facts = parse(text);
+    cJSON *facts = differs_parse(text);
     free(text);
     return facts;
 }
 
 TEST(test_chain_of_each_situation)
 {
+    struct buf all = {0}; /* each chain whole: the state of each link, what comes next and what to do */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buf out = {0};
         cJSON *facts = facts_of(cases[i].facts, cases[i].kind, cases[i].key), *chain = why_explain(facts);
@@ -361,10 +353,37 @@ TEST(test_chain_of_each_situation)
         for (int k = 0; k < 4 && cases[i].words[k]; k++)
             if (!strstr(out.data, cases[i].words[k]))
                 fail_msg("row %zu does not tell \"%s\": %s", i, cases[i].words[k], out.data);
+        char *lines = shown_json(chain);
+        buf_printf(&all, "=== %s %s, %zu\n%s%s", cases[i].kind, cases[i].key, i, out.data, lines);
+        free(lines);
         buf_free(&out);
         cJSON_Delete(chain);
         cJSON_Delete(facts);
     }
+    shown_compare("chains.txt", all.data);
+    buf_free(&all);
+}
+
+/* "KIND KEY FACTS": the facts differ from those in which all is well. */
+static char *chain_of(const char *request)
+{
+    char kind[20], key[80];
+    int at = 0;
+    if (sscanf(request, "%19s %79s %n", kind, key, &at) != 2) fail_msg("no request: %s", request);
+    cJSON *facts = differs_from("{" PLANT "," TYPE("") "," CHILD("'state':'ready','is_ready':true") "}", request + at);
+    cJSON_AddStringToObject(facts, "kind", kind);
+    cJSON_AddStringToObject(facts, "key", key);
+    cJSON *chain = why_explain(facts);
+    char *lines = shown_json(chain);
+    cJSON_Delete(chain);
+    cJSON_Delete(facts);
+    return lines;
+}
+
+/* Either side of each bound, and each branch. */
+TEST(test_chains_at_their_bounds)
+{
+    shown_check("chains_at_bounds.txt", 0, chain_of);
 }
 
 TEST(test_whatever_stands_in_the_facts_there_is_a_chain)
@@ -385,6 +404,7 @@ TEST(test_whatever_stands_in_the_facts_there_is_a_chain)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_chain_of_each_situation),
+    cmocka_unit_test(test_chains_at_their_bounds),
     cmocka_unit_test(test_whatever_stands_in_the_facts_there_is_a_chain),
 };
 TEST_MAIN(tests, NULL, NULL)

@@ -3,10 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/text/buf.h"
 #include "conf/text/utf8.h"
 #include "services/alert/mail.h"
 #include "services/web/watch/problems/problem.h"
 #include "services/web/watch/problems/problems.h"
+#include "tests/support/answers/differs.h"
+#include "tests/support/answers/shown.h"
 #include "tests/support/test.h"
 
 static const char well[] =
@@ -227,41 +230,11 @@ static const struct {
     {"{'queues':{'dead':2},'sync':null}", "unknown", "has not been told", "", 2},
 };
 
-/* Members of objects are taken over one by one, elements of arrays by their place. */
-static void merge(cJSON *to, const cJSON *from)
-{
-    const cJSON *each;
-    int at = 0;
-    cJSON_ArrayForEach(each, from) {
-        cJSON *own = cJSON_IsArray(to) ? cJSON_GetArrayItem(to, at++) : cJSON_GetObjectItem(to, each->string);
-        bool is_deep = own && (cJSON_IsObject(each) || cJSON_IsArray(each)) && own->type == each->type;
-        if (is_deep)
-            merge(own, each);
-        else if (cJSON_IsArray(to))
-            cJSON_AddItemToArray(to, cJSON_Duplicate(each, true));
-        else if (own)
-            cJSON_ReplaceItemInObject(to, each->string, cJSON_Duplicate(each, true));
-        else
-            cJSON_AddItemToObject(to, each->string, cJSON_Duplicate(each, true));
-    }
-}
-
-static cJSON *parse(const char *text)
-{
-    char *json = strdup(text);
-    for (char *p = json; *p; p++)
-        if (*p == '\'') *p = '"';
-    cJSON *out = cJSON_Parse(json);
-    if (!out) fail_msg("no JSON: %s", json);
-    free(json);
-    return out;
-}
-
 TEST(test_verdict_of_each_fault)
 {
+    struct buf all = {0}; /* each verdict whole: with what is advised, where to look, and what may be pressed */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        cJSON *facts = parse(well), *differs = parse(cases[i].differs);
-        merge(facts, differs);
+        cJSON *facts = differs_from(well, cases[i].differs);
 
         cJSON *verdict = problems_judge(facts);
 
@@ -270,10 +243,29 @@ TEST(test_verdict_of_each_fault)
         if (strcmp(fact_text(verdict, "state"), cases[i].state) != 0 || !strstr(cause, cases[i].cause) ||
             !strstr(hits, cases[i].hits) || cJSON_GetArraySize(problems) != cases[i].problems)
             fail_msg("%s: %s", cases[i].differs, cJSON_PrintUnformatted(verdict));
+        char *lines = shown_json(verdict);
+        buf_printf(&all, "=== %s\n%s", cases[i].differs, lines);
+        free(lines);
         cJSON_Delete(verdict);
         cJSON_Delete(facts);
-        cJSON_Delete(differs);
     }
+    shown_compare("verdicts.txt", all.data);
+    buf_free(&all);
+}
+
+static char *verdict_of(const char *differs)
+{
+    cJSON *facts = differs_from(well, differs), *verdict = problems_judge(facts);
+    char *lines = shown_json(verdict);
+    cJSON_Delete(verdict);
+    cJSON_Delete(facts);
+    return lines;
+}
+
+/* Either side of each bound, each branch, and each word beside the cause. */
+TEST(test_verdicts_at_their_bounds)
+{
+    shown_check("verdicts_at_bounds.txt", 0, verdict_of);
 }
 
 /* Nothing known is not well; whatever stands in the facts, there is a verdict. */
@@ -288,7 +280,7 @@ TEST(test_garbage_is_never_fresh)
                                            "'sync_age_ms':'old','switch':1}"),
                                           "{'supervisor':{'children':[1,'x',null,{}]},'sync':[]}"};
     for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++) {
-        cJSON *facts = parse(garbage[i]), *verdict = problems_judge(facts);
+        cJSON *facts = differs_parse(garbage[i]), *verdict = problems_judge(facts);
         if (strcmp(fact_text(verdict, "state"), "fresh") == 0) fail_msg("%s is fresh", garbage[i]);
         cJSON_Delete(verdict);
         cJSON_Delete(facts);
@@ -299,8 +291,7 @@ TEST(test_keys_are_the_same_next_time_and_differ_by_cause)
 {
     static const char two[] = "{'sync':{'intervals':[{'finished':'failed','error':'a'},{'finished':'failed','error':"
                               "'b'}],'holds':[{'id':1},{'id':2}]},'queues':{'dead':1}}";
-    cJSON *facts = parse(well), *differs = parse(two);
-    merge(facts, differs);
+    cJSON *facts = differs_from(well, two);
     cJSON *one = problems_judge(facts), *other = problems_judge(facts);
     const cJSON *a = fact(one, "problems"), *b = fact(other, "problems");
     assert_int_equal(cJSON_GetArraySize(a), 5);
@@ -312,7 +303,6 @@ TEST(test_keys_are_the_same_next_time_and_differ_by_cause)
     cJSON_Delete(one);
     cJSON_Delete(other);
     cJSON_Delete(facts);
-    cJSON_Delete(differs);
 }
 
 /* What a problem says should be asked, where it is a process, a queue or a type. */
@@ -328,13 +318,11 @@ TEST(test_problems_name_what_to_ask_why_of)
                 {P0("'finished':'failed','error':'503'"), "type:project"},
                 {"{'heartbeat':'it answered 500'}", ""}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        cJSON *facts = parse(well), *differs = parse(rows[i].differs);
-        merge(facts, differs);
+        cJSON *facts = differs_from(well, rows[i].differs);
         cJSON *verdict = problems_judge(facts);
         assert_string_equal(fact_text(cJSON_GetArrayItem(fact(verdict, "problems"), 0), "why"), rows[i].why);
         cJSON_Delete(verdict);
         cJSON_Delete(facts);
-        cJSON_Delete(differs);
     }
 }
 
@@ -373,6 +361,7 @@ TEST(test_mail_ends_whatever_its_subject_is)
 }
 
 static const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdict_of_each_fault),
+                                          cmocka_unit_test(test_verdicts_at_their_bounds),
                                           cmocka_unit_test(test_problems_name_what_to_ask_why_of),
                                           cmocka_unit_test(test_garbage_is_never_fresh),
                                           cmocka_unit_test(test_mail_ends_whatever_its_subject_is),
