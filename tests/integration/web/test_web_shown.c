@@ -113,6 +113,37 @@ static void add_running(void)
     }
 }
 
+/* What is kept of tasks that ended, or tell how far they are. */
+static void add_results(void)
+{
+    static const struct {
+        const char *id, *json;
+    } results[] = {
+        {"x-done", "{\"status\": \"SUCCESS\", \"result\": {\"success\": true, \"items\": 3, \"password\": \"abc\"}, "
+                   "\"traceback\": null, \"children\": [], \"date_done\": \"2020-01-08T10:00:00.123456\", \"task_id\": "
+                   "\"x-done\"}"},
+        {"x-says-no", "{\"status\": \"SUCCESS\", \"result\": {\"success\": false, \"message\": \"no such project\"}, "
+                      "\"date_done\": \"2020-01-08T10:00:00\", \"task_id\": \"x-says-no\"}"},
+        {"x-failed",
+         "{\"status\": \"FAILURE\", \"result\": {\"exc_type\": \"ValueError\", \"exc_message\": [\"token=abc is "
+         "bad\"], \"exc_module\": \"builtins\"}, \"traceback\": \"line 1\\nline 2\", \"date_done\": "
+         "\"2020-01-08T11:00:00\", \"task_id\": \"x-failed\"}"},
+        {"x-half", "{\"status\": \"PROGRESS\", \"result\": {\"current\": 3, \"total\": 7, \"status\": \"phases\"}, "
+                   "\"task_id\": \"x-half\"}"},
+        {"x-again", "{\"status\": \"RETRY\", \"result\": {\"exc_type\": \"OSError\", \"exc_message\": [\"gone\"]}, "
+                    "\"date_done\": null, \"task_id\": \"x-again\"}"},
+        {"x-revoked", "{\"status\": \"REVOKED\", \"result\": {\"exc_type\": \"TaskRevokedError\", \"exc_message\": "
+                      "[\"expired\"]}, \"date_done\": \"2020-01-08T12:00:00\", \"task_id\": \"x-revoked\"}"},
+        {"x-begun",
+         "{\"status\": \"STARTED\", \"result\": {\"pid\": 7, \"hostname\": \"h\"}, \"task_id\": \"x-begun\"}"},
+    };
+    for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
+        redisReply *reply = redisCommand(rig.redis, "SET celery-task-meta-%s %s", results[i].id, results[i].json);
+        assert_true(reply && reply->type == REDIS_REPLY_STATUS);
+        freeReplyObject(reply);
+    }
+}
+
 /* What a supervisor would have reported; it is not stale before this program ends. */
 static void add_report(void)
 {
@@ -226,6 +257,7 @@ FIXTURE(set_up)
     add_scheduled();
     add_dead();
     add_running();
+    add_results();
     add_report();
     web_run(&web, settings, true);
     web_log_in(&web);
@@ -243,18 +275,20 @@ FIXTURE(tear_down)
 
 /* ---- what is shown ---- */
 
-/* "METHOD PATH"; "GET!" is asked by nobody. */
+/* "METHOD PATH BODY"; "GET!" is asked by nobody. */
 static char *answer(const char *request)
 {
     char method[16] = "", path[2000] = "", mark = 0;
-    sscanf(request, "%15[A-Z]%c%1999s", method, &mark, path);
+    int body = 0;
+    sscanf(request, "%15[A-Z]%c%1999s %n", method, &mark, path, &body);
     char port[4][16];
     snprintf(port[0], sizeof port[0], "%d", web.port);
     snprintf(port[1], sizeof port[1], "%d", web.pg.port);
     snprintf(port[2], sizeof port[2], "%d", rig.server.port);
     const struct shown_words words[] = {{support_dir(), "{dir}"}, {version_text, "{version}"}, {port[0], "{port}"},
                                         {port[1], "{port}"},      {port[2], "{port}"},         {NULL, NULL}};
-    struct http_reply reply = web_ask(&web, method, path, mark == '!' ? NULL : web.admin, "Accept: */*");
+    struct http_reply reply =
+        web_call(&web, method, path, mark == '!' ? NULL : web.admin, body && request[body] ? request + body : NULL);
     char *plain = shown_plain(reply.body ? reply.body : "", words), *out = NULL;
     const char *type = reply.headers ? strcasestr(reply.headers, "\ncontent-type:") : NULL;
     if (asprintf(&out, "%d%.*s\n%s", reply.status, type ? (int)strcspn(type + 14, "\r\n") : 0, type ? type + 14 : "",
@@ -275,8 +309,23 @@ TEST(test_answers)
     shown_check("answers.txt", began_ms, answer);
 }
 
+/* What is done, each with its answer, and what is shown then. Nothing is done twice. */
+TEST(test_deeds)
+{
+    shown_check("deeds.txt", began_ms, answer);
+}
+
+TEST(test_what_is_shown_without_postgresql)
+{
+    pg_kill(&web.pg);
+    WAIT_UNTIL(has("/api/v1/verdict", "PostgreSQL: unreachable"), 30000);
+    shown_check("away.txt", began_ms, answer);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_pages),
     cmocka_unit_test(test_answers),
+    cmocka_unit_test(test_deeds),
+    cmocka_unit_test(test_what_is_shown_without_postgresql),
 };
 TEST_MAIN(tests, set_up, tear_down)
