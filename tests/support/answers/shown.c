@@ -222,7 +222,7 @@ char *shown_plain(const char *body, const struct shown_words *words)
 {
     char *text = lines_of(body);
     struct buf out = {0};
-    bool is_hour, is_word = false, is_points = false; /* of a curve, whose places depend on the minute */
+    bool is_hour = false, is_word = false, is_points = false; /* of a curve, whose places depend on the minute */
     for (const char *at = text; *at;) {
         time_t when = 0;
         size_t len = is_word ? 0 : time_at(at, &when, &is_hour);

@@ -89,6 +89,7 @@ TEST(test_who_does_what_by_table)
         {SIDEWAYS_ALLOWED, {"A p"}, "PHASES A q, PHASES A p", "0 GET /phases"},
         {SIDEWAYS_ALLOWED, {"A"}, "PHASES A p, +PHASES A q", "0 POST /projects/select q"},
         {SIDEWAYS_ALLOWED, {"A"}, "PHASES A p, PHASES A q", "0 POST /projects/select p"},
+        {SIDEWAYS_ALLOWED, {"A p"}, "ELEVATIONS A p f, +PHASES A q", "0 POST /phases/select f; 1 POST /auth for A q"},
         /* what it cannot reach: from anew, by itself when it has nothing else, else by one more */
         {SIDEWAYS_REFUSED, {"A p"}, "PHASES A q", "0 DELETE /auth"},
         {SIDEWAYS_REFUSED, {"A p", "A q"}, "PHASES A r, PHASES A p", "0 GET /phases; 1 DELETE /auth"},
@@ -156,7 +157,7 @@ TEST(test_projects_that_are_open_for_files)
 {
     char text[100];
     open(SIDEWAYS_ALLOWED);
-    submit("PARTS A p f e, PARTS A p f x, PARTS A q f e");
+    submit("PARTS A p f e, PARTS A p f x, PARTS A q f e, DRAWING A q f x");
     dispatch(s.client);
     expect("0 POST /auth for A p f e; 1 POST /auth for A q f e");
     sessions_until(&s, 0, "GET");
@@ -164,6 +165,7 @@ TEST(test_projects_that_are_open_for_files)
     assert_false(s.client->pending->is_opened);
     sessions_well(&s, 0);
     assert_true(s.client->pending->is_opened);
+    assert_false(s.client->pending->next->is_opened); /* the other project is still being opened */
     dispatch(s.client);
     expect("0 POST /elevations/select x sideways; 1 POST /auth for A q f e");
     sessions_until(&s, 0, "idle");
