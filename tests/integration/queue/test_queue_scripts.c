@@ -6,18 +6,16 @@
  *     script NAME key ... | word ...   a call of NAME.lua
  *     heard                            what was published since the case began: [channel, text, ...]
  *     > answer                         what the line before it answered: 7, text, "a text", nil, !error, [of, these];
- *                                      <s+7> is 7 seconds after the time of the case (unix), <ms+7> 7 ms after it,
- *                                      <left+7> what is left of 7 ms since, <*> anything up to a blank or bracket,
- *                                      <**> anything
+ *                                      what stands between < and > is a pattern (likeness.h)
  *
  * Without "> answer" a line may answer anything but an error. $s+7, $ms-7 in a command: the time, and 7 more or less.
  */
 #include <ctype.h>
-#include <math.h>
 
 #include "conf/clock.h"
 #include "conf/embedded.h"
 #include "conf/text/buf.h"
+#include "tests/support/answers/likeness.h"
 #include "tests/support/rig.h"
 
 enum { WORDS_MAX = 400, NAMES_MAX = 60, SCRIPTS_MAX = 64 };
@@ -235,49 +233,6 @@ static void put_heard(struct buf *out)
     buf_char(out, ']');
 }
 
-/* A number that is the time of the case and `more`, to the unit that is asked for, or what is left of `more`. Returns
- * what is behind it; NULL: it is not. */
-static const char *match_time(const char *wanted, const char *answer)
-{
-    char *end;
-    bool is_ms = strncmp(wanted, "<ms", 3) == 0, is_left = strncmp(wanted, "<left", 5) == 0;
-    double more = strtod(wanted + strcspn(wanted, "+-"), NULL), value = strtod(answer, &end), unit = is_ms ? 1e3 : 1e6;
-    double from = (double)began_us / unit + more, to = (double)wall_us() / unit + more;
-    if (is_left) {
-        from = more - (double)(wall_us() - began_us) / 1e3;
-        to = more;
-    }
-    /* Half a millisecond may be rounded; whole seconds have lost their fraction. */
-    bool is_full_second = is_ms && fmod(value, 1000) == 0;
-    double early = is_full_second                                ? 1000
-                   : is_ms || is_left                            ? 1
-                   : memchr(answer, '.', (size_t)(end - answer)) ? 0.002
-                                                                 : 1;
-    return end == answer || value < from - early || value > to + (is_ms || is_left ? 1 : 0.002) ? NULL : end;
-}
-
-static bool matches(const char *wanted, const char *answer)
-{
-    while (*wanted) {
-        if (strncmp(wanted, "<**>", 4) == 0) {
-            for (; *answer; answer++)
-                if (matches(wanted + 4, answer)) return true;
-            return matches(wanted + 4, answer);
-        }
-        if (strncmp(wanted, "<*>", 3) == 0)
-            answer += strcspn(answer, " ,]");
-        else if (strncmp(wanted, "<s", 2) == 0 || strncmp(wanted, "<ms", 3) == 0 || strncmp(wanted, "<left", 5) == 0)
-            answer = match_time(wanted, answer);
-        else if (*wanted++ == *answer++)
-            continue;
-        else
-            return false;
-        if (!answer) return false;
-        wanted = strchr(wanted, '>') + 1;
-    }
-    return !*answer;
-}
-
 /* ---- a file of cases ---- */
 struct place {
     const char *file;
@@ -357,7 +312,7 @@ static void compare(struct place *at, const char *wanted)
         else
             buf_char(&text, *p++);
     }
-    if (!matches(text.data, at->answer.data)) not_so(at, text.data);
+    if (!likeness_holds(text.data, at->answer.data, began_us)) not_so(at, text.data);
     at->is_new = false;
     buf_free(&text);
 }
