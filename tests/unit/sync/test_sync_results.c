@@ -1,5 +1,5 @@
-/* The results of the sync's tasks as JSON: every number under its name, the state that they come to, and the arguments
- * of tasks. */
+/* The results of the sync's tasks as JSON: every number under its name, the state that they come to, what a run notes
+ * on its way, and the arguments of tasks. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "services/sync/tasks/result.h"
+#include "tests/support/settings.h"
 #include "tests/support/test.h"
 
 static void expect_json(cJSON *json, const char *expected)
@@ -164,6 +165,121 @@ TEST(test_what_is_held_is_named)
     }
 }
 
+/* ---- what a run notes on its way ---- */
+
+TEST(test_errors_are_kept_as_far_as_somebody_reads_them)
+{
+    struct sync_run run = {.error_count = 0};
+    for (int i = 0; i < 25; i++) run_note_error(&run, "error %d", i);
+    assert_int_equal(run.error_count, 25);
+    assert_string_equal(strrchr(run.errors.data, '\n'), "\nerror 19");
+    assert_int_equal(strncmp(run.errors.data, "error 0\nerror 1\n", 16), 0);
+    buf_free(&run.errors);
+
+    run.error_count = 0;
+    run_note_errors(&run, "one\n\nthree");
+    run_note_errors(&run, NULL);
+    run_note_errors(&run, "four\n");
+    assert_string_equal(run.errors.data, "one\n\nthree\nfour");
+    assert_int_equal(run.error_count, 4);
+    buf_free(&run.errors);
+}
+
+TEST(test_what_is_told_once)
+{
+    struct sync_run run = {.error_count = 0};
+    assert_false(run_was_said(&run, "a b"));
+    assert_true(run_first(&run, "a b"));
+    assert_false(run_first(&run, "a b"));
+    assert_true(run_was_said(&run, "a b"));
+    assert_false(run_was_said(&run, "a"));
+    assert_false(run_was_said(&run, "a b c"));
+    assert_true(run_first(&run, "a"));
+    assert_false(run_first(&run, "a b"));
+    assert_false(run_first(&run, "a"));
+
+    run_note_warning(&run, "here", NULL);
+    run_note_warning(&run, "here", "");
+    assert_int_equal(run.error_count, 0);
+    run_note_warning(&run, "here", "odd");
+    run_note_warning(&run, "there", "odd");
+    run_note_warning(&run, "there", "other");
+    assert_string_equal(run.errors.data, "here: Logikal warns: odd; told once for all of this sync\n"
+                                         "there: Logikal warns: other; told once for all of this sync");
+    run.error_count = 20;
+    run_note_warning(&run, "there", "nobody reads it");
+    assert_int_equal(run.error_count, 20);
+    assert_false(run_was_said(&run, "nobody reads it"));
+    buf_free(&run.errors);
+    buf_free(&run.told);
+}
+
+TEST(test_the_first_failure_ends_a_run)
+{
+    struct sync_run run = {.error_count = 0};
+    assert_true(run_check(&run, 0, &(struct err){.code = ERR_DB, .text = "no"}));
+    assert_true(run_check(&run, 1, &(struct err){.code = ERR_DB, .text = "no"}));
+    assert_int_equal(run.fatal.code, ERR_NONE);
+    assert_false(run_check(&run, -ERR_DB, &(struct err){.code = ERR_DB, .text = "first"}));
+    assert_false(run_check(&run, -ERR_REDIS, &(struct err){.code = ERR_REDIS, .text = "second"}));
+    assert_int_equal(run.fatal.code, ERR_DB);
+    assert_string_equal(run.fatal.text, "first");
+    run.fatal = (struct err){0};
+    assert_false(run_check(&run, -ERR_INPUT, &(struct err){0}));
+    assert_int_equal(run.fatal.code, ERR_INPUT);
+    assert_string_equal(run.fatal.text, "the sync failed");
+
+    run_progress(&run, 3, 9, "at work \xc3");
+    assert_int_equal(run.current, 3);
+    assert_int_equal(run.total, 9);
+    assert_string_equal(run.doing, "at work ");
+}
+
+/* The name of a lease, whatever the name of what it is for. */
+TEST(test_scopes_of_long_names)
+{
+    char scope[LEASE_NAME_SIZE], other[LEASE_NAME_SIZE], name[400];
+    run_scope(scope, "project", "p1");
+    assert_string_equal(scope, "project:p1");
+    for (size_t len = 280; len < 340; len++) {
+        memset(name, 'x', len);
+        name[len] = '\0';
+        run_scope(scope, "project", name);
+        bool is_whole = len <= LEASE_NAME_SIZE - 7 - 20;
+        assert_true(strlen(scope) < LEASE_NAME_SIZE);
+        assert_int_equal(strchr(scope, '#') == NULL, is_whole);
+        if (is_whole) assert_int_equal(strlen(scope), len + 8);
+        name[len - 1] = 'y'; /* another one */
+        run_scope(other, "project", name);
+        assert_string_not_equal(scope, other);
+    }
+    for (int i = 0; i < 200; i++) memcpy(name + 2 * (size_t)i, "\xc3\xbc", 2); /* never half a letter */
+    name[sizeof name - 1] = '\0';
+    run_scope(scope, "ab", name);
+    run_scope(other, "abc", name);
+    assert_int_equal((strchr(scope, '#') - scope - 3) % 2, 0);
+    assert_int_equal((strchr(other, '#') - other - 4) % 2, 0);
+}
+
+/* As large as a parts list may be, and as base64 still fits into an answer. */
+TEST(test_how_large_a_parts_list_may_be)
+{
+    static const struct {
+        const char *settings;
+        int64_t most;
+    } rows[] = {{"parts: { max_bytes = 2000000; };", 2000000},
+                {"parts: { max_bytes = 2000000; }; logikal: { max_answer_bytes = 1000000; };", 750000},
+                {"parts: { max_bytes = 1500000; }; logikal: { max_answer_bytes = 2000000; };", 1500000}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct err err = {0};
+        struct conf *conf = settings_load(rows[i].settings, &err);
+        if (!conf) fail_msg("%s", err.text);
+        struct task_ctx ctx = {.conf = conf};
+        assert_int_equal(run_parts_limit(&(struct sync_run){.ctx = &ctx}), rows[i].most);
+        conf_free(conf);
+    }
+}
+
 /* ---- arguments ---- */
 
 TEST(test_arguments_of_tasks)
@@ -215,6 +331,9 @@ TEST(test_arguments_of_tasks)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_heads_of_results),      cmocka_unit_test(test_numbers_stand_under_their_names),
     cmocka_unit_test(test_errors_are_lines),      cmocka_unit_test(test_what_a_run_comes_to),
-    cmocka_unit_test(test_what_is_held_is_named), cmocka_unit_test(test_arguments_of_tasks),
+    cmocka_unit_test(test_what_is_held_is_named), cmocka_unit_test(test_errors_are_kept_as_far_as_somebody_reads_them),
+    cmocka_unit_test(test_what_is_told_once),     cmocka_unit_test(test_the_first_failure_ends_a_run),
+    cmocka_unit_test(test_scopes_of_long_names),  cmocka_unit_test(test_how_large_a_parts_list_may_be),
+    cmocka_unit_test(test_arguments_of_tasks),
 };
-TEST_MAIN(tests, NULL, NULL)
+TEST_MAIN(tests, settings_start, settings_stop)

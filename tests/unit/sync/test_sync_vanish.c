@@ -42,6 +42,22 @@ static const struct {
      VANISH_EXCHANGED},
     {"half old, half new", {.living = {[P] = 9}, .gone = {[P] = 3}, .fresh = {[P] = 3}}, &all, VANISH_BELIEVED},
     {"one for one", {.living = {[P] = 2}, .gone = {[P] = 1}, .fresh = {[P] = 1}}, &usual, VANISH_BELIEVED},
+    {"two for two", {.living = {[P] = 3}, .gone = {[P] = 2}, .fresh = {[P] = 2}}, &usual, VANISH_EXCHANGED},
+    {"half gone, most new", {.living = {[P] = 13}, .gone = {[P] = 4}, .fresh = {[P] = 5}}, &all, VANISH_BELIEVED},
+    {"most gone, half new", {.living = {[P] = 12}, .gone = {[P] = 5}, .fresh = {[P] = 4}}, &all, VANISH_BELIEVED},
+    {"a mass that is an exchange",
+     {.living = {[E] = 60}, .gone = {[E] = 30}, .fresh = {[E] = 30}},
+     &usual,
+     VANISH_EXCHANGED},
+    {"an empty root that is an exchange",
+     {.living = {[D] = 4}, .gone = {[D] = 2}, .fresh = {[D] = 2}, .root_is_empty = true},
+     &usual,
+     VANISH_EMPTY},
+    {"the default phases count for phases alone",
+     {.living = {[P] = 18}, .gone = {[P] = 6}, .fresh = {[P] = 6}, .default_phases = 6},
+     &all,
+     VANISH_BELIEVED},
+    {"shares are cut, not rounded", {.living = {[E] = 99}, .gone = {[E] = 20}}, &usual, VANISH_MASS},
     {"many new, few gone", {.living = {[P] = 90}, .gone = {[P] = 2}, .fresh = {[P] = 80}}, &usual, VANISH_BELIEVED},
 };
 
@@ -53,5 +69,16 @@ TEST(test_verdicts)
     }
 }
 
-static const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdicts)};
+TEST(test_words)
+{
+    assert_string_equal(vanish_word(VANISH_BELIEVED), "believed");
+    assert_string_equal(vanish_word(VANISH_MASS), "mass");
+    assert_string_equal(vanish_word(VANISH_EMPTY), "empty");
+    assert_string_equal(vanish_word(VANISH_EXCHANGED), "exchanged");
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_verdicts),
+    cmocka_unit_test(test_words),
+};
 TEST_MAIN(tests, NULL, NULL)
