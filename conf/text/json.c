@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#define WHOLE_MAX 9007199254740992.0 /* a double has each whole number up to here */
+#include "conf/text/whole.h"
 
 const cJSON *json_member(const cJSON *object, const char *name)
 {
@@ -24,6 +24,5 @@ double json_number(const cJSON *object, const char *name, double otherwise)
 int64_t json_whole(const cJSON *object, const char *name, int64_t otherwise)
 {
     double value = json_number(object, name, (double)otherwise);
-    if (isnan(value)) return otherwise;
-    return value > WHOLE_MAX ? (int64_t)WHOLE_MAX : value < -WHOLE_MAX ? -(int64_t)WHOLE_MAX : (int64_t)value;
+    return isnan(value) ? otherwise : whole_of(value);
 }

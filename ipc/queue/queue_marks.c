@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "conf/text/whole.h"
+
 struct marks {
     cJSON *json;
     struct err err;
@@ -55,9 +57,9 @@ static void add_notes(struct marks *m, const char *name, const struct redis_answ
     for (size_t i = 0; reply && reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
         if (reply->element[i]->type != REDIS_REPLY_STRING || reply->element[i + 1]->type != REDIS_REPLY_STRING)
             continue;
-        char *by = NULL;
+        const char *by = NULL;
         cJSON *one = cJSON_AddObjectToObject(all, reply->element[i]->str);
-        cJSON_AddNumberToObject(one, "since_ms", (double)strtoll(reply->element[i + 1]->str, &by, 10));
+        cJSON_AddNumberToObject(one, "since_ms", (double)whole_read(reply->element[i + 1]->str, &by));
         cJSON_AddStringToObject(one, "by", by + (*by == ' '));
     }
     settle(m, answer);

@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "conf/clock.h"
+#include "conf/text/whole.h"
 #include "ipc/queue/queue_message.h"
 
 static int64_t number(const redisReply *reply)
 {
     if (reply->type == REDIS_REPLY_INTEGER) return reply->integer;
-    return reply->type == REDIS_REPLY_STRING ? (int64_t)strtod(reply->str, NULL) : 0;
+    return reply->type == REDIS_REPLY_STRING ? whole_of(strtod(reply->str, NULL)) : 0;
 }
 
 /* paused: flat list of names and "since by". */
@@ -18,9 +19,9 @@ static void note_pause(struct queue_depth *d, const redisReply *paused)
 {
     for (size_t i = 0; paused->type == REDIS_REPLY_ARRAY && i + 1 < paused->elements; i += 2) {
         if (strcmp(paused->element[i]->str, d->name) != 0) continue;
-        char *by = NULL;
+        const char *by = NULL;
         d->is_paused = true;
-        d->paused_ms = strtoll(paused->element[i + 1]->str, &by, 10);
+        d->paused_ms = whole_read(paused->element[i + 1]->str, &by);
         snprintf(d->paused_by, sizeof d->paused_by, "%s", by + (*by == ' '));
     }
 }
@@ -156,7 +157,7 @@ static cJSON *scheduled_entry(const struct queue_keys *keys, redisReply **e)
     const char *raw = line ? line + 1 : end;
     cJSON *entry = describe(raw, (size_t)(end - raw), queue);
     add_text(entry, "tag", e[0]->str);
-    add_text(entry, "due", clock_iso_ms((int64_t)strtod(e[1]->str, NULL), due));
+    add_text(entry, "due", clock_iso_ms(whole_of(strtod(e[1]->str, NULL)), due));
     return entry;
 }
 
@@ -186,7 +187,7 @@ static cJSON *worker_entry(redisReply **e)
         cJSON_Delete(entry);
         entry = cJSON_CreateObject();
     }
-    int64_t seen = wall_ms() - (int64_t)(strtod(e[1]->str, NULL) * 1000);
+    int64_t seen = wall_ms() - whole_of(strtod(e[1]->str, NULL) * 1000);
     cJSON_DeleteItemFromObjectCaseSensitive(entry, "id");
     cJSON_DeleteItemFromObjectCaseSensitive(entry, "began"); /* it stands with the tasks */
     add_text(entry, "id", e[0]->str);

@@ -188,21 +188,34 @@ static int bound_of(const char *text)
     return bound;
 }
 
+/* Whoever can write there can write any number. */
+static void add(int64_t *sum, int64_t value)
+{
+    if (__builtin_add_overflow(*sum, value, sum)) *sum = INT64_MAX;
+}
+
 static void take_field(struct task_count_list *list, char *field, int64_t value)
 {
     char *which = strchr(field, ' '), *task = which ? strchr(which + 1, ' ') : NULL;
     if (!which || value <= 0) return;
     if (field[0] == 's') {
-        task_count_of(list, which + 1)->run_us += value;
+        add(&task_count_of(list, which + 1)->run_us, value);
         return;
     }
     if (!task) return;
     *task++ = '\0';
     which++;
     struct task_count *count = task_count_of(list, task);
-    if (field[0] == 't') count->runs[bound_of(which)] += value;
+    if (field[0] == 't') add(&count->runs[bound_of(which)], value);
     for (int i = 0; field[0] == 'n' && i < TASK_ENDS; i++)
-        if (strcmp(which, task_end_name((enum task_end)i)) == 0) count->ends[i] += value;
+        if (strcmp(which, task_end_name((enum task_end)i)) == 0) add(&count->ends[i], value);
+}
+
+static bool are_texts(redisReply *const *of, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (of[i]->type != REDIS_REPLY_STRING) return false;
+    return true;
 }
 
 static void on_counts(void *arg, const struct redis_answer *answer)
@@ -213,7 +226,8 @@ static void on_counts(void *arg, const struct redis_answer *answer)
     if (answer->fault != REDIS_FINE || answer->reply->type != REDIS_REPLY_ARRAY)
         err_set(&err, ERR_REDIS, "%s", answer->text);
     for (size_t i = 0; !err.code && i + 1 < answer->reply->elements; i += 2)
-        take_field(&list, answer->reply->element[i]->str, strtoll(answer->reply->element[i + 1]->str, NULL, 10));
+        if (are_texts(answer->reply->element + i, 2))
+            take_field(&list, answer->reply->element[i]->str, strtoll(answer->reply->element[i + 1]->str, NULL, 10));
     if (answer->fault != REDIS_CLOSED) reading->fn(reading->arg, err.code ? NULL : &list, err.code ? &err : NULL);
     free(reading);
 }

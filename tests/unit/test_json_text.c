@@ -8,6 +8,7 @@
 
 #include "conf/text/fact.h"
 #include "conf/text/json.h"
+#include "conf/text/whole.h"
 #include "conf/text/json_escape.h"
 #include "ipc/queue/queue_message.h"
 #include "tests/support/support.h"
@@ -359,7 +360,31 @@ TEST(test_whole_numbers_of_strangers_are_bounded)
     }
 }
 
+TEST(test_numbers_of_strangers_can_be_reckoned_with)
+{
+    static const struct {
+        const char *text;
+        int64_t whole, of_double;
+    } rows[] = {{"1780000000 admin", 1780000000, 1780000000},
+                {"-3", -3, -3},
+                {"99999999999999999999", WHOLE_MAX, WHOLE_MAX},
+                {"-99999999999999999999", -WHOLE_MAX, -WHOLE_MAX},
+                {"9007199254740993", WHOLE_MAX, WHOLE_MAX},
+                {"1e300", 1, WHOLE_MAX},
+                {"-inf", 0, -WHOLE_MAX},
+                {"nan", 0, 0},
+                {"", 0, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *end = NULL;
+        assert_int_equal(whole_read(rows[i].text, &end), rows[i].whole);
+        assert_true(end >= rows[i].text && end <= rows[i].text + strlen(rows[i].text));
+        assert_int_equal(whole_of(strtod(rows[i].text, NULL)), rows[i].of_double);
+        assert_true(whole_read(rows[i].text, NULL) * 1000 / 1000 == rows[i].whole);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_numbers_of_strangers_can_be_reckoned_with),
     cmocka_unit_test(test_whole_numbers_of_strangers_are_bounded),
     cmocka_unit_test(test_escapes_are_told_apart),
     cmocka_unit_test(test_what_is_carried_is_not_changed),

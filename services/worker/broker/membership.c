@@ -8,6 +8,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "conf/machine/random.h"
+#include "conf/text/whole.h"
 #include "ipc/redis/script_call.h"
 #include "services/worker/complaint.h"
 #include "services/worker/broker/consumer.h"
@@ -219,7 +220,7 @@ static struct member *member_of(struct membership *m, const char *id)
 static int64_t lease_of(const struct worker *w, const char *record)
 {
     const char *blank = strchr(record, ' ');
-    long long lease = blank && strncmp(record, "score ", 6) != 0 ? strtoll(blank + 1, NULL, 10) * 1000 : 0;
+    int64_t lease = blank && strncmp(record, "score ", 6) != 0 ? whole_read(blank + 1, NULL) * 1000 : 0;
     return lease > lease_ms(w) && lease <= 3600000 ? lease : lease_ms(w);
 }
 

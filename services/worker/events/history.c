@@ -8,6 +8,7 @@
 #include "conf/backoff.h"
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "conf/text/whole.h"
 #include "services/store/db/pool.h"
 #include "services/store/task_history.h"
 #include "services/worker/complaint.h"
@@ -222,8 +223,9 @@ void history_crashed(struct worker *w, const struct delivery *d, const char *why
 /* ---- what was revoked where it waited ---- */
 static void take_ended(struct worker *w, const char *text, size_t len)
 {
-    char *at = NULL, queue[QUEUE_KEY_SIZE];
-    int64_t ms = strtoll(text, &at, 10);
+    char queue[QUEUE_KEY_SIZE];
+    const char *at = NULL;
+    int64_t ms = whole_read(text, &at);
     const char *list = *at == '\n' ? at + 1 : NULL, *raw = list ? strchr(list, '\n') : NULL;
     struct delivery d = {.outcome = {.end = TASK_REVOKED, .run_us = -1}, .taken_us = mono_us()};
     struct err err = {0};

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "conf/clock.h"
+#include "conf/text/whole.h"
 #include "conf/version.h"
 #include "services/tasks/task_table.h"
 #include "services/worker/delivery.h"
@@ -340,7 +341,7 @@ cJSON *inspect_scheduled(struct worker *w, const redisReply *reply)
         struct delivery d = {.state = DELIVERY_READY, .deliveries = 1, .queue = queue};
         if (raw && message_decode(raw, (size_t)(end - raw), &d.m, NULL) == 0) {
             cJSON *item = cJSON_CreateObject();
-            snprintf(text, sizeof text, "%s+00:00", clock_iso_us((int64_t)strtod(due->str, NULL) * 1000, eta));
+            snprintf(text, sizeof text, "%s+00:00", clock_iso_us(whole_of(strtod(due->str, NULL)) * 1000, eta));
             cJSON_AddStringToObject(item, "eta", text);
             cJSON_AddNumberToObject(item, "priority", 6);
             cJSON_AddItemToObject(item, "request", task_object(w, &d, false));

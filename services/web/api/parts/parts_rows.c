@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conf/machine/random.h"
+#include "conf/text/json.h"
 #include "services/web/cache/csv.h"
 #include "services/web/http/accept.h"
 #include "services/web/http/reply.h"
@@ -69,7 +70,7 @@ static void on_end(void *arg, const char *output, int status)
     const char *problem = cJSON_GetStringValue(cJSON_GetObjectItem(result, "problem"));
     reads--;
     if (rows && names)
-        reply_rows(r, names, rows, (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(result, "count")));
+        reply_rows(r, names, rows, json_whole(result, "count", 0));
     else if (problem && cJSON_IsTrue(cJSON_GetObjectItem(result, "is_too_large")))
         reply_detail(r, 400, "The rows are too large for one answer: ask for fewer with limit");
     else if (problem)
