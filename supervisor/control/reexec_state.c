@@ -9,6 +9,9 @@
 
 #include "conf/text/buf.h"
 #include "conf/log.h"
+#include "conf/text/json.h"
+#include "conf/text/utf8.h"
+#include "conf/text/whole.h"
 #include "conf/version.h"
 #include "supervisor/child/child.h"
 #include "supervisor/child/children.h"
@@ -20,30 +23,33 @@
 
 #define STATE_FORMAT 1
 
-enum field_kind { KIND_INT, KIND_INT64, KIND_BOOL, KIND_TEXT, KIND_FD };
+/* A name must fit, or another one would be meant; of a text there is as much as fits. */
+enum field_kind { KIND_INT, KIND_INT64, KIND_BOOL, KIND_NAME, KIND_TEXT, KIND_FD, KIND_PID };
 struct state_field {
     const char *name;
     size_t offset, size;
     enum field_kind kind;
+    int most; /* of KIND_INT: what is negative or greater is refused; 0 = any */
 };
-#define FIELD(of, member, kind)                                                                                        \
+#define FIELD_UP_TO(of, member, kind, most)                                                                            \
     {                                                                                                                  \
-#member, offsetof(struct of, member), sizeof(((struct of *)0)->member), kind                                   \
+#member, offsetof(struct of, member), sizeof(((struct of *)0)->member), kind, most                             \
     }
+#define FIELD(of, member, kind) FIELD_UP_TO(of, member, kind, 0)
 
 static const struct state_field self_fields[] = {
-    FIELD(supervisor, id, KIND_TEXT),
+    FIELD(supervisor, id, KIND_NAME),
     FIELD(supervisor, lock_fd, KIND_FD),
     FIELD(supervisor, listen_fd, KIND_FD),
     FIELD(supervisor, control_fd, KIND_FD),
     FIELD(supervisor, dir_fd, KIND_FD),
     FIELD(supervisor, log_fd, KIND_FD),
-    FIELD(supervisor, run_dir, KIND_TEXT),
-    FIELD(supervisor, only, KIND_TEXT),
-    FIELD(supervisor, source_file, KIND_TEXT),
-    FIELD(supervisor, source_env_file, KIND_TEXT),
+    FIELD(supervisor, run_dir, KIND_NAME),
+    FIELD(supervisor, only, KIND_NAME),
+    FIELD(supervisor, source_file, KIND_NAME),
+    FIELD(supervisor, source_env_file, KIND_NAME),
     FIELD(supervisor, guardian_fd, KIND_FD),
-    FIELD(supervisor, guardian_pid, KIND_INT),
+    FIELD(supervisor, guardian_pid, KIND_PID),
     FIELD(supervisor, started_ms, KIND_INT64),
     FIELD(supervisor, orphans_reaped, KIND_INT64),
     FIELD(supervisor, reloads, KIND_INT64),
@@ -54,31 +60,31 @@ static const struct state_field self_fields[] = {
 };
 
 static const struct state_field child_fields[] = {
-    FIELD(child, spec.name, KIND_TEXT),
-    FIELD(child, spec.role, KIND_TEXT),
+    FIELD(child, spec.name, KIND_NAME),
+    FIELD(child, spec.role, KIND_NAME),
     FIELD(child, spec.users, KIND_INT),
     FIELD(child, spec.uid, KIND_INT),
-    FIELD(child, spec.readiness, KIND_INT),
-    FIELD(child, spec.stop_signal, KIND_INT),
+    FIELD_UP_TO(child, spec.readiness, KIND_INT, READINESS_PROBE),
+    FIELD_UP_TO(child, spec.stop_signal, KIND_INT, NSIG - 1),
     FIELD(child, spec.watchdog_ms, KIND_INT64),
     FIELD(child, spec.is_overlapping, KIND_BOOL),
-    FIELD(child, spec.policy.restart, KIND_INT),
+    FIELD_UP_TO(child, spec.policy.restart, KIND_INT, RESTART_NEVER),
     FIELD(child, spec.policy.start_timeout_ms, KIND_INT64),
     FIELD(child, spec.policy.stop_timeout_ms, KIND_INT64),
-    FIELD(child, machine.state, KIND_INT),
+    FIELD_UP_TO(child, machine.state, KIND_INT, CHILD_STATE_COUNT - 1),
     FIELD(child, machine.is_wanted, KIND_BOOL),
     FIELD(child, machine.is_crash_loop, KIND_BOOL),
     FIELD(child, machine.is_success, KIND_BOOL),
-    FIELD(child, machine.why, KIND_INT),
+    FIELD_UP_TO(child, machine.why, KIND_INT, WHY_SICK),
     FIELD(child, machine.deadline_ms, KIND_INT64),
     FIELD(child, machine.ready_ms, KIND_INT64),
     FIELD(child, machine.starts, KIND_INT64),
     FIELD(child, machine.failures, KIND_INT),
     FIELD(child, machine.exits_at, KIND_INT),
     FIELD(child, machine.backoff.attempt, KIND_INT),
-    FIELD(child, pid, KIND_INT),
-    FIELD(child, group, KIND_INT),
-    FIELD(child, previous_pid, KIND_INT),
+    FIELD(child, pid, KIND_PID),
+    FIELD(child, group, KIND_PID),
+    FIELD(child, previous_pid, KIND_PID),
     FIELD(child, started_ms, KIND_INT64),
     FIELD(child, started_wall_ms, KIND_INT64),
     FIELD(child, out.fd, KIND_FD),
@@ -90,7 +96,7 @@ static const struct state_field child_fields[] = {
     FIELD(child, pinged_ms, KIND_INT64),
     FIELD(child, missing_ms, KIND_INT64),
     FIELD(child, born, KIND_INT64),
-    FIELD(child, running_stop_signal, KIND_INT),
+    FIELD_UP_TO(child, running_stop_signal, KIND_INT, NSIG - 1),
     FIELD(child, running_stop_timeout_ms, KIND_INT64),
     FIELD(child, machine.kills, KIND_INT),
     FIELD(child, machine.asked_ms, KIND_INT64),
@@ -109,15 +115,27 @@ static const struct state_field child_fields[] = {
     {0},
 };
 
+static void save_whole(cJSON *json, const char *name, int64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    if (value >= -WHOLE_MAX && value <= WHOLE_MAX) /* JSON's numbers are doubles */
+        cJSON_AddNumberToObject(json, name, (double)value);
+    else
+        cJSON_AddStringToObject(json, name, text);
+}
+
 static void save(cJSON *json, const struct state_field *fields, const void *from)
 {
     for (const struct state_field *f = fields; f->name; f++) {
         const void *at = (const char *)from + f->offset;
         switch (f->kind) {
         case KIND_INT:
+        case KIND_PID:
         case KIND_FD: cJSON_AddNumberToObject(json, f->name, *(const int *)at); break;
-        case KIND_INT64: cJSON_AddNumberToObject(json, f->name, (double)*(const int64_t *)at); break;
+        case KIND_INT64: save_whole(json, f->name, *(const int64_t *)at); break;
         case KIND_BOOL: cJSON_AddBoolToObject(json, f->name, *(const bool *)at); break;
+        case KIND_NAME:
         case KIND_TEXT: cJSON_AddStringToObject(json, f->name, at); break;
         }
     }
@@ -131,17 +149,21 @@ static void restore(const cJSON *json, const struct state_field *fields, void *t
         const cJSON *v = cJSON_GetObjectItemCaseSensitive(json, f->name);
         switch (f->kind) {
         case KIND_INT:
+        case KIND_PID:
         case KIND_FD:
             if (cJSON_IsNumber(v)) *(int *)at = v->valueint;
             break;
         case KIND_INT64:
-            if (cJSON_IsNumber(v)) *(int64_t *)at = (int64_t)v->valuedouble;
+            if (cJSON_IsNumber(v)) *(int64_t *)at = json_whole(json, f->name, 0);
+            if (cJSON_IsString(v)) *(int64_t *)at = strtoll(v->valuestring, NULL, 10);
             break;
         case KIND_BOOL:
             if (cJSON_IsBool(v)) *(bool *)at = cJSON_IsTrue(v);
             break;
+        case KIND_NAME:
         case KIND_TEXT:
-            if (cJSON_IsString(v)) snprintf(at, f->size, "%s", v->valuestring);
+            if (cJSON_IsString(v))
+                snprintf(at, f->size, "%.*s", (int)utf8_cut(v->valuestring, f->size - 1), v->valuestring);
             break;
         }
     }
@@ -249,19 +271,46 @@ void reexec_keep_all(const cJSON *state)
     cJSON_ArrayForEach(child, cJSON_GetObjectItemCaseSensitive(state, "children")) keep_listed(child_fields, child);
 }
 
+/* Numbers that stand for one of ours are one of ours (another version may have more), and signals reach no process but
+ * one: 1 and what is negative mean others than a child. */
+static bool fits(const struct state_field *f, const cJSON *v)
+{
+    if (f->kind == KIND_NAME && cJSON_IsString(v)) return strlen(v->valuestring) < f->size;
+    if (!cJSON_IsNumber(v)) return true;
+    if (f->kind == KIND_PID) return v->valueint == 0 || v->valueint > 1;
+    return f->kind != KIND_INT || f->most == 0 || (v->valueint >= 0 && v->valueint <= f->most);
+}
+
+static const char *misfit(const struct state_field *fields, const cJSON *json)
+{
+    for (const struct state_field *f = fields; f->name; f++)
+        if (!fits(f, cJSON_GetObjectItemCaseSensitive(json, f->name))) return f->name;
+    return NULL;
+}
+
+static int check_child(const cJSON *child, struct err *err)
+{
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(child, "spec.name"));
+    bool is_one = name && name[0] && cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(child, "machine.state"));
+    const char *wrong = misfit(child_fields, child);
+    if (is_one && !wrong) return 0;
+    if (!name) name = "";
+    return err_set(err, ERR_INPUT, "a child in the state that was handed over is not one: \"%.*s\"%s%s",
+                   (int)utf8_cut(name, 40), name, wrong ? ", by its " : "", wrong ? wrong : "");
+}
+
 int reexec_check(const cJSON *state, struct err *err)
 {
     const cJSON *format = cJSON_GetObjectItemCaseSensitive(state, "format"), *child;
     const cJSON *children = cJSON_GetObjectItemCaseSensitive(state, "children");
+    const char *wrong = misfit(self_fields, state);
     if (!cJSON_IsNumber(format) || format->valueint != STATE_FORMAT)
         return err_set(err, ERR_INPUT, "the supervisor before the exec has handed over a state of another format");
     if (!cJSON_IsArray(children)) return err_set(err, ERR_INPUT, "the state that was handed over has no children");
+    if (wrong) return err_set(err, ERR_INPUT, "the state that was handed over cannot be taken over, by its %s", wrong);
     cJSON_ArrayForEach(child, children) {
-        const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(child, "spec.name"));
-        const cJSON *in = cJSON_GetObjectItemCaseSensitive(child, "machine.state");
-        if (!name || !name[0] || !cJSON_IsNumber(in) || in->valueint < 0 || in->valueint >= CHILD_STATE_COUNT)
-            return err_set(err, ERR_INPUT, "a child in the state that was handed over is not one: \"%.40s\"",
-                           name ? name : "");
+        int rc = check_child(child, err);
+        if (rc != 0) return rc;
     }
     return 0;
 }
@@ -294,7 +343,7 @@ static void adopt_rest(struct child *c, const cJSON *json)
     const char *lines = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "lines"));
     int count = 0;
     cJSON_ArrayForEach(exit, exits)
-        if (cJSON_IsNumber(exit) && count < CHILD_EXITS_MAX) c->machine.exits_ms[count++] = (int64_t)exit->valuedouble;
+        if (cJSON_IsNumber(exit) && count < CHILD_EXITS_MAX) c->machine.exits_ms[count++] = whole_of(exit->valuedouble);
     if (c->machine.exits_at < (unsigned)count) c->machine.exits_at = (unsigned)count;
     for (size_t len; lines && *lines; lines += len + (lines[len] != 0)) {
         len = strcspn(lines, "\n");

@@ -13,6 +13,7 @@
 
 #include "conf/conf.h"
 #include "supervisor/child/probe.h"
+#include "supervisor/control/reexec.h"
 #include "supervisor/log/line_ring.h"
 #include "supervisor/plan/environment.h"
 #include "supervisor/plan/exit_words.h"
@@ -259,7 +260,45 @@ static void test_run_dir_is_ours_alone_and_locked_once(void **state)
     assert_non_null(strstr(err.text, "not a directory"));
 }
 
+/* A state of another version, with one member changed: wrong names what it is refused for; NULL: it is taken. */
+TEST(test_states_that_cannot_be_taken_over_are_refused)
+{
+    static const struct {
+        const char *member, *value, *wrong;
+        bool is_of_child;
+    } rows[] = {{"pid", "4242", NULL, true},
+                {"pid", "-1", "pid", true},
+                {"pid", "1", "pid", true},
+                {"group", "-4242", "group", true},
+                {"group", "1", "group", true},
+                {"previous_pid", "-1e300", "previous_pid", true},
+                {"guardian_pid", "-1", "guardian_pid", false},
+                {"machine.state", "11", "machine.state", true},
+                {"machine.why", "4", "machine.why", true},
+                {"spec.readiness", "-1", "spec.readiness", true},
+                {"spec.policy.restart", "3", "spec.policy.restart", true},
+                {"running_stop_signal", "65", "running_stop_signal", true},
+                {"spec.name", "\"\"", "is not one", true},
+                {"spec.name", "17", "is not one", true},
+                {"program_inode", "1e300", NULL, true},
+                {"program_inode", "\"9223372036854775807\"", NULL, true},
+                {"what a newer one adds", "{}", NULL, true},
+                {"format", "2", "another format", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct err err = {0};
+        cJSON *json = cJSON_Parse("{\"format\":1,\"children\":[{\"spec.name\":\"web.0\",\"machine.state\":3}]}");
+        cJSON *child = cJSON_GetObjectItem(json, "children")->child, *of = rows[i].is_of_child ? child : json;
+        cJSON_DeleteItemFromObjectCaseSensitive(of, rows[i].member);
+        cJSON_AddItemToObject(of, rows[i].member, cJSON_Parse(rows[i].value));
+        int rc = reexec_check(json, &err);
+        if (rc != (rows[i].wrong ? -ERR_INPUT : 0)) fail_msg("%s: %s: %s", rows[i].member, rows[i].value, err.text);
+        if (rows[i].wrong && !strstr(err.text, rows[i].wrong)) fail_msg("%s: %s", rows[i].member, err.text);
+        cJSON_Delete(json);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_states_that_cannot_be_taken_over_are_refused),
     cmocka_unit_test(test_environment_passes_only_the_secrets_that_a_child_uses),
     cmocka_unit_test(test_every_secret_is_kept_from_programs),
     cmocka_unit_test(test_exits_are_told_in_words),
