@@ -14,6 +14,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "conf/text/utf8.h"
 #include "ipc/stream.h"
 
 static void on_timer(evutil_socket_t fd, short what, void *arg);
@@ -156,6 +157,7 @@ void redis_drop(struct redis *r, enum redis_fault fault, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(r->why, sizeof r->why, fmt, ap);
     va_end(ap);
+    utf8_line(utf8_finish(r->why)); /* the server's words may be in it */
     if (r->state == REDIS_UP && mono_ms() - r->up_since_ms >= REDIS_STABLE_MS) backoff_reset(&r->backoff);
     if (r->state == REDIS_CONNECTING) r->unwritable[0] = '\0'; /* it does not even answer */
     r->is_probing = false;

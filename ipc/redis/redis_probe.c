@@ -86,7 +86,7 @@ static void take_missing(struct redis *r, const redisReply *reply)
         if (item->type != REDIS_REPLY_STRING) continue;
         snprintf(name, sizeof name, "%.*s", (int)strcspn(item->str, ":"), item->str);
         const char *error = strchr(item->str, ':');
-        lacks(r, name, error ? error + 2 : "");
+        lacks(r, name, error && error[1] ? error + 2 : "");
     }
 }
 

@@ -7,6 +7,7 @@
 #include <event2/buffer.h>
 
 #include "conf/clock.h"
+#include "conf/text/utf8.h"
 
 static const struct {
     const char *prefix;
@@ -47,6 +48,13 @@ static enum redis_fault redis_fault_of(const char *error)
             if (at && at > error && (at[-1] == ' ' || at[-1] == '-')) return classes[i].fault;
         }
     return REDIS_REFUSED;
+}
+
+void reply_as_line(redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ERROR && reply->type != REDIS_REPLY_STATUS) return;
+    utf8_repair(reply->str, strlen(reply->str));
+    utf8_line(reply->str);
 }
 
 static void dispatch(struct redis *r, const redisReply *reply)
@@ -101,6 +109,7 @@ static void take_replies(struct redis *r, const char *why)
             break;
         }
         if (!reply) break;
+        reply_as_line(reply);
         dispatch(r, reply);
         freeReplyObject(reply);
     }

@@ -12,6 +12,7 @@
 #include <hiredis/hiredis.h>
 
 #include "conf/text/buf.h"
+#include "conf/text/utf8.h"
 #include "ipc/dial.h"
 #include "ipc/redis/redis_internal.h"
 
@@ -126,6 +127,7 @@ static void say_why(const struct sentinel_search *s, char *out, size_t size)
         buf_printf(&text, "; %s:%d: %s", a->at.host, a->at.port, a->why[0] ? a->why : silent);
     }
     snprintf(out, size, "%s", text.failed ? "no memory" : text.data);
+    utf8_finish(out);
     buf_free(&text);
 }
 
@@ -171,8 +173,16 @@ static void note_error(struct sentinel_ask *a, const char *error)
     if (strstr(error, "unknown command"))
         snprintf(a->why, sizeof a->why, "this is no Sentinel (a server itself is named by redis://)");
     else
-        snprintf(a->why, sizeof a->why, "%.120s%s", error,
+        snprintf(a->why, sizeof a->why, "%.*s%s", (int)utf8_cut(error, 120), error,
                  is_stranger ? " (set REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD)" : "");
+}
+
+/* Of a host: printable, without blanks. */
+static bool is_name(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (text[i] <= ' ' || text[i] >= 0x7f) return false;
+    return len > 0;
 }
 
 static void take_address(struct sentinel_ask *a, const redisReply *reply)
@@ -184,9 +194,10 @@ static void take_address(struct sentinel_ask *a, const redisReply *reply)
     } else if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
                reply->element[0]->type == REDIS_REPLY_STRING && reply->element[1]->type == REDIS_REPLY_STRING) {
         long port = strtol(reply->element[1]->str, NULL, 10);
-        if (reply->element[0]->len == 0 || reply->element[0]->len >= sizeof a->answer.host || port < 1 || port > 65535)
+        const redisReply *host = reply->element[0];
+        if (!is_name(host->str, host->len) || host->len >= sizeof a->answer.host || port < 1 || port > 65535)
             return note_error(a, "it names an address that is none");
-        memcpy(a->answer.host, reply->element[0]->str, reply->element[0]->len + 1);
+        memcpy(a->answer.host, host->str, host->len + 1);
         a->answer.port = (int)port;
     } else {
         note_error(a, "it answers what no Sentinel does");
@@ -210,9 +221,11 @@ static void take_masters(struct sentinel_ask *a, const redisReply *reply)
         const char *name = field(reply->element[i], "name");
         if (strcmp(name, a->search->url->sentinels.master) == 0)
             a->answer.epoch = strtoll(field(reply->element[i], "config-epoch"), NULL, 10);
-        int n = snprintf(a->known + len, sizeof a->known - len, "%s%.60s", len ? ", " : "", name);
+        int n =
+            snprintf(a->known + len, sizeof a->known - len, "%s%.*s", len ? ", " : "", (int)utf8_cut(name, 60), name);
         if (len + (size_t)n < sizeof a->known) len += (size_t)n;
     }
+    utf8_line(utf8_finish(a->known));
 }
 
 static void on_read(struct bufferevent *bev, void *arg)
@@ -229,6 +242,7 @@ static void on_read(struct bufferevent *bev, void *arg)
         if (redisReaderGetReply(a->reader, &reply) != REDIS_OK) return ask_over(a, "it does not speak Redis");
         if (!reply) return;
         const redisReply *r = reply;
+        reply_as_line(reply);
         if (a->answered < 0 && r->type == REDIS_REPLY_ERROR) note_error(a, r->str);
         if (a->answered == 0) take_address(a, reply);
         if (a->answered == 1) take_masters(a, reply);
