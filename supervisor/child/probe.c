@@ -1,6 +1,7 @@
 /* Probes: see probe.h. One attempt at a time; each has a deadline, and the next comes an interval after it failed. */
 #include "supervisor/child/probe.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@
 #include "supervisor/plan/environment.h"
 #include "supervisor/system/spawn.h"
 
-#define ATTEMPT_MS 2000
+#define ATTEMPT_MS   2000
+#define STATUS_BYTES 12
 
 struct readiness_probe {
     struct child *child;
@@ -134,6 +136,14 @@ static bool is_connected(const struct readiness_probe *p)
     return getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0;
 }
 
+/* "HTTP/1.1 200": a status of three digits that is a success or a redirection. */
+static bool is_good(const char *head)
+{
+    bool is_http = strncmp(head, "HTTP/1.", 7) == 0 && isdigit((unsigned char)head[7]) && head[8] == ' ';
+    bool is_number = isdigit((unsigned char)head[10]) && isdigit((unsigned char)head[11]);
+    return is_http && is_number && (head[9] == '2' || head[9] == '3');
+}
+
 static void read_answer(struct readiness_probe *p)
 {
     ssize_t n = recv(p->fd, p->head + p->head_len, sizeof p->head - 1 - p->head_len, MSG_DONTWAIT);
@@ -144,9 +154,8 @@ static void read_answer(struct readiness_probe *p)
     }
     p->head_len += (size_t)n;
     p->head[p->head_len] = 0;
-    if (p->head_len < 12) return; /* "HTTP/1.1 200" */
-    bool is_good = strncmp(p->head, "HTTP/1.", 7) == 0 && (p->head[9] == '2' || p->head[9] == '3');
-    if (is_good)
+    if (p->head_len < STATUS_BYTES) return;
+    if (is_good(p->head))
         succeeded(p);
     else
         failed(p);
