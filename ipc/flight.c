@@ -145,11 +145,11 @@ static cJSON *event_of(const char *line, size_t len)
 
 static void read_file(const char *path, cJSON *events, int64_t *unreadable)
 {
-    size_t size = 2 * FLIGHT_FILE_BYTES;
-    char *text = malloc(size);
     struct stat st;
-    if (text && lstat(path, &st) == 0 && S_ISREG(st.st_mode)) {
-        size_t len = 0;
+    if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size <= 0) return;
+    size_t size = st.st_size < 2 * FLIGHT_FILE_BYTES ? (size_t)st.st_size : 2 * FLIGHT_FILE_BYTES, len = 0;
+    char *text = malloc(size);
+    if (text) {
         int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         for (ssize_t n; fd >= 0 && len < size && (n = read(fd, text + len, size - len)) > 0;) len += (size_t)n;
         if (fd >= 0) close(fd);

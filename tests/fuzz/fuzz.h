@@ -42,4 +42,11 @@ static inline int fuzz_file(const uint8_t *data, size_t size, char *path, size_t
     return fd;
 }
 
+/* A directory of one's own in memory, if the machine has such a place: a disk would be the slowest part of a target. */
+static inline void fuzz_dir(char *path, size_t size)
+{
+    snprintf(path, size, "%s/fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    if (!mkdtemp(path)) abort();
+}
+
 #endif

@@ -6,8 +6,8 @@
 #include "ipc/flight.h"
 #include "tests/fuzz/fuzz.h"
 
-static char run_dir[] = "/tmp/fuzz-flight-XXXXXX";
-static char file[64];
+static char run_dir[64];
+static char file[96];
 
 static void remove_run_dir(void)
 {
@@ -18,7 +18,7 @@ static void remove_run_dir(void)
 static void set_up(void)
 {
     if (*file) return;
-    if (!mkdtemp(run_dir)) abort();
+    fuzz_dir(run_dir, sizeof run_dir);
     snprintf(file, sizeof file, "%s/%s", run_dir, FLIGHT_FILE);
     atexit(remove_run_dir);
 }
