@@ -8,6 +8,7 @@
 #include <cjson/cJSON.h>
 
 #include "conf/log.h"
+#include "services/web/ui/log_lines.h"
 #include "tests/support/test.h"
 
 static const struct log_field *fields; /* of the line, when it is an event */
@@ -128,7 +129,50 @@ TEST(test_an_event_of_long_texts_stays_one_whole_object)
     fields = NULL;
 }
 
+/* ---- as the page of a process's log shows them ---- */
+
+/* The levels of the lines that are left, by their first letters. */
+static void shown(const char *least, char out[40])
+{
+    static const char *const lines[] = {"first of a program",
+                                        "2026-11-28T03:57:02.262Z info     migrate[1]: one",
+                                        "2026-11-28T03:57:02.262Z debug    migrate[1]: two",
+                                        "  more of two",
+                                        "2026-11-28T03:57:02.262Z warning  migrate[1]: three",
+                                        "{\"at\":\"x\",\"level\":\"error\",\"text\":\"four\"}",
+                                        "{\"at\":\"x\"}",
+                                        "2026-11-28T03:57:02.262Z critical migrate[1]: five",
+                                        "2026-11-28T03:57:02.262Z informal migrate[1]: still critical",
+                                        "2026-11-28 info a date alone is no time",
+                                        "2026-11-28T03:57:02.Z info     a time of 20 signs"};
+    cJSON *list = cJSON_CreateStringArray(lines, sizeof lines / sizeof *lines), *kept = log_lines_of(list, least),
+          *each;
+    size_t n = 0;
+    cJSON_ArrayForEach(each, kept) {
+        const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(each, "text"));
+        assert_true(text && strlen(text) > 0);
+        out[n++] = *cJSON_GetStringValue(cJSON_GetObjectItem(each, "level"));
+    }
+    out[n] = 0;
+    cJSON_Delete(kept);
+    cJSON_Delete(list);
+}
+
+TEST(test_lines_of_a_log_are_kept_from_a_level_on)
+{
+    static const struct {
+        const char *least, *levels;
+    } rows[] = {{"", "iiddweeccci"}, {"debug", "iiddweeccci"}, {"info", "iiweeccci"},  {"warning", "weeccc"},
+                {"error", "eeccc"},  {"critical", "ccc"},      {"loud", "iiddweeccci"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char levels[40];
+        shown(rows[i].least, levels);
+        if (strcmp(levels, rows[i].levels) != 0) fail_msg("%s: %s", rows[i].least, levels);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_lines_of_a_log_are_kept_from_a_level_on),
     cmocka_unit_test(test_log_lines_are_one_line_and_name_level_role_and_task),
     cmocka_unit_test(test_long_log_line_is_cut_and_stays_whole_json),
     cmocka_unit_test(test_an_event_has_its_fields_in_both_formats),

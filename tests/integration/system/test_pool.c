@@ -6,11 +6,15 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <event2/event.h>
 
 #include "conf/conf.h"
+#include "conf/clock.h"
+#include "ipc/snapshot.h"
 #include "services/store/db/pool.h"
+#include "services/web/ui/ui.h"
 #include "tests/support/support.h"
 
 static struct pg_server pg;
@@ -240,11 +244,102 @@ TEST(test_without_memory_it_is_tried_again)
     assert_true(n > 5);
 }
 
+/* ---- what web writes by itself with it: a sample of the memory each minute ---- */
+
+static const struct event *known[200];
+static int known_count;
+
+static int note_known(const struct event_base *of, const struct event *e, void *arg)
+{
+    (void)of, (void)arg;
+    assert_true(known_count < 200);
+    known[known_count++] = e;
+    return 0;
+}
+
+/* A minute is over, for what was added since known was noted. */
+static int let_go(const struct event_base *of, const struct event *e, void *arg)
+{
+    (void)of;
+    struct event **timers = arg;
+    for (int i = 0; i < known_count; i++)
+        if (known[i] == e) return 0;
+    if (event_get_fd(e) == -1)
+        for (int i = 0; i < 8; i++)
+            if (!timers[i]) return timers[i] = (struct event *)(uintptr_t)e, 0;
+    return 0;
+}
+
+static void write_report(const char *run_dir, int64_t at_ms, int64_t pss)
+{
+    static struct snapshot s;
+    struct err err = {0};
+    s = (struct snapshot){.written_ms = at_ms, .rss_bytes = 1000, .pss_bytes = pss, .count = 4};
+    s.children[0] = (struct snapshot_child){.name = "web.0", .rss_bytes = 50, .pss_bytes = 20};
+    s.children[1] = (struct snapshot_child){.name = "beat", .rss_bytes = 3};
+    s.children[2] = (struct snapshot_child){.name = "my-redis", .rss_bytes = 7000, .is_program = true};
+    s.children[3] = (struct snapshot_child){.name = "worker.0"};
+    assert_int_equal(snapshot_write(run_dir, &s, &err), 0);
+}
+
+#define SAMPLES "SELECT count(*) FROM admin_samples WHERE at > now() - interval '1 day'"
+
+TEST(test_memory_is_sampled_while_the_report_is_fresh)
+{
+    char run_dir[300];
+    snprintf(run_dir, sizeof run_dir, "%s/run", support_dir());
+    mkdir(run_dir, 0700);
+    setenv("LOGIKALD_RUN_DIR", run_dir, 1);
+    struct web web = {.base = base, .conf = conf_with(pg.url, "60000"), .pool = pool()};
+    pg_exec(&pg,
+            "INSERT INTO admin_samples SELECT now() - make_interval(hours => h), 1 FROM unnest('{169,167}'::int[]) h;"
+            " INSERT INTO admin_actions SELECT now() - make_interval(days => d) FROM unnest('{179,181}'::int[]) d");
+    known_count = 0;
+    event_base_foreach_event(base, note_known, NULL);
+    struct ui *ui = ui_new(&web);
+    struct event *timers[8] = {NULL};
+    event_base_foreach_event(base, let_go, timers);
+    assert_non_null(timers[0]);
+
+    static const struct {
+        int64_t age_ms, pss;
+        const char *expected; /* what is stored then */
+    } rows[] = {{-1, 0, ""},
+                {SNAPSHOT_STALE_MS + 10000, 100, ""},
+                {0, 100, "123 [{\"name\": \"web.0\", \"bytes\": 20}, {\"name\": \"beat\", \"bytes\": 3}]"},
+                {0, 0, "1023 [{\"name\": \"web.0\", \"bytes\": 20}, {\"name\": \"beat\", \"bytes\": 3}]"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct pool_stats before, after;
+        pg_exec(&pg, "DELETE FROM admin_samples WHERE at > now() - interval '1 day'");
+        if (rows[i].age_ms >= 0) write_report(run_dir, wall_ms() - rows[i].age_ms, rows[i].pss);
+        pool_stats(web.pool, &before);
+        for (int t = 0; t < 8 && timers[t]; t++) event_active(timers[t], EV_TIMEOUT, 1);
+        TURN_UNTIL((pool_stats(web.pool, &after), after.busy == 0 && after.waiting == 0));
+        if (*rows[i].expected) TURN_UNTIL(pg_int(&pg, SAMPLES) == 1);
+        char *is = pg_value(&pg, "SELECT memory_bytes || ' ' || children::text FROM admin_samples WHERE at > now() -"
+                                 " interval '1 day'");
+        assert_string_equal(is, rows[i].expected);
+        free(is);
+    }
+    /* What is older than a week, and half a year, went with the first. */
+    TURN_UNTIL(pg_int(&pg, "SELECT count(*) FROM admin_samples WHERE at < now() - interval '1 day'") == 1);
+    TURN_UNTIL(pg_int(&pg, "SELECT count(*) FROM admin_actions WHERE at > now() - interval '180 days'") == 1);
+    assert_int_equal(pg_int(&pg, "SELECT count(*) FROM admin_actions"), 1);
+    pool_free(web.pool);
+    ui_free(ui);
+    conf_free(web.conf);
+    unsetenv("LOGIKALD_RUN_DIR");
+}
+
 FIXTURE(start)
 {
     pg_start(&pg);
-    pg_exec(&pg, "CREATE TABLE once (id int PRIMARY KEY); INSERT INTO once VALUES (1);"
-                 " CREATE TABLE child (id int REFERENCES once)");
+    pg_exec(
+        &pg,
+        "CREATE TABLE once (id int PRIMARY KEY); INSERT INTO once VALUES (1);"
+        " CREATE TABLE child (id int REFERENCES once);"
+        " CREATE TABLE admin_samples (at timestamptz PRIMARY KEY, memory_bytes bigint, children jsonb DEFAULT '[]');"
+        " CREATE TABLE admin_actions (at timestamptz)");
     event_set_mem_functions(counted_malloc, counted_realloc, free);
     base = event_base_new();
     return base ? 0 : -1;
@@ -263,5 +358,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_slow_ones_leave_a_connection_to_others),
     cmocka_unit_test(test_the_hosts_that_are_named_are_dialled),
     cmocka_unit_test(test_without_memory_it_is_tried_again),
+    cmocka_unit_test(test_memory_is_sampled_while_the_report_is_fresh),
 };
 TEST_MAIN(tests, start, stop)

@@ -142,6 +142,46 @@ TEST(test_changed_elevations_are_fetched_again_when_due)
     system_stop(&sys);
 }
 
+/* The bearer of a session, as a header. */
+static void log_in(char *header, size_t size)
+{
+    static const char *const headers[] = {"Content-Type: application/json", NULL};
+    char url[128];
+    snprintf(url, sizeof url, "%s/api/v1/admin/login", sys.url);
+    struct http_reply reply =
+        http_request("POST", url, headers, "{\"username\":\"admin\",\"password\":\"test-admin-password\"}");
+    cJSON *out = cJSON_Parse(reply.body);
+    assert_int_equal(reply.status, 200);
+    snprintf(header, size, "Authorization: Bearer %s", cJSON_GetStringValue(cJSON_GetObjectItem(out, "access_token")));
+    cJSON_Delete(out);
+    http_reply_free(&reply);
+}
+
+/* ---- what the pages tell the supervisor ---- */
+
+static void assert_told(const char *header, const char *method, const char *path, int status, const char *said)
+{
+    char url[300];
+    snprintf(url, sizeof url, "%s%s", sys.url, path);
+    struct http_reply reply = http_request(method, url, (const char *const[]){header, NULL}, NULL);
+    if (reply.status != status || !strstr(reply.body, said))
+        fail_msg("%s: %d, without \"%s\": %.3000s", path, reply.status, said, reply.body);
+    http_reply_free(&reply);
+}
+
+/* Commands for it, and the last lines of a child, from a level on. */
+static void assert_pages_reach_the_supervisor(void)
+{
+    char header[300];
+    log_in(header, sizeof header);
+    assert_told(header, "POST", "/api/v1/admin/processes/nobody/restart", 409, "nobody");
+    assert_told(header, "POST", "/api/v1/admin/processes/web/jump", 404, "No such command");
+    assert_told(header, "POST", "/api/v1/admin/reload", 200, "\"success\":true");
+    assert_told(header, "GET", "/ui/system?log=web", 200, "<span class=\"line info\">");
+    assert_told(header, "GET", "/ui/system?log=web&level=critical", 200, "It has written nothing of this level");
+    assert_told(header, "GET", "/ui/system?log=nobody", 200, "<p class=\"notice warn\">");
+}
+
 TEST(test_flag_off_serves_without_worker_and_beat_and_reload_turns_it)
 {
     system_run(&sys, "sync = { background_enabled = false; };\n", NULL);
@@ -150,6 +190,7 @@ TEST(test_flag_off_serves_without_worker_and_beat_and_reload_turns_it)
     assert_int_equal(system_count(&sys, "worker"), 0);
     assert_int_equal(system_count(&sys, "beat"), 0);
     WAIT_UNTIL(system_child(&sys, "web") != 0, 10000); /* told in the snapshot, a moment later */
+    assert_pages_reach_the_supervisor();
     int web = system_child(&sys, "web");
 
     system_write_config(&sys, "sync = { background_enabled = true; };\n");
@@ -169,21 +210,6 @@ TEST(test_flag_off_serves_without_worker_and_beat_and_reload_turns_it)
 }
 
 /* ---- web processes that take the place of others ---- */
-
-/* The bearer of a session, as a header. */
-static void log_in(char *header, size_t size)
-{
-    static const char *const headers[] = {"Content-Type: application/json", NULL};
-    char url[128];
-    snprintf(url, sizeof url, "%s/api/v1/admin/login", sys.url);
-    struct http_reply reply =
-        http_request("POST", url, headers, "{\"username\":\"admin\",\"password\":\"test-admin-password\"}");
-    cJSON *out = cJSON_Parse(reply.body);
-    assert_int_equal(reply.status, 200);
-    snprintf(header, size, "Authorization: Bearer %s", cJSON_GetStringValue(cJSON_GetObjectItem(out, "access_token")));
-    cJSON_Delete(out);
-    http_reply_free(&reply);
-}
 
 /* What /scheduler/status says, which needs Redis. */
 static int ask_of_queue(const char *header)

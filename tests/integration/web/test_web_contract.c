@@ -304,6 +304,26 @@ TEST(test_clients_can_log_in_with_the_upstream_credentials)
     free(token);
 }
 
+TEST(test_whether_logikal_can_be_reached_is_told)
+{
+    static const struct {
+        const char *path, *base, *password;
+        int status;
+        const char *told;
+    } rows[] = {{"test", sim.base_url, "demo", 200, "\"success\":true,\"message\":\"Connection successful\""},
+                {"test", sim.base_url, "wrong", 401, ""},
+                {"reset-navigation", sim.base_url, "demo", 200, "There is nothing to reset"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char path[500];
+        snprintf(path, sizeof path, "/api/v1/auth/%s?base_url=%s&username=demo&password=%s", rows[i].path, rows[i].base,
+                 rows[i].password);
+        struct http_reply reply = web_call(&web, strcmp(rows[i].path, "test") == 0 ? "GET" : "POST", path, NULL, NULL);
+        if (reply.status != rows[i].status || !strstr(reply.body, rows[i].told))
+            fail_msg("%s: %d %s", path, reply.status, reply.body);
+        http_reply_free(&reply);
+    }
+}
+
 /* ---- types that no interval is configured for any more ---- */
 
 TEST(test_answers_stay_as_described_without_intervals)
@@ -448,6 +468,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_client_without_the_permission_is_refused),
     cmocka_unit_test(test_a_client_with_the_permission_is_served),
     cmocka_unit_test(test_clients_can_log_in_with_the_upstream_credentials),
+    cmocka_unit_test(test_whether_logikal_can_be_reached_is_told),
     cmocka_unit_test(test_answers_stay_as_described_without_intervals),
     cmocka_unit_test(test_what_lies_ahead_or_begins_behind_its_end_is_no_empty_answer),
     cmocka_unit_test(test_null_stands_for_the_default),

@@ -66,6 +66,7 @@ static const struct operation_call calls[] = {
     {"webhook_replay", NULL, "{\"since\":\"start\"}", 0},
     {"queue_pause", "/api/v1/admin/queues/sqlite_parser/pause", NULL, 0},
     {"queue_resume", "/api/v1/admin/queues/sqlite_parser/resume", NULL, 0},
+    {"queue_messages_purge", "/api/v1/admin/queues/sqlite_parser/messages", NULL, 0},
     {"tasks_bulk", NULL, "{\"list\":\"dead\",\"action\":\"retry\",\"q\":\"nothing is like this\"}", 0},
     {"dead_letter_delete", "/api/v1/admin/dead-letters/0123456789012345678901234567890123456789", NULL, 404},
     {"upstream_login", NULL, "{\"base_url\":\"http://x\",\"username\":\"u\",\"password\":\"p\"}", 401},
