@@ -3,6 +3,7 @@
 #include "ipc/task.h"
 
 #include <inttypes.h>
+#include <strings.h>
 
 #include "conf/log.h"
 
@@ -52,4 +53,23 @@ const cJSON *task_arg(const cJSON *args, const cJSON *kwargs, int index, const c
     const cJSON *value = cJSON_IsObject(kwargs) ? cJSON_GetObjectItemCaseSensitive(kwargs, name) : NULL;
     if (!value && index >= 0 && cJSON_IsArray(args)) value = cJSON_GetArrayItem(args, index);
     return value;
+}
+
+int task_truth(const cJSON *value)
+{
+    static const char *const yes[] = {"true", "1", "yes", "on"}, *const no[] = {"false", "0", "no", "off", ""};
+    if (!value || cJSON_IsNull(value) || cJSON_IsFalse(value)) return 0;
+    if (cJSON_IsTrue(value)) return 1;
+    if (cJSON_IsNumber(value)) return value->valuedouble != 0;
+    const char *text = cJSON_GetStringValue(value);
+    for (size_t i = 0; text && i < sizeof yes / sizeof *yes; i++)
+        if (strcasecmp(text, yes[i]) == 0) return 1;
+    for (size_t i = 0; text && i < sizeof no / sizeof *no; i++)
+        if (strcasecmp(text, no[i]) == 0) return 0;
+    return -1;
+}
+
+bool task_flag(const cJSON *args, const cJSON *kwargs, int index, const char *name)
+{
+    return task_truth(task_arg(args, kwargs, index, name)) == 1;
 }

@@ -70,7 +70,8 @@ struct task_def {
     task_fn run;
     bool is_diagnostic; /* only with DIAGNOSTIC_TASKS=true */
     bool ignores_result;
-    int dry_run_at; /* where dry_run stands among the arguments by position; 0 = cannot be previewed */
+    const char *params; /* its arguments in their order, those that are yes or no with a ?; NULL: whatever is given */
+    int dry_run_at;     /* where dry_run stands among the arguments by position; 0 = cannot be previewed */
 };
 
 /* A context for running a task without a worker (command line, one-shot child, tests): progress goes to the log at
@@ -80,5 +81,8 @@ void task_ctx_local(struct task_ctx *ctx, const struct conf *conf, const char *i
 
 /* Arguments by name or position, as Python would bind them: args[index] or kwargs[name]; NULL when absent. */
 const cJSON *task_arg(const cJSON *args, const cJSON *kwargs, int index, const char *name);
+/* Is it meant as yes: 1, 0 (also NULL and null), or -1 when it is neither. Numbers as in Python; "true", "no" ... */
+int task_truth(const cJSON *value);
+bool task_flag(const cJSON *args, const cJSON *kwargs, int index, const char *name); /* task_truth is 1 */
 
 #endif

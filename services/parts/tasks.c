@@ -83,7 +83,7 @@ int task_parse_elevation_sqlite(struct task_ctx *ctx, const cJSON *args, const c
 {
     const cJSON *id = task_arg(args, kwargs, 0, "elevation_id");
     if (!is_id(id)) return value_error(ctx, err, "elevation_id is missing or is not a row id");
-    bool force = cJSON_IsTrue(task_arg(args, kwargs, 1, "force"));
+    bool force = task_flag(args, kwargs, 1, "force");
     struct db *db = open_db(ctx, err);
     int rc = db ? parse_one(db, (int64_t)id->valuedouble, how(ctx, force), result, err) : err_result(err);
     struct feed_nudger feed = {0};
@@ -126,7 +126,7 @@ int task_batch_parse_elevations(struct task_ctx *ctx, const cJSON *args, const c
 {
     const cJSON *ids = task_arg(args, kwargs, 0, "elevation_ids");
     if (!cJSON_IsArray(ids)) return value_error(ctx, err, "elevation_ids is missing or is not a list");
-    bool force = cJSON_IsTrue(task_arg(args, kwargs, 1, "force"));
+    bool force = task_flag(args, kwargs, 1, "force");
     int64_t started_ms = mono_ms(), counts[2] = {0};
     cJSON *errors = cJSON_CreateArray();
     struct db *db = open_db(ctx, err);

@@ -16,6 +16,7 @@
 #include "services/feed/tasks.h"
 #include "services/role.h"
 #include "services/runner/confine.h"
+#include "services/tasks/arguments.h"
 #include "services/tasks/task_table.h"
 
 #define TELL_MS 30000
@@ -117,7 +118,9 @@ static int run(const struct conf *conf, const struct one_shot_request *request)
     task_ctx_local(&ctx, conf, request->id ? request->id : id, request->task->name, &is_stopping);
     log_set_task(ctx.id);
     int rc = task_check_dry_run(request->task, request->args, request->kwargs, &err);
+    if (rc == 0) rc = arguments_check(request->task, request->args, request->kwargs, &err);
     if (rc == 0) rc = request->task->run(&ctx, request->args, request->kwargs, &result, &err);
+    arguments_tell_ignored(request->task, request->args, request->kwargs, result);
     if (rc < 0) {
         log_error("%s failed: %s", request->task->name, err.text);
         cJSON_Delete(result);

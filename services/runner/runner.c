@@ -23,6 +23,7 @@
 #include "services/runner/confine.h"
 #include "services/runner/followup.h"
 #include "services/runner/running.h"
+#include "services/tasks/arguments.h"
 #include "services/tasks/task_table.h"
 
 #define RETRY_CAP_MS 600000
@@ -166,7 +167,10 @@ static enum wire_status execute(struct runner_self *self, struct run *run, int64
     json_exact(run->canvas);
     running_set_canvas(self->task, run->canvas);
     int rc = task_check_dry_run(def, run->body.args, run->body.kwargs, &run->err);
+    if (rc == 0 && (rc = arguments_check(def, run->body.args, run->body.kwargs, &run->err)) != 0)
+        run->ctx.exc_type = "TypeError";
     if (rc == 0) rc = def->run(&run->ctx, run->body.args, run->body.kwargs, &run->result, &run->err);
+    arguments_tell_ignored(def, run->body.args, run->body.kwargs, run->result);
     buf_char(&run->children, '[');
     const struct buf *started = running_children(self->task);
     if (started->len > 0) buf_str(&run->children, started->data);

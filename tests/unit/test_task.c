@@ -12,6 +12,8 @@
 #include "conf/embedded.h"
 #include "ipc/notify.h"
 #include "ipc/task.h"
+#include "services/tasks/arguments.h"
+#include "services/tasks/task_table.h"
 #include "tests/support/test.h"
 
 TEST(test_arguments_bind_by_position_or_name)
@@ -23,6 +25,56 @@ TEST(test_arguments_bind_by_position_or_name)
     assert_null(task_arg(NULL, NULL, 0, "a"));
     cJSON_Delete(args);
     cJSON_Delete(kwargs);
+}
+
+TEST(test_arguments_that_are_not_meant_so_are_refused_or_told)
+{
+    static const struct {
+        const char *task, *args, *kwargs;
+        const char *refused; /* NULL: it runs */
+        const char *ignored; /* as JSON; NULL: none */
+    } rows[] = {
+        {"tasks.sync_tasks.sync_project_task", "[\"p\"]", "{\"force_sync\": true}", NULL, NULL},
+        {"tasks.sync_tasks.sync_project_task", "[\"p\", 1, false]", "{}", NULL, NULL},
+        {"tasks.sync_tasks.sync_project_task", "[]", "{\"project_id\": \"p\", \"force_sync\": \"True\"}", NULL, NULL},
+        {"tasks.sync_tasks.sync_project_task", "[\"p\"]", "{\"force_sync\": null}", NULL, NULL},
+        {"tasks.sync_tasks.sync_project_task", "[\"p\"]", "{\"force_sync\": \"maybe\"}", "force_sync is neither", NULL},
+        {"tasks.sync_tasks.sync_project_task", "[\"p\", []]", "{}", "force_sync is neither", NULL},
+        {"tasks.sync_tasks.sync_project_task", "[\"p\"]", "{\"project_id\": \"q\"}", "project_id is given twice", NULL},
+        {"tasks.sync_tasks.sync_project_task", "[\"p\", true]", "{\"force_sync\": true}", "force_sync is given twice",
+         NULL},
+        {"tasks.sync_tasks.sync_project_task", "[\"p\"]", "{\"force\": true}", NULL, "[\"force\"]"},
+        {"tasks.sync_tasks.full_sync_task", "[]", "{\"directory_id\": \"d\", \"Force_sync\": 1}", NULL,
+         "[\"directory_id\",\"Force_sync\"]"},
+        {"tasks.sync_tasks.health_check_task", "[1, 2]", "{\"dry_run\": false}", NULL,
+         "[\"argument 1\",\"argument 2\"]"},
+        {"tasks.sync_tasks.force_sync_project_task", "[1, 2, false, 4]", "{}", NULL, "[\"argument 4\"]"},
+        {"tasks.sqlite_parser_tasks.parse_elevation_sqlite", "[5]", "{\"force\": {}}", "force is neither", NULL},
+        {"tasks.sqlite_parser_tasks.parse_elevation_sqlite", "[5]", "{\"forse\": true}", NULL, "[\"forse\"]"},
+        {"tasks.diagnostics.echo", "[1, 2, 3]", "{\"any\": 1}", NULL, NULL},
+        {"celery.map", "[1]", "{\"task\": 1}", NULL, NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct task_def *def = task_find(rows[i].task, true);
+        struct err err = {0};
+        cJSON *args = cJSON_Parse(rows[i].args), *kwargs = cJSON_Parse(rows[i].kwargs), *result = cJSON_CreateObject();
+        int rc = arguments_check(def, args, kwargs, &err);
+        if (rows[i].refused ? rc != -ERR_INPUT || !strstr(err.text, rows[i].refused) : rc != 0)
+            fail_msg("row %zu: %d %s", i, rc, err.text);
+        if (!rows[i].refused) arguments_tell_ignored(def, args, kwargs, result);
+        char *told = cJSON_PrintUnformatted(cJSON_GetObjectItem(result, "ignored_arguments"));
+        assert_string_equal(told ? told : "none", rows[i].ignored ? rows[i].ignored : "none");
+        arguments_tell_ignored(def, args, kwargs, NULL); /* a result that is no object is left alone */
+        cJSON_free(told);
+        cJSON_Delete(args);
+        cJSON_Delete(kwargs);
+        cJSON_Delete(result);
+    }
+    size_t count;
+    const struct task_def *table = task_table(&count);
+    for (size_t i = 0; i < count; i++)
+        if (!table[i].params != (table[i].is_diagnostic || strncmp(table[i].name, "celery.", 7) == 0))
+            fail_msg("%s", table[i].name);
 }
 
 TEST(test_local_context_follows_its_stop_flag_and_has_no_queue)
@@ -106,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_arguments_bind_by_position_or_name),
+        cmocka_unit_test(test_arguments_that_are_not_meant_so_are_refused_or_told),
         cmocka_unit_test(test_local_context_follows_its_stop_flag_and_has_no_queue),
         cmocka_unit_test(test_notify_reaches_a_socket_by_path_and_the_inherited_descriptor_wins),
         cmocka_unit_test(test_watchdog_interval_is_half_of_what_was_asked_of_this_process),

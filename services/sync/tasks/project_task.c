@@ -134,8 +134,8 @@ int task_sync_project(struct task_ctx *ctx, const cJSON *args, const cJSON *kwar
     char *project = argument_text(args, kwargs, 0, "project_id", err);
     if (!project) return refuse(ctx);
     struct named_project one = {.wanted = project,
-                                .is_forced = argument_bool(args, kwargs, 1, "force_sync"),
-                                .is_dry = argument_bool(args, kwargs, 2, "dry_run")};
+                                .is_forced = task_flag(args, kwargs, 1, "force_sync"),
+                                .is_dry = task_flag(args, kwargs, 2, "dry_run")};
     int rc = sync_one(ctx, &one, result, err);
     if (rc == 0 && *result) cJSON_AddBoolToObject(*result, "force_sync", one.is_forced);
     free(project);
@@ -149,10 +149,8 @@ int task_force_sync_project(struct task_ctx *ctx, const cJSON *args, const cJSON
     if (!project) return refuse(ctx);
     const cJSON *given = task_arg(args, kwargs, 1, "directory_id");
     char *directory = given && !cJSON_IsNull(given) ? argument_text(args, kwargs, 1, "directory_id", err) : NULL;
-    struct named_project one = {.wanted = project,
-                                .directory = directory,
-                                .is_forced = true,
-                                .is_dry = argument_bool(args, kwargs, 2, "dry_run")};
+    struct named_project one = {
+        .wanted = project, .directory = directory, .is_forced = true, .is_dry = task_flag(args, kwargs, 2, "dry_run")};
     int rc = sync_one(ctx, &one, result, err);
     free(directory);
     free(project);
@@ -197,7 +195,7 @@ int task_batch_sync_projects(struct task_ctx *ctx, const cJSON *args, const cJSO
     int failed = 0, total = cJSON_GetArraySize(ids);
     char message[100];
     cJSON *head = cJSON_CreateObject(), *results = cJSON_CreateArray();
-    int rc = sync_each(ctx, ids, argument_bool(args, kwargs, 1, "force_sync"), results, &failed, err);
+    int rc = sync_each(ctx, ids, task_flag(args, kwargs, 1, "force_sync"), results, &failed, err);
     snprintf(message, sizeof message, "%d of %d projects synced", total - failed, total);
     cJSON_AddBoolToObject(head, "success", failed == 0);
     cJSON_AddStringToObject(head, "message", message);

@@ -185,11 +185,6 @@ int result_add_preview(cJSON *result, struct sync_run *run, struct err *err)
     return 0;
 }
 
-bool argument_bool(const cJSON *args, const cJSON *kwargs, int index, const char *name)
-{
-    return cJSON_IsTrue(task_arg(args, kwargs, index, name));
-}
-
 int result_log(struct sync_run *run, int64_t log, const cJSON *result, int rc, int64_t processed, int64_t successful,
                int64_t failed, struct err *err)
 {

@@ -34,6 +34,5 @@ void result_add_counts(cJSON *result, const struct sync_counts *counts);
 
 /* Text of a required argument (a text or a whole number) as malloc'ed text, or NULL and -ERR_INPUT's text in err. */
 char *argument_text(const cJSON *args, const cJSON *kwargs, int index, const char *name, struct err *err);
-bool argument_bool(const cJSON *args, const cJSON *kwargs, int index, const char *name);
 
 #endif

@@ -372,8 +372,8 @@ int task_full_sync(struct task_ctx *ctx, const cJSON *args, const cJSON *kwargs,
     struct round *r = calloc(1, sizeof *r);
     if (!r) return err_set(err, ERR_NOMEM, "no memory");
     r->mode = DUE_EVERYTHING;
-    r->is_dry = argument_bool(args, kwargs, 1, "dry_run");
-    int rc = round_run(r, ctx, argument_bool(args, kwargs, 0, "force_sync"), true, result, err);
+    r->is_dry = task_flag(args, kwargs, 1, "dry_run");
+    int rc = round_run(r, ctx, task_flag(args, kwargs, 0, "force_sync"), true, result, err);
     free(r);
     return rc;
 }
