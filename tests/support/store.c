@@ -26,9 +26,33 @@ void store_stop(struct store *s)
     pg_stop(&s->pg);
 }
 
+void store_sql(struct store *s, const char *text)
+{
+    struct err err = {0};
+    if (db_script(s->db, &err, text) < 0) fail_msg("%s: %s", text, err.text);
+}
+
+char *store_value(struct store *s, const char *sql)
+{
+    struct err err = {0};
+    PGresult *r = db_query(s->db, &err, sql, 0, NULL);
+    if (!r) fail_msg("%s: %s", sql, err.text);
+    char *value = strdup(PQntuples(r) && db_text(r, 0, 0) ? db_text(r, 0, 0) : "");
+    PQclear(r);
+    return value;
+}
+
+int64_t store_int(struct store *s, const char *sql)
+{
+    char *value = store_value(s, sql);
+    int64_t number = atoll(value);
+    free(value);
+    return number;
+}
+
 void store_expect_at(struct store *s, const char *text, const char *sql, const char *file, int line)
 {
-    char *got = pg_value(&s->pg, sql);
+    char *got = store_value(s, sql);
     if (strcmp(got, text) != 0) {
         print_error("%s instead of %s: %s\n", got, text, sql);
         _fail(file, line);

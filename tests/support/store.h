@@ -14,6 +14,9 @@ struct store {
 void store_start(struct store *s);
 void store_stop(struct store *s);
 
+void store_sql(struct store *s, const char *text);   /* statements that must succeed */
+char *store_value(struct store *s, const char *sql); /* the first cell of the first row, "" if none; free() it */
+int64_t store_int(struct store *s, const char *sql); /* the same as a number */
 /* The first cell of the first row of an SQL text is this. */
 #define store_expect(s, text, sql) store_expect_at(s, text, sql, __FILE__, __LINE__)
 void store_expect_at(struct store *s, const char *text, const char *sql, const char *file, int line);

@@ -29,7 +29,7 @@ FIXTURE(stop)
 
 static void sql(const char *text)
 {
-    pg_exec(&s.pg, text);
+    store_sql(&s, text);
 }
 
 #define expect(text, sql) store_expect(&s, text, sql)
@@ -38,8 +38,9 @@ static void sql(const char *text)
  * default phase 23 of 12; elevations 31, 32 of 21, 33 of 22, 34 of 23. 5, 15, 25, 35 have gone before. */
 FIXTURE(fresh)
 {
-    sql("TRUNCATE directories, projects, phases, elevations, project_cursors, sync_missing, sync_holds, sync_moved,"
-        " sync_runs, sync_counters CASCADE;"
+    sql("DELETE FROM sync_missing; DELETE FROM sync_holds; DELETE FROM sync_moved; DELETE FROM sync_runs;"
+        "DELETE FROM sync_counters; DELETE FROM elevations; DELETE FROM phases; DELETE FROM projects;"
+        "DELETE FROM directories;"
         "INSERT INTO sync_runs (id, scope, state, started_at) VALUES (10, 'tree', 'running', now() - interval '1 min'),"
         " (11, 'b', 'running', now()), (12, 'c', 'failed', now());"
         "INSERT INTO directories (id, logikal_id, name, parent_id, upstream_chain, created_at, deleted_at) VALUES"

@@ -26,7 +26,7 @@ FIXTURE(stop)
 
 static void sql(const char *text)
 {
-    pg_exec(&s.pg, text);
+    store_sql(&s, text);
 }
 
 #define expect(text, sql) store_expect(&s, text, sql)

@@ -31,7 +31,7 @@ FIXTURE(stop)
 
 static void sql(const char *text)
 {
-    pg_exec(&s.pg, text);
+    store_sql(&s, text);
 }
 
 #define expect(text, sql) store_expect(&s, text, sql)
@@ -42,7 +42,7 @@ static bool has_expired(const char *name)
 {
     char text[200];
     snprintf(text, sizeof text, "SELECT (expires_at <= clock_timestamp())::int FROM leases WHERE name = '%s'", name);
-    return pg_int(&s.pg, text) == 1;
+    return store_int(&s, text) == 1;
 }
 
 TEST(test_a_lease_has_one_holder)
