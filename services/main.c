@@ -51,6 +51,7 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* beyond a limit of files (ulimit -f) a write fails */
     signal(SIGUSR1, SIG_IGN); /* of meaning to the supervisor; who signals all of a name means no harm to the roles */
     signal(SIGUSR2, SIG_IGN);
     crash_tell();

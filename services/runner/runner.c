@@ -259,7 +259,8 @@ static void become_runner(int fd, pid_t worker_pid)
     for (int sig = 1; sig < NSIG; sig++)
         if (sig != SIGKILL && sig != SIGSTOP) signal(sig, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGINT, SIG_IGN); /* the worker decides when we stop */
+    signal(SIGXFSZ, SIG_IGN); /* beyond a limit of files (ulimit -f) a write fails */
+    signal(SIGINT, SIG_IGN);  /* the worker decides when we stop */
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     sigset_t none;

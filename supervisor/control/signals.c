@@ -102,6 +102,7 @@ void signals_hold(void)
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGCHLD, SIG_DFL); /* whoever ignores it (as our parent may) is never told of an end */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit (ulimit -f) is a full disk, and no reason to die without a word */
     signal(SIGTTOU, SIG_IGN);
 }
 

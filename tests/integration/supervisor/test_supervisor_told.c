@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -281,6 +282,46 @@ static void test_lost_lines_are_told_as_many_as_they_were(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* What may not be written because of a limit of files (ulimit -f, LimitFSIZE=) is lost as on a full disk, and told:
+ * nobody dies of it, whatever is written: the log, the status, a reload. */
+TEST(test_a_limit_of_files_is_a_full_disk)
+{
+    char file[400], entry[450], *output = NULL;
+    supervised_prepare(&s,
+                       "programs = ({ name = \"p\"; command = [\"sh\", \"-c\", \"while :; do echo one more line; sleep "
+                       "0.02; done\"]; });");
+    snprintf(file, sizeof file, "%s/limited.log", s.dir);
+    snprintf(entry, sizeof entry, "LOG_FILE=%s", file);
+    supervised_start(&s, (char *[]){"LOGIKALD_ROLES=p,web", entry, NULL});
+    WAIT_UNTIL(supervised_is(&s, "p", "ready") && supervised_is(&s, "web.0", "ready"), 10000);
+    struct rlimit none = {0, RLIM_INFINITY}, enough = {RLIM_INFINITY, RLIM_INFINITY};
+    int pid = s.process.pid, web = supervised_pid(&s, "web.0");
+
+    assert_int_equal(prlimit(pid, RLIMIT_FSIZE, &none, NULL), 0);
+    assert_int_equal(supervised_ctl(&s, &output, "set", "sync.interval_s", "77", NULL),
+                     1); /* there is no room for what it would write */
+    free(output);
+    supervised_kill(&s, "p", SIGKILL);
+    struct stat st;
+    int64_t until = support_deadline(20000);
+    for (int held = 0; held < 50 && !support_late(until); held++) { /* it goes on, and answers */
+        assert_int_equal(supervised_ctl(&s, &output, "status", NULL), 0);
+        bool is_told = strstr(output, "log lines dropped") != NULL;
+        free(output);
+        if (is_told) break;
+        support_pause();
+    }
+    assert_int_equal(stat(file, &st), 0);
+    assert_int_equal(prlimit(pid, RLIMIT_FSIZE, &enough, NULL), 0);
+
+    WAIT_UNTIL(support_file_has(file, "log lines were dropped"), 20000);
+    WAIT_UNTIL(supervised_is(&s, "p", "ready"), 20000);
+    assert_int_equal(supervised_pid(&s, "web.0"), web);
+    assert_int_equal(supervised_ctl(&s, &output, "set", "sync.interval_s", "77", NULL), 0);
+    free(output);
+    supervised_stop(&s);
+}
+
 /* ---- events ---- */
 
 static void test_events_come_before_the_end_and_the_hook_is_heard(void **state)
@@ -362,6 +403,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_status_is_valid_utf8_whatever_children_say),
     cmocka_unit_test(test_program_of_another_user_is_heard),
     cmocka_unit_test(test_lost_lines_are_told_as_many_as_they_were),
+    cmocka_unit_test(test_a_limit_of_files_is_a_full_disk),
     cmocka_unit_test(test_events_come_before_the_end_and_the_hook_is_heard),
     cmocka_unit_test(test_hung_held_and_stop_are_events),
     cmocka_unit_test(test_real_role_that_crashes_or_hangs_tells_where),
