@@ -46,6 +46,10 @@ TEST(test_due_by_table)
         {4000, 300, -1, 0, 60, true, true, DUE_WAITS},   /* retries are used up: interval from the attempt */
         {4000, 1800, -1, 0, 60, true, true, DUE_INTERVAL},
         {-1, 100, -1, 0, 60, true, true, DUE_WAITS},
+        {4000, 300, 0, 0, 60, true, true, DUE_WAITS}, /* a time for a retry without one to come says nothing */
+        {10, 10, 200, 0, 60, true, false, DUE_NOT},
+        {4000, 4000, 1, 1, 60, true, true, DUE_WAITS}, /* the last second */
+        {4000, 1800, -1, 1, 60, true, true, DUE_INTERVAL},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
