@@ -1,6 +1,8 @@
 /* See ui_find.h. What is found is found by logikald_find (a function of a migration, which tells how); here it gets its
  * names, ways and states. */
 #include "services/store/ui/ui_find.h"
+
+#include "services/store/ui/ui_csv.h"
 #include "services/store/ui/ui_lines.h"
 
 #define FOUND                                                                                                          \
@@ -62,23 +64,20 @@ const struct query ui_query_find_directories = {
            "  'more', greatest(0, (SELECT count(*) FROM directories WHERE deleted_at IS NULL) - 300))",
 };
 
-/* A field of a CSV line: quoted, and what a spreadsheet would take for a formula is defused. */
-#define CSV(value)                                                                                                     \
-    "'\"' || regexp_replace(replace(coalesce((" value ")::text, ''), '\"', '\"\"'), '^([-=+@\\t\\r])', '''\\1') || "   \
-    "'\"'"
 #define WAY                                                                                                            \
     "concat_ws(' > ', (SELECT string_agg(x.name, ' > ' ORDER BY g.n) FROM unnest(h.way) WITH ORDINALITY AS g (id, n)"  \
     " JOIN directories x ON x.id = g.id WHERE h.kind <> 'directory' OR x.id <> h.id), CASE WHEN h.kind IN ('phase',"   \
     " 'elevation') THEN j.name END, CASE h.kind WHEN 'elevation' THEN f.name END)"
 
 /* The fields of a line. */
-#define OF_PROJECT CSV("o.job_number") ", " CSV("o.offer_number") ", " CSV("o.person_in_charge")
+#define OF_PROJECT UI_CSV("o.job_number") ", " UI_CSV("o.offer_number") ", " UI_CSV("o.person_in_charge")
 #define OF_ELEVATION                                                                                                   \
-    "coalesce(e.amount::text, ''), coalesce(e.width::text, ''), coalesce(e.height::text, ''), " CSV(PARTS)
+    "coalesce(e.amount::text, ''), coalesce(e.width::text, ''), coalesce(e.height::text, ''), " UI_CSV(PARTS)
 #define TIMES "coalesce(h.changed::text, ''), coalesce(h.read_at::text, ''), coalesce(" GONE_AT "::text, '')"
 #define LINE                                                                                                           \
-    "concat_ws(',', h.kind, h.id, " CSV(NAME) ", " CSV(WAY) ", " CSV(GUID) ", " OF_PROJECT ", " OF_ELEVATION ", " CSV( \
-        ERROR) ", " TIMES ", CASE WHEN h.is_excluded THEN 'yes' ELSE 'no' END)"
+    "concat_ws(',', h.kind, h.id, " UI_CSV(NAME) ", " UI_CSV(WAY) ", " UI_CSV(                                         \
+        GUID) ", " OF_PROJECT ", " OF_ELEVATION                                                                        \
+              ", " UI_CSV(ERROR) ", " TIMES ", CASE WHEN h.is_excluded THEN 'yes' ELSE 'no' END)"
 #define NAMES                                                                                                          \
     "'kind,id,name,way,guid,job,offer,person,amount,width_mm,height_mm,parts,error,changed,read,gone,excluded'"
 

@@ -2,6 +2,8 @@
  * selects all. */
 #include "services/store/ui/ui_logs.h"
 
+#include "services/store/ui/ui_csv.h"
+
 #define FILTER                                                                                                         \
     "(coalesce($1, '') = '' OR l.sync_type = $1) AND (coalesce($2, '') = '' OR l.status = $2)"                         \
     " AND (coalesce($3, '') = '' OR l.started_at >= $3::timestamptz)"                                                  \
@@ -25,11 +27,6 @@ const struct query ui_query_log_types = {
     .sql = "SELECT coalesce(json_agg(t ORDER BY t), '[]') FROM (SELECT DISTINCT sync_type AS t FROM sync_logs) x",
 };
 
-/* A field of a CSV line: quoted, and what a spreadsheet would take for a formula is defused. */
-#define CSV(value)                                                                                                     \
-    "'\"' || regexp_replace(replace(coalesce((" value ")::text, ''), '\"', '\"\"'), '^([=+@\\t\\r-])', '''\\1') || "   \
-    "'\"'"
-
 /* A page of an export: its lines, and the last one's id (NULL: there are no more). */
 #define PAGE                                                                                                           \
     ", min(l.id) FROM (SELECT * FROM sync_logs l WHERE " FILTER                                                        \
@@ -37,13 +34,13 @@ const struct query ui_query_log_types = {
 
 const struct query ui_query_logs_csv = {
     .name = "ui_logs_csv",
-    .sql = "SELECT string_agg(concat_ws(',', l.id, " CSV("l.sync_type") ", " CSV(
+    .sql = "SELECT string_agg(concat_ws(',', l.id, " UI_CSV("l.sync_type") ", " UI_CSV(
         "l.status") ","
                     " l.started_at, coalesce(l.completed_at::text, ''), coalesce(l.duration_ms, l.duration_seconds "
                     "* 1000, 0),"
                     " coalesce(l.items_processed, 0), coalesce(l.items_successful, 0), coalesce(l.items_skipped, "
                     "0),"
-                    " coalesce(l.items_failed, 0), " CSV("l.message") ", " CSV("l.error_details") ", " CSV(
+                    " coalesce(l.items_failed, 0), " UI_CSV("l.message") ", " UI_CSV("l.error_details") ", " UI_CSV(
                         "l.task_id") "),"
                                      " E'\r\n' ORDER BY l.id DESC)" PAGE,
     .is_slow = true,

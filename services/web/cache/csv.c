@@ -5,18 +5,40 @@
 
 #include "ipc/queue/queue_message.h"
 
-static void add_quoted(struct buf *out, const char *text, bool is_guarded)
+/* Does a spreadsheet take what begins here for a formula? Also in the wide letters of East Asian keyboards. */
+static bool is_formula(const char *text)
 {
-    bool is_plain = !is_guarded && text[strcspn(text, ",\"\r\n")] == 0;
+    static const char *const wide[] = {"\uff1d", "\uff0b", "\uff0d", "\uff20"}; /* = + - @ */
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+        if (strncmp(text, wide[i], strlen(wide[i])) == 0) return true;
+    return *text && strchr("=+-@", *text);
+}
+
+static bool is_blank(char c)
+{
+    return c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Does a formula begin behind this one? With a comma for decimals a spreadsheet splits lines at semicolons, and knows
+ * nothing of our quotes. */
+static bool leads_to_formula(const char *p)
+{
+    return (*p == ';' || is_blank(*p)) && is_formula(p + 1);
+}
+
+static void add_text(struct buf *out, const char *text)
+{
+    bool is_risky = is_formula(text) || is_blank(*text), is_plain = !is_risky;
+    for (const char *p = text; *p && is_plain; p++) is_plain = !strchr(",\"\r\n", *p) && !leads_to_formula(p);
     if (is_plain) {
         buf_str(out, text);
         return;
     }
-    buf_char(out, '"');
-    if (is_guarded) buf_char(out, '\'');
+    buf_str(out, is_risky ? "\"'" : "\"");
     for (const char *p = text; *p; p++) {
         if (*p == '"') buf_char(out, '"');
         buf_char(out, *p);
+        if (leads_to_formula(p)) buf_char(out, '\'');
     }
     buf_char(out, '"');
 }
@@ -25,13 +47,15 @@ static void add_value(struct buf *out, const cJSON *value)
 {
     if (!value || cJSON_IsNull(value)) return;
     if (cJSON_IsString(value)) {
-        const char *text = value->valuestring;
-        add_quoted(out, text, *text && strchr("=+-@\t\r", *text));
+        add_text(out, value->valuestring);
         return;
     }
     char *text = cJSON_PrintUnformatted(value);
-    if (text)
-        add_quoted(out, text, false);
+    bool has_texts = cJSON_IsObject(value) || cJSON_IsArray(value); /* a number may be negative */
+    if (text && has_texts)
+        add_text(out, text);
+    else if (text)
+        buf_str(out, text);
     else
         out->failed = true;
     cJSON_free(text);
@@ -87,7 +111,7 @@ static void add_members(struct buf *out, const cJSON *row, bool is_head)
     for (const cJSON *m = row->child; m; m = m->next) {
         if (m != row->child) buf_char(out, ',');
         if (is_head)
-            add_quoted(out, m->string, *m->string && strchr("=+-@\t\r", *m->string));
+            add_text(out, m->string);
         else
             add_value(out, m);
     }

@@ -199,6 +199,26 @@ static void test_csv_is_harmless(void **state)
     assert_non_null(strstr(reply.body, "elevation,3,\"'=1+1\",\"Wintergärten > Innen > Kuester, Bauelemente > Straße\","
                                        "\"e3\",\"\",\"\",\"\",1,1,1,"));
     http_reply_free(&reply);
+    /* Also in the middle of a text, where a spreadsheet that splits lines at semicolons begins a cell. */
+    static const struct {
+        const char *message, *field;
+    } rows[] = {
+        {"a;=1+1;b", ",\"a;'=1+1;b\","}, {"one\n@x\n\ntwo", ",\"one\n'@x\n\ntwo\","}, {"\uff1d1", ",\"'\uff1d1\","},
+        {"\ttab", ",\"'\ttab\","},       {"5 of 7; 2 - 3", ",\"5 of 7; 2 - 3\","},    {"\n=1", ",\"'\n'=1\","},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *values[] = {rows[i].message};
+        PGconn *conn = pg_connect(&web.pg);
+        PQclear(PQexecParams(conn,
+                             "INSERT INTO sync_logs (sync_type, status, message, started_at) VALUES ('defused', "
+                             "'failed', $1, '2020-01-01')",
+                             1, NULL, values, NULL, NULL, 0));
+        PQfinish(conn);
+        reply = web_call(&web, "GET", "/ui/sync-logs/export?format=csv&type=defused", web.admin, NULL);
+        if (!reply.body || !strstr(reply.body, rows[i].field)) fail_msg("%s: %s", rows[i].field, reply.body);
+        http_reply_free(&reply);
+    }
+    pg_exec(&web.pg, "DELETE FROM sync_logs WHERE sync_type = 'defused'");
 }
 
 /* A filter that is none is never an empty list, nor, in a file, everything. What a form leaves empty is no filter. */

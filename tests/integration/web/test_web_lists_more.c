@@ -222,6 +222,13 @@ TEST(test_csv_holds_any_text_and_no_formula)
                  {"@SUM(A1)", "\"'@SUM(A1)\""},
                  {"\ttab", "\"'\ttab\""},
                  {"a=1", "a=1"},
+                 {"a;=1+1;b", "\"a;'=1+1;b\""}, /* as one cell of three, where lines are split at semicolons */
+                 {"a;b - c", "a;b - c"},
+                 {"one\n-2\n\n@x", "\"one\n'-2\n\n'@x\""},
+                 {"\n=1", "\"'\n'=1\""},
+                 {";+1", "\";'+1\""},
+                 {"\uff1d1", "\"'\uff1d1\""},
+                 {"a;\uff20b", "\"a;'\uff20b\""},
                  {"", ""}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char expected[200];
