@@ -6,6 +6,8 @@
 #include <cjson/cJSON.h>
 
 #include "conf/settings.h"
+#include "conf/text/buf.h"
+#include "tests/support/answers/shown.h"
 #include "tests/support/servers/certificates.h"
 #include "tests/support/system.h"
 
@@ -50,10 +52,53 @@ static char *check(const char *word, const char *const changes[], int *status)
     return output;
 }
 
+/* ---- all that a test was told, word by word ---- */
+
+static struct buf told;
+
+/* Without what is of this machine: its disk and memory, and who packaged PostgreSQL. */
+static void add_told(const char *const changes[], int status, const char *output)
+{
+    char port[3][16], *copy = strdup(output), *rest = copy, *line;
+    struct buf kept = {0};
+    snprintf(port[0], sizeof port[0], ":%d", sys.pg.port);
+    snprintf(port[1], sizeof port[1], ":%d", sys.redis.port);
+    snprintf(port[2], sizeof port[2], ":%d", sys.sim.port);
+    const struct shown_words words[] = {{support_dir(), "{dir}"},
+                                        {port[0], ":{pg}"},
+                                        {port[1], ":{redis}"},
+                                        {port[2], ":{sim}"},
+                                        {"Operation not permitted", "refused"},
+                                        {"Permission denied", "refused"},
+                                        {NULL, NULL}};
+    buf_printf(&kept, "=== %d", status);
+    for (; *changes; changes++) buf_printf(&kept, " %s", *changes);
+    buf_char(&kept, '\n');
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        char *packaged = strstr(line, " (Debian");
+        bool is_machine = strncmp(line + strcspn(line, " "), "       disk ", 12) == 0 || strstr(line, " memory  ");
+        if (!*line || (is_machine && strncmp(line, "failed", 6) != 0)) continue;
+        if (packaged) memmove(packaged, strchr(packaged, ')') + 1, strlen(strchr(packaged, ')') + 1) + 1);
+        buf_printf(&kept, "%s\n", line);
+    }
+    char *plain = shown_plain(kept.data, words);
+    buf_str(&told, plain);
+    free(plain);
+    free(copy);
+    buf_free(&kept);
+}
+
+static void assert_all_told(const char *name)
+{
+    shown_compare(name, told.data);
+    buf_free(&told);
+}
+
 static void assert_says(const char *const changes[], int wanted, const char *text)
 {
     int status;
     char *output = check(NULL, changes, &status);
+    add_told(changes, status, output);
     if (status != wanted || !strstr(output, text))
         fail_msg("wanted \"%s\" and %d, got %d:\n%s", text, wanted, status, output);
     free(output);
@@ -91,6 +136,7 @@ TEST(test_a_fresh_database_is_a_warning_and_a_migrated_one_is_well)
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "checks")), 7);
     cJSON_Delete(json);
     free(text);
+    assert_all_told("check_well.txt");
 }
 
 TEST(test_what_is_wrong_is_named)
@@ -115,6 +161,7 @@ TEST(test_what_is_wrong_is_named)
     SAYS(0, "nobody can log in to the admin pages", "ADMIN_PASSWORD=");
     SAYS(69, "SECRET_KEY has", "ENVIRONMENT=production", "SECRET_KEY=short");
     SAYS(69, "cannot write to /proc/self/none", "LOGIKALD_RUN_DIR=/proc/self/none");
+    assert_all_told("check_wrong.txt");
 }
 
 /* A setting NAME=PATH and what is said of it, without Redis and Logikal. */
@@ -151,6 +198,7 @@ TEST(test_each_setting_that_names_a_file_is_looked_at)
         if (seen++ % 3 == 0) assert_file(69, name, name, support_dir(), NULL); /* a directory */
     }
     assert_true(seen >= 8);
+    assert_all_told("check_files.txt");
 }
 
 TEST(test_what_a_file_holds_is_looked_at)
@@ -183,6 +231,7 @@ TEST(test_what_a_file_holds_is_looked_at)
     SAYS(69, "failed   files         sslrootcert of DATABASE_URL: /nowhere/root.pem is not there", url);
     assert_file(69, "LOG_FILE: /nowhere/log cannot be written to", "LOG_FILE", "/nowhere/log", NULL);
     assert_file(0, "ok       files", "LOG_FILE", file_of("log", ""), NULL);
+    assert_all_told("check_held.txt");
 }
 
 TEST(test_servers_that_would_lose_or_refuse_writes)
@@ -202,6 +251,7 @@ TEST(test_servers_that_would_lose_or_refuse_writes)
     const char *at = strchr(sys.pg.url, '@');
     snprintf(other, sizeof other, "DATABASE_URL=postgresql://reader%.290s", at ? at : "");
     if (at) SAYS(69, "lacks a right: GRANT", other);
+    assert_all_told("check_servers.txt");
 }
 
 TEST(test_usage_and_liveness)
