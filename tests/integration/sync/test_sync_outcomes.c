@@ -152,6 +152,16 @@ TEST(test_what_a_sync_says_of_itself)
                    "SELECT string_agg(concat_ws(' ', sync_type, status, items_processed || '/' || items_successful"
                    " || '/' || items_failed || '/' || items_skipped), ', ' ORDER BY id) FROM sync_logs",
                    log_of(types.data));
+        expect_sql(
+            i, "errors",
+            "SELECT coalesce(string_agg(object_type, ' '), '') FROM object_sync_configs WHERE (last_error IS NULL)"
+            " <> (last_status = 'success') OR last_error = ''",
+            "");
+        expect_sql(i, "errors of the log",
+                   "SELECT coalesce(string_agg(sync_type, ' '), '') FROM sync_logs l JOIN object_sync_configs c ON"
+                   " c.object_type = l.sync_type WHERE l.error_details IS DISTINCT FROM c.last_error OR c.last_count <>"
+                   " l.items_processed OR c.last_duration_ms <> l.duration_ms",
+                   "");
         expect_sql(i, "reason",
                    "SELECT string_agg(DISTINCT substr(message, strpos(message, ', ') + 2), '|') FROM sync_logs",
                    rows[i].is_again ? "its interval has passed" : "never synced before");
