@@ -53,7 +53,6 @@ static bool open_bracket(struct json_list *l, char c)
         if (c != '[') return malformed(l);
         l->in_data = l->has_data = true;
         l->after_data = false;
-        buf_reset(&l->text);
         return true;
     }
     return l->in_data ? take(l, c) : true;
@@ -92,9 +91,6 @@ static bool outer_byte(struct json_list *l, char c)
     if (c == ':' && l->depth == 1) {
         l->after_data = l->text.len == 6 && strncmp(l->text.data, "\"data\"", 6) == 0;
         buf_reset(&l->text);
-    } else if (c == ',' && l->depth == 1) {
-        buf_reset(&l->text);
-        if (l->after_data) return malformed(l);
     } else if (l->after_data && !is_space(c)) {
         return malformed(l); /* null is no list either: who has nothing says [] */
     }

@@ -331,7 +331,7 @@ TEST(test_stages_that_dead_runs_have_left)
     struct lease lease[3];
     struct stage stage[3], one;
     for (int i = 0; i < 3; i++) {
-        char name[8];
+        char name[20];
         snprintf(name, sizeof name, "l%d", i);
         assert_int_equal(lease_acquire(s.db, &lease[i], name, "me", 600000, &s.err), 0);
         assert_int_equal(stage_open(&stage[i], s.db, &lease[i], 77, &s.err), 0);

@@ -102,6 +102,7 @@ static bool on_element(void *arg, const char *text, size_t len)
 {
     struct seen *seen = arg;
     size_t at = strlen(seen->text);
+    assert_int_equal(text[len], '\0');
     snprintf(seen->text + at, sizeof seen->text - at, "[%.*s]", (int)len, text);
     seen->count++;
     return true;
@@ -116,7 +117,9 @@ static bool read_list(const char *json, struct seen *seen, size_t piece)
     bool fed = true;
     for (size_t i = 0, len = strlen(json); i < len && fed; i += piece)
         fed = json_list_feed(&l, json + i, len - i < piece ? len - i : piece);
-    bool whole = fed && json_list_finish(&l);
+    bool whole = json_list_finish(&l);
+    assert_false(whole && !fed);
+    if (!fed) assert_false(json_list_feed(&l, " ", 1)); /* it stays so */
     json_list_free(&l);
     return whole;
 }
@@ -138,6 +141,14 @@ TEST(test_lists_by_table)
         {"{\"hints\":{\"data\":[9]},\"data\":[{\"b\":\"\\\"}\"}]}", "[{\"b\":\"\\\"}\"}]", true},
         {"{\"data\":[1,2]", "[1][2]", false},
         {"{\"data\":[1,]}", "[1]", false},
+        {"{\"data\":[1,2],\"data\":[]}", "[1][2]", true},
+        {"{\"data\":,\"data\":[1]}", "", false},
+        {"{\"datb\":[9],\"data\":[1]}", "[1]", true},
+        {"{\"dat\":[9],\"data\":[1]}", "[1]", true},
+        {"{\"data2\":[9],\"data\":[1]}", "[1]", true},
+        {"{\"a\":\"data\",\"b\":[9],\"data\":[ [ 1 ] ]}", "[[ 1 ]]", true},
+        {"{\"data\":[1]}{", "[1]", false},
+        {"{\"data\":[1]}}", "[1]", false},
         {"{\"data\":[,1]}", "", false},
         {"{\"data\":[1}", "", false},
         {"{\"data\":{}}", "", false},
@@ -166,6 +177,84 @@ TEST(test_lists_by_table)
                 fail_msg("row %zu: %d %s", i, is_whole, seen.text);
         }
     }
+}
+
+/* Who has read enough says so, and is handed no more. */
+static bool stop_at_two(void *arg, const char *text, size_t len)
+{
+    on_element(arg, text, len);
+    return ((struct seen *)arg)->count < 2;
+}
+
+TEST(test_lists_that_are_stopped)
+{
+    for (size_t piece = 1; piece < 40; piece += 38) {
+        static const char json[] = "{\"data\":[1,2,3,4]}", last[] = "{\"data\":[1,2]}";
+        struct json_list l = {0};
+        struct seen seen = {0};
+        json_list_init(&l, stop_at_two, &seen);
+        bool fed = true;
+        for (size_t i = 0; i < strlen(json) && fed; i += piece)
+            fed = json_list_feed(&l, json + i, strlen(json) - i < piece ? strlen(json) - i : piece);
+        assert_false(fed);
+        assert_string_equal(seen.text, "[1][2]");
+        assert_false(json_list_feed(&l, " ", 1));
+        assert_false(json_list_finish(&l));
+        seen = (struct seen){0};
+        json_list_init(&l, stop_at_two, &seen); /* at the end of it, too */
+        assert_false(json_list_feed(&l, last, strlen(last)));
+        assert_false(json_list_finish(&l));
+        json_list_free(&l);
+    }
+}
+
+TEST(test_brackets_that_are_too_many)
+{
+    for (int depth = JSON_LIST_DEPTH - 1; depth <= JSON_LIST_DEPTH + 1; depth++) {
+        struct buf json = {0};
+        struct json_list l = {0};
+        struct seen seen = {0};
+        buf_str(&json, "{\"data\":[");
+        for (int i = 2; i < depth; i++) buf_char(&json, '[');
+        json_list_init(&l, on_element, &seen);
+        assert_int_equal(json_list_feed(&l, json.data, json.len), depth <= JSON_LIST_DEPTH);
+        json_list_free(&l);
+        buf_free(&json);
+    }
+}
+
+/* One that is too large costs nothing but itself: so much of it is handed on that it can be told. */
+static size_t lengths[4], length_count;
+
+static bool note_length(void *arg, const char *text, size_t len)
+{
+    (void)arg, (void)text;
+    lengths[length_count++] = len;
+    return true;
+}
+
+TEST(test_elements_that_are_too_large)
+{
+    static const size_t sizes[] = {JSON_LIST_ELEMENT_LIMIT - 1, JSON_LIST_ELEMENT_LIMIT,
+                                   JSON_LIST_ELEMENT_LIMIT + 5000};
+    struct buf json = {0};
+    struct json_list l = {0};
+    buf_str(&json, "{\"data\":[");
+    for (size_t i = 0; i < 3; i++) {
+        buf_char(&json, '"');
+        for (size_t k = 2; k < sizes[i]; k++) buf_char(&json, 'x');
+        buf_str(&json, "\",");
+    }
+    buf_str(&json, "7]}");
+    json_list_init(&l, note_length, NULL);
+    assert_true(json_list_feed(&l, json.data, json.len));
+    assert_true(json_list_finish(&l));
+    json_list_free(&l);
+    buf_free(&json);
+    assert_int_equal(lengths[0], JSON_LIST_ELEMENT_LIMIT - 1);
+    assert_int_equal(lengths[1], JSON_LIST_ELEMENT_LIMIT);
+    assert_int_equal(lengths[2], JSON_LIST_ELEMENT_LIMIT);
+    assert_int_equal(lengths[3], 1);
 }
 
 TEST(test_places_inside_others)
@@ -212,6 +301,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_steps_by_table),
     cmocka_unit_test(test_taking_every_step_arrives),
     cmocka_unit_test(test_lists_by_table),
+    cmocka_unit_test(test_lists_that_are_stopped),
+    cmocka_unit_test(test_brackets_that_are_too_many),
+    cmocka_unit_test(test_elements_that_are_too_large),
     cmocka_unit_test(test_places_inside_others),
 };
 TEST_MAIN(tests, NULL, NULL)
