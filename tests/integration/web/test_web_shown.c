@@ -275,13 +275,27 @@ FIXTURE(tear_down)
 
 /* ---- what is shown ---- */
 
-/* "METHOD PATH BODY"; "GET!" is asked by nobody. */
+/* The part of a JSON text at "MEMBER|MEMBER"; to be freed. */
+static char *part_of(const char *body, char *members)
+{
+    cJSON *json = cJSON_Parse(body);
+    const cJSON *at = json;
+    for (char *rest = members, *name; at && (name = strsep(&rest, "|")) != NULL;)
+        at = cJSON_GetObjectItemCaseSensitive(at, name);
+    char *text = cJSON_PrintUnformatted(at), *out = strdup(text ? text : "nothing");
+    free(text);
+    cJSON_Delete(json);
+    return out;
+}
+
+/* "METHOD PATH#PART BODY"; "GET!" is asked by nobody. */
 static char *answer(const char *request)
 {
     char method[16] = "", path[2000] = "", mark = 0;
     int body = 0;
     sscanf(request, "%15[A-Z]%c%1999s %n", method, &mark, path, &body);
-    char port[4][16];
+    char *part = strchr(path, '#'), port[4][16];
+    if (part) *part++ = 0;
     snprintf(port[0], sizeof port[0], "%d", web.port);
     snprintf(port[1], sizeof port[1], "%d", web.pg.port);
     snprintf(port[2], sizeof port[2], "%d", rig.server.port);
@@ -289,7 +303,9 @@ static char *answer(const char *request)
                                         {port[1], "{port}"},      {port[2], "{port}"},         {NULL, NULL}};
     struct http_reply reply =
         web_call(&web, method, path, mark == '!' ? NULL : web.admin, body && request[body] ? request + body : NULL);
-    char *plain = shown_plain(reply.body ? reply.body : "", words), *out = NULL;
+    char *body_part = part ? part_of(reply.body, part) : NULL;
+    char *plain = shown_plain(body_part ? body_part : reply.body ? reply.body : "", words), *out = NULL;
+    free(body_part);
     const char *type = reply.headers ? strcasestr(reply.headers, "\ncontent-type:") : NULL;
     if (asprintf(&out, "%d%.*s\n%s", reply.status, type ? (int)strcspn(type + 14, "\r\n") : 0, type ? type + 14 : "",
                  plain) < 0)
