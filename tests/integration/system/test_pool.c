@@ -127,7 +127,9 @@ TEST(test_what_fails_is_told_by_its_kind)
     }
     pool_stats(p, &stats);
     assert_int_equal(stats.queries, sizeof rows / sizeof rows[0]);
+    assert_int_equal(stats.errors, 5);
     assert_int_equal(stats.timeouts, 0);
+    assert_true(stats.busy_us > 0);
     assert_int_equal(stats.size, 3);
     pool_free(p);
 }
@@ -143,6 +145,7 @@ TEST(test_what_takes_too_long_is_ended)
     assert_int_equal(h.code, ERR_TIMEOUT);
     pool_stats(p, &stats);
     assert_int_equal(stats.timeouts, 1);
+    assert_int_equal(stats.errors, 1);
     pool_free(p);
 }
 
