@@ -281,7 +281,7 @@ static void compare(struct place *at, const char *wanted)
 {
     struct buf text = {0};
     for (const char *p = wanted; *p;) {
-        p += p[0] == '\\' && p[1] == '"';
+        p += !extra && p[0] == '\\' && p[1] == '"';
         if (*p == '$')
             p = put_name(p, &text);
         else
