@@ -2,13 +2,17 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf/text/buf.h"
+#include "conf/text/fact.h"
 #include "services/logikal/client_internal.h"
 #include "services/logikal/request.h"
-#include "tests/support/test.h"
+#include "services/web/watch/alarms/told_alone.h"
+#include "tests/support/support.h"
 
 TEST(test_token_that_is_no_header_text_is_refused)
 {
@@ -36,7 +40,46 @@ TEST(test_token_that_is_no_header_text_is_refused)
     }
 }
 
+static int problems;
+
+static void count_problems(void *arg, const cJSON *list)
+{
+    const cJSON *p;
+    (void)arg;
+    cJSON_ArrayForEach(p, list) {
+        if (!*fact_text(p, "key")) fail_msg("a problem without a key was taken over");
+        problems++;
+    }
+}
+
+TEST(test_what_a_dead_process_left_of_alarms_is_taken_as_far_as_it_is_any)
+{
+    static const struct {
+        const char *text;
+        int count;
+    } rows[] = {{"[{\"key\":\"redis\"},{\"key\":\"sync\"}]", 2},
+                {"[{\"key\":\"redis\"}]}]and what was longer before", 1},
+                {"[7,null,\"x\",[],{},{\"key\":\"\"},{\"key\":3},{\"cause\":\"x\"},{\"key\":\"a\"}]", 1},
+                {"[{\"key\":\"redis\",\"cause\":\"\xff\"}]", 0},
+                {"[{\"key\":\"redis\"", 0},
+                {"{\"key\":\"redis\"}", 0},
+                {"", 0}};
+    char path[300];
+    snprintf(path, sizeof path, "%s/alarms.1", support_dir());
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct told_alone *t = told_alone_new(support_dir());
+        FILE *file = fopen(path, "we");
+        assert_true(t && file && fputs(rows[i].text, file) >= 0 && fclose(file) == 0);
+        problems = 0;
+        told_alone_take(t, count_problems, NULL);
+        if (problems != rows[i].count) fail_msg("%s: %d", rows[i].text, problems);
+        assert_int_equal(access(path, F_OK), -1);
+        told_alone_free(t);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_what_a_dead_process_left_of_alarms_is_taken_as_far_as_it_is_any),
     cmocka_unit_test(test_token_that_is_no_header_text_is_refused),
 };
 TEST_MAIN(tests, NULL, NULL)

@@ -7,6 +7,7 @@
 #include <event2/buffer.h>
 #include <event2/keyvalq_struct.h>
 
+#include "conf/text/utf8.h"
 #include "services/web/gate/route.h"
 #include "services/web/http/message/query.h"
 #include "services/web/http/reply.h"
@@ -101,7 +102,10 @@ bool body_check(struct req *r)
     else if (strlen(text) == len && !is_too_deep(text))
         r->body = cJSON_ParseWithOpts(text, &end, 1);
     struct schema_fault fault;
-    const char *why = is_form || !r->body ? NULL : has_nul(text) ? "A text has U+0000 in it" : unclear(r->body);
+    const char *why = is_form || !r->body         ? NULL
+                      : !utf8_is_valid(text, len) ? "It is not UTF-8"
+                      : has_nul(text)             ? "A text has U+0000 in it"
+                                                  : unclear(r->body);
     if (!r->body)
         reply_invalid(r, "body", "", "json_invalid", "The body is not valid JSON (or nested too deeply)");
     else if (why)

@@ -9,6 +9,7 @@
 
 #include "conf/clock.h"
 #include "conf/log.h"
+#include "conf/text/utf8.h"
 #include "ipc/mask.h"
 #include "ipc/snapshot.h"
 #include "services/store/db/pool.h"
@@ -101,12 +102,14 @@ void ui_action_record(const struct req *r)
     if (!method || !r->route || r->who.kind != WHO_ADMIN || !r->web->pool || r->web->is_stopping) return;
     if (r->who.is_viewer) return; /* nothing was changed; the access log has it, and nobody fills the table by trying */
     char status[12];
-    char *detail = detail_of(r);
+    char *detail = detail_of(r), *path = strdup(r->path);
+    if (path) utf8_repair(path, strlen(path)); /* who asks with other bytes is recorded all the same */
+    if (detail) utf8_repair(detail, strlen(detail));
     snprintf(status, sizeof status, "%d", r->status);
     pool_query(r->web->pool, &ui_query_action_add, 7,
-               (const char *[]){r->who.name, r->address, method, r->path, status, r->id, detail}, on_written,
-               "an action");
+               (const char *[]){r->who.name, r->address, method, path, status, r->id, detail}, on_written, "an action");
     cJSON_free(detail);
+    free(path);
 }
 
 /* ---- the whole ---- */

@@ -303,6 +303,11 @@ TEST(test_bodies_mean_what_they_say)
         "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"more\":{\"a\":1,\"a\":2}}",
         "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"more\":[1e999]}",
         "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"more\":-1e999}",
+        /* bytes that are no UTF-8: PostgreSQL would not take what keeps the record of who did what */
+        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"more\":\"\xff\"}",
+        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"m\xc3\":1}",
+        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"more\":[\"\xed\xa0\x80\"]}",
+        "{\"username\":\"admin\",\"password\":\"" WEB_ADMIN_PASSWORD "\",\"more\":\"\xc0\x80\"}",
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         int status = web_status(&web, "POST", ADMIN_PATH, NULL, rows[i]);

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "conf/log.h"
+#include "conf/text/fact.h"
+#include "conf/text/utf8.h"
 
 #define BEGINS    "alarms."
 #define FILE_MOST (256 * 1024)
@@ -69,13 +71,31 @@ void told_alone_write(struct told_alone *t, const cJSON *problems)
     free(text);
 }
 
+/* Another version, or a disk that was full, may have left what is none: it goes. True when something has gone. */
+static bool drop_no_problems(cJSON *problems)
+{
+    bool has_dropped = false;
+    for (cJSON *p = problems->child, *next; p; p = next) {
+        next = p->next;
+        if (*fact_text(p, "key")) continue;
+        cJSON_Delete(cJSON_DetachItemViaPointer(problems, p));
+        has_dropped = true;
+    }
+    return has_dropped;
+}
+
 static void take(int dir, const char *name, told_alone_fn fn, void *arg)
 {
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     char *text = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 ? calloc(1, FILE_MOST + 1) : NULL;
     ssize_t n = text ? pread(fd, text, FILE_MOST, 0) : -1;
-    cJSON *problems = n > 0 ? cJSON_Parse(text) : NULL;
-    if (cJSON_IsArray(problems)) fn(arg, problems);
+    cJSON *problems = n > 0 && utf8_is_valid(text, (size_t)n) ? cJSON_Parse(text) : NULL;
+    bool is_list = cJSON_IsArray(problems), has_dropped = is_list && drop_no_problems(problems);
+    if (n > 0 && (!is_list || has_dropped))
+        log_warning("%s of the run directory cannot be read%s: of what a process that was killed had told, the end is "
+                    "not told",
+                    name, is_list ? " whole" : "");
+    if (is_list) fn(arg, problems);
     if (n >= 0) (void)unlinkat(dir, name, 0);
     cJSON_Delete(problems);
     free(text);
