@@ -288,7 +288,25 @@ static char *part_of(const char *body, char *members)
     return out;
 }
 
-/* "METHOD PATH#PART BODY"; "GET!" is asked by nobody. */
+/* The lines of an answer's head, but for those that differ each time. */
+static char *headers_of(const char *headers)
+{
+    static const char *const left_out[] = {
+        "HTTP/", "Date:", "Content-Length:", "X-Request-ID:", "ETag:", "Content-Type:"};
+    char *copy = strdup(headers), *rest = copy, *line;
+    struct buf out = {0};
+    buf_str(&out, "");
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        bool is_left_out = !*line || *line == '\r';
+        for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
+            is_left_out = is_left_out || strncasecmp(line, left_out[i], strlen(left_out[i])) == 0;
+        if (!is_left_out) buf_printf(&out, "%.*s\n", (int)strcspn(line, "\r"), line);
+    }
+    free(copy);
+    return out.data;
+}
+
+/* "METHOD PATH#PART BODY"; "GET!" is asked by nobody, "GET+" tells the head, too, "GET?" both. */
 static char *answer(const char *request)
 {
     char method[16] = "", path[2000] = "", mark = 0;
@@ -301,16 +319,20 @@ static char *answer(const char *request)
     snprintf(port[2], sizeof port[2], "%d", rig.server.port);
     const struct shown_words words[] = {{support_dir(), "{dir}"}, {version_text, "{version}"}, {port[0], "{port}"},
                                         {port[1], "{port}"},      {port[2], "{port}"},         {NULL, NULL}};
-    struct http_reply reply =
-        web_call(&web, method, path, mark == '!' ? NULL : web.admin, body && request[body] ? request + body : NULL);
+    struct http_reply reply = web_call(&web, method, path, mark == '!' || mark == '?' ? NULL : web.admin,
+                                       body && request[body] ? request + body : NULL);
     char *body_part = part ? part_of(reply.body, part) : NULL;
     char *plain = shown_plain(body_part ? body_part : reply.body ? reply.body : "", words), *out = NULL;
+    char *head = mark == '+' || mark == '?' ? headers_of(reply.headers ? reply.headers : "") : strdup("");
+    char *plain_head = *head ? shown_plain(head, words) : strdup("");
+    free(head);
     free(body_part);
     const char *type = reply.headers ? strcasestr(reply.headers, "\ncontent-type:") : NULL;
-    if (asprintf(&out, "%d%.*s\n%s", reply.status, type ? (int)strcspn(type + 14, "\r\n") : 0, type ? type + 14 : "",
-                 plain) < 0)
+    if (asprintf(&out, "%d%.*s\n%s%s", reply.status, type ? (int)strcspn(type + 14, "\r\n") : 0, type ? type + 14 : "",
+                 plain_head, plain) < 0)
         abort();
     free(plain);
+    free(plain_head);
     http_reply_free(&reply);
     return out;
 }
@@ -323,6 +345,11 @@ TEST(test_pages)
 TEST(test_answers)
 {
     shown_check("answers.txt", began_ms, answer);
+}
+
+TEST(test_heads)
+{
+    shown_check("heads.txt", began_ms, answer);
 }
 
 /* What is done, each with its answer, and what is shown then. Nothing is done twice. */
@@ -341,6 +368,7 @@ TEST(test_what_is_shown_without_postgresql)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_pages),
     cmocka_unit_test(test_answers),
+    cmocka_unit_test(test_heads),
     cmocka_unit_test(test_deeds),
     cmocka_unit_test(test_what_is_shown_without_postgresql),
 };
