@@ -85,8 +85,9 @@ double record_slope_per_hour(const struct record *r, const struct series *s)
 bool record_holds(const struct record *r, const struct series *s)
 {
     bool rests = s->bound == REST_MEMORY || s->bound == REST_EQUAL;
-    double middle = rests ? least(r, s, 1) : record_median(r, s, 1);
-    double last = rests ? least(r, s, 2) : record_median(r, s, 2), growth = last - middle;
+    double middle = record_median(r, s, 1), last = record_median(r, s, 2), growth = last - middle;
+    double least_growth = least(r, s, 2) - least(r, s, 1);
+    if (rests && least_growth < growth) growth = least_growth;
     if (s->bound == ANY) return true;
     if (isnan(growth)) return false; /* what is judged must have been there */
     if (s->bound == FLAT_MEMORY || s->bound == REST_MEMORY) return growth <= fmax(middle * 0.05, 1024);

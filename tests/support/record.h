@@ -4,8 +4,9 @@
 
 #include <stdbool.h>
 
-/* What a figure may do from the middle third of the run to the last, by their medians; REST_: by the least of each, of
- * what holds more while it works, and rests in between. */
+/* What a figure may do from the middle third of the run to the last, by their medians. REST_: of what
+ * holds more while it works, and rests in between; the least of each counts where it has grown less, since what leaks
+ * grows in both. */
 enum bound {
     ANY,         /* shown, not judged */
     FLAT_MEMORY, /* KiB: grow by 5 % or 1 MiB, whichever is more */

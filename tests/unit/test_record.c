@@ -61,12 +61,14 @@ TEST(test_what_rests_in_between_is_judged_by_that)
         record_put(&r, "at rest", REST_EQUAL, works ? 48 : 4);
         record_put(&r, "leaks", REST_EQUAL, (works ? 48 : 4) + i / 5);
         record_put(&r, "memory", REST_MEMORY, works ? 14000 : 9000);
+        record_put(&r, "rests deeply, once", REST_MEMORY, i == 25 ? 3000 : 9000);
         record_row(&r, i);
     }
     assert_false(record_holds(&r, &r.series[0]));
     assert_true(record_holds(&r, &r.series[1]));
     assert_false(record_holds(&r, &r.series[2]));
     assert_true(record_holds(&r, &r.series[3]));
+    assert_true(record_holds(&r, &r.series[4]));
     record_free(&r);
 }
 
