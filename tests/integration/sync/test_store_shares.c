@@ -4,11 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/clock.h"
+#include "ipc/task.h"
 #include "services/store/lease.h"
+#include "services/store/owner.h"
 #include "services/store/sync/staging/sync_stage.h"
 #include "services/store/sync/sync_find.h"
 #include "services/store/sync/sync_share.h"
 #include "services/store/sync/upstream_server.h"
+#include "services/sync/project/helper.h"
+#include "services/sync/tasks/tasks.h"
 #include "tests/support/store.h"
 
 #define RUN   10
@@ -230,6 +235,114 @@ TEST(test_shares_of_a_run)
     assert_int_equal(shares_run_lives(s.db, OTHER, &s.err), 0); /* nobody has its lease */
 }
 
+/* ---- helpers ---- */
+
+static char sent[600]; /* the last message */
+static int sent_count;
+static bool has_queue = true;
+
+static int take_message(void *self, const char *task, const cJSON *args, const cJSON *kwargs,
+                        const struct task_options *options, char *id_out, struct err *err)
+{
+    (void)self, (void)args, (void)id_out;
+    char *text = cJSON_PrintUnformatted(kwargs);
+    snprintf(sent, sizeof sent, "%s %s %d %s", task, options->queue, (int)options->expires_ms, text);
+    cJSON_free(text);
+    sent_count++;
+    return has_queue ? 0 : err_set(err, ERR_REDIS, "no queue");
+}
+
+TEST(test_helpers_are_asked_for)
+{
+    struct task_ops ops = {.enqueue = take_message};
+    struct task_ctx ctx = {.id = "t", .ops = &ops};
+    struct sync_run run = {.ctx = &ctx, .id = 10};
+    struct helper_call call = {.count = 0};
+    char worker[OWNER_WORKER_SIZE], expected[400];
+    owner_worker(worker);
+    sent_count = 0;
+    for (int i = 1; i <= 12; i++) {
+        int64_t before_ms = mono_ms(), pause_ms = i <= 10 ? 1000 : 10000;
+        helper_ask(&run, &call);
+        assert_int_equal(sent_count, i);
+        assert_int_equal(call.count, i);
+        assert_in_range(call.next_ms, before_ms + pause_ms, mono_ms() + pause_ms);
+        call.next_ms = mono_ms() + 600000; /* not before its time */
+        helper_ask(&run, &call);
+        assert_int_equal(sent_count, i);
+        call.next_ms = 0;
+    }
+    snprintf(expected, sizeof expected,
+             "tasks.sync_tasks.help_sync_task sync 5000 {\"run_id\":10,\"worker\":\"%s\",\"hops\":0}", worker);
+    assert_string_equal(sent, expected);
+    run.is_dry = true;
+    helper_ask(&run, &call);
+    assert_int_equal(sent_count, 12);
+    run.is_dry = has_queue = false;
+    helper_ask(&run, &call); /* without a queue there are none, and it is not asked again */
+    call.next_ms = 0;
+    helper_ask(&run, &call);
+    assert_int_equal(sent_count, 13);
+    assert_int_equal(call.count, -1);
+    has_queue = true;
+}
+
+TEST(test_helpers_that_are_not_wanted)
+{
+    static const struct {
+        const char *args; /* W: this worker */
+        int rc;
+        const char *reason, *passed_on;
+    } rows[] = {
+        {"[]", -ERR_INPUT, NULL, NULL},
+        {"[0, \"w\"]", -ERR_INPUT, NULL, NULL},
+        {"[\"10\", \"w\"]", -ERR_INPUT, NULL, NULL},
+        {"[9000000000000000, \"w\"]", -ERR_INPUT, NULL, NULL},
+        {"[999, \"w\"]", 0, "the sync needs no help any more", NULL},
+        {"[11, \"w\"]", 0, "the sync needs no help any more", NULL}, /* nobody has its lease */
+        {"[13, \"w\"]", 0, "the sync needs no help any more", NULL}, /* nothing is free */
+        {"[10, \"W\"]", 0, "the sync is led by this worker", "\"hops\":1}"},
+        {"[10, \"W\", 5]", 0, "the sync is led by this worker", "\"hops\":6}"},
+        {"[10, \"W\", 6]", 0, "the sync is led by this worker", NULL},
+    };
+    struct err err = {0};
+    char worker[OWNER_WORKER_SIZE];
+    owner_worker(worker);
+    setenv("DATABASE_URL", s.pg.url, 1);
+    struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
+    assert_non_null(conf);
+    sql("DELETE FROM leases; DELETE FROM sync_runs; DELETE FROM sync_shares;"
+        "INSERT INTO leases (name, owner, expires_at) VALUES ('tree', 'me', now() + interval '1 hour'), ('full', 'me', "
+        "now() +"
+        " interval '1 hour'); INSERT INTO sync_runs (id, scope, state) VALUES (10, 'tree', 'running'), (11, 'b', "
+        "'running'),"
+        " (13, 'full', 'running'); INSERT INTO sync_shares (run_id, seq, project_id, guid, chain, needs_phases,"
+        " needs_elevations, with_files, holder) VALUES (10, 1, 1, 'g', 'A', true, true, true, NULL), (11, 1, 1, 'g', "
+        "'A', true,"
+        " true, true, NULL), (13, 1, 1, 'g', 'A', true, true, true, 'other')");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct task_ctx ctx;
+        char args[300];
+        const char *w = strchr(rows[i].args, 'W');
+        snprintf(args, sizeof args, "%.*s%s%s", (int)(w ? w - rows[i].args : (int)strlen(rows[i].args)), rows[i].args,
+                 w ? worker : "", w ? w + 1 : "");
+        cJSON *list = cJSON_Parse(args), *result = NULL;
+        task_ctx_local(&ctx, conf, "t", "test", NULL);
+        struct task_ops ops = *ctx.ops;
+        ops.enqueue = take_message;
+        ctx.ops = &ops;
+        sent_count = 0;
+        int rc = task_help_sync(&ctx, list, NULL, &result, &err);
+        if (rc != rows[i].rc) fail_msg("%s: %d %s", args, rc, err.text);
+        if (rc == 0) assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(result, "reason")), rows[i].reason);
+        assert_int_equal(sent_count, rows[i].passed_on != NULL);
+        if (rows[i].passed_on) assert_non_null(strstr(sent, rows[i].passed_on));
+        cJSON_Delete(result);
+        cJSON_Delete(list);
+    }
+    conf_free(conf);
+}
+
 /* ---- what a name means ---- */
 
 TEST(test_a_project_or_directory_that_is_named)
@@ -290,6 +403,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_is_remembered_of_a_server),
     cmocka_unit_test(test_sessions_that_somebody_has_left),
     cmocka_unit_test(test_shares_of_a_run),
+    cmocka_unit_test(test_helpers_are_asked_for),
+    cmocka_unit_test(test_helpers_that_are_not_wanted),
     cmocka_unit_test(test_a_project_or_directory_that_is_named),
 };
 TEST_MAIN(tests, start, stop)

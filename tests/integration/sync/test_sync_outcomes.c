@@ -171,7 +171,26 @@ TEST(test_what_a_sync_says_of_itself)
     }
 }
 
+/* A drawing that nobody can have: of no elevation, or of what is no number of one. */
+TEST(test_drawings_of_no_elevation)
+{
+    static const char *const wrong[] = {"[]", "[0]", "[-1]", "[2147483648]", "[\"x\"]", "[\"1x\"]", "[1.5]"};
+    int status;
+    cJSON *result = sync_task(&world, "tasks.sync_tasks.fetch_drawing_task", "[2147483647]", NULL, &status);
+    assert_int_equal(status, 1); /* it is told */
+    assert_false(result_true(result, "success"));
+    assert_string_equal(result_text(result, "message"), "drawing of elevation ?: there is no such elevation any more");
+    assert_string_equal(result_text(result, "error_type"), "not_found");
+    assert_int_equal(result_number(result, "elevation_id"), 2147483647);
+    cJSON_Delete(result);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        cJSON_Delete(sync_task(&world, "tasks.sync_tasks.fetch_drawing_task", wrong[i], NULL, &status));
+        if (status == 0) fail_msg("%s was taken", wrong[i]);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_a_sync_says_of_itself),
+    cmocka_unit_test(test_drawings_of_no_elevation),
 };
 TEST_MAIN(tests, start, stop)
