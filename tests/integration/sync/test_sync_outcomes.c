@@ -171,6 +171,165 @@ TEST(test_what_a_sync_says_of_itself)
     }
 }
 
+/* ---- what a request says ---- */
+
+static char *project, *directory; /* "P" and "D" in what is expected */
+
+static void summarize(struct buf *out, const cJSON *object);
+
+/* In few words: numbers that are 0, lists of errors, and what is another one each time, are left out. */
+static void add_member(struct buf *out, const cJSON *m)
+{
+    static const char *const others[] = {"task_id",          "completed_at", "run_id",
+                                         "duration_seconds", "upstream",     "projects_helped"};
+    const cJSON *each;
+    const char *text = cJSON_GetStringValue(m), *gap = out->len && !strchr("{[ ", out->data[out->len - 1]) ? ", " : "";
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (strcmp(m->string, others[i]) == 0) return;
+    if (cJSON_IsBool(m))
+        buf_printf(out, "%s%s%s", gap, cJSON_IsTrue(m) ? "" : "!", m->string);
+    else if (cJSON_IsNumber(m) && m->valuedouble != 0)
+        buf_printf(out, "%s%s=%g", gap, m->string, m->valuedouble);
+    else if (text)
+        buf_printf(out, "%s%s=%s", gap, m->string,
+                   strcmp(text, project) == 0     ? "P"
+                   : strcmp(text, directory) == 0 ? "D"
+                                                  : text);
+    else if (cJSON_IsNull(m))
+        buf_printf(out, "%s%s=-", gap, m->string);
+    if (cJSON_IsObject(m)) {
+        buf_printf(out, "%s%s {", gap, m->string);
+        summarize(out, m);
+        buf_char(out, '}');
+    }
+    if (!cJSON_IsArray(m) || strcmp(m->string, "results") != 0) return;
+    buf_printf(out, "%s%s [", gap, m->string);
+    cJSON_ArrayForEach(each, m) {
+        buf_str(out, each == m->child ? "" : "; ");
+        summarize(out, each);
+    }
+    buf_char(out, ']');
+}
+
+static void summarize(struct buf *out, const cJSON *object)
+{
+    const cJSON *m;
+    cJSON_ArrayForEach(m, object) add_member(out, m);
+}
+
+static const struct {
+    const char *task, *args, *faults;
+    const char *result, *log, *counters;
+} requests[] = {
+    {"sync_project_task", "[\"P\"]", NULL,
+     "success, message=nothing has changed since the last sync, project_id=P, directory_id=D, status=completed, "
+     "!force_sync",
+     "project completed 0/0/0/0", "project synced 1"},
+    {"sync_project_task", "[\"P\", true]", NULL,
+     "success, message=synced 2 phases, 6 elevations and 6 parts lists, project_id=P, directory_id=D, phases_synced=2, "
+     "elevations_synced=6, thumbnails_synced=6, parts_lists_synced=6, status=completed, force_sync",
+     "project_forced completed 8/8/0/0",
+     "elevation synced 6, parts_list synced 6, phase synced 2, project synced 1, thumbnail synced 6"},
+    {"force_sync_project_task", "[\"P\"]", FAULT("elevations_list", "500"),
+     "!success, message=synced in part: 2 errors, project_id=P, directory_id=D, phases_synced=2, thumbnails_synced=6, "
+     "parts_lists_synced=6, status=partial, error_count=2",
+     "project_forced failed 4/2/3/0", "parts_list synced 6, phase synced 2, project synced 1, thumbnail synced 6"},
+    {"force_sync_project_task", "[\"P\"]", FAULT("parts_list", "500"),
+     "success, message=synced 2 phases, 6 elevations and 0 parts lists, project_id=P, directory_id=D, phases_synced=2, "
+     "elevations_synced=6, thumbnails_synced=6, parts_lists_failed=6, status=partial, error_count=6",
+     "project_forced completed 8/8/6/0",
+     "elevation synced 6, parts_list failed 6, phase synced 2, project synced 1, thumbnail synced 6"},
+    {"force_sync_project_task", "[\"nobody\"]", NULL,
+     "!success, message=there is no project nobody in Logikal, error_type=not_found, project_id=nobody, "
+     "directory_id=-, status=failed",
+     "project_forced failed 0/0/0/0", ""},
+    {"force_sync_directory_task", "[\"D\"]", NULL,
+     "success, message=synced 0 directories, 2 projects and 12 elevations, project_id=-, directory_id=D, "
+     "projects_synced=2, phases_synced=4, elevations_synced=12, thumbnails_synced=12, parts_lists_synced=12, "
+     "status=completed",
+     "directory_projects_forced completed 18/18/0/0", "elevation synced 12, project synced 2"},
+    {"force_sync_directory_task", "[\"D\"]", FAULT("phases_list", "500"),
+     "!success, message=synced in part: 2 errors, project_id=-, directory_id=D, projects_synced=2, "
+     "elevations_synced=12, thumbnails_synced=12, parts_lists_synced=12, status=partial, error_count=2",
+     "directory_projects_forced failed 14/14/2/0", "elevation synced 12, project synced 2"},
+    {"force_sync_directory_task", "[\"nobody\"]", NULL,
+     "!success, message=there is no directory nobody in Logikal, project_id=-, directory_id=nobody, "
+     "directories_synced=1, status=failed, error_type=not_found",
+     "directory_projects_forced failed 1/1/0/0", "directory synced 1"},
+    {"force_sync_directories_task", "[]", NULL,
+     "success, message=synced 1 directories, 0 projects and 0 elevations, project_id=-, directory_id=-, "
+     "directories_synced=1, status=completed",
+     "directories_forced completed 1/1/0/0", "directory synced 1"},
+    {"force_sync_directories_task", "[]", FAULT("directories_list", "500"),
+     "!success, message=synced in part: 1 errors, project_id=-, directory_id=-, places_unchecked=1, status=partial, "
+     "error_count=1",
+     "directories_forced failed 0/0/1/0", ""},
+    {"batch_sync_projects_task", "[[\"P\", \"nobody\", 7.5]]", NULL,
+     "!success, message=1 of 3 projects synced, total=3, successful=1, failed=2, results [success, message=nothing has "
+     "changed since the last sync, project_id=P, directory_id=D, status=completed; !success, message=there is no "
+     "project nobody in Logikal, error_type=not_found, project_id=nobody, directory_id=-, status=failed; !success, "
+     "message=project_id is missing or is not a text, project_id=7.5]",
+     "project completed 0/0/0/0, project failed 0/0/0/0", "project synced 1"},
+    {"sync_object_type_task", "[\"phase\"]", NULL,
+     "success, message=1 object types synced, !skipped, objects_synced {}, details {phase {status=completed}}, "
+     "projects_skipped=2, status=completed",
+     "phase completed 0/0/0/0", ""},
+    {"sync_object_type_task", "[\"nothing\"]", NULL,
+     "success, message=nothing is due, !skipped, objects_synced {}, details {}, status=completed", "", ""},
+};
+
+/* text with P and D in quotes put in; free() it. */
+static char *filled(const char *text)
+{
+    struct buf out = {0};
+    for (const char *p = text; *p; p++) {
+        bool is_one = p > text && p[-1] == '"' && (*p == 'P' || *p == 'D') && p[1] == '"';
+        if (is_one)
+            buf_str(&out, *p == 'P' ? project : directory);
+        else
+            buf_char(&out, *p);
+    }
+    return buf_steal(&out);
+}
+
+TEST(test_what_a_request_says)
+{
+    sync_world_clear(&world);
+    sim_post(&world.sim, "/faults/clear", "{}");
+    sync_all(&world, false);
+    project = pg_value(&world.pg, "SELECT logikal_id FROM projects ORDER BY id LIMIT 1");
+    directory = pg_value(&world.pg, "SELECT logikal_id FROM directories LIMIT 1");
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        char task[100], *args = filled(requests[i].args);
+        struct buf said = {0};
+        snprintf(task, sizeof task, "tasks.sync_tasks.%s", requests[i].task);
+        pg_exec(&world.pg,
+                "DELETE FROM sync_logs; DELETE FROM sync_counters; UPDATE project_cursors SET phases_at = phases_at +"
+                " interval '5 s', elevations_at = elevations_at + interval '5 s'");
+        sim_post(&world.sim, "/faults/clear", "{}");
+        if (requests[i].faults) sim_post(&world.sim, "/faults", requests[i].faults);
+
+        cJSON *result = sync_task(&world, task, args, NULL, NULL);
+
+        summarize(&said, result);
+        expect(i, requests[i].task, said.data, requests[i].result);
+        expect_sql(
+            i, "log",
+            "SELECT coalesce(string_agg(concat_ws(' ', sync_type, status, items_processed || '/' ||"
+            " items_successful || '/' || items_failed || '/' || items_skipped), ', ' ORDER BY id), '') FROM sync_logs",
+            requests[i].log);
+        expect_sql(i, "counters",
+                   "SELECT coalesce(string_agg(concat_ws(' ', object_type, outcome, value), ', ' ORDER BY"
+                   " object_type, outcome), '') FROM sync_counters",
+                   requests[i].counters);
+        cJSON_Delete(result);
+        buf_free(&said);
+        free(args);
+    }
+    free(project);
+    free(directory);
+}
+
 /* A drawing that nobody can have: of no elevation, or of what is no number of one. */
 TEST(test_drawings_of_no_elevation)
 {
@@ -191,6 +350,7 @@ TEST(test_drawings_of_no_elevation)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_a_sync_says_of_itself),
+    cmocka_unit_test(test_what_a_request_says),
     cmocka_unit_test(test_drawings_of_no_elevation),
 };
 TEST_MAIN(tests, start, stop)
