@@ -45,15 +45,22 @@ static void add_child(struct buf *children, const char *text)
 }
 
 /* ---- one task ---- */
+/* Lists are made from their beginning: cJSON_InsertItemInArray of some versions (1.7.15 as Debian 12 has it) inserts
+ * nothing but at the front, and what it was given is lost. */
+static void append(cJSON *to, const cJSON *list)
+{
+    const cJSON *one;
+    cJSON_ArrayForEach(one, list) {
+        cJSON_AddItemToArray(to, cJSON_Duplicate(one, true));
+    }
+}
+
 static cJSON *arguments(const cJSON *signature, const cJSON *prefix)
 {
-    const cJSON *given = signature_member(signature, "args"), *one;
-    cJSON *args = cJSON_IsArray(given) ? cJSON_Duplicate(given, true) : cJSON_CreateArray();
-    int at = 0;
-    if (cJSON_IsTrue(signature_member(signature, "immutable"))) return args;
-    cJSON_ArrayForEach(one, prefix) {
-        cJSON_InsertItemInArray(args, at++, cJSON_Duplicate(one, true));
-    }
+    const cJSON *given = signature_member(signature, "args");
+    cJSON *args = cJSON_CreateArray();
+    if (!cJSON_IsTrue(signature_member(signature, "immutable"))) append(args, prefix);
+    if (cJSON_IsArray(given)) append(args, given);
     return args;
 }
 
@@ -253,16 +260,14 @@ static int send_chord(struct sending *s, const cJSON *chord, const cJSON *prefix
                       struct buf *children, int depth, struct err *err)
 {
     const cJSON *header = signature_member(signature_member(chord, "kwargs"), "header"), *option;
-    const cJSON *own = signature_member(chord, "args"), *one;
+    const cJSON *own = signature_member(chord, "args");
     cJSON *group = cJSON_Duplicate(chord, true), *body = copy(signature_body(chord));
     cJSON *before = cJSON_IsTrue(signature_member(chord, "immutable")) || !prefix ? cJSON_CreateArray() : copy(prefix);
     if (!cJSON_IsArray(signature_members(chord))) {
         cJSON_Delete(before), cJSON_Delete(body), cJSON_Delete(group);
         return err_set(err, ERR_INPUT, "a chord has no header");
     }
-    cJSON_ArrayForEach(one, own) {
-        cJSON_AddItemToArray(before, cJSON_Duplicate(one, true));
-    }
+    append(before, own);
     const char *id = signature_text(signature_member(header, "options"), "task_id");
     signature_set_option(group, "task_id", id ? cJSON_CreateString(id) : cJSON_CreateNull());
     if (body) {
@@ -296,7 +301,7 @@ static int send_group_in_chain(struct sending *s, const cJSON *group, const cJSO
 }
 
 /* The first of the tasks gets the prefix; the others come behind it, before what comes behind the chain. Messages hold
- * chains from the last to the next. */
+ * chains from the last to the next. Arguments of the chain itself are left out, as by Celery. */
 static int send_chain(struct sending *s, const cJSON *signature, const cJSON *prefix, const cJSON *chain,
                       struct buf *children, int depth, struct err *err)
 {
@@ -306,18 +311,14 @@ static int send_chain(struct sending *s, const cJSON *signature, const cJSON *pr
     cJSON *rest = chain ? cJSON_Duplicate(chain, true) : cJSON_CreateArray();
     cJSON *before =
         cJSON_IsTrue(signature_member(signature, "immutable")) || !prefix ? cJSON_CreateArray() : copy(prefix);
-    int behind = cJSON_GetArraySize(rest), rc;
-    const cJSON *own = signature_member(signature, "args"), *arg;
-    cJSON_ArrayForEach(arg, own) {
-        cJSON_AddItemToArray(before, cJSON_Duplicate(arg, true));
-    }
     cJSON_ArrayForEach(one, tasks) {
         signature_extend_option(one, "link_error", errbacks);
         if (!one->next) signature_extend_option(one, "link", callbacks);
     }
     cJSON *head = cJSON_DetachItemFromArray(tasks, 0);
-    while ((one = cJSON_DetachItemFromArray(tasks, 0))) cJSON_InsertItemInArray(rest, behind, one);
-    rc = head ? send(s, head, before, rest, children, depth + 1, err) : err_set(err, ERR_INPUT, "a chain has no tasks");
+    for (int i = cJSON_GetArraySize(tasks); i-- > 0;) cJSON_AddItemToArray(rest, cJSON_DetachItemFromArray(tasks, i));
+    int rc =
+        head ? send(s, head, before, rest, children, depth + 1, err) : err_set(err, ERR_INPUT, "a chain has no tasks");
     cJSON *owned[] = {head, tasks, callbacks, errbacks, rest, before};
     for (int i = 0; i < 6; i++) cJSON_Delete(owned[i]);
     return rc;

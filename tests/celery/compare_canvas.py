@@ -68,6 +68,36 @@ def chain_with_starmap(w):
     return (w.s("noop") | w.si("celery.starmap", kwargs={"task": w.s("add"), "it": [[1, 2], [3, 4]]}) | w.s("sum")).apply_async()
 
 
+# Chains within chains as messages hold them: Python makes one chain of those that it is given as objects.
+def of(kind, *tasks, **more):
+    return dict({"task": "celery." + kind, "args": [], "kwargs": {"tasks": [dict(t) for t in tasks]}, "options": {},
+                 "subtask_type": kind, "immutable": False}, **more)
+
+
+def chain_within_a_chain(w):
+    inner = of("chain", *(w.s("given", n) for n in range(1, 5)))
+    return w.send("noop", link=of("chain", w.s("noop"), inner, w.s("given", 5)))
+
+
+def chain_within_the_chain_of_a_body(w):
+    inner = of("chain", *(w.s("given", n) for n in range(1, 4)))
+    return chord([w.s("echo")], of("chain", w.s("noop"), inner, w.s("given", 5))).apply_async()
+
+
+def chain_behind_a_body_that_ends_in_a_chord(w):
+    inner = dict(chord([chord([w.s("given", 4)], w.s("echo"))], w.s("given", 2)))
+    body = of("chain", w.s("noop"), w.s("noop"), inner)
+    return w.app.signature(of("chain", chord([w.s("echo")], body), w.s("given", 2))).apply_async()
+
+
+def chain_with_arguments_of_its_own(w):
+    return w.send("add", 1, 2, link=of("chain", w.s("given", 1), w.s("given", 2), args=[7, 8]))
+
+
+def chord_with_arguments_of_its_own(w):
+    return w.send("add", 1, 2, link=dict(chord([w.s("given", 1, 9), w.s("given")], w.s("given")), args=[7, 8]))
+
+
 # ---- chords ----
 def chord_of_tasks(w):
     return chord([w.s("add", i, i) for i in range(5)])(w.s("sum"))
