@@ -74,13 +74,29 @@ static int sync_files(struct sync_run *run, struct err *err)
     return planned ? worklist_run(run, planned, true, "thumbnails and parts lists of projects", err) : 0;
 }
 
-int sync_tree(struct sync_run *run, const struct tree_types *types, struct err *err)
+static int sync_without_files(struct sync_run *run, const struct tree_types *types, struct err *err)
 {
     struct walk w;
     int rc = walk(run, types, &w, err);
     if (rc == 0) rc = store_tree(run, types, &w, err);
-    if (rc == 0) rc = sync_rows(run, types, err);
-    if (rc == 0) rc = vanish_judge(run, true, err);
+    return rc == 0 ? sync_rows(run, types, err) : rc;
+}
+
+int sync_elsewhere(struct sync_run *run, const void *types, struct err *err)
+{
+    static const struct tree_types all = {
+        .directories = true, .projects = true, .wants = {.phases_due = true, .elevations_due = true}};
+    struct tree_types again = types ? *(const struct tree_types *)types : all;
+    again.wants.is_forced = false;
+    again.wants.phases_stale_s = again.wants.elevations_stale_s = 0;
+    if (stage_clear(&run->stage, err) < 0) return -ERR_DB;
+    return sync_without_files(run, &again, err);
+}
+
+int sync_tree(struct sync_run *run, const struct tree_types *types, struct err *err)
+{
+    int rc = sync_without_files(run, types, err);
+    if (rc == 0) rc = vanish_judge(run, true, sync_elsewhere, types, err);
     run->has_rows = rc == 0;
     if (rc == 0 && types->files) rc = sync_files(run, err);
     return rc;

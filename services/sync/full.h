@@ -12,6 +12,10 @@ struct tree_types {
     struct tree_wants wants; /* phases and elevations */
 };
 
+/* The same once more, but for what has not moved meanwhile: a vanish_elsewhere_fn, of struct tree_types, or of NULL,
+ * which is all of them. Without files. */
+int sync_elsewhere(struct sync_run *run, const void *types, struct err *err);
+
 /* 0, or what ended it; what was stored until then stays. run->counts tells what was done. */
 int sync_tree(struct sync_run *run, const struct tree_types *types, struct err *err);
 

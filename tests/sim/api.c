@@ -68,6 +68,20 @@ static void wrong_place(struct call *call, enum kind expected)
     call_error(call, 405, messages[expected]);
 }
 
+/* One of another place comes to this one, whose list does not show it any more. */
+static void arrive(struct sim *sim, enum kind kind, uint32_t place)
+{
+    struct world *w = sim->world;
+    enum kind above = kind == KIND_DIRECTORY ? kind : kind - 1;
+    for (uint32_t step = 1; step <= w->count[above] && sim->is_arriving[kind]; step++) {
+        uint32_t other = place == NO_INDEX ? step - 1 : (place + step) % w->count[above];
+        if (other == place || !world_exists(w, above, other)) continue;
+        struct index_list list = world_children(w, kind, other);
+        if (list.count && world_move(w, kind, list.items[0], place)) sim->is_arriving[kind] = false;
+        free(list.items);
+    }
+}
+
 /* Answers the children of the place that the session is in; above is the kind of that place. */
 static void list(struct call *call, enum kind child, uint32_t parent)
 {
@@ -81,6 +95,7 @@ static void list(struct call *call, enum kind child, uint32_t parent)
     }
     buf_str(&call->body, "],\"hints\":[],\"warnings\":[]}");
     free(items.items);
+    if (call->sim->is_arriving[child]) arrive(call->sim, child, parent);
 }
 
 static void api_directories(struct call *call)

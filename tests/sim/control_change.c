@@ -203,12 +203,17 @@ int control_restore(struct sim *sim, const cJSON *json, struct buf *body)
     return 200;
 }
 
-/* {"type","id" or "count","to": identifier of the new parent,"to_project": its project when it is a phase}. */
+/* {"type","id" or "count","to": identifier of the new parent,"to_project": its project when it is a phase}; or {"type",
+ * "when": "listed"}: one comes from another place to the one that is listed next, as soon as that list is made. */
 int control_move(struct sim *sim, const cJSON *json, struct buf *body)
 {
     enum kind kind;
-    const char *to = text_of(json, "to"), *to_project = text_of(json, "to_project");
+    const char *to = text_of(json, "to"), *to_project = text_of(json, "to_project"), *when = text_of(json, "when");
     if (!read_kind(json, &kind, body)) return 400;
+    if (when && strcmp(when, "listed") == 0) {
+        sim->is_arriving[kind] = true;
+        return 200;
+    }
     if (!to) return control_refuse(body, 400, "\"to\" has to name the new parent");
     enum kind above = kind == KIND_DIRECTORY ? KIND_DIRECTORY : kind - 1;
     uint32_t project = to_project ? world_find(sim->world, KIND_PROJECT, to_project, NO_INDEX) : NO_INDEX;

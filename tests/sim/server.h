@@ -33,6 +33,7 @@ struct sim {
     LIST_HEAD(dump_list, dump) dumps;
     struct faults faults;
     struct lies lies;
+    bool is_arriving[KIND_COUNT]; /* behind the next list of them one comes from another place */
 };
 
 /* One call of the upstream's API on its way. */

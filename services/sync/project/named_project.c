@@ -237,7 +237,7 @@ static int note_gone(struct sync_run *run, const struct named_project *one, stru
     int is_excluded = one->directory_identifier[0] ? tree_is_excluded(run->db, one->directory_identifier, err) : 0;
     if (!one->project_id || is_excluded) return is_excluded < 0 ? is_excluded : 0;
     if (missing_add_project(run->db, run->id, one->project_id, err) < 0) return -ERR_DB;
-    return vanish_judge(run, false, err);
+    return vanish_judge(run, false, one->elsewhere, NULL, err);
 }
 
 /* Through the whole tree; the directories on the way are stored. A name is looked for to the end: there may be another.
@@ -274,7 +274,7 @@ int named_project_sync(struct sync_run *run, struct named_project *one, struct e
                      NAME_OF(one->directory));
     if (rc == 0) rc = search(run, one, name, err);
     free(chain);
-    if (rc > 0 && vanish_judge(run, false, err) < 0) rc = err_result(err);
+    if (rc > 0 && vanish_judge(run, false, one->elsewhere, NULL, err) < 0) rc = err_result(err);
     if (rc == 0) rc = err_set(err, ERR_NOT_FOUND, "project %.*s vanished while it was synced", NAME_OF(one->wanted));
     return rc < 0 ? rc : 0;
 }

@@ -7,11 +7,13 @@
 #include <stdint.h>
 
 #include "services/sync/run/run.h"
+#include "services/sync/tree/vanish.h"
 
 struct named_project {
     const char *wanted;     /* GUID, name, or, when nothing has that name, row id */
     const char *directory;  /* in which a name is meant: identifier, name, or row id; NULL = wherever it is */
     bool is_forced, is_dry; /* its lists are read even when nothing has moved */
+    vanish_elsewhere_fn elsewhere;
 
     char guid[LOGIKAL_ID_SIZE];
     int64_t project_id, directory_id;

@@ -83,7 +83,7 @@ static int sync_projects(struct sync_run *run, const struct directory *d, struct
     if (tree_plan(&run->stage, &wants, &planned, &skipped, err) < 0) return err_result(err);
     rc = planned ? worklist_run(run, planned, true, "projects of the directory", err) : 0;
     if (rc == 0 && n.missing) rc = look_elsewhere(run, err);
-    return rc == 0 ? vanish_judge(run, false, err) : rc;
+    return rc == 0 ? vanish_judge(run, false, sync_elsewhere, NULL, err) : rc;
 }
 
 static cJSON *make_result(const struct sync_run *run, const char *directory, int rc, const struct err *err)

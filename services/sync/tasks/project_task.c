@@ -8,6 +8,7 @@
 #include "services/store/sync/sync_config.h"
 #include "services/store/sync/sync_log.h"
 #include "services/sync/tasks/join.h"
+#include "services/sync/full.h"
 #include "services/sync/project/named_project.h"
 #include "services/sync/tasks/result.h"
 #include "services/sync/tasks/tasks.h"
@@ -71,6 +72,7 @@ static int work(struct sync_run *run, void *arg, cJSON **result, struct err *err
         sync_log_begin(run->db, one->is_forced ? "project_forced" : "project", run->ctx->id, one->project_id, err);
     if (log < 0) return -ERR_DB;
     int rc = run_connect(run, &why);
+    one->elsewhere = sync_elsewhere;
     if (rc == 0) rc = named_project_sync(run, one, &why);
     if (rc == -ERR_DB || rc == -ERR_CONFLICT || rc == -ERR_NOMEM) return err_set(err, why.code, "%s", why.text);
     *result = make_result(run, one, rc, &why);

@@ -213,7 +213,33 @@ static int count_missing(struct sync_run *run, struct missing_counts *counts, st
     return 0;
 }
 
-static int judge(struct sync_run *run, struct err *err)
+static int64_t count_gone(const struct missing_counts *c)
+{
+    int64_t gone = 0;
+    for (int i = 0; i < MISSING_TYPES; i++) gone += c->gone[i];
+    return gone;
+}
+
+/* What it finds is stored where it is now, and not missing any more. What it has seen and stored is none of the run's
+ * own counts, but what was written, failed and withheld is. */
+static int look_elsewhere(struct sync_run *run, vanish_elsewhere_fn elsewhere, const void *arg, struct err *err)
+{
+    struct sync_counts before = run->counts, *c = &run->counts;
+    log_info("before what is missing is marked, it is looked for in all other places");
+    int rc = elsewhere(run, arg, err);
+    c->directories = before.directories;
+    c->projects = before.projects;
+    c->phases = before.phases;
+    c->elevations = before.elevations;
+    c->projects_skipped = before.projects_skipped;
+    for (int i = 0; i < MISSING_TYPES; i++) {
+        int64_t again = c->withheld[i] - before.withheld[i];
+        c->withheld[i] = again > before.withheld[i] ? again : before.withheld[i];
+    }
+    return rc < 0 ? rc : doubles_settle(&run->stage, run_number(run), err);
+}
+
+static int judge(struct sync_run *run, vanish_elsewhere_fn elsewhere, const void *arg, struct err *err)
 {
     const struct vanish_bound bound = {.percent = conf_int(run->ctx->conf, SET_SYNC_VANISH_PERCENT),
                                        .rows = conf_int(run->ctx->conf, SET_SYNC_VANISH_ROWS)};
@@ -226,14 +252,19 @@ static int judge(struct sync_run *run, struct err *err)
     if (rc < 0) return rc;
     if (count_missing(run, &counts, err) < 0) return -ERR_DB;
     verdict = vanish_verdict(&counts, &bound);
+    if (verdict == VANISH_BELIEVED && count_gone(&counts)) {
+        if ((rc = look_elsewhere(run, elsewhere, arg, err)) < 0) return rc;
+        if (count_missing(run, &counts, err) < 0) return -ERR_DB;
+        verdict = vanish_verdict(&counts, &bound);
+    }
     return verdict == VANISH_BELIEVED ? mark(run, err) : hold(run, &counts, verdict, err);
 }
 
-int vanish_judge(struct sync_run *run, bool is_all, struct err *err)
+int vanish_judge(struct sync_run *run, bool is_all, vanish_elsewhere_fn elsewhere, const void *arg, struct err *err)
 {
     if (doubles_settle(&run->stage, run_number(run), err) < 0) return err_result(err);
     int64_t count = missing_claim(run->db, run_number(run), is_all, err);
-    int rc = count < 0 ? -ERR_DB : count > 0 ? judge(run, err) : 0;
+    int rc = count < 0 ? -ERR_DB : count > 0 ? judge(run, elsewhere, arg, err) : 0;
     if (rc == 0) rc = missing_tidy_holds(run->db, err);
     return rc == 0 && is_all ? missing_held(run->db, &run->hold, err) : rc;
 }

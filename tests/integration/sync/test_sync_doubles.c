@@ -25,6 +25,13 @@ static char *places(const char *table, const char *parent)
     return pg_value(&world.pg, sql);
 }
 
+static int64_t living(const char *table)
+{
+    char sql[100];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE deleted_at IS NULL", table);
+    return number(sql);
+}
+
 static void lie(const char *name, const char *where)
 {
     char json[200];
@@ -91,6 +98,68 @@ TEST(test_elevation_in_two_changed_projects_stays)
     free(now);
 }
 
+/* It was in neither of the two lists: in the one before it came, in the other after it had gone. */
+TEST(test_what_moves_while_it_is_listed_is_not_gone)
+{
+    static const struct {
+        const char *arm, *table, *parent;
+        bool is_forced;
+    } rows[] = {{"{\"type\":\"project\",\"when\":\"listed\"}", "projects", "directory_id", false},
+                {"{\"type\":\"elevation\",\"when\":\"listed\"}", "elevations", "project_id", false},
+                {"{\"type\":\"project\",\"when\":\"listed\"}", "projects", "directory_id", true},
+                {"{\"type\":\"elevation\",\"when\":\"listed\"}", "elevations", "project_id", true}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *before = places(rows[i].table, rows[i].parent);
+        int64_t was = living(rows[i].table);
+        sim_post(&world.sim, "/change", "{\"type\":\"project\",\"count\":1000}"); /* so that all lists are asked for */
+        sim_post(&world.sim, "/move", rows[i].arm);
+        cJSON *result = full_sync(rows[i].is_forced);
+        char *after = places(rows[i].table, rows[i].parent);
+        if (result_number(result, "vanished"))
+            fail_msg("row %zu: %d rows are gone", i, (int)result_number(result, "vanished"));
+        assert_int_equal(living(rows[i].table), was); /* all are there, one of them elsewhere */
+        assert_string_not_equal(after, before);
+        cJSON_Delete(result);
+        sync_all(&world, false);
+        assert_truth(&world, true);
+        free(before);
+        free(after);
+    }
+}
+
+/* No race: the one project alone is synced, and what it has lost is in another one, which is not. */
+TEST(test_what_a_single_project_has_lost_is_looked_for_in_all)
+{
+    static const char *const tasks[] = {"tasks.sync_tasks.force_sync_project_task",
+                                        "tasks.sync_tasks.sync_project_task"};
+    for (int i = 0; i < 2; i++) {
+        char kwargs[200];
+        char *move = pg_value(
+            &world.pg, "SELECT json_build_object('type', 'elevation', 'id', e.logikal_id, 'to', h.logikal_id,"
+                       " 'to_project', q.logikal_id) FROM elevations e JOIN projects q ON q.id <> e.project_id"
+                       " JOIN phases h ON h.project_id = q.id WHERE e.deleted_at IS NULL AND q.deleted_at IS NULL"
+                       " AND h.deleted_at IS NULL ORDER BY e.logikal_id, q.id LIMIT 1");
+        char *from = pg_value(&world.pg, "SELECT p.logikal_id FROM elevations e JOIN projects p ON p.id = e.project_id"
+                                         " WHERE e.deleted_at IS NULL ORDER BY e.logikal_id LIMIT 1");
+        char *before = places("elevations", "project_id");
+        int64_t was = living("elevations");
+        sim_post(&world.sim, "/move", move);
+        snprintf(kwargs, sizeof kwargs, "{\"project_id\":\"%s\"}", from);
+        cJSON *result = sync_task(&world, tasks[i], NULL, kwargs, NULL);
+        char *after = places("elevations", "project_id");
+        assert_int_equal(result_number(result, "vanished"), 0);
+        assert_int_equal(living("elevations"), was);
+        assert_string_not_equal(after, before);
+        cJSON_Delete(result);
+        sync_all(&world, false);
+        assert_truth(&world, true);
+        free(move);
+        free(from);
+        free(before);
+        free(after);
+    }
+}
+
 /* Its list is asked for again though no date moves. */
 TEST(test_two_elevations_with_one_identifier_are_told)
 {
@@ -133,6 +202,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_elevation_in_two_changed_projects_stays),
     cmocka_unit_test(test_two_elevations_with_one_identifier_are_told),
     cmocka_unit_test(test_project_in_two_directories_stays_where_it_is),
+    cmocka_unit_test(test_what_moves_while_it_is_listed_is_not_gone),
+    cmocka_unit_test(test_what_a_single_project_has_lost_is_looked_for_in_all),
     cmocka_unit_test(test_clocks_hours_apart_cost_nothing),
 };
 TEST_MAIN(tests, start, stop)
