@@ -323,9 +323,6 @@ TEST(test_arguments_of_tasks)
         free(text);
         cJSON_Delete(kwargs);
     }
-    cJSON *args = cJSON_Parse("[true, false, 1, \"true\"]");
-    for (int i = 0; i < 5; i++) assert_int_equal(argument_bool(args, NULL, i, "x"), i == 0);
-    cJSON_Delete(args);
 }
 
 static const struct CMUnitTest tests[] = {
