@@ -1,5 +1,5 @@
-/* How tasks end, word by word: tests/fixtures/ends.txt has what is sent, and what stands in Redis and is heard by
- * monitors after that. Lines of its own, beside those of redis_cases.h:
+/* How tasks end, word by word: tests/fixtures/ends.txt and canvas.txt have what is sent, and what stands in Redis and
+ * is heard by monitors after that. Lines of its own, beside those of redis_cases.h:
  *
  *     send ID TASK BODY [| {headers}]  a message for the worker; "" as the id: none; TASK without a dot: a diagnostic
  * one events ID                        the task's events until now, as JSON without what all of them have read LIST
@@ -109,7 +109,16 @@ static void put_message(const char *raw, size_t len, struct buf *out)
     if (m.group) buf_printf(out, " group=%s", m.group);
     if (m.retries) buf_printf(out, " retries=%d", m.retries);
     if (m.eta_us) buf_printf(out, " eta=%lld", (long long)m.eta_us / 1000);
+    if (m.expires_us) buf_printf(out, " expires=%lld", (long long)m.expires_us / 1000);
+    if (m.name != m.task) buf_printf(out, " name=%s", m.name);
+    if (m.priority) buf_printf(out, " priority=%d", m.priority);
+    if (m.hard_limit_ms) buf_printf(out, " hard=%lld", (long long)m.hard_limit_ms);
+    if (m.soft_limit_ms) buf_printf(out, " soft=%lld", (long long)m.soft_limit_ms);
     if (m.ignores_result) buf_str(out, " ignored");
+    struct buf canvas = {0};
+    message_canvas(&m, &canvas);
+    if (canvas.len > 0) buf_printf(out, " canvas=%s", canvas.data);
+    buf_free(&canvas);
     buf_char(out, '}');
     message_free(&m);
 }
@@ -144,19 +153,20 @@ static bool has_beaten_twice(void)
     return cJSON_GetArraySize(events) >= 2;
 }
 
-TEST(test_ends)
+static void run(const char *path)
 {
     static const char *const env[] = {"WORKER_QUEUES=sync", "WORKER_CONCURRENCY=2", "WORKER_GRACE_SECONDS=0",
                                       "TASK_MAX_DELIVERIES=2", NULL};
     struct redis_cases cases = {.rig = &rig, .extra = own_line};
     events = cJSON_CreateArray();
+    clock_was = 0;
     rig_open(&rig, (const char *const[]){"--hash-max-listpack-value", "1000000", NULL});
     ear = redisConnect("127.0.0.1", rig.server.port);
     redisSetTimeout(ear, (struct timeval){.tv_sec = 60});
     freeReplyObject(redisCommand(ear, "PSUBSCRIBE *"));
     rig_worker(&rig, &worker, "worker", env);
     WAIT_UNTIL(has_beaten_twice(), 20000); /* it knows that somebody listens when the second comes */
-    redis_cases_run(&cases, "tests/fixtures/ends.txt");
+    redis_cases_run(&cases, path);
     cJSON_Delete(events);
     redisFree(ear);
 }
@@ -168,7 +178,19 @@ FIXTURE(tear_down)
     return 0;
 }
 
+TEST(test_ends)
+{
+    run("tests/fixtures/ends.txt");
+}
+
+/* What signatures become: tests/fixtures/canvas.txt. */
+TEST(test_canvas)
+{
+    run("tests/fixtures/canvas.txt");
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_teardown(test_ends, tear_down),
+    cmocka_unit_test_teardown(test_canvas, tear_down),
 };
 TEST_MAIN(tests, NULL, NULL)
