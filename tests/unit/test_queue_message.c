@@ -263,6 +263,68 @@ TEST(test_ring_wraps_and_refuses_what_does_not_fit)
     free(shared);
 }
 
+/* Frames of odd sizes, each with bytes of its own, so that all of them lie across the ring's end at some time. */
+TEST(test_ring_keeps_every_byte)
+{
+    struct runner_shared *shared = aligned_alloc(4096, sizeof *shared);
+    struct buf frame = {0}, out = {0};
+    static char text[30000];
+    memset(shared, 0, sizeof *shared);
+    buf_str(&out, "what was there before");
+    for (int round = 0; round < 400; round++) {
+        size_t len = (size_t)(1 + round * 7919 % 29000);
+        for (size_t i = 0; i < len; i++) text[i] = (char)('a' + (i * 31 + (size_t)round) % 23);
+        text[len] = '\0';
+        buf_reset(&frame);
+        assert_true(wire_put(&frame, &(struct wire){.type = WIRE_DONE, .seq = (uint32_t)round, .text = {text}}));
+        assert_true(ring_put(shared, frame.data, frame.len));
+        assert_true(ring_take(shared, &out));
+        assert_int_equal(out.len, frame.len);
+        assert_memory_equal(out.data, frame.data, frame.len);
+        assert_false(ring_take(shared, &out));
+    }
+    /* Full to the last byte, and one that is one byte too long. */
+    size_t head = 0;
+    buf_reset(&frame);
+    wire_put(&frame, &(struct wire){.type = WIRE_DONE, .text = {""}});
+    head = frame.len;
+    char *large = malloc(RING_BYTES + 1);
+    memset(large, 'l', RING_BYTES + 1);
+    for (int more = 1; more >= 0; more--) {
+        large[RING_BYTES - head + (size_t)more] = '\0';
+        buf_reset(&frame);
+        wire_put(&frame, &(struct wire){.type = WIRE_DONE, .text = {large}});
+        assert_int_equal(frame.len, RING_BYTES + more);
+        assert_int_equal(ring_put(shared, frame.data, frame.len), !more);
+        large[RING_BYTES - head + (size_t)more] = 'l';
+    }
+    assert_false(ring_put(shared, "x", 1));
+    assert_true(ring_take(shared, &out));
+    assert_int_equal(out.len, RING_BYTES);
+    assert_memory_equal(out.data, frame.data, RING_BYTES);
+    buf_free(&frame);
+    buf_free(&out);
+    free(large);
+    free(shared);
+}
+
+/* The size stands first; what it says is bounded. */
+TEST(test_sizes_of_frames)
+{
+    struct buf frame = {0};
+    uint32_t size;
+    wire_put(&frame, &(struct wire){.type = WIRE_DONE, .text = {NULL}});
+    for (size_t n = 0; n < 4; n++) assert_int_equal(wire_size(frame.data, n), 0);
+    assert_int_equal(wire_size(frame.data, 4), frame.len);
+    size = (uint32_t)frame.len - 1; /* less than a frame without texts */
+    assert_int_equal(wire_size((char *)&size, 4), -1);
+    size = WIRE_LIMIT;
+    assert_int_equal(wire_size((char *)&size, 4), WIRE_LIMIT);
+    size++;
+    assert_int_equal(wire_size((char *)&size, 4), -1);
+    buf_free(&frame);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_encoded_message_is_read_back),
     cmocka_unit_test(test_celerys_own_message),
@@ -274,5 +336,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_result_is_read_back),
     cmocka_unit_test(test_frames),
     cmocka_unit_test(test_ring_wraps_and_refuses_what_does_not_fit),
+    cmocka_unit_test(test_ring_keeps_every_byte),
+    cmocka_unit_test(test_sizes_of_frames),
 };
 TEST_MAIN(tests, NULL, NULL)
