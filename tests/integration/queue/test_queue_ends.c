@@ -153,29 +153,33 @@ static bool has_beaten_twice(void)
     return cJSON_GetArraySize(events) >= 2;
 }
 
-static void run(const char *path)
+FIXTURE(set_up)
 {
     static const char *const env[] = {"WORKER_QUEUES=sync", "WORKER_CONCURRENCY=2", "WORKER_GRACE_SECONDS=0",
                                       "TASK_MAX_DELIVERIES=2", NULL};
-    struct redis_cases cases = {.rig = &rig, .extra = own_line};
     events = cJSON_CreateArray();
-    clock_was = 0;
     rig_open(&rig, (const char *const[]){"--hash-max-listpack-value", "1000000", NULL});
     ear = redisConnect("127.0.0.1", rig.server.port);
     redisSetTimeout(ear, (struct timeval){.tv_sec = 60});
     freeReplyObject(redisCommand(ear, "PSUBSCRIBE *"));
     rig_worker(&rig, &worker, "worker", env);
     WAIT_UNTIL(has_beaten_twice(), 20000); /* it knows that somebody listens when the second comes */
-    redis_cases_run(&cases, path);
-    cJSON_Delete(events);
-    redisFree(ear);
+    return 0;
 }
 
 FIXTURE(tear_down)
 {
     rig_end(&worker);
     rig_close(&rig);
+    cJSON_Delete(events);
+    redisFree(ear);
     return 0;
+}
+
+static void run(const char *path)
+{
+    struct redis_cases cases = {.rig = &rig, .extra = own_line};
+    redis_cases_run(&cases, path);
 }
 
 TEST(test_ends)
@@ -190,7 +194,7 @@ TEST(test_canvas)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_teardown(test_ends, tear_down),
-    cmocka_unit_test_teardown(test_canvas, tear_down),
+    cmocka_unit_test(test_ends),
+    cmocka_unit_test(test_canvas),
 };
-TEST_MAIN(tests, NULL, NULL)
+TEST_MAIN(tests, set_up, tear_down)
