@@ -1,5 +1,5 @@
 /* What a program answers that is probed by HTTP: the bytes come over a connection, cut where a 0xff stands. It is ready
- * when it answers with the status line of a success or a redirection, and not with anything else. short run: 3000 */
+ * when it answers with the status line of a success or a redirection, and not with anything else. short run: 1000 */
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <sys/socket.h>
