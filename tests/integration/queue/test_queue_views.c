@@ -583,6 +583,29 @@ TEST(test_what_became_of_tasks_is_counted)
     task_counts_free(d);
 }
 
+/* ---- losses that others noticed ---- */
+static void hear_of_loss(int64_t at_ms, int64_t times, int64_t last_ms)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)at_ms);
+    put("SET", "k:logikald.went_back", text, NULL);
+    redis_went_back_ask(redis);
+    COUNT(0, queue_resume(queue, "nobody", on_count, NULL, &refused)); /* its answer comes after that one's */
+    assert_int_equal(redis_went_back(), times);
+    assert_int_equal(redis_went_back_ms(), last_ms);
+}
+
+TEST(test_what_others_notice_at_once_counts_once)
+{
+    int64_t now = wall_ms() + 1000, before = redis_went_back();
+    hear_of_loss(now - 5000000, before, now - 5000000); /* before we asked for the first time: told, not counted */
+    hear_of_loss(now, before + 1, now);
+    hear_of_loss(now, before + 1, now);
+    hear_of_loss(now + 10000, before + 1, now + 10000); /* several connections notice the same */
+    hear_of_loss(now + 20001, before + 2, now + 20001);
+    hear_of_loss(now + 5, before + 2, now + 20001);
+}
+
 TEST(test_more_names_than_there_is_room_for)
 {
     static struct task_count_list list;
@@ -620,6 +643,7 @@ static const struct CMUnitTest tests[] = {
     ROW(test_sending),
     ROW(test_lists_and_bindings_of_others),
     ROW(test_what_became_of_tasks_is_counted),
+    ROW(test_what_others_notice_at_once_counts_once),
     cmocka_unit_test(test_more_names_than_there_is_room_for),
 };
 TEST_MAIN(tests, NULL, NULL)
