@@ -22,7 +22,7 @@ ENV SOURCE_DATE_EPOCH=0 CFLAGS=-ffile-prefix-map=/src=.
 RUN [ -n "$REVISION" ] || unset REVISION \
  && make -j"$(nproc)" programs \
  && mkdir -p /out/bin /out/debug \
- && for p in logikald logikald-roles logikal-sim; do \
+ && for p in logikald logikald-roles logikald-beat logikal-sim; do \
         objcopy --only-keep-debug --compress-debug-sections "build/$p" "/out/debug/$p.debug" \
      && strip -o "/out/bin/$p" "build/$p" \
      && objcopy --add-gnu-debuglink="/out/debug/$p.debug" "/out/bin/$p" || exit 1; done
@@ -64,7 +64,7 @@ LABEL org.opencontainers.image.title="logikald" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}" \
       org.opencontainers.image.base.name="${BASE}"
-COPY --from=build /out/bin/logikald /out/bin/logikald-roles /usr/local/bin/
+COPY --from=build /out/bin/logikald /out/bin/logikald-roles /out/bin/logikald-beat /usr/local/bin/
 # /dev/shm can be written to even where the root file system is read-only; nothing else is.
 ENV ENVIRONMENT=production HOST=0.0.0.0 PORT=8001 LOG_FORMAT=json LOGIKALD_RUN_DIR=/dev/shm/logikald
 USER 10001:10001

@@ -42,6 +42,7 @@ LDFLAGS   += $(LDFLAGS_$(VARIANT))
 LIBS_LIGHT := $(shell pkg-config --libs $(PKGS_LIGHT) 2>/dev/null)
 # libcrypt is linked in any case: the sanitizers wrap crypt_r, and would hide that it is needed.
 LIBS       := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lbz2 -Wl,--push-state,--no-as-needed -lcrypt -Wl,--pop-state -lm
+LIBS_BEAT  := $(shell pkg-config --libs libevent_core libevent_extra libevent_openssl openssl hiredis libcjson libconfig 2>/dev/null)
 LIBS_SIM   := $(shell pkg-config --libs libevent_core libevent_extra libcjson sqlite3 libpng libcrypto zlib 2>/dev/null) -lm
 
 # The supervisor links little and stays tiny; what the roles need is in a second program beside it.
@@ -49,7 +50,7 @@ SRC_CONF    := $(wildcard conf/*.c conf/*/*.c)
 SRC_IPC     := $(wildcard ipc/*.c ipc/*/*.c)
 SRC_IPC_LIGHT := $(wildcard ipc/notify.c ipc/control*.c ipc/snapshot*.c ipc/flight.c ipc/task.c)
 SRC_SUP     := $(filter-out supervisor/main.c,$(wildcard supervisor/*.c supervisor/*/*.c))
-SRC_SERVICES := $(filter-out services/main.c,$(wildcard services/*.c services/*/*.c services/*/*/*.c services/*/*/*/*.c))
+SRC_SERVICES := $(filter-out services/main.c services/roles.c services/roles_light.c,$(wildcard services/*.c services/*/*.c services/*/*/*.c services/*/*/*/*.c))
 SRC_SIM     := $(filter-out tests/sim/main.c,$(wildcard tests/sim/*.c tests/sim/*/*.c))
 SRC_SIM_CONF := conf/text/buf.c conf/clock.c conf/err.c conf/log.c conf/machine/random.c conf/text/utf8.c ipc/notify.c
 SRC_SUPPORT := $(wildcard tests/support/*.c tests/support/*/*.c)
@@ -77,9 +78,9 @@ TESTS_INTEGRATION := $(patsubst %.c,$(ROOT)/tests/%,$(notdir $(wildcard tests/in
 MAKEFLAGS += --no-print-directory -r
 Q := $(if $(V),,@)
 
-all: programs                   ## build build/logikald, build/logikald-roles and build/logikal-sim
+all: programs                   ## build build/logikald, build/logikald-roles, build/logikald-beat and build/logikal-sim
 
-programs: $(ROOT)/logikald $(ROOT)/logikald-roles $(ROOT)/logikal-sim
+programs: $(ROOT)/logikald $(ROOT)/logikald-roles $(ROOT)/logikald-beat $(ROOT)/logikal-sim
 
 # What an idle supervisor runs every few seconds comes first: pages of the rest are not needed meanwhile.
 OFTEN := conf/machine/cgroup conf/clock conf/machine/file conf/log conf/text/buf ipc/snapshot supervisor/child/children supervisor/child/events supervisor/child/kin \
@@ -90,8 +91,14 @@ OFTEN := conf/machine/cgroup conf/clock conf/machine/file conf/log conf/text/buf
 $(ROOT)/logikald: $(OFTEN:%=$(OBJ)/%.o) $(filter-out $(OFTEN:%=$(OBJ)/%.o),$(OBJ_LIGHT) $(OBJ)/supervisor/main.o)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_LIGHT)
 
-$(ROOT)/logikald-roles: $(OBJ_ROLES) $(OBJ)/services/main.o
+$(ROOT)/logikald-roles: $(OBJ_ROLES) $(OBJ)/services/main.o $(OBJ)/services/roles.o
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Beat is a program of its own because it needs few libraries; an archive, so that only what it uses is in it.
+$(OBJ)/beat.a: $(call objs,$(SRC_CONF) $(SRC_IPC) $(wildcard services/lull.c services/beat/*.c services/schedule/*.c)) $(OBJ)/version.o $(OBJ_EMBEDDED)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(ROOT)/logikald-beat: $(OBJ)/services/main.o $(OBJ)/services/roles_light.o $(OBJ)/beat.a
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_BEAT)
 
 $(ROOT)/logikal-sim: $(call objs,$(SRC_SIM) $(SRC_SIM_CONF) tests/sim/main.c)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_SIM)

@@ -1,5 +1,6 @@
-/* The roles' program: finds the role that the first word names, loads the configuration, and runs it. It is normally
- * executed by logikald (the small program beside it), which passes the configuration's paths in the environment. */
+/* A program of roles: finds the one that the first word names, loads the configuration, and runs it. It is normally
+ * executed by logikald (the small program beside it), which passes the configuration's paths in the environment. Which
+ * roles it has is the table that it is linked with: all (roles.c), or those with few libraries (roles_light.c). */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,22 +14,11 @@
 #include "conf/log.h"
 #include "services/role.h"
 
-static const struct role {
-    const char *name;
-    int (*main)(struct conf *conf, int argc, char **argv);
-    int (*check)(const struct conf *conf, struct err *err); /* what the role needs of the settings; NULL = nothing */
-} roles[] = {
-    {"web", web_main, conf_check_web}, {"worker", worker_main, NULL}, {"beat", beat_main, NULL},
-    {"migrate", migrate_main, NULL},   {"queue", queue_main, NULL},   {"task", task_main, NULL},
-    {"check", check_main, NULL},       {"hold", hold_main, NULL},     {"feed", feed_main, NULL},
-    {"alert", alert_main, NULL},       {"why", why_main, NULL},       {"report", report_main, NULL},
-};
-
 static const struct role *role_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
-        if (strcmp(roles[i].name, name) == 0) return &roles[i];
-    return NULL;
+    const struct role *role = roles;
+    while (role->name && strcmp(role->name, name) != 0) role++;
+    return role->name ? role : NULL;
 }
 
 /* JSON that is built without looking at each step is whole or not there: a role without memory ends, the supervisor
@@ -45,9 +35,9 @@ int main(int argc, char **argv)
 {
     const struct role *role = argc > 1 ? role_find(argv[1]) : NULL;
     if (!role) {
-        fputs("usage: logikald web|worker|beat|migrate|queue|hold|feed|task|check|why|report ... (logikald --help "
-              "tells more)\n",
-              stderr);
+        fputs("usage: logikald", stderr);
+        for (role = roles; role->name; role++) fprintf(stderr, "%c%s", role == roles ? ' ' : '|', role->name);
+        fputs(" ... (logikald --help tells more)\n", stderr);
         return EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN);
@@ -68,8 +58,7 @@ int main(int argc, char **argv)
     }
     conf_apply_log(conf);
     conf_tell_notes(conf);
-    bool is_service = role->main == web_main || role->main == worker_main || role->main == beat_main;
-    if (is_service && conf_is_set(conf, SET_LOG_FILE) && !getenv("LOGIKALD_SUPERVISED"))
+    if (role->is_service && conf_is_set(conf, SET_LOG_FILE) && !getenv("LOGIKALD_SUPERVISED"))
         log_warning("log.file (LOG_FILE) is written by the supervisor; a role by itself writes to standard error");
     return role->main(conf, argc - 2, argv + 2);
 }

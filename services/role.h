@@ -1,10 +1,22 @@
-/* The roles of build/logikald-roles. Each takes the loaded configuration (its own to free and to replace on HUP with
- * conf_load(conf_paths_from_environment())) and the words after its name, runs to its end, and returns the exit status.
+/* The roles of build/logikald-roles, of which build/logikald-beat has one. Each takes the loaded configuration (its own
+ * to free and to replace on HUP with conf_load(conf_paths_from_environment())) and the words after its name, runs to
+ * its end, and returns the exit status.
  */
 #ifndef LOGIKALD_SERVICES_ROLE_H
 #define LOGIKALD_SERVICES_ROLE_H
 
+#include <stdbool.h>
+
 struct conf;
+struct err;
+
+struct role {
+    const char *name; /* NULL: the end of the table */
+    int (*main)(struct conf *conf, int argc, char **argv);
+    int (*check)(const struct conf *conf, struct err *err); /* what the role needs of the settings; NULL = nothing */
+    bool is_service;                                        /* it runs until it is stopped */
+};
+extern const struct role roles[]; /* of this program */
 
 int web_main(struct conf *conf, int argc, char **argv);     /* HTTP API and admin UI */
 int worker_main(struct conf *conf, int argc, char **argv);  /* consumer and runners */

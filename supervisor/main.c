@@ -200,7 +200,7 @@ static int run_role(int argc, char **argv)
     words[0] = "logikald";
     for (int i = 0; i < argc; i++) words[i + 1] = argv[i];
     setenv(ENVIRONMENT_NO_GNUTLS, "1", false);
-    if (self_directory_file("logikald-roles", path, &err) == 0) {
+    if (self_role_program(argv[0], path, &err) == 0) {
         execv(path, words);
         err_errno(&err, "running %s", path);
     }

@@ -170,7 +170,7 @@ int child_start(struct child *c, struct err *err)
     if (rc != 0) return rc;
     begin(c);
     c->sup->hooks->place_needed(c->sup); /* what it reads is there */
-    if (!p) self_directory_file("logikald-roles", c->sup->roles_path, NULL);
+    if (!p) self_role_program(c->spec.role, c->sup->roles_path, NULL);
     child_environment(c, pipes.notify_path, &e);
     struct spawn how = {
         .path = p ? p->command[0] : c->sup->roles_path,

@@ -13,7 +13,7 @@
 /* The path of what it would be started from now; NULL for a program that is looked up in a PATH. */
 static const char *path_of(const struct child *c, char room[PATH_MAX])
 {
-    if (c->spec.users) return self_directory_file("logikald-roles", room, NULL) == 0 ? room : NULL;
+    if (c->spec.users) return self_role_program(c->spec.role, room, NULL) == 0 ? room : NULL;
     const struct program *p = c->spec.program;
     return p && p->command[0][0] == '/' ? p->command[0] : NULL;
 }

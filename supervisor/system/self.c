@@ -95,3 +95,14 @@ int self_directory_file(const char *name, char out[PATH_MAX], struct err *err)
     if (access(out, X_OK) != 0) return err_errno(err, "%s must stand beside %s", out, self);
     return err_set(err, ERR_SYSTEM, "%s is no program", out);
 }
+
+int self_role_program(const char *role, char out[PATH_MAX], struct err *err)
+{
+    char own[PATH_MAX];
+    int rc = self_directory_file("logikald-roles", out, err);
+    if (rc != 0 || strcmp(role, "beat") != 0) return rc;
+    int folder = (int)(strrchr(out, '/') - out); /* of the same release as the others */
+    if (snprintf(own, sizeof own, "%.*s/logikald-beat", folder, out) < (int)sizeof own && is_program(own))
+        memcpy(out, own, sizeof own);
+    return 0;
+}

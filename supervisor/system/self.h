@@ -17,5 +17,7 @@ const char *self_path(struct err *err);
 
 /* The path of a file in the same directory into out. 0, or an error when it cannot be executed. */
 int self_directory_file(const char *name, char out[PATH_MAX], struct err *err);
+/* The same of the program that runs a role: beat's own, where it is there, else the one of all roles. */
+int self_role_program(const char *role, char out[PATH_MAX], struct err *err);
 
 #endif

@@ -107,8 +107,8 @@ void chaos_fail(struct chaos *c, const char *fmt, ...)
 
 void chaos_install(struct chaos *c)
 {
-    static const char *const names[] = {"logikald", "logikald-roles"};
-    for (int i = 0; i < 2; i++) {
+    static const char *const names[] = {"logikald", "logikald-roles", "logikald-beat"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char to[400], aside[420], from[400], *output = NULL;
         snprintf(from, sizeof from, "%.300s/%s", c->built, names[i]);
         snprintf(to, sizeof to, "%s/%s", c->bin, names[i]);

@@ -8,7 +8,7 @@ import sys
 from lines import ROOT, listed
 
 ABOVE = os.path.join(ROOT, "build", "mutants")
-PROGRAMS = [f"build/asan/{name}" for name in ("logikald", "logikald-roles", "logikal-sim")]
+PROGRAMS = [f"build/asan/{name}" for name in ("logikald", "logikald-roles", "logikald-beat", "logikal-sim")]
 
 
 def copy_to(folder):

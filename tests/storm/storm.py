@@ -56,7 +56,7 @@ class Storm:
         self.releases += 1
         place = os.path.join(self.dir, "r%d" % self.releases)
         os.mkdir(place)
-        for name in ("logikald", "logikald-roles"):
+        for name in ("logikald", "logikald-roles", "logikald-beat"):
             shutil.copy2(os.path.join(self.args.build, name), place)
         link = os.path.join(self.dir, "new")
         os.symlink("r%d" % self.releases, link)

@@ -402,6 +402,33 @@ static void test_status_marks_children_of_another_program(void **state)
     supervised_stop(&s);
 }
 
+/* Beat's own program counts where it stands beside the supervisor; without it, the one of all roles. */
+static void test_beat_runs_its_own_program_where_there_is_one(void **state)
+{
+    char command[1500], exe[400] = "", link[64];
+    char *env[] = {"BACKGROUND_SYNC_ENABLED=1", "REDIS_HOST=h", "DATABASE_URL=postgresql://h/d", NULL};
+    (void)state;
+    supervised_up(&s, " ", env);
+    WAIT_UNTIL(supervised_is(&s, "beat", "ready") && supervised_is(&s, "web.0", "ready"), 20000);
+    int beat = supervised_pid(&s, "beat"), web = supervised_pid(&s, "web.0");
+    snprintf(command, sizeof command, "cp '%s' '%s/bin/beat.new' && mv '%s/bin/beat.new' '%s/bin/logikald-beat'",
+             supervised_program(), s.dir, s.dir, s.dir);
+    assert_int_equal(system(command), 0);
+    exec_well();
+    WAIT_UNTIL(supervised_is(&s, "beat", "ready") && supervised_pid(&s, "beat") != beat, 15000);
+    snprintf(link, sizeof link, "/proc/%d/exe", supervised_pid(&s, "beat"));
+    assert_true(readlink(link, exe, sizeof exe - 1) > 0);
+    if (!strstr(exe, "/bin/logikald-beat")) fail_msg("beat runs %s", exe);
+    assert_int_equal(supervised_pid(&s, "web.0"), web);
+
+    snprintf(command, sizeof command, "rm '%s/bin/logikald-beat'", s.dir);
+    assert_int_equal(system(command), 0);
+    beat = supervised_pid(&s, "beat");
+    supervised_kill(&s, "beat", SIGKILL);
+    WAIT_UNTIL(supervised_is(&s, "beat", "ready") && supervised_pid(&s, "beat") != beat, 15000);
+    supervised_stop(&s);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_file_that_is_faulty_at_the_exec_is_not_read),
     cmocka_unit_test(test_trial_that_hangs_is_ended),
@@ -416,5 +443,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_hook_that_runs_ends_before_an_exec),
     cmocka_unit_test(test_link_to_a_release_is_followed_and_every_child_replaced),
     cmocka_unit_test(test_status_marks_children_of_another_program),
+    cmocka_unit_test(test_beat_runs_its_own_program_where_there_is_one),
 };
 SUPERVISED_MAIN(tests)
