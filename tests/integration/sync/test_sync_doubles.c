@@ -174,6 +174,49 @@ TEST(test_two_elevations_with_one_identifier_are_told)
     assert_truth(&world, true);
 }
 
+/* All are listed below each other: none goes there. */
+TEST(test_directories_in_many_places_stay_where_they_are)
+{
+    char *before = places("directories", "coalesce(parent_id, 0)");
+    lie("flat", "directory");
+    for (int i = 0; i < 2; i++) {
+        cJSON *result = full_sync(i == 0);
+        char *now = places("directories", "coalesce(parent_id, 0)");
+        assert_string_equal(now, before);
+        assert_told(result, "is listed below itself");
+        assert_int_equal(result_number(result, "vanished"), 0);
+        cJSON_Delete(result);
+        free(now);
+    }
+    sim_post(&world.sim, "/lies", "{\"lies\":[]}");
+    sync_all(&world, false);
+    assert_truth(&world, true);
+    free(before);
+}
+
+/* Their names and dates are the same: whatever they differ in is told. */
+TEST(test_twins_that_differ_in_one_member_are_told)
+{
+    static const struct {
+        const char *lie, *where;
+    } rows[] = {{"twin", "elevation"}, {"twin-user", "project"}, {"twin-name", "phase"}, {"twin-name", "directory"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        lie(rows[i].lie, rows[i].where);
+        cJSON *result = full_sync(true);
+        assert_told(result, "and stored once");
+        assert_int_equal(result_number(result, "vanished"), 0);
+        cJSON_Delete(result);
+        sim_post(&world.sim, "/lies", "{\"lies\":[]}");
+        sync_all(&world, false);
+        assert_truth(&world, true);
+    }
+    lie("doubled", "elevation"); /* the very same twice says nothing new */
+    cJSON *result = full_sync(true);
+    assert_int_equal(result_number(result, "error_count"), 0);
+    cJSON_Delete(result);
+    sim_post(&world.sim, "/lies", "{\"lies\":[]}");
+}
+
 /* Whatever time it is there: what has not changed is skipped, what has changed is seen, and staleness is by our clock.
  */
 TEST(test_clocks_hours_apart_cost_nothing)
@@ -202,6 +245,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_elevation_in_two_changed_projects_stays),
     cmocka_unit_test(test_two_elevations_with_one_identifier_are_told),
     cmocka_unit_test(test_project_in_two_directories_stays_where_it_is),
+    cmocka_unit_test(test_directories_in_many_places_stay_where_they_are),
+    cmocka_unit_test(test_twins_that_differ_in_one_member_are_told),
     cmocka_unit_test(test_what_moves_while_it_is_listed_is_not_gone),
     cmocka_unit_test(test_what_a_single_project_has_lost_is_looked_for_in_all),
     cmocka_unit_test(test_clocks_hours_apart_cost_nothing),

@@ -15,12 +15,14 @@ void lie_first(struct call *call, const struct lie *lie, cJSON *answer); /* no m
 /* Half of the list; beside it member, of the answer, is the JSON of value. */
 void lie_beside(struct call *call, const struct lie *lie, cJSON *answer);
 void lie_doubled(struct call *call, const struct lie *lie, cJSON *answer);
+void lie_twin(struct call *call, const struct lie *lie, cJSON *answer); /* the first again, whose member is value */
 void lie_reversed(struct call *call, const struct lie *lie, cJSON *answer);
 void lie_nulls(struct call *call, const struct lie *lie, cJSON *answer); /* null and a number between the objects */
 void lie_stale(struct call *call, const struct lie *lie, cJSON *answer);
 void lie_neighbour(struct call *call, const struct lie *lie, cJSON *answer);
 void lie_also_elsewhere(struct call *call, const struct lie *lie, cJSON *answer);
 void lie_invented(struct call *call, const struct lie *lie, cJSON *answer); /* number objects that do not exist */
+void lie_flat(struct call *call, const struct lie *lie, cJSON *answer);     /* all directories */
 void lie_cycle(struct call *call, const struct lie *lie, cJSON *answer);
 void lie_ring(struct call *call, const struct lie *lie, cJSON *answer);
 void lie_deep(struct call *call, const struct lie *lie, cJSON *answer);

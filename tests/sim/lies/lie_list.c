@@ -106,6 +106,16 @@ void lie_doubled(struct call *call, const struct lie *lie, cJSON *answer)
     cJSON_Delete(again);
 }
 
+void lie_twin(struct call *call, const struct lie *lie, cJSON *answer)
+{
+    (void)call;
+    cJSON *data = data_of(answer), *twin = cJSON_Duplicate(cJSON_GetArrayItem(data, 0), 1);
+    if (!twin) return;
+    cJSON_DeleteItemFromObjectCaseSensitive(twin, lie->member);
+    cJSON_AddItemToObject(twin, lie->member, cJSON_CreateRaw(lie->value));
+    cJSON_AddItemToArray(data, twin);
+}
+
 void lie_reversed(struct call *call, const struct lie *lie, cJSON *answer)
 {
     (void)call, (void)lie;
@@ -200,6 +210,16 @@ static void add_directory(cJSON *answer, const char *name, const char *path)
     cJSON_AddStringToObject(object, "name", name);
     cJSON_AddStringToObject(object, "path", path);
     cJSON_AddItemToArray(data_of(answer), object);
+}
+
+void lie_flat(struct call *call, const struct lie *lie, cJSON *answer)
+{
+    (void)lie;
+    const struct world *w = call->sim->world;
+    cJSON *data = cJSON_CreateArray();
+    for (uint32_t i = 0; i < w->count[KIND_DIRECTORY]; i++)
+        if (world_exists(w, KIND_DIRECTORY, i)) cJSON_AddItemToArray(data, object_of(w, KIND_DIRECTORY, i));
+    replace_data(answer, data);
 }
 
 void lie_cycle(struct call *call, const struct lie *lie, cJSON *answer)

@@ -24,15 +24,27 @@ static const char claim[] =
     " kept AS (INSERT INTO sync_claims SELECT $4::bigint, $3::integer, taken.* FROM taken RETURNING id)"
     " SELECT count(DISTINCT id) FROM kept";
 
+/* In other words in any member: which of them is stored is by chance. How its identifier is written does not matter. */
+#define IN_OTHER_WORDS " HAVING count(DISTINCT to_jsonb(s) - ARRAY['stage', 'listing', 'upstream_id']) > 1"
+
 static const char elevations_twice[] =
     "SELECT s.id, count(*), left(min(s.name), 100), left(max(s.name), 100) FROM sync_stage_elevations s"
-    " WHERE s.stage = $1 AND s.listing = ANY ($2::bigint[]) GROUP BY s.id"
-    " HAVING count(DISTINCT (s.phase, s.name, s.version_id, s.changed)) > 1 ORDER BY s.id LIMIT 20";
+    " WHERE s.stage = $1 AND s.listing = ANY ($2::bigint[]) AND s.id IN (SELECT x.id FROM sync_stage_elevations x"
+    "  WHERE x.stage = $1 AND x.listing = ANY ($2::bigint[]) GROUP BY x.id HAVING count(*) > 1)"
+    " GROUP BY s.id" IN_OTHER_WORDS " ORDER BY s.id LIMIT 20";
+static const char phases_twice[] =
+    "SELECT s.id, count(*), left(min(s.name), 100), left(max(s.name), 100) FROM sync_stage_phases s"
+    " WHERE s.stage = $1 AND s.listing = $2 GROUP BY s.id" IN_OTHER_WORDS " ORDER BY s.id LIMIT 20";
+/* In one list: what two lists show is told by the walk. */
+static const char directories_twice[] =
+    "SELECT left(s.identifier, 200), count(*), left(min(s.name), 100), left(max(s.name), 100)"
+    " FROM sync_stage_directories s WHERE s.stage = $1 GROUP BY s.identifier, s.chain"
+    " HAVING count(DISTINCT coalesce(s.name, '')) > 1 ORDER BY 1 LIMIT 20";
 static const char projects_twice[] =
     "SELECT s.id, count(*), left(min(s.directory || ': ' || coalesce(s.name, '')), 150),"
     "  left(max(s.directory || ': ' || coalesce(s.name, '')), 150) FROM sync_stage_projects s WHERE s.stage = $1 AND"
-    "  NOT s.is_deleted GROUP BY s.id HAVING count(DISTINCT (s.directory, s.name, s.changed)) > 1 ORDER BY s.id LIMIT "
-    "20";
+    "  NOT s.is_deleted AND s.id IN (SELECT x.id FROM sync_stage_projects x WHERE x.stage = $1 AND NOT x.is_deleted"
+    "   GROUP BY x.id HAVING count(*) > 1) GROUP BY s.id" IN_OTHER_WORDS " ORDER BY s.id LIMIT 20";
 
 /* Claims of a run whose elevation is not where it was any more. $1 run */
 #define FREE                                                                                                           \
@@ -87,6 +99,20 @@ int64_t doubles_elevations(const struct stage *stage, int64_t run, const char *p
     int64_t count = r ? db_int(r, 0, 0) : -ERR_DB;
     PQclear(r);
     return count;
+}
+
+int64_t doubles_phases(const struct stage *stage, int64_t listing, struct err *err)
+{
+    char id[DB_NUMBER_SIZE], number[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, stage->id), db_number(number, listing)};
+    return tell_twice(stage, "phase", phases_twice, 2, values, err);
+}
+
+int doubles_directories(const struct stage *stage, struct err *err)
+{
+    char id[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, stage->id)};
+    return tell_twice(stage, "directory", directories_twice, 1, values, err) < 0 ? -ERR_DB : 0;
 }
 
 int doubles_projects(const struct stage *stage, struct err *err)

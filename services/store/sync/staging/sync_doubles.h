@@ -15,7 +15,10 @@ struct stage;
  * and counts them in twice. */
 int64_t doubles_elevations(const struct stage *stage, int64_t run, const char *project, const char *listings,
                            int64_t *twice, struct err *err);
-/* Tells of projects that are listed in two ways. 0 or -ERR_DB. */
+/* Tells of phases of a listing that are in it in two ways; how many, or -ERR_DB. */
+int64_t doubles_phases(const struct stage *stage, int64_t listing, struct err *err);
+/* Tells of directories, or projects, that are listed in two ways. 0 or -ERR_DB. */
+int doubles_directories(const struct stage *stage, struct err *err);
 int doubles_projects(const struct stage *stage, struct err *err);
 /* When all of a run's lists are there: an elevation that its project has lost goes to the one that claims it, and the
  * others are told. 0 or -ERR_DB. */

@@ -144,7 +144,7 @@ static int write_phases(struct db *db, const struct project_apply *a, const char
                                  "SELECT DISTINCT id FROM sync_stage_phases WHERE listing = $1::bigint AND stage = "
                                  "$3::bigint AND $2::text IS NOT NULL",
                                  3};
-    if (n->phases < 0) return -ERR_DB;
+    if (n->phases < 0 || (n->phases_twice = doubles_phases(a->stage, a->phases_listing, err)) < 0) return -ERR_DB;
     if ((n->phases_written = stage_write(a->stage, &insert, a->singly, &n->refused, err)) < 0) return -ERR_DB;
     if (db_exec(db, err, found_phases, 3, values) < 0) return -ERR_DB;
     return a->phases_are_whole && !a->stage->lost && db_exec(db, err, miss_phases, 4, values) < 0 ? -ERR_DB : 0;
@@ -196,12 +196,13 @@ static int write_cursor(struct db *db, const struct project_apply *a, const char
 {
     char date[DB_NUMBER_SIZE], phases_at[DB_NUMBER_SIZE], elevations_at[DB_NUMBER_SIZE];
     bool is_whole = n->refused == 0 && a->stage->lost == 0;
-    bool has_phases = is_whole && a->phases_listing && a->phases_are_whole && a->phases_at_s;
+    bool has_phases = is_whole && a->phases_listing && a->phases_are_whole && a->phases_at_s && !n->phases_twice;
     bool has_elevations =
         is_whole && a->elevations_are_whole && a->elevations_at_s && !n->withheld && !n->doubles && !n->twice;
     const char *error = a->error;
     if (!error && !is_whole) error = "some of its objects were refused by PostgreSQL";
     if (!error && n->withheld) error = "unknown elevations stand in the place of its own";
+    if (!error && n->phases_twice) error = "some of its phases are listed in two ways";
     if (!error && n->twice) error = "some of its elevations are listed in two ways";
     if (!error && n->doubles) error = "elevations of it are in another project too";
     const char *changed = a->changed_s ? db_number(date, a->changed_s) : NULL;

@@ -30,7 +30,7 @@ struct project_apply {
     bool singly;               /* project_apply's own: a group was refused, each row is written alone */
 };
 struct project_counts {
-    int64_t phases, phases_written;
+    int64_t phases, phases_written, phases_twice; /* twice: in two ways in one list */
     int64_t elevations, elevations_written;
     int64_t doubles;  /* elevations that stay in another project, see sync_doubles.h */
     int64_t twice;    /* elevations that are listed in two ways, and stored in one */

@@ -13,10 +13,13 @@
 #include "services/store/sync/staging/sync_singly.h"
 #include "services/store/sync/staging/sync_stage.h"
 
+/* What is listed in two places is where it was before, else as high as may be: no two are below each other then. */
 #define SEEN_DIRECTORIES                                                                                               \
-    "WITH RECURSIVE seen AS (SELECT DISTINCT ON (logikald_directory_key(identifier))"                                  \
-    "  logikald_directory_key(identifier) AS key, logikald_directory_key(parent) AS parent_key, *"                     \
-    "  FROM sync_stage_directories WHERE stage = $1 ORDER BY logikald_directory_key(identifier), listing DESC) "
+    "WITH RECURSIVE seen AS (SELECT DISTINCT ON (logikald_directory_key(s.identifier))"                                \
+    "  logikald_directory_key(s.identifier) AS key, logikald_directory_key(s.parent) AS parent_key, s.*"               \
+    "  FROM sync_stage_directories s LEFT JOIN directories o ON o.logikal_id = logikald_directory_key(s.identifier)"   \
+    "  WHERE s.stage = $1 ORDER BY logikald_directory_key(s.identifier), o.upstream_chain IS DISTINCT FROM s.chain,"   \
+    "  s.level, s.listing DESC) "
 
 static const char insert_directories[] = SEEN_DIRECTORIES
     "INSERT INTO directories AS d (logikal_id, name, full_path, level, exclude_from_sync, synced_at, last_api_sync,"
@@ -155,6 +158,7 @@ static int apply_directories(const struct stage *stage, const struct lease *leas
         values,
         "SELECT DISTINCT logikald_directory_key(identifier) FROM sync_stage_directories WHERE stage = $1",
         1};
+    if (doubles_directories(stage, err) < 0) return -ERR_DB;
     if ((counts->written = stage_write(stage, &insert, singly, &counts->refused, err)) < 0) return -ERR_DB;
     if (db_exec(db, err, link_directories, 1, values) < 0) return -ERR_DB;
     if (heirs_exclude(stage, err) < 0) return -ERR_DB;
