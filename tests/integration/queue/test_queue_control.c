@@ -5,6 +5,8 @@
  *     > answer                  what the worker says, as JSON; a pattern (likeness.h), NODE is the worker's name
  *     > nothing                 it says nothing
  */
+#include <unistd.h>
+
 #include "conf/clock.h"
 #include "tests/support/answers/likeness.h"
 #include "tests/support/rig.h"
@@ -270,9 +272,61 @@ TEST(test_what_is_no_request)
     assert_true(rig_int(&rig, "TTL answers") <= 60);
 }
 
+static bool is_gone(void)
+{
+    return rig_int(&rig, "EXISTS logikald.workers logikald.registered logikald.about") == 0;
+}
+
+/* By which names it is known, what it says of itself, whose messages it takes over; and that it leaves nothing behind.
+ */
+TEST(test_a_worker_and_its_predecessor)
+{
+    static const char *const named[] = {"WORKER_QUEUES=sync",         "LOGIKALD_INSTANCE=worker.0",
+                                        "LOGIKALD_SUPERVISOR_ID=sup", "LOGIKALD_PREVIOUS_PID=77",
+                                        "WORKER_LEASE_SECONDS=12",    NULL};
+    char host[256] = "", before[400], wanted[600];
+    gethostname(host, sizeof host - 1);
+    snprintf(before, sizeof before, "%.40s/sup/worker.0/77", host);
+    rig_open(&rig, NULL);
+    freeReplyObject(redisCommand(rig.redis, "HSET logikald.registered %s %s", before, "e0 12 5"));
+    freeReplyObject(redisCommand(rig.redis, "ZADD logikald.workers 5 %s", before));
+    freeReplyObject(redisCommand(rig.redis, "HSET logikald.held.%s e0.1 0sync", before));
+    freeReplyObject(redisCommand(rig.redis, "ZADD unacked_index 5 e0.1"));
+    freeReplyObject(
+        redisCommand(rig.redis, "HSET unacked e0.1 %s",
+                     "[{\"body\": \"[[], {}, {}]\", \"content-type\": \"application/json\", \"headers\": {\"task\": "
+                     "\"tasks.diagnostics.noop\", \"id\": \"left\"}, \"properties\": {}}, \"\", \"sync\"]"));
+    rig_worker(&rig, &worker, "worker", named);
+    WAIT_UNTIL(rig_has_state(&rig, "left", "SUCCESS"), 20000);
+    WAIT_UNTIL(rig_int(&rig, "ZCARD logikald.workers") == 1 && rig_int(&rig, "HLEN logikald.registered") == 1, 10000);
+    read_node();
+    snprintf(wanted, sizeof wanted, "worker.0@%s", host);
+    assert_string_equal(node, wanted);
+    redisReply *id = redisCommand(rig.redis, "ZRANGE logikald.workers 0 -1");
+    snprintf(wanted, sizeof wanted, "%.40s/sup/worker.0/%d", host, (int)worker.pid);
+    assert_string_equal(id->element[0]->str, wanted);
+    redisReply *record = redisCommand(rig.redis, "HGET logikald.registered %s", wanted);
+    if (!likeness_holds("<*> 12 <#>", record->str, 0)) fail_msg("%s", record->str);
+    redisReply *about = redisCommand(rig.redis, "HGET logikald.about %s", wanted);
+    snprintf(wanted, sizeof wanted,
+             "{\"node\": \"%s\", \"pid\": %d, \"active\": <#>, \"processed\": <#>, \"concurrency\": 2, \"began\": {}}",
+             node, (int)worker.pid);
+    if (!likeness_holds(wanted, about->str, 0)) fail_msg("%s", about->str);
+    snprintf(wanted, sizeof wanted, "%s%s%s.celery.pidbox", "\x06\x16", "\x06\x16", node);
+    redisReply *binding = redisCommand(rig.redis, "SMEMBERS _kombu.binding.celery.pidbox");
+    assert_int_equal(binding->elements, 1);
+    assert_string_equal(binding->element[0]->str, wanted);
+    assert_int_equal(rig_int(&rig, "SISMEMBER _kombu.binding.sync sync\x06\x16\x06\x16sync"), 1);
+    redisReply *all[] = {id, record, about, binding};
+    for (int i = 0; i < 4; i++) freeReplyObject(all[i]);
+    process_stop(&worker);
+    assert_true(is_gone());
+    assert_int_equal(rig_int(&rig, "EXISTS _kombu.binding.celery.pidbox unacked unacked_index"), 0);
+}
+
 #define ROW(name) cmocka_unit_test_teardown(name, tear_down)
 static const struct CMUnitTest tests[] = {
     ROW(test_a_worker_that_does_nothing), ROW(test_a_worker_at_work),   ROW(test_a_pool_that_follows_the_load),
-    ROW(test_whom_a_request_is_for),      ROW(test_what_is_no_request),
+    ROW(test_whom_a_request_is_for),      ROW(test_what_is_no_request), ROW(test_a_worker_and_its_predecessor),
 };
 TEST_MAIN(tests, NULL, NULL)
