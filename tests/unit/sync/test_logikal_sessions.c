@@ -124,6 +124,51 @@ TEST(test_who_does_what_by_table)
     }
 }
 
+/* Which phase a session enters for good, in a project that is open for files: the one with the most to do for each
+ * session that is in it, and there the heaviest. */
+TEST(test_phases_are_shared_out)
+{
+    static const struct {
+        const char *at[SESSIONS];
+        const char *jobs, *expected;
+    } rows[] = {
+        {{"A p", "A p g z"}, "PARTS A p f e, PARTS A p g x, PARTS A p g y", "f e, g x"},
+        {{"A p", "A p g"}, "PARTS A p f e, PARTS A p g x, PARTS A p g y", "g x, f e"},
+        {{"A p", "A p g z"}, "PARTS A p f e, PARTS A p g x, PARTS A p g y, PARTS A p g w", "g x, g y"},
+        {{"A p"}, "PARTS A p g x, +PARTS A p g y, PARTS A p g z", "g y"},
+        {{"A p"}, "PARTS A p f e, PARTS B p h x, PARTS B p h y", "f e"}, /* what it cannot reach does not count */
+        {{"A p"}, "PARTS A p f e, ELEVATIONS A p g, PARTS A p g x, PARTS A p g y", "g"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct buf text = {0};
+        open(SIDEWAYS_ALLOWED);
+        memcpy(s.client->opened[7], "p", 2);
+        for (int k = 0; k < SESSIONS; k++)
+            if (rows[i].at[k]) stand(k, rows[i].at[k]);
+        submit(rows[i].jobs);
+        dispatch(s.client);
+        for (int k = 0; k < SESSIONS && rows[i].at[k]; k++) {
+            const struct logikal_job *job = s.client->sessions[k].job;
+            buf_printf(&text, "%s%s%s%s", k ? ", " : "", job ? job->place.phase : "-",
+                       job && *job->place.elevation ? " " : "", job ? job->place.elevation : "");
+        }
+        if (strcmp(text.data, rows[i].expected) != 0) fail_msg("row %zu: %s", i, text.data);
+        buf_free(&text);
+        sessions_close(&s);
+    }
+    open(SIDEWAYS_ALLOWED); /* more phases than are told from each other */
+    memcpy(s.client->opened[7], "p", 2);
+    stand(0, "A p");
+    for (int i = 0; i < 40; i++) {
+        char job[60];
+        snprintf(job, sizeof job, "PARTS A p f%d e, PARTS A p f%d x", i, i > 30 ? 31 : i);
+        submit(job);
+    }
+    dispatch(s.client);
+    assert_string_equal(s.client->sessions[0].job->place.phase, "f31"); /* ten of them */
+    sessions_close(&s);
+}
+
 /* More of the same kind where the sessions are: one more when each of them has more to do than it costs to open it;
  * while nobody is logged in yet, a tenth of that is enough. */
 TEST(test_a_session_more_for_much_work)
@@ -387,6 +432,7 @@ TEST(test_siblings_as_the_setting_says)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_who_does_what_by_table),
+    cmocka_unit_test(test_phases_are_shared_out),
     cmocka_unit_test(test_a_session_more_for_much_work),
     cmocka_unit_test(test_projects_that_are_open_for_files),
     cmocka_unit_test(test_as_many_as_the_server_allows),
