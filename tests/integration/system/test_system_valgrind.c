@@ -135,7 +135,7 @@ TEST(test_tasks_lose_no_memory)
 static const struct {
     const char *role;
     int64_t most;
-} held[] = {{"supervisor", 290}, {"web", 680}, {"beat", 310}, {"worker", 1060}, {"runner", 1000}};
+} held[] = {{"supervisor", 290}, {"web", 680}, {"beat", 240}, {"worker", 1060}, {"runner", 1000}};
 
 static bool holds_little(const char *role, int pid, bool is_told)
 {
