@@ -70,6 +70,8 @@ static void add_told(const char *const changes[], int status, const char *output
                                         {port[2], ":{sim}"},
                                         {"Operation not permitted", "refused"},
                                         {"Permission denied", "refused"},
+                                        {"Couldn't connect", "refused"},
+                                        {"Could not connect", "refused"},
                                         {NULL, NULL}};
     buf_printf(&kept, "=== %d", status);
     for (; *changes; changes++) buf_printf(&kept, " %s", *changes);

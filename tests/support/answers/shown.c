@@ -54,6 +54,7 @@ static char *lines_of_html(const char *body)
             at = on;
         }
         if (at == on) on = NULL;
+        while (strncmp(at, "<text ", 6) == 0) at = strstr(at, "</text>") + 7; /* hours below a chart */
         bool is_begin = *at == '<' && at[1] != '/' && out.len > 0 && out.data[out.len - 1] != '\n';
         if (is_begin) buf_char(&out, '\n');
         if (*at != '\n' || (out.len > 0 && out.data[out.len - 1] != '\n')) buf_char(&out, *at);
@@ -219,6 +220,13 @@ static size_t german_time_at(const char *text, time_t *out)
     return (size_t)n;
 }
 
+/* "15:00", an hour of the day. */
+static bool is_hour_of_day(const char *text)
+{
+    return isdigit((unsigned char)text[0]) && isdigit((unsigned char)text[1]) && strncmp(text + 2, ":00", 3) == 0 &&
+           !isdigit((unsigned char)text[5]) && text[5] != ':';
+}
+
 /* A digest, a random id or a part of one: how long it is. */
 static size_t random_at(const char *text)
 {
@@ -246,6 +254,9 @@ char *shown_plain(const char *body, const struct shown_words *words)
         } else if (moment) {
             buf_str(&out, "{n}");
             len = moment;
+        } else if (!len && out.len > 0 && strchr("h>\" ", out.data[out.len - 1]) && is_hour_of_day(at)) {
+            buf_str(&out, "{hour}");
+            len = 5;
         } else if (len && hours * 3600 < WEEKS_S && hours * 3600 > -WEEKS_S) {
             buf_printf(&out, is_hour ? "{hour}" : "{%+ld h}", is_hour ? 0 : lround(hours));
         } else if (w && w->word) {
