@@ -92,8 +92,10 @@ static void add_told(const char *const changes[], int status, const char *output
 
 static void assert_all_told(const char *name)
 {
-    shown_compare(name, told.data);
-    buf_free(&told);
+    struct buf all = told;
+    told = (struct buf){0};
+    shown_compare(name, all.data);
+    buf_free(&all);
 }
 
 static void assert_says(const char *const changes[], int wanted, const char *text)

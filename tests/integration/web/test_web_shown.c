@@ -352,6 +352,35 @@ TEST(test_heads)
     shown_check("heads.txt", began_ms, answer);
 }
 
+/* Of the forms that a client takes the one that it prefers; of equals the first. */
+TEST(test_the_form_that_is_preferred)
+{
+    static const struct {
+        const char *accept, *type;
+    } rows[] = {{"text/csv", "text/csv"},
+                {"*/*", "application/json"},
+                {"text/csv;q=0.5, application/json;q=0.4", "text/csv"},
+                {"text/csv;q=0.4,application/json;q=0.5", "application/json"},
+                {"text/csv; q=0.4, application/json; q=0.5", "application/json"},
+                {"text/csv;\tq=0.4, application/x-ndjson", "application/x-ndjson"},
+                {"text/csv;charset=utf-8;q=0.4, application/x-ndjson;q=0.5", "application/x-ndjson"},
+                {"text/csv;q=0.4;x=y, application/ndjson;q=0.3", "text/csv"},
+                {"application/jsonl;q=0.5, text/csv;q=0.5", "application/x-ndjson"},
+                {"TEXT/CSV, application/json;q=0.9", "text/csv"},
+                {"text/csv;q=0", "application/json"},
+                {"text/html, text/csv;q=0.1", "text/csv"},
+                {"text/csvx", "application/json"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char accept[120], type[60];
+        snprintf(accept, sizeof accept, "Accept: %s", rows[i].accept);
+        snprintf(type, sizeof type, "Content-Type: %s", rows[i].type);
+        struct http_reply reply = web_ask(&web, "GET", "/api/v1/projects/cached", web.admin, accept);
+        if (reply.status != 200 || !strcasestr(reply.headers, type))
+            fail_msg("%s: %d %s", rows[i].accept, reply.status, reply.headers);
+        http_reply_free(&reply);
+    }
+}
+
 /* What is done, each with its answer, and what is shown then. Nothing is done twice. */
 TEST(test_deeds)
 {
@@ -366,10 +395,8 @@ TEST(test_what_is_shown_without_postgresql)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_pages),
-    cmocka_unit_test(test_answers),
-    cmocka_unit_test(test_heads),
-    cmocka_unit_test(test_deeds),
-    cmocka_unit_test(test_what_is_shown_without_postgresql),
+    cmocka_unit_test(test_pages), cmocka_unit_test(test_answers),
+    cmocka_unit_test(test_heads), cmocka_unit_test(test_the_form_that_is_preferred),
+    cmocka_unit_test(test_deeds), cmocka_unit_test(test_what_is_shown_without_postgresql),
 };
 TEST_MAIN(tests, set_up, tear_down)

@@ -159,7 +159,7 @@ static const struct {
     {"isted, in ", "0123456789."},
     {"antwortet in ", "0123456789,"},
     {"\"running_ms\":", "0123456789"},
-    {"\"time_start\":", "0123456789"},
+    {"\"time_start\":", "0123456789."},
     {"\"size_bytes\":", "0123456789"}, /* of messages, which name their sender */
     {",pid=\"", "0123456789"},
     {"has waited for ", "0123456789 smin"},
