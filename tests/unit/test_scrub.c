@@ -41,6 +41,19 @@ TEST(test_every_writing_of_a_secret_is_found)
     scrub_free(&s);
 }
 
+/* Nothing stands behind the last byte that is escaped. */
+TEST(test_a_secret_at_the_very_end_of_a_text)
+{
+    static const char *const rows[][2] = {
+        {"a p w secret\\\"", "a ***"},          {"p w secret\"", "***"},          {"p+w+secret%22", "***"},
+        {"p w secret%2", "p w secret%2"},       {"p w secret\\", "p w secret\\"}, {"p w secret&quot;", "***"},
+        {"p w secret&quot", "p w secret&quot"}, {"p w secret", "p w secret"}};
+    struct scrub s = {0};
+    scrub_add(&s, "p w secret\"", 11);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) assert_scrubbed(&s, rows[i][0], rows[i][1]);
+    scrub_free(&s);
+}
+
 TEST(test_the_longest_secret_and_short_ones_only_as_words)
 {
     struct scrub s = {0};
@@ -119,6 +132,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_writing_of_a_secret_is_found),
+        cmocka_unit_test(test_a_secret_at_the_very_end_of_a_text),
         cmocka_unit_test(test_the_longest_secret_and_short_ones_only_as_words),
         cmocka_unit_test(test_tokens_and_what_stands_behind_names_are_found_too),
         cmocka_unit_test(test_all_secrets_of_the_configuration_are_known),
