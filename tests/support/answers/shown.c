@@ -133,12 +133,16 @@ static char *lines_of(const char *body)
     return text;
 }
 
+#define SENTENCE "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,.:;()'_-?\\/\"&#="
+
 /* What stands before a number that is of the moment, and how much of such numbers follows. */
 static const struct {
     const char *head, *number;
 } moments[] = {
     {"ersion ", "0123456789."},
-    {"PostgreSQL cannot be used: ", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,.:;()'_-?\\/"},
+    {"PostgreSQL cannot be used: ", SENTENCE}, /* why is told anew with each attempt */
+    {"PostgreSQL is not reachable: ", SENTENCE},
+    {"unreachable: ", SENTENCE},
     {"data-key=\"action-", "0123456789"}, /* in the order in which connections wrote them */
     {"whsec_", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/="},
     {"\"client_id\":\"new_", "0123456789abcdef"},
