@@ -388,7 +388,51 @@ TEST(test_words_of_an_outcome)
                                          "2",   "t",  "v", "1", "v",   "t", "p", "1",   "v"};
     assert_int_equal(c.words.count, 18);
     for (int i = 0; i < 18; i++) assert_string_equal(c.words.at[i], states[i]);
+    assert_int_equal(c.keys.count, 4); /* two results, two lists */
+    assert_string_equal(c.keys.at[3], "k");
     script_call_free(&c);
+}
+
+TEST(test_how_a_call_begins)
+{
+    struct worker w = {.id = "me", .epoch = "e1"};
+    struct err err = {0};
+    struct conf_paths none = {0};
+    setenv("RESULT_EXPIRES", "77", 1);
+    w.conf = conf_load(&none, &err);
+    unsetenv("RESULT_EXPIRES");
+    assert_non_null(w.conf);
+    static const char *const keys[] = {"unacked",
+                                       "unacked_index",
+                                       "logikald.held.me",
+                                       "logikald.history",
+                                       "logikald.dead",
+                                       "logikald.scheduled",
+                                       "logikald.scheduled.messages",
+                                       "logikald.scheduled.ids",
+                                       "logikald.registered",
+                                       "logikald.done.me"};
+    for (int slot = -1; slot < 2; slot++) {
+        struct script_call c = {0};
+        const char *const words[] = {"me", "e1", slot < 0 ? "" : slot == 0 ? "0" : "1", "batch", "77", "10000", "lt"};
+        finish_call_begin(&w, &c, slot, "batch", "lt");
+        assert_int_equal(c.keys.count, 10);
+        assert_int_equal(c.words.count, 7);
+        for (int i = 0; i < 10; i++) assert_string_equal(c.keys.at[i], keys[i]);
+        for (int i = 0; i < 7; i++) assert_string_equal(c.words.at[i], words[i]);
+        script_call_free(&c);
+    }
+    conf_free(w.conf);
+}
+
+/* Received when it was taken, by the clock of all. */
+TEST(test_when_a_message_came)
+{
+    struct delivery d = {.m = {.id = "i"}, .queue = "q", .taken_us = mono_us() - 5000000};
+    int64_t before = wall_us();
+    struct history_row *r = history_row_new(&d, "success", NULL);
+    assert_true(r->received_us >= before - 65000000 && r->received_us <= before - 4900000);
+    history_row_free(r);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -396,6 +440,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_rows_of_the_history),           cmocka_unit_test(test_failures_that_results_tell),
     cmocka_unit_test(test_long_texts_of_the_history),     cmocka_unit_test(test_pages_that_are_none),
     cmocka_unit_test(test_the_newest_ids_are_remembered), cmocka_unit_test(test_complaints_are_said_once),
-    cmocka_unit_test(test_words_of_an_outcome),
+    cmocka_unit_test(test_words_of_an_outcome),           cmocka_unit_test(test_how_a_call_begins),
+    cmocka_unit_test(test_when_a_message_came),
 };
 TEST_MAIN(tests, NULL, NULL)
