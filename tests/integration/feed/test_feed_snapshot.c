@@ -10,13 +10,15 @@
 #include <cjson/cJSON.h>
 
 #include "tests/support/answers/download.h"
+#include "tests/support/feed.h"
+#include "tests/support/mirror.h"
 #include "tests/support/web.h"
 
 #define ROWS 1600 /* elevations at the beginning */
-#define MOST 20000
 
 static struct web_server web;
 static char *token;
+static struct mirror mirror = {.web = &web};
 
 static void run(const char *seconds)
 {
@@ -30,6 +32,7 @@ FIXTURE(set_up)
     run("CHANGES_SNAPSHOT_SECONDS=600");
     web_log_in(&web);
     token = web_client(&web, "erp", "[\"projects:read\",\"elevations:read\"]");
+    mirror.token = token;
     pg_exec(&web.pg, "INSERT INTO directories (logikal_id, name) VALUES ('d', 'D')");
     pg_exec(&web.pg, "INSERT INTO projects (logikal_id, name, directory_id) VALUES ('p', 'P', 1), ('q', 'Q', 1)");
     pg_exec(&web.pg, "INSERT INTO phases (logikal_id, name, project_id) VALUES ('h', 'H', 1)");
@@ -50,131 +53,6 @@ static struct http_reply ask(const char *path, const char *bearer)
     char full[4500];
     snprintf(full, sizeof full, "/api/v1/changes%s", path);
     return web_call(&web, "GET", full, bearer, NULL);
-}
-
-static const char *text_of(const cJSON *object, const char *name)
-{
-    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-}
-
-/* ---- a mirror of the elevations: their names, by row ---- */
-
-static char *mirror[MOST];
-
-static void mirror_clear(void)
-{
-    for (int i = 0; i < MOST; i++) {
-        free(mirror[i]);
-        mirror[i] = NULL;
-    }
-}
-
-static int row_of(const cJSON *object)
-{
-    int id = cJSON_GetObjectItem(object, "id")->valueint;
-    assert_in_range(id, 1, MOST - 1);
-    return id;
-}
-
-/* Takes a snapshot into the mirror; cursor is where it ends. */
-static void mirror_begin(char cursor[4200])
-{
-    struct http_reply reply = ask("/snapshot?types=elevation", token);
-    assert_int_equal(reply.status, 200);
-    assert_non_null(strcasestr(reply.headers, "application/x-ndjson"));
-    cursor[0] = 0;
-    for (char *save = NULL, *line = strtok_r(reply.body, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-        cJSON *object = cJSON_Parse(line);
-        assert_non_null(object);
-        assert_int_equal(cursor[0], 0); /* nothing behind the last line */
-        if (cJSON_HasObjectItem(object, "next")) {
-            snprintf(cursor, 4200, "%s", text_of(object, "next"));
-        } else {
-            int id = row_of(object);
-            assert_string_equal(text_of(object, "type"), "elevation");
-            assert_null(mirror[id]);
-            mirror[id] = strdup(text_of(cJSON_GetObjectItem(object, "fields"), "name"));
-        }
-        cJSON_Delete(object);
-    }
-    assert_int_not_equal(cursor[0], 0);
-    http_reply_free(&reply);
-}
-
-/* Each change has to fit what the mirror has: what is created is not there yet, what changes was as it says. */
-static void mirror_apply(const cJSON *change)
-{
-    const char *operation = text_of(change, "operation");
-    const cJSON *name = cJSON_GetObjectItem(cJSON_GetObjectItem(change, "fields"), "name");
-    int id = row_of(change);
-    if (strcmp(operation, "created") == 0) {
-        if (mirror[id]) fail_msg("%d is created twice (%s)", id, text_of(change, "cursor"));
-        mirror[id] = strdup(text_of(name, "after"));
-        return;
-    }
-    if (!mirror[id]) fail_msg("%d: %s, and was never there (%s)", id, operation, text_of(change, "cursor"));
-    if (name) assert_string_equal(text_of(name, "before"), mirror[id]);
-    free(mirror[id]);
-    bool is_gone = strcmp(operation, "vanished") == 0 || strcmp(operation, "deleted") == 0;
-    mirror[id] = is_gone ? NULL : strdup(name ? text_of(name, "after") : "?");
-}
-
-/* One page of at most limit changes, of which it applies the first ones and remembers how far it came: when it applied
- * none, the cursor stays. Is there more? */
-static bool mirror_follow(char cursor[4200], int limit, int most)
-{
-    char path[4400];
-    snprintf(path, sizeof path, "?types=elevation&limit=%d&since=%s", limit, cursor);
-    struct http_reply reply = ask(path, token);
-    if (reply.status != 200) printf("%s: %s\n", path, reply.body);
-    assert_int_equal(reply.status, 200);
-    cJSON *page = cJSON_Parse(reply.body), *change, *changes = cJSON_GetObjectItem(page, "changes");
-    int count = 0, size = cJSON_GetArraySize(changes);
-    assert_in_range(size, 0, limit);
-    cJSON_ArrayForEach(change, changes) {
-        if (count == most) break;
-        mirror_apply(change);
-        snprintf(cursor, 4200, "%s", text_of(change, "cursor"));
-        count++;
-    }
-    if (count == size) snprintf(cursor, 4200, "%s", text_of(page, "next"));
-    bool has_more = count < size || cJSON_IsTrue(cJSON_GetObjectItem(page, "has_more"));
-    cJSON_Delete(page);
-    http_reply_free(&reply);
-    return has_more;
-}
-
-/* Pages of some sizes; some of them are left in the middle, or before their first change. */
-static void mirror_follow_somehow(char cursor[4200])
-{
-    int limit = rand() % 4 == 0 ? 1 + rand() % 3 : 97;
-    mirror_follow(cursor, limit, rand() % 3 == 0 ? rand() % limit : limit);
-}
-
-/* Whether the cursor stands at the end of the journal, and of what ran while the snapshot was taken nothing is open. */
-static bool is_at_end(const char *cursor)
-{
-    char *end = pg_value(&web.pg, "SELECT concat_ws('-', epoch, xid, seq, cardinality(row_ids)) FROM changes"
-                                  " ORDER BY epoch DESC, xid DESC, seq DESC LIMIT 1");
-    bool is = strcmp(cursor, end) == 0;
-    free(end);
-    return is;
-}
-
-static void mirror_compare(void)
-{
-    PGconn *conn = pg_connect(&web.pg);
-    PGresult *rows = PQexec(conn, "SELECT id, name FROM elevations WHERE deleted_at IS NULL");
-    int there = 0;
-    for (int i = 0; i < MOST; i++) there += mirror[i] != NULL;
-    for (int i = 0; i < PQntuples(rows); i++) {
-        const char *name = mirror[strtol(PQgetvalue(rows, i, 0), NULL, 10)];
-        if (!name) fail_msg("%s is missing", PQgetvalue(rows, i, 0));
-        assert_string_equal(name, PQgetvalue(rows, i, 1));
-    }
-    assert_int_equal(there, PQntuples(rows));
-    PQclear(rows);
-    PQfinish(conn);
 }
 
 /* ---- writers ---- */
@@ -217,20 +95,20 @@ TEST(test_a_snapshot_and_what_follows_are_all_there_is)
         }
 
     for (int round = 0; round < 4; round++) {
-        mirror_clear();
-        mirror_begin(cursor);
+        mirror_clear(&mirror);
+        mirror_begin(&mirror, cursor);
         with_others += strchr(cursor, '~') != NULL;
-        for (int i = 0; i < 12; i++) mirror_follow_somehow(cursor);
+        for (int i = 0; i < 12; i++) mirror_follow_somehow(&mirror, cursor);
     }
     close(until[1]); /* the writers end */
     for (int i = 0; i < WRITERS; i++) waitpid(pids[i], NULL, 0);
     close(until[0]);
-    WAIT_UNTIL((mirror_follow_somehow(cursor), is_at_end(cursor)), 60000);
+    WAIT_UNTIL((mirror_follow_somehow(&mirror, cursor), mirror_is_at_end(&mirror, cursor)), 60000);
 
     assert_null(strchr(cursor, '~'));
     assert_true(with_others > 0); /* some were taken beside running transactions */
-    mirror_compare();
-    mirror_clear();
+    mirror_compare(&mirror);
+    mirror_clear(&mirror);
 }
 
 /* Whoever stops in a page, wherever, goes on there: also before its only change. */
@@ -239,8 +117,8 @@ TEST(test_a_mirror_may_stop_anywhere_in_a_page)
     static char cursor[4200];
     for (int limit = 1; limit <= 4; limit++)
         for (int most = 0; most <= limit; most++) {
-            mirror_clear();
-            mirror_begin(cursor);
+            mirror_clear(&mirror);
+            mirror_begin(&mirror, cursor);
             pg_exec(&web.pg,
                     "INSERT INTO elevations (logikal_id, name, phase_id, project_id) VALUES ('s', 'born', 1, 1)");
             pg_exec(&web.pg, "UPDATE elevations SET name = 'grown' WHERE logikal_id = 's'");
@@ -248,12 +126,12 @@ TEST(test_a_mirror_may_stop_anywhere_in_a_page)
             pg_exec(&web.pg, "UPDATE elevations SET name = name || '.' WHERE id IN (1, 2)");
             pg_exec(&web.pg, "UPDATE elevations SET logikal_id = 's-' || id WHERE logikal_id = 's'");
 
-            mirror_follow(cursor, limit, most);
-            WAIT_UNTIL((mirror_follow(cursor, limit, limit), is_at_end(cursor)), 30000);
+            mirror_follow(&mirror, cursor, limit, most);
+            WAIT_UNTIL((mirror_follow(&mirror, cursor, limit, limit), mirror_is_at_end(&mirror, cursor)), 30000);
 
-            mirror_compare();
+            mirror_compare(&mirror);
         }
-    mirror_clear();
+    mirror_clear(&mirror);
 }
 
 TEST(test_every_type_is_there_with_the_fields_that_the_journal_tells)
@@ -272,7 +150,7 @@ TEST(test_every_type_is_there_with_the_fields_that_the_journal_tells)
     assert_int_equal(reply.status, 200);
     for (char *save = NULL, *line = strtok_r(reply.body, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         cJSON *object = cJSON_Parse(line), *field;
-        const char *type = text_of(object, "type");
+        const char *type = feed_text(object, "type");
         int i = 0;
         while (type && i < 7 && strcmp(words[i], type) != 0) i++;
         if (type && i < 7 && seen[i]++ == 0) { /* the columns that its trigger watches */
@@ -280,7 +158,7 @@ TEST(test_every_type_is_there_with_the_fields_that_the_journal_tells)
             static const char *const tables[] = {
                 "directories",           "projects",       "phases", "elevations", "elevation_thumbnails",
                 "elevation_parts_lists", "elevation_glass"};
-            assert_non_null(text_of(object, "logikal_id"));
+            assert_non_null(feed_text(object, "logikal_id"));
             snprintf(sql, sizeof sql,
                      "SELECT count(DISTINCT m[1]) FROM pg_proc, regexp_matches(prosrc, "
                      "'''(\\w+)'', CASE WHEN o\\.', 'g') m WHERE proname = 'changes_of_update_%s'",
