@@ -77,3 +77,18 @@ const char *store_rows(PGresult *r)
     PQclear(r);
     return text;
 }
+
+void store_one_elevation(struct store *s)
+{
+    store_sql(
+        s,
+        "DELETE FROM sync_missing; DELETE FROM sync_runs; DELETE FROM sync_stage_projects; DELETE FROM sync_stage_plan;"
+        "DELETE FROM elevations; DELETE FROM phases; DELETE FROM projects; DELETE FROM directories;"
+        "INSERT INTO directories (id, logikal_id, name, upstream_chain) VALUES (1, 'A', 'A', 'A');"
+        "INSERT INTO projects (id, logikal_id, name, directory_id) VALUES (1, 'p1', 'one', 1);"
+        "INSERT INTO phases (id, logikal_id, name, project_id, sync_status) VALUES (1, 'f1', 'f', 1, 'x');"
+        "INSERT INTO elevations (id, logikal_id, name, project_id, phase_id, sync_status, has_parts_data, parse_status,"
+        " parse_retry_count, version_id, api_changed_date) VALUES (1, 'e1', 'one', 1, 1, 'x', false, 'success', 0, "
+        "'v1',"
+        " to_timestamp(1000))");
+}

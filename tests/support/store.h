@@ -13,6 +13,9 @@ struct store {
 };
 void store_start(struct store *s);
 void store_stop(struct store *s);
+/* Nothing of the upstream, its syncs and their stages but project 1 in directory 1, with phase 1 and elevation 1 in it.
+ */
+void store_one_elevation(struct store *s);
 
 void store_sql(struct store *s, const char *text);   /* statements that must succeed */
 char *store_value(struct store *s, const char *sql); /* the first cell of the first row, "" if none; free() it */
