@@ -7,8 +7,8 @@
 #include <cjson/cJSON.h>
 
 #include "conf/clock.h"
-#include "tests/support/answers/json_schema.h"
 #include "tests/support/answers/operation_calls.h"
+#include "tests/support/answers/operation_round.h"
 #include "tests/support/answers/operations.h"
 #include "tests/support/web.h"
 
@@ -63,80 +63,7 @@ FIXTURE(tear_down)
     return 0;
 }
 
-static void replace(char *text, size_t size, const char *what, const char *with)
-{
-    char *at = strstr(text, what);
-    if (!at) return;
-    char *rest = strdup(at + strlen(what));
-    snprintf(at, size - (size_t)(at - text), "%s%s", with, rest);
-    free(rest);
-}
-
-/* Path and body of a call: parameters get values that exist. */
-static void fill(const char *pattern, const struct operation_call *c, char *path, char *body, size_t size)
-{
-    snprintf(path, size, "%s", c && c->path ? c->path : pattern);
-    snprintf(body, size, "%s", c && c->body ? c->body : "");
-    replace(path, size, "{project_id}", project);
-    replace(path, size, "{project}", project);
-    replace(body, size, "{project}", project);
-    replace(path, size, "{phase}", phase);
-    for (char *open; (open = strchr(path, '{')) != NULL;) {
-        char name[64];
-        snprintf(name, sizeof name, "%.*s", (int)(strchr(open, '}') - open + 1), open);
-        replace(path, size, name, "1");
-    }
-}
-
-/* Required query parameters, unless the call's path has them already. */
-static void add_query(const cJSON *operation, char *path, size_t size)
-{
-    const cJSON *p;
-    if (strchr(path, '?')) return;
-    cJSON_ArrayForEach(p, cJSON_GetObjectItem(operation, "parameters")) {
-        const cJSON *schema = cJSON_GetObjectItem(p, "schema"), *word = cJSON_GetObjectItem(schema, "enum");
-        if (strcmp(cJSON_GetObjectItem(p, "in")->valuestring, "query") != 0) continue;
-        if (!cJSON_IsTrue(cJSON_GetObjectItem(p, "required"))) continue;
-        size_t used = strlen(path);
-        snprintf(path + used, size - used, "%c%s=%s", strchr(path, '?') ? '&' : '?',
-                 cJSON_GetObjectItem(p, "name")->valuestring, word ? word->child->valuestring : "1");
-    }
-}
-
-typedef void (*each_fn)(const char *method, const char *path, const char *body, const cJSON *operation);
-
-static void for_each(each_fn fn)
-{
-    const cJSON *paths = cJSON_GetObjectItem(api, "paths");
-    int count = 0;
-    for (const cJSON *item = paths->child; item; item = item->next)
-        for (const cJSON *o = item->child; o; o = o->next, count++) {
-            char path[512], body[512], method[8];
-            const char *id = cJSON_GetObjectItem(o, "operationId")->valuestring;
-            const cJSON *ok = cJSON_GetObjectItem(cJSON_GetObjectItem(o, "responses"), "200");
-            if (cJSON_GetObjectItem(cJSON_GetObjectItem(ok, "content"), "text/event-stream")) continue; /* never ends */
-            snprintf(method, sizeof method, "%s", o->string);
-            for (char *p = method; *p; p++) *p -= 32;
-            fill(item->string, operation_call_of(id), path, body, sizeof path);
-            add_query(o, path, sizeof path);
-            fn(method, path, *body ? body : NULL, o);
-        }
-    assert_true(count > 130);
-}
-
 /* ---- as an administrator ---- */
-
-static void validate(const char *what, int status, const char *body, const cJSON *operation)
-{
-    char why[300];
-    const cJSON *schema = operations_schema(api, operation, status);
-    if (!schema) return;
-    cJSON *json = cJSON_Parse(body);
-    if (!json) fail_msg("%s: %d is not JSON: %.200s", what, status, body);
-    if (!json_schema_valid(api, schema, json, why, sizeof why))
-        fail_msg("%s: %d: %s in %.600s", what, status, why, body);
-    cJSON_Delete(json);
-}
 
 static int faults; /* told one by one, so that one run shows them all */
 
@@ -159,13 +86,13 @@ static void call_as_admin(const char *method, const char *path, const char *body
         print_error("%s: %d instead of %d: %.300s\n", what, reply.status, expected, reply.body ? reply.body : "");
         faults++;
     }
-    validate(what, reply.status, reply.body, operation);
+    operations_validate(api, what, reply.status, reply.body, operation);
     http_reply_free(&reply);
 }
 
 TEST(test_every_operation_answers_an_administrator_as_described)
 {
-    for_each(call_as_admin);
+    operations_each(api, project, phase, call_as_admin);
     assert_int_equal(faults, 0);
 }
 
@@ -189,7 +116,7 @@ static void call_as_nobody(const char *method, const char *path, const char *bod
 
 TEST(test_nobody_gets_nothing_but_what_is_open)
 {
-    for_each(call_as_nobody);
+    operations_each(api, project, phase, call_as_nobody);
 }
 
 /* ---- as clients: each permission alone, all but one, all ---- */
@@ -257,7 +184,7 @@ static void call_as_wrong(const char *method, const char *path, const char *body
 
 TEST(test_a_client_without_the_permission_is_refused)
 {
-    for_each(call_as_wrong);
+    operations_each(api, project, phase, call_as_wrong);
 }
 
 static void call_as_right(const char *method, const char *path, const char *body, const cJSON *operation)
@@ -272,56 +199,15 @@ static void call_as_right(const char *method, const char *path, const char *body
         print_error("%s: %d instead of %d: %.300s\n", what, reply.status, expected, reply.body ? reply.body : "");
         faults++;
     }
-    validate(what, reply.status, reply.body, operation);
+    operations_validate(api, what, reply.status, reply.body, operation);
     http_reply_free(&reply);
 }
 
 TEST(test_a_client_with_the_permission_is_served)
 {
     faults = 0;
-    for_each(call_as_right);
+    operations_each(api, project, phase, call_as_right);
     assert_int_equal(faults, 0);
-}
-
-/* ---- what clients of the replaced system call ---- */
-
-TEST(test_clients_can_log_in_with_the_upstream_credentials)
-{
-    char body[512], path[512];
-    snprintf(body, sizeof body, "{\"base_url\":\"%s\",\"username\":\"demo\",\"password\":\"demo\"}", sim.base_url);
-
-    struct http_reply reply = web_call(&web, "POST", "/api/v1/auth/login", NULL, body);
-    assert_int_equal(reply.status, 200);
-    char *token = web_member(reply.body, "token");
-    http_reply_free(&reply);
-    snprintf(path, sizeof path, "/api/v1/projects/?token=%s&base_url=%s&use_cache=true", token, sim.base_url);
-    assert_int_equal(web_status(&web, "GET", path, NULL, NULL), 200);
-    snprintf(path, sizeof path, "/api/v1/auth/logout?token=%s", token);
-    assert_int_equal(web_status(&web, "POST", path, NULL, NULL), 200);
-    snprintf(path, sizeof path, "/api/v1/projects/?token=%s&base_url=%s", token, sim.base_url);
-
-    assert_int_equal(web_status(&web, "GET", path, NULL, NULL), 401);
-    free(token);
-}
-
-TEST(test_whether_logikal_can_be_reached_is_told)
-{
-    static const struct {
-        const char *path, *base, *password;
-        int status;
-        const char *told;
-    } rows[] = {{"test", sim.base_url, "demo", 200, "\"success\":true,\"message\":\"Connection successful\""},
-                {"test", sim.base_url, "wrong", 401, ""},
-                {"reset-navigation", sim.base_url, "demo", 200, "There is nothing to reset"}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char path[500];
-        snprintf(path, sizeof path, "/api/v1/auth/%s?base_url=%s&username=demo&password=%s", rows[i].path, rows[i].base,
-                 rows[i].password);
-        struct http_reply reply = web_call(&web, strcmp(rows[i].path, "test") == 0 ? "GET" : "POST", path, NULL, NULL);
-        if (reply.status != rows[i].status || !strstr(reply.body, rows[i].told))
-            fail_msg("%s: %d %s", path, reply.status, reply.body);
-        http_reply_free(&reply);
-    }
 }
 
 /* ---- types that no interval is configured for any more ---- */
@@ -401,7 +287,7 @@ static void call_from_when_to_when(const char *method, const char *path, const c
 
 TEST(test_what_lies_ahead_or_begins_behind_its_end_is_no_empty_answer)
 {
-    for_each(call_from_when_to_when);
+    operations_each(api, project, phase, call_from_when_to_when);
     assert_true(periods >= 12);
     struct http_reply reply =
         web_ask(&web, "GET", "/ui/timeline?lang=de&since=2100-01-01T00:00", web.admin, "Accept: text/html");
@@ -467,8 +353,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_nobody_gets_nothing_but_what_is_open),
     cmocka_unit_test(test_a_client_without_the_permission_is_refused),
     cmocka_unit_test(test_a_client_with_the_permission_is_served),
-    cmocka_unit_test(test_clients_can_log_in_with_the_upstream_credentials),
-    cmocka_unit_test(test_whether_logikal_can_be_reached_is_told),
     cmocka_unit_test(test_answers_stay_as_described_without_intervals),
     cmocka_unit_test(test_what_lies_ahead_or_begins_behind_its_end_is_no_empty_answer),
     cmocka_unit_test(test_null_stands_for_the_default),

@@ -338,11 +338,54 @@ TEST(test_an_image_says_what_it_is)
     http_reply_free(&reply);
 }
 
+/* ---- Logikal by the credentials that they give ---- */
+
+TEST(test_clients_can_log_in_with_the_upstream_credentials)
+{
+    char body[512], path[512];
+    snprintf(body, sizeof body, "{\"base_url\":\"%s\",\"username\":\"demo\",\"password\":\"demo\"}", sim.base_url);
+
+    struct http_reply reply = web_call(&web, "POST", "/api/v1/auth/login", NULL, body);
+    assert_int_equal(reply.status, 200);
+    char *token = web_member(reply.body, "token");
+    http_reply_free(&reply);
+    snprintf(path, sizeof path, "/api/v1/projects/?token=%s&base_url=%s&use_cache=true", token, sim.base_url);
+    assert_int_equal(web_status(&web, "GET", path, NULL, NULL), 200);
+    snprintf(path, sizeof path, "/api/v1/auth/logout?token=%s", token);
+    assert_int_equal(web_status(&web, "POST", path, NULL, NULL), 200);
+    snprintf(path, sizeof path, "/api/v1/projects/?token=%s&base_url=%s", token, sim.base_url);
+
+    assert_int_equal(web_status(&web, "GET", path, NULL, NULL), 401);
+    free(token);
+}
+
+TEST(test_whether_logikal_can_be_reached_is_told)
+{
+    static const struct {
+        const char *path, *base, *password;
+        int status;
+        const char *told;
+    } rows[] = {{"test", sim.base_url, "demo", 200, "\"success\":true,\"message\":\"Connection successful\""},
+                {"test", sim.base_url, "wrong", 401, ""},
+                {"reset-navigation", sim.base_url, "demo", 200, "There is nothing to reset"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char path[500];
+        snprintf(path, sizeof path, "/api/v1/auth/%s?base_url=%s&username=demo&password=%s", rows[i].path, rows[i].base,
+                 rows[i].password);
+        struct http_reply reply = web_call(&web, strcmp(rows[i].path, "test") == 0 ? "GET" : "POST", path, NULL, NULL);
+        if (reply.status != rows[i].status || !strstr(reply.body, rows[i].told))
+            fail_msg("%s: %d %s", path, reply.status, reply.body);
+        http_reply_free(&reply);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_everything_that_clients_know_is_described),
     cmocka_unit_test(test_everything_that_clients_know_is_answered),
     cmocka_unit_test(test_a_slash_at_the_end_makes_no_difference),
     cmocka_unit_test(test_the_configuration_is_the_one_in_force),
     cmocka_unit_test(test_an_image_says_what_it_is),
+    cmocka_unit_test(test_clients_can_log_in_with_the_upstream_credentials),
+    cmocka_unit_test(test_whether_logikal_can_be_reached_is_told),
 };
 TEST_MAIN(tests, set_up, tear_down)

@@ -13,15 +13,10 @@ cJSON *operations_load(struct web_server *w)
     return document;
 }
 
-void operations_path(const char *pattern, const cJSON *operation, char *path, size_t size)
+void operations_query(const cJSON *operation, char *path, size_t size)
 {
-    size_t used = 0;
+    size_t used = strlen(path);
     const cJSON *p;
-    for (; *pattern; pattern++) {
-        bool is_parameter = *pattern == '{';
-        if (is_parameter) pattern = strchr(pattern, '}');
-        used += (size_t)snprintf(path + used, size - used, "%c", is_parameter ? '1' : *pattern);
-    }
     cJSON_ArrayForEach(p, cJSON_GetObjectItem(operation, "parameters")) {
         const cJSON *word = cJSON_GetObjectItem(cJSON_GetObjectItem(p, "schema"), "enum");
         if (strcmp(cJSON_GetObjectItem(p, "in")->valuestring, "query") != 0) continue;
@@ -29,6 +24,17 @@ void operations_path(const char *pattern, const cJSON *operation, char *path, si
         used += (size_t)snprintf(path + used, size - used, "%c%s=%s", strchr(path, '?') ? '&' : '?',
                                  cJSON_GetObjectItem(p, "name")->valuestring, word ? word->child->valuestring : "1");
     }
+}
+
+void operations_path(const char *pattern, const cJSON *operation, char *path, size_t size)
+{
+    size_t used = 0;
+    for (; *pattern; pattern++) {
+        bool is_parameter = *pattern == '{';
+        if (is_parameter) pattern = strchr(pattern, '}');
+        used += (size_t)snprintf(path + used, size - used, "%c", is_parameter ? '1' : *pattern);
+    }
+    operations_query(operation, path, size);
 }
 
 const cJSON *operations_schema(const cJSON *document, const cJSON *operation, int status)
