@@ -244,3 +244,28 @@ void sessions_until(struct sessions *s, int slot, const char *state)
     }
     fail_msg("session %d does not come to %s: %s", slot, state, sessions_state(s));
 }
+
+void sessions_submit(struct sessions *s, const char *jobs)
+{
+    static const char *const names[JOB_KIND_COUNT] = {"VISIT ",      "DIRECTORIES ", "PROJECTS ", "PHASES ",
+                                                      "ELEVATIONS ", "THUMBNAIL ",   "PARTS ",    "DRAWING "};
+    char copy[400], *rest = NULL;
+    int64_t weight = 1;
+    snprintf(copy, sizeof copy, "%s", jobs);
+    for (char *job = strtok_r(copy, ",", &rest); job; job = strtok_r(NULL, ",", &rest)) {
+        job += strspn(job, " ");
+        if (*job == '+') weight++;
+        job += *job == '+';
+        for (int kind = 0; kind < JOB_KIND_COUNT; kind++)
+            if (strncmp(job, names[kind], strlen(names[kind])) == 0)
+                sessions_job(s, (enum job_kind)kind, job + strlen(names[kind]), weight);
+    }
+}
+
+void sessions_stand(struct sessions *s, int slot, const char *place)
+{
+    struct logikal_session *one = &s->client->sessions[slot];
+    sessions_place(&one->at, place);
+    one->state = SESSION_IDLE;
+    snprintf(one->token, sizeof one->token, "s%d", slot);
+}

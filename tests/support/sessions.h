@@ -22,6 +22,10 @@ void sessions_close(struct sessions *s);
  * elevation. */
 struct logikal_job *sessions_job(struct sessions *s, enum job_kind kind, const char *place, int64_t weight);
 void sessions_place(struct place *p, const char *text);
+/* "PHASES A p, PROJECTS A": jobs in this order, each heavier than the one before when it begins with a plus. */
+void sessions_submit(struct sessions *s, const char *jobs);
+/* A session that is logged in and idle there. */
+void sessions_stand(struct sessions *s, int slot, const char *place);
 
 /* What all do that are not closed: "0 POST /projects/select p; 1 idle A p; 2 POST /auth for B". In a buffer that the
  * next call overwrites.

@@ -1,5 +1,5 @@
-/* The client's sessions, turn by turn: which session does which job, how many are opened and how deep, what is learned
- * of siblings, what waits for a lock. */
+/* The client's sessions, turn by turn: which session does which job, how many are opened and how deep, and what waits
+ * for a lock. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,33 +13,6 @@
 #define SESSIONS 4
 
 static struct sessions s;
-
-/* "PHASES A p, PROJECTS A": jobs in this order, each heavier than the one before when it begins with a plus. */
-static void submit(const char *jobs)
-{
-    static const char *const names[JOB_KIND_COUNT] = {"VISIT ",      "DIRECTORIES ", "PROJECTS ", "PHASES ",
-                                                      "ELEVATIONS ", "THUMBNAIL ",   "PARTS ",    "DRAWING "};
-    char copy[400], *rest = NULL;
-    int64_t weight = 1;
-    snprintf(copy, sizeof copy, "%s", jobs);
-    for (char *job = strtok_r(copy, ",", &rest); job; job = strtok_r(NULL, ",", &rest)) {
-        job += strspn(job, " ");
-        if (*job == '+') weight++;
-        job += *job == '+';
-        for (int kind = 0; kind < JOB_KIND_COUNT; kind++)
-            if (strncmp(job, names[kind], strlen(names[kind])) == 0)
-                sessions_job(&s, (enum job_kind)kind, job + strlen(names[kind]), weight);
-    }
-}
-
-/* A session that is logged in and idle there. */
-static void stand(int slot, const char *place)
-{
-    struct logikal_session *one = &s.client->sessions[slot];
-    sessions_place(&one->at, place);
-    one->state = SESSION_IDLE;
-    snprintf(one->token, sizeof one->token, "s%d", slot);
-}
 
 #define expect(text) assert_string_equal(sessions_state(&s), text)
 #define told(text)   assert_string_equal(sessions_told(&s), text)
@@ -116,8 +89,8 @@ TEST(test_who_does_what_by_table)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         open(rows[i].sideways);
         for (int k = 0; k < SESSIONS; k++)
-            if (rows[i].at[k]) stand(k, rows[i].at[k]);
-        submit(rows[i].jobs);
+            if (rows[i].at[k]) sessions_stand(&s, k, rows[i].at[k]);
+        sessions_submit(&s, rows[i].jobs);
         dispatch(s.client);
         if (strcmp(sessions_state(&s), rows[i].expected) != 0) fail_msg("row %zu: %s", i, sessions_state(&s));
         sessions_close(&s);
@@ -144,8 +117,8 @@ TEST(test_phases_are_shared_out)
         open(SIDEWAYS_ALLOWED);
         memcpy(s.client->opened[7], "p", 2);
         for (int k = 0; k < SESSIONS; k++)
-            if (rows[i].at[k]) stand(k, rows[i].at[k]);
-        submit(rows[i].jobs);
+            if (rows[i].at[k]) sessions_stand(&s, k, rows[i].at[k]);
+        sessions_submit(&s, rows[i].jobs);
         dispatch(s.client);
         for (int k = 0; k < SESSIONS && rows[i].at[k]; k++) {
             const struct logikal_job *job = s.client->sessions[k].job;
@@ -158,11 +131,11 @@ TEST(test_phases_are_shared_out)
     }
     open(SIDEWAYS_ALLOWED); /* more phases than are told from each other */
     memcpy(s.client->opened[7], "p", 2);
-    stand(0, "A p");
+    sessions_stand(&s, 0, "A p");
     for (int i = 0; i < 40; i++) {
         char job[60];
         snprintf(job, sizeof job, "PARTS A p f%d e, PARTS A p f%d x", i, i > 30 ? 31 : i);
-        submit(job);
+        sessions_submit(&s, job);
     }
     dispatch(s.client);
     assert_string_equal(s.client->sessions[0].job->place.phase, "f31"); /* ten of them */
@@ -186,10 +159,10 @@ TEST(test_a_session_more_for_much_work)
         s.client->select_cost_ms[LEVEL_PHASE] = 20;
         s.client->cost_ms[JOB_PARTS] = rows[i].cost_ms;
         memcpy(s.client->opened[7], "p", 2);
-        for (int k = 0; k < rows[i].logged_in; k++) stand(k, "A p f e");
-        submit(rows[i].logged_in == 2 ? "PARTS A p f e, PARTS A p f e" : "PARTS A p f e");
+        for (int k = 0; k < rows[i].logged_in; k++) sessions_stand(&s, k, "A p f e");
+        sessions_submit(&s, rows[i].logged_in == 2 ? "PARTS A p f e, PARTS A p f e" : "PARTS A p f e");
         if (rows[i].logged_in == 0) dispatch(s.client);
-        submit("PARTS A p f e, PARTS A p f e");
+        sessions_submit(&s, "PARTS A p f e, PARTS A p f e");
         dispatch(s.client);
         int sessions = rows[i].logged_in + !rows[i].logged_in + rows[i].is_one_more;
         if (s.client->stats.peak_sessions != sessions) fail_msg("row %zu: %s", i, sessions_state(&s));
@@ -202,7 +175,7 @@ TEST(test_projects_that_are_open_for_files)
 {
     char text[100];
     open(SIDEWAYS_ALLOWED);
-    submit("PARTS A p f e, PARTS A p f x, PARTS A q f e, DRAWING A q f x");
+    sessions_submit(&s, "PARTS A p f e, PARTS A p f x, PARTS A q f e, DRAWING A q f x");
     dispatch(s.client);
     expect("0 POST /auth for A p f e; 1 POST /auth for A q f e");
     sessions_until(&s, 0, "GET");
@@ -245,7 +218,7 @@ TEST(test_as_many_as_the_server_allows)
     open(SIDEWAYS_REFUSED);
     s.client->session_limit = 2;
     s.client->limit_until_ms = INT64_MAX;
-    submit("PHASES A p, PHASES A q, PHASES A r, PHASES A s");
+    sessions_submit(&s, "PHASES A p, PHASES A q, PHASES A r, PHASES A s");
     dispatch(s.client);
     expect("0 POST /auth for A p; 1 POST /auth for A q");
     assert_int_equal(s.client->stats.peak_sessions, 2);
@@ -286,7 +259,7 @@ TEST(test_sessions_ahead_of_the_work)
     logikal_open_ahead(s.client, &ahead, 2);
     dispatch(s.client);
     expect(""); /* there is no work to be ahead of */
-    submit("PHASES A p");
+    sessions_submit(&s, "PHASES A p");
     dispatch(s.client);
     expect("0 POST /auth for A p; 1 POST /auth for A p");
     sessions_until(&s, 1, "idle");
@@ -309,137 +282,9 @@ TEST(test_sessions_ahead_of_the_work)
     sessions_close(&s);
 }
 
-/* ---- siblings ---- */
-
-/* Two phases of a project by one session, with what the server answers to the select of the sibling. */
-static void try_sibling(enum sideways known)
-{
-    sessions_open(&s, "max_sessions = 1;", known);
-    stand(0, "A p f");
-    submit("ELEVATIONS A p g");
-    dispatch(s.client);
-}
-
-TEST(test_siblings_are_tried_and_learned)
-{
-    try_sibling(SIDEWAYS_UNKNOWN);
-    expect("0 POST /phases/select g sideways");
-    sessions_until(&s, 0, "idle");
-    told("learned 3 1; done ELEVATIONS A p g: 0; ");
-    submit("ELEVATIONS A p f");
-    sessions_until(&s, 0, "idle");
-    told("done ELEVATIONS A p f: 0; ");
-    sessions_close(&s);
-
-    try_sibling(SIDEWAYS_UNKNOWN); /* refused, and then selected from above: it is the direction */
-    sessions_say(&s, 0, 404, "{}");
-    expect("0 DELETE /auth");
-    assert_int_equal(s.client->sessions[0].job->effort.renewals, 1);
-    assert_true(s.client->sessions[0].job->effort.is_anew);
-    sessions_until(&s, 0, "POST /phases");
-    expect("0 POST /phases/select g");
-    told("closed s0; begins 0; opened 0 t1; ");
-    sessions_until(&s, 0, "idle");
-    told("learned 3 2; done ELEVATIONS A p g: 0; ");
-    submit("ELEVATIONS A p f");
-    dispatch(s.client);
-    expect("0 DELETE /auth");
-    sessions_close(&s);
-
-    try_sibling(SIDEWAYS_UNKNOWN); /* neither way: it is the object */
-    sessions_say(&s, 0, 404, "{}");
-    sessions_until(&s, 0, "POST /phases");
-    sessions_say(&s, 0, 404, "{}");
-    told("closed s0; begins 0; opened 0 t1; done ELEVATIONS A p g: 8; ");
-    assert_int_equal(s.client->sideways[LEVEL_PHASE], SIDEWAYS_UNKNOWN);
-    sessions_close(&s);
-}
-
-TEST(test_siblings_that_were_allowed_are_doubted_three_times)
-{
-    try_sibling(SIDEWAYS_ALLOWED);
-    for (int i = 1; i <= 4; i++) {
-        sessions_say(&s, 0, 404, "{}");
-        sessions_until(&s, 0, "idle");
-        told(i == 1   ? "closed s0; begins 0; opened 0 t1; done ELEVATIONS A p g: 0; "
-             : i == 2 ? "closed t1; begins 0; opened 0 t2; done ELEVATIONS A p f: 0; "
-             : i == 3 ? "closed t2; begins 0; opened 0 t3; done ELEVATIONS A p g: 0; "
-                      : "");
-        if (i == 2) { /* one that goes well in between */
-            submit("ELEVATIONS A p h");
-            sessions_until(&s, 0, "idle");
-            told("done ELEVATIONS A p h: 0; ");
-        }
-        if (i == 3) break;
-        submit(i == 1 ? "ELEVATIONS A p f" : "ELEVATIONS A p g");
-        dispatch(s.client);
-    }
-    assert_int_equal(s.client->sideways[LEVEL_PHASE], SIDEWAYS_ALLOWED);
-    assert_int_equal(s.client->sideways_doubts[LEVEL_PHASE], 1);
-    for (int i = 2; i <= 3; i++) {
-        submit(i == 2 ? "ELEVATIONS A p f" : "ELEVATIONS A p g");
-        dispatch(s.client);
-        sessions_say(&s, 0, 405, "{}");
-        sessions_until(&s, 0, "idle");
-    }
-    told("closed t3; begins 0; opened 0 t4; done ELEVATIONS A p f: 0; "
-         "closed t4; begins 0; opened 0 t5; learned 3 2; done ELEVATIONS A p g: 0; ");
-    sessions_close(&s);
-}
-
-/* Above a directory there are others of its level: only the last one was tried sideways. */
-TEST(test_sibling_directories)
-{
-    sessions_open(&s, "max_sessions = 1;", SIDEWAYS_UNKNOWN);
-    stand(0, "A/B");
-    submit("PROJECTS A/C");
-    dispatch(s.client);
-    expect("0 POST /directories/select C sideways");
-    sessions_say(&s, 0, 400, "{}");
-    sessions_until(&s, 0, "POST /dir");
-    expect("0 POST /directories/select A");
-    sessions_well(&s, 0);
-    expect("0 POST /directories/select C");
-    told("closed s0; begins 0; opened 0 t1; ");
-    sessions_well(&s, 0);
-    told("learned 1 2; ");
-    sessions_close(&s);
-}
-
-TEST(test_siblings_as_the_setting_says)
-{
-    static const struct {
-        const char *mode, *expected;
-    } rows[] = {
-        {"always", "0 POST /phases/select g sideways"}, {"never", "0 DELETE /auth"}, {"auto", "0 DELETE /auth"}};
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char more[100];
-        snprintf(more, sizeof more, "max_sessions = 1; sideways = \"%s\";", rows[i].mode);
-        sessions_open(&s, more, i == 1 ? SIDEWAYS_ALLOWED : SIDEWAYS_REFUSED);
-        stand(0, "A p f");
-        submit("ELEVATIONS A p g");
-        dispatch(s.client);
-        expect(rows[i].expected);
-        if (i == 0) { /* and nothing else is learned */
-            sessions_say(&s, 0, 404, "{}");
-            sessions_until(&s, 0, "idle");
-            told("closed s0; begins 0; opened 0 t1; done ELEVATIONS A p g: 0; ");
-            assert_int_equal(s.client->sideways[LEVEL_PHASE], SIDEWAYS_ALLOWED);
-        }
-        sessions_close(&s);
-    }
-}
-
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_who_does_what_by_table),
-    cmocka_unit_test(test_phases_are_shared_out),
-    cmocka_unit_test(test_a_session_more_for_much_work),
-    cmocka_unit_test(test_projects_that_are_open_for_files),
-    cmocka_unit_test(test_as_many_as_the_server_allows),
-    cmocka_unit_test(test_sessions_ahead_of_the_work),
-    cmocka_unit_test(test_siblings_are_tried_and_learned),
-    cmocka_unit_test(test_siblings_that_were_allowed_are_doubted_three_times),
-    cmocka_unit_test(test_sibling_directories),
-    cmocka_unit_test(test_siblings_as_the_setting_says),
+    cmocka_unit_test(test_who_does_what_by_table),       cmocka_unit_test(test_phases_are_shared_out),
+    cmocka_unit_test(test_a_session_more_for_much_work), cmocka_unit_test(test_projects_that_are_open_for_files),
+    cmocka_unit_test(test_as_many_as_the_server_allows), cmocka_unit_test(test_sessions_ahead_of_the_work),
 };
 TEST_MAIN(tests, settings_start, settings_stop)
