@@ -26,29 +26,9 @@ static void write_text(const char *path, const char *text, mode_t mode)
     assert_int_equal(rename(fresh, path), 0);
 }
 
-/* The client that always works, whatever lies at bin/logikald. */
-static int ctl(const char *command, const char *argument)
-{
-    char run[320], *env[] = {run, NULL};
-    char *argv[] = {(char *)support_program("logikald"), "ctl", (char *)command, (char *)argument, NULL}, *output;
-    snprintf(run, sizeof run, "LOGIKALD_RUN_DIR=%s", s.run_dir);
-    int rc = process_run(argv, env, &output);
-    free(output);
-    return rc;
-}
-
 static int count_logged(const char *text)
 {
     return process_log_count(&s.process, text);
-}
-
-#define EXECUTED "having been executed anew"
-
-static void exec_well(void)
-{
-    int before = count_logged(EXECUTED);
-    assert_int_equal(ctl("reload", "--exec"), 0);
-    WAIT_UNTIL(count_logged(EXECUTED) > before, 20000); /* the line of an exec before it may come late */
 }
 
 /* ---- what lies there when it is executed ---- */
@@ -70,9 +50,9 @@ static void test_file_that_is_faulty_at_the_exec_is_not_read(void **state)
         assert_true(process_running(&s.process));
     }
     supervised_config(&s, "log = { level = \"debug\"; };");
-    exec_well();
+    supervised_exec(&s);
     assert_int_equal(unlink(s.config), 0); /* and one that has gone does not matter at all */
-    assert_int_equal(ctl("status", NULL), 0);
+    assert_int_equal(supervised_client(&s, "status", NULL), 0);
     assert_int_equal(supervised_pid(&s, "web.0"), web);
     supervised_stop(&s);
 }
@@ -87,10 +67,10 @@ static void test_trial_that_hangs_is_ended(void **state)
     snprintf(good, sizeof good, "%s.good", path);
     assert_int_equal(rename(path, good), 0);
     write_text(path, "#!/bin/sh\nexec sleep 300\n", 0755);
-    assert_int_equal(ctl("reload", "--exec"), 1);
+    assert_int_equal(supervised_client(&s, "reload", "--exec"), 1);
     WAIT_UNTIL(process_logged(&s.process, "has not ended within"), 5000);
     assert_int_equal(rename(good, path), 0); /* repaired, it works again */
-    exec_well();
+    supervised_exec(&s);
     assert_int_equal(supervised_pid(&s, "web.0"), web);
     supervised_stop(&s);
 }
@@ -113,12 +93,12 @@ static void test_no_program_at_all(void **state)
             write_text(path, what[i], 0755);
         else
             unlink(path);
-        assert_int_equal(ctl("reload", "--exec"), 1);
+        assert_int_equal(supervised_client(&s, "reload", "--exec"), 1);
         assert_true(process_running(&s.process));
         assert_int_equal(supervised_pid(&s, "web.0"), web);
     }
     assert_int_equal(rename(good, path), 0);
-    exec_well();
+    supervised_exec(&s);
     supervised_stop(&s);
 }
 
@@ -139,16 +119,16 @@ static void test_new_program_that_cannot_take_over_goes_back_to_the_old_one(void
              good, good);
     write_text(path, text, 0755);
     for (int i = 1; i <= 3; i++) {
-        ctl("reload", "--exec");
+        supervised_client(&s, "reload", "--exec");
         WAIT_UNTIL(count_logged("this program cannot take over from the one before") == i, 20000);
-        WAIT_UNTIL(count_logged(EXECUTED) == i, 20000); /* the one before, once more */
+        WAIT_UNTIL(count_logged(SUPERVISED_EXECUTED) == i, 20000); /* the one before, once more */
         assert_true(process_running(&s.process));
         assert_int_equal(supervised_pid(&s, "web.0"), web);
     }
     kill(web, SIGKILL); /* and it supervises */
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && supervised_pid(&s, "web.0") != web, 10000);
     assert_int_equal(rename(good, path), 0);
-    exec_well();
+    supervised_exec(&s);
     supervised_stop(&s);
 }
 
@@ -167,7 +147,7 @@ static void test_program_of_another_state_format_is_refused_by_its_trial(void **
         "open(G, \">\", \"%s/state\"); print G $t'\nexec 3<'%s/state'\nexec '%s' \"$@\"\n",
         s.dir, s.dir, good);
     write_text(path, text, 0755);
-    assert_int_equal(ctl("reload", "--exec"), 1);
+    assert_int_equal(supervised_client(&s, "reload", "--exec"), 1);
     WAIT_UNTIL(process_logged(&s.process, "state of another format"), 5000);
     assert_int_equal(supervised_pid(&s, "web.0"), web);
     assert_true(process_running(&s.process));
@@ -190,11 +170,11 @@ static void test_log_file_that_cannot_be_opened_any_more(void **state)
     supervised_start(&s, (char *[]){"LOGIKALD_ROLES=p", entry, NULL});
     int p = supervised_pid(&s, "p");
     assert_int_equal(rename(place, moved), 0);
-    assert_int_equal(ctl("reload", "--exec"), 0);
+    assert_int_equal(supervised_client(&s, "reload", "--exec"), 0);
     snprintf(command, sizeof command,
              "grep -q 'the log goes on in the file that was open' '%s/l.log' && grep -q '%s' "
              "'%s/l.log'",
-             moved, EXECUTED, moved);
+             moved, SUPERVISED_EXECUTED, moved);
     char *argv[] = {"sh", "-c", command, NULL};
     WAIT_UNTIL(process_run(argv, NULL, NULL) == 0, 10000);
     assert_int_equal(supervised_pid(&s, "p"), p);
@@ -212,7 +192,7 @@ static void test_half_lines_times_of_failures_and_last_lines_go_over(void **stat
         ">&2; sleep 4; echo second half; echo rest >&2; exec sleep 99\"]; });",
         (char *[]){"LOGIKALD_ROLES=p", NULL});
     WAIT_UNTIL(process_logged(&s.process, "before"), 5000);
-    for (int i = 0; i < 3; i++) exec_well();
+    for (int i = 0; i < 3; i++) supervised_exec(&s);
     WAIT_UNTIL(process_logged(&s.process, "first half second half"), 10000);
     WAIT_UNTIL(process_logged(&s.process, "err half rest"), 10000);
     assert_int_equal(supervised_ctl(&s, &output, "tail", "p", NULL), 0);
@@ -234,7 +214,7 @@ TEST(test_failures_before_an_exec_count_towards_a_crash_loop)
         WAIT_UNTIL(supervised_pid(&s, "web.0") != web, 10000);
     }
     WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 10000);
-    exec_well();
+    supervised_exec(&s);
     assert_false(process_logged(&s.process, "is in a crash loop"));
     supervised_kill(&s, "web.0", SIGKILL);
     WAIT_UNTIL(process_logged(&s.process, "web.0 is in a crash loop"), 10000);
@@ -256,7 +236,7 @@ TEST(test_cpu_after_an_exec_is_that_of_the_last_interval)
     WAIT_UNTIL(supervised_child(&s, "p")->cpu_ms > 300, 30000);
     write_text(end, "", 0644);
     for (int i = 0; i < 2; i++) {
-        exec_well();
+        supervised_exec(&s);
         for (int64_t until = mono_ms() + 900; mono_ms() < until;) {
             assert_in_range(supervised_child(&s, "p")->cpu_permille, 0, 1500);
             support_pause();
@@ -278,11 +258,11 @@ static void test_secrets_stay_hidden_and_runtime_settings_stay_set(void **state)
     WAIT_UNTIL(process_logged(&s.process, "seen 0"), 5000);
     assert_int_equal(supervised_ctl(&s, &output, "set", "log.level", "debug", NULL), 0);
     free(output);
-    exec_well();
+    supervised_exec(&s);
     assert_int_equal(supervised_ctl(&s, &output, "status", NULL), 0);
     assert_non_null(strstr(output, "runtime setting: log.level = debug"));
     free(output);
-    assert_int_equal(ctl("restart", "p"), 0);
+    assert_int_equal(supervised_client(&s, "restart", "p"), 0);
     WAIT_UNTIL(count_logged("seen 0") == 2, 5000);
     supervised_stop(&s);
 }
@@ -299,133 +279,12 @@ static void test_hook_that_runs_ends_before_an_exec(void **state)
              out);
     supervised_config(&s, config);
     supervised_start(&s, (char *[]){"LOGIKALD_ROLES=web", NULL});
-    exec_well(); /* its reload is an event */
+    supervised_exec(&s); /* its reload is an event */
     char command[400];
     snprintf(command, sizeof command, "grep -q reload '%s'", out);
     char *argv[] = {"sh", "-c", command, NULL};
     WAIT_UNTIL(process_run(argv, NULL, NULL) == 0, 10000);
     WAIT_UNTIL(process_logged(&s.process, "hook heard reload"), 5000);
-    supervised_stop(&s);
-}
-
-/* ---- releases ---- */
-
-static void link_release(const char *name)
-{
-    char fresh[400], current[400];
-    snprintf(fresh, sizeof fresh, "%s/current.new", s.dir);
-    snprintf(current, sizeof current, "%s/current", s.dir);
-    assert_int_equal(symlink(name, fresh), 0);
-    assert_int_equal(rename(fresh, current), 0);
-}
-
-static void make_release(const char *name)
-{
-    char command[1500];
-    snprintf(command, sizeof command, "mkdir '%s/%s' && cp '%s' '%s/%s/logikald' && cp '%s' '%s/%s/logikald-roles'",
-             s.dir, name, support_program("logikald"), s.dir, name, supervised_program(), s.dir, name);
-    assert_int_equal(system(command), 0);
-}
-
-static bool runs(int pid, const char *release)
-{
-    char path[64], target[600] = "", expected[600];
-    snprintf(path, sizeof path, "/proc/%d/exe", pid);
-    if (readlink(path, target, sizeof target - 1) < 0) return false;
-    snprintf(expected, sizeof expected, "%s/%s/", s.dir, release);
-    return strncmp(target, expected, strlen(expected)) == 0;
-}
-
-static void test_link_to_a_release_is_followed_and_every_child_replaced(void **state)
-{
-    char program[400], run[320], play[300], command[400];
-    (void)state;
-    supervised_prepare(&s, " ");
-    make_release("r1");
-    make_release("r2");
-    link_release("r1");
-    snprintf(program, sizeof program, "%s/current/logikald", s.dir);
-    snprintf(run, sizeof run, "LOGIKALD_RUN_DIR=%s", s.run_dir);
-    snprintf(play, sizeof play, "PLAY_DIR=%s", s.dir);
-    char *argv[] = {program, "--config", s.config, NULL};
-    char *env[] = {run,
-                   play,
-                   "PORT=0",
-                   "HOST=127.0.0.1",
-                   "BACKGROUND_SYNC_ENABLED=1",
-                   "REDIS_HOST=h",
-                   "DATABASE_URL=postgresql://h/d",
-                   NULL};
-    process_start(&s.process, "logikald", argv, env);
-    WAIT_UNTIL(supervised_is(&s, "worker.0", "ready") && supervised_is(&s, "web.0", "ready"), 20000);
-    int web = supervised_pid(&s, "web.0"), worker = supervised_pid(&s, "worker.0");
-    assert_true(runs(s.process.pid, "r1") && runs(web, "r1"));
-
-    supervised_let(&s, "migrate", "slow 800");
-    link_release("r2");
-    exec_well();
-    WAIT_UNTIL(runs(s.process.pid, "r2"), 5000);
-    WAIT_UNTIL(supervised_child(&s, "migrate")->restarts == 1 && supervised_is(&s, "migrate", "starting"), 5000);
-    assert_int_equal(supervised_pid(&s, "web.0"), web); /* its schema is not there yet */
-    WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && supervised_pid(&s, "web.0") != web, 15000);
-    WAIT_UNTIL(supervised_is(&s, "worker.0", "ready") && supervised_pid(&s, "worker.0") != worker, 15000);
-    assert_true(supervised_is(&s, "migrate", "done"));
-    assert_true(runs(supervised_pid(&s, "web.0"), "r2") && runs(supervised_pid(&s, "worker.0"), "r2"));
-
-    snprintf(command, sizeof command, "rm -rf '%s/r1'", s.dir);
-    assert_int_equal(system(command), 0);
-    web = supervised_pid(&s, "web.0");
-    supervised_kill(&s, "web.0", SIGKILL);
-    WAIT_UNTIL(supervised_is(&s, "web.0", "ready") && supervised_pid(&s, "web.0") != web, 15000);
-    supervised_stop(&s);
-}
-
-static void test_status_marks_children_of_another_program(void **state)
-{
-    char command[1500], *output;
-    (void)state;
-    supervised_up(&s, " ", NULL);
-    assert_int_equal(supervised_ctl(&s, &output, "status", NULL), 0);
-    assert_null(strstr(output, "old program"));
-    free(output);
-    snprintf(command, sizeof command, "cp '%s' '%s/bin/roles.new' && mv '%s/bin/roles.new' '%s/bin/logikald-roles'",
-             supervised_program(), s.dir, s.dir, s.dir);
-    assert_int_equal(system(command), 0);
-    assert_int_equal(supervised_ctl(&s, &output, "status", NULL), 0);
-    assert_non_null(strstr(output, "old program"));
-    free(output);
-    exec_well();
-    WAIT_UNTIL(supervised_ctl(&s, &output, "status", NULL) == 0 &&
-                   (strstr(output, "old program") == NULL || (free(output), false)),
-               15000);
-    free(output);
-    supervised_stop(&s);
-}
-
-/* Beat's own program counts where it stands beside the supervisor; without it, the one of all roles. */
-static void test_beat_runs_its_own_program_where_there_is_one(void **state)
-{
-    char command[1500], exe[400] = "", link[64];
-    char *env[] = {"BACKGROUND_SYNC_ENABLED=1", "REDIS_HOST=h", "DATABASE_URL=postgresql://h/d", NULL};
-    (void)state;
-    supervised_up(&s, " ", env);
-    WAIT_UNTIL(supervised_is(&s, "beat", "ready") && supervised_is(&s, "web.0", "ready"), 20000);
-    int beat = supervised_pid(&s, "beat"), web = supervised_pid(&s, "web.0");
-    snprintf(command, sizeof command, "cp '%s' '%s/bin/beat.new' && mv '%s/bin/beat.new' '%s/bin/logikald-beat'",
-             supervised_program(), s.dir, s.dir, s.dir);
-    assert_int_equal(system(command), 0);
-    exec_well();
-    WAIT_UNTIL(supervised_is(&s, "beat", "ready") && supervised_pid(&s, "beat") != beat, 15000);
-    snprintf(link, sizeof link, "/proc/%d/exe", supervised_pid(&s, "beat"));
-    assert_true(readlink(link, exe, sizeof exe - 1) > 0);
-    if (!strstr(exe, "/bin/logikald-beat")) fail_msg("beat runs %s", exe);
-    assert_int_equal(supervised_pid(&s, "web.0"), web);
-
-    snprintf(command, sizeof command, "rm '%s/bin/logikald-beat'", s.dir);
-    assert_int_equal(system(command), 0);
-    beat = supervised_pid(&s, "beat");
-    supervised_kill(&s, "beat", SIGKILL);
-    WAIT_UNTIL(supervised_is(&s, "beat", "ready") && supervised_pid(&s, "beat") != beat, 15000);
     supervised_stop(&s);
 }
 
@@ -441,8 +300,5 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_cpu_after_an_exec_is_that_of_the_last_interval),
     cmocka_unit_test(test_secrets_stay_hidden_and_runtime_settings_stay_set),
     cmocka_unit_test(test_hook_that_runs_ends_before_an_exec),
-    cmocka_unit_test(test_link_to_a_release_is_followed_and_every_child_replaced),
-    cmocka_unit_test(test_status_marks_children_of_another_program),
-    cmocka_unit_test(test_beat_runs_its_own_program_where_there_is_one),
 };
 SUPERVISED_MAIN(tests)

@@ -222,3 +222,21 @@ int supervised_left(struct supervised *s)
     if (proc) closedir(proc);
     return count;
 }
+
+int supervised_client(struct supervised *s, const char *command, const char *argument)
+{
+    char run[320], *env[] = {run, NULL};
+    char *argv[] = {(char *)support_program("logikald"), "ctl", (char *)command, (char *)argument, NULL}, *output;
+    snprintf(run, sizeof run, "LOGIKALD_RUN_DIR=%s", s->run_dir);
+    int rc = process_run(argv, env, &output);
+    free(output);
+    return rc;
+}
+
+void supervised_exec(struct supervised *s)
+{
+    int before = process_log_count(&s->process, SUPERVISED_EXECUTED);
+    assert_int_equal(supervised_client(s, "reload", "--exec"), 0);
+    WAIT_UNTIL(process_log_count(&s->process, SUPERVISED_EXECUTED) > before,
+               20000); /* the line of an exec before it may come late */
+}

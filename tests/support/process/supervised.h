@@ -48,6 +48,10 @@ int supervised_pid(struct supervised *s, const char *name);            /* 0 = no
 void supervised_kill(struct supervised *s, const char *name, int sig); /* fails the test when it has no process */
 int supervised_count(struct supervised *s, const char *name);          /* children of this name, draining ones too */
 int supervised_ctl(struct supervised *s, char **output, const char *command, ...) __attribute__((sentinel));
+/* The product's client that always works, whatever lies at bin/logikald. */
+int supervised_client(struct supervised *s, const char *command, const char *argument);
+#define SUPERVISED_EXECUTED "having been executed anew" /* what it says then */
+void supervised_exec(struct supervised *s);             /* reload --exec, which succeeds */
 int supervised_left(struct supervised *s); /* live processes that carry the supervisor's id or stand in its directory */
 
 const char *supervised_program(void); /* path of the test program, for command = [...] */
