@@ -8,49 +8,18 @@
 #include <sys/wait.h>
 
 #include "conf/clock.h"
+#include "tests/support/reasons.h"
 #include "tests/support/rig.h"
 #include "tests/support/stage.h"
 #include "tests/integration/system/why_situations.h"
 
-#define TOKEN "a-token-for-the-monitoring-0123456789"
 #define ID(n) "0000000" #n "-1111-4222-8333-444444444444"
 
 static struct system sys;
 static struct rig rig;
 
-/* ---- asking ---- */
-
-static struct http_reply ask(const char *path, const char *of)
-{
-    char url[400], escaped[300], *to = escaped;
-    for (const char *p = of; *p; p++) to += sprintf(to, strchr(" #%&+>\"", *p) ? "%%%02X" : "%c", (unsigned char)*p);
-    snprintf(url, sizeof url, "%s%s?of=%s", sys.url, path, escaped);
-    return http_request("GET", url, (const char *[]){"Authorization: Bearer " TOKEN, NULL}, NULL);
-}
-
-/* The state and all these words are in what is told. */
-static bool tells(const char *of, const char *state, const char *const words[WORDS])
-{
-    struct http_reply reply = ask("/api/v1/why", of);
-    char member[40];
-    snprintf(member, sizeof member, "\"state\":\"%s\",\"chain\"", state);
-    bool is_so = reply.status == 200 && (!*state || strstr(reply.body, member));
-    for (int i = 0; i < WORDS && words[i]; i++) is_so = is_so && strstr(reply.body, words[i]);
-    http_reply_free(&reply);
-    return is_so;
-}
-
-static void expect(const char *of, const char *state, const char *const words[WORDS])
-{
-    int64_t deadline = support_patience(10000);
-    while (!tells(of, state, words)) {
-        if (support_late(deadline)) {
-            struct http_reply reply = ask("/api/v1/why", of);
-            fail_msg("%s is to be %s, and to tell \"%s\" ...: %d %s", of, state, words[0], reply.status, reply.body);
-        }
-        support_pause();
-    }
-}
+#define SAYS(...)   ((const char *[REASONS_WORDS]){__VA_ARGS__})
+#define expect(...) reasons_expect(&sys, __VA_ARGS__)
 
 /* ---- staging ---- */
 
@@ -97,14 +66,13 @@ static void all_is_well(void)
 TEST(test_all_is_well)
 {
     expect("project", "fine",
-           (const char *[WORDS]){"are fresh: synced", "Its interval of 600 min (Sync intervals) is not over",
-                                 "It is synced with the first tick after that", "\"next_at\":\"20", "\"since\":\"20"});
-    expect("type:Projects", "fine", (const char *[WORDS]){"\"name\":\"Projects\"", "are fresh"});
-    expect("queue:sync", "fine",
-           (const char *[WORDS]){"Queue sync is empty", "What is sent is taken at once: 0 of 2 runners are busy"});
-    expect("worker.0", "fine", (const char *[WORDS]){"worker.0 is ready", "up for", "\"because\":[]"});
-    expect("web", "fine", (const char *[WORDS]){"web.0 is ready"});
-    expect("supervisor", "fine", (const char *[WORDS]){"The supervisor is running, up for"});
+           SAYS("are fresh: synced", "Its interval of 600 min (Sync intervals) is not over",
+                "It is synced with the first tick after that", "\"next_at\":\"20", "\"since\":\"20"));
+    expect("type:Projects", "fine", SAYS("\"name\":\"Projects\"", "are fresh"));
+    expect("queue:sync", "fine", SAYS("Queue sync is empty", "What is sent is taken at once: 0 of 2 runners are busy"));
+    expect("worker.0", "fine", SAYS("worker.0 is ready", "up for", "\"because\":[]"));
+    expect("web", "fine", SAYS("web.0 is ready"));
+    expect("supervisor", "fine", SAYS("The supervisor is running, up for"));
 }
 
 TEST(test_tasks)
@@ -112,63 +80,59 @@ TEST(test_tasks)
     rig_send(&rig, "sync", "sleep", ID(1), "[600]");
     rig_send(&rig, "sync", "sleep", ID(2), "[600]");
     expect(ID(1), "waits",
-           (const char *[WORDS]){"tasks.diagnostics.sleep is running", "Worker ", "runners busy",
-                                 "It ends by itself, or at its time limit", "DELETE /api/v1/scheduler/tasks/" ID(1)});
-    expect(ID(2), "waits", (const char *[WORDS]){"is running"});
+           SAYS("tasks.diagnostics.sleep is running", "Worker ", "runners busy",
+                "It ends by itself, or at its time limit", "DELETE /api/v1/scheduler/tasks/" ID(1)));
+    expect(ID(2), "waits", SAYS("is running"));
     rig_send(&rig, "sync", "sleep", ID(3), "[600]");
     rig_send(&rig, "sync", "noop", ID(4), "[]");
     rig_send(&rig, "sync", "noop", ID(5), "[]");
     expect(ID(5), "waits",
-           (const char *[WORDS]){"tasks.diagnostics.noop waits in queue sync", "2 others are before it",
-                                 "All 2 runners of all workers are busy",
-                                 "It begins when it is the next in line and a runner is free"});
+           SAYS("tasks.diagnostics.noop waits in queue sync", "2 others are before it",
+                "All 2 runners of all workers are busy", "It begins when it is the next in line and a runner is free"));
     expect("queue:sync", "waits",
-           (const char *[WORDS]){"3 tasks wait in queue sync", "All 2 runners of all workers are busy",
-                                 "WORKER_CONCURRENCY=2, set in the environment", "when a runner is free"});
+           SAYS("3 tasks wait in queue sync", "All 2 runners of all workers are busy",
+                "WORKER_CONCURRENCY=2, set in the environment", "when a runner is free"));
     rig_text(&rig, "ZADD logikald.revoked %lld %s", (long long)(wall_ms() / 1000), ID(4));
-    expect(ID(4), "waits", (const char *[WORDS]){"It was revoked: no worker begins it", "1 other is before it"});
+    expect(ID(4), "waits", SAYS("It was revoked: no worker begins it", "1 other is before it"));
     stage(&sys, "redis: del sync");
     control("revoke", "{\"task_id\": [\"" ID(1) "\", \"" ID(2) "\"], \"terminate\": true, \"signal\": \"SIGTERM\"}");
-    expect(ID(1), "fine", (const char *[WORDS]){"The task was not done, or stopped: "});
-    expect(ID(4), "fine", (const char *[WORDS]){"but that it was revoked", "It was revoked: no worker begins it"});
+    expect(ID(1), "fine", SAYS("The task was not done, or stopped: "));
+    expect(ID(4), "fine", SAYS("but that it was revoked", "It was revoked: no worker begins it"));
 
     rig_send(&rig, "sync", "noop", ID(6), "[]");
     expect(ID(6), "fine",
-           (const char *[WORDS]){"The task is done, with success", "Its result is forgotten after a while",
-                                 "RESULT_EXPIRES=3600, the default"});
+           SAYS("The task is done, with success", "Its result is forgotten after a while",
+                "RESULT_EXPIRES=3600, the default"));
     rig_send(&rig, "sync", "fail", ID(7), "[\"the roof leaks\"]");
-    expect(ID(7), "stuck", (const char *[WORDS]){"The task failed", "ValueError: the roof leaks", "send it again"});
+    expect(ID(7), "stuck", SAYS("The task failed", "ValueError: the roof leaks", "send it again"));
     rig_send(&rig, "sync", "fail", ID(8), "[\"the roof leaks\", 500]");
     expect(ID(8), "waits",
-           (const char *[WORDS]){"tasks.diagnostics.fail waits for its time", "It failed, and is tried again (try ",
-                                 "the roof leaks", "Then it goes into queue sync", "\"next_at\":\"20"});
+           SAYS("tasks.diagnostics.fail waits for its time", "It failed, and is tried again (try ", "the roof leaks",
+                "Then it goes into queue sync", "\"next_at\":\"20"));
     send_with_eta(ID(9));
     expect(ID(9), "waits",
-           (const char *[WORDS]){"Its sender asked for that time (eta)", "Then it goes into queue sync",
-                                 "\"next_at\":\"20"});
+           SAYS("Its sender asked for that time (eta)", "Then it goes into queue sync", "\"next_at\":\"20"));
     control("rate_limit", "{\"task_name\": \"tasks.diagnostics.echo\", \"rate_limit\": \"1/h\"}");
     rig_send(&rig, "sync", "echo", ID(10), "[1]");
     rig_send(&rig, "sync", "echo", "a0000011-1111-4222-8333-444444444444", "[1]");
     expect("a0000011-1111-4222-8333-444444444444", "waits",
-           (const char *[WORDS]){"tasks.diagnostics.echo waits for its time",
-                                 "Its kind is limited in its rate (rate_limit, set by remote control)"});
+           SAYS("tasks.diagnostics.echo waits for its time",
+                "Its kind is limited in its rate (rate_limit, set by remote control)"));
     rig_push(&rig, "sync", "no message", 10);
     rig_send(&rig, "sync", "crash", "a0000012-1111-4222-8333-444444444444", "[9]");
     expect("a0000012-1111-4222-8333-444444444444", "stuck",
-           (const char *[WORDS]){"tasks.diagnostics.crash was given up, and is a dead letter",
-                                 "its runner or worker died each time",
-                                 "logikald queue retry a0000012-1111-4222-8333-444444444444"});
+           SAYS("tasks.diagnostics.crash was given up, and is a dead letter", "its runner or worker died each time",
+                "logikald queue retry a0000012-1111-4222-8333-444444444444"));
     rig_text(&rig,
              "SET celery-task-meta-a0000013-1111-4222-8333-444444444444 {\"status\":\"STARTED\",\"result\":null}");
     expect("a0000013-1111-4222-8333-444444444444", "stuck",
-           (const char *[WORDS]){"says STARTED, and neither a queue nor a worker has it: it is lost", "Send it again"});
+           SAYS("says STARTED, and neither a queue nor a worker has it: it is lost", "Send it again"));
     WAIT_UNTIL(pg_int(&sys.pg, "SELECT count(*) FROM task_history WHERE id = '" ID(7) "'") == 1, 20000);
     stage(&sys, "redis: del celery-task-meta-" ID(7));
-    expect(ID(7), "stuck",
-           (const char *[WORDS]){"tasks.diagnostics.fail ended as fail", "on worker ", "the roof leaks", "/again"});
+    expect(ID(7), "stuck", SAYS("tasks.diagnostics.fail ended as fail", "on worker ", "the roof leaks", "/again"));
     expect("a0000014-1111-4222-8333-444444444444", "unknown",
-           (const char *[WORDS]){"Nothing is known of a task", "RESULT_EXPIRES=3600", "Is the id right"});
-    expect("task:my own id", "unknown", (const char *[WORDS]){"Nothing is known of a task my own id"});
+           SAYS("Nothing is known of a task", "RESULT_EXPIRES=3600", "Is the id right"));
+    expect("task:my own id", "unknown", SAYS("Nothing is known of a task my own id"));
 }
 
 /* What stands still: processes and queues. */
@@ -188,15 +152,15 @@ TEST(test_a_frozen_worker)
     WAIT_UNTIL(system_child(&sys, "worker") > 0, 20000);
     int pid = system_child(&sys, "worker");
     rig_send(&rig, "sync", "noop", "a0000021-1111-4222-8333-444444444444", "[]");
-    expect("a0000021-1111-4222-8333-444444444444", "fine", (const char *[WORDS]){"is done"});
+    expect("a0000021-1111-4222-8333-444444444444", "fine", SAYS("is done"));
     kill(pid, SIGSTOP);
     expect("worker.0", "waits",
-           (const char *[WORDS]){"worker.0 is stopped by a signal (SIGSTOP) and does nothing",
-                                 "It is killed and replaced when the watchdog's time is over", "WATCHDOG_SECONDS"});
-    expect("queue:sync", "waits", (const char *[WORDS]){"worker.0 is stopped by a signal (SIGSTOP)"});
+           SAYS("worker.0 is stopped by a signal (SIGSTOP) and does nothing",
+                "It is killed and replaced when the watchdog's time is over", "WATCHDOG_SECONDS"));
+    expect("queue:sync", "waits", SAYS("worker.0 is stopped by a signal (SIGSTOP)"));
     kill(pid, SIGCONT);
-    expect("worker.0", "fine", (const char *[WORDS]){"worker.0 is ready"});
-    expect("queue:sync", "fine", (const char *[WORDS]){"Queue sync is empty"});
+    expect("worker.0", "fine", SAYS("worker.0 is ready"));
+    expect("queue:sync", "fine", SAYS("Queue sync is empty"));
 }
 
 TEST(test_what_can_be_several_things_is_asked_back)
@@ -204,23 +168,23 @@ TEST(test_what_can_be_several_things_is_asked_back)
     all_is_well();
     pg_exec(&sys.pg, "UPDATE elevations SET name = 'Pos. 77' WHERE id IN (1, 2);"
                      "UPDATE projects SET name = 'sync' WHERE id = 1");
-    struct http_reply reply = ask("/api/v1/why", "pos. 77");
+    struct http_reply reply = reasons_ask(&sys, "/api/v1/why", "pos. 77");
     assert_int_equal(reply.status, 200);
     const char *const two[] = {"\"candidates\":[", "\"of\":\"elevation:#1\"", "\"of\":\"elevation:#2\"",
                                " > Pos. 77\""};
     for (size_t i = 0; i < 4; i++) assert_non_null(strstr(reply.body, two[i]));
     assert_null(strstr(reply.body, "\"chain\""));
     http_reply_free(&reply);
-    reply = ask("/api/v1/why", "sync");
+    reply = reasons_ask(&sys, "/api/v1/why", "sync");
     assert_non_null(strstr(reply.body, "\"of\":\"queue:sync\""));
     assert_non_null(strstr(reply.body, "\"of\":\"project:#1\""));
     http_reply_free(&reply);
-    reply = ask("/api/v1/why", "sqlite_parser");
+    reply = reasons_ask(&sys, "/api/v1/why", "sqlite_parser");
     assert_non_null(strstr(reply.body, "\"of\":\"type:sqlite_parser\""));
     http_reply_free(&reply);
     pg_exec(&sys.pg, "UPDATE elevations SET deleted_at = now() WHERE id = 2"); /* what is gone is not meant */
-    expect("pos. 77", "fine", (const char *[WORDS]){"Elevation Pos. 77 is as it was read"});
-    reply = ask("/api/v1/why", "nobody's");
+    expect("pos. 77", "fine", SAYS("Elevation Pos. 77 is as it was read"));
+    reply = reasons_ask(&sys, "/api/v1/why", "nobody's");
     assert_int_equal(reply.status, 404);
     const char *const accepted[] = {"nobody's",
                                     "a type (directory, project",
@@ -234,42 +198,21 @@ TEST(test_what_can_be_several_things_is_asked_back)
 
 /* ---- the command, and what is away ---- */
 
-static int command(const char *of, char **output)
-{
-    char run_dir[300];
-    snprintf(run_dir, sizeof run_dir, "LOGIKALD_RUN_DIR=%s", sys.run_dir);
-    char *words[] = {(char *)(uintptr_t)support_program("logikald"), "why", (char *)(uintptr_t)of, NULL};
-    return process_run(words, (char *[]){run_dir, NULL}, output);
-}
-
-/* What runs may still settle down: it is asked until it is so. */
-static void command_says(const char *of, int status, const char *const words[WORDS])
-{
-    int64_t deadline = support_patience(10000);
-    for (bool is_so = false; !is_so;) {
-        char *output = NULL;
-        int is = command(of, &output);
-        is_so = is == status;
-        for (int i = 0; i < WORDS && words[i]; i++) is_so = is_so && strstr(output, words[i]);
-        if (!is_so && support_late(deadline)) fail_msg("why %s: %d, and not \"%s\" ...: %s", of, is, words[0], output);
-        free(output);
-    }
-}
+#define command_says(...) reasons_command_says(&sys, __VA_ARGS__)
 
 TEST(test_the_command_answers_while_web_is_down)
 {
     all_is_well();
     stage(&sys, "ctl: stop web");
     command_says("web", 0,
-                 (const char *[WORDS]){"process web: stuck\n", "web.0 was stopped by hand", ", since 20", " UTC\n",
-                                       "\n    do: Start it: logikald ctl start web.0"});
+                 SAYS("process web: stuck\n", "web.0 was stopped by hand", ", since 20", " UTC\n",
+                      "\n    do: Start it: logikald ctl start web.0"));
     command_says("type:project", 0,
-                 (const char *[WORDS]){"type Projects: fine\n", "are fresh: synced", "    because: Its interval of",
-                                       "    next: It is synced with the first tick after that, 20"});
-    command_says("sqlite_parser", 1,
-                 (const char *[WORDS]){"Ask again", "  type:sqlite_parser ", "  queue:sqlite_parser "});
-    command_says("nobody", 66, (const char *[WORDS]){"There is no thing of the name \"nobody\""});
-    command_says("--nonsense", 64, (const char *[WORDS]){"usage: logikald why"});
+                 SAYS("type Projects: fine\n", "are fresh: synced", "    because: Its interval of",
+                      "    next: It is synced with the first tick after that, 20"));
+    command_says("sqlite_parser", 1, SAYS("Ask again", "  type:sqlite_parser ", "  queue:sqlite_parser "));
+    command_says("nobody", 66, SAYS("There is no thing of the name \"nobody\""));
+    command_says("--nonsense", 64, SAYS("usage: logikald why"));
     stage(&sys, "ctl: start web");
 }
 
@@ -334,7 +277,7 @@ TEST(test_the_examples_of_the_document)
         if (strcmp(line, "    $ logikald why queue:sync") == 0) is_shown = true;
     }
     assert_true(count >= 7);
-    assert_int_equal(command("queue:sync", &output), 0);
+    assert_int_equal(reasons_command(&sys, "queue:sync", &output), 0);
     char *answer = strstr(output, "queue sync: ");
     assert_non_null(answer);
     mask_digits(said);
@@ -347,7 +290,7 @@ TEST(test_the_examples_of_the_document)
 static bool has_secret(const char *text)
 {
     return strstr(text, "test-admin-password") || strstr(text, "9b1de3c25f0c4a6e8d7f6a5b4c3d2e1f") ||
-           strstr(text, TOKEN);
+           strstr(text, REASONS_TOKEN);
 }
 
 TEST(test_without_redis)
@@ -355,17 +298,15 @@ TEST(test_without_redis)
     all_is_well();
     redis_server_kill(&sys.redis);
     expect("queue:sync", "stuck",
-           (const char *[WORDS]){"What waits in queue sync is not known",
-                                 "Redis is not reachable: ", "REDIS_URL is right"});
-    expect("type:project", "stuck", (const char *[WORDS]){"are fresh", "Redis is not reachable: "});
-    expect(ID(6), "stuck", (const char *[WORDS]){"Where task " ID(6) " is is not known", "Redis is not reachable: "});
-    expect("worker.0", "stuck", (const char *[WORDS]){"worker.0 is ready", "Redis is not reachable: "});
-    command_says("queue:sync", 0,
-                 (const char *[WORDS]){"What waits in queue sync is not known", "Redis is not reachable"});
+           SAYS("What waits in queue sync is not known", "Redis is not reachable: ", "REDIS_URL is right"));
+    expect("type:project", "stuck", SAYS("are fresh", "Redis is not reachable: "));
+    expect(ID(6), "stuck", SAYS("Where task " ID(6) " is is not known", "Redis is not reachable: "));
+    expect("worker.0", "stuck", SAYS("worker.0 is ready", "Redis is not reachable: "));
+    command_says("queue:sync", 0, SAYS("What waits in queue sync is not known", "Redis is not reachable"));
     redis_server_restart(&sys.redis);
-    expect("type:project", "fine", (const char *[WORDS]){"are fresh"});
+    expect("type:project", "fine", SAYS("are fresh"));
     kill(sys.redis.process.pid, SIGSTOP); /* it is there, and says nothing */
-    command_says("queue:sync", 0, (const char *[WORDS]){"Redis is not reachable: it does not answer"});
+    command_says("queue:sync", 0, SAYS("Redis is not reachable: it does not answer"));
     kill(sys.redis.process.pid, SIGCONT);
 }
 
@@ -374,22 +315,21 @@ TEST(test_without_postgresql)
     all_is_well();
     pg_kill(&sys.pg);
     expect("type:project", "stuck",
-           (const char *[WORDS]){"How fresh type project is is not known",
-                                 "PostgreSQL is not reachable: ", "DATABASE_URL is right"});
-    expect("queue:sync", "", (const char *[WORDS]){"Queue sync is empty"});
-    expect("web.0", "stuck", (const char *[WORDS]){"web.0 is ready", "PostgreSQL is not reachable: "});
-    struct http_reply reply = ask("/api/v1/why", "Smith & Sons");
+           SAYS("How fresh type project is is not known", "PostgreSQL is not reachable: ", "DATABASE_URL is right"));
+    expect("queue:sync", "", SAYS("Queue sync is empty"));
+    expect("web.0", "stuck", SAYS("web.0 is ready", "PostgreSQL is not reachable: "));
+    struct http_reply reply = reasons_ask(&sys, "/api/v1/why", "Smith & Sons");
     assert_int_equal(reply.status, 503);
     assert_non_null(strstr(reply.body, "PostgreSQL is not reachable, so it is not known whether something is called"));
     assert_false(has_secret(reply.body));
     http_reply_free(&reply);
-    command_says("type:project", 0, (const char *[WORDS]){"PostgreSQL is not reachable: "});
-    command_says("Smith", 69, (const char *[WORDS]){"PostgreSQL is not reachable"});
+    command_says("type:project", 0, SAYS("PostgreSQL is not reachable: "));
+    command_says("Smith", 69, SAYS("PostgreSQL is not reachable"));
     redis_server_kill(&sys.redis);
-    expect("type:project", "stuck", (const char *[WORDS]){"PostgreSQL is not reachable", "Redis is not reachable"});
+    expect("type:project", "stuck", SAYS("PostgreSQL is not reachable", "Redis is not reachable"));
     redis_server_restart(&sys.redis);
     pg_restart(&sys.pg);
-    expect("type:project", "fine", (const char *[WORDS]){"are fresh"});
+    expect("type:project", "fine", SAYS("are fresh"));
 }
 
 /* ---- the world ---- */
@@ -406,7 +346,7 @@ FIXTURE(start)
 {
     static const char *const tree[] = {"--directories", "1", "--depth",      "1", "--projects", "1",
                                        "--phases",      "1", "--elevations", "3", NULL};
-    static const char *const env[] = {"METRICS_TOKEN=" TOKEN,           "DIAGNOSTIC_TASKS=true",
+    static const char *const env[] = {"METRICS_TOKEN=" REASONS_TOKEN,   "DIAGNOSTIC_TASKS=true",
                                       "WORKER_LEASE_SECONDS=3",         "TASK_MAX_DELIVERIES=1",
                                       "WEBHOOK_TICK_SECONDS=0",         "BEAT_HEALTH_INTERVAL_SECONDS=0",
                                       "BEAT_HOURLY_CRONTAB=0 0 29 2 *", "RATE_LIMIT_PER_MINUTE=0",

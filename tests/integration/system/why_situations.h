@@ -4,10 +4,10 @@
 
 #include <stddef.h>
 
-#define WORDS 6
+#include "tests/support/reasons.h"
 
 static const struct {
-    const char *before, *of, *state, *words[WORDS], *after;
+    const char *before, *of, *state, *words[REASONS_WORDS], *after;
 } rows[] = {
     {"redis: hset logikald.paused sync '1700000000000 eve on box'",
      "queue:sync",
