@@ -1,4 +1,4 @@
-/* What pool.c (which connection, who waits) and pool_conn.c (one connection) share. */
+/* What pool.c (which connection, who waits), pool_conn.c (one of them) and pool_answer.c (what is answered) share. */
 #ifndef LOGIKALD_SERVICES_STORE_DB_POOL_INTERNAL_H
 #define LOGIKALD_SERVICES_STORE_DB_POOL_INTERNAL_H
 
@@ -87,10 +87,12 @@ void conn_open(struct pool_conn *c);                        /* starts connecting
 int conn_send(struct pool_conn *c, struct pool_call *call); /* 0: it is in flight; -1: the connection is broken */
 void conn_close(struct pool_conn *c);                       /* what is in flight stays in c->calls */
 
+/* ---- pool_answer.c ---- */
+void pool_call_done(struct pool *pool, struct pool_call *call); /* answers it and frees it, or it is asked once more */
+
 /* ---- pool.c, told by a connection ---- */
 void pool_conn_ready(struct pool_conn *c);
 void pool_conn_lost(struct pool_conn *c, const char *why);
-void pool_conn_moved(struct pool_conn *c);                      /* there is room for what waits */
-void pool_call_done(struct pool *pool, struct pool_call *call); /* answers it and frees it */
+void pool_conn_moved(struct pool_conn *c); /* there is room for what waits */
 
 #endif
