@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "conf/clock.h"
-#include "conf/log.h"
 #include "conf/text/utf8.h"
 #include "ipc/certificate.h"
 #include "services/store/db/database_url.h"
