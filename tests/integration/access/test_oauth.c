@@ -1,18 +1,15 @@
 /* Rights without outages: tokens by OAuth 2.0 as its standard has them, and secrets and keys that are replaced while
  * clients are at work, none of whom is refused. */
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <cjson/cJSON.h>
 #include <sodium.h>
 
-#include "ipc/snapshot.h"
 #include "tests/support/web.h"
+#include "tests/support/web_keyed.h"
 
 #define KEY_A "0a1de3c25f0c4a6e8d7f6a5b4c3d2e1f"
 #define KEY_B "1b1de3c25f0c4a6e8d7f6a5b4c3d2e1f"
@@ -21,55 +18,12 @@
 
 static struct web_server web;
 static char *secret; /* of erp */
-static char config[300], run_dir[300];
-
-/* ---- a supervisor over web, whose keys stand in its file ---- */
-
-static void write_keys(const char *jwt, const char *jwt_previous, const char *session, const char *session_previous)
-{
-    FILE *out = fopen(config, "w");
-    assert_non_null(out);
-    fprintf(out,
-            "security: { jwt_secret_key = \"%s\"; jwt_secret_key_previous = \"%s\"; secret_key = \"%s\";"
-            " secret_key_previous = \"%s\"; };\n",
-            jwt, jwt_previous, session, session_previous);
-    fclose(out);
-}
-
-static bool is_ready(void)
-{
-    return web_status(&web, "GET", "/api/v1/health/ready", NULL, NULL) == 200;
-}
+static const struct web_keys first_keys = {KEY_A, "", SES_A, ""};
 
 FIXTURE(set_up)
 {
-    static char text[4][400];
     assert_true(sodium_init() >= 0);
-    web_servers(&web);
-    web.port = support_free_port();
-    snprintf(web.url, sizeof web.url, "http://127.0.0.1:%d", web.port);
-    snprintf(config, sizeof config, "%.255s/keys.cfg", support_dir());
-    write_keys(KEY_A, "", SES_A, "");
-    snprintf(text[0], sizeof text[0], "PORT=%d", web.port);
-    snprintf(run_dir, sizeof run_dir, "%.255s/run", support_dir());
-    assert_int_equal(mkdir(run_dir, 0700), 0);
-    snprintf(text[1], sizeof text[1], "LOGIKALD_RUN_DIR=%s", run_dir);
-    snprintf(text[2], sizeof text[2], "DATABASE_URL=%s", web.pg.url);
-    char *env[] = {text[0],
-                   text[1],
-                   text[2],
-                   "HOST=127.0.0.1",
-                   "ADMIN_PASSWORD=" WEB_ADMIN_PASSWORD,
-                   "RATE_LIMIT_PER_MINUTE=0",
-                   "RATE_LIMIT_PER_HOUR=0",
-                   "LOG_LEVEL=warning",
-                   "WATCHDOG_SECONDS=60",
-                   "MEMORY_SOFT_BYTES=0",
-                   "MEMORY_HARD_BYTES=0",
-                   NULL};
-    char *argv[] = {(char *)support_program("logikald"), "--config", config, NULL};
-    process_start(&web.process, "logikald", argv, env);
-    WAIT_UNTIL(is_ready(), 60000);
+    web_keyed_start(&web, &first_keys);
     web_log_in(&web);
     struct http_reply reply = web_call(&web, "POST", "/api/v1/client-auth/register", web.admin,
                                        "{\"client_id\":\"erp\",\"name\":\"ERP\",\"permissions\":[\"projects:read\","
@@ -373,29 +327,6 @@ static void kid_of_new_tokens(char *out, size_t size)
     free(token);
 }
 
-/* The web process; 0 while another one is still there beside it, or none is ready. */
-static int web_pid(void)
-{
-    static struct snapshot shot;
-    int count = 0, pid = 0;
-    if (snapshot_read(run_dir, &shot, NULL) != 0) return 0;
-    for (int i = 0; i < shot.count; i++) {
-        if (strcmp(shot.children[i].role, "web") != 0 || !shot.children[i].pid) continue;
-        count++;
-        if (shot.children[i].is_ready && !shot.children[i].is_draining) pid = shot.children[i].pid;
-    }
-    return count == 1 ? pid : 0;
-}
-
-static void reload(const char *jwt, const char *jwt_previous, const char *session, const char *session_previous)
-{
-    int before, now = 0;
-    WAIT_UNTIL((before = web_pid()) != 0, 60000);
-    write_keys(jwt, jwt_previous, session, session_previous);
-    process_signal(&web.process, SIGHUP);
-    WAIT_UNTIL((now = web_pid()) != 0 && now != before, 60000);
-}
-
 static bool has_kid(const char *other)
 {
     char now[300];
@@ -417,9 +348,9 @@ TEST(test_secrets_and_keys_are_replaced_and_nobody_is_refused)
     kid_of_new_tokens(first, sizeof first);
 
     /* The new keys are accepted first, then used, and the old ones accepted until nobody has any of them. */
-    reload(KEY_A, KEY_B, SES_A, SES_B);
+    web_keyed_reload(&web, &(struct web_keys){KEY_A, KEY_B, SES_A, SES_B});
     assert_false(has_kid(first));
-    reload(KEY_B, KEY_A, SES_B, SES_A);
+    web_keyed_reload(&web, &(struct web_keys){KEY_B, KEY_A, SES_B, SES_A});
     assert_true(has_kid(first));
     third = rotate("{\"overlap_hours\":2}");
     atomic_store(&current, third);
