@@ -8,6 +8,7 @@
 
 #include "conf/text/utf8.h"
 #include "services/store/db/pool.h"
+#include "services/store/db/snapshot.h"
 #include "services/web/gate/auth.h"
 #include "services/web/gate/route.h"
 #include "services/web/http/req.h"
@@ -81,6 +82,27 @@ void pool_stats(const struct pool *pool, struct pool_stats *out)
 {
     (void)pool;
     memset(out, 0, sizeof *out);
+}
+
+/* In place of the real ones: there is no server to connect to. */
+struct held_snapshot *snapshot_open(struct pool *pool, int64_t seconds, const struct query *first, pool_fn fn,
+                                    void *arg)
+{
+    (void)pool, (void)seconds, (void)fn, (void)arg;
+    PROMISE(first->name && first->sql);
+    return NULL;
+}
+
+void snapshot_query(struct held_snapshot *s, const struct query *query, int n, const char *const *values, pool_fn fn,
+                    void *arg)
+{
+    (void)s, (void)query, (void)n, (void)values, (void)fn, (void)arg;
+    abort();
+}
+
+void snapshot_close(struct held_snapshot *s)
+{
+    PROMISE(!s);
 }
 
 /* In place of the real one: the program file is this target. */
