@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sqlite3.h>
 
 #include "conf/text/buf.h"
 #include "services/parts/enqueue.h"
 #include "services/parts/tasks.h"
 #include "services/store/db/db.h"
+#include "tests/support/parts/parts_lists.h"
 
 #define PARSE   "tasks.sqlite_parser_tasks.parse_elevation_sqlite"
 #define BATCH   "tasks.sqlite_parser_tasks.batch_parse_elevations"
@@ -322,30 +322,7 @@ TEST(test_lists_of_a_project_are_read_while_the_sync_goes_on)
     free(wanted);
 }
 
-/* A parts list of these statements in place of an elevation's own, as if it had come from the upstream. */
-static void replace_by_list(int64_t elevation, const char *statements)
-{
-    static const char tables[] =
-        "CREATE TABLE Elevations (Name, AutoDescription, AutoDescriptionShort, Width_Output, Width_Unit, Height_Output,"
-        " Height_Unit, Weight_Output, Weight_Unit, Area_Output, Area_Unit, SystemCode, SystemName, SystemLongName,"
-        " ColorBase_Long); CREATE TABLE Glass (GlassID, Name);";
-    struct buf text = {0};
-    sqlite3 *db = NULL;
-    sqlite3_int64 len = 0;
-    char *why = NULL;
-    assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, tables, NULL, NULL, NULL), SQLITE_OK);
-    if (sqlite3_exec(db, statements, NULL, NULL, &why) != SQLITE_OK) fail_msg("%s", why);
-    unsigned char *bytes = sqlite3_serialize(db, "main", &len, 0);
-    buf_str(&text, "UPDATE elevation_parts_lists SET sha256 = 'replaced', content = '\\x");
-    for (sqlite3_int64 i = 0; i < len; i++) buf_printf(&text, "%02x", bytes[i]);
-    buf_printf(&text, "' WHERE elevation_id = %d; UPDATE elevations SET parse_status = 'pending' WHERE id = %d",
-               (int)elevation, (int)elevation);
-    sql(text.data);
-    buf_free(&text);
-    sqlite3_free(bytes);
-    sqlite3_close(db);
-}
+#define replace_by_list(elevation, statements) parts_list_replace(&world.pg, elevation, statements)
 
 /* The lists as the upstream has them again. */
 static void heal(void)

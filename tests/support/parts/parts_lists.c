@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "conf/text/buf.h"
+
 #define READ "tasks.sqlite_parser_tasks.batch_parse_elevations"
 
 unsigned char *parts_list_make(const char *tables, const char *rows, sqlite3_int64 *size)
@@ -39,6 +41,24 @@ void parts_list_store_rows(struct web_server *web, int elevation, const char *ta
     sqlite3_int64 size;
     unsigned char *bytes = parts_list_make(tables, rows, &size);
     parts_list_store(web, elevation, bytes, size);
+    sqlite3_free(bytes);
+}
+
+void parts_list_replace(struct pg_server *pg, int elevation, const char *rows)
+{
+    static const char tables[] =
+        "CREATE TABLE Elevations (Name, AutoDescription, AutoDescriptionShort, Width_Output, Width_Unit, Height_Output,"
+        " Height_Unit, Weight_Output, Weight_Unit, Area_Output, Area_Unit, SystemCode, SystemName, SystemLongName,"
+        " ColorBase_Long); CREATE TABLE Glass (GlassID, Name);";
+    struct buf text = {0};
+    sqlite3_int64 len = 0;
+    unsigned char *bytes = parts_list_make(tables, rows, &len);
+    buf_str(&text, "UPDATE elevation_parts_lists SET sha256 = 'replaced', content = '\\x");
+    for (sqlite3_int64 i = 0; i < len; i++) buf_printf(&text, "%02x", bytes[i]);
+    buf_printf(&text, "' WHERE elevation_id = %d; UPDATE elevations SET parse_status = 'pending' WHERE id = %d",
+               elevation, elevation);
+    pg_exec(pg, text.data);
+    buf_free(&text);
     sqlite3_free(bytes);
 }
 
