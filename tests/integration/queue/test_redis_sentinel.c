@@ -5,100 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <hiredis/hiredis.h>
 
 #include "ipc/queue/queue_message.h"
 #include "tests/support/servers/certificates.h"
+#include "tests/support/servers/sentry.h"
 #include "tests/support/support_internal.h"
 
 #define NODES     3
 #define SENTINELS 3
 
-struct sentinel {
-    struct process process;
-    int port;
-};
-
 static struct redis_server nodes[NODES], left, other;
-static struct sentinel sentinels[SENTINELS], liar, mover, plain;
+static struct sentry sentinels[SENTINELS], liar, mover, plain;
 static struct process worker, beat, web, moved, mute;
 static char url[200];
 static int master; /* index of the node that is it */
 static redisContext *link_to;
-
-static redisContext *node_connect(int port, const char *password)
-{
-    redisContext *c = redisConnect("127.0.0.1", port);
-    if (!c || c->err) fail_msg("no connection to port %d", port);
-    freeReplyObject(redisCommand(c, "AUTH %s", password));
-    return c;
-}
-
-/* The answer as text or number, the command as printf; "" when there is none. */
-static const char *ask(redisContext *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static const char *ask(redisContext *c, const char *fmt, ...)
-{
-    static char text[8192];
-    char command[1024], *words[16], *rest = command;
-    int n = 0;
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(command, sizeof command, fmt, ap);
-    va_end(ap);
-    while (n < 16 && (words[n] = strtok_r(n == 0 ? rest : NULL, " ", &rest))) n++;
-    redisReply *reply = redisCommandArgv(c, n, (const char **)words, NULL);
-    text[0] = 0;
-    if (reply && reply->type == REDIS_REPLY_INTEGER) snprintf(text, sizeof text, "%lld", reply->integer);
-    if (reply && reply->str) snprintf(text, sizeof text, "%s", reply->str);
-    if (reply && reply->type == REDIS_REPLY_ARRAY && reply->elements > 1 && reply->element[1]->str)
-        snprintf(text, sizeof text, "%s:%s", reply->element[0]->str, reply->element[1]->str);
-    if (reply) freeReplyObject(reply);
-    return text;
-}
-
-static const char *ask_sentinel(const struct sentinel *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static const char *ask_sentinel(const struct sentinel *s, const char *fmt, ...)
-{
-    char command[400];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(command, sizeof command, fmt, ap);
-    va_end(ap);
-    redisContext *c = node_connect(s->port, "guard");
-    const char *text = ask(c, "%s", command);
-    redisFree(c);
-    return text;
-}
-
-static void watch(const struct sentinel *s, const char *name, int port)
-{
-    static const char *const settings[] = {"auth-pass data", "down-after-milliseconds 500", "failover-timeout 3000"};
-    assert_string_equal(ask_sentinel(s, "SENTINEL MONITOR %s 127.0.0.1 %d 2", name, port), "OK");
-    for (size_t i = 0; i < 3; i++) assert_string_equal(ask_sentinel(s, "SENTINEL SET %s %s", name, settings[i]), "OK");
-}
-
-static void sentinel_start_with(struct sentinel *s, const char *name, const char *more)
-{
-    char dir[300], path[340], text[2400];
-    s->port = support_free_port();
-    snprintf(dir, sizeof dir, "%s/%s", support_dir(), name);
-    mkdir(dir, 0700);
-    snprintf(path, sizeof path, "%s/sentinel.conf", dir);
-    snprintf(text, sizeof text, "bind 127.0.0.1\ndir %s\nrequirepass guard\n", dir);
-    size_t len = strlen(text);
-    if (*more) snprintf(text + len, sizeof text - len, "port 0\ntls-port %d\n%s", s->port, more);
-    if (!*more) snprintf(text + len, sizeof text - len, "port %d\n", s->port);
-    support_write_file(path, text);
-    char *const argv[] = {(char *)"redis-sentinel", path, NULL};
-    process_start(&s->process, name, argv, NULL);
-    WAIT_UNTIL(process_logged(&s->process, "Sentinel ID is"), 10000);
-}
-
-static void sentinel_run(struct sentinel *s, const char *name)
-{
-    sentinel_start_with(s, name, "");
-}
 
 static void nodes_run(void)
 {
@@ -110,19 +31,8 @@ static void nodes_run(void)
         redis_server_start(&nodes[i], extra);
         snprintf(first, sizeof first, "%d", nodes[0].port);
     }
-    link_to = node_connect(nodes[0].port, "data");
-    WAIT_UNTIL(strstr(ask(link_to, "INFO replication"), "connected_slaves:2"), 20000);
-}
-
-static int sentinel_count(const struct sentinel *s, const char *what)
-{
-    int count = 0;
-    redisContext *c = node_connect(s->port, "guard");
-    redisReply *reply = redisCommand(c, "SENTINEL %s mymaster", what);
-    if (reply && reply->type == REDIS_REPLY_ARRAY) count = (int)reply->elements;
-    if (reply) freeReplyObject(reply);
-    redisFree(c);
-    return count;
+    link_to = sentry_connect(nodes[0].port, "data");
+    WAIT_UNTIL(strstr(sentry_say(link_to, "INFO replication"), "connected_slaves:2"), 20000);
 }
 
 static void role_run(struct process *p, const char *name, const char *role, const char *redis_url, const char *more)
@@ -151,11 +61,11 @@ FIXTURE(start)
     for (int i = 0; i < SENTINELS; i++) {
         char name[16];
         snprintf(name, sizeof name, "s%d", i);
-        sentinel_run(&sentinels[i], name);
-        watch(&sentinels[i], "mymaster", nodes[0].port);
+        sentry_start(&sentinels[i], name);
+        sentry_watch(&sentinels[i], "mymaster", nodes[0].port);
     }
-    sentinel_run(&mover, "mover");
-    watch(&mover, "moving", left.port);
+    sentry_start(&mover, "mover");
+    sentry_watch(&mover, "moving", left.port);
     snprintf(url, sizeof url, "sentinel://:data@127.0.0.1:%d/1;sentinel://:data@127.0.0.1:%d/1;sentinel://127.0.0.1:%d",
              sentinels[0].port, sentinels[1].port, sentinels[2].port);
     role_run(&worker, "worker", "worker", url, "WORKER_QUEUES=sync");
@@ -223,8 +133,8 @@ TEST(test_every_client_finds_the_master)
     command_says(url, "mymaster", "guard", true, "sync", (const char *const[]){"queue", "list", NULL});
 
     WAIT_UNTIL(process_logged(&moved, "connected to"), 20000); /* what it does then is seen at the end */
-    assert_string_equal(ask_sentinel(&mover, "SENTINEL REMOVE moving"), "OK");
-    watch(&mover, "moving", other.port);
+    assert_string_equal(sentry_ask(&mover, "SENTINEL REMOVE moving"), "OK");
+    sentry_watch(&mover, "moving", other.port);
 }
 
 static void celery_talks(void)
@@ -240,10 +150,10 @@ TEST(test_whom_they_lead_nowhere_is_told_why)
 {
     char dead[100], text[300];
     int nobody = support_free_port();
-    sentinel_run(&liar, "liar");
-    watch(&liar, "theirs", nodes[1].port); /* a replica */
-    watch(&liar, "gone", nobody);
-    watch(&sentinels[0], "theirs", nodes[0].port);
+    sentry_start(&liar, "liar");
+    sentry_watch(&liar, "theirs", nodes[1].port); /* a replica */
+    sentry_watch(&liar, "gone", nobody);
+    sentry_watch(&sentinels[0], "theirs", nodes[0].port);
     snprintf(dead, sizeof dead, "sentinel://:data@127.0.0.1:%d/1", nobody);
 
     check_says(url, "yours", "guard", false, "3 of 3 Sentinels answer, and know no master named \"yours\" (they know");
@@ -264,7 +174,7 @@ TEST(test_whom_they_lead_nowhere_is_told_why)
     snprintf(text, sizeof text, "sentinel://:wrong@127.0.0.1:%d/1", sentinels[0].port);
     check_says(text, "mymaster", "guard", false, "WRONGPASS");
     process_stop(&liar.process);
-    assert_string_equal(ask_sentinel(&sentinels[0], "SENTINEL REMOVE theirs"), "OK");
+    assert_string_equal(sentry_ask(&sentinels[0], "SENTINEL REMOVE theirs"), "OK");
 }
 
 /* Both behind TLS, the server alone, and with an authority that we do not know. */
@@ -272,7 +182,7 @@ TEST(test_sentinels_by_tls)
 {
     struct certificates c;
     struct redis_server server;
-    struct sentinel both;
+    struct sentry both;
     char port[16], files[1500], text[900];
     certificates_make(&c);
     snprintf(port, sizeof port, "%d", support_free_port());
@@ -283,9 +193,9 @@ TEST(test_sentinels_by_tls)
              "tls-cert-file %s\ntls-key-file %s\ntls-ca-cert-file %s\ntls-auth-clients no\ntls-replication yes\n"
              "sentinel monitor secret 127.0.0.1 %s 1\nsentinel auth-pass secret data\n",
              c.server_cert, c.server_key, c.ca, port);
-    sentinel_start_with(&both, "both", files);
-    sentinel_run(&plain, "plain");
-    watch(&plain, "secret", atoi(port));
+    sentry_start_with(&both, "both", files);
+    sentry_start(&plain, "plain");
+    sentry_watch(&plain, "secret", atoi(port));
 
     snprintf(text, sizeof text, "sentinels://:data@127.0.0.1:%d/0?ssl_ca_certs=%s", both.port, c.ca);
     check_says(text, "secret", "guard", true, "the master of \"secret\", TLS");
@@ -326,19 +236,19 @@ static void follow(void)
     do {
         if (support_late(deadline)) fail_msg("no fail-over");
         support_pause();
-        snprintf(where, sizeof where, "%s", ask_sentinel(&sentinels[2], "SENTINEL get-master-addr-by-name mymaster"));
+        snprintf(where, sizeof where, "%s", sentry_ask(&sentinels[2], "SENTINEL get-master-addr-by-name mymaster"));
     } while (strcmp(where, before) == 0 || !where[0]);
     for (int i = 0; i < NODES; i++)
         if (nodes[i].port == atoi(where + strlen("127.0.0.1:"))) master = i;
     redisFree(link_to);
-    link_to = node_connect(nodes[master].port, "data");
+    link_to = sentry_connect(nodes[master].port, "data");
     freeReplyObject(redisCommand(link_to, "SELECT 1"));
 }
 
 static int effects(int from, int to)
 {
     int done = 0;
-    for (int i = from; i < to; i++) done += atoi(ask(link_to, "GET e%d", i)) > 0;
+    for (int i = from; i < to; i++) done += atoi(sentry_say(link_to, "GET e%d", i)) > 0;
     return done;
 }
 
@@ -347,13 +257,12 @@ TEST(test_killed_master_loses_nothing_that_a_replica_had)
 {
     enum { BEFORE = 150, ALL = 200 };
     int sure = 0;
-    WAIT_UNTIL(sentinel_count(&sentinels[1], "replicas") == 2 && sentinel_count(&sentinels[1], "sentinels") == 2,
-               30000);
+    WAIT_UNTIL(sentry_count(&sentinels[1], "replicas") == 2 && sentry_count(&sentinels[1], "sentinels") == 2, 30000);
     celery_talks();
     process_signal(&sentinels[0].process, SIGKILL);
     for (; sure < BEFORE; sure++) {
         send_task(sure);
-        assert_true(atoi(ask(link_to, "WAIT 1 20000")) >= 1);
+        assert_true(atoi(sentry_say(link_to, "WAIT 1 20000")) >= 1);
     }
 
     redis_server_kill(&nodes[master]);
@@ -361,7 +270,7 @@ TEST(test_killed_master_loses_nothing_that_a_replica_had)
     for (int i = sure; i < ALL; i++) send_task(i);
 
     WAIT_UNTIL(effects(0, ALL) == ALL, 60000);
-    WAIT_UNTIL(atoi(ask(link_to, "HLEN unacked")) == 0 && atoi(ask(link_to, "LLEN sync")) == 0, 20000);
+    WAIT_UNTIL(atoi(sentry_say(link_to, "HLEN unacked")) == 0 && atoi(sentry_say(link_to, "LLEN sync")) == 0, 20000);
     celery_talks();
 }
 
@@ -382,7 +291,7 @@ TEST(test_what_no_replica_had_is_lost_and_told)
     enum { FROM = 1000, TO = 1020 };
     int heir = master == 1 ? 2 : 1;
     process_signal(&nodes[heir].process, SIGSTOP);
-    ask(link_to, "CLIENT KILL TYPE replica");
+    sentry_say(link_to, "CLIENT KILL TYPE replica");
     long before = witness();
     for (int i = FROM; i < TO; i++) send_task(i);
     assert_true(before > 0);
@@ -409,7 +318,7 @@ TEST(test_client_leaves_a_master_that_was_given_up)
     snprintf(says, sizeof says, "is 127.0.0.1:%d, say 1 of 1 Sentinels", other.port);
     WAIT_UNTIL(process_logged(&moved, says), 30000);
     redisFree(link_to); /* all of its connections have come along: those that wait for tasks, too */
-    link_to = node_connect(other.port, "data");
+    link_to = sentry_connect(other.port, "data");
     freeReplyObject(redisCommand(link_to, "SELECT 2"));
     send_task(1);
     WAIT_UNTIL(effects(1, 2) == 1, 20000);
