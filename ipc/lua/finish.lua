@@ -12,7 +12,8 @@
 --   m: mark                       note it at the held message (a worker's death then counts as a delivery)
 --   p: n, n times list, message   send
 --   v: n, n times key, value      set, for as long as results are kept
---   r: delay ms, tag, list, id, message, 1 or 0   schedule; 1 = monitors have heard of it (noted in its history)
+--   r: delay ms, tag, list, id, message, mark     schedule; 0 = no mark, 1 = monitors have heard of it, 2 = its time comes
+--                                 by this clock, whatever its eta says (both noted in its history)
 --   x: dead letter                keep it
 --   a:                            acknowledge
 --   d: SHA-1                      forget the message's history
@@ -145,11 +146,12 @@ local function hander()
       return false
     end
     redis.pcall('HSET', KEYS[8], later[4], later[2])
-    if later[6] == '1' then
+    local mark = later[6] == '1' and 'r' or later[6] == '2' and 't'
+    if mark then
       local sha = redis.sha1hex(later[5])
       local noted = redis.pcall('HGET', KEYS[4], sha)
       if type(noted) ~= 'string' then noted = '0' end
-      if not string.find(noted, 'r', 1, true) then redis.pcall('HSET', KEYS[4], sha, noted .. 'r') end
+      if not string.find(noted, mark, 1, true) then redis.pcall('HSET', KEYS[4], sha, noted .. mark) end
       redis.pcall('EXPIRE', KEYS[4], 604800)
     end
     return true

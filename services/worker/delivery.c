@@ -175,6 +175,7 @@ static void take_history(struct worker *w, struct delivery *d, const char *histo
     if (!sha) return;
     size_t len = (size_t)(sha - marks);
     d->is_known = memchr(marks, 'r', len) != NULL;
+    d->is_timed = memchr(marks, 't', len) != NULL;
     d->is_suspect = memchr(marks, 'w', len) && d->deliveries >= conf_int(w->conf, SET_TASK_MAX_DELIVERIES);
     snprintf(d->history, sizeof d->history, "%s", sha + 1);
 }

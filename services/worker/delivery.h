@@ -46,7 +46,7 @@ struct outcome {
     int64_t delay_ms;
     char later_tag[UUID_TEXT_SIZE];
     char *later_raw;    /* goes to the scheduled ones, ours */
-    bool later_is_same; /* it is this message, of which monitors have heard */
+    bool later_is_same; /* it is this message, of which monitors have heard; else a try of the worker's own */
     enum task_end end;  /* for the counts; TASK_ENDS = none, it goes on */
     int64_t run_us;     /* negative = it did not come to its end */
     int64_t ended_us;   /* unix time, when that is known; 0 = now */
@@ -60,13 +60,14 @@ struct delivery {
     char *raw;
     size_t raw_len;
     char tag[96];
-    int64_t taken_us;           /* when it came (monotonic) */
-    const char *list, *queue;   /* kept as long as the worker lives */
-    char history[41];           /* SHA-1 under which Redis has a history of it; "" = none */
-    int deliveries;             /* this one included */
-    bool is_known;              /* monitors have heard that it was received */
-    bool is_suspect;            /* runs alone: it was there each time when a worker died */
-    bool is_marked_alone;       /* Redis knows that */
+    int64_t taken_us;         /* when it came (monotonic) */
+    const char *list, *queue; /* kept as long as the worker lives */
+    char history[41];         /* SHA-1 under which Redis has a history of it; "" = none */
+    int deliveries;           /* this one included */
+    bool is_known;            /* monitors have heard that it was received */
+    bool is_timed;            /* it has waited by Redis's clock: the eta, by a worker's, may be wrong by a step of it */
+    bool is_suspect;          /* runs alone: it was there each time when a worker died */
+    bool is_marked_alone;     /* Redis knows that */
     const struct task_def *def; /* NULL = unknown */
     int row;                    /* in the task table; -1 = unknown */
 

@@ -80,7 +80,7 @@ static void judge(struct worker *w, struct delivery *d)
     } else {
         if (!d->is_known) events_task(w, EVENT_RECEIVED, d, NULL, NULL, 0);
         d->is_known = d->is_known || events_have_listeners(w);
-        if (d->m.eta_us > now + EARLY_US) outcome_later(w, d, (d->m.eta_us - now) / 1000);
+        if (d->m.eta_us > now + EARLY_US && !d->is_timed) outcome_later(w, d, (d->m.eta_us - now) / 1000);
     }
 }
 

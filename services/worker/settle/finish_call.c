@@ -74,7 +74,7 @@ void finish_call_outcome(struct worker *w, struct script_call *c, const struct d
         script_call_add_key(c, d->list);
         script_call_text(c, strchr(d->m.id, '\n') ? "-" : d->m.id);
         script_call_text(c, o->later_raw);
-        script_call_text(c, o->later_is_same ? "1" : "0");
+        script_call_text(c, o->later_is_same ? "1" : "2");
     }
     if (o->dead) script_call_text(c, o->dead);
     if (d->history[0]) script_call_text(c, d->history);

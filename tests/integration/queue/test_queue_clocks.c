@@ -265,7 +265,46 @@ FIXTURE(close_worlds)
     return 0;
 }
 
+/* A retry that was made, or that is due, while a worker's clock is wrong for a moment: it waits its second by the clock
+ * of Redis, not until the wrong time has come. */
+static struct world retried = {.name = "retried", .stage = stage_worker_clock};
+
+static bool has_failed(const char *id)
+{
+    redisReply *reply = redisCommand(retried.rig.redis, "GET celery-task-meta-%s", id);
+    bool has = reply && reply->str && strstr(reply->str, "FAILURE");
+    freeReplyObject(reply);
+    return has;
+}
+
+TEST(test_a_retry_waits_by_the_clock_of_redis)
+{
+    static const int64_t steps_s[][2] = {{7200, 0}, {0, -7200}, {7200, -7200}, {-86400, 0}};
+    rig_open(&retried.rig, NULL);
+    shimmed_open(&retried.shimmed);
+    start_worker(&retried, &retried.first, "first", true);
+    WAIT_UNTIL(rig_int(&retried.rig, "ZCARD logikald.workers") == 1, 30000);
+    for (size_t i = 0; i < sizeof steps_s / sizeof *steps_s; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "r%zu", i);
+        set_clock(&retried, steps_s[i][0]);
+        rig_send(&retried.rig, "sync", "fail", id, "[\"once more\", 1]");
+        WAIT_UNTIL(rig_int(&retried.rig, "ZCARD logikald.scheduled") == 1 || has_failed(id), 20000);
+        set_clock(&retried, steps_s[i][1]);
+        WAIT_UNTIL(has_failed(id), 20000);
+    }
+    WAIT_UNTIL(rig_left(&retried.rig) == 0, 20000);
+    assert_int_equal(rig_int(&retried.rig, "HLEN logikald.history"), 0);
+}
+
+FIXTURE(close_retried)
+{
+    close_world(&retried);
+    return 0;
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_teardown(test_clocks_and_pauses_kill_nobody, close_worlds),
+    cmocka_unit_test_teardown(test_a_retry_waits_by_the_clock_of_redis, close_retried),
 };
 TEST_MAIN(tests, NULL, NULL)
