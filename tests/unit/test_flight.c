@@ -152,7 +152,7 @@ TEST(test_links_and_pipes_are_not_followed)
 /* ---- at the bounds ---- */
 static void put_line(const char *source, const char *numbers, const char *texts)
 {
-    char line[9000];
+    char line[20000];
     snprintf(line, sizeof line, "{\"source\":%s,%s,%s}\n", source, numbers, texts);
     put(FLIGHT_FILE, line, strlen(line));
 }
