@@ -32,7 +32,9 @@ static void lacks(struct redis *r, const char *name, const char *error)
     if (!is_of_channels(name)) r->must_not_go_up = true;
     if (strstr(r->missing, name)) return;
     snprintf(r->missing + len, sizeof r->missing - len, "%s%s", len ? ", " : "", name);
+    reply_line(r->missing + len);
     if (!r->missing_error[0]) snprintf(r->missing_error, sizeof r->missing_error, "%s", error);
+    reply_line(r->missing_error);
 }
 
 static bool is_right_or_command(const char *error)

@@ -50,11 +50,16 @@ static enum redis_fault redis_fault_of(const char *error)
     return REDIS_REFUSED;
 }
 
+char *reply_line(char *text)
+{
+    utf8_repair(text, strlen(text));
+    return utf8_line(utf8_finish(text));
+}
+
 void reply_as_line(redisReply *reply)
 {
     if (reply->type != REDIS_REPLY_ERROR && reply->type != REDIS_REPLY_STATUS) return;
-    utf8_repair(reply->str, strlen(reply->str));
-    utf8_line(reply->str);
+    reply_line(reply->str);
 }
 
 static void dispatch(struct redis *r, const redisReply *reply)

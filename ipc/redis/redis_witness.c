@@ -94,10 +94,12 @@ const char *witness_key(struct redis *r)
 
 static void note_writes(struct redis *r, const char *error)
 {
-    bool is_new = *error && !r->unwritable[0];
-    if (is_new && strncmp(error, "READONLY", 8) != 0) log_error("Redis takes no writes: %.150s", error);
-    if (!*error && r->unwritable[0]) log_info("Redis takes writes again");
+    bool was_unwritable = r->unwritable[0] != '\0';
     snprintf(r->unwritable, sizeof r->unwritable, "%.*s", (int)strcspn(error, "\r\n"), error);
+    reply_line(r->unwritable);
+    if (*error && !was_unwritable && strncmp(error, "READONLY", 8) != 0)
+        log_error("Redis takes no writes: %.150s", r->unwritable);
+    if (!*error && was_unwritable) log_info("Redis takes writes again");
 }
 
 void witness_judge(struct redis *r, int64_t count, const char *error)

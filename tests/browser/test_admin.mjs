@@ -113,13 +113,13 @@ test('admin: who did what is told in words, with what it was before, and of the 
   await dialog.getByRole('button', { name: 'Save' }).click();
   await type.getByText(`every ${after} min`).waitFor();
   const tool = (...words) => run(`${process.env.BUILD}/logikald`, words, { env: { ...process.env, LOGIKALD_RUN_DIR: process.env.RUN_DIR, DATABASE_URL: process.env.PG_URL, REDIS_URL: `unix://${process.env.REDIS_SOCKET}?db=0` } });
-  await tool('queue', 'resume', 'default');
+  await tool('queue', 'resume', 'sync');
   await tool('ctl', 'restart', 'beat');
   await page.goto('/ui/system');
   const actions = page.locator('#actions');
   const row = actions.locator('tr', { hasText: 'changed the settings of Phases' }).first();
   check(new RegExp(`sync interval minutes\\s*${before}\\s*→\\s*${after}`).test(await row.innerText()), `the row says ${await row.innerText()}`);
-  await actions.getByText('ran queue resume default on the console').first().waitFor();
+  await actions.getByText('ran queue resume sync on the console').first().waitFor();
   await page.locator('#recorded').getByText('restarted by `ctl restart`').first().waitFor();
   await page.getByLabel('Name or what was done').fill('queue resume');
   await page.getByRole('button', { name: 'Search' }).click();
