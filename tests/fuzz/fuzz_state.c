@@ -36,7 +36,7 @@ void log_sink_line(struct log_sink *sink, const char *line, size_t len)
     (void)sink, (void)line, (void)len;
 }
 
-static int pipes[64], pipe_count;
+static int pipes[64], read_ends[64], pipe_count;
 static bool are_all_open;
 
 static int any_pipe(int number)
@@ -46,6 +46,7 @@ static int any_pipe(int number)
     if (pipe_count == 64) return -1;
     if (number % 7 == 6 && !are_all_open) return NOT_OPEN;
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) abort();
+    read_ends[pipe_count] = ends[0];
     pipes[pipe_count++] = ends[1];
     return ends[0];
 }
@@ -104,11 +105,15 @@ static void forget(struct supervisor *s)
         c->pid = 0;
         child_free(c);
     }
-    while (pipe_count > 0) close(pipes[--pipe_count]);
     for (int *fd = (int[]){s->lock_fd, s->listen_fd, s->control_fd, s->dir_fd, s->log_fd, s->guardian_fd}, i = 0; i < 6;
          i++)
         if (fd[i] >= 0 && fd[i] != NOT_OPEN) close(fd[i]);
     s->lock_fd = s->listen_fd = s->control_fd = s->dir_fd = s->log_fd = s->guardian_fd = -1;
+    while (pipe_count-- > 0) {
+        close(pipes[pipe_count]);
+        close(read_ends[pipe_count]); /* one that nobody took over; the others are closed already */
+    }
+    pipe_count = 0;
 }
 
 static struct supervisor *fresh(void)
