@@ -97,7 +97,7 @@ static void on_counts(void *arg, const struct task_count_list *list, const struc
     PROMISE(!list != !err);
     PROMISE(!list || list->count <= TASK_COUNT_NAMES);
     for (size_t i = 0; list && i < list->count; i++) {
-        PROMISE(list->of[i].task[0] || true);
+        PROMISE(strnlen(list->of[i].task, sizeof list->of[i].task) < sizeof list->of[i].task);
         for (int k = 0; k < TASK_ENDS; k++) PROMISE(list->of[i].ends[k] >= 0);
         PROMISE(list->of[i].run_us >= 0);
     }
