@@ -22,14 +22,32 @@ void store_start(struct store *s)
 
 void store_stop(struct store *s)
 {
+    if (s->stage.id) stage_close(&s->stage);
     db_close(s->db);
     pg_stop(&s->pg);
 }
 
+void store_lease(struct store *s, const char *name)
+{
+    if (lease_acquire(s->db, &s->lease, name, "test", 600000, &s->err) < 0) fail_msg("%s", s->err.text);
+}
+
+void store_stage(struct store *s, const char *name)
+{
+    store_lease(s, name);
+    if (stage_open(&s->stage, s->db, &s->lease, 1000, &s->err) < 0) fail_msg("%s", s->err.text);
+}
+
 void store_sql(struct store *s, const char *text)
 {
+    struct buf full = {0};
     struct err err = {0};
-    if (db_script(s->db, &err, text) < 0) fail_msg("%s: %s", text, err.text);
+    const char *from = text;
+    for (const char *p; s->stage.id && (p = strstr(from, "STAGE")); from = p + 5)
+        buf_printf(&full, "%.*s%lld", (int)(p - from), from, (long long)s->stage.id);
+    buf_str(&full, from);
+    if (full.failed || db_script(s->db, &err, full.data) < 0) fail_msg("%s: %s", text, err.text);
+    buf_free(&full);
 }
 
 char *store_value(struct store *s, const char *sql)

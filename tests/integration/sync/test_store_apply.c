@@ -10,37 +10,7 @@
 #include "services/store/sync/staging/sync_tree.h"
 #include "tests/support/store.h"
 
-static struct store s;
-static struct lease lease;
-static struct stage stage;
-
-FIXTURE(start)
-{
-    store_start(&s);
-    if (lease_acquire(s.db, &lease, "tree", "test", 600000, &s.err) < 0) return -1;
-    return stage_open(&stage, s.db, &lease, 1000, &s.err);
-}
-
-FIXTURE(stop)
-{
-    stage_close(&stage);
-    store_stop(&s);
-    return 0;
-}
-
-/* SQL in which STAGE stands for the number of ours. */
-static void sql(const char *text)
-{
-    char full[4000];
-    const char *from = text;
-    size_t len = 0;
-    for (const char *p; (p = strstr(from, "STAGE")); from = p + 5)
-        len += (size_t)snprintf(full + len, sizeof full - len, "%.*s%lld", (int)(p - from), from, (long long)stage.id);
-    snprintf(full + len, sizeof full - len, "%s", from);
-    store_sql(&s, full);
-}
-
-#define expect(text, sql) store_expect(&s, text, sql)
+STORE_WORLD(store_stage(&s, "tree"))
 
 FIXTURE(fresh)
 {
@@ -73,7 +43,7 @@ TEST(test_directories_as_they_are_listed)
         "NULL, 1),"
         " (STAGE, 3, 'A/N', '', 'A' || chr(31) || 'A/N', 'A', 2);"
         "INSERT INTO sync_stage_listed (stage, kind, identifier) VALUES (STAGE, 'd', NULL), (STAGE, 'd', 'A')");
-    assert_int_equal(tree_apply_directories(&stage, &lease, 9, &n, &s.err), 0);
+    assert_int_equal(tree_apply_directories(&s.stage, &s.lease, 9, &n, &s.err), 0);
     assert_int_equal(n.written, 3);
     assert_int_equal(n.seen, 3);
     assert_int_equal(n.refused, 0);
@@ -86,9 +56,9 @@ TEST(test_directories_as_they_are_listed)
     expect("t", "SELECT deleted_at IS NULL FROM directories WHERE id = 3");
     expect("directory 2 9",
            "SELECT string_agg(concat_ws(' ', object_type, object_id, run_id), ', ') FROM sync_missing");
-    struct lease lost = lease;
+    struct lease lost = s.lease;
     lost.token++;
-    assert_int_equal(tree_apply_directories(&stage, &lost, 9, &n, &s.err), -ERR_CONFLICT);
+    assert_int_equal(tree_apply_directories(&s.stage, &lost, 9, &n, &s.err), -ERR_CONFLICT);
     assert_false(db_in_transaction(s.db));
 }
 
@@ -99,13 +69,13 @@ TEST(test_directories_whose_parent_was_not_listed)
         " (STAGE, 1, 'A', 'other', 'A', NULL, 1); INSERT INTO sync_stage_listed (stage, kind, identifier) VALUES "
         "(STAGE, 'p',"
         " 'A'), (STAGE + 1, 'd', 'A')");
-    assert_int_equal(tree_apply_directories(&stage, &lease, 9, &n, &s.err), 0);
+    assert_int_equal(tree_apply_directories(&s.stage, &s.lease, 9, &n, &s.err), 0);
     assert_int_equal(n.missing, 0);
     expect("other f", "SELECT concat_ws(' ', name, updated_at = '2020-01-01') FROM directories WHERE id = 1");
-    assert_int_equal(tree_forget_listed(&stage, &s.err), 0);
+    assert_int_equal(tree_forget_listed(&s.stage, &s.err), 0);
     expect("1", "SELECT count(*) FROM sync_stage_listed");
-    assert_int_equal(tree_mark_listed(&stage, 'd', NULL, &s.err), 0);
-    assert_int_equal(tree_apply_directories(&stage, &lease, 9, &n, &s.err), 0);
+    assert_int_equal(tree_mark_listed(&s.stage, 'd', NULL, &s.err), 0);
+    assert_int_equal(tree_apply_directories(&s.stage, &s.lease, 9, &n, &s.err), 0);
     assert_int_equal(n.missing, 1);
     expect("3", "SELECT string_agg(object_id::text, ' ') FROM sync_missing");
 }
@@ -155,7 +125,7 @@ TEST(test_projects_as_they_are_listed)
     stage_project("A", "p2", "two", 1000, false); /* is back */
     stage_project("C", "p4", "", 0, false);
     stage_project("nowhere", "p5", "x", 1000, false);
-    assert_int_equal(tree_apply_projects(&stage, &lease, 9, true, &n, &s.err), 0);
+    assert_int_equal(tree_apply_projects(&s.stage, &s.lease, 9, true, &n, &s.err), 0);
     assert_int_equal(n.seen, 4);
     assert_int_equal(n.written, 3);
     assert_int_equal(n.missing + n.withheld + n.refused, 0); /* the directory of the third was not listed */
@@ -173,19 +143,19 @@ TEST(test_projects_that_have_moved_or_gone)
         "(STAGE, 'p', 'C')");
     stage_project("C", "p1", "one", 1001, false);
     stage_project("A", "p2", "two", 1000, true); /* in the recycle bin: missing, too */
-    assert_int_equal(tree_apply_projects(&stage, &lease, 9, true, &n, &s.err), 0);
+    assert_int_equal(tree_apply_projects(&s.stage, &s.lease, 9, true, &n, &s.err), 0);
     assert_int_equal(n.missing, 2);
     expect("p1 one 3 active synced t f, p2 two 1 active pending t t, p3 three 2 active pending t t", projects);
     expect("12 9, 13 9",
            "SELECT string_agg(concat_ws(' ', object_id, run_id), ', ' ORDER BY object_id) FROM sync_missing");
     expect("9 1", "SELECT concat_ws(' ', run_id, directory_id) FROM sync_moved"); /* where it was */
     sql("DELETE FROM sync_missing");
-    assert_int_equal(tree_apply_projects(&stage, &lease, 9, false, &n, &s.err), 0); /* only some were wanted */
+    assert_int_equal(tree_apply_projects(&s.stage, &s.lease, 9, false, &n, &s.err), 0); /* only some were wanted */
     assert_int_equal(n.missing, 1);
     expect("12", "SELECT string_agg(object_id::text, ' ') FROM sync_missing");
     sql("UPDATE projects SET deleted_at = '2021-01-01', status = 'deleted' WHERE id = 12"); /* gone it stays, since when
                                                                                                it was */
-    assert_int_equal(tree_apply_projects(&stage, &lease, 9, true, &n, &s.err), 0);
+    assert_int_equal(tree_apply_projects(&s.stage, &s.lease, 9, true, &n, &s.err), 0);
     expect("t deleted", "SELECT concat_ws(' ', deleted_at = '2021-01-01', status) FROM projects WHERE id = 12");
 }
 
@@ -217,19 +187,19 @@ TEST(test_a_world_in_the_place_of_another)
             stage_project("A", text, "x", 1, false);
         }
         stage_project("A", "recycled", "x", 1, true);
-        assert_int_equal(exchange_projects(&stage, &out, &s.err), 0);
+        assert_int_equal(exchange_projects(&s.stage, &out, &s.err), 0);
         if (out.withheld != rows[i].withheld) fail_msg("row %zu: %d", i, (int)out.withheld);
         assert_string_equal(out.places, out.withheld ? "{A}" : "{}");
         free(out.places);
         sql("UPDATE projects SET deleted_at = now()"); /* what has gone is no world */
-        assert_int_equal(exchange_projects(&stage, &out, &s.err), 0);
+        assert_int_equal(exchange_projects(&s.stage, &out, &s.err), 0);
         assert_int_equal(out.withheld, 0);
         free(out.places);
         sql("UPDATE projects SET deleted_at = NULL; INSERT INTO sync_missing (object_type, object_id, run_id, state) "
             "SELECT"
             " 'project', id, 1, 'refused' FROM projects WHERE logikal_id LIKE 'k%'"); /* nor what is known to be missing
                                                                                        */
-        assert_int_equal(exchange_projects(&stage, &out, &s.err), 0);
+        assert_int_equal(exchange_projects(&s.stage, &out, &s.err), 0);
         assert_int_equal(out.withheld, 0);
         free(out.places);
     }
@@ -259,7 +229,7 @@ TEST(test_elevations_of_another_world)
         {"12", "{1,2}", "{f1,f2}", "{}", 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        assert_int_equal(exchange_elevations(&stage, rows[i].project, rows[i].listings, rows[i].phases, &out, &s.err),
+        assert_int_equal(exchange_elevations(&s.stage, rows[i].project, rows[i].listings, rows[i].phases, &out, &s.err),
                          0);
         if (out.withheld != rows[i].withheld || strcmp(out.places, rows[i].places) != 0)
             fail_msg("row %zu: %d %s", i, (int)out.withheld, out.places);

@@ -9,27 +9,7 @@
 #include "services/store/sync/files/sync_files.h"
 #include "tests/support/store.h"
 
-static struct store s;
-static struct lease lease;
-
-FIXTURE(start)
-{
-    store_start(&s);
-    return lease_acquire(s.db, &lease, "tree", "test", 600000, &s.err);
-}
-
-FIXTURE(stop)
-{
-    store_stop(&s);
-    return 0;
-}
-
-static void sql(const char *text)
-{
-    store_sql(&s, text);
-}
-
-#define expect(text, sql) store_expect(&s, text, sql)
+STORE_WORLD(store_lease(&s, "tree"))
 
 FIXTURE(fresh)
 {
@@ -63,17 +43,17 @@ TEST(test_when_a_file_is_tried_again)
                  table);
         for (int i = 1; i <= 3; i++) {
             char expected[60];
-            assert_int_equal(file_store_failure(s.db, &lease, is_parts, &file, 1, &s.err), 0);
+            assert_int_equal(file_store_failure(s.db, &s.lease, is_parts, &file, 1, &s.err), 0);
             snprintf(expected, sizeof expected, "%d %d why v1 1000 t", i, i == 1 ? 0 : i - 1);
             expect(expected, text);
         }
         file.version_id = "v2"; /* another version: it begins anew */
-        assert_int_equal(file_store_failure(s.db, &lease, is_parts, &file, 0, &s.err), 0);
+        assert_int_equal(file_store_failure(s.db, &s.lease, is_parts, &file, 0, &s.err), 0);
         expect("1 1 why v2 1000 t", text);
         file.changed_s = 0;
-        assert_int_equal(file_store_failure(s.db, &lease, is_parts, &file, 0, &s.err), 0);
+        assert_int_equal(file_store_failure(s.db, &s.lease, is_parts, &file, 0, &s.err), 0);
         expect("1 1 why v2 t", text);
-        struct lease lost = lease;
+        struct lease lost = s.lease;
         lost.token++;
         assert_int_equal(file_store_failure(s.db, &lost, is_parts, &file, 0, &s.err), -ERR_CONFLICT);
     }
@@ -101,12 +81,12 @@ TEST(test_drawings)
         "UPDATE elevations SET upstream_id = 'E1'");
     assert_string_equal(store_rows(drawing_place(s.db, 1, &s.err)), "A P1 F1 E1 one v1 1000 t");
     assert_string_equal(store_rows(drawing_place(s.db, 2, &s.err)), "");
-    assert_int_equal(drawing_store(s.db, &lease, &d, &s.err), 0);
+    assert_int_equal(drawing_store(s.db, &s.lease, &d, &s.err), 0);
     expect("picture image/png 7 2cea27 v1 1000 t t", row);
     d = (struct drawing_row){.elevation_id = 1, .version_id = "v2", .error = "no", .error_code = "upstream"};
-    assert_int_equal(drawing_store(s.db, &lease, &d, &s.err), 0); /* the former one stays */
+    assert_int_equal(drawing_store(s.db, &s.lease, &d, &s.err), 0); /* the former one stays */
     expect("picture image/png 7 2cea27 v2 no upstream t t", row);
-    struct lease lost = lease;
+    struct lease lost = s.lease;
     lost.token++;
     assert_int_equal(drawing_store(s.db, &lost, &d, &s.err), -ERR_CONFLICT);
     sql("UPDATE elevations SET deleted_at = now()");

@@ -9,26 +9,7 @@
 #include "services/store/timeline.h"
 #include "tests/support/store.h"
 
-static struct store s;
-
-FIXTURE(start)
-{
-    store_start(&s);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    store_stop(&s);
-    return 0;
-}
-
-static void sql(const char *text)
-{
-    store_sql(&s, text);
-}
-
-#define expect(text, sql) store_expect(&s, text, sql)
+STORE_WORLD()
 
 static void query(const struct query *q, int n, const char *const *values)
 {

@@ -12,27 +12,7 @@
 #define OTHER 11 /* of another process */
 #define DEAD  12
 
-static struct store s;
-static struct lease lease;
-
-FIXTURE(start)
-{
-    store_start(&s);
-    return lease_acquire(s.db, &lease, "tree", "test", 600000, &s.err);
-}
-
-FIXTURE(stop)
-{
-    store_stop(&s);
-    return 0;
-}
-
-static void sql(const char *text)
-{
-    store_sql(&s, text);
-}
-
-#define expect(text, sql) store_expect(&s, text, sql)
+STORE_WORLD(store_lease(&s, "tree"))
 
 /* Directories 1 (with 2 below it, and 3 below that) and 4; projects 11 in 2, 12 in 4; phases 21, 22 of 11 and the
  * default phase 23 of 12; elevations 31, 32 of 21, 33 of 22, 34 of 23. 5, 15, 25, 35 have gone before. */
@@ -236,7 +216,7 @@ TEST(test_what_is_marked)
     miss("elevation", 32, "new", RUN); /* its place could be looked at, and was not */
     miss("elevation", 33, "refused", RUN);
     miss("elevation", 34, "confirmed", OTHER);
-    assert_int_equal(missing_mark(s.db, &lease, RUN, marked, &s.err), 0);
+    assert_int_equal(missing_mark(s.db, &s.lease, RUN, marked, &s.err), 0);
     assert_int_equal(marked[0] + marked[1] + marked[2], 0);
     assert_int_equal(marked[3], 1);
     expect("1 2 3 4 11 12 21 22 23 32 33 34", living_rows);
@@ -244,7 +224,7 @@ TEST(test_what_is_marked)
     expect("31 deleted t", "SELECT concat_ws(' ', id, sync_status, updated_at >= deleted_at) FROM elevations WHERE"
                            " deleted_at IS NOT NULL AND id <> 35");
     miss("directory", 2, "confirmed", RUN);
-    assert_int_equal(missing_mark(s.db, &lease, RUN, marked, &s.err), 0);
+    assert_int_equal(missing_mark(s.db, &s.lease, RUN, marked, &s.err), 0);
     assert_int_equal(marked[0], 2);
     assert_int_equal(marked[1], 1);
     assert_int_equal(marked[2], 2);
@@ -254,7 +234,7 @@ TEST(test_what_is_marked)
     expect("11 f f f, 12 t t t", cursors);
     expect("deleted deleted", "SELECT concat_ws(' ', status, sync_status) FROM projects WHERE id = 11");
 
-    struct lease lost = lease;
+    struct lease lost = s.lease;
     lost.token++;
     miss("project", 12, "confirmed", RUN);
     assert_int_equal(missing_mark(s.db, &lost, RUN, marked, &s.err), -ERR_CONFLICT);
@@ -266,7 +246,7 @@ static int64_t hold_all(const char *reason, int64_t gone)
 {
     const int64_t counts[MISSING_TYPES] = {gone, gone + 1, gone + 2, gone + 3};
     int64_t id = 0;
-    assert_int_equal(missing_hold(s.db, &lease, RUN, reason, counts, &id, &s.err), 0);
+    assert_int_equal(missing_hold(s.db, &s.lease, RUN, reason, counts, &id, &s.err), 0);
     assert_true(id > 0);
     return id;
 }

@@ -13,27 +13,7 @@
 
 #define READER 7
 
-static struct store s;
-static struct lease lease;
-
-FIXTURE(start)
-{
-    store_start(&s);
-    return lease_acquire(s.db, &lease, "tree", "test", 600000, &s.err);
-}
-
-FIXTURE(stop)
-{
-    store_stop(&s);
-    return 0;
-}
-
-static void sql(const char *text)
-{
-    store_sql(&s, text);
-}
-
-#define expect(text, sql) store_expect(&s, text, sql)
+STORE_WORLD(store_lease(&s, "tree"))
 
 /* Elevations 1 to 3 of project 1, and 4 of project 2, each with the parts list "old", read by this reader. */
 FIXTURE(fresh)
@@ -276,7 +256,7 @@ static int store_file(const char *bytes, const char *invalid, bool has_file)
     struct packed packed = {0};
     struct file_row file = {.elevation_id = 1, .version_id = "v1", .changed_s = 1000};
     if (bytes) assert_int_equal(frames_pack(bytes, strlen(bytes), &packed, &s.err), 0);
-    int rc = file_store_parts(s.db, &lease, &file, bytes ? &packed : NULL, has_file, 42, invalid, &s.err);
+    int rc = file_store_parts(s.db, &s.lease, &file, bytes ? &packed : NULL, has_file, 42, invalid, &s.err);
     packed_free(&packed);
     return rc;
 }
@@ -315,7 +295,7 @@ TEST(test_versions_of_a_file)
     expect("t 0", "SELECT concat_ws(' ', sha256 IS NULL AND content IS NULL, tries) FROM elevation_parts_lists WHERE"
                   " elevation_id = 1");
     expect("3", "SELECT count(*) FROM parts_files");
-    struct lease lost = lease;
+    struct lease lost = s.lease;
     lost.token++;
     struct file_row file = {.elevation_id = 2};
     assert_int_equal(file_store_parts(s.db, &lost, &file, NULL, false, 42, NULL, &s.err), -ERR_CONFLICT);
@@ -329,17 +309,17 @@ TEST(test_thumbnails)
         "SELECT concat_ws(' ', encode(content, 'escape'), content_type, left(sha256, 4), size_bytes,"
         " version_id, extract(epoch FROM changed_date)::int, error, tries, retry_at) FROM"
         " elevation_thumbnails";
-    assert_int_equal(file_store_thumbnail(s.db, &lease, &file, &s.err), 0);
+    assert_int_equal(file_store_thumbnail(s.db, &s.lease, &file, &s.err), 0);
     expect("abc image/png ba78 3 v1 1000 0", row);
     sql("UPDATE elevation_thumbnails SET tries = 3, retry_at = now(), error = 'x'");
     file.version_id = "v2";
     file.type = "image/jpeg";
-    assert_int_equal(file_store_thumbnail(s.db, &lease, &file, &s.err), 1);
+    assert_int_equal(file_store_thumbnail(s.db, &s.lease, &file, &s.err), 1);
     expect("abc image/jpeg ba78 3 v2 1000 0", row);
     file.bytes = "abcd";
     file.len = 4;
     file.changed_s = 0;
-    assert_int_equal(file_store_thumbnail(s.db, &lease, &file, &s.err), 0);
+    assert_int_equal(file_store_thumbnail(s.db, &s.lease, &file, &s.err), 0);
     expect("abcd image/jpeg 88d4 4 v2 0", row);
     sql("DELETE FROM elevation_thumbnails");
 }

@@ -10,32 +10,12 @@
 #include "services/store/sync/staging/sync_tree.h"
 #include "tests/support/store.h"
 
-static struct store s;
-static struct lease lease;
+STORE_WORLD(store_lease(&s, "tree"))
 static struct stage stage;
-
-FIXTURE(start)
-{
-    store_start(&s);
-    stage = (struct stage){.db = s.db, .id = 5};
-    return lease_acquire(s.db, &lease, "tree", "test", 600000, &s.err);
-}
-
-FIXTURE(stop)
-{
-    store_stop(&s);
-    return 0;
-}
-
-static void sql(const char *text)
-{
-    store_sql(&s, text);
-}
-
-#define expect(text, sql) store_expect(&s, text, sql)
 
 FIXTURE(fresh)
 {
+    stage = (struct stage){.db = s.db, .id = 5};
     store_one_elevation(&s);
     return 0;
 }

@@ -9,37 +9,7 @@
 #include "services/store/sync/staging/sync_stage.h"
 #include "tests/support/store.h"
 
-static struct store s;
-static struct lease lease;
-static struct stage stage;
-
-FIXTURE(start)
-{
-    store_start(&s);
-    if (lease_acquire(s.db, &lease, "project:p1", "test", 600000, &s.err) < 0) return -1;
-    return stage_open(&stage, s.db, &lease, 1000, &s.err);
-}
-
-FIXTURE(stop)
-{
-    stage_close(&stage);
-    store_stop(&s);
-    return 0;
-}
-
-/* SQL in which STAGE stands for the number of ours. */
-static void sql(const char *text)
-{
-    char full[4000];
-    const char *from = text;
-    size_t len = 0;
-    for (const char *p; (p = strstr(from, "STAGE")); from = p + 5)
-        len += (size_t)snprintf(full + len, sizeof full - len, "%.*s%lld", (int)(p - from), from, (long long)stage.id);
-    snprintf(full + len, sizeof full - len, "%s", from);
-    store_sql(&s, full);
-}
-
-#define expect(text, sql) store_expect(&s, text, sql)
+STORE_WORLD(store_stage(&s, "project:p1"))
 
 /* Project 1 with phases f1 (elevations e1, e2) and f2 (e3). */
 FIXTURE(fresh)
@@ -63,10 +33,10 @@ FIXTURE(fresh)
 static struct project_counts apply(struct project_apply a)
 {
     struct project_counts n;
-    a.stage = &stage;
+    a.stage = &s.stage;
     a.project_id = 1;
     a.run = 9;
-    if (project_apply(s.db, &lease, &a, &n, &s.err) != 0) fail_msg("%s", s.err.text);
+    if (project_apply(s.db, &s.lease, &a, &n, &s.err) != 0) fail_msg("%s", s.err.text);
     return n;
 }
 
@@ -197,9 +167,9 @@ TEST(test_elevations_as_they_are_listed)
         .changed_s = 1, .listings = "{}", .phases_listed = "{f2}", .elevations_at_s = 9, .elevations_are_whole = true});
     assert_int_equal(n.elevations + n.elevations_written, 0);
     expect("elevation 3 9", missing); /* it is empty */
-    struct lease lost = lease;
+    struct lease lost = s.lease;
     lost.token++;
-    const struct project_apply a = {.stage = &stage, .project_id = 1, .run = 9};
+    const struct project_apply a = {.stage = &s.stage, .project_id = 1, .run = 9};
     assert_int_equal(project_apply(s.db, &lost, &a, &n, &s.err), -ERR_CONFLICT);
     assert_false(db_in_transaction(s.db));
 }
@@ -221,14 +191,14 @@ TEST(test_one_that_is_refused_keeps_no_other_out)
         "INSERT INTO sync_stage_elevations (stage, listing, phase, id, name, is_recycled) VALUES (STAGE, 7, 'f1', "
         "'e4', 'refused',"
         " false), (STAGE, 7, 'f1', 'e5', 'fine', false)");
-    stage.refused = on_refused;
+    s.stage.refused = on_refused;
     struct project_counts n = apply((struct project_apply){.changed_s = 1000,
                                                            .listings = "{7}",
                                                            .phases_listed = "{}",
                                                            .elevations_at_s = 2000,
                                                            .elevations_are_whole = true});
     sql("ALTER TABLE elevations DROP CONSTRAINT refuses");
-    stage.refused = NULL;
+    s.stage.refused = NULL;
     assert_int_equal(n.refused, 1);
     assert_int_equal(refused_count, 1);
     assert_int_equal(n.elevations_written, 1);

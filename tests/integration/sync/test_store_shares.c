@@ -20,26 +20,7 @@
 #define OTHER 11 /* of another process */
 #define DEAD  12
 
-static struct store s;
-
-FIXTURE(start)
-{
-    store_start(&s);
-    return 0;
-}
-
-FIXTURE(stop)
-{
-    store_stop(&s);
-    return 0;
-}
-
-static void sql(const char *text)
-{
-    store_sql(&s, text);
-}
-
-#define expect(text, sql) store_expect(&s, text, sql)
+STORE_WORLD()
 
 /* ---- leases ---- */
 

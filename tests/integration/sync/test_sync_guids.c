@@ -72,7 +72,7 @@ TEST(test_project_is_found_by_every_spelling)
     for (int i = 0; i < 5; i++) {
         char args[100];
         int status;
-        snprintf(args, sizeof args, "[\"%s\"]", forms[i]);
+        snprintf(args, sizeof args, "[\"%.59s\"]", forms[i]);
         cJSON *result = sync_task(&world, "tasks.sync_tasks.sync_project_task", args, NULL, &status);
         if (status != 0) fail_msg("%s: %s", forms[i], result_text(result, "message"));
         cJSON_Delete(result);

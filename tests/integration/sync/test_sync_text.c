@@ -84,7 +84,7 @@ static void check_error_text(struct db *db, const char *text)
 {
     struct err err;
     (void)db;
-    char long_text[800];
+    char long_text[6 * 400];
     snprintf(long_text, sizeof long_text, "%s%s%s%s%s%s", text, text, text, text, text, text);
     err_set(&err, ERR_INPUT, "%.200s: %s", text, long_text);
     assert_true(utf8_is_valid(err.text, strlen(err.text)));
