@@ -65,7 +65,10 @@ static int read_signal(int *out, config_setting_t *s, struct err *err)
     if (text && strncasecmp(text, "SIG", 3) == 0) text += 3;
     for (int sig = 1; text && sig < NSIG; sig++) {
         const char *name = sigabbrev_np(sig);
-        if (name && strcasecmp(name, text) == 0) return *out = sig, 0;
+        if (name && strcasecmp(name, text) == 0) {
+            *out = sig;
+            return 0;
+        }
     }
     return expected(s, "the name of a signal, as \"TERM\"", err);
 }
@@ -100,7 +103,10 @@ static int read_restart(enum program_restart *out, config_setting_t *s, struct e
 {
     const char *text = config_setting_get_string(s);
     for (int i = 0; text && i < 3; i++)
-        if (strcmp(text, program_restart_words[i]) == 0) return *out = (enum program_restart)i, 0;
+        if (strcmp(text, program_restart_words[i]) == 0) {
+            *out = (enum program_restart)i;
+            return 0;
+        }
     return expected(s, "\"always\", \"on-failure\" or \"never\"", err);
 }
 

@@ -97,9 +97,15 @@ static int check_bool(const struct setting *s, const char *text, char *out, size
     static const char *const yes[] = {"true", "1", "yes", "on"}, *const no[] = {"false", "0", "no", "off", ""};
     char got[80];
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
-        if (strcasecmp(text, yes[i]) == 0) return snprintf(out, size, "true"), 0;
+        if (strcasecmp(text, yes[i]) == 0) {
+            snprintf(out, size, "true");
+            return 0;
+        }
     for (size_t i = 0; i < sizeof no / sizeof *no; i++)
-        if (strcasecmp(text, no[i]) == 0) return snprintf(out, size, "false"), 0;
+        if (strcasecmp(text, no[i]) == 0) {
+            snprintf(out, size, "false");
+            return 0;
+        }
     return err_set(err, ERR_CONFIG, "%s expects true or false (also 1/0, yes/no, on/off)%s", s->key,
                    shown(s, text, got));
 }
@@ -110,7 +116,10 @@ static int check_choice(const struct setting *s, const char *text, char *out, si
     size_t len = strlen(text);
     for (const char *p = s->choices; *p;) {
         size_t n = strcspn(p, "|");
-        if (n == len && strncasecmp(p, text, n) == 0) return snprintf(out, size, "%.*s", (int)n, p), 0;
+        if (n == len && strncasecmp(p, text, n) == 0) {
+            snprintf(out, size, "%.*s", (int)n, p);
+            return 0;
+        }
         p += n + (p[n] == '|');
     }
     return err_set(err, ERR_CONFIG, "%s expects one of %s%s", s->key, s->choices, shown(s, text, got));

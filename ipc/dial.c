@@ -86,9 +86,15 @@ static bool begin(struct dial *d, struct dial_attempt *a, const char *text)
     struct sockaddr_storage address;
     socklen_t len;
     *a = (struct dial_attempt){.dial = d, .fd = -1};
-    if (!set_address(&address, &len, text, d->port)) return note(d, text, EINVAL), false;
+    if (!set_address(&address, &len, text, d->port)) {
+        note(d, text, EINVAL);
+        return false;
+    }
     a->fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (a->fd < 0) return note(d, text, errno), false;
+    if (a->fd < 0) {
+        note(d, text, errno);
+        return false;
+    }
     d->open++;
     if (connect(a->fd, (struct sockaddr *)&address, len) != 0 && errno != EINPROGRESS) {
         note(d, text, errno);

@@ -141,7 +141,10 @@ struct resolve *resolve_start(struct event_base *base, const char *host, resolve
     r->arg = arg;
     snprintf(r->host, sizeof r->host, "%s", host);
     r->turn = evtimer_new(base, on_turn, r);
-    if (!r->turn) return resolve_free(r), NULL;
+    if (!r->turn) {
+        resolve_free(r);
+        return NULL;
+    }
     bool is_local = strcmp(host, "localhost") == 0; /* by definition, whatever the files say (RFC 6761) */
     if (is_local || resolve_is_address(host)) {
         add_text(&r->found, is_local ? "127.0.0.1" : host);
@@ -149,7 +152,10 @@ struct resolve *resolve_start(struct event_base *base, const char *host, resolve
         tell_soon(r);
         return r;
     }
-    if (!(r->dns = dns_new(base, &r->has_servers))) return resolve_free(r), NULL;
+    if (!(r->dns = dns_new(base, &r->has_servers))) {
+        resolve_free(r);
+        return NULL;
+    }
     struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     evtimer_add(r->turn, &(struct timeval){.tv_sec = WAIT_S});
     struct evdns_getaddrinfo_request *request = evdns_getaddrinfo(r->dns, host, NULL, &hints, on_found, r);

@@ -159,9 +159,15 @@ static int take_option(struct tail *t, const char *word, const char *value)
     t->is_json |= is_json;
     t->follows |= is_follow;
     if (is_json || is_follow) return 0;
-    if (value && strcmp(word, "-n") == 0) return t->lines = strtoll(value, NULL, 10), 1;
+    if (value && strcmp(word, "-n") == 0) {
+        t->lines = strtoll(value, NULL, 10);
+        return 1;
+    }
     for (size_t i = 0; value && i < sizeof texts / sizeof *texts; i++)
-        if (strcmp(word, texts[i].name) == 0) return *texts[i].to = value, 1;
+        if (strcmp(word, texts[i].name) == 0) {
+            *texts[i].to = value;
+            return 1;
+        }
     return -ERR_INPUT;
 }
 
@@ -250,9 +256,15 @@ int feed_main(struct conf *conf, int argc, char **argv)
         db_close(db);
     }
     conf_free(conf);
-    if (asks_help) return fputs(usage, stdout), 0;
+    if (asks_help) {
+        fputs(usage, stdout);
+        return 0;
+    }
     if (rc == 0) return 0;
-    if (!*err.text) return fputs(usage, stderr), EXIT_USAGE;
+    if (!*err.text) {
+        fputs(usage, stderr);
+        return EXIT_USAGE;
+    }
     fprintf(stderr, "logikald feed: %s\n", err.text);
     return err.code == ERR_CONFIG ? EXIT_CONFIG : err.code == ERR_NOT_FOUND ? EXIT_NO_SUCH : EXIT_UNAVAILABLE;
 }

@@ -52,7 +52,10 @@ struct lull *lull_new(struct event_base *base)
     struct lull *lull = calloc(1, sizeof *lull);
     if (!lull) return NULL;
     lull->timer = evtimer_new(base, on_timer, lull);
-    if (!lull->timer) return free(lull), NULL;
+    if (!lull->timer) {
+        free(lull);
+        return NULL;
+    }
     look_in(lull, FIRST_MS);
     return lull;
 }

@@ -63,7 +63,10 @@ static bool take_members(struct plain *p, cJSON *parent, char close, int depth)
 {
     cJSON *last = NULL;
     skip_blanks(p);
-    if (*p->at == close) return p->at++, true;
+    if (*p->at == close) {
+        p->at++;
+        return true;
+    }
     for (;;) {
         cJSON *child = p->node < p->end ? p->node++ : NULL;
         if (!child) return false;
@@ -82,7 +85,10 @@ static bool take_members(struct plain *p, cJSON *parent, char close, int depth)
             parent->child = child;
         parent->child->prev = last = child;
         skip_blanks(p);
-        if (*p->at == close) return p->at++, true;
+        if (*p->at == close) {
+            p->at++;
+            return true;
+        }
         if (*p->at++ != ',') return false;
     }
 }
@@ -90,9 +96,18 @@ static bool take_members(struct plain *p, cJSON *parent, char close, int depth)
 static bool take_value(struct plain *p, cJSON *item, int depth)
 {
     switch (*p->at) {
-    case '"': return item->type = cJSON_String, (item->valuestring = take_string(p)) != NULL;
-    case '{': return item->type = cJSON_Object, p->at++, depth > 0 && take_members(p, item, '}', depth - 1);
-    case '[': return item->type = cJSON_Array, p->at++, depth > 0 && take_members(p, item, ']', depth - 1);
+    case '"':
+        item->type = cJSON_String;
+        item->valuestring = take_string(p);
+        return item->valuestring != NULL;
+    case '{':
+        item->type = cJSON_Object;
+        p->at++;
+        return depth > 0 && take_members(p, item, '}', depth - 1);
+    case '[':
+        item->type = cJSON_Array;
+        p->at++;
+        return depth > 0 && take_members(p, item, ']', depth - 1);
     case 'n': return take_word(p, item, "null", cJSON_NULL);
     case 't': return take_word(p, item, "true", cJSON_True);
     case 'f': return take_word(p, item, "false", cJSON_False);

@@ -158,7 +158,8 @@ cJSON *json_parse(const char *text, size_t len)
     if (!is_utf8 || needs_tidying(text, len)) {
         if (!(original = strndup(text, len)) || !(clean = malloc(len + 1))) {
             free(original);
-            return errno = ENOMEM, NULL;
+            errno = ENOMEM;
+            return NULL;
         }
         if (!is_utf8) utf8_repair(original, len);
         memcpy(clean, original, len + 1);

@@ -171,7 +171,10 @@ static const cJSON *headers_of_protocol_1(struct message *m)
  * grows. NULL when it is not JSON, or without memory. */
 static const cJSON *read_envelope(struct message *m, cJSON *nodes)
 {
-    if (!(m->text = malloc(m->raw_len + 1))) return errno = ENOMEM, NULL;
+    if (!(m->text = malloc(m->raw_len + 1))) {
+        errno = ENOMEM;
+        return NULL;
+    }
     memcpy(m->text, m->raw, m->raw_len);
     m->text[m->raw_len] = '\0';
     const cJSON *plain = json_read_plain(m->text, m->raw_len, nodes, NODES_MAX);

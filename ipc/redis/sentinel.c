@@ -320,13 +320,19 @@ struct sentinel_search *sentinel_start(struct event_base *base, const struct red
     s->fn = fn;
     s->arg = arg;
     s->timer = evtimer_new(base, on_timer, s);
-    if (!s->timer) return sentinel_cancel(s), NULL;
+    if (!s->timer) {
+        sentinel_cancel(s);
+        return NULL;
+    }
     const char *rest = url->sentinels.hosts;
     while (s->count < REDIS_SENTINELS_MAX && redis_sentinels_next(&rest, &s->asks[s->count].at)) {
         struct sentinel_ask *a = &s->asks[s->count++];
         a->search = s;
         a->dial = dial_start(base, a->at.host, a->at.port, on_dialled, a);
-        if (!a->dial) return sentinel_cancel(s), NULL;
+        if (!a->dial) {
+            sentinel_cancel(s);
+            return NULL;
+        }
     }
     evtimer_add(s->timer, &(struct timeval){.tv_sec = PATIENCE_MS / 1000});
     return s;

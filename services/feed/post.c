@@ -57,7 +57,11 @@ struct posts *posts_new(const struct conf *conf, struct err *err)
     is_initialised = true;
     struct posts *p = calloc(1, sizeof *p);
     if (p) p->multi = curl_multi_init();
-    if (!p || !p->multi) return err_set(err, ERR_NOMEM, "no memory"), free(p), NULL;
+    if (!p || !p->multi) {
+        err_set(err, ERR_NOMEM, "no memory");
+        free(p);
+        return NULL;
+    }
     LIST_INIT(&p->list);
     p->allowed = conf_str(conf, SET_WEBHOOK_ALLOW);
     p->timeout_ms = (long)conf_int(conf, SET_WEBHOOK_TIMEOUT) * 1000;
@@ -111,7 +115,10 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
     size_t len = size * count;
     long status = 0;
     o->head_len += len;
-    if (o->head_len > ANSWER_MAX) return o->is_cut = true, 0;
+    if (o->head_len > ANSWER_MAX) {
+        o->is_cut = true;
+        return 0;
+    }
     curl_easy_getinfo(o->easy, CURLINFO_RESPONSE_CODE, &status);
     if (len <= 2 && (*bytes == '\r' || *bytes == '\n') && status >= 200 && status < 300) o->answered_ms = mono_ms();
     return len;
@@ -126,7 +133,10 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
         o->shown[have + (len < room ? len : room)] = 0;
     }
     o->body_len += len;
-    if (o->body_len > ANSWER_MAX) return o->is_cut = true, 0;
+    if (o->body_len > ANSWER_MAX) {
+        o->is_cut = true;
+        return 0;
+    }
     return len;
 }
 

@@ -99,7 +99,10 @@ struct logikal *logikal_new(const struct conf *conf, const struct logikal_hooks 
     const struct http_tls tls = {conf_str(conf, SET_LOGIKAL_CA_FILE), conf_str(conf, SET_LOGIKAL_CERT_FILE),
                                  conf_str(conf, SET_LOGIKAL_KEY_FILE)};
     l->http = http_new(&tls, err);
-    if (!l->http) return release(l), NULL;
+    if (!l->http) {
+        release(l);
+        return NULL;
+    }
     if (set_login(l, conf) == 0 && make_sessions(l, (int)conf_int(conf, SET_LOGIKAL_SESSIONS)) == 0) return l;
     err_set(err, ERR_NOMEM, "no memory");
     release(l);

@@ -54,7 +54,11 @@ struct http *http_new(const struct http_tls *tls, struct err *err)
     is_initialised = true;
     struct http *h = calloc(1, sizeof *h);
     if (h) h->multi = curl_multi_init();
-    if (!h || !h->multi) return err_set(err, ERR_NOMEM, "no memory"), free(h), NULL;
+    if (!h || !h->multi) {
+        err_set(err, ERR_NOMEM, "no memory");
+        free(h);
+        return NULL;
+    }
     if (tls && (take_file(h->ca_file, sizeof h->ca_file, "LOGIKAL_CA_FILE", tls->ca_file, err) < 0 ||
                 take_file(h->cert_file, sizeof h->cert_file, "LOGIKAL_CERT_FILE", tls->cert_file, err) < 0 ||
                 take_file(h->key_file, sizeof h->key_file, "LOGIKAL_KEY_FILE", tls->key_file, err) < 0)) {

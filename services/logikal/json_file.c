@@ -50,7 +50,10 @@ static bool begin_data(struct json_file *f)
     f->in_data = true;
     if (f->has_file) f->problem = "two parts lists in it";
     f->has_file = true;
-    if (!base64_text_begin(&f->text)) return f->is_stopped = true, false;
+    if (!base64_text_begin(&f->text)) {
+        f->is_stopped = true;
+        return false;
+    }
     return true;
 }
 

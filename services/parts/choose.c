@@ -89,7 +89,8 @@ static bool is_same_name(const char *wanted, const char *name, size_t len)
     return len == wanted_len || utf8_length(wanted) == NAME_MAX_CHARACTERS;
 }
 
-enum choose_match choose_match(const struct choose *c, const char *name, size_t name_len, const char *id)
+/* How a row fits. */
+static enum choose_match match_of(const struct choose *c, const char *name, size_t name_len, const char *id)
 {
     bool has_names = c->name && *c->name && name, has_id = c->id && *c->id && guid_equal(c->id, id);
     if (has_names && is_same_name(c->name, name, name_len)) return has_id ? MATCH_BOTH : MATCH_NAME;
@@ -99,7 +100,7 @@ enum choose_match choose_match(const struct choose *c, const char *name, size_t 
 
 void choose_add(struct choose *c, const char *name, size_t name_len, const char *id)
 {
-    enum choose_match match = choose_match(c, name, name_len, id);
+    enum choose_match match = match_of(c, name, name_len, id);
     int64_t row = c->rows++;
     if (match == MATCH_NONE) return;
     if (c->count[match]++ == 0) c->first[match] = row;

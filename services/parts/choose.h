@@ -23,9 +23,7 @@ struct choose {
     int64_t first[MATCH_NONE]; /* the first of them */
 };
 
-/* How name and id (of a row; may be NULL, name as its raw bytes) fit. */
-enum choose_match choose_match(const struct choose *c, const char *name, size_t name_len, const char *id);
-/* Takes note of the next row. */
+/* Takes note of the next row: its name, as its raw bytes, and id; both may be NULL. */
 void choose_add(struct choose *c, const char *name, size_t name_len, const char *id);
 /* The number of the row (from 0): the only one that fits best, or the only one there is; -1 when nothing tells. */
 int64_t choose_row(const struct choose *c);

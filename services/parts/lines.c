@@ -89,7 +89,10 @@ static char *known_columns(struct lines_reading *r)
             const char *name = r->kind->columns[k].from[i];
             if (!name || !image_has_column(r->image, r->table, name)) continue;
             list = sqlite3_mprintf("%z%s\"%w\"", list, list ? ", " : "", name);
-            if (!list) return r->image->has_no_memory = true, NULL;
+            if (!list) {
+                r->image->has_no_memory = true;
+                return NULL;
+            }
             break;
         }
     return list;

@@ -31,7 +31,10 @@ static struct lookup_entry *add(struct lookup *l, struct image *image)
     if (l->count == l->cap) {
         size_t cap = l->cap ? l->cap * 2 : 16;
         struct lookup_entry *entries = realloc(l->entries, cap * sizeof *entries);
-        if (!entries) return image->has_no_memory = true, NULL;
+        if (!entries) {
+            image->has_no_memory = true;
+            return NULL;
+        }
         l->entries = entries;
         l->cap = cap;
     }

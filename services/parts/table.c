@@ -9,7 +9,10 @@
 static sqlite3_stmt *select_rows(struct image *image, const char *table, int64_t first, int64_t limit, struct err *err)
 {
     char *sql = sqlite3_mprintf("SELECT * FROM \"%w\" NOT INDEXED LIMIT ?1 OFFSET ?2", table);
-    if (!sql) return image->has_no_memory = true, NULL;
+    if (!sql) {
+        image->has_no_memory = true;
+        return NULL;
+    }
     sqlite3_stmt *row = image_prepare(image, sql, err);
     if (row && (sqlite3_bind_int64(row, 1, limit) != SQLITE_OK || sqlite3_bind_int64(row, 2, first) != SQLITE_OK))
         image->has_no_memory = true;

@@ -49,7 +49,7 @@ static int read_request(const struct conf *conf, int argc, char **argv, struct o
     if (!out->task) return usage("there is no task ", argv[0]);
     bool is_dry = false;
     for (int i = 1; i < argc; i += 2) {
-        while (i < argc && strcmp(argv[i], "--dry-run") == 0) is_dry = true, i++;
+        for (; i < argc && strcmp(argv[i], "--dry-run") == 0; i++) is_dry = true;
         if (i == argc) break;
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (!value) return usage("a value is missing after ", argv[i]);

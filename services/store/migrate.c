@@ -67,7 +67,10 @@ static int apply(struct db *db, const struct embedded *file, struct err *err)
     int state = begin_alone(db, err) < 0 ? -ERR_DB : state_of(db, file, err);
     if (state == 0 && shape_check(db, file == embedded_migrations ? NULL : file->path, true, err) < 0)
         state = err_result(err);
-    if (state != 0) return db_rollback(db), state < 0 ? state : 0;
+    if (state != 0) {
+        db_rollback(db);
+        return state < 0 ? state : 0;
+    }
     if (db_script(db, err, (const char *)file->data) < 0 ||
         db_exec(db, err, "INSERT INTO logikald_migrations (name, hash) VALUES ($1, $2)", 2, values) < 0 ||
         db_commit(db, err) < 0) {
@@ -117,7 +120,11 @@ int migrate_main(struct conf *conf, int argc, char **argv)
 {
     (void)argv;
     struct err err = {0};
-    if (argc > 0) return log_error("migrate takes no arguments"), conf_free(conf), EXIT_USAGE;
+    if (argc > 0) {
+        log_error("migrate takes no arguments");
+        conf_free(conf);
+        return EXIT_USAGE;
+    }
     struct db *db = db_open_conf(conf, true, "logikald migrate", &err);
     int applied = db ? migrate_run(db, &err) : -1;
     if (applied < 0)

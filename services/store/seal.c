@@ -58,7 +58,10 @@ static char *open_with(const char *secret_key, const unsigned char *bytes, size_
     unsigned char key[crypto_secretbox_KEYBYTES];
     size_t text_len = len - crypto_secretbox_NONCEBYTES - crypto_secretbox_MACBYTES;
     char *out = calloc(1, text_len + 1);
-    if (!out || !*secret_key) return free(out), NULL;
+    if (!out || !*secret_key) {
+        free(out);
+        return NULL;
+    }
     key_of(secret_key, key);
     int rc = crypto_secretbox_open_easy((unsigned char *)out, bytes + crypto_secretbox_NONCEBYTES,
                                         len - crypto_secretbox_NONCEBYTES, bytes, key);

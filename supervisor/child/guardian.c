@@ -178,7 +178,10 @@ int guardian_start(struct supervisor *s, struct err *err)
 
 int guardian_resume(struct supervisor *s, struct err *err)
 {
-    if (s->guardian_pid <= 0) return start_again(s), 0;
+    if (s->guardian_pid <= 0) {
+        start_again(s);
+        return 0;
+    }
     return reap_watch(s, s->guardian_pid, on_end, s) == 0 ? 0 : err_set(err, ERR_NOMEM, "no memory for the guardian");
 }
 

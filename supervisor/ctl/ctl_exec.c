@@ -44,7 +44,10 @@ int ctl_tell_executed(const char *run_dir, const struct snapshot *before)
     int64_t deadline = mono_ms() + (answers_early ? TRIAL_MS : TAKEN_MS);
     struct err err = {0};
     struct snapshot *now = calloc(1, sizeof *now);
-    if (!now || strncmp(before->version, version_text, sizeof before->version - 1) == 0) return free(now), 0;
+    if (!now || strncmp(before->version, version_text, sizeof before->version - 1) == 0) {
+        free(now);
+        return 0;
+    }
     int rc = ctl_status(run_dir, now, NULL, &err);
     while ((rc != 0 || (answers_early && strcmp(now->version, before->version) == 0)) && mono_ms() < deadline) {
         poll(NULL, 0, LOOK_MS);

@@ -202,7 +202,9 @@ static int check_depends(const struct plan *plan, const struct conf *conf, struc
             bool is_free = !is_placed[i];
             for (int j = 0; j < plan->count && is_free; j++)
                 if (!is_placed[j] && spec_depends_on(&plan->specs[i], &plan->specs[j])) is_free = false;
-            if (is_free) is_placed[i] = true, placed++;
+            if (!is_free) continue;
+            is_placed[i] = true;
+            placed++;
         }
         if (placed > before) continue;
         for (int i = 0; i < plan->count; i++)

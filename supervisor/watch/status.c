@@ -26,12 +26,14 @@ struct status {
     struct snapshot snapshot; /* one buffer for all uses */
 };
 
+static void gather(struct supervisor *s, struct snapshot *out);
+
 static void write_file(struct supervisor *s)
 {
     struct err err = {0};
     struct status *status = s->status;
     status->is_due = false;
-    status_gather(s, &status->snapshot);
+    gather(s, &status->snapshot);
     bool is_written = snapshot_write(s->run_dir, &status->snapshot, &err) == 0;
     if (!is_written && !status->is_failing) log_warning("%s; it is tried again, and told when it works", err.text);
     if (is_written && status->is_failing) log_info("the status is written again");
@@ -122,7 +124,7 @@ static void gather_child(const struct child *c, struct snapshot_child *out, int6
         out->next_start_ms = now_wall_ms + m->deadline_ms - now_ms;
 }
 
-void status_gather(struct supervisor *s, struct snapshot *out)
+static void gather(struct supervisor *s, struct snapshot *out)
 {
     const struct child *c;
     int64_t now_ms = mono_ms();
@@ -156,7 +158,7 @@ void status_gather(struct supervisor *s, struct snapshot *out)
 
 cJSON *status_json(struct supervisor *s)
 {
-    status_gather(s, &s->status->snapshot);
+    gather(s, &s->status->snapshot);
     cJSON *json = snapshot_to_json(&s->status->snapshot);
     cJSON *overrides = json ? cJSON_AddObjectToObject(json, "overrides") : NULL;
     for (int i = 0; overrides && i < SET_COUNT; i++) {
@@ -171,7 +173,7 @@ cJSON *status_json(struct supervisor *s)
 void status_log(struct supervisor *s)
 {
     struct snapshot *snap = &s->status->snapshot;
-    status_gather(s, snap);
+    gather(s, snap);
     log_info("status: logikald %s, pid %d, %s, up %" PRId64 " s, background sync %s, listening on %s, %" PRId64
              " orphans reaped, %" PRId64 " log lines dropped",
              snap->version, snap->pid, snap->state, (snap->written_ms - snap->started_ms) / 1000,

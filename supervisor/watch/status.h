@@ -10,7 +10,6 @@ int status_open(struct supervisor *s, struct err *err); /* starts to keep the sn
 void status_close(struct supervisor *s);                /* and removes it */
 void status_changed(struct supervisor *s);              /* the file is written soon; many changes are one writing */
 
-void status_gather(struct supervisor *s, struct snapshot *out);
 cJSON *status_json(struct supervisor *s); /* with the runtime settings; the caller's to delete, NULL without memory */
 void status_log(struct supervisor *s);
 

@@ -41,8 +41,12 @@ static PGconn *connect_to(const struct db *db, bool with_options, bool is_choosy
                      db_session_word(db->url, "port"), with_options);
     int n = 0;
     while (words.keys[n]) n++;
-    words.keys[n] = "connect_timeout", words.values[n++] = timeout;
-    if (is_choosy) words.keys[n] = "target_session_attrs", words.values[n++] = "read-write";
+    words.keys[n] = "connect_timeout";
+    words.values[n++] = timeout;
+    if (is_choosy) {
+        words.keys[n] = "target_session_attrs";
+        words.values[n++] = "read-write";
+    }
     words.keys[n] = words.values[n] = NULL;
     return PQconnectdbParams(words.keys, words.values, 0);
 }
@@ -103,7 +107,11 @@ struct db *db_open(const char *url, const char *schema, int64_t timeout_ms, cons
     PQconninfoOption *parsed = database_url_parse(url ? url : "", err);
     if (!parsed) return NULL;
     struct db *db = calloc(1, sizeof *db);
-    if (!db) return PQconninfoFree(parsed), err_set(err, ERR_NOMEM, "no memory"), NULL;
+    if (!db) {
+        PQconninfoFree(parsed);
+        err_set(err, ERR_NOMEM, "no memory");
+        return NULL;
+    }
     db->url = parsed;
     snprintf(db->application, sizeof db->application, "%s", application);
     snprintf(db->schema, sizeof db->schema, "%s", schema ? schema : "");

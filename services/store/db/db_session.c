@@ -100,7 +100,10 @@ void db_session_words(struct db_session_words *out, const PQconninfoOption *url,
                              {"keepalives_count", "3"},
                              {"tcp_user_timeout", "30000"}};
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
-        if (more[i][1]) out->keys[n] = more[i][0], out->values[n++] = more[i][1];
+        if (more[i][1]) {
+            out->keys[n] = more[i][0];
+            out->values[n++] = more[i][1];
+        }
     out->keys[n] = out->values[n] = NULL;
 }
 
@@ -225,7 +228,10 @@ char *db_session_sql(PGconn *conn, const PQconninfoOption *url, const struct db_
     char timeout[24];
     const char *theirs = db_session_word(url, "options");
     snprintf(timeout, sizeof timeout, "%" PRId64, want->timeout_ms);
-    if (theirs && add_theirs(&sql, conn, theirs, err) < 0) return buf_free(&sql), NULL;
+    if (theirs && add_theirs(&sql, conn, theirs, err) < 0) {
+        buf_free(&sql);
+        return NULL;
+    }
     add_setting(&sql, conn, "statement_timeout", timeout);
     add_setting(&sql, conn, "lock_timeout", timeout);
     add_setting(&sql, conn, "timezone", "UTC");

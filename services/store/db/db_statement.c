@@ -72,7 +72,10 @@ static void note_silence(struct db *db, const PGresult *result, const struct wir
 static PGresult *checked(struct db *db, PGresult *result, struct err *err)
 {
     ExecStatusType status = PQresultStatus(result);
-    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return db->state[0] = '\0', result;
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+        db->state[0] = '\0';
+        return result;
+    }
     fail(db, result, err);
     PQclear(result);
     return NULL;

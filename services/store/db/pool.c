@@ -29,7 +29,11 @@ struct pool *pool_new(struct event_base *base, const struct conf *conf, const ch
     PQconninfoOption *options = database_url_parse(conf_str(conf, SET_DATABASE_URL), err);
     if (!options) return NULL;
     struct pool *p = calloc(1, sizeof *p);
-    if (!p) return PQconninfoFree(options), err_set(err, ERR_NOMEM, "no memory"), NULL;
+    if (!p) {
+        PQconninfoFree(options);
+        err_set(err, ERR_NOMEM, "no memory");
+        return NULL;
+    }
     p->base = base;
     p->options = options;
     p->timeout_ms = conf_int(conf, SET_DATABASE_TIMEOUT);
@@ -111,7 +115,10 @@ struct pool_call *pool_query(struct pool *p, const struct query *query, int n, c
     for (int i = 0; i < n; i++) bytes += values[i] ? strlen(values[i]) + 1 : 0;
     struct pool_call *call = calloc(1, sizeof *call + (size_t)n * sizeof(char *) + bytes);
     int id = query_id(p, query);
-    if (!call || id < 0) return free(call), NULL;
+    if (!call || id < 0) {
+        free(call);
+        return NULL;
+    }
     *call = (struct pool_call){.query = query, .query_id = id, .fn = fn, .arg = arg, .asked_us = mono_us(), .n = n};
     char *at = (char *)&call->values[n];
     for (int i = 0; i < n; i++) {

@@ -356,7 +356,10 @@ struct pool_dial *pool_dial_start(struct event_base *base, const PQconninfoOptio
     int n = count_items(names ? names : addresses);
     bool is_good = (d->pace = evtimer_new(base, on_pace, d)) != NULL;
     for (int i = 0; is_good && i < n && i < HOSTS_MAX; i++) is_good = add_host(d, i);
-    if (!is_good) return pool_dial_cancel(d), NULL;
+    if (!is_good) {
+        pool_dial_cancel(d);
+        return NULL;
+    }
     event_active(d->pace, EV_TIMEOUT, 1); /* what needs no resolver begins in the next turn */
     return d;
 }

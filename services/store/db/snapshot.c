@@ -195,7 +195,10 @@ struct held_snapshot *snapshot_open(struct pool *pool, int64_t seconds, const st
     *s = (struct held_snapshot){.pool = pool, .seconds = seconds, .first = first, .fn = fn, .arg = arg};
     s->late = evtimer_new(pool->base, on_late, s);
     s->dial = s->late ? pool_dial_start(pool->base, pool->options, &pool->want, on_dialled, s) : NULL;
-    if (!s->dial) return snapshot_close(s), NULL;
+    if (!s->dial) {
+        snapshot_close(s);
+        return NULL;
+    }
     event_add(s->late, &(struct timeval){.tv_sec = CONNECT_S});
     return s;
 }

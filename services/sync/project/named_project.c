@@ -227,7 +227,10 @@ static int search_directory(struct sync_run *run, struct named_project *one, con
     open_ahead(run, one->wanted_chain, NULL);
     int rc = walk_directory_begin(&w, one->wanted_chain, err);
     if (rc == 0) rc = walk_finish(&w, run_jobs(run, err), err);
-    if (rc < 0) return cJSON_Delete(w.candidates), rc;
+    if (rc < 0) {
+        cJSON_Delete(w.candidates);
+        return rc;
+    }
     return take_found(run, one, &w, err);
 }
 
@@ -247,7 +250,10 @@ static int search(struct sync_run *run, struct named_project *one, const char *n
     struct walk w = {.run = run, .projects = WALK_ALL_PROJECTS, .find = name, .find_in = one->directory};
     open_ahead(run, NULL, NULL);
     int rc = walk_tree(&w, err);
-    if (rc < 0) return cJSON_Delete(w.candidates), rc;
+    if (rc < 0) {
+        cJSON_Delete(w.candidates);
+        return rc;
+    }
     if (w.is_found) return take_found(run, one, &w, err);
     if (w.run->counts.failed_directories || w.run->counts.places_unchecked)
         return err_set(err, ERR_UPSTREAM, "project %.*s was not found, but not every directory could be listed",
@@ -262,7 +268,10 @@ int named_project_sync(struct sync_run *run, struct named_project *one, struct e
     char *chain = NULL, key[GUID_SIZE];
     int rc = find_directory(run->db, one, err);
     int found = rc == 0 ? look_up(run->db, one, one->wanted, &chain, err) : rc;
-    if (found < 0) return free(chain), found;
+    if (found < 0) {
+        free(chain);
+        return found;
+    }
     const char *name = found ? one->guid : one->wanted;
     bool is_guid = guid_key(name, key);
     if (found && chain)

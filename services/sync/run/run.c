@@ -144,7 +144,10 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const struct run_ask *a
     if (rc < 0) return rc;
     if (sync_run_abandon(run->db, ask->scope, err) < 0) return -ERR_DB;
     run->id = sync_run_begin(run->db, ask->scope, ctx, ask->asks, ask->is_forced, err);
-    if (run->id < 0) return run->id = 0, -ERR_DB;
+    if (run->id < 0) {
+        run->id = 0;
+        return -ERR_DB;
+    }
     if (db_origin(run->db, run->id, ctx->id, err) < 0) return -ERR_DB;
     if (stage_open(&run->stage, run->db, &run->lease, conf_int(ctx->conf, SET_SYNC_BATCH), err) < 0) return -ERR_DB;
     if (files_limit(run->db, run_parts_limit(run), err) < 0) return -ERR_DB;

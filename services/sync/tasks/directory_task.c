@@ -171,7 +171,10 @@ int task_force_sync_directory(struct task_ctx *ctx, const cJSON *args, const cJS
 {
     char *directory = argument_text(args, kwargs, 0, "directory_id", err);
     *result = NULL;
-    if (!directory) return ctx->exc_type = "ValueError", -ERR_INPUT;
+    if (!directory) {
+        ctx->exc_type = "ValueError";
+        return -ERR_INPUT;
+    }
     int rc = forced(ctx, directory, result, err);
     free(directory);
     return rc;

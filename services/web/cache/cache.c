@@ -115,7 +115,10 @@ static void trim(struct cache *c)
 static struct cache_entry *entry_add(struct cache *c, const struct wait *w)
 {
     struct cache_entry *e = calloc(1, sizeof *e);
-    if (!e || !(e->key = strdup(w->key))) return free(e), NULL;
+    if (!e || !(e->key = strdup(w->key))) {
+        free(e);
+        return NULL;
+    }
     e->hash = w->hash;
     e->versions = w->versions;
     e->made_ms = mono_ms();

@@ -119,7 +119,10 @@ struct versions *versions_new(struct web *web)
     if (!v) return NULL;
     v->web = web;
     v->turn_end = event_new(web->base, -1, 0, ask, v);
-    if (!v->turn_end) return free(v), NULL;
+    if (!v->turn_end) {
+        free(v);
+        return NULL;
+    }
     return v;
 }
 

@@ -51,8 +51,14 @@ struct limit_entry *limiter_entry(struct limiter *l, const char *key)
 static void entry_turn(struct limit_entry *e, int64_t now_ms)
 {
     int64_t minute = now_ms / 60000, hour = now_ms / 3600000;
-    if (e->minute != minute) e->minute = minute, e->in_minute = e->shared_minute = e->told_minute = 0;
-    if (e->hour != hour) e->hour = hour, e->in_hour = e->shared_hour = e->told_hour = 0;
+    if (e->minute != minute) {
+        e->minute = minute;
+        e->in_minute = e->shared_minute = e->told_minute = 0;
+    }
+    if (e->hour != hour) {
+        e->hour = hour;
+        e->in_hour = e->shared_hour = e->told_hour = 0;
+    }
     e->used_ms = now_ms;
 }
 

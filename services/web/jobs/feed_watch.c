@@ -119,7 +119,10 @@ struct feed_watch *feed_watch_new(struct web *web)
     if (!w) return NULL;
     w->web = web;
     w->timer = evtimer_new(web->base, on_timer, w);
-    if (!w->timer) return free(w), NULL;
+    if (!w->timer) {
+        free(w);
+        return NULL;
+    }
     on_timer(-1, 0, w);
     return w;
 }

@@ -84,7 +84,10 @@ static struct mark *find(const struct attempts *a, const unsigned char key[KEY_S
     memcpy(&row, key, sizeof row);
     struct mark *first = a->marks ? &a->marks[row % ROWS * WAYS] : NULL;
     for (struct mark *m = first; m && m < first + WAYS; m++)
-        if (memcmp(m->key, key, KEY_SIZE) == 0) return age(m, mono_ms()), m;
+        if (memcmp(m->key, key, KEY_SIZE) == 0) {
+            age(m, mono_ms());
+            return m;
+        }
     return NULL;
 }
 
@@ -123,9 +126,21 @@ static int count(const struct attempts *a, const struct attempt *like, bool is_r
     return n;
 }
 
+/* The request is no try any more; without a try nothing happens. */
+static void leave(struct req *r)
+{
+    struct attempt *t = r->attempt;
+    if (!t) return;
+    r->attempt = NULL;
+    if (t->state != ATTEMPT_RUNS) req_on_gone(r, NULL, NULL);
+    TAILQ_REMOVE(&t->attempts->list, t, link);
+    if (t->held) event_free(t->held);
+    if (!TAILQ_EMPTY(&t->attempts->list)) event_active(t->attempts->turn, EV_TIMEOUT, 0);
+}
+
 static void refuse(struct req *r, int wait_s)
 {
-    attempt_leave(r);
+    leave(r);
     reply_header(r, "Retry-After", req_printf(r, "%d", wait_s));
     reply_detail(r, 429, "Too many failed logins; try again in %d s", wait_s);
 }
@@ -133,7 +148,7 @@ static void refuse(struct req *r, int wait_s)
 static void on_gone(void *arg)
 {
     struct req *r = arg;
-    attempt_leave(r);
+    leave(r);
     reply_unavailable(r, 1, "Nobody waits for this login any more");
 }
 
@@ -204,7 +219,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 
 static void on_end(void *req)
 {
-    attempt_leave(req);
+    leave(req);
 }
 
 void attempt_begin(struct req *r, enum attempt_kind kind, const char *account, void (*go)(struct req *r))
@@ -260,7 +275,7 @@ void attempt_failed(struct req *r)
         int64_t wait_s = over > 10 ? WAIT_MAX_S : (int64_t)2 << over;
         own->locked_until_ms = now + (wait_s > WAIT_MAX_S ? WAIT_MAX_S : wait_s) * 1000;
     }
-    attempt_leave(r);
+    leave(r);
 }
 
 void attempt_succeeded(struct req *r)
@@ -272,18 +287,7 @@ void attempt_succeeded(struct req *r)
         own->locked_until_ms = 0;
         own->succeeded_ms = mono_ms();
     }
-    attempt_leave(r);
-}
-
-void attempt_leave(struct req *r)
-{
-    struct attempt *t = r->attempt;
-    if (!t) return;
-    r->attempt = NULL;
-    if (t->state != ATTEMPT_RUNS) req_on_gone(r, NULL, NULL);
-    TAILQ_REMOVE(&t->attempts->list, t, link);
-    if (t->held) event_free(t->held);
-    if (!TAILQ_EMPTY(&t->attempts->list)) event_active(t->attempts->turn, EV_TIMEOUT, 0);
+    leave(r);
 }
 
 /* ---- life ---- */

@@ -27,6 +27,5 @@ void attempt_begin(struct req *r, enum attempt_kind kind, const char *account, v
 enum attempt_rank attempt_rank(const struct req *r);
 void attempt_succeeded(struct req *r); /* forgets the failures of this address with this account, and no others */
 void attempt_failed(struct req *r);
-void attempt_leave(struct req *r); /* without a try nothing happens */
 
 #endif

@@ -174,7 +174,10 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 static bool job_start(struct hasher *h, struct job *j)
 {
     static const int room[RANKS] = {[ATTEMPT_KNOWN] = 64, [ATTEMPT_NEW] = 48, [ATTEMPT_SUSPECT] = 24};
-    if (h->count >= room[j->rank] || !j->secret) return job_free(j), false;
+    if (h->count >= room[j->rank] || !j->secret) {
+        job_free(j);
+        return false;
+    }
     lock_take(&h->lock);
     TAILQ_INSERT_TAIL(&h->waiting[j->rank], j, link);
     bool must_start = !h->is_running;

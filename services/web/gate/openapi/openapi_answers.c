@@ -197,7 +197,10 @@ static void add_success(cJSON *list, const struct route *t)
                   {"events", "text/event-stream"}};
     const char *type = TYPE_JSON, *schema = t->response;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (strcmp(t->response, others[i].word) == 0) type = others[i].type, schema = "string";
+        if (strcmp(t->response, others[i].word) == 0) {
+            type = others[i].type;
+            schema = "string";
+        }
     add_answer(list, "200", t->summary, *schema ? type : NULL, *schema ? schema : "any");
     bool is_list = strstr(t->query, "updated_since?:") || strstr(t->query, ROWS_QUERY);
     if (is_list || strcmp(t->path, "/api/v1/changes") == 0) add_form(list, "200", TYPE_NDJSON);
