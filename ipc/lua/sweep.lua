@@ -1,3 +1,4 @@
+-- with shown.part
 -- Goes over a part of what waits, is scheduled or dead, and shows or changes what matches. The caller goes on with what is
 -- answered until nothing is left, so no call takes long however much there is.
 -- KEYS: waiting: one list. scheduled: zset, messages, ids. dead: the list, history.
@@ -15,6 +16,7 @@ local count, wanted, queue = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 local is_look = action == 'look'
 local out, matched, gone = {0, 0, 0}, 0, 0
 local is_plain = string.match(text, '^[%w._-]+$') ~= nil
+local sight = 16777216 -- bytes that are looked at now
 
 local function has(value)
   return type(value) == 'string' and string.find(string.lower(value), text, 1, true) ~= nil
@@ -61,51 +63,62 @@ local function leave(raw)
   out[#out + 1] = id
   return true
 end
-local function show(...)
+-- It matches; true when it is to be shown.
+local function is_wanted()
   matched = matched + 1
-  if matched > wanted then return end
-  for i = 1, select('#', ...) do out[#out + 1] = select(i, ...) or '' end
+  return matched <= wanted
+end
+local function show(...)
+  for i = 1, select('#', ...) do out[#out + 1] = select(i, ...) end
 end
 
 -- A list's entries are marked where they are, and taken out together.
 local gone_mark = '\0gone ' .. redis.sha1hex(ARGV[12])
-local function sweep_list(first, page, handle)
-  for i = 1, #page do
-    if handle(page[i]) then
-      redis.call('LSET', KEYS[1], first + i - 1, gone_mark)
-      gone = gone + 1
-    end
+local function sweep_list(at, handle)
+  local entry = redis.call('LINDEX', KEYS[1], at)
+  sight = sight - #entry
+  if handle(entry) then
+    redis.call('LSET', KEYS[1], at, gone_mark)
+    gone = gone + 1
   end
 end
 
 if view == 'waiting' then
-  local n = redis.call('LLEN', KEYS[1])
+  local n, looked = redis.call('LLEN', KEYS[1]), 0
   if is_look then
-    local page = offset < n and redis.call('LRANGE', KEYS[1], math.max(0, n - offset - count), n - offset - 1) or {}
-    for i = #page, 1, -1 do
-      if matches_message(page[i], queue) then show('0', page[i]) end
+    for i = n - offset - 1, math.max(0, n - offset - count), -1 do
+      local raw = redis.call('LINDEX', KEYS[1], i)
+      if matches_message(raw, queue) and is_wanted() then show('0', shown(raw)) end
+      looked, sight = looked + 1, sight - #raw
+      if sight <= 0 then break end
     end
-    out[1] = offset + #page
+    out[1] = offset + looked
   elseif n > 0 then
-    local page = redis.call('LRANGE', KEYS[1], offset, offset + count - 1)
-    sweep_list(offset, page, function(raw)
-      if not matches_message(raw, queue) then return false end
-      matched = matched + 1
-      if leave(raw) then return false end
-      revoke(raw, KEYS[1])
-      return true
-    end)
-    out[1] = offset + #page - gone
+    for i = offset, math.min(n, offset + count) - 1 do
+      sweep_list(i, function(raw)
+        if not matches_message(raw, queue) then return false end
+        matched = matched + 1
+        if leave(raw) then return false end
+        revoke(raw, KEYS[1])
+        return true
+      end)
+      looked = looked + 1
+      if sight <= 0 then break end
+    end
+    out[1] = offset + looked - gone
     if gone > 0 then redis.call('LREM', KEYS[1], gone, gone_mark) end
   end
   out[2] = out[1] < n - gone and 1 or 0
 elseif view == 'scheduled' then
   local page = redis.call(is_look and 'ZRANGE' or 'ZREVRANGE', KEYS[1], offset, offset + count - 1, 'WITHSCORES')
+  local looked = 0
   for i = 1, #page, 2 do
-    local entry = redis.call('HGET', KEYS[2], page[i])
-    local list, id, raw = string.match(entry or '', '^([^\n]*)\n([^\n]*)\n(.*)$')
+    if sight <= 0 then break end
+    local entry = redis.call('HGET', KEYS[2], page[i]) or ''
+    local list, id, raw = string.match(entry, '^([^\n]*)\n([^\n]*)\n(.*)$')
+    looked, sight = looked + 1, sight - #entry
     if raw and matches_message(raw, string.match(list, '^([^\6]*)')) then
-      if is_look then show(page[i], page[i + 1], entry) else matched = matched + 1 end
+      if is_wanted() and is_look then show(page[i], page[i + 1], shown_scheduled(entry)) end
       if not is_look and not leave(raw) then
         revoke(raw, list)
         redis.call('ZREM', KEYS[1], page[i])
@@ -115,14 +128,13 @@ elseif view == 'scheduled' then
       end
     end
   end
-  out[1] = offset + #page / 2 - gone
+  out[1] = offset + looked - gone
   out[2] = out[1] < redis.call('ZCARD', KEYS[1]) and 1 or 0
 else
   local n = redis.call('LLEN', KEYS[1])
   local left = ARGV[5] == '' and n or tonumber(ARGV[5])
   count = math.min(count, left, n - offset)
-  local first = is_look and offset or math.max(0, n - offset - count)
-  local page = count > 0 and redis.call('LRANGE', KEYS[1], first, is_look and first + count - 1 or n - offset - 1) or {}
+  local looked = 0
   local function matches(entry)
     if ARGV[13] ~= '' then return redis.sha1hex(entry) == ARGV[13] end
     if text == '' then return true end
@@ -142,18 +154,19 @@ else
     matched = matched + 1
     return true
   end
-  if is_look then
-    for _, entry in ipairs(page) do
-      if matches(entry) then show(entry, redis.sha1hex(entry)) end
+  while looked < count and sight > 0 do
+    if is_look then
+      local entry = redis.call('LINDEX', KEYS[1], offset + looked)
+      sight = sight - #entry
+      if matches(entry) and is_wanted() then show(shown_dead(entry), redis.sha1hex(entry)) end
+    else -- the oldest first: it was first in its queue
+      sweep_list(n - offset - 1 - looked, handle)
     end
-    out[1] = offset + #page
-  else
-    -- The oldest first: it was first in its queue.
-    for i = #page, 1, -1 do sweep_list(first + i - 1, {page[i]}, handle) end
-    out[1] = offset + #page - gone
-    if gone > 0 then redis.call('LREM', KEYS[1], -gone, gone_mark) end
+    looked = looked + 1
   end
-  out[2] = #page > 0 and left - #page or 0
+  if gone > 0 then redis.call('LREM', KEYS[1], -gone, gone_mark) end
+  out[1] = offset + looked - gone
+  out[2] = looked > 0 and left - looked or 0
 end
 if ended > 0 then
   redis.call('LTRIM', ARGV[9] .. 'logikald.ended', 0, 9999)

@@ -1,3 +1,4 @@
+-- with shown.part
 -- A page of messages for people.
 -- KEYS: waiting: the priority lists of a queue. unacked: unacked, unacked_index, registered, history, descriptions.
 --       scheduled: zset, messages. dead: the list. workers: the zset, descriptions.
@@ -14,10 +15,9 @@ end
 if view == 'waiting' then
   for p = 1, #KEYS do
     local n = redis.call('LLEN', KEYS[p])
-    if offset < n and limit > 0 then
-      local page = redis.call('LRANGE', KEYS[p], math.max(0, n - offset - limit), n - offset - 1)
-      for i = #page, 1, -1 do add(tostring(p - 1), page[i]) end
-      limit = limit - #page
+    for i = n - offset - 1, math.max(0, n - offset - limit), -1 do
+      add(tostring(p - 1), shown(redis.call('LINDEX', KEYS[p], i)))
+      limit = limit - 1
     end
     offset = math.max(0, offset - n)
   end
@@ -38,13 +38,20 @@ elseif view == 'unacked' then
     local entry, count = redis.call('HGET', KEYS[1], page[i]), false
     local raw = has_history and string.match(entry or '', '^%[(.*), "[^"]*", "[^"]*"%]$')
     if raw then count = string.match(redis.call('HGET', KEYS[4], redis.sha1hex(raw)) or '', '^%d+') end
-    add(page[i], page[i + 1], entry, owner[string.match(page[i], '^(.*)%.%d+$') or ''], count, began[page[i]])
+    add(page[i], page[i + 1], entry and shown_unacked(entry), owner[string.match(page[i], '^(.*)%.%d+$') or ''], count, began[page[i]])
   end
 elseif view == 'scheduled' then
   local page = redis.call('ZRANGE', KEYS[1], offset, offset + limit - 1, 'WITHSCORES')
-  for i = 1, #page, 2 do add(page[i], page[i + 1], redis.call('HGET', KEYS[2], page[i])) end
+  for i = 1, #page, 2 do
+    local entry = redis.call('HGET', KEYS[2], page[i])
+    add(page[i], page[i + 1], entry and shown_scheduled(entry))
+  end
 elseif view == 'dead' then
-  for _, entry in ipairs(redis.call('LRANGE', KEYS[1], offset, offset + limit - 1)) do add(entry, redis.sha1hex(entry)) end
+  for i = offset, offset + limit - 1 do
+    local entry = redis.call('LINDEX', KEYS[1], i)
+    if not entry then break end
+    add(shown_dead(entry), redis.sha1hex(entry))
+  end
 elseif view == 'workers' then
   local page = redis.call('ZREVRANGE', KEYS[1], offset, offset + limit - 1, 'WITHSCORES')
   for i = 1, #page, 2 do add(page[i], page[i + 1], redis.call('HGET', KEYS[2], page[i])) end

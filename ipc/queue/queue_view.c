@@ -91,11 +91,30 @@ static void add_arguments(cJSON *entry, const struct message *m)
     message_body_free(&body);
 }
 
+/* How large a message is of which Redis has told no more than its head (ipc/lua/shown.part); 0 = it is whole. */
+static size_t left_out(const char *raw, size_t len)
+{
+    static const char begin[] = "{\"left_out\": ";
+    bool is_cut = len > sizeof begin && memcmp(raw, begin, sizeof begin - 1) == 0;
+    return is_cut ? (size_t)strtoull(raw + sizeof begin - 1, NULL, 10) : 0;
+}
+
+/* In the place of the arguments, so that whoever looks is told. */
+static void tell_left_out(cJSON *entry, size_t size)
+{
+    char text[80];
+    cJSON *kwargs = cJSON_CreateObject();
+    snprintf(text, sizeof text, "too much to be shown: the message has %zu bytes", size);
+    cJSON_AddStringToObject(kwargs, "(left out)", text);
+    cJSON_ReplaceItemInObjectCaseSensitive(entry, "kwargs", kwargs);
+}
+
 /* What is known of a message, whatever it is worth. */
 static cJSON *describe(const char *raw, size_t len, const char *queue)
 {
     struct message m;
     cJSON *entry = cJSON_CreateObject();
+    size_t size = left_out(raw, len);
     int rc = message_decode(raw, len, &m, NULL);
     add_text(entry, "queue", queue);
     add_text(entry, "id", m.id);
@@ -108,7 +127,8 @@ static cJSON *describe(const char *raw, size_t len, const char *queue)
     add_text(entry, "eta", m.eta);
     add_text(entry, "expires", m.expires);
     cJSON_AddNumberToObject(entry, "priority", m.priority);
-    cJSON_AddNumberToObject(entry, "size_bytes", (double)len);
+    cJSON_AddNumberToObject(entry, "size_bytes", (double)(size ? size : len));
+    if (size) tell_left_out(entry, size);
     message_free(&m);
     return entry;
 }
@@ -174,6 +194,8 @@ static cJSON *dead_entry(redisReply **e, int64_t index)
     message_decode(raw ? raw : "", raw ? strlen(raw) : 0, &m, NULL);
     add_arguments(entry, &m);
     message_free(&m);
+    const cJSON *size = cJSON_GetObjectItemCaseSensitive(entry, "size_bytes");
+    if (!raw && cJSON_IsNumber(size)) tell_left_out(entry, (size_t)whole_of(size->valuedouble));
     cJSON_AddNumberToObject(entry, "index", (double)index);
     cJSON_DeleteItemFromObjectCaseSensitive(entry, "letter");
     add_text(entry, "letter", e[1]->str);
