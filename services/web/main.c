@@ -11,6 +11,7 @@
 #include "conf/clock.h"
 #include "conf/exit.h"
 #include "conf/log.h"
+#include "conf/text/copy.h"
 #include "ipc/notify.h"
 #include "ipc/queue/task_counts.h"
 #include "services/lull.h"
@@ -93,8 +94,8 @@ static void on_watchdog(evutil_socket_t fd, short what, void *arg)
 static int take_secrets(struct web *web)
 {
     if (sodium_init() < 0) return -1;
-    snprintf(web->jwt_key, sizeof web->jwt_key, "%.128s", conf_str(web->conf, SET_JWT_SECRET_KEY));
-    snprintf(web->jwt_previous, sizeof web->jwt_previous, "%.128s", conf_str(web->conf, SET_JWT_SECRET_KEY_PREVIOUS));
+    text_copy(web->jwt_key, sizeof web->jwt_key, conf_str(web->conf, SET_JWT_SECRET_KEY));
+    text_copy(web->jwt_previous, sizeof web->jwt_previous, conf_str(web->conf, SET_JWT_SECRET_KEY_PREVIOUS));
     if (!conf_is_set(web->conf, SET_ADMIN_PASSWORD))
         log_warning("ADMIN_PASSWORD is not set: nobody can log in as administrator");
     return 0;

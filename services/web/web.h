@@ -54,8 +54,8 @@ struct web {
     struct task_counts *task_counts; /* of those that ran in children of this process */
     struct ui *ui;
     struct lull *lull;
-    char jwt_key[129]; /* JWT_SECRET_KEY, or the one kept in PostgreSQL (signing_key.h); empty until that is there */
-    char jwt_previous[129]; /* JWT_SECRET_KEY_PREVIOUS: tokens that are signed with it are right, none is made */
+    char jwt_key[513]; /* JWT_SECRET_KEY, or the one kept in PostgreSQL (signing_key.h); empty until that is there */
+    char jwt_previous[513]; /* JWT_SECRET_KEY_PREVIOUS: tokens that are signed with it are right, none is made */
     int64_t started_ms;
     bool is_stopping;
     int exit_status;

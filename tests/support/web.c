@@ -118,7 +118,7 @@ void web_end(struct web_server *w)
 static struct http_reply request(struct web_server *w, const char *method, const char *path, const char *token,
                                  const char *header, const char *body)
 {
-    char url[5000], bearer[2200];
+    char url[5000], bearer[9000];
     const char *headers[3] = {NULL};
     int n = 0;
     snprintf(url, sizeof url, "%s%s", w->url, path);
@@ -173,7 +173,7 @@ void web_log_in(struct web_server *w)
 
 char *web_client(struct web_server *w, const char *client_id, const char *permissions)
 {
-    char body[1024];
+    char body[4096];
     snprintf(body, sizeof body,
              "{\"client_id\":\"%s\",\"name\":\"%s\",\"permissions\":%s,\"rate_limit_per_hour\":10000000}", client_id,
              client_id, permissions);

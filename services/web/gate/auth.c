@@ -22,7 +22,8 @@
 #include "services/web/gate/upstream_token.h"
 #include "services/web/http/reply.h"
 
-#define PATIENCE_S 2 /* with PostgreSQL, of whoever asks how things are */
+#define PATIENCE_S 2    /* with PostgreSQL, of whoever asks how things are */
+#define TOKEN_SIZE 8192 /* names the client twice, each character of it as six at most, in base64 */
 
 struct auth_lookup {
     void (*next)(struct req *r);
@@ -30,7 +31,7 @@ struct auth_lookup {
     struct event *patience;   /* NULL: however long it takes */
     struct jwt_claims claims; /* of a client's token */
     bool is_client;
-    char key[320]; /* in the identities: "client NAME" or "session HASH" */
+    char key[WHO_NAME_SIZE + 16]; /* in the identities: "client NAME" or "session HASH" */
 };
 
 /* The bits of a JSON list of words; unknown words count nothing. */
@@ -132,7 +133,10 @@ static void then_client(struct req *r, const PGresult *result)
         found.rate_limit_per_hour = (int)strtol(PQgetvalue(result, 0, 1), NULL, 10);
         found.token_version = strtoll(PQgetvalue(result, 0, 2), NULL, 10);
     }
-    identity_remember(l->key, l->versions.of[VERSION_CLIENTS], &found);
+    if (found.exists)
+        identity_remember(l->key, l->versions.of[VERSION_CLIENTS], &found);
+    else /* the token is one that we have signed, for a client that is gone or switched off */
+        identity_remember_gone(l->key, l->versions.of[VERSION_CLIENTS]);
     identified(r, &found);
 }
 
@@ -243,9 +247,18 @@ static void key_of(struct auth_lookup *l, const char *kind, const char *name)
     text_copy(l->key + len, sizeof l->key - len, name);
 }
 
+/* A token that we have signed is somebody's, unless it was not any more when it was last looked at; what merely looks
+ * like a session counts for its address first. */
+static bool is_vouched(const struct auth_lookup *l)
+{
+    const struct identity *last = identity_last(l->key);
+    if (!last) return l->is_client && !identity_is_gone(l->key);
+    return last->expires_ms > wall_ms() && (!l->is_client || l->claims.version >= last->token_version);
+}
+
 void auth_identify(struct req *r, void (*next)(struct req *r))
 {
-    char token[2048];
+    char token[TOKEN_SIZE];
     token_of(r, token, sizeof token);
     if (!*token && upstream_token_identify(r, next)) return;
     if (conf_is_set(r->web->conf, SET_METRICS_TOKEN) &&
@@ -277,8 +290,7 @@ void auth_identify(struct req *r, void (*next)(struct req *r))
         key_of(l, "session ", r->who.session);
         session_csrf_of(r->web, token, r->who.csrf);
     }
-    /* A token that we have signed is somebody's; what merely looks like a session counts for its address first. */
-    if (!l->is_client && !identity_is_known(l->key) && !limiter_admits(r)) return;
+    if (!is_vouched(l) && !limiter_admits(r)) return;
     r->auth = l;
     ask_versions(r);
 }

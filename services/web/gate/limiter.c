@@ -13,6 +13,8 @@
 #include "conf/text/address.h"
 #include "services/web/http/reply.h"
 
+#define NAME_MAX_LEN 90 /* of a key; longer ones are told apart by a hash */
+
 struct rates {
     int64_t per_minute, per_hour; /* 0 = none */
     int64_t now_ms;
@@ -79,7 +81,11 @@ static void key_of(const struct req *r, bool is_nobody, char *out, size_t size)
         snprintf(out, size, "a:%s", group);
     } else {
         const struct who *owner = req_owner(r);
-        snprintf(out, size, "%s%.90s", owner->kind == WHO_ADMIN ? "u:" : "c:", owner->name);
+        const char *kind = owner->kind == WHO_ADMIN ? "u:" : "c:";
+        if (strlen(owner->name) <= NAME_MAX_LEN)
+            snprintf(out, size, "%s%.90s", kind, owner->name);
+        else /* two may begin alike */
+            snprintf(out, size, "%s%.60s/%016llx", kind, owner->name, (unsigned long long)hash_text(owner->name));
     }
 }
 

@@ -17,6 +17,7 @@
 
 #define REQ_PARAMS_MAX 4
 #define REQ_ID_SIZE    65
+#define WHO_NAME_SIZE  1032 /* 255 characters of UTF-8, and a word before them */
 
 enum who_kind { WHO_NOBODY, WHO_CLIENT, WHO_ADMIN };
 enum permission {
@@ -30,16 +31,16 @@ enum permission {
 
 struct who {
     enum who_kind kind;
-    char name[256];          /* client_id or the administrator's name */
-    unsigned permissions;    /* of a client */
-    int rate_limit_per_hour; /* of a client; 0 = the general one */
-    bool is_by_cookie;       /* then changes need a CSRF token */
-    bool is_viewer;          /* an admin session that may change nothing */
-    int64_t expires_ms;      /* of the session, unix time */
-    char proof[65];          /* of its row (session.h) */
-    char csrf[65];           /* the token, for pages and for the comparison */
-    char session[65];        /* hash of the admin session's token; the key of its row */
-    char expires_at[40];     /* of the session or token, as ISO 8601 */
+    char name[WHO_NAME_SIZE]; /* client_id or the administrator's name */
+    unsigned permissions;     /* of a client */
+    int rate_limit_per_hour;  /* of a client; 0 = the general one */
+    bool is_by_cookie;        /* then changes need a CSRF token */
+    bool is_viewer;           /* an admin session that may change nothing */
+    int64_t expires_ms;       /* of the session, unix time */
+    char proof[65];           /* of its row (session.h) */
+    char csrf[65];            /* the token, for pages and for the comparison */
+    char session[65];         /* hash of the admin session's token; the key of its row */
+    char expires_at[40];      /* of the session or token, as ISO 8601 */
 };
 
 /* What req_arg says of a parameter that is left out; static, or as long as the request. */

@@ -79,6 +79,27 @@ TEST(test_a_token_that_has_run_out_is_renewed)
     for (int i = 0; i < 6; i++) free(texts[i]);
 }
 
+/* All of the key counts: others may verify the tokens with it, and two that begin alike are two. */
+TEST(test_a_long_key_is_used_whole)
+{
+    char key[300] = "JWT_SECRET_KEY=", *at = key + strlen(key);
+    memset(at, 'k', 199);
+    strcpy(at + 199, "1");
+    const char *const env[] = {"JWT_EXPIRE_MINUTES=7", key, NULL};
+    web_stop(&web);
+    web_run(&web, env, true);
+    web_log_in(&web);
+    char *token = web_client(&web, "long-key", "[\"projects:read\"]");
+    jwt_t *jwt = NULL;
+    assert_int_equal(jwt_decode(&jwt, token, (const unsigned char *)at, 200), 0);
+    jwt_free(jwt);
+    at[199] = '2';
+    web_stop(&web);
+    web_run(&web, env, true);
+    assert_int_equal(web_status(&web, "GET", "/api/v1/projects/cached", token, NULL), 401);
+    free(token);
+}
+
 TEST(test_sessions_end_after_the_hours_that_are_set_and_lie_in_postgresql)
 {
     int64_t left = pg_int(&web.pg, "SELECT extract(epoch FROM max(expires_at) - now())::int FROM admin_sessions");
@@ -253,5 +274,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_answers_carry_what_browsers_must_know),
     cmocka_unit_test(test_the_cookie_is_secure_behind_https_only),
     cmocka_unit_test(test_the_access_log_names_the_client_in_plain_text),
+    cmocka_unit_test(test_a_long_key_is_used_whole), /* the last: without the simulator */
 };
 TEST_MAIN(tests, set_up, tear_down)

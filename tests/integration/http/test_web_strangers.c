@@ -278,10 +278,53 @@ static void make_request(char *out, size_t size, const char *head, int number)
     if (!strstr(out, "\r\n\r\n")) snprintf(out + len, size - len, "Connection: close\r\n\r\n");
 }
 
-/* Each refused kind, LIMIT times and then some, from an address of its own. */
+/* LIMIT times and then some, from an address of its own. */
+static void expect_limit(const char *head, int wanted, int number)
+{
+    int refused = 0, other = 0;
+    int64_t before = 0;
+    for (int k = 0; k < LIMIT + 200; k++) {
+        char text[1200];
+        make_request(text, sizeof text, head, number * 1000 + k);
+        int status = ask(3000 + (unsigned)number, text, NULL);
+        if (k == LIMIT) before = statements();
+        if (k < LIMIT && status != wanted) fail_msg("%s: request %d: %d", head, k, status);
+        refused += status == 429;
+        other += k >= LIMIT && status != 429;
+    }
+    if (other > 0) fail_msg("%s: %d answered beyond the limit", head, other);
+    int64_t asked = statements() - before;
+    if (asked > 40) fail_msg("%s: %d statements for %d refusals", head, (int)asked, refused);
+}
+
+static const char *const few[] = {"RATE_LIMIT_PER_HOUR=40", "LOG_LEVEL=info", NULL};
+
+/* They were somebody's: signed by us, and void since then. */
+TEST(test_tokens_that_are_void_count_in_the_rate_before_any_statement)
+{
+    static const char *const ends[] = {
+        "UPDATE clients SET is_active = false WHERE client_id = 'former0'",
+        "UPDATE clients SET token_version = token_version + 1 WHERE client_id = 'former1'",
+        "DELETE FROM clients WHERE client_id = 'former2'",
+    };
+    WAIT_UNTIL(3600 - time(NULL) % 3600 > 60, 70000);
+    web_stop(&web);
+    web_run(&web, few, true);
+    for (int i = 0; i < 3; i++) {
+        char id[24], head[1000];
+        snprintf(id, sizeof id, "former%d", i);
+        char *token = web_client(&web, id, "[\"projects:read\"]");
+        snprintf(head, sizeof head, "GET /api/v1/projects/cached HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n",
+                 token);
+        pg_exec(&web.pg, ends[i]);
+        expect_limit(head, 401, 20 + i);
+        free(token);
+    }
+}
+
+/* Each refused kind. */
 TEST(test_refusals_count_in_the_rate_before_any_statement)
 {
-    static const char *const settings[] = {"RATE_LIMIT_PER_HOUR=40", "LOG_LEVEL=info", NULL};
     static const struct {
         const char *head;
         int status;
@@ -303,23 +346,8 @@ TEST(test_refusals_count_in_the_rate_before_any_statement)
     };
     WAIT_UNTIL(3600 - time(NULL) % 3600 > 60, 70000); /* all within one hour of the clock */
     web_stop(&web);
-    web_run(&web, settings, true);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        int refused = 0, other = 0;
-        int64_t before = 0;
-        for (int k = 0; k < LIMIT + 200; k++) {
-            char text[600];
-            make_request(text, sizeof text, rows[i].head, (int)(i * 1000 + (size_t)k));
-            int status = ask(3000 + (unsigned)i, text, NULL);
-            if (k == LIMIT) before = statements();
-            if (k < LIMIT && status != rows[i].status) fail_msg("%s: request %d: %d", rows[i].head, k, status);
-            refused += status == 429;
-            other += k >= LIMIT && status != 429;
-        }
-        if (other > 0) fail_msg("%s: %d answered beyond the limit", rows[i].head, other);
-        int64_t asked = statements() - before;
-        if (asked > 40) fail_msg("%s: %d statements for %d refusals", rows[i].head, (int)asked, refused);
-    }
+    web_run(&web, few, true);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) expect_limit(rows[i].head, rows[i].status, (int)i);
     assert_int_equal(ask(4000, HEALTH, NULL), 200);
     assert_int_equal(web_status(&web, "GET", "/api/v1/admin/verify", web.admin, NULL),
                      200); /* known, and somebody else */
@@ -333,5 +361,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_teardown(test_half_requests_of_many_addresses_hold_up_nobody, let_go),
     cmocka_unit_test_teardown(test_a_client_at_work_keeps_its_connection, let_go),
     cmocka_unit_test_teardown(test_refusals_count_in_the_rate_before_any_statement, let_go),
+    cmocka_unit_test_teardown(test_tokens_that_are_void_count_in_the_rate_before_any_statement, let_go),
 };
 TEST_MAIN(tests, set_up, tear_down)

@@ -36,22 +36,22 @@ const struct identity *identity_recall(const char *key, int64_t version)
 const struct identity *identity_last(const char *key)
 {
     const struct known_identity *k = *slot_of(key);
-    return k && strcmp(k->key, key) == 0 ? &k->identity : NULL;
+    return k && k->identity.exists && strcmp(k->key, key) == 0 ? &k->identity : NULL;
 }
 
 bool identity_is_known(const char *key)
 {
-    const struct known_identity *k = *slot_of(key);
-    return k && strcmp(k->key, key) == 0;
+    return identity_last(key) != NULL;
 }
 
-void identity_remember(const char *key, int64_t version, const struct identity *found)
+bool identity_is_gone(const char *key)
 {
-    struct known_identity **slot = slot_of(key);
-    if (!found->exists) { /* it costs a statement each time, but no memory, and nobody else his place */
-        if (identity_is_known(key)) slot_clear(slot);
-        return;
-    }
+    const struct known_identity *k = *slot_of(key);
+    return k && !k->identity.exists && strcmp(k->key, key) == 0;
+}
+
+static void keep(struct known_identity **slot, const char *key, int64_t version, const struct identity *found)
+{
     slot_clear(slot);
     *slot = calloc(1, sizeof **slot);
     if (!*slot) return;
@@ -59,6 +59,20 @@ void identity_remember(const char *key, int64_t version, const struct identity *
     (*slot)->version = version;
     (*slot)->identity = *found;
     if (!(*slot)->key) slot_clear(slot);
+}
+
+void identity_remember(const char *key, int64_t version, const struct identity *found)
+{
+    struct known_identity **slot = slot_of(key);
+    if (found->exists)
+        keep(slot, key, version, found);
+    else if (identity_is_known(key)) /* it costs a statement each time, but no memory, and nobody else his place */
+        slot_clear(slot);
+}
+
+void identity_remember_gone(const char *key, int64_t version)
+{
+    keep(slot_of(key), key, version, &(struct identity){.exists = false});
 }
 
 void identities_free(void)

@@ -5,9 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "services/web/http/req.h"
+
 struct identity {
     bool exists;
-    char name[256];
+    char name[WHO_NAME_SIZE];
     unsigned permissions;
     int rate_limit_per_hour;
     int64_t token_version;
@@ -22,6 +24,9 @@ const struct identity *identity_recall(const char *key, int64_t version); /* NUL
 const struct identity *identity_last(const char *key);
 bool identity_is_known(const char *key); /* it was there when it was last looked up, outdated or not */
 void identity_remember(const char *key, int64_t version, const struct identity *found);
+/* There is none any more. Only of a key that nobody can make up: whoever has it would cost a statement each time. */
+void identity_remember_gone(const char *key, int64_t version);
+bool identity_is_gone(const char *key);
 void identities_free(void);
 
 #endif

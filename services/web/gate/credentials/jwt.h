@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "services/web/web.h"
+#include "services/web/http/req.h"
 
 struct jwt_claims {
-    char client_id[256];
+    char client_id[WHO_NAME_SIZE];
     char scope[128]; /* what the token may at most, words split by blanks; "" = all that its client may */
     int64_t version; /* of the client's secret */
     int64_t expires_s;
