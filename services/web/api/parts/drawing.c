@@ -132,6 +132,11 @@ static void then_drawing(struct req *r, const PGresult *result)
                      name);
     else if (strcmp(state, "coming") == 0)
         accepted(r);
+    else if (strcmp(state, "wanted") == 0 && r->who.kind == WHO_ADMIN && r->who.is_viewer)
+        reply_detail(r, 403,
+                     "The drawing of elevation \"%.120s\" is not fetched, and a viewer starts nothing: ask for it as "
+                     "administrator",
+                     name);
     else if (strcmp(state, "wanted") == 0)
         claim(r);
     else
