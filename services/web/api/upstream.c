@@ -7,6 +7,7 @@
 #include "conf/clock.h"
 #include "conf/log.h"
 #include "conf/machine/random.h"
+#include "conf/text/utf8.h"
 #include "services/store/web/directories_read.h"
 #include "services/store/web/access/upstream_tokens.h"
 #include "services/store/web/objects_read.h"
@@ -53,12 +54,12 @@ static void then_token(struct req *r, const PGresult *result)
 static void try_login(struct req *r)
 {
     const char *base_url = req_body_str(r, "base_url"), *username = req_body_str(r, "username");
-    char id[65], *token = req_alloc(r, SESSION_TOKEN_SIZE);
+    char id[UPSTREAM_ID_SIZE], *token = req_alloc(r, SESSION_TOKEN_SIZE);
     if (!are_credentials_right(r, base_url, username, req_body_str(r, "password"))) return;
     random_token_hex(token, 32);
-    session_id_of(token, id);
+    upstream_token_id(r->web, token, id);
     r->state = token;
-    const char *url = req_printf(r, "%.255s", base_url);
+    const char *url = utf8_finish(req_printf(r, "%.255s", base_url));
     req_query(r, &query_upstream_token_add, 4, (const char *[]){id, username, url, LIFETIME_MIN}, then_token);
 }
 
@@ -69,8 +70,8 @@ void web_upstream_login(struct req *r)
 
 void web_upstream_logout(struct req *r)
 {
-    char id[65] = "";
-    session_id_of(req_arg(r, "token"), id);
+    char id[UPSTREAM_ID_SIZE] = "";
+    upstream_token_id(r->web, req_arg(r, "token"), id);
     req_json(r, &query_upstream_token_drop, 1, (const char *[]){id}, "No such token");
 }
 

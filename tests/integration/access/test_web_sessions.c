@@ -71,6 +71,50 @@ TEST(test_a_session_stands_on_what_it_was_made_with)
     free(viewer);
 }
 
+#define UPSTREAM(url, user, password)                                                                                  \
+    "LOGIKAL_API_BASE_URL=" url, "LOGIKAL_AUTH_USERNAME=" user, "LOGIKAL_AUTH_PASSWORD=" password
+#define LOGIKAL_URL "http://127.0.0.1:9/api/v3"
+
+/* What Logikal's credentials open ends with them. */
+TEST(test_a_token_of_logikals_credentials_stands_on_them)
+{
+    static const struct {
+        const char *what;
+        const char *settings[8];
+        int status;
+    } rows[] = {
+        {"nothing changed", {COMMON, UPSTREAM(LOGIKAL_URL, "erp", "secret of erp")}, 200},
+        {"another password", {COMMON, UPSTREAM(LOGIKAL_URL, "erp", "secret of erp2")}, 401},
+        {"another user", {COMMON, UPSTREAM(LOGIKAL_URL, "erp2", "secret of erp")}, 401},
+        {"another server", {COMMON, UPSTREAM(LOGIKAL_URL "/", "erp", "secret of erp")}, 401},
+        {"none", {COMMON}, 401},
+        {"as before", {COMMON, UPSTREAM(LOGIKAL_URL, "erp", "secret of erp")}, 200},
+    };
+    char path[200], out[200];
+    web_stop(&web);
+    web_run(&web, rows[0].settings, true);
+    struct http_reply reply =
+        web_call(&web, "POST", "/api/v1/auth/login", NULL,
+                 "{\"base_url\":\"" LOGIKAL_URL "\",\"username\":\"erp\",\"password\":\"secret of "
+                 "erp\"}");
+    assert_int_equal(reply.status, 200);
+    char *token = web_member(reply.body, "token");
+    http_reply_free(&reply);
+    snprintf(path, sizeof path, "/api/v1/projects/?token=%s", token);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        web_stop(&web);
+        web_run(&web, rows[i].settings, true);
+        int status = web_status(&web, "GET", path, NULL, NULL);
+        if (status != rows[i].status) fail_msg("%s: %d", rows[i].what, status);
+    }
+    snprintf(out, sizeof out, "/api/v1/auth/logout?token=%s", token);
+    assert_int_equal(web_status(&web, "POST", out, NULL, NULL), 200);
+    assert_int_equal(web_status(&web, "GET", path, NULL, NULL), 401);
+    web_stop(&web);
+    web_run(&web, usual, true);
+    free(token);
+}
+
 /* Rows that a program of before made, or that somebody wrote by hand, open nothing. */
 TEST(test_a_session_without_proof_is_none)
 {
@@ -173,10 +217,15 @@ TEST(test_a_viewer_starts_no_sync_by_any_method)
                      " id, now() - interval '90 days' FROM directories WHERE logikal_id = 'd'");
     char *viewer = log_in_as(VIEWER), *reader = web_client(&web, "reader", "[\"projects:read\",\"elevations:read\"]");
     char *writer = web_client(&web, "writer", "[\"projects:read\",\"elevations:read\",\"sync:write\"]");
+    pg_exec(&web.pg,
+            "WITH p AS (INSERT INTO phases (logikal_id, name, project_id) SELECT 'f', 'f', id FROM projects"
+            " RETURNING id) INSERT INTO elevations (id, logikal_id, name, phase_id, project_id) SELECT 77, 'e',"
+            " 'e', p.id, j.id FROM p, projects j");
     static const char *const paths[] = {
         "/api/v1/odoo/projects/stale/complete",  "/api/v1/odoo/projects/stale/complete?auto_sync=true",
         "/api/v1/odoo/projects/stale/complete/", "/api/v1/sync-status/project/stale/sync",
         "/api/v1/sync/force/project/stale",      "/api/v1/scheduler/sync/project/stale",
+        "/api/v1/elevations/77/drawing",         "/api/v1/elevations/77/drawing?of=2026-11-24T07:55:57Z",
     };
     static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
@@ -186,6 +235,8 @@ TEST(test_a_viewer_starts_no_sync_by_any_method)
             http_reply_free(&reply);
         }
     assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM admin_actions WHERE actor = 'viewer'"), 0);
+    assert_int_equal(pg_int(&web.pg, "SELECT count(*) FROM elevation_drawings"), 0);
+    assert_int_equal(web_status(&web, "GET", paths[6], viewer, NULL), 403);
     struct http_reply reply = web_call(&web, "GET", paths[0], reader, NULL);
     assert_int_equal(reply.status, 200);
     assert_null(strstr(reply.headers, "X-Sync"));
@@ -195,6 +246,8 @@ TEST(test_a_viewer_starts_no_sync_by_any_method)
     reply = web_call(&web, "GET", paths[0], writer, NULL); /* so that the above can fail */
     assert_non_null(strstr(reply.headers, "X-Sync"));
     http_reply_free(&reply);
+    assert_int_equal(web_status(&web, "GET", paths[6], reader, NULL), 202);
+    assert_int_equal(web_status(&web, "GET", paths[6], viewer, NULL), 202); /* it comes, and not by the viewer */
     free(viewer);
     free(reader);
     free(writer);
@@ -262,6 +315,7 @@ TEST(test_what_an_address_holds_behind_its_host_is_shown_to_administrators_at_th
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_the_stream_of_changes_ends_with_its_session),
     cmocka_unit_test(test_other_streams_go_on),
+    cmocka_unit_test(test_a_token_of_logikals_credentials_stands_on_them),
     cmocka_unit_test(test_a_session_without_proof_is_none),
     cmocka_unit_test(test_a_viewer_starts_no_sync_by_any_method),
     cmocka_unit_test(test_what_an_address_holds_behind_its_host_is_shown_to_administrators_at_the_feed_alone),
