@@ -1,6 +1,7 @@
 /* logikald task NAME [--args JSON] [--kwargs JSON] [--dry-run]: runs one task here and now, without a queue, and prints
- * its result as one line of JSON on standard output. --dry-run (a sync of everything or of a project): it is told what
- * would change, and nothing is written. TERM and INT ask the task to stop, after which it still logs out of Logikal.
+ * its result as one line of JSON on standard output. --kwargs @FILE has them in a file, however large they are.
+ * --dry-run (a sync of everything or of a project): it is told what would change, and nothing is written. TERM and INT
+ * ask the task to stop, after which it still logs out of Logikal.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "conf/exit.h"
 #include "conf/log.h"
 #include "conf/machine/random.h"
+#include "conf/text_file.h"
 #include "ipc/task.h"
 #include "services/feed/deliver.h"
 #include "services/feed/tasks.h"
@@ -19,7 +21,8 @@
 #include "services/tasks/arguments.h"
 #include "services/tasks/task_table.h"
 
-#define TELL_MS 30000
+#define TELL_MS    30000
+#define KWARGS_MAX (8u << 20)
 
 static volatile int is_stopping;
 
@@ -37,9 +40,22 @@ struct one_shot_request {
 
 static int usage(const char *why, const char *what)
 {
-    fprintf(stderr, "task: %s%s\nusage: logikald task NAME [--id ID] [--args '[...]'] [--kwargs '{...}'] [--dry-run]\n",
+    fprintf(stderr,
+            "task: %s%s\nusage: logikald task NAME [--id ID] [--args '[...]'] [--kwargs '{...}'|@FILE] "
+            "[--dry-run]\n",
             why, what);
     return EXIT_USAGE;
+}
+
+static cJSON *read_kwargs(const char *value)
+{
+    struct buf text = {0};
+    struct err err = {0};
+    if (*value != '@') return cJSON_Parse(value);
+    if (text_file_read(value + 1, "arguments", KWARGS_MAX, &text, &err) != 0) fprintf(stderr, "task: %s\n", err.text);
+    cJSON *kwargs = err.code ? NULL : cJSON_Parse(text.data);
+    buf_free(&text);
+    return kwargs;
 }
 
 static int read_request(const struct conf *conf, int argc, char **argv, struct one_shot_request *out)
@@ -59,7 +75,7 @@ static int read_request(const struct conf *conf, int argc, char **argv, struct o
             out->args = cJSON_Parse(value);
             if (!cJSON_IsArray(out->args)) return usage("--args is not a JSON list", "");
         } else if (strcmp(argv[i], "--kwargs") == 0 && !out->kwargs) {
-            out->kwargs = cJSON_Parse(value);
+            out->kwargs = read_kwargs(value);
             if (!cJSON_IsObject(out->kwargs)) return usage("--kwargs is not a JSON object", "");
         } else {
             return usage("unknown option ", argv[i]);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -85,7 +86,21 @@ static char **child_environment(void)
     return out;
 }
 
-static _Noreturn void become_task(int output, pid_t parent, char **argv, char **env)
+/* What the task is called with, as a file without a name: an argument may have 128 KiB, and others may read it. */
+static int file_of(const char *text)
+{
+    size_t len = strlen(text);
+    int fd = memfd_create("kwargs", MFD_CLOEXEC);
+    for (ssize_t n; fd >= 0 && len > 0; text += n, len -= (size_t)n) {
+        n = write(fd, text, len);
+        if (n > 0) continue;
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static _Noreturn void become_task(int input, int output, pid_t parent, char **argv, char **env)
 {
     sigset_t none;
     const char *notify = getenv("LOGIKALD_NOTIFY_FD");
@@ -94,6 +109,7 @@ static _Noreturn void become_task(int output, pid_t parent, char **argv, char **
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) _exit(EXIT_INTERNAL);
     if (notify) close((int)strtol(notify, NULL, 10));
+    dup2(input, STDIN_FILENO);
     dup2(output, STDOUT_FILENO);
     execve("/proc/self/exe", argv, env);
     _exit(EXIT_INTERNAL);
@@ -102,22 +118,25 @@ static _Noreturn void become_task(int output, pid_t parent, char **argv, char **
 struct job_child *job_child_start(struct event_base *base, const char *task, const char *id, const char *kwargs,
                                   child_fn fn, void *arg, struct err *err)
 {
-    char *argv[] = {"logikald", "task", (char *)task, "--id", (char *)id, "--kwargs", (char *)kwargs, NULL};
+    char *argv[] = {"logikald", "task", (char *)task, "--id", (char *)id, "--kwargs", "@/proc/self/fd/0", NULL};
     char **env = child_environment();
     struct job_child *c = calloc(1, sizeof *c);
-    int pipe_fds[2] = {-1, -1};
-    if (!c || !env || pipe2(pipe_fds, O_CLOEXEC) != 0) {
+    int pipe_fds[2] = {-1, -1}, input = file_of(kwargs);
+    if (!c || !env || input < 0 || pipe2(pipe_fds, O_CLOEXEC) != 0) {
+        err_errno(err, "cannot start a task");
+        if (input >= 0) close(input);
         free(c);
         free(env);
-        return err_errno(err, "cannot start a task"), NULL;
+        return NULL;
     }
     *c = (struct job_child){.output_fd = pipe_fds[0], .pid_fd = -1, .fn = fn, .arg = arg};
     buf_init(&c->output, OUTPUT_MAX);
     fcntl(pipe_fds[0], F_SETFL, O_NONBLOCK);
     pid_t parent = getpid();
     c->pid = fork();
-    if (c->pid == 0) become_task(pipe_fds[1], parent, argv, env);
+    if (c->pid == 0) become_task(input, pipe_fds[1], parent, argv, env);
     close(pipe_fds[1]);
+    close(input);
     free(env);
     if (c->pid > 0) c->pid_fd = (int)syscall(SYS_pidfd_open, c->pid, 0);
     if (c->pid_fd >= 0) {
