@@ -15,6 +15,7 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
+#include "services/web/http/told.h"
 #include "services/web/jobs/actions.h"
 
 struct held {
@@ -56,7 +57,7 @@ static void failed(struct req *r, const cJSON *result)
                                        message ? message
                                        : error ? error
                                                : "The sync failed"));
-    reply_cjson_take(r, status, out);
+    told_reply_take(r, status, out);
 }
 
 /* A task that did not come to a result: what is only unavailable now is told so, the rest as clients know it. */
@@ -88,7 +89,7 @@ static void on_done(void *arg, const cJSON *result, const struct err *err)
     else if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(result, "success")) && !is_held_back(result))
         failed(r, result);
     else
-        reply_cjson_take(r, 200, h->shape ? h->shape(r, result) : cJSON_Duplicate(result, true));
+        told_reply_take(r, 200, h->shape ? h->shape(r, result) : cJSON_Duplicate(result, true));
 }
 
 void sync_run(struct req *r, const char *task, const char *queue, cJSON *kwargs, sync_shape shape)
@@ -220,9 +221,14 @@ void web_sync_incremental(struct req *r)
     sync_run(r, TASK_SYNC "full_sync_task", "sync", kwargs, shape_full);
 }
 
+static void then_state(struct req *r, const PGresult *result)
+{
+    told_reply_json(r, 200, PQgetvalue(result, 0, 0));
+}
+
 void web_sync_state(struct req *r)
 {
-    req_json(r, &query_sync_state, 0, NULL, NULL);
+    req_query(r, &query_sync_state, 0, NULL, then_state);
 }
 
 /* ---- parts lists ---- */

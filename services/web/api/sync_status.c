@@ -11,6 +11,7 @@
 #include "services/web/gate/handlers.h"
 #include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
+#include "services/web/http/told.h"
 #include "services/web/jobs/actions.h"
 
 void web_sync_status_project(struct req *r)
@@ -73,7 +74,7 @@ static void on_synced(void *arg, const cJSON *result, const struct err *err)
     if (is_refused) cJSON_AddStringToObject(out, "detail", why); /* as in every refusal */
     cJSON_AddItemToObject(out, "sync_status", cJSON_Duplicate(n->status, true));
     cJSON_AddItemToObject(out, "sync_result", result ? cJSON_Duplicate(result, true) : cJSON_CreateNull());
-    reply_cjson_take(r, is_late ? 202 : is_refused ? 503 : 200, out);
+    told_reply_take(r, is_late ? 202 : is_refused ? 503 : 200, out);
 }
 
 static void start(struct req *r, bool is_forced)

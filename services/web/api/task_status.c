@@ -8,6 +8,7 @@
 #include "services/store/web/sync_state_read.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
+#include "services/web/http/told.h"
 #include "services/web/jobs/actions.h"
 
 /* Clients know every member, with null where there is nothing to say. */
@@ -16,7 +17,7 @@ static void reply_task(struct req *r, cJSON *out)
     static const char *const names[] = {"current", "total", "result", "error", "meta", "completed_at", "failed_at"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!cJSON_GetObjectItemCaseSensitive(out, names[i])) cJSON_AddNullToObject(out, names[i]);
-    reply_cjson_take(r, 200, out);
+    told_reply_take(r, 200, out);
 }
 
 static cJSON *task_new(const struct req *r, const char *status, const char *message)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/text/buf.h"
 #include "tests/support/web.h"
 
 #define ROLE    "svc_of_the_house"
@@ -136,6 +137,95 @@ TEST(test_texts_that_postgresql_cannot_take_are_refused_in_our_words)
         assert_int_equal(web_status(&web, "POST", "/api/v1/client-auth/register", web.admin, bad[i]), 422);
 }
 
+/* What may be registered works from its login on, and is nobody else's. */
+TEST(test_names_of_any_length_are_told_apart)
+{
+    static const char *const letters[] = {"ä", "€", "😀", "x"};
+    for (size_t i = 0; i < sizeof letters / sizeof *letters; i++) {
+        char one[1100] = "", other[1100];
+        for (int k = 0; k < 254; k++) strcat(one, letters[i]);
+        strcpy(other, one);
+        strcat(one, "1");
+        strcat(other, "2");
+        char *reader = web_client(&web, one, "[\"projects:read\"]"), *nobody = web_client(&web, other, "[]");
+        for (int round = 0; round < 2; round++) {
+            assert_int_equal(web_status(&web, "GET", "/api/v1/projects/cached", reader, NULL), 200);
+            assert_int_equal(web_status(&web, "GET", "/api/v1/projects/cached", nobody, NULL), 403);
+        }
+        struct http_reply me = web_call(&web, "GET", "/api/v1/client-auth/me", nobody, NULL);
+        char *name = web_member(me.body, "client_id");
+        assert_string_equal(name, other);
+        free(name);
+        http_reply_free(&me);
+        free(reader);
+        free(nobody);
+    }
+}
+
+/* What syncs and tasks say of themselves: whole for those who operate, without places for others. */
+TEST(test_texts_of_tasks_have_no_places)
+{
+    static const char *const words[] = {"10.1.2.3", "8443", "erp.intern", "fd00::7", NULL};
+#define PLACES "Failed to connect to 10.1.2.3 port 8443, https://erp.intern:8443/x and [fd00::7]:80: refused"
+    pg_exec(&web.pg,
+            "INSERT INTO sync_runs (task_id, task_name, scope, state, status, result, finished_at) VALUES"
+            " ('t-1', 'tasks.sync_tasks.full_sync_task', 'all', 'failed', 'over', '{\"message\": \"" PLACES
+            "\", \"errors\": [\"" PLACES "\"], \"results\": [{\"id\": 1, \"error\": \"" PLACES "\"}]}', now());"
+            "INSERT INTO sync_logs (sync_type, status, message) VALUES ('full', 'failed', '" PLACES "')");
+    char *reader = web_client(&web, "plain-reader", "[\"projects:read\",\"elevations:read\",\"sync:write\"]"),
+         *ops = web_client(&web, "plain-ops", "[\"projects:read\",\"elevations:read\",\"sync:write\",\"admin:read\"]"),
+         *id = pg_value(&web.pg, "SELECT id FROM sync_runs WHERE task_id = 't-1'"), changes[100];
+    snprintf(changes, sizeof changes, "/api/v1/syncs/%s/changes", id);
+    const char *const paths[] = {"/api/v1/sync/status", "/api/v1/scheduler/tasks/t-1", changes};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        must_not_tell(&(struct call){"GET", paths[i], reader, NULL}, "p", 200, words, false);
+        const char *const known[] = {reader, ops, web.admin};
+        for (size_t k = 0; k < 3; k++) {
+            struct http_reply reply = web_call(&web, "GET", paths[i], known[k], NULL);
+            bool is_told = strstr(reply.body, "10.1.2.3 port 8443, https://erp.intern:8443/x") != NULL;
+            if (!strstr(reply.body, "Failed to connect to") || is_told != (k > 0))
+                fail_msg("%s, %zu: %s", paths[i], k, reply.body);
+            http_reply_free(&reply);
+        }
+    }
+    free(reader);
+    free(ops);
+    free(id);
+}
+
+static bool has_ended(const char *id, char **told)
+{
+    char path[120];
+    snprintf(path, sizeof path, "/api/v1/scheduler/tasks/%s", id);
+    struct http_reply reply = web_call(&web, "GET", path, web.admin, NULL);
+    free(*told);
+    *told = strdup(reply.body);
+    http_reply_free(&reply);
+    return strstr(*told, "\"FAILURE\"") != NULL;
+}
+
+/* As many as the operation takes, each as long as it may be: they reach the task, which then says what is wrong. */
+TEST(test_a_task_is_called_with_all_that_was_sent)
+{
+    struct buf body = {0};
+    char *told = NULL;
+    for (int i = 0; i < 1000; i++) {
+        buf_printf(&body, "%s\"%04d", i ? "," : "[", i);
+        for (int k = 0; k < 251; k++) buf_str(&body, "€");
+        buf_char(&body, '"');
+    }
+    buf_char(&body, ']');
+    struct http_reply reply = web_call(&web, "POST", "/api/v1/scheduler/sync/batch", web.admin, body.data);
+    assert_int_equal(reply.status, 200);
+    char *id = web_member(reply.body, "task_id");
+    WAIT_UNTIL(has_ended(id, &told), 30000);
+    if (!strstr(told, "LOGIKAL_API_BASE_URL")) fail_msg("%.2000s", told);
+    http_reply_free(&reply);
+    buf_free(&body);
+    free(told);
+    free(id);
+}
+
 TEST(test_strangers_learn_of_health_whether_it_is_well)
 {
     static const char *const words[] = {"version\":\"7", "memory", "load", "pool",  "checked",     "disk",
@@ -161,6 +251,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_database_that_refuses_is_not_described),
     cmocka_unit_test(test_a_statement_that_fails_is_not_described),
     cmocka_unit_test(test_texts_that_postgresql_cannot_take_are_refused_in_our_words),
+    cmocka_unit_test(test_names_of_any_length_are_told_apart),
+    cmocka_unit_test(test_texts_of_tasks_have_no_places),
+    cmocka_unit_test(test_a_task_is_called_with_all_that_was_sent),
     cmocka_unit_test(test_strangers_learn_of_health_whether_it_is_well),
 };
 TEST_MAIN(tests, set_up, tear_down)

@@ -16,6 +16,7 @@
 #include "services/web/api/feed/change_cursor.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/period.h"
+#include "services/web/http/fault.h"
 #include "services/web/http/reply.h"
 #include "services/web/jobs/actions.h"
 #include "services/web/jobs/feed_watch.h"
@@ -245,7 +246,7 @@ static void on_tested(void *arg, const cJSON *result, const struct err *err)
         cJSON_free(text);
     } else if (err->code == ERR_UPSTREAM || err->code == ERR_CONFIG || err->code == ERR_INPUT ||
                err->code == ERR_TIMEOUT) {
-        reply_fault(r, 409, "NOT_SENT", "%s", err->text);
+        reply_fault(r, 409, "NOT_SENT", "%s", fault_told(r, err));
     } else {
         reply_err(r, err);
     }
