@@ -167,7 +167,8 @@ static bool is_well_known(const char *secret)
 static void add_fault(const struct conf *conf, enum setting_id id, struct buf *faults)
 {
     const char *secret = conf_str(conf, id), *between = faults->len > 0 ? "; " : "";
-    size_t least = settings[id].env && strstr(settings[id].env, "PASSWORD") ? PASSWORD_LEAST : KEY_LEAST;
+    bool is_key = settings[id].env && strstr(settings[id].env, "_KEY"); /* signs; the others are only shown */
+    size_t least = is_key ? KEY_LEAST : PASSWORD_LEAST;
     if (!secret[0])
         buf_printf(faults, "%s%s is not set", between, settings[id].env);
     else if (strlen(secret) < least)
@@ -184,7 +185,8 @@ int conf_check_web(const struct conf *conf, struct err *err)
         bool is_needed;
     } secrets[] = {{SET_SECRET_KEY, true},           {SET_JWT_SECRET_KEY, true},
                    {SET_SECRET_KEY_PREVIOUS, false}, {SET_JWT_SECRET_KEY_PREVIOUS, false},
-                   {SET_ADMIN_PASSWORD, true},       {SET_VIEWER_PASSWORD, false}};
+                   {SET_ADMIN_PASSWORD, true},       {SET_VIEWER_PASSWORD, false},
+                   {SET_METRICS_TOKEN, false}};
     struct buf faults = {0};
     int rc = 0;
     if (strcmp(conf_str(conf, SET_ENVIRONMENT), "production") != 0) return 0;

@@ -147,11 +147,45 @@ TEST(test_production_needs_real_secrets_to_serve)
     conf_free(conf);
 }
 
+/* What opens something in production is no word that is soon guessed, even where it may be left out. */
+TEST(test_what_may_be_left_out_is_no_weaker)
+{
+    static const struct {
+        const char *name, *value, *told; /* NULL: it is good */
+    } rows[] = {
+        {"METRICS_TOKEN", "metrics", "METRICS_TOKEN has 7 characters and needs 12 or more"},
+        {"METRICS_TOKEN", "xxxxxxxxxxxxxxxx", "METRICS_TOKEN holds a word of examples"},
+        {"METRICS_TOKEN", "my-example-token", "METRICS_TOKEN holds a word of examples"},
+        {"METRICS_TOKEN", "tulip-harbour", NULL},
+        {"METRICS_TOKEN", "", NULL},
+        {"JWT_SECRET_KEY_PREVIOUS", "tulip-harbour", "JWT_SECRET_KEY_PREVIOUS has 13 characters and needs 32 or more"},
+        {"SECRET_KEY_PREVIOUS", "your-secret-key-change-in-production", "SECRET_KEY_PREVIOUS holds a word of examples"},
+        {"VIEWER_PASSWORD", "look", "VIEWER_PASSWORD has 4 characters and needs 12 or more"},
+    };
+    static const char good[] = "0f9a7c55d1e24b86a3c2719e5d40b8f6";
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct err err = {0};
+        settings_start(NULL);
+        setenv("ENVIRONMENT", "production", 1);
+        setenv("SECRET_KEY", good, 1);
+        setenv("JWT_SECRET_KEY", good, 1);
+        setenv("ADMIN_PASSWORD", "tulip-harbour-52", 1);
+        setenv(rows[i].name, rows[i].value, 1);
+        struct conf *conf = conf_load(&(struct conf_paths){0}, &err);
+        int rc = conf_check_web(conf, &err);
+        if ((rc == 0) != (rows[i].told == NULL) || (rows[i].told && !strstr(err.text, rows[i].told)))
+            fail_msg("%s=%s: %s", rows[i].name, rows[i].value, rc ? err.text : "taken");
+        conf_free(conf);
+        unsetenv(rows[i].name);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup(test_placeholder_and_bad_environment_are_refused_without_showing_secrets, settings_start),
     cmocka_unit_test_setup(test_variables_that_only_secrets_are_made_of_are_known, settings_start),
     cmocka_unit_test_setup(test_secrets_are_masked_when_shown, settings_start),
     cmocka_unit_test_setup(test_all_missing_secrets_are_told_at_once, settings_start),
     cmocka_unit_test_setup(test_production_needs_real_secrets_to_serve, settings_start),
+    cmocka_unit_test_setup(test_what_may_be_left_out_is_no_weaker, settings_start),
 };
 TEST_MAIN(tests, NULL, settings_stop)
