@@ -37,7 +37,7 @@ local function look()
   local due = redis.call('ZRANGE', KEYS[6], 0, 99, 'WITHSCORES')
   if #due == 0 then return end
   redis.call('ZREM', KEYS[2], '')
-  local served, now = {}, redis.call('TIME')
+  local served, now, bytes = {}, redis.call('TIME'), 16777216 -- of large ones not all at once: the rest is due at the next fetch
   for i = 10, #KEYS do served[KEYS[i]] = true end
   for i = 1, #due, 2 do
     local wait = tonumber(due[i + 1]) - tonumber(now[1]) * 1000 - tonumber(now[2]) / 1000
@@ -45,12 +45,20 @@ local function look()
       out[1] = math.ceil(wait)
       break
     end
-    local tag, entry = due[i], redis.call('HGET', KEYS[7], due[i])
-    local list, id, raw = string.match(entry or '', '^([^\n]*)\n([^\n]*)\n(.*)$')
+    if bytes <= 0 then
+      out[1] = 0
+      break
+    end
+    local tag, entry = due[i], redis.call('HGET', KEYS[7], due[i]) or ''
+    local first = string.find(entry, '\n', 1, true)
+    local second = first and string.find(entry, '\n', first + 1, true)
+    local list = second and string.sub(entry, 1, first - 1)
+    bytes = bytes - #entry
     if list and not served[list] then
       out[3] = list
     else
-      if list then redis.call('RPUSH', list, raw) end
+      local id = second and string.sub(entry, first + 1, second - 1)
+      if list then redis.call('RPUSH', list, string.sub(entry, second + 1)) end
       redis.call('ZREM', KEYS[6], tag)
       redis.call('HDEL', KEYS[7], tag)
       if list and redis.call('HGET', KEYS[8], id) == tag then redis.call('HDEL', KEYS[8], id) end

@@ -26,15 +26,17 @@ local function decode(raw)
   return ok and type(value) == 'table' and value or {}
 end
 local function table_of(value) return type(value) == 'table' and value or {} end
+-- Of a large message what can be told without reading all of it, if that can be found.
+local function brief(raw) return #raw > 65536 and envelope(raw, 1, #raw) or raw end
 -- Id and task; of a message in Celery's old form only the id is at hand.
 local function head(raw)
-  local message = decode(raw)
+  local message = decode(brief(raw))
   local headers = table_of(message.headers)
   return headers.id or table_of(message.properties).correlation_id, headers.task, headers.ignore_result == true
 end
 local function matches_message(raw, its_queue)
   if text == '' or has(its_queue) then return true end
-  if is_plain and not has(raw) then return false end
+  if is_plain and not has(brief(raw)) then return false end
   local id, task = head(raw)
   return has(id) or has(task)
 end
@@ -115,7 +117,8 @@ elseif view == 'scheduled' then
   for i = 1, #page, 2 do
     if sight <= 0 then break end
     local entry = redis.call('HGET', KEYS[2], page[i]) or ''
-    local list, id, raw = string.match(entry, '^([^\n]*)\n([^\n]*)\n(.*)$')
+    local list, id, from = split_scheduled(entry)
+    local raw = list and string.sub(entry, from)
     looked, sight = looked + 1, sight - #entry
     if raw and matches_message(raw, string.match(list, '^([^\6]*)')) then
       if is_wanted() and is_look then show(page[i], page[i + 1], shown_scheduled(entry)) end

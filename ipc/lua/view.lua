@@ -16,7 +16,7 @@ if view == 'waiting' then
   for p = 1, #KEYS do
     local n = redis.call('LLEN', KEYS[p])
     for i = n - offset - 1, math.max(0, n - offset - limit), -1 do
-      add(tostring(p - 1), shown(redis.call('LINDEX', KEYS[p], i)))
+      add(tostring(p - 1), shown(look_at('LINDEX', KEYS[p], i)))
       limit = limit - 1
     end
     offset = math.max(0, offset - n)
@@ -35,22 +35,20 @@ elseif view == 'unacked' then
   local has_history = redis.call('HLEN', KEYS[4]) > 0
   local page = redis.call('ZRANGE', KEYS[2], offset, offset + limit - 1, 'WITHSCORES')
   for i = 1, #page, 2 do
-    local entry, count = redis.call('HGET', KEYS[1], page[i]), false
+    local entry, count = look_at('HGET', KEYS[1], page[i]), false
     local raw = has_history and string.match(entry or '', '^%[(.*), "[^"]*", "[^"]*"%]$')
     if raw then count = string.match(redis.call('HGET', KEYS[4], redis.sha1hex(raw)) or '', '^%d+') end
-    add(page[i], page[i + 1], entry and shown_unacked(entry), owner[string.match(page[i], '^(.*)%.%d+$') or ''], count, began[page[i]])
+    add(page[i], page[i + 1], shown_unacked(entry), owner[string.match(page[i], '^(.*)%.%d+$') or ''], count, began[page[i]])
   end
 elseif view == 'scheduled' then
   local page = redis.call('ZRANGE', KEYS[1], offset, offset + limit - 1, 'WITHSCORES')
   for i = 1, #page, 2 do
-    local entry = redis.call('HGET', KEYS[2], page[i])
-    add(page[i], page[i + 1], entry and shown_scheduled(entry))
+    add(page[i], page[i + 1], shown_scheduled(look_at('HGET', KEYS[2], page[i])))
   end
 elseif view == 'dead' then
-  for i = offset, offset + limit - 1 do
-    local entry = redis.call('LINDEX', KEYS[1], i)
-    if not entry then break end
-    add(shown_dead(entry), redis.sha1hex(entry))
+  for i = offset, math.min(redis.call('LLEN', KEYS[1]), offset + limit) - 1 do
+    local entry = look_at('LINDEX', KEYS[1], i)
+    add(shown_dead(entry), entry and redis.sha1hex(entry))
   end
 elseif view == 'workers' then
   local page = redis.call('ZREVRANGE', KEYS[1], offset, offset + limit - 1, 'WITHSCORES')

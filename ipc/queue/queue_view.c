@@ -91,20 +91,24 @@ static void add_arguments(cJSON *entry, const struct message *m)
     message_body_free(&body);
 }
 
-/* How large a message is of which Redis has told no more than its head (ipc/lua/shown.part); 0 = it is whole. */
-static size_t left_out(const char *raw, size_t len)
+/* How large a message is of which Redis has told no more than its head (ipc/lua/shown.part); -1: it was not even looked
+ * at; 0: it is whole. */
+static int64_t left_out(const char *raw, size_t len)
 {
     static const char begin[] = "{\"left_out\": ";
     bool is_cut = len > sizeof begin && memcmp(raw, begin, sizeof begin - 1) == 0;
-    return is_cut ? (size_t)strtoull(raw + sizeof begin - 1, NULL, 10) : 0;
+    return is_cut ? strtoll(raw + sizeof begin - 1, NULL, 10) : 0;
 }
 
 /* In the place of the arguments, so that whoever looks is told. */
-static void tell_left_out(cJSON *entry, size_t size)
+static void tell_left_out(cJSON *entry, int64_t size)
 {
     char text[80];
     cJSON *kwargs = cJSON_CreateObject();
-    snprintf(text, sizeof text, "too much to be shown: the message has %zu bytes", size);
+    if (size > 0)
+        snprintf(text, sizeof text, "too much to be shown: the message has %lld bytes", (long long)size);
+    else
+        snprintf(text, sizeof text, "not looked at: the messages before it are too large");
     cJSON_AddStringToObject(kwargs, "(left out)", text);
     cJSON_ReplaceItemInObjectCaseSensitive(entry, "kwargs", kwargs);
 }
@@ -114,7 +118,7 @@ static cJSON *describe(const char *raw, size_t len, const char *queue)
 {
     struct message m;
     cJSON *entry = cJSON_CreateObject();
-    size_t size = left_out(raw, len);
+    int64_t size = left_out(raw, len);
     int rc = message_decode(raw, len, &m, NULL);
     add_text(entry, "queue", queue);
     add_text(entry, "id", m.id);
@@ -127,7 +131,7 @@ static cJSON *describe(const char *raw, size_t len, const char *queue)
     add_text(entry, "eta", m.eta);
     add_text(entry, "expires", m.expires);
     cJSON_AddNumberToObject(entry, "priority", m.priority);
-    cJSON_AddNumberToObject(entry, "size_bytes", (double)(size ? size : len));
+    cJSON_AddNumberToObject(entry, "size_bytes", size ? (double)size : (double)len);
     if (size) tell_left_out(entry, size);
     message_free(&m);
     return entry;
@@ -195,7 +199,7 @@ static cJSON *dead_entry(redisReply **e, int64_t index)
     add_arguments(entry, &m);
     message_free(&m);
     const cJSON *size = cJSON_GetObjectItemCaseSensitive(entry, "size_bytes");
-    if (!raw && cJSON_IsNumber(size)) tell_left_out(entry, (size_t)whole_of(size->valuedouble));
+    if (!raw && cJSON_IsNumber(size)) tell_left_out(entry, whole_of(size->valuedouble));
     cJSON_AddNumberToObject(entry, "index", (double)index);
     cJSON_DeleteItemFromObjectCaseSensitive(entry, "letter");
     add_text(entry, "letter", e[1]->str);

@@ -249,6 +249,25 @@ TEST(test_all_that_is_shown_is_bounded)
     }
 }
 
+/* Redis is not held up for as long as gigabytes take: behind 64 MiB it is only told that something is there. */
+TEST(test_all_that_is_looked_at_is_bounded)
+{
+    char *message = make_large(0, 4000000);
+    int looked_at = 0;
+    for (int i = 0; i < 20; i++) asked_put("RPUSH", "k:sync", message, NULL);
+    free(message);
+    cJSON *list = look_at(QUEUE_WAITING, false), *one;
+    cJSON_ArrayForEach(one, list) {
+        const cJSON *kwargs = cJSON_GetObjectItemCaseSensitive(one, "kwargs");
+        const char *told = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(kwargs, "(left out)"));
+        assert_non_null(told);
+        looked_at += strstr(told, "not looked at") == NULL;
+    }
+    assert_int_equal(cJSON_GetArraySize(list), 20);
+    assert_int_equal(looked_at, 17);
+    cJSON_Delete(list);
+}
+
 static void on_stats(void *arg, const struct queue_stats *stats, const struct err *err)
 {
     (void)arg, (void)err;
@@ -378,6 +397,7 @@ static const struct CMUnitTest tests[] = {
     ASKED_ROW(test_what_is_dead_and_who_works_is_listed),
     ASKED_ROW(test_of_large_messages_the_head_is_shown),
     ASKED_ROW(test_all_that_is_shown_is_bounded),
+    ASKED_ROW(test_all_that_is_looked_at_is_bounded),
     ASKED_ROW(test_counts_of_queues),
     ASKED_ROW(test_marks),
     ASKED_ROW(test_lists_and_bindings_of_others),
