@@ -42,7 +42,7 @@ LDFLAGS   += $(LDFLAGS_$(VARIANT))
 LIBS_LIGHT := $(shell pkg-config --libs $(PKGS_LIGHT) 2>/dev/null)
 # libcrypt is linked in any case: the sanitizers wrap crypt_r, and would hide that it is needed.
 LIBS       := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lbz2 -Wl,--push-state,--no-as-needed -lcrypt -Wl,--pop-state -lm
-LIBS_BEAT  := $(shell pkg-config --libs libevent_core libevent_extra libevent_openssl openssl hiredis libcjson libconfig 2>/dev/null)
+LIBS_BEAT  := $(shell pkg-config --libs libevent_core libevent_extra libevent_openssl openssl hiredis libcjson libconfig 2>/dev/null) -lm
 LIBS_SIM   := $(shell pkg-config --libs libevent_core libevent_extra libcjson sqlite3 libpng libcrypto zlib 2>/dev/null) -lm
 
 # The supervisor links little and stays tiny; what the roles need is in a second program beside it.
