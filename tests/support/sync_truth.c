@@ -71,6 +71,19 @@ void sync_world_clear(struct sync_world *w)
     free(output);
 }
 
+void sync_world_settings(struct sync_world *w, bool are_odd)
+{
+    static const char set[] =
+        "DO $do$ DECLARE setting text; BEGIN FOREACH setting IN ARRAY ARRAY['datestyle TO ''German''',"
+        " 'intervalstyle TO iso_8601', 'extra_float_digits TO -10', 'bytea_output TO escape', 'array_nulls TO off',"
+        " 'standard_conforming_strings TO off', 'transform_null_equals TO on',"
+        " 'default_transaction_isolation TO serializable']"
+        " LOOP EXECUTE format('ALTER DATABASE %I SET ', current_database()) || setting; END LOOP; END $do$";
+    static const char reset[] =
+        "DO $do$ BEGIN EXECUTE format('ALTER DATABASE %I RESET ALL', current_database()); END $do$";
+    pg_exec(&w->pg, are_odd ? set : reset);
+}
+
 void sync_task_start(struct sync_world *w, struct process *p, const char *task, const char *args, const char *kwargs)
 {
     const char *argv[10] = {support_program("logikald-roles"), "task", task};

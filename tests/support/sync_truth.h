@@ -16,6 +16,8 @@ void sync_world_start(struct sync_world *w, const char *const sim_arguments[]);
 void sync_world_open(struct sync_world *w, const char *words); /* the same, arguments in one text */
 void sync_world_stop(struct sync_world *w);
 void sync_world_clear(struct sync_world *w); /* an empty schema again */
+/* Gives the database settings that an administrator may have made for other programs, or takes them back. */
+void sync_world_settings(struct sync_world *w, bool are_odd);
 
 /* The world of a test program, `world`, and its fixtures: `start` opens it with these words, and does what follows
  * them; `stop`. */

@@ -48,12 +48,34 @@ static bool has_schema(const struct db_session_want *want)
     return want->schema && *want->schema;
 }
 
+/* What our statements and their answers mean the same by, whatever a database or a role has been given (ALTER DATABASE
+ * ... SET): a German DateStyle writes times that nobody else reads, without array_nulls a NULL is the word, and without
+ * standard_conforming_strings our patterns are no texts. */
+static const struct {
+    const char *name, *value;
+    bool is_of_sessions; /* of no use in a transaction that has begun */
+} always[] = {
+    {"timezone", "UTC", false},
+    {"DateStyle", "ISO", false},
+    {"IntervalStyle", "postgres", false},
+    {"extra_float_digits", "1", false},
+    {"bytea_output", "hex", false},
+    {"standard_conforming_strings", "on", false},
+    {"array_nulls", "on", false},
+    {"transform_null_equals", "off", false},
+    {"default_transaction_isolation", "read committed", true},
+};
+
 /* Theirs first, so that ours win. */
 static void make_options(char *out, size_t size, const char *theirs, const struct db_session_want *want)
 {
     struct buf text = {0}, path = {0};
-    buf_printf(&text, "%s%s-c statement_timeout=%" PRId64 " -c lock_timeout=%" PRId64 " -c timezone=UTC",
-               theirs ? theirs : "", theirs ? " " : "", want->timeout_ms, want->timeout_ms);
+    buf_printf(&text, "%s%s-c statement_timeout=%" PRId64 " -c lock_timeout=%" PRId64, theirs ? theirs : "",
+               theirs ? " " : "", want->timeout_ms, want->timeout_ms);
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++) {
+        buf_printf(&text, " -c %s=", always[i].name);
+        add_escaped(&text, always[i].value);
+    }
     if (want->is_relaxed) buf_str(&text, " -c synchronous_commit=off");
     if (has_schema(want)) {
         quote_schema(&path, want->schema);
@@ -234,7 +256,8 @@ char *db_session_sql(PGconn *conn, const PQconninfoOption *url, const struct db_
     }
     add_setting(&sql, conn, "statement_timeout", timeout);
     add_setting(&sql, conn, "lock_timeout", timeout);
-    add_setting(&sql, conn, "timezone", "UTC");
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        if (!always[i].is_of_sessions) add_setting(&sql, conn, always[i].name, always[i].value);
     if (want->is_relaxed) add_setting(&sql, conn, "synchronous_commit", "off");
     if (want->run_id) add_setting(&sql, conn, "logikald.run_id", want->run_id);
     if (want->task_id) add_setting(&sql, conn, "logikald.task_id", want->task_id);

@@ -11,6 +11,17 @@
 
 STORE_WORLD()
 
+/* What each session, or each transaction, is always set to. */
+#define ALWAYS                                                                                                         \
+    " -c timezone=UTC -c DateStyle=ISO -c IntervalStyle=postgres -c extra_float_digits=1 -c bytea_output=hex"          \
+    " -c standard_conforming_strings=on -c array_nulls=on -c transform_null_equals=off"                                \
+    " -c default_transaction_isolation=read\\ committed"
+#define ALWAYS_WITHIN                                                                                                  \
+    " set_config('timezone', 'UTC', true), set_config('DateStyle', 'ISO', true), set_config('IntervalStyle',"          \
+    " 'postgres', true), set_config('extra_float_digits', '1', true), set_config('bytea_output', 'hex', true),"        \
+    " set_config('standard_conforming_strings', 'on', true), set_config('array_nulls', 'on', true),"                   \
+    " set_config('transform_null_equals', 'off', true)"
+
 /* ---- the words of a connection ---- */
 
 static PQconninfoOption *parse(const char *url)
@@ -50,8 +61,7 @@ TEST(test_the_words_of_a_connection)
     assert_string_equal(word_of(&words, "keepalives_count"), "3");
     assert_string_equal(word_of(&words, "tcp_user_timeout"), "30000");
     assert_string_equal(word_of(&words, "options"),
-                        "-c a=b -c statement_timeout=7000 -c lock_timeout=7000 -c timezone=UTC"
-                        " -c logikald.session=set");
+                        "-c a=b -c statement_timeout=7000 -c lock_timeout=7000" ALWAYS " -c logikald.session=set");
     assert_string_equal(db_session_word(url, "sslmode"), "require");
     assert_null(db_session_word(url, "sslcert"));
     assert_null(db_session_word(url, "nonsense"));
@@ -63,8 +73,8 @@ TEST(test_the_words_of_a_connection)
     assert_string_equal(word_of(&words, "hostaddr"), "1.2.3.4");
     assert_string_equal(word_of(&words, "gssencmode"), "prefer");
     assert_string_equal(word_of(&words, "options"),
-                        "-c statement_timeout=0 -c lock_timeout=0 -c timezone=UTC -c"
-                        " synchronous_commit=off -c search_path=\"a\\ \"\"b\\\\\" -c logikald.session=set");
+                        "-c statement_timeout=0 -c lock_timeout=0" ALWAYS
+                        " -c synchronous_commit=off -c search_path=\"a\\ \"\"b\\\\\" -c logikald.session=set");
     db_session_words(&words, url, &want, "h", NULL, "5", false);
     assert_null(word_of(&words, "options"));
     PQconninfoFree(url);
@@ -91,7 +101,7 @@ TEST(test_settings_of_a_transaction)
     PGconn *conn = pg_connect(&s.pg);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const char *text = rows[i].options;
-        char expected[400];
+        char expected[800];
         struct err err = {0};
         PQconninfoOption url[] = {{.keyword = (char *)(uintptr_t) "options", .val = (char *)(uintptr_t)text},
                                   {.keyword = NULL}};
@@ -99,7 +109,7 @@ TEST(test_settings_of_a_transaction)
         char *made = db_session_sql(conn, url, &want, &err);
         snprintf(expected, sizeof expected,
                  "SELECT %sset_config('statement_timeout', '5', true), set_config('lock_timeout',"
-                 " '5', true), set_config('timezone', 'UTC', true)",
+                 " '5', true)," ALWAYS_WITHIN,
                  rows[i].expected ? rows[i].expected : "");
         if (!made != !rows[i].expected || (made && strcmp(made, expected) != 0))
             fail_msg("%s: %s", text, made ? made : err.text);
@@ -110,8 +120,8 @@ TEST(test_settings_of_a_transaction)
     struct db_session_want want = {
         .timeout_ms = 5, .is_relaxed = true, .run_id = "7", .task_id = "t", .schema = "x\"y"};
     char *made = db_session_sql(conn, none, &want, &s.err);
-    assert_string_equal(strstr(made, "'UTC', true)"),
-                        "'UTC', true), set_config('synchronous_commit', 'off', true),"
+    assert_string_equal(strstr(made, " set_config('timezone'"), ALWAYS_WITHIN
+                        ", set_config('synchronous_commit', 'off', true),"
                         " set_config('logikald.run_id', '7', true), set_config('logikald.task_id', 't', true),"
                         " set_config('search_path', '\"x\"\"y\"', true)");
     free(made);

@@ -220,6 +220,7 @@ TEST(test_odd_databases_are_taken_over)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) odd_database(rows[i].what, rows[i].sql, rows[i].said);
 }
 
+/* Also where an administrator has given the database settings for other programs. */
 TEST(test_several_migrate_at_once)
 {
     struct process p[4];
@@ -228,11 +229,15 @@ TEST(test_several_migrate_at_once)
     char *const argv[] = {(char *)(uintptr_t)support_program("logikald-roles"), (char *)"migrate", NULL};
     char *const env[] = {url, NULL};
     pg_exec(&world.pg, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    sync_world_settings(&world, true);
 
     for (int i = 0; i < 4; i++) process_start(&p[i], "migrate", argv, env);
 
     for (int i = 0; i < 4; i++) assert_int_equal(process_wait(&p[i], 60000), 0);
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM object_sync_configs"), 7);
+    sync_all(&world, true);
+    sync_world_settings(&world, false);
+    assert_truth(&world, true);
 }
 
 static const struct CMUnitTest tests[] = {

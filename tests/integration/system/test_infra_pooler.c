@@ -53,6 +53,7 @@ static void sync_through(const char *mode, const char *more, int syncs)
 
     stop_others(others);
     world.database_url = NULL;
+    sync_world_settings(&world, false);
     assert_truth(&world, true);
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM elevations WHERE deleted_at IS NOT NULL"), 0);
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM phases WHERE deleted_at IS NOT NULL"), 0);
@@ -75,6 +76,7 @@ TEST(test_transaction_pool_dealt_in_turn)
 
 TEST(test_transaction_pool_of_one)
 {
+    sync_world_settings(&world, true); /* which reach it through the pool, too */
     sync_through("transaction", "default_pool_size = 1\n", 1);
 }
 
