@@ -1,5 +1,6 @@
 /* The verdict, by a table of facts: its state, its first cause and what that hits. Rows give what differs from a world
  * in which all is well. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -305,6 +306,37 @@ TEST(test_keys_are_the_same_next_time_and_differ_by_cause)
     cJSON_Delete(facts);
 }
 
+/* One that lasts stays the same problem for alarms and silences, though each try words it with other measures. */
+TEST(test_keys_do_not_move_with_measures)
+{
+    static const struct {
+        const char *one, *next;
+        bool is_same;
+    } table[] = {
+        {"did not answer: Operation timed out after 1500 milliseconds with 0 bytes received",
+         "did not answer: Operation timed out after 1502 milliseconds with 17 bytes received", true},
+        {"Failed to connect to l port 443 after 3 ms: refused",
+         "Failed to connect to l port 443 after 1210 ms: refused", true},
+        {"12.5 s late, 10 KiB", "3 s late, 1,024 KiB", true},
+        {"tried 3 times", "tried 4 times", true},
+        {"Failed to connect to l port 443 after 3 ms", "Failed to connect to l port 80 after 3 ms", false},
+        {"answered 401 to POST /auth", "answered 503 to POST /auth", false},
+        {"elevation Pos. 004 (bfad1898)", "elevation Pos. 005 (bfad1898)", false},
+        {"12", "13", false},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char differs[300], keys[2][300];
+        for (int k = 0; k < 2; k++) {
+            snprintf(differs, sizeof differs, P0("'finished':'failed','error':'%s'"), k ? table[i].next : table[i].one);
+            cJSON *facts = differs_from(well, differs), *verdict = problems_judge(facts);
+            snprintf(keys[k], sizeof keys[k], "%s", fact_text(cJSON_GetArrayItem(fact(verdict, "problems"), 0), "key"));
+            cJSON_Delete(verdict);
+            cJSON_Delete(facts);
+        }
+        if ((strcmp(keys[0], keys[1]) == 0) != table[i].is_same) fail_msg("%s, and %s", keys[0], keys[1]);
+    }
+}
+
 /* What a problem says should be asked, where it is a process, a queue or a type. */
 TEST(test_problems_name_what_to_ask_why_of)
 {
@@ -366,5 +398,6 @@ static const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdict_of_each_
                                           cmocka_unit_test(test_garbage_is_never_fresh),
                                           cmocka_unit_test(test_mail_ends_whatever_its_subject_is),
                                           cmocka_unit_test(test_keys_are_the_same_next_time_and_differ_by_cause),
+                                          cmocka_unit_test(test_keys_do_not_move_with_measures),
                                           cmocka_unit_test(test_long_texts_are_cut_between_characters)};
 TEST_MAIN(tests, NULL, NULL)

@@ -14,6 +14,7 @@
 #define OFF_FOR_LONG 3 /* times its staleness threshold */
 #define LIST_SIZE    300
 #define TYPES_MAX    16 /* that depend on each other */
+#define SIGN_SIZE    256
 
 /* ", " between; what does not fit is left out, with "..." in its place. */
 static void list_add(char list[LIST_SIZE], const char *name)
@@ -52,6 +53,34 @@ static const char *reason_of(const cJSON *intervals, const cJSON *type, bool (*i
     return fact_text(type, "error");
 }
 
+/* What a reason is the same by the next time: the measures in it are others with each try. */
+static void sign_of(const char *error, char sign[SIGN_SIZE])
+{
+    static const char *const units[] = {" ms", " millisecond", " s",  " second", " min", " byte", " B",
+                                        " kB", " KiB",         " MB", " MiB",    " %",   " time"};
+    size_t n = 0;
+    while (*error && n < SIGN_SIZE - 1) {
+        size_t digits = strspn(error, "0123456789"), len = strspn(error, "0123456789.,"), unit = 0;
+        const size_t count = sizeof units / sizeof *units;
+        while (digits && unit < count && strncmp(error + len, units[unit], strlen(units[unit])) != 0) unit++;
+        if (digits && unit < count) {
+            sign[n++] = '#';
+            error += len;
+        } else {
+            size_t step = digits ? len : 1;
+            for (; step > 0 && n < SIGN_SIZE - 1; step--) sign[n++] = *error++;
+        }
+    }
+    sign[n] = 0;
+}
+
+static bool is_alike(const char *error, const char *sign)
+{
+    char other[SIGN_SIZE];
+    sign_of(error, other);
+    return strcmp(other, sign) == 0;
+}
+
 /* Types whose last attempt ended so, one problem for each different reason. */
 static void judge_endings(struct findings *f, const cJSON *intervals, bool (*is_so)(const cJSON *type),
                           enum severity severity, const char *what)
@@ -59,11 +88,12 @@ static void judge_endings(struct findings *f, const cJSON *intervals, bool (*is_
     const cJSON *i, *k;
     cJSON_ArrayForEach(i, intervals) {
         const char *error = reason_of(intervals, i, is_so);
-        char names[LIST_SIZE] = "";
+        char names[LIST_SIZE] = "", sign[SIGN_SIZE];
         int count = 0;
         bool is_first = is_so(i);
+        sign_of(error, sign);
         for (k = intervals->child; k && is_first; k = k->next) {
-            if (!is_so(k) || strcmp(reason_of(intervals, k, is_so), error) != 0) continue;
+            if (!is_so(k) || !is_alike(reason_of(intervals, k, is_so), sign)) continue;
             if (k != i && count == 0) is_first = false; /* told with that one */
             list_add(names, fact_text(k, "name"));
             count++;
@@ -75,7 +105,7 @@ static void judge_endings(struct findings *f, const cJSON *intervals, bool (*is_
             problem_hits(f, f->ended, severity, hits);
             continue;
         }
-        cJSON *p = problem(f, severity, "sync", error, "%s: %s", what, *error ? error : "no reason was given");
+        cJSON *p = problem(f, severity, "sync", sign, "%s: %s", what, *error ? error : "no reason was given");
         problem_hits(f, p, severity, hits);
         problem_text(p, "next", fact_text(i, "next"));
         problem_text(p, "link", "/ui/sync-logs");
