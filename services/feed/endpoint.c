@@ -20,6 +20,7 @@
 #define PAGE_SINGLY 50 /* where each change is a POST */
 #define HOUR_MS     3600000
 #define SLACK_MS    15000 /* that a lease lasts longer than a POST may take */
+#define TOLD_MS     60000 /* between two lines of the log about secrets */
 
 /* Ours already is one whose acquiring was not answered, since the connection was lost. */
 static int take_lease(struct db *db, struct lease *lease, const char *name, const char *owner, int64_t ttl_ms,
@@ -189,17 +190,33 @@ int endpoint_next(struct endpoint *e, struct db *db, struct err *err)
 
 /* ---- its way ---- */
 
+/* A former secret that nobody can read any more keeps none of the others from signing. */
+static void tell_unread(const struct webhook *w, int unread)
+{
+    static int64_t told_ms;
+    if (!unread || (told_ms && mono_ms() - told_ms < TOLD_MS)) return;
+    told_ms = mono_ms();
+    log_warning("webhook %lld: %d of its %d secrets cannot be read with this SECRET_KEY; the others sign",
+                (long long)w->id, unread, w->secret_count);
+}
+
 int endpoint_sign(const struct webhook *w, const struct conf *conf, const char *id, int64_t timestamp_s,
                   const char *body, struct buf *out, struct err *err)
 {
     const char *keys[] = {conf_str(conf, SET_SECRET_KEY), conf_str(conf, SET_SECRET_KEY_PREVIOUS)};
-    int rc = w->secret_count ? 0 : err_set(err, ERR_CONFIG, "it has no secret: rotate it");
-    for (int i = 0; i < w->secret_count && rc == 0; i++) {
+    int unread = 0;
+    if (!w->secret_count) return err_set(err, ERR_CONFIG, "it has no secret: rotate it");
+    for (int i = 0; i < w->secret_count; i++) {
         char *secret = w->sealed[i] ? seal_open(keys, 2, w->sealed[i], err) : NULL;
-        rc = secret ? sign_add(out, secret, id, timestamp_s, body, err) : -ERR_CONFIG;
+        int rc = secret ? sign_add(out, secret, id, timestamp_s, body, err) : 0;
+        unread += !secret;
         free(secret);
+        if (rc < 0) return rc;
     }
-    return rc;
+    if (unread == w->secret_count) return -ERR_CONFIG;
+    *err = (struct err){0};
+    tell_unread(w, unread);
+    return 0;
 }
 
 int endpoint_post(struct endpoint *e, struct db *db, struct posts *posts, const struct conf *conf, post_done_fn done,

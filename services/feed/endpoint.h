@@ -35,7 +35,7 @@ int endpoint_post(struct endpoint *e, struct db *db, struct posts *posts, const 
 int endpoint_settle(struct endpoint *e, struct db *db, const struct conf *conf, const struct post_answer *answer,
                     struct err *err);
 
-/* Signs a body now, with all secrets. 0 or negative. */
+/* Signs a body now, with all secrets that can be read. 0, or negative when none can. */
 int endpoint_sign(const struct webhook *w, const struct conf *conf, const char *id, int64_t timestamp_s,
                   const char *body, struct buf *out, struct err *err);
 
