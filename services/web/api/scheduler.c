@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "conf/clock.h"
+#include "conf/log.h"
 #include "conf/text/json.h"
 #include "ipc/queue/queue.h"
+#include "services/schedule/schedule.h"
 #include "services/store/web/intervals_read.h"
 #include "services/web/api/sync_api.h"
 #include "services/web/gate/handlers.h"
@@ -165,12 +167,20 @@ void web_scheduler_workers(struct req *r)
 
 /* ---- status and settings ---- */
 
-static void add_schedule(cJSON *out, const char *name, const char *task, double seconds)
+/* Seconds between two runs; of a crontab, between the next one and that behind it. */
+static int64_t seconds_between(const struct schedule_entry *e)
 {
-    cJSON *s = cJSON_AddObjectToObject(out, name);
-    cJSON_AddStringToObject(s, "task", task);
-    cJSON_AddNumberToObject(s, "schedule", seconds);
-    cJSON_AddStringToObject(cJSON_AddObjectToObject(s, "options"), "queue", "scheduler");
+    if (e->every_ms) return e->every_ms / 1000;
+    int64_t next_s = crontab_next(&e->crontab, wall_ms() / 1000);
+    return next_s < 0 ? 0 : crontab_next(&e->crontab, next_s) - next_s;
+}
+
+static void add_schedule(cJSON *out, const struct schedule_entry *e)
+{
+    cJSON *s = cJSON_AddObjectToObject(out, e->name);
+    cJSON_AddStringToObject(s, "task", e->task);
+    cJSON_AddNumberToObject(s, "schedule", (double)seconds_between(e));
+    cJSON_AddStringToObject(cJSON_AddObjectToObject(s, "options"), "queue", e->queue);
 }
 
 static void then_status_active(struct req *r, const cJSON *entries)
@@ -178,21 +188,13 @@ static void then_status_active(struct req *r, const cJSON *entries)
     struct worker_view *v = r->state;
     const struct conf *conf = r->web->conf;
     bool is_on = conf_bool(conf, SET_BACKGROUND_SYNC);
+    struct schedule plan;
+    struct err err = {0};
+    if (schedule_from_conf(conf, &plan, &err) < 0) log_warning("%s", err.text); /* up to there it is right */
     cJSON *out = cJSON_CreateObject();
     cJSON_AddBoolToObject(out, "scheduler_enabled", is_on);
     cJSON *schedule = cJSON_AddObjectToObject(out, "beat_schedule");
-    add_schedule(schedule, "smart-sync-scheduler", TASK_SCHEDULER "smart_sync_scheduler",
-                 (double)conf_int(conf, SET_SYNC_INTERVAL));
-    if (conf_int(conf, SET_BEAT_HEALTH) > 0)
-        add_schedule(schedule, "system-health-monitor", TASK_SCHEDULER "system_health_monitor",
-                     (double)conf_int(conf, SET_BEAT_HEALTH));
-    if (conf_int(conf, SET_WEBHOOK_TICK) > 0)
-        add_schedule(schedule, "deliver-webhooks", "tasks.feed_tasks.deliver_webhooks",
-                     (double)conf_int(conf, SET_WEBHOOK_TICK));
-    if (conf_is_set(conf, SET_BEAT_CLEANUP))
-        add_schedule(schedule, "cleanup-old-tasks", TASK_SCHEDULER "cleanup_old_tasks", 86400);
-    if (conf_is_set(conf, SET_BEAT_HOURLY))
-        add_schedule(schedule, "hourly-smart-sync", TASK_SCHEDULER "hourly_smart_sync", 3600);
+    for (int i = 0; i < plan.count; i++) add_schedule(schedule, &plan.entries[i]);
     cJSON_AddItemToObject(out, "worker_stats", v->workers);
     cJSON_AddItemToObject(out, "active_tasks", active_tasks(r->web, entries));
     cJSON_AddBoolToObject(out, "background_sync_enabled", is_on);
@@ -222,6 +224,19 @@ void web_scheduler_status(struct req *r)
     look(r, QUEUE_WORKERS, then_status_workers);
 }
 
+#define DAY_S (24 * 60 * 60)
+
+/* Between two cleanups; 0: there are none. */
+static int64_t cleanup_days(const struct conf *conf)
+{
+    struct schedule plan;
+    struct err err = {0};
+    if (schedule_from_conf(conf, &plan, &err) < 0) return 0;
+    for (int i = 0; i < plan.count; i++)
+        if (plan.entries[i].setting == SET_BEAT_CLEANUP) return (seconds_between(&plan.entries[i]) + DAY_S - 1) / DAY_S;
+    return 0;
+}
+
 /* Tries and delays are set for each type; told are the largest. */
 static void then_config(struct req *r, const PGresult *result)
 {
@@ -234,7 +249,7 @@ static void then_config(struct req *r, const PGresult *result)
     cJSON_AddNumberToObject(out, "retry_attempts", strtod(PQgetvalue(result, 0, 0), NULL));
     cJSON_AddNumberToObject(out, "retry_delay_seconds", strtod(PQgetvalue(result, 0, 1), NULL));
     cJSON_AddBoolToObject(out, "cleanup_enabled", conf_is_set(conf, SET_BEAT_CLEANUP));
-    cJSON_AddNumberToObject(out, "cleanup_interval_days", 1);
+    cJSON_AddNumberToObject(out, "cleanup_interval_days", (double)cleanup_days(conf));
     reply_cjson_take(r, 200, out);
 }
 

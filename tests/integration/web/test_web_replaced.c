@@ -23,7 +23,8 @@ FIXTURE(set_up)
     web_servers(&web);
     redis_server_start(&redis, NULL);
     snprintf(redis_url, sizeof redis_url, "REDIS_URL=%s", redis.url);
-    const char *const env[] = {redis_url, "LOG_LEVEL=warning", NULL};
+    const char *const env[] = {redis_url, "LOG_LEVEL=warning", "BEAT_CLEANUP_CRONTAB=0 2 * * sun",
+                               "BEAT_HOURLY_CRONTAB=*/20 * * * *", NULL};
     web_run_on(&web, &sim, small, env);
     struct http_reply reply = web_call(&web, "POST", "/api/v1/sync/full", web.admin, NULL);
     if (reply.status != 200) fail_msg("the first sync: %d %s", reply.status, reply.body);
@@ -325,6 +326,28 @@ TEST(test_the_configuration_is_the_one_in_force)
     http_reply_free(&reply);
 }
 
+static double schedule_of(const cJSON *status, const char *entry)
+{
+    const cJSON *e = cJSON_GetObjectItem(cJSON_GetObjectItem(status, "beat_schedule"), entry);
+    return cJSON_GetNumberValue(cJSON_GetObjectItem(e, "schedule"));
+}
+
+TEST(test_the_schedule_is_the_one_that_beat_goes_by)
+{
+    struct http_reply reply = web_call(&web, "GET", "/api/v1/scheduler/config", web.admin, NULL);
+    char *days = web_member(reply.body, "cleanup_interval_days");
+    assert_string_equal(days, "7");
+    free(days);
+    http_reply_free(&reply);
+    reply = web_call(&web, "GET", "/api/v1/scheduler/status", web.admin, NULL);
+    cJSON *status = cJSON_Parse(reply.body);
+    assert_true(schedule_of(status, "cleanup-old-tasks") == 7 * 24 * 60 * 60);
+    assert_true(schedule_of(status, "hourly-smart-sync") == 20 * 60);
+    assert_true(schedule_of(status, "smart-sync-scheduler") == 300);
+    cJSON_Delete(status);
+    http_reply_free(&reply);
+}
+
 TEST(test_an_image_says_what_it_is)
 {
     char path[100];
@@ -384,6 +407,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_everything_that_clients_know_is_answered),
     cmocka_unit_test(test_a_slash_at_the_end_makes_no_difference),
     cmocka_unit_test(test_the_configuration_is_the_one_in_force),
+    cmocka_unit_test(test_the_schedule_is_the_one_that_beat_goes_by),
     cmocka_unit_test(test_an_image_says_what_it_is),
     cmocka_unit_test(test_clients_can_log_in_with_the_upstream_credentials),
     cmocka_unit_test(test_whether_logikal_can_be_reached_is_told),
