@@ -8,6 +8,8 @@
 #include "services/store/maintenance.h"
 #include "services/store/sync/sync_config.h"
 #include "services/store/sync/sync_log.h"
+#include "services/store/web/intervals_json.h"
+#include "services/sync/due.h"
 #include "tests/support/store.h"
 
 STORE_WORLD()
@@ -88,6 +90,43 @@ TEST(test_whether_the_last_attempt_failed)
                  rows[i].status, rows[i].last_sync, rows[i].last_attempt);
         sql(text);
         if (config_of("phase")->has_failed != rows[i].has_failed) fail_msg("row %zu", i);
+    }
+}
+
+/* A minute out of a range, once in so many NULL; and a half, so that nothing is due within the moment between two
+ * statements. */
+static void some_time(char out[40], unsigned *seed, int from, int to, int null_in)
+{
+    int minutes = from + (int)(rand_r(seed) % (unsigned)(to - from));
+    if (rand_r(seed) % (unsigned)null_in == 0)
+        snprintf(out, 40, "NULL");
+    else
+        snprintf(out, 40, "now() + interval '%d s'", minutes * 60 + 30);
+}
+
+/* What people and the ERP are told of the next sync is what the scheduler goes by: due when that time has come. */
+TEST(test_the_next_sync_that_is_told_is_when_the_type_is_due)
+{
+    static const char *const statuses[] = {"'success'", "'failed'", "'partial'", "'held'", "'running'", "NULL"};
+    unsigned seed = 20260131;
+    for (int i = 0; i < 400; i++) {
+        char text[700], sync[40], attempt[40], retry[40];
+        some_time(sync, &seed, -200, 0, 6);
+        some_time(attempt, &seed, -200, 0, 6);
+        some_time(retry, &seed, -10, 10, 2);
+        snprintf(
+            text, sizeof text,
+            "UPDATE object_sync_configs SET is_sync_enabled = true, last_status = %s, last_sync = %s, last_attempt ="
+            " %s, next_retry_at = %s, retry_count = %u, sync_interval_minutes = %u, staleness_threshold_minutes ="
+            " %u WHERE object_type = 'phase'",
+            statuses[rand_r(&seed) % 6], sync, attempt, retry, strcmp(retry, "NULL") ? 1 + rand_r(&seed) % 2 : 0,
+            1 + rand_r(&seed) % 150, 1 + rand_r(&seed) % 150);
+        sql(text);
+        bool is_due = due_is_yes(due_of(config_of("phase")));
+        bool is_told = store_int(&s, "SELECT (" INTERVAL_NEXT " <= now())::int FROM object_sync_configs c WHERE"
+                                     " object_type = 'phase'");
+        if (is_due != is_told)
+            fail_msg("%s: %s, and told as %s", text, is_due ? "due" : "not due", is_told ? "due" : "not");
     }
 }
 
@@ -335,10 +374,16 @@ TEST(test_totals_of_what_is_stored)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_settings_of_a_type_are_read),  cmocka_unit_test(test_whether_the_last_attempt_failed),
-    cmocka_unit_test(test_how_old_the_oldest_row_is),    cmocka_unit_test(test_how_an_attempt_went_is_noted),
-    cmocka_unit_test(test_when_a_run_was_is_noted),      cmocka_unit_test(test_a_run_from_its_beginning_to_its_end),
-    cmocka_unit_test(test_a_request_that_joins_a_run),   cmocka_unit_test(test_a_row_of_the_log),
-    cmocka_unit_test(test_counters_and_histograms_grow), cmocka_unit_test(test_totals_of_what_is_stored),
+    cmocka_unit_test(test_settings_of_a_type_are_read),
+    cmocka_unit_test(test_the_next_sync_that_is_told_is_when_the_type_is_due),
+    cmocka_unit_test(test_whether_the_last_attempt_failed),
+    cmocka_unit_test(test_how_old_the_oldest_row_is),
+    cmocka_unit_test(test_how_an_attempt_went_is_noted),
+    cmocka_unit_test(test_when_a_run_was_is_noted),
+    cmocka_unit_test(test_a_run_from_its_beginning_to_its_end),
+    cmocka_unit_test(test_a_request_that_joins_a_run),
+    cmocka_unit_test(test_a_row_of_the_log),
+    cmocka_unit_test(test_counters_and_histograms_grow),
+    cmocka_unit_test(test_totals_of_what_is_stored),
 };
 TEST_MAIN(tests, start, stop)

@@ -21,8 +21,7 @@ const struct query query_why_plant = {
                               "   'future_s', extract(epoch FROM c.last_sync - now()),"
                               "   'retry_in_s', CASE WHEN c.next_retry_at IS NULL THEN -1"
                               "     ELSE greatest(ceil(extract(epoch FROM c.next_retry_at - now())), 0)::bigint END,"
-                              "   'has_failed', coalesce(c.last_status = 'failed' OR (c.last_status = 'partial'"
-                              "     AND (c.last_sync IS NULL OR c.last_sync < c.last_attempt)), false),"
+                              "   'has_failed', " INTERVAL_FAILED ","
                               "   'finished', coalesce(c.last_finished_status, nullif(c.last_status, 'running')), "
                               "'error', c.last_error,"
                               "   'next', " INTERVAL_NEXT
