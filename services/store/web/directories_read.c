@@ -2,21 +2,19 @@
 #include "services/store/web/directories_read.h"
 #include "services/store/web/list_sql.h"
 
-/* The tree with what is inherited from above. */
+/* The tree with what is inherited from above, and when that or the directory itself last changed. */
 #define TREE                                                                                                           \
-    "WITH RECURSIVE tree AS (SELECT d.id, false AS is_excluded_by_parent FROM directories d"                           \
+    "WITH RECURSIVE tree AS (SELECT d.id, false AS is_excluded_by_parent, d.updated_at AS moved_at FROM directories d" \
     " LEFT JOIN directories up ON up.id = d.parent_id WHERE up.id IS NULL"                                             \
-    " UNION ALL SELECT d.id, t.is_excluded_by_parent OR up.exclude_from_sync FROM tree t"                              \
+    " UNION ALL SELECT d.id, t.is_excluded_by_parent OR up.exclude_from_sync, greatest(t.moved_at, d.updated_at)"      \
+    " FROM tree t"                                                                                                     \
     " JOIN directories up ON up.id = t.id JOIN directories d ON d.parent_id = t.id) "
 #define ROW                                                                                                            \
     "SELECT d.logikal_id, d.name, d.full_path, d.level, d.parent_id, d.exclude_from_sync, d.id, d.synced_at,"          \
     " d.last_api_sync, d.api_created_date, d.api_changed_date, d.sync_status, d.created_at, d.updated_at,"             \
     " tree.is_excluded_by_parent, NOT tree.is_excluded_by_parent AS can_toggle_exclusion"
-#define STALE                                                                                                          \
-    ", coalesce(d.last_api_sync, d.synced_at) AS last_sync_date,"                                                      \
-    " coalesce(coalesce(d.last_api_sync, d.synced_at) < now() - (SELECT make_interval(mins =>"                         \
-    " staleness_threshold_minutes) FROM object_sync_configs WHERE object_type = 'directory'), true) AS is_stale"
-#define FROM " FROM directories d JOIN tree ON tree.id = d.id WHERE d.deleted_at IS NULL"
+#define STALE ", coalesce(d.last_api_sync, d.synced_at) AS last_sync_date, " DIRECTORY_IS_STALE " AS is_stale"
+#define FROM  " FROM directories d JOIN tree ON tree.id = d.id WHERE d.deleted_at IS NULL"
 
 const struct query query_directories_page = {
     .name = "directories_page",
@@ -31,7 +29,7 @@ const struct query query_directories_syncable = {
 
 #define FROM_MORE                                                                                                      \
     ", d.deleted_at FROM directories d JOIN tree ON tree.id = d.id WHERE $3::text IS NULL AND $4::text IS NULL "       \
-    "AND " LIST_MORE_OF("d.")
+    "AND " LIST_MORE_SINCE("d.", "tree.moved_at")
 
 const struct query query_directories_more = {
     .name = "directories_more",

@@ -15,9 +15,9 @@
 #define PROJECT_AND(more, source)                                                                                      \
     "SELECT p.logikal_id, p.name, p.description, p.directory_id, p.status, p.id, p.created_at, p.updated_at,"          \
     " p.last_sync_date, p.last_update_date, d.name AS directory_name,"                                                 \
-    " " STALE_SQL("p", "k.confirmed_at", "project") " AS is_stale" more " FROM " source " p"                           \
-                                                    " LEFT JOIN directories d ON d.id = p.directory_id LEFT JOIN "     \
-                                                    "project_cursors k ON k.project_id = p.id"
+    " " PROJECT_IS_STALE " AS is_stale" more " FROM " source " p"                                                      \
+    " LEFT JOIN directories d ON d.id = p.directory_id LEFT JOIN "                                                     \
+    "project_cursors k ON k.project_id = p.id"
 
 const struct query query_projects_page = {
     .name = "projects_page",
@@ -50,9 +50,9 @@ const struct query query_project_get = {
 #define PHASE_AND(more, source)                                                                                        \
     "SELECT h.logikal_id, h.name, h.description, h.project_id, h.status, h.id, h.created_at, h.updated_at,"            \
     " h.last_sync_date, h.last_update_date, h.synced_at, h.sync_status, p.name AS project_name,"                       \
-    " " STALE_SQL("h", "k.confirmed_at", "phase") " AS is_stale" more " FROM " source " h"                             \
-                                                  " LEFT JOIN projects p ON p.id = h.project_id LEFT JOIN "            \
-                                                  "project_cursors k ON k.project_id = h.project_id"
+    " " PHASE_IS_STALE " AS is_stale" more " FROM " source " h"                                                        \
+    " LEFT JOIN projects p ON p.id = h.project_id LEFT JOIN "                                                          \
+    "project_cursors k ON k.project_id = h.project_id"
 
 const struct query query_phases_page = {
     .name = "phases_page",
@@ -81,12 +81,11 @@ const struct query query_phases_of_project_more = {
     "SELECT e.id, e.logikal_id, e.name, e.description, e.phase_id, e.status, e.created_at, e.updated_at,"              \
     " e.last_sync_date, e.last_update_date, e.synced_at, e.sync_status, e.image_path, e.parse_status, e.parse_error,"  \
     " e.data_parsed_at, e.has_parts_data, h.name AS phase_name, p.name AS project_name, d.name AS directory_name,"     \
-    " d.id AS directory_id, " STALE_SQL("e", "k.confirmed_at",                                                         \
-                                        "elevation") " AS is_stale" more " FROM " source " e"                          \
-                                                     " LEFT JOIN phases h ON h.id = e.phase_id LEFT JOIN projects p "  \
-                                                     "ON p.id = coalesce(e.project_id, h.project_id)"                  \
-                                                     " LEFT JOIN directories d ON d.id = p.directory_id LEFT JOIN "    \
-                                                     "project_cursors k ON k.project_id = p.id"
+    " d.id AS directory_id, " ELEVATION_IS_STALE " AS is_stale" more " FROM " source " e"                              \
+    " LEFT JOIN phases h ON h.id = e.phase_id LEFT JOIN projects p "                                                   \
+    "ON p.id = coalesce(e.project_id, h.project_id)"                                                                   \
+    " LEFT JOIN directories d ON d.id = p.directory_id LEFT JOIN "                                                     \
+    "project_cursors k ON k.project_id = p.id"
 
 const struct query query_elevations_page = {
     .name = "elevations_page",

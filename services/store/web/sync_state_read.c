@@ -42,62 +42,53 @@ const struct query query_project_sync_status = {
         " 'stale_phases_count', t.stale_phases, 'stale_elevations_count', t.stale_elevations, 'total_phases',"
         " t.phases, 'total_elevations', t.elevations, 'last_sync_date', t.last_sync_date, 'last_update_date',"
         " t.last_update_date, 'reason', CASE WHEN t.last_sync_date IS NULL THEN 'Never synced'"
-        " WHEN t.last_update_date > t.last_sync_date THEN 'Changed since the last sync'"
+        " WHEN t.is_changed THEN 'Changed since the last sync'"
         " WHEN t.stale THEN 'Not confirmed for longer than its threshold'"
         " WHEN t.stale_phases > 0 THEN 'Phases are stale' WHEN t.stale_elevations > 0 THEN 'Elevations are stale' END)"
-        " FROM (SELECT p.last_sync_date, p.last_update_date, " STALE_SQL(
-            "p", "k.confirmed_at",
-            "project") " AS stale, " STALE_PHASES " AS stale_phases, " STALE_ELEVATIONS " AS stale_elevations,"
-                       " (SELECT count(*) FROM phases h WHERE h.project_id = p.id AND h.deleted_at IS NULL) AS phases,"
-                       " (SELECT count(*) FROM elevations e JOIN phases h ON h.id = e.phase_id WHERE h.project_id = "
-                       "p.id"
-                       " AND e.deleted_at IS NULL) AS elevations"
-                       " FROM projects p LEFT JOIN project_cursors k ON k.project_id = p.id"
-                       " WHERE p.deleted_at IS NULL AND (p.logikal_id = logikald_guid($1) OR p.id::text = $1) ORDER BY "
-                       "p.logikal_id = "
-                       "$1 DESC LIMIT 1"
-                       ") t), json_build_object('project_id', $1::text, 'exists', false, 'sync_needed', true, "
-                       "'project_stale', true,"
-                       " 'stale_phases_count', 0, 'stale_elevations_count', 0, 'total_phases', 0, 'total_elevations', "
-                       "0,"
-                       " 'last_sync_date', NULL, 'last_update_date', NULL, 'reason', 'The project is not in the "
-                       "database'))",
+        " FROM (SELECT p.last_sync_date, p.last_update_date, " PROJECT_CHANGED " AS is_changed, " PROJECT_IS_STALE
+        " AS stale, " STALE_PHASES " AS stale_phases, " STALE_ELEVATIONS " AS stale_elevations,"
+        " (SELECT count(*) FROM phases h WHERE h.project_id = p.id AND h.deleted_at IS NULL) AS phases,"
+        " (SELECT count(*) FROM elevations e JOIN phases h ON h.id = e.phase_id WHERE h.project_id = "
+        "p.id"
+        " AND e.deleted_at IS NULL) AS elevations"
+        " FROM projects p LEFT JOIN project_cursors k ON k.project_id = p.id"
+        " WHERE p.deleted_at IS NULL AND (p.logikal_id = logikald_guid($1) OR p.id::text = $1) ORDER BY"
+        " p.logikal_id = logikald_guid($1) DESC LIMIT 1"
+        ") t), json_build_object('project_id', $1::text, 'exists', false, 'sync_needed', true, "
+        "'project_stale', true,"
+        " 'stale_phases_count', 0, 'stale_elevations_count', 0, 'total_phases', 0, 'total_elevations', "
+        "0,"
+        " 'last_sync_date', NULL, 'last_update_date', NULL, 'reason', 'The project is not in the "
+        "database'))",
 };
+
+#define COUNTED(x, is_stale, more, from)                                                                               \
+    "(SELECT count(*) AS total, count(*) FILTER (WHERE " is_stale ") AS stale" more " FROM " from " WHERE " x          \
+    ".deleted_at IS NULL) "
+#define ALL_PROJECTS                                                                                                   \
+    COUNTED("p", PROJECT_IS_STALE, ", count(*) FILTER (WHERE p.last_sync_date IS NULL) AS never", PROJECTS_SEEN)
+#define ALL_PHASES     COUNTED("h", PHASE_IS_STALE, "", PHASES_SEEN)
+#define ALL_ELEVATIONS COUNTED("e", ELEVATION_IS_STALE, "", ELEVATIONS_SEEN)
 
 const struct query query_sync_summary = {
     .name = "sync_summary",
     .is_slow = true,
-    .sql =
-        "SELECT json_build_object('summary', json_build_object("
-        "'total_projects', p.total, 'stale_projects', p.stale, 'projects_never_synced', p.never,"
-        " 'total_phases', h.total, 'stale_phases', h.stale, 'total_elevations', e.total, 'stale_elevations', e.stale),"
-        " 'generated_at', now()) FROM"
-        " (SELECT count(*) AS total, count(*) FILTER (WHERE " STALE_SQL(
-            "p", "k.confirmed_at",
-            "project") ") AS stale,"
-                       " count(*) FILTER (WHERE p.last_sync_date IS NULL) AS never FROM projects p LEFT JOIN "
-                       "project_cursors k"
-                       " ON k.project_id = p.id WHERE p.deleted_at IS NULL) p,"
-                       " (SELECT count(*) AS total, count(*) FILTER (WHERE " STALE_SQL(
-                           "h", "k.confirmed_at",
-                           "phase") ") AS stale"
-                                    " FROM phases h LEFT JOIN project_cursors k ON k.project_id = h.project_id WHERE "
-                                    "h.deleted_at IS NULL) h,"
-                                    " (SELECT count(*) AS total, count(*) FILTER (WHERE " STALE_SQL(
-                                        "e", "k.confirmed_at",
-                                        "elevation") ") AS stale"
-                                                     " FROM elevations e LEFT JOIN phases h ON h.id = e.phase_id LEFT "
-                                                     "JOIN project_cursors k"
-                                                     " ON k.project_id = h.project_id WHERE e.deleted_at IS NULL) e",
+    .sql = "SELECT json_build_object('summary', json_build_object('total_projects', p.total, 'stale_projects', p.stale,"
+           " 'projects_never_synced', p.never, 'total_phases', h.total, 'stale_phases', h.stale, 'total_elevations',"
+           " e.total, 'stale_elevations', e.stale), 'generated_at', now()) FROM " ALL_PROJECTS "p, " ALL_PHASES
+           "h, " ALL_ELEVATIONS "e",
 };
 
+/* Who says that it changed since it was read has it read anew by its next sync, though no date of the upstream moved.
+ */
 const struct query query_project_mark_updated = {
     .name = "project_mark_updated",
-    .sql = "UPDATE projects SET last_update_date = coalesce($2::timestamptz, now()), updated_at = now()"
-           " WHERE deleted_at IS NULL AND (logikal_id = logikald_guid($1) OR id::text = $1) RETURNING "
-           "json_build_object('success', true,"
-           " 'project_id', logikal_id, 'update_date', last_update_date, 'last_update_date',"
-           " last_update_date, 'message', 'Project marked as updated')",
+    .sql = "WITH p AS (UPDATE projects SET last_update_date = coalesce($2::timestamptz, now()), updated_at = now()"
+           " WHERE deleted_at IS NULL AND (logikal_id = logikald_guid($1) OR id::text = $1) RETURNING *),"
+           " anew AS (UPDATE project_cursors k SET phases_date = NULL, elevations_date = NULL FROM p"
+           " WHERE k.project_id = p.id AND " PROJECT_CHANGED ")"
+           " SELECT json_build_object('success', true, 'project_id', logikal_id, 'update_date', last_update_date,"
+           " 'last_update_date', last_update_date, 'message', 'Project marked as updated') FROM p",
 };
 
 const struct query query_task_run = {

@@ -8,6 +8,7 @@
 #include "services/store/sync/files/sync_files.h"
 #include "services/store/sync/staging/sync_stage.h"
 #include "services/store/sync/staging/sync_tree.h"
+#include "services/store/web/sync_state_read.h"
 #include "tests/support/store.h"
 
 STORE_WORLD(store_lease(&s, "tree"))
@@ -94,6 +95,39 @@ TEST(test_which_projects_are_visited)
         assert_int_equal(skipped, !planned && is_known);
         if (rows[i].cursor) /* what is left out is confirmed */
             expect(skipped ? "t" : "f", "SELECT confirmed_at > now() - interval '1 hour' FROM project_cursors");
+    }
+}
+
+/* Somebody says that a project has changed: it is read anew, though the upstream's date of it stays. */
+TEST(test_who_is_said_to_have_changed_is_visited)
+{
+    static const struct {
+        const char *name, *date, *expected;
+    } rows[] = {
+        {"p1", NULL, "t t"},         {"1", NULL, "t t"},
+        {"p1", "2999-01-01", "t t"}, {"p1", "2020-01-01T00:00:00Z", ""}, /* before it was read last */
+        {"other", NULL, ""},
+    };
+    const struct tree_wants wants = {.phases_due = true, .elevations_due = true};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int64_t planned, skipped;
+        fresh(NULL);
+        sql("UPDATE projects SET last_sync_date = now(), last_update_date = to_timestamp(1000), api_changed_date ="
+            " to_timestamp(1000);"
+            "INSERT INTO sync_stage_projects (stage, listing, directory, id, changed, is_deleted) VALUES (5, 1, 'A',"
+            " 'p1', 1000, false);"
+            "INSERT INTO project_cursors (project_id, phases_date, phases_at, elevations_date, elevations_at,"
+            " phases_listed_at, elevations_listed_at) SELECT 1, d, d + interval '1 h', d, d + interval '1 h', now(),"
+            " now() FROM to_timestamp(1000) d");
+        PGresult *r =
+            db_query(s.db, &s.err, query_project_mark_updated.sql, 2, (const char *[]){rows[i].name, rows[i].date});
+        assert_non_null(r);
+        PQclear(r);
+        assert_int_equal(tree_plan(&stage, &wants, &planned, &skipped, &s.err), 0);
+        char *plan = store_value(
+            &s, "SELECT concat_ws(' ', needs_phases, needs_elevations) FROM sync_stage_plan WHERE stage = 5");
+        if (strcmp(plan, rows[i].expected) != 0) fail_msg("row %zu: %s", i, plan);
+        free(plan);
     }
 }
 
@@ -298,8 +332,11 @@ TEST(test_projects_that_want_files)
 
 #define each(test) cmocka_unit_test_setup(test, fresh)
 static const struct CMUnitTest tests[] = {
-    each(test_which_projects_are_visited), each(test_projects_that_are_not_visited),
-    each(test_which_files_are_wanted),     each(test_pages_of_files),
+    each(test_which_projects_are_visited),
+    each(test_who_is_said_to_have_changed_is_visited),
+    each(test_projects_that_are_not_visited),
+    each(test_which_files_are_wanted),
+    each(test_pages_of_files),
     each(test_projects_that_want_files),
 };
 TEST_MAIN(tests, start, stop)

@@ -100,6 +100,92 @@ TEST(test_the_report_on_all_counts_by_type)
     VALUES("GET", V1 "/performance-metrics?time_period_hours=26", {"sync_counts.elevations", "21"});
 }
 
+/* The ids of the objects that a list tells to be stale, split by blanks; how many there are. */
+static int stale_in(const char *path, const char *list, const char *flag, char out[400])
+{
+    cJSON *json = ask("GET", path), *row;
+    int count = 0;
+    size_t n = 0;
+    out[0] = 0;
+    cJSON_ArrayForEach(row, cJSON_GetObjectItem(json, list)) {
+        if (flag && !cJSON_IsTrue(cJSON_GetObjectItem(row, flag))) continue;
+        n += (size_t)snprintf(out + n, 400 - n, "%d ", cJSON_GetObjectItem(row, "id")->valueint);
+        count++;
+    }
+    cJSON_Delete(json);
+    return count;
+}
+
+static const struct {
+    const char *type, *plural;
+} types[] = {{"project", "projects"}, {"phase", "phases"}, {"elevation", "elevations"}};
+
+/* Lists, summary, list of the stale, share in the report: of one type. Returns how many, or ALL of them. */
+#define ALL (-1)
+static int assert_same_stale(int i, const char *state)
+{
+    char path[100], list[400], objects[400], share[40], count_text[20];
+    snprintf(path, sizeof path, "/api/v1/%s/cached", types[i].plural);
+    int count = stale_in(path, "data", "is_stale", list);
+    snprintf(count_text, sizeof count_text, "%d", count);
+    VALUES("GET", path, {"stale_count", count_text});
+    cJSON *whole = ask("GET", path);
+    int all = cJSON_GetObjectItem(whole, "count")->valueint;
+    cJSON_Delete(whole);
+    snprintf(path, sizeof path, V1 "/stale-objects/%s", types[i].type);
+    stale_in(path, "stale_objects", NULL, objects);
+    if (strcmp(list, objects) != 0) fail_msg("%s: %s are stale, and %s", state, list, objects);
+    VALUES("GET", path, {"total_count", count_text});
+    snprintf(path, sizeof path, "summary.stale_%s", types[i].plural);
+    VALUES("GET", "/api/v1/sync-status/summary", {path, count_text});
+    snprintf(path, sizeof path, "data_quality_metrics.stale_data_percentage.%s", types[i].plural);
+    snprintf(share, sizeof share, "%.4g", (double)(10000 * count / all) / 100);
+    VALUES("GET", V1 "/performance-metrics", {path, share});
+    return count == all ? ALL : count;
+}
+
+/* However one asks what is stale, the answer is the same. each: what becomes of the rows of all types, before more. */
+TEST(test_all_tell_the_same_of_what_is_stale)
+{
+    static const struct {
+        const char *each, *more;
+        int projects, phases, elevations;
+    } table[] = {
+        /* unchanged for long, and seen a moment ago */
+        {"last_sync_date = now() - interval '30 days', last_update_date = NULL",
+         "INSERT INTO project_cursors (project_id, confirmed_at) VALUES (1, now()), (2, now())", 0, 0, 0},
+        {"updated_at = now()", "UPDATE project_cursors SET confirmed_at = now() - interval '30 days'", ALL, ALL, ALL},
+        {"last_sync_date = now()", "UPDATE projects SET last_sync_date = NULL WHERE id = 2", 1, 0, 0},
+        /* the upstream's clock is ahead */
+        {"last_sync_date = now(), last_update_date = now() + interval '1 hour'",
+         "UPDATE projects SET api_changed_date = last_update_date; UPDATE phases SET last_update_date = NULL;"
+         " UPDATE elevations SET api_changed_date = last_update_date",
+         0, 0, 0},
+        /* somebody's word */
+        {"updated_at = now()",
+         "UPDATE projects SET last_update_date = now() + interval '2 hours' WHERE id = 1;"
+         " UPDATE phases SET last_update_date = now() + interval '1 hour' WHERE id IN (1, 4)",
+         1, 1, 0},
+        {"updated_at = now()", "UPDATE object_sync_configs SET object_type = 'was' WHERE object_type = 'elevation'", 1,
+         1, ALL},
+        {"last_sync_date = now(), last_update_date = NULL",
+         "UPDATE object_sync_configs SET object_type = 'elevation' WHERE object_type = 'was'", 0, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const int wanted[] = {table[i].projects, table[i].phases, table[i].elevations};
+        for (int k = 0; k < 3; k++) {
+            char sql[200];
+            snprintf(sql, sizeof sql, "UPDATE %s SET %s", types[k].plural, table[i].each);
+            pg_exec(&web.pg, sql);
+        }
+        pg_exec(&web.pg, table[i].more);
+        for (int k = 0; k < 3; k++) {
+            int is = assert_same_stale(k, table[i].more);
+            if (is != wanted[k]) fail_msg("%s: %d %s are stale", table[i].more, is, types[k].plural);
+        }
+    }
+}
+
 /* Types whose last sync is a minute on this side of their threshold, and a minute beyond it. */
 TEST(test_the_grade_is_that_of_the_worse_of_freshness_and_failures)
 {
@@ -300,5 +386,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_projects_page_shows_its_own_phases),
     cmocka_unit_test(test_the_verdict_says_when_a_webhook_is_tried_again),
     cmocka_unit_test(test_metrics_count_what_was_asked),
+    cmocka_unit_test(test_all_tell_the_same_of_what_is_stale),
 };
 TEST_MAIN(tests, start, stop)

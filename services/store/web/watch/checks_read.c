@@ -1,5 +1,6 @@
 /* Statements on consistency: the view project_checks in the words that clients know. */
 #include "services/store/web/watch/checks_read.h"
+#include "services/store/web/list_sql.h"
 
 /* A list of the texts whose condition holds. */
 #define LIST(...)                                                                                                      \
@@ -117,32 +118,25 @@ const struct query query_repair_project = {
                                                                                                          "FROM p",
 };
 
-#define STALE_OBJECTS(table, type)                                                                                     \
-    "SELECT x.id, x.logikal_id, x.name, x.last_sync_date, x.last_update_date AS logikal_last_update,"                  \
-    " CASE WHEN x.last_sync_date IS NULL THEN 'never synced' WHEN x.last_update_date > x.last_sync_date"               \
-    " THEN 'changed since the last sync' ELSE 'not confirmed for longer than its threshold' END AS staleness_reason"   \
-    " FROM " table " x WHERE x.deleted_at IS NULL AND $1 = '" type "' AND (x.last_sync_date IS NULL OR"                \
-    " x.last_update_date > x.last_sync_date OR x.last_sync_date < now() - (SELECT"                                     \
-    " make_interval(mins => staleness_threshold_minutes) FROM object_sync_configs WHERE object_type = '" type "'))"
+#define STALE_OBJECTS(type, x, is_changed, is_stale, from)                                                             \
+    "SELECT " x ".id, " x ".logikal_id, " x ".name, " x ".last_sync_date, " x                                          \
+    ".last_update_date AS logikal_last_update, CASE WHEN " x                                                           \
+    ".last_sync_date IS NULL THEN 'never synced' WHEN " is_changed                                                     \
+    " THEN 'changed since the last sync' ELSE 'not confirmed for longer than its threshold' END"                       \
+    " AS staleness_reason FROM " from " WHERE " x ".deleted_at IS NULL AND $1 = '" type "' AND " is_stale
+#define STALE_PROJECTS   STALE_OBJECTS("project", "p", PROJECT_CHANGED, PROJECT_IS_STALE, PROJECTS_SEEN)
+#define STALE_PHASES     STALE_OBJECTS("phase", "h", PHASE_CHANGED, PHASE_IS_STALE, PHASES_SEEN)
+#define STALE_ELEVATIONS STALE_OBJECTS("elevation", "e", ELEVATION_CHANGED, ELEVATION_IS_STALE, ELEVATIONS_SEEN)
+#define STALE_DIRECTORIES                                                                                              \
+    "SELECT d.id, d.logikal_id, d.name, coalesce(d.last_api_sync, d.synced_at), d.api_changed_date,"                   \
+    " 'not confirmed for longer than its threshold' FROM directories d WHERE $1 = 'directory' AND d.deleted_at IS"     \
+    " NULL AND " DIRECTORY_IS_STALE
 
 const struct query query_stale_objects = {
     .name = "stale_objects",
     .is_slow = true,
-    .sql = "WITH stale AS (" STALE_OBJECTS("projects", "project") " UNION ALL " STALE_OBJECTS(
-        "phases",
-        "phase") " UNION ALL " STALE_OBJECTS("elevations",
-                                             "elevation") " UNION ALL SELECT d.id, d.logikal_id, d.name,"
-                                                          " coalesce(d.last_api_sync, d.synced_at), "
-                                                          "d.api_changed_date, 'not confirmed for longer than its "
-                                                          "threshold'"
-                                                          " FROM directories d WHERE $1 = 'directory' AND d.deleted_at "
-                                                          "IS NULL AND coalesce(coalesce(d.last_api_sync,"
-                                                          " d.synced_at) < now() - (SELECT make_interval(mins => "
-                                                          "staleness_threshold_minutes) FROM object_sync_configs"
-                                                          " WHERE object_type = 'directory'), true))"
-                                                          " SELECT json_build_object('object_type', $1::text, "
-                                                          "'stale_objects', (SELECT coalesce(json_agg(s), '[]') FROM"
-                                                          " (SELECT * FROM stale ORDER BY id LIMIT 1000) s), "
-                                                          "'total_count', (SELECT count(*) FROM stale),"
-                                                          " 'checked_at', now())",
+    .sql = "WITH stale AS (" STALE_PROJECTS " UNION ALL " STALE_PHASES " UNION ALL " STALE_ELEVATIONS
+           " UNION ALL " STALE_DIRECTORIES ") SELECT json_build_object('object_type', $1::text, 'stale_objects',"
+           " (SELECT coalesce(json_agg(s), '[]') FROM (SELECT * FROM stale ORDER BY id LIMIT 1000) s), 'total_count',"
+           " (SELECT count(*) FROM stale), 'checked_at', now())",
 };

@@ -1,5 +1,6 @@
 /* Statements for the reports on how the sync performs, from its logs and from the stored rows, and for the alerts. */
 #include "services/store/web/watch/reports_read.h"
+#include "services/store/web/list_sql.h"
 
 #define ROUND(x)    "coalesce(round((" x ")::numeric, 2), 0)"
 #define ITEMS(type) "coalesce(sum(items_successful) FILTER (WHERE sync_type = '" type "'), 0)"
@@ -46,8 +47,15 @@
 #define EACH(part)                                                                                                     \
     "json_build_object('projects', " SHARE(part, "projects") ", 'phases', " SHARE(                                     \
         part, "phases") ", 'elevations', " SHARE(part, "elevations") ")"
-#define COVERAGE     EACH("x.last_sync_date IS NOT NULL")
-#define STALE        EACH("x.last_sync_date IS NULL OR x.last_update_date > x.last_sync_date")
+#define COVERAGE EACH("x.last_sync_date IS NOT NULL")
+#define STALE_SHARE(x, is_stale, from)                                                                                 \
+    "(SELECT " ROUND("100.0 * count(*) FILTER (WHERE " is_stale ") / nullif(count(*), 0)") " FROM " from " WHERE " x   \
+                                                                                           ".deleted_at IS NULL)"
+#define STALE_PROJECTS   STALE_SHARE("p", PROJECT_IS_STALE, PROJECTS_SEEN)
+#define STALE_PHASES     STALE_SHARE("h", PHASE_IS_STALE, PHASES_SEEN)
+#define STALE_ELEVATIONS STALE_SHARE("e", ELEVATION_IS_STALE, ELEVATIONS_SEEN)
+#define STALE                                                                                                          \
+    "json_build_object('projects', " STALE_PROJECTS ", 'phases', " STALE_PHASES ", 'elevations', " STALE_ELEVATIONS ")"
 #define TOTAL(table) "(SELECT count(*) FROM " table " WHERE deleted_at IS NULL)"
 #define TRENDS(hours)                                                                                                  \
     "(SELECT json_build_object('hourly_data', coalesce(json_agg(json_build_object('hour', hour, 'projects', projects," \
