@@ -70,8 +70,15 @@ static void add_standard(struct buf *body, const char *lines, size_t len, const 
 
 /* ---- odoo ---- */
 
-/* What Odoo's own webhooks send (_model, _id, _action), the members of the change, and its fields as they are now. A
- * field that is called as a member already stands there is one with it (a phase's project_id). */
+/* One that is called as a member already stands there is one with it (a phase's project_id). Of a long text its hash:
+ * flat means no object. */
+static void add_field(cJSON *out, const char *name, const cJSON *value)
+{
+    const cJSON *hash = cJSON_GetObjectItemCaseSensitive(value, "sha256");
+    if (!cJSON_HasObjectItem(out, name)) cJSON_AddItemToObject(out, name, cJSON_Duplicate(hash ? hash : value, true));
+}
+
+/* What Odoo's own webhooks send (_model, _id, _action), the members of the change, and its fields as they are now. */
 static cJSON *flat(const cJSON *change)
 {
     static const char *const members[] = {"cursor",     "time",       "type",   "operation", "id",
@@ -87,13 +94,9 @@ static cJSON *flat(const cJSON *change)
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         cJSON_AddItemToObject(out, members[i],
                               cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(change, members[i]), true));
-    cJSON_ArrayForEach(field, cJSON_GetObjectItemCaseSensitive(change, "fields")) {
-        const cJSON *after = cJSON_GetObjectItemCaseSensitive(field, "after");
-        const cJSON *hash =
-            cJSON_GetObjectItemCaseSensitive(after, "sha256"); /* of a long text: flat means no object */
-        if (cJSON_GetObjectItemCaseSensitive(out, field->string)) continue;
-        cJSON_AddItemToObject(out, field->string, cJSON_Duplicate(hash ? hash : after, true));
-    }
+    cJSON_ArrayForEach(field, cJSON_GetObjectItemCaseSensitive(change, "object")) add_field(out, field->string, field);
+    cJSON_ArrayForEach(field, cJSON_GetObjectItemCaseSensitive(change, "fields"))
+        add_field(out, field->string, cJSON_GetObjectItemCaseSensitive(field, "after"));
     return out;
 }
 

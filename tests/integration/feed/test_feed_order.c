@@ -1,4 +1,5 @@
-/* The order of the feed: a reader misses nothing and sees nothing twice, whatever the writers do. */
+/* The order of the feed: a reader misses nothing and sees nothing twice, whatever the writers do; and who follows has
+ * all that a snapshot has. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 #include "conf/clock.h"
 #include "conf/machine/random.h"
+#include "tests/support/copy.h"
 #include "tests/support/feed.h"
 
 /* ---- writers that commit out of order ---- */
@@ -146,7 +148,76 @@ TEST(test_a_transaction_that_stays_open_is_told_with_who_holds_it)
     WAIT_UNTIL(lag() == 0, 30000);
 }
 
+/* ---- what a copy has that follows ---- */
+
+/* What is new, comes back or moves in is told with all that it has: nobody has the rest of it. */
+TEST(test_who_follows_has_every_field_of_every_object)
+{
+    static const char *const steps[] = {
+        "INSERT INTO directories (logikal_id, name, full_path, level, parent_id) VALUES ('d/e', 'E', 'd/e', 2, 1)",
+        "INSERT INTO projects (logikal_id, name, directory_id, description, job_number, is_estimated) VALUES ('r', 'R',"
+        " 1, 'all of it', '2026-7', true)",
+        "INSERT INTO phases (logikal_id, name, project_id, description) VALUES ('hq', 'HQ', 2, 'of Q')",
+        "INSERT INTO elevations (logikal_id, name, phase_id, project_id, width, amount, description, user_description,"
+        " api_changed_date) VALUES ('new', 'N', 1, 1, 1200.5, 3, repeat('ä', 400), 'kitchen', '2026-01-02 03:04:05Z')",
+        "UPDATE elevations SET deleted_at = NULL WHERE logikal_id = 'back'", /* gone before the snapshot */
+        "UPDATE phases SET deleted_at = NULL WHERE logikal_id = 'hb'",
+        "UPDATE elevations SET deleted_at = now() WHERE id = 12",
+        "UPDATE elevations SET width = 8, name = 'gone, and changed' WHERE id = 12",
+        "UPDATE elevations SET deleted_at = NULL, height = 9 WHERE id = 12",
+        "UPDATE elevations SET phase_id = (SELECT id FROM phases WHERE logikal_id = 'hq'), project_id = 2 WHERE id = "
+        "14",
+        "UPDATE elevations SET width = 14 WHERE id = 14",
+        "UPDATE elevations SET phase_id = 1, project_id = 1 WHERE id = 14",
+        "UPDATE elevations SET auto_description = repeat('x', 600), area_output = 2.5 WHERE id = 15",
+        "UPDATE elevations SET auto_description = repeat('y', 4000), user_description = 'short' WHERE id = 15",
+        "BEGIN; INSERT INTO elevations (logikal_id, name, phase_id, project_id) VALUES ('twice', 'T', 1, 1);"
+        " UPDATE elevations SET depth = 3 WHERE logikal_id = 'twice'; COMMIT",
+        "INSERT INTO elevation_thumbnails (elevation_id, sha256, size_bytes, content_type) VALUES (16, 'a', 1, 'i/p')",
+        "INSERT INTO elevation_parts_lists (elevation_id, sha256, size_bytes, error) VALUES (16, 'b', 2, 'older')",
+        "UPDATE elevation_thumbnails SET sha256 = NULL, content_type = NULL, size_bytes = NULL WHERE elevation_id = 16",
+        "UPDATE elevation_thumbnails SET sha256 = 'c', content_type = 'i/j', size_bytes = 4 WHERE elevation_id = 16",
+        "UPDATE projects SET directory_id = (SELECT id FROM directories WHERE logikal_id = 'd/e') WHERE id = 2",
+        "DELETE FROM elevations WHERE id = 17",
+    };
+    static struct copy copies[] = {
+        {.types = "directory,project,phase,elevation,thumbnail,parts_list"},
+        {.types = "project,phase,elevation", .project = "q"},
+    };
+    pg_exec(&feed.web.pg, "INSERT INTO projects (logikal_id, name, directory_id) VALUES ('q', 'Q', 1)");
+    pg_exec(&feed.web.pg, "INSERT INTO elevations (id, logikal_id, name, phase_id, project_id) SELECT i, 'x' || i,"
+                          " 'first', 1, 1 FROM generate_series(12, 17) i");
+    pg_exec(&feed.web.pg, "INSERT INTO elevations (logikal_id, name, phase_id, project_id, width, deleted_at) VALUES"
+                          " ('back', 'B', 1, 1, 77, now())");
+    pg_exec(&feed.web.pg,
+            "INSERT INTO phases (logikal_id, name, project_id, description, deleted_at) VALUES ('hb', 'HB', 2,"
+            " 'was gone', now())");
+    for (int i = 0; i < 2; i++) copy_begin(&copies[i]);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        pg_exec(&feed.web.pg, steps[i]);
+        for (int k = 0; k < 2; k++) copy_follow(&copies[k], steps[i]);
+    }
+    for (int i = 0; i < 2; i++) copy_end(&copies[i]);
+}
+
+/* A text of any length is not sent with each change of an object. */
+TEST(test_a_text_of_the_object_has_an_end)
+{
+    char cursor[100], query[160];
+    feed_cursor_now(cursor);
+    pg_exec(&feed.web.pg, "UPDATE phases SET description = repeat('ab', 2049) WHERE id = 1");
+    pg_settle(&feed.web.pg);
+    snprintf(query, sizeof query, "?since=%s", cursor);
+    cJSON *page = feed_page(query), *change = cJSON_GetArrayItem(cJSON_GetObjectItem(page, "changes"), 0);
+    const cJSON *text = cJSON_GetObjectItem(cJSON_GetObjectItem(change, "object"), "description");
+    assert_int_equal(cJSON_GetObjectItem(text, "size")->valueint, 4098);
+    cJSON_Delete(page);
+    pg_exec(&feed.web.pg, "UPDATE phases SET description = NULL");
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_who_follows_has_every_field_of_every_object),
+    cmocka_unit_test(test_a_text_of_the_object_has_an_end),
     cmocka_unit_test(test_a_transaction_that_still_runs_holds_back_what_came_after_it),
     cmocka_unit_test(test_a_transaction_that_stays_open_is_told_with_who_holds_it),
     cmocka_unit_test(test_changes_of_an_object_come_in_the_order_in_which_they_were_made),

@@ -103,12 +103,24 @@ TEST(test_former_secrets_sign_while_they_are_rotated)
     WAIT_UNTIL(strcmp(hook_member(&h, "delivered"), "1") == 0, 20000);
     receiver_verify(&hooked.receiver, (const char *const[]){second, h.secret, NULL});
 
+    char sql[300]; /* of a SECRET_KEY that is lost: that is what it was rotated for */
+    snprintf(sql, sizeof sql,
+             "UPDATE webhook_secrets SET sealed = 'sealed1:' || replace(encode(sha256('1') || sha256('2') ||"
+             " sha256('3'), 'base64'), E'\\n', '') WHERE id = (SELECT min(id) FROM webhook_secrets WHERE webhook_id ="
+             " %d)",
+             h.id);
+    pg_exec(&hooked.web.pg, sql);
+    unlink(file);
+    hook_write_change();
+    WAIT_UNTIL(strcmp(hook_member(&h, "delivered"), "2") == 0, 20000);
+    receiver_verify(&hooked.receiver, (const char *const[]){second, NULL});
+
     rotated = hook_call("POST", path, "{\"overlap_hours\":0}", 200);
     snprintf(third, sizeof third, "%s", hook_text(rotated, "secret"));
     cJSON_Delete(rotated);
     unlink(file);
     hook_write_change();
-    WAIT_UNTIL(strcmp(hook_member(&h, "delivered"), "2") == 0, 20000);
+    WAIT_UNTIL(strcmp(hook_member(&h, "delivered"), "3") == 0, 20000);
     receiver_verify(&hooked.receiver, (const char *const[]){third, NULL});
     cJSON *got = receiver_got(&hooked.receiver, h.path);
     const char *signatures = hook_text(cJSON_GetObjectItem(cJSON_GetArrayItem(got, 0), "headers"), "webhook-signature");
@@ -122,8 +134,8 @@ TEST(test_odoo_gets_flat_records_and_slack_a_sentence)
     struct hook odoo = hook_make("/ok?odoo", ",\"format\":\"odoo\""),
                 slack = hook_make("/ok?slack", ",\"format\":\"slack\"");
     pg_exec(&hooked.web.pg,
-            "UPDATE elevations SET name = '<!channel> A&B', width = 1200.5, description = repeat('x', 600)"
-            " WHERE logikal_id = 'e'");
+            "UPDATE elevations SET name = '<!channel> A&B', width = 1200.5, description = repeat('x', 600),"
+            " user_description = repeat('y', 4097) WHERE logikal_id = 'e'");
     WAIT_UNTIL(receiver_count(&hooked.receiver, odoo.path) == 1 && receiver_count(&hooked.receiver, slack.path) == 1,
                20000);
 
@@ -136,7 +148,8 @@ TEST(test_odoo_gets_flat_records_and_slack_a_sentence)
     assert_string_equal(hook_text(record, "logikal_id"), "e");
     assert_string_equal(hook_text(record, "name"), "<!channel> A&B");
     assert_true(cJSON_GetObjectItem(record, "width")->valuedouble == 1200.5);
-    assert_int_equal(strlen(hook_text(record, "description")), 64);
+    assert_int_equal(strlen(hook_text(record, "description")), 600); /* too long for the change, not for the object */
+    assert_int_equal(strlen(hook_text(record, "user_description")), 64);
     cJSON_Delete(got);
 
     got = receiver_got(&hooked.receiver, slack.path);

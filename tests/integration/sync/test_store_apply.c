@@ -19,15 +19,13 @@ FIXTURE(fresh)
         "UPDATE directories SET parent_id = NULL; DELETE FROM directories; DELETE FROM sync_stage_directories; DELETE "
         "FROM"
         " sync_stage_projects; DELETE FROM sync_stage_elevations; DELETE FROM sync_stage_listed;"
-        "INSERT INTO directories (id, logikal_id, name, level, upstream_path, upstream_chain, parent_id, updated_at) "
-        "VALUES"
-        " (1, 'A', 'A', 1, 'A', 'A', NULL, '2020-01-01'), (2, 'A/B', 'B', 2, 'A/B', 'A' || chr(31) || 'A/B', 1, "
-        "'2020-01-01'),"
-        " (3, 'C', 'C', 1, 'C', 'C', NULL, '2020-01-01');"
-        "INSERT INTO projects (id, logikal_id, name, directory_id, status, api_changed_date, updated_at) VALUES"
-        " (11, 'p1', 'one', 1, 'active', to_timestamp(1000), '2020-01-01'), (12, 'p2', 'two', 1, 'active', "
-        "to_timestamp(1000),"
-        " '2020-01-01'), (13, 'p3', 'three', 2, 'active', to_timestamp(1000), '2020-01-01')");
+        "INSERT INTO directories (id, logikal_id, name, level, upstream_path, full_path, upstream_chain, parent_id,"
+        " sync_status, updated_at) VALUES (1, 'A', 'A', 1, 'A', 'A', 'A', NULL, 'synced', '2020-01-01'),"
+        " (2, 'A/B', 'B', 2, 'A/B', 'A/B', 'A' || chr(31) || 'A/B', 1, 'synced', '2020-01-01'),"
+        " (3, 'C', 'C', 1, 'C', 'C', 'C', NULL, 'synced', '2020-01-01');"
+        "INSERT INTO projects (id, logikal_id, name, directory_id, status, api_changed_date, last_update_date,"
+        " updated_at) SELECT i, 'p' || i - 10, n, d, 'active', to_timestamp(1000), to_timestamp(1000), '2020-01-01'"
+        " FROM (VALUES (11, 'one', 1), (12, 'two', 1), (13, 'three', 2)) v (i, n, d)");
     return 0;
 }
 

@@ -271,6 +271,46 @@ static char *follow(int i, const char *more, const char *accept, int *pages)
     return out;
 }
 
+/* A row's time moves with what it tells, whoever writes it; lists: the first that has it. */
+TEST(test_whatever_a_row_tells_counts_as_its_change)
+{
+    static const struct {
+        int list;
+        const char *update, *told;
+    } table[] = {
+        {0, "UPDATE directories SET parent_id = 2 WHERE id = 4", "d4 "},
+        {0, "UPDATE directories SET full_path = 'D/4' WHERE id = 4", "d4 "},
+        {0, "UPDATE directories SET exclude_from_sync = true WHERE id = 2", "d2 d4 "}, /* and what it is put on */
+        {0, "UPDATE directories SET synced_at = now(), last_api_sync = now() WHERE id = 3", ""},
+        {3, "UPDATE projects SET directory_id = 2 WHERE id = 5", "p5 "},
+        {3, "UPDATE projects SET last_sync_date = now(), synced_at = now(), sync_status = 'synced'", ""},
+        {3, "UPDATE projects SET name = name, description = NULL", ""},
+        {10, "UPDATE projects SET status = 'active' WHERE id = 6", "p6 "},
+        {6, "UPDATE phases SET description = 'new' WHERE id = 3", "h3 "},
+        {6, "UPDATE phases SET last_sync_date = now(), synced_at = now()", ""},
+        {8, "UPDATE elevations SET thumbnail_url = '/t' WHERE id = 1", "e1 "},
+        {8, "UPDATE elevations SET has_parts_data = true, parts_synced_at = now() WHERE id = 2", "e2 "},
+        {8, "UPDATE elevations SET parse_status = 'failed', parse_error = 'torn' WHERE id = 3", "e3 "},
+        {8, "UPDATE elevations SET parts_synced_at = now(), parse_started_at = now(), synced_at = now()", ""},
+        {12, "UPDATE elevations SET parts_count = 7 WHERE id = 4", "e4 "},
+        {12, "UPDATE elevations SET deleted_at = now() WHERE id = 5", ""},
+        {12, "UPDATE elevations SET deleted_at = NULL WHERE id = 5", "e5 "},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const char *of = lists[table[i].list].table;
+        char sql[200];
+        pg_exec(&web.pg, table[i].update);
+        const char *told = ids(table[i].list, "updated_since=2020-01-15T00:00:00Z");
+        if (strcmp(told, table[i].told) != 0) fail_msg("%s: %s", table[i].update, told);
+        snprintf(sql, sizeof sql, "UPDATE %s SET updated_at = '2020-01-01' WHERE updated_at <> '2020-01-01'", of);
+        pg_exec(&web.pg, sql);
+    }
+    pg_exec(&web.pg, "UPDATE directories SET exclude_from_sync = false, parent_id = NULL, updated_at = '2020-01-02'");
+    pg_exec(&web.pg, "UPDATE projects SET directory_id = 1, updated_at = '2020-01-02'");
+    pg_exec(&web.pg, "UPDATE directories SET updated_at = '2020-01-01'");
+    pg_exec(&web.pg, "UPDATE projects SET updated_at = '2020-01-01'");
+}
+
 TEST(test_pages_lead_to_the_next_in_every_form)
 {
     for (int i = 0; i < LISTS; i++) {
@@ -328,6 +368,7 @@ TEST(test_many_rows_are_streamed_whole)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_lists_tell_what_changed_since_and_what_is_gone),
+    cmocka_unit_test(test_whatever_a_row_tells_counts_as_its_change),
     cmocka_unit_test(test_lists_come_as_lines_and_as_csv),
     cmocka_unit_test(test_accept_picks_the_form),
     cmocka_unit_test(test_csv_holds_any_text_and_no_formula),

@@ -99,6 +99,59 @@ TEST(test_what_is_ordered)
     http_reply_free(&reply);
 }
 
+/* Stored lines of elevation 2 become others until they are put back. */
+static void alter_lines(const char *kind, const char *code, const char *members)
+{
+    char sql[600];
+    snprintf(sql, sizeof sql,
+             "UPDATE parts_lines l SET lines = (SELECT jsonb_agg(CASE WHEN x->>'code' = '%s' THEN x || '%s'::jsonb ELSE"
+             " x END) FROM jsonb_array_elements(l.lines) x) WHERE l.kind = '%s' AND l.sha256 = (SELECT sha256 FROM"
+             " parts_versions WHERE elevation_id = 2 AND valid_to IS NULL)",
+             code, members, kind);
+    pg_exec(&world.web.pg, sql);
+}
+
+static void expect_rows(const char *path, const char *list, const char *members, const char *told)
+{
+    cJSON *json = parts_json(path);
+    PARTS_EXPECT(json, list, members, told);
+    cJSON_Delete(json);
+}
+
+/* What one supplier delivers is not ordered from another one, nor pounds as kilograms. */
+TEST(test_what_cannot_be_ordered_together_stays_apart)
+{
+    static const struct {
+        const char *kind, *code, *members, *stock, *glass;
+    } table[] = {
+        {"article", "A1", "{\"supplier\":\"0\",\"supplier_name\":\"Zett\"}",
+         "A1 RAL 7021 9 10 1 1 Häfele S1; A1 RAL 9016 15 10 2 1 Häfele S1; A1 RAL 7021 7 10 1 0 Zett S1;"
+         " A2 - - - - - - -; ",
+         NULL},
+        {"article", "A1", "{\"supplier_code\":\"S9\"}",
+         "A1 RAL 7021 9 10 1 1 Häfele S1; A1 RAL 7021 7 10 1 1 Häfele S9; A1 RAL 9016 15 10 2 1 Häfele S1;"
+         " A2 - - - - - - -; ",
+         NULL},
+        {"glass", "G1", "{\"weight_unit\":\"lb\"}", NULL,
+         "Glas, AG 600 1 12 lb; Glas, AG 600 6 72 -; Glas, AG 500 3 30 -; "},
+        {"glass", "G1", "{\"area_unit\":\"sqft\"}", NULL,
+         "Glas, AG 600 1 12 -; Glas, AG 600 6 72 -; Glas, AG 500 3 30 -; "},
+    };
+    pg_exec(&world.web.pg, "CREATE TABLE lines_before AS SELECT * FROM parts_lines");
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        alter_lines(table[i].kind, table[i].code, table[i].members);
+        if (table[i].stock)
+            expect_rows("/projects/1/stock-list?incomplete=true", "data",
+                        "code colour amount pack_size packs supplier supplier_name supplier_code", table[i].stock);
+        if (table[i].glass)
+            expect_rows("/projects/1/glass-order?incomplete=true", "data",
+                        "supplier_name width amount weight weight_unit", table[i].glass);
+        pg_exec(&world.web.pg, "UPDATE parts_lines l SET lines = b.lines FROM lines_before b WHERE b.sha256 = l.sha256"
+                               " AND b.kind = l.kind");
+    }
+    pg_exec(&world.web.pg, "DROP TABLE lines_before");
+}
+
 static void expect_page(const char *path, const char *const shown[])
 {
     struct http_reply reply = parts_ask(path, "Accept: text/html");
@@ -370,6 +423,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_bill_of_an_elevation_that_is_built_three_times),
     cmocka_unit_test(test_bill_of_a_phase_and_of_a_project),
     cmocka_unit_test(test_what_is_ordered),
+    cmocka_unit_test(test_what_cannot_be_ordered_together_stays_apart),
     cmocka_unit_test(test_what_is_ordered_is_printed),
     cmocka_unit_test(test_an_answer_is_of_one_moment),
     cmocka_unit_test(test_the_page_of_an_elevation_shows_its_bill),

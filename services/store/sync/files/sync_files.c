@@ -108,9 +108,9 @@ int file_store_thumbnail(struct db *db, const struct lease *lease, const struct 
                     "  size_bytes = excluded.size_bytes, version_id = excluded.version_id,"
                     "  changed_date = excluded.changed_date, error = excluded.error, fetched_at = now()"
                     " RETURNING elevation_id, sha256),"
-                    " shown AS (UPDATE elevations e SET thumbnail_url = CASE WHEN $4::bytea IS NULL THEN NULL ELSE"
-                    "   '/api/v1/elevations/' || e.id || '/thumbnail' END FROM stored"
-                    "  WHERE e.id = stored.elevation_id AND (e.thumbnail_url IS NULL) = ($4::bytea IS NOT NULL))"
+                    " shown AS (UPDATE elevations e SET thumbnail_url = u.url FROM stored, LATERAL (SELECT CASE WHEN"
+                    "  $4::bytea IS NOT NULL THEN '/api/v1/elevations/' || stored.elevation_id || '/thumbnail' END AS"
+                    "  url) u WHERE e.id = stored.elevation_id AND e.thumbnail_url IS DISTINCT FROM u.url)"
                     " SELECT coalesce(stored.sha256 = (SELECT sha256 FROM former), false) FROM stored",
                10, &v, err);
 }

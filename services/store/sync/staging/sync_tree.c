@@ -28,9 +28,7 @@ static const char insert_directories[] = SEEN_DIRECTORIES
     "  'synced', identifier, chain FROM seen WHERE $2::text IS NULL OR key = $2"
     " ON CONFLICT (logikal_id) DO UPDATE SET name = excluded.name, full_path = excluded.full_path,"
     "  level = excluded.level, synced_at = now(), last_api_sync = now(), sync_status = 'synced', deleted_at = NULL,"
-    "  upstream_path = excluded.upstream_path, upstream_chain = excluded.upstream_chain,"
-    "  updated_at = CASE WHEN (d.name, d.level, d.deleted_at) IS DISTINCT FROM (excluded.name, excluded.level, NULL)"
-    "                    THEN now() ELSE d.updated_at END";
+    "  upstream_path = excluded.upstream_path, upstream_chain = excluded.upstream_chain";
 
 static const char link_directories[] = SEEN_DIRECTORIES
     "UPDATE directories c SET parent_id = p.id FROM seen LEFT JOIN directories p ON p.logikal_id = seen.parent_key"
@@ -79,10 +77,7 @@ static const char insert_projects[] = SEEN_PROJECTS
     "  api_created_date = excluded.api_created_date, api_changed_date = excluded.api_changed_date,"
     "  job_number = excluded.job_number, offer_number = excluded.offer_number,"
     "  person_in_charge = excluded.person_in_charge, is_estimated = excluded.is_estimated, synced_at = now(),"
-    "  sync_status = excluded.sync_status,"
-    "  updated_at = CASE WHEN (p.name, p.directory_id, p.deleted_at IS NULL, p.api_changed_date) IS DISTINCT FROM"
-    "   (excluded.name, excluded.directory_id, excluded.deleted_at IS NULL, excluded.api_changed_date)"
-    "   THEN now() ELSE p.updated_at END";
+    "  sync_status = excluded.sync_status";
 
 /* $1 stage, $2 run. Where projects were that are seen elsewhere now: such a directory was renamed or emptied, not lost.
  */

@@ -43,6 +43,13 @@
     "CASE WHEN $9::text IS NOT NULL AND epoch = $1::integer AND xid < pg_snapshot_xmax($9::text::pg_snapshot)"         \
     " THEN '~' || $9::text ELSE '' END"
 
+/* What the fields of a change do not say: the whole object, as it is now, where a reader sees it for the first time or
+ * again, or a text of it is too long for the journal. NULL when its row is gone. */
+#define IS_CUT "EXISTS (SELECT FROM jsonb_each(fields) f WHERE jsonb_typeof(f.value -> 1) = 'object')"
+#define OBJECT_NOW                                                                                                     \
+    "CASE WHEN operation IN ('created', 'returned', 'moved') OR (operation = 'changed' AND " IS_CUT                    \
+    ") THEN changes_object(object_type, row_id) END"
+
 const struct query query_changes_page = {
     .name = "changes_page",
     .sql =
@@ -76,12 +83,13 @@ const struct query query_changes_page = {
         "    FROM page ORDER BY epoch DESC, xid DESC, seq DESC, item DESC LIMIT 1)"
         "   ELSE (SELECT concat_ws('-', e, x, q, i) FROM (VALUES ($1::integer, $2::xid8, $3::bigint, $4::bigint),"
         "    (e.epoch, e.xid, e.seq, e.item)) AS v (e, x, q, i) ORDER BY e DESC, x DESC, q DESC, i DESC LIMIT 1) END,"
-        "  (SELECT string_agg(json_build_object('cursor', concat_ws('-', epoch, xid, seq, item) || " HAS
+        "  (SELECT string_agg(left(json_build_object('cursor', concat_ws('-', epoch, xid, seq, item) || " HAS
         ", 'time', at, 'type',"
         "    object_type, 'operation', operation, 'id', row_id, 'logikal_id', logikal_id, 'project_id', project_id,"
         "    'project_logikal_id', project_logikal_id, 'fields', (SELECT coalesce(json_object_agg(f.key,"
         "     json_build_object('before', f.value -> 0, 'after', f.value -> 1)), '{}') FROM jsonb_each(fields) f),"
-        "    'run_id', run_id, 'task_id', task_id)::text, E'\\n' ORDER BY epoch, xid, seq, item) FROM page),"
+        "    'run_id', run_id, 'task_id', task_id)::text, -1) || coalesce(', \"object\" : ' || " OBJECT_NOW
+        ", '') || '}', E'\\n' ORDER BY epoch, xid, seq, item) FROM page),"
         "  changes_is_another(s.identity), (SELECT count(*) FROM items) <= $8::integer"
         "   AND s.xmin >= pg_snapshot_xmax($9::text::pg_snapshot) FROM s, e",
 };

@@ -227,15 +227,17 @@ const struct query query_glass_order = {
     .is_slow = true,
     .sql = ORDER_SQL(
         "SELECT row_number() OVER (ORDER BY l.supplier_name, l.supplier, l.code, l.name, l.width DESC, l.height DESC,"
-        " l.spacer, l.size_unit) AS line, l.supplier, l.supplier_name, l.code, l.name, bom_figure(l.width) AS width,"
+        " l.spacer, l.size_unit, l.area_unit, l.weight_unit) AS line, l.supplier, l.supplier_name, l.code, l.name, "
+        "bom_figure(l.width) AS width,"
         " bom_figure(l.height) AS height, l.size_unit, bom_figure(l.spacer) AS spacer, bom_figure(sum(l.n)) AS amount,"
-        " bom_figure(sum(l.area * l.n)) AS area, min(l.area_unit) AS area_unit, bom_figure(sum(l.weight * l.n)) AS"
-        " weight, min(l.weight_unit) AS weight_unit, jsonb_agg(jsonb_strip_nulls(jsonb_build_object('elevation_id',"
+        " bom_figure(sum(l.area * l.n)) AS area, l.area_unit, bom_figure(sum(l.weight * l.n)) AS"
+        " weight, l.weight_unit, jsonb_agg(jsonb_strip_nulls(jsonb_build_object('elevation_id',"
         " l.elevation_id, 'elevation', e.name, 'position', l.position, 'amount', bom_figure(l.n)))"
         " ORDER BY e.name, l.elevation_id, l.line) AS positions, count(*) FILTER (WHERE l.n IS NULL) AS"
         " lines_without_amount, count(*) FILTER (WHERE l.unread) AS lines_unread FROM " OF_PROJECT ","
         " bom_lines(p.ids, p.numbers, p.amounts) l JOIN elevations e ON e.id = l.elevation_id WHERE l.kind = 'glass'"
-        " GROUP BY l.supplier, l.supplier_name, l.code, l.name, l.width, l.height, l.size_unit, l.spacer"),
+        " GROUP BY l.supplier, l.supplier_name, l.code, l.name, l.width, l.height, l.size_unit, l.spacer, l.area_unit,"
+        " l.weight_unit"),
 };
 
 const struct query query_cutting_list = {
@@ -244,16 +246,17 @@ const struct query query_cutting_list = {
     .is_slow = true,
     .sql = ORDER_SQL(
         "SELECT row_number() OVER (ORDER BY l.code, l.colour, l.length DESC, l.angle_left, l.angle_right,"
-        " l.length_unit, min(l.description)) AS line, l.code, min(l.supplier_code) AS supplier_code,"
+        " l.length_unit, min(l.description), l.supplier_name, l.supplier, l.supplier_code) AS line, l.code,"
+        " l.supplier_code,"
         " min(l.description) AS description, l.colour, bom_figure(l.length) AS length, l.length_unit,"
         " bom_figure(l.angle_left) AS angle_left, bom_figure(l.angle_right) AS angle_right, bom_figure(sum(l.n)) AS"
-        " amount, bom_figure(sum(l.length * l.n)) AS total_length, min(l.supplier_name) AS supplier_name, count(*)"
+        " amount, bom_figure(sum(l.length * l.n)) AS total_length, l.supplier_name, count(*)"
         " FILTER (WHERE l.n IS NULL) AS lines_without_amount, jsonb_agg(jsonb_strip_nulls(jsonb_build_object("
         "'elevation_id', l.elevation_id, 'elevation', e.name, 'amount', bom_figure(l.n))) ORDER BY e.name,"
         " l.elevation_id, l.line) AS positions, count(*) FILTER (WHERE l.unread) AS lines_unread FROM " OF_PROJECT
         ", bom_lines(p.ids, p.numbers, p.amounts) l JOIN elevations e ON e.id = l.elevation_id WHERE l.kind = 'profile'"
         " GROUP BY l.code, CASE WHEN l.code IS NULL THEN l.description END, l.colour, l.length, l.length_unit,"
-        " l.angle_left, l.angle_right"),
+        " l.angle_left, l.angle_right, l.supplier, l.supplier_name, l.supplier_code"),
 };
 
 /* So many packs that hold them: a quotient is rounded somewhere, what is left of a division is not. */
