@@ -215,7 +215,7 @@ void redis_connect(struct redis *r)
     r->handshake_fault[0] = r->first_error[0] = '\0';
     r->deadline_ms = mono_ms() + REDIS_TIMEOUT_MS;
     redis_set_timer(r, REDIS_TIMEOUT_MS);
-    r->reader = redisReaderCreate();
+    r->reader = redis_reader_new();
     if (!r->reader) {
         redis_drop(r, REDIS_LOST, "no memory for a connection");
         return;

@@ -135,12 +135,16 @@ void witness_judge(struct redis *r, int64_t count, const char *error);
 bool witness_is_replica(const struct redis *r);
 void witness_drop_replica(struct redis *r); /* another host may be the primary, or become it */
 
+/* redis_reader.c */
+redisReader *redis_reader_new(void);   /* refuses arrays that announce millions of elements; NULL without memory */
+char *reply_line(char *text);          /* what the server said, as one line of whole characters; returns it */
+void reply_as_line(redisReply *reply); /* an error's words are told to people: one line of whole characters */
+const char *reply_error(const redisReply *reply); /* never empty */
+
 /* redis_reply.c */
 /* What came, in whatever pieces. */
 void redis_read(struct redis *r, const char *bytes, size_t len);
 void redis_read_tls(struct redis *r);
-char *reply_line(char *text);          /* what the server said, as one line of whole characters; returns it */
-void reply_as_line(redisReply *reply); /* an error's words are told to people: one line of whole characters */
 void resp_array(struct buf *out, int words);
 void resp_word(struct buf *out, const char *bytes, size_t len);
 

@@ -7,7 +7,6 @@
 #include <event2/buffer.h>
 
 #include "conf/clock.h"
-#include "conf/text/utf8.h"
 
 static const struct {
     const char *prefix;
@@ -50,18 +49,6 @@ static enum redis_fault redis_fault_of(const char *error)
     return REDIS_REFUSED;
 }
 
-char *reply_line(char *text)
-{
-    utf8_repair(text, strlen(text));
-    return utf8_line(utf8_finish(text));
-}
-
-void reply_as_line(redisReply *reply)
-{
-    if (reply->type != REDIS_REPLY_ERROR && reply->type != REDIS_REPLY_STATUS) return;
-    reply_line(reply->str);
-}
-
 static void dispatch(struct redis *r, const redisReply *reply)
 {
     if (r->is_subscriber && r->state == REDIS_UP && sub_take(r, reply)) return;
@@ -70,9 +57,9 @@ static void dispatch(struct redis *r, const redisReply *reply)
         bool is_error = reply->type == REDIS_REPLY_ERROR;
         bool is_refused = is_error && redis_fault_of(reply->str) == REDIS_NOAUTH;
         if (is_refused && r->is_subscriber)
-            redis_drop(r, REDIS_LOST, "the Redis user may not subscribe (%s): ACL SETUSER ... &*", reply->str);
+            redis_drop(r, REDIS_LOST, "the Redis user may not subscribe (%s): ACL SETUSER ... &*", reply_error(reply));
         else
-            redis_drop(r, REDIS_LOST, is_error ? "%s" : "an answer to no question", reply->str);
+            redis_drop(r, REDIS_LOST, "%s", is_error ? reply_error(reply) : "an answer to no question");
         if (is_refused && r->state == REDIS_WAITING) redis_set_timer(r, REDIS_REFUSED_MS);
         return;
     }
@@ -82,7 +69,7 @@ static void dispatch(struct redis *r, const redisReply *reply)
     struct redis_answer answer = {.reply = reply, .fault = REDIS_FINE, .text = ""};
     if (reply->type == REDIS_REPLY_ERROR) {
         answer.fault = redis_fault_of(reply->str);
-        answer.text = reply->str;
+        answer.text = reply_error(reply);
     }
     enum redis_fault fault = answer.fault;
     redis_answer_call(call, &answer);
@@ -110,7 +97,10 @@ static void take_replies(struct redis *r, const char *why)
     while (r->reader == reader && reader) {
         void *reply = NULL;
         if (redisReaderGetReply(reader, &reply) != REDIS_OK) {
-            redis_drop(r, REDIS_LOST, "the server does not speak Redis: %s", reader->errstr);
+            if (reader->err == REDIS_ERR_OOM)
+                redis_drop(r, REDIS_LOST, "no memory for the server's answer");
+            else
+                redis_drop(r, REDIS_LOST, "the server does not speak Redis: %s", reader->errstr);
             break;
         }
         if (!reply) break;

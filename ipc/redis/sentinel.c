@@ -188,7 +188,7 @@ static bool is_name(const char *text, size_t len)
 static void take_address(struct sentinel_ask *a, const redisReply *reply)
 {
     if (reply->type == REDIS_REPLY_ERROR) {
-        note_error(a, reply->str);
+        note_error(a, reply_error(reply));
     } else if (reply->type == REDIS_REPLY_NIL || (reply->type == REDIS_REPLY_ARRAY && reply->elements == 0)) {
         a->knows_none = true;
     } else if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
@@ -243,7 +243,7 @@ static void on_read(struct bufferevent *bev, void *arg)
         if (!reply) return;
         const redisReply *r = reply;
         reply_as_line(reply);
-        if (a->answered < 0 && r->type == REDIS_REPLY_ERROR) note_error(a, r->str);
+        if (a->answered < 0 && r->type == REDIS_REPLY_ERROR) note_error(a, reply_error(r));
         if (a->answered == 0) take_address(a, reply);
         if (a->answered == 1) take_masters(a, reply);
         a->answered++;
@@ -296,7 +296,7 @@ static void on_dialled(void *arg, int fd, const char *why)
     const struct redis_url *url = a->search->url;
     a->dial = NULL;
     if (fd < 0) return ask_over(a, why);
-    a->reader = redisReaderCreate();
+    a->reader = redis_reader_new();
     a->bev = url->sentinels.is_tls ? tls_bufferevent(a->search->base, a->search->tls, a->at.host, url->any_name, fd)
                                    : bufferevent_socket_new(a->search->base, fd, BEV_OPT_CLOSE_ON_FREE);
     if (!a->bev) close(fd);

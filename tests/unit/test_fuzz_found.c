@@ -9,6 +9,7 @@
 
 #include "conf/text/buf.h"
 #include "conf/text/fact.h"
+#include "ipc/redis/redis_internal.h"
 #include "services/logikal/client_internal.h"
 #include "services/logikal/request.h"
 #include "services/web/watch/alarms/told_alone.h"
@@ -78,8 +79,64 @@ TEST(test_what_a_dead_process_left_of_alarms_is_taken_as_far_as_it_is_any)
     }
 }
 
+/* Room for all of them would be made at once. */
+static void test_redis_announces_more_elements_than_ever_come(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        bool is_taken;
+    } rows[] = {
+        {"*4194304\r\n:1\r\n", true},
+        {"*4194305\r\n:1\r\n", false},
+        {"*1777777777\r\n", false},
+        {"*2147483647\r\n", false},
+        {"*2\r\n:1\r\n*1777777777\r\n", false},
+        {"*1\r\n*1\r\n*4194305\r\n:1\r\n", false},
+        {"*99999999999999999999\r\n", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        redisReader *reader = redis_reader_new();
+        void *reply = NULL;
+        redisReaderFeed(reader, rows[i].bytes, strlen(rows[i].bytes));
+        bool is_taken = redisReaderGetReply(reader, &reply) == REDIS_OK;
+        if (is_taken != rows[i].is_taken) fail_msg("%s", rows[i].bytes);
+        redisReaderFree(reader);
+    }
+}
+
+static void test_redis_refuses_without_a_word(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *words;
+    } rows[] = {
+        {"-\r\n", 3, "an error without a word"},
+        {"-   \r\n", 6, "an error without a word"},
+        {"-\0\0\0\r\n", 6, "an error without a word"},
+        {"-\t\x01\r\n", 5, "an error without a word"},
+        {"-ERR a\0b\r\n", 10, "ERR a b"},
+        {"-ERR no\r\n", 9, "ERR no"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        redisReader *reader = redis_reader_new();
+        void *reply = NULL;
+        redisReaderFeed(reader, rows[i].bytes, rows[i].len);
+        assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
+        assert_non_null(reply);
+        reply_as_line(reply);
+        assert_string_equal(reply_error(reply), rows[i].words);
+        freeReplyObject(reply);
+        redisReaderFree(reader);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_a_dead_process_left_of_alarms_is_taken_as_far_as_it_is_any),
+    cmocka_unit_test(test_redis_announces_more_elements_than_ever_come),
+    cmocka_unit_test(test_redis_refuses_without_a_word),
     cmocka_unit_test(test_token_that_is_no_header_text_is_refused),
 };
 TEST_MAIN(tests, NULL, NULL)
