@@ -32,6 +32,7 @@ struct logikal_session {
     bool must_renew;           /* the session is of no use any more: log out, then in again */
     enum logikal_level probed; /* a sideways select failed at this level; is it the direction or the object? 0 = none */
     struct backoff backoff;    /* of logging out */
+    int64_t logged_in_at, last_good_at; /* by the client's count of calls that went well */
     int64_t wait_until_ms;
     struct json_list list;
     struct json_file file;
@@ -45,6 +46,8 @@ struct logikal {
     int max_sessions;                      /* slots */
     int session_limit;                     /* how many of them the server seems to allow */
     int64_t limit_wait_ms, limit_until_ms; /* one more is tried then */
+    bool has_one_session;                  /* the server gives the same to all logins */
+    int ended_in_row;                      /* sessions of ours that ended when another one logged in */
     bool may_learn;
     enum sideways sideways[LEVEL_COUNT];
     int sideways_doubts[LEVEL_COUNT]; /* refusals in a row where it is allowed */
@@ -61,6 +64,7 @@ struct logikal {
     int64_t pause_until_ms;   /* the server asked everybody to wait */
     int64_t last_progress_ms; /* mono time of the last call that went well */
     int64_t last_tick_ms;
+    int64_t good_calls;
     int given_up[JOB_KIND_COUNT]; /* jobs */
     int silent_in_row;            /* jobs given up without any answer, since the last call that went well */
     struct err fatal;
@@ -88,6 +92,15 @@ bool session_on_bytes(void *arg, const char *bytes, size_t len);
 void trouble_on_answer(struct logikal_session *s, const struct http_answer *answer, const struct policy_facts *facts,
                        enum policy policy);
 void trouble_is_over(struct logikal_session *s); /* a call went well */
+
+/* allowance.c: how many sessions the server lets us have */
+void allowance_fewer(struct logikal_session *s, const char *text); /* without this one; its job goes to the others */
+void allowance_more(struct logikal *l);                            /* one, when it is time to try */
+void allowance_seen(struct logikal *l, int open);                  /* so many are open */
+/* A session was refused that had been good: was it because another one of ours has logged in since, again and again? */
+bool allowance_is_ended_by_ours(struct logikal_session *s);
+/* Has this login been given the session of another one? Then it goes on without, and the other one begins anew. */
+bool allowance_is_shared(struct logikal_session *s);
 
 /* sideways.c: what is learned about sibling selects */
 void sideways_on_selected(struct logikal_session *s); /* before the step is taken */

@@ -223,14 +223,6 @@ static int open_sessions(struct logikal *l, int wanted)
     return opened;
 }
 
-/* After a while the server may have room for one session more. */
-static void raise_limit(struct logikal *l)
-{
-    if (l->session_limit >= l->max_sessions || mono_ms() < l->limit_until_ms) return;
-    l->session_limit++;
-    l->limit_until_ms = mono_ms() + l->limit_wait_ms;
-}
-
 static void visit_done(struct logikal_job *job, struct logikal_outcome *outcome)
 {
     (void)outcome;
@@ -275,7 +267,7 @@ void dispatch(struct logikal *l)
     if (l->pending) {
         int wanted = sessions_wanted(l, open, is_starting);
         renew_idle_sessions(l, &wanted);
-        if (wanted > l->session_limit - open) raise_limit(l);
+        if (wanted > l->session_limit - open) allowance_more(l);
         open += open_sessions(l, wanted < l->session_limit - open ? wanted : l->session_limit - open);
     }
     if (l->ahead_count > l->session_limit) l->ahead_count = l->session_limit;

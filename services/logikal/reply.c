@@ -25,8 +25,10 @@ static void on_logged_in(struct logikal_session *s)
     l->stats.logins++;
     s->must_renew = false;
     place_clear(&s->at);
+    if (allowance_is_shared(s)) return;
+    s->logged_in_at = l->good_calls;
     for (int i = 0; i < l->max_sessions; i++) open += l->sessions[i].token[0] != 0;
-    if (open > l->session_limit) l->session_limit = open;
+    allowance_seen(l, open);
     if (l->hooks.session_opened) l->hooks.session_opened(l->hooks.arg, session_slot(s), s->token);
     session_step(s);
 }
@@ -62,6 +64,7 @@ static void go_on(struct logikal_session *s, const struct http_answer *answer, b
     if (s->calling != CALL_LOGOUT) {
         count_cost(s, answer->took_ms);
         trouble_is_over(s);
+        s->last_good_at = ++s->client->good_calls;
     }
     switch (s->calling) {
     case CALL_LOGIN: on_logged_in(s); break;

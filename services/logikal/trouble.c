@@ -9,12 +9,10 @@
 #include "services/logikal/client_internal.h"
 #include "services/logikal/request.h"
 
-#define RENEWALS_MAX    30   /* new sessions that one job may cost */
-#define LOCK_PAUSE_MS   200  /* between two short tries */
-#define LOGOUT_TRIES    3    /* then it is left to the next run */
-#define SHORT_BUDGET_MS 2000 /* at least, for a kind of call that has failed before */
-#define LIMIT_WAIT_MS   5000 /* before one session more is tried */
-#define LIMIT_CAP_MS    120000
+#define RENEWALS_MAX    30    /* new sessions that one job may cost */
+#define LOCK_PAUSE_MS   200   /* between two short tries */
+#define LOGOUT_TRIES    3     /* then it is left to the next run */
+#define SHORT_BUDGET_MS 2000  /* at least, for a kind of call that has failed before */
 #define SILENCE_MAX     10    /* jobs in a row without any answer: the upstream is gone */
 #define SILENCE_MS      10000 /* or this long without a call that went well, or the whole budget */
 #define DEPTH_ASK       1000000
@@ -73,27 +71,6 @@ static void finish(struct logikal_session *s, enum err_code code, const char *te
     session_finish_job(s, &(struct logikal_outcome){.code = code, .text = text});
 }
 
-/* One session fewer does the work, for a while. */
-static void do_with_fewer(struct logikal_session *s, const char *text)
-{
-    struct logikal *l = s->client;
-    int open = 0;
-    for (int i = 0; i < l->max_sessions; i++) open += l->sessions[i].token[0] != 0;
-    l->limit_wait_ms = l->limit_wait_ms ? l->limit_wait_ms * 2 : LIMIT_WAIT_MS;
-    if (l->limit_wait_ms > LIMIT_CAP_MS) l->limit_wait_ms = LIMIT_CAP_MS;
-    l->limit_until_ms = mono_ms() + l->limit_wait_ms;
-    if (open < l->session_limit) {
-        l->session_limit = open > 0 ? open : 1;
-        log_info("going on with %d sessions: %s", l->session_limit, text);
-    }
-    struct logikal_job *job = session_let_job(s);
-    job->effort.since_ms = job->effort.tries = 0;
-    if (job->kind == JOB_VISIT)
-        job->done(job, &(struct logikal_outcome){.text = ""});
-    else
-        pending_add(l, job);
-}
-
 /* The run ends, with what is to be done about it. */
 static void on_denied(struct logikal_session *s, enum policy policy, const char *text)
 {
@@ -120,7 +97,7 @@ static void give_up(struct logikal_session *s, const struct http_answer *answer,
     bool is_silent = answer->fault && answer->fault != HTTP_FAULT_SINK;
     bool is_down = is_silent || answer->status == 502 || answer->status == 503 || answer->status == 504;
     if (s->calling == CALL_LOGIN && facts->has_others) {
-        do_with_fewer(s, text);
+        allowance_fewer(s, text);
         return;
     }
     bool is_elsewhere = answer->status == 404 || answer->status == 405 || answer->status == 410;
@@ -174,6 +151,11 @@ static void log_in_again(struct logikal_session *s, const char *text)
 {
     log_debug("a Logikal session expired; logging in again");
     s->must_renew = true;
+    if (allowance_is_ended_by_ours(s)) {
+        allowance_fewer(s, text);
+        session_step(s);
+        return;
+    }
     if (++s->job->effort.renewals > RENEWALS_MAX)
         finish(s, ERR_UPSTREAM, text);
     else
@@ -267,7 +249,7 @@ void trouble_on_answer(struct logikal_session *s, const struct http_answer *answ
                  s->calling == CALL_ASK ? "LOGIKAL_MAX_ANSWER_BYTES" : "such a call");
         finish(s, ERR_LIMIT, text);
         break;
-    case POLICY_FEWER: do_with_fewer(s, text); break;
+    case POLICY_FEWER: allowance_fewer(s, text); break;
     case POLICY_DENIED:
     case POLICY_UNTRUSTED:
     case POLICY_REDIRECTED: on_denied(s, policy, text); break;

@@ -92,6 +92,14 @@ struct session *session_find(struct sessions *s, const char *token, int64_t now_
     return NULL;
 }
 
+struct session *session_any(const struct sessions *s, int64_t now_ms)
+{
+    for (int i = 0; i < SESSION_BUCKETS; i++)
+        for (struct session *x = s->buckets[i]; x; x = x->next)
+            if (!x->is_expired && (!x->expires_at_ms || x->expires_at_ms > now_ms)) return x;
+    return NULL;
+}
+
 unsigned sessions_used(const struct sessions *s)
 {
     unsigned count = 0;
@@ -104,6 +112,13 @@ void session_close(struct sessions *s, struct session *session)
 {
     s->open--;
     drop(s, session);
+}
+
+void session_return(struct session *session)
+{
+    session->place = IN_ROOT;
+    session->below = 0;
+    memset(session->at, 0xff, sizeof session->at);
 }
 
 void session_enter(struct session *session, enum kind kind, uint32_t index)

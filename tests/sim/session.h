@@ -39,13 +39,15 @@ struct session *session_open(struct sessions *s, int64_t expires_at_ms);
 unsigned sessions_used(const struct sessions *s); /* open ones whose owner has come back with the token */
 /* The session with this token, or NULL. Finding out that it has expired ends it: then the owner knows. */
 struct session *session_find(struct sessions *s, const char *token, int64_t now_ms);
-void session_close(struct sessions *s, struct session *session); /* logged out */
+struct session *session_any(const struct sessions *s, int64_t now_ms); /* one that is open, or NULL */
+void session_close(struct sessions *s, struct session *session);       /* logged out */
 void session_expire(struct sessions *s, struct session *session);
 void session_expire_due(struct sessions *s, int64_t now_ms); /* INT64_MAX: all of them */
 
 /* Drops the sessions that expired unnoticed: they no longer count as leaked. */
 void sessions_forget_expired(struct sessions *s);
 
+void session_return(struct session *session); /* to the root */
 void session_enter(struct session *session, enum kind kind, uint32_t index);
 /* Back to the directory that the project was in. */
 void session_leave_project(struct session *session);

@@ -79,17 +79,27 @@ int upstream_login_failed(struct db *db, int slot, const struct lease *holder, s
 int upstream_session_opened(struct db *db, int slot, const char *token, const struct lease *holder, struct err *err)
 {
     struct login_values v;
-    return db_exec(db, err,
-                   "WITH login AS (DELETE FROM sessions WHERE token = " LOGIN " RETURNING *)"
-                   " INSERT INTO sessions (token, long_token, username, base_url, expires_at, is_active, holder,"
-                   "  holder_token)"
-                   " SELECT " TOKEN_KEY(
-                       "$4::text") ", CASE WHEN length($4::text) > 255 THEN $4::text END, username,"
-                                   "  base_url, expires_at, true, holder, holder_token FROM login"
-                                   " ON CONFLICT (token) DO NOTHING", /* a server may give the same token twice */
-                   4, bind(&v, slot, holder, token, NULL)) < 0
-               ? -ERR_DB
-               : 0;
+    /* A server may give the same token twice: also to somebody else. */
+    PGresult *r = db_query(
+        db, err,
+        "WITH login AS (DELETE FROM sessions WHERE token = " LOGIN " RETURNING *),"
+        " noted AS (INSERT INTO sessions AS s (token, long_token, username, base_url, expires_at, is_active, holder,"
+        "   holder_token)"
+        "  SELECT " TOKEN_KEY(
+            "$4::text") ", CASE WHEN length($4::text) > 255 THEN $4::text END, username, base_url,"
+                        "   expires_at, true, holder, holder_token FROM login"
+                        "  ON CONFLICT (token) DO UPDATE SET base_url = excluded.base_url, expires_at = "
+                        "excluded.expires_at,"
+                        "   is_active = true, holder = excluded.holder, holder_token = excluded.holder_token"
+                        "  WHERE (s.holder, s.holder_token) IS NOT DISTINCT FROM (excluded.holder, "
+                        "excluded.holder_token) OR NOT EXISTS"
+                        "   (SELECT FROM leases l WHERE l.name = s.holder AND l.token = s.holder_token"
+                        "    AND l.expires_at > clock_timestamp()) RETURNING 1)"
+                        " SELECT EXISTS (SELECT FROM login) AND NOT EXISTS (SELECT FROM noted)",
+        4, bind(&v, slot, holder, token, NULL));
+    int is_shared = r ? db_bool(r, 0, 0) : -ERR_DB;
+    PQclear(r);
+    return is_shared;
 }
 
 int upstream_session_closed(struct db *db, const char *token, struct err *err)

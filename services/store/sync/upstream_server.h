@@ -23,6 +23,7 @@ int upstream_remember(struct db *db, const char *base_url, const char levels[UPS
 int upstream_login_begins(struct db *db, const char *base_url, const char *username, int slot,
                           const struct lease *holder, struct err *err);
 int upstream_login_failed(struct db *db, int slot, const struct lease *holder, struct err *err);
+/* 1: somebody else who is at work has the session of this token, which stays noted as his. */
 int upstream_session_opened(struct db *db, int slot, const char *token, const struct lease *holder, struct err *err);
 int upstream_session_closed(struct db *db, const char *token, struct err *err);
 /* The sessions at a server whose holders are gone: rows of token, at most limit, in any order. Each stays noted until

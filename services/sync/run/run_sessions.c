@@ -34,7 +34,13 @@ static void on_session_opened(void *arg, int slot, const char *token)
 {
     struct sync_run *run = arg;
     struct err err = {0};
-    run_check(run, upstream_session_opened(run->db, slot, token, &run->lease, &err), &err);
+    int rc = upstream_session_opened(run->db, slot, token, &run->lease, &err);
+    if (rc > 0) /* what one of them selects, both have selected: nothing that is listed now is what was asked for */
+        rc =
+            err_set(&err, ERR_UPSTREAM,
+                    "Logikal has given this sync the session of another one that is at work, since it gives one to all "
+                    "logins of a user: try again when that has ended; several workers need a user each");
+    run_check(run, rc, &err);
 }
 
 static void on_session_closed(void *arg, const char *token)

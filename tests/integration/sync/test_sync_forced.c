@@ -273,8 +273,22 @@ TEST(test_token_that_a_server_gives_twice_is_kept_once)
 
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sessions WHERE holder = 'twice'"), 1);
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sessions WHERE token = 'the same' AND is_active"), 1);
+    struct lease working, other;
+    assert_int_equal(lease_acquire(db, &working, "working", "a", 60000, &err), 0);
+    assert_int_equal(lease_acquire(db, &other, "other", "b", 60000, &err), 0);
+    const struct lease *const takes[] = {&working, &working, &other}; /* nobody works under "twice" */
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(upstream_login_begins(db, "http://twice", "u", i, takes[i], &err), 0);
+        assert_int_equal(upstream_session_opened(db, i, "the same", takes[i], &err), takes[i] == &other);
+        char *holders = pg_value(&world.pg, "SELECT string_agg(holder, ' ') FROM sessions WHERE base_url ="
+                                            " 'http://twice'");
+        assert_string_equal(holders, "working");
+        free(holders);
+    }
+    lease_release(db, &working);
+    lease_release(db, &other);
     assert_int_equal(upstream_session_closed(db, "the same", &err), 0);
-    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sessions WHERE holder = 'twice'"), 0);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sessions WHERE base_url = 'http://twice'"), 0);
     db_close(db);
 }
 

@@ -168,6 +168,26 @@ bool lie_session_limit(struct call *call, const struct lie *lie)
     return true;
 }
 
+bool lie_ends_others(struct call *call, const struct lie *lie)
+{
+    (void)lie;
+    session_expire_due(&call->sim->sessions, INT64_MAX);
+    return false;
+}
+
+bool lie_same_token(struct call *call, const struct lie *lie)
+{
+    (void)lie;
+    struct session *open = session_any(&call->sim->sessions, mono_ms());
+    if (!open) return false;
+    session_return(open);
+    call->session = open;
+    call->status = 200;
+    buf_printf(&call->body, "{\"data\":{\"username\":\"demo\",\"token\":\"%s\"},\"hints\":[],\"warnings\":[]}",
+               open->token);
+    return true;
+}
+
 bool lie_short_token(struct call *call, const struct lie *lie)
 {
     if (!call->session || (int)++call->session->calls <= lie->number) return false;

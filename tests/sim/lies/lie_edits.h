@@ -59,6 +59,8 @@ bool lie_refuse(struct call *call, const struct lie *lie); /* number as the stat
 bool lie_redirect(struct call *call, const struct lie *lie);      /* number, to value */
 bool lie_clock(struct call *call, const struct lie *lie);         /* Date: number seconds off, or value */
 bool lie_session_limit(struct call *call, const struct lie *lie); /* number to a login while a session is open */
+bool lie_ends_others(struct call *call, const struct lie *lie);   /* a login ends all other sessions */
+bool lie_same_token(struct call *call, const struct lie *lie);    /* a login gets the session that is open */
 bool lie_short_token(struct call *call, const struct lie *lie);   /* a token is good for number calls */
 void lie_token_long(struct call *call, const struct lie *lie);
 bool lie_not_done(struct call *call, const struct lie *lie);   /* a select that is answered and not carried out */
