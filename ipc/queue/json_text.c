@@ -188,6 +188,26 @@ void json_exact(cJSON *item)
     }
 }
 
+static void without_constants(cJSON *item)
+{
+    for (; item; item = item->next) {
+        bool is_constant =
+            cJSON_IsRaw(item) && item->valuestring && strpbrk(item->valuestring, "NI") && item->valuestring[0] != '"';
+        if (is_constant) {
+            free(item->valuestring);
+            item->valuestring = NULL;
+            item->type = (item->type & ~0xFF) | cJSON_NULL;
+        }
+        if (item->child) without_constants(item->child);
+    }
+}
+
+void json_shown(cJSON *item)
+{
+    json_exact(item);
+    without_constants(item);
+}
+
 bool json_number_fits(const cJSON *item)
 {
     if (!cJSON_IsNumber(item)) return false;

@@ -105,6 +105,8 @@ cJSON *json_read_plain(char *text, size_t len, cJSON *nodes, size_t count);
 /* Before such a tree (and what comes behind it in its list) is printed: numbers that have their text print it. They are
  * no cJSON_Number any more after that. */
 void json_exact(cJSON *item);
+/* The same for whoever reads JSON as the standard has it: NaN and Infinity, which Python writes, become null. */
+void json_shown(cJSON *item);
 /* A number whose value is what was sent: false for what is none, and for integers beyond 2^53. */
 bool json_number_fits(const cJSON *item);
 

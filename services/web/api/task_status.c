@@ -5,6 +5,7 @@
 
 #include "conf/clock.h"
 #include "ipc/queue/queue.h"
+#include "ipc/queue/queue_message.h"
 #include "services/store/web/sync_state_read.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
@@ -17,6 +18,7 @@ static void reply_task(struct req *r, cJSON *out)
     static const char *const names[] = {"current", "total", "result", "error", "meta", "completed_at", "failed_at"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!cJSON_GetObjectItemCaseSensitive(out, names[i])) cJSON_AddNullToObject(out, names[i]);
+    json_shown(out); /* results of others hold numbers that a double does not */
     told_reply_take(r, 200, out);
 }
 

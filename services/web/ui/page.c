@@ -13,6 +13,7 @@
 #include "conf/log.h"
 #include "conf/version.h"
 #include "ipc/mask.h"
+#include "ipc/queue/queue_message.h"
 #include "services/web/http/fault.h"
 #include "services/web/http/period.h"
 #include "services/web/http/reply.h"
@@ -383,6 +384,7 @@ static void on_task_result(void *arg, const struct result *result, const struct 
             if (item) cJSON_AddItemToObject(out, i == 2 ? "text" : members[i], cJSON_Duplicate(item, 1));
         }
     } else if (value && !result->error) {
+        json_shown(value);
         char *text = cJSON_Print(value);
         cJSON_AddStringToObject(out, "result", text ? text : "");
         cJSON_free(text);

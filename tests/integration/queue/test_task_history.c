@@ -117,6 +117,18 @@ TEST(test_when_a_task_began_stays_though_its_lease_is_renewed)
 }
 
 /* A mark that begins with a zero was noted by the beat when it sent nothing. */
+/* A task's result as Python stores it, shown as it is and as JSON that all can read. */
+TEST(test_numbers_of_results_are_those_that_were_stored)
+{
+    freeReplyObject(redisCommand(rig.redis, "SET celery-task-meta-exact %s",
+                                 "{\"status\": \"SUCCESS\", \"result\": {\"n\": [1152921504606846977, "
+                                 "0.30000000000000004, 1.0, NaN, -Infinity]}, \"task_id\": \"exact\"}"));
+    assert_says("/api/v1/scheduler/tasks/exact",
+                "\"result\":{\"n\":[1152921504606846977,0.30000000000000004,1.0,null,null]}");
+    assert_says("/ui/tasks/exact", "1152921504606846977");
+    assert_says("/ui/tasks/exact", "0.30000000000000004");
+}
+
 TEST(test_what_was_never_sent_has_no_last_run)
 {
     rig_text(&rig, "HSET logikald.beat cleanup-old-tasks 01780000000000 smart-sync-scheduler 1780000001000");
@@ -397,6 +409,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_when_a_task_began_stays_though_its_lease_is_renewed),
+        cmocka_unit_test(test_numbers_of_results_are_those_that_were_stored),
         cmocka_unit_test(test_what_was_never_sent_has_no_last_run),
         cmocka_unit_test(test_every_end_that_is_no_quick_success_is_a_row),
         cmocka_unit_test(test_tries_of_one_task_stand_together),
