@@ -66,6 +66,8 @@ test('clients: a secret is shown once and opens the API; deactivating closes it'
     body: JSON.stringify({ client_id, client_secret }) });
   equal((await login()).status, 200, 'a login with the secret');
   const card = page.locator(`[data-key="${client_id}"]`);
+  await page.reload();
+  check(/Last used\s+(now|\d+ (s|min) ago)/.test(await card.innerText()), `when it was used: ${await card.innerText()}`);
   await card.getByRole('button', { name: 'Deactivate' }).click();
   await page.getByRole('dialog', { name: 'Are you sure?' }).getByRole('button', { name: 'Deactivate' }).click();
   await card.getByText('deactivated').waitFor();

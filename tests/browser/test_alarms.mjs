@@ -26,7 +26,7 @@ test('alarms: a problem is silenced, with end and reason, and the silence is end
     await problem.getByText('silenced until').waitFor();
     const minutes = Number(await sql("SELECT round(extract(epoch FROM until - made_at) / 60) FROM alert_silences WHERE reason LIKE 'Night%' AND made_by = 'admin'"));
     check(minutes === 1440, `it is silent for ${minutes} minutes`);
-    await silence.getByRole('button', { name: /^End the silence/ }).click();
+    await silence.getByRole('button', { name: /^End it/ }).click();
     await until('the silence is over', async () => await page.locator('#silences > div').count() === 0);
     await problem.getByText('not told: only to be looked at').waitFor();
   } finally { await schedule(page, 'resume'); }

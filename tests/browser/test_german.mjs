@@ -44,7 +44,7 @@ async function german(open, pages, options) {
 const forget = (page) => page.context().clearCookies({ name: 'logikald_language' });
 
 test('german: no page has an English text, is wider than a phone, or hard to use', async ({ page: open, pages }) => {
-  const page = await german(open, pages, { viewport: { width: 390, height: 844 } });
+  const page = await german(open, pages, { viewport: { width: 320, height: 844 } });
   const faults = [];
   try {
     for (const where of await allPages()) {

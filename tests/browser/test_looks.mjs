@@ -4,7 +4,7 @@ import { allPages, serious } from './looks.mjs';
 
 for (const colorScheme of ['light', 'dark']) {
   test(`looks: ${colorScheme}, a phone's width, and no serious finding of axe`, async ({ page: open, pages }) => {
-    const page = await open(pages, null, { colorScheme, viewport: { width: 390, height: 844 } });
+    const page = await open(pages, null, { colorScheme, viewport: { width: colorScheme === 'dark' ? 390 : 320, height: 844 } });
     for (const where of await allPages()) {
       await page.goto(where);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
@@ -14,6 +14,10 @@ for (const colorScheme of ['light', 'dark']) {
       // Of the dark look only the colours differ.
       const found = await serious(page, colorScheme === 'dark' ? ['color-contrast'] : null);
       check(!found.length, `${where}: ${found.join('\n')}`);
+      // Who does not see what stands beside a button hears what it is for.
+      const named = await page.locator('main button:visible').evaluateAll((all) => all.map((each) => each.getAttribute('aria-label') || each.textContent.trim()));
+      const twice = named.filter((name, i) => named.indexOf(name) !== i);
+      check(!twice.length, `${where} has several buttons that are called ${twice.join(', ')}`);
     }
   });
 }
@@ -43,6 +47,26 @@ test('looks: a name that is markup is shown as text', async ({ page: open, pages
   equal(await page.locator(`[data-key="dir-${id}"] a`).innerText(), name, 'the name');
   equal(await page.locator('img').count(), 0, 'pictures in the page');
   await sql("DELETE FROM directories WHERE logikal_id = 'browser-test'");
+});
+
+test('looks: a name that turns text round does so to nothing but itself', async ({ page: open, pages }) => {
+  const id = await sql("INSERT INTO directories (logikal_id, name, full_path) VALUES ('browser-test', E'abc\\u202Edef', E'abc\\u202Edef') RETURNING id");
+  const page = await open(pages, `/ui/browse?directory=${id}`);
+  await page.locator(`[data-key="dir-${id}"]`).getByRole('button', { name: 'Exclude' }).click();
+  check(/Exclude abcdef from the sync\? Nothing in it/.test(await page.locator('#confirm-text').innerText()), await page.locator('#confirm-text').innerText());
+  check(await page.title() === '⁨abc\u202edef⁩ · logikald' || !(await page.title()).includes('\u202e'), `the tab is called ${await page.title()}`);
+  await sql("DELETE FROM directories WHERE logikal_id = 'browser-test'");
+});
+
+test('looks: an hour that the clock shows twice stays the one that was asked for', async ({ page: open, pages }) => {
+  const page = await open(pages, null);
+  for (const asked of ['2026-10-25T00:30', '2026-10-25T01:30', '2026-03-29T01:30']) { // 2:30 and 2:30 in Berlin, and 3:30
+    await page.goto(`/ui/sync-logs?since=${asked}`);
+    check(/T0[23]:30/.test(await page.getByLabel('From (your time)').inputValue()), 'the field is in the time of the viewer');
+    await page.getByRole('button', { name: 'Filter' }).click();
+    await page.waitForURL((address) => address.searchParams.has('status'));
+    equal(new URL(page.url()).searchParams.get('since'), asked, 'what is asked for again');
+  }
 });
 
 test('looks: times are in the viewer\'s zone, with UTC on hover', async ({ page: open, pages }) => {

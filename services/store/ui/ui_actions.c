@@ -3,14 +3,23 @@
 
 #include "services/store/url_short.h"
 
+#define CLIENTS_SHOWN "500"
+
 const struct query ui_query_clients = {
     .name = "ui_clients",
-    .sql = "SELECT coalesce(json_agg(json_build_object('client_id', c.client_id, 'name', c.name, 'description',"
-           " c.description, 'rate_limit_per_hour', c.rate_limit_per_hour, 'is_active', c.is_active,"
-           " 'permissions', (SELECT coalesce(string_agg(p, ' '), '') FROM jsonb_array_elements_text("
-           "   CASE jsonb_typeof(c.permissions::jsonb) WHEN 'array' THEN c.permissions::jsonb ELSE '[]' END) AS p),"
-           " 'created_at', c.created_at AT TIME ZONE 'utc', 'last_used_at', c.last_used_at AT TIME ZONE 'utc')"
-           " ORDER BY c.is_active DESC, c.name), '[]') FROM (SELECT * FROM clients ORDER BY id DESC LIMIT 500) c",
+    .sql =
+        "SELECT coalesce(json_agg(json_build_object('client_id', c.client_id, 'name', c.name, 'description',"
+        " c.description, 'rate_limit_per_hour', c.rate_limit_per_hour, 'is_active', c.is_active,"
+        " 'permissions', (SELECT coalesce(string_agg(p, ' '), '') FROM jsonb_array_elements_text("
+        "   CASE jsonb_typeof(c.permissions::jsonb) WHEN 'array' THEN c.permissions::jsonb ELSE '[]' END) AS p),"
+        " 'created_at', c.created_at AT TIME ZONE 'utc', 'last_used_at', c.last_used_at AT TIME ZONE 'utc')"
+        " ORDER BY c.is_active DESC, c.name), '[]') FROM (SELECT * FROM clients ORDER BY id DESC LIMIT " CLIENTS_SHOWN
+        ") c",
+};
+
+const struct query ui_query_clients_more = {
+    .name = "ui_clients_more",
+    .sql = "SELECT greatest(count(*) - " CLIENTS_SHOWN ", 0) FROM clients",
 };
 
 const struct query ui_query_action_add = {

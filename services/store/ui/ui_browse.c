@@ -22,6 +22,7 @@ const struct query ui_query_tree = {
         "     'projects', (SELECT count(*) FROM projects p WHERE p.directory_id = t.id AND p.deleted_at IS NULL),"
         "     'children', (SELECT count(*) FROM directories x WHERE x.parent_id = t.id AND x.deleted_at IS NULL),"
         "     'synced_at', t.synced_at) ORDER BY t.way), '[]') FROM (SELECT * FROM down ORDER BY way LIMIT 2000) t),"
+        "  'more_directories', (SELECT greatest(count(*) - 2000, 0) FROM down),"
         "  'here', (SELECT json_build_object('id', d.id, 'name', d.name, 'path', coalesce(d.full_path, d.name),"
         "     'excluded', d.exclude_from_sync, 'logikal_id', d.logikal_id, 'synced_at', d.synced_at)"
         "     FROM directories d WHERE d.id = nullif($1, '')::int),"
@@ -54,7 +55,8 @@ const struct query ui_query_project = {
         "     'width', e.width, 'height', e.height, 'system', coalesce(e.system_name, e.system_description),"
         "     'parse_status', e.parse_status, 'has_parts', e.has_parts_data) ORDER BY lower(e.name), e.id)"
         "     FROM (SELECT * FROM elevations WHERE phase_id = f.id AND deleted_at IS NULL ORDER BY lower(name), id"
-        "           LIMIT 500) e)) ORDER BY lower(f.name), f.id), '[]')"
+        "           LIMIT 500) e), 'more', (SELECT greatest(count(*) - 500, 0) FROM elevations WHERE phase_id = f.id"
+        "     AND deleted_at IS NULL)) ORDER BY lower(f.name), f.id), '[]')"
         "   FROM phases f WHERE f.project_id = p.id AND f.deleted_at IS NULL))"
         " FROM projects p LEFT JOIN project_cursors c ON c.project_id = p.id WHERE p.id = $1::int",
 };
@@ -65,7 +67,7 @@ const struct query ui_query_elevation = {
         "SELECT json_build_object('id', e.id, 'name', e.name, 'logikal_id', e.logikal_id, 'description', e.description,"
         " 'status', e.status, 'width', e.width, 'height', e.height, 'amount', e.amount, 'last_sync', e.last_sync_date,"
         " 'changed', e.api_changed_date, 'is_gone', e.deleted_at IS NOT NULL, 'project_id', e.project_id,"
-        " 'project', (SELECT name FROM projects p WHERE p.id = e.project_id),"
+        " 'project', j.name, 'directory_id', d.id, 'directory', d.name,"
         " 'phase', (SELECT name FROM phases f WHERE f.id = e.phase_id),"
         " 'auto_description', e.auto_description, 'auto_description_short', e.auto_description_short,"
         " 'system_code', e.system_code, 'system_name', e.system_name, 'system_long_name', e.system_long_name,"
@@ -86,7 +88,9 @@ const struct query ui_query_elevation = {
         "x.created_at)"
         "   ORDER BY x.id DESC) FROM (SELECT * FROM parsing_error_logs WHERE elevation_id = e.id ORDER BY id DESC "
         "LIMIT 10) x))"
-        " FROM elevations e LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
+        " FROM elevations e LEFT JOIN projects j ON j.id = e.project_id LEFT JOIN directories d ON d.id = "
+        "j.directory_id"
+        " LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
         " LEFT JOIN elevation_drawings w ON w.elevation_id = e.id"
         " LEFT JOIN elevation_parts_lists p ON p.elevation_id = e.id WHERE e.id = $1::int",
 };

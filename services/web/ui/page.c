@@ -372,11 +372,10 @@ static void on_task_result(void *arg, const struct result *result, const struct 
     cJSON_AddStringToObject(out, "status", result->status ? result->status : "");
     add_masked(out, "error", result->error);
     add_masked(out, "traceback", result->traceback);
-    if (result->date_done) {
-        char at[48];
-        snprintf(at, sizeof at, "%.40sZ", result->date_done);
-        cJSON_AddStringToObject(out, "date_done", at);
-    }
+    char done[CLOCK_TEXT_SIZE];
+    int64_t done_us; /* workers of others write it with an offset, or without */
+    if (result->date_done && clock_parse_iso_loose(result->date_done, &done_us) == 0)
+        cJSON_AddStringToObject(out, "date_done", clock_iso_ms(done_us / 1000, done));
     if (result->state == RESULT_PROGRESS && cJSON_IsObject(value)) {
         static const char *const members[] = {"current", "total", "status"};
         for (int i = 0; i < 3; i++) {

@@ -27,6 +27,7 @@ void web_ui_clients(struct req *r)
     static const struct ui_look look = {"clients", "clients", "API clients", ""};
     struct ui_page *p = ui_page_new(r, &look);
     ui_page_sql(p, "clients", &ui_query_clients, 0, NULL);
+    ui_page_sql(p, "more_clients", &ui_query_clients_more, 0, NULL);
     ui_page_go(p);
 }
 

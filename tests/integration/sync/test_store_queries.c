@@ -60,6 +60,7 @@ static const struct {
     {&ui_query_action_add, ""},
     {&ui_query_actions, ""},
     {&ui_query_clients, ""},
+    {&ui_query_clients_more, ""},
     {&ui_query_bill, ""},
     {&ui_query_elevation, ""},
     {&ui_query_project, ""},

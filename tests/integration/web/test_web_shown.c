@@ -262,7 +262,9 @@ FIXTURE(set_up)
     web_run(&web, settings, true);
     web_log_in(&web);
     WAIT_UNTIL(has("/ui/system", "append-only file"), 20000); /* what is asked for by itself from time to time */
-    WAIT_UNTIL(has("/api/v1/verdict", "parts lists") && has("/api/v1/verdict", "dead letters"), 30000);
+    WAIT_UNTIL(has("/api/v1/verdict", "parts lists") && has("/api/v1/verdict", "dead letters") &&
+                   has("/api/v1/verdict", "Not believed to be gone"),
+               30000);
     return 0;
 }
 

@@ -12,10 +12,6 @@
     byId('secret').showModal();
   }));
   byId('secret').addEventListener('close', () => { byId('secret-text').textContent = ''; });
-  byId('secret-copy').addEventListener('click', () => ui.guard('copy', async () => {
-    await navigator.clipboard.writeText(byId('secret-text').textContent);
-    ui.say(ui.t`Copied.`);
-  }));
 
   ui.on('click', '[data-client]', 'edit', (button) => {
     const client = JSON.parse(byId('clients-data').textContent).find((each) => each.client_id === button.dataset.client);

@@ -59,19 +59,22 @@
     if (target) ui.guard(name, () => work(target, event));
   });
 
+  // Names from outside stand in what is said and asked: none of them turns the words behind it round.
+  const unturned = (text) => text.replace(/[\u202a-\u202e\u2066-\u2069]/g, '');
+
   ui.say = (text, tone = 'ok', seconds = tone === 'bad' ? 12 : 5) => {
     const box = byId('toasts');
     if (!box) return;
     const line = document.createElement('p');
     line.className = `notice ${tone}`;
-    line.textContent = text;
+    line.textContent = unturned(text);
     box.append(line);
     setTimeout(() => line.remove(), seconds * 1000);
   };
 
   ui.ask = (text, yes = ui.t`Yes`) => new Promise((resolve) => {
     const box = byId('confirm');
-    byId('confirm-text').textContent = text;
+    byId('confirm-text').textContent = unturned(text);
     byId('confirm-yes').textContent = yes;
     box.addEventListener('close', () => resolve(box.returnValue === 'yes'), { once: true });
     box.returnValue = 'no';
@@ -95,18 +98,41 @@
     return error;
   }
 
-  ui.send = async (method, path, body) => {
+  // A request and the whole of its answer; an error says why there is none.
+  ui.fetch = async (path, options, patienceMs) => {
+    try {
+      const answer = await fetch(path, { ...options, signal: AbortSignal.timeout(patienceMs) });
+      return { answer, text: await answer.text() };
+    } catch (error) {
+      throw new Error(error.name === 'TimeoutError' ? ui.t`The server does not answer.` : ui.t`The server cannot be reached.`);
+    }
+  };
+
+  // Who is logged in in this browser may be another by now, or in another session: another tab has seen to that.
+  ui.takeWho = (page) => {
+    const csrf = document.querySelector('meta[name=csrf]'), now = page.querySelector('meta[name=csrf]');
+    if (csrf && now) csrf.content = now.content;
+    if (now) document.body.toggleAttribute('data-viewer', page.body.hasAttribute('data-viewer'));
+  };
+  // Was the request refused because of the token of a session that is over, and is the same one logged in?
+  const hasNewToken = async () => {
+    const csrf = document.querySelector('meta[name=csrf]'), before = csrf && csrf.content;
+    const { answer, text } = await ui.fetch(location.href, { headers: { Accept: 'text/html' } }, 20000);
+    const page = new DOMParser().parseFromString(text, 'text/html'), user = page.getElementById('user');
+    if (!csrf || !answer.ok || !user || user.textContent !== byId('user').textContent) return false;
+    ui.takeWho(page);
+    return csrf.content !== before;
+  };
+
+  ui.send = async (method, path, body, isAgain = false) => {
     const headers = { Accept: 'application/json' };
     const csrf = document.querySelector('meta[name=csrf]');
     if (method !== 'GET' && csrf) headers['X-CSRF-Token'] = csrf.content;
     if (body !== undefined) headers['Content-Type'] = 'application/json';
-    let answer;
-    try {
-      answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
-    } catch {
-      throw new Error(ui.t`The server cannot be reached.`);
-    }
-    const json = await answer.json().catch(() => null);
+    const { answer, text } = await ui.fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) }, 120000);
+    let json = null;
+    try { json = JSON.parse(text); } catch { /* what is no JSON says nothing more than its status */ }
+    if (answer.status === 403 && method !== 'GET' && !isAgain && await hasNewToken().catch(() => false)) return ui.send(method, path, body, true);
     if (answer.status === 401) {
       ui.keep();
       location.assign(`/ui/login?next=${encodeURIComponent(location.pathname + location.search)}`);
@@ -177,13 +203,16 @@
   }
   ui.on('input', 'form[data-do] *', 'validation', (field) => showFieldFaults(field.form, {}, field.name));
 
+  const acting = new WeakSet(); // a refresh of the page may have enabled the button meanwhile
   async function act(element, body) {
+    if (acting.has(element)) return;
     const [method, path] = element.dataset.do.split(' ');
     const rest = element.querySelector ? element.querySelector('[data-form-fault]') : null;
     if (element.dataset.ask && !await ui.ask(element.dataset.ask, element.dataset.yes)) return;
     const button = element.matches('form') ? element.querySelector('button.primary') : element;
     if (button) button.disabled = true;
     if (rest) rest.textContent = '';
+    acting.add(element);
     try {
       const answer = await ui.send(method, path, body);
       const box = element.closest('dialog');
@@ -199,6 +228,7 @@
       if (rest) rest.textContent = error.message;
       else ui.say(error.message, 'bad');
     } finally {
+      acting.delete(element);
       if (button) button.disabled = false;
     }
   }
@@ -213,6 +243,16 @@
     const form = box.querySelector('form[data-do]');
     if (form) { form.reset(); showFieldFaults(form, {}, ' '); }
     box.showModal();
+  });
+  // The clipboard is closed to pages that come by http; what is marked can be copied there too.
+  ui.on('click', '[data-copy]', 'copy', async (button) => {
+    const place = byId(button.dataset.copy);
+    if (navigator.clipboard) await navigator.clipboard.writeText(place.textContent);
+    else {
+      getSelection().selectAllChildren(place);
+      if (!document.execCommand('copy')) return ui.say(ui.t`It is marked: copy it by hand.`, 'warn');
+    }
+    ui.say(ui.t`Copied.`);
   });
   ui.on('click', '[data-close]', 'dialog', (button) => button.closest('dialog').close());
   ui.on('click', '[data-theme-switch]', 'theme', () => {
@@ -231,14 +271,19 @@
   for (const field of document.querySelectorAll('form.filters input[type=datetime-local]')) {
     const asked = field.getAttribute('value');
     const zone = field.parentElement.querySelector('[data-zone]');
-    if (asked && !isNaN(inUtc(asked))) field.value = here(inUtc(asked));
+    if (asked && !isNaN(inUtc(asked))) {
+      field.value = field.dataset.shown = here(inUtc(asked)); // an hour that the clock shows twice stays the one that was asked for
+      field.dataset.asked = inUtc(asked).toISOString();
+    }
     if (!zone) continue;
     zone.textContent = ui.t`(your time)`;
     zone.title = Intl.DateTimeFormat().resolvedOptions().timeZone;
   }
   document.addEventListener('formdata', (event) => ui.guard('times', () => {
     for (const field of event.target.querySelectorAll('input[type=datetime-local]')) {
-      if (field.value) event.formData.set(field.name, new Date(field.value).toISOString().slice(0, 16));
+      if (!field.value) continue;
+      const utc = field.value === field.dataset.shown ? field.dataset.asked : new Date(field.value).toISOString();
+      event.formData.set(field.name, utc.slice(0, 16));
     }
   }));
 

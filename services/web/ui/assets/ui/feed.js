@@ -14,10 +14,6 @@
     if (event.target.hasAttribute('data-test') && !answer.success) ui.say(ui.t`The test was not taken: ${answer.message}`, 'bad');
   }));
   byId('secret').addEventListener('close', () => { byId('secret-text').textContent = ''; });
-  byId('secret-copy').addEventListener('click', () => ui.guard('copy', async () => {
-    await navigator.clipboard.writeText(byId('secret-text').textContent);
-    ui.say(ui.t`Copied.`);
-  }));
 
   ui.on('click', '[data-replay]', 'replay', (button) => {
     const box = byId('hook-replay');

@@ -4,10 +4,13 @@
 (function () {
   'use strict';
   const ui = window.ui;
-  const POLL_MS = 5000, QUIET_MS = 30000, LEAST_MS = 900;
+  const POLL_MS = 5000, QUIET_MS = 30000, LEAST_MS = 900, PATIENCE_MS = 20000;
+  // The server says every ten seconds that it is there; one that says nothing is asked, and after that not believed to be.
+  const ASK_MS = 22000, LOSE_MS = 32000;
   const topics = (document.body.dataset.topics || '').split(' ').filter(Boolean);
   const state = document.getElementById('live-state');
   let revisions = null, last = 0, timer = 0, poller = 0, heard = Date.now(), isBusy = false;
+  const isLost = () => document.body.classList.contains('lost');
 
   // ---- bringing one tree to the shape of another ----
   const keyOf = (node) => node.nodeType === 1 && (node.id || node.dataset.key) || null;
@@ -55,13 +58,14 @@
     isBusy = true;
     last = Date.now();
     try {
-      const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
+      const { answer, text } = await ui.fetch(location.href, { headers: { Accept: 'text/html' } }, PATIENCE_MS);
       if (answer.redirected && new URL(answer.url).pathname === '/ui/login') {
         ui.keep();
         return location.assign(answer.url);
       }
-      const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
+      const fresh = new DOMParser().parseFromString(text, 'text/html');
       if (!answer.ok) throw new Error(saidBy(fresh) || ui.t`The server answered ${answer.status}.`);
+      ui.takeWho(fresh);
       for (const part of document.querySelectorAll('[data-live]')) {
         const other = fresh.getElementById(part.id);
         if (other) ui.guard(`refresh ${part.id}`, () => morph(part, other));
@@ -69,19 +73,26 @@
       ui.times();
       document.dispatchEvent(new CustomEvent('refreshed'));
       if (state) state.textContent = '';
+      heard = Date.now();
       ui.verdict();
     } catch (error) {
-      const cause = error.message === 'Failed to fetch' ? ui.t`The server cannot be reached.` : error.message;
-      const why = ui.t`What you see may be old. ${cause}`;
-      if (state) state.textContent = why;
-      ui.lost(why);
+      lose(error.message);
     } finally { isBusy = false; }
   };
+  function lose(cause) {
+    const why = ui.t`What you see may be old. ${cause}`;
+    if (state && state.textContent !== why) state.textContent = why;
+    ui.lost(why, heard);
+  }
   const refreshSoon = () => { if (!document.hidden) later(Math.max(60, LEAST_MS - (Date.now() - last))); };
 
   // ---- the stream ----
-  function take(now) {
+  function hear() {
     heard = Date.now();
+    if (isLost()) refreshSoon();
+  }
+  function take(now) {
+    hear();
     const before = revisions;
     revisions = now.revisions || {};
     if (before && topics.some((topic) => before[topic] !== revisions[topic])) refreshSoon();
@@ -112,7 +123,7 @@
     heard = Date.now();
     own.addEventListener('open', () => { heard = Date.now(); poll(false); });
     own.addEventListener('state', (event) => ui.guard('live', () => take(JSON.parse(event.data))));
-    own.addEventListener('alive', () => { heard = Date.now(); });
+    own.addEventListener('alive', hear);
     own.addEventListener('error', () => {
       if (own !== stream) return;
       if (own.readyState === EventSource.CLOSED) retry();
@@ -189,20 +200,29 @@
         if (DONE.includes(answer.status)) return end(id, answer);
         if (answer.status !== 'PENDING')
           show({ task_id: id, current: answer.current, total: answer.total, text: answer.message });
-      } catch (error) {
-        if (++faults > 20) return end(id, { status: 'FAILURE', error: error.message });
+      } catch (error) { // that says nothing of the task, which goes on
+        const f = followed.get(id);
+        if (f && ++faults > 5) f.line.textContent = ui.t`What becomes of it is not known now: ${error.message}`;
       }
-      await new Promise((resolve) => setTimeout(resolve, 600));
+      await new Promise((resolve) => setTimeout(resolve, faults > 5 ? 3000 : 600));
     }
   }
 
   ui.guard('live', () => {
     listen();
-    setInterval(() => { if (stream && Date.now() - heard > QUIET_MS * 1.5) retry(); }, POLL_MS);
-    document.addEventListener('visibilitychange', () => {
+    setInterval(() => {
+      const silent = Date.now() - heard;
+      if (document.hidden || !topics.length || silent < ASK_MS) return;
+      if (stream) retry();
+      if (silent < LOSE_MS) ui.refresh();
+      else lose(ui.t`The server does not answer.`);
+    }, POLL_MS);
+    const comeBack = () => {
       listen();
       if (!document.hidden && topics.length) ui.refresh();
-    });
+    };
+    document.addEventListener('visibilitychange', comeBack);
+    window.addEventListener('pageshow', (event) => { if (event.persisted) comeBack(); }); // by the back button, as it was left
     // What changes without a topic, as a log does, is asked for while it is looked at.
     const often = document.querySelector('[data-every]');
     if (often) setInterval(() => { if (!document.hidden) later(60); }, often.dataset.every * 1000);

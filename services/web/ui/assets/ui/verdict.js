@@ -19,8 +19,8 @@
     mark(inner ? inner.dataset.state : '');
   };
 
-  // Nothing on the page is known to hold any more.
-  ui.lost = (why) => {
+  // Nothing on the page is known to hold any more since then (ms).
+  ui.lost = (why, since) => {
     const inner = document.querySelector('#verdict .verdict-inner');
     mark('unknown');
     if (document.body.classList.contains('lost')) {
@@ -32,7 +32,7 @@
     if (!inner) return;
     inner.className = 'verdict-inner unknown';
     inner.dataset.state = 'unknown';
-    inner.querySelector('h2').textContent = ui.t`Not known since ${new Date().toLocaleTimeString(ui.locale)}`;
+    inner.querySelector('h2').textContent = ui.t`Not known since ${new Date(since).toLocaleTimeString(ui.locale)}`;
     const text = document.createElement('p');
     text.id = 'lost-why';
     text.textContent = why;

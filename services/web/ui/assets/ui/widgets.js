@@ -87,7 +87,10 @@
         const body = button.dataset.bulkBody;
         await ui.send(method, path.replace('{id}', encodeURIComponent(id)), body && { [body]: id });
         done++;
-      } catch (error) { failed = error.message; }
+      } catch (error) {
+        failed = error.message;
+        if (!error.status) break; // there is no answer: nor would there be to the others
+      }
     }
     ui.say(failed ? ui.t`${done} of ${ids.length} done. ${failed}` : ui.t`${done} done.`, failed ? 'bad' : 'ok');
     for (const box of table.querySelectorAll('input:checked')) box.checked = false;
@@ -110,8 +113,9 @@
   const load = async (place) => {
     if (place.dataset.state) return;
     place.dataset.state = 'asked';
-    const answer = await fetch(place.dataset.load, { headers: { Accept: 'text/html' } });
-    const part = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById(place.dataset.part);
+    const { answer, text } = await ui.fetch(place.dataset.load, { headers: { Accept: 'text/html' } }, 20000)
+      .catch((error) => { place.dataset.state = ''; throw error; });
+    const part = new DOMParser().parseFromString(text, 'text/html').getElementById(place.dataset.part);
     if (!answer.ok || answer.redirected || !part) { place.dataset.state = ''; return; } // the link in it stays
     place.replaceChildren(...part.childNodes);
     ui.times(place);
