@@ -297,14 +297,21 @@ const struct query query_elevation_search = {
 /* The projects, by Logikal's ids, in which objects of a type lie. */
 const struct query query_projects_of_objects = {
     .name = "projects_of_objects",
-    .sql = "WITH wanted AS (SELECT logikald_guid(value) AS value FROM json_array_elements_text($2::json)),"
-           " found AS (SELECT p.id FROM projects p JOIN wanted w ON w.value IN (p.logikal_id, p.id::text) WHERE $1 = "
-           "'project'"
-           " UNION SELECT p.id FROM projects p JOIN directories d ON d.id = p.directory_id JOIN wanted w ON w.value IN"
-           " (d.logikal_id, d.id::text) WHERE $1 = 'directory' UNION SELECT h.project_id FROM phases h JOIN wanted w"
-           " ON w.value IN (h.logikal_id, h.id::text) WHERE $1 = 'phase' UNION SELECT h.project_id FROM elevations e"
-           " JOIN phases h ON h.id = e.phase_id JOIN wanted w ON w.value IN (e.logikal_id, e.id::text) WHERE $1 ="
-           " 'elevation') SELECT coalesce(json_agg(p.logikal_id ORDER BY p.id), '[]') FROM projects p JOIN found USING "
-           "(id)"
-           " WHERE p.deleted_at IS NULL",
+    .sql =
+        "WITH wanted AS (SELECT value AS asked, logikald_guid(value) AS value, min(ordinality) AS n, count(*) AS times"
+        "  FROM json_array_elements_text($2::json) WITH ORDINALITY GROUP BY 1),"
+        " found AS (SELECT w.n, p.id FROM projects p JOIN wanted w ON w.value IN (p.logikal_id, p.id::text)"
+        "   WHERE $1 = 'project'"
+        "  UNION SELECT w.n, p.id FROM projects p JOIN directories d ON d.id = p.directory_id JOIN wanted w"
+        "   ON w.value IN (d.logikal_id, d.id::text) WHERE $1 = 'directory'"
+        "  UNION SELECT w.n, h.project_id FROM phases h JOIN wanted w ON w.value IN (h.logikal_id, h.id::text)"
+        "   WHERE $1 = 'phase'"
+        "  UNION SELECT w.n, h.project_id FROM elevations e JOIN phases h ON h.id = e.phase_id JOIN wanted w"
+        "   ON w.value IN (e.logikal_id, e.id::text) WHERE $1 = 'elevation'),"
+        " living AS (SELECT f.n, p.id, p.logikal_id FROM found f JOIN projects p USING (id)"
+        "   WHERE p.deleted_at IS NULL)"
+        " SELECT (SELECT coalesce(json_agg(d.logikal_id ORDER BY d.id), '[]') FROM (SELECT DISTINCT id, logikal_id"
+        "  FROM living) d), (SELECT coalesce(json_agg(json_build_object('id', w.asked, 'times', w.times, 'projects',"
+        "  (SELECT coalesce(json_agg(l.logikal_id), '[]') FROM living l WHERE l.n = w.n)) ORDER BY w.n), '[]')"
+        "  FROM wanted w)",
 };

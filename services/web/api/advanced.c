@@ -1,10 +1,12 @@
 /* Consistency, reports and alerts, and syncs of chosen objects. */
+#include <stdio.h>
 #include <string.h>
 
 #include "conf/clock.h"
-#include "conf/text/json.h"
 #include "conf/log.h"
 #include "conf/machine/random.h"
+#include "conf/text/json.h"
+#include "conf/text/utf8.h"
 #include "services/store/web/watch/checks_read.h"
 #include "services/store/web/elevation_tree_read.h"
 #include "services/store/web/watch/reports_read.h"
@@ -94,6 +96,9 @@ static void add_times(cJSON *out, const cJSON *result)
 {
     char text[CLOCK_TEXT_SIZE];
     double seconds = json_number(result, "duration_seconds", 0);
+    const cJSON *one; /* of several, one after the other */
+    cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(result, "results"))
+        seconds += json_number(one, "duration_seconds", 0);
     int64_t now = wall_us();
     int64_t took = seconds > 0 && seconds < 1e9 ? (int64_t)(seconds * 1e6) : 0;
     cJSON_AddStringToObject(out, "started_at", clock_iso_us(now - took, text));
@@ -123,18 +128,60 @@ void web_advanced_cascade(struct req *r)
     sync_run(r, TASK_SYNC "sync_project_task", "sync", kwargs, shape_cascade);
 }
 
+static bool was_synced(const cJSON *results, const char *project)
+{
+    const cJSON *one;
+    cJSON_ArrayForEach(one, results) {
+        const char *of = json_text(one, "project_id");
+        if (of && strcmp(of, project) == 0) return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(one, "success"));
+    }
+    return false;
+}
+
+/* An object of asked: are all projects in which it lies synced? */
+static bool is_synced(const cJSON *results, const cJSON *object)
+{
+    const cJSON *project, *projects = cJSON_GetObjectItemCaseSensitive(object, "projects");
+    cJSON_ArrayForEach(project, projects)
+        if (!was_synced(results, project->valuestring)) return false;
+    return cJSON_GetArraySize(projects) > 0;
+}
+
+static cJSON *not_there(const char *type, const char *id)
+{
+    char text[400];
+    cJSON *out = cJSON_CreateObject();
+    snprintf(text, sizeof text, "there is no %s %.255s in the database", type, id);
+    cJSON_AddFalseToObject(out, "success");
+    cJSON_AddStringToObject(out, "message", utf8_finish(text));
+    cJSON_AddStringToObject(out, "error_type", "not_found");
+    cJSON_AddStringToObject(out, "object_id", id);
+    return out;
+}
+
+/* Objects are counted, not the projects in which they lie; one that stands there twice is skipped the second time. */
 static cJSON *shape_selective(const struct req *r, const cJSON *result)
 {
-    cJSON *out = cJSON_CreateObject();
-    const cJSON *results = cJSON_GetObjectItemCaseSensitive(result, "results");
+    cJSON *out = cJSON_CreateObject(), *asked = cJSON_Parse(sync_asked(r)), *object;
+    const cJSON *of_projects = cJSON_GetObjectItemCaseSensitive(result, "results");
+    cJSON *results = of_projects ? cJSON_Duplicate(of_projects, true) : cJSON_CreateArray();
+    double requested = 0, synced = 0;
+    cJSON_ArrayForEach(object, asked) {
+        requested += json_number(object, "times", 1);
+        synced += is_synced(of_projects, object);
+        if (cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(object, "projects")) == 0)
+            cJSON_AddItemToArray(results, not_there(req_arg(r, "object_type"), json_text(object, "id")));
+    }
+    double failed = cJSON_GetArraySize(asked) - synced;
     cJSON_AddStringToObject(out, "object_type", req_arg(r, "object_type"));
-    copy(out, "requested_count", result, "total");
-    copy(out, "synced_count", result, "successful");
-    cJSON_AddNumberToObject(out, "skipped_count", 0);
-    copy(out, "failed_count", result, "failed");
-    cJSON_AddItemToObject(out, "results", results ? cJSON_Duplicate(results, true) : cJSON_CreateArray());
+    cJSON_AddNumberToObject(out, "requested_count", requested);
+    cJSON_AddNumberToObject(out, "synced_count", synced);
+    cJSON_AddNumberToObject(out, "skipped_count", requested - synced - failed);
+    cJSON_AddNumberToObject(out, "failed_count", failed);
+    cJSON_AddItemToObject(out, "results", results);
     add_times(out, result);
-    cJSON_AddBoolToObject(out, "success", true);
+    cJSON_AddBoolToObject(out, "success", failed == 0);
+    cJSON_Delete(asked);
     return out;
 }
 
@@ -150,7 +197,8 @@ static void run_batch(struct req *r, const PGresult *found, sync_shape shape)
     }
     cJSON_AddItemToObject(kwargs, "project_ids", ids);
     cJSON_AddTrueToObject(kwargs, "force_sync");
-    sync_run(r, TASK_SYNC "batch_sync_projects_task", "sync", kwargs, shape);
+    const char *asked = shape == shape_selective ? req_strdup(r, PQgetvalue(found, 0, 1)) : NULL;
+    sync_run_of(r, TASK_SYNC "batch_sync_projects_task", "sync", kwargs, shape, asked);
 }
 
 static void then_selective(struct req *r, const PGresult *result)
@@ -172,12 +220,13 @@ void web_advanced_selective(struct req *r)
 
 static cJSON *shape_dependency(const struct req *r, const cJSON *result)
 {
-    static const char *const chain[] = {"directory", "project", "phase", "elevation"};
     cJSON *out = cJSON_CreateObject();
+    int last = 0; /* what it depends on stands above it */
+    while (strcmp(types[last], req_param(r, 0)) != 0) last++;
     const cJSON *results = cJSON_GetObjectItemCaseSensitive(result, "results");
     cJSON_AddStringToObject(out, "object_type", req_param(r, 0));
     cJSON_AddStringToObject(out, "object_id", req_param(r, 1));
-    cJSON_AddItemToObject(out, "dependencies", cJSON_CreateStringArray(chain, 4));
+    cJSON_AddItemToObject(out, "dependencies", cJSON_CreateStringArray(types, last + 1));
     cJSON_AddItemToObject(out, "synced_objects", results ? cJSON_Duplicate(results, true) : cJSON_CreateArray());
     cJSON_AddItemToObject(out, "errors", cJSON_CreateArray());
     add_times(out, result);

@@ -19,7 +19,7 @@
 #include "services/web/jobs/actions.h"
 
 struct held {
-    const char *id;
+    const char *id, *asked; /* asked: of several at once */
     sync_shape shape;
 };
 
@@ -86,7 +86,7 @@ static void on_done(void *arg, const cJSON *result, const struct err *err)
         accepted(r, h->id);
     else if (err)
         did_not_end(r, err);
-    else if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(result, "success")) && !is_held_back(result))
+    else if (!h->asked && cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(result, "success")) && !is_held_back(result))
         failed(r, result);
     else
         told_reply_take(r, 200, h->shape ? h->shape(r, result) : cJSON_Duplicate(result, true));
@@ -94,11 +94,23 @@ static void on_done(void *arg, const cJSON *result, const struct err *err)
 
 void sync_run(struct req *r, const char *task, const char *queue, cJSON *kwargs, sync_shape shape)
 {
+    sync_run_of(r, task, queue, kwargs, shape, NULL);
+}
+
+const char *sync_asked(const struct req *r)
+{
+    const struct held *h = r->state;
+    return h->asked;
+}
+
+void sync_run_of(struct req *r, const char *task, const char *queue, cJSON *kwargs, sync_shape shape, const char *asked)
+{
     struct held *h = req_alloc(r, sizeof *h);
     struct err err = {0};
     const char *wait = req_arg(r, "wait");
     bool is_held = !wait || req_arg_bool(r, "wait");
     h->shape = shape;
+    h->asked = asked;
     r->state = h;
     int64_t timeout_ms = conf_int(r->web->conf, SET_HTTP_FORCE_TIMEOUT) * 1000;
     const char *id = action_start(r->web->actions, task, queue, kwargs, timeout_ms, is_held ? on_done : NULL, r, &err);

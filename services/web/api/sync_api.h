@@ -14,5 +14,10 @@
  * answer's), or 202, or why it failed. kwargs is taken. */
 typedef cJSON *(*sync_shape)(const struct req *r, const cJSON *result);
 void sync_run(struct req *r, const char *task, const char *queue, cJSON *kwargs, sync_shape shape);
+/* The same of several objects at once: also the answer of one that failed, in part or whole, is 200 and shape's, which
+ * gets back what was asked for. */
+void sync_run_of(struct req *r, const char *task, const char *queue, cJSON *kwargs, sync_shape shape,
+                 const char *asked);
+const char *sync_asked(const struct req *r);
 
 #endif

@@ -326,6 +326,41 @@ TEST(test_the_configuration_is_the_one_in_force)
     http_reply_free(&reply);
 }
 
+static int count_of(const cJSON *answer, const char *member)
+{
+    return (int)cJSON_GetNumberValue(cJSON_GetObjectItem(answer, member));
+}
+
+/* What was asked for adds up to what became of it. */
+TEST(test_a_sync_of_chosen_objects_counts_objects)
+{
+    char body[600];
+    char *second = pg_value(&web.pg, "SELECT max(id)::text FROM elevations WHERE deleted_at IS NULL");
+    snprintf(body, sizeof body, "[\"%s\",\"%s\",\"nowhere\",\"%s\"]", elevation, second, elevation);
+    struct http_reply reply =
+        web_call(&web, "POST", "/api/v1/advanced-sync/selective-sync?object_type=elevation", web.admin, body);
+    if (reply.status != 200) fail_msg("%d %s", reply.status, reply.body);
+    cJSON *answer = cJSON_Parse(reply.body), *result;
+    int not_found = 0;
+    assert_int_equal(count_of(answer, "requested_count"), 4);
+    assert_int_equal(count_of(answer, "synced_count"), 2);
+    assert_int_equal(count_of(answer, "skipped_count"), 1); /* it stands there twice */
+    assert_int_equal(count_of(answer, "failed_count"), 1);
+    assert_true(cJSON_IsFalse(cJSON_GetObjectItem(answer, "success")));
+    cJSON_ArrayForEach(result, cJSON_GetObjectItem(answer, "results"))
+        not_found += cJSON_IsString(cJSON_GetObjectItem(result, "object_id")) &&
+                     strcmp(cJSON_GetObjectItem(result, "object_id")->valuestring, "nowhere") == 0;
+    assert_int_equal(not_found, 1);
+    assert_string_not_equal(cJSON_GetObjectItem(answer, "started_at")->valuestring,
+                            cJSON_GetObjectItem(answer, "completed_at")->valuestring);
+    cJSON_Delete(answer);
+    http_reply_free(&reply);
+    free(second);
+    assert_int_equal(web_status(&web, "POST", "/api/v1/advanced-sync/selective-sync?object_type=project", web.admin,
+                                "[\"nowhere\"]"),
+                     404);
+}
+
 static double schedule_of(const cJSON *status, const char *entry)
 {
     const cJSON *e = cJSON_GetObjectItem(cJSON_GetObjectItem(status, "beat_schedule"), entry);
@@ -408,6 +443,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_slash_at_the_end_makes_no_difference),
     cmocka_unit_test(test_the_configuration_is_the_one_in_force),
     cmocka_unit_test(test_the_schedule_is_the_one_that_beat_goes_by),
+    cmocka_unit_test(test_a_sync_of_chosen_objects_counts_objects),
     cmocka_unit_test(test_an_image_says_what_it_is),
     cmocka_unit_test(test_clients_can_log_in_with_the_upstream_credentials),
     cmocka_unit_test(test_whether_logikal_can_be_reached_is_told),
