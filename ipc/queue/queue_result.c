@@ -14,6 +14,7 @@
 #include "conf/clock.h"
 #include "ipc/queue/result.h"
 
+#define SHOWN_MAX    "4194304" /* bytes of a result; the preview of a dry run has no more */
 #define WAIT_TICK_MS 250
 #define FORGOTTEN_MS 5000 /* a worker that still holds the task gets this long to say so */
 
@@ -61,8 +62,8 @@ int result_get(struct queue *q, const char *task_id, result_fn fn, void *arg, st
     if (!op) return -ERR_NOMEM;
     op->fn.result = fn;
     snprintf(op->text, sizeof op->text, "%s", task_id);
-    const char *words[] = {"GET", queue_result_key(&q->keys, key, task_id)};
-    return queue_accepted(op, redis_command(q->redis, on_result, op, 2, words, NULL), err);
+    const char *argv[] = {queue_result_key(&q->keys, key, task_id), SHOWN_MAX};
+    return queue_accepted(op, redis_script(q->redis, "result", on_result, op, 1, 2, argv, NULL), err);
 }
 
 void result_wait_cancel(struct result_wait *w)
