@@ -116,7 +116,6 @@ TEST(test_when_a_task_began_stays_though_its_lease_is_renewed)
     pg_exec(&web.pg, "DELETE FROM task_history WHERE id = 'runs-on'");
 }
 
-/* A mark that begins with a zero was noted by the beat when it sent nothing. */
 /* A task's result as Python stores it, shown as it is and as JSON that all can read. */
 TEST(test_numbers_of_results_are_those_that_were_stored)
 {
@@ -132,6 +131,7 @@ TEST(test_numbers_of_results_are_those_that_were_stored)
     assert_says("/ui/tasks/large", "too much to be shown: the result has 5000001 bytes");
 }
 
+/* A mark that begins with a zero was noted by the beat when it sent nothing. */
 TEST(test_what_was_never_sent_has_no_last_run)
 {
     rig_text(&rig, "HSET logikald.beat cleanup-old-tasks 01780000000000 smart-sync-scheduler 1780000001000");
@@ -140,7 +140,7 @@ TEST(test_what_was_never_sent_has_no_last_run)
     assert_says("/ui/schedule", "none since <time datetime=\"2026-05-28T20:26:40");
     assert_int_equal(web_status(&web, "POST", "/api/v1/admin/schedule/cleanup-old-tasks/run", web.admin, "{}"), 200);
     assert_says("/api/v1/admin/schedule", "\"last_run_by\":\"admin\"");
-    assert_says("/ui/schedule", "by admin</span>");
+    assert_says("/ui/schedule", "by <bdi>admin</bdi></span>");
     rig_text(&rig, "HSET logikald.beat.by_hand smart-sync-scheduler 1780000000500"); /* before the schedule's own */
     assert_says("/api/v1/admin/schedule", "\"last_run\":\"2026-05-28T20:26:41");
     rig_text(&rig, "DEL logikald.beat logikald.beat.by_hand");
