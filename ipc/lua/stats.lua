@@ -13,6 +13,7 @@ for q = 6, #KEYS, lists do
     local n = redis.call('LLEN', KEYS[q + p])
     if n > 0 and depth == 0 then
       local raw = redis.call('LINDEX', KEYS[q + p], -1)
+      if #raw > 65536 then raw = string.sub(raw, 1, 8192) .. string.sub(raw, -16384) end -- before or behind a large body
       sent = string.match(raw, '"sent_at_ms": (%d+)') or ''
     end
     depth = depth + n

@@ -13,8 +13,8 @@
 #define KEYS_MAX 3
 
 struct sweep {
-    struct queue_sweep what; /* its texts point into here */
-    char queue[128], text[256], letter[48], expiry[24];
+    struct queue_sweep what;                            /* its texts point into here */
+    char queue[256], text[804], letter[48], expiry[24]; /* text: 200 characters of UTF-8 */
     enum queue_sweep_action action;
     queue_sweep_fn fn;
     int step; /* the list under way: queue and priority */

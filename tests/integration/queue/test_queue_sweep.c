@@ -176,6 +176,44 @@ TEST(test_waiting_tasks_are_found_and_cancelled)
     cJSON_Delete(f.entries);
 }
 
+/* What is changed is what was asked for, however long that is: 200 letters of any alphabet are a filter. */
+TEST(test_a_filter_counts_whole)
+{
+    char id[256] = "", text[400];
+    for (int i = 0; i < 85; i++) strcat(id, "€");
+    rig_send(&rig, "sync", "noop", id, "[]");
+    snprintf(text, sizeof text, "%s€€", id);
+    assert_int_equal(count_of((struct queue_sweep){.view = QUEUE_WAITING, .text = text}, SWEEP_CANCEL), 0);
+    assert_int_equal(count_of((struct queue_sweep){.view = QUEUE_WAITING, .text = id}, SWEEP_CANCEL), 1);
+}
+
+/* Large ones, of which each call looks at a few: none is passed over, and none taken for another. */
+TEST(test_large_messages_are_found_and_cancelled)
+{
+    enum { LARGE = 7, BYTES = 5000000 };
+    char *args = malloc(BYTES + 8), id[32];
+    memset(args, 'x', BYTES);
+    memcpy(args, "[\"", 2);
+    strcpy(args + BYTES, "\"]");
+    for (int i = 0; i < LARGE; i++) {
+        snprintf(id, sizeof id, "large-%d", i);
+        rig_send(&rig, "sync", i % 2 ? "noop" : "echo", id, args);
+    }
+    free(args);
+    struct queue_sweep echoes = {.view = QUEUE_WAITING, .text = "echo", .wanted = 100};
+    struct found f = sweep(echoes, SWEEP_LOOK);
+    assert_int_equal(f.count, 4);
+    for (int i = 0; i < 4; i++) {
+        snprintf(id, sizeof id, "large-%d", 2 * i);
+        assert_string_equal(member(cJSON_GetArrayItem(f.entries, i), "id"), id);
+    }
+    cJSON_Delete(f.entries);
+    assert_int_equal(count_of(echoes, SWEEP_CANCEL), 4);
+    assert_int_equal(rig_int(&rig, "LLEN sync"), 3);
+    assert_true(rig_has_state(&rig, "large-6", "REVOKED"));
+    assert_int_equal(rig_int(&rig, "EXISTS celery-task-meta-large-5"), 0);
+}
+
 /* As a worker buries them; entries that are no JSON too. */
 static void bury_many(const char *list)
 {
@@ -276,6 +314,8 @@ TEST(test_keys_with_a_prefix_get_it_once)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(test_waiting_tasks_are_found_and_cancelled, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_parts_of_groups_are_left_to_the_workers, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_a_filter_counts_whole, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(test_large_messages_are_found_and_cancelled, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_dead_letters_are_found_retried_and_deleted, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_scheduled_tasks_are_found_and_cancelled, set_up, tear_down),
     cmocka_unit_test_setup_teardown(test_keys_with_a_prefix_get_it_once, set_up_prefixed, tear_down),
