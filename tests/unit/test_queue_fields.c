@@ -51,89 +51,90 @@ static void show(struct buf *out, const struct message *m)
     buf_str(out, "");
 }
 
+static const struct {
+    const char *headers, *properties, *shown; /* shown: or what is wrong with it, behind an exclamation mark */
+} fields[] = {
+    {"", "", ""},
+    {", \"shadow\": \"s\", \"root_id\": \"r\", \"parent_id\": \"p\", \"group\": \"g\"", "",
+     " name=s root=r parent=p group=g"},
+    {", \"shadow\": \"\", \"root_id\": 1, \"parent_id\": null, \"group\": []", "", ""},
+    {", \"argsrepr\": \"(1,)\", \"kwargsrepr\": \"{2}\"", "", " args=(1,) kwargs={2}"},
+    {", \"argsrepr\": 5, \"kwargsrepr\": null", "", ""},
+    {", \"eta\": \"2026-11-24T07:55:57.222443+00:00\"", "",
+     " eta=2026-11-24T07:55:57.222443+00:00 eta_us=1795506957222443"},
+    {", \"eta\": 1795506957.25", "", " eta_us=1795506957250000"},
+    {", \"eta\": 1", "", " eta_us=1000000"},
+    {", \"eta\": 0.000001", "", " eta_us=1"},
+    {", \"eta\": 249999999999", "", " eta_us=249999999999000000"},
+    {", \"eta\": 250000000000", "", "!eta is not a time: expected ISO 8601 text such as 2026-11-24T07:55:57+00:00"},
+    {", \"eta\": 0", "", "!eta is not a time"},
+    {", \"eta\": -1", "", "!eta is not a time"},
+    {", \"eta\": true", "", "!eta is not a time"},
+    {", \"eta\": \"1969-12-31T23:59:59\"", "", " eta=1969-12-31T23:59:59 eta_us=1"},
+    {", \"eta\": \"1970-01-01T00:00:00\"", "", " eta=1970-01-01T00:00:00 eta_us=1"},
+    {", \"eta\": null, \"expires\": \"2026-11-24T07:55:57\"", "",
+     " expires=2026-11-24T07:55:57 expires_us=1795506957000000"},
+    {", \"expires\": \"\"", "", "!expires is not a time"},
+    {", \"expires\": {}", "", "!expires is not a time"},
+    {", \"timelimit\": [2.5, 1]", "", " soft=1000 hard=2500"},
+    {", \"timelimit\": [0, -1]", "", ""},
+    {", \"timelimit\": [999999.5, 1000000]", "", " soft=1000000000 hard=999999500"},
+    {", \"timelimit\": [null, 1e30]", "", " soft=1000000000"},
+    {", \"timelimit\": [\"5\"]", "", ""},
+    {", \"timelimit\": 5", "", ""},
+    {", \"retries\": 1", "", " retries=1"},
+    {", \"retries\": 2.9", "", " retries=2"},
+    {", \"retries\": \"5\"", "", " retries=5"},
+    {", \"retries\": \"x\"", "", ""},
+    {", \"retries\": -1", "", ""},
+    {", \"retries\": 999999", "", " retries=999999"},
+    {", \"retries\": 1000001", "", " retries=1000000"},
+    {", \"retries\": 1e300", "", " retries=1000000"},
+    {", \"ignore_result\": true", "", " ignores"},
+    {", \"ignore_result\": 1", "", ""},
+    {", \"ignore_result\": false", "", ""},
+    {", \"stamped_headers\": []", "", " stamped"},
+    {", \"stamps\": {}", "", " stamped"},
+    {", \"stamped_headers\": null, \"stamps\": null", "", ""},
+    {"", ", \"priority\": 1", " priority=1"},
+    {"", ", \"priority\": 8", " priority=8"},
+    {"", ", \"priority\": 9", " priority=9"},
+    {"", ", \"priority\": 10", " priority=9"},
+    {"", ", \"priority\": -1", ""},
+    {"", ", \"priority\": \"4\"", " priority=4"},
+    {"", ", \"priority\": {}", ""},
+    {"", ", \"delivery_tag\": \"x\"", " tag=x"},
+    {"", ", \"delivery_info\": {\"exchange\": \"e\"}", " exchange"},
+    {"", ", \"delivery_info\": {\"exchange\": \"\"}", ""},
+    {"", ", \"delivery_info\": {\"exchange\": null}", ""},
+    {"", ", \"delivery_info\": \"e\"", ""},
+    {", \"compression\": \"\"", "", ""},
+    {", \"compression\": \"gzip\"", "", " packing=1"},
+    {", \"compression\": \"application/x-bz2\"", "", " packing=2"},
+    {", \"compression\": \"XZ\"", "", " packing=3"},
+    {", \"compression\": \"zstd\"", "", " packing=4"},
+    {", \"compression\": \"none\"", "", "!compression \"none\" is not supported"},
+};
+
 TEST(test_each_field_is_read)
 {
-    static const struct {
-        const char *headers, *properties, *shown; /* shown: or what is wrong with it, behind an exclamation mark */
-    } rows[] = {
-        {"", "", ""},
-        {", \"shadow\": \"s\", \"root_id\": \"r\", \"parent_id\": \"p\", \"group\": \"g\"", "",
-         " name=s root=r parent=p group=g"},
-        {", \"shadow\": \"\", \"root_id\": 1, \"parent_id\": null, \"group\": []", "", ""},
-        {", \"argsrepr\": \"(1,)\", \"kwargsrepr\": \"{2}\"", "", " args=(1,) kwargs={2}"},
-        {", \"argsrepr\": 5, \"kwargsrepr\": null", "", ""},
-        {", \"eta\": \"2026-11-24T07:55:57.222443+00:00\"", "",
-         " eta=2026-11-24T07:55:57.222443+00:00 eta_us=1795506957222443"},
-        {", \"eta\": 1795506957.25", "", " eta_us=1795506957250000"},
-        {", \"eta\": 1", "", " eta_us=1000000"},
-        {", \"eta\": 0.000001", "", " eta_us=1"},
-        {", \"eta\": 249999999999", "", " eta_us=249999999999000000"},
-        {", \"eta\": 250000000000", "", "!eta is not a time: expected ISO 8601 text such as 2026-11-24T07:55:57+00:00"},
-        {", \"eta\": 0", "", "!eta is not a time"},
-        {", \"eta\": -1", "", "!eta is not a time"},
-        {", \"eta\": true", "", "!eta is not a time"},
-        {", \"eta\": \"1969-12-31T23:59:59\"", "", " eta=1969-12-31T23:59:59 eta_us=1"},
-        {", \"eta\": \"1970-01-01T00:00:00\"", "", " eta=1970-01-01T00:00:00 eta_us=1"},
-        {", \"eta\": null, \"expires\": \"2026-11-24T07:55:57\"", "",
-         " expires=2026-11-24T07:55:57 expires_us=1795506957000000"},
-        {", \"expires\": \"\"", "", "!expires is not a time"},
-        {", \"expires\": {}", "", "!expires is not a time"},
-        {", \"timelimit\": [2.5, 1]", "", " soft=1000 hard=2500"},
-        {", \"timelimit\": [0, -1]", "", ""},
-        {", \"timelimit\": [999999.5, 1000000]", "", " soft=1000000000 hard=999999500"},
-        {", \"timelimit\": [null, 1e30]", "", " soft=1000000000"},
-        {", \"timelimit\": [\"5\"]", "", ""},
-        {", \"timelimit\": 5", "", ""},
-        {", \"retries\": 1", "", " retries=1"},
-        {", \"retries\": 2.9", "", " retries=2"},
-        {", \"retries\": \"5\"", "", " retries=5"},
-        {", \"retries\": \"x\"", "", ""},
-        {", \"retries\": -1", "", ""},
-        {", \"retries\": 999999", "", " retries=999999"},
-        {", \"retries\": 1000001", "", " retries=1000000"},
-        {", \"retries\": 1e300", "", " retries=1000000"},
-        {", \"ignore_result\": true", "", " ignores"},
-        {", \"ignore_result\": 1", "", ""},
-        {", \"ignore_result\": false", "", ""},
-        {", \"stamped_headers\": []", "", " stamped"},
-        {", \"stamps\": {}", "", " stamped"},
-        {", \"stamped_headers\": null, \"stamps\": null", "", ""},
-        {"", ", \"priority\": 1", " priority=1"},
-        {"", ", \"priority\": 8", " priority=8"},
-        {"", ", \"priority\": 9", " priority=9"},
-        {"", ", \"priority\": 10", " priority=9"},
-        {"", ", \"priority\": -1", ""},
-        {"", ", \"priority\": \"4\"", " priority=4"},
-        {"", ", \"priority\": {}", ""},
-        {"", ", \"delivery_tag\": \"x\"", " tag=x"},
-        {"", ", \"delivery_info\": {\"exchange\": \"e\"}", " exchange"},
-        {"", ", \"delivery_info\": {\"exchange\": \"\"}", ""},
-        {"", ", \"delivery_info\": {\"exchange\": null}", ""},
-        {"", ", \"delivery_info\": \"e\"", ""},
-        {", \"compression\": \"\"", "", ""},
-        {", \"compression\": \"gzip\"", "", " packing=1"},
-        {", \"compression\": \"application/x-bz2\"", "", " packing=2"},
-        {", \"compression\": \"XZ\"", "", " packing=3"},
-        {", \"compression\": \"zstd\"", "", " packing=4"},
-        {", \"compression\": \"none\"", "", "!compression \"none\" is not supported"},
-    };
     struct buf text = {0}, shown = {0};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         struct message m;
         struct err err = {0};
         buf_reset(&text);
         buf_printf(&text,
                    "{\"body\": \"" BODY "\", \"content-type\": \"application/json\", \"headers\": {\"task\": \"t\", "
                    "\"id\": \"i\"%s}, \"properties\": {\"body_encoding\": \"base64\"%s}}",
-                   rows[i].headers, rows[i].properties);
+                   fields[i].headers, fields[i].properties);
         int rc = message_decode(text.data, text.len, &m, &err);
-        if (rows[i].shown[0] == '!') {
+        if (fields[i].shown[0] == '!') {
             assert_int_equal(rc, -ERR_INPUT);
-            if (!strstr(err.text, rows[i].shown + 1)) fail_msg("%s: %s", text.data, err.text);
+            if (!strstr(err.text, fields[i].shown + 1)) fail_msg("%s: %s", text.data, err.text);
         } else {
             if (rc != 0) fail_msg("%s: %s", text.data, err.text);
             show(&shown, &m);
-            if (strcmp(shown.data, rows[i].shown) != 0) fail_msg("%s:%s", text.data, shown.data);
+            if (strcmp(shown.data, fields[i].shown) != 0) fail_msg("%s:%s", text.data, shown.data);
             assert_string_equal(m.body, "[[], {}, {}]");
             assert_int_equal(m.body_len, 12);
             assert_string_equal(m.id, "i");

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/text/buf.h"
 #include "ipc/redis/redis_mode.h"
 #include "ipc/redis/redis_url.h"
 #include "tests/support/support.h"
@@ -43,80 +44,89 @@ TEST(test_parts_of_a_url_at_their_bounds)
     }
 }
 
+/* What stands in a URL besides its host; what is left out is nothing. */
+static const struct {
+    const char *text, *wrong; /* NULL = fine */
+    int db;
+    bool is_unverified, any_name;
+    const char *user, *password, *ca_file, *cert_file, *key_file, *key_password;
+} options[] = {
+    {"redis://h/1023", .db = 1023},
+    {"redis://h/1024", .wrong = "database number from 0 to 1023"},
+    {"redis://h///1", .wrong = "database number from 0 to 1023"},
+    {"redis://h?db=1023", .db = 1023},
+    {"redis://h?db=1024", .wrong = "db must be a number"},
+    {"redis://h?virtual_host=7", .db = 7},
+    {"redis://h?db=", .wrong = "db must be a number"},
+    {"redis://h?db=000007", .db = 7},
+    {"redis://h?db=0000007", .wrong = "db must be a number"},
+    {"redis://u:p@h?username=v&password=q%26&db=2&", .db = 2, .user = "v", .password = "q&"},
+    {"redis://h?DB=3#db=4", .db = 3},
+    {"redis://h/5#x?db=4", .db = 5},
+    {"redis://user@h", .user = "user"},
+    {.text = "redis://@h"},
+    {"redis://user:@h", .user = "user"},
+    {"rediss://h?ssl_cert_reqs=none", .is_unverified = true},
+    {"rediss://h?ssl_cert_reqs=CERT_NONE", .is_unverified = true},
+    {.text = "rediss://h?ssl_cert_reqs=required"},
+    {.text = "rediss://h?ssl_cert_reqs=optional"},
+    {.text = "rediss://h?ssl_cert_reqs=CERT_REQUIRED"},
+    {.text = "rediss://h?ssl_cert_reqs=CERT_OPTIONAL"},
+    {"rediss://h?ssl_cert_reqs=", .wrong = "ssl_cert_reqs must be"},
+    {"rediss://h?ssl_check_hostname=false", .any_name = true},
+    {"rediss://h?ssl_check_hostname=0", .any_name = true},
+    {"rediss://h?ssl_check_hostname=no", .any_name = true},
+    {.text = "rediss://h?ssl_check_hostname=true"},
+    {.text = "rediss://h?ssl_check_hostname=1"},
+    {.text = "rediss://h?ssl_check_hostname=yes"},
+    {"rediss://h?ssl_check_hostname=2", .wrong = "ssl_check_hostname must be"},
+    {"rediss://h?ssl_ca_certs=/a&ssl_certfile=/b&ssl_keyfile=/c&ssl_password=d", .ca_file = "/a", .cert_file = "/b",
+     .key_file = "/c", .key_password = "d"},
+    {"rediss://h?ssl_ciphers=x", .wrong = "ssl_ciphers is not supported"},
+    {"rediss://h?ssl_hunter2=x", .wrong = "ssl_ is not supported"},
+    {.text = "rediss://h?ssl_=x"},
+    {"rediss://h?ssl_x=x", .wrong = "ssl_x is not supported"},
+    {.text = "redis://h:65535"},
+    {"redis://h:65536", .wrong = "port must be a number"},
+    {.text = "redis://h:1"},
+    {"redis://h:", .wrong = "port must be a number"},
+    {"redis://[::1]x", .wrong = "expected :port"},
+    {"redis://[::1", .wrong = "\"]\" is missing"},
+    {"redis://a b", .wrong = "a character that no host name has"},
+    {"redis://h%2", .wrong = "the host is malformed"},
+    {"redis://u%4@h", .wrong = "the user name is malformed"},
+    {"redis://%41%7a:%4a@h", .user = "Az", .password = "J"},
+    {"redis://%4G@h", .wrong = "the user name is malformed"},
+    {"redis://%G4@h", .wrong = "the user name is malformed"},
+};
+
+static void check_text(const char *url, const char *got, const char *wanted)
+{
+    if (strcmp(got, wanted ? wanted : "") != 0) fail_msg("%s: \"%s\"", url, got);
+}
+
 TEST(test_options_of_a_url)
 {
-    static const struct {
-        const char *text, *wrong; /* NULL = fine */
-        int db;
-        bool is_unverified, any_name;
-        const char *user, *password, *ca_file, *cert_file, *key_file, *key_password;
-    } rows[] = {
-        {"redis://h/1023", NULL, 1023, 0, 0, "", "", "", "", "", ""},
-        {"redis://h/1024", "database number from 0 to 1023", 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://h///1", "database number from 0 to 1023", 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://h?db=1023", NULL, 1023, 0, 0, "", "", "", "", "", ""},
-        {"redis://h?db=1024", "db must be a number", 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://h?virtual_host=7", NULL, 7, 0, 0, "", "", "", "", "", ""},
-        {"redis://h?db=", "db must be a number", 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://h?db=000007", NULL, 7, 0, 0, "", "", "", "", "", ""},
-        {"redis://h?db=0000007", "db must be a number", 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://u:p@h?username=v&password=q%26&db=2&", NULL, 2, 0, 0, "v", "q&", "", "", "", ""},
-        {"redis://h?DB=3#db=4", NULL, 3, 0, 0, "", "", "", "", "", ""},
-        {"redis://h/5#x?db=4", NULL, 5, 0, 0, "", "", "", "", "", ""},
-        {"redis://user@h", NULL, 0, 0, 0, "user", "", "", "", "", ""},
-        {"redis://@h", NULL, 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://user:@h", NULL, 0, 0, 0, "user", "", "", "", "", ""},
-        {"rediss://h?ssl_cert_reqs=none", NULL, 0, 1, 0, "", "", "", "", "", ""},
-        {"rediss://h?ssl_cert_reqs=CERT_NONE", NULL, 0, 1, 0, "", "", "", "", "", ""},
-        {"rediss://h?ssl_cert_reqs=required", NULL, 0, 0, 0, "", "", "", "", "", ""},
-        {"rediss://h?ssl_cert_reqs=optional", NULL, 0, 0, 0, "", "", "", "", "", ""},
-        {"rediss://h?ssl_cert_reqs=CERT_REQUIRED", NULL, 0, 0, 0, "", "", "", "", "", ""},
-        {"rediss://h?ssl_cert_reqs=CERT_OPTIONAL", NULL, 0, 0, 0, "", "", "", "", "", ""},
-        {"rediss://h?ssl_cert_reqs=", "ssl_cert_reqs must be", 0, 0, 0, "", "", "", "", "", ""},
-        {"rediss://h?ssl_check_hostname=false", NULL, 0, 0, 1, "", "", "", "", "", ""},
-        {"rediss://h?ssl_check_hostname=0", NULL, 0, 0, 1, "", "", "", "", "", ""},
-        {"rediss://h?ssl_check_hostname=no", NULL, 0, 0, 1, "", "", "", "", "", ""},
-        {"rediss://h?ssl_check_hostname=true", NULL, 0, 0, 0, "", "", "", "", "", ""},
-        {"rediss://h?ssl_check_hostname=1", NULL, 0, 0, 0, "", "", "", "", "", ""},
-        {"rediss://h?ssl_check_hostname=yes", NULL, 0, 0, 0, "", "", "", "", "", ""},
-        {"rediss://h?ssl_check_hostname=2", "ssl_check_hostname must be", 0, 0, 0, "", "", "", "", "", ""},
-        {"rediss://h?ssl_ca_certs=/a&ssl_certfile=/b&ssl_keyfile=/c&ssl_password=d", NULL, 0, 0, 0, "", "", "/a", "/b",
-         "/c", "d"},
-        {"rediss://h?ssl_ciphers=x", "ssl_ciphers is not supported", 0, 0, 0, "", "", "", "", "", ""},
-        {"rediss://h?ssl_hunter2=x", "ssl_ is not supported", 0, 0, 0, "", "", "", "", "", ""},
-        {"rediss://h?ssl_=x", NULL, 0, 0, 0, "", "", "", "", "", ""},
-        {"rediss://h?ssl_x=x", "ssl_x is not supported", 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://h:65535", NULL, 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://h:65536", "port must be a number", 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://h:1", NULL, 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://h:", "port must be a number", 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://[::1]x", "expected :port", 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://[::1", "\"]\" is missing", 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://a b", "a character that no host name has", 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://h%2", "the host is malformed", 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://u%4@h", "the user name is malformed", 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://%41%7a:%4a@h", NULL, 0, 0, 0, "Az", "J", "", "", "", ""},
-        {"redis://%4G@h", "the user name is malformed", 0, 0, 0, "", "", "", "", "", ""},
-        {"redis://%G4@h", "the user name is malformed", 0, 0, 0, "", "", "", "", "", ""},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        const char *text = options[i].text;
         struct redis_url url;
         struct err err = {0};
-        int rc = redis_url_parse(rows[i].text, &url, &err);
-        if ((rc == 0) != (rows[i].wrong == NULL)) fail_msg("%s: %d %s", rows[i].text, rc, err.text);
-        if (rows[i].wrong) {
-            if (!strstr(err.text, rows[i].wrong)) fail_msg("%s: %s", rows[i].text, err.text);
+        int rc = redis_url_parse(text, &url, &err);
+        if ((rc == 0) != (options[i].wrong == NULL)) fail_msg("%s: %d %s", text, rc, err.text);
+        if (options[i].wrong) {
+            if (!strstr(err.text, options[i].wrong)) fail_msg("%s: %s", text, err.text);
             continue;
         }
-        if (url.db != rows[i].db || url.is_unverified != rows[i].is_unverified || url.any_name != rows[i].any_name)
-            fail_msg("%s: %d %d %d", rows[i].text, url.db, url.is_unverified, url.any_name);
-        assert_string_equal(url.user, rows[i].user);
-        assert_string_equal(url.password, rows[i].password);
-        assert_string_equal(url.ca_file, rows[i].ca_file);
-        assert_string_equal(url.cert_file, rows[i].cert_file);
-        assert_string_equal(url.key_file, rows[i].key_file);
-        assert_string_equal(url.key_password, rows[i].key_password);
-        assert_string_equal(url.fanout, "/{db}.");
+        if (url.db != options[i].db || url.is_unverified != options[i].is_unverified ||
+            url.any_name != options[i].any_name)
+            fail_msg("%s: %d %d %d", text, url.db, url.is_unverified, url.any_name);
+        check_text(text, url.user, options[i].user);
+        check_text(text, url.password, options[i].password);
+        check_text(text, url.ca_file, options[i].ca_file);
+        check_text(text, url.cert_file, options[i].cert_file);
+        check_text(text, url.key_file, options[i].key_file);
+        check_text(text, url.key_password, options[i].key_password);
+        check_text(text, url.fanout, "/{db}.");
     }
 }
 
@@ -154,73 +164,86 @@ TEST(test_each_scheme)
         assert_int_equal(redis_is_master_name(names[i].name), names[i].is_one);
 }
 
-static int from_settings(const char *const set[][2], struct redis_url *url, struct err *err)
+/* ---- from settings ---- */
+
+/* NAME=VALUE with ", " between; a value may hold blanks. */
+static struct conf *conf_of(const char *text)
 {
     struct conf_paths none = {0};
-    for (int i = 0; set[i][0]; i++) setenv(set[i][0], set[i][1], 1);
-    struct conf *conf = conf_load(&none, err);
-    for (int i = 0; set[i][0]; i++) unsetenv(set[i][0]);
-    if (!conf) fail_msg("%s", err->text);
-    int rc = redis_url_from_conf(conf, url, err);
-    conf_free(conf);
-    return rc;
+    struct err err = {0};
+    char copy[400], *rest = copy, *names[10];
+    int count = 0;
+    snprintf(copy, sizeof copy, "%s", text);
+    for (char *one; (one = strsep(&rest, ",")) != NULL;) {
+        char *name = one + strspn(one, " "), *value = strchr(name, '=');
+        if (!value) continue;
+        *value = '\0';
+        setenv(name, value + 1, 1);
+        names[count++] = name;
+    }
+    struct conf *conf = conf_load(&none, &err);
+    while (count > 0) unsetenv(names[--count]);
+    if (!conf) fail_msg("%s", err.text);
+    return conf;
+}
+
+static void add(struct buf *out, const char *name, const char *text)
+{
+    if (*text) buf_printf(out, " %s=%s", name, text);
+}
+
+static void describe(struct buf *out, const struct redis_url *url)
+{
+    static const char *const transports[] = {"tcp", "tls", "unix"};
+    buf_reset(out);
+    buf_printf(out, "%s %s:%d/%d", transports[url->transport], url->host, url->port, url->db);
+    add(out, "user", url->user);
+    add(out, "password", url->password);
+    add(out, "ca", url->ca_file);
+    add(out, "cert", url->cert_file);
+    add(out, "key", url->key_file);
+    add(out, "prefix", url->prefix);
+    add(out, "results", url->result_prefix);
+    buf_printf(out, " %s %s %s", url->fanout, url->control, url->events);
+    add(out, "master", url->sentinels.master);
+    add(out, "sentinels' user", url->sentinels.user);
+    add(out, "sentinels' password", url->sentinels.password);
 }
 
 TEST(test_where_redis_is_by_the_settings)
 {
-    struct redis_url url;
-    struct err err = {0};
-    static const char *const nothing[][2] = {{NULL, NULL}};
-    static const char *const host[][2] = {
-        {"REDIS_HOST", "h"},     {"REDIS_PORT", "7"},       {"REDIS_DB", "3"},        {"REDIS_PASSWORD", "p"},
-        {"REDIS_CA_FILE", "/a"}, {"REDIS_CERT_FILE", "/b"}, {"REDIS_KEY_FILE", "/c"}, {NULL, NULL}};
-    assert_int_equal(from_settings(host, &url, &err), 0);
-    assert_string_equal(url.host, "h");
-    assert_string_equal(url.password, "p");
-    assert_true(url.port == 7 && url.db == 3 && url.transport == REDIS_TCP);
-    assert_string_equal(url.ca_file, "/a");
-    assert_string_equal(url.cert_file, "/b");
-    assert_string_equal(url.key_file, "/c");
-    assert_string_equal(url.fanout, "/{db}.");
-    assert_string_equal(url.control, "celery");
-    assert_string_equal(url.events, "celeryev");
-    static const char *const both[][2] = {{"REDIS_URL", "rediss://u:p@h:1/2?ssl_ca_certs=/own"},
-                                          {"REDIS_HOST", "other"},
-                                          {"REDIS_DB", "3"},
-                                          {"REDIS_KEY_PREFIX", "k"},
-                                          {"REDIS_RESULT_PREFIX", "r"},
-                                          {"REDIS_FANOUT_PREFIX", "f"},
-                                          {"REDIS_CONTROL_EXCHANGE", "c"},
-                                          {"REDIS_EVENT_EXCHANGE", "e"},
-                                          {NULL, NULL}};
-    assert_int_equal(from_settings(both, &url, &err), 0);
-    assert_string_equal(url.host, "h");
-    assert_true(url.db == 2 && url.transport == REDIS_TLS);
-    assert_string_equal(url.ca_file, "/own");
-    assert_string_equal(url.prefix, "k");
-    assert_string_equal(url.result_prefix, "r");
-    assert_string_equal(url.fanout, "f");
-    assert_string_equal(url.control, "c");
-    assert_string_equal(url.events, "e");
-    assert_int_equal(from_settings(nothing, &url, &err), -ERR_NOT_FOUND);
-    assert_non_null(strstr(err.text, "set REDIS_URL"));
-    static const char *const sentinels[][2] = {{"REDIS_URL", "sentinel://a"},
-                                               {"REDIS_MASTER_NAME", "m"},
-                                               {"REDIS_SENTINEL_USERNAME", "su"},
-                                               {"REDIS_SENTINEL_PASSWORD", "sp"},
-                                               {NULL, NULL}};
-    assert_int_equal(from_settings(sentinels, &url, &err), 0);
-    assert_string_equal(url.sentinels.master, "m");
-    assert_string_equal(url.sentinels.user, "su");
-    assert_string_equal(url.sentinels.password, "sp");
-    static const char *const own[][2] = {
-        {"REDIS_URL", "sentinel://a?master_name=mine"}, {"REDIS_MASTER_NAME", "m"}, {NULL, NULL}};
-    assert_int_equal(from_settings(own, &url, &err), 0);
-    assert_string_equal(url.sentinels.master, "mine");
-    static const char *const nameless[][2] = {
-        {"REDIS_URL", "sentinel://a"}, {"REDIS_MASTER_NAME", "a b"}, {NULL, NULL}};
-    assert_int_equal(from_settings(nameless, &url, &err), -ERR_CONFIG);
-    assert_non_null(strstr(err.text, "REDIS_MASTER_NAME must say"));
+    static const struct {
+        const char *settings, *shown; /* shown: or what is wrong, behind an exclamation mark */
+        int rc;
+    } rows[] = {
+        {"REDIS_HOST=h, REDIS_PORT=7, REDIS_DB=3, REDIS_PASSWORD=p, REDIS_CA_FILE=/a, REDIS_CERT_FILE=/b, "
+         "REDIS_KEY_FILE=/c",
+         "tcp h:7/3 password=p ca=/a cert=/b key=/c /{db}. celery celeryev", 0},
+        {"REDIS_URL=rediss://u:p@h:1/2?ssl_ca_certs=/own, REDIS_HOST=other, REDIS_DB=3, REDIS_KEY_PREFIX=k, "
+         "REDIS_RESULT_PREFIX=r, REDIS_FANOUT_PREFIX=f, REDIS_CONTROL_EXCHANGE=c, REDIS_EVENT_EXCHANGE=e",
+         "tls h:1/2 user=u password=p ca=/own prefix=k results=r f c e", 0},
+        {"", "!set REDIS_URL", -ERR_NOT_FOUND},
+        {"REDIS_URL=sentinel://a, REDIS_MASTER_NAME=m, REDIS_SENTINEL_USERNAME=su, REDIS_SENTINEL_PASSWORD=sp",
+         "tcp :0/0 /{db}. celery celeryev master=m sentinels' user=su sentinels' password=sp", 0},
+        {"REDIS_URL=sentinel://a?master_name=mine, REDIS_MASTER_NAME=m", "tcp :0/0 /{db}. celery celeryev master=mine",
+         0},
+        {"REDIS_URL=sentinel://a, REDIS_MASTER_NAME=a b", "!REDIS_MASTER_NAME must say", -ERR_CONFIG},
+    };
+    struct buf shown = {0};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct redis_url url;
+        struct err err = {0};
+        struct conf *conf = conf_of(rows[i].settings);
+        assert_int_equal(redis_url_from_conf(conf, &url, &err), rows[i].rc);
+        conf_free(conf);
+        if (rows[i].rc != 0) {
+            if (!strstr(err.text, rows[i].shown + 1)) fail_msg("%s: %s", rows[i].settings, err.text);
+            continue;
+        }
+        describe(&shown, &url);
+        assert_string_equal(shown.data, rows[i].shown);
+    }
+    buf_free(&shown);
 }
 
 /* ---- what it keeps ---- */

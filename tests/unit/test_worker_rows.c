@@ -221,53 +221,54 @@ static redisReply *tree(struct reply_tree *t, const char **at)
     return r;
 }
 
+static const struct {
+    const char *reply;
+    bool is_page;
+    size_t count;
+} no_pages[] = {
+    {"(00s0()()())", true, 0},
+    {"(12s1(ss1)()(s))", true, 1},
+    {"(12s1(ss1)(s)(s))", true, 1},
+    {"(12s1(ss1ss2)()(sss))", true, 3},
+    {"-", false, 0},
+    {"(00s0()())", false, 0},
+    {"(00s0()()()0)", false, 0},
+    {"(s0s0()()())", false, 0},
+    {"(0ss0()()())", false, 0},
+    {"(0000()()())", false, 0},
+    {"(00ss()()())", false, 0},
+    {"(00s0s()())", false, 0},
+    {"(00s0()s())", false, 0},
+    {"(00s0()()s)", false, 0},
+    {"(00s0(ss1)()())", false, 0},
+    {"(00s0()()(s))", false, 0},
+    {"(00s0(ss2)()(s))", false, 0},
+    {"(00s0(ss1)()(ss))", false, 0},
+    {"(00s0(ss0)()())", false, 0},
+    {"(00s0(ss1ss1)()(s))", false, 0},
+    {"(00s0(ss1)(ss)(s))", false, 0},
+    {"(00s0(ss1)(1)(s))", false, 0},
+    {"(00s0(ss1)()(1))", false, 0},
+    {"(00s0(s1s)()(s))", false, 0},
+    {"(00s0(ss1s)()(s))", false, 0},
+    {"(00s0(1s1)()(s))", false, 0},
+    {"(00s0(sss)()(s))", false, 0},
+    {"(00s0(ss1)(n)(s))", false, 0},
+};
+
 TEST(test_pages_that_are_none)
 {
-    static const struct {
-        const char *reply;
-        bool is_page;
-        size_t count;
-    } rows[] = {
-        {"(00s0()()())", true, 0},
-        {"(12s1(ss1)()(s))", true, 1},
-        {"(12s1(ss1)(s)(s))", true, 1},
-        {"(12s1(ss1ss2)()(sss))", true, 3},
-        {"-", false, 0},
-        {"(00s0()())", false, 0},
-        {"(00s0()()()0)", false, 0},
-        {"(s0s0()()())", false, 0},
-        {"(0ss0()()())", false, 0},
-        {"(0000()()())", false, 0},
-        {"(00ss()()())", false, 0},
-        {"(00s0s()())", false, 0},
-        {"(00s0()s())", false, 0},
-        {"(00s0()()s)", false, 0},
-        {"(00s0(ss1)()())", false, 0},
-        {"(00s0()()(s))", false, 0},
-        {"(00s0(ss2)()(s))", false, 0},
-        {"(00s0(ss1)()(ss))", false, 0},
-        {"(00s0(ss0)()())", false, 0},
-        {"(00s0(ss1ss1)()(s))", false, 0},
-        {"(00s0(ss1)(ss)(s))", false, 0},
-        {"(00s0(ss1)(1)(s))", false, 0},
-        {"(00s0(ss1)()(1))", false, 0},
-        {"(00s0(s1s)()(s))", false, 0},
-        {"(00s0(ss1s)()(s))", false, 0},
-        {"(00s0(1s1)()(s))", false, 0},
-        {"(00s0(sss)()(s))", false, 0},
-        {"(00s0(ss1)(n)(s))", false, 0},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < sizeof no_pages / sizeof *no_pages; i++) {
         struct reply_tree t = {.count = 0};
         struct page page = {0};
-        const char *at = rows[i].reply;
+        const char *at = no_pages[i].reply;
         redisReply *r = tree(&t, &at);
-        if (page_read(r, &page) != rows[i].is_page) fail_msg("%s", rows[i].reply);
-        if (!rows[i].is_page) continue;
-        assert_int_equal(page.count, rows[i].count);
-        assert_int_equal(page.due_ms, rows[i].reply[1] - '0');
-        assert_int_equal(page.paused, rows[i].reply[2] - '0');
-        assert_int_equal(page.has_left, rows[i].reply[4] == '1');
+        if (page_read(r, &page) != no_pages[i].is_page) fail_msg("%s", no_pages[i].reply);
+        if (!no_pages[i].is_page) continue;
+        assert_int_equal(page.count, no_pages[i].count);
+        assert_int_equal(page.due_ms, no_pages[i].reply[1] - '0');
+        assert_int_equal(page.paused, no_pages[i].reply[2] - '0');
+        assert_int_equal(page.has_left, no_pages[i].reply[4] == '1');
         assert_string_equal(page.other, "text");
         if (page.count > 0) assert_string_equal(page_last_queue(&page), "text");
     }

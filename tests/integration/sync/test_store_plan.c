@@ -25,55 +25,55 @@ FIXTURE(fresh)
 
 /* The date that the upstream shows is 1000; the cursor of the project: dates, when they were listed by the upstream's
  * clock, and how long ago that was by ours. */
+static const struct {
+    const char *cursor; /* phases_date, phases_at, elevations_date, elevations_at (seconds) and ages of the listings */
+    struct tree_wants wants;
+    const char *expected; /* phases, elevations; "" = left out */
+} visited[] = {
+    {"1000, 2000, 1000, 2000, 0, 0", {.phases_due = true, .elevations_due = true}, ""},
+    {"1000, 2000, 1000, 2000, 0, 0", {.phases_due = true, .is_forced = true}, "t f"},
+    {"1000, 2000, 1000, 2000, 0, 0", {.elevations_due = true, .is_forced = true}, "f t"},
+    {"1000, 2000, 1000, 2000, 0, 0", {.phases_follow = true, .elevations_follow = true, .is_forced = true}, ""},
+    {"999, 2000, 1000, 2000, 0, 0", {.phases_due = true, .elevations_due = true}, "t f"},
+    {"999, 2000, 1000, 2000, 0, 0", {.phases_follow = true, .elevations_follow = true}, "t f"},
+    {"999, 2000, 1000, 2000, 0, 0", {.elevations_due = true}, ""},
+    {"1000, 2000, 999, 2000, 0, 0", {.phases_due = true, .elevations_due = true}, "f t"},
+    {"1000, 2000, 999, 2000, 0, 0", {.elevations_follow = true}, "f t"},
+    {"1000, 2000, 999, 2000, 0, 0", {.phases_due = true}, ""},
+    {"NULL::int, 2000, NULL::int, 2000, 0, 0", {.phases_due = true, .elevations_due = true}, "t t"},
+    /* what changed in the moment of the listing may have been missed */
+    {"1000, 1004, 1000, 1004, 0, 0", {.phases_due = true, .elevations_due = true}, ""},
+    {"1000, 1003, 1000, 1004, 0, 0", {.phases_due = true, .elevations_due = true}, "t f"},
+    {"1000, 1004, 1000, 1003, 0, 0", {.phases_due = true, .elevations_due = true}, "f t"},
+    /* stale, though nothing has moved: those that are due, not those that follow */
+    {"1000, 2000, 1000, 2000, 5000, 0",
+     {.phases_due = true, .elevations_due = true, .phases_stale_s = 3000, .elevations_stale_s = 3000},
+     "t f"},
+    {"1000, 2000, 1000, 2000, 0, 5000",
+     {.phases_due = true, .elevations_due = true, .phases_stale_s = 3000, .elevations_stale_s = 3000},
+     "f t"},
+    {"1000, 2000, 1000, 2000, 5000, 5000", {.phases_due = true, .elevations_due = true}, ""},
+    {"1000, 2000, 1000, 2000, 5000, 5000",
+     {.phases_due = true, .elevations_due = true, .phases_stale_s = 9000, .elevations_stale_s = 9000},
+     ""},
+    {"1000, 2000, 1000, 2000, 5000, 5000",
+     {.phases_follow = true, .elevations_follow = true, .phases_stale_s = 3000, .elevations_stale_s = 3000},
+     ""},
+    {NULL, {.phases_due = true, .elevations_due = true}, "t t"}, /* no cursor yet */
+    {NULL, {.phases_follow = true}, "t f"},
+    {NULL, {.elevations_due = true}, "f t"},
+};
+
 TEST(test_which_projects_are_visited)
 {
-    static const struct {
-        const char
-            *cursor; /* phases_date, phases_at, elevations_date, elevations_at (seconds) and ages of the listings */
-        struct tree_wants wants;
-        const char *expected; /* phases, elevations; "" = left out */
-    } rows[] = {
-        {"1000, 2000, 1000, 2000, 0, 0", {.phases_due = true, .elevations_due = true}, ""},
-        {"1000, 2000, 1000, 2000, 0, 0", {.phases_due = true, .is_forced = true}, "t f"},
-        {"1000, 2000, 1000, 2000, 0, 0", {.elevations_due = true, .is_forced = true}, "f t"},
-        {"1000, 2000, 1000, 2000, 0, 0", {.phases_follow = true, .elevations_follow = true, .is_forced = true}, ""},
-        {"999, 2000, 1000, 2000, 0, 0", {.phases_due = true, .elevations_due = true}, "t f"},
-        {"999, 2000, 1000, 2000, 0, 0", {.phases_follow = true, .elevations_follow = true}, "t f"},
-        {"999, 2000, 1000, 2000, 0, 0", {.elevations_due = true}, ""},
-        {"1000, 2000, 999, 2000, 0, 0", {.phases_due = true, .elevations_due = true}, "f t"},
-        {"1000, 2000, 999, 2000, 0, 0", {.elevations_follow = true}, "f t"},
-        {"1000, 2000, 999, 2000, 0, 0", {.phases_due = true}, ""},
-        {"NULL::int, 2000, NULL::int, 2000, 0, 0", {.phases_due = true, .elevations_due = true}, "t t"},
-        /* what changed in the moment of the listing may have been missed */
-        {"1000, 1004, 1000, 1004, 0, 0", {.phases_due = true, .elevations_due = true}, ""},
-        {"1000, 1003, 1000, 1004, 0, 0", {.phases_due = true, .elevations_due = true}, "t f"},
-        {"1000, 1004, 1000, 1003, 0, 0", {.phases_due = true, .elevations_due = true}, "f t"},
-        /* stale, though nothing has moved: those that are due, not those that follow */
-        {"1000, 2000, 1000, 2000, 5000, 0",
-         {.phases_due = true, .elevations_due = true, .phases_stale_s = 3000, .elevations_stale_s = 3000},
-         "t f"},
-        {"1000, 2000, 1000, 2000, 0, 5000",
-         {.phases_due = true, .elevations_due = true, .phases_stale_s = 3000, .elevations_stale_s = 3000},
-         "f t"},
-        {"1000, 2000, 1000, 2000, 5000, 5000", {.phases_due = true, .elevations_due = true}, ""},
-        {"1000, 2000, 1000, 2000, 5000, 5000",
-         {.phases_due = true, .elevations_due = true, .phases_stale_s = 9000, .elevations_stale_s = 9000},
-         ""},
-        {"1000, 2000, 1000, 2000, 5000, 5000",
-         {.phases_follow = true, .elevations_follow = true, .phases_stale_s = 3000, .elevations_stale_s = 3000},
-         ""},
-        {NULL, {.phases_due = true, .elevations_due = true}, "t t"}, /* no cursor yet */
-        {NULL, {.phases_follow = true}, "t f"},
-        {NULL, {.elevations_due = true}, "f t"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < sizeof visited / sizeof visited[0]; i++) {
         char text[400];
         int64_t planned = 0, skipped = 0;
         fresh(NULL);
         sql("INSERT INTO sync_stage_projects (stage, listing, directory, id, changed, is_deleted) VALUES (5, 1, 'A', "
             "'p1',"
             " 1000, false), (6, 1, 'A', 'p1', 1, false)");
-        if (rows[i].cursor) {
+        if (visited[i].cursor) {
             snprintf(
                 text, sizeof text,
                 "INSERT INTO project_cursors (project_id, phases_date, phases_at, elevations_date, elevations_at,"
@@ -81,19 +81,19 @@ TEST(test_which_projects_are_visited)
                 " to_timestamp(c), to_timestamp(d), now() - e * interval '1 s', now() - f * interval '1 s', "
                 "'2020-01-01'"
                 " FROM (VALUES (%s)) v (a, b, c, d, e, f)",
-                rows[i].cursor);
+                visited[i].cursor);
             sql(text);
         }
-        assert_int_equal(tree_plan(&stage, &rows[i].wants, &planned, &skipped, &s.err), 0);
+        assert_int_equal(tree_plan(&stage, &visited[i].wants, &planned, &skipped, &s.err), 0);
         char *plan =
             store_value(&s, "SELECT concat_ws(' ', needs_phases, needs_elevations) FROM sync_stage_plan WHERE stage ="
                             " 5 AND seq = 1 AND project_id = 1 AND guid = 'p1' AND chain = 'A' AND changed = 1000");
-        if (strcmp(plan, rows[i].expected) != 0) fail_msg("row %zu: %s", i, plan);
+        if (strcmp(plan, visited[i].expected) != 0) fail_msg("row %zu: %s", i, plan);
         free(plan);
-        bool is_known = rows[i].cursor && strstr(rows[i].cursor, ", 1000, ") != NULL;
-        assert_int_equal(planned, *rows[i].expected != '\0');
+        bool is_known = visited[i].cursor && strstr(visited[i].cursor, ", 1000, ") != NULL;
+        assert_int_equal(planned, *visited[i].expected != '\0');
         assert_int_equal(skipped, !planned && is_known);
-        if (rows[i].cursor) /* what is left out is confirmed */
+        if (visited[i].cursor) /* what is left out is confirmed */
             expect(skipped ? "t" : "f", "SELECT confirmed_at > now() - interval '1 hour' FROM project_cursors");
     }
 }
@@ -172,84 +172,83 @@ TEST(test_projects_that_are_not_visited)
     " failed_version, failed_date, tried_at) VALUES (1, " values ")"
 #define V1 "'v1', to_timestamp(1000)"
 
+static const struct {
+    const char *thumbnail, *parts; /* rows; NULL = none */
+    const char *more;              /* SQL */
+    const char *expected;          /* thumbnail, parts list; "" = none of both */
+} wanted[] = {
+    {NULL, NULL, NULL, "t t"},
+    {FILES("elevation_thumbnails", "'s', NULL, " V1 ", now(), 0, NULL, NULL, NULL, NULL"),
+     FILES("elevation_parts_lists", "'s', NULL, " V1 ", now(), 0, NULL, NULL, NULL, NULL"), NULL, ""},
+    {FILES("elevation_thumbnails", "'s', NULL, 'v0', to_timestamp(1000), now(), 0, NULL, NULL, NULL, NULL"),
+     FILES("elevation_parts_lists", "'s', NULL, 'v1', to_timestamp(999), now(), 0, NULL, NULL, NULL, NULL"), NULL,
+     "t t"},
+    {FILES("elevation_thumbnails", "NULL, NULL, " V1 ", now() - interval '2 days', 0, NULL, NULL, NULL, NULL"),
+     FILES("elevation_parts_lists", "NULL, NULL, " V1 ", now() - interval '25 hours', 0, NULL, NULL, NULL, NULL"), NULL,
+     "f t"}, /* there is none: asked again for parts after a day */
+    {FILES("elevation_thumbnails", "NULL, NULL, " V1 ", now(), 0, NULL, NULL, NULL, NULL"),
+     FILES("elevation_parts_lists", "NULL, NULL, " V1 ", now() - interval '23 hours', 0, NULL, NULL, NULL, NULL"), NULL,
+     ""},
+    {FILES("elevation_thumbnails", "NULL, 'e', NULL, NULL, now(), 1, now() + interval '1 hour', " V1 ", now()"),
+     FILES("elevation_parts_lists", "NULL, 'e', NULL, NULL, now(), 1, now() + interval '1 hour', " V1 ", now()"), NULL,
+     ""},
+    {FILES("elevation_thumbnails", "NULL, 'e', NULL, NULL, now(), 1, now() - interval '1 hour', " V1 ", now()"),
+     FILES("elevation_parts_lists", "NULL, 'e', NULL, NULL, now(), 1, now() - interval '1 hour', " V1 ", now()"), NULL,
+     "t t"},
+    {FILES("elevation_thumbnails",
+           "NULL, 'e', NULL, NULL, now(), 1, now() + interval '1 hour', 'v0', to_timestamp(1000), now()"),
+     FILES("elevation_parts_lists",
+           "NULL, 'e', NULL, NULL, now(), 1, now() + interval '1 hour', 'v1', to_timestamp(999), now()"),
+     NULL, "t t"}, /* it has moved since */
+    {FILES("elevation_thumbnails", "'s', 'e', " V1 ", now(), 0, NULL, NULL, NULL, NULL"),
+     FILES("elevation_parts_lists", "'s', 'e', " V1 ", now(), 0, NULL, NULL, NULL, NULL"), NULL, "t t"},
+    /* a parts list that could not be read */
+    {FILES("elevation_thumbnails", "'s', NULL, " V1 ", now(), 0, NULL, NULL, NULL, NULL"),
+     FILES("elevation_parts_lists", "'s', NULL, " V1 ", now() - interval '2 minutes', 0, NULL, NULL, NULL, NULL"),
+     "UPDATE elevations SET parse_status = 'failed'", "f t"},
+    {FILES("elevation_thumbnails", "'s', NULL, " V1 ", now(), 0, NULL, NULL, NULL, NULL"),
+     FILES("elevation_parts_lists", "'s', NULL, " V1 ", now(), 0, NULL, NULL, NULL, NULL"),
+     "UPDATE elevations SET parse_status = 'failed'", ""},
+    {FILES("elevation_thumbnails", "'s', NULL, " V1 ", now(), 0, NULL, NULL, NULL, NULL"),
+     FILES("elevation_parts_lists",
+           "'s', NULL, " V1 ", now() - interval '2 hours', 0, now() + interval '1 hour', NULL, NULL, NULL"),
+     "UPDATE elevations SET parse_status = 'failed'", ""},
+    /* all of them, once, when the run is forced */
+    {FILES("elevation_thumbnails", "'s', NULL, " V1 ", now() - interval '2 hours', 0, NULL, NULL, NULL, NULL"),
+     FILES("elevation_parts_lists", "'s', NULL, " V1 ", now(), 0, NULL, NULL, NULL, now() - interval '2 hours'"),
+     "INSERT INTO sync_runs (id, scope, is_forced, started_at) VALUES (7, 'x', true, now() - interval '1 hour')",
+     "t t"},
+    {FILES("elevation_thumbnails", "'s', NULL, " V1 ", now() - interval '2 hours', 0, NULL, NULL, NULL, now()"),
+     FILES("elevation_parts_lists", "'s', NULL, " V1 ", now(), 0, NULL, NULL, NULL, NULL"),
+     "INSERT INTO sync_runs (id, scope, is_forced, started_at) VALUES (7, 'x', true, now() - interval '1 hour')", ""},
+    {FILES("elevation_thumbnails", "'s', NULL, " V1 ", now() - interval '2 hours', 0, NULL, NULL, NULL, NULL"),
+     FILES("elevation_parts_lists", "'s', NULL, " V1 ", now() - interval '2 hours', 0, NULL, NULL, NULL, NULL"),
+     "INSERT INTO sync_runs (id, scope, is_forced, started_at) VALUES (7, 'x', false, now() - interval '1 hour'), "
+     "(8, 'x',"
+     " true, now())",
+     ""},
+    /* not of what is gone, or missing */
+    {NULL, NULL, "UPDATE elevations SET deleted_at = now()", ""},
+    {NULL, NULL, "UPDATE phases SET deleted_at = now()", ""},
+    {NULL, NULL, "INSERT INTO sync_missing (object_type, object_id, run_id) VALUES ('phase', 1, 7)", ""},
+    {NULL, NULL, "INSERT INTO sync_missing (object_type, object_id, run_id) VALUES ('elevation', 1, 7)", ""},
+    {NULL, NULL,
+     "INSERT INTO sync_missing (object_type, object_id, run_id) VALUES ('elevation', 2, 7), ('phase', 2, 7)", "t t"},
+};
+
 TEST(test_which_files_are_wanted)
 {
-    static const struct {
-        const char *thumbnail, *parts; /* rows; NULL = none */
-        const char *more;              /* SQL */
-        const char *expected;          /* thumbnail, parts list; "" = none of both */
-    } rows[] = {
-        {NULL, NULL, NULL, "t t"},
-        {FILES("elevation_thumbnails", "'s', NULL, " V1 ", now(), 0, NULL, NULL, NULL, NULL"),
-         FILES("elevation_parts_lists", "'s', NULL, " V1 ", now(), 0, NULL, NULL, NULL, NULL"), NULL, ""},
-        {FILES("elevation_thumbnails", "'s', NULL, 'v0', to_timestamp(1000), now(), 0, NULL, NULL, NULL, NULL"),
-         FILES("elevation_parts_lists", "'s', NULL, 'v1', to_timestamp(999), now(), 0, NULL, NULL, NULL, NULL"), NULL,
-         "t t"},
-        {FILES("elevation_thumbnails", "NULL, NULL, " V1 ", now() - interval '2 days', 0, NULL, NULL, NULL, NULL"),
-         FILES("elevation_parts_lists", "NULL, NULL, " V1 ", now() - interval '25 hours', 0, NULL, NULL, NULL, NULL"),
-         NULL, "f t"}, /* there is none: asked again for parts after a day */
-        {FILES("elevation_thumbnails", "NULL, NULL, " V1 ", now(), 0, NULL, NULL, NULL, NULL"),
-         FILES("elevation_parts_lists", "NULL, NULL, " V1 ", now() - interval '23 hours', 0, NULL, NULL, NULL, NULL"),
-         NULL, ""},
-        {FILES("elevation_thumbnails", "NULL, 'e', NULL, NULL, now(), 1, now() + interval '1 hour', " V1 ", now()"),
-         FILES("elevation_parts_lists", "NULL, 'e', NULL, NULL, now(), 1, now() + interval '1 hour', " V1 ", now()"),
-         NULL, ""},
-        {FILES("elevation_thumbnails", "NULL, 'e', NULL, NULL, now(), 1, now() - interval '1 hour', " V1 ", now()"),
-         FILES("elevation_parts_lists", "NULL, 'e', NULL, NULL, now(), 1, now() - interval '1 hour', " V1 ", now()"),
-         NULL, "t t"},
-        {FILES("elevation_thumbnails",
-               "NULL, 'e', NULL, NULL, now(), 1, now() + interval '1 hour', 'v0', to_timestamp(1000), now()"),
-         FILES("elevation_parts_lists",
-               "NULL, 'e', NULL, NULL, now(), 1, now() + interval '1 hour', 'v1', to_timestamp(999), now()"),
-         NULL, "t t"}, /* it has moved since */
-        {FILES("elevation_thumbnails", "'s', 'e', " V1 ", now(), 0, NULL, NULL, NULL, NULL"),
-         FILES("elevation_parts_lists", "'s', 'e', " V1 ", now(), 0, NULL, NULL, NULL, NULL"), NULL, "t t"},
-        /* a parts list that could not be read */
-        {FILES("elevation_thumbnails", "'s', NULL, " V1 ", now(), 0, NULL, NULL, NULL, NULL"),
-         FILES("elevation_parts_lists", "'s', NULL, " V1 ", now() - interval '2 minutes', 0, NULL, NULL, NULL, NULL"),
-         "UPDATE elevations SET parse_status = 'failed'", "f t"},
-        {FILES("elevation_thumbnails", "'s', NULL, " V1 ", now(), 0, NULL, NULL, NULL, NULL"),
-         FILES("elevation_parts_lists", "'s', NULL, " V1 ", now(), 0, NULL, NULL, NULL, NULL"),
-         "UPDATE elevations SET parse_status = 'failed'", ""},
-        {FILES("elevation_thumbnails", "'s', NULL, " V1 ", now(), 0, NULL, NULL, NULL, NULL"),
-         FILES("elevation_parts_lists",
-               "'s', NULL, " V1 ", now() - interval '2 hours', 0, now() + interval '1 hour', NULL, NULL, NULL"),
-         "UPDATE elevations SET parse_status = 'failed'", ""},
-        /* all of them, once, when the run is forced */
-        {FILES("elevation_thumbnails", "'s', NULL, " V1 ", now() - interval '2 hours', 0, NULL, NULL, NULL, NULL"),
-         FILES("elevation_parts_lists", "'s', NULL, " V1 ", now(), 0, NULL, NULL, NULL, now() - interval '2 hours'"),
-         "INSERT INTO sync_runs (id, scope, is_forced, started_at) VALUES (7, 'x', true, now() - interval '1 hour')",
-         "t t"},
-        {FILES("elevation_thumbnails", "'s', NULL, " V1 ", now() - interval '2 hours', 0, NULL, NULL, NULL, now()"),
-         FILES("elevation_parts_lists", "'s', NULL, " V1 ", now(), 0, NULL, NULL, NULL, NULL"),
-         "INSERT INTO sync_runs (id, scope, is_forced, started_at) VALUES (7, 'x', true, now() - interval '1 hour')",
-         ""},
-        {FILES("elevation_thumbnails", "'s', NULL, " V1 ", now() - interval '2 hours', 0, NULL, NULL, NULL, NULL"),
-         FILES("elevation_parts_lists", "'s', NULL, " V1 ", now() - interval '2 hours', 0, NULL, NULL, NULL, NULL"),
-         "INSERT INTO sync_runs (id, scope, is_forced, started_at) VALUES (7, 'x', false, now() - interval '1 hour'), "
-         "(8, 'x',"
-         " true, now())",
-         ""},
-        /* not of what is gone, or missing */
-        {NULL, NULL, "UPDATE elevations SET deleted_at = now()", ""},
-        {NULL, NULL, "UPDATE phases SET deleted_at = now()", ""},
-        {NULL, NULL, "INSERT INTO sync_missing (object_type, object_id, run_id) VALUES ('phase', 1, 7)", ""},
-        {NULL, NULL, "INSERT INTO sync_missing (object_type, object_id, run_id) VALUES ('elevation', 1, 7)", ""},
-        {NULL, NULL,
-         "INSERT INTO sync_missing (object_type, object_id, run_id) VALUES ('elevation', 2, 7), ('phase', 2, 7)",
-         "t t"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         char text[20] = "";
         int64_t planned;
         fresh(NULL);
-        if (rows[i].thumbnail) sql(rows[i].thumbnail);
-        if (rows[i].parts) sql(rows[i].parts);
-        if (rows[i].more) sql(rows[i].more);
+        if (wanted[i].thumbnail) sql(wanted[i].thumbnail);
+        if (wanted[i].parts) sql(wanted[i].parts);
+        if (wanted[i].more) sql(wanted[i].more);
         PGresult *r = files_wanted(s.db, 7, 1, 0, 0, true, true, 9, &s.err);
         if (PQntuples(r)) snprintf(text, sizeof text, "%s %s", db_text(r, 0, 6), db_text(r, 0, 7));
         PQclear(r);
-        if (strcmp(text, rows[i].expected) != 0) fail_msg("row %zu: %s", i, text);
+        if (strcmp(text, wanted[i].expected) != 0) fail_msg("row %zu: %s", i, text);
         for (int kinds = 0; kinds < 4; kinds++) { /* a project is planned for the files that are switched on */
             bool with_thumbnails = kinds & 1, with_parts = kinds & 2;
             bool is_wanted = (with_thumbnails && text[0] == 't') || (with_parts && text[0] && text[2] == 't');
@@ -257,8 +256,9 @@ TEST(test_which_files_are_wanted)
             assert_int_equal(PQntuples(r), is_wanted);
             PQclear(r);
             assert_int_equal(tree_plan_files(&stage, 7, with_thumbnails, with_parts, &planned, &s.err), 0);
-            bool is_hidden = rows[i].more && strstr(rows[i].more, "phase") != NULL && !strstr(rows[i].more, "2, 7");
-            bool is_missing = rows[i].more && strstr(rows[i].more, "('elevation', 1, 7)") != NULL;
+            bool is_hidden =
+                wanted[i].more && strstr(wanted[i].more, "phase") != NULL && !strstr(wanted[i].more, "2, 7");
+            bool is_missing = wanted[i].more && strstr(wanted[i].more, "('elevation', 1, 7)") != NULL;
             if (!is_hidden && !is_missing && planned != is_wanted) fail_msg("row %zu is %d planned", i, (int)planned);
         }
     }

@@ -61,86 +61,86 @@ static void add_series(struct buf *out, int n, const char *text)
                 buf_char(out, *p);
 }
 
+static const struct {
+    const char *label, *pragmas, *more;
+    bool is_wal;
+} forms_of_files[] = {
+    {"plain", "", "", false},
+    {"write-ahead log", "", "", true},
+    {"pages of 512", "PRAGMA page_size=512", "", true},
+    {"pages of 1024", "PRAGMA page_size=1024", "", false},
+    {"pages of 8192", "PRAGMA page_size=8192", "", true},
+    {"pages of 65536", "PRAGMA page_size=65536", "", false},
+    {"UTF-16le", "PRAGMA encoding='UTF-16le'", "", true},
+    {"UTF-16be", "PRAGMA encoding='UTF-16be'", "", false},
+    {"UTF-16le, pages of 512", "PRAGMA encoding='UTF-16le'; PRAGMA page_size=512", "", true},
+    {"autovacuum", "PRAGMA auto_vacuum=1", "", false},
+    {"incremental vacuum", "PRAGMA auto_vacuum=2", "", false},
+    {"free pages", "", "CREATE TABLE x (y); INSERT INTO x VALUES (zeroblob(99999)); DROP TABLE x", false},
+    {"a view", "", "CREATE VIEW v AS SELECT * FROM Glass", false},
+    {"a view over a stranger's function", "", "CREATE VIEW v AS SELECT abs(1) FROM Glass", false},
+    {"a trigger", "", "CREATE TRIGGER t AFTER INSERT ON Glass BEGIN DELETE FROM Articles; END", false},
+    {"an expression index", "", "CREATE INDEX i ON Articles (lower(ArticleCode))", false},
+    {"a partial index", "", "CREATE INDEX i ON Glass (Name) WHERE Price > 0", false},
+    {"a unique index", "", "CREATE UNIQUE INDEX i ON Profiles (ArticleCode)", false},
+    {"check and default", "", "CREATE TABLE c (a CHECK (length(a) > 0), b DEFAULT (random()))", false},
+    {"without rowid", "",
+     "DROP TABLE LabourTimes; CREATE TABLE LabourTimes (WhatName TEXT PRIMARY KEY, Name TEXT,"
+     " TotalMinutes REAL) WITHOUT ROWID; INSERT INTO LabourTimes VALUES ('b', 'x', 2), ('a', 'y',"
+     " 1)",
+     false},
+    {"strict", "",
+     "DROP TABLE UValue; CREATE TABLE UValue (Name TEXT, U REAL, Area INT) STRICT; INSERT INTO UValue"
+     " VALUES ('U', 1.5, 3)",
+     false},
+    {"other columns", "", "ALTER TABLE Articles ADD COLUMN Zusatz; UPDATE Articles SET Zusatz = x'00ff'", false},
+    {"generated of columns", "", "ALTER TABLE Profiles ADD COLUMN Twice GENERATED ALWAYS AS (Length * 2) VIRTUAL",
+     false},
+    {"renamed and dropped", "",
+     "ALTER TABLE Glass RENAME COLUMN Price TO Preis; ALTER TABLE Profiles DROP COLUMN"
+     " AngleLeft; DROP TABLE Suppliers; DROP TABLE UValue",
+     false},
+    {"other case", "",
+     "DROP TABLE Profiles; CREATE TABLE PROFILES (ARTICLECODE, amount); INSERT INTO PROFILES"
+     " VALUES ('x', 5)",
+     false},
+    {"only AllArticles", "", "ALTER TABLE Articles RENAME TO AllArticles", false},
+    {"numbers as text", "",
+     "UPDATE Articles SET Price = '12,5', Amount = ' 7 '; UPDATE Glass SET Width_Output ="
+     " '1.234,50', Height_Output = 'hoch', Price = ''",
+     false},
+    {"infinite", "", "UPDATE Articles SET Price = 9e999, Amount = -9e999", false},
+    {"blobs", "",
+     "UPDATE Glass SET Name = x'0102', Price = x'03', Info1 = zeroblob(7); UPDATE Articles SET"
+     " ArticleCode = x''",
+     false},
+    {"no UTF-8", "", "UPDATE Glass SET Name = cast(x'54fc72' as text), Info1 = cast(x'ff' as text)", false},
+    {"U+0000", "", "UPDATE Articles SET Description = cast(x'410042' as text), Color = char(0)", false},
+    {"control characters", "", "UPDATE Articles SET Description = char(1, 9, 10, 13, 27, 34, 39, 92, 127, 128, 8232)",
+     false},
+    {"all NULL", "", "UPDATE Glass SET GlassID = NULL, InsertionID = NULL, Name = NULL, Price = NULL", false},
+    {"all zero", "", "UPDATE Articles SET Amount = 0, Price = -0.0, Units = 0", false},
+    {"large numbers", "",
+     "UPDATE Articles SET Amount = 9007199254740993, Price = 1.7976931348623157e308, Units ="
+     " 5e-324, PUSize = 0.1 + 0.2",
+     false},
+    {"no rows", "", "DELETE FROM Articles; DELETE FROM Profiles; DELETE FROM Glass; DELETE FROM Insertions", false},
+    {"several elevations", "",
+     "INSERT INTO Elevations (ElevationID, Name) VALUES ('{E2}', 'P02'), (NULL, 'P03');"
+     "INSERT INTO Insertions VALUES ('{I9}', '{E2}', 'fremd', 0, 1);"
+     "INSERT INTO Glass (GlassID, InsertionID) VALUES ('{G9}', '{I9}'), ('{G8}', '?')",
+     true},
+    {"a large picture", "", "CREATE TABLE Pictures (Content); INSERT INTO Pictures VALUES (randomblob(1500000))", true},
+};
+
 TEST(test_files_of_every_form)
 {
-    static const struct {
-        const char *label, *pragmas, *more;
-        bool is_wal;
-    } forms[] = {
-        {"plain", "", "", false},
-        {"write-ahead log", "", "", true},
-        {"pages of 512", "PRAGMA page_size=512", "", true},
-        {"pages of 1024", "PRAGMA page_size=1024", "", false},
-        {"pages of 8192", "PRAGMA page_size=8192", "", true},
-        {"pages of 65536", "PRAGMA page_size=65536", "", false},
-        {"UTF-16le", "PRAGMA encoding='UTF-16le'", "", true},
-        {"UTF-16be", "PRAGMA encoding='UTF-16be'", "", false},
-        {"UTF-16le, pages of 512", "PRAGMA encoding='UTF-16le'; PRAGMA page_size=512", "", true},
-        {"autovacuum", "PRAGMA auto_vacuum=1", "", false},
-        {"incremental vacuum", "PRAGMA auto_vacuum=2", "", false},
-        {"free pages", "", "CREATE TABLE x (y); INSERT INTO x VALUES (zeroblob(99999)); DROP TABLE x", false},
-        {"a view", "", "CREATE VIEW v AS SELECT * FROM Glass", false},
-        {"a view over a stranger's function", "", "CREATE VIEW v AS SELECT abs(1) FROM Glass", false},
-        {"a trigger", "", "CREATE TRIGGER t AFTER INSERT ON Glass BEGIN DELETE FROM Articles; END", false},
-        {"an expression index", "", "CREATE INDEX i ON Articles (lower(ArticleCode))", false},
-        {"a partial index", "", "CREATE INDEX i ON Glass (Name) WHERE Price > 0", false},
-        {"a unique index", "", "CREATE UNIQUE INDEX i ON Profiles (ArticleCode)", false},
-        {"check and default", "", "CREATE TABLE c (a CHECK (length(a) > 0), b DEFAULT (random()))", false},
-        {"without rowid", "",
-         "DROP TABLE LabourTimes; CREATE TABLE LabourTimes (WhatName TEXT PRIMARY KEY, Name TEXT,"
-         " TotalMinutes REAL) WITHOUT ROWID; INSERT INTO LabourTimes VALUES ('b', 'x', 2), ('a', 'y',"
-         " 1)",
-         false},
-        {"strict", "",
-         "DROP TABLE UValue; CREATE TABLE UValue (Name TEXT, U REAL, Area INT) STRICT; INSERT INTO UValue"
-         " VALUES ('U', 1.5, 3)",
-         false},
-        {"other columns", "", "ALTER TABLE Articles ADD COLUMN Zusatz; UPDATE Articles SET Zusatz = x'00ff'", false},
-        {"generated of columns", "", "ALTER TABLE Profiles ADD COLUMN Twice GENERATED ALWAYS AS (Length * 2) VIRTUAL",
-         false},
-        {"renamed and dropped", "",
-         "ALTER TABLE Glass RENAME COLUMN Price TO Preis; ALTER TABLE Profiles DROP COLUMN"
-         " AngleLeft; DROP TABLE Suppliers; DROP TABLE UValue",
-         false},
-        {"other case", "",
-         "DROP TABLE Profiles; CREATE TABLE PROFILES (ARTICLECODE, amount); INSERT INTO PROFILES"
-         " VALUES ('x', 5)",
-         false},
-        {"only AllArticles", "", "ALTER TABLE Articles RENAME TO AllArticles", false},
-        {"numbers as text", "",
-         "UPDATE Articles SET Price = '12,5', Amount = ' 7 '; UPDATE Glass SET Width_Output ="
-         " '1.234,50', Height_Output = 'hoch', Price = ''",
-         false},
-        {"infinite", "", "UPDATE Articles SET Price = 9e999, Amount = -9e999", false},
-        {"blobs", "",
-         "UPDATE Glass SET Name = x'0102', Price = x'03', Info1 = zeroblob(7); UPDATE Articles SET"
-         " ArticleCode = x''",
-         false},
-        {"no UTF-8", "", "UPDATE Glass SET Name = cast(x'54fc72' as text), Info1 = cast(x'ff' as text)", false},
-        {"U+0000", "", "UPDATE Articles SET Description = cast(x'410042' as text), Color = char(0)", false},
-        {"control characters", "",
-         "UPDATE Articles SET Description = char(1, 9, 10, 13, 27, 34, 39, 92, 127, 128, 8232)", false},
-        {"all NULL", "", "UPDATE Glass SET GlassID = NULL, InsertionID = NULL, Name = NULL, Price = NULL", false},
-        {"all zero", "", "UPDATE Articles SET Amount = 0, Price = -0.0, Units = 0", false},
-        {"large numbers", "",
-         "UPDATE Articles SET Amount = 9007199254740993, Price = 1.7976931348623157e308, Units ="
-         " 5e-324, PUSize = 0.1 + 0.2",
-         false},
-        {"no rows", "", "DELETE FROM Articles; DELETE FROM Profiles; DELETE FROM Glass; DELETE FROM Insertions", false},
-        {"several elevations", "",
-         "INSERT INTO Elevations (ElevationID, Name) VALUES ('{E2}', 'P02'), (NULL, 'P03');"
-         "INSERT INTO Insertions VALUES ('{I9}', '{E2}', 'fremd', 0, 1);"
-         "INSERT INTO Glass (GlassID, InsertionID) VALUES ('{G9}', '{I9}'), ('{G8}', '?')",
-         true},
-        {"a large picture", "", "CREATE TABLE Pictures (Content); INSERT INTO Pictures VALUES (randomblob(1500000))",
-         true},
-    };
     int64_t values = 0;
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        char *sql = sqlite3_mprintf("%s%s%s", TABLES, ROWS, forms[i].more);
-        struct parts_image file = parts_file_make(forms[i].pragmas, sql);
-        if (forms[i].is_wal) file.bytes[18] = file.bytes[19] = 2;
-        values += parts_compare(&file, forms[i].label);
+    for (size_t i = 0; i < sizeof forms_of_files / sizeof *forms_of_files; i++) {
+        char *sql = sqlite3_mprintf("%s%s%s", TABLES, ROWS, forms_of_files[i].more);
+        struct parts_image file = parts_file_make(forms_of_files[i].pragmas, sql);
+        if (forms_of_files[i].is_wal) file.bytes[18] = file.bytes[19] = 2;
+        values += parts_compare(&file, forms_of_files[i].label);
         sqlite3_free(file.bytes);
         sqlite3_free(sql);
     }

@@ -23,76 +23,68 @@ static void open(enum sideways sideways)
 }
 
 /* What one look at the pending jobs comes to. */
+static const struct {
+    enum sideways sideways;
+    const char *at[SESSIONS]; /* of sessions that idle; NULL = closed */
+    const char *jobs, *expected;
+} deeds[] = {
+    /* nobody is there yet: a login for each branch */
+    {SIDEWAYS_UNKNOWN, {NULL}, "PROJECTS A", "0 POST /auth for A"},
+    {SIDEWAYS_UNKNOWN, {NULL}, "PROJECTS A, PROJECTS A", "0 POST /auth for A"},
+    {SIDEWAYS_UNKNOWN, {NULL}, "PROJECTS A, PROJECTS B", "0 POST /auth for A; 1 POST /auth for B"},
+    {SIDEWAYS_UNKNOWN, {NULL}, "PHASES A p, PROJECTS A", "0 POST /auth for A"},
+    {SIDEWAYS_UNKNOWN, {NULL}, "PROJECTS A, PHASES A p", "0 POST /auth for A"},
+    {SIDEWAYS_UNKNOWN, {NULL}, "PHASES A p, PHASES A q, PROJECTS A", "0 POST /auth for A; 1 POST /auth for A p"},
+    {SIDEWAYS_UNKNOWN,
+     {NULL},
+     "PHASES A p, PHASES A q, PHASES A r, PHASES A s, PHASES A t",
+     "0 POST /auth for A p; 1 POST /auth for A q; 2 POST /auth for A r; 3 POST /auth for A s"},
+    {SIDEWAYS_UNKNOWN, {NULL}, "PHASES A p, +PHASES A q", "0 POST /auth for A q; 1 POST /auth for A p"},
+    /* files of a project that is not open yet: one begins */
+    {SIDEWAYS_UNKNOWN, {NULL}, "PARTS A p f e, PARTS A p f x", "0 POST /auth for A p f e"},
+    {SIDEWAYS_UNKNOWN, {NULL}, "PARTS A p f e, PARTS A q f x", "0 POST /auth for A p f e; 1 POST /auth for A q f x"},
+    {SIDEWAYS_UNKNOWN, {NULL}, "THUMBNAIL A p f e, DRAWING A p f x", "0 POST /auth for A p f"},
+    {SIDEWAYS_UNKNOWN, {NULL}, "DRAWING A p f e, ELEVATIONS A p g", "0 POST /auth for A p g; 1 POST /auth for A p f e"},
+    /* the nearest; where one is already inside a project, that */
+    {SIDEWAYS_UNKNOWN, {"A"}, "PHASES A p, PROJECTS A", "0 GET /projects"},
+    {SIDEWAYS_UNKNOWN, {"A"}, "PHASES B q, PHASES A p", "0 POST /projects/select p; 1 POST /auth for B q"},
+    {SIDEWAYS_UNKNOWN, {"A"}, "PROJECTS B", "0 POST /directories/select B sideways"},
+    {SIDEWAYS_ALLOWED, {"A p"}, "PHASES A q, ELEVATIONS A p f", "0 POST /phases/select f; 1 POST /auth for A q"},
+    {SIDEWAYS_ALLOWED, {"A p"}, "PHASES A q", "0 POST /projects/select q sideways"},
+    {SIDEWAYS_ALLOWED, {"A p"}, "PHASES A q, PHASES A p", "0 GET /phases"},
+    {SIDEWAYS_ALLOWED, {"A"}, "PHASES A p, +PHASES A q", "0 POST /projects/select q"},
+    {SIDEWAYS_ALLOWED, {"A"}, "PHASES A p, PHASES A q", "0 POST /projects/select p"},
+    {SIDEWAYS_ALLOWED, {"A p"}, "ELEVATIONS A p f, +PHASES A q", "0 POST /phases/select f; 1 POST /auth for A q"},
+    /* what it cannot reach: from anew, by itself when it has nothing else, else by one more */
+    {SIDEWAYS_REFUSED, {"A p"}, "PHASES A q", "0 DELETE /auth"},
+    {SIDEWAYS_REFUSED, {"A p", "A q"}, "PHASES A r, PHASES A p", "0 GET /phases; 1 DELETE /auth"},
+    {SIDEWAYS_REFUSED, {"A p"}, "PHASES A p, PHASES A q", "0 GET /phases; 1 POST /auth for A q"},
+    {SIDEWAYS_REFUSED,
+     {"A"},
+     "PHASES A p, PHASES A q, PHASES A r",
+     "0 POST /projects/select p; 1 POST /auth for A q; 2 POST /auth for A r"},
+    {SIDEWAYS_ALLOWED, {"A"}, "PHASES A p, PHASES A q, PHASES A r", "0 POST /projects/select p"},
+    {SIDEWAYS_UNKNOWN, {"A"}, "PHASES A p, PHASES A q", "0 POST /projects/select p; 1 POST /auth for A q"},
+    /* into the phase with the most to do for each session that is there */
+    {SIDEWAYS_ALLOWED, {"A p"}, "PARTS A p f e, PARTS A p g x, PARTS A p g y", "0 POST /phases/select g"},
+    {SIDEWAYS_ALLOWED, {"A p f"}, "PARTS A p f e, PARTS A p g x", "0 POST /elevations/select e"},
+    {SIDEWAYS_ALLOWED, {"A p f"}, "PARTS A p f e, PARTS A p g x, PARTS A p g y", "0 POST /phases/select g sideways"},
+    {SIDEWAYS_ALLOWED,
+     {"A p g z"},
+     "PARTS A p g x, PARTS A p f e, PARTS A p f y, PARTS A p f w",
+     "0 POST /elevations/select x sideways"},
+    {SIDEWAYS_REFUSED, {"A p"}, "PARTS A p f e, PARTS A p g x, PARTS A p g y", "0 POST /phases/select f"},
+};
+
 TEST(test_who_does_what_by_table)
 {
-    static const struct {
-        enum sideways sideways;
-        const char *at[SESSIONS]; /* of sessions that idle; NULL = closed */
-        const char *jobs, *expected;
-    } rows[] = {
-        /* nobody is there yet: a login for each branch */
-        {SIDEWAYS_UNKNOWN, {NULL}, "PROJECTS A", "0 POST /auth for A"},
-        {SIDEWAYS_UNKNOWN, {NULL}, "PROJECTS A, PROJECTS A", "0 POST /auth for A"},
-        {SIDEWAYS_UNKNOWN, {NULL}, "PROJECTS A, PROJECTS B", "0 POST /auth for A; 1 POST /auth for B"},
-        {SIDEWAYS_UNKNOWN, {NULL}, "PHASES A p, PROJECTS A", "0 POST /auth for A"},
-        {SIDEWAYS_UNKNOWN, {NULL}, "PROJECTS A, PHASES A p", "0 POST /auth for A"},
-        {SIDEWAYS_UNKNOWN, {NULL}, "PHASES A p, PHASES A q, PROJECTS A", "0 POST /auth for A; 1 POST /auth for A p"},
-        {SIDEWAYS_UNKNOWN,
-         {NULL},
-         "PHASES A p, PHASES A q, PHASES A r, PHASES A s, PHASES A t",
-         "0 POST /auth for A p; 1 POST /auth for A q; 2 POST /auth for A r; 3 POST /auth for A s"},
-        {SIDEWAYS_UNKNOWN, {NULL}, "PHASES A p, +PHASES A q", "0 POST /auth for A q; 1 POST /auth for A p"},
-        /* files of a project that is not open yet: one begins */
-        {SIDEWAYS_UNKNOWN, {NULL}, "PARTS A p f e, PARTS A p f x", "0 POST /auth for A p f e"},
-        {SIDEWAYS_UNKNOWN,
-         {NULL},
-         "PARTS A p f e, PARTS A q f x",
-         "0 POST /auth for A p f e; 1 POST /auth for A q f x"},
-        {SIDEWAYS_UNKNOWN, {NULL}, "THUMBNAIL A p f e, DRAWING A p f x", "0 POST /auth for A p f"},
-        {SIDEWAYS_UNKNOWN,
-         {NULL},
-         "DRAWING A p f e, ELEVATIONS A p g",
-         "0 POST /auth for A p g; 1 POST /auth for A p f e"},
-        /* the nearest; where one is already inside a project, that */
-        {SIDEWAYS_UNKNOWN, {"A"}, "PHASES A p, PROJECTS A", "0 GET /projects"},
-        {SIDEWAYS_UNKNOWN, {"A"}, "PHASES B q, PHASES A p", "0 POST /projects/select p; 1 POST /auth for B q"},
-        {SIDEWAYS_UNKNOWN, {"A"}, "PROJECTS B", "0 POST /directories/select B sideways"},
-        {SIDEWAYS_ALLOWED, {"A p"}, "PHASES A q, ELEVATIONS A p f", "0 POST /phases/select f; 1 POST /auth for A q"},
-        {SIDEWAYS_ALLOWED, {"A p"}, "PHASES A q", "0 POST /projects/select q sideways"},
-        {SIDEWAYS_ALLOWED, {"A p"}, "PHASES A q, PHASES A p", "0 GET /phases"},
-        {SIDEWAYS_ALLOWED, {"A"}, "PHASES A p, +PHASES A q", "0 POST /projects/select q"},
-        {SIDEWAYS_ALLOWED, {"A"}, "PHASES A p, PHASES A q", "0 POST /projects/select p"},
-        {SIDEWAYS_ALLOWED, {"A p"}, "ELEVATIONS A p f, +PHASES A q", "0 POST /phases/select f; 1 POST /auth for A q"},
-        /* what it cannot reach: from anew, by itself when it has nothing else, else by one more */
-        {SIDEWAYS_REFUSED, {"A p"}, "PHASES A q", "0 DELETE /auth"},
-        {SIDEWAYS_REFUSED, {"A p", "A q"}, "PHASES A r, PHASES A p", "0 GET /phases; 1 DELETE /auth"},
-        {SIDEWAYS_REFUSED, {"A p"}, "PHASES A p, PHASES A q", "0 GET /phases; 1 POST /auth for A q"},
-        {SIDEWAYS_REFUSED,
-         {"A"},
-         "PHASES A p, PHASES A q, PHASES A r",
-         "0 POST /projects/select p; 1 POST /auth for A q; 2 POST /auth for A r"},
-        {SIDEWAYS_ALLOWED, {"A"}, "PHASES A p, PHASES A q, PHASES A r", "0 POST /projects/select p"},
-        {SIDEWAYS_UNKNOWN, {"A"}, "PHASES A p, PHASES A q", "0 POST /projects/select p; 1 POST /auth for A q"},
-        /* into the phase with the most to do for each session that is there */
-        {SIDEWAYS_ALLOWED, {"A p"}, "PARTS A p f e, PARTS A p g x, PARTS A p g y", "0 POST /phases/select g"},
-        {SIDEWAYS_ALLOWED, {"A p f"}, "PARTS A p f e, PARTS A p g x", "0 POST /elevations/select e"},
-        {SIDEWAYS_ALLOWED,
-         {"A p f"},
-         "PARTS A p f e, PARTS A p g x, PARTS A p g y",
-         "0 POST /phases/select g sideways"},
-        {SIDEWAYS_ALLOWED,
-         {"A p g z"},
-         "PARTS A p g x, PARTS A p f e, PARTS A p f y, PARTS A p f w",
-         "0 POST /elevations/select x sideways"},
-        {SIDEWAYS_REFUSED, {"A p"}, "PARTS A p f e, PARTS A p g x, PARTS A p g y", "0 POST /phases/select f"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        open(rows[i].sideways);
+    for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++) {
+        open(deeds[i].sideways);
         for (int k = 0; k < SESSIONS; k++)
-            if (rows[i].at[k]) sessions_stand(&s, k, rows[i].at[k]);
-        sessions_submit(&s, rows[i].jobs);
+            if (deeds[i].at[k]) sessions_stand(&s, k, deeds[i].at[k]);
+        sessions_submit(&s, deeds[i].jobs);
         dispatch(s.client);
-        if (strcmp(sessions_state(&s), rows[i].expected) != 0) fail_msg("row %zu: %s", i, sessions_state(&s));
+        if (strcmp(sessions_state(&s), deeds[i].expected) != 0) fail_msg("row %zu: %s", i, sessions_state(&s));
         sessions_close(&s);
     }
 }
