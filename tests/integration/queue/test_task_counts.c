@@ -26,7 +26,7 @@ FIXTURE(set_up)
     static const char *const safe[] = {"--appendfsync", "always", NULL};
     rig_open(&rig, safe);
     snprintf(url, sizeof url, "REDIS_URL=%s", rig.server.url);
-    const char *const env[] = {url, "METRICS_TOKEN=only-for-metrics", NULL};
+    const char *const env[] = {url, "METRICS_TOKEN=only-for-metrics", "WORKER_QUEUES=sync,a\"b\\c", NULL};
     web_run(&web, env, false);
     return 0;
 }
@@ -150,6 +150,18 @@ static void send_unsuccessful(void)
 
 /* ---- the tests ---- */
 
+/* The text stays one that can be read, whatever queues are called. */
+static void check_names_of_queues(void)
+{
+    static const char *const names[] = {"depth", "oldest_age_seconds", "paused"};
+    char line[100], *text = scrape();
+    for (int i = 0; i < 3; i++) {
+        snprintf(line, sizeof line, "\nlogikald_queue_%s{queue=\"a\\\"b\\\\c\"} %d\n", names[i], i == 1 ? -1 : 0);
+        if (!strstr(text, line)) fail_msg("no %s in %s", line, text);
+    }
+    free(text);
+}
+
 TEST(test_every_end_of_a_task_is_counted_once)
 {
     start(&first, "first");
@@ -180,6 +192,7 @@ TEST(test_every_end_of_a_task_is_counted_once)
     assert_null(strstr(text, "somebody_else"));              /* names from outside are not labels */
     assert_true(ends_in(text, "tasks.sync_tasks.full_sync_task", "failure") == 0); /* known before it happens */
     free(text);
+    check_names_of_queues();
 }
 
 /* Counters never go back. */

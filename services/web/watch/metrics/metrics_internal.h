@@ -1,4 +1,5 @@
-/* Counting (metrics.c) and printing (metrics_print.c; metrics_tasks.c: what became of tasks). */
+/* Counting (metrics.c) and printing (metrics_print.c; metrics_children.c: what the supervisor tells; metrics_tasks.c:
+ * what became of tasks). */
 #ifndef LOGIKALD_SERVICES_WEB_WATCH_METRICS_METRICS_INTERNAL_H
 #define LOGIKALD_SERVICES_WEB_WATCH_METRICS_METRICS_INTERNAL_H
 
@@ -25,7 +26,10 @@ struct metrics {
 
 /* name without "logikald_" */
 void metrics_head(struct buf *out, const char *name, const char *type, const char *help);
+void metrics_one(struct buf *out, const char *name, const char *type, const char *help, double value);
+/* name="value", with what would end it escaped. */
 void metrics_label(struct buf *out, const char *name, const char *value);
+void metrics_children(struct buf *out, const struct web *web);
 void metrics_tasks(struct buf *out, const struct task_count_list *list);
 
 extern const double metrics_le_s[METRICS_BUCKETS];

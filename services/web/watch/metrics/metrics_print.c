@@ -11,7 +11,6 @@
 #include "conf/version.h"
 #include "ipc/queue/queue.h"
 #include "ipc/redis/redis.h"
-#include "ipc/snapshot.h"
 #include "services/store/sizes.h"
 #include "services/store/web/watch/metrics_read.h"
 #include "services/web/cache/cache.h"
@@ -32,7 +31,7 @@ void metrics_head(struct buf *out, const char *name, const char *type, const cha
     buf_printf(out, "# HELP logikald_%s %s\n# TYPE logikald_%s %s\n", name, help, name, type);
 }
 
-static void one(struct buf *out, const char *name, const char *type, const char *help, double value)
+void metrics_one(struct buf *out, const char *name, const char *type, const char *help, double value)
 {
     metrics_head(out, name, type, help);
     buf_printf(out, "logikald_%s %.15g\n", name, value);
@@ -106,22 +105,23 @@ static void add_process(struct buf *out, const struct web *web)
     struct cache_stats c;
     server_stats(web->server, &s);
     cache_stats(web->cache, &c);
-    one(out, "http_connections", "gauge", "Open client connections", s.connections);
-    one(out, "http_connections_cut_total", "counter", "Connections cut because they were too slow", (double)s.cut);
-    one(out, "http_cache_hits_total", "counter", "Answers from memory", (double)c.hits);
-    one(out, "http_cache_misses_total", "counter", "Answers that had to be loaded", (double)c.misses);
-    one(out, "http_cache_bytes", "gauge", "Bytes of answers kept in memory", (double)c.bytes);
-    one(out, "http_cache_entries", "gauge", "Answers kept in memory", (double)c.entries);
+    metrics_one(out, "http_connections", "gauge", "Open client connections", s.connections);
+    metrics_one(out, "http_connections_cut_total", "counter", "Connections cut because they were too slow",
+                (double)s.cut);
+    metrics_one(out, "http_cache_hits_total", "counter", "Answers from memory", (double)c.hits);
+    metrics_one(out, "http_cache_misses_total", "counter", "Answers that had to be loaded", (double)c.misses);
+    metrics_one(out, "http_cache_bytes", "gauge", "Bytes of answers kept in memory", (double)c.bytes);
+    metrics_one(out, "http_cache_entries", "gauge", "Answers kept in memory", (double)c.entries);
     if (!web->pool) return;
     struct pool_stats p;
     pool_stats(web->pool, &p);
-    one(out, "db_pool_connections", "gauge", "Open connections to PostgreSQL", p.open);
-    one(out, "db_pool_busy", "gauge", "Connections with a statement under way", p.busy);
-    one(out, "db_pool_waiting", "gauge", "Statements that wait for a connection", p.waiting);
-    one(out, "db_queries_total", "counter", "Statements answered", (double)p.queries);
-    one(out, "db_query_errors_total", "counter", "Statements that failed", (double)p.errors);
-    one(out, "db_query_seconds_total", "counter", "Time that statements took", (double)p.busy_us / 1e6);
-    one(out, "db_connects_total", "counter", "Connections made to PostgreSQL", (double)p.reconnects);
+    metrics_one(out, "db_pool_connections", "gauge", "Open connections to PostgreSQL", p.open);
+    metrics_one(out, "db_pool_busy", "gauge", "Connections with a statement under way", p.busy);
+    metrics_one(out, "db_pool_waiting", "gauge", "Statements that wait for a connection", p.waiting);
+    metrics_one(out, "db_queries_total", "counter", "Statements answered", (double)p.queries);
+    metrics_one(out, "db_query_errors_total", "counter", "Statements that failed", (double)p.errors);
+    metrics_one(out, "db_query_seconds_total", "counter", "Time that statements took", (double)p.busy_us / 1e6);
+    metrics_one(out, "db_connects_total", "counter", "Connections made to PostgreSQL", (double)p.reconnects);
 }
 
 static void add_up(struct buf *out, const struct web *web)
@@ -129,10 +129,12 @@ static void add_up(struct buf *out, const struct web *web)
     metrics_head(out, "up", "gauge", "1 when the component can be reached");
     buf_printf(out, "logikald_up{component=\"database\"} %d\n", web->verdict->is_db_up);
     if (web->redis) buf_printf(out, "logikald_up{component=\"redis\"} %d\n", redis_is_up(web->redis));
-    one(out, "feed_lag_seconds", "gauge", "Age of the first change that a running transaction keeps from readers",
-        (double)web->verdict->feed.seconds);
-    one(out, "feed_switches_total", "counter", "Times that PostgreSQL was another one than before (fail-over, restore)",
-        (double)web->verdict->feed.switches);
+    metrics_one(out, "feed_lag_seconds", "gauge",
+                "Age of the first change that a running transaction keeps from readers",
+                (double)web->verdict->feed.seconds);
+    metrics_one(out, "feed_switches_total", "counter",
+                "Times that PostgreSQL was another one than before (fail-over, restore)",
+                (double)web->verdict->feed.switches);
     metrics_head(out, "usable", "gauge", "1 when the component can be reached and lets us do what is needed");
     buf_printf(out, "logikald_usable{component=\"database\"} %d\n",
                web->verdict->is_db_up && !*verdict_db_fault(web->verdict) &&
@@ -141,9 +143,9 @@ static void add_up(struct buf *out, const struct web *web)
     buf_printf(out, "logikald_usable{component=\"redis\"} %d\n",
                redis_is_up(web->redis) && !*verdict_redis_fault(web->verdict));
     buf_printf(out, "logikald_usable{component=\"queue\"} %d\n", !backlog_is_stuck(&web->verdict->backlog, mono_ms()));
-    one(out, "redis_went_back_total", "counter", "Times that Redis came back without what it had acknowledged",
-        (double)redis_went_back());
-    one(out, "redis_reconnects_total", "counter", "Connections made to Redis", (double)queue_link_reconnects());
+    metrics_one(out, "redis_went_back_total", "counter", "Times that Redis came back without what it had acknowledged",
+                (double)redis_went_back());
+    metrics_one(out, "redis_reconnects_total", "counter", "Connections made to Redis", (double)queue_link_reconnects());
 }
 
 static void add_verdict(struct buf *out, const struct web *web)
@@ -162,55 +164,6 @@ static void add_verdict(struct buf *out, const struct web *web)
         metrics_label(out, "severity", fact_text(p, "severity"));
         buf_str(out, "} 1\n");
     }
-}
-
-/* ---- the supervisor's children ---- */
-
-static void child_gauge(struct buf *out, const struct snapshot *s, const char *name, const char *type, const char *help,
-                        double (*value)(const struct snapshot_child *c))
-{
-    metrics_head(out, name, type, help);
-    for (int i = 0; i < s->count; i++) {
-        buf_printf(out, "logikald_%s{", name);
-        metrics_label(out, "child", s->children[i].name);
-        buf_printf(out, "} %.15g\n", value(&s->children[i]));
-    }
-}
-
-static double child_ready(const struct snapshot_child *c)
-{
-    return c->is_ready;
-}
-static double child_restarts(const struct snapshot_child *c)
-{
-    return (double)c->restarts;
-}
-static double child_memory(const struct snapshot_child *c)
-{
-    return (double)(c->pss_bytes ? c->pss_bytes : c->rss_bytes);
-}
-static double child_cpu(const struct snapshot_child *c)
-{
-    return (double)c->cpu_ms / 1000;
-}
-static double child_loop(const struct snapshot_child *c)
-{
-    return c->is_crash_loop;
-}
-
-static void add_children(struct buf *out, const struct web *web)
-{
-    struct snapshot *s = calloc(1, sizeof *s);
-    if (s && snapshot_read(conf_str(web->conf, SET_RUN_DIR), s, NULL) == 0 && !snapshot_is_stale(s, wall_ms())) {
-        child_gauge(out, s, "child_ready", "gauge", "1 when the child is ready", child_ready);
-        child_gauge(out, s, "child_restarts_total", "counter", "Restarts of the child", child_restarts);
-        child_gauge(out, s, "child_memory_bytes", "gauge", "Memory of the child and its descendants", child_memory);
-        child_gauge(out, s, "child_cpu_seconds_total", "counter", "Processor time of the child", child_cpu);
-        child_gauge(out, s, "child_crash_loop", "gauge", "1 while the child keeps crashing", child_loop);
-        one(out, "supervisor_memory_bytes", "gauge", "Memory of the supervisor", (double)s->pss_bytes);
-        one(out, "supervisor_reloads_total", "counter", "Reloads of the configuration", (double)s->reloads);
-    }
-    free(s);
 }
 
 /* ---- the database ---- */
@@ -274,15 +227,15 @@ static void add_sizes(struct buf *out, const PGresult *result, const struct web 
 {
     const struct sizes s = {.database = (int64_t)size_of(result, "database"), .per_day = size_of(result, "growth")};
     int64_t limit = conf_int(web->conf, SET_DATABASE_SIZE_LIMIT);
-    one(out, "database_bytes", "gauge", "Size of the database", (double)s.database);
-    one(out, "database_limit_bytes", "gauge", "How large it may become; 0 = not known", (double)limit);
-    one(out, "database_growth_bytes_per_day", "gauge", "How fast it grows, by two weeks; 0 = not, or not known yet",
-        s.per_day);
-    one(out, "database_full_in_seconds", "gauge", "When it will be full at this rate; -1 = not, or not known",
-        sizes_full_in(&s, limit));
-    one(out, "parts_bytes", "gauge", "Parts lists as they are stored", size_of(result, "parts"));
-    one(out, "parts_raw_bytes", "gauge", "The same as files", size_of(result, "parts_raw"));
-    one(out, "parts_files", "gauge", "Different parts lists that are stored", size_of(result, "parts_files"));
+    metrics_one(out, "database_bytes", "gauge", "Size of the database", (double)s.database);
+    metrics_one(out, "database_limit_bytes", "gauge", "How large it may become; 0 = not known", (double)limit);
+    metrics_one(out, "database_growth_bytes_per_day", "gauge",
+                "How fast it grows, by two weeks; 0 = not, or not known yet", s.per_day);
+    metrics_one(out, "database_full_in_seconds", "gauge", "When it will be full at this rate; -1 = not, or not known",
+                sizes_full_in(&s, limit));
+    metrics_one(out, "parts_bytes", "gauge", "Parts lists as they are stored", size_of(result, "parts"));
+    metrics_one(out, "parts_raw_bytes", "gauge", "The same as files", size_of(result, "parts_raw"));
+    metrics_one(out, "parts_files", "gauge", "Different parts lists that are stored", size_of(result, "parts_files"));
 }
 
 /* ---- putting it together ---- */
@@ -329,27 +282,44 @@ static void ask_tasks(struct req *r)
     if (!web->redis || task_counts_read(web->task_counts, web->redis, on_tasks, r) != 0) ask_database(r);
 }
 
+static void queue_gauge(struct buf *out, const struct queue_stats *stats, const char *name, const char *help,
+                        double (*value)(const struct queue_depth *q))
+{
+    metrics_head(out, name, "gauge", help);
+    for (size_t i = 0; i < stats->count; i++) {
+        buf_printf(out, "logikald_%s{", name);
+        metrics_label(out, "queue", stats->queues[i].name);
+        buf_printf(out, "} %.15g\n", value(&stats->queues[i]));
+    }
+}
+
+static double queue_waiting(const struct queue_depth *q)
+{
+    return (double)q->depth;
+}
+
+static double queue_age_s(const struct queue_depth *q)
+{
+    return q->oldest_age_ms < 0 ? -1 : (double)q->oldest_age_ms / 1000;
+}
+
+static double queue_paused(const struct queue_depth *q)
+{
+    return q->is_paused;
+}
+
 static void on_queues(void *arg, const struct queue_stats *stats, const struct err *err)
 {
     struct req *r = arg;
     struct buf *out = r->state;
     if (!err) {
-        metrics_head(out, "queue_depth", "gauge", "Messages that wait in the queue");
-        for (size_t i = 0; i < stats->count; i++)
-            buf_printf(out, "logikald_queue_depth{queue=\"%s\"} %" PRId64 "\n", stats->queues[i].name,
-                       stats->queues[i].depth);
-        metrics_head(out, "queue_oldest_age_seconds", "gauge", "Age of the message next in line; -1 = none");
-        for (size_t i = 0; i < stats->count; i++)
-            buf_printf(out, "logikald_queue_oldest_age_seconds{queue=\"%s\"} %.3f\n", stats->queues[i].name,
-                       stats->queues[i].oldest_age_ms < 0 ? -1 : (double)stats->queues[i].oldest_age_ms / 1000);
-        metrics_head(out, "queue_paused", "gauge", "1 = no worker takes from the queue until it is resumed");
-        for (size_t i = 0; i < stats->count; i++)
-            buf_printf(out, "logikald_queue_paused{queue=\"%s\"} %d\n", stats->queues[i].name,
-                       stats->queues[i].is_paused);
-        one(out, "queue_unacked", "gauge", "Messages fetched and not acknowledged", (double)stats->unacked);
-        one(out, "queue_scheduled", "gauge", "Messages that wait for their time", (double)stats->scheduled);
-        one(out, "queue_dead", "gauge", "Dead letters", (double)stats->dead);
-        one(out, "workers", "gauge", "Workers with a fresh heartbeat", (double)stats->workers);
+        queue_gauge(out, stats, "queue_depth", "Messages that wait in the queue", queue_waiting);
+        queue_gauge(out, stats, "queue_oldest_age_seconds", "Age of the message next in line; -1 = none", queue_age_s);
+        queue_gauge(out, stats, "queue_paused", "1 = no worker takes from the queue until it is resumed", queue_paused);
+        metrics_one(out, "queue_unacked", "gauge", "Messages fetched and not acknowledged", (double)stats->unacked);
+        metrics_one(out, "queue_scheduled", "gauge", "Messages that wait for their time", (double)stats->scheduled);
+        metrics_one(out, "queue_dead", "gauge", "Dead letters", (double)stats->dead);
+        metrics_one(out, "workers", "gauge", "Workers with a fresh heartbeat", (double)stats->workers);
     }
     ask_tasks(r);
 }
@@ -369,6 +339,6 @@ void web_metrics(struct req *r)
     add_verdict(out, r->web);
     add_process(out, r->web);
     add_requests(out, r->web->metrics);
-    add_children(out, r->web);
+    metrics_children(out, r->web);
     if (!r->web->queue || queue_stats(r->web->queue, on_queues, r, NULL) != 0) ask_tasks(r);
 }
