@@ -1,12 +1,20 @@
-/* Owners of leases: see owner.h. "host/pid/start task ID", where start is field 22 of /proc/PID/stat. */
+/* Owners of leases: see owner.h. "host~place/pid/start task ID", where start is field 22 of /proc/PID/stat. The host is
+ * for people: several containers, and machines, may have the same name. The place is where numbers of processes mean
+ * the same: a boot of a kernel, and a namespace of processes in it. */
 #include "services/store/owner.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conf/log.h"
+#include "conf/text/copy.h"
+#include "conf/text/hash.h"
+
+#define HOST_SIZE 48
 
 /* When a process began, in clock ticks since the boot; 0 = there is no such process. */
 static unsigned long long start_of(long pid)
@@ -23,34 +31,50 @@ static unsigned long long start_of(long pid)
     return p ? strtoull(p + 1, NULL, 10) : 0;
 }
 
-static void host_name(char out[64])
+/* 0 = it cannot be told. */
+static uint64_t place(void)
 {
-    memset(out, 0, 64);
-    if (gethostname(out, 40) != 0 || !*out) memcpy(out, "localhost", sizeof "localhost");
-    for (char *c = out; *c; c++)
+    static uint64_t known;
+    char boot[64] = "", text[128];
+    struct stat space;
+    if (known) return known;
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    bool is_read = file && fgets(boot, sizeof boot, file);
+    if (file) fclose(file);
+    if (!is_read || stat("/proc/self/ns/pid", &space) != 0) return 0;
+    snprintf(text, sizeof text, "%s %llu", boot, (unsigned long long)space.st_ino);
+    return known = hash_text(text);
+}
+
+static void host_name(char out[HOST_SIZE])
+{
+    char name[256] = "";
+    if (gethostname(name, sizeof name - 1) != 0 || !*name) text_copy(name, sizeof name, "localhost");
+    for (char *c = name; *c; c++)
         if (*c == '/' || *c == ' ') *c = '-';
+    snprintf(out, HOST_SIZE, "%.24s~%012llx", name, (unsigned long long)(place() & 0xffffffffffff));
 }
 
 void owner_self(char out[LEASE_OWNER_SIZE], const char *task_id)
 {
-    char host[64];
+    char host[HOST_SIZE];
     host_name(host);
     snprintf(out, LEASE_OWNER_SIZE, "%s/%d/%llu task %.40s", host, (int)getpid(), start_of(getpid()), task_id);
 }
 
 void owner_worker(char out[OWNER_WORKER_SIZE])
 {
-    char host[64];
+    char host[HOST_SIZE];
     host_name(host);
     snprintf(out, OWNER_WORKER_SIZE, "%s/%d/%llu", host, (int)getppid(), start_of(getppid()));
 }
 
 bool owner_is_dead(const char *owner)
 {
-    char host[64];
+    char host[HOST_SIZE];
     host_name(host);
     size_t len = strlen(host);
-    if (strncmp(owner, host, len) != 0 || owner[len] != '/') return false;
+    if (!place() || strncmp(owner, host, len) != 0 || owner[len] != '/') return false;
     char *end = NULL;
     long pid = strtol(owner + len + 1, &end, 10);
     if (pid <= 0 || *end != '/') return false;

@@ -13,7 +13,7 @@
 void owner_self(char out[LEASE_OWNER_SIZE], const char *task_id);
 /* The worker whose runner this process is. */
 void owner_worker(char out[OWNER_WORKER_SIZE]);
-/* True only when it is certain: it was a process of this host, and is no more. */
+/* True only when it is certain: it was a process of this boot and this container, and is no more. */
 bool owner_is_dead(const char *owner);
 
 /* Takes a lease as lease_acquire does, at once also from a holder that is dead. */

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +179,39 @@ TEST(test_owners)
     assert_false(owner_is_dead(host));
 }
 
+/* Containers and machines of the same name, or of names that begin alike: their processes are none of ours. */
+TEST(test_owners_of_a_place_that_is_called_the_same)
+{
+    char self[LEASE_OWNER_SIZE], text[LEASE_OWNER_SIZE];
+    owner_self(self, "x");
+    char *mark = strchr(self, '~'), *slash = strchr(self, '/');
+    assert_true(mark && slash && slash - mark == 13);
+    int host = (int)(mark - self);
+    const char *const others[] = {"~000000000000", "~0123456789ab", "~0123456789abcdef", "~", "", "-2"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        snprintf(text, sizeof text, "%.*s%s/2147483646/7 task x", host, self, others[i]);
+        assert_false(owner_is_dead(text));
+    }
+    snprintf(text, sizeof text, "%.*s/2147483646/7 task x", (int)(slash - self), self); /* so that the above can fail */
+    assert_true(owner_is_dead(text));
+}
+
+/* Where the kernel lets us have a name of our own. */
+TEST(test_owners_on_a_host_with_a_long_name)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        static const char name[] = "production-logikald-integration-worker-7d9f8b6c5d-x2x4z";
+        char self[LEASE_OWNER_SIZE], id[] = "0f9a7c55-d1e2-4b86-a3c2-719e5d40b8f6";
+        if (unshare(CLONE_NEWUTS) != 0 || sethostname(name, sizeof name - 1) != 0) _exit(77);
+        owner_self(self, id);
+        _exit(strncmp(self, name, 24) == 0 && strstr(self, id) ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77));
+}
+
 /* ---- files in frames ---- */
 
 /* How many frames, and where they begin, of a file of so many bytes that comes in pieces. */
@@ -310,6 +344,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_numbers_as_text),
     cmocka_unit_test(test_parameters_are_made_valid),
     cmocka_unit_test(test_owners),
+    cmocka_unit_test(test_owners_of_a_place_that_is_called_the_same),
+    cmocka_unit_test(test_owners_on_a_host_with_a_long_name),
     cmocka_unit_test(test_files_in_frames),
     cmocka_unit_test(test_a_framer_is_used_again),
     cmocka_unit_test(test_secrets_are_sealed),
