@@ -1,5 +1,5 @@
 /* Births and deaths are never missed: programs that cannot be run, one-shots that others wait for, a parent that
- * ignored SIGCHLD, signals before we listen, no descriptors left. And who a program is: user, group, home, PATH. */
+ * ignored SIGCHLD, signals before we listen, no descriptors left. */
 #include "tests/support/process/supervised.h"
 
 #include <dirent.h>
@@ -268,68 +268,6 @@ static void test_no_descriptors_for_clients_does_not_make_it_spin(void **state)
     supervised_stop(&s);
 }
 
-/* ---- who a program is ---- */
-
-TEST(test_user_group_and_home)
-{
-    if (geteuid() != 0) skip();
-    supervised_up(
-        &s,
-        "programs = ("
-        "{ name = \"named\"; user = \"nobody\"; command = [\"sh\", \"-c\", \"echo named $(id -u) $(id -g) $HOME $USER; "
-        "exec sleep 99\"]; },"
-        "{ name = \"number\"; user = \"4711\"; group = \"4712\"; command = [\"sh\", \"-c\", \"echo number $(id -u) "
-        "$(id "
-        "-g) $(id -G) $HOME; exec sleep 99\"]; },"
-        "{ name = \"group\"; group = \"nogroup\"; command = [\"sh\", \"-c\", \"echo group $(id -u) $(id -gn) $HOME; "
-        "exec "
-        "sleep 99\"]; },"
-        "{ name = \"own\"; user = \"nobody\"; environment = [\"HOME=/srv\"]; command = [\"sh\", \"-c\", \"echo own "
-        "$HOME; "
-        "exec sleep 99\"]; });",
-        (char *[]){"LOGIKALD_ROLES=named,number,group,own", "HOME=/root", "USER=root", NULL});
-    WAIT_UNTIL(process_logged(&s.process, "named 65534 65534 /nonexistent nobody"), 5000);
-    WAIT_UNTIL(process_logged(&s.process, "number 4711 4712 4712 /"), 5000);
-    WAIT_UNTIL(process_logged(&s.process, "group 0 nogroup /root"), 5000);
-    WAIT_UNTIL(process_logged(&s.process, "own /srv"), 5000);
-    supervised_stop(&s);
-}
-
-static void test_unknown_accounts_are_refused_before_anything_starts(void **state)
-{
-    static const char *const what[] = {"user = \"no-such-user\"", "group = \"no-such-group\""};
-    (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        char config[300], *output, *argv[] = {(char *)support_program("logikald"), "--config", s.config, NULL};
-        char run[320], *env[] = {run, "PORT=0", NULL};
-        snprintf(config, sizeof config, "programs = ({ name = \"a\"; command = [\"true\"]; %s; });", what[i]);
-        supervised_prepare(&s, config);
-        snprintf(run, sizeof run, "LOGIKALD_RUN_DIR=%s", s.run_dir);
-        assert_int_equal(process_run(argv, env, &output), 78);
-        assert_non_null(strstr(output, "no-such-"));
-        free(output);
-    }
-}
-
-static void test_own_path_finds_the_command(void **state)
-{
-    char config[600], tool[400];
-    (void)state;
-    supervised_prepare(&s, " ");
-    snprintf(tool, sizeof tool, "%s/mytool", s.dir);
-    FILE *f = fopen(tool, "w");
-    fputs("#!/bin/sh\necho mytool runs\nexec sleep 99\n", f);
-    fclose(f);
-    chmod(tool, 0755);
-    snprintf(config, sizeof config,
-             "programs = ({ name = \"t\"; command = [\"mytool\"]; environment = [\"PATH=%s:/usr/bin:/bin\"]; });",
-             s.dir);
-    supervised_config(&s, config);
-    supervised_start(&s, (char *[]){"LOGIKALD_ROLES=t", NULL});
-    WAIT_UNTIL(process_logged(&s.process, "mytool runs"), 5000);
-    supervised_stop(&s);
-}
-
 /* ---- as other supervisors have it ---- */
 
 static void test_without_autostart_it_waits_for_ctl_start(void **state)
@@ -410,9 +348,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_signals_before_it_listens_are_neither_fatal_nor_lost),
     cmocka_unit_test(test_near_the_descriptor_limit_children_are_whole_or_refused),
     cmocka_unit_test(test_no_descriptors_for_clients_does_not_make_it_spin),
-    cmocka_unit_test(test_user_group_and_home),
-    cmocka_unit_test(test_unknown_accounts_are_refused_before_anything_starts),
-    cmocka_unit_test(test_own_path_finds_the_command),
     cmocka_unit_test(test_without_autostart_it_waits_for_ctl_start),
     cmocka_unit_test(test_all_means_everybody),
     cmocka_unit_test(test_liveness_and_pings_of_programs),

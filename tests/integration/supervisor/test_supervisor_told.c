@@ -222,20 +222,6 @@ static void test_status_is_valid_utf8_whatever_children_say(void **state)
     supervised_stop(&s);
 }
 
-TEST(test_program_of_another_user_is_heard)
-{
-    if (geteuid() != 0) skip();
-    supervised_up(
-        &s,
-        "programs = ({ name = \"p\"; user = \"nobody\"; readiness = \"notify\"; command = [\"sh\", \"-c\", \"setsid "
-        "perl "
-        "-MSocket -e 'socket(S, AF_UNIX, SOCK_DGRAM, 0); my $p = $ENV{NOTIFY_SOCKET}; substr($p, 0, 1) = chr 0; "
-        "connect(S, pack(q{Sa*}, AF_UNIX, $p)); send(S, q{READY=1}, 0);'; exec sleep 99\"]; });",
-        (char *[]){"LOGIKALD_ROLES=p", NULL});
-    WAIT_UNTIL(supervised_is(&s, "p", "ready"), 10000);
-    supervised_stop(&s);
-}
-
 /* ---- lines that are lost ---- */
 
 static void test_lost_lines_are_told_as_many_as_they_were(void **state)
@@ -401,7 +387,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_programs_cannot_forge_lines),
     cmocka_unit_test(test_standard_error_is_a_level_of_its_own),
     cmocka_unit_test(test_status_is_valid_utf8_whatever_children_say),
-    cmocka_unit_test(test_program_of_another_user_is_heard),
     cmocka_unit_test(test_lost_lines_are_told_as_many_as_they_were),
     cmocka_unit_test(test_a_limit_of_files_is_a_full_disk),
     cmocka_unit_test(test_events_come_before_the_end_and_the_hook_is_heard),
