@@ -24,6 +24,7 @@
 #define LOOK_MS       1000
 #define ALIVE_MS      10000
 #define LISTENERS_MAX 64
+#define LISTENERS_OWN 48 /* of one name, so that a viewer leaves some to the administrator */
 
 struct listener {
     struct req *req;
@@ -216,10 +217,17 @@ static void on_closed(struct req *r)
     }
 }
 
+static bool has_room(const struct ui_live *live, const struct req *r)
+{
+    int own = 0;
+    for (const struct listener *l = live->listeners; l; l = l->next) own += req_is_same_owner(l->req, r);
+    return live->count < LISTENERS_MAX && own < LISTENERS_OWN;
+}
+
 void web_ui_events(struct req *r)
 {
     struct ui_live *live = the_live;
-    struct listener *l = live && live->count < LISTENERS_MAX ? calloc(1, sizeof *l) : NULL;
+    struct listener *l = live && has_room(live, r) ? calloc(1, sizeof *l) : NULL;
     if (!l) {
         reply_unavailable(r, 30, "Too many pages listen; this one asks instead");
         return;

@@ -207,6 +207,31 @@ TEST(test_other_streams_go_on)
     free(other);
 }
 
+/* However many pages a viewer has open, some streams are left to others. */
+TEST(test_one_name_has_not_all_streams)
+{
+    enum { TRIES = 70 };
+    char *viewer = log_in_as(VIEWER), text[300], *admin = log_in_as(ADMIN);
+    int fds[TRIES], open = 0;
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((unsigned short)web.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (int i = 0; i < TRIES; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(fds[i], (struct sockaddr *)&a, sizeof a), 0);
+        int len = snprintf(text, sizeof text, "GET /ui/events HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n\r\n",
+                           viewer);
+        assert_int_equal(send(fds[i], text, (size_t)len, MSG_NOSIGNAL), len);
+        ssize_t n = recv(fds[i], text, 12, MSG_WAITALL);
+        open += n == 12 && strncmp(text, "HTTP/1.1 200", 12) == 0;
+    }
+    assert_in_range(open, 20, 60);
+    int fd = listen_as(admin);
+    close(fd);
+    for (int i = 0; i < TRIES; i++) close(fds[i]);
+    free(viewer);
+    free(admin);
+}
+
 /* ---- a viewer starts nothing ---- */
 
 TEST(test_a_viewer_starts_no_sync_by_any_method)
@@ -315,6 +340,7 @@ TEST(test_what_an_address_holds_behind_its_host_is_shown_to_administrators_at_th
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_the_stream_of_changes_ends_with_its_session),
     cmocka_unit_test(test_other_streams_go_on),
+    cmocka_unit_test(test_one_name_has_not_all_streams),
     cmocka_unit_test(test_a_token_of_logikals_credentials_stands_on_them),
     cmocka_unit_test(test_a_session_without_proof_is_none),
     cmocka_unit_test(test_a_viewer_starts_no_sync_by_any_method),
