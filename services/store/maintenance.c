@@ -1,6 +1,7 @@
 /* Housekeeping and a look at the state of what is served. See maintenance.h. */
 #include "services/store/maintenance.h"
 
+#include "services/store/counted_sql.h"
 #include "services/store/db/db.h"
 #include "services/store/sync/staging/sync_stage.h"
 
@@ -43,11 +44,10 @@ PGresult *maintenance_totals(struct db *db, struct err *err)
         "SELECT (SELECT count(*) FROM projects WHERE deleted_at IS NULL),"
         " (SELECT count(*) FROM elevations WHERE deleted_at IS NULL),"
         " (SELECT count(*) FROM elevation_parts_lists WHERE sha256 IS NOT NULL),"
-        " (SELECT count(*) FROM project_cursors WHERE failures > 0),"
+        " (SELECT count(*) FROM " FAILING_PROJECTS " k),"
         " (SELECT count(*) FROM elevations WHERE has_parts_data AND deleted_at IS NULL"
         "   AND parse_status IN ('pending', 'in_progress')),"
-        " (SELECT count(*) FROM elevations WHERE deleted_at IS NULL AND parse_status IN ('failed', "
-        "'validation_failed')),"
+        " (SELECT count(*) FROM elevations WHERE " IS_UNREADABLE "),"
         " (SELECT count(*) FROM sync_logs WHERE status = 'failed' AND started_at > now() - interval '24 hours'),"
         " (SELECT count(*) FROM sync_runs WHERE state = 'running'),"
         " (SELECT extract(epoch FROM now() - min(c.confirmed_at))::bigint FROM project_cursors c JOIN projects p"

@@ -1,6 +1,7 @@
 /* The dashboard: row counts, the syncs of the last 24 hours, and memory over the same time. The charts come with their
  * geometry (720 by 120 units), so that the page needs no script to draw them. */
 #include "services/store/ui/ui_overview.h"
+#include "services/store/counted_sql.h"
 
 const struct query ui_query_counts = {
     .name = "ui_counts",
@@ -10,8 +11,7 @@ const struct query ui_query_counts = {
            " 'projects', (SELECT count(*) FROM projects WHERE deleted_at IS NULL),"
            " 'phases', (SELECT count(*) FROM phases WHERE deleted_at IS NULL),"
            " 'elevations', (SELECT count(*) FROM elevations WHERE deleted_at IS NULL),"
-           " 'unparsed', (SELECT count(*) FROM elevations WHERE parse_status IN ('failed', 'error')),"
-           " 'projects_failing', (SELECT count(*) FROM project_cursors WHERE failures > 0))",
+           " 'unparsed', (SELECT count(*) FROM elevations WHERE " IS_UNREADABLE "))",
     .is_slow = true,
 };
 

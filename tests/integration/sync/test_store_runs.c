@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "ipc/task.h"
+#include "services/store/counted_sql.h"
 #include "services/store/maintenance.h"
 #include "services/store/sync/sync_config.h"
 #include "services/store/sync/sync_log.h"
 #include "services/store/web/intervals_json.h"
+#include "services/store/web/watch/verdict_read.h"
 #include "services/sync/due.h"
 #include "tests/support/store.h"
 
@@ -363,14 +365,28 @@ TEST(test_totals_of_what_is_stored)
         "INSERT INTO sync_logs (sync_type, status, started_at) VALUES ('a', 'failed', now() - interval '23 hours'),"
         " ('a', 'failed', now() - interval '25 hours'), ('a', 'completed', now());"
         "INSERT INTO sync_runs (scope, state) VALUES ('r', 'running'), ('r', 'failed')");
+    sql("INSERT INTO directories (id, logikal_id, name, parent_id, exclude_from_sync) VALUES (7, 'Y', 'Y', NULL, true),"
+        " (8, 'Y/Z', 'Z', 7, false);" /* what is excluded is not read again, nor what lies below */
+        "INSERT INTO projects (id, logikal_id, name, directory_id) VALUES (94, 'p4', 'p4', 7), (95, 'p5', 'p5', 8);"
+        "INSERT INTO project_cursors (project_id, failures, confirmed_at) VALUES (94, 1, now()), (95, 1, now());"
+        "INSERT INTO phases (id, logikal_id, name, project_id) VALUES (9, 'h', 'h', 91);"
+        "INSERT INTO elevations (logikal_id, name, phase_id, project_id, has_parts_data, parse_status, deleted_at)"
+        " VALUES ('a', 'a', 9, 91, true, 'failed', NULL), ('b', 'b', 9, 91, true, 'validation_failed', NULL),"
+        " ('c', 'c', 9, 91, true, 'validation_failed', now()), ('d', 'd', 9, 91, true, 'success', NULL)");
     PGresult *r = maintenance_totals(s.db, &s.err);
     int64_t age_s = db_int(r, 0, 8);
     assert_in_range(age_s, 3000, 3300);
     char text[100], wanted[100];
-    snprintf(wanted, sizeof wanted, "2 0 0 2 0 0 1 1 %d", (int)age_s);
+    snprintf(wanted, sizeof wanted, "4 3 0 1 0 2 1 1 %d", (int)age_s);
     snprintf(text, sizeof text, "%s", store_rows(r));
     assert_string_equal(text, wanted);
-    sql("DELETE FROM projects; DELETE FROM directories");
+    expect("2", "SELECT count(*) FROM elevations WHERE " IS_UNREADABLE);
+    r = db_query(s.db, &s.err, query_verdict_sync.sql, 0, NULL);
+    assert_non_null(r);
+    assert_non_null(strstr(db_text(r, 0, 0), "\"failing\" : 1,"));
+    PQclear(r);
+    sql("DELETE FROM elevations; DELETE FROM phases; DELETE FROM projects; UPDATE directories SET parent_id = NULL;"
+        "DELETE FROM directories");
 }
 
 static const struct CMUnitTest tests[] = {

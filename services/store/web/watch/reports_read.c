@@ -1,5 +1,6 @@
 /* Statements for the reports on how the sync performs, from its logs and from the stored rows, and for the alerts. */
 #include "services/store/web/watch/reports_read.h"
+#include "services/store/counted_sql.h"
 #include "services/store/web/list_sql.h"
 
 #define ROUND(x)    "coalesce(round((" x ")::numeric, 2), 0)"
@@ -145,7 +146,7 @@ const struct query query_efficiency = {
     " WHERE is_sync_enabled AND last_status = 'failed'"                                                                \
     " UNION ALL SELECT 'parse_failed', 'parse_failed', 'warning', count(*) || ' parts lists could not be read',"       \
     " jsonb_build_object('count', count(*)), now(), true, 'See the parsing errors', 'system' FROM elevations"          \
-    " WHERE parse_status = 'failed' AND deleted_at IS NULL HAVING count(*) > 0"                                        \
+    " WHERE " IS_UNREADABLE " HAVING count(*) > 0"                                                                     \
     " UNION ALL SELECT id, type, severity, message, details, created_at, requires_action, recommended_action, source"  \
     " FROM sync_alerts WHERE source <> 'acknowledgement' AND acknowledged_at IS NULL"
 #define OPEN_ALERTS                                                                                                    \

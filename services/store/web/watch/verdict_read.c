@@ -1,6 +1,7 @@
 /* The statements that the verdict's facts come from. */
 #include "services/store/web/watch/verdict_read.h"
 
+#include "services/store/counted_sql.h"
 #include "services/store/url_short.h"
 #include "services/store/web/intervals_json.h"
 
@@ -29,15 +30,14 @@ const struct query query_verdict_sync = {
                         "   WHERE w.state IN ('failed', 'gone') OR (w.state = 'active' AND w.failures > 0)),"
                         " 'failing', f.count, 'failing_since', f.since, 'failing_names', f.names)"
                         " FROM (SELECT count(*) AS count, min(k.failed_at) AS since,"
-                        "   left(string_agg(p.name, ', ' ORDER BY k.failures DESC, p.id), 200) AS names"
-                        "  FROM project_cursors k JOIN projects p ON p.id = k.project_id"
-                        "  WHERE k.failures > 0 AND p.deleted_at IS NULL) f",
+                        "   left(string_agg(k.name, ', ' ORDER BY k.failures DESC, k.project_id), 200) AS names"
+                        "  FROM " FAILING_PROJECTS " k) f",
 };
 
 const struct query query_verdict_counts = {
     .name = "verdict_counts",
     .sql = "SELECT json_build_object('elevations', count(*) FILTER (WHERE deleted_at IS NULL),"
-           " 'unparsed', count(*) FILTER (WHERE deleted_at IS NULL AND parse_status IN ('failed', 'error')),"
+           " 'unparsed', count(*) FILTER (WHERE " IS_UNREADABLE "),"
            " 'sizes', (SELECT row_to_json(s) FROM logikald_sizes() s)) FROM elevations",
     .is_slow = true,
 };
