@@ -182,6 +182,7 @@ int logikal_project_read(const char *text, size_t len, struct logikal_project *o
     out->changed_s = time_of(&r, "changedDate");
     out->is_deleted = bool_of(&r, "isDeleted");
     out->is_estimated = bool_of(&r, "estimated");
+    out->has_estimated = cJSON_IsBool(member(&r, "estimated"));
     return close_object(&r, &out->json, "project", out->upstream_id, err);
 }
 

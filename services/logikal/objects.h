@@ -37,7 +37,7 @@ struct logikal_project {
     char key[GUID_SIZE];
     const char *id, *upstream_id, *name, *job_number, *offer_number, *person_in_charge;
     int64_t created_s, changed_s;
-    bool is_deleted, is_estimated;
+    bool is_deleted, is_estimated, has_estimated;
 };
 struct logikal_phase {
     cJSON *json;

@@ -115,9 +115,9 @@ int run_tick(struct sync_run *run, struct err *err)
     return on_tick(run, err);
 }
 
-static void on_noted(void *arg, const char *text)
+static void on_noted(void *arg, const char *key, const char *text)
 {
-    run_note_error(arg, "%s", text);
+    if (!key || run_first(arg, key)) run_note_error(arg, "%s", text);
 }
 
 static void on_refused(void *arg, const char *type, const char *id, const char *why)
@@ -151,6 +151,7 @@ int run_open(struct sync_run *run, struct task_ctx *ctx, const struct run_ask *a
     if (db_origin(run->db, run->id, ctx->id, err) < 0) return -ERR_DB;
     if (stage_open(&run->stage, run->db, &run->lease, conf_int(ctx->conf, SET_SYNC_BATCH), err) < 0) return -ERR_DB;
     if (files_limit(run->db, run_parts_limit(run), err) < 0) return -ERR_DB;
+    run->stage.takes_all = ask->is_forced;
     run->stage.refused = on_refused;
     run->stage.noted = on_noted;
     run->stage.refused_arg = run;

@@ -110,7 +110,8 @@ static int read_project(struct listing *l, const char *text, size_t len, struct 
                                           .created_s = p.created_s,
                                           .changed_s = p.changed_s,
                                           .is_deleted = p.is_deleted,
-                                          .is_estimated = p.is_estimated};
+                                          .is_estimated = p.is_estimated,
+                                          .has_estimated = p.has_estimated};
         rc = stage_add_project(&w->run->stage, l->number, &row, err);
         if (w->find) {
             w->found_changed_s = p.changed_s;

@@ -24,7 +24,8 @@ FIXTURE(fresh)
         " (2, 'A/B', 'B', 2, 'A/B', 'A/B', 'A' || chr(31) || 'A/B', 1, 'synced', '2020-01-01'),"
         " (3, 'C', 'C', 1, 'C', 'C', 'C', NULL, 'synced', '2020-01-01');"
         "INSERT INTO projects (id, logikal_id, name, directory_id, status, api_changed_date, last_update_date,"
-        " updated_at) SELECT i, 'p' || i - 10, n, d, 'active', to_timestamp(1000), to_timestamp(1000), '2020-01-01'"
+        " updated_at, is_estimated) SELECT i, 'p' || i - 10, n, d, 'active', to_timestamp(1000), to_timestamp(1000),"
+        " '2020-01-01', false"
         " FROM (VALUES (11, 'one', 1), (12, 'two', 1), (13, 'three', 2)) v (i, n, d)");
     return 0;
 }

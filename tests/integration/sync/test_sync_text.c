@@ -191,9 +191,63 @@ TEST(test_refused_rows_are_told_and_stop_no_other)
     }
 }
 
+/* ---- what a list leaves out ---- */
+
+static void tell(const char *lie, const char *where)
+{
+    char json[200];
+    snprintf(json, sizeof json, "{\"lies\":[{\"name\":\"%s\",\"where\":\"%s\"}]}", lie, where);
+    sim_post(&world.sim, "/lies", json);
+}
+
+static void expect_told(const cJSON *result, const char *what, const char *text)
+{
+    char *errors = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(result, "errors"));
+    if (!strstr(errors, text)) fail_msg("%s: without \"%s\": %s", what, text, errors);
+    free(errors);
+}
+
+TEST(test_what_is_left_out_of_what_has_not_changed_is_kept)
+{
+    static const struct {
+        const char *lie, *where, *told;
+        bool is_listed_anyway; /* its place is listed although nothing has moved */
+    } rows[] = {{"sparse", "elevation", "width of elevations that have not changed", false},
+                {"name-null", "elevation", "leaves out name of elevations that have not changed", false},
+                {"version-missing", "elevation", "leaves out versionId of elevations that have not changed", false},
+                {"number-comma", "elevation", "leaves out width of elevations that have not changed", false},
+                {"name-null", "phase", "leaves out name of phases that have not changed", false},
+                {"name-null", "project", "leaves out name of projects that have not changed", true},
+                {"sparse", "project", "personInCharge of projects that have not changed", true}};
+    sync_world_clear(&world);
+    sync_all(&world, false);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (!rows[i].is_listed_anyway) sim_post(&world.sim, "/change", "{\"type\":\"project\",\"count\":1000}");
+        tell(rows[i].lie, rows[i].where);
+
+        cJSON *result = sync_task(&world, "tasks.sync_tasks.full_sync_task", NULL, NULL, NULL);
+
+        sim_post(&world.sim, "/lies/clear", "{}");
+        expect_told(result, rows[i].lie, rows[i].told);
+        char *differences = truth_differences(&world, true);
+        if (*differences) fail_msg("%s at %s: %s", rows[i].lie, rows[i].where, differences);
+        free(differences);
+        cJSON_Delete(result);
+    }
+    tell("sparse", "elevation"); /* whoever forces a sync gets what is listed */
+    cJSON *result = sync_task(&world, "tasks.sync_tasks.full_sync_task", NULL, "{\"force_sync\":true}", NULL);
+    sim_post(&world.sim, "/lies/clear", "{}");
+    expect_told(result, "forced", "it is taken from them, since the sync is forced");
+    assert_int_equal(pg_int(&world.pg, "SELECT count(width) FROM elevations"), 0);
+    cJSON_Delete(result);
+    sync_all(&world, true);
+    assert_truth(&world, true);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_no_text_is_an_error),
     cmocka_unit_test(test_texts_are_finished_between_characters),
     cmocka_unit_test(test_refused_rows_are_told_and_stop_no_other),
+    cmocka_unit_test(test_what_is_left_out_of_what_has_not_changed_is_kept),
 };
 TEST_MAIN(tests, start, stop)

@@ -40,7 +40,7 @@ static void tell(const struct stage *stage, const char *path, const char *was)
     char text[400];
     snprintf(text, sizeof text, "directory %.*s starts excluded, as %.*s was: include it if it is meant to be synced",
              (int)utf8_cut(path, 120), path, (int)utf8_cut(was, 120), was);
-    if (stage->noted) stage->noted(stage->refused_arg, text);
+    if (stage->noted) stage->noted(stage->refused_arg, NULL, text);
 }
 
 int heirs_exclude(const struct stage *stage, struct err *err)

@@ -10,6 +10,7 @@
 #include "services/store/lease.h"
 #include "services/store/sync/staging/sync_doubles.h"
 #include "services/store/sync/staging/sync_exchange.h"
+#include "services/store/sync/staging/sync_left_out.h"
 #include "services/store/sync/staging/sync_singly.h"
 #include "services/store/sync/staging/sync_stage.h"
 
@@ -144,7 +145,8 @@ static int write_phases(struct db *db, const struct project_apply *a, const char
                                  "SELECT DISTINCT id FROM sync_stage_phases WHERE listing = $1::bigint AND stage = "
                                  "$3::bigint AND $2::text IS NOT NULL",
                                  3};
-    if (n->phases < 0 || (n->phases_twice = doubles_phases(a->stage, a->phases_listing, err)) < 0) return -ERR_DB;
+    if (n->phases < 0 || left_out_phases(a->stage, a->phases_listing, project, err) < 0) return -ERR_DB;
+    if ((n->phases_twice = doubles_phases(a->stage, a->phases_listing, err)) < 0) return -ERR_DB;
     if ((n->phases_written = stage_write(a->stage, &insert, a->singly, &n->refused, err)) < 0) return -ERR_DB;
     if (db_exec(db, err, found_phases, 3, values) < 0) return -ERR_DB;
     return a->phases_are_whole && !a->stage->lost && db_exec(db, err, miss_phases, 4, values) < 0 ? -ERR_DB : 0;
@@ -161,7 +163,7 @@ static int write_elevations(struct db *db, const struct project_apply *a, const 
     n->elevations = query_count(
         db, "SELECT count(DISTINCT id) FROM sync_stage_elevations WHERE listing = ANY ($1::bigint[]) AND stage = $2",
         listings, stage, err);
-    if (n->elevations < 0) return -ERR_DB;
+    if (n->elevations < 0 || left_out_elevations(a->stage, listings, err) < 0) return -ERR_DB;
     if ((n->doubles = doubles_elevations(a->stage, a->run, project, listings, &n->twice, err)) < 0) return -ERR_DB;
     struct exchange exchange;
     int rc = exchange_elevations(a->stage, project, listings, values[4], &exchange, err);

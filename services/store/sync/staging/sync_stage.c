@@ -208,7 +208,7 @@ int stage_add_project(struct stage *s, int64_t listing, const struct stage_proje
     seconds(out, p->created_s, '\t');
     seconds(out, p->changed_s, '\t');
     boolean(out, p->is_deleted, '\t');
-    boolean(out, p->is_estimated, '\t');
+    db_copy_field(out, !p->has_estimated ? NULL : p->is_estimated ? "t" : "f", '\t');
     db_copy_field(out, p->upstream_id, '\n');
     return end_row(s, STAGE_PROJECTS, err);
 }

@@ -5,6 +5,7 @@
 #ifndef LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_STAGE_H
 #define LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_STAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "conf/text/buf.h"
@@ -26,9 +27,11 @@ struct stage {
     struct buf rows[STAGE_TABLE_COUNT]; /* in COPY's text format, not sent yet */
     int64_t count[STAGE_TABLE_COUNT];
     int64_t sent[STAGE_TABLE_COUNT]; /* since the table was emptied */
+    bool takes_all;                  /* the sync is forced: what is listed counts, also what it leaves out */
     int64_t lost;                    /* rows that could not even be staged: nothing that is not there is missing */
     stage_refused_fn refused;        /* may be NULL */
-    void (*noted)(void *arg, const char *text); /* of something else that people should know; may be NULL */
+    /* Of something else that people should know, once for each key in a run (NULL: each time); may be NULL. */
+    void (*noted)(void *arg, const char *key, const char *text);
     void *refused_arg;
 };
 
@@ -40,8 +43,8 @@ struct stage_project {
     const char *directory;        /* identifier */
     const char *id, *upstream_id; /* the key, and the upstream's spelling */
     const char *name, *job_number, *offer_number, *person_in_charge;
-    int64_t created_s, changed_s; /* 0 = NULL */
-    bool is_deleted, is_estimated;
+    int64_t created_s, changed_s;                 /* 0 = NULL */
+    bool is_deleted, is_estimated, has_estimated; /* which stands for false when it is absent */
 };
 struct stage_phase {
     const char *id, *upstream_id, *name, *description;

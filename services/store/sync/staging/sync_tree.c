@@ -10,6 +10,7 @@
 #include "services/store/sync/staging/sync_doubles.h"
 #include "services/store/sync/staging/sync_exchange.h"
 #include "services/store/sync/staging/sync_heirs.h"
+#include "services/store/sync/staging/sync_left_out.h"
 #include "services/store/sync/staging/sync_singly.h"
 #include "services/store/sync/staging/sync_stage.h"
 
@@ -60,7 +61,8 @@ static const char insert_projects[] = SEEN_PROJECTS
     " SELECT s.id, left(coalesce(nullif(s.name, ''), s.id), 255), d.id,"
     "  CASE WHEN s.is_deleted THEN 'deleted' ELSE 'active' END, now(), to_timestamp(s.changed),"
     "  CASE WHEN s.is_deleted THEN now() END, to_timestamp(s.created), to_timestamp(s.changed), s.job_number,"
-    "  s.offer_number, s.person_in_charge, s.is_estimated, now(), CASE WHEN s.is_deleted THEN 'deleted' ELSE 'synced' "
+    "  s.offer_number, s.person_in_charge, coalesce(s.is_estimated, false), now(), CASE WHEN s.is_deleted THEN "
+    "'deleted' ELSE 'synced' "
     "END, nullif(s.upstream_id, s.id)"
     " FROM seen s JOIN directories d ON d.logikal_id = logikald_directory_key(s.directory)"
     " WHERE NOT (s.is_deleted AND EXISTS (SELECT FROM projects o WHERE "
@@ -153,7 +155,7 @@ static int apply_directories(const struct stage *stage, const struct lease *leas
         values,
         "SELECT DISTINCT logikald_directory_key(identifier) FROM sync_stage_directories WHERE stage = $1",
         1};
-    if (doubles_directories(stage, err) < 0) return -ERR_DB;
+    if (left_out_directories(stage, err) < 0 || doubles_directories(stage, err) < 0) return -ERR_DB;
     if ((counts->written = stage_write(stage, &insert, singly, &counts->refused, err)) < 0) return -ERR_DB;
     if (db_exec(db, err, link_directories, 1, values) < 0) return -ERR_DB;
     if (heirs_exclude(stage, err) < 0) return -ERR_DB;
@@ -185,7 +187,7 @@ static int apply_projects(const struct stage *stage, const struct lease *lease, 
     int rc = begin_apply(stage, lease, err);
     if (rc < 0) return rc;
     if ((counts->seen = count_projects(stage, values, err)) < 0) return -ERR_DB;
-    if (db_exec(db, err, note_moves, 2, values) < 0) return -ERR_DB;
+    if (db_exec(db, err, note_moves, 2, values) < 0 || left_out_projects(stage, err) < 0) return -ERR_DB;
     if (doubles_projects(stage, err) < 0) return -ERR_DB;
     struct exchange exchange = {0};
     if (are_all && (rc = exchange_projects(stage, &exchange, err)) < 0) return rc;
