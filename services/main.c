@@ -10,6 +10,7 @@
 
 #include "conf/conf.h"
 #include "conf/machine/crash.h"
+#include "conf/streams.h"
 #include "conf/exit.h"
 #include "conf/log.h"
 #include "services/role.h"
@@ -34,6 +35,7 @@ static void *json_memory(size_t size)
 int main(int argc, char **argv)
 {
     const struct role *role = argc > 1 ? role_find(argv[1]) : NULL;
+    streams_begin();
     if (!role) {
         fputs("usage: logikald", stderr);
         for (role = roles; role->name; role++) fprintf(stderr, "%c%s", role == roles ? ' ' : '|', role->name);
@@ -60,5 +62,5 @@ int main(int argc, char **argv)
     conf_tell_notes(conf);
     if (role->is_service && conf_is_set(conf, SET_LOG_FILE) && !getenv("LOGIKALD_SUPERVISED"))
         log_warning("log.file (LOG_FILE) is written by the supervisor; a role by itself writes to standard error");
-    return role->main(conf, argc - 2, argv + 2);
+    return streams_end(role->main(conf, argc - 2, argv + 2));
 }

@@ -17,6 +17,7 @@
 #include "supervisor/plan/environment.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/system/self.h"
+#include "conf/streams.h"
 #include "conf/machine/trim.h"
 
 static int run_supervise(int argc, char **argv);
@@ -279,6 +280,7 @@ static void take_default_files(void)
 
 int main(int argc, char **argv)
 {
+    streams_begin();
     all_words = argv;
     self_remember(argv[0]);
     log_open("logikald", LOG_INFO, LOG_TEXT);
@@ -292,7 +294,7 @@ int main(int argc, char **argv)
         for (const char *const *t = tools; *t; t++)
             if (strcmp(*t, name) == 0) look_for_supervisor();
         take_default_files();
-        return commands[i].run(at < argc ? argc - at : 1, argv + at);
+        return streams_end(commands[i].run(at < argc ? argc - at : 1, argv + at));
     }
     fprintf(stderr, "logikald: unknown command \"%s\" (logikald --help lists them)\n", name);
     return EXIT_USAGE;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -297,6 +298,59 @@ static void test_closed_terminal_ends_it_and_hup_with_one_does_not(void **state)
     assert_int_equal(supervised_left(&s), 0);
 }
 
+/* ---- how it is started ---- */
+
+static int by_shell(const char *script, char **output)
+{
+    char *argv[] = {"sh", "-c", (char *)(uintptr_t)script, (char *)support_program("logikald"), NULL};
+    char *env[] = {"LOGIKALD_RUN_DIR=/nonexistent/of/nobody", NULL};
+    return process_run(argv, env, output);
+}
+
+static void test_what_cannot_be_printed_is_an_error(void **state)
+{
+    static const struct {
+        const char *script;
+        int status;
+        const char *said;
+    } rows[] = {
+        {"\"$0\" defaults >/dev/full", 1, "standard output: No space left"},
+        {"\"$0\" config >/dev/full", 1, "standard output: No space left"},
+        {"\"$0\" --help >/dev/full", 1, "standard output: No space left"},
+        {"\"$0\" task tasks.scheduler_tasks.smart_sync_scheduler >/dev/full", 1, "standard output"},
+        {"\"$0\" defaults | head -n 1", 0, ""},
+        {"\"$0\" config >&-", 0, ""},
+        {"\"$0\" config <&- | wc -l", 0, ""},
+        {"\"$0\" task tasks.scheduler_tasks.smart_sync_scheduler >&- 2>&- <&-", 0, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *output;
+        int status = by_shell(rows[i].script, &output);
+        if (status != rows[i].status || !strstr(output, rows[i].said))
+            fail_msg("%s: %d, %s", rows[i].script, status, output);
+        free(output);
+    }
+}
+
+static void test_its_own_files_are_its_own_whatever_the_umask(void **state)
+{
+    char run[320], play[300], script[700];
+    struct stat st;
+    (void)state;
+    supervised_prepare(&s, " ");
+    snprintf(run, sizeof run, "LOGIKALD_RUN_DIR=%s", s.run_dir);
+    snprintf(play, sizeof play, "PLAY_DIR=%s", s.dir);
+    snprintf(script, sizeof script, "umask 0777; exec '%s/bin/logikald' --config '%s'", s.dir, s.config);
+    char *argv[] = {"sh", "-c", script, NULL},
+         *env[] = {run, play, "PORT=0", "HOST=127.0.0.1", "LOGIKALD_ROLES=web", NULL};
+    process_start(&s.process, "supervisor", argv, env);
+    WAIT_UNTIL(supervised_is(&s, "web.0", "ready"), 15000);
+    assert_int_equal(stat(s.run_dir, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    supervised_stop(&s);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_cannot_be_applied_is_refused_at_once),
     cmocka_unit_test(test_address_that_cannot_be_listened_on_is_refused_at_once),
@@ -306,5 +360,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_followers_leave_room_for_commands),
     cmocka_unit_test(test_wrong_words_of_ctl_are_told),
     cmocka_unit_test(test_closed_terminal_ends_it_and_hup_with_one_does_not),
+    cmocka_unit_test(test_what_cannot_be_printed_is_an_error),
+    cmocka_unit_test(test_its_own_files_are_its_own_whatever_the_umask),
 };
 SUPERVISED_MAIN(tests)
