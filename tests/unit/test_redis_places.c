@@ -2,9 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/clock.h"
 #include "conf/text/buf.h"
 #include "ipc/redis/redis_mode.h"
 #include "ipc/redis/redis_url.h"
+#include "services/web/watch/health/redis_keeps.h"
 #include "tests/support/support.h"
 
 static void long_url(char *out, size_t size, const char *before, int count, const char *after)
@@ -282,11 +284,41 @@ TEST(test_what_a_redis_keeps)
     }
 }
 
+/* Of a server that lets nobody ask for its settings. */
+TEST(test_what_a_redis_keeps_is_guessed_by_what_it_has_not_saved_for_hours)
+{
+    static const struct {
+        int has_aof, changes, saved_ago_s; /* negative: not told */
+        bool is_forgetful;
+    } rows[] = {
+        {0, 1, 7 * 3600, true},   {0, 100000, 48 * 3600, true}, {1, 100000, 48 * 3600, false},
+        {0, 0, 48 * 3600, false}, {0, 1, 3600, false},          {0, 1, 7200 + 60, true},
+        {0, 1, 7200 - 60, false}, {0, -1, 48 * 3600, false},    {0, 1, -1, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char info[300];
+        struct redis_keeps k = {.is_refused = true};
+        int len = snprintf(info, sizeof info, "# Persistence\r\nloading:0\r\naof_enabled:%d\r\n", rows[i].has_aof);
+        if (rows[i].changes >= 0)
+            len +=
+                snprintf(info + len, sizeof info - (size_t)len, "rdb_changes_since_last_save:%d\r\n", rows[i].changes);
+        if (rows[i].saved_ago_s >= 0)
+            snprintf(info + len, sizeof info - (size_t)len, "rdb_last_save_time:%lld\r\n",
+                     (long long)(wall_ms() / 1000 - rows[i].saved_ago_s));
+        redis_keeps_learn(&k, NULL, info);
+        if (k.is_forgetful != rows[i].is_forgetful) fail_msg("row %zu", i);
+        k.is_forgetful = true; /* as it had been told before */
+        redis_keeps_learn(&k, NULL, "# Persistence\r\naof_enabled:1\r\n");
+        assert_false(k.is_forgetful);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_parts_of_a_url_at_their_bounds),
     cmocka_unit_test(test_options_of_a_url),
     cmocka_unit_test(test_each_scheme),
     cmocka_unit_test(test_where_redis_is_by_the_settings),
     cmocka_unit_test(test_what_a_redis_keeps),
+    cmocka_unit_test(test_what_a_redis_keeps_is_guessed_by_what_it_has_not_saved_for_hours),
 };
 TEST_MAIN(tests, NULL, NULL)

@@ -186,7 +186,14 @@ TEST(test_results_are_awaited)
 
     assert_non_null(result_wait(q, "nobody", 300, NULL, on_done, &w, &err)); /* in vain */
     TURN_UNTIL(&w, w.done == 2, 10000);
-    assert_non_null(strstr(w.error, "not ready in time"));
+    assert_non_null(strstr(w.error, "task nobody is not ready in time"));
+
+    rig_text(&rig, "SET celery-task-meta-stored %s",
+             "{\"status\":\"SUCCESS\",\"result\":7}"); /* before it is asked for */
+    assert_non_null(result_wait(q, "stored", 20000, NULL, on_done, &w, &err));
+    TURN_UNTIL(&w, w.done == 3, 15000);
+    assert_int_equal(w.state, RESULT_SUCCESS);
+    assert_int_equal(w.value, 7);
 
     struct result_wait *cancelled = result_wait(q, "cancelled", 5000, NULL, on_done, &w, &err);
     result_wait_cancel(cancelled);
@@ -196,7 +203,7 @@ TEST(test_results_are_awaited)
     TURN_UNTIL(&w, rig_int(&rig, "GET logikald.clock") > clock, 10000);
     rig_text(&rig, "FLUSHALL");
     rig_int(&rig, "CLIENT KILL TYPE pubsub");
-    TURN_UNTIL(&w, w.done == 3, 15000);
+    TURN_UNTIL(&w, w.done == 4, 15000);
     assert_non_null(strstr(w.error, "lost its data"));
 
     static const struct {
