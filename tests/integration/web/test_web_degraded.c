@@ -232,7 +232,8 @@ TEST(test_a_stale_project_is_synced_before_it_is_answered)
     char *project = pg_value(&web.pg, "SELECT logikal_id FROM projects LIMIT 1"), stored[200], synced[200];
     snprintf(stored, sizeof stored, "/api/v1/odoo/projects/%s/complete?auto_sync=false", project);
     snprintf(synced, sizeof synced, "/api/v1/odoo/projects/%s/complete", project);
-    pg_exec(&web.pg, "UPDATE projects SET last_sync_date = '2000-01-01'");
+    pg_exec(&web.pg, "UPDATE projects SET last_sync_date = '2000-01-01';"
+                     "UPDATE project_cursors SET confirmed_at = '2000-01-01'");
     sim_post(&sim, "/change", "{\"type\":\"elevation\",\"count\":5,\"seed\":3}");
 
     struct http_reply before = web_call(&web, "GET", stored, web.admin, NULL);
