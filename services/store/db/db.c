@@ -18,9 +18,9 @@
 static void on_notice(void *arg, const char *message)
 {
     (void)arg;
-    static const char warning[] = "WARNING:  takeover: ";
-    if (strncmp(message, warning, sizeof warning - 1) == 0)
-        log_warning("%.*s", (int)strcspn(message + 10, "\n"), message + 10);
+    const char *taken = strstr(message, ":  takeover: "); /* behind "WARNING" in the server's language */
+    if (taken && taken < message + strcspn(message, "\n"))
+        log_warning("%.*s", (int)strcspn(taken + 3, "\n"), taken + 3);
     else
         log_debug("postgresql: %.*s", (int)strcspn(message, "\n"), message);
 }

@@ -216,6 +216,14 @@ TEST(test_odd_databases_are_taken_over)
          "logikal_id,"
          " 'twin', 92, 'x' FROM phases WHERE id = 72; ALTER TABLE phases DROP CONSTRAINT uq_phase_logikal_project",
          "1 rows of projects"},
+        {"sequences that are behind, and another unique index",
+         "SELECT setval('elevations_id_seq', 73), setval('phases_id_seq', 70), setval('projects_id_seq', 70);"
+         " CREATE UNIQUE INDEX odd_expression ON phases (lower(logikal_id))",
+         "was behind the rows of elevations, and goes on after 75"},
+        {"an id without a default, and a unique constraint with the name",
+         "ALTER TABLE elevations ALTER id DROP DEFAULT; DROP SEQUENCE phases_id_seq CASCADE;"
+         " ALTER TABLE phases ADD CONSTRAINT odd_pair UNIQUE (logikal_id, name)",
+         "odd_pair is gone"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) odd_database(rows[i].what, rows[i].sql, rows[i].said);
 }
