@@ -169,8 +169,7 @@ const char *db_session_advice(const char *sqlstate)
         {"25006", "PostgreSQL only reads: a standby, or default_transaction_read_only is on"},
         {"42501",
          "the role of DATABASE_URL lacks a right: GRANT SELECT, INSERT, UPDATE, DELETE on all tables and USAGE "
-         "on all sequences of the schema; `logikald migrate` needs the owner of the tables (REASSIGN OWNED BY theirs "
-         "TO it)"},
+         "on all sequences of the schema"},
         {"22P05", "the encoding of the database is not UTF8"},
         {"42P01", "a table is missing: `logikald migrate` makes it"},
         {"42703", "a column is missing: `logikald check` tells whose table it is"},
