@@ -1,6 +1,7 @@
 /* What stands beside the data of an answer: see envelope.h. */
 #include "services/logikal/envelope.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "conf/text/buf.h"
@@ -35,18 +36,27 @@ static void finish(struct buf *text, char out[ENVELOPE_WORDS])
     buf_free(text);
 }
 
-/* Is anything said by this member: a list with something in it, or a text? */
+/* Is anything said by this member: a list with something in it, a text, a number of them, or that there are some? */
 static bool says_anything(const cJSON *member)
 {
     const char *text = cJSON_GetStringValue(member);
-    return (text && *text) || cJSON_GetArraySize(member) > 0;
+    bool is_some = cJSON_IsTrue(member) || (cJSON_IsNumber(member) && member->valuedouble > 0);
+    return is_some || (text && *text) || cJSON_GetArraySize(member) > 0;
+}
+
+/* A code of 400 or more, as a number or as digits. */
+static bool is_bad_code(const cJSON *code)
+{
+    const char *text = cJSON_GetStringValue(code);
+    if (text) return *text && strspn(text, "0123456789") == strlen(text) && strtod(text, NULL) >= 400;
+    return cJSON_IsNumber(code) && code->valuedouble >= 400;
 }
 
 bool envelope_is_error(const cJSON *json)
 {
-    const cJSON *code = cJSON_GetObjectItemCaseSensitive(json, "code");
     return says_anything(cJSON_GetObjectItemCaseSensitive(json, "errors")) ||
-           (cJSON_IsNumber(code) && code->valuedouble >= 400);
+           is_bad_code(cJSON_GetObjectItemCaseSensitive(json, "code")) ||
+           cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(json, "success"));
 }
 
 void envelope_message(const cJSON *json, char out[ENVELOPE_WORDS])
