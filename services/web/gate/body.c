@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/queue.h>
 #include <event2/buffer.h>
 #include <event2/keyvalq_struct.h>
@@ -80,6 +81,13 @@ static const char *unclear(const cJSON *value)
     return NULL;
 }
 
+/* Packed it would be no JSON, and the fault be looked for where it is not. */
+static bool is_packed(const struct req *r)
+{
+    const char *coding = req_header(r, "Content-Encoding");
+    return coding && *coding && strcasecmp(coding, "identity") != 0;
+}
+
 bool body_check(struct req *r)
 {
     struct evbuffer *input = evhttp_request_get_input_buffer(r->ev);
@@ -91,6 +99,10 @@ bool body_check(struct req *r)
     bool is_optional = *schema == '?';
     schema += is_optional;
     if (is_optional && strspn(text, " \r\n\t") == len) return true;
+    if (is_packed(r)) {
+        reply_detail(r, 415, "The body must come as it is: no Content-Encoding is taken");
+        return false;
+    }
     bool is_form = req_body_is_form(r) && route_takes_forms(r->route);
     if (!is_form && !req_body_is_json(r)) {
         reply_detail(r, 415, "The body must be application/json");

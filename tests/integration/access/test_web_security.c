@@ -324,6 +324,25 @@ TEST(test_methods_that_show_or_tunnel_are_refused)
     }
 }
 
+TEST(test_packed_bodies_are_refused_by_name)
+{
+    static const struct {
+        const char *coding;
+        int status;
+    } rows[] = {{"gzip", 415}, {"br", 415}, {"gzip, identity", 415}, {"identity", 200}, {"IDENTITY", 200}};
+    char bearer[160], coding[64], body[100];
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", web.admin);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(coding, sizeof coding, "Content-Encoding: %s", rows[i].coding);
+        snprintf(body, sizeof body, "{\"client_id\":\"packed-%zu\",\"name\":\"n\"}", i);
+        const char *const headers[] = {bearer, "Content-Type: application/json", coding, NULL};
+        struct http_reply reply = request("POST", "/api/v1/client-auth/register", headers, body);
+        if (reply.status != rows[i].status || (reply.status == 415 && !strstr(reply.body, "Content-Encoding")))
+            fail_msg("%s: %d %s", coding, reply.status, reply.body);
+        http_reply_free(&reply);
+    }
+}
+
 TEST(test_bodies_of_another_type_are_not_taken)
 {
     char bearer[160];
@@ -365,6 +384,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_files_outside_are_out_of_reach),
     cmocka_unit_test(test_no_request_hides_in_another_ones_body),
     cmocka_unit_test(test_methods_that_show_or_tunnel_are_refused),
+    cmocka_unit_test(test_packed_bodies_are_refused_by_name),
     cmocka_unit_test(test_bodies_of_another_type_are_not_taken),
 };
 TEST_MAIN(tests, start, stop)
