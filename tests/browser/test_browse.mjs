@@ -60,6 +60,24 @@ test('browse: a forced sync of a project shows its progress', async ({ page: ope
   equal(await sql(`SELECT count(*) FROM project_cursors WHERE project_id = ${id} AND failures = 0`), '1', 'cursor');
 });
 
+test('browse: what a long phase leaves out is told, and where it is', async ({ page: open, pages }) => {
+  // Of their own, and left out of the sync, which would miss them.
+  const directory = await sql("INSERT INTO directories (logikal_id, name, full_path, exclude_from_sync) VALUES ('browser-long', 'Long', 'Long', true) RETURNING id");
+  const project = await sql(`INSERT INTO projects (logikal_id, name, directory_id, status) VALUES ('browser-long', 'Long', ${directory}, 'active') RETURNING id`);
+  const phase = await sql(`INSERT INTO phases (logikal_id, name, project_id, sync_status) VALUES ('browser-long', 'Long', ${project}, 'x') RETURNING id`);
+  await sql(`INSERT INTO elevations (logikal_id, name, project_id, phase_id, sync_status, has_parts_data, parse_status, parse_retry_count)
+    SELECT 'browser-long' || i, 'zzz ' || i, ${project}, ${phase}, 'x', false, 'success', 0 FROM generate_series(1, 503) i`);
+  try {
+    const page = await open(pages, `/ui/browse/projects/${project}`);
+    await page.locator('#phases .notice', { hasText: '3 more elevations are not shown here' }).getByRole('link').click();
+    await page.getByRole('heading', { level: 2, name: /^503 of/ }).waitFor();
+    await page.goto(`/ui/browse/elevations/${await sql(`SELECT max(id) FROM elevations WHERE phase_id = ${phase}`)}`);
+    equal(await page.locator('.crumbs a').count(), 4, 'steps of the way: all, directory, project, what happened');
+  } finally {
+    await sql(`DELETE FROM elevations WHERE phase_id = ${phase}; DELETE FROM phases WHERE id = ${phase}; DELETE FROM projects WHERE id = ${project}; DELETE FROM directories WHERE id = ${directory}`);
+  }
+});
+
 test('browse: a parts list is read again', async ({ page: open, pages }) => {
   await synced();
   const id = await sql('SELECT elevation_id FROM elevation_parts_lists WHERE size_bytes > 0 ORDER BY 1 LIMIT 1');
