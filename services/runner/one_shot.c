@@ -1,7 +1,7 @@
 /* logikald task NAME [--args JSON] [--kwargs JSON] [--dry-run]: runs one task here and now, without a queue, and prints
  * its result as one line of JSON on standard output. --kwargs @FILE has them in a file, however large they are.
- * --dry-run (a sync of everything or of a project): it is told what would change, and nothing is written. TERM and INT
- * ask the task to stop, after which it still logs out of Logikal.
+ * --dry-run (a sync of everything or of a project): it is told what would change, and nothing is written. TERM, INT
+ * and HUP ask the task to stop, after which it still logs out of Logikal.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -89,9 +89,11 @@ static int read_request(const struct conf *conf, int argc, char **argv, struct o
 
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_stop};
+    struct sigaction action = {.sa_handler = on_stop}, hup;
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    /* The terminal is closed; not so under nohup. */
+    if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
 }
 
 static void print_result(const cJSON *result)

@@ -175,7 +175,7 @@ TEST(test_interrupted_sync_is_due_again_at_once)
     forget_sessions();
 }
 
-TEST(test_terminated_sync_logs_out)
+static void end_sync_by(int signal)
 {
     struct process p;
     sync_world_clear(&world);
@@ -183,13 +183,19 @@ TEST(test_terminated_sync_logs_out)
     sync_task_start(&world, &p, FULL, NULL, NULL);
     WAIT_UNTIL(pg_int(&world.pg, "SELECT count(*) FROM elevations") > 0, 20000);
 
-    process_signal(&p, SIGTERM);
+    process_signal(&p, signal);
 
     process_wait(&p, 15000);
     sim_post(&world.sim, "/delays", "{\"auth\":0,\"list\":0,\"parts\":0}");
     assert_nothing_leaked(&world);
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM sync_runs WHERE state = 'cancelled'"), 1);
     assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM leases WHERE expires_at > now()"), 0);
+}
+
+TEST(test_terminated_sync_logs_out)
+{
+    end_sync_by(SIGHUP); /* the terminal is closed */
+    end_sync_by(SIGTERM);
     sync_all(&world, false);
     assert_truth(&world, true);
 }
