@@ -275,8 +275,8 @@ static void send_questions(struct sentinel_ask *a)
 {
     const struct redis_sentinels *to = &a->search->url->sentinels;
     const char *const auth[] = {"AUTH", to->user[0] ? to->user : to->password, to->password};
-    const char *const where[] = {"SENTINEL", "get-master-addr-by-name", to->master}, *const all[] = {"SENTINEL",
-                                                                                                     "masters"};
+    const char *const where[] = {"SENTINEL", "get-master-addr-by-name", to->master};
+    const char *const all[] = {"SENTINEL", "masters"};
     struct buf text = {0};
     int words = to->user[0] ? 3 : 2;
     a->answered = to->password[0] ? -1 : 0;

@@ -15,8 +15,9 @@
 #define SMALL_ANSWER_BYTES (1024 * 1024)
 #define LOGOUT_TIMEOUT_MS  10000
 
-static const char *const select_paths[LEVEL_COUNT] = {"", "/directories/select", "/projects/select", "/phases/select",
-                                                      "/elevations/select"};
+static const char *const select_paths[LEVEL_COUNT] = {
+    "", "/directories/select", "/projects/select", "/phases/select", "/elevations/select",
+};
 static const char *const ask_paths[JOB_KIND_COUNT] = {
     "", "/directories", "/projects", "/phases", "/elevations", "", "/elevations/selected/parts-list",
     /* Its longer side fills a page of A4 at 150 dots an inch. */
@@ -134,16 +135,19 @@ int request_start(struct logikal_session *s, struct err *err)
 
 const char *request_name(const struct logikal_session *s)
 {
-    static const char *const selects[LEVEL_COUNT] = {"", "POST /directories/select", "POST /projects/select",
-                                                     "POST /phases/select", "POST /elevations/select"};
-    static const char *const asks[JOB_KIND_COUNT] = {"",
-                                                     "GET /directories",
-                                                     "GET /projects",
-                                                     "GET /phases",
-                                                     "GET /elevations",
-                                                     "GET /elevations/{id}/thumbnail",
-                                                     "GET /elevations/selected/parts-list",
-                                                     "GET /elevations/selected/drawing"};
+    static const char *const selects[LEVEL_COUNT] = {
+        "", "POST /directories/select", "POST /projects/select", "POST /phases/select", "POST /elevations/select",
+    };
+    static const char *const asks[JOB_KIND_COUNT] = {
+        "",
+        "GET /directories",
+        "GET /projects",
+        "GET /phases",
+        "GET /elevations",
+        "GET /elevations/{id}/thumbnail",
+        "GET /elevations/selected/parts-list",
+        "GET /elevations/selected/drawing",
+    };
     switch (s->calling) {
     case CALL_LOGIN: return "POST /auth";
     case CALL_LOGOUT: return "DELETE /auth";

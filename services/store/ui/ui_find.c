@@ -24,6 +24,9 @@
 #define ERROR                                                                                                          \
     "coalesce(CASE WHEN c.failures > 0 THEN c.last_error END, s.behind, CASE WHEN s.state <> 'none' THEN s.error END)"
 
+#define DESCRIBED UI_CUT("coalesce(e.auto_description_short, e.description, o.description)")
+#define ERROR_CUT UI_CUT(ERROR)
+
 const struct query ui_query_find = {
     .name = "ui_find",
     .sql = "WITH h AS MATERIALIZED (SELECT * FROM " FOUND "$7::bigint))"
@@ -40,18 +43,12 @@ const struct query ui_query_find = {
            "      UNION ALL SELECT 101, f.name, '/ui/browse/projects/' || j.id WHERE h.kind = 'elevation' AND f.id"
            "       IS NOT NULL) y),"
            "    'job', o.job_number, 'offer', o.offer_number, 'person', o.person_in_charge, 'amount', e.amount,"
-           "    'width', e.width, 'height', e.height, 'described', " UI_CUT(
-               "coalesce(e.auto_description_short, "
-               "e.description, o.description)") ","
-                                                "    'parts', " PARTS ", 'parts_tone', CASE WHEN s.behind IS NOT NULL "
-                                                "THEN 'warn' WHEN s.state = 'read' THEN"
-                                                "     'ok' WHEN s.state IN ('failed', 'refused') THEN 'bad' END, "
-                                                "'is_failing', coalesce(c.failures > 0, false),"
-                                                "    'error', " UI_CUT(ERROR) ", 'is_excluded', h.is_excluded, "
-                                                                              "'changed', h.changed, 'read', h.read_at,"
-                                                                              "    'gone_at', " GONE_AT
-                                                                              ") ORDER BY h.n), '[]') FROM h" ROWS
-                                                                              " WHERE h.kind IS NOT NULL))",
+           "    'width', e.width, 'height', e.height, 'described', " DESCRIBED ","
+           "    'parts', " PARTS ", 'parts_tone', CASE WHEN s.behind IS NOT NULL THEN 'warn' WHEN s.state = 'read' THEN"
+           "     'ok' WHEN s.state IN ('failed', 'refused') THEN 'bad' END,"
+           " 'is_failing', coalesce(c.failures > 0, false),"
+           "    'error', " ERROR_CUT ", 'is_excluded', h.is_excluded, 'changed', h.changed, 'read', h.read_at,"
+           "    'gone_at', " GONE_AT ") ORDER BY h.n), '[]') FROM h" ROWS " WHERE h.kind IS NOT NULL))",
     .is_slow = true,
 };
 
@@ -73,11 +70,14 @@ const struct query ui_query_find_directories = {
 #define OF_PROJECT UI_CSV("o.job_number") ", " UI_CSV("o.offer_number") ", " UI_CSV("o.person_in_charge")
 #define OF_ELEVATION                                                                                                   \
     "coalesce(e.amount::text, ''), coalesce(e.width::text, ''), coalesce(e.height::text, ''), " UI_CSV(PARTS)
-#define TIMES "coalesce(h.changed::text, ''), coalesce(h.read_at::text, ''), coalesce(" GONE_AT "::text, '')"
+#define TIMES     "coalesce(h.changed::text, ''), coalesce(h.read_at::text, ''), coalesce(" GONE_AT "::text, '')"
+#define CSV_NAME  UI_CSV(NAME)
+#define CSV_WAY   UI_CSV(WAY)
+#define CSV_GUID  UI_CSV(GUID)
+#define CSV_ERROR UI_CSV(ERROR)
 #define LINE                                                                                                           \
-    "concat_ws(',', h.kind, h.id, " UI_CSV(NAME) ", " UI_CSV(WAY) ", " UI_CSV(                                         \
-        GUID) ", " OF_PROJECT ", " OF_ELEVATION                                                                        \
-              ", " UI_CSV(ERROR) ", " TIMES ", CASE WHEN h.is_excluded THEN 'yes' ELSE 'no' END)"
+    "concat_ws(',', h.kind, h.id, " CSV_NAME ", " CSV_WAY ", " CSV_GUID ", " OF_PROJECT ", " OF_ELEVATION              \
+    ", " CSV_ERROR ", " TIMES ", CASE WHEN h.is_excluded THEN 'yes' ELSE 'no' END)"
 #define NAMES                                                                                                          \
     "'kind,id,name,way,guid,job,offer,person,amount,width_mm,height_mm,parts,error,changed,read,gone,excluded'"
 

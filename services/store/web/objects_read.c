@@ -37,12 +37,13 @@ const struct query query_projects_of_directory_more = {
     .is_slow = true,
     .sql = LIST_MORE_SQL(PROJECT_AND(", p.deleted_at", PAGE_MORE("projects", "directory_id = $3::int"))),
 };
+#define ANY_PROJECT PROJECT("projects")
+
 const struct query query_project_get = {
     .name = "project_get",
-    .sql =
-        "SELECT row_to_json(t) FROM (" PROJECT("projects") " WHERE p.deleted_at IS NULL"
-                                                           " AND (p.logikal_id = logikald_guid($1) OR p.id::text = $1) "
-                                                           "ORDER BY p.logikal_id = logikald_guid($1) DESC LIMIT 1) t",
+    .sql = "SELECT row_to_json(t) FROM (" ANY_PROJECT " WHERE p.deleted_at IS NULL"
+           " AND (p.logikal_id = logikald_guid($1) OR p.id::text = $1) ORDER BY p.logikal_id = logikald_guid($1) DESC"
+           " LIMIT 1) t",
 };
 
 /* ---- phases ---- */

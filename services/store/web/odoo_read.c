@@ -94,38 +94,36 @@ const struct query query_odoo_stats = {
 
 /* The object x, which says when its row x went. */
 #define WITH_END(object, x)                                                                                            \
-    "left(" object                                                                                                     \
-    "::text, -1) || ', \"deleted_at\" : ' || coalesce(to_json(" ODOO_TIME(x ".deleted_at") ")::text,"                  \
-                                                                                           " 'null') || '}'"
+    "left(" object "::text, -1) || ', \"deleted_at\" : ' ||"                                                           \
+    " coalesce(to_json(" ODOO_TIME(x ".deleted_at") ")::text, 'null') || '}'"
 #define MORE(there, rows)                                                                                              \
     "SELECT count(*), max(id), coalesce(string_agg(line, E',\n' ORDER BY id), ''), 0, NULL, " there " FROM (" rows     \
     " LIMIT $2::int) t"
+#define PROJECT_WITH_END   WITH_END(PROJECT, "p")
+#define PHASE_WITH_END     WITH_END(PHASE("'[]'::json"), "h")
+#define ELEVATION_WITH_END WITH_END(ODOO_ELEVATION, "e")
+#define PROJECT_IS_3       "p.logikal_id = logikald_guid($3) AND ($6::boolean OR p.deleted_at IS NULL)"
+#define PHASE_IS_4         "h.logikal_id = logikald_guid($4) AND ($6::boolean OR h.deleted_at IS NULL) AND " PROJECT_IS_3
 
 const struct query query_odoo_projects_more = {
     .name = "odoo_projects_more",
     .is_slow = true,
-    .sql = MORE("true",
-                "SELECT p.id, " WITH_END(PROJECT, "p") " AS line FROM projects p WHERE $3::text IS NULL AND"
-                                                       " $4::text IS NULL AND " LIST_MORE_OF("p.") " ORDER BY p.id"),
+    .sql = MORE("true", "SELECT p.id, " PROJECT_WITH_END " AS line FROM projects p WHERE $3::text IS NULL AND"
+                        " $4::text IS NULL AND " LIST_MORE_OF("p.") " ORDER BY p.id"),
 };
-#define PROJECT_IS_3 "p.logikal_id = logikald_guid($3) AND ($6::boolean OR p.deleted_at IS NULL)"
 const struct query query_odoo_phases_more = {
     .name = "odoo_phases_more",
     .is_slow = true,
     .sql = MORE("EXISTS (SELECT FROM projects p WHERE " PROJECT_IS_3 ")",
-                "SELECT h.id, " WITH_END(PHASE("'[]'::json"),
-                                         "h") " AS line FROM phases h JOIN projects p"
-                                              " ON p.id = h.project_id WHERE $4::text IS NULL AND " PROJECT_IS_3
-                                              " AND " LIST_MORE_OF("h.") " ORDER BY h.id"),
+                "SELECT h.id, " PHASE_WITH_END " AS line FROM phases h JOIN projects p"
+                " ON p.id = h.project_id WHERE $4::text IS NULL AND " PROJECT_IS_3
+                " AND " LIST_MORE_OF("h.") " ORDER BY h.id"),
 };
-#define PHASE_IS_4 "h.logikal_id = logikald_guid($4) AND ($6::boolean OR h.deleted_at IS NULL) AND " PROJECT_IS_3
 const struct query query_odoo_elevations_more = {
     .name = "odoo_elevations_more",
     .is_slow = true,
-    .sql = MORE(
-        "EXISTS (SELECT FROM phases h JOIN projects p ON p.id = h.project_id WHERE " PHASE_IS_4 ")",
-        "SELECT e.id, " WITH_END(
-            ODOO_ELEVATION, "e") " AS line FROM phases h JOIN projects p"
-                                 " ON p.id = h.project_id JOIN elevations e ON e.phase_id = h.id" ODOO_ELEVATION_JOINS
-                                 " WHERE " PHASE_IS_4 " AND " LIST_MORE_OF("e.") " ORDER BY e.id"),
+    .sql = MORE("EXISTS (SELECT FROM phases h JOIN projects p ON p.id = h.project_id WHERE " PHASE_IS_4 ")",
+                "SELECT e.id, " ELEVATION_WITH_END " AS line FROM phases h JOIN projects p"
+                " ON p.id = h.project_id JOIN elevations e ON e.phase_id = h.id" ODOO_ELEVATION_JOINS
+                " WHERE " PHASE_IS_4 " AND " LIST_MORE_OF("e.") " ORDER BY e.id"),
 };

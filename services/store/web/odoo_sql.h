@@ -12,28 +12,23 @@
     " + (e.system_code IS NOT NULL)::int + (e.system_name IS NOT NULL)::int + (e.color_base_long IS NOT NULL)::int"    \
     " + e.has_parts_data::int + (g.list IS NOT NULL)::int) / 10)::numeric, 1)"
 
+#define ODOO_CREATED_AT      ODOO_TIME("e.created_at")
+#define ODOO_PARTS_SYNCED_AT ODOO_TIME("e.parts_synced_at")
+#define ODOO_LAST_SYNC       ODOO_TIME("e.last_sync_date")
+#define ODOO_LAST_UPDATE     ODOO_TIME("e.last_update_date")
 #define ODOO_ELEVATION                                                                                                 \
     "json_build_object('id', e.logikal_id, 'name', e.name, 'description', e.description, 'phase_id', h.logikal_id,"    \
     " 'thumbnail_url', CASE WHEN t.has THEN '/api/v1/elevations/' || e.id || '/thumbnail' ELSE e.thumbnail_url END,"   \
-    " 'width', e.width, 'height', e.height, 'depth', e.depth,"                                                         \
-    " 'created_at', " ODOO_TIME(                                                                                       \
-        "e.created_at") ","                                                                                            \
-                        " 'auto_description', e.auto_description, 'auto_description_short', e.auto_description_short," \
-                        " 'width_out', e.width_out, 'width_unit', e.width_unit, 'height_out', e.height_out, "          \
-                        "'height_unit', e.height_unit,"                                                                \
-                        " 'weight_out', e.weight_out, 'weight_unit', e.weight_unit, 'area_output', e.area_output,"     \
-                        " 'area_unit', e.area_unit, 'system_code', e.system_code, 'system_name', e.system_name,"       \
-                        " 'system_long_name', e.system_long_name, 'color_base_long', e.color_base_long, "              \
-                        "'parts_count', e.parts_count,"                                                                \
-                        " 'has_parts_data', e.has_parts_data, 'parts_synced_at', " ODOO_TIME(                          \
-                            "e.parts_synced_at") ","                                                                   \
-                                                 " 'parse_status', e.parse_status, "                                   \
-                                                 "'data_quality_score', " ODOO_QUALITY ","                             \
-                                                 " 'glass_specifications', coalesce(g.list, '[]'),"                    \
-                                                 " 'last_sync_date', " ODOO_TIME(                                      \
-                                                     "e.last_sync_date") ","                                           \
-                                                                         " 'last_update_date', " ODOO_TIME(            \
-                                                                             "e.last_update_date") ")"
+    " 'width', e.width, 'height', e.height, 'depth', e.depth, 'created_at', " ODOO_CREATED_AT ","                      \
+    " 'auto_description', e.auto_description, 'auto_description_short', e.auto_description_short,"                     \
+    " 'width_out', e.width_out, 'width_unit', e.width_unit, 'height_out', e.height_out, 'height_unit',"                \
+    " e.height_unit, 'weight_out', e.weight_out, 'weight_unit', e.weight_unit, 'area_output', e.area_output,"          \
+    " 'area_unit', e.area_unit, 'system_code', e.system_code, 'system_name', e.system_name,"                           \
+    " 'system_long_name', e.system_long_name, 'color_base_long', e.color_base_long, 'parts_count', e.parts_count,"     \
+    " 'has_parts_data', e.has_parts_data, 'parts_synced_at', " ODOO_PARTS_SYNCED_AT ","                                \
+    " 'parse_status', e.parse_status, 'data_quality_score', " ODOO_QUALITY ","                                         \
+    " 'glass_specifications', coalesce(g.list, '[]'), 'last_sync_date', " ODOO_LAST_SYNC ","                           \
+    " 'last_update_date', " ODOO_LAST_UPDATE ")"
 
 /* What ODOO_ELEVATION needs besides e and h. */
 #define ODOO_ELEVATION_JOINS                                                                                           \

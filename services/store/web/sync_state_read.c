@@ -5,9 +5,8 @@
 #define LOG_JSON                                                                                                       \
     "json_build_object('id', l.id, 'sync_type', l.sync_type, 'status', l.status, 'message', coalesce(l.message, ''),"  \
     " 'items_processed', coalesce(l.items_processed, 0), 'items_successful', coalesce(l.items_successful, 0),"         \
-    " 'items_failed', coalesce(l.items_failed, 0), 'duration_seconds', l.duration_seconds, 'started_at', "             \
-    "l.started_at,"                                                                                                    \
-    " 'completed_at', l.completed_at)"
+    " 'items_failed', coalesce(l.items_failed, 0), 'duration_seconds', l.duration_seconds, 'started_at',"              \
+    " l.started_at, 'completed_at', l.completed_at)"
 
 const struct query query_sync_state = {
     .name = "sync_state",
@@ -24,15 +23,14 @@ const struct query query_sync_state = {
 };
 
 /* Stale rows below a project p with its cursor k. */
+#define H_IS_STALE STALE_SQL("h", "k.confirmed_at", "phase")
 #define STALE_PHASES                                                                                                   \
-    "(SELECT count(*) FILTER (WHERE " STALE_SQL("h", "k.confirmed_at",                                                 \
-                                                "phase") ") FROM phases h"                                             \
-                                                         " WHERE h.project_id = p.id AND h.deleted_at IS NULL)"
+    "(SELECT count(*) FILTER (WHERE " H_IS_STALE ") FROM phases h"                                                     \
+    " WHERE h.project_id = p.id AND h.deleted_at IS NULL)"
+#define E_IS_STALE STALE_SQL("e", "k.confirmed_at", "elevation")
 #define STALE_ELEVATIONS                                                                                               \
-    "(SELECT count(*) FILTER (WHERE " STALE_SQL(                                                                       \
-        "e", "k.confirmed_at",                                                                                         \
-        "elevation") ") FROM elevations e"                                                                             \
-                     " JOIN phases h ON h.id = e.phase_id WHERE h.project_id = p.id AND e.deleted_at IS NULL)"
+    "(SELECT count(*) FILTER (WHERE " E_IS_STALE ") FROM elevations e JOIN phases h ON h.id = e.phase_id"              \
+    " WHERE h.project_id = p.id AND e.deleted_at IS NULL)"
 
 const struct query query_project_sync_status = {
     .name = "project_sync_status",

@@ -84,13 +84,10 @@ static int by_text(const void *a, const void *b)
 /* The value of a metric is of the moment, or its lines are too many. */
 static bool is_known(const char *line, bool *has_value)
 {
-    static const char *const dropped[] = {"http_", "db_", "tasks_total"}, *const moving[] = {"queue_oldest_age_seconds",
-                                                                                             "sync_age_seconds",
-                                                                                             "webhook_lag_seconds",
-                                                                                             "feed_lag_seconds",
-                                                                                             "database_",
-                                                                                             "stored_objects",
-                                                                                             "redis_reconnects"};
+    static const char *const dropped[] = {"http_", "db_", "tasks_total"};
+    static const char *const moving[] = {"queue_oldest_age_seconds", "sync_age_seconds", "webhook_lag_seconds",
+                                         "feed_lag_seconds",         "database_",        "stored_objects",
+                                         "redis_reconnects"};
     const char *name = line + strlen("logikald_");
     *has_value = true;
     if (*line == '#') return true;

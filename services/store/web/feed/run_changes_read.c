@@ -2,10 +2,15 @@
 #include "services/store/web/feed/run_changes_read.h"
 
 #define COUNT(operation) "coalesce(sum(n) FILTER (WHERE operation = '" operation "'), 0)"
+#define CREATED          COUNT("created")
+#define CHANGED          COUNT("changed")
+#define MOVED            COUNT("moved")
+#define VANISHED         COUNT("vanished")
+#define RETURNED         COUNT("returned")
+#define DELETED          COUNT("deleted")
 #define COUNTS                                                                                                         \
-    "'created', " COUNT("created") ", 'changed', " COUNT("changed") ", 'moved', " COUNT(                               \
-        "moved") ", 'vanished', " COUNT("vanished") ", 'returned', " COUNT("returned") ", 'deleted', " COUNT("delete"  \
-                                                                                                             "d")
+    "'created', " CREATED ", 'changed', " CHANGED ", 'moved', " MOVED ", 'vanished', " VANISHED ","                    \
+    " 'returned', " RETURNED ", 'deleted', " DELETED
 #define OF_ELEVATION "x.object_type IN ('elevation', 'thumbnail', 'parts_list', 'glass')"
 
 /* Whole: the journal reaches back to the run's begin. */

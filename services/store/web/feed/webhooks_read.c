@@ -11,21 +11,23 @@
     " AND ((c.epoch, c.xid, c.seq) > (w.epoch, w.xid, w.seq) OR cardinality(c.row_ids) > w.item)"                      \
     " AND (c.epoch < s.epoch OR c.xid < pg_snapshot_xmin(pg_current_snapshot()))"                                      \
     " AND (w.types = '{}' OR c.object_type = ANY (w.types)) ORDER BY c.epoch, c.xid, c.seq LIMIT 1)"
+#define NEXT_TRY_AT    FINITE("w.next_try_at")
+#define SECRET_ENDS_AT FINITE("k.ends_at")
+#define PENDING                                                                                                        \
+    "(SELECT json_build_object('id', b.id, 'changes', b.changes,"                                                      \
+    "  'tries', b.tries, 'made_at', b.made_at) FROM webhook_batches b WHERE b.webhook_id = w.id)"
+#define SECRETS_OF_W                                                                                                   \
+    "(SELECT coalesce(json_agg(json_build_object('created_at', k.created_at, 'ends_at', " SECRET_ENDS_AT ")"           \
+    "  ORDER BY k.id DESC), '[]') FROM webhook_secrets k WHERE k.webhook_id = w.id AND k.ends_at > now())"
 #define WEBHOOK_JSON                                                                                                   \
     "json_build_object('id', w.id, 'url', w.url, 'format', w.format, 'types', to_json(w.types), 'projects',"           \
     " to_json(w.projects), 'description', w.description, 'client_id', w.client_id, 'state', w.state, 'state_reason',"  \
     " w.state_reason, 'state_at', w.state_at, 'cursor', concat_ws('-', w.epoch, w.xid, w.seq, w.item),"                \
-    " 'waiting_since', " WAITS_SINCE ", 'pending', (SELECT json_build_object('id', b.id, 'changes', b.changes,"        \
-    "  'tries', b.tries, 'made_at', b.made_at) FROM webhook_batches b WHERE b.webhook_id = w.id),"                     \
-    " 'failures', w.failures, 'failing_since', w.failing_since, 'next_try_at', CASE WHEN w.failures > 0 THEN " FINITE( \
-        "w.next_try_at") " END, 'last_at', w.last_at, 'last_status', w.last_status, 'last_ms', w.last_ms,"             \
-                         " 'last_error', w.last_error, 'last_success_at', w.last_success_at, 'delivered', "            \
-                         "w.delivered, 'secrets',"                                                                     \
-                         " (SELECT coalesce(json_agg(json_build_object('created_at', k.created_at, "                   \
-                         "'ends_at', " FINITE("k.ends_at") ")"                                                         \
-                                                           "  ORDER BY k.id DESC), '[]') FROM webhook_secrets k "      \
-                                                           "WHERE k.webhook_id = w.id AND k.ends_at > now()),"         \
-                                                           " 'created_at', w.created_at, 'updated_at', w.updated_at)"
+    " 'waiting_since', " WAITS_SINCE ", 'pending', " PENDING ","                                                       \
+    " 'failures', w.failures, 'failing_since', w.failing_since, 'next_try_at', CASE WHEN w.failures"                   \
+    " > 0 THEN " NEXT_TRY_AT " END, 'last_at', w.last_at, 'last_status', w.last_status, 'last_ms', w.last_ms,"         \
+    " 'last_error', w.last_error, 'last_success_at', w.last_success_at, 'delivered', w.delivered,"                     \
+    " 'secrets', " SECRETS_OF_W ", 'created_at', w.created_at, 'updated_at', w.updated_at)"
 #define TRIES                                                                                                          \
     "(SELECT coalesce(json_agg(json_build_object('at', t.at, 'status', t.status, 'ms', t.ms, 'changes', t.changes,"    \
     " 'error', t.error) ORDER BY t.at), '[]') FROM webhook_tries t WHERE t.webhook_id = w.id)"

@@ -6,20 +6,16 @@
 /* ---- added up ---- */
 
 /* The elevations that it is made of, in which version; and those of which nothing is in it. */
-#define S_SINCE PARTS_TIME("s.valid_from")
+#define S_SINCE  PARTS_TIME("s.valid_from")
+#define S_AMOUNT PARTS_AMOUNT("s.amount")
 #define MADE_OF                                                                                                        \
     "'elevations', (SELECT coalesce(jsonb_agg(jsonb_build_object('elevation_id', s.elevation_id, 'name', s.name,"      \
-    " 'amount', " PARTS_AMOUNT(                                                                                        \
-        "s.amount") ", 'version', s.number, 'sha256', s.sha256, 'valid_from', " S_SINCE ") ||"                         \
-                    " jsonb_strip_nulls(jsonb_build_object('behind', s.behind, 'problem', s.problem)) ORDER BY "       \
-                    "s.elevation_id), "                                                                                \
-                    "'[]') FROM s WHERE s.state "                                                                      \
-                    "= 'read'),"                                                                                       \
-                    " 'is_whole', NOT EXISTS (SELECT FROM s WHERE " PARTS_LACKING "),"                                 \
-                    " 'not_in_it', (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('elevation_id', "   \
-                    "s.elevation_id,"                                                                                  \
-                    " 'name', s.name, 'state', s.state, 'error', s.error)) ORDER BY s.elevation_id), '[]') FROM s"     \
-                    " WHERE s.state <> 'read')"
+    " 'amount', " S_AMOUNT ", 'version', s.number, 'sha256', s.sha256, 'valid_from', " S_SINCE ") ||"                  \
+    " jsonb_strip_nulls(jsonb_build_object('behind', s.behind, 'problem', s.problem)) ORDER BY s.elevation_id),"       \
+    " '[]') FROM s WHERE s.state = 'read'), 'is_whole', NOT EXISTS (SELECT FROM s WHERE " PARTS_LACKING "),"           \
+    " 'not_in_it', (SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object('elevation_id', s.elevation_id,"    \
+    " 'name', s.name, 'state', s.state, 'error', s.error)) ORDER BY s.elevation_id), '[]') FROM s"                     \
+    " WHERE s.state <> 'read')"
 #define OF_PRESENT                                                                                                     \
     "(SELECT bom_document(array_agg(s.elevation_id), array_agg(s.number), array_agg(s.amount)) FROM s"                 \
     " WHERE s.state = 'read')"
@@ -33,24 +29,24 @@
     o " = (SELECT p.id FROM projects p WHERE p.deleted_at IS NULL AND (p.logikal_id = logikald_guid(" value            \
       ") OR p.id::text = " value ") ORDER BY p.logikal_id = logikald_guid(" value ") DESC LIMIT 1)"
 
-#define ELEVATION_MARK "SELECT " PARTS_MARK_OF(PARTS_FACTS) " FROM " PARTS_STATES " WHERE s.elevation_id = $1::int"
+#define ELEVATION_MARK   "SELECT " PARTS_MARK_OF(PARTS_FACTS) " FROM " PARTS_STATES " WHERE s.elevation_id = $1::int"
+#define NAMED_PHASE_MARK PARTS_MARK_OF("o.name || " PARTS_MARK)
 #define PHASE_MARK                                                                                                     \
-    "SELECT " PARTS_MARK_OF(                                                                                           \
-        "o.name || " PARTS_MARK) " FROM phases o LEFT JOIN (" PARTS_STATES                                             \
-                                 ") ON s.phase_id = o.id WHERE o.id = $1::int AND o.deleted_at IS NULL GROUP BY o.id"
+    "SELECT " NAMED_PHASE_MARK " FROM phases o LEFT JOIN (" PARTS_STATES ") ON s.phase_id = o.id"                      \
+    " WHERE o.id = $1::int AND o.deleted_at IS NULL GROUP BY o.id"
+#define NAMED_PROJECT_MARK PARTS_MARK_OF("concat(o.logikal_id, ' ', o.name) || " PARTS_MARK)
+#define PROJECT_IS_1       PROJECT_IS("o.id", "$1")
 #define PROJECT_MARK                                                                                                   \
-    "SELECT " PARTS_MARK_OF(                                                                                           \
-        "concat(o.logikal_id, ' ', o.name) || " PARTS_MARK) " FROM projects o LEFT JOIN (" PARTS_STATES                \
-                                                            ") ON s.project_id = o.id WHERE " PROJECT_IS(              \
-                                                                "o.id", "$1") " GROUP BY o.id"
+    "SELECT " NAMED_PROJECT_MARK " FROM projects o LEFT JOIN (" PARTS_STATES ") ON s.project_id = o.id"                \
+    " WHERE " PROJECT_IS_1 " GROUP BY o.id"
+
+#define BOM_ELEVATION BOM("'elevation_id', o.id", "elevation_id = $1::int", "elevations", ELEVATION_MARK)
 
 const struct query query_bom_elevation = {
     .name = "bom_elevation",
     .is_exact = true,
     .is_slow = true,
-    .sql =
-        BOM("'elevation_id', o.id", "elevation_id = $1::int", "elevations", ELEVATION_MARK) " WHERE o.id = $1::int AND"
-                                                                                            " o.deleted_at IS NULL",
+    .sql = BOM_ELEVATION " WHERE o.id = $1::int AND o.deleted_at IS NULL",
 };
 /* A large one is kept under the name $2 among its kin $3, and not answered but read piece by piece; or it is told why
  * not. */

@@ -17,17 +17,18 @@ const struct query query_parts_table = {
            " jsonb_array_elements(f.tables) t WHERE s.elevation_id = $1::int AND lower(t->>'name') = lower($2)",
 };
 
+#define S_VALID_FROM PARTS_TIME("s.valid_from")
+#define S_PARSED_AT  PARTS_TIME("s.parsed_at")
+#define S_MARK       PARTS_MARK_OF(PARTS_FACTS)
+
 const struct query query_parts_tables = {
     .name = "parts_tables",
     .is_exact = true,
-    .sql =
-        "SELECT jsonb_build_object('elevation_id', s.elevation_id, 'name', s.name, 'version', s.number, 'sha256',"
-        " s.sha256, 'size_bytes', f.raw_size, 'valid_from', " PARTS_TIME("s.valid_from") ", 'parsed_at', " PARTS_TIME(
-            "s.parsed_at") ", 'parts_count',"
-                           " s.parts_count, 'behind', s.behind, 'problem', f.problem, 'tables', coalesce(f.tables, "
-                           "'[]')), " PARTS_MARK_OF(PARTS_FACTS) " FROM parts_states s JOIN parts_files f ON f.sha256 "
-                                                                 "= s.sha256 WHERE s.elevation_id = "
-                                                                 "$1::int",
+    .sql = "SELECT jsonb_build_object('elevation_id', s.elevation_id, 'name', s.name, 'version', s.number, 'sha256',"
+           " s.sha256, 'size_bytes', f.raw_size, 'valid_from', " S_VALID_FROM ", 'parsed_at', " S_PARSED_AT ","
+           " 'parts_count', s.parts_count, 'behind', s.behind, 'problem', f.problem, 'tables', coalesce(f.tables,"
+           " '[]')), " S_MARK " FROM parts_states s JOIN parts_files f ON f.sha256 = s.sha256"
+           " WHERE s.elevation_id = $1::int",
 };
 
 const struct query query_parts_versions = {

@@ -12,15 +12,10 @@
 /* How often an elevation is built, as a number of JSON: NULL where it is none (NaN, infinite). */
 #define PARTS_AMOUNT(x) "CASE WHEN abs(" x ") <= 1e308 THEN " x " END"
 /* Of all versions of an elevation, as a statement; no row when there is no such elevation. */
+#define PARTS_MARK_OF_VERSIONS PARTS_MARK_OF("string_agg(ROW(v.*, f.reader, f.read_at)::text, ',' ORDER BY v.number)")
 #define PARTS_VERSIONS_MARK(id)                                                                                        \
-    "SELECT " PARTS_MARK_OF(                                                                                           \
-        "string_agg(ROW(v.*, f.reader, f.read_at)::text, ',' ORDER BY v.number)") " FROM elevations m LEFT JOIN "      \
-                                                                                  "parts_versions v ON "               \
-                                                                                  "v.elevation_id = m.id LEFT JOIN "   \
-                                                                                  "parts_files f ON f.sha256 ="        \
-                                                                                  " v.sha256 WHERE m.id = " id         \
-                                                                                  "::int AND m.deleted_at IS NULL "    \
-                                                                                  "GROUP BY m.id"
+    "SELECT " PARTS_MARK_OF_VERSIONS " FROM elevations m LEFT JOIN parts_versions v ON v.elevation_id = m.id"          \
+    " LEFT JOIN parts_files f ON f.sha256 = v.sha256 WHERE m.id = " id "::int AND m.deleted_at IS NULL GROUP BY m.id"
 /* Not as Logikal has it: not read, or not the newest. */
 #define PARTS_LACKING "(s.state NOT IN ('read', 'none') OR s.behind IS NOT NULL)"
 

@@ -7,26 +7,30 @@
     "(SELECT coalesce(json_agg(t) FILTER (WHERE t IS NOT NULL), '[]') FROM unnest(ARRAY[" __VA_ARGS__ "]) t)"
 #define COUNTED(n, text) "CASE WHEN " n " > 0 THEN " n " || ' " text "' END"
 
-#define ERRORS                                                                                                         \
-    LIST(COUNTED("c.misplaced", "elevations name another project than their phase does") ", " COUNTED(                 \
-        "c.orphaned",                                                                                                  \
-        "elevations are in a phase that is gone") ", " COUNTED("c.parts_missing",                                      \
-                                                               "elevations are marked as having a parts list, but "    \
-                                                               "none is stored") ", CASE WHEN c.directory_id IS NULL " \
-                                                                                 "THEN 'The project is in no "         \
-                                                                                 "directory' END")
-#define WARNINGS                                                                                                       \
-    LIST(COUNTED("c.empty_phases", "phases have no elevations") ", " COUNTED(                                          \
-        "c.parse_failed",                                                                                              \
-        "parts lists could not be read") ", CASE WHEN c.phases = 0 THEN 'The project has no phases' END"               \
-                                         ", CASE WHEN c.last_sync_date IS NULL THEN 'The project was never synced' "   \
-                                         "END")
-#define IS_VALID "(c.misplaced = 0 AND c.orphaned = 0 AND c.parts_missing = 0 AND c.directory_id IS NOT NULL)"
+#define MISPLACED     COUNTED("c.misplaced", "elevations name another project than their phase does")
+#define ORPHANED      COUNTED("c.orphaned", "elevations are in a phase that is gone")
+#define PARTS_MISSING COUNTED("c.parts_missing", "elevations are marked as having a parts list, but none is stored")
+#define NO_DIRECTORY  "CASE WHEN c.directory_id IS NULL THEN 'The project is in no directory' END"
+#define ERRORS        LIST(MISPLACED ", " ORPHANED ", " PARTS_MISSING ", " NO_DIRECTORY)
+#define EMPTY_PHASES  COUNTED("c.empty_phases", "phases have no elevations")
+#define PARSE_FAILED  COUNTED("c.parse_failed", "parts lists could not be read")
+#define NO_PHASES     "CASE WHEN c.phases = 0 THEN 'The project has no phases' END"
+#define NEVER_SYNCED  "CASE WHEN c.last_sync_date IS NULL THEN 'The project was never synced' END"
+#define WARNINGS      LIST(EMPTY_PHASES ", " PARSE_FAILED ", " NO_PHASES ", " NEVER_SYNCED)
+#define IS_VALID      "(c.misplaced = 0 AND c.orphaned = 0 AND c.parts_missing = 0 AND c.directory_id IS NOT NULL)"
 #define VALIDATION                                                                                                     \
     "json_build_object('project_id', c.logikal_id, 'valid', " IS_VALID ", 'errors', " ERRORS ", 'warnings', " WARNINGS \
     ", 'checks', json_build_object('phases_count', c.phases, 'elevations_count', c.elevations, 'empty_phases',"        \
     " c.empty_phases, 'misplaced_elevations', c.misplaced, 'orphaned_elevations', c.orphaned,"                         \
     " 'missing_parts_lists', c.parts_missing, 'parse_failures', c.parse_failed))"
+#define UNSYNCED_PHASES     COUNTED("c.unsynced_phases", "phases were never synced")
+#define UNSYNCED_ELEVATIONS COUNTED("c.unsynced_elevations", "elevations were never synced")
+#define SYNCS_FAILED                                                                                                   \
+    "CASE WHEN c.failures > 0 THEN 'The last ' || c.failures || ' syncs failed: ' || coalesce(c.last_error, '') END"
+#define INCONSISTENCIES LIST(UNSYNCED_PHASES ", " UNSYNCED_ELEVATIONS ", " SYNCS_FAILED)
+#define RECOMMENDATIONS                                                                                                \
+    LIST("CASE WHEN c.unsynced_phases + c.unsynced_elevations > 0 OR c.failures > 0 THEN"                              \
+         " 'Run a forced sync of the project' END")
 #define PARTIAL                                                                                                        \
     "json_build_object('project_id', c.logikal_id, 'has_partial_failures', c.unsynced_phases > 0 OR"                   \
     " c.unsynced_elevations > 0 OR coalesce(c.failures, 0) > 0, 'sync_status', json_build_object("                     \
@@ -35,28 +39,7 @@
     " 'phases', json_build_object('total', c.phases, 'synced', c.phases - c.unsynced_phases, 'unsynced',"              \
     " c.unsynced_phases), 'elevations', json_build_object('total', c.elevations, 'synced',"                            \
     " c.elevations - c.unsynced_elevations, 'unsynced', c.unsynced_elevations)),"                                      \
-    " 'inconsistencies', " LIST(COUNTED("c.unsynced_phases", "phases were never synced") ", " COUNTED(                 \
-        "c.unsynced_elevations", "elevations were never synced") ", CASE WHEN c.failures > 0 "                         \
-                                                                 "THEN 'The last ' || "                                \
-                                                                 "c.failures || ' syncs "                              \
-                                                                 "failed: ' || "                                       \
-                                                                 "coalesce(c.last_error, '') "                         \
-                                                                 "END") ", "                                           \
-                                                                        "'recommendations',"                           \
-                                                                        " " LIST("CASE WHEN "                          \
-                                                                                 "c.unsynced_"                         \
-                                                                                 "phases + "                           \
-                                                                                 "c.unsynced_"                         \
-                                                                                 "elevations "                         \
-                                                                                 "> 0 OR "                             \
-                                                                                 "c.failures "                         \
-                                                                                 "> 0"                                 \
-                                                                                 " THEN 'Run "                         \
-                                                                                 "a forced "                           \
-                                                                                 "sync of "                            \
-                                                                                 "the "                                \
-                                                                                 "project' "                           \
-                                                                                 "END") ")"
+    " 'inconsistencies', " INCONSISTENCIES ", 'recommendations', " RECOMMENDATIONS ")"
 #define THE_PROJECT " FROM project_checks c WHERE c.logikal_id = logikald_guid($1) OR c.id::text = $1 LIMIT 1"
 #define HAS_ISSUES                                                                                                     \
     "(NOT " IS_VALID " OR c.unsynced_phases > 0 OR c.unsynced_elevations > 0 OR coalesce(c.failures, 0) > 0)"
@@ -85,37 +68,29 @@ const struct query query_integrity_report = {
         " THEN json_build_array('Repair or sync the projects with issues') ELSE '[]'::json END FROM c)) END",
 };
 
+#define MOVED    COUNTED("(SELECT count(*) FROM moved)", "elevations put into the project of their phase")
+#define BURIED   COUNTED("(SELECT count(*) FROM buried)", "elevations of vanished phases marked as vanished")
+#define UNMARKED COUNTED("(SELECT count(*) FROM unmarked)", "elevations no longer marked as having a parts list")
+#define REPAIRS  LIST(MOVED ", " BURIED ", " UNMARKED)
+
 /* Everything that the rows themselves tell how to put right. */
 const struct query query_repair_project = {
     .name = "repair_project",
     .is_slow = true,
-    .sql =
-        "WITH p AS (SELECT id, logikal_id, now() AS at FROM projects WHERE deleted_at IS NULL AND"
-        " (logikal_id = logikald_guid($1) OR id::text = $1) LIMIT 1),"
-        " moved AS (UPDATE elevations e SET project_id = h.project_id, updated_at = now() FROM phases h, p"
-        " WHERE h.project_id = p.id AND e.phase_id = h.id AND e.project_id IS DISTINCT FROM p.id AND"
-        " e.deleted_at IS NULL AND h.deleted_at IS NULL RETURNING e.id),"
-        " buried AS (UPDATE elevations e SET deleted_at = now(), updated_at = now() FROM phases h, p"
-        " WHERE h.project_id = p.id AND e.phase_id = h.id AND e.deleted_at IS NULL AND h.deleted_at IS NOT NULL"
-        " RETURNING e.id),"
-        " unmarked AS (UPDATE elevations e SET has_parts_data = false, parse_status = 'pending', updated_at = now()"
-        " FROM phases h, p WHERE h.project_id = p.id AND e.phase_id = h.id AND e.has_parts_data AND e.deleted_at IS"
-        " NULL AND h.deleted_at IS NULL AND e.project_id = p.id AND NOT EXISTS (SELECT FROM elevation_parts_lists l"
-        " WHERE l.elevation_id = e.id AND l.sha256 IS NOT NULL) RETURNING e.id)"
-        " SELECT json_build_object('project_id', p.logikal_id, 'success', true, 'repairs_made', " LIST(
-            COUNTED("(SELECT count(*) FROM moved)", "elevations put into the project of their phase") ", " COUNTED(
-                "(SELECT count(*) FROM buried)",
-                "elevations of vanished phases marked as vanished") ", " COUNTED("(SELECT count(*) FROM unmarked)",
-                                                                                 "elevations no longer marked as "
-                                                                                 "having a parts list")) ", 'errors', "
-                                                                                                         "'[]'::json, "
-                                                                                                         "'started_at',"
-                                                                                                         " p.at, "
-                                                                                                         "'completed_"
-                                                                                                         "at', "
-                                                                                                         "clock_"
-                                                                                                         "timestamp()) "
-                                                                                                         "FROM p",
+    .sql = "WITH p AS (SELECT id, logikal_id, now() AS at FROM projects WHERE deleted_at IS NULL AND"
+           " (logikal_id = logikald_guid($1) OR id::text = $1) LIMIT 1),"
+           " moved AS (UPDATE elevations e SET project_id = h.project_id, updated_at = now() FROM phases h, p"
+           " WHERE h.project_id = p.id AND e.phase_id = h.id AND e.project_id IS DISTINCT FROM p.id AND"
+           " e.deleted_at IS NULL AND h.deleted_at IS NULL RETURNING e.id),"
+           " buried AS (UPDATE elevations e SET deleted_at = now(), updated_at = now() FROM phases h, p"
+           " WHERE h.project_id = p.id AND e.phase_id = h.id AND e.deleted_at IS NULL AND h.deleted_at IS NOT NULL"
+           " RETURNING e.id),"
+           " unmarked AS (UPDATE elevations e SET has_parts_data = false, parse_status = 'pending', updated_at = now()"
+           " FROM phases h, p WHERE h.project_id = p.id AND e.phase_id = h.id AND e.has_parts_data AND e.deleted_at IS"
+           " NULL AND h.deleted_at IS NULL AND e.project_id = p.id AND NOT EXISTS (SELECT FROM elevation_parts_lists l"
+           " WHERE l.elevation_id = e.id AND l.sha256 IS NOT NULL) RETURNING e.id)"
+           " SELECT json_build_object('project_id', p.logikal_id, 'success', true, 'repairs_made', " REPAIRS ","
+           " 'errors', '[]'::json, 'started_at', p.at, 'completed_at', clock_timestamp()) FROM p",
 };
 
 #define STALE_OBJECTS(type, x, is_changed, is_stale, from)                                                             \

@@ -3,102 +3,76 @@
 #include "services/store/counted_sql.h"
 #include "services/store/web/list_sql.h"
 
-#define ROUND(x)    "coalesce(round((" x ")::numeric, 2), 0)"
-#define ITEMS(type) "coalesce(sum(items_successful) FILTER (WHERE sync_type = '" type "'), 0)"
+#define ROUND(x)        "coalesce(round((" x ")::numeric, 2), 0)"
+#define ITEMS(type)     "coalesce(sum(items_successful) FILTER (WHERE sync_type = '" type "'), 0)"
+#define SUCCESS_RATE    ROUND("100.0 * count(*) FILTER (WHERE status = 'completed') / nullif(count(*), 0)")
+#define AVERAGE_SECONDS ROUND("avg(coalesce(duration_ms / 1000.0, duration_seconds))")
+#define P95_SECONDS                                                                                                    \
+    ROUND("percentile_cont(0.95) WITHIN GROUP (ORDER BY coalesce(duration_ms / 1000.0, duration_seconds))")
 /* How many logs l of the period there are, how long they took, what they did. */
-#define PERFORMANCE                                                                                                           \
-    "json_build_object('total_syncs', count(*), 'successful_syncs', count(*) FILTER (WHERE status = 'completed'),"            \
-    " 'failed_syncs', count(*) FILTER (WHERE status = 'failed'), 'success_rate', " ROUND(                                     \
-        "100.0 * count(*) FILTER"                                                                                             \
-        " (WHERE status = 'completed') / nullif(count(*), 0)") ", 'average_duration_seconds', " ROUND("avg(coalesce("         \
-                                                                                                      "duration_ms / "        \
-                                                                                                      "1000.0, "              \
-                                                                                                      "duration_"             \
-                                                                                                      "seconds))") ","        \
-                                                                                                                   " "        \
-                                                                                                                   "'"        \
-                                                                                                                   "p"        \
-                                                                                                                   "9"        \
-                                                                                                                   "5"        \
-                                                                                                                   "_"        \
-                                                                                                                   "d"        \
-                                                                                                                   "u"        \
-                                                                                                                   "r"        \
-                                                                                                                   "a"        \
-                                                                                                                   "t"        \
-                                                                                                                   "i"        \
-                                                                                                                   "o"        \
-                                                                                                                   "n"        \
-                                                                                                                   "_"        \
-                                                                                                                   "s"        \
-                                                                                                                   "e"        \
-                                                                                                                   "c"        \
-                                                                                                                   "o"        \
-                                                                                                                   "n"        \
-                                                                                                                   "d"        \
-                                                                                                                   "s"        \
-                                                                                                                   "'"        \
-                                                                                                                   ","        \
-                                                                                                                   " " ROUND( \
-                                                                                                                       "percentile_cont(0.95) WITHIN GROUP (ORDER BY coalesce(duration_ms / 1000.0, duration_seconds))") ", 'items_processed', coalesce(sum(items_processed), 0), 'items_failed', coalesce(sum(items_failed), 0))"
-#define PERIOD "started_at > now() - make_interval(hours => $1::int)"
-#define SHARE(part, table)                                                                                             \
-    "(SELECT " ROUND("100.0 * count(*) FILTER (WHERE " part                                                            \
-                     ") / nullif(count(*), 0)") " FROM " table " x WHERE x.deleted_at IS NULL)"
+#define PERFORMANCE                                                                                                    \
+    "json_build_object('total_syncs', count(*), 'successful_syncs', count(*) FILTER (WHERE status = 'completed'),"     \
+    " 'failed_syncs', count(*) FILTER (WHERE status = 'failed'), 'success_rate', " SUCCESS_RATE ","                    \
+    " 'average_duration_seconds', " AVERAGE_SECONDS ", 'p95_duration_seconds', " P95_SECONDS ", 'items_processed',"    \
+    " coalesce(sum(items_processed), 0), 'items_failed', coalesce(sum(items_failed), 0))"
+#define PERIOD              "started_at > now() - make_interval(hours => $1::int)"
+#define PERCENT_WHERE(part) ROUND("100.0 * count(*) FILTER (WHERE " part ") / nullif(count(*), 0)")
+#define SHARE(part, table)  "(SELECT " PERCENT_WHERE(part) " FROM " table " x WHERE x.deleted_at IS NULL)"
 #define EACH(part)                                                                                                     \
     "json_build_object('projects', " SHARE(part, "projects") ", 'phases', " SHARE(                                     \
         part, "phases") ", 'elevations', " SHARE(part, "elevations") ")"
 #define COVERAGE EACH("x.last_sync_date IS NOT NULL")
 #define STALE_SHARE(x, is_stale, from)                                                                                 \
-    "(SELECT " ROUND("100.0 * count(*) FILTER (WHERE " is_stale ") / nullif(count(*), 0)") " FROM " from " WHERE " x   \
-                                                                                           ".deleted_at IS NULL)"
+    "(SELECT " PERCENT_WHERE(is_stale) " FROM " from " WHERE " x ".deleted_at IS NULL)"
 #define STALE_PROJECTS   STALE_SHARE("p", PROJECT_IS_STALE, PROJECTS_SEEN)
 #define STALE_PHASES     STALE_SHARE("h", PHASE_IS_STALE, PHASES_SEEN)
 #define STALE_ELEVATIONS STALE_SHARE("e", ELEVATION_IS_STALE, ELEVATIONS_SEEN)
 #define STALE                                                                                                          \
     "json_build_object('projects', " STALE_PROJECTS ", 'phases', " STALE_PHASES ", 'elevations', " STALE_ELEVATIONS ")"
-#define TOTAL(table) "(SELECT count(*) FROM " table " WHERE deleted_at IS NULL)"
+#define TOTAL(table)    "(SELECT count(*) FROM " table " WHERE deleted_at IS NULL)"
+#define PROJECT_ITEMS   ITEMS("project")
+#define PHASE_ITEMS     ITEMS("phase")
+#define ELEVATION_ITEMS ITEMS("elevation")
 #define TRENDS(hours)                                                                                                  \
-    "(SELECT json_build_object('hourly_data', coalesce(json_agg(json_build_object('hour', hour, 'projects', projects," \
-    " 'phases', phases, 'elevations', elevations, 'total', total) ORDER BY hour), '[]'), 'trend_direction',"           \
-    " CASE WHEN coalesce(regr_slope(total, extract(epoch FROM hour)), 0) > 0 THEN 'increasing' WHEN"                   \
-    " coalesce(regr_slope(total, extract(epoch FROM hour)), 0) < 0 THEN 'decreasing' ELSE 'stable' END, 'peak_hour',"  \
-    " (array_agg(to_char(hour AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:00') ORDER BY total DESC, hour))[1]) FROM"          \
-    " (SELECT date_trunc('hour', started_at) AS hour, " ITEMS("project") " AS projects, " ITEMS(                       \
-        "phase") " AS phases, " ITEMS("elevation") " AS elevations, coalesce(sum(items_successful), 0) AS total FROM " \
-                                                   "sync_logs WHERE started_at >"                                      \
-                                                   " now() - make_interval(hours => " hours ") GROUP BY 1) t)"
+    "(SELECT json_build_object('hourly_data', coalesce(json_agg(json_build_object('hour', hour,"                       \
+    " 'projects', projects, 'phases', phases, 'elevations', elevations, 'total', total) ORDER BY hour), '[]'),"        \
+    " 'trend_direction', CASE WHEN coalesce(regr_slope(total, extract(epoch FROM hour)), 0) > 0 THEN 'increasing'"     \
+    " WHEN coalesce(regr_slope(total, extract(epoch FROM hour)), 0) < 0 THEN 'decreasing' ELSE 'stable' END,"          \
+    " 'peak_hour', (array_agg(to_char(hour AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:00') ORDER BY total DESC, hour))[1])"  \
+    " FROM (SELECT date_trunc('hour', started_at) AS hour, " PROJECT_ITEMS " AS projects, " PHASE_ITEMS " AS"          \
+    " phases, " ELEVATION_ITEMS " AS elevations, coalesce(sum(items_successful), 0) AS total FROM sync_logs"           \
+    " WHERE started_at > now() - make_interval(hours => " hours ") GROUP BY 1) t)"
+
+#define PROJECTS_TOTAL   TOTAL("projects")
+#define PHASES_TOTAL     TOTAL("phases")
+#define ELEVATIONS_TOTAL TOTAL("elevations")
+#define TRENDS_OF_PERIOD TRENDS("$1::int")
 
 const struct query query_performance = {
     .name = "performance",
     .is_slow = true,
     .sql = "SELECT json_build_object('time_period_hours', $1::int, 'generated_at', now(), 'sync_counts',"
-           " json_build_object('projects', " ITEMS("project") ", 'phases', " ITEMS("phase") ", 'elevations', " ITEMS(
-               "elevation") ", 'total', coalesce(sum(items_successful), 0)), 'performance_metrics', " PERFORMANCE
-                            ", 'data_quality_metrics', json_build_object('total_counts', "
-                            "json_build_object('projects', " TOTAL("projects") ", 'phases', " TOTAL(
-                                "phases") ", 'elevations', " TOTAL("elevations") "), 'sync_coverage', " COVERAGE
-                                                                                 ", 'stale_data_percentage', " STALE
-                                                                                 "), 'trends', " TRENDS(
-                                                                                     "$1::int") ") FROM sync_logs "
-                                                                                                "WHERE " PERIOD,
+           " json_build_object('projects', " PROJECT_ITEMS ", 'phases', " PHASE_ITEMS ","
+           " 'elevations', " ELEVATION_ITEMS ", 'total', coalesce(sum(items_successful), 0)),"
+           " 'performance_metrics', " PERFORMANCE ", 'data_quality_metrics', json_build_object('total_counts',"
+           " json_build_object('projects', " PROJECTS_TOTAL ", 'phases', " PHASES_TOTAL ","
+           " 'elevations', " ELEVATIONS_TOTAL "), 'sync_coverage', " COVERAGE ", 'stale_data_percentage', " STALE "),"
+           " 'trends', " TRENDS_OF_PERIOD ") FROM sync_logs WHERE " PERIOD,
 };
 
 const struct query query_project_metrics = {
     .name = "project_metrics",
     .is_slow = true,
-    .sql =
-        "SELECT json_build_object('project_id', p.logikal_id, 'project_name', p.name, 'time_period_hours', $1::int,"
-        " 'generated_at', now(), 'sync_history', json_build_object('total_syncs', coalesce(l.n, 0), 'syncs',"
-        " coalesce(l.rows, '[]')), 'performance_analysis', coalesce(l.performance, '{}'), 'data_quality',"
-        " (SELECT json_build_object('phases', c.phases, 'elevations', c.elevations, 'unsynced_elevations',"
-        " c.unsynced_elevations, 'parse_failures', c.parse_failed) FROM project_checks c WHERE c.id = p.id))"
-        " FROM projects p LEFT JOIN LATERAL (SELECT count(*) AS n, json_agg(json_build_object('started_at', started_at,"
-        " 'status', status, 'sync_type', sync_type, 'duration_seconds', coalesce(duration_ms / 1000.0, "
-        "duration_seconds),"
-        " 'items', items_successful) ORDER BY started_at DESC) AS rows, " PERFORMANCE " AS performance FROM sync_logs"
-        " WHERE project_id = p.id AND " PERIOD ") l ON true"
-        " WHERE p.deleted_at IS NULL AND (p.logikal_id = logikald_guid($2) OR p.id::text = $2) LIMIT 1",
+    .sql = "SELECT json_build_object('project_id', p.logikal_id, 'project_name', p.name, 'time_period_hours', $1::int,"
+           " 'generated_at', now(), 'sync_history', json_build_object('total_syncs', coalesce(l.n, 0), 'syncs',"
+           " coalesce(l.rows, '[]')), 'performance_analysis', coalesce(l.performance, '{}'), 'data_quality',"
+           " (SELECT json_build_object('phases', c.phases, 'elevations', c.elevations, 'unsynced_elevations',"
+           " c.unsynced_elevations, 'parse_failures', c.parse_failed) FROM project_checks c WHERE c.id = p.id))"
+           " FROM projects p LEFT JOIN LATERAL (SELECT count(*) AS n, json_agg(json_build_object('started_at',"
+           " started_at, 'status', status, 'sync_type', sync_type, 'duration_seconds', coalesce(duration_ms / 1000.0,"
+           " duration_seconds), 'items', items_successful) ORDER BY started_at DESC) AS rows, " PERFORMANCE " AS"
+           " performance FROM sync_logs WHERE project_id = p.id AND " PERIOD ") l ON true"
+           " WHERE p.deleted_at IS NULL AND (p.logikal_id = logikald_guid($2) OR p.id::text = $2) LIMIT 1",
 };
 
 #define GRADE(score)                                                                                                   \
@@ -118,19 +92,19 @@ const struct query query_project_metrics = {
     " (SELECT coalesce(sum(items_successful), 0) AS items FROM sync_logs WHERE started_at BETWEEN"                     \
     " now() - interval '48 hours' AND now() - interval '24 hours') y"
 
+#define EFFICIENCY_GRADE GRADE("least(f.fresh, f.good)")
+#define TRENDS_OF_DAY    TRENDS("24")
+
 const struct query query_efficiency = {
     .name = "efficiency",
     .is_slow = true,
     .sql = "SELECT json_build_object('generated_at', now(), 'summary', json_build_object('objects_synced_24h', f.items,"
-           " 'throughput_per_hour', round(f.items / 24.0), 'data_freshness_score', f.fresh, "
-           "'sync_efficiency_grade', " GRADE(
-               "least(f.fresh, f.good)") "), 'efficiency_analysis', json_build_object('sync_coverage', " COVERAGE
-                                         ", 'stale_data', " STALE ", 'trends', " TRENDS(
-                                             "24") ", 'performance_comparison', json_build_object("
-                                                   "'throughput_change', f.items - y.items, 'freshness_change', 0, "
-                                                   "'performance_trend', CASE WHEN f.items > y.items"
-                                                   " THEN 'improving' WHEN f.items < y.items THEN 'declining' ELSE "
-                                                   "'stable' END)), 'recommendations', " ADVICE ") FROM " FACTS,
+           " 'throughput_per_hour', round(f.items / 24.0), 'data_freshness_score', f.fresh,"
+           " 'sync_efficiency_grade', " EFFICIENCY_GRADE "), 'efficiency_analysis',"
+           " json_build_object('sync_coverage', " COVERAGE ", 'stale_data', " STALE ", 'trends', " TRENDS_OF_DAY ","
+           " 'performance_comparison', json_build_object('throughput_change', f.items - y.items, 'freshness_change', 0,"
+           " 'performance_trend', CASE WHEN f.items > y.items THEN 'improving' WHEN f.items < y.items THEN 'declining'"
+           " ELSE 'stable' END)), 'recommendations', " ADVICE ") FROM " FACTS,
 };
 
 /* Alerts that follow from the rows, and those of people; acknowledged ones are quiet for a day. */

@@ -92,41 +92,32 @@ const struct query query_why_directory = {
                                     " FROM directories d WHERE d.id = $1::integer",
 };
 
+#define MISSING_PROJECT MISSING("project", "p.id")
+
 const struct query query_why_project = {
     .name = "why_project",
     .sql = "SELECT json_build_object('id', p.id, 'name', p.name, 'deleted_at', p.deleted_at,"
-           " 'read_at', coalesce(c.confirmed_at, p.last_sync_date), 'missing', " MISSING(
-               "project",
-               "p.id") "," OF_PROJECT ")"
-                       " FROM projects p LEFT JOIN project_cursors c ON c.project_id = p.id WHERE p.id = $1::integer",
+           " 'read_at', coalesce(c.confirmed_at, p.last_sync_date), 'missing', " MISSING_PROJECT "," OF_PROJECT ")"
+           " FROM projects p LEFT JOIN project_cursors c ON c.project_id = p.id WHERE p.id = $1::integer",
 };
 
 #define FILE_OF(alias, former)                                                                                         \
     "json_build_object('error', " alias ".error, 'tries', " alias ".tries, 'retry_at', " alias ".retry_at,"            \
     " 'tried_at', " alias ".tried_at, 'has_former', " former ")"
 
+#define MISSING_ELEVATION MISSING("elevation", "e.id")
+#define PARTS_FILE        FILE_OF("l", "l.sha256 IS NOT NULL")
+#define THUMBNAIL_FILE    FILE_OF("t", "coalesce(t.size_bytes, 0) > 0")
+
 const struct query query_why_elevation = {
     .name = "why_elevation",
-    .sql =
-        "SELECT json_build_object('id', e.id, 'name', e.name, 'deleted_at', e.deleted_at,"
-        " 'read_at', coalesce(c.elevations_listed_at, e.last_sync_date), 'missing', " MISSING(
-            "elevation",
-            "e.id") ","
-                    " 'has_parts', e.has_parts_data, 'parse_status', e.parse_status, 'parse_error', e.parse_error,"
-                    " 'parse_tries', e.parse_retry_count, 'parsed_at', e.data_parsed_at,"
-                    " 'parts', " FILE_OF(
-                        "l",
-                        "l.sha256 IS NOT NULL") ","
-                                                " 'thumbnail', " FILE_OF(
-                                                    "t",
-                                                    "coalesce(t.size_bytes, 0) > 0") "," OF_PROJECT ")"
-                                                                                     " FROM elevations e LEFT JOIN "
-                                                                                     "projects p ON p.id = e.project_id"
-                                                                                     " LEFT JOIN project_cursors c ON "
-                                                                                     "c.project_id = p.id"
-                                                                                     " LEFT JOIN elevation_parts_lists "
-                                                                                     "l ON l.elevation_id = e.id"
-                                                                                     " LEFT JOIN elevation_thumbnails "
-                                                                                     "t ON t.elevation_id = e.id WHERE "
-                                                                                     "e.id = $1::integer",
+    .sql = "SELECT json_build_object('id', e.id, 'name', e.name, 'deleted_at', e.deleted_at,"
+           " 'read_at', coalesce(c.elevations_listed_at, e.last_sync_date), 'missing', " MISSING_ELEVATION ","
+           " 'has_parts', e.has_parts_data, 'parse_status', e.parse_status, 'parse_error', e.parse_error,"
+           " 'parse_tries', e.parse_retry_count, 'parsed_at', e.data_parsed_at, 'parts', " PARTS_FILE ","
+           " 'thumbnail', " THUMBNAIL_FILE "," OF_PROJECT ")"
+           " FROM elevations e LEFT JOIN projects p ON p.id = e.project_id"
+           " LEFT JOIN project_cursors c ON c.project_id = p.id"
+           " LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
+           " LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id WHERE e.id = $1::integer",
 };

@@ -316,8 +316,8 @@ int schema_check_text(const char *schema, const char *name, const char *text, st
 
 int schema_boolean(const char *text)
 {
-    static const char *const yes[] = {"true", "1", "yes", "on", "t", "y"}, *const no[] = {"false", "0", "no",
-                                                                                          "off",   "f", "n"};
+    static const char *const yes[] = {"true", "1", "yes", "on", "t", "y"};
+    static const char *const no[] = {"false", "0", "no", "off", "f", "n"};
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
         if (strcasecmp(text, yes[i]) == 0) return 1;
         if (strcasecmp(text, no[i]) == 0) return 0;
