@@ -8,6 +8,7 @@
 #include "conf/text/utf8.h"
 #include "ipc/queue/queue.h"
 #include "ipc/queue/task_counts.h"
+#include "ipc/redis/redis_internal.h"
 #include "ipc/redis/redis_mode.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -178,7 +179,7 @@ static void answer(redis_fn fn, void *arg, const redisReply *reply)
 {
     bool is_error = !reply || reply->type == REDIS_REPLY_ERROR;
     struct redis_answer a = {reply, is_error ? REDIS_REFUSED : REDIS_FINE, ""};
-    if (is_error) a.text = reply ? reply->str : "it is gone";
+    if (is_error) a.text = reply ? reply_error(reply) : "it is gone";
     if (!reply) a.fault = REDIS_LOST;
     if (fn) fn(arg, &a);
 }
@@ -187,7 +188,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1 || size > 200000) return 0;
     if (!queue) set_up();
-    redisReader *reader = redisReaderCreate();
+    redisReader *reader = redis_reader_new();
     if (!reader) abort();
     told = asked_first = asked_count = 0;
     int wanted = ask(data[0] % 16);
