@@ -196,7 +196,7 @@ TEST(test_the_hosts_that_are_named_are_dialled)
     struct {
         char url[200], why[200];
         bool is_up;
-    } rows[3] = {{.is_up = false}, {.is_up = false}, {.is_up = true}};
+    } rows[4] = {{.is_up = false}, {.is_up = false}, {.is_up = true}, {.is_up = false}};
     snprintf(rows[0].url, sizeof rows[0].url, "postgresql://postgres@127.0.0.1:%d/logikald?sslmode=disable", first);
     snprintf(rows[1].url, sizeof rows[1].url,
              "postgresql://postgres@127.0.0.1:%d,127.0.0.1:%d/logikald?sslmode=disable", first, second);
@@ -205,6 +205,9 @@ TEST(test_the_hosts_that_are_named_are_dialled)
     for (int i = 0; i < 2; i++)
         snprintf(rows[i].why, sizeof rows[i].why,
                  "connection to server at \"127.0.0.1\", port %d failed: Connection refused", i == 0 ? first : second);
+    snprintf(rows[3].url, sizeof rows[3].url, "postgresql://postgres@/logikald?host=/nowhere&port=5433");
+    snprintf(rows[3].why, sizeof rows[3].why,
+             "connection to server on socket \"/nowhere/.s.PGSQL.5433\" failed: No such");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct heard seen = {0};
         struct pool *p = pool_at(rows[i].url, "60000");
