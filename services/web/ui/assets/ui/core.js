@@ -101,7 +101,8 @@
   // A request and the whole of its answer; an error says why there is none.
   ui.fetch = async (path, options, patienceMs) => {
     try {
-      const answer = await fetch(path, { ...options, signal: AbortSignal.timeout(patienceMs) });
+      const signal = AbortSignal.timeout ? AbortSignal.timeout(patienceMs) : undefined; // browsers of 2022 wait
+      const answer = await fetch(path, { ...options, signal });
       return { answer, text: await answer.text() };
     } catch (error) {
       throw new Error(error.name === 'TimeoutError' ? ui.t`The server does not answer.` : ui.t`The server cannot be reached.`);
