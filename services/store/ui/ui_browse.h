@@ -1,5 +1,5 @@
 /* What is stored, for pages. Statements for pool_query; each answers one row with one column, the JSON that a template
- * sees. All parameters are text, NULL or "" = absent. What is stored. */
+ * sees. All parameters are text, NULL or "" = absent. */
 #ifndef LOGIKALD_SERVICES_STORE_UI_UI_BROWSE_H
 #define LOGIKALD_SERVICES_STORE_UI_UI_BROWSE_H
 

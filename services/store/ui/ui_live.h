@@ -1,5 +1,5 @@
 /* What changed since a page was made. Statements for pool_query; each answers one row with one column, the JSON that a
- * template sees. All parameters are text, NULL or "" = absent. What changed. */
+ * template sees. All parameters are text, NULL or "" = absent. */
 #ifndef LOGIKALD_SERVICES_STORE_UI_UI_LIVE_H
 #define LOGIKALD_SERVICES_STORE_UI_UI_LIVE_H
 

@@ -1,5 +1,5 @@
 /* Sync logs and runs, for pages. Statements for pool_query; each answers one row with one column, the JSON that a
- * template sees. All parameters are text, NULL or "" = absent. Sync logs and runs. */
+ * template sees. All parameters are text, NULL or "" = absent. */
 #ifndef LOGIKALD_SERVICES_STORE_UI_UI_LOGS_H
 #define LOGIKALD_SERVICES_STORE_UI_UI_LOGS_H
 

@@ -1,5 +1,5 @@
 /* The dashboard. Statements for pool_query; each answers one row with one column, the JSON that a template sees. All
- * parameters are text, NULL or "" = absent. The dashboard. */
+ * parameters are text, NULL or "" = absent. */
 #ifndef LOGIKALD_SERVICES_STORE_UI_UI_OVERVIEW_H
 #define LOGIKALD_SERVICES_STORE_UI_UI_OVERVIEW_H
 
