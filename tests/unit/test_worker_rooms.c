@@ -64,14 +64,36 @@ TEST(test_bindings)
         const char *bound, *key;
         bool is_bound;
     } rows[] = {
-        {"sync", "sync", true},     {"sync", "syn", false},  {"", "", true},
-        {"", "a", false},           {"#", "a.b.c", true},    {"#", "", true},
-        {"a.#", "a", true},         {"a.#", "a.b.c", true},  {"a.#", "b.a", false},
-        {"*.b", "a.b", true},       {"*.b", "b", false},     {"*.b", "a.c.b", false},
-        {"#.b", "b", true},         {"#.b", "a.c.b", true},  {"#.b", "a.c", false},
-        {"a.*.c", "a.b.c", true},   {"a.*.c", "a.c", false}, {"a.#.c", "a.c", true},
-        {"a.#.c", "a.b.b.c", true}, {"*", "a", true},        {"*", "a.b", false},
+        {"sync", "sync", true},
+        {"sync", "syn", false},
+        {"", "", true},
+        {"", "a", false},
+        {"#", "a.b.c", true},
+        {"#", "", true},
+        {"a.#", "a", true},
+        {"a.#", "a.b.c", true},
+        {"a.#", "b.a", false},
+        {"*.b", "a.b", true},
+        {"*.b", "b", false},
+        {"*.b", "a.c.b", false},
+        {"#.b", "b", true},
+        {"#.b", "a.c.b", true},
+        {"#.b", "a.c", false},
+        {"a.*.c", "a.b.c", true},
+        {"a.*.c", "a.c", false},
+        {"a.#.c", "a.c", true},
+        {"a.#.c", "a.b.b.c", true},
+        {"*", "a", true},
+        {"*", "a.b", false},
         {"*", "", false},
+        {"#.a.#.#", "c.b.a", true},
+        {"#.#", "", true},
+        {"*.#.#", "a", true},
+        {"a.*", "a.", false},
+        {"#.a.#.b", "a.c.b.c", false},
+        {"#.a.#.b", "a.b.a.c.b", true},
+        {"#a", "#a", true},
+        {"#a", "b", false},
     };
     struct queue_keys keys = {.sep = QUEUE_SEP}, colon = {.sep = ":"};
     assert_string_equal(orphan_queue_of(&colon, "a.*::queue", "a.b"), "queue");
@@ -83,6 +105,17 @@ TEST(test_bindings)
         if ((queue != NULL) != rows[i].is_bound) fail_msg("%s, %s", rows[i].bound, rows[i].key);
         if (queue) assert_string_equal(queue, "queue");
     }
+    char many[200] = "",
+         words[200] = ""; /* would take longer than anybody waits, if each '#' were tried with each word */
+    for (int i = 0; i < 40; i++) {
+        strncat(many, "#.a.", sizeof many - strlen(many) - 1);
+        strncat(words, "a.a.", sizeof words - strlen(words) - 1);
+    }
+    strncat(many, "b" QUEUE_SEP QUEUE_SEP "queue", sizeof many - strlen(many) - 1);
+    strncat(words, "a", sizeof words - strlen(words) - 1);
+    assert_null(orphan_queue_of(&keys, many, words));
+    words[strlen(words) - 1] = 'b';
+    assert_string_equal(orphan_queue_of(&keys, many, words), "queue");
     assert_null(orphan_queue_of(&keys, "sync", "sync"));
     assert_null(orphan_queue_of(&keys, "sync" QUEUE_SEP QUEUE_SEP, "sync"));
 }

@@ -75,22 +75,46 @@ bool orphan_read(const char *entry, size_t len, struct orphan *out)
     return is_fine;
 }
 
+static bool is_word(const char *at, char sign)
+{
+    return at[0] == sign && (!at[1] || at[1] == '.');
+}
+
+static bool is_same_word(const char *a, const char *b)
+{
+    size_t len = strcspn(a, ".");
+    return len == strcspn(b, ".") && strncmp(a, b, len) == 0;
+}
+
+static const char *word_after(const char *at)
+{
+    const char *dot = strchr(at, '.');
+    return dot ? dot + 1 : NULL;
+}
+
+/* Word by word, '*' for any and '#' for any number of them. Where words differ only the last '#' is given one more, as
+ * with the stars of file names: no pattern takes long. NULL is the end of either. */
 static bool is_bound(const char *pattern, const char *key)
 {
-    size_t word = strcspn(pattern, "."), has = strcspn(key, ".");
-    if (!pattern[0]) return !key[0];
-    if (word == 1 && pattern[0] == '#') {
-        if (!pattern[1]) return true;
-        for (const char *at = key;; at++) {
-            if (is_bound(pattern + 2, at)) return true;
-            at = strchr(at, '.');
-            if (!at) return is_bound(pattern + 2, "");
+    const char *p = pattern[0] ? pattern : NULL, *k = key[0] ? key : NULL;
+    const char *behind = NULL, *from = NULL; /* the last '#', and where what follows it was looked for */
+    for (;;) {
+        if (p && is_word(p, '#')) {
+            p = behind = word_after(p);
+            from = k;
+            if (!p) return true;
+        } else if (!k) {
+            return !p;
+        } else if (p && (is_word(p, '*') ? k[0] && k[0] != '.' : is_same_word(p, k))) {
+            p = word_after(p);
+            k = word_after(k);
+        } else if (behind) {
+            p = behind;
+            k = from = word_after(from);
+        } else {
+            return false;
         }
     }
-    if (!(word == 1 && pattern[0] == '*') && (word != has || strncmp(pattern, key, word) != 0)) return false;
-    if (!key[0]) return false;
-    if (!pattern[word] || !key[has]) return !key[has] && (!pattern[word] || strcmp(pattern + word, ".#") == 0);
-    return is_bound(pattern + word + 1, key + has + 1);
 }
 
 const char *orphan_queue_of(const struct queue_keys *keys, const char *member, const char *routing_key)
