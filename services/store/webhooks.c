@@ -19,6 +19,9 @@
 #define PLACE(n)                                                                                                       \
     "split_part($" #n ", '-', 1)::integer, split_part($" #n ", '-', 2)::xid8, split_part($" #n                         \
     ", '-', 3)::bigint, split_part($" #n ", '-', 4)::bigint"
+#define PLACE_4 PLACE(4)
+#define PLACE_5 PLACE(5)
+#define PLACE_8 PLACE(8)
 
 int webhooks_due(struct db *db, int64_t *ids, int limit, int64_t *wait_ms, struct err *err)
 {
@@ -193,10 +196,9 @@ int webhook_batch_put(struct db *db, const struct lease *lease, const struct web
                             batch->after.text};
     return write(db, lease,
                  "WITH " HELD ", w AS (SELECT w.id FROM held, webhooks w WHERE w.id = $3::bigint AND w.state = 'active'"
-                 "  AND (w.epoch, w.xid, w.seq, w.item) = (" PLACE(
-                     4) ") FOR UPDATE OF w)"
-                        " INSERT INTO webhook_batches (webhook_id, id, body, changes, epoch, xid, seq, item)"
-                        " SELECT w.id, $5, $6, $7::integer, " PLACE(8) " FROM w RETURNING 1",
+                 "  AND (w.epoch, w.xid, w.seq, w.item) = (" PLACE_4 ") FOR UPDATE OF w)"
+                 " INSERT INTO webhook_batches (webhook_id, id, body, changes, epoch, xid, seq, item)"
+                 " SELECT w.id, $5, $6, $7::integer, " PLACE_8 " FROM w RETURNING 1",
                  8, values, err);
 }
 
@@ -213,9 +215,8 @@ int webhook_skip(struct db *db, const struct lease *lease, const struct webhook 
     char id[DB_NUMBER_SIZE];
     const char *values[] = {NULL, NULL, db_number(id, w->id), w->place.text, place->text};
     return write(db, lease,
-                 "WITH " HELD " UPDATE webhooks w SET (epoch, xid, seq, item) = (SELECT " PLACE(
-                     5) ") FROM held"
-                        " WHERE w.id = $3::bigint AND (w.epoch, w.xid, w.seq, w.item) = (" PLACE(4) ") RETURNING 1",
+                 "WITH " HELD " UPDATE webhooks w SET (epoch, xid, seq, item) = (SELECT " PLACE_5 ") FROM held"
+                 " WHERE w.id = $3::bigint AND (w.epoch, w.xid, w.seq, w.item) = (" PLACE_4 ") RETURNING 1",
                  5, values, err);
 }
 

@@ -35,6 +35,7 @@ int upstream_remember(struct db *db, const char *base_url, const char levels[UPS
 
 /* A token's key in the table: itself, or when it is too long for the replaced system's column, a digest. */
 #define TOKEN_KEY(token) "CASE WHEN length(" token ") <= 255 THEN " token " ELSE 'md5:' || md5(" token ") END"
+#define KEY_OF_NEW       TOKEN_KEY("$4::text")
 
 /* In place of a token until there is one. $1 slot, $2 holder, $3 its token */
 #define LOGIN "('login:' || md5($2::text) || ':' || $3::text || ':' || $1::text)"
@@ -85,17 +86,16 @@ int upstream_session_opened(struct db *db, int slot, const char *token, const st
         "WITH login AS (DELETE FROM sessions WHERE token = " LOGIN " RETURNING *),"
         " noted AS (INSERT INTO sessions AS s (token, long_token, username, base_url, expires_at, is_active, holder,"
         "   holder_token)"
-        "  SELECT " TOKEN_KEY(
-            "$4::text") ", CASE WHEN length($4::text) > 255 THEN $4::text END, username, base_url,"
-                        "   expires_at, true, holder, holder_token FROM login"
-                        "  ON CONFLICT (token) DO UPDATE SET base_url = excluded.base_url, expires_at = "
-                        "excluded.expires_at,"
-                        "   is_active = true, holder = excluded.holder, holder_token = excluded.holder_token"
-                        "  WHERE (s.holder, s.holder_token) IS NOT DISTINCT FROM (excluded.holder, "
-                        "excluded.holder_token) OR NOT EXISTS"
-                        "   (SELECT FROM leases l WHERE l.name = s.holder AND l.token = s.holder_token"
-                        "    AND l.expires_at > clock_timestamp()) RETURNING 1)"
-                        " SELECT EXISTS (SELECT FROM login) AND NOT EXISTS (SELECT FROM noted)",
+        "  SELECT " KEY_OF_NEW ", CASE WHEN length($4::text) > 255 THEN $4::text END, username, base_url,"
+        "   expires_at, true, holder, holder_token FROM login"
+        "  ON CONFLICT (token) DO UPDATE SET base_url = excluded.base_url,"
+        " expires_at = excluded.expires_at,"
+        "   is_active = true, holder = excluded.holder, holder_token = excluded.holder_token"
+        "  WHERE (s.holder, s.holder_token) IS NOT DISTINCT FROM"
+        " (excluded.holder, excluded.holder_token) OR NOT EXISTS"
+        "   (SELECT FROM leases l WHERE l.name = s.holder AND l.token = s.holder_token"
+        "    AND l.expires_at > clock_timestamp()) RETURNING 1)"
+        " SELECT EXISTS (SELECT FROM login) AND NOT EXISTS (SELECT FROM noted)",
         4, bind(&v, slot, holder, token, NULL));
     int is_shared = r ? db_bool(r, 0, 0) : -ERR_DB;
     PQclear(r);

@@ -34,27 +34,22 @@ const struct query ui_query_action_add = {
 #define OF_DIRECTORY "substring(a.path FROM '^/api/v1/directories/([0-9]{1,9})/exclude$')"
 #define OF_PROJECT   "substring(a.path FROM '^/api/v1/(?:scheduler/sync|sync/force)/project/([^/]+)$')"
 
+#define DETAIL_SHORT URLS_SHORT("a.detail")
+#define WORDS_SHORT  URLS_SHORT("detail")
+
 const struct query ui_query_actions = {
     .name = "ui_actions",
-    .sql =
-        "SELECT coalesce(json_agg(json_build_object('id', a.id, 'at', a.at, 'actor', a.actor, 'address', a.address,"
-        " 'method', a.method, 'path', a.path, 'detail', " URLS_SHORT(
-            "a.detail") ", 'status', a.status, 'is_refused', a.status >= 400,"
-                        " 'of', coalesce((SELECT display_name FROM object_sync_configs c WHERE c.object_type = " OF_TYPE
-                        "),"
-                        "  (SELECT name FROM directories d WHERE d.id = " OF_DIRECTORY "::integer),"
-                        "  (SELECT name FROM projects p WHERE p.logikal_id = " OF_PROJECT ")),"
-                        " 'fields', (SELECT json_agg(json_build_object('name', replace(f.key, '_', ' '), 'before', "
-                        "f.value ->> 0, "
-                        "'after',"
-                        "   f.value ->> 1) ORDER BY f.key) FROM (SELECT fields FROM setting_changes s WHERE s.kind ="
-                        "    CASE WHEN " OF_TYPE
-                        " IS NULL THEN 'directory' ELSE 'type' END AND s.key = coalesce(" OF_TYPE ", " OF_DIRECTORY
-                        ") AND s.at BETWEEN a.at - interval '5 s' AND a.at + interval '1 s' AND a.status < 400 "
-                        "ORDER BY s.at DESC LIMIT 1) s,"
-                        "   jsonb_each(s.fields) f)) ORDER BY a.id DESC), '[]')"
-                        " FROM (SELECT * FROM admin_actions WHERE (coalesce($1, '') = '' OR id < $1::bigint)"
-                        " AND (coalesce($3, '') = '' OR strpos(lower(concat_ws(' ', actor, path, " URLS_SHORT(
-                            "detail") ")), lower($3)) > 0)"
-                                      " ORDER BY id DESC LIMIT $2::int) a",
+    .sql = "SELECT coalesce(json_agg(json_build_object('id', a.id, 'at', a.at, 'actor', a.actor, 'address', a.address,"
+           " 'method', a.method, 'path', a.path, 'detail', " DETAIL_SHORT ", 'status', a.status, 'is_refused', a.status"
+           " >= 400, 'of', coalesce((SELECT display_name FROM object_sync_configs c WHERE c.object_type = " OF_TYPE "),"
+           "  (SELECT name FROM directories d WHERE d.id = " OF_DIRECTORY "::integer),"
+           "  (SELECT name FROM projects p WHERE p.logikal_id = " OF_PROJECT ")),"
+           " 'fields', (SELECT json_agg(json_build_object('name', replace(f.key, '_', ' '), 'before', f.value ->> 0,"
+           " 'after',   f.value ->> 1) ORDER BY f.key) FROM (SELECT fields FROM setting_changes s WHERE s.kind ="
+           "    CASE WHEN " OF_TYPE " IS NULL THEN 'directory' ELSE 'type' END AND s.key"
+           " = coalesce(" OF_TYPE ", " OF_DIRECTORY ") AND s.at BETWEEN a.at - interval '5 s' AND a.at + interval '1 s'"
+           " AND a.status < 400 ORDER BY s.at DESC LIMIT 1) s,"
+           "   jsonb_each(s.fields) f)) ORDER BY a.id DESC), '[]') FROM (SELECT * FROM admin_actions"
+           " WHERE (coalesce($1, '') = '' OR id < $1::bigint) AND (coalesce($3, '') = '' OR strpos(lower(concat_ws(' ',"
+           " actor, path, " WORDS_SHORT ")), lower($3)) > 0) ORDER BY id DESC LIMIT $2::int) a",
 };

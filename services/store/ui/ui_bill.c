@@ -54,16 +54,17 @@
     "CASE b.kind WHEN 'glass' THEN jsonb_build_array(" PANE_CELLS                                                      \
     ") WHEN 'profile' THEN jsonb_build_array(" PROFILE_CELLS ") WHEN 'article' THEN jsonb_build_array(" ARTICLE_CELLS  \
     ") ELSE jsonb_build_array(" LABOUR_CELLS ") END"
+#define CELL_CUT UI_CUT("y.c")
 #define SHOWN                                                                                                          \
-    "(SELECT * FROM (SELECT c.kind, c.n, c.cells, sum(octet_length(c.cells::text)) OVER (PARTITION BY c.kind ORDER BY" \
-    " c.n) AS bytes FROM (SELECT b.kind, b.n, (SELECT jsonb_agg(" UI_CUT(                                              \
-        "y.c") " ORDER BY y.i) FROM"                                                                                   \
-               " jsonb_array_elements_text(" CELLS ") WITH ORDINALITY AS y (c, i)) AS cells FROM " FIRST " b"          \
-               " WHERE b.n <= " UI_LINES ") c) c WHERE c.bytes <= " SHOWN_BYTES ")"
+    "(SELECT * FROM (SELECT c.kind, c.n, c.cells, sum(octet_length(c.cells::text)) OVER (PARTITION BY c.kind"          \
+    " ORDER BY c.n) AS bytes FROM (SELECT b.kind, b.n, (SELECT jsonb_agg(" CELL_CUT " ORDER BY y.i) FROM"              \
+    " jsonb_array_elements_text(" CELLS ") WITH ORDINALITY AS y (c, i)) AS cells FROM " FIRST " b"                     \
+    " WHERE b.n <= " UI_LINES ") c) c WHERE c.bytes <= " SHOWN_BYTES ")"
+#define NAME_SEGMENT SEGMENT("t->>'name'")
 #define TABLES                                                                                                         \
-    "(SELECT coalesce(jsonb_agg(jsonb_build_object('name', t->>'name', 'rows', coalesce(t->>'rows', '?'), 'path',"     \
-    " " SEGMENT("t->>'name'") ") ORDER BY n), '[]') FROM jsonb_array_elements(f.tables) WITH ORDINALITY AS x (t, n) "  \
-                              "WHERE n <= " UI_LINES ")"
+    "(SELECT coalesce(jsonb_agg(jsonb_build_object('name', t->>'name', 'rows', coalesce(t->>'rows', '?'),"             \
+    " 'path', " NAME_SEGMENT ") ORDER BY n), '[]') FROM jsonb_array_elements(f.tables) WITH ORDINALITY AS x (t, n)"    \
+    " WHERE n <= " UI_LINES ")"
 
 const struct query ui_query_bill = {
     .name = "ui_bill",

@@ -5,6 +5,8 @@
 #define VALUE(at)                                                                                                      \
     "CASE jsonb_typeof(f.value -> " #at ") WHEN 'object' THEN 'a text of ' || (f.value -> " #at                        \
     " ->> 'size') || ' bytes (' || left(f.value -> " #at " ->> 'sha256', 12) || '…)' ELSE f.value ->> " #at " END"
+#define VALUE_BEFORE VALUE(0)
+#define VALUE_AFTER  VALUE(1)
 #define OF_ELEVATION "x.object_type IN ('elevation', 'thumbnail', 'parts_list', 'glass')"
 
 const struct query ui_query_journal = {
@@ -33,13 +35,13 @@ const struct query ui_query_journal = {
         "    WHEN j.id IS NOT NULL THEN '/ui/browse/projects/' || j.id WHEN d.id IS NOT NULL THEN"
         "    '/ui/browse?directory=' || d.id WHEN f.id IS NOT NULL THEN '/ui/browse/projects/' || f.project_id END,"
         "   'project', h.name, 'task_id', x.task_id, 'run_id', x.run_id, 'fields', (SELECT json_agg(json_build_object("
-        "    'name', f.key, 'before', " VALUE(0) ", 'after', " VALUE(
-            1) ") ORDER BY f.key) FROM jsonb_each(x.fields) f))"
-               "  ORDER BY x.epoch DESC, x.xid DESC, x.seq DESC, x.item DESC), '[]') FROM x"
-               " LEFT JOIN elevations e ON " OF_ELEVATION " AND e.id = x.row_id"
-               " LEFT JOIN phases f ON x.object_type = 'phase' AND f.id = x.row_id"
-               " LEFT JOIN projects j ON x.object_type = 'project' AND j.id = x.row_id"
-               " LEFT JOIN directories d ON x.object_type = 'directory' AND d.id = x.row_id"
-               " LEFT JOIN projects h ON x.object_type <> 'project' AND h.id = x.project_id",
+        "    'name', f.key, 'before', " VALUE_BEFORE ", 'after', " VALUE_AFTER
+        ") ORDER BY f.key) FROM jsonb_each(x.fields) f))"
+        "  ORDER BY x.epoch DESC, x.xid DESC, x.seq DESC, x.item DESC), '[]') FROM x"
+        " LEFT JOIN elevations e ON " OF_ELEVATION " AND e.id = x.row_id"
+        " LEFT JOIN phases f ON x.object_type = 'phase' AND f.id = x.row_id"
+        " LEFT JOIN projects j ON x.object_type = 'project' AND j.id = x.row_id"
+        " LEFT JOIN directories d ON x.object_type = 'directory' AND d.id = x.row_id"
+        " LEFT JOIN projects h ON x.object_type <> 'project' AND h.id = x.project_id",
     .is_slow = true,
 };

@@ -32,17 +32,19 @@ const struct query ui_query_log_types = {
     ", min(l.id) FROM (SELECT * FROM sync_logs l WHERE " FILTER                                                        \
     " AND (coalesce($5, '') = '' OR l.id < $5::bigint) ORDER BY l.id DESC LIMIT $6::int) l"
 
+#define CSV_TYPE    UI_CSV("l.sync_type")
+#define CSV_STATUS  UI_CSV("l.status")
+#define CSV_MESSAGE UI_CSV("l.message")
+#define CSV_ERROR   UI_CSV("l.error_details")
+#define CSV_TASK    UI_CSV("l.task_id")
+
 const struct query ui_query_logs_csv = {
     .name = "ui_logs_csv",
-    .sql = "SELECT string_agg(concat_ws(',', l.id, " UI_CSV("l.sync_type") ", " UI_CSV(
-        "l.status") ","
-                    " l.started_at, coalesce(l.completed_at::text, ''), coalesce(l.duration_ms, l.duration_seconds "
-                    "* 1000, 0),"
-                    " coalesce(l.items_processed, 0), coalesce(l.items_successful, 0), coalesce(l.items_skipped, "
-                    "0),"
-                    " coalesce(l.items_failed, 0), " UI_CSV("l.message") ", " UI_CSV("l.error_details") ", " UI_CSV(
-                        "l.task_id") "),"
-                                     " E'\r\n' ORDER BY l.id DESC)" PAGE,
+    .sql = "SELECT string_agg(concat_ws(',', l.id, " CSV_TYPE ", " CSV_STATUS ","
+           " l.started_at, coalesce(l.completed_at::text, ''), coalesce(l.duration_ms, l.duration_seconds * 1000, 0),"
+           " coalesce(l.items_processed, 0), coalesce(l.items_successful, 0), coalesce(l.items_skipped, 0),"
+           " coalesce(l.items_failed, 0), " CSV_MESSAGE ", " CSV_ERROR ", " CSV_TASK "),"
+           " E'\r\n' ORDER BY l.id DESC)" PAGE,
     .is_slow = true,
 };
 

@@ -6,26 +6,27 @@
 #define DEPENDS(list) "(SELECT nullif(string_agg(value, ','), '') FROM json_array_elements_text(" list "::json))"
 #define DEPENDS_OF(c) "string_to_array(translate(coalesce(" c ".depends_on, ''), '[]\"'' ', ''), ',')"
 
+#define C_DEPENDS DEPENDS_OF("c")
+
 const struct query query_interval_problem = {
     .name = "interval_problem",
     .sql = "WITH RECURSIVE wanted AS (SELECT value AS name FROM json_array_elements_text($2::json)),"
            " below AS (SELECT name FROM wanted UNION SELECT d FROM below b JOIN object_sync_configs c ON"
-           " c.object_type = b.name CROSS JOIN LATERAL unnest(" DEPENDS_OF(
-               "c") ") d WHERE d <> '')"
-                    " SELECT CASE WHEN EXISTS (SELECT FROM below WHERE name = $1)"
-                    " THEN 'depends_on leads back to ' || $1"
-                    " ELSE (SELECT 'depends_on names an unknown object type: ' || min(w.name) FROM wanted w WHERE NOT "
-                    "EXISTS"
-                    " (SELECT FROM object_sync_configs c WHERE c.object_type = w.name)) END",
+           " c.object_type = b.name CROSS JOIN LATERAL unnest(" C_DEPENDS ") d WHERE d <> '')"
+           " SELECT CASE WHEN EXISTS (SELECT FROM below WHERE name = $1) THEN 'depends_on leads back to ' || $1"
+           " ELSE (SELECT 'depends_on names an unknown object type: ' || min(w.name) FROM wanted w WHERE NOT EXISTS"
+           " (SELECT FROM object_sync_configs c WHERE c.object_type = w.name)) END",
 };
+
+#define NEW_DEPENDS DEPENDS("$8")
 
 const struct query query_interval_add = {
     .name = "interval_add",
     .sql = "INSERT INTO object_sync_configs AS c (object_type, display_name, description, sync_interval_minutes,"
            " is_sync_enabled, staleness_threshold_minutes, priority, depends_on, cascade_sync, batch_size,"
-           " max_retry_attempts, retry_delay_minutes) VALUES ($1, $2, $3, $4::int, $5::boolean, $6::int, "
-           "$7::int, " DEPENDS("$8") ", $9::boolean, $10::int, $11::int, $12::int) ON CONFLICT (object_type) DO "
-                                     "NOTHING RETURNING " INTERVAL_JSON,
+           " max_retry_attempts, retry_delay_minutes) VALUES ($1, $2, $3, $4::int, $5::boolean, $6::int,"
+           " $7::int, " NEW_DEPENDS ", $9::boolean, $10::int, $11::int, $12::int) ON CONFLICT (object_type) DO NOTHING"
+           " RETURNING " INTERVAL_JSON,
 };
 
 const struct query query_interval_change = {
@@ -35,14 +36,11 @@ const struct query query_interval_change = {
            " sync_interval_minutes = coalesce($4::int, c.sync_interval_minutes),"
            " is_sync_enabled = coalesce($5::boolean, c.is_sync_enabled),"
            " staleness_threshold_minutes = coalesce($6::int, c.staleness_threshold_minutes),"
-           " priority = coalesce($7::int, c.priority),"
-           " depends_on = CASE WHEN $8::text IS NULL THEN c.depends_on ELSE " DEPENDS(
-               "$8") " END,"
-                     " cascade_sync = coalesce($9::boolean, c.cascade_sync), batch_size = coalesce($10::int, "
-                     "c.batch_size),"
-                     " max_retry_attempts = coalesce($11::int, c.max_retry_attempts),"
-                     " retry_delay_minutes = coalesce($12::int, c.retry_delay_minutes), updated_at = now()"
-                     " WHERE c.object_type = $1 RETURNING " INTERVAL_JSON,
+           " priority = coalesce($7::int, c.priority), depends_on = CASE WHEN $8::text IS NULL THEN c.depends_on"
+           " ELSE " NEW_DEPENDS " END, cascade_sync = coalesce($9::boolean, c.cascade_sync), batch_size"
+           " = coalesce($10::int, c.batch_size), max_retry_attempts = coalesce($11::int, c.max_retry_attempts),"
+           " retry_delay_minutes = coalesce($12::int, c.retry_delay_minutes), updated_at = now()"
+           " WHERE c.object_type = $1 RETURNING " INTERVAL_JSON,
 };
 
 const struct query query_interval_delete = {
@@ -62,13 +60,12 @@ const struct query query_interval_toggle = {
 /* What others depend on comes first, then by priority. A cycle made elsewhere ends the descent at depth 16. */
 const struct query query_intervals_order = {
     .name = "intervals_order",
-    .sql =
-        "WITH RECURSIVE walk AS (SELECT object_type, 0 AS depth FROM object_sync_configs UNION"
-        " SELECT c.object_type, w.depth + 1 FROM walk w JOIN object_sync_configs c ON w.object_type = ANY(" DEPENDS_OF(
-            "c") ") WHERE w.depth < 16), deepest AS (SELECT object_type, max(depth) AS depth FROM walk GROUP BY "
-                 "object_type)"
-                 " SELECT coalesce(json_agg(" INTERVAL_JSON " ORDER BY d.depth, c.priority, c.id), '[]')"
-                 " FROM object_sync_configs c JOIN deepest d USING (object_type) WHERE c.is_sync_enabled",
+    .sql = "WITH RECURSIVE walk AS (SELECT object_type, 0 AS depth FROM object_sync_configs UNION"
+           " SELECT c.object_type, w.depth + 1 FROM walk w JOIN object_sync_configs c ON w.object_type"
+           " = ANY(" C_DEPENDS ") WHERE w.depth < 16),"
+           " deepest AS (SELECT object_type, max(depth) AS depth FROM walk GROUP BY object_type)"
+           " SELECT coalesce(json_agg(" INTERVAL_JSON " ORDER BY d.depth, c.priority, c.id), '[]')"
+           " FROM object_sync_configs c JOIN deepest d USING (object_type) WHERE c.is_sync_enabled",
 };
 
 const struct query query_intervals_summary = {

@@ -27,12 +27,11 @@
 #define CHANGED_SQL(x, told)                                                                                           \
     "coalesce(" x ".last_update_date > " x ".last_sync_date AND " x ".last_update_date IS DISTINCT FROM " told         \
     ", false)"
+#define EXPIRED_SQL(x, type)                                                                                           \
+    "coalesce(greatest(" x ".last_sync_date, k.confirmed_at) < now() - (SELECT make_interval(mins =>"                  \
+    " staleness_threshold_minutes) FROM object_sync_configs WHERE object_type = '" type "'), true)"
 #define STALE_SQL(x, told, type)                                                                                       \
-    "(" x ".last_sync_date IS NULL OR " CHANGED_SQL(                                                                   \
-        x,                                                                                                             \
-        told) " OR coalesce(greatest(" x                                                                               \
-              ".last_sync_date, k.confirmed_at) < now() - (SELECT make_interval(mins => staleness_threshold_minutes)"  \
-              " FROM object_sync_configs WHERE object_type = '" type "'), true))"
+    "(" x ".last_sync_date IS NULL OR " CHANGED_SQL(x, told) " OR " EXPIRED_SQL(x, type) ")"
 
 /* Of a directory d, a project p, a phase h, an elevation e; k: its project's cursor, if there is one. What no interval
  * is configured for counts as stale: nobody keeps it fresh. */

@@ -10,28 +10,27 @@
     " e.id), '') AS rows FROM (SELECT * FROM elevations x WHERE x.phase_id = h.id AND x.deleted_at IS NULL"            \
     " AND x.id > " after " ORDER BY x.id LIMIT " limit ") e" ODOO_ELEVATION_JOINS ") piece"
 
+#define PROJECT_CREATED_AT ODOO_TIME("p.created_at")
+
 const struct query query_odoo_stream_project = {
     .name = "odoo_stream_project",
     .sql = "SELECT p.id, json_build_object('id', p.logikal_id, 'name', p.name, 'description', p.description,"
-           " 'status', p.status), json_build_object('created_at', " ODOO_TIME(
-               "p.created_at") "),"
-                               " json_build_object('project_name', p.name, 'project_id', p.logikal_id)"
-                               " FROM projects p WHERE p.deleted_at IS NULL AND p.logikal_id = logikald_guid($1)",
+           " 'status', p.status), json_build_object('created_at', " PROJECT_CREATED_AT "),"
+           " json_build_object('project_name', p.name, 'project_id', p.logikal_id)"
+           " FROM projects p WHERE p.deleted_at IS NULL AND p.logikal_id = logikald_guid($1)",
 };
+#define PHASE_CREATED_AT ODOO_TIME("h.created_at")
+#define FIRST_PIECE      PIECE("0", "$3::int")
+
 const struct query query_odoo_stream_phase = {
     .name = "odoo_stream_phase",
     .is_slow = true,
-    .sql =
-        "SELECT h.id, json_build_object('id', h.logikal_id, 'name', h.name, 'description', h.description,"
-        " 'project_id', p.logikal_id, 'status', h.status),"
-        " json_build_object('created_at', " ODOO_TIME(
-            "h.created_at") "),"
-                            " json_build_object('id', h.logikal_id, 'name', h.name, 'description', h.description, "
-                            "'status', h.status),"
-                            " piece.n, piece.last, piece.rows"
-                            " FROM (SELECT * FROM phases x WHERE x.project_id = $1::int AND x.id > $2::int AND "
-                            "x.deleted_at IS NULL"
-                            "  ORDER BY x.id LIMIT 1) h JOIN projects p ON p.id = h.project_id, " PIECE("0", "$3::int"),
+    .sql = "SELECT h.id, json_build_object('id', h.logikal_id, 'name', h.name, 'description', h.description,"
+           " 'project_id', p.logikal_id, 'status', h.status), json_build_object('created_at', " PHASE_CREATED_AT "),"
+           " json_build_object('id', h.logikal_id, 'name', h.name, 'description', h.description, 'status', h.status),"
+           " piece.n, piece.last, piece.rows FROM (SELECT * FROM phases x WHERE x.project_id = $1::int AND x.id"
+           " > $2::int AND x.deleted_at IS NULL"
+           "  ORDER BY x.id LIMIT 1) h JOIN projects p ON p.id = h.project_id, " FIRST_PIECE,
 };
 const struct query query_odoo_stream_elevations = {
     .name = "odoo_stream_elevations",

@@ -10,6 +10,9 @@
 #include "services/store/lease.h"
 #include "services/store/sync/files/sync_files_sql.h"
 
+#define THUMBNAIL_WANTED WANTS_THUMBNAIL("$7")
+#define PARTS_WANTED     WANTS_PARTS("$7")
+
 PGresult *files_wanted(struct db *db, int64_t run, int64_t project_id, int64_t after_phase, int64_t after_id,
                        bool thumbnails, bool parts_lists, int limit, struct err *err)
 {
@@ -20,27 +23,25 @@ PGresult *files_wanted(struct db *db, int64_t run, int64_t project_id, int64_t a
                             db_number(run_text, run)};
     return db_query(
         db, err,
-        "SELECT * FROM (SELECT e.phase_id, e.id, coalesce(e.upstream_id, e.logikal_id), coalesce(p.upstream_id, "
-        "p.logikal_id), e.version_id,"
+        "SELECT * FROM (SELECT e.phase_id, e.id, coalesce(e.upstream_id, e.logikal_id), coalesce(p.upstream_id,"
+        " p.logikal_id), e.version_id,"
         "   extract(epoch FROM e.api_changed_date)::bigint,"
-        "   $4::bool AND " WANTS_THUMBNAIL(
-            "$7") " AS wants_thumbnail,"
-                  "   $5::bool AND " WANTS_PARTS(
-                      "$7") " AS wants_parts,"
-                            "   coalesce(l.size_bytes, 0), coalesce(l.sha256 IS NOT NULL AND (l.error IS NULL OR "
-                            "l.tries > 0)"
-                            "    AND e.parse_status NOT IN ('failed', 'validation_failed'), false) AS has_good,"
-                            "   coalesce((l.version_id, l.changed_date) IS NOT DISTINCT FROM"
-                            "    (e.version_id, e.api_changed_date), false),"
-                            "   CASE WHEN l.content IS NULL THEN l.sha256 END, e.name"
-                            "  FROM elevations e JOIN phases p ON p.id = e.phase_id"
-                            "  LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
-                            "  LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
-                            "  WHERE e.project_id = $1 AND e.deleted_at IS NULL AND p.deleted_at IS NULL"
-                            "   AND (e.phase_id, e.id) > ($2::integer, $3::integer)"
-                            "   AND NOT EXISTS (SELECT FROM sync_missing m WHERE (m.object_type, m.object_id) IN"
-                            "    (('elevation', e.id), ('phase', e.phase_id)))) w"
-                            " WHERE wants_thumbnail OR wants_parts ORDER BY phase_id, id LIMIT $6",
+        "   $4::bool AND " THUMBNAIL_WANTED " AS wants_thumbnail,"
+        "   $5::bool AND " PARTS_WANTED " AS wants_parts,"
+        "   coalesce(l.size_bytes, 0), coalesce(l.sha256 IS NOT NULL AND (l.error IS NULL OR"
+        " l.tries > 0)"
+        "    AND e.parse_status NOT IN ('failed', 'validation_failed'), false) AS has_good,"
+        "   coalesce((l.version_id, l.changed_date) IS NOT DISTINCT FROM"
+        "    (e.version_id, e.api_changed_date), false),"
+        "   CASE WHEN l.content IS NULL THEN l.sha256 END, e.name"
+        "  FROM elevations e JOIN phases p ON p.id = e.phase_id"
+        "  LEFT JOIN elevation_thumbnails t ON t.elevation_id = e.id"
+        "  LEFT JOIN elevation_parts_lists l ON l.elevation_id = e.id"
+        "  WHERE e.project_id = $1 AND e.deleted_at IS NULL AND p.deleted_at IS NULL"
+        "   AND (e.phase_id, e.id) > ($2::integer, $3::integer)"
+        "   AND NOT EXISTS (SELECT FROM sync_missing m WHERE (m.object_type, m.object_id) IN"
+        "    (('elevation', e.id), ('phase', e.phase_id)))) w"
+        " WHERE wants_thumbnail OR wants_parts ORDER BY phase_id, id LIMIT $6",
         7, values);
 }
 

@@ -50,66 +50,62 @@ const struct query query_webhook_get = {
                             " WHERE w.id = $1::bigint AND " OWNED(2),
 };
 
+#define TYPES_GIVEN    TEXTS(3)
+#define PROJECTS_GIVEN TEXTS(4)
 /* What a statement writes it does not see: the JSON is made of what it returns. */
 const struct query query_webhook_add = {
     .name = "webhook_add",
     .sql = "WITH w AS (INSERT INTO webhooks (url, format, types, projects, description, client_id, epoch, xid, seq,"
-           "   item) SELECT $1, $2, " TEXTS(3) ", " TEXTS(
-               4) ", coalesce($5, ''), $7, p.epoch, p.xid, p.seq, p.item"
-                  "  FROM logikald_webhook_place($6) p WHERE (SELECT count(*) FROM webhooks) < " WEBHOOKS_MAX
-                  " RETURNING *),"
-                  " k AS (INSERT INTO webhook_secrets (webhook_id, sealed) SELECT id, $8 FROM w RETURNING created_at)"
-                  " SELECT (" WEBHOOK_JSON
-                  ")::jsonb || jsonb_build_object('secrets', jsonb_build_array(jsonb_build_object("
-                  "  'created_at', k.created_at, 'ends_at', NULL))) FROM w, k",
+           "   item) SELECT $1, $2, " TYPES_GIVEN ", " PROJECTS_GIVEN ", coalesce($5, ''), $7,"
+           " p.epoch, p.xid, p.seq, p.item"
+           "  FROM logikald_webhook_place($6) p WHERE (SELECT count(*) FROM webhooks) < " WEBHOOKS_MAX " RETURNING *),"
+           " k AS (INSERT INTO webhook_secrets (webhook_id, sealed) SELECT id, $8 FROM w RETURNING created_at)"
+           " SELECT (" WEBHOOK_JSON ")::jsonb || jsonb_build_object('secrets', jsonb_build_array(jsonb_build_object("
+           "  'created_at', k.created_at, 'ends_at', NULL))) FROM w, k",
 };
+
+#define NEW_TYPES    TEXTS(5)
+#define NEW_PROJECTS TEXTS(6)
+#define IS_OWNED     OWNED(2)
 
 const struct query query_webhook_change = {
     .name = "webhook_change",
-    .sql = "WITH w AS (UPDATE webhooks w SET url = coalesce($3, w.url), format = coalesce($4, w.format),"
-           "   types = CASE WHEN $5::text IS NULL THEN w.types ELSE " TEXTS(
-               5) " END,"
-                  "   projects = CASE WHEN $6::text IS NULL THEN w.projects ELSE " TEXTS(
-                      6) " END,"
-                         "   description = coalesce($7, w.description), state = coalesce($8, w.state),"
-                         "   state_reason = CASE WHEN $8::text IS NULL THEN w.state_reason ELSE '' END,"
-                         "   state_at = CASE WHEN $8::text IS NULL THEN w.state_at ELSE now() END,"
-                         "   failures = CASE WHEN $8 = 'active' OR $3::text IS NOT NULL THEN 0 ELSE w.failures END,"
-                         "   failing_since = CASE WHEN $8 = 'active' OR $3::text IS NOT NULL THEN NULL ELSE "
-                         "w.failing_since END,"
-                         "   next_try_at = CASE WHEN $8 = 'active' OR $3::text IS NOT NULL THEN '-infinity' ELSE "
-                         "w.next_try_at END,"
-                         "   updated_at = now() WHERE w.id = $1::bigint AND " OWNED(
-                             2) " RETURNING *),"
-                                " dropped AS (DELETE FROM webhook_batches b USING w WHERE b.webhook_id = w.id"
-                                "  AND ($4::text IS NOT NULL OR $5::text IS NOT NULL OR $6::text IS NOT NULL))"
-                                " SELECT " WEBHOOK_JSON " FROM w",
+    .sql =
+        "WITH w AS (UPDATE webhooks w SET url = coalesce($3, w.url), format = coalesce($4, w.format),"
+        "   types = CASE WHEN $5::text IS NULL THEN w.types ELSE " NEW_TYPES " END,"
+        "   projects = CASE WHEN $6::text IS NULL THEN w.projects ELSE " NEW_PROJECTS " END,"
+        "   description = coalesce($7, w.description), state = coalesce($8, w.state),"
+        "   state_reason = CASE WHEN $8::text IS NULL THEN w.state_reason ELSE '' END,"
+        "   state_at = CASE WHEN $8::text IS NULL THEN w.state_at ELSE now() END,"
+        "   failures = CASE WHEN $8 = 'active' OR $3::text IS NOT NULL THEN 0 ELSE w.failures END,"
+        "   failing_since = CASE WHEN $8 = 'active' OR $3::text IS NOT NULL THEN NULL ELSE w.failing_since END,"
+        "   next_try_at = CASE WHEN $8 = 'active' OR $3::text IS NOT NULL THEN '-infinity' ELSE w.next_try_at END,"
+        "   updated_at = now() WHERE w.id = $1::bigint AND " IS_OWNED " RETURNING *),"
+        " dropped AS (DELETE FROM webhook_batches b USING w WHERE b.webhook_id = w.id"
+        "  AND ($4::text IS NOT NULL OR $5::text IS NOT NULL OR $6::text IS NOT NULL)) SELECT " WEBHOOK_JSON " FROM w",
 };
 
 /* The lease's row is locked first, as by who delivers. */
 const struct query query_webhook_delete = {
     .name = "webhook_delete",
     .sql = "WITH held AS MATERIALIZED (SELECT 1 FROM leases WHERE name = 'webhook:' || $1::bigint FOR UPDATE),"
-           " w AS (DELETE FROM webhooks w WHERE w.id = $1::bigint AND (SELECT count(*) FROM held) >= 0 AND " OWNED(
-               2) " RETURNING w.id),"
-                  " l AS (DELETE FROM leases l USING w WHERE l.name = 'webhook:' || w.id)"
-                  " SELECT json_build_object('success', true, 'message', 'Webhook deleted', 'id', w.id) FROM w",
+           " w AS (DELETE FROM webhooks w WHERE w.id = $1::bigint AND (SELECT count(*) FROM held) >= 0 AND " IS_OWNED
+           " RETURNING w.id), l AS (DELETE FROM leases l USING w WHERE l.name = 'webhook:' || w.id)"
+           " SELECT json_build_object('success', true, 'message', 'Webhook deleted', 'id', w.id) FROM w",
 };
 
 const struct query query_webhook_replay = {
     .name = "webhook_replay",
-    .sql = "WITH w AS (UPDATE webhooks w SET epoch = p.epoch, xid = p.xid, seq = p.seq, item = p.item,"
-           "   has_gap = false, next_try_at = '-infinity', updated_at = now() FROM logikald_webhook_place($3) p"
-           "  WHERE w.id = $1::bigint AND " OWNED(
-               2) " RETURNING w.*),"
-                  " dropped AS (DELETE FROM webhook_batches b USING w WHERE b.webhook_id = w.id)"
-                  " SELECT " WEBHOOK_JSON " FROM w",
+    .sql =
+        "WITH w AS (UPDATE webhooks w SET epoch = p.epoch, xid = p.xid, seq = p.seq, item = p.item,"
+        "   has_gap = false, next_try_at = '-infinity', updated_at = now() FROM logikald_webhook_place($3) p"
+        "  WHERE w.id = $1::bigint AND " IS_OWNED " RETURNING w.*),"
+        " dropped AS (DELETE FROM webhook_batches b USING w WHERE b.webhook_id = w.id) SELECT " WEBHOOK_JSON " FROM w",
 };
 
 const struct query query_webhook_rotate = {
     .name = "webhook_rotate",
-    .sql = "WITH w AS (SELECT w.* FROM webhooks w WHERE w.id = $1::bigint AND " OWNED(
-        2) " FOR UPDATE),"
+    .sql = "WITH w AS (SELECT w.* FROM webhooks w WHERE w.id = $1::bigint AND " IS_OWNED " FOR UPDATE),"
            " former AS (SELECT k.id, row_number() OVER (ORDER BY k.id DESC) AS age FROM webhook_secrets k, w"
            "  WHERE k.webhook_id = w.id AND k.ends_at > now()),"
            " ending AS (UPDATE webhook_secrets k SET ends_at = CASE WHEN f.age >= " SECRETS " THEN now() ELSE"

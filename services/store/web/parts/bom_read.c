@@ -98,6 +98,10 @@ const struct query query_bom_project_mark = {
     ", 'amount', " PARTS_AMOUNT("coalesce(v.amount, 1)") ")"
 #define ONE(x) "ARRAY[" x ".elevation_id], ARRAY[" x ".number], ARRAY[coalesce(" x ".amount, 1)::double precision]"
 
+#define ONE_A           ONE("a")
+#define ONE_Z           ONE("z")
+#define VERSIONS_MARK_1 PARTS_VERSIONS_MARK("$1")
+
 const struct query query_bom_diff = {
     .name = "bom_diff",
     .is_exact = true,
@@ -106,14 +110,12 @@ const struct query query_bom_diff = {
            " CASE WHEN $3::int IS NULL THEN v.valid_to IS NULL ELSE v.number = $3::int END),"
            " a AS (SELECT v.*, " VERSION_JSON " AS told FROM parts_versions v, z WHERE v.elevation_id = $1::int AND"
            " CASE WHEN $2::int IS NULL THEN v.number < z.number ELSE v.number = $2::int END"
-           " ORDER BY v.number DESC LIMIT 1)"
-           " SELECT a.parsed_at IS NOT NULL AND z.parsed_at IS NOT NULL, jsonb_build_object('elevation_id',"
-           " z.elevation_id, 'from', a.told, 'to', z.told) || bom_difference(" ONE("a") ", " ONE(
-               "z") "), s.name, s.state,"
-                    " coalesce(s.error, ''), concat_ws(', ', CASE WHEN a.parsed_at IS NULL THEN a.number END,"
-                    " CASE WHEN z.parsed_at IS NULL THEN z.number END), (" PARTS_VERSIONS_MARK(
-                        "$1") ") FROM a, z, parts_states s WHERE s.elevation_id "
-                              "= $1::int",
+           " ORDER BY v.number DESC LIMIT 1) SELECT a.parsed_at IS NOT NULL AND z.parsed_at IS NOT NULL,"
+           " jsonb_build_object('elevation_id', z.elevation_id, 'from', a.told, 'to', z.told) || bom_difference(" ONE_A
+           ", " ONE_Z "), s.name, s.state,"
+           " coalesce(s.error, ''), concat_ws(', ', CASE WHEN a.parsed_at IS NULL THEN a.number END,"
+           " CASE WHEN z.parsed_at IS NULL THEN z.number END), (" VERSIONS_MARK_1 ") FROM a, z, parts_states s"
+           " WHERE s.elevation_id = $1::int",
 };
 
 const struct query query_bom_diff_lacks = {
@@ -155,12 +157,11 @@ const struct query query_bom_diff_lacks = {
 #define DIFF_FACTS                                                                                                     \
     "concat(o.logikal_id, string_agg(ROW(e.id, e.created_at, e.deleted_at, v.*, f.reader, f.read_at)::text, ','"       \
     " ORDER BY e.id, v.number))"
+#define DIFF_FACTS_MARK PARTS_MARK_OF(DIFF_FACTS)
 #define DIFF_MARK                                                                                                      \
-    "SELECT " PARTS_MARK_OF(DIFF_FACTS) " FROM projects o LEFT JOIN (elevations e LEFT JOIN phases h ON h.id ="        \
-                                        " e.phase_id) ON coalesce(h.project_id, e.project_id) = o.id LEFT JOIN "       \
-                                        "parts_versions v ON v.elevation_id = e.id"                                    \
-                                        " LEFT JOIN parts_files f ON f.sha256 = v.sha256 WHERE " PROJECT_IS(           \
-                                            "o.id", "$1") " GROUP BY o.id"
+    "SELECT " DIFF_FACTS_MARK " FROM projects o LEFT JOIN (elevations e LEFT JOIN phases h ON h.id ="                  \
+    " e.phase_id) ON coalesce(h.project_id, e.project_id) = o.id LEFT JOIN parts_versions v ON v.elevation_id = e.id"  \
+    " LEFT JOIN parts_files f ON f.sha256 = v.sha256 WHERE " PROJECT_IS_1 " GROUP BY o.id"
 
 const struct query query_bom_project_diff_mark = {
     .name = "bom_project_diff_mark",

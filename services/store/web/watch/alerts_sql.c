@@ -10,6 +10,8 @@
     " queued AS (INSERT INTO alert_outbox (channel, kind, key, problem) SELECT channel, " kind ", " key ", " problem   \
     " FROM " from ", json_array_elements_text(" channels "::json) channel)"
 
+#define QUEUE_PROBLEM QUEUE("c", "CASE WHEN c.is_new THEN 'problem' ELSE 'again' END", "$1", "$6::json", "$7")
+
 const struct query query_alert_claim = {
     .name = "alert_claim",
     .sql = "WITH s AS (SELECT 1 FROM alert_silences WHERE key = $1 AND until > now()),"
@@ -18,16 +20,17 @@ const struct query query_alert_claim = {
            "  ON CONFLICT (key) DO UPDATE SET told_at = now(), seen_at = now(), cause = excluded.cause,"
            "   severity = excluded.severity WHERE a.told_at <= now() - $5 * interval '1 second'"
            "  RETURNING xmax = 0 AS is_new),"
-           " seen AS (UPDATE alert_states SET seen_at = now() WHERE key = $1 AND NOT EXISTS (SELECT FROM c))," QUEUE(
-               "c", "CASE WHEN c.is_new THEN 'problem' ELSE 'again' END", "$1", "$6::json",
-               "$7") " SELECT CASE WHEN EXISTS (SELECT FROM s) THEN 'silenced' WHEN NOT EXISTS (SELECT FROM c) THEN"
-                     "  'told' WHEN (SELECT is_new FROM c) THEN 'problem' ELSE 'again' END",
+           " seen AS (UPDATE alert_states SET seen_at = now() WHERE key = $1"
+           " AND NOT EXISTS (SELECT FROM c))," QUEUE_PROBLEM
+           " SELECT CASE WHEN EXISTS (SELECT FROM s) THEN 'silenced' WHEN NOT EXISTS (SELECT FROM c) THEN"
+           "  'told' WHEN (SELECT is_new FROM c) THEN 'problem' ELSE 'again' END",
 };
+
+#define QUEUE_OVER QUEUE("gone", "'over'", "$1", "json_build_object('key', $1::text, 'cause', gone.cause)", "$2")
 
 const struct query query_alert_over = {
     .name = "alert_over",
-    .sql = "WITH gone AS (DELETE FROM alert_states WHERE key = $1 RETURNING cause)," QUEUE(
-        "gone", "'over'", "$1", "json_build_object('key', $1::text, 'cause', gone.cause)", "$2") " SELECT FROM gone",
+    .sql = "WITH gone AS (DELETE FROM alert_states WHERE key = $1 RETURNING cause)," QUEUE_OVER " SELECT FROM gone",
 };
 
 const struct query query_alert_take = {

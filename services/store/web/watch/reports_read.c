@@ -18,10 +18,13 @@
 #define PERIOD              "started_at > now() - make_interval(hours => $1::int)"
 #define PERCENT_WHERE(part) ROUND("100.0 * count(*) FILTER (WHERE " part ") / nullif(count(*), 0)")
 #define SHARE(part, table)  "(SELECT " PERCENT_WHERE(part) " FROM " table " x WHERE x.deleted_at IS NULL)"
-#define EACH(part)                                                                                                     \
-    "json_build_object('projects', " SHARE(part, "projects") ", 'phases', " SHARE(                                     \
-        part, "phases") ", 'elevations', " SHARE(part, "elevations") ")"
-#define COVERAGE EACH("x.last_sync_date IS NOT NULL")
+#define SYNCED              "x.last_sync_date IS NOT NULL"
+#define SYNCED_PROJECTS     SHARE(SYNCED, "projects")
+#define SYNCED_PHASES       SHARE(SYNCED, "phases")
+#define SYNCED_ELEVATIONS   SHARE(SYNCED, "elevations")
+#define COVERAGE                                                                                                       \
+    "json_build_object('projects', " SYNCED_PROJECTS ", 'phases', " SYNCED_PHASES ", 'elevations', " SYNCED_ELEVATIONS \
+    ")"
 #define STALE_SHARE(x, is_stale, from)                                                                                 \
     "(SELECT " PERCENT_WHERE(is_stale) " FROM " from " WHERE " x ".deleted_at IS NULL)"
 #define STALE_PROJECTS   STALE_SHARE("p", PROJECT_IS_STALE, PROJECTS_SEEN)
@@ -130,15 +133,12 @@ const struct query query_efficiency = {
 const struct query query_advanced_status = {
     .name = "advanced_status",
     .is_slow = true,
-    .sql = "SELECT json_build_object('system_status', CASE WHEN a.critical > 0 THEN 'critical' WHEN a.n > 0 THEN "
-           "'degraded'"
-           " ELSE 'healthy' END, 'last_health_check', now(), 'active_alerts', a.n, 'sync_efficiency_grade', " GRADE(
-               "least(f.fresh, f.good)") ", 'data_consistency_score', (SELECT coalesce(round(100.0 * count(*) FILTER"
-                                         " (WHERE misplaced = 0 AND orphaned = 0 AND parts_missing = 0) / "
-                                         "nullif(count(*), 0), 2), 100) FROM"
-                                         " project_checks), 'recommendations', " ADVICE
-                                         ") FROM (SELECT count(*) AS n, count(*) FILTER (WHERE severity ="
-                                         " 'critical') AS critical FROM " OPEN_ALERTS " o) a, " FACTS,
+    .sql = "SELECT json_build_object('system_status', CASE WHEN a.critical > 0 THEN 'critical' WHEN a.n > 0 THEN"
+           " 'degraded' ELSE 'healthy' END, 'last_health_check', now(), 'active_alerts', a.n,"
+           " 'sync_efficiency_grade', " EFFICIENCY_GRADE ", 'data_consistency_score', (SELECT coalesce(round(100.0 *"
+           " count(*) FILTER (WHERE misplaced = 0 AND orphaned = 0 AND parts_missing = 0) / nullif(count(*), 0), 2),"
+           " 100) FROM project_checks), 'recommendations', " ADVICE ") FROM (SELECT count(*) AS n, count(*) FILTER"
+           " (WHERE severity = 'critical') AS critical FROM " OPEN_ALERTS " o) a, " FACTS,
 };
 
 const struct query query_alerts = {

@@ -74,13 +74,13 @@
     " NULL::timestamptz AS until, CASE WHEN a.error IS NOT NULL THEN 'wrong' END AS severity, NULL AS actor,"          \
     " NULL AS host, NULL AS link, NULL::bigint AS missing FROM alert_log a"
 
+#define DETAIL_SHORT URLS_SHORT("a.detail")
 #define ACTIONS                                                                                                        \
     "SELECT a.at, 'u:' || lpad(a.id::text, 13, '0') AS id, 'admin' AS kind,"                                           \
     " CASE WHEN a.status >= 400 THEN 'refused' ELSE 'done' END AS what, a.method || ' ' || a.path AS subject,"         \
-    " coalesce(" URLS_SHORT(                                                                                           \
-        "a.detail") ", '') AS text, NULL AS detail, NULL::timestamptz AS until,"                                       \
-                    " CASE WHEN a.status >= 400 THEN 'look' END AS severity, a.actor, NULL AS host, NULL AS link,"     \
-                    " NULL::bigint AS missing FROM admin_actions a"
+    " coalesce(" DETAIL_SHORT ", '') AS text, NULL AS detail, NULL::timestamptz AS until,"                             \
+    " CASE WHEN a.status >= 400 THEN 'look' END AS severity, a.actor, NULL AS host, NULL AS link,"                     \
+    " NULL::bigint AS missing FROM admin_actions a"
 
 const struct query query_timeline =
     {

@@ -5,11 +5,20 @@
 #include "services/store/url_short.h"
 #include "services/store/web/intervals_json.h"
 
+#define HOOK_URL URL_SHORT("w.url")
+#define HOOKS                                                                                                          \
+    "(SELECT coalesce(json_agg(json_build_object('id', w.id::text,"                                                    \
+    "   'name', coalesce(nullif(w.description, ''), " HOOK_URL "), 'state', w.state, 'failures', w.failures,"          \
+    "   'error', CASE WHEN w.state = 'active' THEN w.last_error ELSE w.state_reason END,"                              \
+    "   'since', CASE WHEN w.state = 'active' THEN w.failing_since ELSE w.state_at END,"                               \
+    "   'next', CASE WHEN w.state = 'active' AND isfinite(w.next_try_at) THEN w.next_try_at"                           \
+    "    END) ORDER BY w.id), '[]') FROM webhooks w"                                                                   \
+    "   WHERE w.state IN ('failed', 'gone') OR (w.state = 'active' AND w.failures > 0))"
+
 const struct query query_verdict_sync = {
     .name = "verdict_sync",
     .is_patient = true,
-    .sql = "SELECT json_build_object('now', clock_timestamp(),"
-           " 'now_s', extract(epoch FROM clock_timestamp()),"
+    .sql = "SELECT json_build_object('now', clock_timestamp(), 'now_s', extract(epoch FROM clock_timestamp()),"
            " 'intervals', (SELECT coalesce(json_agg(json_build_object('type', c.object_type, 'name', c.display_name,"
            "   'is_on', c.is_sync_enabled, 'is_known', " INTERVAL_KNOWN ","
            "   'age_s', extract(epoch FROM now() - c.last_sync), 'stale_s', 60 * c.staleness_threshold_minutes,"
@@ -19,19 +28,11 @@ const struct query query_verdict_sync = {
            "   'since', r.trouble_since, 'trouble_s', extract(epoch FROM now() - r.trouble_since))"
            "   ORDER BY r.trouble_since), '[]')"
            "   FROM sync_runs r WHERE r.state = 'running' AND r.trouble IS NOT NULL"
-           "    AND r.updated_at > now() - interval '1 minute'),"
-           " 'hooks', (SELECT coalesce(json_agg(json_build_object('id', w.id::text,"
-           "   'name', coalesce(nullif(w.description, ''), " URL_SHORT(
-               "w.url") "), 'state', w.state, 'failures', w.failures,"
-                        "   'error', CASE WHEN w.state = 'active' THEN w.last_error ELSE w.state_reason END,"
-                        "   'since', CASE WHEN w.state = 'active' THEN w.failing_since ELSE w.state_at END,"
-                        "   'next', CASE WHEN w.state = 'active' AND isfinite(w.next_try_at) THEN w.next_try_at"
-                        "    END) ORDER BY w.id), '[]') FROM webhooks w"
-                        "   WHERE w.state IN ('failed', 'gone') OR (w.state = 'active' AND w.failures > 0)),"
-                        " 'failing', f.count, 'failing_since', f.since, 'failing_names', f.names)"
-                        " FROM (SELECT count(*) AS count, min(k.failed_at) AS since,"
-                        "   left(string_agg(k.name, ', ' ORDER BY k.failures DESC, k.project_id), 200) AS names"
-                        "  FROM " FAILING_PROJECTS " k) f",
+           "    AND r.updated_at > now() - interval '1 minute'), 'hooks', " HOOKS ","
+           " 'failing', f.count, 'failing_since', f.since, 'failing_names', f.names)"
+           " FROM (SELECT count(*) AS count, min(k.failed_at) AS since,"
+           "   left(string_agg(k.name, ', ' ORDER BY k.failures DESC, k.project_id), 200) AS names"
+           "  FROM " FAILING_PROJECTS " k) f",
 };
 
 const struct query query_verdict_counts = {

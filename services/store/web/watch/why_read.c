@@ -6,42 +6,39 @@
 #define AGE(column)                                                                                                    \
     "CASE WHEN " column " IS NULL THEN -1 ELSE greatest(extract(epoch FROM now() - " column "), 0)::bigint END"
 
+#define SINCE_SYNC    AGE("c.last_sync")
+#define SINCE_ATTEMPT AGE("c.last_attempt")
+#define PLANT_TYPES                                                                                                    \
+    "(SELECT coalesce(json_agg(json_build_object('type', c.object_type, 'name', c.display_name,"                       \
+    "   'is_on', c.is_sync_enabled, 'is_known', " INTERVAL_KNOWN ", 'last_sync', c.last_sync,"                         \
+    "   'last_attempt', c.last_attempt, 'interval_min', c.sync_interval_minutes,"                                      \
+    "   'stale_min', c.staleness_threshold_minutes, 'priority', c.priority,"                                           \
+    "   'depends_on', translate(coalesce(c.depends_on, ''), '[]\"'' ', ''), 'max_retries', c.max_retry_attempts,"      \
+    "   'retry_delay_min', c.retry_delay_minutes, 'retry_count', c.retry_count, 'next_retry_at', c.next_retry_at,"     \
+    "   'since_sync_s', " SINCE_SYNC ", 'since_attempt_s', " SINCE_ATTEMPT ","                                         \
+    "   'future_s', extract(epoch FROM c.last_sync - now()),"                                                          \
+    "   'retry_in_s', CASE WHEN c.next_retry_at IS NULL THEN -1"                                                       \
+    "     ELSE greatest(ceil(extract(epoch FROM c.next_retry_at - now())), 0)::bigint END,"                            \
+    "   'has_failed', " INTERVAL_FAILED ","                                                                            \
+    "   'finished', coalesce(c.last_finished_status, nullif(c.last_status, 'running')), 'error', c.last_error,"        \
+    "   'next', " INTERVAL_NEXT ") ORDER BY c.priority, c.id), '[]') FROM object_sync_configs c)"
+#define PLANT_RUNS                                                                                                     \
+    "(SELECT coalesce(json_agg(json_build_object('scope', r.scope, 'task_id', r.task_id,"                              \
+    "   'current', r.current, 'total', r.total, 'status', r.status, 'started_at', r.started_at,"                       \
+    "   'updated_s', extract(epoch FROM now() - r.updated_at), 'trouble', r.trouble,"                                  \
+    "   'trouble_since', r.trouble_since) ORDER BY r.id), '[]')"                                                       \
+    "   FROM (SELECT * FROM sync_runs WHERE state = 'running' ORDER BY id DESC LIMIT 100) r)"
+
 const struct query query_why_plant = {
     .name = "why_plant",
-    .sql =
-        "SELECT json_build_object("
-        " 'types', (SELECT coalesce(json_agg(json_build_object('type', c.object_type, 'name', c.display_name,"
-        "   'is_on', c.is_sync_enabled, 'is_known', " INTERVAL_KNOWN ", 'last_sync', c.last_sync,"
-        "   'last_attempt', c.last_attempt, 'interval_min', c.sync_interval_minutes,"
-        "   'stale_min', c.staleness_threshold_minutes, 'priority', c.priority,"
-        "   'depends_on', translate(coalesce(c.depends_on, ''), '[]\"'' ', ''), 'max_retries', c.max_retry_attempts,"
-        "   'retry_delay_min', c.retry_delay_minutes, 'retry_count', c.retry_count, 'next_retry_at', c.next_retry_at,"
-        "   'since_sync_s', " AGE("c.last_sync") ", 'since_attempt_s', " AGE(
-            "c.last_attempt") ","
-                              "   'future_s', extract(epoch FROM c.last_sync - now()),"
-                              "   'retry_in_s', CASE WHEN c.next_retry_at IS NULL THEN -1"
-                              "     ELSE greatest(ceil(extract(epoch FROM c.next_retry_at - now())), 0)::bigint END,"
-                              "   'has_failed', " INTERVAL_FAILED ","
-                              "   'finished', coalesce(c.last_finished_status, nullif(c.last_status, 'running')), "
-                              "'error', c.last_error,"
-                              "   'next', " INTERVAL_NEXT
-                              ") ORDER BY c.priority, c.id), '[]') FROM object_sync_configs c),"
-                              " 'runs', (SELECT coalesce(json_agg(json_build_object('scope', r.scope, 'task_id', "
-                              "r.task_id,"
-                              "   'current', r.current, 'total', r.total, 'status', r.status, 'started_at', "
-                              "r.started_at,"
-                              "   'updated_s', extract(epoch FROM now() - r.updated_at), 'trouble', r.trouble,"
-                              "   'trouble_since', r.trouble_since) ORDER BY r.id), '[]')"
-                              "   FROM (SELECT * FROM sync_runs WHERE state = 'running' ORDER BY id DESC LIMIT 100) r),"
-                              " 'leases', (SELECT coalesce(json_agg(json_build_object('name', l.name, 'owner', l.owner,"
-                              "   'acquired_at', l.acquired_at, 'expires_at', l.expires_at,"
-                              "   'left_s', extract(epoch FROM l.expires_at - now()))), '[]')"
-                              "   FROM (SELECT * FROM leases WHERE expires_at > now() ORDER BY name DESC LIMIT 200) l),"
-                              " 'holds', (SELECT coalesce(json_agg(json_build_object('id', h.id, 'reason', h.reason, "
-                              "'since', h.since,"
-                              "   'directories', h.directories, 'projects', h.projects, 'phases', h.phases,"
-                              "   'elevations', h.elevations) ORDER BY h.id), '[]') FROM sync_holds h WHERE h.state = "
-                              "'open'))",
+    .sql = "SELECT json_build_object( 'types', " PLANT_TYPES ", 'runs', " PLANT_RUNS ","
+           " 'leases', (SELECT coalesce(json_agg(json_build_object('name', l.name, 'owner', l.owner,"
+           "   'acquired_at', l.acquired_at, 'expires_at', l.expires_at,"
+           "   'left_s', extract(epoch FROM l.expires_at - now()))), '[]')"
+           "   FROM (SELECT * FROM leases WHERE expires_at > now() ORDER BY name DESC LIMIT 200) l),"
+           " 'holds', (SELECT coalesce(json_agg(json_build_object('id', h.id, 'reason', h.reason, 'since', h.since,"
+           "   'directories', h.directories, 'projects', h.projects, 'phases', h.phases,"
+           "   'elevations', h.elevations) ORDER BY h.id), '[]') FROM sync_holds h WHERE h.state = 'open'))",
 };
 
 #define GIVEN                                                                                                          \
@@ -84,12 +81,14 @@ const struct query query_why_find = {
     " 'project_guid', p.logikal_id, 'failures', c.failures, 'error', c.last_error, 'failed_at', c.failed_at,"          \
     " 'excluded', " EXCLUDED("p.directory_id")
 
+#define DIRECTORY_EXCLUDED EXCLUDED("d.id")
+#define MISSING_DIRECTORY  MISSING("directory", "d.id")
+
 const struct query query_why_directory = {
     .name = "why_directory",
     .sql = "SELECT json_build_object('id', d.id, 'name', coalesce(d.full_path, d.name), 'deleted_at', d.deleted_at,"
-           " 'read_at', d.synced_at, 'excluded', " EXCLUDED("d.id") ", 'missing', " MISSING(
-               "directory", "d.id") ")"
-                                    " FROM directories d WHERE d.id = $1::integer",
+           " 'read_at', d.synced_at, 'excluded', " DIRECTORY_EXCLUDED ", 'missing', " MISSING_DIRECTORY ")"
+           " FROM directories d WHERE d.id = $1::integer",
 };
 
 #define MISSING_PROJECT MISSING("project", "p.id")
