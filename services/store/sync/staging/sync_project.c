@@ -83,11 +83,14 @@ static const char apply_elevations[] =
  * that none of the listings shows, or shows in the recycle bin; and what is left in a phase that is gone itself. */
 static const char miss_elevations[] =
     "INSERT INTO sync_missing AS m (object_type, object_id, run_id)"
-    " SELECT 'elevation', e.id, $4::bigint FROM elevations e JOIN phases p ON p.id = e.phase_id"
-    " WHERE e.project_id = $2::integer AND e.deleted_at IS NULL"
-    "  AND (p.deleted_at IS NOT NULL OR p.logikal_id = ANY ($5::text[]))"
-    "  AND NOT EXISTS (SELECT FROM sync_stage_elevations s WHERE s.stage = $3::bigint"
-    "       AND s.listing = ANY ($1::bigint[]) AND s.id = e.logikal_id AND NOT s.is_recycled)"
+    " SELECT 'elevation', e.id, $4::bigint FROM (SELECT x.logikal_id FROM elevations x JOIN phases p ON p.id = "
+    "x.phase_id"
+    "   WHERE x.project_id = $2::integer AND x.deleted_at IS NULL"
+    "    AND (p.deleted_at IS NOT NULL OR p.logikal_id = ANY ($5::text[]))"
+    /* as sets: nothing is known yet of how many there are, and each looked up among all of the others takes hours */
+    "  EXCEPT SELECT s.id FROM sync_stage_elevations s WHERE s.stage = $3::bigint"
+    "   AND s.listing = ANY ($1::bigint[]) AND NOT s.is_recycled) gone"
+    " JOIN elevations e ON e.logikal_id = gone.logikal_id WHERE e.project_id = $2::integer"
     " ON CONFLICT (object_type, object_id) DO UPDATE SET run_id = excluded.run_id";
 static const char found_elevations[] =
     "DELETE FROM sync_missing m USING elevations e, sync_stage_elevations s WHERE m.object_type = 'elevation'"
