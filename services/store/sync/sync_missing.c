@@ -178,11 +178,11 @@ static const char *const confirm[] = {
     "UPDATE sync_missing m SET state = 'confirmed' FROM directories x WHERE m.run_id = $1::bigint AND m.state IN "
     "('new', 'held')"
     " AND m.object_type = 'directory' AND x.id = m.object_id AND coalesce(x.parent_id, 0) = $2::integer",
-    "UPDATE sync_missing m SET state = 'confirmed' FROM projects x WHERE m.run_id = $1::bigint AND m.state IN ('new', "
-    "'held')"
+    "UPDATE sync_missing m SET state = 'confirmed' FROM projects x WHERE m.run_id = $1::bigint"
+    " AND m.state IN ('new', 'held')"
     " AND m.object_type = 'project' AND x.id = m.object_id AND x.directory_id = $2::integer",
-    "UPDATE sync_missing m SET state = 'confirmed' FROM phases x WHERE m.run_id = $1::bigint AND m.state IN ('new', "
-    "'held')"
+    "UPDATE sync_missing m SET state = 'confirmed' FROM phases x WHERE m.run_id = $1::bigint"
+    " AND m.state IN ('new', 'held')"
     " AND m.object_type = 'phase' AND x.id = m.object_id AND x.project_id = $2::integer",
     "UPDATE sync_missing m SET state = 'confirmed' FROM elevations x WHERE m.run_id = $1::bigint AND m.state IN "
     "('new', 'held')"
@@ -226,13 +226,12 @@ int missing_mark(struct db *db, const struct lease *lease, int64_t run, int64_t 
     char id[DB_NUMBER_SIZE];
     const char *values[] = {db_number(id, run)};
     int rc = begin(db, lease, err);
-    if (rc == 0 &&
-        db_exec(db, err,
-                LOOKABLE ", waits AS (SELECT object_type, object_id FROM placed WHERE is_known AND state IN ('new', "
-                         "'held'))"
-                         " UPDATE sync_missing m SET state = 'going' WHERE " JUDGED
-                         "  AND (object_type, object_id) NOT IN (SELECT object_type, object_id FROM waits)",
-                1, values) < 0)
+    if (rc == 0 && db_exec(db, err,
+                           LOOKABLE ", waits AS (SELECT object_type, object_id FROM placed WHERE is_known"
+                                    " AND state IN ('new', 'held'))"
+                                    " UPDATE sync_missing m SET state = 'going' WHERE " JUDGED
+                                    "  AND (object_type, object_id) NOT IN (SELECT object_type, object_id FROM waits)",
+                           1, values) < 0)
         rc = -ERR_DB;
     if (rc == 0) rc = mark_going(db, marked, err);
     return end(db, rc, err);

@@ -12,8 +12,8 @@ const struct query ui_query_live = {
            "    WHERE name IN ('directories', 'projects', 'phases', 'elevations', 'elevation_glass')),"
            "  'feed', (SELECT md5(string_agg(concat_ws(' ', w.id, w.state, w.tries, w.updated_at, w.xid), '|' ORDER BY"
            "    w.id)) FROM webhooks w),"
-           "  'runs', (SELECT max(id) || ' ' || max(updated_at) FROM sync_runs WHERE started_at > now() - interval '1 "
-           "day')),"
+           "  'runs', (SELECT max(id) || ' ' || max(updated_at) FROM sync_runs"
+           " WHERE started_at > now() - interval '1 day')),"
            " 'runs', (SELECT coalesce(json_agg(json_build_object('task_id', r.task_id, 'scope', r.scope,"
            "    'current', r.current, 'total', r.total, 'text', r.status, 'state', r.state)), '[]')"
            "  FROM (SELECT * FROM sync_runs WHERE state = 'running' ORDER BY started_at DESC LIMIT 20) r))",

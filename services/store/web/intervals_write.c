@@ -85,8 +85,8 @@ const struct query query_intervals_summary = {
 const struct query query_intervals_reset = {
     .name = "intervals_reset",
     .sql =
-        "WITH defaults(object_type, display_name, every, threshold, priority, depends_on, cascade, batch, delay) AS "
-        "(VALUES"
+        "WITH defaults(object_type, display_name, every, threshold, priority, depends_on, cascade, batch,"
+        " delay) AS (VALUES"
         " ('directory', 'Directories', 60, 120, 1, NULL, false, 100, 5),"
         " ('project', 'Projects', 30, 60, 2, 'directory', true, 100, 5),"
         " ('phase', 'Phases', 15, 30, 3, 'project', false, 100, 5),"
@@ -103,7 +103,7 @@ const struct query query_intervals_reset = {
         " priority = excluded.priority, depends_on = excluded.depends_on, cascade_sync = excluded.cascade_sync,"
         " batch_size = excluded.batch_size, max_retry_attempts = excluded.max_retry_attempts,"
         " retry_delay_minutes = excluded.retry_delay_minutes, updated_at = now() RETURNING c.object_type)"
-        " SELECT json_build_object('success', true, 'message', count(*) || ' configurations are back at their "
-        "defaults',"
+        " SELECT json_build_object('success', true, 'message',"
+        " count(*) || ' configurations are back at their defaults',"
         " 'reset_count', count(*)) FROM done",
 };

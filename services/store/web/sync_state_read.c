@@ -46,18 +46,18 @@ const struct query query_project_sync_status = {
         " FROM (SELECT p.last_sync_date, p.last_update_date, " PROJECT_CHANGED " AS is_changed, " PROJECT_IS_STALE
         " AS stale, " STALE_PHASES " AS stale_phases, " STALE_ELEVATIONS " AS stale_elevations,"
         " (SELECT count(*) FROM phases h WHERE h.project_id = p.id AND h.deleted_at IS NULL) AS phases,"
-        " (SELECT count(*) FROM elevations e JOIN phases h ON h.id = e.phase_id WHERE h.project_id = "
-        "p.id"
+        " (SELECT count(*) FROM elevations e JOIN phases h ON h.id = e.phase_id"
+        " WHERE h.project_id = p.id"
         " AND e.deleted_at IS NULL) AS elevations"
         " FROM projects p LEFT JOIN project_cursors k ON k.project_id = p.id"
         " WHERE p.deleted_at IS NULL AND (p.logikal_id = logikald_guid($1) OR p.id::text = $1) ORDER BY"
         " p.logikal_id = logikald_guid($1) DESC LIMIT 1"
         ") t), json_build_object('project_id', $1::text, 'exists', false, 'sync_needed', true, "
         "'project_stale', true,"
-        " 'stale_phases_count', 0, 'stale_elevations_count', 0, 'total_phases', 0, 'total_elevations', "
-        "0,"
-        " 'last_sync_date', NULL, 'last_update_date', NULL, 'reason', 'The project is not in the "
-        "database'))",
+        " 'stale_phases_count', 0, 'stale_elevations_count', 0, 'total_phases', 0,"
+        " 'total_elevations', 0,"
+        " 'last_sync_date', NULL, 'last_update_date', NULL, 'reason',"
+        " 'The project is not in the database'))",
 };
 
 #define COUNTED(x, is_stale, more, from)                                                                               \

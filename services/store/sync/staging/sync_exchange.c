@@ -29,8 +29,8 @@ static const char projects[] =
     "  FROM sync_stage_projects s WHERE s.stage = $1 AND NOT s.is_deleted),"
     " known AS (SELECT p.logikal_id AS id, d.logikal_id AS place, EXISTS (SELECT FROM sync_stage_listed l WHERE"
     "   l.stage = $1 AND l.kind = 'p' AND l.identifier = coalesce(d.upstream_path, d.logikal_id)) AS is_listed"
-    "  FROM projects p JOIN directories d ON d.id = p.directory_id WHERE p.deleted_at IS NULL AND NOT EXISTS (SELECT "
-    "FROM"
+    "  FROM projects p JOIN directories d ON d.id = p.directory_id WHERE p.deleted_at IS NULL"
+    " AND NOT EXISTS (SELECT FROM"
     "   sync_missing m WHERE m.object_type = 'project' AND m.object_id = p.id AND m.state = 'refused'))," VERDICT;
 
 /* $1 stage, $2 project row, $3 listings, $4 phases */

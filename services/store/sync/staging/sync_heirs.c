@@ -9,8 +9,8 @@
 
 /* $1 stage. now() is the time of the transaction, and of the rows that it has made. */
 static const char exclude[] =
-    "WITH seen AS (SELECT DISTINCT logikald_directory_key(identifier) AS key FROM sync_stage_directories WHERE stage = "
-    "$1),"
+    "WITH seen AS (SELECT DISTINCT logikald_directory_key(identifier) AS key FROM sync_stage_directories"
+    " WHERE stage = $1),"
     " former AS (SELECT o.* FROM directories o WHERE o.exclude_from_sync AND NOT EXISTS (SELECT FROM seen WHERE key ="
     "   o.logikal_id) AND (o.deleted_at IS NULL OR o.deleted_at > now() - interval '1 day')),"
     " pairs AS (SELECT DISTINCT ON (n.id) n.id AS heir, o.id AS former, o.full_path AS was FROM directories n, former o"

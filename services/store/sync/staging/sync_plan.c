@@ -36,8 +36,8 @@ static const char fill_plan[] =
 
 /* Seen again as it is stored: fresh. */
 static const char confirm_rest[] =
-    "UPDATE project_cursors c SET confirmed_at = now() FROM projects p JOIN sync_stage_projects s ON s.id = "
-    "p.logikal_id"
+    "UPDATE project_cursors c SET confirmed_at = now()"
+    " FROM projects p JOIN sync_stage_projects s ON s.id = p.logikal_id"
     " WHERE s.stage = $1 AND c.project_id = p.id AND NOT s.is_deleted AND c.elevations_date = to_timestamp(s.changed)"
     "  AND p.id NOT IN (SELECT project_id FROM sync_stage_plan WHERE stage = $1)";
 

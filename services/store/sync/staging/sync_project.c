@@ -20,8 +20,8 @@ static const char apply_phases[] =
     " SELECT DISTINCT ON (id) id, left(coalesce(nullif(name, ''), CASE WHEN id <> "
     "'00000000-0000-0000-0000-000000000000' THEN id ELSE 'Default' END),"
     "   255), description, $2::integer, 'active', now(),"
-    "  now(), 'synced', nullif(upstream_id, id) FROM sync_stage_phases WHERE stage = $3::bigint AND listing = "
-    "$1::bigint"
+    "  now(), 'synced', nullif(upstream_id, id) FROM sync_stage_phases WHERE stage = $3::bigint"
+    " AND listing = $1::bigint"
     "  AND ($4::text IS NULL OR id = $4) ORDER BY id"
     " ON CONFLICT (logikal_id, project_id) DO UPDATE SET name = excluded.name, description = excluded.description,"
     "  status = coalesce(p.status, excluded.status), last_sync_date = now(), synced_at = now(), sync_status = 'synced',"
@@ -37,8 +37,8 @@ static const char miss_phases[] =
     "       AND s.id = p.logikal_id)"
     " ON CONFLICT (object_type, object_id) DO UPDATE SET run_id = excluded.run_id";
 static const char found_phases[] =
-    "DELETE FROM sync_missing m USING phases p, sync_stage_phases s WHERE m.object_type = 'phase' AND p.id = "
-    "m.object_id"
+    "DELETE FROM sync_missing m USING phases p, sync_stage_phases s WHERE m.object_type = 'phase'"
+    " AND p.id = m.object_id"
     " AND p.project_id = $2::integer AND s.stage = $3::bigint AND s.listing = $1::bigint AND s.id = p.logikal_id";
 
 /* $1 listings, $2 project row, $3 stage, $4 phases of which only those that are known */
@@ -50,8 +50,8 @@ static const char apply_elevations[] =
     " SELECT DISTINCT ON (s.id) s.id, left(coalesce(nullif(s.name, ''), s.id), 255), s.description, left(s.state, 50),"
     "  $2::integer, p.id, s.width, s.height, now(), to_timestamp(s.changed), now(),"
     "  CASE WHEN s.is_recycled THEN 'deleted' ELSE 'synced' END, false, 'pending', 0,"
-    "  CASE WHEN s.is_recycled THEN now() END, s.version_id, to_timestamp(s.created), to_timestamp(s.changed), "
-    "s.amount,"
+    "  CASE WHEN s.is_recycled THEN now() END, s.version_id, to_timestamp(s.created),"
+    " to_timestamp(s.changed), s.amount,"
     "  s.type, s.system_description, s.model_description, s.user_description, nullif(s.upstream_id, s.id)"
     " FROM sync_stage_elevations s JOIN phases p ON p.project_id = $2::integer AND p.logikal_id = s.phase"
     " WHERE s.stage = $3::bigint AND s.listing = ANY ($1::bigint[]) AND NOT (s.is_recycled AND EXISTS"
@@ -100,8 +100,8 @@ static const char found_elevations[] =
 /* A date that was there in a listing of three seconds before, too, is old enough, whatever the upstream's clock says.
  */
 static const char move_cursor[] =
-    "INSERT INTO project_cursors AS c (project_id, phases_date, phases_at, elevations_date, elevations_at, "
-    "confirmed_at,"
+    "INSERT INTO project_cursors AS c (project_id, phases_date, phases_at, elevations_date,"
+    " elevations_at, confirmed_at,"
     "  failed_at, failures, last_error, phases_listed_at, elevations_listed_at)"
     " VALUES ($1::integer, to_timestamp($2::bigint), to_timestamp($3::bigint), to_timestamp($4::bigint),"
     "  to_timestamp($5::bigint), CASE WHEN $6::text IS NULL THEN now() END,"
@@ -118,8 +118,8 @@ static const char move_cursor[] =
     "    AND c.elevations_listed_at < now() - interval '3 s'"
     "   THEN greatest(excluded.elevations_at, excluded.elevations_date + interval '4 s')"
     "   ELSE coalesce(excluded.elevations_at, c.elevations_at) END,"
-    "  confirmed_at = coalesce(excluded.confirmed_at, c.confirmed_at), failed_at = coalesce(excluded.failed_at, "
-    "c.failed_at),"
+    "  confirmed_at = coalesce(excluded.confirmed_at, c.confirmed_at),"
+    " failed_at = coalesce(excluded.failed_at, c.failed_at),"
     "  failures = CASE WHEN $6::text IS NULL THEN 0 ELSE c.failures + 1 END, last_error = excluded.last_error";
 
 static int64_t query_count(struct db *db, const char *sql, const char *listings, const char *stage, struct err *err)

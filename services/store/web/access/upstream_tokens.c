@@ -10,8 +10,8 @@ const struct query query_upstream_token_add = {
 
 const struct query query_upstream_token_get = {
     .name = "upstream_token_get",
-    .sql = "SELECT username, to_json(expires_at)#>>'{}' FROM sessions WHERE token = $1 AND is_active AND expires_at > "
-           "now()",
+    .sql = "SELECT username, to_json(expires_at)#>>'{}' FROM sessions WHERE token = $1 AND is_active"
+           " AND expires_at > now()",
 };
 
 const struct query query_upstream_token_drop = {

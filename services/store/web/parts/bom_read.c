@@ -258,8 +258,8 @@ const struct query query_cutting_list = {
 
 /* So many packs that hold them: a quotient is rounded somewhere, what is left of a division is not. */
 #define PACKS                                                                                                          \
-    "CASE WHEN b.pack_size > 0 THEN bom_figure(div(b.amount, b.pack_size) + (mod(b.amount, b.pack_size) > 0)::int) "   \
-    "END"
+    "CASE WHEN b.pack_size > 0 THEN bom_figure(div(b.amount, b.pack_size) + (mod(b.amount,"                            \
+    " b.pack_size) > 0)::int) END"
 
 const struct query query_stock_list = {
     .name = "stock_list",

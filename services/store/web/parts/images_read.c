@@ -27,8 +27,8 @@ const struct query query_thumbnails_batch = {
         " c AS (SELECT s.*, sum(CASE WHEN s.state = 'stored' THEN s.size ELSE 0 END) OVER (ORDER BY s.n) AS together,"
         "  row_number() OVER (ORDER BY s.n) AS place FROM s)"
         " SELECT c.id::text, c.state::text, CASE WHEN c.state = 'stored' THEN t.content END, jsonb_strip_nulls("
-        "jsonb_build_object('elevation_id', c.id, 'name', c.name, 'state', c.state, 'sha256', c.sha256, 'size', "
-        "c.size,"
+        "jsonb_build_object('elevation_id', c.id, 'name', c.name, 'state', c.state, 'sha256',"
+        " c.sha256, 'size', c.size,"
         " 'fetched_at', c.fetched_at, 'error', c.error))::text, c.total::text FROM c LEFT JOIN elevation_thumbnails t"
         " ON t.elevation_id = c.id WHERE c.place = 1 OR c.together <= " IMAGES_STATEMENT_BYTES " ORDER BY c.n",
 };

@@ -169,8 +169,8 @@ const struct query query_alert_create = {
 
 const struct query query_alert_acknowledge = {
     .name = "alert_acknowledge",
-    .sql = "INSERT INTO sync_alerts AS s (id, type, severity, message, details, requires_action, recommended_action, "
-           "source,"
+    .sql = "INSERT INTO sync_alerts AS s (id, type, severity, message, details, requires_action,"
+           " recommended_action, source,"
            " acknowledged_by, acknowledged_at, notes) SELECT a.id, a.type, a.severity, a.message, a.details, false,"
            " a.recommended_action, 'acknowledgement', $2, now(), $3 FROM (" ALERTS ") a WHERE a.id = $1"
            " ON CONFLICT (id) DO UPDATE SET acknowledged_by = $2, acknowledged_at = now(), notes = $3"

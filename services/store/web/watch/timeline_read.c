@@ -9,8 +9,8 @@
 #define SINCE "coalesce(nullif($2, '')::timestamptz, '-infinity')"
 #define UNTIL "coalesce(nullif($3, '')::timestamptz, 'infinity')"
 #define CURSOR_AT                                                                                                      \
-    "coalesce('epoch'::timestamptz + nullif(split_part($4, '-', 1), '')::bigint * interval '1 microsecond', "          \
-    "'infinity')"
+    "coalesce('epoch'::timestamptz + nullif(split_part($4, '-', 1),"                                                   \
+    " '')::bigint * interval '1 microsecond', 'infinity')"
 #define CURSOR_ID "coalesce(substr($4, strpos($4, '-') + 1), '')"
 #define COLUMNS   "at, id, kind, what, subject, text, detail, until, severity, actor, host, link, missing"
 
