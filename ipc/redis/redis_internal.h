@@ -136,9 +136,11 @@ bool witness_is_replica(const struct redis *r);
 void witness_drop_replica(struct redis *r); /* another host may be the primary, or become it */
 
 /* redis_reader.c */
-redisReader *redis_reader_new(void);   /* refuses arrays that announce millions of elements; NULL without memory */
-char *reply_line(char *text);          /* what the server said, as one line of whole characters; returns it */
-void reply_as_line(redisReply *reply); /* an error's words are told to people: one line of whole characters */
+redisReader *redis_reader_new(void); /* refuses arrays that announce millions of elements; NULL without memory */
+char *reply_line(char *text);        /* what the server said, as one line of whole characters; returns it */
+/* An error's words are told to people: one line of whole characters. Of a list, what is no text (nil, a number, another
+ * list) where a text is expected reads as "", so that no answer, however odd, is compared as NULL. */
+void reply_tidy(redisReply *reply);
 const char *reply_error(const redisReply *reply); /* never empty */
 
 /* redis_reply.c */

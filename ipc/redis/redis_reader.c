@@ -44,8 +44,20 @@ char *reply_line(char *text)
     return utf8_line(utf8_finish(text));
 }
 
-void reply_as_line(redisReply *reply)
+/* Freeing leaves the text of what is no text alone. */
+static void give_texts(redisReply *list)
 {
+    static char no_text[1];
+    for (size_t i = 0; i < (size_t)list->elements; i++) {
+        redisReply *one = list->element[i];
+        if (one->type == REDIS_REPLY_ARRAY) give_texts(one);
+        if (!one->str) one->str = no_text;
+    }
+}
+
+void reply_tidy(redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ARRAY) give_texts(reply);
     if (reply->type != REDIS_REPLY_ERROR && reply->type != REDIS_REPLY_STATUS) return;
     for (size_t i = 0; i < (size_t)reply->len; i++)
         if (!reply->str[i]) reply->str[i] = ' ';

@@ -104,7 +104,7 @@ static void take_replies(struct redis *r, const char *why)
             break;
         }
         if (!reply) break;
-        reply_as_line(reply);
+        reply_tidy(reply);
         dispatch(r, reply);
         freeReplyObject(reply);
     }

@@ -242,7 +242,7 @@ static void on_read(struct bufferevent *bev, void *arg)
         if (redisReaderGetReply(a->reader, &reply) != REDIS_OK) return ask_over(a, "it does not speak Redis");
         if (!reply) return;
         const redisReply *r = reply;
-        reply_as_line(reply);
+        reply_tidy(reply);
         if (a->answered < 0 && r->type == REDIS_REPLY_ERROR) note_error(a, reply_error(r));
         if (a->answered == 0) take_address(a, reply);
         if (a->answered == 1) take_masters(a, reply);

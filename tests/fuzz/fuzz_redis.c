@@ -197,6 +197,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (asked_first < asked_count) {
         reply = NULL;
         is_open = is_open && redisReaderGetReply(reader, &reply) == REDIS_OK && reply;
+        if (is_open) reply_tidy(reply);
         if (is_open) mode(reply);
         answer(asked[asked_first].fn, asked[asked_first].arg, is_open ? reply : NULL);
         asked_first++;

@@ -126,17 +126,37 @@ static void test_redis_refuses_without_a_word(void **state)
         redisReaderFeed(reader, rows[i].bytes, rows[i].len);
         assert_int_equal(redisReaderGetReply(reader, &reply), REDIS_OK);
         assert_non_null(reply);
-        reply_as_line(reply);
+        reply_tidy(reply);
         assert_string_equal(reply_error(reply), rows[i].words);
         freeReplyObject(reply);
         redisReaderFree(reader);
     }
 }
 
+static void test_redis_answers_a_list_of_anything(void **state)
+{
+    (void)state;
+    static const char bytes[] = "*6\r\n$-1\r\n:7\r\n*2\r\n$-1\r\n*0\r\n$1\r\nx\r\n*-1\r\n-ERR\r\n";
+    redisReader *reader = redis_reader_new();
+    void *got = NULL;
+    redisReaderFeed(reader, bytes, sizeof bytes - 1);
+    assert_int_equal(redisReaderGetReply(reader, &got), REDIS_OK);
+    redisReply *list = got;
+    reply_tidy(list);
+    assert_int_equal(list->elements, 6);
+    static const char *const texts[] = {"", "", "", "x", "", "ERR"};
+    for (size_t i = 0; i < 6; i++) assert_string_equal(list->element[i]->str, texts[i]);
+    assert_int_equal(list->element[1]->integer, 7);
+    for (size_t i = 0; i < 2; i++) assert_string_equal(list->element[2]->element[i]->str, "");
+    freeReplyObject(list);
+    redisReaderFree(reader);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_what_a_dead_process_left_of_alarms_is_taken_as_far_as_it_is_any),
     cmocka_unit_test(test_redis_announces_more_elements_than_ever_come),
     cmocka_unit_test(test_redis_refuses_without_a_word),
+    cmocka_unit_test(test_redis_answers_a_list_of_anything),
     cmocka_unit_test(test_token_that_is_no_header_text_is_refused),
 };
 TEST_MAIN(tests, NULL, NULL)
