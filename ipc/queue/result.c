@@ -79,7 +79,7 @@ void result_decode(const char *json, size_t len, const char *task_id, struct res
     *out = (struct result){.state = RESULT_PENDING, .status = "PENDING", .task_id = task_id};
     *owner = json ? json_parse(json, len) : NULL;
     const char *status = cJSON_IsObject(*owner) ? json_text(*owner, "status") : NULL;
-    if (!status) return;
+    if (!status || !*status) return;
     out->status = status;
     out->state = state_of(status);
     out->value = cJSON_GetObjectItemCaseSensitive(*owner, "result");

@@ -61,6 +61,8 @@ TEST(test_errors_of_results)
         {"{\"status\": \"FAILURE\", \"result\": \"text\"}", "Error"},
         {"{\"status\": \"FAILURE\"}", "Error"},
         {"{\"status\": 5}", NULL},
+        {"{\"status\": \"\", \"result\": 3}", NULL},
+        {"{\"status\": null}", NULL},
         {"{}", NULL},
         {"[\"status\"]", NULL},
         {NULL, NULL},
