@@ -24,7 +24,7 @@ static bool is_framed(const struct child *c, const char *text, size_t len)
     text++;
     len--;
     for (size_t i = 0; i < len; i++)
-        if ((unsigned char)text[i] < 0x20 && text[i] != '\t') return false;
+        if (((unsigned char)text[i] < 0x20 && text[i] != '\t') || text[i] == 0x7f) return false;
     if (log_format() != LOG_JSON) return len > 24 && memcmp(text, "20", 2) == 0 && text[10] == 'T' && text[23] == 'Z';
     cJSON *json = cJSON_ParseWithLengthOpts(text, len, NULL, false);
     bool is_object = cJSON_IsObject(json) && text[0] == '{' && text[len - 1] == '}' && utf8_is_valid(text, len);
