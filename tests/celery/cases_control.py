@@ -38,6 +38,8 @@ def revoke():
     queued = send("add", 1, 1)
     app.control.revoke(queued.id)
     fails(queued, "TaskRevokedError", "revoked")
+    wait(lambda: blockers[1].state in ("STARTED", "PROGRESS", "SUCCESS"))
+    app.control.revoke(blockers[1].id, reply=True)  # what runs is not ended by it, unless that is asked for
     for b in blockers:
         b.get(timeout=PATIENCE)
 

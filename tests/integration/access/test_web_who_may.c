@@ -125,7 +125,8 @@ static bool may(const struct rule *rule, enum kind kind, const char *method)
     if (rule->who == OPEN) return true;
     if (rule->who == ANY) return kind >= NONE && kind <= MANAGES; /* it is about the client that asks */
     if (kind == RULES) return true;
-    if (kind == LOOKS) return reads || strstr(rule->path, "/logout");
+    /* No drawing is fetched here, and a viewer starts nothing. */
+    if (kind == LOOKS) return (reads && !strstr(rule->path, "/drawing")) || strstr(rule->path, "/logout");
     if (rule->who == METRICS && kind == WATCHES) return true;
     if (kind == READS_BOTH) return rule->who == BOTH || rule->who == PROJECTS || rule->who == ELEVATIONS;
     if (kind == MANAGES)
