@@ -11,19 +11,19 @@
 static struct rig rig;
 static struct process worker;
 static redisContext *ear;
-static cJSON *events; /* all that were heard */
-static double clock_was;
+static cJSON *events;                     /* all that were heard */
+static double tasks_clock, workers_clock; /* of the last one: what tells of tasks is gathered, of workers it is not */
 
 /* ---- what monitors hear ---- */
 /* What all events have, and is the same in none: it is looked at, and left out. */
-static void take_event(cJSON *event)
+static void take_event(cJSON *event, double *clock_was)
 {
     static const char *const common[] = {"hostname", "utcoffset", "pid", "clock", "timestamp"};
     double now = (double)wall_ms() / 1000, at = cJSON_GetNumberValue(cJSON_GetObjectItem(event, "timestamp"));
     double clock = cJSON_GetNumberValue(cJSON_GetObjectItem(event, "clock"));
     assert_true(at > now - 600 && at < now + 1);
-    assert_true(clock > clock_was);
-    clock_was = clock;
+    assert_true(clock > *clock_was);
+    *clock_was = clock;
     assert_true(cJSON_GetNumberValue(cJSON_GetObjectItem(event, "pid")) == worker.pid);
     assert_non_null(strstr(cJSON_GetStringValue(cJSON_GetObjectItem(event, "hostname")), "@"));
     assert_true(cJSON_IsNumber(cJSON_GetObjectItem(event, "utcoffset")));
@@ -35,15 +35,16 @@ static void take_message(const redisReply *r)
 {
     struct err err = {0};
     cJSON *envelope, *body;
+    double *clock_was = r->elements == 4 && strstr(r->element[2]->str, "/task.") ? &tasks_clock : &workers_clock;
     if (r->elements != 4 || !strstr(r->element[2]->str, "celeryev/") || r->element[3]->len == 0) return;
     body = message_unwrap(r->element[3]->str, r->element[3]->len, &envelope, &err);
     if (!body) fail_msg("%s: %s", r->element[2]->str, err.text);
     if (cJSON_IsArray(body)) {
         assert_non_null(strstr(r->element[2]->str, "/task.multi"));
-        while (body->child) take_event(cJSON_DetachItemFromArray(body, 0));
+        while (body->child) take_event(cJSON_DetachItemFromArray(body, 0), clock_was);
         cJSON_Delete(body);
     } else
-        take_event(body);
+        take_event(body, clock_was);
     cJSON_Delete(envelope);
 }
 

@@ -2,6 +2,7 @@
 #include "tests/support/answers/declared.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,7 @@ static bool is_worth_a_look(const char *method, const struct http_reply *reply)
            !strcasestr(reply->headers, "content-encoding:");
 }
 
-void declared_note(const char *method, const char *path, const struct http_reply *reply)
+static void note(const char *method, const char *path, const struct http_reply *reply)
 {
     struct answer a = {.status = reply->status};
     snprintf(a.method, sizeof a.method, "%s", strcmp(method, "HEAD") == 0 ? "GET" : method);
@@ -52,6 +53,14 @@ void declared_note(const char *method, const char *path, const struct http_reply
         assert_non_null(answers);
     }
     answers[count++] = a;
+}
+
+void declared_note(const char *method, const char *path, const struct http_reply *reply)
+{
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER; /* threads of a test call side by side */
+    pthread_mutex_lock(&one_at_a_time);
+    note(method, path, reply);
+    pthread_mutex_unlock(&one_at_a_time);
 }
 
 /* "/a/{id}/b" and "/a/7/b"; a slash more at the end makes no difference. */
