@@ -133,7 +133,10 @@ static cJSON *describe(const char *raw, size_t len, const char *queue)
     add_text(entry, "eta", m.eta);
     add_text(entry, "expires", m.expires);
     cJSON_AddNumberToObject(entry, "priority", m.priority);
-    cJSON_AddNumberToObject(entry, "size_bytes", size ? (double)size : (double)len);
+    if (size >= 0)
+        cJSON_AddNumberToObject(entry, "size_bytes", size ? (double)size : (double)len);
+    else
+        cJSON_AddNullToObject(entry, "size_bytes");
     if (size) tell_left_out(entry, size);
     message_free(&m);
     return entry;
@@ -201,10 +204,15 @@ static cJSON *dead_entry(redisReply **e, int64_t index)
     add_arguments(entry, &m);
     message_free(&m);
     const cJSON *size = cJSON_GetObjectItemCaseSensitive(entry, "size_bytes");
-    if (!raw && cJSON_IsNumber(size)) tell_left_out(entry, whole_of(size->valuedouble));
+    int64_t cut = left_out(e[0]->str, (size_t)e[0]->len); /* not even its head is known */
+    cJSON_DeleteItemFromObjectCaseSensitive(entry, "left_out");
+    if (cut)
+        tell_left_out(entry, cut);
+    else if (!raw && cJSON_IsNumber(size))
+        tell_left_out(entry, whole_of(size->valuedouble));
     cJSON_AddNumberToObject(entry, "index", (double)index);
     cJSON_DeleteItemFromObjectCaseSensitive(entry, "letter");
-    add_text(entry, "letter", e[1]->str);
+    add_text(entry, "letter", e[1]->len > 0 ? e[1]->str : NULL); /* what was not looked at has no name */
     return entry;
 }
 

@@ -1,4 +1,6 @@
 /* What administrators do to queues and dead letters: pause, resume, empty, send again, delete. */
+#include <string.h>
+
 #include "ipc/queue/queue.h"
 #include "services/web/gate/handlers.h"
 #include "services/web/http/reply.h"
@@ -110,6 +112,12 @@ static void on_deleted(void *arg, int64_t count, bool is_whole, const cJSON *ent
         on_letter(arg, count, err, "Deleted.", "dead letters were deleted.");
 }
 
+/* "/dead-letters/" is one whose name is missing, and no word for all of them. */
+static bool is_without_name(const struct req *r)
+{
+    return r->path[strlen(r->path) - 1] == '/';
+}
+
 void web_dead_letter_delete(struct req *r)
 {
     struct err err = {0};
@@ -132,6 +140,10 @@ void web_dead_letters_retry(struct req *r)
 void web_dead_letters_purge(struct req *r)
 {
     struct err err = {0};
+    if (is_without_name(r)) {
+        reply_detail(r, 404, "There is no such dead letter any more");
+        return;
+    }
     if (!has_queue(r)) return;
     if (queue_purge_dead(r->web->queue, on_changed, r, &err) < 0) reply_err(r, &err);
 }

@@ -134,9 +134,38 @@ TEST(test_all_that_is_looked_at_is_bounded)
     cJSON_Delete(list);
 }
 
+/* What was not looked at has no name, and nobody can take the missing name for all of them. */
+TEST(test_dead_letters_that_are_not_looked_at_have_no_name)
+{
+    struct buf dead = {0};
+    char *message = make_large(0, 4000000);
+    int nameless = 0;
+    buf_printf(&dead, "{\"reason\": \"r\", \"id\": \"i\", \"size_bytes\": %zu, \"message\": ", strlen(message));
+    buf_json_string(&dead, message, strlen(message));
+    buf_char(&dead, '}');
+    for (int i = 0; i < 20; i++) asked_put("RPUSH", "k:logikald.dead", dead.data, NULL);
+    buf_free(&dead);
+    free(message);
+    cJSON *list = look_at(QUEUE_DEAD, false), *one;
+    cJSON_ArrayForEach(one, list) {
+        const cJSON *kwargs = cJSON_GetObjectItemCaseSensitive(one, "kwargs");
+        const char *letter = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(one, "letter"));
+        const char *told = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(kwargs, "(left out)"));
+        assert_non_null(told);
+        assert_int_equal(letter == NULL, strstr(told, "not looked at") != NULL);
+        if (letter) assert_int_equal(strlen(letter), 40);
+        assert_null(cJSON_GetObjectItemCaseSensitive(one, "left_out"));
+        nameless += letter == NULL;
+    }
+    assert_int_equal(cJSON_GetArraySize(list), 20);
+    assert_in_range(nameless, 1, 4);
+    cJSON_Delete(list);
+}
+
 static const struct CMUnitTest tests[] = {
     ASKED_ROW(test_of_large_messages_the_head_is_shown),
     ASKED_ROW(test_all_that_is_shown_is_bounded),
     ASKED_ROW(test_all_that_is_looked_at_is_bounded),
+    ASKED_ROW(test_dead_letters_that_are_not_looked_at_have_no_name),
 };
 TEST_MAIN(tests, NULL, NULL)
