@@ -81,11 +81,18 @@ static const char *unclear(const cJSON *value)
     return NULL;
 }
 
-/* Packed it would be no JSON, and the fault be looked for where it is not. */
+/* Packed it would be no JSON, and the fault be looked for where it is not. Clients also write there what is no packing
+ * ("utf-8"), and send their JSON as it is. */
 static bool is_packed(const struct req *r)
 {
+    static const char *const packings[] = {"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd"};
     const char *coding = req_header(r, "Content-Encoding");
-    return coding && *coding && strcasecmp(coding, "identity") != 0;
+    for (size_t len; coding && *coding; coding += len + strspn(coding + len, ", \t")) {
+        len = strcspn(coding, ", \t");
+        for (size_t i = 0; i < sizeof packings / sizeof *packings; i++)
+            if (strlen(packings[i]) == len && strncasecmp(coding, packings[i], len) == 0) return true;
+    }
+    return false;
 }
 
 bool body_check(struct req *r)

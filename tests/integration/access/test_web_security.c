@@ -329,7 +329,17 @@ TEST(test_packed_bodies_are_refused_by_name)
     static const struct {
         const char *coding;
         int status;
-    } rows[] = {{"gzip", 415}, {"br", 415}, {"gzip, identity", 415}, {"identity", 200}, {"IDENTITY", 200}};
+    } rows[] = {{"gzip", 415},
+                {"br", 415},
+                {"gzip, identity", 415},
+                {"identity", 200},
+                {"IDENTITY", 200},
+                {"utf-8", 200},
+                {"application/json", 200},
+                {"identity,GZip", 415},
+                {", br", 415},
+                {"none", 200},
+                {"gzip2", 200}};
     char bearer[160], coding[64], body[100];
     snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", web.admin);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
