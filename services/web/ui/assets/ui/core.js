@@ -100,13 +100,13 @@
 
   // A request and the whole of its answer; an error says why there is none.
   ui.fetch = async (path, options, patienceMs) => {
+    const limit = new AbortController(), timer = setTimeout(() => limit.abort(), patienceMs);
     try {
-      const signal = AbortSignal.timeout ? AbortSignal.timeout(patienceMs) : undefined; // browsers of 2022 wait
-      const answer = await fetch(path, { ...options, signal });
+      const answer = await fetch(path, { ...options, signal: limit.signal });
       return { answer, text: await answer.text() };
-    } catch (error) {
-      throw new Error(error.name === 'TimeoutError' ? ui.t`The server does not answer.` : ui.t`The server cannot be reached.`);
-    }
+    } catch {
+      throw new Error(limit.signal.aborted ? ui.t`The server does not answer.` : ui.t`The server cannot be reached.`);
+    } finally { clearTimeout(timer); }
   };
 
   // Who is logged in in this browser may be another by now, or in another session: another tab has seen to that.
