@@ -1,6 +1,7 @@
 /* Judges the copy: failed, partial, stale and held syncs, and Logikal's answers. */
 #include "services/web/watch/problems/problems_sync.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,17 +54,27 @@ static const char *reason_of(const cJSON *intervals, const cJSON *type, bool (*i
     return fact_text(type, "error");
 }
 
+/* Is it a unit, and no word that begins like one, as a name may behind a number? */
+static bool is_unit(const char *text)
+{
+    static const char *const units[] = {" ms", " millisecond", " s",   " second", " min", " minute", " byte",
+                                        " B",  " kB",          " KiB", " MB",     " MiB", " %",      " time"};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        size_t len = strlen(units[i]);
+        if (strncmp(text, units[i], len) != 0) continue;
+        const char *behind = text + len + (len > 4 && text[len] == 's'); /* of words also several */
+        if (!isalnum((unsigned char)*behind) && !((unsigned char)*behind & 0x80)) return true;
+    }
+    return false;
+}
+
 /* What a reason is the same by the next time: the measures in it are others with each try. */
 static void sign_of(const char *error, char sign[SIGN_SIZE])
 {
-    static const char *const units[] = {" ms", " millisecond", " s",  " second", " min", " byte", " B",
-                                        " kB", " KiB",         " MB", " MiB",    " %",   " time"};
     size_t n = 0;
     while (*error && n < SIGN_SIZE - 1) {
-        size_t digits = strspn(error, "0123456789"), len = strspn(error, "0123456789.,"), unit = 0;
-        const size_t count = sizeof units / sizeof *units;
-        while (digits && unit < count && strncmp(error + len, units[unit], strlen(units[unit])) != 0) unit++;
-        if (digits && unit < count) {
+        size_t digits = strspn(error, "0123456789"), len = strspn(error, "0123456789.,");
+        if (digits && is_unit(error + len)) {
             sign[n++] = '#';
             error += len;
         } else {
