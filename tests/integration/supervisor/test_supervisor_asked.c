@@ -319,6 +319,7 @@ static void test_what_cannot_be_printed_is_an_error(void **state)
         {"\"$0\" --help >/dev/full", 1, "standard output: No space left"},
         {"\"$0\" task tasks.scheduler_tasks.smart_sync_scheduler >/dev/full", 1, "standard output"},
         {"\"$0\" defaults | head -n 1", 0, ""},
+        {"{ \"$0\" task tasks.scheduler_tasks.smart_sync_scheduler; echo \"ended $?\" >&2; } | :", 0, "ended 0"},
         {"\"$0\" config >&-", 0, ""},
         {"\"$0\" config <&- | wc -l", 0, ""},
         {"\"$0\" task tasks.scheduler_tasks.smart_sync_scheduler >&- 2>&- <&-", 0, ""},
