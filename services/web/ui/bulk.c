@@ -70,6 +70,18 @@ static void on_revoked(void *arg, const struct err *err)
         done(r, s->count, &own);
 }
 
+/* How many from the first on were looked at, which is one at least: behind large ones the rest is only counted. */
+static int looked_at(const cJSON *entries)
+{
+    int n = 0;
+    const cJSON *each;
+    cJSON_ArrayForEach(each, entries) {
+        if (n > 0 && cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(each, "size_bytes"))) break;
+        n++;
+    }
+    return n;
+}
+
 static void on_running(void *arg, const cJSON *entries, const struct err *err)
 {
     struct req *r = arg;
@@ -86,7 +98,8 @@ static void on_running(void *arg, const cJSON *entries, const struct err *err)
         const char *id = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(each, "id"));
         if (id && n < PAGE && ui_bulk_matches(each, text)) ids[n++] = id;
     }
-    s->offset = cJSON_GetArraySize(entries) == PAGE ? s->offset + PAGE : 0;
+    int told = cJSON_GetArraySize(entries), looked = looked_at(entries);
+    s->offset = looked < told || told == PAGE ? s->offset + looked : 0;
     s->found = (int64_t)n;
     if (n == 0)
         on_revoked(r, NULL);
