@@ -178,6 +178,52 @@ TEST(test_deeds)
     shown_check("deeds.txt", began_ms, answer);
 }
 
+/* Of messages behind 64 MiB it is only told that they are there. */
+#define LARGE_COUNT 18
+#define LARGE_BYTES 4000000
+
+static void move(const char *from, const char *to)
+{
+    freeReplyObject(redisCommand(rig.redis, "RENAME %s %s", from, to));
+}
+
+static void put_large(void)
+{
+    char tag[16], *body = malloc(LARGE_BYTES + 1);
+    memset(body, 'A', LARGE_BYTES);
+    body[LARGE_BYTES] = 0;
+    move("unacked", "away");
+    move("unacked_index", "away_index");
+    for (int i = 0; i < LARGE_COUNT; i++) {
+        snprintf(tag, sizeof tag, "e9.%d", i);
+        freeReplyObject(redisCommand(rig.redis, "ZADD unacked_index 1 %s", tag));
+        freeReplyObject(redisCommand(rig.redis, "HSET unacked %s %s%s%s%s%s", tag, "[{\"body\": \"", body,
+                                     "\", \"headers\": {\"task\": \"t\", \"id\": \"", tag, "\"}}, \"\", \"sync\"]"));
+        freeReplyObject(
+            redisCommand(rig.redis, "RPUSH logikald.dead %s%s%s", "{\"reason\": \"r\", \"message\": \"", body, "\"}"));
+    }
+    free(body);
+}
+
+TEST(test_what_is_too_large_to_be_looked_at_is_not_left_out)
+{
+    put_large();
+    struct http_reply page = web_call(&web, "GET", "/ui/tasks", web.admin, NULL);
+    assert_int_equal(page.status, 200);
+    assert_non_null(strstr(page.body, "not looked at"));
+    assert_non_null(strstr(page.body, "DELETE /api/v1/admin/dead-letters/"));
+    assert_null(strstr(page.body, "DELETE /api/v1/admin/dead-letters/\"")); /* that would be all of them */
+    assert_null(strstr(page.body, "{\"letter\":\"\"}"));
+    http_reply_free(&page);
+    struct http_reply done =
+        web_call(&web, "POST", "/api/v1/admin/tasks/bulk", web.admin, "{\"list\":\"running\",\"action\":\"cancel\"}");
+    if (done.status != 200 || !strstr(done.body, "\"count\":18")) fail_msg("%d %s", done.status, done.body);
+    http_reply_free(&done);
+    freeReplyObject(redisCommand(rig.redis, "DEL unacked unacked_index logikald.dead"));
+    move("away", "unacked");
+    move("away_index", "unacked_index");
+}
+
 TEST(test_what_is_shown_without_postgresql)
 {
     pg_kill(&web.pg);
@@ -186,8 +232,12 @@ TEST(test_what_is_shown_without_postgresql)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_pages), cmocka_unit_test(test_answers),
-    cmocka_unit_test(test_heads), cmocka_unit_test(test_the_form_that_is_preferred),
-    cmocka_unit_test(test_deeds), cmocka_unit_test(test_what_is_shown_without_postgresql),
+    cmocka_unit_test(test_pages),
+    cmocka_unit_test(test_answers),
+    cmocka_unit_test(test_heads),
+    cmocka_unit_test(test_the_form_that_is_preferred),
+    cmocka_unit_test(test_deeds),
+    cmocka_unit_test(test_what_is_too_large_to_be_looked_at_is_not_left_out),
+    cmocka_unit_test(test_what_is_shown_without_postgresql),
 };
 TEST_MAIN(tests, set_up, tear_down)
