@@ -322,7 +322,7 @@ TEST(test_keys_do_not_move_with_measures)
         {"Failed to connect to l port 443 after 3 ms", "Failed to connect to l port 80 after 3 ms", false},
         {"answered 401 to POST /auth", "answered 503 to POST /auth", false},
         {"elevation Pos. 004 (bfad1898)", "elevation Pos. 005 (bfad1898)", false},
-        {"stopped after 2 minutes, 1 byte, 99 %", "stopped after 7 minutes, 12 bytes, 3 %", true},
+        {"stopped after 2 minutes, 1 bytes, 99 %", "stopped after 7 minutes, 12 bytes, 3 %", true},
         {"project 2024 Bauhof", "project 2025 Bauhof", false},
         {"project 4711 B\u00fcro", "project 4712 B\u00fcro", false},
         {"project 7 sheds failed", "project 8 sheds failed", false},
