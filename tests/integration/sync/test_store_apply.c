@@ -237,12 +237,40 @@ TEST(test_elevations_of_another_world)
 }
 
 #define each(test) cmocka_unit_test_setup(test, fresh)
+/* Where there has never been a date, nothing says that what is left out has not moved; a date that there was is kept.
+ */
+TEST(test_projects_whose_date_is_left_out)
+{
+    static const struct {
+        const char *known;
+        bool is_forced;
+        const char *becomes;
+    } rows[] = {{"to_timestamp(1000)", false, "J 1000"}, {"NULL", false, "- -"}, {"to_timestamp(1000)", true, "- -"}};
+    struct apply_counts n;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[400];
+        snprintf(
+            text, sizeof text,
+            "UPDATE projects SET job_number = 'J', api_changed_date = %s WHERE id = 11; DELETE FROM"
+            " sync_stage_projects; INSERT INTO sync_stage_projects (stage, listing, directory, id, name, is_deleted)"
+            " VALUES (STAGE, 1, 'A', 'p1', 'one', false)",
+            rows[i].known);
+        sql(text);
+        s.stage.takes_all = rows[i].is_forced;
+        assert_int_equal(tree_apply_projects(&s.stage, &s.lease, 9, false, &n, &s.err), 0);
+        expect(rows[i].becomes, "SELECT concat_ws(' ', coalesce(job_number, '-'), coalesce(extract(epoch FROM"
+                                " api_changed_date)::bigint::text, '-')) FROM projects WHERE id = 11");
+    }
+    s.stage.takes_all = false;
+}
+
 static const struct CMUnitTest tests[] = {
     each(test_directories_as_they_are_listed),
     each(test_directories_whose_parent_was_not_listed),
     each(test_directories_that_are_asked_for_their_projects),
     each(test_projects_as_they_are_listed),
     each(test_projects_that_have_moved_or_gone),
+    each(test_projects_whose_date_is_left_out),
     each(test_a_world_in_the_place_of_another),
     each(test_elevations_of_another_world),
 };

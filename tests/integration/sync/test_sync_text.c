@@ -244,10 +244,36 @@ TEST(test_what_is_left_out_of_what_has_not_changed_is_kept)
     assert_truth(&world, true);
 }
 
+/* A date that is left out does not say that nothing has moved: the project is read, and its row keeps the date. */
+TEST(test_project_whose_date_is_left_out_is_read)
+{
+    static const char *const lies[] = {"sparse", "date-text", "date-huge"};
+    sync_world_clear(&world);
+    sync_all(&world, false);
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        pg_exec(&world.pg, "UPDATE project_cursors SET phases_at = phases_at + interval '1 hour',"
+                           " elevations_at = elevations_at + interval '1 hour'"); /* its date is old enough */
+        sim_post(&world.sim, "/change", "{\"type\":\"elevation\",\"count\":1000}");
+        tell(lies[i], "project");
+
+        cJSON_Delete(sync_task(&world, "tasks.sync_tasks.full_sync_task", NULL, NULL, NULL));
+
+        sim_post(&world.sim, "/lies/clear", "{}");
+        char *differences = truth_differences(&world, false);
+        bool is_old = strstr(differences, "elevation only") != NULL;
+        free(differences);
+        if (is_old) fail_msg("%s: what it was not read for is old", lies[i]);
+        assert_int_equal(pg_int(&world.pg, "SELECT count(*) FROM projects WHERE api_changed_date IS NULL"), 0);
+        sync_all(&world, false);
+        assert_truth(&world, false);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_no_text_is_an_error),
     cmocka_unit_test(test_texts_are_finished_between_characters),
     cmocka_unit_test(test_refused_rows_are_told_and_stop_no_other),
     cmocka_unit_test(test_what_is_left_out_of_what_has_not_changed_is_kept),
+    cmocka_unit_test(test_project_whose_date_is_left_out_is_read),
 };
 TEST_MAIN(tests, start, stop)

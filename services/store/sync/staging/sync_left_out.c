@@ -24,11 +24,13 @@ static const char ask_directories[] =
 static const char fill_directories[] =
     FILL(DIRECTORIES, "sync_stage_directories", "name = k.name") " AND s.name IS NULL";
 
+/* The plan goes by changed: where it is left out the project is read, and its row has the date kept by its insert. */
 #define PROJECTS       " FROM sync_stage_projects s, projects k"
 #define PROJECTS_KNOWN " projects k"
 #define PROJECTS_WHERE                                                                                                 \
     " WHERE s.stage = $1 AND k.logikal_id = s.id"                                                                      \
-    " AND coalesce(to_timestamp(s.changed) = k.api_changed_date, s.changed IS NULL)"
+    " AND coalesce(to_timestamp(s.changed) = k.api_changed_date, s.changed IS NULL AND k.api_changed_date IS NOT "     \
+    "NULL)"
 static const char ask_projects[] =
     ASK(PROJECTS, "('name', nullif(s.name, '') IS NULL AND k.name <> k.logikal_id),"
                   " ('jobNumber', s.job_number IS NULL AND k.job_number IS NOT NULL),"
@@ -43,8 +45,7 @@ static const char fill_projects[] =
          " offer_number = coalesce(s.offer_number, k.offer_number),"
          " person_in_charge = coalesce(s.person_in_charge, k.person_in_charge),"
          " is_estimated = coalesce(s.is_estimated, k.is_estimated),"
-         " created = coalesce(s.created, extract(epoch FROM k.api_created_date)::bigint),"
-         " changed = coalesce(s.changed, extract(epoch FROM k.api_changed_date)::bigint)");
+         " created = coalesce(s.created, extract(epoch FROM k.api_created_date)::bigint)");
 
 /* A phase has neither version nor date, and the default one needs no name. */
 #define PHASES       " FROM sync_stage_phases s, phases k"
@@ -57,6 +58,7 @@ static const char fill_phases[] = FILL(PHASES, "sync_stage_phases", "name = k.na
 #define ELEVATIONS_KNOWN " elevations k"
 #define ELEVATIONS_WHERE                                                                                               \
     " WHERE s.stage = $1 AND s.listing = ANY ($2::bigint[]) AND k.logikal_id = s.id"                                   \
+    " AND (k.version_id IS NOT NULL OR k.api_changed_date IS NOT NULL)"                                                \
     " AND coalesce(s.version_id = k.version_id, s.version_id IS NULL)"                                                 \
     " AND coalesce(to_timestamp(s.changed) = k.api_changed_date, s.changed IS NULL)"
 static const char ask_elevations[] =

@@ -1,7 +1,8 @@
 /* What a list leaves out of objects that say themselves that they have not moved (the same version, the same date):
  * none of them can have lost its width and be the same. What they had is filled in on the stage, before anything reads
  * that, and it is told; a forced sync takes what is listed, and tells that. A name that is not there at all (null) is
- * no name, whatever the date says, where there was one. */
+ * no name, whatever the date says, where there was one. Who has never had a version or a date says nothing by leaving
+ * them out: what is listed counts. */
 #ifndef LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_LEFT_OUT_H
 #define LOGIKALD_SERVICES_STORE_SYNC_STAGING_SYNC_LEFT_OUT_H
 

@@ -54,6 +54,7 @@ static const char found_directories[] =
     "  ORDER BY s.id, s.is_deleted, (SELECT d.logikal_id FROM projects x JOIN directories d ON d.id = x.directory_id"  \
     "   WHERE x.logikal_id = s.id) IS DISTINCT FROM logikald_directory_key(s.directory), s.listing DESC) "
 
+/* $1 stage, $2 places of which only those that are known, $3 what is left out is taken from the row as well */
 static const char insert_projects[] = SEEN_PROJECTS
     "INSERT INTO projects AS p (logikal_id, name, directory_id, status, last_sync_date, last_update_date, deleted_at,"
     "  api_created_date, api_changed_date, job_number, offer_number, person_in_charge, is_estimated, synced_at,"
@@ -69,14 +70,15 @@ static const char insert_projects[] = SEEN_PROJECTS
     "o.logikal_id = s.id AND o.deleted_at IS NULL))"
     "  AND (logikald_directory_key(s.directory) <> ALL ($2::text[])"
     "       OR EXISTS (SELECT FROM projects o WHERE o.logikal_id = s.id))"
-    "  AND ($3::text IS NULL OR s.id = $3)"
+    "  AND ($4::text IS NULL OR s.id = $4)"
     " ON CONFLICT (logikal_id) DO UPDATE SET name = excluded.name, directory_id = excluded.directory_id,"
     "  upstream_id = excluded.upstream_id,"
     "  status = CASE WHEN excluded.deleted_at IS NOT NULL OR p.status = 'deleted' OR p.status IS NULL"
     "           THEN excluded.status ELSE p.status END,"
     "  last_sync_date = now(), last_update_date = coalesce(excluded.last_update_date, p.last_update_date),"
     "  deleted_at = CASE WHEN excluded.deleted_at IS NULL THEN NULL ELSE coalesce(p.deleted_at, now()) END,"
-    "  api_created_date = excluded.api_created_date, api_changed_date = excluded.api_changed_date,"
+    "  api_created_date = excluded.api_created_date,"
+    "  api_changed_date = coalesce(excluded.api_changed_date, CASE WHEN NOT $3::bool THEN p.api_changed_date END),"
     "  job_number = excluded.job_number, offer_number = excluded.offer_number,"
     "  person_in_charge = excluded.person_in_charge, is_estimated = excluded.is_estimated, synced_at = now(),"
     "  sync_status = excluded.sync_status";
@@ -191,9 +193,9 @@ static int apply_projects(const struct stage *stage, const struct lease *lease, 
     if (doubles_projects(stage, err) < 0) return -ERR_DB;
     struct exchange exchange = {0};
     if (are_all && (rc = exchange_projects(stage, &exchange, err)) < 0) return rc;
-    const char *inserted[] = {id, exchange.withheld ? exchange.places : "{}"};
+    const char *inserted[] = {id, exchange.withheld ? exchange.places : "{}", stage->takes_all ? "t" : "f"};
     const struct write insert = {
-        "project", insert_projects, 2, inserted, "SELECT DISTINCT id FROM sync_stage_projects WHERE stage = $1", 1};
+        "project", insert_projects, 3, inserted, "SELECT DISTINCT id FROM sync_stage_projects WHERE stage = $1", 1};
     counts->written = stage_write(stage, &insert, singly, &counts->refused, err);
     counts->withheld = exchange.withheld;
     free(exchange.places);
