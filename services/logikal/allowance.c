@@ -91,3 +91,8 @@ bool allowance_is_shared(struct logikal_session *s)
     allowance_fewer(s, "there is only one");
     return true;
 }
+
+bool logikal_has_one_session(const struct logikal *l)
+{
+    return l->has_one_session;
+}

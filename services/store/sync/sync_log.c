@@ -71,6 +71,13 @@ int sync_run_abandon(struct db *db, const char *scope, struct err *err)
                         1, values));
 }
 
+int sync_run_is_forced(struct db *db, int64_t run, struct err *err)
+{
+    char id[DB_NUMBER_SIZE];
+    const char *values[] = {db_number(id, run)};
+    return (int)returned_id(db, "SELECT 1 FROM sync_runs WHERE id = $1 AND is_forced", 1, values, err);
+}
+
 int64_t sync_run_current(struct db *db, const char *scope, const char *asks, bool is_forced, struct err *err)
 {
     const char *values[] = {scope, asks, is_forced ? "t" : "f"};

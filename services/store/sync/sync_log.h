@@ -20,6 +20,8 @@ int sync_run_trouble(struct db *db, int64_t run, const char *trouble, int64_t tr
 int sync_run_end(struct db *db, int64_t run, const char *state, const char *result, struct err *err);
 /* Runs of a scope that never ended because their process died; called by the scope's new holder. */
 int sync_run_abandon(struct db *db, const char *scope, struct err *err);
+/* 1, 0 or -ERR_DB. */
+int sync_run_is_forced(struct db *db, int64_t run, struct err *err);
 
 /* The newest run of a scope that is going on, 0 when there is none; and what became of a run: its state ("running",
  * "completed" ...) and its result as JSON text, malloc'ed (NULL when there is none). */

@@ -30,6 +30,7 @@ void helper_ask(struct sync_run *run, struct helper_call *call)
 {
     char worker[OWNER_WORKER_SIZE];
     struct err err = {0};
+    if (logikal_has_one_session(run->client)) return; /* a helper's login would take it from where it is */
     if (run->is_dry || call->count < 0 || mono_ms() < call->next_ms) return;
     owner_worker(worker);
     call->next_ms = mono_ms() + (call->count < SOON_COUNT ? SOON_MS : LATER_MS);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "services/store/sync/sync_log.h"
 #include "services/store/sync/sync_share.h"
 #include "services/sync/project/helper.h"
 #include "services/store/owner.h"
@@ -57,6 +58,16 @@ static cJSON *make_result(struct sync_run *run, int64_t projects, int rc, const 
     return result;
 }
 
+/* What it writes, the run that it helps has changed; and it takes from rows what that one would. */
+static int join(struct sync_run *run, int64_t list, struct err *err)
+{
+    run->helps = list;
+    int rc = db_origin(run->db, list, run->ctx->id, err);
+    int is_forced = rc == 0 ? sync_run_is_forced(run->db, list, err) : rc;
+    run->stage.takes_all = is_forced > 0;
+    return is_forced < 0 ? is_forced : 0;
+}
+
 static int help(struct task_ctx *ctx, const char *scope, const struct helper_wish *q, cJSON **result, struct err *err)
 {
     struct sync_run run;
@@ -68,8 +79,7 @@ static int help(struct task_ctx *ctx, const char *scope, const struct helper_wis
         run_close(&run, "failed", NULL);
         return rc == -ERR_CONFLICT ? pass_on(ctx, q, result, "this worker helps already") : rc;
     }
-    run.helps = q->list;
-    rc = db_origin(run.db, run.helps, ctx->id, &why); /* what it writes, the run that it helps has changed */
+    rc = join(&run, q->list, &why);
     if (rc == 0) rc = run_connect(&run, &why);
     if (rc == 0) rc = worklist_help(&run, &projects, &why);
     bool is_cancelled = rc == -ERR_CANCELLED && ctx->ops->is_cancelled(ctx->self);

@@ -89,6 +89,16 @@ TEST(test_two_workers_share_a_sync)
     assert_nothing_leaked(&world);
     assert_true(sim_number(&world, "peak_sessions") <= 4);
     cJSON_Delete(result);
+
+    /* Who helps with a forced sync takes from rows what lists leave out, as it does itself. */
+    sim_post(&world.sim, "/lies", "{\"lies\":[{\"name\":\"sparse\",\"where\":\"elevation\"}]}");
+    rig_send(&rig, "sync", FULL, "forced", "[true]");
+    finish("forced");
+    sim_post(&world.sim, "/lies/clear", "{}");
+    result = result_of("forced");
+    assert_true(result_number(result, "projects_helped") > 0);
+    assert_int_equal(pg_int(&world.pg, "SELECT count(width) FROM elevations"), 0);
+    cJSON_Delete(result);
 }
 
 /* Which of the workers helps now. */
