@@ -3,6 +3,8 @@
  * the same: a boot of a kernel, and a namespace of processes in it. */
 #include "services/store/owner.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +18,7 @@
 
 #define HOST_SIZE 48
 
-/* When a process began, in clock ticks since the boot; 0 = there is no such process. */
+/* When a process began, in clock ticks since the boot; 0 = there is none, or it cannot be read. */
 static unsigned long long start_of(long pid)
 {
     char path[64], line[1024];
@@ -78,8 +80,10 @@ bool owner_is_dead(const char *owner)
     char *end = NULL;
     long pid = strtol(owner + len + 1, &end, 10);
     if (pid <= 0 || *end != '/') return false;
-    unsigned long long start = strtoull(end + 1, NULL, 10);
-    return start != 0 && start_of(pid) != start;
+    unsigned long long start = strtoull(end + 1, NULL, 10), now = start_of(pid);
+    /* No file to read may also be hidden from us (hidepid), or one file too many. */
+    bool is_there = now || kill((pid_t)pid, 0) == 0 || errno != ESRCH;
+    return start != 0 && (now ? now != start : !is_there);
 }
 
 int owner_take_lease(struct db *db, struct lease *lease, const char *name, const char *owner, int64_t ttl_ms,

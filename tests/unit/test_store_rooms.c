@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -177,6 +178,14 @@ TEST(test_owners)
     }
     assert_false(owner_is_dead(""));
     assert_false(owner_is_dead(host));
+
+    struct rlimit files;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = files.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    bool is_dead = owner_is_dead(self); /* /proc cannot be read: it lives all the same */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+    assert_false(is_dead);
 }
 
 /* Containers and machines of the same name, or of names that begin alike: their processes are none of ours. */
