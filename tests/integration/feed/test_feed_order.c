@@ -215,9 +215,41 @@ TEST(test_a_text_of_the_object_has_an_end)
     pg_exec(&feed.web.pg, "UPDATE phases SET description = NULL");
 }
 
+/* A page of large objects is shorter than was asked for; the next ones have the rest, each once. */
+TEST(test_a_page_of_large_objects_has_an_end)
+{
+    char cursor[100], query[160];
+    int count = 0, pages = 0;
+    bool has_more = true, seen[601] = {false};
+    feed_cursor_now(cursor);
+    pg_exec(&feed.web.pg, "INSERT INTO elevations (id, logikal_id, name, phase_id, project_id, description,"
+                          " system_description, model_description, user_description, auto_description) SELECT 1000 + i,"
+                          " 'l' || i, 'L', 1, 1, t, t, t, t, t FROM generate_series(1, 600) i, repeat('x', 4000) t");
+    pg_settle(&feed.web.pg);
+    for (; has_more && pages < 10; pages++) {
+        snprintf(query, sizeof query, "?since=%s&limit=1000", cursor);
+        cJSON *page = feed_page(query), *change;
+        cJSON_ArrayForEach(change, cJSON_GetObjectItem(page, "changes")) {
+            int i = atoi(feed_text(change, "logikal_id") + 1);
+            assert_in_range(i, 1, 600);
+            assert_false(seen[i]);
+            seen[i] = true;
+            count++;
+            assert_non_null(cJSON_GetObjectItem(change, "object"));
+        }
+        has_more = cJSON_IsTrue(cJSON_GetObjectItem(page, "has_more"));
+        feed_take_cursor(page, cursor);
+        cJSON_Delete(page);
+    }
+    assert_int_equal(count, 600);
+    assert_int_equal(pages, 2); /* of 12 MB */
+    pg_exec(&feed.web.pg, "DELETE FROM elevations WHERE name = 'L'");
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_who_follows_has_every_field_of_every_object),
     cmocka_unit_test(test_a_text_of_the_object_has_an_end),
+    cmocka_unit_test(test_a_page_of_large_objects_has_an_end),
     cmocka_unit_test(test_a_transaction_that_still_runs_holds_back_what_came_after_it),
     cmocka_unit_test(test_a_transaction_that_stays_open_is_told_with_who_holds_it),
     cmocka_unit_test(test_changes_of_an_object_come_in_the_order_in_which_they_were_made),

@@ -79,6 +79,9 @@
     "(" DIRECTORY_NOW " UNION ALL " PROJECT_NOW " UNION ALL " PHASE_NOW " UNION ALL " ELEVATION_NOW                    \
     " UNION ALL " THUMBNAIL_NOW " UNION ALL " PARTS_LIST_NOW ")"
 
+/* A page ends where its objects take more: what is behind comes with the next one. */
+#define PAGE_BYTES "8388608"
+
 const struct query query_changes_page = {
     .name = "changes_page",
     .sql =
@@ -103,13 +106,17 @@ const struct query query_changes_page = {
         "  WHERE (b.epoch, b.xid, b.seq, i.item) > ($1::integer, $2::xid8, $3::bigint, $4::bigint)"
         "   AND ($6::text IS NULL OR b.project_id = ANY (w.ids) OR " CAME_FROM ") AND " OBJECT
         "  ORDER BY b.epoch, b.xid, b.seq, i.item LIMIT $8::integer + 1),"
-        " page AS (SELECT i.*, coalesce(p.logikal_id, " LAST_ID ") AS project_logikal_id, o.object FROM (SELECT * FROM"
+        " whole AS (SELECT i.*, coalesce(p.logikal_id, " LAST_ID ") AS project_logikal_id, o.object FROM (SELECT * FROM"
         "   items ORDER BY epoch, xid, seq, item LIMIT $8::integer) i LEFT JOIN projects p ON p.id = i.project_id"
-        "   LEFT JOIN LATERAL " OBJECT_NOW " o ON true)"
+        "   LEFT JOIN LATERAL " OBJECT_NOW " o ON true),"
+        " page AS (SELECT * FROM (SELECT w.*, row_number() OVER way AS place, sum(octet_length(w.object)) OVER way AS"
+        "   bytes FROM whole w WINDOW way AS (ORDER BY epoch, xid, seq, item)) w WHERE w.place = 1"
+        "   OR coalesce(w.bytes, 0) <= " PAGE_BYTES ")"
         " SELECT (s.pruned_epoch, s.pruned_xid, s.pruned_seq) > ($1::integer, $2::xid8, $3::bigint),"
         "  $1::integer > s.epoch OR ($1::integer = s.epoch AND $2::xid8 > s.xmax) OR " UNSURE ","
-        "  (SELECT count(*) FROM page), (SELECT count(*) FROM items) > $8::integer,"
-        "  CASE WHEN (SELECT count(*) FROM items) > $8::integer THEN (SELECT concat_ws('-', epoch, xid, seq, item)"
+        "  (SELECT count(*) FROM page), (SELECT count(*) FROM items) > (SELECT count(*) FROM page),"
+        "  CASE WHEN (SELECT count(*) FROM items) > (SELECT count(*) FROM page) THEN (SELECT concat_ws('-', epoch, "
+        "xid, seq, item)"
         "    FROM page ORDER BY epoch DESC, xid DESC, seq DESC, item DESC LIMIT 1)"
         "   ELSE (SELECT concat_ws('-', e, x, q, i) FROM (VALUES ($1::integer, $2::xid8, $3::bigint, $4::bigint),"
         "    (e.epoch, e.xid, e.seq, e.item)) AS v (e, x, q, i) ORDER BY e DESC, x DESC, q DESC, i DESC LIMIT 1) END,"
@@ -120,7 +127,7 @@ const struct query query_changes_page = {
         "     json_build_object('before', f.value -> 0, 'after', f.value -> 1)), '{}') FROM jsonb_each(fields) f),"
         "    'run_id', run_id, 'task_id', task_id)::text, -1) || coalesce(', \"object\" : ' || object, '') || '}', "
         "E'\\n' ORDER BY epoch, xid, seq, item) FROM page),"
-        "  changes_is_another(s.identity), (SELECT count(*) FROM items) <= $8::integer"
+        "  changes_is_another(s.identity), (SELECT count(*) FROM items) = (SELECT count(*) FROM page)"
         "   AND s.xmin >= pg_snapshot_xmax($9::text::pg_snapshot) FROM s, e",
 };
 
