@@ -157,8 +157,8 @@ static const struct {
     {"400", "The request cannot be read, or the grant cannot be given", "OAuthError", " oauth_token "},
     {"401", "Not the client's credentials", "OAuthError", " oauth_token "},
     {"404", "Not found", "Error",
-     " alert_notify advanced_selective upstream_logout metrics dead_letters_retry advanced_integrity changes "
-     "client_me "},
+     " alert_notify advanced_selective upstream_logout metrics dead_letters_retry dead_letters_purge advanced_integrity"
+     " changes client_me "},
     {"409", "A parts list could not be read, or was not taken, or cannot be counted with: detail says why", "Error",
      " parts_tables parts_table parts_file" BILLS ORDERS PAGES " "},
     {"410", "Logikal does not have it any more", "Error", " elevation_drawing "},
