@@ -269,11 +269,34 @@ TEST(test_project_whose_date_is_left_out_is_read)
     }
 }
 
+/* Whoever asks for what changed since a time gets nothing of a world that has not. */
+TEST(test_a_sync_of_what_has_not_changed_moves_no_row)
+{
+    static const char *const moved =
+        "SELECT count(*) FROM (SELECT updated_at FROM directories UNION ALL SELECT"
+        " updated_at FROM projects UNION ALL SELECT updated_at FROM phases UNION ALL SELECT"
+        " updated_at FROM elevations) x WHERE updated_at > (SELECT max(at) FROM mark)";
+    sync_all(&world, false);
+    pg_exec(&world.pg, "CREATE TABLE mark AS SELECT now() AS at");
+    sync_all(&world, false);
+    assert_int_equal(pg_int(&world.pg, moved), 0);
+    pg_exec(&world.pg, "UPDATE project_cursors SET phases_date = NULL, elevations_date = NULL"); /* all is listed */
+    sync_all(&world, false);
+    assert_int_equal(pg_int(&world.pg, moved), 0);
+    pg_exec(&world.pg, "UPDATE projects SET job_number = 'other'");
+    pg_exec(&world.pg, "UPDATE mark SET at = clock_timestamp()");
+    sync_all(&world, false);
+    assert_int_equal(pg_int(&world.pg, moved), pg_int(&world.pg, "SELECT count(*) FROM projects"));
+    assert_truth(&world, false);
+    pg_exec(&world.pg, "DROP TABLE mark");
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_no_text_is_an_error),
     cmocka_unit_test(test_texts_are_finished_between_characters),
     cmocka_unit_test(test_refused_rows_are_told_and_stop_no_other),
     cmocka_unit_test(test_what_is_left_out_of_what_has_not_changed_is_kept),
     cmocka_unit_test(test_project_whose_date_is_left_out_is_read),
+    cmocka_unit_test(test_a_sync_of_what_has_not_changed_moves_no_row),
 };
 TEST_MAIN(tests, start, stop)
