@@ -14,6 +14,7 @@
 #include "services/worker/dispatch/intake.h"
 
 #define POLL_MS       200
+#define REST_MS       20 /* more is due than was moved at once: a Redis that is full moves nothing */
 #define WAIT_S        "4"
 #define WAIT_LIMIT_MS 12000
 #define IN_HAND_BYTES (4 << 20)       /* of messages; a larger one comes alone */
@@ -219,7 +220,7 @@ static void on_fetched(void *arg, const struct redis_answer *answer)
     } else {
         arm_waiters(w);
     }
-    poll_in(w, page.due_ms >= 0 && page.due_ms < POLL_MS ? page.due_ms : POLL_MS);
+    poll_in(w, page.due_ms == 0 ? REST_MS : page.due_ms > 0 && page.due_ms < POLL_MS ? page.due_ms : POLL_MS);
 }
 
 void consumer_wake(struct worker *w)
