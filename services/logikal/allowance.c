@@ -94,5 +94,5 @@ bool allowance_is_shared(struct logikal_session *s)
 
 bool logikal_has_one_session(const struct logikal *l)
 {
-    return l->has_one_session;
+    return l && l->has_one_session;
 }

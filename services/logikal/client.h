@@ -126,7 +126,7 @@ void logikal_fail(struct logikal *l, enum err_code code, const char *text);
 void logikal_wake(struct logikal *l);            /* may be called from another thread */
 bool logikal_is_over(const struct logikal *l);   /* the run is ending, jobs that come now will only be cancelled */
 size_t logikal_pending(const struct logikal *l); /* jobs not done */
-bool logikal_has_one_session(const struct logikal *l); /* the server gives the same to all logins */
+bool logikal_has_one_session(const struct logikal *l); /* the server gives the same to all logins; NULL: not known */
 const struct logikal_stats *logikal_stats(const struct logikal *l);
 int logikal_max_sessions(const struct logikal *l);
 
